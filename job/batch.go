@@ -1,0 +1,253 @@
+package job
+
+import (
+	"fmt"
+	"time"
+)
+
+// BatchState is where a batch stands. The zero value is invalid.
+type BatchState string
+
+// The states of a batch.
+const (
+	BatchOpen       BatchState = "OPEN"       // jobs may still be added; those that are there are worked on
+	BatchActive     BatchState = "ACTIVE"     // complete; its jobs are worked on
+	BatchPaused     BatchState = "PAUSED"     // no job is started; what is on the platform goes on
+	BatchCancelling BatchState = "CANCELLING" // cancel asked for, not confirmed for every job
+	BatchSucceeded  BatchState = "SUCCEEDED"  // every job succeeded, or was cancelled by itself
+	BatchFailed     BatchState = "FAILED"     // at least one job failed
+	BatchCancelled  BatchState = "CANCELLED"  // cancelled
+)
+
+// BatchStates lists every state in the order of a batch's life.
+func BatchStates() []BatchState {
+	return []BatchState{BatchOpen, BatchActive, BatchPaused, BatchCancelling, BatchSucceeded, BatchFailed, BatchCancelled}
+}
+
+// Terminal reports whether every job of the batch has ended.
+func (s BatchState) Terminal() bool {
+	return s == BatchSucceeded || s == BatchFailed || s == BatchCancelled
+}
+
+// Dispatches reports whether jobs of a batch in s may be started.
+func (s BatchState) Dispatches() bool { return s == BatchOpen || s == BatchActive }
+
+// StorageRef names where a batch reads or writes: a storage of the server's
+// configuration, or an input or output that exists at the platform.
+type StorageRef struct {
+	Name string `json:"name,omitzero"` // of a configured storage
+	ID   string `json:"id,omitzero"`   // of an existing input or output
+}
+
+// FailureLimit pauses a batch that fails too much to be worth going on. The
+// zero value never does.
+type FailureLimit struct {
+	// Count is how many failed jobs are too many; 0: no limit.
+	Count int64 `json:"count,omitzero"`
+	// Percent of the finished jobs that may have failed, judged once MinFinished
+	// jobs have finished; 0: no limit.
+	Percent int `json:"percent,omitzero"`
+	// MinFinished is how many finished jobs the share is judged by. Default 20.
+	MinFinished int64 `json:"min_finished,omitzero"`
+}
+
+// DefaultMinFinished is the default of [FailureLimit.MinFinished].
+const DefaultMinFinished = 20
+
+// Batch is a list of jobs submitted together: one recipe, one account, one
+// priority, one retry policy.
+type Batch struct {
+	ID          string // UUIDv7
+	Seq         int64  // grows in submission order; set by the job table
+	DisplayName string
+	AccountID   string
+	Priority    int // 0 to 100; higher goes first
+
+	State       BatchState
+	StateReason string // why it is paused or was cancelled
+
+	Profile  string  // name of the profile the recipe came from; empty for an inline recipe
+	Recipe   *Recipe // the recipe as it was at submission; nil for a template
+	Template *Template
+	Input    StorageRef
+	Output   StorageRef
+
+	Retry        RetryPolicy
+	FailureLimit FailureLimit
+	// FailuresForgiven is how many failed jobs the failure limit no longer
+	// counts, because somebody resumed the batch after it paused itself.
+	FailuresForgiven int64
+	Labels           map[string]string
+
+	Counts   Counts
+	Revision int64 // grows with every visible change of the batch or one of its jobs
+	Open     bool  // jobs may still be added; survives a pause
+
+	CreateTime time.Time
+	UpdateTime time.Time
+	StartTime  time.Time // the first accepted start; zero before
+	FinishTime time.Time // when it became terminal
+}
+
+// Template is a Bitmovin encoding template with Stoker's job variables.
+type Template struct {
+	Name string `json:"name,omitzero"` // of a configured template; empty for an inline one
+	Text string `json:"text"`
+}
+
+// Counts is how many jobs of a batch are in each state.
+type Counts struct {
+	Waiting, Starting, Queued, Running, Succeeded, Failed, Cancelling, Cancelled int64
+}
+
+// Of returns the address of the count of s; nil for an invalid state.
+func (c *Counts) Of(s State) *int64 {
+	switch s {
+	case Waiting:
+		return &c.Waiting
+	case Starting:
+		return &c.Starting
+	case Queued:
+		return &c.Queued
+	case Running:
+		return &c.Running
+	case Succeeded:
+		return &c.Succeeded
+	case Failed:
+		return &c.Failed
+	case Cancelling:
+		return &c.Cancelling
+	case Cancelled:
+		return &c.Cancelled
+	}
+	return nil
+}
+
+// Move counts one job out of from and into to. An empty state is outside.
+func (c *Counts) Move(from, to State) {
+	if n := c.Of(from); n != nil {
+		*n--
+	}
+	if n := c.Of(to); n != nil {
+		*n++
+	}
+}
+
+// Total is how many jobs there are.
+func (c Counts) Total() int64 { return c.Live() + c.Finished() }
+
+// Live is how many jobs have not ended.
+func (c Counts) Live() int64 {
+	return c.Waiting + c.Starting + c.Queued + c.Running + c.Cancelling
+}
+
+// Finished is how many jobs have ended.
+func (c Counts) Finished() int64 { return c.Succeeded + c.Failed + c.Cancelled }
+
+// InFlight is how many jobs hold, or are about to hold, a place at the platform.
+func (c Counts) InFlight() int64 { return c.Starting + c.Queued + c.Running + c.Cancelling }
+
+// Derive brings the batch's state in line with the counts of its jobs: it ends
+// the batch when the last job has ended, opens it again when one is retried, and
+// pauses it when too many fail. It reports whether anything changed.
+func (b *Batch) Derive(now time.Time) bool {
+	before := b.State
+	switch {
+	case b.State.Terminal() && b.Counts.Live() > 0:
+		b.State, b.StateReason, b.FinishTime = BatchActive, "", time.Time{}
+	case !b.State.Terminal() && !b.Open && b.Counts.Live() == 0:
+		b.finish(now)
+	case b.State.Dispatches():
+		if why := b.FailureLimit.exceeded(b.Counts, b.FailuresForgiven); why != "" {
+			b.State, b.StateReason = BatchPaused, why
+		}
+	}
+	return b.State != before
+}
+
+func (b *Batch) finish(now time.Time) {
+	switch {
+	case b.State == BatchCancelling && b.Counts.Cancelled > 0:
+		b.State = BatchCancelled
+	case b.Counts.Failed > 0:
+		b.State, b.StateReason = BatchFailed, ""
+	case b.Counts.Cancelled > 0 && b.Counts.Succeeded == 0:
+		b.State = BatchCancelled
+	default:
+		b.State, b.StateReason = BatchSucceeded, ""
+	}
+	b.FinishTime = now
+}
+
+func (l FailureLimit) exceeded(c Counts, forgiven int64) string {
+	failed := c.Failed - forgiven
+	if l.Count > 0 && failed >= l.Count {
+		return fmt.Sprintf("%d jobs failed, the failure limit is %d", c.Failed, l.Count)
+	}
+	enough := int64(DefaultMinFinished)
+	if l.MinFinished > 0 {
+		enough = l.MinFinished
+	}
+	finished := c.Finished() - forgiven
+	if l.Percent > 0 && finished >= enough && failed*100 > int64(l.Percent)*finished {
+		return fmt.Sprintf("%d of %d finished jobs failed, the failure limit is %d %%", c.Failed, c.Finished(), l.Percent)
+	}
+	return ""
+}
+
+// Pause stops starting jobs. What is on the platform goes on.
+func (b *Batch) Pause(reason string) error {
+	switch b.State {
+	case BatchPaused:
+		return nil
+	case BatchOpen, BatchActive:
+		b.State, b.StateReason = BatchPaused, reason
+		return nil
+	}
+	return b.wrongState("only an OPEN or ACTIVE batch can be paused")
+}
+
+// Resume takes up work again. Failures up to now no longer count towards the
+// failure limit.
+func (b *Batch) Resume() error {
+	switch b.State {
+	case BatchOpen, BatchActive:
+		return nil
+	case BatchPaused:
+		b.State, b.StateReason = BatchActive, ""
+		if b.Open {
+			b.State = BatchOpen
+		}
+		b.FailuresForgiven = b.Counts.Failed
+		return nil
+	}
+	return b.wrongState("only a PAUSED batch can be resumed")
+}
+
+// Cancel asks for the end of every job. The jobs follow one by one.
+func (b *Batch) Cancel(reason string) error {
+	switch b.State {
+	case BatchCancelling, BatchCancelled:
+		return nil
+	case BatchOpen, BatchActive, BatchPaused:
+		b.State, b.StateReason, b.Open = BatchCancelling, reason, false
+		return nil
+	}
+	return b.wrongState("it has ended and cannot be cancelled")
+}
+
+// Close ends the adding of jobs.
+func (b *Batch) Close() error {
+	if b.State.Terminal() || !b.Open {
+		return nil
+	}
+	b.Open = false
+	if b.State == BatchOpen {
+		b.State = BatchActive
+	}
+	return nil
+}
+
+func (b *Batch) wrongState(problem string) error {
+	return &StateError{Resource: "batch", ID: b.ID, State: string(b.State), Problem: problem}
+}

@@ -1,0 +1,57 @@
+package job
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// The errors every package speaks. They are matched with errors.Is; the text
+// around them is meant for people.
+var (
+	ErrNotFound          = errors.New("not found")
+	ErrExists            = errors.New("already exists")
+	ErrConflict          = errors.New("changed by somebody else")
+	ErrIllegalTransition = errors.New("not allowed in this state")
+	ErrFull              = errors.New("no space left for the job table")
+	ErrUnavailable       = errors.New("the job table cannot be reached")
+)
+
+// A StateError says that a batch or job is in a state in which the call makes
+// no sense. It matches [ErrIllegalTransition].
+type StateError struct {
+	Resource string // "batch" or "job"
+	ID       string
+	State    string
+	Problem  string // what was wanted and what to do instead
+}
+
+func (e *StateError) Error() string {
+	return fmt.Sprintf("%s %s is %s: %s", e.Resource, e.ID, e.State, e.Problem)
+}
+
+// Is makes errors.Is(err, ErrIllegalTransition) true.
+func (e *StateError) Is(target error) bool { return target == ErrIllegalTransition }
+
+// Violation is one thing wrong with one field of a request, list or
+// configuration.
+type Violation struct {
+	Field   string // path, for example "jobs[17].input_path"
+	Message string // what is wrong and what would be right
+}
+
+func (v Violation) String() string { return v.Field + ": " + v.Message }
+
+// InvalidError lists everything that is wrong with a request, so that it can
+// be put right in one go.
+type InvalidError struct {
+	Violations []Violation
+}
+
+func (e *InvalidError) Error() string {
+	parts := make([]string, len(e.Violations))
+	for i, v := range e.Violations {
+		parts[i] = v.String()
+	}
+	return strings.Join(parts, "; ")
+}

@@ -1,0 +1,208 @@
+package job
+
+import (
+	"strconv"
+	"time"
+)
+
+// Remote is the status of an encoding as the platform names it. Unknown values
+// are kept and change nothing.
+type Remote string
+
+// The statuses of an encoding at the platform.
+const (
+	RemoteCreated       Remote = "CREATED"
+	RemoteQueued        Remote = "QUEUED"
+	RemoteRunning       Remote = "RUNNING"
+	RemoteFinished      Remote = "FINISHED"
+	RemoteError         Remote = "ERROR"
+	RemoteCanceled      Remote = "CANCELED"
+	RemoteTransferError Remote = "TRANSFER_ERROR"
+	// RemoteGone stands for a 404: the encoding does not exist any more.
+	RemoteGone Remote = "GONE"
+)
+
+// Observation is what one look at an encoding showed.
+type Observation struct {
+	EncodingID string // the encoding looked at; one the job no longer uses is ignored
+	Status     Remote
+	Progress   int // percent
+	QueuedAt   time.Time
+	RunningAt  time.Time
+	FinishedAt time.Time
+	// Failure is the platform's error object for ERROR and TRANSFER_ERROR; nil
+	// when there was none, which makes an ERROR permanent.
+	Failure *Failure
+}
+
+// Mark identifies the run that o speaks of. The platform's answers carry no
+// attempt number: only their timestamps tell one run of an encoding from the next.
+// It is empty if the platform gave none, and then nothing can be told apart.
+func (o Observation) Mark() string {
+	if o.QueuedAt.IsZero() && o.FinishedAt.IsZero() {
+		return ""
+	}
+	return strconv.FormatInt(unixMilli(o.QueuedAt), 36) + "." + strconv.FormatInt(unixMilli(o.FinishedAt), 36)
+}
+
+func unixMilli(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMilli()
+}
+
+// Rules are the parts of a batch's settings that decide what a fact does to a job.
+type Rules struct {
+	Retry RetryPolicy
+	// FallbackRegions is how many regions the recipe names to fall back to.
+	FallbackRegions int
+	// Settle is how long an encoding must be seen not started after a start
+	// whose answer was lost, before it counts as not started: the platform
+	// may still act on a call after its gateway gave up on it.
+	Settle time.Duration
+	// Jitter in [0, 1) spreads back-offs.
+	Jitter float64
+}
+
+// staleLimit is how long the end of an earlier run is believed to be stale
+// after a new start was accepted. Without a limit a platform that loses an
+// accepted start would leave the job waiting for ever.
+const staleLimit = 10 * time.Minute
+
+// Observe applies what a look at the job's encoding showed. Late, repeated and
+// out-of-order observations change nothing.
+func (u *Update) Observe(o Observation, r Rules, now time.Time) error {
+	j := &u.Job
+	if !j.State.OnPlatform() || o.EncodingID != j.EncodingID {
+		return nil
+	}
+	stale := j.StaleMark != "" && o.Mark() == j.StaleMark
+	if j.Step == StepStart && (stale || o.Status == RemoteCreated) {
+		if now.Sub(j.StepTime) < r.Settle {
+			return nil
+		}
+		return u.StartNotMade("the start was not accepted", now)
+	}
+	if stale && now.Sub(j.StartTime) < staleLimit {
+		return nil
+	}
+	switch o.Status {
+	case RemoteCreated:
+		return u.seenCreated(r, now)
+	case RemoteQueued:
+		return u.seenQueued(o, now)
+	case RemoteRunning:
+		return u.seenRunning(o, now)
+	case RemoteFinished:
+		u.seen(o, now)
+		j.Progress, j.Failure = 100, nil
+		return u.to(Succeeded, "finished", now)
+	case RemoteError, RemoteTransferError, RemoteGone:
+		u.seen(o, now)
+		if j.State == Cancelling {
+			return u.cancelled(j.Reason, o.failure(now), now)
+		}
+		return u.fail(o.failure(now), o.Mark(), r, now)
+	case RemoteCanceled:
+		u.seen(o, now)
+		if j.State == Cancelling {
+			return u.cancelled(j.Reason, nil, now)
+		}
+		return u.cancelled("cancelled at the platform by somebody else", nil, now)
+	}
+	return nil
+}
+
+// failure completes the platform's error object, or explains its absence.
+func (o Observation) failure(now time.Time) *Failure {
+	f := Failure{Time: now}
+	if o.Failure != nil {
+		f = *o.Failure
+	}
+	switch o.Status {
+	case RemoteTransferError:
+		f.Kind = FailedTransfer
+		if f.Text == "" {
+			f.Text = "the encoding finished, but its output could not be transferred"
+		}
+	case RemoteGone:
+		f.Kind, f.Text = FailedGone, "the encoding no longer exists at the platform"
+	default:
+		f.Kind = FailedEncoding
+		if o.Failure == nil || o.Failure.Hint == HintNoRetry {
+			f.Permanent = true
+		}
+		if f.Text == "" && len(f.Messages) == 0 {
+			f.Text = "the platform reported ERROR and gave no reason"
+		}
+	}
+	if !o.FinishedAt.IsZero() {
+		f.Time = o.FinishedAt
+	}
+	return &f
+}
+
+// seenCreated handles an accepted start of which the platform knows nothing.
+// Right after the start that is only a slow list; later it is a lost start.
+func (u *Update) seenCreated(r Rules, now time.Time) error {
+	j := &u.Job
+	if now.Sub(j.StartTime) < staleLimit {
+		return nil
+	}
+	f := Failure{Kind: FailedStart, Text: "the platform accepted the start, but the encoding never left CREATED", Time: now}
+	if j.State == Cancelling {
+		return u.cancelled(j.Reason, &f, now)
+	}
+	return u.fail(&f, "", r, now)
+}
+
+func (u *Update) seenQueued(o Observation, now time.Time) error {
+	j := &u.Job
+	switch {
+	case j.State == Starting:
+		u.seen(o, now)
+		return u.to(Queued, "start accepted", now)
+	case j.State == Cancelling && j.Step == StepStart:
+		u.seen(o, now)
+		j.Step = StepNone
+		u.touch(now)
+	}
+	return nil
+}
+
+func (u *Update) seenRunning(o Observation, now time.Time) error {
+	j := &u.Job
+	switch j.State {
+	case Starting, Queued:
+		u.seen(o, now)
+		j.Progress = max(j.Progress, o.Progress)
+		return u.to(Running, "an encoder took it", now)
+	case Cancelling:
+		if j.Step == StepStart {
+			u.seen(o, now)
+			j.Step = StepNone
+			u.touch(now)
+		}
+	}
+	if o.Progress > j.Progress {
+		j.Progress = min(o.Progress, 100)
+		u.show(now)
+	}
+	return nil
+}
+
+// seen records that the platform has accepted the current attempt and when it
+// was queued and taken by an encoder.
+func (u *Update) seen(o Observation, now time.Time) {
+	j := &u.Job
+	if j.StartTime.IsZero() {
+		j.StartTime = now
+	}
+	if !o.QueuedAt.IsZero() {
+		j.QueuedTime = o.QueuedAt
+	}
+	if !o.RunningAt.IsZero() {
+		j.RunningTime = o.RunningAt
+	}
+}

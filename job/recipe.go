@@ -1,0 +1,151 @@
+package job
+
+import "strconv"
+
+// Codec is a video or audio codec in the platform's spelling.
+type Codec string
+
+// The codecs Stoker can configure.
+const (
+	H264    Codec = "H264"
+	H265    Codec = "H265"
+	VP9     Codec = "VP9"
+	AV1     Codec = "AV1"
+	AAC     Codec = "AAC"
+	HEAACv1 Codec = "HE_AAC_V1"
+	HEAACv2 Codec = "HE_AAC_V2"
+	Opus    Codec = "OPUS"
+)
+
+// Container is a muxing format.
+type Container string
+
+// The muxing formats Stoker can configure.
+const (
+	FMP4 Container = "FMP4"
+	CMAF Container = "CMAF"
+	TS   Container = "TS"
+	MP4  Container = "MP4"
+)
+
+// ManifestFormat is a kind of manifest.
+type ManifestFormat string
+
+// The manifests Stoker can configure.
+const (
+	DASH ManifestFormat = "DASH"
+	HLS  ManifestFormat = "HLS"
+)
+
+// Recipe is how to encode an asset, in Stoker's own terms. It is resolved when a
+// batch is submitted and stored with it, so that a later change of the server's
+// profiles does not change a running batch.
+type Recipe struct {
+	Videos    []Video    `json:"videos,omitempty" yaml:"videos"`
+	Audios    []Audio    `json:"audios,omitempty" yaml:"audios"`
+	Muxings   []Muxing   `json:"muxings,omitempty" yaml:"muxings"`
+	Manifests []Manifest `json:"manifests,omitempty" yaml:"manifests"`
+
+	// Private withholds public read permission from the output files.
+	Private bool `json:"private,omitzero" yaml:"private"`
+
+	Region          string   `json:"region,omitzero" yaml:"region"`                      // cloud region; empty: AUTO, the platform chooses
+	FallbackRegions []string `json:"fallback_regions,omitempty" yaml:"fallback_regions"` // at most 3, used in order for RETRY_IN_DIFFERENT_REGION
+	EncoderVersion  string   `json:"encoder_version,omitzero" yaml:"encoder_version"`    // empty: the platform's default
+	EncodingMode    string   `json:"encoding_mode,omitzero" yaml:"encoding_mode"`        // STANDARD, SINGLE_PASS, TWO_PASS, THREE_PASS; empty: the platform's default
+
+	PrewarmedPools []string `json:"prewarmed_encoder_pool_ids,omitempty" yaml:"prewarmed_encoder_pool_ids"`
+}
+
+// Video is one video rendition.
+type Video struct {
+	Name      string  `json:"name,omitzero" yaml:"name"`             // names the output directory; default: the height, else the bitrate in kbit/s
+	Codec     Codec   `json:"codec" yaml:"codec"`                    // H264, H265, VP9 or AV1
+	Height    int     `json:"height,omitzero" yaml:"height"`         // pixels; 0 with Width: follows the aspect ratio; both 0: as the source
+	Width     int     `json:"width,omitzero" yaml:"width"`           // pixels; 0: follows the aspect ratio
+	Bitrate   int64   `json:"bitrate,omitzero" yaml:"bitrate"`       // bit/s; exactly one of Bitrate and CRF
+	CRF       float64 `json:"crf,omitzero" yaml:"crf"`               // constant rate factor
+	FrameRate float64 `json:"frame_rate,omitzero" yaml:"frame_rate"` // frames per second; 0: as the source
+	Preset    string  `json:"preset,omitzero" yaml:"preset"`         // for example VOD_STANDARD; empty: the platform's default
+	Profile   string  `json:"profile,omitzero" yaml:"profile"`       // codec profile, for example HIGH; empty: the platform's default
+}
+
+// Audio is one audio rendition.
+type Audio struct {
+	Name          string `json:"name,omitzero" yaml:"name"`                     // names the output directory; default: the bitrate in kbit/s
+	Codec         Codec  `json:"codec" yaml:"codec"`                            // AAC, HE_AAC_V1, HE_AAC_V2 or OPUS
+	Bitrate       int64  `json:"bitrate" yaml:"bitrate"`                        // bit/s
+	SampleRate    int    `json:"sample_rate,omitzero" yaml:"sample_rate"`       // Hz; 0: as the source
+	ChannelLayout string `json:"channel_layout,omitzero" yaml:"channel_layout"` // for example STEREO; empty: as the source
+}
+
+// Muxing is one packaging of the renditions. FMP4, CMAF and TS package every
+// rendition by itself, in segments; MP4 writes one file per video rendition with all
+// audio renditions in it (audio files if there is no video).
+type Muxing struct {
+	Container     Container `json:"container" yaml:"container"`
+	SegmentLength float64   `json:"segment_length,omitzero" yaml:"segment_length"` // seconds; default 4; not for MP4
+	// Directory separates this muxing's files from those of other muxings,
+	// below the job's output path. It may be empty for one muxing.
+	Directory string `json:"directory,omitzero" yaml:"directory"`
+}
+
+// DefaultSegmentLength is the default of [Muxing.SegmentLength], in seconds.
+const DefaultSegmentLength = 4.0
+
+// Manifest is one manifest over all renditions, generated with the encoding.
+type Manifest struct {
+	Format ManifestFormat `json:"format" yaml:"format"`
+	Name   string         `json:"name,omitzero" yaml:"name"` // file name; default stream.mpd or master.m3u8
+}
+
+// DefaultRecipe is the ladder of Bitmovin's BatchEncoding example.
+func DefaultRecipe() Recipe {
+	video := func(height int, bitrate int64) Video {
+		return Video{Codec: H264, Height: height, Bitrate: bitrate, Preset: "VOD_STANDARD"}
+	}
+	return Recipe{
+		Videos:  []Video{video(480, 800_000), video(720, 1_200_000), video(1080, 2_000_000)},
+		Audios:  []Audio{{Codec: AAC, Bitrate: 128_000}},
+		Muxings: []Muxing{{Container: FMP4, SegmentLength: DefaultSegmentLength}},
+	}
+}
+
+// Directory is the directory of the rendition below the job's output path.
+func (v Video) Directory() string {
+	switch {
+	case v.Name != "":
+		return "video/" + v.Name
+	case v.Height != 0:
+		return "video/" + strconv.Itoa(v.Height)
+	}
+	return "video/" + strconv.FormatInt(v.Bitrate/1000, 10) + "k"
+}
+
+// Directory is the directory of the rendition below the job's output path.
+func (a Audio) Directory() string {
+	if a.Name != "" {
+		return "audio/" + a.Name
+	}
+	return "audio/" + strconv.FormatInt(a.Bitrate/1000, 10)
+}
+
+// FileName is the manifest's file name.
+func (m Manifest) FileName() string {
+	switch {
+	case m.Name != "":
+		return m.Name
+	case m.Format == HLS:
+		return "master.m3u8"
+	}
+	return "stream.mpd"
+}
+
+// RegionOf is the cloud region for a job that has moved on to a fallback region
+// the given number of times.
+func (r Recipe) RegionOf(moves int) string {
+	if moves == 0 {
+		return r.Region
+	}
+	return r.FallbackRegions[min(moves, len(r.FallbackRegions))-1]
+}

@@ -1,0 +1,112 @@
+package job
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// State is where a job stands. The zero value is invalid.
+type State string
+
+// The states of a job. See [Transitions] for how a job moves between them.
+const (
+	Waiting    State = "WAITING"    // not on the platform's queue; perhaps configured there already, perhaps waiting out a back-off
+	Starting   State = "STARTING"   // a start is decided and recorded; the platform's answer is not known yet
+	Queued     State = "QUEUED"     // accepted by the platform, waiting for an encoder
+	Running    State = "RUNNING"    // encoding
+	Succeeded  State = "SUCCEEDED"  // finished
+	Failed     State = "FAILED"     // given up: permanent error, retries used up, or refused
+	Cancelling State = "CANCELLING" // cancel asked for, not yet confirmed by the platform
+	Cancelled  State = "CANCELLED"  // cancelled before a start, stopped at the platform, or cancelled there by somebody else
+)
+
+// States lists every state in the order of a job's life.
+func States() []State {
+	return []State{Waiting, Starting, Queued, Running, Succeeded, Failed, Cancelling, Cancelled}
+}
+
+// Transition is one allowed move of a job.
+type Transition struct {
+	From, To State
+	Why      string
+}
+
+// transitions is the whole life of a job. The database, the diagram in the
+// documentation and every change of state follow this table.
+var transitions = []Transition{
+	{Waiting, Starting, "a slot is free"},
+	{Waiting, Failed, "cannot be configured"},
+	{Waiting, Cancelled, "cancelled before a start"},
+
+	{Starting, Queued, "start accepted"},
+	{Starting, Running, "found running"},
+	{Starting, Succeeded, "found finished"},
+	{Starting, Waiting, "not started, or failed with retries left"},
+	{Starting, Failed, "refused for good"},
+	{Starting, Cancelling, "cancel asked"},
+	{Starting, Cancelled, "cancelled at the platform"},
+
+	{Queued, Running, "an encoder took it"},
+	{Queued, Succeeded, "finished"},
+	{Queued, Waiting, "failed, retries left"},
+	{Queued, Failed, "failed for good"},
+	{Queued, Cancelling, "cancel asked"},
+	{Queued, Cancelled, "cancelled at the platform"},
+
+	{Running, Succeeded, "finished"},
+	{Running, Waiting, "failed, retries left"},
+	{Running, Failed, "failed for good"},
+	{Running, Cancelling, "cancel asked"},
+	{Running, Cancelled, "cancelled at the platform"},
+
+	{Cancelling, Cancelled, "stop confirmed"},
+	{Cancelling, Succeeded, "finished first"},
+
+	{Failed, Waiting, "retry asked"},
+	{Cancelled, Waiting, "retry asked"},
+}
+
+// Transitions returns a copy of the transition table.
+func Transitions() []Transition { return slices.Clone(transitions) }
+
+// Valid reports whether s is one of [States].
+func (s State) Valid() bool { return slices.Contains(States(), s) }
+
+// Terminal reports whether a job in s is finished. A terminal job moves only
+// when somebody asks for a retry.
+func (s State) Terminal() bool { return s == Succeeded || s == Failed || s == Cancelled }
+
+// OnPlatform reports whether a job in s is, or may be, queued or running at
+// the platform.
+func (s State) OnPlatform() bool {
+	return s == Starting || s == Queued || s == Running || s == Cancelling
+}
+
+// To returns nil if a job may move from s to next, and an error wrapping
+// [ErrIllegalTransition] otherwise.
+func (s State) To(next State) error {
+	for _, t := range transitions {
+		if t.From == s && t.To == next {
+			return nil
+		}
+	}
+	return fmt.Errorf("%w: %s to %s", ErrIllegalTransition, s, next)
+}
+
+// Diagram draws the transition table as a Mermaid state diagram. The
+// documentation embeds its output.
+func Diagram() string {
+	var b strings.Builder
+	b.WriteString("stateDiagram-v2\n")
+	b.WriteString("    [*] --> WAITING: submitted\n")
+	for _, t := range transitions {
+		fmt.Fprintf(&b, "    %s --> %s: %s\n", t.From, t.To, t.Why)
+	}
+	for _, s := range States() {
+		if s.Terminal() {
+			fmt.Fprintf(&b, "    %s --> [*]\n", s)
+		}
+	}
+	return b.String()
+}

@@ -1,0 +1,311 @@
+package job
+
+import (
+	"fmt"
+	"time"
+)
+
+// Update is one change of a job: a transaction reads the job, applies facts to
+// the update, and writes what came of it. Its methods are pure; a method that
+// finds its fact out of date changes nothing and returns nil.
+type Update struct {
+	Job Job
+	// Ended is an attempt that ended without success by this change. It is
+	// kept beside the job, which goes on to its next attempt.
+	Ended *Attempt
+	// Orphan is an encoding that was never started and that no job needs any
+	// more. It is to be deleted at the platform.
+	Orphan string
+	// Reason explains a change of state in its event.
+	Reason string
+
+	from    State
+	changed bool
+	visible bool
+}
+
+// NewUpdate starts an update of j.
+func NewUpdate(j Job) *Update { return &Update{Job: j, from: j.State} }
+
+// Changed reports whether anything has to be written.
+func (u *Update) Changed() bool { return u.changed || u.Orphan != "" }
+
+// Visible reports whether the change can be seen by watchers; what cannot is
+// written without waking them.
+func (u *Update) Visible() bool { return u.visible }
+
+// From is the state before the update. It differs from the job's state if the
+// update moved the job.
+func (u *Update) From() State { return u.from }
+
+// touch notes a change nobody but the dispatcher sees.
+func (u *Update) touch(now time.Time) {
+	u.changed = true
+	u.Job.UpdateTime = now
+}
+
+// show notes a change that watchers see.
+func (u *Update) show(now time.Time) {
+	u.touch(now)
+	u.visible = true
+}
+
+// to moves the job along the transition table.
+func (u *Update) to(next State, reason string, now time.Time) error {
+	if err := u.Job.State.To(next); err != nil {
+		return fmt.Errorf("job %s: %w", u.Job.ID, err)
+	}
+	u.Job.State, u.Reason = next, reason
+	u.Job.Step, u.Job.StepTime = StepNone, time.Time{}
+	if next.Terminal() {
+		u.Job.FinishTime = now
+	}
+	u.show(now)
+	return nil
+}
+
+// BeginCreate records the intent to create and configure an encoding.
+func (u *Update) BeginCreate(now time.Time) error {
+	j := &u.Job
+	if j.State != Waiting || j.EncodingID != "" {
+		return fmt.Errorf("job %s: create an encoding: %w: %s", j.ID, ErrConflict, j.State)
+	}
+	j.Step, j.StepTime = StepCreate, now
+	u.touch(now)
+	return nil
+}
+
+// Configured records that encoding is completely configured for the job. If
+// the job does not need it any more it becomes an orphan.
+func (u *Update) Configured(encoding string, now time.Time) error {
+	j := &u.Job
+	if j.Step == StepCreate {
+		j.Step, j.StepTime = StepNone, time.Time{}
+		u.touch(now)
+	}
+	if j.State != Waiting || j.EncodingID != "" {
+		u.Orphan = encoding
+		return nil
+	}
+	j.EncodingID, j.StaleMark = encoding, ""
+	u.show(now)
+	return nil
+}
+
+// CreateAbandoned records that configuring did not come to its end for reasons
+// that are not the job's. What was created of it, if anything, becomes an orphan.
+func (u *Update) CreateAbandoned(encoding string, now time.Time) error {
+	if u.Job.Step == StepCreate {
+		u.Job.Step, u.Job.StepTime = StepNone, time.Time{}
+		u.touch(now)
+	}
+	u.Orphan = encoding
+	return nil
+}
+
+// ConfigureRefused records that the platform refused the job's encoding, or a
+// part of it. It uses an attempt although nothing was started, so that a job that
+// can never be configured comes to its end.
+func (u *Update) ConfigureRefused(encoding string, f Failure, r Rules, now time.Time) error {
+	if err := u.CreateAbandoned(encoding, now); err != nil {
+		return err
+	}
+	if u.Job.State != Waiting {
+		return nil
+	}
+	f.Kind = FailedConfigure
+	u.openAttempt()
+	return u.fail(&f, "", r, now)
+}
+
+// BeginStart records the intent to start the job's encoding and opens the next attempt.
+func (u *Update) BeginStart(now time.Time) error {
+	j := &u.Job
+	if !j.Prepared() {
+		return fmt.Errorf("job %s: start: %w: %s", j.ID, ErrConflict, j.State)
+	}
+	u.openAttempt()
+	if err := u.to(Starting, "a slot is free", now); err != nil {
+		return err
+	}
+	j.Step, j.StepTime = StepStart, now
+	j.NextAttemptTime, j.Reason = time.Time{}, ""
+	return nil
+}
+
+// openAttempt makes room for the facts of the next attempt.
+func (u *Update) openAttempt() {
+	j := &u.Job
+	j.Attempt++
+	j.Progress = 0
+	j.StartTime, j.QueuedTime, j.RunningTime = time.Time{}, time.Time{}, time.Time{}
+}
+
+// StartAccepted records that the platform took the start.
+func (u *Update) StartAccepted(now time.Time) error {
+	j := &u.Job
+	if j.Step != StepStart {
+		return nil // a look at the platform was faster
+	}
+	j.StartTime = now
+	if j.State == Cancelling {
+		j.Step, j.StepTime = StepNone, time.Time{}
+		u.touch(now)
+		return nil
+	}
+	return u.to(Queued, "start accepted", now)
+}
+
+// StartUnknown records that the start call ended without an answer that can be
+// trusted. The job stays where it is until the platform has been asked.
+func (u *Update) StartUnknown(now time.Time) error {
+	if u.Job.Step == StepStart {
+		u.Job.StepTime = now
+		u.touch(now)
+	}
+	return nil
+}
+
+// StartNotMade records that the start demonstrably did not happen and that it
+// was not the job's fault. The attempt is given back.
+func (u *Update) StartNotMade(reason string, now time.Time) error {
+	j := &u.Job
+	if j.Step != StepStart {
+		return nil
+	}
+	j.Attempt--
+	if j.State == Cancelling {
+		if j.StaleMark == "" {
+			u.Orphan, j.EncodingID = j.EncodingID, ""
+		}
+		return u.to(Cancelled, j.Reason, now)
+	}
+	j.Reason = reason
+	return u.to(Waiting, reason, now)
+}
+
+// StartRefused records that the platform refused to start this very job. The
+// caller has looked at the encoding: it is not under way.
+func (u *Update) StartRefused(f Failure, r Rules, now time.Time) error {
+	j := &u.Job
+	if j.Step != StepStart {
+		return nil
+	}
+	if f.Kind == "" {
+		f.Kind = FailedStart
+	}
+	if j.State == Cancelling {
+		if j.StaleMark == "" {
+			u.Orphan = j.EncodingID
+		}
+		return u.cancelled(j.Reason, &f, now)
+	}
+	return u.fail(&f, j.StaleMark, r, now)
+}
+
+// fail ends the current attempt with f and sends the job back to wait for the
+// next one, or gives it up.
+func (u *Update) fail(f *Failure, mark string, r Rules, now time.Time) error {
+	j := &u.Job
+	j.Failures++
+	j.Failure = f
+	u.endAttempt(Failed, f, now)
+	if !r.Retry.allows(f, j.Failures) {
+		j.StaleMark = mark
+		return u.to(Failed, f.String(), now)
+	}
+	j.StaleMark = mark
+	switch {
+	case f.Hint == HintDifferentRegion && j.Regions < r.FallbackRegions:
+		j.Regions++
+		j.EncodingID, j.StaleMark = "", ""
+	case f.Kind == FailedTransfer || f.Kind == FailedGone:
+		j.EncodingID, j.StaleMark = "", "" // such an encoding cannot be started again
+	}
+	j.NextAttemptTime = now.Add(r.Retry.Backoff(j.Failures, r.Jitter))
+	j.Reason = f.String()
+	if j.State == Waiting {
+		u.Reason = j.Reason
+		u.show(now)
+		return nil
+	}
+	return u.to(Waiting, f.String(), now)
+}
+
+// cancelled ends the job because it no longer runs and should not.
+func (u *Update) cancelled(reason string, f *Failure, now time.Time) error {
+	u.Job.Reason = reason
+	if f != nil {
+		u.Job.Failure = f
+	}
+	u.endAttempt(Cancelled, f, now)
+	return u.to(Cancelled, reason, now)
+}
+
+func (u *Update) endAttempt(state State, f *Failure, now time.Time) {
+	j := &u.Job
+	u.Ended = &Attempt{
+		Number: j.Attempt, EncodingID: j.EncodingID, State: state, Failure: f,
+		StartTime: j.StartTime, QueuedTime: j.QueuedTime, RunningTime: j.RunningTime, FinishTime: now,
+	}
+}
+
+// Cancel asks for the job's end. A job that was never put on the platform's
+// queue is cancelled at once; any other once the platform confirms it.
+func (u *Update) Cancel(reason string, now time.Time) error {
+	j := &u.Job
+	switch j.State {
+	case Cancelling, Cancelled:
+		return nil
+	case Waiting:
+		if j.EncodingID != "" && j.StaleMark == "" {
+			u.Orphan, j.EncodingID = j.EncodingID, ""
+		}
+		j.Reason, j.NextAttemptTime = reason, time.Time{}
+		step, since := j.Step, j.StepTime
+		if err := u.to(Cancelled, reason, now); err != nil {
+			return err
+		}
+		// An encoding that is being created right now is still to be heard of.
+		j.Step, j.StepTime = step, since
+		return nil
+	case Starting, Queued, Running:
+		j.Reason = reason
+		step, since := j.Step, j.StepTime
+		if err := u.to(Cancelling, reason, now); err != nil {
+			return err
+		}
+		// A start under way is still to be resolved before anything can be stopped.
+		j.Step, j.StepTime = step, since
+		return nil
+	}
+	return &StateError{Resource: "job", ID: j.ID.String(), State: string(j.State), Problem: "it has ended and cannot be cancelled"}
+}
+
+// BeginStop records the intent to stop the job's encoding.
+func (u *Update) BeginStop(now time.Time) error {
+	j := &u.Job
+	if j.State != Cancelling || j.Step == StepStart {
+		return fmt.Errorf("job %s: stop: %w: %s", j.ID, ErrConflict, j.State)
+	}
+	j.Step, j.StepTime = StepStop, now
+	u.touch(now)
+	return nil
+}
+
+// Retry gives a job that failed or was cancelled another chance, with all of
+// its retries. Earlier attempts are kept.
+func (u *Update) Retry(now time.Time) error {
+	j := &u.Job
+	if j.State != Failed && j.State != Cancelled {
+		return &StateError{Resource: "job", ID: j.ID.String(), State: string(j.State), Problem: "only FAILED and CANCELLED jobs can be retried"}
+	}
+	// An encoding that ended in ERROR, or refused its start, can be started again as it is.
+	reusable := j.State == Failed && j.Failure != nil && (j.Failure.Kind == FailedEncoding || j.Failure.Kind == FailedStart)
+	if !reusable {
+		j.EncodingID, j.StaleMark = "", ""
+	}
+	j.Failures, j.NextAttemptTime, j.FinishTime = 0, time.Time{}, time.Time{}
+	j.Reason = ""
+	return u.to(Waiting, "retry asked", now)
+}

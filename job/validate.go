@@ -1,0 +1,166 @@
+package job
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Validate lists everything that is wrong with r. Fields are named as in the
+// API and in the configuration, below the given path.
+func (r Recipe) Validate(path string) []Violation {
+	v := violations{path: path}
+	if len(r.Videos)+len(r.Audios) == 0 {
+		v.add("videos", "name at least one video or audio rendition")
+	}
+	if len(r.Muxings) == 0 {
+		v.add("muxings", "name at least one muxing, for example container FMP4")
+	}
+	directories := map[string]string{}
+	for i, video := range r.Videos {
+		field := fmt.Sprintf("videos[%d]", i)
+		video.validate(&v, field)
+		v.unique(directories, video.Directory(), field)
+	}
+	for i, audio := range r.Audios {
+		field := fmt.Sprintf("audios[%d]", i)
+		audio.validate(&v, field)
+		v.unique(directories, audio.Directory(), field)
+	}
+	r.validateMuxings(&v)
+	r.validateManifests(&v)
+	if len(r.FallbackRegions) > 3 {
+		v.add("fallback_regions", "at most 3 regions")
+	}
+	modes := []string{"", "STANDARD", "SINGLE_PASS", "TWO_PASS", "THREE_PASS", "SMART_PASS"}
+	if !slices.Contains(modes, r.EncodingMode) {
+		v.addf("encoding_mode", "%q is not one of %s", r.EncodingMode, strings.Join(modes[1:], ", "))
+	}
+	return v.list
+}
+
+func (r Recipe) validateMuxings(v *violations) {
+	directories := map[string]string{}
+	for i, m := range r.Muxings {
+		field := fmt.Sprintf("muxings[%d]", i)
+		switch m.Container {
+		case FMP4, CMAF, TS:
+			if m.SegmentLength < 0 || m.SegmentLength > 60 {
+				v.addf(field+".segment_length", "%g s: want more than 0 and at most 60 seconds", m.SegmentLength)
+			}
+		case MP4:
+			if m.SegmentLength != 0 {
+				v.add(field+".segment_length", "an MP4 muxing has no segments; leave it out")
+			}
+		default:
+			v.addf(field+".container", "%q is not one of FMP4, CMAF, TS, MP4", m.Container)
+		}
+		if !cleanPath(m.Directory) {
+			v.addf(field+".directory", "%q: want a relative directory without . and ..", m.Directory)
+		}
+		v.unique(directories, m.Directory, field)
+	}
+}
+
+func (r Recipe) validateManifests(v *violations) {
+	names := map[string]string{}
+	for i, m := range r.Manifests {
+		field := fmt.Sprintf("manifests[%d]", i)
+		if m.Format != DASH && m.Format != HLS {
+			v.addf(field+".format", "%q is not one of DASH, HLS", m.Format)
+		}
+		if strings.ContainsAny(m.Name, "/\\") {
+			v.addf(field+".name", "%q: want a file name without directories", m.Name)
+		}
+		if other, taken := names[m.FileName()]; taken {
+			v.addf(field+".name", "%s has the same file name %q", other, m.FileName())
+		}
+		names[m.FileName()] = field
+	}
+}
+
+func (video Video) validate(v *violations, field string) {
+	if !slices.Contains([]Codec{H264, H265, VP9, AV1}, video.Codec) {
+		v.addf(field+".codec", "%q is not one of H264, H265, VP9, AV1", video.Codec)
+	}
+	if video.Height < 0 || video.Height > 8640 {
+		v.addf(field+".height", "%d: want 1 to 8640 pixels, or 0 to follow the source", video.Height)
+	}
+	if video.Width < 0 || video.Width > 15360 {
+		v.addf(field+".width", "%d: want 1 to 15360 pixels, or 0 to follow the aspect ratio", video.Width)
+	}
+	switch {
+	case video.Bitrate == 0 && video.CRF == 0:
+		v.add(field+".bitrate", "give a bitrate in bit/s, or a crf")
+	case video.Bitrate != 0 && video.CRF != 0:
+		v.add(field+".crf", "bitrate and crf exclude each other")
+	case video.CRF == 0 && (video.Bitrate < 10_000 || video.Bitrate > 500_000_000):
+		v.addf(field+".bitrate", "%d: want 10000 to 500000000 bit/s", video.Bitrate)
+	case video.CRF < 0 || video.CRF > 63:
+		v.addf(field+".crf", "%g: want 0 to 63 (51 for H264 and H265)", video.CRF)
+	case video.CRF > 51 && (video.Codec == H264 || video.Codec == H265):
+		v.addf(field+".crf", "%g: want 0 to 51 for %s", video.CRF, video.Codec)
+	}
+	if video.FrameRate < 0 || video.FrameRate > 300 {
+		v.addf(field+".frame_rate", "%g: want frames per second, or 0 to follow the source", video.FrameRate)
+	}
+	v.name(field, video.Name)
+}
+
+func (audio Audio) validate(v *violations, field string) {
+	if !slices.Contains([]Codec{AAC, HEAACv1, HEAACv2, Opus}, audio.Codec) {
+		v.addf(field+".codec", "%q is not one of AAC, HE_AAC_V1, HE_AAC_V2, OPUS", audio.Codec)
+	}
+	if audio.Bitrate < 6_000 || audio.Bitrate > 2_000_000 {
+		v.addf(field+".bitrate", "%d: want 6000 to 2000000 bit/s", audio.Bitrate)
+	}
+	if audio.SampleRate < 0 || audio.SampleRate > 192_000 {
+		v.addf(field+".sample_rate", "%d: want Hz, or 0 to follow the source", audio.SampleRate)
+	}
+	v.name(field, audio.Name)
+}
+
+// violations collects what is wrong below one path.
+type violations struct {
+	path string
+	list []Violation
+}
+
+func (v *violations) add(field, message string) {
+	if v.path != "" {
+		field = v.path + "." + field
+	}
+	v.list = append(v.list, Violation{Field: field, Message: message})
+}
+
+func (v *violations) addf(field, format string, args ...any) {
+	v.add(field, fmt.Sprintf(format, args...))
+}
+
+// unique notes that field writes to directory, unless another one does already.
+func (v *violations) unique(taken map[string]string, directory, field string) {
+	if other, ok := taken[directory]; ok {
+		v.addf(field, "writes to the same directory %q as %s; give it a name or directory of its own", directory, other)
+		return
+	}
+	taken[directory] = field
+}
+
+func (v *violations) name(field, name string) {
+	if strings.ContainsAny(name, "/\\") || name == "." || name == ".." {
+		v.addf(field+".name", "%q names a directory: leave out slashes and dots", name)
+	}
+}
+
+// cleanPath reports whether a relative path stays below its root.
+func cleanPath(path string) bool {
+	if path == "" {
+		return true
+	}
+	for element := range strings.SplitSeq(path, "/") {
+		if element == "" || element == "." || element == ".." {
+			return false
+		}
+	}
+	return true
+}
