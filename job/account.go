@@ -25,6 +25,9 @@ type AccountStatus struct {
 	NextProbe     time.Time // zero when closed
 
 	QueueFullUntil time.Time // no start before, because the platform said its queue is full
+	// Problem is what keeps jobs from being configured although the platform
+	// answers, for example a storage it refuses; empty if nothing does.
+	Problem string
 
 	Budgets []Budget
 }

@@ -82,6 +82,8 @@ type Job struct {
 	// EncodingID is set once the encoding is completely configured at the
 	// platform (profiles) or accepted by it (templates).
 	EncodingID string
+	// Manifests were configured with the encoding and are attached at each start.
+	Manifests []ManifestRef
 	// Regions is how often a retry has moved on to the next fallback region.
 	Regions int
 	// StaleMark identifies the end of the previous run of the same encoding.
@@ -104,6 +106,12 @@ type Job struct {
 
 // Prepared reports whether a start needs nothing more than the start call.
 func (j *Job) Prepared() bool { return j.State == Waiting && j.EncodingID != "" }
+
+// ManifestRef is a manifest that exists at the platform.
+type ManifestRef struct {
+	Format ManifestFormat `json:"format"`
+	ID     string         `json:"id"`
+}
 
 // Attempt is one ended start of an encoding for a job that did not succeed.
 // The latest attempt of a job that is under way, or succeeded, is described by

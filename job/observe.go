@@ -33,6 +33,8 @@ type Observation struct {
 	// Failure is the platform's error object for ERROR and TRANSFER_ERROR; nil
 	// when there was none, which makes an ERROR permanent.
 	Failure *Failure
+	// Messages are the platform's error messages.
+	Messages []string
 }
 
 // Mark identifies the run that o speaks of. The platform's answers carry no
@@ -120,6 +122,7 @@ func (o Observation) failure(now time.Time) *Failure {
 	if o.Failure != nil {
 		f = *o.Failure
 	}
+	f.Messages = o.Messages
 	switch o.Status {
 	case RemoteTransferError:
 		f.Kind = FailedTransfer

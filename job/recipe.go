@@ -112,22 +112,22 @@ func DefaultRecipe() Recipe {
 }
 
 // Directory is the directory of the rendition below the job's output path.
-func (v Video) Directory() string {
+func (video Video) Directory() string {
 	switch {
-	case v.Name != "":
-		return "video/" + v.Name
-	case v.Height != 0:
-		return "video/" + strconv.Itoa(v.Height)
+	case video.Name != "":
+		return "video/" + video.Name
+	case video.Height != 0:
+		return "video/" + strconv.Itoa(video.Height)
 	}
-	return "video/" + strconv.FormatInt(v.Bitrate/1000, 10) + "k"
+	return "video/" + strconv.FormatInt(video.Bitrate/1000, 10) + "k"
 }
 
 // Directory is the directory of the rendition below the job's output path.
-func (a Audio) Directory() string {
-	if a.Name != "" {
-		return "audio/" + a.Name
+func (audio Audio) Directory() string {
+	if audio.Name != "" {
+		return "audio/" + audio.Name
 	}
-	return "audio/" + strconv.FormatInt(a.Bitrate/1000, 10)
+	return "audio/" + strconv.FormatInt(audio.Bitrate/1000, 10)
 }
 
 // FileName is the manifest's file name.

@@ -75,9 +75,10 @@ func (u *Update) BeginCreate(now time.Time) error {
 	return nil
 }
 
-// Configured records that encoding is completely configured for the job. If
-// the job does not need it any more it becomes an orphan.
-func (u *Update) Configured(encoding string, now time.Time) error {
+// Configured records that encoding, and the manifests over it, are completely
+// configured for the job. If the job does not need them any more the encoding
+// becomes an orphan.
+func (u *Update) Configured(encoding string, manifests []ManifestRef, now time.Time) error {
 	j := &u.Job
 	if j.Step == StepCreate {
 		j.Step, j.StepTime = StepNone, time.Time{}
@@ -87,7 +88,7 @@ func (u *Update) Configured(encoding string, now time.Time) error {
 		u.Orphan = encoding
 		return nil
 	}
-	j.EncodingID, j.StaleMark = encoding, ""
+	j.EncodingID, j.Manifests, j.StaleMark = encoding, manifests, ""
 	u.show(now)
 	return nil
 }
@@ -176,7 +177,8 @@ func (u *Update) StartNotMade(reason string, now time.Time) error {
 	j.Attempt--
 	if j.State == Cancelling {
 		if j.StaleMark == "" {
-			u.Orphan, j.EncodingID = j.EncodingID, ""
+			u.Orphan = j.EncodingID
+			u.forget()
 		}
 		return u.to(Cancelled, j.Reason, now)
 	}
@@ -218,9 +220,9 @@ func (u *Update) fail(f *Failure, mark string, r Rules, now time.Time) error {
 	switch {
 	case f.Hint == HintDifferentRegion && j.Regions < r.FallbackRegions:
 		j.Regions++
-		j.EncodingID, j.StaleMark = "", ""
+		u.forget()
 	case f.Kind == FailedTransfer || f.Kind == FailedGone:
-		j.EncodingID, j.StaleMark = "", "" // such an encoding cannot be started again
+		u.forget() // such an encoding cannot be started again
 	}
 	j.NextAttemptTime = now.Add(r.Retry.Backoff(j.Failures, r.Jitter))
 	j.Reason = f.String()
@@ -230,6 +232,11 @@ func (u *Update) fail(f *Failure, mark string, r Rules, now time.Time) error {
 		return nil
 	}
 	return u.to(Waiting, f.String(), now)
+}
+
+// forget lets the job's encoding go: the next attempt gets a new one.
+func (u *Update) forget() {
+	u.Job.EncodingID, u.Job.Manifests, u.Job.StaleMark = "", nil, ""
 }
 
 // cancelled ends the job because it no longer runs and should not.
@@ -259,7 +266,8 @@ func (u *Update) Cancel(reason string, now time.Time) error {
 		return nil
 	case Waiting:
 		if j.EncodingID != "" && j.StaleMark == "" {
-			u.Orphan, j.EncodingID = j.EncodingID, ""
+			u.Orphan = j.EncodingID
+			u.forget()
 		}
 		j.Reason, j.NextAttemptTime = reason, time.Time{}
 		step, since := j.Step, j.StepTime
@@ -303,7 +311,7 @@ func (u *Update) Retry(now time.Time) error {
 	// An encoding that ended in ERROR, or refused its start, can be started again as it is.
 	reusable := j.State == Failed && j.Failure != nil && (j.Failure.Kind == FailedEncoding || j.Failure.Kind == FailedStart)
 	if !reusable {
-		j.EncodingID, j.StaleMark = "", ""
+		u.forget()
 	}
 	j.Failures, j.NextAttemptTime, j.FinishTime = 0, time.Time{}, time.Time{}
 	j.Reason = ""

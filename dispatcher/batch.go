@@ -1,0 +1,43 @@
+package dispatcher
+
+import (
+	"context"
+	"math/rand/v2"
+	"time"
+
+	"github.com/stokerd/stoker/job"
+)
+
+// batch is what tasks need to know of a batch. It is not changed once made.
+type batch struct{ job.Batch }
+
+// rules are the batch's rules for one fact.
+func (b *batch) rules(settle time.Duration) job.Rules {
+	r := job.Rules{Retry: b.Retry, Settle: settle, Jitter: rand.Float64()}
+	if b.Recipe != nil {
+		r.FallbackRegions = len(b.Recipe.FallbackRegions)
+	}
+	return r
+}
+
+// batch reads a batch once and keeps it until somebody changes something.
+func (d *driver) batch(ctx context.Context, id string) (*batch, error) {
+	if b := d.batches[id]; b != nil {
+		return b, nil
+	}
+	read, err := d.store.Batch(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	b := &batch{read}
+	d.batches[id] = b
+	return b, nil
+}
+
+// priority of a batch that has been read before; 0 otherwise.
+func (d *driver) priority(id string) int {
+	if b := d.batches[id]; b != nil {
+		return b.Priority
+	}
+	return 0
+}

@@ -1,0 +1,70 @@
+package dispatcher
+
+import (
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+
+	"github.com/stokerd/stoker/bitmovin"
+	"github.com/stokerd/stoker/job"
+)
+
+// trips is how many calls in a row must fail before the breaker opens. One
+// refused key opens it at once.
+const trips = 5
+
+// breaker stops all calls of an account while the platform, or the way to it,
+// is out of order, and lets a single probe through from time to time. Because
+// nothing is sent while it is open, no outage costs a job an attempt.
+type breaker struct {
+	state     job.BreakerState
+	reason    string
+	since     time.Time
+	nextProbe time.Time
+
+	failures int // in a row
+	wait     *backoff.ExponentialBackOff
+}
+
+func newBreaker() breaker {
+	wait := backoff.NewExponentialBackOff()
+	wait.InitialInterval = time.Second
+	wait.MaxInterval = time.Minute
+	return breaker{state: job.BreakerClosed, wait: wait}
+}
+
+// closed reports whether work may be sent.
+func (b *breaker) closed() bool { return b.state == job.BreakerClosed }
+
+// observe takes note of how a call ended and reports whether the breaker opened.
+func (b *breaker) observe(err error, now time.Time) (opened bool) {
+	if b.state != job.BreakerClosed {
+		return false // only the probe decides
+	}
+	if err == nil || bitmovin.Throttled(err) || !bitmovin.Outage(err) {
+		b.failures = 0
+		return false
+	}
+	b.failures++
+	if b.failures < trips && !bitmovin.Unauthorized(err) && !bitmovin.QuotaExhausted(err) {
+		return false
+	}
+	b.state, b.reason, b.since = job.BreakerOpen, err.Error(), now
+	b.wait.Reset()
+	b.nextProbe = now.Add(b.wait.NextBackOff())
+	return true
+}
+
+// probe lets one call through.
+func (b *breaker) probe() { b.state = job.BreakerProbing }
+
+// probed takes note of how the probe ended and reports whether the breaker closed.
+func (b *breaker) probed(err error, now time.Time) (closed bool) {
+	if err == nil || !bitmovin.Outage(err) {
+		b.state, b.reason, b.since, b.nextProbe, b.failures = job.BreakerClosed, "", time.Time{}, time.Time{}, 0
+		return true
+	}
+	b.state, b.reason = job.BreakerOpen, err.Error()
+	b.nextProbe = now.Add(b.wait.NextBackOff())
+	return false
+}

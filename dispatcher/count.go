@@ -1,0 +1,109 @@
+package dispatcher
+
+import (
+	"context"
+	"time"
+
+	"github.com/stokerd/stoker/bitmovin"
+	"github.com/stokerd/stoker/job"
+)
+
+// How often the platform's queue is counted. Counting costs one of 60 calls a
+// minute that all users of the key share.
+const (
+	countBlocked = 3 * time.Second // other people's encodings hold the places we wait for
+	countIdle    = time.Minute     // there is nothing to start
+)
+
+// counted is the platform's queue at one moment.
+type counted struct {
+	time   time.Time // before the call: what starts later is not in it
+	queued map[string]bool
+	total  int
+}
+
+// spawnCount lists what is queued at the platform, ours and everybody else's.
+func (d *driver) spawnCount(ctx context.Context) {
+	d.busy[taskCount]++
+	d.tasks.Go(func() {
+		c, err := d.count(ctx)
+		d.results <- func() { d.counted(c, err) }
+	})
+}
+
+// count lists the QUEUED encodings. The list tells ours from other people's,
+// which a bare total could not.
+func (d *driver) count(ctx context.Context) (counted, error) {
+	c := counted{time: time.Now(), queued: map[string]bool{}}
+	query := bitmovin.ListEncodings{Status: bitmovin.StatusQueued, Limit: 100}
+	for {
+		page, err := d.account.Client.ListEncodings(ctx, query)
+		if err != nil {
+			return c, err
+		}
+		for _, e := range page.Items {
+			c.queued[string(e.ID)] = true
+		}
+		c.total = len(c.queued)
+		if page.TotalKnown {
+			c.total = max(c.total, int(page.Total))
+		}
+		query.Offset += len(page.Items)
+		if len(page.Items) < query.Limit || query.Offset >= MaxQueueTarget {
+			return c, nil
+		}
+	}
+}
+
+// counted takes note of the platform's queue.
+func (d *driver) counted(c counted, err error) {
+	now := time.Now()
+	d.busy[taskCount]--
+	d.observe(taskCount, err, now)
+	if err != nil {
+		d.queue.due = now.Add(soon)
+		d.log.Warn("cannot count the platform's queue", "err", err)
+		return
+	}
+	own := 0
+	for _, e := range d.live {
+		if e.job.EncodingID != "" && c.queued[e.job.EncodingID] {
+			own++
+			continue
+		}
+		if e.job.State == job.Queued && e.job.StartTime.Before(c.time) && e.look.After(now) {
+			e.look = now // it has left the queue
+		}
+	}
+	d.queue = queue{total: c.total, foreign: c.total - own, time: c.time}
+	d.queue.due = now.Add(d.countInterval(now))
+}
+
+// countInterval is how long the count is good for. Our own encodings are
+// followed one by one; the count is there for everybody else's.
+func (d *driver) countInterval(now time.Time) time.Duration {
+	switch {
+	case len(d.window) == 0:
+		return max(countIdle, d.poll)
+	case d.queue.foreign > 0 && d.view(now).free() <= 0:
+		return min(countBlocked, d.poll)
+	}
+	return d.poll
+}
+
+// spawnProbe sees whether the platform can be used again.
+func (d *driver) spawnProbe(ctx context.Context) {
+	d.busy[taskProbe]++
+	d.breaker.probe()
+	d.tasks.Go(func() {
+		err := d.account.Client.Ping(ctx)
+		d.results <- func() {
+			now := time.Now()
+			d.busy[taskProbe]--
+			if d.breaker.probed(err, now) {
+				d.log.Info("the platform can be used again")
+				d.queue.due, d.sweepDue = now, now
+			}
+		}
+	})
+}

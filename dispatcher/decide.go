@@ -1,0 +1,209 @@
+package dispatcher
+
+import (
+	"time"
+
+	"github.com/stokerd/stoker/job"
+)
+
+// How much may be under way side by side on one account.
+const (
+	maxStarts   = 16
+	maxPrepares = 8
+	maxLooks    = 16
+	maxStops    = 8
+	maxDeletes  = 2
+)
+
+// overtake is how long a job that is being configured keeps its place in the
+// order against jobs behind it that are ready.
+const overtake = 2 * time.Second
+
+// view is everything a decision depends on: how the account stands, the next
+// jobs in dispatch order, and what is on the platform.
+type view struct {
+	now time.Time
+
+	working   bool // the breaker is closed
+	probe     time.Time
+	paused    bool // by somebody: nothing is prepared or started
+	target    int  // how many encodings should be queued
+	fullUntil time.Time
+	counted   bool // the platform's queue has been counted lately
+	foreign   int  // other people's encodings in it
+	countDue  time.Time
+	sweepDue  time.Time
+	swept     bool // nothing is configured before the first sweep, which could not tell it from what is left over
+
+	window  []candidate // jobs that wait, in dispatch order
+	prepare int         // how many jobs to have prepared, or in preparation, ahead
+	// prepareAfter is when to configure again after something that all jobs share
+	// could not be used; zero: at once.
+	prepareAfter time.Time
+	live         []standing // jobs at the platform
+	orphans      []orphan
+
+	busy [taskKinds]int // tasks under way
+}
+
+// candidate is a job that waits.
+type candidate struct {
+	id        job.ID
+	prepared  bool
+	task      taskKind
+	since     time.Time // when the task began
+	notBefore time.Time // after trouble that is not the job's
+}
+
+// standing is a job that is, or may be, on the platform.
+type standing struct {
+	id       job.ID
+	state    job.State
+	starting bool // its start is not answered yet
+	ran      bool // an encoder took it, so that it holds no place in the queue
+	stopped  bool // a stop has been asked for lately
+	task     taskKind
+	look     time.Time // when to look at it next
+}
+
+// orphan is an encoding to delete.
+type orphan struct {
+	encoding  string
+	task      taskKind
+	notBefore time.Time
+}
+
+// plan is what to do now, and when to decide again at the latest.
+type plan struct {
+	starts   []job.ID
+	prepares []job.ID
+	looks    []job.ID
+	stops    []job.ID
+	deletes  []string
+	count    bool
+	sweep    bool
+	probe    bool
+	wake     time.Time
+}
+
+// decide is the whole policy of the dispatcher, without any effect: cancel
+// before start before look before count before prepare, and never more starts
+// than the queue has free places.
+func decide(v view) plan {
+	p := plan{wake: v.now.Add(time.Minute)}
+	if !v.working {
+		if v.busy[taskProbe] == 0 {
+			p.probe = p.due(v.now, v.probe)
+		}
+		return p
+	}
+	if v.busy[taskCount] == 0 {
+		p.count = p.due(v.now, v.countDue)
+	}
+	if v.busy[taskSweep] == 0 {
+		p.sweep = p.due(v.now, v.sweepDue)
+	}
+	p.follow(v)
+	p.clean(v)
+	if !v.paused {
+		p.fill(v)
+		p.ahead(v)
+	}
+	return p
+}
+
+// due reports whether t has come, and makes sure to be awake when it does.
+func (p *plan) due(now, t time.Time) bool {
+	if !t.After(now) {
+		return true
+	}
+	if t.Before(p.wake) {
+		p.wake = t
+	}
+	return false
+}
+
+// follow looks at the jobs on the platform and stops those to be cancelled.
+func (p *plan) follow(v view) {
+	looks, stops := maxLooks-v.busy[taskLook], maxStops-v.busy[taskStop]
+	for _, s := range v.live {
+		if s.task != taskNone {
+			continue
+		}
+		if s.state == job.Cancelling && !s.starting && !s.stopped {
+			if stops > 0 {
+				p.stops = append(p.stops, s.id)
+				stops--
+			}
+			continue
+		}
+		if looks > 0 && p.due(v.now, s.look) {
+			p.looks = append(p.looks, s.id)
+			looks--
+		}
+	}
+}
+
+// clean deletes encodings nobody needs.
+func (p *plan) clean(v view) {
+	deletes := maxDeletes - v.busy[taskDelete]
+	for _, o := range v.orphans {
+		if deletes > 0 && o.task == taskNone && p.due(v.now, o.notBefore) {
+			p.deletes = append(p.deletes, o.encoding)
+			deletes--
+		}
+	}
+}
+
+// free is how many encodings may be started without the queue growing beyond
+// its target by our own doing: whatever might hold a place counts as holding it.
+func (v view) free() int {
+	held := v.foreign
+	for _, s := range v.live {
+		if s.starting || s.state == job.Queued || (s.state == job.Cancelling && !s.ran) {
+			held++
+		}
+	}
+	return v.target - held
+}
+
+// fill starts jobs in dispatch order. A job that is being configured keeps its
+// place for a while; then the ones behind it go first.
+func (p *plan) fill(v view) {
+	free := v.free()
+	if free <= 0 || !v.counted || !p.due(v.now, v.fullUntil) {
+		return
+	}
+	starts := maxStarts - v.busy[taskStart]
+	for _, c := range v.window {
+		if free <= 0 || starts <= 0 {
+			return
+		}
+		switch {
+		case c.task == taskPrepare && !p.due(v.now, c.since.Add(overtake)):
+			free--
+		case c.task == taskNone && c.prepared && p.due(v.now, c.notBefore):
+			p.starts = append(p.starts, c.id)
+			free--
+			starts--
+		}
+	}
+}
+
+// ahead configures encodings before there is a place for them, so that a free
+// place costs one call.
+func (p *plan) ahead(v view) {
+	if !v.swept || !p.due(v.now, v.prepareAfter) {
+		return
+	}
+	prepares := maxPrepares - v.busy[taskPrepare]
+	for i, c := range v.window {
+		if i >= v.prepare || prepares <= 0 {
+			return
+		}
+		if !c.prepared && c.task == taskNone && p.due(v.now, c.notBefore) {
+			p.prepares = append(p.prepares, c.id)
+			prepares--
+		}
+	}
+}

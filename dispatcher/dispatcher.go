@@ -1,0 +1,156 @@
+package dispatcher
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/stokerd/stoker/bitmovin"
+	"github.com/stokerd/stoker/job"
+)
+
+// The defaults of a [Config].
+const (
+	DefaultQueueTarget  = 3
+	DefaultPollInterval = 10 * time.Second
+	DefaultSettle       = 30 * time.Second
+	DefaultGrace        = 20 * time.Second
+)
+
+// MaxQueueTarget bounds an account's queue target.
+const MaxQueueTarget = 1000
+
+// Config is what a [Dispatcher] works with.
+type Config struct {
+	Store    Store
+	Logger   *slog.Logger // default: discard
+	Accounts []Account
+	Storages map[string]Storage // by the name that batches use
+	// PollInterval is the longest time between two looks at the platform while
+	// there is anything to look for. Default [DefaultPollInterval].
+	PollInterval time.Duration
+	// Settle is how long a start whose answer was lost must be seen not to have
+	// happened before it is repeated. Default [DefaultSettle].
+	Settle time.Duration
+	// Grace is how long a shutdown waits for calls under way. Default [DefaultGrace].
+	Grace time.Duration
+}
+
+// Account is one Bitmovin account to keep busy.
+type Account struct {
+	ID          string
+	Client      *bitmovin.Client
+	QueueTarget int // default [DefaultQueueTarget]
+}
+
+// Storage is a named place that batches read from or write to.
+type Storage struct {
+	bitmovin.Storage
+	// BasePath is put before every path on it; without a leading slash.
+	BasePath string
+}
+
+// Dispatcher keeps the queues of its accounts filled with the jobs of the job table.
+type Dispatcher struct {
+	drivers map[string]*driver
+	janitor *janitor
+}
+
+// New returns a dispatcher that does nothing until it runs.
+func New(c Config) (*Dispatcher, error) {
+	c.Logger = cmp.Or(c.Logger, slog.New(slog.DiscardHandler))
+	c.PollInterval = cmp.Or(c.PollInterval, DefaultPollInterval)
+	c.Settle = cmp.Or(c.Settle, DefaultSettle)
+	c.Grace = cmp.Or(c.Grace, DefaultGrace)
+	d := &Dispatcher{drivers: map[string]*driver{}, janitor: newJanitor(c)}
+	for _, a := range c.Accounts {
+		if _, taken := d.drivers[a.ID]; taken || a.ID == "" {
+			return nil, fmt.Errorf("account %q: every account needs a name of its own", a.ID)
+		}
+		a.QueueTarget = cmp.Or(a.QueueTarget, DefaultQueueTarget)
+		d.drivers[a.ID] = newDriver(c, a)
+	}
+	return d, nil
+}
+
+// Run works until ctx ends. It then stops taking work, finishes the calls under
+// way, and returns nil. An error is returned only if the job table cannot be read
+// at the start.
+func (d *Dispatcher) Run(ctx context.Context) error {
+	for _, dr := range d.drivers {
+		if err := dr.load(ctx); err != nil {
+			return fmt.Errorf("account %s: %w", dr.account.ID, err)
+		}
+	}
+	var group errgroup.Group
+	for _, dr := range d.drivers {
+		group.Go(func() error { return dr.run(ctx) })
+	}
+	group.Go(func() error { return d.janitor.run(ctx) })
+	return group.Wait()
+}
+
+// Changed wakes whoever has to do something about the changes. It never blocks.
+func (d *Dispatcher) Changed(changes []job.Change) {
+	for _, c := range changes {
+		if !c.Dispatch {
+			continue
+		}
+		d.janitor.bell.ring()
+		if dr := d.drivers[c.AccountID]; dr != nil {
+			dr.bell.ring()
+		}
+	}
+}
+
+// Status is how an account stands; false if there is no such account.
+func (d *Dispatcher) Status(id string) (job.AccountStatus, bool) {
+	dr, ok := d.drivers[id]
+	if !ok {
+		return job.AccountStatus{}, false
+	}
+	return dr.snapshot(), true
+}
+
+// Statuses is how all accounts stand, by id.
+func (d *Dispatcher) Statuses() []job.AccountStatus {
+	var all []job.AccountStatus
+	for _, id := range slices.Sorted(maps.Keys(d.drivers)) {
+		all = append(all, d.drivers[id].snapshot())
+	}
+	return all
+}
+
+// Pause stops preparing and starting jobs on an account, across restarts.
+func (d *Dispatcher) Pause(ctx context.Context, id, reason string) error {
+	return d.change(ctx, id, func(s *job.AccountSettings) { s.Paused, s.PausedReason = true, reason })
+}
+
+// Resume takes up work on an account again.
+func (d *Dispatcher) Resume(ctx context.Context, id string) error {
+	return d.change(ctx, id, func(s *job.AccountSettings) { s.Paused, s.PausedReason = false, "" })
+}
+
+// SetQueueTarget changes an account's queue target, across restarts.
+func (d *Dispatcher) SetQueueTarget(ctx context.Context, id string, target int) error {
+	if target < 1 || target > MaxQueueTarget {
+		return &job.InvalidError{Violations: []job.Violation{{
+			Field: "account.queue_target", Message: fmt.Sprintf("%d: want 1 to %d", target, MaxQueueTarget),
+		}}}
+	}
+	return d.change(ctx, id, func(s *job.AccountSettings) { s.QueueTarget = target })
+}
+
+func (d *Dispatcher) change(ctx context.Context, id string, edit func(*job.AccountSettings)) error {
+	dr, ok := d.drivers[id]
+	if !ok {
+		return fmt.Errorf("account %q: %w", id, job.ErrNotFound)
+	}
+	return dr.changeSettings(ctx, edit)
+}

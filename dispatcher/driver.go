@@ -1,0 +1,228 @@
+package dispatcher
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/stokerd/stoker/job"
+)
+
+// errStopped is why calls under way end when a shutdown has waited long enough.
+var errStopped = errors.New("the dispatcher stopped")
+
+// driver keeps one account's queue filled. One goroutine, the loop, owns all of
+// its state and decides; tasks do the calls side by side and hand what came of
+// them back to the loop.
+type driver struct {
+	account  Account
+	store    Store
+	log      *slog.Logger
+	poll     time.Duration
+	settle   time.Duration
+	grace    time.Duration
+	resource *resources
+	storages map[string]Storage
+
+	bell    bell
+	results chan func()
+	tasks   sync.WaitGroup
+	status  atomic.Pointer[job.AccountStatus]
+	saving  sync.Mutex // serialises changes of the settings
+
+	// What follows belongs to the loop.
+	live     map[job.ID]*entry
+	window   []job.Job
+	nextDue  time.Time
+	orphans  map[string]*orphanEntry
+	batches  map[string]*batch
+	queue    queue
+	limit    limit
+	breaker  breaker
+	paused   job.AccountSettings
+	problem  trouble
+	sweepDue time.Time
+	swept    bool // at least one sweep has been tried
+	busy     [taskKinds]int
+	stale    stale
+}
+
+// stale says what has to be read from the job table again.
+type stale struct{ live, window, orphans, settings bool }
+
+// entry is a job the driver has something to do with: it is at the platform,
+// prepared, or has a task under way.
+type entry struct {
+	job       job.Job
+	batch     *batch // as it was when the latest task began
+	task      taskKind
+	since     time.Time // when the task began
+	look      time.Time // when to look at it next
+	looked    time.Time // when it was looked at last
+	notBefore time.Time // after trouble that is not the job's
+	failures  int       // troubles of that kind in a row
+	forbidden int       // 403s for this very job in a row
+	goneSince time.Time // when the platform first said that it has no such encoding
+}
+
+// queue is the platform's queue as last counted.
+type queue struct {
+	total   int // encodings QUEUED, everybody's
+	foreign int // of these, not ours
+	time    time.Time
+	due     time.Time
+}
+
+// trouble is why nothing can be configured although the platform answers.
+type trouble struct {
+	text  string
+	until time.Time
+	times int
+}
+
+func newDriver(c Config, a Account) *driver {
+	log := c.Logger.With("account", a.ID)
+	d := &driver{
+		account: a, store: c.Store, log: log,
+		poll: c.PollInterval, settle: c.Settle, grace: c.Grace,
+		storages: c.Storages,
+		resource: newResources(c.Store, a),
+		bell:     newBell(), results: make(chan func()),
+		live: map[job.ID]*entry{}, orphans: map[string]*orphanEntry{}, batches: map[string]*batch{},
+		breaker: newBreaker(),
+	}
+	d.limit.aim(a.QueueTarget)
+	d.publish(nil)
+	return d
+}
+
+// load reads what a predecessor left behind.
+func (d *driver) load(ctx context.Context) error {
+	now := time.Now()
+	if err := d.readSettings(ctx); err != nil {
+		return err
+	}
+	if err := d.readLive(ctx, now); err != nil {
+		return err
+	}
+	for id, e := range d.live {
+		if e.job.Step != job.StepCreate {
+			continue
+		}
+		// Nobody knows how far the predecessor came: whatever it created is found
+		// by the sweep, and the job starts afresh.
+		j, err := d.store.UpdateJob(ctx, id, now, func(u *job.Update) error { return u.CreateAbandoned("", now) })
+		if err != nil {
+			return err
+		}
+		d.adopt(j, now)
+	}
+	d.stale = stale{window: true, orphans: true}
+	d.queue.due, d.sweepDue = now, now
+	return nil
+}
+
+// run decides and acts until ctx ends, then waits for the tasks under way.
+func (d *driver) run(ctx context.Context) error {
+	work, stop := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer stop(nil)
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for ctx.Err() == nil {
+		select {
+		case <-ctx.Done():
+			continue
+		case <-d.bell:
+			d.stale = stale{live: true, window: true, orphans: true, settings: true}
+			clear(d.batches)
+		case apply := <-d.results:
+			apply()
+		case <-timer.C:
+		}
+		d.drain()
+		timer.Reset(time.Until(d.step(work)))
+	}
+	d.finish(stop)
+	return nil
+}
+
+// drain applies the results that are there already, so that one decision serves them all.
+func (d *driver) drain() {
+	for {
+		select {
+		case apply := <-d.results:
+			apply()
+		default:
+			return
+		}
+	}
+}
+
+// finish waits for the tasks under way, cutting them off after the grace period.
+// A call that is cut off is recorded as one whose answer is unknown.
+func (d *driver) finish(stop context.CancelCauseFunc) {
+	done := make(chan struct{})
+	go func() {
+		d.tasks.Wait()
+		close(done)
+	}()
+	grace := time.AfterFunc(d.grace, func() { stop(errStopped) })
+	defer grace.Stop()
+	for {
+		select {
+		case apply := <-d.results:
+			apply()
+		case <-done:
+			d.publish(nil)
+			return
+		}
+	}
+}
+
+// step reads what is out of date, decides, acts, and returns when to do so again.
+func (d *driver) step(work context.Context) time.Time {
+	now := time.Now()
+	if err := d.read(work, now); err != nil {
+		d.log.Error("cannot read the job table", "err", err)
+		return now.Add(time.Second)
+	}
+	v := d.view(now)
+	p := decide(v)
+	d.act(work, p, now)
+	d.publish(&v)
+	if !d.nextDue.IsZero() && d.nextDue.Before(p.wake) {
+		p.wake = d.nextDue
+	}
+	return p.wake
+}
+
+// act carries out a plan.
+func (d *driver) act(ctx context.Context, p plan, now time.Time) {
+	if p.probe {
+		d.spawnProbe(ctx)
+	}
+	for _, id := range p.stops {
+		d.spawn(ctx, taskStop, id, now, d.stop)
+	}
+	for _, id := range p.starts {
+		d.spawn(ctx, taskStart, id, now, d.start)
+	}
+	for _, id := range p.looks {
+		d.spawn(ctx, taskLook, id, now, d.look)
+	}
+	if p.count {
+		d.spawnCount(ctx)
+	}
+	for _, id := range p.prepares {
+		d.spawn(ctx, taskPrepare, id, now, d.prepare)
+	}
+	for _, encoding := range p.deletes {
+		d.spawnDelete(ctx, encoding)
+	}
+	if p.sweep {
+		d.spawnSweep(ctx)
+	}
+}

@@ -1,0 +1,75 @@
+package dispatcher
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/stokerd/stoker/job"
+)
+
+// chunk is how many jobs are cancelled in one transaction: a large batch must
+// not keep others from the job table for long.
+const chunk = 500
+
+// janitor carries a batch's cancellation to its jobs. Because the batch says
+// that it is CANCELLING, a crash in between loses nothing.
+type janitor struct {
+	store Store
+	log   *slog.Logger
+	bell  bell
+}
+
+func newJanitor(c Config) *janitor {
+	return &janitor{store: c.Store, log: c.Logger, bell: newBell()}
+}
+
+func (j *janitor) run(ctx context.Context) error {
+	for {
+		retry := time.Minute
+		if err := j.cancelBatches(ctx); err != nil && ctx.Err() == nil {
+			j.log.Error("cannot cancel jobs of a batch", "err", err)
+			retry = time.Second
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-j.bell:
+		case <-time.After(retry):
+		}
+	}
+}
+
+func (j *janitor) cancelBatches(ctx context.Context) error {
+	ids, err := j.store.CancellingBatches(ctx)
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		if err := j.cancel(ctx, id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// cancel asks for the end of every job of a batch, chunk by chunk.
+func (j *janitor) cancel(ctx context.Context, batchID string) error {
+	b, err := j.store.Batch(ctx, batchID)
+	if err != nil {
+		return err
+	}
+	pending := job.Filter{
+		BatchID: batchID, Limit: chunk,
+		States: []job.State{job.Waiting, job.Starting, job.Queued, job.Running},
+	}
+	for {
+		now := time.Now()
+		n, err := j.store.UpdateJobs(ctx, pending, now, func(u *job.Update) error {
+			return u.Cancel(b.StateReason, now)
+		})
+		if err != nil || n == 0 {
+			return err
+		}
+	}
+}

@@ -1,0 +1,242 @@
+package dispatcher
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path"
+	"strings"
+	"time"
+
+	"github.com/stokerd/stoker/bitmovin"
+	"github.com/stokerd/stoker/job"
+)
+
+// label marks everything at the platform that belongs to this service's job table.
+func label(instance string) string { return "stoker-" + instance }
+
+// sharedError is trouble with something that all jobs of a batch use. It is not
+// the job's fault.
+type sharedError struct{ error }
+
+func (e sharedError) Unwrap() error { return e.error }
+
+// prepare configures an encoding for a waiting job, so that a free place in the
+// queue costs one call.
+func (d *driver) prepare(ctx context.Context, e entry) outcome {
+	if ctx.Err() != nil {
+		return outcome{}
+	}
+	shared, err := d.share(ctx, e.batch)
+	if err != nil {
+		return prepared(job.Job{}, nil, err)
+	}
+	j, storeErr := d.update(ctx, e.job.ID, func(u *job.Update) error { return u.BeginCreate(time.Now()) })
+	if storeErr != nil {
+		return outcome{store: storeErr}
+	}
+	e.job = j
+	encoding, manifests, err := d.configure(ctx, e, shared)
+	now := time.Now()
+	switch {
+	case err == nil:
+		j, storeErr = d.update(ctx, j.ID, func(u *job.Update) error {
+			return u.Configured(encoding, manifests, now)
+		})
+	case d.blames(ctx, e, shared, err):
+		f, rules := failureOf(job.FailedConfigure, err, now), e.batch.rules(0)
+		j, storeErr = d.update(ctx, j.ID, func(u *job.Update) error {
+			return u.ConfigureRefused(encoding, f, rules, now)
+		})
+	default:
+		j, storeErr = d.update(ctx, j.ID, func(u *job.Update) error {
+			return u.CreateAbandoned(encoding, now)
+		})
+	}
+	return prepared(j, storeErr, err)
+}
+
+// prepared sorts out whose trouble err is.
+func prepared(j job.Job, storeErr, err error) outcome {
+	o := outcome{job: j, store: storeErr, called: true, platform: err}
+	if shared, ok := errors.AsType[sharedError](err); ok && !bitmovin.Outage(err) {
+		o.foreign, o.platform = shared, nil
+	}
+	return o
+}
+
+// blames reports whether a refused configuration is the job's fault: not if the
+// platform is out of order, and not if something that all jobs share has vanished there.
+func (d *driver) blames(ctx context.Context, e entry, shared sharedIDs, err error) bool {
+	if bitmovin.Unauthorized(err) && e.forbidden >= patience {
+		return true
+	}
+	if bitmovin.Outage(err) {
+		return false
+	}
+	return d.resource.allExist(ctx, shared)
+}
+
+// configure creates an encoding with its streams, muxings and manifests, in the
+// order of the recipe. On an error it returns the encoding as far as it got.
+func (d *driver) configure(ctx context.Context, e entry, shared sharedIDs) (string, []job.ManifestRef, error) {
+	r := e.batch.Recipe
+	created, err := d.account.Client.CreateEncoding(ctx, bitmovin.Encoding{
+		Name:           fmt.Sprintf("%s [%s]", e.job.Title(), e.job.ID),
+		Labels:         []string{"stoker", label(d.store.InstanceID())},
+		CloudRegion:    r.RegionOf(e.job.Regions),
+		EncoderVersion: r.EncoderVersion,
+	})
+	if err != nil {
+		return "", nil, err
+	}
+	id := string(created.ID)
+	c := configuring{client: d.account.Client, encoding: created.ID, recipe: r, job: e.job, shared: shared}
+	if err := c.renditions(ctx); err != nil {
+		return id, nil, err
+	}
+	manifests, err := c.manifests(ctx)
+	return id, manifests, err
+}
+
+// configuring adds the parts of one encoding.
+type configuring struct {
+	client   *bitmovin.Client
+	encoding bitmovin.EncodingID
+	recipe   *job.Recipe
+	job      job.Job
+	shared   sharedIDs
+}
+
+// renditions creates a stream for each rendition and packages it at once.
+func (c configuring) renditions(ctx context.Context) error {
+	var videos, audios []bitmovin.StreamID
+	for i, v := range c.recipe.Videos {
+		id, err := c.rendition(ctx, c.shared.videos[i], v.Directory())
+		if err != nil {
+			return err
+		}
+		videos = append(videos, id)
+	}
+	for i, a := range c.recipe.Audios {
+		id, err := c.rendition(ctx, c.shared.audios[i], a.Directory())
+		if err != nil {
+			return err
+		}
+		audios = append(audios, id)
+	}
+	return c.files(ctx, videos, audios)
+}
+
+// rendition creates a stream and its segmented muxings.
+func (c configuring) rendition(ctx context.Context, config bitmovin.ConfigID, directory string) (bitmovin.StreamID, error) {
+	stream, err := c.client.CreateStream(ctx, c.encoding, bitmovin.Stream{
+		CodecConfigID: config,
+		InputStreams: []bitmovin.InputStream{{
+			InputID:       c.shared.input,
+			InputPath:     joinPath(c.shared.inputBase, c.job.InputPath),
+			SelectionMode: bitmovin.SelectAuto,
+		}},
+	})
+	if err != nil {
+		return "", err
+	}
+	for _, m := range c.recipe.Muxings {
+		if m.Container == job.MP4 {
+			continue
+		}
+		length := m.SegmentLength
+		if length == 0 {
+			length = job.DefaultSegmentLength
+		}
+		_, err := c.client.CreateMuxing(ctx, c.encoding, bitmovin.Muxing{
+			Type:          bitmovin.MuxingType(m.Container),
+			SegmentLength: length,
+			Streams:       []bitmovin.MuxingStream{{StreamID: stream.ID}},
+			Outputs:       c.output(path.Join(m.Directory, directory)),
+		})
+		if err != nil {
+			return "", err
+		}
+	}
+	return stream.ID, nil
+}
+
+// files creates one MP4 for each video with all audios in it, or one for each
+// audio if there is no video.
+func (c configuring) files(ctx context.Context, videos, audios []bitmovin.StreamID) error {
+	for _, m := range c.recipe.Muxings {
+		if m.Container != job.MP4 {
+			continue
+		}
+		for i, v := range c.recipe.Videos {
+			streams := append([]bitmovin.StreamID{videos[i]}, audios...)
+			if err := c.file(ctx, path.Join(m.Directory, v.Directory()), streams); err != nil {
+				return err
+			}
+		}
+		for i, a := range c.recipe.Audios {
+			if len(videos) > 0 {
+				break
+			}
+			if err := c.file(ctx, path.Join(m.Directory, a.Directory()), audios[i:i+1]); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (c configuring) file(ctx context.Context, directory string, streams []bitmovin.StreamID) error {
+	m := bitmovin.Muxing{
+		Type: bitmovin.MuxingMP4, Filename: path.Base(directory) + ".mp4", Outputs: c.output(directory),
+	}
+	for _, id := range streams {
+		m.Streams = append(m.Streams, bitmovin.MuxingStream{StreamID: id})
+	}
+	_, err := c.client.CreateMuxing(ctx, c.encoding, m)
+	return err
+}
+
+// manifests creates the recipe's manifests. They are attached at the start.
+func (c configuring) manifests(ctx context.Context) ([]job.ManifestRef, error) {
+	var refs []job.ManifestRef
+	for _, m := range c.recipe.Manifests {
+		request := bitmovin.ManifestRequest{
+			EncodingID: c.encoding, Outputs: c.output(""),
+			Name: m.FileName(), ManifestName: m.FileName(),
+		}
+		create := c.client.CreateDashManifest
+		if m.Format == job.HLS {
+			create = c.client.CreateHLSManifest
+		}
+		id, err := create(ctx, request)
+		if err != nil {
+			return nil, err
+		}
+		refs = append(refs, job.ManifestRef{Format: m.Format, ID: string(id)})
+	}
+	return refs, nil
+}
+
+// output is where files below the job's output path go.
+func (c configuring) output(directory string) []bitmovin.EncodingOutput {
+	permission := bitmovin.PublicRead
+	if c.recipe.Private {
+		permission = bitmovin.Private
+	}
+	return []bitmovin.EncodingOutput{{
+		OutputID:   c.shared.output,
+		OutputPath: joinPath(c.shared.outputBase, path.Join(c.job.OutputPath, directory)),
+		ACL:        []bitmovin.ACLEntry{{Permission: permission}},
+	}}
+}
+
+// joinPath puts a storage's base path before a path on it. Storages know no
+// leading slash.
+func joinPath(base, p string) string {
+	if base == "" {
+		return strings.TrimPrefix(p, "/")
+	}
+	return strings.TrimPrefix(path.Join(base, p), "/")
+}

@@ -1,0 +1,121 @@
+package dispatcher
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/stokerd/stoker/bitmovin"
+	"github.com/stokerd/stoker/job"
+)
+
+// patience is how often the platform may forbid (403) one job's calls, while it
+// allows others, before that is taken for a refusal of the job.
+const patience = 3
+
+// start puts a prepared job on the platform's queue: it records the intent, makes
+// the call, and records what came of it. Whatever happens in between, the job table
+// says that a start may have been made.
+func (d *driver) start(ctx context.Context, e entry) outcome {
+	if ctx.Err() != nil {
+		return outcome{}
+	}
+	j, err := d.update(ctx, e.job.ID, func(u *job.Update) error { return u.BeginStart(time.Now()) })
+	if err != nil {
+		return outcome{store: err}
+	}
+	e.job = j
+	err = d.account.Client.StartEncoding(ctx, bitmovin.EncodingID(j.EncodingID), startRequest(e))
+	o := outcome{called: true, platform: err}
+	if o.job, o.store = d.recordStart(ctx, e, err); o.store != nil {
+		o.job = j // it stays STARTING until the platform has been asked
+	}
+	return o
+}
+
+// recordStart records how a start call ended.
+func (d *driver) recordStart(ctx context.Context, e entry, err error) (job.Job, error) {
+	now := time.Now()
+	var record func(*job.Update) error
+	switch {
+	case err == nil:
+		record = func(u *job.Update) error { return u.StartAccepted(now) }
+	case bitmovin.QueueFull(err):
+		record = notMade("the platform's queue is full", now)
+	case bitmovin.Throttled(err), bitmovin.QuotaExhausted(err):
+		record = notMade(err.Error(), now)
+	case bitmovin.Unauthorized(err) && e.forbidden < patience:
+		record = notMade(err.Error(), now)
+	case bitmovin.Ambiguous(err):
+		record = func(u *job.Update) error { return u.StartUnknown(now) }
+	case bitmovin.Outage(err) && !bitmovin.Unauthorized(err):
+		record = notMade(err.Error(), now)
+	default:
+		return d.refused(ctx, e, err)
+	}
+	return d.update(ctx, e.job.ID, record)
+}
+
+func notMade(reason string, now time.Time) func(*job.Update) error {
+	return func(u *job.Update) error { return u.StartNotMade(reason, now) }
+}
+
+// refused handles a start that the platform refused for this very job. It may
+// have been refused because an earlier start, whose answer was lost, had worked after
+// all: so the encoding is looked at before the refusal counts.
+func (d *driver) refused(ctx context.Context, e entry, refusal error) (job.Job, error) {
+	task, err := d.account.Client.Status(ctx, bitmovin.EncodingID(e.job.EncodingID))
+	now := time.Now()
+	f := failureOf(job.FailedStart, refusal, now)
+	switch {
+	case bitmovin.NotFound(err):
+		f.Kind = job.FailedGone
+	case err != nil:
+		return d.update(ctx, e.job.ID, func(u *job.Update) error { return u.StartUnknown(now) })
+	}
+	seen, rules := observation(e.job.EncodingID, task), e.batch.rules(0)
+	return d.update(ctx, e.job.ID, func(u *job.Update) error {
+		if err == nil && seen.Status != job.RemoteCreated && seen.Mark() != u.Job.StaleMark {
+			return u.Observe(seen, rules, now)
+		}
+		return u.StartRefused(f, rules, now)
+	})
+}
+
+// startRequest is what a start says of its batch and recipe.
+func startRequest(e entry) *bitmovin.StartRequest {
+	r := &bitmovin.StartRequest{Scheduling: &bitmovin.Scheduling{Priority: new(e.batch.Priority)}}
+	if recipe := e.batch.Recipe; recipe != nil {
+		r.EncodingMode = recipe.EncodingMode
+		r.Scheduling.PrewarmedEncoderPoolIDs = recipe.PrewarmedPools
+	}
+	for _, m := range e.job.Manifests {
+		r.ManifestGenerator = "V2"
+		ref := bitmovin.ManifestResource{ManifestID: bitmovin.ManifestID(m.ID)}
+		if m.Format == job.HLS {
+			r.VODHLSManifests = append(r.VODHLSManifests, ref)
+		} else {
+			r.VODDashManifests = append(r.VODDashManifests, ref)
+		}
+	}
+	return r
+}
+
+// failureOf is a refused call in a job's words.
+func failureOf(kind job.FailureKind, err error, now time.Time) job.Failure {
+	f := job.Failure{Kind: kind, Text: err.Error(), Time: now}
+	if e, ok := errors.AsType[*bitmovin.APIError](err); ok {
+		f.Code, f.HTTPStatus, f.RequestID = e.Code, e.Status, e.RequestID
+		f.Text = e.Message
+		if f.Text == "" {
+			f.Text = http.StatusText(e.Status)
+		}
+		for _, m := range e.Details {
+			if m.Text != "" {
+				f.Messages = append(f.Messages, m.Text)
+			}
+		}
+	}
+	return f
+}

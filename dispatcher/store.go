@@ -1,0 +1,60 @@
+package dispatcher
+
+import (
+	"context"
+	"time"
+
+	"github.com/stokerd/stoker/job"
+)
+
+// Store is what the dispatcher needs of the job table.
+type Store interface {
+	Jobs
+	Planning
+	Memory
+	Orphanage
+	Settings
+}
+
+// Jobs changes jobs, one guarded transaction for each.
+type Jobs interface {
+	Job(ctx context.Context, id job.ID) (job.Job, error)
+	UpdateJob(ctx context.Context, id job.ID, now time.Time, f func(*job.Update) error) (job.Job, error)
+	UpdateJobs(ctx context.Context, filter job.Filter, now time.Time, f func(*job.Update) error) (int64, error)
+}
+
+// Planning tells what there is to do.
+type Planning interface {
+	Batch(ctx context.Context, id string) (job.Batch, error)
+	// Window is the next waiting jobs that are due, in dispatch order.
+	Window(ctx context.Context, accountID string, now time.Time, limit int) ([]job.Job, error)
+	// NextDue is when the next job that waits out a back-off is due; zero if none does.
+	NextDue(ctx context.Context, accountID string, now time.Time) (time.Time, error)
+	// Live is every job that has something at the platform, or may have.
+	Live(ctx context.Context, accountID string) ([]job.Job, error)
+	// CancellingBatches are the batches whose jobs are still to be cancelled.
+	CancellingBatches(ctx context.Context) ([]string, error)
+}
+
+// Memory remembers what was created at the platform once and is used again.
+type Memory interface {
+	InstanceID() string
+	Resource(ctx context.Context, accountID, kind, hash string) (remoteID string, err error)
+	SaveResource(ctx context.Context, accountID, kind, hash, remoteID string, now time.Time) error
+	DeleteResource(ctx context.Context, accountID, kind, hash string) error
+}
+
+// Orphanage keeps the encodings that are to be deleted.
+type Orphanage interface {
+	Orphans(ctx context.Context, accountID string, limit int) ([]job.Orphan, error)
+	AddOrphan(ctx context.Context, o job.Orphan) error
+	DeleteOrphan(ctx context.Context, accountID, encodingID string) error
+	// EncodingJobs tells which encodings belong to a job.
+	EncodingJobs(ctx context.Context, accountID string, encodingIDs []string) (map[string]job.ID, error)
+}
+
+// Settings keeps what somebody changed of an account.
+type Settings interface {
+	AccountSettings(ctx context.Context, id string) (job.AccountSettings, error)
+	SaveAccountSettings(ctx context.Context, id string, s job.AccountSettings, now time.Time) error
+}

@@ -1,0 +1,180 @@
+package dispatcher
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/stokerd/stoker/bitmovin"
+	"github.com/stokerd/stoker/job"
+)
+
+// taskKind is what a task does at the platform.
+type taskKind int
+
+const (
+	taskNone taskKind = iota
+	taskProbe
+	taskStop
+	taskStart
+	taskLook
+	taskCount
+	taskPrepare
+	taskDelete
+	taskSweep
+	taskKinds // how many there are
+)
+
+func (k taskKind) String() string {
+	return [taskKinds]string{"none", "probe", "stop", "start", "look", "count", "prepare", "delete", "sweep"}[k]
+}
+
+// outcome is what came of a task for one job.
+type outcome struct {
+	// job is the job as the task left it.
+	job job.Job
+	// platform is how the platform's call ended, nil included, for the breaker.
+	// It says nothing if no call was made.
+	platform error
+	called   bool
+	// store is set if the job table refused a change.
+	store error
+	// eta is when the encoding is expected to end; zero if unknown.
+	eta time.Duration
+	// missing is set if the platform says that it has no such encoding.
+	missing bool
+	// foreign is trouble with something all jobs share, for example a storage.
+	foreign error
+}
+
+// trouble is an error that is not the job's fault and after which it is tried again.
+func (o outcome) trouble() error {
+	switch {
+	case o.store != nil && !errors.Is(o.store, job.ErrConflict):
+		return o.store
+	case o.platform != nil && (bitmovin.Outage(o.platform) || bitmovin.QueueFull(o.platform)):
+		return o.platform
+	}
+	return o.foreign
+}
+
+// spawn runs a task for a job. The loop hears of its end.
+func (d *driver) spawn(ctx context.Context, kind taskKind, id job.ID, now time.Time, do func(context.Context, entry) outcome) {
+	b, err := d.batch(ctx, id.Batch)
+	if err != nil {
+		d.log.Error("cannot read a batch", "batch", id.Batch, "err", err)
+		return
+	}
+	e := d.live[id]
+	if e == nil {
+		e = &entry{job: d.waiting(id)}
+		d.live[id] = e
+	}
+	e.task, e.since, e.batch = kind, now, b
+	d.busy[kind]++
+	snapshot := *e
+	d.tasks.Go(func() {
+		o := do(ctx, snapshot)
+		d.results <- func() { d.finished(kind, id, o) }
+	})
+}
+
+// waiting finds a job in the window.
+func (d *driver) waiting(id job.ID) job.Job {
+	for _, j := range d.window {
+		if j.ID == id {
+			return j
+		}
+	}
+	return job.Job{ID: id}
+}
+
+// finished takes note of what came of a job's task.
+func (d *driver) finished(kind taskKind, id job.ID, o outcome) {
+	now := time.Now()
+	d.busy[kind]--
+	e := d.live[id]
+	e.task = taskNone
+	before := e.job.State
+	if o.called {
+		d.observe(kind, o.platform, now)
+	}
+	switch trouble := o.trouble(); {
+	case trouble != nil:
+		e.failures++
+		e.notBefore = now.Add(pause(e.failures))
+		d.log.Warn("will be tried again", "task", kind.String(), "job", id.String(), "err", trouble, "failures", e.failures)
+	default:
+		e.failures, e.notBefore = 0, time.Time{}
+	}
+	if bitmovin.Unauthorized(o.platform) {
+		e.forbidden++
+	} else if o.called {
+		e.forbidden = 0
+	}
+	if errors.Is(o.store, job.ErrConflict) {
+		d.stale.live = true
+	}
+	d.learn(kind, e, o, now)
+	if o.job.Version > 0 {
+		d.adopt(o.job, now)
+	}
+	d.schedule(kind, e, o, now)
+	d.moved(before, e, now)
+}
+
+// pause is how long to leave a job alone after trouble that is not its own.
+func pause(failures int) time.Duration {
+	return min(250*time.Millisecond<<min(failures, 10), 30*time.Second)
+}
+
+// observe tells the breaker how a call ended.
+func (d *driver) observe(kind taskKind, err error, now time.Time) {
+	if d.breaker.observe(err, now) {
+		d.log.Error("the platform cannot be used; jobs wait and lose no attempt", "task", kind.String(), "err", err)
+	}
+}
+
+// learn takes note of what a task says about the account.
+func (d *driver) learn(kind taskKind, e *entry, o outcome, now time.Time) {
+	switch {
+	case kind == taskStart && bitmovin.QueueFull(o.platform):
+		held := d.view(now)
+		d.limit.full(held.target-held.free()-1, now)
+		d.queue.due = now
+		e.failures, e.notBefore = 0, time.Time{} // the limit says when to go on
+		d.log.Info("the platform's queue is full", "effective_target", d.limit.effective, "until", d.limit.fullUntil)
+	case kind == taskStart && o.called && o.platform == nil:
+		d.limit.accepted()
+	case kind == taskPrepare && o.foreign != nil:
+		d.problem.times++
+		d.problem.text, d.problem.until = o.foreign.Error(), now.Add(pause(d.problem.times+3))
+	case kind == taskPrepare && o.called && o.platform == nil:
+		d.problem = trouble{}
+	}
+}
+
+// moved notes what a changed job makes necessary.
+func (d *driver) moved(before job.State, e *entry, now time.Time) {
+	after := e.job.State
+	if after == job.Waiting || after == job.Cancelled {
+		d.stale.orphans = true
+	}
+	if before != after || e.job.Prepared() {
+		d.stale.window = true
+	}
+	if before == job.Running && after != job.Running {
+		d.nudge(now) // its encoder has taken the next one by now
+	}
+	d.release(e.job.ID)
+}
+
+// release forgets a job with which there is nothing more to do.
+func (d *driver) release(id job.ID) {
+	e := d.live[id]
+	j := &e.job
+	if e.task != taskNone || j.State.OnPlatform() || j.Prepared() || e.notBefore.After(time.Now()) {
+		return
+	}
+	delete(d.live, id)
+}

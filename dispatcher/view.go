@@ -1,0 +1,139 @@
+package dispatcher
+
+import (
+	"time"
+
+	"github.com/stokerd/stoker/job"
+)
+
+// stopAgain is how long after a stop the platform is asked once more, should the
+// encoding still be there.
+const stopAgain = 30 * time.Second
+
+// view collects what a decision depends on.
+func (d *driver) view(now time.Time) view {
+	d.watchHead(now)
+	v := view{
+		now:       now,
+		working:   d.breaker.closed(),
+		probe:     d.breaker.nextProbe,
+		paused:    d.paused.Paused,
+		target:    d.limit.target(now),
+		fullUntil: d.limit.fullUntil,
+		counted:   d.queue.fresh(now, d.poll),
+		foreign:   d.queue.foreign,
+		countDue:  d.queue.due,
+		sweepDue:  d.sweepDue,
+		swept:     d.swept,
+		prepare:   aheadOf(d.limit.wanted),
+		busy:      d.busy,
+	}
+	if d.problem.until.After(now) {
+		v.prepareAfter = d.problem.until
+	}
+	for _, j := range d.window {
+		if c, ok := d.candidate(j); ok {
+			v.window = append(v.window, c)
+		}
+	}
+	for _, e := range d.live {
+		if e.job.State.OnPlatform() || e.task == taskStart {
+			v.live = append(v.live, e.standing(now))
+		}
+	}
+	for id, o := range d.orphans {
+		v.orphans = append(v.orphans, orphan{encoding: id, task: o.task, notBefore: o.notBefore})
+	}
+	return v
+}
+
+// candidate is a job of the window as the loop knows it; false if the loop knows
+// that it no longer waits.
+func (d *driver) candidate(j job.Job) (candidate, bool) {
+	c := candidate{id: j.ID, prepared: j.Prepared()}
+	e := d.live[j.ID]
+	if e == nil {
+		return c, true
+	}
+	if e.job.Version > j.Version {
+		if e.job.State != job.Waiting || e.job.NextAttemptTime.After(time.Now()) {
+			return c, false
+		}
+		c.prepared = e.job.Prepared()
+	}
+	c.task, c.since, c.notBefore = e.task, e.since, e.notBefore
+	return c, e.task != taskStart
+}
+
+func (e *entry) standing(now time.Time) standing {
+	j := &e.job
+	return standing{
+		id:       j.ID,
+		state:    j.State,
+		starting: j.State == job.Starting || j.Step == job.StepStart || e.task == taskStart,
+		ran:      !j.RunningTime.IsZero(),
+		stopped:  j.Step == job.StepStop && now.Sub(j.StepTime) < stopAgain,
+		task:     e.task,
+		look:     e.look,
+	}
+}
+
+// fresh reports whether the platform's queue has been counted lately enough to
+// start anything by it.
+func (q queue) fresh(now time.Time, poll time.Duration) bool {
+	return !q.time.IsZero() && now.Sub(q.time) <= 3*poll
+}
+
+// publish makes a snapshot for people. v is nil when nothing has been decided yet.
+func (d *driver) publish(v *view) {
+	s := job.AccountStatus{
+		ID:              d.account.ID,
+		QueueTarget:     d.limit.wanted,
+		EffectiveTarget: d.limit.effective,
+		Queued:          -1,
+		Preparing:       d.busy[taskPrepare],
+		Paused:          d.paused.Paused,
+		PausedReason:    d.paused.PausedReason,
+		Breaker:         d.breaker.state,
+		BreakerReason:   d.breaker.reason,
+		BreakerSince:    d.breaker.since,
+		NextProbe:       d.breaker.nextProbe,
+	}
+	if !d.queue.time.IsZero() {
+		s.Queued, s.QueuedTime = d.queue.total, d.queue.time
+	}
+	if v != nil && d.limit.fullUntil.After(v.now) {
+		s.QueueFullUntil = d.limit.fullUntil
+	}
+	if d.problem.text != "" {
+		s.Problem = d.problem.text
+	}
+	for _, e := range d.live {
+		switch {
+		case e.job.State == job.Queued:
+			s.OwnQueued++
+		case e.job.State == job.Running:
+			s.OwnRunning++
+		case e.job.State == job.Starting:
+			s.Starting++
+		case e.job.State == job.Cancelling:
+			s.Cancelling++
+		case e.job.Prepared():
+			s.Prepared++
+		}
+	}
+	d.status.Store(&s)
+}
+
+// snapshot is how the account stands, with its budgets as they are right now.
+func (d *driver) snapshot() job.AccountStatus {
+	s := *d.status.Load()
+	s.Budgets = nil
+	for _, c := range d.account.Client.Governor().State() {
+		s.Budgets = append(s.Budgets, job.Budget{
+			Class: c.Class.String(), LimitPerMinute: c.LimitPerMinute,
+			Available: c.Available, PausedUntil: c.PausedUntil,
+		})
+	}
+	return s
+}

@@ -1,0 +1,117 @@
+package job
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+)
+
+// Whatever happens, in whatever order, a job follows the table and keeps its invariants.
+func TestAnyOrderOfFacts(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		j := Job{ID: ID{Batch: "b", Number: 1}, State: Waiting}
+		now := t0
+		created, manual := 0, 0
+		for range rapid.IntRange(1, 60).Draw(t, "facts") {
+			now = now.Add(time.Duration(rapid.IntRange(0, 40).Draw(t, "seconds")) * time.Second)
+			u := NewUpdate(j)
+			err := anyFact(t, u, now, &created)
+			var wrong *StateError
+			if err != nil && !errors.Is(err, ErrConflict) && !errors.As(err, &wrong) {
+				t.Fatalf("%v", err)
+			}
+			if err != nil || !u.Changed() {
+				continue
+			}
+			if j.State.Terminal() && u.Job.State == Waiting {
+				manual++
+			}
+			checkMove(t, j, u)
+			j = u.Job
+			checkInvariants(t, j, manual)
+		}
+	})
+}
+
+func anyFact(t *rapid.T, u *Update, now time.Time, created *int) error {
+	seen := Observation{
+		EncodingID: u.Job.EncodingID,
+		Status: rapid.SampledFrom([]Remote{
+			RemoteCreated, RemoteQueued, RemoteRunning, RemoteFinished, RemoteError,
+			RemoteCanceled, RemoteTransferError, RemoteGone, "NEW_STATUS",
+		}).Draw(t, "status"),
+		Progress:   rapid.IntRange(-5, 200).Draw(t, "progress"),
+		QueuedAt:   now.Add(-time.Duration(rapid.IntRange(0, 3).Draw(t, "queued")) * time.Minute),
+		FinishedAt: now,
+		Failure:    &Failure{Hint: rapid.SampledFrom([]RetryHint{HintRetry, HintNoRetry, HintDifferentRegion, ""}).Draw(t, "hint")},
+	}
+	switch rapid.IntRange(0, 12).Draw(t, "fact") {
+	case 0:
+		return u.BeginCreate(now)
+	case 1:
+		*created++
+		return u.Configured("e"+string(rune('0'+*created)), nil, now)
+	case 2:
+		return u.CreateAbandoned("", now)
+	case 3:
+		return u.ConfigureRefused("", Failure{}, rules, now)
+	case 4:
+		return u.BeginStart(now)
+	case 5:
+		return u.StartAccepted(now)
+	case 6:
+		return u.StartNotMade("full", now)
+	case 7:
+		return u.StartUnknown(now)
+	case 8:
+		return u.StartRefused(Failure{}, rules, now)
+	case 9:
+		return u.Cancel("enough", now)
+	case 10:
+		return u.BeginStop(now)
+	case 11:
+		return u.Retry(now)
+	}
+	return u.Observe(seen, rules, now)
+}
+
+func checkMove(t *rapid.T, before Job, u *Update) {
+	after := u.Job
+	if before.State != after.State {
+		if err := before.State.To(after.State); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if before.State.Terminal() && before.State == after.State && after.Attempt != before.Attempt {
+		t.Fatalf("a finished job changed its attempt from %d to %d", before.Attempt, after.Attempt)
+	}
+	if u.Orphan != "" && u.Orphan == after.EncodingID && !after.State.Terminal() {
+		t.Fatalf("encoding %s is given away and kept", u.Orphan)
+	}
+}
+
+func checkInvariants(t *rapid.T, j Job, manual int) {
+	if j.State.Terminal() != !j.FinishTime.IsZero() {
+		t.Fatalf("%s, finished at %v", j.State, j.FinishTime)
+	}
+	if j.State == Starting && j.Step != StepStart {
+		t.Fatalf("STARTING without a recorded start")
+	}
+	if j.Step == StepStart && j.State != Starting && j.State != Cancelling {
+		t.Fatalf("a start is recorded in %s", j.State)
+	}
+	if j.State.OnPlatform() && j.EncodingID == "" {
+		t.Fatalf("%s without an encoding", j.State)
+	}
+	if limit := (rules.Retry.MaxRetries + 1) * (manual + 1); j.Attempt < 0 || j.Attempt > limit {
+		t.Fatalf("attempt %d after %d retries by hand, want at most %d", j.Attempt, manual, limit)
+	}
+	if j.Failures > rules.Retry.MaxRetries+1 {
+		t.Fatalf("%d failures", j.Failures)
+	}
+	if j.Progress < 0 || j.Progress > 100 {
+		t.Fatalf("progress %d", j.Progress)
+	}
+}
