@@ -11,8 +11,8 @@ import (
 // How often the platform's queue is counted. Counting costs one of 60 calls a
 // minute that all users of the key share.
 const (
-	countBlocked = 3 * time.Second // other people's encodings hold the places we wait for
-	countIdle    = time.Minute     // there is nothing to start
+	countShared = 3 * time.Second // other people use the queue as well
+	countIdle   = time.Minute     // there is nothing to start
 )
 
 // counted is the platform's queue at one moment.
@@ -76,17 +76,17 @@ func (d *driver) counted(c counted, err error) {
 		}
 	}
 	d.queue = queue{total: c.total, foreign: c.total - own, time: c.time}
-	d.queue.due = now.Add(d.countInterval(now))
+	d.queue.due = now.Add(d.countInterval())
 }
 
 // countInterval is how long the count is good for. Our own encodings are
 // followed one by one; the count is there for everybody else's.
-func (d *driver) countInterval(now time.Time) time.Duration {
+func (d *driver) countInterval() time.Duration {
 	switch {
 	case len(d.window) == 0:
 		return max(countIdle, d.poll)
-	case d.queue.foreign > 0 && d.view(now).free() <= 0:
-		return min(countBlocked, d.poll)
+	case d.queue.foreign > 0:
+		return min(countShared, d.poll)
 	}
 	return d.poll
 }

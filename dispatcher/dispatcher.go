@@ -84,7 +84,7 @@ func New(c Config) (*Dispatcher, error) {
 // at the start.
 func (d *Dispatcher) Run(ctx context.Context) error {
 	for _, dr := range d.drivers {
-		if err := dr.load(ctx); err != nil {
+		if err := dr.load(ctx); err != nil && ctx.Err() == nil {
 			return fmt.Errorf("account %s: %w", dr.account.ID, err)
 		}
 	}

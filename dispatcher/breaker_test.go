@@ -1,0 +1,91 @@
+package dispatcher
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/stokerd/stoker/bitmovin"
+	"github.com/stokerd/stoker/job"
+)
+
+func TestBreaker(t *testing.T) {
+	outage := &bitmovin.TransportError{Method: "GET", Path: "/", Sent: true, Err: errors.New("connection reset")}
+	refused := &bitmovin.APIError{Status: 400}
+	throttled := &bitmovin.APIError{Status: 429}
+	t.Run("opens after several failures in a row", func(t *testing.T) {
+		b := newBreaker()
+		for range 3 {
+			for range trips - 1 {
+				b.observe(outage, now)
+			}
+			b.observe(refused, now) // an answer, if not a friendly one
+		}
+		if !b.closed() {
+			t.Fatal("open although the platform answered in between")
+		}
+		for range trips {
+			b.observe(outage, now)
+		}
+		if b.closed() || b.reason == "" || !b.nextProbe.After(now) {
+			t.Fatalf("after %d failures: %+v", trips, b)
+		}
+	})
+	t.Run("opens at once without a key", func(t *testing.T) {
+		b := newBreaker()
+		if !b.observe(&bitmovin.APIError{Status: 401}, now) || b.closed() {
+			t.Fatal("closed after a 401")
+		}
+	})
+	t.Run("throttling is no outage", func(t *testing.T) {
+		b := newBreaker()
+		for range 2 * trips {
+			b.observe(throttled, now)
+		}
+		if !b.closed() {
+			t.Fatal("open after 429s")
+		}
+	})
+	t.Run("probes less and less often until it closes", func(t *testing.T) {
+		b := newBreaker()
+		b.observe(&bitmovin.APIError{Status: 401}, now)
+		at := now
+		for range 30 {
+			at = b.nextProbe
+			b.probe()
+			b.probed(outage, at)
+		}
+		if wait := b.nextProbe.Sub(at); wait < 20*time.Second || wait > 2*time.Minute {
+			t.Errorf("the 30th probe comes after %v", wait)
+		}
+		if !b.probed(nil, at) || b.state != job.BreakerClosed || b.reason != "" {
+			t.Errorf("after a good probe: %+v", b)
+		}
+	})
+}
+
+func TestLimit(t *testing.T) {
+	var l limit
+	l.aim(10)
+	if got := l.target(now); got != 10 {
+		t.Fatalf("target %d, want 10", got)
+	}
+	l.full(4, now)
+	if got := l.target(now); got != 4 || !l.fullUntil.After(now) {
+		t.Fatalf("after 8004 with 4 accepted: target %d, full until %v", got, l.fullUntil)
+	}
+	if got := l.target(now.Add(3 * growth)); got != 7 {
+		t.Errorf("three minutes later: target %d, want 7", got)
+	}
+	if got := l.target(now.Add(time.Hour)); got != 10 {
+		t.Errorf("an hour later: target %d, want 10", got)
+	}
+	l.full(0, now.Add(time.Hour))
+	if got := l.target(now.Add(time.Hour)); got != 1 {
+		t.Errorf("with nothing accepted: target %d, want 1: it must go on trying", got)
+	}
+	l.aim(5)
+	if got := l.target(now.Add(time.Hour)); got != 1 {
+		t.Errorf("a new target forgets what was learnt: %d", got)
+	}
+}

@@ -1,0 +1,228 @@
+package dispatcher
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/stokerd/stoker/job"
+)
+
+var now = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+
+func id(n int64) job.ID { return job.ID{Batch: "b", Number: n} }
+
+// ready is a view in which nothing keeps jobs from being started.
+func ready() view {
+	return view{
+		now: now, working: true, target: 3, counted: true, swept: true, prepare: 6,
+		countDue: now.Add(time.Hour), sweepDue: now.Add(time.Hour),
+	}
+}
+
+func waits(numbers ...int64) []candidate {
+	var list []candidate
+	for _, n := range numbers {
+		list = append(list, candidate{id: id(n), prepared: true})
+	}
+	return list
+}
+
+func numbers(ids []job.ID) []int64 {
+	var list []int64
+	for _, id := range ids {
+		list = append(list, id.Number)
+	}
+	return list
+}
+
+func TestDecideStarts(t *testing.T) {
+	queued := func(n int64) standing {
+		return standing{id: id(n), state: job.Queued, look: now.Add(time.Hour)}
+	}
+	for _, tt := range []struct {
+		name string
+		edit func(*view)
+		want []int64
+	}{
+		{"fills the queue in dispatch order", func(v *view) { v.window = waits(7, 3, 9, 1) }, []int64{7, 3, 9}},
+		{"leaves other people's places alone", func(v *view) { v.window, v.foreign = waits(1, 2, 3), 2 }, []int64{1}},
+		{"never exceeds the target", func(v *view) { v.window, v.foreign = waits(1), 9 }, nil},
+		{"counts its own queued jobs", func(v *view) {
+			v.window, v.live = waits(4, 5, 6), []standing{queued(1), queued(2)}
+		}, []int64{4}},
+		{"counts starts without an answer", func(v *view) {
+			v.window = waits(4)
+			for n := range int64(3) {
+				v.live = append(v.live, standing{id: id(n + 1), state: job.Starting, starting: true, look: now.Add(time.Hour)})
+			}
+		}, nil},
+		{"counts jobs being cancelled that no encoder has taken", func(v *view) {
+			v.window = waits(4, 5, 6)
+			v.live = []standing{
+				{id: id(1), state: job.Cancelling, stopped: true, look: now.Add(time.Hour)},
+				{id: id(2), state: job.Cancelling, stopped: true, ran: true, look: now.Add(time.Hour)},
+			}
+		}, []int64{4, 5}},
+		{"running jobs hold no place", func(v *view) {
+			v.window = waits(4)
+			for n := range int64(9) {
+				v.live = append(v.live, standing{id: id(n + 10), state: job.Running, look: now.Add(time.Hour)})
+			}
+		}, []int64{4}},
+		{"waits for the count", func(v *view) { v.window, v.counted = waits(1), false }, nil},
+		{"waits while the platform's queue is full", func(v *view) {
+			v.window, v.fullUntil = waits(1), now.Add(time.Second)
+		}, nil},
+		{"a paused account starts nothing", func(v *view) { v.window, v.paused = waits(1), true }, nil},
+		{"an open breaker starts nothing", func(v *view) { v.window, v.working = waits(1), false }, nil},
+		{"a job being configured keeps its place for a while", func(v *view) {
+			v.target = 2
+			v.window = append([]candidate{{id: id(1), task: taskPrepare, since: now.Add(-time.Second)}}, waits(2, 3)...)
+		}, []int64{2}},
+		{"and loses it then", func(v *view) {
+			v.target = 2
+			v.window = append([]candidate{{id: id(1), task: taskPrepare, since: now.Add(-overtake)}}, waits(2, 3)...)
+		}, []int64{2, 3}},
+		{"a job in trouble is passed over", func(v *view) {
+			v.target = 1
+			v.window = append([]candidate{{id: id(1), prepared: true, notBefore: now.Add(time.Second)}}, waits(2)...)
+		}, []int64{2}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			v := ready()
+			tt.edit(&v)
+			if diff := cmp.Diff(tt.want, numbers(decide(v).starts)); diff != "" {
+				t.Errorf("starts (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestDecidePrepares(t *testing.T) {
+	waiting := func(n int) []candidate {
+		var list []candidate
+		for i := range n {
+			list = append(list, candidate{id: id(int64(i + 1))})
+		}
+		return list
+	}
+	for _, tt := range []struct {
+		name string
+		edit func(*view)
+		want []int64
+	}{
+		{"as many as are wanted ahead", func(v *view) { v.window = waiting(10) }, []int64{1, 2, 3, 4, 5, 6}},
+		{"side by side, bounded", func(v *view) {
+			v.window, v.prepare = waiting(20), 20
+			v.busy[taskPrepare] = maxPrepares - 2
+		}, []int64{1, 2}},
+		{"not before the first sweep", func(v *view) { v.window, v.swept = waiting(3), false }, nil},
+		{"not while something shared is broken", func(v *view) {
+			v.window, v.prepareAfter = waiting(3), now.Add(time.Second)
+		}, nil},
+		{"not while paused", func(v *view) { v.window, v.paused = waiting(3), true }, nil},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			v := ready()
+			tt.edit(&v)
+			if diff := cmp.Diff(tt.want, numbers(decide(v).prepares)); diff != "" {
+				t.Errorf("prepares (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestDecideFollows(t *testing.T) {
+	v := ready()
+	v.paused = true // what is on the platform is followed all the same
+	v.live = []standing{
+		{id: id(1), state: job.Running, look: now},
+		{id: id(2), state: job.Running, look: now.Add(time.Minute / 2)},
+		{id: id(3), state: job.Running, look: now, task: taskLook},
+		{id: id(4), state: job.Cancelling},
+		{id: id(5), state: job.Cancelling, starting: true, look: now},
+		{id: id(6), state: job.Cancelling, stopped: true, look: now},
+	}
+	p := decide(v)
+	if diff := cmp.Diff([]int64{1, 5, 6}, numbers(p.looks)); diff != "" {
+		t.Errorf("looks (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]int64{4}, numbers(p.stops)); diff != "" {
+		t.Errorf("stops (-want +got):\n%s", diff)
+	}
+	if want := now.Add(time.Minute / 2); !p.wake.Equal(want) {
+		t.Errorf("wakes at %v, want %v", p.wake, want)
+	}
+}
+
+func TestDecideProbes(t *testing.T) {
+	v := ready()
+	v.working, v.probe = false, now
+	v.live = []standing{{id: id(1), state: job.Running, look: now}, {id: id(2), state: job.Cancelling}}
+	if p := decide(v); !p.probe || len(p.looks)+len(p.stops) > 0 || p.count || p.sweep {
+		t.Errorf("with an open breaker: %+v, want only a probe", p)
+	}
+	v.busy[taskProbe] = 1
+	if p := decide(v); p.probe {
+		t.Error("a second probe beside the first")
+	}
+}
+
+// However the account stands, its own starts never push the queue over the target.
+func TestDecideNeverExceedsTheTarget(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		v := ready()
+		v.target = rapid.IntRange(1, 20).Draw(t, "target")
+		v.foreign = rapid.IntRange(0, 25).Draw(t, "foreign")
+		held := v.foreign
+		for n := range rapid.IntRange(0, 30).Draw(t, "live") {
+			s := standing{id: id(int64(n + 1)), look: now.Add(time.Hour), state: rapid.SampledFrom([]job.State{
+				job.Starting, job.Queued, job.Running, job.Cancelling,
+			}).Draw(t, "state")}
+			s.starting = s.state == job.Starting
+			if s.state != job.Running {
+				held++
+			}
+			v.live = append(v.live, s)
+		}
+		for n := range rapid.IntRange(0, 30).Draw(t, "window") {
+			v.window = append(v.window, candidate{
+				id: id(int64(n + 100)), prepared: rapid.Bool().Draw(t, "prepared"),
+				task: rapid.SampledFrom([]taskKind{taskNone, taskPrepare}).Draw(t, "task"), since: now,
+			})
+		}
+		p := decide(v)
+		if len(p.starts) > 0 && held+len(p.starts) > v.target {
+			t.Fatalf("%d held and %d started, with a target of %d", held, len(p.starts), v.target)
+		}
+		started := map[job.ID]bool{}
+		for _, id := range append(p.starts, p.prepares...) {
+			if started[id] {
+				t.Fatalf("%s is chosen twice", id)
+			}
+			started[id] = true
+		}
+		if !p.wake.After(v.now) {
+			t.Fatalf("wakes at %v although nothing is due", p.wake)
+		}
+	})
+}
+
+// More other people's encodings never make us start more.
+func TestDecideIsMonotone(t *testing.T) {
+	v := ready()
+	v.target = 10
+	v.window = waits(1, 2, 3, 4, 5, 6, 7, 8, 9, 10)
+	last := len(v.window) + 1
+	for foreign := range 15 {
+		v.foreign = foreign
+		n := len(decide(v).starts)
+		if n > last {
+			t.Fatalf("%d starts with %d foreign encodings, %d with one less", n, foreign, last)
+		}
+		last = n
+	}
+}

@@ -1,0 +1,227 @@
+package dispatcher
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stokerd/stoker/bitmovin"
+	"github.com/stokerd/stoker/bitmovin/simulator"
+	"github.com/stokerd/stoker/job"
+	"github.com/stokerd/stoker/store"
+)
+
+// world is a dispatcher with everything around it: a real job table, the real
+// client, and the simulator in place of the platform. It lives in a synctest bubble,
+// so that hours pass in milliseconds.
+type world struct {
+	t    *testing.T
+	ctx  context.Context
+	path string
+	sim  *simulator.Simulator
+
+	store *store.Store
+	disp  *Dispatcher
+	stop  context.CancelCauseFunc
+	done  chan error
+
+	target   int
+	poll     time.Duration
+	governor *bitmovin.Governor
+	apiKey   func() (string, error)
+}
+
+// inWorld runs a test in a bubble of its own.
+func inWorld(t *testing.T, sim *simulator.Simulator, test func(w *world)) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "stoker.db")
+	synctest.Test(t, func(t *testing.T) {
+		w := &world{
+			t: t, ctx: t.Context(), path: path, sim: sim, target: 3,
+			governor: bitmovin.NewGovernor(nil),
+			apiKey:   func() (string, error) { return "test-key", nil },
+		}
+		defer sim.Close()
+		w.open()
+		defer w.close()
+		test(w)
+	})
+}
+
+func (w *world) open() {
+	w.t.Helper()
+	s, err := store.Open(w.ctx, w.path, store.Options{Unsafe: true})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.store = s
+}
+
+func (w *world) close() {
+	w.halt()
+	if err := w.store.Close(); err != nil {
+		w.t.Error(err)
+	}
+}
+
+// run starts a dispatcher.
+func (w *world) run() {
+	w.t.Helper()
+	client, err := bitmovin.New(bitmovin.Options{
+		APIKey: w.apiKey, HTTPClient: w.sim.Client(), Governor: w.governor,
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.disp, err = New(Config{
+		Store:        w.store,
+		Logger:       slog.New(slog.NewTextHandler(w.t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})),
+		Accounts:     []Account{{ID: "default", Client: client, QueueTarget: w.target}},
+		PollInterval: w.poll,
+		Storages: map[string]Storage{
+			"in":  {Storage: bitmovin.Storage{Type: bitmovin.StorageHTTP, Host: "storage.example"}},
+			"out": {Storage: bitmovin.Storage{Type: bitmovin.StorageS3, Bucket: "bucket", AccessKey: "a", SecretKey: "s"}, BasePath: "base"},
+		},
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.store.SetOnChange(w.disp.Changed)
+	ctx, stop := context.WithCancelCause(w.ctx)
+	w.stop, w.done = stop, make(chan error, 1)
+	go func() { w.done <- w.disp.Run(ctx) }()
+}
+
+// halt stops the dispatcher, if one runs, and waits for it.
+func (w *world) halt() {
+	if w.stop == nil {
+		return
+	}
+	w.stop(nil)
+	if err := <-w.done; err != nil {
+		w.t.Error(err)
+	}
+	w.stop = nil
+}
+
+// submit stores a batch of n jobs.
+func (w *world) submit(n int, edit func(*job.Batch)) job.Batch {
+	w.t.Helper()
+	recipe := job.DefaultRecipe()
+	b := job.Batch{
+		ID: fmt.Sprintf("batch-%d", time.Now().UnixNano()), AccountID: "default", Priority: 50,
+		State: job.BatchActive, Recipe: &recipe,
+		Input: job.StorageRef{Name: "in"}, Output: job.StorageRef{Name: "out"},
+		Retry: job.RetryPolicy{MaxRetries: 2, InitialBackoff: 10 * time.Second},
+	}
+	if edit != nil {
+		edit(&b)
+	}
+	var specs []job.Spec
+	for i := range n {
+		specs = append(specs, job.Spec{
+			Key: fmt.Sprintf("k%d", i+1), InputPath: fmt.Sprintf("in/%d.mp4", i+1), OutputPath: fmt.Sprintf("out/%d", i+1),
+		})
+	}
+	stored, _, err := w.store.Submit(w.ctx, job.Submission{Batch: b, Jobs: specs}, time.Now())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	time.Sleep(time.Millisecond) // batch ids follow the clock
+	return stored
+}
+
+// await waits, on the bubble's clock, until a batch satisfies a condition.
+func (w *world) await(id string, limit time.Duration, what string, ok func(job.Batch) bool) job.Batch {
+	w.t.Helper()
+	end := time.Now().Add(limit)
+	for {
+		b, err := w.store.Batch(w.ctx, id)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		if ok(b) {
+			return b
+		}
+		if time.Now().After(end) {
+			w.t.Fatalf("batch is %s with %+v after %v, want %s", b.State, b.Counts, limit, what)
+		}
+		time.Sleep(max(100*time.Millisecond, limit/2000))
+	}
+}
+
+func (w *world) awaitEnd(id string, limit time.Duration) job.Batch {
+	w.t.Helper()
+	return w.await(id, limit, "its end", func(b job.Batch) bool { return b.State.Terminal() })
+}
+
+// jobs returns all jobs of a batch.
+func (w *world) jobs(id string) []job.Job {
+	w.t.Helper()
+	jobs, err := w.store.Jobs(w.ctx, job.Filter{BatchID: id, Limit: 100_000})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return jobs
+}
+
+// audit checks what must hold whatever happened: the platform accepted at most one
+// start per recorded attempt, and nothing of ours runs there without a job.
+func (w *world) audit(batches ...string) {
+	w.t.Helper()
+	w.auditExcept("", batches...)
+}
+
+// auditExcept leaves encodings of the given name out.
+func (w *world) auditExcept(foreign string, batches ...string) {
+	w.t.Helper()
+	starts := map[string]int{} // by encoding
+	for _, e := range w.sim.Encodings() {
+		starts[e.ID] = len(e.Starts)
+	}
+	known := map[string]bool{}
+	for _, b := range batches {
+		for _, j := range w.jobs(b) {
+			attempts, err := w.store.Attempts(w.ctx, j.ID)
+			if err != nil {
+				w.t.Fatal(err)
+			}
+			encodings := []string{j.EncodingID}
+			for _, a := range attempts {
+				encodings = append(encodings, a.EncodingID)
+			}
+			slices.Sort(encodings)
+			paid := 0
+			for _, id := range slices.Compact(encodings) {
+				known[id] = true
+				paid += starts[id]
+			}
+			if paid > j.Attempt {
+				w.t.Errorf("job %s: %d starts accepted for %d attempts", j.ID, paid, j.Attempt)
+			}
+			if j.State == job.Succeeded && paid == 0 {
+				w.t.Errorf("job %s succeeded and was never started", j.ID)
+			}
+		}
+	}
+	for _, e := range w.sim.Encodings() {
+		if !known[e.ID] && len(e.Starts) > 0 && e.Name != foreign {
+			w.t.Errorf("encoding %s (%s) was started and belongs to no job", e.ID, e.Name)
+		}
+	}
+}
+
+// calls counts the calls of a route that were answered, by route.
+func (w *world) calls(route string) (n int) {
+	for _, e := range w.sim.Ledger() {
+		if e.Route == route {
+			n++
+		}
+	}
+	return n
+}
