@@ -30,6 +30,7 @@ type world struct {
 	stop  context.CancelCauseFunc
 	done  chan error
 
+	mortal   *mortal // the process that runs next; nil: an immortal one
 	target   int
 	poll     time.Duration
 	governor *bitmovin.Governor
@@ -72,14 +73,20 @@ func (w *world) close() {
 // run starts a dispatcher.
 func (w *world) run() {
 	w.t.Helper()
+	var table Store = w.store
+	network := w.sim.Client()
+	if w.mortal != nil {
+		table = mortalStore{w.store, w.mortal}
+		network.Transport = mortalTransport{w.mortal, network.Transport}
+	}
 	client, err := bitmovin.New(bitmovin.Options{
-		APIKey: w.apiKey, HTTPClient: w.sim.Client(), Governor: w.governor,
+		APIKey: w.apiKey, HTTPClient: network, Governor: w.governor,
 	})
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	w.disp, err = New(Config{
-		Store:        w.store,
+		Store:        table,
 		Logger:       slog.New(slog.NewTextHandler(w.t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})),
 		Accounts:     []Account{{ID: "default", Client: client, QueueTarget: w.target}},
 		PollInterval: w.poll,
@@ -90,6 +97,9 @@ func (w *world) run() {
 	})
 	if err != nil {
 		w.t.Fatal(err)
+	}
+	for _, d := range w.disp.drivers {
+		d.resource.rounds = 1 // slow on purpose otherwise
 	}
 	w.store.SetOnChange(w.disp.Changed)
 	ctx, stop := context.WithCancelCause(w.ctx)

@@ -50,6 +50,7 @@ type resource struct {
 type resources struct {
 	store   Store
 	account Account
+	rounds  int // of the hash that tells storages apart
 	calls   singleflight.Group
 
 	mu       sync.Mutex
@@ -58,7 +59,7 @@ type resources struct {
 }
 
 func newResources(s Store, a Account) *resources {
-	return &resources{store: s, account: a, verified: map[string]string{}, storages: map[string]resource{}}
+	return &resources{store: s, account: a, rounds: hashRounds, verified: map[string]string{}, storages: map[string]resource{}}
 }
 
 // share finds or creates everything that the jobs of a batch share.
@@ -297,7 +298,7 @@ func (r *resources) storageHash(s bitmovin.Storage) (string, error) {
 		string(s.Password), string(s.AccessKey), string(s.SecretKey),
 		string(s.ServiceAccountCredentials), string(s.AccountKey),
 	})
-	key, err := pbkdf2.Key(sha256.New, content, []byte(r.store.InstanceID()), hashRounds, 16)
+	key, err := pbkdf2.Key(sha256.New, content, []byte(r.store.InstanceID()), r.rounds, 16)
 	return hex.EncodeToString(key), err
 }
 
