@@ -33,7 +33,7 @@ type view struct {
 	foreign   int  // other people's encodings in it
 	countDue  time.Time
 	sweepDue  time.Time
-	swept     bool // nothing is configured before the first sweep, which could not tell it from what is left over
+	swept     bool // the platform has been compared with the job table; nothing is configured or started before
 
 	window  []candidate // jobs that wait, in dispatch order
 	prepare int         // how many jobs to have prepared, or in preparation, ahead
@@ -105,7 +105,7 @@ func decide(v view) plan {
 	}
 	p.follow(v)
 	p.clean(v)
-	if !v.paused {
+	if v.swept && !v.paused {
 		p.fill(v)
 		p.ahead(v)
 	}
@@ -193,7 +193,7 @@ func (p *plan) fill(v view) {
 // ahead configures encodings before there is a place for them, so that a free
 // place costs one call.
 func (p *plan) ahead(v view) {
-	if !v.swept || !p.due(v.now, v.prepareAfter) {
+	if !p.due(v.now, v.prepareAfter) {
 		return
 	}
 	prepares := maxPrepares - v.busy[taskPrepare]

@@ -3,7 +3,6 @@ package dispatcher
 import (
 	"context"
 	"errors"
-	"fmt"
 	"path"
 	"strings"
 	"time"
@@ -82,7 +81,7 @@ func (d *driver) blames(ctx context.Context, e entry, shared sharedIDs, err erro
 func (d *driver) configure(ctx context.Context, e entry, shared sharedIDs) (string, []job.ManifestRef, error) {
 	r := e.batch.Recipe
 	created, err := d.account.Client.CreateEncoding(ctx, bitmovin.Encoding{
-		Name:           fmt.Sprintf("%s [%s]", e.job.Title(), e.job.ID),
+		Name:           encodingName(&e.job),
 		Labels:         []string{"stoker", label(d.store.InstanceID())},
 		CloudRegion:    r.RegionOf(e.job.Regions),
 		EncoderVersion: r.EncoderVersion,

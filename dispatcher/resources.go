@@ -31,7 +31,13 @@ type sharedIDs struct {
 	output                bitmovin.OutputID
 	inputBase, outputBase string
 	videos, audios        []bitmovin.ConfigID
-	used                  []resource
+	used                  []usedResource
+}
+
+// usedResource is a resource under the id that was used for it.
+type usedResource struct {
+	resource
+	id string
 }
 
 // resource is something to be found or created at the platform.
@@ -114,7 +120,7 @@ func (d *driver) storageID(ctx context.Context, ids *sharedIDs, ref job.StorageR
 	if err != nil {
 		return "", sharedError{fmt.Errorf("storage %q: %w", ref.Name, err)}
 	}
-	ids.used = append(ids.used, r)
+	ids.used = append(ids.used, usedResource{r, id})
 	return id, nil
 }
 
@@ -127,7 +133,7 @@ func (d *driver) configID(ctx context.Context, ids *sharedIDs, c bitmovin.Config
 	if err != nil {
 		return "", sharedError{fmt.Errorf("codec configuration %q: %w", c.Name, err)}
 	}
-	ids.used = append(ids.used, r)
+	ids.used = append(ids.used, usedResource{r, id})
 	return bitmovin.ConfigID(id), nil
 }
 
@@ -192,10 +198,11 @@ func (r *resources) allExist(ctx context.Context, ids sharedIDs) bool {
 	for _, used := range ids.used {
 		key := used.kind + "/" + used.hash
 		r.mu.Lock()
-		id, ok := r.verified[key]
+		id := r.verified[key]
 		r.mu.Unlock()
-		if !ok {
-			return false // somebody else has found it missing
+		if id != used.id {
+			all = false // somebody else has found it missing
+			continue
 		}
 		if exists, err := used.exists(ctx, id); err != nil || !exists {
 			all = false

@@ -39,6 +39,9 @@ type Planning interface {
 // Memory remembers what was created at the platform once and is used again.
 type Memory interface {
 	InstanceID() string
+	// LastChange is when the account's batches were last changed, as far as the job
+	// table knows; zero if it has none.
+	LastChange(ctx context.Context, accountID string) (time.Time, error)
 	Resource(ctx context.Context, accountID, kind, hash string) (remoteID string, err error)
 	SaveResource(ctx context.Context, accountID, kind, hash, remoteID string, now time.Time) error
 	DeleteResource(ctx context.Context, accountID, kind, hash string) error

@@ -12,8 +12,7 @@ const (
 	// sweepInterval is the time between two sweeps of an account.
 	sweepInterval = 10 * time.Minute
 	// sweepAge protects encodings that are being configured right now: a sweep
-	// leaves younger ones alone. The first sweep of a process comes before
-	// anything is configured and need not.
+	// leaves younger ones alone.
 	sweepAge = 10 * time.Minute
 )
 
@@ -24,31 +23,53 @@ type orphanEntry struct {
 	failures  int
 }
 
-// spawnSweep compares the platform with the job table: an encoding that carries
-// our label, was never started and belongs to no job becomes an orphan.
+// spawnSweep compares the platform with the job table. The first sweep of a
+// process reconciles the two, before anything is configured or started; the later ones
+// look for orphans only.
 func (d *driver) spawnSweep(ctx context.Context) {
 	d.busy[taskSweep]++
-	started := time.Now()
-	before := started.Add(-sweepAge)
+	sweep := func() error { return d.sweep(ctx, time.Now().Add(-sweepAge)) }
 	if !d.swept {
-		before = started.Add(time.Hour) // nothing of ours is under way yet: all there is is left over
+		prepared := d.preparedEncodings()
+		sweep = func() error { return d.reconcile(ctx, prepared) }
 	}
 	d.tasks.Go(func() {
-		found, err := d.sweep(ctx, before)
-		d.results <- func() { d.sweeped(found, err) }
+		err := sweep()
+		d.results <- func() { d.sweptOnce(err) }
 	})
 }
 
-// sweep finds the orphans created before a time and records them.
-func (d *driver) sweep(ctx context.Context, before time.Time) (found int, err error) {
-	query := bitmovin.ListEncodings{
-		Status: bitmovin.StatusCreated,
-		Search: `labels:"` + label(d.store.InstanceID()) + `"`,
+func (d *driver) sweptOnce(err error) {
+	now := time.Now()
+	d.busy[taskSweep]--
+	d.observe(taskSweep, err, now)
+	if err != nil {
+		d.sweepDue = now.Add(soon)
+		if d.swept {
+			d.sweepDue = now.Add(time.Minute)
+		}
+		d.log.Warn("cannot sweep the account", "err", err)
+		return
 	}
+	d.swept = true
+	d.sweepDue = now.Add(sweepInterval)
+	d.stale = stale{live: true, window: true, orphans: true}
+}
+
+// ours selects the encodings that this job table has created.
+func (d *driver) ours() bitmovin.ListEncodings {
+	return bitmovin.ListEncodings{Search: `labels:"` + label(d.store.InstanceID()) + `"`}
+}
+
+// sweep finds encodings that carry our label, were created before a time and never
+// started, and belong to no job. They become orphans.
+func (d *driver) sweep(ctx context.Context, before time.Time) error {
+	query := d.ours()
+	query.Status = bitmovin.StatusCreated
 	var ids []string
 	for e, err := range d.account.Client.Encodings(ctx, query) {
 		if err != nil {
-			return 0, err
+			return err
 		}
 		if e.CreatedAt.Before(before) {
 			ids = append(ids, string(e.ID))
@@ -56,36 +77,23 @@ func (d *driver) sweep(ctx context.Context, before time.Time) (found int, err er
 	}
 	known, err := d.store.EncodingJobs(ctx, d.account.ID, ids)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	for _, id := range ids {
 		if _, ok := known[id]; ok {
 			continue
 		}
-		o := job.Orphan{AccountID: d.account.ID, EncodingID: id, CreateTime: time.Now()}
-		if err := d.store.AddOrphan(ctx, o); err != nil {
-			return found, err
+		if err := d.orphan(ctx, id); err != nil {
+			return err
 		}
-		found++
 	}
-	return found, nil
+	return nil
 }
 
-func (d *driver) sweeped(found int, err error) {
-	now := time.Now()
-	d.swept = true
-	d.busy[taskSweep]--
-	d.sweepDue = now.Add(sweepInterval)
-	if err != nil {
-		d.observe(taskSweep, err, now)
-		d.sweepDue = now.Add(time.Minute)
-		d.log.Warn("cannot sweep the account", "err", err)
-		return
-	}
-	if found > 0 {
-		d.stale.orphans = true
-		d.log.Info("found encodings that belong to no job", "count", found)
-	}
+// orphan records an encoding that nobody needs.
+func (d *driver) orphan(ctx context.Context, id string) error {
+	d.log.Info("found an encoding that belongs to no job", "encoding", id)
+	return d.store.AddOrphan(ctx, job.Orphan{AccountID: d.account.ID, EncodingID: id, CreateTime: time.Now()})
 }
 
 // spawnDelete deletes an encoding that nobody needs.

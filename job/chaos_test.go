@@ -2,6 +2,7 @@ package job
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -17,7 +18,7 @@ func TestAnyOrderOfFacts(t *testing.T) {
 		for range rapid.IntRange(1, 60).Draw(t, "facts") {
 			now = now.Add(time.Duration(rapid.IntRange(0, 40).Draw(t, "seconds")) * time.Second)
 			u := NewUpdate(j)
-			err := anyFact(t, u, now, &created)
+			err := anyFact(t, u, now, &created, manual)
 			var wrong *StateError
 			if err != nil && !errors.Is(err, ErrConflict) && !errors.As(err, &wrong) {
 				t.Fatalf("%v", err)
@@ -35,7 +36,7 @@ func TestAnyOrderOfFacts(t *testing.T) {
 	})
 }
 
-func anyFact(t *rapid.T, u *Update, now time.Time, created *int) error {
+func anyFact(t *rapid.T, u *Update, now time.Time, created *int, manual int) error {
 	seen := Observation{
 		EncodingID: u.Job.EncodingID,
 		Status: rapid.SampledFrom([]Remote{
@@ -47,12 +48,12 @@ func anyFact(t *rapid.T, u *Update, now time.Time, created *int) error {
 		FinishedAt: now,
 		Failure:    &Failure{Hint: rapid.SampledFrom([]RetryHint{HintRetry, HintNoRetry, HintDifferentRegion, ""}).Draw(t, "hint")},
 	}
-	switch rapid.IntRange(0, 12).Draw(t, "fact") {
+	switch rapid.IntRange(0, 13).Draw(t, "fact") {
 	case 0:
 		return u.BeginCreate(now)
 	case 1:
 		*created++
-		return u.Configured("e"+string(rune('0'+*created)), nil, now)
+		return u.Configured(fmt.Sprint("e", *created), nil, now)
 	case 2:
 		return u.CreateAbandoned("", now)
 	case 3:
@@ -73,6 +74,15 @@ func anyFact(t *rapid.T, u *Update, now time.Time, created *int) error {
 		return u.BeginStop(now)
 	case 11:
 		return u.Retry(now)
+	case 12:
+		*created++
+		seen.EncodingID = fmt.Sprint("e", *created)
+		adopted := *u
+		if err := adopted.Adopt(seen, now); err != nil || adopted.Job.Attempt > (rules.Retry.MaxRetries+1)*(manual+1) {
+			return err // more attempts than the policy allows were made behind the table's back
+		}
+		*u = adopted
+		return nil
 	}
 	return u.Observe(seen, rules, now)
 }

@@ -116,6 +116,34 @@ func (u *Update) Observe(o Observation, r Rules, now time.Time) error {
 	return nil
 }
 
+// Adopt takes over an encoding that carries the job's name and was started without
+// the job table knowing: the table is older than the platform, because it was restored
+// from a backup. A job that waits goes on with it, as with a start whose answer is
+// not known, instead of being paid for again. Any other job is left alone.
+func (u *Update) Adopt(o Observation, now time.Time) error {
+	j := &u.Job
+	if j.State != Waiting || o.Status == RemoteCreated || o.Status == RemoteGone {
+		return nil
+	}
+	if o.EncodingID == j.EncodingID && j.StaleMark != "" && o.Mark() == j.StaleMark {
+		return nil // the run that the table knows of
+	}
+	if j.EncodingID != "" && j.EncodingID != o.EncodingID && j.StaleMark == "" {
+		u.Orphan = j.EncodingID
+	}
+	if j.EncodingID != o.EncodingID {
+		j.Manifests = nil
+	}
+	j.EncodingID, j.StaleMark = o.EncodingID, ""
+	u.openAttempt()
+	if err := u.to(Starting, "found started at the platform", now); err != nil {
+		return err
+	}
+	j.Step, j.StepTime = StepStart, now
+	j.NextAttemptTime, j.Reason = time.Time{}, ""
+	return nil
+}
+
 // failure completes the platform's error object, or explains its absence.
 func (o Observation) failure(now time.Time) *Failure {
 	f := Failure{Time: now}
@@ -179,7 +207,7 @@ func (u *Update) seenRunning(o Observation, now time.Time) error {
 	switch j.State {
 	case Starting, Queued:
 		u.seen(o, now)
-		j.Progress = max(j.Progress, o.Progress)
+		j.Progress = min(max(j.Progress, o.Progress), 100)
 		return u.to(Running, "an encoder took it", now)
 	case Cancelling:
 		if j.Step == StepStart {
@@ -188,8 +216,8 @@ func (u *Update) seenRunning(o Observation, now time.Time) error {
 			u.touch(now)
 		}
 	}
-	if o.Progress > j.Progress {
-		j.Progress = min(o.Progress, 100)
+	if progress := min(o.Progress, 100); progress > j.Progress {
+		j.Progress = progress
 		u.show(now)
 	}
 	return nil

@@ -395,3 +395,57 @@ func TestLostStart(t *testing.T) {
 		t.Errorf("%d failures, want 1", l.job.Failures)
 	}
 }
+
+func TestAdopt(t *testing.T) {
+	adopt := func(l *life, o Observation) {
+		l.t.Helper()
+		l.must(func(u *Update, now time.Time) error { return u.Adopt(o, now) })
+		l.see(o)
+	}
+	t.Run("finished while nobody knew", func(t *testing.T) {
+		l := newLife(t)
+		l.prepare("e1")
+		adopt(l, Observation{EncodingID: "e2", Status: RemoteFinished})
+		l.want(Succeeded)
+		if l.job.EncodingID != "e2" || l.job.Attempt != 1 {
+			t.Errorf("encoding %q, attempt %d", l.job.EncodingID, l.job.Attempt)
+		}
+		if diff := cmp.Diff([]string{"e1"}, l.orphans); diff != "" {
+			t.Errorf("orphans (-want +got):\n%s", diff)
+		}
+	})
+	t.Run("its own prepared encoding was started", func(t *testing.T) {
+		l := newLife(t)
+		l.prepare("e1")
+		adopt(l, Observation{EncodingID: "e1", Status: RemoteQueued, QueuedAt: t0})
+		l.want(Queued)
+		if len(l.orphans) != 0 {
+			t.Errorf("orphans %v", l.orphans)
+		}
+	})
+	t.Run("the failure that the table knows of is not adopted", func(t *testing.T) {
+		l := newLife(t)
+		l.prepare("e1")
+		l.start()
+		l.see(failed(1, HintRetry))
+		seen := failed(1, HintRetry)
+		seen.EncodingID = "e1"
+		adopt(l, seen)
+		l.want(Waiting)
+		seen = failed(2, HintRetry)
+		seen.EncodingID = "e1"
+		adopt(l, seen)
+		if l.job.Failures != 2 || l.job.Attempt != 2 {
+			t.Errorf("%d failures after attempt %d, want 2 and 2", l.job.Failures, l.job.Attempt)
+		}
+	})
+	t.Run("a job under way is left alone", func(t *testing.T) {
+		l := newLife(t)
+		l.prepare("e1")
+		l.start()
+		l.must(func(u *Update, now time.Time) error {
+			return u.Adopt(Observation{EncodingID: "e2", Status: RemoteFinished}, now)
+		})
+		l.want(Queued)
+	})
+}

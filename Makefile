@@ -1,0 +1,131 @@
+# Everything a contributor runs by hand. `make` alone lists the targets.
+#
+# `make demo` and `make test` need Go and nothing else. `make generate` and `make lint` also need
+# npm, for buf; the versions of buf, golangci-lint and grpcurl are pinned under tools/.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.ONESHELL:
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-builtin-rules --no-builtin-variables --warn-undefined-variables --no-print-directory
+
+# Pinned tools. `go tool -n` links a tool once, keeps it in Go's build cache and prints where.
+LINT    = $$(go -C tools/lint tool -n golangci-lint)
+GRPCURL = $$(go -C tools/grpcurl tool -n grpcurl)
+BUF     = tools/buf/node_modules/.bin/buf
+
+# Arguments for `make run`, `make test` and `make bench`: make test ARGS='-run TestWatch ./server'.
+ARGS     ?=
+# How long `make fuzz` spends on each fuzz target.
+FUZZTIME ?= 20s
+# What `make breaking` compares the contract with: any input that buf understands.
+AGAINST  ?= .git\#branch=main
+
+.PHONY: all
+all: check
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z\/-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+##### Try it
+
+.PHONY: demo
+demo: build ## See a batch of open films go through server and simulator: no account, no set-up
+	@bin/stoker demo $(ARGS)
+
+.PHONY: run
+run: build ## Start the server in the foreground: make run ARGS='--queue-target 5'
+	@bin/stoker serve $(ARGS)
+
+.PHONY: build
+build: ## Build bin/stoker (the first time compiles SQLite: a minute or two)
+	@go build -o bin/stoker ./cmd/stoker
+
+.PHONY: grpcurl
+grpcurl: ## Build the pinned grpcurl as bin/grpcurl
+	@mkdir -p bin
+	install -m 755 "$(GRPCURL)" bin/grpcurl
+
+##### Test it
+
+.PHONY: test
+test: ## Run all tests; what needs Node.js is skipped where there is none
+	@go test -shuffle=on $(or $(ARGS),./...)
+
+.PHONY: race
+race: ## Run all tests under the race detector, long ones shortened
+	@go test -race -short -shuffle=on $(or $(ARGS),./...)
+
+.PHONY: bench
+bench: ## Run the benchmarks
+	@go test -run='^$$' -bench=. -benchmem $(or $(ARGS),./...)
+
+.PHONY: fuzz
+fuzz: ## Run each fuzz target for FUZZTIME (20s)
+	@grep -rHo --include='*_test.go' --exclude-dir=node_modules '^func Fuzz[A-Za-z0-9_]*' . |
+	  while IFS=: read -r file func; do
+	    echo "--- $${func#func } in $${file%/*}"
+	    go test -run='^$$' -fuzz="^$${func#func }\$$" -fuzztime=$(FUZZTIME) "$${file%/*}"
+	  done
+
+.PHONY: cover
+cover: ## Measure what the tests cover: .cache/cover.html
+	@mkdir -p .cache
+	go test -coverpkg=./... -coverprofile=.cache/cover.out ./...
+	go tool cover -html=.cache/cover.out -o .cache/cover.html
+	go tool cover -func=.cache/cover.out | tail -n 1
+
+##### Check it
+
+.PHONY: check
+check: generate/check lint test ## What has to be green before a commit
+
+.PHONY: lint
+lint: proto/lint ## Vet, modernise and lint; nothing is changed
+	@go mod tidy -diff
+	go vet ./...
+	go fix -diff ./...
+	"$(LINT)" run
+
+.PHONY: fmt
+fmt: $(BUF) ## Format Go and proto files and apply go fix
+	@go fix ./...
+	"$(LINT)" fmt
+	$(BUF) format -w proto
+
+##### The contract
+
+.PHONY: generate
+generate: $(BUF) ## Generate gen/ from proto/
+	@fresh=$$(mktemp -d)
+	trap 'rm -rf "$$fresh"' EXIT
+	$(BUF) generate -o "$$fresh"
+	rm -rf gen
+	cp -r "$$fresh/gen" gen
+
+.PHONY: generate/check
+generate/check: $(BUF) ## Tell whether gen/ is what proto/ generates
+	@fresh=$$(mktemp -d)
+	trap 'rm -rf "$$fresh"' EXIT
+	$(BUF) generate -o "$$fresh"
+	diff -r gen "$$fresh/gen" || { echo 'gen/ is stale: run make generate' >&2; exit 1; }
+
+.PHONY: proto/lint
+proto/lint: $(BUF) ## Lint the contract and check its format
+	@$(BUF) lint
+	$(BUF) format -d --exit-code proto
+
+.PHONY: breaking
+breaking: $(BUF) ## Compare the contract with the main branch: make breaking AGAINST='.git#tag=v0.1.0'
+	@$(BUF) breaking --against '$(AGAINST)'
+
+$(BUF): tools/buf/package-lock.json
+	@command -v npm >/dev/null || { echo 'buf comes from npm: install Node.js first' >&2; exit 1; }
+	npm ci --no-progress --prefix tools/buf >&2
+	touch $@
+
+.PHONY: clean
+clean: ## Remove what was built; the caches of Go and npm stay
+	@rm -rf bin .cache tools/buf/node_modules

@@ -1,0 +1,180 @@
+package bitmovin
+
+import (
+	"context"
+	"encoding/json"
+	"iter"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+)
+
+const encodingsPath = "/encoding/encodings"
+
+// encodingPath is the path of an encoding or, with parts, of something below it.
+func encodingPath(id EncodingID, parts ...string) string {
+	return strings.Join(append([]string{encodingsPath, escape(id)}, parts...), "/")
+}
+
+// EncodingType says what an encoding was started as.
+type EncodingType string
+
+// The encoding types. One that has never been started is NONE.
+const (
+	EncodingNone EncodingType = "NONE"
+	EncodingVOD  EncodingType = "VOD"
+	EncodingLive EncodingType = "LIVE"
+)
+
+// Encoding is one encoding. [Client.CreateEncoding] sends the fields of the first group
+// and nothing else; the platform sets the rest.
+type Encoding struct {
+	Name                 string   `json:"name"`
+	Description          string   `json:"description"`
+	Labels               []string `json:"labels"`
+	CloudRegion          string   `json:"cloudRegion"`          // default AUTO
+	FallbackCloudRegions []string `json:"fallbackCloudRegions"` // at most 3, of the same provider
+	EncoderVersion       string   `json:"encoderVersion"`       // STABLE, BETA or a version; default STABLE
+	// CustomData is a JSON object that the platform keeps. It is write-only and
+	// cannot be searched; use Name or Labels to find an encoding again.
+	CustomData json.RawMessage `json:"customData"`
+
+	ID                  EncodingID   `json:"id"`
+	Type                EncodingType `json:"type"`
+	Status              Status       `json:"status"`
+	Progress            Percent      `json:"progress"`
+	SelectedCloudRegion string       `json:"selectedCloudRegion"` // filled at start
+	CreatedAt           Time         `json:"createdAt"`
+	ModifiedAt          Time         `json:"modifiedAt"`
+	StartedAt           Time         `json:"startedAt"`
+	QueuedAt            Time         `json:"queuedAt"`
+	RunningAt           Time         `json:"runningAt"`
+	FinishedAt          Time         `json:"finishedAt"` // set in every terminal status
+}
+
+func (e Encoding) required() (field, value string) { return "id", string(e.ID) }
+
+// encodingBody is what a new encoding is made of.
+type encodingBody struct {
+	Name                 string          `json:"name,omitempty"`
+	Description          string          `json:"description,omitempty"`
+	Labels               []string        `json:"labels,omitempty"`
+	CloudRegion          string          `json:"cloudRegion,omitempty"`
+	FallbackCloudRegions []string        `json:"fallbackCloudRegions,omitempty"`
+	EncoderVersion       string          `json:"encoderVersion,omitempty"`
+	CustomData           json.RawMessage `json:"customData,omitempty"`
+}
+
+// CreateEncoding creates an encoding, which then is CREATED and costs nothing until it is
+// started. After an [Ambiguous] error look for its name: names need not be unique
+// at the platform, so a repetition makes a second one.
+func (c *Client) CreateEncoding(ctx context.Context, e Encoding) (Encoding, error) {
+	body := encodingBody{
+		Name: e.Name, Description: e.Description, Labels: e.Labels,
+		CloudRegion: e.CloudRegion, FallbackCloudRegions: e.FallbackCloudRegions,
+		EncoderVersion: e.EncoderVersion, CustomData: e.CustomData,
+	}
+	var created Encoding
+	err := c.do(ctx, call{method: http.MethodPost, path: encodingsPath, class: ClassEncodingCreate, body: body}, &created)
+	return created, err
+}
+
+// Encoding returns one encoding; [NotFound] if there is none, for example because it is
+// older than the 90 days the platform keeps them. For the state of a running
+// encoding prefer [Client.Status], whose budget is twenty times larger.
+func (c *Client) Encoding(ctx context.Context, id EncodingID) (Encoding, error) {
+	var e Encoding
+	err := c.do(ctx, call{method: http.MethodGet, path: encodingPath(id), class: ClassEncodingRead}, &e)
+	return e, err
+}
+
+// DeleteEncoding deletes an encoding with all that belongs to it. What it has written to
+// an output stays there.
+func (c *Client) DeleteEncoding(ctx context.Context, id EncodingID) error {
+	return c.do(ctx, call{method: http.MethodDelete, path: encodingPath(id), class: ClassSubresource}, nil)
+}
+
+// ListEncodings selects encodings. Zero fields do not restrict.
+type ListEncodings struct {
+	Status Status
+	Name   string // exact
+	// Search is a query in the platform's Lucene subset: exact terms or prefixes
+	// (term*) over the fields name and labels, combined by AND.
+	Search          string
+	Sort            string // a field name, such as "createdAt"
+	CreatedAfter    time.Time
+	CreatedBefore   time.Time
+	StartedAfter    time.Time
+	StartedBefore   time.Time
+	FinishedAfter   time.Time
+	FinishedBefore  time.Time
+	Offset          int
+	Limit           int  // per page; default and maximum 100
+	SkipTotalCount  bool // do not ask for the total, which the platform discourages
+	CloudRegion     string
+	SelectedRegion  string
+	EncoderVersion  string
+	EncodingType    EncodingType
+	SelectedVersion string
+}
+
+// values renders the selection without offset and limit.
+func (l ListEncodings) values() url.Values {
+	q := url.Values{}
+	for key, value := range map[string]string{
+		"status": string(l.Status), "name": l.Name, "search": l.Search, "sort": l.Sort,
+		"type": string(l.EncodingType), "cloudRegion": l.CloudRegion, "selectedCloudRegion": l.SelectedRegion,
+		"encoderVersion": l.EncoderVersion, "selectedEncoderVersion": l.SelectedVersion,
+	} {
+		if value != "" {
+			q.Set(key, value)
+		}
+	}
+	for key, t := range map[string]time.Time{
+		"createdAtNewerThan": l.CreatedAfter, "createdAtOlderThan": l.CreatedBefore,
+		"startedAtNewerThan": l.StartedAfter, "startedAtOlderThan": l.StartedBefore,
+		"finishedAtNewerThan": l.FinishedAfter, "finishedAtOlderThan": l.FinishedBefore,
+	} {
+		if !t.IsZero() {
+			q.Set(key, query(t))
+		}
+	}
+	q.Set("includeTotalCount", strconv.FormatBool(!l.SkipTotalCount))
+	return q
+}
+
+// ListEncodings returns one page. Its class allows 60 calls a minute to all users of the
+// key together: spend them with care.
+func (c *Client) ListEncodings(ctx context.Context, l ListEncodings) (Page[Encoding], error) {
+	return list[Encoding](ctx, c, ClassEncodingList, encodingsPath, l.values(), l.Offset, l.Limit)
+}
+
+// Encodings walks all pages of a selection from its Offset on and ends after the first
+// error. When the list changes meanwhile, an encoding may come twice or be missed.
+func (c *Client) Encodings(ctx context.Context, l ListEncodings) iter.Seq2[Encoding, error] {
+	return all[Encoding](ctx, c, ClassEncodingList, encodingsPath, l.values(), l.Offset, l.Limit)
+}
+
+// CountEncodings returns how many encodings of the whole organisation are in status s.
+// That takes one call where the platform reports totals, and one per hundred
+// encodings where it does not.
+func (c *Client) CountEncodings(ctx context.Context, s Status) (int64, error) {
+	l := ListEncodings{Status: s, Limit: maxPageSize}
+	var n int64
+	for {
+		p, err := c.ListEncodings(ctx, l)
+		switch {
+		case err != nil:
+			return 0, err
+		case p.TotalKnown:
+			return p.Total, nil
+		}
+		n += int64(p.received)
+		if !p.more() {
+			return n, nil
+		}
+		l.Offset += p.received
+	}
+}

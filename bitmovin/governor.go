@@ -1,0 +1,120 @@
+package bitmovin
+
+import (
+	"cmp"
+	"context"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// window is the span the platform's rate limits are counted over.
+const window = time.Minute
+
+// The headers that report the platform's own account of a class.
+const (
+	headerRemaining = "X-Ratelimit-Remaining"
+	headerReset     = "X-Ratelimit-Reset" // seconds to the end of the window, at most 60
+)
+
+// Governor keeps the calls of one API key below the platform's rate limits. It is safe
+// for concurrent use and meant to be shared by all clients of that key.
+//
+// For each class it guarantees that no span of 60 seconds, wherever it begins, sees
+// more calls leave than the limit: a token bucket holds a tenth of the limit for
+// bursts and refills with the rest, less two percent, which absorb calls that
+// leave evenly and arrive bunched. A new Governor starts with a full bucket and knows
+// nothing of what an earlier process spent; there, and wherever others use the same
+// key, the platform's answers correct it: its x-ratelimit-* headers take away budget
+// (they never add to it), and a 429 pauses the class until the reset, or for a minute
+// when the answer names none.
+type Governor struct {
+	buckets [classEnd]*bucket
+}
+
+// NewGovernor returns a governor with the given limits.
+func NewGovernor(limits Limits) *Governor {
+	g := new(Governor)
+	for class, perMinute := range DefaultLimits() {
+		if limits[class] > 0 {
+			perMinute = limits[class]
+		}
+		g.buckets[class] = newBucket(perMinute)
+	}
+	return g
+}
+
+// bucket returns the bucket of class; a value that is no class shares ClassOther's.
+func (g *Governor) bucket(class Class) *bucket {
+	if class <= 0 || class >= classEnd {
+		class = ClassOther
+	}
+	return g.buckets[class]
+}
+
+// Wait blocks until a call of class may be sent and counts it as sent. Callers are
+// served in the order they came. It returns the context's cause when that ends
+// first; then nothing is counted.
+//
+// The client waits by itself; Wait is for calls made in other ways with the same key.
+func (g *Governor) Wait(ctx context.Context, class Class) error {
+	_, err := g.acquire(ctx, class)
+	return err
+}
+
+// Ready reports whether n calls of class could be sent right now without waiting.
+func (g *Governor) Ready(class Class, n int) bool {
+	return g.bucket(class).state(time.Now()).Available >= n
+}
+
+// ClassState is the budget of one class at one moment.
+type ClassState struct {
+	Class          Class
+	LimitPerMinute int
+	Available      int       // calls that could be sent right now
+	Remaining      int       // calls left in the minute that lies behind us, by whichever account is lower, ours or the platform's
+	PausedUntil    time.Time // zero unless a 429 or a used-up window has paused the class
+}
+
+// State returns the budget of every class, in the order of their declaration.
+func (g *Governor) State() []ClassState {
+	now := time.Now()
+	states := make([]ClassState, 0, classEnd-1)
+	for class := ClassEncodingCreate; class < classEnd; class++ {
+		s := g.buckets[class].state(now)
+		s.Class = class
+		states = append(states, s)
+	}
+	return states
+}
+
+// acquire is Wait; its ticket tells observe which of the calls an answer belongs to.
+func (g *Governor) acquire(ctx context.Context, class Class) (ticket uint64, err error) {
+	return g.bucket(class).acquire(ctx)
+}
+
+// observe learns from the answer to the call with ticket. The header is nil when there
+// was no answer.
+func (g *Governor) observe(class Class, ticket uint64, h http.Header, throttled bool) {
+	if h == nil {
+		return
+	}
+	now := time.Now()
+	b := g.bucket(class)
+	if throttled {
+		reset, _ := seconds(h.Get(headerReset))
+		b.pause(now.Add(cmp.Or(retryAfter(h, now), min(reset, window), window)))
+	}
+	remaining, ok := count(h.Get(headerRemaining))
+	reset, known := seconds(h.Get(headerReset))
+	if ok && known {
+		b.adoptRemaining(now, ticket, remaining, min(reset, window))
+	}
+}
+
+// count parses a non-negative whole number.
+func count(s string) (int, bool) {
+	n, err := strconv.Atoi(strings.TrimSpace(s))
+	return n, err == nil && n >= 0
+}

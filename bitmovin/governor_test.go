@@ -1,0 +1,354 @@
+package bitmovin
+
+import (
+	"context"
+	"errors"
+	"io"
+	"maps"
+	"net/http"
+	"strconv"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// maxInWindow returns the most events that any span of 60 seconds holds, both ends
+// included. The times are in order.
+func maxInWindow(times []time.Time) int {
+	most, first := 0, 0
+	for i, at := range times {
+		for at.Sub(times[first]) > window {
+			first++
+		}
+		most = max(most, i-first+1)
+	}
+	return most
+}
+
+// No 60 seconds may see more calls than the limit, whoever asks for them in whichever
+// rhythm; and the budget must not be wasted either.
+func TestGovernorNeverOverrunsAWindow(t *testing.T) {
+	for _, limit := range []int{1, 2, 7, 9, 10, 60, 600, 6000} {
+		t.Run(strconv.Itoa(limit), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				g := NewGovernor(Limits{ClassStart: limit})
+				const span = 10 * time.Minute
+				ctx, cancel := context.WithTimeout(t.Context(), span)
+				defer cancel()
+				var mu sync.Mutex
+				var times []time.Time
+				var wg sync.WaitGroup
+				for i := range 8 {
+					wg.Go(func() {
+						for {
+							if g.Wait(ctx, ClassStart) != nil {
+								return
+							}
+							mu.Lock()
+							times = append(times, time.Now())
+							n := len(times)
+							mu.Unlock()
+							// Let bursts build up now and then.
+							if i == 0 && n%100 == 0 {
+								time.Sleep(20 * time.Second)
+							}
+						}
+					})
+				}
+				wg.Wait()
+				if got := maxInWindow(times); got > limit {
+					t.Errorf("%d calls within a minute, limit %d", got, limit)
+				}
+				want := limit * 8
+				if limit < 7 {
+					want = limit * 5 // tiny limits leave little after the burst
+				}
+				if len(times) < want {
+					t.Errorf("only %d calls in %v, want at least %d", len(times), span, want)
+				}
+			})
+		})
+	}
+}
+
+func TestGovernorAfterIdleTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := NewGovernor(Limits{ClassEncodingList: 60})
+		var times []time.Time
+		for i := range 200 {
+			if i%15 == 0 {
+				time.Sleep(45 * time.Second)
+			}
+			if err := g.Wait(t.Context(), ClassEncodingList); err != nil {
+				t.Fatal(err)
+			}
+			times = append(times, time.Now())
+		}
+		if got := maxInWindow(times); got > 60 {
+			t.Errorf("%d calls within a minute", got)
+		}
+	})
+}
+
+func TestGovernorServesInOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := NewGovernor(Limits{ClassStart: 10})
+		var mu sync.Mutex
+		var order []int
+		var wg sync.WaitGroup
+		for i := range 5 {
+			wg.Go(func() {
+				if err := g.Wait(t.Context(), ClassStart); err != nil {
+					t.Error(err)
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				order = append(order, i)
+			})
+			synctest.Wait() // until caller i stands in line
+		}
+		wg.Wait()
+		for i, got := range order {
+			if got != i {
+				t.Fatalf("served in order %v", order)
+			}
+		}
+	})
+}
+
+func TestGovernorClassesAreIndependent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := NewGovernor(Limits{ClassEncodingList: 1})
+		if err := g.Wait(t.Context(), ClassEncodingList); err != nil {
+			t.Fatal(err)
+		}
+		begin := time.Now()
+		for range 50 {
+			if err := g.Wait(t.Context(), ClassStart); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if waited := time.Since(begin); waited != 0 {
+			t.Errorf("starts waited %v for lists", waited)
+		}
+	})
+}
+
+// headers returns the platform's account of a class.
+func headers(remaining, reset string) http.Header {
+	h := http.Header{}
+	h.Set(headerRemaining, remaining)
+	h.Set(headerReset, reset)
+	return h
+}
+
+func TestGovernorPausesOn429(t *testing.T) {
+	withRetryAfter := http.Header{}
+	withRetryAfter.Set("Retry-After", "20")
+	for _, tt := range []struct {
+		name   string
+		header http.Header
+		want   time.Duration
+	}{
+		{"retry-after", withRetryAfter, 20 * time.Second},
+		{"reset", headers("0", "13"), 13 * time.Second},
+		{"reset without remaining", headers("", "13"), 13 * time.Second},
+		{"nothing", http.Header{}, window},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				throttle := true
+				h := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					if !throttle {
+						success(`{"id":"1"}`)(w, r)
+						return
+					}
+					throttle = false
+					maps.Copy(w.Header(), tt.header)
+					w.WriteHeader(http.StatusTooManyRequests)
+					_, _ = io.WriteString(w, "slow down")
+				})
+				c := mustNew(t, Options{APIKey: fixedKey(testKey), HTTPClient: &http.Client{Transport: handlerTransport{h}}})
+				if err := c.StartEncoding(t.Context(), "e", nil); !Throttled(err) {
+					t.Fatalf("err = %v, want throttled", err)
+				}
+				if c.Governor().Ready(ClassStart, 1) {
+					t.Error("the class is ready during its pause")
+				}
+				if _, err := c.CreateEncoding(t.Context(), Encoding{Name: "other class"}); err != nil {
+					t.Fatal(err)
+				}
+				begin := time.Now()
+				if err := c.StartEncoding(t.Context(), "e", nil); err != nil {
+					t.Fatal(err)
+				}
+				if got := time.Since(begin); got != tt.want {
+					t.Errorf("next start after %v, want %v", got, tt.want)
+				}
+			})
+		})
+	}
+}
+
+// A pause must also reach those who wait already.
+func TestGovernorPauseReachesWaiters(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := NewGovernor(Limits{ClassStart: 60})
+		for range 6 {
+			if err := g.Wait(t.Context(), ClassStart); err != nil {
+				t.Fatal(err)
+			}
+		}
+		begin := time.Now()
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			if err := g.Wait(t.Context(), ClassStart); err != nil {
+				t.Error(err)
+			}
+		})
+		synctest.Wait()
+		g.observe(ClassStart, 6, headers("", "30"), true)
+		wg.Wait()
+		if got := time.Since(begin); got != 30*time.Second {
+			t.Errorf("the waiting call left after %v, want 30s", got)
+		}
+	})
+}
+
+func TestQueueFullDoesNotPause(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusTooManyRequests)
+			_, _ = io.WriteString(w, envelopeError(8004))
+		})
+		c := mustNew(t, Options{APIKey: fixedKey(testKey), HTTPClient: &http.Client{Transport: handlerTransport{h}}})
+		if err := c.StartEncoding(t.Context(), "e", nil); !QueueFull(err) {
+			t.Fatalf("err = %v, want a full queue", err)
+		}
+		if !c.Governor().Ready(ClassStart, 1) {
+			t.Error("a full queue has paused starts")
+		}
+	})
+}
+
+// Others spend from the same key: what the platform says is left counts.
+func TestGovernorBelievesRemaining(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := NewGovernor(DefaultLimits())
+		ticket, err := g.acquire(t.Context(), ClassEncodingList)
+		if err != nil {
+			t.Fatal(err)
+		}
+		g.observe(ClassEncodingList, ticket, headers("2", "40"), false)
+		begin := time.Now()
+		var waits []time.Duration
+		for range 3 {
+			if err := g.Wait(t.Context(), ClassEncodingList); err != nil {
+				t.Fatal(err)
+			}
+			waits = append(waits, time.Since(begin))
+		}
+		if waits[0] != 0 || waits[1] != 0 || waits[2] != 40*time.Second {
+			t.Errorf("waited %v, want 0s 0s 40s", waits)
+		}
+	})
+}
+
+func TestGovernorAccountsForCallsUnderWay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := NewGovernor(DefaultLimits())
+		first, _ := g.acquire(t.Context(), ClassEncodingList)
+		for range 3 {
+			_, _ = g.acquire(t.Context(), ClassEncodingList)
+		}
+		// The answer to the first call cannot know of the three after it.
+		g.observe(ClassEncodingList, first, headers("3", "30"), false)
+		if g.Ready(ClassEncodingList, 1) {
+			t.Error("calls under way were forgotten")
+		}
+		// An older answer that arrives later promises nothing back.
+		g.observe(ClassEncodingList, first, headers("59", "31"), false)
+		if g.Ready(ClassEncodingList, 1) {
+			t.Error("an overtaken answer has raised the budget")
+		}
+		// The next window counts afresh.
+		time.Sleep(31 * time.Second)
+		if !g.Ready(ClassEncodingList, 1) {
+			t.Error("still blocked in the next window")
+		}
+	})
+}
+
+func TestGovernorState(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := NewGovernor(nil)
+		for range 4 {
+			if err := g.Wait(t.Context(), ClassEncodingList); err != nil {
+				t.Fatal(err)
+			}
+		}
+		states := g.State()
+		if len(states) != len(DefaultLimits()) {
+			t.Errorf("%d classes, want %d", len(states), len(DefaultLimits()))
+		}
+		find := func() ClassState {
+			for _, s := range g.State() {
+				if s.Class == ClassEncodingList {
+					return s
+				}
+			}
+			t.Fatal("no state of the list class")
+			return ClassState{}
+		}
+		if got, want := find(), (ClassState{Class: ClassEncodingList, LimitPerMinute: 60, Available: 2, Remaining: 56}); got != want {
+			t.Errorf("got %+v, want %+v", got, want)
+		}
+		if !g.Ready(ClassEncodingList, 2) || g.Ready(ClassEncodingList, 3) {
+			t.Error("Ready disagrees with Available")
+		}
+		time.Sleep(61 * time.Second)
+		if got := find(); got.Remaining != 60 || got.Available != 6 {
+			t.Errorf("a minute later: %+v", got)
+		}
+	})
+}
+
+func TestGovernorWaitEndsWithItsContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := NewGovernor(Limits{ClassStart: 1})
+		if err := g.Wait(t.Context(), ClassStart); err != nil {
+			t.Fatal(err)
+		}
+		stop := errors.New("stop")
+		ctx, cancel := context.WithCancelCause(t.Context())
+		var wg sync.WaitGroup
+		for range 3 { // one at the head of the line, two behind it
+			wg.Go(func() {
+				if err := g.Wait(ctx, ClassStart); !errors.Is(err, stop) {
+					t.Errorf("err = %v, want the cause", err)
+				}
+			})
+		}
+		synctest.Wait()
+		cancel(stop)
+		wg.Wait()
+		if err := g.Wait(ctx, ClassOther); !errors.Is(err, stop) {
+			t.Errorf("with a context that has ended: err = %v", err)
+		}
+	})
+}
+
+func TestClassNames(t *testing.T) {
+	seen := map[string]bool{}
+	for class := range DefaultLimits() {
+		name := class.String()
+		if seen[name] || name == "" {
+			t.Errorf("class %d has name %q, which is not unique", int(class), name)
+		}
+		seen[name] = true
+	}
+	if got := Class(99).String(); got != "class-99" {
+		t.Errorf("unknown class is called %q", got)
+	}
+}

@@ -1,0 +1,76 @@
+package bitmovin
+
+import "strconv"
+
+// Class is a group of endpoints that share one rate limit.
+type Class int
+
+// The endpoint classes. Limits are per minute and API key, and count the methods of
+// one path separately. "Documented" figures come from the platform's rate-limit page or a
+// transcription of it, "guessed" ones are conservative because it does not mention the
+// path.
+const (
+	_                   Class = iota
+	ClassEncodingCreate       // POST /encoding/encodings and /encoding/templates/start: 600, documented (template: guessed)
+	ClassEncodingList         // GET /encoding/encodings: 60, documented, and shared with everybody who uses the key
+	ClassStart                // POST /encoding/encodings/{id}/start: 600, documented
+	ClassStartRead            // GET /encoding/encodings/{id}/start: 600, documented
+	ClassStatus               // GET /encoding/encodings/{id}/status: 6,000, documented
+	ClassEncodingRead         // GET /encoding/encodings/{id}: 300, guessed
+	ClassSubresource          // everything else below /encoding/encodings/{id}, and DELETE of it: 20,000, documented
+	ClassResourceWrite        // POST, DELETE of inputs, outputs and configurations: 1,000, documented
+	ClassResourceRead         // GET of inputs, outputs and configurations: 4,000, documented
+	ClassManifest             // /encoding/manifests: 10,000, documented
+	ClassOther                // webhooks and notifications: 60, guessed
+
+	classEnd
+)
+
+// String returns a short name for logs, metrics and displays, such as "encoding-list".
+func (c Class) String() string {
+	switch c {
+	case ClassEncodingCreate:
+		return "encoding-create"
+	case ClassEncodingList:
+		return "encoding-list"
+	case ClassStart:
+		return "start"
+	case ClassStartRead:
+		return "start-read"
+	case ClassStatus:
+		return "status"
+	case ClassEncodingRead:
+		return "encoding-read"
+	case ClassSubresource:
+		return "subresource"
+	case ClassResourceWrite:
+		return "resource-write"
+	case ClassResourceRead:
+		return "resource-read"
+	case ClassManifest:
+		return "manifest"
+	case ClassOther:
+		return "other"
+	}
+	return "class-" + strconv.Itoa(int(c))
+}
+
+// Limits are calls per minute. A class that is missing or not positive gets its default.
+type Limits map[Class]int
+
+// DefaultLimits returns the figures named at the classes. The map is the caller's.
+func DefaultLimits() Limits {
+	return Limits{
+		ClassEncodingCreate: 600,
+		ClassEncodingList:   60,
+		ClassStart:          600,
+		ClassStartRead:      600,
+		ClassStatus:         6000,
+		ClassEncodingRead:   300,
+		ClassSubresource:    20000,
+		ClassResourceWrite:  1000,
+		ClassResourceRead:   4000,
+		ClassManifest:       10000,
+		ClassOther:          60,
+	}
+}

@@ -1,0 +1,40 @@
+package bitmovin
+
+import (
+	"context"
+	"net/http"
+)
+
+// ManifestRequest describes a default manifest: one that the platform derives from an
+// encoding's muxings. Create it before the start and name it in the [StartRequest].
+type ManifestRequest struct {
+	EncodingID   EncodingID       `json:"encodingId"`
+	Outputs      []EncodingOutput `json:"outputs,omitempty"`
+	Name         string           `json:"name,omitempty"`
+	ManifestName string           `json:"manifestName,omitempty"` // the file, such as "stream.mpd"
+	Version      string           `json:"version,omitempty"`      // V1 or V2 for DASH, V1 for HLS
+	Profile      string           `json:"profile,omitempty"`      // LIVE or ON_DEMAND, DASH only
+}
+
+// manifest is what a creation answers with.
+type manifest struct {
+	ID ManifestID `json:"id"`
+}
+
+func (m manifest) required() (field, value string) { return "id", string(m.ID) }
+
+// CreateDashManifest creates a default DASH manifest.
+func (c *Client) CreateDashManifest(ctx context.Context, r ManifestRequest) (ManifestID, error) {
+	return c.createManifest(ctx, "/encoding/manifests/dash/default", r)
+}
+
+// CreateHLSManifest creates a default HLS manifest.
+func (c *Client) CreateHLSManifest(ctx context.Context, r ManifestRequest) (ManifestID, error) {
+	return c.createManifest(ctx, "/encoding/manifests/hls/default", r)
+}
+
+func (c *Client) createManifest(ctx context.Context, path string, r ManifestRequest) (ManifestID, error) {
+	var created manifest
+	err := c.do(ctx, call{method: http.MethodPost, path: path, class: ClassManifest, body: r}, &created)
+	return created.ID, err
+}

@@ -1,0 +1,241 @@
+package simulator
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+)
+
+// checker examines the fields of one object and collects what is wrong with
+// it, all of it, as the details of one answer.
+type checker struct {
+	s      *Simulator
+	enc    *encoding // for streams and muxings
+	kind   *kind
+	fields map[string]json.RawMessage
+	code   int
+	wrong  []detail
+}
+
+func (c *checker) complain(field, format string, args ...any) {
+	c.wrong = append(c.wrong, detail{Field: field, Text: field + " " + fmt.Sprintf(format, args...)})
+}
+
+// complainRef is for a field that names something which does not exist.
+func (c *checker) complainRef(field, what, id string) {
+	c.complain(field, "names %s %q, which does not exist", what, id)
+	c.code = CodeReference
+}
+
+func (c *checker) err() error {
+	if len(c.wrong) == 0 {
+		return nil
+	}
+	code := c.code
+	if code == 0 {
+		code = CodeInvalid
+	}
+	return &apiError{status: http.StatusBadRequest, code: code, message: c.wrong[0].Text, details: c.wrong}
+}
+
+// has reports whether a field is there and neither null nor empty.
+func (c *checker) has(field string) bool {
+	switch string(bytes.TrimSpace(c.fields[field])) {
+	case "", "null", `""`, "[]", "{}":
+		return false
+	}
+	return true
+}
+
+func (c *checker) require(fields ...string) {
+	for _, field := range fields {
+		if !c.has(field) {
+			c.complain(field, "is required")
+		}
+	}
+}
+
+// read decodes a field, if it is there, and complains of a wrong type. It
+// reports whether there is a value to look at.
+func (c *checker) read(field string, into any) bool {
+	raw, ok := c.fields[field]
+	if !ok {
+		return false
+	}
+	if err := json.Unmarshal(raw, into); err != nil {
+		c.complain(field, "has the wrong type")
+		return false
+	}
+	return c.has(field)
+}
+
+func (c *checker) within(field string, low, high float64) {
+	var n float64
+	if c.read(field, &n) && (n < low || n > high) {
+		c.complain(field, "must be between %v and %v", low, high)
+	}
+}
+
+func (c *checker) oneOf(field string, allowed ...string) {
+	var text string
+	if c.read(field, &text) && !slices.Contains(allowed, text) {
+		c.complain(field, "must be one of %v", allowed)
+	}
+}
+
+func (c *checker) texts(fields ...string) {
+	for _, field := range fields {
+		var text string
+		c.read(field, &text)
+	}
+}
+
+// common checks what every resource may have.
+func (c *checker) common() {
+	c.texts("name", "description")
+	var custom map[string]json.RawMessage
+	c.read("customData", &custom)
+	var typ string
+	if c.read("type", &typ) && c.kind.typ != "" && typ != c.kind.typ {
+		c.complain("type", "must be %s here", c.kind.typ)
+	}
+	c.require(c.kind.required...)
+}
+
+func checkStorage(c *checker) {
+	c.texts("host", "bucketName", "accessKey", "secretKey", "roleArn", "accountName", "container", "username", "password")
+	c.within("port", 1, 65535)
+}
+
+func checkVideo(maxCRF float64) func(*checker) {
+	return func(c *checker) {
+		c.within("bitrate", 1, 1e10)
+		c.within("crf", 0, maxCRF)
+		c.within("width", 1, 16384)
+		c.within("height", 1, 16384)
+		c.texts("presetConfiguration", "profile")
+		if c.has("bitrate") && c.has("crf") {
+			c.complain("crf", "and bitrate exclude each other")
+		}
+	}
+}
+
+func checkAudio(c *checker) {
+	c.require("bitrate")
+	c.within("bitrate", 1, 1e7)
+	c.within("rate", 1, 1e6)
+}
+
+func checkStream(c *checker) {
+	c.require("inputStreams", "codecConfigId")
+	var inputs []InputStream
+	c.read("inputStreams", &inputs)
+	for i, in := range inputs {
+		c.inputStream(fmt.Sprintf("inputStreams[%d].", i), in)
+	}
+	var configID string
+	if c.read("codecConfigId", &configID) {
+		config := c.resource(c.s.known.configurations, "codecConfigId", configID)
+		c.rateControl(config)
+	}
+	c.outputs()
+}
+
+func (c *checker) inputStream(at string, in InputStream) {
+	if in.InputStreamID != "" {
+		return // of filters and sidecars, which are not modelled
+	}
+	if in.InputPath == "" {
+		c.complain(at+"inputPath", "is required")
+	}
+	if in.InputID == "" {
+		c.complain(at+"inputId", "is required")
+		return
+	}
+	c.resource(c.s.known.inputs, at+"inputId", in.InputID)
+	modes := []string{"", "AUTO", "POSITION_ABSOLUTE", "VIDEO_RELATIVE", "AUDIO_RELATIVE", "SUBTITLE_RELATIVE"}
+	switch {
+	case !slices.Contains(modes, in.SelectionMode):
+		c.complain(at+"selectionMode", "must be one of %v", modes[1:])
+	case in.Position != nil && (in.SelectionMode == "" || in.SelectionMode == "AUTO"):
+		c.complain(at+"position", "is not possible with selectionMode AUTO")
+	}
+}
+
+// rateControl refuses a video without bitrate and crf unless per-title sets it.
+func (c *checker) rateControl(config *resource) {
+	if config == nil {
+		return
+	}
+	var fields map[string]json.RawMessage
+	peek(config.fields, &fields)
+	var mode string
+	c.read("mode", &mode)
+	if fields["bitrate"] == nil && fields["crf"] == nil && (mode == "" || mode == "STANDARD") {
+		c.complain("codecConfigId", "names a configuration with neither bitrate nor crf, which needs a per-title mode")
+	}
+}
+
+// resource returns the resource that a field names, or nil with a complaint.
+func (c *checker) resource(of *class, field, id string) *resource {
+	r := c.s.resources[id]
+	if r == nil || r.kind.class != of {
+		c.complainRef(field, of.what, id)
+		return nil
+	}
+	return r
+}
+
+func (c *checker) outputs() {
+	var outputs []Output
+	c.read("outputs", &outputs)
+	for i, out := range outputs {
+		at := fmt.Sprintf("outputs[%d].", i)
+		if out.OutputPath == "" {
+			c.complain(at+"outputPath", "is required")
+		}
+		if out.OutputID == "" {
+			c.complain(at+"outputId", "is required")
+		} else {
+			c.resource(c.s.known.outputs, at+"outputId", out.OutputID)
+		}
+		for j, entry := range out.ACL {
+			if entry.Permission != "PUBLIC_READ" && entry.Permission != "PRIVATE" {
+				c.complain(fmt.Sprintf("%sacl[%d].permission", at, j), "must be PUBLIC_READ or PRIVATE")
+			}
+		}
+	}
+}
+
+func checkMuxing(c *checker) {
+	var refs []StreamRef
+	c.read("streams", &refs)
+	for i, ref := range refs {
+		if findChild(c.enc.streams, ref.StreamID) == nil {
+			c.complainRef(fmt.Sprintf("streams[%d].streamId", i), "stream", ref.StreamID)
+		}
+	}
+	if c.kind.path == "fmp4" && len(refs) > 1 {
+		c.complain("streams", "must be exactly one for fMP4")
+	}
+	if c.kind.path == "mp4" && !c.has("filename") && !c.has("name") {
+		c.complain("filename", "is required")
+	}
+	c.texts("filename")
+	c.within("segmentLength", 0.1, 1e4)
+	c.outputs()
+}
+
+func checkManifest(c *checker) {
+	var id string
+	if c.read("encodingId", &id) {
+		if enc := c.s.encodings[id]; enc == nil || enc.deleted {
+			c.complainRef("encodingId", "encoding", id)
+		}
+	}
+	c.texts("manifestName")
+	c.oneOf("version", "V1", "V2")
+	c.outputs()
+}

@@ -1,0 +1,66 @@
+package simulator
+
+// definition is an entry of the two catalogs of errors.
+type definition struct {
+	Code        int       `json:"code"`
+	Category    string    `json:"category"`
+	Message     string    `json:"message,omitempty"`
+	Description string    `json:"description"`
+	RetryHint   RetryHint `json:"retryHint,omitempty"`
+}
+
+func definitionRoutes() []route {
+	return []route{
+		get("/general/error-definitions", groupOther, listDefinitions(apiDefinitions())),
+		get("/encoding/error-definitions", groupOther, listDefinitions(encodingDefinitions())),
+	}
+}
+
+func listDefinitions(all []definition) handler {
+	return func(_ *Simulator, c *call) (any, error) {
+		p, err := c.page()
+		if err != nil {
+			return nil, err
+		}
+		return paginate(p, all, func(d definition) any { return d }), nil
+	}
+}
+
+func apiDefinitions() []definition {
+	return []definition{
+		{Code: CodeInternal, Category: "GENERAL", Description: "something went wrong on this side"},
+		{Code: CodeInvalid, Category: "REQUEST", Description: "the request cannot be understood or lacks something"},
+		{Code: CodeReference, Category: "REQUEST", Description: "the request names something that does not exist"},
+		{Code: CodeState, Category: "REQUEST", Description: "not possible in the present status"},
+		{Code: CodeUnauthorized, Category: "ACCESS", Description: "the API key is missing or unknown"},
+		{Code: CodeNotFound, Category: "REQUEST", Description: "the path names something that does not exist"},
+		{Code: CodeMethod, Category: "REQUEST", Description: "the path does not know this method"},
+		{Code: CodeTooMany, Category: "LIMIT", Description: "too many requests in this minute"},
+		{Code: CodeTooLarge, Category: "REQUEST", Description: "the request body is too large"},
+		{Code: CodeUnavailable, Category: "GENERAL", Description: "the service is shutting down"},
+		{Code: CodeQueueFull, Category: "LIMIT", Description: "too many encodings are queued"},
+		{Code: CodeWebhooks, Category: "LIMIT", Description: "too many webhooks of this type"},
+	}
+}
+
+// encodingDefinitions are the failures of runs. 10000 to 10007 are the
+// platform's; the others stand for the rest of its table.
+func encodingDefinitions() []definition {
+	decoding := "DECODING ERROR"
+	return []definition{
+		{-1, "UNDEFINED", "undefined", "it is not known whether a retry helps", UndefinedHint},
+		{10000, decoding, "decoding failed", "the input could not be decoded", NoRetry},
+		{10006, decoding, "input unreadable", "the input is not a media file", NoRetry},
+		{90001, "SIMULATED ERROR", "simulated failure", "the simulator was told to let this run fail", Retry},
+		{90002, "SIMULATED ERROR", "simulated region failure", "this region has no capacity", RetryInDifferentRegion},
+		{90003, "SIMULATED TRANSFER ERROR", "simulated transfer failure", "an output could not be written", Retry},
+	}
+}
+
+// simulatedFailure is how FailRate lets runs fail.
+func simulatedFailure() TaskError {
+	return TaskError{
+		Code: 90001, Category: "SIMULATED ERROR", RetryHint: Retry,
+		Text: "the simulator was told to let this run fail",
+	}
+}

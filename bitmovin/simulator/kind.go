@@ -1,0 +1,141 @@
+package simulator
+
+import "strings"
+
+// class is a family of kinds that share a generic endpoint.
+type class struct {
+	base  string // "/encoding/inputs"
+	group string
+	what  string // in messages
+}
+
+// kind is a type of resource: where it is created and what it must contain.
+type kind struct {
+	class    *class
+	path     string // "/encoding/inputs/http"; of muxings, the last segment
+	typ      string // "HTTP"
+	template string // its key in a template: "http", "video/h264"
+	required []string
+	// named says that the API wants a name, which templates may leave out.
+	named bool
+	check func(*checker)
+}
+
+// catalog holds every kind the simulator knows. Kinds and classes are compared
+// by identity within one catalog, which never changes.
+type catalog struct {
+	inputs, outputs, configurations, manifests *class
+	kinds                                      []*kind // of these classes
+	muxings                                    []*kind
+	stream                                     *kind
+}
+
+func newCatalog() *catalog {
+	c := &catalog{
+		inputs:         &class{"/encoding/inputs", groupInputs, "input"},
+		outputs:        &class{"/encoding/outputs", groupOutputs, "output"},
+		configurations: &class{"/encoding/configurations", groupConfigurations, "codec configuration"},
+		manifests:      &class{"/encoding/manifests", groupManifests, "manifest"},
+		stream:         &kind{class: &class{what: "stream"}, path: "streams", check: checkStream},
+	}
+	c.kinds = append(c.kinds, storages(c.inputs)...)
+	c.kinds = append(c.kinds, storages(c.outputs)...)
+	c.kinds = append(c.kinds, codecs(c.configurations)...)
+	c.kinds = append(c.kinds,
+		&kind{
+			class: c.manifests, path: c.manifests.base + "/dash/default", typ: "DASH", template: "dash/defaultapi",
+			required: []string{"outputs", "encodingId"}, check: checkManifest,
+		},
+		&kind{
+			class: c.manifests, path: c.manifests.base + "/hls/default", typ: "HLS", template: "hls/defaultapi",
+			required: []string{"outputs", "encodingId"}, check: checkManifest,
+		})
+	muxing := &class{what: "muxing"}
+	for _, m := range []struct {
+		path     string
+		required []string
+	}{
+		{"fmp4", []string{"streams", "segmentLength"}},
+		{"cmaf", []string{"streams", "segmentLength"}},
+		{"webm", []string{"streams", "segmentLength"}},
+		{"ts", []string{"streams"}},
+		{"mp4", []string{"streams"}},
+		{"progressive-ts", []string{"streams"}},
+		{"progressive-webm", []string{"streams"}},
+	} {
+		c.muxings = append(c.muxings, &kind{
+			class: muxing, path: m.path, typ: strings.ToUpper(strings.ReplaceAll(m.path, "-", "_")),
+			template: camel(m.path), required: m.required, check: checkMuxing,
+		})
+	}
+	return c
+}
+
+// muxing returns the kind of muxing with a name in templates, or nil.
+func (c *catalog) muxing(template string) *kind {
+	for _, k := range c.muxings {
+		if k.template == template {
+			return k
+		}
+	}
+	return nil
+}
+
+func storages(of *class) []*kind {
+	var kinds []*kind
+	for _, s := range []struct {
+		name     string
+		required []string
+	}{
+		{"http", []string{"host"}},
+		{"https", []string{"host"}},
+		{"s3", []string{"bucketName", "accessKey", "secretKey"}},
+		{"s3-role-based", []string{"bucketName", "roleArn"}},
+		{"gcs", []string{"bucketName", "accessKey", "secretKey"}},
+		{"gcs-service-account", []string{"bucketName", "serviceAccountCredentials"}},
+		{"azure", []string{"accountName", "container"}},
+		{"generic-s3", []string{"bucketName", "host", "accessKey", "secretKey"}},
+	} {
+		if of.what == "output" && strings.HasPrefix(s.name, "http") {
+			continue // nothing can be written to a web server
+		}
+		kinds = append(kinds, &kind{
+			class: of, path: of.base + "/" + s.name,
+			typ:      strings.ToUpper(strings.ReplaceAll(s.name, "-", "_")),
+			template: camel(s.name), required: s.required, check: checkStorage,
+		})
+	}
+	return kinds
+}
+
+func codecs(of *class) []*kind {
+	var kinds []*kind
+	for _, codec := range []struct {
+		path, typ string
+		check     func(*checker)
+	}{
+		{"video/h264", "H264", checkVideo(51)},
+		{"video/h265", "H265", checkVideo(51)},
+		{"video/vp9", "VP9", checkVideo(63)},
+		{"video/av1", "AV1", checkVideo(63)},
+		{"audio/aac", "AAC", checkAudio},
+		{"audio/he-aac-v1", "HE_AAC_V1", checkAudio},
+		{"audio/he-aac-v2", "HE_AAC_V2", checkAudio},
+		{"audio/opus", "OPUS", checkAudio},
+	} {
+		kinds = append(kinds, &kind{
+			class: of, path: of.base + "/" + codec.path, typ: codec.typ,
+			template: camel(codec.path), named: true, check: codec.check,
+		})
+	}
+	return kinds
+}
+
+// camel turns a path's name into a template's: s3-role-based, s3RoleBased.
+func camel(name string) string {
+	parts := strings.Split(name, "-")
+	for i := 1; i < len(parts); i++ {
+		parts[i] = strings.ToUpper(parts[i][:1]) + parts[i][1:]
+	}
+	return strings.Join(parts, "")
+}

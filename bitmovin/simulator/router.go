@@ -1,0 +1,103 @@
+package simulator
+
+import (
+	"slices"
+	"strings"
+)
+
+// handler performs a call under the simulator's lock and returns the object
+// for data.result. An error is an *apiError.
+type handler func(*Simulator, *call) (any, error)
+
+// route is one method and path of the API.
+type route struct {
+	name   string // "POST /encoding/encodings/{id}/start"
+	method string
+	status int // of a successful answer
+	group  string
+	do     handler
+	// pure says that the call changes nothing although it is not a GET.
+	pure bool
+}
+
+// router finds the route of a path. A literal segment wins over a parameter at
+// the same place; net/http's ServeMux refuses the API's set of patterns, in
+// which /inputs/{id}/type and /inputs/http/{id} both occur.
+type router struct {
+	literal map[string]*router
+	param   *router
+	name    string // of the parameter that leads here
+	methods map[string]*route
+}
+
+func newRouter(routes []route) *router {
+	root := new(router)
+	for i := range routes {
+		root.add(&routes[i])
+	}
+	return root
+}
+
+func (r *router) add(rt *route) {
+	_, path, _ := strings.Cut(rt.name, " ")
+	for segment := range strings.SplitSeq(strings.Trim(path, "/"), "/") {
+		if strings.HasPrefix(segment, "{") {
+			if r.param == nil {
+				r.param = &router{name: strings.Trim(segment, "{}")}
+			}
+			if r.param.name != strings.Trim(segment, "{}") {
+				panic("simulator: two names for one parameter: " + rt.name)
+			}
+			r = r.param
+			continue
+		}
+		if r.literal == nil {
+			r.literal = make(map[string]*router)
+		}
+		if r.literal[segment] == nil {
+			r.literal[segment] = new(router)
+		}
+		r = r.literal[segment]
+	}
+	if r.methods == nil {
+		r.methods = make(map[string]*route)
+	}
+	if r.methods[rt.method] != nil {
+		panic("simulator: two routes " + rt.name)
+	}
+	r.methods[rt.method] = rt
+}
+
+// find returns the node of path and its parameters, or nil.
+func (r *router) find(path string, params map[string]string) *router {
+	if path == "" {
+		if r.methods == nil {
+			return nil
+		}
+		return r
+	}
+	segment, rest, _ := strings.Cut(path, "/")
+	if next := r.literal[segment]; next != nil {
+		if found := next.find(rest, params); found != nil {
+			return found
+		}
+	}
+	if r.param == nil || segment == "" {
+		return nil
+	}
+	found := r.param.find(rest, params)
+	if found != nil {
+		params[r.param.name] = segment
+	}
+	return found
+}
+
+// allowed lists the methods of a node in alphabetical order.
+func (r *router) allowed() []string {
+	var methods []string
+	for m := range r.methods {
+		methods = append(methods, m)
+	}
+	slices.Sort(methods)
+	return methods
+}

@@ -1,0 +1,150 @@
+package simulator
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Storm is random faults at fixed rates. Whether the n-th call on a route is
+// hit, and by what, follows from [Simulator.Seed]. The zero value is calm.
+type Storm struct {
+	Gusts []Gust
+}
+
+// Gust is one kind of fault and the share of calls, 0 to 1, that it hits.
+type Gust struct {
+	Rate  float64
+	Fault Fault
+}
+
+// gustNames are the faults that [ParseStorm] knows, besides those that begin
+// with an HTTP status.
+func gustNames() map[string]Fault {
+	return map[string]Fault{
+		"429":           {Kind: RateLimitFault},
+		"reset":         {Kind: ResetFault},
+		"reset-after":   {Kind: ResetFault, After: true},
+		"truncate":      {Kind: TruncateFault, After: true},
+		"truncate-lost": {Kind: TruncateFault},
+		"empty":         {Kind: EmptyFault, After: true},
+		"empty-lost":    {Kind: EmptyFault},
+		"hang":          {Kind: HangFault},
+		"hang-after":    {Kind: HangFault, After: true},
+	}
+}
+
+// ParseStorm reads a storm from a flag. Either one number, such as 0.05: that
+// share of all calls goes wrong, in every way but hanging, half of them after
+// the effect. Or a list of name=rate, such as
+//
+//	reset=0.01,html502=0.02,504started=0.02,hang=0.01
+//
+// with the names 429, reset, reset-after, truncate, truncate-lost, empty,
+// empty-lost, hang and hang-after (the call takes effect with truncate, empty
+// and -after, and does not with the others; a hang lasts until the client
+// leaves, or as long as hang:10s says), html or json followed by a status from
+// 500 to 599, and NNNstarted, which is json with that status after the effect.
+// An empty text is calm. Rates add up to at most 1.
+func ParseStorm(text string) (Storm, error) {
+	text = strings.TrimSpace(text)
+	if text == "" {
+		return Storm{}, nil
+	}
+	if rate, err := strconv.ParseFloat(text, 64); err == nil {
+		return evenStorm(rate)
+	}
+	var storm Storm
+	for part := range strings.SplitSeq(text, ",") {
+		name, rateText, ok := strings.Cut(strings.TrimSpace(part), "=")
+		if !ok {
+			return Storm{}, fmt.Errorf("parse storm: %q is not name=rate", part)
+		}
+		fault, err := parseGust(name)
+		if err != nil {
+			return Storm{}, fmt.Errorf("parse storm: %w", err)
+		}
+		rate, err := strconv.ParseFloat(rateText, 64)
+		if err != nil {
+			return Storm{}, fmt.Errorf("parse storm: rate of %s: %q is not a number", name, rateText)
+		}
+		storm.Gusts = append(storm.Gusts, Gust{rate, fault})
+	}
+	return storm, storm.check()
+}
+
+func evenStorm(rate float64) (Storm, error) {
+	faults := []Fault{
+		{Kind: RateLimitFault},
+		{Kind: JSONFault, Status: 500},
+		{Kind: HTMLFault, Status: 502},
+		{Kind: HTMLFault, Status: 503},
+		{Kind: ResetFault},
+		{Kind: HTMLFault, Status: 504, After: true},
+		{Kind: JSONFault, Status: 504, After: true},
+		{Kind: ResetFault, After: true},
+		{Kind: TruncateFault, After: true},
+		{Kind: EmptyFault, After: true},
+	}
+	var storm Storm
+	for _, fault := range faults {
+		storm.Gusts = append(storm.Gusts, Gust{rate / float64(len(faults)), fault})
+	}
+	return storm, storm.check()
+}
+
+func parseGust(name string) (Fault, error) {
+	if hang, delayText, ok := strings.Cut(name, ":"); ok && (hang == "hang" || hang == "hang-after") {
+		delay, err := time.ParseDuration(delayText)
+		if err != nil || delay <= 0 {
+			return Fault{}, fmt.Errorf("%q: %q is not a time to hang", name, delayText)
+		}
+		return Fault{Kind: HangFault, After: hang == "hang-after", Delay: delay}, nil
+	}
+	if fault, ok := gustNames()[name]; ok {
+		return fault, nil
+	}
+	for _, form := range []struct {
+		prefix, suffix string
+		fault          Fault
+	}{
+		{"html", "", Fault{Kind: HTMLFault}},
+		{"json", "", Fault{Kind: JSONFault}},
+		{"", "started", Fault{Kind: JSONFault, After: true}},
+	} {
+		rest, hasPrefix := strings.CutPrefix(name, form.prefix)
+		number, hasSuffix := strings.CutSuffix(rest, form.suffix)
+		status, err := strconv.Atoi(number)
+		if hasPrefix && hasSuffix && err == nil && status >= 500 && status <= 599 {
+			form.fault.Status = status
+			return form.fault, nil
+		}
+	}
+	return Fault{}, fmt.Errorf("unknown fault %q", name)
+}
+
+func (s Storm) check() error {
+	sum := 0.0
+	for _, g := range s.Gusts {
+		if !(g.Rate >= 0 && g.Rate <= 1) {
+			return fmt.Errorf("parse storm: rate %v is not between 0 and 1", g.Rate)
+		}
+		sum += g.Rate
+	}
+	if sum > 1+1e-9 {
+		return fmt.Errorf("parse storm: rates add up to %v, more than 1", sum)
+	}
+	return nil
+}
+
+// strike picks the fault for a number in [0,1).
+func (s Storm) strike(chance float64) Fault {
+	for _, g := range s.Gusts {
+		if chance < g.Rate {
+			return g.Fault
+		}
+		chance -= g.Rate
+	}
+	return Fault{}
+}

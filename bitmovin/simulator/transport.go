@@ -1,0 +1,86 @@
+package simulator
+
+import (
+	"bytes"
+	"io"
+	"net/http"
+)
+
+// Client returns an HTTP client whose requests are served in the caller's
+// goroutine, without a network, whatever host they name. It works inside a
+// testing/synctest bubble. A connection that the simulator cuts is
+// [io.ErrUnexpectedEOF] to the client; a request context that ends, ends the
+// request.
+func (s *Simulator) Client() *http.Client {
+	return &http.Client{Transport: transport{s}}
+}
+
+type transport struct{ s *Simulator }
+
+func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Body == nil {
+		r = r.Clone(r.Context())
+		r.Body = http.NoBody
+	}
+	defer r.Body.Close()
+	if err := r.Context().Err(); err != nil {
+		return nil, err
+	}
+	rec := &recorder{header: make(http.Header)}
+	cut := rec.serve(t.s, r)
+	if err := r.Context().Err(); err != nil {
+		return nil, err
+	}
+	if cut && rec.status == 0 {
+		return nil, io.ErrUnexpectedEOF
+	}
+	return rec.response(r, cut), nil
+}
+
+// recorder keeps an answer in memory.
+type recorder struct {
+	header http.Header
+	status int
+	body   bytes.Buffer
+}
+
+func (r *recorder) Header() http.Header         { return r.header }
+func (r *recorder) Write(p []byte) (int, error) { return r.body.Write(p) }
+func (r *recorder) WriteHeader(status int)      { r.status = status }
+func (r *recorder) Flush()                      {}
+
+// serve reports whether the handler cut the connection.
+func (r *recorder) serve(h http.Handler, req *http.Request) (cut bool) {
+	defer func() {
+		if p := recover(); p != nil {
+			if p != http.ErrAbortHandler {
+				panic(p)
+			}
+			cut = true
+		}
+	}()
+	h.ServeHTTP(r, req)
+	return false
+}
+
+func (r *recorder) response(req *http.Request, cut bool) *http.Response {
+	var body io.Reader = &r.body
+	length := int64(r.body.Len())
+	if cut {
+		body = io.MultiReader(body, brokenReader{})
+		length = -1
+	}
+	return &http.Response{
+		Status:     itoa(r.status) + " " + http.StatusText(r.status),
+		StatusCode: r.status,
+		Proto:      "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Header:        r.header,
+		Body:          io.NopCloser(body),
+		ContentLength: length,
+		Request:       req,
+	}
+}
+
+type brokenReader struct{}
+
+func (brokenReader) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }

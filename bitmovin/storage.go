@@ -1,0 +1,230 @@
+package bitmovin
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// StorageType is a kind of place to read from or write to.
+type StorageType string
+
+// The storages this package creates. HTTP and HTTPS are inputs only.
+const (
+	StorageHTTP              StorageType = "HTTP"
+	StorageHTTPS             StorageType = "HTTPS"
+	StorageS3                StorageType = "S3"
+	StorageS3RoleBased       StorageType = "S3_ROLE_BASED"
+	StorageGCS               StorageType = "GCS"
+	StorageGCSServiceAccount StorageType = "GCS_SERVICE_ACCOUNT"
+	StorageAzure             StorageType = "AZURE"
+	StorageGenericS3         StorageType = "GENERIC_S3"
+)
+
+// segment returns the type's place in a path, or "" for an unknown type.
+func (t StorageType) segment() string {
+	switch t {
+	case StorageHTTP, StorageHTTPS, StorageS3, StorageS3RoleBased,
+		StorageGCS, StorageGCSServiceAccount, StorageAzure, StorageGenericS3:
+		return strings.ReplaceAll(strings.ToLower(string(t)), "_", "-")
+	}
+	return ""
+}
+
+// Output reports whether t can be written to.
+func (t StorageType) Output() bool {
+	return t.segment() != "" && t != StorageHTTP && t != StorageHTTPS
+}
+
+// Storage is an input or an output. It has the fields of all types; [Storage.Validate]
+// knows which of them a type needs. The platform never returns credentials.
+type Storage struct {
+	Type        StorageType
+	Name        string
+	Description string
+
+	Host     string // HTTP, HTTPS, GENERIC_S3
+	Port     int    // HTTP, HTTPS, GENERIC_S3; 0 is the type's default
+	Username string // HTTP, HTTPS
+	Password Secret // HTTP, HTTPS
+
+	Bucket           string // every type but HTTP, HTTPS and AZURE
+	AccessKey        Secret // S3, GCS, GENERIC_S3
+	SecretKey        Secret // S3, GCS, GENERIC_S3
+	CloudRegion      string // S3, S3_ROLE_BASED, GCS, GCS_SERVICE_ACCOUNT; default AUTO
+	SignatureVersion string // S3, GENERIC_S3: S3_V2 or S3_V4
+	StorageClass     string // S3 outputs
+
+	RoleARN        string // S3_ROLE_BASED
+	ExternalID     string // S3_ROLE_BASED
+	ExternalIDMode string // S3_ROLE_BASED: CUSTOM, GLOBAL or GENERATED
+
+	ServiceAccountCredentials Secret // GCS_SERVICE_ACCOUNT: the account's JSON
+
+	AccountName string // AZURE
+	AccountKey  Secret // AZURE
+	Container   string // AZURE
+
+	SSL           *bool  // GENERIC_S3
+	SigningRegion string // GENERIC_S3
+	AccessStyle   string // GENERIC_S3
+}
+
+// Validate names the fields that the type needs and s lacks, or says that there is no such
+// type. The error holds no values.
+func (s Storage) Validate() error {
+	var missing []string
+	need := func(field string, there bool) {
+		if !there {
+			missing = append(missing, field)
+		}
+	}
+	switch s.Type {
+	case StorageHTTP, StorageHTTPS:
+		need("host", s.Host != "")
+	case StorageS3, StorageGCS:
+		need("bucket", s.Bucket != "")
+		need("access key", s.AccessKey != "")
+		need("secret key", s.SecretKey != "")
+	case StorageGenericS3:
+		need("host", s.Host != "")
+		need("bucket", s.Bucket != "")
+		need("access key", s.AccessKey != "")
+		need("secret key", s.SecretKey != "")
+	case StorageS3RoleBased:
+		need("bucket", s.Bucket != "")
+		need("role ARN", s.RoleARN != "")
+	case StorageGCSServiceAccount:
+		need("bucket", s.Bucket != "")
+		need("service account credentials", s.ServiceAccountCredentials != "")
+	case StorageAzure:
+		need("account name", s.AccountName != "")
+		need("account key", s.AccountKey != "")
+		need("container", s.Container != "")
+	default:
+		return fmt.Errorf("unknown storage type %q", s.Type)
+	}
+	if len(missing) > 0 {
+		return fmt.Errorf("%s storage lacks %s", s.Type, strings.Join(missing, ", "))
+	}
+	return nil
+}
+
+// String names the type and the name and nothing else: fmt prints the fields of a struct
+// it does not know how to handle without asking [Secret].
+func (s Storage) String() string { return fmt.Sprintf("%s storage %q", s.Type, s.Name) }
+
+// secrets returns the credentials that the body holds.
+func (s Storage) secrets() []Secret {
+	return []Secret{s.Password, s.AccessKey, s.SecretKey, s.ServiceAccountCredentials, s.AccountKey}
+}
+
+// storageBody is a storage on the wire: the one place where secrets become plain text.
+type storageBody struct {
+	Type                      StorageType `json:"type"`
+	Name                      string      `json:"name,omitempty"`
+	Description               string      `json:"description,omitempty"`
+	Host                      string      `json:"host,omitempty"`
+	Port                      int         `json:"port,omitempty"`
+	Username                  string      `json:"username,omitempty"`
+	Password                  string      `json:"password,omitempty"`
+	BucketName                string      `json:"bucketName,omitempty"`
+	AccessKey                 string      `json:"accessKey,omitempty"`
+	SecretKey                 string      `json:"secretKey,omitempty"`
+	CloudRegion               string      `json:"cloudRegion,omitempty"`
+	SignatureVersion          string      `json:"signatureVersion,omitempty"`
+	StorageClass              string      `json:"storageClass,omitempty"`
+	RoleARN                   string      `json:"roleArn,omitempty"`
+	ExternalID                string      `json:"externalId,omitempty"`
+	ExternalIDMode            string      `json:"externalIdMode,omitempty"`
+	ServiceAccountCredentials string      `json:"serviceAccountCredentials,omitempty"`
+	AccountName               string      `json:"accountName,omitempty"`
+	AccountKey                string      `json:"accountKey,omitempty"`
+	Container                 string      `json:"container,omitempty"`
+	SSL                       *bool       `json:"ssl,omitempty"`
+	SigningRegion             string      `json:"signingRegion,omitempty"`
+	AccessStyle               string      `json:"accessStyle,omitempty"`
+}
+
+func (s Storage) body() storageBody {
+	return storageBody{
+		Type: s.Type, Name: s.Name, Description: s.Description,
+		Host: s.Host, Port: s.Port, Username: s.Username, Password: string(s.Password),
+		BucketName: s.Bucket, AccessKey: string(s.AccessKey), SecretKey: string(s.SecretKey),
+		CloudRegion: s.CloudRegion, SignatureVersion: s.SignatureVersion, StorageClass: s.StorageClass,
+		RoleARN: s.RoleARN, ExternalID: s.ExternalID, ExternalIDMode: s.ExternalIDMode,
+		ServiceAccountCredentials: string(s.ServiceAccountCredentials),
+		AccountName:               s.AccountName, AccountKey: string(s.AccountKey), Container: s.Container,
+		SSL: s.SSL, SigningRegion: s.SigningRegion, AccessStyle: s.AccessStyle,
+	}
+}
+
+// StorageInfo is what the platform tells about an existing storage. ID is an [InputID] or an
+// [OutputID], depending on who asked.
+type StorageInfo[ID ~string] struct {
+	ID        ID          `json:"id"`
+	Type      StorageType `json:"type"`
+	Name      string      `json:"name"`
+	Host      string      `json:"host"`
+	Port      int         `json:"port"`
+	Bucket    string      `json:"bucketName"`
+	Container string      `json:"container"`
+	CreatedAt Time        `json:"createdAt"`
+}
+
+func (s StorageInfo[ID]) required() (field, value string) { return "id", string(s.ID) }
+
+// createStorage creates a storage under path.
+func createStorage[ID ~string](ctx context.Context, c *Client, path string, s Storage) (ID, error) {
+	if err := s.Validate(); err != nil {
+		return "", fmt.Errorf("POST %s: %w", path, err)
+	}
+	var created StorageInfo[ID]
+	err := c.do(ctx, call{
+		method: http.MethodPost, path: path + "/" + s.Type.segment(), class: ClassResourceWrite,
+		body: s.body(), secrets: s.secrets(),
+	}, &created)
+	return created.ID, err
+}
+
+// readStorage reads a storage of any type under path.
+func readStorage[ID ~string](ctx context.Context, c *Client, path string, id ID) (StorageInfo[ID], error) {
+	var info StorageInfo[ID]
+	err := c.do(ctx, call{method: http.MethodGet, path: path + "/" + escape(id), class: ClassResourceRead}, &info)
+	return info, err
+}
+
+// findStorages lists the storages of a type under path that are called exactly name.
+func findStorages[ID ~string](ctx context.Context, c *Client, path string, t StorageType, name string) ([]StorageInfo[ID], error) {
+	if t.segment() == "" {
+		return nil, fmt.Errorf("GET %s: unknown storage type %q", path, t)
+	}
+	found, err := collect(all[StorageInfo[ID]](ctx, c, ClassResourceRead,
+		path+"/"+t.segment(), url.Values{"name": {name}}, 0, maxPageSize))
+	return named(found, name, func(s StorageInfo[ID]) string { return s.Name }), err
+}
+
+// firstID returns the id of the first of found.
+func firstID[ID ~string](found []StorageInfo[ID], err error) (ID, bool, error) {
+	if err != nil || len(found) == 0 {
+		return "", false, err
+	}
+	return found[0].ID, true, nil
+}
+
+// named keeps the items called exactly name: whether the platform's filter is exact for
+// every kind of resource is not documented.
+func named[T any](items []T, name string, nameOf func(T) string) []T {
+	return slices.DeleteFunc(items, func(item T) bool { return nameOf(item) != name })
+}
+
+// exists turns the error of a read into an answer: a 404 of the platform is a plain no.
+func exists(err error) (bool, error) {
+	if NotFound(err) {
+		return false, nil
+	}
+	return err == nil, err
+}

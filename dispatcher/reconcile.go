@@ -1,0 +1,128 @@
+package dispatcher
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/stokerd/stoker/bitmovin"
+	"github.com/stokerd/stoker/job"
+)
+
+// reconcileMargin is how far before the job table's last change to look for
+// encodings it does not know: clocks differ.
+const reconcileMargin = 15 * time.Minute
+
+// preparedEncodings are the encodings that a predecessor has configured and, as far
+// as the job table knows, not started.
+func (d *driver) preparedEncodings() map[string]job.ID {
+	prepared := map[string]job.ID{}
+	for id, e := range d.live {
+		if e.job.Prepared() {
+			prepared[e.job.EncodingID] = id
+		}
+	}
+	return prepared
+}
+
+// reconcile brings the job table in line with what happened at the platform without
+// its knowledge. After a crash that is little: encodings that were being created, and
+// starts whose answer nobody heard. After a backup was restored it is all that went on
+// since: jobs the table believes to be waiting have been started, and have perhaps
+// finished. They are adopted, not paid again.
+func (d *driver) reconcile(ctx context.Context, prepared map[string]job.ID) error {
+	for encoding, id := range prepared {
+		task, err := d.account.Client.Status(ctx, bitmovin.EncodingID(encoding))
+		switch {
+		case bitmovin.NotFound(err):
+			continue // the start will find out
+		case err != nil:
+			return err
+		}
+		if err := d.adoptStarted(ctx, id, observation(encoding, task)); err != nil {
+			return err
+		}
+	}
+	last, err := d.store.LastChange(ctx, d.account.ID)
+	if err != nil || last.IsZero() {
+		return err
+	}
+	query := d.ours()
+	query.CreatedAfter = last.Add(-reconcileMargin)
+	var unknown []bitmovin.Encoding
+	var ids []string
+	for e, err := range d.account.Client.Encodings(ctx, query) {
+		if err != nil {
+			return err
+		}
+		unknown, ids = append(unknown, e), append(ids, string(e.ID))
+	}
+	known, err := d.store.EncodingJobs(ctx, d.account.ID, ids)
+	if err != nil {
+		return err
+	}
+	for _, e := range unknown {
+		if _, ok := known[string(e.ID)]; ok {
+			continue
+		}
+		if err := d.claim(ctx, e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// claim decides about an encoding of ours that belongs to no job.
+func (d *driver) claim(ctx context.Context, e bitmovin.Encoding) error {
+	if e.Status == bitmovin.StatusCreated {
+		return d.orphan(ctx, string(e.ID))
+	}
+	id, ok := jobOf(e.Name)
+	if !ok {
+		d.log.Warn("an encoding with our label has a name that is not ours", "encoding", string(e.ID), "name", e.Name)
+		return nil
+	}
+	task, err := d.account.Client.Status(ctx, e.ID)
+	if err != nil {
+		if bitmovin.NotFound(err) {
+			return nil
+		}
+		return err
+	}
+	err = d.adoptStarted(ctx, id, observation(string(e.ID), task))
+	if errors.Is(err, job.ErrNotFound) {
+		d.log.Warn("an encoding was started for a job that the job table does not know", "encoding", string(e.ID), "job", id.String())
+		return nil
+	}
+	return err
+}
+
+// adoptStarted has a waiting job go on with an encoding that was started without
+// the job table knowing.
+func (d *driver) adoptStarted(ctx context.Context, id job.ID, seen job.Observation) error {
+	now := time.Now()
+	before, err := d.store.Job(ctx, id)
+	if err != nil {
+		return err
+	}
+	after, err := d.update(ctx, id, func(u *job.Update) error { return u.Adopt(seen, now) })
+	if err == nil && before.State != after.State {
+		d.log.Info("adopted an encoding", "job", id.String(), "encoding", seen.EncodingID, "status", string(seen.Status))
+	}
+	return err
+}
+
+// encodingName is how an encoding of ours is called: for people to recognise, and for us
+// to find the job again.
+func encodingName(j *job.Job) string { return j.Title() + " [" + j.ID.String() + "]" }
+
+// jobOf is the job that an encoding was named after.
+func jobOf(name string) (job.ID, bool) {
+	open := strings.LastIndexByte(name, '[')
+	if open < 0 || !strings.HasSuffix(name, "]") {
+		return job.ID{}, false
+	}
+	id, err := job.ParseID(name[open+1 : len(name)-1])
+	return id, err == nil
+}
