@@ -149,7 +149,7 @@ func crashOutcomes(e simulator.Encoding, run int) simulator.Outcome {
 func crashScenario(t *testing.T, dieAt int) (points int) {
 	sim := &simulator.Simulator{
 		Seed: 1, Encoders: 2, Duration: 20 * time.Second, Outcome: crashOutcomes,
-		Latency: 20 * time.Millisecond, StopDelay: time.Second,
+		Latency: 20 * time.Millisecond, StopDelay: time.Second, TakeAnyStart: true,
 	}
 	inWorld(t, sim, func(w *world) {
 		first := newMortal(dieAt)

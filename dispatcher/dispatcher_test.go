@@ -343,7 +343,7 @@ func TestLostAnswers(t *testing.T) {
 			"POST /encoding/encodings/{id}/streams", "POST /encoding/inputs/http",
 		} {
 			t.Run(tt.name+" "+route, func(t *testing.T) {
-				sim := &simulator.Simulator{Seed: 1, Encoders: 3, Duration: time.Minute}
+				sim := &simulator.Simulator{Seed: 1, Encoders: 3, Duration: time.Minute, TakeAnyStart: true}
 				sim.Fault = func(c simulator.Call) simulator.Fault {
 					if c.Route == route && c.Nth%7 == 1 {
 						return tt.fault
@@ -564,7 +564,7 @@ func TestEveryContainerAndManifest(t *testing.T) {
 // The job table as it was five minutes ago: what went on since is found at the platform
 // and adopted, not paid again.
 func TestRestoredBackup(t *testing.T) {
-	sim := &simulator.Simulator{Seed: 1, Encoders: 3, Duration: time.Minute}
+	sim := &simulator.Simulator{Seed: 1, Encoders: 3, Duration: time.Minute, TakeAnyStart: true}
 	inWorld(t, sim, func(w *world) {
 		w.run()
 		b := w.submit(30, nil)

@@ -27,6 +27,11 @@ type Simulator struct {
 	// negative number means no limit.
 	QueueLimit int
 
+	// TakeAnyStart accepts a start in every status instead of refusing it: one
+	// of an encoding that is under way or has ended is counted (and would be
+	// paid), and changes nothing else. It shows clients that rely on refusals.
+	TakeAnyStart bool
+
 	// QueueFullStatus and QueueFullCode are the answer to a start beyond
 	// QueueLimit. Zero means 403 and 8004. The real status is not published.
 	QueueFullStatus int

@@ -33,6 +33,10 @@ type manifestRef struct {
 func startEncoding(s *Simulator, c *call) (any, error) {
 	return onEncoding(func(s *Simulator, c *call, enc *encoding) (any, error) {
 		if enc.template != nil || enc.status != Created && enc.status != Error {
+			if s.TakeAnyStart {
+				s.starts[enc.id] = append(s.starts[enc.id], s.clock)
+				return idOnly(enc.id), nil
+			}
 			return nil, wrongState(enc, "started")
 		}
 		if len(enc.streams) == 0 || len(enc.muxings) == 0 {
