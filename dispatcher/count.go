@@ -75,20 +75,35 @@ func (d *driver) counted(c counted, err error) {
 			e.look = now // it has left the queue
 		}
 	}
-	d.queue = queue{total: c.total, foreign: c.total - own, time: c.time}
-	d.queue.due = now.Add(d.countInterval())
+	d.queue = queue{total: c.total, foreign: c.total - own, time: c.time, due: now.Add(d.poll)}
+	if d.queue.foreign > 0 {
+		d.queue.due = now.Add(min(countShared, d.poll))
+	}
 }
 
-// countInterval is how long the count is good for. Our own encodings are
-// followed one by one; the count is there for everybody else's.
-func (d *driver) countInterval() time.Duration {
+// countDue is when to count again. Our own encodings are followed one by one; the
+// count is there for everybody else's, so that it is needed when a place may be free.
+func (d *driver) countDue(now time.Time) time.Time {
 	switch {
 	case len(d.window) == 0:
-		return max(countIdle, d.poll)
-	case d.queue.foreign > 0:
-		return min(countShared, d.poll)
+		return d.queue.time.Add(max(countIdle, d.poll))
+	case d.queue.due.After(now):
+		return d.queue.due
+	case d.queue.foreign > 0 || d.ownHeld() < d.limit.target(now) || d.queue.time.IsZero():
+		return now
 	}
-	return d.poll
+	return now.Add(time.Minute) // every place is ours
+}
+
+// ownHeld is how many places in the queue are ours, or may be.
+func (d *driver) ownHeld() int {
+	held := 0
+	for _, e := range d.live {
+		if e.job.State == job.Queued || e.job.State == job.Starting || e.task == taskStart {
+			held++
+		}
+	}
+	return held
 }
 
 // spawnProbe sees whether the platform can be used again.

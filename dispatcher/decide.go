@@ -1,6 +1,7 @@
 package dispatcher
 
 import (
+	"slices"
 	"time"
 
 	"github.com/stokerd/stoker/job"
@@ -8,12 +9,15 @@ import (
 
 // How much may be under way side by side on one account.
 const (
-	maxStarts   = 16
 	maxPrepares = 8
 	maxLooks    = 16
 	maxStops    = 8
 	maxDeletes  = 2
 )
+
+// startPace is how long a start has the line for itself, so that the platform sees
+// starts in dispatch order. One that takes longer is not waited for.
+const startPace = time.Second
 
 // overtake is how long a job that is being configured keeps its place in the
 // order against jobs behind it that are ready.
@@ -29,9 +33,11 @@ type view struct {
 	paused    bool // by somebody: nothing is prepared or started
 	target    int  // how many encodings should be queued
 	fullUntil time.Time
-	counted   bool // the platform's queue has been counted lately
-	foreign   int  // other people's encodings in it
+	started   time.Time // when the latest start that is under way began; zero if none is
+	counted   bool      // the platform's queue has been counted lately
+	foreign   int       // other people's encodings in it
 	countDue  time.Time
+	listDue   time.Time // what runs
 	sweepDue  time.Time
 	swept     bool // the platform has been compared with the job table; nothing is configured or started before
 
@@ -75,12 +81,13 @@ type orphan struct {
 
 // plan is what to do now, and when to decide again at the latest.
 type plan struct {
-	starts   []job.ID
+	start    []job.ID // at most one
 	prepares []job.ID
 	looks    []job.ID
 	stops    []job.ID
 	deletes  []string
 	count    bool
+	list     bool
 	sweep    bool
 	probe    bool
 	wake     time.Time
@@ -99,6 +106,9 @@ func decide(v view) plan {
 	}
 	if v.busy[taskCount] == 0 {
 		p.count = p.due(v.now, v.countDue)
+	}
+	if v.busy[taskList] == 0 && v.running() {
+		p.list = p.due(v.now, v.listDue)
 	}
 	if v.busy[taskSweep] == 0 {
 		p.sweep = p.due(v.now, v.sweepDue)
@@ -155,6 +165,11 @@ func (p *plan) clean(v view) {
 	}
 }
 
+// running reports whether any of our encodings runs.
+func (v view) running() bool {
+	return slices.ContainsFunc(v.live, func(s standing) bool { return s.state == job.Running })
+}
+
 // free is how many encodings may be started without the queue growing beyond
 // its target by our own doing: whatever might hold a place counts as holding it.
 func (v view) free() int {
@@ -167,25 +182,25 @@ func (v view) free() int {
 	return v.target - held
 }
 
-// fill starts jobs in dispatch order. A job that is being configured keeps its
-// place for a while; then the ones behind it go first.
+// fill starts the next job in dispatch order. A job that is being configured keeps
+// its place for a while; then the ones behind it go first.
 func (p *plan) fill(v view) {
 	free := v.free()
 	if free <= 0 || !v.counted || !p.due(v.now, v.fullUntil) {
 		return
 	}
-	starts := maxStarts - v.busy[taskStart]
+	if !v.started.IsZero() && !p.due(v.now, v.started.Add(startPace)) {
+		return
+	}
 	for _, c := range v.window {
-		if free <= 0 || starts <= 0 {
-			return
-		}
 		switch {
+		case free <= 0:
+			return
 		case c.task == taskPrepare && !p.due(v.now, c.since.Add(overtake)):
 			free--
 		case c.task == taskNone && c.prepared && p.due(v.now, c.notBefore):
-			p.starts = append(p.starts, c.id)
-			free--
-			starts--
+			p.start = append(p.start, c.id)
+			return
 		}
 	}
 }

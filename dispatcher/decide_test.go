@@ -47,7 +47,13 @@ func TestDecideStarts(t *testing.T) {
 		edit func(*view)
 		want []int64
 	}{
-		{"fills the queue in dispatch order", func(v *view) { v.window = waits(7, 3, 9, 1) }, []int64{7, 3, 9}},
+		{"starts the next in dispatch order", func(v *view) { v.window = waits(7, 3, 9, 1) }, []int64{7}},
+		{"one after the other", func(v *view) {
+			v.window, v.started = waits(3), now.Add(-startPace/2)
+		}, nil},
+		{"but does not wait for one that hangs", func(v *view) {
+			v.window, v.started = waits(3), now.Add(-startPace)
+		}, []int64{3}},
 		{"leaves other people's places alone", func(v *view) { v.window, v.foreign = waits(1, 2, 3), 2 }, []int64{1}},
 		{"never exceeds the target", func(v *view) { v.window, v.foreign = waits(1), 9 }, nil},
 		{"counts its own queued jobs", func(v *view) {
@@ -65,7 +71,7 @@ func TestDecideStarts(t *testing.T) {
 				{id: id(1), state: job.Cancelling, stopped: true, look: now.Add(time.Hour)},
 				{id: id(2), state: job.Cancelling, stopped: true, ran: true, look: now.Add(time.Hour)},
 			}
-		}, []int64{4, 5}},
+		}, []int64{4}},
 		{"running jobs hold no place", func(v *view) {
 			v.window = waits(4)
 			for n := range int64(9) {
@@ -79,13 +85,17 @@ func TestDecideStarts(t *testing.T) {
 		{"a paused account starts nothing", func(v *view) { v.window, v.paused = waits(1), true }, nil},
 		{"an open breaker starts nothing", func(v *view) { v.window, v.working = waits(1), false }, nil},
 		{"a job being configured keeps its place for a while", func(v *view) {
-			v.target = 2
+			v.target = 1
 			v.window = append([]candidate{{id: id(1), task: taskPrepare, since: now.Add(-time.Second)}}, waits(2, 3)...)
-		}, []int64{2}},
+		}, nil},
 		{"and loses it then", func(v *view) {
-			v.target = 2
+			v.target = 1
 			v.window = append([]candidate{{id: id(1), task: taskPrepare, since: now.Add(-overtake)}}, waits(2, 3)...)
-		}, []int64{2, 3}},
+		}, []int64{2}},
+		{"and does not keep the other places", func(v *view) {
+			v.target = 2
+			v.window = append([]candidate{{id: id(1), task: taskPrepare, since: now}}, waits(2, 3)...)
+		}, []int64{2}},
 		{"a job in trouble is passed over", func(v *view) {
 			v.target = 1
 			v.window = append([]candidate{{id: id(1), prepared: true, notBefore: now.Add(time.Second)}}, waits(2)...)
@@ -94,7 +104,7 @@ func TestDecideStarts(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			v := ready()
 			tt.edit(&v)
-			if diff := cmp.Diff(tt.want, numbers(decide(v).starts)); diff != "" {
+			if diff := cmp.Diff(tt.want, numbers(decide(v).start)); diff != "" {
 				t.Errorf("starts (-want +got):\n%s", diff)
 			}
 		})
@@ -195,11 +205,14 @@ func TestDecideNeverExceedsTheTarget(t *testing.T) {
 			})
 		}
 		p := decide(v)
-		if len(p.starts) > 0 && held+len(p.starts) > v.target {
-			t.Fatalf("%d held and %d started, with a target of %d", held, len(p.starts), v.target)
+		if len(p.start) > 0 && held+len(p.start) > v.target {
+			t.Fatalf("%d held and %d started, with a target of %d", held, len(p.start), v.target)
+		}
+		if len(p.start) > 1 {
+			t.Fatalf("%d starts side by side", len(p.start))
 		}
 		started := map[job.ID]bool{}
-		for _, id := range append(p.starts, p.prepares...) {
+		for _, id := range append(p.start, p.prepares...) {
 			if started[id] {
 				t.Fatalf("%s is chosen twice", id)
 			}
@@ -219,7 +232,7 @@ func TestDecideIsMonotone(t *testing.T) {
 	last := len(v.window) + 1
 	for foreign := range 15 {
 		v.foreign = foreign
-		n := len(decide(v).starts)
+		n := len(decide(v).start)
 		if n > last {
 			t.Fatalf("%d starts with %d foreign encodings, %d with one less", n, foreign, last)
 		}

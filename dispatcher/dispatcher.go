@@ -31,7 +31,9 @@ type Config struct {
 	Store    Store
 	Logger   *slog.Logger // default: discard
 	Accounts []Account
-	Storages map[string]Storage // by the name that batches use
+	// Inputs and Outputs hold the storages by the name that batches use. The input
+	// and the output of one name may be different storages.
+	Inputs, Outputs map[string]Storage
 	// PollInterval is the longest time between two looks at the platform while
 	// there is anything to look for. Default [DefaultPollInterval].
 	PollInterval time.Duration

@@ -25,7 +25,7 @@ type driver struct {
 	settle   time.Duration
 	grace    time.Duration
 	resource *resources
-	storages map[string]Storage
+	storages map[string]map[string]Storage // by kind and name
 
 	bell    bell
 	results chan func()
@@ -44,6 +44,8 @@ type driver struct {
 	breaker  breaker
 	paused   job.AccountSettings
 	problem  trouble
+	pace     pace
+	listDue  time.Time // when to list what runs
 	sweepDue time.Time
 	swept    bool // at least one sweep has been tried
 	busy     [taskKinds]int
@@ -88,7 +90,7 @@ func newDriver(c Config, a Account) *driver {
 	d := &driver{
 		account: a, store: c.Store, log: log,
 		poll: c.PollInterval, settle: c.Settle, grace: c.Grace,
-		storages: c.Storages,
+		storages: map[string]map[string]Storage{kindInput: c.Inputs, kindOutput: c.Outputs},
 		resource: newResources(c.Store, a),
 		bell:     newBell(), results: make(chan func()),
 		live: map[job.ID]*entry{}, orphans: map[string]*orphanEntry{}, batches: map[string]*batch{},
@@ -207,7 +209,7 @@ func (d *driver) act(ctx context.Context, p plan, now time.Time) {
 	for _, id := range p.stops {
 		d.spawn(ctx, taskStop, id, now, d.stop)
 	}
-	for _, id := range p.starts {
+	for _, id := range p.start {
 		d.spawn(ctx, taskStart, id, now, d.start)
 	}
 	for _, id := range p.looks {
@@ -224,5 +226,8 @@ func (d *driver) act(ctx context.Context, p plan, now time.Time) {
 	}
 	if p.sweep {
 		d.spawnSweep(ctx)
+	}
+	if p.list {
+		d.spawnList(ctx)
 	}
 }

@@ -90,8 +90,10 @@ func (w *world) run() {
 		Logger:       slog.New(slog.NewTextHandler(w.t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})),
 		Accounts:     []Account{{ID: "default", Client: client, QueueTarget: w.target}},
 		PollInterval: w.poll,
-		Storages: map[string]Storage{
-			"in":  {Storage: bitmovin.Storage{Type: bitmovin.StorageHTTP, Host: "storage.example"}},
+		Inputs: map[string]Storage{
+			"in": {Storage: bitmovin.Storage{Type: bitmovin.StorageHTTP, Host: "storage.example"}},
+		},
+		Outputs: map[string]Storage{
 			"out": {Storage: bitmovin.Storage{Type: bitmovin.StorageS3, Bucket: "bucket", AccessKey: "a", SecretKey: "s"}, BasePath: "base"},
 		},
 	})

@@ -103,7 +103,7 @@ func (d *driver) storageID(ctx context.Context, ids *sharedIDs, ref job.StorageR
 	if ref.ID != "" {
 		return ref.ID, nil
 	}
-	s, ok := d.storages[ref.Name]
+	s, ok := d.storages[kind][ref.Name]
 	if !ok {
 		return "", sharedError{fmt.Errorf("storage %q is not in the server's configuration any more", ref.Name)}
 	}

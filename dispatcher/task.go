@@ -22,11 +22,13 @@ const (
 	taskPrepare
 	taskDelete
 	taskSweep
+	taskList
+	taskRecord
 	taskKinds // how many there are
 )
 
 func (k taskKind) String() string {
-	return [taskKinds]string{"none", "probe", "stop", "start", "look", "count", "prepare", "delete", "sweep"}[k]
+	return [taskKinds]string{"none", "probe", "stop", "start", "look", "count", "prepare", "delete", "sweep", "list", "record"}[k]
 }
 
 // outcome is what came of a task for one job.
@@ -163,9 +165,7 @@ func (d *driver) moved(before job.State, e *entry, now time.Time) {
 	if before != after || e.job.Prepared() {
 		d.stale.window = true
 	}
-	if before == job.Running && after != job.Running {
-		d.nudge(now) // its encoder has taken the next one by now
-	}
+	d.progressed(before, e, now)
 	d.release(e.job.ID)
 }
 

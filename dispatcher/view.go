@@ -12,7 +12,7 @@ const stopAgain = 30 * time.Second
 
 // view collects what a decision depends on.
 func (d *driver) view(now time.Time) view {
-	d.watchHead(now)
+	d.watchHead()
 	v := view{
 		now:       now,
 		working:   d.breaker.closed(),
@@ -22,7 +22,8 @@ func (d *driver) view(now time.Time) view {
 		fullUntil: d.limit.fullUntil,
 		counted:   d.queue.fresh(now, d.poll),
 		foreign:   d.queue.foreign,
-		countDue:  d.queue.due,
+		countDue:  d.countDue(now),
+		listDue:   d.listDue,
 		sweepDue:  d.sweepDue,
 		swept:     d.swept,
 		prepare:   aheadOf(d.limit.wanted),
@@ -37,6 +38,9 @@ func (d *driver) view(now time.Time) view {
 		}
 	}
 	for _, e := range d.live {
+		if e.task == taskStart && e.since.After(v.started) {
+			v.started = e.since
+		}
 		if e.job.State.OnPlatform() || e.task == taskStart {
 			v.live = append(v.live, e.standing(now))
 		}

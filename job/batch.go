@@ -167,7 +167,7 @@ func (b *Batch) Derive(now time.Time) bool {
 
 func (b *Batch) finish(now time.Time) {
 	switch {
-	case b.State == BatchCancelling && b.Counts.Cancelled > 0:
+	case b.State == BatchCancelling && (b.Counts.Cancelled > 0 || b.Counts.Total() == 0):
 		b.State = BatchCancelled
 	case b.Counts.Failed > 0:
 		b.State, b.StateReason = BatchFailed, ""

@@ -20,6 +20,7 @@ func TestDerive(t *testing.T) {
 		{"ends while paused", Batch{State: BatchPaused, Counts: Counts{Succeeded: 1}}, BatchSucceeded},
 		{"cancelled", Batch{State: BatchCancelling, Counts: Counts{Succeeded: 1, Cancelled: 1}}, BatchCancelled},
 		{"cancelled too late", Batch{State: BatchCancelling, Counts: Counts{Succeeded: 2}}, BatchSucceeded},
+		{"cancelled before it had jobs", Batch{State: BatchCancelling}, BatchCancelled},
 		{"open batches do not end", Batch{State: BatchOpen, Open: true, Counts: Counts{Succeeded: 2}}, BatchOpen},
 		{"paused open batches neither", Batch{State: BatchPaused, Open: true}, BatchPaused},
 		{"retried", Batch{State: BatchFailed, Counts: Counts{Waiting: 1, Failed: 1}}, BatchActive},

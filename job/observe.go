@@ -196,7 +196,7 @@ func (u *Update) seenQueued(o Observation, now time.Time) error {
 		return u.to(Queued, "start accepted", now)
 	case j.State == Cancelling && j.Step == StepStart:
 		u.seen(o, now)
-		j.Step = StepNone
+		j.Step, j.StepTime = StepNone, time.Time{}
 		u.touch(now)
 	}
 	return nil
@@ -212,7 +212,7 @@ func (u *Update) seenRunning(o Observation, now time.Time) error {
 	case Cancelling:
 		if j.Step == StepStart {
 			u.seen(o, now)
-			j.Step = StepNone
+			j.Step, j.StepTime = StepNone, time.Time{}
 			u.touch(now)
 		}
 	}

@@ -41,9 +41,16 @@ var rules = map[string]rule{
 
 	"cmd/stoker": {everything: true},
 
+	// What the commands read.
+	"internal/config":   {imports: []string{"job", "bitmovin", "internal/spelling"}},
+	"internal/joblist":  {imports: []string{"job", "internal/spelling"}},
+	"internal/spelling": {stdOnly: true},
+	"examples":          {stdOnly: true},
+
 	"store/storetest":   {imports: []string{"job", "store"}, testSupport: true},
 	"internal/archtest": {stdOnly: true, testSupport: true},
 	"internal/grpcurl":  {stdOnly: true, testSupport: true},
+	"internal/jssdk":    {imports: []string{"bitmovin/simulator"}, testSupport: true},
 }
 
 // homes names, for each outside technology, the packages that may import it; those below them may too.

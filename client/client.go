@@ -1,0 +1,127 @@
+package client
+
+import (
+	"cmp"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"strings"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/keepalive"
+
+	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+)
+
+// Options are the choices [Dial] leaves to its caller. The zero value suits a
+// server on the same machine.
+type Options struct {
+	// TLS secures the connection. Nil means plain text.
+	TLS *tls.Config
+	// Insecure allows plain text to another machine.
+	Insecure bool
+	// UserAgent names the program in the server's log. Default "stoker-go".
+	UserAgent string
+	// MessageBytes is the size beyond which [Client.Submit] splits a list. It has
+	// to stay below what the server takes. Default 24 MiB.
+	MessageBytes int
+	// DialOptions are added to the client's own.
+	DialOptions []grpc.DialOption
+}
+
+// Client is a connection to a server. Its methods may be called concurrently.
+type Client struct {
+	conn         *grpc.ClientConn
+	batches      stokerv1.BatchServiceClient
+	accounts     stokerv1.AccountServiceClient
+	messageBytes int
+}
+
+// maxAnswer is the largest message the client takes.
+const maxAnswer = 16 << 20
+
+// reads lets gRPC repeat calls that change nothing when the server is away for a
+// moment. Calls that change something are left to their caller, who knows whether
+// they can be repeated.
+const reads = `{"methodConfig": [{
+  "name": [
+    {"service": "stoker.v1.BatchService", "method": "GetBatch"},
+    {"service": "stoker.v1.BatchService", "method": "ListBatches"},
+    {"service": "stoker.v1.BatchService", "method": "GetJob"},
+    {"service": "stoker.v1.BatchService", "method": "ListJobs"},
+    {"service": "stoker.v1.AccountService", "method": "GetAccount"},
+    {"service": "stoker.v1.AccountService", "method": "ListAccounts"}
+  ],
+  "retryPolicy": {
+    "maxAttempts": 4, "initialBackoff": "0.1s", "maxBackoff": "2s", "backoffMultiplier": 3,
+    "retryableStatusCodes": ["UNAVAILABLE"]
+  }
+}]}`
+
+// Dial prepares a connection to a server, for example "127.0.0.1:7070". It does
+// not connect: the first call does, and whether the server is there is seen then.
+// Plain text to another machine is refused unless o allows it.
+func Dial(target string, o Options) (*Client, error) {
+	secure := insecure.NewCredentials()
+	switch {
+	case o.TLS != nil:
+		secure = credentials.NewTLS(o.TLS)
+	case !o.Insecure && !loopback(target):
+		return nil, fmt.Errorf("dial %s: refusing plain text to another machine: set TLS, or Insecure to allow it", target)
+	}
+	options := append([]grpc.DialOption{
+		grpc.WithTransportCredentials(secure),
+		grpc.WithUserAgent(cmp.Or(o.UserAgent, "stoker-go")),
+		grpc.WithDefaultServiceConfig(reads),
+		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 30 * time.Second, Timeout: 10 * time.Second}),
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxAnswer)),
+	}, o.DialOptions...)
+	conn, err := grpc.NewClient(target, options...)
+	if err != nil {
+		return nil, fmt.Errorf("dial %s: %w", target, err)
+	}
+	return &Client{
+		conn:         conn,
+		batches:      stokerv1.NewBatchServiceClient(conn),
+		accounts:     stokerv1.NewAccountServiceClient(conn),
+		messageBytes: cmp.Or(o.MessageBytes, 24<<20),
+	}, nil
+}
+
+// loopback reports whether a target can only be on this machine.
+func loopback(target string) bool {
+	if strings.HasPrefix(target, "unix:") || strings.HasPrefix(target, "unix-abstract:") {
+		return true
+	}
+	if _, rest, ok := strings.Cut(target, ":///"); ok {
+		target = rest
+	}
+	host, _, err := net.SplitHostPort(target)
+	if err != nil {
+		host = strings.Trim(target, "[]")
+	}
+	if host == "localhost" {
+		return true
+	}
+	addr, err := netip.ParseAddr(host)
+	return err == nil && addr.IsLoopback()
+}
+
+// Batches is the generated client of BatchService.
+func (c *Client) Batches() stokerv1.BatchServiceClient { return c.batches }
+
+// Accounts is the generated client of AccountService.
+func (c *Client) Accounts() stokerv1.AccountServiceClient { return c.accounts }
+
+// Close ends the connection and every call on it.
+func (c *Client) Close() error {
+	if err := c.conn.Close(); err != nil && !errors.Is(err, grpc.ErrClientConnClosing) {
+		return fmt.Errorf("close connection: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,413 @@
+package client_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/grpc/test/bufconn"
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	"github.com/stokerd/stoker/client"
+	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+)
+
+// service answers calls by a script.
+type service struct {
+	stokerv1.UnimplementedBatchServiceServer
+	submit func(*stokerv1.SubmitBatchRequest) (*stokerv1.Batch, error)
+	add    func(*stokerv1.AddJobsRequest) (*stokerv1.Batch, error)
+	closed func(id string) *stokerv1.Batch
+	watch  func(*stokerv1.WatchBatchRequest, grpc.ServerStreamingServer[stokerv1.WatchBatchResponse]) error
+}
+
+func (s *service) SubmitBatch(_ context.Context, req *stokerv1.SubmitBatchRequest) (*stokerv1.SubmitBatchResponse, error) {
+	b, err := s.submit(req)
+	return &stokerv1.SubmitBatchResponse{Batch: b}, err
+}
+
+func (s *service) AddJobs(_ context.Context, req *stokerv1.AddJobsRequest) (*stokerv1.AddJobsResponse, error) {
+	b, err := s.add(req)
+	return &stokerv1.AddJobsResponse{Batch: b}, err
+}
+
+func (s *service) CloseBatch(_ context.Context, req *stokerv1.CloseBatchRequest) (*stokerv1.CloseBatchResponse, error) {
+	return &stokerv1.CloseBatchResponse{Batch: s.closed(req.GetBatchId())}, nil
+}
+
+func (s *service) WatchBatch(req *stokerv1.WatchBatchRequest, stream grpc.ServerStreamingServer[stokerv1.WatchBatchResponse]) error {
+	return s.watch(req, stream)
+}
+
+// dial serves s and returns a client of it and a function that ends both.
+func dial(s *service, o client.Options) (c *client.Client, end func()) {
+	listener := bufconn.Listen(1 << 20)
+	g := grpc.NewServer(grpc.WaitForHandlers(true))
+	stokerv1.RegisterBatchServiceServer(g, s)
+	var serving sync.WaitGroup
+	serving.Go(func() { _ = g.Serve(listener) }) // ends when g is stopped
+	o.DialOptions = append(o.DialOptions, grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) {
+		return listener.DialContext(ctx)
+	}))
+	c, err := client.Dial("passthrough:///localhost", o)
+	if err != nil {
+		panic(err)
+	}
+	return c, func() {
+		_ = c.Close()
+		g.Stop()
+		serving.Wait()
+	}
+}
+
+// within runs a test in a bubble of its own time, against s.
+func within(t *testing.T, s *service, o client.Options, f func(t *testing.T, c *client.Client)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		c, end := dial(s, o)
+		defer end()
+		f(t, c)
+	})
+}
+
+// away is what a server that shuts down answers.
+func away() error {
+	s, err := status.New(codes.Unavailable, "shutting down").WithDetails(
+		&errdetails.ErrorInfo{Reason: "SHUTTING_DOWN", Domain: "stoker"},
+		&errdetails.RetryInfo{RetryDelay: durationpb.New(3 * time.Second)})
+	if err != nil {
+		panic(err)
+	}
+	return s.Err()
+}
+
+func specs(n int) []*stokerv1.JobSpec {
+	var all []*stokerv1.JobSpec
+	for i := range n {
+		all = append(all, &stokerv1.JobSpec{
+			Key: fmt.Sprintf("k-%d", i), InputPath: fmt.Sprintf("in/%d.mp4", i), OutputPath: fmt.Sprintf("out/%d", i),
+		})
+	}
+	return all
+}
+
+func TestDialRefusesPlainText(t *testing.T) {
+	for target, ok := range map[string]bool{
+		"127.0.0.1:7070":               true,
+		"[::1]:7070":                   true,
+		"localhost:7070":               true,
+		"dns:///localhost:7070":        true,
+		"unix:/run/stoker.sock":        true,
+		"10.1.2.3:7070":                false,
+		"stoker.example:7070":          false,
+		"localhost.stoker.example:70":  false,
+		"dns:///stoker.example:7070":   false,
+		"127.0.0.1.stoker.example:443": false,
+	} {
+		c, err := client.Dial(target, client.Options{})
+		if (err == nil) != ok {
+			t.Errorf("Dial(%q) without TLS: %v", target, err)
+		}
+		if err == nil {
+			_ = c.Close() // nothing was connected
+			continue
+		}
+		if c, err = client.Dial(target, client.Options{Insecure: true}); err != nil {
+			t.Errorf("Dial(%q) with Insecure: %v", target, err)
+			continue
+		}
+		_ = c.Close() // nothing was connected
+	}
+}
+
+func TestSubmit(t *testing.T) {
+	t.Run("repeats the same request while the server is away", func(t *testing.T) {
+		var ids []string
+		s := &service{submit: func(req *stokerv1.SubmitBatchRequest) (*stokerv1.Batch, error) {
+			ids = append(ids, req.GetRequestId())
+			if len(ids) < 3 {
+				return nil, away()
+			}
+			return &stokerv1.Batch{Id: "b", JobCount: int64(len(req.GetJobs()))}, nil
+		}}
+		within(t, s, client.Options{}, func(t *testing.T, c *client.Client) {
+			req := &stokerv1.SubmitBatchRequest{Jobs: specs(2)}
+			b, err := c.Submit(t.Context(), req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if b.GetJobCount() != 2 || len(ids) != 3 || ids[0] == "" || ids[0] != ids[2] {
+				t.Errorf("got %v after request ids %q, want three times the same", b, ids)
+			}
+			if req.GetRequestId() != "" {
+				t.Error("the caller's request was changed")
+			}
+		})
+	})
+
+	t.Run("gives up in the end, with the server's error", func(t *testing.T) {
+		calls := 0
+		s := &service{submit: func(*stokerv1.SubmitBatchRequest) (*stokerv1.Batch, error) { calls++; return nil, away() }}
+		within(t, s, client.Options{}, func(t *testing.T, c *client.Client) {
+			_, err := c.Submit(t.Context(), &stokerv1.SubmitBatchRequest{Jobs: specs(1)})
+			if client.Reason(err) != "SHUTTING_DOWN" || calls != 4 {
+				t.Errorf("after %d calls: %v", calls, err)
+			}
+		})
+	})
+
+	t.Run("does not repeat what is refused", func(t *testing.T) {
+		calls := 0
+		s := &service{submit: func(*stokerv1.SubmitBatchRequest) (*stokerv1.Batch, error) {
+			calls++
+			return nil, status.Error(codes.AlreadyExists, "used before")
+		}}
+		within(t, s, client.Options{}, func(t *testing.T, c *client.Client) {
+			_, err := c.Submit(t.Context(), &stokerv1.SubmitBatchRequest{Jobs: specs(1)})
+			if status.Code(err) != codes.AlreadyExists || calls != 1 {
+				t.Errorf("after %d calls: %v", calls, err)
+			}
+		})
+	})
+}
+
+// table is a server that takes jobs in parts, as a script for [service].
+type table struct {
+	calls []string
+	jobs  map[string]bool
+	wrong map[string]bool // keys that are refused
+}
+
+func (tb *table) service() *service {
+	return &service{
+		submit: func(req *stokerv1.SubmitBatchRequest) (*stokerv1.Batch, error) {
+			if req.GetValidateOnly() {
+				tb.calls = append(tb.calls, fmt.Sprintf("validate %d", len(req.GetJobs())))
+				return tb.check(req)
+			}
+			tb.calls = append(tb.calls, fmt.Sprintf("submit %d open=%v", len(req.GetJobs()), req.GetKeepOpen()))
+			return tb.take(req.GetJobs()), nil
+		},
+		add: func(req *stokerv1.AddJobsRequest) (*stokerv1.Batch, error) {
+			tb.calls = append(tb.calls, fmt.Sprintf("add %d", len(req.GetJobs())))
+			return tb.take(req.GetJobs()), nil
+		},
+		closed: func(string) *stokerv1.Batch {
+			tb.calls = append(tb.calls, "close")
+			return tb.take(nil)
+		},
+	}
+}
+
+func (tb *table) take(jobs []*stokerv1.JobSpec) *stokerv1.Batch {
+	for _, j := range jobs {
+		tb.jobs[j.GetKey()] = true
+	}
+	return &stokerv1.Batch{Id: "b", JobCount: int64(len(tb.jobs)), Counts: &stokerv1.JobCounts{}}
+}
+
+func (tb *table) check(req *stokerv1.SubmitBatchRequest) (*stokerv1.Batch, error) {
+	bad := &errdetails.BadRequest{}
+	for i, j := range req.GetJobs() {
+		if tb.wrong[j.GetKey()] {
+			bad.FieldViolations = append(bad.FieldViolations, &errdetails.BadRequest_FieldViolation{
+				Field: fmt.Sprintf("jobs[%d].input_path", i), Description: "is required",
+			})
+		}
+	}
+	if len(bad.GetFieldViolations()) == 0 {
+		return &stokerv1.Batch{JobCount: int64(len(req.GetJobs())), Counts: &stokerv1.JobCounts{}}, nil
+	}
+	s, err := status.New(codes.InvalidArgument, "invalid").WithDetails(bad)
+	if err != nil {
+		return nil, err
+	}
+	return nil, s.Err()
+}
+
+func TestSubmitInParts(t *testing.T) {
+	small := client.Options{MessageBytes: 200} // room for five or six of the jobs
+	t.Run("checks all, then uploads, then closes", func(t *testing.T) {
+		tb := &table{jobs: map[string]bool{}}
+		within(t, tb.service(), small, func(t *testing.T, c *client.Client) {
+			b, err := c.Submit(t.Context(), &stokerv1.SubmitBatchRequest{Jobs: specs(10)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := []string{"validate 5", "validate 5", "submit 5 open=true", "add 5", "close"}
+			if diff := cmp.Diff(want, tb.calls); diff != "" || b.GetJobCount() != 10 {
+				t.Errorf("got %d jobs by (-want +got):\n%s", b.GetJobCount(), diff)
+			}
+		})
+	})
+	t.Run("stores nothing if anything is wrong", func(t *testing.T) {
+		tb := &table{jobs: map[string]bool{}, wrong: map[string]bool{"k-1": true, "k-9": true}}
+		within(t, tb.service(), small, func(t *testing.T, c *client.Client) {
+			_, err := c.Submit(t.Context(), &stokerv1.SubmitBatchRequest{Jobs: specs(10)})
+			want := []client.Violation{{Field: "jobs[1].input_path", Message: "is required"}, {Field: "jobs[9].input_path", Message: "is required"}}
+			if diff := cmp.Diff(want, client.Violations(err)); diff != "" || len(tb.jobs) != 0 {
+				t.Errorf("%d jobs stored; violations (-want +got):\n%s", len(tb.jobs), diff)
+			}
+		})
+	})
+	t.Run("needs a key for every job, used once", func(t *testing.T) {
+		tb := &table{jobs: map[string]bool{}}
+		within(t, tb.service(), small, func(t *testing.T, c *client.Client) {
+			jobs := specs(10)
+			jobs[3].Key, jobs[8].Key, jobs[9].OutputPath = "", "k-2", "out/1"
+			_, err := c.Submit(t.Context(), &stokerv1.SubmitBatchRequest{Jobs: jobs})
+			var fields []string
+			for _, v := range client.Violations(err) {
+				fields = append(fields, v.Field)
+			}
+			if diff := cmp.Diff([]string{"jobs[3].key", "jobs[8].key", "jobs[9].output_path"}, fields); diff != "" || len(tb.calls) != 0 {
+				t.Errorf("after calls %v: violations (-want +got):\n%s", tb.calls, diff)
+			}
+		})
+	})
+	t.Run("does not upload again what is there", func(t *testing.T) {
+		tb := &table{jobs: map[string]bool{}}
+		for _, j := range specs(10) {
+			tb.jobs[j.GetKey()] = true
+		}
+		within(t, tb.service(), small, func(t *testing.T, c *client.Client) {
+			if _, err := c.Submit(t.Context(), &stokerv1.SubmitBatchRequest{RequestId: "again", Jobs: specs(10)}); err != nil {
+				t.Fatal(err)
+			}
+			if got := tb.calls[2:]; !slices.Equal(got, []string{"submit 6 open=true", "close"}) {
+				t.Errorf("calls after the checks are %v, want the first part and close", got)
+			}
+		})
+	})
+	t.Run("stores nothing with validate_only", func(t *testing.T) {
+		tb := &table{jobs: map[string]bool{}}
+		within(t, tb.service(), small, func(t *testing.T, c *client.Client) {
+			b, err := c.Submit(t.Context(), &stokerv1.SubmitBatchRequest{ValidateOnly: true, Jobs: specs(10)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if b.GetJobCount() != 10 || len(tb.jobs) != 0 {
+				t.Errorf("got %v with %d jobs stored, want 10 and none", b, len(tb.jobs))
+			}
+		})
+	})
+}
+
+func TestWatch(t *testing.T) {
+	t.Run("comes back with its cursor, as often as it takes", func(t *testing.T) {
+		var cursors []string
+		s := &service{watch: func(req *stokerv1.WatchBatchRequest, stream grpc.ServerStreamingServer[stokerv1.WatchBatchResponse]) error {
+			cursors = append(cursors, req.GetCursor())
+			if n := len(cursors); n > 1 && n < 8 {
+				return away() // before anything was sent
+			}
+			if err := stream.Send(&stokerv1.WatchBatchResponse{Cursor: fmt.Sprintf("c%d", len(cursors))}); err != nil {
+				return err
+			}
+			if len(cursors) == 1 {
+				return away()
+			}
+			return nil
+		}}
+		within(t, s, client.Options{}, func(t *testing.T, c *client.Client) {
+			begin := time.Now()
+			var seen []string
+			for m, err := range c.Watch(t.Context(), &stokerv1.WatchBatchRequest{BatchId: "b"}) {
+				if err != nil {
+					t.Fatal(err)
+				}
+				seen = append(seen, m.GetCursor())
+			}
+			if got := strings.Join(seen, " "); got != "c1 c8" {
+				t.Errorf("saw %q, want c1 c8", got)
+			}
+			if got := strings.Join(cursors, ","); got != ",c1,c1,c1,c1,c1,c1,c1" {
+				t.Errorf("came with cursors %q, want the latest each time", got)
+			}
+			if waited := time.Since(begin); waited < 7*3*time.Second {
+				t.Errorf("came back seven times within %s, want the advised 3 s between", waited)
+			}
+		})
+	})
+
+	for name, answer := range map[string]error{
+		"that is refused":                    status.Error(codes.NotFound, "no such batch"),
+		"of a server that was never reached": away(),
+	} {
+		t.Run("ends with one error for a watch "+name, func(t *testing.T) {
+			s := &service{watch: func(*stokerv1.WatchBatchRequest, grpc.ServerStreamingServer[stokerv1.WatchBatchResponse]) error {
+				return answer
+			}}
+			within(t, s, client.Options{}, func(t *testing.T, c *client.Client) {
+				var errs []error
+				for _, err := range c.Watch(t.Context(), &stokerv1.WatchBatchRequest{BatchId: "b"}) {
+					errs = append(errs, err)
+				}
+				if len(errs) != 1 || status.Code(errs[0]) != status.Code(answer) {
+					t.Errorf("got %v, want the server's error once", errs)
+				}
+			})
+		})
+	}
+
+	endless := func(_ *stokerv1.WatchBatchRequest, stream grpc.ServerStreamingServer[stokerv1.WatchBatchResponse]) error {
+		for stream.Send(&stokerv1.WatchBatchResponse{Cursor: "c"}) == nil {
+			time.Sleep(time.Second)
+		}
+		return nil
+	}
+	t.Run("ends with the cause when the context does", func(t *testing.T) {
+		within(t, &service{watch: endless}, client.Options{}, func(t *testing.T, c *client.Client) {
+			enough := errors.New("enough")
+			ctx, cancel := context.WithCancelCause(t.Context())
+			defer cancel(enough)
+			var last error
+			n := 0
+			for _, err := range c.Watch(ctx, &stokerv1.WatchBatchRequest{BatchId: "b"}) {
+				last = err
+				if n++; n == 3 {
+					cancel(enough)
+				}
+			}
+			if !errors.Is(last, enough) {
+				t.Errorf("ended with %v, want the cause", last)
+			}
+		})
+	})
+	t.Run("ends when the caller stops", func(t *testing.T) {
+		within(t, &service{watch: endless}, client.Options{}, func(t *testing.T, c *client.Client) {
+			n := 0
+			for range c.Watch(t.Context(), &stokerv1.WatchBatchRequest{BatchId: "b"}) {
+				if n++; n == 3 {
+					break
+				}
+			}
+			if n != 3 {
+				t.Errorf("saw %d messages, want 3", n)
+			}
+		})
+	})
+}
+
+func TestDetails(t *testing.T) {
+	if d, ok := client.RetryDelay(away()); !ok || d != 3*time.Second {
+		t.Errorf("RetryDelay is %v, %v; want 3 s", d, ok)
+	}
+	for _, err := range []error{nil, errors.New("other"), status.Error(codes.Unavailable, "bare")} {
+		if _, ok := client.RetryDelay(err); ok || client.Reason(err) != "" || client.Violations(err) != nil {
+			t.Errorf("%v has details", err)
+		}
+	}
+}

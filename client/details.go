@@ -1,0 +1,56 @@
+package client
+
+import (
+	"time"
+
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc/status"
+)
+
+// Violation is one thing wrong with one field of a request.
+type Violation struct {
+	Field   string // path, for example "jobs[17].input_path"
+	Message string // what is wrong and what would be right
+}
+
+// Violations lists what the server found wrong with a request. It is empty for
+// errors of another kind.
+func Violations(err error) []Violation {
+	bad, ok := detail[*errdetails.BadRequest](err)
+	if !ok {
+		return nil
+	}
+	var all []Violation
+	for _, v := range bad.GetFieldViolations() {
+		all = append(all, Violation{Field: v.GetField(), Message: v.GetDescription()})
+	}
+	return all
+}
+
+// Reason is the server's machine-readable reason for an error, for example
+// WRONG_STATE, or empty if the error did not come from a Stoker server.
+func Reason(err error) string {
+	info, ok := detail[*errdetails.ErrorInfo](err)
+	if !ok || info.GetDomain() != "stoker" {
+		return ""
+	}
+	return info.GetReason()
+}
+
+// RetryDelay is how long the server advises to wait before the call is repeated,
+// and whether it advises to repeat it at all.
+func RetryDelay(err error) (time.Duration, bool) {
+	info, ok := detail[*errdetails.RetryInfo](err)
+	return info.GetRetryDelay().AsDuration(), ok
+}
+
+// detail is the first detail of the given type in err's status.
+func detail[D any](err error) (D, bool) {
+	for _, d := range status.Convert(err).Details() {
+		if d, ok := d.(D); ok {
+			return d, true
+		}
+	}
+	var none D
+	return none, false
+}

@@ -1,0 +1,143 @@
+package client_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"path/filepath"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/test/bufconn"
+
+	"github.com/stokerd/stoker/client"
+	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+	"github.com/stokerd/stoker/job"
+	"github.com/stokerd/stoker/server"
+	"github.com/stokerd/stoker/store"
+)
+
+// idle is a dispatcher that does nothing.
+type idle struct{}
+
+var errIdle = errors.New("nothing is dispatched here")
+
+func (idle) Status(id string) (job.AccountStatus, bool) {
+	return job.AccountStatus{ID: id, Breaker: job.BreakerClosed}, id == server.DefaultName
+}
+func (idle) Statuses() []job.AccountStatus                     { return nil }
+func (idle) Pause(context.Context, string, string) error       { return errIdle }
+func (idle) Resume(context.Context, string) error              { return errIdle }
+func (idle) SetQueueTarget(context.Context, string, int) error { return errIdle }
+
+// life is one life of a real server over a job table that outlives it.
+type life struct {
+	listener *bufconn.Listener
+	server   *server.Server
+	grpc     *grpc.Server
+	serving  sync.WaitGroup
+}
+
+func begin(t *testing.T, table *store.Store) *life {
+	t.Helper()
+	l := &life{listener: bufconn.Listen(1 << 20)}
+	var err error
+	l.server, err = server.New(server.Config{
+		Store: table, Accounts: idle{},
+		Catalog: server.Catalog{
+			Profiles: map[string]job.Recipe{"default": job.DefaultRecipe()},
+			Storages: map[string]server.Storage{"default": {Input: true, Output: true}},
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	table.SetOnChange(l.server.Changed)
+	l.grpc = grpc.NewServer(l.server.Options()...)
+	l.server.Register(l.grpc)
+	l.serving.Go(func() { _ = l.grpc.Serve(l.listener) }) // ends when it is stopped
+	return l
+}
+
+func (l *life) end() {
+	l.server.Stop(l.grpc, time.Second)
+	l.serving.Wait()
+}
+
+// TestWatchSurvivesRestarts follows a batch through three lives of a server.
+func TestWatchSurvivesRestarts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		table, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "stoker.db"), store.Options{Unsafe: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = table.Close() }() // nothing is read from it any more
+		var mu sync.Mutex
+		now := begin(t, table)
+		restart := func() {
+			now.end()
+			mu.Lock()
+			defer mu.Unlock()
+			now = begin(t, table)
+		}
+		c, err := client.Dial("passthrough:///localhost", client.Options{DialOptions: []grpc.DialOption{
+			grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) {
+				mu.Lock()
+				defer mu.Unlock()
+				return now.listener.DialContext(ctx)
+			}),
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() {
+			_ = c.Close() // the server goes as well
+			now.end()
+		}()
+		b, err := c.Submit(t.Context(), &stokerv1.SubmitBatchRequest{Jobs: specs(3)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var dispatching sync.WaitGroup
+		dispatching.Go(func() {
+			for n := range 3 {
+				time.Sleep(time.Minute)
+				restart()
+				cancel(t, table, job.ID{Batch: b.GetId(), Number: int64(n + 1)})
+			}
+		})
+		snapshots, seen := 0, map[string]int{}
+		for m, err := range c.Watch(t.Context(), &stokerv1.WatchBatchRequest{BatchId: b.GetId(), IncludeJobs: true}) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if m.GetSnapshot() {
+				snapshots++
+			}
+			for _, j := range m.GetJobs() {
+				seen[fmt.Sprintf("%s %v", j.GetKey(), j.GetState())]++
+			}
+		}
+		dispatching.Wait()
+		if snapshots != 1 || len(seen) != 6 {
+			t.Errorf("saw %d snapshots and %v, want one snapshot and two states of each job", snapshots, seen)
+		}
+		for told, n := range seen {
+			if n != 1 {
+				t.Errorf("saw %s %d times", told, n)
+			}
+		}
+	})
+}
+
+func cancel(t *testing.T, table *store.Store, id job.ID) {
+	t.Helper()
+	now := time.Now()
+	if _, err := table.UpdateJob(t.Context(), id, now, func(u *job.Update) error { return u.Cancel("test", now) }); err != nil {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,235 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/testing/protocmp"
+
+	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+)
+
+// ending is a watch of a batch to its end.
+func ending(state stokerv1.BatchState) []*stokerv1.WatchBatchResponse {
+	last := sampleBatch()
+	last.State, last.Percent, last.FinishTime = state, 100, at(3*minute)
+	last.Counts = &stokerv1.JobCounts{Succeeded: 5, Failed: 1}
+	if state == stokerv1.BatchState_BATCH_STATE_SUCCEEDED {
+		last.Counts = &stokerv1.JobCounts{Succeeded: 6}
+	}
+	return []*stokerv1.WatchBatchResponse{
+		{Cursor: "1", Snapshot: true, Batch: sampleBatch(), Jobs: someJobs()},
+		{Cursor: "2", Heartbeat: true},
+		{Cursor: "3", Batch: last},
+	}
+}
+
+func TestOutput(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		args  string
+		watch []*stokerv1.WatchBatchResponse
+		code  int
+	}{
+		{name: "batches", args: "batches"},
+		{name: "batches-json", args: "batches --json --state active,failed -l team=vod"},
+		{name: "jobs", args: "jobs " + batchID},
+		{name: "jobs-csv", args: "jobs " + batchID + " --format csv"},
+		{name: "jobs-jsonl", args: "jobs " + batchID + " --format jsonl"},
+		{name: "jobs-json", args: "jobs " + batchID + " --json"},
+		{name: "job", args: "job " + batchID + "/2"},
+		{name: "job-json", args: "job " + batchID + "/2 --json"},
+		{name: "queue", args: "queue"},
+		{name: "queue-budgets", args: "queue --budgets"},
+		{name: "queue-json", args: "queue --json"},
+		{name: "cancel-job", args: "cancel " + batchID + "/2 --reason late"},
+		{name: "cancel-batch", args: "cancel " + batchID},
+		{name: "retry", args: "retry " + batchID},
+		{name: "pause-account", args: "pause --account default --reason invoice"},
+		{name: "watch-failed", args: "watch " + batchID, watch: ending(stokerv1.BatchState_BATCH_STATE_FAILED), code: 1},
+		{name: "watch-succeeded", args: "watch " + batchID, watch: ending(stokerv1.BatchState_BATCH_STATE_SUCCEEDED)},
+		{name: "watch-json", args: "watch --json " + batchID, watch: ending(stokerv1.BatchState_BATCH_STATE_CANCELLED), code: 1},
+		{name: "unknown-batch", args: "jobs nothing", code: 2},
+		{name: "wrong-state", args: "resume " + batchID, code: 2},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			f := &fake{watch: tt.watch}
+			c := command{env: map[string]string{"STOKER_SERVER": f.start(t)}}
+			got := c.run(t.Context(), strings.Fields(tt.args)...)
+			if got.code != tt.code {
+				t.Errorf("exit code %d, want %d", got.code, tt.code)
+			}
+			golden(t, tt.name, "$ stoker "+tt.args+"\n"+got.stdout+section("stderr", got.stderr))
+		})
+	}
+}
+
+func section(name, text string) string {
+	if text == "" {
+		return ""
+	}
+	return "--- " + name + "\n" + text
+}
+
+func TestRequests(t *testing.T) {
+	failed := []stokerv1.JobState{stokerv1.JobState_JOB_STATE_FAILED}
+	for _, tt := range []struct {
+		args string
+		want proto.Message
+	}{
+		{"jobs " + batchID + " --state FAILED --key a", &stokerv1.ListJobsRequest{BatchId: batchID, States: failed, Keys: []string{"a"}, PageSize: maxPage}},
+		{"cancel b/1 --reason late", &stokerv1.CancelJobRequest{JobId: "b/1", Reason: "late"}},
+		{"retry b/1", &stokerv1.RetryJobsRequest{BatchId: "b", JobIds: []string{"b/1"}}},
+		{"retry b --state failed --dry-run", &stokerv1.RetryJobsRequest{BatchId: "b", States: failed, ValidateOnly: true}},
+		{"watch " + batchID, &stokerv1.WatchBatchRequest{BatchId: batchID, IncludeJobs: true}},
+	} {
+		t.Run(tt.args, func(t *testing.T) {
+			f := &fake{watch: ending(stokerv1.BatchState_BATCH_STATE_SUCCEEDED)}
+			got := command{}.run(t.Context(), append(strings.Fields(tt.args), "--server", f.start(t))...)
+			if got.code != exitOK {
+				t.Fatalf("exit code %d: %s", got.code, got.stderr)
+			}
+			if diff := cmp.Diff(tt.want, f.last(t), protocmp.Transform()); diff != "" {
+				t.Errorf("request (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestSubmit(t *testing.T) {
+	f := &fake{}
+	list := "key,name,input_path\nsintel,Sintel,in/sintel.mov\n"
+	got := command{stdin: list}.run(t.Context(), "submit", "-", "--server", f.start(t), "--name", "night run", "--profile", "hevc",
+		"--input", "masters", "--output", "encodes", "--priority", "0", "--max-retries", "0", "-l", "team=vod", "-l", "a=", "--request-id", "once")
+	want := result{exitOK, batchID + "\n", "submitted 1 job; to watch them: stoker watch " + batchID + "\n"}
+	if diff := cmp.Diff(want, got, cmp.AllowUnexported(result{})); diff != "" {
+		t.Errorf("result (-want +got):\n%s", diff)
+	}
+	request := &stokerv1.SubmitBatchRequest{
+		RequestId: "once", DisplayName: "night run", EncodeWith: &stokerv1.SubmitBatchRequest_Profile{Profile: "hevc"},
+		Input: "masters", Output: "encodes", Priority: new(int32(0)), MaxRetries: new(int32(0)),
+		Labels: map[string]string{"team": "vod", "a": ""},
+		Jobs:   []*stokerv1.JobSpec{{Key: "sintel", Name: "Sintel", InputPath: "in/sintel.mov", OutputPath: "in/sintel"}},
+	}
+	if diff := cmp.Diff(proto.Message(request), f.last(t), protocmp.Transform()); diff != "" {
+		t.Errorf("request (-want +got):\n%s", diff)
+	}
+}
+
+func TestSubmitSample(t *testing.T) {
+	f := &fake{}
+	c := command{env: map[string]string{"HTTP_INPUT_FILE_PATH": "/videos/1080p_Sintel.mp4"}}
+	got := c.run(t.Context(), "submit", "--sample", "--server", f.start(t))
+	if got.code != exitOK {
+		t.Fatalf("exit code %d: %s", got.code, got.stderr)
+	}
+	request := &stokerv1.SubmitBatchRequest{DisplayName: "BatchEncoding"}
+	for i := range 6 {
+		name := fmt.Sprintf("encoding%d", i+1)
+		request.Jobs = append(request.Jobs, &stokerv1.JobSpec{
+			Key: name, Name: name, InputPath: "/videos/1080p_Sintel.mp4", OutputPath: "BatchEncoding/videos/1080p_Sintel.mp4/" + name,
+		})
+	}
+	ignoreID := protocmp.IgnoreFields(&stokerv1.SubmitBatchRequest{}, "request_id")
+	if diff := cmp.Diff(proto.Message(request), f.last(t), protocmp.Transform(), ignoreID); diff != "" {
+		t.Errorf("request (-want +got):\n%s", diff)
+	}
+}
+
+func TestSubmitNamesTheLinesOfTheList(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "titles.csv")
+	if err := os.WriteFile(file, []byte("input_path,output_path\n\na.mov,a\nb.mov,../b\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f := &fake{refuse: invalid(t, "jobs[1].output_path", "leaves the storage", "profile", `unknown profile "x"`, "jobs[9]", "odd")}
+	got := command{}.run(t.Context(), "submit", file, "--server", f.start(t))
+	want := result{exitUsage, "", `titles.csv:4: output_path: leaves the storage
+profile: unknown profile "x"
+jobs[9]: odd
+`}
+	if diff := cmp.Diff(want, got, cmp.AllowUnexported(result{})); diff != "" {
+		t.Errorf("result (-want +got):\n%s", diff)
+	}
+}
+
+func TestWrongUse(t *testing.T) {
+	for _, tt := range []struct {
+		args  string
+		stdin string
+		want  string // in what is printed to stderr
+	}{
+		{args: "sumbit", want: "submit"},
+		{args: "submit", want: "name one file, - for standard input, or --sample"},
+		{args: "submit nowhere.csv", want: "nowhere.csv: no such file"},
+		{args: "submit .", want: "is a directory"},
+		{args: "submit - --format xml", want: "want csv or jsonl"},
+		{args: "submit -", stdin: "input_path\n,\n,,\n", want: "standard input:3: 3 fields"},
+		{args: "submit - --label x", stdin: "input_path\na\n", want: "--label x: want key=value"},
+		{args: "submit - --profile a --template b", want: "none of the others can be"},
+		{args: "submit --sample", want: "set HTTP_INPUT_FILE_PATH"},
+		{args: "watch", want: "accepts 1 arg"},
+		{args: "jobs b --state fialed", want: `did you mean "failed"?`},
+		{args: "jobs b --format xml", want: "want table, csv or jsonl"},
+		{args: "retry b --state running", want: "want one of failed, cancelled"},
+		{args: "retry b/1 --state failed", want: "b/1 is a job"},
+		{args: "pause", want: "name one batch, or an account"},
+		{args: "pause b --account a", want: "name one batch, or an account"},
+		{args: "batches --limit 0", want: "--limit 0"},
+		{args: "batches --colour", want: "unknown flag: --colour"},
+		{args: "queue --server stoker.example.com:7070", want: "stoker.example.com"},
+		{args: "simulate --faults 2", want: "--faults"},
+		{args: "simulate --encoders 0", want: "--encoders 0"},
+		{args: "serve --queue-target many --max-retries -1", want: `--queue-target: "many": want a whole number, 1 to 1000` + "\n--max-retries: "},
+		{args: "serve --listen 0.0.0.0:7070", want: "--insecure-listen"},
+		{args: "serve --http-listen :7071", want: "--insecure-listen"},
+		{args: "serve --config nowhere.yaml", want: "nowhere.yaml: cannot be read"},
+	} {
+		t.Run(tt.args, func(t *testing.T) {
+			got := command{stdin: tt.stdin}.run(t.Context(), strings.Fields(tt.args)...)
+			if got.code != exitUsage || got.stdout != "" {
+				t.Errorf("exit code %d with output %q, want %d with none", got.code, got.stdout, exitUsage)
+			}
+			if !strings.Contains(got.stderr, tt.want) {
+				t.Errorf("stderr is %q, want %q in it", got.stderr, tt.want)
+			}
+		})
+	}
+}
+
+func TestServerOutOfReach(t *testing.T) {
+	// Port 1 is reserved and nothing listens there.
+	got := command{}.run(t.Context(), "batches", "--server", "127.0.0.1:1")
+	if got.code != exitUnreachable || !strings.Contains(got.stderr, "the server at 127.0.0.1:1 cannot be reached") {
+		t.Errorf("exit code %d: %s", got.code, got.stderr)
+	}
+}
+
+func TestOutputThatCannotBeWritten(t *testing.T) {
+	var stderr strings.Builder
+	none := func(string) string { return "" }
+	args := []string{"batches", "--server", (&fake{}).start(t)}
+	code := run(t.Context(), args, none, strings.NewReader(""), fullDisk{}, &stderr)
+	if code != exitFailed || !strings.Contains(stderr.String(), "no space left") {
+		t.Errorf("exit code %d, want %d: %s", code, exitFailed, stderr.String())
+	}
+}
+
+// fullDisk takes nothing.
+type fullDisk struct{}
+
+func (fullDisk) Write([]byte) (int, error) { return 0, syscall.ENOSPC }
+
+func TestEveryCommandDocumentsItsExitCodes(t *testing.T) {
+	c := &cli{getenv: func(string) string { return "" }}
+	for _, cmd := range c.rootCommand().Commands() {
+		if cmd.GroupID != "" && !strings.Contains(cmd.Long, "Exit codes: ") {
+			t.Errorf("stoker %s --help does not name its exit codes", cmd.Name())
+		}
+	}
+}

@@ -1,0 +1,275 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// golden compares got with a file in testdata.
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	file := filepath.Join("testdata", name+".golden")
+	if *update {
+		if err := os.WriteFile(file, []byte(got), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("%s (-want +got), or run the test with -update:\n%s", file, diff)
+	}
+}
+
+// command runs a command line.
+type command struct {
+	env   map[string]string
+	stdin string
+}
+
+// result is what a command line did.
+type result struct {
+	code           int
+	stdout, stderr string
+}
+
+func (c command) run(ctx context.Context, args ...string) result {
+	var stdout, stderr strings.Builder
+	getenv := func(name string) string { return c.env[name] }
+	code := run(ctx, args, getenv, strings.NewReader(c.stdin), &stdout, &stderr)
+	return result{code, stdout.String(), stderr.String()}
+}
+
+// fake is a server that answers with what it was given, and keeps what it was asked.
+type fake struct {
+	stokerv1.UnimplementedBatchServiceServer
+	stokerv1.UnimplementedAccountServiceServer
+
+	watch  []*stokerv1.WatchBatchResponse
+	refuse error // of SubmitBatch
+
+	mu    sync.Mutex
+	asked []proto.Message
+}
+
+// start serves f and returns its address.
+func (f *fake) start(t *testing.T) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := grpc.NewServer()
+	stokerv1.RegisterBatchServiceServer(g, f)
+	stokerv1.RegisterAccountServiceServer(g, f)
+	served := make(chan error, 1)
+	go func() { served <- g.Serve(listener) }()
+	t.Cleanup(func() {
+		g.Stop()
+		if err := <-served; err != nil {
+			t.Error(err)
+		}
+	})
+	return listener.Addr().String()
+}
+
+func (f *fake) ask(m proto.Message) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.asked = append(f.asked, proto.CloneOf(m))
+}
+
+// last is what was asked last.
+func (f *fake) last(t *testing.T) proto.Message {
+	t.Helper()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(f.asked) == 0 {
+		t.Fatal("the server was not asked")
+	}
+	return f.asked[len(f.asked)-1]
+}
+
+const (
+	batchID = "01920000-0000-7000-8000-000000000001"
+	minute  = 60
+)
+
+// at is a time, in seconds after the beginning.
+func at(seconds int) *timestamppb.Timestamp {
+	return timestamppb.New(time.Date(2026, 3, 1, 20, 0, seconds, 0, time.UTC))
+}
+
+func sampleBatch() *stokerv1.Batch {
+	return &stokerv1.Batch{
+		Id: batchID, DisplayName: "night run", Account: "default", Priority: 50, Profile: "default",
+		State: stokerv1.BatchState_BATCH_STATE_ACTIVE, JobCount: 6, Percent: 41.6,
+		Counts:     &stokerv1.JobCounts{Waiting: 1, Starting: 1, Queued: 1, Running: 1, Succeeded: 1, Failed: 1},
+		WaitReason: "3 of 3 encodings are queued",
+		CreateTime: at(0), StartTime: at(1), EstimatedFinishTime: at(5 * minute),
+	}
+}
+
+// someJobs are jobs in all kinds of states, the interesting ones first.
+func someJobs() []*stokerv1.Job {
+	decoding := &stokerv1.Failure{
+		Kind: stokerv1.FailureKind_FAILURE_KIND_ENCODING, Code: 10003, Category: "DECODING ERROR",
+		Text: "the input cannot be decoded", Messages: []string{"the input cannot be decoded", "moov atom not found"},
+		RetryHint: "NO_RETRY", Permanent: true, Time: at(40),
+	}
+	lost := &stokerv1.Failure{
+		Kind: stokerv1.FailureKind_FAILURE_KIND_ENCODING, Code: 60001, Category: "ENCODING ERROR",
+		Text: "an encoder was lost", RetryHint: "RETRY", Time: at(45),
+	}
+	return []*stokerv1.Job{
+		{
+			Id: batchID + "/1", Key: "nosferatu", Name: "Nosferatu", InputPath: "in/nosferatu.mkv", OutputPath: "out/nosferatu",
+			State: stokerv1.JobState_JOB_STATE_FAILED, Progress: 12, Attempt: 1, EncodingId: "e-1", Failure: decoding,
+			CreateTime: at(0), StartTime: at(1), QueuedTime: at(2), RunningTime: at(10), FinishTime: at(40),
+		},
+		{
+			Id: batchID + "/2", Name: "Häxan, restored", InputPath: "in/haxan.mkv", OutputPath: "out/haxan",
+			State: stokerv1.JobState_JOB_STATE_RUNNING, Progress: 37, Attempt: 2, EncodingId: "e-2", Failure: lost,
+			CreateTime: at(0), StartTime: at(50), QueuedTime: at(51), RunningTime: at(minute),
+		},
+		{
+			Id: batchID + "/3", InputPath: "in/the-general.mkv", OutputPath: "out/the-general",
+			State: stokerv1.JobState_JOB_STATE_WAITING, Attempt: 1, Failure: lost, Reason: "ENCODING 60001: an encoder was lost",
+			NextAttemptTime: at(minute + 10), CreateTime: at(0), StartTime: at(3),
+		},
+		{
+			Id: batchID + "/4", Key: "metropolis", InputPath: "in/metropolis.mkv", OutputPath: "out/metropolis",
+			State: stokerv1.JobState_JOB_STATE_SUCCEEDED, Progress: 100, Attempt: 1, EncodingId: "e-4",
+			CreateTime: at(0), StartTime: at(4), FinishTime: at(59),
+		},
+	}
+}
+
+func (f *fake) SubmitBatch(_ context.Context, r *stokerv1.SubmitBatchRequest) (*stokerv1.SubmitBatchResponse, error) {
+	f.ask(r)
+	if f.refuse != nil {
+		return nil, f.refuse
+	}
+	return &stokerv1.SubmitBatchResponse{Batch: sampleBatch()}, nil
+}
+
+func (f *fake) GetBatch(_ context.Context, r *stokerv1.GetBatchRequest) (*stokerv1.GetBatchResponse, error) {
+	f.ask(r)
+	return &stokerv1.GetBatchResponse{Batch: sampleBatch()}, nil
+}
+
+func (f *fake) ListBatches(_ context.Context, r *stokerv1.ListBatchesRequest) (*stokerv1.ListBatchesResponse, error) {
+	f.ask(r)
+	if r.GetPageToken() == "" {
+		return &stokerv1.ListBatchesResponse{Batches: []*stokerv1.Batch{sampleBatch()}, NextPageToken: "next"}, nil
+	}
+	other := sampleBatch()
+	other.Id, other.DisplayName, other.State, other.Percent = "0191", "tabs\tand\nlines", stokerv1.BatchState_BATCH_STATE_FAILED, 100
+	return &stokerv1.ListBatchesResponse{Batches: []*stokerv1.Batch{other}}, nil
+}
+
+func (f *fake) ListJobs(_ context.Context, r *stokerv1.ListJobsRequest) (*stokerv1.ListJobsResponse, error) {
+	f.ask(r)
+	if r.GetBatchId() != batchID {
+		return nil, status.Errorf(codes.NotFound, "batch %s: not found", r.GetBatchId())
+	}
+	return &stokerv1.ListJobsResponse{Jobs: someJobs()}, nil
+}
+
+func (f *fake) GetJob(_ context.Context, r *stokerv1.GetJobRequest) (*stokerv1.GetJobResponse, error) {
+	f.ask(r)
+	j := someJobs()[1]
+	return &stokerv1.GetJobResponse{
+		Job: j,
+		Attempts: []*stokerv1.Attempt{
+			{Number: 1, EncodingId: "e-2", State: stokerv1.JobState_JOB_STATE_FAILED, StartTime: at(3), FinishTime: at(45), Failure: j.GetFailure()},
+			{Number: 2, EncodingId: "e-2", State: stokerv1.JobState_JOB_STATE_RUNNING, StartTime: at(50)},
+		},
+		Events: []*stokerv1.JobEvent{
+			{Time: at(0), To: stokerv1.JobState_JOB_STATE_WAITING, Reason: "submitted"},
+			{Time: at(2), From: stokerv1.JobState_JOB_STATE_WAITING, To: stokerv1.JobState_JOB_STATE_STARTING, Attempt: 1, Reason: "a slot is free"},
+		},
+	}, nil
+}
+
+func (f *fake) WatchBatch(r *stokerv1.WatchBatchRequest, stream grpc.ServerStreamingServer[stokerv1.WatchBatchResponse]) error {
+	f.ask(r)
+	for _, m := range f.watch {
+		if err := stream.Send(m); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (f *fake) CancelJob(_ context.Context, r *stokerv1.CancelJobRequest) (*stokerv1.CancelJobResponse, error) {
+	f.ask(r)
+	return &stokerv1.CancelJobResponse{Job: &stokerv1.Job{Id: r.GetJobId(), State: stokerv1.JobState_JOB_STATE_CANCELLING}}, nil
+}
+
+func (f *fake) CancelBatch(_ context.Context, r *stokerv1.CancelBatchRequest) (*stokerv1.CancelBatchResponse, error) {
+	f.ask(r)
+	return &stokerv1.CancelBatchResponse{Batch: &stokerv1.Batch{Id: r.GetBatchId(), State: stokerv1.BatchState_BATCH_STATE_CANCELLING}}, nil
+}
+
+func (f *fake) RetryJobs(_ context.Context, r *stokerv1.RetryJobsRequest) (*stokerv1.RetryJobsResponse, error) {
+	f.ask(r)
+	return &stokerv1.RetryJobsResponse{Count: 7}, nil
+}
+
+func (f *fake) PauseAccount(_ context.Context, r *stokerv1.PauseAccountRequest) (*stokerv1.PauseAccountResponse, error) {
+	f.ask(r)
+	return &stokerv1.PauseAccountResponse{Account: &stokerv1.Account{Id: r.GetAccountId(), Paused: true}}, nil
+}
+
+func (f *fake) ResumeBatch(_ context.Context, r *stokerv1.ResumeBatchRequest) (*stokerv1.ResumeBatchResponse, error) {
+	f.ask(r)
+	return nil, status.Error(codes.FailedPrecondition, "batch x is SUCCEEDED: only a PAUSED batch can be resumed")
+}
+
+func (f *fake) ListAccounts(_ context.Context, r *stokerv1.ListAccountsRequest) (*stokerv1.ListAccountsResponse, error) {
+	f.ask(r)
+	return &stokerv1.ListAccountsResponse{Accounts: []*stokerv1.Account{
+		{
+			Id: "archive", QueueTarget: 20, EffectiveQueueTarget: 12, PlatformQueuedCount: new(int32(11)), QueuedCount: 9, RunningCount: 40,
+			StartingCount: 1, PreparedCount: 24, Budgets: []*stokerv1.Budget{{Class: "encoding-list", LimitPerMinute: 54, Available: 5}},
+		},
+		{Id: "default", QueueTarget: 3, EffectiveQueueTarget: 3, Paused: true, PausedReason: "invoice"},
+	}}, nil
+}
+
+// invalid is an INVALID_ARGUMENT with violations: field, message, field, message...
+func invalid(t *testing.T, pairs ...string) error {
+	t.Helper()
+	bad := &errdetails.BadRequest{}
+	for i := 0; i < len(pairs); i += 2 {
+		bad.FieldViolations = append(bad.FieldViolations, &errdetails.BadRequest_FieldViolation{Field: pairs[i], Description: pairs[i+1]})
+	}
+	s, err := status.New(codes.InvalidArgument, "invalid").WithDetails(bad)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s.Err()
+}

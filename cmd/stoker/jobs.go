@@ -1,0 +1,221 @@
+package main
+
+import (
+	"context"
+	"encoding/csv"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/stokerd/stoker/client"
+	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+)
+
+func (c *cli) jobsCommand() *cobra.Command {
+	var states, keys []string
+	var format string
+	cmd := &cobra.Command{
+		Use:   "jobs BATCH",
+		Short: "List the jobs of a batch",
+		Long: `List the jobs of a batch in submission order. --format says how: table, csv
+(with a header) or jsonl (one object per line, in the API's own terms).`,
+		Example: `  stoker jobs 0192f0c1-... --state failed
+  stoker jobs 0192f0c1-... --format csv > jobs.csv`,
+		Args: cobra.ExactArgs(1),
+		RunE: c.connected(func(ctx context.Context, conn *client.Client, args []string) error {
+			request := &stokerv1.ListJobsRequest{BatchId: args[0], Keys: keys, PageSize: maxPage}
+			var err error
+			if request.States, err = jobStates(states, allJobStates()); err != nil {
+				return err
+			}
+			to, err := c.jobWriter(format)
+			if err != nil {
+				return err
+			}
+			return c.listJobs(ctx, conn, request, to)
+		}),
+	}
+	cmd.Flags().StringSliceVar(&states, "state", nil, "only jobs in this state, such as failed; may be repeated")
+	cmd.Flags().StringArrayVar(&keys, "key", nil, "only the job with this key; may be repeated")
+	cmd.Flags().StringVar(&format, "format", "table", "table, csv or jsonl")
+	complete(cmd, "state", lowerNames(stokerv1.JobState_name, "JOB_STATE_"))
+	complete(cmd, "format", []string{"table", "csv", "jsonl"})
+	return cmd
+}
+
+// jobWriter prints jobs as they come.
+type jobWriter interface {
+	add(*stokerv1.Job) error
+	end() error
+}
+
+func (c *cli) jobWriter(format string) (jobWriter, error) {
+	switch {
+	case format == "csv" && !c.json:
+		return &jobCSV{w: csv.NewWriter(c.stdout)}, nil
+	case format == "jsonl" && !c.json:
+		return jobLines{c}, nil
+	case format != "table":
+		return nil, usagef("--format %s: want table, csv or jsonl, or --json alone", format)
+	case c.json:
+		return jobArray{&jsonArray{w: c.stdout}}, nil
+	}
+	return &jobTable{cli: c, table: table{header: []string{"JOB", "TITLE", "STATE", "PROGRESS", "ATTEMPT", "REASON"}}}, nil
+}
+
+func (c *cli) listJobs(ctx context.Context, conn *client.Client, request *stokerv1.ListJobsRequest, to jobWriter) error {
+	for {
+		page, err := conn.Batches().ListJobs(ctx, request)
+		if err != nil {
+			return err
+		}
+		for _, j := range page.GetJobs() {
+			if err := to.add(j); err != nil {
+				return err
+			}
+		}
+		if request.PageToken = page.GetNextPageToken(); request.PageToken == "" {
+			return to.end()
+		}
+	}
+}
+
+type jobTable struct {
+	*cli
+	table
+}
+
+func (t *jobTable) add(j *stokerv1.Job) error {
+	t.row(j.GetId(), title(j), jobState(j.GetState()), fmt.Sprintf("%d%%", j.GetProgress()), itoa(j.GetAttempt()), reason(j))
+	return nil
+}
+
+func (t *jobTable) end() error {
+	if len(t.rows) == 0 {
+		t.note("no jobs")
+		return nil
+	}
+	return t.printTable(t.table)
+}
+
+// reason is why a job is where it is, as far as that needs a reason.
+func reason(j *stokerv1.Job) string {
+	if j.GetState() == stokerv1.JobState_JOB_STATE_FAILED {
+		return failure(j)
+	}
+	return j.GetReason()
+}
+
+type jobLines struct{ *cli }
+
+func (l jobLines) add(j *stokerv1.Job) error { return l.printJSONLine(j) }
+func (jobLines) end() error                  { return nil }
+
+type jobArray struct{ *jsonArray }
+
+func (a jobArray) add(j *stokerv1.Job) error { return a.jsonArray.add(j) }
+
+type jobCSV struct {
+	w     *csv.Writer
+	began bool
+}
+
+func (t *jobCSV) add(j *stokerv1.Job) error {
+	if err := t.begin(); err != nil {
+		return err
+	}
+	return t.w.Write([]string{
+		j.GetId(), j.GetKey(), j.GetName(), j.GetInputPath(), j.GetOutputPath(),
+		jobState(j.GetState()), itoa(j.GetProgress()), itoa(j.GetAttempt()), j.GetEncodingId(), reason(j),
+		moment(j.GetCreateTime()), moment(j.GetStartTime()), moment(j.GetFinishTime()),
+	})
+}
+
+func (t *jobCSV) begin() error {
+	if t.began {
+		return nil
+	}
+	t.began = true
+	return t.w.Write([]string{
+		"id", "key", "name", "input_path", "output_path",
+		"state", "progress", "attempt", "encoding_id", "reason",
+		"create_time", "start_time", "finish_time",
+	})
+}
+
+func (t *jobCSV) end() error {
+	if err := t.begin(); err != nil {
+		return err
+	}
+	t.w.Flush()
+	return t.w.Error()
+}
+
+func (c *cli) jobCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "job JOB",
+		Short:   "Show a job with its attempts and its history",
+		Example: "  stoker job 0192f0c1-.../17",
+		Args:    cobra.ExactArgs(1),
+		RunE: c.connected(func(ctx context.Context, conn *client.Client, args []string) error {
+			answer, err := conn.Batches().GetJob(ctx, &stokerv1.GetJobRequest{JobId: args[0]})
+			if err != nil {
+				return err
+			}
+			if c.json {
+				return c.printJSON(answer)
+			}
+			_, err = io.WriteString(c.stdout, describeJob(answer))
+			return err
+		}),
+	}
+}
+
+// describeJob tells everything about a job.
+func describeJob(answer *stokerv1.GetJobResponse) string {
+	j := answer.GetJob()
+	text := describe([][2]string{
+		{"job", j.GetId()},
+		{"key", j.GetKey()},
+		{"name", j.GetName()},
+		{"input", j.GetInputPath()},
+		{"output", j.GetOutputPath()},
+		{"state", fmt.Sprintf("%s, %d %%", jobState(j.GetState()), j.GetProgress())},
+		{"reason", reason(j)},
+		{"encoding", j.GetEncodingId()},
+		{"not before", moment(j.GetNextAttemptTime())},
+	})
+	if attempts := answer.GetAttempts(); len(attempts) > 0 {
+		list := table{header: []string{"ATTEMPT", "STATE", "STARTED", "ENDED", "ENCODING", "REASON"}}
+		for _, a := range attempts {
+			why := ""
+			if a.GetFailure() != nil {
+				why = failure(&stokerv1.Job{Failure: a.GetFailure()})
+			}
+			list.row(itoa(a.GetNumber()), jobState(a.GetState()), moment(a.GetStartTime()), moment(a.GetFinishTime()), a.GetEncodingId(), why)
+		}
+		text += "\n" + list.aligned()
+	}
+	list := table{header: []string{"TIME", "FROM", "TO", "ATTEMPT", "REASON"}}
+	for _, e := range answer.GetEvents() {
+		from := "-"
+		if e.GetFrom() != stokerv1.JobState_JOB_STATE_UNSPECIFIED {
+			from = jobState(e.GetFrom())
+		}
+		list.row(moment(e.GetTime()), from, jobState(e.GetTo()), itoa(e.GetAttempt()), e.GetReason())
+	}
+	return text + "\n" + list.aligned()
+}
+
+// describe is names and values, one pair per line; empty values are left out.
+func describe(pairs [][2]string) string {
+	list := table{header: []string{"", ""}}
+	for _, p := range pairs {
+		if p[1] != "" {
+			list.row(p[0], p[1])
+		}
+	}
+	text := list.aligned()
+	return text[1:] // without the header, which is an empty line
+}

@@ -1,0 +1,110 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+)
+
+// lines shows a watched batch to a log: a line per change of the counts, at most
+// one per second, and a line per failed attempt.
+type lines struct {
+	w    io.Writer
+	view *view
+
+	shown string // the latest line
+	next  time.Time
+}
+
+func newLines(w io.Writer) *lines { return &lines{w: w, view: newView()} }
+
+func (l *lines) show(m *stokerv1.WatchBatchResponse) error {
+	now := time.Now()
+	for _, j := range l.view.apply(m, now) {
+		if _, err := io.WriteString(l.w, failureLine(j)+"\n"); err != nil {
+			return err
+		}
+	}
+	return l.summary(now)
+}
+
+// failureLine is what happened to a job of which an attempt failed.
+func failureLine(j *stokerv1.Job) string {
+	what := "failed"
+	if j.GetState() == stokerv1.JobState_JOB_STATE_WAITING {
+		what = fmt.Sprintf("attempt %d failed, another follows", j.GetAttempt())
+	}
+	return fmt.Sprintf("%s: %s: %s (%s)", title(j), what, failure(j), j.GetId())
+}
+
+// summary prints how the batch stands, unless that is known or was told less than
+// a second ago. The end is always told.
+func (l *lines) summary(now time.Time) error {
+	b := l.view.batch
+	if b == nil {
+		return nil
+	}
+	line := summaryLine(b)
+	if line == l.shown || now.Before(l.next) && !ended(b) {
+		return nil
+	}
+	l.shown, l.next = line, now.Add(time.Second)
+	if eta, ok := l.view.eta(now); ok {
+		line += ", done in " + rounded(eta)
+	}
+	_, err := io.WriteString(l.w, line+"\n")
+	return err
+}
+
+func (*lines) close() {}
+
+// summaryLine is a batch on one line, without anything that changes by itself.
+func summaryLine(b *stokerv1.Batch) string {
+	var line strings.Builder
+	fmt.Fprintf(&line, "%s: %d of %s done", batchState(b.GetState()), finished(b), plural(b.GetJobCount(), "job"))
+	for _, c := range counts(b) {
+		if c.n > 0 {
+			fmt.Fprintf(&line, ", %d %s", c.n, c.name)
+		}
+	}
+	if reason := b.GetStateReason(); reason != "" {
+		fmt.Fprintf(&line, " (%s)", reason)
+	}
+	return line.String()
+}
+
+// count is how many jobs are in a state.
+type count struct {
+	name string
+	n    int64
+}
+
+// counts are the counts of a batch in the order of a job's life. Starting jobs
+// count as queued: nobody has to tell them apart.
+func counts(b *stokerv1.Batch) []count {
+	n := b.GetCounts()
+	return []count{
+		{"waiting", n.GetWaiting()},
+		{"queued", n.GetStarting() + n.GetQueued()},
+		{"running", n.GetRunning()},
+		{"cancelling", n.GetCancelling()},
+		{"succeeded", n.GetSucceeded()},
+		{"failed", n.GetFailed()},
+		{"cancelled", n.GetCancelled()},
+	}
+}
+
+// ended reports whether nothing happens to a batch any more.
+func ended(b *stokerv1.Batch) bool {
+	switch b.GetState() {
+	case stokerv1.BatchState_BATCH_STATE_SUCCEEDED, stokerv1.BatchState_BATCH_STATE_FAILED, stokerv1.BatchState_BATCH_STATE_CANCELLED:
+		return true
+	}
+	return false
+}
+
+func itoa[T int | int32 | int64](n T) string { return strconv.FormatInt(int64(n), 10) }

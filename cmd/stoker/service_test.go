@@ -1,0 +1,236 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stokerd/stoker/bitmovin/simulator"
+)
+
+// platform serves a simulator and returns the environment of a service on it.
+func platform(t *testing.T, sim *simulator.Simulator) map[string]string {
+	t.Helper()
+	web := httptest.NewServer(sim)
+	t.Cleanup(func() {
+		web.Close()
+		sim.Close()
+	})
+	return map[string]string{
+		"STOKER_BITMOVIN_URL": web.URL + "/v1", "BITMOVIN_API_KEY": "key", "HTTP_INPUT_HOST": "masters.example.com",
+		"S3_OUTPUT_BUCKET_NAME": "encodes", "S3_OUTPUT_ACCESS_KEY": "access", "S3_OUTPUT_SECRET_KEY": "secret",
+		"STOKER_DB": filepath.Join(t.TempDir(), "stoker.db"), "STOKER_LOG_FORMAT": "json",
+	}
+}
+
+// serving is a service that runs.
+type serving struct {
+	grpc, http string
+	// stop interrupts the service like a signal and returns its exit code.
+	stop func() int
+}
+
+// startService runs `stoker serve` and waits until it listens.
+func startService(t *testing.T, env map[string]string) serving {
+	t.Helper()
+	ctx, cancel := context.WithCancelCause(context.Background())
+	log, stderr := io.Pipe()
+	code := make(chan int, 1)
+	go func() {
+		getenv := func(name string) string { return env[name] }
+		args := []string{"serve", "--listen", "127.0.0.1:0", "--http-listen", "127.0.0.1:0"}
+		code <- run(ctx, args, getenv, strings.NewReader(""), io.Discard, stderr)
+		_ = stderr.Close() // a pipe writer's Close never fails
+	}()
+	var s serving
+	lines := bufio.NewScanner(log)
+	for s.grpc == "" && lines.Scan() {
+		var record struct{ Msg, GRPC, HTTP string }
+		if err := json.Unmarshal(lines.Bytes(), &record); err != nil {
+			t.Errorf("log line %q: %v", lines.Text(), err)
+		}
+		if record.Msg == "listening" {
+			s.grpc, s.http = record.GRPC, record.HTTP
+		}
+	}
+	drained := make(chan struct{})
+	go func() {
+		defer close(drained)
+		_, _ = io.Copy(io.Discard, log) // the service must not wait for a reader
+	}()
+	s.stop = func() int {
+		cancel(&interrupted{signal: syscall.SIGTERM})
+		got := <-code
+		code <- got // for another call
+		<-drained
+		return got
+	}
+	t.Cleanup(func() { s.stop() })
+	if s.grpc == "" {
+		t.Fatalf("the service did not start: exit code %d", s.stop())
+	}
+	return s
+}
+
+func TestServeGoesOnAfterSIGTERM(t *testing.T) {
+	const jobs = 16
+	sim := &simulator.Simulator{Encoders: 4, Duration: 200 * time.Millisecond, Unlimited: true}
+	env := platform(t, sim)
+	env["STOKER_QUEUE_TARGET"], env["STOKER_POLL_INTERVAL"] = "6", "200ms"
+	var list strings.Builder
+	list.WriteString("input_path\n")
+	for i := range jobs {
+		list.WriteString("in/" + itoa(i) + ".mov\n")
+	}
+	first := startService(t, env)
+	submitted := command{stdin: list.String()}.run(t.Context(), "submit", "-", "--server", first.grpc)
+	if submitted.code != exitOK {
+		t.Fatalf("submit: exit code %d: %s", submitted.code, submitted.stderr)
+	}
+	if err := sim.AwaitStats(t.Context(), func(s simulator.Stats) bool { return s.Busy > 300*time.Millisecond }); err != nil {
+		t.Fatal(err)
+	}
+	if code := first.stop(); code != exitOK {
+		t.Errorf("stopped with exit code %d, want %d", code, exitOK)
+	}
+	second := startService(t, env)
+	watched := command{}.run(t.Context(), "watch", strings.TrimSpace(submitted.stdout), "--server", second.grpc)
+	if watched.code != exitOK {
+		t.Fatalf("watch: exit code %d: %s", watched.code, watched.stderr)
+	}
+	encoded := map[string]int{}
+	for _, e := range sim.Encodings() {
+		encoded[inputOf(e)] += len(e.Starts)
+	}
+	for i := range jobs {
+		if n := encoded["in/"+itoa(i)+".mov"]; n != 1 {
+			t.Errorf("in/%d.mov was started %d times, want once", i, n)
+		}
+	}
+}
+
+func TestProbes(t *testing.T) {
+	s := startService(t, platform(t, &simulator.Simulator{}))
+	for _, path := range []string{"/healthz", "/readyz"} {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+s.http+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = response.Body.Close() // nothing is read from it
+		if response.StatusCode != http.StatusOK {
+			t.Errorf("%s: %s", path, response.Status)
+		}
+	}
+}
+
+func TestServeWithoutKeyShowsItInTheQueue(t *testing.T) {
+	env := platform(t, &simulator.Simulator{})
+	delete(env, "BITMOVIN_API_KEY")
+	s := startService(t, env)
+	list := command{stdin: "input_path\na.mov\n"}.run(t.Context(), "submit", "-", "--server", s.grpc)
+	if list.code != exitOK {
+		t.Fatalf("submit: %s", list.stderr)
+	}
+	for deadline := time.Now().Add(20 * time.Second); ; {
+		got := command{}.run(t.Context(), "queue", "--server", s.grpc)
+		if strings.Contains(got.stdout, "BITMOVIN_API_KEY") {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("queue does not say that the key is missing: %s%s", got.stdout, got.stderr)
+		}
+	}
+}
+
+func TestServeRefusesAJobTable(t *testing.T) {
+	env := platform(t, &simulator.Simulator{})
+	startService(t, env)
+	noise := filepath.Join(t.TempDir(), "notes.txt")
+	const text = "not a database, but something that somebody still needs, and more than a header of it is here\n"
+	if err := os.WriteFile(noise, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct{ db, want string }{
+		{env["STOKER_DB"], "in use by another Stoker"},
+		{noise, "not a job table"},
+		{filepath.Join(t.TempDir(), "no", "such", "directory", "stoker.db"), "open job table"},
+	} {
+		got := command{env: env}.run(t.Context(), "serve", "--listen", "127.0.0.1:0", "--http-listen", "", "--db", tt.db)
+		if got.code != exitFailed || !strings.Contains(got.stderr, tt.want) || strings.Count(got.stderr, "\n") != 1 {
+			t.Errorf("serve --db %s: exit code %d, want %d and one line with %q: %s", tt.db, got.code, exitFailed, tt.want, got.stderr)
+		}
+	}
+	after, err := os.ReadFile(noise)
+	if err != nil || string(after) != text {
+		t.Errorf("the file that is no job table was changed: %q, %v", after, err)
+	}
+}
+
+func TestInterruptedWatch(t *testing.T) {
+	s := startService(t, platform(t, &simulator.Simulator{Encoders: 1, Duration: time.Hour}))
+	submitted := command{stdin: "input_path\na.mov\n"}.run(t.Context(), "submit", "-", "--server", s.grpc)
+	id := strings.TrimSpace(submitted.stdout)
+	ctx, cancel := context.WithCancelCause(t.Context())
+	seen := &firstWrite{then: func() { cancel(&interrupted{signal: syscall.SIGINT}) }}
+	var stderr strings.Builder
+	none := func(string) string { return "" }
+	code := run(ctx, []string{"watch", id, "--server", s.grpc}, none, strings.NewReader(""), seen, &stderr)
+	if code != 130 || !strings.Contains(stderr.String(), "stoker watch "+id) {
+		t.Errorf("exit code %d, want 130 and how to go on: %s", code, stderr.String())
+	}
+	if got := (command{}).run(t.Context(), "batches", "--state", "active", "--server", s.grpc); !strings.Contains(got.stdout, id) {
+		t.Errorf("the batch does not go on: %+v", got)
+	}
+}
+
+// firstWrite does something after the first write.
+type firstWrite struct{ then func() }
+
+func (f *firstWrite) Write(p []byte) (int, error) {
+	f.then()
+	return len(p), nil
+}
+
+func TestDemo(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the demo takes half a minute")
+	}
+	dir := t.TempDir()
+	t.Setenv("TMPDIR", dir)
+	got := command{}.run(t.Context(), "demo")
+	if got.code != exitOK {
+		t.Fatalf("exit code %d: %s", got.code, got.stderr)
+	}
+	for _, want := range []string{"49 of 50 titles encoded", "3 of them after a retry", "Failed for good: White Zombie", "DECODING ERROR 10003"} {
+		if !strings.Contains(got.stderr, want) {
+			t.Errorf("the summary does not say %q:\n%s", want, got.stderr)
+		}
+	}
+	left, err := os.ReadDir(dir)
+	if err != nil || len(left) > 0 {
+		t.Errorf("the demo left behind: %v, %v", left, err)
+	}
+}
+
+func TestSimulateEndsWithItsContext(t *testing.T) {
+	ctx, cancel := context.WithCancelCause(t.Context())
+	seen := &firstWrite{then: func() { cancel(errors.New("seen")) }}
+	none := func(string) string { return "" }
+	if code := run(ctx, []string{"simulate", "--listen", "127.0.0.1:0"}, none, strings.NewReader(""), io.Discard, seen); code != exitOK {
+		t.Errorf("exit code %d", code)
+	}
+}

@@ -1,0 +1,103 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/stokerd/stoker/bitmovin/simulator"
+)
+
+func (c *cli) simulateCommand() *cobra.Command {
+	sim := &simulator.Simulator{}
+	var listen, storm string
+	cmd := &cobra.Command{
+		Use:   "simulate",
+		Short: "Run a stand-in for the Bitmovin API",
+		Long: `Run a stand-in for the Bitmovin API, for rehearsals without an account. It knows
+the documented rate limits, queues and encoders, and encodes nothing. Any API key is
+accepted.
+
+What it was asked to do and how it fared are at /simulator/ledger, /simulator/encodings
+and /simulator/stats.
+
+--faults disturbs calls: a share of all of them, such as 0.05, or a list of kinds with
+their shares, such as 429=0.01,html502=0.02,reset=0.01,504started=0.02,hang:30s=0.01.
+
+Exit codes: 0 stopped by SIGTERM or Ctrl-C; 1 could not start; 2 wrong usage.`,
+		Example: `  stoker simulate --encoders 20 --duration 10s --fail 0.05 &
+  BITMOVIN_API_KEY=any HTTP_INPUT_HOST=example.com \
+    S3_OUTPUT_BUCKET_NAME=b S3_OUTPUT_ACCESS_KEY=a S3_OUTPUT_SECRET_KEY=s \
+    stoker serve --bitmovin-url http://127.0.0.1:7080/v1 --db rehearsal.db`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			var err error
+			if sim.Faults, err = simulator.ParseStorm(storm); err != nil {
+				return usagef("--faults: %w", err)
+			}
+			if err := checkSimulator(sim); err != nil {
+				return err
+			}
+			return c.simulate(cmd.Context(), sim, listen)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&listen, "listen", "127.0.0.1:7080", "host:port to listen on")
+	f.IntVar(&sim.Encoders, "encoders", 10, "encodings that run side by side")
+	f.IntVar(&sim.QueueLimit, "queue-limit", 100, "encodings that may be queued; starts beyond it get error 8004")
+	f.DurationVar(&sim.Duration, "duration", 30*time.Second, "how long an encoding runs")
+	f.DurationVar(&sim.StartDelay, "start-delay", 0, "how long an encoding is queued at least")
+	f.Float64Var(&sim.FailRate, "fail", 0, "share of runs that end in an error worth retrying, 0 to 1")
+	f.DurationVar(&sim.Latency, "latency", 0, "how long every call takes")
+	f.StringVar(&storm, "faults", "", "calls that go wrong; see above")
+	f.BoolVar(&sim.Unlimited, "unlimited", false, "no rate limits")
+	f.Uint64Var(&sim.Seed, "seed", 0, "replays everything random of another run (default: another one each time)")
+	f.SortFlags = false
+	return cmd
+}
+
+func checkSimulator(sim *simulator.Simulator) error {
+	switch {
+	case sim.Encoders < 1:
+		return usagef("--encoders %d: want at least 1", sim.Encoders)
+	case sim.QueueLimit < 1:
+		return usagef("--queue-limit %d: want at least 1", sim.QueueLimit)
+	case sim.Duration <= 0:
+		return usagef("--duration %v: want more than 0", sim.Duration)
+	case sim.FailRate < 0 || sim.FailRate > 1:
+		return usagef("--fail %v: want 0 to 1", sim.FailRate)
+	case sim.Latency < 0 || sim.StartDelay < 0:
+		return usagef("--latency and --start-delay cannot be negative")
+	}
+	return nil
+}
+
+// simulate serves a simulator until ctx ends.
+func (c *cli) simulate(ctx context.Context, sim *simulator.Simulator, address string) error {
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
+	if err != nil {
+		return failed(fmt.Errorf("listen: %w", err))
+	}
+	c.note("simulating the Bitmovin API at http://%s/v1", listener.Addr())
+	if err := serveSimulator(ctx, sim, listener); err != nil {
+		return failed(err)
+	}
+	return nil
+}
+
+// serveSimulator serves until ctx ends, and then cuts what is under way.
+func serveSimulator(ctx context.Context, sim *simulator.Simulator, listener net.Listener) error {
+	web := &http.Server{Handler: sim, ReadHeaderTimeout: 10 * time.Second}
+	stop := context.AfterFunc(ctx, func() { _ = web.Close() }) // Serve tells what there is to tell
+	defer stop()
+	defer sim.Close()
+	if err := web.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}

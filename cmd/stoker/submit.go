@@ -1,0 +1,217 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/stokerd/stoker/client"
+	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+	"github.com/stokerd/stoker/internal/joblist"
+)
+
+// submission is the command line of submit.
+type submission struct {
+	format     string
+	profile    string
+	template   string
+	sample     bool
+	watch      bool
+	dryRun     bool
+	priority   int32
+	maxRetries int32
+	labels     []string
+	request    stokerv1.SubmitBatchRequest
+}
+
+func (c *cli) submitCommand() *cobra.Command {
+	s := &submission{}
+	cmd := &cobra.Command{
+		Use:   "submit FILE|-",
+		Short: "Submit a list of jobs",
+		Long: `Submit a list of jobs as one batch, and print the batch's id. All of it is
+accepted, or nothing.
+
+The list is CSV or JSON Lines; - reads it from standard input. CSV begins with a
+line that names the columns, in any order:
+
+  key          chosen by you, unique in the list; optional
+  name         shown to people; optional
+  input_path   path of the asset on the input storage
+  output_path  directory on the output storage; default: input_path without its extension
+  var:NAME     value of the variable NAME of an encoding template
+
+JSON Lines has one object per line with the same names.
+
+--sample submits the job list of Bitmovin's BatchEncoding example instead: six
+encodings of HTTP_INPUT_FILE_PATH, which is looked for where the example looks for it
+(./examples.properties, environment, ~/.bitmovin/examples.properties).`,
+		Example: `  stoker submit titles.csv --watch
+  stoker submit titles.jsonl --profile hevc --priority 80 --label team=vod
+  list-new-assets | stoker submit - --name "night run"`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if s.sample && len(args) == 0 || !s.sample && len(args) == 1 {
+				return nil
+			}
+			return usagef("name one file, - for standard input, or --sample")
+		},
+	}
+	cmd.RunE = c.connected(func(ctx context.Context, conn *client.Client, args []string) error {
+		if cmd.Flags().Changed("priority") {
+			s.request.Priority = &s.priority
+		}
+		if cmd.Flags().Changed("max-retries") {
+			s.request.MaxRetries = &s.maxRetries
+		}
+		return c.submit(ctx, conn, s, args)
+	})
+	s.flags(cmd)
+	return cmd
+}
+
+func (s *submission) flags(cmd *cobra.Command) {
+	f, r := cmd.Flags(), &s.request
+	f.BoolVarP(&s.watch, "watch", "w", false, "watch the batch until it has ended")
+	f.BoolVar(&s.sample, "sample", false, "submit the jobs of Bitmovin's BatchEncoding example")
+	f.BoolVar(&s.dryRun, "dry-run", false, "check everything, submit nothing")
+	f.StringVar(&s.format, "format", "", "csv or jsonl (default: told from the first character)")
+	f.StringVar(&r.DisplayName, "name", "", "name of the batch (default: the file's)")
+	f.StringVar(&s.profile, "profile", "", `profile to encode with (default "default")`)
+	f.StringVar(&s.template, "template", "", "encoding template to encode with, instead of a profile")
+	f.StringVar(&r.Input, "input", "", `storage to read from (default "default")`)
+	f.StringVar(&r.Output, "output", "", `storage to write to (default "default")`)
+	f.StringVar(&r.InputId, "input-id", "", "existing input at Bitmovin to read from, instead of --input")
+	f.StringVar(&r.OutputId, "output-id", "", "existing output at Bitmovin to write to, instead of --output")
+	f.StringVar(&r.Account, "account", "", `account to encode on (default "default")`)
+	f.Int32Var(&s.priority, "priority", 50, "0 to 100; higher goes first")
+	f.Int32Var(&s.maxRetries, "max-retries", 0, "attempts that may follow the first of a job (default: the server's)")
+	f.StringArrayVarP(&s.labels, "label", "l", nil, "key=value; may be repeated")
+	f.StringVar(&r.RequestId, "request-id", "", "any unique text: a repeat with the same one submits nothing twice")
+	cmd.MarkFlagsMutuallyExclusive("profile", "template")
+	cmd.MarkFlagsMutuallyExclusive("input", "input-id")
+	cmd.MarkFlagsMutuallyExclusive("output", "output-id")
+	cmd.MarkFlagsMutuallyExclusive("sample", "format")
+	cmd.MarkFlagsMutuallyExclusive("sample", "template")
+	cmd.MarkFlagsMutuallyExclusive("watch", "dry-run")
+}
+
+func (c *cli) submit(ctx context.Context, conn *client.Client, s *submission, args []string) error {
+	list, err := c.readList(s, args)
+	if err != nil {
+		return err
+	}
+	if err := s.fill(list); err != nil {
+		return err
+	}
+	batch, err := conn.Submit(ctx, &s.request)
+	if err != nil {
+		return placed(err, list)
+	}
+	jobs := plural(int64(len(list.Jobs)), "job")
+	switch {
+	case s.dryRun:
+		c.note("%s: %s, nothing wrong; nothing was submitted", list.Name, jobs)
+		return nil
+	case s.watch:
+		c.note("submitted %s as batch %s", jobs, batch.GetId())
+		return c.watch(ctx, conn, batch.GetId())
+	case c.json:
+		return c.printJSON(batch)
+	}
+	c.note("submitted %s; to watch them: stoker watch %s", jobs, batch.GetId())
+	_, err = io.WriteString(c.stdout, batch.GetId()+"\n")
+	return err
+}
+
+// fill completes the request with what is no plain flag.
+func (s *submission) fill(list *joblist.List) (err error) {
+	r := &s.request
+	if r.Labels, err = parseLabels(s.labels); err != nil {
+		return err
+	}
+	r.DisplayName = cmp.Or(r.GetDisplayName(), list.Name)
+	r.ValidateOnly = s.dryRun
+	switch {
+	case s.profile != "":
+		r.EncodeWith = &stokerv1.SubmitBatchRequest_Profile{Profile: s.profile}
+	case s.template != "":
+		r.EncodeWith = &stokerv1.SubmitBatchRequest_Template{Template: s.template}
+	}
+	r.Jobs = specs(list)
+	return nil
+}
+
+// specs are the jobs of a list as the contract has them.
+func specs(list *joblist.List) []*stokerv1.JobSpec {
+	specs := make([]*stokerv1.JobSpec, len(list.Jobs))
+	for i, j := range list.Jobs {
+		specs[i] = &stokerv1.JobSpec{Key: j.Key, Name: j.Name, InputPath: j.InputPath, OutputPath: j.OutputPath, Variables: j.Variables}
+	}
+	return specs
+}
+
+// readList reads the jobs that the command line names.
+func (c *cli) readList(s *submission, args []string) (*joblist.List, error) {
+	if s.sample {
+		return c.sampleList()
+	}
+	format, err := joblist.ParseFormat(s.format)
+	if err != nil {
+		return nil, usagef("--format %w", err)
+	}
+	options := joblist.Options{Name: args[0], Format: format, ForTemplate: s.template != ""}
+	if args[0] == "-" {
+		options.Name = "standard input"
+		return joblist.Read(c.stdin, options)
+	}
+	file, err := os.Open(args[0])
+	if err != nil {
+		return nil, usage(err)
+	}
+	defer func() { _ = file.Close() }() // it was only read
+	options.Name = filepath.Base(args[0])
+	list, err := joblist.Read(file, options)
+	if _, wrong := errors.AsType[*joblist.Error](err); err != nil && !wrong {
+		return nil, usage(err) // a directory, for example
+	}
+	return list, err
+}
+
+// placed says of what the server finds wrong with a job on which line of the list
+// it stands.
+func placed(err error, list *joblist.List) error {
+	violations := client.Violations(err)
+	if len(violations) == 0 {
+		return err
+	}
+	for i := range violations {
+		violations[i].Field = place(violations[i].Field, list)
+	}
+	return usage(errors.New(violationLines(violations)))
+}
+
+// place turns jobs[17].input_path into titles.csv:19: input_path.
+func place(field string, list *joblist.List) string {
+	rest, ok := strings.CutPrefix(field, "jobs[")
+	if !ok {
+		return field
+	}
+	number, rest, _ := strings.Cut(rest, "]")
+	i, err := strconv.Atoi(number)
+	if err != nil || i < 0 || i >= len(list.Lines) {
+		return field
+	}
+	where := list.Where(i)
+	if rest = strings.TrimPrefix(rest, "."); rest != "" {
+		return fmt.Sprintf("%s: %s", where, rest)
+	}
+	return where
+}

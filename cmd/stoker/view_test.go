@@ -1,0 +1,208 @@
+package main
+
+import (
+	"regexp"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	tea "github.com/charmbracelet/bubbletea"
+	"github.com/google/go-cmp/cmp"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+)
+
+func message(b *stokerv1.Batch, jobs ...*stokerv1.Job) *stokerv1.WatchBatchResponse {
+	return &stokerv1.WatchBatchResponse{Batch: b, Jobs: jobs}
+}
+
+func withCounts(state stokerv1.BatchState, n *stokerv1.JobCounts) *stokerv1.Batch {
+	return &stokerv1.Batch{Id: batchID, State: state, JobCount: 9, Counts: n}
+}
+
+func TestViewReportsEachFailedAttemptOnce(t *testing.T) {
+	v, now := newView(), time.Now()
+	failed, running, waiting, succeeded := someJobs()[0], someJobs()[1], someJobs()[2], someJobs()[3]
+	first := &stokerv1.WatchBatchResponse{Snapshot: true, Batch: sampleBatch(), Jobs: someJobs()}
+	ids := func(jobs []*stokerv1.Job) (ids []string) {
+		for _, j := range jobs {
+			ids = append(ids, j.GetId())
+		}
+		return ids
+	}
+	want := []string{failed.GetId(), waiting.GetId()}
+	if diff := cmp.Diff(want, ids(v.apply(first, now))); diff != "" {
+		t.Errorf("failures of the snapshot (-want +got):\n%s", diff)
+	}
+	if got := v.apply(first, now); len(got) > 0 {
+		t.Errorf("failures of the same snapshot again: %v, want none", ids(got))
+	}
+	if diff := cmp.Diff([]string{running.GetId()}, ids(v.runningJobs())); diff != "" {
+		t.Errorf("running (-want +got):\n%s", diff)
+	}
+	waiting.Attempt = 2
+	if diff := cmp.Diff([]string{waiting.GetId()}, ids(v.apply(message(nil, waiting), now))); diff != "" {
+		t.Errorf("failures of the next attempt (-want +got):\n%s", diff)
+	}
+	succeeded.Id, running.State = waiting.GetId(), stokerv1.JobState_JOB_STATE_QUEUED
+	v.apply(message(nil, succeeded, running), now)
+	if diff := cmp.Diff([]string{failed.GetId()}, ids(v.failures)); diff != "" {
+		t.Errorf("failures after one job made it (-want +got):\n%s", diff)
+	}
+	if got := v.runningJobs(); len(got) > 0 {
+		t.Errorf("running: %v, want none", ids(got))
+	}
+}
+
+func TestPace(t *testing.T) {
+	var p pace
+	start := time.Now()
+	if _, ok := p.perMinute(start); ok {
+		t.Error("a pace without points tells a rate")
+	}
+	for second := range 120 { // one job per second, then one per two seconds
+		p.add(start.Add(time.Duration(second)*time.Second), int64(second))
+	}
+	if got, ok := p.perMinute(start.Add(119 * time.Second)); !ok || got < 59 || got > 61 {
+		t.Errorf("perMinute = %v, %v, want about 60", got, ok)
+	}
+	if n := len(p.points); n > 62 {
+		t.Errorf("%d points are kept for a window of 60 s", n)
+	}
+	if got, ok := p.perMinute(start.Add(179 * time.Second)); !ok || got > 31 {
+		t.Errorf("perMinute after a minute of nothing = %v, %v, want about 30", got, ok)
+	}
+}
+
+func TestLinesAreAtMostOnePerSecond(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var out strings.Builder
+		l := newLines(&out)
+		active := stokerv1.BatchState_BATCH_STATE_ACTIVE
+		for n := range int64(9) { // a change every 300 ms
+			if err := l.show(message(withCounts(active, &stokerv1.JobCounts{Waiting: 9 - n, Succeeded: n}))); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(300 * time.Millisecond)
+		}
+		end := withCounts(stokerv1.BatchState_BATCH_STATE_SUCCEEDED, &stokerv1.JobCounts{Succeeded: 9})
+		if err := l.show(message(end)); err != nil {
+			t.Fatal(err)
+		}
+		if err := l.show(message(end)); err != nil { // nothing new
+			t.Fatal(err)
+		}
+		want := `ACTIVE: 0 of 9 jobs done, 9 waiting
+ACTIVE: 4 of 9 jobs done, 5 waiting, 4 succeeded
+ACTIVE: 8 of 9 jobs done, 1 waiting, 8 succeeded
+SUCCEEDED: 9 of 9 jobs done, 9 succeeded
+`
+		if diff := cmp.Diff(want, out.String()); diff != "" {
+			t.Errorf("lines (-want +got):\n%s", diff)
+		}
+	})
+}
+
+func TestScreen(t *testing.T) {
+	many := &stokerv1.WatchBatchResponse{Snapshot: true, Batch: sampleBatch()}
+	for i := range 30 {
+		j := someJobs()[1]
+		j.Id, j.Name, j.Progress, j.Attempt = batchID+"/"+itoa(i+1), "Title "+itoa(i+1), int32(i*3), 1
+		many.Jobs = append(many.Jobs, j)
+	}
+	paused := sampleBatch()
+	paused.State, paused.StateReason = stokerv1.BatchState_BATCH_STATE_PAUSED, "20 jobs failed, the failure limit is 20"
+	end := ending(stokerv1.BatchState_BATCH_STATE_FAILED)
+	for _, tt := range []struct {
+		name          string
+		messages      []*stokerv1.WatchBatchResponse
+		width, height int
+	}{
+		{"screen-running", []*stokerv1.WatchBatchResponse{{Snapshot: true, Batch: sampleBatch(), Jobs: someJobs()}}, 100, 30},
+		{"screen-narrow", []*stokerv1.WatchBatchResponse{{Snapshot: true, Batch: sampleBatch(), Jobs: someJobs()}}, 44, 30},
+		{"screen-many", []*stokerv1.WatchBatchResponse{many}, 80, 12},
+		{"screen-paused", []*stokerv1.WatchBatchResponse{{Snapshot: true, Batch: paused}}, 80, 24},
+		{"screen-ended", end, 80, 24},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			v, now := newView(), at(2*minute).AsTime()
+			for _, m := range tt.messages {
+				v.apply(m, now)
+			}
+			picture := plainText(draw(v, tt.width, tt.height, now))
+			golden(t, tt.name, picture)
+			lines := strings.Split(strings.TrimRight(picture, "\n"), "\n")
+			if len(lines) > tt.height {
+				t.Errorf("%d lines on a screen of %d", len(lines), tt.height)
+			}
+			for _, line := range lines {
+				if n := len([]rune(line)); n > tt.width {
+					t.Errorf("a line of %d on a screen of %d: %s", n, tt.width, line)
+				}
+			}
+		})
+	}
+}
+
+// plainText is a picture without its colours.
+func plainText(s string) string {
+	return regexp.MustCompile("\x1b\\[[0-9;]*m").ReplaceAllString(s, "")
+}
+
+func TestKeysLeaveTheWatch(t *testing.T) {
+	for _, key := range []tea.KeyMsg{{Type: tea.KeyCtrlC}, {Type: tea.KeyRunes, Runes: []rune("q")}} {
+		left := false
+		p := &picture{view: newView(), leave: func() { left = true }}
+		if p.Update(tea.KeyMsg{Type: tea.KeyRunes, Runes: []rune("x")}); left {
+			t.Error("x leaves the watch")
+		}
+		if p.Update(key); !left {
+			t.Errorf("%s does not leave the watch", key)
+		}
+	}
+}
+
+func TestRounded(t *testing.T) {
+	for d, want := range map[time.Duration]string{
+		-time.Second:                          "0s",
+		1400 * time.Millisecond:               "1s",
+		2*time.Minute + 3400*time.Millisecond: "2m3s",
+		3*time.Hour + 29*time.Second:          "3h0m",
+	} {
+		if got := rounded(d); got != want {
+			t.Errorf("rounded(%v) = %q, want %q", d, got, want)
+		}
+	}
+}
+
+func TestAccountState(t *testing.T) {
+	now := at(0).AsTime()
+	for _, tt := range []struct {
+		account *stokerv1.Account
+		want    string
+	}{
+		{&stokerv1.Account{}, "working"},
+		{&stokerv1.Account{Paused: true}, "paused"},
+		{&stokerv1.Account{Breaker: &stokerv1.Breaker{
+			State: stokerv1.BreakerState_BREAKER_STATE_OPEN, Reason: "no API key", NextProbeTime: at(12),
+		}}, "cannot be used: no API key; next try in 12s"},
+		{&stokerv1.Account{Breaker: &stokerv1.Breaker{State: stokerv1.BreakerState_BREAKER_STATE_PROBING}}, "being tried again"},
+		{&stokerv1.Account{QueueFullUntil: timestamppb.New(now.Add(time.Second))}, "the platform's queue is full"},
+	} {
+		if got := accountState(tt.account, now); got != tt.want {
+			t.Errorf("accountState(%v) = %q, want %q", tt.account, got, tt.want)
+		}
+	}
+}
+
+func TestTable(t *testing.T) {
+	list := table{header: []string{"A", "LONG"}}
+	list.row("Häxan", "x")
+	list.row("七人の侍", "")
+	want := "A         LONG\nHäxan     x\n七人の侍\n"
+	if got := list.aligned(); got != want {
+		t.Errorf("aligned:\n%s\nwant:\n%s", got, want)
+	}
+}

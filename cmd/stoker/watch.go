@@ -1,0 +1,108 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/stokerd/stoker/client"
+	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+)
+
+func (c *cli) watchCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "watch BATCH",
+		Short: "Watch a batch until it has ended",
+		Long: `Watch a batch until it has ended: live on a terminal, one line per change
+otherwise, one JSON object per message with --json. Ctrl-C ends the watching, not
+the batch.`,
+		Args: cobra.ExactArgs(1),
+		RunE: c.connected(func(ctx context.Context, conn *client.Client, args []string) error {
+			return c.watch(ctx, conn, args[0])
+		}),
+	}
+}
+
+// audience is who a watched batch is shown to.
+type audience interface {
+	// show is called for every message, in order.
+	show(*stokerv1.WatchBatchResponse) error
+	// close ends the showing.
+	close()
+}
+
+// errLeft says that the user stopped watching.
+var errLeft = errors.New("left the watch")
+
+// watch shows a batch until it has ended. The error carries the exit code of how
+// it ended.
+func (c *cli) watch(ctx context.Context, conn *client.Client, batchID string) error {
+	ctx, leave := context.WithCancelCause(ctx)
+	defer leave(nil)
+	var to audience
+	switch {
+	case c.json:
+		to = jsonAudience{c}
+	case c.fancy(c.stdout):
+		to = c.startScreen(func() { leave(errLeft) })
+	default:
+		to = newLines(c.stdout)
+	}
+	batch, err := follow(ctx, conn, batchID, to)
+	to.close()
+	if ctx.Err() != nil {
+		c.note("The batch goes on. To watch it again: stoker watch %s", batchID)
+		if errors.Is(context.Cause(ctx), errLeft) {
+			return &exitError{code: exitInterrupted}
+		}
+		return err
+	}
+	if err != nil {
+		return err
+	}
+	return outcome(batch)
+}
+
+// exitInterrupted is the exit code after Ctrl-C on a screen, where it is a key
+// and no signal.
+const exitInterrupted = 130
+
+// follow passes the messages of a watch on and returns the batch as it was last.
+func follow(ctx context.Context, conn *client.Client, batchID string, to audience) (*stokerv1.Batch, error) {
+	var batch *stokerv1.Batch
+	request := &stokerv1.WatchBatchRequest{BatchId: batchID, IncludeJobs: true}
+	for message, err := range conn.Watch(ctx, request) {
+		if err != nil {
+			return batch, err
+		}
+		if message.GetBatch() != nil {
+			batch = message.GetBatch()
+		}
+		if err := to.show(message); err != nil {
+			return batch, err
+		}
+	}
+	if err := context.Cause(ctx); err != nil {
+		return batch, err
+	}
+	return batch, nil
+}
+
+// outcome is nil if every job of an ended batch succeeded, and exit code 1 if not.
+func outcome(batch *stokerv1.Batch) error {
+	switch batch.GetState() {
+	case stokerv1.BatchState_BATCH_STATE_SUCCEEDED:
+		return nil
+	case stokerv1.BatchState_BATCH_STATE_FAILED, stokerv1.BatchState_BATCH_STATE_CANCELLED:
+		return &exitError{code: exitFailed}
+	}
+	return failed(fmt.Errorf("the watch ended although batch %s is %s", batch.GetId(), batchState(batch.GetState())))
+}
+
+// jsonAudience is a program that reads messages.
+type jsonAudience struct{ *cli }
+
+func (a jsonAudience) show(m *stokerv1.WatchBatchResponse) error { return a.printJSONLine(m) }
+func (jsonAudience) close()                                      {}

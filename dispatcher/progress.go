@@ -1,0 +1,73 @@
+package dispatcher
+
+import (
+	"context"
+	"time"
+
+	"github.com/stokerd/stoker/bitmovin"
+	"github.com/stokerd/stoker/job"
+)
+
+const (
+	// pageSize is how many encodings one call lists.
+	pageSize = 100
+	// listPace is the time to allow for each page, so that listing what runs takes
+	// less than half of the calls that all users of the key share.
+	listPace = 2500 * time.Millisecond
+)
+
+// listed is what one pass over the running encodings showed.
+type listed struct {
+	time    time.Time // before the first call
+	running map[string]job.Observation
+}
+
+// spawnList lists our running encodings: one call tells the progress of a hundred,
+// and who is missing from the list has ended.
+func (d *driver) spawnList(ctx context.Context) {
+	d.busy[taskList]++
+	d.tasks.Go(func() {
+		l, err := d.list(ctx)
+		d.results <- func() { d.listed(ctx, l, err) }
+	})
+}
+
+func (d *driver) list(ctx context.Context) (listed, error) {
+	l := listed{time: time.Now(), running: map[string]job.Observation{}}
+	query := d.ours()
+	query.Status, query.SkipTotalCount = bitmovin.StatusRunning, true
+	for e, err := range d.account.Client.Encodings(ctx, query) {
+		if err != nil {
+			return l, err
+		}
+		l.running[string(e.ID)] = job.Observation{
+			EncodingID: string(e.ID), Status: job.Remote(e.Status), Progress: int(e.Progress),
+			QueuedAt: e.QueuedAt.Time, RunningAt: e.RunningAt.Time,
+		}
+	}
+	return l, nil
+}
+
+// listed records progress and has a closer look at what is missing.
+func (d *driver) listed(ctx context.Context, l listed, err error) {
+	now := time.Now()
+	d.busy[taskList]--
+	d.observe(taskList, err, now)
+	d.listDue = now.Add(max(d.poll, time.Duration(1+len(l.running)/pageSize)*listPace))
+	if err != nil {
+		d.log.Warn("cannot list what runs", "err", err)
+		return
+	}
+	for id, e := range d.live {
+		seen, ok := l.running[e.job.EncodingID]
+		switch {
+		case ok && e.task == taskNone && e.job.State.OnPlatform() && (e.job.State != job.Running || seen.Progress > e.job.Progress):
+			d.spawn(ctx, taskRecord, id, now, func(ctx context.Context, e entry) outcome {
+				j, err := d.record(ctx, e, seen)
+				return outcome{job: j, store: err}
+			})
+		case !ok && e.job.State == job.Running && e.job.UpdateTime.Before(l.time) && e.look.After(now):
+			e.look = now
+		}
+	}
+}

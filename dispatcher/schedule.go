@@ -1,0 +1,172 @@
+package dispatcher
+
+import (
+	"time"
+
+	"github.com/stokerd/stoker/job"
+)
+
+// When to look at an encoding again. A look costs one of 6,000 calls a minute; what
+// matters is that a free place in the queue is seen at once, and that a job under
+// way costs few of them:
+//
+//   - A running encoding is looked at when it is expected to end.
+//   - When it has ended, an encoder has become free and has taken the head of the
+//     queue: the head is looked at.
+//   - While encoders are hungry, taking what is queued as soon as it is, all that is
+//     queued is looked at.
+//   - Just in case, the head is looked at as often as encodings usually end.
+//
+// What goes on meanwhile (progress, early failures) is seen by listing; see progress.go.
+const (
+	// soon is when to look again at something that is expected to change at once.
+	soon = time.Second
+	// hungryWait is how short an encoding waited in the queue if encoders are hungry.
+	hungryWait = 2 * time.Second
+	// hungryLook is when to look at what is queued while they are.
+	hungryLook = 250 * time.Millisecond
+	// headLook bounds how often the head is looked at just in case.
+	headLook = time.Minute
+	// farthest is the latest look at a running encoding: estimates can be wrong.
+	farthest = 5 * time.Minute
+)
+
+// pace is what the loop has learnt about how fast encodings come and go.
+type pace struct {
+	runtime time.Duration // how long encodings run, averaged; 0: not known yet
+	hungry  time.Time     // encoders were last seen to be hungry
+}
+
+// ran takes note of an encoding's run.
+func (p *pace) ran(j *job.Job, now time.Time) {
+	if j.RunningTime.IsZero() {
+		return
+	}
+	run := max(now.Sub(j.RunningTime), 0)
+	if p.runtime == 0 {
+		p.runtime = run
+	}
+	p.runtime += (run - p.runtime) / 8
+}
+
+// drain is the time after which the next encoding is expected to end.
+func (p *pace) drain(running int) time.Duration {
+	if p.runtime == 0 || running == 0 {
+		return soon
+	}
+	return min(max(p.runtime/time.Duration(running), soon), headLook)
+}
+
+// schedule decides when to look at a job again after a task.
+func (d *driver) schedule(kind taskKind, e *entry, o outcome, now time.Time) {
+	if kind == taskLook {
+		e.looked = now
+		switch {
+		case !o.missing:
+			e.goneSince = time.Time{}
+		case e.goneSince.IsZero():
+			e.goneSince = now
+		}
+	}
+	switch {
+	case e.failures > 0:
+		e.look = e.notBefore
+	case e.job.Step == job.StepStart, e.job.State == job.Cancelling, !e.goneSince.IsZero():
+		e.look = now.Add(soon)
+	case e.job.State == job.Running:
+		e.look = now.Add(d.untilEnd(e, o, now))
+	case kind == taskStart && now.Sub(d.pace.hungry) < 2*hungryWait:
+		e.look = now.Add(hungryLook)
+	default:
+		e.look = now.Add(farthest)
+	}
+}
+
+// untilEnd is when a running encoding is expected to end: by the platform's
+// estimate, else by how long others ran.
+func (d *driver) untilEnd(e *entry, o outcome, now time.Time) time.Duration {
+	eta := o.eta
+	if eta == 0 && d.pace.runtime > 0 && !e.job.RunningTime.IsZero() {
+		eta = e.job.RunningTime.Add(d.pace.runtime).Sub(now)
+	}
+	if eta <= 0 {
+		eta = soon / 2 // it should have ended
+		if o.eta == 0 && d.pace.runtime == 0 {
+			eta = d.poll
+		}
+	}
+	return min(max(eta+eta/50, soon/4), farthest)
+}
+
+// progressed draws conclusions about the others from what happened to one job.
+func (d *driver) progressed(before job.State, e *entry, now time.Time) {
+	j := &e.job
+	if before == job.Running && j.State != job.Running {
+		d.pace.ran(j, now)
+		d.nudge(now)
+	}
+	queued := before == job.Queued || before == job.Starting
+	if !queued || (j.State != job.Running && j.State != job.Succeeded) || j.StartTime.IsZero() {
+		return
+	}
+	if j.RunningTime.IsZero() || j.RunningTime.Sub(j.QueuedTime) < hungryWait {
+		d.pace.hungry = now
+		for _, other := range d.live {
+			if other.job.State == job.Queued && now.Sub(other.looked) > hungryLook {
+				other.look = now
+			}
+		}
+	}
+}
+
+// nudge has the head of our queue looked at: an encoder became free, so that it
+// has probably been taken.
+func (d *driver) nudge(now time.Time) {
+	if head := d.head(); head != nil && head.look.After(now) {
+		head.look = now
+	}
+}
+
+// head is our job that the platform takes next: the highest priority, then the
+// first that was queued. A job being looked at right now is passed over.
+func (d *driver) head() *entry {
+	var head *entry
+	for _, e := range d.live {
+		if e.job.State == job.Queued && e.task == taskNone && (head == nil || d.before(&e.job, &head.job)) {
+			head = e
+		}
+	}
+	return head
+}
+
+func (d *driver) before(a, b *job.Job) bool {
+	if pa, pb := d.priority(a.ID.Batch), d.priority(b.ID.Batch); pa != pb {
+		return pa > pb
+	}
+	if !a.StartTime.Equal(b.StartTime) {
+		return a.StartTime.Before(b.StartTime)
+	}
+	return a.ID.Number < b.ID.Number
+}
+
+// watchHead keeps an eye on the head of our queue, just in case nothing else tells
+// that it has gone.
+func (d *driver) watchHead() {
+	head := d.head()
+	if head == nil {
+		return
+	}
+	running := 0
+	for _, e := range d.live {
+		if e.job.State == job.Running {
+			running++
+		}
+	}
+	since := head.looked
+	if since.IsZero() {
+		since = head.job.StartTime
+	}
+	if next := since.Add(d.pace.drain(running)); next.Before(head.look) {
+		head.look = next
+	}
+}

@@ -1,0 +1,420 @@
+package config_test
+
+import (
+	"errors"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/stokerd/stoker/bitmovin"
+	"github.com/stokerd/stoker/internal/config"
+	"github.com/stokerd/stoker/job"
+)
+
+// world is the files and the environment that a configuration is read from.
+type world struct {
+	files map[string]string
+	env   map[string]string
+}
+
+func (w world) sources(file string) config.Sources {
+	return config.Sources{
+		File:   file,
+		Home:   "/home/user",
+		Getenv: func(name string) string { return w.env[name] },
+		ReadFile: func(name string) ([]byte, error) {
+			if text, ok := w.files[name]; ok {
+				return []byte(text), nil
+			}
+			return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
+		},
+	}
+}
+
+func mustLoad(t *testing.T, s config.Sources) *config.Config {
+	t.Helper()
+	c, err := config.Load(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func mustKey(t *testing.T, a config.Account) string {
+	t.Helper()
+	key, err := a.APIKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key
+}
+
+// plain compares secrets by their values.
+var plain = cmp.Transformer("plain", func(s bitmovin.Secret) string { return string(s) })
+
+func TestDefaults(t *testing.T) {
+	c := mustLoad(t, world{}.sources(""))
+	got := []any{c.Listen, c.HTTPListen, c.DB, c.BitmovinURL, c.QueueTarget, c.MaxRetries, c.PollInterval, c.LogLevel, c.InsecureListen}
+	want := []any{"127.0.0.1:7070", "127.0.0.1:7071", "stoker.db", "https://api.bitmovin.com/v1", 3, 2, 10 * time.Second, slog.LevelInfo, false}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("defaults (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(job.DefaultRecipe(), c.Profiles["default"]); diff != "" {
+		t.Errorf("profile default (-want +got):\n%s", diff)
+	}
+	if len(c.Accounts) != 1 || c.Accounts[0].ID != "default" || c.Accounts[0].QueueTarget != 3 {
+		t.Fatalf("accounts = %+v, want default alone", c.Accounts)
+	}
+	if key, err := c.Accounts[0].APIKey(); err == nil || !strings.Contains(err.Error(), "BITMOVIN_API_KEY") {
+		t.Errorf("APIKey = %q, %v, want an error that names BITMOVIN_API_KEY", key, err)
+	}
+}
+
+func TestPrecedence(t *testing.T) {
+	w := world{
+		files: map[string]string{"stoker.yaml": "queue_target: 5\nmax_retries: 5\npoll_interval: 5s\nlog_level: warn\n"},
+		env:   map[string]string{"STOKER_QUEUE_TARGET": "6", "STOKER_MAX_RETRIES": "6", "STOKER_CONFIG": "stoker.yaml"},
+	}
+	s := w.sources("")
+	s.Flags = map[string]string{"queue-target": "7"}
+	c := mustLoad(t, s)
+	got := []any{c.QueueTarget, c.MaxRetries, c.PollInterval, c.LogLevel}
+	want := []any{7, 6, 5 * time.Second, slog.LevelWarn}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("settings (-want +got):\n%s", diff)
+	}
+}
+
+func TestEverySettingIsInTheExample(t *testing.T) {
+	example, err := os.ReadFile("example.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range config.Settings() {
+		if s.Name == "insecure-listen" || s.Name == "bitmovin-url" {
+			continue // nothing to recommend
+		}
+		if !strings.Contains(string(example), "\n"+strings.ReplaceAll(s.Name, "-", "_")+": ") {
+			t.Errorf("example.yaml does not show %s", s.Name)
+		}
+	}
+}
+
+func TestExample(t *testing.T) {
+	example, err := os.ReadFile("example.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := world{
+		files: map[string]string{
+			"/etc/stoker/stoker.yaml":              string(example),
+			"/etc/stoker/secrets/encodes":          "s3cret\n",
+			"/etc/stoker/templates/per-title.yaml": "metadata: {type: VOD}\n",
+			"/run/secrets/bitmovin":                "first\n",
+		},
+		env: map[string]string{
+			"ARCHIVE_API_KEY": "archive-key", "MASTERS_PASSWORD": "pw", "ENCODES_ACCESS_KEY": "AKIA",
+			"PARTNER_KEY": "azure", "LAB_SECRET_KEY": "lab",
+		},
+	}
+	c := mustLoad(t, w.sources("/etc/stoker/stoker.yaml"))
+
+	t.Run("accounts", func(t *testing.T) {
+		if got := mustKey(t, c.Accounts[0]); got != "first" {
+			t.Errorf("key of default = %q, want first", got)
+		}
+		w.files["/run/secrets/bitmovin"] = "second"
+		if got := mustKey(t, c.Accounts[0]); got != "second" {
+			t.Errorf("key of default after it was replaced = %q, want second", got)
+		}
+		if got := mustKey(t, c.Accounts[1]); got != "archive-key" || c.Accounts[1].QueueTarget != 20 {
+			t.Errorf("archive = %q, %+v", got, c.Accounts[1])
+		}
+	})
+	t.Run("storages", func(t *testing.T) {
+		inputs := map[string]config.Storage{
+			"default": {BasePath: "vod", Storage: bitmovin.Storage{
+				Type: "HTTPS", Host: "masters.example.com", Username: "stoker", Password: "pw",
+			}},
+			"cold": {Storage: bitmovin.Storage{
+				Type: "S3_ROLE_BASED", Bucket: "cold", RoleARN: "arn:aws:iam::000000000000:role/stoker",
+				ExternalID: "stoker", ExternalIDMode: "CUSTOM",
+			}},
+			"lab": {Storage: bitmovin.Storage{
+				Type: "GENERIC_S3", Host: "minio.example.com", Port: 9000, SSL: new(true), Bucket: "lab",
+				AccessKey: "AKIA", SecretKey: "lab",
+			}},
+		}
+		outputs := map[string]config.Storage{
+			"default": {BasePath: "published", Storage: bitmovin.Storage{
+				Type: "S3", Bucket: "encodes", CloudRegion: "EU_WEST_1", AccessKey: "AKIA", SecretKey: "s3cret",
+			}},
+			"cold": inputs["cold"],
+			"lab":  inputs["lab"],
+			"partner": {Storage: bitmovin.Storage{
+				Type: "AZURE", AccountName: "partner", Container: "incoming", AccountKey: "azure",
+			}},
+		}
+		if diff := cmp.Diff(inputs, c.Inputs, plain); diff != "" {
+			t.Errorf("inputs (-want +got):\n%s", diff)
+		}
+		if diff := cmp.Diff(outputs, c.Outputs, plain); diff != "" {
+			t.Errorf("outputs (-want +got):\n%s", diff)
+		}
+	})
+	t.Run("profiles", func(t *testing.T) {
+		stereo := []job.Audio{{Codec: job.AAC, Bitrate: 128_000, ChannelLayout: "STEREO"}}
+		want := map[string]job.Recipe{
+			"default": job.DefaultRecipe(),
+			"hevc": {
+				Videos: []job.Video{
+					{Codec: job.H265, Height: 1080, Bitrate: 3_500_000, Preset: "VOD_STANDARD"},
+					{Codec: job.H265, Height: 2160, CRF: 21},
+				},
+				Audios:    stereo,
+				Muxings:   []job.Muxing{{Container: job.CMAF, SegmentLength: 6}},
+				Manifests: []job.Manifest{{Format: job.DASH}, {Format: job.HLS, Name: "index.m3u8"}},
+				Private:   true, Region: "AWS_EU_WEST_1", FallbackRegions: []string{"AWS_EU_CENTRAL_1"},
+			},
+			"preview": {
+				Videos:  []job.Video{{Name: "small", Codec: job.H264, Height: 360, Bitrate: 400_000}},
+				Audios:  stereo,
+				Muxings: []job.Muxing{{Container: job.MP4}},
+			},
+		}
+		if diff := cmp.Diff(want, c.Profiles); diff != "" {
+			t.Errorf("profiles (-want +got):\n%s", diff)
+		}
+	})
+	t.Run("templates", func(t *testing.T) {
+		want := map[string]job.Template{"per-title": {Name: "per-title", Text: "metadata: {type: VOD}\n"}}
+		if diff := cmp.Diff(want, c.Templates); diff != "" {
+			t.Errorf("templates (-want +got):\n%s", diff)
+		}
+	})
+}
+
+func TestSampleVariables(t *testing.T) {
+	home := filepath.Join("/home/user", ".bitmovin", "examples.properties")
+	w := world{
+		files: map[string]string{
+			"examples.properties": "# mine\nHTTP_INPUT_HOST = local.example.com\n",
+			home:                  "HTTP_INPUT_HOST=home.example.com\nS3_OUTPUT_BUCKET_NAME=home\nS3_OUTPUT_SECRET_KEY=home=\n",
+		},
+		env: map[string]string{
+			"BITMOVIN_API_KEY": "key", "BITMOVIN_TENANT_ORG_ID": "tenant", "HTTP_INPUT_HOST": "env.example.com",
+			"S3_OUTPUT_BUCKET_NAME": "env", "S3_OUTPUT_ACCESS_KEY": "access", "S3_OUTPUT_BASE_PATH": "/outputs/",
+		},
+	}
+	c := mustLoad(t, w.sources(""))
+	if got := mustKey(t, c.Accounts[0]); got != "key" || c.Accounts[0].TenantOrgID != "tenant" {
+		t.Errorf("account = %q, %+v", got, c.Accounts[0])
+	}
+	wantIn := config.Storage{Storage: bitmovin.Storage{Type: "HTTP", Host: "local.example.com"}}
+	if diff := cmp.Diff(wantIn, c.Inputs["default"], plain); diff != "" {
+		t.Errorf("input (-want +got):\n%s", diff)
+	}
+	wantOut := config.Storage{BasePath: "outputs", Storage: bitmovin.Storage{
+		Type: "S3", Bucket: "env", AccessKey: "access", SecretKey: "home=",
+	}}
+	if diff := cmp.Diff(wantOut, c.Outputs["default"], plain); diff != "" {
+		t.Errorf("output (-want +got):\n%s", diff)
+	}
+	w.env["BITMOVIN_API_KEY"] = "rotated"
+	if got := mustKey(t, c.Accounts[0]); got != "rotated" {
+		t.Errorf("key after it was replaced = %q", got)
+	}
+}
+
+func TestTheFileWinsOverSampleVariables(t *testing.T) {
+	w := world{
+		files: map[string]string{"stoker.yaml": "storages:\n  - {name: default, type: HTTPS, host: file.example.com}\n"},
+		env:   map[string]string{"HTTP_INPUT_HOST": "env.example.com"},
+	}
+	if got := mustLoad(t, w.sources("stoker.yaml")).Inputs["default"].Host; got != "file.example.com" {
+		t.Errorf("host of the default input = %q", got)
+	}
+}
+
+func TestMistakes(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		file  string
+		env   map[string]string
+		flags map[string]string
+		want  string
+	}{
+		{
+			name: "settings",
+			file: "queue_target: many\nqueue-target: 3\nlisten: [a]\ndb:\nlog_format:\n",
+			env:  map[string]string{"STOKER_POLL_INTERVAL": "10"},
+			flags: map[string]string{
+				"max-retries": "-1", "bitmovin-url": "api.bitmovin.com", "http-listen": "7071", "log-level": "loud",
+			},
+			want: `stoker.yaml:2: unknown key "queue-target"; did you mean "queue_target"?
+stoker.yaml:3: listen: want a single value
+--http-listen: "7071": want host:port, for example 127.0.0.1:7070
+--bitmovin-url: "api.bitmovin.com": want http:// or https://, host and path, for example https://api.bitmovin.com/v1
+stoker.yaml:1: "many": want a whole number, 1 to 1000
+--max-retries: "-1": want 0 to 100
+STOKER_POLL_INTERVAL: "10": want 100ms to 1h0m0s, for example 10s
+--log-level: "loud": want debug, info, warn or error`,
+		},
+		{
+			name: "accounts",
+			file: `
+accounts:
+  - id: a
+    api_key: 11111111
+    queue_target: 2000
+  - id: a
+    api_key_file: one
+    api_key_env: TWO
+  - queue_target: x
+    url: nowhere
+`,
+			want: `stoker.yaml:4: accounts[0].api_key: a secret must not stand in this file; name an environment variable (api_key_env) or a file (api_key_file) that holds it
+stoker.yaml:9: accounts[2].queue_target: "x": want a whole number
+stoker.yaml:5: accounts[0].queue_target: 2000: want 1 to 1000
+stoker.yaml:3: accounts[0]: say where the API key is: api_key_env or api_key_file
+stoker.yaml:6: accounts[1].id: "a" is there twice
+stoker.yaml:7: accounts[1].api_key_file: api_key_env and api_key_file exclude each other
+stoker.yaml:9: accounts[2]: an account needs an id
+stoker.yaml:10: accounts[2].url: "nowhere": want http:// or https://, host and path, for example https://api.bitmovin.com/v1
+stoker.yaml:9: accounts[2]: say where the API key is: api_key_env or api_key_file`,
+		},
+		{
+			name: "storages",
+			file: `
+storages:
+  - name: a
+    type: S3
+    bucket: b
+  - name: b
+    type: HTTP
+    host: h
+    use: output
+  - name: c
+    type: FTP
+  - name: b
+    type: HTTPS
+    host: h
+    password_env: NOT_SET
+  - name: b
+    type: HTTPS
+    hostname: h
+    host: h
+    secret_key: x
+  - name: b
+    type: HTTPS
+    host: h
+  - type: HTTPS
+    host: h
+    use: read
+`,
+			want: `stoker.yaml:18: storages[4]: unknown key "hostname"; did you mean "host"?
+stoker.yaml:20: storages[4].secret_key: a secret must not stand in this file; name an environment variable (secret_key_env) or a file (secret_key_file) that holds it
+stoker.yaml:3: storages[0]: S3 storage lacks access key, secret key
+stoker.yaml:9: storages[1].use: HTTP can only be an input
+stoker.yaml:10: storages[2]: unknown storage type "FTP"
+stoker.yaml:15: storages[3].password_env: environment variable NOT_SET is not set
+stoker.yaml:21: storages[5].name: there is an input named "b" already; use: input and use: output let two storages share a name
+stoker.yaml:24: storages[6]: a storage needs a name
+stoker.yaml:26: storages[6].use: "read": want input, output or both`,
+		},
+		{
+			name: "profiles and templates",
+			file: `
+profiles:
+  hd:
+    videos:
+      - {codec: H264, height: 1080}
+      - {codec: XVID, heigth: 720,
+         bitrate: 800k}
+    muxings: {container: FMP4}
+templates:
+  a: nowhere.yaml
+  b: bad.yaml
+`,
+			want: `stoker.yaml:6: profiles.hd.videos[1]: unknown key "heigth"; did you mean "height"?
+stoker.yaml:7: profiles.hd.videos[1].bitrate: "800k": want a whole number
+stoker.yaml:8: profiles.hd.muxings: want a list, one entry per line that begins with -
+stoker.yaml:8: profiles.hd.muxings: name at least one muxing, for example container FMP4
+stoker.yaml:5: profiles.hd.videos[0].bitrate: give a bitrate in bit/s, or a crf
+stoker.yaml:6: profiles.hd.videos[1].codec: "XVID" is not one of H264, H265, VP9, AV1
+stoker.yaml:7: profiles.hd.videos[1].bitrate: give a bitrate in bit/s, or a crf
+stoker.yaml:10: templates.a: nowhere.yaml: file does not exist
+stoker.yaml:11: templates.b: bad.yaml is not YAML: line 1: sequence end token ']' not found`,
+		},
+		{
+			name: "not YAML",
+			file: "db: a\naccounts: [{\n",
+			want: `stoker.yaml:2: not YAML: could not find flow mapping end token '}'`,
+		},
+		{
+			name: "half a bucket",
+			env:  map[string]string{"S3_OUTPUT_BUCKET_NAME": "b"},
+			want: `environment variable S3_OUTPUT_BUCKET_NAME: a bucket needs S3_OUTPUT_ACCESS_KEY and S3_OUTPUT_SECRET_KEY as well`,
+		},
+		{
+			name: "a self-containing alias",
+			file: "accounts: &a [*a]\n",
+			want: `stoker.yaml:1: alias *a: nothing above is marked &a
+stoker.yaml:1: accounts[0]: an account needs an id
+stoker.yaml:1: accounts[0]: say where the API key is: api_key_env or api_key_file`,
+		},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			w := world{files: map[string]string{"stoker.yaml": tt.file, "bad.yaml": "[1"}, env: tt.env}
+			s := w.sources("stoker.yaml")
+			s.Flags = tt.flags
+			c, err := config.Load(s)
+			if _, ok := errors.AsType[*config.Error](err); !ok {
+				t.Fatalf("Load = %+v, %v, want a *config.Error", c, err)
+			}
+			if diff := cmp.Diff(strings.Split(tt.want, "\n"), strings.Split(err.Error(), "\n")); diff != "" {
+				t.Errorf("mistakes (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestMissingFile(t *testing.T) {
+	_, err := config.Load(world{}.sources("stoker.yaml"))
+	if want := "stoker.yaml: cannot be read: file does not exist"; err == nil || err.Error() != want {
+		t.Errorf("Load: %v, want %s", err, want)
+	}
+}
+
+func FuzzLoad(f *testing.F) {
+	example, err := os.ReadFile("example.yaml")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(string(example))
+	f.Add("accounts: &a\n  - <<: *a\nprofiles: {x: {videos: [1, {codec: ~}]}}\n")
+	f.Add("? [a]\n: !!str b\n---\n...")
+	f.Fuzz(func(t *testing.T, text string) {
+		c, err := config.Load(world{files: map[string]string{"stoker.yaml": text}}.sources("stoker.yaml"))
+		if err != nil {
+			if wrong, ok := errors.AsType[*config.Error](err); !ok || len(wrong.Mistakes) == 0 {
+				t.Fatalf("Load: %v, want mistakes", err)
+			}
+			return
+		}
+		if len(c.Accounts) == 0 || len(c.Profiles) == 0 {
+			t.Fatalf("a configuration without account or profile: %+v", c)
+		}
+		for name, recipe := range c.Profiles {
+			if v := recipe.Validate(""); len(v) > 0 {
+				t.Fatalf("profile %s: %v", name, v)
+			}
+		}
+	})
+}

@@ -1,0 +1,60 @@
+package config
+
+import "github.com/stokerd/stoker/job"
+
+// document is the YAML file. Settings holds its scalars, by key.
+type document struct {
+	Settings  map[string]string     `yaml:"-"`
+	Accounts  []accountNode         `yaml:"accounts"`
+	Storages  []storageNode         `yaml:"storages"`
+	Profiles  map[string]job.Recipe `yaml:"profiles"`
+	Templates map[string]string     `yaml:"templates"`
+}
+
+// accountNode is one of accounts.
+type accountNode struct {
+	ID          string `yaml:"id"`
+	APIKeyEnv   string `yaml:"api_key_env"`
+	APIKeyFile  string `yaml:"api_key_file"`
+	TenantOrgID string `yaml:"tenant_org_id"`
+	QueueTarget int    `yaml:"queue_target"`
+	URL         string `yaml:"url"`
+}
+
+// storageNode is one of storages.
+type storageNode struct {
+	Name     string `yaml:"name"`
+	Type     string `yaml:"type"`
+	Use      string `yaml:"use"` // input, output or both; default: whatever the type can do
+	BasePath string `yaml:"base_path"`
+
+	Host     string `yaml:"host"`
+	Port     int    `yaml:"port"`
+	SSL      *bool  `yaml:"ssl"`
+	Username string `yaml:"username"`
+
+	Bucket           string `yaml:"bucket"`
+	CloudRegion      string `yaml:"cloud_region"`
+	SignatureVersion string `yaml:"signature_version"`
+	SigningRegion    string `yaml:"signing_region"`
+	AccessStyle      string `yaml:"access_style"`
+	StorageClass     string `yaml:"storage_class"`
+
+	RoleARN        string `yaml:"role_arn"`
+	ExternalID     string `yaml:"external_id"`
+	ExternalIDMode string `yaml:"external_id_mode"`
+
+	AccountName string `yaml:"account_name"`
+	Container   string `yaml:"container"`
+
+	PasswordEnv     string `yaml:"password_env"`
+	PasswordFile    string `yaml:"password_file"`
+	AccessKeyEnv    string `yaml:"access_key_env"`
+	AccessKeyFile   string `yaml:"access_key_file"`
+	SecretKeyEnv    string `yaml:"secret_key_env"`
+	SecretKeyFile   string `yaml:"secret_key_file"`
+	AccountKeyEnv   string `yaml:"account_key_env"`
+	AccountKeyFile  string `yaml:"account_key_file"`
+	CredentialsEnv  string `yaml:"credentials_env"`
+	CredentialsFile string `yaml:"credentials_file"`
+}

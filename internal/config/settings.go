@@ -1,0 +1,139 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/stokerd/stoker/bitmovin"
+	"github.com/stokerd/stoker/job"
+)
+
+// Setting is one setting of the service.
+type Setting struct {
+	Name    string // of the flag
+	Kind    string // what the value is, for the help text; bool settings need no value
+	Default string
+	Usage   string
+
+	set func(*Config, string) error
+}
+
+// Env is the environment variable of the setting.
+func (s Setting) Env() string { return "STOKER_" + strings.ToUpper(s.key()) }
+
+// key is the setting's name in the file.
+func (s Setting) key() string { return strings.ReplaceAll(s.Name, "-", "_") }
+
+const maxQueueTarget = 1000
+
+// Settings lists every setting, in the order of the help text.
+func Settings() []Setting {
+	return []Setting{
+		{"listen", "host:port", "127.0.0.1:7070", "where gRPC is served", func(c *Config, v string) error {
+			c.Listen = v
+			return checkAddress(v)
+		}},
+		{"http-listen", "host:port", "127.0.0.1:7071", "where /healthz and /readyz are served; empty for nowhere", func(c *Config, v string) error {
+			c.HTTPListen = v
+			if v == "" {
+				return nil
+			}
+			return checkAddress(v)
+		}},
+		{"insecure-listen", "bool", "false", "listen on addresses that other machines can reach, although there is neither encryption nor a login", func(c *Config, v string) (err error) {
+			c.InsecureListen, err = parseBool(v)
+			return err
+		}},
+		{"db", "path", "stoker.db", "the job table; created if there is none", func(c *Config, v string) error {
+			c.DB = v
+			if v == "" {
+				return errors.New("want the path of a file")
+			}
+			return nil
+		}},
+		{"bitmovin-url", "url", bitmovin.DefaultBaseURL, "the Bitmovin API, or a simulator", func(c *Config, v string) error {
+			c.BitmovinURL = strings.TrimRight(v, "/")
+			return checkURL(v)
+		}},
+		{"queue-target", "int", "3", "encodings to keep queued on the platform, per account", func(c *Config, v string) (err error) {
+			c.QueueTarget, err = parseInt(v, 1, maxQueueTarget)
+			return err
+		}},
+		{"max-retries", "int", strconv.Itoa(job.DefaultMaxRetries), "attempts that may follow the first, for batches that do not say", func(c *Config, v string) (err error) {
+			c.MaxRetries, err = parseInt(v, 0, 100)
+			return err
+		}},
+		{"poll-interval", "duration", "10s", "longest time between two looks at the platform; it is usually much shorter", func(c *Config, v string) (err error) {
+			c.PollInterval, err = parseDuration(v, 100*time.Millisecond, time.Hour)
+			return err
+		}},
+		{"log-level", "level", "info", "debug, info, warn or error", func(c *Config, v string) error {
+			if err := c.LogLevel.UnmarshalText([]byte(v)); err != nil {
+				return errors.New("want debug, info, warn or error")
+			}
+			return nil
+		}},
+		{"log-format", "format", "text", "text or json", func(c *Config, v string) error {
+			c.LogJSON = v == "json"
+			if v != "json" && v != "text" {
+				return errors.New("want text or json")
+			}
+			return nil
+		}},
+	}
+}
+
+func parseInt(s string, least, most int) (int, error) {
+	n, err := strconv.Atoi(s)
+	if err != nil {
+		return 0, fmt.Errorf("want a whole number, %d to %d", least, most)
+	}
+	return n, inRange(n, least, most)
+}
+
+func inRange(n, least, most int) error {
+	if n < least || n > most {
+		return fmt.Errorf("want %d to %d", least, most)
+	}
+	return nil
+}
+
+func parseBool(s string) (bool, error) {
+	b, err := strconv.ParseBool(s)
+	if err != nil {
+		return false, errors.New("want true or false")
+	}
+	return b, nil
+}
+
+func parseDuration(s string, least, most time.Duration) (time.Duration, error) {
+	d, err := time.ParseDuration(s)
+	if err != nil || d < least || d > most {
+		return 0, fmt.Errorf("want %v to %v, for example 10s", least, most)
+	}
+	return d, nil
+}
+
+func checkAddress(s string) error {
+	_, port, err := net.SplitHostPort(s)
+	if err == nil {
+		_, err = strconv.ParseUint(port, 10, 16)
+	}
+	if err != nil {
+		return errors.New("want host:port, for example 127.0.0.1:7070")
+	}
+	return nil
+}
+
+func checkURL(s string) error {
+	u, err := url.Parse(s)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.User != nil {
+		return fmt.Errorf("want http:// or https://, host and path, for example %s", bitmovin.DefaultBaseURL)
+	}
+	return nil
+}

@@ -1,0 +1,298 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/parser"
+
+	"github.com/stokerd/stoker/internal/spelling"
+)
+
+// tree is a YAML file that is being read into Go values. Unlike the library's own
+// decoder it goes on after a mistake and remembers the line of every path.
+type tree struct {
+	name     string
+	lines    map[string]int // by path, such as storages[0].bucket
+	anchors  map[string]ast.Node
+	mistakes []Mistake
+}
+
+// decode reads text into d as far as possible.
+func decode(name string, text []byte, d *document) *tree {
+	t := &tree{name: name, lines: map[string]int{}, anchors: map[string]ast.Node{}}
+	d.Settings = map[string]string{}
+	file, err := parser.ParseBytes(text, 0)
+	if err != nil {
+		line, message := syntaxError(err)
+		t.mistake(line, "not YAML: %s", message)
+		return t
+	}
+	for i, doc := range file.Docs {
+		switch {
+		case doc.Body == nil:
+		case i > 0:
+			t.mistake(line(doc.Body), "a second document; put everything into one")
+		default:
+			t.top(doc.Body, d)
+		}
+	}
+	return t
+}
+
+func checkYAML(text []byte) error {
+	if _, err := parser.ParseBytes(text, 0); err != nil {
+		line, message := syntaxError(err)
+		return fmt.Errorf("line %d: %s", line, message)
+	}
+	return nil
+}
+
+func syntaxError(err error) (line int, message string) {
+	if e, ok := errors.AsType[*yaml.SyntaxError](err); ok && e.Token != nil {
+		return e.Token.Position.Line, e.Message
+	}
+	message, _, _ = strings.Cut(err.Error(), "\n")
+	return 1, message
+}
+
+// where names the line of a path, or of the nearest one above it.
+func (t *tree) where(path string) string {
+	if t == nil {
+		return path
+	}
+	for {
+		if n, ok := t.lines[path]; ok {
+			return fmt.Sprintf("%s:%d", t.name, n)
+		}
+		at := strings.LastIndexAny(path, ".[")
+		if at < 0 {
+			return t.name
+		}
+		path = path[:at]
+	}
+}
+
+func (t *tree) mistake(line int, format string, args ...any) {
+	t.mistakes = append(t.mistakes, Mistake{Where: fmt.Sprintf("%s:%d", t.name, line), Text: fmt.Sprintf(format, args...)})
+}
+
+// top reads the outermost mapping: settings and sections.
+func (t *tree) top(node ast.Node, d *document) {
+	sections := fieldsOf(reflect.ValueOf(d).Elem())
+	var known []string
+	for _, s := range Settings() {
+		known = append(known, s.key())
+	}
+	known = append(known, sections.names...)
+	t.mapping(node, "", func(key string, value ast.Node) {
+		if field, ok := sections.byName[key]; ok {
+			t.value(value, key, field)
+			return
+		}
+		if !slices.Contains(known, key) {
+			t.unknown(key, "", known)
+			return
+		}
+		if _, null := t.resolve(value).(*ast.NullNode); null {
+			return
+		}
+		before, text := len(t.mistakes), ""
+		t.value(value, key, reflect.ValueOf(&text).Elem())
+		if len(t.mistakes) == before {
+			d.Settings[key] = text
+		}
+	})
+}
+
+// mapping calls each for every key of a mapping.
+func (t *tree) mapping(node ast.Node, path string, each func(key string, value ast.Node)) {
+	m, ok := t.resolve(node).(ast.MapNode)
+	if !ok {
+		t.mistake(line(node), "%swant a mapping, key: value", label(path))
+		return
+	}
+	for entries := m.MapRange(); entries.Next(); {
+		key := keyText(entries.Key())
+		t.lines[join(path, key)] = line(entries.Key())
+		each(key, entries.Value())
+	}
+}
+
+// value reads a node into v.
+func (t *tree) value(node ast.Node, path string, v reflect.Value) {
+	if anchor, ok := node.(*ast.AnchorNode); ok {
+		t.value(anchor.Value, path, v)
+		t.anchors[anchor.Name.String()] = anchor.Value // only now: it cannot contain itself
+		return
+	}
+	node = t.resolve(node)
+	if _, null := node.(*ast.NullNode); null {
+		return
+	}
+	switch v.Kind() {
+	case reflect.Struct:
+		fields := fieldsOf(v)
+		t.mapping(node, path, func(key string, value ast.Node) {
+			if field, ok := fields.byName[key]; ok {
+				t.value(value, join(path, key), field)
+				return
+			}
+			t.unknown(key, path, fields.names)
+		})
+	case reflect.Map:
+		v.Set(reflect.MakeMap(v.Type()))
+		t.mapping(node, path, func(key string, value ast.Node) {
+			element := reflect.New(v.Type().Elem()).Elem()
+			t.value(value, join(path, key), element)
+			v.SetMapIndex(reflect.ValueOf(key), element)
+		})
+	case reflect.Slice:
+		t.list(node, path, v)
+	case reflect.Pointer:
+		v.Set(reflect.New(v.Type().Elem()))
+		t.value(node, path, v.Elem())
+	default:
+		t.scalar(node, path, v)
+	}
+}
+
+func (t *tree) list(node ast.Node, path string, v reflect.Value) {
+	sequence, ok := node.(*ast.SequenceNode)
+	if !ok {
+		t.mistake(line(node), "%swant a list, one entry per line that begins with -", label(path))
+		return
+	}
+	v.Set(reflect.MakeSlice(v.Type(), len(sequence.Values), len(sequence.Values)))
+	for i, element := range sequence.Values {
+		at := fmt.Sprintf("%s[%d]", path, i)
+		t.lines[at] = line(element)
+		t.value(element, at, v.Index(i))
+	}
+}
+
+func (t *tree) scalar(node ast.Node, path string, v reflect.Value) {
+	text, ok := scalarText(node)
+	if !ok {
+		t.mistake(line(node), "%swant a single value", label(path))
+		return
+	}
+	var err error
+	switch v.Kind() {
+	case reflect.String:
+		v.SetString(text)
+	case reflect.Bool:
+		var b bool
+		b, err = parseBool(text)
+		v.SetBool(b)
+	case reflect.Int, reflect.Int64:
+		var n int64
+		if n, err = strconv.ParseInt(strings.ReplaceAll(text, "_", ""), 10, 64); err != nil {
+			err = errors.New("want a whole number")
+		}
+		v.SetInt(n)
+	case reflect.Float64:
+		var f float64
+		if f, err = strconv.ParseFloat(text, 64); err != nil {
+			err = errors.New("want a number")
+		}
+		v.SetFloat(f)
+	default:
+		err = fmt.Errorf("cannot be read into %s", v.Type())
+	}
+	if err != nil {
+		t.mistake(line(node), "%s%q: %v", label(path), text, err)
+	}
+}
+
+// unknown notes a key that does not exist. A secret gets the advice where it
+// belongs instead.
+func (t *tree) unknown(key, path string, known []string) {
+	line := t.lines[join(path, key)]
+	if slices.Contains(known, key+"_env") {
+		t.mistake(line, "%sa secret must not stand in this file; name an environment variable (%s_env) or a file (%s_file) that holds it",
+			label(join(path, key)), key, key)
+		return
+	}
+	hint := spelling.Hint(key, known)
+	if hint == "" {
+		hint = "; known here: " + strings.Join(slices.Sorted(slices.Values(known)), ", ")
+	}
+	t.mistake(line, "%sunknown key %q%s", label(path), key, hint)
+}
+
+// resolve follows an alias to what it stands for, and unwraps an anchor.
+func (t *tree) resolve(node ast.Node) ast.Node {
+	switch n := node.(type) {
+	case *ast.AnchorNode:
+		return n.Value
+	case *ast.AliasNode:
+		name := n.Value.String()
+		if target, ok := t.anchors[name]; ok {
+			return target
+		}
+		t.mistake(line(node), "alias *%s: nothing above is marked &%s", name, name)
+		return ast.Null(n.GetToken())
+	case *ast.TagNode:
+		return t.resolve(n.Value)
+	}
+	return node
+}
+
+// fieldSet is the fields of a struct by their YAML names.
+type fieldSet struct {
+	names  []string
+	byName map[string]reflect.Value
+}
+
+func fieldsOf(v reflect.Value) fieldSet {
+	set := fieldSet{byName: map[string]reflect.Value{}}
+	for i := range v.NumField() {
+		if name := v.Type().Field(i).Tag.Get("yaml"); name != "" && name != "-" {
+			set.names = append(set.names, name)
+			set.byName[name] = v.Field(i)
+		}
+	}
+	return set
+}
+
+func scalarText(node ast.Node) (string, bool) {
+	switch n := node.(type) {
+	case *ast.StringNode:
+		return n.Value, true
+	case *ast.LiteralNode:
+		return n.Value.Value, true
+	case ast.ScalarNode:
+		return n.GetToken().Value, true
+	}
+	return "", false
+}
+
+func keyText(key ast.MapKeyNode) string {
+	if text, ok := scalarText(key); ok {
+		return text
+	}
+	return key.String()
+}
+
+func line(node ast.Node) int { return node.GetToken().Position.Line }
+
+func join(path, key string) string {
+	if path == "" {
+		return key
+	}
+	return path + "." + key
+}
+
+func label(path string) string {
+	if path == "" {
+		return ""
+	}
+	return path + ": "
+}

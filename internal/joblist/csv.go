@@ -1,0 +1,95 @@
+package joblist
+
+import (
+	"encoding/csv"
+	"errors"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/stokerd/stoker/internal/spelling"
+	"github.com/stokerd/stoker/job"
+)
+
+// readCSV reads a header and one job per record. It returns only errors of in.
+func (p *parser) readCSV(in io.Reader) error {
+	r := csv.NewReader(in)
+	r.FieldsPerRecord = -1 // counted here, so that one short line does not hide the others
+	r.ReuseRecord = true
+	var columns []string
+	for {
+		record, err := r.Read()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if syntax, ok := errors.AsType[*csv.ParseError](err); ok {
+			p.mistake(syntax.StartLine, "%s; write a quote inside a quoted field twice", strings.TrimSpace(syntax.Err.Error()))
+			if columns == nil {
+				return nil // without a header nothing below makes sense
+			}
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		line, _ := r.FieldPos(0)
+		if columns != nil {
+			p.record(columns, record, line)
+			continue
+		}
+		if columns = p.header(record, line); columns == nil {
+			return nil
+		}
+	}
+}
+
+// header checks the names of the columns. It returns nil if jobs cannot be read
+// with them.
+func (p *parser) header(record []string, line int) []string {
+	columns := make([]string, len(record))
+	for i, cell := range record {
+		columns[i] = strings.TrimSpace(cell)
+	}
+	if !slices.ContainsFunc(columns, known) {
+		p.mistake(line, "the first line has to name the columns, for example %s", strings.Join(fields(), ","))
+		return nil
+	}
+	before := len(p.mistakes)
+	for i, c := range columns {
+		switch {
+		case slices.Contains(columns[:i], c):
+			p.mistake(line, "column %q is there twice", c)
+		case !known(c):
+			p.mistake(line, "unknown column %q%s", c, p.columnHint(c))
+		}
+	}
+	if !p.forTemplate && !slices.Contains(columns, "input_path") {
+		p.mistake(line, "there is no column input_path")
+	}
+	if len(p.mistakes) > before {
+		return nil
+	}
+	return columns
+}
+
+func (p *parser) columnHint(column string) string {
+	if hint := spelling.Hint(column, fields()); hint != "" {
+		return hint
+	}
+	return "; the columns are " + strings.Join(fields(), ", ") + " and var:<name>"
+}
+
+// record reads one job.
+func (p *parser) record(columns, record []string, line int) {
+	if len(record) != len(columns) {
+		p.mistake(line, "%d fields, the header names %d; put a field that contains a comma in quotes", len(record), len(columns))
+		return
+	}
+	var spec job.Spec
+	for i, value := range record {
+		if value = strings.TrimSpace(value); value != "" {
+			p.set(&spec, columns[i], value, line)
+		}
+	}
+	p.add(spec, line)
+}

@@ -1,0 +1,241 @@
+package joblist
+
+import (
+	"bufio"
+	"bytes"
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/stokerd/stoker/job"
+)
+
+// Format is how a list is written.
+type Format string
+
+// The formats of a list.
+const (
+	Auto  Format = ""      // JSON Lines if the list starts with {, else CSV
+	CSV   Format = "csv"   // comma-separated, with a header
+	JSONL Format = "jsonl" // one JSON object per line
+)
+
+// ParseFormat reads the name of a format, as a user gives it.
+func ParseFormat(s string) (Format, error) {
+	switch f := Format(s); f {
+	case Auto, CSV, JSONL:
+		return f, nil
+	}
+	return Auto, fmt.Errorf("format %q: want csv or jsonl", s)
+}
+
+// Options say what a list is and what it must have.
+type Options struct {
+	// Name of the list in error messages. Default "list".
+	Name string
+	// Format of the list. Default: told from its first byte.
+	Format Format
+	// ForTemplate reads a list for an encoding template: paths are optional,
+	// and output paths are not derived.
+	ForTemplate bool
+}
+
+// List is a list of jobs.
+type List struct {
+	Name string
+	Jobs []job.Spec
+	// Lines holds the number of the line on which each of Jobs begins, from 1.
+	Lines []int
+}
+
+// Where names the line of the i-th job, such as titles.csv:17.
+func (l *List) Where(i int) string { return fmt.Sprintf("%s:%d", l.Name, l.Lines[i]) }
+
+// MaxMistakes is how many mistakes an [Error] lists; it counts the others.
+const MaxMistakes = 100
+
+// Error lists what is wrong with a list, in the order of its lines.
+type Error struct {
+	Name     string
+	Mistakes []Mistake
+	More     int // mistakes beyond MaxMistakes
+}
+
+// Mistake is one thing wrong with a list.
+type Mistake struct {
+	Line int // from 1; 0 speaks of the list as a whole
+	Text string
+}
+
+// Error lists the mistakes, one per line.
+func (e *Error) Error() string {
+	var b strings.Builder
+	for i, m := range e.Mistakes {
+		if i > 0 {
+			b.WriteByte('\n')
+		}
+		b.WriteString(e.Name)
+		if m.Line > 0 {
+			fmt.Fprintf(&b, ":%d", m.Line)
+		}
+		b.WriteString(": " + m.Text)
+	}
+	if e.More > 0 {
+		fmt.Fprintf(&b, "\n%s: and %d more mistakes", e.Name, e.More)
+	}
+	return b.String()
+}
+
+// Read reads a list to its end. If the list itself is wrong the error is an
+// [*Error]; any other error comes from r.
+func Read(r io.Reader, o Options) (*List, error) {
+	p := &parser{
+		list:        &List{Name: cmp.Or(o.Name, "list")},
+		forTemplate: o.ForTemplate,
+		keys:        map[string]int{},
+		outputs:     map[string]int{},
+	}
+	in := bufio.NewReader(r)
+	format, err := sniff(in, o.Format)
+	if err != nil {
+		return nil, err
+	}
+	if format == JSONL {
+		err = p.readJSONLines(in)
+	} else {
+		err = p.readCSV(in)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", p.list.Name, err)
+	}
+	if len(p.list.Jobs) == 0 && len(p.mistakes) == 0 {
+		p.mistake(0, "no jobs in it")
+	}
+	if len(p.mistakes) > 0 {
+		slices.SortStableFunc(p.mistakes, func(a, b Mistake) int { return cmp.Compare(a.Line, b.Line) })
+		return nil, &Error{Name: p.list.Name, Mistakes: p.mistakes, More: p.more}
+	}
+	return p.list, nil
+}
+
+// sniff skips a byte order mark and tells the format, unless it is known.
+func sniff(in *bufio.Reader, known Format) (Format, error) {
+	if mark, err := in.Peek(3); err == nil && bytes.Equal(mark, []byte("\ufeff")) {
+		_, _ = in.Discard(3) // what was peeked is in the buffer
+	}
+	if known != Auto {
+		return known, nil
+	}
+	for n := 1; ; n++ {
+		start, err := in.Peek(n)
+		if len(start) < n {
+			if errors.Is(err, io.EOF) || errors.Is(err, bufio.ErrBufferFull) {
+				return CSV, nil
+			}
+			return Auto, err
+		}
+		switch start[n-1] {
+		case ' ', '\t', '\r', '\n':
+		case '{':
+			return JSONL, nil
+		default:
+			return CSV, nil
+		}
+	}
+}
+
+// parser collects jobs and mistakes.
+type parser struct {
+	list        *List
+	forTemplate bool
+	keys        map[string]int // line of each key
+	outputs     map[string]int // line of each output path
+
+	mistakes []Mistake
+	more     int
+}
+
+func (p *parser) mistake(line int, format string, args ...any) {
+	if len(p.mistakes) == MaxMistakes {
+		p.more++
+		return
+	}
+	p.mistakes = append(p.mistakes, Mistake{Line: line, Text: fmt.Sprintf(format, args...)})
+}
+
+// set puts the value of a known field into the job.
+func (p *parser) set(spec *job.Spec, field, value string, line int) {
+	if !utf8.ValidString(value) {
+		p.mistake(line, "%s is not UTF-8 text; export the list as UTF-8", field)
+		return
+	}
+	switch field {
+	case "key":
+		spec.Key = value
+	case "name":
+		spec.Name = value
+	case "input_path":
+		spec.InputPath = value
+	case "output_path":
+		spec.OutputPath = value
+	default:
+		if spec.Variables == nil {
+			spec.Variables = map[string]string{}
+		}
+		spec.Variables[strings.TrimPrefix(field, variablePrefix)] = value
+	}
+}
+
+// add completes a job, checks what can be checked without the server, and
+// appends it.
+func (p *parser) add(spec job.Spec, line int) {
+	if !p.forTemplate {
+		if spec.InputPath == "" {
+			p.mistake(line, "input_path is empty")
+		} else if spec.OutputPath == "" {
+			spec.OutputPath = DefaultOutputPath(spec.InputPath)
+		}
+	}
+	p.unique(p.keys, "key", spec.Key, line)
+	p.unique(p.outputs, "output_path", spec.OutputPath, line)
+	p.list.Jobs = append(p.list.Jobs, spec)
+	p.list.Lines = append(p.list.Lines, line)
+}
+
+func (p *parser) unique(seen map[string]int, field, value string, line int) {
+	if value == "" {
+		return
+	}
+	if first, ok := seen[value]; ok {
+		p.mistake(line, "%s %q is also that of line %d", field, value, first)
+		return
+	}
+	seen[value] = line
+}
+
+// DefaultOutputPath is where the results of an asset go if the list does not
+// say: its path without leading slashes and without its extension.
+func DefaultOutputPath(input string) string {
+	input = strings.TrimLeft(input, "/")
+	base := path.Base(input)
+	if ext := path.Ext(base); ext != base { // a name like .hidden has no extension
+		return strings.TrimSuffix(input, ext)
+	}
+	return input
+}
+
+const variablePrefix = "var:"
+
+// fields are the columns of CSV and the names in JSON Lines.
+func fields() []string { return []string{"key", "name", "input_path", "output_path"} }
+
+// known reports whether a list may have the field.
+func known(field string) bool {
+	return slices.Contains(fields(), field) ||
+		strings.HasPrefix(field, variablePrefix) && field != variablePrefix
+}

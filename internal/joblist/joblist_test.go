@@ -1,0 +1,251 @@
+package joblist_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"testing/iotest"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/stokerd/stoker/internal/joblist"
+	"github.com/stokerd/stoker/job"
+)
+
+func TestRead(t *testing.T) {
+	sintel := job.Spec{Key: "sintel", Name: "Sintel", InputPath: "in/sintel.mov", OutputPath: "out/sintel"}
+	hero := job.Spec{InputPath: "in/hero.mov", OutputPath: "in/hero"}
+	for _, tt := range []struct {
+		name    string
+		text    string
+		options joblist.Options
+		want    []job.Spec
+		lines   []int
+	}{
+		{
+			name:  "csv",
+			text:  "key,name,input_path,output_path\nsintel,Sintel,in/sintel.mov,out/sintel\n,,in/hero.mov,\n",
+			want:  []job.Spec{sintel, hero},
+			lines: []int{2, 3},
+		},
+		{
+			name:  "csv in any order, with mark, CRLF, spaces and empty lines",
+			text:  "\ufeff output_path , input_path,key,name\r\nout/sintel,in/sintel.mov,sintel, Sintel \r\n\r\n,in/hero.mov,,\r\n",
+			want:  []job.Spec{sintel, hero},
+			lines: []int{2, 4},
+		},
+		{
+			name: "csv with quotes, commas and line breaks",
+			text: "name,input_path\n\"Steamboat Bill, \"\"Jr.\"\"\",a.mkv\n\"two\nlines\",b.mkv\nlast,c.mkv",
+			want: []job.Spec{
+				{Name: `Steamboat Bill, "Jr."`, InputPath: "a.mkv", OutputPath: "a"},
+				{Name: "two\nlines", InputPath: "b.mkv", OutputPath: "b"},
+				{Name: "last", InputPath: "c.mkv", OutputPath: "c"},
+			},
+			lines: []int{2, 3, 5},
+		},
+		{
+			name:    "csv for a template",
+			text:    "key,var:title,var:language\na,Häxan,sv\n",
+			options: joblist.Options{ForTemplate: true},
+			want:    []job.Spec{{Key: "a", Variables: map[string]string{"title": "Häxan", "language": "sv"}}},
+			lines:   []int{2},
+		},
+		{
+			name: "json lines",
+			text: "\n" + `{"key": "sintel", "name": "Sintel", "input_path": "in/sintel.mov", "output_path": "out/sintel"}` +
+				"\r\n" + `{"input_path": "in/hero.mov", "name": null}`,
+			want:  []job.Spec{sintel, hero},
+			lines: []int{2, 3},
+		},
+		{
+			name:  "json lines with variables",
+			text:  `{"input_path": "a.mov", "var:x": "1", "variables": {"y": "2"}}`,
+			want:  []job.Spec{{InputPath: "a.mov", OutputPath: "a", Variables: map[string]string{"x": "1", "y": "2"}}},
+			lines: []int{1},
+		},
+		{
+			name:    "a format that was asked for",
+			text:    "input_path\n{brace}.mov\n",
+			options: joblist.Options{Format: joblist.CSV},
+			want:    []job.Spec{{InputPath: "{brace}.mov", OutputPath: "{brace}"}},
+			lines:   []int{2},
+		},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			got, err := joblist.Read(strings.NewReader(tt.text), tt.options)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(tt.want, got.Jobs); diff != "" {
+				t.Errorf("jobs (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff(tt.lines, got.Lines); diff != "" {
+				t.Errorf("lines (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestReadNamesEveryMistake(t *testing.T) {
+	for _, tt := range []struct {
+		name    string
+		text    string
+		options joblist.Options
+		want    string
+	}{
+		{
+			name: "several lines at once",
+			text: "key,input_path,output_path\n" +
+				"a,,out\n" +
+				"b,b.mov,out/b\n" +
+				"b,c.mov,out/c\n" +
+				"d,d.mov,out/b\n" +
+				"e,e.mov\n" +
+				"f,f\"f.mov,out/f\n" +
+				"g,\xe4.mov,out/g\n",
+			want: `titles.csv:2: input_path is empty
+titles.csv:4: key "b" is also that of line 3
+titles.csv:5: output_path "out/b" is also that of line 3
+titles.csv:6: 2 fields, the header names 3; put a field that contains a comma in quotes
+titles.csv:7: bare " in non-quoted-field; write a quote inside a quoted field twice
+titles.csv:8: input_path is not UTF-8 text; export the list as UTF-8
+titles.csv:8: input_path is empty`,
+		},
+		{
+			name: "two assets that would overwrite each other",
+			text: "input_path\na.mov\na.mp4\n",
+			want: `titles.csv:3: output_path "a" is also that of line 2`,
+		},
+		{
+			name: "unknown columns",
+			text: "key,inputpath,codec,var:,key\na,b,c,d,e\n",
+			want: `titles.csv:1: unknown column "inputpath"; did you mean "input_path"?
+titles.csv:1: unknown column "codec"; the columns are key, name, input_path, output_path and var:<name>
+titles.csv:1: unknown column "var:"; the columns are key, name, input_path, output_path and var:<name>
+titles.csv:1: column "key" is there twice
+titles.csv:1: there is no column input_path`,
+		},
+		{
+			name: "no header",
+			text: "sintel,in/sintel.mov\n",
+			want: `titles.csv:1: the first line has to name the columns, for example key,name,input_path,output_path`,
+		},
+		{name: "empty", text: "\n\n", want: `titles.csv: no jobs in it`},
+		{name: "header only", text: "input_path\n", want: `titles.csv: no jobs in it`},
+		{
+			name:    "json lines",
+			options: joblist.Options{Format: joblist.JSONL},
+			text: `{"input_path": 7}
+[1]
+{"input_path": "a.mov"
+{"input_path": "a.mov", "namee": "A"}
+{"input_path": "b.mov", "variables": ["x"]}
+{"input_path": "c.mov", "variables": {"x": 1}}
+null`,
+			want: `titles.csv:1: input_path: want text in quotes, got 7
+titles.csv:1: input_path is empty
+titles.csv:2: want one JSON object per line
+titles.csv:3: want one JSON object per line: unexpected end of JSON input
+titles.csv:4: unknown field "namee"; did you mean "name"?
+titles.csv:5: variables: want an object of texts, such as {"title": "Sintel"}
+titles.csv:6: var:x: want text in quotes, got 1
+titles.csv:7: want one JSON object per line`,
+		},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			tt.options.Name = "titles.csv"
+			got, err := joblist.Read(strings.NewReader(tt.text), tt.options)
+			if _, ok := errors.AsType[*joblist.Error](err); !ok {
+				t.Fatalf("Read = %v, %v, want a *joblist.Error", got, err)
+			}
+			if diff := cmp.Diff(tt.want, err.Error()); diff != "" {
+				t.Errorf("error (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestReadBoundsTheMistakes(t *testing.T) {
+	text := "input_path,key\n" + strings.Repeat(",k\n", joblist.MaxMistakes)
+	_, err := joblist.Read(strings.NewReader(text), joblist.Options{})
+	wrong, ok := errors.AsType[*joblist.Error](err)
+	if !ok {
+		t.Fatalf("Read: %v", err)
+	}
+	if len(wrong.Mistakes) != joblist.MaxMistakes || wrong.More != joblist.MaxMistakes-1 {
+		t.Errorf("%d mistakes and %d more, want %d and %d", len(wrong.Mistakes), wrong.More, joblist.MaxMistakes, joblist.MaxMistakes-1)
+	}
+	if want := fmt.Sprintf("list: and %d more mistakes", wrong.More); !strings.HasSuffix(err.Error(), want) {
+		t.Errorf("the error does not end with %q", want)
+	}
+}
+
+func TestReadPassesOnReadErrors(t *testing.T) {
+	broken := errors.New("broken pipe")
+	for _, start := range []string{"", "input_path\n", `{"input_path":"a"}` + "\n"} {
+		in := iotest.DataErrReader(strings.NewReader(start))
+		_, err := joblist.Read(&thenFails{in, broken}, joblist.Options{})
+		if !errors.Is(err, broken) {
+			t.Errorf("Read after %q: %v, want %v", start, err, broken)
+		}
+	}
+}
+
+// thenFails ends with err instead of io.EOF.
+type thenFails struct {
+	r   interface{ Read([]byte) (int, error) }
+	err error
+}
+
+func (f *thenFails) Read(p []byte) (int, error) {
+	n, err := f.r.Read(p)
+	if err != nil {
+		err = f.err
+	}
+	return n, err
+}
+
+func TestDefaultOutputPath(t *testing.T) {
+	for input, want := range map[string]string{
+		"in/sintel.mov": "in/sintel",
+		"/in/a.b/c":     "in/a.b/c",
+		"a.tar.gz":      "a.tar",
+		"dir/.hidden":   "dir/.hidden",
+		"plain":         "plain",
+	} {
+		if got := joblist.DefaultOutputPath(input); got != want {
+			t.Errorf("DefaultOutputPath(%q) = %q, want %q", input, got, want)
+		}
+	}
+}
+
+func FuzzRead(f *testing.F) {
+	f.Add("key,input_path\na,b\n", "")
+	f.Add("\ufeffinput_path,var:x\r\n\"a\nb\",\"\"\"\"\r\n", "csv")
+	f.Add(`{"input_path":"a","variables":{"x":"y"}}`+"\n{}", "jsonl")
+	f.Fuzz(func(t *testing.T, text, format string) {
+		form, err := joblist.ParseFormat(format)
+		if err != nil {
+			return
+		}
+		list, err := joblist.Read(strings.NewReader(text), joblist.Options{Format: form})
+		if err != nil {
+			if wrong, ok := errors.AsType[*joblist.Error](err); !ok || len(wrong.Mistakes) == 0 {
+				t.Fatalf("a text in memory failed otherwise than by its mistakes: %v", err)
+			}
+			return
+		}
+		if len(list.Jobs) == 0 || len(list.Jobs) != len(list.Lines) {
+			t.Fatalf("%d jobs on %d lines", len(list.Jobs), len(list.Lines))
+		}
+		last := 0
+		for i, spec := range list.Jobs {
+			if spec.InputPath == "" || list.Lines[i] <= last || list.Lines[i] > 1+strings.Count(text, "\n") {
+				t.Fatalf("job %d on line %d after line %d: %+v", i, list.Lines[i], last, spec)
+			}
+			last = list.Lines[i]
+		}
+	})
+}

@@ -1,0 +1,89 @@
+package server
+
+import (
+	"context"
+	"fmt"
+
+	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+	"github.com/stokerd/stoker/job"
+)
+
+// maxQueueTarget is the highest queue target an account can be given.
+const maxQueueTarget = 1_000
+
+// ListAccounts lists every configured account.
+func (s *Server) ListAccounts(context.Context, *stokerv1.ListAccountsRequest) (*stokerv1.ListAccountsResponse, error) {
+	return &stokerv1.ListAccountsResponse{Accounts: each(s.accounts.Statuses(), accountMessage)}, nil
+}
+
+// GetAccount shows how an account stands.
+func (s *Server) GetAccount(_ context.Context, req *stokerv1.GetAccountRequest) (*stokerv1.GetAccountResponse, error) {
+	m, err := s.account(req.GetAccountId())
+	if err != nil {
+		return nil, err
+	}
+	return &stokerv1.GetAccountResponse{Account: m}, nil
+}
+
+// PauseAccount stops starting jobs on the account.
+func (s *Server) PauseAccount(ctx context.Context, req *stokerv1.PauseAccountRequest) (*stokerv1.PauseAccountResponse, error) {
+	if err := s.accounts.Pause(ctx, req.GetAccountId(), req.GetReason()); err != nil {
+		return nil, fmt.Errorf("pause account: %w", err)
+	}
+	m, err := s.account(req.GetAccountId())
+	if err != nil {
+		return nil, err
+	}
+	return &stokerv1.PauseAccountResponse{Account: m}, nil
+}
+
+// ResumeAccount takes up work again.
+func (s *Server) ResumeAccount(ctx context.Context, req *stokerv1.ResumeAccountRequest) (*stokerv1.ResumeAccountResponse, error) {
+	if err := s.accounts.Resume(ctx, req.GetAccountId()); err != nil {
+		return nil, fmt.Errorf("resume account: %w", err)
+	}
+	m, err := s.account(req.GetAccountId())
+	if err != nil {
+		return nil, err
+	}
+	return &stokerv1.ResumeAccountResponse{Account: m}, nil
+}
+
+// UpdateAccount changes the queue target.
+func (s *Server) UpdateAccount(ctx context.Context, req *stokerv1.UpdateAccountRequest) (*stokerv1.UpdateAccountResponse, error) {
+	in := req.GetAccount()
+	var c checks
+	if in.GetId() == "" {
+		c.add("account.id", "is required")
+	}
+	if len(req.GetUpdateMask().GetPaths()) == 0 {
+		c.add("update_mask", "name at least one field")
+	}
+	for i, path := range req.GetUpdateMask().GetPaths() {
+		if path != "queue_target" {
+			c.add(fmt.Sprintf("update_mask.paths[%d]", i), "%q cannot be changed, only queue_target", path)
+		}
+	}
+	if n := in.GetQueueTarget(); n < 1 || n > maxQueueTarget {
+		c.add("account.queue_target", "%d: want 1 to %d", n, maxQueueTarget)
+	}
+	if err := invalid(c.list); err != nil {
+		return nil, err
+	}
+	if err := s.accounts.SetQueueTarget(ctx, in.GetId(), int(in.GetQueueTarget())); err != nil {
+		return nil, fmt.Errorf("change account: %w", err)
+	}
+	m, err := s.account(in.GetId())
+	if err != nil {
+		return nil, err
+	}
+	return &stokerv1.UpdateAccountResponse{Account: m}, nil
+}
+
+func (s *Server) account(id string) (*stokerv1.Account, error) {
+	a, ok := s.accounts.Status(id)
+	if !ok {
+		return nil, fmt.Errorf("account %q: %w", id, job.ErrNotFound)
+	}
+	return accountMessage(a), nil
+}

@@ -1,0 +1,116 @@
+package server
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"time"
+
+	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+	"github.com/stokerd/stoker/job"
+)
+
+// defaultBatchesPage is how many batches a page has if the caller does not say.
+const defaultBatchesPage = 50
+
+// GetBatch shows how a batch stands.
+func (s *Server) GetBatch(ctx context.Context, req *stokerv1.GetBatchRequest) (*stokerv1.GetBatchResponse, error) {
+	b, err := s.store.Batch(ctx, req.GetBatchId())
+	if err != nil {
+		return nil, fmt.Errorf("read batch: %w", err)
+	}
+	m, err := s.show(ctx, b)
+	if err != nil {
+		return nil, err
+	}
+	return &stokerv1.GetBatchResponse{Batch: m}, nil
+}
+
+// ListBatches lists batches, the newest first.
+func (s *Server) ListBatches(ctx context.Context, req *stokerv1.ListBatchesRequest) (*stokerv1.ListBatchesResponse, error) {
+	list, err := listOf(req, func(r *stokerv1.ListBatchesRequest) { r.PageSize, r.PageToken = 0, "" })
+	if err != nil {
+		return nil, err
+	}
+	token, err := parsePageToken(req.GetPageToken(), list)
+	if err != nil {
+		return nil, err
+	}
+	size := cmp.Or(int(req.GetPageSize()), defaultBatchesPage)
+	batches, err := s.store.Batches(ctx, job.BatchFilter{
+		States: each(req.GetStates(), batchState), Labels: req.GetLabels(), AccountID: req.GetAccount(),
+		BeforeSeq: token.position, Limit: size + 1,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list batches: %w", err)
+	}
+	resp := &stokerv1.ListBatchesResponse{}
+	if len(batches) > size {
+		batches = batches[:size]
+		resp.NextPageToken = pageToken{list: list, position: batches[size-1].Seq}.String()
+	}
+	for _, b := range batches {
+		m, err := s.show(ctx, b)
+		if err != nil {
+			return nil, err
+		}
+		resp.Batches = append(resp.Batches, m)
+	}
+	return resp, nil
+}
+
+// CloseBatch ends the adding of jobs.
+func (s *Server) CloseBatch(ctx context.Context, req *stokerv1.CloseBatchRequest) (*stokerv1.CloseBatchResponse, error) {
+	m, err := s.changeBatch(ctx, req.GetBatchId(), (*job.Batch).Close)
+	if err != nil {
+		return nil, err
+	}
+	return &stokerv1.CloseBatchResponse{Batch: m}, nil
+}
+
+// CancelBatch asks for the end of every job of a batch and answers at once; the
+// jobs follow.
+func (s *Server) CancelBatch(ctx context.Context, req *stokerv1.CancelBatchRequest) (*stokerv1.CancelBatchResponse, error) {
+	m, err := s.changeBatch(ctx, req.GetBatchId(), func(b *job.Batch) error { return b.Cancel(req.GetReason()) })
+	if err != nil {
+		return nil, err
+	}
+	return &stokerv1.CancelBatchResponse{Batch: m}, nil
+}
+
+// PauseBatch stops starting jobs.
+func (s *Server) PauseBatch(ctx context.Context, req *stokerv1.PauseBatchRequest) (*stokerv1.PauseBatchResponse, error) {
+	m, err := s.changeBatch(ctx, req.GetBatchId(), func(b *job.Batch) error { return b.Pause(req.GetReason()) })
+	if err != nil {
+		return nil, err
+	}
+	return &stokerv1.PauseBatchResponse{Batch: m}, nil
+}
+
+// ResumeBatch takes up work again.
+func (s *Server) ResumeBatch(ctx context.Context, req *stokerv1.ResumeBatchRequest) (*stokerv1.ResumeBatchResponse, error) {
+	m, err := s.changeBatch(ctx, req.GetBatchId(), (*job.Batch).Resume)
+	if err != nil {
+		return nil, err
+	}
+	return &stokerv1.ResumeBatchResponse{Batch: m}, nil
+}
+
+// DeleteBatch removes an ended batch from the job table. Its watchers, if any,
+// learn that it is gone.
+func (s *Server) DeleteBatch(ctx context.Context, req *stokerv1.DeleteBatchRequest) (*stokerv1.DeleteBatchResponse, error) {
+	if err := s.store.DeleteBatch(ctx, req.GetBatchId()); err != nil {
+		return nil, fmt.Errorf("delete batch: %w", err)
+	}
+	s.hub.ring(req.GetBatchId())
+	return &stokerv1.DeleteBatchResponse{}, nil
+}
+
+// changeBatch applies one change to a batch and shows what came of it.
+func (s *Server) changeBatch(ctx context.Context, id string, change func(*job.Batch) error) (*stokerv1.Batch, error) {
+	b, err := s.store.UpdateBatch(ctx, id, time.Now(), change)
+	if err != nil {
+		return nil, fmt.Errorf("change batch: %w", err)
+	}
+	return s.show(ctx, b)
+}

@@ -1,0 +1,117 @@
+package server_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+	"github.com/stokerd/stoker/server"
+	"github.com/stokerd/stoker/store"
+)
+
+// benchWorld is a server on a loopback port over a durable job table.
+func benchWorld(b *testing.B) stokerv1.BatchServiceClient {
+	b.Helper()
+	table, err := store.Open(b.Context(), filepath.Join(b.TempDir(), "stoker.db"), store.Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { _ = table.Close() }) // nothing is read from it any more
+	s, err := server.New(server.Config{Store: table, Accounts: newAccounts(), Catalog: catalog(), Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		b.Fatal(err)
+	}
+	table.SetOnChange(s.Changed)
+	g := grpc.NewServer(s.Options()...)
+	s.Register(g)
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		b.Fatal(err)
+	}
+	var serving sync.WaitGroup
+	serving.Go(func() { _ = g.Serve(listener) }) // ends when g is stopped
+	b.Cleanup(func() {
+		s.Stop(g, 0)
+		serving.Wait()
+	})
+	conn, err := grpc.NewClient(listener.Addr().String(), grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { _ = conn.Close() }) // the server goes as well
+	return stokerv1.NewBatchServiceClient(conn)
+}
+
+// BenchmarkSubmit100k is one durable submission of as many jobs as fit a message,
+// as a client sees it.
+func BenchmarkSubmit100k(b *testing.B) {
+	batches := benchWorld(b)
+	req := submission(100_000)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := batches.SubmitBatch(b.Context(), req); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkWatchFanOut changes one job and waits until every watcher has seen it.
+func BenchmarkWatchFanOut(b *testing.B) {
+	for _, watchers := range []int{1, 100, 1000} {
+		b.Run(fmt.Sprintf("watchers=%d", watchers), func(b *testing.B) {
+			batches := benchWorld(b)
+			resp, err := batches.SubmitBatch(b.Context(), submission(10))
+			if err != nil {
+				b.Fatal(err)
+			}
+			id := resp.GetBatch().GetId()
+			ctx, stop := context.WithCancelCause(b.Context())
+			defer stop(errHungUp)
+			var seen sync.WaitGroup
+			for range watchers {
+				s, err := batches.WatchBatch(ctx, &stokerv1.WatchBatchRequest{BatchId: id, MinInterval: durationpb.New(50 * time.Millisecond)})
+				if err != nil {
+					b.Fatal(err)
+				}
+				if _, err := s.Recv(); err != nil {
+					b.Fatal(err)
+				}
+				go func() {
+					name := ""
+					for {
+						m, err := s.Recv()
+						if err != nil {
+							return // the benchmark is over
+						}
+						if next := m.GetBatch().GetDisplayName(); next != "" && next != name {
+							name = next
+							seen.Done()
+						}
+					}
+				}()
+			}
+			n := 0
+			for b.Loop() {
+				n++
+				seen.Add(watchers)
+				if _, err := batches.UpdateBatch(b.Context(), &stokerv1.UpdateBatchRequest{
+					Batch: &stokerv1.Batch{Id: id, DisplayName: fmt.Sprintf("name %d", n)}, UpdateMask: mask("display_name"),
+				}); err != nil {
+					b.Fatal(err)
+				}
+				seen.Wait()
+			}
+			b.ReportMetric(float64(watchers)*float64(b.N)/b.Elapsed().Seconds(), "messages/s")
+		})
+	}
+}

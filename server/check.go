@@ -1,0 +1,150 @@
+package server
+
+import (
+	"fmt"
+	"strings"
+	"unicode"
+
+	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+	"github.com/stokerd/stoker/job"
+)
+
+// maxViolations is how many violations one answer lists.
+const maxViolations = 100
+
+// invalid is the error for a list of violations, or nil if there are none. What
+// is too much to be read by anybody is cut off and counted.
+func invalid(all []job.Violation) error {
+	if len(all) == 0 {
+		return nil
+	}
+	if more := len(all) - maxViolations; more > 0 {
+		all = append(all[:maxViolations:maxViolations], job.Violation{
+			Field: "request", Message: fmt.Sprintf("and %d more violations", more),
+		})
+	}
+	return &job.InvalidError{Violations: all}
+}
+
+// checksItself reports whether the handler of req checks it, the rules in the
+// contract included, so that all violations are told at once.
+func checksItself(req any) bool {
+	switch req.(type) {
+	case *stokerv1.SubmitBatchRequest, *stokerv1.AddJobsRequest, *stokerv1.UpdateBatchRequest:
+		return true
+	}
+	return false
+}
+
+// checks collects violations.
+type checks struct{ list []job.Violation }
+
+func (c *checks) add(field, format string, args ...any) {
+	c.list = append(c.list, job.Violation{Field: field, Message: fmt.Sprintf(format, args...)})
+}
+
+// take adds v unless it is nil.
+func (c *checks) take(v *job.Violation) {
+	if v != nil {
+		c.list = append(c.list, *v)
+	}
+}
+
+// storage checks one way of a batch, "input" or "output", and says what it comes to.
+func (c *checks) storage(catalog Catalog, way, name, id string) job.StorageRef {
+	switch {
+	case name != "" && id != "":
+		c.add(way+"_id", "%s and %s_id exclude each other", way, way)
+		return job.StorageRef{}
+	case id != "":
+		if strings.ContainsFunc(id, func(r rune) bool { return unicode.IsControl(r) || unicode.IsSpace(r) || r == '/' }) {
+			c.add(way+"_id", "%q is not the id of an %s at the platform", id, way)
+		}
+		return job.StorageRef{ID: id}
+	case name == "":
+		name = DefaultName
+	}
+	c.take(catalog.storage(way, name))
+	return job.StorageRef{Name: name}
+}
+
+// jobRules say what the jobs of one message have to be like.
+type jobRules struct {
+	template bool // jobs have variables, and paths only if their template wants them
+	keyed    bool // every job needs a key
+}
+
+// jobs checks the jobs of one message, each by itself and against the others.
+func (c *checks) jobs(jobs []*stokerv1.JobSpec, rules jobRules) {
+	keys := make(map[string]int, len(jobs))
+	outputs := make(map[string]int, len(jobs))
+	for i, j := range jobs {
+		if j.GetKey() == "" {
+			if rules.keyed {
+				c.add(jobField(i, "key"), "is required: jobs that are added to a batch are told apart by it")
+			}
+		} else if first, taken := keys[j.GetKey()]; taken {
+			c.add(jobField(i, "key"), "%q is the key of jobs[%d] already", j.GetKey(), first)
+		} else {
+			keys[j.GetKey()] = i
+		}
+		c.input(i, j, rules)
+		if c.output(i, j, rules) {
+			if first, taken := outputs[outputPath(j)]; taken {
+				c.add(jobField(i, "output_path"), "%q is written to by jobs[%d] already; one would overwrite the other", j.GetOutputPath(), first)
+			} else {
+				outputs[outputPath(j)] = i
+			}
+		}
+		if len(j.GetVariables()) > 0 && !rules.template {
+			c.add(jobField(i, "variables"), "are for templates; this batch has a recipe")
+		}
+	}
+}
+
+func jobField(i int, name string) string { return fmt.Sprintf("jobs[%d].%s", i, name) }
+
+func (c *checks) input(i int, j *stokerv1.JobSpec, rules jobRules) {
+	path := j.GetInputPath()
+	switch {
+	case path == "" && !rules.template:
+		c.add(jobField(i, "input_path"), "is required: the path of the asset on the input storage")
+	case strings.ContainsFunc(path, unicode.IsControl):
+		c.add(jobField(i, "input_path"), "%q contains control characters", path)
+	}
+}
+
+// output checks the output path and reports whether there is a good one.
+func (c *checks) output(i int, j *stokerv1.JobSpec, rules jobRules) bool {
+	path := outputPath(j)
+	switch {
+	case path == "" && j.GetOutputPath() == "" && rules.template:
+		return false
+	case j.GetOutputPath() == "":
+		c.add(jobField(i, "output_path"), "is required: the directory on the output storage")
+		return false
+	case strings.ContainsFunc(path, unicode.IsControl):
+		c.add(jobField(i, "output_path"), "%q contains control characters", path)
+		return false
+	case strings.HasPrefix(j.GetOutputPath(), "/"):
+		c.add(jobField(i, "output_path"), "%q: leave out the slash at the beginning; the path is relative to the storage's base path", j.GetOutputPath())
+		return false
+	}
+	for element := range strings.SplitSeq(path, "/") {
+		if element == "" || element == "." || element == ".." {
+			c.add(jobField(i, "output_path"), "%q: leave out empty elements, . and ..", j.GetOutputPath())
+			return false
+		}
+	}
+	return true
+}
+
+// retry checks what the contract cannot say about a retry policy.
+func (c *checks) retry(field string, p *stokerv1.RetryPolicy, server job.RetryPolicy) job.RetryPolicy {
+	r := retryPolicy(p, server)
+	m := retryPolicyMessage(r)
+	if first, longest := m.GetInitialBackoff().AsDuration(), m.GetMaxBackoff().AsDuration(); first > longest {
+		c.add(field+".max_backoff", "%s is shorter than initial_backoff, which is %s", longest, first)
+	}
+	return r
+}

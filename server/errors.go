@@ -1,0 +1,163 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/protoadapt"
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+	"github.com/stokerd/stoker/job"
+)
+
+// Domain is the domain of every google.rpc.ErrorInfo.
+const Domain = "stoker"
+
+// comeBackAfter is the wait advised to callers of a server that cannot answer now.
+const comeBackAfter = time.Second
+
+var (
+	errTooManyWatches = errors.New("too many watches")
+	errSlowReader     = errors.New("the reader is too slow")
+	errNotYet         = errors.New("not possible yet")
+)
+
+// meanings says what callers are told about an error. The first row that matches
+// counts, so what is more precise stands above what is more general.
+var meanings = []struct {
+	err    error
+	code   codes.Code
+	reason string // of the ErrorInfo
+	// text tells people. Nothing that came from a database or driver may get
+	// into it; req is the request, or nil.
+	text func(err error, req any) string
+}{
+	{job.ErrNotFound, codes.NotFound, "NOT_FOUND", func(_ error, req any) string { return subject(req) + " was not found" }},
+	{job.ErrExists, codes.AlreadyExists, "REQUEST_ID_REUSED", func(_ error, req any) string {
+		return subject(req) + " was used before, with another payload; choose a new request_id for a new batch"
+	}},
+	{job.ErrConflict, codes.Aborted, "CONFLICT", func(_ error, req any) string {
+		return subject(req) + " was changed by somebody else at the same moment; try again"
+	}},
+	{job.ErrIllegalTransition, codes.FailedPrecondition, "WRONG_STATE", func(_ error, req any) string {
+		return subject(req) + " is in a state that does not allow this"
+	}},
+	{job.ErrFull, codes.ResourceExhausted, "DISK_FULL", fixed("the server's disk is full; nothing was stored")},
+	{job.ErrUnavailable, codes.Unavailable, "JOB_TABLE_UNAVAILABLE", fixed("the job table cannot be reached; try again")},
+	{ErrShutdown, codes.Unavailable, "SHUTTING_DOWN", fixed("the server is shutting down; come back with the latest cursor")},
+	{errTooManyWatches, codes.ResourceExhausted, "TOO_MANY_WATCHES", itself},
+	{errSlowReader, codes.ResourceExhausted, "SLOW_READER", fixed("the reader is too slow; come back with the latest cursor")},
+	{errNotYet, codes.Unimplemented, "NOT_IMPLEMENTED", itself},
+	{context.Canceled, codes.Canceled, "CANCELLED", fixed("the call was cancelled")},
+	{context.DeadlineExceeded, codes.DeadlineExceeded, "DEADLINE_EXCEEDED", fixed("the call took longer than its deadline")},
+}
+
+func fixed(text string) func(error, any) string {
+	return func(error, any) string { return text }
+}
+
+func itself(err error, _ any) string { return err.Error() }
+
+// toStatus is what the caller is told about err, and whether the table knew it.
+func toStatus(err error, req any) (s *status.Status, known bool) {
+	if invalid, ok := errors.AsType[*job.InvalidError](err); ok {
+		return invalidStatus(invalid), true
+	}
+	if state, ok := errors.AsType[*job.StateError](err); ok {
+		return stateStatus(state), true
+	}
+	for _, m := range meanings {
+		if !errors.Is(err, m.err) {
+			continue
+		}
+		info := &errdetails.ErrorInfo{Reason: m.reason, Domain: Domain}
+		details := []protoadapt.MessageV1{info}
+		if m.code == codes.Unavailable {
+			details = append(details, &errdetails.RetryInfo{RetryDelay: durationpb.New(comeBackAfter)})
+		}
+		return newStatus(m.code, m.text(err, req), details...), true
+	}
+	// A status that a library below made, for example for an undecodable message.
+	if s, ok := status.FromError(err); ok && s.Code() != codes.Unknown {
+		if len(s.Details()) > 0 {
+			return s, true
+		}
+		return newStatus(s.Code(), s.Message(), &errdetails.ErrorInfo{Reason: reasonOf(s.Code()), Domain: Domain}), true
+	}
+	return newStatus(codes.Internal, "internal error; the server's log has more",
+		&errdetails.ErrorInfo{Reason: "INTERNAL", Domain: Domain}), false
+}
+
+func invalidStatus(err *job.InvalidError) *status.Status {
+	bad := &errdetails.BadRequest{}
+	for _, v := range err.Violations {
+		bad.FieldViolations = append(bad.FieldViolations, &errdetails.BadRequest_FieldViolation{
+			Field: v.Field, Description: v.Message,
+		})
+	}
+	text := err.Violations[0].String()
+	if n := len(err.Violations) - 1; n > 0 {
+		text = fmt.Sprintf("%s (and %d more)", text, n)
+	}
+	return newStatus(codes.InvalidArgument, text,
+		&errdetails.ErrorInfo{Reason: "INVALID", Domain: Domain}, bad)
+}
+
+func stateStatus(err *job.StateError) *status.Status {
+	return newStatus(codes.FailedPrecondition, err.Error(),
+		&errdetails.ErrorInfo{
+			Reason: "WRONG_STATE", Domain: Domain,
+			Metadata: map[string]string{"resource": err.Resource, "id": err.ID, "state": err.State},
+		},
+		&errdetails.PreconditionFailure{Violations: []*errdetails.PreconditionFailure_Violation{{
+			Type: "STATE", Subject: err.Resource + "/" + err.ID, Description: err.Problem,
+		}}})
+}
+
+// newStatus is a status with details. Details that do not marshal, which cannot
+// happen with the types used here, are left out rather than the error.
+func newStatus(code codes.Code, text string, details ...protoadapt.MessageV1) *status.Status {
+	s := status.New(code, text)
+	if full, err := s.WithDetails(details...); err == nil {
+		return full
+	}
+	return s
+}
+
+// reasonOf is a code in upper snake case.
+func reasonOf(code codes.Code) string {
+	var b strings.Builder
+	for i, r := range code.String() {
+		if i > 0 && r >= 'A' && r <= 'Z' {
+			b.WriteByte('_')
+		}
+		b.WriteRune(r)
+	}
+	return strings.ToUpper(b.String())
+}
+
+// subject names what a request is about.
+func subject(req any) string {
+	switch r := req.(type) {
+	case interface{ GetJobId() string }:
+		return fmt.Sprintf("job %q", r.GetJobId())
+	case interface{ GetBatchId() string }:
+		return fmt.Sprintf("batch %q", r.GetBatchId())
+	case interface{ GetAccountId() string }:
+		return fmt.Sprintf("account %q", r.GetAccountId())
+	case interface{ GetRequestId() string }:
+		return fmt.Sprintf("request_id %q", r.GetRequestId())
+	case interface{ GetBatch() *stokerv1.Batch }:
+		return fmt.Sprintf("batch %q", r.GetBatch().GetId())
+	case interface{ GetAccount() *stokerv1.Account }:
+		return fmt.Sprintf("account %q", r.GetAccount().GetId())
+	}
+	return "what was asked for"
+}

@@ -1,0 +1,116 @@
+package server
+
+import (
+	"cmp"
+	"fmt"
+	"strings"
+
+	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+	"github.com/stokerd/stoker/job"
+)
+
+// Messages to values. The words of an enum are those of package job behind a
+// prefix, so that a name carries over; a test holds both sides together.
+
+// word is the name of an enum's value without its prefix; empty for a value that
+// is not set.
+func word[W ~string](value fmt.Stringer, prefix string) W {
+	w := strings.TrimPrefix(value.String(), prefix)
+	if w == "UNSPECIFIED" {
+		return ""
+	}
+	return W(w)
+}
+
+func jobState(s stokerv1.JobState) job.State { return word[job.State](s, "JOB_STATE_") }
+
+func jobStates(list []stokerv1.JobState) []job.State { return each(list, jobState) }
+
+func batchState(s stokerv1.BatchState) job.BatchState {
+	return word[job.BatchState](s, "BATCH_STATE_")
+}
+
+func failureKind(k stokerv1.FailureKind) job.FailureKind {
+	return word[job.FailureKind](k, "FAILURE_KIND_")
+}
+
+func jobSpec(s *stokerv1.JobSpec) job.Spec {
+	return job.Spec{
+		Key: s.GetKey(), Name: s.GetName(),
+		InputPath: s.GetInputPath(), OutputPath: outputPath(s), Variables: s.GetVariables(),
+	}
+}
+
+// outputPath is the directory a job writes to. A slash at its end says nothing
+// and is left out, so that both spellings are one directory.
+func outputPath(s *stokerv1.JobSpec) string { return strings.TrimSuffix(s.GetOutputPath(), "/") }
+
+// retryPolicy fills in what p leaves open from the server's own policy.
+func retryPolicy(p *stokerv1.RetryPolicy, server job.RetryPolicy) job.RetryPolicy {
+	if p == nil {
+		return server
+	}
+	r := job.RetryPolicy{
+		MaxRetries:          server.MaxRetries,
+		InitialBackoff:      cmp.Or(p.GetInitialBackoff().AsDuration(), server.InitialBackoff),
+		MaxBackoff:          cmp.Or(p.GetMaxBackoff().AsDuration(), server.MaxBackoff),
+		RetryTransferErrors: p.GetRetryTransferErrors(),
+	}
+	if p.MaxRetries != nil {
+		r.MaxRetries = int(p.GetMaxRetries())
+	}
+	return r
+}
+
+func failureLimit(l *stokerv1.FailureLimit) job.FailureLimit {
+	return job.FailureLimit{Count: l.GetCount(), Percent: int(l.GetPercent()), MinFinished: l.GetMinFinished()}
+}
+
+func recipe(r *stokerv1.Recipe) job.Recipe {
+	return job.Recipe{
+		Videos: each(r.GetVideos(), func(v *stokerv1.Video) job.Video {
+			return job.Video{
+				Name:   v.GetName(),
+				Codec:  word[job.Codec](v.GetCodec(), "VIDEO_CODEC_"),
+				Height: int(v.GetHeight()), Width: int(v.GetWidth()),
+				Bitrate: v.GetBitrate(), CRF: v.GetCrf(), FrameRate: v.GetFrameRate(),
+				Preset: v.GetPreset(), Profile: v.GetProfile(),
+			}
+		}),
+		Audios: each(r.GetAudios(), func(a *stokerv1.Audio) job.Audio {
+			return job.Audio{
+				Name:    a.GetName(),
+				Codec:   word[job.Codec](a.GetCodec(), "AUDIO_CODEC_"),
+				Bitrate: a.GetBitrate(), SampleRate: int(a.GetSampleRate()), ChannelLayout: a.GetChannelLayout(),
+			}
+		}),
+		Muxings: each(r.GetMuxings(), func(m *stokerv1.Muxing) job.Muxing {
+			return job.Muxing{
+				Container:     word[job.Container](m.GetContainer(), "CONTAINER_"),
+				SegmentLength: m.GetSegmentLength(), Directory: m.GetDirectory(),
+			}
+		}),
+		Manifests: each(r.GetManifests(), func(m *stokerv1.Manifest) job.Manifest {
+			return job.Manifest{
+				Format: word[job.ManifestFormat](m.GetFormat(), "MANIFEST_FORMAT_"),
+				Name:   m.GetName(),
+			}
+		}),
+		Private: r.GetPrivate(),
+		Region:  r.GetRegion(), FallbackRegions: r.GetFallbackRegions(),
+		EncoderVersion: r.GetEncoderVersion(), EncodingMode: r.GetEncodingMode(),
+		PrewarmedPools: r.GetPrewarmedEncoderPoolIds(),
+	}
+}
+
+// each converts a list. An empty list stays nil.
+func each[A, B any](list []A, f func(A) B) []B {
+	if len(list) == 0 {
+		return nil
+	}
+	out := make([]B, len(list))
+	for i, a := range list {
+		out[i] = f(a)
+	}
+	return out
+}

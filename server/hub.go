@@ -1,0 +1,177 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+	"github.com/stokerd/stoker/job"
+)
+
+// hub wakes the watchers of a batch when it changes, bounds how many watches
+// there are, and lets watchers that stand at the same position share one read.
+type hub struct {
+	limits Limits
+	done   chan struct{} // closed by close
+
+	mu      sync.Mutex
+	cause   error // why there are no watches any more; set before done is closed
+	topics  map[string]*topic
+	callers map[string]int // watches per caller
+	watches int
+}
+
+func newHub(l Limits) *hub {
+	return &hub{limits: l, done: make(chan struct{}), topics: map[string]*topic{}, callers: map[string]int{}}
+}
+
+// topic is a batch that is being watched.
+type topic struct {
+	mu    sync.Mutex
+	seats map[*seat]struct{}
+	reads map[position]*read // since the last ring
+}
+
+// seat is one watcher's place at a topic.
+type seat struct {
+	*topic
+	hub    *hub
+	batch  string
+	caller string
+	// bell is rung after the batch changed. Rings that are not heard yet are one.
+	bell chan struct{}
+}
+
+// join takes a seat at a batch. The caller has to leave it.
+func (h *hub) join(caller, batch string) (*seat, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	switch {
+	case h.cause != nil:
+		return nil, h.cause
+	case h.callers[caller] >= h.limits.WatchesPerCaller:
+		return nil, fmt.Errorf("%w: one caller may hold %d", errTooManyWatches, h.limits.WatchesPerCaller)
+	case h.watches >= h.limits.Watches:
+		return nil, fmt.Errorf("%w: the server can hold %d", errTooManyWatches, h.limits.Watches)
+	}
+	t := h.topics[batch]
+	if t == nil {
+		t = &topic{seats: map[*seat]struct{}{}, reads: map[position]*read{}}
+		h.topics[batch] = t
+	}
+	s := &seat{topic: t, hub: h, batch: batch, caller: caller, bell: make(chan struct{}, 1)}
+	t.mu.Lock()
+	t.seats[s] = struct{}{}
+	t.mu.Unlock()
+	h.callers[caller]++
+	h.watches++
+	return s, nil
+}
+
+// leave gives the seat back.
+func (s *seat) leave() {
+	h := s.hub
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.watches--
+	if h.callers[s.caller]--; h.callers[s.caller] == 0 {
+		delete(h.callers, s.caller)
+	}
+	s.topic.mu.Lock()
+	defer s.topic.mu.Unlock()
+	delete(s.topic.seats, s)
+	if len(s.topic.seats) == 0 {
+		delete(h.topics, s.batch)
+	}
+}
+
+// ring wakes the watchers of a batch. It never blocks on one of them.
+func (h *hub) ring(batch string) {
+	h.mu.Lock()
+	t := h.topics[batch]
+	h.mu.Unlock()
+	if t == nil {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	clear(t.reads) // before the bells: who hears one must not be told what was read earlier
+	for s := range t.seats {
+		select {
+		case s.bell <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// close ends every watch with cause. Later calls change nothing.
+func (h *hub) close(cause error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.cause == nil {
+		h.cause = cause
+		close(h.done)
+	}
+}
+
+// position is where a watcher stands in the changes of a batch. Watchers that
+// stand at the same one are sent the same message.
+type position struct {
+	revision int64
+	jobs     bool
+}
+
+// change is what has to be sent from a position.
+type change struct {
+	batch job.Batch
+	msg   *stokerv1.WatchBatchResponse // nil if nothing changed; shared, never to be written to
+	next  int64                        // the revision that has been reached with it
+	more  bool                         // there is more to be read at once
+	// snapshot says that the position means nothing any more and that the watcher
+	// has to be shown everything.
+	snapshot bool
+}
+
+// read is a read that is shared.
+type read struct {
+	done   chan struct{} // closed when change and err are set
+	change change
+	err    error
+}
+
+// share returns what f reads at p, or what another watcher has read there since
+// the batch last changed. f runs at most once at a time for a position; its error
+// is shared with those who waited for it and is not kept.
+func (t *topic) share(ctx context.Context, p position, f func() (change, error)) (change, error) {
+	t.mu.Lock()
+	if r, ok := t.reads[p]; ok {
+		t.mu.Unlock()
+		select {
+		case <-r.done:
+			return r.change, r.err
+		case <-ctx.Done():
+			return change{}, context.Cause(ctx)
+		}
+	}
+	r := &read{done: make(chan struct{}), err: errReadBroken}
+	t.reads[p] = r
+	t.mu.Unlock()
+
+	defer func() { // also when f panics
+		if r.err != nil {
+			t.mu.Lock()
+			if t.reads[p] == r {
+				delete(t.reads, p)
+			}
+			t.mu.Unlock()
+		}
+		close(r.done)
+	}()
+	r.change, r.err = f()
+	return r.change, r.err
+}
+
+// errReadBroken is what those who wait for a read get whose reader panicked.
+var errReadBroken = errors.New("the read was broken off")

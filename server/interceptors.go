@@ -1,0 +1,186 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"time"
+
+	"buf.build/go/protovalidate"
+	"github.com/grpc-ecosystem/go-grpc-middleware/v2/interceptors/logging"
+	"github.com/grpc-ecosystem/go-grpc-middleware/v2/interceptors/recovery"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/keepalive"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/stokerd/stoker/job"
+)
+
+// Options are what the gRPC server has to be made with: limits, keepalive, and
+// interceptors, from the outside in, for logging, statuses, panics and validation.
+func (s *Server) Options() []grpc.ServerOption {
+	logger := s.callLogger()
+	logged := []logging.Option{
+		logging.WithLogOnEvents(logging.FinishCall),
+		logging.WithLevels(callLevel),
+		logging.WithDurationField(logging.DurationToDurationField),
+		logging.WithDisableLoggingFields(logging.ComponentFieldKey, logging.MethodTypeFieldKey),
+	}
+	return []grpc.ServerOption{
+		grpc.ChainUnaryInterceptor(
+			logging.UnaryServerInterceptor(logger, logged...),
+			s.unaryStatus,
+			recovery.UnaryServerInterceptor(),
+			s.unaryValidate,
+		),
+		grpc.ChainStreamInterceptor(
+			logging.StreamServerInterceptor(logger, logged...),
+			s.streamStatus,
+			recovery.StreamServerInterceptor(),
+		),
+		grpc.MaxRecvMsgSize(s.limits.MaxRequestBytes),
+		// Clients read 4 MiB unless told otherwise. Pages and watch messages stay
+		// below it; a larger one must fail here and not there.
+		grpc.MaxSendMsgSize(maxResponseBytes),
+		grpc.MaxHeaderListSize(64 << 10),
+		// A stream beyond the limit would block the caller's other calls without a
+		// word, so the limit on watches, which answers, has to be reached first.
+		grpc.MaxConcurrentStreams(uint32(s.limits.WatchesPerCaller) + 1_000),
+		grpc.ConnectionTimeout(20 * time.Second),
+		grpc.KeepaliveParams(keepalive.ServerParameters{Time: 30 * time.Second, Timeout: 10 * time.Second}),
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 10 * time.Second, PermitWithoutStream: true}),
+		grpc.WaitForHandlers(true),
+	}
+}
+
+// maxResponseBytes is the largest message a client reads without being told to.
+const maxResponseBytes = 4 << 20
+
+// callLogger writes one line per finished call. Calls that only read and went
+// well are logged at debug level.
+func (s *Server) callLogger() logging.Logger {
+	return logging.LoggerFunc(func(ctx context.Context, level logging.Level, _ string, fields ...any) {
+		l := slog.Level(level)
+		if method, _ := grpc.Method(ctx); l == slog.LevelInfo && reads(method) {
+			l = slog.LevelDebug
+		}
+		s.log.Log(ctx, l, "call finished", fields...)
+	})
+}
+
+// reads reports whether a method changes nothing.
+func reads(fullMethod string) bool {
+	if !ours(fullMethod) {
+		return true // health, reflection, channelz
+	}
+	name := fullMethod[strings.LastIndexByte(fullMethod, '/')+1:]
+	return strings.HasPrefix(name, "Get") || strings.HasPrefix(name, "List") || strings.HasPrefix(name, "Watch")
+}
+
+func ours(fullMethod string) bool { return strings.HasPrefix(fullMethod, "/stoker.v1.") }
+
+// callLevel is the level at which the end of a call is logged.
+func callLevel(code codes.Code) logging.Level {
+	switch code {
+	case codes.Internal, codes.Unknown, codes.DataLoss:
+		return logging.LevelError
+	case codes.ResourceExhausted, codes.Unavailable:
+		return logging.LevelWarn
+	}
+	return logging.LevelInfo
+}
+
+func (s *Server) unaryStatus(ctx context.Context, req any, info *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (any, error) {
+	resp, err := handle(ctx, req)
+	if err != nil {
+		return nil, s.fail(ctx, err, req, info.FullMethod)
+	}
+	return resp, nil
+}
+
+func (s *Server) streamStatus(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handle grpc.StreamHandler) error {
+	first := &firstRequest{ServerStream: stream}
+	if ours(info.FullMethod) {
+		first.validate = s.validate
+	}
+	if err := handle(srv, first); err != nil {
+		return s.fail(stream.Context(), err, first.req, info.FullMethod)
+	}
+	return nil
+}
+
+// fail is the status of err. What callers are not told is logged.
+func (s *Server) fail(ctx context.Context, err error, req any, method string) error {
+	if ctx.Err() != nil && !isRefusal(err) {
+		err = ctx.Err() // the consequence of a call that is over is not worth an alarm
+	}
+	st, known := toStatus(err, req)
+	if !known || errors.Is(err, job.ErrFull) || errors.Is(err, job.ErrUnavailable) {
+		s.log.ErrorContext(ctx, "call failed", "method", method, "subject", subject(req), "err", err)
+	}
+	return st.Err()
+}
+
+// isRefusal reports whether err says something about the request itself.
+func isRefusal(err error) bool {
+	st, known := toStatus(err, nil)
+	return known && st.Code() != codes.Unavailable
+}
+
+func (s *Server) unaryValidate(ctx context.Context, req any, info *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (any, error) {
+	if ours(info.FullMethod) && !checksItself(req) {
+		if err := s.validate(req); err != nil {
+			return nil, err
+		}
+	}
+	return handle(ctx, req)
+}
+
+// firstRequest keeps, and validates, the one request of a server stream.
+type firstRequest struct {
+	grpc.ServerStream
+	validate func(req any) error
+	req      any
+}
+
+func (f *firstRequest) RecvMsg(m any) error {
+	if err := f.ServerStream.RecvMsg(m); err != nil {
+		return err
+	}
+	f.req = m
+	if f.validate == nil {
+		return nil
+	}
+	return f.validate(m)
+}
+
+// validate checks a request against the rules in the contract.
+func (s *Server) validate(req any) error {
+	return invalid(s.contractViolations(req))
+}
+
+// contractViolations is what breaks the rules that stand in the contract.
+func (s *Server) contractViolations(req any) []job.Violation {
+	m, ok := req.(proto.Message)
+	if !ok {
+		return nil
+	}
+	err := s.validator.Validate(m)
+	if err == nil {
+		return nil
+	}
+	broken, ok := errors.AsType[*protovalidate.ValidationError](err)
+	if !ok {
+		return []job.Violation{{Field: "request", Message: "cannot be checked: " + err.Error()}}
+	}
+	all := make([]job.Violation, 0, len(broken.Violations))
+	for _, v := range broken.Violations {
+		all = append(all, job.Violation{
+			Field:   protovalidate.FieldPathString(v.Proto.GetField()),
+			Message: v.Proto.GetMessage(),
+		})
+	}
+	return all
+}

@@ -1,0 +1,52 @@
+package server
+
+import (
+	"context"
+	"time"
+
+	"github.com/stokerd/stoker/job"
+)
+
+// Store is the job table as the services use it.
+type Store interface {
+	BatchStore
+	JobStore
+}
+
+// BatchStore keeps batches. Errors are those of package job.
+type BatchStore interface {
+	Submit(ctx context.Context, s job.Submission, now time.Time) (b job.Batch, created bool, err error)
+	AddJobs(ctx context.Context, batchID string, jobs []job.Spec, now time.Time) (b job.Batch, added, skipped int64, err error)
+	Batch(ctx context.Context, id string) (job.Batch, error)
+	Batches(ctx context.Context, f job.BatchFilter) ([]job.Batch, error)
+	UpdateBatch(ctx context.Context, id string, now time.Time, f func(*job.Batch) error) (job.Batch, error)
+	DeleteBatch(ctx context.Context, id string) error
+}
+
+// JobStore keeps the jobs of batches and tells what changed. Errors are those
+// of package job.
+type JobStore interface {
+	Job(ctx context.Context, id job.ID) (job.Job, error)
+	Attempts(ctx context.Context, id job.ID) ([]job.Attempt, error)
+	Events(ctx context.Context, id job.ID) ([]job.Event, error)
+	Jobs(ctx context.Context, f job.Filter) ([]job.Job, error)
+	CountJobs(ctx context.Context, f job.Filter) (int64, error)
+	UpdateJob(ctx context.Context, id job.ID, now time.Time, f func(*job.Update) error) (job.Job, error)
+	UpdateJobs(ctx context.Context, f job.Filter, now time.Time, do func(*job.Update) error) (int64, error)
+	// Changes reads a batch and its jobs whose revision is greater than after,
+	// in revision order and at most limit of them, in one snapshot. No two jobs
+	// have the same revision, except for those that never changed.
+	Changes(ctx context.Context, batchID string, after int64, limit int) (job.Batch, []job.Job, error)
+}
+
+// Accounts shows and steers the accounts that batches run on. An id that is not
+// configured answers false, or an error matching [job.ErrNotFound].
+type Accounts interface {
+	// Status must be cheap: it is asked for with every batch that is shown.
+	Status(id string) (job.AccountStatus, bool)
+	// Statuses is sorted by id.
+	Statuses() []job.AccountStatus
+	Pause(ctx context.Context, id, reason string) error
+	Resume(ctx context.Context, id string) error
+	SetQueueTarget(ctx context.Context, id string, n int) error
+}

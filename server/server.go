@@ -1,0 +1,131 @@
+package server
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"buf.build/go/protovalidate"
+	"google.golang.org/grpc"
+	channelz "google.golang.org/grpc/channelz/service"
+	"google.golang.org/grpc/health"
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/reflection"
+
+	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+	"github.com/stokerd/stoker/job"
+)
+
+// Config is what a [Server] is made of.
+type Config struct {
+	Store    Store    // required
+	Accounts Accounts // required
+	Catalog  Catalog
+	Logger   *slog.Logger // default: discards
+	Limits   Limits
+}
+
+// Limits bound what one server and one caller can hold open.
+type Limits struct {
+	// WatchesPerCaller is how many watches one address may hold at once. Default 1,000.
+	WatchesPerCaller int
+	// Watches is how many watches there may be in all. Default 10,000.
+	Watches int
+	// MaxRequestBytes is the largest request. Default 32 MiB, which carries
+	// 100,000 jobs with paths of ordinary length.
+	MaxRequestBytes int
+}
+
+// ErrShutdown ends watches when the server shuts down.
+var ErrShutdown = errors.New("the server is shutting down")
+
+// Server implements BatchService and AccountService. Use [New].
+type Server struct {
+	stokerv1.UnimplementedBatchServiceServer
+	stokerv1.UnimplementedAccountServiceServer
+
+	store     Store
+	accounts  Accounts
+	catalog   Catalog
+	log       *slog.Logger
+	limits    Limits
+	validator protovalidate.Validator
+	health    *health.Server
+	hub       *hub
+}
+
+// New makes a server that is ready to be registered.
+func New(c Config) (*Server, error) {
+	if c.Store == nil || c.Accounts == nil {
+		return nil, errors.New("server: Store and Accounts are required")
+	}
+	validator, err := protovalidate.New()
+	if err != nil {
+		return nil, fmt.Errorf("compile validation rules: %w", err)
+	}
+	s := &Server{
+		store:     c.Store,
+		accounts:  c.Accounts,
+		catalog:   c.Catalog,
+		log:       cmp.Or(c.Logger, slog.New(slog.DiscardHandler)),
+		validator: validator,
+		health:    health.NewServer(),
+		limits: Limits{
+			WatchesPerCaller: cmp.Or(c.Limits.WatchesPerCaller, 1_000),
+			Watches:          cmp.Or(c.Limits.Watches, 10_000),
+			MaxRequestBytes:  cmp.Or(c.Limits.MaxRequestBytes, 32<<20),
+		},
+	}
+	s.hub = newHub(s.limits)
+	return s, nil
+}
+
+// Register adds both services, health, reflection and channelz to g, which has to
+// be made with [Server.Options].
+func (s *Server) Register(g *grpc.Server) {
+	stokerv1.RegisterBatchServiceServer(g, s)
+	stokerv1.RegisterAccountServiceServer(g, s)
+	for _, name := range []string{"", stokerv1.BatchService_ServiceDesc.ServiceName, stokerv1.AccountService_ServiceDesc.ServiceName} {
+		s.health.SetServingStatus(name, healthpb.HealthCheckResponse_SERVING)
+	}
+	healthpb.RegisterHealthServer(g, s.health)
+	reflection.Register(g)
+	channelz.RegisterChannelzServiceToServer(g)
+}
+
+// Changed tells watchers that batches changed. The job table calls it after each
+// commit; it does not block and may be told too much.
+func (s *Server) Changed(changes []job.Change) {
+	for _, c := range changes {
+		s.hub.ring(c.BatchID)
+	}
+}
+
+// Shutdown makes health answer NOT_SERVING and ends every watch, now and from
+// now on, with UNAVAILABLE and the advice to come back. Other calls go on.
+func (s *Server) Shutdown() {
+	s.health.Shutdown()
+	s.hub.close(ErrShutdown)
+}
+
+// Stop shuts the server down, lets calls under way on g finish for at most grace,
+// and then cuts them off. When it returns no handler runs any more.
+func (s *Server) Stop(g *grpc.Server, grace time.Duration) {
+	s.Shutdown()
+	finished := make(chan struct{})
+	go func() {
+		g.GracefulStop()
+		close(finished)
+	}()
+	timer := time.NewTimer(grace)
+	defer timer.Stop()
+	select {
+	case <-finished:
+	case <-timer.C:
+		s.log.Warn("calls cut off at shutdown", "grace", grace)
+		g.Stop()
+		<-finished
+	}
+}

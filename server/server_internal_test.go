@@ -1,0 +1,159 @@
+package server
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc/codes"
+
+	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+	"github.com/stokerd/stoker/job"
+)
+
+func TestToStatus(t *testing.T) {
+	driver := errors.New("SQL logic error: no such table: jobs (1)")
+	for _, tt := range []struct {
+		err    error
+		code   codes.Code
+		reason string
+		text   string
+	}{
+		{fmt.Errorf("read job: %w: %w", job.ErrNotFound, sql.ErrNoRows), codes.NotFound, "NOT_FOUND", `job "b/1" was not found`},
+		{fmt.Errorf("write: %w: %w", job.ErrFull, driver), codes.ResourceExhausted, "DISK_FULL", "the server's disk is full; nothing was stored"},
+		{fmt.Errorf("write: %w: %w", job.ErrUnavailable, driver), codes.Unavailable, "JOB_TABLE_UNAVAILABLE", "the job table cannot be reached; try again"},
+		{fmt.Errorf("write: %w: %w", job.ErrConflict, driver), codes.Aborted, "CONFLICT", `job "b/1" was changed by somebody else at the same moment; try again`},
+		{fmt.Errorf("write: %w: %w", job.ErrIllegalTransition, driver), codes.FailedPrecondition, "WRONG_STATE", `job "b/1" is in a state that does not allow this`},
+		{&job.StateError{Resource: "job", ID: "b/1", State: "SUCCEEDED", Problem: "over"}, codes.FailedPrecondition, "WRONG_STATE", "job b/1 is SUCCEEDED: over"},
+		{invalid([]job.Violation{{Field: "a", Message: "b"}, {Field: "c", Message: "d"}}), codes.InvalidArgument, "INVALID", "a: b (and 1 more)"},
+		{fmt.Errorf("read: %w", context.Canceled), codes.Canceled, "CANCELLED", "the call was cancelled"},
+		{context.DeadlineExceeded, codes.DeadlineExceeded, "DEADLINE_EXCEEDED", "the call took longer than its deadline"},
+		{driver, codes.Internal, "INTERNAL", "internal error; the server's log has more"},
+	} {
+		s, _ := toStatus(tt.err, &stokerv1.GetJobRequest{JobId: "b/1"})
+		if s.Code() != tt.code || s.Message() != tt.text {
+			t.Errorf("status of %q is %v %q, want %v %q", tt.err, s.Code(), s.Message(), tt.code, tt.text)
+		}
+		if info, ok := s.Details()[0].(*errdetails.ErrorInfo); !ok || info.GetReason() != tt.reason || info.GetDomain() != Domain {
+			t.Errorf("first detail of %q is %v, want ErrorInfo with reason %s", tt.err, s.Details()[0], tt.reason)
+		}
+		if strings.Contains(s.String(), "SQL") || strings.Contains(s.String(), "sql") {
+			t.Errorf("status of %q tells of the database: %v", tt.err, s)
+		}
+	}
+}
+
+// TestUnknownErrorIsLoggedOnce holds that what callers are not told is in the log.
+func TestUnknownErrorIsLoggedOnce(t *testing.T) {
+	var log bytes.Buffer
+	s := &Server{log: slog.New(slog.NewTextHandler(&log, nil))}
+	err := s.fail(t.Context(), errors.New("no such table"), &stokerv1.GetBatchRequest{BatchId: "b"}, "/stoker.v1.BatchService/GetBatch")
+	if strings.Contains(err.Error(), "table") {
+		t.Errorf("the caller is told %q", err)
+	}
+	if got := log.String(); strings.Count(got, "no such table") != 1 || !strings.Contains(got, `subject="batch \"b\""`) {
+		t.Errorf("log is %q, want the error once with its subject", got)
+	}
+}
+
+// TestWordsCarryOver holds the enums of the contract to the words of package job.
+func TestWordsCarryOver(t *testing.T) {
+	for _, s := range job.States() {
+		if got := jobState(jobStateMessage(s)); got != s {
+			t.Errorf("job state %s comes back as %q", s, got)
+		}
+	}
+	for _, s := range job.BatchStates() {
+		if got := batchState(batchStateMessage(s)); got != s {
+			t.Errorf("batch state %s comes back as %q", s, got)
+		}
+	}
+	for _, s := range []job.BreakerState{job.BreakerClosed, job.BreakerOpen, job.BreakerProbing} {
+		if breakerStateMessage(s) == 0 {
+			t.Errorf("breaker state %s is not in the contract", s)
+		}
+	}
+	for _, k := range []job.FailureKind{job.FailedEncoding, job.FailedTransfer, job.FailedStart, job.FailedConfigure, job.FailedGone} {
+		if got := failureKind(failureMessage(&job.Failure{Kind: k}).GetKind()); got != k {
+			t.Errorf("failure kind %s comes back as %q", k, got)
+		}
+	}
+	// Every codec, container and manifest of the contract has to pass the recipe's own rules.
+	for n, name := range stokerv1.VideoCodec_name {
+		if n != 0 {
+			checkRecipe(t, name, &stokerv1.Recipe{Videos: []*stokerv1.Video{{Codec: stokerv1.VideoCodec(n), Bitrate: 100_000}}})
+		}
+	}
+	for n, name := range stokerv1.AudioCodec_name {
+		if n != 0 {
+			checkRecipe(t, name, &stokerv1.Recipe{Audios: []*stokerv1.Audio{{Codec: stokerv1.AudioCodec(n), Bitrate: 100_000}}})
+		}
+	}
+	for n, name := range stokerv1.Container_name {
+		if n != 0 {
+			checkRecipe(t, name, &stokerv1.Recipe{
+				Audios:  []*stokerv1.Audio{{Codec: stokerv1.AudioCodec_AUDIO_CODEC_AAC, Bitrate: 100_000}},
+				Muxings: []*stokerv1.Muxing{{Container: stokerv1.Container(n)}},
+			})
+		}
+	}
+}
+
+func checkRecipe(t *testing.T, name string, r *stokerv1.Recipe) {
+	t.Helper()
+	if r.Muxings == nil {
+		r.Muxings = []*stokerv1.Muxing{{Container: stokerv1.Container_CONTAINER_FMP4}}
+	}
+	for _, v := range recipe(r).Validate("recipe") {
+		t.Errorf("%s: %s", name, v)
+	}
+}
+
+func TestEstimate(t *testing.T) {
+	now := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
+	begun := job.Batch{State: job.BatchActive, StartTime: now.Add(-time.Hour), Counts: job.Counts{Succeeded: 10, Queued: 20}}
+	for name, tt := range map[string]struct {
+		change func(*job.Batch)
+		done   float64
+		want   time.Time
+	}{
+		"at the pace so far":     {func(*job.Batch) {}, 10, now.Add(2 * time.Hour)},
+		"not started":            {func(b *job.Batch) { b.StartTime = time.Time{} }, 10, time.Time{}},
+		"too little done":        {func(*job.Batch) {}, 0.5, time.Time{}},
+		"more may be added":      {func(b *job.Batch) { b.State = job.BatchOpen }, 10, time.Time{}},
+		"paused":                 {func(b *job.Batch) { b.State = job.BatchPaused }, 10, time.Time{}},
+		"years away":             {func(b *job.Batch) { b.Counts.Waiting = 1_000_000 }, 10, time.Time{}},
+		"the clock went back":    {func(b *job.Batch) { b.StartTime = now.Add(time.Hour) }, 10, time.Time{}},
+		"everything but the end": {func(*job.Batch) {}, 30, time.Time{}},
+	} {
+		b := begun
+		tt.change(&b)
+		if got := estimate(b, tt.done, now); !got.Equal(tt.want) {
+			t.Errorf("%s: estimated %v, want %v", name, got, tt.want)
+		}
+	}
+}
+
+func TestFitting(t *testing.T) {
+	var jobs []job.Job
+	for n := range 100 {
+		jobs = append(jobs, job.Job{ID: job.ID{Batch: "b", Number: int64(n + 1)}, Reason: strings.Repeat("x", 100<<10)})
+	}
+	fit, cut := fitting(jobs)
+	if !cut || len(fit) < 10 || len(fit) > 40 {
+		t.Errorf("%d of 100 jobs of 100 KiB fit a message of 4 MiB (cut: %v)", len(fit), cut)
+	}
+	if fit, cut := fitting([]job.Job{{Reason: strings.Repeat("x", 10<<20)}}); len(fit) != 1 || cut {
+		t.Error("a single job is sent however large it is")
+	}
+	if fit, cut := fitting(nil); len(fit) != 0 || cut {
+		t.Error("nothing fits always")
+	}
+}

@@ -1,0 +1,157 @@
+package server_test
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+	reflectionpb "google.golang.org/grpc/reflection/grpc_reflection_v1"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/dynamicpb"
+	"google.golang.org/protobuf/types/known/fieldmaskpb"
+
+	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+	"github.com/stokerd/stoker/job"
+	"github.com/stokerd/stoker/server"
+)
+
+func mask(paths ...string) *fieldmaskpb.FieldMask { return &fieldmaskpb.FieldMask{Paths: paths} }
+
+func TestAccounts(t *testing.T) {
+	w := newWorld(t, nil)
+	list, err := w.account.ListAccounts(t.Context(), &stokerv1.ListAccountsRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(list.GetAccounts()) != 2 || list.GetAccounts()[1].PlatformQueuedCount != nil || list.GetAccounts()[0].GetPlatformQueuedCount() != 3 {
+		t.Errorf("accounts are %v, want two, of which the second has not heard of the platform", list)
+	}
+	paused, err := w.account.PauseAccount(t.Context(), &stokerv1.PauseAccountRequest{AccountId: "default", Reason: "budget"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a := paused.GetAccount(); !a.GetPaused() || a.GetPausedReason() != "budget" {
+		t.Errorf("got %v, want paused", a)
+	}
+	if got, want := w.submit(1).GetWaitReason(), "account default is paused: budget"; got != want {
+		t.Errorf("wait reason is %q, want %q", got, want)
+	}
+	if _, err := w.account.ResumeAccount(t.Context(), &stokerv1.ResumeAccountRequest{AccountId: "default"}); err != nil {
+		t.Fatal(err)
+	}
+	update := func(id string, n int32, paths ...string) (*stokerv1.UpdateAccountResponse, error) {
+		return w.account.UpdateAccount(t.Context(), &stokerv1.UpdateAccountRequest{
+			Account: &stokerv1.Account{Id: id, QueueTarget: n}, UpdateMask: mask(paths...),
+		})
+	}
+	updated, err := update("default", 9, "queue_target")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := updated.GetAccount().GetQueueTarget(); got != 9 {
+		t.Errorf("queue target is %d, want 9", got)
+	}
+	_, err = update("default", 0, "queue_target", "paused")
+	compareGolden(t, "testdata/update_account.golden", violations(err))
+	_, err = update("nobody", 9, "queue_target")
+	wantCode(t, err, codes.NotFound)
+	_, err = w.account.GetAccount(t.Context(), &stokerv1.GetAccountRequest{AccountId: "nobody"})
+	wantCode(t, err, codes.NotFound)
+	_, err = w.account.GetAccount(t.Context(), &stokerv1.GetAccountRequest{})
+	wantCode(t, err, codes.InvalidArgument)
+}
+
+// TestEveryMethodIsThere calls every method of the contract with an empty request:
+// each has to find fault with it, or answer.
+func TestEveryMethodIsThere(t *testing.T) {
+	w := newWorld(t, nil)
+	calls := 0
+	for _, service := range []protoreflect.ServiceDescriptor{
+		stokerv1.File_stoker_v1_batch_service_proto.Services().Get(0),
+		stokerv1.File_stoker_v1_account_service_proto.Services().Get(0),
+	} {
+		for i := range service.Methods().Len() {
+			method := service.Methods().Get(i)
+			name := fmt.Sprintf("/%s/%s", service.FullName(), method.Name())
+			stream, err := w.conn.NewStream(t.Context(), &grpc.StreamDesc{ServerStreams: true}, name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := stream.SendMsg(dynamicpb.NewMessage(method.Input())); err != nil {
+				t.Fatal(err)
+			}
+			if err := stream.CloseSend(); err != nil {
+				t.Fatal(err)
+			}
+			err = stream.RecvMsg(dynamicpb.NewMessage(method.Output()))
+			if err != nil && status.Code(err) != codes.InvalidArgument {
+				t.Errorf("%s with an empty request: %v", name, err)
+			}
+			calls++
+		}
+	}
+	if calls != 20 {
+		t.Errorf("made %d calls, want one for each of the contract's 20 methods", calls)
+	}
+}
+
+// broken is an Accounts that has a bug.
+type broken struct{ *accounts }
+
+func (broken) Statuses() []job.AccountStatus { panic("index out of range") }
+
+func TestPanic(t *testing.T) {
+	w := newWorld(t, func(c *server.Config) { c.Accounts = broken{newAccounts()} })
+	_, err := w.account.ListAccounts(t.Context(), &stokerv1.ListAccountsRequest{})
+	wantCode(t, err, codes.Internal)
+	wantReason(t, err, "INTERNAL")
+	if got := status.Convert(err).Message(); got != "internal error; the server's log has more" {
+		t.Errorf("the caller is told %q", got)
+	}
+}
+
+func TestHealthAndReflection(t *testing.T) {
+	w := newWorld(t, nil)
+	health := healthpb.NewHealthClient(w.conn)
+	for _, service := range []string{"", "stoker.v1.BatchService", "stoker.v1.AccountService"} {
+		resp, err := health.Check(t.Context(), &healthpb.HealthCheckRequest{Service: service})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if resp.GetStatus() != healthpb.HealthCheckResponse_SERVING {
+			t.Errorf("health of %q is %v", service, resp.GetStatus())
+		}
+	}
+	s, err := reflectionpb.NewServerReflectionClient(w.conn).ServerReflectionInfo(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Send(&reflectionpb.ServerReflectionRequest{MessageRequest: &reflectionpb.ServerReflectionRequest_ListServices{}}); err != nil {
+		t.Fatal(err)
+	}
+	resp, err := s.Recv()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, service := range resp.GetListServicesResponse().GetService() {
+		names = append(names, service.GetName())
+	}
+	for _, want := range []string{"stoker.v1.BatchService", "stoker.v1.AccountService", "grpc.channelz.v1.Channelz"} {
+		if !slices.Contains(names, want) {
+			t.Errorf("reflection lists %v, without %s", names, want)
+		}
+	}
+	w.server.Shutdown()
+	got, err := health.Check(t.Context(), &healthpb.HealthCheckRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.GetStatus() != healthpb.HealthCheckResponse_NOT_SERVING {
+		t.Errorf("health at shutdown is %v", got.GetStatus())
+	}
+}

@@ -1,0 +1,199 @@
+package server
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"google.golang.org/protobuf/proto"
+
+	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+	"github.com/stokerd/stoker/job"
+)
+
+// defaultPriority is the priority of a batch that names none.
+const defaultPriority = 50
+
+// SubmitBatch stores a batch and all of its jobs, or nothing.
+func (s *Server) SubmitBatch(ctx context.Context, req *stokerv1.SubmitBatchRequest) (*stokerv1.SubmitBatchResponse, error) {
+	b, err := s.checkSubmit(req)
+	if err != nil {
+		return nil, err
+	}
+	now := time.Now()
+	if req.GetValidateOnly() {
+		b.Counts.Waiting = int64(len(req.GetJobs()))
+		return respondSubmit(s.show(ctx, b))
+	}
+	hash, err := payloadHash(req)
+	if err != nil {
+		return nil, err
+	}
+	id, err := uuid.NewV7()
+	if err != nil {
+		return nil, fmt.Errorf("choose a batch id: %w", err)
+	}
+	b.ID = id.String()
+	b.CreateTime, b.UpdateTime = now, now
+	if b.DisplayName == "" {
+		b.DisplayName = b.ID
+	}
+	b, _, err = s.store.Submit(ctx, job.Submission{
+		Batch: b, Jobs: each(req.GetJobs(), jobSpec),
+		RequestID: req.GetRequestId(), PayloadHash: hash,
+	}, now)
+	if err != nil {
+		return nil, fmt.Errorf("submit batch: %w", err)
+	}
+	return respondSubmit(s.show(ctx, b))
+}
+
+func respondSubmit(b *stokerv1.Batch, err error) (*stokerv1.SubmitBatchResponse, error) {
+	if err != nil {
+		return nil, err
+	}
+	return &stokerv1.SubmitBatchResponse{Batch: b}, nil
+}
+
+// checkSubmit is the batch that req asks for, without id and times, or everything
+// that is wrong with req.
+func (s *Server) checkSubmit(req *stokerv1.SubmitBatchRequest) (job.Batch, error) {
+	c := checks{list: s.contractViolations(req)}
+	b := job.Batch{
+		DisplayName: req.GetDisplayName(), Labels: req.GetLabels(),
+		Priority: defaultPriority, State: job.BatchActive, Open: req.GetKeepOpen(),
+		FailureLimit: failureLimit(req.GetFailureLimit()),
+	}
+	if req.Priority != nil {
+		b.Priority = int(req.GetPriority())
+	}
+	if b.Open {
+		b.State = job.BatchOpen
+	}
+	b.AccountID = s.checkAccount(&c, req.GetAccount())
+	s.checkEncodeWith(&c, req, &b)
+	b.Input = c.storage(s.catalog, "input", req.GetInput(), req.GetInputId())
+	b.Output = c.storage(s.catalog, "output", req.GetOutput(), req.GetOutputId())
+	b.Retry = s.checkRetry(&c, req)
+	if len(req.GetJobs()) == 0 && !req.GetKeepOpen() {
+		c.add("jobs", "name at least one job, or set keep_open to add jobs later")
+	}
+	c.jobs(req.GetJobs(), jobRules{template: b.Template != nil})
+	if err := invalid(c.list); err != nil {
+		return job.Batch{}, err
+	}
+	if b.Template != nil {
+		return job.Batch{}, fmt.Errorf("batches with an encoding template are %w; use a profile or a recipe", errNotYet)
+	}
+	return b, nil
+}
+
+func (s *Server) checkAccount(c *checks, id string) string {
+	if id == "" {
+		id = DefaultName
+	}
+	if _, ok := s.accounts.Status(id); !ok {
+		c.take(unknown("account", id, each(s.accounts.Statuses(), func(a job.AccountStatus) string { return a.ID })))
+	}
+	return id
+}
+
+// checkEncodeWith settles how b is encoded.
+func (s *Server) checkEncodeWith(c *checks, req *stokerv1.SubmitBatchRequest, b *job.Batch) {
+	switch with := req.GetEncodeWith().(type) {
+	case *stokerv1.SubmitBatchRequest_Recipe:
+		r := recipe(with.Recipe)
+		c.addRecipe(r)
+		b.Recipe = &r
+	case *stokerv1.SubmitBatchRequest_Template:
+		t, wrong := s.catalog.template(with.Template)
+		c.take(wrong)
+		b.Template = &t
+	default:
+		b.Profile = req.GetProfile()
+		if b.Profile == "" {
+			b.Profile = DefaultName
+		}
+		r, wrong := s.catalog.profile(b.Profile)
+		c.take(wrong)
+		b.Recipe = &r
+	}
+}
+
+// addRecipe adds what is wrong with an inline recipe. Where the contract's rules
+// have found fault with the same field already, the recipe's own text, which knows
+// what would be right, takes the place of theirs.
+func (c *checks) addRecipe(r job.Recipe) {
+	told := make(map[string]int, len(c.list))
+	for i, v := range c.list {
+		told[v.Field] = i
+	}
+	for _, v := range r.Validate("recipe") {
+		if i, ok := told[v.Field]; ok {
+			c.list[i] = v
+		} else {
+			c.list = append(c.list, v)
+		}
+	}
+}
+
+func (s *Server) checkRetry(c *checks, req *stokerv1.SubmitBatchRequest) job.RetryPolicy {
+	r := c.retry("retry_policy", req.GetRetryPolicy(), s.catalog.Retry)
+	if req.MaxRetries == nil {
+		return r
+	}
+	if req.GetRetryPolicy() != nil {
+		c.add("max_retries", "excludes retry_policy; give the number there")
+	}
+	r = s.catalog.Retry
+	r.MaxRetries = int(req.GetMaxRetries())
+	return r
+}
+
+// payloadHash tells apart requests that share a request_id. The encoding is
+// stable for one build of the server, and in practice across builds; where it is
+// not, a repeat is refused and nothing is submitted twice.
+func payloadHash(req *stokerv1.SubmitBatchRequest) ([]byte, error) {
+	if req.GetRequestId() == "" {
+		return nil, nil
+	}
+	// The request belongs to this call alone, and copying 100,000 jobs to leave
+	// out one field would cost more than everything else here.
+	id := req.RequestId
+	req.RequestId = ""
+	text, err := proto.MarshalOptions{Deterministic: true}.Marshal(req)
+	req.RequestId = id
+	if err != nil {
+		return nil, fmt.Errorf("hash request: %w", err)
+	}
+	sum := sha256.Sum256(text)
+	return sum[:], nil
+}
+
+// AddJobs appends jobs to an OPEN batch.
+func (s *Server) AddJobs(ctx context.Context, req *stokerv1.AddJobsRequest) (*stokerv1.AddJobsResponse, error) {
+	c := checks{list: s.contractViolations(req)}
+	rules := jobRules{keyed: true}
+	if req.GetBatchId() != "" {
+		b, err := s.store.Batch(ctx, req.GetBatchId())
+		if err != nil {
+			return nil, fmt.Errorf("read batch: %w", err)
+		}
+		rules.template = b.Template != nil
+	}
+	c.jobs(req.GetJobs(), rules)
+	if err := invalid(c.list); err != nil {
+		return nil, err
+	}
+	b, added, skipped, err := s.store.AddJobs(ctx, req.GetBatchId(), each(req.GetJobs(), jobSpec), time.Now())
+	if err != nil {
+		return nil, fmt.Errorf("add jobs: %w", err)
+	}
+	m, err := s.show(ctx, b)
+	if err != nil {
+		return nil, err
+	}
+	return &stokerv1.AddJobsResponse{Batch: m, AddedCount: added, SkippedCount: skipped}, nil
+}

@@ -1,0 +1,152 @@
+package server
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"errors"
+	"strings"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/stokerd/stoker/job"
+)
+
+// Tokens are opaque to callers. They name what they are for, so that one that
+// strayed is refused and not misread:
+//
+//	page token: version, 'p', 8 bytes of hash, position
+//	cursor:     version, 'c', 'j' (with jobs) or 'b' (batch only), revision, page, batch id
+//
+// Numbers are uvarints. The text is unpadded base64url.
+const tokenVersion = 1
+
+var errBadToken = errors.New("unusable token")
+
+// pageToken is a position in a list: what comes next lies behind it.
+type pageToken struct {
+	list     [8]byte // which list with which filters
+	position int64
+}
+
+// listOf is the hash of a list request that a page token is good for: the kind of
+// the request and its filters, with the page itself left out.
+func listOf[R interface {
+	proto.Message
+	GetPageToken() string
+}](req R, strip func(R),
+) ([8]byte, error) {
+	bare, ok := proto.Clone(req).(R)
+	if !ok {
+		return [8]byte{}, errBadToken
+	}
+	strip(bare)
+	text, err := proto.MarshalOptions{Deterministic: true}.Marshal(bare)
+	if err != nil {
+		return [8]byte{}, err
+	}
+	sum := sha256.Sum256(append([]byte(req.ProtoReflect().Descriptor().FullName()+"\n"), text...))
+	return [8]byte(sum[:8]), nil
+}
+
+func (t pageToken) String() string {
+	b := append([]byte{tokenVersion, 'p'}, t.list[:]...)
+	return encode(binary.AppendUvarint(b, uint64(t.position)))
+}
+
+// parsePageToken reads what [pageToken.String] writes. Empty text is the first
+// page. A token of another list is an *[job.InvalidError].
+func parsePageToken(text string, list [8]byte) (pageToken, error) {
+	if text == "" {
+		return pageToken{list: list}, nil
+	}
+	d := decode(text, 'p')
+	t := pageToken{list: [8]byte(d.bytes(8)), position: d.number()}
+	if d.bad || len(d.rest) > 0 || t.position == 0 {
+		return pageToken{}, invalid([]job.Violation{{
+			Field: "page_token", Message: "not a page token; give next_page_token of the page before, or nothing",
+		}})
+	}
+	if t.list != list {
+		return pageToken{}, invalid([]job.Violation{{
+			Field: "page_token", Message: "belongs to another list; repeat the request that it came from with the same filters",
+		}})
+	}
+	return t, nil
+}
+
+// cursor is a watcher's position in the changes of a batch.
+type cursor struct {
+	batch string
+	jobs  bool // the watcher is sent jobs too
+	// revision is how far changes have been sent.
+	revision int64
+	// page is 0, or in the midst of a snapshot 1 more than the number of the last
+	// job that was sent of it. The snapshot shows the batch at revision.
+	page int64
+}
+
+func (c cursor) String() string {
+	kind := byte('b')
+	if c.jobs {
+		kind = 'j'
+	}
+	b := []byte{tokenVersion, 'c', kind}
+	b = binary.AppendUvarint(b, uint64(c.revision))
+	b = binary.AppendUvarint(b, uint64(c.page))
+	return encode(append(b, c.batch...))
+}
+
+// parseCursor reads what [cursor.String] writes, or answers [errBadToken].
+func parseCursor(text string) (cursor, error) {
+	d := decode(text, 'c')
+	kind := d.bytes(1)[0]
+	c := cursor{jobs: kind == 'j', revision: d.number(), page: d.number()}
+	c.batch = string(d.rest)
+	if d.bad || kind != 'j' && kind != 'b' || c.batch == "" || c.page > 0 && !c.jobs {
+		return cursor{}, errBadToken
+	}
+	return c, nil
+}
+
+func encode(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }
+
+// decoder reads the fields of a token. After the first mistake it reads zeros.
+type decoder struct {
+	rest []byte
+	bad  bool
+}
+
+// decode opens a token of the given kind.
+func decode(text string, kind byte) *decoder {
+	// The decoder of the standard library skips line ends; a token has none.
+	b, err := base64.RawURLEncoding.Strict().DecodeString(text)
+	if err != nil || strings.ContainsAny(text, "\r\n") || len(b) < 2 || b[0] != tokenVersion || b[1] != kind {
+		return &decoder{bad: true}
+	}
+	return &decoder{rest: b[2:]}
+}
+
+func (d *decoder) bytes(n int) []byte {
+	if d.bad || len(d.rest) < n {
+		d.bad = true
+		return make([]byte, n)
+	}
+	b := d.rest[:n]
+	d.rest = d.rest[n:]
+	return b
+}
+
+// number reads a uvarint in its shortest form that fits an int64.
+func (d *decoder) number() int64 {
+	if d.bad {
+		return 0
+	}
+	n, size := binary.Uvarint(d.rest)
+	if size <= 0 || n > 1<<63-1 || size > 1 && d.rest[size-1] == 0 {
+		d.bad = true
+		return 0
+	}
+	d.rest = d.rest[size:]
+	return int64(n)
+}

@@ -1,0 +1,170 @@
+package server
+
+import (
+	"cmp"
+	"time"
+
+	"google.golang.org/protobuf/types/known/durationpb"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+	"github.com/stokerd/stoker/job"
+)
+
+// Values to messages.
+
+func jobStateMessage(s job.State) stokerv1.JobState {
+	return stokerv1.JobState(stokerv1.JobState_value["JOB_STATE_"+string(s)])
+}
+
+func batchStateMessage(s job.BatchState) stokerv1.BatchState {
+	return stokerv1.BatchState(stokerv1.BatchState_value["BATCH_STATE_"+string(s)])
+}
+
+func breakerStateMessage(s job.BreakerState) stokerv1.BreakerState {
+	return stokerv1.BreakerState(stokerv1.BreakerState_value["BREAKER_STATE_"+string(s)])
+}
+
+// timestamp is unset for the zero time.
+func timestamp(t time.Time) *timestamppb.Timestamp {
+	if t.IsZero() {
+		return nil
+	}
+	return timestamppb.New(t)
+}
+
+// batchMessage is what is stored of a batch. What has to be worked out, such as
+// its percentage, is added by [Server.show].
+func batchMessage(b job.Batch) *stokerv1.Batch {
+	m := &stokerv1.Batch{
+		Id: b.ID, DisplayName: b.DisplayName, Account: b.AccountID,
+		State: batchStateMessage(b.State), StateReason: b.StateReason,
+		Priority: int32(b.Priority), Profile: b.Profile,
+		Input: b.Input.Name, InputId: b.Input.ID, Output: b.Output.Name, OutputId: b.Output.ID,
+		RetryPolicy: retryPolicyMessage(b.Retry), FailureLimit: failureLimitMessage(b.FailureLimit),
+		Labels:   b.Labels,
+		JobCount: b.Counts.Total(), Counts: countsMessage(b.Counts),
+		CreateTime: timestamp(b.CreateTime), UpdateTime: timestamp(b.UpdateTime),
+		StartTime: timestamp(b.StartTime), FinishTime: timestamp(b.FinishTime),
+	}
+	if b.Template != nil {
+		m.Template = b.Template.Name
+	}
+	return m
+}
+
+func countsMessage(c job.Counts) *stokerv1.JobCounts {
+	return &stokerv1.JobCounts{
+		Waiting: c.Waiting, Starting: c.Starting, Queued: c.Queued, Running: c.Running,
+		Succeeded: c.Succeeded, Failed: c.Failed, Cancelling: c.Cancelling, Cancelled: c.Cancelled,
+	}
+}
+
+// retryPolicyMessage spells out the defaults.
+func retryPolicyMessage(p job.RetryPolicy) *stokerv1.RetryPolicy {
+	return &stokerv1.RetryPolicy{
+		MaxRetries:          new(int32(p.MaxRetries)),
+		InitialBackoff:      durationpb.New(cmp.Or(p.InitialBackoff, job.DefaultInitialBackoff)),
+		MaxBackoff:          durationpb.New(cmp.Or(p.MaxBackoff, job.DefaultMaxBackoff)),
+		RetryTransferErrors: p.RetryTransferErrors,
+	}
+}
+
+func failureLimitMessage(l job.FailureLimit) *stokerv1.FailureLimit {
+	if l == (job.FailureLimit{}) {
+		return nil
+	}
+	return &stokerv1.FailureLimit{
+		Count: l.Count, Percent: int32(l.Percent), MinFinished: cmp.Or(l.MinFinished, job.DefaultMinFinished),
+	}
+}
+
+func jobMessage(j job.Job) *stokerv1.Job {
+	return &stokerv1.Job{
+		Id: j.ID.String(), Key: j.Key, Name: j.Name,
+		InputPath: j.InputPath, OutputPath: j.OutputPath, Variables: j.Variables,
+		State: jobStateMessage(j.State), Progress: int32(j.Progress), Attempt: int32(j.Attempt),
+		EncodingId: j.EncodingID, Failure: failureMessage(j.Failure), Reason: j.Reason,
+		NextAttemptTime: timestamp(j.NextAttemptTime),
+		CreateTime:      timestamp(j.CreateTime), UpdateTime: timestamp(j.UpdateTime),
+		StartTime: timestamp(j.StartTime), QueuedTime: timestamp(j.QueuedTime),
+		RunningTime: timestamp(j.RunningTime), FinishTime: timestamp(j.FinishTime),
+	}
+}
+
+func failureMessage(f *job.Failure) *stokerv1.Failure {
+	if f == nil {
+		return nil
+	}
+	return &stokerv1.Failure{
+		Kind: stokerv1.FailureKind(stokerv1.FailureKind_value["FAILURE_KIND_"+string(f.Kind)]),
+		Code: int32(f.Code), HttpStatus: int32(f.HTTPStatus),
+		Category: f.Category, Text: f.Text, RetryHint: string(f.Hint), Messages: f.Messages,
+		RequestId: f.RequestID, Time: timestamp(f.Time), Permanent: f.Permanent,
+	}
+}
+
+// attemptMessages are the attempts of j: those that ended, and the one that is
+// under way or succeeded, which the job itself describes.
+func attemptMessages(j job.Job, ended []job.Attempt) []*stokerv1.Attempt {
+	last := 0
+	out := make([]*stokerv1.Attempt, 0, len(ended)+1)
+	for _, a := range ended {
+		last = max(last, a.Number)
+		out = append(out, &stokerv1.Attempt{
+			Number: int32(a.Number), EncodingId: a.EncodingID, State: jobStateMessage(a.State),
+			StartTime: timestamp(a.StartTime), QueuedTime: timestamp(a.QueuedTime),
+			RunningTime: timestamp(a.RunningTime), FinishTime: timestamp(a.FinishTime),
+			Failure: failureMessage(a.Failure),
+		})
+	}
+	if j.Attempt > last && (j.State.OnPlatform() || j.State == job.Succeeded) {
+		out = append(out, &stokerv1.Attempt{
+			Number: int32(j.Attempt), EncodingId: j.EncodingID, State: jobStateMessage(j.State),
+			StartTime: timestamp(j.StartTime), QueuedTime: timestamp(j.QueuedTime),
+			RunningTime: timestamp(j.RunningTime), FinishTime: timestamp(j.FinishTime),
+		})
+	}
+	return out
+}
+
+// eventMessages are the changes of j's state, its submission first. The
+// submission is not stored as an event: the job's creation says the same.
+func eventMessages(j job.Job, events []job.Event) []*stokerv1.JobEvent {
+	out := make([]*stokerv1.JobEvent, 0, len(events)+1)
+	out = append(out, &stokerv1.JobEvent{Time: timestamp(j.CreateTime), To: jobStateMessage(job.Waiting), Reason: "submitted"})
+	for _, e := range events {
+		m := &stokerv1.JobEvent{Time: timestamp(e.Time), To: jobStateMessage(e.To), Attempt: int32(e.Attempt), Reason: e.Reason}
+		if e.From != "" {
+			m.From = jobStateMessage(e.From)
+		}
+		out = append(out, m)
+	}
+	return out
+}
+
+func accountMessage(a job.AccountStatus) *stokerv1.Account {
+	m := &stokerv1.Account{
+		Id: a.ID, QueueTarget: int32(a.QueueTarget), EffectiveQueueTarget: int32(a.EffectiveTarget),
+		PlatformQueuedTime: timestamp(a.QueuedTime),
+		QueuedCount:        int32(a.OwnQueued), RunningCount: int32(a.OwnRunning),
+		StartingCount: int32(a.Starting), CancellingCount: int32(a.Cancelling),
+		PreparedCount: int32(a.Prepared), PreparingCount: int32(a.Preparing),
+		Paused: a.Paused, PausedReason: a.PausedReason,
+		Breaker: &stokerv1.Breaker{
+			State: breakerStateMessage(a.Breaker), Reason: a.BreakerReason,
+			Since: timestamp(a.BreakerSince), NextProbeTime: timestamp(a.NextProbe),
+		},
+		QueueFullUntil: timestamp(a.QueueFullUntil),
+	}
+	if a.Queued >= 0 {
+		m.PlatformQueuedCount = new(int32(a.Queued))
+	}
+	for _, b := range a.Budgets {
+		m.Budgets = append(m.Budgets, &stokerv1.Budget{
+			Class: b.Class, LimitPerMinute: int32(b.LimitPerMinute), Available: int32(b.Available),
+			PausedUntil: timestamp(b.PausedUntil),
+		})
+	}
+	return m
+}

@@ -1,0 +1,230 @@
+package server_test
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"log/slog"
+	"maps"
+	"net"
+	"path/filepath"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/test/bufconn"
+
+	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+	"github.com/stokerd/stoker/job"
+	"github.com/stokerd/stoker/server"
+	"github.com/stokerd/stoker/store"
+)
+
+var (
+	_ server.Store    = (*store.Store)(nil)
+	_ server.Accounts = (*accounts)(nil)
+)
+
+// world is a server over a real job table, and a client of it. The test plays
+// the dispatcher.
+type world struct {
+	t        *testing.T
+	store    *store.Store
+	accounts *accounts
+	server   *server.Server
+	grpc     *grpc.Server
+	conn     *grpc.ClientConn
+	batches  stokerv1.BatchServiceClient
+	account  stokerv1.AccountServiceClient
+}
+
+// newWorld starts everything; the test's end stops it. change may alter the
+// configuration first.
+func newWorld(t *testing.T, change func(*server.Config)) *world {
+	t.Helper()
+	w := &world{t: t, accounts: newAccounts()}
+	var err error
+	w.store, err = store.Open(t.Context(), filepath.Join(t.TempDir(), "stoker.db"), store.Options{Unsafe: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := w.store.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	config := server.Config{
+		Store: w.store, Accounts: w.accounts, Catalog: catalog(),
+		Logger: slog.New(slog.NewTextHandler(t.Output(), nil)),
+	}
+	if change != nil {
+		change(&config)
+	}
+	w.server, err = server.New(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.store.SetOnChange(w.server.Changed)
+	w.grpc = grpc.NewServer(w.server.Options()...)
+	w.server.Register(w.grpc)
+	listener := bufconn.Listen(1 << 20)
+	var serving sync.WaitGroup
+	serving.Go(func() {
+		if err := w.grpc.Serve(listener); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Cleanup(func() {
+		w.server.Stop(w.grpc, time.Second)
+		serving.Wait()
+	})
+	w.conn, err = grpc.NewClient("passthrough:///stoker",
+		grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return listener.DialContext(ctx) }))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = w.conn.Close() }) // twice in tests that hang up themselves
+	w.batches, w.account = stokerv1.NewBatchServiceClient(w.conn), stokerv1.NewAccountServiceClient(w.conn)
+	return w
+}
+
+func catalog() server.Catalog {
+	return server.Catalog{
+		Profiles:  map[string]job.Recipe{"default": job.DefaultRecipe(), "hevc": job.DefaultRecipe()},
+		Templates: map[string]job.Template{"ladder": {Name: "ladder", Text: "..."}},
+		Storages:  map[string]server.Storage{"default": {Input: true, Output: true}, "archive": {Input: true}},
+		Retry:     job.RetryPolicy{MaxRetries: job.DefaultMaxRetries},
+	}
+}
+
+// submit stores a batch of n jobs with keys k-1, k-2 and so on.
+func (w *world) submit(n int) *stokerv1.Batch {
+	w.t.Helper()
+	resp, err := w.batches.SubmitBatch(w.t.Context(), submission(n))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return resp.GetBatch()
+}
+
+func submission(n int) *stokerv1.SubmitBatchRequest {
+	return &stokerv1.SubmitBatchRequest{Jobs: specs(1, n)}
+}
+
+// specs are n jobs, numbered from first.
+func specs(first, n int) []*stokerv1.JobSpec {
+	var all []*stokerv1.JobSpec
+	for i := first; i < first+n; i++ {
+		all = append(all, &stokerv1.JobSpec{
+			Key: fmt.Sprintf("k-%d", i), InputPath: fmt.Sprintf("in/%d.mp4", i), OutputPath: fmt.Sprintf("out/%d", i),
+		})
+	}
+	return all
+}
+
+// update changes a job as the dispatcher would.
+func (w *world) update(batch string, number int64, f func(u *job.Update, now time.Time) error) job.Job {
+	w.t.Helper()
+	now := time.Now()
+	j, err := w.store.UpdateJob(w.t.Context(), job.ID{Batch: batch, Number: number}, now, func(u *job.Update) error { return f(u, now) })
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return j
+}
+
+// start brings a job to QUEUED, through the states in between.
+func (w *world) start(batch string, number int64) {
+	w.t.Helper()
+	w.update(batch, number, func(u *job.Update, now time.Time) error {
+		return u.Configured(fmt.Sprintf("enc-%d", number), nil, now)
+	})
+	w.update(batch, number, func(u *job.Update, now time.Time) error { return u.BeginStart(now) })
+	w.update(batch, number, func(u *job.Update, now time.Time) error { return u.StartAccepted(now) })
+}
+
+// observe tells the job what the platform says about its encoding. A failure is
+// for good.
+func (w *world) observe(batch string, number int64, o job.Observation) {
+	w.t.Helper()
+	o.EncodingID = fmt.Sprintf("enc-%d", number)
+	w.update(batch, number, func(u *job.Update, now time.Time) error { return u.Observe(o, job.Rules{}, now) })
+}
+
+// running is what the platform says of an encoding at work.
+func running(percent int) job.Observation {
+	return job.Observation{Status: job.RemoteRunning, Progress: percent}
+}
+
+// finish starts a job and has it succeed.
+func (w *world) finish(batch string, number int64) {
+	w.t.Helper()
+	w.start(batch, number)
+	w.observe(batch, number, job.Observation{Status: job.RemoteFinished})
+}
+
+// fail starts a job and has it fail for good.
+func (w *world) fail(batch string, number int64, f job.Failure) {
+	w.t.Helper()
+	w.start(batch, number)
+	w.observe(batch, number, job.Observation{Status: job.RemoteError, Failure: &f})
+}
+
+// accounts stands in for the dispatcher.
+type accounts struct {
+	mu  sync.Mutex
+	all map[string]job.AccountStatus
+}
+
+func newAccounts() *accounts {
+	return &accounts{all: map[string]job.AccountStatus{
+		"default": {
+			ID: "default", QueueTarget: 3, EffectiveTarget: 3, Queued: 3, QueuedTime: time.Unix(1_800_000_000, 0),
+			Breaker: job.BreakerClosed,
+			Budgets: []job.Budget{{Class: "encoding-list", LimitPerMinute: 60, Available: 58}},
+		},
+		"other": {ID: "other", QueueTarget: 5, EffectiveTarget: 5, Queued: -1, Breaker: job.BreakerClosed},
+	}}
+}
+
+// change alters an account.
+func (a *accounts) change(id string, f func(*job.AccountStatus)) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	s, ok := a.all[id]
+	if !ok {
+		return fmt.Errorf("account %s: %w", id, job.ErrNotFound)
+	}
+	f(&s)
+	a.all[id] = s
+	return nil
+}
+
+func (a *accounts) Status(id string) (job.AccountStatus, bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	s, ok := a.all[id]
+	return s, ok
+}
+
+func (a *accounts) Statuses() []job.AccountStatus {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return slices.SortedFunc(maps.Values(a.all), func(x, y job.AccountStatus) int { return cmp.Compare(x.ID, y.ID) })
+}
+
+func (a *accounts) Pause(_ context.Context, id, reason string) error {
+	return a.change(id, func(s *job.AccountStatus) { s.Paused, s.PausedReason = true, reason })
+}
+
+func (a *accounts) Resume(_ context.Context, id string) error {
+	return a.change(id, func(s *job.AccountStatus) { s.Paused, s.PausedReason = false, "" })
+}
+
+func (a *accounts) SetQueueTarget(_ context.Context, id string, n int) error {
+	return a.change(id, func(s *job.AccountStatus) { s.QueueTarget = n })
+}

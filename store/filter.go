@@ -1,0 +1,106 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/stokerd/stoker/job"
+)
+
+// Jobs returns the jobs that f chooses, by number.
+func (s *Store) Jobs(ctx context.Context, f job.Filter) ([]job.Job, error) {
+	list, err := readJobs(ctx, s.reader, f)
+	if err != nil {
+		return nil, fmt.Errorf("list jobs of batch %s: %w", f.BatchID, err)
+	}
+	return list, nil
+}
+
+// The filter's statements share their parameters: $1 batch id, $2 after number,
+// $3 state, $4 keys, $5 failure kinds, $6 categories, $7 limit.
+const (
+	fromJobs  = ` FROM batches AS b CROSS JOIN jobs AS j ON j.batch = b.seq `
+	fromState = ` FROM batches AS b CROSS JOIN jobs AS j INDEXED BY jobs_state ON j.batch = b.seq `
+	fromKeys  = ` FROM batches AS b CROSS JOIN json_each($4) AS k CROSS JOIN jobs AS j INDEXED BY jobs_key ON j.batch = b.seq AND j.key = k.value AND j.key <> '' `
+	failedAs  = ` AND ($5 IS NULL OR j.failure ->> '$.kind' IN (SELECT value FROM json_each($5)))
+   AND ($6 IS NULL OR j.failure ->> '$.category' IN (SELECT value FROM json_each($6))) `
+	anyState = `WHERE b.id = $1 AND b.deleted = 0 AND j.number > $2 AND ($3 = '' OR j.state = $3)` + failedAs
+	oneState = `WHERE b.id = $1 AND b.deleted = 0 AND j.number > $2 AND j.state = $3` + failedAs
+	page     = ` ORDER BY j.number LIMIT $7`
+
+	jobsByNumber = `SELECT ` + jobColumns + fromJobs + anyState + page
+	jobsByState  = `SELECT ` + jobColumns + fromState + oneState + page
+	jobsByKey    = `SELECT ` + jobColumns + fromKeys + anyState + page
+
+	countByNumber = `SELECT count(*)` + fromJobs + anyState
+	countByState  = `SELECT count(*)` + fromState + oneState
+	countByKey    = `SELECT count(*)` + fromKeys + anyState
+)
+
+// filterArgs are $1 to $6 for one state; an empty one asks for all.
+func filterArgs(f job.Filter, state job.State) []any {
+	return []any{f.BatchID, f.AfterNumber, string(state), encodeList(distinct(f.Keys)), encodeList(f.FailureKinds), encodeList(f.Categories)}
+}
+
+// choose picks the statement whose index fits the filter best.
+func choose(f job.Filter, byNumber, byState, byKey string) string {
+	switch {
+	case len(f.Keys) > 0:
+		return byKey
+	case len(f.States) > 0:
+		return byState
+	}
+	return byNumber
+}
+
+// filterStates returns the states to ask for one by one.
+func filterStates(f job.Filter) []job.State {
+	if len(f.States) == 0 {
+		return []job.State{""}
+	}
+	return distinct(f.States)
+}
+
+func distinct[T cmp.Ordered](list []T) []T { return slices.Compact(slices.Sorted(slices.Values(list))) }
+
+// readJobs asks for each state by itself, in the order of the index, and merges:
+// one question for several states would read and sort all of their jobs.
+func readJobs(ctx context.Context, q querier, f job.Filter) ([]job.Job, error) {
+	var merged []job.Job
+	states := filterStates(f)
+	for _, state := range states {
+		list, err := all(ctx, q, scanJob, choose(f, jobsByNumber, jobsByState, jobsByKey), append(filterArgs(f, state), limit(f.Limit))...)
+		if err != nil {
+			return nil, err
+		}
+		merged = append(merged, list...)
+	}
+	if len(states) > 1 {
+		slices.SortFunc(merged, func(a, b job.Job) int { return cmp.Compare(a.ID.Number, b.ID.Number) })
+	}
+	if f.Limit > 0 {
+		merged = merged[:min(len(merged), f.Limit)]
+	}
+	return merged, nil
+}
+
+// CountJobs returns how many jobs f chooses, whatever its Limit.
+func (s *Store) CountJobs(ctx context.Context, f job.Filter) (int64, error) {
+	var total int64
+	err := s.reader.snap(ctx, func(q snapshot) error {
+		for _, state := range filterStates(f) {
+			n, err := one(ctx, q, scalar[int64], choose(f, countByNumber, countByState, countByKey), filterArgs(f, state)...)
+			if err != nil {
+				return err
+			}
+			total += n
+		}
+		return nil
+	})
+	if err != nil {
+		return 0, fmt.Errorf("count jobs of batch %s: %w", f.BatchID, err)
+	}
+	return total, nil
+}

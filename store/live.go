@@ -1,0 +1,108 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/stokerd/stoker/job"
+)
+
+// liveJobs repeats the condition of its index word for word: that is how SQLite
+// recognises that the index holds all of them.
+const liveJobs = `
+SELECT ` + jobColumns + `
+  FROM jobs AS j INDEXED BY jobs_live CROSS JOIN batches AS b ON b.seq = j.batch
+ WHERE (j.state IN ('STARTING', 'QUEUED', 'RUNNING', 'CANCELLING') OR j.step <> '' OR (j.state = 'WAITING' AND j.encoding_id <> ''))
+   AND b.account = $1 AND b.deleted = 0
+ ORDER BY j.batch, j.number`
+
+// Live returns the jobs of an account that have, or may have, something at the
+// platform: what a restart has to pick up. Those are the jobs in STARTING, QUEUED,
+// RUNNING and CANCELLING, those WAITING with an encoding, and all with a step that
+// is not resolved, ended ones too. They come in the order of their submission.
+func (s *Store) Live(ctx context.Context, accountID string) ([]job.Job, error) {
+	list, err := all(ctx, s.reader, scanJob, liveJobs, accountID)
+	if err != nil {
+		return nil, fmt.Errorf("live jobs of account %s: %w", accountID, err)
+	}
+	return list, nil
+}
+
+const waitingCount = `SELECT coalesce(sum(waiting), 0) FROM batches INDEXED BY batches_live WHERE account = $1 AND finish_time = 0`
+
+// WaitingCount returns how many jobs of an account are WAITING, in paused batches
+// too. It adds up the batches' counters.
+func (s *Store) WaitingCount(ctx context.Context, accountID string) (int64, error) {
+	n, err := one(ctx, s.reader, scalar[int64], waitingCount, accountID)
+	if err != nil {
+		return 0, fmt.Errorf("count waiting jobs of account %s: %w", accountID, err)
+	}
+	return n, nil
+}
+
+const lastChange = `SELECT coalesce(max(update_time), 0) FROM batches WHERE account = $1`
+
+// LastChange returns when a batch of an account, or one of its jobs, was last
+// changed in a way that watchers see; the zero time if the account has no batch.
+func (s *Store) LastChange(ctx context.Context, accountID string) (time.Time, error) {
+	at, err := one(ctx, s.reader, scalar[int64], lastChange, accountID)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("last change of account %s: %w", accountID, err)
+	}
+	return stamp(at).time(), nil
+}
+
+const cancellingBatches = `
+SELECT id FROM batches INDEXED BY batches_cancelling
+ WHERE state = 'CANCELLING' AND waiting + starting + queued + running > 0
+ ORDER BY seq`
+
+// CancellingBatches returns the ids of batches that are being cancelled and have
+// jobs that have not been told yet.
+func (s *Store) CancellingBatches(ctx context.Context) ([]string, error) {
+	list, err := all(ctx, s.reader, scalar[string], cancellingBatches)
+	if err != nil {
+		return nil, fmt.Errorf("batches being cancelled: %w", err)
+	}
+	return list, nil
+}
+
+// An encoding may belong to a job, which uses it now, or to one of its ended attempts.
+const encodingJobs = `
+SELECT e.value, b.id, a.number
+  FROM json_each($2) AS e
+ CROSS JOIN attempts AS a INDEXED BY attempts_encoding ON a.encoding_id = e.value AND a.encoding_id <> ''
+ CROSS JOIN batches AS b ON b.seq = a.batch
+ WHERE b.account = $1 AND b.deleted = 0
+ UNION
+SELECT e.value, b.id, j.number
+  FROM json_each($2) AS e
+ CROSS JOIN jobs AS j INDEXED BY jobs_encoding ON j.encoding_id = e.value AND j.encoding_id <> ''
+ CROSS JOIN batches AS b ON b.seq = j.batch
+ WHERE b.account = $1 AND b.deleted = 0`
+
+// EncodingJobs tells which of the given encodings of an account belong, or
+// belonged, to a job, and to which. Encodings of nobody are not in the answer.
+func (s *Store) EncodingJobs(ctx context.Context, accountID string, encodingIDs []string) (map[string]job.ID, error) {
+	owners := map[string]job.ID{}
+	if len(encodingIDs) == 0 {
+		return owners, nil
+	}
+	type owner struct {
+		encoding string
+		job      job.ID
+	}
+	scan := func(r row) (o owner, err error) {
+		err = r.Scan(&o.encoding, &o.job.Batch, &o.job.Number)
+		return o, err
+	}
+	list, err := all(ctx, s.reader, scan, encodingJobs, accountID, encodeList(encodingIDs))
+	if err != nil {
+		return nil, fmt.Errorf("owners of encodings of account %s: %w", accountID, err)
+	}
+	for _, o := range list {
+		owners[o.encoding] = o.job
+	}
+	return owners, nil
+}

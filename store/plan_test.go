@@ -1,0 +1,92 @@
+package store
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func mustOpen(t *testing.T) *Store {
+	t.Helper()
+	return mustOpenAt(t, filepath.Join(t.TempDir(), "stoker.db"))
+}
+
+// mustOpenAt opens a store and closes it when the test ends, unless the test
+// has done so.
+func mustOpenAt(t *testing.T, path string) *Store {
+	t.Helper()
+	s, err := Open(t.Context(), path, Options{Unsafe: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	return s
+}
+
+// The statements that run again and again while batches are worked on must find
+// their rows through the index named, which holds nothing but what is alive or
+// leads to it directly. A plan that walks through jobs grows with finished work;
+// one that sorts reads more rows than it gives back.
+func TestPlans(t *testing.T) {
+	s := mustOpen(t)
+	for _, tt := range []struct {
+		name, query, index string
+		sorts              bool // fewer rows than the answer's limit is worth caring about
+	}{
+		{"window: batches", dispatchable, "batches_dispatch (account=?)", false},
+		{"window: ready jobs", readyJobs, "jobs_ready (batch=? AND number>?)", false},
+		{"window: jobs after their back-off", dueJobs, "jobs_backoff (batch=? AND next_attempt_time<?)", true},
+		{"next due: batches", nextDue, "batches_dispatch (account=?)", false},
+		{"next due: jobs", nextDue, "jobs_backoff (batch=? AND next_attempt_time>?)", false},
+		{"live", liveJobs, "jobs_live", false},
+		{"waiting count", waitingCount, "batches_live (account=?)", false},
+		{"cancelling batches", cancellingBatches, "batches_cancelling", false},
+		{"encoding jobs: jobs", encodingJobs, "jobs_encoding (encoding_id=?)", true},
+		{"encoding jobs: attempts", encodingJobs, "attempts_encoding (encoding_id=?)", true},
+		{"changes", changedJobs, "jobs_revision (batch=? AND revision>?)", false},
+		{"jobs by number", jobsByNumber, "PRIMARY KEY (batch=? AND number>?)", false},
+		{"jobs by state", jobsByState, "jobs_state (batch=? AND state=? AND number>?)", false},
+		{"jobs by key", jobsByKey, "jobs_key (batch=? AND key=? AND number>?)", true},
+		{"orphans", orphansOf, "PRIMARY KEY (account=?)", true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			plan := explain(t, s, tt.query)
+			if !strings.Contains(strings.Join(plan, "\n"), tt.index) {
+				t.Errorf("no step uses %s", tt.index)
+			}
+			for _, step := range plan {
+				if strings.HasPrefix(step, "SCAN") && !strings.Contains(step, "VIRTUAL TABLE") &&
+					!strings.Contains(step, "jobs_live") && !strings.Contains(step, "batches_cancelling") {
+					t.Errorf("walks through a table: %s", step)
+				}
+				if strings.Contains(step, "TEMP B-TREE") && !tt.sorts {
+					t.Errorf("sorts: %s", step)
+				}
+			}
+			if t.Failed() {
+				t.Log(strings.Join(plan, "\n"))
+			}
+		})
+	}
+}
+
+func explain(t *testing.T, s *Store, query string) []string {
+	t.Helper()
+	var parameters []any
+	for n := 1; n <= 9; n++ {
+		if strings.Contains(query, fmt.Sprintf("$%d", n)) {
+			parameters = make([]any, n)
+		}
+	}
+	scan := func(r row) (step string, err error) {
+		var id, parent, unused int
+		err = r.Scan(&id, &parent, &unused, &step)
+		return step, err
+	}
+	plan, err := all(t.Context(), s.reader, scan, "EXPLAIN QUERY PLAN "+query, parameters...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return plan
+}

@@ -1,0 +1,88 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+
+	"github.com/stokerd/stoker/job"
+)
+
+// Options are the choices [Open] leaves to its caller. The zero value is ready
+// for production.
+type Options struct {
+	// Logger hears about trouble in the background. Default: nobody.
+	Logger *slog.Logger
+	// OnChange is called after every commit that watchers or the dispatcher
+	// should know of, with one change for each batch concerned. The goroutine that
+	// commits calls it: it must not block and must not call a method of the store
+	// that writes. See also [Store.SetOnChange].
+	OnChange func([]job.Change)
+	// Unsafe leaves flushing to the operating system. A power failure may then
+	// damage the file; a crash of the process alone cannot. Meant for tests.
+	Unsafe bool
+	// Readers is how many connections read side by side. Default 4: more of
+	// them take processor time from the writer.
+	Readers int
+}
+
+// defaultReaders is the default of [Options.Readers].
+const defaultReaders = 4
+
+// The values the methods take and give are those of package job, so that
+// callers can name them without knowing this package.
+type (
+	Submission      = job.Submission
+	BatchFilter     = job.BatchFilter
+	JobFilter       = job.Filter
+	Change          = job.Change
+	Orphan          = job.Orphan
+	AccountSettings = job.AccountSettings
+)
+
+// Store is the job table. Its methods may be called concurrently.
+type Store struct {
+	path     string
+	log      *slog.Logger
+	instance string
+	onChange atomic.Pointer[func([]job.Change)]
+
+	lock    *fileLock
+	writeDB *sql.DB
+	writer  *writer
+	reader  *reader
+
+	reap       chan struct{} // capacity 1: there are deleted batches to clear away
+	background sync.WaitGroup
+	stop       context.CancelCauseFunc
+	closeOnce  func() error
+}
+
+// InstanceID is a random word of lower-case letters and digits that was made
+// together with the file. It tells this service's encodings at the platform from
+// everybody else's.
+func (s *Store) InstanceID() string { return s.instance }
+
+// SetOnChange replaces [Options.OnChange]. Commits before the call have rung the
+// old bell, if there was one.
+func (s *Store) SetOnChange(f func([]job.Change)) { s.onChange.Store(&f) }
+
+func (s *Store) ring(changes []job.Change) {
+	if f := s.onChange.Load(); f != nil && *f != nil && len(changes) > 0 {
+		(*f)(changes)
+	}
+}
+
+// Close finishes the writes that have been handed in, refuses further ones and
+// lets go of the file. A second call does nothing more.
+func (s *Store) Close() error { return s.closeOnce() }
+
+func (s *Store) close() error {
+	s.stop(errClosed)
+	s.writer.close()
+	s.background.Wait()
+	return errors.Join(s.writer.release(), s.reader.close(), s.writeDB.Close(), s.lock.release())
+}

@@ -1,0 +1,192 @@
+package storetest
+
+import (
+	"errors"
+	"time"
+
+	"github.com/stokerd/stoker/job"
+	"github.com/stokerd/stoker/store"
+)
+
+func updateBatch(f *fixture) {
+	sub := store.Submission{Batch: fullBatch(), Jobs: specs(2)}
+	b, _, err := f.store.Submit(f.Context(), sub, now)
+	f.ok(err)
+	later := now.Add(time.Second)
+	want := b
+	want.DisplayName, want.Priority, want.Retry.MaxRetries, want.FailureLimit.Count = "day run", 3, 1, 9
+	want.Labels = map[string]string{"team": "live"}
+	want.State, want.StateReason, want.FailuresForgiven, want.Open = job.BatchActive, "", 0, false
+	want.Revision, want.UpdateTime = 2, later
+	got, err := f.store.UpdateBatch(f.Context(), b.ID, later, func(b *job.Batch) error {
+		b.DisplayName, b.Priority, b.Retry.MaxRetries, b.FailureLimit.Count = "day run", 3, 1, 9
+		delete(b.Labels, "tier")
+		b.Labels["team"] = "live"
+		if err := b.Close(); err != nil {
+			return err
+		}
+		return b.Resume()
+	})
+	f.ok(err)
+	f.same("answer", got, want)
+	f.same("batch", f.batch(b.ID), want)
+
+	got, err = f.store.UpdateBatch(f.Context(), b.ID, later.Add(time.Second), func(b *job.Batch) error { return b.Resume() })
+	f.ok(err)
+	f.same("update that changes nothing", got, want)
+
+	want.Labels, want.Revision = map[string]string{"team": "live", "new": ""}, 3
+	got, err = f.store.UpdateBatch(f.Context(), b.ID, later, func(b *job.Batch) error { b.Labels["new"] = ""; return nil })
+	f.ok(err)
+	f.same("update of nothing but a label", got, want)
+
+	boom := errors.New("boom")
+	_, err = f.store.UpdateBatch(f.Context(), b.ID, later, func(b *job.Batch) error { b.Priority = 99; return boom })
+	if err != boom { //nolint:errorlint // returned as it is is the guarantee
+		f.Errorf("update that objects: %v, want %v itself", err, boom)
+	}
+	f.same("batch after an objection", f.batch(b.ID), want)
+
+	_, err = f.store.UpdateBatch(f.Context(), "nobody's", now, func(*job.Batch) error { return nil })
+	if !errors.Is(err, job.ErrNotFound) {
+		f.Errorf("unknown batch: %v, want %v", err, job.ErrNotFound)
+	}
+
+	// With the counts of jobs that move in the meantime.
+	f.update(b, 1, configured, begin)
+	got, err = f.store.UpdateBatch(f.Context(), b.ID, later, func(b *job.Batch) error { b.Priority = 4; return nil })
+	f.ok(err)
+	f.same("counts", got.Counts, job.Counts{Waiting: 1, Starting: 1})
+	f.same("revision", got.Revision, int64(6))
+}
+
+func listBatches(f *fixture) {
+	label := func(labels map[string]string) func(*job.Batch) {
+		return func(b *job.Batch) { b.Labels = labels }
+	}
+	one := f.submit(1, label(map[string]string{"team": "vod", "tier": "gold"}))
+	two := f.submit(1, func(b *job.Batch) { b.AccountID, b.Labels = "other", map[string]string{"team": "vod"} })
+	three := f.submit(0, label(map[string]string{"team": "live", "tier": "gold"}))
+	four := f.submit(1, nil)
+	for _, tt := range []struct {
+		name   string
+		filter store.BatchFilter
+		want   []job.Batch
+	}{
+		{"all", store.BatchFilter{}, []job.Batch{four, three, two, one}},
+		{"limit", store.BatchFilter{Limit: 2}, []job.Batch{four, three}},
+		{"page", store.BatchFilter{Limit: 2, BeforeSeq: three.Seq}, []job.Batch{two, one}},
+		{"state", store.BatchFilter{States: []job.BatchState{job.BatchSucceeded, job.BatchPaused}}, []job.Batch{three}},
+		{"account", store.BatchFilter{AccountID: "other"}, []job.Batch{two}},
+		{"label", store.BatchFilter{Labels: map[string]string{"team": "vod"}}, []job.Batch{two, one}},
+		{"labels", store.BatchFilter{Labels: map[string]string{"team": "vod", "tier": "gold"}}, []job.Batch{one}},
+		{"label and page", store.BatchFilter{Labels: map[string]string{"tier": "gold"}, BeforeSeq: three.Seq}, []job.Batch{one}},
+		{"unknown label", store.BatchFilter{Labels: map[string]string{"team": "gold"}}, nil},
+		{"label and state", store.BatchFilter{Labels: map[string]string{"tier": "gold"}, States: []job.BatchState{job.BatchActive}}, []job.Batch{one}},
+	} {
+		got, err := f.store.Batches(f.Context(), tt.filter)
+		f.ok(err)
+		f.same(tt.name, got, tt.want)
+	}
+}
+
+func deleteBatch(f *fixture) {
+	sub := store.Submission{Batch: job.Batch{AccountID: "default", Labels: map[string]string{"a": "b"}}, Jobs: specs(2), RequestID: "r"}
+	b, _, err := f.store.Submit(f.Context(), sub, now)
+	f.ok(err)
+	f.update(b, 1, append(started, failed)...)
+	if err := f.store.DeleteBatch(f.Context(), b.ID); !errors.Is(err, job.ErrIllegalTransition) {
+		f.Errorf("delete a live batch: %v, want %v", err, job.ErrIllegalTransition)
+	}
+	f.update(b, 2, cancel)
+	id := job.ID{Batch: b.ID, Number: 1}
+	f.ok(f.store.DeleteBatch(f.Context(), b.ID))
+
+	_, batchErr := f.store.Batch(f.Context(), b.ID)
+	_, jobErr := f.store.Job(f.Context(), id)
+	_, _, changesErr := f.store.Changes(f.Context(), b.ID, 1, 10)
+	_, updateErr := f.store.UpdateJob(f.Context(), id, now, retry)
+	deleteErr := f.store.DeleteBatch(f.Context(), b.ID)
+	for what, err := range map[string]error{"batch": batchErr, "job": jobErr, "changes": changesErr, "update": updateErr, "delete": deleteErr} {
+		if !errors.Is(err, job.ErrNotFound) {
+			f.Errorf("%s: %v, want %v", what, err, job.ErrNotFound)
+		}
+	}
+	for _, filter := range []store.BatchFilter{{}, {Labels: map[string]string{"a": "b"}}} {
+		list, err := f.store.Batches(f.Context(), filter)
+		f.ok(err)
+		f.same("batches", list, []job.Batch(nil))
+	}
+	jobs, err := f.store.Jobs(f.Context(), store.JobFilter{BatchID: b.ID})
+	f.ok(err)
+	f.same("jobs", jobs, []job.Job(nil))
+
+	_, created, err := f.store.Submit(f.Context(), sub, now)
+	f.ok(err)
+	f.same("request id is free again", created, true)
+}
+
+func batchEnds(f *fixture) {
+	for _, tt := range []struct {
+		name  string
+		first []func(*job.Update) error
+		last  []func(*job.Update) error
+		want  job.BatchState
+	}{
+		{"all succeeded", append(started, finished), append(started, running, finished), job.BatchSucceeded},
+		{"one failed", append(started, failed), append(started, finished), job.BatchFailed},
+		{"all cancelled", []func(*job.Update) error{cancel}, []func(*job.Update) error{cancel}, job.BatchCancelled},
+	} {
+		b := f.submit(2, nil)
+		f.update(b, 1, tt.first...)
+		f.same(tt.name+": state before the end", f.batch(b.ID).State, job.BatchActive)
+		f.update(b, 2, tt.last...)
+		got := f.batch(b.ID)
+		f.same(tt.name+": state", got.State, tt.want)
+		f.same(tt.name+": finish time", got.FinishTime, now)
+		f.same(tt.name+": started", got.StartTime.IsZero(), tt.want == job.BatchCancelled)
+	}
+	b := f.submit(2, nil)
+	f.update(b, 1, started...)
+	f.update(b, 2, configured, begin)
+	_, err := f.store.UpdateJob(f.Context(), job.ID{Batch: b.ID, Number: 2}, now.Add(time.Hour), accepted)
+	f.ok(err)
+	f.same("start time is the first job's", f.batch(b.ID).StartTime, now)
+
+	open := f.submit(1, func(b *job.Batch) { b.Open = true })
+	f.update(open, 1, append(started, finished)...)
+	f.same("open batch", f.batch(open.ID).State, job.BatchOpen)
+	closed, err := f.store.UpdateBatch(f.Context(), open.ID, now, (*job.Batch).Close)
+	f.ok(err)
+	f.same("after it was closed", closed.State, job.BatchSucceeded)
+}
+
+func batchReopens(f *fixture) {
+	b := f.submit(2, nil)
+	f.update(b, 1, append(started, failed)...)
+	f.update(b, 2, append(started, finished)...)
+	f.same("state", f.batch(b.ID).State, job.BatchFailed)
+	f.update(b, 1, retry)
+	got := f.batch(b.ID)
+	f.same("state after retry", got.State, job.BatchActive)
+	f.same("finish time after retry", got.FinishTime, time.Time{})
+	f.same("counts after retry", got.Counts, job.Counts{Waiting: 1, Succeeded: 1})
+	window, err := f.store.Window(f.Context(), "default", now, 10)
+	f.ok(err)
+	f.same("window", numbers(window), []int64{1})
+}
+
+func batchPausesItself(f *fixture) {
+	b := f.submit(4, func(b *job.Batch) { b.FailureLimit.Count = 2 })
+	for n := range int64(2) {
+		f.update(b, n+1, append(started, failed)...)
+	}
+	got := f.batch(b.ID)
+	f.same("state", got.State, job.BatchPaused)
+	if got.StateReason == "" {
+		f.Error("it does not say why")
+	}
+	window, err := f.store.Window(f.Context(), "default", now, 10)
+	f.ok(err)
+	f.same("window", numbers(window), []int64{})
+}

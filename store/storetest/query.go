@@ -1,0 +1,209 @@
+package storetest
+
+import (
+	"errors"
+	"time"
+
+	"github.com/stokerd/stoker/job"
+	"github.com/stokerd/stoker/store"
+)
+
+func listJobs(f *fixture) {
+	b := f.submit(8, nil)
+	f.update(b, 2, append(started, failedOnce)...) // WAITING, ENCODING, DOWNLOAD
+	f.update(b, 3, append(started, failed)...)     // FAILED, ENCODING, no category
+	f.update(b, 5, cancel)
+	f.update(b, 6, started...)
+	f.update(b, 7, cancel)
+	f.submit(3, nil) // somebody else's
+	for _, tt := range []struct {
+		name   string
+		filter store.JobFilter
+		want   []int64
+		count  int64 // differs where the limit cuts
+	}{
+		{"all", store.JobFilter{}, []int64{1, 2, 3, 4, 5, 6, 7, 8}, 8},
+		{"page", store.JobFilter{AfterNumber: 2, Limit: 3}, []int64{3, 4, 5}, 6},
+		{"state", store.JobFilter{States: []job.State{job.Cancelled}}, []int64{5, 7}, 2},
+		{"states", store.JobFilter{States: []job.State{job.Queued, job.Cancelled, job.Failed, job.Cancelled}}, []int64{3, 5, 6, 7}, 4},
+		{"states, page", store.JobFilter{States: []job.State{job.Queued, job.Waiting, job.Cancelled}, AfterNumber: 1, Limit: 3}, []int64{2, 4, 5}, 6},
+		{"keys", store.JobFilter{Keys: []string{"k7", "k1", "nobody's", "k7", ""}}, []int64{1, 7}, 2},
+		{"keys and state", store.JobFilter{Keys: []string{"k7", "k1"}, States: []job.State{job.Cancelled}}, []int64{7}, 1},
+		{"failure kind", store.JobFilter{FailureKinds: []job.FailureKind{job.FailedGone, job.FailedEncoding}}, []int64{2, 3}, 2},
+		{"failure kind and state", store.JobFilter{FailureKinds: []job.FailureKind{job.FailedEncoding}, States: []job.State{job.Failed}}, []int64{3}, 1},
+		{"category", store.JobFilter{Categories: []string{"DOWNLOAD", "UPLOAD"}}, []int64{2}, 1},
+		{"unknown category", store.JobFilter{Categories: []string{"UPLOAD"}}, nil, 0},
+	} {
+		tt.filter.BatchID = b.ID
+		got, err := f.store.Jobs(f.Context(), tt.filter)
+		f.ok(err)
+		f.same(tt.name, numbers(got), tt.want)
+		n, err := f.store.CountJobs(f.Context(), tt.filter)
+		f.ok(err)
+		f.same(tt.name+": count", n, tt.count)
+	}
+	unknown, err := f.store.Jobs(f.Context(), store.JobFilter{BatchID: "nobody's"})
+	f.ok(err)
+	f.same("unknown batch", unknown, []job.Job(nil))
+}
+
+func liveJobs(f *fixture) {
+	b := f.submit(10, nil)
+	create := func(u *job.Update) error { return u.BeginCreate(now) }
+	f.update(b, 1, configured)                     // prepared
+	f.update(b, 2, create)                         // being configured
+	f.update(b, 3, configured, begin)              // STARTING
+	f.update(b, 4, started...)                     // QUEUED
+	f.update(b, 5, append(started, running)...)    // RUNNING
+	f.update(b, 6, append(started, cancel)...)     // CANCELLING
+	f.update(b, 7, create, cancel)                 // CANCELLED while being configured
+	f.update(b, 8, append(started, finished)...)   // done
+	f.update(b, 9, append(started, failedOnce)...) // waits for the next start of its encoding
+	other := f.submit(1, func(b *job.Batch) { b.AccountID = "other" })
+	f.update(other, 1, started...)
+	got, err := f.store.Live(f.Context(), "default")
+	f.ok(err)
+	f.same("live", numbers(got), []int64{1, 2, 3, 4, 5, 6, 7, 9})
+}
+
+func waitingCount(f *fixture) {
+	b := f.submit(4, nil)
+	f.update(b, 1, started...)
+	paused := f.submit(2, nil)
+	_, err := f.store.UpdateBatch(f.Context(), paused.ID, now, func(b *job.Batch) error { return b.Pause("lunch") })
+	f.ok(err)
+	f.submit(5, func(b *job.Batch) { b.AccountID = "other" })
+	for account, want := range map[string]int64{"default": 5, "other": 5, "nobody's": 0} {
+		got, err := f.store.WaitingCount(f.Context(), account)
+		f.ok(err)
+		f.same(account, got, want)
+	}
+}
+
+func lastChange(f *fixture) {
+	b := f.submit(1, nil)
+	f.submit(1, func(b *job.Batch) { b.AccountID = "other" })
+	later := now.Add(time.Hour)
+	_, err := f.store.UpdateJob(f.Context(), job.ID{Batch: b.ID, Number: 1}, later, configured)
+	f.ok(err)
+	for account, want := range map[string]time.Time{"default": later, "other": now, "nobody's": {}} {
+		got, err := f.store.LastChange(f.Context(), account)
+		f.ok(err)
+		f.same(account, got, want)
+	}
+}
+
+func cancellingBatches(f *fixture) {
+	b := f.submit(2, nil)
+	f.submit(1, nil)
+	f.update(b, 1, started...)
+	_, err := f.store.UpdateBatch(f.Context(), b.ID, now, func(b *job.Batch) error { return b.Cancel("enough") })
+	f.ok(err)
+	for n, want := range [][]string{{b.ID}, {b.ID}, nil} {
+		if n > 0 {
+			f.update(b, int64(n), cancel)
+		}
+		got, err := f.store.CancellingBatches(f.Context())
+		f.ok(err)
+		f.same("batches", got, want)
+	}
+	f.same("state until the last is confirmed", f.batch(b.ID).State, job.BatchCancelling)
+}
+
+func encodingJobs(f *fixture) {
+	b := f.submit(3, nil)
+	gone := func(u *job.Update) error {
+		return u.Observe(job.Observation{EncodingID: u.Job.EncodingID, Status: job.RemoteGone},
+			job.Rules{Retry: job.RetryPolicy{MaxRetries: 1}}, now)
+	}
+	f.update(b, 1, configured)
+	f.update(b, 2, append(started, gone)...)
+	f.update(b, 2, func(u *job.Update) error { return u.Configured("second", nil, now) })
+	other := f.submit(1, func(b *job.Batch) { b.AccountID = "other" })
+	f.update(other, 1, configured)
+	one, two := job.ID{Batch: b.ID, Number: 1}, job.ID{Batch: b.ID, Number: 2}
+	got, err := f.store.EncodingJobs(f.Context(), "default", []string{
+		encodingOf(one), encodingOf(two), "second", "nobody's", "", encodingOf(job.ID{Batch: other.ID, Number: 1}),
+	})
+	f.ok(err)
+	f.same("owners", got, map[string]job.ID{encodingOf(one): one, encodingOf(two): two, "second": two})
+	got, err = f.store.EncodingJobs(f.Context(), "default", nil)
+	f.ok(err)
+	f.same("owners of nothing", got, map[string]job.ID{})
+}
+
+func changesInOrder(f *fixture) {
+	b := f.submit(20, nil)
+	got, jobs, err := f.store.Changes(f.Context(), b.ID, b.Revision, 10)
+	f.ok(err)
+	f.same("batch", got, b)
+	f.same("nothing changed", jobs, []job.Job(nil))
+
+	for _, n := range []int64{9, 4, 7, 4, 1} { // 4 twice: its first change is overtaken
+		f.update(b, n, func(u *job.Update) error {
+			if u.Job.Prepared() {
+				return u.BeginStart(now)
+			}
+			return u.Configured(encodingOf(u.Job.ID), nil, now)
+		})
+	}
+	var seen []int64
+	for after := b.Revision; ; {
+		batch, jobs, err := f.store.Changes(f.Context(), b.ID, after, 3)
+		f.ok(err)
+		for _, j := range jobs {
+			if j.Revision <= after || j.Revision > batch.Revision {
+				f.Errorf("job %s: revision %d is not in (%d, %d]", j.ID, j.Revision, after, batch.Revision)
+			}
+			after = j.Revision
+			f.same("job", j, f.job(b, j.ID.Number))
+		}
+		seen = append(seen, numbers(jobs)...)
+		if len(jobs) < 3 {
+			break
+		}
+	}
+	f.same("changes", seen, []int64{9, 7, 4, 1})
+	if _, _, err := f.store.Changes(f.Context(), "nobody's", 1, 1); !errors.Is(err, job.ErrNotFound) {
+		f.Errorf("unknown batch: %v, want %v", err, job.ErrNotFound)
+	}
+}
+
+func resources(f *fixture) {
+	get := func(account, kind, hash string) (string, error) {
+		return f.store.Resource(f.Context(), account, kind, hash)
+	}
+	if _, err := get("default", "input", "h"); !errors.Is(err, job.ErrNotFound) {
+		f.Errorf("unknown resource: %v, want %v", err, job.ErrNotFound)
+	}
+	f.ok(f.store.SaveResource(f.Context(), "default", "input", "h", "first", now))
+	f.ok(f.store.SaveResource(f.Context(), "default", "input", "h", "second", now.Add(time.Second)))
+	f.ok(f.store.SaveResource(f.Context(), "default", "output", "h", "third", now))
+	f.ok(f.store.SaveResource(f.Context(), "other", "input", "h", "fourth", now))
+	for _, tt := range [][]string{{"default", "input", "second"}, {"default", "output", "third"}, {"other", "input", "fourth"}} {
+		got, err := get(tt[0], tt[1], "h")
+		f.ok(err)
+		f.same(tt[0]+" "+tt[1], got, tt[2])
+	}
+	for range 2 {
+		f.ok(f.store.DeleteResource(f.Context(), "default", "input", "h"))
+	}
+	if _, err := get("default", "input", "h"); !errors.Is(err, job.ErrNotFound) {
+		f.Errorf("deleted resource: %v, want %v", err, job.ErrNotFound)
+	}
+}
+
+func accountSettings(f *fixture) {
+	got, err := f.store.AccountSettings(f.Context(), "default")
+	f.ok(err)
+	f.same("before anything was saved", got, job.AccountSettings{})
+	for _, want := range []job.AccountSettings{{Paused: true, PausedReason: "billing", QueueTarget: 7}, {QueueTarget: 2}} {
+		f.ok(f.store.SaveAccountSettings(f.Context(), "default", want, now))
+		got, err := f.store.AccountSettings(f.Context(), "default")
+		f.ok(err)
+		f.same("settings", got, want)
+	}
+	got, err = f.store.AccountSettings(f.Context(), "other")
+	f.ok(err)
+	f.same("other account", got, job.AccountSettings{})
+}

@@ -1,0 +1,181 @@
+// Package storetest is the definition of a job table: a list of guarantees that
+// every implementation behind the methods of store.Store has to keep.
+package storetest
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/stokerd/stoker/job"
+	"github.com/stokerd/stoker/store"
+)
+
+// Run holds stores to every guarantee. open returns an empty store that nobody
+// else uses and closes it when its test ends.
+func Run(t *testing.T, open func(t *testing.T) *store.Store) {
+	for _, guarantee := range []struct {
+		name  string
+		check func(*fixture)
+	}{
+		{"a submission is stored whole", submitStoresAll},
+		{"a submission that cannot be stored whole leaves nothing", submitStoresNothing},
+		{"a repeated submission gets the first answer", submitRepeats},
+		{"a batch without jobs ends at once unless it is open", submitEmpty},
+		{"jobs are added once per key", addJobsOnce},
+		{"jobs are added to open batches only", addJobsToOpen},
+		{"a batch is changed as a whole or not at all", updateBatch},
+		{"batches are listed newest first", listBatches},
+		{"a batch is deleted after its end only", deleteBatch},
+
+		{"every field of a job is kept", jobKeepsFields},
+		{"a change of state leaves an event and moves the counts", updateMoves},
+		{"an invisible change wakes nobody", updateInvisible},
+		{"an update that changes nothing writes nothing", updateNothing},
+		{"an update that objects changes nothing", updateObjects},
+		{"what the transition table does not allow is refused", updateIllegal},
+		{"ended attempts are kept", attemptsAreKept},
+		{"encodings nobody needs become orphans", orphansAreKept},
+		{"a batch ends with its last job", batchEnds},
+		{"a batch opens again with a retry", batchReopens},
+		{"a batch that fails too much pauses itself", batchPausesItself},
+		{"bulk changes stay within their limit", updateJobsLimit},
+		{"bulk changes are all or nothing", updateJobsObjects},
+		{"no concurrent change is lost", concurrentChanges},
+		{"the bell rings for everybody concerned", bellRings},
+
+		{"jobs are listed by number", listJobs},
+		{"the window goes by priority, then fair shares, then number", windowOrder},
+		{"the window leaves out what must wait", windowWaits},
+		{"the next back-off to end is known", nextDue},
+		{"a restart finds what is at the platform", liveJobs},
+		{"waiting jobs are counted per account", waitingCount},
+		{"the last change of an account is known", lastChange},
+		{"batches to cancel are known until all jobs have been told", cancellingBatches},
+		{"encodings lead to their jobs", encodingJobs},
+		{"changes are read in order, each once", changesInOrder},
+
+		{"resources are remembered per account", resources},
+		{"settings are remembered per account", accountSettings},
+	} {
+		t.Run(guarantee.name, func(t *testing.T) {
+			guarantee.check(&fixture{T: t, store: open(t)})
+		})
+	}
+}
+
+// now is when everything happens unless a guarantee needs time to pass.
+var now = time.Date(2026, 3, 14, 15, 9, 26, 535_000_000, time.UTC)
+
+// fixture is a store under test with shorthand for what must work on the way.
+type fixture struct {
+	*testing.T
+	store *store.Store
+}
+
+func (f *fixture) ok(err error) {
+	f.Helper()
+	if err != nil {
+		f.Fatal(err)
+	}
+}
+
+// same compares values; empty lists and maps equal missing ones.
+func (f *fixture) same(what string, got, want any) {
+	f.Helper()
+	if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
+		f.Errorf("%s (-want +got):\n%s", what, diff)
+	}
+}
+
+// submit stores a batch of n jobs with the keys k1, k2, ... and whatever edit
+// makes of the batch.
+func (f *fixture) submit(n int, edit func(*job.Batch)) job.Batch {
+	f.Helper()
+	b := job.Batch{AccountID: "default", Priority: 50}
+	if edit != nil {
+		edit(&b)
+	}
+	stored, created, err := f.store.Submit(f.Context(), store.Submission{Batch: b, Jobs: specs(n)}, now)
+	f.ok(err)
+	if !created {
+		f.Fatal("not created")
+	}
+	return stored
+}
+
+func specs(n int) []job.Spec {
+	list := make([]job.Spec, n)
+	for i := range list {
+		list[i] = job.Spec{Key: fmt.Sprintf("k%d", i+1), InputPath: fmt.Sprintf("in/%d.mp4", i+1), OutputPath: fmt.Sprintf("out/%d", i+1)}
+	}
+	return list
+}
+
+func (f *fixture) batch(id string) job.Batch {
+	f.Helper()
+	b, err := f.store.Batch(f.Context(), id)
+	f.ok(err)
+	return b
+}
+
+func (f *fixture) job(b job.Batch, number int64) job.Job {
+	f.Helper()
+	j, err := f.store.Job(f.Context(), job.ID{Batch: b.ID, Number: number})
+	f.ok(err)
+	return j
+}
+
+// update applies facts to a job, one transaction for each.
+func (f *fixture) update(b job.Batch, number int64, facts ...func(*job.Update) error) job.Job {
+	f.Helper()
+	var j job.Job
+	for _, fact := range facts {
+		var err error
+		j, err = f.store.UpdateJob(f.Context(), job.ID{Batch: b.ID, Number: number}, now, fact)
+		f.ok(err)
+	}
+	return j
+}
+
+// The facts most guarantees are told with.
+func configured(u *job.Update) error {
+	return u.Configured(encodingOf(u.Job.ID), nil, now)
+}
+func begin(u *job.Update) error    { return u.BeginStart(now) }
+func accepted(u *job.Update) error { return u.StartAccepted(now) }
+func cancel(u *job.Update) error   { return u.Cancel("enough", now) }
+func retry(u *job.Update) error    { return u.Retry(now) }
+func running(u *job.Update) error  { return observe(u, job.RemoteRunning) }
+func finished(u *job.Update) error { return observe(u, job.RemoteFinished) }
+
+// failed is an ERROR without an error object: permanent.
+func failed(u *job.Update) error { return observe(u, job.RemoteError) }
+
+// failedOnce is an ERROR that may be retried, after ten seconds.
+func failedOnce(u *job.Update) error {
+	o := job.Observation{
+		EncodingID: u.Job.EncodingID, Status: job.RemoteError,
+		Failure: &job.Failure{Code: 1001, Category: "DOWNLOAD", Text: "no bytes", Hint: job.HintRetry},
+	}
+	return u.Observe(o, job.Rules{Retry: job.RetryPolicy{MaxRetries: 2, InitialBackoff: 20 * time.Second}}, now)
+}
+
+func observe(u *job.Update, status job.Remote) error {
+	return u.Observe(job.Observation{EncodingID: u.Job.EncodingID, Status: status}, job.Rules{}, now)
+}
+
+func encodingOf(id job.ID) string { return "encoding-of-" + id.String() }
+
+// started is how a job gets to QUEUED.
+var started = []func(*job.Update) error{configured, begin, accepted}
+
+func numbers(jobs []job.Job) []int64 {
+	list := make([]int64, len(jobs))
+	for i, j := range jobs {
+		list[i] = j.ID.Number
+	}
+	return list
+}

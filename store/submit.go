@@ -1,0 +1,246 @@
+package store
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stokerd/stoker/job"
+)
+
+// firstRevision is a batch's revision at its submission.
+const firstRevision = 1
+
+// Submit stores a batch with all of its jobs, or nothing. An empty id is filled
+// with a new one and an empty state according to Open; Seq, Counts, Revision and
+// the times are set here. If a batch with this
+// RequestID and PayloadHash is there already it is returned as it is now, and
+// created is false; with another hash, and for a repeated batch id or job key, the
+// answer is [job.ErrExists]. A deleted batch has given its RequestID free.
+func (s *Store) Submit(ctx context.Context, sub job.Submission, now time.Time) (b job.Batch, created bool, err error) {
+	round(&now)
+	b, err = write(ctx, s, "submit batch", func(t *tx) (job.Batch, error) {
+		created = false
+		first, err := t.submitted(sub)
+		if !errors.Is(err, job.ErrNotFound) {
+			return first, err
+		}
+		b, err := newBatch(sub, now)
+		if err != nil {
+			return job.Batch{}, err
+		}
+		b.Seq, err = t.insertBatch(b, sub)
+		if err != nil {
+			return job.Batch{}, err
+		}
+		if err := t.writeLabels(b.Seq, b.Labels); err != nil {
+			return job.Batch{}, err
+		}
+		if err := t.insertJobs(b.Seq, 0, sub.Jobs, firstRevision, 0, now); err != nil {
+			return job.Batch{}, err
+		}
+		t.bell(&head{Batch: b}).Dispatch = true
+		created = true
+		return readBatch(t.ctx, t, b.ID)
+	})
+	if err != nil {
+		return job.Batch{}, false, err // created is the writer's, which may still be at it
+	}
+	return b, created, nil
+}
+
+// submitted returns the batch an earlier submission with the same RequestID
+// made, or [job.ErrNotFound].
+func (t *tx) submitted(sub job.Submission) (job.Batch, error) {
+	if sub.RequestID == "" {
+		return job.Batch{}, job.ErrNotFound
+	}
+	type answer struct {
+		id   string
+		hash []byte
+	}
+	const query = `SELECT id, payload_hash FROM batches WHERE request_id = $1 AND request_id <> ''`
+	scan := func(r row) (a answer, err error) {
+		err = r.Scan(&a.id, &a.hash)
+		return a, err
+	}
+	first, err := one(t.ctx, t, scan, query, sub.RequestID)
+	if err != nil {
+		return job.Batch{}, err
+	}
+	if !bytes.Equal(first.hash, sub.PayloadHash) {
+		return job.Batch{}, fmt.Errorf("request id %q was used for another submission, batch %s: %w", sub.RequestID, first.id, job.ErrExists)
+	}
+	if h, ok := t.heads[first.id]; ok {
+		if err := t.forget(h); err != nil {
+			return job.Batch{}, err
+		}
+	}
+	return readBatch(t.ctx, t, first.id)
+}
+
+func newBatch(sub job.Submission, now time.Time) (job.Batch, error) {
+	b := sub.Batch
+	if b.ID == "" {
+		id, err := uuid.NewV7()
+		if err != nil {
+			return job.Batch{}, fmt.Errorf("make a batch id: %w", err)
+		}
+		b.ID = id.String()
+	}
+	if b.State == "" {
+		b.State = job.BatchActive
+		if b.Open {
+			b.State = job.BatchOpen
+		}
+	}
+	b.Counts = job.Counts{Waiting: int64(len(sub.Jobs))}
+	b.Revision = firstRevision
+	b.CreateTime, b.UpdateTime, b.StartTime, b.FinishTime = now, now, time.Time{}, time.Time{}
+	b.Derive(now)
+	return b, nil
+}
+
+func (t *tx) insertBatch(b job.Batch, sub job.Submission) (seq int64, err error) {
+	const insert = `
+INSERT INTO batches (id, request_id, payload_hash, display_name, account, priority, state, state_reason, open, profile, recipe, template,
+       input, output, retry, failure_limit, failures_forgiven, labels,
+       waiting, starting, queued, running, succeeded, failed, cancelling, cancelled,
+       revision, create_time, update_time, start_time, finish_time)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, 0, 0, 0, 0, 0, 0, 0, $20, $21, $22, 0, $23)
+RETURNING seq`
+	hash := sub.PayloadHash
+	if hash == nil {
+		hash = []byte{}
+	}
+	return one(t.ctx, t, scalar[int64], insert, b.ID, sub.RequestID, hash, b.DisplayName, b.AccountID, b.Priority, string(b.State), b.StateReason, b.Open,
+		b.Profile, encodePointer(b.Recipe), encodePointer(b.Template), encode(b.Input), encode(b.Output), encode(b.Retry), encode(b.FailureLimit),
+		b.FailuresForgiven, encodeMap(b.Labels), b.Counts.Waiting, b.Revision, ms(b.CreateTime), ms(b.UpdateTime), ms(b.FinishTime))
+}
+
+// rowsPerInsert is how many jobs one statement inserts: the more, the less each
+// row pays for the way into the database, up to a point.
+const rowsPerInsert = 64
+
+// insertJobs appends jobs after number last. The first of them gets the given
+// revision, each further one step more.
+func (t *tx) insertJobs(seq, last int64, jobs []job.Spec, revision, step int64, now time.Time) error {
+	for len(jobs) > 0 {
+		n := min(len(jobs), rowsPerInsert)
+		args := append(make([]any, 0, 2+7*n), seq, ms(now))
+		for i, j := range jobs[:n] {
+			args = append(args, last+int64(i)+1, j.Key, j.Name, j.InputPath, j.OutputPath, encodeMap(j.Variables), revision+int64(i)*step)
+		}
+		if _, err := t.exec(insertJobsText(n), args...); err != nil {
+			return err
+		}
+		jobs, last, revision = jobs[n:], last+int64(n), revision+int64(n)*step
+	}
+	return nil
+}
+
+// insertJobsText is the statement that inserts n jobs. $1 is the batch, $2 the
+// time; each row adds its own seven.
+func insertJobsText(n int) string {
+	const insert = `
+INSERT INTO jobs (batch, number, key, name, input_path, output_path, variables, revision, state, version, step, step_time, attempt, failures,
+       encoding_id, manifests, regions, stale_mark, progress, next_attempt_time, create_time, update_time,
+       start_time, queued_time, running_time, finish_time, failure, reason)
+VALUES `
+	const rest = `'WAITING', 1, '', 0, 0, 0, '', '', 0, '', 0, 0, $2, $2, 0, 0, 0, 0, NULL, '')`
+	var b strings.Builder
+	b.WriteString(insert)
+	for i := range n {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		b.WriteString("($1, ")
+		for p := range 7 {
+			b.WriteString("$" + strconv.Itoa(3+7*i+p) + ", ")
+		}
+		b.WriteString(rest)
+	}
+	return b.String()
+}
+
+// AddJobs appends jobs to a batch that is open for more, all of them or none. A
+// job whose key the batch has already is skipped, so a caller that does not know
+// whether an earlier call arrived repeats it. The batch must be open, else the
+// answer is a [job.StateError].
+func (s *Store) AddJobs(ctx context.Context, batchID string, jobs []job.Spec, now time.Time) (b job.Batch, added, skipped int64, err error) {
+	round(&now)
+	type outcome struct {
+		batch job.Batch
+		added int64
+	}
+	out, err := write(ctx, s, "add jobs to batch "+batchID, func(t *tx) (outcome, error) {
+		h, err := t.head(batchID)
+		if err != nil {
+			return outcome{}, err
+		}
+		if !h.Open {
+			return outcome{}, &job.StateError{
+				Resource: "batch", ID: batchID, State: string(h.State),
+				Problem: "it takes no more jobs; submit them as a new batch, and keep that open",
+			}
+		}
+		fresh, err := t.unknown(h.Seq, jobs)
+		if err != nil {
+			return outcome{}, err
+		}
+		added := int64(len(fresh))
+		if added > 0 {
+			// A revision for each, so that a watcher can stop reading between any two.
+			if err := t.insertJobs(h.Seq, h.Counts.Total(), fresh, h.Revision+1, 1, now); err != nil {
+				return outcome{}, err
+			}
+			h.Revision += added
+			h.Counts.Waiting += added
+			h.UpdateTime, h.changed = now, true
+			t.bell(h).Dispatch = true
+		}
+		if err := t.forget(h); err != nil {
+			return outcome{}, err
+		}
+		b, err := readBatch(t.ctx, t, batchID)
+		return outcome{b, added}, err
+	})
+	if err != nil {
+		return job.Batch{}, 0, 0, err
+	}
+	return out.batch, out.added, int64(len(jobs)) - out.added, nil
+}
+
+// unknown returns the jobs whose keys are neither in the batch nor given twice.
+func (t *tx) unknown(seq int64, jobs []job.Spec) ([]job.Spec, error) {
+	var keys []string
+	for _, j := range jobs {
+		if j.Key != "" {
+			keys = append(keys, j.Key)
+		}
+	}
+	const query = `SELECT j.key FROM json_each($2) AS k CROSS JOIN jobs AS j ON j.batch = $1 AND j.key = k.value AND j.key <> ''`
+	have, err := all(t.ctx, t, scalar[string], query, seq, cmp.Or(encodeList(keys), new("[]")))
+	if err != nil {
+		return nil, err
+	}
+	seen := make(map[string]bool, len(keys))
+	for _, k := range have {
+		seen[k] = true
+	}
+	var fresh []job.Spec
+	for _, j := range jobs {
+		if j.Key != "" && seen[j.Key] {
+			continue
+		}
+		seen[j.Key] = true
+		fresh = append(fresh, j)
+	}
+	return fresh, nil
+}
