@@ -64,10 +64,18 @@ func (d *driver) listed(ctx context.Context, l listed, err error) {
 		case ok && e.task == taskNone && e.job.State.OnPlatform() && (e.job.State != job.Running || seen.Progress > e.job.Progress):
 			d.spawn(ctx, taskRecord, id, now, func(ctx context.Context, e entry) outcome {
 				j, err := d.record(ctx, e, seen)
-				return outcome{job: j, store: err}
+				return outcome{job: j, store: err, eta: extrapolate(seen, l.time)}
 			})
 		case !ok && e.job.State == job.Running && e.job.UpdateTime.Before(l.time) && e.look.After(now):
 			e.look = now
 		}
 	}
+}
+
+// extrapolate guesses from the progress when an encoding ends: lists tell no estimate.
+func extrapolate(o job.Observation, now time.Time) time.Duration {
+	if o.Progress < 5 || o.RunningAt.IsZero() {
+		return 0
+	}
+	return now.Sub(o.RunningAt) * time.Duration(200-2*o.Progress-1) / time.Duration(2*o.Progress+1) // it is rounded down
 }

@@ -15,7 +15,7 @@ import (
 //     queue: the head is looked at.
 //   - While encoders are hungry, taking what is queued as soon as it is, all that is
 //     queued is looked at.
-//   - Just in case, the head is looked at as often as encodings usually end.
+//   - Just in case, the head is looked at a third as often as encodings usually end.
 //
 // What goes on meanwhile (progress, early failures) is seen by listing; see progress.go.
 const (
@@ -26,7 +26,7 @@ const (
 	// hungryLook is when to look at what is queued while they are.
 	hungryLook = 250 * time.Millisecond
 	// headLook bounds how often the head is looked at just in case.
-	headLook = time.Minute
+	headLook = 5 * time.Minute
 	// farthest is the latest look at a running encoding: estimates can be wrong.
 	farthest = 5 * time.Minute
 )
@@ -49,12 +49,13 @@ func (p *pace) ran(j *job.Job, now time.Time) {
 	p.runtime += (run - p.runtime) / 8
 }
 
-// drain is the time after which the next encoding is expected to end.
-func (p *pace) drain(running int) time.Duration {
+// justInCase is how often to look at the head of the queue although nothing tells
+// that it has gone: a third as often as encodings usually end.
+func (p *pace) justInCase(running int) time.Duration {
 	if p.runtime == 0 || running == 0 {
 		return soon
 	}
-	return min(max(p.runtime/time.Duration(running), soon), headLook)
+	return min(max(3*p.runtime/time.Duration(running), soon), headLook)
 }
 
 // schedule decides when to look at a job again after a task.
@@ -73,6 +74,8 @@ func (d *driver) schedule(kind taskKind, e *entry, o outcome, now time.Time) {
 		e.look = e.notBefore
 	case e.job.Step == job.StepStart, e.job.State == job.Cancelling, !e.goneSince.IsZero():
 		e.look = now.Add(soon)
+	case kind == taskRecord && e.job.State == job.Running && o.before == job.Running:
+		// The list is no better informed than the look before it.
 	case e.job.State == job.Running:
 		e.look = now.Add(d.untilEnd(e, o, now))
 	case kind == taskStart && now.Sub(d.pace.hungry) < 2*hungryWait:
@@ -86,6 +89,9 @@ func (d *driver) schedule(kind taskKind, e *entry, o outcome, now time.Time) {
 // estimate, else by how long others ran.
 func (d *driver) untilEnd(e *entry, o outcome, now time.Time) time.Duration {
 	eta := o.eta
+	if d.pace.runtime == 0 && eta > 0 && !e.job.RunningTime.IsZero() {
+		d.pace.runtime = max(now.Sub(e.job.RunningTime), 0) + eta // until one has ended
+	}
 	if eta == 0 && d.pace.runtime > 0 && !e.job.RunningTime.IsZero() {
 		eta = e.job.RunningTime.Add(d.pace.runtime).Sub(now)
 	}
@@ -166,7 +172,7 @@ func (d *driver) watchHead() {
 	if since.IsZero() {
 		since = head.job.StartTime
 	}
-	if next := since.Add(d.pace.drain(running)); next.Before(head.look) {
+	if next := since.Add(d.pace.justInCase(running)); next.Before(head.look) {
 		head.look = next
 	}
 }

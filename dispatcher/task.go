@@ -41,6 +41,8 @@ type outcome struct {
 	called   bool
 	// store is set if the job table refused a change.
 	store error
+	// before is the job's state when the task began.
+	before job.State
 	// eta is when the encoding is expected to end; zero if unknown.
 	eta time.Duration
 	// missing is set if the platform says that it has no such encoding.
@@ -98,6 +100,7 @@ func (d *driver) finished(kind taskKind, id job.ID, o outcome) {
 	e := d.live[id]
 	e.task = taskNone
 	before := e.job.State
+	o.before = before
 	if o.called {
 		d.observe(kind, o.platform, now)
 	}
