@@ -186,7 +186,7 @@ func TestConnectionRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	addr := ln.Addr().String()
-	ln.Close()
+	_ = ln.Close()
 	c := mustNew(t, Options{BaseURL: "http://" + addr, APIKey: fixedKey(testKey)})
 	err = c.StartEncoding(t.Context(), "e", nil)
 	e, ok := errors.AsType[*TransportError](err)
@@ -210,7 +210,7 @@ func rawServer(t *testing.T, serve func(conn net.Conn, n int)) (url string, requ
 	}
 	requests = new(atomic.Int32)
 	var wg sync.WaitGroup
-	t.Cleanup(func() { ln.Close(); wg.Wait() })
+	t.Cleanup(func() { _ = ln.Close(); wg.Wait() })
 	wg.Go(func() {
 		for {
 			conn, err := ln.Accept()
@@ -218,7 +218,7 @@ func rawServer(t *testing.T, serve func(conn net.Conn, n int)) (url string, requ
 				return
 			}
 			wg.Go(func() {
-				defer conn.Close()
+				defer func() { _ = conn.Close() }()
 				r := bufio.NewReader(conn)
 				for {
 					req, err := http.ReadRequest(r)
@@ -247,7 +247,7 @@ func TestCutAnswer(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			url, requests := rawServer(t, func(conn net.Conn, _ int) {
 				_, _ = io.WriteString(conn, answer)
-				conn.Close()
+				_ = conn.Close()
 			})
 			c := mustNew(t, Options{BaseURL: url, APIKey: fixedKey(testKey)})
 			err := c.StartEncoding(t.Context(), "e", nil)
@@ -273,7 +273,7 @@ func TestPostOnReusedConnectionIsNotRepeated(t *testing.T) {
 			_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 41\r\n\r\n"+body)
 			return
 		}
-		conn.Close()
+		_ = conn.Close()
 	})
 	c := mustNew(t, Options{BaseURL: url, APIKey: fixedKey(testKey)})
 	if err := c.Ping(t.Context()); err != nil {

@@ -537,14 +537,18 @@ func TestEveryContainerAndManifest(t *testing.T) {
 	inWorld(t, sim, func(w *world) {
 		w.run()
 		b := w.submit(1, func(b *job.Batch) {
-			b.Recipe.Videos = append(b.Recipe.Videos,
+			b.Recipe.Videos = append(
+				b.Recipe.Videos,
 				job.Video{Name: "hevc", Codec: job.H265, Height: 1080, CRF: 23},
 				job.Video{Name: "vp9", Codec: job.VP9, Height: 720, Bitrate: 900_000},
-				job.Video{Name: "av1", Codec: job.AV1, Height: 720, Bitrate: 700_000})
+				job.Video{Name: "av1", Codec: job.AV1, Height: 720, Bitrate: 700_000},
+			)
 			b.Recipe.Audios = append(b.Recipe.Audios, job.Audio{Name: "opus", Codec: job.Opus, Bitrate: 96_000})
 			b.Recipe.Muxings = []job.Muxing{
-				{Container: job.FMP4}, {Container: job.CMAF, Directory: "cmaf"},
-				{Container: job.TS, Directory: "ts"}, {Container: job.MP4, Directory: "mp4"},
+				{Container: job.FMP4},
+				{Container: job.CMAF, Directory: "cmaf"},
+				{Container: job.TS, Directory: "ts"},
+				{Container: job.MP4, Directory: "mp4"},
 			}
 			b.Recipe.Manifests = []job.Manifest{{Format: job.DASH}, {Format: job.HLS}}
 		})

@@ -19,8 +19,8 @@ func TestAnyOrderOfFacts(t *testing.T) {
 			now = now.Add(time.Duration(rapid.IntRange(0, 40).Draw(t, "seconds")) * time.Second)
 			u := NewUpdate(j)
 			err := anyFact(t, u, now, &created, manual)
-			var wrong *StateError
-			if err != nil && !errors.Is(err, ErrConflict) && !errors.As(err, &wrong) {
+			_, wrong := errors.AsType[*StateError](err)
+			if err != nil && !errors.Is(err, ErrConflict) && !wrong {
 				t.Fatalf("%v", err)
 			}
 			if err != nil || !u.Changed() {

@@ -119,5 +119,5 @@ func (c *call) pageOf(children []*resource) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return paginate(p, children, func(r *resource) any { return json.RawMessage(r.render()) }), nil
+	return paginate(p, children, func(r *resource) any { return r.render() }), nil
 }

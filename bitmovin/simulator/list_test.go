@@ -86,7 +86,9 @@ func TestPagesOfAList(t *testing.T) {
 		page = a.must("GET", next, "")
 		items, _ := page["items"].([]any)
 		for _, item := range items {
-			seen[item.(map[string]any)["id"].(string)] = true
+			object, _ := item.(map[string]any)
+			id, _ := object["id"].(string)
+			seen[id] = true
 		}
 		url, _ := page["next"].(string)
 		if url != "" && !strings.HasPrefix(url, "http://api.test/v1/encoding/encodings?") {

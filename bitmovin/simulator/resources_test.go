@@ -49,7 +49,8 @@ func TestResources(t *testing.T) {
 				t.Fatalf("status %d: %s", created.status, created.body)
 			}
 			id, _ := created.result["id"].(string)
-			if created.result["type"] != wantType || !strings.HasSuffix(created.result["createdAt"].(string), "Z") {
+			createdAt, _ := created.result["createdAt"].(string)
+			if created.result["type"] != wantType || !strings.HasSuffix(createdAt, "Z") {
 				t.Errorf("created %v", created.result)
 			}
 			base := path[:strings.Index(path[10:], "/")+10]
@@ -273,7 +274,8 @@ func TestErrorDefinitions(t *testing.T) {
 		items, _ := a.must("GET", path+"/error-definitions?limit=100", "")["items"].([]any)
 		found := false
 		for _, item := range items {
-			found = found || item.(map[string]any)["code"] == wantCode
+			object, _ := item.(map[string]any)
+			found = found || object["code"] == wantCode
 		}
 		if !found {
 			t.Errorf("%s/error-definitions does not list %v", path, wantCode)

@@ -53,7 +53,7 @@ func (r *recorder) Flush()                      {}
 func (r *recorder) serve(h http.Handler, req *http.Request) (cut bool) {
 	defer func() {
 		if p := recover(); p != nil {
-			if p != http.ErrAbortHandler {
+			if p != http.ErrAbortHandler { //nolint:errorlint // a recovered value, compared as net/http does
 				panic(p)
 			}
 			cut = true
