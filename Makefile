@@ -60,6 +60,7 @@ race: ## Run all tests under the race detector, long ones shortened
 
 .PHONY: bench
 bench: ## Run the benchmarks
+	@STOKER_FIGURES=1 go test -count=1 -v -run='^TestFigures$$' ./dispatcher
 	@go test -run='^$$' -bench=. -benchmem $(or $(ARGS),./...)
 
 .PHONY: fuzz

@@ -71,8 +71,16 @@ func TestLimit(t *testing.T) {
 		t.Fatalf("target %d, want 10", got)
 	}
 	l.full(4, now)
-	if got := l.target(now); got != 4 || !l.fullUntil.After(now) {
-		t.Fatalf("after 8004 with 4 accepted: target %d, full until %v", got, l.fullUntil)
+	l.accepted()
+	l.full(4, now)
+	if got := l.target(now); got != 10 || !l.fullUntil.After(now) {
+		t.Fatalf("after 8004s that did not last: target %d, full until %v", got, l.fullUntil)
+	}
+	for range convincing {
+		l.full(4, now)
+	}
+	if got := l.target(now); got != 4 {
+		t.Fatalf("after 8004 again and again with 4 accepted: target %d", got)
 	}
 	if got := l.target(now.Add(3 * growth)); got != 7 {
 		t.Errorf("three minutes later: target %d, want 7", got)
@@ -80,7 +88,7 @@ func TestLimit(t *testing.T) {
 	if got := l.target(now.Add(time.Hour)); got != 10 {
 		t.Errorf("an hour later: target %d, want 10", got)
 	}
-	l.full(0, now.Add(time.Hour))
+	l.full(0, now.Add(time.Hour)) // it has grown: one is enough
 	if got := l.target(now.Add(time.Hour)); got != 1 {
 		t.Errorf("with nothing accepted: target %d, want 1: it must go on trying", got)
 	}

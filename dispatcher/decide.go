@@ -12,6 +12,7 @@ const (
 	maxPrepares = 8
 	maxLooks    = 16
 	maxStops    = 8
+	maxMoves    = 4
 	maxDeletes  = 2
 )
 
@@ -68,6 +69,7 @@ type standing struct {
 	starting bool // its start is not answered yet
 	ran      bool // an encoder took it, so that it holds no place in the queue
 	stopped  bool // a stop has been asked for lately
+	moved    bool // the platform knows another priority than the batch has
 	task     taskKind
 	look     time.Time // when to look at it next
 }
@@ -85,12 +87,15 @@ type plan struct {
 	prepares []job.ID
 	looks    []job.ID
 	stops    []job.ID
-	deletes  []string
-	count    bool
-	list     bool
-	sweep    bool
-	probe    bool
-	wake     time.Time
+	// reprioritize are queued jobs whose batch has another priority than when they
+	// were started.
+	reprioritize []job.ID
+	deletes      []string
+	count        bool
+	list         bool
+	sweep        bool
+	probe        bool
+	wake         time.Time
 }
 
 // decide is the whole policy of the dispatcher, without any effect: cancel
@@ -136,6 +141,7 @@ func (p *plan) due(now, t time.Time) bool {
 // follow looks at the jobs on the platform and stops those to be cancelled.
 func (p *plan) follow(v view) {
 	looks, stops := maxLooks-v.busy[taskLook], maxStops-v.busy[taskStop]
+	moves := maxMoves - v.busy[taskReprioritize]
 	for _, s := range v.live {
 		if s.task != taskNone {
 			continue
@@ -145,6 +151,11 @@ func (p *plan) follow(v view) {
 				p.stops = append(p.stops, s.id)
 				stops--
 			}
+			continue
+		}
+		if s.moved && moves > 0 {
+			p.reprioritize = append(p.reprioritize, s.id)
+			moves--
 			continue
 		}
 		if looks > 0 && p.due(v.now, s.look) {

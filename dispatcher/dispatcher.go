@@ -18,6 +18,7 @@ import (
 // The defaults of a [Config].
 const (
 	DefaultQueueTarget  = 3
+	DefaultAutoTarget   = 50
 	DefaultPollInterval = 10 * time.Second
 	DefaultSettle       = 30 * time.Second
 	DefaultGrace        = 20 * time.Second
@@ -48,7 +49,10 @@ type Config struct {
 type Account struct {
 	ID          string
 	Client      *bitmovin.Client
-	QueueTarget int // default [DefaultQueueTarget]
+	QueueTarget int // default [DefaultQueueTarget]; with AutoTarget the largest it may choose, default [DefaultAutoTarget]
+	// AutoTarget chooses the queue target by how fast the queue drains, unless somebody
+	// has set one while the service ran.
+	AutoTarget bool
 }
 
 // Storage is a named place that batches read from or write to.
@@ -74,6 +78,9 @@ func New(c Config) (*Dispatcher, error) {
 	for _, a := range c.Accounts {
 		if _, taken := d.drivers[a.ID]; taken || a.ID == "" {
 			return nil, fmt.Errorf("account %q: every account needs a name of its own", a.ID)
+		}
+		if a.AutoTarget {
+			a.QueueTarget = cmp.Or(a.QueueTarget, DefaultAutoTarget)
 		}
 		a.QueueTarget = cmp.Or(a.QueueTarget, DefaultQueueTarget)
 		d.drivers[a.ID] = newDriver(c, a)

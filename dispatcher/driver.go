@@ -28,6 +28,7 @@ type driver struct {
 	storages map[string]map[string]Storage // by kind and name
 
 	bell    bell
+	rings   *rings
 	results chan func()
 	tasks   sync.WaitGroup
 	status  atomic.Pointer[job.AccountStatus]
@@ -41,6 +42,7 @@ type driver struct {
 	batches  map[string]*batch
 	queue    queue
 	limit    limit
+	auto     autopilot
 	breaker  breaker
 	paused   job.AccountSettings
 	problem  trouble
@@ -50,6 +52,7 @@ type driver struct {
 	swept    bool // at least one sweep has been tried
 	busy     [taskKinds]int
 	stale    stale
+	heard    map[string]bool // encodings to look at again when their tasks have ended
 }
 
 // stale says what has to be read from the job table again.
@@ -65,6 +68,7 @@ type entry struct {
 	look      time.Time // when to look at it next
 	looked    time.Time // when it was looked at last
 	notBefore time.Time // after trouble that is not the job's
+	priority  int       // what the platform was told, or unknownPriority
 	failures  int       // troubles of that kind in a row
 	forbidden int       // 403s for this very job in a row
 	goneSince time.Time // when the platform first said that it has no such encoding
@@ -92,7 +96,7 @@ func newDriver(c Config, a Account) *driver {
 		poll: c.PollInterval, settle: c.Settle, grace: c.Grace,
 		storages: map[string]map[string]Storage{kindInput: c.Inputs, kindOutput: c.Outputs},
 		resource: newResources(c.Store, a),
-		bell:     newBell(), results: make(chan func()),
+		bell:     newBell(), rings: newRings(), heard: map[string]bool{}, results: make(chan func()),
 		live: map[job.ID]*entry{}, orphans: map[string]*orphanEntry{}, batches: map[string]*batch{},
 		breaker: newBreaker(),
 	}
@@ -140,6 +144,7 @@ func (d *driver) run(ctx context.Context) error {
 		case <-d.bell:
 			d.stale = stale{live: true, window: true, orphans: true, settings: true}
 			clear(d.batches)
+		case <-d.rings.bell:
 		case apply := <-d.results:
 			apply()
 		case <-timer.C:
@@ -191,6 +196,7 @@ func (d *driver) step(work context.Context) time.Time {
 		d.log.Error("cannot read the job table", "err", err)
 		return now.Add(time.Second)
 	}
+	d.hear(now)
 	v := d.view(now)
 	p := decide(v)
 	d.act(work, p, now)
@@ -208,6 +214,9 @@ func (d *driver) act(ctx context.Context, p plan, now time.Time) {
 	}
 	for _, id := range p.stops {
 		d.spawn(ctx, taskStop, id, now, d.stop)
+	}
+	for _, id := range p.reprioritize {
+		d.spawn(ctx, taskReprioritize, id, now, d.reprioritize)
 	}
 	for _, id := range p.start {
 		d.spawn(ctx, taskStart, id, now, d.start)

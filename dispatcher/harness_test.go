@@ -32,6 +32,7 @@ type world struct {
 
 	mortal   *mortal // the process that runs next; nil: an immortal one
 	target   int
+	auto     bool
 	poll     time.Duration
 	governor *bitmovin.Governor
 	apiKey   func() (string, error)
@@ -88,7 +89,7 @@ func (w *world) run() {
 	w.disp, err = New(Config{
 		Store:        table,
 		Logger:       slog.New(slog.NewTextHandler(w.t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})),
-		Accounts:     []Account{{ID: "default", Client: client, QueueTarget: w.target}},
+		Accounts:     []Account{{ID: "default", Client: client, QueueTarget: w.target, AutoTarget: w.auto}},
 		PollInterval: w.poll,
 		Inputs: map[string]Storage{
 			"in": {Storage: bitmovin.Storage{Type: bitmovin.StorageHTTP, Host: "storage.example"}},

@@ -2,19 +2,25 @@ package dispatcher
 
 import "time"
 
-// growth is how long the platform must not have refused a start before the
-// effective target grows by one.
-const growth = time.Minute
+const (
+	// growth is how long the platform must not have refused a start before the
+	// effective target grows by one.
+	growth = time.Minute
+	// convincing is how many refusals in a row it takes to believe in a limit. One
+	// alone can be a race with other people's starts.
+	convincing = 3
+)
 
 // limit learns how many queued encodings the platform accepts. It starts at
-// the wanted target, shrinks to what was accepted when the platform says its
-// queue is full (8004), and grows back slowly.
+// the wanted target, shrinks to what was accepted when the platform says again and
+// again that its queue is full (8004), and grows back slowly.
 type limit struct {
 	wanted    int
 	effective int
 	fullUntil time.Time // no start before
 	refused   int       // times in a row
 	changed   time.Time
+	trying    bool // it has grown since the last accepted start: one refusal is enough
 }
 
 // aim sets the wanted target.
@@ -28,20 +34,23 @@ func (l *limit) aim(target int) {
 // full takes note of a start refused because the queue is full, while accepted
 // encodings of ours and of others were known to be queued.
 func (l *limit) full(accepted int, now time.Time) {
-	l.effective = max(1, min(accepted, l.effective))
 	l.refused++
-	wait := min(time.Second<<min(l.refused-1, 4), 10*time.Second)
-	l.fullUntil, l.changed = now.Add(wait), now
+	if l.refused >= convincing || l.trying {
+		l.effective = max(1, min(accepted, l.effective))
+		l.changed, l.trying = now, false
+	}
+	l.fullUntil = now.Add(min(250*time.Millisecond<<min(l.refused, 6), 10*time.Second))
 }
 
 // accepted takes note of an accepted start.
-func (l *limit) accepted() { l.refused = 0 }
+func (l *limit) accepted() { l.refused, l.trying = 0, false }
 
 // target is how many queued encodings to aim for now.
 func (l *limit) target(now time.Time) int {
 	for l.effective < l.wanted && now.Sub(l.changed) >= growth {
 		l.effective++
 		l.changed = l.changed.Add(growth)
+		l.trying = true
 	}
 	return l.effective
 }

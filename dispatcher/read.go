@@ -1,6 +1,7 @@
 package dispatcher
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -40,10 +41,9 @@ func (d *driver) readSettings(ctx context.Context) error {
 		return err
 	}
 	d.paused = s
-	if s.QueueTarget == 0 {
-		s.QueueTarget = d.account.QueueTarget
+	if s.QueueTarget != 0 || !d.account.AutoTarget {
+		d.limit.aim(cmp.Or(s.QueueTarget, d.account.QueueTarget))
 	}
-	d.limit.aim(s.QueueTarget)
 	d.stale.settings = false
 	return nil
 }
@@ -58,6 +58,11 @@ func (d *driver) readLive(ctx context.Context, now time.Time) error {
 	for _, j := range jobs {
 		seen[j.ID] = true
 		d.adopt(j, now)
+		if j.State == job.Queued {
+			if _, err := d.batch(ctx, j.ID.Batch); err != nil { // for its priority
+				return err
+			}
+		}
 	}
 	for id, e := range d.live {
 		if !seen[id] && e.task == taskNone && e.notBefore.Before(now) {
@@ -72,7 +77,7 @@ func (d *driver) readLive(ctx context.Context, now time.Time) error {
 func (d *driver) adopt(j job.Job, now time.Time) {
 	e := d.live[j.ID]
 	if e == nil {
-		d.live[j.ID] = &entry{job: j, look: now}
+		d.live[j.ID] = &entry{job: j, look: now, priority: unknownPriority}
 		return
 	}
 	if j.Version > e.job.Version {

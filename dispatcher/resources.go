@@ -157,10 +157,8 @@ func (r *resources) ensure(ctx context.Context, want resource) (string, error) {
 		r.mu.Unlock()
 		return id, nil
 	})
-	if err != nil {
-		return "", err
-	}
-	return result.(string), nil
+	id, _ = result.(string)
+	return id, err
 }
 
 // findOrCreate looks in the job table, then at the platform (a create whose

@@ -34,6 +34,7 @@ const (
 // pace is what the loop has learnt about how fast encodings come and go.
 type pace struct {
 	runtime time.Duration // how long encodings run, averaged; 0: not known yet
+	call    time.Duration // how long a start takes, averaged
 	hungry  time.Time     // encoders were last seen to be hungry
 }
 
@@ -156,17 +157,16 @@ func (d *driver) before(a, b *job.Job) bool {
 }
 
 // watchHead keeps an eye on the head of our queue, just in case nothing else tells
-// that it has gone.
-func (d *driver) watchHead() {
-	head := d.head()
-	if head == nil {
-		return
-	}
-	running := 0
+// that it has gone. It returns how many of our encodings run.
+func (d *driver) watchHead() (running int) {
 	for _, e := range d.live {
 		if e.job.State == job.Running {
 			running++
 		}
+	}
+	head := d.head()
+	if head == nil {
+		return running
 	}
 	since := head.looked
 	if since.IsZero() {
@@ -175,4 +175,5 @@ func (d *driver) watchHead() {
 	if next := since.Add(d.pace.justInCase(running)); next.Before(head.look) {
 		head.look = next
 	}
+	return running
 }

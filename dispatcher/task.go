@@ -24,11 +24,12 @@ const (
 	taskSweep
 	taskList
 	taskRecord
+	taskReprioritize
 	taskKinds // how many there are
 )
 
 func (k taskKind) String() string {
-	return [taskKinds]string{"none", "probe", "stop", "start", "look", "count", "prepare", "delete", "sweep", "list", "record"}[k]
+	return [taskKinds]string{"none", "probe", "stop", "start", "look", "count", "prepare", "delete", "sweep", "list", "record", "reprioritize"}[k]
 }
 
 // outcome is what came of a task for one job.
@@ -71,7 +72,7 @@ func (d *driver) spawn(ctx context.Context, kind taskKind, id job.ID, now time.T
 	}
 	e := d.live[id]
 	if e == nil {
-		e = &entry{job: d.waiting(id)}
+		e = &entry{job: d.waiting(id), priority: unknownPriority}
 		d.live[id] = e
 	}
 	e.task, e.since, e.batch = kind, now, b
@@ -120,6 +121,7 @@ func (d *driver) finished(kind taskKind, id job.ID, o outcome) {
 	if errors.Is(o.store, job.ErrConflict) {
 		d.stale.live = true
 	}
+	e.told(kind, o)
 	d.learn(kind, e, o, now)
 	if o.job.Version > 0 {
 		d.adopt(o.job, now)
@@ -151,6 +153,7 @@ func (d *driver) learn(kind taskKind, e *entry, o outcome, now time.Time) {
 		d.log.Info("the platform's queue is full", "effective_target", d.limit.effective, "until", d.limit.fullUntil)
 	case kind == taskStart && o.called && o.platform == nil:
 		d.limit.accepted()
+		d.pace.called(now.Sub(e.since))
 	case kind == taskPrepare && o.foreign != nil:
 		d.problem.times++
 		d.problem.text, d.problem.until = o.foreign.Error(), now.Add(pause(d.problem.times+3))

@@ -12,7 +12,10 @@ const stopAgain = 30 * time.Second
 
 // view collects what a decision depends on.
 func (d *driver) view(now time.Time) view {
-	d.watchHead()
+	running := d.watchHead()
+	if d.account.AutoTarget && d.paused.QueueTarget == 0 {
+		d.limit.aim(d.auto.choose(d.pace, running, DefaultQueueTarget, d.account.QueueTarget, now))
+	}
 	v := view{
 		now:       now,
 		working:   d.breaker.closed(),
@@ -42,7 +45,9 @@ func (d *driver) view(now time.Time) view {
 			v.started = e.since
 		}
 		if e.job.State.OnPlatform() || e.task == taskStart {
-			v.live = append(v.live, e.standing(now))
+			s := e.standing(now)
+			s.moved = d.misplaced(e) && !e.notBefore.After(now)
+			v.live = append(v.live, s)
 		}
 	}
 	for id, o := range d.orphans {

@@ -3,6 +3,7 @@ package simulator
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -180,7 +181,7 @@ func (b *builder) make(d declared, enc *encoding) (*resource, error) {
 }
 
 func within(path string, err error) error {
-	e := err.(*apiError) //nolint:errorlint // handlers return nothing else
+	e, _ := errors.AsType[*apiError](err) // handlers return nothing else
 	e.message = path + ": " + e.message
 	return e
 }

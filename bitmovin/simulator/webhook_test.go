@@ -272,7 +272,8 @@ func TestNotificationStates(t *testing.T) {
 		hook := a.create(hooks+"/finished", `{"url":"http://hook/"}`)
 		state := func() any {
 			items, _ := a.must("GET", "/notifications/"+hook+"/states", "")["items"].([]any)
-			return items[0].(map[string]any)["state"]
+			object, _ := items[0].(map[string]any)
+			return object["state"]
 		}
 		if got := state(); got != "RESOLVED" {
 			t.Errorf("state %v before any event", got)

@@ -1,0 +1,242 @@
+package dispatcher
+
+import (
+	"fmt"
+	"hash/fnv"
+	"io"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stokerd/stoker/bitmovin"
+	"github.com/stokerd/stoker/bitmovin/simulator"
+	"github.com/stokerd/stoker/job"
+)
+
+// workload is an account under load, in simulated time.
+type workload struct {
+	encoders int
+	duration time.Duration
+	rounds   int // jobs for each encoder
+	target   int
+	auto     bool
+	disturb  bool // 8004 on every second start, 429s on every tenth listing, and 5 % of all calls failing
+}
+
+func (l workload) jobs() int { return l.encoders * l.rounds }
+
+func (l workload) String() string {
+	s := fmt.Sprintf("%d encoders, %v", l.encoders, l.duration)
+	if l.auto {
+		s += ", automatic target"
+	}
+	if l.disturb {
+		s += ", disturbed"
+	}
+	return s
+}
+
+// figures are what a workload came to.
+type figures struct {
+	makespan  float64 // over the lower bound: all the work, evenly on all encoders
+	idle      float64 // share of encoder time without work while jobs waited
+	calls     float64 // for each job
+	throttled int
+	queue     []sample
+}
+
+// sample is the platform at one moment.
+type sample struct{ queued, running int }
+
+// simulated returns a simulator for the workload, at the documented rate limits and
+// with 100 ms for each call. Encodings take between half and one and a half times the
+// duration, which of it follows from their name.
+func (l workload) simulated() *simulator.Simulator {
+	s := &simulator.Simulator{Seed: 1, Encoders: l.encoders, Duration: l.duration, Latency: 100 * time.Millisecond, LedgerLimit: 1}
+	n := 0
+	s.EncodingDuration = func(simulator.Encoding) time.Duration {
+		n++
+		h := fnv.New32a()
+		_, _ = fmt.Fprint(h, n)
+		return l.duration/2 + l.duration*time.Duration(h.Sum32()%1000)/1000
+	}
+	if l.disturb {
+		s.Fault = disturbance()
+	}
+	return s
+}
+
+// disturbance refuses every second start, throttles every 10th listing, and fails every
+// 20th call.
+func disturbance() func(simulator.Call) simulator.Fault {
+	return func(c simulator.Call) simulator.Fault {
+		switch {
+		case c.Route == "POST /encoding/encodings/{id}/start" && c.Nth%2 == 0:
+			return simulator.Fault{Kind: simulator.JSONFault, Status: 403, Code: 8004}
+		case c.Route == "GET /encoding/encodings" && c.Nth%10 == 7:
+			return simulator.Fault{Kind: simulator.RateLimitFault}
+		case c.Nth%20 == 3:
+			return simulator.Fault{Kind: simulator.JSONFault, Status: 500}
+		}
+		return simulator.Fault{}
+	}
+}
+
+// measure runs a workload and judges by the simulator's books. run starts the jobs and
+// returns when all of them have been started; finish waits for their end.
+func (l workload) measure(w *world, run, finish func()) figures {
+	var f figures
+	stop := make(chan struct{})
+	go func() {
+		for {
+			select {
+			case <-stop:
+				return
+			case <-time.After(time.Second):
+				s := w.sim.Stats()
+				f.queue = append(f.queue, sample{s.ByStatus[simulator.Queued], s.ByStatus[simulator.Running]})
+			}
+		}
+	}()
+	run()
+	full := w.sim.Stats()
+	finish()
+	close(stop)
+	end := w.sim.Stats()
+	f.makespan = float64(end.Makespan) * float64(l.encoders) / float64(end.Busy)
+	f.idle = float64(full.IdleEmpty) / float64(full.IdleEmpty+full.Busy)
+	f.calls = float64(end.Calls) / float64(l.jobs())
+	f.throttled = end.RateLimited
+	return f
+}
+
+func (l workload) stoker(t *testing.T) (f figures) {
+	t.Helper()
+	inWorld(t, l.simulated(), func(w *world) {
+		w.target, w.auto = l.target, l.auto
+		w.run()
+		b := w.submit(l.jobs(), nil)
+		f = l.measure(w,
+			func() {
+				w.await(b.ID, 24*time.Hour, "no job waiting", func(b job.Batch) bool { return b.Counts.Waiting+b.Counts.Starting == 0 })
+			},
+			func() {
+				if b := w.awaitEnd(b.ID, 24*time.Hour); b.State != job.BatchSucceeded {
+					t.Errorf("%v: batch is %s with %+v", l, b.State, b.Counts)
+				}
+			})
+	})
+	return f
+}
+
+func (l workload) example(t *testing.T) (f figures) {
+	t.Helper()
+	inWorld(t, l.simulated(), func(w *world) {
+		client, err := bitmovin.New(bitmovin.Options{APIKey: w.apiKey, HTTPClient: w.sim.Client(), Governor: w.governor})
+		if err != nil {
+			t.Fatal(err)
+		}
+		done := make(chan error, 1)
+		go func() { done <- (&exampleRules{client: client, target: l.target}).run(w.ctx, l.jobs()) }()
+		f = l.measure(w,
+			func() {
+				for w.sim.Stats().Starts < l.jobs() {
+					time.Sleep(time.Second)
+				}
+			},
+			func() {
+				if err := <-done; err != nil {
+					t.Error(err)
+				}
+			})
+	})
+	return f
+}
+
+// TestFigures prints the figures of design and documentation. It takes minutes and proves
+// nothing that other tests do not: `make bench` runs it.
+func TestFigures(t *testing.T) {
+	if os.Getenv("STOKER_FIGURES") == "" {
+		t.Skip("prints figures; make bench runs it")
+	}
+	var table strings.Builder
+	fmt.Fprintln(&table, "| workload | rules | makespan / bound | idle while jobs wait | calls a job | 429s |")
+	fmt.Fprintln(&table, "|---|---|---|---|---|---|")
+	row := func(l workload, rules string, f figures) {
+		fmt.Fprintf(&table, "| %v | %s | %.3f | %.1f %% | %.1f | %d |\n", l, rules, f.makespan, 100*f.idle, f.calls, f.throttled)
+	}
+	for _, l := range []workload{
+		{encoders: 20, duration: time.Minute, rounds: 50, target: 3},
+		{encoders: 100, duration: time.Minute, rounds: 20, target: 3},
+		{encoders: 100, duration: 10 * time.Minute, rounds: 20, target: 3},
+		{encoders: 4, duration: 10 * time.Minute, rounds: 50, target: 3},
+	} {
+		ours, theirs := l.stoker(t), l.example(t)
+		row(l, "Stoker", ours)
+		row(l, "the example", theirs)
+		if path := os.Getenv("STOKER_CHART"); path != "" && l.encoders == 20 {
+			writeChart(t, path, l, ours, theirs)
+		}
+	}
+	for _, l := range []workload{
+		{encoders: 100, duration: time.Minute, rounds: 20, target: 50, auto: true},
+		{encoders: 20, duration: time.Minute, rounds: 50, target: 3, disturb: true},
+	} {
+		row(l, "Stoker", l.stoker(t))
+	}
+	t.Logf("in simulated time, at the documented rate limits, 100 ms a call:\n%s", table.String())
+}
+
+// writeChart draws queue depth and busy encoders over the first twenty minutes.
+func writeChart(t *testing.T, path string, l workload, ours, theirs figures) {
+	t.Helper()
+	file, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const seconds = 1200
+	drawChart(file, l, seconds, []series{
+		{"Stoker", "#0b7a4b", ours.queue},
+		{"the example's rules", "#c2410c", theirs.queue},
+	})
+	if err := file.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// series is one line of the chart.
+type series struct {
+	name, colour string
+	samples      []sample
+}
+
+func drawChart(w io.Writer, l workload, seconds int, all []series) {
+	const width, height, left = 960, 180, 56
+	panel := func(top int, title string, highest int, value func(sample) int) {
+		fmt.Fprintf(w, `<text x="%d" y="%d" class="t">%s</text>`+"\n", left, top-8, title)
+		fmt.Fprintf(w, `<rect x="%d" y="%d" width="%d" height="%d" class="f"/>`+"\n", left, top, width, height)
+		for _, tick := range []int{0, highest / 2, highest} {
+			fmt.Fprintf(w, `<text x="%d" y="%d" class="n">%d</text>`+"\n", left-6, top+height-tick*height/highest+4, tick)
+		}
+		for _, s := range all {
+			var points []string
+			for i := 0; i < min(len(s.samples), seconds); i += 2 {
+				points = append(points, fmt.Sprintf("%d,%d", left+i*width/seconds, top+height-min(value(s.samples[i]), highest)*height/highest))
+			}
+			fmt.Fprintf(w, `<polyline points="%s" stroke="%s" class="l"/>`+"\n", strings.Join(points, " "), s.colour)
+		}
+	}
+	fmt.Fprintf(w, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d 520" font-family="sans-serif">`+"\n", width+left+20)
+	fmt.Fprintln(w, `<style>.t{font-size:15px}.n{font-size:12px;text-anchor:end}.x{font-size:12px}.f{fill:#fafafa;stroke:#bbb}.l{fill:none;stroke-width:1.5}</style>`)
+	panel(40, "encodings running", l.encoders, func(s sample) int { return s.running })
+	panel(270, "encodings queued", l.target+1, func(s sample) int { return s.queued })
+	for m := 0; m <= seconds/60; m += 5 {
+		fmt.Fprintf(w, `<text x="%d" y="468" class="x">%d min</text>`+"\n", left+m*60*width/seconds-10, m)
+	}
+	for i, s := range all {
+		fmt.Fprintf(w, `<rect x="%d" y="490" width="14" height="4" fill="%s"/><text x="%d" y="497" class="x">%s</text>`+"\n",
+			left+i*220, s.colour, left+i*220+20, s.name)
+	}
+	fmt.Fprintln(w, "</svg>")
+}

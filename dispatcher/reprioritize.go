@@ -1,0 +1,36 @@
+package dispatcher
+
+import (
+	"context"
+
+	"github.com/stokerd/stoker/bitmovin"
+	"github.com/stokerd/stoker/job"
+)
+
+// unknownPriority is the priority of an encoding that a predecessor has started.
+const unknownPriority = -1
+
+// reprioritize tells the platform the priority that a queued job's batch has by now.
+// It needs no record: what the platform was told is known to this process only, so that
+// its successor tells it again.
+func (d *driver) reprioritize(ctx context.Context, e entry) outcome {
+	err := d.account.Client.Reprioritize(ctx, bitmovin.EncodingID(e.job.EncodingID), e.batch.Priority)
+	return outcome{called: true, platform: err}
+}
+
+// misplaced reports whether a job waits in the platform's queue under another
+// priority than its batch's.
+func (d *driver) misplaced(e *entry) bool {
+	b := d.batches[e.job.ID.Batch]
+	return e.job.State == job.Queued && b != nil && e.priority != b.Priority
+}
+
+// told takes note of the priority the platform knows.
+func (e *entry) told(kind taskKind, o outcome) {
+	switch {
+	case kind == taskStart && o.called:
+		e.priority = e.batch.Priority
+	case kind == taskReprioritize && !bitmovin.Outage(o.platform):
+		e.priority = e.batch.Priority // done, or refused because it is no longer queued
+	}
+}
