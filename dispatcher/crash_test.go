@@ -248,9 +248,5 @@ func (w *world) checkCrashOutcome(b job.Batch) {
 	if counts != b.Counts {
 		w.t.Errorf("the batch counts %+v, its jobs %+v", b.Counts, counts)
 	}
-	for _, e := range w.sim.Encodings() {
-		if (e.Status == simulator.Created && !e.Deleted) || e.Status == simulator.Queued || e.Status == simulator.Running {
-			w.t.Errorf("encoding %s is left %s", e.Name, e.Status)
-		}
-	}
+	w.checkNothingLeft()
 }

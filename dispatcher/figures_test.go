@@ -227,7 +227,7 @@ func drawChart(w io.Writer, l workload, seconds int, all []series) {
 			fmt.Fprintf(w, `<polyline points="%s" stroke="%s" class="l"/>`+"\n", strings.Join(points, " "), s.colour)
 		}
 	}
-	fmt.Fprintf(w, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d 520" font-family="sans-serif">`+"\n", width+left+20)
+	fmt.Fprintf(w, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d 520" font-family="sans-serif">`+"\n", width+left+40)
 	fmt.Fprintln(w, `<style>.t{font-size:15px}.n{font-size:12px;text-anchor:end}.x{font-size:12px}.f{fill:#fafafa;stroke:#bbb}.l{fill:none;stroke-width:1.5}</style>`)
 	panel(40, "encodings running", l.encoders, func(s sample) int { return s.running })
 	panel(270, "encodings queued", l.target+1, func(s sample) int { return s.queued })

@@ -15,8 +15,10 @@ func (d *driver) look(ctx context.Context, e entry) outcome {
 	seen := observation(e.job.EncodingID, task)
 	if bitmovin.NotFound(err) {
 		o.missing = true
-		if e.goneSince.IsZero() || time.Since(e.goneSince) < d.settle {
-			return o // perhaps only a replica that does not know it yet
+		certain, err := d.vanished(ctx, e)
+		if !certain {
+			o.foreign = err
+			return o
 		}
 		seen.Status = job.RemoteGone
 	} else if err != nil {

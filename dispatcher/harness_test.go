@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -30,13 +31,19 @@ type world struct {
 	stop  context.CancelCauseFunc
 	done  chan error
 
-	mortal   *mortal // the process that runs next; nil: an immortal one
+	mortal   *mortal      // the process that runs next; nil: an immortal one
+	network  roundTripper // in place of the way to the simulator
 	target   int
 	auto     bool
 	poll     time.Duration
 	governor *bitmovin.Governor
 	apiKey   func() (string, error)
 }
+
+// roundTripper makes a transport of a function.
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
 // inWorld runs a test in a bubble of its own.
 func inWorld(t *testing.T, sim *simulator.Simulator, test func(w *world)) {
@@ -76,6 +83,9 @@ func (w *world) run() {
 	w.t.Helper()
 	var table Store = w.store
 	network := w.sim.Client()
+	if w.network != nil {
+		network.Transport = w.network
+	}
 	if w.mortal != nil {
 		table = mortalStore{w.store, w.mortal}
 		network.Transport = mortalTransport{w.mortal, network.Transport}

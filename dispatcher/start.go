@@ -67,16 +67,13 @@ func notMade(reason string, now time.Time) func(*job.Update) error {
 func (d *driver) refused(ctx context.Context, e entry, refusal error) (job.Job, error) {
 	task, err := d.account.Client.Status(ctx, bitmovin.EncodingID(e.job.EncodingID))
 	now := time.Now()
-	f := failureOf(job.FailedStart, refusal, now)
-	switch {
-	case bitmovin.NotFound(err):
-		f.Kind = job.FailedGone
-	case err != nil:
+	if err != nil {
 		return d.update(ctx, e.job.ID, func(u *job.Update) error { return u.StartUnknown(now) })
 	}
+	f := failureOf(job.FailedStart, refusal, now)
 	seen, rules := observation(e.job.EncodingID, task), e.batch.rules(0)
 	return d.update(ctx, e.job.ID, func(u *job.Update) error {
-		if err == nil && seen.Status != job.RemoteCreated && seen.Mark() != u.Job.StaleMark {
+		if seen.Status != job.RemoteCreated && seen.Mark() != u.Job.StaleMark {
 			return u.Observe(seen, rules, now)
 		}
 		return u.StartRefused(f, rules, now)

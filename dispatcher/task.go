@@ -154,10 +154,10 @@ func (d *driver) learn(kind taskKind, e *entry, o outcome, now time.Time) {
 	case kind == taskStart && o.called && o.platform == nil:
 		d.limit.accepted()
 		d.pace.called(now.Sub(e.since))
-	case kind == taskPrepare && o.foreign != nil:
+	case o.foreign != nil:
 		d.problem.times++
 		d.problem.text, d.problem.until = o.foreign.Error(), now.Add(pause(d.problem.times+3))
-	case kind == taskPrepare && o.called && o.platform == nil:
+	case o.called && o.platform == nil && (kind == taskPrepare || kind == taskLook && d.problem.text == errOtherOrganisation.Error()):
 		d.problem = trouble{}
 	}
 }

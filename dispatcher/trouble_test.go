@@ -3,6 +3,7 @@ package dispatcher
 import (
 	"errors"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -158,5 +159,196 @@ func (w *world) deleteConfiguration(id string) {
 	}
 	if err := c.DeleteConfiguration(w.ctx, bitmovin.AAC, bitmovin.ConfigID(id)); err != nil {
 		w.t.Fatal(err)
+	}
+}
+
+// With another organisation's key everything of ours is missing. That is no reason to
+// encode it again there: it goes on in its own organisation, and is paid there.
+func TestOtherOrganisation(t *testing.T) {
+	ours := &simulator.Simulator{Seed: 1, Encoders: 3, Duration: 10 * time.Minute}
+	theirs := &simulator.Simulator{Seed: 2, Encoders: 3, Duration: 10 * time.Minute}
+	inWorld(t, ours, func(w *world) {
+		defer theirs.Close()
+		wrong := false
+		w.network = func(r *http.Request) (*http.Response, error) {
+			if wrong {
+				return theirs.Client().Transport.RoundTrip(r)
+			}
+			return ours.Client().Transport.RoundTrip(r)
+		}
+		w.run()
+		b := w.submit(6, nil)
+		time.Sleep(2 * time.Minute)
+		wrong = true
+		time.Sleep(time.Hour)
+		if s, _ := w.disp.Status("default"); !strings.Contains(s.Problem, "another organisation") {
+			w.t.Errorf("an hour with the wrong key, and the problem is %q", s.Problem)
+		}
+		wrong = false
+		b = w.awaitEnd(b.ID, 3*time.Hour)
+		for _, j := range w.jobs(b.ID) {
+			if j.State != job.Succeeded || j.Attempt != 1 {
+				w.t.Errorf("job %s is %s after attempt %d: %v", j.ID, j.State, j.Attempt, j.Failure)
+			}
+		}
+		if n := theirs.Stats().Starts; n != 0 {
+			w.t.Errorf("%d encodings were started in the other organisation", n)
+		}
+		w.audit(b.ID)
+	})
+}
+
+// An encoding that somebody deleted is replaced, and the failure counts.
+func TestDeletedEncoding(t *testing.T) {
+	sim := &simulator.Simulator{Seed: 1, Encoders: -1, Duration: time.Minute}
+	lost := ""
+	sim.Fault = func(c simulator.Call) simulator.Fault {
+		if lost != "" && c.EncodingID == lost {
+			return simulator.Fault{Kind: simulator.JSONFault, Status: http.StatusNotFound, Code: 1004}
+		}
+		return simulator.Fault{}
+	}
+	inWorld(t, sim, func(w *world) {
+		w.run()
+		b := w.submit(1, nil)
+		w.await(b.ID, time.Minute, "a queued job", func(b job.Batch) bool { return b.Counts.Queued == 1 })
+		lost = w.jobs(b.ID)[0].EncodingID
+		time.Sleep(10 * time.Minute)
+		j := w.jobs(b.ID)[0]
+		if j.EncodingID == lost || j.Failures != 1 || j.Failure.Kind != job.FailedGone || j.State != job.Queued {
+			w.t.Errorf("job is %s with encoding %s (was %s), failure %v", j.State, j.EncodingID, lost, j.Failure)
+		}
+	})
+}
+
+// Trouble with the account costs no job an attempt, whatever the platform calls it.
+func TestRefusedAccount(t *testing.T) {
+	for _, tt := range []struct {
+		name         string
+		status, code int
+	}{
+		{"key revoked", http.StatusUnauthorized, 1},
+		{"wrong organisation", http.StatusForbidden, 1},
+		{"minutes used up", http.StatusForbidden, 8001},
+		{"bytes used up", http.StatusForbidden, 8002},
+		{"maintenance", http.StatusServiceUnavailable, 1},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var begin, end time.Time
+			sim := &simulator.Simulator{Seed: 1, Encoders: 2, Duration: time.Minute}
+			sim.Fault = func(simulator.Call) simulator.Fault {
+				if now := time.Now(); now.After(begin) && now.Before(end) {
+					return simulator.Fault{Kind: simulator.JSONFault, Status: tt.status, Code: tt.code}
+				}
+				return simulator.Fault{}
+			}
+			inWorld(t, sim, func(w *world) {
+				begin = time.Now().Add(100 * time.Second)
+				end = begin.Add(12 * time.Hour)
+				w.run()
+				b := w.submit(12, nil)
+				time.Sleep(time.Hour)
+				if s, _ := w.disp.Status("default"); s.Breaker == job.BreakerClosed {
+					w.t.Error("the breaker is closed")
+				}
+				b = w.awaitEnd(b.ID, 20*time.Hour)
+				for _, j := range w.jobs(b.ID) {
+					if j.State != job.Succeeded || j.Attempt != 1 {
+						w.t.Errorf("job %s is %s after attempt %d: %v", j.ID, j.State, j.Attempt, j.Failure)
+					}
+				}
+				w.audit(b.ID)
+			})
+		})
+	}
+}
+
+// A 403 for one job, while others are served, is that job's after a while: it must not
+// hold up everybody else for ever.
+func TestForbiddenJob(t *testing.T) {
+	sim := &simulator.Simulator{Seed: 1, Encoders: 2, Duration: time.Minute}
+	sim.Fault = func(c simulator.Call) simulator.Fault {
+		if c.Route == "POST /encoding/encodings/{id}/start" && strings.HasPrefix(c.Name, "k2 ") {
+			return simulator.Fault{Kind: simulator.JSONFault, Status: http.StatusForbidden, Code: 1}
+		}
+		return simulator.Fault{}
+	}
+	inWorld(t, sim, func(w *world) {
+		w.run()
+		b := w.awaitEnd(w.submit(6, nil).ID, 3*time.Hour)
+		for n, j := range w.jobs(b.ID) {
+			if want := map[bool]job.State{true: job.Failed, false: job.Succeeded}[n == 1]; j.State != want {
+				w.t.Errorf("job %s is %s, want %s: %v", j.ID, j.State, want, j.Failure)
+			}
+		}
+	})
+}
+
+// Cancelled at whatever moment: CANCELLED means that the platform confirmed it.
+func TestCancelUnderFire(t *testing.T) {
+	at := func(ok func(job.Job) bool) func(*world, job.ID) {
+		return func(w *world, id job.ID) { w.cancelWhen(id, ok) }
+	}
+	for _, tt := range []struct {
+		name   string
+		cancel func(*world, job.ID)
+		down   time.Duration // the platform is down from the cancellation on
+		crash  bool          // and the process starts again
+	}{
+		{"while it is created", at(func(j job.Job) bool { return j.Step == job.StepCreate }), 0, false},
+		{"prepared", at(func(j job.Job) bool { return j.Prepared() }), 0, false},
+		{"while it is started", at(func(j job.Job) bool { return j.State == job.Starting }), 0, false},
+		{"queued", at(func(j job.Job) bool { return j.State == job.Queued }), 0, false},
+		{"running", at(func(j job.Job) bool { return j.State == job.Running }), 0, false},
+		{"running, and the platform goes down", at(func(j job.Job) bool { return j.State == job.Running }), 10 * time.Minute, false},
+		{"while it is started, and the platform goes down", at(func(j job.Job) bool { return j.State == job.Starting }), 10 * time.Minute, false},
+		{"running, and a restart", at(func(j job.Job) bool { return j.State == job.Running }), 0, true},
+		{"while it is started, and a restart", at(func(j job.Job) bool { return j.State == job.Starting }), 0, true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var end time.Time
+			sim := &simulator.Simulator{Seed: 1, Encoders: 1, Duration: time.Minute, StopDelay: 2 * time.Second, Latency: 300 * time.Millisecond, StartDelay: time.Second}
+			sim.Fault = func(simulator.Call) simulator.Fault {
+				if time.Now().Before(end) {
+					return simulator.Fault{Kind: simulator.HTMLFault, Status: http.StatusBadGateway}
+				}
+				return simulator.Fault{}
+			}
+			inWorld(t, sim, func(w *world) {
+				w.run()
+				b := w.submit(2, nil)
+				id := job.ID{Batch: b.ID, Number: 2}
+				tt.cancel(w, id)
+				end = time.Now().Add(tt.down)
+				if tt.crash {
+					w.halt()
+					w.run()
+				}
+				if j, err := w.store.Job(w.ctx, id); err != nil || (tt.down > 0 && j.State == job.Cancelled) {
+					w.t.Errorf("job is %s although the platform cannot have confirmed it (%v)", j.State, err)
+				}
+				w.awaitEnd(b.ID, 2*time.Hour)
+				time.Sleep(time.Minute)
+				j, err := w.store.Job(w.ctx, id)
+				if err != nil || (j.State != job.Cancelled && j.State != job.Succeeded) {
+					w.t.Errorf("job is %s (%v)", j.State, err)
+				}
+				if e, ok := w.sim.Encoding(j.EncodingID); ok && j.State == job.Cancelled && e.Status != simulator.Canceled {
+					w.t.Errorf("job is CANCELLED, its encoding is %s", e.Status)
+				}
+				w.checkNothingLeft()
+				w.audit(b.ID)
+			})
+		})
+	}
+}
+
+// checkNothingLeft checks that nothing is left at the platform that nobody follows.
+func (w *world) checkNothingLeft() {
+	w.t.Helper()
+	for _, e := range w.sim.Encodings() {
+		if (e.Status == simulator.Created && !e.Deleted) || e.Status == simulator.Queued || e.Status == simulator.Running {
+			w.t.Errorf("encoding %s is left %s", e.Name, e.Status)
+		}
 	}
 }

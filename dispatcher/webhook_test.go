@@ -255,7 +255,7 @@ func wantEndings() []ending {
 		{Key: "k4", State: job.Cancelled, Attempt: 1},
 		{Key: "k5", State: job.Failed, Attempt: 3, Failure: job.FailedEncoding, Code: 10006},
 	}
-	for _, key := range strings.Fields("k6 k7 k8 k9 k10 k11 k12 k13 k14 k15 k16") {
+	for key := range strings.FieldsSeq("k6 k7 k8 k9 k10 k11 k12 k13 k14 k15 k16") {
 		all = append(all, ending{Key: key, State: job.Succeeded, Attempt: 1})
 	}
 	return all
