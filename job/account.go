@@ -30,6 +30,8 @@ type AccountStatus struct {
 	Problem string
 
 	Budgets []Budget
+
+	Webhooks *Webhooks // nil: the service takes none
 }
 
 // BreakerState says whether an account is worked on.
@@ -48,4 +50,18 @@ type Budget struct {
 	LimitPerMinute int
 	Available      int
 	PausedUntil    time.Time // after a 429; zero otherwise
+}
+
+// Webhooks is how the platform tells the service that encodings have ended. It
+// makes things faster; the service works without.
+type Webhooks struct {
+	// Problem is why deliveries cannot be expected; empty if they can, or if the
+	// service was not asked to register for them.
+	Problem string
+	// Used counts the deliveries that made the service look at an encoding, Ignored
+	// those that were signed and came to nothing (repeated, stale, or not about an
+	// encoding), Rejected those that were not signed or not to be read. All since
+	// the process started.
+	Used, Ignored, Rejected int64
+	UsedTime                time.Time // when one was used last; zero if none was
 }

@@ -4,15 +4,19 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	reflectionpb "google.golang.org/grpc/reflection/grpc_reflection_v1"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/testing/protocmp"
 	"google.golang.org/protobuf/types/dynamicpb"
 	"google.golang.org/protobuf/types/known/fieldmaskpb"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
 	"github.com/stokerd/stoker/job"
@@ -20,6 +24,28 @@ import (
 )
 
 func mask(paths ...string) *fieldmaskpb.FieldMask { return &fieldmaskpb.FieldMask{Paths: paths} }
+
+func TestAccountShowsItsWebhooks(t *testing.T) {
+	w := newWorld(t, nil)
+	used := time.Unix(1_800_000_000, 0)
+	if err := w.accounts.change("default", func(a *job.AccountStatus) {
+		a.Webhooks = &job.Webhooks{Problem: "muted", Used: 3, Ignored: 2, Rejected: 1, UsedTime: used}
+	}); err != nil {
+		t.Fatal(err)
+	}
+	list, err := w.account.ListAccounts(t.Context(), &stokerv1.ListAccountsRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := &stokerv1.Webhooks{
+		Problem: "muted", UsedCount: 3, IgnoredCount: 2, RejectedCount: 1, LastUsedTime: timestamppb.New(used),
+	}
+	if diff := cmp.Diff([]*stokerv1.Webhooks{want, nil}, []*stokerv1.Webhooks{
+		list.GetAccounts()[0].GetWebhooks(), list.GetAccounts()[1].GetWebhooks(),
+	}, protocmp.Transform()); diff != "" {
+		t.Errorf("webhooks (-want +got):\n%s", diff)
+	}
+}
 
 func TestAccounts(t *testing.T) {
 	w := newWorld(t, nil)

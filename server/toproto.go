@@ -166,5 +166,11 @@ func accountMessage(a job.AccountStatus) *stokerv1.Account {
 			PausedUntil: timestamp(b.PausedUntil),
 		})
 	}
+	if w := a.Webhooks; w != nil {
+		m.Webhooks = &stokerv1.Webhooks{
+			Problem: w.Problem, UsedCount: w.Used, IgnoredCount: w.Ignored, RejectedCount: w.Rejected,
+			LastUsedTime: timestamp(w.UsedTime),
+		}
+	}
 	return m
 }

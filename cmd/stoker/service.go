@@ -20,6 +20,7 @@ import (
 	"github.com/stokerd/stoker/job"
 	"github.com/stokerd/stoker/server"
 	"github.com/stokerd/stoker/store"
+	"github.com/stokerd/stoker/webhook"
 )
 
 // drain is how long calls under way may take when the service stops.
@@ -30,6 +31,7 @@ type service struct {
 	log        *slog.Logger
 	store      *store.Store
 	dispatcher *dispatcher.Dispatcher
+	webhooks   *webhook.Receiver
 	server     *server.Server
 
 	grpc         *grpc.Server
@@ -59,19 +61,22 @@ func newService(ctx context.Context, cfg *config.Config, log *slog.Logger) (_ *s
 	if s.store, err = store.Open(ctx, cfg.DB, store.Options{Logger: log}); err != nil {
 		return nil, err
 	}
-	accounts, err := clients(cfg, log)
+	connected, err := clients(cfg, log)
 	if err != nil {
 		return nil, err
 	}
 	s.dispatcher, err = dispatcher.New(dispatcher.Config{
-		Store: s.store, Logger: log, Accounts: accounts, PollInterval: cfg.PollInterval,
+		Store: s.store, Logger: log, Accounts: connected, PollInterval: cfg.PollInterval,
 		Inputs: dispatcherStorages(cfg.Inputs), Outputs: dispatcherStorages(cfg.Outputs),
 	})
 	if err != nil {
 		return nil, err
 	}
+	if s.webhooks, err = newReceiver(cfg, connected, s.dispatcher, log); err != nil {
+		return nil, err
+	}
 	s.server, err = server.New(server.Config{
-		Store: s.store, Accounts: s.dispatcher, Catalog: catalog(cfg), Logger: log,
+		Store: s.store, Accounts: accounts{s.dispatcher, s.webhooks}, Catalog: catalog(cfg), Logger: log,
 	})
 	if err != nil {
 		return nil, err
@@ -82,7 +87,7 @@ func newService(ctx context.Context, cfg *config.Config, log *slog.Logger) (_ *s
 	})
 	s.grpc = grpc.NewServer(s.server.Options()...)
 	s.server.Register(s.grpc)
-	s.http = &http.Server{Handler: s.probes(), ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute}
+	s.http = &http.Server{Handler: s.endpoints(), ReadTimeout: 5 * time.Second, IdleTimeout: time.Minute}
 	return s, nil
 }
 
@@ -142,6 +147,7 @@ func (s *service) run(ctx context.Context) error {
 		})
 	}
 	group.Go(func() error { return s.dispatcher.Run(working) })
+	group.Go(func() error { return s.webhooks.Run(ctx) })
 	group.Go(func() error {
 		s.ready.Store(true)
 		<-ctx.Done()
@@ -174,8 +180,9 @@ func (s *service) httpAddr() string {
 	return s.httpListener.Addr().String()
 }
 
-// probes answers whether the process lives, and whether it takes calls.
-func (s *service) probes() http.Handler {
+// endpoints answers whether the process lives and whether it takes calls, and takes
+// webhooks.
+func (s *service) endpoints() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, "ok") })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
@@ -185,6 +192,7 @@ func (s *service) probes() http.Handler {
 		}
 		answer(w, http.StatusOK, "ok")
 	})
+	mux.Handle(webhook.Pattern, s.webhooks)
 	return mux
 }
 

@@ -189,6 +189,8 @@ func TestAccountState(t *testing.T) {
 			State: stokerv1.BreakerState_BREAKER_STATE_OPEN, Reason: "no API key", NextProbeTime: at(12),
 		}}, "cannot be used: no API key; next try in 12s"},
 		{&stokerv1.Account{Breaker: &stokerv1.Breaker{State: stokerv1.BreakerState_BREAKER_STATE_PROBING}}, "being tried again"},
+		{&stokerv1.Account{Webhooks: &stokerv1.Webhooks{UsedCount: 7}}, "working"},
+		{&stokerv1.Account{Webhooks: &stokerv1.Webhooks{Problem: "muted"}}, "working, without webhooks: muted"},
 		{&stokerv1.Account{QueueFullUntil: timestamppb.New(now.Add(time.Second))}, "the platform's queue is full"},
 	} {
 		if got := accountState(tt.account, now); got != tt.want {

@@ -32,20 +32,25 @@ var rules = map[string]rule{
 	"bitmovin/simulator": {},
 
 	"store":      {imports: []string{"job"}},
-	"dispatcher": {imports: []string{"job", "bitmovin"}},
+	"dispatcher": {imports: []string{"job", "bitmovin", "internal/template"}},
+	"webhook":    {imports: []string{"job", "bitmovin"}},
 
 	// The contract and the two ends of it.
 	"gen/stoker/v1": {},
-	"server":        {imports: []string{"job", "gen/stoker/v1"}},
+	"server":        {imports: []string{"job", "gen/stoker/v1", "internal/template"}},
 	"client":        {imports: []string{"gen/stoker/v1"}},
 
 	"cmd/stoker": {everything: true},
 
 	// What the commands read.
-	"internal/config":   {imports: []string{"job", "bitmovin", "internal/spelling"}},
+	"internal/config":   {imports: []string{"job", "bitmovin", "internal/spelling", "internal/template"}},
 	"internal/joblist":  {imports: []string{"job", "internal/spelling"}},
 	"internal/spelling": {stdOnly: true},
-	"examples":          {stdOnly: true},
+
+	// Encoding templates: read with the configuration, checked at submission, filled in at the start.
+	"internal/template": {imports: []string{"job"}},
+
+	"examples": {stdOnly: true},
 
 	"store/storetest":   {imports: []string{"job", "store"}, testSupport: true},
 	"internal/archtest": {stdOnly: true, testSupport: true},

@@ -23,13 +23,15 @@ const DefaultName = "default"
 // Config is everything the service can be told.
 type Config struct {
 	Listen         string // host:port of the gRPC listener
-	HTTPListen     string // host:port of the health listener; empty: none
+	HTTPListen     string // host:port of the listener for health and webhooks; empty: none
 	InsecureListen bool   // Listen and HTTPListen may be reachable from other machines
 	DB             string // path of the job table
 	BitmovinURL    string // of accounts that name no other; without a trailing slash
 	QueueTarget    int    // of accounts that name no other
 	MaxRetries     int    // of batches that name no other
 	PollInterval   time.Duration
+	WebhookURL     string // where Bitmovin reaches HTTPListen, without a trailing slash; empty: it is not told to
+	WebhookKeyFile string // holds the key of accounts that name no other
 	LogLevel       slog.Level
 	LogJSON        bool
 
@@ -53,6 +55,8 @@ type Account struct {
 	TenantOrgID string
 	QueueTarget int
 	URL         string
+	// WebhookKey is what the platform signs webhooks with; empty: none are taken.
+	WebhookKey bitmovin.Secret
 }
 
 // Storage is a place to read assets from or to write results to.
@@ -105,6 +109,7 @@ func Load(s Sources) (*Config, error) {
 	l.loadFile()
 	l.loadSettings()
 	l.loadAccounts()
+	l.loadWebhooks()
 	l.loadStorages()
 	l.loadProfiles()
 	l.loadTemplates()
@@ -122,6 +127,7 @@ type loader struct {
 	file     document
 	tree     *tree // nil without a file
 	mistakes []Mistake
+	places   map[string]string // where each setting comes from, by its name
 }
 
 func newLoader(s Sources) *loader {
@@ -132,7 +138,7 @@ func newLoader(s Sources) *loader {
 		s.ReadFile = os.ReadFile
 	}
 	s.File = cmp.Or(s.File, s.Getenv("STOKER_CONFIG"))
-	l := &loader{Sources: s, sample: NewSample(s)}
+	l := &loader{Sources: s, sample: NewSample(s), places: map[string]string{}}
 	l.config = Config{
 		Inputs:    map[string]Storage{},
 		Outputs:   map[string]Storage{},
@@ -178,6 +184,7 @@ func (l *loader) loadSettings() {
 		if text, ok := l.Flags[s.Name]; ok {
 			value, where = text, "--"+s.Name
 		}
+		l.places[s.Name] = where
 		if err := s.set(&l.config, strings.TrimSpace(value)); err != nil {
 			l.mistake(where, "%q: %v", value, err)
 		}
@@ -216,6 +223,7 @@ func (l *loader) account(path string, a accountNode) Account {
 		ID: a.ID, TenantOrgID: a.TenantOrgID,
 		QueueTarget: cmp.Or(a.QueueTarget, l.config.QueueTarget),
 		URL:         cmp.Or(strings.TrimRight(a.URL, "/"), l.config.BitmovinURL),
+		WebhookKey:  l.ownWebhookKey(path, a),
 	}
 	if a.QueueTarget != 0 {
 		if err := inRange(a.QueueTarget, 1, maxQueueTarget); err != nil {

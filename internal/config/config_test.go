@@ -117,10 +117,12 @@ func TestExample(t *testing.T) {
 			"/etc/stoker/secrets/encodes":          "s3cret\n",
 			"/etc/stoker/templates/per-title.yaml": "metadata: {type: VOD}\n",
 			"/run/secrets/bitmovin":                "first\n",
+			"/run/secrets/webhook":                 "the key of all accounts\n",
 		},
 		env: map[string]string{
 			"ARCHIVE_API_KEY": "archive-key", "MASTERS_PASSWORD": "pw", "ENCODES_ACCESS_KEY": "AKIA",
 			"PARTNER_KEY": "azure", "LAB_SECRET_KEY": "lab",
+			"ARCHIVE_WEBHOOK_KEY": "the key of the archive",
 		},
 	}
 	c := mustLoad(t, w.sources("/etc/stoker/stoker.yaml"))

@@ -19,6 +19,9 @@ type accountNode struct {
 	TenantOrgID string `yaml:"tenant_org_id"`
 	QueueTarget int    `yaml:"queue_target"`
 	URL         string `yaml:"url"`
+
+	WebhookKeyEnv  string `yaml:"webhook_key_env"`
+	WebhookKeyFile string `yaml:"webhook_key_file"`
 }
 
 // storageNode is one of storages.

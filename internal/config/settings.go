@@ -38,7 +38,7 @@ func Settings() []Setting {
 			c.Listen = v
 			return checkAddress(v)
 		}},
-		{"http-listen", "host:port", "127.0.0.1:7071", "where /healthz and /readyz are served; empty for nowhere", func(c *Config, v string) error {
+		{"http-listen", "host:port", "127.0.0.1:7071", "where /healthz, /readyz and webhooks are served; empty for nowhere", func(c *Config, v string) error {
 			c.HTTPListen = v
 			if v == "" {
 				return nil
@@ -71,6 +71,17 @@ func Settings() []Setting {
 		{"poll-interval", "duration", "10s", "longest time between two looks at the platform; it is usually much shorter", func(c *Config, v string) (err error) {
 			c.PollInterval, err = parseDuration(v, 100*time.Millisecond, time.Hour)
 			return err
+		}},
+		{"webhook-url", "url", "", "URL under which Bitmovin reaches --http-listen, to be told when encodings end; empty: polling alone", func(c *Config, v string) error {
+			c.WebhookURL = strings.TrimRight(v, "/")
+			if v == "" {
+				return nil
+			}
+			return checkURL(v)
+		}},
+		{"webhook-key-file", "path", "", "file with the key that webhooks are signed with; or the key itself in $STOKER_WEBHOOK_KEY", func(c *Config, v string) error {
+			c.WebhookKeyFile = v
+			return nil
 		}},
 		{"log-level", "level", "info", "debug, info, warn or error", func(c *Config, v string) error {
 			if err := c.LogLevel.UnmarshalText([]byte(v)); err != nil {

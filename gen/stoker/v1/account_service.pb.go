@@ -116,7 +116,9 @@ type Account struct {
 	// The platform's queue is full: no start before this time.
 	QueueFullUntil *timestamppb.Timestamp `protobuf:"bytes,15,opt,name=queue_full_until,json=queueFullUntil,proto3" json:"queue_full_until,omitempty"`
 	// Calls left per endpoint class.
-	Budgets       []*Budget `protobuf:"bytes,16,rep,name=budgets,proto3" json:"budgets,omitempty"`
+	Budgets []*Budget `protobuf:"bytes,16,rep,name=budgets,proto3" json:"budgets,omitempty"`
+	// How webhooks from the platform stand. Unset if this server takes none.
+	Webhooks      *Webhooks `protobuf:"bytes,17,opt,name=webhooks,proto3" json:"webhooks,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -263,6 +265,97 @@ func (x *Account) GetBudgets() []*Budget {
 	return nil
 }
 
+func (x *Account) GetWebhooks() *Webhooks {
+	if x != nil {
+		return x.Webhooks
+	}
+	return nil
+}
+
+// Webhooks tell the server that encodings have ended. They make things faster; the
+// server works without.
+type Webhooks struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Why deliveries cannot be expected. Empty if they can, or if this server was not
+	// asked to register for them.
+	Problem string `protobuf:"bytes,1,opt,name=problem,proto3" json:"problem,omitempty"`
+	// Deliveries that made the server look at an encoding, since it started.
+	UsedCount int64 `protobuf:"varint,2,opt,name=used_count,json=usedCount,proto3" json:"used_count,omitempty"`
+	// Signed deliveries that came to nothing: repeated, stale, or not about an encoding.
+	IgnoredCount int64 `protobuf:"varint,3,opt,name=ignored_count,json=ignoredCount,proto3" json:"ignored_count,omitempty"`
+	// Deliveries that were not signed with the account's key, or not to be read.
+	RejectedCount int64 `protobuf:"varint,4,opt,name=rejected_count,json=rejectedCount,proto3" json:"rejected_count,omitempty"`
+	// When one was used last.
+	LastUsedTime  *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=last_used_time,json=lastUsedTime,proto3" json:"last_used_time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Webhooks) Reset() {
+	*x = Webhooks{}
+	mi := &file_stoker_v1_account_service_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Webhooks) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Webhooks) ProtoMessage() {}
+
+func (x *Webhooks) ProtoReflect() protoreflect.Message {
+	mi := &file_stoker_v1_account_service_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Webhooks.ProtoReflect.Descriptor instead.
+func (*Webhooks) Descriptor() ([]byte, []int) {
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *Webhooks) GetProblem() string {
+	if x != nil {
+		return x.Problem
+	}
+	return ""
+}
+
+func (x *Webhooks) GetUsedCount() int64 {
+	if x != nil {
+		return x.UsedCount
+	}
+	return 0
+}
+
+func (x *Webhooks) GetIgnoredCount() int64 {
+	if x != nil {
+		return x.IgnoredCount
+	}
+	return 0
+}
+
+func (x *Webhooks) GetRejectedCount() int64 {
+	if x != nil {
+		return x.RejectedCount
+	}
+	return 0
+}
+
+func (x *Webhooks) GetLastUsedTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.LastUsedTime
+	}
+	return nil
+}
+
 // Breaker stops calls to a platform that cannot be used, and probes until it can.
 type Breaker struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -280,7 +373,7 @@ type Breaker struct {
 
 func (x *Breaker) Reset() {
 	*x = Breaker{}
-	mi := &file_stoker_v1_account_service_proto_msgTypes[1]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -292,7 +385,7 @@ func (x *Breaker) String() string {
 func (*Breaker) ProtoMessage() {}
 
 func (x *Breaker) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_account_service_proto_msgTypes[1]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -305,7 +398,7 @@ func (x *Breaker) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Breaker.ProtoReflect.Descriptor instead.
 func (*Breaker) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{1}
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *Breaker) GetState() BreakerState {
@@ -353,7 +446,7 @@ type Budget struct {
 
 func (x *Budget) Reset() {
 	*x = Budget{}
-	mi := &file_stoker_v1_account_service_proto_msgTypes[2]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -365,7 +458,7 @@ func (x *Budget) String() string {
 func (*Budget) ProtoMessage() {}
 
 func (x *Budget) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_account_service_proto_msgTypes[2]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -378,7 +471,7 @@ func (x *Budget) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Budget.ProtoReflect.Descriptor instead.
 func (*Budget) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{2}
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Budget) GetClass() string {
@@ -418,7 +511,7 @@ type ListAccountsRequest struct {
 
 func (x *ListAccountsRequest) Reset() {
 	*x = ListAccountsRequest{}
-	mi := &file_stoker_v1_account_service_proto_msgTypes[3]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -430,7 +523,7 @@ func (x *ListAccountsRequest) String() string {
 func (*ListAccountsRequest) ProtoMessage() {}
 
 func (x *ListAccountsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_account_service_proto_msgTypes[3]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -443,7 +536,7 @@ func (x *ListAccountsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAccountsRequest.ProtoReflect.Descriptor instead.
 func (*ListAccountsRequest) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{3}
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{4}
 }
 
 // ListAccountsResponse is every configured account.
@@ -457,7 +550,7 @@ type ListAccountsResponse struct {
 
 func (x *ListAccountsResponse) Reset() {
 	*x = ListAccountsResponse{}
-	mi := &file_stoker_v1_account_service_proto_msgTypes[4]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -469,7 +562,7 @@ func (x *ListAccountsResponse) String() string {
 func (*ListAccountsResponse) ProtoMessage() {}
 
 func (x *ListAccountsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_account_service_proto_msgTypes[4]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -482,7 +575,7 @@ func (x *ListAccountsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAccountsResponse.ProtoReflect.Descriptor instead.
 func (*ListAccountsResponse) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{4}
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *ListAccountsResponse) GetAccounts() []*Account {
@@ -503,7 +596,7 @@ type GetAccountRequest struct {
 
 func (x *GetAccountRequest) Reset() {
 	*x = GetAccountRequest{}
-	mi := &file_stoker_v1_account_service_proto_msgTypes[5]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -515,7 +608,7 @@ func (x *GetAccountRequest) String() string {
 func (*GetAccountRequest) ProtoMessage() {}
 
 func (x *GetAccountRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_account_service_proto_msgTypes[5]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -528,7 +621,7 @@ func (x *GetAccountRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetAccountRequest.ProtoReflect.Descriptor instead.
 func (*GetAccountRequest) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{5}
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *GetAccountRequest) GetAccountId() string {
@@ -549,7 +642,7 @@ type GetAccountResponse struct {
 
 func (x *GetAccountResponse) Reset() {
 	*x = GetAccountResponse{}
-	mi := &file_stoker_v1_account_service_proto_msgTypes[6]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -561,7 +654,7 @@ func (x *GetAccountResponse) String() string {
 func (*GetAccountResponse) ProtoMessage() {}
 
 func (x *GetAccountResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_account_service_proto_msgTypes[6]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -574,7 +667,7 @@ func (x *GetAccountResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetAccountResponse.ProtoReflect.Descriptor instead.
 func (*GetAccountResponse) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{6}
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *GetAccountResponse) GetAccount() *Account {
@@ -597,7 +690,7 @@ type PauseAccountRequest struct {
 
 func (x *PauseAccountRequest) Reset() {
 	*x = PauseAccountRequest{}
-	mi := &file_stoker_v1_account_service_proto_msgTypes[7]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -609,7 +702,7 @@ func (x *PauseAccountRequest) String() string {
 func (*PauseAccountRequest) ProtoMessage() {}
 
 func (x *PauseAccountRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_account_service_proto_msgTypes[7]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -622,7 +715,7 @@ func (x *PauseAccountRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PauseAccountRequest.ProtoReflect.Descriptor instead.
 func (*PauseAccountRequest) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{7}
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *PauseAccountRequest) GetAccountId() string {
@@ -650,7 +743,7 @@ type PauseAccountResponse struct {
 
 func (x *PauseAccountResponse) Reset() {
 	*x = PauseAccountResponse{}
-	mi := &file_stoker_v1_account_service_proto_msgTypes[8]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -662,7 +755,7 @@ func (x *PauseAccountResponse) String() string {
 func (*PauseAccountResponse) ProtoMessage() {}
 
 func (x *PauseAccountResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_account_service_proto_msgTypes[8]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -675,7 +768,7 @@ func (x *PauseAccountResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PauseAccountResponse.ProtoReflect.Descriptor instead.
 func (*PauseAccountResponse) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{8}
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *PauseAccountResponse) GetAccount() *Account {
@@ -696,7 +789,7 @@ type ResumeAccountRequest struct {
 
 func (x *ResumeAccountRequest) Reset() {
 	*x = ResumeAccountRequest{}
-	mi := &file_stoker_v1_account_service_proto_msgTypes[9]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -708,7 +801,7 @@ func (x *ResumeAccountRequest) String() string {
 func (*ResumeAccountRequest) ProtoMessage() {}
 
 func (x *ResumeAccountRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_account_service_proto_msgTypes[9]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -721,7 +814,7 @@ func (x *ResumeAccountRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResumeAccountRequest.ProtoReflect.Descriptor instead.
 func (*ResumeAccountRequest) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{9}
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *ResumeAccountRequest) GetAccountId() string {
@@ -742,7 +835,7 @@ type ResumeAccountResponse struct {
 
 func (x *ResumeAccountResponse) Reset() {
 	*x = ResumeAccountResponse{}
-	mi := &file_stoker_v1_account_service_proto_msgTypes[10]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -754,7 +847,7 @@ func (x *ResumeAccountResponse) String() string {
 func (*ResumeAccountResponse) ProtoMessage() {}
 
 func (x *ResumeAccountResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_account_service_proto_msgTypes[10]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -767,7 +860,7 @@ func (x *ResumeAccountResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResumeAccountResponse.ProtoReflect.Descriptor instead.
 func (*ResumeAccountResponse) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{10}
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ResumeAccountResponse) GetAccount() *Account {
@@ -790,7 +883,7 @@ type UpdateAccountRequest struct {
 
 func (x *UpdateAccountRequest) Reset() {
 	*x = UpdateAccountRequest{}
-	mi := &file_stoker_v1_account_service_proto_msgTypes[11]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -802,7 +895,7 @@ func (x *UpdateAccountRequest) String() string {
 func (*UpdateAccountRequest) ProtoMessage() {}
 
 func (x *UpdateAccountRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_account_service_proto_msgTypes[11]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -815,7 +908,7 @@ func (x *UpdateAccountRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateAccountRequest.ProtoReflect.Descriptor instead.
 func (*UpdateAccountRequest) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{11}
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *UpdateAccountRequest) GetAccount() *Account {
@@ -843,7 +936,7 @@ type UpdateAccountResponse struct {
 
 func (x *UpdateAccountResponse) Reset() {
 	*x = UpdateAccountResponse{}
-	mi := &file_stoker_v1_account_service_proto_msgTypes[12]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -855,7 +948,7 @@ func (x *UpdateAccountResponse) String() string {
 func (*UpdateAccountResponse) ProtoMessage() {}
 
 func (x *UpdateAccountResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_account_service_proto_msgTypes[12]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -868,7 +961,7 @@ func (x *UpdateAccountResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateAccountResponse.ProtoReflect.Descriptor instead.
 func (*UpdateAccountResponse) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{12}
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *UpdateAccountResponse) GetAccount() *Account {
@@ -882,7 +975,7 @@ var File_stoker_v1_account_service_proto protoreflect.FileDescriptor
 
 const file_stoker_v1_account_service_proto_rawDesc = "" +
 	"\n" +
-	"\x1fstoker/v1/account_service.proto\x12\tstoker.v1\x1a\x1bbuf/validate/validate.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xdb\x05\n" +
+	"\x1fstoker/v1/account_service.proto\x12\tstoker.v1\x1a\x1bbuf/validate/validate.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x8c\x06\n" +
 	"\aAccount\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12!\n" +
 	"\fqueue_target\x18\x02 \x01(\x05R\vqueueTarget\x124\n" +
@@ -900,8 +993,16 @@ const file_stoker_v1_account_service_proto_rawDesc = "" +
 	"\rpaused_reason\x18\r \x01(\tR\fpausedReason\x12,\n" +
 	"\abreaker\x18\x0e \x01(\v2\x12.stoker.v1.BreakerR\abreaker\x12D\n" +
 	"\x10queue_full_until\x18\x0f \x01(\v2\x1a.google.protobuf.TimestampR\x0equeueFullUntil\x12+\n" +
-	"\abudgets\x18\x10 \x03(\v2\x11.stoker.v1.BudgetR\abudgetsB\x18\n" +
-	"\x16_platform_queued_count\"\xc6\x01\n" +
+	"\abudgets\x18\x10 \x03(\v2\x11.stoker.v1.BudgetR\abudgets\x12/\n" +
+	"\bwebhooks\x18\x11 \x01(\v2\x13.stoker.v1.WebhooksR\bwebhooksB\x18\n" +
+	"\x16_platform_queued_count\"\xd1\x01\n" +
+	"\bWebhooks\x12\x18\n" +
+	"\aproblem\x18\x01 \x01(\tR\aproblem\x12\x1d\n" +
+	"\n" +
+	"used_count\x18\x02 \x01(\x03R\tusedCount\x12#\n" +
+	"\rignored_count\x18\x03 \x01(\x03R\fignoredCount\x12%\n" +
+	"\x0erejected_count\x18\x04 \x01(\x03R\rrejectedCount\x12@\n" +
+	"\x0elast_used_time\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\flastUsedTime\"\xc6\x01\n" +
 	"\aBreaker\x12-\n" +
 	"\x05state\x18\x01 \x01(\x0e2\x17.stoker.v1.BreakerStateR\x05state\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\x120\n" +
@@ -963,56 +1064,59 @@ func file_stoker_v1_account_service_proto_rawDescGZIP() []byte {
 }
 
 var file_stoker_v1_account_service_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_stoker_v1_account_service_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
+var file_stoker_v1_account_service_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
 var file_stoker_v1_account_service_proto_goTypes = []any{
 	(BreakerState)(0),             // 0: stoker.v1.BreakerState
 	(*Account)(nil),               // 1: stoker.v1.Account
-	(*Breaker)(nil),               // 2: stoker.v1.Breaker
-	(*Budget)(nil),                // 3: stoker.v1.Budget
-	(*ListAccountsRequest)(nil),   // 4: stoker.v1.ListAccountsRequest
-	(*ListAccountsResponse)(nil),  // 5: stoker.v1.ListAccountsResponse
-	(*GetAccountRequest)(nil),     // 6: stoker.v1.GetAccountRequest
-	(*GetAccountResponse)(nil),    // 7: stoker.v1.GetAccountResponse
-	(*PauseAccountRequest)(nil),   // 8: stoker.v1.PauseAccountRequest
-	(*PauseAccountResponse)(nil),  // 9: stoker.v1.PauseAccountResponse
-	(*ResumeAccountRequest)(nil),  // 10: stoker.v1.ResumeAccountRequest
-	(*ResumeAccountResponse)(nil), // 11: stoker.v1.ResumeAccountResponse
-	(*UpdateAccountRequest)(nil),  // 12: stoker.v1.UpdateAccountRequest
-	(*UpdateAccountResponse)(nil), // 13: stoker.v1.UpdateAccountResponse
-	(*timestamppb.Timestamp)(nil), // 14: google.protobuf.Timestamp
-	(*fieldmaskpb.FieldMask)(nil), // 15: google.protobuf.FieldMask
+	(*Webhooks)(nil),              // 2: stoker.v1.Webhooks
+	(*Breaker)(nil),               // 3: stoker.v1.Breaker
+	(*Budget)(nil),                // 4: stoker.v1.Budget
+	(*ListAccountsRequest)(nil),   // 5: stoker.v1.ListAccountsRequest
+	(*ListAccountsResponse)(nil),  // 6: stoker.v1.ListAccountsResponse
+	(*GetAccountRequest)(nil),     // 7: stoker.v1.GetAccountRequest
+	(*GetAccountResponse)(nil),    // 8: stoker.v1.GetAccountResponse
+	(*PauseAccountRequest)(nil),   // 9: stoker.v1.PauseAccountRequest
+	(*PauseAccountResponse)(nil),  // 10: stoker.v1.PauseAccountResponse
+	(*ResumeAccountRequest)(nil),  // 11: stoker.v1.ResumeAccountRequest
+	(*ResumeAccountResponse)(nil), // 12: stoker.v1.ResumeAccountResponse
+	(*UpdateAccountRequest)(nil),  // 13: stoker.v1.UpdateAccountRequest
+	(*UpdateAccountResponse)(nil), // 14: stoker.v1.UpdateAccountResponse
+	(*timestamppb.Timestamp)(nil), // 15: google.protobuf.Timestamp
+	(*fieldmaskpb.FieldMask)(nil), // 16: google.protobuf.FieldMask
 }
 var file_stoker_v1_account_service_proto_depIdxs = []int32{
-	14, // 0: stoker.v1.Account.platform_queued_time:type_name -> google.protobuf.Timestamp
-	2,  // 1: stoker.v1.Account.breaker:type_name -> stoker.v1.Breaker
-	14, // 2: stoker.v1.Account.queue_full_until:type_name -> google.protobuf.Timestamp
-	3,  // 3: stoker.v1.Account.budgets:type_name -> stoker.v1.Budget
-	0,  // 4: stoker.v1.Breaker.state:type_name -> stoker.v1.BreakerState
-	14, // 5: stoker.v1.Breaker.since:type_name -> google.protobuf.Timestamp
-	14, // 6: stoker.v1.Breaker.next_probe_time:type_name -> google.protobuf.Timestamp
-	14, // 7: stoker.v1.Budget.paused_until:type_name -> google.protobuf.Timestamp
-	1,  // 8: stoker.v1.ListAccountsResponse.accounts:type_name -> stoker.v1.Account
-	1,  // 9: stoker.v1.GetAccountResponse.account:type_name -> stoker.v1.Account
-	1,  // 10: stoker.v1.PauseAccountResponse.account:type_name -> stoker.v1.Account
-	1,  // 11: stoker.v1.ResumeAccountResponse.account:type_name -> stoker.v1.Account
-	1,  // 12: stoker.v1.UpdateAccountRequest.account:type_name -> stoker.v1.Account
-	15, // 13: stoker.v1.UpdateAccountRequest.update_mask:type_name -> google.protobuf.FieldMask
-	1,  // 14: stoker.v1.UpdateAccountResponse.account:type_name -> stoker.v1.Account
-	4,  // 15: stoker.v1.AccountService.ListAccounts:input_type -> stoker.v1.ListAccountsRequest
-	6,  // 16: stoker.v1.AccountService.GetAccount:input_type -> stoker.v1.GetAccountRequest
-	8,  // 17: stoker.v1.AccountService.PauseAccount:input_type -> stoker.v1.PauseAccountRequest
-	10, // 18: stoker.v1.AccountService.ResumeAccount:input_type -> stoker.v1.ResumeAccountRequest
-	12, // 19: stoker.v1.AccountService.UpdateAccount:input_type -> stoker.v1.UpdateAccountRequest
-	5,  // 20: stoker.v1.AccountService.ListAccounts:output_type -> stoker.v1.ListAccountsResponse
-	7,  // 21: stoker.v1.AccountService.GetAccount:output_type -> stoker.v1.GetAccountResponse
-	9,  // 22: stoker.v1.AccountService.PauseAccount:output_type -> stoker.v1.PauseAccountResponse
-	11, // 23: stoker.v1.AccountService.ResumeAccount:output_type -> stoker.v1.ResumeAccountResponse
-	13, // 24: stoker.v1.AccountService.UpdateAccount:output_type -> stoker.v1.UpdateAccountResponse
-	20, // [20:25] is the sub-list for method output_type
-	15, // [15:20] is the sub-list for method input_type
-	15, // [15:15] is the sub-list for extension type_name
-	15, // [15:15] is the sub-list for extension extendee
-	0,  // [0:15] is the sub-list for field type_name
+	15, // 0: stoker.v1.Account.platform_queued_time:type_name -> google.protobuf.Timestamp
+	3,  // 1: stoker.v1.Account.breaker:type_name -> stoker.v1.Breaker
+	15, // 2: stoker.v1.Account.queue_full_until:type_name -> google.protobuf.Timestamp
+	4,  // 3: stoker.v1.Account.budgets:type_name -> stoker.v1.Budget
+	2,  // 4: stoker.v1.Account.webhooks:type_name -> stoker.v1.Webhooks
+	15, // 5: stoker.v1.Webhooks.last_used_time:type_name -> google.protobuf.Timestamp
+	0,  // 6: stoker.v1.Breaker.state:type_name -> stoker.v1.BreakerState
+	15, // 7: stoker.v1.Breaker.since:type_name -> google.protobuf.Timestamp
+	15, // 8: stoker.v1.Breaker.next_probe_time:type_name -> google.protobuf.Timestamp
+	15, // 9: stoker.v1.Budget.paused_until:type_name -> google.protobuf.Timestamp
+	1,  // 10: stoker.v1.ListAccountsResponse.accounts:type_name -> stoker.v1.Account
+	1,  // 11: stoker.v1.GetAccountResponse.account:type_name -> stoker.v1.Account
+	1,  // 12: stoker.v1.PauseAccountResponse.account:type_name -> stoker.v1.Account
+	1,  // 13: stoker.v1.ResumeAccountResponse.account:type_name -> stoker.v1.Account
+	1,  // 14: stoker.v1.UpdateAccountRequest.account:type_name -> stoker.v1.Account
+	16, // 15: stoker.v1.UpdateAccountRequest.update_mask:type_name -> google.protobuf.FieldMask
+	1,  // 16: stoker.v1.UpdateAccountResponse.account:type_name -> stoker.v1.Account
+	5,  // 17: stoker.v1.AccountService.ListAccounts:input_type -> stoker.v1.ListAccountsRequest
+	7,  // 18: stoker.v1.AccountService.GetAccount:input_type -> stoker.v1.GetAccountRequest
+	9,  // 19: stoker.v1.AccountService.PauseAccount:input_type -> stoker.v1.PauseAccountRequest
+	11, // 20: stoker.v1.AccountService.ResumeAccount:input_type -> stoker.v1.ResumeAccountRequest
+	13, // 21: stoker.v1.AccountService.UpdateAccount:input_type -> stoker.v1.UpdateAccountRequest
+	6,  // 22: stoker.v1.AccountService.ListAccounts:output_type -> stoker.v1.ListAccountsResponse
+	8,  // 23: stoker.v1.AccountService.GetAccount:output_type -> stoker.v1.GetAccountResponse
+	10, // 24: stoker.v1.AccountService.PauseAccount:output_type -> stoker.v1.PauseAccountResponse
+	12, // 25: stoker.v1.AccountService.ResumeAccount:output_type -> stoker.v1.ResumeAccountResponse
+	14, // 26: stoker.v1.AccountService.UpdateAccount:output_type -> stoker.v1.UpdateAccountResponse
+	22, // [22:27] is the sub-list for method output_type
+	17, // [17:22] is the sub-list for method input_type
+	17, // [17:17] is the sub-list for extension type_name
+	17, // [17:17] is the sub-list for extension extendee
+	0,  // [0:17] is the sub-list for field type_name
 }
 
 func init() { file_stoker_v1_account_service_proto_init() }
@@ -1027,7 +1131,7 @@ func file_stoker_v1_account_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_stoker_v1_account_service_proto_rawDesc), len(file_stoker_v1_account_service_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   13,
+			NumMessages:   14,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
