@@ -49,7 +49,8 @@ type driver struct {
 	pace     pace
 	listDue  time.Time // when to list what runs
 	sweepDue time.Time
-	swept    bool // at least one sweep has been tried
+	swept    bool // the platform has been compared with the job table
+	stopping bool // results are still taken, but nothing new begins
 	busy     [taskKinds]int
 	stale    stale
 	heard    map[string]bool // encodings to look at again when their tasks have ended
@@ -171,6 +172,7 @@ func (d *driver) drain() {
 // finish waits for the tasks under way, cutting them off after the grace period.
 // A call that is cut off is recorded as one whose answer is unknown.
 func (d *driver) finish(stop context.CancelCauseFunc) {
+	d.stopping = true
 	done := make(chan struct{})
 	go func() {
 		d.tasks.Wait()

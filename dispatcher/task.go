@@ -65,6 +65,9 @@ func (o outcome) trouble() error {
 
 // spawn runs a task for a job. The loop hears of its end.
 func (d *driver) spawn(ctx context.Context, kind taskKind, id job.ID, now time.Time, do func(context.Context, entry) outcome) {
+	if d.stopping {
+		return
+	}
 	b, err := d.batch(ctx, id.Batch)
 	if err != nil {
 		d.log.Error("cannot read a batch", "batch", id.Batch, "err", err)
