@@ -185,7 +185,7 @@ func TestWrongUse(t *testing.T) {
 		{args: "queue --server stoker.example.com:7070", want: "stoker.example.com"},
 		{args: "simulate --faults 2", want: "--faults"},
 		{args: "simulate --encoders 0", want: "--encoders 0"},
-		{args: "serve --queue-target many --max-retries -1", want: `--queue-target: "many": want a whole number, 1 to 1000` + "\n--max-retries: "},
+		{args: "serve --queue-target many --max-retries -1", want: `--queue-target: "many": want a whole number, 1 to 1000, or auto` + "\n--max-retries: "},
 		{args: "serve --listen 0.0.0.0:7070", want: "--insecure-listen"},
 		{args: "serve --http-listen :7071", want: "--insecure-listen"},
 		{args: "serve --config nowhere.yaml", want: "nowhere.yaml: cannot be read"},

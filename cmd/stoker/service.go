@@ -94,15 +94,23 @@ func newService(ctx context.Context, cfg *config.Config, log *slog.Logger) (_ *s
 // clients connects every account with the platform.
 func clients(cfg *config.Config, log *slog.Logger) ([]dispatcher.Account, error) {
 	var accounts []dispatcher.Account
+	governors := map[string]*bitmovin.Governor{} // the platform limits keys, not accounts
 	for _, a := range cfg.Accounts {
+		key, err := a.APIKey()
+		if err != nil {
+			key = "account " + a.ID // a key that is not there yet is nobody else's
+		}
+		if governors[key] == nil {
+			governors[key] = bitmovin.NewGovernor(nil)
+		}
 		client, err := bitmovin.New(bitmovin.Options{
-			BaseURL: a.URL, APIKey: a.APIKey, TenantOrgID: a.TenantOrgID,
+			BaseURL: a.URL, APIKey: a.APIKey, TenantOrgID: a.TenantOrgID, Governor: governors[key],
 			Logger: log.With("account", a.ID), UserAgent: "stoker/" + version(),
 		})
 		if err != nil {
 			return nil, fmt.Errorf("account %s: %w", a.ID, err)
 		}
-		accounts = append(accounts, dispatcher.Account{ID: a.ID, Client: client, QueueTarget: a.QueueTarget})
+		accounts = append(accounts, dispatcher.Account{ID: a.ID, Client: client, QueueTarget: a.QueueTarget, AutoTarget: a.AutoTarget})
 	}
 	return accounts, nil
 }

@@ -27,7 +27,9 @@ type Config struct {
 	InsecureListen bool   // Listen and HTTPListen may be reachable from other machines
 	DB             string // path of the job table
 	BitmovinURL    string // of accounts that name no other; without a trailing slash
-	QueueTarget    int    // of accounts that name no other
+	QueueTarget    int    // of accounts that name no other, unless AutoTarget is set
+	AutoTarget     bool   // such accounts choose their target by how fast their queue drains
+	MaxQueueTarget int    // the most they may choose
 	MaxRetries     int    // of batches that name no other
 	PollInterval   time.Duration
 	WebhookURL     string // where Bitmovin reaches HTTPListen, without a trailing slash; empty: it is not told to
@@ -53,7 +55,8 @@ type Account struct {
 	// looked for.
 	APIKey      func() (string, error)
 	TenantOrgID string
-	QueueTarget int
+	QueueTarget int  // with AutoTarget the most it may choose
+	AutoTarget  bool // the queue target follows the drain
 	URL         string
 	// WebhookKey is what the platform signs webhooks with; empty: none are taken.
 	WebhookKey bitmovin.Secret
@@ -212,19 +215,30 @@ func (l *loader) loadAccounts() {
 
 func (l *loader) defaultAccount() Account {
 	tenant, _ := l.sample.Get("BITMOVIN_TENANT_ORG_ID")
-	return Account{
-		ID: DefaultName, APIKey: l.sample.apiKey, TenantOrgID: tenant,
-		QueueTarget: l.config.QueueTarget, URL: l.config.BitmovinURL,
+	account := Account{ID: DefaultName, APIKey: l.sample.apiKey, TenantOrgID: tenant, URL: l.config.BitmovinURL}
+	l.aim(&account, 0)
+	return account
+}
+
+// aim sets an account's queue target: its own, or that of accounts without one.
+func (l *loader) aim(a *Account, own int) {
+	switch {
+	case own != 0:
+		a.QueueTarget = own
+	case l.config.AutoTarget:
+		a.QueueTarget, a.AutoTarget = l.config.MaxQueueTarget, true
+	default:
+		a.QueueTarget = l.config.QueueTarget
 	}
 }
 
 func (l *loader) account(path string, a accountNode) Account {
 	account := Account{
 		ID: a.ID, TenantOrgID: a.TenantOrgID,
-		QueueTarget: cmp.Or(a.QueueTarget, l.config.QueueTarget),
-		URL:         cmp.Or(strings.TrimRight(a.URL, "/"), l.config.BitmovinURL),
-		WebhookKey:  l.ownWebhookKey(path, a),
+		URL:        cmp.Or(strings.TrimRight(a.URL, "/"), l.config.BitmovinURL),
+		WebhookKey: l.ownWebhookKey(path, a),
 	}
+	l.aim(&account, a.QueueTarget)
 	if a.QueueTarget != 0 {
 		if err := inRange(a.QueueTarget, 1, maxQueueTarget); err != nil {
 			l.wrongAt(path+".queue_target", "%d: %v", a.QueueTarget, err)

@@ -263,7 +263,7 @@ func TestMistakes(t *testing.T) {
 stoker.yaml:3: listen: want a single value
 --http-listen: "7071": want host:port, for example 127.0.0.1:7070
 --bitmovin-url: "api.bitmovin.com": want http:// or https://, host and path, for example https://api.bitmovin.com/v1
-stoker.yaml:1: "many": want a whole number, 1 to 1000
+stoker.yaml:1: "many": want a whole number, 1 to 1000, or auto
 --max-retries: "-1": want 0 to 100
 STOKER_POLL_INTERVAL: "10": want 100ms to 1h0m0s, for example 10s
 --log-level: "loud": want debug, info, warn or error`,
@@ -419,4 +419,24 @@ func FuzzLoad(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestAutomaticTarget(t *testing.T) {
+	s := config.Sources{
+		Flags: map[string]string{"queue-target": "auto", "queue-target-max": "30"},
+		File:  "stoker.yaml",
+		ReadFile: func(string) ([]byte, error) {
+			return []byte("accounts:\n- {id: a, api_key_env: A}\n- {id: b, api_key_env: B, queue_target: 7}\n"), nil
+		},
+	}
+	c, err := config.Load(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a := c.Accounts[0]; !a.AutoTarget || a.QueueTarget != 30 {
+		t.Errorf("account a: automatic %v, at most %d, want true and 30", a.AutoTarget, a.QueueTarget)
+	}
+	if b := c.Accounts[1]; b.AutoTarget || b.QueueTarget != 7 {
+		t.Errorf("account b: automatic %v with %d, want a fixed target of 7", b.AutoTarget, b.QueueTarget)
+	}
 }

@@ -60,8 +60,18 @@ func Settings() []Setting {
 			c.BitmovinURL = strings.TrimRight(v, "/")
 			return checkURL(v)
 		}},
-		{"queue-target", "int", "3", "encodings to keep queued on the platform, per account", func(c *Config, v string) (err error) {
+		{"queue-target", "int", "3", "encodings to keep queued on the platform, per account; or auto: as many as the drain asks for", func(c *Config, v string) (err error) {
+			if c.AutoTarget = v == "auto"; c.AutoTarget {
+				return nil
+			}
 			c.QueueTarget, err = parseInt(v, 1, maxQueueTarget)
+			if err != nil {
+				err = fmt.Errorf("%w, or auto", err)
+			}
+			return err
+		}},
+		{"queue-target-max", "int", "50", "the most that --queue-target auto may choose", func(c *Config, v string) (err error) {
+			c.MaxQueueTarget, err = parseInt(v, 1, maxQueueTarget)
 			return err
 		}},
 		{"max-retries", "int", strconv.Itoa(job.DefaultMaxRetries), "attempts that may follow the first, for batches that do not say", func(c *Config, v string) (err error) {
