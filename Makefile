@@ -19,6 +19,8 @@ BUF     = tools/buf/node_modules/.bin/buf
 ARGS     ?=
 # How long `make fuzz` spends on each fuzz target.
 FUZZTIME ?= 20s
+# How long `make torture` goes on.
+TORTURE_TIME ?= 1h
 # What `make breaking` compares the contract with: any input that buf understands.
 AGAINST  ?= .git\#branch=main
 
@@ -68,8 +70,16 @@ fuzz: ## Run each fuzz target for FUZZTIME (20s)
 	@grep -rHo --include='*_test.go' --exclude-dir=node_modules '^func Fuzz[A-Za-z0-9_]*' . |
 	  while IFS=: read -r file func; do
 	    echo "--- $${func#func } in $${file%/*}"
-	    go test -run='^$$' -fuzz="^$${func#func }\$$" -fuzztime=$(FUZZTIME) "$${file%/*}"
+	    go test -run='^$$' -fuzz="^$${func#func }\$$" -fuzztime=$(FUZZTIME) -fuzzminimizetime=1s "$${file%/*}"
 	  done
+
+.PHONY: torture
+torture: ## Kill the service on a platform that is out of order, for TORTURE_TIME (1h)
+	@STOKER_TORTURE_TIME=$(TORTURE_TIME) go test -count=1 -timeout=0 -v -run='^TestTorture$$' ./internal/e2e
+
+.PHONY: load
+load: ## Measure the service with 2,000 jobs on 50 encoders; takes seven minutes
+	@STOKER_LOAD=1 go test -count=1 -timeout=30m -v -run='^TestLoad$$' ./internal/e2e
 
 .PHONY: cover
 cover: ## Measure what the tests cover: .cache/cover.html

@@ -11,6 +11,8 @@ const (
 	// spare is how many times what drains meanwhile should be queued: encodings do
 	// not end evenly.
 	spare = 3
+	// maxSetup is the longest set-up of a template that is not taken for a mishap.
+	maxSetup = 30 * time.Second
 	// relax is how often an automatic target that is larger than it need be shrinks.
 	relax = 10 * time.Second
 )
@@ -44,7 +46,16 @@ func (p *pace) wants(running int) int {
 		return 0
 	}
 	drain := float64(running) / p.runtime.Seconds()
-	return int(math.Ceil(spare * drain * (refill + p.call).Seconds()))
+	return int(math.Ceil(spare * drain * (refill + p.call + p.setup).Seconds()))
+}
+
+// setUp takes note of how long a template took to be queued.
+func (p *pace) setUp(took time.Duration) {
+	took = min(took, maxSetup)
+	if p.setup == 0 {
+		p.setup = took
+	}
+	p.setup += (took - p.setup) / 8
 }
 
 // called takes note of how long a start took.

@@ -9,9 +9,13 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-// trips is how many calls in a row must fail before the breaker opens. One
-// refused key opens it at once.
-const trips = 5
+// How many calls in a row must fail, and for how long, before the breaker opens: calls
+// go out side by side, and a hiccup of milliseconds fails several of them. One refused
+// key opens it at once.
+const (
+	trips   = 5
+	tripped = 2 * time.Second
+)
 
 // breaker stops all calls of an account while the platform, or the way to it,
 // is out of order, and lets a single probe through from time to time. Because
@@ -22,7 +26,8 @@ type breaker struct {
 	since     time.Time
 	nextProbe time.Time
 
-	failures int // in a row
+	failures int       // in a row
+	failing  time.Time // since the first of them
 	wait     *backoff.ExponentialBackOff
 }
 
@@ -45,8 +50,11 @@ func (b *breaker) observe(err error, now time.Time) (opened bool) {
 		b.failures = 0
 		return false
 	}
-	b.failures++
-	if b.failures < trips && !bitmovin.Unauthorized(err) && !bitmovin.QuotaExhausted(err) {
+	if b.failures++; b.failures == 1 {
+		b.failing = now
+	}
+	enough := b.failures >= trips && now.Sub(b.failing) >= tripped
+	if !enough && !bitmovin.Unauthorized(err) && !bitmovin.QuotaExhausted(err) {
 		return false
 	}
 	b.state, b.reason, b.since = job.BreakerOpen, err.Error(), now

@@ -24,9 +24,13 @@ func TestBreaker(t *testing.T) {
 		if !b.closed() {
 			t.Fatal("open although the platform answered in between")
 		}
-		for range trips {
+		for range 2 * trips {
 			b.observe(outage, now)
 		}
+		if !b.closed() {
+			t.Fatal("open after a hiccup")
+		}
+		b.observe(outage, now.Add(tripped))
 		if b.closed() || b.reason == "" || !b.nextProbe.After(now) {
 			t.Fatalf("after %d failures: %+v", trips, b)
 		}

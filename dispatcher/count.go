@@ -17,8 +17,8 @@ const (
 
 // counted is the platform's queue at one moment.
 type counted struct {
-	time   time.Time // before the call: what starts later is not in it
-	queued map[string]bool
+	time   time.Time         // before the call: what starts later is not in it
+	queued map[string]string // names by id
 	total  int
 }
 
@@ -34,7 +34,7 @@ func (d *driver) spawnCount(ctx context.Context) {
 // count lists the QUEUED encodings. The list tells ours from other people's,
 // which a bare total could not.
 func (d *driver) count(ctx context.Context) (counted, error) {
-	c := counted{time: time.Now(), queued: map[string]bool{}}
+	c := counted{time: time.Now(), queued: map[string]string{}}
 	query := bitmovin.ListEncodings{Status: bitmovin.StatusQueued, Limit: 100}
 	for {
 		page, err := d.account.Client.ListEncodings(ctx, query)
@@ -42,7 +42,7 @@ func (d *driver) count(ctx context.Context) (counted, error) {
 			return c, err
 		}
 		for _, e := range page.Items {
-			c.queued[string(e.ID)] = true
+			c.queued[string(e.ID)] = e.Name
 		}
 		c.total = len(c.queued)
 		if page.TotalKnown {
@@ -65,13 +65,13 @@ func (d *driver) counted(c counted, err error) {
 		d.log.Warn("cannot count the platform's queue", "err", err)
 		return
 	}
-	own := 0
+	own := d.unanswered(c.queued)
 	for _, e := range d.live {
-		if e.job.EncodingID != "" && c.queued[e.job.EncodingID] {
+		if _, ok := c.queued[e.job.EncodingID]; ok {
 			own++
 			continue
 		}
-		if e.job.State == job.Queued && e.job.StartTime.Before(c.time) && e.look.After(now) {
+		if e.job.State == job.Queued && e.job.StartTime.Add(d.setup(e)).Before(c.time) && e.look.After(now) {
 			e.look = now // it has left the queue
 		}
 	}
@@ -81,14 +81,27 @@ func (d *driver) counted(c counted, err error) {
 	}
 }
 
+// unanswered counts the encodings of templates whose starts have not been answered: their
+// names tell that they are ours, before their ids do.
+func (d *driver) unanswered(queued map[string]string) (n int) {
+	for _, name := range queued {
+		id, attempt, _ := jobOf(name)
+		e := d.live[id]
+		if attempt > 0 && e != nil && e.job.EncodingID == "" && (e.task == taskStart || e.job.Step == job.StepStart) {
+			n++
+		}
+	}
+	return n
+}
+
 // countDue is when to count again. Our own encodings are followed one by one; the
 // count is there for everybody else's, so that it is needed when a place may be free.
 func (d *driver) countDue(now time.Time) time.Time {
 	switch {
-	case len(d.window) == 0:
-		return d.queue.time.Add(max(countIdle, d.poll))
 	case d.queue.due.After(now):
 		return d.queue.due
+	case len(d.window) == 0:
+		return d.queue.time.Add(max(countIdle, d.poll))
 	case d.queue.foreign > 0 || d.ownHeld() < d.limit.target(now) || d.queue.time.IsZero():
 		return now
 	}

@@ -111,9 +111,19 @@ func (s mortalStore) DeleteOrphan(ctx context.Context, account, encoding string)
 // TestCrashPoints kills the process at every point of a scenario that passes through
 // all states of a job, starts it again, and lets the simulator's ledger judge.
 func TestCrashPoints(t *testing.T) {
-	points := crashScenario(t, 0)
+	everyPoint(t, crashScenario, 200)
+}
+
+// TestTemplateCrashPoints does so with a template, whose start creates the encoding.
+func TestTemplateCrashPoints(t *testing.T) {
+	everyPoint(t, templateCrashScenario, 100)
+}
+
+func everyPoint(t *testing.T, scenario func(t *testing.T, dieAt int) (points int), atLeast int) {
+	t.Helper()
+	points := scenario(t, 0)
 	t.Logf("%d crash points", points)
-	if points < 200 {
+	if points < atLeast {
 		t.Errorf("only %d points: the scenario does not pass through all states", points)
 	}
 	step := 1
@@ -121,7 +131,7 @@ func TestCrashPoints(t *testing.T) {
 		step = 29 // a sample of them, under the race detector
 	}
 	for n := 1; n <= points; n += step {
-		crashScenario(t, n)
+		scenario(t, n)
 		if t.Failed() {
 			t.Fatalf("after dying at point %d of %d", n, points)
 		}
@@ -144,20 +154,43 @@ func crashOutcomes(e simulator.Encoding, run int) simulator.Outcome {
 	return simulator.Outcome{}
 }
 
-// crashScenario lives once until the given point, and then for good. It returns
-// how many points the first life had.
+// crashScenario passes a batch with a recipe through all states.
 func crashScenario(t *testing.T, dieAt int) (points int) {
 	sim := &simulator.Simulator{
 		Seed: 1, Encoders: 2, Duration: 20 * time.Second, Outcome: crashOutcomes,
 		Latency: 20 * time.Millisecond, StopDelay: time.Second, TakeAnyStart: true,
 	}
+	return liveTwice(t, sim, dieAt, func(b *job.Batch) {
+		b.Recipe.Region, b.Recipe.FallbackRegions = "AWS_EU_WEST_1", []string{"AWS_US_EAST_1"}
+	})
+}
+
+// templateCrashScenario is the same with a template. Its seventh job is not prepared
+// but set up when it is cancelled, and a region is left by a new encoding as well.
+func templateCrashScenario(t *testing.T, dieAt int) (points int) {
+	sim := &simulator.Simulator{
+		Seed: 1, Encoders: 2, Duration: 20 * time.Second, TemplateDelay: 3 * time.Second,
+		Outcome: func(e simulator.Encoding, _ int) simulator.Outcome {
+			_, attempt, _ := jobOf(e.Name)
+			e.CloudRegion = map[bool]string{true: "AWS_EU_WEST_1"}[attempt == 1]
+			return crashOutcomes(e, attempt)
+		},
+		Latency: 20 * time.Millisecond, StopDelay: time.Second,
+	}
+	return liveTwice(t, sim, dieAt, ladder(t))
+}
+
+// liveTwice lives once until the given point, and then for good. It returns how many
+// points the first life had.
+func liveTwice(t *testing.T, sim *simulator.Simulator, dieAt int, edit func(*job.Batch)) (points int) {
+	t.Helper()
 	inWorld(t, sim, func(w *world) {
 		first := newMortal(dieAt)
 		w.mortal = first
 		w.run()
 		b := w.submit(7, func(b *job.Batch) {
 			b.Retry = job.RetryPolicy{MaxRetries: 1, InitialBackoff: 2 * time.Second, RetryTransferErrors: true}
-			b.Recipe.Region, b.Recipe.FallbackRegions = "AWS_EU_WEST_1", []string{"AWS_US_EAST_1"}
+			edit(b)
 		})
 		go w.cancelWhenOnPlatform(job.ID{Batch: b.ID, Number: 5})
 		go w.cancelWhenPrepared(job.ID{Batch: b.ID, Number: 7})
@@ -198,7 +231,7 @@ func (w *world) cancelWhenOnPlatform(id job.ID) {
 }
 
 func (w *world) cancelWhenPrepared(id job.ID) {
-	w.cancelWhen(id, func(j job.Job) bool { return j.Prepared() })
+	w.cancelWhen(id, func(j job.Job) bool { return j.Prepared() || j.State == job.Starting })
 }
 
 // cancelWhen cancels a job once it satisfies a condition, unless it has ended.

@@ -57,6 +57,7 @@ type view struct {
 type candidate struct {
 	id        job.ID
 	prepared  bool
+	template  bool // it needs no preparing, but what all jobs share
 	task      taskKind
 	since     time.Time // when the task began
 	notBefore time.Time // after trouble that is not the job's
@@ -209,7 +210,8 @@ func (p *plan) fill(v view) {
 			return
 		case c.task == taskPrepare && !p.due(v.now, c.since.Add(overtake)):
 			free--
-		case c.task == taskNone && c.prepared && p.due(v.now, c.notBefore):
+		case c.template && !p.due(v.now, v.prepareAfter):
+		case c.task == taskNone && (c.prepared || c.template) && p.due(v.now, c.notBefore):
 			p.start = append(p.start, c.id)
 			return
 		}
@@ -227,7 +229,7 @@ func (p *plan) ahead(v view) {
 		if i >= v.prepare || prepares <= 0 {
 			return
 		}
-		if !c.prepared && c.task == taskNone && p.due(v.now, c.notBefore) {
+		if !c.prepared && !c.template && c.task == taskNone && p.due(v.now, c.notBefore) {
 			p.prepares = append(p.prepares, c.id)
 			prepares--
 		}

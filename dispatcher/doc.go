@@ -29,8 +29,14 @@
 //	start   STARTING         looked at: CREATED for    looked at: QUEUED or     nothing to do
 //	                         the settle time, so it    further, so it is
 //	                         is started                adopted
+//	post    STARTING         no encoding of its       found by its name, so    nothing to do
+//	                         name for the settle      it is adopted
+//	                         time, so it is made
 //	stop    Step STOP        asked again               asked again: harmless    nothing to do
 //	delete  orphan row       deleted                   404, so it is done       nothing to do
+//
+// A post creates and starts an encoding from a template in one call, so that there is no
+// encoding to be looked at before it: each attempt's has a name of its own instead.
 //
 // An error that leaves open whether a call had its effect is treated like a
 // crash after the call.

@@ -116,12 +116,19 @@ func (d *driver) load(ctx context.Context) error {
 		return err
 	}
 	for id, e := range d.live {
-		if e.job.Step != job.StepCreate {
+		var pickUp func(*job.Update) error
+		switch e.job.Step {
+		case job.StepCreate:
+			// Nobody knows how far the predecessor came: whatever it created is found
+			// by the sweep, and the job starts afresh.
+			pickUp = func(u *job.Update) error { return u.CreateAbandoned("", now) }
+		case job.StepStart:
+			// Its call may have waited for its turn, and gone out just now.
+			pickUp = func(u *job.Update) error { return u.StartUnknown(now) }
+		default:
 			continue
 		}
-		// Nobody knows how far the predecessor came: whatever it created is found
-		// by the sweep, and the job starts afresh.
-		j, err := d.store.UpdateJob(ctx, id, now, func(u *job.Update) error { return u.CreateAbandoned("", now) })
+		j, err := d.store.UpdateJob(ctx, id, now, pickUp)
 		if err != nil {
 			return err
 		}

@@ -10,8 +10,14 @@ import (
 
 // look asks the platform how a job's encoding stands and records it.
 func (d *driver) look(ctx context.Context, e entry) outcome {
+	if e.job.EncodingID == "" {
+		return d.lookUp(ctx, e)
+	}
 	task, err := d.account.Client.Status(ctx, bitmovin.EncodingID(e.job.EncodingID))
 	o := outcome{called: true, platform: err, eta: task.ETA()}
+	if e.batch.Template != nil && !task.QueuedAt.IsZero() && !task.CreatedAt.IsZero() {
+		o.setup = task.QueuedAt.Sub(task.CreatedAt.Time)
+	}
 	seen := observation(e.job.EncodingID, task)
 	if bitmovin.NotFound(err) {
 		o.missing = true

@@ -125,7 +125,7 @@ func TestOrder(t *testing.T) {
 				continue
 			}
 			enc, _ := w.sim.Encoding(e.EncodingID)
-			id, _ := jobOf(enc.Name)
+			id, _, _ := jobOf(enc.Name)
 			order = append(order, map[string]string{first.ID: "a", second.ID: "b", urgent.ID: "u"}[id.Batch])
 		}
 		got := strings.Join(order, "")

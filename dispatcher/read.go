@@ -136,6 +136,9 @@ func (d *driver) changeSettings(ctx context.Context, edit func(*job.AccountSetti
 	status := d.snapshot()
 	status.Paused, status.PausedReason = s.Paused, s.PausedReason
 	if s.QueueTarget != 0 {
+		if status.EffectiveTarget == status.QueueTarget || status.EffectiveTarget > s.QueueTarget {
+			status.EffectiveTarget = s.QueueTarget
+		}
 		status.QueueTarget = s.QueueTarget
 	}
 	d.status.Store(&status)

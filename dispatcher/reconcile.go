@@ -1,8 +1,10 @@
 package dispatcher
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -62,6 +64,12 @@ func (d *driver) reconcile(ctx context.Context, prepared map[string]job.ID) erro
 	if err != nil {
 		return err
 	}
+	// A template's later attempts tell that the earlier ones have ended.
+	slices.SortStableFunc(unknown, func(a, b bitmovin.Encoding) int {
+		_, n := attemptOf(a.Name)
+		_, m := attemptOf(b.Name)
+		return cmp.Compare(n, m)
+	})
 	for _, e := range unknown {
 		if _, ok := known[string(e.ID)]; ok {
 			continue
@@ -75,10 +83,19 @@ func (d *driver) reconcile(ctx context.Context, prepared map[string]job.ID) erro
 
 // claim decides about an encoding of ours that belongs to no job.
 func (d *driver) claim(ctx context.Context, e bitmovin.Encoding) error {
+	id, attempt, ok := jobOf(e.Name)
+	if attempt > 0 {
+		if claimed, err := d.claimTemplate(ctx, e, id, attempt); err != nil || claimed {
+			return err
+		}
+	}
 	if e.Status == bitmovin.StatusCreated {
 		return d.orphan(ctx, string(e.ID))
 	}
-	id, ok := jobOf(e.Name)
+	if attempt > 0 {
+		d.log.Warn("an encoding was started that its job does not know", "encoding", string(e.ID), "job", id.String(), "attempt", attempt)
+		return nil
+	}
 	if !ok {
 		d.log.Warn("an encoding with our label has a name that is not ours", "encoding", string(e.ID), "name", e.Name)
 		return nil
@@ -114,15 +131,23 @@ func (d *driver) adoptStarted(ctx context.Context, id job.ID, seen job.Observati
 }
 
 // encodingName is how an encoding of ours is called: for people to recognise, and for us
-// to find the job again.
-func encodingName(j *job.Job) string { return j.Title() + " [" + j.ID.String() + "]" }
+// to find the job again. White space in a title becomes single blanks, so that nobody
+// between here and there is tempted to tidy it up.
+func encodingName(j *job.Job) string {
+	return strings.TrimSpace(strings.Join(strings.Fields(j.Title()), " ") + " [" + j.ID.String() + "]")
+}
 
-// jobOf is the job that an encoding was named after.
-func jobOf(name string) (job.ID, bool) {
+// jobOf is the job that an encoding was named after and, for one made from a template,
+// the attempt; 0 for any other.
+func jobOf(name string) (id job.ID, attempt int, ok bool) {
+	name, attempt = attemptOf(name)
 	open := strings.LastIndexByte(name, '[')
 	if open < 0 || !strings.HasSuffix(name, "]") {
-		return job.ID{}, false
+		return job.ID{}, 0, false
 	}
 	id, err := job.ParseID(name[open+1 : len(name)-1])
-	return id, err == nil
+	if err != nil {
+		return job.ID{}, 0, false
+	}
+	return id, attempt, true
 }

@@ -35,6 +35,7 @@ const (
 type pace struct {
 	runtime time.Duration // how long encodings run, averaged; 0: not known yet
 	call    time.Duration // how long a start takes, averaged
+	setup   time.Duration // how long a template takes to be queued, averaged
 	hungry  time.Time     // encoders were last seen to be hungry
 }
 
@@ -61,6 +62,9 @@ func (p *pace) justInCase(running int) time.Duration {
 
 // schedule decides when to look at a job again after a task.
 func (d *driver) schedule(kind taskKind, e *entry, o outcome, now time.Time) {
+	if o.setup > 0 {
+		d.pace.setUp(o.setup)
+	}
 	if kind == taskLook {
 		e.looked = now
 		switch {
@@ -73,6 +77,8 @@ func (d *driver) schedule(kind taskKind, e *entry, o outcome, now time.Time) {
 	switch {
 	case e.failures > 0:
 		e.look = e.notBefore
+	case e.job.Step == job.StepStart && e.job.EncodingID == "":
+		e.look = d.lookUpNext(kind, e, now)
 	case e.job.Step == job.StepStart, e.job.State == job.Cancelling, !e.goneSince.IsZero():
 		e.look = now.Add(soon)
 	case kind == taskRecord && e.job.State == job.Running && o.before == job.Running:
@@ -80,7 +86,7 @@ func (d *driver) schedule(kind taskKind, e *entry, o outcome, now time.Time) {
 	case e.job.State == job.Running:
 		e.look = now.Add(d.untilEnd(e, o, now))
 	case kind == taskStart && now.Sub(d.pace.hungry) < 2*hungryWait:
-		e.look = now.Add(hungryLook)
+		e.look = now.Add(d.setup(e) + hungryLook)
 	default:
 		e.look = now.Add(farthest)
 	}
@@ -119,7 +125,7 @@ func (d *driver) progressed(before job.State, e *entry, now time.Time) {
 	if j.RunningTime.IsZero() || j.RunningTime.Sub(j.QueuedTime) < hungryWait {
 		d.pace.hungry = now
 		for _, other := range d.live {
-			if other.job.State == job.Queued && now.Sub(other.looked) > hungryLook {
+			if other.job.State == job.Queued && now.Sub(other.looked) > hungryLook && !d.settingUp(other, now) {
 				other.look = now
 			}
 		}
@@ -129,7 +135,7 @@ func (d *driver) progressed(before job.State, e *entry, now time.Time) {
 // nudge has the head of our queue looked at: an encoder became free, so that it
 // has probably been taken.
 func (d *driver) nudge(now time.Time) {
-	if head := d.head(); head != nil && head.look.After(now) {
+	if head := d.head(); head != nil && head.look.After(now) && !d.settingUp(head, now) {
 		head.look = now
 	}
 }

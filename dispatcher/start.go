@@ -21,6 +21,9 @@ func (d *driver) start(ctx context.Context, e entry) outcome {
 	if ctx.Err() != nil {
 		return outcome{}
 	}
+	if e.batch.Template != nil {
+		return d.startTemplate(ctx, e)
+	}
 	j, err := d.update(ctx, e.job.ID, func(u *job.Update) error { return u.BeginStart(time.Now()) })
 	if err != nil {
 		return outcome{store: err}
@@ -37,24 +40,34 @@ func (d *driver) start(ctx context.Context, e entry) outcome {
 // recordStart records how a start call ended.
 func (d *driver) recordStart(ctx context.Context, e entry, err error) (job.Job, error) {
 	now := time.Now()
-	var record func(*job.Update) error
+	record := undecided(e, err, now)
 	switch {
 	case err == nil:
 		record = func(u *job.Update) error { return u.StartAccepted(now) }
-	case bitmovin.QueueFull(err):
-		record = notMade("the platform's queue is full", now)
-	case bitmovin.Throttled(err), bitmovin.QuotaExhausted(err):
-		record = notMade(err.Error(), now)
-	case bitmovin.Unauthorized(err) && e.forbidden < patience:
-		record = notMade(err.Error(), now)
-	case bitmovin.Ambiguous(err):
-		record = func(u *job.Update) error { return u.StartUnknown(now) }
-	case bitmovin.Outage(err) && !bitmovin.Unauthorized(err):
-		record = notMade(err.Error(), now)
-	default:
+	case record == nil:
 		return d.refused(ctx, e, err)
 	}
 	return d.update(ctx, e.job.ID, record)
+}
+
+// undecided is what a start comes to that ended without the platform's word on this
+// very job; nil if the platform took or refused it.
+func undecided(e entry, err error, now time.Time) func(*job.Update) error {
+	switch {
+	case err == nil:
+		return nil
+	case bitmovin.QueueFull(err):
+		return notMade("the platform's queue is full", now)
+	case bitmovin.Throttled(err), bitmovin.QuotaExhausted(err):
+		return notMade(err.Error(), now)
+	case bitmovin.Unauthorized(err) && e.forbidden < patience:
+		return notMade(err.Error(), now)
+	case bitmovin.Ambiguous(err):
+		return func(u *job.Update) error { return u.StartUnknown(now) }
+	case bitmovin.Outage(err) && !bitmovin.Unauthorized(err):
+		return notMade(err.Error(), now)
+	}
+	return nil
 }
 
 func notMade(reason string, now time.Time) func(*job.Update) error {

@@ -66,24 +66,25 @@ func (d *driver) ours() bitmovin.ListEncodings {
 func (d *driver) sweep(ctx context.Context, before time.Time) error {
 	query := d.ours()
 	query.Status = bitmovin.StatusCreated
+	var old []bitmovin.Encoding
 	var ids []string
 	for e, err := range d.account.Client.Encodings(ctx, query) {
 		if err != nil {
 			return err
 		}
 		if e.CreatedAt.Before(before) {
-			ids = append(ids, string(e.ID))
+			old, ids = append(old, e), append(ids, string(e.ID))
 		}
 	}
 	known, err := d.store.EncodingJobs(ctx, d.account.ID, ids)
 	if err != nil {
 		return err
 	}
-	for _, id := range ids {
-		if _, ok := known[id]; ok {
+	for _, e := range old {
+		if _, ok := known[string(e.ID)]; ok {
 			continue
 		}
-		if err := d.orphan(ctx, id); err != nil {
+		if err := d.claim(ctx, e); err != nil {
 			return err
 		}
 	}

@@ -46,6 +46,8 @@ type outcome struct {
 	before job.State
 	// eta is when the encoding is expected to end; zero if unknown.
 	eta time.Duration
+	// setup is how long the platform took to queue what a template made; zero if unknown.
+	setup time.Duration
 	// missing is set if the platform says that it has no such encoding.
 	missing bool
 	// foreign is trouble with something all jobs share, for example a storage.
@@ -154,12 +156,15 @@ func (d *driver) learn(kind taskKind, e *entry, o outcome, now time.Time) {
 		d.queue.due = now
 		e.failures, e.notBefore = 0, time.Time{} // the limit says when to go on
 		d.log.Info("the platform's queue is full", "effective_target", d.limit.effective, "until", d.limit.fullUntil)
-	case kind == taskStart && o.called && o.platform == nil:
-		d.limit.accepted()
-		d.pace.called(now.Sub(e.since))
 	case o.foreign != nil:
 		d.problem.times++
 		d.problem.text, d.problem.until = o.foreign.Error(), now.Add(pause(d.problem.times+3))
+	case kind == taskStart && o.called && o.platform == nil:
+		d.limit.accepted()
+		d.pace.called(now.Sub(e.since))
+		if e.batch.Template != nil {
+			d.problem = trouble{} // its storages could be used
+		}
 	case o.called && o.platform == nil && (kind == taskPrepare || kind == taskLook && d.problem.text == errOtherOrganisation.Error()):
 		d.problem = trouble{}
 	}

@@ -59,7 +59,7 @@ func (d *driver) view(now time.Time) view {
 // candidate is a job of the window as the loop knows it; false if the loop knows
 // that it no longer waits.
 func (d *driver) candidate(j job.Job) (candidate, bool) {
-	c := candidate{id: j.ID, prepared: j.Prepared()}
+	c := candidate{id: j.ID, prepared: j.Prepared(), template: d.templated(j.ID.Batch)}
 	e := d.live[j.ID]
 	if e == nil {
 		return c, true

@@ -3,6 +3,7 @@ package job
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"testing"
 	"time"
 
@@ -10,33 +11,45 @@ import (
 )
 
 // Whatever happens, in whatever order, a job follows the table and keeps its invariants.
-func TestAnyOrderOfFacts(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		j := Job{ID: ID{Batch: "b", Number: 1}, State: Waiting}
-		now := t0
-		created, manual := 0, 0
-		for range rapid.IntRange(1, 60).Draw(t, "facts") {
-			now = now.Add(time.Duration(rapid.IntRange(0, 40).Draw(t, "seconds")) * time.Second)
-			u := NewUpdate(j)
-			err := anyFact(t, u, now, &created, manual)
-			_, wrong := errors.AsType[*StateError](err)
-			if err != nil && !errors.Is(err, ErrConflict) && !wrong {
-				t.Fatalf("%v", err)
-			}
-			if err != nil || !u.Changed() {
-				continue
-			}
-			if j.State.Terminal() && u.Job.State == Waiting {
-				manual++
-			}
-			checkMove(t, j, u)
-			j = u.Job
-			checkInvariants(t, j, manual)
-		}
-	})
+func TestAnyOrderOfFacts(t *testing.T) { rapid.Check(t, anyOrderOfFacts) }
+
+// FuzzFacts looks for an order of facts that chance alone does not find.
+func FuzzFacts(f *testing.F) {
+	for seed := range byte(16) {
+		random := make([]byte, 4000)                        // as much as a long life draws
+		_, _ = rand.NewChaCha8([32]byte{seed}).Read(random) // it never fails
+		f.Add(random)
+	}
+	f.Fuzz(rapid.MakeFuzz(anyOrderOfFacts))
 }
 
-func anyFact(t *rapid.T, u *Update, now time.Time, created *int, manual int) error {
+func anyOrderOfFacts(t *rapid.T) {
+	j := Job{ID: ID{Batch: "b", Number: 1}, State: Waiting}
+	rules := rules
+	rules.Template = rapid.Bool().Draw(t, "template")
+	now := t0
+	created, manual := 0, 0
+	for range rapid.IntRange(1, 60).Draw(t, "facts") {
+		now = now.Add(time.Duration(rapid.IntRange(0, 40).Draw(t, "seconds")) * time.Second)
+		u := NewUpdate(j)
+		err := anyFact(t, u, rules, now, &created, manual)
+		_, wrong := errors.AsType[*StateError](err)
+		if err != nil && !errors.Is(err, ErrConflict) && !wrong {
+			t.Fatalf("%v", err)
+		}
+		if err != nil || !u.Changed() {
+			continue
+		}
+		if j.State.Terminal() && u.Job.State == Waiting {
+			manual++
+		}
+		checkMove(t, j, u)
+		j = u.Job
+		checkInvariants(t, j, rules, manual)
+	}
+}
+
+func anyFact(t *rapid.T, u *Update, rules Rules, now time.Time, created *int, manual int) error {
 	seen := Observation{
 		EncodingID: u.Job.EncodingID,
 		Status: rapid.SampledFrom([]Remote{
@@ -48,7 +61,26 @@ func anyFact(t *rapid.T, u *Update, now time.Time, created *int, manual int) err
 		FinishedAt: now,
 		Failure:    &Failure{Hint: rapid.SampledFrom([]RetryHint{HintRetry, HintNoRetry, HintDifferentRegion, ""}).Draw(t, "hint")},
 	}
-	switch rapid.IntRange(0, 13).Draw(t, "fact") {
+	fact := rapid.IntRange(0, 13).Draw(t, "fact")
+	if rules.Template {
+		switch fact {
+		case 0, 2, 3:
+			return nil // there is nothing to configure
+		case 1:
+			*created++
+			return u.TemplateAccepted(fmt.Sprint("e", *created), now)
+		case 4:
+			return u.BeginTemplateStart(now)
+		case 12:
+			*created++
+			attempt := u.Job.Attempt + rapid.IntRange(0, 1).Draw(t, "attempt")
+			if attempt > (rules.Retry.MaxRetries+1)*(manual+1) {
+				return nil // made behind the table's back
+			}
+			return u.TemplateFound(fmt.Sprint("e", *created), attempt, now)
+		}
+	}
+	switch fact {
 	case 0:
 		return u.BeginCreate(now)
 	case 1:
@@ -102,7 +134,7 @@ func checkMove(t *rapid.T, before Job, u *Update) {
 	}
 }
 
-func checkInvariants(t *rapid.T, j Job, manual int) {
+func checkInvariants(t *rapid.T, j Job, rules Rules, manual int) {
 	if j.State.Terminal() != !j.FinishTime.IsZero() {
 		t.Fatalf("%s, finished at %v", j.State, j.FinishTime)
 	}
@@ -112,7 +144,8 @@ func checkInvariants(t *rapid.T, j Job, manual int) {
 	if j.Step == StepStart && j.State != Starting && j.State != Cancelling {
 		t.Fatalf("a start is recorded in %s", j.State)
 	}
-	if j.State.OnPlatform() && j.EncodingID == "" {
+	// A template's encoding is unknown as long as its start is not answered, and no longer.
+	if j.State.OnPlatform() && j.EncodingID == "" && (!rules.Template || j.Step != StepStart) {
 		t.Fatalf("%s without an encoding", j.State)
 	}
 	if limit := (rules.Retry.MaxRetries + 1) * (manual + 1); j.Attempt < 0 || j.Attempt > limit {

@@ -59,6 +59,9 @@ type Rules struct {
 	Retry RetryPolicy
 	// FallbackRegions is how many regions the recipe names to fall back to.
 	FallbackRegions int
+	// Template says that the batch has an encoding template, so that each attempt
+	// has an encoding of its own.
+	Template bool
 	// Settle is how long an encoding must be seen not started after a start
 	// whose answer was lost, before it counts as not started: the platform
 	// may still act on a call after its gateway gave up on it.
@@ -76,8 +79,11 @@ const staleLimit = 10 * time.Minute
 // out-of-order observations change nothing.
 func (u *Update) Observe(o Observation, r Rules, now time.Time) error {
 	j := &u.Job
-	if !j.State.OnPlatform() || o.EncodingID != j.EncodingID {
+	if !j.State.OnPlatform() || j.EncodingID == "" || o.EncodingID != j.EncodingID {
 		return nil
+	}
+	if r.Template && j.Step == StepStart && o.Status == RemoteCreated {
+		return u.StartAccepted(now) // there would be no encoding if it were not
 	}
 	stale := j.StaleMark != "" && o.Mark() == j.StaleMark
 	if j.Step == StepStart && (stale || o.Status == RemoteCreated) {
@@ -135,13 +141,7 @@ func (u *Update) Adopt(o Observation, now time.Time) error {
 		j.Manifests = nil
 	}
 	j.EncodingID, j.StaleMark = o.EncodingID, ""
-	u.openAttempt()
-	if err := u.to(Starting, "found started at the platform", now); err != nil {
-		return err
-	}
-	j.Step, j.StepTime = StepStart, now
-	j.NextAttemptTime, j.Reason = time.Time{}, ""
-	return nil
+	return u.starting("found started at the platform", now)
 }
 
 // failure completes the platform's error object, or explains its absence.
@@ -182,6 +182,9 @@ func (u *Update) seenCreated(r Rules, now time.Time) error {
 		return nil
 	}
 	f := Failure{Kind: FailedStart, Text: "the platform accepted the start, but the encoding never left CREATED", Time: now}
+	if r.Template {
+		u.Orphan = j.EncodingID // nobody will start it, except the platform after all
+	}
 	if j.State == Cancelling {
 		return u.cancelled(j.Reason, &f, now)
 	}

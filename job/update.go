@@ -125,10 +125,16 @@ func (u *Update) BeginStart(now time.Time) error {
 	if !j.Prepared() {
 		return fmt.Errorf("job %s: start: %w: %s", j.ID, ErrConflict, j.State)
 	}
+	return u.starting("a slot is free", now)
+}
+
+// starting opens the next attempt, the start of which is not answered yet.
+func (u *Update) starting(reason string, now time.Time) error {
 	u.openAttempt()
-	if err := u.to(Starting, "a slot is free", now); err != nil {
+	if err := u.to(Starting, reason, now); err != nil {
 		return err
 	}
+	j := &u.Job
 	j.Step, j.StepTime = StepStart, now
 	j.NextAttemptTime, j.Reason = time.Time{}, ""
 	return nil
@@ -147,6 +153,9 @@ func (u *Update) StartAccepted(now time.Time) error {
 	j := &u.Job
 	if j.Step != StepStart {
 		return nil // a look at the platform was faster
+	}
+	if j.EncodingID == "" {
+		return fmt.Errorf("job %s: start accepted: %w: no encoding", j.ID, ErrConflict)
 	}
 	j.StartTime = now
 	if j.State == Cancelling {
@@ -221,6 +230,8 @@ func (u *Update) fail(f *Failure, mark string, r Rules, now time.Time) error {
 	case f.Hint == HintDifferentRegion && j.Regions < r.FallbackRegions:
 		j.Regions++
 		u.forget()
+	case r.Template:
+		u.forget() // each attempt has an encoding of its own
 	case f.Kind == FailedTransfer || f.Kind == FailedGone:
 		u.forget() // such an encoding cannot be started again
 	}

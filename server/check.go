@@ -6,6 +6,7 @@ import (
 	"unicode"
 
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+	"github.com/stokerd/stoker/internal/template"
 	"github.com/stokerd/stoker/job"
 )
 
@@ -70,8 +71,9 @@ func (c *checks) storage(catalog Catalog, way, name, id string) job.StorageRef {
 
 // jobRules say what the jobs of one message have to be like.
 type jobRules struct {
-	template bool // jobs have variables, and paths only if their template wants them
-	keyed    bool // every job needs a key
+	templated bool               // jobs have variables, and paths only if their template wants them
+	template  *template.Template // to be filled in; nil if something is wrong with it
+	keyed     bool               // every job needs a key
 }
 
 // jobs checks the jobs of one message, each by itself and against the others.
@@ -92,14 +94,51 @@ func (c *checks) jobs(jobs []*stokerv1.JobSpec, rules jobRules) {
 		if c.output(i, j, rules) {
 			if first, taken := outputs[outputPath(j)]; taken {
 				c.add(jobField(i, "output_path"), "%q is written to by jobs[%d] already; one would overwrite the other", j.GetOutputPath(), first)
-			} else {
+			} else if rules.template == nil || rules.template.ToldApartByOutputPath() {
 				outputs[outputPath(j)] = i
 			}
 		}
-		if len(j.GetVariables()) > 0 && !rules.template {
-			c.add(jobField(i, "variables"), "are for templates; this batch has a recipe")
-		}
+		c.variables(i, j, rules)
 	}
+}
+
+// variables checks whether the template can be filled in for a job.
+func (c *checks) variables(i int, j *stokerv1.JobSpec, rules jobRules) {
+	if len(j.GetVariables()) > 0 && !rules.templated {
+		c.add(jobField(i, "variables"), "are for templates; this batch has a recipe")
+	}
+	if rules.template == nil {
+		return
+	}
+	for _, v := range rules.template.Check(jobSpec(j)) {
+		c.add(jobField(i, v.Field), "%s", v.Message)
+	}
+}
+
+// template reads a template. It was read with the configuration, so that a mistake
+// now is one of a batch from an older version.
+func (c *checks) template(field string, t job.Template) *template.Template {
+	parsed, mistakes := template.Parse(t.Text)
+	for _, m := range mistakes {
+		c.add(field, "template %q, %s", t.Name, m)
+	}
+	return parsed
+}
+
+// storageFor checks one way of a batch like storage, unless the batch has a template
+// that brings its own.
+func (c *checks) storageFor(catalog Catalog, t *template.Template, way, name, id string) job.StorageRef {
+	if t == nil || t.Uses(way+"_id") {
+		return c.storage(catalog, way, name, id)
+	}
+	if name != "" || id != "" {
+		field := way
+		if id != "" {
+			field += "_id"
+		}
+		c.add(field, "the template does not use it: there is no ${%s_id} in it", way)
+	}
+	return job.StorageRef{}
 }
 
 func jobField(i int, name string) string { return fmt.Sprintf("jobs[%d].%s", i, name) }
@@ -107,7 +146,7 @@ func jobField(i int, name string) string { return fmt.Sprintf("jobs[%d].%s", i, 
 func (c *checks) input(i int, j *stokerv1.JobSpec, rules jobRules) {
 	path := j.GetInputPath()
 	switch {
-	case path == "" && !rules.template:
+	case path == "" && !rules.templated:
 		c.add(jobField(i, "input_path"), "is required: the path of the asset on the input storage")
 	case strings.ContainsFunc(path, unicode.IsControl):
 		c.add(jobField(i, "input_path"), "%q contains control characters", path)
@@ -118,7 +157,7 @@ func (c *checks) input(i int, j *stokerv1.JobSpec, rules jobRules) {
 func (c *checks) output(i int, j *stokerv1.JobSpec, rules jobRules) bool {
 	path := outputPath(j)
 	switch {
-	case path == "" && j.GetOutputPath() == "" && rules.template:
+	case path == "" && j.GetOutputPath() == "" && rules.templated:
 		return false
 	case j.GetOutputPath() == "":
 		c.add(jobField(i, "output_path"), "is required: the directory on the output storage")

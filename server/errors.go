@@ -26,7 +26,6 @@ const comeBackAfter = time.Second
 var (
 	errTooManyWatches = errors.New("too many watches")
 	errSlowReader     = errors.New("the reader is too slow")
-	errNotYet         = errors.New("not possible yet")
 )
 
 // meanings says what callers are told about an error. The first row that matches
@@ -54,7 +53,6 @@ var meanings = []struct {
 	{ErrShutdown, codes.Unavailable, "SHUTTING_DOWN", fixed("the server is shutting down; come back with the latest cursor")},
 	{errTooManyWatches, codes.ResourceExhausted, "TOO_MANY_WATCHES", itself},
 	{errSlowReader, codes.ResourceExhausted, "SLOW_READER", fixed("the reader is too slow; come back with the latest cursor")},
-	{errNotYet, codes.Unimplemented, "NOT_IMPLEMENTED", itself},
 	{context.Canceled, codes.Canceled, "CANCELLED", fixed("the call was cancelled")},
 	{context.DeadlineExceeded, codes.DeadlineExceeded, "DEADLINE_EXCEEDED", fixed("the call took longer than its deadline")},
 }

@@ -5,8 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
-	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
 	"github.com/stokerd/stoker/job"
 )
 
@@ -27,11 +27,19 @@ func newHub(l Limits) *hub {
 	return &hub{limits: l, done: make(chan struct{}), topics: map[string]*topic{}, callers: map[string]int{}}
 }
 
+// sharing is how long a read is good for others although the batch has changed since:
+// watchers that wake at the same moment are then sent the same message and go on from
+// the same position, however fast the batch changes. What came later is read with the
+// next message.
+const sharing = 50 * time.Millisecond
+
 // topic is a batch that is being watched.
 type topic struct {
-	mu    sync.Mutex
-	seats map[*seat]struct{}
-	reads map[position]*read // since the last ring
+	mu      sync.Mutex
+	seats   map[*seat]struct{}
+	rings   int                // how often the bells have been rung
+	cleared time.Time          // when reads was last cleared
+	reads   map[position]*read // none is older than sharing, unless it is up to date
 }
 
 // seat is one watcher's place at a topic.
@@ -97,7 +105,11 @@ func (h *hub) ring(batch string) {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	clear(t.reads) // before the bells: who hears one must not be told what was read earlier
+	t.rings++
+	if now := time.Now(); now.Sub(t.cleared) >= sharing {
+		clear(t.reads)
+		t.cleared = now
+	}
 	for s := range t.seats {
 		select {
 		case s.bell <- struct{}{}:
@@ -121,46 +133,52 @@ func (h *hub) close(cause error) {
 type position struct {
 	revision int64
 	jobs     bool
+	page     int64 // as in [cursor]; 0: not in the midst of a snapshot
 }
 
 // change is what has to be sent from a position.
 type change struct {
 	batch job.Batch
-	msg   *stokerv1.WatchBatchResponse // nil if nothing changed; shared, never to be written to
-	next  int64                        // the revision that has been reached with it
-	more  bool                         // there is more to be read at once
+	msg   *message // nil if there is nothing to send; shared, never to be written to
+	next  int64    // the revision, or within a snapshot the page, that has been reached with it
+	more  bool     // there is more to be read at once
 	// snapshot says that the position means nothing any more and that the watcher
 	// has to be shown everything.
 	snapshot bool
+	// stale says that the batch has changed since this was read.
+	stale bool
 }
 
 // read is a read that is shared.
 type read struct {
 	done   chan struct{} // closed when change and err are set
+	rings  int           // of the topic when it began
 	change change
 	err    error
 }
 
 // share returns what f reads at p, or what another watcher has read there since
-// the batch last changed. f runs at most once at a time for a position; its error
-// is shared with those who waited for it and is not kept.
+// the batch last changed, or within [sharing]. f runs at most once at a time for a
+// position. Its error is shared with those who waited for it and is not kept, nor is
+// what would only fill memory: that there is nothing to send, and pages of snapshots.
 func (t *topic) share(ctx context.Context, p position, f func() (change, error)) (change, error) {
 	t.mu.Lock()
-	if r, ok := t.reads[p]; ok {
+	r, ok := t.reads[p]
+	if ok {
 		t.mu.Unlock()
 		select {
 		case <-r.done:
-			return r.change, r.err
 		case <-ctx.Done():
 			return change{}, context.Cause(ctx)
 		}
+		return t.outcome(r)
 	}
-	r := &read{done: make(chan struct{}), err: errReadBroken}
+	r = &read{done: make(chan struct{}), rings: t.rings, err: errReadBroken}
 	t.reads[p] = r
 	t.mu.Unlock()
 
 	defer func() { // also when f panics
-		if r.err != nil {
+		if r.err != nil || r.change.msg == nil || p.page > 0 {
 			t.mu.Lock()
 			if t.reads[p] == r {
 				delete(t.reads, p)
@@ -170,7 +188,16 @@ func (t *topic) share(ctx context.Context, p position, f func() (change, error))
 		close(r.done)
 	}()
 	r.change, r.err = f()
-	return r.change, r.err
+	return t.outcome(r)
+}
+
+// outcome is what a read came to, for one of those who share it.
+func (t *topic) outcome(r *read) (change, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	c := r.change
+	c.stale = t.rings != r.rings
+	return c, r.err
 }
 
 // errReadBroken is what those who wait for a read get whose reader panicked.

@@ -5,10 +5,11 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 )
 
-// TestShare holds that watchers at one position share a read, and that nobody who
-// was rung is told what was read before the ring.
+// TestShare holds that watchers at one position share a read, and that whoever is
+// given what was read before a ring is told so, and is not given it for long.
 func TestShare(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHub(Limits{WatchesPerCaller: 10, Watches: 10})
@@ -22,7 +23,7 @@ func TestShare(t *testing.T) {
 		slow := func() (change, error) {
 			reads++
 			<-release
-			return change{next: int64(reads)}, nil
+			return change{next: int64(reads), msg: &message{}}, nil
 		}
 		var all sync.WaitGroup
 		for range 5 {
@@ -41,9 +42,20 @@ func TestShare(t *testing.T) {
 		if c, _ := seat.share(t.Context(), position{revision: 1}, slow); c.next != 1 {
 			t.Errorf("before a ring the read is kept, got %+v", c)
 		}
+		time.Sleep(time.Hour)
 		h.ring("b")
-		if c, _ := seat.share(t.Context(), position{revision: 1}, slow); c.next != 2 {
+		if c, _ := seat.share(t.Context(), position{revision: 1}, slow); c.next != 2 || c.stale {
 			t.Errorf("after a ring it is read again, got %+v", c)
+		}
+		time.Sleep(sharing - 1)
+		h.ring("b")
+		if c, _ := seat.share(t.Context(), position{revision: 1}, slow); c.next != 2 || !c.stale {
+			t.Errorf("shortly after a ring the read is still good, and known to be stale, got %+v", c)
+		}
+		time.Sleep(1)
+		h.ring("b")
+		if c, _ := seat.share(t.Context(), position{revision: 1}, slow); c.next != 3 || c.stale {
+			t.Errorf("then it is read again, got %+v", c)
 		}
 		select {
 		case <-seat.bell:
@@ -51,6 +63,27 @@ func TestShare(t *testing.T) {
 			t.Error("the bell was not rung")
 		}
 	})
+}
+
+// TestShareKeepsLittle holds that reads that nobody can use again are not kept.
+func TestShareKeepsLittle(t *testing.T) {
+	h := newHub(Limits{WatchesPerCaller: 10, Watches: 10})
+	seat, err := h.join("caller", "b")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer seat.leave()
+	for p, c := range map[position]change{
+		{revision: 1}:                      {next: 1},
+		{revision: 1, jobs: true, page: 7}: {msg: &message{}, next: 507},
+	} {
+		if _, err := seat.share(t.Context(), p, func() (change, error) { return c, nil }); err != nil {
+			t.Error(err)
+		}
+	}
+	if len(seat.reads) != 0 {
+		t.Errorf("kept %v", seat.reads)
+	}
 }
 
 func TestShareKeepsNoErrors(t *testing.T) {

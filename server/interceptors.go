@@ -40,6 +40,7 @@ func (s *Server) Options() []grpc.ServerOption {
 			s.streamStatus,
 			recovery.StreamServerInterceptor(),
 		),
+		grpc.ForceServerCodecV2(newCodec()),
 		grpc.MaxRecvMsgSize(s.limits.MaxRequestBytes),
 		// Clients read 4 MiB unless told otherwise. Pages and watch messages stay
 		// below it; a larger one must fail here and not there.

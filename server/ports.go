@@ -11,6 +11,7 @@ import (
 type Store interface {
 	BatchStore
 	JobStore
+	BulkStore
 }
 
 // BatchStore keeps batches. Errors are those of package job.
@@ -30,13 +31,24 @@ type JobStore interface {
 	Attempts(ctx context.Context, id job.ID) ([]job.Attempt, error)
 	Events(ctx context.Context, id job.ID) ([]job.Event, error)
 	Jobs(ctx context.Context, f job.Filter) ([]job.Job, error)
-	CountJobs(ctx context.Context, f job.Filter) (int64, error)
 	UpdateJob(ctx context.Context, id job.ID, now time.Time, f func(*job.Update) error) (job.Job, error)
-	UpdateJobs(ctx context.Context, f job.Filter, now time.Time, do func(*job.Update) error) (int64, error)
 	// Changes reads a batch and its jobs whose revision is greater than after,
 	// in revision order and at most limit of them, in one snapshot. No two jobs
 	// have the same revision, except for those that never changed.
 	Changes(ctx context.Context, batchID string, after int64, limit int) (job.Batch, []job.Job, error)
+}
+
+// BulkStore changes many jobs of a batch. Errors are those of package job.
+type BulkStore interface {
+	// Selected returns the numbers of the jobs that sel chooses and that are greater
+	// than after, in ascending order and at most limit of them.
+	Selected(ctx context.Context, sel job.Selection, after int64, limit int) ([]int64, error)
+	CountSelected(ctx context.Context, sel job.Selection) (int64, error)
+	// UpdateNumbered changes the jobs with these numbers in one transaction, and
+	// returns how many changed.
+	UpdateNumbered(ctx context.Context, batchID string, numbers []int64, now time.Time, f func(*job.Update) error) (int64, error)
+	// Causes tells what FAILED jobs failed of, the most frequent cause first.
+	Causes(ctx context.Context, batchID string, limit int) ([]job.Cause, error)
 }
 
 // Accounts shows and steers the accounts that batches run on. An id that is not

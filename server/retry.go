@@ -13,14 +13,9 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-const (
-	// retryChunk is how many jobs one transaction retries. Other writers get
-	// their turn between two chunks.
-	retryChunk = 1_000
-	// retryWriters is how many jobs named by id are changed side by side, so that
-	// they share commits.
-	retryWriters = 64
-)
+// retryWriters is how many jobs named by id are changed side by side, so that they
+// share commits.
+const retryWriters = 64
 
 // RetryJobs gives failed or cancelled jobs another chance.
 func (s *Server) RetryJobs(ctx context.Context, req *stokerv1.RetryJobsRequest) (*stokerv1.RetryJobsResponse, error) {
@@ -47,10 +42,7 @@ func (s *Server) RetryJobs(ctx context.Context, req *stokerv1.RetryJobsRequest) 
 	if err != nil {
 		return nil, err
 	}
-	if b, err = s.store.Batch(ctx, b.ID); err != nil {
-		return nil, fmt.Errorf("read batch: %w", err)
-	}
-	m, err := s.show(ctx, b)
+	m, err := s.showNow(ctx, b.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -60,8 +52,9 @@ func (s *Server) RetryJobs(ctx context.Context, req *stokerv1.RetryJobsRequest) 
 // checkRetryJobs reads the job ids of req, each once.
 func checkRetryJobs(req *stokerv1.RetryJobsRequest) ([]job.ID, error) {
 	var c checks
-	if len(req.GetJobIds()) > 0 && len(req.GetStates())+len(req.GetFailureKinds())+len(req.GetCategories()) > 0 {
-		c.add("job_ids", "exclude states, failure_kinds and categories")
+	filters := len(req.GetStates()) + len(req.GetFailureKinds()) + len(req.GetCategories()) + len(req.GetKeyPrefix()) + len(req.GetCauses())
+	if len(req.GetJobIds()) > 0 && filters > 0 {
+		c.add("job_ids", "exclude states, failure_kinds, categories, key_prefix and causes")
 	}
 	seen := make(map[job.ID]bool, len(req.GetJobIds()))
 	var ids []job.ID
@@ -122,34 +115,17 @@ func (s *Server) retryByID(ctx context.Context, ids []job.ID, validateOnly bool)
 
 // retryByFilter retries, or counts, every job that the request selects.
 func (s *Server) retryByFilter(ctx context.Context, req *stokerv1.RetryJobsRequest) (int64, error) {
-	f := job.Filter{
-		BatchID: req.GetBatchId(), States: jobStates(req.GetStates()),
-		FailureKinds: each(req.GetFailureKinds(), failureKind), Categories: req.GetCategories(),
-	}
-	if len(f.States) == 0 {
-		f.States = []job.State{job.Failed}
-	}
-	total, err := s.store.CountJobs(ctx, f)
+	sel, err := s.selection(ctx, req)
 	if err != nil {
-		return 0, fmt.Errorf("count jobs: %w", err)
+		return 0, err
 	}
-	if req.GetValidateOnly() {
-		return total, nil
+	if len(sel.States) == 0 {
+		sel.States = []job.State{job.Failed}
 	}
-	// A retried job leaves the selection, so each chunk begins where the one before
-	// ended. The count bounds the loop: jobs that fail meanwhile are not meant.
 	now := time.Now()
-	var retried int64
-	for retried < total {
-		f.Limit = int(min(retryChunk, total-retried))
-		n, err := s.store.UpdateJobs(ctx, f, now, func(u *job.Update) error { return u.Retry(now) })
-		if err != nil {
-			return retried, fmt.Errorf("retry jobs: %w", err)
-		}
-		if n == 0 {
-			break
-		}
-		retried += n
+	count, err := s.changeSelected(ctx, sel, now, req.GetValidateOnly(), func(u *job.Update) error { return u.Retry(now) })
+	if err != nil {
+		return 0, fmt.Errorf("retry jobs: %w", err)
 	}
-	return retried, nil
+	return count, nil
 }

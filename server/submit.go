@@ -10,6 +10,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+	"github.com/stokerd/stoker/internal/template"
 	"github.com/stokerd/stoker/job"
 )
 
@@ -73,19 +74,16 @@ func (s *Server) checkSubmit(req *stokerv1.SubmitBatchRequest) (job.Batch, error
 		b.State = job.BatchOpen
 	}
 	b.AccountID = s.checkAccount(&c, req.GetAccount())
-	s.checkEncodeWith(&c, req, &b)
-	b.Input = c.storage(s.catalog, "input", req.GetInput(), req.GetInputId())
-	b.Output = c.storage(s.catalog, "output", req.GetOutput(), req.GetOutputId())
+	filled := s.checkEncodeWith(&c, req, &b)
+	b.Input = c.storageFor(s.catalog, filled, "input", req.GetInput(), req.GetInputId())
+	b.Output = c.storageFor(s.catalog, filled, "output", req.GetOutput(), req.GetOutputId())
 	b.Retry = s.checkRetry(&c, req)
 	if len(req.GetJobs()) == 0 && !req.GetKeepOpen() {
 		c.add("jobs", "name at least one job, or set keep_open to add jobs later")
 	}
-	c.jobs(req.GetJobs(), jobRules{template: b.Template != nil})
+	c.jobs(req.GetJobs(), jobRules{templated: b.Template != nil, template: filled})
 	if err := invalid(c.list); err != nil {
 		return job.Batch{}, err
-	}
-	if b.Template != nil {
-		return job.Batch{}, fmt.Errorf("batches with an encoding template are %w; use a profile or a recipe", errNotYet)
 	}
 	return b, nil
 }
@@ -100,8 +98,9 @@ func (s *Server) checkAccount(c *checks, id string) string {
 	return id
 }
 
-// checkEncodeWith settles how b is encoded.
-func (s *Server) checkEncodeWith(c *checks, req *stokerv1.SubmitBatchRequest, b *job.Batch) {
+// checkEncodeWith settles how b is encoded. It returns the template to fill in for
+// each job, nil if there is none or something is wrong with it.
+func (s *Server) checkEncodeWith(c *checks, req *stokerv1.SubmitBatchRequest, b *job.Batch) *template.Template {
 	switch with := req.GetEncodeWith().(type) {
 	case *stokerv1.SubmitBatchRequest_Recipe:
 		r := recipe(with.Recipe)
@@ -111,6 +110,9 @@ func (s *Server) checkEncodeWith(c *checks, req *stokerv1.SubmitBatchRequest, b 
 		t, wrong := s.catalog.template(with.Template)
 		c.take(wrong)
 		b.Template = &t
+		if wrong == nil {
+			return c.template("template", t)
+		}
 	default:
 		b.Profile = req.GetProfile()
 		if b.Profile == "" {
@@ -120,6 +122,7 @@ func (s *Server) checkEncodeWith(c *checks, req *stokerv1.SubmitBatchRequest, b 
 		c.take(wrong)
 		b.Recipe = &r
 	}
+	return nil
 }
 
 // addRecipe adds what is wrong with an inline recipe. Where the contract's rules
@@ -181,7 +184,9 @@ func (s *Server) AddJobs(ctx context.Context, req *stokerv1.AddJobsRequest) (*st
 		if err != nil {
 			return nil, fmt.Errorf("read batch: %w", err)
 		}
-		rules.template = b.Template != nil
+		if b.Template != nil {
+			rules.templated, rules.template = true, c.template("batch_id", *b.Template)
+		}
 	}
 	c.jobs(req.GetJobs(), rules)
 	if err := invalid(c.list); err != nil {

@@ -127,16 +127,6 @@ func TestSubmitValidateOnly(t *testing.T) {
 	}
 }
 
-func TestSubmitTemplateIsNotThereYet(t *testing.T) {
-	w := newWorld(t, nil)
-	_, err := w.batches.SubmitBatch(t.Context(), &stokerv1.SubmitBatchRequest{
-		EncodeWith: &stokerv1.SubmitBatchRequest_Template{Template: "ladder"},
-		Jobs:       []*stokerv1.JobSpec{{Variables: map[string]string{"title": "a"}}},
-	})
-	wantCode(t, err, codes.Unimplemented)
-	wantReason(t, err, "NOT_IMPLEMENTED")
-}
-
 // TestViolations submits everything that is in testdata/invalid and compares what
 // is found wrong with the golden file beside it. Nothing may be stored.
 func TestViolations(t *testing.T) {

@@ -79,6 +79,7 @@ type watch struct {
 	batch  job.Batch // as it was last sent, or seen at the start
 	reason string    // why jobs wait, as it was last sent
 	sent   time.Time // when the last message was
+	woke   time.Time // when the last message was due
 }
 
 // begin brings the watcher to where changes can be followed: to its cursor, or
@@ -89,7 +90,7 @@ func (w *watch) begin(ctx context.Context, req *stokerv1.WatchBatchRequest, b jo
 	usable := err == nil && at.batch == b.ID && at.jobs == req.GetIncludeJobs() && at.revision <= b.Revision
 	if usable {
 		w.at = at
-		return w.pages(ctx, false)
+		return w.pages(ctx)
 	}
 	w.at = cursor{batch: b.ID, jobs: req.GetIncludeJobs()}
 	return w.snapshot(ctx, b)
@@ -101,69 +102,99 @@ func (w *watch) snapshot(ctx context.Context, b job.Batch) error {
 	w.at.revision = b.Revision
 	if w.at.jobs {
 		w.at.page = 1
-		return w.pages(ctx, true)
+		return w.pages(ctx)
 	}
 	m, err := w.s.show(ctx, b)
 	if err != nil {
 		return err
 	}
-	return w.send(&stokerv1.WatchBatchResponse{Cursor: w.at.String(), Snapshot: true, Batch: m})
+	return w.tell(&stokerv1.WatchBatchResponse{Cursor: w.at.String(), Snapshot: true, Batch: m})
 }
 
-// pages sends the pages of a snapshot from w.at on. Jobs that have changed since
-// the snapshot began are left to be sent as changes.
-func (w *watch) pages(ctx context.Context, first bool) error {
-	for ; w.at.page > 0; first = false {
-		jobs, err := w.s.store.Jobs(ctx, job.Filter{BatchID: w.at.batch, AfterNumber: w.at.page - 1, Limit: watchPage})
+// pages sends the pages of a snapshot from w.at on.
+func (w *watch) pages(ctx context.Context) error {
+	for w.at.page > 0 {
+		at, b := w.at, w.batch
+		c, err := w.seat.share(ctx, position{revision: at.revision, jobs: true, page: at.page}, func() (change, error) {
+			return w.s.page(ctx, at, b)
+		})
 		if err != nil {
-			return fmt.Errorf("read jobs: %w", err)
-		}
-		full := len(jobs) == watchPage
-		jobs, cut := fitting(jobs)
-		w.at.page = 0
-		if full || cut {
-			w.at.page = jobs[len(jobs)-1].ID.Number + 1
-		}
-		resp := &stokerv1.WatchBatchResponse{Cursor: w.at.String(), Snapshot: first}
-		for _, j := range jobs {
-			if j.Revision <= w.at.revision {
-				resp.Jobs = append(resp.Jobs, jobMessage(j))
-			}
-		}
-		if !first && len(resp.Jobs) == 0 {
-			continue
-		}
-		if resp.Batch, err = w.s.show(ctx, w.batch); err != nil {
 			return err
 		}
-		if err := w.send(resp); err != nil {
+		w.at.page = c.next
+		if c.msg == nil {
+			continue
+		}
+		if err := w.send(c.msg); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
+// page reads one page of the snapshot of b that at is in the midst of. Jobs that have
+// changed since the snapshot began are left to be sent as changes.
+func (s *Server) page(ctx context.Context, at cursor, b job.Batch) (change, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readTimeout)
+	defer cancel()
+	jobs, err := s.store.Jobs(ctx, job.Filter{BatchID: at.batch, AfterNumber: at.page - 1, Limit: watchPage})
+	if err != nil {
+		return change{}, fmt.Errorf("read jobs: %w", err)
+	}
+	first, full := at.page == 1, len(jobs) == watchPage
+	jobs, cut := fitting(jobs)
+	at.page = 0
+	if full || cut {
+		at.page = jobs[len(jobs)-1].ID.Number + 1
+	}
+	resp := &stokerv1.WatchBatchResponse{Cursor: at.String(), Snapshot: first}
+	for _, j := range jobs {
+		if j.Revision <= at.revision {
+			resp.Jobs = append(resp.Jobs, jobMessage(j))
+		}
+	}
+	c := change{batch: b, next: at.page}
+	if !first && len(resp.Jobs) == 0 {
+		return c, nil
+	}
+	if resp.Batch, err = s.show(ctx, b); err != nil {
+		return change{}, err
+	}
+	c.msg, err = encoded(resp)
+	return c, err
+}
+
 // follow sends changes until the batch has ended.
 func (w *watch) follow(ctx context.Context) error {
-	if ended, err := w.catchUp(ctx); ended || err != nil {
+	w.woke = w.sent
+	c, err := w.catchUp(ctx)
+	if err != nil || c.ended() {
 		return err
 	}
 	heartbeat, reason := time.NewTicker(heartbeatEvery), time.NewTicker(reasonEvery)
 	defer heartbeat.Stop()
 	defer reason.Stop()
 	var ready <-chan time.Time // set while there is something to send
+	wait := func() {
+		w.woke = w.due(time.Now())
+		ready = time.After(time.Until(w.woke))
+	}
+	if c.stale {
+		wait()
+	}
 	for {
 		last := w.sent
-		var err error
-		ended := false
+		c, err = change{}, nil
 		select {
 		case <-w.seat.bell:
 			if ready == nil {
-				ready = time.After(time.Until(w.sent.Add(w.interval)))
+				wait()
 			}
 		case <-ready:
 			ready = nil
-			ended, err = w.catchUp(ctx)
+			if c, err = w.catchUp(ctx); c.stale {
+				wait()
+			}
 		case <-reason.C:
 			if ready == nil {
 				err = w.tellReason(ctx)
@@ -175,7 +206,7 @@ func (w *watch) follow(ctx context.Context) error {
 		case <-w.seat.hub.done:
 			return w.seat.hub.cause
 		}
-		if ended || err != nil {
+		if err != nil || c.ended() {
 			return err
 		}
 		if w.sent != last {
@@ -184,32 +215,50 @@ func (w *watch) follow(ctx context.Context) error {
 	}
 }
 
-// catchUp sends everything that changed since w.at, and reports whether the batch
-// has ended and all of that has been sent.
-func (w *watch) catchUp(ctx context.Context) (ended bool, err error) {
+// due is when the next message may be sent: at once if the last one is long ago, else
+// at a multiple of the interval. So watchers of a batch that never rests wake at the
+// same moments, stand at the same positions and share what is read and encoded.
+func (w *watch) due(now time.Time) time.Time {
+	earliest := w.woke.Add(w.interval)
+	if !now.Before(earliest) {
+		return now
+	}
+	due := earliest.Truncate(w.interval)
+	if due.Before(earliest) {
+		due = due.Add(w.interval)
+	}
+	return due
+}
+
+// catchUp sends everything that changed since w.at, and returns the last of it. A
+// change that is stale has to be followed by another catching up.
+func (w *watch) catchUp(ctx context.Context) (change, error) {
 	for {
 		at := position{revision: w.at.revision, jobs: w.at.jobs}
 		c, err := w.seat.share(ctx, at, func() (change, error) { return w.s.changes(ctx, w.at.batch, at) })
 		if err != nil {
-			return false, err
+			return change{}, err
 		}
 		if c.snapshot {
 			if err := w.snapshot(ctx, c.batch); err != nil {
-				return false, err
+				return change{}, err
 			}
 			continue
 		}
 		w.batch, w.at.revision = c.batch, c.next
 		if c.msg != nil {
 			if err := w.send(c.msg); err != nil {
-				return false, err
+				return change{}, err
 			}
 		}
 		if !c.more {
-			return c.batch.State.Terminal(), nil
+			return c, nil
 		}
 	}
 }
+
+// ended reports whether the batch has ended.
+func (c change) ended() bool { return c.batch.State.Terminal() }
 
 // changes reads what changed in a batch after p.
 func (s *Server) changes(ctx context.Context, id string, p position) (change, error) {
@@ -243,10 +292,10 @@ func (s *Server) changes(ctx context.Context, id string, p position) (change, er
 	if err != nil {
 		return change{}, err
 	}
-	c.msg = &stokerv1.WatchBatchResponse{
-		Cursor: cursor{batch: id, jobs: p.jobs, revision: c.next}.String(), Batch: m, Jobs: each(fit, jobMessage),
-	}
-	return c, nil
+	c.msg, err = encoded(&stokerv1.WatchBatchResponse{
+		Cursor: cursor{batch: id, jobs: p.jobs, revision: c.next-1}.String(), Batch: m, Jobs: each(fit, jobMessage),
+	})
+	return c, err
 }
 
 // tellReason sends the batch again if its jobs wait for another reason than
@@ -259,7 +308,7 @@ func (w *watch) tellReason(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return w.send(&stokerv1.WatchBatchResponse{Cursor: w.at.String(), Batch: m})
+	return w.tell(&stokerv1.WatchBatchResponse{Cursor: w.at.String(), Batch: m})
 }
 
 // beat sends a heartbeat. It also looks whether a ring got lost.
@@ -272,14 +321,19 @@ func (w *watch) beat(ctx context.Context) error {
 		w.seat.hub.ring(w.at.batch)
 		return nil
 	}
-	return w.send(&stokerv1.WatchBatchResponse{Cursor: w.at.String(), Heartbeat: true})
+	return w.tell(&stokerv1.WatchBatchResponse{Cursor: w.at.String(), Heartbeat: true})
+}
+
+// tell sends a message that is for this watcher alone.
+func (w *watch) tell(m *stokerv1.WatchBatchResponse) error {
+	return w.send(&message{WatchBatchResponse: m})
 }
 
 // send hands one message to the reader, who has [sendTimeout] to make room for it.
-func (w *watch) send(m *stokerv1.WatchBatchResponse) error {
+func (w *watch) send(m *message) error {
 	done := make(chan error, 1)
-	// A blocked Send ends with the stream's context, which ends when the handler returns.
-	go func() { done <- w.stream.Send(m) }()
+	// A blocked SendMsg ends with the stream's context, which ends when the handler returns.
+	go func() { done <- w.stream.SendMsg(m) }()
 	timer := time.NewTimer(sendTimeout)
 	defer timer.Stop()
 	select {

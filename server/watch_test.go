@@ -142,6 +142,7 @@ func TestWatch(t *testing.T) {
 			b := w.submit(1)
 			s := w.watch(&stokerv1.WatchBatchRequest{BatchId: b.GetId(), IncludeJobs: true, MinInterval: durationpb.New(10 * time.Second)})
 			s.next()
+			synctest.Wait() // the server looks for changes once more after the snapshot
 			begin := time.Now()
 			w.start(b.GetId(), 1)
 			for percent := 1; percent <= 50; percent++ {
@@ -242,7 +243,7 @@ func TestWatchResumes(t *testing.T) {
 	t.Run("in the midst of a snapshot", func(t *testing.T) {
 		within(t, nil, func(t *testing.T, w *world) {
 			b := w.submit(1200)
-			h := newHistory(t)
+			h := newHistory()
 			s := w.watch(&stokerv1.WatchBatchRequest{BatchId: b.GetId(), IncludeJobs: true})
 			first := s.next()
 			h.add(first)
@@ -259,6 +260,9 @@ func TestWatchResumes(t *testing.T) {
 					t.Fatal("the snapshot began again")
 				}
 				h.add(m)
+			}
+			for _, wrong := range h.wrong {
+				t.Error(wrong)
 			}
 			if got := h.state["k-1100"]; got != stokerv1.JobState_JOB_STATE_QUEUED {
 				t.Errorf("job 1100 is %v, want QUEUED", got)

@@ -34,8 +34,12 @@ type world struct {
 	t        *testing.T
 	store    *store.Store
 	accounts *accounts
+	config   server.Config
 	server   *server.Server
 	grpc     *grpc.Server
+	serving  sync.WaitGroup
+	mu       sync.Mutex
+	listener *bufconn.Listener // of the server that runs, or ran last; guarded by mu
 	conn     *grpc.ClientConn
 	batches  stokerv1.BatchServiceClient
 	account  stokerv1.AccountServiceClient
@@ -56,34 +60,22 @@ func newWorld(t *testing.T, change func(*server.Config)) *world {
 			t.Error(err)
 		}
 	})
-	config := server.Config{
+	w.config = server.Config{
 		Store: w.store, Accounts: w.accounts, Catalog: catalog(),
 		Logger: slog.New(slog.NewTextHandler(t.Output(), nil)),
 	}
 	if change != nil {
-		change(&config)
+		change(&w.config)
 	}
-	w.server, err = server.New(config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.store.SetOnChange(w.server.Changed)
-	w.grpc = grpc.NewServer(w.server.Options()...)
-	w.server.Register(w.grpc)
-	listener := bufconn.Listen(1 << 20)
-	var serving sync.WaitGroup
-	serving.Go(func() {
-		if err := w.grpc.Serve(listener); err != nil {
-			t.Error(err)
-		}
-	})
-	t.Cleanup(func() {
-		w.server.Stop(w.grpc, time.Second)
-		serving.Wait()
-	})
+	w.serve()
+	t.Cleanup(func() { w.stop(time.Second) })
 	w.conn, err = grpc.NewClient("passthrough:///stoker",
 		grpc.WithTransportCredentials(insecure.NewCredentials()),
-		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return listener.DialContext(ctx) }))
+		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			return w.listener.DialContext(ctx)
+		}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,10 +84,38 @@ func newWorld(t *testing.T, change func(*server.Config)) *world {
 	return w
 }
 
+// serve starts a server.
+func (w *world) serve() {
+	w.t.Helper()
+	var err error
+	w.server, err = server.New(w.config)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.store.SetOnChange(w.server.Changed)
+	w.grpc = grpc.NewServer(w.server.Options()...)
+	w.server.Register(w.grpc)
+	listener := bufconn.Listen(1 << 20)
+	w.mu.Lock()
+	w.listener = listener
+	w.mu.Unlock()
+	w.serving.Go(func() {
+		if err := w.grpc.Serve(listener); err != nil {
+			w.t.Error(err)
+		}
+	})
+}
+
+// stop stops the server. Calls under way have so long to finish.
+func (w *world) stop(grace time.Duration) {
+	w.server.Stop(w.grpc, grace)
+	w.serving.Wait()
+}
+
 func catalog() server.Catalog {
 	return server.Catalog{
 		Profiles:  map[string]job.Recipe{"default": job.DefaultRecipe(), "hevc": job.DefaultRecipe()},
-		Templates: map[string]job.Template{"ladder": {Name: "ladder", Text: "..."}},
+		Templates: templates(),
 		Storages:  map[string]server.Storage{"default": {Input: true, Output: true}, "archive": {Input: true}},
 		Retry:     job.RetryPolicy{MaxRetries: job.DefaultMaxRetries},
 	}

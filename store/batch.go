@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -65,33 +66,69 @@ func readBatch(ctx context.Context, q querier, id string) (job.Batch, error) {
 
 // Batches returns the batches that f chooses, newest first.
 func (s *Store) Batches(ctx context.Context, f job.BatchFilter) ([]job.Batch, error) {
-	before := f.BeforeSeq
-	if before <= 0 {
-		before = math.MaxInt64
+	var list []job.Batch
+	err := s.reader.snap(ctx, func(q snapshot) error {
+		var err error
+		if len(f.States) == 0 || len(f.Labels) > 0 {
+			list, err = batchesOf(ctx, q, f, "")
+			return err
+		}
+		// State by state, in the order of the index, as with jobs.
+		for _, state := range distinct(f.States) {
+			some, err := batchesOf(ctx, q, f, state)
+			if err != nil {
+				return err
+			}
+			list = append(list, some...)
+		}
+		slices.SortFunc(list, func(a, b job.Batch) int { return cmp.Compare(b.Seq, a.Seq) })
+		if f.Limit > 0 {
+			list = list[:min(len(list), f.Limit)]
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list batches: %w", err)
 	}
-	const where = `deleted = 0
-   AND ($3 = '' OR account = $3)
-   AND ($4 IS NULL OR state IN (SELECT value FROM json_each($4)))
- ORDER BY seq DESC LIMIT $2`
-	args := []any{before, limit(f.Limit), f.AccountID, encodeList(f.States)}
-	const plain = `SELECT ` + batchColumns + ` FROM batches WHERE seq < $1 AND ` + where
-	const labelled = `SELECT ` + batchColumns + `
+	return list, nil
+}
+
+// The lists of batches share their parameters: $1 before seq, $2 limit, $3 account,
+// and $4 the one state, or all of them as JSON.
+const (
+	allBatches     = `SELECT ` + batchColumns + ` FROM batches WHERE seq < $1 AND deleted = 0 AND ($3 = '' OR account = $3) ORDER BY seq DESC LIMIT $2 + 0`
+	batchesByState = `
+SELECT ` + batchColumns + `
+  FROM batches INDEXED BY batches_state
+ WHERE state = $4 AND seq < $1 AND deleted = 0 AND ($3 = '' OR account = $3)
+ ORDER BY seq DESC LIMIT $2 + 0`
+	batchesByLabel = `
+SELECT ` + batchColumns + `
   FROM batches
  WHERE seq IN (SELECT batch FROM batch_labels WHERE name = $5 AND value = $6 AND batch < $1)
    AND NOT EXISTS (SELECT 1 FROM json_each($7) AS l
                     WHERE NOT EXISTS (SELECT 1 FROM batch_labels AS have
                                        WHERE have.name = l.key AND have.value = l.value AND have.batch = batches.seq))
-   AND ` + where
-	query := plain
-	if len(f.Labels) > 0 {
+   AND deleted = 0 AND ($3 = '' OR account = $3)
+   AND ($4 IS NULL OR state IN (SELECT value FROM json_each($4)))
+ ORDER BY seq DESC LIMIT $2 + 0`
+)
+
+// batchesOf returns what f chooses, or of that only what is in a state.
+func batchesOf(ctx context.Context, q querier, f job.BatchFilter, state job.BatchState) ([]job.Batch, error) {
+	before := f.BeforeSeq
+	if before <= 0 {
+		before = math.MaxInt64
+	}
+	args := []any{before, limit(f.Limit), f.AccountID}
+	switch {
+	case len(f.Labels) > 0:
 		first := slices.Min(slices.Collect(maps.Keys(f.Labels)))
-		query, args = labelled, append(args, first, f.Labels[first], encode(f.Labels))
+		return all(ctx, q, scanBatch, batchesByLabel, append(args, encodeList(f.States), first, f.Labels[first], encode(f.Labels))...)
+	case state != "":
+		return all(ctx, q, scanBatch, batchesByState, append(args, string(state))...)
 	}
-	list, err := all(ctx, s.reader, scanBatch, query, args...)
-	if err != nil {
-		return nil, fmt.Errorf("list batches: %w", err)
-	}
-	return list, nil
+	return all(ctx, q, scanBatch, allBatches, args...)
 }
 
 // limit is n in the spelling of SQL, where no limit is a negative one.

@@ -95,3 +95,56 @@ func submitWithLive(b *testing.B, s *Store) (batchID string, revision int64) {
 	}
 	return "big", after.Revision - 500
 }
+
+// BenchmarkManyBatches measures what an account pays for having ten thousand
+// batches, every second one paused, and a hundred thousand that have ended.
+func BenchmarkManyBatches(b *testing.B) {
+	s := openWithFinished(b, 0)
+	const insert = `
+WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < $1)
+INSERT INTO batches (id, request_id, payload_hash, display_name, account, priority, state, state_reason, open, profile, recipe, template,
+       input, output, retry, failure_limit, failures_forgiven, labels, waiting, starting, queued, running, succeeded, failed, cancelling, cancelled,
+       revision, create_time, update_time, start_time, finish_time)
+SELECT 'b' || i, '', x'', '', 'default', 50, iif(i <= $2, 'SUCCEEDED', iif(i % 2, 'ACTIVE', 'PAUSED')), '', 0, '', json_object('padding', hex(zeroblob(1000))), '', '', '', '', '', 0, '',
+       iif(i <= $2, 0, 10), 0, 0, 0, iif(i <= $2, 10, 0), 0, 0, 0, 1, 1, 1, 0, iif(i <= $2, 1, 0) FROM n`
+	const jobs = `
+WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10)
+INSERT INTO jobs (batch, number, state, finish_time, key, name, input_path, output_path, variables, version, revision, step, step_time,
+       attempt, failures, encoding_id, manifests, regions, stale_mark, progress, next_attempt_time, create_time, update_time, start_time, queued_time, running_time, reason)
+SELECT seq, n.i, iif(finish_time, 'SUCCEEDED', 'WAITING'), finish_time, '', '', '', '', '', 1, 1, '', 0, 0, 0, '', '', 0, '', 0, 0, 1, 1, 0, 0, 0, '' FROM batches, n WHERE seq > 1`
+	_, err := write(b.Context(), s, "batches", func(t *tx) (int64, error) {
+		if _, err := t.exec(insert, 110_000, 100_000); err != nil {
+			return 0, err
+		}
+		return t.exec(jobs)
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, read := range []struct {
+		name string
+		run  func() error
+	}{
+		{"window", func() error { _, err := s.Window(b.Context(), "default", testTime, 100); return err }},
+		{"next_due", func() error { _, err := s.NextDue(b.Context(), "default", testTime); return err }},
+		{"waiting", func() error { _, err := s.WaitingCount(b.Context(), "default"); return err }},
+		{"last_change", func() error { _, err := s.LastChange(b.Context(), "default"); return err }},
+		{"list_active", func() error {
+			_, err := s.Batches(b.Context(), job.BatchFilter{States: []job.BatchState{job.BatchOpen, job.BatchActive}, Limit: 50})
+			return err
+		}},
+		{"list_failed", func() error {
+			_, err := s.Batches(b.Context(), job.BatchFilter{States: []job.BatchState{job.BatchFailed}, Limit: 50})
+			return err
+		}},
+		{"list", func() error { _, err := s.Batches(b.Context(), job.BatchFilter{Limit: 50}); return err }},
+	} {
+		b.Run(read.name, func(b *testing.B) {
+			for b.Loop() {
+				if err := read.run(); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

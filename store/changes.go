@@ -11,7 +11,7 @@ const changedJobs = `
 SELECT ` + jobColumns + `
   FROM batches AS b CROSS JOIN jobs AS j INDEXED BY jobs_revision ON j.batch = b.seq
  WHERE b.id = $1 AND j.revision <> 1 AND j.revision > $2
- ORDER BY j.revision LIMIT $3`
+ ORDER BY j.revision LIMIT $3 + 0`
 
 // Changes returns a batch and those of its jobs that changed after a revision,
 // at most limit, in the order of their revisions, from one view of the table. No

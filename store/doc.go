@@ -15,6 +15,11 @@
 //     has not finished.
 //   - What a claim, a restart or a watcher costs depends on the jobs that are
 //     alive, not on those that have ended: these reads use partial indexes.
+//   - A disk that is full, broken or gone for a while loses nothing that was
+//     acknowledged. Calls meanwhile answer [job.ErrFull] or [job.ErrUnavailable],
+//     and go on by themselves, on new connections if need be, when it is back.
+//   - Counters that do not agree with the rows they count are found and mended
+//     when the file is opened, and by [Store.Recount].
 //   - One process at a time has the file open. The lock is the operating
 //     system's, so a process that is killed lets go of it.
 //
@@ -28,7 +33,9 @@
 // therefore be called twice and must not have side effects.
 //
 // A caller whose context ends while it waits gets the context's cause. Its write
-// may still happen.
+// may still happen. So may, at a power cut, a write that was answered with
+// ErrUnavailable because its commit could not be flushed: part of it was in the log
+// already. Whoever hears that error has to look before doing things twice.
 //
 // # Reading
 //

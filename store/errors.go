@@ -55,6 +55,23 @@ func interpret(err error) error {
 	return err
 }
 
+// harmful reports whether a connection that met err may be of no use any more. One
+// that met a lock, a full disk or a broken rule goes on as if nothing had been.
+func harmful(err error) bool {
+	if err == nil {
+		return false
+	}
+	e, ok := errors.AsType[*sqlite.Error](err)
+	if !ok {
+		return errors.Is(err, job.ErrUnavailable) // the connection is gone already
+	}
+	switch e.Code() & 0xff {
+	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_NOMEM:
+		return false
+	}
+	return true
+}
+
 // busy reports whether err says that somebody else holds a lock.
 func busy(err error) bool {
 	e, ok := errors.AsType[*sqlite.Error](err)

@@ -28,7 +28,7 @@ const (
    AND ($6 IS NULL OR j.failure ->> '$.category' IN (SELECT value FROM json_each($6))) `
 	anyState = `WHERE b.id = $1 AND b.deleted = 0 AND j.number > $2 AND ($3 = '' OR j.state = $3)` + failedAs
 	oneState = `WHERE b.id = $1 AND b.deleted = 0 AND j.number > $2 AND j.state = $3` + failedAs
-	page     = ` ORDER BY j.number LIMIT $7`
+	page     = ` ORDER BY j.number LIMIT $7 + 0`
 
 	jobsByNumber = `SELECT ` + jobColumns + fromJobs + anyState + page
 	jobsByState  = `SELECT ` + jobColumns + fromState + oneState + page

@@ -41,7 +41,9 @@ func (s *Store) WaitingCount(ctx context.Context, accountID string) (int64, erro
 	return n, nil
 }
 
-const lastChange = `SELECT coalesce(max(update_time), 0) FROM batches WHERE account = $1`
+const lastChange = `
+SELECT max(coalesce((SELECT max(update_time) FROM batches INDEXED BY batches_live WHERE account = $1 AND finish_time = 0), 0),
+           coalesce((SELECT max(update_time) FROM batches INDEXED BY batches_ended WHERE account = $1 AND finish_time <> 0), 0))`
 
 // LastChange returns when a batch of an account, or one of its jobs, was last
 // changed in a way that watchers see; the zero time if the account has no batch.

@@ -17,13 +17,20 @@ import (
 const applicationID = 0x53746f6b
 
 // schemaVersion is the number of the newest migration.
-const schemaVersion = 1
+const schemaVersion = 2
 
 //go:embed migrations/*.sql
 var migrations embed.FS
 
 // migrate brings the schema up to date, one transaction per step.
 func migrate(ctx context.Context, db *sql.DB) error {
+	version, err := version(ctx, db)
+	if err != nil {
+		return err
+	}
+	if version == schemaVersion {
+		return guardTransitions(ctx, db)
+	}
 	files, err := fs.Sub(migrations, "migrations")
 	if err != nil {
 		return err
@@ -38,12 +45,27 @@ func migrate(ctx context.Context, db *sql.DB) error {
 	return guardTransitions(ctx, db)
 }
 
+// version is the number of the newest migration the file has seen; 0 for a new one.
+func version(ctx context.Context, db *sql.DB) (int64, error) {
+	var version int64
+	var migrated bool
+	const look = `SELECT count(*) FROM sqlite_schema WHERE name = 'goose_db_version'`
+	const query = `SELECT coalesce(max(version_id), 0) FROM goose_db_version WHERE is_applied`
+	err := db.QueryRowContext(ctx, look).Scan(&migrated)
+	if err == nil && migrated {
+		err = db.QueryRowContext(ctx, query).Scan(&version)
+	}
+	if err != nil {
+		return 0, fmt.Errorf("read schema version: %w", interpret(err))
+	}
+	return version, nil
+}
+
 // checkVersion returns [ErrNewer] if the schema is one this binary does not know.
 func checkVersion(ctx context.Context, db *sql.DB) error {
-	var version int64
-	const query = `SELECT coalesce(max(version_id), 0) FROM goose_db_version WHERE is_applied`
-	if err := db.QueryRowContext(ctx, query).Scan(&version); err != nil {
-		return fmt.Errorf("read schema version: %w", interpret(err))
+	version, err := version(ctx, db)
+	if err != nil {
+		return err
 	}
 	if version > schemaVersion {
 		return fmt.Errorf("%w: its schema has version %d, this one knows up to %d; use the newer binary", ErrNewer, version, schemaVersion)

@@ -41,7 +41,7 @@ func Open(ctx context.Context, path string, o Options) (_ *Store, err error) {
 }
 
 func (s *Store) open(ctx context.Context, o Options) (err error) {
-	if err := inspect(ctx, s.path); err != nil {
+	if _, err := inspect(ctx, s.path); err != nil {
 		return err
 	}
 	s.writeDB, err = sql.Open("sqlite", writerDSN(s.path, o.Unsafe))
@@ -66,7 +66,7 @@ func (s *Store) open(ctx context.Context, o Options) (err error) {
 	if err != nil {
 		return err
 	}
-	s.writer, err = startWriter(ctx, s.writeDB, s.ring)
+	s.writer, err = startWriter(ctx, s.writeDB, s.log, s.ring)
 	if err != nil {
 		return err
 	}
@@ -74,6 +74,7 @@ func (s *Store) open(ctx context.Context, o Options) (err error) {
 	background, stop := context.WithCancelCause(context.WithoutCancel(ctx))
 	s.stop = stop
 	s.background.Go(func() { s.reapDeleted(background) })
+	s.background.Go(func() { s.recountOnce(background) })
 	s.reap <- struct{}{} // an earlier process may not have come to the end of it
 	return nil
 }
@@ -98,21 +99,21 @@ func dsn(path string, pragmas ...string) string {
 }
 
 // inspect refuses a file that is not for this Stoker before anything could
-// change it.
-func inspect(ctx context.Context, path string) (err error) {
+// change it. It tells whether there is nothing in it yet, or no file.
+func inspect(ctx context.Context, path string) (empty bool, err error) {
 	info, err := os.Stat(path)
 	if errors.Is(err, os.ErrNotExist) {
-		return nil
+		return true, nil
 	}
 	if err != nil {
-		return err
+		return false, err
 	}
 	if info.IsDir() {
-		return fmt.Errorf("%w: it is a directory", ErrNotDatabase)
+		return false, fmt.Errorf("%w: it is a directory", ErrNotDatabase)
 	}
 	db, err := sql.Open("sqlite", dsn(path, "busy_timeout(10000)"))
 	if err != nil {
-		return err
+		return false, err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
 	db.SetMaxOpenConns(1)
@@ -123,15 +124,15 @@ func inspect(ctx context.Context, path string) (err error) {
 SELECT (SELECT application_id FROM pragma_application_id),
        (SELECT count(*) FROM sqlite_schema WHERE name NOT LIKE 'sqlite\_%' ESCAPE '\' AND name NOT LIKE 'goose\_%' ESCAPE '\')`
 	if err := db.QueryRowContext(ctx, look).Scan(&application, &tables); err != nil {
-		return fmt.Errorf("look at it: %w", interpret(err))
+		return false, fmt.Errorf("look at it: %w", interpret(err))
 	}
 	switch {
 	case tables == 0:
-		return nil
+		return true, nil
 	case application != applicationID:
-		return fmt.Errorf("%w: it is a SQLite database of another program", ErrNotDatabase)
+		return false, fmt.Errorf("%w: it is a SQLite database of another program", ErrNotDatabase)
 	}
-	return checkVersion(ctx, db)
+	return false, checkVersion(ctx, db)
 }
 
 // instanceID reads the random name of this file, or makes it.

@@ -144,7 +144,7 @@ func TestOpenRefuses(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer db.Close()
+		defer func() { _ = db.Close() }()
 		if _, err := db.ExecContext(t.Context(), `CREATE TABLE recipes (cake TEXT)`); err != nil {
 			t.Fatal(err)
 		}

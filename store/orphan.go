@@ -7,7 +7,7 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-const orphansOf = `SELECT account, encoding_id, create_time FROM orphans WHERE account = $1 ORDER BY create_time, encoding_id LIMIT $2`
+const orphansOf = `SELECT account, encoding_id, create_time FROM orphans WHERE account = $1 ORDER BY create_time, encoding_id LIMIT $2 + 0`
 
 // Orphans returns orphans of an account, at most limit, the oldest first.
 func (s *Store) Orphans(ctx context.Context, accountID string, limit int) ([]job.Orphan, error) {

@@ -6,11 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 )
 
 // reader is the pool of read-only connections.
 type reader struct {
-	db *sql.DB
+	db          *sql.DB
+	connections int
+	harmed      atomic.Bool // a connection met an error that may have harmed it
 
 	mu    sync.Mutex
 	stmts map[string]*sql.Stmt // by text
@@ -25,7 +28,7 @@ func openReader(path string, connections int) (*reader, error) {
 	}
 	db.SetMaxOpenConns(connections)
 	db.SetMaxIdleConns(connections)
-	return &reader{db: db, stmts: map[string]*sql.Stmt{}}, nil
+	return &reader{db: db, connections: connections, stmts: map[string]*sql.Stmt{}}, nil
 }
 
 func (r *reader) close() error {
@@ -38,7 +41,17 @@ func (r *reader) close() error {
 	return errors.Join(append(errs, r.db.Close())...)
 }
 
+// renew has the next callers get new connections if one has been harmed. The
+// harmless ones among the idle go with it: nothing tells them apart.
+func (r *reader) renew() {
+	if r.harmed.Swap(false) {
+		r.db.SetMaxIdleConns(-1)
+		r.db.SetMaxIdleConns(r.connections)
+	}
+}
+
 func (r *reader) stmt(ctx context.Context, text string) (*sql.Stmt, error) {
+	r.renew()
 	r.mu.Lock()
 	stmt, ok := r.stmts[text]
 	r.mu.Unlock()
@@ -53,37 +66,61 @@ func (r *reader) stmt(ctx context.Context, text string) (*sql.Stmt, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if first, ok := r.stmts[text]; ok {
-		return first, stmt.Close()
+		return first, stmt.Close() //nolint:sqlclosecheck // the others stay open, for the next time
 	}
 	r.stmts[text] = stmt
 	return stmt, nil
 }
 
-func (r *reader) fault(err error) error { return interpret(err) }
+func (r *reader) fault(err error) error {
+	err = interpret(err)
+	if harmful(err) {
+		r.harmed.Store(true)
+	}
+	return err
+}
 
 // snapshot is one view of the table, however many queries it takes.
 type snapshot struct {
 	reader *reader
 	tx     *sql.Tx
+	missed *[]string // statements nobody had prepared yet
 }
 
 func (s snapshot) stmt(ctx context.Context, text string) (*sql.Stmt, error) {
-	stmt, err := s.reader.stmt(ctx, text)
-	if err != nil {
-		return nil, err
+	s.reader.mu.Lock()
+	stmt, ok := s.reader.stmts[text]
+	s.reader.mu.Unlock()
+	if ok {
+		return s.tx.StmtContext(ctx, stmt), nil
 	}
-	return s.tx.StmtContext(ctx, stmt), nil
+	// On the connection of the snapshot: to wait for another one while holding this
+	// one is how a pool comes to a standstill.
+	*s.missed = append(*s.missed, text)
+	return s.tx.PrepareContext(ctx, text)
 }
 
-func (s snapshot) fault(err error) error { return interpret(err) }
+func (s snapshot) fault(err error) error { return s.reader.fault(err) }
 
 // snap calls f with a snapshot, which ends when f returns: a read transaction
 // that stays open keeps the log from being reset, and the log grows.
 func (r *reader) snap(ctx context.Context, f func(snapshot) error) error {
+	r.renew()
+	var missed []string
+	if err := r.view(ctx, &missed, f); err != nil {
+		return err
+	}
+	for _, text := range missed {
+		_, _ = r.stmt(ctx, text) //nolint:sqlclosecheck // for the next time; this one has what it wanted
+	}
+	return nil
+}
+
+func (r *reader) view(ctx context.Context, missed *[]string, f func(snapshot) error) error {
 	tx, err := r.db.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
 	if err != nil {
-		return fmt.Errorf("begin snapshot: %w", interpret(err))
+		return fmt.Errorf("begin snapshot: %w", r.fault(err))
 	}
 	defer tx.Rollback()
-	return f(snapshot{reader: r, tx: tx})
+	return f(snapshot{reader: r, tx: tx, missed: missed})
 }

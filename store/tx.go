@@ -37,7 +37,7 @@ func (t *tx) fault(err error) error {
 
 // exec runs a statement and returns how many rows it changed.
 func (t *tx) exec(text string, args ...any) (int64, error) {
-	stmt, err := t.stmt(t.ctx, text)
+	stmt, err := t.stmt(t.ctx, text) //nolint:sqlclosecheck // the writer keeps it for the next time
 	if err != nil {
 		return 0, t.fault(err)
 	}

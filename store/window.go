@@ -16,7 +16,9 @@ import (
 //
 // Batches of a higher priority go first. Batches of the same priority share: the
 // next job is one of the batch with the fewest jobs in flight, those taken
-// before it in this window included; among equals of the one submitted first.
+// before it in this window included; among equals of the one that has begun fewer,
+// then of the one submitted first. (Without the former the batch submitted first
+// would win whenever the end of its latest job has not been seen yet.)
 // Inside a batch the order is that of the numbers, so a job that is retried
 // keeps its place.
 func (s *Store) Window(ctx context.Context, accountID string, now time.Time, limit int) ([]job.Job, error) {
@@ -47,23 +49,26 @@ func (s *Store) Window(ctx context.Context, accountID string, now time.Time, lim
 
 // The index holds these batches only, in this order.
 const dispatchable = `
-SELECT seq, priority, starting + queued + running + cancelling
+SELECT seq, priority, starting + queued + running + cancelling,
+       starting + queued + running + cancelling + succeeded + failed + cancelled
   FROM batches INDEXED BY batches_dispatch
  WHERE account = $1 AND state IN ('OPEN', 'ACTIVE') AND waiting > 0
  ORDER BY priority DESC, seq`
 
 // share is a batch that takes part in the distribution of the window.
 type share struct {
-	seq, inFlight int64
-	priority      int
-	due           []job.Job // the next ones, as far as they have been read
-	after         int64     // the number of the last one read
-	exhausted     bool      // there are no others to read
+	seq       int64
+	priority  int
+	inFlight  int64
+	begun     int64     // in flight or ended
+	due       []job.Job // the next ones, as far as they have been read
+	after     int64     // the number of the last one read
+	exhausted bool      // there are no others to read
 }
 
 func scanShare(r row) (*share, error) {
 	var s share
-	err := r.Scan(&s.seq, &s.priority, &s.inFlight)
+	err := r.Scan(&s.seq, &s.priority, &s.inFlight, &s.begun)
 	return &s, err
 }
 
@@ -71,9 +76,9 @@ func scanShare(r row) (*share, error) {
 // come in the order of their submission.
 func take(ctx context.Context, q querier, shares []*share, now time.Time, limit int) ([]job.Job, error) {
 	var taken []job.Job
-	shares = slices.Clone(shares)
+	shares = slices.SortedFunc(slices.Values(shares), compareShares)
 	for len(shares) > 0 && len(taken) < limit {
-		s := slices.MinFunc(shares, func(a, b *share) int { return cmp.Compare(a.inFlight, b.inFlight) })
+		s := shares[0]
 		if len(s.due) == 0 && !s.exhausted {
 			// As many as the batch will get if all of them have enough, and one for luck.
 			if err := s.read(ctx, q, now, (limit-len(taken))/len(shares)+1); err != nil {
@@ -81,14 +86,24 @@ func take(ctx context.Context, q querier, shares []*share, now time.Time, limit 
 			}
 		}
 		if len(s.due) == 0 {
-			shares = slices.DeleteFunc(shares, func(other *share) bool { return other == s })
+			shares = shares[1:]
 			continue
 		}
 		taken = append(taken, s.due[0])
 		s.due = s.due[1:]
 		s.inFlight++
+		s.begun++
+		// It moves back to behind those that now go first.
+		ahead, _ := slices.BinarySearchFunc(shares[1:], s, compareShares)
+		copy(shares, shares[1:ahead+1])
+		shares[ahead] = s
 	}
 	return taken, nil
+}
+
+// compareShares puts first the batch whose turn it is.
+func compareShares(a, b *share) int {
+	return cmp.Or(cmp.Compare(a.inFlight, b.inFlight), cmp.Compare(a.begun, b.begun), cmp.Compare(a.seq, b.seq))
 }
 
 // Jobs that never failed and jobs whose back-off is over are found by different
@@ -98,12 +113,12 @@ const (
 SELECT ` + jobColumns + `
   FROM jobs AS j INDEXED BY jobs_ready JOIN batches AS b ON b.seq = j.batch
  WHERE j.batch = $1 AND j.number > $2 AND j.state = 'WAITING' AND j.next_attempt_time = 0
- ORDER BY j.number LIMIT $3`
+ ORDER BY j.number LIMIT $3 + 0`
 	dueJobs = `
 SELECT ` + jobColumns + `
   FROM jobs AS j INDEXED BY jobs_backoff JOIN batches AS b ON b.seq = j.batch
  WHERE j.batch = $1 AND j.number > $2 AND j.state = 'WAITING' AND j.next_attempt_time <> 0 AND j.next_attempt_time <= $4
- ORDER BY j.number LIMIT $3`
+ ORDER BY j.number LIMIT $3 + 0`
 )
 
 // read gets the next n jobs of the batch that are due.

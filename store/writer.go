@@ -3,8 +3,10 @@ package store
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
+	"log/slog"
 
 	"github.com/stokerd/stoker/job"
 )
@@ -14,10 +16,13 @@ import (
 const groupLimit = 256
 
 // writer runs all writes, one after the other, in its own goroutine and on its
-// own connection.
+// own connection. A connection that may have been harmed by an error is given up,
+// and the next write opens another: a disk that comes back is found again.
 type writer struct {
-	conn    *sql.Conn
-	stmts   map[string]*sql.Stmt // by text, used by the goroutine alone
+	db      *sql.DB
+	log     *slog.Logger
+	conn    *sql.Conn            // nil after it was given up; used by the goroutine alone, as is stmts
+	stmts   map[string]*sql.Stmt // by text, prepared on conn
 	changed func([]job.Change)
 
 	ops     chan *op
@@ -33,14 +38,13 @@ type op struct {
 	done chan error // capacity 1
 }
 
-func startWriter(ctx context.Context, db *sql.DB, changed func([]job.Change)) (*writer, error) {
-	conn, err := db.Conn(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("connect the writer: %w", interpret(err))
-	}
+func startWriter(ctx context.Context, db *sql.DB, log *slog.Logger, changed func([]job.Change)) (*writer, error) {
 	w := &writer{
-		conn: conn, stmts: map[string]*sql.Stmt{}, changed: changed,
+		db: db, log: log, stmts: map[string]*sql.Stmt{}, changed: changed,
 		ops: make(chan *op, groupLimit), closing: make(chan struct{}), closed: make(chan struct{}),
+	}
+	if err := w.connect(ctx); err != nil {
+		return nil, err
 	}
 	// A context that ends in the middle of a statement makes SQLite roll back the
 	// whole transaction, with everybody else's writes in it. So no context of a
@@ -55,13 +59,50 @@ func (w *writer) close() {
 	<-w.closed
 }
 
+// connect sees to it that there is a connection.
+func (w *writer) connect(ctx context.Context) error {
+	if w.conn != nil {
+		return nil
+	}
+	conn, err := w.db.Conn(ctx)
+	if err != nil {
+		return fmt.Errorf("connect the writer: %w", interpret(err))
+	}
+	w.conn = conn
+	return nil
+}
+
 // release gives the connection back, after close.
 func (w *writer) release() error {
+	if w.conn == nil {
+		return nil
+	}
+	err := errors.Join(w.closeStmts(), w.conn.Close())
+	w.conn = nil
+	return err
+}
+
+func (w *writer) closeStmts() error {
 	var errs []error
 	for _, s := range w.stmts {
 		errs = append(errs, s.Close())
 	}
-	return errors.Join(append(errs, w.conn.Close())...)
+	clear(w.stmts)
+	return errors.Join(errs...)
+}
+
+// giveUp closes the connection for good after an error that may have harmed it.
+// What was not committed is gone with it.
+func (w *writer) giveUp(why error) {
+	if w.conn == nil || !harmful(why) {
+		return
+	}
+	w.log.Warn("connection of the writer given up", "err", why)
+	// Closed, not put back into the pool for the next caller. Whatever there is to
+	// complain about, why has said it.
+	_ = w.closeStmts()
+	_ = w.conn.Raw(func(any) error { return driver.ErrBadConn })
+	w.conn = nil
 }
 
 // write runs one write and returns its result after the commit, with trouble of
@@ -169,7 +210,7 @@ func (w *writer) try(ctx context.Context, group []*op) (changes []job.Change, wh
 	for _, o := range group {
 		o.err = nil // of an earlier try
 	}
-	if err := w.exec(ctx, "BEGIN IMMEDIATE"); err != nil {
+	if err := w.begin(ctx); err != nil {
 		fail(group, "begin", err)
 		return nil, true
 	}
@@ -177,17 +218,17 @@ func (w *writer) try(ctx context.Context, group []*op) (changes []job.Change, wh
 	for _, o := range group {
 		o.err = o.run(t)
 		if t.broken != nil {
-			w.rollback(ctx)
+			w.rollback(ctx, t.broken)
 			return nil, false
 		}
 	}
 	if err := t.flush(); err != nil {
-		w.rollback(ctx)
+		w.rollback(ctx, err)
 		fail(group, "write batches", err)
 		return nil, len(group) == 1
 	}
 	if err := w.exec(ctx, "COMMIT"); err != nil {
-		w.rollback(ctx)
+		w.rollback(ctx, err)
 		fail(group, "commit", err)
 		return nil, true
 	}
@@ -204,7 +245,7 @@ func fail(group []*op, what string, err error) {
 }
 
 func (w *writer) exec(ctx context.Context, text string) error {
-	stmt, err := w.stmt(ctx, text)
+	stmt, err := w.stmt(ctx, text) //nolint:sqlclosecheck // kept for the next time
 	if err != nil {
 		return err
 	}
@@ -214,9 +255,22 @@ func (w *writer) exec(ctx context.Context, text string) error {
 	return nil
 }
 
+// begin opens a transaction, on a new connection if the last one was given up.
+func (w *writer) begin(ctx context.Context) error {
+	if err := w.connect(ctx); err != nil {
+		return err
+	}
+	err := w.exec(ctx, "BEGIN IMMEDIATE")
+	w.giveUp(err)
+	return err
+}
+
 // rollback leaves no transaction open. SQLite may have rolled back by itself, on
 // a full disk for example; that there is nothing left to do is then no trouble.
-func (w *writer) rollback(ctx context.Context) { _ = w.exec(ctx, "ROLLBACK") }
+func (w *writer) rollback(ctx context.Context, why error) {
+	_ = w.exec(ctx, "ROLLBACK")
+	w.giveUp(why)
+}
 
 // stmt prepares a statement once.
 func (w *writer) stmt(ctx context.Context, text string) (*sql.Stmt, error) {

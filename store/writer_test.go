@@ -25,7 +25,7 @@ func stall(t *testing.T, s *Store) (goOn func()) {
 	}}
 	s.writer.ops <- o
 	<-busy
-	return func() { once.Do(func() { close(free); <-o.done }) }
+	return func() { once.Do(func() { close(free); <-o.done }) } //nolint:errcheck // always nil
 }
 
 // hand gives the writer a write without waiting for it.

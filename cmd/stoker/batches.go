@@ -17,7 +17,7 @@ func (c *cli) batchesCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "batches",
 		Short: "List batches, the newest first",
-		Args:  cobra.NoArgs,
+		Args:  noArgs,
 		RunE: c.connected(func(ctx context.Context, conn *client.Client, _ []string) error {
 			request := &stokerv1.ListBatchesRequest{Account: account}
 			var err error

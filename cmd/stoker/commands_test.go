@@ -173,7 +173,12 @@ func TestWrongUse(t *testing.T) {
 		{args: "submit - --label x", stdin: "input_path\na\n", want: "--label x: want key=value"},
 		{args: "submit - --profile a --template b", want: "none of the others can be"},
 		{args: "submit --sample", want: "set HTTP_INPUT_FILE_PATH"},
-		{args: "watch", want: "accepts 1 arg"},
+		{args: "watch", want: "want one argument, and got 0: stoker watch BATCH\n"},
+		{args: "watch b/1", want: "b/1 is a job; to see it: stoker job b/1, and to watch its batch: stoker watch b"},
+		{args: "queue now", want: `stoker queue takes no arguments, and got "now"`},
+		{args: "submit - --max-retries x", want: `invalid argument "x" for "--max-retries": want a number`},
+		{args: "submit - --priority 99999999999", want: "the number is too large"},
+		{args: "submit - --watch=x", want: "want true or false"},
 		{args: "jobs b --state fialed", want: `did you mean "failed"?`},
 		{args: "jobs b --format xml", want: "want table, csv or jsonl"},
 		{args: "retry b --state running", want: "want one of failed, cancelled"},
@@ -182,9 +187,12 @@ func TestWrongUse(t *testing.T) {
 		{args: "pause b --account a", want: "name one batch, or an account"},
 		{args: "batches --limit 0", want: "--limit 0"},
 		{args: "batches --colour", want: "unknown flag: --colour"},
-		{args: "queue --server stoker.example.com:7070", want: "stoker.example.com"},
+		{args: "queue --server stoker.example.com:7070", want: "--server stoker.example.com:7070: the server is on another machine"},
+		{args: "queue --server localhost", want: "--server localhost: want host:port, for example 127.0.0.1:7070"},
+		{args: "queue --server http://127.0.0.1:7070", want: "want host:port"},
 		{args: "simulate --faults 2", want: "--faults"},
 		{args: "simulate --encoders 0", want: "--encoders 0"},
+		{args: "simulate --listen nowhere", want: "--listen nowhere: want host:port"},
 		{args: "serve --queue-target many --max-retries -1", want: `--queue-target: "many": want a whole number, 1 to 1000, or auto` + "\n--max-retries: "},
 		{args: "serve --listen 0.0.0.0:7070", want: "--insecure-listen"},
 		{args: "serve --http-listen :7071", want: "--insecure-listen"},
@@ -205,8 +213,10 @@ func TestWrongUse(t *testing.T) {
 func TestServerOutOfReach(t *testing.T) {
 	// Port 1 is reserved and nothing listens there.
 	got := command{}.run(t.Context(), "batches", "--server", "127.0.0.1:1")
-	if got.code != exitUnreachable || !strings.Contains(got.stderr, "the server at 127.0.0.1:1 cannot be reached") {
-		t.Errorf("exit code %d: %s", got.code, got.stderr)
+	want := "stoker: the server at 127.0.0.1:1 cannot be reached: dial tcp 127.0.0.1:1: connect: connection refused" +
+		" (is stoker serve running there? --server or STOKER_SERVER names another)\n"
+	if got.code != exitUnreachable || got.stderr != want {
+		t.Errorf("exit code %d, want %d: %s", got.code, exitUnreachable, got.stderr)
 	}
 }
 

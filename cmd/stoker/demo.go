@@ -47,7 +47,7 @@ stays until Ctrl-C, for you to play with.
 
 Exit codes: 0 everything went as scripted, including the title that fails; 1 it did
 not; 130 and 143 interrupted.`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			switch {
 			case d.titles:

@@ -2,7 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -13,6 +16,9 @@ import (
 // line names. The client connects with its first call.
 func (c *cli) connected(do func(ctx context.Context, conn *client.Client, args []string) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
+		if err := c.checkServer(); err != nil {
+			return usagef("--server %s: %w", c.server, err)
+		}
 		conn, err := client.Dial(c.server, client.Options{Insecure: c.insecure, UserAgent: "stoker/" + version()})
 		if err != nil {
 			return usage(fmt.Errorf("--server %s: %w", c.server, err))
@@ -23,4 +29,19 @@ func (c *cli) connected(do func(ctx context.Context, conn *client.Client, args [
 		}
 		return err
 	}
+}
+
+// checkServer judges the address of the server before anything is sent to it.
+func (c *cli) checkServer() error {
+	if strings.HasPrefix(c.server, "unix:") {
+		return nil
+	}
+	_, port, err := net.SplitHostPort(c.server)
+	if err != nil || port == "" || strings.Contains(c.server, "/") {
+		return errors.New("want host:port, for example " + defaultServer)
+	}
+	if !c.insecure && !loopback(c.server) {
+		return errors.New("the server is on another machine, and nothing would be encrypted: reach it through a tunnel, or say --insecure")
+	}
+	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"google.golang.org/grpc/codes"
@@ -86,8 +87,8 @@ func (c *cli) verdict(ctx context.Context, err error) (code int, text string) {
 	if _, ok := errors.AsType[*config.Error](err); ok {
 		return exitUsage, err.Error()
 	}
-	if s, ok := status.FromError(err); ok {
-		return c.statusVerdict(s)
+	if s, ok := errors.AsType[answered](err); ok {
+		return c.statusVerdict(s.GRPCStatus())
 	}
 	if c.began {
 		return exitFailed, err.Error()
@@ -95,11 +96,18 @@ func (c *cli) verdict(ctx context.Context, err error) (code int, text string) {
 	return exitUsage, err.Error() // the command library's: unknown flags, wrong arguments
 }
 
+// answered is an error of gRPC, without what the client has wrapped around it.
+type answered interface {
+	error
+	GRPCStatus() *status.Status
+}
+
 // statusVerdict judges what the server answered, or that it did not.
 func (c *cli) statusVerdict(s *status.Status) (code int, text string) {
 	switch s.Code() {
 	case codes.Unavailable, codes.DeadlineExceeded:
-		return exitUnreachable, fmt.Sprintf("the server at %s cannot be reached: %s", c.server, s.Message())
+		return exitUnreachable, fmt.Sprintf("the server at %s cannot be reached: %s"+
+			" (is stoker serve running there? --server or STOKER_SERVER names another)", c.server, connectionTrouble(s.Message()))
 	case codes.InvalidArgument, codes.NotFound, codes.AlreadyExists, codes.FailedPrecondition, codes.OutOfRange,
 		codes.Unimplemented, codes.PermissionDenied, codes.Unauthenticated:
 		if violations := client.Violations(s.Err()); len(violations) > 0 {
@@ -108,6 +116,19 @@ func (c *cli) statusVerdict(s *status.Status) (code int, text string) {
 		return exitUsage, s.Message()
 	}
 	return exitFailed, fmt.Sprintf("%s (%s)", s.Message(), s.Code())
+}
+
+// connectionTrouble is the innermost text of what gRPC says about a connection: the rest names
+// its own parts.
+func connectionTrouble(message string) string {
+	const described = "desc = "
+	if at := strings.LastIndex(message, described); at >= 0 {
+		message = message[at+len(described):]
+		if text, err := strconv.Unquote(message); err == nil {
+			message = text
+		}
+	}
+	return strings.TrimPrefix(message, "transport: Error while dialing: ")
 }
 
 // violationLines tells what is wrong with a request, one line for each.

@@ -22,7 +22,7 @@ func (c *cli) jobsCommand() *cobra.Command {
 (with a header) or jsonl (one object per line, in the API's own terms).`,
 		Example: `  stoker jobs 0192f0c1-... --state failed
   stoker jobs 0192f0c1-... --format csv > jobs.csv`,
-		Args: cobra.ExactArgs(1),
+		Args: oneArg,
 		RunE: c.connected(func(ctx context.Context, conn *client.Client, args []string) error {
 			request := &stokerv1.ListJobsRequest{BatchId: args[0], Keys: keys, PageSize: maxPage}
 			var err error
@@ -157,7 +157,7 @@ func (c *cli) jobCommand() *cobra.Command {
 		Use:     "job JOB",
 		Short:   "Show a job with its attempts and its history",
 		Example: "  stoker job 0192f0c1-.../17",
-		Args:    cobra.ExactArgs(1),
+		Args:    oneArg,
 		RunE: c.connected(func(ctx context.Context, conn *client.Client, args []string) error {
 			answer, err := conn.Batches().GetJob(ctx, &stokerv1.GetJobRequest{JobId: args[0]})
 			if err != nil {

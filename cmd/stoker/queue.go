@@ -25,7 +25,7 @@ target; two numbers if the platform was seen to accept less) and how many are, h
 many jobs run, start and are prepared, and what is wrong, if anything.`,
 		Example: `  stoker queue --budgets
   stoker queue --account default --target 10`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 	}
 	cmd.RunE = c.connected(func(ctx context.Context, conn *client.Client, _ []string) error {
 		if cmd.Flags().Changed("target") {

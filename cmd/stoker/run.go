@@ -3,9 +3,13 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
+	"fmt"
 	"io"
 	"os"
 	"runtime/debug"
+	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -54,19 +58,35 @@ at Bitmovin, retries what fails, and shows how it goes.
 		SilenceUsage:  true,
 	}
 	root.CompletionOptions.HiddenDefaultCmd = false
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage(err) })
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage(flagError(err)) })
 	root.AddGroup(
 		&cobra.Group{ID: groupServe, Title: "Run:"},
 		&cobra.Group{ID: groupBatch, Title: "Batches:"},
 		&cobra.Group{ID: groupSteer, Title: "Steer:"},
 	)
-	c.inGroup(root, groupServe, c.serveCommand(), c.simulateCommand(), c.demoCommand())
+	c.inGroup(root, groupServe, c.serveCommand(), c.simulateCommand(), c.demoCommand(), c.backupCommand())
 	c.inGroup(root, groupBatch, c.client(c.submitCommand()), c.client(c.watchCommand()), c.client(c.batchesCommand()),
-		c.client(c.jobsCommand()), c.client(c.jobCommand()))
+		c.client(c.jobsCommand()), c.client(c.jobCommand()), c.client(c.failuresCommand()))
 	c.inGroup(root, groupSteer, c.client(c.cancelCommand()), c.client(c.retryCommand()), c.client(c.pauseCommand()),
 		c.client(c.resumeCommand()), c.client(c.queueCommand()))
 	root.AddCommand(c.versionCommand())
 	return root
+}
+
+// flagError says in our own words what is wrong with the value of a flag.
+func flagError(err error) error {
+	number, ok := errors.AsType[*strconv.NumError](err)
+	if !ok {
+		return err
+	}
+	what, _, _ := strings.Cut(err.Error(), " flag: ") // what the flag library says before strconv's words
+	switch {
+	case number.Func == "ParseBool":
+		return fmt.Errorf("%s: want true or false", what)
+	case errors.Is(number, strconv.ErrRange):
+		return fmt.Errorf("%s: the number is too large", what)
+	}
+	return fmt.Errorf("%s: want a number", what)
 }
 
 // knownCommand refuses a command that does not exist.
@@ -79,6 +99,22 @@ func knownCommand(root *cobra.Command, args []string) error {
 		names = append(names, cmd.Name())
 	}
 	return usagef("unknown command %q%s", args[0], cmp.Or(spelling.Hint(args[0], names), "; stoker --help lists the commands"))
+}
+
+// noArgs refuses arguments.
+func noArgs(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	return usagef("%s takes no arguments, and got %q", cmd.CommandPath(), strings.Join(args, " "))
+}
+
+// oneArg wants exactly the argument that the command's usage names.
+func oneArg(cmd *cobra.Command, args []string) error {
+	if len(args) == 1 {
+		return nil
+	}
+	return usagef("want one argument, and got %d: %s", len(args), strings.TrimSuffix(cmd.UseLine(), " [flags]"))
 }
 
 const (
@@ -120,7 +156,7 @@ func (c *cli) versionCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
 		Short: "Print the version",
-		Args:  cobra.NoArgs,
+		Args:  noArgs,
 		RunE: func(*cobra.Command, []string) error {
 			_, err := io.WriteString(c.stdout, "stoker "+version()+"\n")
 			return err

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -41,7 +43,7 @@ Exit codes: 0 stopped as asked; 1 could not start or go on; 2 wrong configuratio
 		Example: `  stoker serve
   stoker serve --config /etc/stoker/stoker.yaml --queue-target 10
   stoker serve --bitmovin-url http://127.0.0.1:7080/v1 --db rehearsal.db`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			sources := c.sources()
 			sources.File, sources.Flags = file, given
@@ -167,5 +169,21 @@ func explain(cfg *config.Config, err error) error {
 			return fmt.Errorf("%s: %w: %s", cfg.DB, r.err, r.remedy)
 		}
 	}
+	if errors.Is(err, job.ErrUnavailable) {
+		return explainFile(cfg.DB, err)
+	}
+	return err
+}
+
+// explainFile finds out why the system does not let the job table be used.
+func explainFile(path string, err error) error {
+	if _, dirErr := os.Stat(filepath.Dir(path)); errors.Is(dirErr, os.ErrNotExist) {
+		return fmt.Errorf("%s: there is no such directory: make it, or name another file with --db", path)
+	}
+	file, openErr := os.OpenFile(path, os.O_RDWR, 0)
+	if openErr != nil {
+		return fmt.Errorf("%s: it must be writable, the directory too: %w", path, openErr)
+	}
+	_ = file.Close() // nothing was written
 	return err
 }

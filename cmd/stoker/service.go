@@ -51,11 +51,11 @@ func newService(ctx context.Context, cfg *config.Config, log *slog.Logger) (_ *s
 		}
 	}()
 	if s.grpcListener, err = new(net.ListenConfig).Listen(ctx, "tcp", cfg.Listen); err != nil {
-		return nil, fmt.Errorf("listen: %w", err)
+		return nil, fmt.Errorf("--listen %s: %w", cfg.Listen, err)
 	}
 	if cfg.HTTPListen != "" {
 		if s.httpListener, err = new(net.ListenConfig).Listen(ctx, "tcp", cfg.HTTPListen); err != nil {
-			return nil, fmt.Errorf("http listen: %w", err)
+			return nil, fmt.Errorf("--http-listen %s: %w", cfg.HTTPListen, err)
 		}
 	}
 	if s.store, err = store.Open(ctx, cfg.DB, store.Options{Logger: log}); err != nil {

@@ -167,7 +167,7 @@ func TestServeRefusesAJobTable(t *testing.T) {
 	for _, tt := range []struct{ db, want string }{
 		{env["STOKER_DB"], "in use by another Stoker"},
 		{noise, "not a job table"},
-		{filepath.Join(t.TempDir(), "no", "such", "directory", "stoker.db"), "open job table"},
+		{filepath.Join(t.TempDir(), "no", "such", "directory", "stoker.db"), "there is no such directory: make it"},
 	} {
 		got := command{env: env}.run(t.Context(), "serve", "--listen", "127.0.0.1:0", "--http-listen", "", "--db", tt.db)
 		if got.code != exitFailed || !strings.Contains(got.stderr, tt.want) || strings.Count(got.stderr, "\n") != 1 {

@@ -34,11 +34,14 @@ Exit codes: 0 stopped by SIGTERM or Ctrl-C; 1 could not start; 2 wrong usage.`,
   BITMOVIN_API_KEY=any HTTP_INPUT_HOST=example.com \
     S3_OUTPUT_BUCKET_NAME=b S3_OUTPUT_ACCESS_KEY=a S3_OUTPUT_SECRET_KEY=s \
     stoker serve --bitmovin-url http://127.0.0.1:7080/v1 --db rehearsal.db`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var err error
 			if sim.Faults, err = simulator.ParseStorm(storm); err != nil {
 				return usagef("--faults: %w", err)
+			}
+			if _, _, err := net.SplitHostPort(listen); err != nil {
+				return usagef("--listen %s: want host:port, for example 127.0.0.1:7080", listen)
 			}
 			if err := checkSimulator(sim); err != nil {
 				return err
@@ -81,7 +84,7 @@ func checkSimulator(sim *simulator.Simulator) error {
 func (c *cli) simulate(ctx context.Context, sim *simulator.Simulator, address string) error {
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
 	if err != nil {
-		return failed(fmt.Errorf("listen: %w", err))
+		return failed(fmt.Errorf("--listen %s: %w", address, err))
 	}
 	c.note("simulating the Bitmovin API at http://%s/v1", listener.Addr())
 	if err := serveSimulator(ctx, sim, listener); err != nil {

@@ -14,23 +14,92 @@ import (
 
 func (c *cli) cancelCommand() *cobra.Command {
 	var reason string
+	var dryRun bool
+	var choice jobChoice
 	cmd := &cobra.Command{
 		Use:   "cancel BATCH|JOB",
-		Short: "Cancel a batch or a job",
-		Long: `Cancel a batch, or a single job (BATCH/NUMBER). The answer comes at once; what is
-on the platform is stopped there, and what finishes first stays finished.`,
+		Short: "Cancel a batch, some of its jobs, or a job",
+		Long: `Cancel a batch, the jobs of it that the flags choose, or a single job
+(BATCH/NUMBER). The answer comes at once; what is on the platform is stopped there,
+and what finishes first stays finished.
+
+With flags that choose jobs, or --dry-run, the number of jobs is printed.`,
+		Example: `  stoker cancel 0192f0c1-... --reason "wrong masters"
+  stoker cancel 0192f0c1-... --state waiting --key-prefix trailer- --dry-run`,
 		Args: cobra.ExactArgs(1),
 		RunE: c.connected(func(ctx context.Context, conn *client.Client, args []string) error {
-			if isJob(args[0]) {
+			switch {
+			case isJob(args[0]) && (choice.given() || dryRun):
+				return usagef("the flags choose among the jobs of a batch; %s is a job", args[0])
+			case isJob(args[0]):
 				answer, err := conn.Batches().CancelJob(ctx, &stokerv1.CancelJobRequest{JobId: args[0], Reason: reason})
 				return c.answerJob(answer.GetJob(), err)
+			case choice.given() || dryRun:
+				return c.cancelJobs(ctx, conn, choice, &stokerv1.CancelJobsRequest{BatchId: args[0], Reason: reason, ValidateOnly: dryRun})
 			}
 			answer, err := conn.Batches().CancelBatch(ctx, &stokerv1.CancelBatchRequest{BatchId: args[0], Reason: reason})
 			return c.answerBatch(answer.GetBatch(), err)
 		}),
 	}
 	cmd.Flags().StringVar(&reason, "reason", "", "why; kept with the batch or job")
+	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "only say how many jobs it would be")
+	choice.flags(cmd, cancellable(), "waiting, starting, queued or running (default: all of them); may be repeated")
 	return cmd
+}
+
+func (c *cli) cancelJobs(ctx context.Context, conn *client.Client, choice jobChoice, request *stokerv1.CancelJobsRequest) error {
+	states, err := jobStates(choice.states, cancellable())
+	if err != nil {
+		return err
+	}
+	request.States, request.KeyPrefix = states, choice.keyPrefix
+	request.Categories, request.Causes = choice.categories, choice.causes
+	answer, err := conn.Batches().CancelJobs(ctx, request)
+	switch {
+	case err != nil:
+		return err
+	case c.json:
+		return c.printJSON(answer)
+	case request.GetValidateOnly():
+		c.note("%s would be cancelled", plural(answer.GetCount(), "job"))
+	default:
+		c.note("%s cancelled, or about to be", plural(answer.GetCount(), "job"))
+	}
+	_, err = io.WriteString(c.stdout, itoa(answer.GetCount())+"\n")
+	return err
+}
+
+// jobChoice is the flags that choose among the jobs of a batch.
+type jobChoice struct {
+	states     []string
+	keyPrefix  string
+	categories []string
+	causes     []string
+}
+
+func (j *jobChoice) flags(cmd *cobra.Command, states []stokerv1.JobState, usage string) {
+	cmd.Flags().StringSliceVar(&j.states, "state", nil, usage)
+	cmd.Flags().StringVar(&j.keyPrefix, "key-prefix", "", "only jobs whose key begins with this")
+	cmd.Flags().StringArrayVar(&j.categories, "category", nil, "only jobs that failed with this category of the platform; may be repeated")
+	cmd.Flags().StringArrayVar(&j.causes, "cause", nil, "only jobs that failed of this cause, which `stoker failures` lists; may be repeated")
+	var names []string
+	for _, s := range states {
+		names = append(names, strings.ToLower(jobState(s)))
+	}
+	complete(cmd, "state", names)
+}
+
+// given reports whether any flag chooses.
+func (j *jobChoice) given() bool {
+	return len(j.states)+len(j.keyPrefix)+len(j.categories)+len(j.causes) > 0
+}
+
+// cancellable are the states in which a job can be cancelled.
+func cancellable() []stokerv1.JobState {
+	return []stokerv1.JobState{
+		stokerv1.JobState_JOB_STATE_WAITING, stokerv1.JobState_JOB_STATE_STARTING,
+		stokerv1.JobState_JOB_STATE_QUEUED, stokerv1.JobState_JOB_STATE_RUNNING,
+	}
 }
 
 // isJob tells a job id from a batch id.
@@ -64,8 +133,8 @@ func retryable() []stokerv1.JobState {
 }
 
 func (c *cli) retryCommand() *cobra.Command {
-	var states, categories []string
 	var dryRun, watch bool
+	var choice jobChoice
 	cmd := &cobra.Command{
 		Use:   "retry BATCH|JOB",
 		Short: "Give failed or cancelled jobs another chance",
@@ -73,17 +142,20 @@ func (c *cli) retryCommand() *cobra.Command {
 with all of their retries. Earlier attempts are kept.`,
 		Example: `  stoker retry 0192f0c1-...                    # all failed jobs
   stoker retry 0192f0c1-... --state failed,cancelled
-  stoker retry 0192f0c1-... --category "DECODING ERROR" --dry-run`,
-		Args: cobra.ExactArgs(1),
+  stoker retry 0192f0c1-... --category "DECODING ERROR" --dry-run
+  stoker retry 0192f0c1-... --cause 5f1d3a09c2e4 # one line of stoker failures`,
+		Args: oneArg,
 		RunE: c.connected(func(ctx context.Context, conn *client.Client, args []string) error {
-			request := &stokerv1.RetryJobsRequest{BatchId: args[0], Categories: categories, ValidateOnly: dryRun}
+			request := &stokerv1.RetryJobsRequest{
+				BatchId: args[0], KeyPrefix: choice.keyPrefix, Categories: choice.categories, Causes: choice.causes, ValidateOnly: dryRun,
+			}
 			var err error
-			if request.States, err = jobStates(states, retryable()); err != nil {
+			if request.States, err = jobStates(choice.states, retryable()); err != nil {
 				return err
 			}
 			if isJob(args[0]) {
-				if len(states)+len(categories) > 0 {
-					return usagef("--state and --category choose among the jobs of a batch; %s is a job", args[0])
+				if choice.given() {
+					return usagef("the flags choose among the jobs of a batch; %s is a job", args[0])
 				}
 				request.BatchId, _, _ = strings.Cut(args[0], "/")
 				request.JobIds = args
@@ -91,12 +163,10 @@ with all of their retries. Earlier attempts are kept.`,
 			return c.retry(ctx, conn, request, watch)
 		}),
 	}
-	cmd.Flags().StringSliceVar(&states, "state", nil, "failed (the default) or cancelled; may be repeated")
-	cmd.Flags().StringArrayVar(&categories, "category", nil, "only jobs that failed with this category of the platform; may be repeated")
+	choice.flags(cmd, retryable(), "failed (the default) or cancelled; may be repeated")
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "only say how many it would be")
 	cmd.Flags().BoolVarP(&watch, "watch", "w", false, "watch the batch until it has ended")
 	cmd.MarkFlagsMutuallyExclusive("dry-run", "watch")
-	complete(cmd, "state", []string{"failed", "cancelled"})
 	return cmd
 }
 

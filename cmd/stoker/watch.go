@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -18,8 +19,11 @@ func (c *cli) watchCommand() *cobra.Command {
 		Long: `Watch a batch until it has ended: live on a terminal, one line per change
 otherwise, one JSON object per message with --json. Ctrl-C ends the watching, not
 the batch.`,
-		Args: cobra.ExactArgs(1),
+		Args: oneArg,
 		RunE: c.connected(func(ctx context.Context, conn *client.Client, args []string) error {
+			if batch, _, ok := strings.Cut(args[0], "/"); ok {
+				return usagef("%s is a job; to see it: stoker job %s, and to watch its batch: stoker watch %s", args[0], args[0], batch)
+			}
 			return c.watch(ctx, conn, args[0])
 		}),
 	}

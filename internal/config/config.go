@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/stokerd/stoker/bitmovin"
+	"github.com/stokerd/stoker/internal/template"
 	"github.com/stokerd/stoker/job"
 )
 
@@ -296,13 +297,15 @@ func (l *loader) loadProfiles() {
 func (l *loader) loadTemplates() {
 	for _, name := range slices.Sorted(maps.Keys(l.file.Templates)) {
 		path := "templates." + name
-		text, err := l.ReadFile(l.besideFile(l.file.Templates[name]))
+		file := l.besideFile(l.file.Templates[name])
+		text, err := l.ReadFile(file)
 		if err != nil {
 			l.wrongAt(path, "%s: %v", l.file.Templates[name], reason(err))
 			continue
 		}
-		if err := checkYAML(text); err != nil {
-			l.wrongAt(path, "%s is not YAML: %v", l.file.Templates[name], err)
+		_, mistakes := template.Parse(string(text))
+		for _, m := range mistakes {
+			l.mistake(fmt.Sprintf("%s:%d", file, m.Line), "template %s: %s", name, m.Text)
 		}
 		l.config.Templates[name] = job.Template{Name: name, Text: string(text)}
 	}

@@ -106,6 +106,21 @@ func TestEverySettingIsInTheExample(t *testing.T) {
 	}
 }
 
+// perTitle is the least that a template can be.
+const perTitle = `
+metadata: {type: VOD}
+encodings:
+  main:
+    streams: {video: {properties: {}}}
+    start: {properties: {perTitle: {h264Configuration: {}}}}
+`
+
+const worseTemplate = `metadata: {type: VOD}
+encodings: {main:
+  {streams: {v: {properties:
+    {inputPath: "${env:HOME}"}}}}}
+`
+
 func TestExample(t *testing.T) {
 	example, err := os.ReadFile("example.yaml")
 	if err != nil {
@@ -115,7 +130,7 @@ func TestExample(t *testing.T) {
 		files: map[string]string{
 			"/etc/stoker/stoker.yaml":              string(example),
 			"/etc/stoker/secrets/encodes":          "s3cret\n",
-			"/etc/stoker/templates/per-title.yaml": "metadata: {type: VOD}\n",
+			"/etc/stoker/templates/per-title.yaml": perTitle,
 			"/run/secrets/bitmovin":                "first\n",
 			"/run/secrets/webhook":                 "the key of all accounts\n",
 		},
@@ -195,7 +210,7 @@ func TestExample(t *testing.T) {
 		}
 	})
 	t.Run("templates", func(t *testing.T) {
-		want := map[string]job.Template{"per-title": {Name: "per-title", Text: "metadata: {type: VOD}\n"}}
+		want := map[string]job.Template{"per-title": {Name: "per-title", Text: perTitle}}
 		if diff := cmp.Diff(want, c.Templates); diff != "" {
 			t.Errorf("templates (-want +got):\n%s", diff)
 		}
@@ -343,6 +358,7 @@ profiles:
 templates:
   a: nowhere.yaml
   b: bad.yaml
+  c: worse.yaml
 `,
 			want: `stoker.yaml:6: profiles.hd.videos[1]: unknown key "heigth"; did you mean "height"?
 stoker.yaml:7: profiles.hd.videos[1].bitrate: "800k": want a whole number
@@ -352,7 +368,9 @@ stoker.yaml:5: profiles.hd.videos[0].bitrate: give a bitrate in bit/s, or a crf
 stoker.yaml:6: profiles.hd.videos[1].codec: "XVID" is not one of H264, H265, VP9, AV1
 stoker.yaml:7: profiles.hd.videos[1].bitrate: give a bitrate in bit/s, or a crf
 stoker.yaml:10: templates.a: nowhere.yaml: file does not exist
-stoker.yaml:11: templates.b: bad.yaml is not YAML: line 1: sequence end token ']' not found`,
+bad.yaml:1: template b: not YAML: sequence end token ']' not found
+worse.yaml:2: template c: encodings.main: start is missing; without properties of its own it is written start: {}
+worse.yaml:4: template c: encodings.main.streams.v.properties.inputPath: ${env:HOME}: a job's own variable is written ${var:NAME}, ${number:NAME} or ${bool:NAME}`,
 		},
 		{
 			name: "not YAML",
@@ -373,7 +391,7 @@ stoker.yaml:1: accounts[0]: say where the API key is: api_key_env or api_key_fil
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			w := world{files: map[string]string{"stoker.yaml": tt.file, "bad.yaml": "[1"}, env: tt.env}
+			w := world{files: map[string]string{"stoker.yaml": tt.file, "bad.yaml": "[1", "worse.yaml": worseTemplate}, env: tt.env}
 			s := w.sources("stoker.yaml")
 			s.Flags = tt.flags
 			c, err := config.Load(s)

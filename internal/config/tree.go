@@ -46,14 +46,6 @@ func decode(name string, text []byte, d *document) *tree {
 	return t
 }
 
-func checkYAML(text []byte) error {
-	if _, err := parser.ParseBytes(text, 0); err != nil {
-		line, message := syntaxError(err)
-		return fmt.Errorf("line %d: %s", line, message)
-	}
-	return nil
-}
-
 func syntaxError(err error) (line int, message string) {
 	if e, ok := errors.AsType[*yaml.SyntaxError](err); ok && e.Token != nil {
 		return e.Token.Position.Line, e.Message

@@ -3,9 +3,11 @@ package joblist
 import (
 	"encoding/csv"
 	"errors"
+	"fmt"
 	"io"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/stokerd/stoker/internal/spelling"
 	"github.com/stokerd/stoker/job"
@@ -51,7 +53,7 @@ func (p *parser) header(record []string, line int) []string {
 		columns[i] = strings.TrimSpace(cell)
 	}
 	if !slices.ContainsFunc(columns, known) {
-		p.mistake(line, "the first line has to name the columns, for example %s", strings.Join(fields(), ","))
+		p.mistake(line, "the first line has to name the columns, for example %s; %s", strings.Join(fields(), ","), instead(record))
 		return nil
 	}
 	before := len(p.mistakes)
@@ -70,6 +72,24 @@ func (p *parser) header(record []string, line int) []string {
 		return nil
 	}
 	return columns
+}
+
+// instead says what is on the line that should name the columns.
+func instead(record []string) string {
+	text := strings.Join(record, ",")
+	if !utf8.ValidString(text) {
+		return "this is not UTF-8 text: save the list as CSV in UTF-8"
+	}
+	for _, delimiter := range []string{";", "\t"} {
+		if slices.ContainsFunc(strings.Split(text, delimiter), known) {
+			return fmt.Sprintf("they are separated by %q, which has to be a comma", delimiter)
+		}
+	}
+	const enough = 60
+	if runes := []rune(text); len(runes) > enough {
+		text = string(runes[:enough]) + "…"
+	}
+	return fmt.Sprintf("it reads %q", text)
 }
 
 func (p *parser) columnHint(column string) string {

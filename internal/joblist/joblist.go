@@ -100,17 +100,7 @@ func Read(r io.Reader, o Options) (*List, error) {
 		keys:        map[string]int{},
 		outputs:     map[string]int{},
 	}
-	in := bufio.NewReader(r)
-	format, err := sniff(in, o.Format)
-	if err != nil {
-		return nil, err
-	}
-	if format == JSONL {
-		err = p.readJSONLines(in)
-	} else {
-		err = p.readCSV(in)
-	}
-	if err != nil {
+	if err := p.read(bufio.NewReader(r), o.Format); err != nil {
 		return nil, fmt.Errorf("read %s: %w", p.list.Name, err)
 	}
 	if len(p.list.Jobs) == 0 && len(p.mistakes) == 0 {
@@ -121,6 +111,22 @@ func Read(r io.Reader, o Options) (*List, error) {
 		return nil, &Error{Name: p.list.Name, Mistakes: p.mistakes, More: p.more}
 	}
 	return p.list, nil
+}
+
+// read reads a list in whichever format. It returns only errors of in.
+func (p *parser) read(in *bufio.Reader, known Format) error {
+	format, err := sniff(in, known)
+	if err != nil {
+		return err
+	}
+	if start, _ := in.Peek(in.Size()); bytes.IndexByte(start, 0) >= 0 { // an error comes again when reading
+		p.mistake(0, "this is not a text file; save the list as CSV in UTF-8")
+		return nil
+	}
+	if format == JSONL {
+		return p.readJSONLines(in)
+	}
+	return p.readCSV(in)
 }
 
 // sniff skips a byte order mark and tells the format, unless it is known.
@@ -141,7 +147,7 @@ func sniff(in *bufio.Reader, known Format) (Format, error) {
 		}
 		switch start[n-1] {
 		case ' ', '\t', '\r', '\n':
-		case '{':
+		case '{', '[': // an array is no list, but JSON: what is said about it then makes sense
 			return JSONL, nil
 		default:
 			return CSV, nil
@@ -170,6 +176,10 @@ func (p *parser) mistake(line int, format string, args ...any) {
 
 // set puts the value of a known field into the job.
 func (p *parser) set(spec *job.Spec, field, value string, line int) {
+	if len(value) > maxLine {
+		p.mistake(line, "%s is %d bytes long; is a quote missing?", field, len(value))
+		return
+	}
 	if !utf8.ValidString(value) {
 		p.mistake(line, "%s is not UTF-8 text; export the list as UTF-8", field)
 		return

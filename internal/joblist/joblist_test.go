@@ -130,7 +130,27 @@ titles.csv:1: there is no column input_path`,
 		{
 			name: "no header",
 			text: "sintel,in/sintel.mov\n",
-			want: `titles.csv:1: the first line has to name the columns, for example key,name,input_path,output_path`,
+			want: `titles.csv:1: the first line has to name the columns, for example key,name,input_path,output_path; it reads "sintel,in/sintel.mov"`,
+		},
+		{
+			name: "semicolons",
+			text: "key;input_path\nsintel;in/sintel.mov\n",
+			want: `titles.csv:1: the first line has to name the columns, for example key,name,input_path,output_path; they are separated by ";", which has to be a comma`,
+		},
+		{
+			name: "another encoding",
+			text: "Schl\xfcssel,Pfad\n",
+			want: `titles.csv:1: the first line has to name the columns, for example key,name,input_path,output_path; this is not UTF-8 text: save the list as CSV in UTF-8`,
+		},
+		{
+			name: "a spreadsheet's UTF-16",
+			text: "\xff\xfek\x00e\x00y\x00\n",
+			want: `titles.csv: this is not a text file; save the list as CSV in UTF-8`,
+		},
+		{
+			name: "json array",
+			text: `[{"input_path": "in/sintel.mov"}]`,
+			want: `titles.csv:1: want one JSON object per line`,
 		},
 		{name: "empty", text: "\n\n", want: `titles.csv: no jobs in it`},
 		{name: "header only", text: "input_path\n", want: `titles.csv: no jobs in it`},

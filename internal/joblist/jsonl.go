@@ -14,7 +14,7 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-// maxLine bounds a line of JSON, in bytes.
+// maxLine bounds a line of JSON, and a field of CSV, in bytes.
 const maxLine = 1 << 20
 
 // readJSONLines reads one job per line. It returns only errors of in.

@@ -59,6 +59,10 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 
 		{"resources are remembered per account", resources},
 		{"settings are remembered per account", accountSettings},
+
+		{"jobs are selected by state, key prefix and failure", selectJobs},
+		{"jobs named by number are changed together or not at all", updateNumbered},
+		{"failures are grouped by cause", causesGroup},
 	} {
 		t.Run(guarantee.name, func(t *testing.T) {
 			guarantee.check(&fixture{T: t, store: open(t)})

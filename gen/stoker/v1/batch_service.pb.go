@@ -1357,6 +1357,346 @@ func (x *CancelBatchResponse) GetBatch() *Batch {
 	return nil
 }
 
+// CancelJobsRequest selects jobs to cancel. Filters add up: a job has to pass all.
+type CancelJobsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The batch.
+	BatchId string `protobuf:"bytes,1,opt,name=batch_id,json=batchId,proto3" json:"batch_id,omitempty"`
+	// Jobs in one of these states: WAITING, STARTING, QUEUED, RUNNING. Default: all four.
+	States []JobState `protobuf:"varint,2,rep,packed,name=states,proto3,enum=stoker.v1.JobState" json:"states,omitempty"`
+	// Only jobs whose key begins with this.
+	KeyPrefix string `protobuf:"bytes,3,opt,name=key_prefix,json=keyPrefix,proto3" json:"key_prefix,omitempty"`
+	// Only jobs whose latest failed attempt failed in one of these ways.
+	FailureKinds []FailureKind `protobuf:"varint,4,rep,packed,name=failure_kinds,json=failureKinds,proto3,enum=stoker.v1.FailureKind" json:"failure_kinds,omitempty"`
+	// Only jobs whose latest failure has one of these categories.
+	Categories []string `protobuf:"bytes,5,rep,name=categories,proto3" json:"categories,omitempty"`
+	// Only jobs whose latest failure has one of these causes, as ListFailures tells them.
+	Causes []string `protobuf:"bytes,6,rep,name=causes,proto3" json:"causes,omitempty"`
+	// Why, in words; kept with the jobs.
+	Reason string `protobuf:"bytes,7,opt,name=reason,proto3" json:"reason,omitempty"`
+	// Count only, change nothing.
+	ValidateOnly  bool `protobuf:"varint,8,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CancelJobsRequest) Reset() {
+	*x = CancelJobsRequest{}
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CancelJobsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CancelJobsRequest) ProtoMessage() {}
+
+func (x *CancelJobsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CancelJobsRequest.ProtoReflect.Descriptor instead.
+func (*CancelJobsRequest) Descriptor() ([]byte, []int) {
+	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *CancelJobsRequest) GetBatchId() string {
+	if x != nil {
+		return x.BatchId
+	}
+	return ""
+}
+
+func (x *CancelJobsRequest) GetStates() []JobState {
+	if x != nil {
+		return x.States
+	}
+	return nil
+}
+
+func (x *CancelJobsRequest) GetKeyPrefix() string {
+	if x != nil {
+		return x.KeyPrefix
+	}
+	return ""
+}
+
+func (x *CancelJobsRequest) GetFailureKinds() []FailureKind {
+	if x != nil {
+		return x.FailureKinds
+	}
+	return nil
+}
+
+func (x *CancelJobsRequest) GetCategories() []string {
+	if x != nil {
+		return x.Categories
+	}
+	return nil
+}
+
+func (x *CancelJobsRequest) GetCauses() []string {
+	if x != nil {
+		return x.Causes
+	}
+	return nil
+}
+
+func (x *CancelJobsRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *CancelJobsRequest) GetValidateOnly() bool {
+	if x != nil {
+		return x.ValidateOnly
+	}
+	return false
+}
+
+// CancelJobsResponse says how many jobs were, or would be, cancelled.
+type CancelJobsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The number of jobs.
+	Count int64 `protobuf:"varint,1,opt,name=count,proto3" json:"count,omitempty"`
+	// The batch afterwards.
+	Batch         *Batch `protobuf:"bytes,2,opt,name=batch,proto3" json:"batch,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CancelJobsResponse) Reset() {
+	*x = CancelJobsResponse{}
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CancelJobsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CancelJobsResponse) ProtoMessage() {}
+
+func (x *CancelJobsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CancelJobsResponse.ProtoReflect.Descriptor instead.
+func (*CancelJobsResponse) Descriptor() ([]byte, []int) {
+	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *CancelJobsResponse) GetCount() int64 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
+func (x *CancelJobsResponse) GetBatch() *Batch {
+	if x != nil {
+		return x.Batch
+	}
+	return nil
+}
+
+// ListFailuresRequest names a batch.
+type ListFailuresRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The batch.
+	BatchId       string `protobuf:"bytes,1,opt,name=batch_id,json=batchId,proto3" json:"batch_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListFailuresRequest) Reset() {
+	*x = ListFailuresRequest{}
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListFailuresRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListFailuresRequest) ProtoMessage() {}
+
+func (x *ListFailuresRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListFailuresRequest.ProtoReflect.Descriptor instead.
+func (*ListFailuresRequest) Descriptor() ([]byte, []int) {
+	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *ListFailuresRequest) GetBatchId() string {
+	if x != nil {
+		return x.BatchId
+	}
+	return ""
+}
+
+// ListFailuresResponse is what the failed jobs of a batch failed of.
+type ListFailuresResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The causes, the most frequent first; at most 100.
+	Causes []*FailureCause `protobuf:"bytes,1,rep,name=causes,proto3" json:"causes,omitempty"`
+	// Jobs that are FAILED, those of causes beyond the first 100 included.
+	FailedCount   int64 `protobuf:"varint,2,opt,name=failed_count,json=failedCount,proto3" json:"failed_count,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListFailuresResponse) Reset() {
+	*x = ListFailuresResponse{}
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListFailuresResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListFailuresResponse) ProtoMessage() {}
+
+func (x *ListFailuresResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListFailuresResponse.ProtoReflect.Descriptor instead.
+func (*ListFailuresResponse) Descriptor() ([]byte, []int) {
+	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *ListFailuresResponse) GetCauses() []*FailureCause {
+	if x != nil {
+		return x.Causes
+	}
+	return nil
+}
+
+func (x *ListFailuresResponse) GetFailedCount() int64 {
+	if x != nil {
+		return x.FailedCount
+	}
+	return 0
+}
+
+// FailureCause is what a number of jobs failed of. Failures have the same cause if
+// kind, codes, category and text are the same, paths and encoding ids left aside.
+type FailureCause struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Chooses the jobs in RetryJobs and CancelJobs. It is the same for as long as the
+	// batch is there.
+	Cause string `protobuf:"bytes,1,opt,name=cause,proto3" json:"cause,omitempty"`
+	// How many jobs failed of it and are FAILED.
+	Count int64 `protobuf:"varint,2,opt,name=count,proto3" json:"count,omitempty"`
+	// The first of them.
+	JobId string `protobuf:"bytes,3,opt,name=job_id,json=jobId,proto3" json:"job_id,omitempty"`
+	// The failure of that one.
+	Failure       *Failure `protobuf:"bytes,4,opt,name=failure,proto3" json:"failure,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FailureCause) Reset() {
+	*x = FailureCause{}
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FailureCause) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FailureCause) ProtoMessage() {}
+
+func (x *FailureCause) ProtoReflect() protoreflect.Message {
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FailureCause.ProtoReflect.Descriptor instead.
+func (*FailureCause) Descriptor() ([]byte, []int) {
+	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *FailureCause) GetCause() string {
+	if x != nil {
+		return x.Cause
+	}
+	return ""
+}
+
+func (x *FailureCause) GetCount() int64 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
+func (x *FailureCause) GetJobId() string {
+	if x != nil {
+		return x.JobId
+	}
+	return ""
+}
+
+func (x *FailureCause) GetFailure() *Failure {
+	if x != nil {
+		return x.Failure
+	}
+	return nil
+}
+
 // RetryJobsRequest selects jobs to retry: by id, or by filter.
 type RetryJobsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1371,14 +1711,18 @@ type RetryJobsRequest struct {
 	// Only jobs whose failure has one of these categories.
 	Categories []string `protobuf:"bytes,5,rep,name=categories,proto3" json:"categories,omitempty"`
 	// Count only, change nothing.
-	ValidateOnly  bool `protobuf:"varint,6,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	ValidateOnly bool `protobuf:"varint,6,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	// Only jobs whose key begins with this.
+	KeyPrefix string `protobuf:"bytes,7,opt,name=key_prefix,json=keyPrefix,proto3" json:"key_prefix,omitempty"`
+	// Only jobs that failed of one of these causes, as ListFailures tells them.
+	Causes        []string `protobuf:"bytes,8,rep,name=causes,proto3" json:"causes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *RetryJobsRequest) Reset() {
 	*x = RetryJobsRequest{}
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[20]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1390,7 +1734,7 @@ func (x *RetryJobsRequest) String() string {
 func (*RetryJobsRequest) ProtoMessage() {}
 
 func (x *RetryJobsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[20]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1403,7 +1747,7 @@ func (x *RetryJobsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RetryJobsRequest.ProtoReflect.Descriptor instead.
 func (*RetryJobsRequest) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{20}
+	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *RetryJobsRequest) GetBatchId() string {
@@ -1448,6 +1792,20 @@ func (x *RetryJobsRequest) GetValidateOnly() bool {
 	return false
 }
 
+func (x *RetryJobsRequest) GetKeyPrefix() string {
+	if x != nil {
+		return x.KeyPrefix
+	}
+	return ""
+}
+
+func (x *RetryJobsRequest) GetCauses() []string {
+	if x != nil {
+		return x.Causes
+	}
+	return nil
+}
+
 // RetryJobsResponse says how many jobs were, or would be, retried.
 type RetryJobsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1461,7 +1819,7 @@ type RetryJobsResponse struct {
 
 func (x *RetryJobsResponse) Reset() {
 	*x = RetryJobsResponse{}
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[21]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1473,7 +1831,7 @@ func (x *RetryJobsResponse) String() string {
 func (*RetryJobsResponse) ProtoMessage() {}
 
 func (x *RetryJobsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[21]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1486,7 +1844,7 @@ func (x *RetryJobsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RetryJobsResponse.ProtoReflect.Descriptor instead.
 func (*RetryJobsResponse) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{21}
+	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *RetryJobsResponse) GetCount() int64 {
@@ -1516,7 +1874,7 @@ type PauseBatchRequest struct {
 
 func (x *PauseBatchRequest) Reset() {
 	*x = PauseBatchRequest{}
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[22]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1528,7 +1886,7 @@ func (x *PauseBatchRequest) String() string {
 func (*PauseBatchRequest) ProtoMessage() {}
 
 func (x *PauseBatchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[22]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1541,7 +1899,7 @@ func (x *PauseBatchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PauseBatchRequest.ProtoReflect.Descriptor instead.
 func (*PauseBatchRequest) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{22}
+	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *PauseBatchRequest) GetBatchId() string {
@@ -1569,7 +1927,7 @@ type PauseBatchResponse struct {
 
 func (x *PauseBatchResponse) Reset() {
 	*x = PauseBatchResponse{}
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[23]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1581,7 +1939,7 @@ func (x *PauseBatchResponse) String() string {
 func (*PauseBatchResponse) ProtoMessage() {}
 
 func (x *PauseBatchResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[23]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1594,7 +1952,7 @@ func (x *PauseBatchResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PauseBatchResponse.ProtoReflect.Descriptor instead.
 func (*PauseBatchResponse) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{23}
+	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *PauseBatchResponse) GetBatch() *Batch {
@@ -1615,7 +1973,7 @@ type ResumeBatchRequest struct {
 
 func (x *ResumeBatchRequest) Reset() {
 	*x = ResumeBatchRequest{}
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[24]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1627,7 +1985,7 @@ func (x *ResumeBatchRequest) String() string {
 func (*ResumeBatchRequest) ProtoMessage() {}
 
 func (x *ResumeBatchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[24]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1640,7 +1998,7 @@ func (x *ResumeBatchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResumeBatchRequest.ProtoReflect.Descriptor instead.
 func (*ResumeBatchRequest) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{24}
+	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *ResumeBatchRequest) GetBatchId() string {
@@ -1661,7 +2019,7 @@ type ResumeBatchResponse struct {
 
 func (x *ResumeBatchResponse) Reset() {
 	*x = ResumeBatchResponse{}
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[25]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1673,7 +2031,7 @@ func (x *ResumeBatchResponse) String() string {
 func (*ResumeBatchResponse) ProtoMessage() {}
 
 func (x *ResumeBatchResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[25]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1686,7 +2044,7 @@ func (x *ResumeBatchResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResumeBatchResponse.ProtoReflect.Descriptor instead.
 func (*ResumeBatchResponse) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{25}
+	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *ResumeBatchResponse) GetBatch() *Batch {
@@ -1709,7 +2067,7 @@ type UpdateBatchRequest struct {
 
 func (x *UpdateBatchRequest) Reset() {
 	*x = UpdateBatchRequest{}
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[26]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1721,7 +2079,7 @@ func (x *UpdateBatchRequest) String() string {
 func (*UpdateBatchRequest) ProtoMessage() {}
 
 func (x *UpdateBatchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[26]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1734,7 +2092,7 @@ func (x *UpdateBatchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateBatchRequest.ProtoReflect.Descriptor instead.
 func (*UpdateBatchRequest) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{26}
+	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *UpdateBatchRequest) GetBatch() *Batch {
@@ -1762,7 +2120,7 @@ type UpdateBatchResponse struct {
 
 func (x *UpdateBatchResponse) Reset() {
 	*x = UpdateBatchResponse{}
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[27]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1774,7 +2132,7 @@ func (x *UpdateBatchResponse) String() string {
 func (*UpdateBatchResponse) ProtoMessage() {}
 
 func (x *UpdateBatchResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[27]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1787,7 +2145,7 @@ func (x *UpdateBatchResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateBatchResponse.ProtoReflect.Descriptor instead.
 func (*UpdateBatchResponse) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{27}
+	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *UpdateBatchResponse) GetBatch() *Batch {
@@ -1808,7 +2166,7 @@ type DeleteBatchRequest struct {
 
 func (x *DeleteBatchRequest) Reset() {
 	*x = DeleteBatchRequest{}
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[28]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1820,7 +2178,7 @@ func (x *DeleteBatchRequest) String() string {
 func (*DeleteBatchRequest) ProtoMessage() {}
 
 func (x *DeleteBatchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[28]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1833,7 +2191,7 @@ func (x *DeleteBatchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteBatchRequest.ProtoReflect.Descriptor instead.
 func (*DeleteBatchRequest) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{28}
+	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *DeleteBatchRequest) GetBatchId() string {
@@ -1852,7 +2210,7 @@ type DeleteBatchResponse struct {
 
 func (x *DeleteBatchResponse) Reset() {
 	*x = DeleteBatchResponse{}
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[29]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1864,7 +2222,7 @@ func (x *DeleteBatchResponse) String() string {
 func (*DeleteBatchResponse) ProtoMessage() {}
 
 func (x *DeleteBatchResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[29]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1877,7 +2235,7 @@ func (x *DeleteBatchResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteBatchResponse.ProtoReflect.Descriptor instead.
 func (*DeleteBatchResponse) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{29}
+	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{34}
 }
 
 var File_stoker_v1_batch_service_proto protoreflect.FileDescriptor
@@ -1983,7 +2341,32 @@ const file_stoker_v1_batch_service_proto_rawDesc = "" +
 	"\bbatch_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\abatchId\x12 \n" +
 	"\x06reason\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\x06reason\"=\n" +
 	"\x13CancelBatchResponse\x12&\n" +
-	"\x05batch\x18\x01 \x01(\v2\x10.stoker.v1.BatchR\x05batch\"\xb5\x02\n" +
+	"\x05batch\x18\x01 \x01(\v2\x10.stoker.v1.BatchR\x05batch\"\x83\x03\n" +
+	"\x11CancelJobsRequest\x12\"\n" +
+	"\bbatch_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\abatchId\x12@\n" +
+	"\x06states\x18\x02 \x03(\x0e2\x13.stoker.v1.JobStateB\x13\xbaH\x10\x92\x01\r\"\v\x82\x01\b\x18\x01\x18\x02\x18\x03\x18\x04R\x06states\x12'\n" +
+	"\n" +
+	"key_prefix\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\tkeyPrefix\x12L\n" +
+	"\rfailure_kinds\x18\x04 \x03(\x0e2\x16.stoker.v1.FailureKindB\x0f\xbaH\f\x92\x01\t\"\a\x82\x01\x04\x10\x01 \x00R\ffailureKinds\x12(\n" +
+	"\n" +
+	"categories\x18\x05 \x03(\tB\b\xbaH\x05\x92\x01\x02\x10dR\n" +
+	"categories\x12 \n" +
+	"\x06causes\x18\x06 \x03(\tB\b\xbaH\x05\x92\x01\x02\x10dR\x06causes\x12 \n" +
+	"\x06reason\x18\a \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\x06reason\x12#\n" +
+	"\rvalidate_only\x18\b \x01(\bR\fvalidateOnly\"R\n" +
+	"\x12CancelJobsResponse\x12\x14\n" +
+	"\x05count\x18\x01 \x01(\x03R\x05count\x12&\n" +
+	"\x05batch\x18\x02 \x01(\v2\x10.stoker.v1.BatchR\x05batch\"9\n" +
+	"\x13ListFailuresRequest\x12\"\n" +
+	"\bbatch_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\abatchId\"j\n" +
+	"\x14ListFailuresResponse\x12/\n" +
+	"\x06causes\x18\x01 \x03(\v2\x17.stoker.v1.FailureCauseR\x06causes\x12!\n" +
+	"\ffailed_count\x18\x02 \x01(\x03R\vfailedCount\"\x7f\n" +
+	"\fFailureCause\x12\x14\n" +
+	"\x05cause\x18\x01 \x01(\tR\x05cause\x12\x14\n" +
+	"\x05count\x18\x02 \x01(\x03R\x05count\x12\x15\n" +
+	"\x06job_id\x18\x03 \x01(\tR\x05jobId\x12,\n" +
+	"\afailure\x18\x04 \x01(\v2\x12.stoker.v1.FailureR\afailure\"\x80\x03\n" +
 	"\x10RetryJobsRequest\x12\"\n" +
 	"\bbatch_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\abatchId\x12\"\n" +
 	"\ajob_ids\x18\x02 \x03(\tB\t\xbaH\x06\x92\x01\x03\x10\xe8\aR\x06jobIds\x12<\n" +
@@ -1992,7 +2375,10 @@ const file_stoker_v1_batch_service_proto_rawDesc = "" +
 	"\n" +
 	"categories\x18\x05 \x03(\tB\b\xbaH\x05\x92\x01\x02\x10dR\n" +
 	"categories\x12#\n" +
-	"\rvalidate_only\x18\x06 \x01(\bR\fvalidateOnly\"Q\n" +
+	"\rvalidate_only\x18\x06 \x01(\bR\fvalidateOnly\x12'\n" +
+	"\n" +
+	"key_prefix\x18\a \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\tkeyPrefix\x12 \n" +
+	"\x06causes\x18\b \x03(\tB\b\xbaH\x05\x92\x01\x02\x10dR\x06causes\"Q\n" +
 	"\x11RetryJobsResponse\x12\x14\n" +
 	"\x05count\x18\x01 \x01(\x03R\x05count\x12&\n" +
 	"\x05batch\x18\x02 \x01(\v2\x10.stoker.v1.BatchR\x05batch\"Y\n" +
@@ -2013,7 +2399,7 @@ const file_stoker_v1_batch_service_proto_rawDesc = "" +
 	"\x05batch\x18\x01 \x01(\v2\x10.stoker.v1.BatchR\x05batch\"8\n" +
 	"\x12DeleteBatchRequest\x12\"\n" +
 	"\bbatch_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\abatchId\"\x15\n" +
-	"\x13DeleteBatchResponse2\xe0\b\n" +
+	"\x13DeleteBatchResponse2\xfc\t\n" +
 	"\fBatchService\x12L\n" +
 	"\vSubmitBatch\x12\x1d.stoker.v1.SubmitBatchRequest\x1a\x1e.stoker.v1.SubmitBatchResponse\x12@\n" +
 	"\aAddJobs\x12\x19.stoker.v1.AddJobsRequest\x1a\x1a.stoker.v1.AddJobsResponse\x12I\n" +
@@ -2026,8 +2412,11 @@ const file_stoker_v1_batch_service_proto_rawDesc = "" +
 	"\n" +
 	"WatchBatch\x12\x1c.stoker.v1.WatchBatchRequest\x1a\x1d.stoker.v1.WatchBatchResponse0\x01\x12F\n" +
 	"\tCancelJob\x12\x1b.stoker.v1.CancelJobRequest\x1a\x1c.stoker.v1.CancelJobResponse\x12L\n" +
-	"\vCancelBatch\x12\x1d.stoker.v1.CancelBatchRequest\x1a\x1e.stoker.v1.CancelBatchResponse\x12F\n" +
-	"\tRetryJobs\x12\x1b.stoker.v1.RetryJobsRequest\x1a\x1c.stoker.v1.RetryJobsResponse\x12I\n" +
+	"\vCancelBatch\x12\x1d.stoker.v1.CancelBatchRequest\x1a\x1e.stoker.v1.CancelBatchResponse\x12I\n" +
+	"\n" +
+	"CancelJobs\x12\x1c.stoker.v1.CancelJobsRequest\x1a\x1d.stoker.v1.CancelJobsResponse\x12F\n" +
+	"\tRetryJobs\x12\x1b.stoker.v1.RetryJobsRequest\x1a\x1c.stoker.v1.RetryJobsResponse\x12O\n" +
+	"\fListFailures\x12\x1e.stoker.v1.ListFailuresRequest\x1a\x1f.stoker.v1.ListFailuresResponse\x12I\n" +
 	"\n" +
 	"PauseBatch\x12\x1c.stoker.v1.PauseBatchRequest\x1a\x1d.stoker.v1.PauseBatchResponse\x12L\n" +
 	"\vResumeBatch\x12\x1d.stoker.v1.ResumeBatchRequest\x1a\x1e.stoker.v1.ResumeBatchResponse\x12L\n" +
@@ -2046,7 +2435,7 @@ func file_stoker_v1_batch_service_proto_rawDescGZIP() []byte {
 	return file_stoker_v1_batch_service_proto_rawDescData
 }
 
-var file_stoker_v1_batch_service_proto_msgTypes = make([]protoimpl.MessageInfo, 32)
+var file_stoker_v1_batch_service_proto_msgTypes = make([]protoimpl.MessageInfo, 37)
 var file_stoker_v1_batch_service_proto_goTypes = []any{
 	(*SubmitBatchRequest)(nil),    // 0: stoker.v1.SubmitBatchRequest
 	(*SubmitBatchResponse)(nil),   // 1: stoker.v1.SubmitBatchResponse
@@ -2068,99 +2457,114 @@ var file_stoker_v1_batch_service_proto_goTypes = []any{
 	(*CancelJobResponse)(nil),     // 17: stoker.v1.CancelJobResponse
 	(*CancelBatchRequest)(nil),    // 18: stoker.v1.CancelBatchRequest
 	(*CancelBatchResponse)(nil),   // 19: stoker.v1.CancelBatchResponse
-	(*RetryJobsRequest)(nil),      // 20: stoker.v1.RetryJobsRequest
-	(*RetryJobsResponse)(nil),     // 21: stoker.v1.RetryJobsResponse
-	(*PauseBatchRequest)(nil),     // 22: stoker.v1.PauseBatchRequest
-	(*PauseBatchResponse)(nil),    // 23: stoker.v1.PauseBatchResponse
-	(*ResumeBatchRequest)(nil),    // 24: stoker.v1.ResumeBatchRequest
-	(*ResumeBatchResponse)(nil),   // 25: stoker.v1.ResumeBatchResponse
-	(*UpdateBatchRequest)(nil),    // 26: stoker.v1.UpdateBatchRequest
-	(*UpdateBatchResponse)(nil),   // 27: stoker.v1.UpdateBatchResponse
-	(*DeleteBatchRequest)(nil),    // 28: stoker.v1.DeleteBatchRequest
-	(*DeleteBatchResponse)(nil),   // 29: stoker.v1.DeleteBatchResponse
-	nil,                           // 30: stoker.v1.SubmitBatchRequest.LabelsEntry
-	nil,                           // 31: stoker.v1.ListBatchesRequest.LabelsEntry
-	(*Recipe)(nil),                // 32: stoker.v1.Recipe
-	(*RetryPolicy)(nil),           // 33: stoker.v1.RetryPolicy
-	(*FailureLimit)(nil),          // 34: stoker.v1.FailureLimit
-	(*JobSpec)(nil),               // 35: stoker.v1.JobSpec
-	(*Batch)(nil),                 // 36: stoker.v1.Batch
-	(BatchState)(0),               // 37: stoker.v1.BatchState
-	(*Job)(nil),                   // 38: stoker.v1.Job
-	(*Attempt)(nil),               // 39: stoker.v1.Attempt
-	(*JobEvent)(nil),              // 40: stoker.v1.JobEvent
-	(JobState)(0),                 // 41: stoker.v1.JobState
-	(*durationpb.Duration)(nil),   // 42: google.protobuf.Duration
-	(FailureKind)(0),              // 43: stoker.v1.FailureKind
-	(*fieldmaskpb.FieldMask)(nil), // 44: google.protobuf.FieldMask
+	(*CancelJobsRequest)(nil),     // 20: stoker.v1.CancelJobsRequest
+	(*CancelJobsResponse)(nil),    // 21: stoker.v1.CancelJobsResponse
+	(*ListFailuresRequest)(nil),   // 22: stoker.v1.ListFailuresRequest
+	(*ListFailuresResponse)(nil),  // 23: stoker.v1.ListFailuresResponse
+	(*FailureCause)(nil),          // 24: stoker.v1.FailureCause
+	(*RetryJobsRequest)(nil),      // 25: stoker.v1.RetryJobsRequest
+	(*RetryJobsResponse)(nil),     // 26: stoker.v1.RetryJobsResponse
+	(*PauseBatchRequest)(nil),     // 27: stoker.v1.PauseBatchRequest
+	(*PauseBatchResponse)(nil),    // 28: stoker.v1.PauseBatchResponse
+	(*ResumeBatchRequest)(nil),    // 29: stoker.v1.ResumeBatchRequest
+	(*ResumeBatchResponse)(nil),   // 30: stoker.v1.ResumeBatchResponse
+	(*UpdateBatchRequest)(nil),    // 31: stoker.v1.UpdateBatchRequest
+	(*UpdateBatchResponse)(nil),   // 32: stoker.v1.UpdateBatchResponse
+	(*DeleteBatchRequest)(nil),    // 33: stoker.v1.DeleteBatchRequest
+	(*DeleteBatchResponse)(nil),   // 34: stoker.v1.DeleteBatchResponse
+	nil,                           // 35: stoker.v1.SubmitBatchRequest.LabelsEntry
+	nil,                           // 36: stoker.v1.ListBatchesRequest.LabelsEntry
+	(*Recipe)(nil),                // 37: stoker.v1.Recipe
+	(*RetryPolicy)(nil),           // 38: stoker.v1.RetryPolicy
+	(*FailureLimit)(nil),          // 39: stoker.v1.FailureLimit
+	(*JobSpec)(nil),               // 40: stoker.v1.JobSpec
+	(*Batch)(nil),                 // 41: stoker.v1.Batch
+	(BatchState)(0),               // 42: stoker.v1.BatchState
+	(*Job)(nil),                   // 43: stoker.v1.Job
+	(*Attempt)(nil),               // 44: stoker.v1.Attempt
+	(*JobEvent)(nil),              // 45: stoker.v1.JobEvent
+	(JobState)(0),                 // 46: stoker.v1.JobState
+	(*durationpb.Duration)(nil),   // 47: google.protobuf.Duration
+	(FailureKind)(0),              // 48: stoker.v1.FailureKind
+	(*Failure)(nil),               // 49: stoker.v1.Failure
+	(*fieldmaskpb.FieldMask)(nil), // 50: google.protobuf.FieldMask
 }
 var file_stoker_v1_batch_service_proto_depIdxs = []int32{
-	32, // 0: stoker.v1.SubmitBatchRequest.recipe:type_name -> stoker.v1.Recipe
-	33, // 1: stoker.v1.SubmitBatchRequest.retry_policy:type_name -> stoker.v1.RetryPolicy
-	34, // 2: stoker.v1.SubmitBatchRequest.failure_limit:type_name -> stoker.v1.FailureLimit
-	30, // 3: stoker.v1.SubmitBatchRequest.labels:type_name -> stoker.v1.SubmitBatchRequest.LabelsEntry
-	35, // 4: stoker.v1.SubmitBatchRequest.jobs:type_name -> stoker.v1.JobSpec
-	36, // 5: stoker.v1.SubmitBatchResponse.batch:type_name -> stoker.v1.Batch
-	35, // 6: stoker.v1.AddJobsRequest.jobs:type_name -> stoker.v1.JobSpec
-	36, // 7: stoker.v1.AddJobsResponse.batch:type_name -> stoker.v1.Batch
-	36, // 8: stoker.v1.CloseBatchResponse.batch:type_name -> stoker.v1.Batch
-	36, // 9: stoker.v1.GetBatchResponse.batch:type_name -> stoker.v1.Batch
-	37, // 10: stoker.v1.ListBatchesRequest.states:type_name -> stoker.v1.BatchState
-	31, // 11: stoker.v1.ListBatchesRequest.labels:type_name -> stoker.v1.ListBatchesRequest.LabelsEntry
-	36, // 12: stoker.v1.ListBatchesResponse.batches:type_name -> stoker.v1.Batch
-	38, // 13: stoker.v1.GetJobResponse.job:type_name -> stoker.v1.Job
-	39, // 14: stoker.v1.GetJobResponse.attempts:type_name -> stoker.v1.Attempt
-	40, // 15: stoker.v1.GetJobResponse.events:type_name -> stoker.v1.JobEvent
-	41, // 16: stoker.v1.ListJobsRequest.states:type_name -> stoker.v1.JobState
-	38, // 17: stoker.v1.ListJobsResponse.jobs:type_name -> stoker.v1.Job
-	42, // 18: stoker.v1.WatchBatchRequest.min_interval:type_name -> google.protobuf.Duration
-	36, // 19: stoker.v1.WatchBatchResponse.batch:type_name -> stoker.v1.Batch
-	38, // 20: stoker.v1.WatchBatchResponse.jobs:type_name -> stoker.v1.Job
-	38, // 21: stoker.v1.CancelJobResponse.job:type_name -> stoker.v1.Job
-	36, // 22: stoker.v1.CancelBatchResponse.batch:type_name -> stoker.v1.Batch
-	41, // 23: stoker.v1.RetryJobsRequest.states:type_name -> stoker.v1.JobState
-	43, // 24: stoker.v1.RetryJobsRequest.failure_kinds:type_name -> stoker.v1.FailureKind
-	36, // 25: stoker.v1.RetryJobsResponse.batch:type_name -> stoker.v1.Batch
-	36, // 26: stoker.v1.PauseBatchResponse.batch:type_name -> stoker.v1.Batch
-	36, // 27: stoker.v1.ResumeBatchResponse.batch:type_name -> stoker.v1.Batch
-	36, // 28: stoker.v1.UpdateBatchRequest.batch:type_name -> stoker.v1.Batch
-	44, // 29: stoker.v1.UpdateBatchRequest.update_mask:type_name -> google.protobuf.FieldMask
-	36, // 30: stoker.v1.UpdateBatchResponse.batch:type_name -> stoker.v1.Batch
-	0,  // 31: stoker.v1.BatchService.SubmitBatch:input_type -> stoker.v1.SubmitBatchRequest
-	2,  // 32: stoker.v1.BatchService.AddJobs:input_type -> stoker.v1.AddJobsRequest
-	4,  // 33: stoker.v1.BatchService.CloseBatch:input_type -> stoker.v1.CloseBatchRequest
-	6,  // 34: stoker.v1.BatchService.GetBatch:input_type -> stoker.v1.GetBatchRequest
-	8,  // 35: stoker.v1.BatchService.ListBatches:input_type -> stoker.v1.ListBatchesRequest
-	10, // 36: stoker.v1.BatchService.GetJob:input_type -> stoker.v1.GetJobRequest
-	12, // 37: stoker.v1.BatchService.ListJobs:input_type -> stoker.v1.ListJobsRequest
-	14, // 38: stoker.v1.BatchService.WatchBatch:input_type -> stoker.v1.WatchBatchRequest
-	16, // 39: stoker.v1.BatchService.CancelJob:input_type -> stoker.v1.CancelJobRequest
-	18, // 40: stoker.v1.BatchService.CancelBatch:input_type -> stoker.v1.CancelBatchRequest
-	20, // 41: stoker.v1.BatchService.RetryJobs:input_type -> stoker.v1.RetryJobsRequest
-	22, // 42: stoker.v1.BatchService.PauseBatch:input_type -> stoker.v1.PauseBatchRequest
-	24, // 43: stoker.v1.BatchService.ResumeBatch:input_type -> stoker.v1.ResumeBatchRequest
-	26, // 44: stoker.v1.BatchService.UpdateBatch:input_type -> stoker.v1.UpdateBatchRequest
-	28, // 45: stoker.v1.BatchService.DeleteBatch:input_type -> stoker.v1.DeleteBatchRequest
-	1,  // 46: stoker.v1.BatchService.SubmitBatch:output_type -> stoker.v1.SubmitBatchResponse
-	3,  // 47: stoker.v1.BatchService.AddJobs:output_type -> stoker.v1.AddJobsResponse
-	5,  // 48: stoker.v1.BatchService.CloseBatch:output_type -> stoker.v1.CloseBatchResponse
-	7,  // 49: stoker.v1.BatchService.GetBatch:output_type -> stoker.v1.GetBatchResponse
-	9,  // 50: stoker.v1.BatchService.ListBatches:output_type -> stoker.v1.ListBatchesResponse
-	11, // 51: stoker.v1.BatchService.GetJob:output_type -> stoker.v1.GetJobResponse
-	13, // 52: stoker.v1.BatchService.ListJobs:output_type -> stoker.v1.ListJobsResponse
-	15, // 53: stoker.v1.BatchService.WatchBatch:output_type -> stoker.v1.WatchBatchResponse
-	17, // 54: stoker.v1.BatchService.CancelJob:output_type -> stoker.v1.CancelJobResponse
-	19, // 55: stoker.v1.BatchService.CancelBatch:output_type -> stoker.v1.CancelBatchResponse
-	21, // 56: stoker.v1.BatchService.RetryJobs:output_type -> stoker.v1.RetryJobsResponse
-	23, // 57: stoker.v1.BatchService.PauseBatch:output_type -> stoker.v1.PauseBatchResponse
-	25, // 58: stoker.v1.BatchService.ResumeBatch:output_type -> stoker.v1.ResumeBatchResponse
-	27, // 59: stoker.v1.BatchService.UpdateBatch:output_type -> stoker.v1.UpdateBatchResponse
-	29, // 60: stoker.v1.BatchService.DeleteBatch:output_type -> stoker.v1.DeleteBatchResponse
-	46, // [46:61] is the sub-list for method output_type
-	31, // [31:46] is the sub-list for method input_type
-	31, // [31:31] is the sub-list for extension type_name
-	31, // [31:31] is the sub-list for extension extendee
-	0,  // [0:31] is the sub-list for field type_name
+	37, // 0: stoker.v1.SubmitBatchRequest.recipe:type_name -> stoker.v1.Recipe
+	38, // 1: stoker.v1.SubmitBatchRequest.retry_policy:type_name -> stoker.v1.RetryPolicy
+	39, // 2: stoker.v1.SubmitBatchRequest.failure_limit:type_name -> stoker.v1.FailureLimit
+	35, // 3: stoker.v1.SubmitBatchRequest.labels:type_name -> stoker.v1.SubmitBatchRequest.LabelsEntry
+	40, // 4: stoker.v1.SubmitBatchRequest.jobs:type_name -> stoker.v1.JobSpec
+	41, // 5: stoker.v1.SubmitBatchResponse.batch:type_name -> stoker.v1.Batch
+	40, // 6: stoker.v1.AddJobsRequest.jobs:type_name -> stoker.v1.JobSpec
+	41, // 7: stoker.v1.AddJobsResponse.batch:type_name -> stoker.v1.Batch
+	41, // 8: stoker.v1.CloseBatchResponse.batch:type_name -> stoker.v1.Batch
+	41, // 9: stoker.v1.GetBatchResponse.batch:type_name -> stoker.v1.Batch
+	42, // 10: stoker.v1.ListBatchesRequest.states:type_name -> stoker.v1.BatchState
+	36, // 11: stoker.v1.ListBatchesRequest.labels:type_name -> stoker.v1.ListBatchesRequest.LabelsEntry
+	41, // 12: stoker.v1.ListBatchesResponse.batches:type_name -> stoker.v1.Batch
+	43, // 13: stoker.v1.GetJobResponse.job:type_name -> stoker.v1.Job
+	44, // 14: stoker.v1.GetJobResponse.attempts:type_name -> stoker.v1.Attempt
+	45, // 15: stoker.v1.GetJobResponse.events:type_name -> stoker.v1.JobEvent
+	46, // 16: stoker.v1.ListJobsRequest.states:type_name -> stoker.v1.JobState
+	43, // 17: stoker.v1.ListJobsResponse.jobs:type_name -> stoker.v1.Job
+	47, // 18: stoker.v1.WatchBatchRequest.min_interval:type_name -> google.protobuf.Duration
+	41, // 19: stoker.v1.WatchBatchResponse.batch:type_name -> stoker.v1.Batch
+	43, // 20: stoker.v1.WatchBatchResponse.jobs:type_name -> stoker.v1.Job
+	43, // 21: stoker.v1.CancelJobResponse.job:type_name -> stoker.v1.Job
+	41, // 22: stoker.v1.CancelBatchResponse.batch:type_name -> stoker.v1.Batch
+	46, // 23: stoker.v1.CancelJobsRequest.states:type_name -> stoker.v1.JobState
+	48, // 24: stoker.v1.CancelJobsRequest.failure_kinds:type_name -> stoker.v1.FailureKind
+	41, // 25: stoker.v1.CancelJobsResponse.batch:type_name -> stoker.v1.Batch
+	24, // 26: stoker.v1.ListFailuresResponse.causes:type_name -> stoker.v1.FailureCause
+	49, // 27: stoker.v1.FailureCause.failure:type_name -> stoker.v1.Failure
+	46, // 28: stoker.v1.RetryJobsRequest.states:type_name -> stoker.v1.JobState
+	48, // 29: stoker.v1.RetryJobsRequest.failure_kinds:type_name -> stoker.v1.FailureKind
+	41, // 30: stoker.v1.RetryJobsResponse.batch:type_name -> stoker.v1.Batch
+	41, // 31: stoker.v1.PauseBatchResponse.batch:type_name -> stoker.v1.Batch
+	41, // 32: stoker.v1.ResumeBatchResponse.batch:type_name -> stoker.v1.Batch
+	41, // 33: stoker.v1.UpdateBatchRequest.batch:type_name -> stoker.v1.Batch
+	50, // 34: stoker.v1.UpdateBatchRequest.update_mask:type_name -> google.protobuf.FieldMask
+	41, // 35: stoker.v1.UpdateBatchResponse.batch:type_name -> stoker.v1.Batch
+	0,  // 36: stoker.v1.BatchService.SubmitBatch:input_type -> stoker.v1.SubmitBatchRequest
+	2,  // 37: stoker.v1.BatchService.AddJobs:input_type -> stoker.v1.AddJobsRequest
+	4,  // 38: stoker.v1.BatchService.CloseBatch:input_type -> stoker.v1.CloseBatchRequest
+	6,  // 39: stoker.v1.BatchService.GetBatch:input_type -> stoker.v1.GetBatchRequest
+	8,  // 40: stoker.v1.BatchService.ListBatches:input_type -> stoker.v1.ListBatchesRequest
+	10, // 41: stoker.v1.BatchService.GetJob:input_type -> stoker.v1.GetJobRequest
+	12, // 42: stoker.v1.BatchService.ListJobs:input_type -> stoker.v1.ListJobsRequest
+	14, // 43: stoker.v1.BatchService.WatchBatch:input_type -> stoker.v1.WatchBatchRequest
+	16, // 44: stoker.v1.BatchService.CancelJob:input_type -> stoker.v1.CancelJobRequest
+	18, // 45: stoker.v1.BatchService.CancelBatch:input_type -> stoker.v1.CancelBatchRequest
+	20, // 46: stoker.v1.BatchService.CancelJobs:input_type -> stoker.v1.CancelJobsRequest
+	25, // 47: stoker.v1.BatchService.RetryJobs:input_type -> stoker.v1.RetryJobsRequest
+	22, // 48: stoker.v1.BatchService.ListFailures:input_type -> stoker.v1.ListFailuresRequest
+	27, // 49: stoker.v1.BatchService.PauseBatch:input_type -> stoker.v1.PauseBatchRequest
+	29, // 50: stoker.v1.BatchService.ResumeBatch:input_type -> stoker.v1.ResumeBatchRequest
+	31, // 51: stoker.v1.BatchService.UpdateBatch:input_type -> stoker.v1.UpdateBatchRequest
+	33, // 52: stoker.v1.BatchService.DeleteBatch:input_type -> stoker.v1.DeleteBatchRequest
+	1,  // 53: stoker.v1.BatchService.SubmitBatch:output_type -> stoker.v1.SubmitBatchResponse
+	3,  // 54: stoker.v1.BatchService.AddJobs:output_type -> stoker.v1.AddJobsResponse
+	5,  // 55: stoker.v1.BatchService.CloseBatch:output_type -> stoker.v1.CloseBatchResponse
+	7,  // 56: stoker.v1.BatchService.GetBatch:output_type -> stoker.v1.GetBatchResponse
+	9,  // 57: stoker.v1.BatchService.ListBatches:output_type -> stoker.v1.ListBatchesResponse
+	11, // 58: stoker.v1.BatchService.GetJob:output_type -> stoker.v1.GetJobResponse
+	13, // 59: stoker.v1.BatchService.ListJobs:output_type -> stoker.v1.ListJobsResponse
+	15, // 60: stoker.v1.BatchService.WatchBatch:output_type -> stoker.v1.WatchBatchResponse
+	17, // 61: stoker.v1.BatchService.CancelJob:output_type -> stoker.v1.CancelJobResponse
+	19, // 62: stoker.v1.BatchService.CancelBatch:output_type -> stoker.v1.CancelBatchResponse
+	21, // 63: stoker.v1.BatchService.CancelJobs:output_type -> stoker.v1.CancelJobsResponse
+	26, // 64: stoker.v1.BatchService.RetryJobs:output_type -> stoker.v1.RetryJobsResponse
+	23, // 65: stoker.v1.BatchService.ListFailures:output_type -> stoker.v1.ListFailuresResponse
+	28, // 66: stoker.v1.BatchService.PauseBatch:output_type -> stoker.v1.PauseBatchResponse
+	30, // 67: stoker.v1.BatchService.ResumeBatch:output_type -> stoker.v1.ResumeBatchResponse
+	32, // 68: stoker.v1.BatchService.UpdateBatch:output_type -> stoker.v1.UpdateBatchResponse
+	34, // 69: stoker.v1.BatchService.DeleteBatch:output_type -> stoker.v1.DeleteBatchResponse
+	53, // [53:70] is the sub-list for method output_type
+	36, // [36:53] is the sub-list for method input_type
+	36, // [36:36] is the sub-list for extension type_name
+	36, // [36:36] is the sub-list for extension extendee
+	0,  // [0:36] is the sub-list for field type_name
 }
 
 func init() { file_stoker_v1_batch_service_proto_init() }
@@ -2181,7 +2585,7 @@ func file_stoker_v1_batch_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_stoker_v1_batch_service_proto_rawDesc), len(file_stoker_v1_batch_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   32,
+			NumMessages:   37,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -19,21 +19,23 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	BatchService_SubmitBatch_FullMethodName = "/stoker.v1.BatchService/SubmitBatch"
-	BatchService_AddJobs_FullMethodName     = "/stoker.v1.BatchService/AddJobs"
-	BatchService_CloseBatch_FullMethodName  = "/stoker.v1.BatchService/CloseBatch"
-	BatchService_GetBatch_FullMethodName    = "/stoker.v1.BatchService/GetBatch"
-	BatchService_ListBatches_FullMethodName = "/stoker.v1.BatchService/ListBatches"
-	BatchService_GetJob_FullMethodName      = "/stoker.v1.BatchService/GetJob"
-	BatchService_ListJobs_FullMethodName    = "/stoker.v1.BatchService/ListJobs"
-	BatchService_WatchBatch_FullMethodName  = "/stoker.v1.BatchService/WatchBatch"
-	BatchService_CancelJob_FullMethodName   = "/stoker.v1.BatchService/CancelJob"
-	BatchService_CancelBatch_FullMethodName = "/stoker.v1.BatchService/CancelBatch"
-	BatchService_RetryJobs_FullMethodName   = "/stoker.v1.BatchService/RetryJobs"
-	BatchService_PauseBatch_FullMethodName  = "/stoker.v1.BatchService/PauseBatch"
-	BatchService_ResumeBatch_FullMethodName = "/stoker.v1.BatchService/ResumeBatch"
-	BatchService_UpdateBatch_FullMethodName = "/stoker.v1.BatchService/UpdateBatch"
-	BatchService_DeleteBatch_FullMethodName = "/stoker.v1.BatchService/DeleteBatch"
+	BatchService_SubmitBatch_FullMethodName  = "/stoker.v1.BatchService/SubmitBatch"
+	BatchService_AddJobs_FullMethodName      = "/stoker.v1.BatchService/AddJobs"
+	BatchService_CloseBatch_FullMethodName   = "/stoker.v1.BatchService/CloseBatch"
+	BatchService_GetBatch_FullMethodName     = "/stoker.v1.BatchService/GetBatch"
+	BatchService_ListBatches_FullMethodName  = "/stoker.v1.BatchService/ListBatches"
+	BatchService_GetJob_FullMethodName       = "/stoker.v1.BatchService/GetJob"
+	BatchService_ListJobs_FullMethodName     = "/stoker.v1.BatchService/ListJobs"
+	BatchService_WatchBatch_FullMethodName   = "/stoker.v1.BatchService/WatchBatch"
+	BatchService_CancelJob_FullMethodName    = "/stoker.v1.BatchService/CancelJob"
+	BatchService_CancelBatch_FullMethodName  = "/stoker.v1.BatchService/CancelBatch"
+	BatchService_CancelJobs_FullMethodName   = "/stoker.v1.BatchService/CancelJobs"
+	BatchService_RetryJobs_FullMethodName    = "/stoker.v1.BatchService/RetryJobs"
+	BatchService_ListFailures_FullMethodName = "/stoker.v1.BatchService/ListFailures"
+	BatchService_PauseBatch_FullMethodName   = "/stoker.v1.BatchService/PauseBatch"
+	BatchService_ResumeBatch_FullMethodName  = "/stoker.v1.BatchService/ResumeBatch"
+	BatchService_UpdateBatch_FullMethodName  = "/stoker.v1.BatchService/UpdateBatch"
+	BatchService_DeleteBatch_FullMethodName  = "/stoker.v1.BatchService/DeleteBatch"
 )
 
 // BatchServiceClient is the client API for BatchService service.
@@ -93,12 +95,21 @@ type BatchServiceClient interface {
 	//
 	// Errors: NOT_FOUND; FAILED_PRECONDITION if the batch has ended otherwise.
 	CancelBatch(ctx context.Context, in *CancelBatchRequest, opts ...grpc.CallOption) (*CancelBatchResponse, error)
+	// CancelJobs asks for the end of many jobs of a batch, like CancelJob. Jobs that
+	// end meanwhile are left as they are.
+	//
+	// Errors: INVALID_ARGUMENT (a cause the batch does not have, among others); NOT_FOUND.
+	CancelJobs(ctx context.Context, in *CancelJobsRequest, opts ...grpc.CallOption) (*CancelJobsResponse, error)
 	// RetryJobs gives failed or cancelled jobs of a batch another chance, with all
 	// of their retries. Earlier attempts are kept.
 	//
 	// Errors: NOT_FOUND; FAILED_PRECONDITION if a job named by id is neither
-	// failed nor cancelled.
+	// failed nor cancelled; INVALID_ARGUMENT (a cause the batch does not have, among others).
 	RetryJobs(ctx context.Context, in *RetryJobsRequest, opts ...grpc.CallOption) (*RetryJobsResponse, error)
+	// ListFailures tells what the failed jobs of a batch failed of, and how many of each.
+	//
+	// Errors: NOT_FOUND.
+	ListFailures(ctx context.Context, in *ListFailuresRequest, opts ...grpc.CallOption) (*ListFailuresResponse, error)
 	// PauseBatch stops starting jobs; what is on the platform goes on.
 	//
 	// Errors: NOT_FOUND; FAILED_PRECONDITION if the batch has ended.
@@ -237,10 +248,30 @@ func (c *batchServiceClient) CancelBatch(ctx context.Context, in *CancelBatchReq
 	return out, nil
 }
 
+func (c *batchServiceClient) CancelJobs(ctx context.Context, in *CancelJobsRequest, opts ...grpc.CallOption) (*CancelJobsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(CancelJobsResponse)
+	err := c.cc.Invoke(ctx, BatchService_CancelJobs_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *batchServiceClient) RetryJobs(ctx context.Context, in *RetryJobsRequest, opts ...grpc.CallOption) (*RetryJobsResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(RetryJobsResponse)
 	err := c.cc.Invoke(ctx, BatchService_RetryJobs_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *batchServiceClient) ListFailures(ctx context.Context, in *ListFailuresRequest, opts ...grpc.CallOption) (*ListFailuresResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListFailuresResponse)
+	err := c.cc.Invoke(ctx, BatchService_ListFailures_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -344,12 +375,21 @@ type BatchServiceServer interface {
 	//
 	// Errors: NOT_FOUND; FAILED_PRECONDITION if the batch has ended otherwise.
 	CancelBatch(context.Context, *CancelBatchRequest) (*CancelBatchResponse, error)
+	// CancelJobs asks for the end of many jobs of a batch, like CancelJob. Jobs that
+	// end meanwhile are left as they are.
+	//
+	// Errors: INVALID_ARGUMENT (a cause the batch does not have, among others); NOT_FOUND.
+	CancelJobs(context.Context, *CancelJobsRequest) (*CancelJobsResponse, error)
 	// RetryJobs gives failed or cancelled jobs of a batch another chance, with all
 	// of their retries. Earlier attempts are kept.
 	//
 	// Errors: NOT_FOUND; FAILED_PRECONDITION if a job named by id is neither
-	// failed nor cancelled.
+	// failed nor cancelled; INVALID_ARGUMENT (a cause the batch does not have, among others).
 	RetryJobs(context.Context, *RetryJobsRequest) (*RetryJobsResponse, error)
+	// ListFailures tells what the failed jobs of a batch failed of, and how many of each.
+	//
+	// Errors: NOT_FOUND.
+	ListFailures(context.Context, *ListFailuresRequest) (*ListFailuresResponse, error)
 	// PauseBatch stops starting jobs; what is on the platform goes on.
 	//
 	// Errors: NOT_FOUND; FAILED_PRECONDITION if the batch has ended.
@@ -409,8 +449,14 @@ func (UnimplementedBatchServiceServer) CancelJob(context.Context, *CancelJobRequ
 func (UnimplementedBatchServiceServer) CancelBatch(context.Context, *CancelBatchRequest) (*CancelBatchResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method CancelBatch not implemented")
 }
+func (UnimplementedBatchServiceServer) CancelJobs(context.Context, *CancelJobsRequest) (*CancelJobsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method CancelJobs not implemented")
+}
 func (UnimplementedBatchServiceServer) RetryJobs(context.Context, *RetryJobsRequest) (*RetryJobsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method RetryJobs not implemented")
+}
+func (UnimplementedBatchServiceServer) ListFailures(context.Context, *ListFailuresRequest) (*ListFailuresResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListFailures not implemented")
 }
 func (UnimplementedBatchServiceServer) PauseBatch(context.Context, *PauseBatchRequest) (*PauseBatchResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method PauseBatch not implemented")
@@ -618,6 +664,24 @@ func _BatchService_CancelBatch_Handler(srv interface{}, ctx context.Context, dec
 	return interceptor(ctx, in, info, handler)
 }
 
+func _BatchService_CancelJobs_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(CancelJobsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(BatchServiceServer).CancelJobs(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: BatchService_CancelJobs_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(BatchServiceServer).CancelJobs(ctx, req.(*CancelJobsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _BatchService_RetryJobs_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(RetryJobsRequest)
 	if err := dec(in); err != nil {
@@ -632,6 +696,24 @@ func _BatchService_RetryJobs_Handler(srv interface{}, ctx context.Context, dec f
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(BatchServiceServer).RetryJobs(ctx, req.(*RetryJobsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _BatchService_ListFailures_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListFailuresRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(BatchServiceServer).ListFailures(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: BatchService_ListFailures_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(BatchServiceServer).ListFailures(ctx, req.(*ListFailuresRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -752,8 +834,16 @@ var BatchService_ServiceDesc = grpc.ServiceDesc{
 			Handler:    _BatchService_CancelBatch_Handler,
 		},
 		{
+			MethodName: "CancelJobs",
+			Handler:    _BatchService_CancelJobs_Handler,
+		},
+		{
 			MethodName: "RetryJobs",
 			Handler:    _BatchService_RetryJobs_Handler,
+		},
+		{
+			MethodName: "ListFailures",
+			Handler:    _BatchService_ListFailures_Handler,
 		},
 		{
 			MethodName: "PauseBatch",

@@ -1,0 +1,70 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/stokerd/stoker/internal/config"
+	"github.com/stokerd/stoker/job"
+	"github.com/stokerd/stoker/store"
+)
+
+func (c *cli) backupCommand() *cobra.Command {
+	var file string
+	given := map[string]string{}
+	cmd := &cobra.Command{
+		Use:   "backup FILE",
+		Short: "Copy the job table",
+		Long: `Copy the job table, as it is at one moment, to a new file on this machine.
+
+The service may be running: it goes on, and is not asked. The copy is whole and on the
+disk when the command ends with exit code 0; until then its name ends in .partial. A
+file that exists is not overwritten.
+
+To restore, stop the service and put the copy in the place of its --db, without the
+-wal and -shm files that may lie beside that. At its next start the service compares
+the job table with the platform before it starts anything.
+
+Exit codes: 0 copied; 1 could not copy; 2 wrong usage, nothing to copy, or FILE exists.`,
+		Example: `  stoker backup stoker-$(date +%F).db
+  stoker backup --db /var/lib/stoker/stoker.db /mnt/backup/stoker.db`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			sources := c.sources()
+			sources.File, sources.Flags = file, given
+			cfg, err := config.Load(sources)
+			if err != nil {
+				return err
+			}
+			if err := store.Backup(cmd.Context(), cfg.DB, args[0]); err != nil {
+				return explainBackup(cfg, args[0], err)
+			}
+			c.note("%s copied to %s", cfg.DB, args[0])
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&file, "config", "", "configuration file of the service; also $STOKER_CONFIG")
+	for _, s := range config.Settings() {
+		if s.Name == "db" {
+			cmd.Flags().Var(&settingFlag{Setting: s, given: given}, s.Name, "the job table to copy; $"+s.Env())
+		}
+	}
+	return cmd
+}
+
+// explainBackup says in the caller's terms why there is no copy.
+func explainBackup(cfg *config.Config, to string, err error) error {
+	switch {
+	case errors.Is(err, job.ErrExists):
+		return usagef("%s exists already, and a backup overwrites nothing: name another file", to)
+	case errors.Is(err, job.ErrNotFound):
+		return usagef("%s: there is no job table: name the one of the service with --db", cfg.DB)
+	case errors.Is(err, store.ErrNotDatabase):
+		return usagef("%s: %w: name the one of the service with --db", cfg.DB, store.ErrNotDatabase)
+	case errors.Is(err, job.ErrFull):
+		return failed(fmt.Errorf("%s: no space left for the copy", to))
+	}
+	return failed(explain(cfg, err))
+}

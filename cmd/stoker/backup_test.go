@@ -1,0 +1,102 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/stokerd/stoker/job"
+	"github.com/stokerd/stoker/store"
+)
+
+// The job table is copied while it is in use, and when nobody uses it.
+func TestBackup(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "stoker.db")
+	s := mustOpenTable(t, path)
+	want, _, err := s.Submit(t.Context(), job.Submission{Batch: job.Batch{AccountID: "default"}, Jobs: make([]job.Spec, 3)}, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := command{env: map[string]string{"STOKER_DB": path}}
+	for _, name := range []string{"running.db", "stopped.db"} {
+		to := filepath.Join(dir, name)
+		if got := c.run(t.Context(), "backup", to); got.code != 0 || got.stdout != "" {
+			t.Fatalf("%s: exit code %d, %s%s", name, got.code, got.stdout, got.stderr)
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		copied := mustOpenTable(t, to)
+		got, err := copied.Batch(t.Context(), want.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s (-submitted +copied):\n%s", name, diff)
+		}
+		if err := copied.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestBackupRefuses(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "stoker.db")
+	if err := mustOpenTable(t, path).Close(); err != nil {
+		t.Fatal(err)
+	}
+	text := filepath.Join(dir, "diary.txt")
+	if err := os.WriteFile(text, []byte(strings.Repeat("Dear diary, ", 100)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		name, from, to, stderr string
+		code                   int
+	}{
+		{"a copy that exists", path, text, "exists already", exitUsage},
+		{"a copy onto itself", path, path, "exists already", exitUsage},
+		{"nothing to copy", filepath.Join(dir, "missing.db"), filepath.Join(dir, "new"), "no job table", exitUsage},
+		{"something else", text, filepath.Join(dir, "new"), "not a job table", exitUsage},
+		{"a folder that does not exist", path, filepath.Join(dir, "missing", "new"), "missing", exitFailed},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			before := names(t, dir)
+			got := command{}.run(t.Context(), "backup", "--db", tt.from, tt.to)
+			if got.code != tt.code || !strings.Contains(got.stderr, tt.stderr) {
+				t.Errorf("exit code %d, %q, want %d, %q", got.code, got.stderr, tt.code, tt.stderr)
+			}
+			if diff := cmp.Diff(before, names(t, dir)); diff != "" {
+				t.Errorf("files (-before +after):\n%s", diff)
+			}
+		})
+	}
+}
+
+func names(t *testing.T, dir string) []string {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var list []string
+	for _, e := range entries {
+		list = append(list, e.Name())
+	}
+	return list
+}
+
+func mustOpenTable(t *testing.T, path string) *store.Store {
+	t.Helper()
+	s, err := store.Open(t.Context(), path, store.Options{Unsafe: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	return s
+}

@@ -1,0 +1,159 @@
+package dispatcher
+
+import (
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/stokerd/stoker/job"
+)
+
+// FuzzDecide lets chance make up a whole view, possible or not. Whatever it is, the
+// decision keeps the target, the bounds of what goes on side by side and the switches
+// that forbid things, touches nothing twice and nothing that is being worked on, and
+// is the same when it is made again.
+func FuzzDecide(f *testing.F) {
+	for seed := range byte(16) {
+		throws := make([]byte, 400)
+		_, _ = rand.NewChaCha8([32]byte{seed}).Read(throws) // it never fails
+		f.Add(throws)
+	}
+	f.Fuzz(func(t *testing.T, throws []byte) {
+		d := dice(throws)
+		v := anyView(&d)
+		p := decide(v)
+		if diff := cmp.Diff(p, decide(v), cmp.AllowUnexported(plan{})); diff != "" {
+			t.Fatalf("decided otherwise the second time:\n%s", diff)
+		}
+		checkPlan(t, v, p)
+	})
+}
+
+// dice are thrown one byte at a time, so that the fuzzer's small changes are small
+// changes of the view. When there are none left they show 0.
+type dice []byte
+
+// upTo throws 0 to n.
+func (d *dice) upTo(n int) int {
+	if len(*d) == 0 {
+		return 0
+	}
+	throw := int((*d)[0]) % (n + 1)
+	*d = (*d)[1:]
+	return throw
+}
+
+func (d *dice) yes() bool { return d.upTo(1) == 1 }
+
+func (d *dice) moment() time.Time { return now.Add(time.Duration(d.upTo(180)-90) * time.Second) }
+
+func (d *dice) task() taskKind {
+	return []taskKind{taskNone, taskNone, taskPrepare, taskLook, taskStop}[d.upTo(4)]
+}
+
+func anyView(d *dice) view {
+	v := view{
+		now: now, working: d.yes(), probe: d.moment(), paused: d.yes(),
+		target: d.upTo(30), fullUntil: d.moment(), counted: d.yes(),
+		foreign: d.upTo(30), countDue: d.moment(), listDue: d.moment(), sweepDue: d.moment(),
+		swept: d.yes(), prepare: d.upTo(40), prepareAfter: d.moment(),
+	}
+	if d.yes() {
+		v.started = d.moment()
+	}
+	for kind := range v.busy {
+		v.busy[kind] = d.upTo(20)
+	}
+	for n := range d.upTo(30) {
+		v.window = append(v.window, candidate{
+			id: id(int64(n + 100)), prepared: d.yes(), template: d.yes(),
+			task: d.task(), since: d.moment(), notBefore: d.moment(),
+		})
+	}
+	onPlatform := []job.State{job.Starting, job.Queued, job.Running, job.Cancelling}
+	for n := range d.upTo(30) {
+		v.live = append(v.live, standing{
+			id: id(int64(n + 1)), state: onPlatform[d.upTo(3)], starting: d.yes(), ran: d.yes(),
+			stopped: d.yes(), moved: d.yes(), task: d.task(), look: d.moment(),
+		})
+	}
+	for n := range d.upTo(5) {
+		v.orphans = append(v.orphans, orphan{encoding: string(rune('a' + n)), task: d.task(), notBefore: d.moment()})
+	}
+	return v
+}
+
+func checkPlan(t *testing.T, v view, p plan) {
+	t.Helper()
+	if len(p.start) > 0 && (!v.working || v.paused || !v.swept || !v.counted || v.now.Before(v.fullUntil) || v.free() < len(p.start)) {
+		t.Fatalf("starts %v with %d places free", p.start, v.free())
+	}
+	if len(p.prepares) > 0 && (!v.working || v.paused || !v.swept || v.now.Before(v.prepareAfter)) {
+		t.Fatalf("prepares %v", p.prepares)
+	}
+	for _, bound := range []struct {
+		kind        taskKind
+		chosen, max int
+	}{
+		{taskStart, len(p.start), 1},
+		{taskPrepare, len(p.prepares), maxPrepares},
+		{taskLook, len(p.looks), maxLooks},
+		{taskStop, len(p.stops), maxStops},
+		{taskReprioritize, len(p.reprioritize), maxMoves},
+		{taskDelete, len(p.deletes), maxDeletes},
+	} {
+		busy := v.busy[bound.kind]
+		if bound.kind == taskStart {
+			busy = 0 // what is under way is judged by when it began
+		}
+		if bound.chosen > max(0, bound.max-busy) {
+			t.Fatalf("%d tasks of kind %v beside %d, want at most %d", bound.chosen, bound.kind, busy, bound.max)
+		}
+	}
+	if !v.working && (len(p.looks)+len(p.stops)+len(p.reprioritize)+len(p.deletes) > 0 || p.count || p.list || p.sweep) {
+		t.Fatalf("works although the breaker is open: %+v", p)
+	}
+	checkChosen(t, v, p)
+	if p.wake.After(v.now.Add(time.Minute)) || !p.wake.After(v.now) {
+		t.Fatalf("wakes %v from now", p.wake.Sub(v.now))
+	}
+}
+
+// checkChosen: every job and encoding is chosen once at most, and only if nobody
+// works on it.
+func checkChosen(t *testing.T, v view, p plan) {
+	t.Helper()
+	idle := map[job.ID]bool{}
+	for _, c := range v.window {
+		idle[c.id] = c.task == taskNone
+	}
+	for _, s := range v.live {
+		idle[s.id] = s.task == taskNone
+	}
+	for _, list := range [][]job.ID{p.start, p.prepares, p.looks, p.stops, p.reprioritize} {
+		for _, id := range list {
+			if !idle[id] {
+				t.Fatalf("%s is chosen twice, or is being worked on", id)
+			}
+			idle[id] = false
+		}
+	}
+	for _, s := range v.live {
+		if s.starting && slices.Contains(p.stops, s.id) {
+			t.Fatalf("%s is stopped before its start is answered", s.id)
+		}
+	}
+	free := map[string]bool{}
+	for _, o := range v.orphans {
+		free[o.encoding] = o.task == taskNone
+	}
+	for _, encoding := range p.deletes {
+		if !free[encoding] {
+			t.Fatalf("encoding %s is deleted twice", encoding)
+		}
+		free[encoding] = false
+	}
+}

@@ -1,0 +1,248 @@
+package dispatcher
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/stokerd/stoker/bitmovin"
+	"github.com/stokerd/stoker/internal/template"
+	"github.com/stokerd/stoker/job"
+)
+
+// A template's job needs no preparing: one call creates its encoding and starts it.
+// That call has no encoding to be looked at afterwards if its answer is lost. So
+// each attempt's encoding has a name of its own, which is known before the call, and
+// the platform is asked for that name before the call is repeated.
+
+// templated reports whether a batch that has been read before has a template.
+func (d *driver) templated(batchID string) bool {
+	b := d.batches[batchID]
+	return b != nil && b.Template != nil
+}
+
+// templateName is the name of the encoding of a job's current attempt.
+func templateName(j *job.Job) string { return fmt.Sprintf("%s #%d", encodingName(j), j.Attempt) }
+
+// startTemplate creates and starts an encoding from the batch's template: it records the
+// intent, makes the call, and records what came of it.
+func (d *driver) startTemplate(ctx context.Context, e entry) outcome {
+	t, err := parseTemplate(e.batch.Template)
+	var shared sharedIDs
+	if err == nil {
+		if shared, err = d.shareStorages(ctx, e.batch, t); err != nil {
+			return prepared(job.Job{}, nil, err)
+		}
+	}
+	j, storeErr := d.update(ctx, e.job.ID, func(u *job.Update) error { return u.BeginTemplateStart(time.Now()) })
+	if storeErr != nil {
+		return outcome{store: storeErr}
+	}
+	e.job = j
+	text := ""
+	if err == nil {
+		text, err = t.Render(d.templateValues(e, shared))
+	}
+	if err != nil { // it was checked at submission: the rules were others then
+		f := job.Failure{Kind: job.FailedConfigure, Text: err.Error(), Time: time.Now(), Permanent: true}
+		j, storeErr = d.update(ctx, j.ID, func(u *job.Update) error { return u.StartRefused(f, e.batch.rules(0), f.Time) })
+		return outcome{job: j, store: storeErr}
+	}
+	encoding, err := d.account.Client.StartTemplate(ctx, text)
+	o := outcome{called: true, platform: err}
+	if o.job, o.store = d.recordTemplate(ctx, e, shared, string(encoding), err); o.store != nil {
+		o.job = j // it stays STARTING until the platform has been asked
+	}
+	return o
+}
+
+func parseTemplate(t *job.Template) (*template.Template, error) {
+	parsed, mistakes := template.Parse(t.Text)
+	if len(mistakes) > 0 {
+		return nil, fmt.Errorf("template %s: %s", t.Name, mistakes[0])
+	}
+	return parsed, nil
+}
+
+// shareStorages finds or creates the storages that a template refers to.
+func (d *driver) shareStorages(ctx context.Context, b *batch, t *template.Template) (sharedIDs, error) {
+	var ids sharedIDs
+	if t.Uses("input_id") {
+		id, err := d.storageID(ctx, &ids, b.Input, kindInput)
+		if err != nil {
+			return ids, err
+		}
+		ids.input = bitmovin.InputID(id)
+	}
+	if t.Uses("output_id") {
+		id, err := d.storageID(ctx, &ids, b.Output, kindOutput)
+		if err != nil {
+			return ids, err
+		}
+		ids.output = bitmovin.OutputID(id)
+	}
+	return ids, nil
+}
+
+// templateValues are what a template is filled in with for a job that is being started.
+func (d *driver) templateValues(e entry, shared sharedIDs) template.Values {
+	return template.Values{
+		ID: e.job.ID, Job: e.job.Spec,
+		InputPath: joinPath(shared.inputBase, e.job.InputPath), OutputPath: joinPath(shared.outputBase, e.job.OutputPath),
+		InputID: string(shared.input), OutputID: string(shared.output),
+		EncodingName: templateName(&e.job),
+		Labels:       []string{"stoker", label(d.store.InstanceID())},
+		Priority:     e.batch.Priority,
+	}
+}
+
+// recordTemplate records how the start of a template ended.
+func (d *driver) recordTemplate(ctx context.Context, e entry, shared sharedIDs, encoding string, err error) (job.Job, error) {
+	now := time.Now()
+	record := undecided(e, err, now)
+	switch {
+	case err == nil:
+		record = func(u *job.Update) error { return u.TemplateAccepted(encoding, now) }
+	case record != nil:
+	case d.blames(ctx, e, shared, err):
+		f, rules := failureOf(job.FailedConfigure, err, now), e.batch.rules(0)
+		record = func(u *job.Update) error { return u.StartRefused(f, rules, now) }
+	default:
+		record = notMade("a storage of the batch has vanished at the platform", now)
+	}
+	return d.update(ctx, e.job.ID, record)
+}
+
+// lookUp looks for the encoding of a template whose start was not answered. One that
+// is there is looked at; one that is still not there after the settle time has not
+// been started.
+func (d *driver) lookUp(ctx context.Context, e entry) outcome {
+	asked := time.Now()
+	encoding, err := d.named(ctx, templateName(&e.job))
+	o := outcome{called: true, platform: err}
+	switch {
+	case err != nil:
+		return o
+	case encoding == "":
+		if asked.Sub(e.job.StepTime) < d.settle {
+			return o // the list may be behind, and the platform as well
+		}
+		o.job, o.store = d.update(ctx, e.job.ID, func(u *job.Update) error {
+			if u.Job.EncodingID != "" || u.Job.Attempt != e.job.Attempt {
+				return job.ErrConflict
+			}
+			return u.StartNotMade("the start was not accepted", time.Now())
+		})
+		return o
+	}
+	o.job, o.store = d.update(ctx, e.job.ID, func(u *job.Update) error {
+		return u.TemplateFound(encoding, e.job.Attempt, time.Now())
+	})
+	if o.store != nil {
+		return o
+	}
+	e.job = o.job
+	if o = d.look(ctx, e); o.job.Version == 0 {
+		o.job = e.job
+	}
+	return o
+}
+
+// named is the id of the encoding of ours with a name; empty if there is none.
+func (d *driver) named(ctx context.Context, name string) (string, error) {
+	query := d.ours()
+	query.Name, query.SkipTotalCount = name, true
+	for e, err := range d.account.Client.Encodings(ctx, query) {
+		if err != nil {
+			return "", err
+		}
+		if e.Name == name {
+			return string(e.ID), nil
+		}
+	}
+	return "", nil
+}
+
+// setup is how long an encoding is being set up after its start, as far as that is known:
+// one made from a template is CREATED and in no queue meanwhile.
+func (d *driver) setup(e *entry) time.Duration {
+	if d.templated(e.job.ID.Batch) {
+		return d.pace.setup
+	}
+	return 0
+}
+
+// settingUp reports whether there is nothing new to be seen of an encoding yet.
+func (d *driver) settingUp(e *entry, now time.Time) bool {
+	return now.Before(e.job.StartTime.Add(d.setup(e)))
+}
+
+// lookUpNext is when to look for the encoding of an unanswered start again: soon, since
+// most often it is there, and then when its absence proves something. Each look takes
+// a call of a class that allows few.
+func (d *driver) lookUpNext(kind taskKind, e *entry, now time.Time) time.Time {
+	next := now.Add(soon)
+	if settled := e.job.StepTime.Add(d.settle); kind == taskLook && settled.After(next) {
+		return settled
+	}
+	return next
+}
+
+// claimTemplate decides about an encoding of ours that was made from a template and
+// belongs to no job: the one its name tells goes on with it, if it waits for an
+// answer, or knows of no such attempt because the job table was restored from a backup.
+func (d *driver) claimTemplate(ctx context.Context, e bitmovin.Encoding, id job.ID, attempt int) (claimed bool, err error) {
+	j, err := d.store.Job(ctx, id)
+	if errors.Is(err, job.ErrNotFound) {
+		return false, nil
+	}
+	if err == nil && j.Attempt < attempt {
+		j, err = d.catchUp(ctx, j)
+	}
+	if err != nil {
+		return false, err
+	}
+	j, err = d.update(ctx, id, func(u *job.Update) error { return u.TemplateFound(string(e.ID), attempt, time.Now()) })
+	if err != nil || j.EncodingID != string(e.ID) {
+		return false, err
+	}
+	d.log.Info("adopted an encoding", "job", id.String(), "encoding", j.EncodingID, "status", string(e.Status))
+	return true, nil
+}
+
+// catchUp has a job see how its encoding ended, before it can go on with a later one.
+func (d *driver) catchUp(ctx context.Context, j job.Job) (job.Job, error) {
+	if !j.State.OnPlatform() || j.EncodingID == "" {
+		return j, nil
+	}
+	read, err := d.store.Batch(ctx, j.ID.Batch)
+	if err != nil {
+		return j, err
+	}
+	task, err := d.account.Client.Status(ctx, bitmovin.EncodingID(j.EncodingID))
+	if err != nil {
+		if bitmovin.NotFound(err) {
+			return j, nil // to be believed only after a while
+		}
+		return j, err
+	}
+	return d.record(ctx, entry{job: j, batch: &batch{read}}, observation(j.EncodingID, task))
+}
+
+// attemptOf splits the name of a template's encoding; 0 if name is not one.
+func attemptOf(name string) (rest string, attempt int) {
+	at := strings.LastIndex(name, "] #")
+	if at < 0 {
+		return name, 0
+	}
+	n, digits := 0, name[at+len("] #"):]
+	for _, c := range []byte(digits) {
+		if c < '0' || c > '9' || n > 1e6 {
+			return name, 0
+		}
+		n = 10*n + int(c-'0')
+	}
+	return name[:at+1], n
+}

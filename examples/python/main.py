@@ -1,0 +1,70 @@
+"""A small program around the client:
+
+    python3 main.py submit night.json              submit a batch, print its id
+    python3 main.py watch BATCH [CURSOR-FILE]      print what happens to it, one message per line
+    python3 main.py cancel BATCH|JOB [REASON]      print the new state
+
+STOKER_SERVER names the server. Exit codes: 0; 1 the batch did not succeed, or the
+call failed; 2 the request is wrong.
+"""
+
+import json
+import os
+import pathlib
+import sys
+
+from google.protobuf import json_format
+
+from stoker_client import Client, StokerError, batch_pb2, batch_service_pb2
+
+
+def submit(client: Client, file: str) -> int:
+    request = json_format.Parse(pathlib.Path(file).read_text(), batch_service_pb2.SubmitBatchRequest())
+    print(client.submit(request).id)
+    return 0
+
+
+def watch(client: Client, batch: str, cursor_file: str = "") -> int:
+    request = batch_service_pb2.WatchBatchRequest(batch_id=batch, include_jobs=True)
+    if cursor_file and os.path.exists(cursor_file):
+        request.cursor = pathlib.Path(cursor_file).read_text()
+    for message in client.watch(request):
+        print(json.dumps(json_format.MessageToDict(message, preserving_proto_field_name=True)), flush=True)
+        if cursor_file:  # what is printed above need not be sent again
+            keep(cursor_file, message.cursor)
+    return 0 if client.get(batch).state == batch_pb2.BATCH_STATE_SUCCEEDED else 1
+
+
+def keep(file: str, text: str) -> None:
+    """Writes a file as a whole: who is killed meanwhile finds the old text or the new."""
+    pathlib.Path(file + ".new").write_text(text)
+    os.replace(file + ".new", file)
+
+
+def cancel(client: Client, name: str, reason: str = "") -> int:
+    print(client.cancel(name, reason))
+    return 0
+
+
+COMMANDS = {"submit": submit, "watch": watch, "cancel": cancel}
+
+
+def main(arguments: list[str]) -> int:
+    if len(arguments) not in (2, 3) or arguments[0] not in COMMANDS:
+        print(__doc__, file=sys.stderr)
+        return 2
+    command, *rest = arguments
+    try:
+        with Client(os.environ.get("STOKER_SERVER", "127.0.0.1:7070")) as client:
+            return COMMANDS[command](client, *rest)
+    except StokerError as error:
+        for violation in error.violations:
+            print(violation, file=sys.stderr)
+        if error.violations:
+            return 2
+        print(f"{error} ({error.reason or error.code.name})", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

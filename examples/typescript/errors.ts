@@ -1,0 +1,71 @@
+import * as grpc from '@grpc/grpc-js';
+import { loadSync, type MessageTypeDefinition } from '@grpc/proto-loader';
+import { fileURLToPath } from 'node:url';
+
+/** One thing that is wrong with one field of a request, such as jobs[17].input_path. */
+export interface Violation {
+  field: string;
+  description: string;
+}
+
+/** What the server said about a call that failed. */
+export class StokerError extends Error {
+  override name = 'StokerError';
+
+  private constructor(
+    cause: Error,
+    message: string,
+    /** The gRPC status code. */
+    readonly code: grpc.status,
+    /** The server's reason for programs, such as WRONG_STATE; empty if the server was not reached. */
+    readonly reason: string,
+    /** Everything that is wrong with the request; empty for errors of another kind. */
+    readonly violations: Violation[],
+    /** The wait the server advises before the call is repeated, in milliseconds. */
+    readonly retryDelay: number,
+  ) {
+    super(message, { cause });
+  }
+
+  /** Reads an error that a call ended with. Anything else is returned as it is. */
+  static from(err: unknown): unknown {
+    if (!isServiceError(err)) {
+      return err;
+    }
+    let reason = '';
+    let violations: Violation[] = [];
+    let retryDelay = 0;
+    for (const { name, value } of details(err.metadata)) {
+      if (name === 'google.rpc.ErrorInfo') {
+        reason = decode<{ reason?: string }>('ErrorInfo', value).reason ?? '';
+      } else if (name === 'google.rpc.BadRequest') {
+        violations = decode<{ field_violations?: Violation[] }>('BadRequest', value).field_violations ?? [];
+      } else if (name === 'google.rpc.RetryInfo') {
+        const delay = decode<{ retry_delay?: { seconds?: number; nanos?: number } }>('RetryInfo', value).retry_delay;
+        retryDelay = (delay?.seconds ?? 0) * 1000 + (delay?.nanos ?? 0) / 1e6;
+      }
+    }
+    return new StokerError(err, err.details, err.code, reason, violations, retryDelay);
+  }
+}
+
+function isServiceError(err: unknown): err is grpc.ServiceError {
+  return err instanceof Error && 'code' in err && 'details' in err && 'metadata' in err;
+}
+
+const messages = loadSync(fileURLToPath(new URL('../proto/stoker/examples/errors.proto', import.meta.url)), { keepCase: true, longs: Number });
+
+function decode<T>(message: string, value: Buffer): T {
+  const definition = messages[`stoker.examples.${message}`] as MessageTypeDefinition<object, object>;
+  return definition.deserialize(value) as T;
+}
+
+/** The details of an error, each with the full name of its type. */
+function details(trailer: grpc.Metadata): { name: string; value: Buffer }[] {
+  const [status] = trailer.get('grpc-status-details-bin');
+  if (!Buffer.isBuffer(status)) {
+    return [];
+  }
+  const list = decode<{ details?: { type_url?: string; value?: Buffer }[] }>('Status', status).details ?? [];
+  return list.map(({ type_url = '', value = Buffer.alloc(0) }) => ({ name: type_url.split('/').at(-1) ?? '', value }));
+}

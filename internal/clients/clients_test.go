@@ -1,0 +1,189 @@
+package clients
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestClients holds every program to the same: it submits, tells what is wrong with a
+// request, cancels, and watches through the deaths of the service and its own.
+func TestClients(t *testing.T) {
+	for _, p := range programs {
+		t.Run(p.name, func(t *testing.T) {
+			p.prepare(t, p.dir)
+			s := newService(t)
+			t.Run("errors", func(t *testing.T) { testErrors(t, p, s) })
+			t.Run("cancel", func(t *testing.T) { testCancel(t, p, s) })
+			t.Run("watch", func(t *testing.T) { testWatch(t, p, s) })
+		})
+	}
+}
+
+func testErrors(t *testing.T, p program, s *service) {
+	got := p.run(t, s.address, "submit", request(t, `{"jobs": [{"key": "a", "output_path": "/out"}, {"key": "a", "input_path": "in", "output_path": "b"}]}`))
+	for _, want := range []string{"jobs[0].input_path: is required", "jobs[0].output_path: ", "jobs[1].key: "} {
+		if got.code != 2 || !strings.Contains(got.stderr, want) {
+			t.Errorf("a wrong request: exit code %d and\n%s\nwant 2 and %q", got.code, got.stderr, want)
+		}
+	}
+	got = p.run(t, s.address, "cancel", "nothing")
+	if got.code != 1 || !strings.Contains(got.stderr, `batch "nothing" was not found (NOT_FOUND)`) {
+		t.Errorf("cancel of nothing: exit code %d and %q", got.code, got.stderr)
+	}
+	got = p.run(t, "127.0.0.1:1", "cancel", "nothing")
+	if got.code != 1 || got.stderr == "" || strings.Contains(got.stderr, "Traceback") {
+		t.Errorf("no server: exit code %d and %q", got.code, got.stderr)
+	}
+}
+
+func testCancel(t *testing.T, p program, s *service) {
+	batch := submit(t, p, s, `{"jobs": [{"key": "a", "input_path": "in/long.mp4", "output_path": "out/a"}, {"key": "b", "input_path": "in/long.mp4", "output_path": "out/b"}]}`)
+	if got := p.run(t, s.address, "cancel", batch+"/1", "wrong file"); got.code != 0 || !strings.HasPrefix(got.stdout, "JOB_STATE_CANCEL") {
+		t.Fatalf("cancel of a job: %+v", got)
+	}
+	if got := p.run(t, s.address, "cancel", batch); got.code != 0 || !strings.HasPrefix(got.stdout, "BATCH_STATE_CANCEL") {
+		t.Fatalf("cancel of a batch: %+v", got)
+	}
+	watched := p.run(t, s.address, "watch", batch)
+	h := newHistory(t)
+	for line := range strings.Lines(watched.stdout) {
+		h.add(line)
+	}
+	if watched.code != 1 || h.state["a"] != "JOB_STATE_CANCELLED" || h.reason["a"] != "wrong file" || h.state["b"] != "JOB_STATE_CANCELLED" {
+		t.Errorf("watch of a cancelled batch: exit code %d, states %v, reasons %v", watched.code, h.state, h.reason)
+	}
+}
+
+// testWatch has one watch live through two deaths of the service, while the other one
+// is killed itself and begun again with its cursor.
+func testWatch(t *testing.T, p program, s *service) {
+	const jobs = 60
+	var list []string
+	for n := range jobs {
+		list = append(list, fmt.Sprintf(`{"key": "k-%d", "input_path": "in/%d.mp4", "output_path": "%s/%d"}`, n, n, p.name, n))
+	}
+	batch := submit(t, p, s, `{"display_name": "night run", "jobs": [`+strings.Join(list, ", ")+`]}`)
+
+	killed := newHistory(t)
+	cursor := filepath.Join(t.TempDir(), "cursor")
+	killed.watch(p, s, 4, func() bool { return true }, batch, cursor)
+
+	lasting := newHistory(t)
+	deaths := 0
+	code := lasting.watch(p, s, 3, func() bool {
+		if deaths < 2 {
+			deaths++
+			s.kill()
+			s.start()
+		}
+		return false
+	}, batch)
+	if code != 0 || lasting.snapshots != 1 || deaths != 2 {
+		t.Errorf("a watch through %d deaths of the service: exit code %d, %d snapshots; want 0 and 1", deaths, code, lasting.snapshots)
+	}
+
+	killed.repeats = true // what it had printed last may not be in its cursor
+	if code := killed.watch(p, s, jobs*10, func() bool { return true }, batch, cursor); code != 0 || killed.snapshots != 1 {
+		t.Errorf("a watch begun again: exit code %d, %d snapshots; want 0 and 1", code, killed.snapshots)
+	}
+	for n := range jobs {
+		key := fmt.Sprintf("k-%d", n)
+		if lasting.state[key] != "JOB_STATE_SUCCEEDED" || killed.state[key] != "JOB_STATE_SUCCEEDED" {
+			t.Errorf("job %s was last seen %q and %q", key, lasting.state[key], killed.state[key])
+		}
+	}
+	// With the cursor of the end there is nothing left to be told.
+	if again := p.run(t, s.address, "watch", batch, cursor); again.code != 0 || again.stdout != "" {
+		t.Errorf("a watch from the end: %+v", again)
+	}
+}
+
+func submit(t *testing.T, p program, s *service, text string) string {
+	t.Helper()
+	got := p.run(t, s.address, "submit", request(t, text))
+	if got.code != 0 || got.stdout == "" {
+		t.Fatalf("submit: %+v", got)
+	}
+	return strings.TrimSpace(got.stdout)
+}
+
+// request is a file with a request.
+func request(t *testing.T, text string) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "request.json")
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+// history is what a watcher printed.
+type history struct {
+	t         *testing.T
+	repeats   bool // a job may be told twice
+	snapshots int
+	state     map[string]string
+	reason    map[string]string
+	told      map[string]bool
+}
+
+func newHistory(t *testing.T) *history {
+	return &history{t: t, state: map[string]string{}, reason: map[string]string{}, told: map[string]bool{}}
+}
+
+// add reads one line of a watcher's output.
+func (h *history) add(line string) {
+	h.t.Helper()
+	var m struct {
+		Snapshot bool
+		Jobs     []struct {
+			Key, State, Reason string
+			Progress           int
+			Update             json.RawMessage `json:"update_time"`
+		}
+	}
+	if err := json.Unmarshal([]byte(line), &m); err != nil {
+		h.t.Fatalf("%q: %v", line, err)
+	}
+	if m.Snapshot {
+		h.snapshots++
+	}
+	for _, j := range m.Jobs {
+		told := fmt.Sprint(j.Key, " ", j.State, " ", j.Progress, " ", string(j.Update))
+		if h.told[told] && !h.repeats {
+			h.t.Errorf("seen twice: %s", told)
+		}
+		h.told[told] = true
+		h.state[j.Key], h.reason[j.Key] = j.State, j.Reason
+	}
+}
+
+// watch runs a watch. After every so many messages it calls do, and kills the watch if
+// that returns true. It returns the exit code of the watch.
+func (h *history) watch(p program, s *service, every int, do func() bool, args ...string) int {
+	h.t.Helper()
+	cmd := p.start(h.t, s.address, append([]string{"watch"}, args...)...)
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		h.t.Fatal(err)
+	}
+	lines := bufio.NewScanner(stdout)
+	lines.Buffer(nil, 4<<20)
+	for n := 1; lines.Scan(); n++ {
+		h.add(lines.Text())
+		if n%every == 0 && do() {
+			_ = cmd.Process.Kill() // it may have ended
+			break
+		}
+	}
+	_ = cmd.Wait() // the exit code says it
+	return cmd.ProcessState.ExitCode()
+}

@@ -1,0 +1,176 @@
+package docstest
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// TestPages runs the console blocks of the pages that have any.
+func TestPages(t *testing.T) {
+	for _, page := range []string{"README.md", "docs/cookbook.md"} {
+		t.Run(page, func(t *testing.T) {
+			t.Parallel()
+			s := newSession(t)
+			n := 0
+			for _, b := range blocks(t, page) {
+				if b.language != "console" {
+					continue
+				}
+				for _, c := range b.commands() {
+					s.check(t, page, c)
+					n++
+				}
+			}
+			if n == 0 {
+				t.Error("no command was run: the page has no console block")
+			}
+		})
+	}
+}
+
+// TestReadmeProgram compiles the Go program of the README and runs it.
+func TestReadmeProgram(t *testing.T) {
+	const page = "README.md"
+	s := newSession(t)
+	for _, b := range blocks(t, page) {
+		if b.language != "go" {
+			continue
+		}
+		file := filepath.Join(s.dir, "main.go")
+		if err := os.WriteFile(file, []byte(strings.Join(b.lines, "\n")), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		// The program is compiled as if it stood in this module, whose packages it imports.
+		const place = "internal/docstest/program"
+		target, err := filepath.Abs(filepath.Join(root, place, "main.go"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		overlay, err := json.Marshal(map[string]map[string]string{"Replace": {target: file}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		replace := filepath.Join(s.dir, "overlay.json")
+		if err := os.WriteFile(replace, overlay, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		// The service of the test listens elsewhere than the one of the README.
+		program := strings.ReplaceAll(strings.Join(b.lines, "\n"), "127.0.0.1:7070", s.address["127.0.0.1:7070"])
+		if err := os.WriteFile(file, []byte(program), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		build(t, []string{"-overlay", replace}, filepath.Join(s.dir, "program"), "./"+place)
+		s.check(t, page, command{line: b.line, text: "./program", want: []string{"…", "BATCH_STATE_SUCCEEDED 100 %"}})
+		return
+	}
+	t.Fatalf("%s has no Go program", page)
+}
+
+// usage finds stoker commands in a line of shell.
+var usage = regexp.MustCompile(`(?:^|[|&;(]\s*)(?:bin/)?stoker( [^|&;<>)#]*)?`)
+
+// TestUsage holds every stoker command of every page against the command line.
+func TestUsage(t *testing.T) {
+	stoker := filepath.Join(t.TempDir(), "stoker")
+	build(t, nil, stoker, "./cmd/stoker")
+	pages, err := filepath.Glob(filepath.Join(root, "docs/*.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for _, page := range append(pages, filepath.Join(root, "README.md"), filepath.Join(root, "CONTRIBUTING.md")) {
+		page, err := filepath.Rel(root, page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, b := range blocks(t, page) {
+			if b.language != "sh" {
+				continue
+			}
+			text := strings.ReplaceAll(strings.Join(b.lines, "\n"), "\\\n", " ")
+			for line := range strings.Lines(text) {
+				for _, found := range usage.FindAllStringSubmatch(strings.TrimSpace(line), -1) {
+					n++
+					// With --help a command judges its flags and does nothing.
+					cmd := exec.CommandContext(t.Context(), "sh", "-c", stoker+" "+strings.TrimSpace(found[1])+" --help")
+					if out, err := cmd.CombinedOutput(); err != nil {
+						t.Errorf("%s:%d: %s: %v\n%s", page, b.line, found[0], err, out)
+					}
+				}
+			}
+		}
+	}
+	if n == 0 {
+		t.Error("no command was found: the pattern no longer fits the pages")
+	}
+}
+
+// TestEveryMethod holds the cookbook to its word: it shows every method of the contract.
+func TestEveryMethod(t *testing.T) {
+	cookbook, err := os.ReadFile(filepath.Join(root, "docs/cookbook.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rpc := regexp.MustCompile(`(?m)^  rpc (\w+)\(`)
+	n := 0
+	for _, service := range []struct{ name, file string }{
+		{"BatchService", "batch_service.proto"}, {"AccountService", "account_service.proto"},
+	} {
+		text, err := os.ReadFile(filepath.Join(root, "proto/stoker/v1", service.file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range rpc.FindAllStringSubmatch(string(text), -1) {
+			n++
+			if method := "stoker.v1." + service.name + "/" + m[1]; !strings.Contains(string(cookbook), method) {
+				t.Errorf("docs/cookbook.md never calls %s", method)
+			}
+		}
+	}
+	if n == 0 {
+		t.Error("no method was found: the pattern no longer fits the contract")
+	}
+}
+
+// TestNamedTests finds every test that a page calls by its name.
+func TestNamedTests(t *testing.T) {
+	declared := map[string]bool{}
+	declaration := regexp.MustCompile(`(?m)^func (Test\w+)\(`)
+	err := filepath.WalkDir(root, func(path string, d os.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() && d.Name() == "node_modules" {
+			return filepath.SkipDir
+		}
+		if !strings.HasSuffix(path, "_test.go") {
+			return nil
+		}
+		text, err := os.ReadFile(path)
+		for _, m := range declaration.FindAllStringSubmatch(string(text), -1) {
+			declared[m[1]] = true
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(filepath.Join(root, "docs/architecture.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := regexp.MustCompile("`(Test\\w+)`").FindAllStringSubmatch(string(text), -1)
+	for _, m := range named {
+		if !declared[m[1]] {
+			t.Errorf("docs/architecture.md names %s, which does not exist", m[1])
+		}
+	}
+	if len(named) == 0 {
+		t.Error("no test is named: the pattern no longer fits the page")
+	}
+}

@@ -1,0 +1,117 @@
+package e2e
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"time"
+
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	"github.com/stokerd/stoker/bitmovin/simulator"
+	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+)
+
+// rehearsal is a platform on which everything about a job is in its input path: those
+// below once/ and twice/ fail as often, those below never/ fail for good and those
+// below always/ fail every time although the platform hints at a retry.
+func rehearsal(scythe *scythe) *simulator.Simulator {
+	return &simulator.Simulator{
+		Encoders: 6, Duration: 300 * time.Millisecond, Unlimited: true, TakeAnyStart: true,
+		Fault: scythe.fault,
+		Outcome: func(e simulator.Encoding, run int) simulator.Outcome {
+			kind := kindOf(e.Streams[0].InputStreams[0].InputPath)
+			switch {
+			case kind == "never":
+				return failure(simulator.NoRetry)
+			case kind == "always", kind == "once" && run <= 1, kind == "twice" && run <= 2:
+				return failure(simulator.Retry)
+			}
+			return simulator.Outcome{}
+		},
+	}
+}
+
+func failure(hint simulator.RetryHint) simulator.Outcome {
+	return simulator.Outcome{
+		Status: simulator.Error, After: 100 * time.Millisecond,
+		Error: &simulator.TaskError{Code: 10003, Category: "DECODING ERROR", Text: "cannot be decoded", RetryHint: hint},
+	}
+}
+
+func kindOf(input string) string {
+	kind, _, _ := strings.Cut(input, "/")
+	return kind
+}
+
+// fate is how a job has to end on a rehearsal with two retries, whatever happens to
+// the service: what is not the job's fault costs it no attempt.
+func fate(input string) want {
+	switch kindOf(input) {
+	case "never":
+		return want{stokerv1.JobState_JOB_STATE_FAILED, 1}
+	case "once":
+		return want{stokerv1.JobState_JOB_STATE_SUCCEEDED, 2}
+	case "twice":
+		return want{stokerv1.JobState_JOB_STATE_SUCCEEDED, 3}
+	case "always":
+		return want{stokerv1.JobState_JOB_STATE_FAILED, 3}
+	}
+	return want{stokerv1.JobState_JOB_STATE_SUCCEEDED, 1}
+}
+
+// retries is the policy of the batches on a rehearsal.
+const retries = 2
+
+// titles are the inputs of n jobs of all kinds.
+func titles(n int) []string {
+	kinds := []string{"well", "once", "well", "never", "well", "twice", "well", "always", "well", "well"}
+	all := make([]string, n)
+	for i := range all {
+		all[i] = fmt.Sprintf("%s/%d.mov", kinds[i%len(kinds)], i)
+	}
+	return all
+}
+
+// submit submits a batch that retries soon, and returns its id.
+func (s *service) submit(inputs []string, backoff time.Duration) string {
+	s.t.Helper()
+	request := &stokerv1.SubmitBatchRequest{RetryPolicy: &stokerv1.RetryPolicy{
+		MaxRetries: new(int32(retries)), InitialBackoff: durationpb.New(backoff), MaxBackoff: durationpb.New(backoff),
+	}}
+	for i, input := range inputs {
+		request.Jobs = append(request.Jobs, &stokerv1.JobSpec{
+			Key: fmt.Sprint("k", i), InputPath: input, OutputPath: "out/" + input,
+		})
+	}
+	b, err := s.client.Submit(s.t.Context(), request)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return b.GetId()
+}
+
+// TestKill kills the service with SIGKILL at ten moments of a batch.
+func TestKill(t *testing.T) {
+	t.Parallel()
+	const seed = 7
+	t.Logf("seed %d", seed)
+	scythe := newScythe()
+	sim := rehearsal(scythe)
+	s := newService(t, platform(t, sim), "STOKER_QUEUE_TARGET=5", "STOKER_POLL_INTERVAL=500ms")
+	life := s.run()
+	inputs := titles(60)
+	batch := s.submit(inputs, 200*time.Millisecond)
+	h := s.follow(batch)
+	moments := deaths(rand.New(rand.NewPCG(seed, 0)), 10)
+	times, life := s.reap(life, scythe, moments, h, (*process).kill)
+	if times != len(moments) {
+		t.Errorf("the service died %d times, want %d: the batch has ended too early", times, len(moments))
+	}
+	ended := h.end(3 * patience)
+	life.kill()
+	s.run() // removes what the others left
+	cleared(t, sim)
+	s.verdict(sim, ended, inputs, retries, fate)
+}

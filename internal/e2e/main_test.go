@@ -1,0 +1,65 @@
+// Package e2e tests the program as people run it: the real binary, as processes,
+// on real files and sockets, killed, stopped, flooded and misused.
+//
+// `stoker serve` is always a process. The platform is either `stoker simulate`, as
+// another process, or a simulator inside the test, where the test has to decide at
+// which call to the platform the service dies. The judge (judge_test.go) knows
+// nothing of how the service works: it compares what the API says with what the
+// simulator's ledger holds.
+//
+// What is random follows from a seed that is logged. Which call a service dies at is
+// decided by the seed; how the processes interleave is not, and no verdict depends on it.
+package e2e
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"testing"
+)
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	// These tests wait for processes, clocks and back-offs more than they work.
+	if err := flag.Set("test.parallel", "8"); err != nil {
+		panic(err)
+	}
+	code := m.Run()
+	if err := os.RemoveAll(buildDir()); err != nil {
+		fmt.Fprintln(os.Stderr, "remove the binary:", err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+// buildDir is where this run of the tests has its binary.
+func buildDir() string {
+	return filepath.Join(os.TempDir(), fmt.Sprintf("stoker-e2e-%d", os.Getpid()))
+}
+
+// built builds the binary once per run.
+var built = sync.OnceValues(func() (string, error) {
+	path := filepath.Join(buildDir(), "stoker")
+	args := []string{"build", "-o", path}
+	if raceDetector {
+		args = append(args, "-race")
+	}
+	out, err := exec.Command("go", append(args, "github.com/stokerd/stoker/cmd/stoker")...).CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("build stoker: %w: %s", err, out)
+	}
+	return path, nil
+})
+
+// binary returns the path of the program under test.
+func binary(t *testing.T) string {
+	t.Helper()
+	path, err := built()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}

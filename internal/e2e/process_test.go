@@ -1,0 +1,145 @@
+package e2e
+
+import (
+	"bufio"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// patience is how long a process may take for what takes it a moment.
+const patience = 60 * time.Second
+
+// process is a running stoker.
+type process struct {
+	t      *testing.T
+	cmd    *exec.Cmd
+	name   string
+	exited chan struct{} // closed when it has ended and been read to the end
+
+	mu    sync.Mutex
+	lines []string
+	more  chan struct{} // closed and replaced with every line
+}
+
+// start runs the binary. Its environment is env alone, with a home of its own, so
+// that nothing of whoever runs the test reaches it. What it says on stderr is kept, and
+// shown if the test fails.
+func start(t *testing.T, env []string, args ...string) *process {
+	t.Helper()
+	return startCommand(t, env, exec.Command(binary(t), args...))
+}
+
+func startCommand(t *testing.T, env []string, cmd *exec.Cmd) *process {
+	t.Helper()
+	cmd.Dir = t.TempDir()
+	cmd.Env = append([]string{"HOME=" + cmd.Dir, "PATH=" + os.Getenv("PATH")}, env...)
+	stderr, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &process{t: t, cmd: cmd, name: strings.Join(cmd.Args[1:], " "), exited: make(chan struct{}), more: make(chan struct{})}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go p.read(stderr)
+	t.Cleanup(func() {
+		p.kill()
+		if t.Failed() {
+			t.Logf("stoker %s said:\n%s", p.name, p.said())
+		}
+	})
+	return p
+}
+
+// read keeps what the process says until its end.
+func (p *process) read(stderr io.Reader) {
+	defer close(p.exited)
+	lines := bufio.NewScanner(stderr)
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		p.mu.Lock()
+		p.lines = append(p.lines, lines.Text())
+		close(p.more)
+		p.more = make(chan struct{})
+		p.mu.Unlock()
+	}
+	_ = p.cmd.Wait() // the exit code is in ProcessState
+}
+
+// said is all it said so far, or the end of it.
+func (p *process) said() string {
+	const enough = 200
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	lines := p.lines
+	if len(lines) > enough {
+		lines = append([]string{"..."}, lines[len(lines)-enough:]...)
+	}
+	return strings.Join(lines, "\n") + "\n"
+}
+
+// hears waits until the process says a line with the text in it, and returns the
+// line; false if it ended without.
+func (p *process) hears(text string) (string, bool) {
+	p.t.Helper()
+	late := time.After(patience)
+	for read := 0; ; {
+		p.mu.Lock()
+		fresh, more := p.lines[read:], p.more
+		read = len(p.lines)
+		p.mu.Unlock()
+		for _, line := range fresh {
+			if strings.Contains(line, text) {
+				return line, true
+			}
+		}
+		if len(fresh) > 0 {
+			continue
+		}
+		select {
+		case <-more:
+		case <-p.exited:
+			p.mu.Lock()
+			done := read == len(p.lines)
+			p.mu.Unlock()
+			if done {
+				return "", false
+			}
+		case <-late:
+			p.t.Fatalf("stoker %s has not said %q within %v", p.name, text, patience)
+		}
+	}
+}
+
+// signal sends a signal to a process that may have ended.
+func (p *process) signal(s syscall.Signal) {
+	p.t.Helper()
+	if err := p.cmd.Process.Signal(s); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		p.t.Errorf("signal stoker %s: %v", p.name, err)
+	}
+}
+
+// kill ends the process on the spot, as the kernel would when memory is short.
+func (p *process) kill() {
+	p.t.Helper()
+	p.signal(syscall.SIGKILL)
+	<-p.exited
+}
+
+// wait waits for the process to end and returns its exit code.
+func (p *process) wait(limit time.Duration) int {
+	p.t.Helper()
+	select {
+	case <-p.exited:
+	case <-time.After(limit):
+		p.t.Fatalf("stoker %s has not ended within %v", p.name, limit)
+	}
+	return p.cmd.ProcessState.ExitCode()
+}

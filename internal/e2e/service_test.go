@@ -1,0 +1,142 @@
+package e2e
+
+import (
+	"context"
+	"encoding/json"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/backoff"
+
+	"github.com/stokerd/stoker/bitmovin/simulator"
+	"github.com/stokerd/stoker/client"
+)
+
+// service is `stoker serve` on one job table, through all of its lives.
+type service struct {
+	t       *testing.T
+	env     []string
+	db      string
+	address atomic.Pointer[string] // of the present life
+	client  *client.Client         // finds the present life by itself
+}
+
+// newService prepares a service on a platform at url. It does not run yet.
+func newService(t *testing.T, url string, settings ...string) *service {
+	t.Helper()
+	s := &service{t: t, db: filepath.Join(t.TempDir(), "stoker.db")}
+	s.env = append([]string{
+		"STOKER_BITMOVIN_URL=" + url, "BITMOVIN_API_KEY=key", "HTTP_INPUT_HOST=masters.example.com",
+		"S3_OUTPUT_BUCKET_NAME=encodes", "S3_OUTPUT_ACCESS_KEY=access", "S3_OUTPUT_SECRET_KEY=secret",
+		"STOKER_LISTEN=127.0.0.1:0", "STOKER_HTTP_LISTEN=127.0.0.1:0", "STOKER_LOG_FORMAT=json", "STOKER_DB=" + s.db,
+	}, settings...)
+	nowhere := "127.0.0.1:1"
+	s.address.Store(&nowhere)
+	dial := func(ctx context.Context, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "tcp", *s.address.Load())
+	}
+	soon := backoff.Config{BaseDelay: 20 * time.Millisecond, Multiplier: 1.5, MaxDelay: 200 * time.Millisecond}
+	var err error
+	s.client, err = client.Dial("localhost", client.Options{DialOptions: []grpc.DialOption{
+		grpc.WithContextDialer(dial), grpc.WithConnectParams(grpc.ConnectParams{Backoff: soon, MinConnectTimeout: time.Second}),
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.client.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+// run starts a life of the service and waits until it listens.
+func (s *service) run() *process {
+	s.t.Helper()
+	p := start(s.t, s.env, "serve")
+	line, ok := p.hears(`"msg":"listening"`)
+	if !ok {
+		s.t.Fatalf("the service did not start: exit code %d", p.wait(patience))
+	}
+	var record struct{ GRPC string }
+	if err := json.Unmarshal([]byte(line), &record); err != nil {
+		s.t.Fatalf("log line %q: %v", line, err)
+	}
+	s.address.Store(&record.GRPC)
+	return p
+}
+
+// platform serves a simulator inside the test and returns its URL.
+func platform(t *testing.T, sim *simulator.Simulator) string {
+	t.Helper()
+	web := httptest.NewServer(sim)
+	t.Cleanup(func() {
+		sim.Close()
+		web.Close()
+	})
+	return web.URL + "/v1"
+}
+
+// simulation is `stoker simulate`, seen from outside.
+type simulation struct {
+	t    *testing.T
+	url  string // of the API
+	home string // of its pages
+}
+
+// simulate runs a simulator as a process.
+func simulate(t *testing.T, args ...string) *simulation {
+	t.Helper()
+	p := start(t, nil, append([]string{"simulate", "--listen", "127.0.0.1:0"}, args...)...)
+	line, ok := p.hears("http://")
+	if !ok {
+		t.Fatalf("the simulator did not start: exit code %d", p.wait(patience))
+	}
+	url := line[strings.Index(line, "http://"):]
+	return &simulation{t: t, url: url, home: strings.TrimSuffix(url, "/v1") + "/simulator/"}
+}
+
+func (s *simulation) page(name string, into any) {
+	s.t.Helper()
+	request, err := http.NewRequestWithContext(s.t.Context(), http.MethodGet, s.home+name, nil)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer response.Body.Close()
+	if err := json.NewDecoder(response.Body).Decode(into); err != nil {
+		s.t.Fatalf("simulator page %s: %s: %v", name, response.Status, err)
+	}
+}
+
+// Encodings returns every encoding that was not deleted.
+func (s *simulation) Encodings() (all []simulator.Encoding) {
+	s.t.Helper()
+	s.page("encodings", &all)
+	return all
+}
+
+// Ledger returns every call.
+func (s *simulation) Ledger() (all []simulator.Entry) {
+	s.t.Helper()
+	s.page("ledger", &all)
+	return all
+}
+
+// Stats returns the totals.
+func (s *simulation) Stats() (stats simulator.Stats) {
+	s.t.Helper()
+	s.page("stats", &stats)
+	return stats
+}

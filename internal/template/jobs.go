@@ -1,0 +1,74 @@
+package template
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/stokerd/stoker/job"
+)
+
+// Check lists what keeps the template from being filled in for a job. Fields are
+// named as in the API, without the job in front: "input_path", "variables.title".
+func (t *Template) Check(s job.Spec) []job.Violation {
+	var list []job.Violation
+	add := func(v variable, format string, args ...any) {
+		violation := job.Violation{Field: v.field(), Message: fmt.Sprintf(format, args...)}
+		if !slices.Contains(list, violation) {
+			list = append(list, violation)
+		}
+	}
+	v := Values{Job: s, InputPath: s.InputPath, OutputPath: s.OutputPath, InputID: "input", OutputID: "output"}
+	for _, used := range t.used {
+		if used.field() == "" {
+			continue
+		}
+		_, has := s.Variables[used.name]
+		switch {
+		case used.kind != "" && !has, used.kind == "" && v.of(used) == "":
+			add(used, "is required: the template uses %s", used)
+		default:
+			if err := used.suits(v.of(used)); err != nil {
+				add(used, "%v", err)
+			}
+		}
+	}
+	for _, text := range t.texts {
+		if _, err := text.expand(v.of); err != nil {
+			add(text.variables()[0], "%v", err)
+		}
+	}
+	own := t.Variables()
+	for _, name := range slices.Sorted(maps.Keys(s.Variables)) {
+		if _, found := slices.BinarySearch(own, name); !found {
+			add(variable{ownText, name}, "the template has no variable %q; %s", name, offer(own))
+		}
+	}
+	return list
+}
+
+func offer(names []string) string {
+	if len(names) == 0 {
+		return "it has none"
+	}
+	return "it has: " + strings.Join(names, ", ")
+}
+
+// Variables lists the names of the jobs' own variables, sorted.
+func (t *Template) Variables() []string {
+	var names []string
+	for _, v := range t.used {
+		if v.kind != "" {
+			names = append(names, v.name)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// ToldApartByOutputPath reports whether nothing but their output paths keeps the
+// results of two jobs from overwriting each other.
+func (t *Template) ToldApartByOutputPath() bool {
+	return t.Uses(outputPath) && !t.Uses(key) && !t.Uses(name) && !t.Uses(jobID) && len(t.Variables()) == 0
+}

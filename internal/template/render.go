@@ -1,0 +1,186 @@
+package template
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"github.com/goccy/go-yaml"
+
+	"github.com/stokerd/stoker/job"
+)
+
+// Values are what a template is filled in with.
+type Values struct {
+	ID  job.ID
+	Job job.Spec
+	// InputPath and OutputPath are the job's paths with their base paths before them.
+	InputPath, OutputPath string
+	InputID, OutputID     string // the platform's
+
+	EncodingName string
+	Labels       []string // behind the template's own
+	Priority     int
+}
+
+// of is the value of a variable.
+func (v Values) of(variable variable) string {
+	switch {
+	case variable.kind != "":
+		return v.Job.Variables[variable.name]
+	case variable.name == inputID:
+		return v.InputID
+	case variable.name == inputPath:
+		return v.InputPath
+	case variable.name == outputID:
+		return v.OutputID
+	case variable.name == outputPath:
+		return v.OutputPath
+	case variable.name == name:
+		return v.Job.Title()
+	case variable.name == key:
+		return v.Job.Key
+	case variable.name == jobID:
+		return v.ID.String()
+	}
+	return v.ID.Batch
+}
+
+// Render fills in the template. It is JSON with its keys in the template's order, in
+// which the platform creates what they describe. An error says that a value does not suit;
+// [Template.Check] would have told.
+func (t *Template) Render(v Values) (string, error) {
+	filled, err := fill(t.doc, v)
+	if err != nil {
+		return "", err
+	}
+	doc, _ := filled.(yaml.MapSlice)
+	doc = put(doc, v.EncodingName, "encodings", t.encoding, "properties", "name")
+	doc = put(doc, t.labels(doc, v.Labels), "encodings", t.encoding, "properties", "labels")
+	doc = put(doc, v.Priority, "encodings", t.encoding, "start", "properties", "scheduling", "priority")
+	var b bytes.Buffer
+	if err := write(&b, doc); err != nil {
+		return "", err
+	}
+	return b.String(), nil
+}
+
+// labels are the labels in a filled-in template with more behind them.
+func (t *Template) labels(doc yaml.MapSlice, more []string) []any {
+	var at any = doc
+	for _, step := range []string{"encodings", t.encoding, "properties", "labels"} {
+		m, _ := at.(yaml.MapSlice)
+		at = child(m, step)
+	}
+	own, _ := at.([]any)
+	all := slices.Clone(own)
+	for _, l := range more {
+		all = append(all, l)
+	}
+	return all
+}
+
+// fill copies a value of the template with the variables filled in.
+func fill(value any, v Values) (any, error) {
+	switch value := value.(type) {
+	case yaml.MapSlice:
+		filled := make(yaml.MapSlice, len(value))
+		for i, item := range value {
+			element, err := fill(item.Value, v)
+			if err != nil {
+				return nil, err
+			}
+			filled[i] = yaml.MapItem{Key: item.Key, Value: element}
+		}
+		return filled, nil
+	case []any:
+		filled := make([]any, len(value))
+		for i, element := range value {
+			var err error
+			if filled[i], err = fill(element, v); err != nil {
+				return nil, err
+			}
+		}
+		return filled, nil
+	case string:
+		return fillText(value, v)
+	}
+	return value, nil
+}
+
+func fillText(s string, v Values) (any, error) {
+	t, err := parseText(s)
+	if err != nil {
+		return nil, err
+	}
+	if variable, ok := t.lone(); ok && variable.kind != "" {
+		own := v.of(variable)
+		if err := variable.suits(own); err != nil {
+			return nil, fmt.Errorf("variable %s: %w", variable.name, err)
+		}
+		switch variable.kind {
+		case ownNumber:
+			return json.Number(own), nil
+		case ownBool:
+			return own == "true", nil
+		}
+	}
+	filled, err := t.expand(v.of)
+	if err != nil {
+		return nil, fmt.Errorf("%q %w", s, err)
+	}
+	return filled, nil
+}
+
+// put sets what is at a path, and makes the mappings on the way to it.
+func put(m yaml.MapSlice, value any, path ...string) yaml.MapSlice {
+	i := slices.IndexFunc(m, func(item yaml.MapItem) bool { return fmt.Sprint(item.Key) == path[0] })
+	if i < 0 {
+		i = len(m)
+		m = append(m, yaml.MapItem{Key: path[0]})
+	}
+	if len(path) > 1 {
+		below, _ := m[i].Value.(yaml.MapSlice)
+		value = put(below, value, path[1:]...)
+	}
+	m[i].Value = value
+	return m
+}
+
+// write writes JSON with the keys in their order, which encoding/json would sort.
+func write(b *bytes.Buffer, value any) error {
+	switch value := value.(type) {
+	case yaml.MapSlice:
+		b.WriteByte('{')
+		for i, item := range value {
+			if i > 0 {
+				b.WriteByte(',')
+			}
+			if err := write(b, fmt.Sprint(item.Key)); err != nil {
+				return err
+			}
+			b.WriteByte(':')
+			if err := write(b, item.Value); err != nil {
+				return err
+			}
+		}
+		b.WriteByte('}')
+		return nil
+	case []any:
+		b.WriteByte('[')
+		for i, element := range value {
+			if i > 0 {
+				b.WriteByte(',')
+			}
+			if err := write(b, element); err != nil {
+				return err
+			}
+		}
+		b.WriteByte(']')
+		return nil
+	}
+	text, err := json.Marshal(value)
+	b.Write(text)
+	return err
+}

@@ -1,0 +1,177 @@
+package template
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/parser"
+)
+
+// Template is an encoding template without mistakes. It is not changed after [Parse].
+type Template struct {
+	doc      yaml.MapSlice
+	encoding string     // the key of its one encoding
+	texts    []text     // the values with variables in them
+	used     []variable // in them, each once
+}
+
+// Mistake is one thing wrong with a template.
+type Mistake struct {
+	Line int // from 1
+	Text string
+}
+
+func (m Mistake) String() string { return fmt.Sprintf("line %d: %s", m.Line, m.Text) }
+
+// Parse reads a template, or says everything that is wrong with it, in the order of
+// its lines. What it cannot know is whether the platform takes the properties of what is
+// in it.
+func Parse(source string) (*Template, []Mistake) {
+	r := reader{lines: map[string]int{}}
+	if !r.read(source) {
+		return nil, r.mistakes
+	}
+	r.sections()
+	r.value(r.doc, "$")
+	if len(r.mistakes) > 0 {
+		slices.SortStableFunc(r.mistakes, func(a, b Mistake) int { return cmp.Compare(a.Line, b.Line) })
+		return nil, slices.Compact(r.mistakes)
+	}
+	return &r.Template, nil
+}
+
+// Uses reports whether a variable such as "input_id" is anywhere in the template.
+func (t *Template) Uses(name string) bool {
+	return slices.ContainsFunc(t.used, func(v variable) bool { return v.kind == "" && v.name == name })
+}
+
+// reader reads a template and goes on after mistakes.
+type reader struct {
+	Template
+	lines    map[string]int // by path, such as $.encodings.main
+	mistakes []Mistake
+}
+
+// mistake notes something wrong at a path.
+func (r *reader) mistake(path, format string, args ...any) {
+	message := fmt.Sprintf(format, args...)
+	if named := strings.TrimPrefix(strings.TrimPrefix(path, "$"), "."); named != "" {
+		message = named + ": " + message
+	}
+	r.mistakes = append(r.mistakes, Mistake{Line: r.line(path), Text: message})
+}
+
+// line is the line of a path, or of the nearest one above it.
+func (r *reader) line(path string) int {
+	for {
+		if n, ok := r.lines[path]; ok {
+			return n
+		}
+		at := strings.LastIndexAny(path, ".[")
+		if at < 0 {
+			return 1
+		}
+		path = path[:at]
+	}
+}
+
+// read parses the YAML; false if there is no going on.
+func (r *reader) read(source string) bool {
+	file, err := parser.ParseBytes([]byte(source), 0)
+	if err == nil {
+		err = yaml.UnmarshalWithOptions([]byte(source), &r.doc, yaml.UseOrderedMap())
+	}
+	if err != nil {
+		r.mistakes = append(r.mistakes, notYAML(err))
+		return false
+	}
+	for i, doc := range file.Docs {
+		switch {
+		case doc.Body == nil:
+		case i > 0:
+			r.mistakes = append(r.mistakes, Mistake{doc.Body.GetToken().Position.Line, "a second document; put everything into one"})
+		default:
+			ast.Walk(r, doc.Body)
+		}
+	}
+	return true
+}
+
+// notYAML is an error of the YAML library in one line.
+func notYAML(err error) Mistake {
+	if e, ok := errors.AsType[yaml.Error](err); ok && e.GetToken() != nil {
+		return Mistake{e.GetToken().Position.Line, "not YAML: " + e.GetMessage()}
+	}
+	message, _, _ := strings.Cut(err.Error(), "\n")
+	return Mistake{1, "not YAML: " + message}
+}
+
+// Visit remembers the line of every path.
+func (r *reader) Visit(node ast.Node) ast.Visitor {
+	if _, known := r.lines[node.GetPath()]; !known {
+		line := node.GetToken().Position.Line
+		if entry, ok := node.(*ast.MappingValueNode); ok {
+			line = entry.Key.GetToken().Position.Line // its own token is the colon, or worse
+		}
+		r.lines[node.GetPath()] = line
+	}
+	return r
+}
+
+// value finds the variables in a value and checks what can be filled in and
+// written again.
+func (r *reader) value(v any, path string) {
+	switch v := v.(type) {
+	case yaml.MapSlice:
+		for _, item := range v {
+			name := fmt.Sprint(item.Key)
+			if strings.Contains(name, "${") {
+				r.mistake(path+"."+name, "variables are for values, not for keys")
+			}
+			r.value(item.Value, path+"."+name)
+		}
+	case []any:
+		for i, element := range v {
+			r.value(element, fmt.Sprintf("%s[%d]", path, i))
+		}
+	case string:
+		r.text(v, path)
+	case float64:
+		if math.IsInf(v, 0) || math.IsNaN(v) {
+			r.mistake(path, "%v is not a number the platform knows", v)
+		}
+	case nil, bool, int64, uint64:
+	default:
+		r.mistake(path, "want text, a number, true or false")
+	}
+}
+
+// text notes the variables of a value.
+func (r *reader) text(s, path string) {
+	t, err := parseText(s)
+	if err != nil {
+		r.mistake(path, "%v", err)
+		return
+	}
+	variables := t.variables()
+	if len(variables) == 0 {
+		r.reference(s, path)
+		return
+	}
+	_, alone := t.lone()
+	for _, v := range variables {
+		if !alone && (v.kind == ownNumber || v.kind == ownBool) {
+			r.mistake(path, "%s has to stand alone; use ${var:%s} inside of text", v, v.name)
+		}
+		if !slices.Contains(r.used, v) {
+			r.used = append(r.used, v)
+		}
+	}
+	r.texts = append(r.texts, t)
+}

@@ -1,0 +1,332 @@
+package template_test
+
+import (
+	"encoding/json"
+	"os"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/goccy/go-yaml"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/stokerd/stoker/internal/template"
+	"github.com/stokerd/stoker/job"
+)
+
+// small is a template with everything that can be filled in.
+const small = `
+metadata:
+  type: VOD
+encodings:
+  main:
+    properties:
+      description: ${name} (${key}) of ${batch_id}, $${plain}, 5 $
+      labels: [ladder, "${var:team}"]
+    streams:
+      v:
+        properties:
+          inputStreams:
+            - inputId: ${input_id}
+              inputPath: ${input_path}
+          rate: ${number:rate}
+          trim: ${bool:trim}
+          codecConfigId: c
+    start:
+`
+
+func values() template.Values {
+	return template.Values{
+		ID: job.ID{Batch: "b", Number: 7},
+		Job: job.Spec{
+			Key: "k-7", InputPath: "in/a.mp4", OutputPath: "out/a",
+			Variables: map[string]string{"team": "vod", "rate": "23.976", "trim": "true"},
+		},
+		InputPath: "base/in/a.mp4", OutputPath: "out/a", InputID: "i-1", OutputID: "o-1",
+		EncodingName: "k-7 [b/7] #1", Labels: []string{"stoker"}, Priority: 80,
+	}
+}
+
+func parse(t *testing.T, source string) *template.Template {
+	t.Helper()
+	parsed, mistakes := template.Parse(source)
+	for _, m := range mistakes {
+		t.Error(m)
+	}
+	if len(mistakes) > 0 {
+		t.FailNow()
+	}
+	return parsed
+}
+
+func TestRender(t *testing.T) {
+	got, err := parse(t, small).Render(values())
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `{"metadata":{"type":"VOD"},"encodings":{"main":{` +
+		`"properties":{"description":"k-7 (k-7) of b, ${plain}, 5 $","labels":["ladder","vod","stoker"],"name":"k-7 [b/7] #1"},` +
+		`"streams":{"v":{"properties":{"inputStreams":[{"inputId":"i-1","inputPath":"base/in/a.mp4"}],"rate":23.976,"trim":true,"codecConfigId":"c"}}},` +
+		`"start":{"properties":{"scheduling":{"priority":80}}}}}}`
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("rendered (-want +got):\n%s", diff)
+	}
+}
+
+// A template serves many jobs: filling it in for one leaves nothing of it behind.
+func TestRenderAgain(t *testing.T) {
+	parsed := parse(t, small)
+	first, err := parsed.Render(values())
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := values()
+	other.ID.Number, other.InputPath, other.EncodingName = 8, "in/b.mp4", "other"
+	if _, err := parsed.Render(other); err != nil {
+		t.Fatal(err)
+	}
+	again, err := parsed.Render(values())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(first, again); diff != "" {
+		t.Errorf("after another job (-first +again):\n%s", diff)
+	}
+}
+
+// What the template says of name, priority and labels gives way, in their place.
+func TestRenderReplaces(t *testing.T) {
+	source := strings.NewReplacer("    properties:\n      description", "    properties:\n      name: mine\n      description",
+		"    start:\n", "    start: {properties: {scheduling: {priority: 3, prewarmedEncoderPoolIds: [p]}, encodingMode: X}}\n").Replace(small)
+	got, err := parse(t, source).Render(values())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		`"properties":{"name":"k-7 [b/7] #1","description"`,
+		`"scheduling":{"priority":80,"prewarmedEncoderPoolIds":["p"]},"encodingMode":"X"`,
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("%s\nlacks %s", got, want)
+		}
+	}
+}
+
+func TestLadder(t *testing.T) {
+	source, err := os.ReadFile("testdata/ladder.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	parsed := parse(t, string(source))
+	if !parsed.Uses("input_id") || !parsed.Uses("output_id") || parsed.Uses("key") || !parsed.Uses("output_path") {
+		t.Error("the variables of the example are not those it uses")
+	}
+	got, err := parsed.Render(values())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(got, `"inputPath":"base/in/a.mp4"`); n != 4 {
+		t.Errorf("%d input streams, want 4: aliases have to be filled in as well\n%s", n, got)
+	}
+}
+
+func TestMistakes(t *testing.T) {
+	edit := func(from, to string) string {
+		if !strings.Contains(small, from) {
+			t.Fatalf("the template has no %q", from)
+		}
+		return strings.Replace(small, from, to, 1)
+	}
+	for _, tt := range []struct{ name, source, want string }{
+		{"not YAML", "metadata: [\n", "line 1: not YAML: sequence end token ']' not found"},
+		{"the same key twice", "metadata: {type: VOD}\nmetadata: 1\n", "line 2: not YAML: mapping key \"metadata\" already defined at [1:1]"},
+		{"a list", "- a", "line 1: not YAML: sequence was used where mapping is expected"},
+		{"nothing", "", "line 1: metadata is missing: metadata: {type: VOD}\nline 1: encodings: want one encoding, not 0: a job is one encoding"},
+		{"two documents", small + "---\na: b\n", "line 20: a second document; put everything into one"},
+		{"live", edit("type: VOD", "type: LIVE"), "line 3: metadata.type: want VOD"},
+		{"live encoding", edit("    start:", "    live:"), "line 5: encodings.main: start is missing; without properties of its own it is written start: {}\n" +
+			"line 18: encodings.main.live: a live encoding has no end, so that it cannot be a job"},
+		{"sections", "infrastructure: {}\nnotifications: {}\nlive: {}\nconfiguration: {}" + small,
+			"line 1: infrastructure: the platform does not take this in a template\n" +
+				"line 2: notifications: the platform does not take this in a template\n" +
+				"line 3: live: a live encoding has no end, so that it cannot be a job\n" +
+				"line 4: configuration: unknown section; known are configurations, encodings, filters, inputs, manifests, metadata, outputs"},
+		{"two encodings", edit("encodings:\n", "encodings:\n  other: {}\n"), "line 4: encodings: want one encoding, not 2: a job is one encoding"},
+		{"no streams", edit("streams:", "stream:"), "line 5: encodings.main: streams are missing"},
+		{"start is a list", edit("    start:", "    start: []"), "line 18: encodings.main.start: want a mapping"},
+		{"unknown variable", edit("${input_path}", "${inputPath}"), "line 14: encodings.main.streams.v.properties.inputStreams[0].inputPath: " +
+			"unknown variable ${inputPath}; known are input_id, input_path, output_id, output_path, name, key, job_id, batch_id, " +
+			"and ${var:NAME}, ${number:NAME} and ${bool:NAME} for a job's own"},
+		{"unknown kind", edit("${input_path}", "${env:HOME}"), "line 14: encodings.main.streams.v.properties.inputStreams[0].inputPath: " +
+			"${env:HOME}: a job's own variable is written ${var:NAME}, ${number:NAME} or ${bool:NAME}"},
+		{"name of a variable", edit("${input_path}", "${var:a b}"), "line 14: encodings.main.streams.v.properties.inputStreams[0].inputPath: " +
+			"${var:a b}: a variable's name is made of letters, digits and _ . -"},
+		{"no end", edit("${input_path}", "${input_path"), "line 14: encodings.main.streams.v.properties.inputStreams[0].inputPath: " +
+			"\"${input_path\": the } of a variable is missing; write $${ for a plain ${"},
+		{"number in text", edit("${number:rate}", "${number:rate} fps"), "line 15: encodings.main.streams.v.properties.rate: " +
+			"${number:rate} has to stand alone; use ${var:rate} inside of text"},
+		{"variable in a key", edit("      v:\n", "      ${key}:\n"), "line 9: encodings.main.streams.${key}: variables are for values, not for keys"},
+		{"infinite", edit("${number:rate}", ".inf"), "line 15: encodings.main.streams.v.properties.rate: +Inf is not a number the platform knows"},
+		{"binary", edit("${number:rate}", "!!binary aGk="), "line 15: encodings.main.streams.v.properties.rate: want text, a number, true or false"},
+		{"secret", "inputs: {s3: {in: {properties: {bucketName: b, secretKey: x}}}}" + small,
+			"line 1: inputs.s3.in.properties.secretKey: a secret must not stand in a template; configure a storage and refer to it by ${input_id}"},
+		{"undeclared", edit("codecConfigId: c", "codecConfigId: $/configurations/video/h264/c"),
+			"line 17: encodings.main.streams.v.properties.codecConfigId: $/configurations/video/h264/c is not declared in this template"},
+		{"declared later", edit("codecConfigId: c", "codecConfigId: $/configurations/video/h264/c") + "configurations: {video: {h264: {c: {}}}}\n",
+			"line 17: encodings.main.streams.v.properties.codecConfigId: $/configurations/video/h264/c is declared later; sections have to come before what uses them"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			_, mistakes := template.Parse(tt.source)
+			var got []string
+			for _, m := range mistakes {
+				got = append(got, m.String())
+			}
+			if diff := cmp.Diff(tt.want, strings.Join(got, "\n")); diff != "" {
+				t.Errorf("mistakes (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestCheck(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		edit func(*job.Spec)
+		want []string
+	}{
+		{"nothing wrong", func(*job.Spec) {}, nil},
+		{"empty text is text", func(s *job.Spec) { s.Variables["team"] = "" }, nil},
+		{"everything missing", func(s *job.Spec) { *s = job.Spec{} }, []string{
+			"name: is required: the template uses ${name}",
+			"key: is required: the template uses ${key}",
+			"variables.team: is required: the template uses ${var:team}",
+			"input_path: is required: the template uses ${input_path}",
+			"variables.rate: is required: the template uses ${number:rate}",
+			"variables.trim: is required: the template uses ${bool:trim}",
+		}},
+		{"not what is wanted", func(s *job.Spec) { s.Variables["rate"], s.Variables["trim"] = "25 fps", "yes" }, []string{
+			`variables.rate: "25 fps": the template wants a number`,
+			`variables.trim: "yes": the template wants true or false`,
+		}},
+		{"one that is not used", func(s *job.Spec) { s.Variables["tema"] = "x" }, []string{
+			`variables.tema: the template has no variable "tema"; it has: rate, team, trim`,
+		}},
+		{"a reference", func(s *job.Spec) { s.InputPath, s.Variables["team"] = "$/outputs/s3/o", "$/x" }, []string{
+			"variables.team: makes a value begin with $/, which the platform takes for a reference into the template",
+			"input_path: makes a value begin with $/, which the platform takes for a reference into the template",
+		}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := values().Job
+			tt.edit(&s)
+			var got []string
+			for _, v := range parse(t, small).Check(s) {
+				got = append(got, v.String())
+			}
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Errorf("violations (-want +got):\n%s", diff)
+			}
+			v := values()
+			v.Job, v.InputPath = s, s.InputPath
+			if _, err := parse(t, small).Render(v); err != nil && len(got) == 0 {
+				t.Errorf("nothing is wrong with the job, and still: %v", err)
+			}
+		})
+	}
+}
+
+// Numbers go into JSON as they are, so that nothing but a number may.
+func TestNumbers(t *testing.T) {
+	parsed := parse(t, small)
+	for value, ok := range map[string]bool{
+		"0": true, "-1.5": true, "2e6": true, "1000000000000000000000": true,
+		"": false, "-": false, "01": false, ".5": false, "1 ": false, " 1": false, "1,2": false, "0x10": false, "NaN": false, "1}": false, "[1]": false,
+	} {
+		s := values().Job
+		s.Variables["rate"] = value
+		if got := len(parsed.Check(s)) == 0; got != ok {
+			t.Errorf("%q is a number: %v, want %v", value, got, ok)
+		}
+	}
+}
+
+// FuzzRender looks for a value that gets out of its place: whatever the job says,
+// what comes out is the same JSON with other texts in it, and the same YAML.
+func FuzzRender(f *testing.F) {
+	for _, s := range []string{"a.mp4", "a: b\n- c", `"]}`, "'", "$/x", "${key}", "\u2028\x00\x7f", "*a &b !c", "true", "# x", "<b>&"} {
+		f.Add(s, s)
+	}
+	f.Fuzz(func(t *testing.T, path, own string) {
+		if !utf8.ValidString(path) || !utf8.ValidString(own) {
+			t.Skip("requests hold nothing but UTF-8")
+		}
+		v := values()
+		v.InputPath, v.Job.Variables["team"] = path, own
+		got, err := parse(t, small).Render(v)
+		if err != nil {
+			if strings.HasPrefix(path, "$/") || strings.HasPrefix(own, "$/") {
+				return
+			}
+			t.Fatal(err)
+		}
+		want := map[string]any{
+			"metadata": map[string]any{"type": "VOD"},
+			"encodings": map[string]any{"main": map[string]any{
+				"properties": map[string]any{
+					"description": "k-7 (k-7) of b, ${plain}, 5 $", "name": "k-7 [b/7] #1",
+					"labels": []any{"ladder", own, "stoker"},
+				},
+				"streams": map[string]any{"v": map[string]any{"properties": map[string]any{
+					"inputStreams": []any{map[string]any{"inputId": "i-1", "inputPath": path}},
+					"rate":         23.976, "trim": true, "codecConfigId": "c",
+				}}},
+				"start": map[string]any{"properties": map[string]any{"scheduling": map[string]any{"priority": 80.0}}},
+			}},
+		}
+		var asJSON map[string]any
+		if err := json.Unmarshal([]byte(got), &asJSON); err != nil {
+			t.Fatalf("%s\nis not JSON: %v", got, err)
+		}
+		if diff := cmp.Diff(want, asJSON); diff != "" {
+			t.Errorf("as JSON (-want +got):\n%s", diff)
+		}
+		var asYAML any
+		if err := yaml.Unmarshal([]byte(got), &asYAML); err != nil {
+			t.Errorf("%s\nis not YAML: %v", got, err)
+		}
+	})
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add(small)
+	f.Add("a: &x [*x, ${")
+	f.Fuzz(func(t *testing.T, source string) {
+		parsed, mistakes := template.Parse(source)
+		if (parsed == nil) != (len(mistakes) > 0) {
+			t.Fatalf("template %v with mistakes %v", parsed, mistakes)
+		}
+		if parsed == nil {
+			return
+		}
+		v := values()
+		if len(parsed.Check(v.Job)) > 0 {
+			return
+		}
+		if got, err := parsed.Render(v); err != nil || !json.Valid([]byte(got)) {
+			t.Fatalf("%q: %v", got, err)
+		}
+	})
+}
+
+func BenchmarkParseAndRender(b *testing.B) {
+	source, err := os.ReadFile("testdata/ladder.yaml")
+	if err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		parsed, _ := template.Parse(string(source))
+		if _, err := parsed.Render(values()); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

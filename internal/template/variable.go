@@ -1,0 +1,184 @@
+package template
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// The variables that are not a job's own.
+const (
+	inputID    = "input_id"
+	inputPath  = "input_path"
+	outputID   = "output_id"
+	outputPath = "output_path"
+	name       = "name"
+	key        = "key"
+	jobID      = "job_id"
+	batchID    = "batch_id"
+)
+
+// given lists them in the order of the documentation.
+func given() []string {
+	return []string{inputID, inputPath, outputID, outputPath, name, key, jobID, batchID}
+}
+
+// kind is how a job's own variable is used.
+type kind string
+
+const (
+	ownText   kind = "var"
+	ownNumber kind = "number"
+	ownBool   kind = "bool"
+)
+
+// variable is what stands between ${ and }.
+type variable struct {
+	kind kind // empty: not one of the job's own
+	name string
+}
+
+func (v variable) String() string {
+	if v.kind == "" {
+		return "${" + v.name + "}"
+	}
+	return "${" + string(v.kind) + ":" + v.name + "}"
+}
+
+// field is the part of a job that the variable's value comes from, named as in the
+// API; empty if it does not come from the job.
+func (v variable) field() string {
+	switch {
+	case v.kind != "":
+		return "variables." + v.name
+	case v.name == inputPath, v.name == outputPath, v.name == key, v.name == name:
+		return v.name
+	}
+	return ""
+}
+
+// text is a value of the template: literal text and variables in turn.
+type text []part
+
+// part is a literal, or a variable if its name is not empty.
+type part struct {
+	literal  string
+	variable variable
+}
+
+// lone is the variable that a text consists of; false if there is more to it.
+func (t text) lone() (variable, bool) {
+	if len(t) == 1 && t[0].variable.name != "" {
+		return t[0].variable, true
+	}
+	return variable{}, false
+}
+
+// variables lists the variables of a text in their order.
+func (t text) variables() []variable {
+	var all []variable
+	for _, p := range t {
+		if p.variable.name != "" {
+			all = append(all, p.variable)
+		}
+	}
+	return all
+}
+
+// parseText finds the variables of a value.
+func parseText(s string) (text, error) {
+	var t text
+	literal := ""
+	for {
+		at := strings.Index(s, "${")
+		switch {
+		case at < 0:
+			if literal += s; literal != "" {
+				t = append(t, part{literal: literal})
+			}
+			return t, nil
+		case at > 0 && s[at-1] == '$':
+			literal += s[:at-1] + "${"
+			s = s[at+2:]
+			continue
+		}
+		end := strings.IndexByte(s[at:], '}')
+		if end < 0 {
+			return nil, fmt.Errorf("%q: the } of a variable is missing; write $${ for a plain ${", s[at:])
+		}
+		v, err := parseVariable(s[at+2 : at+end])
+		if err != nil {
+			return nil, err
+		}
+		if literal += s[:at]; literal != "" {
+			t = append(t, part{literal: literal})
+			literal = ""
+		}
+		t = append(t, part{variable: v})
+		s = s[at+end+1:]
+	}
+}
+
+func parseVariable(s string) (variable, error) {
+	k, own, found := strings.Cut(s, ":")
+	if !found {
+		for _, known := range given() {
+			if s == known {
+				return variable{name: s}, nil
+			}
+		}
+		return variable{}, fmt.Errorf("unknown variable ${%s}; known are %s, and ${var:NAME}, ${number:NAME} and ${bool:NAME} for a job's own",
+			s, strings.Join(given(), ", "))
+	}
+	switch kind(k) {
+	case ownText, ownNumber, ownBool:
+	default:
+		return variable{}, fmt.Errorf("${%s}: a job's own variable is written ${var:NAME}, ${number:NAME} or ${bool:NAME}", s)
+	}
+	if strings.Trim(own, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-") != "" || own == "" {
+		return variable{}, fmt.Errorf("${%s}: a variable's name is made of letters, digits and _ . -", s)
+	}
+	return variable{kind(k), own}, nil
+}
+
+// suits says why a value cannot be used by a variable; nil if it can.
+func (v variable) suits(value string) error {
+	switch v.kind {
+	case ownNumber:
+		if !number(value) {
+			return fmt.Errorf("%q: the template wants a number", value)
+		}
+	case ownBool:
+		if value != "true" && value != "false" {
+			return fmt.Errorf("%q: the template wants true or false", value)
+		}
+	}
+	return nil
+}
+
+// number reports whether s is a number as JSON writes it, and nothing besides.
+func number(s string) bool {
+	digit := func(c byte) bool { return c >= '0' && c <= '9' }
+	return s != "" && (s[0] == '-' || digit(s[0])) && digit(s[len(s)-1]) && json.Valid([]byte(s))
+}
+
+// errReference says that plain text would be taken for a reference.
+var errReference = errors.New("makes a value begin with $/, which the platform takes for a reference into the template")
+
+// expand fills in a text. A text that is no reference does not become one.
+func (t text) expand(value func(variable) string) (string, error) {
+	var b strings.Builder
+	for _, p := range t {
+		if p.variable.name == "" {
+			b.WriteString(p.literal)
+			continue
+		}
+		b.WriteString(value(p.variable))
+	}
+	s := b.String()
+	if strings.HasPrefix(s, "$/") && !strings.HasPrefix(t[0].literal, "$/") {
+		return "", errReference
+	}
+	return s, nil
+}

@@ -1,0 +1,261 @@
+package server_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/durationpb"
+	"pgregory.net/rapid"
+
+	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+	"github.com/stokerd/stoker/job"
+)
+
+// TestWatchHistories makes histories up: jobs change, are added, cancelled and retried,
+// servers stop and begin again, some without a word, while watchers of every kind come
+// and go, dawdle, and come back with their cursors. What each of them saw is held to
+// the guarantees, and all have to end with the same picture.
+func TestWatchHistories(t *testing.T) {
+	var checked, watched, messages atomic.Int64
+	rapid.Check(t, func(rt *rapid.T) {
+		p := drawPlan(rt)
+		var all []*history
+		synctest.Test(t, func(t *testing.T) { all = p.play(t) })
+		for i, h := range all {
+			for _, wrong := range h.wrong {
+				rt.Errorf("watcher %d: %s", i, wrong)
+			}
+			messages.Add(int64(h.messages))
+		}
+		checked.Add(1)
+		watched.Add(int64(len(all)))
+	})
+	t.Logf("checked %d histories as %d watchers saw them, in %d messages", checked.Load(), watched.Load(), messages.Load())
+}
+
+// plan is a history that has not happened yet.
+type plan struct {
+	jobs     int
+	steps    []step
+	watchers []watcher
+}
+
+// step is one thing that happens, and the time until the next.
+type step struct {
+	kind  string
+	job   int // counted from the first, around and around
+	pause time.Duration
+}
+
+// watcher is the habits of one watcher.
+type watcher struct {
+	jobs     bool
+	interval time.Duration
+	late     time.Duration // comes so long after the beginning
+	stay     int           // messages after which it hangs up; 0: never does
+	dawdle   time.Duration // after each message
+}
+
+func drawPlan(t *rapid.T) plan {
+	ms := func(most int) *rapid.Generator[time.Duration] {
+		return rapid.Map(rapid.IntRange(1, most), func(n int) time.Duration { return time.Duration(n) * time.Millisecond })
+	}
+	steps := rapid.Custom(func(t *rapid.T) step {
+		return step{
+			kind: rapid.SampledFrom([]string{"go", "go", "go", "go", "go", "go", "add", "cancel", "retry", "rename", "restart", "crash"}).Draw(t, "kind"),
+			job:  rapid.IntRange(0, 30).Draw(t, "job"), pause: rapid.OneOf(ms(3), ms(300), ms(300), ms(2_000), ms(20_000)).Draw(t, "pause"),
+		}
+	})
+	watchers := rapid.Custom(func(t *rapid.T) watcher {
+		return watcher{
+			jobs: rapid.Bool().Draw(t, "jobs"), interval: rapid.SampledFrom([]time.Duration{0, 50 * time.Millisecond, time.Second}).Draw(t, "interval"),
+			late: rapid.OneOf(ms(5), ms(3_000)).Draw(t, "late"), stay: rapid.IntRange(0, 6).Draw(t, "stay"), dawdle: rapid.OneOf(rapid.Just(time.Duration(0)), ms(5_000)).Draw(t, "dawdle"),
+		}
+	})
+	return plan{
+		jobs: rapid.IntRange(1, 20).Draw(t, "jobs"), steps: rapid.SliceOfN(steps, 10, 120).Draw(t, "steps"),
+		watchers: rapid.SliceOfN(watchers, 2, 6).Draw(t, "watchers"),
+	}
+}
+
+// play lets a plan happen and returns what its watchers saw.
+func (p plan) play(t *testing.T) []*history {
+	w := newWorld(t, nil)
+	req := submission(p.jobs)
+	req.KeepOpen = true
+	resp, err := w.batches.SubmitBatch(t.Context(), req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := resp.GetBatch().GetId()
+	real := &truth{looks: map[string]bool{}, end: map[string]string{}}
+	real.note(w, id)
+	var all []*history
+	var watching sync.WaitGroup
+	for _, habits := range p.watchers {
+		h := newHistory()
+		all = append(all, h)
+		watching.Go(func() { habits.watch(w, id, h) })
+	}
+	total := p.jobs
+	for _, s := range p.steps {
+		time.Sleep(s.pause)
+		w.take(s, id, &total)
+		real.note(w, id)
+	}
+	for n := range total {
+		for _, kind := range []string{"cancel", "go"} { // what was on the platform is stopped there
+			time.Sleep(time.Millisecond)
+			w.take(step{kind: kind, job: n}, id, &total)
+			real.note(w, id)
+		}
+	}
+	end, err := w.store.UpdateBatch(t.Context(), id, time.Now(), (*job.Batch).Close)
+	if err != nil {
+		t.Fatal(err)
+	}
+	watching.Wait()
+	for i, h := range all {
+		real.judge(h, end, p.watchers[i].jobs)
+	}
+	return all
+}
+
+// take lets one step happen. What makes no sense at the moment does not.
+func (w *world) take(s step, id string, total *int) {
+	now := time.Now()
+	number := int64(s.job%*total + 1)
+	switch s.kind {
+	case "restart":
+		w.stop(time.Second)
+		w.serve()
+		return
+	case "crash":
+		w.grpc.Stop()
+		w.stop(0)
+		w.serve()
+		return
+	case "add":
+		if _, _, _, err := w.store.AddJobs(w.t.Context(), id, []job.Spec{{Key: fmt.Sprintf("late-%d", *total), InputPath: "in", OutputPath: "out"}}, now); err != nil {
+			w.t.Error(err)
+		}
+		*total++
+		return
+	case "rename":
+		if _, err := w.store.UpdateBatch(w.t.Context(), id, now, func(b *job.Batch) error { b.DisplayName = now.String(); return nil }); err != nil {
+			w.t.Error(err)
+		}
+		return
+	}
+	_, err := w.store.UpdateJob(w.t.Context(), job.ID{Batch: id, Number: number}, now, func(u *job.Update) error {
+		switch {
+		case s.kind == "cancel":
+			return u.Cancel("enough", now)
+		case s.kind == "retry":
+			return u.Retry(now)
+		}
+		return goOn(u, now)
+	})
+	if err != nil && !errors.Is(err, job.ErrIllegalTransition) {
+		w.t.Error(err)
+	}
+}
+
+// goOn takes a job one step further, as the dispatcher and the platform would.
+func goOn(u *job.Update, now time.Time) error {
+	j := &u.Job
+	said := job.Observation{EncodingID: j.EncodingID, Status: job.RemoteRunning, Progress: j.Progress + 30}
+	switch {
+	case j.State == job.Waiting && !j.Prepared():
+		return u.Configured(fmt.Sprintf("enc-%d", j.ID.Number), nil, now)
+	case j.State == job.Waiting:
+		return u.BeginStart(now)
+	case j.State == job.Starting:
+		return u.StartAccepted(now)
+	case j.State == job.Cancelling:
+		said.Status = job.RemoteCanceled
+	case j.Progress >= 60 && j.ID.Number%3 == 0:
+		said.Status, said.Failure = job.RemoteError, &job.Failure{Hint: job.HintNoRetry}
+	case j.Progress >= 60:
+		said.Status = job.RemoteFinished
+	}
+	return u.Observe(said, job.Rules{}, now)
+}
+
+// watch watches a batch to its end.
+func (habits watcher) watch(w *world, id string, h *history) {
+	time.Sleep(habits.late)
+	req := &stokerv1.WatchBatchRequest{BatchId: id, IncludeJobs: habits.jobs}
+	if habits.interval > 0 {
+		req.MinInterval = durationpb.New(habits.interval)
+	}
+	for {
+		ctx, hangUp := context.WithCancelCause(context.Background())
+		s, err := w.batches.WatchBatch(ctx, req)
+		for n := 1; err == nil && (habits.stay == 0 || n <= habits.stay); n++ {
+			var m *stokerv1.WatchBatchResponse
+			if m, err = s.Recv(); err == nil {
+				req.Cursor = m.GetCursor()
+				h.add(m)
+				time.Sleep(habits.dawdle)
+			}
+		}
+		hangUp(errHungUp)
+		switch {
+		case errors.Is(err, io.EOF):
+			return
+		case err != nil && status.Code(err) != codes.Unavailable:
+			h.complain("the watch ended with %v", err)
+			return
+		}
+		time.Sleep(time.Second)
+	}
+}
+
+// truth is everything that was.
+type truth struct {
+	looks map[string]bool   // of every job at every time
+	end   map[string]string // the latest of each
+}
+
+// note takes note of how the jobs stand. It is called after every change.
+func (r *truth) note(w *world, id string) {
+	w.t.Helper()
+	jobs, err := w.store.Jobs(w.t.Context(), job.Filter{BatchID: id})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for _, j := range jobs {
+		r.end[j.Key] = fmt.Sprintf("%s JOB_STATE_%s %d%% attempt %d %s %v", j.Key, j.State, j.Progress, j.Attempt, j.EncodingID, j.UpdateTime)
+		r.looks[r.end[j.Key]] = true
+	}
+}
+
+// judge holds what a watcher saw against what was.
+func (r *truth) judge(h *history, end job.Batch, jobs bool) {
+	if h.snapshots != 1 {
+		h.complain("was the end, and there were %d snapshots, want 1", h.snapshots)
+	}
+	if got := h.last; !got.GetFinishTime().AsTime().Equal(end.FinishTime) || got.GetCounts().GetCancelled() != end.Counts.Cancelled {
+		h.complain("shows the end as %v, want %+v", got, end)
+	}
+	for told := range h.sent {
+		if !r.looks[told] {
+			h.complain("or one before it tells what never was: %s", told)
+		}
+	}
+	for key, want := range r.end {
+		if jobs && !h.sent[want] {
+			h.complain("was the end, and %s was never told; last was %v", want, h.state[key])
+		}
+	}
+}

@@ -1,0 +1,95 @@
+package storetest
+
+import (
+	"errors"
+
+	"github.com/stokerd/stoker/job"
+)
+
+func selectJobs(f *fixture) {
+	b := f.submit(12, nil)                         // keys k1 to k12
+	f.update(b, 2, append(started, failedOnce)...) // WAITING, ENCODING, DOWNLOAD
+	f.update(b, 3, append(started, failed)...)     // FAILED, ENCODING, no category
+	f.update(b, 5, cancel)
+	f.update(b, 11, started...)
+	f.submit(3, nil) // somebody else's
+	for _, tt := range []struct {
+		name string
+		sel  job.Selection
+		want []int64
+	}{
+		{"states", job.Selection{States: []job.State{job.Queued, job.Cancelled, job.Queued}}, []int64{5, 11}},
+		{"prefix", job.Selection{States: []job.State{job.Waiting, job.Queued}, KeyPrefix: "k1"}, []int64{1, 10, 11, 12}},
+		{"a prefix is no pattern", job.Selection{States: []job.State{job.Waiting}, KeyPrefix: "k%"}, nil},
+		{"failure", job.Selection{States: []job.State{job.Waiting, job.Failed}, FailureKinds: []job.FailureKind{job.FailedEncoding}}, []int64{2, 3}},
+		{"category", job.Selection{States: []job.State{job.Waiting, job.Failed}, Categories: []string{"DOWNLOAD"}}, []int64{2}},
+		{"unknown cause", job.Selection{States: []job.State{job.Waiting, job.Failed}, Causes: []string{"x"}}, nil},
+	} {
+		tt.sel.BatchID = b.ID
+		got, err := f.store.Selected(f.Context(), tt.sel, 0, 100)
+		f.ok(err)
+		f.same(tt.name, got, tt.want)
+		n, err := f.store.CountSelected(f.Context(), tt.sel)
+		f.ok(err)
+		f.same(tt.name+": count", n, int64(len(tt.want)))
+	}
+	waiting := job.Selection{BatchID: b.ID, States: []job.State{job.Waiting, job.Cancelled}}
+	page, err := f.store.Selected(f.Context(), waiting, 2, 3)
+	f.ok(err)
+	f.same("page", page, []int64{4, 5, 6})
+}
+
+func updateNumbered(f *fixture) {
+	b := f.submit(4, nil)
+	n, err := f.store.UpdateNumbered(f.Context(), b.ID, []int64{1, 3}, now, cancel)
+	f.ok(err)
+	f.same("changed", n, int64(2))
+	n, err = f.store.UpdateNumbered(f.Context(), b.ID, []int64{1, 2}, now, cancel)
+	f.ok(err)
+	f.same("changed again", n, int64(1))
+	f.same("counts", f.batch(b.ID).Counts, job.Counts{Waiting: 1, Cancelled: 3})
+
+	objection := errors.New("objection")
+	_, err = f.store.UpdateNumbered(f.Context(), b.ID, []int64{4, 1}, now, func(u *job.Update) error {
+		if u.Job.ID.Number == 1 {
+			return objection
+		}
+		return cancel(u)
+	})
+	f.same("objection", errors.Is(err, objection), true)
+	_, err = f.store.UpdateNumbered(f.Context(), b.ID, []int64{4, 5}, now, cancel)
+	f.same("no such job", errors.Is(err, job.ErrNotFound), true)
+	f.same("state of job 4", f.job(b, 4).State, job.Waiting)
+}
+
+// causesGroup holds that what is a job's own in a failure does not make it a cause of its own.
+func causesGroup(f *fixture) {
+	b := f.submit(6, nil)
+	give := func(number int64, failure job.Failure) {
+		f.update(b, number, append(started, func(u *job.Update) error {
+			failure.Hint = job.HintNoRetry
+			return u.Observe(job.Observation{EncodingID: u.Job.EncodingID, Status: job.RemoteError, Failure: &failure}, job.Rules{}, now)
+		})...)
+	}
+	for n := range int64(3) {
+		j := f.job(b, n+1)
+		give(n+1, job.Failure{Category: "DOWNLOAD", Text: "input answered 403: " + j.InputPath + ", wanted for " + j.OutputPath})
+	}
+	give(4, job.Failure{Category: "DOWNLOAD", Text: "input answered 404"})
+	f.update(b, 5, append(started, failedOnce)...) // it is tried again, and has not failed
+	causes, err := f.store.Causes(f.Context(), b.ID, 10)
+	f.ok(err)
+	var got []int64
+	for _, c := range causes {
+		got = append(got, c.Count, c.First.Number)
+		numbers, err := f.store.Selected(f.Context(), job.Selection{BatchID: b.ID, States: []job.State{job.Failed}, Causes: []string{c.Key}}, 0, 10)
+		f.ok(err)
+		f.same("jobs of a cause", int64(len(numbers)), c.Count)
+		f.same("first of them", numbers[0], c.First.Number)
+		f.same("its failure", f.job(b, numbers[0]).Failure, &c.Failure)
+	}
+	f.same("counts and first jobs", got, []int64{3, 1, 1, 4})
+	causes, err = f.store.Causes(f.Context(), b.ID, 1)
+	f.ok(err)
+	f.same("the most frequent one", len(causes), 1)
+}
