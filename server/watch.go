@@ -293,7 +293,7 @@ func (s *Server) changes(ctx context.Context, id string, p position) (change, er
 		return change{}, err
 	}
 	c.msg, err = encoded(&stokerv1.WatchBatchResponse{
-		Cursor: cursor{batch: id, jobs: p.jobs, revision: c.next-1}.String(), Batch: m, Jobs: each(fit, jobMessage),
+		Cursor: cursor{batch: id, jobs: p.jobs, revision: c.next}.String(), Batch: m, Jobs: each(fit, jobMessage),
 	})
 	return c, err
 }
