@@ -129,13 +129,15 @@ func (c configuring) renditions(ctx context.Context) error {
 
 // rendition creates a stream and its segmented muxings.
 func (c configuring) rendition(ctx context.Context, config bitmovin.ConfigID, directory string) (bitmovin.StreamID, error) {
-	stream, err := c.client.CreateStream(ctx, c.encoding, bitmovin.Stream{
-		CodecConfigID: config,
-		InputStreams: []bitmovin.InputStream{{
-			InputID:       c.shared.input,
-			InputPath:     joinPath(c.shared.inputBase, c.job.InputPath),
-			SelectionMode: bitmovin.SelectAuto,
-		}},
+	stream, err := patiently(ctx, func() (bitmovin.Stream, error) {
+		return c.client.CreateStream(ctx, c.encoding, bitmovin.Stream{
+			CodecConfigID: config,
+			InputStreams: []bitmovin.InputStream{{
+				InputID:       c.shared.input,
+				InputPath:     joinPath(c.shared.inputBase, c.job.InputPath),
+				SelectionMode: bitmovin.SelectAuto,
+			}},
+		})
 	})
 	if err != nil {
 		return "", err
@@ -148,7 +150,7 @@ func (c configuring) rendition(ctx context.Context, config bitmovin.ConfigID, di
 		if length == 0 {
 			length = job.DefaultSegmentLength
 		}
-		_, err := c.client.CreateMuxing(ctx, c.encoding, bitmovin.Muxing{
+		err := c.muxing(ctx, bitmovin.Muxing{
 			Type:          bitmovin.MuxingType(m.Container),
 			SegmentLength: length,
 			Streams:       []bitmovin.MuxingStream{{StreamID: stream.ID}},
@@ -193,8 +195,23 @@ func (c configuring) file(ctx context.Context, directory string, streams []bitmo
 	for _, id := range streams {
 		m.Streams = append(m.Streams, bitmovin.MuxingStream{StreamID: id})
 	}
-	_, err := c.client.CreateMuxing(ctx, c.encoding, m)
+	return c.muxing(ctx, m)
+}
+
+func (c configuring) muxing(ctx context.Context, m bitmovin.Muxing) error {
+	_, err := patiently(ctx, func() (bitmovin.Muxing, error) { return c.client.CreateMuxing(ctx, c.encoding, m) })
 	return err
+}
+
+// patiently repeats a call that the platform throttled: it had no effect, and what is
+// configured already would be thrown away otherwise. The governor waits in between.
+func patiently[T any](ctx context.Context, call func() (T, error)) (T, error) {
+	for range 3 {
+		if result, err := call(); !bitmovin.Throttled(err) || ctx.Err() != nil {
+			return result, err
+		}
+	}
+	return call()
 }
 
 // manifests creates the recipe's manifests. They are attached at the start.
@@ -209,7 +226,7 @@ func (c configuring) manifests(ctx context.Context) ([]job.ManifestRef, error) {
 		if m.Format == job.HLS {
 			create = c.client.CreateHLSManifest
 		}
-		id, err := create(ctx, request)
+		id, err := patiently(ctx, func() (bitmovin.ManifestID, error) { return create(ctx, request) })
 		if err != nil {
 			return nil, err
 		}

@@ -352,3 +352,22 @@ func (w *world) checkNothingLeft() {
 		}
 	}
 }
+
+// Throttled in the middle of configuring: what is there already is kept.
+func TestThrottledWhileConfiguring(t *testing.T) {
+	sim := &simulator.Simulator{Seed: 1, Encoders: 3, Duration: time.Minute}
+	sim.Fault = func(c simulator.Call) simulator.Fault {
+		if strings.HasPrefix(c.Route, "POST /encoding/encodings/{id}/") && c.Nth%5 == 0 {
+			return simulator.Fault{Kind: simulator.RateLimitFault}
+		}
+		return simulator.Fault{}
+	}
+	inWorld(t, sim, func(w *world) {
+		w.run()
+		b := w.awaitEnd(w.submit(20, nil).ID, 5*time.Hour)
+		if n := w.calls("POST /encoding/encodings"); n != 20 || b.State != job.BatchSucceeded {
+			w.t.Errorf("batch is %s, %d encodings were created for 20 jobs", b.State, n)
+		}
+		w.audit(b.ID)
+	})
+}
