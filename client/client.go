@@ -3,7 +3,6 @@ package client
 import (
 	"cmp"
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -11,9 +10,11 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/status"
 
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
 )
@@ -120,7 +121,7 @@ func (c *Client) Accounts() stokerv1.AccountServiceClient { return c.accounts }
 
 // Close ends the connection and every call on it.
 func (c *Client) Close() error {
-	if err := c.conn.Close(); err != nil && !errors.Is(err, grpc.ErrClientConnClosing) {
+	if err := c.conn.Close(); err != nil && status.Code(err) != codes.Canceled {
 		return fmt.Errorf("close connection: %w", err)
 	}
 	return nil

@@ -389,7 +389,10 @@ func TestWatch(t *testing.T) {
 	t.Run("ends when the caller stops", func(t *testing.T) {
 		within(t, &service{watch: endless}, client.Options{}, func(t *testing.T, c *client.Client) {
 			n := 0
-			for range c.Watch(t.Context(), &stokerv1.WatchBatchRequest{BatchId: "b"}) {
+			for _, err := range c.Watch(t.Context(), &stokerv1.WatchBatchRequest{BatchId: "b"}) {
+				if err != nil {
+					t.Fatal(err)
+				}
 				if n++; n == 3 {
 					break
 				}

@@ -3,7 +3,6 @@ package dispatcher
 import (
 	"fmt"
 	"hash/fnv"
-	"io"
 	"os"
 	"strings"
 	"testing"
@@ -191,16 +190,12 @@ func TestFigures(t *testing.T) {
 // writeChart draws queue depth and busy encoders over the first twenty minutes.
 func writeChart(t *testing.T, path string, l workload, ours, theirs figures) {
 	t.Helper()
-	file, err := os.Create(path)
-	if err != nil {
-		t.Fatal(err)
-	}
 	const seconds = 1200
-	drawChart(file, l, seconds, []series{
+	chart := drawChart(l, seconds, []series{
 		{"Stoker", "#0b7a4b", ours.queue},
 		{"the example's rules", "#c2410c", theirs.queue},
 	})
-	if err := file.Close(); err != nil {
+	if err := os.WriteFile(path, []byte(chart), 0o644); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -211,8 +206,9 @@ type series struct {
 	samples      []sample
 }
 
-func drawChart(w io.Writer, l workload, seconds int, all []series) {
+func drawChart(l workload, seconds int, all []series) string {
 	const width, height, left = 960, 180, 56
+	w := new(strings.Builder)
 	panel := func(top int, title string, highest int, value func(sample) int) {
 		fmt.Fprintf(w, `<text x="%d" y="%d" class="t">%s</text>`+"\n", left, top-8, title)
 		fmt.Fprintf(w, `<rect x="%d" y="%d" width="%d" height="%d" class="f"/>`+"\n", left, top, width, height)
@@ -239,4 +235,5 @@ func drawChart(w io.Writer, l workload, seconds int, all []series) {
 			left+i*220, s.colour, left+i*220+20, s.name)
 	}
 	fmt.Fprintln(w, "</svg>")
+	return w.String()
 }

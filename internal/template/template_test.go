@@ -146,11 +146,13 @@ func TestMistakes(t *testing.T) {
 		{"live", edit("type: VOD", "type: LIVE"), "line 3: metadata.type: want VOD"},
 		{"live encoding", edit("    start:", "    live:"), "line 5: encodings.main: start is missing; without properties of its own it is written start: {}\n" +
 			"line 18: encodings.main.live: a live encoding has no end, so that it cannot be a job"},
-		{"sections", "infrastructure: {}\nnotifications: {}\nlive: {}\nconfiguration: {}" + small,
+		{
+			"sections", "infrastructure: {}\nnotifications: {}\nlive: {}\nconfiguration: {}" + small,
 			"line 1: infrastructure: the platform does not take this in a template\n" +
 				"line 2: notifications: the platform does not take this in a template\n" +
 				"line 3: live: a live encoding has no end, so that it cannot be a job\n" +
-				"line 4: configuration: unknown section; known are configurations, encodings, filters, inputs, manifests, metadata, outputs"},
+				"line 4: configuration: unknown section; known are configurations, encodings, filters, inputs, manifests, metadata, outputs",
+		},
 		{"two encodings", edit("encodings:\n", "encodings:\n  other: {}\n"), "line 4: encodings: want one encoding, not 2: a job is one encoding"},
 		{"no streams", edit("streams:", "stream:"), "line 5: encodings.main: streams are missing"},
 		{"start is a list", edit("    start:", "    start: []"), "line 18: encodings.main.start: want a mapping"},
@@ -168,12 +170,18 @@ func TestMistakes(t *testing.T) {
 		{"variable in a key", edit("      v:\n", "      ${key}:\n"), "line 9: encodings.main.streams.${key}: variables are for values, not for keys"},
 		{"infinite", edit("${number:rate}", ".inf"), "line 15: encodings.main.streams.v.properties.rate: +Inf is not a number the platform knows"},
 		{"binary", edit("${number:rate}", "!!binary aGk="), "line 15: encodings.main.streams.v.properties.rate: want text, a number, true or false"},
-		{"secret", "inputs: {s3: {in: {properties: {bucketName: b, secretKey: x}}}}" + small,
-			"line 1: inputs.s3.in.properties.secretKey: a secret must not stand in a template; configure a storage and refer to it by ${input_id}"},
-		{"undeclared", edit("codecConfigId: c", "codecConfigId: $/configurations/video/h264/c"),
-			"line 17: encodings.main.streams.v.properties.codecConfigId: $/configurations/video/h264/c is not declared in this template"},
-		{"declared later", edit("codecConfigId: c", "codecConfigId: $/configurations/video/h264/c") + "configurations: {video: {h264: {c: {}}}}\n",
-			"line 17: encodings.main.streams.v.properties.codecConfigId: $/configurations/video/h264/c is declared later; sections have to come before what uses them"},
+		{
+			"secret", "inputs: {s3: {in: {properties: {bucketName: b, secretKey: x}}}}" + small,
+			"line 1: inputs.s3.in.properties.secretKey: a secret must not stand in a template; configure a storage and refer to it by ${input_id}",
+		},
+		{
+			"undeclared", edit("codecConfigId: c", "codecConfigId: $/configurations/video/h264/c"),
+			"line 17: encodings.main.streams.v.properties.codecConfigId: $/configurations/video/h264/c is not declared in this template",
+		},
+		{
+			"declared later", edit("codecConfigId: c", "codecConfigId: $/configurations/video/h264/c") + "configurations: {video: {h264: {c: {}}}}\n",
+			"line 17: encodings.main.streams.v.properties.codecConfigId: $/configurations/video/h264/c is declared later; sections have to come before what uses them",
+		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			_, mistakes := template.Parse(tt.source)

@@ -1,0 +1,69 @@
+package store
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// content is everything that callers have put into the table, as text.
+func content(t *testing.T, s *Store) string {
+	t.Helper()
+	var b strings.Builder
+	for _, table := range []string{"batches", "batch_labels", "jobs", "attempts", "events", "orphans"} {
+		if err := printRows(t, &b, s, table); err != nil {
+			t.Fatalf("read %s: %v", table, err)
+		}
+	}
+	return b.String()
+}
+
+func printRows(t *testing.T, w *strings.Builder, s *Store, table string) error {
+	t.Helper()
+	rows, err := s.reader.db.QueryContext(t.Context(), `SELECT * FROM `+table)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	columns, err := rows.Columns()
+	if err != nil {
+		return err
+	}
+	values, targets := make([]any, len(columns)), make([]any, len(columns))
+	for i := range values {
+		targets[i] = &values[i]
+	}
+	for rows.Next() {
+		if err := rows.Scan(targets...); err != nil {
+			return err
+		}
+		fmt.Fprintln(w, table, values)
+	}
+	return rows.Err()
+}
+
+// checkWhole fails the test if the parts of the table contradict each other.
+func checkWhole(t *testing.T, s *Store) {
+	t.Helper()
+	for _, tt := range []struct{ name, query string }{
+		{"pages and indexes", `SELECT integrity_check FROM pragma_integrity_check WHERE integrity_check <> 'ok'`},
+		{"rows that belong to nothing", `SELECT "table" FROM pragma_foreign_key_check`},
+		{"batches that count their jobs wrongly", `
+SELECT id FROM batches AS b
+ WHERE json_array(waiting, starting, queued, running, succeeded, failed, cancelling, cancelled) <>
+       (SELECT json_array(sum(state = 'WAITING'), sum(state = 'STARTING'), sum(state = 'QUEUED'), sum(state = 'RUNNING'), sum(state = 'SUCCEEDED'),
+               sum(state = 'FAILED'), sum(state = 'CANCELLING'), sum(state = 'CANCELLED')) FROM jobs WHERE batch = b.seq)`},
+		{"jobs that are not where their last event took them", `
+SELECT number FROM jobs AS j
+ WHERE state <> coalesce((SELECT to_state FROM events AS e WHERE e.batch = j.batch AND e.number = j.number ORDER BY version DESC LIMIT 1), 'WAITING')`},
+		{"jobs newer than their batch", `SELECT number FROM jobs AS j JOIN batches AS b ON b.seq = j.batch WHERE j.revision > b.revision`},
+	} {
+		found, err := all(t.Context(), s.reader, scalar[string], tt.query)
+		if err != nil {
+			t.Fatalf("%s: %v", tt.name, err)
+		}
+		if len(found) > 0 {
+			t.Errorf("%s: %q", tt.name, found)
+		}
+	}
+}
