@@ -12,8 +12,12 @@ import (
 // not keep others from the job table for long.
 const chunk = 500
 
+// recountInterval is the time between two checks of the batches' counts.
+const recountInterval = 10 * time.Minute
+
 // janitor carries a batch's cancellation to its jobs. Because the batch says
-// that it is CANCELLING, a crash in between loses nothing.
+// that it is CANCELLING, a crash in between loses nothing. It also checks from time to
+// time that the counts of batches agree with their jobs.
 type janitor struct {
 	store Store
 	log   *slog.Logger
@@ -25,11 +29,18 @@ func newJanitor(c Config) *janitor {
 }
 
 func (j *janitor) run(ctx context.Context) error {
+	recount := time.Now().Add(recountInterval) // the job table has checked when it was opened
 	for {
 		retry := time.Minute
 		if err := j.cancelBatches(ctx); err != nil && ctx.Err() == nil {
 			j.log.Error("cannot cancel jobs of a batch", "err", err)
 			retry = time.Second
+		}
+		if now := time.Now(); !now.Before(recount) {
+			recount = now.Add(recountInterval)
+			if _, err := j.store.Recount(ctx, now); err != nil && ctx.Err() == nil {
+				j.log.Error("cannot check the counts of batches", "err", err)
+			}
 		}
 		select {
 		case <-ctx.Done():

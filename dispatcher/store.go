@@ -34,6 +34,8 @@ type Planning interface {
 	Live(ctx context.Context, accountID string) ([]job.Job, error)
 	// CancellingBatches are the batches whose jobs are still to be cancelled.
 	CancellingBatches(ctx context.Context) ([]string, error)
+	// Recount mends batches whose counts disagree with their jobs.
+	Recount(ctx context.Context, now time.Time) (mended int, err error)
 }
 
 // Memory remembers what was created at the platform once and is used again.
