@@ -11,8 +11,8 @@ import (
 // How often the platform's queue is counted. Counting costs one of 60 calls a
 // minute that all users of the key share.
 const (
-	countShared = 3 * time.Second // other people use the queue as well
-	countIdle   = time.Minute     // there is nothing to start
+	countPace = 3 * time.Second // never more often; as often if other people use the queue as well
+	countIdle = time.Minute     // there is nothing to start
 )
 
 // counted is the platform's queue at one moment.
@@ -75,9 +75,9 @@ func (d *driver) counted(c counted, err error) {
 			e.look = now // it has left the queue
 		}
 	}
-	d.queue = queue{total: c.total, foreign: c.total - own, time: c.time, due: now.Add(d.poll)}
+	d.queue = queue{total: c.total, foreign: c.total - own, time: c.time, due: now.Add(max(d.poll, countPace))}
 	if d.queue.foreign > 0 {
-		d.queue.due = now.Add(min(countShared, d.poll))
+		d.queue.due = now.Add(countPace)
 	}
 }
 

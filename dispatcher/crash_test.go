@@ -44,6 +44,13 @@ func (m *mortal) alive() bool {
 	return true
 }
 
+// passed is how many points have been passed so far.
+func (m *mortal) passed() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.points
+}
+
 // mortalTransport is the network of a process that can die.
 type mortalTransport struct {
 	*mortal
@@ -195,7 +202,7 @@ func liveTwice(t *testing.T, sim *simulator.Simulator, dieAt int, edit func(*job
 		go w.cancelWhenOnPlatform(job.ID{Batch: b.ID, Number: 5})
 		go w.cancelWhenPrepared(job.ID{Batch: b.ID, Number: 7})
 		if w.endsOrDies(b.ID, first) {
-			points = first.points
+			points = first.passed()
 		} else {
 			w.halt()
 			w.mortal = nil

@@ -248,3 +248,20 @@ func TestEveryContainerAndManifest(t *testing.T) {
 		}
 	})
 }
+
+// A short poll interval must not starve the count of the calls it needs.
+func TestShortPollInterval(t *testing.T) {
+	sim := &simulator.Simulator{Seed: 1, Encoders: 4, Duration: 200 * time.Millisecond, Latency: 5 * time.Millisecond}
+	inWorld(t, sim, func(w *world) {
+		w.poll = 200 * time.Millisecond
+		w.run()
+		b := w.awaitEnd(w.submit(200, nil).ID, 5*time.Minute)
+		if b.State != job.BatchSucceeded {
+			w.t.Errorf("batch is %s with %+v", b.State, b.Counts)
+		}
+		if s := w.sim.Stats(); s.RateLimited != 0 {
+			w.t.Errorf("%d calls were throttled", s.RateLimited)
+		}
+		w.t.Logf("%v", w.sim.Stats().Makespan)
+	})
+}

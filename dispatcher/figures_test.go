@@ -5,6 +5,7 @@ import (
 	"hash/fnv"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -87,7 +88,8 @@ func disturbance() func(simulator.Call) simulator.Fault {
 func (l workload) measure(w *world, run, finish func()) figures {
 	var f figures
 	stop := make(chan struct{})
-	go func() {
+	var sampling sync.WaitGroup
+	sampling.Go(func() {
 		for {
 			select {
 			case <-stop:
@@ -97,11 +99,12 @@ func (l workload) measure(w *world, run, finish func()) figures {
 				f.queue = append(f.queue, sample{s.ByStatus[simulator.Queued], s.ByStatus[simulator.Running]})
 			}
 		}
-	}()
+	})
 	run()
 	full := w.sim.Stats()
 	finish()
 	close(stop)
+	sampling.Wait()
 	end := w.sim.Stats()
 	f.makespan = float64(end.Makespan) * float64(l.encoders) / float64(end.Busy)
 	f.idle = float64(full.IdleEmpty) / float64(full.IdleEmpty+full.Busy)

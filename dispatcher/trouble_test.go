@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -169,9 +170,9 @@ func TestOtherOrganisation(t *testing.T) {
 	theirs := &simulator.Simulator{Seed: 2, Encoders: 3, Duration: 10 * time.Minute}
 	inWorld(t, ours, func(w *world) {
 		defer theirs.Close()
-		wrong := false
+		var wrong atomic.Bool
 		w.network = func(r *http.Request) (*http.Response, error) {
-			if wrong {
+			if wrong.Load() {
 				return theirs.Client().Transport.RoundTrip(r)
 			}
 			return ours.Client().Transport.RoundTrip(r)
@@ -179,12 +180,12 @@ func TestOtherOrganisation(t *testing.T) {
 		w.run()
 		b := w.submit(6, nil)
 		time.Sleep(2 * time.Minute)
-		wrong = true
+		wrong.Store(true)
 		time.Sleep(time.Hour)
 		if s, _ := w.disp.Status("default"); !strings.Contains(s.Problem, "another organisation") {
 			w.t.Errorf("an hour with the wrong key, and the problem is %q", s.Problem)
 		}
-		wrong = false
+		wrong.Store(false)
 		b = w.awaitEnd(b.ID, 3*time.Hour)
 		for _, j := range w.jobs(b.ID) {
 			if j.State != job.Succeeded || j.Attempt != 1 {
@@ -201,9 +202,10 @@ func TestOtherOrganisation(t *testing.T) {
 // An encoding that somebody deleted is replaced, and the failure counts.
 func TestDeletedEncoding(t *testing.T) {
 	sim := &simulator.Simulator{Seed: 1, Encoders: -1, Duration: time.Minute}
-	lost := ""
+	var lost atomic.Value
+	lost.Store("none")
 	sim.Fault = func(c simulator.Call) simulator.Fault {
-		if lost != "" && c.EncodingID == lost {
+		if c.EncodingID == lost.Load() {
 			return simulator.Fault{Kind: simulator.JSONFault, Status: http.StatusNotFound, Code: 1004}
 		}
 		return simulator.Fault{}
@@ -212,11 +214,11 @@ func TestDeletedEncoding(t *testing.T) {
 		w.run()
 		b := w.submit(1, nil)
 		w.await(b.ID, time.Minute, "a queued job", func(b job.Batch) bool { return b.Counts.Queued == 1 })
-		lost = w.jobs(b.ID)[0].EncodingID
+		lost.Store(w.jobs(b.ID)[0].EncodingID)
 		time.Sleep(10 * time.Minute)
 		j := w.jobs(b.ID)[0]
-		if j.EncodingID == lost || j.Failures != 1 || j.Failure.Kind != job.FailedGone || j.State != job.Queued {
-			w.t.Errorf("job is %s with encoding %s (was %s), failure %v", j.State, j.EncodingID, lost, j.Failure)
+		if j.EncodingID == lost.Load() || j.Failures != 1 || j.Failure.Kind != job.FailedGone || j.State != job.Queued {
+			w.t.Errorf("job is %s with encoding %s (was %s), failure %v", j.State, j.EncodingID, lost.Load(), j.Failure)
 		}
 	})
 }
@@ -306,10 +308,10 @@ func TestCancelUnderFire(t *testing.T) {
 		{"while it is started, and a restart", at(func(j job.Job) bool { return j.State == job.Starting }), 0, true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			var end time.Time
+			var end atomic.Int64 // of the outage, in Unix milliseconds
 			sim := &simulator.Simulator{Seed: 1, Encoders: 1, Duration: time.Minute, StopDelay: 2 * time.Second, Latency: 300 * time.Millisecond, StartDelay: time.Second}
 			sim.Fault = func(simulator.Call) simulator.Fault {
-				if time.Now().Before(end) {
+				if time.Now().UnixMilli() < end.Load() {
 					return simulator.Fault{Kind: simulator.HTMLFault, Status: http.StatusBadGateway}
 				}
 				return simulator.Fault{}
@@ -319,7 +321,7 @@ func TestCancelUnderFire(t *testing.T) {
 				b := w.submit(2, nil)
 				id := job.ID{Batch: b.ID, Number: 2}
 				tt.cancel(w, id)
-				end = time.Now().Add(tt.down)
+				end.Store(time.Now().Add(tt.down).UnixMilli())
 				if tt.crash {
 					w.halt()
 					w.run()

@@ -88,9 +88,9 @@ func (e *entry) standing(now time.Time) standing {
 }
 
 // fresh reports whether the platform's queue has been counted lately enough to
-// start anything by it.
+// start anything by it. A count may have waited for its turn, however short the poll.
 func (q queue) fresh(now time.Time, poll time.Duration) bool {
-	return !q.time.IsZero() && now.Sub(q.time) <= 3*poll
+	return !q.time.IsZero() && now.Sub(q.time) <= 3*max(poll, 2*countPace)
 }
 
 // publish makes a snapshot for people. v is nil when nothing has been decided yet.

@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
@@ -93,12 +94,12 @@ func TestListFailures(t *testing.T) {
 		return resp
 	}
 	got := list()
-	var shape string
+	var shape strings.Builder
 	for _, c := range got.GetCauses() {
-		shape += fmt.Sprintf("%d jobs from %s: %d; ", c.GetCount(), c.GetJobId()[len(id):], c.GetFailure().GetCode())
+		fmt.Fprintf(&shape, "%d jobs from %s: %d; ", c.GetCount(), c.GetJobId()[len(id):], c.GetFailure().GetCode())
 	}
-	if want := "5 jobs from /1: 1008; 3 jobs from /6: 10006; 1 jobs from /9: 10007; "; shape != want || got.GetFailedCount() != 9 {
-		t.Fatalf("failures are %s(%d in all), want %s", shape, got.GetFailedCount(), want)
+	if want := "5 jobs from /1: 1008; 3 jobs from /6: 10006; 1 jobs from /9: 10007; "; shape.String() != want || got.GetFailedCount() != 9 {
+		t.Fatalf("failures are %s(%d in all), want %s", shape.String(), got.GetFailedCount(), want)
 	}
 	forbidden := got.GetCauses()[0].GetCause()
 	retried, err := w.batches.RetryJobs(t.Context(), &stokerv1.RetryJobsRequest{BatchId: id, Causes: []string{forbidden}, KeyPrefix: "k-"})

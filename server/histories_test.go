@@ -157,10 +157,10 @@ func (w *world) take(s step, id string, total *int) {
 		return
 	}
 	_, err := w.store.UpdateJob(w.t.Context(), job.ID{Batch: id, Number: number}, now, func(u *job.Update) error {
-		switch {
-		case s.kind == "cancel":
+		switch s.kind {
+		case "cancel":
 			return u.Cancel("enough", now)
-		case s.kind == "retry":
+		case "retry":
 			return u.Retry(now)
 		}
 		return goOn(u, now)
@@ -191,6 +191,9 @@ func goOn(u *job.Update, now time.Time) error {
 	return u.Observe(said, job.Rules{}, now)
 }
 
+// tooMany is more messages than any history can have reason for.
+const tooMany = 5_000
+
 // watch watches a batch to its end.
 func (habits watcher) watch(w *world, id string, h *history) {
 	time.Sleep(habits.late)
@@ -211,6 +214,9 @@ func (habits watcher) watch(w *world, id string, h *history) {
 		}
 		hangUp(errHungUp)
 		switch {
+		case h.messages > tooMany:
+			h.complain("is one of too many: this never ends")
+			return
 		case errors.Is(err, io.EOF):
 			return
 		case err != nil && status.Code(err) != codes.Unavailable:

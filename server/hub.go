@@ -87,10 +87,10 @@ func (s *seat) leave() {
 	if h.callers[s.caller]--; h.callers[s.caller] == 0 {
 		delete(h.callers, s.caller)
 	}
-	s.topic.mu.Lock()
-	defer s.topic.mu.Unlock()
-	delete(s.topic.seats, s)
-	if len(s.topic.seats) == 0 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.seats, s)
+	if len(s.seats) == 0 {
 		delete(h.topics, s.batch)
 	}
 }

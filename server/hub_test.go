@@ -52,7 +52,7 @@ func TestShare(t *testing.T) {
 		if c, _ := seat.share(t.Context(), position{revision: 1}, slow); c.next != 2 || !c.stale {
 			t.Errorf("shortly after a ring the read is still good, and known to be stale, got %+v", c)
 		}
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		h.ring("b")
 		if c, _ := seat.share(t.Context(), position{revision: 1}, slow); c.next != 3 || c.stale {
 			t.Errorf("then it is read again, got %+v", c)

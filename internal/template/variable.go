@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -123,10 +124,8 @@ func parseText(s string) (text, error) {
 func parseVariable(s string) (variable, error) {
 	k, own, found := strings.Cut(s, ":")
 	if !found {
-		for _, known := range given() {
-			if s == known {
-				return variable{name: s}, nil
-			}
+		if slices.Contains(given(), s) {
+			return variable{name: s}, nil
 		}
 		return variable{}, fmt.Errorf("unknown variable ${%s}; known are %s, and ${var:NAME}, ${number:NAME} and ${bool:NAME} for a job's own",
 			s, strings.Join(given(), ", "))
