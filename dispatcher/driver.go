@@ -33,6 +33,7 @@ type driver struct {
 	tasks   sync.WaitGroup
 	status  atomic.Pointer[job.AccountStatus]
 	saving  sync.Mutex // serialises changes of the settings
+	making  sync.Map   // ids of encodings that are being configured: no job has them yet
 
 	// What follows belongs to the loop.
 	live     map[job.ID]*entry

@@ -36,6 +36,7 @@ func (d *driver) prepare(ctx context.Context, e entry) outcome {
 	}
 	e.job = j
 	encoding, manifests, err := d.configure(ctx, e, shared)
+	defer d.making.Delete(encoding) // once it is recorded
 	now := time.Now()
 	switch {
 	case err == nil:
@@ -90,6 +91,7 @@ func (d *driver) configure(ctx context.Context, e entry, shared sharedIDs) (stri
 		return "", nil, err
 	}
 	id := string(created.ID)
+	d.making.Store(id, true)
 	c := configuring{client: d.account.Client, encoding: created.ID, recipe: r, job: e.job, shared: shared}
 	if err := c.renditions(ctx); err != nil {
 		return id, nil, err

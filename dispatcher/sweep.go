@@ -11,7 +11,7 @@ import (
 const (
 	// sweepInterval is the time between two sweeps of an account.
 	sweepInterval = 10 * time.Minute
-	// sweepAge protects encodings that are being configured right now: a sweep
+	// sweepAge protects encodings whose creation has not been answered yet: a sweep
 	// leaves younger ones alone.
 	sweepAge = 10 * time.Minute
 )
@@ -62,7 +62,8 @@ func (d *driver) ours() bitmovin.ListEncodings {
 }
 
 // sweep finds encodings that carry our label, were created before a time and never
-// started, and belong to no job. They become orphans.
+// started, and belong to no job. They become orphans. What is being configured is in
+// the job table once it is no longer among those, so that the table is asked last.
 func (d *driver) sweep(ctx context.Context, before time.Time) error {
 	query := d.ours()
 	query.Status = bitmovin.StatusCreated
@@ -72,7 +73,7 @@ func (d *driver) sweep(ctx context.Context, before time.Time) error {
 		if err != nil {
 			return err
 		}
-		if e.CreatedAt.Before(before) {
+		if _, making := d.making.Load(string(e.ID)); !making && e.CreatedAt.Before(before) {
 			old, ids = append(old, e), append(ids, string(e.ID))
 		}
 	}

@@ -355,20 +355,24 @@ func (w *world) checkNothingLeft() {
 	}
 }
 
-// Throttled in the middle of configuring: what is there already is kept.
+// Throttled in the middle of configuring, so that it takes longer than from one sweep to
+// the next: what is there already is kept, and not taken for something left over.
 func TestThrottledWhileConfiguring(t *testing.T) {
 	sim := &simulator.Simulator{Seed: 1, Encoders: 3, Duration: time.Minute}
 	sim.Fault = func(c simulator.Call) simulator.Fault {
-		if strings.HasPrefix(c.Route, "POST /encoding/encodings/{id}/") && c.Nth%5 == 0 {
+		if strings.HasPrefix(c.Route, "POST /encoding/encodings/{id}/") && c.NthOfEncoding%2 == 1 {
 			return simulator.Fault{Kind: simulator.RateLimitFault}
 		}
 		return simulator.Fault{}
 	}
 	inWorld(t, sim, func(w *world) {
 		w.run()
-		b := w.awaitEnd(w.submit(20, nil).ID, 5*time.Hour)
-		if n := w.calls("POST /encoding/encodings"); n != 20 || b.State != job.BatchSucceeded {
-			w.t.Errorf("batch is %s, %d encodings were created for 20 jobs", b.State, n)
+		b := w.awaitEnd(w.submit(40, nil).ID, 20*time.Hour)
+		if n := w.calls("POST /encoding/encodings"); n != 40 || b.State != job.BatchSucceeded {
+			w.t.Errorf("batch is %s, %d encodings were created for 40 jobs", b.State, n)
+		}
+		if n := w.calls("DELETE /encoding/encodings/{id}"); n != 0 {
+			w.t.Errorf("%d encodings were deleted", n)
 		}
 		w.audit(b.ID)
 	})

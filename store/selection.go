@@ -9,11 +9,13 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-// causeKey is what [job.Cause] calls its key, of a job with a failure.
+// causeKey is what [job.Cause] calls its key, of a job with a failure. What tells the
+// job from others is left out of the text; a path without a directory is too short to
+// be told from ordinary words. The input path goes first: it may contain the other.
 const causeKey = `json_array(j.failure ->> '$.kind', coalesce(j.failure ->> '$.code', 0), coalesce(j.failure ->> '$.http_status', 0),
        coalesce(j.failure ->> '$.category', ''),
        replace(replace(replace(coalesce(j.failure ->> '$.text', '') || coalesce('; ' || (j.failure ->> '$.messages[0]'), ''),
-         j.encoding_id, '…'), j.output_path, '…'), j.input_path, '…'))`
+         j.encoding_id, '…'), iif(instr(j.input_path, '/'), j.input_path, ''), '…'), iif(instr(j.output_path, '/'), j.output_path, ''), '…'))`
 
 // The selection's statements share their parameters: $1 batch id, $2 after number,
 // $3 state, $4 key prefix, $5 failure kinds, $6 categories, $7 causes, $8 limit.

@@ -81,7 +81,7 @@ func (j *jobChoice) flags(cmd *cobra.Command, states []stokerv1.JobState, usage 
 	cmd.Flags().StringSliceVar(&j.states, "state", nil, usage)
 	cmd.Flags().StringVar(&j.keyPrefix, "key-prefix", "", "only jobs whose key begins with this")
 	cmd.Flags().StringArrayVar(&j.categories, "category", nil, "only jobs that failed with this category of the platform; may be repeated")
-	cmd.Flags().StringArrayVar(&j.causes, "cause", nil, "only jobs that failed of this cause, which `stoker failures` lists; may be repeated")
+	cmd.Flags().StringArrayVar(&j.causes, "cause", nil, "only jobs that failed of this cause, as stoker failures lists them; may be repeated")
 	var names []string
 	for _, s := range states {
 		names = append(names, strings.ToLower(jobState(s)))
