@@ -2,6 +2,7 @@ package dispatcher
 
 import (
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -263,5 +264,39 @@ func TestShortPollInterval(t *testing.T) {
 			w.t.Errorf("%d calls were throttled", s.RateLimited)
 		}
 		w.t.Logf("%v", w.sim.Stats().Makespan)
+	})
+}
+
+// A wrong ladder must not fail a hundred thousand jobs one by one.
+func TestFailureLimit(t *testing.T) {
+	var mended atomic.Bool
+	sim := &simulator.Simulator{Seed: 1, Encoders: 2, Duration: time.Minute}
+	sim.Outcome = func(simulator.Encoding, int) simulator.Outcome {
+		if mended.Load() {
+			return simulator.Outcome{}
+		}
+		return broken(simulator.NoRetry)
+	}
+	inWorld(t, sim, func(w *world) {
+		w.run()
+		b := w.submit(40, func(b *job.Batch) { b.FailureLimit = job.FailureLimit{Count: 3} })
+		b = w.await(b.ID, time.Hour, "a pause", func(b job.Batch) bool { return b.State == job.BatchPaused })
+		if b.StateReason == "" {
+			w.t.Error("paused without a reason")
+		}
+		time.Sleep(time.Hour) // what is on the platform ends; nothing else begins
+		started := w.sim.Stats().Starts
+		if started > 12 { // three that failed, what was on the platform then, and what failed unseen
+			w.t.Errorf("%d encodings were started before the batch paused itself", started)
+		}
+		mended.Store(true)
+		if _, err := w.store.UpdateBatch(w.ctx, b.ID, time.Now(), (*job.Batch).Resume); err != nil {
+			w.t.Fatal(err)
+		}
+		b = w.awaitEnd(b.ID, 2*time.Hour)
+		if b.Counts.Failed != int64(started) || b.Counts.Succeeded != 40-int64(started) {
+			w.t.Errorf("batch is %s with %+v after %d failures before the pause", b.State, b.Counts, started)
+		}
+		w.audit(b.ID)
 	})
 }

@@ -101,7 +101,9 @@ func TestLostAnswers(t *testing.T) {
 	} {
 		for _, route := range []string{
 			"POST /encoding/encodings", "POST /encoding/encodings/{id}/start",
-			"POST /encoding/encodings/{id}/streams", "POST /encoding/inputs/http",
+			"POST /encoding/encodings/{id}/streams", "POST /encoding/encodings/{id}/muxings/fmp4",
+			"POST /encoding/inputs/http", "POST /encoding/outputs/s3", "POST /encoding/configurations/video/h264",
+			"GET /encoding/encodings", "GET /encoding/encodings/{id}/status", "GET /encoding/inputs/http",
 		} {
 			t.Run(tt.name+" "+route, func(t *testing.T) {
 				sim := &simulator.Simulator{Seed: 1, Encoders: 3, Duration: time.Minute, TakeAnyStart: true}
