@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"fmt"
+	"math"
 	"time"
 
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
@@ -32,7 +33,7 @@ func (s *Server) show(ctx context.Context, b job.Batch) (*stokerv1.Batch, error)
 	m := batchMessage(b)
 	m.WaitReason = s.waitReason(b, now)
 	if total := b.Counts.Total(); total > 0 {
-		m.Percent = 100 * done / float64(total)
+		m.Percent = math.Round(10_000*done/float64(total)) / 100
 	}
 	if !s.stalled(b) {
 		m.EstimatedFinishTime = timestamp(estimate(b, done, now))

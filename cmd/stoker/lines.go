@@ -11,14 +11,18 @@ import (
 )
 
 // lines shows a watched batch to a log: a line per change of the counts, at most
-// one per second, and a line per failed attempt.
+// one per second, a line per failed attempt, and why jobs wait if none gets through.
 type lines struct {
 	w    io.Writer
 	view *view
 
 	shown string // the latest line
 	next  time.Time
+	stuck time.Time // since when jobs wait and none is at the platform; zero: that is not so
 }
+
+// patience is how long jobs may wait with none at the platform before a log tells why.
+const patience = 3 * time.Second
 
 func newLines(w io.Writer) *lines { return &lines{w: w, view: newView()} }
 
@@ -48,7 +52,7 @@ func (l *lines) summary(now time.Time) error {
 	if b == nil {
 		return nil
 	}
-	line := summaryLine(b)
+	line := summaryLine(b) + l.waiting(b, now)
 	if line == l.shown || now.Before(l.next) && !ended(b) {
 		return nil
 	}
@@ -58,6 +62,22 @@ func (l *lines) summary(now time.Time) error {
 	}
 	_, err := io.WriteString(l.w, line+"\n")
 	return err
+}
+
+// waiting is why jobs wait, once that has lasted.
+func (l *lines) waiting(b *stokerv1.Batch, now time.Time) string {
+	n := b.GetCounts()
+	if n.GetWaiting() == 0 || n.GetStarting()+n.GetQueued()+n.GetRunning() > 0 || b.GetWaitReason() == "" || b.GetStateReason() != "" {
+		l.stuck = time.Time{}
+		return ""
+	}
+	if l.stuck.IsZero() {
+		l.stuck = now
+	}
+	if now.Sub(l.stuck) < patience {
+		return ""
+	}
+	return " (" + b.GetWaitReason() + ")"
 }
 
 func (*lines) close() {}
