@@ -33,10 +33,6 @@ const (
 	jobsByNumber = `SELECT ` + jobColumns + fromJobs + anyState + page
 	jobsByState  = `SELECT ` + jobColumns + fromState + oneState + page
 	jobsByKey    = `SELECT ` + jobColumns + fromKeys + anyState + page
-
-	countByNumber = `SELECT count(*)` + fromJobs + anyState
-	countByState  = `SELECT count(*)` + fromState + oneState
-	countByKey    = `SELECT count(*)` + fromKeys + anyState
 )
 
 // filterArgs are $1 to $6 for one state; an empty one asks for all.
@@ -84,23 +80,4 @@ func readJobs(ctx context.Context, q querier, f job.Filter) ([]job.Job, error) {
 		merged = merged[:min(len(merged), f.Limit)]
 	}
 	return merged, nil
-}
-
-// CountJobs returns how many jobs f chooses, whatever its Limit.
-func (s *Store) CountJobs(ctx context.Context, f job.Filter) (int64, error) {
-	var total int64
-	err := s.reader.snap(ctx, func(q snapshot) error {
-		for _, state := range filterStates(f) {
-			n, err := one(ctx, q, scalar[int64], choose(f, countByNumber, countByState, countByKey), filterArgs(f, state)...)
-			if err != nil {
-				return err
-			}
-			total += n
-		}
-		return nil
-	})
-	if err != nil {
-		return 0, fmt.Errorf("count jobs of batch %s: %w", f.BatchID, err)
-	}
-	return total, nil
 }

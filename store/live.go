@@ -29,18 +29,6 @@ func (s *Store) Live(ctx context.Context, accountID string) ([]job.Job, error) {
 	return list, nil
 }
 
-const waitingCount = `SELECT coalesce(sum(waiting), 0) FROM batches INDEXED BY batches_live WHERE account = $1 AND finish_time = 0`
-
-// WaitingCount returns how many jobs of an account are WAITING, in paused batches
-// too. It adds up the batches' counters.
-func (s *Store) WaitingCount(ctx context.Context, accountID string) (int64, error) {
-	n, err := one(ctx, s.reader, scalar[int64], waitingCount, accountID)
-	if err != nil {
-		return 0, fmt.Errorf("count waiting jobs of account %s: %w", accountID, err)
-	}
-	return n, nil
-}
-
 const lastChange = `
 SELECT max(coalesce((SELECT max(update_time) FROM batches INDEXED BY batches_live WHERE account = $1 AND finish_time = 0), 0),
            coalesce((SELECT max(update_time) FROM batches INDEXED BY batches_ended WHERE account = $1 AND finish_time <> 0), 0))`

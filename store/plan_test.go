@@ -45,7 +45,6 @@ func TestPlans(t *testing.T) {
 		{"last change: ended batches", lastChange, "batches_ended (account=?)", false},
 		{"batches by state", batchesByState, "batches_state (state=? AND seq<?)", false},
 		{"live", liveJobs, "jobs_live", false},
-		{"waiting count", waitingCount, "COVERING INDEX batches_live (account=?)", false},
 		{"cancelling batches", cancellingBatches, "batches_cancelling", false},
 		{"encoding jobs: jobs", encodingJobs, "jobs_encoding (encoding_id=?)", true},
 		{"encoding jobs: attempts", encodingJobs, "attempts_encoding (encoding_id=?)", true},

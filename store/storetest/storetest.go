@@ -51,7 +51,6 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 		{"the window leaves out what must wait", windowWaits},
 		{"the next back-off to end is known", nextDue},
 		{"a restart finds what is at the platform", liveJobs},
-		{"waiting jobs are counted per account", waitingCount},
 		{"the last change of an account is known", lastChange},
 		{"batches to cancel are known until all jobs have been told", cancellingBatches},
 		{"encodings lead to their jobs", encodingJobs},
