@@ -200,7 +200,7 @@ func wait(b *stokerv1.Batch) string {
 	case b.GetStateReason() != "":
 		return b.GetStateReason()
 	case b.GetWaitReason() != "" && b.GetCounts().GetWaiting() > 0 && !ended(b):
-		return "waiting: " + b.GetWaitReason()
+		return "waiting: " + strings.TrimPrefix(b.GetWaitReason(), "waiting ")
 	}
 	return ""
 }
