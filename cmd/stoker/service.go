@@ -188,8 +188,8 @@ func (s *service) httpAddr() string {
 	return s.httpListener.Addr().String()
 }
 
-// endpoints answers whether the process lives and whether it takes calls, and takes
-// webhooks.
+// endpoints answers whether the process lives and whether it takes calls, shows how it
+// does, and takes webhooks.
 func (s *service) endpoints() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, "ok") })
@@ -200,6 +200,7 @@ func (s *service) endpoints() http.Handler {
 		}
 		answer(w, http.StatusOK, "ok")
 	})
+	mux.Handle("GET /metrics", metrics(s.dispatcher.Statuses))
 	mux.Handle(webhook.Pattern, s.webhooks)
 	return mux
 }

@@ -38,7 +38,7 @@ func Settings() []Setting {
 			c.Listen = v
 			return checkAddress(v)
 		}},
-		{"http-listen", "host:port", "127.0.0.1:7071", "where /healthz, /readyz and webhooks are served; empty for nowhere", func(c *Config, v string) error {
+		{"http-listen", "host:port", "127.0.0.1:7071", "where /healthz, /readyz, /metrics and webhooks are served; empty for nowhere", func(c *Config, v string) error {
 			c.HTTPListen = v
 			if v == "" {
 				return nil

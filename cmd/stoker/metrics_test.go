@@ -1,0 +1,34 @@
+package main
+
+import (
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/stokerd/stoker/job"
+)
+
+func TestMetrics(t *testing.T) {
+	handler := metrics(func() []job.AccountStatus {
+		return []job.AccountStatus{
+			{ID: "archive", QueueTarget: 20, OwnRunning: 7, Breaker: job.BreakerClosed, Budgets: []job.Budget{{Class: "start", Available: 60}}},
+			{ID: "default", QueueTarget: 3, Queued: -1, Breaker: job.BreakerOpen, BreakerReason: "GET /encoding/inputs: HTTP 401 (request 17)", Paused: true},
+		}
+	})
+	w := httptest.NewRecorder()
+	handler.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), "GET", "/metrics", nil))
+	for _, want := range []string{
+		`stoker_account_queue_target{account="archive"} 20`,
+		`stoker_account_running{account="archive"} 7`,
+		`stoker_account_calls_available{account="archive",class="start"} 60`,
+		`stoker_account_breaker_open{account="archive",reason=""} 0`,
+		`stoker_account_breaker_open{account="default",reason="GET /encoding/inputs: HTTP 401"} 1`,
+		`stoker_account_platform_queued{account="default"} -1`,
+		`stoker_account_paused{account="default"} 1`,
+		"process_resident_memory_bytes",
+	} {
+		if !strings.Contains(w.Body.String(), want+"\n") && !strings.Contains(w.Body.String(), want+" ") {
+			t.Errorf("no %s in\n%s", want, w.Body)
+		}
+	}
+}
