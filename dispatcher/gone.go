@@ -21,28 +21,34 @@ func (d *driver) vanished(ctx context.Context, e entry) (certain bool, err error
 	if e.goneSince.IsZero() || time.Since(e.goneSince) < d.settle {
 		return false, nil
 	}
-	remembered, known := 0, 0
-	for _, want := range d.sharedBy(e.batch) {
+	if err := d.sameOrganisation(ctx, e.batch); err != nil {
+		return false, err
+	}
+	return true, nil
+}
+
+// sameOrganisation is an error if the platform knows nothing of what the jobs of a batch
+// share there, although some of it was created once. Nothing can be said of a batch that
+// shares nothing.
+func (d *driver) sameOrganisation(ctx context.Context, b *batch) error {
+	remembered := 0
+	for _, want := range d.sharedBy(b) {
 		id, err := d.store.Resource(ctx, d.account.ID, want.kind, want.hash)
 		if errors.Is(err, job.ErrNotFound) {
 			continue
 		}
 		if err != nil {
-			return false, err
+			return err
 		}
 		remembered++
-		exists, err := want.exists(ctx, id)
-		if err != nil {
-			return false, err
-		}
-		if exists {
-			known++
+		if exists, err := want.exists(ctx, id); err != nil || exists {
+			return err
 		}
 	}
-	if remembered > 0 && known == 0 {
-		return false, errOtherOrganisation
+	if remembered > 0 {
+		return errOtherOrganisation
 	}
-	return true, nil
+	return nil
 }
 
 // sharedBy describes everything that the jobs of a batch share at the platform, as far

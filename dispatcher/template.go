@@ -129,6 +129,9 @@ func (d *driver) lookUp(ctx context.Context, e entry) outcome {
 		if asked.Sub(e.job.StepTime) < d.settle {
 			return o // the list may be behind, and the platform as well
 		}
+		if o.foreign = d.sameOrganisation(ctx, e.batch); o.foreign != nil {
+			return o // it may be in the organisation it was started in
+		}
 		o.job, o.store = d.update(ctx, e.job.ID, func(u *job.Update) error {
 			if u.Job.EncodingID != "" || u.Job.Attempt != e.job.Attempt {
 				return job.ErrConflict

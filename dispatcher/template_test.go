@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -386,4 +387,39 @@ func TestQueuedButUnanswered(t *testing.T) {
 	if n := d.unanswered(queued); n != 2 {
 		t.Errorf("%d encodings are taken for unanswered starts, want 2", n)
 	}
+}
+
+// A start without an answer, and then another organisation's key: there is no such
+// encoding there, but that says nothing about the organisation it was started in.
+func TestTemplateOtherOrganisation(t *testing.T) {
+	var wrong atomic.Bool
+	ours := &simulator.Simulator{Seed: 1, Duration: time.Minute}
+	theirs := &simulator.Simulator{Seed: 2, Duration: time.Minute}
+	ours.Fault = func(c simulator.Call) simulator.Fault {
+		if c.Route == templatesStart && c.Nth == 1 {
+			wrong.Store(true)
+			return simulator.Fault{Kind: simulator.ResetFault, After: true}
+		}
+		return simulator.Fault{}
+	}
+	inWorld(t, ours, func(w *world) {
+		defer theirs.Close()
+		w.network = func(r *http.Request) (*http.Response, error) {
+			if wrong.Load() {
+				return theirs.Client().Transport.RoundTrip(r)
+			}
+			return ours.Client().Transport.RoundTrip(r)
+		}
+		w.run()
+		b := w.submitLadder(1, nil)
+		time.Sleep(time.Hour)
+		if j := w.jobs(b.ID)[0]; j.State != job.Starting || theirs.Stats().Starts != 0 {
+			w.t.Errorf("job is %s after %d starts in the other organisation", j.State, theirs.Stats().Starts)
+		}
+		wrong.Store(false)
+		if b := w.awaitEnd(b.ID, time.Hour); b.State != job.BatchSucceeded {
+			w.t.Errorf("batch is %s", b.State)
+		}
+		w.audit(b.ID)
+	})
 }
