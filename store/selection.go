@@ -71,27 +71,12 @@ func (s *Store) UpdateNumbered(ctx context.Context, batchID string, numbers []in
 			return 0, err
 		}
 		jobs := make([]job.Job, len(numbers))
-		updates := make([]*job.Update, len(numbers))
 		for i, n := range numbers {
 			if jobs[i], err = t.job(h, job.ID{Batch: batchID, Number: n}); err != nil {
 				return 0, err
 			}
-			updates[i] = job.NewUpdate(jobs[i])
-			if err := f(updates[i]); err != nil {
-				return 0, err
-			}
 		}
-		var changed int64
-		for i, u := range updates {
-			if !u.Changed() {
-				continue
-			}
-			if _, err := t.apply(h, jobs[i], u, now); err != nil {
-				return 0, err
-			}
-			changed++
-		}
-		return changed, nil
+		return t.applyAll(h, jobs, now, f)
 	})
 }
 

@@ -54,25 +54,30 @@ func (s *Store) UpdateJobs(ctx context.Context, filter job.Filter, now time.Time
 		if err != nil {
 			return 0, err
 		}
-		updates := make([]*job.Update, len(jobs))
-		for i, j := range jobs {
-			updates[i] = job.NewUpdate(j)
-			if err := f(updates[i]); err != nil {
-				return 0, err
-			}
-		}
-		var changed int64
-		for i, u := range updates {
-			if !u.Changed() {
-				continue
-			}
-			if _, err := t.apply(h, jobs[i], u, now); err != nil {
-				return 0, err
-			}
-			changed++
-		}
-		return changed, nil
+		return t.applyAll(h, jobs, now, f)
 	})
+}
+
+// applyAll has f change jobs of one batch, writes what came of it, and returns how many
+// changed. Nothing is written before f has accepted all of them.
+func (t *tx) applyAll(h *head, jobs []job.Job, now time.Time, f func(*job.Update) error) (changed int64, err error) {
+	updates := make([]*job.Update, len(jobs))
+	for i, j := range jobs {
+		updates[i] = job.NewUpdate(j)
+		if err := f(updates[i]); err != nil {
+			return 0, err
+		}
+	}
+	for i, u := range updates {
+		if !u.Changed() {
+			continue
+		}
+		if _, err := t.apply(h, jobs[i], u, now); err != nil {
+			return 0, err
+		}
+		changed++
+	}
+	return changed, nil
 }
 
 // job reads a job whose batch is known.
