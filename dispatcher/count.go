@@ -102,17 +102,17 @@ func (d *driver) countDue(now time.Time) time.Time {
 		return d.queue.due
 	case len(d.window) == 0:
 		return d.queue.time.Add(max(countIdle, d.poll))
-	case d.queue.foreign > 0 || d.ownHeld() < d.limit.target(now) || d.queue.time.IsZero():
+	case d.queue.foreign > 0 || d.ownHeld(now) < d.limit.target(now) || d.queue.time.IsZero():
 		return now
 	}
 	return now.Add(time.Minute) // every place is ours
 }
 
 // ownHeld is how many places in the queue are ours, or may be.
-func (d *driver) ownHeld() int {
+func (d *driver) ownHeld(now time.Time) int {
 	held := 0
 	for _, e := range d.live {
-		if e.job.State == job.Queued || e.job.State == job.Starting || e.task == taskStart {
+		if e.standing(now).holds() {
 			held++
 		}
 	}

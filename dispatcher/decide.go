@@ -182,12 +182,17 @@ func (v view) running() bool {
 	return slices.ContainsFunc(v.live, func(s standing) bool { return s.state == job.Running })
 }
 
+// holds reports whether the job holds a place in the platform's queue, or may hold one.
+func (s standing) holds() bool {
+	return s.starting || s.state == job.Queued || (s.state == job.Cancelling && !s.ran)
+}
+
 // free is how many encodings may be started without the queue growing beyond
 // its target by our own doing: whatever might hold a place counts as holding it.
 func (v view) free() int {
 	held := v.foreign
 	for _, s := range v.live {
-		if s.starting || s.state == job.Queued || (s.state == job.Cancelling && !s.ran) {
+		if s.holds() {
 			held++
 		}
 	}
