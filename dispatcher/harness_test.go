@@ -71,6 +71,27 @@ func (w *world) open() {
 	w.store = s
 }
 
+// backup copies the job table as it is now and returns where to.
+func (w *world) backup() (path string) {
+	w.t.Helper()
+	path = w.path + ".backup"
+	if err := w.store.Backup(w.ctx, path); err != nil {
+		w.t.Fatal(err)
+	}
+	return path
+}
+
+// reopen stops the dispatcher and goes on with the job table at path.
+func (w *world) reopen(path string) {
+	w.t.Helper()
+	w.halt()
+	if err := w.store.Close(); err != nil {
+		w.t.Fatal(err)
+	}
+	w.path = path
+	w.open()
+}
+
 func (w *world) close() {
 	w.halt()
 	if err := w.store.Close(); err != nil {

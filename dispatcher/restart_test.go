@@ -15,11 +15,7 @@ func TestRestart(t *testing.T) {
 		b := w.submit(20, nil)
 		for range 12 {
 			time.Sleep(17*time.Second + 37*time.Millisecond)
-			w.halt()
-			if err := w.store.Close(); err != nil {
-				w.t.Fatal(err)
-			}
-			w.open()
+			w.reopen(w.path)
 			w.run()
 		}
 		b = w.awaitEnd(b.ID, time.Hour)
@@ -41,17 +37,9 @@ func TestRestoredBackup(t *testing.T) {
 		w.run()
 		b := w.submit(30, nil)
 		time.Sleep(3 * time.Minute)
-		backup := w.path + ".backup"
-		if err := w.store.Backup(w.ctx, backup); err != nil {
-			w.t.Fatal(err)
-		}
+		backup := w.backup()
 		time.Sleep(5 * time.Minute)
-		w.halt()
-		if err := w.store.Close(); err != nil {
-			w.t.Fatal(err)
-		}
-		w.path = backup
-		w.open()
+		w.reopen(backup)
 		before := w.sim.Stats().Starts
 		w.run()
 		b = w.awaitEnd(b.ID, time.Hour)

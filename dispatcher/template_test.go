@@ -296,17 +296,9 @@ func TestTemplateRestoredBackup(t *testing.T) {
 		w.run()
 		b := w.submitLadder(30, nil)
 		time.Sleep(3 * time.Minute)
-		backup := w.path + ".backup"
-		if err := w.store.Backup(w.ctx, backup); err != nil {
-			w.t.Fatal(err)
-		}
+		backup := w.backup()
 		time.Sleep(5 * time.Minute)
-		w.halt()
-		if err := w.store.Close(); err != nil {
-			w.t.Fatal(err)
-		}
-		w.path = backup
-		w.open()
+		w.reopen(backup)
 		before := len(w.sim.Encodings())
 		w.run()
 		b = w.awaitEnd(b.ID, time.Hour)
