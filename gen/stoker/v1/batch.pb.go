@@ -285,6 +285,10 @@ type Batch struct {
 	WaitReason string `protobuf:"bytes,19,opt,name=wait_reason,json=waitReason,proto3" json:"wait_reason,omitempty"`
 	// When the batch is expected to be done; unset while that cannot be told.
 	EstimatedFinishTime *timestamppb.Timestamp `protobuf:"bytes,20,opt,name=estimated_finish_time,json=estimatedFinishTime,proto3" json:"estimated_finish_time,omitempty"`
+	// With four chances in five it is done between these two; unset while that cannot be told.
+	EarliestFinishTime *timestamppb.Timestamp `protobuf:"bytes,25,opt,name=earliest_finish_time,json=earliestFinishTime,proto3" json:"earliest_finish_time,omitempty"`
+	// The later end of the range.
+	LatestFinishTime *timestamppb.Timestamp `protobuf:"bytes,26,opt,name=latest_finish_time,json=latestFinishTime,proto3" json:"latest_finish_time,omitempty"`
 	// When it was submitted.
 	CreateTime *timestamppb.Timestamp `protobuf:"bytes,21,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
 	// When it or one of its jobs last changed.
@@ -292,7 +296,11 @@ type Batch struct {
 	// When the platform accepted its first start.
 	StartTime *timestamppb.Timestamp `protobuf:"bytes,23,opt,name=start_time,json=startTime,proto3" json:"start_time,omitempty"`
 	// When its last job ended.
-	FinishTime    *timestamppb.Timestamp `protobuf:"bytes,24,opt,name=finish_time,json=finishTime,proto3" json:"finish_time,omitempty"`
+	FinishTime *timestamppb.Timestamp `protobuf:"bytes,24,opt,name=finish_time,json=finishTime,proto3" json:"finish_time,omitempty"`
+	// Jobs that have succeeded in an earlier batch are left out.
+	SkipSucceeded bool `protobuf:"varint,27,opt,name=skip_succeeded,json=skipSucceeded,proto3" json:"skip_succeeded,omitempty"`
+	// How many were left out for that; they are not in job_count.
+	SkippedCount  int64 `protobuf:"varint,28,opt,name=skipped_count,json=skippedCount,proto3" json:"skipped_count,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -467,6 +475,20 @@ func (x *Batch) GetEstimatedFinishTime() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *Batch) GetEarliestFinishTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.EarliestFinishTime
+	}
+	return nil
+}
+
+func (x *Batch) GetLatestFinishTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.LatestFinishTime
+	}
+	return nil
+}
+
 func (x *Batch) GetCreateTime() *timestamppb.Timestamp {
 	if x != nil {
 		return x.CreateTime
@@ -493,6 +515,20 @@ func (x *Batch) GetFinishTime() *timestamppb.Timestamp {
 		return x.FinishTime
 	}
 	return nil
+}
+
+func (x *Batch) GetSkipSucceeded() bool {
+	if x != nil {
+		return x.SkipSucceeded
+	}
+	return false
+}
+
+func (x *Batch) GetSkippedCount() int64 {
+	if x != nil {
+		return x.SkippedCount
+	}
+	return 0
 }
 
 // JobCounts is how many jobs of a batch are in each state.
@@ -1356,7 +1392,7 @@ var File_stoker_v1_batch_proto protoreflect.FileDescriptor
 
 const file_stoker_v1_batch_proto_rawDesc = "" +
 	"\n" +
-	"\x15stoker/v1/batch.proto\x12\tstoker.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x8e\b\n" +
+	"\x15stoker/v1/batch.proto\x12\tstoker.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf2\t\n" +
 	"\x05Batch\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12!\n" +
 	"\fdisplay_name\x18\x02 \x01(\tR\vdisplayName\x12\x18\n" +
@@ -1379,7 +1415,9 @@ const file_stoker_v1_batch_proto_rawDesc = "" +
 	"\apercent\x18\x12 \x01(\x01R\apercent\x12\x1f\n" +
 	"\vwait_reason\x18\x13 \x01(\tR\n" +
 	"waitReason\x12N\n" +
-	"\x15estimated_finish_time\x18\x14 \x01(\v2\x1a.google.protobuf.TimestampR\x13estimatedFinishTime\x12;\n" +
+	"\x15estimated_finish_time\x18\x14 \x01(\v2\x1a.google.protobuf.TimestampR\x13estimatedFinishTime\x12L\n" +
+	"\x14earliest_finish_time\x18\x19 \x01(\v2\x1a.google.protobuf.TimestampR\x12earliestFinishTime\x12H\n" +
+	"\x12latest_finish_time\x18\x1a \x01(\v2\x1a.google.protobuf.TimestampR\x10latestFinishTime\x12;\n" +
 	"\vcreate_time\x18\x15 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"createTime\x12;\n" +
 	"\vupdate_time\x18\x16 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
@@ -1387,7 +1425,9 @@ const file_stoker_v1_batch_proto_rawDesc = "" +
 	"\n" +
 	"start_time\x18\x17 \x01(\v2\x1a.google.protobuf.TimestampR\tstartTime\x12;\n" +
 	"\vfinish_time\x18\x18 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"finishTime\x1a9\n" +
+	"finishTime\x12%\n" +
+	"\x0eskip_succeeded\x18\x1b \x01(\bR\rskipSucceeded\x12#\n" +
+	"\rskipped_count\x18\x1c \x01(\x03R\fskippedCount\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xe7\x01\n" +
@@ -1559,39 +1599,41 @@ var file_stoker_v1_batch_proto_depIdxs = []int32{
 	12, // 3: stoker.v1.Batch.labels:type_name -> stoker.v1.Batch.LabelsEntry
 	4,  // 4: stoker.v1.Batch.counts:type_name -> stoker.v1.JobCounts
 	15, // 5: stoker.v1.Batch.estimated_finish_time:type_name -> google.protobuf.Timestamp
-	15, // 6: stoker.v1.Batch.create_time:type_name -> google.protobuf.Timestamp
-	15, // 7: stoker.v1.Batch.update_time:type_name -> google.protobuf.Timestamp
-	15, // 8: stoker.v1.Batch.start_time:type_name -> google.protobuf.Timestamp
-	15, // 9: stoker.v1.Batch.finish_time:type_name -> google.protobuf.Timestamp
-	16, // 10: stoker.v1.RetryPolicy.initial_backoff:type_name -> google.protobuf.Duration
-	16, // 11: stoker.v1.RetryPolicy.max_backoff:type_name -> google.protobuf.Duration
-	13, // 12: stoker.v1.JobSpec.variables:type_name -> stoker.v1.JobSpec.VariablesEntry
-	14, // 13: stoker.v1.Job.variables:type_name -> stoker.v1.Job.VariablesEntry
-	1,  // 14: stoker.v1.Job.state:type_name -> stoker.v1.JobState
-	9,  // 15: stoker.v1.Job.failure:type_name -> stoker.v1.Failure
-	15, // 16: stoker.v1.Job.next_attempt_time:type_name -> google.protobuf.Timestamp
-	15, // 17: stoker.v1.Job.create_time:type_name -> google.protobuf.Timestamp
-	15, // 18: stoker.v1.Job.update_time:type_name -> google.protobuf.Timestamp
-	15, // 19: stoker.v1.Job.start_time:type_name -> google.protobuf.Timestamp
-	15, // 20: stoker.v1.Job.queued_time:type_name -> google.protobuf.Timestamp
-	15, // 21: stoker.v1.Job.running_time:type_name -> google.protobuf.Timestamp
-	15, // 22: stoker.v1.Job.finish_time:type_name -> google.protobuf.Timestamp
-	2,  // 23: stoker.v1.Failure.kind:type_name -> stoker.v1.FailureKind
-	15, // 24: stoker.v1.Failure.time:type_name -> google.protobuf.Timestamp
-	1,  // 25: stoker.v1.Attempt.state:type_name -> stoker.v1.JobState
-	15, // 26: stoker.v1.Attempt.start_time:type_name -> google.protobuf.Timestamp
-	15, // 27: stoker.v1.Attempt.queued_time:type_name -> google.protobuf.Timestamp
-	15, // 28: stoker.v1.Attempt.running_time:type_name -> google.protobuf.Timestamp
-	15, // 29: stoker.v1.Attempt.finish_time:type_name -> google.protobuf.Timestamp
-	9,  // 30: stoker.v1.Attempt.failure:type_name -> stoker.v1.Failure
-	15, // 31: stoker.v1.JobEvent.time:type_name -> google.protobuf.Timestamp
-	1,  // 32: stoker.v1.JobEvent.from:type_name -> stoker.v1.JobState
-	1,  // 33: stoker.v1.JobEvent.to:type_name -> stoker.v1.JobState
-	34, // [34:34] is the sub-list for method output_type
-	34, // [34:34] is the sub-list for method input_type
-	34, // [34:34] is the sub-list for extension type_name
-	34, // [34:34] is the sub-list for extension extendee
-	0,  // [0:34] is the sub-list for field type_name
+	15, // 6: stoker.v1.Batch.earliest_finish_time:type_name -> google.protobuf.Timestamp
+	15, // 7: stoker.v1.Batch.latest_finish_time:type_name -> google.protobuf.Timestamp
+	15, // 8: stoker.v1.Batch.create_time:type_name -> google.protobuf.Timestamp
+	15, // 9: stoker.v1.Batch.update_time:type_name -> google.protobuf.Timestamp
+	15, // 10: stoker.v1.Batch.start_time:type_name -> google.protobuf.Timestamp
+	15, // 11: stoker.v1.Batch.finish_time:type_name -> google.protobuf.Timestamp
+	16, // 12: stoker.v1.RetryPolicy.initial_backoff:type_name -> google.protobuf.Duration
+	16, // 13: stoker.v1.RetryPolicy.max_backoff:type_name -> google.protobuf.Duration
+	13, // 14: stoker.v1.JobSpec.variables:type_name -> stoker.v1.JobSpec.VariablesEntry
+	14, // 15: stoker.v1.Job.variables:type_name -> stoker.v1.Job.VariablesEntry
+	1,  // 16: stoker.v1.Job.state:type_name -> stoker.v1.JobState
+	9,  // 17: stoker.v1.Job.failure:type_name -> stoker.v1.Failure
+	15, // 18: stoker.v1.Job.next_attempt_time:type_name -> google.protobuf.Timestamp
+	15, // 19: stoker.v1.Job.create_time:type_name -> google.protobuf.Timestamp
+	15, // 20: stoker.v1.Job.update_time:type_name -> google.protobuf.Timestamp
+	15, // 21: stoker.v1.Job.start_time:type_name -> google.protobuf.Timestamp
+	15, // 22: stoker.v1.Job.queued_time:type_name -> google.protobuf.Timestamp
+	15, // 23: stoker.v1.Job.running_time:type_name -> google.protobuf.Timestamp
+	15, // 24: stoker.v1.Job.finish_time:type_name -> google.protobuf.Timestamp
+	2,  // 25: stoker.v1.Failure.kind:type_name -> stoker.v1.FailureKind
+	15, // 26: stoker.v1.Failure.time:type_name -> google.protobuf.Timestamp
+	1,  // 27: stoker.v1.Attempt.state:type_name -> stoker.v1.JobState
+	15, // 28: stoker.v1.Attempt.start_time:type_name -> google.protobuf.Timestamp
+	15, // 29: stoker.v1.Attempt.queued_time:type_name -> google.protobuf.Timestamp
+	15, // 30: stoker.v1.Attempt.running_time:type_name -> google.protobuf.Timestamp
+	15, // 31: stoker.v1.Attempt.finish_time:type_name -> google.protobuf.Timestamp
+	9,  // 32: stoker.v1.Attempt.failure:type_name -> stoker.v1.Failure
+	15, // 33: stoker.v1.JobEvent.time:type_name -> google.protobuf.Timestamp
+	1,  // 34: stoker.v1.JobEvent.from:type_name -> stoker.v1.JobState
+	1,  // 35: stoker.v1.JobEvent.to:type_name -> stoker.v1.JobState
+	36, // [36:36] is the sub-list for method output_type
+	36, // [36:36] is the sub-list for method input_type
+	36, // [36:36] is the sub-list for extension type_name
+	36, // [36:36] is the sub-list for extension extendee
+	0,  // [0:36] is the sub-list for field type_name
 }
 
 func init() { file_stoker_v1_batch_proto_init() }

@@ -43,6 +43,7 @@ type SubmitBatchRequest struct {
 	//	*SubmitBatchRequest_Profile
 	//	*SubmitBatchRequest_Template
 	//	*SubmitBatchRequest_Recipe
+	//	*SubmitBatchRequest_InlineTemplate
 	EncodeWith isSubmitBatchRequest_EncodeWith `protobuf_oneof:"encode_with"`
 	// Name of the storage to read from. Default "default", unless input_id is set.
 	Input string `protobuf:"bytes,8,opt,name=input,proto3" json:"input,omitempty"`
@@ -66,7 +67,11 @@ type SubmitBatchRequest struct {
 	// Check everything, store nothing.
 	ValidateOnly bool `protobuf:"varint,17,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
 	// Leave the batch OPEN for AddJobs.
-	KeepOpen      bool `protobuf:"varint,18,opt,name=keep_open,json=keepOpen,proto3" json:"keep_open,omitempty"`
+	KeepOpen bool `protobuf:"varint,18,opt,name=keep_open,json=keepOpen,proto3" json:"keep_open,omitempty"`
+	// Leave out jobs that have succeeded already: in any batch of the same account, with
+	// the same key, asset, recipe or template, storages and output path. Every job
+	// needs a key. Holds for AddJobs as well. What was deleted with its batch is forgotten.
+	SkipSucceeded bool `protobuf:"varint,20,opt,name=skip_succeeded,json=skipSucceeded,proto3" json:"skip_succeeded,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -163,6 +168,15 @@ func (x *SubmitBatchRequest) GetRecipe() *Recipe {
 	return nil
 }
 
+func (x *SubmitBatchRequest) GetInlineTemplate() *InlineTemplate {
+	if x != nil {
+		if x, ok := x.EncodeWith.(*SubmitBatchRequest_InlineTemplate); ok {
+			return x.InlineTemplate
+		}
+	}
+	return nil
+}
+
 func (x *SubmitBatchRequest) GetInput() string {
 	if x != nil {
 		return x.Input
@@ -240,6 +254,13 @@ func (x *SubmitBatchRequest) GetKeepOpen() bool {
 	return false
 }
 
+func (x *SubmitBatchRequest) GetSkipSucceeded() bool {
+	if x != nil {
+		return x.SkipSucceeded
+	}
+	return false
+}
+
 type isSubmitBatchRequest_EncodeWith interface {
 	isSubmitBatchRequest_EncodeWith()
 }
@@ -259,11 +280,74 @@ type SubmitBatchRequest_Recipe struct {
 	Recipe *Recipe `protobuf:"bytes,7,opt,name=recipe,proto3,oneof"`
 }
 
+type SubmitBatchRequest_InlineTemplate struct {
+	// A Bitmovin encoding template that comes with the request.
+	InlineTemplate *InlineTemplate `protobuf:"bytes,19,opt,name=inline_template,json=inlineTemplate,proto3,oneof"`
+}
+
 func (*SubmitBatchRequest_Profile) isSubmitBatchRequest_EncodeWith() {}
 
 func (*SubmitBatchRequest_Template) isSubmitBatchRequest_EncodeWith() {}
 
 func (*SubmitBatchRequest_Recipe) isSubmitBatchRequest_EncodeWith() {}
+
+func (*SubmitBatchRequest_InlineTemplate) isSubmitBatchRequest_EncodeWith() {}
+
+// InlineTemplate is a Bitmovin encoding template that belongs to one batch.
+type InlineTemplate struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The template as Bitmovin documents it, with variables such as `${input_path}` for what
+	// differs from job to job.
+	Yaml string `protobuf:"bytes,1,opt,name=yaml,proto3" json:"yaml,omitempty"`
+	// Regions for jobs that the platform hints to retry elsewhere, used in order.
+	FallbackRegions []string `protobuf:"bytes,2,rep,name=fallback_regions,json=fallbackRegions,proto3" json:"fallback_regions,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
+}
+
+func (x *InlineTemplate) Reset() {
+	*x = InlineTemplate{}
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *InlineTemplate) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*InlineTemplate) ProtoMessage() {}
+
+func (x *InlineTemplate) ProtoReflect() protoreflect.Message {
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use InlineTemplate.ProtoReflect.Descriptor instead.
+func (*InlineTemplate) Descriptor() ([]byte, []int) {
+	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *InlineTemplate) GetYaml() string {
+	if x != nil {
+		return x.Yaml
+	}
+	return ""
+}
+
+func (x *InlineTemplate) GetFallbackRegions() []string {
+	if x != nil {
+		return x.FallbackRegions
+	}
+	return nil
+}
 
 // SubmitBatchResponse is the stored batch.
 type SubmitBatchResponse struct {
@@ -276,7 +360,7 @@ type SubmitBatchResponse struct {
 
 func (x *SubmitBatchResponse) Reset() {
 	*x = SubmitBatchResponse{}
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[1]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -288,7 +372,7 @@ func (x *SubmitBatchResponse) String() string {
 func (*SubmitBatchResponse) ProtoMessage() {}
 
 func (x *SubmitBatchResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[1]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -301,7 +385,7 @@ func (x *SubmitBatchResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubmitBatchResponse.ProtoReflect.Descriptor instead.
 func (*SubmitBatchResponse) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{1}
+	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *SubmitBatchResponse) GetBatch() *Batch {
@@ -324,7 +408,7 @@ type AddJobsRequest struct {
 
 func (x *AddJobsRequest) Reset() {
 	*x = AddJobsRequest{}
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[2]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -336,7 +420,7 @@ func (x *AddJobsRequest) String() string {
 func (*AddJobsRequest) ProtoMessage() {}
 
 func (x *AddJobsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[2]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -349,7 +433,7 @@ func (x *AddJobsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AddJobsRequest.ProtoReflect.Descriptor instead.
 func (*AddJobsRequest) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{2}
+	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *AddJobsRequest) GetBatchId() string {
@@ -374,14 +458,17 @@ type AddJobsResponse struct {
 	// Jobs that were added.
 	AddedCount int64 `protobuf:"varint,2,opt,name=added_count,json=addedCount,proto3" json:"added_count,omitempty"`
 	// Jobs whose key was there already.
-	SkippedCount  int64 `protobuf:"varint,3,opt,name=skipped_count,json=skippedCount,proto3" json:"skipped_count,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	SkippedCount int64 `protobuf:"varint,3,opt,name=skipped_count,json=skippedCount,proto3" json:"skipped_count,omitempty"`
+	// Jobs left out because they have succeeded in an earlier batch; see
+	// SubmitBatchRequest.skip_succeeded.
+	SucceededCount int64 `protobuf:"varint,4,opt,name=succeeded_count,json=succeededCount,proto3" json:"succeeded_count,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *AddJobsResponse) Reset() {
 	*x = AddJobsResponse{}
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[3]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -393,7 +480,7 @@ func (x *AddJobsResponse) String() string {
 func (*AddJobsResponse) ProtoMessage() {}
 
 func (x *AddJobsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[3]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -406,7 +493,7 @@ func (x *AddJobsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AddJobsResponse.ProtoReflect.Descriptor instead.
 func (*AddJobsResponse) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{3}
+	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *AddJobsResponse) GetBatch() *Batch {
@@ -430,6 +517,13 @@ func (x *AddJobsResponse) GetSkippedCount() int64 {
 	return 0
 }
 
+func (x *AddJobsResponse) GetSucceededCount() int64 {
+	if x != nil {
+		return x.SucceededCount
+	}
+	return 0
+}
+
 // CloseBatchRequest names the batch to close.
 type CloseBatchRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -441,7 +535,7 @@ type CloseBatchRequest struct {
 
 func (x *CloseBatchRequest) Reset() {
 	*x = CloseBatchRequest{}
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[4]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -453,7 +547,7 @@ func (x *CloseBatchRequest) String() string {
 func (*CloseBatchRequest) ProtoMessage() {}
 
 func (x *CloseBatchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[4]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -466,7 +560,7 @@ func (x *CloseBatchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CloseBatchRequest.ProtoReflect.Descriptor instead.
 func (*CloseBatchRequest) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{4}
+	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *CloseBatchRequest) GetBatchId() string {
@@ -487,7 +581,7 @@ type CloseBatchResponse struct {
 
 func (x *CloseBatchResponse) Reset() {
 	*x = CloseBatchResponse{}
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[5]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -499,7 +593,7 @@ func (x *CloseBatchResponse) String() string {
 func (*CloseBatchResponse) ProtoMessage() {}
 
 func (x *CloseBatchResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[5]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -512,7 +606,7 @@ func (x *CloseBatchResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CloseBatchResponse.ProtoReflect.Descriptor instead.
 func (*CloseBatchResponse) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{5}
+	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *CloseBatchResponse) GetBatch() *Batch {
@@ -533,7 +627,7 @@ type GetBatchRequest struct {
 
 func (x *GetBatchRequest) Reset() {
 	*x = GetBatchRequest{}
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[6]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -545,7 +639,7 @@ func (x *GetBatchRequest) String() string {
 func (*GetBatchRequest) ProtoMessage() {}
 
 func (x *GetBatchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[6]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -558,7 +652,7 @@ func (x *GetBatchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetBatchRequest.ProtoReflect.Descriptor instead.
 func (*GetBatchRequest) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{6}
+	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *GetBatchRequest) GetBatchId() string {
@@ -579,7 +673,7 @@ type GetBatchResponse struct {
 
 func (x *GetBatchResponse) Reset() {
 	*x = GetBatchResponse{}
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[7]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -591,7 +685,7 @@ func (x *GetBatchResponse) String() string {
 func (*GetBatchResponse) ProtoMessage() {}
 
 func (x *GetBatchResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[7]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -604,7 +698,7 @@ func (x *GetBatchResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetBatchResponse.ProtoReflect.Descriptor instead.
 func (*GetBatchResponse) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{7}
+	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *GetBatchResponse) GetBatch() *Batch {
@@ -633,7 +727,7 @@ type ListBatchesRequest struct {
 
 func (x *ListBatchesRequest) Reset() {
 	*x = ListBatchesRequest{}
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[8]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -645,7 +739,7 @@ func (x *ListBatchesRequest) String() string {
 func (*ListBatchesRequest) ProtoMessage() {}
 
 func (x *ListBatchesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[8]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -658,7 +752,7 @@ func (x *ListBatchesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListBatchesRequest.ProtoReflect.Descriptor instead.
 func (*ListBatchesRequest) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{8}
+	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *ListBatchesRequest) GetStates() []BatchState {
@@ -709,7 +803,7 @@ type ListBatchesResponse struct {
 
 func (x *ListBatchesResponse) Reset() {
 	*x = ListBatchesResponse{}
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[9]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -721,7 +815,7 @@ func (x *ListBatchesResponse) String() string {
 func (*ListBatchesResponse) ProtoMessage() {}
 
 func (x *ListBatchesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[9]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -734,7 +828,7 @@ func (x *ListBatchesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListBatchesResponse.ProtoReflect.Descriptor instead.
 func (*ListBatchesResponse) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{9}
+	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *ListBatchesResponse) GetBatches() []*Batch {
@@ -762,7 +856,7 @@ type GetJobRequest struct {
 
 func (x *GetJobRequest) Reset() {
 	*x = GetJobRequest{}
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[10]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -774,7 +868,7 @@ func (x *GetJobRequest) String() string {
 func (*GetJobRequest) ProtoMessage() {}
 
 func (x *GetJobRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[10]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -787,7 +881,7 @@ func (x *GetJobRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetJobRequest.ProtoReflect.Descriptor instead.
 func (*GetJobRequest) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{10}
+	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *GetJobRequest) GetJobId() string {
@@ -812,7 +906,7 @@ type GetJobResponse struct {
 
 func (x *GetJobResponse) Reset() {
 	*x = GetJobResponse{}
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[11]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -824,7 +918,7 @@ func (x *GetJobResponse) String() string {
 func (*GetJobResponse) ProtoMessage() {}
 
 func (x *GetJobResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[11]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -837,7 +931,7 @@ func (x *GetJobResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetJobResponse.ProtoReflect.Descriptor instead.
 func (*GetJobResponse) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{11}
+	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *GetJobResponse) GetJob() *Job {
@@ -880,7 +974,7 @@ type ListJobsRequest struct {
 
 func (x *ListJobsRequest) Reset() {
 	*x = ListJobsRequest{}
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[12]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -892,7 +986,7 @@ func (x *ListJobsRequest) String() string {
 func (*ListJobsRequest) ProtoMessage() {}
 
 func (x *ListJobsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[12]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -905,7 +999,7 @@ func (x *ListJobsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListJobsRequest.ProtoReflect.Descriptor instead.
 func (*ListJobsRequest) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{12}
+	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *ListJobsRequest) GetBatchId() string {
@@ -956,7 +1050,7 @@ type ListJobsResponse struct {
 
 func (x *ListJobsResponse) Reset() {
 	*x = ListJobsResponse{}
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[13]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -968,7 +1062,7 @@ func (x *ListJobsResponse) String() string {
 func (*ListJobsResponse) ProtoMessage() {}
 
 func (x *ListJobsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[13]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -981,7 +1075,7 @@ func (x *ListJobsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListJobsResponse.ProtoReflect.Descriptor instead.
 func (*ListJobsResponse) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{13}
+	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ListJobsResponse) GetJobs() []*Job {
@@ -1008,14 +1102,17 @@ type WatchBatchRequest struct {
 	// Also send jobs. Default: the batch with its counts only.
 	IncludeJobs bool `protobuf:"varint,3,opt,name=include_jobs,json=includeJobs,proto3" json:"include_jobs,omitempty"`
 	// Shortest time between two messages, 50 ms to 1 min. Default 200 ms.
-	MinInterval   *durationpb.Duration `protobuf:"bytes,4,opt,name=min_interval,json=minInterval,proto3" json:"min_interval,omitempty"`
+	MinInterval *durationpb.Duration `protobuf:"bytes,4,opt,name=min_interval,json=minInterval,proto3" json:"min_interval,omitempty"`
+	// With include_jobs: only jobs that are in one of these states when the message is
+	// made. A job that goes on to another state is not mentioned again. Default: all.
+	States        []JobState `protobuf:"varint,5,rep,packed,name=states,proto3,enum=stoker.v1.JobState" json:"states,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *WatchBatchRequest) Reset() {
 	*x = WatchBatchRequest{}
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[14]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1027,7 +1124,7 @@ func (x *WatchBatchRequest) String() string {
 func (*WatchBatchRequest) ProtoMessage() {}
 
 func (x *WatchBatchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[14]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1040,7 +1137,7 @@ func (x *WatchBatchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchBatchRequest.ProtoReflect.Descriptor instead.
 func (*WatchBatchRequest) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{14}
+	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *WatchBatchRequest) GetBatchId() string {
@@ -1071,6 +1168,13 @@ func (x *WatchBatchRequest) GetMinInterval() *durationpb.Duration {
 	return nil
 }
 
+func (x *WatchBatchRequest) GetStates() []JobState {
+	if x != nil {
+		return x.States
+	}
+	return nil
+}
+
 // WatchBatchResponse is what changed since the message before.
 type WatchBatchResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1092,7 +1196,7 @@ type WatchBatchResponse struct {
 
 func (x *WatchBatchResponse) Reset() {
 	*x = WatchBatchResponse{}
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[15]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1104,7 +1208,7 @@ func (x *WatchBatchResponse) String() string {
 func (*WatchBatchResponse) ProtoMessage() {}
 
 func (x *WatchBatchResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[15]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1117,7 +1221,7 @@ func (x *WatchBatchResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchBatchResponse.ProtoReflect.Descriptor instead.
 func (*WatchBatchResponse) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{15}
+	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *WatchBatchResponse) GetCursor() string {
@@ -1168,7 +1272,7 @@ type CancelJobRequest struct {
 
 func (x *CancelJobRequest) Reset() {
 	*x = CancelJobRequest{}
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[16]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1180,7 +1284,7 @@ func (x *CancelJobRequest) String() string {
 func (*CancelJobRequest) ProtoMessage() {}
 
 func (x *CancelJobRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[16]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1193,7 +1297,7 @@ func (x *CancelJobRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelJobRequest.ProtoReflect.Descriptor instead.
 func (*CancelJobRequest) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{16}
+	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *CancelJobRequest) GetJobId() string {
@@ -1221,7 +1325,7 @@ type CancelJobResponse struct {
 
 func (x *CancelJobResponse) Reset() {
 	*x = CancelJobResponse{}
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[17]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1233,7 +1337,7 @@ func (x *CancelJobResponse) String() string {
 func (*CancelJobResponse) ProtoMessage() {}
 
 func (x *CancelJobResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[17]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1246,7 +1350,7 @@ func (x *CancelJobResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelJobResponse.ProtoReflect.Descriptor instead.
 func (*CancelJobResponse) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{17}
+	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *CancelJobResponse) GetJob() *Job {
@@ -1269,7 +1373,7 @@ type CancelBatchRequest struct {
 
 func (x *CancelBatchRequest) Reset() {
 	*x = CancelBatchRequest{}
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[18]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1281,7 +1385,7 @@ func (x *CancelBatchRequest) String() string {
 func (*CancelBatchRequest) ProtoMessage() {}
 
 func (x *CancelBatchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[18]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1294,7 +1398,7 @@ func (x *CancelBatchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelBatchRequest.ProtoReflect.Descriptor instead.
 func (*CancelBatchRequest) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{18}
+	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *CancelBatchRequest) GetBatchId() string {
@@ -1322,7 +1426,7 @@ type CancelBatchResponse struct {
 
 func (x *CancelBatchResponse) Reset() {
 	*x = CancelBatchResponse{}
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[19]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1334,7 +1438,7 @@ func (x *CancelBatchResponse) String() string {
 func (*CancelBatchResponse) ProtoMessage() {}
 
 func (x *CancelBatchResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[19]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1347,7 +1451,7 @@ func (x *CancelBatchResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelBatchResponse.ProtoReflect.Descriptor instead.
 func (*CancelBatchResponse) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{19}
+	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *CancelBatchResponse) GetBatch() *Batch {
@@ -1360,7 +1464,7 @@ func (x *CancelBatchResponse) GetBatch() *Batch {
 // CancelJobsRequest selects jobs to cancel. Filters add up: a job has to pass all.
 type CancelJobsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The batch.
+	// The batch. Give either this or labels.
 	BatchId string `protobuf:"bytes,1,opt,name=batch_id,json=batchId,proto3" json:"batch_id,omitempty"`
 	// Jobs in one of these states: WAITING, STARTING, QUEUED, RUNNING. Default: all four.
 	States []JobState `protobuf:"varint,2,rep,packed,name=states,proto3,enum=stoker.v1.JobState" json:"states,omitempty"`
@@ -1375,14 +1479,17 @@ type CancelJobsRequest struct {
 	// Why, in words; kept with the jobs.
 	Reason string `protobuf:"bytes,7,opt,name=reason,proto3" json:"reason,omitempty"`
 	// Count only, change nothing.
-	ValidateOnly  bool `protobuf:"varint,8,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	ValidateOnly bool `protobuf:"varint,8,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	// The jobs of every batch that has all of these labels. The batches are changed one
+	// after the other, each at once.
+	Labels        map[string]string `protobuf:"bytes,9,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *CancelJobsRequest) Reset() {
 	*x = CancelJobsRequest{}
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[20]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1394,7 +1501,7 @@ func (x *CancelJobsRequest) String() string {
 func (*CancelJobsRequest) ProtoMessage() {}
 
 func (x *CancelJobsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[20]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1407,7 +1514,7 @@ func (x *CancelJobsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelJobsRequest.ProtoReflect.Descriptor instead.
 func (*CancelJobsRequest) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{20}
+	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *CancelJobsRequest) GetBatchId() string {
@@ -1466,20 +1573,29 @@ func (x *CancelJobsRequest) GetValidateOnly() bool {
 	return false
 }
 
+func (x *CancelJobsRequest) GetLabels() map[string]string {
+	if x != nil {
+		return x.Labels
+	}
+	return nil
+}
+
 // CancelJobsResponse says how many jobs were, or would be, cancelled.
 type CancelJobsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The number of jobs.
 	Count int64 `protobuf:"varint,1,opt,name=count,proto3" json:"count,omitempty"`
-	// The batch afterwards.
-	Batch         *Batch `protobuf:"bytes,2,opt,name=batch,proto3" json:"batch,omitempty"`
+	// The batch afterwards; unset if labels were given.
+	Batch *Batch `protobuf:"bytes,2,opt,name=batch,proto3" json:"batch,omitempty"`
+	// How many batches they belong to.
+	BatchCount    int64 `protobuf:"varint,3,opt,name=batch_count,json=batchCount,proto3" json:"batch_count,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *CancelJobsResponse) Reset() {
 	*x = CancelJobsResponse{}
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[21]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1491,7 +1607,7 @@ func (x *CancelJobsResponse) String() string {
 func (*CancelJobsResponse) ProtoMessage() {}
 
 func (x *CancelJobsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[21]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1504,7 +1620,7 @@ func (x *CancelJobsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelJobsResponse.ProtoReflect.Descriptor instead.
 func (*CancelJobsResponse) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{21}
+	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *CancelJobsResponse) GetCount() int64 {
@@ -1521,6 +1637,13 @@ func (x *CancelJobsResponse) GetBatch() *Batch {
 	return nil
 }
 
+func (x *CancelJobsResponse) GetBatchCount() int64 {
+	if x != nil {
+		return x.BatchCount
+	}
+	return 0
+}
+
 // ListFailuresRequest names a batch.
 type ListFailuresRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1532,7 +1655,7 @@ type ListFailuresRequest struct {
 
 func (x *ListFailuresRequest) Reset() {
 	*x = ListFailuresRequest{}
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[22]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1544,7 +1667,7 @@ func (x *ListFailuresRequest) String() string {
 func (*ListFailuresRequest) ProtoMessage() {}
 
 func (x *ListFailuresRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[22]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1557,7 +1680,7 @@ func (x *ListFailuresRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListFailuresRequest.ProtoReflect.Descriptor instead.
 func (*ListFailuresRequest) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{22}
+	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *ListFailuresRequest) GetBatchId() string {
@@ -1580,7 +1703,7 @@ type ListFailuresResponse struct {
 
 func (x *ListFailuresResponse) Reset() {
 	*x = ListFailuresResponse{}
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[23]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1592,7 +1715,7 @@ func (x *ListFailuresResponse) String() string {
 func (*ListFailuresResponse) ProtoMessage() {}
 
 func (x *ListFailuresResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[23]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1605,7 +1728,7 @@ func (x *ListFailuresResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListFailuresResponse.ProtoReflect.Descriptor instead.
 func (*ListFailuresResponse) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{23}
+	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *ListFailuresResponse) GetCauses() []*FailureCause {
@@ -1641,7 +1764,7 @@ type FailureCause struct {
 
 func (x *FailureCause) Reset() {
 	*x = FailureCause{}
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[24]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1653,7 +1776,7 @@ func (x *FailureCause) String() string {
 func (*FailureCause) ProtoMessage() {}
 
 func (x *FailureCause) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[24]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1666,7 +1789,7 @@ func (x *FailureCause) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FailureCause.ProtoReflect.Descriptor instead.
 func (*FailureCause) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{24}
+	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *FailureCause) GetCause() string {
@@ -1700,7 +1823,7 @@ func (x *FailureCause) GetFailure() *Failure {
 // RetryJobsRequest selects jobs to retry: by id, or by filter.
 type RetryJobsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The batch.
+	// The batch. Give either this or labels.
 	BatchId string `protobuf:"bytes,1,opt,name=batch_id,json=batchId,proto3" json:"batch_id,omitempty"`
 	// Exactly these jobs. Excludes the filters below.
 	JobIds []string `protobuf:"bytes,2,rep,name=job_ids,json=jobIds,proto3" json:"job_ids,omitempty"`
@@ -1715,14 +1838,17 @@ type RetryJobsRequest struct {
 	// Only jobs whose key begins with this.
 	KeyPrefix string `protobuf:"bytes,7,opt,name=key_prefix,json=keyPrefix,proto3" json:"key_prefix,omitempty"`
 	// Only jobs that failed of one of these causes, as ListFailures tells them.
-	Causes        []string `protobuf:"bytes,8,rep,name=causes,proto3" json:"causes,omitempty"`
+	Causes []string `protobuf:"bytes,8,rep,name=causes,proto3" json:"causes,omitempty"`
+	// The jobs of every batch that has all of these labels. The batches are changed one
+	// after the other, each at once.
+	Labels        map[string]string `protobuf:"bytes,9,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *RetryJobsRequest) Reset() {
 	*x = RetryJobsRequest{}
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[25]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1734,7 +1860,7 @@ func (x *RetryJobsRequest) String() string {
 func (*RetryJobsRequest) ProtoMessage() {}
 
 func (x *RetryJobsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[25]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1747,7 +1873,7 @@ func (x *RetryJobsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RetryJobsRequest.ProtoReflect.Descriptor instead.
 func (*RetryJobsRequest) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{25}
+	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *RetryJobsRequest) GetBatchId() string {
@@ -1806,20 +1932,29 @@ func (x *RetryJobsRequest) GetCauses() []string {
 	return nil
 }
 
+func (x *RetryJobsRequest) GetLabels() map[string]string {
+	if x != nil {
+		return x.Labels
+	}
+	return nil
+}
+
 // RetryJobsResponse says how many jobs were, or would be, retried.
 type RetryJobsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The number of jobs.
 	Count int64 `protobuf:"varint,1,opt,name=count,proto3" json:"count,omitempty"`
-	// The batch afterwards.
-	Batch         *Batch `protobuf:"bytes,2,opt,name=batch,proto3" json:"batch,omitempty"`
+	// The batch afterwards; unset if labels were given.
+	Batch *Batch `protobuf:"bytes,2,opt,name=batch,proto3" json:"batch,omitempty"`
+	// How many batches they belong to.
+	BatchCount    int64 `protobuf:"varint,3,opt,name=batch_count,json=batchCount,proto3" json:"batch_count,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *RetryJobsResponse) Reset() {
 	*x = RetryJobsResponse{}
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[26]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1831,7 +1966,7 @@ func (x *RetryJobsResponse) String() string {
 func (*RetryJobsResponse) ProtoMessage() {}
 
 func (x *RetryJobsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[26]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1844,7 +1979,7 @@ func (x *RetryJobsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RetryJobsResponse.ProtoReflect.Descriptor instead.
 func (*RetryJobsResponse) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{26}
+	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *RetryJobsResponse) GetCount() int64 {
@@ -1861,6 +1996,13 @@ func (x *RetryJobsResponse) GetBatch() *Batch {
 	return nil
 }
 
+func (x *RetryJobsResponse) GetBatchCount() int64 {
+	if x != nil {
+		return x.BatchCount
+	}
+	return 0
+}
+
 // PauseBatchRequest names the batch to pause.
 type PauseBatchRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1874,7 +2016,7 @@ type PauseBatchRequest struct {
 
 func (x *PauseBatchRequest) Reset() {
 	*x = PauseBatchRequest{}
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[27]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1886,7 +2028,7 @@ func (x *PauseBatchRequest) String() string {
 func (*PauseBatchRequest) ProtoMessage() {}
 
 func (x *PauseBatchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[27]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1899,7 +2041,7 @@ func (x *PauseBatchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PauseBatchRequest.ProtoReflect.Descriptor instead.
 func (*PauseBatchRequest) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{27}
+	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *PauseBatchRequest) GetBatchId() string {
@@ -1927,7 +2069,7 @@ type PauseBatchResponse struct {
 
 func (x *PauseBatchResponse) Reset() {
 	*x = PauseBatchResponse{}
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[28]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1939,7 +2081,7 @@ func (x *PauseBatchResponse) String() string {
 func (*PauseBatchResponse) ProtoMessage() {}
 
 func (x *PauseBatchResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[28]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1952,7 +2094,7 @@ func (x *PauseBatchResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PauseBatchResponse.ProtoReflect.Descriptor instead.
 func (*PauseBatchResponse) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{28}
+	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *PauseBatchResponse) GetBatch() *Batch {
@@ -1973,7 +2115,7 @@ type ResumeBatchRequest struct {
 
 func (x *ResumeBatchRequest) Reset() {
 	*x = ResumeBatchRequest{}
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[29]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1985,7 +2127,7 @@ func (x *ResumeBatchRequest) String() string {
 func (*ResumeBatchRequest) ProtoMessage() {}
 
 func (x *ResumeBatchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[29]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1998,7 +2140,7 @@ func (x *ResumeBatchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResumeBatchRequest.ProtoReflect.Descriptor instead.
 func (*ResumeBatchRequest) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{29}
+	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *ResumeBatchRequest) GetBatchId() string {
@@ -2019,7 +2161,7 @@ type ResumeBatchResponse struct {
 
 func (x *ResumeBatchResponse) Reset() {
 	*x = ResumeBatchResponse{}
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[30]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2031,7 +2173,7 @@ func (x *ResumeBatchResponse) String() string {
 func (*ResumeBatchResponse) ProtoMessage() {}
 
 func (x *ResumeBatchResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[30]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2044,7 +2186,7 @@ func (x *ResumeBatchResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResumeBatchResponse.ProtoReflect.Descriptor instead.
 func (*ResumeBatchResponse) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{30}
+	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *ResumeBatchResponse) GetBatch() *Batch {
@@ -2067,7 +2209,7 @@ type UpdateBatchRequest struct {
 
 func (x *UpdateBatchRequest) Reset() {
 	*x = UpdateBatchRequest{}
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[31]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2079,7 +2221,7 @@ func (x *UpdateBatchRequest) String() string {
 func (*UpdateBatchRequest) ProtoMessage() {}
 
 func (x *UpdateBatchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[31]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2092,7 +2234,7 @@ func (x *UpdateBatchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateBatchRequest.ProtoReflect.Descriptor instead.
 func (*UpdateBatchRequest) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{31}
+	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *UpdateBatchRequest) GetBatch() *Batch {
@@ -2120,7 +2262,7 @@ type UpdateBatchResponse struct {
 
 func (x *UpdateBatchResponse) Reset() {
 	*x = UpdateBatchResponse{}
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[32]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2132,7 +2274,7 @@ func (x *UpdateBatchResponse) String() string {
 func (*UpdateBatchResponse) ProtoMessage() {}
 
 func (x *UpdateBatchResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[32]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2145,7 +2287,7 @@ func (x *UpdateBatchResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateBatchResponse.ProtoReflect.Descriptor instead.
 func (*UpdateBatchResponse) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{32}
+	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *UpdateBatchResponse) GetBatch() *Batch {
@@ -2166,7 +2308,7 @@ type DeleteBatchRequest struct {
 
 func (x *DeleteBatchRequest) Reset() {
 	*x = DeleteBatchRequest{}
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[33]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2178,7 +2320,7 @@ func (x *DeleteBatchRequest) String() string {
 func (*DeleteBatchRequest) ProtoMessage() {}
 
 func (x *DeleteBatchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[33]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2191,7 +2333,7 @@ func (x *DeleteBatchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteBatchRequest.ProtoReflect.Descriptor instead.
 func (*DeleteBatchRequest) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{33}
+	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *DeleteBatchRequest) GetBatchId() string {
@@ -2210,7 +2352,7 @@ type DeleteBatchResponse struct {
 
 func (x *DeleteBatchResponse) Reset() {
 	*x = DeleteBatchResponse{}
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[34]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2222,7 +2364,7 @@ func (x *DeleteBatchResponse) String() string {
 func (*DeleteBatchResponse) ProtoMessage() {}
 
 func (x *DeleteBatchResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[34]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2235,14 +2377,14 @@ func (x *DeleteBatchResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteBatchResponse.ProtoReflect.Descriptor instead.
 func (*DeleteBatchResponse) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{34}
+	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{35}
 }
 
 var File_stoker_v1_batch_service_proto protoreflect.FileDescriptor
 
 const file_stoker_v1_batch_service_proto_rawDesc = "" +
 	"\n" +
-	"\x1dstoker/v1/batch_service.proto\x12\tstoker.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x15stoker/v1/batch.proto\x1a\x16stoker/v1/recipe.proto\"\x9f\a\n" +
+	"\x1dstoker/v1/batch_service.proto\x12\tstoker.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x15stoker/v1/batch.proto\x1a\x16stoker/v1/recipe.proto\"\x8c\b\n" +
 	"\x12SubmitBatchRequest\x12'\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12+\n" +
@@ -2251,7 +2393,8 @@ const file_stoker_v1_batch_service_proto_rawDesc = "" +
 	"\bpriority\x18\x04 \x01(\x05B\t\xbaH\x06\x1a\x04\x18d(\x00H\x01R\bpriority\x88\x01\x01\x12#\n" +
 	"\aprofile\x18\x05 \x01(\tB\a\xbaH\x04r\x02\x18dH\x00R\aprofile\x12%\n" +
 	"\btemplate\x18\x06 \x01(\tB\a\xbaH\x04r\x02\x18dH\x00R\btemplate\x12+\n" +
-	"\x06recipe\x18\a \x01(\v2\x11.stoker.v1.RecipeH\x00R\x06recipe\x12\x1d\n" +
+	"\x06recipe\x18\a \x01(\v2\x11.stoker.v1.RecipeH\x00R\x06recipe\x12D\n" +
+	"\x0finline_template\x18\x13 \x01(\v2\x19.stoker.v1.InlineTemplateH\x00R\x0einlineTemplate\x12\x1d\n" +
 	"\x05input\x18\b \x01(\tB\a\xbaH\x04r\x02\x18dR\x05input\x12\x1f\n" +
 	"\x06output\x18\t \x01(\tB\a\xbaH\x04r\x02\x18dR\x06output\x12\"\n" +
 	"\binput_id\x18\n" +
@@ -2265,23 +2408,29 @@ const file_stoker_v1_batch_service_proto_rawDesc = "" +
 	"\x04jobs\x18\x10 \x03(\v2\x12.stoker.v1.JobSpecB\n" +
 	"\xbaH\a\x92\x01\x04\x10\xa0\x8d\x06R\x04jobs\x12#\n" +
 	"\rvalidate_only\x18\x11 \x01(\bR\fvalidateOnly\x12\x1b\n" +
-	"\tkeep_open\x18\x12 \x01(\bR\bkeepOpen\x1a9\n" +
+	"\tkeep_open\x18\x12 \x01(\bR\bkeepOpen\x12%\n" +
+	"\x0eskip_succeeded\x18\x14 \x01(\bR\rskipSucceeded\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\r\n" +
 	"\vencode_withB\v\n" +
 	"\t_priorityB\x0e\n" +
-	"\f_max_retries\"=\n" +
+	"\f_max_retries\"n\n" +
+	"\x0eInlineTemplate\x12\x1f\n" +
+	"\x04yaml\x18\x01 \x01(\tB\v\xbaH\br\x06\x10\x01\x18\x80\x80\x10R\x04yaml\x12;\n" +
+	"\x10fallback_regions\x18\x02 \x03(\tB\x10\xbaH\r\x92\x01\n" +
+	"\x10\x03\"\x06r\x04\x10\x01\x18@R\x0ffallbackRegions\"=\n" +
 	"\x13SubmitBatchResponse\x12&\n" +
 	"\x05batch\x18\x01 \x01(\v2\x10.stoker.v1.BatchR\x05batch\"j\n" +
 	"\x0eAddJobsRequest\x12\"\n" +
 	"\bbatch_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\abatchId\x124\n" +
-	"\x04jobs\x18\x02 \x03(\v2\x12.stoker.v1.JobSpecB\f\xbaH\t\x92\x01\x06\b\x01\x10\xa0\x8d\x06R\x04jobs\"\x7f\n" +
+	"\x04jobs\x18\x02 \x03(\v2\x12.stoker.v1.JobSpecB\f\xbaH\t\x92\x01\x06\b\x01\x10\xa0\x8d\x06R\x04jobs\"\xa8\x01\n" +
 	"\x0fAddJobsResponse\x12&\n" +
 	"\x05batch\x18\x01 \x01(\v2\x10.stoker.v1.BatchR\x05batch\x12\x1f\n" +
 	"\vadded_count\x18\x02 \x01(\x03R\n" +
 	"addedCount\x12#\n" +
-	"\rskipped_count\x18\x03 \x01(\x03R\fskippedCount\"7\n" +
+	"\rskipped_count\x18\x03 \x01(\x03R\fskippedCount\x12'\n" +
+	"\x0fsucceeded_count\x18\x04 \x01(\x03R\x0esucceededCount\"7\n" +
 	"\x11CloseBatchRequest\x12\"\n" +
 	"\bbatch_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\abatchId\"<\n" +
 	"\x12CloseBatchResponse\x12&\n" +
@@ -2320,12 +2469,13 @@ const file_stoker_v1_batch_service_proto_rawDesc = "" +
 	"page_token\x18\x05 \x01(\tR\tpageToken\"^\n" +
 	"\x10ListJobsResponse\x12\"\n" +
 	"\x04jobs\x18\x01 \x03(\v2\x0e.stoker.v1.JobR\x04jobs\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xc3\x01\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\x81\x02\n" +
 	"\x11WatchBatchRequest\x12\"\n" +
 	"\bbatch_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\abatchId\x12\x16\n" +
 	"\x06cursor\x18\x02 \x01(\tR\x06cursor\x12!\n" +
 	"\finclude_jobs\x18\x03 \x01(\bR\vincludeJobs\x12O\n" +
-	"\fmin_interval\x18\x04 \x01(\v2\x19.google.protobuf.DurationB\x11\xbaH\x0e\xaa\x01\v\"\x02\b<2\x05\x10\x80\xe1\xeb\x17R\vminInterval\"\xb2\x01\n" +
+	"\fmin_interval\x18\x04 \x01(\v2\x19.google.protobuf.DurationB\x11\xbaH\x0e\xaa\x01\v\"\x02\b<2\x05\x10\x80\xe1\xeb\x17R\vminInterval\x12<\n" +
+	"\x06states\x18\x05 \x03(\x0e2\x13.stoker.v1.JobStateB\x0f\xbaH\f\x92\x01\t\"\a\x82\x01\x04\x10\x01 \x00R\x06states\"\xb2\x01\n" +
 	"\x12WatchBatchResponse\x12\x16\n" +
 	"\x06cursor\x18\x01 \x01(\tR\x06cursor\x12\x1a\n" +
 	"\bsnapshot\x18\x02 \x01(\bR\bsnapshot\x12&\n" +
@@ -2341,9 +2491,9 @@ const file_stoker_v1_batch_service_proto_rawDesc = "" +
 	"\bbatch_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\abatchId\x12 \n" +
 	"\x06reason\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\x06reason\"=\n" +
 	"\x13CancelBatchResponse\x12&\n" +
-	"\x05batch\x18\x01 \x01(\v2\x10.stoker.v1.BatchR\x05batch\"\x83\x03\n" +
-	"\x11CancelJobsRequest\x12\"\n" +
-	"\bbatch_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\abatchId\x12@\n" +
+	"\x05batch\x18\x01 \x01(\v2\x10.stoker.v1.BatchR\x05batch\"\x81\x04\n" +
+	"\x11CancelJobsRequest\x12\x19\n" +
+	"\bbatch_id\x18\x01 \x01(\tR\abatchId\x12@\n" +
 	"\x06states\x18\x02 \x03(\x0e2\x13.stoker.v1.JobStateB\x13\xbaH\x10\x92\x01\r\"\v\x82\x01\b\x18\x01\x18\x02\x18\x03\x18\x04R\x06states\x12'\n" +
 	"\n" +
 	"key_prefix\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\tkeyPrefix\x12L\n" +
@@ -2353,10 +2503,16 @@ const file_stoker_v1_batch_service_proto_rawDesc = "" +
 	"categories\x12 \n" +
 	"\x06causes\x18\x06 \x03(\tB\b\xbaH\x05\x92\x01\x02\x10dR\x06causes\x12 \n" +
 	"\x06reason\x18\a \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\x06reason\x12#\n" +
-	"\rvalidate_only\x18\b \x01(\bR\fvalidateOnly\"R\n" +
+	"\rvalidate_only\x18\b \x01(\bR\fvalidateOnly\x12J\n" +
+	"\x06labels\x18\t \x03(\v2(.stoker.v1.CancelJobsRequest.LabelsEntryB\b\xbaH\x05\x9a\x01\x02\x102R\x06labels\x1a9\n" +
+	"\vLabelsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"s\n" +
 	"\x12CancelJobsResponse\x12\x14\n" +
 	"\x05count\x18\x01 \x01(\x03R\x05count\x12&\n" +
-	"\x05batch\x18\x02 \x01(\v2\x10.stoker.v1.BatchR\x05batch\"9\n" +
+	"\x05batch\x18\x02 \x01(\v2\x10.stoker.v1.BatchR\x05batch\x12\x1f\n" +
+	"\vbatch_count\x18\x03 \x01(\x03R\n" +
+	"batchCount\"9\n" +
 	"\x13ListFailuresRequest\x12\"\n" +
 	"\bbatch_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\abatchId\"j\n" +
 	"\x14ListFailuresResponse\x12/\n" +
@@ -2366,9 +2522,9 @@ const file_stoker_v1_batch_service_proto_rawDesc = "" +
 	"\x05cause\x18\x01 \x01(\tR\x05cause\x12\x14\n" +
 	"\x05count\x18\x02 \x01(\x03R\x05count\x12\x15\n" +
 	"\x06job_id\x18\x03 \x01(\tR\x05jobId\x12,\n" +
-	"\afailure\x18\x04 \x01(\v2\x12.stoker.v1.FailureR\afailure\"\x80\x03\n" +
-	"\x10RetryJobsRequest\x12\"\n" +
-	"\bbatch_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\abatchId\x12\"\n" +
+	"\afailure\x18\x04 \x01(\v2\x12.stoker.v1.FailureR\afailure\"\xfd\x03\n" +
+	"\x10RetryJobsRequest\x12\x19\n" +
+	"\bbatch_id\x18\x01 \x01(\tR\abatchId\x12\"\n" +
 	"\ajob_ids\x18\x02 \x03(\tB\t\xbaH\x06\x92\x01\x03\x10\xe8\aR\x06jobIds\x12<\n" +
 	"\x06states\x18\x03 \x03(\x0e2\x13.stoker.v1.JobStateB\x0f\xbaH\f\x92\x01\t\"\a\x82\x01\x04\x18\x06\x18\bR\x06states\x12L\n" +
 	"\rfailure_kinds\x18\x04 \x03(\x0e2\x16.stoker.v1.FailureKindB\x0f\xbaH\f\x92\x01\t\"\a\x82\x01\x04\x10\x01 \x00R\ffailureKinds\x12(\n" +
@@ -2378,10 +2534,16 @@ const file_stoker_v1_batch_service_proto_rawDesc = "" +
 	"\rvalidate_only\x18\x06 \x01(\bR\fvalidateOnly\x12'\n" +
 	"\n" +
 	"key_prefix\x18\a \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\tkeyPrefix\x12 \n" +
-	"\x06causes\x18\b \x03(\tB\b\xbaH\x05\x92\x01\x02\x10dR\x06causes\"Q\n" +
+	"\x06causes\x18\b \x03(\tB\b\xbaH\x05\x92\x01\x02\x10dR\x06causes\x12I\n" +
+	"\x06labels\x18\t \x03(\v2'.stoker.v1.RetryJobsRequest.LabelsEntryB\b\xbaH\x05\x9a\x01\x02\x102R\x06labels\x1a9\n" +
+	"\vLabelsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"r\n" +
 	"\x11RetryJobsResponse\x12\x14\n" +
 	"\x05count\x18\x01 \x01(\x03R\x05count\x12&\n" +
-	"\x05batch\x18\x02 \x01(\v2\x10.stoker.v1.BatchR\x05batch\"Y\n" +
+	"\x05batch\x18\x02 \x01(\v2\x10.stoker.v1.BatchR\x05batch\x12\x1f\n" +
+	"\vbatch_count\x18\x03 \x01(\x03R\n" +
+	"batchCount\"Y\n" +
 	"\x11PauseBatchRequest\x12\"\n" +
 	"\bbatch_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\abatchId\x12 \n" +
 	"\x06reason\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\x06reason\"<\n" +
@@ -2435,136 +2597,143 @@ func file_stoker_v1_batch_service_proto_rawDescGZIP() []byte {
 	return file_stoker_v1_batch_service_proto_rawDescData
 }
 
-var file_stoker_v1_batch_service_proto_msgTypes = make([]protoimpl.MessageInfo, 37)
+var file_stoker_v1_batch_service_proto_msgTypes = make([]protoimpl.MessageInfo, 40)
 var file_stoker_v1_batch_service_proto_goTypes = []any{
 	(*SubmitBatchRequest)(nil),    // 0: stoker.v1.SubmitBatchRequest
-	(*SubmitBatchResponse)(nil),   // 1: stoker.v1.SubmitBatchResponse
-	(*AddJobsRequest)(nil),        // 2: stoker.v1.AddJobsRequest
-	(*AddJobsResponse)(nil),       // 3: stoker.v1.AddJobsResponse
-	(*CloseBatchRequest)(nil),     // 4: stoker.v1.CloseBatchRequest
-	(*CloseBatchResponse)(nil),    // 5: stoker.v1.CloseBatchResponse
-	(*GetBatchRequest)(nil),       // 6: stoker.v1.GetBatchRequest
-	(*GetBatchResponse)(nil),      // 7: stoker.v1.GetBatchResponse
-	(*ListBatchesRequest)(nil),    // 8: stoker.v1.ListBatchesRequest
-	(*ListBatchesResponse)(nil),   // 9: stoker.v1.ListBatchesResponse
-	(*GetJobRequest)(nil),         // 10: stoker.v1.GetJobRequest
-	(*GetJobResponse)(nil),        // 11: stoker.v1.GetJobResponse
-	(*ListJobsRequest)(nil),       // 12: stoker.v1.ListJobsRequest
-	(*ListJobsResponse)(nil),      // 13: stoker.v1.ListJobsResponse
-	(*WatchBatchRequest)(nil),     // 14: stoker.v1.WatchBatchRequest
-	(*WatchBatchResponse)(nil),    // 15: stoker.v1.WatchBatchResponse
-	(*CancelJobRequest)(nil),      // 16: stoker.v1.CancelJobRequest
-	(*CancelJobResponse)(nil),     // 17: stoker.v1.CancelJobResponse
-	(*CancelBatchRequest)(nil),    // 18: stoker.v1.CancelBatchRequest
-	(*CancelBatchResponse)(nil),   // 19: stoker.v1.CancelBatchResponse
-	(*CancelJobsRequest)(nil),     // 20: stoker.v1.CancelJobsRequest
-	(*CancelJobsResponse)(nil),    // 21: stoker.v1.CancelJobsResponse
-	(*ListFailuresRequest)(nil),   // 22: stoker.v1.ListFailuresRequest
-	(*ListFailuresResponse)(nil),  // 23: stoker.v1.ListFailuresResponse
-	(*FailureCause)(nil),          // 24: stoker.v1.FailureCause
-	(*RetryJobsRequest)(nil),      // 25: stoker.v1.RetryJobsRequest
-	(*RetryJobsResponse)(nil),     // 26: stoker.v1.RetryJobsResponse
-	(*PauseBatchRequest)(nil),     // 27: stoker.v1.PauseBatchRequest
-	(*PauseBatchResponse)(nil),    // 28: stoker.v1.PauseBatchResponse
-	(*ResumeBatchRequest)(nil),    // 29: stoker.v1.ResumeBatchRequest
-	(*ResumeBatchResponse)(nil),   // 30: stoker.v1.ResumeBatchResponse
-	(*UpdateBatchRequest)(nil),    // 31: stoker.v1.UpdateBatchRequest
-	(*UpdateBatchResponse)(nil),   // 32: stoker.v1.UpdateBatchResponse
-	(*DeleteBatchRequest)(nil),    // 33: stoker.v1.DeleteBatchRequest
-	(*DeleteBatchResponse)(nil),   // 34: stoker.v1.DeleteBatchResponse
-	nil,                           // 35: stoker.v1.SubmitBatchRequest.LabelsEntry
-	nil,                           // 36: stoker.v1.ListBatchesRequest.LabelsEntry
-	(*Recipe)(nil),                // 37: stoker.v1.Recipe
-	(*RetryPolicy)(nil),           // 38: stoker.v1.RetryPolicy
-	(*FailureLimit)(nil),          // 39: stoker.v1.FailureLimit
-	(*JobSpec)(nil),               // 40: stoker.v1.JobSpec
-	(*Batch)(nil),                 // 41: stoker.v1.Batch
-	(BatchState)(0),               // 42: stoker.v1.BatchState
-	(*Job)(nil),                   // 43: stoker.v1.Job
-	(*Attempt)(nil),               // 44: stoker.v1.Attempt
-	(*JobEvent)(nil),              // 45: stoker.v1.JobEvent
-	(JobState)(0),                 // 46: stoker.v1.JobState
-	(*durationpb.Duration)(nil),   // 47: google.protobuf.Duration
-	(FailureKind)(0),              // 48: stoker.v1.FailureKind
-	(*Failure)(nil),               // 49: stoker.v1.Failure
-	(*fieldmaskpb.FieldMask)(nil), // 50: google.protobuf.FieldMask
+	(*InlineTemplate)(nil),        // 1: stoker.v1.InlineTemplate
+	(*SubmitBatchResponse)(nil),   // 2: stoker.v1.SubmitBatchResponse
+	(*AddJobsRequest)(nil),        // 3: stoker.v1.AddJobsRequest
+	(*AddJobsResponse)(nil),       // 4: stoker.v1.AddJobsResponse
+	(*CloseBatchRequest)(nil),     // 5: stoker.v1.CloseBatchRequest
+	(*CloseBatchResponse)(nil),    // 6: stoker.v1.CloseBatchResponse
+	(*GetBatchRequest)(nil),       // 7: stoker.v1.GetBatchRequest
+	(*GetBatchResponse)(nil),      // 8: stoker.v1.GetBatchResponse
+	(*ListBatchesRequest)(nil),    // 9: stoker.v1.ListBatchesRequest
+	(*ListBatchesResponse)(nil),   // 10: stoker.v1.ListBatchesResponse
+	(*GetJobRequest)(nil),         // 11: stoker.v1.GetJobRequest
+	(*GetJobResponse)(nil),        // 12: stoker.v1.GetJobResponse
+	(*ListJobsRequest)(nil),       // 13: stoker.v1.ListJobsRequest
+	(*ListJobsResponse)(nil),      // 14: stoker.v1.ListJobsResponse
+	(*WatchBatchRequest)(nil),     // 15: stoker.v1.WatchBatchRequest
+	(*WatchBatchResponse)(nil),    // 16: stoker.v1.WatchBatchResponse
+	(*CancelJobRequest)(nil),      // 17: stoker.v1.CancelJobRequest
+	(*CancelJobResponse)(nil),     // 18: stoker.v1.CancelJobResponse
+	(*CancelBatchRequest)(nil),    // 19: stoker.v1.CancelBatchRequest
+	(*CancelBatchResponse)(nil),   // 20: stoker.v1.CancelBatchResponse
+	(*CancelJobsRequest)(nil),     // 21: stoker.v1.CancelJobsRequest
+	(*CancelJobsResponse)(nil),    // 22: stoker.v1.CancelJobsResponse
+	(*ListFailuresRequest)(nil),   // 23: stoker.v1.ListFailuresRequest
+	(*ListFailuresResponse)(nil),  // 24: stoker.v1.ListFailuresResponse
+	(*FailureCause)(nil),          // 25: stoker.v1.FailureCause
+	(*RetryJobsRequest)(nil),      // 26: stoker.v1.RetryJobsRequest
+	(*RetryJobsResponse)(nil),     // 27: stoker.v1.RetryJobsResponse
+	(*PauseBatchRequest)(nil),     // 28: stoker.v1.PauseBatchRequest
+	(*PauseBatchResponse)(nil),    // 29: stoker.v1.PauseBatchResponse
+	(*ResumeBatchRequest)(nil),    // 30: stoker.v1.ResumeBatchRequest
+	(*ResumeBatchResponse)(nil),   // 31: stoker.v1.ResumeBatchResponse
+	(*UpdateBatchRequest)(nil),    // 32: stoker.v1.UpdateBatchRequest
+	(*UpdateBatchResponse)(nil),   // 33: stoker.v1.UpdateBatchResponse
+	(*DeleteBatchRequest)(nil),    // 34: stoker.v1.DeleteBatchRequest
+	(*DeleteBatchResponse)(nil),   // 35: stoker.v1.DeleteBatchResponse
+	nil,                           // 36: stoker.v1.SubmitBatchRequest.LabelsEntry
+	nil,                           // 37: stoker.v1.ListBatchesRequest.LabelsEntry
+	nil,                           // 38: stoker.v1.CancelJobsRequest.LabelsEntry
+	nil,                           // 39: stoker.v1.RetryJobsRequest.LabelsEntry
+	(*Recipe)(nil),                // 40: stoker.v1.Recipe
+	(*RetryPolicy)(nil),           // 41: stoker.v1.RetryPolicy
+	(*FailureLimit)(nil),          // 42: stoker.v1.FailureLimit
+	(*JobSpec)(nil),               // 43: stoker.v1.JobSpec
+	(*Batch)(nil),                 // 44: stoker.v1.Batch
+	(BatchState)(0),               // 45: stoker.v1.BatchState
+	(*Job)(nil),                   // 46: stoker.v1.Job
+	(*Attempt)(nil),               // 47: stoker.v1.Attempt
+	(*JobEvent)(nil),              // 48: stoker.v1.JobEvent
+	(JobState)(0),                 // 49: stoker.v1.JobState
+	(*durationpb.Duration)(nil),   // 50: google.protobuf.Duration
+	(FailureKind)(0),              // 51: stoker.v1.FailureKind
+	(*Failure)(nil),               // 52: stoker.v1.Failure
+	(*fieldmaskpb.FieldMask)(nil), // 53: google.protobuf.FieldMask
 }
 var file_stoker_v1_batch_service_proto_depIdxs = []int32{
-	37, // 0: stoker.v1.SubmitBatchRequest.recipe:type_name -> stoker.v1.Recipe
-	38, // 1: stoker.v1.SubmitBatchRequest.retry_policy:type_name -> stoker.v1.RetryPolicy
-	39, // 2: stoker.v1.SubmitBatchRequest.failure_limit:type_name -> stoker.v1.FailureLimit
-	35, // 3: stoker.v1.SubmitBatchRequest.labels:type_name -> stoker.v1.SubmitBatchRequest.LabelsEntry
-	40, // 4: stoker.v1.SubmitBatchRequest.jobs:type_name -> stoker.v1.JobSpec
-	41, // 5: stoker.v1.SubmitBatchResponse.batch:type_name -> stoker.v1.Batch
-	40, // 6: stoker.v1.AddJobsRequest.jobs:type_name -> stoker.v1.JobSpec
-	41, // 7: stoker.v1.AddJobsResponse.batch:type_name -> stoker.v1.Batch
-	41, // 8: stoker.v1.CloseBatchResponse.batch:type_name -> stoker.v1.Batch
-	41, // 9: stoker.v1.GetBatchResponse.batch:type_name -> stoker.v1.Batch
-	42, // 10: stoker.v1.ListBatchesRequest.states:type_name -> stoker.v1.BatchState
-	36, // 11: stoker.v1.ListBatchesRequest.labels:type_name -> stoker.v1.ListBatchesRequest.LabelsEntry
-	41, // 12: stoker.v1.ListBatchesResponse.batches:type_name -> stoker.v1.Batch
-	43, // 13: stoker.v1.GetJobResponse.job:type_name -> stoker.v1.Job
-	44, // 14: stoker.v1.GetJobResponse.attempts:type_name -> stoker.v1.Attempt
-	45, // 15: stoker.v1.GetJobResponse.events:type_name -> stoker.v1.JobEvent
-	46, // 16: stoker.v1.ListJobsRequest.states:type_name -> stoker.v1.JobState
-	43, // 17: stoker.v1.ListJobsResponse.jobs:type_name -> stoker.v1.Job
-	47, // 18: stoker.v1.WatchBatchRequest.min_interval:type_name -> google.protobuf.Duration
-	41, // 19: stoker.v1.WatchBatchResponse.batch:type_name -> stoker.v1.Batch
-	43, // 20: stoker.v1.WatchBatchResponse.jobs:type_name -> stoker.v1.Job
-	43, // 21: stoker.v1.CancelJobResponse.job:type_name -> stoker.v1.Job
-	41, // 22: stoker.v1.CancelBatchResponse.batch:type_name -> stoker.v1.Batch
-	46, // 23: stoker.v1.CancelJobsRequest.states:type_name -> stoker.v1.JobState
-	48, // 24: stoker.v1.CancelJobsRequest.failure_kinds:type_name -> stoker.v1.FailureKind
-	41, // 25: stoker.v1.CancelJobsResponse.batch:type_name -> stoker.v1.Batch
-	24, // 26: stoker.v1.ListFailuresResponse.causes:type_name -> stoker.v1.FailureCause
-	49, // 27: stoker.v1.FailureCause.failure:type_name -> stoker.v1.Failure
-	46, // 28: stoker.v1.RetryJobsRequest.states:type_name -> stoker.v1.JobState
-	48, // 29: stoker.v1.RetryJobsRequest.failure_kinds:type_name -> stoker.v1.FailureKind
-	41, // 30: stoker.v1.RetryJobsResponse.batch:type_name -> stoker.v1.Batch
-	41, // 31: stoker.v1.PauseBatchResponse.batch:type_name -> stoker.v1.Batch
-	41, // 32: stoker.v1.ResumeBatchResponse.batch:type_name -> stoker.v1.Batch
-	41, // 33: stoker.v1.UpdateBatchRequest.batch:type_name -> stoker.v1.Batch
-	50, // 34: stoker.v1.UpdateBatchRequest.update_mask:type_name -> google.protobuf.FieldMask
-	41, // 35: stoker.v1.UpdateBatchResponse.batch:type_name -> stoker.v1.Batch
-	0,  // 36: stoker.v1.BatchService.SubmitBatch:input_type -> stoker.v1.SubmitBatchRequest
-	2,  // 37: stoker.v1.BatchService.AddJobs:input_type -> stoker.v1.AddJobsRequest
-	4,  // 38: stoker.v1.BatchService.CloseBatch:input_type -> stoker.v1.CloseBatchRequest
-	6,  // 39: stoker.v1.BatchService.GetBatch:input_type -> stoker.v1.GetBatchRequest
-	8,  // 40: stoker.v1.BatchService.ListBatches:input_type -> stoker.v1.ListBatchesRequest
-	10, // 41: stoker.v1.BatchService.GetJob:input_type -> stoker.v1.GetJobRequest
-	12, // 42: stoker.v1.BatchService.ListJobs:input_type -> stoker.v1.ListJobsRequest
-	14, // 43: stoker.v1.BatchService.WatchBatch:input_type -> stoker.v1.WatchBatchRequest
-	16, // 44: stoker.v1.BatchService.CancelJob:input_type -> stoker.v1.CancelJobRequest
-	18, // 45: stoker.v1.BatchService.CancelBatch:input_type -> stoker.v1.CancelBatchRequest
-	20, // 46: stoker.v1.BatchService.CancelJobs:input_type -> stoker.v1.CancelJobsRequest
-	25, // 47: stoker.v1.BatchService.RetryJobs:input_type -> stoker.v1.RetryJobsRequest
-	22, // 48: stoker.v1.BatchService.ListFailures:input_type -> stoker.v1.ListFailuresRequest
-	27, // 49: stoker.v1.BatchService.PauseBatch:input_type -> stoker.v1.PauseBatchRequest
-	29, // 50: stoker.v1.BatchService.ResumeBatch:input_type -> stoker.v1.ResumeBatchRequest
-	31, // 51: stoker.v1.BatchService.UpdateBatch:input_type -> stoker.v1.UpdateBatchRequest
-	33, // 52: stoker.v1.BatchService.DeleteBatch:input_type -> stoker.v1.DeleteBatchRequest
-	1,  // 53: stoker.v1.BatchService.SubmitBatch:output_type -> stoker.v1.SubmitBatchResponse
-	3,  // 54: stoker.v1.BatchService.AddJobs:output_type -> stoker.v1.AddJobsResponse
-	5,  // 55: stoker.v1.BatchService.CloseBatch:output_type -> stoker.v1.CloseBatchResponse
-	7,  // 56: stoker.v1.BatchService.GetBatch:output_type -> stoker.v1.GetBatchResponse
-	9,  // 57: stoker.v1.BatchService.ListBatches:output_type -> stoker.v1.ListBatchesResponse
-	11, // 58: stoker.v1.BatchService.GetJob:output_type -> stoker.v1.GetJobResponse
-	13, // 59: stoker.v1.BatchService.ListJobs:output_type -> stoker.v1.ListJobsResponse
-	15, // 60: stoker.v1.BatchService.WatchBatch:output_type -> stoker.v1.WatchBatchResponse
-	17, // 61: stoker.v1.BatchService.CancelJob:output_type -> stoker.v1.CancelJobResponse
-	19, // 62: stoker.v1.BatchService.CancelBatch:output_type -> stoker.v1.CancelBatchResponse
-	21, // 63: stoker.v1.BatchService.CancelJobs:output_type -> stoker.v1.CancelJobsResponse
-	26, // 64: stoker.v1.BatchService.RetryJobs:output_type -> stoker.v1.RetryJobsResponse
-	23, // 65: stoker.v1.BatchService.ListFailures:output_type -> stoker.v1.ListFailuresResponse
-	28, // 66: stoker.v1.BatchService.PauseBatch:output_type -> stoker.v1.PauseBatchResponse
-	30, // 67: stoker.v1.BatchService.ResumeBatch:output_type -> stoker.v1.ResumeBatchResponse
-	32, // 68: stoker.v1.BatchService.UpdateBatch:output_type -> stoker.v1.UpdateBatchResponse
-	34, // 69: stoker.v1.BatchService.DeleteBatch:output_type -> stoker.v1.DeleteBatchResponse
-	53, // [53:70] is the sub-list for method output_type
-	36, // [36:53] is the sub-list for method input_type
-	36, // [36:36] is the sub-list for extension type_name
-	36, // [36:36] is the sub-list for extension extendee
-	0,  // [0:36] is the sub-list for field type_name
+	40, // 0: stoker.v1.SubmitBatchRequest.recipe:type_name -> stoker.v1.Recipe
+	1,  // 1: stoker.v1.SubmitBatchRequest.inline_template:type_name -> stoker.v1.InlineTemplate
+	41, // 2: stoker.v1.SubmitBatchRequest.retry_policy:type_name -> stoker.v1.RetryPolicy
+	42, // 3: stoker.v1.SubmitBatchRequest.failure_limit:type_name -> stoker.v1.FailureLimit
+	36, // 4: stoker.v1.SubmitBatchRequest.labels:type_name -> stoker.v1.SubmitBatchRequest.LabelsEntry
+	43, // 5: stoker.v1.SubmitBatchRequest.jobs:type_name -> stoker.v1.JobSpec
+	44, // 6: stoker.v1.SubmitBatchResponse.batch:type_name -> stoker.v1.Batch
+	43, // 7: stoker.v1.AddJobsRequest.jobs:type_name -> stoker.v1.JobSpec
+	44, // 8: stoker.v1.AddJobsResponse.batch:type_name -> stoker.v1.Batch
+	44, // 9: stoker.v1.CloseBatchResponse.batch:type_name -> stoker.v1.Batch
+	44, // 10: stoker.v1.GetBatchResponse.batch:type_name -> stoker.v1.Batch
+	45, // 11: stoker.v1.ListBatchesRequest.states:type_name -> stoker.v1.BatchState
+	37, // 12: stoker.v1.ListBatchesRequest.labels:type_name -> stoker.v1.ListBatchesRequest.LabelsEntry
+	44, // 13: stoker.v1.ListBatchesResponse.batches:type_name -> stoker.v1.Batch
+	46, // 14: stoker.v1.GetJobResponse.job:type_name -> stoker.v1.Job
+	47, // 15: stoker.v1.GetJobResponse.attempts:type_name -> stoker.v1.Attempt
+	48, // 16: stoker.v1.GetJobResponse.events:type_name -> stoker.v1.JobEvent
+	49, // 17: stoker.v1.ListJobsRequest.states:type_name -> stoker.v1.JobState
+	46, // 18: stoker.v1.ListJobsResponse.jobs:type_name -> stoker.v1.Job
+	50, // 19: stoker.v1.WatchBatchRequest.min_interval:type_name -> google.protobuf.Duration
+	49, // 20: stoker.v1.WatchBatchRequest.states:type_name -> stoker.v1.JobState
+	44, // 21: stoker.v1.WatchBatchResponse.batch:type_name -> stoker.v1.Batch
+	46, // 22: stoker.v1.WatchBatchResponse.jobs:type_name -> stoker.v1.Job
+	46, // 23: stoker.v1.CancelJobResponse.job:type_name -> stoker.v1.Job
+	44, // 24: stoker.v1.CancelBatchResponse.batch:type_name -> stoker.v1.Batch
+	49, // 25: stoker.v1.CancelJobsRequest.states:type_name -> stoker.v1.JobState
+	51, // 26: stoker.v1.CancelJobsRequest.failure_kinds:type_name -> stoker.v1.FailureKind
+	38, // 27: stoker.v1.CancelJobsRequest.labels:type_name -> stoker.v1.CancelJobsRequest.LabelsEntry
+	44, // 28: stoker.v1.CancelJobsResponse.batch:type_name -> stoker.v1.Batch
+	25, // 29: stoker.v1.ListFailuresResponse.causes:type_name -> stoker.v1.FailureCause
+	52, // 30: stoker.v1.FailureCause.failure:type_name -> stoker.v1.Failure
+	49, // 31: stoker.v1.RetryJobsRequest.states:type_name -> stoker.v1.JobState
+	51, // 32: stoker.v1.RetryJobsRequest.failure_kinds:type_name -> stoker.v1.FailureKind
+	39, // 33: stoker.v1.RetryJobsRequest.labels:type_name -> stoker.v1.RetryJobsRequest.LabelsEntry
+	44, // 34: stoker.v1.RetryJobsResponse.batch:type_name -> stoker.v1.Batch
+	44, // 35: stoker.v1.PauseBatchResponse.batch:type_name -> stoker.v1.Batch
+	44, // 36: stoker.v1.ResumeBatchResponse.batch:type_name -> stoker.v1.Batch
+	44, // 37: stoker.v1.UpdateBatchRequest.batch:type_name -> stoker.v1.Batch
+	53, // 38: stoker.v1.UpdateBatchRequest.update_mask:type_name -> google.protobuf.FieldMask
+	44, // 39: stoker.v1.UpdateBatchResponse.batch:type_name -> stoker.v1.Batch
+	0,  // 40: stoker.v1.BatchService.SubmitBatch:input_type -> stoker.v1.SubmitBatchRequest
+	3,  // 41: stoker.v1.BatchService.AddJobs:input_type -> stoker.v1.AddJobsRequest
+	5,  // 42: stoker.v1.BatchService.CloseBatch:input_type -> stoker.v1.CloseBatchRequest
+	7,  // 43: stoker.v1.BatchService.GetBatch:input_type -> stoker.v1.GetBatchRequest
+	9,  // 44: stoker.v1.BatchService.ListBatches:input_type -> stoker.v1.ListBatchesRequest
+	11, // 45: stoker.v1.BatchService.GetJob:input_type -> stoker.v1.GetJobRequest
+	13, // 46: stoker.v1.BatchService.ListJobs:input_type -> stoker.v1.ListJobsRequest
+	15, // 47: stoker.v1.BatchService.WatchBatch:input_type -> stoker.v1.WatchBatchRequest
+	17, // 48: stoker.v1.BatchService.CancelJob:input_type -> stoker.v1.CancelJobRequest
+	19, // 49: stoker.v1.BatchService.CancelBatch:input_type -> stoker.v1.CancelBatchRequest
+	21, // 50: stoker.v1.BatchService.CancelJobs:input_type -> stoker.v1.CancelJobsRequest
+	26, // 51: stoker.v1.BatchService.RetryJobs:input_type -> stoker.v1.RetryJobsRequest
+	23, // 52: stoker.v1.BatchService.ListFailures:input_type -> stoker.v1.ListFailuresRequest
+	28, // 53: stoker.v1.BatchService.PauseBatch:input_type -> stoker.v1.PauseBatchRequest
+	30, // 54: stoker.v1.BatchService.ResumeBatch:input_type -> stoker.v1.ResumeBatchRequest
+	32, // 55: stoker.v1.BatchService.UpdateBatch:input_type -> stoker.v1.UpdateBatchRequest
+	34, // 56: stoker.v1.BatchService.DeleteBatch:input_type -> stoker.v1.DeleteBatchRequest
+	2,  // 57: stoker.v1.BatchService.SubmitBatch:output_type -> stoker.v1.SubmitBatchResponse
+	4,  // 58: stoker.v1.BatchService.AddJobs:output_type -> stoker.v1.AddJobsResponse
+	6,  // 59: stoker.v1.BatchService.CloseBatch:output_type -> stoker.v1.CloseBatchResponse
+	8,  // 60: stoker.v1.BatchService.GetBatch:output_type -> stoker.v1.GetBatchResponse
+	10, // 61: stoker.v1.BatchService.ListBatches:output_type -> stoker.v1.ListBatchesResponse
+	12, // 62: stoker.v1.BatchService.GetJob:output_type -> stoker.v1.GetJobResponse
+	14, // 63: stoker.v1.BatchService.ListJobs:output_type -> stoker.v1.ListJobsResponse
+	16, // 64: stoker.v1.BatchService.WatchBatch:output_type -> stoker.v1.WatchBatchResponse
+	18, // 65: stoker.v1.BatchService.CancelJob:output_type -> stoker.v1.CancelJobResponse
+	20, // 66: stoker.v1.BatchService.CancelBatch:output_type -> stoker.v1.CancelBatchResponse
+	22, // 67: stoker.v1.BatchService.CancelJobs:output_type -> stoker.v1.CancelJobsResponse
+	27, // 68: stoker.v1.BatchService.RetryJobs:output_type -> stoker.v1.RetryJobsResponse
+	24, // 69: stoker.v1.BatchService.ListFailures:output_type -> stoker.v1.ListFailuresResponse
+	29, // 70: stoker.v1.BatchService.PauseBatch:output_type -> stoker.v1.PauseBatchResponse
+	31, // 71: stoker.v1.BatchService.ResumeBatch:output_type -> stoker.v1.ResumeBatchResponse
+	33, // 72: stoker.v1.BatchService.UpdateBatch:output_type -> stoker.v1.UpdateBatchResponse
+	35, // 73: stoker.v1.BatchService.DeleteBatch:output_type -> stoker.v1.DeleteBatchResponse
+	57, // [57:74] is the sub-list for method output_type
+	40, // [40:57] is the sub-list for method input_type
+	40, // [40:40] is the sub-list for extension type_name
+	40, // [40:40] is the sub-list for extension extendee
+	0,  // [0:40] is the sub-list for field type_name
 }
 
 func init() { file_stoker_v1_batch_service_proto_init() }
@@ -2578,6 +2747,7 @@ func file_stoker_v1_batch_service_proto_init() {
 		(*SubmitBatchRequest_Profile)(nil),
 		(*SubmitBatchRequest_Template)(nil),
 		(*SubmitBatchRequest_Recipe)(nil),
+		(*SubmitBatchRequest_InlineTemplate)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -2585,7 +2755,7 @@ func file_stoker_v1_batch_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_stoker_v1_batch_service_proto_rawDesc), len(file_stoker_v1_batch_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   37,
+			NumMessages:   40,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
