@@ -23,6 +23,7 @@ type answer struct {
 	method, path string
 	status       int
 	header       http.Header
+	received     time.Time
 	body         []byte
 	redact       redactor
 }
@@ -124,7 +125,7 @@ func (a answer) apiError(env envelope) error {
 		DeveloperMessage: a.redact.text(data.DeveloperMessage),
 		RequestID:        env.RequestID,
 		Details:          data.Details,
-		RetryAfter:       retryAfter(a.header, time.Now()),
+		RetryAfter:       retryAfter(a.header, a.received),
 	}
 }
 
@@ -135,7 +136,7 @@ func (a answer) gatewayError(reason string) error {
 		ContentType: a.header.Get("Content-Type"),
 		Reason:      reason,
 		Snippet:     a.snippet(),
-		RetryAfter:  retryAfter(a.header, time.Now()),
+		RetryAfter:  retryAfter(a.header, a.received),
 	}
 }
 

@@ -2,10 +2,13 @@ package bitmovin
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
 	"golang.org/x/time/rate"
+
+	"github.com/stokerd/stoker/internal/clock"
 )
 
 // sameWindow is how far two answers may differ about the end of one rate-limit window:
@@ -14,11 +17,8 @@ const sameWindow = 2 * time.Second
 
 // bucket is the budget of one class.
 type bucket struct {
+	clock clock.Clock
 	limit int // calls per minute
-
-	// turn holds one token; who has it is next. Channels serve their receivers in
-	// order, so waiting callers do too, and only one of them watches the clock.
-	turn chan struct{}
 
 	mu          sync.Mutex
 	tokens      *rate.Limiter
@@ -30,15 +30,24 @@ type bucket struct {
 	foreign      int
 	foreignUntil time.Time
 
+	line   []*waiter // who waits, the next one first
+	served bool      // one of them watches the clock for all
+
 	spent    [60]int // calls allowed per second of the last minute, by Unix second modulo 60
 	spentSec int64   // the Unix second spent was last advanced to
 }
 
+// waiter is a call that waits for the budget.
+type waiter struct {
+	urgency Urgency
+	gate    clock.Gate // opens when there is a ticket, or when it is to watch the clock
+	ticket  uint64     // 0: not allowed yet
+	watches bool       // it is its turn to watch the clock
+}
+
 // newBucket returns a full bucket of perMinute calls.
-func newBucket(perMinute int) *bucket {
-	b := &bucket{limit: perMinute, turn: make(chan struct{}, 1), tokens: rate.NewLimiter(share(perMinute))}
-	b.turn <- struct{}{}
-	return b
+func newBucket(perMinute int, c clock.Clock) *bucket {
+	return &bucket{clock: c, limit: perMinute, tokens: rate.NewLimiter(share(perMinute))}
 }
 
 // share divides a limit per minute into a burst and a steady rate such that
@@ -53,37 +62,97 @@ func share(perMinute int) (rate.Limit, int) {
 	return rate.Limit(max(steady, 0.5) / window.Seconds()), burst
 }
 
-// acquire waits for its turn and then for the budget.
-func (b *bucket) acquire(ctx context.Context) (ticket uint64, err error) {
+// acquire waits for its turn and for the budget. The most urgent calls come first, and of
+// those the one that came first. Of all that wait one watches the clock; the others
+// wait for it at their gates.
+func (b *bucket) acquire(ctx context.Context, urgency Urgency) (ticket uint64, err error) {
 	if ctx.Err() != nil {
 		return 0, context.Cause(ctx)
 	}
-	select {
-	case <-b.turn:
-	case <-ctx.Done():
-		return 0, context.Cause(ctx)
-	}
-	defer func() { b.turn <- struct{}{} }()
-	for {
-		ticket, delay := b.take(time.Now())
-		if delay <= 0 {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.line) == 0 {
+		if ticket, delay := b.take(b.clock.Now()); delay <= 0 {
 			return ticket, nil
 		}
-		timer := time.NewTimer(delay)
-		select {
-		case <-timer.C:
-			// Look again: meanwhile a 429 may have paused the class.
-		case <-ctx.Done():
-			timer.Stop()
-			return 0, context.Cause(ctx)
+	}
+	w := b.join(urgency)
+	if b.served {
+		b.mu.Unlock()
+		err = w.gate.Wait(ctx)
+		b.mu.Lock()
+		if w.ticket != 0 {
+			return w.ticket, nil
 		}
+	} else {
+		b.served, w.watches = true, true
+	}
+	if err == nil {
+		err = b.serve(ctx, w)
+	}
+	b.leave(w)
+	if w.watches {
+		b.handOver()
+	}
+	return w.ticket, err
+}
+
+// join puts a waiter behind those that are as urgent. The caller holds b.mu.
+func (b *bucket) join(urgency Urgency) *waiter {
+	w := &waiter{urgency: urgency, gate: b.clock.NewGate()}
+	at, _ := slices.BinarySearchFunc(b.line, urgency, func(other *waiter, u Urgency) int {
+		if other.urgency >= u {
+			return -1
+		}
+		return 1
+	})
+	b.line = slices.Insert(b.line, at, w)
+	return w
+}
+
+// leave takes a waiter out of the line. The caller holds b.mu.
+func (b *bucket) leave(w *waiter) {
+	if i := slices.Index(b.line, w); i >= 0 {
+		b.line = slices.Delete(b.line, i, i+1)
 	}
 }
 
-// take allows one call at now, or says how long to wait before asking again.
+// serve gives tickets to those who wait, in their order, until w has one. The caller
+// holds b.mu.
+func (b *bucket) serve(ctx context.Context, w *waiter) error {
+	for w.ticket == 0 {
+		ticket, delay := b.take(b.clock.Now())
+		if delay > 0 {
+			b.mu.Unlock()
+			err := b.clock.Sleep(ctx, delay)
+			b.mu.Lock()
+			if err != nil {
+				return err
+			}
+			continue // look again: meanwhile a 429 may have paused the class
+		}
+		next := b.line[0]
+		b.leave(next)
+		next.ticket = ticket
+		if next != w {
+			next.gate.Open()
+		}
+	}
+	return nil
+}
+
+// handOver has the next in line watch the clock. The caller holds b.mu.
+func (b *bucket) handOver() {
+	b.served = false
+	if len(b.line) > 0 {
+		b.served, b.line[0].watches = true, true
+		b.line[0].gate.Open()
+	}
+}
+
+// take allows one call at now, or says how long to wait before asking again. The caller
+// holds b.mu.
 func (b *bucket) take(now time.Time) (ticket uint64, delay time.Duration) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
 	if until := b.blockedUntil(now); !until.IsZero() {
 		return 0, until.Sub(now)
 	}

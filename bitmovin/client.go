@@ -174,11 +174,11 @@ func (c *Client) do(ctx context.Context, cl call, out any) error {
 	if err != nil {
 		return unsent(err)
 	}
-	ticket, err := c.governor.acquire(ctx, cl.class)
+	ticket, err := c.governor.acquire(ctx, cl.class, Ordinary)
 	if err != nil {
 		return unsent(fmt.Errorf("wait for the call budget: %w", err))
 	}
-	begin := time.Now()
+	begin := c.governor.clock.Now()
 	a, err := c.roundTrip(ctx, cl, key, body)
 	if err == nil {
 		err = a.decode(out)
@@ -189,7 +189,7 @@ func (c *Client) do(ctx context.Context, cl call, out any) error {
 		c.log.WarnContext(ctx, "bitmovin throttled a call", "class", cl.class.String(), "err", err)
 	}
 	c.log.DebugContext(ctx, "bitmovin call", "method", cl.method, "path", cl.path,
-		"status", a.status, "duration", time.Since(begin), "err", err)
+		"status", a.status, "duration", c.governor.clock.Now().Sub(begin), "err", err)
 	return err
 }
 
@@ -236,7 +236,7 @@ func (c *Client) roundTrip(ctx context.Context, cl call, key Secret, body []byte
 		return fail(err)
 	}
 	defer resp.Body.Close()
-	a.status, a.header = resp.StatusCode, resp.Header
+	a.status, a.header, a.received = resp.StatusCode, resp.Header, c.governor.clock.Now()
 	if a.body, err = io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1)); err != nil {
 		return fail(err)
 	}

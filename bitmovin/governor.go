@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/stokerd/stoker/internal/clock"
 )
 
 // window is the span the platform's rate limits are counted over.
@@ -30,17 +32,29 @@ const (
 // (they never add to it), and a 429 pauses the class until the reset, or for a minute
 // when the answer names none.
 type Governor struct {
+	clock   clock.Clock
 	buckets [classEnd]*bucket
 }
 
+// Urgency orders calls that wait for the budget of one class.
+type Urgency int
+
+// Urgencies, the least urgent first.
+const (
+	Ordinary Urgency = iota
+)
+
 // NewGovernor returns a governor with the given limits.
-func NewGovernor(limits Limits) *Governor {
-	g := new(Governor)
+func NewGovernor(limits Limits) *Governor { return NewGovernorBy(clock.World{}, limits) }
+
+// NewGovernorBy returns a governor that lives by a clock other than the world's.
+func NewGovernorBy(c clock.Clock, limits Limits) *Governor {
+	g := &Governor{clock: c}
 	for class, perMinute := range DefaultLimits() {
 		if limits[class] > 0 {
 			perMinute = limits[class]
 		}
-		g.buckets[class] = newBucket(perMinute)
+		g.buckets[class] = newBucket(perMinute, c)
 	}
 	return g
 }
@@ -59,13 +73,13 @@ func (g *Governor) bucket(class Class) *bucket {
 //
 // The client waits by itself; Wait is for calls made in other ways with the same key.
 func (g *Governor) Wait(ctx context.Context, class Class) error {
-	_, err := g.acquire(ctx, class)
+	_, err := g.acquire(ctx, class, Ordinary)
 	return err
 }
 
 // Ready reports whether n calls of class could be sent right now without waiting.
 func (g *Governor) Ready(class Class, n int) bool {
-	return g.bucket(class).state(time.Now()).Available >= n
+	return g.bucket(class).state(g.clock.Now()).Available >= n
 }
 
 // ClassState is the budget of one class at one moment.
@@ -79,7 +93,7 @@ type ClassState struct {
 
 // State returns the budget of every class, in the order of their declaration.
 func (g *Governor) State() []ClassState {
-	now := time.Now()
+	now := g.clock.Now()
 	states := make([]ClassState, 0, classEnd-1)
 	for class := ClassEncodingCreate; class < classEnd; class++ {
 		s := g.buckets[class].state(now)
@@ -90,8 +104,8 @@ func (g *Governor) State() []ClassState {
 }
 
 // acquire is Wait; its ticket tells observe which of the calls an answer belongs to.
-func (g *Governor) acquire(ctx context.Context, class Class) (ticket uint64, err error) {
-	return g.bucket(class).acquire(ctx)
+func (g *Governor) acquire(ctx context.Context, class Class, urgency Urgency) (ticket uint64, err error) {
+	return g.bucket(class).acquire(ctx, urgency)
 }
 
 // observe learns from the answer to the call with ticket. The header is nil when there
@@ -100,7 +114,7 @@ func (g *Governor) observe(class Class, ticket uint64, h http.Header, throttled 
 	if h == nil {
 		return
 	}
-	now := time.Now()
+	now := g.clock.Now()
 	b := g.bucket(class)
 	if throttled {
 		reset, _ := seconds(h.Get(headerReset))

@@ -25,16 +25,16 @@ type counted struct {
 // spawnCount lists what is queued at the platform, ours and everybody else's.
 func (d *driver) spawnCount(ctx context.Context) {
 	d.busy[taskCount]++
-	d.tasks.Go(func() {
+	d.beside(func() func() {
 		c, err := d.count(ctx)
-		d.results <- func() { d.counted(c, err) }
+		return func() { d.counted(c, err) }
 	})
 }
 
 // count lists the QUEUED encodings. The list tells ours from other people's,
 // which a bare total could not.
 func (d *driver) count(ctx context.Context) (counted, error) {
-	c := counted{time: time.Now(), queued: map[string]string{}}
+	c := counted{time: d.now(), queued: map[string]string{}}
 	query := bitmovin.ListEncodings{Status: bitmovin.StatusQueued, Limit: 100}
 	for {
 		page, err := d.account.Client.ListEncodings(ctx, query)
@@ -57,7 +57,7 @@ func (d *driver) count(ctx context.Context) (counted, error) {
 
 // counted takes note of the platform's queue.
 func (d *driver) counted(c counted, err error) {
-	now := time.Now()
+	now := d.now()
 	d.busy[taskCount]--
 	d.observe(taskCount, err, now)
 	if err != nil {
@@ -123,10 +123,10 @@ func (d *driver) ownHeld(now time.Time) int {
 func (d *driver) spawnProbe(ctx context.Context) {
 	d.busy[taskProbe]++
 	d.breaker.probe()
-	d.tasks.Go(func() {
+	d.beside(func() func() {
 		err := d.account.Client.Ping(ctx)
-		d.results <- func() {
-			now := time.Now()
+		return func() {
+			now := d.now()
 			d.busy[taskProbe]--
 			if d.breaker.probed(err, now) {
 				d.log.Info("the platform can be used again")

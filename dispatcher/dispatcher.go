@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/stokerd/stoker/bitmovin"
+	"github.com/stokerd/stoker/internal/clock"
 	"github.com/stokerd/stoker/job"
 )
 
@@ -41,6 +42,9 @@ type Config struct {
 	// Settle is how long a start whose answer was lost must be seen not to have
 	// happened before it is repeated. Default [DefaultSettle].
 	Settle time.Duration
+	// Clock is what the dispatcher lives by. Default: the world's. With any other it can
+	// only be simulated; see [Dispatcher.Simulate].
+	Clock clock.Clock
 	// Grace is how long a shutdown waits for calls under way. Default [DefaultGrace].
 	Grace time.Duration
 }
@@ -74,6 +78,7 @@ func New(c Config) (*Dispatcher, error) {
 	c.PollInterval = cmp.Or(c.PollInterval, DefaultPollInterval)
 	c.Settle = cmp.Or(c.Settle, DefaultSettle)
 	c.Grace = cmp.Or(c.Grace, DefaultGrace)
+	c.Clock = clock.Or(c.Clock)
 	d := &Dispatcher{drivers: map[string]*driver{}, janitor: newJanitor(c)}
 	for _, a := range c.Accounts {
 		if _, taken := d.drivers[a.ID]; taken || a.ID == "" {

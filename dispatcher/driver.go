@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/stokerd/stoker/internal/clock"
 	"github.com/stokerd/stoker/job"
 )
 
@@ -22,6 +23,7 @@ type driver struct {
 	store    Store
 	log      *slog.Logger
 	poll     time.Duration
+	clock    clock.Clock
 	settle   time.Duration
 	grace    time.Duration
 	resource *resources
@@ -31,9 +33,12 @@ type driver struct {
 	rings   *rings
 	results chan func()
 	tasks   sync.WaitGroup
-	status  atomic.Pointer[job.AccountStatus]
-	saving  sync.Mutex // serialises changes of the settings
-	making  sync.Map   // ids of encodings that are being configured: no job has them yet
+	// beside has calls made while the loop goes on. What work returns is for the loop
+	// to do with their outcome.
+	beside func(work func() (apply func()))
+	status atomic.Pointer[job.AccountStatus]
+	saving sync.Mutex // serialises changes of the settings
+	making sync.Map   // ids of encodings that are being configured: no job has them yet
 
 	// What follows belongs to the loop.
 	live     map[job.ID]*entry
@@ -95,21 +100,27 @@ func newDriver(c Config, a Account) *driver {
 	log := c.Logger.With("account", a.ID)
 	d := &driver{
 		account: a, store: c.Store, log: log,
-		poll: c.PollInterval, settle: c.Settle, grace: c.Grace,
+		clock: c.Clock, poll: c.PollInterval, settle: c.Settle, grace: c.Grace,
 		storages: map[string]map[string]Storage{kindInput: c.Inputs, kindOutput: c.Outputs},
-		resource: newResources(c.Store, a),
+		resource: newResources(c.Store, a, c.Clock),
 		bell:     newBell(), rings: newRings(), heard: map[string]bool{}, results: make(chan func()),
 		live: map[job.ID]*entry{}, orphans: map[string]*orphanEntry{}, batches: map[string]*batch{},
 		breaker: newBreaker(),
+	}
+	d.beside = func(work func() (apply func())) {
+		d.tasks.Go(func() { d.results <- work() })
 	}
 	d.limit.aim(a.QueueTarget)
 	d.publish(nil)
 	return d
 }
 
+// now is the present by the dispatcher's clock.
+func (d *driver) now() time.Time { return d.clock.Now() }
+
 // load reads what a predecessor left behind.
 func (d *driver) load(ctx context.Context) error {
-	now := time.Now()
+	now := d.now()
 	if err := d.readSettings(ctx); err != nil {
 		return err
 	}
@@ -159,7 +170,7 @@ func (d *driver) run(ctx context.Context) error {
 		case <-timer.C:
 		}
 		d.drain()
-		timer.Reset(time.Until(d.step(work)))
+		timer.Reset(d.step(work).Sub(d.now()))
 	}
 	d.finish(stop)
 	return nil
@@ -201,7 +212,7 @@ func (d *driver) finish(stop context.CancelCauseFunc) {
 
 // step reads what is out of date, decides, acts, and returns when to do so again.
 func (d *driver) step(work context.Context) time.Time {
-	now := time.Now()
+	now := d.now()
 	if err := d.read(work, now); err != nil {
 		d.log.Error("cannot read the job table", "err", err)
 		return now.Add(time.Second)

@@ -2,7 +2,6 @@ package dispatcher
 
 import (
 	"context"
-	"time"
 
 	"github.com/stokerd/stoker/bitmovin"
 	"github.com/stokerd/stoker/job"
@@ -36,7 +35,7 @@ func (d *driver) look(ctx context.Context, e entry) outcome {
 
 // record applies an observation to a job. What would change nothing is not written.
 func (d *driver) record(ctx context.Context, e entry, seen job.Observation) (job.Job, error) {
-	rules, now := e.batch.rules(d.settle), time.Now()
+	rules, now := e.batch.rules(d.settle), d.now()
 	try := job.NewUpdate(e.job)
 	if err := try.Observe(seen, rules, now); err == nil && !try.Changed() {
 		return e.job, nil
@@ -47,7 +46,7 @@ func (d *driver) record(ctx context.Context, e entry, seen job.Observation) (job
 // update changes a job. What happened at the platform has happened: it is
 // recorded even if ctx has ended meanwhile.
 func (d *driver) update(ctx context.Context, id job.ID, f func(*job.Update) error) (job.Job, error) {
-	return d.store.UpdateJob(context.WithoutCancel(ctx), id, time.Now(), f)
+	return d.store.UpdateJob(context.WithoutCancel(ctx), id, d.now(), f)
 }
 
 // observation translates the platform's answer.
@@ -76,7 +75,7 @@ func observation(encodingID string, t bitmovin.Task) job.Observation {
 // stop asks the platform to stop a job's encoding. Whether it did is for the
 // next look to tell.
 func (d *driver) stop(ctx context.Context, e entry) outcome {
-	j, err := d.update(ctx, e.job.ID, func(u *job.Update) error { return u.BeginStop(time.Now()) })
+	j, err := d.update(ctx, e.job.ID, func(u *job.Update) error { return u.BeginStop(d.now()) })
 	if err != nil {
 		return outcome{store: err}
 	}

@@ -3,7 +3,6 @@ package dispatcher
 import (
 	"context"
 	"errors"
-	"time"
 
 	"github.com/stokerd/stoker/job"
 )
@@ -18,7 +17,7 @@ var errOtherOrganisation = errors.New("the platform knows neither the encoding n
 // everything else of ours is missing as well: then the key is another organisation's,
 // and the encoding goes on in the one it was started in.
 func (d *driver) vanished(ctx context.Context, e entry) (certain bool, err error) {
-	if e.goneSince.IsZero() || time.Since(e.goneSince) < d.settle {
+	if e.goneSince.IsZero() || d.now().Sub(e.goneSince) < d.settle {
 		return false, nil
 	}
 	if err := d.sameOrganisation(ctx, e.batch); err != nil {

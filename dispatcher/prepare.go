@@ -5,7 +5,6 @@ import (
 	"errors"
 	"path"
 	"strings"
-	"time"
 
 	"github.com/stokerd/stoker/bitmovin"
 	"github.com/stokerd/stoker/job"
@@ -30,14 +29,14 @@ func (d *driver) prepare(ctx context.Context, e entry) outcome {
 	if err != nil {
 		return prepared(job.Job{}, nil, err)
 	}
-	j, storeErr := d.update(ctx, e.job.ID, func(u *job.Update) error { return u.BeginCreate(time.Now()) })
+	j, storeErr := d.update(ctx, e.job.ID, func(u *job.Update) error { return u.BeginCreate(d.now()) })
 	if storeErr != nil {
 		return outcome{store: storeErr}
 	}
 	e.job = j
 	encoding, manifests, err := d.configure(ctx, e, shared)
 	defer d.making.Delete(encoding) // once it is recorded
-	now := time.Now()
+	now := d.now()
 	switch {
 	case err == nil:
 		j, storeErr = d.update(ctx, j.ID, func(u *job.Update) error {

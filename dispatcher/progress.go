@@ -26,14 +26,14 @@ type listed struct {
 // and who is missing from the list has ended.
 func (d *driver) spawnList(ctx context.Context) {
 	d.busy[taskList]++
-	d.tasks.Go(func() {
+	d.beside(func() func() {
 		l, err := d.list(ctx)
-		d.results <- func() { d.listed(ctx, l, err) }
+		return func() { d.listed(ctx, l, err) }
 	})
 }
 
 func (d *driver) list(ctx context.Context) (listed, error) {
-	l := listed{time: time.Now(), running: map[string]job.Observation{}}
+	l := listed{time: d.now(), running: map[string]job.Observation{}}
 	query := d.ours()
 	query.Status, query.SkipTotalCount = bitmovin.StatusRunning, true
 	for e, err := range d.account.Client.Encodings(ctx, query) {
@@ -50,7 +50,7 @@ func (d *driver) list(ctx context.Context) (listed, error) {
 
 // listed records progress and has a closer look at what is missing.
 func (d *driver) listed(ctx context.Context, l listed, err error) {
-	now := time.Now()
+	now := d.now()
 	d.busy[taskList]--
 	d.observe(taskList, err, now)
 	d.listDue = now.Add(max(d.poll, time.Duration(1+len(l.running)/pageSize)*listPace))

@@ -129,7 +129,7 @@ func (d *driver) changeSettings(ctx context.Context, edit func(*job.AccountSetti
 		return err
 	}
 	edit(&s)
-	if err := d.store.SaveAccountSettings(ctx, d.account.ID, s, time.Now()); err != nil {
+	if err := d.store.SaveAccountSettings(ctx, d.account.ID, s, d.now()); err != nil {
 		return err
 	}
 	// What people read next shows what they asked for, even before the loop runs.

@@ -118,7 +118,7 @@ func (d *driver) claim(ctx context.Context, e bitmovin.Encoding) error {
 // adoptStarted has a waiting job go on with an encoding that was started without
 // the job table knowing.
 func (d *driver) adoptStarted(ctx context.Context, id job.ID, seen job.Observation) error {
-	now := time.Now()
+	now := d.now()
 	before, err := d.store.Job(ctx, id)
 	if err != nil {
 		return err

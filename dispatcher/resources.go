@@ -9,11 +9,11 @@ import (
 	"errors"
 	"fmt"
 	"sync"
-	"time"
 
 	"golang.org/x/sync/singleflight"
 
 	"github.com/stokerd/stoker/bitmovin"
+	"github.com/stokerd/stoker/internal/clock"
 	"github.com/stokerd/stoker/job"
 )
 
@@ -56,6 +56,7 @@ type resource struct {
 type resources struct {
 	store   Store
 	account Account
+	clock   clock.Clock
 	rounds  int // of the hash that tells storages apart
 	calls   singleflight.Group
 
@@ -64,8 +65,8 @@ type resources struct {
 	storages map[string]resource // by kind/name: describing one takes a slow hash
 }
 
-func newResources(s Store, a Account) *resources {
-	return &resources{store: s, account: a, rounds: hashRounds, verified: map[string]string{}, storages: map[string]resource{}}
+func newResources(s Store, a Account, c clock.Clock) *resources {
+	return &resources{store: s, account: a, clock: c, rounds: hashRounds, verified: map[string]string{}, storages: map[string]resource{}}
 }
 
 // share finds or creates everything that the jobs of a batch share.
@@ -186,7 +187,7 @@ func (r *resources) findOrCreate(ctx context.Context, want resource) (string, er
 			return "", err
 		}
 	}
-	return id, r.store.SaveResource(ctx, r.account.ID, want.kind, want.hash, id, time.Now())
+	return id, r.store.SaveResource(ctx, r.account.ID, want.kind, want.hash, id, r.clock.Now())
 }
 
 // allExist verifies resources again after the platform refused something that

@@ -24,7 +24,7 @@ func (d *driver) start(ctx context.Context, e entry) outcome {
 	if e.batch.Template != nil {
 		return d.startTemplate(ctx, e)
 	}
-	j, err := d.update(ctx, e.job.ID, func(u *job.Update) error { return u.BeginStart(time.Now()) })
+	j, err := d.update(ctx, e.job.ID, func(u *job.Update) error { return u.BeginStart(d.now()) })
 	if err != nil {
 		return outcome{store: err}
 	}
@@ -39,7 +39,7 @@ func (d *driver) start(ctx context.Context, e entry) outcome {
 
 // recordStart records how a start call ended.
 func (d *driver) recordStart(ctx context.Context, e entry, err error) (job.Job, error) {
-	now := time.Now()
+	now := d.now()
 	record := undecided(e, err, now)
 	switch {
 	case err == nil:
@@ -79,7 +79,7 @@ func notMade(reason string, now time.Time) func(*job.Update) error {
 // all: so the encoding is looked at before the refusal counts.
 func (d *driver) refused(ctx context.Context, e entry, refusal error) (job.Job, error) {
 	task, err := d.account.Client.Status(ctx, bitmovin.EncodingID(e.job.EncodingID))
-	now := time.Now()
+	now := d.now()
 	if err != nil {
 		return d.update(ctx, e.job.ID, func(u *job.Update) error { return u.StartUnknown(now) })
 	}

@@ -28,19 +28,19 @@ type orphanEntry struct {
 // look for orphans only.
 func (d *driver) spawnSweep(ctx context.Context) {
 	d.busy[taskSweep]++
-	sweep := func() error { return d.sweep(ctx, time.Now().Add(-sweepAge)) }
+	sweep := func() error { return d.sweep(ctx, d.now().Add(-sweepAge)) }
 	if !d.swept {
 		prepared := d.preparedEncodings()
 		sweep = func() error { return d.reconcile(ctx, prepared) }
 	}
-	d.tasks.Go(func() {
+	d.beside(func() func() {
 		err := sweep()
-		d.results <- func() { d.sweptOnce(err) }
+		return func() { d.sweptOnce(err) }
 	})
 }
 
 func (d *driver) sweptOnce(err error) {
-	now := time.Now()
+	now := d.now()
 	d.busy[taskSweep]--
 	d.observe(taskSweep, err, now)
 	if err != nil {
@@ -95,7 +95,7 @@ func (d *driver) sweep(ctx context.Context, before time.Time) error {
 // orphan records an encoding that nobody needs.
 func (d *driver) orphan(ctx context.Context, id string) error {
 	d.log.Info("found an encoding that belongs to no job", "encoding", id)
-	return d.store.AddOrphan(ctx, job.Orphan{AccountID: d.account.ID, EncodingID: id, CreateTime: time.Now()})
+	return d.store.AddOrphan(ctx, job.Orphan{AccountID: d.account.ID, EncodingID: id, CreateTime: d.now()})
 }
 
 // spawnDelete deletes an encoding that nobody needs.
@@ -103,12 +103,12 @@ func (d *driver) spawnDelete(ctx context.Context, id string) {
 	o := d.orphans[id]
 	o.task = taskDelete
 	d.busy[taskDelete]++
-	d.tasks.Go(func() {
+	d.beside(func() func() {
 		err := d.delete(ctx, bitmovin.EncodingID(id))
 		if err == nil {
 			err = d.store.DeleteOrphan(context.WithoutCancel(ctx), d.account.ID, id)
 		}
-		d.results <- func() { d.deleted(id, err) }
+		return func() { d.deleted(id, err) }
 	})
 }
 
@@ -130,7 +130,7 @@ func (d *driver) delete(ctx context.Context, id bitmovin.EncodingID) error {
 }
 
 func (d *driver) deleted(id string, err error) {
-	now := time.Now()
+	now := d.now()
 	d.busy[taskDelete]--
 	d.observe(taskDelete, err, now)
 	if err == nil {

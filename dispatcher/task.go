@@ -83,9 +83,9 @@ func (d *driver) spawn(ctx context.Context, kind taskKind, id job.ID, now time.T
 	e.task, e.since, e.batch = kind, now, b
 	d.busy[kind]++
 	snapshot := *e
-	d.tasks.Go(func() {
+	d.beside(func() func() {
 		o := do(ctx, snapshot)
-		d.results <- func() { d.finished(kind, id, o) }
+		return func() { d.finished(kind, id, o) }
 	})
 }
 
@@ -101,7 +101,7 @@ func (d *driver) waiting(id job.ID) job.Job {
 
 // finished takes note of what came of a job's task.
 func (d *driver) finished(kind taskKind, id job.ID, o outcome) {
-	now := time.Now()
+	now := d.now()
 	d.busy[kind]--
 	e := d.live[id]
 	e.task = taskNone
@@ -186,7 +186,7 @@ func (d *driver) moved(before job.State, e *entry, now time.Time) {
 func (d *driver) release(id job.ID) {
 	e := d.live[id]
 	j := &e.job
-	if e.task != taskNone || j.State.OnPlatform() || j.Prepared() || e.notBefore.After(time.Now()) {
+	if e.task != taskNone || j.State.OnPlatform() || j.Prepared() || e.notBefore.After(d.now()) {
 		return
 	}
 	delete(d.live, id)

@@ -36,7 +36,7 @@ func (d *driver) startTemplate(ctx context.Context, e entry) outcome {
 			return prepared(job.Job{}, nil, err)
 		}
 	}
-	j, storeErr := d.update(ctx, e.job.ID, func(u *job.Update) error { return u.BeginTemplateStart(time.Now()) })
+	j, storeErr := d.update(ctx, e.job.ID, func(u *job.Update) error { return u.BeginTemplateStart(d.now()) })
 	if storeErr != nil {
 		return outcome{store: storeErr}
 	}
@@ -46,7 +46,7 @@ func (d *driver) startTemplate(ctx context.Context, e entry) outcome {
 		text, err = t.Render(d.templateValues(e, shared))
 	}
 	if err != nil { // it was checked at submission: the rules were others then
-		f := job.Failure{Kind: job.FailedConfigure, Text: err.Error(), Time: time.Now(), Permanent: true}
+		f := job.Failure{Kind: job.FailedConfigure, Text: err.Error(), Time: d.now(), Permanent: true}
 		j, storeErr = d.update(ctx, j.ID, func(u *job.Update) error { return u.StartRefused(f, e.batch.rules(0), f.Time) })
 		return outcome{job: j, store: storeErr}
 	}
@@ -100,7 +100,7 @@ func (d *driver) templateValues(e entry, shared sharedIDs) template.Values {
 
 // recordTemplate records how the start of a template ended.
 func (d *driver) recordTemplate(ctx context.Context, e entry, shared sharedIDs, encoding string, err error) (job.Job, error) {
-	now := time.Now()
+	now := d.now()
 	record := undecided(e, err, now)
 	switch {
 	case err == nil:
@@ -119,7 +119,7 @@ func (d *driver) recordTemplate(ctx context.Context, e entry, shared sharedIDs, 
 // is there is looked at; one that is still not there after the settle time has not
 // been started.
 func (d *driver) lookUp(ctx context.Context, e entry) outcome {
-	asked := time.Now()
+	asked := d.now()
 	encoding, err := d.named(ctx, templateName(&e.job))
 	o := outcome{called: true, platform: err}
 	switch {
@@ -136,12 +136,12 @@ func (d *driver) lookUp(ctx context.Context, e entry) outcome {
 			if u.Job.EncodingID != "" || u.Job.Attempt != e.job.Attempt {
 				return job.ErrConflict
 			}
-			return u.StartNotMade("the start was not accepted", time.Now())
+			return u.StartNotMade("the start was not accepted", d.now())
 		})
 		return o
 	}
 	o.job, o.store = d.update(ctx, e.job.ID, func(u *job.Update) error {
-		return u.TemplateFound(encoding, e.job.Attempt, time.Now())
+		return u.TemplateFound(encoding, e.job.Attempt, d.now())
 	})
 	if o.store != nil {
 		return o
@@ -207,7 +207,7 @@ func (d *driver) claimTemplate(ctx context.Context, e bitmovin.Encoding, id job.
 	if err != nil {
 		return false, err
 	}
-	j, err = d.update(ctx, id, func(u *job.Update) error { return u.TemplateFound(string(e.ID), attempt, time.Now()) })
+	j, err = d.update(ctx, id, func(u *job.Update) error { return u.TemplateFound(string(e.ID), attempt, d.now()) })
 	if err != nil || j.EncodingID != string(e.ID) {
 		return false, err
 	}

@@ -65,7 +65,7 @@ func (d *driver) candidate(j job.Job) (candidate, bool) {
 		return c, true
 	}
 	if e.job.Version > j.Version {
-		if e.job.State != job.Waiting || e.job.NextAttemptTime.After(time.Now()) {
+		if e.job.State != job.Waiting || e.job.NextAttemptTime.After(d.now()) {
 			return c, false
 		}
 		c.prepared = e.job.Prepared()

@@ -78,7 +78,7 @@ func (s *Simulator) notify(enc *encoding) {
 			if w.muted {
 				continue
 			}
-			w.fired = timestamp(s.clock)
+			w.fired = timestamp(s.moment)
 			w.queue = append(w.queue, s.notification(w, enc))
 			s.stats.inFlight++
 			if !w.draining {
@@ -101,7 +101,7 @@ func (s *Simulator) notification(w *webhook, enc *encoding) notification {
 		Name: w.fields.Name, NotificationID: w.id, WebhookID: w.id,
 		ResourceID: enc.id, ResourceType: "ENCODING", Type: "WEBHOOK",
 		EventType: w.of.eventType(), Category: "ENCODING", State: "FIRED",
-		TriggeredAt:            s.clock.UTC().Format("2006-01-02T15:04:05.000000000Z"),
+		TriggeredAt:            s.moment.UTC().Format("2006-01-02T15:04:05.000000000Z"),
 		TriggeredForResourceID: enc.id, CustomData: custom,
 		Encoding: payloadEncoding{
 			ID: enc.id, Type: "VOD", Name: enc.name, Description: enc.description,

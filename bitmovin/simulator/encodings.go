@@ -137,7 +137,7 @@ func (s *Simulator) makeEncoding(fields map[string]json.RawMessage, named bool) 
 
 // storeEncoding adds an encoding that has its id.
 func (s *Simulator) storeEncoding(enc *encoding) {
-	enc.createdAt, enc.order = s.clock, s.nextOrder()
+	enc.createdAt, enc.order = s.moment, s.nextOrder()
 	name := strings.ToLower(enc.name)
 	s.byName[name] = append(s.byName[name], enc)
 	enc.ordinal = len(s.byName[name])

@@ -61,6 +61,7 @@ func DocumentedLimits() []Limit {
 
 // limiter counts calls in windows of one minute of the clock.
 type limiter struct {
+	now   func() time.Time
 	calls map[[2]string]int // by group and method
 
 	mu     sync.Mutex
@@ -68,8 +69,8 @@ type limiter struct {
 	used   map[[3]string]int // by key, group and method, in this window
 }
 
-func newLimiter(overrides []Limit) *limiter {
-	l := &limiter{calls: make(map[[2]string]int)}
+func newLimiter(now func() time.Time, overrides []Limit) *limiter {
+	l := &limiter{now: now, calls: make(map[[2]string]int)}
 	for _, limit := range append(DocumentedLimits(), overrides...) {
 		l.calls[[2]string{limit.Group, limit.Method}] = limit.Calls
 	}
@@ -85,7 +86,7 @@ func (l *limiter) take(key, group, method string, header http.Header) bool {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	now := time.Now()
+	now := l.now()
 	if window := now.Truncate(time.Minute); !window.Equal(l.window) {
 		l.window, l.used = window, make(map[[3]string]int)
 	}

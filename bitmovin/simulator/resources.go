@@ -35,7 +35,7 @@ func (s *Simulator) make(k *kind, enc *encoding, fields map[string]json.RawMessa
 	if err := check.err(); err != nil {
 		return nil, err
 	}
-	r := &resource{kind: k, created: s.clock, custom: fields["customData"]}
+	r := &resource{kind: k, created: s.moment, custom: fields["customData"]}
 	kept := make(map[string]json.RawMessage, len(fields))
 	for name, value := range fields {
 		if !secret(name) && !serverSide(name) && !bytes.Equal(value, []byte("null")) {

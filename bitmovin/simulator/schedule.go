@@ -31,7 +31,7 @@ type turn struct {
 
 // after schedules do for enc unless the encoding changes before.
 func (s *Simulator) after(d time.Duration, enc *encoding, do func(*Simulator, *encoding)) {
-	s.events.push(event{s.clock.Add(d), s.nextOrder(), enc, enc.epoch, do})
+	s.events.push(event{s.moment.Add(d), s.nextOrder(), enc, enc.epoch, do})
 }
 
 // advance moves the simulation to now.
@@ -48,11 +48,12 @@ func (s *Simulator) advance(now time.Time) {
 }
 
 // settle assigns encoders after a call's effect, lets everything happen that
-// is due at once, and sets the timer for the next event. The caller unlocks.
+// is due at once, and sets the timer for the next event; a clock of its own has
+// none. The caller unlocks.
 func (s *Simulator) settle(now time.Time) {
 	s.assign()
 	s.advance(now)
-	if s.closed || len(s.events.items) == 0 {
+	if s.closed || len(s.events.items) == 0 || s.Clock != nil {
 		return
 	}
 	wait := max(0, s.events.items[0].at.Sub(now))
@@ -69,7 +70,7 @@ func (s *Simulator) tick() {
 	if s.closed {
 		return
 	}
-	now := time.Now()
+	now := s.now()
 	s.advance(now)
 	s.settle(now)
 }
@@ -87,12 +88,12 @@ func (s *Simulator) assign() {
 // queue makes a start that has passed all checks take effect.
 func (s *Simulator) queue(enc *encoding) {
 	enc.run++
-	enc.queuedAt, enc.runningAt, enc.finishedAt = s.clock, time.Time{}, time.Time{}
+	enc.queuedAt, enc.runningAt, enc.finishedAt = s.moment, time.Time{}, time.Time{}
 	enc.messages, enc.stopAt = nil, time.Time{}
 	enc.outcome, enc.duration = s.plan(enc)
 	enc.turnOrder = s.nextOrder()
-	s.starts[enc.id] = append(s.starts[enc.id], s.clock)
-	s.stats.started(s.clock)
+	s.starts[enc.id] = append(s.starts[enc.id], s.moment)
+	s.stats.started(s.moment)
 	s.setStatus(enc, Queued)
 	s.wake()
 	s.lineUp(enc)
@@ -102,10 +103,10 @@ func (s *Simulator) queue(enc *encoding) {
 func (s *Simulator) lineUp(enc *encoding) {
 	s.scheduleStop(enc)
 	if enc.outcome.InQueue {
-		left := enc.queuedAt.Add(enc.outcome.After).Sub(s.clock)
+		left := enc.queuedAt.Add(enc.outcome.After).Sub(s.moment)
 		s.after(max(0, left), enc, (*Simulator).endRun)
 	}
-	left := enc.queuedAt.Add(s.StartDelay).Sub(s.clock)
+	left := enc.queuedAt.Add(s.StartDelay).Sub(s.moment)
 	if left > 0 {
 		s.after(left, enc, (*Simulator).takeTurn)
 		return
@@ -118,7 +119,7 @@ func (s *Simulator) takeTurn(enc *encoding) {
 }
 
 func (s *Simulator) runEncoding(enc *encoding) {
-	enc.runningAt = s.clock
+	enc.runningAt = s.moment
 	s.setStatus(enc, Running)
 	s.wake()
 	end := enc.duration
@@ -132,7 +133,7 @@ func (s *Simulator) runEncoding(enc *encoding) {
 // scheduleStop repeats the event of an accepted stop in a new epoch.
 func (s *Simulator) scheduleStop(enc *encoding) {
 	if !enc.stopAt.IsZero() {
-		s.after(max(0, enc.stopAt.Sub(s.clock)), enc, (*Simulator).cancelRun)
+		s.after(max(0, enc.stopAt.Sub(s.moment)), enc, (*Simulator).cancelRun)
 	}
 }
 
@@ -150,12 +151,12 @@ func (s *Simulator) cancelRun(enc *encoding) {
 
 // finish ends a run.
 func (s *Simulator) finish(enc *encoding, status Status, messages []Message) {
-	enc.finishedAt, enc.stopAt = s.clock, time.Time{}
+	enc.finishedAt, enc.stopAt = s.moment, time.Time{}
 	for i, m := range messages {
-		m.ID = cmp.Or(m.ID, derivedID(enc.id, "message", s.clock.String(), m.Text, string(rune('0'+i))))
+		m.ID = cmp.Or(m.ID, derivedID(enc.id, "message", s.moment.String(), m.Text, string(rune('0'+i))))
 		m.Type = cmp.Or(m.Type, "ERROR")
 		if m.Date.IsZero() {
-			m.Date = s.clock
+			m.Date = s.moment
 		}
 		enc.messages = append(enc.messages, m)
 	}
@@ -165,7 +166,7 @@ func (s *Simulator) finish(enc *encoding, status Status, messages []Message) {
 		}
 	}
 	s.setStatus(enc, status)
-	s.stats.ended(s.clock, status)
+	s.stats.ended(s.moment, status)
 	s.notify(enc)
 	s.wake()
 }
@@ -175,7 +176,7 @@ func (s *Simulator) finish(enc *encoding, status Status, messages []Message) {
 func (s *Simulator) setStatus(enc *encoding, status Status) {
 	delete(s.byStatus[enc.status], enc)
 	enc.status = status
-	enc.modifiedAt = s.clock
+	enc.modifiedAt = s.moment
 	enc.epoch++
 	s.byStatus[status][enc] = struct{}{}
 	s.stats.maxQueued = max(s.stats.maxQueued, len(s.byStatus[Queued]))

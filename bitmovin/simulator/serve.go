@@ -94,7 +94,7 @@ func (c *call) serve(s *Simulator) answer {
 		return c.refuse(s, refused, Fault{})
 	}
 	fault := c.fault(s)
-	if s.Latency > 0 && !pause(c.r.Context(), s.ctx, s.Latency) {
+	if s.Latency > 0 && !s.pause(c.r.Context(), s.Latency) {
 		return answer{cut: true}
 	}
 	if fault.Kind != NoFault && !fault.After {
@@ -174,16 +174,16 @@ func (c *call) refuse(s *Simulator, e *apiError, fault Fault) answer {
 	defer s.mu.Unlock()
 	a := answer{header: c.header}
 	if e != nil {
-		a = c.failure(e, time.Now())
+		a = c.failure(e, s.now())
 	}
-	return c.finish(s, a, fault, time.Now(), false)
+	return c.finish(s, a, fault, s.now(), false)
 }
 
 // take lets a call take effect.
 func (c *call) take(s *Simulator, fault Fault) answer {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	now := time.Now()
+	now := s.now()
 	s.advance(now)
 	result, err := c.route.do(s, c)
 	s.settle(now)
@@ -247,7 +247,7 @@ func withoutKey(r *http.Request) string {
 // [Simulator.Client] understand.
 func (a answer) write(s *Simulator, w http.ResponseWriter, r *http.Request) {
 	if a.hang {
-		pause(r.Context(), s.ctx, a.hangFor)
+		s.pause(r.Context(), a.hangFor)
 	}
 	if a.cut && a.status == 0 {
 		panic(http.ErrAbortHandler)
@@ -266,9 +266,12 @@ func (a answer) write(s *Simulator, w http.ResponseWriter, r *http.Request) {
 	panic(http.ErrAbortHandler)
 }
 
-// pause waits for d, or for good if d is zero, and returns false if a context
-// ended the wait.
-func pause(client, simulator context.Context, d time.Duration) bool {
+// pause waits for d, or for good if d is zero, and returns false if the client or the
+// simulator leaves before that.
+func (s *Simulator) pause(client context.Context, d time.Duration) bool {
+	if s.Clock != nil {
+		return s.Clock.Sleep(client, d) == nil
+	}
 	var elapsed <-chan time.Time
 	if d > 0 {
 		timer := time.NewTimer(d)
@@ -279,7 +282,7 @@ func pause(client, simulator context.Context, d time.Duration) bool {
 	case <-elapsed:
 		return true
 	case <-client.Done():
-	case <-simulator.Done():
+	case <-s.ctx.Done():
 	}
 	return false
 }

@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"github.com/stokerd/stoker/internal/clock"
 )
 
 // Simulator is a Bitmovin API for tests, demonstrations and rehearsals. It is
@@ -93,6 +95,11 @@ type Simulator struct {
 	// Faults is a storm of random faults, replayable by Seed.
 	Faults Storm
 
+	// Clock is what the simulator lives by. Nil means the world's time. With any
+	// other, nothing happens between two calls, though each finds everything as
+	// if it had; there are no webhooks, no awaits, and a hang does not end.
+	Clock clock.Clock
+
 	// Seed decides everything random: ids, failures, the storm. Zero means a
 	// seed drawn at the first request, which Stats reports.
 	Seed uint64
@@ -128,8 +135,8 @@ const (
 func (s *Simulator) init() {
 	s.once.Do(func() {
 		ctx, cancel := context.WithCancelCause(context.Background())
-		s.state.init(ctx, cancel, s.Seed)
-		s.limits = newLimiter(s.Limits)
+		s.state.init(ctx, cancel, s.Seed, s.now())
+		s.limits = newLimiter(s.now, s.Limits)
 		s.known = newCatalog()
 		s.routes = newRouter(apiRoutes(s.known))
 	})
@@ -150,6 +157,9 @@ func (s *Simulator) Close() {
 	s.cancel(errClosed)
 	s.background.Wait()
 }
+
+// now is the present by the simulator's clock.
+func (s *Simulator) now() time.Time { return clock.Or(s.Clock).Now() }
 
 func (s *Simulator) encoders() int {
 	return max(0, cmp.Or(s.Encoders, defaultEncoders))

@@ -34,7 +34,7 @@ func startEncoding(s *Simulator, c *call) (any, error) {
 	return onEncoding(func(s *Simulator, c *call, enc *encoding) (any, error) {
 		if enc.template != nil || enc.status != Created && enc.status != Error {
 			if s.TakeAnyStart {
-				s.starts[enc.id] = append(s.starts[enc.id], s.clock)
+				s.starts[enc.id] = append(s.starts[enc.id], s.moment)
 				return idOnly(enc.id), nil
 			}
 			return nil, wrongState(enc, "started")
@@ -119,7 +119,7 @@ func stopEncoding(s *Simulator, c *call) (any, error) {
 			return nil, wrongState(enc, "stopped")
 		}
 		if enc.stopAt.IsZero() {
-			enc.stopAt = s.clock.Add(max(0, s.StopDelay))
+			enc.stopAt = s.moment.Add(max(0, s.StopDelay))
 			s.scheduleStop(enc)
 		}
 		if s.StopDelay <= 0 {
@@ -146,7 +146,7 @@ func reprioritizeEncoding(s *Simulator, c *call) (any, error) {
 			return nil, wrongState(enc, "reprioritized")
 		}
 		enc.priority = *body.Priority
-		enc.modifiedAt = s.clock
+		enc.modifiedAt = s.moment
 		enc.epoch++ // its turn and events so far are void
 		s.lineUp(enc)
 		return idOnly(enc.id), nil
@@ -158,7 +158,7 @@ func (s *Simulator) elapsed(enc *encoding) float64 {
 	if enc.runningAt.IsZero() {
 		return 0
 	}
-	end := s.clock
+	end := s.moment
 	if !enc.finishedAt.IsZero() {
 		end = enc.finishedAt
 	}
@@ -180,5 +180,5 @@ func (s *Simulator) progress(enc *encoding) int {
 
 // eta is the time a running encoding still needs.
 func (s *Simulator) eta(enc *encoding) time.Duration {
-	return max(0, enc.runningAt.Add(enc.duration).Sub(s.clock))
+	return max(0, enc.runningAt.Add(enc.duration).Sub(s.moment))
 }

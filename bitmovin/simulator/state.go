@@ -31,7 +31,7 @@ type state struct {
 	random *rand.Rand
 
 	// The discrete-event part; see schedule.go.
-	clock   time.Time // of the latest event or call
+	moment  time.Time // of the latest event or call
 	events  heap[event]
 	ready   heap[turn]
 	timer   *time.Timer
@@ -57,7 +57,7 @@ type state struct {
 	stats    counters
 }
 
-func (s *state) init(ctx context.Context, cancel context.CancelCauseFunc, seed uint64) {
+func (s *state) init(ctx context.Context, cancel context.CancelCauseFunc, seed uint64, now time.Time) {
 	if seed == 0 {
 		seed = rand.Uint64() | 1
 	}
@@ -65,7 +65,7 @@ func (s *state) init(ctx context.Context, cancel context.CancelCauseFunc, seed u
 	binary.LittleEndian.PutUint64(key[:], seed)
 	s.ctx, s.cancel, s.seed = ctx, cancel, seed
 	s.random = rand.New(rand.NewChaCha8(key))
-	s.clock = time.Now()
+	s.moment = now
 	s.events.before = func(a, b event) bool {
 		if !a.at.Equal(b.at) {
 			return a.at.Before(b.at)

@@ -91,11 +91,11 @@ func (c *counters) answered(route string, status int) {
 
 // account moves the clock to at and adds up encoder time until then.
 func (s *Simulator) account(at time.Time) {
-	passed := at.Sub(s.clock)
+	passed := at.Sub(s.moment)
 	if passed <= 0 {
 		return
 	}
-	s.clock = at
+	s.moment = at
 	if s.stats.firstStart.IsZero() {
 		return
 	}
@@ -142,7 +142,7 @@ func (s *Simulator) statsLocked() Stats {
 	switch {
 	case c.starts == 0:
 	case s.busyNow():
-		stats.Makespan = s.clock.Sub(c.firstStart)
+		stats.Makespan = s.moment.Sub(c.firstStart)
 	default:
 		stats.Makespan = c.lastEnd.Sub(c.firstStart)
 		stats.IdleQueued, stats.IdleEmpty = c.atLastEnd[0], c.atLastEnd[1]
@@ -152,7 +152,7 @@ func (s *Simulator) statsLocked() Stats {
 
 // present moves the simulation to the present for a look at it.
 func (s *Simulator) present() {
-	now := time.Now()
+	now := s.now()
 	s.advance(now)
 	s.settle(now)
 }

@@ -119,7 +119,7 @@ func createWebhook(event string) handler {
 		if err != nil {
 			return nil, err
 		}
-		w := &webhook{id: s.newID(), of: of, order: s.nextOrder(), at: timestamp(s.clock)}
+		w := &webhook{id: s.newID(), of: of, order: s.nextOrder(), at: timestamp(s.moment)}
 		if err := w.read(s, fields); err != nil {
 			return nil, err
 		}

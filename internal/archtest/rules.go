@@ -28,11 +28,11 @@ var rules = map[string]rule{
 
 	// The platform: a client, and a stand-in that shares no code with it, so that neither
 	// can hide the other's mistakes.
-	"bitmovin":           {},
-	"bitmovin/simulator": {},
+	"bitmovin":           {imports: []string{"internal/clock"}},
+	"bitmovin/simulator": {imports: []string{"internal/clock"}},
 
 	"store":      {imports: []string{"job"}},
-	"dispatcher": {imports: []string{"job", "bitmovin", "internal/template"}},
+	"dispatcher": {imports: []string{"job", "bitmovin", "internal/clock", "internal/template"}},
 	"webhook":    {imports: []string{"job", "bitmovin"}},
 
 	// The contract and the two ends of it.
@@ -49,6 +49,9 @@ var rules = map[string]rule{
 
 	// Encoding templates: read with the configuration, checked at submission, filled in at the start.
 	"internal/template": {imports: []string{"job"}},
+
+	// The world's time, or simulated time.
+	"internal/clock": {stdOnly: true},
 
 	"examples": {stdOnly: true},
 
