@@ -170,7 +170,12 @@ func (d *driver) run(ctx context.Context) error {
 		case <-timer.C:
 		}
 		d.drain()
-		timer.Reset(d.step(work).Sub(d.now()))
+		wake, err := d.step(work)
+		if err != nil {
+			d.log.Error("cannot read the job table", "err", err)
+			wake = d.now().Add(time.Second)
+		}
+		timer.Reset(wake.Sub(d.now()))
 	}
 	d.finish(stop)
 	return nil
@@ -211,11 +216,10 @@ func (d *driver) finish(stop context.CancelCauseFunc) {
 }
 
 // step reads what is out of date, decides, acts, and returns when to do so again.
-func (d *driver) step(work context.Context) time.Time {
+func (d *driver) step(work context.Context) (wake time.Time, err error) {
 	now := d.now()
 	if err := d.read(work, now); err != nil {
-		d.log.Error("cannot read the job table", "err", err)
-		return now.Add(time.Second)
+		return now, err
 	}
 	d.hear(now)
 	v := d.view(now)
@@ -225,7 +229,7 @@ func (d *driver) step(work context.Context) time.Time {
 	if !d.nextDue.IsZero() && d.nextDue.Before(p.wake) {
 		p.wake = d.nextDue
 	}
-	return p.wake
+	return p.wake, nil
 }
 
 // act carries out a plan.

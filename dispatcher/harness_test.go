@@ -13,6 +13,7 @@ import (
 
 	"github.com/stokerd/stoker/bitmovin"
 	"github.com/stokerd/stoker/bitmovin/simulator"
+	"github.com/stokerd/stoker/internal/clock"
 	"github.com/stokerd/stoker/job"
 	"github.com/stokerd/stoker/store"
 )
@@ -102,6 +103,16 @@ func (w *world) close() {
 // run starts a dispatcher.
 func (w *world) run() {
 	w.t.Helper()
+	w.prepare(nil)
+	w.store.SetOnChange(w.disp.Changed)
+	ctx, stop := context.WithCancelCause(w.ctx)
+	w.stop, w.done = stop, make(chan error, 1)
+	go func() { w.done <- w.disp.Run(ctx) }()
+}
+
+// prepare makes a dispatcher, with a clock of its own if there is one.
+func (w *world) prepare(c clock.Clock) {
+	w.t.Helper()
 	var table Store = w.store
 	network := w.sim.Client()
 	if w.network != nil {
@@ -121,7 +132,7 @@ func (w *world) run() {
 		Store:        table,
 		Logger:       slog.New(slog.NewTextHandler(w.t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})),
 		Accounts:     []Account{{ID: "default", Client: client, QueueTarget: w.target, AutoTarget: w.auto}},
-		PollInterval: w.poll,
+		PollInterval: w.poll, Clock: c,
 		Inputs: map[string]Storage{
 			"in": {Storage: bitmovin.Storage{Type: bitmovin.StorageHTTP, Host: "storage.example"}},
 		},
@@ -135,10 +146,6 @@ func (w *world) run() {
 	for _, d := range w.disp.drivers {
 		d.resource.rounds = 1 // slow on purpose otherwise
 	}
-	w.store.SetOnChange(w.disp.Changed)
-	ctx, stop := context.WithCancelCause(w.ctx)
-	w.stop, w.done = stop, make(chan error, 1)
-	go func() { w.done <- w.disp.Run(ctx) }()
 }
 
 // halt stops the dispatcher, if one runs, and waits for it.
@@ -156,9 +163,16 @@ func (w *world) halt() {
 // submit stores a batch of n jobs.
 func (w *world) submit(n int, edit func(*job.Batch)) job.Batch {
 	w.t.Helper()
+	stored := w.submitAt(time.Now(), n, edit)
+	time.Sleep(time.Millisecond) // batch ids follow the clock
+	return stored
+}
+
+func (w *world) submitAt(now time.Time, n int, edit func(*job.Batch)) job.Batch {
+	w.t.Helper()
 	recipe := job.DefaultRecipe()
 	b := job.Batch{
-		ID: fmt.Sprintf("batch-%d", time.Now().UnixNano()), AccountID: "default", Priority: 50,
+		ID: fmt.Sprintf("batch-%d", now.UnixNano()), AccountID: "default", Priority: 50,
 		State: job.BatchActive, Recipe: &recipe,
 		Input: job.StorageRef{Name: "in"}, Output: job.StorageRef{Name: "out"},
 		Retry: job.RetryPolicy{MaxRetries: 2, InitialBackoff: 10 * time.Second},
@@ -172,11 +186,10 @@ func (w *world) submit(n int, edit func(*job.Batch)) job.Batch {
 			Key: fmt.Sprintf("k%d", i+1), InputPath: fmt.Sprintf("in/%d.mp4", i+1), OutputPath: fmt.Sprintf("out/%d", i+1),
 		})
 	}
-	stored, _, err := w.store.Submit(w.ctx, job.Submission{Batch: b, Jobs: specs}, time.Now())
+	stored, _, err := w.store.Submit(w.ctx, job.Submission{Batch: b, Jobs: specs}, now)
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	time.Sleep(time.Millisecond) // batch ids follow the clock
 	return stored
 }
 

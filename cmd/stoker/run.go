@@ -65,7 +65,7 @@ at Bitmovin, retries what fails, and shows how it goes.
 		&cobra.Group{ID: groupSteer, Title: "Steer:"},
 	)
 	c.inGroup(root, groupServe, c.serveCommand(), c.simulateCommand(), c.demoCommand(), c.backupCommand())
-	c.inGroup(root, groupBatch, c.client(c.submitCommand()), c.client(c.watchCommand()), c.client(c.batchesCommand()),
+	c.inGroup(root, groupBatch, c.planCommand(), c.client(c.submitCommand()), c.client(c.watchCommand()), c.client(c.batchesCommand()),
 		c.client(c.jobsCommand()), c.client(c.jobCommand()), c.client(c.failuresCommand()))
 	c.inGroup(root, groupSteer, c.client(c.cancelCommand()), c.client(c.retryCommand()), c.client(c.pauseCommand()),
 		c.client(c.resumeCommand()), c.client(c.queueCommand()))

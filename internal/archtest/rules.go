@@ -53,6 +53,12 @@ var rules = map[string]rule{
 	// The world's time, or simulated time.
 	"internal/clock": {stdOnly: true},
 
+	// When a batch will be done: from how it goes, and by running it ahead of time.
+	"internal/forecast": {stdOnly: true},
+	"internal/rehearsal": {imports: []string{
+		"job", "store", "bitmovin", "bitmovin/simulator", "dispatcher", "internal/clock", "internal/forecast",
+	}},
+
 	"examples": {stdOnly: true},
 
 	"store/storetest":   {imports: []string{"job", "store"}, testSupport: true},

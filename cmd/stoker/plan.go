@@ -1,0 +1,247 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/stokerd/stoker/dispatcher"
+	"github.com/stokerd/stoker/internal/config"
+	"github.com/stokerd/stoker/internal/rehearsal"
+	"github.com/stokerd/stoker/internal/spelling"
+	"github.com/stokerd/stoker/job"
+)
+
+// planning is the command line of plan.
+type planning struct {
+	list     submission // of which only the list, profile and template are used
+	config   string
+	target   string
+	retries  int
+	rehearse rehearsal.Plan
+}
+
+func (c *cli) planCommand() *cobra.Command {
+	p := &planning{}
+	cmd := &cobra.Command{
+		Use:   "plan FILE|-",
+		Short: "Tell how long a list of jobs will take",
+		Long: `Tell how long a list of jobs will take, before any of it is submitted. The list is
+that of stoker submit.
+
+The service's own dispatcher works through the list against a simulated Bitmovin, in
+simulated time: nothing is called, and a day takes a few seconds. The documented rate
+limits hold, and nobody else uses the account. What is not known beforehand is assumed:
+how many encodings the account runs side by side, how long they take, how many fail.
+
+Of a long list some jobs are run through; the rest is forecast from how these went, as a
+range that holds in four cases out of five.
+
+  makespan              from the submission to the end of the last job
+  bound                 the least time in which that many encoders could do the work
+  encoders busy         share of their time in which they encode
+  idle while jobs wait  share of it that they stand still although there are jobs
+  calls a job           to the Bitmovin API, of which there are only so many a minute
+
+Exit codes: 0 planned; 1 could not; 2 wrong usage, or a list with mistakes.`,
+		Example: `  stoker plan titles.csv --encoders 20 --duration 4m
+  stoker plan titles.csv --encoders 100 --duration 1m --queue-target auto
+  stoker plan titles.csv --encoders 20 --duration 4m --config stoker.yaml --profile hevc`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return usagef("name one file, or - for standard input")
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := p.check(); err != nil {
+				return err
+			}
+			return c.plan(cmd.Context(), p, args)
+		},
+	}
+	f, r := cmd.Flags(), &p.rehearse
+	f.IntVar(&r.Encoders, "encoders", 0, "encodings that the account runs side by side (required)")
+	f.DurationVar(&r.Duration, "duration", 0, "how long an encoding runs, on average (required)")
+	f.Float64Var(&r.Spread, "spread", 0.5, "how much lengths differ: 0.5 is from half to one and a half times the duration")
+	f.StringVar(&p.target, "queue-target", strconv.Itoa(dispatcher.DefaultQueueTarget), "encodings to keep queued, or auto")
+	f.IntVar(&r.QueueLimit, "queue-limit", 0, "queued encodings that Bitmovin takes (default: any number)")
+	f.Float64Var(&r.FailRate, "fail", 0, "share of runs that end in an error worth retrying, 0 to 1")
+	f.IntVar(&p.retries, "max-retries", job.DefaultMaxRetries, "attempts that may follow the first of a job")
+	f.DurationVar(&r.Latency, "latency", 100*time.Millisecond, "how long every call takes")
+	f.DurationVar(&r.PollInterval, "poll-interval", dispatcher.DefaultPollInterval, "longest time between two looks")
+	f.StringVar(&p.config, "config", "", "configuration file whose profiles and templates can be named")
+	f.StringVar(&p.list.profile, "profile", "", `profile to encode with (default "default")`)
+	f.StringVar(&p.list.template, "template", "", "encoding template to encode with, instead of a profile")
+	f.StringVar(&p.list.format, "format", "", "csv or jsonl (default: told from the first character)")
+	f.IntVar(&r.Sample, "sample", 500, "jobs of a long list to run through; at least 8 for each encoder are, 0 is all")
+	f.BoolVar(&c.json, "json", false, "print JSON; times are in seconds")
+	cmd.MarkFlagsMutuallyExclusive("profile", "template")
+	f.SortFlags = false
+	return cmd
+}
+
+// check judges the flags.
+func (p *planning) check() error {
+	r := &p.rehearse
+	switch {
+	case r.Encoders < 1:
+		return usagef("--encoders: say how many encodings the account runs side by side, 1 or more")
+	case r.Duration <= 0:
+		return usagef("--duration: say how long an encoding runs, for example 90s or 12m")
+	case r.Spread < 0 || r.Spread > 1:
+		return usagef("--spread %v: want 0 to 1", r.Spread)
+	case r.FailRate < 0 || r.FailRate > 1:
+		return usagef("--fail %v: want 0 to 1", r.FailRate)
+	case r.QueueLimit < 0 || r.Sample < 0 || p.retries < 0:
+		return usagef("--queue-limit, --sample and --max-retries cannot be negative")
+	case r.Latency < 0 || r.PollInterval <= 0:
+		return usagef("--latency cannot be negative, and --poll-interval must be more than 0")
+	}
+	if p.target == "auto" {
+		r.AutoTarget, r.QueueTarget = true, dispatcher.DefaultAutoTarget
+		return nil
+	}
+	target, err := strconv.Atoi(p.target)
+	if err != nil || target < 1 || target > dispatcher.MaxQueueTarget {
+		return usagef("--queue-target %s: want 1 to %d, or auto", p.target, dispatcher.MaxQueueTarget)
+	}
+	r.QueueTarget = target
+	return nil
+}
+
+func (c *cli) plan(ctx context.Context, p *planning, args []string) error {
+	list, err := c.readList(&p.list, args)
+	if err != nil {
+		return err
+	}
+	if len(list.Jobs) == 0 {
+		return usagef("%s: no job in it", list.Name)
+	}
+	if err := c.encodeWith(p); err != nil {
+		return err
+	}
+	p.rehearse.Jobs = list.Jobs
+	began := time.Now()
+	outcome, err := rehearsal.Run(ctx, p.rehearse)
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if err != nil {
+		return failed(err)
+	}
+	if c.json {
+		return c.printOutcome(outcome)
+	}
+	c.note("%s on %s, %v each%s, queue target %s", plural(int64(outcome.Jobs), "job"), plural(int64(p.rehearse.Encoders), "encoder"),
+		p.rehearse.Duration, p.between(), p.target)
+	if outcome.Rehearsed < outcome.Jobs {
+		c.note("%d of them were run through in %s; the rest is forecast from those.", outcome.Rehearsed, rounded(time.Since(began)))
+	}
+	return c.printTable(outcomeTable(outcome))
+}
+
+// between says how far lengths lie apart.
+func (p *planning) between() string {
+	if p.rehearse.Spread == 0 {
+		return ""
+	}
+	length := func(factor float64) time.Duration {
+		return time.Duration(factor * float64(p.rehearse.Duration)).Round(100 * time.Millisecond)
+	}
+	return fmt.Sprintf(" (%v to %v)", length(1-p.rehearse.Spread), length(1+p.rehearse.Spread))
+}
+
+// encodeWith settles what the batch is encoded with.
+func (c *cli) encodeWith(p *planning) error {
+	b := job.Batch{
+		Priority: 50, Retry: job.RetryPolicy{MaxRetries: p.retries},
+		Input: job.StorageRef{Name: rehearsal.Storage}, Output: job.StorageRef{Name: rehearsal.Storage},
+	}
+	known := config.Config{Profiles: map[string]job.Recipe{config.DefaultName: job.DefaultRecipe()}}
+	if p.config != "" {
+		sources := c.sources()
+		sources.File = p.config
+		read, err := config.Load(sources)
+		if err != nil {
+			return err
+		}
+		known = *read
+	}
+	if name := p.list.template; name != "" {
+		t, ok := known.Templates[name]
+		if !ok {
+			return p.unknown("template", name, slices.Sorted(maps.Keys(known.Templates)))
+		}
+		b.Template = &t
+	} else {
+		name := cmp.Or(p.list.profile, config.DefaultName)
+		r, ok := known.Profiles[name]
+		if !ok {
+			return p.unknown("profile", name, slices.Sorted(maps.Keys(known.Profiles)))
+		}
+		b.Recipe = &r
+	}
+	p.rehearse.Batch = b
+	return nil
+}
+
+func (p *planning) unknown(kind, name string, known []string) error {
+	if p.config == "" {
+		return usagef("--%s %s: name the file it is in with --config", kind, name)
+	}
+	return usagef("--%s %s: %s has no such %s%s", kind, name, p.config, kind, spelling.Hint(name, known))
+}
+
+func outcomeTable(o rehearsal.Outcome) table {
+	t := table{header: []string{"MEASURE", "VALUE"}}
+	t.row("makespan", rounded(o.Makespan.Likely))
+	if o.Rehearsed < o.Jobs {
+		t.row("makespan, range", rounded(o.Makespan.Earliest)+" to "+rounded(o.Makespan.Latest))
+	}
+	t.row("bound", rounded(o.Bound))
+	t.row("makespan over bound", fmt.Sprintf("%.3f", float64(o.Makespan.Likely)/float64(o.Bound)))
+	t.row("encoders busy", fmt.Sprintf("%.1f %%", 100*o.Busy))
+	t.row("idle while jobs wait", fmt.Sprintf("%.1f %%", 100*o.Idle))
+	t.row("calls a job", fmt.Sprintf("%.1f", o.Calls))
+	t.row("calls", fmt.Sprintf("%.0f", o.Calls*float64(o.Jobs)))
+	t.row("calls refused with 429", strconv.Itoa(o.Waited))
+	if o.Retried > 0 || o.Failed > 0 {
+		t.row("retries", strconv.Itoa(o.Retried))
+		t.row("failed for good", strconv.Itoa(o.Failed))
+	}
+	return t
+}
+
+// printOutcome prints an outcome for programs.
+func (c *cli) printOutcome(o rehearsal.Outcome) error {
+	text, err := json.MarshalIndent(struct {
+		Jobs      int     `json:"jobs"`
+		Rehearsed int     `json:"rehearsed"`
+		Makespan  float64 `json:"makespan_seconds"`
+		Earliest  float64 `json:"earliest_seconds"`
+		Latest    float64 `json:"latest_seconds"`
+		Bound     float64 `json:"bound_seconds"`
+		Busy      float64 `json:"busy_share"`
+		Idle      float64 `json:"idle_while_waiting_share"`
+		Calls     float64 `json:"calls_per_job"`
+		Waited    int     `json:"rate_limited_calls"`
+		Retried   int     `json:"retries"`
+		Failed    int     `json:"failed"`
+	}{
+		o.Jobs, o.Rehearsed, o.Makespan.Likely.Seconds(), o.Makespan.Earliest.Seconds(), o.Makespan.Latest.Seconds(),
+		o.Bound.Seconds(), o.Busy, o.Idle, o.Calls, o.Waited, o.Retried, o.Failed,
+	}, "", "  ")
+	if err != nil {
+		return err
+	}
+	_, err = c.stdout.Write(append(text, '\n'))
+	return err
+}

@@ -1,0 +1,95 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// titles writes a list of n jobs and returns its path.
+func titles(t *testing.T, n int) string {
+	t.Helper()
+	var b strings.Builder
+	b.WriteString("key,input_path\n")
+	for i := range n {
+		fmt.Fprintf(&b, "k%d,in/%d.mp4\n", i, i)
+	}
+	path := filepath.Join(t.TempDir(), "titles.csv")
+	if err := os.WriteFile(path, []byte(b.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestPlan(t *testing.T) {
+	list := titles(t, 1000)
+	got := planned(t, list, "--sample", "40")
+	const bound = 1000 * 60 / 4
+	if b := got["bound_seconds"]; b < 0.98*bound || b > 1.02*bound {
+		t.Errorf("the bound of %d seconds is %.0f", bound, b)
+	}
+	if m := got["makespan_seconds"]; m < got["bound_seconds"] || m > 1.05*bound {
+		t.Errorf("the makespan is %.0f s", m)
+	}
+	if got["jobs"] != 1000 || got["rehearsed"] != 40 || got["earliest_seconds"] >= got["latest_seconds"] {
+		t.Errorf("planned %v", got)
+	}
+	people := command{}.run(t.Context(), "plan", titles(t, 20), "--encoders", "4", "--duration", "1m", "--queue-target", "auto", "--spread", "0")
+	if people.code != 0 || !strings.Contains(people.stderr, "20 jobs on 4 encoders, 1m0s each, queue target auto") || strings.Contains(people.stdout, "range") ||
+		!strings.Contains(people.stdout, "makespan\t5m") || !strings.Contains(people.stdout, "bound\t5m0s\n") {
+		t.Errorf("exit code %d, printed\n%s%s", people.code, people.stdout, people.stderr)
+	}
+}
+
+// planned is the outcome of a plan on 4 encoders, a minute for each job.
+func planned(t *testing.T, list string, args ...string) (outcome map[string]float64) {
+	t.Helper()
+	got := command{}.run(t.Context(), append([]string{"plan", list, "--encoders", "4", "--duration", "1m", "--json"}, args...)...)
+	if err := json.Unmarshal([]byte(got.stdout), &outcome); err != nil || got.code != 0 {
+		t.Fatalf("exit code %d, %v: %s", got.code, err, got.stderr)
+	}
+	return outcome
+}
+
+func TestPlanWithConfiguration(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "stoker.yaml")
+	text := `
+profiles:
+  small:
+    videos: [{codec: H264, height: 360, bitrate: 500000}]
+    muxings: [{container: FMP4}]
+`
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	list := titles(t, 40)
+	calls := func(args ...string) float64 { return planned(t, list, args...)["calls_per_job"] }
+	if full, small := calls(), calls("--config", file, "--profile", "small"); small > full-5 {
+		t.Errorf("one rendition takes %.1f calls a job, four take %.1f", small, full)
+	}
+}
+
+func TestPlanRefuses(t *testing.T) {
+	list := titles(t, 3)
+	for args, want := range map[string]string{
+		"":                  "name one file",
+		"LIST":              "--encoders: say how many",
+		"LIST --encoders 2": "--duration: say how long",
+		"LIST --encoders 2 --duration 1m --queue-target some": "want 1 to 1000, or auto",
+		"LIST --encoders 2 --duration 1m --spread 2":          "--spread 2: want 0 to 1",
+		"LIST --encoders 2 --duration 1m --fail -1":           "--fail -1: want 0 to 1",
+		"LIST --encoders 2 --duration 1m --sample -1":         "cannot be negative",
+		"LIST --encoders 2 --duration 1m --poll-interval 0s":  "--poll-interval must be more than 0",
+		"LIST --encoders 2 --duration 1m --profile hd":        "--profile hd: name the file it is in with --config",
+		"LIST --encoders 2 --duration 1m --template hd":       "--template hd: name the file it is in with --config",
+		"nowhere.csv --encoders 2 --duration 1m":              "no such file",
+	} {
+		got := command{}.run(t.Context(), strings.Fields("plan "+strings.ReplaceAll(args, "LIST", list))...)
+		if got.code != exitUsage || got.stdout != "" || !strings.Contains(got.stderr, want) {
+			t.Errorf("plan %s: exit code %d, %q, %q; want %d and %q", args, got.code, got.stdout, got.stderr, exitUsage, want)
+		}
+	}
+}

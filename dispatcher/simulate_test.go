@@ -1,0 +1,91 @@
+package dispatcher
+
+import (
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stokerd/stoker/bitmovin"
+	"github.com/stokerd/stoker/bitmovin/simulator"
+	"github.com/stokerd/stoker/internal/clock"
+	"github.com/stokerd/stoker/job"
+	"github.com/stokerd/stoker/store"
+)
+
+// TestSimulate runs the same work as Run does in a bubble, and as Simulate does by a
+// clock of its own. The two must come to the same, whatever happens on the way.
+func TestSimulate(t *testing.T) {
+	for name, l := range map[string]workload{
+		"calm":      {encoders: 5, duration: time.Minute, rounds: 12, target: 3},
+		"automatic": {encoders: 20, duration: 20 * time.Second, rounds: 5, target: 50, auto: true},
+		"disturbed": {encoders: 5, duration: time.Minute, rounds: 12, target: 3, disturb: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var ran simulator.Stats
+			inWorld(t, l.simulated(), func(w *world) {
+				w.target, w.auto = l.target, l.auto
+				b := w.submit(l.jobs(), nil)
+				w.run()
+				w.awaitEnd(b.ID, 24*time.Hour)
+				ran = w.sim.Stats()
+			})
+			simulated := l.simulate(t)
+			if got, want := simulated.Makespan, ran.Makespan; got < want*95/100 || got > want*105/100 {
+				t.Errorf("makespan is %v simulated, and %v run", got, want)
+			}
+			if got, want := simulated.Calls, ran.Calls; got < want*9/10 || got > want*11/10 {
+				t.Errorf("%d calls simulated, and %d run", got, want)
+			}
+			if simulated.Ends[simulator.Finished] != l.jobs() {
+				t.Errorf("%v of %d jobs finished", simulated.Ends, l.jobs())
+			}
+		})
+	}
+}
+
+// simulate works through the workload by a clock of its own.
+func (l workload) simulate(t *testing.T) simulator.Stats {
+	t.Helper()
+	begin := time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
+	sim := clock.NewSimulation(begin)
+	defer sim.Close()
+	platform := l.simulated()
+	platform.Clock = sim
+	defer platform.Close()
+	table, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "stoker.db"), store.Options{Unsafe: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := table.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	w := &world{
+		t: t, ctx: t.Context(), sim: platform, store: table, target: l.target, auto: l.auto,
+		governor: bitmovin.NewGovernorBy(sim, nil), apiKey: func() (string, error) { return "test-key", nil },
+	}
+	b := w.submitAt(begin, l.jobs(), nil)
+	w.prepare(sim)
+	if err := w.disp.Simulate(t.Context(), sim); err != nil {
+		t.Fatal(err)
+	}
+	if b, err := table.Batch(t.Context(), b.ID); err != nil || b.State != job.BatchSucceeded {
+		t.Errorf("the batch is %s, %v", b.State, err)
+	}
+	return platform.Stats()
+}
+
+func TestSimulateWantsOneAccount(t *testing.T) {
+	client, err := bitmovin.New(bitmovin.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := New(Config{Accounts: []Account{{ID: "a", Client: client}, {ID: "b", Client: client}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Simulate(t.Context(), clock.NewSimulation(time.Now())); err == nil {
+		t.Error("two accounts were simulated")
+	}
+}
