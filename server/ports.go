@@ -31,6 +31,9 @@ type JobStore interface {
 	Attempts(ctx context.Context, id job.ID) ([]job.Attempt, error)
 	Events(ctx context.Context, id job.ID) ([]job.Event, error)
 	Jobs(ctx context.Context, f job.Filter) ([]job.Job, error)
+	// Runs returns what runs in a batch, at most running of it, and the latest jobs to
+	// have succeeded, by number, at most ended of them.
+	Runs(ctx context.Context, batchID string, running, ended int) ([]job.Run, error)
 	UpdateJob(ctx context.Context, id job.ID, now time.Time, f func(*job.Update) error) (job.Job, error)
 	// Changes reads a batch and its jobs whose revision is greater than after,
 	// in revision order and at most limit of them, in one snapshot. No two jobs

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -116,27 +117,40 @@ func checkRecipe(t *testing.T, name string, r *stokerv1.Recipe) {
 	}
 }
 
-func TestEstimate(t *testing.T) {
+func TestOutlook(t *testing.T) {
 	now := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
-	begun := job.Batch{State: job.BatchActive, StartTime: now.Add(-time.Hour), Counts: job.Counts{Succeeded: 10, Queued: 20}}
+	begun := job.Batch{State: job.BatchActive, StartTime: now.Add(-time.Hour), Counts: job.Counts{Succeeded: 2, Running: 2, Waiting: 10}}
+	// Encodings take an hour. Of those that run one is half through, and the other says
+	// nothing yet.
+	runs := []job.Run{
+		{Number: 1, Began: now.Add(-2 * time.Hour), Ended: now.Add(-time.Hour)},
+		{Number: 2, Began: now.Add(-90 * time.Minute), Ended: now.Add(-30 * time.Minute)},
+		{Number: 3, Began: now.Add(-time.Hour), Progress: 49, Seen: now.Add(-30*time.Minute - 18*time.Second)},
+		{Number: 4, Began: now.Add(-time.Minute), Progress: 1, Seen: now},
+	}
 	for name, tt := range map[string]struct {
 		change func(*job.Batch)
-		done   float64
-		want   time.Time
+		runs   []job.Run
+		want   time.Duration // in half-hours; 0: it cannot be told
 	}{
-		"at the pace so far":     {func(*job.Batch) {}, 10, now.Add(2 * time.Hour)},
-		"not started":            {func(b *job.Batch) { b.StartTime = time.Time{} }, 10, time.Time{}},
-		"too little done":        {func(*job.Batch) {}, 0.5, time.Time{}},
-		"more may be added":      {func(b *job.Batch) { b.State = job.BatchOpen }, 10, time.Time{}},
-		"paused":                 {func(b *job.Batch) { b.State = job.BatchPaused }, 10, time.Time{}},
-		"years away":             {func(b *job.Batch) { b.Counts.Waiting = 1_000_000 }, 10, time.Time{}},
-		"the clock went back":    {func(b *job.Batch) { b.StartTime = now.Add(time.Hour) }, 10, time.Time{}},
-		"everything but the end": {func(*job.Batch) {}, 30, time.Time{}},
+		"two side by side":            {func(*job.Batch) {}, runs, 6 * time.Hour},
+		"nothing waits":               {func(b *job.Batch) { b.Counts.Waiting = 0 }, runs, time.Hour},
+		"not started":                 {func(b *job.Batch) { b.StartTime = time.Time{} }, runs, 0},
+		"more may be added":           {func(b *job.Batch) { b.State = job.BatchOpen }, runs, 0},
+		"paused":                      {func(b *job.Batch) { b.State = job.BatchPaused }, runs, 0},
+		"years away":                  {func(b *job.Batch) { b.Counts.Waiting = 1_000_000 }, runs, 0},
+		"nothing runs":                {func(b *job.Batch) { b.Counts.Running = 0 }, runs[:2], 0},
+		"nothing tells of its length": {func(b *job.Batch) { b.Counts.Succeeded, b.Counts.Running = 0, 1 }, runs[3:], 0},
+		"by progress alone":           {func(b *job.Batch) { b.Counts.Succeeded, b.Counts.Running = 0, 1 }, runs[2:3], 10 * time.Hour},
+		"encoders are being filled": {func(b *job.Batch) {
+			b.StartTime, b.Counts.Succeeded = now.Add(-settled+time.Second), 0
+		}, runs[2:], 0},
 	} {
 		b := begun
 		tt.change(&b)
-		if got := estimate(b, tt.done, now); !got.Equal(tt.want) {
-			t.Errorf("%s: estimated %v, want %v", name, got, tt.want)
+		got, ok := outlook(b, slices.Clone(tt.runs), now)
+		if want := tt.want != 0; ok != want || got.Likely.Round(30*time.Minute) != tt.want {
+			t.Errorf("%s: %+v, %v; want %v", name, got, ok, tt.want)
 		}
 	}
 }

@@ -7,70 +7,33 @@ import (
 	"time"
 
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+	"github.com/stokerd/stoker/internal/forecast"
 	"github.com/stokerd/stoker/job"
-)
-
-// maxProgressJobs is how many running jobs are asked for their progress when a
-// batch is shown. In a batch with more, running jobs count as not begun: the
-// percentage is then a little less than the truth, and never more.
-const maxProgressJobs = 1_000
-
-const (
-	// minEstimate is how much must be done, in jobs, before a finish time is estimated.
-	minEstimate = 1.0
-	// maxEstimate is how far away a finish time can be estimated.
-	maxEstimate = 365 * 24 * time.Hour
 )
 
 // show is the message of a batch with everything that has to be worked out: its
 // percentage, why its jobs wait, when it will be done.
 func (s *Server) show(ctx context.Context, b job.Batch) (*stokerv1.Batch, error) {
-	done, err := s.workDone(ctx, b)
-	if err != nil {
-		return nil, err
-	}
 	now := time.Now()
 	m := batchMessage(b)
 	m.WaitReason = s.waitReason(b, now)
-	if total := b.Counts.Total(); total > 0 {
-		m.Percent = math.Round(10_000*done/float64(total)) / 100
+	var runs []job.Run
+	if b.Counts.Running > 0 {
+		var err error
+		if runs, err = s.store.Runs(ctx, b.ID, maxRunning, forecast.Sample); err != nil {
+			return nil, fmt.Errorf("read runs: %w", err)
+		}
 	}
-	if !s.stalled(b) {
-		m.EstimatedFinishTime = timestamp(estimate(b, done, now))
+	if total := float64(b.Counts.Total()); total > 0 {
+		done := min(float64(b.Counts.Finished())+progressOf(b, runs), total) // jobs may have moved since the batch was read
+		m.Percent = math.Round(10_000*done/total) / 100
+	}
+	if end, ok := outlook(b, runs, now); ok && !s.stalled(b) {
+		m.EarliestFinishTime = timestamp(now.Add(end.Earliest))
+		m.EstimatedFinishTime = timestamp(now.Add(end.Likely))
+		m.LatestFinishTime = timestamp(now.Add(end.Latest))
 	}
 	return m, nil
-}
-
-// workDone is how many jobs' worth of work is done: those that ended, and those
-// that run with their progress.
-func (s *Server) workDone(ctx context.Context, b job.Batch) (float64, error) {
-	done := float64(b.Counts.Finished())
-	if b.Counts.Running == 0 || b.Counts.Running > maxProgressJobs {
-		return done, nil
-	}
-	running, err := s.store.Jobs(ctx, job.Filter{BatchID: b.ID, States: []job.State{job.Running}, Limit: maxProgressJobs})
-	if err != nil {
-		return 0, fmt.Errorf("read progress: %w", err)
-	}
-	for _, j := range running {
-		done += float64(j.Progress) / 100
-	}
-	return min(done, float64(b.Counts.Total())), nil // jobs may have moved since the batch was read
-}
-
-// estimate is when b will be done if work goes on at its average pace since the
-// first start, pauses included. It is zero while that cannot be told: nothing
-// was started, too little is done, more jobs may be added, or it is very far away.
-func estimate(b job.Batch, done float64, now time.Time) time.Time {
-	left := float64(b.Counts.Total()) - done
-	if b.State != job.BatchActive || b.StartTime.IsZero() || done < minEstimate || left <= 0 {
-		return time.Time{}
-	}
-	wait := now.Sub(b.StartTime).Seconds() * left / done
-	if wait <= 0 || wait > maxEstimate.Seconds() {
-		return time.Time{}
-	}
-	return now.Add(time.Duration(wait * float64(time.Second)))
 }
 
 // stalled reports whether nothing of b is started for now, so that a pace says

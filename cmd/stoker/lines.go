@@ -57,8 +57,8 @@ func (l *lines) summary(now time.Time) error {
 		return nil
 	}
 	l.shown, l.next = line, now.Add(time.Second)
-	if eta, ok := l.view.eta(now); ok {
-		line += ", done in " + rounded(eta)
+	if eta := l.view.eta(now); eta != "" {
+		line += ", done in " + eta
 	}
 	_, err := io.WriteString(l.w, line+"\n")
 	return err

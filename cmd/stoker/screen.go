@@ -159,8 +159,8 @@ func progressLine(v *view, width int, now time.Time) string {
 	if rate, ok := v.pace.perMinute(now); ok && !ended(b) {
 		facts += fmt.Sprintf("  %.1f/min", rate)
 	}
-	if eta, ok := v.eta(now); ok {
-		facts += "  done in " + rounded(eta)
+	if eta := v.eta(now); eta != "" {
+		facts += "  done in " + eta
 	}
 	if ended(b) && b.GetStartTime() != nil && b.GetFinishTime() != nil {
 		facts += "  in " + rounded(b.GetFinishTime().AsTime().Sub(b.GetStartTime().AsTime()))

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"google.golang.org/protobuf/types/known/timestamppb"
+
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
 )
 
@@ -83,15 +85,19 @@ func (v *view) runningJobs() []*stokerv1.Job {
 	return jobs
 }
 
-// eta is how long the batch still takes; false if that cannot be told, or is not
-// worth telling.
-func (v *view) eta(now time.Time) (time.Duration, bool) {
-	t := v.batch.GetEstimatedFinishTime()
-	if t == nil || ended(v.batch) {
-		return 0, false
+// eta is how long the batch still takes, as a range if there is one; empty if that
+// cannot be told, or is not worth telling.
+func (v *view) eta(now time.Time) string {
+	b := v.batch
+	likely := b.GetEstimatedFinishTime()
+	if likely == nil || ended(b) || likely.AsTime().Sub(now) < time.Second {
+		return ""
 	}
-	left := t.AsTime().Sub(now)
-	return left, left >= time.Second
+	left := func(t *timestamppb.Timestamp) string { return rounded(t.AsTime().Sub(now)) }
+	if from, to := left(cmp.Or(b.GetEarliestFinishTime(), likely)), left(cmp.Or(b.GetLatestFinishTime(), likely)); from != to {
+		return from + " to " + to
+	}
+	return left(likely)
 }
 
 func finished(b *stokerv1.Batch) int64 {

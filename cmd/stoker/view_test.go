@@ -208,3 +208,23 @@ func TestTable(t *testing.T) {
 		t.Errorf("aligned:\n%s\nwant:\n%s", got, want)
 	}
 }
+
+func TestETA(t *testing.T) {
+	now := at(0).AsTime()
+	for name, tt := range map[string]struct {
+		batch *stokerv1.Batch
+		want  string
+	}{
+		"unknown":     {&stokerv1.Batch{}, ""},
+		"any moment":  {&stokerv1.Batch{EstimatedFinishTime: at(0)}, ""},
+		"no range":    {&stokerv1.Batch{EstimatedFinishTime: at(90)}, "1m30s"},
+		"a range":     {&stokerv1.Batch{EarliestFinishTime: at(70), EstimatedFinishTime: at(90), LatestFinishTime: at(120)}, "1m10s to 2m0s"},
+		"no doubt":    {&stokerv1.Batch{EarliestFinishTime: at(90), EstimatedFinishTime: at(90), LatestFinishTime: at(90)}, "1m30s"},
+		"it is over":  {&stokerv1.Batch{State: stokerv1.BatchState_BATCH_STATE_FAILED, EstimatedFinishTime: at(90)}, ""},
+		"about to be": {&stokerv1.Batch{EarliestFinishTime: at(-5), EstimatedFinishTime: at(5), LatestFinishTime: at(9)}, "0s to 9s"},
+	} {
+		if got := (&view{batch: tt.batch}).eta(now); got != tt.want {
+			t.Errorf("%s: %q, want %q", name, got, tt.want)
+		}
+	}
+}

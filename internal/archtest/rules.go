@@ -37,7 +37,7 @@ var rules = map[string]rule{
 
 	// The contract and the two ends of it.
 	"gen/stoker/v1": {},
-	"server":        {imports: []string{"job", "gen/stoker/v1", "internal/template"}},
+	"server":        {imports: []string{"job", "gen/stoker/v1", "internal/forecast", "internal/template"}},
 	"client":        {imports: []string{"gen/stoker/v1"}},
 
 	"cmd/stoker": {everything: true},

@@ -12,7 +12,7 @@ import (
 // Work is what is left of a batch.
 type Work struct {
 	Waiting int             // jobs that do not run yet
-	Running []time.Duration // how long those that run will still take
+	Running []time.Duration // how long those that run will still take, or a fair sample of them
 	Lanes   int             // how many run side by side while jobs wait; at least len(Running)
 	// Lengths is how long encodings of the batch take: a fair sample of them, the
 	// latest, in which short and long ones are as frequent as they are.
@@ -78,7 +78,10 @@ func (w Work) Rest() (Range, bool) {
 		Likely:   seconds(likely),
 		Latest:   seconds(max(outcomes[tries-1-tail], likely+doubt)),
 	}
-	return r, r.Latest <= farthest
+	if r.Latest > farthest {
+		return Range{}, false
+	}
+	return r, true
 }
 
 // try works through what is left once. It returns the seconds it took.
@@ -95,8 +98,10 @@ func (w Work) try(random *rand.Rand) float64 {
 	waiting := min(float64(w.Waiting)*share, float64(rounds*simulated))
 	before := (float64(w.Waiting) - waiting/share) * mean / float64(w.Lanes)
 	lanes := make(lanes, simulated)
-	for i := range min(simulated, len(w.Running)) {
-		lanes[i] = w.Running[i*max(len(w.Running), simulated)/simulated].Seconds()
+	for i := range lanes {
+		if len(w.Running) > 0 {
+			lanes[i] = w.Running[i*len(w.Running)/simulated].Seconds()
+		}
 	}
 	if len(w.Running) > simulated {
 		lanes[0] = slices.Max(w.Running).Seconds() // it may be what all wait for

@@ -43,6 +43,26 @@ func listJobs(f *fixture) {
 	f.same("unknown batch", unknown, []job.Job(nil))
 }
 
+func latestRuns(f *fixture) {
+	b := f.submit(9, nil)
+	for number := range int64(4) {
+		f.update(b, number+1, append(started, running, finished)...)
+		f.update(b, number+5, append(started, running)...)
+	}
+	runs, err := f.store.Runs(f.Context(), b.ID, 3, 2)
+	f.ok(err)
+	var got []int64
+	for _, r := range runs {
+		got = append(got, r.Number)
+		j := f.job(b, r.Number)
+		f.same("the run of a job", r, job.Run{Number: j.ID.Number, Began: j.RunningTime, Ended: j.FinishTime, Progress: j.Progress, Seen: j.UpdateTime})
+	}
+	f.same("the latest runs", got, []int64{8, 7, 6, 4, 3})
+	none, err := f.store.Runs(f.Context(), "nobody's", 10, 10)
+	f.ok(err)
+	f.same("unknown batch", none, []job.Run(nil))
+}
+
 func liveJobs(f *fixture) {
 	b := f.submit(10, nil)
 	create := func(u *job.Update) error { return u.BeginCreate(now) }

@@ -47,6 +47,7 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 		{"the bell rings for everybody concerned", bellRings},
 
 		{"jobs are listed by number", listJobs},
+		{"the latest runs are known", latestRuns},
 		{"the window goes by priority, then fair shares, then number", windowOrder},
 		{"the window leaves out what must wait", windowWaits},
 		{"the next back-off to end is known", nextDue},
