@@ -70,34 +70,38 @@ func TestBreaker(t *testing.T) {
 
 func TestLimit(t *testing.T) {
 	var l limit
+	target := func(now time.Time) int {
+		l.grow(now)
+		return l.effective
+	}
 	l.aim(10)
-	if got := l.target(now); got != 10 {
+	if got := target(now); got != 10 {
 		t.Fatalf("target %d, want 10", got)
 	}
 	l.full(4, now)
 	l.accepted()
 	l.full(4, now)
-	if got := l.target(now); got != 10 || !l.fullUntil.After(now) {
+	if got := target(now); got != 10 || !l.fullUntil.After(now) {
 		t.Fatalf("after 8004s that did not last: target %d, full until %v", got, l.fullUntil)
 	}
 	for range convincing {
 		l.full(4, now)
 	}
-	if got := l.target(now); got != 4 {
+	if got := target(now); got != 4 {
 		t.Fatalf("after 8004 again and again with 4 accepted: target %d", got)
 	}
-	if got := l.target(now.Add(3 * growth)); got != 7 {
+	if got := target(now.Add(3 * growth)); got != 7 {
 		t.Errorf("three minutes later: target %d, want 7", got)
 	}
-	if got := l.target(now.Add(time.Hour)); got != 10 {
+	if got := target(now.Add(time.Hour)); got != 10 {
 		t.Errorf("an hour later: target %d, want 10", got)
 	}
 	l.full(0, now.Add(time.Hour)) // it has grown: one is enough
-	if got := l.target(now.Add(time.Hour)); got != 1 {
+	if got := target(now.Add(time.Hour)); got != 1 {
 		t.Errorf("with nothing accepted: target %d, want 1: it must go on trying", got)
 	}
 	l.aim(5)
-	if got := l.target(now.Add(time.Hour)); got != 1 {
+	if got := target(now.Add(time.Hour)); got != 1 {
 		t.Errorf("a new target forgets what was learnt: %d", got)
 	}
 }

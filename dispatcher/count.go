@@ -102,7 +102,7 @@ func (d *driver) countDue(now time.Time) time.Time {
 		return d.queue.due
 	case len(d.window) == 0:
 		return d.queue.time.Add(max(countIdle, d.poll))
-	case d.queue.foreign > 0 || d.ownHeld(now) < d.limit.target(now) || d.queue.time.IsZero():
+	case d.queue.foreign > 0 || d.ownHeld(now) < d.limit.effective || d.queue.time.IsZero():
 		return now
 	}
 	return now.Add(time.Minute) // every place is ours

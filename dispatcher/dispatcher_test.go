@@ -151,7 +151,16 @@ func TestQueueFull(t *testing.T) {
 	inWorld(t, sim, func(w *world) {
 		w.target = 8
 		w.run()
-		b := w.awaitEnd(w.submit(20, nil).ID, 3*time.Hour)
+		b := w.submit(20, nil)
+		learnt := 8
+		b = w.await(b.ID, 3*time.Hour, "its end", func(b job.Batch) bool {
+			s, _ := w.disp.Status("default")
+			learnt = min(learnt, s.EffectiveTarget)
+			return b.State.Terminal()
+		})
+		if learnt != 2 {
+			w.t.Errorf("the target shrank to %d: the platform takes 2", learnt)
+		}
 		if b.State != job.BatchSucceeded {
 			w.t.Errorf("batch is %s with %+v", b.State, b.Counts)
 		}

@@ -222,6 +222,7 @@ func (d *driver) step(work context.Context) (wake time.Time, err error) {
 		return now, err
 	}
 	d.hear(now)
+	d.attend(now)
 	v := d.view(now)
 	p := decide(v)
 	d.act(work, p, now)

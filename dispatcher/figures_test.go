@@ -21,7 +21,8 @@ type workload struct {
 	rounds   int // jobs for each encoder
 	target   int
 	auto     bool
-	disturb  bool // 8004 on every second start, 429s on every tenth listing, and 5 % of all calls failing
+	edit     func(*job.Batch) // what else is said of the batch
+	disturb  bool             // 8004 on every second start, 429s on every tenth listing, and 5 % of all calls failing
 }
 
 func (l workload) jobs() int { return l.encoders * l.rounds }
@@ -33,6 +34,9 @@ func (l workload) String() string {
 	}
 	if l.disturb {
 		s += ", disturbed"
+	}
+	if l.edit != nil {
+		s += ", template"
 	}
 	return s
 }
@@ -83,10 +87,11 @@ func disturbance() func(simulator.Call) simulator.Fault {
 	}
 }
 
-// measure runs a workload and judges by the simulator's books. run starts the jobs and
-// returns when all of them have been started; finish waits for their end.
-func (l workload) measure(w *world, run, finish func()) figures {
+// measure runs a workload and judges by the simulator's books. Jobs wait until the last
+// of them has been started.
+func (l workload) measure(w *world, run func()) figures {
 	var f figures
+	var waiting simulator.Stats // as it was when jobs were last seen to wait
 	stop := make(chan struct{})
 	var sampling sync.WaitGroup
 	sampling.Go(func() {
@@ -97,17 +102,18 @@ func (l workload) measure(w *world, run, finish func()) figures {
 			case <-time.After(time.Second):
 				s := w.sim.Stats()
 				f.queue = append(f.queue, sample{s.ByStatus[simulator.Queued], s.ByStatus[simulator.Running]})
+				if s.Starts < l.jobs() {
+					waiting = s
+				}
 			}
 		}
 	})
 	run()
-	full := w.sim.Stats()
-	finish()
 	close(stop)
 	sampling.Wait()
 	end := w.sim.Stats()
 	f.makespan = float64(end.Makespan) * float64(l.encoders) / float64(end.Busy)
-	f.idle = float64(full.IdleEmpty) / float64(full.IdleEmpty+full.Busy)
+	f.idle = float64(waiting.IdleEmpty) / float64(waiting.IdleEmpty+waiting.Busy)
 	f.calls = float64(end.Calls) / float64(l.jobs())
 	f.throttled = end.RateLimited
 	return f
@@ -118,16 +124,12 @@ func (l workload) stoker(t *testing.T) (f figures) {
 	inWorld(t, l.simulated(), func(w *world) {
 		w.target, w.auto = l.target, l.auto
 		w.run()
-		b := w.submit(l.jobs(), nil)
-		f = l.measure(w,
-			func() {
-				w.await(b.ID, 24*time.Hour, "no job waiting", func(b job.Batch) bool { return b.Counts.Waiting+b.Counts.Starting == 0 })
-			},
-			func() {
-				if b := w.awaitEnd(b.ID, 24*time.Hour); b.State != job.BatchSucceeded {
-					t.Errorf("%v: batch is %s with %+v", l, b.State, b.Counts)
-				}
-			})
+		b := w.submit(l.jobs(), l.edit)
+		f = l.measure(w, func() {
+			if b := w.awaitEnd(b.ID, 24*time.Hour); b.State != job.BatchSucceeded {
+				t.Errorf("%v: batch is %s with %+v", l, b.State, b.Counts)
+			}
+		})
 	})
 	return f
 }
@@ -139,19 +141,11 @@ func (l workload) example(t *testing.T) (f figures) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		done := make(chan error, 1)
-		go func() { done <- (&exampleRules{client: client, target: l.target}).run(w.ctx, l.jobs()) }()
-		f = l.measure(w,
-			func() {
-				for w.sim.Stats().Starts < l.jobs() {
-					time.Sleep(time.Second)
-				}
-			},
-			func() {
-				if err := <-done; err != nil {
-					t.Error(err)
-				}
-			})
+		f = l.measure(w, func() {
+			if err := (&exampleRules{client: client, target: l.target}).run(w.ctx, l.jobs()); err != nil {
+				t.Error(err)
+			}
+		})
 	})
 	return f
 }
@@ -170,8 +164,8 @@ func TestFigures(t *testing.T) {
 	}
 	for _, l := range []workload{
 		{encoders: 20, duration: time.Minute, rounds: 50, target: 3},
-		{encoders: 100, duration: time.Minute, rounds: 20, target: 3},
-		{encoders: 100, duration: 10 * time.Minute, rounds: 20, target: 3},
+		{encoders: 100, duration: time.Minute, rounds: 50, target: 3},
+		{encoders: 100, duration: 10 * time.Minute, rounds: 50, target: 3},
 		{encoders: 4, duration: 10 * time.Minute, rounds: 50, target: 3},
 	} {
 		ours, theirs := l.stoker(t), l.example(t)
@@ -182,7 +176,8 @@ func TestFigures(t *testing.T) {
 		}
 	}
 	for _, l := range []workload{
-		{encoders: 100, duration: time.Minute, rounds: 20, target: 50, auto: true},
+		{encoders: 100, duration: time.Minute, rounds: 50, target: 50, auto: true},
+		{encoders: 20, duration: time.Minute, rounds: 50, target: 3, edit: ladder(t)},
 		{encoders: 20, duration: time.Minute, rounds: 50, target: 3, disturb: true},
 	} {
 		row(l, "Stoker", l.stoker(t))

@@ -45,12 +45,11 @@ func (l *limit) full(accepted int, now time.Time) {
 // accepted takes note of an accepted start.
 func (l *limit) accepted() { l.refused, l.trying = 0, false }
 
-// target is how many queued encodings to aim for now.
-func (l *limit) target(now time.Time) int {
+// grow takes note of how much time has passed since the target shrank.
+func (l *limit) grow(now time.Time) {
 	for l.effective < l.wanted && now.Sub(l.changed) >= growth {
 		l.effective++
 		l.changed = l.changed.Add(growth)
 		l.trying = true
 	}
-	return l.effective
 }

@@ -37,6 +37,7 @@ type pace struct {
 	call    time.Duration // how long a start takes, averaged
 	setup   time.Duration // how long a template takes to be queued, averaged
 	hungry  time.Time     // encoders were last seen to be hungry
+	moved   time.Time     // the queue was last seen to have lost its head
 }
 
 // ran takes note of an encoding's run.
@@ -122,6 +123,7 @@ func (d *driver) progressed(before job.State, e *entry, now time.Time) {
 	if !queued || (j.State != job.Running && j.State != job.Succeeded) || j.StartTime.IsZero() {
 		return
 	}
+	d.pace.moved = now
 	if j.RunningTime.IsZero() || j.RunningTime.Sub(j.QueuedTime) < hungryWait {
 		d.pace.hungry = now
 		for _, other := range d.live {
@@ -174,9 +176,11 @@ func (d *driver) watchHead() (running int) {
 	if head == nil {
 		return running
 	}
-	since := head.looked
-	if since.IsZero() {
-		since = head.job.StartTime
+	since := d.pace.moved
+	for _, t := range []time.Time{head.looked, head.job.StartTime} {
+		if t.After(since) {
+			since = t
+		}
 	}
 	if next := since.Add(d.pace.justInCase(running)); next.Before(head.look) {
 		head.look = next

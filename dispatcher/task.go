@@ -151,7 +151,7 @@ func (d *driver) observe(kind taskKind, err error, now time.Time) {
 func (d *driver) learn(kind taskKind, e *entry, o outcome, now time.Time) {
 	switch {
 	case kind == taskStart && bitmovin.QueueFull(o.platform):
-		d.limit.full(d.queue.foreign+d.ownHeld(now)-1, now)
+		d.limit.full(d.queue.foreign+d.ownHeld(now), now)
 		d.queue.due = now
 		e.failures, e.notBefore = 0, time.Time{} // the limit says when to go on
 		d.log.Info("the platform's queue is full", "effective_target", d.limit.effective, "until", d.limit.fullUntil)

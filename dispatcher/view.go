@@ -10,18 +10,24 @@ import (
 // encoding still be there.
 const stopAgain = 30 * time.Second
 
-// view collects what a decision depends on.
-func (d *driver) view(now time.Time) view {
+// attend prepares a decision: the head of the queue is watched, and the target follows
+// the drain.
+func (d *driver) attend(now time.Time) {
 	running := d.watchHead()
 	if d.account.AutoTarget && d.paused.QueueTarget == 0 {
 		d.limit.aim(d.auto.choose(d.pace, running, DefaultQueueTarget, d.account.QueueTarget, now))
 	}
+	d.limit.grow(now)
+}
+
+// view collects what a decision depends on. It changes nothing.
+func (d *driver) view(now time.Time) view {
 	v := view{
 		now:       now,
 		working:   d.breaker.closed(),
 		probe:     d.breaker.nextProbe,
 		paused:    d.paused.Paused,
-		target:    d.limit.target(now),
+		target:    d.limit.effective,
 		fullUntil: d.limit.fullUntil,
 		counted:   d.queue.fresh(now, d.poll),
 		foreign:   d.queue.foreign,
