@@ -22,7 +22,7 @@ const (
 	// soon is when to look again at something that is expected to change at once.
 	soon = time.Second
 	// hungryWait is how short an encoding waited in the queue if encoders are hungry.
-	hungryWait = 2 * time.Second
+	hungryWait = time.Second
 	// hungryLook is when to look at what is queued while they are.
 	hungryLook = 250 * time.Millisecond
 	// headLook bounds how often the head is looked at just in case.
