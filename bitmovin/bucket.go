@@ -30,7 +30,7 @@ type bucket struct {
 	foreign      int
 	foreignUntil time.Time
 
-	line   []*waiter // who waits, the next one first
+	line   []*waiter // who waits, the most urgent first, then who came first
 	served bool      // one of them watches the clock for all
 
 	spent    [60]int // calls allowed per second of the last minute, by Unix second modulo 60
@@ -40,6 +40,7 @@ type bucket struct {
 // waiter is a call that waits for the budget.
 type waiter struct {
 	urgency Urgency
+	since   time.Time
 	gate    clock.Gate // opens when there is a ticket, or when it is to watch the clock
 	ticket  uint64     // 0: not allowed yet
 	watches bool       // it is its turn to watch the clock
@@ -62,9 +63,8 @@ func share(perMinute int) (rate.Limit, int) {
 	return rate.Limit(max(steady, 0.5) / window.Seconds()), burst
 }
 
-// acquire waits for its turn and for the budget. The most urgent calls come first, and of
-// those the one that came first. Of all that wait one watches the clock; the others
-// wait for it at their gates.
+// acquire waits for its turn and for the budget. Of all that wait one watches the clock,
+// whoever came first or was handed the watch; the others wait for it at their gates.
 func (b *bucket) acquire(ctx context.Context, urgency Urgency) (ticket uint64, err error) {
 	if ctx.Err() != nil {
 		return 0, context.Cause(ctx)
@@ -99,7 +99,7 @@ func (b *bucket) acquire(ctx context.Context, urgency Urgency) (ticket uint64, e
 
 // join puts a waiter behind those that are as urgent. The caller holds b.mu.
 func (b *bucket) join(urgency Urgency) *waiter {
-	w := &waiter{urgency: urgency, gate: b.clock.NewGate()}
+	w := &waiter{urgency: urgency, since: b.clock.Now(), gate: b.clock.NewGate()}
 	at, _ := slices.BinarySearchFunc(b.line, urgency, func(other *waiter, u Urgency) int {
 		if other.urgency >= u {
 			return -1
@@ -131,7 +131,7 @@ func (b *bucket) serve(ctx context.Context, w *waiter) error {
 			}
 			continue // look again: meanwhile a 429 may have paused the class
 		}
-		next := b.line[0]
+		next := b.next(ticket)
 		b.leave(next)
 		next.ticket = ticket
 		if next != w {
@@ -139,6 +139,18 @@ func (b *bucket) serve(ctx context.Context, w *waiter) error {
 		}
 	}
 	return nil
+}
+
+// next is whose turn it is: that of the most urgent, and of every fourth call whoever has
+// waited longest, if that is out of patience. The caller holds b.mu.
+func (b *bucket) next(ticket uint64) *waiter {
+	if ticket%turn == 0 {
+		oldest := slices.MinFunc(b.line, func(x, y *waiter) int { return x.since.Compare(y.since) })
+		if b.clock.Now().Sub(oldest.since) >= patience {
+			return oldest
+		}
+	}
+	return b.line[0]
 }
 
 // handOver has the next in line watch the clock. The caller holds b.mu.

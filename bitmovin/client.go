@@ -149,6 +149,7 @@ type call struct {
 	path    string // below the base URL, with escaped segments
 	query   url.Values
 	class   Class
+	urgency Urgency  // among the calls of the class
 	body    any      // marshalled as JSON; nil sends none, or {} with a POST
 	secrets []Secret // what the body holds that must not come back in an error
 }
@@ -174,7 +175,7 @@ func (c *Client) do(ctx context.Context, cl call, out any) error {
 	if err != nil {
 		return unsent(err)
 	}
-	ticket, err := c.governor.acquire(ctx, cl.class, Ordinary)
+	ticket, err := c.governor.acquire(ctx, cl.class, cl.urgency)
 	if err != nil {
 		return unsent(fmt.Errorf("wait for the call budget: %w", err))
 	}

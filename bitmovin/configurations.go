@@ -124,8 +124,9 @@ func (c *Client) FindConfigurations(ctx context.Context, codec Codec, name strin
 	if segment == "" {
 		return nil, fmt.Errorf("find configuration: unknown codec %q", codec)
 	}
-	found, err := collect(all[Configuration](ctx, c, ClassResourceRead,
-		configurationsPath+"/"+segment, url.Values{"name": {name}}, 0, maxPageSize))
+	found, err := collect(all[Configuration](ctx, c, call{
+		path: configurationsPath + "/" + segment, query: url.Values{"name": {name}}, class: ClassResourceRead,
+	}, 0, maxPageSize))
 	return named(found, name, func(conf Configuration) string { return conf.Name }), err
 }
 

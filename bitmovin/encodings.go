@@ -86,7 +86,7 @@ func (c *Client) CreateEncoding(ctx context.Context, e Encoding) (Encoding, erro
 // encoding prefer [Client.Status], whose budget is twenty times larger.
 func (c *Client) Encoding(ctx context.Context, id EncodingID) (Encoding, error) {
 	var e Encoding
-	err := c.do(ctx, call{method: http.MethodGet, path: encodingPath(id), class: ClassEncodingRead}, &e)
+	err := c.do(ctx, call{method: http.MethodGet, path: encodingPath(id), class: ClassEncodingRead, urgency: UrgencyStatus}, &e)
 	return e, err
 }
 
@@ -145,16 +145,24 @@ func (l ListEncodings) values() url.Values {
 	return q
 }
 
+// call asks for the selection. Whoever asks for a name wants to know how one encoding stands.
+func (l ListEncodings) call(urgency Urgency) call {
+	if l.Name != "" {
+		urgency = UrgencyStatus
+	}
+	return call{path: encodingsPath, query: l.values(), class: ClassEncodingList, urgency: urgency}
+}
+
 // ListEncodings returns one page. Its class allows 60 calls a minute to all users of the
 // key together: spend them with care.
 func (c *Client) ListEncodings(ctx context.Context, l ListEncodings) (Page[Encoding], error) {
-	return list[Encoding](ctx, c, ClassEncodingList, encodingsPath, l.values(), l.Offset, l.Limit)
+	return list[Encoding](ctx, c, l.call(UrgencyCount), l.Offset, l.Limit)
 }
 
 // Encodings walks all pages of a selection from its Offset on and ends after the first
 // error. When the list changes meanwhile, an encoding may come twice or be missed.
 func (c *Client) Encodings(ctx context.Context, l ListEncodings) iter.Seq2[Encoding, error] {
-	return all[Encoding](ctx, c, ClassEncodingList, encodingsPath, l.values(), l.Offset, l.Limit)
+	return all[Encoding](ctx, c, l.call(UrgencyList), l.Offset, l.Limit)
 }
 
 // CountEncodings returns how many encodings of the whole organisation are in status s.

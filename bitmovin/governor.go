@@ -31,17 +31,36 @@ const (
 // key, the platform's answers correct it: its x-ratelimit-* headers take away budget
 // (they never add to it), and a 429 pauses the class until the reset, or for a minute
 // when the answer names none.
+//
+// Calls of one class that have to wait leave in the order of their [Urgency], and of those
+// that are as urgent the one that came first goes first. No call is overtaken for ever:
+// of those that have waited for a minute one leaves with every fourth call, whatever its
+// urgency. Calls of different classes do not wait for each other.
 type Governor struct {
 	clock   clock.Clock
 	buckets [classEnd]*bucket
 }
 
-// Urgency orders calls that wait for the budget of one class.
+// Urgency orders calls that wait for the budget of one class. It follows from the kind
+// of call: stopping what is to be cancelled does not wait behind what is configured
+// ahead, and counting the queue not behind a list of many pages.
 type Urgency int
 
-// Urgencies, the least urgent first.
+// The urgencies, the least urgent first.
 const (
-	Ordinary Urgency = iota
+	UrgencyPrepare Urgency = iota // configuring, deleting, and whatever else can wait
+	UrgencyList                   // walking through all pages of a list
+	UrgencyCount                  // one page of a list, which is how the queue is counted
+	UrgencyStatus                 // how one encoding stands, or whether there is one of a name
+	UrgencyStart                  // starting an encoding, or moving it up in the queue
+	UrgencyCancel                 // stopping one
+)
+
+// Others may use the same key and leave less than the urgent calls alone would take: the
+// count of the queue, say, less than would let the account be reconciled.
+const (
+	patience = window // how long a call may be overtaken by more urgent ones
+	turn     = 4      // then every so many calls one is given to whoever has waited longest
 )
 
 // NewGovernor returns a governor with the given limits.
@@ -67,13 +86,13 @@ func (g *Governor) bucket(class Class) *bucket {
 	return g.buckets[class]
 }
 
-// Wait blocks until a call of class may be sent and counts it as sent. Callers are
-// served in the order they came. It returns the context's cause when that ends
-// first; then nothing is counted.
+// Wait blocks until a call of class may be sent and counts it as sent. It is as urgent as
+// [UrgencyPrepare]. It returns the context's cause when that ends first; then
+// nothing is counted.
 //
 // The client waits by itself; Wait is for calls made in other ways with the same key.
 func (g *Governor) Wait(ctx context.Context, class Class) error {
-	_, err := g.acquire(ctx, class, Ordinary)
+	_, err := g.acquire(ctx, class, UrgencyPrepare)
 	return err
 }
 

@@ -236,7 +236,7 @@ func TestQueueFullDoesNotPause(t *testing.T) {
 func TestGovernorBelievesRemaining(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := NewGovernor(DefaultLimits())
-		ticket, err := g.acquire(t.Context(), ClassEncodingList, Ordinary)
+		ticket, err := g.acquire(t.Context(), ClassEncodingList, UrgencyPrepare)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -258,9 +258,9 @@ func TestGovernorBelievesRemaining(t *testing.T) {
 func TestGovernorAccountsForCallsUnderWay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := NewGovernor(DefaultLimits())
-		first, _ := g.acquire(t.Context(), ClassEncodingList, Ordinary)
+		first, _ := g.acquire(t.Context(), ClassEncodingList, UrgencyPrepare)
 		for range 3 {
-			_, _ = g.acquire(t.Context(), ClassEncodingList, Ordinary)
+			_, _ = g.acquire(t.Context(), ClassEncodingList, UrgencyPrepare)
 		}
 		// The answer to the first call cannot know of the three after it.
 		g.observe(ClassEncodingList, first, headers("3", "30"), false)

@@ -51,16 +51,16 @@ type pageBody[T required] struct {
 	Items      []T    `json:"items"`
 }
 
-// list fetches one page of path.
-func list[T required](ctx context.Context, c *Client, class Class, path string, q url.Values, offset, limit int) (Page[T], error) {
+// list fetches one page of the list that cl selects by its path and query.
+func list[T required](ctx context.Context, c *Client, cl call, offset, limit int) (Page[T], error) {
 	if limit <= 0 || limit > maxPageSize {
 		limit = maxPageSize
 	}
 	values := url.Values{"offset": {strconv.Itoa(offset)}, "limit": {strconv.Itoa(limit)}}
-	maps.Copy(values, q)
+	maps.Copy(values, cl.query)
+	cl.method, cl.query = http.MethodGet, values
 	var body pageBody[T]
-	err := c.do(ctx, call{method: http.MethodGet, path: path, query: values, class: class}, &body)
-	if err != nil {
+	if err := c.do(ctx, cl, &body); err != nil {
 		return Page[T]{}, err
 	}
 	p := Page[T]{Offset: offset, Limit: limit, next: body.Next != "", received: len(body.Items)}
@@ -86,16 +86,16 @@ func list[T required](ctx context.Context, c *Client, class Class, path string, 
 var errStuck = errors.New("the list repeats its page")
 
 // all walks a list from offset on, page by page, as far as the consumer wants to go.
-func all[T required](ctx context.Context, c *Client, class Class, path string, q url.Values, offset, limit int) iter.Seq2[T, error] {
+func all[T required](ctx context.Context, c *Client, cl call, offset, limit int) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		var zero T
 		var first string
 		for {
-			p, err := list[T](ctx, c, class, path, q, offset, limit)
+			p, err := list[T](ctx, c, cl, offset, limit)
 			if err == nil && len(p.Items) > 0 {
 				_, id := p.Items[0].required()
 				if id == first {
-					err = fmt.Errorf("GET %s at offset %d: %w", path, offset, errStuck)
+					err = fmt.Errorf("GET %s at offset %d: %w", cl.path, offset, errStuck)
 				}
 				first = id
 			}

@@ -38,7 +38,7 @@ type ManifestResource struct {
 // key: after an [Ambiguous] error read [Client.Status] before starting again.
 // A full queue is [QueueFull]; then nothing was started.
 func (c *Client) StartEncoding(ctx context.Context, id EncodingID, req *StartRequest) error {
-	cl := call{method: http.MethodPost, path: encodingPath(id, "start"), class: ClassStart}
+	cl := call{method: http.MethodPost, path: encodingPath(id, "start"), class: ClassStart, urgency: UrgencyStart}
 	if req != nil {
 		cl.body = req
 	}
@@ -48,14 +48,14 @@ func (c *Client) StartEncoding(ctx context.Context, id EncodingID, req *StartReq
 // StartRequest returns what an encoding was started with.
 func (c *Client) StartRequest(ctx context.Context, id EncodingID) (StartRequest, error) {
 	var req StartRequest
-	err := c.do(ctx, call{method: http.MethodGet, path: encodingPath(id, "start"), class: ClassStartRead}, &req)
+	err := c.do(ctx, call{method: http.MethodGet, path: encodingPath(id, "start"), class: ClassStartRead, urgency: UrgencyStatus}, &req)
 	return req, err
 }
 
 // StopEncoding asks the platform to cancel a QUEUED or RUNNING encoding. It may take a
 // while until the status is CANCELED, and an encoding may still finish first.
 func (c *Client) StopEncoding(ctx context.Context, id EncodingID) error {
-	return c.do(ctx, call{method: http.MethodPost, path: encodingPath(id, "stop"), class: ClassSubresource}, nil)
+	return c.do(ctx, call{method: http.MethodPost, path: encodingPath(id, "stop"), class: ClassSubresource, urgency: UrgencyCancel}, nil)
 }
 
 // Reprioritize changes the priority, 0 to 100, of an encoding that is QUEUED; in other
@@ -64,5 +64,7 @@ func (c *Client) Reprioritize(ctx context.Context, id EncodingID, priority int) 
 	body := struct {
 		Priority int `json:"priority"`
 	}{priority}
-	return c.do(ctx, call{method: http.MethodPost, path: encodingPath(id, "reprioritize"), class: ClassSubresource, body: body}, nil)
+	return c.do(ctx, call{
+		method: http.MethodPost, path: encodingPath(id, "reprioritize"), class: ClassSubresource, urgency: UrgencyStart, body: body,
+	}, nil)
 }

@@ -103,6 +103,6 @@ type Subtask struct {
 // Status returns the state of an encoding's latest run.
 func (c *Client) Status(ctx context.Context, id EncodingID) (Task, error) {
 	var t Task
-	err := c.do(ctx, call{method: http.MethodGet, path: encodingPath(id, "status"), class: ClassStatus}, &t)
+	err := c.do(ctx, call{method: http.MethodGet, path: encodingPath(id, "status"), class: ClassStatus, urgency: UrgencyStatus}, &t)
 	return t, err
 }

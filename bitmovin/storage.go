@@ -202,8 +202,9 @@ func findStorages[ID ~string](ctx context.Context, c *Client, path string, t Sto
 	if t.segment() == "" {
 		return nil, fmt.Errorf("GET %s: unknown storage type %q", path, t)
 	}
-	found, err := collect(all[StorageInfo[ID]](ctx, c, ClassResourceRead,
-		path+"/"+t.segment(), url.Values{"name": {name}}, 0, maxPageSize))
+	found, err := collect(all[StorageInfo[ID]](ctx, c, call{
+		path: path + "/" + t.segment(), query: url.Values{"name": {name}}, class: ClassResourceRead,
+	}, 0, maxPageSize))
 	return named(found, name, func(s StorageInfo[ID]) string { return s.Name }), err
 }
 

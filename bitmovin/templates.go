@@ -22,7 +22,7 @@ func (s startedTemplate) required() (field, value string) { return "encodingId",
 func (c *Client) StartTemplate(ctx context.Context, template string) (EncodingID, error) {
 	var started startedTemplate
 	err := c.do(ctx, call{
-		method: http.MethodPost, path: "/encoding/templates/start", class: ClassEncodingCreate, body: template,
+		method: http.MethodPost, path: "/encoding/templates/start", class: ClassEncodingCreate, urgency: UrgencyStart, body: template,
 	}, &started)
 	return started.EncodingID, err
 }

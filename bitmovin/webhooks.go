@@ -94,7 +94,7 @@ func (c *Client) ListWebhooks(ctx context.Context, t WebhookTrigger) ([]Webhook,
 		return nil, fmt.Errorf("list webhooks: %w", err)
 	}
 	var hooks []Webhook
-	for w, err := range all[webhookBody](ctx, c, ClassOther, path, nil, 0, maxPageSize) {
+	for w, err := range all[webhookBody](ctx, c, call{path: path, class: ClassOther}, 0, maxPageSize) {
 		if err != nil {
 			return nil, err
 		}
@@ -126,7 +126,7 @@ func (n Notification) required() (field, value string) { return "id", string(n.I
 
 // Notifications returns all notifications of the organisation.
 func (c *Client) Notifications(ctx context.Context) ([]Notification, error) {
-	return collect(all[Notification](ctx, c, ClassOther, "/notifications", nil, 0, maxPageSize))
+	return collect(all[Notification](ctx, c, call{path: "/notifications", class: ClassOther}, 0, maxPageSize))
 }
 
 // Unmute lets a muted webhook be delivered again. What was missed is not made up for.
