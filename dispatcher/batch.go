@@ -14,8 +14,11 @@ type batch struct{ job.Batch }
 // rules are the batch's rules for one fact.
 func (b *batch) rules(settle time.Duration) job.Rules {
 	r := job.Rules{Retry: b.Retry, Template: b.Template != nil, Settle: settle, Jitter: rand.Float64()}
-	if b.Recipe != nil {
+	switch {
+	case b.Recipe != nil:
 		r.FallbackRegions = len(b.Recipe.FallbackRegions)
+	case b.Template != nil:
+		r.FallbackRegions = len(b.Template.FallbackRegions)
 	}
 	return r
 }

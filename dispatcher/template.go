@@ -61,7 +61,7 @@ func (d *driver) startTemplate(ctx context.Context, e entry) outcome {
 func parseTemplate(t *job.Template) (*template.Template, error) {
 	parsed, mistakes := template.Parse(t.Text)
 	if len(mistakes) > 0 {
-		return nil, fmt.Errorf("template %s: %s", t.Name, mistakes[0])
+		return nil, fmt.Errorf("template %q: %s", t.Name, mistakes[0])
 	}
 	return parsed, nil
 }
@@ -95,6 +95,7 @@ func (d *driver) templateValues(e entry, shared sharedIDs) template.Values {
 		EncodingName: templateName(&e.job),
 		Labels:       []string{"stoker", label(d.store.InstanceID())},
 		Priority:     e.batch.Priority,
+		Region:       e.batch.Template.RegionOf(e.job.Regions),
 	}
 }
 

@@ -157,7 +157,7 @@ func TestTemplateLostAnswers(t *testing.T) {
 			}
 			inWorld(t, sim, func(w *world) {
 				w.run()
-				b := w.submitLadder(4, nil)
+				b := w.submitLadder(4, func(b *job.Batch) { b.Template.Name = "" }) // it came with the batch
 				b = w.awaitEnd(b.ID, time.Hour)
 				if b.State != job.BatchSucceeded {
 					w.t.Errorf("batch is %s with %+v", b.State, b.Counts)

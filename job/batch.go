@@ -78,10 +78,15 @@ type Batch struct {
 	// counts, because somebody resumed the batch after it paused itself.
 	FailuresForgiven int64
 	Labels           map[string]string
+	// SkipSucceeded leaves out jobs that have succeeded in an earlier batch: one of
+	// the same account, with the same recipe or template and the same storages, a job
+	// with the same key, paths and variables.
+	SkipSucceeded bool
 
 	Counts   Counts
 	Revision int64 // grows with every visible change of the batch or one of its jobs
 	Open     bool  // jobs may still be added; survives a pause
+	Skipped  int64 // how many jobs were left out, see SkipSucceeded; Counts does not have them
 
 	CreateTime time.Time
 	UpdateTime time.Time
@@ -93,6 +98,9 @@ type Batch struct {
 type Template struct {
 	Name string `json:"name,omitzero"` // of a configured template; empty for an inline one
 	Text string `json:"text"`
+	// FallbackRegions are used in order for RETRY_IN_DIFFERENT_REGION, at most 3. The
+	// region of the first attempt is the template's own.
+	FallbackRegions []string `json:"fallback_regions,omitempty"`
 }
 
 // Counts is how many jobs of a batch are in each state.

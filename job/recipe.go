@@ -143,9 +143,11 @@ func (m Manifest) FileName() string {
 
 // RegionOf is the cloud region for a job that has moved on to a fallback region
 // the given number of times.
-func (r Recipe) RegionOf(moves int) string {
-	if moves == 0 {
-		return r.Region
+func (r Recipe) RegionOf(moves int) string { return regionOf(r.Region, r.FallbackRegions, moves) }
+
+func regionOf(first string, fallback []string, moves int) string {
+	if moves == 0 || len(fallback) == 0 {
+		return first
 	}
-	return r.FallbackRegions[min(moves, len(r.FallbackRegions))-1]
+	return fallback[min(moves, len(fallback))-1]
 }

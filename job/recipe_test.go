@@ -43,6 +43,9 @@ func TestValidateRecipe(t *testing.T) {
 		{"escaping directory", func(r *Recipe) { r.Muxings[0].Directory = "../x" }, []string{"recipe.muxings[0].directory"}},
 		{"manifest", func(r *Recipe) { r.Manifests = []Manifest{{Format: "SMOOTH"}} }, []string{"recipe.manifests[0].format"}},
 		{"mode", func(r *Recipe) { r.EncodingMode = "FAST" }, []string{"recipe.encoding_mode"}},
+		{"regions", func(r *Recipe) {
+			r.FallbackRegions = []string{"AWS_US_EAST_1", "us-east", "", "GOOGLE_EUROPE_WEST_1"}
+		}, []string{"recipe.fallback_regions", "recipe.fallback_regions[1]", "recipe.fallback_regions[2]"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			r := DefaultRecipe()
@@ -64,5 +67,14 @@ func TestRegionOf(t *testing.T) {
 		if got := r.RegionOf(moves); got != want {
 			t.Errorf("RegionOf(%d) = %q, want %q", moves, got, want)
 		}
+	}
+	template := Template{FallbackRegions: []string{"B"}}
+	for moves, want := range []string{"", "B", "B"} { // the first one is the template's own
+		if got := template.RegionOf(moves); got != want {
+			t.Errorf("RegionOf(%d) of a template = %q, want %q", moves, got, want)
+		}
+	}
+	if got := (Template{}).RegionOf(1); got != "" {
+		t.Errorf("RegionOf(1) without fallback regions = %q, want the template's own", got)
 	}
 }

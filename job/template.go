@@ -9,6 +9,18 @@ import (
 // from others in two ways: the start comes first and tells the encoding's id, and each
 // attempt has an encoding of its own.
 
+// Validate lists what is wrong with the regions of t; its text is for the template's
+// reader. Fields are named as in the API and in the configuration, below the given path.
+func (t Template) Validate(path string) []Violation {
+	v := violations{path: path}
+	v.fallbackRegions(t.FallbackRegions)
+	return v.list
+}
+
+// RegionOf is the cloud region for a job that has moved on to a fallback region the
+// given number of times; empty for the one that the template names.
+func (t Template) RegionOf(moves int) string { return regionOf("", t.FallbackRegions, moves) }
+
 // BeginTemplateStart records the intent to create and start an encoding from the batch's
 // template, and opens the next attempt. Until the platform has answered, or has
 // been asked, nobody knows whether there is such an encoding: the job has none.

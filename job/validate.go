@@ -29,9 +29,7 @@ func (r Recipe) Validate(path string) []Violation {
 	}
 	r.validateMuxings(&v)
 	r.validateManifests(&v)
-	if len(r.FallbackRegions) > 3 {
-		v.add("fallback_regions", "at most 3 regions")
-	}
+	v.fallbackRegions(r.FallbackRegions)
 	modes := []string{"", "STANDARD", "SINGLE_PASS", "TWO_PASS", "THREE_PASS", "SMART_PASS"}
 	if !slices.Contains(modes, r.EncodingMode) {
 		v.addf("encoding_mode", "%q is not one of %s", r.EncodingMode, strings.Join(modes[1:], ", "))
@@ -163,4 +161,19 @@ func cleanPath(path string) bool {
 		}
 	}
 	return true
+}
+
+// maxFallbackRegions is how many regions a recipe or template may name to fall back to.
+const maxFallbackRegions = 3
+
+// fallbackRegions checks the regions that a recipe or template falls back to.
+func (v *violations) fallbackRegions(regions []string) {
+	if len(regions) > maxFallbackRegions {
+		v.addf("fallback_regions", "at most %d regions", maxFallbackRegions)
+	}
+	for i, region := range regions {
+		if strings.Trim(region, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") != "" || region == "" {
+			v.addf(fmt.Sprintf("fallback_regions[%d]", i), "%q is no region; they are spelled like AWS_EU_WEST_1", region)
+		}
+	}
 }

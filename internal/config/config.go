@@ -296,18 +296,26 @@ func (l *loader) loadProfiles() {
 
 func (l *loader) loadTemplates() {
 	for _, name := range slices.Sorted(maps.Keys(l.file.Templates)) {
-		path := "templates." + name
-		file := l.besideFile(l.file.Templates[name])
+		path, node := "templates."+name, l.file.Templates[name]
+		if node.File == "" {
+			l.wrongAt(path, "say where the template is: a file, or {file: ..., fallback_regions: [...]}")
+			continue
+		}
+		file := l.besideFile(node.File)
 		text, err := l.ReadFile(file)
 		if err != nil {
-			l.wrongAt(path, "%s: %v", l.file.Templates[name], reason(err))
+			l.wrongAt(path, "%s: %v", node.File, reason(err))
 			continue
+		}
+		t := job.Template{Name: name, Text: string(text), FallbackRegions: node.FallbackRegions}
+		for _, v := range t.Validate(path) {
+			l.wrongAt(v.Field, "%s", v.Message)
 		}
 		_, mistakes := template.Parse(string(text))
 		for _, m := range mistakes {
 			l.mistake(fmt.Sprintf("%s:%d", file, m.Line), "template %s: %s", name, m.Text)
 		}
-		l.config.Templates[name] = job.Template{Name: name, Text: string(text)}
+		l.config.Templates[name] = t
 	}
 }
 

@@ -210,7 +210,10 @@ func TestExample(t *testing.T) {
 		}
 	})
 	t.Run("templates", func(t *testing.T) {
-		want := map[string]job.Template{"per-title": {Name: "per-title", Text: perTitle}}
+		want := map[string]job.Template{
+			"per-title": {Name: "per-title", Text: perTitle},
+			"anywhere":  {Name: "anywhere", Text: perTitle, FallbackRegions: []string{"AWS_EU_CENTRAL_1", "AWS_US_EAST_1"}},
+		}
 		if diff := cmp.Diff(want, c.Templates); diff != "" {
 			t.Errorf("templates (-want +got):\n%s", diff)
 		}
@@ -359,10 +362,16 @@ templates:
   a: nowhere.yaml
   b: bad.yaml
   c: worse.yaml
+  d: {file: fine.yaml, fallback_regions: [AWS_US_EAST_1, eu-west, A, B], region: A}
+  e: {fallback_regions: [A]}
+  f: [fine.yaml]
+  g:
 `,
 			want: `stoker.yaml:6: profiles.hd.videos[1]: unknown key "heigth"; did you mean "height"?
 stoker.yaml:7: profiles.hd.videos[1].bitrate: "800k": want a whole number
 stoker.yaml:8: profiles.hd.muxings: want a list, one entry per line that begins with -
+stoker.yaml:13: templates.d: unknown key "region"; known here: fallback_regions, file
+stoker.yaml:15: templates.f: want a mapping, key: value
 stoker.yaml:8: profiles.hd.muxings: name at least one muxing, for example container FMP4
 stoker.yaml:5: profiles.hd.videos[0].bitrate: give a bitrate in bit/s, or a crf
 stoker.yaml:6: profiles.hd.videos[1].codec: "XVID" is not one of H264, H265, VP9, AV1
@@ -370,7 +379,12 @@ stoker.yaml:7: profiles.hd.videos[1].bitrate: give a bitrate in bit/s, or a crf
 stoker.yaml:10: templates.a: nowhere.yaml: file does not exist
 bad.yaml:1: template b: not YAML: sequence end token ']' not found
 worse.yaml:2: template c: encodings.main: start is missing; without properties of its own it is written start: {}
-worse.yaml:4: template c: encodings.main.streams.v.properties.inputPath: ${env:HOME}: a job's own variable is written ${var:NAME}, ${number:NAME} or ${bool:NAME}`,
+worse.yaml:4: template c: encodings.main.streams.v.properties.inputPath: ${env:HOME}: a job's own variable is written ${var:NAME}, ${number:NAME} or ${bool:NAME}
+stoker.yaml:13: templates.d.fallback_regions: at most 3 regions
+stoker.yaml:13: templates.d.fallback_regions[1]: "eu-west" is no region; they are spelled like AWS_EU_WEST_1
+stoker.yaml:14: templates.e: say where the template is: a file, or {file: ..., fallback_regions: [...]}
+stoker.yaml:15: templates.f: say where the template is: a file, or {file: ..., fallback_regions: [...]}
+stoker.yaml:16: templates.g: say where the template is: a file, or {file: ..., fallback_regions: [...]}`,
 		},
 		{
 			name: "not YAML",
@@ -391,7 +405,7 @@ stoker.yaml:1: accounts[0]: say where the API key is: api_key_env or api_key_fil
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			w := world{files: map[string]string{"stoker.yaml": tt.file, "bad.yaml": "[1", "worse.yaml": worseTemplate}, env: tt.env}
+			w := world{files: map[string]string{"stoker.yaml": tt.file, "bad.yaml": "[1", "worse.yaml": worseTemplate, "fine.yaml": perTitle}, env: tt.env}
 			s := w.sources("stoker.yaml")
 			s.Flags = tt.flags
 			c, err := config.Load(s)

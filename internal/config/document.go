@@ -4,11 +4,17 @@ import "github.com/stokerd/stoker/job"
 
 // document is the YAML file. Settings holds its scalars, by key.
 type document struct {
-	Settings  map[string]string     `yaml:"-"`
-	Accounts  []accountNode         `yaml:"accounts"`
-	Storages  []storageNode         `yaml:"storages"`
-	Profiles  map[string]job.Recipe `yaml:"profiles"`
-	Templates map[string]string     `yaml:"templates"`
+	Settings  map[string]string       `yaml:"-"`
+	Accounts  []accountNode           `yaml:"accounts"`
+	Storages  []storageNode           `yaml:"storages"`
+	Profiles  map[string]job.Recipe   `yaml:"profiles"`
+	Templates map[string]templateNode `yaml:"templates"`
+}
+
+// templateNode is one of templates. One without regions may be written as its file alone.
+type templateNode struct {
+	File            string   `yaml:"file" alone:"true"`
+	FallbackRegions []string `yaml:"fallback_regions"`
 }
 
 // accountNode is one of accounts.

@@ -131,6 +131,10 @@ func (t *tree) value(node ast.Node, path string, v reflect.Value) {
 	switch v.Kind() {
 	case reflect.Struct:
 		fields := fieldsOf(v)
+		if _, single := scalarText(node); single && fields.alone.IsValid() {
+			t.scalar(node, path, fields.alone)
+			return
+		}
 		t.mapping(node, path, func(key string, value ast.Node) {
 			if field, ok := fields.byName[key]; ok {
 				t.value(value, join(path, key), field)
@@ -241,6 +245,7 @@ func (t *tree) resolve(node ast.Node) ast.Node {
 type fieldSet struct {
 	names  []string
 	byName map[string]reflect.Value
+	alone  reflect.Value // what a single value in place of a mapping is for; the zero Value if there is no such field
 }
 
 func fieldsOf(v reflect.Value) fieldSet {
@@ -249,6 +254,9 @@ func fieldsOf(v reflect.Value) fieldSet {
 		if name := v.Type().Field(i).Tag.Get("yaml"); name != "" && name != "-" {
 			set.names = append(set.names, name)
 			set.byName[name] = v.Field(i)
+		}
+		if v.Type().Field(i).Tag.Get("alone") != "" {
+			set.alone = v.Field(i)
 		}
 	}
 	return set

@@ -40,5 +40,8 @@
 //
 // The encoding's name, by which an encoding is found again whose start was never
 // answered; a label behind the template's own; and the batch's priority at the start.
-// All three replace what the template says of them.
+// All three replace what the template says of them. A job that is tried again in another
+// region has that in place of the template's cloudRegion. Whatever else the template says
+// of how and where to encode, encoder version, encoding mode and prewarmed pools among it,
+// goes to the platform as it stands there.
 package template

@@ -22,6 +22,7 @@ type Values struct {
 	EncodingName string
 	Labels       []string // behind the template's own
 	Priority     int
+	Region       string // in place of the template's own; empty: that
 }
 
 // of is the value of a variable.
@@ -59,6 +60,9 @@ func (t *Template) Render(v Values) (string, error) {
 	doc = put(doc, v.EncodingName, "encodings", t.encoding, "properties", "name")
 	doc = put(doc, t.labels(doc, v.Labels), "encodings", t.encoding, "properties", "labels")
 	doc = put(doc, v.Priority, "encodings", t.encoding, "start", "properties", "scheduling", "priority")
+	if v.Region != "" {
+		doc = put(doc, v.Region, "encodings", t.encoding, "properties", "cloudRegion")
+	}
 	var b bytes.Buffer
 	if err := write(&b, doc); err != nil {
 		return "", err

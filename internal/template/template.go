@@ -10,15 +10,14 @@ import (
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
-	"github.com/goccy/go-yaml/parser"
 )
 
 // Template is an encoding template without mistakes. It is not changed after [Parse].
 type Template struct {
 	doc      yaml.MapSlice
 	encoding string     // the key of its one encoding
-	texts    []text     // the values with variables in them
-	used     []variable // in them, each once
+	texts    []text     // the values that a variable could make a reference, each once
+	used     []variable // in whatever value, each once
 }
 
 // Mistake is one thing wrong with a template.
@@ -33,12 +32,15 @@ func (m Mistake) String() string { return fmt.Sprintf("line %d: %s", m.Line, m.T
 // its lines. What it cannot know is whether the platform takes the properties of what is
 // in it.
 func Parse(source string) (*Template, []Mistake) {
-	r := reader{lines: map[string]int{}}
+	r := reader{lines: map[string]int{}, seen: map[string]bool{}}
 	if !r.read(source) {
 		return nil, r.mistakes
 	}
 	r.sections()
 	r.value(r.doc, "$")
+	if n := len(r.Variables()); n > maxVariables {
+		r.mistake("$", "%d variables of the job's own, and a job can have %d", n, maxVariables)
+	}
 	if len(r.mistakes) > 0 {
 		slices.SortStableFunc(r.mistakes, func(a, b Mistake) int { return cmp.Compare(a.Line, b.Line) })
 		return nil, slices.Compact(r.mistakes)
@@ -54,7 +56,8 @@ func (t *Template) Uses(name string) bool {
 // reader reads a template and goes on after mistakes.
 type reader struct {
 	Template
-	lines    map[string]int // by path, such as $.encodings.main
+	lines    map[string]int  // by path, such as $.encodings.main
+	seen     map[string]bool // values that are in texts
 	mistakes []Mistake
 }
 
@@ -83,7 +86,7 @@ func (r *reader) line(path string) int {
 
 // read parses the YAML; false if there is no going on.
 func (r *reader) read(source string) bool {
-	file, err := parser.ParseBytes([]byte(source), 0)
+	file, err := parseYAML(source)
 	if err == nil {
 		err = yaml.UnmarshalWithOptions([]byte(source), &r.doc, yaml.UseOrderedMap())
 	}
@@ -103,8 +106,11 @@ func (r *reader) read(source string) bool {
 	return true
 }
 
-// notYAML is an error of the YAML library in one line.
+// notYAML is in one line why a template cannot be read.
 func notYAML(err error) Mistake {
+	if e, ok := errors.AsType[sizeError](err); ok {
+		return Mistake{e.line, e.text}
+	}
 	if e, ok := errors.AsType[yaml.Error](err); ok && e.GetToken() != nil {
 		return Mistake{e.GetToken().Position.Line, "not YAML: " + e.GetMessage()}
 	}
@@ -173,5 +179,8 @@ func (r *reader) text(s, path string) {
 			r.used = append(r.used, v)
 		}
 	}
-	r.texts = append(r.texts, t)
+	if t[0].variable.name != "" && !r.seen[s] { // a $ before a variable is never plain text
+		r.seen[s] = true
+		r.texts = append(r.texts, t)
+	}
 }

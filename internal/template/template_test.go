@@ -81,7 +81,7 @@ func TestRenderAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	other := values()
-	other.ID.Number, other.InputPath, other.EncodingName = 8, "in/b.mp4", "other"
+	other.ID.Number, other.InputPath, other.EncodingName, other.Region = 8, "in/b.mp4", "other", "AWS_US_EAST_1"
 	if _, err := parsed.Render(other); err != nil {
 		t.Fatal(err)
 	}
@@ -109,6 +109,30 @@ func TestRenderReplaces(t *testing.T) {
 		if !strings.Contains(got, want) {
 			t.Errorf("%s\nlacks %s", got, want)
 		}
+	}
+}
+
+// A fallback region takes the place of the template's, and what else it says of where and
+// how to encode stays.
+func TestRenderRegion(t *testing.T) {
+	for name, tt := range map[string]struct{ properties, region, want string }{
+		"the template's own": {"cloudRegion: A, encoderVersion: BETA, ", "", `"cloudRegion":"A","encoderVersion":"BETA","description"`},
+		"in its place":       {"cloudRegion: A, encoderVersion: BETA, ", "B", `"cloudRegion":"B","encoderVersion":"BETA","description"`},
+		"a variable":         {`cloudRegion: "${key}", `, "B", `"cloudRegion":"B","description"`},
+		"none so far":        {"", "B", `"name":"k-7 [b/7] #1","labels":["stoker"],"cloudRegion":"B"}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			source := "metadata: {type: VOD}\nencodings: {main: {properties: {" + tt.properties + "description: d}, streams: {v: {}}, start: {}}}"
+			v := values()
+			v.Region = tt.region
+			got, err := parse(t, source).Render(v)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !strings.Contains(got, tt.want) {
+				t.Errorf("%s\nlacks %s", got, tt.want)
+			}
+		})
 	}
 }
 

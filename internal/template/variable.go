@@ -90,34 +90,36 @@ func (t text) variables() []variable {
 // parseText finds the variables of a value.
 func parseText(s string) (text, error) {
 	var t text
-	literal := ""
+	var literal strings.Builder
+	end := func(rest string) {
+		literal.WriteString(rest)
+		if literal.Len() > 0 {
+			t = append(t, part{literal: literal.String()})
+			literal.Reset()
+		}
+	}
 	for {
 		at := strings.Index(s, "${")
 		switch {
 		case at < 0:
-			if literal += s; literal != "" {
-				t = append(t, part{literal: literal})
-			}
+			end(s)
 			return t, nil
 		case at > 0 && s[at-1] == '$':
-			literal += s[:at-1] + "${"
+			literal.WriteString(s[:at-1] + "${")
 			s = s[at+2:]
 			continue
 		}
-		end := strings.IndexByte(s[at:], '}')
-		if end < 0 {
+		length := strings.IndexByte(s[at:], '}')
+		if length < 0 {
 			return nil, fmt.Errorf("%q: the } of a variable is missing; write $${ for a plain ${", s[at:])
 		}
-		v, err := parseVariable(s[at+2 : at+end])
+		v, err := parseVariable(s[at+2 : at+length])
 		if err != nil {
 			return nil, err
 		}
-		if literal += s[:at]; literal != "" {
-			t = append(t, part{literal: literal})
-			literal = ""
-		}
+		end(s[:at])
 		t = append(t, part{variable: v})
-		s = s[at+end+1:]
+		s = s[at+length+1:]
 	}
 }
 

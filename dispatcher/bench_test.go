@@ -1,0 +1,111 @@
+package dispatcher
+
+import (
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stokerd/stoker/bitmovin"
+	"github.com/stokerd/stoker/bitmovin/simulator"
+	"github.com/stokerd/stoker/job"
+	"github.com/stokerd/stoker/store"
+)
+
+// BenchmarkDecision measures what the loop does when a bell rings: it reads settings,
+// live jobs, orphans and the window anew, and decides. It does so with 1,000 jobs at the
+// platform and 1,000 that wait, in a batch without any others and in one with a million
+// that have ended, by turns, so that whatever else the machine does hits both.
+func BenchmarkDecision(b *testing.B) {
+	drivers := []*driver{benchDriver(b, 0), benchDriver(b, 1_000_000)}
+	took := make([]time.Duration, len(drivers))
+	n := 0
+	for b.Loop() {
+		for i, d := range drivers {
+			began := time.Now()
+			decideAnew(b, d)
+			took[i] += time.Since(began)
+		}
+		n++
+	}
+	b.ReportMetric(took[0].Seconds()*1000/float64(n), "ms/empty")
+	b.ReportMetric(took[1].Seconds()*1000/float64(n), "ms/million")
+	b.ReportMetric(took[1].Seconds()/took[0].Seconds(), "million/empty")
+}
+
+func decideAnew(b *testing.B, d *driver) {
+	b.Helper()
+	now := time.Now()
+	d.stale = stale{live: true, window: true, orphans: true, settings: true}
+	clear(d.batches)
+	d.queue.time = now // counted just now
+	if err := d.read(b.Context(), now); err != nil {
+		b.Fatal(err)
+	}
+	if p := decide(d.view(now)); len(p.prepares) != maxPrepares {
+		b.Fatalf("prepares %d jobs, want %d", len(p.prepares), maxPrepares)
+	}
+}
+
+// benchDriver is a driver that has begun, on a job table with one batch: jobs that have
+// ended, 960 that run and 40 that are queued, and 1,000 that wait.
+func benchDriver(b *testing.B, finished int) *driver {
+	b.Helper()
+	table, err := store.Open(b.Context(), filepath.Join(b.TempDir(), "stoker.db"), store.Options{Unsafe: true})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { _ = table.Close() }) // nothing is read from it any more
+	fillTable(b, table, finished)
+	client, err := bitmovin.New(bitmovin.Options{HTTPClient: new(simulator.Simulator).Client()})
+	if err != nil {
+		b.Fatal(err)
+	}
+	dispatcher, err := New(Config{Store: table, Accounts: []Account{{ID: "default", Client: client, QueueTarget: 50}}})
+	if err != nil {
+		b.Fatal(err)
+	}
+	d := dispatcher.drivers["default"]
+	if err := d.load(b.Context()); err != nil {
+		b.Fatal(err)
+	}
+	d.swept = true
+	return d
+}
+
+func fillTable(b *testing.B, table *store.Store, finished int) {
+	b.Helper()
+	const live, running, waiting, chunk = 1000, 960, 1000, 50_000
+	now := time.Now()
+	recipe := job.DefaultRecipe()
+	batch := job.Batch{ID: "batch", AccountID: "default", Priority: 50, Open: true, Recipe: &recipe}
+	if _, _, err := table.Submit(b.Context(), job.Submission{Batch: batch}, now); err != nil {
+		b.Fatal(err)
+	}
+	add := func(n int) {
+		for ; n > 0; n -= chunk {
+			if _, _, _, err := table.AddJobs(b.Context(), "batch", make([]job.Spec, min(n, chunk)), now); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+	update := func(after int64, n int, fact func(*job.Update) error) {
+		for ; n > 0; n -= chunk {
+			changed, err := table.UpdateJobs(b.Context(), job.Filter{BatchID: "batch", AfterNumber: after, Limit: min(n, chunk)}, now, fact)
+			if err != nil {
+				b.Fatal(err)
+			}
+			after += changed
+		}
+	}
+	add(finished)
+	update(0, finished, func(u *job.Update) error { return u.Cancel("long ago", now) })
+	add(live + waiting)
+	first := int64(finished)
+	update(first, live, func(u *job.Update) error { return u.Configured("encoding-"+u.Job.ID.String(), nil, now) })
+	update(first, live, func(u *job.Update) error { return u.BeginStart(now) })
+	update(first, live, func(u *job.Update) error { return u.StartAccepted(now) })
+	update(first, running, func(u *job.Update) error {
+		seen := job.Observation{EncodingID: u.Job.EncodingID, Status: job.RemoteRunning, QueuedAt: now, RunningAt: now}
+		return u.Observe(seen, job.Rules{}, now)
+	})
+}

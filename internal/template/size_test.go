@@ -1,0 +1,75 @@
+package template_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/stokerd/stoker/internal/template"
+)
+
+// A template can come from anybody who may submit a batch. What is small as text and huge
+// as a document is refused before it is made into one: this test would not end otherwise.
+func TestTooMuch(t *testing.T) {
+	const (
+		large = "line 1: more than 10000 values, with aliases counted as what they stand for"
+		deep  = "line 1: nested deeper than 100 levels"
+	)
+	var laughs strings.Builder
+	laughs.WriteString("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n")
+	for i := range 30 {
+		fmt.Fprintf(&laughs, "a%d: &a%d [%s]\n", i+1, i+1, strings.Repeat(fmt.Sprintf("*a%d, ", i), 10))
+	}
+	var many strings.Builder // besides the team, the rate and trim
+	for i := range 49 {
+		fmt.Fprintf(&many, "${var:v%d}", i)
+	}
+	for _, tt := range []struct{ name, source, want string }{
+		{"aliases of aliases", laughs.String(), large},
+		{"merged aliases", strings.ReplaceAll(laughs.String(), "[*a", "[{<<: *b}, *a"), large},
+		{"aliases of a long text", "a: &a " + strings.Repeat("x", 100_000) + "\nb: [" + strings.Repeat("*a, ", 1000) + "]", large},
+		{"a long list", "a:\n" + strings.Repeat("- b\n", 10_000), large},
+		{"many keys", strings.Repeat("a: b\n", 20_000), large}, // too much for the parser already
+		{"a long comment", "#" + strings.Repeat(" ", 1<<20), "line 1: longer than 1048576 bytes"},
+		{"brackets", strings.Repeat("[", 100_000), deep},
+		{"braces", strings.Repeat("{a: ", 50_000), deep},
+		{"dashes", strings.Repeat("- ", 100_000), deep},
+		{"question marks", strings.Repeat("? ", 100_000), deep},
+		{"deep, further down", small + "\na: " + strings.Repeat("[", 101), "line 20: nested deeper than 100 levels"},
+		{
+			"many variables", strings.Replace(small, "      labels:", "      more: "+many.String()+"\n      labels:", 1),
+			"line 2: 52 variables of the job's own, and a job can have 50",
+		},
+		{"an alias of itself", "metadata: &m {type: *m}", "line 1: metadata.type: want VOD\nline 1: encodings: want one encoding, not 0: a job is one encoding"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			_, mistakes := template.Parse(tt.source)
+			var got []string
+			for _, m := range mistakes {
+				got = append(got, m.String())
+			}
+			if diff := cmp.Diff(tt.want, strings.Join(got, "\n")); diff != "" {
+				t.Errorf("mistakes (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// What people write is far from the limits.
+func TestNotTooMuch(t *testing.T) {
+	var large strings.Builder
+	large.WriteString(strings.Replace(small, "    start:", "    muxings:\n      fmp4:\n", 1))
+	for i := range 400 {
+		fmt.Fprintf(&large, "        m%d: {properties: {outputs: [{outputId: o, outputPath: \"${output_path}/%d\"}]}}\n", i, i)
+	}
+	large.WriteString("    start: {}\n")
+	got, err := parse(t, large.String()).Render(values())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(got, `"outputPath":"out/a/399"`) {
+		t.Errorf("the last muxing is missing in %d bytes", len(got))
+	}
+}
