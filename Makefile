@@ -61,8 +61,9 @@ race: ## Run all tests under the race detector, long ones shortened
 	@go test -race -short -shuffle=on $(or $(ARGS),./...)
 
 .PHONY: bench
-bench: ## Run the benchmarks
+bench: ## Print all figures of docs/figures.md but the load test's; takes some twenty minutes
 	@STOKER_FIGURES=1 go test -count=1 -v -run='^TestFigures$$' ./dispatcher
+	STOKER_FIGURES=1 go test -count=1 -v -timeout=30m -run='^TestMillion$$' ./internal/e2e
 	@go test -run='^$$' -bench=. -benchmem $(or $(ARGS),./...)
 
 .PHONY: fuzz

@@ -16,12 +16,42 @@ import (
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
 )
 
-// maxJobs is how many jobs the server takes in one message.
-const maxJobs = 100_000
+const (
+	// maxJobs is how many jobs the server takes in one message.
+	maxJobs = 100_000
+	// partJobs and partBytes are how many jobs a part of a longer list has, and how large
+	// these are: little enough for others to get their turn at the server between
+	// two parts.
+	partJobs  = 10_000
+	partBytes = 2 << 20
+)
 
-// submitTries is how often a call is made when the server is away, with growing
-// waits between: about a second in all.
-const submitTries = 4
+const (
+	// submitTries is how often a call is made when the server is away, with growing
+	// waits between: about a second in all.
+	submitTries = 4
+	// uploadTries is how often, once a part of a list is stored: about half a minute,
+	// which is enough for a server that starts anew.
+	uploadTries = 20
+)
+
+// SubmitOptions are the choices [Client.SubmitWith] leaves to its caller. They are
+// about lists that do not fit one message.
+type SubmitOptions struct {
+	// BatchID is a batch of an earlier, interrupted submission of the same request. What
+	// it has of the list is not sent again. Empty: begin a batch.
+	BatchID string
+	// Progress, if set, is called after each part.
+	Progress func(Progress)
+}
+
+// Progress is how far a list is that is sent in parts.
+type Progress struct {
+	Batch    *stokerv1.Batch // as it was after the latest part; nil while the list is only checked
+	Sent     int64           // jobs of the list that have been checked, or that the batch has
+	Total    int64           // jobs of the list
+	Uploaded bool            // the last part is stored
+}
 
 // Submit stores a batch and answers once it is durable. A request without
 // request_id gets one, so that the call can be, and is, repeated when the server
@@ -35,6 +65,11 @@ const submitTries = 4
 // Wrong input is an error with code INVALID_ARGUMENT; [Violations] lists what is
 // wrong, numbered as in req, and nothing was stored.
 func (c *Client) Submit(ctx context.Context, req *stokerv1.SubmitBatchRequest) (*stokerv1.Batch, error) {
+	return c.SubmitWith(ctx, req, SubmitOptions{})
+}
+
+// SubmitWith is [Client.Submit] for long lists of which one wants to know more.
+func (c *Client) SubmitWith(ctx context.Context, req *stokerv1.SubmitBatchRequest, o SubmitOptions) (*stokerv1.Batch, error) {
 	head := header(req)
 	if head.RequestId == "" {
 		id, err := uuid.NewV7()
@@ -43,18 +78,26 @@ func (c *Client) Submit(ctx context.Context, req *stokerv1.SubmitBatchRequest) (
 		}
 		head.RequestId = id.String()
 	}
-	parts := c.split(head, req.GetJobs())
-	if len(parts) == 1 {
+	if o.BatchID == "" && c.Fits(req) {
 		head.Jobs = req.GetJobs()
 		return c.submit(ctx, head)
 	}
 	if err := checkParts(req.GetJobs()); err != nil {
 		return nil, err
 	}
-	if b, err := c.validate(ctx, head, parts); err != nil || req.GetValidateOnly() {
+	u := &upload{client: c, head: head, parts: c.split(head, req.GetJobs()), total: int64(len(req.GetJobs())), options: o}
+	if o.BatchID != "" {
+		return u.resume(ctx)
+	}
+	if b, err := u.validate(ctx); err != nil || req.GetValidateOnly() {
 		return b, err
 	}
-	return c.upload(ctx, head, parts, req.GetKeepOpen())
+	return u.begin(ctx)
+}
+
+// Fits reports whether req is submitted in one message, and so as a whole or not at all.
+func (c *Client) Fits(req *stokerv1.SubmitBatchRequest) bool {
+	return len(req.GetJobs()) <= maxJobs && proto.Size(req) <= c.messageBytes
 }
 
 // header is a request that shares everything with req but its jobs.
@@ -70,128 +113,21 @@ func header(req *stokerv1.SubmitBatchRequest) *stokerv1.SubmitBatchRequest {
 	return head
 }
 
-// part is a run of jobs that fits one message.
-type part struct {
-	first int // index of the first of them in the whole list
-	jobs  []*stokerv1.JobSpec
-}
-
-// split cuts jobs into as few parts as fit messages. There is at least one.
-func (c *Client) split(head *stokerv1.SubmitBatchRequest, jobs []*stokerv1.JobSpec) []part {
-	const framing = 8 // around a job in its list
-	base := proto.Size(head)
-	var parts []part
-	size, first := base, 0
-	for i, j := range jobs {
-		n := proto.Size(j) + framing
-		if i > first && (size+n > c.messageBytes || i-first == maxJobs) {
-			parts = append(parts, part{first, jobs[first:i]})
-			size, first = base, i
-		}
-		size += n
-	}
-	return append(parts, part{first, jobs[first:]})
-}
-
-// checkParts finds what the server cannot see in one part at a time.
-func checkParts(jobs []*stokerv1.JobSpec) error {
-	var wrong []Violation
-	keys, outputs := map[string]int{}, map[string]int{}
-	for i, j := range jobs {
-		if j.GetKey() == "" {
-			wrong = append(wrong, Violation{jobField(i, "key"), "is required: the list is too long for one message and is uploaded in parts"})
-		} else if first, taken := keys[j.GetKey()]; taken {
-			wrong = append(wrong, Violation{jobField(i, "key"), fmt.Sprintf("%q is the key of jobs[%d] already", j.GetKey(), first)})
-		} else {
-			keys[j.GetKey()] = i
-		}
-		if first, taken := outputs[j.GetOutputPath()]; taken && j.GetOutputPath() != "" {
-			wrong = append(wrong, Violation{
-				jobField(i, "output_path"),
-				fmt.Sprintf("%q is written to by jobs[%d] already; one would overwrite the other", j.GetOutputPath(), first),
-			})
-		} else {
-			outputs[j.GetOutputPath()] = i
-		}
-	}
-	return invalid(wrong)
-}
-
-// validate has the server check every part, and stores nothing. The batch it
-// returns is the first part's, with the number of all jobs.
-func (c *Client) validate(ctx context.Context, head *stokerv1.SubmitBatchRequest, parts []part) (*stokerv1.Batch, error) {
-	var batch *stokerv1.Batch
-	var wrong []Violation
-	total := int64(0)
-	for _, p := range parts {
-		req := header(head)
-		req.Jobs, req.ValidateOnly, req.KeepOpen = p.jobs, true, true
-		b, err := c.submit(ctx, req)
-		switch bad := Violations(err); {
-		case len(bad) > 0:
-			wrong = append(wrong, renumber(bad, p.first)...)
-		case err != nil:
-			return nil, err
-		case batch == nil:
-			batch = b
-		}
-		total += int64(len(p.jobs))
-	}
-	if err := invalid(wrong); err != nil {
-		return nil, err
-	}
-	batch.JobCount = total
-	batch.Counts.Waiting = total
-	return batch, nil
-}
-
-// upload stores the parts one after another.
-func (c *Client) upload(ctx context.Context, head *stokerv1.SubmitBatchRequest, parts []part, keepOpen bool) (*stokerv1.Batch, error) {
-	first := header(head)
-	first.Jobs, first.KeepOpen = parts[0].jobs, true
-	b, err := c.submit(ctx, first)
-	if err != nil {
-		return nil, err
-	}
-	last := parts[len(parts)-1]
-	if b.GetJobCount() < int64(last.first+len(last.jobs)) { // not there in full from an earlier time
-		for _, p := range parts[1:] {
-			resp, err := repeat(ctx, func() (*stokerv1.AddJobsResponse, error) {
-				return c.batches.AddJobs(ctx, &stokerv1.AddJobsRequest{BatchId: b.GetId(), Jobs: p.jobs})
-			})
-			if err != nil {
-				return nil, fmt.Errorf("add jobs from number %d on to batch %s: %w", p.first+1, b.GetId(), err)
-			}
-			b = resp.GetBatch()
-		}
-	}
-	if keepOpen {
-		return b, nil
-	}
-	resp, err := repeat(ctx, func() (*stokerv1.CloseBatchResponse, error) {
-		return c.batches.CloseBatch(ctx, &stokerv1.CloseBatchRequest{BatchId: b.GetId()})
-	})
-	if err != nil {
-		return nil, fmt.Errorf("close batch %s: %w", b.GetId(), err)
-	}
-	return resp.GetBatch(), nil
-}
-
 func (c *Client) submit(ctx context.Context, req *stokerv1.SubmitBatchRequest) (*stokerv1.Batch, error) {
-	resp, err := repeat(ctx, func() (*stokerv1.SubmitBatchResponse, error) { return c.batches.SubmitBatch(ctx, req) })
+	resp, err := repeat(ctx, submitTries, func() (*stokerv1.SubmitBatchResponse, error) { return c.batches.SubmitBatch(ctx, req) })
 	return resp.GetBatch(), err
 }
 
 // repeat makes a call that may be made twice, and makes it again while the server
-// cannot be reached, up to [submitTries] times.
-func repeat[R any](ctx context.Context, call func() (R, error)) (R, error) {
+// cannot be reached, so many times at most.
+func repeat[R any](ctx context.Context, tries uint, call func() (R, error)) (R, error) {
 	resp, err := backoff.Retry(ctx, func() (R, error) {
 		resp, err := call()
 		if err != nil && status.Code(err) != codes.Unavailable {
 			return resp, backoff.Permanent(err)
 		}
 		return resp, err
-	}, backoff.WithMaxTries(submitTries), backoff.WithBackOff(newBackOff(2*time.Second)))
+	}, backoff.WithMaxTries(tries), backoff.WithBackOff(newBackOff(2*time.Second)))
 	if p, ok := errors.AsType[*backoff.PermanentError](err); ok {
 		err = p.Unwrap()
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -22,18 +23,17 @@ const (
 
 // CancelJobs asks for the end of every job that the request selects.
 func (s *Server) CancelJobs(ctx context.Context, req *stokerv1.CancelJobsRequest) (*stokerv1.CancelJobsResponse, error) {
-	if _, err := s.store.Batch(ctx, req.GetBatchId()); err != nil {
-		return nil, fmt.Errorf("read batch: %w", err)
+	var c checks
+	c.scope(req)
+	if err := invalid(c.list); err != nil {
+		return nil, err
 	}
-	sel, err := s.selection(ctx, req)
+	sels, err := s.selections(ctx, req, []job.State{job.Waiting, job.Starting, job.Queued, job.Running})
 	if err != nil {
 		return nil, err
 	}
-	if len(sel.States) == 0 {
-		sel.States = []job.State{job.Waiting, job.Starting, job.Queued, job.Running}
-	}
 	now := time.Now()
-	count, err := s.changeSelected(ctx, sel, now, req.GetValidateOnly(), func(u *job.Update) error {
+	count, batches, err := s.changeSelected(ctx, sels, now, req.GetValidateOnly(), func(u *job.Update) error {
 		return u.Cancel(req.GetReason(), now)
 	})
 	if err != nil {
@@ -43,7 +43,7 @@ func (s *Server) CancelJobs(ctx context.Context, req *stokerv1.CancelJobsRequest
 	if err != nil {
 		return nil, err
 	}
-	return &stokerv1.CancelJobsResponse{Count: count, Batch: m}, nil
+	return &stokerv1.CancelJobsResponse{Count: count, BatchCount: batches, Batch: m}, nil
 }
 
 // ListFailures tells what the failed jobs of a batch failed of.
@@ -72,9 +72,11 @@ func causeID(key string) string {
 	return hex.EncodeToString(sum[:6])
 }
 
-// selector is a request that selects jobs by filter.
+// selector is a request that selects jobs by filter, of one batch or of all with
+// certain labels.
 type selector interface {
 	GetBatchId() string
+	GetLabels() map[string]string
 	GetStates() []stokerv1.JobState
 	GetKeyPrefix() string
 	GetFailureKinds() []stokerv1.FailureKind
@@ -82,43 +84,128 @@ type selector interface {
 	GetCauses() []string
 }
 
-// selection is what req selects.
-func (s *Server) selection(ctx context.Context, req selector) (job.Selection, error) {
-	sel := job.Selection{
-		BatchID: req.GetBatchId(), States: jobStates(req.GetStates()), KeyPrefix: req.GetKeyPrefix(),
-		FailureKinds: each(req.GetFailureKinds(), failureKind), Categories: req.GetCategories(),
+// scope checks that req is about one batch or about labels.
+func (c *checks) scope(req selector) {
+	switch one, many := req.GetBatchId() != "", len(req.GetLabels()) > 0; {
+	case one && many:
+		c.add("batch_id", "batch_id and labels exclude each other")
+		c.add("labels", "batch_id and labels exclude each other")
+	case !one && !many:
+		c.add("batch_id", "is required, unless labels are given")
+		c.add("labels", "are required, unless batch_id is given")
 	}
-	if len(req.GetCauses()) == 0 {
-		return sel, nil
-	}
-	causes, err := s.store.Causes(ctx, sel.BatchID, maxCauses)
-	if err != nil {
-		return sel, fmt.Errorf("list causes: %w", err)
-	}
-	keys := make(map[string]string, len(causes))
-	for _, c := range causes {
-		keys[causeID(c.Key)] = c.Key
-	}
-	var c checks
-	for i, id := range req.GetCauses() {
-		key, ok := keys[id]
-		if !ok {
-			c.add(fmt.Sprintf("causes[%d]", i), "no job of the batch is FAILED of %q; ListFailures tells the causes there are", id)
-			continue
-		}
-		sel.Causes = append(sel.Causes, key)
-	}
-	return sel, invalid(c.list)
 }
 
-// changeSelected applies f to the jobs of a selection, or counts them. It walks
+// selections are what req selects, batch by batch: of states unless it names others. A
+// batch that has no job in those states is left out.
+func (s *Server) selections(ctx context.Context, req selector, states []job.State) ([]job.Selection, error) {
+	if len(req.GetStates()) > 0 {
+		states = jobStates(req.GetStates())
+	}
+	batches, err := s.inScope(ctx, req, states)
+	if err != nil {
+		return nil, err
+	}
+	known := make(map[string]bool, len(req.GetCauses())) // whether a batch has this cause
+	var sels []job.Selection
+	for _, id := range batches {
+		sel := job.Selection{
+			BatchID: id, States: states, KeyPrefix: req.GetKeyPrefix(),
+			FailureKinds: each(req.GetFailureKinds(), failureKind), Categories: req.GetCategories(),
+		}
+		if len(req.GetCauses()) > 0 {
+			sel.Causes, err = s.causeKeys(ctx, id, req.GetCauses(), known)
+			if err != nil {
+				return nil, err
+			}
+			if len(sel.Causes) == 0 {
+				continue
+			}
+		}
+		sels = append(sels, sel)
+	}
+	var c checks
+	for i, cause := range req.GetCauses() {
+		if !known[cause] {
+			c.add(fmt.Sprintf("causes[%d]", i), "no job is FAILED of %q; ListFailures tells the causes there are in a batch", cause)
+		}
+	}
+	return sels, invalid(c.list)
+}
+
+// inScope are the ids of the batches that req is about, the oldest first. If it names
+// labels, those without jobs in one of the states are left out.
+func (s *Server) inScope(ctx context.Context, req selector, states []job.State) ([]string, error) {
+	if id := req.GetBatchId(); id != "" {
+		if _, err := s.store.Batch(ctx, id); err != nil {
+			return nil, fmt.Errorf("read batch: %w", err)
+		}
+		return []string{id}, nil
+	}
+	var ids []string
+	for filter := (job.BatchFilter{Labels: req.GetLabels(), Limit: bulkChunk}); ; {
+		page, err := s.store.Batches(ctx, filter)
+		if err != nil {
+			return nil, fmt.Errorf("list batches: %w", err)
+		}
+		for _, b := range page {
+			if slices.ContainsFunc(states, func(state job.State) bool { return *b.Counts.Of(state) > 0 }) {
+				ids = append(ids, b.ID)
+			}
+		}
+		if len(page) < bulkChunk {
+			slices.Reverse(ids)
+			return ids, nil
+		}
+		filter.BeforeSeq = page[len(page)-1].Seq
+	}
+}
+
+// causeKeys are the keys of those causes, named by their ids, that jobs of a batch are
+// FAILED of. It notes the ids in known: a cause is called the same in every batch.
+func (s *Server) causeKeys(ctx context.Context, batchID string, ids []string, known map[string]bool) ([]string, error) {
+	causes, err := s.store.Causes(ctx, batchID, maxCauses)
+	if err != nil {
+		return nil, fmt.Errorf("list causes: %w", err)
+	}
+	var keys []string
+	for _, c := range causes {
+		if id := causeID(c.Key); slices.Contains(ids, id) {
+			known[id] = true
+			keys = append(keys, c.Key)
+		}
+	}
+	return keys, nil
+}
+
+// changeSelected applies f to the jobs of selections, or counts them, and tells how
+// many they are, of how many batches.
+func (s *Server) changeSelected(ctx context.Context, sels []job.Selection, now time.Time, countOnly bool, f func(*job.Update) error) (jobs, batches int64, err error) {
+	for _, sel := range sels {
+		var n int64
+		if countOnly {
+			n, err = s.store.CountSelected(ctx, sel)
+		} else {
+			n, err = s.changeBatchSelected(ctx, sel, now, f)
+		}
+		if errors.Is(err, job.ErrNotFound) && len(sels) > 1 {
+			continue // deleted meanwhile
+		}
+		if err != nil {
+			return jobs, batches, err
+		}
+		if jobs += n; n > 0 {
+			batches++
+		}
+	}
+	return jobs, batches, nil
+}
+
+// changeBatchSelected applies f to the jobs of a selection. It walks
 // through the batch once: jobs that f, or somebody else, moves out of the selection do
 // not disturb it, and jobs that f moves into it behind the walker are left alone. A job
 // that has left the selection before its turn comes is passed over.
-func (s *Server) changeSelected(ctx context.Context, sel job.Selection, now time.Time, countOnly bool, f func(*job.Update) error) (int64, error) {
-	if countOnly {
-		return s.store.CountSelected(ctx, sel)
-	}
+func (s *Server) changeBatchSelected(ctx context.Context, sel job.Selection, now time.Time, f func(*job.Update) error) (int64, error) {
 	guarded := func(u *job.Update) error {
 		if !slices.Contains(sel.States, u.Job.State) {
 			return nil
@@ -140,8 +227,11 @@ func (s *Server) changeSelected(ctx context.Context, sel job.Selection, now time
 	}
 }
 
-// showNow is the message of a batch as it stands.
+// showNow is the message of a batch as it stands; nil without an id.
 func (s *Server) showNow(ctx context.Context, id string) (*stokerv1.Batch, error) {
+	if id == "" {
+		return nil, nil
+	}
 	b, err := s.store.Batch(ctx, id)
 	if err != nil {
 		return nil, fmt.Errorf("read batch: %w", err)

@@ -73,7 +73,7 @@ func (c *checks) storage(catalog Catalog, way, name, id string) job.StorageRef {
 type jobRules struct {
 	templated bool               // jobs have variables, and paths only if their template wants them
 	template  *template.Template // to be filled in; nil if something is wrong with it
-	keyed     bool               // every job needs a key
+	keyed     string             // why every job needs a key; empty: it needs none
 }
 
 // jobs checks the jobs of one message, each by itself and against the others.
@@ -82,8 +82,8 @@ func (c *checks) jobs(jobs []*stokerv1.JobSpec, rules jobRules) {
 	outputs := make(map[string]int, len(jobs))
 	for i, j := range jobs {
 		if j.GetKey() == "" {
-			if rules.keyed {
-				c.add(jobField(i, "key"), "is required: jobs that are added to a batch are told apart by it")
+			if rules.keyed != "" {
+				c.add(jobField(i, "key"), "is required: %s", rules.keyed)
 			}
 		} else if first, taken := keys[j.GetKey()]; taken {
 			c.add(jobField(i, "key"), "%q is the key of jobs[%d] already", j.GetKey(), first)
@@ -115,14 +115,43 @@ func (c *checks) variables(i int, j *stokerv1.JobSpec, rules jobRules) {
 	}
 }
 
-// template reads a template. It was read with the configuration, so that a mistake
-// now is one of a batch from an older version.
-func (c *checks) template(field string, t job.Template) *template.Template {
+// template reads a template; which tells people whose text a mistake is in. A named one
+// was read with the configuration, so that a mistake now is one of a batch from an older
+// version.
+func (c *checks) template(field, which string, t job.Template) *template.Template {
 	parsed, mistakes := template.Parse(t.Text)
 	for _, m := range mistakes {
-		c.add(field, "template %q, %s", t.Name, m)
+		c.add(field, "%s%s", which, m)
 	}
 	return parsed
+}
+
+// inlineTemplate reads a template that came with the request.
+func (c *checks) inlineTemplate(t job.Template) *template.Template {
+	const field = "inline_template"
+	c.addDetailed(t.Validate(field))
+	if t.Text == "" {
+		c.addDetailed([]job.Violation{{Field: field + ".yaml", Message: "is required: the text of the template"}})
+		return nil
+	}
+	return c.template(field+".yaml", "", t)
+}
+
+// addDetailed adds violations of something that the contract has rules for as well. Where
+// those have found fault with the same field already, the more detailed text, which
+// knows what would be right, takes the place of theirs.
+func (c *checks) addDetailed(list []job.Violation) {
+	told := make(map[string]int, len(c.list))
+	for i, v := range c.list {
+		told[v.Field] = i
+	}
+	for _, v := range list {
+		if i, ok := told[v.Field]; ok {
+			c.list[i] = v
+		} else {
+			c.list = append(c.list, v)
+		}
+	}
 }
 
 // storageFor checks one way of a batch like storage, unless the batch has a template

@@ -26,6 +26,11 @@
 //   - The stream ends with OK once the batch has ended and everything about that
 //     was sent.
 //
+// Who watches some states is sent what others are sent, less the jobs that are in other
+// states when the message is made. The scope of a watch, which jobs it is sent, is
+// part of its position and of its cursor, so that only watchers of the same jobs share
+// what is read, and a cursor is good for the same jobs only.
+//
 // A snapshot with jobs is sent in pages. It starts at one revision; jobs that have
 // changed since then are left out of it and follow as changes, so that a snapshot
 // that is interrupted can go on where it stopped.

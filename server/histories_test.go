@@ -5,46 +5,57 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/durationpb"
 	"pgregory.net/rapid"
 
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+	"github.com/stokerd/stoker/internal/history"
 	"github.com/stokerd/stoker/job"
 )
 
 // TestWatchHistories makes histories up: jobs change, are added, cancelled and retried,
 // servers stop and begin again, some without a word, while watchers of every kind come
-// and go, dawdle, and come back with their cursors. What each of them saw is held to
-// the guarantees, and all have to end with the same picture.
+// and go, dawdle, stop reading until the server cannot send any more, and come back with
+// their cursors. What each of them saw is held to the guarantees, and all have to end
+// with the same picture.
 func TestWatchHistories(t *testing.T) {
-	var checked, watched, messages atomic.Int64
+	var checked, watched, messages, blocked atomic.Int64
 	rapid.Check(t, func(rt *rapid.T) {
 		p := drawPlan(rt)
-		var all []*history
-		synctest.Test(t, func(t *testing.T) { all = p.play(t) })
+		var all []*history.History
+		synctest.Test(t, func(t *testing.T) { all = p.play(t, &blocked) })
 		for i, h := range all {
-			for _, wrong := range h.wrong {
+			for _, wrong := range h.Wrong {
 				rt.Errorf("watcher %d: %s", i, wrong)
 			}
-			messages.Add(int64(h.messages))
+			messages.Add(int64(h.Messages))
 		}
 		checked.Add(1)
 		watched.Add(int64(len(all)))
 	})
-	t.Logf("checked %d histories as %d watchers saw them, in %d messages", checked.Load(), watched.Load(), messages.Load())
+	t.Logf("checked %d histories as %d watchers saw them, in %d messages, of which %d waited for a reader",
+		checked.Load(), watched.Load(), messages.Load(), blocked.Load())
+	if blocked.Load() == 0 {
+		t.Error("no server ever had to wait for a reader: the histories are too light")
+	}
 }
 
 // plan is a history that has not happened yet.
 type plan struct {
 	jobs     int
+	heavy    int // of further jobs: one change of these is all that a reader who does not read can be sent
 	steps    []step
 	watchers []watcher
 }
@@ -52,17 +63,20 @@ type plan struct {
 // step is one thing that happens, and the time until the next.
 type step struct {
 	kind  string
-	job   int // counted from the first, around and around
+	job   int // counted from the last, around and around
 	pause time.Duration
 }
 
 // watcher is the habits of one watcher.
 type watcher struct {
 	jobs     bool
+	states   []stokerv1.JobState // if not empty: only jobs in these
 	interval time.Duration
 	late     time.Duration // comes so long after the beginning
 	stay     int           // messages after which it hangs up; 0: never does
 	dawdle   time.Duration // after each message
+	stall    int           // after so many messages it reads nothing for a while; 0: never does
+	pause    time.Duration // how long that is
 }
 
 func drawPlan(t *rapid.T) plan {
@@ -76,37 +90,52 @@ func drawPlan(t *rapid.T) plan {
 		}
 	})
 	watchers := rapid.Custom(func(t *rapid.T) watcher {
+		jobs, states := rapid.Bool().Draw(t, "jobs"), []stokerv1.JobState(nil)
+		if jobs {
+			states = rapid.OneOf(rapid.Just([]stokerv1.JobState(nil)), rapid.SliceOfN(rapid.SampledFrom(everyState()), 1, 5)).Draw(t, "states")
+		}
 		return watcher{
-			jobs: rapid.Bool().Draw(t, "jobs"), interval: rapid.SampledFrom([]time.Duration{0, 50 * time.Millisecond, time.Second}).Draw(t, "interval"),
-			late: rapid.OneOf(ms(5), ms(3_000)).Draw(t, "late"), stay: rapid.IntRange(0, 6).Draw(t, "stay"), dawdle: rapid.OneOf(rapid.Just(time.Duration(0)), ms(5_000)).Draw(t, "dawdle"),
+			jobs: jobs, states: states, stall: rapid.SampledFrom([]int{0, 1, 2, 5}).Draw(t, "stall"),
+			pause:    rapid.SampledFrom([]time.Duration{5 * time.Second, 20 * time.Second, 45 * time.Second}).Draw(t, "pause"),
+			interval: rapid.SampledFrom([]time.Duration{0, 50 * time.Millisecond, time.Second}).Draw(t, "interval"),
+			late:     rapid.OneOf(ms(5), ms(3_000)).Draw(t, "late"), stay: rapid.IntRange(0, 6).Draw(t, "stay"), dawdle: rapid.OneOf(rapid.Just(time.Duration(0)), ms(5_000)).Draw(t, "dawdle"),
 		}
 	})
 	return plan{
-		jobs: rapid.IntRange(1, 20).Draw(t, "jobs"), steps: rapid.SliceOfN(steps, 10, 120).Draw(t, "steps"),
+		jobs: rapid.IntRange(1, 20).Draw(t, "jobs"), heavy: rapid.SampledFrom([]int{0, 3, 6}).Draw(t, "heavy"),
+		steps:    rapid.SliceOfN(steps, 10, 120).Draw(t, "steps"),
 		watchers: rapid.SliceOfN(watchers, 2, 6).Draw(t, "watchers"),
 	}
 }
 
-// play lets a plan happen and returns what its watchers saw.
-func (p plan) play(t *testing.T) []*history {
+// play lets a plan happen and returns what its watchers saw. It counts the messages
+// for which a server had to wait in blocked.
+func (p plan) play(t *testing.T, blocked *atomic.Int64) []*history.History {
 	w := newWorld(t, nil)
+	w.options = []grpc.ServerOption{grpc.ChainStreamInterceptor(clocked(blocked))}
+	synctest.Wait() // it serves
+	w.take(step{kind: "restart"}, "", nil)
 	req := submission(p.jobs)
 	req.KeepOpen = true
 	resp, err := w.batches.SubmitBatch(t.Context(), req)
 	if err != nil {
 		t.Fatal(err)
 	}
-	id := resp.GetBatch().GetId()
-	real := &truth{looks: map[string]bool{}, end: map[string]string{}}
-	real.note(w, id)
-	var all []*history
-	var watching sync.WaitGroup
-	for _, habits := range p.watchers {
-		h := newHistory()
-		all = append(all, h)
-		watching.Go(func() { habits.watch(w, id, h) })
+	id, total := resp.GetBatch().GetId(), p.jobs
+	for range p.heavy {
+		w.add(id, strings.Repeat("x", 200_000), &total)
 	}
-	total := p.jobs
+	real := &truth{looks: map[string]bool{}, end: map[string]job.Job{}}
+	real.note(w, id)
+	var all []*history.History
+	var watching sync.WaitGroup
+	// A window that does not grow: who does not read is soon sent nothing more.
+	narrow := stokerv1.NewBatchServiceClient(w.dial(grpc.WithStaticStreamWindowSize(64 << 10)))
+	for _, habits := range p.watchers {
+		h := history.New(habits.states...)
+		all = append(all, h)
+		watching.Go(func() { habits.watch(narrow, id, h) })
+	}
 	for _, s := range p.steps {
 		time.Sleep(s.pause)
 		w.take(s, id, &total)
@@ -125,15 +154,45 @@ func (p plan) play(t *testing.T) []*history {
 	}
 	watching.Wait()
 	for i, h := range all {
-		real.judge(h, end, p.watchers[i].jobs)
+		real.judge(h, end, p.watchers[i])
 	}
 	return all
+}
+
+// clocked counts the messages that could not be sent at once.
+func clocked(blocked *atomic.Int64) grpc.StreamServerInterceptor {
+	return func(srv any, s grpc.ServerStream, _ *grpc.StreamServerInfo, handle grpc.StreamHandler) error {
+		return handle(srv, &clockedStream{s, blocked})
+	}
+}
+
+type clockedStream struct {
+	grpc.ServerStream
+	blocked *atomic.Int64
+}
+
+func (c *clockedStream) SendMsg(m any) error {
+	begin := time.Now()
+	defer func() {
+		if time.Since(begin) > 0 { // in a bubble nothing but waiting takes time
+			c.blocked.Add(1)
+		}
+	}()
+	return c.ServerStream.SendMsg(m)
+}
+
+// add adds a job to a batch.
+func (w *world) add(id, inputPath string, total *int) {
+	list := []job.Spec{{Key: fmt.Sprintf("late-%d", *total), InputPath: inputPath, OutputPath: "out"}}
+	if _, _, _, err := w.store.AddJobs(w.t.Context(), id, list, time.Now()); err != nil {
+		w.t.Error(err)
+	}
+	*total++
 }
 
 // take lets one step happen. What makes no sense at the moment does not.
 func (w *world) take(s step, id string, total *int) {
 	now := time.Now()
-	number := int64(s.job%*total + 1)
 	switch s.kind {
 	case "restart":
 		w.stop(time.Second)
@@ -145,10 +204,7 @@ func (w *world) take(s step, id string, total *int) {
 		w.serve()
 		return
 	case "add":
-		if _, _, _, err := w.store.AddJobs(w.t.Context(), id, []job.Spec{{Key: fmt.Sprintf("late-%d", *total), InputPath: "in", OutputPath: "out"}}, now); err != nil {
-			w.t.Error(err)
-		}
-		*total++
+		w.add(id, "in", total)
 		return
 	case "rename":
 		if _, err := w.store.UpdateBatch(w.t.Context(), id, now, func(b *job.Batch) error { b.DisplayName = now.String(); return nil }); err != nil {
@@ -156,6 +212,7 @@ func (w *world) take(s step, id string, total *int) {
 		}
 		return
 	}
+	number := int64(*total - s.job%*total)
 	_, err := w.store.UpdateJob(w.t.Context(), job.ID{Batch: id, Number: number}, now, func(u *job.Update) error {
 		switch s.kind {
 		case "cancel":
@@ -195,32 +252,35 @@ func goOn(u *job.Update, now time.Time) error {
 const tooMany = 5_000
 
 // watch watches a batch to its end.
-func (habits watcher) watch(w *world, id string, h *history) {
+func (habits watcher) watch(batches stokerv1.BatchServiceClient, id string, h *history.History) {
 	time.Sleep(habits.late)
-	req := &stokerv1.WatchBatchRequest{BatchId: id, IncludeJobs: habits.jobs}
+	req := &stokerv1.WatchBatchRequest{BatchId: id, IncludeJobs: habits.jobs, States: habits.states}
 	if habits.interval > 0 {
 		req.MinInterval = durationpb.New(habits.interval)
 	}
 	for {
 		ctx, hangUp := context.WithCancelCause(context.Background())
-		s, err := w.batches.WatchBatch(ctx, req)
+		s, err := batches.WatchBatch(ctx, req)
 		for n := 1; err == nil && (habits.stay == 0 || n <= habits.stay); n++ {
 			var m *stokerv1.WatchBatchResponse
 			if m, err = s.Recv(); err == nil {
 				req.Cursor = m.GetCursor()
-				h.add(m)
+				h.Add(m)
 				time.Sleep(habits.dawdle)
+				if habits.stall > 0 && h.Messages%habits.stall == 0 {
+					time.Sleep(habits.pause)
+				}
 			}
 		}
 		hangUp(errHungUp)
 		switch {
-		case h.messages > tooMany:
-			h.complain("is one of too many: this never ends")
+		case h.Messages > tooMany:
+			h.Complain("is one of too many: this never ends")
 			return
 		case errors.Is(err, io.EOF):
 			return
-		case err != nil && status.Code(err) != codes.Unavailable:
-			h.complain("the watch ended with %v", err)
+		case err != nil && status.Code(err) != codes.Unavailable && detail[*errdetails.ErrorInfo](err).GetReason() != "SLOW_READER":
+			h.Complain("the watch ended with %v", err)
 			return
 		}
 		time.Sleep(time.Second)
@@ -229,8 +289,8 @@ func (habits watcher) watch(w *world, id string, h *history) {
 
 // truth is everything that was.
 type truth struct {
-	looks map[string]bool   // of every job at every time
-	end   map[string]string // the latest of each
+	looks map[string]bool    // of every job at every time
+	end   map[string]job.Job // the latest of each
 }
 
 // note takes note of how the jobs stand. It is called after every change.
@@ -241,27 +301,37 @@ func (r *truth) note(w *world, id string) {
 		w.t.Fatal(err)
 	}
 	for _, j := range jobs {
-		r.end[j.Key] = fmt.Sprintf("%s JOB_STATE_%s %d%% attempt %d %s %v", j.Key, j.State, j.Progress, j.Attempt, j.EncodingID, j.UpdateTime)
-		r.looks[r.end[j.Key]] = true
+		r.end[j.Key] = j
+		r.looks[lookOf(j)] = true
 	}
 }
 
+// lookOf is what [history.Look] gives for a message about j.
+func lookOf(j job.Job) string {
+	return fmt.Sprintf("%s JOB_STATE_%s %d%% attempt %d %s %v", j.Key, j.State, j.Progress, j.Attempt, j.EncodingID, j.UpdateTime)
+}
+
 // judge holds what a watcher saw against what was.
-func (r *truth) judge(h *history, end job.Batch, jobs bool) {
-	if h.snapshots != 1 {
-		h.complain("was the end, and there were %d snapshots, want 1", h.snapshots)
+func (r *truth) judge(h *history.History, end job.Batch, habits watcher) {
+	if h.Snapshots != 1 {
+		h.Complain("was the end, and there were %d snapshots, want 1", h.Snapshots)
 	}
-	if got := h.last; !got.GetFinishTime().AsTime().Equal(end.FinishTime) || got.GetCounts().GetCancelled() != end.Counts.Cancelled {
-		h.complain("shows the end as %v, want %+v", got, end)
+	if got := h.Last; !got.GetFinishTime().AsTime().Equal(end.FinishTime) || got.GetCounts().GetCancelled() != end.Counts.Cancelled {
+		h.Complain("shows the end as %v, want %+v", got, end)
 	}
-	for told := range h.sent {
+	for told := range h.Told {
 		if !r.looks[told] {
-			h.complain("or one before it tells what never was: %s", told)
+			h.Complain("or one before it tells what never was: %s", told)
 		}
 	}
-	for key, want := range r.end {
-		if jobs && !h.sent[want] {
-			h.complain("was the end, and %s was never told; last was %v", want, h.state[key])
+	for key, j := range r.end {
+		wanted := habits.jobs && (len(habits.states) == 0 || slices.Contains(habits.states, stateMessage(j.State)))
+		if wanted && !h.Told[lookOf(j)] {
+			h.Complain("was the end, and %s was never told; last was %v", lookOf(j), h.State[key])
 		}
 	}
+}
+
+func stateMessage(s job.State) stokerv1.JobState {
+	return stokerv1.JobState(stokerv1.JobState_value["JOB_STATE_"+string(s)])
 }

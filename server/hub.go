@@ -95,6 +95,14 @@ func (s *seat) leave() {
 	}
 }
 
+// hush takes back a ring that was not heard: what it tells of is about to be read.
+func (s *seat) hush() {
+	select {
+	case <-s.bell:
+	default:
+	}
+}
+
 // ring wakes the watchers of a batch. It never blocks on one of them.
 func (h *hub) ring(batch string) {
 	h.mu.Lock()
@@ -132,7 +140,7 @@ func (h *hub) close(cause error) {
 // stand at the same one are sent the same message.
 type position struct {
 	revision int64
-	jobs     bool
+	jobs     scope
 	page     int64 // as in [cursor]; 0: not in the midst of a snapshot
 }
 

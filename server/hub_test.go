@@ -74,8 +74,8 @@ func TestShareKeepsLittle(t *testing.T) {
 	}
 	defer seat.leave()
 	for p, c := range map[position]change{
-		{revision: 1}:                      {next: 1},
-		{revision: 1, jobs: true, page: 7}: {msg: &message{}, next: 507},
+		{revision: 1}:                         {next: 1},
+		{revision: 1, jobs: allJobs, page: 7}: {msg: &message{}, next: 507},
 	} {
 		if _, err := seat.share(t.Context(), p, func() (change, error) { return c, nil }); err != nil {
 			t.Error(err)

@@ -17,6 +17,14 @@ type Store interface {
 // BatchStore keeps batches. Errors are those of package job.
 type BatchStore interface {
 	Submit(ctx context.Context, s job.Submission, now time.Time) (b job.Batch, created bool, err error)
+	// Submitted is the batch of an earlier Submit with this request id, or an error
+	// matching [job.ErrNotFound], or [job.ErrExists] if the payload was another.
+	Submitted(ctx context.Context, requestID string, payloadHash []byte) (job.Batch, error)
+	// Succeeded counts the jobs that a batch like b would leave out; see
+	// [job.Batch.SkipSucceeded].
+	Succeeded(ctx context.Context, b job.Batch, jobs []job.Spec) (int64, error)
+	// AddJobs adds the jobs whose keys are new, skips the others, and leaves out, of a
+	// batch with SkipSucceeded, what is in neither number.
 	AddJobs(ctx context.Context, batchID string, jobs []job.Spec, now time.Time) (b job.Batch, added, skipped int64, err error)
 	Batch(ctx context.Context, id string) (job.Batch, error)
 	Batches(ctx context.Context, f job.BatchFilter) ([]job.Batch, error)
@@ -36,9 +44,10 @@ type JobStore interface {
 	Runs(ctx context.Context, batchID string, running, ended int) ([]job.Run, error)
 	UpdateJob(ctx context.Context, id job.ID, now time.Time, f func(*job.Update) error) (job.Job, error)
 	// Changes reads a batch and its jobs whose revision is greater than after,
-	// in revision order and at most limit of them, in one snapshot. No two jobs
-	// have the same revision, except for those that never changed.
-	Changes(ctx context.Context, batchID string, after int64, limit int) (job.Batch, []job.Job, error)
+	// in revision order and at most limit of them, in one snapshot; with states, only
+	// those that are in one of them now. No two jobs have the same revision, except
+	// for those that never changed.
+	Changes(ctx context.Context, batchID string, after int64, limit int, states ...job.State) (job.Batch, []job.Job, error)
 }
 
 // BulkStore changes many jobs of a batch. Errors are those of package job.

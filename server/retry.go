@@ -23,35 +23,47 @@ func (s *Server) RetryJobs(ctx context.Context, req *stokerv1.RetryJobsRequest) 
 	if err != nil {
 		return nil, err
 	}
-	b, err := s.store.Batch(ctx, req.GetBatchId())
-	if err != nil {
-		return nil, fmt.Errorf("read batch: %w", err)
-	}
-	if b.State == job.BatchCancelling {
-		return nil, &job.StateError{
-			Resource: "batch", ID: b.ID, State: string(b.State),
-			Problem: "its jobs can be retried once it is CANCELLED",
-		}
-	}
-	var count int64
+	var count, batches int64
 	if len(ids) > 0 {
-		count, err = s.retryByID(ctx, ids, req.GetValidateOnly())
+		count, err = s.retryByID(ctx, req.GetBatchId(), ids, req.GetValidateOnly())
+		batches = min(count, 1)
 	} else {
-		count, err = s.retryByFilter(ctx, req)
+		count, batches, err = s.retryByFilter(ctx, req)
 	}
 	if err != nil {
 		return nil, err
 	}
-	m, err := s.showNow(ctx, b.ID)
+	m, err := s.showNow(ctx, req.GetBatchId())
 	if err != nil {
 		return nil, err
 	}
-	return &stokerv1.RetryJobsResponse{Count: count, Batch: m}, nil
+	return &stokerv1.RetryJobsResponse{Count: count, BatchCount: batches, Batch: m}, nil
+}
+
+// notCancelling refuses a retry in a batch that is being cancelled: its jobs would be
+// told to end again.
+func (s *Server) notCancelling(ctx context.Context, id string) error {
+	b, err := s.store.Batch(ctx, id)
+	if err != nil {
+		return fmt.Errorf("read batch: %w", err)
+	}
+	if b.State != job.BatchCancelling {
+		return nil
+	}
+	return &job.StateError{
+		Resource: "batch", ID: b.ID, State: string(b.State),
+		Problem: "its jobs can be retried once it is CANCELLED",
+	}
 }
 
 // checkRetryJobs reads the job ids of req, each once.
 func checkRetryJobs(req *stokerv1.RetryJobsRequest) ([]job.ID, error) {
 	var c checks
+	c.scope(req)
+	if len(req.GetJobIds()) > 0 && req.GetBatchId() == "" {
+		c.add("job_ids", "want a batch_id: they are jobs of one batch")
+		return nil, invalid(c.list)
+	}
 	filters := len(req.GetStates()) + len(req.GetFailureKinds()) + len(req.GetCategories()) + len(req.GetKeyPrefix()) + len(req.GetCauses())
 	if len(req.GetJobIds()) > 0 && filters > 0 {
 		c.add("job_ids", "exclude states, failure_kinds, categories, key_prefix and causes")
@@ -76,7 +88,10 @@ func checkRetryJobs(req *stokerv1.RetryJobsRequest) ([]job.ID, error) {
 
 // retryByID retries exactly these jobs. All are looked at before the first is
 // changed, so that a request with a wrong one changes nothing.
-func (s *Server) retryByID(ctx context.Context, ids []job.ID, validateOnly bool) (int64, error) {
+func (s *Server) retryByID(ctx context.Context, batchID string, ids []job.ID, validateOnly bool) (int64, error) {
+	if err := s.notCancelling(ctx, batchID); err != nil {
+		return 0, err
+	}
 	now := time.Now()
 	for _, id := range ids {
 		j, err := s.store.Job(ctx, id)
@@ -113,19 +128,29 @@ func (s *Server) retryByID(ctx context.Context, ids []job.ID, validateOnly bool)
 	return retried.Load(), err
 }
 
-// retryByFilter retries, or counts, every job that the request selects.
-func (s *Server) retryByFilter(ctx context.Context, req *stokerv1.RetryJobsRequest) (int64, error) {
-	sel, err := s.selection(ctx, req)
+// retryByFilter retries, or counts, every job that the request selects. If that is by
+// labels, batches that are being cancelled are passed over.
+func (s *Server) retryByFilter(ctx context.Context, req *stokerv1.RetryJobsRequest) (jobs, batches int64, err error) {
+	sels, err := s.selections(ctx, req, []job.State{job.Failed})
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
-	if len(sel.States) == 0 {
-		sel.States = []job.State{job.Failed}
+	var able []job.Selection
+	for _, sel := range sels {
+		err := s.notCancelling(ctx, sel.BatchID)
+		switch {
+		case err == nil:
+			able = append(able, sel)
+		case req.GetBatchId() != "":
+			return 0, 0, err
+		case !errors.Is(err, job.ErrIllegalTransition) && !errors.Is(err, job.ErrNotFound):
+			return 0, 0, err
+		}
 	}
 	now := time.Now()
-	count, err := s.changeSelected(ctx, sel, now, req.GetValidateOnly(), func(u *job.Update) error { return u.Retry(now) })
+	jobs, batches, err = s.changeSelected(ctx, able, now, req.GetValidateOnly(), func(u *job.Update) error { return u.Retry(now) })
 	if err != nil {
-		return 0, fmt.Errorf("retry jobs: %w", err)
+		return 0, 0, fmt.Errorf("retry jobs: %w", err)
 	}
-	return count, nil
+	return jobs, batches, nil
 }

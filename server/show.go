@@ -27,6 +27,8 @@ func (s *Server) show(ctx context.Context, b job.Batch) (*stokerv1.Batch, error)
 	if total := float64(b.Counts.Total()); total > 0 {
 		done := min(float64(b.Counts.Finished())+progressOf(b, runs), total) // jobs may have moved since the batch was read
 		m.Percent = math.Round(10_000*done/total) / 100
+	} else if b.State.Terminal() {
+		m.Percent = 100 // all of it was done before
 	}
 	if end, ok := outlook(b, runs, now); ok && !s.stalled(b) {
 		m.EarliestFinishTime = timestamp(now.Add(end.Earliest))

@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"time"
 
@@ -19,18 +20,34 @@ const defaultPriority = 50
 
 // SubmitBatch stores a batch and all of its jobs, or nothing.
 func (s *Server) SubmitBatch(ctx context.Context, req *stokerv1.SubmitBatchRequest) (*stokerv1.SubmitBatchResponse, error) {
+	hash, err := payloadHash(req)
+	if err != nil {
+		return nil, err
+	}
+	// A repeat gets the first answer before it is checked: what was right then may be
+	// wrong by the configuration of today.
+	if hash != nil && !req.GetValidateOnly() {
+		first, err := s.store.Submitted(ctx, req.GetRequestId(), hash)
+		switch {
+		case err == nil:
+			return respondSubmit(s.show(ctx, first))
+		case !errors.Is(err, job.ErrNotFound):
+			return nil, fmt.Errorf("submit batch: %w", err)
+		}
+	}
 	b, err := s.checkSubmit(req)
 	if err != nil {
 		return nil, err
 	}
 	now := time.Now()
+	jobs := each(req.GetJobs(), jobSpec)
 	if req.GetValidateOnly() {
-		b.Counts.Waiting = int64(len(req.GetJobs()))
+		b.Skipped, err = s.store.Succeeded(ctx, b, jobs)
+		if err != nil {
+			return nil, err
+		}
+		b.Counts.Waiting = int64(len(jobs)) - b.Skipped
 		return respondSubmit(s.show(ctx, b))
-	}
-	hash, err := payloadHash(req)
-	if err != nil {
-		return nil, err
 	}
 	id, err := uuid.NewV7()
 	if err != nil {
@@ -42,7 +59,7 @@ func (s *Server) SubmitBatch(ctx context.Context, req *stokerv1.SubmitBatchReque
 		b.DisplayName = b.ID
 	}
 	b, _, err = s.store.Submit(ctx, job.Submission{
-		Batch: b, Jobs: each(req.GetJobs(), jobSpec),
+		Batch: b, Jobs: jobs,
 		RequestID: req.GetRequestId(), PayloadHash: hash,
 	}, now)
 	if err != nil {
@@ -65,7 +82,7 @@ func (s *Server) checkSubmit(req *stokerv1.SubmitBatchRequest) (job.Batch, error
 	b := job.Batch{
 		DisplayName: req.GetDisplayName(), Labels: req.GetLabels(),
 		Priority: defaultPriority, State: job.BatchActive, Open: req.GetKeepOpen(),
-		FailureLimit: failureLimit(req.GetFailureLimit()),
+		FailureLimit: failureLimit(req.GetFailureLimit()), SkipSucceeded: req.GetSkipSucceeded(),
 	}
 	if req.Priority != nil {
 		b.Priority = int(req.GetPriority())
@@ -81,7 +98,11 @@ func (s *Server) checkSubmit(req *stokerv1.SubmitBatchRequest) (job.Batch, error
 	if len(req.GetJobs()) == 0 && !req.GetKeepOpen() {
 		c.add("jobs", "name at least one job, or set keep_open to add jobs later")
 	}
-	c.jobs(req.GetJobs(), jobRules{templated: b.Template != nil, template: filled})
+	rules := jobRules{templated: b.Template != nil, template: filled}
+	if b.SkipSucceeded {
+		rules.keyed = "jobs that have succeeded before are known by it"
+	}
+	c.jobs(req.GetJobs(), rules)
 	if err := invalid(c.list); err != nil {
 		return job.Batch{}, err
 	}
@@ -104,15 +125,19 @@ func (s *Server) checkEncodeWith(c *checks, req *stokerv1.SubmitBatchRequest, b 
 	switch with := req.GetEncodeWith().(type) {
 	case *stokerv1.SubmitBatchRequest_Recipe:
 		r := recipe(with.Recipe)
-		c.addRecipe(r)
+		c.addDetailed(r.Validate("recipe"))
 		b.Recipe = &r
 	case *stokerv1.SubmitBatchRequest_Template:
 		t, wrong := s.catalog.template(with.Template)
 		c.take(wrong)
 		b.Template = &t
 		if wrong == nil {
-			return c.template("template", t)
+			return c.template("template", fmt.Sprintf("template %q, ", t.Name), t)
 		}
+	case *stokerv1.SubmitBatchRequest_InlineTemplate:
+		t := job.Template{Text: with.InlineTemplate.GetYaml(), FallbackRegions: with.InlineTemplate.GetFallbackRegions()}
+		b.Template = &t
+		return c.inlineTemplate(t)
 	default:
 		b.Profile = req.GetProfile()
 		if b.Profile == "" {
@@ -123,23 +148,6 @@ func (s *Server) checkEncodeWith(c *checks, req *stokerv1.SubmitBatchRequest, b 
 		b.Recipe = &r
 	}
 	return nil
-}
-
-// addRecipe adds what is wrong with an inline recipe. Where the contract's rules
-// have found fault with the same field already, the recipe's own text, which knows
-// what would be right, takes the place of theirs.
-func (c *checks) addRecipe(r job.Recipe) {
-	told := make(map[string]int, len(c.list))
-	for i, v := range c.list {
-		told[v.Field] = i
-	}
-	for _, v := range r.Validate("recipe") {
-		if i, ok := told[v.Field]; ok {
-			c.list[i] = v
-		} else {
-			c.list = append(c.list, v)
-		}
-	}
 }
 
 func (s *Server) checkRetry(c *checks, req *stokerv1.SubmitBatchRequest) job.RetryPolicy {
@@ -178,14 +186,14 @@ func payloadHash(req *stokerv1.SubmitBatchRequest) ([]byte, error) {
 // AddJobs appends jobs to an OPEN batch.
 func (s *Server) AddJobs(ctx context.Context, req *stokerv1.AddJobsRequest) (*stokerv1.AddJobsResponse, error) {
 	c := checks{list: s.contractViolations(req)}
-	rules := jobRules{keyed: true}
+	rules := jobRules{keyed: "jobs that are added to a batch are told apart by it"}
 	if req.GetBatchId() != "" {
 		b, err := s.store.Batch(ctx, req.GetBatchId())
 		if err != nil {
 			return nil, fmt.Errorf("read batch: %w", err)
 		}
 		if b.Template != nil {
-			rules.templated, rules.template = true, c.template("batch_id", *b.Template)
+			rules.templated, rules.template = true, c.template("batch_id", "its template, ", *b.Template)
 		}
 	}
 	c.jobs(req.GetJobs(), rules)
@@ -200,5 +208,7 @@ func (s *Server) AddJobs(ctx context.Context, req *stokerv1.AddJobsRequest) (*st
 	if err != nil {
 		return nil, err
 	}
-	return &stokerv1.AddJobsResponse{Batch: m, AddedCount: added, SkippedCount: skipped}, nil
+	return &stokerv1.AddJobsResponse{
+		Batch: m, AddedCount: added, SkippedCount: skipped, SucceededCount: int64(len(req.GetJobs())) - added - skipped,
+	}, nil
 }

@@ -16,7 +16,9 @@ import (
 // strayed is refused and not misread:
 //
 //	page token: version, 'p', 8 bytes of hash, position
-//	cursor:     version, 'c', 'j' (with jobs) or 'b' (batch only), revision, page, batch id
+//	cursor:     version, 'c', scope, revision, page, batch id
+//
+// A scope is 'b' (batch only), 'j' (all jobs), or 'f' and a number: see [scope].
 //
 // Numbers are uvarints. The text is unpadded base64url.
 const tokenVersion = 1
@@ -78,7 +80,7 @@ func parsePageToken(text string, list [8]byte) (pageToken, error) {
 // cursor is a watcher's position in the changes of a batch.
 type cursor struct {
 	batch string
-	jobs  bool // the watcher is sent jobs too
+	jobs  scope // which jobs the watcher is sent
 	// revision is how far changes have been sent.
 	revision int64
 	// page is 0, or in the midst of a snapshot 1 more than the number of the last
@@ -87,11 +89,15 @@ type cursor struct {
 }
 
 func (c cursor) String() string {
-	kind := byte('b')
-	if c.jobs {
-		kind = 'j'
+	b := []byte{tokenVersion, 'c'}
+	switch c.jobs {
+	case noJobs:
+		b = append(b, 'b')
+	case allJobs:
+		b = append(b, 'j')
+	default:
+		b = binary.AppendUvarint(append(b, 'f'), uint64(c.jobs))
 	}
-	b := []byte{tokenVersion, 'c', kind}
 	b = binary.AppendUvarint(b, uint64(c.revision))
 	b = binary.AppendUvarint(b, uint64(c.page))
 	return encode(append(b, c.batch...))
@@ -100,10 +106,9 @@ func (c cursor) String() string {
 // parseCursor reads what [cursor.String] writes, or answers [errBadToken].
 func parseCursor(text string) (cursor, error) {
 	d := decode(text, 'c')
-	kind := d.bytes(1)[0]
-	c := cursor{jobs: kind == 'j', revision: d.number(), page: d.number()}
+	c := cursor{jobs: d.scope(), revision: d.number(), page: d.number()}
 	c.batch = string(d.rest)
-	if d.bad || kind != 'j' && kind != 'b' || c.batch == "" || c.page > 0 && !c.jobs {
+	if d.bad || c.batch == "" || c.page > 0 && c.jobs == noJobs {
 		return cursor{}, errBadToken
 	}
 	return c, nil
@@ -149,4 +154,20 @@ func (d *decoder) number() int64 {
 	}
 	d.rest = d.rest[size:]
 	return int64(n)
+}
+
+// scope reads a scope.
+func (d *decoder) scope() scope {
+	switch d.bytes(1)[0] {
+	case 'b':
+		return noJobs
+	case 'j':
+		return allJobs
+	case 'f':
+		if n := d.number(); n > 0 && n < int64(allJobs) && scope(n)&^allJobs == 0 {
+			return scope(n)
+		}
+	}
+	d.bad = true
+	return noJobs
 }

@@ -44,6 +44,7 @@ func batchMessage(b job.Batch) *stokerv1.Batch {
 		RetryPolicy: retryPolicyMessage(b.Retry), FailureLimit: failureLimitMessage(b.FailureLimit),
 		Labels:   b.Labels,
 		JobCount: b.Counts.Total(), Counts: countsMessage(b.Counts),
+		SkipSucceeded: b.SkipSucceeded, SkippedCount: b.Skipped,
 		CreateTime: timestamp(b.CreateTime), UpdateTime: timestamp(b.UpdateTime),
 		StartTime: timestamp(b.StartTime), FinishTime: timestamp(b.FinishTime),
 	}

@@ -36,6 +36,10 @@ const (
 // the batch has ended. The package comment tells what it guarantees.
 func (s *Server) WatchBatch(req *stokerv1.WatchBatchRequest, stream grpc.ServerStreamingServer[stokerv1.WatchBatchResponse]) error {
 	ctx := stream.Context()
+	jobs, err := scopeOf(req)
+	if err != nil {
+		return err
+	}
 	// The seat comes before the first read: what changes in between rings.
 	seat, err := s.hub.join(caller(ctx), req.GetBatchId())
 	if err != nil {
@@ -50,7 +54,7 @@ func (s *Server) WatchBatch(req *stokerv1.WatchBatchRequest, stream grpc.ServerS
 		s: s, seat: seat, stream: stream,
 		interval: cmp.Or(req.GetMinInterval().AsDuration(), defaultMinInterval),
 	}
-	if err := w.begin(ctx, req, b); err != nil {
+	if err := w.begin(ctx, req.GetCursor(), jobs, b); err != nil {
 		return err
 	}
 	return w.follow(ctx)
@@ -83,16 +87,17 @@ type watch struct {
 }
 
 // begin brings the watcher to where changes can be followed: to its cursor, or
-// through a snapshot if that cannot be used.
-func (w *watch) begin(ctx context.Context, req *stokerv1.WatchBatchRequest, b job.Batch) error {
+// through a snapshot if that cannot be used. A cursor is good for the same jobs only:
+// what was left out up to there is not known to the watcher.
+func (w *watch) begin(ctx context.Context, from string, jobs scope, b job.Batch) error {
 	w.batch, w.reason, w.sent = b, w.s.waitReason(b, time.Now()), time.Now()
-	at, err := parseCursor(req.GetCursor())
-	usable := err == nil && at.batch == b.ID && at.jobs == req.GetIncludeJobs() && at.revision <= b.Revision
+	at, err := parseCursor(from)
+	usable := err == nil && at.batch == b.ID && at.jobs == jobs && at.revision <= b.Revision
 	if usable {
 		w.at = at
 		return w.pages(ctx)
 	}
-	w.at = cursor{batch: b.ID, jobs: req.GetIncludeJobs()}
+	w.at = cursor{batch: b.ID, jobs: jobs}
 	return w.snapshot(ctx, b)
 }
 
@@ -100,7 +105,7 @@ func (w *watch) begin(ctx context.Context, req *stokerv1.WatchBatchRequest, b jo
 func (w *watch) snapshot(ctx context.Context, b job.Batch) error {
 	w.batch = b
 	w.at.revision = b.Revision
-	if w.at.jobs {
+	if w.at.jobs != noJobs {
 		w.at.page = 1
 		return w.pages(ctx)
 	}
@@ -115,7 +120,7 @@ func (w *watch) snapshot(ctx context.Context, b job.Batch) error {
 func (w *watch) pages(ctx context.Context) error {
 	for w.at.page > 0 {
 		at, b := w.at, w.batch
-		c, err := w.seat.share(ctx, position{revision: at.revision, jobs: true, page: at.page}, func() (change, error) {
+		c, err := w.seat.share(ctx, position{revision: at.revision, jobs: at.jobs, page: at.page}, func() (change, error) {
 			return w.s.page(ctx, at, b)
 		})
 		if err != nil {
@@ -137,7 +142,7 @@ func (w *watch) pages(ctx context.Context) error {
 func (s *Server) page(ctx context.Context, at cursor, b job.Batch) (change, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readTimeout)
 	defer cancel()
-	jobs, err := s.store.Jobs(ctx, job.Filter{BatchID: at.batch, AfterNumber: at.page - 1, Limit: watchPage})
+	jobs, err := s.store.Jobs(ctx, job.Filter{BatchID: at.batch, States: at.jobs.states(), AfterNumber: at.page - 1, Limit: watchPage})
 	if err != nil {
 		return change{}, fmt.Errorf("read jobs: %w", err)
 	}
@@ -185,13 +190,16 @@ func (w *watch) follow(ctx context.Context) error {
 	for {
 		last := w.sent
 		c, err = change{}, nil
+		bell := w.seat.bell
+		if ready != nil {
+			bell = nil // it says what is known; a thousand watchers need not wake to hear that
+		}
 		select {
-		case <-w.seat.bell:
-			if ready == nil {
-				wait()
-			}
+		case <-bell:
+			wait()
 		case <-ready:
 			ready = nil
+			w.seat.hush()
 			if c, err = w.catchUp(ctx); c.stale {
 				wait()
 			}
@@ -268,10 +276,10 @@ func (s *Server) changes(ctx context.Context, id string, p position) (change, er
 	var b job.Batch
 	var jobs []job.Job
 	var err error
-	if p.jobs {
-		b, jobs, err = s.store.Changes(ctx, id, p.revision, watchPage+1)
-	} else {
+	if p.jobs == noJobs {
 		b, err = s.store.Batch(ctx, id)
+	} else {
+		b, jobs, err = s.store.Changes(ctx, id, p.revision, watchPage+1, p.jobs.states()...)
 	}
 	if err != nil {
 		return change{}, fmt.Errorf("read changes: %w", err)

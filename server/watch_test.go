@@ -14,6 +14,7 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+	"github.com/stokerd/stoker/internal/history"
 	"github.com/stokerd/stoker/job"
 	"github.com/stokerd/stoker/server"
 )
@@ -40,7 +41,7 @@ func (w *world) watch(req *stokerv1.WatchBatchRequest) *stream {
 // next is the next message that is not a heartbeat.
 func (s *stream) next() *stokerv1.WatchBatchResponse {
 	s.t.Helper()
-	for {
+	for range 100 {
 		m, err := s.Recv()
 		if err != nil {
 			s.t.Fatalf("watch: %v", err)
@@ -49,6 +50,8 @@ func (s *stream) next() *stokerv1.WatchBatchResponse {
 			return m
 		}
 	}
+	s.t.Fatal("watch: nothing but heartbeats")
+	return nil
 }
 
 // until is the first message that shows what is waited for. How many come before
@@ -243,10 +246,10 @@ func TestWatchResumes(t *testing.T) {
 	t.Run("in the midst of a snapshot", func(t *testing.T) {
 		within(t, nil, func(t *testing.T, w *world) {
 			b := w.submit(1200)
-			h := newHistory()
+			h := history.New()
 			s := w.watch(&stokerv1.WatchBatchRequest{BatchId: b.GetId(), IncludeJobs: true})
 			first := s.next()
-			h.add(first)
+			h.Add(first)
 			if len(first.GetJobs()) != 500 {
 				t.Fatalf("first page has %d jobs, want 500", len(first.GetJobs()))
 			}
@@ -254,21 +257,21 @@ func TestWatchResumes(t *testing.T) {
 			w.start(b.GetId(), 3)    // was sent
 			w.start(b.GetId(), 1100) // was not
 			s = w.watch(&stokerv1.WatchBatchRequest{BatchId: b.GetId(), IncludeJobs: true, Cursor: first.GetCursor()})
-			for len(h.version) < 1200 || h.state["k-3"] != stokerv1.JobState_JOB_STATE_QUEUED {
+			for len(h.State) < 1200 || h.State["k-3"] != stokerv1.JobState_JOB_STATE_QUEUED {
 				m := s.next()
 				if m.GetSnapshot() {
 					t.Fatal("the snapshot began again")
 				}
-				h.add(m)
+				h.Add(m)
 			}
-			for _, wrong := range h.wrong {
+			for _, wrong := range h.Wrong {
 				t.Error(wrong)
 			}
-			if got := h.state["k-1100"]; got != stokerv1.JobState_JOB_STATE_QUEUED {
+			if got := h.State["k-1100"]; got != stokerv1.JobState_JOB_STATE_QUEUED {
 				t.Errorf("job 1100 is %v, want QUEUED", got)
 			}
-			if h.messages != 4 {
-				t.Errorf("it took %d messages, want three pages and one change", h.messages)
+			if h.Messages != 4 {
+				t.Errorf("it took %d messages, want three pages and one change", h.Messages)
 			}
 		})
 	})

@@ -35,6 +35,7 @@ type world struct {
 	store    *store.Store
 	accounts *accounts
 	config   server.Config
+	options  []grpc.ServerOption // beside the server's own
 	server   *server.Server
 	grpc     *grpc.Server
 	serving  sync.WaitGroup
@@ -69,19 +70,26 @@ func newWorld(t *testing.T, change func(*server.Config)) *world {
 	}
 	w.serve()
 	t.Cleanup(func() { w.stop(time.Second) })
-	w.conn, err = grpc.NewClient("passthrough:///stoker",
+	w.conn = w.dial()
+	w.batches, w.account = stokerv1.NewBatchServiceClient(w.conn), stokerv1.NewAccountServiceClient(w.conn)
+	return w
+}
+
+// dial makes a connection to the server, whichever runs.
+func (w *world) dial(options ...grpc.DialOption) *grpc.ClientConn {
+	w.t.Helper()
+	conn, err := grpc.NewClient("passthrough:///stoker", append(options,
 		grpc.WithTransportCredentials(insecure.NewCredentials()),
 		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) {
 			w.mu.Lock()
 			defer w.mu.Unlock()
 			return w.listener.DialContext(ctx)
-		}))
+		}))...)
 	if err != nil {
-		t.Fatal(err)
+		w.t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = w.conn.Close() }) // twice in tests that hang up themselves
-	w.batches, w.account = stokerv1.NewBatchServiceClient(w.conn), stokerv1.NewAccountServiceClient(w.conn)
-	return w
+	w.t.Cleanup(func() { _ = conn.Close() }) // twice in tests that hang up themselves
+	return conn
 }
 
 // serve starts a server.
@@ -93,7 +101,7 @@ func (w *world) serve() {
 		w.t.Fatal(err)
 	}
 	w.store.SetOnChange(w.server.Changed)
-	w.grpc = grpc.NewServer(w.server.Options()...)
+	w.grpc = grpc.NewServer(append(w.server.Options(), w.options...)...)
 	w.server.Register(w.grpc)
 	listener := bufconn.Listen(1 << 20)
 	w.mu.Lock()

@@ -51,8 +51,10 @@ func checkWhole(t *testing.T, s *Store) {
 		{"batches that count their jobs wrongly", `
 SELECT id FROM batches AS b
  WHERE json_array(waiting, starting, queued, running, succeeded, failed, cancelling, cancelled) <>
-       (SELECT json_array(sum(state = 'WAITING'), sum(state = 'STARTING'), sum(state = 'QUEUED'), sum(state = 'RUNNING'), sum(state = 'SUCCEEDED'),
-               sum(state = 'FAILED'), sum(state = 'CANCELLING'), sum(state = 'CANCELLED')) FROM jobs WHERE batch = b.seq)`},
+       (SELECT json_array(count(*) FILTER (WHERE state = 'WAITING'), count(*) FILTER (WHERE state = 'STARTING'), count(*) FILTER (WHERE state = 'QUEUED'), count(*) FILTER (WHERE state = 'RUNNING'), count(*) FILTER (WHERE state = 'SUCCEEDED'),
+               count(*) FILTER (WHERE state = 'FAILED'), count(*) FILTER (WHERE state = 'CANCELLING'), count(*) FILTER (WHERE state = 'CANCELLED')) FROM jobs WHERE batch = b.seq)`},
+		{"batches that count wrongly what they left out", `SELECT id FROM batches AS b WHERE skipped <> (SELECT count(*) FROM skipped WHERE batch = b.seq)`},
+		{"jobs that were left out and are there", `SELECT s.key FROM skipped AS s JOIN jobs AS j ON j.batch = s.batch AND j.key = s.key`},
 		{"jobs that are not where their last event took them", `
 SELECT number FROM jobs AS j
  WHERE state <> coalesce((SELECT to_state FROM events AS e WHERE e.batch = j.batch AND e.number = j.number ORDER BY version DESC LIMIT 1), 'WAITING')`},

@@ -83,6 +83,10 @@ func (t *tx) reap() (more bool, err error) {
 	}
 	args := []any{seq, first + reapChunk}
 	if first == 0 {
+		const skipped = `DELETE FROM skipped WHERE batch = $1 AND key IN (SELECT key FROM skipped WHERE batch = $1 LIMIT $2 + 0)`
+		if n, err := t.exec(skipped, seq, reapChunk); err != nil || n > 0 {
+			return true, err
+		}
 		statements, args = []string{`DELETE FROM batch_labels WHERE batch = $1`, `DELETE FROM batches WHERE seq = $1`}, []any{seq}
 	}
 	for _, statement := range statements {

@@ -53,6 +53,7 @@ func TestPlans(t *testing.T) {
 		{"jobs by state", jobsByState, "jobs_state (batch=? AND state=? AND number>?)", false},
 		{"jobs by key", jobsByKey, "jobs_key (batch=? AND key=? AND number>?)", true},
 		{"runs", latestRuns, "INDEX jobs_state (batch=? AND state=?)", false},
+		{"jobs that succeeded", succeededJobs, "jobs_succeeded (key=? AND output_path=?)", false},
 		{"orphans", orphansOf, "PRIMARY KEY (account=?)", true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -18,11 +18,14 @@ import (
 const firstRevision = 1
 
 // Submit stores a batch with all of its jobs, or nothing. An empty id is filled
-// with a new one and an empty state according to Open; Seq, Counts, Revision and
-// the times are set here. If a batch with this
+// with a new one and an empty state according to Open; Seq, Counts, Skipped, Revision
+// and the times are set here. If a batch with this
 // RequestID and PayloadHash is there already it is returned as it is now, and
 // created is false; with another hash, and for a repeated batch id or job key, the
 // answer is [job.ErrExists]. A deleted batch has given its RequestID free.
+//
+// With SkipSucceeded, jobs that have succeeded before are left out. If that is all of
+// them the batch has no jobs, and ends at once unless it is open.
 func (s *Store) Submit(ctx context.Context, sub job.Submission, now time.Time) (b job.Batch, created bool, err error) {
 	round(&now)
 	b, err = write(ctx, s, "submit batch", func(t *tx) (job.Batch, error) {
@@ -31,7 +34,11 @@ func (s *Store) Submit(ctx context.Context, sub job.Submission, now time.Time) (
 		if !errors.Is(err, job.ErrNotFound) {
 			return first, err
 		}
-		b, err := newBatch(sub, now)
+		jobs, skipped, err := t.leaveOut(sub.Batch, sub.Jobs)
+		if err != nil {
+			return job.Batch{}, err
+		}
+		b, err := newBatch(sub, jobs, now)
 		if err != nil {
 			return job.Batch{}, err
 		}
@@ -42,7 +49,10 @@ func (s *Store) Submit(ctx context.Context, sub job.Submission, now time.Time) (
 		if err := t.writeLabels(b.Seq, b.Labels); err != nil {
 			return job.Batch{}, err
 		}
-		if err := t.insertJobs(b.Seq, 0, sub.Jobs, firstRevision, 0, now); err != nil {
+		if err := t.insertJobs(b.Seq, 0, jobs, firstRevision, 0, now); err != nil {
+			return job.Batch{}, err
+		}
+		if _, err := t.writeSkipped(b.Seq, skipped); err != nil {
 			return job.Batch{}, err
 		}
 		t.bell(&head{Batch: b}).Dispatch = true
@@ -55,11 +65,28 @@ func (s *Store) Submit(ctx context.Context, sub job.Submission, now time.Time) (
 	return b, created, nil
 }
 
-// submitted returns the batch an earlier submission with the same RequestID
-// made, or [job.ErrNotFound].
-func (t *tx) submitted(sub job.Submission) (job.Batch, error) {
-	if sub.RequestID == "" {
-		return job.Batch{}, job.ErrNotFound
+// Submitted returns the batch that an earlier submission with this RequestID and
+// PayloadHash made, as it is now. If there is none the answer is [job.ErrNotFound], if
+// there is one with another hash [job.ErrExists].
+func (s *Store) Submitted(ctx context.Context, requestID string, payloadHash []byte) (b job.Batch, err error) {
+	err = s.reader.snap(ctx, func(q snapshot) error {
+		id, err := submitted(ctx, q, requestID, payloadHash)
+		if err != nil {
+			return err
+		}
+		b, err = readBatch(ctx, q, id)
+		return err
+	})
+	if err != nil {
+		return job.Batch{}, fmt.Errorf("earlier submission: %w", err)
+	}
+	return b, nil
+}
+
+// submitted is the id of the batch that an earlier submission made.
+func submitted(ctx context.Context, q querier, requestID string, payloadHash []byte) (id string, err error) {
+	if requestID == "" {
+		return "", job.ErrNotFound
 	}
 	type answer struct {
 		id   string
@@ -70,22 +97,32 @@ func (t *tx) submitted(sub job.Submission) (job.Batch, error) {
 		err = r.Scan(&a.id, &a.hash)
 		return a, err
 	}
-	first, err := one(t.ctx, t, scan, query, sub.RequestID)
+	first, err := one(ctx, q, scan, query, requestID)
+	if err != nil {
+		return "", err
+	}
+	if !bytes.Equal(first.hash, payloadHash) {
+		return "", fmt.Errorf("request id %q was used for another submission, batch %s: %w", requestID, first.id, job.ErrExists)
+	}
+	return first.id, nil
+}
+
+// submitted returns the batch an earlier submission with the same RequestID
+// made, or [job.ErrNotFound].
+func (t *tx) submitted(sub job.Submission) (job.Batch, error) {
+	id, err := submitted(t.ctx, t, sub.RequestID, sub.PayloadHash)
 	if err != nil {
 		return job.Batch{}, err
 	}
-	if !bytes.Equal(first.hash, sub.PayloadHash) {
-		return job.Batch{}, fmt.Errorf("request id %q was used for another submission, batch %s: %w", sub.RequestID, first.id, job.ErrExists)
-	}
-	if h, ok := t.heads[first.id]; ok {
+	if h, ok := t.heads[id]; ok {
 		if err := t.forget(h); err != nil {
 			return job.Batch{}, err
 		}
 	}
-	return readBatch(t.ctx, t, first.id)
+	return readBatch(t.ctx, t, id)
 }
 
-func newBatch(sub job.Submission, now time.Time) (job.Batch, error) {
+func newBatch(sub job.Submission, jobs []job.Spec, now time.Time) (job.Batch, error) {
 	b := sub.Batch
 	if b.ID == "" {
 		id, err := uuid.NewV7()
@@ -100,7 +137,7 @@ func newBatch(sub job.Submission, now time.Time) (job.Batch, error) {
 			b.State = job.BatchOpen
 		}
 	}
-	b.Counts = job.Counts{Waiting: int64(len(sub.Jobs))}
+	b.Counts = job.Counts{Waiting: int64(len(jobs))}
 	b.Revision = firstRevision
 	b.CreateTime, b.UpdateTime, b.StartTime, b.FinishTime = now, now, time.Time{}, time.Time{}
 	b.Derive(now)
@@ -112,8 +149,8 @@ func (t *tx) insertBatch(b job.Batch, sub job.Submission) (seq int64, err error)
 INSERT INTO batches (id, request_id, payload_hash, display_name, account, priority, state, state_reason, open, profile, recipe, template,
        input, output, retry, failure_limit, failures_forgiven, labels,
        waiting, starting, queued, running, succeeded, failed, cancelling, cancelled,
-       revision, create_time, update_time, start_time, finish_time)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, 0, 0, 0, 0, 0, 0, 0, $20, $21, $22, 0, $23)
+       revision, create_time, update_time, start_time, finish_time, skip_succeeded)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, 0, 0, 0, 0, 0, 0, 0, $20, $21, $22, 0, $23, $24)
 RETURNING seq`
 	hash := sub.PayloadHash
 	if hash == nil {
@@ -121,7 +158,7 @@ RETURNING seq`
 	}
 	return one(t.ctx, t, scalar[int64], insert, b.ID, sub.RequestID, hash, b.DisplayName, b.AccountID, b.Priority, string(b.State), b.StateReason, b.Open,
 		b.Profile, encodePointer(b.Recipe), encodePointer(b.Template), encode(b.Input), encode(b.Output), encode(b.Retry), encode(b.FailureLimit),
-		b.FailuresForgiven, encodeMap(b.Labels), b.Counts.Waiting, b.Revision, ms(b.CreateTime), ms(b.UpdateTime), ms(b.FinishTime))
+		b.FailuresForgiven, encodeMap(b.Labels), b.Counts.Waiting, b.Revision, ms(b.CreateTime), ms(b.UpdateTime), ms(b.FinishTime), b.SkipSucceeded)
 }
 
 // rowsPerInsert is how many jobs one statement inserts: the more, the less each
@@ -173,11 +210,15 @@ VALUES `
 // job whose key the batch has already is skipped, so a caller that does not know
 // whether an earlier call arrived repeats it. The batch must be open, else the
 // answer is a [job.StateError].
+//
+// If the batch has SkipSucceeded, jobs that have succeeded in an earlier batch are
+// left out: they are those that are neither added nor skipped. A job that was left
+// out once is left out again, whatever has become of the earlier batch.
 func (s *Store) AddJobs(ctx context.Context, batchID string, jobs []job.Spec, now time.Time) (b job.Batch, added, skipped int64, err error) {
 	round(&now)
 	type outcome struct {
-		batch job.Batch
-		added int64
+		batch          job.Batch
+		added, skipped int64
 	}
 	out, err := write(ctx, s, "add jobs to batch "+batchID, func(t *tx) (outcome, error) {
 		h, err := t.head(batchID)
@@ -190,31 +231,49 @@ func (s *Store) AddJobs(ctx context.Context, batchID string, jobs []job.Spec, no
 				Problem: "it takes no more jobs; submit them as a new batch, and keep that open",
 			}
 		}
-		fresh, err := t.unknown(h.Seq, jobs)
+		unknown, err := t.unknown(h.Seq, jobs)
 		if err != nil {
 			return outcome{}, err
 		}
-		added := int64(len(fresh))
-		if added > 0 {
-			// A revision for each, so that a watcher can stop reading between any two.
-			if err := t.insertJobs(h.Seq, h.Counts.Total(), fresh, h.Revision+1, 1, now); err != nil {
-				return outcome{}, err
-			}
-			h.Revision += added
-			h.Counts.Waiting += added
-			h.UpdateTime, h.changed = now, true
-			t.bell(h).Dispatch = true
+		content, err := readBatch(t.ctx, t, batchID)
+		if err != nil {
+			return outcome{}, err
 		}
-		if err := t.forget(h); err != nil {
+		fresh, left, err := t.leaveOut(content, unknown)
+		if err != nil {
+			return outcome{}, err
+		}
+		if err := t.append(h, fresh, left, now); err != nil {
 			return outcome{}, err
 		}
 		b, err := readBatch(t.ctx, t, batchID)
-		return outcome{b, added}, err
+		return outcome{b, int64(len(fresh)), int64(len(jobs) - len(unknown))}, err
 	})
 	if err != nil {
 		return job.Batch{}, 0, 0, err
 	}
-	return out.batch, out.added, int64(len(jobs)) - out.added, nil
+	return out.batch, out.added, out.skipped, nil
+}
+
+// append writes jobs that are added to a batch, and the keys of those that are left
+// out, and has the batch read again.
+func (t *tx) append(h *head, fresh []job.Spec, left []string, now time.Time) error {
+	added := int64(len(fresh))
+	// A revision for each, so that a watcher can stop reading between any two.
+	if err := t.insertJobs(h.Seq, h.Counts.Total(), fresh, h.Revision+1, 1, now); err != nil {
+		return err
+	}
+	skipped, err := t.writeSkipped(h.Seq, left)
+	if err != nil {
+		return err
+	}
+	if added > 0 || skipped > 0 {
+		h.Revision += max(added, 1)
+		h.Counts.Waiting += added
+		h.UpdateTime, h.changed = now, true
+		t.bell(h).Dispatch = true
+	}
+	return t.forget(h)
 }
 
 // unknown returns the jobs whose keys are neither in the batch nor given twice.

@@ -53,6 +53,15 @@ func TestBulkRequests(t *testing.T) {
 		},
 		{"cancel b --dry-run", &stokerv1.CancelJobsRequest{BatchId: "b", ValidateOnly: true}, "412\n"},
 		{"cancel b --cause x --category y", &stokerv1.CancelJobsRequest{BatchId: "b", Causes: []string{"x"}, Categories: []string{"y"}}, "412\n"},
+		{
+			"cancel --label team=vod --label run=night --state waiting",
+			&stokerv1.CancelJobsRequest{
+				Labels: map[string]string{"team": "vod", "run": "night"}, States: []stokerv1.JobState{stokerv1.JobState_JOB_STATE_WAITING},
+			},
+			"412\n",
+		},
+		{"cancel -l team=vod --dry-run", &stokerv1.CancelJobsRequest{Labels: map[string]string{"team": "vod"}, ValidateOnly: true}, "412\n"},
+		{"retry --label team=vod --cause x", &stokerv1.RetryJobsRequest{Labels: map[string]string{"team": "vod"}, Causes: []string{"x"}}, "7\n"},
 		{"retry b --cause x --key-prefix k", &stokerv1.RetryJobsRequest{BatchId: "b", Causes: []string{"x"}, KeyPrefix: "k"}, "7\n"},
 	} {
 		t.Run(tt.args, func(t *testing.T) {
@@ -66,7 +75,10 @@ func TestBulkRequests(t *testing.T) {
 			}
 		})
 	}
-	for _, args := range []string{"cancel b/1 --state waiting", "cancel b/1 --dry-run", "retry b/1 --cause x", "cancel b --state failed"} {
+	for _, args := range []string{
+		"cancel", "cancel b --label a=b", "retry", "retry b --label a=b", "retry --label a=b --watch", "retry --label a",
+		"cancel b/1 --state waiting", "cancel b/1 --dry-run", "retry b/1 --cause x", "cancel b --state failed",
+	} {
 		if got := (command{}).run(t.Context(), strings.Fields(args)...); got.code != exitUsage {
 			t.Errorf("%s: exit code %d, want %d", args, got.code, exitUsage)
 		}

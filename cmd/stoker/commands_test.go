@@ -158,6 +158,36 @@ jobs[9]: odd
 	}
 }
 
+func TestSubmitBringsItsTemplate(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "ladder.yaml")
+	if err := os.WriteFile(file, []byte("metadata: {type: VOD}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f := &fake{refuse: invalid(t, "inline_template.yaml", "line 1: encodings: want one encoding, not 0",
+		"inline_template.fallback_regions[1]", `"x" is no region`, "inline_template.yaml", "is odd", "jobs[0].variables.title", "is required")}
+	run := command{stdin: "var:seconds\n12\n"}
+	got := run.run(t.Context(), "submit", "-", "--template-file", file, "--fallback-region", "AWS_US_EAST_1", "--fallback-region", "x", "--server", f.start(t))
+	want := result{exitUsage, "", `ladder.yaml:1: encodings: want one encoding, not 0
+--fallback-region: "x" is no region
+ladder.yaml: is odd
+standard input:2: variables.title: is required
+`}
+	if diff := cmp.Diff(want, got, cmp.AllowUnexported(result{})); diff != "" {
+		t.Errorf("result (-want +got):\n%s", diff)
+	}
+	request := &stokerv1.SubmitBatchRequest{
+		DisplayName: "standard input",
+		EncodeWith: &stokerv1.SubmitBatchRequest_InlineTemplate{InlineTemplate: &stokerv1.InlineTemplate{
+			Yaml: "metadata: {type: VOD}\n", FallbackRegions: []string{"AWS_US_EAST_1", "x"},
+		}},
+		Jobs: []*stokerv1.JobSpec{{Variables: map[string]string{"seconds": "12"}}},
+	}
+	ignoreID := protocmp.IgnoreFields(&stokerv1.SubmitBatchRequest{}, "request_id")
+	if diff := cmp.Diff(proto.Message(request), f.last(t), protocmp.Transform(), ignoreID); diff != "" {
+		t.Errorf("request (-want +got):\n%s", diff)
+	}
+}
+
 func TestWrongUse(t *testing.T) {
 	for _, tt := range []struct {
 		args  string
@@ -172,6 +202,10 @@ func TestWrongUse(t *testing.T) {
 		{args: "submit -", stdin: "input_path\n,\n,,\n", want: "standard input:3: 3 fields"},
 		{args: "submit - --label x", stdin: "input_path\na\n", want: "--label x: want key=value"},
 		{args: "submit - --profile a --template b", want: "none of the others can be"},
+		{args: "submit - --template a --template-file b", want: "none of the others can be"},
+		{args: "submit - --template-file nowhere.yaml", stdin: "input_path\na\n", want: "nowhere.yaml: no such file"},
+		{args: "submit - --template-file /dev/null", stdin: "input_path\na\n", want: "/dev/null: want a template"},
+		{args: "submit - --fallback-region A", stdin: "input_path\na\n", want: "--fallback-region is for --template-file"},
 		{args: "submit --sample", want: "set HTTP_INPUT_FILE_PATH"},
 		{args: "watch", want: "want one argument, and got 0: stoker watch BATCH\n"},
 		{args: "watch b/1", want: "b/1 is a job; to see it: stoker job b/1, and to watch its batch: stoker watch b"},

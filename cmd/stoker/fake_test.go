@@ -68,7 +68,8 @@ type fake struct {
 	stokerv1.UnimplementedAccountServiceServer
 
 	watch  []*stokerv1.WatchBatchResponse
-	refuse error // of SubmitBatch
+	refuse error                                                      // of SubmitBatch
+	pages  func(*stokerv1.ListJobsRequest) *stokerv1.ListJobsResponse // nil: someJobs, on one page
 
 	mu    sync.Mutex
 	asked []proto.Message
@@ -177,7 +178,9 @@ func (f *fake) SubmitBatch(_ context.Context, r *stokerv1.SubmitBatchRequest) (*
 
 func (f *fake) GetBatch(_ context.Context, r *stokerv1.GetBatchRequest) (*stokerv1.GetBatchResponse, error) {
 	f.ask(r)
-	return &stokerv1.GetBatchResponse{Batch: sampleBatch()}, nil
+	b := sampleBatch()
+	b.Input, b.OutputId = "masters", "5f0c6c5e-0000-4000-8000-000000000000"
+	return &stokerv1.GetBatchResponse{Batch: b}, nil
 }
 
 func (f *fake) ListBatches(_ context.Context, r *stokerv1.ListBatchesRequest) (*stokerv1.ListBatchesResponse, error) {
@@ -194,6 +197,9 @@ func (f *fake) ListJobs(_ context.Context, r *stokerv1.ListJobsRequest) (*stoker
 	f.ask(r)
 	if r.GetBatchId() != batchID {
 		return nil, status.Errorf(codes.NotFound, "batch %s: not found", r.GetBatchId())
+	}
+	if f.pages != nil {
+		return f.pages(r), nil
 	}
 	return &stokerv1.ListJobsResponse{Jobs: someJobs()}, nil
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/csv"
 	"fmt"
 	"io"
 
@@ -19,9 +18,11 @@ func (c *cli) jobsCommand() *cobra.Command {
 		Use:   "jobs BATCH",
 		Short: "List the jobs of a batch",
 		Long: `List the jobs of a batch in submission order. --format says how: table, csv
-(with a header) or jsonl (one object per line, in the API's own terms).`,
+(with a header) or jsonl (one object per line: the API's job, with the storages of its
+batch as input and output). Rows are printed as they come, however many there are; each
+shows its job at one moment during the list.`,
 		Example: `  stoker jobs 0192f0c1-... --state failed
-  stoker jobs 0192f0c1-... --format csv > jobs.csv`,
+  stoker jobs 0192f0c1-... --state succeeded --format csv > results.csv`,
 		Args: oneArg,
 		RunE: c.connected(func(ctx context.Context, conn *client.Client, args []string) error {
 			request := &stokerv1.ListJobsRequest{BatchId: args[0], Keys: keys, PageSize: maxPage}
@@ -33,7 +34,10 @@ func (c *cli) jobsCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return c.listJobs(ctx, conn, request, to)
+			if err := to.begin(ctx, conn, args[0]); err != nil {
+				return err
+			}
+			return listJobs(ctx, conn, request, to)
 		}),
 	}
 	cmd.Flags().StringSliceVar(&states, "state", nil, "only jobs in this state, such as failed; may be repeated")
@@ -44,112 +48,12 @@ func (c *cli) jobsCommand() *cobra.Command {
 	return cmd
 }
 
-// jobWriter prints jobs as they come.
-type jobWriter interface {
-	add(*stokerv1.Job) error
-	end() error
-}
-
-func (c *cli) jobWriter(format string) (jobWriter, error) {
-	switch {
-	case format == "csv" && !c.json:
-		return &jobCSV{w: csv.NewWriter(c.stdout)}, nil
-	case format == "jsonl" && !c.json:
-		return jobLines{c}, nil
-	case format != "table":
-		return nil, usagef("--format %s: want table, csv or jsonl, or --json alone", format)
-	case c.json:
-		return jobArray{&jsonArray{w: c.stdout}}, nil
-	}
-	return &jobTable{cli: c, table: table{header: []string{"JOB", "TITLE", "STATE", "PROGRESS", "ATTEMPT", "REASON"}}}, nil
-}
-
-func (c *cli) listJobs(ctx context.Context, conn *client.Client, request *stokerv1.ListJobsRequest, to jobWriter) error {
-	for {
-		page, err := conn.Batches().ListJobs(ctx, request)
-		if err != nil {
-			return err
-		}
-		for _, j := range page.GetJobs() {
-			if err := to.add(j); err != nil {
-				return err
-			}
-		}
-		if request.PageToken = page.GetNextPageToken(); request.PageToken == "" {
-			return to.end()
-		}
-	}
-}
-
-type jobTable struct {
-	*cli
-	table
-}
-
-func (t *jobTable) add(j *stokerv1.Job) error {
-	t.row(j.GetId(), title(j), jobState(j.GetState()), fmt.Sprintf("%d%%", j.GetProgress()), itoa(j.GetAttempt()), reason(j))
-	return nil
-}
-
-func (t *jobTable) end() error {
-	if len(t.rows) == 0 {
-		t.note("no jobs")
-		return nil
-	}
-	return t.printTable(t.table)
-}
-
 // reason is why a job is where it is, as far as that needs a reason.
 func reason(j *stokerv1.Job) string {
 	if j.GetState() == stokerv1.JobState_JOB_STATE_FAILED {
 		return failure(j)
 	}
 	return j.GetReason()
-}
-
-type jobLines struct{ *cli }
-
-func (l jobLines) add(j *stokerv1.Job) error { return l.printJSONLine(j) }
-func (jobLines) end() error                  { return nil }
-
-type jobArray struct{ *jsonArray }
-
-func (a jobArray) add(j *stokerv1.Job) error { return a.jsonArray.add(j) }
-
-type jobCSV struct {
-	w     *csv.Writer
-	began bool
-}
-
-func (t *jobCSV) add(j *stokerv1.Job) error {
-	if err := t.begin(); err != nil {
-		return err
-	}
-	return t.w.Write([]string{
-		j.GetId(), j.GetKey(), j.GetName(), j.GetInputPath(), j.GetOutputPath(),
-		jobState(j.GetState()), itoa(j.GetProgress()), itoa(j.GetAttempt()), j.GetEncodingId(), reason(j),
-		moment(j.GetCreateTime()), moment(j.GetStartTime()), moment(j.GetFinishTime()),
-	})
-}
-
-func (t *jobCSV) begin() error {
-	if t.began {
-		return nil
-	}
-	t.began = true
-	return t.w.Write([]string{
-		"id", "key", "name", "input_path", "output_path",
-		"state", "progress", "attempt", "encoding_id", "reason",
-		"create_time", "start_time", "finish_time",
-	})
-}
-
-func (t *jobCSV) end() error {
-	if err := t.begin(); err != nil {
-		return err
-	}
-	t.w.Flush()
-	return t.w.Error()
 }
 
 func (c *cli) jobCommand() *cobra.Command {

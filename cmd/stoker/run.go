@@ -19,6 +19,7 @@ import (
 
 // cli is what every command works with.
 type cli struct {
+	args           []string // the command line
 	getenv         func(string) string
 	stdin          io.Reader
 	stdout, stderr io.Writer
@@ -32,7 +33,7 @@ type cli struct {
 
 // run executes one command line and returns the exit code.
 func run(ctx context.Context, args []string, getenv func(string) string, stdin io.Reader, stdout, stderr io.Writer) int {
-	c := &cli{getenv: getenv, stdin: stdin, stdout: stdout, stderr: stderr}
+	c := &cli{args: args, getenv: getenv, stdin: stdin, stdout: stdout, stderr: stderr}
 	root := c.rootCommand()
 	root.SetArgs(args)
 	root.SetIn(stdin)

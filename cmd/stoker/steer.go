@@ -17,18 +17,22 @@ func (c *cli) cancelCommand() *cobra.Command {
 	var dryRun bool
 	var choice jobChoice
 	cmd := &cobra.Command{
-		Use:   "cancel BATCH|JOB",
-		Short: "Cancel a batch, some of its jobs, or a job",
+		Use:   "cancel BATCH|JOB | --label KEY=VALUE",
+		Short: "Cancel a batch, some of its jobs, a job, or the jobs of many batches",
 		Long: `Cancel a batch, the jobs of it that the flags choose, or a single job
 (BATCH/NUMBER). The answer comes at once; what is on the platform is stopped there,
-and what finishes first stays finished.
+and what finishes first stays finished. With --label, the jobs of every batch that has
+the label.
 
 With flags that choose jobs, or --dry-run, the number of jobs is printed.`,
 		Example: `  stoker cancel 0192f0c1-... --reason "wrong masters"
-  stoker cancel 0192f0c1-... --state waiting --key-prefix trailer- --dry-run`,
-		Args: cobra.ExactArgs(1),
+  stoker cancel 0192f0c1-... --state waiting --key-prefix trailer- --dry-run
+  stoker cancel --label team=vod --state waiting`,
+		Args: choice.batchOrLabels,
 		RunE: c.connected(func(ctx context.Context, conn *client.Client, args []string) error {
 			switch {
+			case len(args) == 0:
+				return c.cancelJobs(ctx, conn, choice, &stokerv1.CancelJobsRequest{Reason: reason, ValidateOnly: dryRun})
 			case isJob(args[0]) && (choice.given() || dryRun):
 				return usagef("the flags choose among the jobs of a batch; %s is a job", args[0])
 			case isJob(args[0]):
@@ -54,6 +58,9 @@ func (c *cli) cancelJobs(ctx context.Context, conn *client.Client, choice jobCho
 	}
 	request.States, request.KeyPrefix = states, choice.keyPrefix
 	request.Categories, request.Causes = choice.categories, choice.causes
+	if request.Labels, err = choice.labelMap(); err != nil {
+		return err
+	}
 	answer, err := conn.Batches().CancelJobs(ctx, request)
 	switch {
 	case err != nil:
@@ -61,16 +68,17 @@ func (c *cli) cancelJobs(ctx context.Context, conn *client.Client, choice jobCho
 	case c.json:
 		return c.printJSON(answer)
 	case request.GetValidateOnly():
-		c.note("%s would be cancelled", plural(answer.GetCount(), "job"))
+		c.note("%s would be cancelled", choice.found(answer.GetCount(), answer.GetBatchCount()))
 	default:
-		c.note("%s cancelled, or about to be", plural(answer.GetCount(), "job"))
+		c.note("%s cancelled, or about to be", choice.found(answer.GetCount(), answer.GetBatchCount()))
 	}
 	_, err = io.WriteString(c.stdout, itoa(answer.GetCount())+"\n")
 	return err
 }
 
-// jobChoice is the flags that choose among the jobs of a batch.
+// jobChoice is the flags that choose among the jobs of a batch, or of many.
 type jobChoice struct {
+	labels     []string
 	states     []string
 	keyPrefix  string
 	categories []string
@@ -78,6 +86,7 @@ type jobChoice struct {
 }
 
 func (j *jobChoice) flags(cmd *cobra.Command, states []stokerv1.JobState, usage string) {
+	cmd.Flags().StringArrayVarP(&j.labels, "label", "l", nil, "key=value: the jobs of all batches with this label, instead of one batch; may be repeated")
 	cmd.Flags().StringSliceVar(&j.states, "state", nil, usage)
 	cmd.Flags().StringVar(&j.keyPrefix, "key-prefix", "", "only jobs whose key begins with this")
 	cmd.Flags().StringArrayVar(&j.categories, "category", nil, "only jobs that failed with this category of the platform; may be repeated")
@@ -89,7 +98,34 @@ func (j *jobChoice) flags(cmd *cobra.Command, states []stokerv1.JobState, usage 
 	complete(cmd, "state", names)
 }
 
-// given reports whether any flag chooses.
+// batchOrLabels wants either one argument or --label.
+func (j *jobChoice) batchOrLabels(_ *cobra.Command, args []string) error {
+	if (len(j.labels) == 0) == (len(args) == 1) && len(args) <= 1 {
+		return nil
+	}
+	return usagef("name one batch or job, or batches with --label")
+}
+
+// labelMap are the labels; nil if there are none.
+func (j *jobChoice) labelMap() (map[string]string, error) {
+	if len(j.labels) == 0 {
+		return nil, nil
+	}
+	return parseLabels(j.labels)
+}
+
+// found says how many jobs were found, and by labels in how many batches.
+func (j *jobChoice) found(jobs, batches int64) string {
+	if len(j.labels) == 0 {
+		return plural(jobs, "job")
+	}
+	if batches == 1 {
+		return plural(jobs, "job") + " of 1 batch"
+	}
+	return fmt.Sprintf("%s of %d batches", plural(jobs, "job"), batches)
+}
+
+// given reports whether any flag chooses among the jobs of a batch.
 func (j *jobChoice) given() bool {
 	return len(j.states)+len(j.keyPrefix)+len(j.categories)+len(j.causes) > 0
 }
@@ -136,31 +172,27 @@ func (c *cli) retryCommand() *cobra.Command {
 	var dryRun, watch bool
 	var choice jobChoice
 	cmd := &cobra.Command{
-		Use:   "retry BATCH|JOB",
+		Use:   "retry BATCH|JOB | --label KEY=VALUE",
 		Short: "Give failed or cancelled jobs another chance",
-		Long: `Give the failed jobs of a batch, or a single job (BATCH/NUMBER), another chance
-with all of their retries. Earlier attempts are kept.`,
+		Long: `Give the failed jobs of a batch, a single job (BATCH/NUMBER), or the failed jobs
+of every batch that has a label another chance with all of their retries. Earlier
+attempts are kept.`,
 		Example: `  stoker retry 0192f0c1-...                    # all failed jobs
   stoker retry 0192f0c1-... --state failed,cancelled
   stoker retry 0192f0c1-... --category "DECODING ERROR" --dry-run
-  stoker retry 0192f0c1-... --cause 5f1d3a09c2e4 # one line of stoker failures`,
-		Args: oneArg,
+  stoker retry 0192f0c1-... --cause 5f1d3a09c2e4 # one line of stoker failures
+  stoker retry --label team=vod --cause 5f1d3a09c2e4`,
+		Args: choice.batchOrLabels,
 		RunE: c.connected(func(ctx context.Context, conn *client.Client, args []string) error {
-			request := &stokerv1.RetryJobsRequest{
-				BatchId: args[0], KeyPrefix: choice.keyPrefix, Categories: choice.categories, Causes: choice.causes, ValidateOnly: dryRun,
+			if len(args) == 0 && watch {
+				return usagef("--watch is for one batch")
 			}
-			var err error
-			if request.States, err = jobStates(choice.states, retryable()); err != nil {
+			request, err := choice.retryRequest(args)
+			if err != nil {
 				return err
 			}
-			if isJob(args[0]) {
-				if choice.given() {
-					return usagef("the flags choose among the jobs of a batch; %s is a job", args[0])
-				}
-				request.BatchId, _, _ = strings.Cut(args[0], "/")
-				request.JobIds = args
-			}
-			return c.retry(ctx, conn, request, watch)
+			request.ValidateOnly = dryRun
+			return c.retry(ctx, conn, choice, request, watch)
 		}),
 	}
 	choice.flags(cmd, retryable(), "failed (the default) or cancelled; may be repeated")
@@ -170,12 +202,33 @@ with all of their retries. Earlier attempts are kept.`,
 	return cmd
 }
 
-func (c *cli) retry(ctx context.Context, conn *client.Client, request *stokerv1.RetryJobsRequest, watch bool) error {
+// retryRequest is what a command line asks to retry.
+func (j *jobChoice) retryRequest(args []string) (*stokerv1.RetryJobsRequest, error) {
+	request := &stokerv1.RetryJobsRequest{KeyPrefix: j.keyPrefix, Categories: j.categories, Causes: j.causes}
+	var err error
+	if request.States, err = jobStates(j.states, retryable()); err != nil {
+		return nil, err
+	}
+	switch {
+	case len(args) == 0:
+		request.Labels, err = j.labelMap()
+	case !isJob(args[0]):
+		request.BatchId = args[0]
+	case j.given():
+		err = usagef("the flags choose among the jobs of a batch; %s is a job", args[0])
+	default:
+		request.BatchId, _, _ = strings.Cut(args[0], "/")
+		request.JobIds = args
+	}
+	return request, err
+}
+
+func (c *cli) retry(ctx context.Context, conn *client.Client, choice jobChoice, request *stokerv1.RetryJobsRequest, watch bool) error {
 	answer, err := conn.Batches().RetryJobs(ctx, request)
 	if err != nil {
 		return err
 	}
-	jobs := plural(answer.GetCount(), "job")
+	jobs := choice.found(answer.GetCount(), answer.GetBatchCount())
 	switch {
 	case c.json && !watch:
 		return c.printJSON(answer)

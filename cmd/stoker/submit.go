@@ -23,9 +23,11 @@ type submission struct {
 	format     string
 	profile    string
 	template   string
+	inline     inlineTemplate
 	sample     bool
 	watch      bool
 	dryRun     bool
+	resume     bool
 	priority   int32
 	maxRetries int32
 	labels     []string
@@ -51,11 +53,17 @@ line that names the columns, in any order:
 
 JSON Lines has one object per line with the same names.
 
+A list of more than 100,000 jobs, or of many megabytes, is uploaded in parts: its jobs are
+worked on from the first part on. If that is interrupted, the same command with --resume
+sends what is missing; nothing is submitted twice. Jobs without key are known by their
+output path then, as with --skip-succeeded.
+
 --sample submits the job list of Bitmovin's BatchEncoding example instead: six
 encodings of HTTP_INPUT_FILE_PATH, which is looked for where the example looks for it
 (./examples.properties, environment, ~/.bitmovin/examples.properties).`,
 		Example: `  stoker submit titles.csv --watch
   stoker submit titles.jsonl --profile hevc --priority 80 --label team=vod
+  stoker submit archive.csv --skip-succeeded    # what an earlier run has not done
   list-new-assets | stoker submit - --name "night run"`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if s.sample && len(args) == 0 || !s.sample && len(args) == 1 {
@@ -86,6 +94,7 @@ func (s *submission) flags(cmd *cobra.Command) {
 	f.StringVar(&r.DisplayName, "name", "", "name of the batch (default: the file's)")
 	f.StringVar(&s.profile, "profile", "", `profile to encode with (default "default")`)
 	f.StringVar(&s.template, "template", "", "encoding template to encode with, instead of a profile")
+	s.inline.flags(cmd)
 	f.StringVar(&r.Input, "input", "", `storage to read from (default "default")`)
 	f.StringVar(&r.Output, "output", "", `storage to write to (default "default")`)
 	f.StringVar(&r.InputId, "input-id", "", "existing input at Bitmovin to read from, instead of --input")
@@ -94,13 +103,18 @@ func (s *submission) flags(cmd *cobra.Command) {
 	f.Int32Var(&s.priority, "priority", 50, "0 to 100; higher goes first")
 	f.Int32Var(&s.maxRetries, "max-retries", 0, "attempts that may follow the first of a job (default: the server's)")
 	f.StringArrayVarP(&s.labels, "label", "l", nil, "key=value; may be repeated")
+	f.BoolVar(&r.SkipSucceeded, "skip-succeeded", false, "leave out jobs that have succeeded in an earlier batch")
+	f.BoolVar(&s.resume, "resume", false, "go on with an upload of this list that was interrupted; begin one if there is none")
 	f.StringVar(&r.RequestId, "request-id", "", "any unique text: a repeat with the same one submits nothing twice")
-	cmd.MarkFlagsMutuallyExclusive("profile", "template")
+	cmd.MarkFlagsMutuallyExclusive("profile", "template", "template-file")
 	cmd.MarkFlagsMutuallyExclusive("input", "input-id")
 	cmd.MarkFlagsMutuallyExclusive("output", "output-id")
 	cmd.MarkFlagsMutuallyExclusive("sample", "format")
 	cmd.MarkFlagsMutuallyExclusive("sample", "template")
+	cmd.MarkFlagsMutuallyExclusive("sample", "template-file")
 	cmd.MarkFlagsMutuallyExclusive("watch", "dry-run")
+	cmd.MarkFlagsMutuallyExclusive("resume", "request-id")
+	cmd.MarkFlagsMutuallyExclusive("resume", "dry-run")
 }
 
 func (c *cli) submit(ctx context.Context, conn *client.Client, s *submission, args []string) error {
@@ -111,11 +125,11 @@ func (c *cli) submit(ctx context.Context, conn *client.Client, s *submission, ar
 	if err := s.fill(list); err != nil {
 		return err
 	}
-	batch, err := conn.Submit(ctx, &s.request)
+	batch, err := c.send(ctx, conn, s, list)
 	if err != nil {
-		return placed(err, list)
+		return placed(err, list, s.inline)
 	}
-	jobs := plural(int64(len(list.Jobs)), "job")
+	jobs := submitted(list, batch)
 	switch {
 	case s.dryRun:
 		c.note("%s: %s, nothing wrong; nothing was submitted", list.Name, jobs)
@@ -131,6 +145,41 @@ func (c *cli) submit(ctx context.Context, conn *client.Client, s *submission, ar
 	return err
 }
 
+// submitted says how many jobs of a list are submitted.
+func submitted(list *joblist.List, b *stokerv1.Batch) string {
+	n := int64(len(list.Lines))
+	skipped := b.GetSkippedCount()
+	if skipped == 0 {
+		return plural(n, "job")
+	}
+	return fmt.Sprintf("%s (%d more have succeeded before)", plural(n-skipped, "job"), skipped)
+}
+
+// send submits the request, in one message or in parts.
+func (c *cli) send(ctx context.Context, conn *client.Client, s *submission, list *joblist.List) (*stokerv1.Batch, error) {
+	if s.request.GetSkipSucceeded() {
+		list.FillKeys()
+	}
+	s.request.Jobs = specs(list)
+	if conn.Fits(&s.request) {
+		if s.resume {
+			// One message arrives or does not: that it is sent again makes no difference.
+			digest, err := requestDigest(&s.request)
+			if err != nil {
+				return nil, err
+			}
+			s.request.RequestId = "resume-" + digest
+		}
+		return conn.Submit(ctx, &s.request)
+	}
+	if n := list.FillKeys(); n > 0 {
+		c.note("%s without key: their output paths are their keys", plural(int64(n), "job"))
+		s.request.Jobs = specs(list)
+	}
+	list.Jobs = nil // the request has them, and a million take room
+	return c.upload(ctx, conn, s)
+}
+
 // fill completes the request with what is no plain flag.
 func (s *submission) fill(list *joblist.List) (err error) {
 	r := &s.request
@@ -144,8 +193,9 @@ func (s *submission) fill(list *joblist.List) (err error) {
 		r.EncodeWith = &stokerv1.SubmitBatchRequest_Profile{Profile: s.profile}
 	case s.template != "":
 		r.EncodeWith = &stokerv1.SubmitBatchRequest_Template{Template: s.template}
+	default:
+		return s.inline.fill(r)
 	}
-	r.Jobs = specs(list)
 	return nil
 }
 
@@ -167,7 +217,7 @@ func (c *cli) readList(s *submission, args []string) (*joblist.List, error) {
 	if err != nil {
 		return nil, usagef("--format %w", err)
 	}
-	options := joblist.Options{Name: args[0], Format: format, ForTemplate: s.template != ""}
+	options := joblist.Options{Name: args[0], Format: format, ForTemplate: s.template != "" || s.inline.file != ""}
 	if args[0] == "-" {
 		options.Name = "standard input"
 		return joblist.Read(c.stdin, options)
@@ -187,12 +237,13 @@ func (c *cli) readList(s *submission, args []string) (*joblist.List, error) {
 
 // placed says of what the server finds wrong with a job on which line of the list
 // it stands.
-func placed(err error, list *joblist.List) error {
+func placed(err error, list *joblist.List, t inlineTemplate) error {
 	violations := client.Violations(err)
 	if len(violations) == 0 {
 		return err
 	}
 	for i := range violations {
+		violations[i] = t.place(violations[i])
 		violations[i].Field = place(violations[i].Field, list)
 	}
 	return usage(errors.New(violationLines(violations)))

@@ -157,13 +157,7 @@ func failure(j *stokerv1.Job) string {
 	if f == nil {
 		return j.GetReason()
 	}
-	var parts []string
-	for _, text := range append([]string{f.GetText()}, f.GetMessages()...) {
-		if text != "" && !slices.Contains(parts, text) {
-			parts = append(parts, text)
-		}
-	}
-	line := strings.Join(strings.Fields(strings.Join(parts, "; ")), " ")
+	line := failureText(f)
 	var head []string
 	if f.GetCategory() != "" {
 		head = append(head, f.GetCategory())
@@ -177,6 +171,17 @@ func failure(j *stokerv1.Job) string {
 		return strings.Join(head, " ")
 	}
 	return strings.Join(head, " ") + ": " + line
+}
+
+// failureText is what the platform said, each sentence once, on one line.
+func failureText(f *stokerv1.Failure) string {
+	var parts []string
+	for _, text := range append([]string{f.GetText()}, f.GetMessages()...) {
+		if text != "" && !slices.Contains(parts, text) {
+			parts = append(parts, text)
+		}
+	}
+	return strings.Join(strings.Fields(strings.Join(parts, "; ")), " ")
 }
 
 func batchState(s stokerv1.BatchState) string { return enumName(s.String(), "BATCH_STATE_") }

@@ -13,20 +13,34 @@ import (
 )
 
 func (c *cli) watchCommand() *cobra.Command {
-	return &cobra.Command{
+	var states []string
+	cmd := &cobra.Command{
 		Use:   "watch BATCH",
 		Short: "Watch a batch until it has ended",
 		Long: `Watch a batch until it has ended: live on a terminal, one line per change
 otherwise, one JSON object per message with --json. Ctrl-C ends the watching, not
-the batch.`,
+the batch.
+
+With --state only jobs that are in that state are told of, a line for each that comes
+to it. One that goes on to another state is not mentioned again.`,
+		Example: `  stoker watch 0192f0c1-...
+  stoker watch 0192f0c1-... --state failed`,
 		Args: oneArg,
 		RunE: c.connected(func(ctx context.Context, conn *client.Client, args []string) error {
 			if batch, _, ok := strings.Cut(args[0], "/"); ok {
 				return usagef("%s is a job; to see it: stoker job %s, and to watch its batch: stoker watch %s", args[0], args[0], batch)
 			}
-			return c.watch(ctx, conn, args[0])
+			request := &stokerv1.WatchBatchRequest{BatchId: args[0], IncludeJobs: true}
+			var err error
+			if request.States, err = jobStates(states, allJobStates()); err != nil {
+				return err
+			}
+			return c.watchAs(ctx, conn, request)
 		}),
 	}
+	cmd.Flags().StringSliceVar(&states, "state", nil, "only jobs in this state, such as failed; may be repeated")
+	complete(cmd, "state", lowerNames(stokerv1.JobState_name, "JOB_STATE_"))
+	return cmd
 }
 
 // audience is who a watched batch is shown to.
@@ -43,21 +57,28 @@ var errLeft = errors.New("left the watch")
 // watch shows a batch until it has ended. The error carries the exit code of how
 // it ended.
 func (c *cli) watch(ctx context.Context, conn *client.Client, batchID string) error {
+	return c.watchAs(ctx, conn, &stokerv1.WatchBatchRequest{BatchId: batchID, IncludeJobs: true})
+}
+
+// watchAs is [cli.watch] for what is asked for in request.
+func (c *cli) watchAs(ctx context.Context, conn *client.Client, request *stokerv1.WatchBatchRequest) error {
 	ctx, leave := context.WithCancelCause(ctx)
 	defer leave(nil)
 	var to audience
 	switch {
 	case c.json:
 		to = jsonAudience{c}
+	case len(request.GetStates()) > 0:
+		to = newArrivals(c.stdout)
 	case c.fancy(c.stdout):
 		to = c.startScreen(func() { leave(errLeft) })
 	default:
 		to = newLines(c.stdout)
 	}
-	batch, err := follow(ctx, conn, batchID, to)
+	batch, err := follow(ctx, conn, request, to)
 	to.close()
 	if ctx.Err() != nil {
-		c.note("The batch goes on. To watch it again: stoker watch %s", batchID)
+		c.note("The batch goes on. To watch it again: stoker watch %s", request.GetBatchId())
 		if errors.Is(context.Cause(ctx), errLeft) {
 			return &exitError{code: exitInterrupted}
 		}
@@ -74,9 +95,8 @@ func (c *cli) watch(ctx context.Context, conn *client.Client, batchID string) er
 const exitInterrupted = 130
 
 // follow passes the messages of a watch on and returns the batch as it was last.
-func follow(ctx context.Context, conn *client.Client, batchID string, to audience) (*stokerv1.Batch, error) {
+func follow(ctx context.Context, conn *client.Client, request *stokerv1.WatchBatchRequest, to audience) (*stokerv1.Batch, error) {
 	var batch *stokerv1.Batch
-	request := &stokerv1.WatchBatchRequest{BatchId: batchID, IncludeJobs: true}
 	for message, err := range conn.Watch(ctx, request) {
 		if err != nil {
 			return batch, err

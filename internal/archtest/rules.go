@@ -66,6 +66,7 @@ var rules = map[string]rule{
 	"internal/clients":  {stdOnly: true, testSupport: true},
 	"internal/docstest": {stdOnly: true, testSupport: true},
 	"internal/grpcurl":  {stdOnly: true, testSupport: true},
+	"internal/history":  {imports: []string{"gen/stoker/v1"}, testSupport: true},
 	"internal/jssdk":    {imports: []string{"bitmovin/simulator"}, testSupport: true},
 }
 

@@ -50,7 +50,7 @@ func testCancel(t *testing.T, p program, s *service) {
 		t.Fatalf("cancel of a batch: %+v", got)
 	}
 	watched := p.run(t, s.address, "watch", batch)
-	h := newHistory(t)
+	h := newPrinted(t)
 	for line := range strings.Lines(watched.stdout) {
 		h.add(line)
 	}
@@ -69,11 +69,11 @@ func testWatch(t *testing.T, p program, s *service) {
 	}
 	batch := submit(t, p, s, `{"display_name": "night run", "jobs": [`+strings.Join(list, ", ")+`]}`)
 
-	killed := newHistory(t)
+	killed := newPrinted(t)
 	cursor := filepath.Join(t.TempDir(), "cursor")
 	killed.watch(p, s, 4, func() bool { return true }, batch, cursor)
 
-	lasting := newHistory(t)
+	lasting := newPrinted(t)
 	deaths := 0
 	code := lasting.watch(p, s, 3, func() bool {
 		if deaths < 2 {
@@ -122,8 +122,8 @@ func request(t *testing.T, text string) string {
 	return file
 }
 
-// history is what a watcher printed.
-type history struct {
+// printed is what a watcher printed.
+type printed struct {
 	t         *testing.T
 	repeats   bool // a job may be told twice
 	snapshots int
@@ -132,12 +132,12 @@ type history struct {
 	told      map[string]bool
 }
 
-func newHistory(t *testing.T) *history {
-	return &history{t: t, state: map[string]string{}, reason: map[string]string{}, told: map[string]bool{}}
+func newPrinted(t *testing.T) *printed {
+	return &printed{t: t, state: map[string]string{}, reason: map[string]string{}, told: map[string]bool{}}
 }
 
 // add reads one line of a watcher's output.
-func (h *history) add(line string) {
+func (h *printed) add(line string) {
 	h.t.Helper()
 	var m struct {
 		Snapshot bool
@@ -165,7 +165,7 @@ func (h *history) add(line string) {
 
 // watch runs a watch. After every so many messages it calls do, and kills the watch if
 // that returns true. It returns the exit code of the watch.
-func (h *history) watch(p program, s *service, every int, do func() bool, args ...string) int {
+func (h *printed) watch(p program, s *service, every int, do func() bool, args ...string) int {
 	h.t.Helper()
 	cmd := p.start(h.t, s.address, append([]string{"watch"}, args...)...)
 	stdout, err := cmd.StdoutPipe()

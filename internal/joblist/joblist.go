@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"io"
 	"path"
 	"slices"
@@ -97,12 +98,12 @@ func Read(r io.Reader, o Options) (*List, error) {
 	p := &parser{
 		list:        &List{Name: cmp.Or(o.Name, "list")},
 		forTemplate: o.ForTemplate,
-		keys:        map[string]int{},
-		outputs:     map[string]int{},
 	}
 	if err := p.read(bufio.NewReader(r), o.Format); err != nil {
 		return nil, fmt.Errorf("read %s: %w", p.list.Name, err)
 	}
+	p.unique("key", func(j *job.Spec) string { return j.Key })
+	p.unique("output_path", func(j *job.Spec) string { return j.OutputPath })
 	if len(p.list.Jobs) == 0 && len(p.mistakes) == 0 {
 		p.mistake(0, "no jobs in it")
 	}
@@ -159,8 +160,6 @@ func sniff(in *bufio.Reader, known Format) (Format, error) {
 type parser struct {
 	list        *List
 	forTemplate bool
-	keys        map[string]int // line of each key
-	outputs     map[string]int // line of each output path
 
 	mistakes []Mistake
 	more     int
@@ -211,21 +210,42 @@ func (p *parser) add(spec job.Spec, line int) {
 			spec.OutputPath = DefaultOutputPath(spec.InputPath)
 		}
 	}
-	p.unique(p.keys, "key", spec.Key, line)
-	p.unique(p.outputs, "output_path", spec.OutputPath, line)
 	p.list.Jobs = append(p.list.Jobs, spec)
 	p.list.Lines = append(p.list.Lines, line)
 }
 
-func (p *parser) unique(seen map[string]int, field, value string, line int) {
-	if value == "" {
+// unique looks for values that more than one job has.
+func (p *parser) unique(field string, value func(*job.Spec) string) {
+	jobs := p.list.Jobs
+	if !p.repeats(value) {
 		return
 	}
-	if first, ok := seen[value]; ok {
-		p.mistake(line, "%s %q is also that of line %d", field, value, first)
-		return
+	first := make(map[string]int, len(jobs))
+	for i := range jobs {
+		v, line := value(&jobs[i]), p.list.Lines[i]
+		if v == "" {
+			continue
+		}
+		if other, ok := first[v]; ok {
+			p.mistake(line, "%s %q is also that of line %d", field, v, other)
+			continue
+		}
+		first[v] = line
 	}
-	seen[value] = line
+}
+
+// repeats reports whether some value may be there twice. In a list of a million that
+// takes a small part of the room that a map of the values takes.
+func (p *parser) repeats(value func(*job.Spec) string) bool {
+	seed := maphash.MakeSeed()
+	sums := make([]uint64, 0, len(p.list.Jobs))
+	for i := range p.list.Jobs {
+		if v := value(&p.list.Jobs[i]); v != "" {
+			sums = append(sums, maphash.String(seed, v))
+		}
+	}
+	slices.Sort(sums)
+	return len(slices.Compact(sums)) < len(sums)
 }
 
 // DefaultOutputPath is where the results of an asset go if the list does not

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/stokerd/stoker/job"
@@ -166,6 +167,22 @@ func changesInOrder(f *fixture) {
 		}
 	}
 	f.same("changes", seen, []int64{9, 7, 4, 1})
+	for _, tt := range []struct {
+		states []job.State
+		want   []int64
+	}{
+		{[]job.State{job.Starting}, []int64{4}},
+		{[]job.State{job.Waiting}, []int64{9, 7, 1}},
+		{[]job.State{job.Starting, job.Waiting, job.Starting}, []int64{9, 7, 4, 1}},
+		{[]job.State{job.Failed}, nil},
+	} {
+		batch, jobs, err := f.store.Changes(f.Context(), b.ID, b.Revision, 10, tt.states...)
+		f.ok(err)
+		f.same(fmt.Sprintf("changes to %v", tt.states), numbers(jobs), tt.want)
+		if batch.Revision <= b.Revision {
+			f.Errorf("batch with changes to %v is at revision %d, want what all changes have come to", tt.states, batch.Revision)
+		}
+	}
 	if _, _, err := f.store.Changes(f.Context(), "nobody's", 1, 1); !errors.Is(err, job.ErrNotFound) {
 		f.Errorf("unknown batch: %v, want %v", err, job.ErrNotFound)
 	}

@@ -1,0 +1,184 @@
+package client
+
+import (
+	"context"
+	"fmt"
+	"hash/maphash"
+	"iter"
+	"slices"
+
+	"google.golang.org/protobuf/proto"
+
+	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+)
+
+// upload is a list on its way to the server, in parts.
+type upload struct {
+	client  *Client
+	head    *stokerv1.SubmitBatchRequest // without jobs
+	parts   []part
+	total   int64
+	options SubmitOptions
+}
+
+// part is a run of jobs that fits one message.
+type part struct {
+	first int // index of the first of them in the whole list
+	jobs  []*stokerv1.JobSpec
+}
+
+// end is how many jobs of the list the part and those before it have.
+func (p part) end() int64 { return int64(p.first + len(p.jobs)) }
+
+// split cuts jobs into as few parts as fit messages and leave others their turn. There
+// is at least one. Where the cuts are follows from the list alone, so that the first
+// part of a repeat is what it was.
+func (c *Client) split(head *stokerv1.SubmitBatchRequest, jobs []*stokerv1.JobSpec) []part {
+	const framing = 8 // around a job in its list
+	room := min(partBytes, c.messageBytes-proto.Size(head))
+	var parts []part
+	size, first := 0, 0
+	for i, j := range jobs {
+		n := proto.Size(j) + framing
+		if i > first && (size+n > room || i-first == partJobs) {
+			parts = append(parts, part{first, jobs[first:i]})
+			size, first = 0, i
+		}
+		size += n
+	}
+	return append(parts, part{first, jobs[first:]})
+}
+
+// checkParts finds what the server cannot see in one part at a time.
+func checkParts(jobs []*stokerv1.JobSpec) error {
+	var wrong []Violation
+	for i, j := range jobs {
+		if j.GetKey() == "" {
+			wrong = append(wrong, Violation{jobField(i, "key"), "is required: the list is too long for one message and is uploaded in parts"})
+		}
+	}
+	for i, first := range repeated(jobs, (*stokerv1.JobSpec).GetKey) {
+		wrong = append(wrong, Violation{jobField(i, "key"), fmt.Sprintf("%q is the key of jobs[%d] already", jobs[i].GetKey(), first)})
+	}
+	for i, first := range repeated(jobs, (*stokerv1.JobSpec).GetOutputPath) {
+		wrong = append(wrong, Violation{
+			jobField(i, "output_path"),
+			fmt.Sprintf("%q is written to by jobs[%d] already; one would overwrite the other", jobs[i].GetOutputPath(), first),
+		})
+	}
+	return invalid(wrong)
+}
+
+// repeated yields the index of every job that has the value of an earlier one, and of the
+// first that has it. A map of all values, which takes as much room as the jobs, is made
+// only for a list in which something is wrong.
+func repeated(jobs []*stokerv1.JobSpec, value func(*stokerv1.JobSpec) string) iter.Seq2[int, int] {
+	return func(yield func(int, int) bool) {
+		seed := maphash.MakeSeed()
+		sums := make([]uint64, len(jobs))
+		for i, j := range jobs {
+			sums[i] = maphash.String(seed, value(j))
+		}
+		slices.Sort(sums)
+		if len(slices.Compact(sums)) == len(jobs) {
+			return
+		}
+		first := make(map[string]int, len(jobs))
+		for i, j := range jobs {
+			v := value(j)
+			at, taken := first[v]
+			if !taken {
+				first[v] = i
+			} else if v != "" && !yield(i, at) {
+				return
+			}
+		}
+	}
+}
+
+// tell reports progress.
+func (u *upload) tell(b *stokerv1.Batch, sent int64) {
+	if u.options.Progress != nil {
+		u.options.Progress(Progress{Batch: b, Sent: sent, Total: u.total, Uploaded: b != nil && sent >= u.total})
+	}
+}
+
+// validate has the server check every part, and stores nothing. The batch it
+// returns is the first part's, with the numbers of all jobs.
+func (u *upload) validate(ctx context.Context) (*stokerv1.Batch, error) {
+	var batch *stokerv1.Batch
+	var wrong []Violation
+	skipped := int64(0)
+	for _, p := range u.parts {
+		req := header(u.head)
+		req.Jobs, req.ValidateOnly, req.KeepOpen = p.jobs, true, true
+		b, err := u.client.submit(ctx, req)
+		bad := Violations(err)
+		if err != nil && len(bad) == 0 {
+			return nil, err
+		}
+		wrong = append(wrong, renumber(bad, p.first)...)
+		if batch == nil {
+			batch = b
+		}
+		skipped += b.GetSkippedCount()
+		u.tell(nil, p.end())
+	}
+	if err := invalid(wrong); err != nil {
+		return nil, err
+	}
+	batch.JobCount, batch.SkippedCount = u.total-skipped, skipped
+	batch.Counts.Waiting = batch.GetJobCount()
+	return batch, nil
+}
+
+// begin stores the first part, and then the others.
+func (u *upload) begin(ctx context.Context) (*stokerv1.Batch, error) {
+	first := header(u.head)
+	first.Jobs, first.KeepOpen = u.parts[0].jobs, true
+	b, err := u.client.submit(ctx, first)
+	if err != nil {
+		return nil, err
+	}
+	return u.finish(ctx, b)
+}
+
+// resume goes on with a batch that has the list in part.
+func (u *upload) resume(ctx context.Context) (*stokerv1.Batch, error) {
+	got, err := u.client.batches.GetBatch(ctx, &stokerv1.GetBatchRequest{BatchId: u.options.BatchID})
+	if err != nil {
+		return nil, err
+	}
+	return u.finish(ctx, got.GetBatch())
+}
+
+// finish stores what b does not have yet of the list, and closes it. Parts are stored
+// one after another, so that it has the beginning of the list. Nothing is stored twice
+// if it has not: the server knows the keys.
+func (u *upload) finish(ctx context.Context, b *stokerv1.Batch) (*stokerv1.Batch, error) {
+	there := b.GetJobCount() + b.GetSkippedCount()
+	u.tell(b, min(there, u.total))
+	for _, p := range u.parts {
+		if p.end() <= there {
+			continue
+		}
+		resp, err := repeat(ctx, uploadTries, func() (*stokerv1.AddJobsResponse, error) {
+			return u.client.batches.AddJobs(ctx, &stokerv1.AddJobsRequest{BatchId: b.GetId(), Jobs: p.jobs})
+		})
+		if err != nil {
+			return nil, fmt.Errorf("add jobs from number %d on to batch %s: %w", p.first+1, b.GetId(), err)
+		}
+		b = resp.GetBatch()
+		u.tell(b, p.end())
+	}
+	if u.head.GetKeepOpen() {
+		return b, nil
+	}
+	resp, err := repeat(ctx, uploadTries, func() (*stokerv1.CloseBatchResponse, error) {
+		return u.client.batches.CloseBatch(ctx, &stokerv1.CloseBatchRequest{BatchId: b.GetId()})
+	})
+	if err != nil {
+		return nil, fmt.Errorf("close batch %s: %w", b.GetId(), err)
+	}
+	return resp.GetBatch(), nil
+}

@@ -1,0 +1,190 @@
+package client_test
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/stokerd/stoker/client"
+	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+)
+
+// table is a server that takes jobs in parts, as a script for [service].
+type table struct {
+	calls []string
+	jobs  map[string]bool
+	wrong map[string]bool // keys that are refused
+}
+
+func (tb *table) service() *service {
+	return &service{
+		submit: func(req *stokerv1.SubmitBatchRequest) (*stokerv1.Batch, error) {
+			if req.GetValidateOnly() {
+				tb.calls = append(tb.calls, fmt.Sprintf("validate %d", len(req.GetJobs())))
+				return tb.check(req)
+			}
+			tb.calls = append(tb.calls, fmt.Sprintf("submit %d open=%v", len(req.GetJobs()), req.GetKeepOpen()))
+			return tb.take(req.GetJobs()), nil
+		},
+		add: func(req *stokerv1.AddJobsRequest) (*stokerv1.Batch, error) {
+			tb.calls = append(tb.calls, fmt.Sprintf("add %d", len(req.GetJobs())))
+			return tb.take(req.GetJobs()), nil
+		},
+		get: func(id string) *stokerv1.Batch {
+			tb.calls = append(tb.calls, "get "+id)
+			return tb.take(nil)
+		},
+		closed: func(string) *stokerv1.Batch {
+			tb.calls = append(tb.calls, "close")
+			return tb.take(nil)
+		},
+	}
+}
+
+func (tb *table) take(jobs []*stokerv1.JobSpec) *stokerv1.Batch {
+	for _, j := range jobs {
+		tb.jobs[j.GetKey()] = true
+	}
+	return &stokerv1.Batch{Id: "b", JobCount: int64(len(tb.jobs)), Counts: &stokerv1.JobCounts{}}
+}
+
+func (tb *table) check(req *stokerv1.SubmitBatchRequest) (*stokerv1.Batch, error) {
+	bad := &errdetails.BadRequest{}
+	for i, j := range req.GetJobs() {
+		if tb.wrong[j.GetKey()] {
+			bad.FieldViolations = append(bad.FieldViolations, &errdetails.BadRequest_FieldViolation{
+				Field: fmt.Sprintf("jobs[%d].input_path", i), Description: "is required",
+			})
+		}
+	}
+	if len(bad.GetFieldViolations()) == 0 {
+		return &stokerv1.Batch{JobCount: int64(len(req.GetJobs())), Counts: &stokerv1.JobCounts{}}, nil
+	}
+	s, err := status.New(codes.InvalidArgument, "invalid").WithDetails(bad)
+	if err != nil {
+		return nil, err
+	}
+	return nil, s.Err()
+}
+
+func TestSubmitInParts(t *testing.T) {
+	small := client.Options{MessageBytes: 200} // room for five or six of the jobs
+	t.Run("checks all, then uploads, then closes", func(t *testing.T) {
+		tb := &table{jobs: map[string]bool{}}
+		within(t, tb.service(), small, func(t *testing.T, c *client.Client) {
+			b, err := c.Submit(t.Context(), &stokerv1.SubmitBatchRequest{Jobs: specs(10)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := []string{"validate 5", "validate 5", "submit 5 open=true", "add 5", "close"}
+			if diff := cmp.Diff(want, tb.calls); diff != "" || b.GetJobCount() != 10 {
+				t.Errorf("got %d jobs by (-want +got):\n%s", b.GetJobCount(), diff)
+			}
+		})
+	})
+	t.Run("stores nothing if anything is wrong", func(t *testing.T) {
+		tb := &table{jobs: map[string]bool{}, wrong: map[string]bool{"k-1": true, "k-9": true}}
+		within(t, tb.service(), small, func(t *testing.T, c *client.Client) {
+			_, err := c.Submit(t.Context(), &stokerv1.SubmitBatchRequest{Jobs: specs(10)})
+			want := []client.Violation{{Field: "jobs[1].input_path", Message: "is required"}, {Field: "jobs[9].input_path", Message: "is required"}}
+			if diff := cmp.Diff(want, client.Violations(err)); diff != "" || len(tb.jobs) != 0 {
+				t.Errorf("%d jobs stored; violations (-want +got):\n%s", len(tb.jobs), diff)
+			}
+		})
+	})
+	t.Run("needs a key for every job, used once", func(t *testing.T) {
+		tb := &table{jobs: map[string]bool{}}
+		within(t, tb.service(), small, func(t *testing.T, c *client.Client) {
+			jobs := specs(10)
+			jobs[3].Key, jobs[8].Key, jobs[9].OutputPath = "", "k-2", "out/1"
+			_, err := c.Submit(t.Context(), &stokerv1.SubmitBatchRequest{Jobs: jobs})
+			var fields []string
+			for _, v := range client.Violations(err) {
+				fields = append(fields, v.Field)
+			}
+			if diff := cmp.Diff([]string{"jobs[3].key", "jobs[8].key", "jobs[9].output_path"}, fields); diff != "" || len(tb.calls) != 0 {
+				t.Errorf("after calls %v: violations (-want +got):\n%s", tb.calls, diff)
+			}
+		})
+	})
+	t.Run("sends what a batch is missing, and tells how far it is", func(t *testing.T) {
+		tb := &table{jobs: map[string]bool{}}
+		for _, j := range specs(7) {
+			tb.jobs[j.GetKey()] = true
+		}
+		within(t, tb.service(), small, func(t *testing.T, c *client.Client) {
+			var told []string
+			options := client.SubmitOptions{BatchID: "b", Progress: func(p client.Progress) {
+				told = append(told, fmt.Sprintf("%s has %d of %d, done: %t", p.Batch.GetId(), p.Sent, p.Total, p.Uploaded))
+			}}
+			b, err := c.SubmitWith(t.Context(), &stokerv1.SubmitBatchRequest{Jobs: specs(16)}, options)
+			if err != nil {
+				t.Fatal(err)
+			}
+			// The second part is there in half, and is sent whole.
+			want := []string{"get b", "add 5", "add 4", "add 2", "close"}
+			if diff := cmp.Diff(want, tb.calls); diff != "" || b.GetJobCount() != 16 {
+				t.Errorf("got %d jobs by (-want +got):\n%s", b.GetJobCount(), diff)
+			}
+			want = []string{
+				"b has 7 of 16, done: false", "b has 10 of 16, done: false", "b has 14 of 16, done: false", "b has 16 of 16, done: true",
+			}
+			if diff := cmp.Diff(want, told); diff != "" {
+				t.Errorf("told (-want +got):\n%s", diff)
+			}
+		})
+	})
+	t.Run("waits for a server that starts anew", func(t *testing.T) {
+		tb := &table{jobs: map[string]bool{}}
+		s := tb.service()
+		add, fails := s.add, 0
+		s.add = func(req *stokerv1.AddJobsRequest) (*stokerv1.Batch, error) {
+			if fails++; fails < 10 {
+				return nil, away()
+			}
+			return add(req)
+		}
+		within(t, s, small, func(t *testing.T, c *client.Client) {
+			begin := time.Now()
+			b, err := c.Submit(t.Context(), &stokerv1.SubmitBatchRequest{Jobs: specs(10)})
+			if err != nil || b.GetJobCount() != 10 {
+				t.Fatalf("%v, %v; want 10 jobs", b, err)
+			}
+			if waited := time.Since(begin); waited < 5*time.Second {
+				t.Errorf("came back ten times within %s", waited)
+			}
+		})
+	})
+	t.Run("does not upload again what is there", func(t *testing.T) {
+		tb := &table{jobs: map[string]bool{}}
+		for _, j := range specs(10) {
+			tb.jobs[j.GetKey()] = true
+		}
+		within(t, tb.service(), small, func(t *testing.T, c *client.Client) {
+			if _, err := c.Submit(t.Context(), &stokerv1.SubmitBatchRequest{RequestId: "again", Jobs: specs(10)}); err != nil {
+				t.Fatal(err)
+			}
+			if got := tb.calls[2:]; !slices.Equal(got, []string{"submit 6 open=true", "close"}) {
+				t.Errorf("calls after the checks are %v, want the first part and close", got)
+			}
+		})
+	})
+	t.Run("stores nothing with validate_only", func(t *testing.T) {
+		tb := &table{jobs: map[string]bool{}}
+		within(t, tb.service(), small, func(t *testing.T, c *client.Client) {
+			b, err := c.Submit(t.Context(), &stokerv1.SubmitBatchRequest{ValidateOnly: true, Jobs: specs(10)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if b.GetJobCount() != 10 || len(tb.jobs) != 0 {
+				t.Errorf("got %v with %d jobs stored, want 10 and none", b, len(tb.jobs))
+			}
+		})
+	})
+}

@@ -1,0 +1,216 @@
+package main
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/stokerd/stoker/bitmovin/simulator"
+	"github.com/stokerd/stoker/client"
+	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+)
+
+func TestMayGoOn(t *testing.T) {
+	const (
+		active    = stokerv1.BatchState_BATCH_STATE_ACTIVE
+		open      = stokerv1.BatchState_BATCH_STATE_OPEN
+		paused    = stokerv1.BatchState_BATCH_STATE_PAUSED
+		cancelled = stokerv1.BatchState_BATCH_STATE_CANCELLED
+	)
+	for _, tt := range []struct {
+		name   string
+		state  stokerv1.BatchState
+		jobs   int64 // of 10, one of which was left out
+		resume bool
+		goOn   bool
+		refuse string
+	}{
+		{"unfinished", open, 3, false, false, "an upload of this list is not finished: batch b has 4 of 10 jobs\nto go on: stoker submit 'my list.csv' --resume\n"},
+		{"not closed", open, 9, false, false, "not finished"},
+		{"paused on the way", paused, 3, false, false, "not finished"},
+		{"finished", active, 9, false, false, ""},
+		{"paused when finished", paused, 9, false, false, ""},
+		{"cancelled on the way", cancelled, 3, false, false, ""},
+		{"unfinished, resumed", open, 3, true, true, ""},
+		{"paused, resumed", paused, 9, true, true, ""}, // it may have to be closed
+		{"finished, resumed", active, 9, true, true, ""},
+		{"cancelled on the way, resumed", cancelled, 3, true, false, "takes no more: it is CANCELLED"},
+	} {
+		c := &cli{args: []string{"submit", "my list.csv"}}
+		b := &stokerv1.Batch{Id: "b", State: tt.state, JobCount: tt.jobs, SkippedCount: 1}
+		goOn, err := c.mayGoOn(b, 10, tt.resume)
+		if goOn != tt.goOn || (err == nil) != (tt.refuse == "") || err != nil && !strings.Contains(err.Error(), tt.refuse) {
+			t.Errorf("%s: %t, %v; want %t, %q", tt.name, goOn, err, tt.goOn, tt.refuse)
+		}
+		if e, ok := errors.AsType[*exitError](err); err != nil && (!ok || e.code != exitUsage) {
+			t.Errorf("%s: %v has not exit code %d", tt.name, err, exitUsage)
+		}
+	}
+}
+
+func TestAgain(t *testing.T) {
+	for want, args := range map[string][]string{
+		"stoker submit list.csv --resume":                          {"submit", "list.csv"},
+		"stoker submit --resume list.csv -l team=vod":              {"submit", "--resume", "list.csv", "-l", "team=vod"},
+		`stoker submit 'it'\''s.csv' --name '' --resume`:           {"submit", "it's.csv", "--name", ""},
+		"stoker submit - --name 'night run; $HOME' --resume":       {"submit", "-", "--name", "night run; $HOME"},
+		"stoker submit 'häxan.csv' --server '[::1]:7070' --resume": {"submit", "häxan.csv", "--server", "[::1]:7070"},
+	} {
+		if got := (&cli{args: args}).again(); got != want {
+			t.Errorf("%q: %s, want %s", args, got, want)
+		}
+	}
+}
+
+// The name of a list changes with everything that decides what is submitted, and with
+// nothing else.
+func TestRequestDigest(t *testing.T) {
+	request := func(change func(*stokerv1.SubmitBatchRequest)) string {
+		r := &stokerv1.SubmitBatchRequest{
+			DisplayName: "films", Labels: map[string]string{"team": "vod", "run": "night"},
+			Jobs: []*stokerv1.JobSpec{{Key: "a", InputPath: "a.mov"}, {Key: "b", InputPath: "b.mov", Variables: map[string]string{"x": "1", "y": "2"}}},
+		}
+		change(r)
+		digest, err := requestDigest(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return digest
+	}
+	same := request(func(*stokerv1.SubmitBatchRequest) {})
+	for name, change := range map[string]func(*stokerv1.SubmitBatchRequest){
+		"nothing":    func(*stokerv1.SubmitBatchRequest) {},
+		"request id": func(r *stokerv1.SubmitBatchRequest) { r.RequestId = "x" },
+	} {
+		if got := request(change); got != same {
+			t.Errorf("%s changes the name", name)
+		}
+	}
+	seen := map[string]string{same: "nothing"}
+	for name, change := range map[string]func(*stokerv1.SubmitBatchRequest){
+		"a job":      func(r *stokerv1.SubmitBatchRequest) { r.Jobs[1].InputPath = "c.mov" },
+		"no job":     func(r *stokerv1.SubmitBatchRequest) { r.Jobs = r.GetJobs()[:1] },
+		"order":      func(r *stokerv1.SubmitBatchRequest) { r.Jobs[0], r.Jobs[1] = r.GetJobs()[1], r.GetJobs()[0] },
+		"label":      func(r *stokerv1.SubmitBatchRequest) { r.Labels["team"] = "news" },
+		"priority 0": func(r *stokerv1.SubmitBatchRequest) { r.Priority = new(int32(0)) },
+		"profile": func(r *stokerv1.SubmitBatchRequest) {
+			r.EncodeWith = &stokerv1.SubmitBatchRequest_Profile{Profile: "p"}
+		},
+		"template": func(r *stokerv1.SubmitBatchRequest) {
+			r.EncodeWith = &stokerv1.SubmitBatchRequest_Template{Template: "p"}
+		},
+		"skip":    func(r *stokerv1.SubmitBatchRequest) { r.SkipSucceeded = true },
+		"storage": func(r *stokerv1.SubmitBatchRequest) { r.InputId = "i" },
+	} {
+		digest := request(change)
+		if other, taken := seen[digest]; taken {
+			t.Errorf("%s leads to the same name as %s", name, other)
+		}
+		seen[digest] = name
+	}
+}
+
+// Whatever field the contract gets, the name of a list takes it in or leaves it out on purpose.
+func TestRequestDigestKnowsEveryField(t *testing.T) {
+	known := 20
+	if n := (&stokerv1.SubmitBatchRequest{}).ProtoReflect().Descriptor().Fields().Len(); n != known {
+		t.Errorf("a submission has %d fields, the name of a list was made for %d: see requestDigest", n, known)
+	}
+}
+
+func TestProgress(t *testing.T) {
+	start := time.Date(2026, 3, 1, 20, 0, 0, 0, time.UTC)
+	var log strings.Builder
+	p := &progress{w: &log}
+	b := &stokerv1.Batch{}
+	for _, step := range []struct {
+		second int
+		s      client.Progress
+	}{
+		{0, client.Progress{Sent: 10_000, Total: 100_000}},
+		{4, client.Progress{Sent: 50_000, Total: 100_000}},
+		{6, client.Progress{Sent: 90_000, Total: 100_000}},
+		{7, client.Progress{Batch: b, Sent: 10_000, Total: 100_000}},
+		{12, client.Progress{Batch: b, Sent: 30_000, Total: 100_000}},
+		{13, client.Progress{Batch: b, Sent: 40_000, Total: 100_000}},
+		{29, client.Progress{Batch: b, Sent: 100_000, Total: 100_000, Uploaded: true}},
+	} {
+		p.showAt(step.s, start.Add(time.Duration(step.second)*time.Second))
+	}
+	p.close()
+	want := "checked 90000 of 100000 jobs, 13333/s, done in 1s\nsent 30000 of 100000 jobs, 4000/s, done in 18s\n"
+	if diff := cmp.Diff(want, log.String()); diff != "" {
+		t.Errorf("log (-want +got):\n%s", diff)
+	}
+	line := progressBar(client.Progress{Sent: 42, Total: 100}, 60, "sent 42 of 100 jobs")
+	if want := "  42 %  sent 42 of 100 jobs"; !strings.HasSuffix(line, want) || strings.Count(line, "━") != 13 {
+		t.Errorf("bar is %q, want 13 of 32 and %q", line, want)
+	}
+}
+
+// TestSubmitSkipSucceeded runs a list, runs it again, and has only done anew what failed.
+func TestSubmitSkipSucceeded(t *testing.T) {
+	sim := &simulator.Simulator{
+		Encoders: 4, Duration: 50 * time.Millisecond, Unlimited: true,
+		Outcome: func(e simulator.Encoding, run int) simulator.Outcome {
+			if strings.HasPrefix(inputOf(e), "bad/") {
+				return simulator.Outcome{Status: simulator.Error, Error: &simulator.TaskError{Code: 1, RetryHint: simulator.NoRetry}}
+			}
+			return simulator.Outcome{}
+		},
+	}
+	env := platform(t, sim)
+	env["STOKER_POLL_INTERVAL"] = "100ms"
+	s := startService(t, env)
+	// Two have no key: their output path is.
+	list := "key,input_path\na,in/a.mov\n,in/b.mov\nc,bad/c.mov\n,bad/d.mov\n"
+	submit := func(stdin string, args ...string) result {
+		t.Helper()
+		return command{stdin: stdin}.run(t.Context(), append([]string{"submit", "-", "--skip-succeeded", "--server", s.grpc}, args...)...)
+	}
+	if got := submit(list, "--watch"); got.code != exitFailed {
+		t.Fatalf("first run: %+v, want exit code %d", got, exitFailed)
+	}
+	if got, want := submit(list, "--dry-run"), "standard input: 2 jobs (2 more have succeeded before), nothing wrong; nothing was submitted\n"; got.stderr != want {
+		t.Errorf("dry run says %q, want %q", got.stderr, want)
+	}
+	got := submit(list, "--watch")
+	if got.code != exitFailed || !strings.HasPrefix(got.stderr, "submitted 2 jobs (2 more have succeeded before) as batch ") {
+		t.Errorf("second run: %+v", got)
+	}
+	if got := submit("key,input_path\na,in/a.mov\n", "--watch"); got.code != exitOK {
+		t.Errorf("with nothing left to do: %+v, want exit code %d", got, exitOK)
+	}
+	starts := map[string]int{}
+	for _, e := range sim.Encodings() {
+		starts[inputOf(e)] += len(e.Starts)
+	}
+	want := map[string]int{"in/a.mov": 1, "in/b.mov": 1, "bad/c.mov": 2, "bad/d.mov": 2}
+	if diff := cmp.Diff(want, starts); diff != "" {
+		t.Errorf("starts (-want +got):\n%s", diff)
+	}
+}
+
+// A short list is sent in one message, which --resume may repeat.
+func TestSubmitResumeShort(t *testing.T) {
+	f := &fake{}
+	server := f.start(t)
+	var ids []string
+	for range 2 {
+		got := command{stdin: "input_path\na.mov\n"}.run(t.Context(), "submit", "-", "--resume", "--server", server)
+		if got.code != exitOK {
+			t.Fatal(got)
+		}
+		request, ok := f.last(t).(*stokerv1.SubmitBatchRequest)
+		if !ok {
+			t.Fatalf("asked last for %v", f.last(t))
+		}
+		ids = append(ids, request.GetRequestId())
+	}
+	if ids[0] == "" || ids[0] != ids[1] {
+		t.Errorf("request ids are %q, want twice the same", ids)
+	}
+}

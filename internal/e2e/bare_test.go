@@ -1,0 +1,141 @@
+package e2e
+
+import (
+	"cmp"
+	"database/sql"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	_ "modernc.org/sqlite" // the driver that the job table uses
+
+	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+	"github.com/stokerd/stoker/store"
+)
+
+// bare is what a submission is measured against: the same rows into the same schema on
+// the same disk, flushed as well, by nothing but multi-row inserts.
+type bare struct {
+	t    *testing.T
+	db   *sql.DB
+	text string // inserts rowsPerInsert rows
+	last int
+}
+
+// rowsPerInsert is as many as the job table inserts with one statement.
+const rowsPerInsert = 64
+
+// newBare makes an empty database with the schema of the job table, with or without the
+// indexes on its jobs, and one batch.
+func newBare(t *testing.T, indexed bool) *bare {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "bare.db")
+	table, err := store.Open(t.Context(), path, store.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := table.Submit(t.Context(), store.Submission{}, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	if err := table.Close(); err != nil {
+		t.Fatal(err)
+	}
+	db, err := sql.Open("sqlite", "file:"+path+"?_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)"+
+		"&_pragma=cache_size(-16384)&_pragma=wal_autocheckpoint(10000)&_pragma=journal_size_limit(67108864)")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() }) // nobody wants to know what is in it
+	db.SetMaxOpenConns(1)
+	b := &bare{t: t, db: db}
+	if !indexed {
+		for _, name := range b.words(`SELECT name FROM sqlite_schema WHERE type = 'index' AND tbl_name = 'jobs' AND sql IS NOT NULL`) {
+			b.exec("DROP INDEX " + name)
+		}
+	}
+	b.text = b.statement()
+	return b
+}
+
+// statement inserts rows that look like new jobs. $1 is the time; each row adds its
+// number, key, input and output.
+func (b *bare) statement() string {
+	// In the order of the table; whatever a new job has nothing to say about is empty.
+	columns := b.words(`SELECT name FROM pragma_table_info('jobs')`)
+	empty := b.words(`SELECT CASE WHEN "notnull" = 0 THEN 'NULL' WHEN type = 'TEXT' THEN '''''' ELSE '0' END FROM pragma_table_info('jobs')`)
+	given := map[string]string{
+		"batch": "1", "state": "'WAITING'", "version": "1", "revision": "1", "create_time": "$1", "update_time": "$1",
+	}
+	var rows []string
+	for i := range rowsPerInsert {
+		for p, name := range []string{"number", "key", "input_path", "output_path"} {
+			given[name] = fmt.Sprintf("$%d", 2+4*i+p)
+		}
+		values := make([]string, len(columns))
+		for c, name := range columns {
+			values[c] = cmp.Or(given[name], empty[c])
+		}
+		rows = append(rows, "("+strings.Join(values, ", ")+")")
+	}
+	return "INSERT INTO jobs (" + strings.Join(columns, ", ") + ") VALUES " + strings.Join(rows, ", ")
+}
+
+// insert stores jobs in one transaction. It drops what does not fill a statement: at
+// most 63 of them.
+func (b *bare) insert(jobs []*stokerv1.JobSpec) time.Duration {
+	b.t.Helper()
+	began := time.Now()
+	tx, err := b.db.BeginTx(b.t.Context(), nil)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	stmt, err := tx.PrepareContext(b.t.Context(), b.text)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	defer func() { _ = stmt.Close() }() // the transaction has ended with or without it
+	for ; len(jobs) >= rowsPerInsert; jobs = jobs[rowsPerInsert:] {
+		args := append(make([]any, 0, 1+4*rowsPerInsert), began.UnixMilli())
+		for _, j := range jobs[:rowsPerInsert] {
+			b.last++
+			args = append(args, b.last, j.GetKey(), j.GetInputPath(), j.GetOutputPath())
+		}
+		if _, err := stmt.ExecContext(b.t.Context(), args...); err != nil {
+			b.t.Fatal(err)
+		}
+	}
+	if err := tx.Commit(); err != nil {
+		b.t.Fatal(err)
+	}
+	return time.Since(began)
+}
+
+func (b *bare) exec(text string) {
+	b.t.Helper()
+	if _, err := b.db.ExecContext(b.t.Context(), text); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// words are the rows of a query for one column of text.
+func (b *bare) words(text string) (list []string) {
+	b.t.Helper()
+	rows, err := b.db.QueryContext(b.t.Context(), text)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var word string
+		if err := rows.Scan(&word); err != nil {
+			b.t.Fatal(err)
+		}
+		list = append(list, word)
+	}
+	if err := rows.Err(); err != nil {
+		b.t.Fatal(err)
+	}
+	return list
+}

@@ -1,0 +1,49 @@
+package server
+
+import (
+	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+	"github.com/stokerd/stoker/job"
+)
+
+// scope is which jobs a watcher is sent: a set of states, of which the one with number
+// n in the contract is bit n. Watchers who name the same states in another order, or
+// twice, have the same scope and share what is read for it.
+type scope uint16
+
+const (
+	noJobs  scope = 0
+	allJobs scope = 1<<(stokerv1.JobState_JOB_STATE_CANCELLED+1) - 1<<stokerv1.JobState_JOB_STATE_WAITING
+)
+
+// scopeOf reads what a watcher asks for.
+func scopeOf(req *stokerv1.WatchBatchRequest) (scope, error) {
+	switch {
+	case len(req.GetStates()) > 0 && !req.GetIncludeJobs():
+		return noJobs, invalid([]job.Violation{{
+			Field: "states", Message: "choose among the jobs that are sent, and none are: set include_jobs, or leave them out",
+		}})
+	case !req.GetIncludeJobs():
+		return noJobs, nil
+	case len(req.GetStates()) == 0:
+		return allJobs, nil
+	}
+	var s scope
+	for _, state := range req.GetStates() {
+		s |= 1 << state
+	}
+	return s, nil
+}
+
+// states are the states to ask the job table for; none if it is asked for all jobs.
+func (s scope) states() []job.State {
+	if s == allJobs {
+		return nil
+	}
+	var list []job.State
+	for state := stokerv1.JobState_JOB_STATE_WAITING; 1<<state <= allJobs; state++ {
+		if s&(1<<state) != 0 {
+			list = append(list, jobState(state))
+		}
+	}
+	return list
+}
