@@ -105,6 +105,15 @@ func (s mortalStore) SaveResource(ctx context.Context, account, kind, hash, id s
 	return err
 }
 
+func (s mortalStore) Unreconciled(ctx context.Context, account string) (time.Time, error) {
+	return write(s.mortal, func() (time.Time, error) { return s.Store.Unreconciled(ctx, account) })
+}
+
+func (s mortalStore) Reconciled(ctx context.Context, account string) error {
+	_, err := write(s.mortal, func() (struct{}, error) { return struct{}{}, s.Store.Reconciled(ctx, account) })
+	return err
+}
+
 func (s mortalStore) AddOrphan(ctx context.Context, o job.Orphan) error {
 	_, err := write(s.mortal, func() (struct{}, error) { return struct{}{}, s.Store.AddOrphan(ctx, o) })
 	return err

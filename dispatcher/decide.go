@@ -113,7 +113,7 @@ func decide(v view) plan {
 	if v.busy[taskCount] == 0 {
 		p.count = p.due(v.now, v.countDue)
 	}
-	if v.busy[taskList] == 0 && v.running() {
+	if v.swept && v.busy[taskList] == 0 && v.running() {
 		p.list = p.due(v.now, v.listDue)
 	}
 	if v.busy[taskSweep] == 0 {

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/stokerd/stoker/bitmovin"
 	"github.com/stokerd/stoker/job"
 )
@@ -15,6 +17,9 @@ import (
 // reconcileMargin is how far before the job table's last change to look for
 // encodings it does not know: clocks differ.
 const reconcileMargin = 15 * time.Minute
+
+// sideBySide is how many encodings a predecessor has prepared are looked at together.
+const sideBySide = 16
 
 // preparedEncodings are the encodings that a predecessor has configured and, as far
 // as the job table knows, not started.
@@ -34,51 +39,98 @@ func (d *driver) preparedEncodings() map[string]job.ID {
 // since: jobs the table believes to be waiting have been started, and have perhaps
 // finished. They are adopted, not paid again.
 func (d *driver) reconcile(ctx context.Context, prepared map[string]job.ID) error {
+	group, look := errgroup.WithContext(ctx)
+	group.SetLimit(sideBySide)
 	for encoding, id := range prepared {
-		task, err := d.account.Client.Status(ctx, bitmovin.EncodingID(encoding))
-		switch {
-		case bitmovin.NotFound(err):
-			continue // the start will find out
-		case err != nil:
-			return err
-		}
-		if err := d.adoptStarted(ctx, id, observation(encoding, task)); err != nil {
-			return err
-		}
+		group.Go(func() error {
+			task, err := d.account.Client.Status(look, bitmovin.EncodingID(encoding))
+			switch {
+			case bitmovin.NotFound(err):
+				return nil // the start will find out
+			case err != nil:
+				return err
+			}
+			return d.adoptStarted(look, id, observation(encoding, task))
+		})
 	}
-	last, err := d.store.LastChange(ctx, d.account.ID)
-	if err != nil || last.IsZero() {
+	if err := group.Wait(); err != nil {
 		return err
 	}
-	query := d.ours()
-	query.CreatedAfter = last.Add(-reconcileMargin)
-	var unknown []bitmovin.Encoding
-	var ids []string
-	for e, err := range d.account.Client.Encodings(ctx, query) {
-		if err != nil {
-			return err
-		}
-		unknown, ids = append(unknown, e), append(ids, string(e.ID))
+	since, err := d.store.Unreconciled(ctx, d.account.ID)
+	if err != nil || since.IsZero() {
+		return err
 	}
-	known, err := d.store.EncodingJobs(ctx, d.account.ID, ids)
+	unknown, err := d.unknown(ctx, since.Add(-reconcileMargin))
 	if err != nil {
 		return err
 	}
-	// A template's later attempts tell that the earlier ones have ended.
-	slices.SortStableFunc(unknown, func(a, b bitmovin.Encoding) int {
-		_, n := attemptOf(a.Name)
-		_, m := attemptOf(b.Name)
-		return cmp.Compare(n, m)
-	})
 	for _, e := range unknown {
-		if _, ok := known[string(e.ID)]; ok {
-			continue
-		}
 		if err := d.claim(ctx, e); err != nil {
 			return err
 		}
 	}
-	return nil
+	return d.store.Reconciled(context.WithoutCancel(ctx), d.account.ID)
+}
+
+// unknown are the encodings of ours that belong to no job and were created after a
+// time, the oldest first. So what is left to claim when a claim fails, or the process dies,
+// is newer than all that was claimed: they never hide behind those.
+//
+// The platform lists the newest first, and what the job table cannot know is newer than
+// all that it knows. Where that order holds, a page of known ones ends the search.
+func (d *driver) unknown(ctx context.Context, after time.Time) ([]bitmovin.Encoding, error) {
+	query := d.ours()
+	query.CreatedAfter = after
+	var unknown, page []bitmovin.Encoding
+	ordered, last := true, time.Time{}
+	for e, err := range d.account.Client.Encodings(ctx, query) {
+		if err != nil {
+			return nil, err
+		}
+		ordered = ordered && (last.IsZero() || !e.CreatedAt.After(last))
+		last = e.CreatedAt.Time
+		if page = append(page, e); len(page) < pageSize {
+			continue
+		}
+		strangers, err := d.strangers(ctx, page)
+		if err != nil {
+			return nil, err
+		}
+		unknown, page = append(unknown, strangers...), page[:0]
+		if len(strangers) == 0 && ordered {
+			break
+		}
+	}
+	strangers, err := d.strangers(ctx, page)
+	if err != nil {
+		return nil, err
+	}
+	unknown = append(unknown, strangers...)
+	slices.SortStableFunc(unknown, func(a, b bitmovin.Encoding) int {
+		_, n := attemptOf(a.Name)
+		_, m := attemptOf(b.Name)
+		// A template's later attempts tell that the earlier ones have ended.
+		return cmp.Or(a.CreatedAt.Compare(b.CreatedAt.Time), cmp.Compare(n, m))
+	})
+	return unknown, nil
+}
+
+// strangers are those of our encodings that belong to no job.
+func (d *driver) strangers(ctx context.Context, encodings []bitmovin.Encoding) (strangers []bitmovin.Encoding, err error) {
+	ids := make([]string, len(encodings))
+	for i, e := range encodings {
+		ids[i] = string(e.ID)
+	}
+	known, err := d.store.EncodingJobs(ctx, d.account.ID, ids)
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range encodings {
+		if _, ok := known[string(e.ID)]; !ok {
+			strangers = append(strangers, e)
+		}
+	}
+	return strangers, nil
 }
 
 // claim decides about an encoding of ours that belongs to no job.

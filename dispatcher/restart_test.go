@@ -52,3 +52,44 @@ func TestRestoredBackup(t *testing.T) {
 		w.audit(b.ID)
 	})
 }
+
+// The job table as it was long ago. While the account is being compared with the platform,
+// looks at what runs and a new submission change the table; and the process dies, again
+// and again, before it is done.
+func TestRestoredOldBackup(t *testing.T) {
+	for name, lives := range map[string]int{"at once": 0, "with deaths": 25} {
+		t.Run(name, func(t *testing.T) {
+			sim := &simulator.Simulator{Seed: 1, Encoders: 5, Duration: time.Minute, TakeAnyStart: true, Latency: 100 * time.Millisecond}
+			inWorld(t, sim, func(w *world) {
+				w.run()
+				b := w.submit(250, nil)
+				time.Sleep(3 * time.Minute)
+				backup := w.backup()
+				time.Sleep(40 * time.Minute)
+				w.reopen(backup)
+				before := w.sim.Stats().Starts
+				ids, batches := []string{b.ID}, 1
+				for i := range lives {
+					if i%5 == 0 {
+						ids, batches = append(ids, w.submit(1, nil).ID), batches+1
+					}
+					w.mortal = newMortal(7 + 9*i)
+					w.run()
+					time.Sleep(time.Minute)
+					w.reopen(backup)
+				}
+				w.mortal = nil
+				w.run()
+				for _, id := range ids {
+					if b := w.awaitEnd(id, 3*time.Hour); b.State != job.BatchSucceeded {
+						w.t.Errorf("batch is %s with %+v", b.State, b.Counts)
+					}
+				}
+				if starts := w.sim.Stats().Starts; starts != 250+batches-1 || before < 150 {
+					w.t.Errorf("%d starts before the restore, %d in all, want one for each job", before, starts)
+				}
+				w.audit(ids...)
+			})
+		})
+	}
+}

@@ -41,9 +41,11 @@ type Planning interface {
 // Memory remembers what was created at the platform once and is used again.
 type Memory interface {
 	InstanceID() string
-	// LastChange is when the account's batches were last changed, as far as the job
-	// table knows; zero if it has none.
-	LastChange(ctx context.Context, accountID string) (time.Time, error)
+	// Unreconciled is since when the platform may hold encodings of the account that
+	// the job table does not know of; zero if it cannot.
+	Unreconciled(ctx context.Context, accountID string) (time.Time, error)
+	// Reconciled ends that.
+	Reconciled(ctx context.Context, accountID string) error
 	Resource(ctx context.Context, accountID, kind, hash string) (remoteID string, err error)
 	SaveResource(ctx context.Context, accountID, kind, hash, remoteID string, now time.Time) error
 	DeleteResource(ctx context.Context, accountID, kind, hash string) error

@@ -68,23 +68,19 @@ func (d *driver) sweep(ctx context.Context, before time.Time) error {
 	query := d.ours()
 	query.Status = bitmovin.StatusCreated
 	var old []bitmovin.Encoding
-	var ids []string
 	for e, err := range d.account.Client.Encodings(ctx, query) {
 		if err != nil {
 			return err
 		}
 		if _, making := d.making.Load(string(e.ID)); !making && e.CreatedAt.Before(before) {
-			old, ids = append(old, e), append(ids, string(e.ID))
+			old = append(old, e)
 		}
 	}
-	known, err := d.store.EncodingJobs(ctx, d.account.ID, ids)
+	unknown, err := d.strangers(ctx, old)
 	if err != nil {
 		return err
 	}
-	for _, e := range old {
-		if _, ok := known[string(e.ID)]; ok {
-			continue
-		}
+	for _, e := range unknown {
 		if err := d.claim(ctx, e); err != nil {
 			return err
 		}

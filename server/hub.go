@@ -78,6 +78,13 @@ func (h *hub) join(caller, batch string) (*seat, error) {
 	return s, nil
 }
 
+// crowd is how many watches there are, as a factor.
+func (h *hub) crowd() time.Duration {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return time.Duration(h.watches)
+}
+
 // leave gives the seat back.
 func (s *seat) leave() {
 	h := s.hub

@@ -20,6 +20,9 @@ const (
 	// defaultMinInterval is the shortest time between two messages. The pages of
 	// one snapshot, or of one catching up, are not spaced.
 	defaultMinInterval = 200 * time.Millisecond
+	// messageCost is what a message may take of the processor's time, by and large, so
+	// that all watchers together leave most of it to others.
+	messageCost = 50 * time.Microsecond
 	// heartbeatEvery is the longest time without a message.
 	heartbeatEvery = 15 * time.Second
 	// reasonEvery is how often a watch looks whether jobs wait for another reason:
@@ -226,14 +229,21 @@ func (w *watch) follow(ctx context.Context) error {
 // due is when the next message may be sent: at once if the last one is long ago, else
 // at a multiple of the interval. So watchers of a batch that never rests wake at the
 // same moments, stand at the same positions and share what is read and encoded.
+//
+// With more watchers than can be told so often, the interval is longer: messages that
+// are late anyway had better be fewer.
 func (w *watch) due(now time.Time) time.Time {
-	earliest := w.woke.Add(w.interval)
+	interval := w.interval
+	if crowded := w.seat.hub.crowd() * messageCost; crowded > interval {
+		interval = (crowded + interval - 1).Truncate(interval) // a multiple, for the same reason
+	}
+	earliest := w.woke.Add(interval)
 	if !now.Before(earliest) {
 		return now
 	}
-	due := earliest.Truncate(w.interval)
+	due := earliest.Truncate(interval)
 	if due.Before(earliest) {
-		due = due.Add(w.interval)
+		due = due.Add(interval)
 	}
 	return due
 }

@@ -127,7 +127,6 @@ SELECT seq, n.i, iif(finish_time, 'SUCCEEDED', 'WAITING'), finish_time, '', '', 
 	}{
 		{"window", func() error { _, err := s.Window(b.Context(), "default", testTime, 100); return err }},
 		{"next_due", func() error { _, err := s.NextDue(b.Context(), "default", testTime); return err }},
-		{"last_change", func() error { _, err := s.LastChange(b.Context(), "default"); return err }},
 		{"list_active", func() error {
 			_, err := s.Batches(b.Context(), job.BatchFilter{States: []job.BatchState{job.BatchOpen, job.BatchActive}, Limit: 50})
 			return err

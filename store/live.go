@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/stokerd/stoker/job"
 )
@@ -27,20 +26,6 @@ func (s *Store) Live(ctx context.Context, accountID string) ([]job.Job, error) {
 		return nil, fmt.Errorf("live jobs of account %s: %w", accountID, err)
 	}
 	return list, nil
-}
-
-const lastChange = `
-SELECT max(coalesce((SELECT max(update_time) FROM batches INDEXED BY batches_live WHERE account = $1 AND finish_time = 0), 0),
-           coalesce((SELECT max(update_time) FROM batches INDEXED BY batches_ended WHERE account = $1 AND finish_time <> 0), 0))`
-
-// LastChange returns when a batch of an account, or one of its jobs, was last
-// changed in a way that watchers see; the zero time if the account has no batch.
-func (s *Store) LastChange(ctx context.Context, accountID string) (time.Time, error) {
-	at, err := one(ctx, s.reader, scalar[int64], lastChange, accountID)
-	if err != nil {
-		return time.Time{}, fmt.Errorf("last change of account %s: %w", accountID, err)
-	}
-	return stamp(at).time(), nil
 }
 
 const cancellingBatches = `

@@ -41,8 +41,6 @@ func TestPlans(t *testing.T) {
 		{"window: jobs after their back-off", dueJobs, "jobs_backoff (batch=? AND next_attempt_time<?)", true},
 		{"next due: batches", nextDue, "batches_dispatch (account=?)", false},
 		{"next due: jobs", nextDue, "jobs_backoff (batch=? AND next_attempt_time>?)", false},
-		{"last change: live batches", lastChange, "COVERING INDEX batches_live (account=?)", false},
-		{"last change: ended batches", lastChange, "batches_ended (account=?)", false},
 		{"batches by state", batchesByState, "batches_state (state=? AND seq<?)", false},
 		{"live", liveJobs, "jobs_live", false},
 		{"cancelling batches", cancellingBatches, "batches_cancelling", false},

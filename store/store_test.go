@@ -9,8 +9,8 @@ import (
 )
 
 func TestStore(t *testing.T) {
-	storetest.Run(t, func(t *testing.T) *store.Store {
-		s, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "stoker.db"), store.Options{Unsafe: true})
+	storetest.Run(t, func(t *testing.T, dir string) *store.Store {
+		s, err := store.Open(t.Context(), filepath.Join(dir, "stoker.db"), store.Options{Unsafe: true})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -24,6 +24,7 @@ type writer struct {
 	conn    *sql.Conn            // nil after it was given up; used by the goroutine alone, as is stmts
 	stmts   map[string]*sql.Stmt // by text, prepared on conn
 	changed func([]job.Change)
+	began   bool // something has been committed; used by the goroutine alone
 
 	ops     chan *op
 	closing chan struct{} // closed: take no more
@@ -214,6 +215,11 @@ func (w *writer) try(ctx context.Context, group []*op) (changes []job.Change, wh
 		fail(group, "begin", err)
 		return nil, true
 	}
+	if err := w.remember(ctx); err != nil {
+		w.rollback(ctx, err)
+		fail(group, "remember the last change", err)
+		return nil, true
+	}
 	t := newTx(ctx, w)
 	for _, o := range group {
 		o.err = o.run(t)
@@ -232,7 +238,17 @@ func (w *writer) try(ctx context.Context, group []*op) (changes []job.Change, wh
 		fail(group, "commit", err)
 		return nil, true
 	}
+	w.began = true
 	return t.changes(), true
+}
+
+// remember notes in the first transaction, before anything is written, what the job table
+// knew when it was opened; see [Store.Unreconciled].
+func (w *writer) remember(ctx context.Context) error {
+	if w.began {
+		return nil
+	}
+	return w.exec(ctx, rememberLastChange)
 }
 
 // fail gives every member of the group that did not fail by itself the same outcome.

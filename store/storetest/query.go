@@ -83,17 +83,29 @@ func liveJobs(f *fixture) {
 	f.same("live", numbers(got), []int64{1, 2, 3, 4, 5, 6, 7, 9})
 }
 
-func lastChange(f *fixture) {
+func unreconciled(f *fixture) {
+	since := func(when string, want map[string]time.Time) {
+		f.Helper()
+		for account, want := range want {
+			got, err := f.store.Unreconciled(f.Context(), account)
+			f.ok(err)
+			f.same(account+" "+when, got, want)
+		}
+	}
 	b := f.submit(1, nil)
 	f.submit(1, func(b *job.Batch) { b.AccountID = "other" })
+	f.reopen()
 	later := now.Add(time.Hour)
 	_, err := f.store.UpdateJob(f.Context(), job.ID{Batch: b.ID, Number: 1}, later, configured)
 	f.ok(err)
-	for account, want := range map[string]time.Time{"default": later, "other": now, "nobody's": {}} {
-		got, err := f.store.LastChange(f.Context(), account)
-		f.ok(err)
-		f.same(account, got, want)
-	}
+	since("after a change by this process", map[string]time.Time{"default": now, "other": now, "nobody's": {}})
+	f.reopen()
+	since("after a process that did not reconcile", map[string]time.Time{"default": now, "other": now})
+	f.ok(f.store.Reconciled(f.Context(), "default"))
+	since("once it is reconciled", map[string]time.Time{"default": later, "other": now})
+	f.ok(f.store.Reconciled(f.Context(), "default"))
+	f.reopen()
+	since("in the next process", map[string]time.Time{"default": later, "other": now})
 }
 
 func cancellingBatches(f *fixture) {

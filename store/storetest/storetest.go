@@ -13,9 +13,9 @@ import (
 	"github.com/stokerd/stoker/store"
 )
 
-// Run holds stores to every guarantee. open returns an empty store that nobody
-// else uses and closes it when its test ends.
-func Run(t *testing.T, open func(t *testing.T) *store.Store) {
+// Run holds stores to every guarantee. open returns the store that belongs to a
+// directory, an empty one if it is new, and closes it when its test ends.
+func Run(t *testing.T, open func(t *testing.T, dir string) *store.Store) {
 	for _, guarantee := range []struct {
 		name  string
 		check func(*fixture)
@@ -57,7 +57,7 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 		{"the window leaves out what must wait", windowWaits},
 		{"the next back-off to end is known", nextDue},
 		{"a restart finds what is at the platform", liveJobs},
-		{"the last change of an account is known", lastChange},
+		{"what the platform may hold unknown to the table is remembered", unreconciled},
 		{"batches to cancel are known until all jobs have been told", cancellingBatches},
 		{"encodings lead to their jobs", encodingJobs},
 		{"changes are read in order, each once", changesInOrder},
@@ -70,7 +70,13 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 		{"failures are grouped by cause", causesGroup},
 	} {
 		t.Run(guarantee.name, func(t *testing.T) {
-			guarantee.check(&fixture{T: t, store: open(t)})
+			dir := t.TempDir()
+			f := &fixture{T: t, store: open(t, dir)}
+			f.reopen = func() {
+				f.ok(f.store.Close())
+				f.store = open(t, dir)
+			}
+			guarantee.check(f)
 		})
 	}
 }
@@ -81,7 +87,8 @@ var now = time.Date(2026, 3, 14, 15, 9, 26, 535_000_000, time.UTC)
 // fixture is a store under test with shorthand for what must work on the way.
 type fixture struct {
 	*testing.T
-	store *store.Store
+	store  *store.Store
+	reopen func() // as the next process does
 }
 
 func (f *fixture) ok(err error) {
