@@ -19,7 +19,7 @@ const (
 	watchPage = 500
 	// defaultMinInterval is the shortest time between two messages. The pages of
 	// one snapshot, or of one catching up, are not spaced.
-	defaultMinInterval = 200 * time.Millisecond
+	defaultMinInterval = 100 * time.Millisecond
 	// messageCost is what a message may take of the processor's time, by and large, so
 	// that all watchers together leave most of it to others.
 	messageCost = 50 * time.Microsecond

@@ -55,6 +55,10 @@ var (
 		"1 if jobs cannot be configured although the platform answers; the reason says why.", []string{"account", "reason"}, nil)
 	budgetDesc = prometheus.NewDesc("stoker_account_calls_available",
 		"Calls of an endpoint class that could be made at once.", []string{"account", "class"}, nil)
+	limitDesc = prometheus.NewDesc("stoker_account_calls_limit",
+		"Calls of an endpoint class that the platform takes in a minute.", []string{"account", "class"}, nil)
+	pausedDesc = prometheus.NewDesc("stoker_account_calls_paused",
+		"1 if no call of an endpoint class is made for now: the platform said so, or others use the key up.", []string{"account", "class"}, nil)
 )
 
 // Describe names every figure.
@@ -65,6 +69,8 @@ func (accountCollector) Describe(ch chan<- *prometheus.Desc) {
 	ch <- breakerDesc
 	ch <- problemDesc
 	ch <- budgetDesc
+	ch <- limitDesc
+	ch <- pausedDesc
 }
 
 // Collect reads every figure.
@@ -80,6 +86,8 @@ func (c accountCollector) Collect(ch chan<- prometheus.Metric) {
 		send(problemDesc, indicator(s.Problem != ""), s.ID, lasting(s.Problem))
 		for _, b := range s.Budgets {
 			send(budgetDesc, float64(b.Available), s.ID, b.Class)
+			send(limitDesc, float64(b.LimitPerMinute), s.ID, b.Class)
+			send(pausedDesc, indicator(!b.PausedUntil.IsZero()), s.ID, b.Class)
 		}
 	}
 }

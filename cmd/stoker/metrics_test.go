@@ -4,6 +4,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stokerd/stoker/job"
 )
@@ -11,7 +12,9 @@ import (
 func TestMetrics(t *testing.T) {
 	handler := metrics(func() []job.AccountStatus {
 		return []job.AccountStatus{
-			{ID: "archive", QueueTarget: 20, OwnRunning: 7, Breaker: job.BreakerClosed, Budgets: []job.Budget{{Class: "start", Available: 60}}},
+			{ID: "archive", QueueTarget: 20, OwnRunning: 7, Breaker: job.BreakerClosed, Budgets: []job.Budget{
+				{Class: "start", LimitPerMinute: 600, Available: 60}, {Class: "list", LimitPerMinute: 60, PausedUntil: time.Now()},
+			}},
 			{ID: "default", QueueTarget: 3, Queued: -1, Breaker: job.BreakerOpen, BreakerReason: "GET /encoding/inputs: HTTP 401 (request 17)", Paused: true},
 		}
 	})
@@ -21,6 +24,9 @@ func TestMetrics(t *testing.T) {
 		`stoker_account_queue_target{account="archive"} 20`,
 		`stoker_account_running{account="archive"} 7`,
 		`stoker_account_calls_available{account="archive",class="start"} 60`,
+		`stoker_account_calls_limit{account="archive",class="start"} 600`,
+		`stoker_account_calls_paused{account="archive",class="start"} 0`,
+		`stoker_account_calls_paused{account="archive",class="list"} 1`,
 		`stoker_account_breaker_open{account="archive",reason=""} 0`,
 		`stoker_account_breaker_open{account="default",reason="GET /encoding/inputs: HTTP 401"} 1`,
 		`stoker_account_platform_queued{account="default"} -1`,

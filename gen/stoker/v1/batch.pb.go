@@ -259,7 +259,8 @@ type Batch struct {
 	Priority int32 `protobuf:"varint,6,opt,name=priority,proto3" json:"priority,omitempty"`
 	// Name of the profile the recipe came from; empty for an inline recipe or a template.
 	Profile string `protobuf:"bytes,7,opt,name=profile,proto3" json:"profile,omitempty"`
-	// Name of the encoding template; empty for a profile or recipe.
+	// Name of the encoding template; empty for a profile, a recipe, or a template that
+	// came with the batch.
 	Template string `protobuf:"bytes,8,opt,name=template,proto3" json:"template,omitempty"`
 	// Name of the storage the assets are read from; empty if input_id is set.
 	Input string `protobuf:"bytes,9,opt,name=input,proto3" json:"input,omitempty"`

@@ -1101,7 +1101,8 @@ type WatchBatchRequest struct {
 	Cursor string `protobuf:"bytes,2,opt,name=cursor,proto3" json:"cursor,omitempty"`
 	// Also send jobs. Default: the batch with its counts only.
 	IncludeJobs bool `protobuf:"varint,3,opt,name=include_jobs,json=includeJobs,proto3" json:"include_jobs,omitempty"`
-	// Shortest time between two messages, 50 ms to 1 min. Default 200 ms.
+	// Shortest time between two messages, 50 ms to 1 min. Default 100 ms. With thousands
+	// of watches the server takes more: 50 us for each.
 	MinInterval *durationpb.Duration `protobuf:"bytes,4,opt,name=min_interval,json=minInterval,proto3" json:"min_interval,omitempty"`
 	// With include_jobs: only jobs that are in one of these states when the message is
 	// made. A job that goes on to another state is not mentioned again. Default: all.
@@ -1480,8 +1481,7 @@ type CancelJobsRequest struct {
 	Reason string `protobuf:"bytes,7,opt,name=reason,proto3" json:"reason,omitempty"`
 	// Count only, change nothing.
 	ValidateOnly bool `protobuf:"varint,8,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
-	// The jobs of every batch that has all of these labels. The batches are changed one
-	// after the other, each at once.
+	// The jobs of every batch that has all of these labels, one batch after the other.
 	Labels        map[string]string `protobuf:"bytes,9,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1839,8 +1839,8 @@ type RetryJobsRequest struct {
 	KeyPrefix string `protobuf:"bytes,7,opt,name=key_prefix,json=keyPrefix,proto3" json:"key_prefix,omitempty"`
 	// Only jobs that failed of one of these causes, as ListFailures tells them.
 	Causes []string `protobuf:"bytes,8,rep,name=causes,proto3" json:"causes,omitempty"`
-	// The jobs of every batch that has all of these labels. The batches are changed one
-	// after the other, each at once.
+	// The jobs of every batch that has all of these labels, one batch after the other.
+	// Batches that are being cancelled are passed over.
 	Labels        map[string]string `protobuf:"bytes,9,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
