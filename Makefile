@@ -61,10 +61,12 @@ race: ## Run all tests under the race detector, long ones shortened
 	@go test -race -short -shuffle=on $(or $(ARGS),./...)
 
 .PHONY: bench
-bench: ## Print all figures of docs/figures.md but the load test's; takes some twenty minutes
-	@STOKER_FIGURES=1 go test -count=1 -v -run='^TestFigures$$' ./dispatcher
-	STOKER_FIGURES=1 go test -count=1 -v -timeout=30m -run='^TestMillion$$' ./internal/e2e
-	@go test -run='^$$' -bench=. -benchmem $(or $(ARGS),./...)
+bench: ## Print all figures of docs/figures.md but the load test's, and draw docs/queue.svg; takes half an hour
+	@export STOKER_FIGURES=1
+	STOKER_CHART=$(CURDIR)/docs/queue.svg go test -count=1 -v -timeout=30m -run='^TestFigures$$' ./dispatcher | grep -v level=
+	go test -count=1 -v -timeout=30m -run='^TestFigures$$' ./server
+	go test -count=1 -v -timeout=30m -run='^TestMillion$$' ./internal/e2e
+	go test -run='^$$' -bench=. -benchmem $(or $(ARGS),./...)
 
 .PHONY: fuzz
 fuzz: ## Run each fuzz target for FUZZTIME (20s)
