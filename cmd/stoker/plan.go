@@ -4,18 +4,24 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/stokerd/stoker/client"
 	"github.com/stokerd/stoker/dispatcher"
+	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
 	"github.com/stokerd/stoker/internal/config"
+	"github.com/stokerd/stoker/internal/joblist"
 	"github.com/stokerd/stoker/internal/rehearsal"
 	"github.com/stokerd/stoker/internal/spelling"
+	"github.com/stokerd/stoker/internal/template"
 	"github.com/stokerd/stoker/job"
 )
 
@@ -80,10 +86,11 @@ Exit codes: 0 planned; 1 could not; 2 wrong usage, or a list with mistakes.`,
 	f.StringVar(&p.config, "config", "", "configuration file whose profiles and templates can be named")
 	f.StringVar(&p.list.profile, "profile", "", `profile to encode with (default "default")`)
 	f.StringVar(&p.list.template, "template", "", "encoding template to encode with, instead of a profile")
+	p.list.inline.flags(cmd)
 	f.StringVar(&p.list.format, "format", "", "csv or jsonl (default: told from the first character)")
 	f.IntVar(&r.Sample, "sample", 500, "jobs of a long list to run through; at least 8 for each encoder are, 0 is all")
 	f.BoolVar(&c.json, "json", false, "print JSON; times are in seconds")
-	cmd.MarkFlagsMutuallyExclusive("profile", "template")
+	cmd.MarkFlagsMutuallyExclusive("profile", "template", "template-file")
 	f.SortFlags = false
 	return cmd
 }
@@ -126,6 +133,9 @@ func (c *cli) plan(ctx context.Context, p *planning, args []string) error {
 		return usagef("%s: no job in it", list.Name)
 	}
 	if err := c.encodeWith(p); err != nil {
+		return err
+	}
+	if err := p.fits(list); err != nil {
 		return err
 	}
 	p.rehearse.Jobs = list.Jobs
@@ -175,13 +185,20 @@ func (c *cli) encodeWith(p *planning) error {
 		}
 		known = *read
 	}
-	if name := p.list.template; name != "" {
-		t, ok := known.Templates[name]
+	var request stokerv1.SubmitBatchRequest
+	if err := p.list.inline.fill(&request); err != nil {
+		return err
+	}
+	switch inline := request.GetInlineTemplate(); {
+	case inline != nil:
+		b.Template = &job.Template{Text: inline.GetYaml(), FallbackRegions: inline.GetFallbackRegions()}
+	case p.list.template != "":
+		t, ok := known.Templates[p.list.template]
 		if !ok {
-			return p.unknown("template", name, slices.Sorted(maps.Keys(known.Templates)))
+			return p.unknown("template", p.list.template, slices.Sorted(maps.Keys(known.Templates)))
 		}
 		b.Template = &t
-	} else {
+	default:
 		name := cmp.Or(p.list.profile, config.DefaultName)
 		r, ok := known.Profiles[name]
 		if !ok {
@@ -190,6 +207,32 @@ func (c *cli) encodeWith(p *planning) error {
 		b.Recipe = &r
 	}
 	p.rehearse.Batch = b
+	return nil
+}
+
+// fits refuses what the service would refuse: a template with mistakes, or one that the
+// jobs of the list do not fill in.
+func (p *planning) fits(list *joblist.List) error {
+	if p.rehearse.Batch.Template == nil {
+		return nil
+	}
+	t, mistakes := template.Parse(p.rehearse.Batch.Template.Text)
+	var wrong []client.Violation
+	for _, m := range mistakes {
+		field := cmp.Or(p.list.template, filepath.Base(p.list.inline.file))
+		wrong = append(wrong, client.Violation{Field: fmt.Sprintf("%s:%d", field, m.Line), Message: m.Text})
+	}
+	for i, j := range list.Jobs {
+		if len(wrong) >= joblist.MaxMistakes || len(mistakes) > 0 {
+			break
+		}
+		for _, v := range t.Check(j) {
+			wrong = append(wrong, client.Violation{Field: list.Where(i) + ": " + v.Field, Message: v.Message})
+		}
+	}
+	if len(wrong) > 0 {
+		return usage(errors.New(violationLines(wrong)))
+	}
 	return nil
 }
 

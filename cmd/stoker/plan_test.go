@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -13,9 +14,9 @@ import (
 func titles(t *testing.T, n int) string {
 	t.Helper()
 	var b strings.Builder
-	b.WriteString("key,input_path\n")
+	b.WriteString("key,input_path,output_path\n")
 	for i := range n {
-		fmt.Fprintf(&b, "k%d,in/%d.mp4\n", i, i)
+		fmt.Fprintf(&b, "k%d,in/%d.mp4,out/%d\n", i, i, i)
 	}
 	path := filepath.Join(t.TempDir(), "titles.csv")
 	if err := os.WriteFile(path, []byte(b.String()), 0o600); err != nil {
@@ -69,6 +70,31 @@ profiles:
 	calls := func(args ...string) float64 { return planned(t, list, args...)["calls_per_job"] }
 	if full, small := calls(), calls("--config", file, "--profile", "small"); small > full-5 {
 		t.Errorf("one rendition takes %.1f calls a job, four take %.1f", small, full)
+	}
+}
+
+func TestPlanWithTemplate(t *testing.T) {
+	const ladder = "../../internal/template/testdata/ladder.yaml"
+	list := titles(t, 40)
+	if calls := planned(t, list, "--template-file", ladder)["calls_per_job"]; calls > 6 {
+		t.Errorf("a template takes %.1f calls a job", calls)
+	}
+	text, err := os.ReadFile(ladder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "cut.yaml")
+	for name, tt := range map[string]struct{ old, new, want string }{
+		"mistake":  {"metadata:", "meta:", "cut.yaml:"},
+		"variable": {"${input_path}", "${var:reel}", "titles.csv:2: variables.reel: is required"},
+	} {
+		if err := os.WriteFile(file, bytes.ReplaceAll(text, []byte(tt.old), []byte(tt.new)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		got := command{}.run(t.Context(), "plan", list, "--encoders", "2", "--duration", "1m", "--template-file", file)
+		if got.code != exitUsage || got.stdout != "" || !strings.Contains(got.stderr, tt.want) {
+			t.Errorf("%s: exit code %d, %q; want %d and %q", name, got.code, got.stderr, exitUsage, tt.want)
+		}
 	}
 }
 
