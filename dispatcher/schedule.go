@@ -27,8 +27,9 @@ const (
 	hungryLook = 250 * time.Millisecond
 	// headLook bounds how often the head is looked at just in case.
 	headLook = 5 * time.Minute
-	// farthest is the latest look at a running encoding: estimates can be wrong.
-	farthest = 5 * time.Minute
+	// farthest is the latest look at a running encoding: estimates can be wrong, though the
+	// list shows whoever has ended before.
+	farthest = 15 * time.Minute
 )
 
 // pace is what the loop has learnt about how fast encodings come and go.
