@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"time"
@@ -40,7 +41,7 @@ func (s *Server) SubmitBatch(ctx context.Context, req *stokerv1.SubmitBatchReque
 		return nil, err
 	}
 	now := time.Now()
-	jobs := each(req.GetJobs(), jobSpec)
+	jobs := takeJobs(&req.Jobs)
 	if req.GetValidateOnly() {
 		b.Skipped, err = s.store.Succeeded(ctx, b, jobs)
 		if err != nil {
@@ -170,17 +171,43 @@ func payloadHash(req *stokerv1.SubmitBatchRequest) ([]byte, error) {
 	if req.GetRequestId() == "" {
 		return nil, nil
 	}
-	// The request belongs to this call alone, and copying 100,000 jobs to leave
-	// out one field would cost more than everything else here.
-	id := req.RequestId
-	req.RequestId = ""
-	text, err := proto.MarshalOptions{Deterministic: true}.Marshal(req)
-	req.RequestId = id
-	if err != nil {
-		return nil, fmt.Errorf("hash request: %w", err)
+	// The request belongs to this call alone. Job by job, nothing as large as all of them
+	// is made for this.
+	id, jobs := req.RequestId, req.Jobs
+	req.RequestId, req.Jobs = "", nil
+	defer func() { req.RequestId, req.Jobs = id, jobs }()
+	hash := sha256.New()
+	var text []byte
+	add := func(m proto.Message) (err error) {
+		text, err = proto.MarshalOptions{Deterministic: true}.MarshalAppend(text[:0], m)
+		if err != nil {
+			return fmt.Errorf("hash request: %w", err)
+		}
+		// Where one ends and the next begins is part of what is hashed.
+		var size [8]byte
+		binary.BigEndian.PutUint64(size[:], uint64(len(text)))
+		hash.Write(size[:])
+		hash.Write(text)
+		return nil
 	}
-	sum := sha256.Sum256(text)
-	return sum[:], nil
+	if err := add(req); err != nil {
+		return nil, err
+	}
+	for _, j := range jobs {
+		if err := add(j); err != nil {
+			return nil, err
+		}
+	}
+	return hash.Sum(nil), nil
+}
+
+// takeJobs converts the jobs of a message that nobody looks at any more, and lets go of
+// them: 100,000 are a good part of what the service may take, and the job table needs a
+// second or more for them.
+func takeJobs(jobs *[]*stokerv1.JobSpec) []job.Spec {
+	specs := each(*jobs, jobSpec)
+	*jobs = nil
+	return specs
 }
 
 // AddJobs appends jobs to an OPEN batch.
@@ -200,7 +227,8 @@ func (s *Server) AddJobs(ctx context.Context, req *stokerv1.AddJobsRequest) (*st
 	if err := invalid(c.list); err != nil {
 		return nil, err
 	}
-	b, added, skipped, err := s.store.AddJobs(ctx, req.GetBatchId(), each(req.GetJobs(), jobSpec), time.Now())
+	jobs := takeJobs(&req.Jobs)
+	b, added, skipped, err := s.store.AddJobs(ctx, req.GetBatchId(), jobs, time.Now())
 	if err != nil {
 		return nil, fmt.Errorf("add jobs: %w", err)
 	}
@@ -209,6 +237,6 @@ func (s *Server) AddJobs(ctx context.Context, req *stokerv1.AddJobsRequest) (*st
 		return nil, err
 	}
 	return &stokerv1.AddJobsResponse{
-		Batch: m, AddedCount: added, SkippedCount: skipped, SucceededCount: int64(len(req.GetJobs())) - added - skipped,
+		Batch: m, AddedCount: added, SkippedCount: skipped, SucceededCount: int64(len(jobs)) - added - skipped,
 	}, nil
 }

@@ -2,11 +2,10 @@ package store
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
+	"slices"
 	"strings"
 	"time"
 
@@ -161,49 +160,52 @@ RETURNING seq`
 		b.FailuresForgiven, encodeMap(b.Labels), b.Counts.Waiting, b.Revision, ms(b.CreateTime), ms(b.UpdateTime), ms(b.FinishTime), b.SkipSucceeded)
 }
 
-// rowsPerInsert is how many jobs one statement inserts: the more, the less each
-// row pays for the way into the database, up to a point.
-const rowsPerInsert = 64
-
 // insertJobs appends jobs after number last. The first of them gets the given
 // revision, each further one step more.
+//
+// The more of them one statement inserts, the less each pays for the way into the
+// database, up to a point. What is left over goes in by smaller ones; the writer keeps
+// every statement, so there are not as many as there are numbers.
 func (t *tx) insertJobs(seq, last int64, jobs []job.Spec, revision, step int64, now time.Time) error {
-	for len(jobs) > 0 {
-		n := min(len(jobs), rowsPerInsert)
-		args := append(make([]any, 0, 2+7*n), seq, ms(now))
-		for i, j := range jobs[:n] {
-			args = append(args, last+int64(i)+1, j.Key, j.Name, j.InputPath, j.OutputPath, encodeMap(j.Variables), revision+int64(i)*step)
+	var args []any
+	for _, n := range [...]int{64, 8, 1} {
+		if len(jobs) < n {
+			continue
 		}
-		if _, err := t.exec(insertJobsText(n), args...); err != nil {
-			return err
+		text := insertJobsText(n)
+		for ; len(jobs) >= n; jobs = jobs[n:] {
+			args = append(args[:0], seq, ms(now), last, revision, step)
+			for _, j := range jobs[:n] {
+				args = append(args, j.Key, j.Name, j.InputPath, j.OutputPath, encodeMap(j.Variables))
+			}
+			if _, err := t.exec(text, args...); err != nil {
+				return err
+			}
+			last, revision = last+int64(n), revision+int64(n)*step
 		}
-		jobs, last, revision = jobs[n:], last+int64(n), revision+int64(n)*step
 	}
 	return nil
 }
 
-// insertJobsText is the statement that inserts n jobs. $1 is the batch, $2 the
-// time; each row adds its own seven.
+// insertJobsText is the statement that inserts n jobs. $1 is the batch, $2 the time, $3
+// the number before theirs, $4 the revision of the first, and $5 what comes to it with
+// each further one; every row adds its own five. Those have no names because SQLite
+// finds a name by going through all of them, which takes as long as to insert the rows.
+//
+// A row that is refused takes back the whole transaction (see [tx.fault]). OR FAIL saves
+// SQLite the copies of pages with which it would take back the statement alone.
 func insertJobsText(n int) string {
 	const insert = `
-INSERT INTO jobs (batch, number, key, name, input_path, output_path, variables, revision, state, version, step, step_time, attempt, failures,
-       encoding_id, manifests, regions, stale_mark, progress, next_attempt_time, create_time, update_time,
-       start_time, queued_time, running_time, finish_time, failure, reason)
+INSERT OR FAIL INTO jobs (batch, create_time, update_time, number, revision, key, name, input_path, output_path, variables,
+       state, version, step, step_time, attempt, failures, encoding_id, manifests, regions, stale_mark, progress,
+       next_attempt_time, start_time, queued_time, running_time, finish_time, failure, reason)
 VALUES `
-	const rest = `'WAITING', 1, '', 0, 0, 0, '', '', 0, '', 0, 0, $2, $2, 0, 0, 0, 0, NULL, '')`
-	var b strings.Builder
-	b.WriteString(insert)
-	for i := range n {
-		if i > 0 {
-			b.WriteString(", ")
-		}
-		b.WriteString("($1, ")
-		for p := range 7 {
-			b.WriteString("$" + strconv.Itoa(3+7*i+p) + ", ")
-		}
-		b.WriteString(rest)
+	const row = `($1, $2, $2, $3 + %d, $4 + %d * $5, ?, ?, ?, ?, ?, 'WAITING', 1, '', 0, 0, 0, '', '', 0, '', 0, 0, 0, 0, 0, 0, NULL, '')`
+	rows := make([]string, n)
+	for i := range rows {
+		rows[i] = fmt.Sprintf(row, i+1, i)
 	}
-	return b.String()
+	return insert + strings.Join(rows, ", ")
 }
 
 // AddJobs appends jobs to a batch that is open for more, all of them or none. A
@@ -276,30 +278,39 @@ func (t *tx) append(h *head, fresh []job.Spec, left []string, now time.Time) err
 	return t.forget(h)
 }
 
+// keysPerQuestion is how many keys one question is about: the list is text that is read
+// over and over, and that of 100,000 keys would be megabytes.
+const keysPerQuestion = 1000
+
 // unknown returns the jobs whose keys are neither in the batch nor given twice.
 func (t *tx) unknown(seq int64, jobs []job.Spec) ([]job.Spec, error) {
-	var keys []string
-	for _, j := range jobs {
-		if j.Key != "" {
-			keys = append(keys, j.Key)
-		}
-	}
 	const query = `SELECT j.key FROM json_each($2) AS k CROSS JOIN jobs AS j ON j.batch = $1 AND j.key = k.value AND j.key <> ''`
-	have, err := all(t.ctx, t, scalar[string], query, seq, cmp.Or(encodeList(keys), new("[]")))
-	if err != nil {
-		return nil, err
-	}
-	seen := make(map[string]bool, len(keys))
-	for _, k := range have {
-		seen[k] = true
-	}
-	var fresh []job.Spec
-	for _, j := range jobs {
-		if j.Key != "" && seen[j.Key] {
-			continue
+	seen := make(map[string]struct{}, len(jobs))
+	for chunk := range slices.Chunk(jobs, keysPerQuestion) {
+		keys := make([]string, len(chunk))
+		for i, j := range chunk {
+			keys[i] = j.Key // an empty one is in no batch
 		}
-		seen[j.Key] = true
-		fresh = append(fresh, j)
+		have, err := all(t.ctx, t, scalar[string], query, seq, encode(keys))
+		if err != nil {
+			return nil, err
+		}
+		for _, k := range have {
+			seen[k] = struct{}{}
+		}
+	}
+	// Most often all are new, and then there is nothing to copy.
+	fresh, first := jobs, true
+	for i, j := range jobs {
+		_, known := seen[j.Key]
+		known = known && j.Key != ""
+		seen[j.Key] = struct{}{}
+		switch {
+		case known && first:
+			fresh, first = append(make([]job.Spec, 0, len(jobs)-1), jobs[:i]...), false
+		case !known && !first:
+			fresh = append(fresh, j)
+		}
 	}
 	return fresh, nil
 }
