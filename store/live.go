@@ -12,7 +12,7 @@ import (
 const liveJobs = `
 SELECT ` + jobColumns + `
   FROM jobs AS j INDEXED BY jobs_live CROSS JOIN batches AS b ON b.seq = j.batch
- WHERE (j.state IN ('STARTING', 'QUEUED', 'RUNNING', 'CANCELLING') OR j.step <> '' OR (j.state = 'WAITING' AND j.encoding_id <> ''))
+ WHERE (j.state = 'STARTING' OR j.state = 'QUEUED' OR j.state = 'RUNNING' OR j.state = 'CANCELLING' OR j.step <> '' OR (j.state = 'WAITING' AND j.encoding_id <> ''))
    AND b.account = $1 AND b.deleted = 0
  ORDER BY j.batch, j.number`
 
