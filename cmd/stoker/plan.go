@@ -25,6 +25,13 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
+const (
+	// leastSample is how many jobs are run through unless told otherwise.
+	leastSample = 500
+	// manyJobs take a while to run through.
+	manyJobs = 2_000
+)
+
 // planning is the command line of plan.
 type planning struct {
 	list     submission // of which only the list, profile and template are used
@@ -67,6 +74,9 @@ Exit codes: 0 planned; 1 could not; 2 wrong usage, or a list with mistakes.`,
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if !cmd.Flags().Changed("sample") {
+				p.rehearse.Sample = max(leastSample, rehearsal.RoundsPerEncoder*p.rehearse.Encoders)
+			}
 			if err := p.check(); err != nil {
 				return err
 			}
@@ -88,7 +98,7 @@ Exit codes: 0 planned; 1 could not; 2 wrong usage, or a list with mistakes.`,
 	f.StringVar(&p.list.template, "template", "", "encoding template to encode with, instead of a profile")
 	p.list.inline.flags(cmd)
 	f.StringVar(&p.list.format, "format", "", "csv or jsonl (default: told from the first character)")
-	f.IntVar(&r.Sample, "sample", 500, "jobs of a long list to run through; at least 8 for each encoder are, 0 is all")
+	f.IntVar(&r.Sample, "sample", 0, "jobs of a long list to run through (default: 500, or 8 for each encoder if that is more)")
 	f.BoolVar(&c.json, "json", false, "print JSON; times are in seconds")
 	cmd.MarkFlagsMutuallyExclusive("profile", "template", "template-file")
 	f.SortFlags = false
@@ -107,8 +117,10 @@ func (p *planning) check() error {
 		return usagef("--spread %v: want 0 to 1", r.Spread)
 	case r.FailRate < 0 || r.FailRate > 1:
 		return usagef("--fail %v: want 0 to 1", r.FailRate)
-	case r.QueueLimit < 0 || r.Sample < 0 || p.retries < 0:
-		return usagef("--queue-limit, --sample and --max-retries cannot be negative")
+	case r.QueueLimit < 0 || p.retries < 0:
+		return usagef("--queue-limit and --max-retries cannot be negative")
+	case r.Sample < 2*r.Encoders:
+		return usagef("--sample %d: want at least %d, two for each encoder", r.Sample, 2*r.Encoders)
 	case r.Latency < 0 || r.PollInterval <= 0:
 		return usagef("--latency cannot be negative, and --poll-interval must be more than 0")
 	}
@@ -138,9 +150,13 @@ func (c *cli) plan(ctx context.Context, p *planning, args []string) error {
 	if err := p.fits(list); err != nil {
 		return err
 	}
-	p.rehearse.Jobs = list.Jobs
+	r := &p.rehearse
+	r.Jobs = list.Jobs
+	if n := min(r.Sample, len(r.Jobs)); n > manyJobs {
+		c.note("running through %d jobs, which takes a second or two for each thousand", n)
+	}
 	began := time.Now()
-	outcome, err := rehearsal.Run(ctx, p.rehearse)
+	outcome, err := rehearsal.Run(ctx, *r)
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}

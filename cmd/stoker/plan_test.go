@@ -107,7 +107,7 @@ func TestPlanRefuses(t *testing.T) {
 		"LIST --encoders 2 --duration 1m --queue-target some": "want 1 to 1000, or auto",
 		"LIST --encoders 2 --duration 1m --spread 2":          "--spread 2: want 0 to 1",
 		"LIST --encoders 2 --duration 1m --fail -1":           "--fail -1: want 0 to 1",
-		"LIST --encoders 2 --duration 1m --sample -1":         "cannot be negative",
+		"LIST --encoders 2 --duration 1m --sample 3":          "--sample 3: want at least 4, two for each encoder",
 		"LIST --encoders 2 --duration 1m --poll-interval 0s":  "--poll-interval must be more than 0",
 		"LIST --encoders 2 --duration 1m --profile hd":        "--profile hd: name the file it is in with --config",
 		"LIST --encoders 2 --duration 1m --template hd":       "--template hd: name the file it is in with --config",

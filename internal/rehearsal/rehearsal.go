@@ -42,8 +42,9 @@ type Plan struct {
 	AutoTarget   bool          // the target follows the drain
 	PollInterval time.Duration // default: the dispatcher's
 
-	// Sample is how many jobs are really run through, at least 8 for each encoder. The
-	// rest of a longer list is forecast from how these went. 0: all of them.
+	// Sample is how many jobs are really run through. The rest of a longer list is
+	// forecast from how these went, which takes some [RoundsPerEncoder] for each encoder.
+	// 0: all of them.
 	Sample int
 	Seed   uint64 // replays the lengths and failures of another rehearsal
 }
@@ -65,9 +66,9 @@ type Outcome struct {
 	Retried  int           // attempts beyond the first
 }
 
-// roundsPerEncoder is how many jobs each encoder has to work through before the rest of
-// a list can be forecast.
-const roundsPerEncoder = 8
+// RoundsPerEncoder is how many jobs each encoder should work through before the rest of
+// a list is forecast.
+const RoundsPerEncoder = 8
 
 // begin is when rehearsals take place.
 func begin() time.Time { return time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC) }
@@ -131,7 +132,7 @@ func (p Plan) rehearsed() int {
 	if p.Sample <= 0 {
 		return len(p.Jobs)
 	}
-	return min(len(p.Jobs), max(p.Sample, roundsPerEncoder*p.Encoders))
+	return min(len(p.Jobs), p.Sample)
 }
 
 const account = "plan"
