@@ -152,19 +152,22 @@ func (d *driver) claim(ctx context.Context, e bitmovin.Encoding) error {
 		d.log.Warn("an encoding with our label has a name that is not ours", "encoding", string(e.ID), "name", e.Name)
 		return nil
 	}
-	task, err := d.account.Client.Status(ctx, e.ID)
-	if err != nil {
-		if bitmovin.NotFound(err) {
-			return nil
-		}
-		return err
-	}
-	err = d.adoptStarted(ctx, id, observation(string(e.ID), task))
-	if errors.Is(err, job.ErrNotFound) {
+	_, err := d.store.Job(ctx, id)
+	if errors.Is(err, job.ErrNotFound) { // its batch was deleted, or submitted after a backup
 		d.log.Warn("an encoding was started for a job that the job table does not know", "encoding", string(e.ID), "job", id.String())
 		return nil
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	task, err := d.account.Client.Status(ctx, e.ID)
+	if bitmovin.NotFound(err) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return d.adoptStarted(ctx, id, observation(string(e.ID), task))
 }
 
 // adoptStarted has a waiting job go on with an encoding that was started without
