@@ -87,7 +87,7 @@ func TestMistakes(t *testing.T) {
 		{"submit empty.csv", 2, "empty.csv: no jobs in it"},
 		{"submit bad.csv", 2, "bad.csv:3: input_path is empty"},
 		{"submit wide.csv", 2, "wide.csv:2: input_path is 41943040 bytes long"},
-		{"submit long.csv", 2, "long.csv:2: key: is required: the list is too long for one message"},
+		{"submit long.csv --profile hevc", 2, `unknown profile "hevc"; there are: default`}, // nor is a part of it stored
 		{"submit nowhere.csv", 2, "nowhere.csv: no such file"},
 		{"submit ok.csv --max-retries -1", 2, "max_retries: must be greater than or equal to 0"},
 		{"submit ok.csv --priority 101", 2, "priority: must be"},
