@@ -59,6 +59,9 @@ func TestRestoredBackup(t *testing.T) {
 func TestRestoredOldBackup(t *testing.T) {
 	for name, lives := range map[string]int{"at once": 0, "with deaths": 25} {
 		t.Run(name, func(t *testing.T) {
+			if testing.Short() {
+				lives /= 4 // under the race detector
+			}
 			sim := &simulator.Simulator{Seed: 1, Encoders: 5, Duration: time.Minute, TakeAnyStart: true, Latency: 100 * time.Millisecond}
 			inWorld(t, sim, func(w *world) {
 				w.run()

@@ -21,6 +21,9 @@ func TestSimulate(t *testing.T) {
 		"disturbed": {encoders: 5, duration: time.Minute, rounds: 12, target: 3, disturb: true},
 	} {
 		t.Run(name, func(t *testing.T) {
+			if testing.Short() {
+				l.rounds = (l.rounds + 1) / 2 // under the race detector
+			}
 			var ran simulator.Stats
 			inWorld(t, l.simulated(), func(w *world) {
 				w.target, w.auto = l.target, l.auto

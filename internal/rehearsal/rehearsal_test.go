@@ -61,12 +61,16 @@ func TestRunKeepsEncodersBusy(t *testing.T) {
 // TestRunForecastsLongLists compares what is forecast from a sample with what
 // comes out when all jobs are run through.
 func TestRunForecastsLongLists(t *testing.T) {
-	p := plan(600, 4)
+	n := 600
+	if testing.Short() {
+		n = 200 // under the race detector
+	}
+	p := plan(n, 4)
 	all := run(t, p)
-	p.Sample = 100
+	p.Sample = n / 5
 	some := run(t, p)
-	if some.Rehearsed != 100 || some.Jobs != 600 {
-		t.Errorf("%d of %d jobs were rehearsed, want 100 of 600", some.Rehearsed, some.Jobs)
+	if some.Rehearsed != n/5 || some.Jobs != n {
+		t.Errorf("%d of %d jobs were rehearsed, want a fifth of %d", some.Rehearsed, some.Jobs, n)
 	}
 	if actual := all.Makespan.Likely; actual < some.Makespan.Earliest || actual > some.Makespan.Latest {
 		t.Errorf("all jobs take %v, which is not in the forecast %v to %v", actual, some.Makespan.Earliest, some.Makespan.Latest)
