@@ -22,6 +22,7 @@ import (
 
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
 	"github.com/stokerd/stoker/internal/history"
+	"github.com/stokerd/stoker/internal/transcript"
 	"github.com/stokerd/stoker/job"
 )
 
@@ -45,7 +46,7 @@ func TestWatchHistories(t *testing.T) {
 		checked.Add(1)
 		watched.Add(int64(len(all)))
 	})
-	t.Logf("checked %d histories as %d watchers saw them, in %d messages, of which %d waited for a reader",
+	transcript.Add(t, "checked %d histories as %d watchers saw them, in %d messages, of which %d waited for a reader",
 		checked.Load(), watched.Load(), messages.Load(), blocked.Load())
 	if blocked.Load() == 0 {
 		t.Error("no server ever had to wait for a reader: the histories are too light")

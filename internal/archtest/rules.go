@@ -61,13 +61,14 @@ var rules = map[string]rule{
 
 	"examples": {stdOnly: true},
 
-	"store/storetest":   {imports: []string{"job", "store"}, testSupport: true},
-	"internal/archtest": {stdOnly: true, testSupport: true},
-	"internal/clients":  {stdOnly: true, testSupport: true},
-	"internal/docstest": {stdOnly: true, testSupport: true},
-	"internal/grpcurl":  {stdOnly: true, testSupport: true},
-	"internal/history":  {imports: []string{"gen/stoker/v1"}, testSupport: true},
-	"internal/jssdk":    {imports: []string{"bitmovin/simulator"}, testSupport: true},
+	"store/storetest":     {imports: []string{"job", "store"}, testSupport: true},
+	"internal/archtest":   {stdOnly: true, testSupport: true},
+	"internal/clients":    {stdOnly: true, testSupport: true},
+	"internal/docstest":   {stdOnly: true, testSupport: true},
+	"internal/grpcurl":    {stdOnly: true, testSupport: true},
+	"internal/history":    {imports: []string{"gen/stoker/v1"}, testSupport: true},
+	"internal/transcript": {stdOnly: true, testSupport: true},
+	"internal/jssdk":      {imports: []string{"bitmovin/simulator"}, testSupport: true},
 }
 
 // homes names, for each outside technology, the packages that may import it; those below them may too.

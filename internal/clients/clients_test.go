@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/stokerd/stoker/internal/transcript"
 )
 
 // TestClients holds every program to the same: it submits, tells what is wrong with a
@@ -177,13 +179,16 @@ func (h *printed) watch(p program, s *service, every int, do func() bool, args .
 	}
 	lines := bufio.NewScanner(stdout)
 	lines.Buffer(nil, 4<<20)
-	for n := 1; lines.Scan(); n++ {
+	messages := 0
+	for lines.Scan() {
+		messages++
 		h.add(lines.Text())
-		if n%every == 0 && do() {
+		if messages%every == 0 && do() {
 			_ = cmd.Process.Kill() // it may have ended
 			break
 		}
 	}
 	_ = cmd.Wait() // the exit code says it
+	transcript.Add(h.t, "$ %s\n(%d messages, %v)", p.says(append([]string{"watch"}, args...)), messages, cmd.ProcessState)
 	return cmd.ProcessState.ExitCode()
 }

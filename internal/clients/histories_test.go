@@ -19,6 +19,7 @@ import (
 	"github.com/stokerd/stoker/client"
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
 	"github.com/stokerd/stoker/internal/history"
+	"github.com/stokerd/stoker/internal/transcript"
 )
 
 // TestHistories kills the service again and again while watchers of every kind follow a
@@ -211,5 +212,5 @@ func judge(t *testing.T, c *client.Client, id string, all []*watcher) {
 		}
 		messages += w.history.Messages
 	}
-	t.Logf("%d histories in %d messages", len(all), messages)
+	transcript.Add(t, "%d histories of watches through kill -9 of the service, %d messages", len(all), messages)
 }

@@ -3,10 +3,15 @@ package clients
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"strings"
 	"testing"
+
+	"github.com/stokerd/stoker/internal/transcript"
 )
 
 // program is an example client: a command that takes submit, watch or cancel.
@@ -83,7 +88,34 @@ func (p program) run(t *testing.T, address string, args ...string) result {
 	if err := cmd.Run(); err != nil && cmd.ProcessState == nil {
 		t.Fatal(err)
 	}
-	return result{cmd.ProcessState.ExitCode(), stdout.String(), stderr.String()}
+	r := result{cmd.ProcessState.ExitCode(), stdout.String(), stderr.String()}
+	transcript.Add(t, "$ %s\n%s%s(exit code %d)", p.says(args), excerpt(r.stdout), excerpt(r.stderr), r.code)
+	return r
+}
+
+// says is the program's command line for people.
+func (p program) says(args []string) string {
+	words := []string{p.command[0]}
+	for _, arg := range append(p.command[1:len(p.command):len(p.command)], args...) {
+		words = append(words, filepath.Base(arg))
+	}
+	return strings.Join(words, " ")
+}
+
+// excerpt is what a program printed, without the middle of what is long.
+func excerpt(text string) string {
+	const few = 6
+	lines := strings.SplitAfter(text, "\n")
+	if len(lines) > 2*few {
+		left := fmt.Sprintf("... %d lines ...\n", len(lines)-2*few)
+		lines = append(append(lines[:few:few], left), lines[len(lines)-few:]...)
+	}
+	for i, line := range lines {
+		if len(line) > 240 {
+			lines[i] = line[:240] + " ...\n"
+		}
+	}
+	return strings.Join(lines, "")
 }
 
 // start is the program's command line, not started yet.

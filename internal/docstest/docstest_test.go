@@ -8,6 +8,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/stokerd/stoker/internal/transcript"
 )
 
 // TestPages runs the console blocks of the pages that have any.
@@ -16,7 +18,7 @@ func TestPages(t *testing.T) {
 		t.Run(page, func(t *testing.T) {
 			t.Parallel()
 			s := newSession(t)
-			n := 0
+			n, grpcurls := 0, 0
 			for _, b := range blocks(t, page) {
 				if b.language != "console" {
 					continue
@@ -24,11 +26,13 @@ func TestPages(t *testing.T) {
 				for _, c := range b.commands() {
 					s.check(t, page, c)
 					n++
+					grpcurls += strings.Count(c.text, "grpcurl ")
 				}
 			}
 			if n == 0 {
 				t.Error("no command was run: the page has no console block")
 			}
+			transcript.Add(t, "%s: %d commands printed what the page says, %d of them calls by grpcurl", page, n, grpcurls)
 		})
 	}
 }

@@ -1,0 +1,34 @@
+// Package transcript keeps what a test has to show to people, such as what a program in
+// another language printed. With go test -artifacts it is left behind in files named
+// transcript.txt, which .ci/run prints; without, it goes with the test.
+package transcript
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// Add adds a line, or several, to the transcript of a test, under its name.
+func Add(t *testing.T, format string, args ...any) {
+	t.Helper()
+	path := filepath.Join(t.ArtifactDir(), "transcript.txt")
+	text := fmt.Sprintf(format+"\n", args...)
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		text = "--- " + t.Name() + "\n" + text
+	}
+	file, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = file.WriteString(text)
+	if closeErr := file.Close(); err == nil {
+		err = closeErr
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
