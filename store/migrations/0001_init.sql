@@ -126,7 +126,7 @@ CREATE INDEX jobs_state ON jobs (batch, state, number);
 CREATE INDEX jobs_ready ON jobs (batch, number) WHERE state = 'WAITING' AND next_attempt_time = 0;
 CREATE INDEX jobs_backoff ON jobs (batch, next_attempt_time, number) WHERE state = 'WAITING' AND next_attempt_time <> 0;
 -- Jobs that have, or may have, something at the platform.
-CREATE INDEX jobs_live ON jobs (batch, number) WHERE state = 'STARTING' OR state = 'QUEUED' OR state = 'RUNNING' OR state = 'CANCELLING' OR step <> '' OR (state = 'WAITING' AND encoding_id <> '');
+CREATE INDEX jobs_live ON jobs (batch, number) WHERE state IN ('STARTING', 'QUEUED', 'RUNNING', 'CANCELLING') OR step <> '' OR (state = 'WAITING' AND encoding_id <> '');
 -- Revision 1 is the submission: a watcher's first snapshot shows it.
 CREATE INDEX jobs_revision ON jobs (batch, revision) WHERE revision <> 1;
 CREATE INDEX jobs_encoding ON jobs (encoding_id) WHERE encoding_id <> '';
