@@ -30,7 +30,10 @@ func (s *Server) show(ctx context.Context, b job.Batch) (*stokerv1.Batch, error)
 	} else if b.State.Terminal() {
 		m.Percent = 100 // all of it was done before
 	}
-	if end, ok := outlook(b, runs, now); ok && !s.stalled(b) {
+	if s.stalled(b) {
+		return m, nil
+	}
+	if end, ok := outlook(b, runs, now); ok {
 		m.EarliestFinishTime = timestamp(now.Add(end.Earliest))
 		m.EstimatedFinishTime = timestamp(now.Add(end.Likely))
 		m.LatestFinishTime = timestamp(now.Add(end.Latest))

@@ -2,14 +2,11 @@ package server
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"time"
 
 	"github.com/google/uuid"
-	"google.golang.org/protobuf/proto"
 
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
 	"github.com/stokerd/stoker/internal/template"
@@ -164,41 +161,13 @@ func (s *Server) checkRetry(c *checks, req *stokerv1.SubmitBatchRequest) job.Ret
 	return r
 }
 
-// payloadHash tells apart requests that share a request_id. The encoding is
-// stable for one build of the server, and in practice across builds; where it is
-// not, a repeat is refused and nothing is submitted twice.
+// payloadHash tells apart requests that share a request_id; nil if there is none. Where
+// a [Digest] is another across builds, a repeat is refused and nothing is submitted twice.
 func payloadHash(req *stokerv1.SubmitBatchRequest) ([]byte, error) {
 	if req.GetRequestId() == "" {
 		return nil, nil
 	}
-	// The request belongs to this call alone. Job by job, nothing as large as all of them
-	// is made for this.
-	id, jobs := req.RequestId, req.Jobs
-	req.RequestId, req.Jobs = "", nil
-	defer func() { req.RequestId, req.Jobs = id, jobs }()
-	hash := sha256.New()
-	var text []byte
-	add := func(m proto.Message) (err error) {
-		text, err = proto.MarshalOptions{Deterministic: true}.MarshalAppend(text[:0], m)
-		if err != nil {
-			return fmt.Errorf("hash request: %w", err)
-		}
-		// Where one ends and the next begins is part of what is hashed.
-		var size [8]byte
-		binary.BigEndian.PutUint64(size[:], uint64(len(text)))
-		hash.Write(size[:])
-		hash.Write(text)
-		return nil
-	}
-	if err := add(req); err != nil {
-		return nil, err
-	}
-	for _, j := range jobs {
-		if err := add(j); err != nil {
-			return nil, err
-		}
-	}
-	return hash.Sum(nil), nil
+	return Digest(req)
 }
 
 // takeJobs converts the jobs of a message that nobody looks at any more, and lets go of

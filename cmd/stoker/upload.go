@@ -2,20 +2,17 @@ package main
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/binary"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"maps"
 	"strings"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
-	"google.golang.org/protobuf/proto"
 
 	"github.com/stokerd/stoker/client"
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+	"github.com/stokerd/stoker/server"
 )
 
 // A list that does not fit one message is uploaded in parts. What was interrupted is
@@ -74,29 +71,11 @@ func (c *cli) upload(ctx context.Context, conn *client.Client, s *submission) (*
 
 // requestDigest names what is submitted: the list and all flags that matter.
 func requestDigest(r *stokerv1.SubmitBatchRequest) (string, error) {
-	hash := sha256.New()
-	head := &stokerv1.SubmitBatchRequest{
-		DisplayName: r.GetDisplayName(), Account: r.GetAccount(), Priority: r.Priority, EncodeWith: r.GetEncodeWith(),
-		Input: r.GetInput(), Output: r.GetOutput(), InputId: r.GetInputId(), OutputId: r.GetOutputId(),
-		MaxRetries: r.MaxRetries, RetryPolicy: r.GetRetryPolicy(), FailureLimit: r.GetFailureLimit(),
-		Labels: r.GetLabels(), SkipSucceeded: r.GetSkipSucceeded(),
+	digest, err := server.Digest(r)
+	if err != nil {
+		return "", err
 	}
-	var text []byte
-	write := func(m proto.Message) (err error) {
-		text, err = proto.MarshalOptions{Deterministic: true}.MarshalAppend(text[:0], m)
-		size := binary.BigEndian.AppendUint64(nil, uint64(len(text))) // so that two lists never read the same
-		_, _ = hash.Write(append(size, text...))                      // never fails
-		return err
-	}
-	if err := write(head); err != nil {
-		return "", fmt.Errorf("name the list: %w", err)
-	}
-	for _, j := range r.GetJobs() {
-		if err := write(j); err != nil {
-			return "", fmt.Errorf("name the list: %w", err)
-		}
-	}
-	return hex.EncodeToString(hash.Sum(nil)[:16]), nil
+	return hex.EncodeToString(digest[:16]), nil
 }
 
 // newest is the batch with these labels that was submitted last, nil if there is none.

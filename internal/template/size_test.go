@@ -4,10 +4,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-
-	"github.com/google/go-cmp/cmp"
-
-	"github.com/stokerd/stoker/internal/template"
 )
 
 // A template can come from anybody who may submit a batch. What is small as text and huge
@@ -45,14 +41,7 @@ func TestTooMuch(t *testing.T) {
 		{"an alias of itself", "metadata: &m {type: *m}", "line 1: metadata.type: want VOD\nline 1: encodings: want one encoding, not 0: a job is one encoding"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			_, mistakes := template.Parse(tt.source)
-			var got []string
-			for _, m := range mistakes {
-				got = append(got, m.String())
-			}
-			if diff := cmp.Diff(tt.want, strings.Join(got, "\n")); diff != "" {
-				t.Errorf("mistakes (-want +got):\n%s", diff)
-			}
+			checkMistakes(t, tt.source, tt.want)
 		})
 	}
 }

@@ -208,15 +208,21 @@ func TestMistakes(t *testing.T) {
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			_, mistakes := template.Parse(tt.source)
-			var got []string
-			for _, m := range mistakes {
-				got = append(got, m.String())
-			}
-			if diff := cmp.Diff(tt.want, strings.Join(got, "\n")); diff != "" {
-				t.Errorf("mistakes (-want +got):\n%s", diff)
-			}
+			checkMistakes(t, tt.source, tt.want)
 		})
+	}
+}
+
+// checkMistakes compares what is wrong with a template, a line each.
+func checkMistakes(t *testing.T, source, want string) {
+	t.Helper()
+	_, mistakes := template.Parse(source)
+	var got []string
+	for _, m := range mistakes {
+		got = append(got, m.String())
+	}
+	if diff := cmp.Diff(want, strings.Join(got, "\n")); diff != "" {
+		t.Errorf("mistakes (-want +got):\n%s", diff)
 	}
 }
 
