@@ -39,7 +39,9 @@ type service struct {
 	http         *http.Server
 	httpListener net.Listener // nil: none
 
-	ready atomic.Bool
+	// stopping is whether calls are turned away. Before that every call is taken: one that
+	// comes before its server runs waits in the listener.
+	stopping atomic.Bool
 }
 
 // newService opens and connects everything, and listens. [service.run] closes it.
@@ -157,10 +159,9 @@ func (s *service) run(ctx context.Context) error {
 	group.Go(func() error { return s.dispatcher.Run(working) })
 	group.Go(func() error { return s.webhooks.Run(ctx) })
 	group.Go(func() error {
-		s.ready.Store(true)
 		<-ctx.Done()
 		s.log.Info("stopping", "cause", context.Cause(ctx))
-		s.ready.Store(false)
+		s.stopping.Store(true)
 		s.server.Stop(s.grpc, drain)
 		stopWork(context.Cause(ctx))
 		return s.http.Close()
@@ -194,7 +195,7 @@ func (s *service) endpoints() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, "ok") })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
-		if !s.ready.Load() {
+		if s.stopping.Load() {
 			answer(w, http.StatusServiceUnavailable, "stopping")
 			return
 		}
