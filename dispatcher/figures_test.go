@@ -21,6 +21,7 @@ type workload struct {
 	rounds   int // jobs for each encoder
 	target   int
 	auto     bool
+	poll     time.Duration    // the longest time between two looks; 0: the default
 	edit     func(*job.Batch) // what else is said of the batch
 	disturb  bool             // 8004 on every second start, 429s on every tenth listing, and 5 % of all calls failing
 }
@@ -31,6 +32,9 @@ func (l workload) String() string {
 	s := fmt.Sprintf("%d encoders, %v", l.encoders, l.duration)
 	if l.auto {
 		s += ", automatic target"
+	}
+	if l.poll != 0 {
+		s += fmt.Sprintf(", looking every %v", l.poll)
 	}
 	if l.disturb {
 		s += ", disturbed"
@@ -122,7 +126,7 @@ func (l workload) measure(w *world, run func()) figures {
 func (l workload) stoker(t *testing.T) (f figures) {
 	t.Helper()
 	inWorld(t, l.simulated(), func(w *world) {
-		w.target, w.auto = l.target, l.auto
+		w.target, w.auto, w.poll = l.target, l.auto, l.poll
 		w.run()
 		b := w.submit(l.jobs(), l.edit)
 		f = l.measure(w, func() {
@@ -177,6 +181,8 @@ func TestFigures(t *testing.T) {
 	}
 	for _, l := range []workload{
 		{encoders: 100, duration: time.Minute, rounds: 50, target: 50, auto: true},
+		{encoders: 100, duration: 10 * time.Minute, rounds: 50, target: 3, poll: time.Minute},
+		{encoders: 4, duration: 10 * time.Minute, rounds: 50, target: 3, poll: 5 * time.Minute},
 		{encoders: 20, duration: time.Minute, rounds: 50, target: 3, edit: ladder(t)},
 		{encoders: 20, duration: time.Minute, rounds: 50, target: 3, disturb: true},
 	} {

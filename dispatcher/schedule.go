@@ -14,7 +14,8 @@ import (
 //   - When it has ended, an encoder has become free and has taken the head of the
 //     queue: the head is looked at.
 //   - While encoders are hungry, taking what is queued as soon as it is, all that is
-//     queued is looked at.
+//     queued is looked at when one has been taken, and whoever becomes the head soon
+//     after it was started.
 //   - Just in case, the head is looked at a third as often as encodings usually end.
 //
 // What goes on meanwhile (progress, early failures) is seen by listing; see progress.go.
@@ -87,7 +88,7 @@ func (d *driver) schedule(kind taskKind, e *entry, o outcome, now time.Time) {
 		// The list is no better informed than the look before it.
 	case e.job.State == job.Running:
 		e.look = now.Add(d.untilEnd(e, o, now))
-	case kind == taskStart && now.Sub(d.pace.hungry) < 2*hungryWait:
+	case kind == taskStart && d.leads(e) && now.Sub(d.pace.hungry) < 2*hungryWait:
 		e.look = now.Add(d.setup(e) + hungryLook)
 	default:
 		e.look = now.Add(farthest)
@@ -153,6 +154,16 @@ func (d *driver) head() *entry {
 		}
 	}
 	return head
+}
+
+// leads reports whether none of our queued jobs is ahead of e.
+func (d *driver) leads(e *entry) bool {
+	for _, other := range d.live {
+		if other != e && other.job.State == job.Queued && d.before(&other.job, &e.job) {
+			return false
+		}
+	}
+	return true
 }
 
 func (d *driver) before(a, b *job.Job) bool {
