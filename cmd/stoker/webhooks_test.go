@@ -46,7 +46,7 @@ func TestServeTakesWebhooks(t *testing.T) {
 	env["STOKER_WEBHOOK_URL"], env["STOKER_WEBHOOK_KEY"] = "https://stoker.example.com", "0123456789abcdef"
 	s := startService(t, env)
 	way.service.Store(&s.http)
-	for deadline := time.Now().Add(20 * time.Second); ; {
+	for deadline := time.Now().Add(longEnough); ; {
 		w := accountWebhooks(t, s)
 		if w.Problem == "" {
 			break
@@ -59,7 +59,7 @@ func TestServeTakesWebhooks(t *testing.T) {
 	if submitted.code != exitOK {
 		t.Fatalf("submit: exit code %d: %s", submitted.code, submitted.stderr)
 	}
-	for deadline := time.Now().Add(20 * time.Second); accountWebhooks(t, s).UsedCount != "1"; {
+	for deadline := time.Now().Add(longEnough); accountWebhooks(t, s).UsedCount != "1"; {
 		if time.Now().After(deadline) {
 			t.Fatalf("%+v, want one delivery used", accountWebhooks(t, s))
 		}
