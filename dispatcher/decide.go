@@ -229,14 +229,18 @@ func (p *plan) ahead(v view) {
 	if !p.due(v.now, v.prepareAfter) {
 		return
 	}
-	prepares := maxPrepares - v.busy[taskPrepare]
-	for i, c := range v.window {
-		if i >= v.prepare || prepares <= 0 {
+	prepares, ahead := maxPrepares-v.busy[taskPrepare], 0
+	for _, c := range v.window {
+		if ahead >= v.prepare || prepares <= 0 {
 			return
 		}
-		if !c.prepared && !c.template && c.task == taskNone && p.due(v.now, c.notBefore) {
+		switch {
+		case c.prepared || c.template || c.task != taskNone:
+			ahead++
+		case p.due(v.now, c.notBefore): // those in trouble do not keep others from it
 			p.prepares = append(p.prepares, c.id)
 			prepares--
+			ahead++
 		}
 	}
 }

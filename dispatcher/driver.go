@@ -43,7 +43,7 @@ type driver struct {
 	// What follows belongs to the loop.
 	live     map[job.ID]*entry
 	window   []job.Job
-	nextDue  time.Time
+	nextDue  time.Time // when there may be more to see in the window than was read
 	orphans  map[string]*orphanEntry
 	batches  map[string]*batch
 	queue    queue
@@ -51,7 +51,8 @@ type driver struct {
 	auto     autopilot
 	breaker  breaker
 	paused   job.AccountSettings
-	problem  trouble
+	problem  trouble             // of the whole account
+	problems map[string]*trouble // by batch
 	pace     pace
 	listDue  time.Time // when to list what runs
 	sweepDue time.Time
@@ -89,13 +90,6 @@ type queue struct {
 	due     time.Time
 }
 
-// trouble is why nothing can be configured although the platform answers.
-type trouble struct {
-	text  string
-	until time.Time
-	times int
-}
-
 func newDriver(c Config, a Account) *driver {
 	log := c.Logger.With("account", a.ID)
 	d := &driver{
@@ -105,7 +99,7 @@ func newDriver(c Config, a Account) *driver {
 		resource: newResources(c.Store, a, c.Clock),
 		bell:     newBell(), rings: newRings(), heard: map[string]bool{}, results: make(chan func()),
 		live: map[job.ID]*entry{}, orphans: map[string]*orphanEntry{}, batches: map[string]*batch{},
-		breaker: newBreaker(),
+		problems: map[string]*trouble{}, breaker: newBreaker(),
 	}
 	d.beside = func(work func() (apply func())) {
 		d.tasks.Go(func() { d.results <- work() })
@@ -227,10 +221,7 @@ func (d *driver) step(work context.Context) (wake time.Time, err error) {
 	p := decide(v)
 	d.act(work, p, now)
 	d.publish(&v)
-	if !d.nextDue.IsZero() && d.nextDue.Before(p.wake) {
-		p.wake = d.nextDue
-	}
-	return p.wake, nil
+	return earlier(p.wake, d.nextDue), nil
 }
 
 // act carries out a plan.

@@ -32,13 +32,16 @@ type world struct {
 	stop  context.CancelCauseFunc
 	done  chan error
 
-	mortal   *mortal      // the process that runs next; nil: an immortal one
-	network  roundTripper // in place of the way to the simulator
+	mortal   *mortal           // the process that runs next; nil: an immortal one
+	network  roundTripper      // in place of the way to the simulator
+	table    func(Store) Store // what the dispatcher has in place of the job table
+	others   []string          // further accounts with the same key
 	target   int
 	auto     bool
 	poll     time.Duration
 	governor *bitmovin.Governor
 	apiKey   func() (string, error)
+	inputs   string // the directory of what is submitted
 }
 
 // roundTripper makes a transport of a function.
@@ -52,7 +55,7 @@ func inWorld(t *testing.T, sim *simulator.Simulator, test func(w *world)) {
 	path := filepath.Join(t.TempDir(), "stoker.db")
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{
-			t: t, ctx: t.Context(), path: path, sim: sim, target: 3,
+			t: t, ctx: t.Context(), path: path, sim: sim, target: 3, inputs: "in",
 			governor: bitmovin.NewGovernor(nil),
 			apiKey:   func() (string, error) { return "test-key", nil },
 		}
@@ -128,16 +131,24 @@ func (w *world) prepare(c clock.Clock) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	accounts := []Account{{ID: "default", Client: client, QueueTarget: w.target, AutoTarget: w.auto}}
+	for _, id := range w.others {
+		accounts = append(accounts, Account{ID: id, Client: client})
+	}
+	if w.table != nil {
+		table = w.table(table)
+	}
 	w.disp, err = New(Config{
 		Store:        table,
 		Logger:       slog.New(slog.NewTextHandler(w.t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})),
-		Accounts:     []Account{{ID: "default", Client: client, QueueTarget: w.target, AutoTarget: w.auto}},
+		Accounts:     accounts,
 		PollInterval: w.poll, Clock: c,
 		Inputs: map[string]Storage{
 			"in": {Storage: bitmovin.Storage{Type: bitmovin.StorageHTTP, Host: "storage.example"}},
 		},
 		Outputs: map[string]Storage{
 			"out": {Storage: bitmovin.Storage{Type: bitmovin.StorageS3, Bucket: "bucket", AccessKey: "a", SecretKey: "s"}, BasePath: "base"},
+			"gcs": {Storage: bitmovin.Storage{Type: bitmovin.StorageGCS, Bucket: "bucket", AccessKey: "a", SecretKey: "s"}},
 		},
 	})
 	if err != nil {
@@ -183,7 +194,7 @@ func (w *world) submitAt(now time.Time, n int, edit func(*job.Batch)) job.Batch 
 	var specs []job.Spec
 	for i := range n {
 		specs = append(specs, job.Spec{
-			Key: fmt.Sprintf("k%d", i+1), InputPath: fmt.Sprintf("in/%d.mp4", i+1), OutputPath: fmt.Sprintf("out/%d", i+1),
+			Key: fmt.Sprintf("k%d", i+1), InputPath: fmt.Sprintf("%s/%d.mp4", w.inputs, i+1), OutputPath: fmt.Sprintf("out/%d", i+1),
 		})
 	}
 	stored, _, err := w.store.Submit(w.ctx, job.Submission{Batch: b, Jobs: specs}, now)

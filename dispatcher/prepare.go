@@ -27,7 +27,7 @@ func (d *driver) prepare(ctx context.Context, e entry) outcome {
 	}
 	shared, err := d.share(ctx, e.batch)
 	if err != nil {
-		return prepared(job.Job{}, nil, err)
+		return d.unshared(ctx, e, err)
 	}
 	j, storeErr := d.update(ctx, e.job.ID, func(u *job.Update) error { return u.BeginCreate(d.now()) })
 	if storeErr != nil {
@@ -52,13 +52,34 @@ func (d *driver) prepare(ctx context.Context, e entry) outcome {
 			return u.CreateAbandoned(encoding, now)
 		})
 	}
-	return prepared(j, storeErr, err)
+	return prepared(e, j, storeErr, err)
+}
+
+// unshared handles that something that all jobs of a batch use cannot be had. A part
+// of the recipe that the platform refuses is the job's trouble, any other is not.
+func (d *driver) unshared(ctx context.Context, e entry, err error) outcome {
+	if _, common := errors.AsType[sharedError](err); common || !e.answered(err) {
+		return prepared(e, job.Job{}, nil, err)
+	}
+	now := d.now()
+	f, rules := failureOf(job.FailedConfigure, err, now), e.batch.rules(0)
+	j, storeErr := d.update(ctx, e.job.ID, func(u *job.Update) error { return u.ConfigureRefused("", f, rules, now) })
+	return prepared(e, j, storeErr, err)
+}
+
+// answered reports whether err is the platform's word on what was asked of it, rather
+// than trouble on the way there or with the account.
+func (e *entry) answered(err error) bool {
+	if bitmovin.Unauthorized(err) {
+		return e.forbidden >= patience
+	}
+	return !bitmovin.Outage(err)
 }
 
 // prepared sorts out whose trouble err is.
-func prepared(j job.Job, storeErr, err error) outcome {
+func prepared(e entry, j job.Job, storeErr, err error) outcome {
 	o := outcome{job: j, store: storeErr, called: true, platform: err}
-	if shared, ok := errors.AsType[sharedError](err); ok && !bitmovin.Outage(err) {
+	if shared, ok := errors.AsType[sharedError](err); ok && e.answered(err) {
 		o.foreign, o.platform = shared, nil
 	}
 	return o
@@ -67,13 +88,10 @@ func prepared(j job.Job, storeErr, err error) outcome {
 // blames reports whether a refused configuration is the job's fault: not if the
 // platform is out of order, and not if something that all jobs share has vanished there.
 func (d *driver) blames(ctx context.Context, e entry, shared sharedIDs, err error) bool {
-	if bitmovin.Unauthorized(err) && e.forbidden >= patience {
-		return true
-	}
-	if bitmovin.Outage(err) {
+	if !e.answered(err) {
 		return false
 	}
-	return d.resource.allExist(ctx, shared)
+	return bitmovin.Unauthorized(err) || d.resource.allExist(ctx, shared)
 }
 
 // configure creates an encoding with its streams, muxings and manifests, in the

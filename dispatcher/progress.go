@@ -59,6 +59,9 @@ func (d *driver) listed(ctx context.Context, l listed, err error) {
 		return
 	}
 	for id, e := range d.live {
+		if !e.job.UpdateTime.Before(l.time) {
+			continue // the list may speak of a run before the latest start
+		}
 		seen, ok := l.running[e.job.EncodingID]
 		switch {
 		case ok && e.task == taskNone && e.job.State.OnPlatform() && (e.job.State != job.Running || seen.Progress > e.job.Progress):
@@ -66,7 +69,7 @@ func (d *driver) listed(ctx context.Context, l listed, err error) {
 				j, err := d.record(ctx, e, seen)
 				return outcome{job: j, store: err, eta: extrapolate(seen, l.time)}
 			})
-		case !ok && e.job.State == job.Running && e.job.UpdateTime.Before(l.time) && e.look.After(now):
+		case !ok && e.job.State == job.Running && e.look.After(now):
 			e.look = now
 		}
 	}

@@ -3,6 +3,7 @@ package dispatcher
 import (
 	"cmp"
 	"context"
+	"slices"
 	"time"
 
 	"github.com/stokerd/stoker/job"
@@ -86,7 +87,15 @@ func (d *driver) adopt(j job.Job, now time.Time) {
 }
 
 func (d *driver) readWindow(ctx context.Context, now time.Time) error {
-	window, err := d.store.Window(ctx, d.account.ID, now, aheadOf(d.limit.wanted)+d.limit.wanted)
+	aside, err := d.asideNow(ctx, now)
+	if err != nil {
+		return err
+	}
+	limit := aheadOf(d.limit.wanted) + d.limit.wanted + d.waitingAside(now)
+	window, err := d.store.Window(ctx, d.account.ID, now, limit, slices.Concat(aside.refused, aside.unlucky)...)
+	if err == nil && len(window) == 0 && len(aside.unlucky) > 0 {
+		window, err = d.store.Window(ctx, d.account.ID, now, limit, aside.refused...)
+	}
 	if err != nil {
 		return err
 	}
@@ -102,7 +111,7 @@ func (d *driver) readWindow(ctx context.Context, now time.Time) error {
 	if len(d.window) == 0 && len(window) > 0 {
 		d.queue.time, d.queue.due = time.Time{}, now // nobody has counted closely while there was nothing to start
 	}
-	d.window, d.nextDue, d.stale.window = window, due, false
+	d.window, d.nextDue, d.stale.window = window, earlier(due, aside.until), false
 	return nil
 }
 

@@ -136,6 +136,9 @@ func (d *driver) strangers(ctx context.Context, encodings []bitmovin.Encoding) (
 // claim decides about an encoding of ours that belongs to no job.
 func (d *driver) claim(ctx context.Context, e bitmovin.Encoding) error {
 	id, attempt, ok := jobOf(e.Name)
+	if other, err := d.elsewhere(ctx, id); err != nil || other {
+		return err
+	}
 	if attempt > 0 {
 		if claimed, err := d.claimTemplate(ctx, e, id, attempt); err != nil || claimed {
 			return err
@@ -152,12 +155,15 @@ func (d *driver) claim(ctx context.Context, e bitmovin.Encoding) error {
 		d.log.Warn("an encoding with our label has a name that is not ours", "encoding", string(e.ID), "name", e.Name)
 		return nil
 	}
-	_, err := d.store.Job(ctx, id)
+	j, err := d.store.Job(ctx, id)
 	if errors.Is(err, job.ErrNotFound) { // its batch was deleted, or submitted after a backup
 		d.log.Warn("an encoding was started for a job that the job table does not know", "encoding", string(e.ID), "job", id.String())
 		return nil
 	}
 	if err != nil {
+		return err
+	}
+	if _, err := d.catchUp(ctx, j); err != nil {
 		return err
 	}
 	task, err := d.account.Client.Status(ctx, e.ID)
@@ -168,6 +174,16 @@ func (d *driver) claim(ctx context.Context, e bitmovin.Encoding) error {
 		return err
 	}
 	return d.adoptStarted(ctx, id, observation(string(e.ID), task))
+}
+
+// elsewhere reports whether a job belongs to another account, which may have the same
+// key: what is made for it is that account's.
+func (d *driver) elsewhere(ctx context.Context, id job.ID) (bool, error) {
+	b, err := d.store.Batch(ctx, id.Batch)
+	if errors.Is(err, job.ErrNotFound) {
+		return false, nil
+	}
+	return b.AccountID != d.account.ID, err
 }
 
 // adoptStarted has a waiting job go on with an encoding that was started without

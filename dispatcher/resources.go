@@ -62,11 +62,12 @@ type resources struct {
 
 	mu       sync.Mutex
 	verified map[string]string   // kind/hash to id
+	refused  map[string]trouble  // storages that the platform refused lately, by kind/hash
 	storages map[string]resource // by kind/name: describing one takes a slow hash
 }
 
 func newResources(s Store, a Account, c clock.Clock) *resources {
-	return &resources{store: s, account: a, clock: c, rounds: hashRounds, verified: map[string]string{}, storages: map[string]resource{}}
+	return &resources{store: s, account: a, clock: c, rounds: hashRounds, verified: map[string]string{}, refused: map[string]trouble{}, storages: map[string]resource{}}
 }
 
 // share finds or creates everything that the jobs of a batch share.
@@ -132,7 +133,11 @@ func (d *driver) configID(ctx context.Context, ids *sharedIDs, c bitmovin.Config
 	}
 	id, err := d.resource.ensure(ctx, r)
 	if err != nil {
-		return "", sharedError{fmt.Errorf("codec configuration %q: %w", c.Name, err)}
+		err = fmt.Errorf("codec configuration %q: %w", c.Name, err)
+		if _, answered := errors.AsType[*bitmovin.APIError](err); !answered {
+			err = sharedError{err}
+		}
+		return "", err // a refusal is about the recipe
 	}
 	ids.used = append(ids.used, usedResource{r, id})
 	return bitmovin.ConfigID(id), nil
@@ -144,22 +149,40 @@ func (r *resources) ensure(ctx context.Context, want resource) (string, error) {
 	key := want.kind + "/" + want.hash
 	r.mu.Lock()
 	id, ok := r.verified[key]
+	refused := r.refused[key]
 	r.mu.Unlock()
-	if ok {
+	switch {
+	case ok:
 		return id, nil
+	case refused.until.After(r.clock.Now()):
+		return "", refused.err // other batches have asked for them just now
 	}
 	result, err, _ := r.calls.Do(key, func() (any, error) {
 		id, err := r.findOrCreate(ctx, want)
+		r.mu.Lock()
+		defer r.mu.Unlock()
 		if err != nil {
+			r.refuse(want, err)
 			return "", err
 		}
-		r.mu.Lock()
 		r.verified[key] = id
-		r.mu.Unlock()
+		delete(r.refused, key)
 		return id, nil
 	})
 	id, _ = result.(string)
 	return id, err
+}
+
+// refuse takes note of a storage that the platform refused, so that not every batch that
+// uses it asks again. A refused configuration costs a job an attempt: each asks for itself.
+func (r *resources) refuse(want resource, err error) {
+	if _, answered := errors.AsType[*bitmovin.APIError](err); !answered || bitmovin.Outage(err) || want.kind == kindConfig {
+		return
+	}
+	key := want.kind + "/" + want.hash
+	t := r.refused[key]
+	t.met(err, r.clock.Now())
+	r.refused[key] = t
 }
 
 // findOrCreate looks in the job table, then at the platform (a create whose

@@ -96,3 +96,60 @@ func TestRestoredOldBackup(t *testing.T) {
 		})
 	}
 }
+
+// Since the backup jobs have failed in one region and gone on in another, with a new
+// encoding. The old one is seen to have failed before the new one is adopted.
+func TestRestoredBackupMovedOn(t *testing.T) {
+	for _, age := range []time.Duration{5 * time.Second, 40 * time.Second, 90 * time.Second} {
+		t.Run(age.String(), func(t *testing.T) {
+			sim := &simulator.Simulator{Seed: 1, Encoders: 3, Duration: time.Minute, TakeAnyStart: true}
+			sim.Outcome = func(e simulator.Encoding, _ int) simulator.Outcome {
+				if e.CloudRegion == "AWS_EU_WEST_1" {
+					return broken(simulator.RetryInDifferentRegion)
+				}
+				return simulator.Outcome{}
+			}
+			inWorld(t, sim, func(w *world) {
+				w.run()
+				b := w.submit(9, func(b *job.Batch) {
+					b.Recipe.Region, b.Recipe.FallbackRegions = "AWS_EU_WEST_1", []string{"AWS_US_EAST_1"}
+				})
+				time.Sleep(age)
+				backup := w.backup()
+				w.awaitEnd(b.ID, time.Hour)
+				w.reopen(backup)
+				w.run()
+				b = w.awaitEnd(b.ID, time.Hour)
+				if starts := w.sim.Stats().Starts; b.State != job.BatchSucceeded || starts != 18 {
+					w.t.Errorf("batch is %s after %d starts, want two for each of 9 jobs", b.State, starts)
+				}
+				w.audit(b.ID)
+			})
+		})
+	}
+}
+
+// Two accounts with one key see each other's encodings, and leave them alone.
+func TestAccountsWithOneKey(t *testing.T) {
+	sim := &simulator.Simulator{Seed: 1, Encoders: 3, Duration: time.Minute}
+	inWorld(t, sim, func(w *world) {
+		w.others = []string{"other"}
+		w.run()
+		b := w.submit(12, func(b *job.Batch) { b.AccountID = "other" })
+		w.await(b.ID, 10*time.Minute, "a start", func(b job.Batch) bool { return b.Counts.Queued > 0 })
+		if err := w.disp.Pause(w.ctx, "other", "lunch"); err != nil {
+			w.t.Fatal(err)
+		}
+		time.Sleep(time.Hour) // what is prepared waits
+		if err := w.disp.Resume(w.ctx, "other"); err != nil {
+			w.t.Fatal(err)
+		}
+		b = w.awaitEnd(b.ID, time.Hour)
+		for _, j := range w.jobs(b.ID) {
+			if j.State != job.Succeeded || j.Attempt != 1 {
+				w.t.Errorf("job %s is %s after attempt %d: %v", j.ID, j.State, j.Attempt, j.Failure)
+			}
+		}
+		w.audit(b.ID)
+	})
+}

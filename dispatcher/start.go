@@ -86,10 +86,10 @@ func (d *driver) refused(ctx context.Context, e entry, refusal error) (job.Job, 
 	f := failureOf(job.FailedStart, refusal, now)
 	seen, rules := observation(e.job.EncodingID, task), e.batch.rules(0)
 	return d.update(ctx, e.job.ID, func(u *job.Update) error {
-		if seen.Status != job.RemoteCreated && seen.Mark() != u.Job.StaleMark {
-			return u.Observe(seen, rules, now)
+		if seen.Status == job.RemoteCreated || u.Job.Stale(seen) {
+			return u.StartRefused(f, rules, now)
 		}
-		return u.StartRefused(f, rules, now)
+		return u.Observe(seen, rules, now)
 	})
 }
 

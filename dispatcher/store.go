@@ -26,8 +26,9 @@ type Jobs interface {
 // Planning tells what there is to do.
 type Planning interface {
 	Batch(ctx context.Context, id string) (job.Batch, error)
-	// Window is the next waiting jobs that are due, in dispatch order.
-	Window(ctx context.Context, accountID string, now time.Time, limit int) ([]job.Job, error)
+	// Window is the next waiting jobs that are due, in dispatch order, without those of
+	// the batches with the given sequence numbers.
+	Window(ctx context.Context, accountID string, now time.Time, limit int, except ...int64) ([]job.Job, error)
 	// NextDue is when the next job that waits out a back-off is due; zero if none does.
 	NextDue(ctx context.Context, accountID string, now time.Time) (time.Time, error)
 	// Live is every job that has something at the platform, or may have.

@@ -53,7 +53,7 @@ func (d *driver) sweptOnce(err error) {
 	}
 	d.swept = true
 	d.sweepDue = now.Add(sweepInterval)
-	d.stale = stale{live: true, window: true, orphans: true}
+	d.stale.live, d.stale.window, d.stale.orphans = true, true, true
 }
 
 // ours selects the encodings that this job table has created.

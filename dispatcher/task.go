@@ -114,17 +114,18 @@ func (d *driver) finished(kind taskKind, id job.ID, o outcome) {
 	case trouble != nil:
 		e.failures++
 		e.notBefore = now.Add(pause(e.failures))
+		d.stale.window = d.stale.window || e.job.State == job.Waiting // others go first meanwhile
 		d.log.Warn("will be tried again", "task", kind.String(), "job", id.String(), "err", trouble, "failures", e.failures)
 	default:
 		e.failures, e.notBefore = 0, time.Time{}
 	}
 	if bitmovin.Unauthorized(o.platform) {
 		e.forbidden++
-	} else if o.called {
+	} else if o.called && o.foreign == nil {
 		e.forbidden = 0
 	}
-	if errors.Is(o.store, job.ErrConflict) {
-		d.stale.live = true
+	if o.store != nil {
+		d.stale.live = true // it may have written what it did not acknowledge
 	}
 	e.told(kind, o)
 	d.learn(kind, e, o, now)
@@ -155,17 +156,22 @@ func (d *driver) learn(kind taskKind, e *entry, o outcome, now time.Time) {
 		d.queue.due = now
 		e.failures, e.notBefore = 0, time.Time{} // the limit says when to go on
 		d.log.Info("the platform's queue is full", "effective_target", d.limit.effective, "until", d.limit.fullUntil)
-	case o.foreign != nil:
-		d.problem.times++
-		d.problem.text, d.problem.until = o.foreign.Error(), now.Add(pause(d.problem.times+3))
+	case errors.Is(o.foreign, errOtherOrganisation):
+		d.problem.met(o.foreign, now)
+	case o.foreign != nil && kind != taskLook:
+		d.setAside(e.batch.ID, o.foreign, now)
 	case kind == taskStart && o.called && o.platform == nil:
 		d.limit.accepted()
 		d.pace.called(now.Sub(e.since))
-		if e.batch.Template != nil {
-			d.problem = trouble{} // its storages could be used
-		}
-	case o.called && o.platform == nil && (kind == taskPrepare || kind == taskLook && d.problem.text == errOtherOrganisation.Error()):
+		delete(d.problems, e.batch.ID)
+	case kind == taskPrepare && o.called && o.platform == nil:
+		delete(d.problems, e.batch.ID)
 		d.problem = trouble{}
+	case kind == taskLook && o.called && o.platform == nil && o.foreign == nil:
+		d.problem = trouble{}
+	}
+	if kind == taskLook && o.job.State == job.Waiting && o.job.Attempt < e.job.Attempt {
+		d.setAside(e.batch.ID, errNotStarted, now) // it would hold a place again for as long
 	}
 }
 

@@ -33,7 +33,7 @@ func (d *driver) startTemplate(ctx context.Context, e entry) outcome {
 	var shared sharedIDs
 	if err == nil {
 		if shared, err = d.shareStorages(ctx, e.batch, t); err != nil {
-			return prepared(job.Job{}, nil, err)
+			return prepared(e, job.Job{}, nil, err)
 		}
 	}
 	j, storeErr := d.update(ctx, e.job.ID, func(u *job.Update) error { return u.BeginTemplateStart(d.now()) })

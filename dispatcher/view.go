@@ -120,9 +120,7 @@ func (d *driver) publish(v *view) {
 	if v != nil && d.limit.fullUntil.After(v.now) {
 		s.QueueFullUntil = d.limit.fullUntil
 	}
-	if d.problem.text != "" {
-		s.Problem = d.problem.text
-	}
+	s.Problem, s.Problems = d.problemsNow()
 	for _, e := range d.live {
 		switch {
 		case e.job.State == job.Queued:

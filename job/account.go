@@ -26,8 +26,10 @@ type AccountStatus struct {
 
 	QueueFullUntil time.Time // no start before, because the platform said its queue is full
 	// Problem is what keeps jobs from being configured although the platform
-	// answers, for example a storage it refuses; empty if nothing does.
-	Problem string
+	// answers, for example a storage it refuses; empty if nothing does. Problems has what
+	// concerns single batches, by id; others go on meanwhile.
+	Problem  string
+	Problems map[string]string
 
 	Budgets []Budget
 

@@ -75,7 +75,8 @@ type Batch struct {
 	Retry        RetryPolicy
 	FailureLimit FailureLimit
 	// FailuresForgiven is how many failed jobs the failure limit no longer
-	// counts, because somebody resumed the batch after it paused itself.
+	// counts, because somebody resumed the batch after it paused itself, or retried
+	// jobs of it after it ended.
 	FailuresForgiven int64
 	Labels           map[string]string
 	// SkipSucceeded leaves out jobs that have succeeded in an earlier batch: one of
@@ -160,9 +161,11 @@ func (c Counts) InFlight() int64 { return c.Starting + c.Queued + c.Running + c.
 // pauses it when too many fail. It reports whether anything changed.
 func (b *Batch) Derive(now time.Time) bool {
 	before := b.State
+	b.FailuresForgiven = min(b.FailuresForgiven, b.Counts.Failed) // one that is retried can fail anew
 	switch {
 	case b.State.Terminal() && b.Counts.Live() > 0:
 		b.State, b.StateReason, b.FinishTime = BatchActive, "", time.Time{}
+		b.FailuresForgiven = b.Counts.Failed // whoever retries knows of those
 	case !b.State.Terminal() && !b.Open && b.Counts.Live() == 0:
 		b.finish(now)
 	case b.State.Dispatches():

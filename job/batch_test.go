@@ -33,6 +33,9 @@ func TestDerive(t *testing.T) {
 		{"too large a share failed", Batch{
 			State: BatchActive, Counts: Counts{Waiting: 9, Failed: 3, Succeeded: 17}, FailureLimit: FailureLimit{Percent: 10},
 		}, BatchPaused},
+		{"retried after too many had failed", Batch{
+			State: BatchFailed, Counts: Counts{Waiting: 1, Failed: 5}, FailureLimit: FailureLimit{Count: 3}, FinishTime: t0,
+		}, BatchActive},
 		{"too few to judge the share", Batch{
 			State: BatchActive, Counts: Counts{Waiting: 9, Failed: 3}, FailureLimit: FailureLimit{Percent: 10},
 		}, BatchActive},
@@ -78,6 +81,27 @@ func TestSteerBatch(t *testing.T) {
 	}
 	if b.StateReason != "enough" {
 		t.Errorf("reason %q: the first one counts", b.StateReason)
+	}
+}
+
+// Somebody who retries jobs of a batch that failed knows that they have failed: what
+// counts towards the limit is what fails from then on.
+func TestFailuresForgiven(t *testing.T) {
+	b := Batch{State: BatchFailed, FinishTime: t0, Counts: Counts{Failed: 15}, FailureLimit: FailureLimit{Count: 10}}
+	move := func(from, to State, times int) {
+		for range times {
+			b.Counts.Move(from, to)
+			b.Derive(t0)
+		}
+	}
+	move(Failed, Waiting, 12)
+	move(Waiting, Failed, 9)
+	if b.State != BatchActive {
+		t.Errorf("%s (%s) after 9 more have failed, the limit is 10", b.State, b.StateReason)
+	}
+	move(Waiting, Failed, 1)
+	if b.State != BatchPaused {
+		t.Errorf("%s after 10 more have failed", b.State)
 	}
 }
 

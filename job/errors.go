@@ -46,12 +46,16 @@ func (v Violation) String() string { return v.Field + ": " + v.Message }
 // be put right in one go.
 type InvalidError struct {
 	Violations []Violation
+	More       int // how many violations there are beyond those
 }
 
 func (e *InvalidError) Error() string {
 	parts := make([]string, len(e.Violations))
 	for i, v := range e.Violations {
 		parts[i] = v.String()
+	}
+	if e.More > 0 {
+		parts = append(parts, fmt.Sprintf("and %d more", e.More))
 	}
 	return strings.Join(parts, "; ")
 }

@@ -47,6 +47,10 @@ func (o Observation) Mark() string {
 	return strconv.FormatInt(unixMilli(o.QueuedAt), 36) + "." + strconv.FormatInt(unixMilli(o.FinishedAt), 36)
 }
 
+// Stale reports whether o speaks of the run that ended before the job's latest start. An
+// observation without timestamps never does: it cannot be told.
+func (j *Job) Stale(o Observation) bool { return j.StaleMark != "" && o.Mark() == j.StaleMark }
+
 func unixMilli(t time.Time) int64 {
 	if t.IsZero() {
 		return 0
@@ -85,7 +89,7 @@ func (u *Update) Observe(o Observation, r Rules, now time.Time) error {
 	if r.Template && j.Step == StepStart && o.Status == RemoteCreated {
 		return u.StartAccepted(now) // there would be no encoding if it were not
 	}
-	stale := j.StaleMark != "" && o.Mark() == j.StaleMark
+	stale := j.Stale(o)
 	if j.Step == StepStart && (stale || o.Status == RemoteCreated) {
 		if now.Sub(j.StepTime) < r.Settle {
 			return nil
@@ -131,7 +135,7 @@ func (u *Update) Adopt(o Observation, now time.Time) error {
 	if j.State != Waiting || o.Status == RemoteCreated || o.Status == RemoteGone {
 		return nil
 	}
-	if o.EncodingID == j.EncodingID && j.StaleMark != "" && o.Mark() == j.StaleMark {
+	if o.EncodingID == j.EncodingID && j.Stale(o) {
 		return nil // the run that the table knows of
 	}
 	if j.EncodingID != "" && j.EncodingID != o.EncodingID && j.StaleMark == "" {

@@ -64,6 +64,8 @@ func (s *Server) waitReason(b job.Batch, now time.Time) string {
 		return because(fmt.Sprintf("account %s is paused", a.ID), a.PausedReason)
 	case a.Breaker == job.BreakerOpen || a.Breaker == job.BreakerProbing:
 		return because("the platform cannot be used", a.BreakerReason)
+	case a.Problems[b.ID] != "":
+		return "it is passed over for now: " + a.Problems[b.ID]
 	case now.Before(a.QueueFullUntil):
 		return "the platform says that its queue is full"
 	case a.Queued < 0:

@@ -112,12 +112,13 @@ func (t *tx) flushHead(h *head) error {
 	const update = `
 UPDATE batches
    SET state = $3, state_reason = $4, waiting = $5, starting = $6, queued = $7, running = $8, succeeded = $9,
-       failed = $10, cancelling = $11, cancelled = $12, revision = $13, update_time = $14, start_time = $15, finish_time = $16
+       failed = $10, cancelling = $11, cancelled = $12, revision = $13, update_time = $14, start_time = $15, finish_time = $16,
+       failures_forgiven = $17
  WHERE seq = $1 AND revision = $2`
 	c := h.Counts
 	n, err := t.exec(update, h.Seq, h.read, string(h.State), h.StateReason,
 		c.Waiting, c.Starting, c.Queued, c.Running, c.Succeeded, c.Failed, c.Cancelling, c.Cancelled,
-		h.Revision, ms(h.UpdateTime), ms(h.StartTime), ms(h.FinishTime))
+		h.Revision, ms(h.UpdateTime), ms(h.StartTime), ms(h.FinishTime), h.FailuresForgiven)
 	if err != nil {
 		return err
 	}

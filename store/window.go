@@ -20,14 +20,15 @@ import (
 // then of the one submitted first. (Without the former the batch submitted first
 // would win whenever the end of its latest job has not been seen yet.)
 // Inside a batch the order is that of the numbers, so a job that is retried
-// keeps its place.
-func (s *Store) Window(ctx context.Context, accountID string, now time.Time, limit int) ([]job.Job, error) {
+// keeps its place. Batches with one of the given sequence numbers are passed over.
+func (s *Store) Window(ctx context.Context, accountID string, now time.Time, limit int, except ...int64) ([]job.Job, error) {
 	var window []job.Job
 	err := s.reader.snap(ctx, func(q snapshot) error {
 		shares, err := all(ctx, q, scanShare, dispatchable, accountID)
 		if err != nil {
 			return err
 		}
+		shares = slices.DeleteFunc(shares, func(s *share) bool { return slices.Contains(except, s.seq) })
 		for len(shares) > 0 && len(window) < limit {
 			n := slices.IndexFunc(shares, func(s *share) bool { return s.priority != shares[0].priority })
 			if n < 0 {

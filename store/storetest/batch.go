@@ -176,6 +176,24 @@ func batchReopens(f *fixture) {
 	f.same("window", numbers(window), []int64{1})
 }
 
+// After more jobs had failed than the limit allows, and all had ended.
+func batchRetriedBeyondItsLimit(f *fixture) {
+	b := f.submit(4, func(b *job.Batch) { b.FailureLimit.Count = 2 })
+	for n := range int64(4) {
+		f.update(b, n+1, started...)
+	}
+	for n := range int64(4) {
+		f.update(b, n+1, failed)
+	}
+	f.same("state", f.batch(b.ID).State, job.BatchFailed)
+	f.update(b, 1, retry)
+	f.same("state after retry", f.batch(b.ID).State, job.BatchActive)
+	f.update(b, 2, retry)
+	got := f.batch(b.ID)
+	f.same("state after another", got.State, job.BatchActive)
+	f.same("forgiven", got.FailuresForgiven, int64(2))
+}
+
 func batchPausesItself(f *fixture) {
 	b := f.submit(4, func(b *job.Batch) { b.FailureLimit.Count = 2 })
 	for n := range int64(2) {

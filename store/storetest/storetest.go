@@ -46,6 +46,7 @@ func Run(t *testing.T, open func(t *testing.T, dir string) *store.Store) {
 		{"a batch ends with its last job", batchEnds},
 		{"a batch opens again with a retry", batchReopens},
 		{"a batch that fails too much pauses itself", batchPausesItself},
+		{"a batch goes on with a retry however much had failed", batchRetriedBeyondItsLimit},
 		{"bulk changes stay within their limit", updateJobsLimit},
 		{"bulk changes are all or nothing", updateJobsObjects},
 		{"no concurrent change is lost", concurrentChanges},

@@ -8,9 +8,9 @@ import (
 )
 
 // window reads the window as "<display name of the batch><number>".
-func (f *fixture) window(at time.Time, limit int) []string {
+func (f *fixture) window(at time.Time, limit int, except ...int64) []string {
 	f.Helper()
-	jobs, err := f.store.Window(f.Context(), "default", at, limit)
+	jobs, err := f.store.Window(f.Context(), "default", at, limit, except...)
 	f.ok(err)
 	var list []string
 	for _, j := range jobs {
@@ -34,6 +34,7 @@ func windowOrder(f *fixture) {
 		"urgent1", "a1", "b1", "a2", "b2", "a3", "b3", "a4", "b4", "b5", "idle1", "idle2", "idle3",
 	})
 	f.same("limit", f.window(now, 4), []string{"urgent1", "a1", "b1", "a2"})
+	f.same("without a batch", f.window(now, 4, a.Seq), []string{"urgent1", "b1", "b2", "b3"})
 	f.same("no room", f.window(now, 0), []string(nil))
 
 	// What a short batch leaves over goes to the long one.

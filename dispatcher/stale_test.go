@@ -1,0 +1,162 @@
+package dispatcher
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stokerd/stoker/bitmovin/simulator"
+	"github.com/stokerd/stoker/job"
+)
+
+// A list that took its time shows a run that has failed since. The job has been started
+// again and is not taken to run.
+func TestListOfAnEarlierRun(t *testing.T) {
+	sim := &simulator.Simulator{Seed: 1, Encoders: 1, Duration: 8 * time.Second}
+	sim.EncodingDuration = func(e simulator.Encoding) time.Duration {
+		return map[bool]time.Duration{true: time.Hour}[!strings.HasPrefix(e.Name, "k1 ")]
+	}
+	sim.Outcome = func(_ simulator.Encoding, run int) simulator.Outcome {
+		return map[bool]simulator.Outcome{true: broken(simulator.Retry)}[run == 1]
+	}
+	inWorld(t, sim, func(w *world) {
+		way := w.sim.Client().Transport
+		w.network = func(r *http.Request) (*http.Response, error) {
+			resp, err := way.RoundTrip(r)
+			if strings.Contains(r.URL.RawQuery, "status=RUNNING") {
+				time.Sleep(25 * time.Second)
+			}
+			return resp, err
+		}
+		w.run()
+		b := w.submit(1, func(b *job.Batch) { b.Retry.InitialBackoff = time.Second })
+		w.await(b.ID, time.Minute, "one running", func(b job.Batch) bool { return b.Counts.Running == 1 })
+		w.submit(2, func(b *job.Batch) { b.Priority = 90 }) // takes the encoder, and the first job waits for it
+		time.Sleep(time.Minute)
+		j := w.jobs(b.ID)[0]
+		if e, _ := w.sim.Encoding(j.EncodingID); len(e.Starts) != 2 || e.Status != simulator.Queued {
+			w.t.Fatalf("the encoding is %s after %d starts: the test shows nothing", e.Status, len(e.Starts))
+		}
+		if j.State != job.Queued {
+			w.t.Errorf("job is %s, its encoding QUEUED", j.State)
+		}
+	})
+}
+
+// forgetful answers one write with an error although it has made it, as a disk may that
+// fails while the log is flushed.
+type forgetful struct {
+	Store
+	state job.State // the write that brings a job there
+	done  atomic.Bool
+}
+
+func (s *forgetful) UpdateJob(ctx context.Context, id job.ID, now time.Time, f func(*job.Update) error) (job.Job, error) {
+	j, err := s.Store.UpdateJob(ctx, id, now, f)
+	if err == nil && j.State == s.state && !s.done.Swap(true) {
+		return job.Job{}, job.ErrUnavailable
+	}
+	return j, err
+}
+
+// What the job table wrote without acknowledging it is found there, soon.
+func TestUnacknowledgedWrites(t *testing.T) {
+	for _, state := range []job.State{job.Starting, job.Queued, job.Running, job.Waiting, job.Succeeded} {
+		for name, edit := range map[string]func(*job.Batch){"recipe": nil, "template": ladder(t)} {
+			t.Run(name+" "+string(state), func(t *testing.T) {
+				sim := &simulator.Simulator{Seed: 1, Encoders: 3, Duration: time.Minute, TakeAnyStart: true}
+				sim.Outcome = func(e simulator.Encoding, run int) simulator.Outcome {
+					if _, attempt, _ := jobOf(e.Name); strings.HasPrefix(e.Name, "k2 ") && run == 1 && attempt < 2 {
+						return broken(simulator.Retry)
+					}
+					return simulator.Outcome{}
+				}
+				inWorld(t, sim, func(w *world) {
+					w.table = func(s Store) Store { return &forgetful{Store: s, state: state} }
+					w.run()
+					b := w.awaitEnd(w.submit(3, edit).ID, 5*time.Minute)
+					if b.State != job.BatchSucceeded {
+						w.t.Errorf("batch is %s with %+v", b.State, b.Counts)
+					}
+					w.audit(b.ID)
+				})
+			})
+		}
+	}
+}
+
+// Something on the way sends starts twice, and the platform's answers say nothing of
+// when an encoding was queued. The second start is refused because the first was not.
+func TestRefusedBecauseItRuns(t *testing.T) {
+	sim := &simulator.Simulator{Seed: 1, Encoders: 2, Duration: time.Minute}
+	inWorld(t, sim, func(w *world) {
+		way := w.sim.Client().Transport
+		w.network = func(r *http.Request) (*http.Response, error) {
+			if strings.HasSuffix(r.URL.Path, "/start") {
+				if err := sendTwice(way, r); err != nil {
+					return nil, err
+				}
+			}
+			resp, err := way.RoundTrip(r)
+			if err != nil || !strings.HasSuffix(r.URL.Path, "/status") {
+				return resp, err
+			}
+			return without(resp, "queuedAt")
+		}
+		w.run()
+		b := w.awaitEnd(w.submit(4, nil).ID, 10*time.Minute)
+		for _, j := range w.jobs(b.ID) {
+			if j.State != job.Succeeded || j.Attempt != 1 {
+				w.t.Errorf("job %s is %s after attempt %d: %v", j.ID, j.State, j.Attempt, j.Failure)
+			}
+		}
+		w.audit(b.ID)
+	})
+}
+
+// sendTwice sends a request whose answer nobody hears, and leaves it to be sent again.
+func sendTwice(way http.RoundTripper, r *http.Request) error {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return err
+	}
+	first := r.Clone(r.Context())
+	first.Body, r.Body = io.NopCloser(bytes.NewReader(body)), io.NopCloser(bytes.NewReader(body))
+	resp, err := way.RoundTrip(first)
+	if err != nil {
+		return err
+	}
+	return resp.Body.Close()
+}
+
+// without is an answer that lacks a field.
+func without(resp *http.Response, field string) (*http.Response, error) {
+	body, err := io.ReadAll(resp.Body)
+	if err := errors.Join(err, resp.Body.Close()); err != nil {
+		return nil, err
+	}
+	body = bytes.ReplaceAll(body, []byte(`"`+field+`"`), []byte(`"no"`))
+	resp.Body, resp.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+	resp.Header.Del("Content-Length")
+	return resp, nil
+}
+
+// A sweep does not make the loop forget what else it has to read.
+func TestSweepForgetsNothing(t *testing.T) {
+	sim := &simulator.Simulator{Seed: 1}
+	inWorld(t, sim, func(w *world) {
+		w.prepare(nil)
+		d := w.disp.drivers["default"]
+		d.stale.settings = true
+		d.sweptOnce(nil)
+		if want := (stale{live: true, window: true, orphans: true, settings: true}); d.stale != want {
+			w.t.Errorf("stale is %+v, want %+v", d.stale, want)
+		}
+	})
+}

@@ -1,0 +1,112 @@
+package dispatcher
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/stokerd/stoker/job"
+)
+
+// errNotStarted is why a batch is passed over whose job was not started, though nobody
+// refused it: there are jobs that the platform breaks on. As it may be an accident as
+// well, that is only if there are others to start.
+var errNotStarted = errors.New("the platform gave no answer to a start, and did not make it")
+
+// trouble is why nothing can be configured although the platform answers: of an
+// account, or of a batch, whose storage for example is refused. Who is in trouble
+// must not be in the way of others.
+type trouble struct {
+	err   error
+	until time.Time // nothing is tried before
+	times int
+}
+
+// met takes note of trouble. What has gone wrong side by side has gone wrong once.
+func (t *trouble) met(err error, now time.Time) {
+	if !t.until.After(now) {
+		t.times++
+		t.until = now.Add(pause(t.times + 3))
+	}
+	t.err = err
+}
+
+// setAside passes over a batch for a while.
+func (d *driver) setAside(batchID string, err error, now time.Time) {
+	t := d.problems[batchID]
+	if t == nil {
+		t = &trouble{}
+		d.problems[batchID] = t
+	}
+	t.met(err, now)
+	d.stale.window = true
+}
+
+// aside are the batches that are passed over for a while, by sequence number.
+type aside struct {
+	refused []int64   // whatever is tried will be refused again
+	unlucky []int64   // starts of theirs were lost; if there are no others, they go on
+	until   time.Time // when the first of them is due again; zero if there are none
+}
+
+// asideNow are the batches that are passed over now. Of batches that have ended or are
+// paused nothing is remembered.
+func (d *driver) asideNow(ctx context.Context, now time.Time) (a aside, err error) {
+	for _, id := range slices.Sorted(maps.Keys(d.problems)) {
+		b, err := d.batch(ctx, id)
+		switch {
+		case errors.Is(err, job.ErrNotFound), err == nil && !b.State.Dispatches():
+			delete(d.problems, id)
+			continue
+		case err != nil:
+			return aside{}, err
+		}
+		t := d.problems[id]
+		switch {
+		case !t.until.After(now):
+			continue
+		case errors.Is(t.err, errNotStarted):
+			a.unlucky = append(a.unlucky, b.Seq)
+		default:
+			a.refused = append(a.refused, b.Seq)
+		}
+		a.until = earlier(a.until, t.until)
+	}
+	return a, nil
+}
+
+// waitingAside is how many jobs that wait were met by trouble of their own a moment ago.
+func (d *driver) waitingAside(now time.Time) (n int) {
+	for _, e := range d.live {
+		if e.job.State == job.Waiting && e.notBefore.After(now) {
+			n++
+		}
+	}
+	return n
+}
+
+// problemsNow tells people what keeps jobs from being configured, by batch and in all.
+func (d *driver) problemsNow() (all string, batches map[string]string) {
+	for _, id := range slices.Sorted(maps.Keys(d.problems)) {
+		if batches == nil {
+			batches = map[string]string{}
+		}
+		batches[id] = d.problems[id].err.Error()
+		all = cmp.Or(all, batches[id])
+	}
+	if d.problem.err != nil {
+		all = d.problem.err.Error()
+	}
+	return all, batches
+}
+
+// earlier is the first of two times, either of which may be zero: there is none.
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
+}
