@@ -55,6 +55,7 @@ const reads = `{"methodConfig": [{
     {"service": "stoker.v1.BatchService", "method": "ListBatches"},
     {"service": "stoker.v1.BatchService", "method": "GetJob"},
     {"service": "stoker.v1.BatchService", "method": "ListJobs"},
+    {"service": "stoker.v1.BatchService", "method": "ListFailures"},
     {"service": "stoker.v1.AccountService", "method": "GetAccount"},
     {"service": "stoker.v1.AccountService", "method": "ListAccounts"}
   ],

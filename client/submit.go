@@ -53,9 +53,10 @@ type Progress struct {
 	Uploaded bool            // the last part is stored
 }
 
-// Submit stores a batch and answers once it is durable. A request without
-// request_id gets one, so that the call can be, and is, repeated when the server
-// cannot be reached for a moment. req is not changed.
+// Submit stores a batch and answers once it is durable. It is sent again when the
+// server cannot be reached for a moment, under one request_id, so that nothing is
+// submitted twice. Who wants to repeat the call itself, after an error, has to choose
+// the request_id: without one, two calls are two batches. req is not changed.
 //
 // A list that does not fit one message needs a key for every job. It is checked as
 // a whole first, then uploaded in parts to a batch that is open meanwhile, whose

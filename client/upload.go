@@ -6,6 +6,7 @@ import (
 	"hash/maphash"
 	"iter"
 	"slices"
+	"strings"
 
 	"google.golang.org/protobuf/proto"
 
@@ -60,14 +61,17 @@ func checkParts(jobs []*stokerv1.JobSpec) error {
 	for i, first := range repeated(jobs, (*stokerv1.JobSpec).GetKey) {
 		wrong = append(wrong, Violation{jobField(i, "key"), fmt.Sprintf("%q is the key of jobs[%d] already", jobs[i].GetKey(), first)})
 	}
-	for i, first := range repeated(jobs, (*stokerv1.JobSpec).GetOutputPath) {
+	for i, first := range repeated(jobs, outputPath) {
 		wrong = append(wrong, Violation{
 			jobField(i, "output_path"),
 			fmt.Sprintf("%q is written to by jobs[%d] already; one would overwrite the other", jobs[i].GetOutputPath(), first),
 		})
 	}
-	return invalid(wrong)
+	return invalid(wrong, 0)
 }
+
+// outputPath is the directory a job writes to; a slash at its end says nothing.
+func outputPath(j *stokerv1.JobSpec) string { return strings.TrimSuffix(j.GetOutputPath(), "/") }
 
 // repeated yields the index of every job that has the value of an earlier one, and of the
 // first that has it. A map of all values, which takes as much room as the jobs, is made
@@ -108,7 +112,7 @@ func (u *upload) tell(b *stokerv1.Batch, sent int64) {
 func (u *upload) validate(ctx context.Context) (*stokerv1.Batch, error) {
 	var batch *stokerv1.Batch
 	var wrong []Violation
-	skipped := int64(0)
+	more, skipped := 0, int64(0)
 	for _, p := range u.parts {
 		req := header(u.head)
 		req.Jobs, req.ValidateOnly, req.KeepOpen = p.jobs, true, true
@@ -117,14 +121,15 @@ func (u *upload) validate(ctx context.Context) (*stokerv1.Batch, error) {
 		if err != nil && len(bad) == 0 {
 			return nil, err
 		}
-		wrong = append(wrong, renumber(bad, p.first)...)
+		bad, beyond := counted(bad)
+		wrong, more = append(wrong, renumber(bad, p.first)...), more+beyond
 		if batch == nil {
 			batch = b
 		}
 		skipped += b.GetSkippedCount()
 		u.tell(nil, p.end())
 	}
-	if err := invalid(wrong); err != nil {
+	if err := invalid(wrong, more); err != nil {
 		return nil, err
 	}
 	batch.JobCount, batch.SkippedCount = u.total-skipped, skipped

@@ -20,6 +20,7 @@ type table struct {
 	calls []string
 	jobs  map[string]bool
 	wrong map[string]bool // keys that are refused
+	more  int             // violations that a refusal counts, and does not list
 }
 
 func (tb *table) service() *service {
@@ -56,12 +57,19 @@ func (tb *table) take(jobs []*stokerv1.JobSpec) *stokerv1.Batch {
 
 func (tb *table) check(req *stokerv1.SubmitBatchRequest) (*stokerv1.Batch, error) {
 	bad := &errdetails.BadRequest{}
+	add := func(field, text string) {
+		bad.FieldViolations = append(bad.FieldViolations, &errdetails.BadRequest_FieldViolation{Field: field, Description: text})
+	}
+	if req.GetAccount() != "" {
+		add("account", "unknown account")
+	}
 	for i, j := range req.GetJobs() {
 		if tb.wrong[j.GetKey()] {
-			bad.FieldViolations = append(bad.FieldViolations, &errdetails.BadRequest_FieldViolation{
-				Field: fmt.Sprintf("jobs[%d].input_path", i), Description: "is required",
-			})
+			add(fmt.Sprintf("jobs[%d].input_path", i), "is required")
 		}
+	}
+	if len(bad.GetFieldViolations()) > 0 && tb.more > 0 {
+		add("request", fmt.Sprintf("and %d more violations", tb.more))
 	}
 	if len(bad.GetFieldViolations()) == 0 {
 		return &stokerv1.Batch{JobCount: int64(len(req.GetJobs())), Counts: &stokerv1.JobCounts{}}, nil
@@ -98,11 +106,28 @@ func TestSubmitInParts(t *testing.T) {
 			}
 		})
 	})
+	t.Run("tells what is wrong with the request once, and counts what the server does not list", func(t *testing.T) {
+		tb := &table{jobs: map[string]bool{}, wrong: map[string]bool{"k-1": true}, more: 7}
+		within(t, tb.service(), small, func(t *testing.T, c *client.Client) {
+			_, err := c.Submit(t.Context(), &stokerv1.SubmitBatchRequest{Account: "x", Jobs: specs(10)})
+			want := []client.Violation{
+				{Field: "account", Message: "unknown account"},
+				{Field: "jobs[1].input_path", Message: "is required"},
+				{Field: "request", Message: "and 14 more violations"},
+			}
+			if diff := cmp.Diff(want, client.Violations(err)); diff != "" {
+				t.Errorf("violations (-want +got):\n%s", diff)
+			}
+			if got, want := status.Convert(err).Message(), "account: unknown account (and 15 more)"; got != want {
+				t.Errorf("the text is %q, want %q", got, want)
+			}
+		})
+	})
 	t.Run("needs a key for every job, used once", func(t *testing.T) {
 		tb := &table{jobs: map[string]bool{}}
 		within(t, tb.service(), small, func(t *testing.T, c *client.Client) {
 			jobs := specs(10)
-			jobs[3].Key, jobs[8].Key, jobs[9].OutputPath = "", "k-2", "out/1"
+			jobs[3].Key, jobs[8].Key, jobs[9].OutputPath = "", "k-2", "out/1/"
 			_, err := c.Submit(t.Context(), &stokerv1.SubmitBatchRequest{Jobs: jobs})
 			var fields []string
 			for _, v := range client.Violations(err) {

@@ -2,6 +2,7 @@ package client
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -10,24 +11,42 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// maxViolations is how many violations one error lists, as on the server.
+// maxViolations is how many violations one error lists.
 const maxViolations = 100
 
-// invalid is the error the server would have answered with, or nil.
-func invalid(wrong []Violation) error {
-	if len(wrong) == 0 {
+// others is how an error says how many violations it does not list, in the place of one.
+const others = "and %d more violations"
+
+// counted takes that from the end of a list by the server.
+func counted(list []Violation) (listed []Violation, more int) {
+	last := len(list) - 1
+	if last < 0 || list[last].Field != "request" {
+		return list, 0
+	}
+	if _, err := fmt.Sscanf(list[last].Message, others, &more); err != nil {
+		return list, 0
+	}
+	return list[:last], more
+}
+
+// invalid is the error the server would have answered with for these violations and
+// more that are not known, or nil.
+func invalid(wrong []Violation, more int) error {
+	total := len(wrong) + more
+	if total == 0 {
 		return nil
 	}
-	if more := len(wrong) - maxViolations; more > 0 {
-		wrong = append(wrong[:maxViolations:maxViolations], Violation{"request", fmt.Sprintf("and %d more violations", more)})
+	wrong = slices.Clip(wrong[:min(len(wrong), maxViolations)])
+	if rest := total - len(wrong); rest > 0 {
+		wrong = append(wrong, Violation{"request", fmt.Sprintf(others, rest)})
 	}
 	bad := &errdetails.BadRequest{}
 	for _, v := range wrong {
 		bad.FieldViolations = append(bad.FieldViolations, &errdetails.BadRequest_FieldViolation{Field: v.Field, Description: v.Message})
 	}
 	text := wrong[0].Field + ": " + wrong[0].Message
-	if n := len(wrong) - 1; n > 0 {
-		text = fmt.Sprintf("%s (and %d more)", text, n)
+	if total > 1 {
+		text = fmt.Sprintf("%s (and %d more)", text, total-1)
 	}
 	s := status.New(codes.InvalidArgument, text)
 	if full, err := s.WithDetails(&errdetails.ErrorInfo{Reason: "INVALID", Domain: "stoker"}, bad); err == nil {
@@ -38,17 +57,20 @@ func invalid(wrong []Violation) error {
 
 func jobField(i int, name string) string { return fmt.Sprintf("jobs[%d].%s", i, name) }
 
-// renumber makes the job indexes of violations in a part those of the whole list.
+// renumber makes the job indexes of violations in a part those of the whole list. What is
+// wrong with the request itself is told with the first part, and not with each.
 func renumber(part []Violation, first int) []Violation {
-	whole := make([]Violation, len(part))
-	for i, v := range part {
+	var whole []Violation
+	for _, v := range part {
 		if rest, ok := strings.CutPrefix(v.Field, "jobs["); ok {
 			number, rest, _ := strings.Cut(rest, "]")
 			if n, err := strconv.Atoi(number); err == nil {
 				v.Field = fmt.Sprintf("jobs[%d]%s", n+first, rest)
 			}
+		} else if first > 0 {
+			continue
 		}
-		whole[i] = v
+		whole = append(whole, v)
 	}
 	return whole
 }

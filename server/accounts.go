@@ -67,7 +67,7 @@ func (s *Server) UpdateAccount(ctx context.Context, req *stokerv1.UpdateAccountR
 	if n := in.GetQueueTarget(); n < 1 || n > maxQueueTarget {
 		c.add("account.queue_target", "%d: want 1 to %d", n, maxQueueTarget)
 	}
-	if err := invalid(c.list); err != nil {
+	if err := c.err(); err != nil {
 		return nil, err
 	}
 	if err := s.accounts.SetQueueTarget(ctx, in.GetId(), int(in.GetQueueTarget())); err != nil {

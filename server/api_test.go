@@ -3,6 +3,7 @@ package server_test
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -50,6 +51,38 @@ func TestListBatches(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" || pages != 2 {
 		t.Errorf("listed in %d pages (-want +got):\n%s", pages, diff)
+	}
+}
+
+// TestListBatchesFitsAMessage lists batches that are too much for one message.
+func TestListBatchesFitsAMessage(t *testing.T) {
+	w := newWorld(t, nil)
+	labels := map[string]string{}
+	for n := range 50 {
+		labels[fmt.Sprintf("%063d", n)] = strings.Repeat("映", 255)
+	}
+	const batches = 100
+	for range batches {
+		if _, err := w.batches.SubmitBatch(t.Context(), &stokerv1.SubmitBatchRequest{KeepOpen: true, Labels: labels}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	seen := map[string]bool{}
+	req := &stokerv1.ListBatchesRequest{PageSize: 1_000}
+	for {
+		resp, err := w.batches.ListBatches(t.Context(), req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, b := range resp.GetBatches() {
+			seen[b.GetId()] = true
+		}
+		if req.PageToken = resp.GetNextPageToken(); req.PageToken == "" {
+			break
+		}
+	}
+	if len(seen) != batches {
+		t.Errorf("listed %d batches, want %d", len(seen), batches)
 	}
 }
 

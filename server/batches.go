@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"time"
 
+	"google.golang.org/protobuf/proto"
+
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
 	"github.com/stokerd/stoker/job"
 )
@@ -45,16 +47,19 @@ func (s *Server) ListBatches(ctx context.Context, req *stokerv1.ListBatchesReque
 		return nil, fmt.Errorf("list batches: %w", err)
 	}
 	resp := &stokerv1.ListBatchesResponse{}
-	if len(batches) > size {
-		batches = batches[:size]
-		resp.NextPageToken = pageToken{list: list, position: batches[size-1].Seq}.String()
-	}
-	for _, b := range batches {
+	room := maxPageBytes
+	for i, b := range batches[:min(size, len(batches))] {
 		m, err := s.show(ctx, b)
 		if err != nil {
 			return nil, err
 		}
+		if room -= proto.Size(m); room < 0 && i > 0 { // a batch with all the labels it may have takes 16 KiB and more
+			break
+		}
 		resp.Batches = append(resp.Batches, m)
+	}
+	if n := len(resp.Batches); n < len(batches) {
+		resp.NextPageToken = pageToken{list: list, position: batches[n-1].Seq}.String()
 	}
 	return resp, nil
 }

@@ -25,7 +25,7 @@ const (
 func (s *Server) CancelJobs(ctx context.Context, req *stokerv1.CancelJobsRequest) (*stokerv1.CancelJobsResponse, error) {
 	var c checks
 	c.scope(req)
-	if err := invalid(c.list); err != nil {
+	if err := c.err(); err != nil {
 		return nil, err
 	}
 	sels, err := s.selections(ctx, req, []job.State{job.Waiting, job.Starting, job.Queued, job.Running})
@@ -130,7 +130,7 @@ func (s *Server) selections(ctx context.Context, req selector, states []job.Stat
 			c.add(fmt.Sprintf("causes[%d]", i), "no job is FAILED of %q; ListFailures tells the causes there are in a batch", cause)
 		}
 	}
-	return sels, invalid(c.list)
+	return sels, c.err()
 }
 
 // inScope are the ids of the batches that req is about, the oldest first. If it names

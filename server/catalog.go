@@ -70,7 +70,7 @@ func (c Catalog) storage(way, name string) *job.Violation {
 
 // unknown says that no kind has this name, and which names there are.
 func unknown(kind, name string, names []string) *job.Violation {
-	return &job.Violation{Field: kind, Message: fmt.Sprintf("unknown %s %q; %s", kind, name, offer(names))}
+	return &job.Violation{Field: kind, Message: fmt.Sprintf("unknown %s %q; %s", kind, clip(name, maxText), offer(names))}
 }
 
 func offer(names []string) string {

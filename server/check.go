@@ -10,19 +10,10 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-// maxViolations is how many violations one answer lists.
-const maxViolations = 100
-
-// invalid is the error for a list of violations, or nil if there are none. What
-// is too much to be read by anybody is cut off and counted.
+// invalid is the error for a list of violations, or nil if there are none.
 func invalid(all []job.Violation) error {
 	if len(all) == 0 {
 		return nil
-	}
-	if more := len(all) - maxViolations; more > 0 {
-		all = append(all[:maxViolations:maxViolations], job.Violation{
-			Field: "request", Message: fmt.Sprintf("and %d more violations", more),
-		})
 	}
 	return &job.InvalidError{Violations: all}
 }
@@ -38,15 +29,39 @@ func checksItself(req any) bool {
 }
 
 // checks collects violations.
-type checks struct{ list []job.Violation }
+type checks struct {
+	list []job.Violation // the first [maxViolations]
+	more int             // how many there are beyond those
+}
+
+// err is the error for what was collected, or nil if that is nothing.
+func (c *checks) err() error {
+	if len(c.list) == 0 {
+		return nil
+	}
+	return &job.InvalidError{Violations: c.list, More: c.more}
+}
 
 func (c *checks) add(field, format string, args ...any) {
+	if len(c.list) >= maxViolations {
+		c.more++
+		return
+	}
+	for i, arg := range args { // a caller's words, which are quoted, may be as long as a message
+		if text, ok := arg.(string); ok {
+			args[i] = clip(text, maxText)
+		}
+	}
 	c.list = append(c.list, job.Violation{Field: field, Message: fmt.Sprintf(format, args...)})
 }
 
 // take adds v unless it is nil.
 func (c *checks) take(v *job.Violation) {
-	if v != nil {
+	switch {
+	case v == nil:
+	case len(c.list) >= maxViolations:
+		c.more++
+	default:
 		c.list = append(c.list, *v)
 	}
 }
@@ -74,6 +89,8 @@ type jobRules struct {
 	templated bool               // jobs have variables, and paths only if their template wants them
 	template  *template.Template // to be filled in; nil if something is wrong with it
 	keyed     string             // why every job needs a key; empty: it needs none
+	// contract finds what breaks the rules that stand there.
+	contract func(m any) []job.Violation
 }
 
 // jobs checks the jobs of one message, each by itself and against the others.
@@ -81,6 +98,10 @@ func (c *checks) jobs(jobs []*stokerv1.JobSpec, rules jobRules) {
 	keys := make(map[string]int, len(jobs))
 	outputs := make(map[string]int, len(jobs))
 	for i, j := range jobs {
+		for _, v := range rules.contract(j) {
+			v.Field = jobField(i, v.Field)
+			c.take(&v)
+		}
 		if j.GetKey() == "" {
 			if rules.keyed != "" {
 				c.add(jobField(i, "key"), "is required: %s", rules.keyed)
@@ -107,8 +128,8 @@ func (c *checks) variables(i int, j *stokerv1.JobSpec, rules jobRules) {
 	if len(j.GetVariables()) > 0 && !rules.templated {
 		c.add(jobField(i, "variables"), "are for templates; this batch has a recipe")
 	}
-	if rules.template == nil {
-		return
+	if rules.template == nil || len(j.GetVariables()) > maxEntries {
+		return // the contract has found that there are too many
 	}
 	for _, v := range rules.template.Check(jobSpec(j)) {
 		c.add(jobField(i, v.Field), "%s", v.Message)
@@ -137,6 +158,13 @@ func (c *checks) inlineTemplate(t job.Template) *template.Template {
 	return c.template(field+".yaml", "", t)
 }
 
+// takeAll adds a list.
+func (c *checks) takeAll(list []job.Violation) {
+	for i := range list {
+		c.take(&list[i])
+	}
+}
+
 // addDetailed adds violations of something that the contract has rules for as well. Where
 // those have found fault with the same field already, the more detailed text, which
 // knows what would be right, takes the place of theirs.
@@ -149,7 +177,7 @@ func (c *checks) addDetailed(list []job.Violation) {
 		if i, ok := told[v.Field]; ok {
 			c.list[i] = v
 		} else {
-			c.list = append(c.list, v)
+			c.take(&v)
 		}
 	}
 }

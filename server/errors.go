@@ -10,6 +10,7 @@ import (
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/protoadapt"
 	"google.golang.org/protobuf/types/known/durationpb"
 
@@ -93,16 +94,29 @@ func toStatus(err error, req any) (s *status.Status, known bool) {
 		&errdetails.ErrorInfo{Reason: "INTERNAL", Domain: Domain}), false
 }
 
+// invalidStatus tells of the violations, the first one in the text as well, that there
+// is room for, and how many others there are.
 func invalidStatus(err *job.InvalidError) *status.Status {
+	list, total := err.Violations, len(err.Violations)+err.More
 	bad := &errdetails.BadRequest{}
-	for _, v := range err.Violations {
-		bad.FieldViolations = append(bad.FieldViolations, &errdetails.BadRequest_FieldViolation{
-			Field: v.Field, Description: v.Message,
-		})
+	for size := 0; len(bad.FieldViolations) < len(list); {
+		v := list[len(bad.FieldViolations)]
+		told := &errdetails.BadRequest_FieldViolation{
+			Field: clip(v.Field, maxField), Description: clip(v.Message, maxMessage),
+		}
+		if size += proto.Size(told) + 4; size > maxBadRequest {
+			break
+		}
+		bad.FieldViolations = append(bad.FieldViolations, told)
 	}
-	text := err.Violations[0].String()
-	if n := len(err.Violations) - 1; n > 0 {
-		text = fmt.Sprintf("%s (and %d more)", text, n)
+	text := list[0].String()
+	if total > 1 {
+		text = fmt.Sprintf("%s (and %d more)", clip(text, maxText-20), total-1)
+	}
+	if rest := total - len(bad.FieldViolations); rest > 0 {
+		bad.FieldViolations = append(bad.FieldViolations, &errdetails.BadRequest_FieldViolation{
+			Field: "request", Description: fmt.Sprintf("and %d more violations", rest),
+		})
 	}
 	return newStatus(codes.InvalidArgument, text,
 		&errdetails.ErrorInfo{Reason: "INVALID", Domain: Domain}, bad)
@@ -122,7 +136,7 @@ func stateStatus(err *job.StateError) *status.Status {
 // newStatus is a status with details. Details that do not marshal, which cannot
 // happen with the types used here, are left out rather than the error.
 func newStatus(code codes.Code, text string, details ...protoadapt.MessageV1) *status.Status {
-	s := status.New(code, text)
+	s := status.New(code, clip(text, maxText))
 	if full, err := s.WithDetails(details...); err == nil {
 		return full
 	}
@@ -143,19 +157,20 @@ func reasonOf(code codes.Code) string {
 
 // subject names what a request is about.
 func subject(req any) string {
+	named := func(kind, id string) string { return fmt.Sprintf("%s %q", kind, clip(id, maxField)) }
 	switch r := req.(type) {
 	case interface{ GetJobId() string }:
-		return fmt.Sprintf("job %q", r.GetJobId())
+		return named("job", r.GetJobId())
 	case interface{ GetBatchId() string }:
-		return fmt.Sprintf("batch %q", r.GetBatchId())
+		return named("batch", r.GetBatchId())
 	case interface{ GetAccountId() string }:
-		return fmt.Sprintf("account %q", r.GetAccountId())
+		return named("account", r.GetAccountId())
 	case interface{ GetRequestId() string }:
-		return fmt.Sprintf("request_id %q", r.GetRequestId())
+		return named("request_id", r.GetRequestId())
 	case interface{ GetBatch() *stokerv1.Batch }:
-		return fmt.Sprintf("batch %q", r.GetBatch().GetId())
+		return named("batch", r.GetBatch().GetId())
 	case interface{ GetAccount() *stokerv1.Account }:
-		return fmt.Sprintf("account %q", r.GetAccount().GetId())
+		return named("account", r.GetAccount().GetId())
 	}
 	return "what was asked for"
 }

@@ -33,13 +33,18 @@ func newHub(l Limits) *hub {
 // next message.
 const sharing = 50 * time.Millisecond
 
+// keptReads is how many reads of a batch are kept for others. Watchers who follow stand
+// at a few positions. Who catches up passes many, and nothing clears them away while the
+// batch rests.
+const keptReads = 32
+
 // topic is a batch that is being watched.
 type topic struct {
 	mu      sync.Mutex
 	seats   map[*seat]struct{}
 	rings   int                // how often the bells have been rung
 	cleared time.Time          // when reads was last cleared
-	reads   map[position]*read // none is older than sharing, unless it is up to date
+	reads   map[position]*read // under way, or kept; none is older than sharing, unless it is up to date
 }
 
 // seat is one watcher's place at a topic.
@@ -60,9 +65,9 @@ func (h *hub) join(caller, batch string) (*seat, error) {
 	case h.cause != nil:
 		return nil, h.cause
 	case h.callers[caller] >= h.limits.WatchesPerCaller:
-		return nil, fmt.Errorf("%w: one caller may hold %d", errTooManyWatches, h.limits.WatchesPerCaller)
+		return nil, fmt.Errorf("%w: one caller may hold %d; end one first", errTooManyWatches, h.limits.WatchesPerCaller)
 	case h.watches >= h.limits.Watches:
-		return nil, fmt.Errorf("%w: the server can hold %d", errTooManyWatches, h.limits.Watches)
+		return nil, fmt.Errorf("%w: the server can hold %d; try again later", errTooManyWatches, h.limits.Watches)
 	}
 	t := h.topics[batch]
 	if t == nil {
@@ -175,7 +180,8 @@ type read struct {
 // share returns what f reads at p, or what another watcher has read there since
 // the batch last changed, or within [sharing]. f runs at most once at a time for a
 // position. Its error is shared with those who waited for it and is not kept, nor is
-// what would only fill memory: that there is nothing to send, and pages of snapshots.
+// what would only fill memory: that there is nothing to send, pages of snapshots, and
+// more than [keptReads].
 func (t *topic) share(ctx context.Context, p position, f func() (change, error)) (change, error) {
 	t.mu.Lock()
 	r, ok := t.reads[p]
@@ -193,13 +199,11 @@ func (t *topic) share(ctx context.Context, p position, f func() (change, error))
 	t.mu.Unlock()
 
 	defer func() { // also when f panics
-		if r.err != nil || r.change.msg == nil || p.page > 0 {
-			t.mu.Lock()
-			if t.reads[p] == r {
-				delete(t.reads, p)
-			}
-			t.mu.Unlock()
+		t.mu.Lock()
+		if useless := r.err != nil || r.change.msg == nil || p.page > 0; t.reads[p] == r && (useless || len(t.reads) > keptReads) {
+			delete(t.reads, p)
 		}
+		t.mu.Unlock()
 		close(r.done)
 	}()
 	r.change, r.err = f()

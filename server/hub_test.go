@@ -84,6 +84,17 @@ func TestShareKeepsLittle(t *testing.T) {
 	if len(seat.reads) != 0 {
 		t.Errorf("kept %v", seat.reads)
 	}
+	// Somebody catches up with a batch that rests.
+	for revision := range int64(1_000) {
+		if _, err := seat.share(t.Context(), position{revision: revision, jobs: allJobs}, func() (change, error) {
+			return change{msg: &message{}, next: revision + 1, more: true}, nil
+		}); err != nil {
+			t.Error(err)
+		}
+	}
+	if n := len(seat.reads); n > keptReads {
+		t.Errorf("kept %d reads of a batch that rests, want no more than %d", n, keptReads)
+	}
 }
 
 func TestShareKeepsNoErrors(t *testing.T) {

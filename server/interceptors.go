@@ -13,7 +13,9 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/stokerd/stoker/job"
 )
@@ -40,6 +42,7 @@ func (s *Server) Options() []grpc.ServerOption {
 			s.streamStatus,
 			recovery.StreamServerInterceptor(),
 		),
+		grpc.UnknownServiceHandler(unknownMethod),
 		grpc.ForceServerCodecV2(newCodec()),
 		grpc.MaxRecvMsgSize(s.limits.MaxRequestBytes),
 		// Clients read 4 MiB unless told otherwise. Pages and watch messages stay
@@ -131,8 +134,12 @@ func isRefusal(err error) bool {
 }
 
 func (s *Server) unaryValidate(ctx context.Context, req any, info *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (any, error) {
-	if ours(info.FullMethod) && !checksItself(req) {
-		if err := s.validate(req); err != nil {
+	if ours(info.FullMethod) {
+		check := s.validate
+		if checksItself(req) {
+			check = bounded
+		}
+		if err := check(req); err != nil {
 			return nil, err
 		}
 	}
@@ -157,18 +164,29 @@ func (f *firstRequest) RecvMsg(m any) error {
 	return f.validate(m)
 }
 
+// unknownMethod answers calls of what is not there: from a client that is newer than the
+// server, as a rule. Like other errors it passes the interceptors.
+func unknownMethod(_ any, stream grpc.ServerStream) error {
+	method, _ := grpc.Method(stream.Context())
+	return status.Errorf(codes.Unimplemented, "this server has no method %s; is it older than the client?", method)
+}
+
 // validate checks a request against the rules in the contract.
 func (s *Server) validate(req any) error {
+	if err := bounded(req); err != nil {
+		return err
+	}
 	return invalid(s.contractViolations(req))
 }
 
-// contractViolations is what breaks the rules that stand in the contract.
+// contractViolations is what breaks the rules that stand in the contract. The jobs of a
+// submission are left aside: [checks.jobs] holds them to it one by one.
 func (s *Server) contractViolations(req any) []job.Violation {
 	m, ok := req.(proto.Message)
 	if !ok {
 		return nil
 	}
-	err := s.validator.Validate(m)
+	err := s.validator.Validate(m, protovalidate.WithFilter(protovalidate.FilterFunc(besidesJobs)))
 	if err == nil {
 		return nil
 	}
@@ -180,8 +198,36 @@ func (s *Server) contractViolations(req any) []job.Violation {
 	for _, v := range broken.Violations {
 		all = append(all, job.Violation{
 			Field:   protovalidate.FieldPathString(v.Proto.GetField()),
-			Message: v.Proto.GetMessage(),
+			Message: told(m.ProtoReflect().Descriptor(), v),
 		})
 	}
 	return all
+}
+
+// told says what broke a rule of m, of enums by the names of their values: the rules speak
+// of numbers, which nobody knows.
+func told(m protoreflect.MessageDescriptor, v *protovalidate.Violation) string {
+	field, path := v.FieldDescriptor, v.Proto.GetField().GetElements()
+	if field == nil && len(path) == 1 { // an entry of a list
+		field = m.Fields().ByName(protoreflect.Name(path[0].GetFieldName()))
+	}
+	if field == nil || field.Enum() == nil || !strings.HasPrefix(v.Proto.GetRuleId(), "enum.") {
+		return v.Proto.GetMessage()
+	}
+	var names []string
+	values := field.Enum().Values()
+	if v.Proto.GetRuleId() == "enum.in" {
+		for i := range v.RuleValue.List().Len() {
+			names = append(names, string(values.ByNumber(protoreflect.EnumNumber(v.RuleValue.List().Get(i).Int())).Name()))
+		}
+	} else {
+		for i := range values.Len() - 1 { // the first one is for what is not set
+			names = append(names, string(values.Get(i+1).Name()))
+		}
+	}
+	return "want " + strings.Join(names, ", ")
+}
+
+func besidesJobs(_ protoreflect.Message, d protoreflect.Descriptor) bool {
+	return d.Name() != jobsField
 }

@@ -100,8 +100,8 @@ func jobID(field, text string) (job.ID, error) {
 	return id, nil
 }
 
-// maxJobsBytes keeps a message with jobs well below [maxResponseBytes].
-const maxJobsBytes = maxResponseBytes * 3 / 4
+// maxPageBytes keeps a message with jobs or batches well below [maxResponseBytes].
+const maxPageBytes = maxResponseBytes * 3 / 4
 
 // fitting is the longest beginning of jobs that fits a message, but at least one
 // job, and whether anything was cut off.
@@ -109,7 +109,7 @@ func fitting(jobs []job.Job) (fit []job.Job, cut bool) {
 	size := 0
 	for i, j := range jobs {
 		size += roughSize(j)
-		if i > 0 && size > maxJobsBytes {
+		if i > 0 && size > maxPageBytes {
 			return jobs[:i], true
 		}
 	}

@@ -62,7 +62,7 @@ func checkRetryJobs(req *stokerv1.RetryJobsRequest) ([]job.ID, error) {
 	c.scope(req)
 	if len(req.GetJobIds()) > 0 && req.GetBatchId() == "" {
 		c.add("job_ids", "want a batch_id: they are jobs of one batch")
-		return nil, invalid(c.list)
+		return nil, c.err()
 	}
 	filters := len(req.GetStates()) + len(req.GetFailureKinds()) + len(req.GetCategories()) + len(req.GetKeyPrefix()) + len(req.GetCauses())
 	if len(req.GetJobIds()) > 0 && filters > 0 {
@@ -83,7 +83,7 @@ func checkRetryJobs(req *stokerv1.RetryJobsRequest) ([]job.ID, error) {
 			ids = append(ids, id)
 		}
 	}
-	return ids, invalid(c.list)
+	return ids, c.err()
 }
 
 // retryByID retries exactly these jobs. All are looked at before the first is

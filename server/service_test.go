@@ -3,6 +3,7 @@ package server_test
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -137,6 +138,16 @@ func TestPanic(t *testing.T) {
 	wantReason(t, err, "INTERNAL")
 	if got := status.Convert(err).Message(); got != "internal error; the server's log has more" {
 		t.Errorf("the caller is told %q", got)
+	}
+}
+
+func TestUnknownMethod(t *testing.T) {
+	w := newWorld(t, nil)
+	err := w.conn.Invoke(t.Context(), "/stoker.v1.BatchService/Rewind", &stokerv1.GetBatchRequest{}, &stokerv1.GetBatchResponse{})
+	wantCode(t, err, codes.Unimplemented)
+	wantReason(t, err, "UNIMPLEMENTED")
+	if got := status.Convert(err).Message(); !strings.Contains(got, "/stoker.v1.BatchService/Rewind") {
+		t.Errorf("the caller is told %q, want the method", got)
 	}
 }
 

@@ -76,7 +76,8 @@ func respondSubmit(b *stokerv1.Batch, err error) (*stokerv1.SubmitBatchResponse,
 // checkSubmit is the batch that req asks for, without id and times, or everything
 // that is wrong with req.
 func (s *Server) checkSubmit(req *stokerv1.SubmitBatchRequest) (job.Batch, error) {
-	c := checks{list: s.contractViolations(req)}
+	var c checks
+	c.takeAll(s.contractViolations(req))
 	b := job.Batch{
 		DisplayName: req.GetDisplayName(), Labels: req.GetLabels(),
 		Priority: defaultPriority, State: job.BatchActive, Open: req.GetKeepOpen(),
@@ -96,12 +97,12 @@ func (s *Server) checkSubmit(req *stokerv1.SubmitBatchRequest) (job.Batch, error
 	if len(req.GetJobs()) == 0 && !req.GetKeepOpen() {
 		c.add("jobs", "name at least one job, or set keep_open to add jobs later")
 	}
-	rules := jobRules{templated: b.Template != nil, template: filled}
+	rules := jobRules{templated: b.Template != nil, template: filled, contract: s.contractViolations}
 	if b.SkipSucceeded {
 		rules.keyed = "jobs that have succeeded before are known by it"
 	}
 	c.jobs(req.GetJobs(), rules)
-	if err := invalid(c.list); err != nil {
+	if err := c.err(); err != nil {
 		return job.Batch{}, err
 	}
 	return b, nil
@@ -181,8 +182,12 @@ func takeJobs(jobs *[]*stokerv1.JobSpec) []job.Spec {
 
 // AddJobs appends jobs to an OPEN batch.
 func (s *Server) AddJobs(ctx context.Context, req *stokerv1.AddJobsRequest) (*stokerv1.AddJobsResponse, error) {
-	c := checks{list: s.contractViolations(req)}
-	rules := jobRules{keyed: "jobs that are added to a batch are told apart by it"}
+	var c checks
+	c.takeAll(s.contractViolations(req))
+	rules := jobRules{keyed: "jobs that are added to a batch are told apart by it", contract: s.contractViolations}
+	if len(req.GetJobs()) == 0 {
+		c.add(jobsField, "name at least one job")
+	}
 	if req.GetBatchId() != "" {
 		b, err := s.store.Batch(ctx, req.GetBatchId())
 		if err != nil {
@@ -193,7 +198,7 @@ func (s *Server) AddJobs(ctx context.Context, req *stokerv1.AddJobsRequest) (*st
 		}
 	}
 	c.jobs(req.GetJobs(), rules)
-	if err := invalid(c.list); err != nil {
+	if err := c.err(); err != nil {
 		return nil, err
 	}
 	jobs := takeJobs(&req.Jobs)

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/testing/protocmp"
@@ -196,8 +197,12 @@ func TestViolationsAreBounded(t *testing.T) {
 	}
 	_, err := w.batches.SubmitBatch(t.Context(), req)
 	lines := strings.Split(strings.TrimSpace(violations(err)), "\n")
-	if len(lines) != 101 || lines[100] != "request: and 400 more violations" {
-		t.Errorf("%d violations, the last is %q; want 100 and the number of the others", len(lines), lines[len(lines)-1])
+	shown := len(lines) - 1
+	if want := fmt.Sprintf("request: and %d more violations", 500-shown); shown < 25 || lines[shown] != want {
+		t.Errorf("after %d violations stands %q; want %q, after no fewer than 25", shown, lines[shown], want)
+	}
+	if got, want := status.Convert(err).Message(), "jobs[0].input_path: is required: the path of the asset on the input storage (and 499 more)"; got != want {
+		t.Errorf("the text is %q, want %q", got, want)
 	}
 }
 

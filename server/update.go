@@ -13,9 +13,10 @@ import (
 
 // UpdateBatch changes the fields of a batch that its mask names.
 func (s *Server) UpdateBatch(ctx context.Context, req *stokerv1.UpdateBatchRequest) (*stokerv1.UpdateBatchResponse, error) {
-	c := checks{list: s.contractViolations(req)}
+	var c checks
+	c.takeAll(s.contractViolations(req))
 	changes := s.checkUpdate(&c, req)
-	if err := invalid(c.list); err != nil {
+	if err := c.err(); err != nil {
 		return nil, err
 	}
 	m, err := s.changeBatch(ctx, req.GetBatch().GetId(), func(b *job.Batch) error {
@@ -76,7 +77,7 @@ func (s *Server) checkNewValue(c *checks, path string, in *stokerv1.Batch) {
 		// The contract states the rules for labels once, at the submission.
 		for _, v := range s.contractViolations(&stokerv1.SubmitBatchRequest{Labels: in.GetLabels()}) {
 			v.Field = "batch." + v.Field
-			c.list = append(c.list, v)
+			c.take(&v)
 		}
 	}
 }

@@ -124,7 +124,7 @@ func (w *watch) pages(ctx context.Context) error {
 	for w.at.page > 0 {
 		at, b := w.at, w.batch
 		c, err := w.seat.share(ctx, position{revision: at.revision, jobs: at.jobs, page: at.page}, func() (change, error) {
-			return w.s.page(ctx, at, b)
+			return patiently(ctx, func(ctx context.Context) (change, error) { return w.s.page(ctx, at, b) })
 		})
 		if err != nil {
 			return err
@@ -143,8 +143,6 @@ func (w *watch) pages(ctx context.Context) error {
 // page reads one page of the snapshot of b that at is in the midst of. Jobs that have
 // changed since the snapshot began are left to be sent as changes.
 func (s *Server) page(ctx context.Context, at cursor, b job.Batch) (change, error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readTimeout)
-	defer cancel()
 	jobs, err := s.store.Jobs(ctx, job.Filter{BatchID: at.batch, States: at.jobs.states(), AfterNumber: at.page - 1, Limit: watchPage})
 	if err != nil {
 		return change{}, fmt.Errorf("read jobs: %w", err)
@@ -253,7 +251,9 @@ func (w *watch) due(now time.Time) time.Time {
 func (w *watch) catchUp(ctx context.Context) (change, error) {
 	for {
 		at := position{revision: w.at.revision, jobs: w.at.jobs}
-		c, err := w.seat.share(ctx, at, func() (change, error) { return w.s.changes(ctx, w.at.batch, at) })
+		c, err := w.seat.share(ctx, at, func() (change, error) {
+			return patiently(ctx, func(ctx context.Context) (change, error) { return w.s.changes(ctx, w.at.batch, at) })
+		})
 		if err != nil {
 			return change{}, err
 		}
@@ -278,11 +278,20 @@ func (w *watch) catchUp(ctx context.Context) (change, error) {
 // ended reports whether the batch has ended.
 func (c change) ended() bool { return c.batch.State.Terminal() }
 
-// changes reads what changed in a batch after p.
-func (s *Server) changes(ctx context.Context, id string, p position) (change, error) {
-	// Others wait for this read, so it must not end with the caller who made it.
+// patiently reads what others wait for as well, which must not end with the caller who
+// asks for it. If it takes too long, that is no deadline of theirs: they may come back.
+func patiently(ctx context.Context, read func(context.Context) (change, error)) (change, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readTimeout)
 	defer cancel()
+	c, err := read(ctx)
+	if err != nil && ctx.Err() != nil {
+		return change{}, fmt.Errorf("%w: a read took longer than %s", job.ErrUnavailable, readTimeout)
+	}
+	return c, err
+}
+
+// changes reads what changed in a batch after p.
+func (s *Server) changes(ctx context.Context, id string, p position) (change, error) {
 	var b job.Batch
 	var jobs []job.Job
 	var err error

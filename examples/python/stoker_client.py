@@ -91,8 +91,8 @@ class Client:
     def submit(self, request: batch_service_pb2.SubmitBatchRequest) -> batch_pb2.Batch:
         """Stores a batch and returns it once it is durable.
 
-        The request gets an id if it has none, so that repeating it when no answer came
-        cannot submit anything twice.
+        It is sent again while the server is away for a moment, under one id, so that nothing
+        is submitted twice. Set request_id to be able to repeat the call itself.
         """
         repeatable = batch_service_pb2.SubmitBatchRequest()
         repeatable.CopyFrom(request)

@@ -48,8 +48,9 @@ export class Stoker {
   }
 
   /**
-   * Stores a batch and resolves once it is durable. The request gets an id if it has
-   * none, so that repeating it when no answer came cannot submit anything twice.
+   * Stores a batch and resolves once it is durable. It is sent again while the server is
+   * away for a moment, under one id, so that nothing is submitted twice. Set request_id
+   * to be able to repeat the call itself.
    */
   async submit(request: SubmitBatchRequest): Promise<Batch> {
     const repeatable = { ...request, request_id: request.request_id || randomUUID() };
