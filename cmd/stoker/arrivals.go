@@ -48,7 +48,7 @@ func arrivalLine(j *stokerv1.Job) string {
 	}
 	line := fmt.Sprintf("%s: %s", title(j), strings.ToLower(jobState(j.GetState())))
 	if j.GetReason() != "" {
-		line += ": " + j.GetReason()
+		line += ": " + plain(j.GetReason())
 	}
 	return fmt.Sprintf("%s (%s)", line, j.GetId())
 }

@@ -3,6 +3,8 @@ package main
 import (
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -30,10 +32,10 @@ the job table with the platform before it starts anything.
 Exit codes: 0 copied; 1 could not copy; 2 wrong usage, nothing to copy, or FILE exists.`,
 		Example: `  stoker backup stoker-$(date +%F).db
   stoker backup --db /var/lib/stoker/stoker.db /mnt/backup/stoker.db`,
-		Args: cobra.ExactArgs(1),
+		Args: oneArg,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			sources := c.sources()
-			sources.File, sources.Flags = file, given
+			sources.File, sources.Flags, sources.WithoutPlatform = file, given, true
 			cfg, err := config.Load(sources)
 			if err != nil {
 				return err
@@ -65,6 +67,9 @@ func explainBackup(cfg *config.Config, to string, err error) error {
 		return usagef("%s: %w: name the one of the service with --db", cfg.DB, store.ErrNotDatabase)
 	case errors.Is(err, job.ErrFull):
 		return failed(fmt.Errorf("%s: no space left for the copy", to))
+	}
+	if dir, statErr := os.Stat(filepath.Dir(to)); statErr != nil || !dir.IsDir() {
+		return failed(fmt.Errorf("%s: there is no such directory: make it, or name another file", to))
 	}
 	return failed(explain(cfg, err))
 }

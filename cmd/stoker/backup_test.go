@@ -63,7 +63,7 @@ func TestBackupRefuses(t *testing.T) {
 		{"a copy onto itself", path, path, "exists already", exitUsage},
 		{"nothing to copy", filepath.Join(dir, "missing.db"), filepath.Join(dir, "new"), "no job table", exitUsage},
 		{"something else", text, filepath.Join(dir, "new"), "not a job table", exitUsage},
-		{"a folder that does not exist", path, filepath.Join(dir, "missing", "new"), "missing", exitFailed},
+		{"a folder that does not exist", path, filepath.Join(dir, "missing", "new"), "missing/new: there is no such directory", exitFailed},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			before := names(t, dir)
@@ -75,6 +75,25 @@ func TestBackupRefuses(t *testing.T) {
 				t.Errorf("files (-before +after):\n%s", diff)
 			}
 		})
+	}
+}
+
+// A job of cron has the configuration, but not the secrets that it names.
+func TestBackupNeedsNoSecrets(t *testing.T) {
+	dir := t.TempDir()
+	if err := mustOpenTable(t, filepath.Join(dir, "stoker.db")).Close(); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(dir, "stoker.yaml")
+	text := "db: " + filepath.Join(dir, "stoker.db") + `
+storages:
+  - {name: default, type: S3, bucket: b, access_key_env: NOT_SET, secret_key_file: not-readable}
+`
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got := (command{}).run(t.Context(), "backup", "--config", file, filepath.Join(dir, "copy.db")); got.code != exitOK {
+		t.Errorf("exit code %d: %s", got.code, got.stderr)
 	}
 }
 

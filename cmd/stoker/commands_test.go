@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/testing/protocmp"
 
@@ -122,6 +123,18 @@ func TestSubmit(t *testing.T) {
 	}
 }
 
+func TestSubmitDryRunForPrograms(t *testing.T) {
+	f := &fake{}
+	got := command{stdin: "input_path\na.mov\n"}.run(t.Context(), "submit", "-", "--dry-run", "--json", "--server", f.start(t))
+	var b stokerv1.Batch
+	if err := protojson.Unmarshal([]byte(got.stdout), &b); err != nil || b.GetJobCount() == 0 || got.code != exitOK {
+		t.Errorf("%+v, %v; want the batch as the server would make it", got, err)
+	}
+	if want := "standard input: 1 job, nothing wrong; nothing was submitted\n"; got.stderr != want {
+		t.Errorf("stderr is %q, want %q", got.stderr, want)
+	}
+}
+
 func TestSubmitSample(t *testing.T) {
 	f := &fake{}
 	c := command{env: map[string]string{"HTTP_INPUT_FILE_PATH": "/videos/1080p_Sintel.mp4"}}
@@ -198,7 +211,9 @@ func TestWrongUse(t *testing.T) {
 		{args: "submit", want: "name one file, - for standard input, or --sample"},
 		{args: "submit nowhere.csv", want: "nowhere.csv: no such file"},
 		{args: "submit .", want: "is a directory"},
-		{args: "submit - --format xml", want: "want csv or jsonl"},
+		{args: "submit - --format xml", want: `stoker: --format "xml": want csv or jsonl`},
+		{args: "failures", want: "want one argument, and got 0: stoker failures BATCH\n"},
+		{args: "backup", want: "want one argument, and got 0: stoker backup FILE\n"},
 		{args: "submit -", stdin: "input_path\n,\n,,\n", want: "standard input:3: 3 fields"},
 		{args: "submit - --label x", stdin: "input_path\na\n", want: "--label x: want key=value"},
 		{args: "submit - --profile a --template b", want: "none of the others can be"},
@@ -226,6 +241,7 @@ func TestWrongUse(t *testing.T) {
 		{args: "queue --server http://127.0.0.1:7070", want: "want host:port"},
 		{args: "simulate --faults 2", want: "--faults"},
 		{args: "simulate --encoders 0", want: "--encoders 0"},
+		{args: "simulate --fail nan", want: "--fail NaN: want 0 to 1"},
 		{args: "simulate --listen nowhere", want: "--listen nowhere: want host:port"},
 		{args: "serve --queue-target many --max-retries -1", want: `--queue-target: "many": want a whole number, 1 to 1000, or auto` + "\n--max-retries: "},
 		{args: "serve --listen 0.0.0.0:7070", want: "--insecure-listen"},

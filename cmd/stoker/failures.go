@@ -17,7 +17,7 @@ func (c *cli) failuresCommand() *cobra.Command {
 frequent cause first. Jobs that failed in the same way but for their paths count as one
 cause. CAUSE chooses its jobs for stoker retry --cause.`,
 		Example: "  stoker failures 0192f0c1-...",
-		Args:    cobra.ExactArgs(1),
+		Args:    oneArg,
 		RunE: c.connected(func(ctx context.Context, conn *client.Client, args []string) error {
 			answer, err := conn.Batches().ListFailures(ctx, &stokerv1.ListFailuresRequest{BatchId: args[0]})
 			switch {

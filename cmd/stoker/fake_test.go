@@ -68,7 +68,9 @@ type fake struct {
 	stokerv1.UnimplementedAccountServiceServer
 
 	watch  []*stokerv1.WatchBatchResponse
+	empty  bool                                                       // ListBatches finds nothing
 	refuse error                                                      // of SubmitBatch
+	state  stokerv1.BatchState                                        // of the batch that SubmitBatch answers with; 0: ACTIVE
 	pages  func(*stokerv1.ListJobsRequest) *stokerv1.ListJobsResponse // nil: someJobs, on one page
 
 	mu    sync.Mutex
@@ -173,7 +175,11 @@ func (f *fake) SubmitBatch(_ context.Context, r *stokerv1.SubmitBatchRequest) (*
 	if f.refuse != nil {
 		return nil, f.refuse
 	}
-	return &stokerv1.SubmitBatchResponse{Batch: sampleBatch()}, nil
+	b := sampleBatch()
+	if f.state != 0 {
+		b.State = f.state
+	}
+	return &stokerv1.SubmitBatchResponse{Batch: b}, nil
 }
 
 func (f *fake) GetBatch(_ context.Context, r *stokerv1.GetBatchRequest) (*stokerv1.GetBatchResponse, error) {
@@ -185,6 +191,9 @@ func (f *fake) GetBatch(_ context.Context, r *stokerv1.GetBatchRequest) (*stoker
 
 func (f *fake) ListBatches(_ context.Context, r *stokerv1.ListBatchesRequest) (*stokerv1.ListBatchesResponse, error) {
 	f.ask(r)
+	if f.empty {
+		return &stokerv1.ListBatchesResponse{}, nil
+	}
 	if r.GetPageToken() == "" {
 		return &stokerv1.ListBatchesResponse{Batches: []*stokerv1.Batch{sampleBatch()}, NextPageToken: "next"}, nil
 	}

@@ -92,7 +92,7 @@ func summaryLine(b *stokerv1.Batch) string {
 		}
 	}
 	if reason := b.GetStateReason(); reason != "" {
-		fmt.Fprintf(&line, " (%s)", reason)
+		fmt.Fprintf(&line, " (%s)", plain(reason))
 	}
 	return line.String()
 }

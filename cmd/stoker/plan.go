@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/stokerd/stoker/bitmovin"
 	"github.com/stokerd/stoker/client"
 	"github.com/stokerd/stoker/dispatcher"
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
@@ -30,7 +31,14 @@ const (
 	leastSample = 500
 	// manyJobs take a while to run through.
 	manyJobs = 2_000
+	// mostRetries is what the service takes.
+	mostRetries = 100
+	// longestDuration is longer than encodings run: weeks of simulated time take minutes.
+	longestDuration = 7 * 24 * time.Hour
 )
+
+// isShare reports whether x is 0 to 1; a number that is none (NaN) is not.
+func isShare(x float64) bool { return x >= 0 && x <= 1 }
 
 // planning is the command line of plan.
 type planning struct {
@@ -113,16 +121,22 @@ func (p *planning) check() error {
 		return usagef("--encoders: say how many encodings the account runs side by side, 1 or more")
 	case r.Duration <= 0:
 		return usagef("--duration: say how long an encoding runs, for example 90s or 12m")
-	case r.Spread < 0 || r.Spread > 1:
+	case r.Duration > longestDuration:
+		return usagef("--duration %v: want at most %v", r.Duration, longestDuration)
+	case !isShare(r.Spread):
 		return usagef("--spread %v: want 0 to 1", r.Spread)
-	case r.FailRate < 0 || r.FailRate > 1:
+	case !isShare(r.FailRate):
 		return usagef("--fail %v: want 0 to 1", r.FailRate)
-	case r.QueueLimit < 0 || p.retries < 0:
-		return usagef("--queue-limit and --max-retries cannot be negative")
+	case r.QueueLimit < 0:
+		return usagef("--queue-limit cannot be negative")
+	case p.retries < 0 || p.retries > mostRetries:
+		return usagef("--max-retries %d: want 0 to %d", p.retries, mostRetries)
 	case r.Sample < 2*r.Encoders:
 		return usagef("--sample %d: want at least %d, two for each encoder", r.Sample, 2*r.Encoders)
-	case r.Latency < 0 || r.PollInterval <= 0:
-		return usagef("--latency cannot be negative, and --poll-interval must be more than 0")
+	case r.Latency < 0 || r.Latency >= bitmovin.DefaultTimeout:
+		return usagef("--latency %v: want less than %v, after which a call is given up", r.Latency, bitmovin.DefaultTimeout)
+	case r.PollInterval <= 0:
+		return usagef("--poll-interval must be more than 0")
 	}
 	if p.target == "auto" {
 		r.AutoTarget, r.QueueTarget = true, dispatcher.DefaultAutoTarget
@@ -194,7 +208,7 @@ func (c *cli) encodeWith(p *planning) error {
 	known := config.Config{Profiles: map[string]job.Recipe{config.DefaultName: job.DefaultRecipe()}}
 	if p.config != "" {
 		sources := c.sources()
-		sources.File = p.config
+		sources.File, sources.WithoutPlatform = p.config, true
 		read, err := config.Load(sources)
 		if err != nil {
 			return err

@@ -62,6 +62,8 @@ profiles:
   small:
     videos: [{codec: H264, height: 360, bitrate: 500000}]
     muxings: [{container: FMP4}]
+accounts:
+  - {id: elsewhere, api_key_file: not-on-this-machine, webhook_key_file: nor-this}
 `
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
@@ -107,6 +109,11 @@ func TestPlanRefuses(t *testing.T) {
 		"LIST --encoders 2 --duration 1m --queue-target some": "want 1 to 1000, or auto",
 		"LIST --encoders 2 --duration 1m --spread 2":          "--spread 2: want 0 to 1",
 		"LIST --encoders 2 --duration 1m --fail -1":           "--fail -1: want 0 to 1",
+		"LIST --encoders 2 --duration 1m --spread nan":        "--spread NaN: want 0 to 1",
+		"LIST --encoders 2 --duration 1m --fail nan":          "--fail NaN: want 0 to 1",
+		"LIST --encoders 2 --duration 876000h":                "--duration 876000h0m0s: want at most 168h0m0s",
+		"LIST --encoders 2 --duration 1m --latency 30s":       "--latency 30s: want less than 30s",
+		"LIST --encoders 2 --duration 1m --max-retries 101":   "--max-retries 101: want 0 to 100",
 		"LIST --encoders 2 --duration 1m --sample 3":          "--sample 3: want at least 4, two for each encoder",
 		"LIST --encoders 2 --duration 1m --poll-interval 0s":  "--poll-interval must be more than 0",
 		"LIST --encoders 2 --duration 1m --profile hd":        "--profile hd: name the file it is in with --config",

@@ -7,6 +7,7 @@ import (
 	"io"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/charmbracelet/lipgloss"
 	"google.golang.org/protobuf/encoding/protojson"
@@ -34,7 +35,14 @@ func (c *cli) printTable(t table) error {
 }
 
 func (t *table) aligned() string {
-	rows := append([][]string{t.header}, t.rows...)
+	rows := [][]string{t.header}
+	for _, row := range t.rows {
+		flat := make([]string, len(row))
+		for i, cell := range row {
+			flat[i] = plain(cell)
+		}
+		rows = append(rows, flat)
+	}
 	widths := make([]int, len(t.header))
 	for _, row := range rows {
 		for i, cell := range row {
@@ -54,17 +62,27 @@ func (t *table) aligned() string {
 
 func (t *table) tabbed() string {
 	var b strings.Builder
-	flat := strings.NewReplacer("\t", " ", "\n", " ", "\r", " ")
 	for _, row := range t.rows {
 		for i, cell := range row {
 			if i > 0 {
 				b.WriteByte('\t')
 			}
-			b.WriteString(flat.Replace(cell))
+			b.WriteString(plain(cell))
 		}
 		b.WriteByte('\n')
 	}
 	return b.String()
+}
+
+// plain is a text on one line: names and reasons are other people's, and may hold what
+// a terminal obeys.
+func plain(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, text)
 }
 
 // jsonLine encodes a message on one line. Fields that are not set are left out.

@@ -70,7 +70,7 @@ at Bitmovin, retries what fails, and shows how it goes.
 		c.client(c.jobsCommand()), c.client(c.jobCommand()), c.client(c.failuresCommand()))
 	c.inGroup(root, groupSteer, c.client(c.cancelCommand()), c.client(c.retryCommand()), c.client(c.pauseCommand()),
 		c.client(c.resumeCommand()), c.client(c.queueCommand()))
-	root.AddCommand(c.versionCommand())
+	root.AddCommand(c.beginning(c.versionCommand()))
 	return root
 }
 

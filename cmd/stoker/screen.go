@@ -109,18 +109,25 @@ func colour(c lipgloss.Color, text string) string {
 func draw(v *view, width, height int, now time.Time) string {
 	b := v.batch
 	lines := []string{heading(b), progressLine(v, width, now), countsLine(b)}
-	if why := wait(b); why != "" {
-		lines = append(lines, colour(yellow, why))
+	for _, why := range []string{wait(b), v.silence(now)} {
+		if why != "" {
+			lines = append(lines, colour(yellow, why))
+		}
 	}
+	// The picture ends in a new line, which takes one more; each part has an empty line before it.
+	room := height - len(lines) - 1
 	var failures []string
-	for _, j := range v.failures {
+	for _, j := range v.failures[max(0, len(v.failures)-max(0, room-1)):] {
 		mark := colour(red, "✗ ")
 		if j.GetState() == stokerv1.JobState_JOB_STATE_WAITING {
 			mark = colour(yellow, "↻ ")
 		}
 		failures = append(failures, "  "+mark+title(j)+colour(grey, "  "+failure(j)))
 	}
-	room := height - len(lines) - len(failures) - 3
+	if len(failures) > 0 {
+		room -= len(failures) + 1
+	}
+	room -= 2 // an empty line, and one that counts the others
 	if jobs := v.runningJobs(); len(jobs) > 0 && room > 0 && !ended(b) {
 		lines = append(lines, "")
 		lines = append(lines, runningLines(jobs, width, room)...)
@@ -145,7 +152,7 @@ func heading(b *stokerv1.Batch) string {
 	case stokerv1.BatchState_BATCH_STATE_PAUSED, stokerv1.BatchState_BATCH_STATE_CANCELLING, stokerv1.BatchState_BATCH_STATE_CANCELLED:
 		c = yellow
 	}
-	line := lipgloss.NewStyle().Bold(true).Render(b.GetDisplayName()) + "  " + colour(c, batchState(b.GetState()))
+	line := lipgloss.NewStyle().Bold(true).Render(plain(b.GetDisplayName())) + "  " + colour(c, batchState(b.GetState()))
 	if b.GetDisplayName() != b.GetId() {
 		line += colour(grey, "  "+b.GetId())
 	}
@@ -198,7 +205,7 @@ func countsLine(b *stokerv1.Batch) string {
 func wait(b *stokerv1.Batch) string {
 	switch {
 	case b.GetStateReason() != "":
-		return b.GetStateReason()
+		return plain(b.GetStateReason())
 	case b.GetWaitReason() != "" && b.GetCounts().GetWaiting() > 0 && !ended(b):
 		return "waiting: " + strings.TrimPrefix(b.GetWaitReason(), "waiting ")
 	}

@@ -72,7 +72,7 @@ func checkSimulator(sim *simulator.Simulator) error {
 		return usagef("--queue-limit %d: want at least 1", sim.QueueLimit)
 	case sim.Duration <= 0:
 		return usagef("--duration %v: want more than 0", sim.Duration)
-	case sim.FailRate < 0 || sim.FailRate > 1:
+	case !isShare(sim.FailRate):
 		return usagef("--fail %v: want 0 to 1", sim.FailRate)
 	case sim.Latency < 0 || sim.StartDelay < 0:
 		return usagef("--latency and --start-delay cannot be negative")

@@ -133,14 +133,22 @@ func (c *cli) submit(ctx context.Context, conn *client.Client, s *submission, ar
 	switch {
 	case s.dryRun:
 		c.note("%s: %s, nothing wrong; nothing was submitted", list.Name, jobs)
-		return nil
+	case s.resume && ended(batch):
+		c.note("nothing was submitted: batch %s had the whole list already and is %s; without --resume it is submitted anew",
+			batch.GetId(), batchState(batch.GetState()))
 	case s.watch:
 		c.note("submitted %s as batch %s", jobs, batch.GetId())
+	case !c.json:
+		c.note("submitted %s; to watch them: stoker watch %s", jobs, batch.GetId())
+	}
+	switch {
+	case s.watch:
 		return c.watch(ctx, conn, batch.GetId())
 	case c.json:
 		return c.printJSON(batch)
+	case s.dryRun:
+		return nil
 	}
-	c.note("submitted %s; to watch them: stoker watch %s", jobs, batch.GetId())
 	_, err = io.WriteString(c.stdout, batch.GetId()+"\n")
 	return err
 }
@@ -168,7 +176,7 @@ func (c *cli) send(ctx context.Context, conn *client.Client, s *submission, list
 			if err != nil {
 				return nil, err
 			}
-			s.request.RequestId = "resume-" + digest
+			s.request.RequestId = resumeID(digest)
 		}
 		return conn.Submit(ctx, &s.request)
 	}
@@ -215,7 +223,7 @@ func (c *cli) readList(s *submission, args []string) (*joblist.List, error) {
 	}
 	format, err := joblist.ParseFormat(s.format)
 	if err != nil {
-		return nil, usagef("--format %w", err)
+		return nil, usagef("--%w", err)
 	}
 	options := joblist.Options{Name: args[0], Format: format, ForTemplate: s.template != "" || s.inline.file != ""}
 	if args[0] == "-" {

@@ -26,8 +26,9 @@ const uploadLabel = "stoker.upload"
 func (c *cli) upload(ctx context.Context, conn *client.Client, s *submission) (*stokerv1.Batch, error) {
 	r := &s.request
 	total := int64(len(r.GetJobs()))
+	named := r.GetRequestId() != ""
 	var options client.SubmitOptions
-	if r.GetRequestId() == "" && !r.GetValidateOnly() {
+	if !named && !r.GetValidateOnly() {
 		digest, err := requestDigest(r)
 		if err != nil {
 			return nil, err
@@ -45,6 +46,8 @@ func (c *cli) upload(ctx context.Context, conn *client.Client, s *submission) (*
 				options.BatchID = earlier.GetId()
 				c.note("going on with batch %s, which has %d of %d jobs", earlier.GetId(), present(earlier), total)
 			}
+		} else if s.resume {
+			r.RequestId = resumeID(digest)
 		}
 		r.Labels = maps.Clone(r.GetLabels())
 		if r.Labels == nil {
@@ -64,7 +67,7 @@ func (c *cli) upload(ctx context.Context, conn *client.Client, s *submission) (*
 		if last.Batch != nil {
 			c.note("interrupted: batch %s has %d of %d jobs, and works on them", last.Batch.GetId(), last.Sent, total)
 		}
-		c.note("to go on: %s", c.again())
+		c.note("to go on: %s", c.again(!named))
 	}
 	return batch, err
 }
@@ -100,7 +103,7 @@ func (c *cli) mayGoOn(b *stokerv1.Batch, total int64, resume bool) (bool, error)
 		return true, nil
 	case state == stokerv1.BatchState_BATCH_STATE_OPEN, takesMore && !whole:
 		return false, usagef("an upload of this list is not finished: batch %s has %d of %d jobs\nto go on: %s\nto begin anew: stoker cancel %s, and then this command again",
-			b.GetId(), present(b), total, c.again(), b.GetId())
+			b.GetId(), present(b), total, c.again(true), b.GetId())
 	}
 	return false, nil
 }
@@ -120,10 +123,14 @@ func goesOn(ctx context.Context, err error) bool {
 	return false
 }
 
-// again is the present command line with --resume, for a shell.
-func (c *cli) again() string {
+// resumeID names the request of --resume: two commands that begin the same list at the
+// same moment share a batch by it.
+func resumeID(digest string) string { return "resume-" + digest }
+
+// again is the present command line for a shell, with --resume if that is what goes on.
+// With a --request-id the command goes on as it is.
+func (c *cli) again(resume bool) string {
 	words := []string{"stoker"}
-	resume := true
 	for _, arg := range c.args {
 		words = append(words, quoted(arg))
 		resume = resume && arg != "--resume"

@@ -2,11 +2,16 @@ package main
 
 import (
 	"errors"
+	"io"
+	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	"github.com/stokerd/stoker/bitmovin/simulator"
 	"github.com/stokerd/stoker/client"
@@ -59,8 +64,65 @@ func TestAgain(t *testing.T) {
 		"stoker submit - --name 'night run; $HOME' --resume":       {"submit", "-", "--name", "night run; $HOME"},
 		"stoker submit 'häxan.csv' --server '[::1]:7070' --resume": {"submit", "häxan.csv", "--server", "[::1]:7070"},
 	} {
-		if got := (&cli{args: args}).again(); got != want {
+		if got := (&cli{args: args}).again(true); got != want {
 			t.Errorf("%q: %s, want %s", args, got, want)
+		}
+	}
+}
+
+// Two commands may begin the same list at the same moment, each before the other's batch is
+// there. With --resume they are one request.
+func TestUploadsThatBeginTogether(t *testing.T) {
+	f := &fake{empty: true}
+	conn, err := client.Dial(f.start(t), client.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	for _, resume := range []bool{true, false} {
+		var ids []string
+		for range 2 {
+			s := &submission{resume: resume}
+			s.request.Jobs = []*stokerv1.JobSpec{{Key: "a", InputPath: "a.mov", OutputPath: "a"}}
+			if _, err := (&cli{stderr: io.Discard, getenv: os.Getenv}).upload(t.Context(), conn, s); err != nil {
+				t.Fatal(err)
+			}
+			request, ok := f.last(t).(*stokerv1.SubmitBatchRequest)
+			if !ok || request.GetLabels()[uploadLabel] == "" {
+				t.Fatalf("asked last for %v, want a submission with the label of an upload", f.last(t))
+			}
+			ids = append(ids, request.GetRequestId())
+		}
+		if same := ids[0] == ids[1]; same != resume {
+			t.Errorf("with resume %t the request ids are %q", resume, ids)
+		}
+	}
+}
+
+// What is told to go on with an upload must be a command that does.
+func TestUploadTellsHowToGoOn(t *testing.T) {
+	f := &fake{empty: true, refuse: status.Error(codes.ResourceExhausted, "the server's disk is full; nothing was stored")}
+	conn, err := client.Dial(f.start(t), client.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	for want, args := range map[string][]string{
+		"to go on: stoker submit a.csv --resume\n":           {"submit", "a.csv"},
+		"to go on: stoker submit a.csv --resume -w\n":        {"submit", "a.csv", "--resume", "-w"},
+		"to go on: stoker submit a.csv --request-id night\n": {"submit", "a.csv", "--request-id", "night"},
+	} {
+		s := &submission{}
+		if slices.Contains(args, "--request-id") {
+			s.request.RequestId = "night"
+		}
+		s.resume = slices.Contains(args, "--resume")
+		var stderr strings.Builder
+		if _, err := (&cli{args: args, stderr: &stderr, getenv: os.Getenv}).upload(t.Context(), conn, s); err == nil {
+			t.Error("the upload succeeded")
+		}
+		if stderr.String() != want {
+			t.Errorf("%q: %q, want %q", args, stderr.String(), want)
 		}
 	}
 }
@@ -212,5 +274,10 @@ func TestSubmitResumeShort(t *testing.T) {
 	}
 	if ids[0] == "" || ids[0] != ids[1] {
 		t.Errorf("request ids are %q, want twice the same", ids)
+	}
+	f.state = stokerv1.BatchState_BATCH_STATE_CANCELLED
+	got := command{stdin: "input_path\na.mov\n"}.run(t.Context(), "submit", "-", "--resume", "--server", server)
+	if want := "nothing was submitted: batch " + batchID + " had the whole list already and is CANCELLED"; !strings.HasPrefix(got.stderr, want) {
+		t.Errorf("a batch that was cancelled: %+v, want %q", got, want)
 	}
 }

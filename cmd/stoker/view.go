@@ -20,6 +20,7 @@ type view struct {
 	// failures are the latest of them, the last one last.
 	failures []*stokerv1.Job
 	pace     pace
+	heard    time.Time // when the latest message came
 }
 
 // maxFailures is how many failures a view shows.
@@ -32,6 +33,7 @@ func newView() *view {
 // apply takes in a message and returns the jobs of which an attempt failed that was
 // not known to have: given up, or waiting for the next one.
 func (v *view) apply(m *stokerv1.WatchBatchResponse, now time.Time) (failures []*stokerv1.Job) {
+	v.heard = now
 	if m.GetSnapshot() {
 		clear(v.running)
 	}
@@ -83,6 +85,17 @@ func (v *view) runningJobs() []*stokerv1.Job {
 		)
 	})
 	return jobs
+}
+
+// quiet is how long a server may say nothing: it sends heartbeats more often.
+const quiet = 20 * time.Second
+
+// silence says that the server has not been heard of, if that is so: what is shown is old.
+func (v *view) silence(now time.Time) string {
+	if passed := now.Sub(v.heard); passed >= quiet && !ended(v.batch) {
+		return "nothing heard from the server for " + rounded(passed) + "; the watch goes on when it is back"
+	}
+	return ""
 }
 
 // eta is how long the batch still takes, as a range if there is one; empty if that
@@ -148,19 +161,19 @@ func (p *pace) perMinute(now time.Time) (float64, bool) {
 // title is how people recognise a job: its name, else its key, else its file.
 func title(j *stokerv1.Job) string {
 	path := j.GetInputPath()
-	return cmp.Or(j.GetName(), j.GetKey(), path[strings.LastIndexByte(path, '/')+1:], j.GetId())
+	return plain(cmp.Or(j.GetName(), j.GetKey(), path[strings.LastIndexByte(path, '/')+1:], j.GetId()))
 }
 
 // failure is why a job failed, on one line.
 func failure(j *stokerv1.Job) string {
 	f := j.GetFailure()
 	if f == nil {
-		return j.GetReason()
+		return plain(j.GetReason())
 	}
 	line := failureText(f)
 	var head []string
 	if f.GetCategory() != "" {
-		head = append(head, f.GetCategory())
+		head = append(head, plain(f.GetCategory()))
 	} else {
 		head = append(head, enumName(f.GetKind().String(), "FAILURE_KIND_"))
 	}
@@ -181,7 +194,7 @@ func failureText(f *stokerv1.Failure) string {
 			parts = append(parts, text)
 		}
 	}
-	return strings.Join(strings.Fields(strings.Join(parts, "; ")), " ")
+	return strings.Join(strings.Fields(plain(strings.Join(parts, "; "))), " ")
 }
 
 func batchState(s stokerv1.BatchState) string { return enumName(s.String(), "BATCH_STATE_") }

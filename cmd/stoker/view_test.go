@@ -1,11 +1,13 @@
 package main
 
 import (
+	"errors"
 	"regexp"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+	"unicode"
 
 	tea "github.com/charmbracelet/bubbletea"
 	"github.com/google/go-cmp/cmp"
@@ -123,6 +125,8 @@ func TestScreen(t *testing.T) {
 		{"screen-running", []*stokerv1.WatchBatchResponse{{Snapshot: true, Batch: sampleBatch(), Jobs: someJobs()}}, 100, 30},
 		{"screen-narrow", []*stokerv1.WatchBatchResponse{{Snapshot: true, Batch: sampleBatch(), Jobs: someJobs()}}, 44, 30},
 		{"screen-many", []*stokerv1.WatchBatchResponse{many}, 80, 12},
+		{"screen-many-failed", []*stokerv1.WatchBatchResponse{many, {Batch: sampleBatch(), Jobs: failing(5)}}, 80, 16},
+		{"screen-low", []*stokerv1.WatchBatchResponse{many, {Batch: sampleBatch(), Jobs: failing(5)}}, 80, 8},
 		{"screen-paused", []*stokerv1.WatchBatchResponse{{Snapshot: true, Batch: paused}}, 80, 24},
 		{"screen-ended", end, 80, 24},
 	} {
@@ -133,7 +137,7 @@ func TestScreen(t *testing.T) {
 			}
 			picture := plainText(draw(v, tt.width, tt.height, now))
 			golden(t, tt.name, picture)
-			lines := strings.Split(strings.TrimRight(picture, "\n"), "\n")
+			lines := strings.Split(picture, "\n") // the last one is empty, and takes room as well
 			if len(lines) > tt.height {
 				t.Errorf("%d lines on a screen of %d", len(lines), tt.height)
 			}
@@ -143,6 +147,57 @@ func TestScreen(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// failing are jobs that have failed an attempt.
+func failing(n int) []*stokerv1.Job {
+	var jobs []*stokerv1.Job
+	for i := range n {
+		j := someJobs()[2]
+		j.Id, j.Name = batchID+"/"+itoa(100+i), "Failing "+itoa(i+1)
+		jobs = append(jobs, j)
+	}
+	return jobs
+}
+
+func TestScreenTellsThatTheServerIsSilent(t *testing.T) {
+	v, now := newView(), at(2*minute).AsTime()
+	v.apply(&stokerv1.WatchBatchResponse{Snapshot: true, Batch: sampleBatch()}, now)
+	const want = "nothing heard from the server for 30s"
+	for seconds, silent := range map[int]bool{15: false, 30: true} {
+		if picture := plainText(draw(v, 80, 24, now.Add(time.Duration(seconds)*time.Second))); strings.Contains(picture, want) != silent {
+			t.Errorf("after %d s:\n%s", seconds, picture)
+		}
+	}
+	v.apply(&stokerv1.WatchBatchResponse{Heartbeat: true}, now.Add(25*time.Second))
+	if picture := plainText(draw(v, 80, 24, now.Add(30*time.Second))); strings.Contains(picture, "nothing heard") {
+		t.Errorf("after a heartbeat:\n%s", picture)
+	}
+}
+
+// Names and reasons are other people's: what a terminal obeys, or breaks a line, is not passed on.
+func TestWhatATerminalObeysIsLeftOut(t *testing.T) {
+	const evil = "red\x1b[31m\u009b2J\nnext\r\a"
+	b := sampleBatch()
+	b.DisplayName, b.State, b.StateReason = evil, stokerv1.BatchState_BATCH_STATE_PAUSED, evil
+	j := someJobs()[0]
+	j.Name, j.Failure.Category, j.Failure.Text = evil, evil, evil
+	m := &stokerv1.WatchBatchResponse{Snapshot: true, Batch: b, Jobs: []*stokerv1.Job{j}}
+	var log, come strings.Builder
+	v := newView()
+	v.apply(m, at(0).AsTime())
+	if err := errors.Join(newLines(&log).show(m), newArrivals(&come).show(m)); err != nil {
+		t.Fatal(err)
+	}
+	list := table{header: []string{"A"}, rows: [][]string{{evil}}}
+	for name, text := range map[string]string{
+		"screen": plainText(draw(v, 200, 24, at(0).AsTime())), "log": log.String(), "arrivals": come.String(),
+		"aligned": list.aligned(), "tabbed": list.tabbed(), "job": describeJob(&stokerv1.GetJobResponse{Job: j}),
+	} {
+		if strings.ContainsFunc(strings.ReplaceAll(text, "\n", ""), unicode.IsControl) || strings.Contains(text, "\nnext") {
+			t.Errorf("%s: %q", name, text)
+		}
 	}
 }
 

@@ -38,7 +38,8 @@ type Config struct {
 	LogLevel       slog.Level
 	LogJSON        bool
 
-	// Accounts holds at least one account, in the order of the file.
+	// Accounts holds at least one account, in the order of the file, unless the platform
+	// was left out.
 	Accounts []Account
 	// Inputs and Outputs hold the storages by name. A storage that can be both
 	// is in both; the input and the output of one name may be different ones.
@@ -83,6 +84,9 @@ type Sources struct {
 	ReadFile func(string) ([]byte, error)
 	// Home is the home directory; empty: none.
 	Home string
+	// WithoutPlatform leaves out accounts and storages, and with them every secret: for
+	// what works without the platform, where the secrets need not be.
+	WithoutPlatform bool
 }
 
 // Error lists what is wrong with the configuration.
@@ -112,9 +116,11 @@ func Load(s Sources) (*Config, error) {
 	l := newLoader(s)
 	l.loadFile()
 	l.loadSettings()
-	l.loadAccounts()
-	l.loadWebhooks()
-	l.loadStorages()
+	if !s.WithoutPlatform {
+		l.loadAccounts()
+		l.loadWebhooks()
+		l.loadStorages()
+	}
 	l.loadProfiles()
 	l.loadTemplates()
 	if len(l.mistakes) > 0 {
@@ -178,19 +184,19 @@ func (l *loader) loadFile() {
 // loadSettings takes every setting from the first source that has it.
 func (l *loader) loadSettings() {
 	for _, s := range Settings() {
-		value, where := s.Default, "default of --"+s.Name
+		value, where, name := s.Default, "default of --"+s.Name, ""
 		if text, ok := l.file.Settings[s.key()]; ok {
-			value, where = text, l.tree.where(s.key())
+			value, where, name = text, l.tree.where(s.key()), label(s.key())
 		}
 		if text := l.Getenv(s.Env()); text != "" {
-			value, where = text, s.Env()
+			value, where, name = text, s.Env(), ""
 		}
 		if text, ok := l.Flags[s.Name]; ok {
-			value, where = text, "--"+s.Name
+			value, where, name = text, "--"+s.Name, ""
 		}
 		l.places[s.Name] = where
 		if err := s.set(&l.config, strings.TrimSpace(value)); err != nil {
-			l.mistake(where, "%q: %v", value, err)
+			l.mistake(where, "%s%s: %v", name, shown(value), err)
 		}
 	}
 }
@@ -247,13 +253,14 @@ func (l *loader) account(path string, a accountNode) Account {
 	}
 	if a.URL != "" {
 		if err := checkURL(a.URL); err != nil {
-			l.wrongAt(path+".url", "%q: %v", a.URL, err)
+			l.wrongAt(path+".url", "%s: %v", shown(a.URL), err)
 		}
 	}
 	switch {
 	case a.APIKeyEnv != "" && a.APIKeyFile != "":
 		l.wrongAt(path+".api_key_file", "api_key_env and api_key_file exclude each other")
 	case a.APIKeyEnv != "":
+		l.checkEnvName(path+".api_key_env", a.APIKeyEnv)
 		account.APIKey = func() (string, error) { return l.keyFromEnv(a.APIKeyEnv) }
 	case a.APIKeyFile != "":
 		name := l.besideFile(a.APIKeyFile)

@@ -281,7 +281,7 @@ func TestMistakes(t *testing.T) {
 stoker.yaml:3: listen: want a single value
 --http-listen: "7071": want host:port, for example 127.0.0.1:7070
 --bitmovin-url: "api.bitmovin.com": want http:// or https://, host and path, for example https://api.bitmovin.com/v1
-stoker.yaml:1: "many": want a whole number, 1 to 1000, or auto
+stoker.yaml:1: queue_target: "many": want a whole number, 1 to 1000, or auto
 --max-retries: "-1": want 0 to 100
 STOKER_POLL_INTERVAL: "10": want 100ms to 1h0m0s, for example 10s
 --log-level: "loud": want debug, info, warn or error`,
@@ -342,7 +342,7 @@ storages:
 stoker.yaml:20: storages[4].secret_key: a secret must not stand in this file; name an environment variable (secret_key_env) or a file (secret_key_file) that holds it
 stoker.yaml:3: storages[0]: S3 storage lacks access key, secret key
 stoker.yaml:9: storages[1].use: HTTP can only be an input
-stoker.yaml:10: storages[2]: unknown storage type "FTP"
+stoker.yaml:11: storages[2].type: "FTP": want HTTP, HTTPS, S3, S3_ROLE_BASED, GCS, GCS_SERVICE_ACCOUNT, AZURE or GENERIC_S3
 stoker.yaml:15: storages[3].password_env: environment variable NOT_SET is not set
 stoker.yaml:21: storages[5].name: there is an input named "b" already; use: input and use: output let two storages share a name
 stoker.yaml:24: storages[6]: a storage needs a name

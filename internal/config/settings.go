@@ -151,6 +151,14 @@ func checkAddress(s string) error {
 	return nil
 }
 
+// shown is a value that is wrong, without what may be a password in a URL.
+func shown(value string) string {
+	if before, _, ok := strings.Cut(value, "://"); ok && strings.Contains(value, "@") {
+		return strconv.Quote(before + "://…@" + value[strings.LastIndexByte(value, '@')+1:])
+	}
+	return strconv.Quote(value)
+}
+
 func checkURL(s string) error {
 	u, err := url.Parse(s)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.User != nil {

@@ -76,6 +76,10 @@ func (l *loader) storage(path string, n storageNode) (Storage, bool) {
 	if len(l.mistakes) > before {
 		return s, false // what it lacks may be what is wrong already
 	}
+	if !s.Type.Output() && s.Type != bitmovin.StorageHTTP && s.Type != bitmovin.StorageHTTPS {
+		l.wrongAt(path+".type", "%q: want HTTP, HTTPS, S3, S3_ROLE_BASED, GCS, GCS_SERVICE_ACCOUNT, AZURE or GENERIC_S3", n.Type)
+		return s, false
+	}
 	if err := s.Validate(); err != nil {
 		l.wrongAt(path, "%v", err)
 		return s, false
@@ -90,6 +94,9 @@ func (l *loader) secret(at, env, file string) bitmovin.Secret {
 	case env != "" && file != "":
 		l.wrongAt(at+"_file", "an environment variable and a file exclude each other")
 	case env != "":
+		if !l.checkEnvName(at+"_env", env) {
+			return ""
+		}
 		value := strings.TrimSpace(l.Getenv(env))
 		if value == "" {
 			l.wrongAt(at+"_env", "environment variable %s is not set", env)
@@ -107,6 +114,18 @@ func (l *loader) secret(at, env, file string) bitmovin.Secret {
 		return bitmovin.Secret(value)
 	}
 	return ""
+}
+
+// checkEnvName refuses what cannot be the name of an environment variable. It is not told:
+// it may be the secret itself.
+func (l *loader) checkEnvName(path, name string) bool {
+	const plain = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_0123456789"
+	if strings.Trim(name, plain) == "" {
+		return true
+	}
+	l.wrongAt(path, "this is not the name of an environment variable, which has letters, digits and _;"+
+		" a secret must not stand in this file")
+	return false
 }
 
 // sampleInput makes the example's HTTP server the input named default, unless

@@ -211,9 +211,13 @@ func (t *tree) scalar(node ast.Node, path string, v reflect.Value) {
 // belongs instead.
 func (t *tree) unknown(key, path string, known []string) {
 	line := t.lines[join(path, key)]
-	if slices.Contains(known, key+"_env") {
+	switch {
+	case slices.Contains(known, key+"_env"):
 		t.mistake(line, "%sa secret must not stand in this file; name an environment variable (%s_env) or a file (%s_file) that holds it",
 			label(join(path, key)), key, key)
+		return
+	case slices.Contains(known, key+"_file"):
+		t.mistake(line, "%sa secret must not stand in this file; name a file (%s_file) that holds it", label(join(path, key)), key)
 		return
 	}
 	hint := spelling.Hint(key, known)

@@ -77,7 +77,7 @@ func TestWebhookMistakes(t *testing.T) {
 			[]string{"stoker.yaml:1: webhooks arrive at --http-listen, which is empty"},
 		},
 		{"no URL", "webhook_url: stoker.example.com\n", map[string]string{"STOKER_WEBHOOK_KEY": "0123456789abcdef"}, []string{
-			`stoker.yaml:1: "stoker.example.com": want http://`,
+			`stoker.yaml:1: webhook_url: "stoker.example.com": want http://`,
 		}},
 		{"short", "", map[string]string{"STOKER_WEBHOOK_KEY": "0123456789abcde"}, []string{
 			"STOKER_WEBHOOK_KEY: the key for webhooks has 15 characters; want at least 16",

@@ -52,6 +52,10 @@ func (p *parser) header(record []string, line int) []string {
 	for i, cell := range record {
 		columns[i] = strings.TrimSpace(cell)
 	}
+	if slices.ContainsFunc(columns, func(c string) bool { return strings.Contains(c, "\r") }) {
+		p.mistake(line, "its lines end in CR alone; save the list with LF or CRLF at their ends")
+		return nil
+	}
 	if !slices.ContainsFunc(columns, known) {
 		p.mistake(line, "the first line has to name the columns, for example %s; %s", strings.Join(fields(), ","), instead(record))
 		return nil
@@ -101,7 +105,11 @@ func (p *parser) columnHint(column string) string {
 
 // record reads one job.
 func (p *parser) record(columns, record []string, line int) {
-	if len(record) != len(columns) {
+	switch {
+	case len(record) < len(columns):
+		p.mistake(line, "too few fields: %d, and the header names %d", len(record), len(columns))
+		return
+	case len(record) > len(columns):
 		p.mistake(line, "%d fields, the header names %d; put a field that contains a comma in quotes", len(record), len(columns))
 		return
 	}

@@ -173,6 +173,15 @@ func (p *parser) mistake(line int, format string, args ...any) {
 	p.mistakes = append(p.mistakes, Mistake{Line: line, Text: fmt.Sprintf(format, args...)})
 }
 
+const notUTF8 = "%s is not UTF-8 text; export the list as UTF-8"
+
+// mistaken reports whether a field of the line that is read is known to be wrong.
+func (p *parser) mistaken(field string, line int) bool {
+	return slices.ContainsFunc(p.mistakes[max(0, len(p.mistakes)-len(fields())):], func(m Mistake) bool {
+		return m.Line == line && strings.HasPrefix(m.Text, field)
+	})
+}
+
 // set puts the value of a known field into the job.
 func (p *parser) set(spec *job.Spec, field, value string, line int) {
 	if len(value) > maxLine {
@@ -180,7 +189,7 @@ func (p *parser) set(spec *job.Spec, field, value string, line int) {
 		return
 	}
 	if !utf8.ValidString(value) {
-		p.mistake(line, "%s is not UTF-8 text; export the list as UTF-8", field)
+		p.mistake(line, notUTF8, field)
 		return
 	}
 	switch field {
@@ -204,9 +213,10 @@ func (p *parser) set(spec *job.Spec, field, value string, line int) {
 // appends it.
 func (p *parser) add(spec job.Spec, line int) {
 	if !p.forTemplate {
-		if spec.InputPath == "" {
+		switch {
+		case spec.InputPath == "" && !p.mistaken("input_path", line): // else it is there, and wrong
 			p.mistake(line, "input_path is empty")
-		} else if spec.OutputPath == "" {
+		case spec.OutputPath == "":
 			spec.OutputPath = DefaultOutputPath(spec.InputPath)
 		}
 	}

@@ -108,10 +108,9 @@ func TestReadNamesEveryMistake(t *testing.T) {
 			want: `titles.csv:2: input_path is empty
 titles.csv:4: key "b" is also that of line 3
 titles.csv:5: output_path "out/b" is also that of line 3
-titles.csv:6: 2 fields, the header names 3; put a field that contains a comma in quotes
+titles.csv:6: too few fields: 2, and the header names 3
 titles.csv:7: bare " in non-quoted-field; write a quote inside a quoted field twice
-titles.csv:8: input_path is not UTF-8 text; export the list as UTF-8
-titles.csv:8: input_path is empty`,
+titles.csv:8: input_path is not UTF-8 text; export the list as UTF-8`,
 		},
 		{
 			name: "two assets that would overwrite each other",
@@ -131,6 +130,11 @@ titles.csv:1: there is no column input_path`,
 			name: "no header",
 			text: "sintel,in/sintel.mov\n",
 			want: `titles.csv:1: the first line has to name the columns, for example key,name,input_path,output_path; it reads "sintel,in/sintel.mov"`,
+		},
+		{
+			name: "lines that end in CR",
+			text: "key,input_path\rsintel,in/sintel.mov\r",
+			want: `titles.csv:1: its lines end in CR alone; save the list with LF or CRLF at their ends`,
 		},
 		{
 			name: "semicolons",
@@ -163,15 +167,17 @@ titles.csv:1: there is no column input_path`,
 {"input_path": "a.mov", "namee": "A"}
 {"input_path": "b.mov", "variables": ["x"]}
 {"input_path": "c.mov", "variables": {"x": 1}}
-null`,
+null` + "\n{\"input_path\": \"h\xe4xan.mov\"}\n{\"name\": 7}",
 			want: `titles.csv:1: input_path: want text in quotes, got 7
-titles.csv:1: input_path is empty
 titles.csv:2: want one JSON object per line
 titles.csv:3: want one JSON object per line: unexpected end of JSON input
 titles.csv:4: unknown field "namee"; did you mean "name"?
 titles.csv:5: variables: want an object of texts, such as {"title": "Sintel"}
 titles.csv:6: var:x: want text in quotes, got 1
-titles.csv:7: want one JSON object per line`,
+titles.csv:7: want one JSON object per line
+titles.csv:8: this is not UTF-8 text; export the list as UTF-8
+titles.csv:9: name: want text in quotes, got 7
+titles.csv:9: input_path is empty`,
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

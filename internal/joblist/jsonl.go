@@ -9,6 +9,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/stokerd/stoker/internal/spelling"
 	"github.com/stokerd/stoker/job"
@@ -37,6 +38,10 @@ func (p *parser) readJSONLines(in io.Reader) error {
 
 // object reads one job.
 func (p *parser) object(text []byte, line int) {
+	if !utf8.Valid(text) { // the decoder would put question marks in the place of what it cannot read
+		p.mistake(line, notUTF8, "this")
+		return
+	}
 	var object map[string]json.RawMessage
 	if err := json.Unmarshal(text, &object); err != nil || object == nil {
 		p.mistake(line, "want one JSON object per line%s", jsonReason(err))

@@ -225,6 +225,8 @@ func (p Plan) outcome(r runs, waiting, s simulator.Stats) (Outcome, error) {
 	o.Bound = s.Busy / time.Duration(s.Encoders)
 	if n < len(p.Jobs) {
 		p.extend(&o, r)
+	} else if len(r.lengths) > 0 {
+		o.Bound = max(o.Bound, slices.Max(r.lengths)) // no encoder shares an encoding with another
 	}
 	return o, nil
 }

@@ -58,6 +58,14 @@ func TestRunKeepsEncodersBusy(t *testing.T) {
 	}
 }
 
+func TestRunWithMoreEncodersThanJobs(t *testing.T) {
+	p := plan(4, 20)
+	p.Spread = 0
+	if o := run(t, p); o.Bound != p.Duration || o.Makespan.Likely < o.Bound {
+		t.Errorf("bound is %v and makespan %v, want no less than the %v of an encoding", o.Bound, o.Makespan.Likely, p.Duration)
+	}
+}
+
 // TestRunForecastsLongLists compares what is forecast from a sample with what
 // comes out when all jobs are run through.
 func TestRunForecastsLongLists(t *testing.T) {
