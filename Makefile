@@ -63,7 +63,7 @@ race: ## Run all tests under the race detector, long ones shortened
 .PHONY: bench
 bench: ## Print all figures of docs/figures.md but the load test's, and draw docs/queue.svg; takes half an hour
 	@export STOKER_FIGURES=1
-	STOKER_CHART=$(CURDIR)/docs/queue.svg go test -count=1 -v -timeout=30m -run='^TestFigures$$' ./dispatcher | grep -v level=
+	STOKER_CHART=$(CURDIR)/docs/queue.svg go test -count=1 -v -timeout=30m -run='^Test(Figures|ManyRunningCostFewCalls)$$' ./dispatcher | grep -v level=
 	go test -count=1 -v -timeout=30m -run='^TestFigures$$' ./server
 	go test -count=1 -v -timeout=30m -run='^TestMillion$$' ./internal/e2e
 	go test -run='^$$' -bench=. -benchmem $(or $(ARGS),./...)

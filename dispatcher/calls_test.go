@@ -1,8 +1,11 @@
 package dispatcher
 
 import (
+	"os"
 	"testing"
 	"time"
+
+	"github.com/stokerd/stoker/bitmovin/simulator"
 )
 
 // What a profile with four renditions costs, where encoders take what is queued almost at
@@ -14,4 +17,41 @@ func TestProfileCalls(t *testing.T) {
 	if f.calls > 12.9 || f.makespan > 1.15 || f.throttled > 0 {
 		t.Errorf("%.2f calls a job, want at most 12.9; makespan %.3f, want at most 1.15; %d calls throttled", f.calls, f.makespan, f.throttled)
 	}
+}
+
+// Thousands of encodings at once cost no storm of polls: listing what runs leaves half of
+// the lists that all users of the key share, and looks go where something is expected.
+// `make bench` does it with five thousand.
+func TestManyRunningCostFewCalls(t *testing.T) {
+	encoders := 500
+	if os.Getenv("STOKER_FIGURES") != "" {
+		encoders = 5000
+	} else if testing.Short() {
+		encoders = 100
+	}
+	l := workload{encoders: encoders, duration: time.Hour}
+	inWorld(t, l.simulated(), func(w *world) {
+		w.target = 50
+		w.run()
+		w.submitLadder(2*encoders, nil)
+		time.Sleep(15 * time.Minute) // 600 starts a minute are allowed
+		const minutes = 30
+		before := w.sim.Stats()
+		time.Sleep(minutes * time.Minute)
+		after := w.sim.Stats()
+		if running := after.ByStatus[simulator.Running]; running < encoders*99/100 {
+			w.t.Fatalf("%d encodings run, want %d", running, encoders)
+		}
+		perMinute := func(route string) float64 {
+			return float64(after.CallsBy[route][200]-before.CallsBy[route][200]) / minutes
+		}
+		lists, looks := perMinute("GET /encoding/encodings"), perMinute("GET /encoding/encodings/{id}/status")
+		ended := float64(after.Ends[simulator.Finished]-before.Ends[simulator.Finished]) / minutes
+		w.t.Logf("with %d running, of which %.0f end each minute: %.1f lists and %.0f looks a minute", encoders, ended, lists, looks)
+		// Four looks for each that ends, and one an hour at each that runs.
+		most := 4*ended + float64(encoders)/60 + 10
+		if lists > 30 || looks > most || after.RateLimited > 0 {
+			w.t.Errorf("%.1f lists and %.0f looks a minute, want at most 30 and %.0f; %d calls throttled", lists, looks, most, after.RateLimited)
+		}
+	})
 }

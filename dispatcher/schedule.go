@@ -30,7 +30,7 @@ const (
 	headLook = 5 * time.Minute
 	// farthest is the latest look at a running encoding: estimates can be wrong, though the
 	// list shows whoever has ended before.
-	farthest = 15 * time.Minute
+	farthest = time.Hour
 )
 
 // pace is what the loop has learnt about how fast encodings come and go.
