@@ -254,6 +254,7 @@ func TestWatchResumes(t *testing.T) {
 				t.Fatalf("first page has %d jobs, want 500", len(first.GetJobs()))
 			}
 			s.hangUp(errHungUp)
+			synctest.Wait()          // it reads no further, and shares nothing it reads now
 			w.start(b.GetId(), 3)    // was sent
 			w.start(b.GetId(), 1100) // was not
 			s = w.watch(&stokerv1.WatchBatchRequest{BatchId: b.GetId(), IncludeJobs: true, Cursor: first.GetCursor()})
