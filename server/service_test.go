@@ -192,3 +192,32 @@ func TestHealthAndReflection(t *testing.T) {
 		t.Errorf("health at shutdown is %v", got.GetStatus())
 	}
 }
+
+// A batch that the dispatcher passes over says so, and its account; other batches do not.
+func TestPassedOver(t *testing.T) {
+	w := newWorld(t, nil)
+	held, other := w.submit(1).GetId(), w.submit(1).GetId()
+	const problem = `output "gcs": the platform refuses it`
+	if err := w.accounts.change("default", func(a *job.AccountStatus) {
+		a.Queued, a.Problem, a.Problems = 0, problem, map[string]string{held: problem}
+	}); err != nil {
+		t.Fatal(err)
+	}
+	waitReason := func(id string) string {
+		got, err := w.batches.GetBatch(t.Context(), &stokerv1.GetBatchRequest{BatchId: id})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got.GetBatch().GetWaitReason()
+	}
+	if got, want := waitReason(held), "it is passed over for now: "+problem; got != want {
+		t.Errorf("wait reason is %q, want %q", got, want)
+	}
+	if got := waitReason(other); strings.Contains(got, problem) {
+		t.Errorf("wait reason of another batch is %q", got)
+	}
+	got, err := w.account.GetAccount(t.Context(), &stokerv1.GetAccountRequest{AccountId: "default"})
+	if err != nil || got.GetAccount().GetProblem() != problem {
+		t.Errorf("the account says %q, %v; want %q", got.GetAccount().GetProblem(), err, problem)
+	}
+}

@@ -156,7 +156,7 @@ func accountMessage(a job.AccountStatus) *stokerv1.Account {
 			State: breakerStateMessage(a.Breaker), Reason: a.BreakerReason,
 			Since: timestamp(a.BreakerSince), NextProbeTime: timestamp(a.NextProbe),
 		},
-		QueueFullUntil: timestamp(a.QueueFullUntil),
+		QueueFullUntil: timestamp(a.QueueFullUntil), Problem: a.Problem,
 	}
 	if a.Queued >= 0 {
 		m.PlatformQueuedCount = new(int32(a.Queued))

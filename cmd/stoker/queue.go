@@ -101,6 +101,9 @@ func accountState(a *stokerv1.Account, now time.Time) string {
 	case a.GetQueueFullUntil() != nil && a.GetQueueFullUntil().AsTime().After(now):
 		return "the platform's queue is full"
 	}
+	if problem := a.GetProblem(); problem != "" {
+		return "working, with trouble: " + problem
+	}
 	if problem := a.GetWebhooks().GetProblem(); problem != "" {
 		return "working, without webhooks: " + problem
 	}

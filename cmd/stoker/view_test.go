@@ -246,6 +246,7 @@ func TestAccountState(t *testing.T) {
 		{&stokerv1.Account{Breaker: &stokerv1.Breaker{State: stokerv1.BreakerState_BREAKER_STATE_PROBING}}, "being tried again"},
 		{&stokerv1.Account{Webhooks: &stokerv1.Webhooks{UsedCount: 7}}, "working"},
 		{&stokerv1.Account{Webhooks: &stokerv1.Webhooks{Problem: "muted"}}, "working, without webhooks: muted"},
+		{&stokerv1.Account{Problem: "no such bucket"}, "working, with trouble: no such bucket"},
 		{&stokerv1.Account{QueueFullUntil: timestamppb.New(now.Add(time.Second))}, "the platform's queue is full"},
 	} {
 		if got := accountState(tt.account, now); got != tt.want {

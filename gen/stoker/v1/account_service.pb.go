@@ -118,7 +118,11 @@ type Account struct {
 	// Calls left per endpoint class.
 	Budgets []*Budget `protobuf:"bytes,16,rep,name=budgets,proto3" json:"budgets,omitempty"`
 	// How webhooks from the platform stand. Unset if this server takes none.
-	Webhooks      *Webhooks `protobuf:"bytes,17,opt,name=webhooks,proto3" json:"webhooks,omitempty"`
+	Webhooks *Webhooks `protobuf:"bytes,17,opt,name=webhooks,proto3" json:"webhooks,omitempty"`
+	// What keeps jobs of one batch, or of all, from being worked on although the platform
+	// answers: a storage that it refuses, for example. Empty if nothing does. The
+	// batches concerned have it as their wait_reason.
+	Problem       string `protobuf:"bytes,18,opt,name=problem,proto3" json:"problem,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -270,6 +274,13 @@ func (x *Account) GetWebhooks() *Webhooks {
 		return x.Webhooks
 	}
 	return nil
+}
+
+func (x *Account) GetProblem() string {
+	if x != nil {
+		return x.Problem
+	}
+	return ""
 }
 
 // Webhooks tell the server that encodings have ended. They make things faster; the
@@ -975,7 +986,7 @@ var File_stoker_v1_account_service_proto protoreflect.FileDescriptor
 
 const file_stoker_v1_account_service_proto_rawDesc = "" +
 	"\n" +
-	"\x1fstoker/v1/account_service.proto\x12\tstoker.v1\x1a\x1bbuf/validate/validate.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x8c\x06\n" +
+	"\x1fstoker/v1/account_service.proto\x12\tstoker.v1\x1a\x1bbuf/validate/validate.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa6\x06\n" +
 	"\aAccount\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12!\n" +
 	"\fqueue_target\x18\x02 \x01(\x05R\vqueueTarget\x124\n" +
@@ -994,7 +1005,8 @@ const file_stoker_v1_account_service_proto_rawDesc = "" +
 	"\abreaker\x18\x0e \x01(\v2\x12.stoker.v1.BreakerR\abreaker\x12D\n" +
 	"\x10queue_full_until\x18\x0f \x01(\v2\x1a.google.protobuf.TimestampR\x0equeueFullUntil\x12+\n" +
 	"\abudgets\x18\x10 \x03(\v2\x11.stoker.v1.BudgetR\abudgets\x12/\n" +
-	"\bwebhooks\x18\x11 \x01(\v2\x13.stoker.v1.WebhooksR\bwebhooksB\x18\n" +
+	"\bwebhooks\x18\x11 \x01(\v2\x13.stoker.v1.WebhooksR\bwebhooks\x12\x18\n" +
+	"\aproblem\x18\x12 \x01(\tR\aproblemB\x18\n" +
 	"\x16_platform_queued_count\"\xd1\x01\n" +
 	"\bWebhooks\x12\x18\n" +
 	"\aproblem\x18\x01 \x01(\tR\aproblem\x12\x1d\n" +

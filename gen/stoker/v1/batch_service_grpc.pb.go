@@ -101,7 +101,8 @@ type BatchServiceClient interface {
 	// Errors: INVALID_ARGUMENT (a cause the batch does not have, among others); NOT_FOUND.
 	CancelJobs(ctx context.Context, in *CancelJobsRequest, opts ...grpc.CallOption) (*CancelJobsResponse, error)
 	// RetryJobs gives failed or cancelled jobs of a batch another chance, with all
-	// of their retries. Earlier attempts are kept.
+	// of their retries. Earlier attempts are kept. If the batch had ended, what has
+	// failed in it no longer counts towards its failure limit.
 	//
 	// Errors: NOT_FOUND; FAILED_PRECONDITION if a job named by id is neither
 	// failed nor cancelled; INVALID_ARGUMENT (a cause the batch does not have, among others).
@@ -381,7 +382,8 @@ type BatchServiceServer interface {
 	// Errors: INVALID_ARGUMENT (a cause the batch does not have, among others); NOT_FOUND.
 	CancelJobs(context.Context, *CancelJobsRequest) (*CancelJobsResponse, error)
 	// RetryJobs gives failed or cancelled jobs of a batch another chance, with all
-	// of their retries. Earlier attempts are kept.
+	// of their retries. Earlier attempts are kept. If the batch had ended, what has
+	// failed in it no longer counts towards its failure limit.
 	//
 	// Errors: NOT_FOUND; FAILED_PRECONDITION if a job named by id is neither
 	// failed nor cancelled; INVALID_ARGUMENT (a cause the batch does not have, among others).
