@@ -110,6 +110,9 @@ func (s Storage) Validate() error {
 	if len(missing) > 0 {
 		return fmt.Errorf("%s storage lacks %s", s.Type, strings.Join(missing, ", "))
 	}
+	if strings.ContainsAny(s.Host, "/@") { // it is not repeated: there may be a password in it
+		return fmt.Errorf("the host of %s storage is more than a name, such as files.example.com: leave out https://, users and paths", s.Type)
+	}
 	return nil
 }
 

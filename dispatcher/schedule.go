@@ -28,9 +28,11 @@ const (
 	hungryLook = 250 * time.Millisecond
 	// headLook bounds how often the head is looked at just in case.
 	headLook = 5 * time.Minute
-	// farthest is the latest look at a running encoding: estimates can be wrong, though the
+	// queuedLook is when to look at what waits in the queue although nobody has told of it.
+	queuedLook = 15 * time.Minute
+	// runningLook is the latest look at a running encoding: estimates can be wrong, though the
 	// list shows whoever has ended before.
-	farthest = time.Hour
+	runningLook = time.Hour
 )
 
 // pace is what the loop has learnt about how fast encodings come and go.
@@ -91,7 +93,7 @@ func (d *driver) schedule(kind taskKind, e *entry, o outcome, now time.Time) {
 	case kind == taskStart && d.leads(e) && now.Sub(d.pace.hungry) < 2*hungryWait:
 		e.look = now.Add(d.setup(e) + hungryLook)
 	default:
-		e.look = now.Add(farthest)
+		e.look = now.Add(queuedLook)
 	}
 }
 
@@ -111,7 +113,7 @@ func (d *driver) untilEnd(e *entry, o outcome, now time.Time) time.Duration {
 			eta = d.poll
 		}
 	}
-	return min(max(eta+eta/50, soon/4), farthest)
+	return min(max(eta+eta/50, soon/4), runningLook)
 }
 
 // progressed draws conclusions about the others from what happened to one job.

@@ -102,6 +102,8 @@ func (c *checks) jobs(jobs []*stokerv1.JobSpec, rules jobRules) {
 			v.Field = jobField(i, v.Field)
 			c.take(&v)
 		}
+		c.plain(jobField(i, "key"), j.GetKey())
+		c.plain(jobField(i, "name"), j.GetName())
 		if j.GetKey() == "" {
 			if rules.keyed != "" {
 				c.add(jobField(i, "key"), "is required: %s", rules.keyed)
@@ -198,16 +200,23 @@ func (c *checks) storageFor(catalog Catalog, t *template.Template, way, name, id
 	return job.StorageRef{}
 }
 
+// plain refuses control characters, and reports whether there are none.
+func (c *checks) plain(field, text string) bool {
+	if strings.ContainsFunc(text, unicode.IsControl) {
+		c.add(field, "%q contains control characters", text)
+		return false
+	}
+	return true
+}
+
 func jobField(i int, name string) string { return fmt.Sprintf("jobs[%d].%s", i, name) }
 
 func (c *checks) input(i int, j *stokerv1.JobSpec, rules jobRules) {
 	path := j.GetInputPath()
-	switch {
-	case path == "" && !rules.templated:
+	if path == "" && !rules.templated {
 		c.add(jobField(i, "input_path"), "is required: the path of the asset on the input storage")
-	case strings.ContainsFunc(path, unicode.IsControl):
-		c.add(jobField(i, "input_path"), "%q contains control characters", path)
 	}
+	c.plain(jobField(i, "input_path"), path)
 }
 
 // output checks the output path and reports whether there is a good one.
@@ -219,8 +228,7 @@ func (c *checks) output(i int, j *stokerv1.JobSpec, rules jobRules) bool {
 	case j.GetOutputPath() == "":
 		c.add(jobField(i, "output_path"), "is required: the directory on the output storage")
 		return false
-	case strings.ContainsFunc(path, unicode.IsControl):
-		c.add(jobField(i, "output_path"), "%q contains control characters", path)
+	case !c.plain(jobField(i, "output_path"), path):
 		return false
 	case strings.HasPrefix(j.GetOutputPath(), "/"):
 		c.add(jobField(i, "output_path"), "%q: leave out the slash at the beginning; the path is relative to the storage's base path", j.GetOutputPath())

@@ -94,6 +94,7 @@ func (s *Server) checkSubmit(req *stokerv1.SubmitBatchRequest) (job.Batch, error
 	b.Input = c.storageFor(s.catalog, filled, "input", req.GetInput(), req.GetInputId())
 	b.Output = c.storageFor(s.catalog, filled, "output", req.GetOutput(), req.GetOutputId())
 	b.Retry = s.checkRetry(&c, req)
+	c.plain("display_name", req.GetDisplayName())
 	if len(req.GetJobs()) == 0 && !req.GetKeepOpen() {
 		c.add("jobs", "name at least one job, or set keep_open to add jobs later")
 	}

@@ -67,6 +67,7 @@ func (s *Server) checkNewValue(c *checks, path string, in *stokerv1.Batch) {
 		if n := len([]rune(in.GetDisplayName())); n == 0 || n > 200 {
 			c.add("batch.display_name", "want 1 to 200 characters")
 		}
+		c.plain("batch.display_name", in.GetDisplayName())
 	case "priority":
 		if p := in.GetPriority(); p < 0 || p > 100 {
 			c.add("batch.priority", "%d: want 0 to 100", p)

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -102,7 +103,10 @@ func (c *cli) demoService(ctx context.Context, d *demo, listen string, do func(c
 	cfg := demoConfig(db, listen, "http://"+platform.Addr().String()+"/v1")
 	s, err := newService(ctx, cfg, slog.New(slog.DiscardHandler))
 	if err != nil {
-		return errors.Join(explain(cfg, err), platform.Close())
+		if errors.Is(err, syscall.EADDRINUSE) {
+			err = fmt.Errorf("%s is in use already: is a service running there?", listen)
+		}
+		return errors.Join(explain(cfg, "--keep", err), platform.Close())
 	}
 	// The service goes first, so that it does not see its platform vanish.
 	serving, stopServing := context.WithCancelCause(ctx)

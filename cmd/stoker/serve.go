@@ -91,12 +91,12 @@ func (c *cli) serve(ctx context.Context, cfg *config.Config) error {
 	collectEarly()
 	s, err := newService(ctx, cfg, log)
 	if err != nil {
-		return failed(explain(cfg, err))
+		return failed(explain(cfg, "--db", err))
 	}
 	log.InfoContext(ctx, "listening", "grpc", s.grpcListener.Addr().String(), "http", s.httpAddr(), "db", cfg.DB, "version", version())
 	warn(ctx, cfg, log)
 	if err := s.run(ctx); err != nil {
-		return failed(explain(cfg, err))
+		return failed(explain(cfg, "--db", err))
 	}
 	log.InfoContext(ctx, "stopped")
 	return nil
@@ -165,15 +165,15 @@ func warn(ctx context.Context, cfg *config.Config, log *slog.Logger) {
 	}
 }
 
-// explain adds the remedy to what can be wrong with the job table.
-func explain(cfg *config.Config, err error) error {
+// explain adds the remedy to what can be wrong with the job table, which is chosen by a flag.
+func explain(cfg *config.Config, flag string, err error) error {
 	remedies := []struct {
 		err    error
 		remedy string
 	}{
-		{store.ErrLocked, "stop the other one, or give this one a --db of its own"},
-		{store.ErrNewer, "start the newer Stoker, or give this one a --db of its own"},
-		{store.ErrNotDatabase, "name another file with --db; this one was not touched"},
+		{store.ErrLocked, "stop the other one, or give this one a " + flag + " of its own"},
+		{store.ErrNewer, "start the newer Stoker, or give this one a " + flag + " of its own"},
+		{store.ErrNotDatabase, "name another file with " + flag + "; this one was not touched"},
 		{job.ErrFull, "make room on the disk; nothing that was acknowledged is lost"},
 	}
 	for _, r := range remedies {
@@ -182,15 +182,15 @@ func explain(cfg *config.Config, err error) error {
 		}
 	}
 	if errors.Is(err, job.ErrUnavailable) {
-		return explainFile(cfg.DB, err)
+		return explainFile(cfg.DB, flag, err)
 	}
 	return err
 }
 
 // explainFile finds out why the system does not let the job table be used.
-func explainFile(path string, err error) error {
+func explainFile(path, flag string, err error) error {
 	if _, dirErr := os.Stat(filepath.Dir(path)); errors.Is(dirErr, os.ErrNotExist) {
-		return fmt.Errorf("%s: there is no such directory: make it, or name another file with --db", path)
+		return fmt.Errorf("%s: there is no such directory: make it, or name another file with %s", path, flag)
 	}
 	file, openErr := os.OpenFile(path, os.O_RDWR, 0)
 	if openErr != nil {

@@ -392,6 +392,13 @@ stoker.yaml:16: templates.g: say where the template is: a file, or {file: ..., f
 			want: `stoker.yaml:2: not YAML: could not find flow mapping end token '}'`,
 		},
 		{
+			name: "a URL for a host",
+			file: "storages: [{name: masters, type: HTTPS, host: 'https://me:secret@files.example.com/a'}]\n",
+			env:  map[string]string{"HTTP_INPUT_HOST": "http://masters.example.com"},
+			want: `stoker.yaml:1: storages[0]: the host of HTTPS storage is more than a name, such as files.example.com: leave out https://, users and paths
+environment variable HTTP_INPUT_HOST: the host of HTTP storage is more than a name, such as files.example.com: leave out https://, users and paths`,
+		},
+		{
 			name: "half a bucket",
 			env:  map[string]string{"S3_OUTPUT_BUCKET_NAME": "b"},
 			want: `environment variable S3_OUTPUT_BUCKET_NAME: a bucket needs S3_OUTPUT_ACCESS_KEY and S3_OUTPUT_SECRET_KEY as well`,

@@ -131,11 +131,16 @@ func (l *loader) checkEnvName(path, name string) bool {
 // sampleInput makes the example's HTTP server the input named default, unless
 // the file has one.
 func (l *loader) sampleInput() {
-	host, _ := l.sample.Get("HTTP_INPUT_HOST")
+	host, where := l.sample.Get("HTTP_INPUT_HOST")
 	if _, taken := l.config.Inputs[DefaultName]; taken || host == "" {
 		return
 	}
-	l.config.Inputs[DefaultName] = Storage{Storage: bitmovin.Storage{Type: bitmovin.StorageHTTP, Host: host}}
+	s := bitmovin.Storage{Type: bitmovin.StorageHTTP, Host: host}
+	if err := s.Validate(); err != nil {
+		l.mistake(where, "%v", err)
+		return
+	}
+	l.config.Inputs[DefaultName] = Storage{Storage: s}
 }
 
 // sampleOutput makes the example's bucket the output named default, unless the

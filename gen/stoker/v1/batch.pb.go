@@ -780,7 +780,8 @@ func (x *FailureLimit) GetMinFinished() int64 {
 	return 0
 }
 
-// JobSpec is what a caller submits for one asset.
+// JobSpec is what a caller submits for one asset. Its key, name and paths have no control
+// characters, such as line breaks.
 type JobSpec struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Chosen by the caller; optional, unique in its batch.

@@ -30,7 +30,7 @@ type SubmitBatchRequest struct {
 	// Chosen by the caller, any unique text: a repeat with the same id and payload
 	// returns the first answer and submits nothing. Kept as long as the batch.
 	RequestId string `protobuf:"bytes,1,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
-	// Shown to people. Default: the batch id.
+	// Shown to people, without control characters. Default: the batch id.
 	DisplayName string `protobuf:"bytes,2,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
 	// The account to run on. Default "default".
 	Account string `protobuf:"bytes,3,opt,name=account,proto3" json:"account,omitempty"`
