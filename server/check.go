@@ -89,21 +89,33 @@ type jobRules struct {
 	templated bool               // jobs have variables, and paths only if their template wants them
 	template  *template.Template // to be filled in; nil if something is wrong with it
 	keyed     string             // why every job needs a key; empty: it needs none
-	// contract finds what breaks the rules that stand there.
+	// contract finds what breaks the rules that stand there, in any message.
 	contract func(m any) []job.Violation
+	// sound reports whether some jobs, taken together, which is faster, break none.
+	sound func([]*stokerv1.JobSpec) bool
 }
+
+// together is how many jobs are held to the contract at once: if all of them break it, what
+// is found takes some memory.
+const together = 1_000
 
 // jobs checks the jobs of one message, each by itself and against the others.
 func (c *checks) jobs(jobs []*stokerv1.JobSpec, rules jobRules) {
 	keys := make(map[string]int, len(jobs))
 	outputs := make(map[string]int, len(jobs))
+	sound := false
 	for i, j := range jobs {
-		for _, v := range rules.contract(j) {
-			v.Field = jobField(i, v.Field)
-			c.take(&v)
+		if i%together == 0 {
+			sound = rules.sound(jobs[i:min(i+together, len(jobs))])
 		}
-		c.plain(jobField(i, "key"), j.GetKey())
-		c.plain(jobField(i, "name"), j.GetName())
+		if !sound {
+			for _, v := range rules.contract(j) {
+				v.Field = jobField(i, v.Field)
+				c.take(&v)
+			}
+		}
+		c.plainJob(i, "key", j.GetKey())
+		c.plainJob(i, "name", j.GetName())
 		if j.GetKey() == "" {
 			if rules.keyed != "" {
 				c.add(jobField(i, "key"), "is required: %s", rules.keyed)
@@ -200,10 +212,17 @@ func (c *checks) storageFor(catalog Catalog, t *template.Template, way, name, id
 	return job.StorageRef{}
 }
 
-// plain refuses control characters, and reports whether there are none.
-func (c *checks) plain(field, text string) bool {
+// plain refuses control characters.
+func (c *checks) plain(field, text string) {
 	if strings.ContainsFunc(text, unicode.IsControl) {
 		c.add(field, "%q contains control characters", text)
+	}
+}
+
+// plainJob does so for a field of a job, and reports whether there are none.
+func (c *checks) plainJob(i int, name, text string) bool {
+	if strings.ContainsFunc(text, unicode.IsControl) { // the path of the field is made for few
+		c.plain(jobField(i, name), text)
 		return false
 	}
 	return true
@@ -216,7 +235,7 @@ func (c *checks) input(i int, j *stokerv1.JobSpec, rules jobRules) {
 	if path == "" && !rules.templated {
 		c.add(jobField(i, "input_path"), "is required: the path of the asset on the input storage")
 	}
-	c.plain(jobField(i, "input_path"), path)
+	c.plainJob(i, "input_path", path)
 }
 
 // output checks the output path and reports whether there is a good one.
@@ -228,7 +247,7 @@ func (c *checks) output(i int, j *stokerv1.JobSpec, rules jobRules) bool {
 	case j.GetOutputPath() == "":
 		c.add(jobField(i, "output_path"), "is required: the directory on the output storage")
 		return false
-	case !c.plain(jobField(i, "output_path"), path):
+	case !c.plainJob(i, "output_path", path):
 		return false
 	case strings.HasPrefix(j.GetOutputPath(), "/"):
 		c.add(jobField(i, "output_path"), "%q: leave out the slash at the beginning; the path is relative to the storage's base path", j.GetOutputPath())

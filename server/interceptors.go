@@ -17,6 +17,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
+	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
 	"github.com/stokerd/stoker/job"
 )
 
@@ -177,6 +178,11 @@ func (s *Server) validate(req any) error {
 		return err
 	}
 	return invalid(s.contractViolations(req))
+}
+
+// sound reports whether jobs break none of the rules that stand in the contract.
+func (s *Server) sound(jobs []*stokerv1.JobSpec) bool {
+	return s.validator.Validate(&stokerv1.SubmitBatchRequest{Jobs: jobs}) == nil
 }
 
 // contractViolations is what breaks the rules that stand in the contract. The jobs of a

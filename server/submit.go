@@ -98,7 +98,7 @@ func (s *Server) checkSubmit(req *stokerv1.SubmitBatchRequest) (job.Batch, error
 	if len(req.GetJobs()) == 0 && !req.GetKeepOpen() {
 		c.add("jobs", "name at least one job, or set keep_open to add jobs later")
 	}
-	rules := jobRules{templated: b.Template != nil, template: filled, contract: s.contractViolations}
+	rules := jobRules{templated: b.Template != nil, template: filled, contract: s.contractViolations, sound: s.sound}
 	if b.SkipSucceeded {
 		rules.keyed = "jobs that have succeeded before are known by it"
 	}
@@ -185,7 +185,7 @@ func takeJobs(jobs *[]*stokerv1.JobSpec) []job.Spec {
 func (s *Server) AddJobs(ctx context.Context, req *stokerv1.AddJobsRequest) (*stokerv1.AddJobsResponse, error) {
 	var c checks
 	c.takeAll(s.contractViolations(req))
-	rules := jobRules{keyed: "jobs that are added to a batch are told apart by it", contract: s.contractViolations}
+	rules := jobRules{keyed: "jobs that are added to a batch are told apart by it", contract: s.contractViolations, sound: s.sound}
 	if len(req.GetJobs()) == 0 {
 		c.add(jobsField, "name at least one job")
 	}
