@@ -48,7 +48,7 @@ func TestWatchHistories(t *testing.T) {
 	})
 	transcript.Add(t, "checked %d histories as %d watchers saw them, in %d messages, of which %d waited for a reader",
 		checked.Load(), watched.Load(), messages.Load(), blocked.Load())
-	if blocked.Load() == 0 {
+	if checked.Load() >= 100 && blocked.Load() == 0 { // one in some ten does
 		t.Error("no server ever had to wait for a reader: the histories are too light")
 	}
 }

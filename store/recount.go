@@ -33,10 +33,13 @@ func (s *Store) Recount(ctx context.Context, now time.Time) (mended int, err err
 		if right {
 			continue
 		}
-		if err := s.mend(ctx, id, now); err != nil {
+		done, err := s.mend(ctx, id, now)
+		if err != nil {
 			return mended, err
 		}
-		mended++
+		if done {
+			mended++
+		}
 	}
 	return mended, nil
 }
@@ -79,9 +82,9 @@ func countJobs(ctx context.Context, q querier, seq int64) (job.Counts, error) {
 	return counts, err
 }
 
-// mend counts again, beside no other write, and writes what it finds. It is not
-// interrupted: the log is to name every batch that was mended.
-func (s *Store) mend(ctx context.Context, id string, now time.Time) error {
+// mend counts again, beside no other write, and writes what it finds, unless that is right
+// by now. It is not interrupted: the log is to name every batch that was mended.
+func (s *Store) mend(ctx context.Context, id string, now time.Time) (mended bool, err error) {
 	type correction struct{ was, is job.Counts }
 	c, err := write(context.WithoutCancel(ctx), s, "recount batch "+id, func(t *tx) (correction, error) {
 		h, err := t.head(id)
@@ -93,17 +96,20 @@ func (s *Store) mend(ctx context.Context, id string, now time.Time) error {
 			return correction{}, err
 		}
 		c := correction{h.Counts, counts}
+		if c.was == c.is {
+			return c, nil
+		}
 		h.Counts, h.UpdateTime, h.changed = counts, now, true
 		h.Revision++
 		h.Derive(now)
 		t.bell(h).Dispatch = true
 		return c, nil
 	})
-	if err != nil {
-		return err
+	if err != nil || c.was == c.is {
+		return false, err
 	}
 	s.log.Warn("counters of a batch did not agree with its jobs and were mended", "batch", id, "were", c.was, "are", c.is)
-	return nil
+	return true, nil
 }
 
 // recountOnce is the check of [Open].

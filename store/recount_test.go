@@ -1,6 +1,7 @@
 package store
 
 import (
+	"errors"
 	"log/slog"
 	"path/filepath"
 	"strings"
@@ -12,6 +13,8 @@ import (
 
 func TestRecount(t *testing.T) {
 	s := mustOpen(t)
+	s.stop(errors.New("the check that Open begins is over"))
+	s.background.Wait()
 	right := mustSubmitTo(t, s, make([]job.Spec, 3)...)
 	wrong := mustSubmitTo(t, s, make([]job.Spec, 3)...)
 	stuck := mustSubmitTo(t, s, job.Spec{})

@@ -19,14 +19,18 @@ func (i *interrupted) Error() string { return i.signal.String() }
 func (i *interrupted) code() int { return 128 + int(i.signal) }
 
 // interruptible returns a context that ends with the first SIGINT or SIGTERM. The
-// second one ends the process on the spot; nothing is lost by that, only not tidied up.
-func interruptible(ctx context.Context) context.Context {
-	ctx, cancel := context.WithCancelCause(ctx)
+// second one, while parent lasts, ends the process on the spot; nothing is lost by that,
+// only not tidied up.
+func interruptible(parent context.Context) context.Context {
+	ctx, cancel := context.WithCancelCause(parent)
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	go func() {
+		defer signal.Stop(signals)
 		cancel(received(<-signals))
-		os.Exit(received(<-signals).code())
+		if second := <-signals; parent.Err() == nil {
+			os.Exit(received(second).code())
+		}
 	}()
 	return ctx
 }
