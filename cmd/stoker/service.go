@@ -147,7 +147,12 @@ func (s *service) run(ctx context.Context) error {
 	working, stopWork := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer stopWork(nil)
 
-	group.Go(func() error { return s.grpc.Serve(s.grpcListener) })
+	group.Go(func() error {
+		if err := s.grpc.Serve(s.grpcListener); !errors.Is(err, grpc.ErrServerStopped) { // it is if it was stopped before
+			return err
+		}
+		return nil
+	})
 	if s.httpListener != nil {
 		group.Go(func() error {
 			if err := s.http.Serve(s.httpListener); !errors.Is(err, http.ErrServerClosed) {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -16,6 +17,7 @@ import (
 	"time"
 
 	"github.com/stokerd/stoker/bitmovin/simulator"
+	"github.com/stokerd/stoker/internal/config"
 )
 
 // longEnough is how long to wait for what must come, on however busy a machine.
@@ -118,6 +120,27 @@ func TestServeGoesOnAfterSIGTERM(t *testing.T) {
 	for i := range jobs {
 		if n := encoded["in/"+itoa(i)+".mov"]; n != 1 {
 			t.Errorf("in/%d.mov was started %d times, want once", i, n)
+		}
+	}
+}
+
+// A signal can come before the servers have begun to serve.
+func TestStopsBeforeItServes(t *testing.T) {
+	env := platform(t, &simulator.Simulator{})
+	env["STOKER_LISTEN"], env["STOKER_HTTP_LISTEN"] = "127.0.0.1:0", "127.0.0.1:0"
+	cfg, err := config.Load(config.Sources{Getenv: func(name string) string { return env[name] }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 20 { // who is first is for chance to decide
+		s, err := newService(t.Context(), cfg, slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancelCause(t.Context())
+		cancel(&interrupted{signal: syscall.SIGTERM})
+		if err := s.run(ctx); err != nil {
+			t.Fatal(err)
 		}
 	}
 }

@@ -177,12 +177,11 @@ func TestFullDisk(t *testing.T) {
 	disk.fill()
 	s.isFull(first)
 	life.kill()
-	life = s.run()
-	s.isFull(first)
-
-	other := newService(t, platform(t, &simulator.Simulator{}))
+	other := newService(t, platform(t, &simulator.Simulator{})) // while nobody else writes there
 	other.db = filepath.Join(disk.dir, "other.db")
 	other.refuses(t, "no space left")
+	life = s.run()
+	s.isFull(first)
 
 	disk.empty()
 	await(t, func() bool { // the service finds out by trying
