@@ -68,6 +68,7 @@ var rules = map[string]rule{
 	"internal/grpcurl":    {stdOnly: true, testSupport: true},
 	"internal/history":    {imports: []string{"gen/stoker/v1"}, testSupport: true},
 	"internal/transcript": {stdOnly: true, testSupport: true},
+	"internal/loopback":   {stdOnly: true, testSupport: true},
 	"internal/jssdk":      {imports: []string{"bitmovin/simulator"}, testSupport: true},
 }
 

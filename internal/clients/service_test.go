@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/stokerd/stoker/bitmovin/simulator"
+	"github.com/stokerd/stoker/internal/loopback"
 )
 
 // service is a `stoker serve` that can be killed and started again on the same
@@ -30,7 +31,7 @@ type service struct {
 func newService(t *testing.T) *service {
 	t.Helper()
 	dir := t.TempDir()
-	s := &service{t: t, binary: filepath.Join(dir, "stoker"), address: "127.0.0.1:0"}
+	s := &service{t: t, binary: filepath.Join(dir, "stoker"), address: loopback.Addresses(t, 1)[0]}
 	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", s.binary, "github.com/stokerd/stoker/cmd/stoker").CombinedOutput(); err != nil {
 		t.Fatalf("build stoker: %v\n%s", err, out)
 	}
@@ -74,12 +75,11 @@ func (s *service) start() {
 	s.logged = make(chan struct{})
 	lines := bufio.NewScanner(log)
 	for lines.Scan() {
-		var record struct{ Msg, GRPC string }
+		var record struct{ Msg string }
 		if err := json.Unmarshal(lines.Bytes(), &record); err != nil {
 			s.t.Fatalf("the service says %s", lines.Text())
 		}
 		if record.Msg == "listening" {
-			s.address = record.GRPC
 			go func() {
 				defer close(s.logged)
 				_, _ = io.Copy(io.Discard, log) // it must not wait for a reader

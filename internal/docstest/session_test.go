@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/stokerd/stoker/internal/grpcurl"
+	"github.com/stokerd/stoker/internal/loopback"
 )
 
 // pageTime bounds how long the commands of one page may take.
@@ -94,13 +95,8 @@ func (s *session) link(t *testing.T, from, to string) {
 func addresses(t *testing.T, names ...string) map[string]string {
 	t.Helper()
 	found := map[string]string{}
-	for _, name := range names {
-		l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer func() { _ = l.Close() }() // it has served its purpose
-		found[name] = l.Addr().String()
+	for i, address := range loopback.Addresses(t, len(names)) {
+		found[names[i]] = address
 	}
 	return found
 }

@@ -23,7 +23,7 @@ type user struct {
 }
 
 func (s *service) user() *user {
-	return &user{t: s.t, server: *s.address.Load(), dir: s.t.TempDir()}
+	return &user{t: s.t, server: s.address, dir: s.t.TempDir()}
 }
 
 // command prepares a command line in the user's directory.

@@ -108,7 +108,7 @@ func TestRefusesALockedJobTable(t *testing.T) {
 	s := newService(t, platform(t, &simulator.Simulator{Duration: time.Hour}))
 	first := s.run()
 	s.submit([]string{"well/1.mov"}, time.Second)
-	second := start(t, s.env, "serve")
+	second := start(t, append(s.env, "STOKER_LISTEN=127.0.0.1:0"), "serve")
 	if code := second.wait(patience); code != 1 || !strings.Contains(second.said(), "in use by another Stoker") {
 		t.Errorf("exit code %d, want 1 and who has it: %s", code, second.said())
 	}

@@ -57,7 +57,7 @@ func (g *gate) address() string { return g.listener.Addr().String() }
 
 // join connects a client with the present life of the service.
 func (g *gate) join(client net.Conn) {
-	server, err := net.Dial("tcp", *g.service.address.Load())
+	server, err := net.Dial("tcp", g.service.address)
 	if err != nil {
 		_ = client.Close() // it will try again
 		return

@@ -161,7 +161,7 @@ func measureLists(t *testing.T) {
 // that took, and how much memory the command had towards the end.
 func (s *service) export(batch, format string) (rows int, took time.Duration, peak string) {
 	s.t.Helper()
-	cmd := exec.CommandContext(s.t.Context(), binary(s.t), "jobs", batch, "--format", format, "--server", *s.address.Load())
+	cmd := exec.CommandContext(s.t.Context(), binary(s.t), "jobs", batch, "--format", format, "--server", s.address)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	if err != nil {

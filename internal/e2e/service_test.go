@@ -1,14 +1,11 @@
 package e2e
 
 import (
-	"context"
 	"encoding/json"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -17,6 +14,7 @@ import (
 
 	"github.com/stokerd/stoker/bitmovin/simulator"
 	"github.com/stokerd/stoker/client"
+	"github.com/stokerd/stoker/internal/loopback"
 )
 
 // service is `stoker serve` on one job table, through all of its lives.
@@ -24,28 +22,23 @@ type service struct {
 	t       *testing.T
 	env     []string
 	db      string
-	address atomic.Pointer[string] // of the present life
-	client  *client.Client         // finds the present life by itself
+	address string         // in every life
+	client  *client.Client // finds the present life by itself
 }
 
 // newService prepares a service on a platform at url. It does not run yet.
 func newService(t *testing.T, url string, settings ...string) *service {
 	t.Helper()
-	s := &service{t: t, db: filepath.Join(t.TempDir(), "stoker.db")}
+	s := &service{t: t, db: filepath.Join(t.TempDir(), "stoker.db"), address: loopback.Addresses(t, 1)[0]}
 	s.env = append([]string{
 		"STOKER_BITMOVIN_URL=" + url, "BITMOVIN_API_KEY=key", "HTTP_INPUT_HOST=masters.example.com",
 		"S3_OUTPUT_BUCKET_NAME=encodes", "S3_OUTPUT_ACCESS_KEY=access", "S3_OUTPUT_SECRET_KEY=secret",
-		"STOKER_LISTEN=127.0.0.1:0", "STOKER_HTTP_LISTEN=127.0.0.1:0", "STOKER_LOG_FORMAT=json", "STOKER_DB=" + s.db,
+		"STOKER_LISTEN=" + s.address, "STOKER_HTTP_LISTEN=127.0.0.1:0", "STOKER_LOG_FORMAT=json", "STOKER_DB=" + s.db,
 	}, settings...)
-	nowhere := "127.0.0.1:1"
-	s.address.Store(&nowhere)
-	dial := func(ctx context.Context, _ string) (net.Conn, error) {
-		return new(net.Dialer).DialContext(ctx, "tcp", *s.address.Load())
-	}
 	soon := backoff.Config{BaseDelay: 20 * time.Millisecond, Multiplier: 1.5, MaxDelay: 200 * time.Millisecond}
 	var err error
-	s.client, err = client.Dial("localhost", client.Options{DialOptions: []grpc.DialOption{
-		grpc.WithContextDialer(dial), grpc.WithConnectParams(grpc.ConnectParams{Backoff: soon, MinConnectTimeout: time.Second}),
+	s.client, err = client.Dial(s.address, client.Options{DialOptions: []grpc.DialOption{
+		grpc.WithConnectParams(grpc.ConnectParams{Backoff: soon, MinConnectTimeout: time.Second}),
 	}})
 	if err != nil {
 		t.Fatal(err)
@@ -62,15 +55,9 @@ func newService(t *testing.T, url string, settings ...string) *service {
 func (s *service) run() *process {
 	s.t.Helper()
 	p := start(s.t, s.env, "serve")
-	line, ok := p.hears(`"msg":"listening"`)
-	if !ok {
+	if _, ok := p.hears(`"msg":"listening"`); !ok {
 		s.t.Fatalf("the service did not start: exit code %d", p.wait(patience))
 	}
-	var record struct{ GRPC string }
-	if err := json.Unmarshal([]byte(line), &record); err != nil {
-		s.t.Fatalf("log line %q: %v", line, err)
-	}
-	s.address.Store(&record.GRPC)
 	return p
 }
 
