@@ -61,7 +61,7 @@ race: ## Run all tests under the race detector, long ones shortened
 	@go test -race -short -shuffle=on $(or $(ARGS),./...)
 
 .PHONY: bench
-bench: ## Print all figures of docs/figures.md but the load test's, and draw docs/queue.svg; takes half an hour
+bench: ## Print all figures of docs/figures.md but the load test's, and draw docs/queue.svg; takes some ten minutes
 	@export STOKER_FIGURES=1
 	STOKER_CHART=$(CURDIR)/docs/queue.svg go test -count=1 -v -timeout=30m -run='^Test(Figures|ManyRunningCostFewCalls)$$' ./dispatcher | grep -v level=
 	go test -count=1 -v -timeout=30m -run='^TestFigures$$' ./server
