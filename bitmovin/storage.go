@@ -34,9 +34,12 @@ func (t StorageType) segment() string {
 	return ""
 }
 
+// Known reports whether there is such a type.
+func (t StorageType) Known() bool { return t.segment() != "" }
+
 // Output reports whether t can be written to.
 func (t StorageType) Output() bool {
-	return t.segment() != "" && t != StorageHTTP && t != StorageHTTPS
+	return t.Known() && t != StorageHTTP && t != StorageHTTPS
 }
 
 // Storage is an input or an output. It has the fields of all types; [Storage.Validate]

@@ -50,6 +50,9 @@ type resource struct {
 	create func(ctx context.Context, name string) (id string, err error)
 }
 
+// key tells resources apart.
+func (r resource) key() string { return r.kind + "/" + r.hash }
+
 // resources finds or creates what encodings share, once per account and
 // content. What is remembered is verified once in the life of the process, and again
 // whenever the platform refuses something that uses it.
@@ -146,7 +149,7 @@ func (d *driver) configID(ctx context.Context, ids *sharedIDs, c bitmovin.Config
 // ensure returns the platform's id of r, creating it if need be. Callers that
 // want the same at the same time share the work.
 func (r *resources) ensure(ctx context.Context, want resource) (string, error) {
-	key := want.kind + "/" + want.hash
+	key := want.key()
 	r.mu.Lock()
 	id, ok := r.verified[key]
 	refused := r.refused[key]
@@ -179,7 +182,7 @@ func (r *resources) refuse(want resource, err error) {
 	if _, answered := errors.AsType[*bitmovin.APIError](err); !answered || bitmovin.Outage(err) || want.kind == kindConfig {
 		return
 	}
-	key := want.kind + "/" + want.hash
+	key := want.key()
 	t := r.refused[key]
 	t.met(err, r.clock.Now())
 	r.refused[key] = t
@@ -218,7 +221,7 @@ func (r *resources) findOrCreate(ctx context.Context, want resource) (string, er
 func (r *resources) allExist(ctx context.Context, ids sharedIDs) bool {
 	all := true
 	for _, used := range ids.used {
-		key := used.kind + "/" + used.hash
+		key := used.key()
 		r.mu.Lock()
 		id := r.verified[key]
 		r.mu.Unlock()

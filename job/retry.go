@@ -20,6 +20,9 @@ type RetryPolicy struct {
 	RetryTransferErrors bool `json:"retry_transfer_errors,omitzero"`
 }
 
+// MostRetries is how many retries a [RetryPolicy] may have.
+const MostRetries = 100
+
 // The defaults of a [RetryPolicy].
 const (
 	DefaultMaxRetries     = 2

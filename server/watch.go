@@ -123,8 +123,8 @@ func (w *watch) snapshot(ctx context.Context, b job.Batch) error {
 func (w *watch) pages(ctx context.Context) error {
 	for w.at.page > 0 {
 		at, b := w.at, w.batch
-		c, err := w.seat.share(ctx, position{revision: at.revision, jobs: at.jobs, page: at.page}, func() (change, error) {
-			return patiently(ctx, func(ctx context.Context) (change, error) { return w.s.page(ctx, at, b) })
+		c, err := w.read(ctx, position{revision: at.revision, jobs: at.jobs, page: at.page}, func(ctx context.Context) (change, error) {
+			return w.s.page(ctx, at, b)
 		})
 		if err != nil {
 			return err
@@ -251,9 +251,7 @@ func (w *watch) due(now time.Time) time.Time {
 func (w *watch) catchUp(ctx context.Context) (change, error) {
 	for {
 		at := position{revision: w.at.revision, jobs: w.at.jobs}
-		c, err := w.seat.share(ctx, at, func() (change, error) {
-			return patiently(ctx, func(ctx context.Context) (change, error) { return w.s.changes(ctx, w.at.batch, at) })
-		})
+		c, err := w.read(ctx, at, func(ctx context.Context) (change, error) { return w.s.changes(ctx, w.at.batch, at) })
 		if err != nil {
 			return change{}, err
 		}
@@ -278,16 +276,19 @@ func (w *watch) catchUp(ctx context.Context) (change, error) {
 // ended reports whether the batch has ended.
 func (c change) ended() bool { return c.batch.State.Terminal() }
 
-// patiently reads what others wait for as well, which must not end with the caller who
-// asks for it. If it takes too long, that is no deadline of theirs: they may come back.
-func patiently(ctx context.Context, read func(context.Context) (change, error)) (change, error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readTimeout)
-	defer cancel()
-	c, err := read(ctx)
-	if err != nil && ctx.Err() != nil {
-		return change{}, fmt.Errorf("%w: a read took longer than %s", job.ErrUnavailable, readTimeout)
-	}
-	return c, err
+// read is what f reads at p, for whoever stands there, so that it must not end with the
+// caller who asks for it. If it takes too long, that is no deadline of theirs: they may
+// come back.
+func (w *watch) read(ctx context.Context, p position, f func(context.Context) (change, error)) (change, error) {
+	return w.seat.share(ctx, p, func() (change, error) {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readTimeout)
+		defer cancel()
+		c, err := f(ctx)
+		if err != nil && ctx.Err() != nil {
+			return change{}, fmt.Errorf("%w: a read took longer than %s", job.ErrUnavailable, readTimeout)
+		}
+		return c, err
+	})
 }
 
 // changes reads what changed in a batch after p.

@@ -31,8 +31,6 @@ const (
 	leastSample = 500
 	// manyJobs take a while to run through.
 	manyJobs = 2_000
-	// mostRetries is what the service takes.
-	mostRetries = 100
 	// longestDuration is longer than encodings run: weeks of simulated time take minutes.
 	longestDuration = 7 * 24 * time.Hour
 )
@@ -129,8 +127,8 @@ func (p *planning) check() error {
 		return usagef("--fail %v: want 0 to 1", r.FailRate)
 	case r.QueueLimit < 0:
 		return usagef("--queue-limit cannot be negative")
-	case p.retries < 0 || p.retries > mostRetries:
-		return usagef("--max-retries %d: want 0 to %d", p.retries, mostRetries)
+	case p.retries < 0 || p.retries > job.MostRetries:
+		return usagef("--max-retries %d: want 0 to %d", p.retries, job.MostRetries)
 	case r.Sample < 2*r.Encoders:
 		return usagef("--sample %d: want at least %d, two for each encoder", r.Sample, 2*r.Encoders)
 	case r.Latency < 0 || r.Latency >= bitmovin.DefaultTimeout:

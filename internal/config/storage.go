@@ -76,7 +76,7 @@ func (l *loader) storage(path string, n storageNode) (Storage, bool) {
 	if len(l.mistakes) > before {
 		return s, false // what it lacks may be what is wrong already
 	}
-	if !s.Type.Output() && s.Type != bitmovin.StorageHTTP && s.Type != bitmovin.StorageHTTPS {
+	if !s.Type.Known() {
 		l.wrongAt(path+".type", "%q: want HTTP, HTTPS, S3, S3_ROLE_BASED, GCS, GCS_SERVICE_ACCOUNT, AZURE or GENERIC_S3", n.Type)
 		return s, false
 	}
