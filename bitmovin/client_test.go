@@ -14,8 +14,9 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
+
+	"github.com/stokerd/stoker/internal/bubble"
 )
 
 const testKey = "k-0123456789-secret"
@@ -303,7 +304,7 @@ func TestPostOffersNoSecondBody(t *testing.T) {
 }
 
 func TestTimeout(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		c := mustNew(t, Options{APIKey: fixedKey(testKey), HTTPClient: &http.Client{Transport: handlerTransport{
 			http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }),
 		}}})
@@ -333,7 +334,7 @@ type roundTripper func(*http.Request) (*http.Response, error)
 func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
 func TestContextEndsWhileWaitingForBudget(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		c := mustNew(t, Options{
 			APIKey: fixedKey(testKey), Governor: NewGovernor(Limits{ClassStart: 1}),
 			HTTPClient: &http.Client{Transport: handlerTransport{success(`{}`)}},

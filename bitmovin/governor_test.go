@@ -11,6 +11,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/stokerd/stoker/internal/bubble"
 )
 
 // maxInWindow returns the most events that any span of 60 seconds holds, both ends
@@ -31,7 +33,7 @@ func maxInWindow(times []time.Time) int {
 func TestGovernorNeverOverrunsAWindow(t *testing.T) {
 	for _, limit := range []int{1, 2, 7, 9, 10, 60, 600, 6000} {
 		t.Run(strconv.Itoa(limit), func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			bubble.Test(t, func(t *testing.T) {
 				g := NewGovernor(Limits{ClassStart: limit})
 				const span = 10 * time.Minute
 				ctx, cancel := context.WithTimeout(t.Context(), span)
@@ -73,7 +75,7 @@ func TestGovernorNeverOverrunsAWindow(t *testing.T) {
 }
 
 func TestGovernorAfterIdleTime(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		g := NewGovernor(Limits{ClassEncodingList: 60})
 		var times []time.Time
 		for i := range 200 {
@@ -92,7 +94,7 @@ func TestGovernorAfterIdleTime(t *testing.T) {
 }
 
 func TestGovernorServesInOrder(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		g := NewGovernor(Limits{ClassStart: 10})
 		var mu sync.Mutex
 		var order []int
@@ -118,7 +120,7 @@ func TestGovernorServesInOrder(t *testing.T) {
 }
 
 func TestGovernorClassesAreIndependent(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		g := NewGovernor(Limits{ClassEncodingList: 1})
 		if err := g.Wait(t.Context(), ClassEncodingList); err != nil {
 			t.Fatal(err)
@@ -157,7 +159,7 @@ func TestGovernorPausesOn429(t *testing.T) {
 		{"nothing", http.Header{}, window},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			bubble.Test(t, func(t *testing.T) {
 				throttle := true
 				h := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 					if !throttle {
@@ -193,7 +195,7 @@ func TestGovernorPausesOn429(t *testing.T) {
 
 // A pause must also reach those who wait already.
 func TestGovernorPauseReachesWaiters(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		g := NewGovernor(Limits{ClassStart: 60})
 		for range 6 {
 			if err := g.Wait(t.Context(), ClassStart); err != nil {
@@ -217,7 +219,7 @@ func TestGovernorPauseReachesWaiters(t *testing.T) {
 }
 
 func TestQueueFullDoesNotPause(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		h := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			w.WriteHeader(http.StatusTooManyRequests)
 			_, _ = io.WriteString(w, envelopeError(8004))
@@ -234,7 +236,7 @@ func TestQueueFullDoesNotPause(t *testing.T) {
 
 // Others spend from the same key: what the platform says is left counts.
 func TestGovernorBelievesRemaining(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		g := NewGovernor(DefaultLimits())
 		ticket, err := g.acquire(t.Context(), ClassEncodingList, UrgencyPrepare)
 		if err != nil {
@@ -256,7 +258,7 @@ func TestGovernorBelievesRemaining(t *testing.T) {
 }
 
 func TestGovernorAccountsForCallsUnderWay(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		g := NewGovernor(DefaultLimits())
 		first, _ := g.acquire(t.Context(), ClassEncodingList, UrgencyPrepare)
 		for range 3 {
@@ -281,7 +283,7 @@ func TestGovernorAccountsForCallsUnderWay(t *testing.T) {
 }
 
 func TestGovernorState(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		g := NewGovernor(nil)
 		for range 4 {
 			if err := g.Wait(t.Context(), ClassEncodingList); err != nil {
@@ -315,7 +317,7 @@ func TestGovernorState(t *testing.T) {
 }
 
 func TestGovernorWaitEndsWithItsContext(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		g := NewGovernor(Limits{ClassStart: 1})
 		if err := g.Wait(t.Context(), ClassStart); err != nil {
 			t.Fatal(err)

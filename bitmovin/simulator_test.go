@@ -9,11 +9,11 @@ import (
 	"slices"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/stokerd/stoker/bitmovin"
 	"github.com/stokerd/stoker/bitmovin/simulator"
+	"github.com/stokerd/stoker/internal/bubble"
 )
 
 // newClient returns a client of sim that needs no network.
@@ -76,7 +76,7 @@ func (s shop) encoding(t *testing.T, c *bitmovin.Client, name string) bitmovin.E
 }
 
 func TestLifeOfAnEncoding(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		sim := &simulator.Simulator{Encoders: 1, StartDelay: time.Second}
 		c := newClient(t, sim)
 		ctx := t.Context()
@@ -129,7 +129,7 @@ func TestLifeOfAnEncoding(t *testing.T) {
 
 func TestFullQueueAndStop(t *testing.T) {
 	for _, omit := range []bool{false, true} {
-		synctest.Test(t, func(t *testing.T) {
+		bubble.Test(t, func(t *testing.T) {
 			sim := &simulator.Simulator{Encoders: -1, QueueLimit: 1, OmitTotalCount: omit}
 			c := newClient(t, sim)
 			s := newShop(t, c)
@@ -155,7 +155,7 @@ func TestFullQueueAndStop(t *testing.T) {
 }
 
 func TestFailedRun(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		sim := &simulator.Simulator{Outcome: func(simulator.Encoding, int) simulator.Outcome {
 			return simulator.Outcome{Status: "ERROR", Error: &simulator.TaskError{Code: 10006, Category: "DECODING ERROR", Text: "t", RetryHint: "NO_RETRY"}}
 		}}
@@ -184,7 +184,7 @@ func TestFaults(t *testing.T) {
 				name = kind.String() + " after the effect"
 			}
 			t.Run(name, func(t *testing.T) {
-				synctest.Test(t, func(t *testing.T) {
+				bubble.Test(t, func(t *testing.T) {
 					sim := &simulator.Simulator{Encoders: -1, Fault: func(call simulator.Call) simulator.Fault {
 						if call.Route == "POST /encoding/encodings/{id}/start" && call.Nth == 1 {
 							return simulator.Fault{Kind: kind, After: after}
@@ -219,7 +219,7 @@ func TestFaults(t *testing.T) {
 
 // The client at full speed for ten minutes, beside the documented limits: no 429.
 func TestFullSpeedIsNeverThrottled(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		sim := &simulator.Simulator{Encoders: -1}
 		c := newClient(t, sim)
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
@@ -252,7 +252,7 @@ func TestFullSpeedIsNeverThrottled(t *testing.T) {
 }
 
 func TestEveryResourceIsAccepted(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		c := newClient(t, &simulator.Simulator{})
 		ctx := t.Context()
 		storages := []bitmovin.Storage{
@@ -310,7 +310,7 @@ func TestEveryResourceIsAccepted(t *testing.T) {
 }
 
 func TestTemplateStart(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		sim := &simulator.Simulator{}
 		c := newClient(t, sim)
 		s := newShop(t, c)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/stokerd/stoker/internal/bubble"
 	"github.com/stokerd/stoker/internal/clock"
 )
 
@@ -65,7 +66,7 @@ func (c *crowd) want(names ...string) {
 }
 
 func TestGovernorServesTheMostUrgentFirst(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		c := drained(t)
 		c.join(t.Context(), "prepare 1", UrgencyPrepare)
 		c.join(t.Context(), "list", UrgencyList)
@@ -80,7 +81,7 @@ func TestGovernorServesTheMostUrgentFirst(t *testing.T) {
 // However many urgent calls there are, nobody waits for ever; and however many have
 // waited for long, an urgent call waits for one of them at most.
 func TestGovernorStarvesNobody(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		g := NewGovernor(Limits{ClassStart: 60})
 		ctx, stop := context.WithCancelCause(t.Context())
 		var wg sync.WaitGroup
@@ -125,7 +126,7 @@ func TestGovernorStarvesNobody(t *testing.T) {
 
 // Whoever watches the clock may give up: the next one takes over, and nobody is lost.
 func TestGovernorWatchIsHandedOver(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		stop := errors.New("stop")
 		ctx, cancel := context.WithCancelCause(t.Context())
 		c := drained(t)
@@ -155,7 +156,7 @@ func TestGovernorWatchIsHandedOver(t *testing.T) {
 // is served.
 func TestGovernorGivingUpLosesNobody(t *testing.T) {
 	for keep := range 5 {
-		synctest.Test(t, func(t *testing.T) {
+		bubble.Test(t, func(t *testing.T) {
 			c := drained(t)
 			var cancels []context.CancelCauseFunc
 			for i := range 5 {
@@ -179,7 +180,7 @@ func TestGovernorGivingUpLosesNobody(t *testing.T) {
 
 // A 429 while calls wait holds for all of them, also for one that comes later and is urgent.
 func TestGovernorPauseHoldsForTheUrgent(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		c := drained(t)
 		begin := time.Now()
 		c.join(t.Context(), "prepare", UrgencyPrepare) // in two minutes
@@ -304,7 +305,7 @@ func TestCallsByUrgency(t *testing.T) {
 		},
 	} {
 		t.Run(tt.class.String(), func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			bubble.Test(t, func(t *testing.T) {
 				const perMinute = 60 // one call each 1.1 s
 				g := NewGovernor(Limits{tt.class: perMinute})
 				for g.Ready(tt.class, 1) {

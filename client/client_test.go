@@ -8,7 +8,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
@@ -20,6 +19,7 @@ import (
 
 	"github.com/stokerd/stoker/client"
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+	"github.com/stokerd/stoker/internal/bubble"
 )
 
 // service answers calls by a script.
@@ -78,7 +78,7 @@ func dial(s *service, o client.Options) (c *client.Client, end func()) {
 // within runs a test in a bubble of its own time, against s.
 func within(t *testing.T, s *service, o client.Options, f func(t *testing.T, c *client.Client)) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		c, end := dial(s, o)
 		defer end()
 		f(t, c)

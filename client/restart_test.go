@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"google.golang.org/grpc"
@@ -16,6 +15,7 @@ import (
 
 	"github.com/stokerd/stoker/client"
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+	"github.com/stokerd/stoker/internal/bubble"
 	"github.com/stokerd/stoker/job"
 	"github.com/stokerd/stoker/server"
 	"github.com/stokerd/stoker/store"
@@ -70,7 +70,7 @@ func (l *life) end() {
 
 // TestWatchSurvivesRestarts follows a batch through three lives of a server.
 func TestWatchSurvivesRestarts(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		table, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "stoker.db"), store.Options{Unsafe: true})
 		if err != nil {
 			t.Fatal(err)

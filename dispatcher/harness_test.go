@@ -8,11 +8,11 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/stokerd/stoker/bitmovin"
 	"github.com/stokerd/stoker/bitmovin/simulator"
+	"github.com/stokerd/stoker/internal/bubble"
 	"github.com/stokerd/stoker/internal/clock"
 	"github.com/stokerd/stoker/job"
 	"github.com/stokerd/stoker/store"
@@ -53,7 +53,7 @@ func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { retur
 func inWorld(t *testing.T, sim *simulator.Simulator, test func(w *world)) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "stoker.db")
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		w := &world{
 			t: t, ctx: t.Context(), path: path, sim: sim, target: 3, inputs: "in",
 			governor: bitmovin.NewGovernor(nil),

@@ -21,6 +21,7 @@ import (
 	"pgregory.net/rapid"
 
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+	"github.com/stokerd/stoker/internal/bubble"
 	"github.com/stokerd/stoker/internal/history"
 	"github.com/stokerd/stoker/internal/transcript"
 	"github.com/stokerd/stoker/job"
@@ -36,7 +37,7 @@ func TestWatchHistories(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		p := drawPlan(rt)
 		var all []*history.History
-		synctest.Test(t, func(t *testing.T) { all = p.play(t, &blocked) })
+		bubble.Test(t, func(t *testing.T) { all = p.play(t, &blocked) })
 		for i, h := range all {
 			for _, wrong := range h.Wrong {
 				rt.Errorf("watcher %d: %s", i, wrong)

@@ -6,12 +6,14 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/stokerd/stoker/internal/bubble"
 )
 
 // TestShare holds that watchers at one position share a read, and that whoever is
 // given what was read before a ring is told so, and is not given it for long.
 func TestShare(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		h := newHub(Limits{WatchesPerCaller: 10, Watches: 10})
 		seat, err := h.join("caller", "b")
 		if err != nil {

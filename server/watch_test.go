@@ -14,6 +14,7 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+	"github.com/stokerd/stoker/internal/bubble"
 	"github.com/stokerd/stoker/internal/history"
 	"github.com/stokerd/stoker/job"
 	"github.com/stokerd/stoker/server"
@@ -88,7 +89,7 @@ func (s *stream) end() error {
 // within runs a test in a bubble of its own time.
 func within(t *testing.T, change func(*server.Config), f func(t *testing.T, w *world)) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) { f(t, newWorld(t, change)) })
+	bubble.Test(t, func(t *testing.T) { f(t, newWorld(t, change)) })
 }
 
 func TestWatch(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"github.com/stokerd/stoker/internal/bubble"
 	"github.com/stokerd/stoker/job"
 )
 
@@ -169,7 +170,7 @@ func TestFullDisk(t *testing.T) {
 
 // A caller that stops waiting neither stops its write nor harms the others.
 func TestCallerLeaves(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		s := mustOpen(t)
 		goOn := stall(t, s)
 		enough := errors.New("enough")
@@ -194,7 +195,7 @@ func TestCallerLeaves(t *testing.T) {
 
 // A batch gives its request id free at once, not when its rows are cleared away.
 func TestDeleteFreesRequestID(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		s := mustOpen(t)
 		sub := job.Submission{RequestID: "r"} // without jobs: it ends at once
 		first, _, err := s.Submit(t.Context(), sub, testTime)

@@ -13,12 +13,12 @@ import (
 	"net/url"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/stokerd/stoker/bitmovin"
+	"github.com/stokerd/stoker/internal/bubble"
 	"github.com/stokerd/stoker/job"
 	"github.com/stokerd/stoker/webhook"
 )
@@ -184,7 +184,7 @@ func TestReplays(t *testing.T) {
 
 // Who floods the endpoint does not flood the log.
 func TestForgeriesAreLoggedOnceAMinute(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		e := newEndpoint(t, "a")
 		for range 120 {
 			e.deliver("a", "{}", "")

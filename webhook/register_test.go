@@ -8,11 +8,11 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/stokerd/stoker/bitmovin"
 	"github.com/stokerd/stoker/bitmovin/simulator"
+	"github.com/stokerd/stoker/internal/bubble"
 	"github.com/stokerd/stoker/webhook"
 )
 
@@ -32,7 +32,7 @@ var triggers = []bitmovin.WebhookTrigger{bitmovin.OnFinished, bitmovin.OnError, 
 // onPlatform runs a test on a simulator in a bubble of its own.
 func onPlatform(t *testing.T, test func(p *platform)) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		p := &platform{t: t}
 		sim := &simulator.Simulator{
 			Seed: 1,

@@ -8,11 +8,12 @@ import (
 	"time"
 
 	"github.com/stokerd/stoker/bitmovin/simulator"
+	"github.com/stokerd/stoker/internal/bubble"
 )
 
 func TestAwait(t *testing.T) {
 	t.Run("sees a status that does not last", func(t *testing.T) {
-		synctest.Test(t, func(t *testing.T) {
+		bubble.Test(t, func(t *testing.T) {
 			a := newAPI(t, &simulator.Simulator{Duration: time.Hour})
 			enc := a.prepared(a.storage(), "a")
 			seen := make(chan error, 1)
@@ -25,7 +26,7 @@ func TestAwait(t *testing.T) {
 		})
 	})
 	t.Run("ends with its context", func(t *testing.T) {
-		synctest.Test(t, func(t *testing.T) {
+		bubble.Test(t, func(t *testing.T) {
 			a := newAPI(t, &simulator.Simulator{Encoders: -1})
 			enc := a.started(a.storage(), "a")
 			cause := errors.New("enough")
@@ -43,7 +44,7 @@ func TestAwait(t *testing.T) {
 		}
 	})
 	t.Run("statistics", func(t *testing.T) {
-		synctest.Test(t, func(t *testing.T) {
+		bubble.Test(t, func(t *testing.T) {
 			a := newAPI(t, &simulator.Simulator{Encoders: 1, Duration: time.Minute})
 			st := a.storage()
 			a.started(st, "a")
@@ -58,7 +59,7 @@ func TestAwait(t *testing.T) {
 		})
 	})
 	t.Run("ends with the simulator", func(t *testing.T) {
-		synctest.Test(t, func(t *testing.T) {
+		bubble.Test(t, func(t *testing.T) {
 			a := newAPI(t, &simulator.Simulator{Encoders: -1})
 			a.started(a.storage(), "a")
 			ended := make(chan error, 1)

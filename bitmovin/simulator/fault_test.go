@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/stokerd/stoker/bitmovin/simulator"
+	"github.com/stokerd/stoker/internal/bubble"
 )
 
 const startRoute = "POST /encoding/encodings/{id}/start"
@@ -53,7 +54,7 @@ func TestFaults(t *testing.T) {
 				name = tt.name + " after"
 			}
 			t.Run(name, func(t *testing.T) {
-				synctest.Test(t, func(t *testing.T) {
+				bubble.Test(t, func(t *testing.T) {
 					fault := tt.fault
 					fault.After = after
 					sim := &simulator.Simulator{Encoders: -1, Fault: func(c simulator.Call) simulator.Fault {
@@ -98,7 +99,7 @@ func TestFaults(t *testing.T) {
 }
 
 func TestHangUntilTheClientLeaves(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		a := newAPI(t, &simulator.Simulator{Fault: func(simulator.Call) simulator.Fault {
 			return simulator.Fault{Kind: simulator.HangFault}
 		}})

@@ -6,12 +6,12 @@ import (
 	"errors"
 	"net/http"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/stokerd/stoker/bitmovin/simulator"
+	"github.com/stokerd/stoker/internal/bubble"
 )
 
 // Every refusal carries the whole error envelope; SDKs crash without it.
@@ -67,7 +67,7 @@ func TestKeyInTheQuery(t *testing.T) {
 }
 
 func TestRateLimit(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		a := newAPI(t, &simulator.Simulator{})
 		time.Sleep(45500 * time.Millisecond)
 		headers := func(r reply) []string {
@@ -103,7 +103,7 @@ func TestRateLimit(t *testing.T) {
 }
 
 func TestLimitsCanBeReplaced(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		a := newAPI(t, &simulator.Simulator{Limits: []simulator.Limit{
 			{Group: "start", Method: "POST", Calls: 1},
 			{Group: "inputs", Method: "GET", Calls: 0},
@@ -127,7 +127,7 @@ func TestUnlimited(t *testing.T) {
 }
 
 func TestLatency(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		a := newAPI(t, &simulator.Simulator{Latency: 40 * time.Millisecond})
 		begin := time.Now()
 		a.create("/encoding/encodings", `{"name":"n"}`)
@@ -165,7 +165,7 @@ func TestClose(t *testing.T) {
 // The same seed gives the same ids and the same failures, another seed others.
 func TestSeed(t *testing.T) {
 	run := func(seed uint64) (ids []string, failed []string) {
-		synctest.Test(t, func(t *testing.T) {
+		bubble.Test(t, func(t *testing.T) {
 			a := newAPI(t, &simulator.Simulator{Seed: seed, FailRate: 0.3, Duration: time.Minute, QueueLimit: -1, Unlimited: true})
 			st := a.storage()
 			for i := range 200 {
@@ -195,7 +195,7 @@ func TestSeed(t *testing.T) {
 }
 
 func TestFailRateHint(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		a := newAPI(t, &simulator.Simulator{FailRate: 1, Duration: time.Minute})
 		enc := a.started(a.storage(), "a")
 		a.await(enc, simulator.Error)

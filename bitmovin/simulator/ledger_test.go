@@ -5,16 +5,16 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/stokerd/stoker/bitmovin/simulator"
+	"github.com/stokerd/stoker/internal/bubble"
 )
 
 func TestLedger(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		a := newAPI(t, &simulator.Simulator{})
 		a.key = "0123456789"
 		out := a.create("/encoding/outputs/s3", `{"bucketName":"b","accessKey":"AK","secretKey":"SK"}`)
@@ -64,7 +64,7 @@ func TestLedgerLimit(t *testing.T) {
 }
 
 func TestStartsSurviveDeletion(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		a := newAPI(t, &simulator.Simulator{})
 		enc := a.started(a.storage(), "a")
 		a.idle()

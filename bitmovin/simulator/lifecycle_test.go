@@ -2,16 +2,16 @@ package simulator_test
 
 import (
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/stokerd/stoker/bitmovin/simulator"
+	"github.com/stokerd/stoker/internal/bubble"
 )
 
 func TestTwoEncodersTakeTurns(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		a := newAPI(t, &simulator.Simulator{Encoders: 2, Duration: 90 * time.Minute})
 		st := a.storage()
 		begin := time.Now()
@@ -45,7 +45,7 @@ func TestTwoEncodersTakeTurns(t *testing.T) {
 
 // Nobody looks for a day; the result is as exact as if somebody had.
 func TestEventsHappenAtTheirOwnTime(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		sim := &simulator.Simulator{Encoders: 1, StartDelay: time.Minute, Duration: time.Hour}
 		a := newAPI(t, sim)
 		st := a.storage()
@@ -65,7 +65,7 @@ func TestEventsHappenAtTheirOwnTime(t *testing.T) {
 }
 
 func TestPriority(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		a := newAPI(t, &simulator.Simulator{Encoders: 1, Duration: time.Minute})
 		st := a.storage()
 		a.started(st, "first")
@@ -94,7 +94,7 @@ func TestPriority(t *testing.T) {
 }
 
 func TestReprioritize(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		a := newAPI(t, &simulator.Simulator{Encoders: 1, Duration: time.Minute, StopDelay: 30 * time.Second})
 		st := a.storage()
 		a.started(st, "running")
@@ -117,7 +117,7 @@ func TestReprioritize(t *testing.T) {
 }
 
 func TestStatusOfARun(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		a := newAPI(t, &simulator.Simulator{Encoders: 1, Duration: 100 * time.Second})
 		st := a.storage()
 		enc, waiting := a.started(st, "a"), a.started(st, "b")
@@ -151,7 +151,7 @@ func TestStatusOfARun(t *testing.T) {
 }
 
 func TestRestartAfterError(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		failure := &simulator.TaskError{Code: 10006, Category: "DECODING ERROR", Text: "bad", RetryHint: simulator.Retry}
 		a := newAPI(t, &simulator.Simulator{Outcome: func(_ simulator.Encoding, run int) simulator.Outcome {
 			if run > 1 {
@@ -214,7 +214,7 @@ func TestOutcomes(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			bubble.Test(t, func(t *testing.T) {
 				sim := &simulator.Simulator{StartDelay: time.Nanosecond}
 				if tt.outcome.InQueue {
 					sim.StartDelay = 10 * time.Second
@@ -250,7 +250,7 @@ func TestStop(t *testing.T) {
 		{"queued, runs meanwhile", 25 * time.Second, false, 35 * time.Second},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			bubble.Test(t, func(t *testing.T) {
 				a := newAPI(t, &simulator.Simulator{Encoders: 1, StopDelay: tt.delay})
 				st := a.storage()
 				begin := time.Now()
@@ -273,7 +273,7 @@ func TestStop(t *testing.T) {
 }
 
 func TestStopLosesAgainstTheEnd(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		a := newAPI(t, &simulator.Simulator{StopDelay: time.Minute})
 		enc := a.started(a.storage(), "a")
 		a.must("POST", "/encoding/encodings/"+enc+"/stop", "")
@@ -319,7 +319,7 @@ func TestActionsByStatus(t *testing.T) {
 		}
 		for _, action := range actions {
 			t.Run(tt.status+" "+action.method+action.path, func(t *testing.T) {
-				synctest.Test(t, func(t *testing.T) {
+				bubble.Test(t, func(t *testing.T) {
 					sim := &simulator.Simulator{Outcome: func(simulator.Encoding, int) simulator.Outcome { return reach[tt.status] }}
 					if tt.status == "QUEUED" {
 						sim.Encoders = -1
@@ -348,7 +348,7 @@ func TestActionsByStatus(t *testing.T) {
 }
 
 func TestQueueLimit(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		a := newAPI(t, &simulator.Simulator{Encoders: 1, QueueLimit: 2, Duration: time.Minute})
 		st := a.storage()
 		for _, name := range []string{"running", "q1", "q2"} {

@@ -3,16 +3,16 @@ package simulator_test
 import (
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/stokerd/stoker/bitmovin/simulator"
+	"github.com/stokerd/stoker/internal/bubble"
 )
 
 func TestListEncodings(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		a := newAPI(t, &simulator.Simulator{Encoders: 1, Duration: time.Hour})
 		st := a.storage()
 		a.started(st, "job-1") // created 00:00:00

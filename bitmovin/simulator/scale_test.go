@@ -4,16 +4,16 @@ import (
 	"fmt"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/stokerd/stoker/bitmovin/simulator"
+	"github.com/stokerd/stoker/internal/bubble"
 )
 
 // Several clients at once, as the race detector likes them. Whatever the order
 // of their calls, encoders are never idle and every start is in the ledger.
 func TestManyClients(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		a := newAPI(t, &simulator.Simulator{Encoders: 7, QueueLimit: -1, Unlimited: true, Duration: time.Hour})
 		st := a.storage()
 		const clients, each = 8, 35

@@ -3,12 +3,12 @@ package simulator_test
 import (
 	"encoding/json"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/stokerd/stoker/bitmovin/simulator"
+	"github.com/stokerd/stoker/internal/bubble"
 )
 
 const templateYAML = `
@@ -80,7 +80,7 @@ func text(template string) string {
 }
 
 func TestTemplate(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		a := newAPI(t, &simulator.Simulator{TemplateDelay: 3 * time.Second, QueueLimit: 1, Duration: time.Minute})
 		out := a.create("/encoding/outputs/s3", `{"bucketName":"b","accessKey":"AK","secretKey":"SK"}`)
 		r := a.call("POST", "/encoding/templates/start", text(fill(templateYAML, "OUT", out)))

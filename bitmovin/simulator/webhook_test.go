@@ -11,12 +11,12 @@ import (
 	"slices"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/stokerd/stoker/bitmovin/simulator"
+	"github.com/stokerd/stoker/internal/bubble"
 )
 
 // receiver is a webhook endpoint that needs no network.
@@ -67,7 +67,7 @@ func (r *receiver) answer(status int) {
 const hooks = "/notifications/webhooks/encoding/encodings"
 
 func TestWebhooks(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		in := &receiver{status: 200}
 		a := newAPI(t, &simulator.Simulator{
 			WebhookClient: &http.Client{Transport: in},
@@ -128,7 +128,7 @@ func TestWebhooks(t *testing.T) {
 }
 
 func TestWebhookMuting(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		in := &receiver{status: 500}
 		a := newAPI(t, &simulator.Simulator{WebhookClient: &http.Client{Transport: in}, Duration: time.Second})
 		st := a.storage()
@@ -174,7 +174,7 @@ func TestWebhookMuting(t *testing.T) {
 }
 
 func TestWebhookDuplicatesAndLosses(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		in := &receiver{status: 200}
 		times := map[string]int{}
 		a := newAPI(t, &simulator.Simulator{
@@ -225,7 +225,7 @@ func TestWebhookRules(t *testing.T) {
 }
 
 func TestCloseAbandonsDeliveries(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		arrived := make(chan struct{})
 		a := newAPI(t, &simulator.Simulator{WebhookClient: &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
 			close(arrived)
@@ -267,7 +267,7 @@ type roundTrip func(*http.Request) (*http.Response, error)
 func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
 func TestNotificationStates(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		a := newAPI(t, &simulator.Simulator{WebhookClient: &http.Client{Transport: &receiver{status: 200}}})
 		hook := a.create(hooks+"/finished", `{"url":"http://hook/"}`)
 		state := func() any {

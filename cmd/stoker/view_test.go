@@ -5,7 +5,6 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 	"unicode"
 
@@ -14,6 +13,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+	"github.com/stokerd/stoker/internal/bubble"
 )
 
 func message(b *stokerv1.Batch, jobs ...*stokerv1.Job) *stokerv1.WatchBatchResponse {
@@ -79,7 +79,7 @@ func TestPace(t *testing.T) {
 }
 
 func TestLinesAreAtMostOnePerSecond(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		var out strings.Builder
 		l := newLines(&out)
 		active := stokerv1.BatchState_BATCH_STATE_ACTIVE

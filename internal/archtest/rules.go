@@ -63,6 +63,7 @@ var rules = map[string]rule{
 
 	"store/storetest":     {imports: []string{"job", "store"}, testSupport: true},
 	"internal/archtest":   {stdOnly: true, testSupport: true},
+	"internal/bubble":     {stdOnly: true, testSupport: true},
 	"internal/clients":    {stdOnly: true, testSupport: true},
 	"internal/docstest":   {stdOnly: true, testSupport: true},
 	"internal/grpcurl":    {stdOnly: true, testSupport: true},

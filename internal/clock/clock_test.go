@@ -6,8 +6,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
+
+	"github.com/stokerd/stoker/internal/bubble"
 )
 
 var start = time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
@@ -107,7 +108,7 @@ func TestSimulationRoutinesWaitAtGates(t *testing.T) {
 }
 
 func TestWorldGate(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		g, why := World{}.NewGate(), errors.New("enough")
 		ctx, cancel := context.WithCancelCause(t.Context())
 		time.AfterFunc(time.Second, func() { cancel(why) })
@@ -146,7 +147,7 @@ func TestSimulationCloseEndsSleeps(t *testing.T) {
 }
 
 func TestWorldSleeps(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		begin, clock := time.Now(), Or(nil)
 		if err := clock.Sleep(t.Context(), time.Hour); err != nil || clock.Now().Sub(begin) != time.Hour {
 			t.Errorf("an hour's sleep took %v and ended with %v", clock.Now().Sub(begin), err)
