@@ -1,6 +1,7 @@
 package client
 
 import (
+	"strconv"
 	"time"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
@@ -13,8 +14,8 @@ type Violation struct {
 	Message string // what is wrong and what would be right
 }
 
-// Violations lists what the server found wrong with a request. It is empty for
-// errors of another kind.
+// Violations lists what the server found wrong with a request, of very much the first.
+// It is empty for errors of another kind.
 func Violations(err error) []Violation {
 	bad, ok := detail[*errdetails.BadRequest](err)
 	if !ok {
@@ -26,6 +27,18 @@ func Violations(err error) []Violation {
 	}
 	return all
 }
+
+// ViolationCount is how many things the server found wrong with a request, those that
+// [Violations] does not list included.
+func ViolationCount(err error) int {
+	listed := len(Violations(err))
+	info, _ := detail[*errdetails.ErrorInfo](err)
+	total, _ := strconv.Atoi(info.GetMetadata()[totalViolations]) // 0 if it does not say
+	return max(listed, total)
+}
+
+// totalViolations is the key in the metadata of an error under which it has their number.
+const totalViolations = "violations"
 
 // Reason is the server's machine-readable reason for an error, for example
 // WRONG_STATE, or empty if the error did not come from a Stoker server.

@@ -121,8 +121,8 @@ func (u *upload) validate(ctx context.Context) (*stokerv1.Batch, error) {
 		if err != nil && len(bad) == 0 {
 			return nil, err
 		}
-		bad, beyond := counted(bad)
-		wrong, more = append(wrong, renumber(bad, p.first)...), more+beyond
+		wrong = append(wrong, renumber(bad, p.first)...)
+		more += ViolationCount(err) - len(bad)
 		if batch == nil {
 			batch = b
 		}

@@ -68,13 +68,11 @@ func (tb *table) check(req *stokerv1.SubmitBatchRequest) (*stokerv1.Batch, error
 			add(fmt.Sprintf("jobs[%d].input_path", i), "is required")
 		}
 	}
-	if len(bad.GetFieldViolations()) > 0 && tb.more > 0 {
-		add("request", fmt.Sprintf("and %d more violations", tb.more))
-	}
 	if len(bad.GetFieldViolations()) == 0 {
 		return &stokerv1.Batch{JobCount: int64(len(req.GetJobs())), Counts: &stokerv1.JobCounts{}}, nil
 	}
-	s, err := status.New(codes.InvalidArgument, "invalid").WithDetails(bad)
+	info := &errdetails.ErrorInfo{Metadata: map[string]string{"violations": fmt.Sprint(len(bad.GetFieldViolations()) + tb.more)}}
+	s, err := status.New(codes.InvalidArgument, "invalid").WithDetails(info, bad)
 	if err != nil {
 		return nil, err
 	}
@@ -113,10 +111,12 @@ func TestSubmitInParts(t *testing.T) {
 			want := []client.Violation{
 				{Field: "account", Message: "unknown account"},
 				{Field: "jobs[1].input_path", Message: "is required"},
-				{Field: "request", Message: "and 14 more violations"},
 			}
 			if diff := cmp.Diff(want, client.Violations(err)); diff != "" {
 				t.Errorf("violations (-want +got):\n%s", diff)
+			}
+			if got, want := client.ViolationCount(err), 16; got != want {
+				t.Errorf("%d violations counted, want %d", got, want)
 			}
 			if got, want := status.Convert(err).Message(), "account: unknown account (and 15 more)"; got != want {
 				t.Errorf("the text is %q, want %q", got, want)

@@ -2,7 +2,6 @@ package client
 
 import (
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -14,21 +13,6 @@ import (
 // maxViolations is how many violations one error lists.
 const maxViolations = 100
 
-// others is how an error says how many violations it does not list, in the place of one.
-const others = "and %d more violations"
-
-// counted takes that from the end of a list by the server.
-func counted(list []Violation) (listed []Violation, more int) {
-	last := len(list) - 1
-	if last < 0 || list[last].Field != "request" {
-		return list, 0
-	}
-	if _, err := fmt.Sscanf(list[last].Message, others, &more); err != nil {
-		return list, 0
-	}
-	return list[:last], more
-}
-
 // invalid is the error the server would have answered with for these violations and
 // more that are not known, or nil.
 func invalid(wrong []Violation, more int) error {
@@ -36,12 +20,8 @@ func invalid(wrong []Violation, more int) error {
 	if total == 0 {
 		return nil
 	}
-	wrong = slices.Clip(wrong[:min(len(wrong), maxViolations)])
-	if rest := total - len(wrong); rest > 0 {
-		wrong = append(wrong, Violation{"request", fmt.Sprintf(others, rest)})
-	}
 	bad := &errdetails.BadRequest{}
-	for _, v := range wrong {
+	for _, v := range wrong[:min(len(wrong), maxViolations)] {
 		bad.FieldViolations = append(bad.FieldViolations, &errdetails.BadRequest_FieldViolation{Field: v.Field, Description: v.Message})
 	}
 	text := wrong[0].Field + ": " + wrong[0].Message
@@ -49,7 +29,11 @@ func invalid(wrong []Violation, more int) error {
 		text = fmt.Sprintf("%s (and %d more)", text, total-1)
 	}
 	s := status.New(codes.InvalidArgument, text)
-	if full, err := s.WithDetails(&errdetails.ErrorInfo{Reason: "INVALID", Domain: "stoker"}, bad); err == nil {
+	info := &errdetails.ErrorInfo{
+		Reason: "INVALID", Domain: "stoker",
+		Metadata: map[string]string{totalViolations: strconv.Itoa(total)},
+	}
+	if full, err := s.WithDetails(info, bad); err == nil {
 		s = full
 	}
 	return s.Err()

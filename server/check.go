@@ -89,27 +89,23 @@ type jobRules struct {
 	templated bool               // jobs have variables, and paths only if their template wants them
 	template  *template.Template // to be filled in; nil if something is wrong with it
 	keyed     string             // why every job needs a key; empty: it needs none
-	// contract finds what breaks the rules that stand there, in any message.
-	contract func(m any) []job.Violation
-	// sound reports whether some jobs, taken together, which is faster, break none.
-	sound func([]*stokerv1.JobSpec) bool
 }
 
-// together is how many jobs are held to the contract at once: if all of them break it, what
-// is found takes some memory.
+// together is how many jobs are held to the contract at once, which is faster; if all of
+// them break it, what is found takes some memory.
 const together = 1_000
 
-// jobs checks the jobs of one message, each by itself and against the others.
-func (c *checks) jobs(jobs []*stokerv1.JobSpec, rules jobRules) {
+// checkJobs checks the jobs of one message, each by itself and against the others.
+func (s *Server) checkJobs(c *checks, jobs []*stokerv1.JobSpec, rules jobRules) {
 	keys := make(map[string]int, len(jobs))
 	outputs := make(map[string]int, len(jobs))
 	sound := false
 	for i, j := range jobs {
 		if i%together == 0 {
-			sound = rules.sound(jobs[i:min(i+together, len(jobs))])
+			sound = s.sound(jobs[i:min(i+together, len(jobs))])
 		}
 		if !sound {
-			for _, v := range rules.contract(j) {
+			for _, v := range s.contractViolations(j) {
 				v.Field = jobField(i, v.Field)
 				c.take(&v)
 			}

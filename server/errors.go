@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -95,7 +96,7 @@ func toStatus(err error, req any) (s *status.Status, known bool) {
 }
 
 // invalidStatus tells of the violations, the first one in the text as well, that there
-// is room for, and how many others there are.
+// is room for, and how many there are in all.
 func invalidStatus(err *job.InvalidError) *status.Status {
 	list, total := err.Violations, len(err.Violations)+err.More
 	bad := &errdetails.BadRequest{}
@@ -113,13 +114,11 @@ func invalidStatus(err *job.InvalidError) *status.Status {
 	if total > 1 {
 		text = fmt.Sprintf("%s (and %d more)", clip(text, maxText-20), total-1)
 	}
-	if rest := total - len(bad.FieldViolations); rest > 0 {
-		bad.FieldViolations = append(bad.FieldViolations, &errdetails.BadRequest_FieldViolation{
-			Field: "request", Description: fmt.Sprintf("and %d more violations", rest),
-		})
-	}
 	return newStatus(codes.InvalidArgument, text,
-		&errdetails.ErrorInfo{Reason: "INVALID", Domain: Domain}, bad)
+		&errdetails.ErrorInfo{
+			Reason: "INVALID", Domain: Domain,
+			Metadata: map[string]string{"violations": strconv.Itoa(total)},
+		}, bad)
 }
 
 func stateStatus(err *job.StateError) *status.Status {

@@ -186,7 +186,7 @@ func (s *Server) sound(jobs []*stokerv1.JobSpec) bool {
 }
 
 // contractViolations is what breaks the rules that stand in the contract. The jobs of a
-// submission are left aside: [checks.jobs] holds them to it one by one.
+// submission are left aside: [Server.checkJobs] holds them to it one by one.
 func (s *Server) contractViolations(req any) []job.Violation {
 	m, ok := req.(proto.Message)
 	if !ok {

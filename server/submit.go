@@ -98,11 +98,11 @@ func (s *Server) checkSubmit(req *stokerv1.SubmitBatchRequest) (job.Batch, error
 	if len(req.GetJobs()) == 0 && !req.GetKeepOpen() {
 		c.add("jobs", "name at least one job, or set keep_open to add jobs later")
 	}
-	rules := jobRules{templated: b.Template != nil, template: filled, contract: s.contractViolations, sound: s.sound}
+	rules := jobRules{templated: b.Template != nil, template: filled}
 	if b.SkipSucceeded {
 		rules.keyed = "jobs that have succeeded before are known by it"
 	}
-	c.jobs(req.GetJobs(), rules)
+	s.checkJobs(&c, req.GetJobs(), rules)
 	if err := c.err(); err != nil {
 		return job.Batch{}, err
 	}
@@ -185,7 +185,7 @@ func takeJobs(jobs *[]*stokerv1.JobSpec) []job.Spec {
 func (s *Server) AddJobs(ctx context.Context, req *stokerv1.AddJobsRequest) (*stokerv1.AddJobsResponse, error) {
 	var c checks
 	c.takeAll(s.contractViolations(req))
-	rules := jobRules{keyed: "jobs that are added to a batch are told apart by it", contract: s.contractViolations, sound: s.sound}
+	rules := jobRules{keyed: "jobs that are added to a batch are told apart by it"}
 	if len(req.GetJobs()) == 0 {
 		c.add(jobsField, "name at least one job")
 	}
@@ -198,7 +198,7 @@ func (s *Server) AddJobs(ctx context.Context, req *stokerv1.AddJobsRequest) (*st
 			rules.templated, rules.template = true, c.template("batch_id", "its template, ", *b.Template)
 		}
 	}
-	c.jobs(req.GetJobs(), rules)
+	s.checkJobs(&c, req.GetJobs(), rules)
 	if err := c.err(); err != nil {
 		return nil, err
 	}

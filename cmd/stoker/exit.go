@@ -111,7 +111,7 @@ func (c *cli) statusVerdict(s *status.Status) (code int, text string) {
 	case codes.InvalidArgument, codes.NotFound, codes.AlreadyExists, codes.FailedPrecondition, codes.OutOfRange,
 		codes.Unimplemented, codes.PermissionDenied, codes.Unauthenticated:
 		if violations := client.Violations(s.Err()); len(violations) > 0 {
-			return exitUsage, violationLines(violations)
+			return exitUsage, violationLines(violations, client.ViolationCount(s.Err()))
 		}
 		return exitUsage, s.Message()
 	}
@@ -131,11 +131,15 @@ func connectionTrouble(message string) string {
 	return strings.TrimPrefix(message, "transport: Error while dialing: ")
 }
 
-// violationLines tells what is wrong with a request, one line for each.
-func violationLines(violations []client.Violation) string {
+// violationLines tells what is wrong with a request, one line for each, and how much of
+// it is not listed.
+func violationLines(violations []client.Violation, total int) string {
 	lines := make([]string, len(violations))
 	for i, v := range violations {
 		lines[i] = v.Field + ": " + v.Message
+	}
+	if more := total - len(violations); more > 0 {
+		lines = append(lines, fmt.Sprintf("and %d more", more))
 	}
 	return strings.Join(lines, "\n")
 }

@@ -259,7 +259,7 @@ func (p *planning) fits(list *joblist.List) error {
 		}
 	}
 	if len(wrong) > 0 {
-		return usage(errors.New(violationLines(wrong)))
+		return usage(errors.New(violationLines(wrong, len(wrong))))
 	}
 	return nil
 }

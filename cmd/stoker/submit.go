@@ -254,7 +254,7 @@ func placed(err error, list *joblist.List, t inlineTemplate) error {
 		violations[i] = t.place(violations[i])
 		violations[i].Field = place(violations[i].Field, list)
 	}
-	return usage(errors.New(violationLines(violations)))
+	return usage(errors.New(violationLines(violations, client.ViolationCount(err))))
 }
 
 // place turns jobs[17].input_path into titles.csv:19: input_path.

@@ -87,9 +87,6 @@ func (v *view) runningJobs() []*stokerv1.Job {
 	return jobs
 }
 
-// quiet is how long a server may say nothing: it sends heartbeats more often.
-const quiet = 20 * time.Second
-
 // silence says that the server has not been heard of, if that is so: what is shown is old.
 func (v *view) silence(now time.Time) string {
 	if passed := now.Sub(v.heard); passed >= quiet && !ended(v.batch) {

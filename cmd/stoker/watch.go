@@ -19,7 +19,7 @@ func (c *cli) watchCommand() *cobra.Command {
 		Short: "Watch a batch until it has ended",
 		Long: `Watch a batch until it has ended: live on a terminal, one line per change
 otherwise, one JSON object per message with --json. Ctrl-C ends the watching, not
-the batch.
+the batch. When the server is away, the watch waits for it and says so.
 
 With --state only jobs that are in that state are told of, a line for each that comes
 to it. One that goes on to another state is not mentioned again.`,
@@ -67,13 +67,13 @@ func (c *cli) watchAs(ctx context.Context, conn *client.Client, request *stokerv
 	var to audience
 	switch {
 	case c.json:
-		to = jsonAudience{c}
+		to = newListener(jsonAudience{c}, c.note)
 	case len(request.GetStates()) > 0:
-		to = newArrivals(c.stdout)
+		to = newListener(newArrivals(c.stdout), c.note)
 	case c.fancy(c.stdout):
 		to = c.startScreen(func() { leave(errLeft) })
 	default:
-		to = newLines(c.stdout)
+		to = newListener(newLines(c.stdout), c.note)
 	}
 	batch, err := follow(ctx, conn, request, to)
 	to.close()

@@ -60,6 +60,8 @@ def main(arguments: list[str]) -> int:
     except StokerError as error:
         for violation in error.violations:
             print(violation, file=sys.stderr)
+        if (more := error.violation_count - len(error.violations)) > 0:
+            print(f"and {more} more", file=sys.stderr)
         if error.violations:
             return 2
         print(f"{error} ({error.reason or error.code.name})", file=sys.stderr)

@@ -38,9 +38,10 @@ class StokerError(Exception):
     """What the server said about a call that failed.
 
     code is the gRPC status code, reason the server's own for programs, such as
-    WRONG_STATE; it is empty if the server was not reached. violations is everything
-    that is wrong with the request, retry_delay the wait in seconds that the server
-    advises before the call is repeated.
+    WRONG_STATE; it is empty if the server was not reached. violations is what is wrong
+    with the request, of very much the first, and violation_count how much that is.
+    retry_delay is the wait in seconds that the server advises before the call is
+    repeated.
     """
 
     def __init__(self, error: grpc.RpcError):
@@ -48,10 +49,13 @@ class StokerError(Exception):
         self.code: grpc.StatusCode = error.code()
         self.reason = ""
         self.violations: list[Violation] = []
+        self.violation_count = 0
         self.retry_delay = 0.0
         for name, value in _details(error):
             if name == "google.rpc.ErrorInfo":
-                self.reason = errors_pb2.ErrorInfo.FromString(value).reason
+                info = errors_pb2.ErrorInfo.FromString(value)
+                self.reason = info.reason
+                self.violation_count = int(info.metadata.get("violations", 0))
             elif name == "google.rpc.BadRequest":
                 found = errors_pb2.BadRequest.FromString(value).field_violations
                 self.violations = [Violation(v.field, v.description) for v in found]

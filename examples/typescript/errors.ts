@@ -19,8 +19,10 @@ export class StokerError extends Error {
     readonly code: grpc.status,
     /** The server's reason for programs, such as WRONG_STATE; empty if the server was not reached. */
     readonly reason: string,
-    /** Everything that is wrong with the request; empty for errors of another kind. */
+    /** What is wrong with the request, of very much the first; empty for errors of another kind. */
     readonly violations: Violation[],
+    /** How much is wrong with the request. */
+    readonly violationCount: number,
     /** The wait the server advises before the call is repeated, in milliseconds. */
     readonly retryDelay: number,
   ) {
@@ -34,10 +36,13 @@ export class StokerError extends Error {
     }
     let reason = '';
     let violations: Violation[] = [];
+    let violationCount = 0;
     let retryDelay = 0;
     for (const { name, value } of details(err.metadata)) {
       if (name === 'google.rpc.ErrorInfo') {
-        reason = decode<{ reason?: string }>('ErrorInfo', value).reason ?? '';
+        const info = decode<{ reason?: string; metadata?: Record<string, string> }>('ErrorInfo', value);
+        reason = info.reason ?? '';
+        violationCount = Number(info.metadata?.violations ?? 0);
       } else if (name === 'google.rpc.BadRequest') {
         violations = decode<{ field_violations?: Violation[] }>('BadRequest', value).field_violations ?? [];
       } else if (name === 'google.rpc.RetryInfo') {
@@ -45,7 +50,7 @@ export class StokerError extends Error {
         retryDelay = (delay?.seconds ?? 0) * 1000 + (delay?.nanos ?? 0) / 1e6;
       }
     }
-    return new StokerError(err, err.details, err.code, reason, violations, retryDelay);
+    return new StokerError(err, err.details, err.code, reason, violations, violationCount, retryDelay);
   }
 }
 

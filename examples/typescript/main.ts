@@ -65,6 +65,9 @@ try {
   for (const { field, description } of err.violations) {
     console.error(`${field}: ${description}`);
   }
+  if (err.violationCount > err.violations.length) {
+    console.error(`and ${err.violationCount - err.violations.length} more`);
+  }
   process.exitCode = err.violations.length > 0 ? 2 : 1;
 } finally {
   stoker.close();

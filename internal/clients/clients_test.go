@@ -35,7 +35,7 @@ func testErrors(t *testing.T, p program, s *service) {
 	}
 	// gRPC takes fewer headers in some languages than in others, and an error is headers.
 	got = p.run(t, s.address, "submit", request(t, `{"jobs": [`+strings.Repeat(`{"output_path": "/out"}, `, 500)+`{}]}`))
-	for _, want := range []string{"jobs[0].input_path: is required", "request: and "} {
+	for _, want := range []string{"jobs[0].input_path: is required", "\nand ", " more\n"} {
 		if got.code != 2 || !strings.Contains(got.stderr, want) {
 			t.Errorf("a request with everything wrong: exit code %d and\n%s\nwant 2 and %q", got.code, got.stderr, want)
 		}

@@ -46,7 +46,8 @@ const (
 // them.
 //
 // Every error carries google.rpc.ErrorInfo (domain "stoker"). INVALID_ARGUMENT
-// carries google.rpc.BadRequest with every violation and its path.
+// carries google.rpc.BadRequest with every violation and its path, of very many
+// the first; how many there are in all is "violations" in ErrorInfo's metadata.
 // FAILED_PRECONDITION carries google.rpc.PreconditionFailure. UNAVAILABLE
 // carries google.rpc.RetryInfo.
 type BatchServiceClient interface {
@@ -327,7 +328,8 @@ func (c *batchServiceClient) DeleteBatch(ctx context.Context, in *DeleteBatchReq
 // them.
 //
 // Every error carries google.rpc.ErrorInfo (domain "stoker"). INVALID_ARGUMENT
-// carries google.rpc.BadRequest with every violation and its path.
+// carries google.rpc.BadRequest with every violation and its path, of very many
+// the first; how many there are in all is "violations" in ErrorInfo's metadata.
 // FAILED_PRECONDITION carries google.rpc.PreconditionFailure. UNAVAILABLE
 // carries google.rpc.RetryInfo.
 type BatchServiceServer interface {
