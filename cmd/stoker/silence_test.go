@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -19,6 +20,11 @@ func TestSilenceIsNoted(t *testing.T) {
 		l := newListener(newLines(io.Discard), func(format string, args ...any) {
 			notes = append(notes, fmt.Sprintf(format, args...))
 		})
+		told := func() []string {
+			l.mu.Lock() // as notes are made
+			defer l.mu.Unlock()
+			return slices.Clone(notes)
+		}
 		hear := func() {
 			if err := l.show(&stokerv1.WatchBatchResponse{}); err != nil {
 				t.Fatal(err)
@@ -29,8 +35,8 @@ func TestSilenceIsNoted(t *testing.T) {
 			hear()
 		}
 		synctest.Wait()
-		if len(notes) > 0 {
-			t.Errorf("with heartbeats there are notes: %q", notes)
+		if got := told(); len(got) > 0 {
+			t.Errorf("with heartbeats there are notes: %q", got)
 		}
 		time.Sleep(90 * time.Second)
 		hear()
@@ -42,7 +48,7 @@ func TestSilenceIsNoted(t *testing.T) {
 			"Nothing heard from the server for 20s; the watch goes on when it is back.",
 			"The server is back after 1m30s.",
 		}
-		if diff := cmp.Diff(want, notes); diff != "" {
+		if diff := cmp.Diff(want, told()); diff != "" {
 			t.Errorf("notes (-want +got):\n%s", diff)
 		}
 	})
