@@ -26,15 +26,16 @@ func TestTroubleKeepsNobodyWaiting(t *testing.T) {
 		name  string
 		edit  func(*job.Batch)
 		fault func(simulator.Call) simulator.Fault
-		tells bool // the platform has said what is wrong with the batch
+		// configured says that it happens to what is configured, which is nothing of a template's.
+		configured bool
 	}{
-		{"unknown storage", func(b *job.Batch) { b.Input.Name = "gone" }, nil, true},
-		{"refused storage", func(b *job.Batch) { b.Output.Name = "gcs" }, refused(storages, "", http.StatusBadRequest), true},
-		{"forbidden storage", func(b *job.Batch) { b.Output.Name = "gcs" }, refused(storages, "", http.StatusForbidden), true},
-		{"jobs the platform breaks on", func(b *job.Batch) { b.Output.Name = "gcs" }, refused(streams, "broken/", http.StatusInternalServerError), false},
+		{"unknown storage", func(b *job.Batch) { b.Input.Name = "gone" }, nil, false},
+		{"refused storage", func(b *job.Batch) { b.Output.Name = "gcs" }, refused(storages, "", http.StatusBadRequest), false},
+		{"forbidden storage", func(b *job.Batch) { b.Output.Name = "gcs" }, refused(storages, "", http.StatusForbidden), false},
+		{"jobs the platform breaks on", func(b *job.Batch) { b.Output.Name = "gcs" }, refused(streams, "broken/", http.StatusInternalServerError), true},
 	} {
 		for _, template := range []bool{false, true} {
-			if template && !tt.tells {
+			if template && tt.configured {
 				continue
 			}
 			t.Run(fmt.Sprintf("%s, template: %v", tt.name, template), func(t *testing.T) {
@@ -60,12 +61,44 @@ func TestTroubleKeepsNobodyWaiting(t *testing.T) {
 						w.t.Errorf("the urgent batch: %+v, %v, want it to wait", b.Counts, err)
 					}
 					status, _ := w.disp.Status("default")
-					if told := status.Problems[urgent.ID]; tt.tells != (told != "") || told != status.Problem || len(status.Problems) > 1 {
+					if told := status.Problems[urgent.ID]; told == "" || told != status.Problem || len(status.Problems) > 1 {
 						w.t.Errorf("problems %q, in all %q", status.Problems, status.Problem)
 					}
 				})
 			})
 		}
+	}
+}
+
+// However many jobs the platform breaks on when they are configured, at once or after a
+// long while, and however urgent they are: there is always another of them to try, and yet
+// the others go on.
+func TestManyBrokenJobsKeepNobodyWaiting(t *testing.T) {
+	for name, fault := range map[string]simulator.Fault{
+		"no answer":  {Kind: simulator.HangFault},
+		"status 500": {Kind: simulator.JSONFault, Status: http.StatusInternalServerError},
+	} {
+		t.Run(name, func(t *testing.T) {
+			sim := &simulator.Simulator{Seed: 1, Encoders: 3, Duration: time.Minute, Latency: 50 * time.Millisecond}
+			sim.Fault = func(c simulator.Call) simulator.Fault {
+				if c.Route == "POST /encoding/encodings/{id}/streams" && bytes.Contains(c.Body, []byte("broken/")) {
+					return fault
+				}
+				return simulator.Fault{}
+			}
+			inWorld(t, sim, func(w *world) {
+				w.inputs = "broken"
+				urgent := w.submit(1000, func(b *job.Batch) { b.Priority = 90 })
+				w.inputs = "in"
+				other := w.submit(9, nil)
+				w.run()
+				w.awaitEnd(other.ID, 5*time.Minute)
+				status, _ := w.disp.Status("default")
+				if told := status.Problems[urgent.ID]; told != errNotConfigured.Error() {
+					w.t.Errorf("the urgent batch's problem is %q", told)
+				}
+			})
+		})
 	}
 }
 

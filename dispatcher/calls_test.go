@@ -55,3 +55,22 @@ func TestManyRunningCostFewCalls(t *testing.T) {
 		}
 	})
 }
+
+// Jobs that come one by one, each to an empty window, do not have the queue counted for
+// each: everybody who uses the key shares these calls.
+func TestTrickleCountsAtItsPace(t *testing.T) {
+	sim := &simulator.Simulator{Seed: 1, Encoders: 100, Duration: 20 * time.Second, Latency: 50 * time.Millisecond}
+	inWorld(t, sim, func(w *world) {
+		w.run()
+		begin := time.Now()
+		for range 80 {
+			w.submit(1, nil)
+			time.Sleep(500 * time.Millisecond)
+		}
+		took := time.Since(begin)
+		most := int(took/countPace) + int(took/DefaultPollInterval) + 5 // to count, and to list what runs
+		if n := w.calls("GET /encoding/encodings"); n > most {
+			w.t.Errorf("%d lists in %v, want at most %d", n, took, most)
+		}
+	})
+}

@@ -112,7 +112,7 @@ func (d *driver) countDue(now time.Time) time.Time {
 func (d *driver) ownHeld(now time.Time) int {
 	held := 0
 	for _, e := range d.live {
-		if e.standing(now).holds() {
+		if d.standing(e, now).holds() {
 			held++
 		}
 	}

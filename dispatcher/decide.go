@@ -69,7 +69,8 @@ type standing struct {
 	state    job.State
 	starting bool // its start is not answered yet
 	ran      bool // an encoder took it, so that it holds no place in the queue
-	stopped  bool // a stop has been asked for lately
+	gone     bool // the platform says that there is no such encoding
+	stopped  bool // a stop has been asked for lately, or could not be asked for
 	moved    bool // the platform knows another priority than the batch has
 	task     taskKind
 	look     time.Time // when to look at it next
@@ -184,7 +185,7 @@ func (v view) running() bool {
 
 // holds reports whether the job holds a place in the platform's queue, or may hold one.
 func (s standing) holds() bool {
-	return s.starting || s.state == job.Queued || (s.state == job.Cancelling && !s.ran)
+	return !s.gone && (s.starting || s.state == job.Queued || (s.state == job.Cancelling && !s.ran))
 }
 
 // free is how many encodings may be started without the queue growing beyond

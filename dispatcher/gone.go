@@ -1,8 +1,10 @@
 package dispatcher
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"time"
 
 	"github.com/stokerd/stoker/job"
 )
@@ -11,28 +13,41 @@ import (
 var errOtherOrganisation = errors.New("the platform knows neither the encoding nor anything else that was created for it: " +
 	"does the API key belong to another organisation?")
 
+// goneForGood is how long the encoding of a job that is being cancelled must be missing
+// before that is the end of it, whichever organisation it was started in: somebody who
+// changes the key may never change it back, and nothing new is paid for.
+const goneForGood = time.Hour
+
 // vanished decides about an encoding that the platform says does not exist: nil if it
 // can be believed. A new encoding would be paid for, so that a single answer does not do
 // (it may come from a replica that does not know it yet), nor do many, as long as
 // everything else of ours is missing as well: then the key is another organisation's,
 // and the encoding goes on in the one it was started in.
 func (d *driver) vanished(ctx context.Context, e entry) (certain bool, err error) {
-	if e.goneSince.IsZero() || d.now().Sub(e.goneSince) < d.settle {
+	if !e.gone(d.now(), d.settle) {
 		return false, nil
 	}
-	if err := d.sameOrganisation(ctx, e.batch); err != nil {
+	if e.job.State == job.Cancelling && e.gone(d.now(), goneForGood) {
+		return true, nil
+	}
+	if err := d.sameOrganisation(ctx, e.batch, cmp.Or(e.job.StartTime, e.job.StepTime)); err != nil {
 		return false, err
 	}
 	return true, nil
 }
 
+// gone reports whether the platform has said for a time that the encoding does not exist.
+func (e *entry) gone(now time.Time, long time.Duration) bool {
+	return !e.goneSince.IsZero() && now.Sub(e.goneSince) >= long
+}
+
 // sameOrganisation is an error if the platform knows nothing of what the jobs of a batch
-// share there, although some of it was created once. Nothing can be said of a batch that
-// shares nothing.
-func (d *driver) sameOrganisation(ctx context.Context, b *batch) error {
+// share there, although some of it was created once. What was created after a job's start
+// says nothing of where that was. Nor can anything be said of a batch that shares nothing.
+func (d *driver) sameOrganisation(ctx context.Context, b *batch, started time.Time) error {
 	remembered := 0
 	for _, want := range d.sharedBy(b) {
-		id, err := d.store.Resource(ctx, d.account.ID, want.kind, want.hash)
+		id, saved, err := d.store.Resource(ctx, d.account.ID, want.kind, want.hash)
 		if errors.Is(err, job.ErrNotFound) {
 			continue
 		}
@@ -40,6 +55,9 @@ func (d *driver) sameOrganisation(ctx context.Context, b *batch) error {
 			return err
 		}
 		remembered++
+		if saved.After(started) {
+			continue
+		}
 		if exists, err := want.exists(ctx, id); err != nil || exists {
 			return err
 		}

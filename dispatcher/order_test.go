@@ -2,6 +2,7 @@ package dispatcher
 
 import (
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -93,6 +94,42 @@ func TestReprioritize(t *testing.T) {
 		}
 		if n := w.calls("POST /encoding/encodings/{id}/reprioritize"); n != 6 {
 			w.t.Errorf("%d calls to reprioritize, want 6", n)
+		}
+	})
+}
+
+// A key that may not move encodings, nor delete them, can encode all the same: what is
+// forbidden is left alone, and stops nothing else.
+func TestForbiddenNiceties(t *testing.T) {
+	const move, remove = "POST /encoding/encodings/{id}/reprioritize", "DELETE /encoding/encodings/{id}"
+	sim := &simulator.Simulator{Seed: 1, Encoders: 1, Duration: 10 * time.Minute}
+	sim.Fault = func(c simulator.Call) simulator.Fault {
+		if c.Route == move || c.Route == remove {
+			return simulator.Fault{Kind: simulator.JSONFault, Status: http.StatusForbidden}
+		}
+		return simulator.Fault{}
+	}
+	inWorld(t, sim, func(w *world) {
+		w.run()
+		b := w.submit(4, nil)
+		w.await(b.ID, time.Minute, "3 queued", func(b job.Batch) bool { return b.Counts.Queued == 3 && b.Counts.Running == 1 })
+		prepared := w.submit(4, nil)
+		time.Sleep(10 * time.Second)
+		now := time.Now()
+		if _, err := w.store.UpdateBatch(w.ctx, prepared.ID, now, func(b *job.Batch) error { return b.Cancel("enough") }); err != nil {
+			w.t.Fatal(err)
+		}
+		if _, err := w.store.UpdateBatch(w.ctx, b.ID, now, func(b *job.Batch) error { b.Priority = 90; return nil }); err != nil {
+			w.t.Fatal(err)
+		}
+		for range 1000 {
+			time.Sleep(100 * time.Millisecond)
+			if s, _ := w.disp.Status("default"); s.Breaker != job.BreakerClosed {
+				w.t.Fatalf("the breaker is %s: %s", s.Breaker, s.BreakerReason)
+			}
+		}
+		if moves, removes := w.calls(move), w.calls(remove); moves != 3 || removes == 0 {
+			w.t.Errorf("%d calls to move 3 encodings, %d to delete some", moves, removes)
 		}
 	})
 }

@@ -108,8 +108,9 @@ func (d *driver) readWindow(ctx context.Context, now time.Time) error {
 			return err
 		}
 	}
-	if len(d.window) == 0 && len(window) > 0 {
-		d.queue.time, d.queue.due = time.Time{}, now // nobody has counted closely while there was nothing to start
+	if len(d.window) == 0 && len(window) > 0 && !d.queue.time.IsZero() {
+		// Nobody has counted closely while there was nothing to start.
+		d.queue.time, d.queue.due = time.Time{}, d.queue.time.Add(countPace)
 	}
 	d.window, d.nextDue, d.stale.window = window, earlier(due, aside.until), false
 	return nil

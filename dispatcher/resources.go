@@ -191,7 +191,7 @@ func (r *resources) refuse(want resource, err error) {
 // findOrCreate looks in the job table, then at the platform (a create whose
 // answer was lost has left it there), and creates what is nowhere to be found.
 func (r *resources) findOrCreate(ctx context.Context, want resource) (string, error) {
-	id, err := r.store.Resource(ctx, r.account.ID, want.kind, want.hash)
+	id, _, err := r.store.Resource(ctx, r.account.ID, want.kind, want.hash)
 	if err != nil && !errors.Is(err, job.ErrNotFound) {
 		return "", err
 	}

@@ -91,6 +91,47 @@ func TestUnacknowledgedWrites(t *testing.T) {
 	}
 }
 
+// full is a job table on a disk that is full at times.
+type full struct {
+	Store
+	now   atomic.Bool
+	tries atomic.Int64
+}
+
+func (s *full) UpdateJob(ctx context.Context, id job.ID, now time.Time, f func(*job.Update) error) (job.Job, error) {
+	if !s.now.Load() {
+		return s.Store.UpdateJob(ctx, id, now, f)
+	}
+	if s.tries.Add(1) > 10_000 {
+		s.now.Store(false) // so that time goes on
+	}
+	return job.Job{}, job.ErrFull
+}
+
+// While the disk is full nothing can be stopped. That is tried again, and not all the time.
+func TestStopsOnAFullDisk(t *testing.T) {
+	sim := &simulator.Simulator{Seed: 1, Encoders: 3, Duration: time.Hour}
+	inWorld(t, sim, func(w *world) {
+		disk := &full{}
+		w.table = func(s Store) Store { disk.Store = s; return disk }
+		w.run()
+		b := w.submit(6, nil)
+		w.await(b.ID, time.Minute, "all under way", func(b job.Batch) bool { return b.Counts.Queued+b.Counts.Running == 6 })
+		disk.now.Store(true)
+		if _, err := w.store.UpdateBatch(w.ctx, b.ID, time.Now(), func(b *job.Batch) error { return b.Cancel("enough") }); err != nil {
+			w.t.Fatal(err)
+		}
+		time.Sleep(10 * time.Minute)
+		if n := disk.tries.Load(); n == 0 || n > 500 {
+			w.t.Errorf("%d tries in ten minutes, want some for each of 6 jobs", n)
+		}
+		disk.now.Store(false)
+		if b = w.awaitEnd(b.ID, 2*time.Minute); b.State != job.BatchCancelled {
+			w.t.Errorf("batch is %s", b.State)
+		}
+	})
+}
+
 // Something on the way sends starts twice, and the platform's answers say nothing of
 // when an encoding was queued. The second start is refused because the first was not.
 func TestRefusedBecauseItRuns(t *testing.T) {

@@ -47,7 +47,8 @@ type Memory interface {
 	Unreconciled(ctx context.Context, accountID string) (time.Time, error)
 	// Reconciled ends that.
 	Reconciled(ctx context.Context, accountID string) error
-	Resource(ctx context.Context, accountID, kind, hash string) (remoteID string, err error)
+	// Resource is one of them, and when it was saved.
+	Resource(ctx context.Context, accountID, kind, hash string) (remoteID string, saved time.Time, err error)
 	SaveResource(ctx context.Context, accountID, kind, hash, remoteID string, now time.Time) error
 	DeleteResource(ctx context.Context, accountID, kind, hash string) error
 }

@@ -128,7 +128,9 @@ func (d *driver) delete(ctx context.Context, id bitmovin.EncodingID) error {
 func (d *driver) deleted(id string, err error) {
 	now := d.now()
 	d.busy[taskDelete]--
-	d.observe(taskDelete, err, now)
+	if !forbidden(err) {
+		d.observe(taskDelete, err, now)
+	}
 	if err == nil {
 		delete(d.orphans, id)
 		return

@@ -160,6 +160,8 @@ func (d *driver) learn(kind taskKind, e *entry, o outcome, now time.Time) {
 		d.problem.met(o.foreign, now)
 	case o.foreign != nil && kind != taskLook:
 		d.setAside(e.batch.ID, o.foreign, now)
+	case kind == taskPrepare && bitmovin.Ambiguous(o.platform):
+		d.lostPrepare(e.batch.ID, now)
 	case kind == taskStart && o.called && o.platform == nil:
 		d.limit.accepted()
 		d.pace.called(now.Sub(e.since))

@@ -130,7 +130,10 @@ func (d *driver) lookUp(ctx context.Context, e entry) outcome {
 		if asked.Sub(e.job.StepTime) < d.settle {
 			return o // the list may be behind, and the platform as well
 		}
-		if o.foreign = d.sameOrganisation(ctx, e.batch); o.foreign != nil {
+		if e.job.State != job.Cancelling || asked.Sub(e.job.StepTime) < goneForGood {
+			o.foreign = d.sameOrganisation(ctx, e.batch, e.job.StepTime)
+		}
+		if o.foreign != nil {
 			return o // it may be in the organisation it was started in
 		}
 		o.job, o.store = d.update(ctx, e.job.ID, func(u *job.Update) error {

@@ -16,13 +16,21 @@ import (
 // well, that is only if there are others to start.
 var errNotStarted = errors.New("the platform gave no answer to a start, and did not make it")
 
+// errNotConfigured is the same of configuring: there are recipes that the platform breaks on.
+var errNotConfigured = errors.New("the platform gives no answer when jobs are configured")
+
+// lostPrepares is how often in a row that must happen to jobs of a batch. Now and then it
+// happens to all.
+const lostPrepares = 5
+
 // trouble is why nothing can be configured although the platform answers: of an
 // account, or of a batch, whose storage for example is refused. Who is in trouble
 // must not be in the way of others.
 type trouble struct {
-	err   error
+	err   error     // nil: there is no trouble yet
 	until time.Time // nothing is tried before
 	times int
+	lost  int // prepares in a row that were not answered
 }
 
 // met takes note of trouble. What has gone wrong side by side has gone wrong once.
@@ -36,19 +44,31 @@ func (t *trouble) met(err error, now time.Time) {
 
 // setAside passes over a batch for a while.
 func (d *driver) setAside(batchID string, err error, now time.Time) {
+	d.troubleOf(batchID).met(err, now)
+	d.stale.window = true
+}
+
+// lostPrepare takes note that the platform did not answer when a job was configured.
+func (d *driver) lostPrepare(batchID string, now time.Time) {
+	t := d.troubleOf(batchID)
+	if t.lost++; t.lost >= lostPrepares {
+		d.setAside(batchID, errNotConfigured, now)
+	}
+}
+
+func (d *driver) troubleOf(batchID string) *trouble {
 	t := d.problems[batchID]
 	if t == nil {
 		t = &trouble{}
 		d.problems[batchID] = t
 	}
-	t.met(err, now)
-	d.stale.window = true
+	return t
 }
 
 // aside are the batches that are passed over for a while, by sequence number.
 type aside struct {
 	refused []int64   // whatever is tried will be refused again
-	unlucky []int64   // starts of theirs were lost; if there are no others, they go on
+	unlucky []int64   // calls for them were lost; if there are no others, they go on
 	until   time.Time // when the first of them is due again; zero if there are none
 }
 
@@ -68,7 +88,7 @@ func (d *driver) asideNow(ctx context.Context, now time.Time) (a aside, err erro
 		switch {
 		case !t.until.After(now):
 			continue
-		case errors.Is(t.err, errNotStarted):
+		case errors.Is(t.err, errNotStarted), errors.Is(t.err, errNotConfigured):
 			a.unlucky = append(a.unlucky, b.Seq)
 		default:
 			a.refused = append(a.refused, b.Seq)
@@ -91,6 +111,9 @@ func (d *driver) waitingAside(now time.Time) (n int) {
 // problemsNow tells people what keeps jobs from being configured, by batch and in all.
 func (d *driver) problemsNow() (all string, batches map[string]string) {
 	for _, id := range slices.Sorted(maps.Keys(d.problems)) {
+		if d.problems[id].err == nil {
+			continue
+		}
 		if batches == nil {
 			batches = map[string]string{}
 		}

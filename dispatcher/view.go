@@ -51,7 +51,7 @@ func (d *driver) view(now time.Time) view {
 			v.started = e.since
 		}
 		if e.job.State.OnPlatform() || e.task == taskStart {
-			s := e.standing(now)
+			s := d.standing(e, now)
 			s.moved = d.misplaced(e) && !e.notBefore.After(now)
 			v.live = append(v.live, s)
 		}
@@ -80,14 +80,15 @@ func (d *driver) candidate(j job.Job) (candidate, bool) {
 	return c, e.task != taskStart
 }
 
-func (e *entry) standing(now time.Time) standing {
+func (d *driver) standing(e *entry, now time.Time) standing {
 	j := &e.job
 	return standing{
 		id:       j.ID,
 		state:    j.State,
 		starting: j.State == job.Starting || j.Step == job.StepStart || e.task == taskStart,
 		ran:      !j.RunningTime.IsZero(),
-		stopped:  j.Step == job.StepStop && now.Sub(j.StepTime) < stopAgain,
+		gone:     e.gone(now, d.settle),
+		stopped:  e.notBefore.After(now) || j.Step == job.StepStop && now.Sub(j.StepTime) < stopAgain,
 		task:     e.task,
 		look:     e.look,
 	}

@@ -185,6 +185,9 @@ func (u *Update) seenCreated(r Rules, now time.Time) error {
 	if now.Sub(j.StartTime) < staleLimit {
 		return nil
 	}
+	if j.State != Cancelling && (j.State == Running || !j.QueuedTime.IsZero()) {
+		return nil // out of date: this run has left CREATED
+	}
 	f := Failure{Kind: FailedStart, Text: "the platform accepted the start, but the encoding never left CREATED", Time: now}
 	if r.Template {
 		u.Orphan = j.EncodingID // nobody will start it, except the platform after all

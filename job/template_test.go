@@ -106,6 +106,31 @@ func TestTemplateAttempts(t *testing.T) {
 	})
 }
 
+// An encoding that was seen queued or running has left CREATED. An answer that says
+// otherwise is out of date, and no reason to begin anew.
+func TestCreatedComesLate(t *testing.T) {
+	for _, last := range []Remote{RemoteQueued, RemoteRunning} {
+		l := newLife(t)
+		l.prepare("e1")
+		l.must((*Update).BeginStart)
+		l.must((*Update).StartUnknown)
+		l.see(Observation{Status: last, QueuedAt: l.now})
+		state := l.job.State
+		l.now = l.now.Add(2 * staleLimit)
+		l.see(Observation{Status: RemoteCreated})
+		l.wantAttempt(state, 1, "e1")
+	}
+	l := newLife(t)
+	l.post("e1")
+	l.watch(Observation{Status: RemoteRunning})
+	l.now = l.now.Add(2 * staleLimit)
+	l.watch(Observation{Status: RemoteCreated})
+	l.wantAttempt(Running, 1, "e1")
+	if len(l.orphans) > 0 {
+		t.Errorf("orphans %v", l.orphans)
+	}
+}
+
 func TestTemplateCancelled(t *testing.T) {
 	cancel := func(u *Update, now time.Time) error { return u.Cancel("enough", now) }
 	t.Run("while its start is under way", func(t *testing.T) {

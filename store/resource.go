@@ -7,15 +7,20 @@ import (
 )
 
 // Resource returns the id at the platform of an input, output or codec
-// configuration of an account, known by the hash of its content, or
-// [job.ErrNotFound].
-func (s *Store) Resource(ctx context.Context, accountID, kind, hash string) (remoteID string, err error) {
-	const query = `SELECT remote_id FROM resources WHERE account = $1 AND kind = $2 AND hash = $3`
-	remoteID, err = one(ctx, s.reader, scalar[string], query, accountID, kind, hash)
-	if err != nil {
-		return "", fmt.Errorf("%s of account %s: %w", kind, accountID, err)
+// configuration of an account, known by the hash of its content, and when it was
+// saved, or [job.ErrNotFound].
+func (s *Store) Resource(ctx context.Context, accountID, kind, hash string) (remoteID string, saved time.Time, err error) {
+	const query = `SELECT remote_id, update_time FROM resources WHERE account = $1 AND kind = $2 AND hash = $3`
+	var at stamp
+	scan := func(r row) (id string, err error) {
+		err = r.Scan(&id, &at)
+		return id, err
 	}
-	return remoteID, nil
+	remoteID, err = one(ctx, s.reader, scan, query, accountID, kind, hash)
+	if err != nil {
+		return "", time.Time{}, fmt.Errorf("%s of account %s: %w", kind, accountID, err)
+	}
+	return remoteID, at.time(), nil
 }
 
 // SaveResource remembers the id of a resource, in place of an earlier one.

@@ -201,25 +201,33 @@ func changesInOrder(f *fixture) {
 }
 
 func resources(f *fixture) {
-	get := func(account, kind, hash string) (string, error) {
+	get := func(account, kind, hash string) (string, time.Time, error) {
 		return f.store.Resource(f.Context(), account, kind, hash)
 	}
-	if _, err := get("default", "input", "h"); !errors.Is(err, job.ErrNotFound) {
+	if _, _, err := get("default", "input", "h"); !errors.Is(err, job.ErrNotFound) {
 		f.Errorf("unknown resource: %v, want %v", err, job.ErrNotFound)
 	}
 	f.ok(f.store.SaveResource(f.Context(), "default", "input", "h", "first", now))
 	f.ok(f.store.SaveResource(f.Context(), "default", "input", "h", "second", now.Add(time.Second)))
 	f.ok(f.store.SaveResource(f.Context(), "default", "output", "h", "third", now))
 	f.ok(f.store.SaveResource(f.Context(), "other", "input", "h", "fourth", now))
-	for _, tt := range [][]string{{"default", "input", "second"}, {"default", "output", "third"}, {"other", "input", "fourth"}} {
-		got, err := get(tt[0], tt[1], "h")
+	for _, tt := range []struct {
+		account, kind, want string
+		saved               time.Time
+	}{
+		{"default", "input", "second", now.Add(time.Second)},
+		{"default", "output", "third", now},
+		{"other", "input", "fourth", now},
+	} {
+		got, saved, err := get(tt.account, tt.kind, "h")
 		f.ok(err)
-		f.same(tt[0]+" "+tt[1], got, tt[2])
+		f.same(tt.account+" "+tt.kind, got, tt.want)
+		f.same("when it was saved", saved, tt.saved)
 	}
 	for range 2 {
 		f.ok(f.store.DeleteResource(f.Context(), "default", "input", "h"))
 	}
-	if _, err := get("default", "input", "h"); !errors.Is(err, job.ErrNotFound) {
+	if _, _, err := get("default", "input", "h"); !errors.Is(err, job.ErrNotFound) {
 		f.Errorf("deleted resource: %v, want %v", err, job.ErrNotFound)
 	}
 }
