@@ -26,9 +26,10 @@ type bucket struct {
 	pausedUntil time.Time
 
 	// What the platform says is left of its current window, less what was allowed
-	// since. Valid until foreignUntil.
-	foreign      int
-	foreignUntil time.Time
+	// since. Valid until foreignUntil; foreignTicket is the latest call whose answer is in it.
+	foreign       int
+	foreignUntil  time.Time
+	foreignTicket uint64
 
 	line   []*waiter // who waits, the most urgent first, then who came first
 	served bool      // one of them watches the clock for all
@@ -210,12 +211,12 @@ func (b *bucket) adoptRemaining(now time.Time, ticket uint64, remaining int, res
 	left := max(0, remaining-int(b.granted-ticket))
 	until := now.Add(reset)
 	switch {
-	case !b.foreignUntil.After(now), until.After(b.foreignUntil.Add(sameWindow)):
-		b.foreign, b.foreignUntil = left, until
+	case !b.foreignUntil.After(now), ticket > b.foreignTicket && until.After(b.foreignUntil.Add(sameWindow)):
+		b.foreign, b.foreignUntil, b.foreignTicket = left, until, ticket
 	default:
 		// The same window: answers overtake each other, and the lowest figure is
 		// the newest or too careful.
-		b.foreign = min(b.foreign, left)
+		b.foreign, b.foreignTicket = min(b.foreign, left), max(b.foreignTicket, ticket)
 	}
 }
 

@@ -2,7 +2,11 @@ package bitmovin
 
 import (
 	"errors"
+	"net/http"
 	"testing"
+	"time"
+
+	"github.com/stokerd/stoker/internal/clock"
 )
 
 // FuzzWebhook: no delivery, signed or not, does more than be refused; and one that is
@@ -27,6 +31,29 @@ func FuzzWebhook(f *testing.F) {
 		}
 		if err == nil && event.EventType == "" {
 			t.Errorf("%q is an event of no type", body)
+		}
+	})
+}
+
+// Whatever the headers say, a class is never stopped for more than an hour.
+func FuzzRateHeaders(f *testing.F) {
+	for _, h := range [][3]string{{"0", "60", ""}, {"-1", "-1", "-1"}, {"9e9", "1e300", "NaN"}, {"", "+Inf", "Mon, 01 Jan 2035 00:00:00 GMT"}} {
+		f.Add(h[0], h[1], h[2], true)
+		f.Add(h[0], h[1], h[2], false)
+	}
+	f.Fuzz(func(t *testing.T, remaining, reset, retry string, throttled bool) {
+		s := clock.NewSimulation(time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC))
+		g := NewGovernorBy(s, nil)
+		if err := g.Wait(t.Context(), ClassStart); err != nil {
+			t.Fatal(err)
+		}
+		g.observe(ClassStart, 1, http.Header{headerRemaining: {remaining}, headerReset: {reset}, "Retry-After": {retry}}, throttled)
+		if throttled && g.Ready(ClassStart, 1) {
+			t.Error("a throttled class is ready")
+		}
+		s.Step(s.Now().Add(maxRetryAfter))
+		if !g.Ready(ClassStart, 1) {
+			t.Error("still stopped after an hour")
 		}
 	})
 }

@@ -136,8 +136,11 @@ func (g *Governor) observe(class Class, ticket uint64, h http.Header, throttled 
 	now := g.clock.Now()
 	b := g.bucket(class)
 	if throttled {
-		reset, _ := seconds(h.Get(headerReset))
-		b.pause(now.Add(cmp.Or(retryAfter(h, now), min(reset, window), window)))
+		wait := retryAfter(h, now)
+		if reset, known := seconds(h.Get(headerReset)); known && wait == 0 {
+			wait = min(max(reset, time.Second), window) // 0 is less than a second
+		}
+		b.pause(now.Add(cmp.Or(wait, window)))
 	}
 	remaining, ok := count(h.Get(headerRemaining))
 	reset, known := seconds(h.Get(headerReset))

@@ -156,6 +156,9 @@ func TestGovernorPausesOn429(t *testing.T) {
 		{"retry-after", withRetryAfter, 20 * time.Second},
 		{"reset", headers("0", "13"), 13 * time.Second},
 		{"reset without remaining", headers("", "13"), 13 * time.Second},
+		{"reset within this second", headers("0", "0"), time.Second},
+		{"reset too far", headers("0", "86400"), window},
+		{"reset in the past", headers("0", "-5"), window},
 		{"nothing", http.Header{}, window},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -278,6 +281,29 @@ func TestGovernorAccountsForCallsUnderWay(t *testing.T) {
 		time.Sleep(31 * time.Second)
 		if !g.Ready(ClassEncodingList, 1) {
 			t.Error("still blocked in the next window")
+		}
+	})
+}
+
+// An answer that took long tells of a window that later answers have told more about, and
+// its reset counts from when it was written.
+func TestGovernorIgnoresLateAnswers(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
+		g := NewGovernor(DefaultLimits())
+		first, _ := g.acquire(t.Context(), ClassEncodingList, UrgencyPrepare)
+		g.observe(ClassEncodingList, first, headers("59", "60"), false)
+		late, _ := g.acquire(t.Context(), ClassEncodingList, UrgencyPrepare)
+		time.Sleep(20 * time.Second)
+		last, _ := g.acquire(t.Context(), ClassEncodingList, UrgencyPrepare)
+		g.observe(ClassEncodingList, last, headers("0", "40"), false)
+		time.Sleep(5 * time.Second)
+		g.observe(ClassEncodingList, late, headers("58", "60"), false)
+		begin := time.Now()
+		if err := g.Wait(t.Context(), ClassEncodingList); err != nil {
+			t.Fatal(err)
+		}
+		if got := time.Since(begin); got != 35*time.Second {
+			t.Errorf("the next call left after %v, want 35s, when the window ends", got)
 		}
 	})
 }

@@ -15,9 +15,10 @@
 // A delivery has to be signed with the account's key (HMAC-SHA512 over the body). The
 // signature covers no time and no address, so that whoever has seen a delivery could
 // repeat it: an event counts once, and only within ten minutes of the time it was
-// triggered at. Whatever is signed is answered with 200, even if it comes to nothing,
-// because the platform stops delivering after ten refusals in a row. The rest is
-// answered with 400 or 401, for an unknown account as for a known one, and no word why.
+// triggered at. Every event that is signed is answered with 200, even if it comes to
+// nothing, because the platform stops delivering after ten refusals in a row. The rest
+// (unsigned, too large, or no event) is answered with 400 or 401, for an unknown
+// account as for a known one, and no word why.
 //
 // # Registration
 //

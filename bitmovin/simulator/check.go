@@ -122,6 +122,14 @@ func checkVideo(maxCRF float64) func(*checker) {
 	}
 }
 
+// checkAV1 knows no crf, as the platform's SDKs know none of AV1.
+func checkAV1(c *checker) {
+	checkVideo(63)(c)
+	if c.has("crf") {
+		c.complain("crf", "does not go with AV1, which takes a bitrate")
+	}
+}
+
 func checkAudio(c *checker) {
 	c.require("bitrate")
 	c.within("bitrate", 1, 1e7)

@@ -58,12 +58,16 @@ func orderedJSON(decoder *json.Decoder) (any, error) {
 	}
 	switch token {
 	case json.Delim('{'):
-		object := yaml.MapSlice{}
+		object, seen := yaml.MapSlice{}, map[json.Token]bool{}
 		for decoder.More() {
 			key, err := decoder.Token()
 			if err != nil {
 				return nil, err
 			}
+			if seen[key] {
+				return nil, fmt.Errorf("%v is there twice", key) // which of them counts is anybody's guess
+			}
+			seen[key] = true
 			value, err := orderedJSON(decoder)
 			if err != nil {
 				return nil, err

@@ -117,7 +117,7 @@ func codecs(of *class) []*kind {
 		{"video/h264", "H264", checkVideo(51)},
 		{"video/h265", "H265", checkVideo(51)},
 		{"video/vp9", "VP9", checkVideo(63)},
-		{"video/av1", "AV1", checkVideo(63)},
+		{"video/av1", "AV1", checkAV1},
 		{"audio/aac", "AAC", checkAudio},
 		{"audio/he-aac-v1", "HE_AAC_V1", checkAudio},
 		{"audio/he-aac-v2", "HE_AAC_V2", checkAudio},

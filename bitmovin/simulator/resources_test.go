@@ -139,6 +139,7 @@ func TestValidation(t *testing.T) {
 		{"config name", "/encoding/configurations/video/h264", `{"bitrate":1}`, simulator.CodeInvalid, []string{"name"}},
 		{"crf", "/encoding/configurations/video/h264", `{"name":"n","crf":52}`, simulator.CodeInvalid, []string{"crf"}},
 		{"bitrate and crf", "/encoding/configurations/video/h264", `{"name":"n","crf":5,"bitrate":9}`, simulator.CodeInvalid, []string{"crf"}},
+		{"crf of AV1", "/encoding/configurations/video/av1", `{"name":"n","crf":30}`, simulator.CodeInvalid, []string{"crf"}},
 		{"bitrate text", "/encoding/configurations/video/h264", `{"name":"n","bitrate":"9"}`, simulator.CodeInvalid, []string{"bitrate"}},
 		{"stream empty", streams, `{}`, simulator.CodeInvalid, []string{"inputStreams", "codecConfigId"}},
 		{"stream ids", streams, `{"inputStreams":[{"inputId":"x","inputPath":"p"}],"codecConfigId":"y"}`, simulator.CodeReference, []string{"inputStreams[0].inputId", "codecConfigId"}},

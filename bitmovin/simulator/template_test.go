@@ -179,6 +179,16 @@ func TestTemplateMistakes(t *testing.T) {
 			}
 		})
 	}
+	t.Run("one key twice", func(t *testing.T) {
+		a := newAPI(t, &simulator.Simulator{})
+		body := `{"metadata":{"type":"VOD"},"inputs":{"http":{"in":{"properties":{"host":"h"}}}},
+			"configurations":{"video":{"h264":{"v":{"properties":{"bitrate":1}}}}},
+			"encodings":{"e":{"properties":{"name":"film","name":"other"},
+				"streams":{"s":{"properties":{"inputStreams":[{"inputId":"$/inputs/http/in","inputPath":"a"}],"codecConfigId":"$/configurations/video/h264/v"}}},
+				"muxings":{"ts":{"m":{"properties":{"streams":[{"streamId":"$/encodings/e/streams/s"}]}}}},
+				"start":{}}}}`
+		a.refused("POST", "/encoding/templates/start", text(body), 400, simulator.CodeInvalid)
+	})
 	t.Run("sections in the order of a sorted map", func(t *testing.T) {
 		a := newAPI(t, &simulator.Simulator{})
 		body := `{"encodings":{"e":{"properties":{"name":"n"},"streams":{"s":{"properties":{"inputStreams":[{"inputId":"$/inputs/http/in","inputPath":"a"}],"codecConfigId":"x"}}},"start":{}}},

@@ -46,7 +46,7 @@ const (
 	rounds = 3
 	// maxLanes bounds the lanes that are worked through one by one.
 	maxLanes = 64
-	// farthest is the farthest that can be forecast.
+	// farthest is as far as a batch that runs can be forecast.
 	farthest = 365 * 24 * time.Hour
 )
 
@@ -57,7 +57,10 @@ const (
 // far the outcomes lie apart is how sure it is: that comes from how much lengths differ,
 // how many of them are known, and how the last ones happen to fall on the lanes. An
 // encoding that takes longer than all in the sample is not foreseen.
-func (w Work) Rest() (Range, bool) {
+func (w Work) Rest() (Range, bool) { return w.RestWithin(farthest) }
+
+// RestWithin is Rest with another limit than a year.
+func (w Work) RestWithin(limit time.Duration) (Range, bool) {
 	if w.Waiting > 0 && len(w.Lengths) == 0 || w.Waiting+len(w.Running) == 0 {
 		return Range{}, false
 	}
@@ -73,15 +76,11 @@ func (w Work) Rest() (Range, bool) {
 	if len(w.Running) > 0 {
 		doubt = max(doubt, min(slices.Max(w.Running).Seconds(), likely)*vague)
 	}
-	r := Range{
-		Earliest: seconds(min(outcomes[tail], likely-doubt)),
-		Likely:   seconds(likely),
-		Latest:   seconds(max(outcomes[tries-1-tail], likely+doubt)),
-	}
-	if r.Latest > farthest {
+	latest := max(outcomes[tries-1-tail], likely+doubt)
+	if latest > limit.Seconds() { // it may be more than a duration holds
 		return Range{}, false
 	}
-	return r, true
+	return Range{Earliest: seconds(min(outcomes[tail], likely-doubt)), Likely: seconds(likely), Latest: seconds(latest)}, true
 }
 
 // try works through what is left once. It returns the seconds it took.
@@ -107,7 +106,8 @@ func (w Work) try(random *rand.Rand) float64 {
 		lanes[0] = slices.Max(w.Running).Seconds() // it may be what all wait for
 	}
 	heap.Init(&lanes)
-	for range int(waiting + random.Float64()) {
+	// Of few jobs on many lanes not even one may come to be simulated: it would be the last to end.
+	for range max(int(waiting+random.Float64()), min(w.Waiting, 1)) {
 		lanes[0] += sample[random.IntN(len(sample))]
 		heap.Fix(&lanes, 0)
 	}

@@ -103,10 +103,13 @@ func TestRest(t *testing.T) {
 		"nothing is left":                {work: Work{Lengths: hours(1)}},
 		"nothing is known":               {work: Work{Waiting: 1, Lanes: 1}},
 		"years away":                     {work: Work{Waiting: 100_000, Lanes: 1, Lengths: hours(1)}},
+		"more years than a duration has": {work: Work{Waiting: 1_000_000, Lanes: 1, Lengths: hours(160)}},
 		"one after the other":            {Work{Waiting: 10, Running: hours(0.5), Lengths: hours(1)}, 10 * time.Hour, 11 * time.Hour},
 		"the gaps count":                 {Work{Waiting: 10, Lanes: 1, Lengths: hours(1), Gap: time.Hour}, 20 * time.Hour, 20 * time.Hour},
 		"side by side":                   {Work{Waiting: 10_000, Lanes: 100, Lengths: hours(0.5, 1, 1.5)}, 98 * time.Hour, 104 * time.Hour},
 		"more lanes than are simulated":  {Work{Waiting: 100_000, Lanes: 1000, Lengths: hours(0.5, 1, 1.5)}, 98 * time.Hour, 104 * time.Hour},
+		"fewer jobs than are simulated":  {Work{Waiting: 3, Lanes: 1000, Lengths: hours(1)}, time.Hour, time.Hour},
+		"one more than run":              {Work{Waiting: 1, Running: make([]time.Duration, 1000), Lengths: hours(1)}, time.Hour, time.Hour},
 		"the longest that runs":          {Work{Running: hours(0.1, 3, 0.1)}, 150 * time.Minute, 210 * time.Minute},
 		"more lanes than jobs":           {Work{Waiting: 3, Lanes: 50, Lengths: hours(1)}, time.Hour, time.Hour},
 		"many run, of which one is long": {Work{Running: append(hours(20), make([]time.Duration, 400)...)}, 15 * time.Hour, 25 * time.Hour},
@@ -121,6 +124,16 @@ func TestRest(t *testing.T) {
 		if got.Earliest > got.Likely || got.Likely > got.Latest {
 			t.Errorf("%s: %+v is no range", name, got)
 		}
+	}
+}
+
+func TestRestWithin(t *testing.T) {
+	w := Work{Waiting: 100_000, Lanes: 1, Lengths: []time.Duration{time.Hour}}
+	if got, ok := w.RestWithin(200_000 * time.Hour); !ok || got.Likely != 100_000*time.Hour {
+		t.Errorf("100,000 hours of work will be done in %v, %v", got.Likely, ok)
+	}
+	if got, ok := w.RestWithin(90_000 * time.Hour); ok {
+		t.Errorf("100,000 hours of work will be done in 90,000: %+v", got)
 	}
 }
 

@@ -70,6 +70,9 @@ type Outcome struct {
 // a list is forecast.
 const RoundsPerEncoder = 8
 
+// farthest is as far as a list can be forecast.
+const farthest = 100 * 365 * 24 * time.Hour
+
 // begin is when rehearsals take place.
 func begin() time.Time { return time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC) }
 
@@ -187,6 +190,7 @@ type runs struct {
 	lengths  []time.Duration
 	failed   int
 	attempts int
+	failure  *job.Failure // of one that failed
 }
 
 func readRuns(ctx context.Context, table *store.Store, batch string) (r runs, err error) {
@@ -202,6 +206,7 @@ func readRuns(ctx context.Context, table *store.Store, batch string) (r runs, er
 			r.attempts += j.Attempt
 			if j.State != job.Succeeded {
 				r.failed++
+				r.failure = j.Failure
 			}
 		}
 	}
@@ -212,6 +217,9 @@ func (p Plan) outcome(r runs, waiting, s simulator.Stats) (Outcome, error) {
 	n := len(r.ends)
 	if n == 0 {
 		return Outcome{}, errors.New("nothing was run")
+	}
+	if len(r.lengths) == 0 {
+		return Outcome{}, fmt.Errorf("not one of %d jobs was encoded: %v", n, r.failure)
 	}
 	took := r.ends[n-1].Sub(begin())
 	o := Outcome{
@@ -224,8 +232,10 @@ func (p Plan) outcome(r runs, waiting, s simulator.Stats) (Outcome, error) {
 	}
 	o.Bound = s.Busy / time.Duration(s.Encoders)
 	if n < len(p.Jobs) {
-		p.extend(&o, r)
-	} else if len(r.lengths) > 0 {
+		err := p.extend(&o, r)
+		return o, err
+	}
+	if len(r.lengths) > 0 {
 		o.Bound = max(o.Bound, slices.Max(r.lengths)) // no encoder shares an encoding with another
 	}
 	return o, nil
@@ -233,7 +243,7 @@ func (p Plan) outcome(r runs, waiting, s simulator.Stats) (Outcome, error) {
 
 // extend goes on from the rehearsed jobs to all jobs. By the end of a rehearsal encoders
 // fall idle; three quarters into it they are as they will be in the middle of the list.
-func (p Plan) extend(o *Outcome, r runs) {
+func (p Plan) extend(o *Outcome, r runs) error {
 	n := len(r.ends)
 	last := 3 * n / 4
 	w := forecast.Work{Waiting: len(p.Jobs) - last, Lanes: p.Encoders, Lengths: r.lengths}
@@ -247,9 +257,9 @@ func (p Plan) extend(o *Outcome, r runs) {
 		w.Lengths[i] = time.Duration(float64(l) * float64(busy) / float64(mean))
 	}
 	w.Gap = time.Duration(float64(busy) * o.Idle / (1 - o.Idle))
-	rest, ok := w.Rest()
+	rest, ok := w.RestWithin(farthest)
 	if !ok {
-		return
+		return errors.New("the list would take more than a hundred years")
 	}
 	so := r.ends[last].Sub(begin())
 	o.Makespan = forecast.Range{Earliest: so + rest.Earliest, Likely: so + rest.Likely, Latest: so + rest.Latest}
@@ -257,4 +267,5 @@ func (p Plan) extend(o *Outcome, r runs) {
 	o.Bound = time.Duration(float64(o.Bound) * scale)
 	o.Busy = float64(o.Bound) / float64(o.Makespan.Likely)
 	o.Failed, o.Retried = int(math.Round(float64(o.Failed)*scale)), int(math.Round(float64(o.Retried)*scale))
+	return nil
 }

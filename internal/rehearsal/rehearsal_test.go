@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -85,6 +87,31 @@ func TestRunForecastsLongLists(t *testing.T) {
 	}
 	if off := float64(some.Bound) / float64(all.Bound); off < 0.98 || off > 1.02 {
 		t.Errorf("the bound of the sample is %v, of all %v", some.Bound, all.Bound)
+	}
+}
+
+// A list may take years: that is what whoever plans has to know.
+func TestRunForecastsYears(t *testing.T) {
+	p := plan(50_000, 2)
+	p.Duration, p.Spread, p.Sample = time.Hour, 0, 4
+	if o := run(t, p); o.Bound != 25_000*time.Hour || o.Makespan.Likely < o.Bound || o.Makespan.Likely > o.Bound*101/100 {
+		t.Errorf("50,000 hours on two encoders: %+v", o)
+	}
+	p.Jobs = slices.Repeat(p.Jobs, 40)
+	if o, err := Run(t.Context(), p); err == nil {
+		t.Errorf("more than a century is forecast: %+v", o)
+	}
+}
+
+// A template that the platform refuses is not a list that takes no time.
+func TestRunTellsWhyNothingIsEncoded(t *testing.T) {
+	for _, sample := range []int{0, 2} {
+		p := plan(4, 1)
+		p.Sample, p.Batch.Recipe = sample, nil
+		p.Batch.Template = &job.Template{Text: "metadata: {type: VOD}\nencodings: {main: {streams: {v: {}}, start: {}}}\n"}
+		if o, err := Run(t.Context(), p); err == nil || !strings.Contains(err.Error(), "$/encodings/main/streams/v: inputStreams is required") {
+			t.Errorf("of %d jobs none can be started: %+v, %v", sample, o, err)
+		}
 	}
 }
 

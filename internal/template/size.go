@@ -2,6 +2,7 @@ package template
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/lexer"
@@ -17,7 +18,8 @@ const (
 	maxValues  = 10_000 // each alias counted as all that it stands for, and long text as several
 	maxTokens  = 5 * maxValues
 	maxNesting = 100
-	longText   = 256 // bytes; so much text counts as one more value
+	longText   = 256      // bytes; so much text counts as one more value
+	maxPaths   = 16 << 20 // bytes; the parser gives each value its path, so that a long key costs as much as stands below it
 
 	maxVariables = 50 // the API takes no more of a job
 )
@@ -33,6 +35,12 @@ func parseYAML(source string) (*ast.File, error) {
 	}
 	if len(tokens) > maxTokens {
 		return nil, tooMany()
+	}
+	if t := tooLong(tokens); t != nil {
+		return nil, sizeError{
+			t.Position.Line,
+			fmt.Sprintf("keys too long for what stands below them: the paths of all values come to more than %d bytes", maxPaths),
+		}
 	}
 	file, err := parser.Parse(tokens, 0)
 	if err != nil {
@@ -83,6 +91,69 @@ func tooDeep(tokens token.Tokens) *token.Token {
 	return nil
 }
 
+// tooLong is the token at which all paths together are too long; nil if there is none.
+func tooLong(tokens token.Tokens) *token.Token {
+	var above path
+	line, column, all := 0, 0, 0
+	for i, t := range tokens {
+		if t.Position.Line != line {
+			line, column = t.Position.Line, t.Position.Column
+		}
+		switch t.Type {
+		case token.SequenceStartType, token.MappingStartType:
+			above.open()
+		case token.SequenceEndType, token.MappingEndType:
+			above.close()
+		case token.MappingKeyType:
+			column = 0 // what stands below this key may begin further to the left than it does
+		}
+		if i+1 < len(tokens) && tokens[i+1].Type == token.MappingValueType {
+			above.key(column, len(t.Value))
+		}
+		if all += above.size; all > maxPaths {
+			return t
+		}
+	}
+	return nil
+}
+
+// path is what a token stands below, or more than that: keys whose ends are hard to see
+// stay for longer than they should.
+type path struct {
+	levels []level
+	size   int // of all keys together
+}
+
+// level is a bracket, or a key in a line that begins in a column.
+type level struct {
+	bracket      bool
+	column, size int
+}
+
+func (p *path) open() { p.levels = append(p.levels, level{bracket: true}) }
+
+func (p *path) close() {
+	for len(p.levels) > 0 && !p.pop().bracket {
+	}
+}
+
+// key puts a key in the place of those beside it: of the one in the same brackets, or of
+// all that do not stand further to the left.
+func (p *path) key(column, size int) {
+	flow := slices.ContainsFunc(p.levels, func(l level) bool { return l.bracket })
+	for n := len(p.levels); n > 0 && !p.levels[n-1].bracket && (flow || p.levels[n-1].column >= column && column > 0); n-- {
+		p.pop()
+	}
+	p.levels, p.size = append(p.levels, level{column: column, size: size}), p.size+size
+}
+
+func (p *path) pop() level {
+	last := len(p.levels) - 1
+	top := p.levels[last]
+	p.levels, p.size = p.levels[:last], p.size-top.size
+	return top
+}
+
 // measure counts values without making them. It stops counting somewhere above the limit.
 type measure struct {
 	anchors map[string]int // values by the name of what they are marked with
@@ -99,7 +170,9 @@ func (m measure) values(node ast.Node) int {
 			n = min(n+m.values(entry), maxValues+1)
 		}
 	case *ast.MappingValueNode:
-		n = min(m.values(node.Key)+m.values(node.Value), maxValues+1)
+		// A long key counts once more for each value below it: it is in the paths of all.
+		below := m.values(node.Value) * (1 + len(node.Key.GetToken().Value)/longText)
+		n = min(m.values(node.Key)+below, maxValues+1)
 	case *ast.SequenceNode:
 		for _, element := range node.Values {
 			n = min(n+m.values(element), maxValues+1)

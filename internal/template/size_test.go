@@ -12,6 +12,7 @@ func TestTooMuch(t *testing.T) {
 	const (
 		large = "line 1: more than 10000 values, with aliases counted as what they stand for"
 		deep  = "line 1: nested deeper than 100 levels"
+		paths = "keys too long for what stands below them: the paths of all values come to more than 16777216 bytes"
 	)
 	var laughs strings.Builder
 	laughs.WriteString("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n")
@@ -22,6 +23,11 @@ func TestTooMuch(t *testing.T) {
 	for i := range 49 {
 		fmt.Fprintf(&many, "${var:v%d}", i)
 	}
+	var below strings.Builder
+	for i := range 500 {
+		below.WriteString(strings.Repeat(" ", i) + strings.Repeat("k", 100) + ":\n")
+	}
+	below.WriteString(strings.Repeat(" ", 500) + "[" + strings.Repeat("1,\n", 4000) + "]")
 	for _, tt := range []struct{ name, source, want string }{
 		{"aliases of aliases", laughs.String(), large},
 		{"merged aliases", strings.ReplaceAll(laughs.String(), "[*a", "[{<<: *b}, *a"), large},
@@ -33,6 +39,12 @@ func TestTooMuch(t *testing.T) {
 		{"braces", strings.Repeat("{a: ", 50_000), deep},
 		{"dashes", strings.Repeat("- ", 100_000), deep},
 		{"question marks", strings.Repeat("? ", 100_000), deep},
+		{"a long key above many", "a: 1\n" + strings.Repeat("k", 100_000) + ":\n" + strings.Repeat(" - 1\n", 4000), "line 85: " + paths},
+		{"a long key in braces", "a: {b: 1, " + strings.Repeat("k", 100_000) + ": [" + strings.Repeat("1, ", 4000) + "]}", "line 1: " + paths},
+		{"a long key with an anchor", "&a " + strings.Repeat("k", 100_000) + ":\n" + strings.Repeat(" - 1\n", 4000), "line 84: " + paths},
+		{"a long key behind a question mark", "? " + strings.Repeat("k", 100_000) + "\n: [" + strings.Repeat("1, ", 4000) + "]", "line 2: " + paths},
+		{"long keys below each other", below.String(), "line 410: " + paths},
+		{"a long key above an alias", "a: &a [" + strings.Repeat("1, ", 1000) + "]\n" + strings.Repeat("k", 100_000) + ": *a", large},
 		{"deep, further down", small + "\na: " + strings.Repeat("[", 101), "line 20: nested deeper than 100 levels"},
 		{
 			"many variables", strings.Replace(small, "      labels:", "      more: "+many.String()+"\n      labels:", 1),

@@ -33,7 +33,7 @@ func (m Mistake) String() string { return fmt.Sprintf("line %d: %s", m.Line, m.T
 // in it.
 func Parse(source string) (*Template, []Mistake) {
 	r := reader{lines: map[string]int{}, seen: map[string]bool{}}
-	if !r.read(source) {
+	if !r.read(strings.TrimPrefix(source, "\ufeff")) {
 		return nil, r.mistakes
 	}
 	r.sections()
@@ -135,8 +135,13 @@ func (r *reader) Visit(node ast.Node) ast.Visitor {
 func (r *reader) value(v any, path string) {
 	switch v := v.(type) {
 	case yaml.MapSlice:
+		names := make(map[string]bool, len(v))
 		for _, item := range v {
 			name := fmt.Sprint(item.Key)
+			if names[name] { // what is filled in could end up in the one that does not count
+				r.mistake(path+"."+name, "is there twice, counting what << merges; leave one of them out")
+			}
+			names[name] = true
 			if strings.Contains(name, "${") {
 				r.mistake(path+"."+name, "variables are for values, not for keys")
 			}

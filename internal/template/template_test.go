@@ -73,6 +73,18 @@ func TestRender(t *testing.T) {
 	}
 }
 
+// Editors of Windows put a mark before the text.
+func TestByteOrderMark(t *testing.T) {
+	want, err := parse(t, small).Render(values())
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := parse(t, "\ufeff"+strings.TrimPrefix(small, "\n")).Render(values())
+	if err != nil || got != want {
+		t.Errorf("rendered %s, %v; want %s", got, err, want)
+	}
+}
+
 // A template serves many jobs: filling it in for one leaves nothing of it behind.
 func TestRenderAgain(t *testing.T) {
 	parsed := parse(t, small)
@@ -194,6 +206,11 @@ func TestMistakes(t *testing.T) {
 		{"variable in a key", edit("      v:\n", "      ${key}:\n"), "line 9: encodings.main.streams.${key}: variables are for values, not for keys"},
 		{"infinite", edit("${number:rate}", ".inf"), "line 15: encodings.main.streams.v.properties.rate: +Inf is not a number the platform knows"},
 		{"binary", edit("${number:rate}", "!!binary aGk="), "line 15: encodings.main.streams.v.properties.rate: want text, a number, true or false"},
+		{
+			"merged and given", edit("      description:", "      <<: {name: base, cloudRegion: A}\n      name: mine\n      description:"),
+			"line 8: encodings.main.properties.name: is there twice, counting what << merges; leave one of them out",
+		},
+		{"one key in two spellings", edit("rate: ${number:rate}", "rates: {1: a, 0x1: b}"), "line 15: encodings.main.streams.v.properties.rates.1: is there twice, counting what << merges; leave one of them out"},
 		{
 			"secret", "inputs: {s3: {in: {properties: {bucketName: b, secretKey: x}}}}" + small,
 			"line 1: inputs.s3.in.properties.secretKey: a secret must not stand in a template; configure a storage and refer to it by ${input_id}",
@@ -338,6 +355,7 @@ func FuzzRender(f *testing.F) {
 func FuzzParse(f *testing.F) {
 	f.Add(small)
 	f.Add("a: &x [*x, ${")
+	f.Add(strings.Replace(small, "      description:", "      <<: &base {name: base, labels: [a]}\n      description:", 1))
 	f.Fuzz(func(t *testing.T, source string) {
 		parsed, mistakes := template.Parse(source)
 		if (parsed == nil) != (len(mistakes) > 0) {
@@ -350,8 +368,22 @@ func FuzzParse(f *testing.F) {
 		if len(parsed.Check(v.Job)) > 0 {
 			return
 		}
-		if got, err := parsed.Render(v); err != nil || !json.Valid([]byte(got)) {
-			t.Fatalf("%q: %v", got, err)
+		got, err := parsed.Render(v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var doc struct {
+			Encodings map[string]struct {
+				Properties map[string]any `json:"properties"`
+			} `json:"encodings"`
+		}
+		if err := json.Unmarshal([]byte(got), &doc); err != nil {
+			t.Fatalf("%s: %v", got, err)
+		}
+		for _, encoding := range doc.Encodings { // it is found again by this, come what may
+			if encoding.Properties["name"] != v.EncodingName {
+				t.Errorf("%s\nis not called %q", got, v.EncodingName)
+			}
 		}
 	})
 }
