@@ -96,6 +96,15 @@ func away() error {
 	return s.Err()
 }
 
+// tooMany is what a server answers who holds as many watches as it may.
+func tooMany() error {
+	s, err := status.New(codes.ResourceExhausted, "too many watches").WithDetails(&errdetails.ErrorInfo{Reason: "TOO_MANY_WATCHES", Domain: "stoker"})
+	if err != nil {
+		panic(err)
+	}
+	return s.Err()
+}
+
 func specs(n int) []*stokerv1.JobSpec {
 	var all []*stokerv1.JobSpec
 	for i := range n {
@@ -223,7 +232,35 @@ func TestWatch(t *testing.T) {
 		})
 	})
 
+	// What was cut off may still be counted when the watch comes back.
+	t.Run("comes back although there seem to be too many", func(t *testing.T) {
+		calls := 0
+		s := &service{watch: func(_ *stokerv1.WatchBatchRequest, stream grpc.ServerStreamingServer[stokerv1.WatchBatchResponse]) error {
+			switch calls++; calls {
+			case 1:
+				if err := stream.Send(&stokerv1.WatchBatchResponse{Cursor: "c"}); err != nil {
+					return err
+				}
+				return away()
+			case 2:
+				return tooMany()
+			}
+			return nil
+		}}
+		within(t, s, client.Options{}, func(t *testing.T, c *client.Client) {
+			for _, err := range c.Watch(t.Context(), &stokerv1.WatchBatchRequest{BatchId: "b"}) {
+				if err != nil {
+					t.Error(err)
+				}
+			}
+			if calls != 3 {
+				t.Errorf("came %d times, want 3", calls)
+			}
+		})
+	})
+
 	for name, answer := range map[string]error{
+		"of one too many":                    tooMany(),
 		"that is refused":                    status.Error(codes.NotFound, "no such batch"),
 		"of a server that was never reached": away(),
 	} {

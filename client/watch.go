@@ -101,9 +101,14 @@ func (w *watch) fail(err error) {
 	}
 }
 
-// comesBack reports whether a watch that ended with err can go on.
+// comesBack reports whether a watch that ended with err can go on. A server that has not
+// noticed yet that a connection was lost still counts the watches on it.
 func comesBack(err error) bool {
-	return status.Code(err) == codes.Unavailable || Reason(err) == "SLOW_READER"
+	switch Reason(err) {
+	case "SLOW_READER", "TOO_MANY_WATCHES":
+		return true
+	}
+	return status.Code(err) == codes.Unavailable
 }
 
 // sleep waits, or returns why ctx ended.

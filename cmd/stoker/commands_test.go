@@ -214,7 +214,7 @@ func TestWrongUse(t *testing.T) {
 		{args: "submit - --format xml", want: `stoker: --format "xml": want csv or jsonl`},
 		{args: "failures", want: "want one argument, and got 0: stoker failures BATCH\n"},
 		{args: "backup", want: "want one argument, and got 0: stoker backup FILE\n"},
-		{args: "submit -", stdin: "input_path\n,\n,,\n", want: "standard input:3: 3 fields"},
+		{args: "submit -", stdin: "input_path\n,\na,b,c\n", want: "standard input:3: 3 fields"},
 		{args: "submit - --label x", stdin: "input_path\na\n", want: "--label x: want key=value"},
 		{args: "submit - --profile a --template b", want: "none of the others can be"},
 		{args: "submit - --template a --template-file b", want: "none of the others can be"},

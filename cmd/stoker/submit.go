@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/google/uuid"
 	"github.com/spf13/cobra"
 
 	"github.com/stokerd/stoker/client"
@@ -170,15 +171,7 @@ func (c *cli) send(ctx context.Context, conn *client.Client, s *submission, list
 	}
 	s.request.Jobs = specs(list)
 	if conn.Fits(&s.request) {
-		if s.resume {
-			// One message arrives or does not: that it is sent again makes no difference.
-			digest, err := requestDigest(&s.request)
-			if err != nil {
-				return nil, err
-			}
-			s.request.RequestId = resumeID(digest)
-		}
-		return conn.Submit(ctx, &s.request)
+		return c.submitWhole(ctx, conn, s)
 	}
 	if n := list.FillKeys(); n > 0 {
 		c.note("%s without key: their output paths are their keys", plural(int64(n), "job"))
@@ -186,6 +179,32 @@ func (c *cli) send(ctx context.Context, conn *client.Client, s *submission, list
 	}
 	list.Jobs = nil // the request has them, and a million take room
 	return c.upload(ctx, conn, s)
+}
+
+// submitWhole submits a request in one message. If its answer does not come, it may have
+// been stored all the same: sent again under its id, it makes no difference.
+func (c *cli) submitWhole(ctx context.Context, conn *client.Client, s *submission) (*stokerv1.Batch, error) {
+	r, again := &s.request, c.again(false)
+	switch {
+	case s.resume:
+		digest, err := requestDigest(r)
+		if err != nil {
+			return nil, err
+		}
+		r.RequestId = resumeID(digest)
+	case r.GetRequestId() == "":
+		id, err := uuid.NewV7()
+		if err != nil {
+			return nil, fmt.Errorf("choose a request id: %w", err)
+		}
+		r.RequestId = id.String()
+		again += " --request-id " + r.GetRequestId()
+	}
+	batch, err := conn.Submit(ctx, r)
+	if err != nil && goesOn(ctx, err) && !r.GetValidateOnly() {
+		c.note("to go on, without submitting twice: %s", again)
+	}
+	return batch, err
 }
 
 // fill completes the request with what is no plain flag.

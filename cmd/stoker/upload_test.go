@@ -127,6 +127,32 @@ func TestUploadTellsHowToGoOn(t *testing.T) {
 	}
 }
 
+// Whoever gets no answer cannot know whether the list was stored. What is told to go on with
+// does not store it twice.
+func TestSubmitTellsHowToGoOn(t *testing.T) {
+	f := &fake{refuse: status.Error(codes.Canceled, "interrupted")}
+	server := f.start(t)
+	for _, more := range [][]string{{}, {"--resume"}, {"--request-id", "night"}, {"--dry-run"}} {
+		args := append([]string{"submit", "-", "--server", server}, more...)
+		got := command{stdin: "input_path\na.mov\n"}.run(t.Context(), args...)
+		request, ok := f.last(t).(*stokerv1.SubmitBatchRequest)
+		if !ok || request.GetRequestId() == "" {
+			t.Fatalf("asked last for %v, want a submission with an id", f.last(t))
+		}
+		hint := "to go on, without submitting twice: stoker " + strings.Join(args, " ")
+		if len(more) == 0 {
+			hint += " --request-id " + request.GetRequestId()
+		}
+		want := hint + "\nstoker: interrupted (Canceled)\n"
+		if request.GetValidateOnly() {
+			want = "stoker: interrupted (Canceled)\n"
+		}
+		if got.stderr != want || got.code != exitFailed {
+			t.Errorf("%q: %+v, want %q", more, got, want)
+		}
+	}
+}
+
 // The name of a list changes with everything that decides what is submitted, and with
 // nothing else.
 func TestRequestDigest(t *testing.T) {

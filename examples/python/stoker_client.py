@@ -134,7 +134,7 @@ class Client:
                 return
             except grpc.RpcError as cause:
                 error = StokerError(cause)
-                if not (seen and (error.away or error.reason == "SLOW_READER")):
+                if not (seen and (error.away or error.reason in ("SLOW_READER", "TOO_MANY_WATCHES"))):
                     raise error from cause
                 time.sleep(max(wait, error.retry_delay))
                 wait = min(2 * wait, LONGEST_WAIT)

@@ -95,7 +95,7 @@ export class Stoker {
         return;
       } catch (cause) {
         const err = StokerError.from(cause);
-        if (!(seen && err instanceof StokerError && (isAway(err) || err.reason === 'SLOW_READER'))) {
+        if (!(seen && err instanceof StokerError && (isAway(err) || ['SLOW_READER', 'TOO_MANY_WATCHES'].includes(err.reason)))) {
           throw err;
         }
         await sleep(Math.max(wait, err.retryDelay));

@@ -35,6 +35,9 @@ func (p *parser) readCSV(in io.Reader) error {
 			return err
 		}
 		line, _ := r.FieldPos(0)
+		if !slices.ContainsFunc(record, filled) {
+			continue // spreadsheets write empty rows as commas
+		}
 		if columns != nil {
 			p.record(columns, record, line)
 			continue
@@ -45,8 +48,12 @@ func (p *parser) readCSV(in io.Reader) error {
 	}
 }
 
+// filled reports whether there is something in a cell.
+func filled(cell string) bool { return strings.TrimSpace(cell) != "" }
+
 // header checks the names of the columns. It returns nil if jobs cannot be read
-// with them.
+// with them. Spreadsheets write empty columns too: one without a name is fine as long as
+// there is nothing in it.
 func (p *parser) header(record []string, line int) []string {
 	columns := make([]string, len(record))
 	for i, cell := range record {
@@ -63,6 +70,7 @@ func (p *parser) header(record []string, line int) []string {
 	before := len(p.mistakes)
 	for i, c := range columns {
 		switch {
+		case c == "":
 		case slices.Contains(columns[:i], c):
 			p.mistake(line, "column %q is there twice", c)
 		case !known(c):
@@ -115,7 +123,11 @@ func (p *parser) record(columns, record []string, line int) {
 	}
 	var spec job.Spec
 	for i, value := range record {
-		if value = strings.TrimSpace(value); value != "" {
+		switch value = strings.TrimSpace(value); {
+		case value == "":
+		case columns[i] == "":
+			p.mistake(line, "field %d, %q, is in a column without a name", i+1, shorten([]byte(value)))
+		default:
 			p.set(&spec, columns[i], value, line)
 		}
 	}

@@ -10,8 +10,8 @@
 //	output_path  directory on the output storage; default: input_path without its extension
 //	var:<name>   value of the variable <name> of an encoding template; any number of them
 //
-// The delimiter is the comma; quoted fields, a byte order mark, CRLF and empty lines
-// are fine. JSON Lines has one object per line with the same field names; variables
+// The delimiter is the comma; quoted fields, a byte order mark, CRLF, and empty lines, rows
+// and columns are fine. JSON Lines has one object per line with the same field names; variables
 // may also be given as one object named variables.
 //
 // A mistake never stops the reading: every bad line is reported, with its number.

@@ -36,6 +36,12 @@ func TestRead(t *testing.T) {
 			lines: []int{2, 4},
 		},
 		{
+			name:  "csv padded by a spreadsheet, in rows and columns",
+			text:  ",,,,\nkey,,name,input_path,output_path,\n,,,,,\nsintel,,Sintel,in/sintel.mov,out/sintel,\n \n,,,in/hero.mov,, \n,,,,,\n,,,\n",
+			want:  []job.Spec{sintel, hero},
+			lines: []int{4, 6},
+		},
+		{
 			name: "csv with quotes, commas and line breaks",
 			text: "name,input_path\n\"Steamboat Bill, \"\"Jr.\"\"\",a.mkv\n\"two\nlines\",b.mkv\nlast,c.mkv",
 			want: []job.Spec{
@@ -125,6 +131,11 @@ titles.csv:1: unknown column "codec"; the columns are key, name, input_path, out
 titles.csv:1: unknown column "var:"; the columns are key, name, input_path, output_path and var:<name>
 titles.csv:1: column "key" is there twice
 titles.csv:1: there is no column input_path`,
+		},
+		{
+			name: "a column without a name",
+			text: "input_path,,\na.mov,,out/a\nb.mov,,\n",
+			want: `titles.csv:2: field 3, "out/a", is in a column without a name`,
 		},
 		{
 			name: "no header",
