@@ -54,11 +54,11 @@ grpcurl: ## Build the pinned grpcurl as bin/grpcurl
 
 .PHONY: test
 test: ## Run all tests; what needs Node.js is skipped where there is none
-	@go test -shuffle=on $(or $(ARGS),./...)
+	@go test -timeout=20m -shuffle=on $(or $(ARGS),./...)
 
 .PHONY: race
 race: ## Run all tests under the race detector, long ones shortened
-	@go test -race -short -shuffle=on $(or $(ARGS),./...)
+	@go test -timeout=20m -race -short -shuffle=on $(or $(ARGS),./...)
 
 .PHONY: bench
 bench: ## Print all figures of docs/figures.md but the load test's, and draw docs/queue.svg; takes some ten minutes

@@ -69,13 +69,15 @@ func testCancel(t *testing.T, p program, s *service) {
 }
 
 // testWatch has one watch live through two deaths of the service, while the other one
-// is killed itself and begun again with its cursor.
+// is killed itself and begun again with its cursor. The batch ends after that, however long
+// it takes: its last job runs until it is cancelled.
 func testWatch(t *testing.T, p program, s *service) {
 	const jobs = 60
 	var list []string
 	for n := range jobs {
 		list = append(list, fmt.Sprintf(`{"key": "k-%d", "input_path": "in/%d.mp4", "output_path": "%s/%d"}`, n, n, p.name, n))
 	}
+	list = append(list, fmt.Sprintf(`{"key": "last", "input_path": "in/long.mp4", "output_path": "%s/last"}`, p.name))
 	batch := submit(t, p, s, `{"display_name": "night run", "jobs": [`+strings.Join(list, ", ")+`]}`)
 
 	killed := newPrinted(t)
@@ -85,10 +87,17 @@ func testWatch(t *testing.T, p program, s *service) {
 	lasting := newPrinted(t)
 	deaths := 0
 	code := lasting.watch(p, s, 3, func() bool {
-		if deaths < 2 {
-			deaths++
-			s.kill()
-			s.start()
+		if deaths == 2 {
+			return false
+		}
+		s.kill()
+		s.start()
+		if deaths++; deaths == 2 {
+			last := fmt.Sprintf("%s/%d", batch, jobs+1)
+			if got := p.run(t, s.address, "cancel", last); got.code != 0 {
+				t.Errorf("cancel of the last job: %+v", got)
+				return true
+			}
 		}
 		return false
 	}, batch)

@@ -40,6 +40,8 @@ func TestHistories(t *testing.T) {
 			Key: fmt.Sprintf("k-%d", n), InputPath: fmt.Sprintf("in/%d.mp4", n), OutputPath: fmt.Sprintf("out/%d", n),
 		})
 	}
+	// One more runs until it is cancelled, so that the batch does not end before the service has died often enough.
+	request.Jobs = append(request.Jobs, &stokerv1.JobSpec{Key: "last", InputPath: "in/long.mp4", OutputPath: "out/last"})
 	batch, err := c.Submit(t.Context(), request)
 	if err != nil {
 		t.Fatal(err)
@@ -69,6 +71,10 @@ func TestHistories(t *testing.T) {
 		close(ended)
 	}()
 	times := s.reap(rand.New(rand.NewPCG(seed, 0)), deaths, seen, ended)
+	last := &stokerv1.CancelJobRequest{JobId: fmt.Sprintf("%s/%d", batch.GetId(), jobs+1)}
+	if _, err := c.Batches().CancelJob(t.Context(), last, grpc.WaitForReady(true)); err != nil {
+		t.Fatal(err)
+	}
 	<-ended
 	if times != deaths {
 		t.Errorf("the service died %d times, want %d: the batch has ended too early", times, deaths)

@@ -20,8 +20,8 @@ import (
 	"github.com/stokerd/stoker/internal/loopback"
 )
 
-// pageTime bounds how long the commands of one page may take.
-const pageTime = 3 * time.Minute
+// pageTime bounds how long the commands of one page may take, on however busy a machine.
+const pageTime = 10 * time.Minute
 
 // session is a shell in a directory of its own, with stoker and grpcurl in its path
 // and a service with a simulator behind it.

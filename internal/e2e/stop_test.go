@@ -97,7 +97,7 @@ func TestSecondSignal(t *testing.T) {
 				t.Fatal("the service does not say that it stops")
 			}
 			life.signal(tt.signal)
-			if code := life.wait(2 * time.Second); code != tt.code {
+			if code := life.wait(patience); code != tt.code { // a process that takes its time ends with 0
 				t.Errorf("exit code %d, want %d", code, tt.code)
 			}
 			s.finishes(sim)

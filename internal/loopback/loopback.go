@@ -15,21 +15,39 @@ import (
 // server comes back to it.
 const firstPort, ports = 10_000, 20_000
 
-// Addresses returns n addresses of the form 127.0.0.1:port on which nobody listens.
+// Addresses returns n addresses of the form 127.0.0.1:port on which nobody listens. Until
+// the test ends no other call gives them out, in this process or in another, also while
+// their servers are not there: whoever holds the port of UDP has that of TCP.
 func Addresses(t testing.TB, n int) []string {
 	t.Helper()
 	var found []string
 	for len(found) < n {
 		address := fmt.Sprintf("127.0.0.1:%d", firstPort+rand.IntN(ports))
-		l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", address)
-		if errors.Is(err, syscall.EADDRINUSE) {
-			continue
+		if take(t, address) {
+			found = append(found, address)
 		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer func() { _ = l.Close() }() // held until all are found, so that they differ
-		found = append(found, address)
 	}
 	return found
+}
+
+// take keeps an address for a test, and reports whether it is free.
+func take(t testing.TB, address string) bool {
+	t.Helper()
+	free := func(err error) bool {
+		if err != nil && !errors.Is(err, syscall.EADDRINUSE) {
+			t.Fatal(err)
+		}
+		return err == nil
+	}
+	kept, err := new(net.ListenConfig).ListenPacket(t.Context(), "udp", address)
+	if !free(err) {
+		return false
+	}
+	t.Cleanup(func() { _ = kept.Close() }) // nobody sends to it
+	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", address)
+	if !free(err) {
+		return false
+	}
+	_ = l.Close() // nobody has connected
+	return true
 }
