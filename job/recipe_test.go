@@ -32,6 +32,7 @@ func TestValidateRecipe(t *testing.T) {
 	}{
 		{"empty", func(r *Recipe) { *r = Recipe{} }, []string{"recipe.videos", "recipe.muxings"}},
 		{"codec", func(r *Recipe) { r.Videos[1].Codec = "H266" }, []string{"recipe.videos[1].codec"}},
+		{"crf of AV1", func(r *Recipe) { r.Videos[0].Codec, r.Videos[0].Bitrate, r.Videos[0].CRF = AV1, 0, 20 }, []string{"recipe.videos[0].crf"}},
 		{"bitrate and crf", func(r *Recipe) { r.Videos[0].CRF = 20 }, []string{"recipe.videos[0].crf"}},
 		{"neither", func(r *Recipe) { r.Videos[0].Bitrate = 0 }, []string{"recipe.videos[0].bitrate"}},
 		{"kilobits", func(r *Recipe) { r.Audios[0].Bitrate = 128 }, []string{"recipe.audios[0].bitrate"}},

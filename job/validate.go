@@ -90,6 +90,8 @@ func (video Video) validate(v *violations, field string) {
 	switch {
 	case video.Bitrate == 0 && video.CRF == 0:
 		v.add(field+".bitrate", "give a bitrate in bit/s, or a crf")
+	case video.CRF != 0 && video.Codec == AV1:
+		v.add(field+".crf", "AV1 has none at the platform; give a bitrate in bit/s")
 	case video.Bitrate != 0 && video.CRF != 0:
 		v.add(field+".crf", "bitrate and crf exclude each other")
 	case video.CRF == 0 && (video.Bitrate < 10_000 || video.Bitrate > 500_000_000):

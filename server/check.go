@@ -148,9 +148,12 @@ func (c *checks) variables(i int, j *stokerv1.JobSpec, rules jobRules) {
 
 // template reads a template; which tells people whose text a mistake is in. A named one
 // was read with the configuration, so that a mistake now is one of a batch from an older
-// version.
-func (c *checks) template(field, which string, t job.Template) *template.Template {
+// version. It is for so many jobs.
+func (c *checks) template(field, which string, t job.Template, jobs int) *template.Template {
 	parsed, mistakes := template.Parse(t.Text)
+	if parsed != nil && jobs > 1 {
+		mistakes = parsed.SharedOutputs()
+	}
 	for _, m := range mistakes {
 		c.add(field, "%s%s", which, m)
 	}
@@ -158,14 +161,14 @@ func (c *checks) template(field, which string, t job.Template) *template.Templat
 }
 
 // inlineTemplate reads a template that came with the request.
-func (c *checks) inlineTemplate(t job.Template) *template.Template {
+func (c *checks) inlineTemplate(t job.Template, jobs int) *template.Template {
 	const field = "inline_template"
 	c.addDetailed(t.Validate(field))
 	if t.Text == "" {
 		c.addDetailed([]job.Violation{{Field: field + ".yaml", Message: "is required: the text of the template"}})
 		return nil
 	}
-	return c.template(field+".yaml", "", t)
+	return c.template(field+".yaml", "", t, jobs)
 }
 
 // takeAll adds a list.

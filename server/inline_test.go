@@ -75,6 +75,10 @@ func TestSubmitInlineTemplateViolations(t *testing.T) {
 	one := &stokerv1.JobSpec{InputPath: "a", OutputPath: "b"}
 	unused := inline(ladderTemplate, nil, one)
 	unused.Output = "default"
+	fixed := strings.Replace(ladderTemplate, "${output_path}", "films/${batch_id}", 1)
+	full := func(input string) *stokerv1.JobSpec {
+		return &stokerv1.JobSpec{InputPath: input, OutputPath: input, Variables: map[string]string{"title": "t", "seconds": "1"}}
+	}
 	secret := strings.Replace(ladderTemplate, "roleArn:", "secretKey: x, roleArn:", 1)
 	for _, tt := range []struct {
 		name string
@@ -96,6 +100,10 @@ func TestSubmitInlineTemplateViolations(t *testing.T) {
 		{"too long", inline(ladderTemplate+strings.Repeat("#", 1<<18), nil, one), "inline_template.yaml: must be at most 262144 characters\n" +
 			"jobs[0].variables.title: is required: the template uses ${var:title}\n" +
 			"jobs[0].variables.seconds: is required: the template uses ${number:seconds}\n"},
+		{
+			"one output for all", inline(fixed, nil, full("a"), full("b")), "inline_template.yaml: line 19: encodings.main.muxings.mp4.file.properties.outputs[0].outputPath " +
+				"is the same for all jobs, which would overwrite each other; put ${output_path} or another variable of the job into it\n",
+		},
 		{
 			"storage and jobs", unused, "output: the template does not use it: there is no ${output_id} in it\n" +
 				"jobs[0].variables.title: is required: the template uses ${var:title}\n" +

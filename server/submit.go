@@ -132,12 +132,12 @@ func (s *Server) checkEncodeWith(c *checks, req *stokerv1.SubmitBatchRequest, b 
 		c.take(wrong)
 		b.Template = &t
 		if wrong == nil {
-			return c.template("template", fmt.Sprintf("template %q, ", t.Name), t)
+			return c.template("template", fmt.Sprintf("template %q, ", t.Name), t, len(req.GetJobs()))
 		}
 	case *stokerv1.SubmitBatchRequest_InlineTemplate:
 		t := job.Template{Text: with.InlineTemplate.GetYaml(), FallbackRegions: with.InlineTemplate.GetFallbackRegions()}
 		b.Template = &t
-		return c.inlineTemplate(t)
+		return c.inlineTemplate(t, len(req.GetJobs()))
 	default:
 		b.Profile = req.GetProfile()
 		if b.Profile == "" {
@@ -195,7 +195,7 @@ func (s *Server) AddJobs(ctx context.Context, req *stokerv1.AddJobsRequest) (*st
 			return nil, fmt.Errorf("read batch: %w", err)
 		}
 		if b.Template != nil {
-			rules.templated, rules.template = true, c.template("batch_id", "its template, ", *b.Template)
+			rules.templated, rules.template = true, c.template("batch_id", "its template, ", *b.Template, len(req.GetJobs()))
 		}
 	}
 	s.checkJobs(&c, req.GetJobs(), rules)

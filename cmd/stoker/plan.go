@@ -245,6 +245,9 @@ func (p *planning) fits(list *joblist.List) error {
 		return nil
 	}
 	t, mistakes := template.Parse(p.rehearse.Batch.Template.Text)
+	if t != nil && len(list.Jobs) > 1 {
+		mistakes = t.SharedOutputs()
+	}
 	var wrong []client.Violation
 	for _, m := range mistakes {
 		field := cmp.Or(p.list.template, filepath.Base(p.list.inline.file))

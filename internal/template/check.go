@@ -77,6 +77,28 @@ func (r *reader) oneEncoding() {
 	}
 }
 
+// destination notes an output path that is the same for all jobs.
+func (r *reader) destination(s, path string) {
+	if !r.perJob(s) {
+		r.shared = append(r.shared, Mistake{r.line(path), strings.TrimPrefix(path, "$.") +
+			" is the same for all jobs, which would overwrite each other; put ${output_path} or another variable of the job into it"})
+	}
+}
+
+// perJob reports whether a variable of the job is in a value.
+func (r *reader) perJob(v any) bool {
+	switch v := v.(type) {
+	case yaml.MapSlice:
+		return slices.ContainsFunc(v, func(item yaml.MapItem) bool { return r.perJob(item.Value) })
+	case []any:
+		return slices.ContainsFunc(v, r.perJob)
+	case string:
+		t, err := parseText(v)
+		return err != nil || slices.ContainsFunc(t.variables(), variable.perJob) // a mistake is told elsewhere
+	}
+	return false
+}
+
 // mapping checks that what is filled in at a path has a place there.
 func (r *reader) mapping(v any, path string) {
 	switch v.(type) {

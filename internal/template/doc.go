@@ -36,6 +36,12 @@
 // reference. A job whose values turn plain text into something that begins with $/ is
 // refused.
 //
+// # Where jobs write to
+//
+// An outputPath without a variable of the job is the same for all jobs of a batch, which
+// would all be paid, and of which the last to end would be left. So such a template is for
+// one job alone, unless the outputs that it declares differ from job to job.
+//
 // # What is filled in besides
 //
 // The encoding's name, by which an encoding is found again whose start was never

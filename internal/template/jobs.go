@@ -67,6 +67,10 @@ func (t *Template) Variables() []string {
 	return slices.Compact(names)
 }
 
+// SharedOutputs are the output paths that are the same for all jobs: a mistake where
+// there are several, since only one of them would leave its output there.
+func (t *Template) SharedOutputs() []Mistake { return t.shared }
+
 // ToldApartByOutputPath reports whether nothing but their output paths keeps the
 // results of two jobs from overwriting each other.
 func (t *Template) ToldApartByOutputPath() bool {

@@ -18,6 +18,7 @@ type Template struct {
 	encoding string     // the key of its one encoding
 	texts    []text     // the values that a variable could make a reference, each once
 	used     []variable // in whatever value, each once
+	shared   []Mistake  // output paths that are the same for all jobs
 }
 
 // Mistake is one thing wrong with a template.
@@ -38,6 +39,9 @@ func Parse(source string) (*Template, []Mistake) {
 	}
 	r.sections()
 	r.value(r.doc, "$")
+	if r.perJob(child(r.doc, "outputs")) {
+		r.shared = nil // the storages tell jobs apart
+	}
 	if n := len(r.Variables()); n > maxVariables {
 		r.mistake("$", "%d variables of the job's own, and a job can have %d", n, maxVariables)
 	}
@@ -142,6 +146,9 @@ func (r *reader) value(v any, path string) {
 				r.mistake(path+"."+name, "is there twice, counting what << merges; leave one of them out")
 			}
 			names[name] = true
+			if s, ok := item.Value.(string); ok && name == "outputPath" {
+				r.destination(s, path+"."+name)
+			}
 			if strings.Contains(name, "${") {
 				r.mistake(path+"."+name, "variables are for values, not for keys")
 			}

@@ -85,6 +85,36 @@ func TestByteOrderMark(t *testing.T) {
 	}
 }
 
+func TestSharedOutputs(t *testing.T) {
+	const told = "encodings.main.muxings.ts.m.properties.outputs[0].outputPath is the same for all jobs, " +
+		"which would overwrite each other; put ${output_path} or another variable of the job into it"
+	with := func(path string) string {
+		return strings.Replace(small, "    streams:", "    muxings: {ts: {m: {properties: {outputs: [{outputPath: \""+path+"\"}]}}}}\n    streams:", 1)
+	}
+	bucket := func(name string) string {
+		return "outputs: {s3RoleBased: {out: {properties: {bucketName: \"" + name + "\"}}}}" + with("films")
+	}
+	for _, tt := range []struct {
+		source string
+		shared bool
+	}{
+		{with("films"), true},
+		{with("films/${batch_id}/$${key}"), true},
+		{with("films/${output_path}"), false},
+		{with("${input_path}"), false},
+		{with("films/${job_id}"), false},
+		{with("films/${var:title}/ts"), false},
+		{bucket("films"), true},
+		{bucket("films-${var:title}"), false},
+		{small, false},
+	} {
+		got := parse(t, tt.source).SharedOutputs()
+		if shared := len(got) == 1 && got[0].Text == told; shared != tt.shared || len(got) > 1 {
+			t.Errorf("%s\nshared outputs: %v", tt.source, got)
+		}
+	}
+}
+
 // A template serves many jobs: filling it in for one leaves nothing of it behind.
 func TestRenderAgain(t *testing.T) {
 	parsed := parse(t, small)

@@ -59,6 +59,9 @@ func (v variable) field() string {
 	return ""
 }
 
+// perJob reports whether jobs of one batch may differ in the variable.
+func (v variable) perJob() bool { return v.field() != "" || v.name == jobID }
+
 // text is a value of the template: literal text and variables in turn.
 type text []part
 

@@ -400,7 +400,7 @@ type Video struct {
 	Width int32 `protobuf:"varint,4,opt,name=width,proto3" json:"width,omitempty"`
 	// Target bitrate in bit/s. Give exactly one of bitrate and crf.
 	Bitrate int64 `protobuf:"varint,5,opt,name=bitrate,proto3" json:"bitrate,omitempty"`
-	// Constant rate factor: 0 to 51 for H.264 and H.265, 0 to 63 for VP9 and AV1.
+	// Constant rate factor: 0 to 51 for H.264 and H.265, 0 to 63 for VP9; not for AV1.
 	Crf float64 `protobuf:"fixed64,6,opt,name=crf,proto3" json:"crf,omitempty"`
 	// Frames per second. Default: as the source.
 	FrameRate float64 `protobuf:"fixed64,7,opt,name=frame_rate,json=frameRate,proto3" json:"frame_rate,omitempty"`
