@@ -166,7 +166,7 @@ func (c *cli) runDemo(ctx context.Context, address string) (err error) {
 	}
 	c.note("%s from open-movies.csv, a simulated platform with %d encoders, 3 encodings kept queued", plural(int64(len(list.Jobs)), "title"), demoEncoders)
 	c.note("")
-	err = c.watch(ctx, conn, batch.GetId())
+	err = c.attend(ctx, conn, whole(batch.GetId()))
 	if exit, ok := errors.AsType[*exitError](err); err != nil && (!ok || exit.code != exitFailed || exit.err != nil) {
 		return err
 	}

@@ -2,11 +2,12 @@ package main
 
 import (
 	"fmt"
+	"image/color"
 	"strings"
 	"time"
 
-	tea "github.com/charmbracelet/bubbletea"
-	"github.com/charmbracelet/lipgloss"
+	tea "charm.land/bubbletea/v2"
+	"charm.land/lipgloss/v2"
 	"github.com/charmbracelet/x/ansi"
 
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
@@ -75,7 +76,7 @@ func (p *picture) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		return p, ticking()
 	case tea.WindowSizeMsg:
 		p.width, p.height = msg.Width, msg.Height
-	case tea.KeyMsg:
+	case tea.KeyPressMsg:
 		switch msg.String() {
 		case "ctrl+c", "q", "esc":
 			p.leave()
@@ -85,23 +86,23 @@ func (p *picture) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 }
 
 // View draws the picture.
-func (p *picture) View() string {
+func (p *picture) View() tea.View {
 	if p.view.batch == nil {
-		return ""
+		return tea.NewView("")
 	}
-	return draw(p.view, p.width, p.height, time.Now())
+	return tea.NewView(draw(p.view, p.width, p.height, time.Now()))
 }
 
 // The colours of the picture, from the terminal's own palette.
 const (
-	red    = lipgloss.Color("1")
-	green  = lipgloss.Color("2")
-	yellow = lipgloss.Color("3")
-	cyan   = lipgloss.Color("6")
-	grey   = lipgloss.Color("8")
+	red    = lipgloss.Red
+	green  = lipgloss.Green
+	yellow = lipgloss.Yellow
+	cyan   = lipgloss.Cyan
+	grey   = lipgloss.BrightBlack
 )
 
-func colour(c lipgloss.Color, text string) string {
+func colour(c color.Color, text string) string {
 	return lipgloss.NewStyle().Foreground(c).Render(text)
 }
 
@@ -183,7 +184,7 @@ func bar(percent float64, width int) string {
 }
 
 func countsLine(b *stokerv1.Batch) string {
-	colours := map[string]lipgloss.Color{"running": cyan, "succeeded": green, "failed": red, "cancelling": yellow, "cancelled": yellow}
+	colours := map[string]color.Color{"running": cyan, "succeeded": green, "failed": red, "cancelling": yellow, "cancelled": yellow}
 	var parts []string
 	for _, c := range counts(b) {
 		if c.n == 0 && (c.name == "cancelling" || c.name == "cancelled") {

@@ -8,7 +8,7 @@ import (
 	"time"
 	"unicode"
 
-	tea "github.com/charmbracelet/bubbletea"
+	tea "charm.land/bubbletea/v2"
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
@@ -207,10 +207,10 @@ func plainText(s string) string {
 }
 
 func TestKeysLeaveTheWatch(t *testing.T) {
-	for _, key := range []tea.KeyMsg{{Type: tea.KeyCtrlC}, {Type: tea.KeyRunes, Runes: []rune("q")}} {
+	for _, key := range []tea.KeyPressMsg{{Code: 'c', Mod: tea.ModCtrl}, {Code: tea.KeyEscape}, {Code: 'q', Text: "q"}} {
 		left := false
 		p := &picture{view: newView(), leave: func() { left = true }}
-		if p.Update(tea.KeyMsg{Type: tea.KeyRunes, Runes: []rune("x")}); left {
+		if p.Update(tea.KeyPressMsg{Code: 'x', Text: "x"}); left {
 			t.Error("x leaves the watch")
 		}
 		if p.Update(key); !left {

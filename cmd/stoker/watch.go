@@ -30,7 +30,7 @@ to it. One that goes on to another state is not mentioned again.`,
 			if batch, _, ok := strings.Cut(args[0], "/"); ok {
 				return usagef("%s is a job; to see it: stoker job %s, and to watch its batch: stoker watch %s", args[0], args[0], batch)
 			}
-			request := &stokerv1.WatchBatchRequest{BatchId: args[0], IncludeJobs: true}
+			request := whole(args[0])
 			var err error
 			if request.States, err = jobStates(states, allJobStates()); err != nil {
 				return err
@@ -51,17 +51,31 @@ type audience interface {
 	close()
 }
 
-// errLeft says that the user stopped watching.
-var errLeft = errors.New("left the watch")
+// errLeft says that the user stopped watching. There is nothing more to say.
+var errLeft error = &exitError{code: exitInterrupted}
 
-// watch shows a batch until it has ended. The error carries the exit code of how
-// it ended.
+// watch shows a batch until it has ended, or tells how to watch it again. The error
+// carries the exit code of how it ended.
 func (c *cli) watch(ctx context.Context, conn *client.Client, batchID string) error {
-	return c.watchAs(ctx, conn, &stokerv1.WatchBatchRequest{BatchId: batchID, IncludeJobs: true})
+	return c.watchAs(ctx, conn, whole(batchID))
 }
 
 // watchAs is [cli.watch] for what is asked for in request.
 func (c *cli) watchAs(ctx context.Context, conn *client.Client, request *stokerv1.WatchBatchRequest) error {
+	err := c.attend(ctx, conn, request)
+	if ctx.Err() != nil || errors.Is(err, errLeft) {
+		c.note("The batch goes on. To watch it again: stoker watch %s", request.GetBatchId())
+	}
+	return err
+}
+
+// whole asks for everything about a batch.
+func whole(batchID string) *stokerv1.WatchBatchRequest {
+	return &stokerv1.WatchBatchRequest{BatchId: batchID, IncludeJobs: true}
+}
+
+// attend shows what is asked for in request until the batch has ended.
+func (c *cli) attend(ctx context.Context, conn *client.Client, request *stokerv1.WatchBatchRequest) error {
 	ctx, leave := context.WithCancelCause(ctx)
 	defer leave(nil)
 	var to audience
@@ -77,12 +91,8 @@ func (c *cli) watchAs(ctx context.Context, conn *client.Client, request *stokerv
 	}
 	batch, err := follow(ctx, conn, request, to)
 	to.close()
-	if ctx.Err() != nil {
-		c.note("The batch goes on. To watch it again: stoker watch %s", request.GetBatchId())
-		if errors.Is(context.Cause(ctx), errLeft) {
-			return &exitError{code: exitInterrupted}
-		}
-		return err
+	if errors.Is(context.Cause(ctx), errLeft) {
+		return errLeft
 	}
 	if err != nil {
 		return err
