@@ -56,11 +56,14 @@ type driver struct {
 	pace     pace
 	listDue  time.Time // when to list what runs
 	sweepDue time.Time
-	swept    bool // the platform has been compared with the job table
-	stopping bool // results are still taken, but nothing new begins
-	busy     [taskKinds]int
-	stale    stale
-	heard    map[string]bool // encodings to look at again when their tasks have ended
+	// swept says that the platform has been compared with the job table, reconciles how
+	// often that was tried.
+	swept      bool
+	reconciles int
+	stopping   bool // results are still taken, but nothing new begins
+	busy       [taskKinds]int
+	stale      stale
+	heard      map[string]bool // encodings to look at again when their tasks have ended
 }
 
 // stale says what has to be read from the job table again.

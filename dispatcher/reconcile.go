@@ -38,7 +38,12 @@ func (d *driver) preparedEncodings() map[string]job.ID {
 // starts whose answer nobody heard. After a backup was restored it is all that went on
 // since: jobs the table believes to be waiting have been started, and have perhaps
 // finished. They are adopted, not paid again.
-func (d *driver) reconcile(ctx context.Context, prepared map[string]job.ID) error {
+//
+// An encoding that the platform gives no answer about, while it answers otherwise, keeps
+// nobody waiting for ever: from the third try on its job is treated as if its start had
+// not been answered, so that it is not started before it has been seen.
+func (d *driver) reconcile(ctx context.Context, prepared map[string]job.ID, try int) error {
+	unseen := make(chan job.ID, len(prepared))
 	group, look := errgroup.WithContext(ctx)
 	group.SetLimit(sideBySide)
 	for encoding, id := range prepared {
@@ -47,6 +52,9 @@ func (d *driver) reconcile(ctx context.Context, prepared map[string]job.ID) erro
 			switch {
 			case bitmovin.NotFound(err):
 				return nil // the start will find out
+			case bitmovin.Ambiguous(err) && try >= 3:
+				unseen <- id
+				return nil
 			case err != nil:
 				return err
 			}
@@ -66,6 +74,12 @@ func (d *driver) reconcile(ctx context.Context, prepared map[string]job.ID) erro
 	}
 	for _, e := range unknown {
 		if err := d.claim(ctx, e); err != nil {
+			return err
+		}
+	}
+	close(unseen)
+	for id := range unseen {
+		if _, err := d.update(ctx, id, func(u *job.Update) error { return u.BeginStart(d.now()) }); err != nil {
 			return err
 		}
 	}

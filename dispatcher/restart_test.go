@@ -1,6 +1,9 @@
 package dispatcher
 
 import (
+	"net/http"
+	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -152,4 +155,47 @@ func TestAccountsWithOneKey(t *testing.T) {
 		}
 		w.audit(b.ID)
 	})
+}
+
+// A process begins, and the platform breaks on one of the encodings that its predecessor
+// has prepared. The others go on; that one is not started before it has been seen, since
+// a backup does not know that it was.
+func TestUnseenPreparedEncoding(t *testing.T) {
+	for name, restored := range map[string]bool{"restart": false, "restored backup": true} {
+		t.Run(name, func(t *testing.T) {
+			var broken atomic.Value
+			sim := &simulator.Simulator{Seed: 1, Encoders: 3, Duration: time.Minute, TakeAnyStart: true}
+			sim.Fault = func(c simulator.Call) simulator.Fault {
+				if id, _ := broken.Load().(string); id != "" && c.Method == http.MethodGet && c.EncodingID == id {
+					return simulator.Fault{Kind: simulator.JSONFault, Status: http.StatusInternalServerError}
+				}
+				return simulator.Fault{}
+			}
+			inWorld(t, sim, func(w *world) {
+				w.run()
+				b := w.submit(30, nil)
+				time.Sleep(3 * time.Minute)
+				path := w.path
+				if restored {
+					path = w.backup()
+					time.Sleep(5 * time.Minute)
+				}
+				w.reopen(path)
+				jobs := w.jobs(b.ID)
+				at := slices.IndexFunc(jobs, func(j job.Job) bool { return j.Prepared() })
+				broken.Store(jobs[at].EncodingID)
+				w.run()
+				b = w.await(b.ID, time.Hour, "all but one done", func(b job.Batch) bool { return b.Counts.Succeeded == 29 })
+				if b.Counts.Starting != 1 {
+					w.t.Errorf("%+v, want the one that is not seen to be starting", b.Counts)
+				}
+				broken.Store("")
+				b = w.awaitEnd(b.ID, time.Hour)
+				if starts := w.sim.Stats().Starts; b.State != job.BatchSucceeded || starts != 30 {
+					w.t.Errorf("batch is %s after %d starts, want 30", b.State, starts)
+				}
+				w.audit(b.ID)
+			})
+		})
+	}
 }

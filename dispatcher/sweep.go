@@ -30,8 +30,9 @@ func (d *driver) spawnSweep(ctx context.Context) {
 	d.busy[taskSweep]++
 	sweep := func() error { return d.sweep(ctx, d.now().Add(-sweepAge)) }
 	if !d.swept {
-		prepared := d.preparedEncodings()
-		sweep = func() error { return d.reconcile(ctx, prepared) }
+		d.reconciles++
+		prepared, try := d.preparedEncodings(), d.reconciles
+		sweep = func() error { return d.reconcile(ctx, prepared, try) }
 	}
 	d.beside(func() func() {
 		err := sweep()
