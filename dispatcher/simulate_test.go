@@ -18,7 +18,7 @@ func TestSimulate(t *testing.T) {
 	for name, l := range map[string]workload{
 		"calm":      {encoders: 5, duration: time.Minute, rounds: 12, target: 3},
 		"automatic": {encoders: 20, duration: 20 * time.Second, rounds: 5, target: 50, auto: true},
-		"disturbed": {encoders: 5, duration: time.Minute, rounds: 12, target: 3, disturb: true},
+		"disturbed": {encoders: 5, duration: time.Minute, rounds: 12, target: 3, disturb: 3},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if testing.Short() {
