@@ -29,8 +29,9 @@ import (
 const (
 	// leastSample is how many jobs are run through unless told otherwise.
 	leastSample = 500
-	// manyJobs take a while to run through.
-	manyJobs = 2_000
+	// perJob and perListing are about what it takes to run through a job, and to list it
+	// once while it runs.
+	perJob, perListing = 1500 * time.Microsecond, 50 * time.Microsecond
 	// longestDuration is longer than encodings run: weeks of simulated time take minutes.
 	longestDuration = 7 * 24 * time.Hour
 )
@@ -164,8 +165,8 @@ func (c *cli) plan(ctx context.Context, p *planning, args []string) error {
 	}
 	r := &p.rehearse
 	r.Jobs = list.Jobs
-	if n := min(r.Sample, len(r.Jobs)); n > manyJobs {
-		c.note("running through %d jobs, which takes a second or two for each thousand", n)
+	if n, takes := p.effort(); takes > 5*time.Second {
+		c.note("running through %d jobs, which takes some %s", n, rounded(takes))
 	}
 	began := time.Now()
 	outcome, err := rehearsal.Run(ctx, *r)
@@ -184,6 +185,14 @@ func (c *cli) plan(ctx context.Context, p *planning, args []string) error {
 		c.note("%d of them were run through in %s; the rest is forecast from those.", outcome.Rehearsed, rounded(time.Since(began)))
 	}
 	return c.printTable(outcomeTable(outcome))
+}
+
+// effort is how many jobs are run through, and about how long that takes.
+func (p *planning) effort() (jobs int, takes time.Duration) {
+	r := &p.rehearse
+	jobs = min(len(r.Jobs), r.Sample)
+	listings := r.Duration.Seconds() / r.PollInterval.Seconds()
+	return jobs, time.Duration(float64(jobs) * (float64(perJob) + listings*float64(perListing)))
 }
 
 // between says how far lengths lie apart.
