@@ -165,66 +165,6 @@ func (w *world) deleteConfiguration(id string) {
 	}
 }
 
-// With another organisation's key everything of ours is missing. That is no reason to
-// encode it again there: it goes on in its own organisation, and is paid there.
-func TestOtherOrganisation(t *testing.T) {
-	ours := &simulator.Simulator{Seed: 1, Encoders: 3, Duration: 10 * time.Minute}
-	theirs := &simulator.Simulator{Seed: 2, Encoders: 3, Duration: 10 * time.Minute}
-	inWorld(t, ours, func(w *world) {
-		defer theirs.Close()
-		var wrong atomic.Bool
-		w.network = func(r *http.Request) (*http.Response, error) {
-			if wrong.Load() {
-				return theirs.Client().Transport.RoundTrip(r)
-			}
-			return ours.Client().Transport.RoundTrip(r)
-		}
-		w.run()
-		b := w.submit(6, nil)
-		time.Sleep(2 * time.Minute)
-		wrong.Store(true)
-		time.Sleep(time.Hour)
-		if s, _ := w.disp.Status("default"); !strings.Contains(s.Problem, "another organisation") {
-			w.t.Errorf("an hour with the wrong key, and the problem is %q", s.Problem)
-		}
-		wrong.Store(false)
-		b = w.awaitEnd(b.ID, 3*time.Hour)
-		for _, j := range w.jobs(b.ID) {
-			if j.State != job.Succeeded || j.Attempt != 1 {
-				w.t.Errorf("job %s is %s after attempt %d: %v", j.ID, j.State, j.Attempt, j.Failure)
-			}
-		}
-		if n := theirs.Stats().Starts; n != 0 {
-			w.t.Errorf("%d encodings were started in the other organisation", n)
-		}
-		w.audit(b.ID)
-	})
-}
-
-// An encoding that somebody deleted is replaced, and the failure counts.
-func TestDeletedEncoding(t *testing.T) {
-	sim := &simulator.Simulator{Seed: 1, Encoders: -1, Duration: time.Minute}
-	var lost atomic.Value
-	lost.Store("none")
-	sim.Fault = func(c simulator.Call) simulator.Fault {
-		if c.EncodingID == lost.Load() {
-			return simulator.Fault{Kind: simulator.JSONFault, Status: http.StatusNotFound, Code: 1004}
-		}
-		return simulator.Fault{}
-	}
-	inWorld(t, sim, func(w *world) {
-		w.run()
-		b := w.submit(1, nil)
-		w.await(b.ID, time.Minute, "a queued job", func(b job.Batch) bool { return b.Counts.Queued == 1 })
-		lost.Store(w.jobs(b.ID)[0].EncodingID)
-		time.Sleep(10 * time.Minute)
-		j := w.jobs(b.ID)[0]
-		if j.EncodingID == lost.Load() || j.Failures != 1 || j.Failure.Kind != job.FailedGone || j.State != job.Queued {
-			w.t.Errorf("job is %s with encoding %s (was %s), failure %v", j.State, j.EncodingID, lost.Load(), j.Failure)
-		}
-	})
-}
-
 // Trouble with the account costs no job an attempt, whatever the platform calls it.
 func TestRefusedAccount(t *testing.T) {
 	for _, tt := range []struct {
