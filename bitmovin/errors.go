@@ -136,6 +136,12 @@ func Unauthorized(err error) bool {
 	return false
 }
 
+// Forbidden reports whether the platform itself answered 403, for whatever reason.
+func Forbidden(err error) bool {
+	e, ok := errors.AsType[*APIError](err)
+	return ok && e.Status == http.StatusForbidden
+}
+
 // NotFound reports whether the platform says that the resource does not exist. A 404
 // page of some proxy says nothing about the resource and does not count.
 func NotFound(err error) bool {

@@ -73,11 +73,11 @@ func (c *Client) Submit(ctx context.Context, req *stokerv1.SubmitBatchRequest) (
 func (c *Client) SubmitWith(ctx context.Context, req *stokerv1.SubmitBatchRequest, o SubmitOptions) (*stokerv1.Batch, error) {
 	head := header(req)
 	if head.RequestId == "" {
-		id, err := uuid.NewV7()
+		id, err := NewRequestID()
 		if err != nil {
-			return nil, fmt.Errorf("choose a request id: %w", err)
+			return nil, err
 		}
-		head.RequestId = id.String()
+		head.RequestId = id
 	}
 	if o.BatchID == "" && c.Fits(req) {
 		head.Jobs = req.GetJobs()
@@ -94,6 +94,16 @@ func (c *Client) SubmitWith(ctx context.Context, req *stokerv1.SubmitBatchReques
 		return b, err
 	}
 	return u.begin(ctx)
+}
+
+// NewRequestID is a request_id that nobody else has, for who wants to know it before the
+// batch is submitted: with the same one a submission can be repeated later.
+func NewRequestID() (string, error) {
+	id, err := uuid.NewV7()
+	if err != nil {
+		return "", fmt.Errorf("choose a request id: %w", err)
+	}
+	return id.String(), nil
 }
 
 // Fits reports whether req is submitted in one message, and so as a whole or not at all.

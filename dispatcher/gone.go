@@ -24,29 +24,30 @@ const goneForGood = time.Hour
 // everything else of ours is missing as well: then the key is another organisation's,
 // and the encoding goes on in the one it was started in.
 func (d *driver) vanished(ctx context.Context, e entry) (certain bool, err error) {
-	if !e.gone(d.now(), d.settle) {
+	now := d.now()
+	if !e.gone(now, d.settle) {
 		return false, nil
 	}
-	if e.job.State == job.Cancelling && e.gone(d.now(), goneForGood) {
-		return true, nil
-	}
-	if err := d.sameOrganisation(ctx, e.batch, cmp.Or(e.job.StartTime, e.job.StepTime)); err != nil {
-		return false, err
-	}
-	return true, nil
+	err = d.sameOrganisation(ctx, e, now.Sub(e.goneSince))
+	return err == nil, err
 }
 
-// gone reports whether the platform has said for a time that the encoding does not exist.
-func (e *entry) gone(now time.Time, long time.Duration) bool {
-	return !e.goneSince.IsZero() && now.Sub(e.goneSince) >= long
+// gone reports whether the platform has said for the settle time that the encoding does not
+// exist.
+func (e *entry) gone(now time.Time, settle time.Duration) bool {
+	return !e.goneSince.IsZero() && now.Sub(e.goneSince) >= settle
 }
 
-// sameOrganisation is an error if the platform knows nothing of what the jobs of a batch
-// share there, although some of it was created once. What was created after a job's start
-// says nothing of where that was. Nor can anything be said of a batch that shares nothing.
-func (d *driver) sameOrganisation(ctx context.Context, b *batch, started time.Time) error {
-	remembered := 0
-	for _, want := range d.sharedBy(b) {
+// sameOrganisation is an error if the encoding of a job, missing for so long, may be in
+// another organisation: if the platform knows nothing of what the jobs of its batch share
+// there, although some of it was created once. What was created after the job's start says
+// nothing of where that was. Nor can anything be said of a batch that shares nothing.
+func (d *driver) sameOrganisation(ctx context.Context, e entry, missing time.Duration) error {
+	if e.job.State == job.Cancelling && missing >= goneForGood {
+		return nil
+	}
+	started, remembered := cmp.Or(e.job.StartTime, e.job.StepTime), 0
+	for _, want := range d.sharedBy(e.batch) {
 		id, saved, err := d.store.Resource(ctx, d.account.ID, want.kind, want.hash)
 		if errors.Is(err, job.ErrNotFound) {
 			continue

@@ -2,8 +2,6 @@ package dispatcher
 
 import (
 	"context"
-	"errors"
-	"net/http"
 
 	"github.com/stokerd/stoker/bitmovin"
 	"github.com/stokerd/stoker/job"
@@ -17,19 +15,11 @@ const unknownPriority = -1
 // its successor tells it again.
 func (d *driver) reprioritize(ctx context.Context, e entry) outcome {
 	err := d.account.Client.Reprioritize(ctx, bitmovin.EncodingID(e.job.EncodingID), e.batch.Priority)
-	if forbidden(err) {
+	if bitmovin.Forbidden(err) { // no reason to stop all others, as in driver.deleted
 		d.log.Warn("the priority cannot be changed", "job", e.job.ID.String(), "err", err)
 		err = nil // it stays where it is
 	}
 	return outcome{called: true, platform: err}
-}
-
-// forbidden reports whether the platform answered 403. Where nothing depends on the call
-// that is no reason to stop all others: a key may have the right to encode, and not to
-// move or delete encodings. If it has no right to anything, other calls tell.
-func forbidden(err error) bool {
-	e, ok := errors.AsType[*bitmovin.APIError](err)
-	return ok && e.Status == http.StatusForbidden
 }
 
 // misplaced reports whether a job waits in the platform's queue under another

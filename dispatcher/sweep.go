@@ -129,7 +129,10 @@ func (d *driver) delete(ctx context.Context, id bitmovin.EncodingID) error {
 func (d *driver) deleted(id string, err error) {
 	now := d.now()
 	d.busy[taskDelete]--
-	if !forbidden(err) {
+	// Nothing depends on the call, so that a 403 is no reason to stop all others: a key may
+	// have the right to encode, and not to move or delete encodings. If it has no right to
+	// anything, other calls tell.
+	if !bitmovin.Forbidden(err) {
 		d.observe(taskDelete, err, now)
 	}
 	if err == nil {

@@ -127,13 +127,11 @@ func (d *driver) lookUp(ctx context.Context, e entry) outcome {
 	case err != nil:
 		return o
 	case encoding == "":
-		if asked.Sub(e.job.StepTime) < d.settle {
+		missing := asked.Sub(e.job.StepTime)
+		if missing < d.settle {
 			return o // the list may be behind, and the platform as well
 		}
-		if e.job.State != job.Cancelling || asked.Sub(e.job.StepTime) < goneForGood {
-			o.foreign = d.sameOrganisation(ctx, e.batch, e.job.StepTime)
-		}
-		if o.foreign != nil {
+		if o.foreign = d.sameOrganisation(ctx, e, missing); o.foreign != nil {
 			return o // it may be in the organisation it was started in
 		}
 		o.job, o.store = d.update(ctx, e.job.ID, func(u *job.Update) error {

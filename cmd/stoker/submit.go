@@ -11,7 +11,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/google/uuid"
 	"github.com/spf13/cobra"
 
 	"github.com/stokerd/stoker/client"
@@ -193,11 +192,11 @@ func (c *cli) submitWhole(ctx context.Context, conn *client.Client, s *submissio
 		}
 		r.RequestId = resumeID(digest)
 	case r.GetRequestId() == "":
-		id, err := uuid.NewV7()
+		id, err := client.NewRequestID()
 		if err != nil {
-			return nil, fmt.Errorf("choose a request id: %w", err)
+			return nil, err
 		}
-		r.RequestId = id.String()
+		r.RequestId = id
 		again += " --request-id " + r.GetRequestId()
 	}
 	batch, err := conn.Submit(ctx, r)

@@ -235,9 +235,7 @@ func (p Plan) outcome(r runs, waiting, s simulator.Stats) (Outcome, error) {
 		err := p.extend(&o, r)
 		return o, err
 	}
-	if len(r.lengths) > 0 {
-		o.Bound = max(o.Bound, slices.Max(r.lengths)) // no encoder shares an encoding with another
-	}
+	o.Bound = max(o.Bound, slices.Max(r.lengths)) // no encoder shares an encoding with another
 	return o, nil
 }
 

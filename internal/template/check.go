@@ -79,19 +79,19 @@ func (r *reader) oneEncoding() {
 
 // destination notes an output path that is the same for all jobs.
 func (r *reader) destination(s, path string) {
-	if !r.perJob(s) {
+	if !perJob(s) {
 		r.shared = append(r.shared, Mistake{r.line(path), strings.TrimPrefix(path, "$.") +
 			" is the same for all jobs, which would overwrite each other; put ${output_path} or another variable of the job into it"})
 	}
 }
 
 // perJob reports whether a variable of the job is in a value.
-func (r *reader) perJob(v any) bool {
+func perJob(v any) bool {
 	switch v := v.(type) {
 	case yaml.MapSlice:
-		return slices.ContainsFunc(v, func(item yaml.MapItem) bool { return r.perJob(item.Value) })
+		return slices.ContainsFunc(v, func(item yaml.MapItem) bool { return perJob(item.Value) })
 	case []any:
-		return slices.ContainsFunc(v, r.perJob)
+		return slices.ContainsFunc(v, perJob)
 	case string:
 		t, err := parseText(v)
 		return err != nil || slices.ContainsFunc(t.variables(), variable.perJob) // a mistake is told elsewhere

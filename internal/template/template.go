@@ -39,7 +39,7 @@ func Parse(source string) (*Template, []Mistake) {
 	}
 	r.sections()
 	r.value(r.doc, "$")
-	if r.perJob(child(r.doc, "outputs")) {
+	if perJob(child(r.doc, "outputs")) {
 		r.shared = nil // the storages tell jobs apart
 	}
 	if n := len(r.Variables()); n > maxVariables {
