@@ -127,6 +127,9 @@ func newTransport() *http.Transport {
 	}
 }
 
+// Timeout bounds each call from the moment it may be sent.
+func (c *Client) Timeout() time.Duration { return c.timeout }
+
 // Governor returns the budget this client spends from.
 func (c *Client) Governor() *Governor { return c.governor }
 
@@ -152,9 +155,10 @@ type call struct {
 	urgency Urgency  // among the calls of the class
 	body    any      // marshalled as JSON; nil sends none, or {} with a POST
 	secrets []Secret // what the body holds that must not come back in an error
+	permit  Permit   // of a call that costs money
 }
 
-// do waits for the budget, makes the call and decodes its result into out.
+// do waits for the budget, asks for the permit, makes the call and decodes its result into out.
 func (c *Client) do(ctx context.Context, cl call, out any) error {
 	if err := checkPath(cl.path); err != nil {
 		return fmt.Errorf("%s %s: %w", cl.method, cl.path, err)
@@ -178,6 +182,9 @@ func (c *Client) do(ctx context.Context, cl call, out any) error {
 	ticket, err := c.governor.acquire(ctx, cl.class, cl.urgency)
 	if err != nil {
 		return unsent(fmt.Errorf("wait for the call budget: %w", err))
+	}
+	if err := cl.permit.ask(); err != nil {
+		return unsent(err)
 	}
 	begin := c.governor.clock.Now()
 	a, err := c.roundTrip(ctx, cl, key, body)
@@ -257,11 +264,15 @@ func (c *Client) request(ctx context.Context, cl call, key Secret, body []byte) 
 	var r io.Reader
 	if body != nil {
 		r = bytes.NewReader(body)
+		if cl.permit != nil {
+			r = &permittedBody{Reader: r, permit: cl.permit}
+		}
 	}
 	req, err := http.NewRequestWithContext(ctx, cl.method, target, r)
 	if err != nil {
 		return nil, err
 	}
+	req.ContentLength = int64(len(body))
 	req.GetBody = nil // nothing may send it again; see Client
 	req.Header.Set("X-Api-Key", string(key))
 	if c.tenant != "" {

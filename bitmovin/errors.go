@@ -83,7 +83,7 @@ func (e *GatewayError) Error() string {
 type TransportError struct {
 	Method, Path string
 	// Sent is false only when the request demonstrably never left: no key, no
-	// budget before the context ended, no connection. When in doubt it is true.
+	// budget before the context ended, no permit, no connection. When in doubt it is true.
 	Sent bool
 	Err  error
 }

@@ -110,7 +110,7 @@ func TestStartNeedsAResult(t *testing.T) {
 			body = `{"status":"SUCCESS","data":{}}`
 		}
 		c := newTestClient(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, body) }))
-		err := c.StartEncoding(t.Context(), "e", nil)
+		err := c.StartEncoding(t.Context(), "e", nil, nil)
 		if _, ok := errors.AsType[*GatewayError](err); !ok || !Ambiguous(err) {
 			t.Errorf("%s: err = %v, want an ambiguous GatewayError", body, err)
 		}
@@ -123,7 +123,7 @@ func TestAPIErrorCarriesEverything(t *testing.T) {
 		w.WriteHeader(http.StatusForbidden)
 		_, _ = io.WriteString(w, envelopeError(8004))
 	}))
-	err := c.StartEncoding(t.Context(), "e", nil)
+	err := c.StartEncoding(t.Context(), "e", nil, nil)
 	got, ok := errors.AsType[*APIError](err)
 	if !ok {
 		t.Fatalf("err = %v, want an APIError", err)

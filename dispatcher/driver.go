@@ -1,6 +1,7 @@
 package dispatcher
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -51,6 +52,7 @@ type driver struct {
 	auto     autopilot
 	breaker  breaker
 	paused   job.AccountSettings
+	starts   job.DailyStarts     // of the account; zero if it has no ceiling
 	problem  trouble             // of the whole account
 	problems map[string]*trouble // by batch
 	pace     pace
@@ -67,7 +69,7 @@ type driver struct {
 }
 
 // stale says what has to be read from the job table again.
-type stale struct{ live, window, orphans, settings bool }
+type stale struct{ live, window, orphans, settings, starts bool }
 
 // entry is a job the driver has something to do with: it is at the platform,
 // prepared, or has a task under way.
@@ -97,7 +99,7 @@ func newDriver(c Config, a Account) *driver {
 	log := c.Logger.With("account", a.ID)
 	d := &driver{
 		account: a, store: c.Store, log: log,
-		clock: c.Clock, poll: c.PollInterval, settle: c.Settle, grace: c.Grace,
+		clock: c.Clock, poll: c.PollInterval, settle: cmp.Or(c.Settle, a.Client.Timeout()+settleMargin), grace: c.Grace,
 		storages: map[string]map[string]Storage{kindInput: c.Inputs, kindOutput: c.Outputs},
 		resource: newResources(c.Store, a, c.Clock),
 		bell:     newBell(), rings: newRings(), heard: map[string]bool{}, results: make(chan func()),
@@ -119,6 +121,9 @@ func (d *driver) now() time.Time { return d.clock.Now() }
 func (d *driver) load(ctx context.Context) error {
 	now := d.now()
 	if err := d.readSettings(ctx); err != nil {
+		return err
+	}
+	if err := d.readStarts(ctx, now); err != nil {
 		return err
 	}
 	if err := d.readLive(ctx, now); err != nil {
@@ -159,7 +164,7 @@ func (d *driver) run(ctx context.Context) error {
 		case <-ctx.Done():
 			continue
 		case <-d.bell:
-			d.stale = stale{live: true, window: true, orphans: true, settings: true}
+			d.stale = stale{live: true, window: true, orphans: true, settings: true, starts: true}
 			clear(d.batches)
 		case <-d.rings.bell:
 		case apply := <-d.results:
@@ -224,7 +229,11 @@ func (d *driver) step(work context.Context) (wake time.Time, err error) {
 	p := decide(v)
 	d.act(work, p, now)
 	d.publish(&v)
-	return earlier(p.wake, d.nextDue), nil
+	wake = earlier(p.wake, d.nextDue)
+	if d.ceilingReached() {
+		wake = earlier(wake, d.dayEnds())
+	}
+	return wake, nil
 }
 
 // act carries out a plan.

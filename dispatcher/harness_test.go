@@ -38,6 +38,7 @@ type world struct {
 	others   []string          // further accounts with the same key
 	target   int
 	auto     bool
+	ceiling  int // of starts a day
 	poll     time.Duration
 	governor *bitmovin.Governor
 	apiKey   func() (string, error)
@@ -131,7 +132,7 @@ func (w *world) prepare(c clock.Clock) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	accounts := []Account{{ID: "default", Client: client, QueueTarget: w.target, AutoTarget: w.auto}}
+	accounts := []Account{{ID: "default", Client: client, QueueTarget: w.target, AutoTarget: w.auto, MaxStartsPerDay: w.ceiling}}
 	for _, id := range w.others {
 		accounts = append(accounts, Account{ID: id, Client: client})
 	}
@@ -293,3 +294,6 @@ func (w *world) calls(route string) (n int) {
 	}
 	return n
 }
+
+// defaultSettle is how long a start settles without any further word.
+const defaultSettle = bitmovin.DefaultTimeout + settleMargin

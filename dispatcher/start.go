@@ -29,12 +29,20 @@ func (d *driver) start(ctx context.Context, e entry) outcome {
 		return outcome{store: err}
 	}
 	e.job = j
-	err = d.account.Client.StartEncoding(ctx, bitmovin.EncodingID(j.EncodingID), startRequest(e))
-	o := outcome{called: true, platform: err}
+	err = d.account.Client.StartEncoding(ctx, bitmovin.EncodingID(j.EncodingID), startRequest(e), d.permit(ctx, j))
+	o := started(err)
 	if o.job, o.store = d.recordStart(ctx, e, err); o.store != nil {
 		o.job = j // it stays STARTING until the platform has been asked
 	}
 	return o
+}
+
+// started is what came of a start call. One that was not made says nothing of the platform.
+func started(err error) outcome {
+	if _, yes := withheld(err); yes {
+		return outcome{}
+	}
+	return outcome{called: true, platform: err}
 }
 
 // recordStart records how a start call ended.
@@ -53,6 +61,9 @@ func (d *driver) recordStart(ctx context.Context, e entry, err error) (job.Job, 
 // undecided is what a start comes to that ended without the platform's word on this
 // very job; nil if the platform took or refused it.
 func undecided(e entry, err error, now time.Time) func(*job.Update) error {
+	if reason, yes := withheld(err); yes {
+		return notMade(reason, now)
+	}
 	switch {
 	case err == nil:
 		return nil

@@ -66,4 +66,8 @@ type Orphanage interface {
 type Settings interface {
 	AccountSettings(ctx context.Context, id string) (job.AccountSettings, error)
 	SaveAccountSettings(ctx context.Context, id string, s job.AccountSettings, now time.Time) error
+	// DailyStarts is how many starts an account has made on the day of now.
+	DailyStarts(ctx context.Context, id string, now time.Time) (job.DailyStarts, error)
+	// ForgiveStarts has those of that day no longer count.
+	ForgiveStarts(ctx context.Context, id string, now time.Time) error
 }

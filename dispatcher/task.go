@@ -127,6 +127,9 @@ func (d *driver) finished(kind taskKind, id job.ID, o outcome) {
 	if o.store != nil {
 		d.stale.live = true // it may have written what it did not acknowledge
 	}
+	if kind == taskStart {
+		d.stale.starts = true
+	}
 	e.told(kind, o)
 	d.learn(kind, e, o, now)
 	if o.job.Version > 0 {

@@ -50,8 +50,8 @@ func (d *driver) startTemplate(ctx context.Context, e entry) outcome {
 		j, storeErr = d.update(ctx, j.ID, func(u *job.Update) error { return u.StartRefused(f, e.batch.rules(0), f.Time) })
 		return outcome{job: j, store: storeErr}
 	}
-	encoding, err := d.account.Client.StartTemplate(ctx, text)
-	o := outcome{called: true, platform: err}
+	encoding, err := d.account.Client.StartTemplate(ctx, text, d.permit(ctx, j))
+	o := started(err)
 	if o.job, o.store = d.recordTemplate(ctx, e, shared, string(encoding), err); o.store != nil {
 		o.job = j // it stays STARTING until the platform has been asked
 	}

@@ -26,7 +26,7 @@ func (d *driver) view(now time.Time) view {
 		now:       now,
 		working:   d.breaker.closed(),
 		probe:     d.breaker.nextProbe,
-		paused:    d.paused.Paused,
+		paused:    d.paused.Paused || d.ceilingReached(),
 		target:    d.limit.effective,
 		fullUntil: d.limit.fullUntil,
 		counted:   d.queue.fresh(now, d.poll),
@@ -114,6 +114,14 @@ func (d *driver) publish(v *view) {
 		BreakerReason:   d.breaker.reason,
 		BreakerSince:    d.breaker.since,
 		NextProbe:       d.breaker.nextProbe,
+		MaxStartsPerDay: d.account.MaxStartsPerDay,
+		StartsToday:     d.starts.Counted(),
+	}
+	if d.ceilingReached() {
+		s.StartsUntil = d.dayEnds()
+		if !s.Paused {
+			s.Paused, s.PausedReason = true, d.ceilingReason()
+		}
 	}
 	if !d.queue.time.IsZero() {
 		s.Queued, s.QueuedTime = d.queue.total, d.queue.time

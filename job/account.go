@@ -24,6 +24,10 @@ type AccountStatus struct {
 	BreakerSince  time.Time // when it left CLOSED
 	NextProbe     time.Time // zero when closed
 
+	MaxStartsPerDay int       // 0: no ceiling, and nothing is counted
+	StartsToday     int       // starts of this day (UTC) that count towards the ceiling
+	StartsUntil     time.Time // when the account goes on after having reached it; zero if it has not
+
 	QueueFullUntil time.Time // no start before, because the platform said its queue is full
 	// Problem is what keeps jobs from being configured although the platform
 	// answers, for example a storage it refuses; empty if nothing does. Problems has what
@@ -35,6 +39,9 @@ type AccountStatus struct {
 
 	Webhooks *Webhooks // nil: the service takes none
 }
+
+// StartsExhausted reports whether the account has made all starts that it may make in a day.
+func (s *AccountStatus) StartsExhausted() bool { return !s.StartsUntil.IsZero() }
 
 // BreakerState says whether an account is worked on.
 type BreakerState string

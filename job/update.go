@@ -22,6 +22,7 @@ type Update struct {
 	from    State
 	changed bool
 	visible bool
+	starts  int
 }
 
 // NewUpdate starts an update of j.
@@ -37,6 +38,9 @@ func (u *Update) Visible() bool { return u.visible }
 // From is the state before the update. It differs from the job's state if the
 // update moved the job.
 func (u *Update) From() State { return u.from }
+
+// Starts is how many starts the update records, less those that it gives back.
+func (u *Update) Starts() int { return u.starts }
 
 // touch notes a change nobody but the dispatcher sees.
 func (u *Update) touch(now time.Time) {
@@ -137,6 +141,7 @@ func (u *Update) starting(reason string, now time.Time) error {
 	j := &u.Job
 	j.Step, j.StepTime = StepStart, now
 	j.NextAttemptTime, j.Reason = time.Time{}, ""
+	u.starts++
 	return nil
 }
 
@@ -184,6 +189,7 @@ func (u *Update) StartNotMade(reason string, now time.Time) error {
 		return nil
 	}
 	j.Attempt--
+	u.starts--
 	if j.State == Cancelling {
 		if j.StaleMark == "" {
 			u.Orphan = j.EncodingID

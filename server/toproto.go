@@ -151,7 +151,8 @@ func accountMessage(a job.AccountStatus) *stokerv1.Account {
 		QueuedCount:        int32(a.OwnQueued), RunningCount: int32(a.OwnRunning),
 		StartingCount: int32(a.Starting), CancellingCount: int32(a.Cancelling),
 		PreparedCount: int32(a.Prepared), PreparingCount: int32(a.Preparing),
-		Paused: a.Paused, PausedReason: a.PausedReason,
+		Paused: a.Paused, PausedReason: a.PausedReason, PausedUntil: timestamp(a.StartsUntil),
+		MaxStartsPerDay: int32(a.MaxStartsPerDay), StartsTodayCount: int32(a.StartsToday),
 		Breaker: &stokerv1.Breaker{
 			State: breakerStateMessage(a.Breaker), Reason: a.BreakerReason,
 			Since: timestamp(a.BreakerSince), NextProbeTime: timestamp(a.NextProbe),

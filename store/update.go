@@ -108,6 +108,11 @@ func (t *tx) apply(h *head, before job.Job, u *job.Update, now time.Time) (job.J
 			return job.Job{}, err
 		}
 	}
+	if n := u.Starts(); n != 0 {
+		if err := t.countStarts(h.AccountID, n, now); err != nil {
+			return job.Job{}, err
+		}
+	}
 	if u.Orphan != "" {
 		if err := t.addOrphan(job.Orphan{AccountID: h.AccountID, EncodingID: u.Orphan, CreateTime: now}); err != nil {
 			return job.Job{}, err

@@ -112,7 +112,9 @@ func clients(cfg *config.Config, log *slog.Logger) ([]dispatcher.Account, error)
 		if err != nil {
 			return nil, fmt.Errorf("account %s: %w", a.ID, err)
 		}
-		accounts = append(accounts, dispatcher.Account{ID: a.ID, Client: client, QueueTarget: a.QueueTarget, AutoTarget: a.AutoTarget})
+		accounts = append(accounts, dispatcher.Account{
+			ID: a.ID, Client: client, QueueTarget: a.QueueTarget, AutoTarget: a.AutoTarget, MaxStartsPerDay: a.MaxStarts,
+		})
 	}
 	return accounts, nil
 }

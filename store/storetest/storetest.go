@@ -65,6 +65,7 @@ func Run(t *testing.T, open func(t *testing.T, dir string) *store.Store) {
 
 		{"resources are remembered per account", resources},
 		{"settings are remembered per account", accountSettings},
+		{"starts are counted per account and day", dailyStarts},
 
 		{"jobs are selected by state, key prefix and failure", selectJobs},
 		{"jobs named by number are changed together or not at all", updateNumbered},

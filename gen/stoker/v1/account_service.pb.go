@@ -107,10 +107,21 @@ type Account struct {
 	PreparedCount int32 `protobuf:"varint,10,opt,name=prepared_count,json=preparedCount,proto3" json:"prepared_count,omitempty"`
 	// Jobs being configured.
 	PreparingCount int32 `protobuf:"varint,11,opt,name=preparing_count,json=preparingCount,proto3" json:"preparing_count,omitempty"`
-	// Paused by somebody.
+	// Paused by somebody, or because max_starts_per_day is reached: nothing is configured or
+	// started.
 	Paused bool `protobuf:"varint,12,opt,name=paused,proto3" json:"paused,omitempty"`
 	// Why, in words.
 	PausedReason string `protobuf:"bytes,13,opt,name=paused_reason,json=pausedReason,proto3" json:"paused_reason,omitempty"`
+	// When the account goes on by itself, because a new day has begun (UTC). Unset unless it
+	// has reached max_starts_per_day. ResumeAccount lets it go on at once.
+	PausedUntil *timestamppb.Timestamp `protobuf:"bytes,26,opt,name=paused_until,json=pausedUntil,proto3" json:"paused_until,omitempty"`
+	// After how many starts in a day (UTC) the account pauses. 0: after none. It is set in the
+	// server's configuration.
+	MaxStartsPerDay int32 `protobuf:"varint,20,opt,name=max_starts_per_day,json=maxStartsPerDay,proto3" json:"max_starts_per_day,omitempty"`
+	// Starts of this day that count towards max_starts_per_day: those that the platform
+	// refused because of its own trouble do not, nor do those before the account was resumed.
+	// 0 without such a limit.
+	StartsTodayCount int32 `protobuf:"varint,21,opt,name=starts_today_count,json=startsTodayCount,proto3" json:"starts_today_count,omitempty"`
 	// Whether the platform can be used.
 	Breaker *Breaker `protobuf:"bytes,14,opt,name=breaker,proto3" json:"breaker,omitempty"`
 	// The platform's queue is full: no start before this time.
@@ -246,6 +257,27 @@ func (x *Account) GetPausedReason() string {
 		return x.PausedReason
 	}
 	return ""
+}
+
+func (x *Account) GetPausedUntil() *timestamppb.Timestamp {
+	if x != nil {
+		return x.PausedUntil
+	}
+	return nil
+}
+
+func (x *Account) GetMaxStartsPerDay() int32 {
+	if x != nil {
+		return x.MaxStartsPerDay
+	}
+	return 0
+}
+
+func (x *Account) GetStartsTodayCount() int32 {
+	if x != nil {
+		return x.StartsTodayCount
+	}
+	return 0
 }
 
 func (x *Account) GetBreaker() *Breaker {
@@ -986,7 +1018,7 @@ var File_stoker_v1_account_service_proto protoreflect.FileDescriptor
 
 const file_stoker_v1_account_service_proto_rawDesc = "" +
 	"\n" +
-	"\x1fstoker/v1/account_service.proto\x12\tstoker.v1\x1a\x1bbuf/validate/validate.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa6\x06\n" +
+	"\x1fstoker/v1/account_service.proto\x12\tstoker.v1\x1a\x1bbuf/validate/validate.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc0\a\n" +
 	"\aAccount\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12!\n" +
 	"\fqueue_target\x18\x02 \x01(\x05R\vqueueTarget\x124\n" +
@@ -1001,7 +1033,10 @@ const file_stoker_v1_account_service_proto_rawDesc = "" +
 	" \x01(\x05R\rpreparedCount\x12'\n" +
 	"\x0fpreparing_count\x18\v \x01(\x05R\x0epreparingCount\x12\x16\n" +
 	"\x06paused\x18\f \x01(\bR\x06paused\x12#\n" +
-	"\rpaused_reason\x18\r \x01(\tR\fpausedReason\x12,\n" +
+	"\rpaused_reason\x18\r \x01(\tR\fpausedReason\x12=\n" +
+	"\fpaused_until\x18\x1a \x01(\v2\x1a.google.protobuf.TimestampR\vpausedUntil\x12+\n" +
+	"\x12max_starts_per_day\x18\x14 \x01(\x05R\x0fmaxStartsPerDay\x12,\n" +
+	"\x12starts_today_count\x18\x15 \x01(\x05R\x10startsTodayCount\x12,\n" +
 	"\abreaker\x18\x0e \x01(\v2\x12.stoker.v1.BreakerR\abreaker\x12D\n" +
 	"\x10queue_full_until\x18\x0f \x01(\v2\x1a.google.protobuf.TimestampR\x0equeueFullUntil\x12+\n" +
 	"\abudgets\x18\x10 \x03(\v2\x11.stoker.v1.BudgetR\abudgets\x12/\n" +
@@ -1098,37 +1133,38 @@ var file_stoker_v1_account_service_proto_goTypes = []any{
 }
 var file_stoker_v1_account_service_proto_depIdxs = []int32{
 	15, // 0: stoker.v1.Account.platform_queued_time:type_name -> google.protobuf.Timestamp
-	3,  // 1: stoker.v1.Account.breaker:type_name -> stoker.v1.Breaker
-	15, // 2: stoker.v1.Account.queue_full_until:type_name -> google.protobuf.Timestamp
-	4,  // 3: stoker.v1.Account.budgets:type_name -> stoker.v1.Budget
-	2,  // 4: stoker.v1.Account.webhooks:type_name -> stoker.v1.Webhooks
-	15, // 5: stoker.v1.Webhooks.last_used_time:type_name -> google.protobuf.Timestamp
-	0,  // 6: stoker.v1.Breaker.state:type_name -> stoker.v1.BreakerState
-	15, // 7: stoker.v1.Breaker.since:type_name -> google.protobuf.Timestamp
-	15, // 8: stoker.v1.Breaker.next_probe_time:type_name -> google.protobuf.Timestamp
-	15, // 9: stoker.v1.Budget.paused_until:type_name -> google.protobuf.Timestamp
-	1,  // 10: stoker.v1.ListAccountsResponse.accounts:type_name -> stoker.v1.Account
-	1,  // 11: stoker.v1.GetAccountResponse.account:type_name -> stoker.v1.Account
-	1,  // 12: stoker.v1.PauseAccountResponse.account:type_name -> stoker.v1.Account
-	1,  // 13: stoker.v1.ResumeAccountResponse.account:type_name -> stoker.v1.Account
-	1,  // 14: stoker.v1.UpdateAccountRequest.account:type_name -> stoker.v1.Account
-	16, // 15: stoker.v1.UpdateAccountRequest.update_mask:type_name -> google.protobuf.FieldMask
-	1,  // 16: stoker.v1.UpdateAccountResponse.account:type_name -> stoker.v1.Account
-	5,  // 17: stoker.v1.AccountService.ListAccounts:input_type -> stoker.v1.ListAccountsRequest
-	7,  // 18: stoker.v1.AccountService.GetAccount:input_type -> stoker.v1.GetAccountRequest
-	9,  // 19: stoker.v1.AccountService.PauseAccount:input_type -> stoker.v1.PauseAccountRequest
-	11, // 20: stoker.v1.AccountService.ResumeAccount:input_type -> stoker.v1.ResumeAccountRequest
-	13, // 21: stoker.v1.AccountService.UpdateAccount:input_type -> stoker.v1.UpdateAccountRequest
-	6,  // 22: stoker.v1.AccountService.ListAccounts:output_type -> stoker.v1.ListAccountsResponse
-	8,  // 23: stoker.v1.AccountService.GetAccount:output_type -> stoker.v1.GetAccountResponse
-	10, // 24: stoker.v1.AccountService.PauseAccount:output_type -> stoker.v1.PauseAccountResponse
-	12, // 25: stoker.v1.AccountService.ResumeAccount:output_type -> stoker.v1.ResumeAccountResponse
-	14, // 26: stoker.v1.AccountService.UpdateAccount:output_type -> stoker.v1.UpdateAccountResponse
-	22, // [22:27] is the sub-list for method output_type
-	17, // [17:22] is the sub-list for method input_type
-	17, // [17:17] is the sub-list for extension type_name
-	17, // [17:17] is the sub-list for extension extendee
-	0,  // [0:17] is the sub-list for field type_name
+	15, // 1: stoker.v1.Account.paused_until:type_name -> google.protobuf.Timestamp
+	3,  // 2: stoker.v1.Account.breaker:type_name -> stoker.v1.Breaker
+	15, // 3: stoker.v1.Account.queue_full_until:type_name -> google.protobuf.Timestamp
+	4,  // 4: stoker.v1.Account.budgets:type_name -> stoker.v1.Budget
+	2,  // 5: stoker.v1.Account.webhooks:type_name -> stoker.v1.Webhooks
+	15, // 6: stoker.v1.Webhooks.last_used_time:type_name -> google.protobuf.Timestamp
+	0,  // 7: stoker.v1.Breaker.state:type_name -> stoker.v1.BreakerState
+	15, // 8: stoker.v1.Breaker.since:type_name -> google.protobuf.Timestamp
+	15, // 9: stoker.v1.Breaker.next_probe_time:type_name -> google.protobuf.Timestamp
+	15, // 10: stoker.v1.Budget.paused_until:type_name -> google.protobuf.Timestamp
+	1,  // 11: stoker.v1.ListAccountsResponse.accounts:type_name -> stoker.v1.Account
+	1,  // 12: stoker.v1.GetAccountResponse.account:type_name -> stoker.v1.Account
+	1,  // 13: stoker.v1.PauseAccountResponse.account:type_name -> stoker.v1.Account
+	1,  // 14: stoker.v1.ResumeAccountResponse.account:type_name -> stoker.v1.Account
+	1,  // 15: stoker.v1.UpdateAccountRequest.account:type_name -> stoker.v1.Account
+	16, // 16: stoker.v1.UpdateAccountRequest.update_mask:type_name -> google.protobuf.FieldMask
+	1,  // 17: stoker.v1.UpdateAccountResponse.account:type_name -> stoker.v1.Account
+	5,  // 18: stoker.v1.AccountService.ListAccounts:input_type -> stoker.v1.ListAccountsRequest
+	7,  // 19: stoker.v1.AccountService.GetAccount:input_type -> stoker.v1.GetAccountRequest
+	9,  // 20: stoker.v1.AccountService.PauseAccount:input_type -> stoker.v1.PauseAccountRequest
+	11, // 21: stoker.v1.AccountService.ResumeAccount:input_type -> stoker.v1.ResumeAccountRequest
+	13, // 22: stoker.v1.AccountService.UpdateAccount:input_type -> stoker.v1.UpdateAccountRequest
+	6,  // 23: stoker.v1.AccountService.ListAccounts:output_type -> stoker.v1.ListAccountsResponse
+	8,  // 24: stoker.v1.AccountService.GetAccount:output_type -> stoker.v1.GetAccountResponse
+	10, // 25: stoker.v1.AccountService.PauseAccount:output_type -> stoker.v1.PauseAccountResponse
+	12, // 26: stoker.v1.AccountService.ResumeAccount:output_type -> stoker.v1.ResumeAccountResponse
+	14, // 27: stoker.v1.AccountService.UpdateAccount:output_type -> stoker.v1.UpdateAccountResponse
+	23, // [23:28] is the sub-list for method output_type
+	18, // [18:23] is the sub-list for method input_type
+	18, // [18:18] is the sub-list for extension type_name
+	18, // [18:18] is the sub-list for extension extendee
+	0,  // [0:18] is the sub-list for field type_name
 }
 
 func init() { file_stoker_v1_account_service_proto_init() }
