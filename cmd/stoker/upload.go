@@ -27,7 +27,7 @@ func (c *cli) upload(ctx context.Context, conn *client.Client, s *submission) (*
 	r := &s.request
 	total := int64(len(r.GetJobs()))
 	named := r.GetRequestId() != ""
-	var options client.SubmitOptions
+	options := client.SubmitOptions{Warn: s.odd.add}
 	if !named && !r.GetValidateOnly() {
 		digest, err := requestDigest(r)
 		if err != nil {
