@@ -212,7 +212,7 @@ func (s *submission) fill(list *joblist.List) (err error) {
 	if r.Labels, err = parseLabels(s.labels); err != nil {
 		return err
 	}
-	r.DisplayName = cmp.Or(r.GetDisplayName(), list.Name)
+	r.DisplayName = cmp.Or(r.GetDisplayName(), printable(list.Name))
 	r.ValidateOnly = s.dryRun
 	switch {
 	case s.profile != "":
