@@ -158,9 +158,9 @@ func TestSubmitWarnings(t *testing.T) {
 		{Key: "k5", InputPath: "in/e.mov", OutputPath: "out/ /e"},
 	}}
 	const want = `warning: jobs[1].key: "k2 " ends with a blank, which is kept
-warning: jobs[1].output_path: "out/a" and "out/A", to which jobs[0] writes, differ in case only: not everybody tells them apart
+warning: jobs[1].output_path: "out/a" and "out/A", to which another job writes, differ in case only: not everybody tells them apart
 warning: jobs[2].name: " Film" begins with a blank, which is kept
-warning: jobs[3].output_path: "out/é" and "out/É", to which jobs[2] writes, differ in case only: not everybody tells them apart
+warning: jobs[3].output_path: "out/é" and "out/É", to which another job writes, differ in case only: not everybody tells them apart
 `
 	req.ValidateOnly = true
 	if diff := cmp.Diff(want, w.told(req)); diff != "" {

@@ -57,7 +57,7 @@ func (c *checks) place(p *places, jobs []*stokerv1.JobSpec, i int) {
 		c.add(jobField(i, field), "%q is written to by jobs[%d] already; one would overwrite the other", jobs[i].GetOutputPath(), same)
 		return
 	case strings.EqualFold(other, path):
-		c.warn(jobField(i, field), "%q and %q, to which jobs[%d] writes, differ in case only: not everybody tells them apart", path, other, first)
+		c.warn(jobField(i, field), "%q and %q, to which another job writes, differ in case only: not everybody tells them apart", path, other)
 	}
 	p.more[path] = i
 }
