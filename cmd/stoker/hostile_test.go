@@ -58,8 +58,7 @@ func spoilt() []grpc.ServerOption {
 			if err != nil {
 				return nil, spoiltError(status.Code(err))
 			}
-			spoil(resp.(proto.Message).ProtoReflect())
-			return resp, nil
+			return spoiltCopy(resp), nil
 		}),
 		grpc.StreamInterceptor(func(srv any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, handle grpc.StreamHandler) error {
 			return handle(srv, spoiltStream{stream})
@@ -70,9 +69,18 @@ func spoilt() []grpc.ServerOption {
 type spoiltStream struct{ grpc.ServerStream }
 
 func (s spoiltStream) SendMsg(m any) error {
-	m = proto.Clone(m.(proto.Message))
-	spoil(m.(proto.Message).ProtoReflect())
-	return s.ServerStream.SendMsg(m)
+	return s.ServerStream.SendMsg(spoiltCopy(m))
+}
+
+// spoiltCopy is a message with hostile texts.
+func spoiltCopy(m any) any {
+	original, ok := m.(proto.Message)
+	if !ok {
+		return m
+	}
+	spoilt := proto.Clone(original)
+	spoil(spoilt.ProtoReflect())
+	return spoilt
 }
 
 func spoiltError(code codes.Code) error {
