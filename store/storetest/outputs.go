@@ -29,7 +29,9 @@ func (f *fixture) add(b job.Batch, want int64, jobs ...job.Spec) {
 	f.same("added", added, want)
 }
 
-func to(key, path string) job.Spec { return job.Spec{Key: key, InputPath: "in/" + key, OutputPath: path} }
+func to(key, path string) job.Spec {
+	return job.Spec{Key: key, InputPath: "in/" + key, OutputPath: path}
+}
 
 func oneOutputEach(f *fixture) {
 	b := f.submit(2, func(b *job.Batch) { b.Open = true })
