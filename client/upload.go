@@ -178,7 +178,7 @@ func (u *upload) finish(ctx context.Context, b *stokerv1.Batch) (*stokerv1.Batch
 		})
 		if err != nil {
 			if bad := Violations(err); len(bad) > 0 {
-				return nil, invalid(renumber(bad, p.first), ViolationCount(err)-len(bad))
+				err = invalid(renumber(bad, p.first), ViolationCount(err)-len(bad))
 			}
 			return nil, fmt.Errorf("add jobs from number %d on to batch %s: %w", p.first+1, b.GetId(), err)
 		}

@@ -88,7 +88,7 @@ func (c *checks) storage(catalog Catalog, way, name, id string) job.StorageRef {
 		c.add(way+"_id", "%s and %s_id exclude each other", way, way)
 		return job.StorageRef{}
 	case id != "":
-		if strings.ContainsFunc(id, func(r rune) bool { return unicode.IsControl(r) || unicode.IsSpace(r) || r == '/' }) {
+		if strings.ContainsFunc(id, func(r rune) bool { return job.Hidden(r) || unicode.IsSpace(r) || r == '/' }) {
 			c.add(way+"_id", "%q is not the id of an %s at the platform", id, way)
 		}
 		return job.StorageRef{ID: id}

@@ -17,7 +17,8 @@ type jobRules struct {
 	keyed     string             // why every job needs a key; empty: it needs none
 
 	inputBase, outputBase string // the base paths of the storages
-	longestFile           int    // what a recipe puts behind an output path, in bytes
+	beforeInput           int    // what the base path puts before an input path, in bytes
+	aroundOutput          int    // what it and a recipe put before and behind an output path
 }
 
 // rulesFor are the rules for jobs of b; filled is its template, nil if something is wrong
@@ -27,8 +28,10 @@ func (s *Server) rulesFor(b *job.Batch, filled *template.Template) jobRules {
 		templated: b.Template != nil, template: filled,
 		inputBase: s.catalog.Storages[b.Input.Name].InputBase, outputBase: s.catalog.Storages[b.Output.Name].OutputBase,
 	}
+	rules.beforeInput = len(job.InputPath(rules.inputBase, ""))
 	if b.Recipe != nil {
-		rules.longestFile = b.Recipe.LongestFile()
+		const any = "x"
+		rules.aroundOutput = len(job.OutputPath(rules.outputBase, any, "")) - len(any) + b.Recipe.LongestFile()
 	}
 	return rules
 }
@@ -115,7 +118,7 @@ func (c *checks) input(i int, j *stokerv1.JobSpec, rules jobRules) {
 	case base != "" && path[0] == '/':
 		c.warn(jobField(i, field), "%q begins with a slash, which is kept: at the storage there are two, behind the base path", path)
 	}
-	if n := len(job.InputPath(base, path)); n > job.MaxPath && len(path) <= job.MaxPath { // else the contract tells
+	if n := rules.beforeInput + len(path); n > job.MaxPath && len(path) <= job.MaxPath { // else the contract tells
 		c.add(jobField(i, field), "comes to %d bytes with the storage's base path before it; a storage takes %d", n, job.MaxPath)
 	}
 }
@@ -144,7 +147,7 @@ func (c *checks) output(i int, j *stokerv1.JobSpec, rules jobRules) bool {
 	}
 	c.blanks(i, field, path)
 	if !rules.templated {
-		c.length(i, field, path, len(job.OutputPath(rules.outputBase, path, ""))+rules.longestFile)
+		c.length(i, field, path, rules.aroundOutput+len(path))
 	}
 	return true
 }

@@ -18,6 +18,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+	"github.com/stokerd/stoker/internal/config"
 	"github.com/stokerd/stoker/job"
 )
 
@@ -205,6 +206,19 @@ func TestHostileJSON(t *testing.T) {
 	var back map[string]string
 	if err := json.Unmarshal(line, &back); err != nil || back["display_name"] != hostile {
 		t.Errorf("%s reads %q, %v; want %q", line, back["display_name"], err, hostile)
+	}
+}
+
+// A log quotes it, or escapes it.
+func TestHostileLog(t *testing.T) {
+	for _, asJSON := range []bool{false, true} {
+		var log bytes.Buffer
+		c := &cli{stderr: &log}
+		c.logger(&config.Config{LogJSON: asJSON}).Info("job failed", "reason", hostile)
+		checkPrintable(t, log.String())
+		if !strings.Contains(log.String(), "INJECTED") || strings.Count(log.String(), "\n") != 1 {
+			t.Errorf("the log has no line with the text in it: %q", log.String())
+		}
 	}
 }
 

@@ -129,6 +129,21 @@ func escaped(line []byte) []byte {
 	return clean
 }
 
+// escaping writes lines of JSON, each by one call.
+type escaping struct{ w io.Writer }
+
+func (e escaping) Write(line []byte) (int, error) {
+	text, ended := bytes.CutSuffix(line, []byte{'\n'})
+	text = escaped(text)
+	if ended {
+		text = append(text[:len(text):len(text)], '\n')
+	}
+	if _, err := e.w.Write(text); err != nil {
+		return 0, err
+	}
+	return len(line), nil
+}
+
 // jsonLine encodes a message on one line. Fields that are not set are left out.
 func jsonLine(m proto.Message) ([]byte, error) {
 	text, err := protojson.MarshalOptions{UseProtoNames: true}.Marshal(m)

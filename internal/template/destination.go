@@ -27,6 +27,18 @@ func fileNames() []string {
 	}
 }
 
+// isPath reports whether a property holds a path, or the name of a file.
+func isPath(name string) bool {
+	return name == "inputPath" || name == "outputPath" || slices.Contains(fileNames(), name)
+}
+
+// plain refuses characters that nobody sees.
+func (r *reader) plain(s, path string) {
+	if at, what := job.FindHidden(s); at > 0 {
+		r.mistake(path, "%s at character %d of %q: leave it out", what, at, s)
+	}
+}
+
 // destinations notes where what a mapping describes goes.
 func (r *reader) destinations(m yaml.MapSlice) {
 	var files []text

@@ -153,6 +153,9 @@ func (r *reader) value(v any, path string) {
 			if s, ok := item.Value.(string); ok && name == "outputPath" {
 				r.destination(s, path+"."+name)
 			}
+			if s, ok := item.Value.(string); ok && isPath(name) {
+				r.plain(s, path+"."+name)
+			}
 			if strings.Contains(name, "${") {
 				r.mistake(path+"."+name, "variables are for values, not for keys")
 			}
