@@ -30,16 +30,30 @@ type service struct {
 	add    func(*stokerv1.AddJobsRequest) (*stokerv1.Batch, error)
 	closed func(id string) *stokerv1.Batch
 	watch  func(*stokerv1.WatchBatchRequest, grpc.ServerStreamingServer[stokerv1.WatchBatchResponse]) error
+	odd    string // the key of a job that a warning is about
+}
+
+// warnings are those about the jobs of a message, and one that is counted and not listed.
+func (s *service) warnings(jobs []*stokerv1.JobSpec) (list []*stokerv1.Warning, count int64) {
+	for i, j := range jobs {
+		if j.GetKey() == s.odd {
+			list = append(list, &stokerv1.Warning{Field: fmt.Sprintf("jobs[%d].key", i), Message: "is odd"})
+			return list, 2
+		}
+	}
+	return nil, 0
 }
 
 func (s *service) SubmitBatch(_ context.Context, req *stokerv1.SubmitBatchRequest) (*stokerv1.SubmitBatchResponse, error) {
 	b, err := s.submit(req)
-	return &stokerv1.SubmitBatchResponse{Batch: b}, err
+	list, count := s.warnings(req.GetJobs())
+	return &stokerv1.SubmitBatchResponse{Batch: b, Warnings: list, WarningCount: count}, err
 }
 
 func (s *service) AddJobs(_ context.Context, req *stokerv1.AddJobsRequest) (*stokerv1.AddJobsResponse, error) {
 	b, err := s.add(req)
-	return &stokerv1.AddJobsResponse{Batch: b}, err
+	list, count := s.warnings(req.GetJobs())
+	return &stokerv1.AddJobsResponse{Batch: b, Warnings: list, WarningCount: count}, err
 }
 
 func (s *service) CloseBatch(_ context.Context, req *stokerv1.CloseBatchRequest) (*stokerv1.CloseBatchResponse, error) {

@@ -35,14 +35,18 @@ const (
 	uploadTries = 20
 )
 
-// SubmitOptions are the choices [Client.SubmitWith] leaves to its caller. They are
-// about lists that do not fit one message.
+// SubmitOptions are the choices [Client.SubmitWith] leaves to its caller.
 type SubmitOptions struct {
-	// BatchID is a batch of an earlier, interrupted submission of the same request. What
+	// BatchID is, for a list that does not fit one message, a batch of an earlier, interrupted submission of the same request. What
 	// it has of the list is not sent again. Empty: begin a batch.
 	BatchID string
 	// Progress, if set, is called after each part.
 	Progress func(Progress)
+	// Warn, if set, is called with what the server finds odd about the request, fields
+	// numbered as in it: of each part the first 100, and how many there are in all. It
+	// is called at most once for each part. A submission that is sent again after its
+	// answer was lost may have no warnings.
+	Warn func(list []Warning, total int64)
 }
 
 // Progress is how far a list is that is sent in parts.
@@ -81,9 +85,11 @@ func (c *Client) SubmitWith(ctx context.Context, req *stokerv1.SubmitBatchReques
 	}
 	if o.BatchID == "" && c.Fits(req) {
 		head.Jobs = req.GetJobs()
-		return c.submit(ctx, head)
+		resp, err := c.submit(ctx, head)
+		o.warn(resp, 0)
+		return resp.GetBatch(), err
 	}
-	if err := checkParts(req.GetJobs()); err != nil {
+	if err := checkParts(req); err != nil {
 		return nil, err
 	}
 	u := &upload{client: c, head: head, parts: c.split(head, req.GetJobs()), total: int64(len(req.GetJobs())), options: o}
@@ -124,9 +130,8 @@ func header(req *stokerv1.SubmitBatchRequest) *stokerv1.SubmitBatchRequest {
 	return head
 }
 
-func (c *Client) submit(ctx context.Context, req *stokerv1.SubmitBatchRequest) (*stokerv1.Batch, error) {
-	resp, err := repeat(ctx, submitTries, func() (*stokerv1.SubmitBatchResponse, error) { return c.batches.SubmitBatch(ctx, req) })
-	return resp.GetBatch(), err
+func (c *Client) submit(ctx context.Context, req *stokerv1.SubmitBatchRequest) (*stokerv1.SubmitBatchResponse, error) {
+	return repeat(ctx, submitTries, func() (*stokerv1.SubmitBatchResponse, error) { return c.batches.SubmitBatch(ctx, req) })
 }
 
 // repeat makes a call that may be made twice, and makes it again while the server

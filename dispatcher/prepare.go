@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"path"
-	"strings"
 
 	"github.com/stokerd/stoker/bitmovin"
 	"github.com/stokerd/stoker/job"
@@ -153,7 +152,7 @@ func (c configuring) rendition(ctx context.Context, config bitmovin.ConfigID, di
 			CodecConfigID: config,
 			InputStreams: []bitmovin.InputStream{{
 				InputID:       c.shared.input,
-				InputPath:     joinPath(c.shared.inputBase, c.job.InputPath),
+				InputPath:     job.InputPath(c.shared.inputBase, c.job.InputPath),
 				SelectionMode: bitmovin.SelectAuto,
 			}},
 		})
@@ -209,7 +208,7 @@ func (c configuring) files(ctx context.Context, videos, audios []bitmovin.Stream
 
 func (c configuring) file(ctx context.Context, directory string, streams []bitmovin.StreamID) error {
 	m := bitmovin.Muxing{
-		Type: bitmovin.MuxingMP4, Filename: path.Base(directory) + ".mp4", Outputs: c.output(directory),
+		Type: bitmovin.MuxingMP4, Filename: job.MP4Name(directory), Outputs: c.output(directory),
 	}
 	for _, id := range streams {
 		m.Streams = append(m.Streams, bitmovin.MuxingStream{StreamID: id})
@@ -262,16 +261,7 @@ func (c configuring) output(directory string) []bitmovin.EncodingOutput {
 	}
 	return []bitmovin.EncodingOutput{{
 		OutputID:   c.shared.output,
-		OutputPath: joinPath(c.shared.outputBase, path.Join(c.job.OutputPath, directory)),
+		OutputPath: job.OutputPath(c.shared.outputBase, c.job.OutputPath, directory),
 		ACL:        []bitmovin.ACLEntry{{Permission: permission}},
 	}}
-}
-
-// joinPath puts a storage's base path before a path on it. Storages know no
-// leading slash.
-func joinPath(base, p string) string {
-	if base == "" {
-		return strings.TrimPrefix(p, "/")
-	}
-	return strings.TrimPrefix(path.Join(base, p), "/")
 }

@@ -90,7 +90,7 @@ func (d *driver) shareStorages(ctx context.Context, b *batch, t *template.Templa
 func (d *driver) templateValues(e entry, shared sharedIDs) template.Values {
 	return template.Values{
 		ID: e.job.ID, Job: e.job.Spec,
-		InputPath: joinPath(shared.inputBase, e.job.InputPath), OutputPath: joinPath(shared.outputBase, e.job.OutputPath),
+		InputPath: job.InputPath(shared.inputBase, e.job.InputPath), OutputPath: job.OutputPath(shared.outputBase, e.job.OutputPath, ""),
 		InputID: string(shared.input), OutputID: string(shared.output),
 		EncodingName: templateName(&e.job),
 		Labels:       []string{"stoker", label(d.store.InstanceID())},

@@ -83,6 +83,9 @@ type Batch struct {
 	// the same account, with the same recipe or template and the same storages, a job
 	// with the same key, paths and variables.
 	SkipSucceeded bool
+	// SharedOutputs allows jobs with one output path: the batch has a template that puts
+	// more than that into where they write to.
+	SharedOutputs bool
 
 	Counts   Counts
 	Revision int64 // grows with every visible change of the batch or one of its jobs

@@ -177,7 +177,7 @@ func (s *Server) validate(req any) error {
 	if err := bounded(req); err != nil {
 		return err
 	}
-	return invalid(s.contractViolations(req))
+	return invalid(append(s.contractViolations(req), plainReason(req)...))
 }
 
 // sound reports whether jobs break none of the rules that stand in the contract.

@@ -47,7 +47,9 @@ func (e *exitError) Unwrap() error { return e.err }
 // usage marks an error as the caller's own.
 func usage(err error) error { return &exitError{code: exitUsage, err: err} }
 
-func usagef(format string, args ...any) error { return usage(fmt.Errorf(format, args...)) }
+func usagef(format string, args ...any) error {
+	return usage(fmt.Errorf(format, printableArgs(args)...))
+}
 
 // failed marks an error of a command that was used rightly.
 func failed(err error) error { return &exitError{code: exitFailed, err: err} }
@@ -56,9 +58,18 @@ func failed(err error) error { return &exitError{code: exitFailed, err: err} }
 func (c *cli) exit(ctx context.Context, err error) int {
 	code, text := c.verdict(ctx, err)
 	if text != "" {
-		_, _ = fmt.Fprintln(c.stderr, prefixed(text)) // there is nowhere left to complain
+		_, _ = fmt.Fprintln(c.stderr, prefixed(printableLines(text))) // there is nowhere left to complain
 	}
 	return code
+}
+
+// printableLines is a text of several lines as it is shown.
+func printableLines(text string) string {
+	lines := strings.Split(text, "\n")
+	for i, line := range lines {
+		lines[i] = printable(line)
+	}
+	return strings.Join(lines, "\n")
 }
 
 func prefixed(text string) string {
@@ -93,7 +104,7 @@ func (c *cli) verdict(ctx context.Context, err error) (code int, text string) {
 	if c.began {
 		return exitFailed, err.Error()
 	}
-	return exitUsage, err.Error() // the command library's: unknown flags, wrong arguments
+	return exitUsage, printable(err.Error()) // the command library's: unknown flags, wrong arguments
 }
 
 // answered is an error of gRPC, without what the client has wrapped around it.
@@ -104,18 +115,19 @@ type answered interface {
 
 // statusVerdict judges what the server answered, or that it did not.
 func (c *cli) statusVerdict(s *status.Status) (code int, text string) {
+	message := printable(s.Message())
 	switch s.Code() {
 	case codes.Unavailable, codes.DeadlineExceeded:
 		return exitUnreachable, fmt.Sprintf("the server at %s cannot be reached: %s"+
-			" (is stoker serve running there? --server or STOKER_SERVER names another)", c.server, connectionTrouble(s.Message()))
+			" (is stoker serve running there? --server or STOKER_SERVER names another)", c.server, printable(connectionTrouble(s.Message())))
 	case codes.InvalidArgument, codes.NotFound, codes.AlreadyExists, codes.FailedPrecondition, codes.OutOfRange,
 		codes.Unimplemented, codes.PermissionDenied, codes.Unauthenticated:
 		if violations := client.Violations(s.Err()); len(violations) > 0 {
 			return exitUsage, violationLines(violations, client.ViolationCount(s.Err()))
 		}
-		return exitUsage, s.Message()
+		return exitUsage, message
 	}
-	return exitFailed, fmt.Sprintf("%s (%s)", s.Message(), s.Code())
+	return exitFailed, fmt.Sprintf("%s (%s)", message, s.Code())
 }
 
 // connectionTrouble is the innermost text of what gRPC says about a connection: the rest names
@@ -136,7 +148,7 @@ func connectionTrouble(message string) string {
 func violationLines(violations []client.Violation, total int) string {
 	lines := make([]string, len(violations))
 	for i, v := range violations {
-		lines[i] = v.Field + ": " + v.Message
+		lines[i] = printable(v.Field + ": " + v.Message)
 	}
 	if more := total - len(violations); more > 0 {
 		lines = append(lines, fmt.Sprintf("and %d more", more))

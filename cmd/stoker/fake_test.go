@@ -77,16 +77,28 @@ type fake struct {
 	asked []proto.Message
 }
 
+// services are what a server of the tests has.
+type services interface {
+	stokerv1.BatchServiceServer
+	stokerv1.AccountServiceServer
+}
+
 // start serves f and returns its address.
 func (f *fake) start(t *testing.T) string {
+	t.Helper()
+	return serve(t, f)
+}
+
+// serve serves answers and returns their address.
+func serve(t *testing.T, s services, options ...grpc.ServerOption) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	g := grpc.NewServer()
-	stokerv1.RegisterBatchServiceServer(g, f)
-	stokerv1.RegisterAccountServiceServer(g, f)
+	g := grpc.NewServer(options...)
+	stokerv1.RegisterBatchServiceServer(g, s)
+	stokerv1.RegisterAccountServiceServer(g, s)
 	served := make(chan error, 1)
 	go func() { served <- g.Serve(listener) }()
 	t.Cleanup(func() {

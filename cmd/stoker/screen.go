@@ -153,9 +153,9 @@ func heading(b *stokerv1.Batch) string {
 	case stokerv1.BatchState_BATCH_STATE_PAUSED, stokerv1.BatchState_BATCH_STATE_CANCELLING, stokerv1.BatchState_BATCH_STATE_CANCELLED:
 		c = yellow
 	}
-	line := lipgloss.NewStyle().Bold(true).Render(plain(b.GetDisplayName())) + "  " + colour(c, batchState(b.GetState()))
+	line := lipgloss.NewStyle().Bold(true).Render(printable(b.GetDisplayName())) + "  " + colour(c, batchState(b.GetState()))
 	if b.GetDisplayName() != b.GetId() {
-		line += colour(grey, "  "+b.GetId())
+		line += colour(grey, "  "+printable(b.GetId()))
 	}
 	return line
 }
@@ -206,9 +206,9 @@ func countsLine(b *stokerv1.Batch) string {
 func wait(b *stokerv1.Batch) string {
 	switch {
 	case b.GetStateReason() != "":
-		return plain(b.GetStateReason())
+		return printable(b.GetStateReason())
 	case b.GetWaitReason() != "" && b.GetCounts().GetWaiting() > 0 && !ended(b):
-		return "waiting: " + strings.TrimPrefix(b.GetWaitReason(), "waiting ")
+		return "waiting: " + strings.TrimPrefix(printable(b.GetWaitReason()), "waiting ")
 	}
 	return ""
 }

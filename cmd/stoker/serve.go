@@ -115,7 +115,7 @@ func collectEarly() {
 func (c *cli) logger(cfg *config.Config) *slog.Logger {
 	options := &slog.HandlerOptions{Level: cfg.LogLevel}
 	if cfg.LogJSON {
-		return slog.New(slog.NewJSONHandler(c.stderr, options))
+		return slog.New(slog.NewJSONHandler(escaping{c.stderr}, options)) // text has quotes around what is hidden
 	}
 	return slog.New(slog.NewTextHandler(c.stderr, options))
 }

@@ -130,11 +130,13 @@ func dispatcherStorages(storages map[string]config.Storage) map[string]dispatche
 // catalog is what batches can name.
 func catalog(cfg *config.Config) server.Catalog {
 	storages := map[string]server.Storage{}
-	for name := range cfg.Inputs {
-		storages[name] = server.Storage{Input: true}
+	for name, storage := range cfg.Inputs {
+		storages[name] = server.Storage{Input: true, InputBase: storage.BasePath}
 	}
-	for name := range cfg.Outputs {
-		storages[name] = server.Storage{Input: storages[name].Input, Output: true}
+	for name, storage := range cfg.Outputs {
+		s := storages[name]
+		s.Output, s.OutputBase = true, storage.BasePath
+		storages[name] = s
 	}
 	return server.Catalog{
 		Profiles: cfg.Profiles, Templates: cfg.Templates, Storages: storages,

@@ -148,8 +148,7 @@ func (c *cli) answerJob(j *stokerv1.Job, err error) error {
 	if c.json {
 		return c.printJSON(j)
 	}
-	_, err = fmt.Fprintf(c.stdout, "%s\t%s\n", j.GetId(), jobState(j.GetState()))
-	return err
+	return c.printRow(j.GetId(), jobState(j.GetState()))
 }
 
 func (c *cli) answerBatch(b *stokerv1.Batch, err error) error {
@@ -159,8 +158,7 @@ func (c *cli) answerBatch(b *stokerv1.Batch, err error) error {
 	if c.json {
 		return c.printJSON(b)
 	}
-	_, err = fmt.Fprintf(c.stdout, "%s\t%s\n", b.GetId(), batchState(b.GetState()))
-	return err
+	return c.printRow(b.GetId(), batchState(b.GetState()))
 }
 
 // retryable are the states that can be retried.
@@ -306,6 +304,5 @@ func (c *cli) answerAccount(a *stokerv1.Account, err error) error {
 	if a.GetPaused() {
 		state = "PAUSED"
 	}
-	_, err = fmt.Fprintf(c.stdout, "%s\t%s\n", a.GetId(), state)
-	return err
+	return c.printRow(a.GetId(), state)
 }

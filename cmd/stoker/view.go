@@ -158,19 +158,19 @@ func (p *pace) perMinute(now time.Time) (float64, bool) {
 // title is how people recognise a job: its name, else its key, else its file.
 func title(j *stokerv1.Job) string {
 	path := j.GetInputPath()
-	return plain(cmp.Or(j.GetName(), j.GetKey(), path[strings.LastIndexByte(path, '/')+1:], j.GetId()))
+	return printable(cmp.Or(j.GetName(), j.GetKey(), path[strings.LastIndexByte(path, '/')+1:], j.GetId()))
 }
 
 // failure is why a job failed, on one line.
 func failure(j *stokerv1.Job) string {
 	f := j.GetFailure()
 	if f == nil {
-		return plain(j.GetReason())
+		return printable(j.GetReason())
 	}
 	line := failureText(f)
 	var head []string
 	if f.GetCategory() != "" {
-		head = append(head, plain(f.GetCategory()))
+		head = append(head, printable(f.GetCategory()))
 	} else {
 		head = append(head, enumName(f.GetKind().String(), "FAILURE_KIND_"))
 	}
@@ -191,7 +191,7 @@ func failureText(f *stokerv1.Failure) string {
 			parts = append(parts, text)
 		}
 	}
-	return strings.Join(strings.Fields(plain(strings.Join(parts, "; "))), " ")
+	return strings.Join(strings.Fields(printable(strings.Join(parts, "; "))), " ")
 }
 
 func batchState(s stokerv1.BatchState) string { return enumName(s.String(), "BATCH_STATE_") }

@@ -103,7 +103,9 @@ func Read(r io.Reader, o Options) (*List, error) {
 		return nil, fmt.Errorf("read %s: %w", p.list.Name, err)
 	}
 	p.unique("key", func(j *job.Spec) string { return j.Key })
-	p.unique("output_path", func(j *job.Spec) string { return j.OutputPath })
+	if !o.ForTemplate { // a template may tell jobs apart by something else: the server knows
+		p.unique("output_path", func(j *job.Spec) string { return strings.TrimSuffix(j.OutputPath, "/") })
+	}
 	if len(p.list.Jobs) == 0 && len(p.mistakes) == 0 {
 		p.mistake(0, "no jobs in it")
 	}

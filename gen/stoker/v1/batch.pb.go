@@ -780,18 +780,25 @@ func (x *FailureLimit) GetMinFinished() int64 {
 	return 0
 }
 
-// JobSpec is what a caller submits for one asset. Its key, name and paths have no control
-// characters, such as line breaks.
+// JobSpec is what a caller submits for one asset. None of its texts may hold control
+// characters, such as line breaks, or characters that nobody sees, such as U+200B (zero
+// width space) or U+202E (right-to-left override).
 type JobSpec struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Chosen by the caller; optional, unique in its batch.
 	Key string `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
 	// Shown to people; optional.
 	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
-	// Path of the asset on the input storage. Required for profiles and recipes.
+	// Path of the asset on the input storage. Required for profiles and recipes. The
+	// storage's base path and a slash are put before it, and nothing else of it changes.
+	// At most 1,024 bytes, the base path included. Elements ".." are refused where the
+	// storage has a base path.
 	InputPath string `protobuf:"bytes,3,opt,name=input_path,json=inputPath,proto3" json:"input_path,omitempty"`
 	// Directory on the output storage, below the storage's base path. Required
-	// for profiles and recipes.
+	// for profiles and recipes. A slash at its end says nothing; no two jobs of a batch
+	// may have the same one, unless the batch has a template that tells them apart by
+	// something else. The base path, this, the longest directory that is written below it
+	// and the name of a file there have at most 1,024 bytes together.
 	OutputPath string `protobuf:"bytes,4,opt,name=output_path,json=outputPath,proto3" json:"output_path,omitempty"`
 	// Values for the variables of an encoding template.
 	Variables     map[string]string `protobuf:"bytes,5,rep,name=variables,proto3" json:"variables,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
@@ -1460,8 +1467,8 @@ const file_stoker_v1_batch_proto_rawDesc = "" +
 	"\x03key\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\x03key\x12\x1c\n" +
 	"\x04name\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\x04name\x12'\n" +
 	"\n" +
-	"input_path\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\tinputPath\x12)\n" +
-	"\voutput_path\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\n" +
+	"input_path\x18\x03 \x01(\tB\b\xbaH\x05r\x03(\x80\bR\tinputPath\x12)\n" +
+	"\voutput_path\x18\x04 \x01(\tB\b\xbaH\x05r\x03(\x80\bR\n" +
 	"outputPath\x12I\n" +
 	"\tvariables\x18\x05 \x03(\v2!.stoker.v1.JobSpec.VariablesEntryB\b\xbaH\x05\x9a\x01\x02\x102R\tvariables\x1a<\n" +
 	"\x0eVariablesEntry\x12\x10\n" +

@@ -1,0 +1,112 @@
+package store
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/stokerd/stoker/job"
+)
+
+// maxViolations is how many violations an error lists; it counts the others.
+const maxViolations = 100
+
+// distinct refuses jobs for a batch that would write to where another one writes: one of
+// the batch, one of the same request, or one that the batch has left out because it has
+// succeeded. fresh are those of the request's jobs whose keys are new to the batch.
+func (t *tx) distinct(seq int64, batchID string, jobs, fresh []job.Spec) error {
+	have, err := t.outputs(seq)
+	if err != nil {
+		return err
+	}
+	suspects := t.w.outputs.suspects(have, fresh)
+	if len(suspects) == 0 {
+		return nil
+	}
+	at := positions(jobs, fresh)
+	var wrong job.InvalidError
+	first := map[string]int64{} // by path, of the request
+	for _, s := range suspects {
+		if len(wrong.Violations) == maxViolations {
+			wrong.More++ // most likely: nobody looks any more
+			continue
+		}
+		path := fresh[s.number].OutputPath
+		writer := ""
+		if earlier, taken := first[path]; taken {
+			writer = fmt.Sprintf("is written to by jobs[%d] already", at[earlier])
+		} else {
+			first[path] = s.number
+			if writer, err = t.writerOf(seq, batchID, have.with(s.hash), fresh[s.number]); err != nil {
+				return err
+			}
+		}
+		if writer != "" {
+			wrong.Violations = append(wrong.Violations, job.Violation{
+				Field:   fmt.Sprintf("jobs[%d].output_path", at[s.number]),
+				Message: fmt.Sprintf("%q %s; one would overwrite the other", path, writer),
+			})
+		}
+	}
+	if len(wrong.Violations) == 0 {
+		return nil // paths with the same hash
+	}
+	return &wrong
+}
+
+// suspects are the jobs whose paths have the hash of another one's, with their indexes
+// for numbers, in that order.
+func (o *outputs) suspects(have *batchOutputs, jobs []job.Spec) []output {
+	list := o.sorted(jobs, -1)
+	var found []output
+	at := 0 // in what the batch has: both lists are sorted
+	for i, s := range list {
+		further, _ := slices.BinarySearchFunc(have.list[at:], s, compareOutputs)
+		at += further
+		known := at < len(have.list) && have.list[at].hash == s.hash
+		if known || i > 0 && list[i-1].hash == s.hash || i+1 < len(list) && list[i+1].hash == s.hash {
+			found = append(found, s)
+		}
+	}
+	slices.SortFunc(found, func(a, b output) int { return cmp.Compare(a.number, b.number) })
+	return found
+}
+
+// writerOf says who writes to the path of a job, if one of those with its hash does.
+func (t *tx) writerOf(seq int64, batchID string, candidates []output, j job.Spec) (string, error) {
+	const ofJob = `SELECT key FROM jobs WHERE batch = $1 AND number = $2 AND output_path = $3`
+	const ofSkipped = `SELECT key FROM skipped WHERE batch = $1 AND output_path = $2 AND key <> $3 LIMIT 1`
+	for _, c := range candidates {
+		var key string
+		var err error
+		if c.number > 0 {
+			key, err = one(t.ctx, t, scalar[string], ofJob, seq, c.number, j.OutputPath)
+		} else {
+			key, err = one(t.ctx, t, scalar[string], ofSkipped, seq, j.OutputPath, j.Key)
+		}
+		switch {
+		case errors.Is(err, job.ErrNotFound):
+		case err != nil:
+			return "", err
+		case c.number == 0:
+			return fmt.Sprintf("is where key %q has been written to, which this batch leaves out", key), nil
+		case key == "":
+			return fmt.Sprintf("is written to by job %s already", job.ID{Batch: batchID, Number: c.number}), nil
+		default:
+			return fmt.Sprintf("is written to by job %s, key %q, already", job.ID{Batch: batchID, Number: c.number}, key), nil
+		}
+	}
+	return "", nil
+}
+
+// positions says which of jobs each of fresh is: fresh are some of them, in their order.
+func positions(jobs, fresh []job.Spec) []int {
+	at := make([]int, 0, len(fresh))
+	for i, j := range jobs {
+		if n := len(at); n < len(fresh) && j.Key == fresh[n].Key && j.OutputPath == fresh[n].OutputPath {
+			at = append(at, i)
+		}
+	}
+	return at
+}
