@@ -24,11 +24,15 @@ const (
 	codeQuota7          = 8007
 )
 
+// knownCode reports whether the meaning of an API error code is known to this package.
+func knownCode(code int) bool { return code >= codeMinutesExceeded && code <= codeQuota7 }
+
 // APIError is a refusal in the platform's own envelope, whatever the HTTP status.
 type APIError struct {
 	Method, Path     string // the call, without host and query
 	Status           int    // HTTP status; may be 2xx when only the envelope says ERROR
-	Code             int    // the platform's code; 0 when it sent none
+	Code             int    // the platform's code; 0 when it sent none, or one that is no number
+	OddCode          string // a code that is no number, up to 100 bytes
 	Message          string
 	DeveloperMessage string
 	RequestID        string        // what Bitmovin's support asks for
@@ -42,6 +46,8 @@ func (e *APIError) Error() string {
 	fmt.Fprintf(&b, "%s %s: HTTP %d", e.Method, e.Path, e.Status)
 	if e.Code != 0 {
 		fmt.Fprintf(&b, ", code %d", e.Code)
+	} else if e.OddCode != "" {
+		b.WriteString(", code " + e.OddCode)
 	}
 	if text := firstText(e.Message, e.DeveloperMessage); text != "" {
 		b.WriteString(": " + text)
