@@ -60,9 +60,9 @@ func TestUnknownStatus(t *testing.T) {
 func TestOddTaskError(t *testing.T) {
 	for sent, want := range map[string]*TaskError{
 		`null`: nil, `{}`: {}, `"out of disk"`: {Text: "out of disk"}, `5`: {Text: "5"}, `[1]`: {Text: "[1]"},
-		`{"code":"10006","text":7,"retryHint":["NO_RETRY"]}`: {Code: 10006, RetryHint: `["NO_RETRY"]`},
+		`{"code":"91006","text":7,"retryHint":["NO_RETRY"]}`: {Code: 91006, RetryHint: `["NO_RETRY"]`},
 		`{"code":1e99,"text":"t"}`:                           {Text: "t (code 1e99)"},
-		`{"code":10000,"retryHint":"no_retry"}`:              {Code: 10000, RetryHint: "no_retry"},
+		`{"code":91000,"retryHint":"no_retry"}`:              {Code: 91000, RetryHint: "no_retry"},
 	} {
 		c := newTestClient(t, success(`{"status":"ERROR","error":`+sent+`}`))
 		got, err := c.Status(t.Context(), "e")

@@ -13,7 +13,6 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
-	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -74,6 +73,9 @@ type Client struct {
 	userAgent string
 	unknown   *UnknownValues
 	fields    fieldSampler
+
+	apiErrors, encodingErrors catalogue
+	loading                   chan struct{} // held while they are loaded
 }
 
 // New returns a client, or an error when the base URL is none. It makes no call.
@@ -114,6 +116,9 @@ func New(opts Options) (*Client, error) {
 		c.log = slog.New(slog.DiscardHandler)
 	}
 	c.unknown = newUnknownValues(c.log, c.governor.clock)
+	c.apiErrors.path, c.apiErrors.documented = "/general/error-definitions", documentedAPIErrors
+	c.encodingErrors.path, c.encodingErrors.documented = "/encoding/error-definitions", documentedEncodingErrors
+	c.loading = make(chan struct{}, 1)
 	return c, nil
 }
 
@@ -209,12 +214,7 @@ func (c *Client) do(ctx context.Context, cl call, out any) error {
 // noteUnknown takes note of what is not known in a decoded answer, or in a refusal.
 func (c *Client) noteUnknown(a answer, out any, err error) {
 	if refusal, ok := errors.AsType[*APIError](err); ok {
-		switch {
-		case refusal.OddCode != "":
-			c.unknown.Note(UnknownErrorCode, refusal.OddCode)
-		case refusal.Code != 0 && !knownCode(refusal.Code):
-			c.unknown.Note(UnknownErrorCode, strconv.Itoa(refusal.Code))
-		}
+		c.explainRefusal(refusal)
 		for _, m := range refusal.Details {
 			m.note(c.unknown)
 		}

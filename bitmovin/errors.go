@@ -24,16 +24,14 @@ const (
 	codeQuota7          = 8007
 )
 
-// knownCode reports whether the meaning of an API error code is known to this package.
-func knownCode(code int) bool { return code >= codeMinutesExceeded && code <= codeQuota7 }
-
 // APIError is a refusal in the platform's own envelope, whatever the HTTP status.
 type APIError struct {
 	Method, Path     string // the call, without host and query
 	Status           int    // HTTP status; may be 2xx when only the envelope says ERROR
 	Code             int    // the platform's code; 0 when it sent none, or one that is no number
 	OddCode          string // a code that is no number, up to 100 bytes
-	Message          string
+	Category         string // of the code, if [Client.LoadDefinitions] has found one
+	Message          string // if the answer had none, what is known about the code
 	DeveloperMessage string
 	RequestID        string        // what Bitmovin's support asks for
 	Details          []Message     // often empty

@@ -115,7 +115,8 @@ func (t Task) ErrorTexts() []string {
 	return texts
 }
 
-// TaskError is the reason of a failed run. Its codes are five digits long and unrelated
+// TaskError is the reason of a failed run. What the platform left out of it [Client.Status]
+// fills in by the code; see [Client.LoadDefinitions]. Its codes are five digits long and unrelated
 // to those of [APIError].
 type TaskError struct {
 	Code      int       `json:"code"`
@@ -165,5 +166,6 @@ type Subtask struct {
 func (c *Client) Status(ctx context.Context, id EncodingID) (Task, error) {
 	var t Task
 	err := c.do(ctx, call{method: http.MethodGet, path: encodingPath(id, "status"), class: ClassStatus, urgency: UrgencyStatus}, &t)
+	c.explainTask(&t)
 	return t, err
 }

@@ -143,9 +143,12 @@ const noWord = "(none)"
 // cleanWord makes a word of the platform's fit to be kept and shown: at most 100 bytes of
 // valid UTF-8 without control characters. A known word stays what it is, and no other
 // becomes one.
-func cleanWord(s string) string {
-	if len(s) > maxWord {
-		end := maxWord
+func cleanWord(s string) string { return cleanText(s, maxWord) }
+
+// cleanText is the same for a text of at most limit bytes.
+func cleanText(s string, limit int) string {
+	if len(s) > limit {
+		end := limit
 		for end > 0 && !utf8.RuneStart(s[end]) {
 			end--
 		}
