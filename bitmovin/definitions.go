@@ -67,7 +67,7 @@ type catalogue struct {
 
 	mu     sync.RWMutex
 	loaded map[int]Definition // nil: never
-	due    time.Time          // when to load it again; changed by one at a time, see [Client.LoadDefinitions]
+	due    time.Time          // when to load it again; zero: it has not been tried yet
 }
 
 // find returns what is known about a code.
@@ -81,11 +81,20 @@ func (c *catalogue) find(code int) (Definition, bool) {
 	return d, ok
 }
 
-// complete reports whether the platform has told all codes there are.
-func (c *catalogue) complete() bool {
+// state reports whether the platform was asked for the catalogue, and whether it told.
+func (c *catalogue) state() (tried, loaded bool) {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	return c.loaded != nil
+	return !c.due.IsZero(), c.loaded != nil
+}
+
+// update takes note of an attempt to load the catalogue.
+func (c *catalogue) update(loaded map[int]Definition, due time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.due = due; loaded != nil {
+		c.loaded = loaded
+	}
 }
 
 // LoadDefinitions fetches the platform's catalogues of API errors and of encoding errors, and
@@ -112,13 +121,11 @@ func (c *Client) loadCatalogue(ctx context.Context, of *catalogue) error {
 	definitions, err := c.fetchDefinitions(ctx, of.path)
 	if err != nil {
 		if ctx.Err() == nil {
-			of.due = now.Add(definitionsRetry)
+			of.update(nil, now.Add(definitionsRetry))
 		}
 		return err
 	}
-	of.mu.Lock()
-	of.loaded, of.due = definitions, now.Add(definitionsAge)
-	of.mu.Unlock()
+	of.update(definitions, now.Add(definitionsAge))
 	for code := range maps.Keys(definitions) {
 		c.unknown.forget(UnknownErrorCode, strconv.Itoa(code))
 	}
@@ -174,14 +181,16 @@ func (b definitionBody) definition() Definition {
 	}
 }
 
-// explainTask completes the error of a failed run by what is known about its code. What the
-// run itself says counts.
-func (c *Client) explainTask(t *Task) {
-	if t.Error == nil || t.Error.Code == 0 {
+// Explain completes the error of a failed run by what is known about its code; what the run
+// itself says counts. It does nothing before [Client.LoadDefinitions] has been called, and
+// after that [Client.Status] does it.
+func (c *Client) Explain(t *Task) {
+	tried, loaded := c.encodingErrors.state()
+	if !tried || t.Error == nil || t.Error.Code == 0 {
 		return
 	}
 	d, known := c.encodingErrors.find(t.Error.Code)
-	if !known && c.encodingErrors.complete() {
+	if !known && loaded {
 		c.unknown.Note(UnknownErrorCode, strconv.Itoa(t.Error.Code))
 	}
 	t.Error.Category = firstText(t.Error.Category, d.Category)

@@ -166,6 +166,6 @@ type Subtask struct {
 func (c *Client) Status(ctx context.Context, id EncodingID) (Task, error) {
 	var t Task
 	err := c.do(ctx, call{method: http.MethodGet, path: encodingPath(id, "status"), class: ClassStatus, urgency: UrgencyStatus}, &t)
-	c.explainTask(&t)
+	c.Explain(&t)
 	return t, err
 }
