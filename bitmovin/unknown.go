@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"log/slog"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -28,6 +29,12 @@ const (
 	UnknownErrorCode    UnknownKind = "error_code" // of a refused call or a failed run
 	UnknownField        UnknownKind = "field"      // see [Client]
 )
+
+// unknownKinds are all of them.
+var unknownKinds = []UnknownKind{
+	UnknownStatus, UnknownEncodingType, UnknownTaskType, UnknownRetryHint,
+	UnknownMessageType, UnknownEvent, UnknownErrorCode, UnknownField,
+}
 
 // maxUnknown bounds how many values of a kind are remembered, so that none of the kinds can
 // crowd out the others. What comes beyond is counted and not named.
@@ -123,16 +130,16 @@ func (u *UnknownValues) List(n int) []UnknownValue {
 	return all[:min(n, len(all))]
 }
 
-// Totals returns how often values of each kind were met. Kinds that were not are missing.
+// Totals returns how often values of each kind were met, those that were not included.
 func (u *UnknownValues) Totals() map[UnknownKind]int64 {
 	totals := map[UnknownKind]int64{}
-	if u == nil {
-		return totals
+	for _, kind := range unknownKinds {
+		totals[kind] = 0
 	}
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	for kind, n := range u.totals {
-		totals[kind] = n
+	if u != nil {
+		u.mu.Lock()
+		defer u.mu.Unlock()
+		maps.Copy(totals, u.totals)
 	}
 	return totals
 }

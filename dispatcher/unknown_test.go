@@ -33,13 +33,14 @@ func (w *world) misreport(edit func(path, name string, object map[string]any)) {
 			for _, e := range w.sim.Encodings() {
 				names[e.ID] = e.Name
 			}
-			result := answer["data"].(map[string]any)["result"].(map[string]any)
+			data, _ := answer["data"].(map[string]any)
+			result, _ := data["result"].(map[string]any)
 			items, list := result["items"].([]any)
 			if !list {
 				items = []any{result}
 			}
 			for _, item := range items {
-				object := item.(map[string]any)
+				object, _ := item.(map[string]any)
 				if id, ok := object["id"].(string); ok {
 					edit(r.URL.Path, names[id], object)
 				}
