@@ -17,10 +17,12 @@ type shape map[string]fieldType
 type fieldType struct {
 	json byte // '"', '0', 't', '{' or '[' as [jsonType] tells; 0: anything
 	of   shape
+	time bool // a text that is a time
 }
 
 var (
 	text     = fieldType{json: '"'}
+	date     = fieldType{json: '"', time: true}
 	number   = fieldType{json: '0'}
 	anyList  = fieldType{json: '['}
 	anything = fieldType{}
@@ -32,20 +34,20 @@ type shaped interface{ shape() (name string, s shape) }
 // The documented fields of what decisions are made by.
 var (
 	messageShape = shape{
-		"id": text, "date": text, "type": text, "text": text, "field": text, "links": anyList, "more": anything,
+		"id": text, "date": date, "type": text, "text": text, "field": text, "links": anyList, "more": anything,
 	}
 	subtaskShape = shape{
 		"id": text, "name": text, "status": text, "progress": number, "eta": number, "metadata": anyList,
-		"messages":  {'[', messageShape},
-		"createdAt": text, "updatedAt": text, "startedAt": text, "queuedAt": text, "runningAt": text,
-		"finishedAt": text, "errorAt": text,
+		"messages":  {json: '[', of: messageShape},
+		"createdAt": date, "updatedAt": date, "startedAt": date, "queuedAt": date, "runningAt": date,
+		"finishedAt": date, "errorAt": date,
 	}
 	taskErrorShape = shape{"code": number, "category": text, "text": text, "retryHint": text}
 	taskShape      = shape{
 		"id": text, "status": text, "progress": number, "eta": number,
-		"subtasks": {'[', subtaskShape}, "messages": {'[', messageShape}, "error": {'{', taskErrorShape},
-		"createdAt": text, "updatedAt": text, "startedAt": text, "queuedAt": text, "runningAt": text,
-		"finishedAt": text, "errorAt": text,
+		"subtasks": {json: '[', of: subtaskShape}, "messages": {json: '[', of: messageShape}, "error": {json: '{', of: taskErrorShape},
+		"createdAt": date, "updatedAt": date, "startedAt": date, "queuedAt": date, "runningAt": date,
+		"finishedAt": date, "errorAt": date,
 	}
 	encodingShape = shape{
 		"id": text, "name": text, "description": text, "labels": anyList, "customData": anything, "orgId": text, "userId": text,
@@ -53,8 +55,8 @@ var (
 		"cloudRegion": text, "fallbackCloudRegions": anyList, "selectedCloudRegion": text,
 		"encoderVersion": text, "selectedEncoderVersion": text,
 		"infrastructure": anything, "infrastructureId": text, "staticIpId": text,
-		"createdAt": text, "modifiedAt": text, "startedAt": text, "queuedAt": text, "runningAt": text,
-		"finishedAt": text, "errorAt": text,
+		"createdAt": date, "modifiedAt": date, "startedAt": date, "queuedAt": date, "runningAt": date,
+		"finishedAt": date, "errorAt": date,
 	}
 )
 
@@ -66,7 +68,7 @@ func (pageBody[T]) shape() (string, shape) {
 	if s, ok := any(item).(shaped); ok {
 		name, of := s.shape()
 		return "page of " + name, shape{
-			"items": {'[', of}, "totalCount": number, "offset": number, "limit": number,
+			"items": {json: '[', of: of}, "totalCount": number, "offset": number, "limit": number,
 			"previous": text, "next": text, "links": anything, "sort": anything,
 		}
 	}
@@ -108,6 +110,11 @@ func compareFields(u *UnknownValues, path string, raw json.RawMessage, s shape) 
 		case got == 'n' || want.json == 0:
 		case got != want.json:
 			u.Note(UnknownField, path+"."+name+" is "+typeNames[got])
+		case want.time:
+			var at Time
+			if _ = json.Unmarshal(value, &at); at.IsZero() && string(value) != `""` {
+				u.Note(UnknownField, path+"."+name+" is no time")
+			}
 		case want.of == nil:
 		case got == '{':
 			compareFields(u, path+"."+name, value, want.of)

@@ -41,7 +41,7 @@ func (u *UnknownValues) names() map[string]int64 {
 // Each kind of unknown value is noted wherever it is met, and logged once.
 func TestUnknownValuesAreNoted(t *testing.T) {
 	answers := map[string]string{
-		"/encoding/encodings/e/status": `{"status":"PAUSED","newField":1,"progress":"much","error":{"retryHint":"MAYBE","why":{}},
+		"/encoding/encodings/e/status": `{"status":"PAUSED","newField":1,"progress":"much","queuedAt":"2026-01-02 03:04","runningAt":"","finishedAt":null,"createdAt":1767323045,"error":{"retryHint":"MAYBE","why":{}},
 			"messages":[{"type":"FATAL","text":"t"}],"subtasks":[{"name":"Encoding","status":"IDLE"},{"name":"Dreaming","status":"RUNNING"}]}`,
 		"/encoding/encodings": `{"items":[{"id":"a","type":"LATER","status":"TRANSFERRING"},{"id":"b","status":5}],"cursor":"x"}`,
 	}
@@ -68,6 +68,7 @@ func TestUnknownValuesAreNoted(t *testing.T) {
 		"status PAUSED": 2, "status IDLE": 2, "status TRANSFERRING": 2, "status 5": 2, "retry_hint MAYBE": 2,
 		"message_type FATAL": 2, "message_type ODD": 2, "task_type Dreaming": 2, "encoding_type LATER": 2, "error_code 4711": 2,
 		"field task.newField": 1, "field task.progress is a text": 1, "field task.error.why": 1,
+		"field task.queuedAt is no time": 1, "field task.createdAt is a number": 1,
 		"field page of encoding.cursor": 1, "field page of encoding.items.status is a number": 1,
 	}
 	if diff := cmp.Diff(want, c.Unknown().names()); diff != "" {

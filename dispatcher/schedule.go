@@ -184,7 +184,7 @@ func (d *driver) before(a, b *job.Job) bool {
 // that it has gone. It returns how many of our encodings run.
 func (d *driver) watchHead() (running int) {
 	for _, e := range d.live {
-		if e.job.State == job.Running {
+		if e.job.State == job.Running && !e.unknown() {
 			running++
 		}
 	}
