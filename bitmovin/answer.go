@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"strconv"
 	"strings"
@@ -80,6 +81,17 @@ func (a answer) decode(out any) error {
 	return nil
 }
 
+// result is data.result of an answer that has been decoded.
+func (a answer) result() json.RawMessage {
+	var env struct {
+		Data struct {
+			Result json.RawMessage `json:"result"`
+		} `json:"data"`
+	}
+	_ = tolerant(json.Unmarshal(a.body, &env)) // it has been decoded before
+	return env.Data.Result
+}
+
 // tolerant forgives values of an unexpected type: encoding/json skips them and decodes the
 // rest, which is what should happen when the platform turns a number into a string.
 // Fields that must not be missing are checked by [required].
@@ -107,26 +119,44 @@ func isObject(raw json.RawMessage) bool {
 // apiError reads the error part of env. Parts that are missing stay empty.
 func (a answer) apiError(env envelope) error {
 	var data struct {
-		Code             json.Number `json:"code"` // also takes a quoted number
-		Message          string      `json:"message"`
-		DeveloperMessage string      `json:"developerMessage"`
-		Details          []Message   `json:"details"`
+		Code             errorCode `json:"code"`
+		Message          string    `json:"message"`
+		DeveloperMessage string    `json:"developerMessage"`
+		Details          []Message `json:"details"`
 	}
 	// Whatever is unreadable in here, the envelope's verdict stands.
 	_ = json.Unmarshal(orNull(env.Data), &data)
-	code, _ := strconv.Atoi(data.Code.String())
 	for i := range data.Details {
 		data.Details[i].Text = a.redact.text(data.Details[i].Text)
 	}
 	return &APIError{
 		Method: a.method, Path: a.path, Status: a.status,
-		Code:             code,
+		Code:             data.Code.number,
+		OddCode:          a.redact.text(data.Code.odd),
 		Message:          a.redact.text(data.Message),
 		DeveloperMessage: a.redact.text(data.DeveloperMessage),
 		RequestID:        env.RequestID,
 		Details:          data.Details,
 		RetryAfter:       retryAfter(a.header, a.received),
 	}
+}
+
+// errorCode is a code of an error: a number, also a quoted one. Anything else is odd.
+type errorCode struct {
+	number int
+	odd    string
+}
+
+// UnmarshalJSON accepts everything; see [errorCode].
+func (c *errorCode) UnmarshalJSON(b []byte) error {
+	*c = errorCode{}
+	word := unmarshalWord(b)
+	if n, err := strconv.Atoi(word); err == nil && n >= math.MinInt32 && n <= math.MaxInt32 {
+		c.number = n
+	} else {
+		c.odd = word
+	}
+	return nil
 }
 
 // gatewayError describes an answer that cannot be used for reason.

@@ -18,8 +18,20 @@ func encodingPath(id EncodingID, parts ...string) string {
 	return strings.Join(append([]string{encodingsPath, escape(id)}, parts...), "/")
 }
 
-// EncodingType says what an encoding was started as.
+// EncodingType says what an encoding was started as. Nothing depends on it; one that is none of
+// the constants is kept as it came.
 type EncodingType string
+
+// UnmarshalJSON accepts everything; what is no text is kept as JSON.
+func (t *EncodingType) UnmarshalJSON(b []byte) error {
+	*t = EncodingType(unmarshalWord(b))
+	return nil
+}
+
+// Known reports whether t is one of the constants.
+func (t EncodingType) Known() bool {
+	return t == EncodingNone || t == EncodingVOD || t == EncodingLive
+}
 
 // The encoding types. One that has never been started is NONE.
 const (

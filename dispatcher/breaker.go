@@ -17,6 +17,11 @@ const (
 	tripped = 2 * time.Second
 )
 
+// quotaMemory is how soon after the breaker has closed another refusal for a quota counts as
+// the same trouble: the probe cannot tell whether the quota is still used up, so that
+// the pauses have to go on growing.
+const quotaMemory = 5 * time.Minute
+
 // breaker stops all calls of an account while the platform, or the way to it,
 // is out of order, and lets a single probe through from time to time. Because
 // nothing is sent while it is open, no outage costs a job an attempt.
@@ -26,9 +31,10 @@ type breaker struct {
 	since     time.Time
 	nextProbe time.Time
 
-	failures int       // in a row
-	failing  time.Time // since the first of them
-	wait     *backoff.ExponentialBackOff
+	closedTime time.Time // when it closed last
+	failures   int       // in a row
+	failing    time.Time // since the first of them
+	wait       *backoff.ExponentialBackOff
 }
 
 func newBreaker() breaker {
@@ -58,7 +64,9 @@ func (b *breaker) observe(err error, now time.Time) (opened bool) {
 		return false
 	}
 	b.state, b.reason, b.since = job.BreakerOpen, err.Error(), now
-	b.wait.Reset()
+	if !bitmovin.QuotaExhausted(err) || now.Sub(b.closedTime) > quotaMemory {
+		b.wait.Reset()
+	}
 	b.nextProbe = now.Add(b.wait.NextBackOff())
 	return true
 }
@@ -70,6 +78,7 @@ func (b *breaker) probe() { b.state = job.BreakerProbing }
 func (b *breaker) probed(err error, now time.Time) (closed bool) {
 	if err == nil || !bitmovin.Outage(err) {
 		b.state, b.reason, b.since, b.nextProbe, b.failures = job.BreakerClosed, "", time.Time{}, time.Time{}, 0
+		b.closedTime = now
 		return true
 	}
 	b.state, b.reason = job.BreakerOpen, err.Error()

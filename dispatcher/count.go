@@ -67,11 +67,11 @@ func (d *driver) counted(c counted, err error) {
 	}
 	own := d.unanswered(c.queued)
 	for _, e := range d.live {
-		if _, ok := c.queued[e.job.EncodingID]; ok {
+		if _, e.queued = c.queued[e.job.EncodingID]; e.queued {
 			own++
 			continue
 		}
-		if e.job.State == job.Queued && e.job.StartTime.Add(d.setup(e)).Before(c.time) && e.look.After(now) {
+		if !e.unknown() && e.job.State == job.Queued && e.job.StartTime.Add(d.setup(e)).Before(c.time) && e.look.After(now) {
 			e.look = now // it has left the queue
 		}
 	}
@@ -102,7 +102,7 @@ func (d *driver) countDue(now time.Time) time.Time {
 		return d.queue.due
 	case len(d.window) == 0:
 		return d.queue.time.Add(max(countIdle, d.poll))
-	case d.queue.foreign > 0 || d.ownHeld(now) < d.limit.effective || d.queue.time.IsZero():
+	case d.queue.foreign > 0 || d.ownHeld(now) < d.limit.effective || d.queue.time.IsZero() || d.unsure():
 		return now
 	}
 	return now.Add(time.Minute) // every place is ours

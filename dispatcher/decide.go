@@ -69,6 +69,8 @@ type standing struct {
 	state    job.State
 	starting bool // its start is not answered yet
 	ran      bool // an encoder took it, so that it holds no place in the queue
+	unknown  bool // its encoding shows a status that nobody knows
+	counted  bool // the platform counts that encoding as queued, or may do so
 	gone     bool // the platform says that there is no such encoding
 	stopped  bool // a stop has been asked for lately, or could not be asked for
 	moved    bool // the platform knows another priority than the batch has
@@ -180,11 +182,15 @@ func (p *plan) clean(v view) {
 
 // running reports whether any of our encodings runs.
 func (v view) running() bool {
-	return slices.ContainsFunc(v.live, func(s standing) bool { return s.state == job.Running })
+	return slices.ContainsFunc(v.live, func(s standing) bool { return s.state == job.Running && !s.unknown })
 }
 
-// holds reports whether the job holds a place in the platform's queue, or may hold one.
+// holds reports whether the job holds a place in the platform's queue, or may hold one. Where
+// nobody knows what its status means, the platform's own count decides.
 func (s standing) holds() bool {
+	if s.unknown {
+		return s.counted && !s.gone
+	}
 	return !s.gone && (s.starting || s.state == job.Queued || (s.state == job.Cancelling && !s.ran))
 }
 

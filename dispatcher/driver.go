@@ -36,28 +36,30 @@ type driver struct {
 	tasks   sync.WaitGroup
 	// beside has calls made while the loop goes on. What work returns is for the loop
 	// to do with their outcome.
-	beside func(work func() (apply func()))
-	status atomic.Pointer[job.AccountStatus]
-	saving sync.Mutex // serialises changes of the settings
-	making sync.Map   // ids of encodings that are being configured: no job has them yet
+	beside  func(work func() (apply func()))
+	status  atomic.Pointer[job.AccountStatus]
+	saving  sync.Mutex // serialises changes of the settings
+	defines bool       // the platform's definitions of errors are fetched; set before the loop runs
+	making  sync.Map   // ids of encodings that are being configured: no job has them yet
 
 	// What follows belongs to the loop.
-	live     map[job.ID]*entry
-	window   []job.Job
-	nextDue  time.Time // when there may be more to see in the window than was read
-	orphans  map[string]*orphanEntry
-	batches  map[string]*batch
-	queue    queue
-	limit    limit
-	auto     autopilot
-	breaker  breaker
-	paused   job.AccountSettings
-	starts   job.DailyStarts     // of the account; zero if it has no ceiling
-	problem  trouble             // of the whole account
-	problems map[string]*trouble // by batch
-	pace     pace
-	listDue  time.Time // when to list what runs
-	sweepDue time.Time
+	live      map[job.ID]*entry
+	window    []job.Job
+	nextDue   time.Time // when there may be more to see in the window than was read
+	orphans   map[string]*orphanEntry
+	batches   map[string]*batch
+	queue     queue
+	limit     limit
+	auto      autopilot
+	breaker   breaker
+	paused    job.AccountSettings
+	starts    job.DailyStarts     // of the account; zero if it has no ceiling
+	problem   trouble             // of the whole account
+	problems  map[string]*trouble // by batch
+	pace      pace
+	listDue   time.Time // when to list what runs
+	sweepDue  time.Time
+	defineDue time.Time // when to see whether definitions of errors are out of date
 	// swept says that the platform has been compared with the job table, reconciles how
 	// often that was tried.
 	swept      bool
@@ -82,6 +84,7 @@ type entry struct {
 	looked    time.Time // when it was looked at last
 	notBefore time.Time // after trouble that is not the job's
 	priority  int       // what the platform was told, or unknownPriority
+	queued    bool      // the last count of the platform's queue had its encoding
 	failures  int       // troubles of that kind in a row
 	forbidden int       // 403s for this very job in a row
 	goneSince time.Time // when the platform first said that it has no such encoding
@@ -157,6 +160,7 @@ func (d *driver) load(ctx context.Context) error {
 func (d *driver) run(ctx context.Context) error {
 	work, stop := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer stop(nil)
+	d.defines = true
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for ctx.Err() == nil {
@@ -228,6 +232,7 @@ func (d *driver) step(work context.Context) (wake time.Time, err error) {
 	v := d.view(now)
 	p := decide(v)
 	d.act(work, p, now)
+	d.spawnDefine(work, now)
 	d.publish(&v)
 	wake = earlier(p.wake, d.nextDue)
 	if d.ceilingReached() {

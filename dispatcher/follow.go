@@ -17,6 +17,7 @@ func (d *driver) look(ctx context.Context, e entry) outcome {
 	if e.batch.Template != nil && !task.QueuedAt.IsZero() && !task.CreatedAt.IsZero() {
 		o.setup = task.QueuedAt.Sub(task.CreatedAt.Time)
 	}
+	d.explain(ctx, &task)
 	seen := observation(e.job.EncodingID, task)
 	if bitmovin.NotFound(err) {
 		o.missing = true
@@ -25,7 +26,7 @@ func (d *driver) look(ctx context.Context, e entry) outcome {
 			o.foreign = err
 			return o
 		}
-		seen.Status = job.RemoteGone
+		seen.Status, seen.Unknown = job.RemoteGone, ""
 	} else if err != nil {
 		return o
 	}
@@ -53,13 +54,13 @@ func (d *driver) update(ctx context.Context, id job.ID, f func(*job.Update) erro
 func observation(encodingID string, t bitmovin.Task) job.Observation {
 	o := job.Observation{
 		EncodingID: encodingID,
-		Status:     job.Remote(t.Status),
 		Progress:   int(t.Progress),
 		QueuedAt:   t.QueuedAt.Time,
 		RunningAt:  t.RunningAt.Time,
 		FinishedAt: t.FinishedAt.Time,
 		Messages:   t.ErrorTexts(),
 	}
+	o.Status, o.Unknown = remote(t.Status)
 	if o.FinishedAt.IsZero() {
 		o.FinishedAt = t.ErrorAt.Time
 	}

@@ -40,10 +40,12 @@ func (d *driver) list(ctx context.Context) (listed, error) {
 		if err != nil {
 			return l, err
 		}
-		l.running[string(e.ID)] = job.Observation{
-			EncodingID: string(e.ID), Status: job.Remote(e.Status), Progress: int(e.Progress),
+		seen := job.Observation{
+			EncodingID: string(e.ID), Progress: int(e.Progress),
 			QueuedAt: e.QueuedAt.Time, RunningAt: e.RunningAt.Time,
 		}
+		seen.Status, seen.Unknown = remote(e.Status)
+		l.running[string(e.ID)] = seen
 	}
 	return l, nil
 }
@@ -69,7 +71,7 @@ func (d *driver) listed(ctx context.Context, l listed, err error) {
 				j, err := d.record(ctx, e, seen)
 				return outcome{job: j, store: err, eta: extrapolate(seen, l.time)}
 			})
-		case !ok && e.job.State == job.Running && e.look.After(now):
+		case !ok && e.job.State == job.Running && !e.unknown() && e.look.After(now):
 			e.look = now
 		}
 	}

@@ -210,7 +210,7 @@ func (d *driver) adoptStarted(ctx context.Context, id job.ID, seen job.Observati
 	}
 	after, err := d.update(ctx, id, func(u *job.Update) error { return u.Adopt(seen, now) })
 	if err == nil && before.State != after.State {
-		d.log.Info("adopted an encoding", "job", id.String(), "encoding", seen.EncodingID, "status", string(seen.Status))
+		d.log.Info("adopted an encoding", "job", id.String(), "encoding", seen.EncodingID, "status", cmp.Or(seen.Unknown, string(seen.Status)))
 	}
 	return err
 }

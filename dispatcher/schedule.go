@@ -84,6 +84,8 @@ func (d *driver) schedule(kind taskKind, e *entry, o outcome, now time.Time) {
 		e.look = e.notBefore
 	case e.job.Step == job.StepStart && e.job.EncodingID == "":
 		e.look = d.lookUpNext(kind, e, now)
+	case e.unknown() && e.goneSince.IsZero():
+		e.look = now.Add(e.lookUnknown(now))
 	case e.job.Step == job.StepStart, e.job.State == job.Cancelling, !e.goneSince.IsZero():
 		e.look = now.Add(soon)
 	case kind == taskRecord && e.job.State == job.Running && o.before == job.Running:
@@ -131,7 +133,7 @@ func (d *driver) progressed(before job.State, e *entry, now time.Time) {
 	if j.RunningTime.IsZero() || j.RunningTime.Sub(j.QueuedTime) < hungryWait {
 		d.pace.hungry = now
 		for _, other := range d.live {
-			if other.job.State == job.Queued && now.Sub(other.looked) > hungryLook && !d.settingUp(other, now) {
+			if other.job.State == job.Queued && !other.unknown() && now.Sub(other.looked) > hungryLook && !d.settingUp(other, now) {
 				other.look = now
 			}
 		}
@@ -151,7 +153,7 @@ func (d *driver) nudge(now time.Time) {
 func (d *driver) head() *entry {
 	var head *entry
 	for _, e := range d.live {
-		if e.job.State == job.Queued && e.task == taskNone && (head == nil || d.before(&e.job, &head.job)) {
+		if e.job.State == job.Queued && !e.unknown() && e.task == taskNone && (head == nil || d.before(&e.job, &head.job)) {
 			head = e
 		}
 	}
@@ -161,7 +163,7 @@ func (d *driver) head() *entry {
 // leads reports whether none of our queued jobs is ahead of e.
 func (d *driver) leads(e *entry) bool {
 	for _, other := range d.live {
-		if other != e && other.job.State == job.Queued && d.before(&other.job, &e.job) {
+		if other != e && other.job.State == job.Queued && !other.unknown() && d.before(&other.job, &e.job) {
 			return false
 		}
 	}
@@ -182,7 +184,7 @@ func (d *driver) before(a, b *job.Job) bool {
 // that it has gone. It returns how many of our encodings run.
 func (d *driver) watchHead() (running int) {
 	for _, e := range d.live {
-		if e.job.State == job.Running {
+		if e.job.State == job.Running && !e.unknown() {
 			running++
 		}
 	}

@@ -2,6 +2,7 @@ package dispatcher
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/stokerd/stoker/bitmovin"
@@ -119,6 +120,9 @@ func (d *driver) delete(ctx context.Context, id bitmovin.EncodingID) error {
 		err = d.account.Client.DeleteEncoding(ctx, id)
 	case task.Status == bitmovin.StatusQueued || task.Status == bitmovin.StatusRunning:
 		err = d.account.Client.StopEncoding(ctx, id)
+	case !task.Status.Known():
+		// It may run: it is stopped as long as nobody knows how it ends.
+		err = errors.Join(d.account.Client.StopEncoding(ctx, id), errUnknownStatus)
 	}
 	if bitmovin.NotFound(err) {
 		return nil
@@ -143,5 +147,8 @@ func (d *driver) deleted(id string, err error) {
 	o.task = taskNone
 	o.failures++
 	o.notBefore = now.Add(pause(o.failures + 2))
+	if errors.Is(err, errUnknownStatus) {
+		o.notBefore = now.Add(min(time.Duration(o.failures)*pauseMax, unknownStopMax))
+	}
 	d.log.Warn("cannot delete an encoding", "encoding", id, "err", err)
 }

@@ -25,11 +25,12 @@ const (
 	taskList
 	taskRecord
 	taskReprioritize
+	taskDefine
 	taskKinds // how many there are
 )
 
 func (k taskKind) String() string {
-	return [taskKinds]string{"none", "probe", "stop", "start", "look", "count", "prepare", "delete", "sweep", "list", "record", "reprioritize"}[k]
+	return [taskKinds]string{"none", "probe", "stop", "start", "look", "count", "prepare", "delete", "sweep", "list", "record", "reprioritize", "define"}[k]
 }
 
 // outcome is what came of a task for one job.
@@ -139,9 +140,12 @@ func (d *driver) finished(kind taskKind, id job.ID, o outcome) {
 	d.moved(before, e, now)
 }
 
+// pauseMax is the longest of these pauses.
+const pauseMax = 30 * time.Second
+
 // pause is how long to leave a job alone after trouble that is not its own.
 func pause(failures int) time.Duration {
-	return min(250*time.Millisecond<<min(failures, 10), 30*time.Second)
+	return min(250*time.Millisecond<<min(failures, 10), pauseMax)
 }
 
 // observe tells the breaker how a call ended.

@@ -87,8 +87,10 @@ func (d *driver) standing(e *entry, now time.Time) standing {
 		state:    j.State,
 		starting: j.State == job.Starting || j.Step == job.StepStart || e.task == taskStart,
 		ran:      !j.RunningTime.IsZero(),
+		unknown:  e.unknown(),
+		counted:  e.unknown() && d.counts(e),
 		gone:     e.gone(now, d.settle),
-		stopped:  e.notBefore.After(now) || j.Step == job.StepStop && now.Sub(j.StepTime) < stopAgain,
+		stopped:  e.notBefore.After(now) || j.Step == job.StepStop && now.Sub(j.StepTime) < e.stopAgain(now),
 		task:     e.task,
 		look:     e.look,
 	}
@@ -156,6 +158,14 @@ func (d *driver) snapshot() job.AccountStatus {
 			Class: c.Class.String(), LimitPerMinute: c.LimitPerMinute,
 			Available: c.Available, PausedUntil: c.PausedUntil,
 		})
+	}
+	unknown := d.account.Client.Unknown()
+	s.Unknown, s.UnknownCounts = nil, map[string]int64{}
+	for _, v := range unknown.List(maxUnknownShown) {
+		s.Unknown = append(s.Unknown, job.UnknownValue{Kind: string(v.Kind), Value: v.Value, First: v.First, Count: v.Count})
+	}
+	for kind, n := range unknown.Totals() {
+		s.UnknownCounts[string(kind)] = n
 	}
 	return s
 }

@@ -37,6 +37,11 @@ type AccountStatus struct {
 
 	Budgets []Budget
 
+	// Unknown are values that the platform used and nobody knew, the first that were met first,
+	// at most 20; UnknownCounts how often any were met since the process started, by kind.
+	Unknown       []UnknownValue
+	UnknownCounts map[string]int64
+
 	Webhooks *Webhooks // nil: the service takes none
 }
 
@@ -59,6 +64,14 @@ type Budget struct {
 	LimitPerMinute int
 	Available      int
 	PausedUntil    time.Time // after a 429; zero otherwise
+}
+
+// UnknownValue is a value that the platform used and this service does not know.
+type UnknownValue struct {
+	Kind  string // one of: status, encoding_type, task_type, retry_hint, message_type, event, error_code, field
+	Value string // in the platform's words, at most 100 bytes
+	First time.Time
+	Count int64
 }
 
 // Webhooks is how the platform tells the service that encodings have ended. It

@@ -59,7 +59,10 @@ func anyFact(t *rapid.T, u *Update, rules Rules, now time.Time, created *int, ma
 		Progress:   rapid.IntRange(-5, 200).Draw(t, "progress"),
 		QueuedAt:   now.Add(-time.Duration(rapid.IntRange(0, 3).Draw(t, "queued")) * time.Minute),
 		FinishedAt: now,
-		Failure:    &Failure{Hint: rapid.SampledFrom([]RetryHint{HintRetry, HintNoRetry, HintDifferentRegion, ""}).Draw(t, "hint")},
+		Failure:    &Failure{Hint: rapid.SampledFrom([]RetryHint{HintRetry, HintNoRetry, HintDifferentRegion, "", "MAYBE"}).Draw(t, "hint")},
+	}
+	if rapid.IntRange(0, 9).Draw(t, "unknown") == 0 {
+		seen.Unknown = "PAUSED"
 	}
 	fact := rapid.IntRange(0, 13).Draw(t, "fact")
 	if rules.Template {
@@ -153,6 +156,9 @@ func checkInvariants(t *rapid.T, j Job, rules Rules, manual int) {
 	}
 	if j.Failures > rules.Retry.MaxRetries+1 {
 		t.Fatalf("%d failures", j.Failures)
+	}
+	if j.PlatformStatus != "" && !j.State.OnPlatform() || (j.PlatformStatus == "") != j.PlatformStatusTime.IsZero() {
+		t.Fatalf("%s with the status %q since %v", j.State, j.PlatformStatus, j.PlatformStatusTime)
 	}
 	if j.Progress < 0 || j.Progress > 100 {
 		t.Fatalf("progress %d", j.Progress)

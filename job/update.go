@@ -64,6 +64,9 @@ func (u *Update) to(next State, reason string, now time.Time) error {
 	if next.Terminal() {
 		u.Job.FinishTime = now
 	}
+	if !next.OnPlatform() {
+		u.Job.PlatformStatus, u.Job.PlatformStatusTime = "", time.Time{}
+	}
 	u.show(now)
 	return nil
 }

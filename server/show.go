@@ -84,6 +84,9 @@ func jobReason(j job.Job, batchWaits string) string {
 	if j.State == job.Waiting && j.Reason == "" {
 		return batchWaits
 	}
+	if j.PlatformStatus != "" && j.Reason == "" {
+		return "the platform shows a status that is not known: " + j.PlatformStatus
+	}
 	return j.Reason
 }
 

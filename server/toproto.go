@@ -90,6 +90,7 @@ func jobMessage(j job.Job) *stokerv1.Job {
 		CreateTime:      timestamp(j.CreateTime), UpdateTime: timestamp(j.UpdateTime),
 		StartTime: timestamp(j.StartTime), QueuedTime: timestamp(j.QueuedTime),
 		RunningTime: timestamp(j.RunningTime), FinishTime: timestamp(j.FinishTime),
+		PlatformStatus: j.PlatformStatus, PlatformStatusTime: timestamp(j.PlatformStatusTime),
 	}
 }
 
@@ -166,6 +167,11 @@ func accountMessage(a job.AccountStatus) *stokerv1.Account {
 		m.Budgets = append(m.Budgets, &stokerv1.Budget{
 			Class: b.Class, LimitPerMinute: int32(b.LimitPerMinute), Available: int32(b.Available),
 			PausedUntil: timestamp(b.PausedUntil),
+		})
+	}
+	for _, v := range a.Unknown {
+		m.UnknownValues = append(m.UnknownValues, &stokerv1.UnknownValue{
+			Kind: v.Kind, Value: v.Value, FirstTime: timestamp(v.First), Count: v.Count,
 		})
 	}
 	if w := a.Webhooks; w != nil {

@@ -228,6 +228,7 @@ func (f *fake) ListJobs(_ context.Context, r *stokerv1.ListJobsRequest) (*stoker
 func (f *fake) GetJob(_ context.Context, r *stokerv1.GetJobRequest) (*stokerv1.GetJobResponse, error) {
 	f.ask(r)
 	j := someJobs()[1]
+	j.PlatformStatus, j.PlatformStatusTime = "PAUSED", at(2*minute)
 	return &stokerv1.GetJobResponse{
 		Job: j,
 		Attempts: []*stokerv1.Attempt{
@@ -282,6 +283,12 @@ func (f *fake) ListAccounts(_ context.Context, r *stokerv1.ListAccountsRequest) 
 		{
 			Id: "archive", QueueTarget: 20, EffectiveQueueTarget: 12, PlatformQueuedCount: new(int32(11)), QueuedCount: 9, RunningCount: 40,
 			StartingCount: 1, PreparedCount: 24, Budgets: []*stokerv1.Budget{{Class: "encoding-list", LimitPerMinute: 54, Available: 5}},
+			UnknownValues: []*stokerv1.UnknownValue{
+				{Kind: "status", Value: "PAUSED", FirstTime: at(7), Count: 12},
+				{Kind: "error_code", Value: "8100", FirstTime: at(8), Count: 1},
+				{Kind: "event", Value: "TRANSFER_RESUMED", FirstTime: at(9), Count: 2},
+				{Kind: "field", Value: "task.cost", FirstTime: at(9), Count: 1},
+			},
 		},
 		{Id: "default", QueueTarget: 3, EffectiveQueueTarget: 3, Paused: true, PausedReason: "invoice"},
 	}}, nil

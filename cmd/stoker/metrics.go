@@ -59,6 +59,8 @@ var (
 		"Calls of an endpoint class that could be made at once.", []string{"account", "class"}, nil)
 	limitDesc = prometheus.NewDesc("stoker_account_calls_limit",
 		"Calls of an endpoint class that the platform takes in a minute.", []string{"account", "class"}, nil)
+	unknownDesc = prometheus.NewDesc("stoker_unknown_platform_values_total",
+		"How often the platform used a value of a kind (status, error_code, field, ...) that is not known.", []string{"account", "kind"}, nil)
 	pausedDesc = prometheus.NewDesc("stoker_account_calls_paused",
 		"1 if no call of an endpoint class is made for now: the platform said so, or others use the key up.", []string{"account", "class"}, nil)
 )
@@ -73,6 +75,7 @@ func (accountCollector) Describe(ch chan<- *prometheus.Desc) {
 	ch <- budgetDesc
 	ch <- limitDesc
 	ch <- pausedDesc
+	ch <- unknownDesc
 }
 
 // Collect reads every figure.
@@ -86,6 +89,9 @@ func (c accountCollector) Collect(ch chan<- prometheus.Metric) {
 		}
 		send(breakerDesc, indicator(s.Breaker != job.BreakerClosed), s.ID, lasting(s.BreakerReason))
 		send(problemDesc, indicator(s.Problem != ""), s.ID, lasting(s.Problem))
+		for kind, n := range s.UnknownCounts {
+			ch <- prometheus.MustNewConstMetric(unknownDesc, prometheus.CounterValue, float64(n), s.ID, kind)
+		}
 		for _, b := range s.Budgets {
 			send(budgetDesc, float64(b.Available), s.ID, b.Class)
 			send(limitDesc, float64(b.LimitPerMinute), s.ID, b.Class)

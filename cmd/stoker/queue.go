@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -85,7 +86,32 @@ func (c *cli) printAccounts(accounts []*stokerv1.Account, budgets bool) error {
 		list.row(a.GetId(), target, queued, itoa(a.GetQueuedCount()), itoa(a.GetRunningCount()), itoa(a.GetStartingCount()),
 			itoa(a.GetPreparedCount()), accountState(a, time.Now()))
 	}
-	return c.printTable(list)
+	if err := c.printTable(list); err != nil {
+		return err
+	}
+	for _, a := range accounts {
+		if text := unknownValues(a); text != "" {
+			c.note("%s", text)
+		}
+	}
+	return nil
+}
+
+// unknownValues says on one line what the platform said that the server does not know.
+func unknownValues(a *stokerv1.Account) string {
+	values := a.GetUnknownValues()
+	if len(values) == 0 {
+		return ""
+	}
+	const few = 3
+	var shown []string
+	for _, v := range values[:min(few, len(values))] {
+		shown = append(shown, fmt.Sprintf("%s %q", strings.ReplaceAll(v.GetKind(), "_", " "), v.GetValue()))
+	}
+	if more := len(values) - few; more > 0 {
+		shown = append(shown, fmt.Sprintf("%d more", more))
+	}
+	return fmt.Sprintf("Account %s: the platform uses values that this server does not know: %s.", a.GetId(), strings.Join(shown, ", "))
 }
 
 // accountState says whether an account is worked on, and what is wrong if not.

@@ -133,7 +133,10 @@ type Account struct {
 	// What keeps jobs of one batch, or of all, from being worked on although the platform
 	// answers: a storage that it refuses, for example. Empty if nothing does. The
 	// batches concerned have it as their wait_reason.
-	Problem       string `protobuf:"bytes,18,opt,name=problem,proto3" json:"problem,omitempty"`
+	Problem string `protobuf:"bytes,18,opt,name=problem,proto3" json:"problem,omitempty"`
+	// Values that the platform used and this server does not know, since it started: the first
+	// that were met first, at most 20. Nothing is wrong for that alone: a newer server may know them.
+	UnknownValues []*UnknownValue `protobuf:"bytes,24,rep,name=unknown_values,json=unknownValues,proto3" json:"unknown_values,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -315,6 +318,88 @@ func (x *Account) GetProblem() string {
 	return ""
 }
 
+func (x *Account) GetUnknownValues() []*UnknownValue {
+	if x != nil {
+		return x.UnknownValues
+	}
+	return nil
+}
+
+// UnknownValue is a value of the platform's that this server does not know. It was not taken
+// for anything else.
+type UnknownValue struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What it is: status, encoding_type, task_type, retry_hint, message_type, event, error_code
+	// or field.
+	Kind string `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
+	// The value in the platform's words, at most 100 bytes on one line.
+	Value string `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`
+	// When it was met first.
+	FirstTime *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=first_time,json=firstTime,proto3" json:"first_time,omitempty"`
+	// How often it was met. Fields are looked for once an hour only.
+	Count         int64 `protobuf:"varint,4,opt,name=count,proto3" json:"count,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UnknownValue) Reset() {
+	*x = UnknownValue{}
+	mi := &file_stoker_v1_account_service_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UnknownValue) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UnknownValue) ProtoMessage() {}
+
+func (x *UnknownValue) ProtoReflect() protoreflect.Message {
+	mi := &file_stoker_v1_account_service_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UnknownValue.ProtoReflect.Descriptor instead.
+func (*UnknownValue) Descriptor() ([]byte, []int) {
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *UnknownValue) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *UnknownValue) GetValue() string {
+	if x != nil {
+		return x.Value
+	}
+	return ""
+}
+
+func (x *UnknownValue) GetFirstTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.FirstTime
+	}
+	return nil
+}
+
+func (x *UnknownValue) GetCount() int64 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
 // Webhooks tell the server that encodings have ended. They make things faster; the
 // server works without.
 type Webhooks struct {
@@ -336,7 +421,7 @@ type Webhooks struct {
 
 func (x *Webhooks) Reset() {
 	*x = Webhooks{}
-	mi := &file_stoker_v1_account_service_proto_msgTypes[1]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -348,7 +433,7 @@ func (x *Webhooks) String() string {
 func (*Webhooks) ProtoMessage() {}
 
 func (x *Webhooks) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_account_service_proto_msgTypes[1]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -361,7 +446,7 @@ func (x *Webhooks) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Webhooks.ProtoReflect.Descriptor instead.
 func (*Webhooks) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{1}
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *Webhooks) GetProblem() string {
@@ -416,7 +501,7 @@ type Breaker struct {
 
 func (x *Breaker) Reset() {
 	*x = Breaker{}
-	mi := &file_stoker_v1_account_service_proto_msgTypes[2]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -428,7 +513,7 @@ func (x *Breaker) String() string {
 func (*Breaker) ProtoMessage() {}
 
 func (x *Breaker) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_account_service_proto_msgTypes[2]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -441,7 +526,7 @@ func (x *Breaker) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Breaker.ProtoReflect.Descriptor instead.
 func (*Breaker) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{2}
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Breaker) GetState() BreakerState {
@@ -489,7 +574,7 @@ type Budget struct {
 
 func (x *Budget) Reset() {
 	*x = Budget{}
-	mi := &file_stoker_v1_account_service_proto_msgTypes[3]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -501,7 +586,7 @@ func (x *Budget) String() string {
 func (*Budget) ProtoMessage() {}
 
 func (x *Budget) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_account_service_proto_msgTypes[3]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -514,7 +599,7 @@ func (x *Budget) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Budget.ProtoReflect.Descriptor instead.
 func (*Budget) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{3}
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Budget) GetClass() string {
@@ -554,7 +639,7 @@ type ListAccountsRequest struct {
 
 func (x *ListAccountsRequest) Reset() {
 	*x = ListAccountsRequest{}
-	mi := &file_stoker_v1_account_service_proto_msgTypes[4]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -566,7 +651,7 @@ func (x *ListAccountsRequest) String() string {
 func (*ListAccountsRequest) ProtoMessage() {}
 
 func (x *ListAccountsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_account_service_proto_msgTypes[4]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -579,7 +664,7 @@ func (x *ListAccountsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAccountsRequest.ProtoReflect.Descriptor instead.
 func (*ListAccountsRequest) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{4}
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{5}
 }
 
 // ListAccountsResponse is every configured account.
@@ -593,7 +678,7 @@ type ListAccountsResponse struct {
 
 func (x *ListAccountsResponse) Reset() {
 	*x = ListAccountsResponse{}
-	mi := &file_stoker_v1_account_service_proto_msgTypes[5]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -605,7 +690,7 @@ func (x *ListAccountsResponse) String() string {
 func (*ListAccountsResponse) ProtoMessage() {}
 
 func (x *ListAccountsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_account_service_proto_msgTypes[5]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -618,7 +703,7 @@ func (x *ListAccountsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAccountsResponse.ProtoReflect.Descriptor instead.
 func (*ListAccountsResponse) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{5}
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *ListAccountsResponse) GetAccounts() []*Account {
@@ -639,7 +724,7 @@ type GetAccountRequest struct {
 
 func (x *GetAccountRequest) Reset() {
 	*x = GetAccountRequest{}
-	mi := &file_stoker_v1_account_service_proto_msgTypes[6]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -651,7 +736,7 @@ func (x *GetAccountRequest) String() string {
 func (*GetAccountRequest) ProtoMessage() {}
 
 func (x *GetAccountRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_account_service_proto_msgTypes[6]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -664,7 +749,7 @@ func (x *GetAccountRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetAccountRequest.ProtoReflect.Descriptor instead.
 func (*GetAccountRequest) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{6}
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *GetAccountRequest) GetAccountId() string {
@@ -685,7 +770,7 @@ type GetAccountResponse struct {
 
 func (x *GetAccountResponse) Reset() {
 	*x = GetAccountResponse{}
-	mi := &file_stoker_v1_account_service_proto_msgTypes[7]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -697,7 +782,7 @@ func (x *GetAccountResponse) String() string {
 func (*GetAccountResponse) ProtoMessage() {}
 
 func (x *GetAccountResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_account_service_proto_msgTypes[7]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -710,7 +795,7 @@ func (x *GetAccountResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetAccountResponse.ProtoReflect.Descriptor instead.
 func (*GetAccountResponse) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{7}
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *GetAccountResponse) GetAccount() *Account {
@@ -733,7 +818,7 @@ type PauseAccountRequest struct {
 
 func (x *PauseAccountRequest) Reset() {
 	*x = PauseAccountRequest{}
-	mi := &file_stoker_v1_account_service_proto_msgTypes[8]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -745,7 +830,7 @@ func (x *PauseAccountRequest) String() string {
 func (*PauseAccountRequest) ProtoMessage() {}
 
 func (x *PauseAccountRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_account_service_proto_msgTypes[8]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -758,7 +843,7 @@ func (x *PauseAccountRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PauseAccountRequest.ProtoReflect.Descriptor instead.
 func (*PauseAccountRequest) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{8}
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *PauseAccountRequest) GetAccountId() string {
@@ -786,7 +871,7 @@ type PauseAccountResponse struct {
 
 func (x *PauseAccountResponse) Reset() {
 	*x = PauseAccountResponse{}
-	mi := &file_stoker_v1_account_service_proto_msgTypes[9]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -798,7 +883,7 @@ func (x *PauseAccountResponse) String() string {
 func (*PauseAccountResponse) ProtoMessage() {}
 
 func (x *PauseAccountResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_account_service_proto_msgTypes[9]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -811,7 +896,7 @@ func (x *PauseAccountResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PauseAccountResponse.ProtoReflect.Descriptor instead.
 func (*PauseAccountResponse) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{9}
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *PauseAccountResponse) GetAccount() *Account {
@@ -832,7 +917,7 @@ type ResumeAccountRequest struct {
 
 func (x *ResumeAccountRequest) Reset() {
 	*x = ResumeAccountRequest{}
-	mi := &file_stoker_v1_account_service_proto_msgTypes[10]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -844,7 +929,7 @@ func (x *ResumeAccountRequest) String() string {
 func (*ResumeAccountRequest) ProtoMessage() {}
 
 func (x *ResumeAccountRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_account_service_proto_msgTypes[10]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -857,7 +942,7 @@ func (x *ResumeAccountRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResumeAccountRequest.ProtoReflect.Descriptor instead.
 func (*ResumeAccountRequest) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{10}
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ResumeAccountRequest) GetAccountId() string {
@@ -878,7 +963,7 @@ type ResumeAccountResponse struct {
 
 func (x *ResumeAccountResponse) Reset() {
 	*x = ResumeAccountResponse{}
-	mi := &file_stoker_v1_account_service_proto_msgTypes[11]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -890,7 +975,7 @@ func (x *ResumeAccountResponse) String() string {
 func (*ResumeAccountResponse) ProtoMessage() {}
 
 func (x *ResumeAccountResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_account_service_proto_msgTypes[11]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -903,7 +988,7 @@ func (x *ResumeAccountResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResumeAccountResponse.ProtoReflect.Descriptor instead.
 func (*ResumeAccountResponse) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{11}
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *ResumeAccountResponse) GetAccount() *Account {
@@ -926,7 +1011,7 @@ type UpdateAccountRequest struct {
 
 func (x *UpdateAccountRequest) Reset() {
 	*x = UpdateAccountRequest{}
-	mi := &file_stoker_v1_account_service_proto_msgTypes[12]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -938,7 +1023,7 @@ func (x *UpdateAccountRequest) String() string {
 func (*UpdateAccountRequest) ProtoMessage() {}
 
 func (x *UpdateAccountRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_account_service_proto_msgTypes[12]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -951,7 +1036,7 @@ func (x *UpdateAccountRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateAccountRequest.ProtoReflect.Descriptor instead.
 func (*UpdateAccountRequest) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{12}
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *UpdateAccountRequest) GetAccount() *Account {
@@ -979,7 +1064,7 @@ type UpdateAccountResponse struct {
 
 func (x *UpdateAccountResponse) Reset() {
 	*x = UpdateAccountResponse{}
-	mi := &file_stoker_v1_account_service_proto_msgTypes[13]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -991,7 +1076,7 @@ func (x *UpdateAccountResponse) String() string {
 func (*UpdateAccountResponse) ProtoMessage() {}
 
 func (x *UpdateAccountResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_account_service_proto_msgTypes[13]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1004,7 +1089,7 @@ func (x *UpdateAccountResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateAccountResponse.ProtoReflect.Descriptor instead.
 func (*UpdateAccountResponse) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{13}
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *UpdateAccountResponse) GetAccount() *Account {
@@ -1018,7 +1103,7 @@ var File_stoker_v1_account_service_proto protoreflect.FileDescriptor
 
 const file_stoker_v1_account_service_proto_rawDesc = "" +
 	"\n" +
-	"\x1fstoker/v1/account_service.proto\x12\tstoker.v1\x1a\x1bbuf/validate/validate.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc0\a\n" +
+	"\x1fstoker/v1/account_service.proto\x12\tstoker.v1\x1a\x1bbuf/validate/validate.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x80\b\n" +
 	"\aAccount\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12!\n" +
 	"\fqueue_target\x18\x02 \x01(\x05R\vqueueTarget\x124\n" +
@@ -1041,8 +1126,15 @@ const file_stoker_v1_account_service_proto_rawDesc = "" +
 	"\x10queue_full_until\x18\x0f \x01(\v2\x1a.google.protobuf.TimestampR\x0equeueFullUntil\x12+\n" +
 	"\abudgets\x18\x10 \x03(\v2\x11.stoker.v1.BudgetR\abudgets\x12/\n" +
 	"\bwebhooks\x18\x11 \x01(\v2\x13.stoker.v1.WebhooksR\bwebhooks\x12\x18\n" +
-	"\aproblem\x18\x12 \x01(\tR\aproblemB\x18\n" +
-	"\x16_platform_queued_count\"\xd1\x01\n" +
+	"\aproblem\x18\x12 \x01(\tR\aproblem\x12>\n" +
+	"\x0eunknown_values\x18\x18 \x03(\v2\x17.stoker.v1.UnknownValueR\runknownValuesB\x18\n" +
+	"\x16_platform_queued_count\"\x89\x01\n" +
+	"\fUnknownValue\x12\x12\n" +
+	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value\x129\n" +
+	"\n" +
+	"first_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\tfirstTime\x12\x14\n" +
+	"\x05count\x18\x04 \x01(\x03R\x05count\"\xd1\x01\n" +
 	"\bWebhooks\x12\x18\n" +
 	"\aproblem\x18\x01 \x01(\tR\aproblem\x12\x1d\n" +
 	"\n" +
@@ -1111,60 +1203,63 @@ func file_stoker_v1_account_service_proto_rawDescGZIP() []byte {
 }
 
 var file_stoker_v1_account_service_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_stoker_v1_account_service_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
+var file_stoker_v1_account_service_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
 var file_stoker_v1_account_service_proto_goTypes = []any{
 	(BreakerState)(0),             // 0: stoker.v1.BreakerState
 	(*Account)(nil),               // 1: stoker.v1.Account
-	(*Webhooks)(nil),              // 2: stoker.v1.Webhooks
-	(*Breaker)(nil),               // 3: stoker.v1.Breaker
-	(*Budget)(nil),                // 4: stoker.v1.Budget
-	(*ListAccountsRequest)(nil),   // 5: stoker.v1.ListAccountsRequest
-	(*ListAccountsResponse)(nil),  // 6: stoker.v1.ListAccountsResponse
-	(*GetAccountRequest)(nil),     // 7: stoker.v1.GetAccountRequest
-	(*GetAccountResponse)(nil),    // 8: stoker.v1.GetAccountResponse
-	(*PauseAccountRequest)(nil),   // 9: stoker.v1.PauseAccountRequest
-	(*PauseAccountResponse)(nil),  // 10: stoker.v1.PauseAccountResponse
-	(*ResumeAccountRequest)(nil),  // 11: stoker.v1.ResumeAccountRequest
-	(*ResumeAccountResponse)(nil), // 12: stoker.v1.ResumeAccountResponse
-	(*UpdateAccountRequest)(nil),  // 13: stoker.v1.UpdateAccountRequest
-	(*UpdateAccountResponse)(nil), // 14: stoker.v1.UpdateAccountResponse
-	(*timestamppb.Timestamp)(nil), // 15: google.protobuf.Timestamp
-	(*fieldmaskpb.FieldMask)(nil), // 16: google.protobuf.FieldMask
+	(*UnknownValue)(nil),          // 2: stoker.v1.UnknownValue
+	(*Webhooks)(nil),              // 3: stoker.v1.Webhooks
+	(*Breaker)(nil),               // 4: stoker.v1.Breaker
+	(*Budget)(nil),                // 5: stoker.v1.Budget
+	(*ListAccountsRequest)(nil),   // 6: stoker.v1.ListAccountsRequest
+	(*ListAccountsResponse)(nil),  // 7: stoker.v1.ListAccountsResponse
+	(*GetAccountRequest)(nil),     // 8: stoker.v1.GetAccountRequest
+	(*GetAccountResponse)(nil),    // 9: stoker.v1.GetAccountResponse
+	(*PauseAccountRequest)(nil),   // 10: stoker.v1.PauseAccountRequest
+	(*PauseAccountResponse)(nil),  // 11: stoker.v1.PauseAccountResponse
+	(*ResumeAccountRequest)(nil),  // 12: stoker.v1.ResumeAccountRequest
+	(*ResumeAccountResponse)(nil), // 13: stoker.v1.ResumeAccountResponse
+	(*UpdateAccountRequest)(nil),  // 14: stoker.v1.UpdateAccountRequest
+	(*UpdateAccountResponse)(nil), // 15: stoker.v1.UpdateAccountResponse
+	(*timestamppb.Timestamp)(nil), // 16: google.protobuf.Timestamp
+	(*fieldmaskpb.FieldMask)(nil), // 17: google.protobuf.FieldMask
 }
 var file_stoker_v1_account_service_proto_depIdxs = []int32{
-	15, // 0: stoker.v1.Account.platform_queued_time:type_name -> google.protobuf.Timestamp
-	15, // 1: stoker.v1.Account.paused_until:type_name -> google.protobuf.Timestamp
-	3,  // 2: stoker.v1.Account.breaker:type_name -> stoker.v1.Breaker
-	15, // 3: stoker.v1.Account.queue_full_until:type_name -> google.protobuf.Timestamp
-	4,  // 4: stoker.v1.Account.budgets:type_name -> stoker.v1.Budget
-	2,  // 5: stoker.v1.Account.webhooks:type_name -> stoker.v1.Webhooks
-	15, // 6: stoker.v1.Webhooks.last_used_time:type_name -> google.protobuf.Timestamp
-	0,  // 7: stoker.v1.Breaker.state:type_name -> stoker.v1.BreakerState
-	15, // 8: stoker.v1.Breaker.since:type_name -> google.protobuf.Timestamp
-	15, // 9: stoker.v1.Breaker.next_probe_time:type_name -> google.protobuf.Timestamp
-	15, // 10: stoker.v1.Budget.paused_until:type_name -> google.protobuf.Timestamp
-	1,  // 11: stoker.v1.ListAccountsResponse.accounts:type_name -> stoker.v1.Account
-	1,  // 12: stoker.v1.GetAccountResponse.account:type_name -> stoker.v1.Account
-	1,  // 13: stoker.v1.PauseAccountResponse.account:type_name -> stoker.v1.Account
-	1,  // 14: stoker.v1.ResumeAccountResponse.account:type_name -> stoker.v1.Account
-	1,  // 15: stoker.v1.UpdateAccountRequest.account:type_name -> stoker.v1.Account
-	16, // 16: stoker.v1.UpdateAccountRequest.update_mask:type_name -> google.protobuf.FieldMask
-	1,  // 17: stoker.v1.UpdateAccountResponse.account:type_name -> stoker.v1.Account
-	5,  // 18: stoker.v1.AccountService.ListAccounts:input_type -> stoker.v1.ListAccountsRequest
-	7,  // 19: stoker.v1.AccountService.GetAccount:input_type -> stoker.v1.GetAccountRequest
-	9,  // 20: stoker.v1.AccountService.PauseAccount:input_type -> stoker.v1.PauseAccountRequest
-	11, // 21: stoker.v1.AccountService.ResumeAccount:input_type -> stoker.v1.ResumeAccountRequest
-	13, // 22: stoker.v1.AccountService.UpdateAccount:input_type -> stoker.v1.UpdateAccountRequest
-	6,  // 23: stoker.v1.AccountService.ListAccounts:output_type -> stoker.v1.ListAccountsResponse
-	8,  // 24: stoker.v1.AccountService.GetAccount:output_type -> stoker.v1.GetAccountResponse
-	10, // 25: stoker.v1.AccountService.PauseAccount:output_type -> stoker.v1.PauseAccountResponse
-	12, // 26: stoker.v1.AccountService.ResumeAccount:output_type -> stoker.v1.ResumeAccountResponse
-	14, // 27: stoker.v1.AccountService.UpdateAccount:output_type -> stoker.v1.UpdateAccountResponse
-	23, // [23:28] is the sub-list for method output_type
-	18, // [18:23] is the sub-list for method input_type
-	18, // [18:18] is the sub-list for extension type_name
-	18, // [18:18] is the sub-list for extension extendee
-	0,  // [0:18] is the sub-list for field type_name
+	16, // 0: stoker.v1.Account.platform_queued_time:type_name -> google.protobuf.Timestamp
+	16, // 1: stoker.v1.Account.paused_until:type_name -> google.protobuf.Timestamp
+	4,  // 2: stoker.v1.Account.breaker:type_name -> stoker.v1.Breaker
+	16, // 3: stoker.v1.Account.queue_full_until:type_name -> google.protobuf.Timestamp
+	5,  // 4: stoker.v1.Account.budgets:type_name -> stoker.v1.Budget
+	3,  // 5: stoker.v1.Account.webhooks:type_name -> stoker.v1.Webhooks
+	2,  // 6: stoker.v1.Account.unknown_values:type_name -> stoker.v1.UnknownValue
+	16, // 7: stoker.v1.UnknownValue.first_time:type_name -> google.protobuf.Timestamp
+	16, // 8: stoker.v1.Webhooks.last_used_time:type_name -> google.protobuf.Timestamp
+	0,  // 9: stoker.v1.Breaker.state:type_name -> stoker.v1.BreakerState
+	16, // 10: stoker.v1.Breaker.since:type_name -> google.protobuf.Timestamp
+	16, // 11: stoker.v1.Breaker.next_probe_time:type_name -> google.protobuf.Timestamp
+	16, // 12: stoker.v1.Budget.paused_until:type_name -> google.protobuf.Timestamp
+	1,  // 13: stoker.v1.ListAccountsResponse.accounts:type_name -> stoker.v1.Account
+	1,  // 14: stoker.v1.GetAccountResponse.account:type_name -> stoker.v1.Account
+	1,  // 15: stoker.v1.PauseAccountResponse.account:type_name -> stoker.v1.Account
+	1,  // 16: stoker.v1.ResumeAccountResponse.account:type_name -> stoker.v1.Account
+	1,  // 17: stoker.v1.UpdateAccountRequest.account:type_name -> stoker.v1.Account
+	17, // 18: stoker.v1.UpdateAccountRequest.update_mask:type_name -> google.protobuf.FieldMask
+	1,  // 19: stoker.v1.UpdateAccountResponse.account:type_name -> stoker.v1.Account
+	6,  // 20: stoker.v1.AccountService.ListAccounts:input_type -> stoker.v1.ListAccountsRequest
+	8,  // 21: stoker.v1.AccountService.GetAccount:input_type -> stoker.v1.GetAccountRequest
+	10, // 22: stoker.v1.AccountService.PauseAccount:input_type -> stoker.v1.PauseAccountRequest
+	12, // 23: stoker.v1.AccountService.ResumeAccount:input_type -> stoker.v1.ResumeAccountRequest
+	14, // 24: stoker.v1.AccountService.UpdateAccount:input_type -> stoker.v1.UpdateAccountRequest
+	7,  // 25: stoker.v1.AccountService.ListAccounts:output_type -> stoker.v1.ListAccountsResponse
+	9,  // 26: stoker.v1.AccountService.GetAccount:output_type -> stoker.v1.GetAccountResponse
+	11, // 27: stoker.v1.AccountService.PauseAccount:output_type -> stoker.v1.PauseAccountResponse
+	13, // 28: stoker.v1.AccountService.ResumeAccount:output_type -> stoker.v1.ResumeAccountResponse
+	15, // 29: stoker.v1.AccountService.UpdateAccount:output_type -> stoker.v1.UpdateAccountResponse
+	25, // [25:30] is the sub-list for method output_type
+	20, // [20:25] is the sub-list for method input_type
+	20, // [20:20] is the sub-list for extension type_name
+	20, // [20:20] is the sub-list for extension extendee
+	0,  // [0:20] is the sub-list for field type_name
 }
 
 func init() { file_stoker_v1_account_service_proto_init() }
@@ -1179,7 +1274,7 @@ func file_stoker_v1_account_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_stoker_v1_account_service_proto_rawDesc), len(file_stoker_v1_account_service_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   14,
+			NumMessages:   15,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -911,9 +911,16 @@ type Job struct {
 	// When an encoder took it.
 	RunningTime *timestamppb.Timestamp `protobuf:"bytes,18,opt,name=running_time,json=runningTime,proto3" json:"running_time,omitempty"`
 	// When the job ended.
-	FinishTime    *timestamppb.Timestamp `protobuf:"bytes,19,opt,name=finish_time,json=finishTime,proto3" json:"finish_time,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	FinishTime *timestamppb.Timestamp `protobuf:"bytes,19,opt,name=finish_time,json=finishTime,proto3" json:"finish_time,omitempty"`
+	// The platform's own word for the status of the job's encoding, while that is one that this
+	// server does not know: at most 100 bytes, "(none)" if the platform told no status, JSON if it
+	// was no text. The job keeps its state meanwhile, holds no place in the queue that the platform
+	// does not count, and can be cancelled. Empty while the status is known: state tells it.
+	PlatformStatus string `protobuf:"bytes,20,opt,name=platform_status,json=platformStatus,proto3" json:"platform_status,omitempty"`
+	// Since when the platform has shown that status.
+	PlatformStatusTime *timestamppb.Timestamp `protobuf:"bytes,21,opt,name=platform_status_time,json=platformStatusTime,proto3" json:"platform_status_time,omitempty"`
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
 }
 
 func (x *Job) Reset() {
@@ -1075,6 +1082,20 @@ func (x *Job) GetRunningTime() *timestamppb.Timestamp {
 func (x *Job) GetFinishTime() *timestamppb.Timestamp {
 	if x != nil {
 		return x.FinishTime
+	}
+	return nil
+}
+
+func (x *Job) GetPlatformStatus() string {
+	if x != nil {
+		return x.PlatformStatus
+	}
+	return ""
+}
+
+func (x *Job) GetPlatformStatusTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.PlatformStatusTime
 	}
 	return nil
 }
@@ -1473,7 +1494,7 @@ const file_stoker_v1_batch_proto_rawDesc = "" +
 	"\tvariables\x18\x05 \x03(\v2!.stoker.v1.JobSpec.VariablesEntryB\b\xbaH\x05\x9a\x01\x02\x102R\tvariables\x1a<\n" +
 	"\x0eVariablesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xf4\x06\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xeb\a\n" +
 	"\x03Job\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x10\n" +
 	"\x03key\x18\x02 \x01(\tR\x03key\x12\x12\n" +
@@ -1502,7 +1523,9 @@ const file_stoker_v1_batch_proto_rawDesc = "" +
 	"queuedTime\x12=\n" +
 	"\frunning_time\x18\x12 \x01(\v2\x1a.google.protobuf.TimestampR\vrunningTime\x12;\n" +
 	"\vfinish_time\x18\x13 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"finishTime\x1a<\n" +
+	"finishTime\x12'\n" +
+	"\x0fplatform_status\x18\x14 \x01(\tR\x0eplatformStatus\x12L\n" +
+	"\x14platform_status_time\x18\x15 \x01(\v2\x1a.google.protobuf.TimestampR\x12platformStatusTime\x1a<\n" +
 	"\x0eVariablesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xc2\x02\n" +
@@ -1627,22 +1650,23 @@ var file_stoker_v1_batch_proto_depIdxs = []int32{
 	15, // 22: stoker.v1.Job.queued_time:type_name -> google.protobuf.Timestamp
 	15, // 23: stoker.v1.Job.running_time:type_name -> google.protobuf.Timestamp
 	15, // 24: stoker.v1.Job.finish_time:type_name -> google.protobuf.Timestamp
-	2,  // 25: stoker.v1.Failure.kind:type_name -> stoker.v1.FailureKind
-	15, // 26: stoker.v1.Failure.time:type_name -> google.protobuf.Timestamp
-	1,  // 27: stoker.v1.Attempt.state:type_name -> stoker.v1.JobState
-	15, // 28: stoker.v1.Attempt.start_time:type_name -> google.protobuf.Timestamp
-	15, // 29: stoker.v1.Attempt.queued_time:type_name -> google.protobuf.Timestamp
-	15, // 30: stoker.v1.Attempt.running_time:type_name -> google.protobuf.Timestamp
-	15, // 31: stoker.v1.Attempt.finish_time:type_name -> google.protobuf.Timestamp
-	9,  // 32: stoker.v1.Attempt.failure:type_name -> stoker.v1.Failure
-	15, // 33: stoker.v1.JobEvent.time:type_name -> google.protobuf.Timestamp
-	1,  // 34: stoker.v1.JobEvent.from:type_name -> stoker.v1.JobState
-	1,  // 35: stoker.v1.JobEvent.to:type_name -> stoker.v1.JobState
-	36, // [36:36] is the sub-list for method output_type
-	36, // [36:36] is the sub-list for method input_type
-	36, // [36:36] is the sub-list for extension type_name
-	36, // [36:36] is the sub-list for extension extendee
-	0,  // [0:36] is the sub-list for field type_name
+	15, // 25: stoker.v1.Job.platform_status_time:type_name -> google.protobuf.Timestamp
+	2,  // 26: stoker.v1.Failure.kind:type_name -> stoker.v1.FailureKind
+	15, // 27: stoker.v1.Failure.time:type_name -> google.protobuf.Timestamp
+	1,  // 28: stoker.v1.Attempt.state:type_name -> stoker.v1.JobState
+	15, // 29: stoker.v1.Attempt.start_time:type_name -> google.protobuf.Timestamp
+	15, // 30: stoker.v1.Attempt.queued_time:type_name -> google.protobuf.Timestamp
+	15, // 31: stoker.v1.Attempt.running_time:type_name -> google.protobuf.Timestamp
+	15, // 32: stoker.v1.Attempt.finish_time:type_name -> google.protobuf.Timestamp
+	9,  // 33: stoker.v1.Attempt.failure:type_name -> stoker.v1.Failure
+	15, // 34: stoker.v1.JobEvent.time:type_name -> google.protobuf.Timestamp
+	1,  // 35: stoker.v1.JobEvent.from:type_name -> stoker.v1.JobState
+	1,  // 36: stoker.v1.JobEvent.to:type_name -> stoker.v1.JobState
+	37, // [37:37] is the sub-list for method output_type
+	37, // [37:37] is the sub-list for method input_type
+	37, // [37:37] is the sub-list for extension type_name
+	37, // [37:37] is the sub-list for extension extendee
+	0,  // [0:37] is the sub-list for field type_name
 }
 
 func init() { file_stoker_v1_batch_proto_init() }
