@@ -2,7 +2,6 @@ package main
 
 import (
 	"net/http"
-	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -35,7 +34,8 @@ func accountGauge(name, help string, value func(job.AccountStatus) float64) gaug
 	return gauge{prometheus.NewDesc("stoker_account_"+name, help, []string{"account"}, nil), value}
 }
 
-// accountGauges are the figures of an account.
+// accountGauges are the figures of an account. What is wrong is not among their labels: each
+// value of a label is a series that is kept for ever, and texts have any length.
 var accountGauges = []gauge{
 	accountGauge("queue_target", "Encodings to keep queued.", func(s job.AccountStatus) float64 { return float64(s.QueueTarget) }),
 	accountGauge("effective_queue_target", "What the platform has been seen to accept.", func(s job.AccountStatus) float64 { return float64(s.EffectiveTarget) }),
@@ -46,13 +46,11 @@ var accountGauges = []gauge{
 	accountGauge("cancelling", "Jobs being cancelled.", func(s job.AccountStatus) float64 { return float64(s.Cancelling) }),
 	accountGauge("prepared", "Jobs configured ahead.", func(s job.AccountStatus) float64 { return float64(s.Prepared) }),
 	accountGauge("paused", "1 if somebody paused the account.", func(s job.AccountStatus) float64 { return indicator(s.Paused) }),
+	accountGauge("breaker_open", "1 if the platform cannot be used; the account's breaker says why.", func(s job.AccountStatus) float64 { return indicator(s.Breaker != job.BreakerClosed) }),
+	accountGauge("problem", "1 if jobs cannot be configured although the platform answers; the account's problem says why.", func(s job.AccountStatus) float64 { return indicator(s.Problem != "") }),
 }
 
 var (
-	breakerDesc = prometheus.NewDesc("stoker_account_breaker_open",
-		"1 if the platform cannot be used; the reason says why.", []string{"account", "reason"}, nil)
-	problemDesc = prometheus.NewDesc("stoker_account_problem",
-		"1 if jobs cannot be configured although the platform answers; the reason says why.", []string{"account", "reason"}, nil)
 	budgetDesc = prometheus.NewDesc("stoker_account_calls_available",
 		"Calls of an endpoint class that could be made at once.", []string{"account", "class"}, nil)
 	limitDesc = prometheus.NewDesc("stoker_account_calls_limit",
@@ -66,8 +64,6 @@ func (accountCollector) Describe(ch chan<- *prometheus.Desc) {
 	for _, g := range accountGauges {
 		ch <- g.desc
 	}
-	ch <- breakerDesc
-	ch <- problemDesc
 	ch <- budgetDesc
 	ch <- limitDesc
 	ch <- pausedDesc
@@ -82,21 +78,12 @@ func (c accountCollector) Collect(ch chan<- prometheus.Metric) {
 		for _, g := range accountGauges {
 			send(g.desc, g.value(s), s.ID)
 		}
-		send(breakerDesc, indicator(s.Breaker != job.BreakerClosed), s.ID, lasting(s.BreakerReason))
-		send(problemDesc, indicator(s.Problem != ""), s.ID, lasting(s.Problem))
 		for _, b := range s.Budgets {
 			send(budgetDesc, float64(b.Available), s.ID, b.Class)
 			send(limitDesc, float64(b.LimitPerMinute), s.ID, b.Class)
 			send(pausedDesc, indicator(!b.PausedUntil.IsZero()), s.ID, b.Class)
 		}
 	}
-}
-
-// lasting is a reason without the id of the request that met it: one series for each
-// reason, not for each probe.
-func lasting(reason string) string {
-	before, _, _ := strings.Cut(reason, " (request ")
-	return before
 }
 
 func indicator(set bool) float64 {
