@@ -96,8 +96,8 @@ func TestLongBrokenAnswer(t *testing.T) {
 			t.Error(err)
 			return
 		}
-		defer conn.Close()
-		_, _ = buffer.WriteString("HTTP/1.1 200 OK\r\n" + long(mib) + "\r\n\r\n") // the client may have left
+		defer func() { _ = conn.Close() }() // the client may have left
+		_, _ = buffer.WriteString("HTTP/1.1 200 OK\r\n" + long(mib) + "\r\n\r\n")
 		_ = buffer.Flush()
 	}))
 	defer web.Close()

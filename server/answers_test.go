@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -82,7 +83,7 @@ func (w *world) snapshot(batch string) (cursor string) {
 	seen := map[string]bool{}
 	for {
 		m, err := stream.Recv()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			w.t.Fatalf("the watch has ended after %d jobs", len(seen))
 		}
 		small(w.t, "WatchBatch", m, err)
@@ -168,7 +169,7 @@ func TestWordyChanges(t *testing.T) {
 	messages, seen := 0, map[string]bool{}
 	for {
 		m, err := stream.Recv()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		small(t, "WatchBatch", m, err)
@@ -306,4 +307,3 @@ func TestEnormousVariables(t *testing.T) {
 		t.Errorf("there are %d jobs, of which the first has %d variables", len(jobs), len(jobs[0].GetVariables()))
 	}
 }
-
