@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -11,7 +12,9 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/stokerd/stoker/bitmovin/simulator"
@@ -116,6 +119,47 @@ func (f foreign) reads(id string) {
 	body, err := io.ReadAll(answer.Body)
 	if err != nil || answer.StatusCode != http.StatusOK || len(body) > 64<<10 || strings.Contains(string(body), "wordy") {
 		f.t.Errorf("/metrics: %s, %v, %d bytes", answer.Status, err, len(body))
+	}
+}
+
+// TestWallOfLines has somebody repeat a mistake.
+func TestWallOfLines(t *testing.T) {
+	s := startService(t, platform(t, &simulator.Simulator{}))
+	f := newForeign(t, s)
+	const calls = 200
+	for n := range calls {
+		_, err := f.batches.CancelJob(t.Context(), &stokerv1.CancelJobRequest{JobId: fmt.Sprintf("0192f0c1-4e3b-7c2a-9c0d-%012d/%d", n, n+1)})
+		if status.Code(err) != codes.NotFound {
+			t.Fatalf("cancelled what is not there: %v", err)
+		}
+	}
+	if code := s.stop(); code != exitOK {
+		t.Errorf("exit code %d", code)
+	}
+	var told, lines int
+	for d := json.NewDecoder(s.log); ; {
+		var line struct {
+			Msg          string
+			Repeated     int
+			Since, Until time.Time
+		}
+		err := d.Decode(&line)
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if line.Msg == "call finished" {
+			lines++
+			told += max(line.Repeated, 1)
+			if line.Repeated > 0 && !line.Until.After(line.Since) {
+				t.Errorf("the span goes from %s to %s", line.Since, line.Until)
+			}
+		}
+	}
+	if told != calls || lines > 5 {
+		t.Errorf("%d lines tell of %d calls, want few of %d", lines, told, calls)
 	}
 }
 

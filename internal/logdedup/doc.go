@@ -10,8 +10,8 @@
 // Lines are equal if level, message and attributes are, apart from what differs on each
 // occurrence:
 //
-//   - in all lines times, durations, the begin and the deadline of a call
-//     (grpc.start_time, grpc.request.deadline), and the port of its caller (peer.address);
+//   - in all lines times, durations, those of a call as well (grpc.start_time,
+//     grpc.request.deadline, grpc.duration), and the port of its caller (peer.address);
 //   - in lines about a failure, which have an attribute "err" or "grpc.error", also numbers,
 //     what the failure met (job, encoding, batch, subject, name), and in the text
 //     of the failure whatever looks like an id, a port, an amount or a request's id. That

@@ -202,7 +202,7 @@ func TestEqual(t *testing.T) {
 		{"time", []any{"until", time.Unix(1, 0)}, []any{"until", time.Unix(2, 0)}, true},
 		{"duration", []any{"took", time.Second}, []any{"took", time.Minute}, true},
 		{"call", []any{"grpc.method", "CancelJob", "peer.address", "127.0.0.1:40000", "grpc.start_time", "a"}, []any{"grpc.method", "CancelJob", "peer.address", "127.0.0.1:40001", "grpc.start_time", "b"}, true},
-		{"failed call", []any{"grpc.code", "NotFound", "grpc.error", `batch "` + id + `" was not found`}, []any{"grpc.code", "NotFound", "grpc.error", `batch "` + other + `" was not found`}, true},
+		{"failed call", []any{"grpc.code", "NotFound", "grpc.error", `job "` + id + `/1" was not found`}, []any{"grpc.code", "NotFound", "grpc.error", `job "` + other + `/1234" was not found`}, true},
 		{"caller", []any{"peer.address", "10.0.0.1:40000"}, []any{"peer.address", "10.0.0.2:40000"}, false},
 		{"failure in a group", []any{slog.Group("g", "err", "no", "job", "a/1")}, []any{slog.Group("g", "err", "no", "job", "b/1")}, true},
 		{"order", []any{"a", "x", "b", "y"}, []any{"b", "y", "a", "x"}, false},
@@ -222,6 +222,18 @@ func TestEqual(t *testing.T) {
 			})
 		})
 	}
+	bubble.Test(t, func(t *testing.T) {
+		l := newLog(t, Options{})
+		foreign := slog.NewLogLogger(l.handler, slog.LevelWarn) // as net/http's server has it
+		foreign.Printf("http: TLS handshake error from 10.0.0.1:%d: EOF", 50123)
+		foreign.Printf("http: TLS handshake error from 10.0.0.1:%d: EOF", 40321)
+		if n := len(l.written()); n != 1 {
+			t.Errorf("messages that differ by a port are %d lines", n)
+		}
+		if err := l.handler.Close(); err != nil {
+			t.Error(err)
+		}
+	})
 	bubble.Test(t, func(t *testing.T) {
 		l := newLog(t, Options{})
 		l.Info("m")

@@ -22,13 +22,13 @@ var failures = []string{"err", "grpc.error"}
 var occurrences = []string{"job", "encoding", "batch", "subject", "name"}
 
 // calls are the attributes of a call that no other call has.
-var calls = []string{"grpc.start_time", "grpc.request.deadline"}
+var calls = []string{"grpc.start_time", "grpc.request.deadline", "grpc.duration"}
 
 // keyOf is the key of a line.
 func keyOf(level slog.Level, message string, attrs []slog.Attr) key {
 	k := keyer{hash: sha256.New(), failed: slices.ContainsFunc(attrs, isFailure)}
 	k.put(level.String())
-	k.put(message)
+	k.put(pattern(message)) // constant, except for those of other people's loggers
 	k.attrs(attrs)
 	return key(k.hash.Sum(nil))
 }
@@ -103,6 +103,7 @@ func pattern(text string) string {
 		text = text[:begin] + text[begin+end+1:]
 	}
 	var b strings.Builder
+	masked, numbered := false, false // the word before was of one occurrence; a number of it follows
 	for len(text) > 0 {
 		n := strings.IndexFunc(text, func(r rune) bool { return !inWord(r) })
 		switch {
@@ -111,7 +112,9 @@ func pattern(text string) string {
 		case n == 0:
 			n = 1
 		}
-		if word := text[:n]; ofOneOccurrence(word) {
+		word := text[:n]
+		numbered, masked = masked && word == "/", ofOneOccurrence(word) || numbered && isNumber(word)
+		if masked {
 			b.WriteByte('#')
 		} else {
 			b.WriteString(word)
@@ -119,6 +122,11 @@ func pattern(text string) string {
 		text = text[n:]
 	}
 	return b.String()
+}
+
+// isNumber reports whether a word is one. After an id it is a part of that, as in a job's.
+func isNumber(word string) bool {
+	return strings.IndexFunc(word, func(r rune) bool { return !unicode.IsDigit(r) }) < 0
 }
 
 func inWord(r rune) bool { return r == '-' || r == '_' || unicode.IsLetter(r) || unicode.IsDigit(r) }
