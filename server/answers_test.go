@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/proto"
 
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
@@ -305,5 +306,36 @@ func TestEnormousVariables(t *testing.T) {
 	w.askEverything(b.ID)
 	if jobs := w.allJobs(b.ID); len(jobs) != 3 || jobs[0].GetVariables()["seconds"] != "1" {
 		t.Errorf("there are %d jobs, of which the first has %d variables", len(jobs), len(jobs[0].GetVariables()))
+	}
+}
+
+// TestCallersAreRefusedAndNotCut holds that nothing is left out of what callers say: what is
+// too long for an answer is refused when it is said.
+func TestCallersAreRefusedAndNotCut(t *testing.T) {
+	w := newWorld(t, nil)
+	b := w.submit(1)
+	long := strings.Repeat("映", 500)
+	_, err := w.batches.PauseBatch(t.Context(), &stokerv1.PauseBatchRequest{BatchId: b.GetId(), Reason: long})
+	wantCode(t, err, codes.InvalidArgument)
+	_, err = w.batches.PauseBatch(t.Context(), &stokerv1.PauseBatchRequest{BatchId: b.GetId(), Reason: long[:1023]})
+	if err != nil {
+		t.Error(err)
+	}
+	got, err := w.batches.GetBatch(t.Context(), &stokerv1.GetBatchRequest{BatchId: b.GetId()})
+	if err != nil || got.GetBatch().GetStateReason() != long[:1023] {
+		t.Errorf("the reason has become %q, %v", got.GetBatch().GetStateReason(), err)
+	}
+	for field, variables := range map[string]map[string]string{
+		"variables": {"title": strings.Repeat("t", 4_097), "seconds": "1"},
+		"a name":    {strings.Repeat("n", 101): "1"},
+	} {
+		_, err = w.batches.SubmitBatch(t.Context(), &stokerv1.SubmitBatchRequest{
+			EncodeWith: &stokerv1.SubmitBatchRequest_Template{Template: "ladder"},
+			Jobs:       []*stokerv1.JobSpec{{Key: "a", InputPath: "in/a.mp4", OutputPath: "out", Variables: variables}},
+		})
+		wantCode(t, err, codes.InvalidArgument)
+		if got := violations(err); !strings.Contains(got, "variables") {
+			t.Errorf("%s: violations are %q", field, got)
+		}
 	}
 }

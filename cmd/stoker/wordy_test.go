@@ -165,7 +165,10 @@ func TestWallOfLines(t *testing.T) {
 
 // TestWordyPlatform has the platform say little in many words wherever it says something.
 func TestWordyPlatform(t *testing.T) {
-	const mib = 1 << 20
+	mib := 1 << 20
+	if testing.Short() {
+		mib = 32 << 10
+	}
 	failing := func(o simulator.Outcome) func(simulator.Encoding, int) simulator.Outcome {
 		o.Status = simulator.Error
 		return func(simulator.Encoding, int) simulator.Outcome { return o }

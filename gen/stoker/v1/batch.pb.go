@@ -793,7 +793,8 @@ type JobSpec struct {
 	// Directory on the output storage, below the storage's base path. Required
 	// for profiles and recipes.
 	OutputPath string `protobuf:"bytes,4,opt,name=output_path,json=outputPath,proto3" json:"output_path,omitempty"`
-	// Values for the variables of an encoding template.
+	// Values for the variables of an encoding template: at most 50, of at most 4096
+	// characters each.
 	Variables     map[string]string `protobuf:"bytes,5,rep,name=variables,proto3" json:"variables,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -717,7 +717,8 @@ type ListBatchesRequest struct {
 	Labels map[string]string `protobuf:"bytes,2,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	// Only batches of this account.
 	Account string `protobuf:"bytes,3,opt,name=account,proto3" json:"account,omitempty"`
-	// Batches per page, 1 to 1000. Default 50.
+	// Batches per page, 1 to 1000. Default 50. A page may have fewer: it ends before a
+	// message has 3 MiB.
 	PageSize int32 `protobuf:"varint,4,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
 	// next_page_token of the page before, with the same filters.
 	PageToken     string `protobuf:"bytes,5,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
@@ -982,7 +983,8 @@ type ListJobsRequest struct {
 	States []JobState `protobuf:"varint,2,rep,packed,name=states,proto3,enum=stoker.v1.JobState" json:"states,omitempty"`
 	// Only jobs with one of these keys. At most 1000.
 	Keys []string `protobuf:"bytes,3,rep,name=keys,proto3" json:"keys,omitempty"`
-	// Jobs per page, 1 to 1000. Default 100.
+	// Jobs per page, 1 to 1000. Default 100. A page may have fewer: it ends before a
+	// message has 3 MiB.
 	PageSize int32 `protobuf:"varint,4,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
 	// next_page_token of the page before, with the same filters.
 	PageToken     string `protobuf:"bytes,5,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
