@@ -73,9 +73,15 @@ func (a answer) decode(out any) error {
 	if err := tolerant(json.Unmarshal(data.Result, out)); err != nil {
 		return a.gatewayError("result is unreadable")
 	}
+	if b, ok := out.(bounded); ok {
+		b.bound()
+	}
 	if r, ok := out.(required); ok {
-		if field, value := r.required(); value == "" {
+		switch field, value := r.required(); {
+		case value == "":
 			return a.gatewayError("result without " + field)
+		case len(value) > maxID:
+			return a.gatewayError("result with an overlong " + field)
 		}
 	}
 	return nil
@@ -129,14 +135,15 @@ func (a answer) apiError(env envelope) error {
 	for i := range data.Details {
 		data.Details[i].Text = a.redact.text(data.Details[i].Text)
 	}
+	details := excerpts(data.Details)
 	return &APIError{
 		Method: a.method, Path: a.path, Status: a.status,
 		Code:             data.Code.number,
 		OddCode:          a.redact.text(data.Code.odd),
-		Message:          a.redact.text(data.Message),
-		DeveloperMessage: a.redact.text(data.DeveloperMessage),
-		RequestID:        env.RequestID,
-		Details:          data.Details,
+		Message:          excerpt(a.redact.text(data.Message), maxText),
+		DeveloperMessage: excerpt(a.redact.text(data.DeveloperMessage), maxText),
+		RequestID:        excerpt(env.RequestID, maxWord),
+		Details:          details,
 		RetryAfter:       retryAfter(a.header, a.received),
 	}
 }
@@ -163,7 +170,7 @@ func (c *errorCode) UnmarshalJSON(b []byte) error {
 func (a answer) gatewayError(reason string) error {
 	return &GatewayError{
 		Method: a.method, Path: a.path, Status: a.status,
-		ContentType: a.header.Get("Content-Type"),
+		ContentType: excerpt(a.header.Get("Content-Type"), maxWord),
 		Reason:      reason,
 		Snippet:     a.snippet(),
 		RetryAfter:  retryAfter(a.header, a.received),

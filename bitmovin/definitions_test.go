@@ -100,7 +100,7 @@ func TestDefinitionsCompleteErrors(t *testing.T) {
 func TestDefinitionsExplainRefusals(t *testing.T) {
 	s := &catalogues{}
 	c := s.client(t)
-	refused := func() string { return c.StartEncoding(t.Context(), "e", nil).Error() }
+	refused := func() string { return c.StartEncoding(t.Context(), "e", nil, nil).Error() }
 	if got, want := refused(), "POST /encoding/encodings/e/start: HTTP 400, code 8007: a quota of the account is used up"; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}

@@ -74,7 +74,7 @@ func list[T required](ctx context.Context, c *Client, cl call, offset, limit int
 		p.Total, p.TotalKnown = *body.TotalCount, true // asked beyond the end
 	}
 	for _, item := range body.Items {
-		if _, id := item.required(); id != "" {
+		if _, id := item.required(); id != "" && len(id) <= maxID {
 			p.Items = append(p.Items, item)
 		}
 	}

@@ -40,9 +40,6 @@ var unknownKinds = []UnknownKind{
 // crowd out the others. What comes beyond is counted and not named.
 const maxUnknown = 50
 
-// maxWord bounds the bytes of a word of the platform's that is kept.
-const maxWord = 100
-
 // UnknownValue is a value that the platform used and this package does not know.
 type UnknownValue struct {
 	Kind  UnknownKind

@@ -114,7 +114,7 @@ func TestOddErrorCode(t *testing.T) {
 		w.WriteHeader(http.StatusBadRequest)
 		_, _ = io.WriteString(w, `{"status":"ERROR","data":{"code":"QUOTA","message":"no","details":[{"text":"why"}]}}`)
 	}))
-	err := c.StartEncoding(t.Context(), "e", nil)
+	err := c.StartEncoding(t.Context(), "e", nil, nil)
 	if want := "POST /encoding/encodings/e/start: HTTP 400, code QUOTA: no"; err == nil || err.Error() != want {
 		t.Errorf("err = %v, want %q", err, want)
 	}

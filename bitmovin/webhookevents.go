@@ -108,5 +108,8 @@ func ParseWebhook(body []byte) (WebhookEvent, error) {
 	if strings.HasPrefix(string(e.EventType), "ENCODING_") || !e.EventType.Known() {
 		e.EncodingID = cmp.Or(e.EncodingID, raw.TriggeredFor, raw.Resource)
 	}
+	if len(e.EncodingID) > maxID {
+		return WebhookEvent{}, errors.New("parse webhook: overlong encoding id")
+	}
 	return e, nil
 }

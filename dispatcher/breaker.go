@@ -63,7 +63,7 @@ func (b *breaker) observe(err error, now time.Time) (opened bool) {
 	if !enough && !bitmovin.Unauthorized(err) && !bitmovin.QuotaExhausted(err) {
 		return false
 	}
-	b.state, b.reason, b.since = job.BreakerOpen, err.Error(), now
+	b.state, b.reason, b.since = job.BreakerOpen, inShort(err), now
 	if !bitmovin.QuotaExhausted(err) || now.Sub(b.closedTime) > quotaMemory {
 		b.wait.Reset()
 	}
@@ -81,7 +81,10 @@ func (b *breaker) probed(err error, now time.Time) (closed bool) {
 		b.closedTime = now
 		return true
 	}
-	b.state, b.reason = job.BreakerOpen, err.Error()
+	b.state, b.reason = job.BreakerOpen, inShort(err)
 	b.nextProbe = now.Add(b.wait.NextBackOff())
 	return false
 }
+
+// inShort is an error as people are told of it. The platform's words in it can be long.
+func inShort(err error) string { return job.Shorten(err.Error(), job.MaxReason) }

@@ -2,6 +2,7 @@ package dispatcher
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -39,6 +40,18 @@ func TestBreaker(t *testing.T) {
 		b := newBreaker()
 		if !b.observe(&bitmovin.APIError{Status: 401}, now) || b.closed() {
 			t.Fatal("closed after a 401")
+		}
+	})
+	t.Run("tells the beginning and the end of what is long", func(t *testing.T) {
+		b := newBreaker()
+		wordy := &bitmovin.APIError{Status: 401, Message: strings.Repeat("x", 6<<20), RequestID: "r-17"}
+		b.observe(wordy, now)
+		for _, told := range []string{"opened", "probed"} {
+			if len(b.reason) > job.MaxReason || !strings.Contains(b.reason, "HTTP 401") || !strings.HasSuffix(b.reason, "(request r-17)") {
+				t.Errorf("%s, it says %.200s… in %d bytes", told, b.reason, len(b.reason))
+			}
+			b.probe()
+			b.probed(wordy, now)
 		}
 	})
 	t.Run("throttling is no outage", func(t *testing.T) {

@@ -117,11 +117,11 @@ func (d *driver) problemsNow() (all string, batches map[string]string) {
 		if batches == nil {
 			batches = map[string]string{}
 		}
-		batches[id] = d.problems[id].err.Error()
+		batches[id] = inShort(d.problems[id].err)
 		all = cmp.Or(all, batches[id])
 	}
 	if d.problem.err != nil {
-		all = d.problem.err.Error()
+		all = inShort(d.problem.err)
 	}
 	return all, batches
 }

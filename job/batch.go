@@ -215,7 +215,7 @@ func (b *Batch) Pause(reason string) error {
 	case BatchPaused:
 		return nil
 	case BatchOpen, BatchActive:
-		b.State, b.StateReason = BatchPaused, reason
+		b.State, b.StateReason = BatchPaused, Shorten(reason, MaxReason)
 		return nil
 	}
 	return b.wrongState("only an OPEN or ACTIVE batch can be paused")
@@ -244,7 +244,7 @@ func (b *Batch) Cancel(reason string) error {
 	case BatchCancelling, BatchCancelled:
 		return nil
 	case BatchOpen, BatchActive, BatchPaused:
-		b.State, b.StateReason, b.Open = BatchCancelling, reason, false
+		b.State, b.StateReason, b.Open = BatchCancelling, Shorten(reason, MaxReason), false
 		return nil
 	}
 	return b.wrongState("it has ended and cannot be cancelled")

@@ -59,7 +59,7 @@ func (u *Update) to(next State, reason string, now time.Time) error {
 	if err := u.Job.State.To(next); err != nil {
 		return fmt.Errorf("job %s: %w", u.Job.ID, err)
 	}
-	u.Job.State, u.Reason = next, reason
+	u.Job.State, u.Reason = next, Shorten(reason, MaxReason)
 	u.Job.Step, u.Job.StepTime = StepNone, time.Time{}
 	if next.Terminal() {
 		u.Job.FinishTime = now
@@ -200,7 +200,7 @@ func (u *Update) StartNotMade(reason string, now time.Time) error {
 		}
 		return u.to(Cancelled, j.Reason, now)
 	}
-	j.Reason = reason
+	j.Reason = Shorten(reason, MaxReason)
 	return u.to(Waiting, reason, now)
 }
 
@@ -227,8 +227,8 @@ func (u *Update) StartRefused(f Failure, r Rules, now time.Time) error {
 // next one, or gives it up.
 func (u *Update) fail(f *Failure, mark string, r Rules, now time.Time) error {
 	j := &u.Job
+	f = u.failed(f)
 	j.Failures++
-	j.Failure = f
 	u.endAttempt(Failed, f, now)
 	if !r.Retry.allows(f, j.Failures) {
 		j.StaleMark = mark
@@ -245,13 +245,20 @@ func (u *Update) fail(f *Failure, mark string, r Rules, now time.Time) error {
 		u.forget() // such an encoding cannot be started again
 	}
 	j.NextAttemptTime = now.Add(r.Retry.Backoff(j.Failures, r.Jitter))
-	j.Reason = f.String()
+	j.Reason = Shorten(f.String(), MaxReason)
 	if j.State == Waiting {
 		u.Reason = j.Reason
 		u.show(now)
 		return nil
 	}
-	return u.to(Waiting, f.String(), now)
+	return u.to(Waiting, j.Reason, now)
+}
+
+// failed makes f the failure of the job, and returns what is kept of it: this is the one
+// place where a failure, which is as long as the platform likes, becomes part of a job.
+func (u *Update) failed(f *Failure) *Failure {
+	u.Job.Failure = f.Shorten(MaxFailure)
+	return u.Job.Failure
 }
 
 // forget lets the job's encoding go: the next attempt gets a new one.
@@ -261,9 +268,9 @@ func (u *Update) forget() {
 
 // cancelled ends the job because it no longer runs and should not.
 func (u *Update) cancelled(reason string, f *Failure, now time.Time) error {
-	u.Job.Reason = reason
+	u.Job.Reason = Shorten(reason, MaxReason)
 	if f != nil {
-		u.Job.Failure = f
+		f = u.failed(f)
 	}
 	u.endAttempt(Cancelled, f, now)
 	return u.to(Cancelled, reason, now)
@@ -289,7 +296,7 @@ func (u *Update) Cancel(reason string, now time.Time) error {
 			u.Orphan = j.EncodingID
 			u.forget()
 		}
-		j.Reason, j.NextAttemptTime = reason, time.Time{}
+		j.Reason, j.NextAttemptTime = Shorten(reason, MaxReason), time.Time{}
 		step, since := j.Step, j.StepTime
 		if err := u.to(Cancelled, reason, now); err != nil {
 			return err
@@ -298,7 +305,7 @@ func (u *Update) Cancel(reason string, now time.Time) error {
 		j.Step, j.StepTime = step, since
 		return nil
 	case Starting, Queued, Running:
-		j.Reason = reason
+		j.Reason = Shorten(reason, MaxReason)
 		step, since := j.Step, j.StepTime
 		if err := u.to(Cancelling, reason, now); err != nil {
 			return err

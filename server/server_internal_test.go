@@ -154,20 +154,3 @@ func TestOutlook(t *testing.T) {
 		}
 	}
 }
-
-func TestFitting(t *testing.T) {
-	var jobs []job.Job
-	for n := range 100 {
-		jobs = append(jobs, job.Job{ID: job.ID{Batch: "b", Number: int64(n + 1)}, Reason: strings.Repeat("x", 100<<10)})
-	}
-	fit, cut := fitting(jobs)
-	if !cut || len(fit) < 10 || len(fit) > 40 {
-		t.Errorf("%d of 100 jobs of 100 KiB fit a message of 4 MiB (cut: %v)", len(fit), cut)
-	}
-	if fit, cut := fitting([]job.Job{{Reason: strings.Repeat("x", 10<<20)}}); len(fit) != 1 || cut {
-		t.Error("a single job is sent however large it is")
-	}
-	if fit, cut := fitting(nil); len(fit) != 0 || cut {
-		t.Error("nothing fits always")
-	}
-}

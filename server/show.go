@@ -31,14 +31,14 @@ func (s *Server) show(ctx context.Context, b job.Batch) (*stokerv1.Batch, error)
 		m.Percent = 100 // all of it was done before
 	}
 	if s.stalled(b) {
-		return m, nil
+		return fitted(m, maxItemBytes), nil
 	}
 	if end, ok := outlook(b, runs, now); ok {
 		m.EarliestFinishTime = timestamp(now.Add(end.Earliest))
 		m.EstimatedFinishTime = timestamp(now.Add(end.Likely))
 		m.LatestFinishTime = timestamp(now.Add(end.Latest))
 	}
-	return m, nil
+	return fitted(m, maxItemBytes), nil
 }
 
 // stalled reports whether nothing of b is started for now, so that a pace says
@@ -65,7 +65,7 @@ func (s *Server) waitReason(b job.Batch, now time.Time) string {
 	case a.Breaker == job.BreakerOpen || a.Breaker == job.BreakerProbing:
 		return because("the platform cannot be used", a.BreakerReason)
 	case a.Problems[b.ID] != "":
-		return "it is passed over for now: " + a.Problems[b.ID]
+		return because("it is passed over for now", a.Problems[b.ID])
 	case now.Before(a.QueueFullUntil):
 		return "the platform says that its queue is full"
 	case a.Queued < 0:
@@ -90,9 +90,11 @@ func jobReason(j job.Job, batchWaits string) string {
 	return j.Reason
 }
 
+// because says what is and, if that is known, why: perhaps in the platform's words, of which
+// the middle is left out if there are many.
 func because(what, why string) string {
 	if why == "" {
 		return what
 	}
-	return what + ": " + why
+	return job.Shorten(what+": "+why, job.MaxReason)
 }

@@ -146,6 +146,9 @@ func eventMessages(j job.Job, events []job.Event) []*stokerv1.JobEvent {
 }
 
 func accountMessage(a job.AccountStatus) *stokerv1.Account {
+	for _, text := range []*string{&a.PausedReason, &a.BreakerReason, &a.Problem} {
+		*text = job.Shorten(*text, job.MaxReason)
+	}
 	m := &stokerv1.Account{
 		Id: a.ID, QueueTarget: int32(a.QueueTarget), EffectiveQueueTarget: int32(a.EffectiveTarget),
 		PlatformQueuedTime: timestamp(a.QueuedTime),
@@ -176,7 +179,7 @@ func accountMessage(a job.AccountStatus) *stokerv1.Account {
 	}
 	if w := a.Webhooks; w != nil {
 		m.Webhooks = &stokerv1.Webhooks{
-			Problem: w.Problem, UsedCount: w.Used, IgnoredCount: w.Ignored, RejectedCount: w.Rejected,
+			Problem: job.Shorten(w.Problem, job.MaxReason), UsedCount: w.Used, IgnoredCount: w.Ignored, RejectedCount: w.Rejected,
 			LastUsedTime: timestamp(w.UsedTime),
 		}
 	}

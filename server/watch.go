@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"slices"
 	"time"
 
 	"google.golang.org/grpc"
@@ -148,17 +149,16 @@ func (s *Server) page(ctx context.Context, at cursor, b job.Batch) (change, erro
 		return change{}, fmt.Errorf("read jobs: %w", err)
 	}
 	first, full := at.page == 1, len(jobs) == watchPage
-	jobs, cut := fitting(jobs)
+	shown := slices.DeleteFunc(slices.Clone(jobs), func(j job.Job) bool { return j.Revision > at.revision })
+	resp := &stokerv1.WatchBatchResponse{Snapshot: first, Jobs: pageOf(shown, jobMessage)}
 	at.page = 0
-	if full || cut {
+	switch n := len(resp.Jobs); {
+	case n < len(shown):
+		at.page = shown[n-1].ID.Number + 1
+	case full:
 		at.page = jobs[len(jobs)-1].ID.Number + 1
 	}
-	resp := &stokerv1.WatchBatchResponse{Cursor: at.String(), Snapshot: first}
-	for _, j := range jobs {
-		if j.Revision <= at.revision {
-			resp.Jobs = append(resp.Jobs, jobMessage(j))
-		}
-	}
+	resp.Cursor = at.String()
 	c := change{batch: b, next: at.page}
 	if !first && len(resp.Jobs) == 0 {
 		return c, nil
@@ -312,16 +312,16 @@ func (s *Server) changes(ctx context.Context, id string, p position) (change, er
 		c.snapshot = true
 		return c, nil
 	}
-	fit, _ := fitting(jobs[:min(watchPage, len(jobs))])
+	fit := pageOf(jobs[:min(watchPage, len(jobs))], jobMessage)
 	if c.more = len(fit) < len(jobs); c.more {
-		c.next = fit[len(fit)-1].Revision
+		c.next = jobs[len(fit)-1].Revision
 	}
 	m, err := s.show(ctx, b)
 	if err != nil {
 		return change{}, err
 	}
 	c.msg, err = encoded(&stokerv1.WatchBatchResponse{
-		Cursor: cursor{batch: id, jobs: p.jobs, revision: c.next}.String(), Batch: m, Jobs: each(fit, jobMessage),
+		Cursor: cursor{batch: id, jobs: p.jobs, revision: c.next}.String(), Batch: m, Jobs: fit,
 	})
 	return c, err
 }

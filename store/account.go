@@ -15,6 +15,7 @@ func (s *Store) AccountSettings(ctx context.Context, id string) (job.AccountSett
 	const query = `SELECT paused, paused_reason, queue_target FROM accounts WHERE id = $1`
 	scan := func(r row) (a job.AccountSettings, err error) {
 		err = r.Scan(&a.Paused, &a.PausedReason, &a.QueueTarget)
+		a.PausedReason = job.Shorten(a.PausedReason, job.MaxReason)
 		return a, err
 	}
 	a, err := one(ctx, s.reader, scan, query, id)

@@ -31,6 +31,7 @@ func scanBatch(r row) (job.Batch, error) {
 		return job.Batch{}, err
 	}
 	b.CreateTime, b.UpdateTime, b.StartTime, b.FinishTime = create.time(), update.time(), start.time(), finish.time()
+	b.StateReason = job.Shorten(b.StateReason, job.MaxReason)
 	for _, column := range []struct {
 		stored text
 		target any

@@ -41,6 +41,8 @@ func scanJob(r row) (job.Job, error) {
 			return job.Job{}, fmt.Errorf("job %s: %w", j.ID, err)
 		}
 	}
+	// What an older version has written may be of any length.
+	j.Failure, j.Reason = j.Failure.Shorten(job.MaxFailure), job.Shorten(j.Reason, job.MaxReason)
 	return j, nil
 }
 
@@ -87,7 +89,11 @@ func scanAttempt(r row) (job.Attempt, error) {
 	if failure == nil {
 		return a, nil
 	}
-	return a, failure.decode(&a.Failure)
+	if err := failure.decode(&a.Failure); err != nil {
+		return job.Attempt{}, err
+	}
+	a.Failure = a.Failure.Shorten(job.MaxFailure)
+	return a, nil
 }
 
 // Events returns the changes of a job's state, first first. The submission is not
@@ -102,7 +108,7 @@ SELECT b.id, e.number, e.version, e.time, e.from_state, e.to_state, e.attempt, e
 	scan := func(r row) (e job.Event, err error) {
 		var at stamp
 		err = r.Scan(&e.Job.Batch, &e.Job.Number, &e.Version, &at, (*string)(&e.From), (*string)(&e.To), &e.Attempt, &e.Reason)
-		e.Time = at.time()
+		e.Time, e.Reason = at.time(), job.Shorten(e.Reason, job.MaxReason)
 		return e, err
 	}
 	list, err := all(ctx, s.reader, scan, query, id.Batch, id.Number)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -214,7 +215,9 @@ func TestHostileLog(t *testing.T) {
 	for _, asJSON := range []bool{false, true} {
 		var log bytes.Buffer
 		c := &cli{stderr: &log}
-		c.logger(&config.Config{LogJSON: asJSON}).Info("job failed", "reason", hostile)
+		lines := c.logHandler(&config.Config{LogJSON: asJSON})
+		slog.New(lines).Info("job failed", "reason", hostile)
+		lines.Close()
 		checkPrintable(t, log.String())
 		if !strings.Contains(log.String(), "INJECTED") || strings.Count(log.String(), "\n") != 1 {
 			t.Errorf("the log has no line with the text in it: %q", log.String())

@@ -2,7 +2,6 @@ package main
 
 import (
 	"net/http"
-	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -35,7 +34,8 @@ func accountGauge(name, help string, value func(job.AccountStatus) float64) gaug
 	return gauge{prometheus.NewDesc("stoker_account_"+name, help, []string{"account"}, nil), value}
 }
 
-// accountGauges are the figures of an account.
+// accountGauges are the figures of an account. What is wrong is not among their labels: each
+// value of a label is a series that is kept for ever, and texts have any length.
 var accountGauges = []gauge{
 	accountGauge("queue_target", "Encodings to keep queued.", func(s job.AccountStatus) float64 { return float64(s.QueueTarget) }),
 	accountGauge("effective_queue_target", "What the platform has been seen to accept.", func(s job.AccountStatus) float64 { return float64(s.EffectiveTarget) }),
@@ -48,13 +48,11 @@ var accountGauges = []gauge{
 	accountGauge("starts_today", "Starts of this day (UTC) that count towards max_starts_per_day; 0 without such a limit.", func(s job.AccountStatus) float64 { return float64(s.StartsToday) }),
 	accountGauge("max_starts_per_day", "Starts after which the account pauses for the day; 0: no limit.", func(s job.AccountStatus) float64 { return float64(s.MaxStartsPerDay) }),
 	accountGauge("paused", "1 if somebody paused the account, or max_starts_per_day is reached.", func(s job.AccountStatus) float64 { return indicator(s.Paused) }),
+	accountGauge("breaker_open", "1 if the platform cannot be used; the account's breaker says why.", func(s job.AccountStatus) float64 { return indicator(s.Breaker != job.BreakerClosed) }),
+	accountGauge("problem", "1 if jobs cannot be configured although the platform answers; the account's problem says why.", func(s job.AccountStatus) float64 { return indicator(s.Problem != "") }),
 }
 
 var (
-	breakerDesc = prometheus.NewDesc("stoker_account_breaker_open",
-		"1 if the platform cannot be used; the reason says why.", []string{"account", "reason"}, nil)
-	problemDesc = prometheus.NewDesc("stoker_account_problem",
-		"1 if jobs cannot be configured although the platform answers; the reason says why.", []string{"account", "reason"}, nil)
 	budgetDesc = prometheus.NewDesc("stoker_account_calls_available",
 		"Calls of an endpoint class that could be made at once.", []string{"account", "class"}, nil)
 	limitDesc = prometheus.NewDesc("stoker_account_calls_limit",
@@ -70,8 +68,6 @@ func (accountCollector) Describe(ch chan<- *prometheus.Desc) {
 	for _, g := range accountGauges {
 		ch <- g.desc
 	}
-	ch <- breakerDesc
-	ch <- problemDesc
 	ch <- budgetDesc
 	ch <- limitDesc
 	ch <- pausedDesc
@@ -87,8 +83,6 @@ func (c accountCollector) Collect(ch chan<- prometheus.Metric) {
 		for _, g := range accountGauges {
 			send(g.desc, g.value(s), s.ID)
 		}
-		send(breakerDesc, indicator(s.Breaker != job.BreakerClosed), s.ID, lasting(s.BreakerReason))
-		send(problemDesc, indicator(s.Problem != ""), s.ID, lasting(s.Problem))
 		for kind, n := range s.UnknownCounts {
 			ch <- prometheus.MustNewConstMetric(unknownDesc, prometheus.CounterValue, float64(n), s.ID, kind)
 		}
@@ -98,13 +92,6 @@ func (c accountCollector) Collect(ch chan<- prometheus.Metric) {
 			send(pausedDesc, indicator(!b.PausedUntil.IsZero()), s.ID, b.Class)
 		}
 	}
-}
-
-// lasting is a reason without the id of the request that met it: one series for each
-// reason, not for each probe.
-func lasting(reason string) string {
-	before, _, _ := strings.Cut(reason, " (request ")
-	return before
 }
 
 func indicator(set bool) float64 {

@@ -52,12 +52,21 @@ many jobs run, start and are prepared, and what is wrong, if anything.`,
 }
 
 func readAccounts(ctx context.Context, conn *client.Client, id string) ([]*stokerv1.Account, error) {
-	if id == "" {
-		answer, err := conn.Accounts().ListAccounts(ctx, &stokerv1.ListAccountsRequest{})
-		return answer.GetAccounts(), err
+	if id != "" {
+		answer, err := conn.Accounts().GetAccount(ctx, &stokerv1.GetAccountRequest{AccountId: id})
+		return []*stokerv1.Account{answer.GetAccount()}, err
 	}
-	answer, err := conn.Accounts().GetAccount(ctx, &stokerv1.GetAccountRequest{AccountId: id})
-	return []*stokerv1.Account{answer.GetAccount()}, err
+	var all []*stokerv1.Account
+	for request := new(stokerv1.ListAccountsRequest); ; {
+		answer, err := conn.Accounts().ListAccounts(ctx, request)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, answer.GetAccounts()...)
+		if request.PageToken = answer.GetNextPageToken(); request.PageToken == "" {
+			return all, nil
+		}
+	}
 }
 
 func (c *cli) printAccounts(accounts []*stokerv1.Account, budgets bool) error {

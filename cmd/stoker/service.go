@@ -89,7 +89,10 @@ func newService(ctx context.Context, cfg *config.Config, log *slog.Logger) (_ *s
 	})
 	s.grpc = grpc.NewServer(s.server.Options()...)
 	s.server.Register(s.grpc)
-	s.http = &http.Server{Handler: s.endpoints(), ReadTimeout: 5 * time.Second, IdleTimeout: time.Minute}
+	s.http = &http.Server{
+		Handler: s.endpoints(), ReadTimeout: 5 * time.Second, IdleTimeout: time.Minute,
+		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+	}
 	return s, nil
 }
 

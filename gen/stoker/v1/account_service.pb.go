@@ -131,8 +131,8 @@ type Account struct {
 	// How webhooks from the platform stand. Unset if this server takes none.
 	Webhooks *Webhooks `protobuf:"bytes,17,opt,name=webhooks,proto3" json:"webhooks,omitempty"`
 	// What keeps jobs of one batch, or of all, from being worked on although the platform
-	// answers: a storage that it refuses, for example. Empty if nothing does. The
-	// batches concerned have it as their wait_reason.
+	// answers: a storage that it refuses, for example. At most 1 KiB; empty if nothing does.
+	// The batches concerned have it as their wait_reason.
 	Problem string `protobuf:"bytes,18,opt,name=problem,proto3" json:"problem,omitempty"`
 	// Values that the platform used and this server does not know, since it started: the first
 	// that were met first, at most 20. Nothing is wrong for that alone: a newer server may know them.
@@ -404,8 +404,8 @@ func (x *UnknownValue) GetCount() int64 {
 // server works without.
 type Webhooks struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Why deliveries cannot be expected. Empty if they can, or if this server was not
-	// asked to register for them.
+	// Why deliveries cannot be expected, in at most 1 KiB. Empty if they can, or if this
+	// server was not asked to register for them.
 	Problem string `protobuf:"bytes,1,opt,name=problem,proto3" json:"problem,omitempty"`
 	// Deliveries that made the server look at an encoding, since it started.
 	UsedCount int64 `protobuf:"varint,2,opt,name=used_count,json=usedCount,proto3" json:"used_count,omitempty"`
@@ -489,7 +489,7 @@ type Breaker struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Whether the platform can be used.
 	State BreakerState `protobuf:"varint,1,opt,name=state,proto3,enum=stoker.v1.BreakerState" json:"state,omitempty"`
-	// What is wrong; empty when closed.
+	// What is wrong, in at most 1 KiB; empty when closed.
 	Reason string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
 	// Since when.
 	Since *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=since,proto3" json:"since,omitempty"`
@@ -630,9 +630,13 @@ func (x *Budget) GetPausedUntil() *timestamppb.Timestamp {
 	return nil
 }
 
-// ListAccountsRequest is empty.
+// ListAccountsRequest says which page of the configured accounts is wanted.
 type ListAccountsRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Accounts per page, 1 to 1000. Default 1000. A page may have fewer.
+	PageSize int32 `protobuf:"varint,1,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	// next_page_token of the page before.
+	PageToken     string `protobuf:"bytes,2,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -667,11 +671,27 @@ func (*ListAccountsRequest) Descriptor() ([]byte, []int) {
 	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{5}
 }
 
-// ListAccountsResponse is every configured account.
+func (x *ListAccountsRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListAccountsRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+// ListAccountsResponse is one page of accounts.
 type ListAccountsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The accounts, by id.
-	Accounts      []*Account `protobuf:"bytes,1,rep,name=accounts,proto3" json:"accounts,omitempty"`
+	Accounts []*Account `protobuf:"bytes,1,rep,name=accounts,proto3" json:"accounts,omitempty"`
+	// For the next page; empty after the last one.
+	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -711,6 +731,13 @@ func (x *ListAccountsResponse) GetAccounts() []*Account {
 		return x.Accounts
 	}
 	return nil
+}
+
+func (x *ListAccountsResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
 }
 
 // GetAccountRequest names an account.
@@ -1151,19 +1178,24 @@ const file_stoker_v1_account_service_proto_rawDesc = "" +
 	"\x05class\x18\x01 \x01(\tR\x05class\x12(\n" +
 	"\x10limit_per_minute\x18\x02 \x01(\x05R\x0elimitPerMinute\x12\x1c\n" +
 	"\tavailable\x18\x03 \x01(\x05R\tavailable\x12=\n" +
-	"\fpaused_until\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\vpausedUntil\"\x15\n" +
-	"\x13ListAccountsRequest\"F\n" +
+	"\fpaused_until\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\vpausedUntil\"]\n" +
+	"\x13ListAccountsRequest\x12'\n" +
+	"\tpage_size\x18\x01 \x01(\x05B\n" +
+	"\xbaH\a\x1a\x05\x18\xe8\a(\x00R\bpageSize\x12\x1d\n" +
+	"\n" +
+	"page_token\x18\x02 \x01(\tR\tpageToken\"n\n" +
 	"\x14ListAccountsResponse\x12.\n" +
-	"\baccounts\x18\x01 \x03(\v2\x12.stoker.v1.AccountR\baccounts\";\n" +
+	"\baccounts\x18\x01 \x03(\v2\x12.stoker.v1.AccountR\baccounts\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\";\n" +
 	"\x11GetAccountRequest\x12&\n" +
 	"\n" +
 	"account_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\taccountId\"B\n" +
 	"\x12GetAccountResponse\x12,\n" +
-	"\aaccount\x18\x01 \x01(\v2\x12.stoker.v1.AccountR\aaccount\"_\n" +
+	"\aaccount\x18\x01 \x01(\v2\x12.stoker.v1.AccountR\aaccount\"b\n" +
 	"\x13PauseAccountRequest\x12&\n" +
 	"\n" +
-	"account_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\taccountId\x12 \n" +
-	"\x06reason\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\x06reason\"D\n" +
+	"account_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\taccountId\x12#\n" +
+	"\x06reason\x18\x02 \x01(\tB\v\xbaH\br\x06\x18\xf4\x03(\x80\bR\x06reason\"D\n" +
 	"\x14PauseAccountResponse\x12,\n" +
 	"\aaccount\x18\x01 \x01(\v2\x12.stoker.v1.AccountR\aaccount\">\n" +
 	"\x14ResumeAccountRequest\x12&\n" +

@@ -282,7 +282,7 @@ type Batch struct {
 	Counts *JobCounts `protobuf:"bytes,17,opt,name=counts,proto3" json:"counts,omitempty"`
 	// Share of the work that is done, 0 to 100; jobs that run count with their progress.
 	Percent float64 `protobuf:"fixed64,18,opt,name=percent,proto3" json:"percent,omitempty"`
-	// Why waiting jobs wait; empty when none do.
+	// Why waiting jobs wait, in at most 1 KiB; empty when none do.
 	WaitReason string `protobuf:"bytes,19,opt,name=wait_reason,json=waitReason,proto3" json:"wait_reason,omitempty"`
 	// When the batch is expected to be done; unset while that cannot be told.
 	EstimatedFinishTime *timestamppb.Timestamp `protobuf:"bytes,20,opt,name=estimated_finish_time,json=estimatedFinishTime,proto3" json:"estimated_finish_time,omitempty"`
@@ -800,7 +800,8 @@ type JobSpec struct {
 	// something else. The base path, this, the longest directory that is written below it
 	// and the name of a file there have at most 1,024 bytes together.
 	OutputPath string `protobuf:"bytes,4,opt,name=output_path,json=outputPath,proto3" json:"output_path,omitempty"`
-	// Values for the variables of an encoding template.
+	// Values for the variables of an encoding template: at most 50, of at most 4096
+	// characters each.
 	Variables     map[string]string `protobuf:"bytes,5,rep,name=variables,proto3" json:"variables,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -896,7 +897,7 @@ type Job struct {
 	EncodingId string `protobuf:"bytes,10,opt,name=encoding_id,json=encodingId,proto3" json:"encoding_id,omitempty"`
 	// Why the latest failed attempt failed.
 	Failure *Failure `protobuf:"bytes,11,opt,name=failure,proto3" json:"failure,omitempty"`
-	// Why it was cancelled or waits, in words.
+	// Why it was cancelled or waits, in words, at most 1 KiB.
 	Reason string `protobuf:"bytes,12,opt,name=reason,proto3" json:"reason,omitempty"`
 	// A waiting job is not started before this time.
 	NextAttemptTime *timestamppb.Timestamp `protobuf:"bytes,13,opt,name=next_attempt_time,json=nextAttemptTime,proto3" json:"next_attempt_time,omitempty"`
@@ -1100,7 +1101,9 @@ func (x *Job) GetPlatformStatusTime() *timestamppb.Timestamp {
 	return nil
 }
 
-// Failure is why an attempt did not succeed, in the platform's words.
+// Failure is why an attempt did not succeed, in the platform's words. Of these at most
+// 32 KiB are kept in all: longer texts have a note in the middle of how many bytes were
+// left out, and of more than 100 messages the first and the last are kept.
 type Failure struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Who has to do something about it.
@@ -1483,15 +1486,15 @@ const file_stoker_v1_batch_proto_rawDesc = "" +
 	"\fFailureLimit\x12\x1d\n" +
 	"\x05count\x18\x01 \x01(\x03B\a\xbaH\x04\"\x02(\x00R\x05count\x12#\n" +
 	"\apercent\x18\x02 \x01(\x05B\t\xbaH\x06\x1a\x04\x18d(\x00R\apercent\x12*\n" +
-	"\fmin_finished\x18\x03 \x01(\x03B\a\xbaH\x04\"\x02(\x00R\vminFinished\"\xa0\x02\n" +
+	"\fmin_finished\x18\x03 \x01(\x03B\a\xbaH\x04\"\x02(\x00R\vminFinished\"\xad\x02\n" +
 	"\aJobSpec\x12\x1a\n" +
 	"\x03key\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\x03key\x12\x1c\n" +
 	"\x04name\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\x04name\x12'\n" +
 	"\n" +
 	"input_path\x18\x03 \x01(\tB\b\xbaH\x05r\x03(\x80\bR\tinputPath\x12)\n" +
 	"\voutput_path\x18\x04 \x01(\tB\b\xbaH\x05r\x03(\x80\bR\n" +
-	"outputPath\x12I\n" +
-	"\tvariables\x18\x05 \x03(\v2!.stoker.v1.JobSpec.VariablesEntryB\b\xbaH\x05\x9a\x01\x02\x102R\tvariables\x1a<\n" +
+	"outputPath\x12V\n" +
+	"\tvariables\x18\x05 \x03(\v2!.stoker.v1.JobSpec.VariablesEntryB\x15\xbaH\x12\x9a\x01\x0f\x102\"\x04r\x02\x18d*\x05r\x03\x18\x80 R\tvariables\x1a<\n" +
 	"\x0eVariablesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xeb\a\n" +

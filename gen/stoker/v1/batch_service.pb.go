@@ -810,7 +810,8 @@ type ListBatchesRequest struct {
 	Labels map[string]string `protobuf:"bytes,2,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	// Only batches of this account.
 	Account string `protobuf:"bytes,3,opt,name=account,proto3" json:"account,omitempty"`
-	// Batches per page, 1 to 1000. Default 50.
+	// Batches per page, 1 to 1000. Default 50. A page may have fewer: it ends before a
+	// message has 3 MiB.
 	PageSize int32 `protobuf:"varint,4,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
 	// next_page_token of the page before, with the same filters.
 	PageToken     string `protobuf:"bytes,5,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
@@ -989,12 +990,16 @@ type GetJobResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The job.
 	Job *Job `protobuf:"bytes,1,opt,name=job,proto3" json:"job,omitempty"`
-	// Its attempts, the first one first.
+	// Its attempts, the first one first. Of more than a message has room for, the latest.
 	Attempts []*Attempt `protobuf:"bytes,2,rep,name=attempts,proto3" json:"attempts,omitempty"`
-	// Its changes of state, the oldest first.
-	Events        []*JobEvent `protobuf:"bytes,3,rep,name=events,proto3" json:"events,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	// Its changes of state, the oldest first. Of more than a message has room for, the latest.
+	Events []*JobEvent `protobuf:"bytes,3,rep,name=events,proto3" json:"events,omitempty"`
+	// How many attempts, earlier than those in attempts, are left out.
+	OmittedAttemptCount int32 `protobuf:"varint,4,opt,name=omitted_attempt_count,json=omittedAttemptCount,proto3" json:"omitted_attempt_count,omitempty"`
+	// How many events, earlier than those in events, are left out.
+	OmittedEventCount int32 `protobuf:"varint,5,opt,name=omitted_event_count,json=omittedEventCount,proto3" json:"omitted_event_count,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
 }
 
 func (x *GetJobResponse) Reset() {
@@ -1048,6 +1053,20 @@ func (x *GetJobResponse) GetEvents() []*JobEvent {
 	return nil
 }
 
+func (x *GetJobResponse) GetOmittedAttemptCount() int32 {
+	if x != nil {
+		return x.OmittedAttemptCount
+	}
+	return 0
+}
+
+func (x *GetJobResponse) GetOmittedEventCount() int32 {
+	if x != nil {
+		return x.OmittedEventCount
+	}
+	return 0
+}
+
 // ListJobsRequest selects jobs of a batch.
 type ListJobsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1057,7 +1076,8 @@ type ListJobsRequest struct {
 	States []JobState `protobuf:"varint,2,rep,packed,name=states,proto3,enum=stoker.v1.JobState" json:"states,omitempty"`
 	// Only jobs with one of these keys. At most 1000.
 	Keys []string `protobuf:"bytes,3,rep,name=keys,proto3" json:"keys,omitempty"`
-	// Jobs per page, 1 to 1000. Default 100.
+	// Jobs per page, 1 to 1000. Default 100. A page may have fewer: it ends before a
+	// message has 3 MiB.
 	PageSize int32 `protobuf:"varint,4,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
 	// next_page_token of the page before, with the same filters.
 	PageToken     string `protobuf:"bytes,5,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
@@ -2554,11 +2574,13 @@ const file_stoker_v1_batch_service_proto_rawDesc = "" +
 	"\abatches\x18\x01 \x03(\v2\x10.stoker.v1.BatchR\abatches\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"/\n" +
 	"\rGetJobRequest\x12\x1e\n" +
-	"\x06job_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x05jobId\"\x8f\x01\n" +
+	"\x06job_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x05jobId\"\xf3\x01\n" +
 	"\x0eGetJobResponse\x12 \n" +
 	"\x03job\x18\x01 \x01(\v2\x0e.stoker.v1.JobR\x03job\x12.\n" +
 	"\battempts\x18\x02 \x03(\v2\x12.stoker.v1.AttemptR\battempts\x12+\n" +
-	"\x06events\x18\x03 \x03(\v2\x13.stoker.v1.JobEventR\x06events\"\xda\x01\n" +
+	"\x06events\x18\x03 \x03(\v2\x13.stoker.v1.JobEventR\x06events\x122\n" +
+	"\x15omitted_attempt_count\x18\x04 \x01(\x05R\x13omittedAttemptCount\x12.\n" +
+	"\x13omitted_event_count\x18\x05 \x01(\x05R\x11omittedEventCount\"\xda\x01\n" +
 	"\x0fListJobsRequest\x12\"\n" +
 	"\bbatch_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\abatchId\x12<\n" +
 	"\x06states\x18\x02 \x03(\x0e2\x13.stoker.v1.JobStateB\x0f\xbaH\f\x92\x01\t\"\a\x82\x01\x04\x10\x01 \x00R\x06states\x12\x1d\n" +
@@ -2581,17 +2603,17 @@ const file_stoker_v1_batch_service_proto_rawDesc = "" +
 	"\bsnapshot\x18\x02 \x01(\bR\bsnapshot\x12&\n" +
 	"\x05batch\x18\x03 \x01(\v2\x10.stoker.v1.BatchR\x05batch\x12\"\n" +
 	"\x04jobs\x18\x04 \x03(\v2\x0e.stoker.v1.JobR\x04jobs\x12\x1c\n" +
-	"\theartbeat\x18\x05 \x01(\bR\theartbeat\"T\n" +
+	"\theartbeat\x18\x05 \x01(\bR\theartbeat\"W\n" +
 	"\x10CancelJobRequest\x12\x1e\n" +
-	"\x06job_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x05jobId\x12 \n" +
-	"\x06reason\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\x06reason\"5\n" +
+	"\x06job_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x05jobId\x12#\n" +
+	"\x06reason\x18\x02 \x01(\tB\v\xbaH\br\x06\x18\xf4\x03(\x80\bR\x06reason\"5\n" +
 	"\x11CancelJobResponse\x12 \n" +
-	"\x03job\x18\x01 \x01(\v2\x0e.stoker.v1.JobR\x03job\"Z\n" +
+	"\x03job\x18\x01 \x01(\v2\x0e.stoker.v1.JobR\x03job\"]\n" +
 	"\x12CancelBatchRequest\x12\"\n" +
-	"\bbatch_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\abatchId\x12 \n" +
-	"\x06reason\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\x06reason\"=\n" +
+	"\bbatch_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\abatchId\x12#\n" +
+	"\x06reason\x18\x02 \x01(\tB\v\xbaH\br\x06\x18\xf4\x03(\x80\bR\x06reason\"=\n" +
 	"\x13CancelBatchResponse\x12&\n" +
-	"\x05batch\x18\x01 \x01(\v2\x10.stoker.v1.BatchR\x05batch\"\x81\x04\n" +
+	"\x05batch\x18\x01 \x01(\v2\x10.stoker.v1.BatchR\x05batch\"\x84\x04\n" +
 	"\x11CancelJobsRequest\x12\x19\n" +
 	"\bbatch_id\x18\x01 \x01(\tR\abatchId\x12@\n" +
 	"\x06states\x18\x02 \x03(\x0e2\x13.stoker.v1.JobStateB\x13\xbaH\x10\x92\x01\r\"\v\x82\x01\b\x18\x01\x18\x02\x18\x03\x18\x04R\x06states\x12'\n" +
@@ -2601,8 +2623,8 @@ const file_stoker_v1_batch_service_proto_rawDesc = "" +
 	"\n" +
 	"categories\x18\x05 \x03(\tB\b\xbaH\x05\x92\x01\x02\x10dR\n" +
 	"categories\x12 \n" +
-	"\x06causes\x18\x06 \x03(\tB\b\xbaH\x05\x92\x01\x02\x10dR\x06causes\x12 \n" +
-	"\x06reason\x18\a \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\x06reason\x12#\n" +
+	"\x06causes\x18\x06 \x03(\tB\b\xbaH\x05\x92\x01\x02\x10dR\x06causes\x12#\n" +
+	"\x06reason\x18\a \x01(\tB\v\xbaH\br\x06\x18\xf4\x03(\x80\bR\x06reason\x12#\n" +
 	"\rvalidate_only\x18\b \x01(\bR\fvalidateOnly\x12J\n" +
 	"\x06labels\x18\t \x03(\v2(.stoker.v1.CancelJobsRequest.LabelsEntryB\b\xbaH\x05\x9a\x01\x02\x102R\x06labels\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
@@ -2643,10 +2665,10 @@ const file_stoker_v1_batch_service_proto_rawDesc = "" +
 	"\x05count\x18\x01 \x01(\x03R\x05count\x12&\n" +
 	"\x05batch\x18\x02 \x01(\v2\x10.stoker.v1.BatchR\x05batch\x12\x1f\n" +
 	"\vbatch_count\x18\x03 \x01(\x03R\n" +
-	"batchCount\"Y\n" +
+	"batchCount\"\\\n" +
 	"\x11PauseBatchRequest\x12\"\n" +
-	"\bbatch_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\abatchId\x12 \n" +
-	"\x06reason\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\x06reason\"<\n" +
+	"\bbatch_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\abatchId\x12#\n" +
+	"\x06reason\x18\x02 \x01(\tB\v\xbaH\br\x06\x18\xf4\x03(\x80\bR\x06reason\"<\n" +
 	"\x12PauseBatchResponse\x12&\n" +
 	"\x05batch\x18\x01 \x01(\v2\x10.stoker.v1.BatchR\x05batch\"8\n" +
 	"\x12ResumeBatchRequest\x12\"\n" +
