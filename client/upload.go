@@ -167,9 +167,7 @@ func (u *upload) finish(ctx context.Context, b *stokerv1.Batch) (*stokerv1.Batch
 		if p.end() <= there {
 			continue
 		}
-		resp, err := repeat(ctx, uploadTries, func() (*stokerv1.AddJobsResponse, error) {
-			return u.client.batches.AddJobs(ctx, &stokerv1.AddJobsRequest{BatchId: b.GetId(), Jobs: p.jobs})
-		})
+		resp, err := u.client.batches.AddJobs(ctx, &stokerv1.AddJobsRequest{BatchId: b.GetId(), Jobs: p.jobs}, persistent{})
 		if err != nil {
 			return nil, fmt.Errorf("add jobs from number %d on to batch %s: %w", p.first+1, b.GetId(), err)
 		}
@@ -179,9 +177,7 @@ func (u *upload) finish(ctx context.Context, b *stokerv1.Batch) (*stokerv1.Batch
 	if u.head.GetKeepOpen() {
 		return b, nil
 	}
-	resp, err := repeat(ctx, uploadTries, func() (*stokerv1.CloseBatchResponse, error) {
-		return u.client.batches.CloseBatch(ctx, &stokerv1.CloseBatchRequest{BatchId: b.GetId()})
-	})
+	resp, err := u.client.batches.CloseBatch(ctx, &stokerv1.CloseBatchRequest{BatchId: b.GetId()}, persistent{})
 	if err != nil {
 		return nil, fmt.Errorf("close batch %s: %w", b.GetId(), err)
 	}
