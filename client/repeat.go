@@ -59,16 +59,17 @@ func (c *Client) repeatCalls(
 		if err == nil || k.done(err) {
 			return nil
 		}
-		if !k.repeats(ctx, err) {
-			return k.ended(err)
+		what := c.trouble(err)
+		if !k.repeats(ctx, what) {
+			return k.ended(what, err)
 		}
-		wait, ok := t.next(ctx, err)
+		wait, ok := t.next(ctx, what, err)
 		if !ok {
-			return k.ended(err)
+			return k.ended(what, err)
 		}
 		c.tell(Repeat{Method: methodName(method), Err: err, Wait: wait, Lost: k.lost})
 		if cause := sleep(ctx, wait); cause != nil {
-			return k.ended(fmt.Errorf("%w: %w", cause, err))
+			return k.ended(what, fmt.Errorf("%w: %w", cause, err))
 		}
 	}
 }
@@ -85,14 +86,13 @@ func (k *call) done(err error) bool {
 	return k.lost && k.method == stokerv1.BatchService_DeleteBatch_FullMethodName && Reason(err) == "NOT_FOUND"
 }
 
-// repeats judges how a call ended: whether it is to be made again.
-func (k *call) repeats(ctx context.Context, err error) bool {
-	t := troubleOf(err)
-	k.lost = k.lost || t == lost
+// repeats takes note of how a call ended, and reports whether it is to be made again.
+func (k *call) repeats(ctx context.Context, what trouble) bool {
+	k.lost = k.lost || what == lost
 	if ctx.Err() != nil {
 		return false
 	}
-	switch t {
+	switch what {
 	case unreachable:
 		return true
 	case away, lost:
@@ -102,8 +102,8 @@ func (k *call) repeats(ctx context.Context, err error) bool {
 }
 
 // ended is the error of a call that is not made again.
-func (k *call) ended(err error) error {
-	if !k.lost || k.effect == reads || troubleOf(err) == refused {
+func (k *call) ended(what trouble, err error) error {
+	if !k.lost || k.effect == reads || what == refused {
 		return err
 	}
 	return &LostAnswerError{Method: methodName(k.method), Repeatable: k.effect == settles, Err: err}
@@ -120,9 +120,9 @@ type tries struct {
 	tried int       // since anything took a connection
 }
 
-// next is how long to wait after err before the next try, and whether there is one. A
-// deadline of the caller goes before patience.
-func (t *tries) next(ctx context.Context, err error) (time.Duration, bool) {
+// next is how long to wait before the next try after one that ended with err, and whether
+// there is one. A deadline of the caller goes before patience.
+func (t *tries) next(ctx context.Context, what trouble, err error) (time.Duration, bool) {
 	if t.waits == nil {
 		t.waits = newBackOff(t.longest)
 		if t.patience > 0 {
@@ -132,7 +132,7 @@ func (t *tries) next(ctx context.Context, err error) (time.Duration, bool) {
 			}
 		}
 	}
-	if t.tried++; troubleOf(err) != unreachable {
+	if t.tried++; what != unreachable {
 		t.tried = 0
 	}
 	advised, _ := RetryDelay(err)

@@ -1,10 +1,13 @@
 package client
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/connectivity"
 	"google.golang.org/grpc/status"
 )
 
@@ -49,42 +52,58 @@ const (
 	lost
 )
 
-// troubleOf judges an error of a call whose caller still waits. Every error of a Stoker
-// server says so in a detail. What does not comes from in between, whatever its code:
+// trouble judges an error of a call whose caller still waits.
+func (c *Client) trouble(err error) trouble {
+	t := troubleOf(err)
+	if t == unreachable && c.conn.GetState() == connectivity.Ready {
+		return lost // what the address has reached tells of its own attempts
+	}
+	return t
+}
+
+// troubleOf judges an error by what it says. Every error of a Stoker server says in a detail
+// that it comes from there. What does not comes from in between, whatever its code:
 // a proxy that lost the server answers UNAVAILABLE as well as INTERNAL, CANCELLED,
 // UNIMPLEMENTED (for a page with 404) or UNKNOWN.
 func troubleOf(err error) trouble {
-	code, text := status.Code(err), status.Convert(err).Message()
+	answer, ok := errors.AsType[interface {
+		error
+		GRPCStatus() *status.Status
+	}](err)
+	if !ok {
+		return refused
+	}
+	code, text := answer.GRPCStatus().Code(), answer.GRPCStatus().Message()
+	begins := func(s string) bool { return strings.HasPrefix(text, s) }
+	has := func(s string) bool { return strings.Contains(text, s) }
 	switch reason := Reason(err); {
 	case reason == "CANCELLED", reason == "DEADLINE_EXCEEDED":
 		return lost // not by this client: something in between has given up
 	case reason != "" && code == codes.Unavailable:
 		return away
-	case reason != "":
+	case reason != "", slices.ContainsFunc(own, begins):
 		return refused
-	case contains(text, own):
-		return refused
-	case contains(text, dialing):
+	case code == codes.Unavailable && !begins("unexpected HTTP status code") && slices.ContainsFunc(dialing, has):
 		return unreachable
 	}
 	return lost
 }
 
-// own is how gRPC, here or at the server, says that it does not take a request or answer as
-// it is: with its size or its content. It puts no details to that.
+// own is how gRPC, here or at the server, begins to say that it does not take a request or
+// answer as it is: for its size or its content. It adds no details to that.
 var own = []string{
-	"message larger than max", "decompression larger than max", "error while marshaling", "error unmarshalling request",
-	"the client connection is closing",
+	"grpc: received message larger than max", "grpc: received message after decompression larger than max",
+	"grpc: message after decompression larger than max", "trying to send message larger than max",
+	"grpc: error while marshaling", "grpc: error unmarshalling request", "grpc: the client connection is closing",
 }
 
 // dialing is how gRPC says that no connection came about.
 var dialing = []string{"Error while dialing", "name resolver error"}
 
-func contains(text string, any []string) bool {
-	for _, s := range any {
-		if strings.Contains(text, s) {
-			return true
-		}
-	}
-	return false
+// Unanswered reports whether a call that ended with err has no answer of a Stoker server: it
+// was not reached, or its answer did not come, or something in between has answered in its
+// place. What the client itself refuses to send or to take is not meant.
+func Unanswered(err error) bool {
+	t := troubleOf(err)
+	return t == unreachable || t == lost
 }

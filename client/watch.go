@@ -58,7 +58,7 @@ func (c *Client) Watch(ctx context.Context, req *stokerv1.WatchBatchRequest) ite
 				w.fail(err)
 				return
 			}
-			wait, ok := cmp.Or(back, begin).next(ctx, err)
+			wait, ok := cmp.Or(back, begin).next(ctx, c.trouble(err), err)
 			if !ok {
 				w.fail(err)
 				return

@@ -84,7 +84,7 @@ func (f *fake) start(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g := grpc.NewServer()
+	g := grpc.NewServer(grpc.UnaryInterceptor(signed))
 	stokerv1.RegisterBatchServiceServer(g, f)
 	stokerv1.RegisterAccountServiceServer(g, f)
 	served := make(chan error, 1)
@@ -96,6 +96,19 @@ func (f *fake) start(t *testing.T) string {
 		}
 	})
 	return listener.Addr().String()
+}
+
+// signed has errors come from a Stoker server.
+func signed(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (any, error) {
+	resp, err := handle(ctx, req)
+	if err == nil {
+		return resp, nil
+	}
+	s, marshalling := status.Convert(err).WithDetails(&errdetails.ErrorInfo{Reason: "TEST", Domain: "stoker"})
+	if marshalling != nil {
+		return nil, marshalling
+	}
+	return nil, s.Err()
 }
 
 func (f *fake) ask(m proto.Message) {
