@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/backoff"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
@@ -62,12 +63,16 @@ func Dial(target string, o Options) (*Client, error) {
 		return nil, fmt.Errorf("dial %s: refusing plain text to another machine: set TLS, or Insecure to allow it", target)
 	}
 	c := &Client{messageBytes: cmp.Or(o.MessageBytes, 24<<20), repeating: o.Repeating}
+	// Left to itself, gRPC would wait two minutes in the end before it tries again to
+	// connect, and a watch come back that much later than it could.
+	connecting := backoff.Config{BaseDelay: time.Second, Multiplier: 1.6, Jitter: 0.2, MaxDelay: longestReconnect}
 	options := append([]grpc.DialOption{
 		grpc.WithTransportCredentials(secure),
 		grpc.WithUserAgent(cmp.Or(o.UserAgent, "stoker-go")),
 		grpc.WithChainUnaryInterceptor(c.repeatCalls),
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 30 * time.Second, Timeout: 10 * time.Second}),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxAnswer)),
+		grpc.WithConnectParams(grpc.ConnectParams{Backoff: connecting, MinConnectTimeout: 20 * time.Second}),
 	}, o.DialOptions...)
 	conn, err := grpc.NewClient(target, options...)
 	if err != nil {

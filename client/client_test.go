@@ -55,13 +55,22 @@ func (s *service) WatchBatch(req *stokerv1.WatchBatchRequest, stream grpc.Server
 	return s.watch(req, stream)
 }
 
-// dial serves s and returns a client of it and a function that ends both.
-func dial(s *service, o client.Options) (c *client.Client, end func()) {
-	listener := bufconn.Listen(1 << 20)
+// serve serves s until end is called.
+func serve(s *service) (listener *bufconn.Listener, end func()) {
+	listener = bufconn.Listen(1 << 20)
 	g := grpc.NewServer(grpc.WaitForHandlers(true))
 	stokerv1.RegisterBatchServiceServer(g, s)
 	var serving sync.WaitGroup
 	serving.Go(func() { _ = g.Serve(listener) }) // ends when g is stopped
+	return listener, func() {
+		g.Stop()
+		serving.Wait()
+	}
+}
+
+// dial serves s and returns a client of it and a function that ends both.
+func dial(s *service, o client.Options) (c *client.Client, end func()) {
+	listener, stop := serve(s)
 	o.DialOptions = append(o.DialOptions, grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) {
 		return listener.DialContext(ctx)
 	}))
@@ -71,8 +80,7 @@ func dial(s *service, o client.Options) (c *client.Client, end func()) {
 	}
 	return c, func() {
 		_ = c.Close()
-		g.Stop()
-		serving.Wait()
+		stop()
 	}
 }
 

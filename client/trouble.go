@@ -90,11 +90,11 @@ func troubleOf(err error) trouble {
 }
 
 // own is how gRPC, here or at the server, begins to say that it does not take a request or
-// answer as it is: for its size or its content. It adds no details to that.
+// answer as it is: for its size, or because it cannot be encoded. It adds no details to that.
 var own = []string{
 	"grpc: received message larger than max", "grpc: received message after decompression larger than max",
 	"grpc: message after decompression larger than max", "trying to send message larger than max",
-	"grpc: error while marshaling", "grpc: error unmarshalling request", "grpc: the client connection is closing",
+	"grpc: error while marshaling", "grpc: the client connection is closing",
 }
 
 // dialing is how gRPC says that no connection came about.

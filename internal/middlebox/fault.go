@@ -67,14 +67,14 @@ func Silence() Way {
 	return Way{"silence", func(*connection, *stream) error { return nil }}
 }
 
-// HalfFrame is the end of the connection in the midst of a frame.
+// HalfFrame is the end of the connection in the midst of a frame, and of a message.
 func HalfFrame() Way {
 	return Way{"a connection cut in a frame", func(c *connection, s *stream) error {
 		if err := c.open(s); err != nil {
 			return err
 		}
 		frame := binary.BigEndian.AppendUint32([]byte{0, 4, 0, byte(http2.FrameData), 0}, s.id) // of 1 KiB
-		if _, err := c.client.conn.Write(append(frame, "only this"...)); err != nil {
+		if _, err := c.client.conn.Write(append(frame, half...)); err != nil {
 			return err
 		}
 		return errCut
