@@ -120,7 +120,7 @@ func (u *upload) validate(ctx context.Context) (*stokerv1.Batch, error) {
 	for _, p := range u.parts {
 		req := header(u.head)
 		req.Jobs, req.ValidateOnly, req.KeepOpen = p.jobs, true, true
-		resp, err := u.client.submit(ctx, req)
+		resp, err := u.client.batches.SubmitBatch(ctx, req)
 		bad, b := Violations(err), resp.GetBatch()
 		if err != nil && len(bad) == 0 {
 			return nil, err
@@ -146,7 +146,7 @@ func (u *upload) validate(ctx context.Context) (*stokerv1.Batch, error) {
 func (u *upload) begin(ctx context.Context) (*stokerv1.Batch, error) {
 	first := header(u.head)
 	first.Jobs, first.KeepOpen = u.parts[0].jobs, true
-	resp, err := u.client.submit(ctx, first)
+	resp, err := u.client.batches.SubmitBatch(ctx, first)
 	if err != nil {
 		return nil, err
 	}
@@ -173,9 +173,7 @@ func (u *upload) finish(ctx context.Context, b *stokerv1.Batch) (*stokerv1.Batch
 		if p.end() <= there {
 			continue
 		}
-		resp, err := repeat(ctx, uploadTries, func() (*stokerv1.AddJobsResponse, error) {
-			return u.client.batches.AddJobs(ctx, &stokerv1.AddJobsRequest{BatchId: b.GetId(), Jobs: p.jobs})
-		})
+		resp, err := u.client.batches.AddJobs(ctx, &stokerv1.AddJobsRequest{BatchId: b.GetId(), Jobs: p.jobs}, persistent{})
 		if err != nil {
 			if bad := Violations(err); len(bad) > 0 {
 				err = invalid(renumber(bad, p.first), ViolationCount(err)-len(bad))
@@ -189,9 +187,7 @@ func (u *upload) finish(ctx context.Context, b *stokerv1.Batch) (*stokerv1.Batch
 	if u.head.GetKeepOpen() {
 		return b, nil
 	}
-	resp, err := repeat(ctx, uploadTries, func() (*stokerv1.CloseBatchResponse, error) {
-		return u.client.batches.CloseBatch(ctx, &stokerv1.CloseBatchRequest{BatchId: b.GetId()})
-	})
+	resp, err := u.client.batches.CloseBatch(ctx, &stokerv1.CloseBatchRequest{BatchId: b.GetId()}, persistent{})
 	if err != nil {
 		return nil, fmt.Errorf("close batch %s: %w", b.GetId(), err)
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 
 	"google.golang.org/grpc/codes"
@@ -17,8 +16,8 @@ import (
 
 const exitCodes = `
 Exit codes: 0 all succeeded; 1 some jobs failed, or the command did; 2 wrong usage,
-bad input, or a name that does not exist; 3 the server cannot be reached; 130 and 143
-interrupted.`
+bad input, or a name that does not exist; 3 the server cannot be reached, or does not
+answer; 130 and 143 interrupted.`
 
 // The exit codes.
 const (
@@ -98,6 +97,9 @@ func (c *cli) verdict(ctx context.Context, err error) (code int, text string) {
 	if _, ok := errors.AsType[*config.Error](err); ok {
 		return exitUsage, err.Error()
 	}
+	if l, ok := errors.AsType[*client.LostAnswerError](err); ok {
+		return exitUnreachable, c.lostText(l)
+	}
 	if s, ok := errors.AsType[answered](err); ok {
 		return c.statusVerdict(s.GRPCStatus())
 	}
@@ -116,10 +118,12 @@ type answered interface {
 // statusVerdict judges what the server answered, or that it did not.
 func (c *cli) statusVerdict(s *status.Status) (code int, text string) {
 	message := printable(s.Message())
-	switch s.Code() {
-	case codes.Unavailable, codes.DeadlineExceeded:
+	switch code := s.Code(); {
+	case code == codes.Unavailable, code == codes.DeadlineExceeded, client.Unanswered(s.Err()):
 		return exitUnreachable, fmt.Sprintf("the server at %s cannot be reached: %s"+
-			" (is stoker serve running there? --server or STOKER_SERVER names another)", c.server, printable(connectionTrouble(s.Message())))
+			" (is stoker serve running there? --server or STOKER_SERVER names another)", c.server, connectionTrouble(s.Err()))
+	}
+	switch s.Code() {
 	case codes.InvalidArgument, codes.NotFound, codes.AlreadyExists, codes.FailedPrecondition, codes.OutOfRange,
 		codes.Unimplemented, codes.PermissionDenied, codes.Unauthenticated:
 		if violations := client.Violations(s.Err()); len(violations) > 0 {
@@ -130,17 +134,13 @@ func (c *cli) statusVerdict(s *status.Status) (code int, text string) {
 	return exitFailed, fmt.Sprintf("%s (%s)", message, s.Code())
 }
 
-// connectionTrouble is the innermost text of what gRPC says about a connection: the rest names
-// its own parts.
-func connectionTrouble(message string) string {
-	const described = "desc = "
-	if at := strings.LastIndex(message, described); at >= 0 {
-		message = message[at+len(described):]
-		if text, err := strconv.Unquote(message); err == nil {
-			message = text
-		}
+// lostText tells what is known of a call whose answer did not come.
+func (c *cli) lostText(l *client.LostAnswerError) string {
+	then := "the same command can be given again: what is done already is not done twice"
+	if !l.Repeatable {
+		then = "look what became of it before you give the same command again"
 	}
-	return strings.TrimPrefix(message, "transport: Error while dialing: ")
+	return fmt.Sprintf("the server at %s gave no answer: %s. It may have done what was asked, or not; %s", c.server, connectionTrouble(l.Err), then)
 }
 
 // violationLines tells what is wrong with a request, one line for each, and how much of

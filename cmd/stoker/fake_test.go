@@ -96,7 +96,7 @@ func serve(t *testing.T, s services, options ...grpc.ServerOption) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g := grpc.NewServer(options...)
+	g := grpc.NewServer(append(options, grpc.ChainUnaryInterceptor(signed))...)
 	stokerv1.RegisterBatchServiceServer(g, s)
 	stokerv1.RegisterAccountServiceServer(g, s)
 	served := make(chan error, 1)
@@ -108,6 +108,19 @@ func serve(t *testing.T, s services, options ...grpc.ServerOption) string {
 		}
 	})
 	return listener.Addr().String()
+}
+
+// signed has errors come from a Stoker server.
+func signed(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (any, error) {
+	resp, err := handle(ctx, req)
+	if err == nil {
+		return resp, nil
+	}
+	s, marshalling := status.Convert(err).WithDetails(&errdetails.ErrorInfo{Reason: "TEST", Domain: "stoker"})
+	if marshalling != nil {
+		return nil, marshalling
+	}
+	return nil, s.Err()
 }
 
 func (f *fake) ask(m proto.Message) {

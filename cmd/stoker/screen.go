@@ -30,7 +30,9 @@ func (c *cli) startScreen(leave func()) *screen {
 	} else {
 		options = append(options, tea.WithInput(nil)) // the list came that way
 	}
-	s.program = tea.NewProgram(&picture{view: newView(), leave: leave, width: 80, height: 24}, options...)
+	shown := newView()
+	shown.trouble = c.latestTrouble
+	s.program = tea.NewProgram(&picture{view: shown, leave: leave, width: 80, height: 24}, options...)
 	go func() {
 		defer close(s.done)
 		if _, err := s.program.Run(); err != nil {

@@ -123,7 +123,7 @@ func goesOn(ctx context.Context, err error) bool {
 	case codes.Unavailable, codes.DeadlineExceeded, codes.ResourceExhausted, codes.Canceled:
 		return true
 	}
-	return false
+	return client.Unanswered(err)
 }
 
 // resumeID names the request of --resume: two commands that begin the same list at the

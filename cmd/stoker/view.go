@@ -21,13 +21,15 @@ type view struct {
 	failures []*stokerv1.Job
 	pace     pace
 	heard    time.Time // when the latest message came
+	// trouble is what stands between here and the server, empty if that is not known.
+	trouble func() string
 }
 
 // maxFailures is how many failures a view shows.
 const maxFailures = 5
 
 func newView() *view {
-	return &view{running: map[string]*stokerv1.Job{}, failed: map[string]int32{}}
+	return &view{running: map[string]*stokerv1.Job{}, failed: map[string]int32{}, trouble: func() string { return "" }}
 }
 
 // apply takes in a message and returns the jobs of which an attempt failed that was
@@ -90,7 +92,7 @@ func (v *view) runningJobs() []*stokerv1.Job {
 // silence says that the server has not been heard of, if that is so: what is shown is old.
 func (v *view) silence(now time.Time) string {
 	if passed := now.Sub(v.heard); passed >= quiet && !ended(v.batch) {
-		return "nothing heard from the server for " + rounded(passed) + "; the watch goes on when it is back"
+		return "nothing heard from the server for " + rounded(passed) + inBrackets(v.trouble()) + "; the watch goes on when it is back"
 	}
 	return ""
 }

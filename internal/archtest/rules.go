@@ -73,6 +73,7 @@ var rules = map[string]rule{
 	"internal/history":    {imports: []string{"gen/stoker/v1"}, testSupport: true},
 	"internal/transcript": {stdOnly: true, testSupport: true},
 	"internal/loopback":   {stdOnly: true, testSupport: true},
+	"internal/middlebox":  {testSupport: true},
 	"internal/jssdk":      {imports: []string{"bitmovin/simulator"}, testSupport: true},
 }
 
