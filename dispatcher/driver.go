@@ -38,7 +38,10 @@ type driver struct {
 	beside func(work func() (apply func()))
 	status atomic.Pointer[job.AccountStatus]
 	saving sync.Mutex // serialises changes of the settings
-	making sync.Map   // ids of encodings that are being configured: no job has them yet
+	// restartless says that the platform does not start an encoding again that has run. It
+	// is found out anew by each process, at the cost of one refused call.
+	restartless atomic.Bool
+	making      sync.Map // ids of encodings that are being configured: no job has them yet
 
 	// What follows belongs to the loop.
 	live     map[job.ID]*entry

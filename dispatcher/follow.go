@@ -35,7 +35,7 @@ func (d *driver) look(ctx context.Context, e entry) outcome {
 
 // record applies an observation to a job. What would change nothing is not written.
 func (d *driver) record(ctx context.Context, e entry, seen job.Observation) (job.Job, error) {
-	rules, now := e.batch.rules(d.settle), d.now()
+	rules, now := d.rules(e.batch, d.settle), d.now()
 	try := job.NewUpdate(e.job)
 	if err := try.Observe(seen, rules, now); err == nil && !try.Changed() {
 		return e.job, nil

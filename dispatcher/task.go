@@ -105,7 +105,7 @@ func (d *driver) finished(kind taskKind, id job.ID, o outcome) {
 	d.busy[kind]--
 	e := d.live[id]
 	e.task = taskNone
-	before := e.job.State
+	before, encoding := e.job.State, e.job.EncodingID
 	o.before = before
 	if o.called {
 		d.observe(kind, o.platform, now)
@@ -131,6 +131,9 @@ func (d *driver) finished(kind taskKind, id job.ID, o outcome) {
 	d.learn(kind, e, o, now)
 	if o.job.Version > 0 {
 		d.adopt(o.job, now)
+	}
+	if e.job.EncodingID != encoding {
+		d.stale.window = true // which says whether a job is configured
 	}
 	d.schedule(kind, e, o, now)
 	d.moved(before, e, now)
