@@ -142,11 +142,11 @@ func Forbidden(err error) bool {
 	return ok && e.Status == http.StatusForbidden
 }
 
-// NotFound reports whether the platform says that the resource does not exist. A 404
+// NotFound reports whether the platform says that the resource does not exist, 404 or 410. A 404
 // page of some proxy says nothing about the resource and does not count.
 func NotFound(err error) bool {
 	e, ok := errors.AsType[*APIError](err)
-	return ok && e.Status == http.StatusNotFound
+	return ok && (e.Status == http.StatusNotFound || e.Status == http.StatusGone)
 }
 
 // Outage reports whether err says nothing about the job at hand: the platform or the

@@ -59,12 +59,15 @@ type driver struct {
 	pace     pace
 	listDue  time.Time // when to list what runs
 	sweepDue time.Time
+	walks    walk // the latest of the whole list
+	walkDue  time.Time
 	// swept says that the platform has been compared with the job table, reconciles how
 	// often that was tried.
 	swept      bool
 	reconciles int
 	stopping   bool // results are still taken, but nothing new begins
 	busy       [taskKinds]int
+	again      repeats
 	stale      stale
 	heard      map[string]bool // encodings to look at again when their tasks have ended
 }
@@ -84,8 +87,17 @@ type entry struct {
 	notBefore time.Time // after trouble that is not the job's
 	priority  int       // what the platform was told, or unknownPriority
 	failures  int       // troubles of that kind in a row
+	failing   taskKind  // what met the latest of them
+	err       error     // the latest of them
+	troubled  time.Time // since the first of them
 	forbidden int       // 403s for this very job in a row
 	goneSince time.Time // when the platform first said that it has no such encoding
+	list      evidence  // what the list as a whole said of it when the task began
+	listed    string    // the encoding of its name there, if it knows none
+	left      bool      // it cannot be looked at, and the platform's queue does not have it
+	waits     int       // looks in a row that were to see something soon, and did not
+	stops     int       // how often the platform was asked to stop it
+	setbacks  int       // how often in a row its batch was in trouble when the task began
 }
 
 // queue is the platform's queue as last counted.
@@ -235,6 +247,9 @@ func (d *driver) act(ctx context.Context, p plan, now time.Time) {
 	if p.probe {
 		d.spawnProbe(ctx)
 	}
+	if p.ping {
+		d.spawnPing(ctx)
+	}
 	for _, id := range p.stops {
 		d.spawn(ctx, taskStop, id, now, d.stop)
 	}
@@ -255,6 +270,9 @@ func (d *driver) act(ctx context.Context, p plan, now time.Time) {
 	}
 	for _, encoding := range p.deletes {
 		d.spawnDelete(ctx, encoding)
+	}
+	if p.walk {
+		d.spawnWalk(ctx, now)
 	}
 	if p.sweep {
 		d.spawnSweep(ctx)

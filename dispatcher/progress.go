@@ -52,8 +52,9 @@ func (d *driver) list(ctx context.Context) (listed, error) {
 func (d *driver) listed(ctx context.Context, l listed, err error) {
 	now := d.now()
 	d.busy[taskList]--
-	d.observe(taskList, err, now)
-	d.listDue = now.Add(max(d.poll, time.Duration(1+len(l.running)/pageSize)*listPace))
+	d.observe(taskList, "", err, now)
+	again := d.repeat(taskList, err, now)
+	d.listDue = later(again, now.Add(max(d.poll, time.Duration(1+len(l.running)/pageSize)*listPace)))
 	if err != nil {
 		d.log.Warn("cannot list what runs", "err", err)
 		return
@@ -69,7 +70,7 @@ func (d *driver) listed(ctx context.Context, l listed, err error) {
 				j, err := d.record(ctx, e, seen)
 				return outcome{job: j, store: err, eta: extrapolate(seen, l.time)}
 			})
-		case !ok && e.job.State == job.Running && e.look.After(now):
+		case !ok && e.job.State == job.Running && e.look.After(now) && !e.unseen():
 			e.look = now
 		}
 	}

@@ -73,19 +73,23 @@ func (d *driver) schedule(kind taskKind, e *entry, o outcome, now time.Time) {
 	if kind == taskLook {
 		e.looked = now
 		switch {
-		case !o.missing:
+		case !o.missing && o.platform == nil:
 			e.goneSince = time.Time{}
-		case e.goneSince.IsZero():
+		case o.missing && e.goneSince.IsZero():
 			e.goneSince = now
 		}
 	}
+	e.waited(kind, o.before)
 	switch {
-	case e.failures > 0:
+	case e.notBefore.After(now):
 		e.look = e.notBefore
 	case e.job.Step == job.StepStart && e.job.EncodingID == "":
 		e.look = d.lookUpNext(kind, e, now)
-	case e.job.Step == job.StepStart, e.job.State == job.Cancelling, !e.goneSince.IsZero():
-		e.look = now.Add(soon)
+	case e.expectant():
+		e.look = now.Add(e.patientLook())
+		if settled := e.job.StepTime.Add(d.settle); e.job.Step == job.StepStart && settled.After(now) {
+			e.look = earlier(e.look, settled)
+		}
 	case kind == taskRecord && e.job.State == job.Running && o.before == job.Running:
 		// The list is no better informed than the look before it.
 	case e.job.State == job.Running:
@@ -94,6 +98,21 @@ func (d *driver) schedule(kind taskKind, e *entry, o outcome, now time.Time) {
 		e.look = now.Add(d.setup(e) + hungryLook)
 	default:
 		e.look = now.Add(queuedLook)
+	}
+}
+
+// expectant reports whether something is expected to be seen of the encoding at once.
+func (e *entry) expectant() bool {
+	return e.job.Step == job.StepStart || e.job.State == job.Cancelling || !e.goneSince.IsZero()
+}
+
+// waited counts the looks that were to see something at once and did not.
+func (e *entry) waited(kind taskKind, before job.State) {
+	switch {
+	case !e.expectant() || e.job.State != before:
+		e.waits = 0
+	case kind == taskLook:
+		e.waits++
 	}
 }
 
@@ -131,7 +150,7 @@ func (d *driver) progressed(before job.State, e *entry, now time.Time) {
 	if j.RunningTime.IsZero() || j.RunningTime.Sub(j.QueuedTime) < hungryWait {
 		d.pace.hungry = now
 		for _, other := range d.live {
-			if other.job.State == job.Queued && now.Sub(other.looked) > hungryLook && !d.settingUp(other, now) {
+			if other.job.State == job.Queued && !other.unseen() && now.Sub(other.looked) > hungryLook && !d.settingUp(other, now) {
 				other.look = now
 			}
 		}
@@ -147,11 +166,12 @@ func (d *driver) nudge(now time.Time) {
 }
 
 // head is our job that the platform takes next: the highest priority, then the
-// first that was queued. A job being looked at right now is passed over.
+// first that was queued. A job being looked at right now is passed over, and so is one
+// that the platform gives no answer about.
 func (d *driver) head() *entry {
 	var head *entry
 	for _, e := range d.live {
-		if e.job.State == job.Queued && e.task == taskNone && (head == nil || d.before(&e.job, &head.job)) {
+		if e.job.State == job.Queued && e.task == taskNone && !e.unseen() && (head == nil || d.before(&e.job, &head.job)) {
 			head = e
 		}
 	}
@@ -161,7 +181,7 @@ func (d *driver) head() *entry {
 // leads reports whether none of our queued jobs is ahead of e.
 func (d *driver) leads(e *entry) bool {
 	for _, other := range d.live {
-		if other != e && other.job.State == job.Queued && d.before(&other.job, &e.job) {
+		if other != e && other.job.State == job.Queued && !other.unseen() && d.before(&other.job, &e.job) {
 			return false
 		}
 	}

@@ -117,31 +117,43 @@ func (d *driver) recordTemplate(ctx context.Context, e entry, shared sharedIDs, 
 }
 
 // lookUp looks for the encoding of a template whose start was not answered. One that
-// is there is looked at; one that is still not there after the settle time has not
-// been started.
+// is there is looked at. One has not been started if it is still not there after the settle
+// time, neither in a search nor in the list as a whole.
 func (d *driver) lookUp(ctx context.Context, e entry) outcome {
 	asked := d.now()
 	encoding, err := d.named(ctx, templateName(&e.job))
-	o := outcome{called: true, platform: err}
-	switch {
-	case err != nil:
-		return o
-	case encoding == "":
-		missing := asked.Sub(e.job.StepTime)
-		if missing < d.settle {
-			return o // the list may be behind, and the platform as well
-		}
-		if o.foreign = d.sameOrganisation(ctx, e, missing); o.foreign != nil {
-			return o // it may be in the organisation it was started in
-		}
-		o.job, o.store = d.update(ctx, e.job.ID, func(u *job.Update) error {
-			if u.Job.EncodingID != "" || u.Job.Attempt != e.job.Attempt {
-				return job.ErrConflict
-			}
-			return u.StartNotMade("the start was not accepted", d.now())
-		})
-		return o
+	search := map[bool]evidence{true: absent, false: shown}[encoding == ""]
+	if err != nil {
+		search = noWord
 	}
+	if encoding == "" {
+		encoding = e.listed
+	}
+	o := outcome{called: true, platform: err}
+	missing := asked.Sub(e.job.StepTime)
+	switch gone(absent, e.list, search) {
+	case shown:
+		return d.found(ctx, e, encoding)
+	case noWord:
+		o.unsettled = err
+		return o // the search may be behind, and the platform as well
+	}
+	if o.foreign = d.sameOrganisation(ctx, e, missing); o.foreign != nil {
+		return o // it may be in the organisation it was started in
+	}
+	o.platform = nil
+	o.job, o.store = d.update(ctx, e.job.ID, func(u *job.Update) error {
+		if u.Job.EncodingID != "" || u.Job.Attempt != e.job.Attempt {
+			return job.ErrConflict
+		}
+		return u.StartNotMade("the start was not accepted", d.now())
+	})
+	return o
+}
+
+// found goes on with the encoding that a template's unanswered start has made.
+func (d *driver) found(ctx context.Context, e entry, encoding string) (o outcome) {
+	o.called = true
 	o.job, o.store = d.update(ctx, e.job.ID, func(u *job.Update) error {
 		return u.TemplateFound(encoding, e.job.Attempt, d.now())
 	})
@@ -188,11 +200,14 @@ func (d *driver) settingUp(e *entry, now time.Time) bool {
 // most often it is there, and then when its absence proves something. Each look takes
 // a call of a class that allows few.
 func (d *driver) lookUpNext(kind taskKind, e *entry, now time.Time) time.Time {
-	next := now.Add(soon)
-	if settled := e.job.StepTime.Add(d.settle); kind == taskLook && settled.After(next) {
+	settled := e.job.StepTime.Add(d.settle)
+	switch {
+	case kind == taskLook && settled.After(now.Add(soon)):
 		return settled
+	case kind == taskLook && d.walks.says(e, d.settle) == noWord:
+		return now.Add(maxPause) // or when the list has been walked
 	}
-	return next
+	return now.Add(soon)
 }
 
 // claimTemplate decides about an encoding of ours that was made from a template and
