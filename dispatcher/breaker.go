@@ -24,8 +24,8 @@ const (
 // platform breaks on.
 const pingPace = 30 * time.Second
 
-// maxSick bounds the objects that are remembered for being without an answer.
-const maxSick = 4096
+// maxUnanswered bounds the objects that are remembered for being without an answer.
+const maxUnanswered = 4096
 
 // breaker stops all calls of an account while the platform, or the way to it,
 // is out of order, and lets a single probe through from time to time. Because
@@ -36,19 +36,19 @@ type breaker struct {
 	since     time.Time
 	nextProbe time.Time
 
-	failures int             // in a row
-	failing  time.Time       // since the first of them
-	objects  map[string]bool // what they were about, those in sick left out
-	sick     map[string]bool // objects without an answer while the platform answered otherwise
-	pingDue  time.Time       // no ping before
-	wait     *backoff.ExponentialBackOff
+	failures   int             // in a row
+	failing    time.Time       // since the first of them
+	objects    map[string]bool // what they were about, those in unanswered left out
+	unanswered map[string]bool // objects without an answer while the platform answered otherwise
+	pingDue    time.Time       // no ping before
+	wait       *backoff.ExponentialBackOff
 }
 
 func newBreaker() breaker {
 	wait := backoff.NewExponentialBackOff()
 	wait.InitialInterval = time.Second
 	wait.MaxInterval = time.Minute
-	return breaker{state: job.BreakerClosed, wait: wait, objects: map[string]bool{}, sick: map[string]bool{}}
+	return breaker{state: job.BreakerClosed, wait: wait, objects: map[string]bool{}, unanswered: map[string]bool{}}
 }
 
 // closed reports whether work may be sent.
@@ -62,13 +62,13 @@ func (b *breaker) observe(object string, err error, now time.Time) (opened bool)
 	}
 	if err == nil || bitmovin.Throttled(err) || !bitmovin.Outage(err) {
 		b.answered()
-		delete(b.sick, object)
+		delete(b.unanswered, object)
 		return false
 	}
 	if b.failures++; b.failures == 1 {
 		b.failing = now
 	}
-	if !b.sick[object] {
+	if !b.unanswered[object] {
 		b.objects[object] = true
 	}
 	enough := b.enough(now) && len(b.objects) >= distinct
@@ -90,10 +90,10 @@ func (b *breaker) answered() {
 	if b.failures == 0 {
 		return
 	}
-	if len(b.sick) > maxSick {
-		clear(b.sick)
+	if len(b.unanswered) > maxUnanswered {
+		clear(b.unanswered)
 	}
-	maps.Copy(b.sick, b.objects)
+	maps.Copy(b.unanswered, b.objects)
 	clear(b.objects)
 	b.failures = 0
 }

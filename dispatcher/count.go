@@ -73,15 +73,15 @@ func (d *driver) counted(c counted, err error) {
 	for _, e := range d.live {
 		if _, ok := c.queued[e.job.EncodingID]; ok {
 			own++
-			e.left = false
+			e.left, e.unlisted = false, 0
 			continue
 		}
 		if e.unclear() { // it keeps its own pace; all that is known of it is that it is not there
 			e.left = c.without(e, d.settle)
 			continue
 		}
-		if e.job.State == job.Queued && e.job.StartTime.Add(d.setup(e)).Before(c.time) && e.look.After(now) {
-			e.look = now // it has left the queue
+		if e.job.State == job.Queued && e.job.StartTime.Add(d.setup(e)).Before(c.time) {
+			e.lookIfUnlisted(now) // it has left the queue
 		}
 	}
 	d.queue = queue{total: c.total, foreign: c.total - own, time: c.time, due: now.Add(max(d.poll, countPace))}

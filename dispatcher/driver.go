@@ -96,6 +96,9 @@ type entry struct {
 	listed    string    // the encoding of its name there, if it knows none
 	left      bool      // it cannot be looked at, and the platform's queue does not have it
 	waits     int       // looks in a row that were to see something soon, and did not
+	overdue   int       // looks in a row at an encoding that should have ended
+	unlisted  int       // lists in a row that lacked it for no reason
+	elsewhere bool      // it could be read, though not its status
 	stops     int       // how often the platform was asked to stop it
 	setbacks  int       // how often in a row its batch was in trouble when the task began
 }

@@ -14,16 +14,18 @@ func (d *driver) look(ctx context.Context, e entry) outcome {
 	if e.job.EncodingID == "" {
 		return d.lookUp(ctx, e)
 	}
-	task, err := d.readStatus(ctx, e)
-	o := outcome{called: true, platform: err, eta: task.ETA()}
+	task, elsewhere, err := d.readStatus(ctx, e)
+	o := outcome{called: true, platform: err, eta: task.ETA(), elsewhere: elsewhere}
 	if e.batch.Template != nil && !task.QueuedAt.IsZero() && !task.CreatedAt.IsZero() {
 		o.setup = task.QueuedAt.Sub(task.CreatedAt.Time)
 	}
 	seen := observation(e.job.EncodingID, task)
 	if bitmovin.NotFound(err) {
 		o.missing = true
-		certain, err := d.vanished(ctx, e)
+		certain, other, err := d.vanished(ctx, e)
 		switch {
+		case other != "":
+			return d.corrected(ctx, e, other)
 		case errors.Is(err, errListed):
 			o.unsettled = err
 			return o
@@ -46,22 +48,22 @@ const takesError = 10
 
 // readStatus reads how an encoding stands. Where the platform breaks on its status, the
 // encoding itself tells enough, apart from why it failed.
-func (d *driver) readStatus(ctx context.Context, e entry) (bitmovin.Task, error) {
+func (d *driver) readStatus(ctx context.Context, e entry) (task bitmovin.Task, elsewhere bool, err error) {
 	id := bitmovin.EncodingID(e.job.EncodingID)
-	task, err := d.account.Client.Status(ctx, id)
+	task, err = d.account.Client.Status(ctx, id)
 	if err == nil {
 		err = d.about(ctx, id, task.ID)
 	}
-	if err == nil || e.failures == 0 || bitmovin.NotFound(err) || bitmovin.Unauthorized(err) || bitmovin.Throttled(err) || ctx.Err() != nil {
-		return task, err
+	if err == nil || e.failures == 0 && !e.elsewhere || bitmovin.NotFound(err) || bitmovin.Unauthorized(err) || bitmovin.Throttled(err) || ctx.Err() != nil {
+		return task, false, err
 	}
 	read, readErr := d.account.Client.Encoding(ctx, id)
 	if readErr != nil || read.ID != id || read.Status == "" {
-		return task, err
+		return task, false, err
 	}
 	failed := read.Status == bitmovin.StatusError || read.Status == bitmovin.StatusTransferError
 	if failed && e.failures < takesError {
-		return task, err
+		return task, false, err
 	}
 	task = bitmovin.Task{
 		ID: id, Status: read.Status, Progress: read.Progress, CreatedAt: read.CreatedAt,
@@ -70,7 +72,7 @@ func (d *driver) readStatus(ctx context.Context, e entry) (bitmovin.Task, error)
 	if failed {
 		task.Error = &bitmovin.TaskError{Text: "the platform does not say why: " + err.Error()}
 	}
-	return task, nil
+	return task, true, nil
 }
 
 // errOtherObject is an answer about something that was not asked for.
@@ -80,14 +82,17 @@ var errOtherObject = errors.New("the platform answered about another encoding of
 // ours. An id that is nobody's is not held against it: nowhere is it said what the id of a
 // status is.
 func (d *driver) about(ctx context.Context, asked, answered bitmovin.EncodingID) error {
-	if answered == "" || answered == asked {
+	if answered == "" || answered == asked || !d.another(ctx, string(answered)) {
 		return nil
 	}
-	known, err := d.store.EncodingJobs(ctx, d.account.ID, []string{string(answered)})
-	if err == nil && len(known) > 0 {
-		err = fmt.Errorf("encoding %s: %w", asked, errOtherObject)
-	}
-	return err
+	return fmt.Errorf("encoding %s: %w", asked, errOtherObject)
+}
+
+// another reports whether an encoding belongs, or belonged, to a job. Where the job table
+// cannot tell, nothing can be recorded of the encoding either.
+func (d *driver) another(ctx context.Context, encoding string) bool {
+	known, err := d.store.EncodingJobs(ctx, d.account.ID, []string{encoding})
+	return err == nil && len(known) > 0
 }
 
 // record applies an observation to a job. What would change nothing is not written.

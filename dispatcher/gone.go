@@ -51,25 +51,29 @@ func gone(status, list, search evidence) evidence {
 // many, as long as the list shows it, or has not been seen as a whole since; or as long as
 // everything else of ours is missing as well: then the key is another organisation's, and
 // the encoding goes on in the one it was started in.
-func (d *driver) vanished(ctx context.Context, e entry) (certain bool, err error) {
+//
+// The encoding of a template may be there under another id than its start was answered
+// with: as its name is no other's, it is that one.
+func (d *driver) vanished(ctx context.Context, e entry) (certain bool, other string, err error) {
 	now := d.now()
 	if !e.missed(now, d.settle) {
-		return false, nil
+		return false, "", nil
 	}
-	if err := d.sameOrganisation(ctx, e, now.Sub(e.goneSince)); err != nil {
-		return false, err
+	search, other := noWord, e.listed
+	if other == "" && e.list == absent {
+		search, other = d.search(ctx, e)
 	}
-	search := noWord
-	if e.list == absent {
-		search = d.search(ctx, e)
+	if other != "" && !d.another(ctx, other) {
+		return false, other, nil
 	}
 	switch gone(absent, e.list, search) {
 	case shown:
-		return false, errListed
+		return false, "", errListed
 	case absent:
-		return true, nil
+		err = d.sameOrganisation(ctx, e, now.Sub(e.goneSince))
+		return err == nil, "", err
 	}
-	return false, nil
+	return false, "", nil
 }
 
 // missed reports whether the platform has said for the settle time that it does not know
@@ -78,8 +82,9 @@ func (e *entry) missed(now time.Time, settle time.Duration) bool {
 	return !e.goneSince.IsZero() && now.Sub(e.goneSince) >= settle
 }
 
-// search asks for a job's encoding by its name.
-func (d *driver) search(ctx context.Context, e entry) evidence {
+// search asks for a job's encoding by its name; other is the id under which a template's is
+// there if it is not the one that the job knows.
+func (d *driver) search(ctx context.Context, e entry) (says evidence, other string) {
 	query := d.ours()
 	query.Name, query.SkipTotalCount = encodingName(&e.job), true
 	if e.batch.Template != nil {
@@ -88,12 +93,14 @@ func (d *driver) search(ctx context.Context, e entry) evidence {
 	for found, err := range d.account.Client.Encodings(ctx, query) {
 		switch {
 		case err != nil:
-			return noWord
+			return noWord, ""
 		case string(found.ID) == e.job.EncodingID:
-			return shown
+			return shown, ""
+		case e.batch.Template != nil && found.Name == query.Name:
+			other = string(found.ID)
 		}
 	}
-	return absent
+	return absent, other
 }
 
 // sameOrganisation is an error if the encoding of a job, missing for so long, may be in

@@ -60,24 +60,24 @@ func TestOtherOrganisation(t *testing.T) {
 	})
 }
 
-// view of the platform on one encoding, as one way of asking gives it.
-type witness string
+// says is what the platform is made to say of one encoding, when it is asked in one way.
+type says string
 
 const (
-	has    witness = "has"
-	hasNot witness = "has not"
-	fails  witness = "fails"
+	has    says = "has"
+	hasNot says = "has not"
+	fails  says = "fails"
 )
 
-// witnesses answers what is asked of an encoding in three ways as each is told to, from the
+// contradiction answers what is asked of an encoding in three ways as each is told to, from the
 // moment that the encoding is set. Anything else is answered by the simulator.
-type witnesses struct {
-	status, list, search witness
+type contradiction struct {
+	status, list, search says
 	encoding             atomic.Value // of type string
 	way                  http.RoundTripper
 }
 
-func (v *witnesses) RoundTrip(r *http.Request) (*http.Response, error) {
+func (v *contradiction) RoundTrip(r *http.Request) (*http.Response, error) {
 	resp, err := v.way.RoundTrip(r)
 	id, set := v.encoding.Load().(string)
 	if err != nil || r.Method != http.MethodGet || !set {
@@ -93,11 +93,11 @@ func (v *witnesses) RoundTrip(r *http.Request) (*http.Response, error) {
 			return answer(resp, http.StatusInternalServerError, `{"status":"ERROR","data":{"code":1,"message":"broken"}}`)
 		}
 	case strings.HasSuffix(r.URL.Path, "/encoding/encodings"):
-		says := v.list
+		told := v.list
 		if query.Get("name") != "" || strings.Contains(query.Get("search"), "name:") {
-			says = v.search
+			told = v.search
 		}
-		switch says {
+		switch told {
 		case hasNot:
 			return omit(resp, id)
 		case fails:
@@ -145,19 +145,19 @@ func omit(resp *http.Response, id string) (*http.Response, error) {
 // A status, the list and a search say of an encoding what they like. It is replaced, and
 // paid for again, only if its status is not known and the whole list lacks it.
 func TestGone(t *testing.T) {
-	for _, status := range []witness{has, hasNot, fails} {
-		for _, list := range []witness{has, hasNot, fails} {
-			for _, search := range []witness{has, hasNot, fails} {
+	for _, status := range []says{has, hasNot, fails} {
+		for _, list := range []says{has, hasNot, fails} {
+			for _, search := range []says{has, hasNot, fails} {
 				t.Run(fmt.Sprintf("status %s, list %s, search %s", status, list, search), func(t *testing.T) {
 					sim := &simulator.Simulator{Seed: 1, Encoders: -1, Duration: time.Minute}
 					inWorld(t, sim, func(w *world) {
-						says := &witnesses{status: status, list: list, search: search, way: w.sim.Client().Transport}
-						w.network = says.RoundTrip
+						platform := &contradiction{status: status, list: list, search: search, way: w.sim.Client().Transport}
+						w.network = platform.RoundTrip
 						w.run()
 						b := w.submit(2, nil)
 						w.await(b.ID, time.Minute, "queued jobs", func(b job.Batch) bool { return b.Counts.Queued == 2 })
 						lost := w.jobs(b.ID)[0].EncodingID
-						says.encoding.Store(lost)
+						platform.encoding.Store(lost)
 						w.disp.Ring("default", lost)
 						time.Sleep(20 * time.Minute)
 						w.disp.Ring("default", lost)
@@ -188,8 +188,8 @@ func TestGone(t *testing.T) {
 // lacks its encoding, whatever a search says.
 func TestTemplateStartGone(t *testing.T) {
 	for _, made := range []bool{true, false} {
-		for _, list := range []witness{has, fails} {
-			for _, search := range []witness{has, hasNot, fails} {
+		for _, list := range []says{has, fails} {
+			for _, search := range []says{has, hasNot, fails} {
 				t.Run(fmt.Sprintf("made %v, list %s, search %s", made, list, search), func(t *testing.T) {
 					sim := &simulator.Simulator{Seed: 1, Encoders: -1, Duration: time.Minute}
 					sim.Fault = func(c simulator.Call) simulator.Fault {
@@ -199,14 +199,14 @@ func TestTemplateStartGone(t *testing.T) {
 						return simulator.Fault{}
 					}
 					inWorld(t, sim, func(w *world) {
-						says := &witnesses{status: has, list: list, search: search, way: w.sim.Client().Transport}
-						w.network = says.RoundTrip
+						platform := &contradiction{status: has, list: list, search: search, way: w.sim.Client().Transport}
+						w.network = platform.RoundTrip
 						w.run()
 						b := w.submit(1, ladder(t))
 						w.await(b.ID, time.Minute, "a start", func(b job.Batch) bool { return b.Counts.Starting == 1 })
-						says.encoding.Store("none")
+						platform.encoding.Store("none")
 						for _, e := range w.sim.Encodings() {
-							says.encoding.Store(e.ID)
+							platform.encoding.Store(e.ID)
 						}
 						time.Sleep(20 * time.Minute)
 						j := w.jobs(b.ID)[0]
@@ -219,7 +219,7 @@ func TestTemplateStartGone(t *testing.T) {
 							w.t.Errorf("job is %s", j.State)
 						}
 						if s, _ := w.disp.Status("default"); j.State == job.Starting && s.Waits[j.ID].Code != job.WaitUnknownStart {
-							w.t.Errorf("waits for %q", s.Waits[j.ID])
+							w.t.Errorf("waits for %+v", s.Waits[j.ID])
 						}
 						if seen || !made { // otherwise it waits to be found
 							w.audit(b.ID)

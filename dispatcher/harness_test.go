@@ -144,7 +144,8 @@ func (w *world) prepare(c clock.Clock) {
 		Accounts:     accounts,
 		PollInterval: w.poll, Clock: c,
 		Inputs: map[string]Storage{
-			"in": {Storage: bitmovin.Storage{Type: bitmovin.StorageHTTP, Host: "storage.example"}},
+			"in":    {Storage: bitmovin.Storage{Type: bitmovin.StorageHTTP, Host: "storage.example"}},
+			"https": {Storage: bitmovin.Storage{Type: bitmovin.StorageHTTPS, Host: "storage.example"}},
 		},
 		Outputs: map[string]Storage{
 			"out": {Storage: bitmovin.Storage{Type: bitmovin.StorageS3, Bucket: "bucket", AccessKey: "a", SecretKey: "s"}, BasePath: "base"},

@@ -64,14 +64,17 @@ func (d *driver) listed(ctx context.Context, l listed, err error) {
 			continue // the list may speak of a run before the latest start
 		}
 		seen, ok := l.running[e.job.EncodingID]
+		if ok {
+			e.unlisted = 0
+		}
 		switch {
 		case ok && e.task == taskNone && e.job.State.OnPlatform() && (e.job.State != job.Running || seen.Progress > e.job.Progress):
 			d.spawn(ctx, taskRecord, id, now, func(ctx context.Context, e entry) outcome {
 				j, err := d.record(ctx, e, seen)
 				return outcome{job: j, store: err, eta: extrapolate(seen, l.time)}
 			})
-		case !ok && e.job.State == job.Running && e.look.After(now) && !e.unseen():
-			e.look = now
+		case !ok && e.job.State == job.Running:
+			e.lookIfUnlisted(now)
 		}
 	}
 }

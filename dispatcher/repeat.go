@@ -35,8 +35,8 @@ const (
 // before that counts as their failure.
 const tolerated = 5
 
-// stubborn is how many refusals in a row people are told of.
-const stubborn = 3
+// tellAfter is how many refusals in a row people are told of.
+const tellAfter = 3
 
 // growing is a pause that doubles with each failure from the first on, up to a limit.
 func growing(first time.Duration, failures int, limit time.Duration) time.Duration {
@@ -51,6 +51,7 @@ type repeats struct {
 	total [taskKinds]int64 // since the process started
 	row   [taskKinds]int   // of the tasks that are not for one job: in a row
 	err   [taskKinds]error // the latest of these
+	at    [taskKinds]time.Time
 }
 
 // repeat takes note of how a task ended that is not for one job, and returns when to make
@@ -63,14 +64,15 @@ func (d *driver) repeat(kind taskKind, err error, now time.Time) (again time.Tim
 	}
 	r.total[kind]++
 	r.row[kind]++
-	r.err[kind] = err
+	r.err[kind], r.at[kind] = err, now
 	return now.Add(growing(soon, r.row[kind], maxRepeat))
 }
 
-// problem is what keeps failing although the platform answers; nil if nothing does.
-func (r *repeats) problem() error {
+// problem is what keeps failing although the platform answers; nil if nothing does, or
+// nothing has needed it for a while.
+func (r *repeats) problem(now time.Time) error {
 	for kind, n := range r.row {
-		if n >= stubborn {
+		if n >= tellAfter && now.Sub(r.at[kind]) < 3*maxRepeat {
 			return fmt.Errorf("the platform refuses to %s: %w", taskKind(kind), r.err[kind])
 		}
 	}
@@ -113,12 +115,22 @@ func (e *entry) unseen() bool { return e.failures > 0 && e.failing == taskLook }
 // queue as a whole can tell whether it holds a place there.
 func (e *entry) unclear() bool { return e.unseen() || !e.goneSince.IsZero() }
 
+// lookIfUnlisted has an encoding looked at because a list lacks it that should have it. A list
+// that lacks it again and again is believed less and less.
+func (e *entry) lookIfUnlisted(now time.Time) {
+	if !e.look.After(now) || e.unseen() || e.unlisted > 0 && now.Sub(e.looked) < growing(soon, e.unlisted, maxRest) {
+		return
+	}
+	e.look = now
+	e.unlisted++
+}
+
 // stopAgain is how long after the latest stop to ask for one again.
 func (e *entry) stopAgain() time.Duration { return growing(stopAgain, e.stops, 32*stopAgain) }
 
-// patientLook is how soon to look again at something that is expected to change at once,
+// nextLook is how soon to look again at something that is expected to change at once,
 // the less so the longer it does not.
-func (e *entry) patientLook() time.Duration { return growing(soon, e.waits-10, maxPause) }
+func (e *entry) nextLook() time.Duration { return growing(soon, e.waits-10, maxPause) }
 
 // waitsOf tells people which jobs wait because the platform gives no answer about their
 // encodings that could be believed.
@@ -165,7 +177,7 @@ func (d *driver) unseenNow() map[string]error {
 	all := map[string]error{}
 	ids := slices.SortedFunc(maps.Keys(d.live), func(a, b job.ID) int { return int(a.Number - b.Number) })
 	for _, id := range ids {
-		if e := d.live[id]; all[id.Batch] == nil && e.failures >= stubborn && (e.unseen() || e.failing == taskStop) {
+		if e := d.live[id]; all[id.Batch] == nil && e.failures >= tellAfter && (e.unseen() || e.failing == taskStop) {
 			all[id.Batch] = e.err
 		}
 	}

@@ -1,7 +1,6 @@
 package dispatcher
 
 import (
-	"fmt"
 	"net/http"
 	"strings"
 	"sync"
@@ -120,6 +119,32 @@ func TestRefusedRestartByHand(t *testing.T) {
 	})
 }
 
+// A restart that is accepted and brings about nothing uses an attempt; the next one is made
+// with a new encoding, instead of waiting for nothing again.
+func TestRestartWithoutEffect(t *testing.T) {
+	sim := &simulator.Simulator{Seed: 1, Encoders: 4, Duration: 10 * time.Second, Outcome: firstFails(1)}
+	inWorld(t, sim, func(w *world) {
+		way := w.sim.Client().Transport
+		started := map[string]bool{}
+		w.network = func(r *http.Request) (*http.Response, error) {
+			if strings.HasSuffix(r.URL.Path, "/start") {
+				if started[r.URL.Path] {
+					resp := &http.Response{Header: http.Header{}, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Request: r, Body: http.NoBody}
+					return answer(resp, http.StatusOK, `{"status":"SUCCESS","data":{"result":{"id":"x"}}}`)
+				}
+				started[r.URL.Path] = true
+			}
+			return way.RoundTrip(r)
+		}
+		w.run()
+		b := w.awaitEnd(w.submit(1, nil).ID, time.Hour)
+		if j := w.jobs(b.ID)[0]; j.State != job.Succeeded || j.Attempt != 3 {
+			w.t.Errorf("job is %s after attempt %d: %v", j.State, j.Attempt, j.Failure)
+		}
+		w.audit(b.ID)
+	})
+}
+
 // A full queue, a used-up quota or a platform that is out say nothing about the encoding: it
 // is kept, and started again later.
 func TestRestartDelayed(t *testing.T) {
@@ -180,7 +205,7 @@ func TestRefusedRestartCrashPoints(t *testing.T) {
 			w.audit(b.ID)
 			for n, j := range w.jobs(b.ID) {
 				if most := map[bool]int{true: 2, false: 1}[n < 2]; j.State != job.Succeeded || j.Attempt > most {
-					w.t.Error(fmt.Sprintf("job %s is %s after attempt %d: %v", j.ID, j.State, j.Attempt, j.Failure))
+					w.t.Errorf("job %s is %s after attempt %d: %v", j.ID, j.State, j.Attempt, j.Failure)
 				}
 			}
 			w.checkNothingLeft()

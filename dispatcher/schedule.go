@@ -71,7 +71,7 @@ func (d *driver) schedule(kind taskKind, e *entry, o outcome, now time.Time) {
 		d.pace.setUp(o.setup)
 	}
 	if kind == taskLook {
-		e.looked = now
+		e.looked, e.elsewhere = now, o.elsewhere || e.elsewhere && o.platform != nil
 		switch {
 		case !o.missing && o.platform == nil:
 			e.goneSince = time.Time{}
@@ -79,14 +79,17 @@ func (d *driver) schedule(kind taskKind, e *entry, o outcome, now time.Time) {
 			e.goneSince = now
 		}
 	}
+	if kind == taskStop {
+		e.stops++
+	}
 	e.waited(kind, o.before)
 	switch {
 	case e.notBefore.After(now):
 		e.look = e.notBefore
 	case e.job.Step == job.StepStart && e.job.EncodingID == "":
 		e.look = d.lookUpNext(kind, e, now)
-	case e.expectant():
-		e.look = now.Add(e.patientLook())
+	case e.expectsChange():
+		e.look = now.Add(e.nextLook())
 		if settled := e.job.StepTime.Add(d.settle); e.job.Step == job.StepStart && settled.After(now) {
 			e.look = earlier(e.look, settled)
 		}
@@ -101,15 +104,15 @@ func (d *driver) schedule(kind taskKind, e *entry, o outcome, now time.Time) {
 	}
 }
 
-// expectant reports whether something is expected to be seen of the encoding at once.
-func (e *entry) expectant() bool {
+// expectsChange reports whether something is expected to be seen of the encoding at once.
+func (e *entry) expectsChange() bool {
 	return e.job.Step == job.StepStart || e.job.State == job.Cancelling || !e.goneSince.IsZero()
 }
 
 // waited counts the looks that were to see something at once and did not.
 func (e *entry) waited(kind taskKind, before job.State) {
 	switch {
-	case !e.expectant() || e.job.State != before:
+	case !e.expectsChange() || e.job.State != before:
 		e.waits = 0
 	case kind == taskLook:
 		e.waits++
@@ -126,8 +129,11 @@ func (d *driver) untilEnd(e *entry, o outcome, now time.Time) time.Duration {
 	if eta == 0 && d.pace.runtime > 0 && !e.job.RunningTime.IsZero() {
 		eta = e.job.RunningTime.Add(d.pace.runtime).Sub(now)
 	}
-	if eta <= 0 {
-		eta = soon / 2 // it should have ended
+	if eta > 0 {
+		e.overdue = 0
+	} else {
+		e.overdue++ // it should have ended
+		eta = growing(soon/2, e.overdue-10, maxPause)
 		if o.eta == 0 && d.pace.runtime == 0 {
 			eta = d.poll
 		}

@@ -52,6 +52,8 @@ type outcome struct {
 	setup time.Duration
 	// missing is set if the platform says that it has no such encoding.
 	missing bool
+	// elsewhere is set if the encoding could be read, though not its status.
+	elsewhere bool
 	// foreign is trouble with something all jobs share, for example a storage.
 	foreign error
 	// unsettled is what the platform answered if that settled nothing, though it may be no

@@ -52,7 +52,15 @@ func (d *driver) startTemplate(ctx context.Context, e entry) outcome {
 	}
 	encoding, err := d.account.Client.StartTemplate(ctx, text)
 	o := outcome{called: true, platform: err}
-	if o.job, o.store = d.recordTemplate(ctx, e, shared, string(encoding), err); o.store != nil {
+	if err == nil && d.another(ctx, string(encoding)) {
+		err = fmt.Errorf("start a template: encoding %s: %w", encoding, errOtherObject)
+		o.unsettled = err
+	}
+	record, shares := d.templateRecord(ctx, e, shared, string(encoding), err)
+	if shares != nil {
+		o.foreign, o.platform = shares, nil
+	}
+	if o.job, o.store = d.update(ctx, e.job.ID, record); o.store != nil {
 		o.job = j // it stays STARTING until the platform has been asked
 	}
 	return o
@@ -99,21 +107,26 @@ func (d *driver) templateValues(e entry, shared sharedIDs) template.Values {
 	}
 }
 
-// recordTemplate records how the start of a template ended.
-func (d *driver) recordTemplate(ctx context.Context, e entry, shared sharedIDs, encoding string, err error) (job.Job, error) {
+// templateRecord is how to record the end of a template's start; shares is set if something
+// that all jobs of the batch share is to blame.
+func (d *driver) templateRecord(ctx context.Context, e entry, shared sharedIDs, encoding string, err error) (record func(*job.Update) error, shares error) {
 	now := d.now()
-	record := undecided(e, err, now)
+	if record = undecided(e, err, now); record != nil {
+		return record, nil
+	}
 	switch {
 	case err == nil:
-		record = func(u *job.Update) error { return u.TemplateAccepted(encoding, now) }
-	case record != nil:
-	case d.blames(ctx, e, shared, err):
-		f, rules := failureOf(job.FailedConfigure, err, now), e.batch.rules(0)
-		record = func(u *job.Update) error { return u.StartRefused(f, rules, now) }
-	default:
-		record = notMade("a storage of the batch has vanished at the platform", now)
+		return func(u *job.Update) error { return u.TemplateAccepted(encoding, now) }, nil
+	case errors.Is(err, errOtherObject):
+		return func(u *job.Update) error { return u.StartUnknown(now) }, nil
+	case !d.blames(ctx, e, shared, err):
+		shares = vanishes(err)
 	}
-	return d.update(ctx, e.job.ID, record)
+	if shares == nil || e.exhausted(err) {
+		f, rules := failureOf(job.FailedConfigure, err, now), e.batch.rules(0)
+		return func(u *job.Update) error { return u.StartRefused(f, rules, now) }, shares
+	}
+	return notMade("a storage of the batch has vanished at the platform", now), shares
 }
 
 // lookUp looks for the encoding of a template whose start was not answered. One that
@@ -148,6 +161,19 @@ func (d *driver) lookUp(ctx context.Context, e entry) outcome {
 		}
 		return u.StartNotMade("the start was not accepted", d.now())
 	})
+	return o
+}
+
+// corrected goes on with an encoding whose id is not the one that the answer to a template's
+// start had told.
+func (d *driver) corrected(ctx context.Context, e entry, encoding string) (o outcome) {
+	o.called = true
+	o.job, o.store = d.update(ctx, e.job.ID, func(u *job.Update) error {
+		return u.TemplateCorrected(encoding, e.job.Attempt, d.now())
+	})
+	if o.store == nil {
+		d.log.Warn("an encoding has another id than its start was answered with", "job", e.job.ID.String(), "encoding", encoding, "answered", e.job.EncodingID)
+	}
 	return o
 }
 

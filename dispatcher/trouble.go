@@ -139,7 +139,7 @@ func (d *driver) problemsNow() (all string, batches map[string]string) {
 		batches[id] = cmp.Or(batches[id], errNoAnswer.Error()+": "+err.Error())
 		all = cmp.Or(all, errNoAnswer.Error())
 	}
-	if err := d.again.problem(); err != nil {
+	if err := d.again.problem(d.now()); err != nil {
 		all = err.Error()
 	}
 	if d.problem.err != nil {

@@ -68,7 +68,8 @@ func (d *driver) spawnWalk(ctx context.Context, now time.Time) {
 	for _, e := range d.live {
 		if e.job.EncodingID != "" {
 			w.wanted[e.job.EncodingID] = true
-		} else if e.job.Step == job.StepStart {
+		}
+		if d.templated(e.job.ID.Batch) {
 			w.wanted[templateName(&e.job)] = true
 		}
 	}

@@ -250,6 +250,7 @@ func (u *Update) fail(f *Failure, mark string, r Rules, now time.Time) error {
 		j.StaleMark = mark
 		return u.to(Failed, f.String(), now)
 	}
+	idle := mark != "" && mark == j.StaleMark // the latest start has brought about no other run
 	j.StaleMark = mark
 	switch {
 	case f.Hint == HintDifferentRegion && j.Regions < r.FallbackRegions:
@@ -257,7 +258,7 @@ func (u *Update) fail(f *Failure, mark string, r Rules, now time.Time) error {
 		u.forget()
 	case r.Template:
 		u.forget() // each attempt has an encoding of its own
-	case r.FreshEncoding && mark != "":
+	case mark != "" && (r.FreshEncoding || idle):
 		u.forget() // the platform does not start it again
 	case f.Kind == FailedTransfer || f.Kind == FailedGone:
 		u.forget() // such an encoding cannot be started again

@@ -2,6 +2,7 @@ package main
 
 import (
 	"net/http"
+	"regexp"
 	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -57,6 +58,8 @@ var (
 		"Calls of an endpoint class that could be made at once.", []string{"account", "class"}, nil)
 	limitDesc = prometheus.NewDesc("stoker_account_calls_limit",
 		"Calls of an endpoint class that the platform takes in a minute.", []string{"account", "class"}, nil)
+	repeatsDesc = prometheus.NewDesc("stoker_platform_repeats_total",
+		"Calls that have to be made again because the answer settled nothing, by what they were for.", []string{"account", "call"}, nil)
 	pausedDesc = prometheus.NewDesc("stoker_account_calls_paused",
 		"1 if no call of an endpoint class is made for now: the platform said so, or others use the key up.", []string{"account", "class"}, nil)
 )
@@ -71,6 +74,7 @@ func (accountCollector) Describe(ch chan<- *prometheus.Desc) {
 	ch <- budgetDesc
 	ch <- limitDesc
 	ch <- pausedDesc
+	ch <- repeatsDesc
 }
 
 // Collect reads every figure.
@@ -84,6 +88,9 @@ func (c accountCollector) Collect(ch chan<- prometheus.Metric) {
 		}
 		send(breakerDesc, indicator(s.Breaker != job.BreakerClosed), s.ID, lasting(s.BreakerReason))
 		send(problemDesc, indicator(s.Problem != ""), s.ID, lasting(s.Problem))
+		for call, n := range s.Repeats {
+			ch <- prometheus.MustNewConstMetric(repeatsDesc, prometheus.CounterValue, float64(n), s.ID, call)
+		}
 		for _, b := range s.Budgets {
 			send(budgetDesc, float64(b.Available), s.ID, b.Class)
 			send(limitDesc, float64(b.LimitPerMinute), s.ID, b.Class)
@@ -92,11 +99,14 @@ func (c accountCollector) Collect(ch chan<- prometheus.Metric) {
 	}
 }
 
-// lasting is a reason without the id of the request that met it: one series for each
-// reason, not for each probe.
+// platformID is an id that the platform gave to something.
+var platformID = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`)
+
+// lasting is a reason without the id of the request that met it, and of what it met: one
+// series for each reason, not for each probe or encoding.
 func lasting(reason string) string {
 	before, _, _ := strings.Cut(reason, " (request ")
-	return before
+	return platformID.ReplaceAllString(before, "{id}")
 }
 
 func indicator(set bool) float64 {
