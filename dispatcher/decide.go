@@ -11,6 +11,7 @@ import (
 const (
 	maxPrepares = 8
 	maxLooks    = 16
+	maxUnseen   = 8 // of these, at encodings that the platform gives no answer about
 	maxStops    = 8
 	maxMoves    = 4
 	maxDeletes  = 2
@@ -77,6 +78,7 @@ type standing struct {
 	starting bool // its start is not answered yet
 	ran      bool // an encoder took it, so that it holds no place in the queue
 	left     bool // it cannot be looked at, and the platform's queue does not have it
+	unseen   bool // the platform gave no answer about it when it was looked at last
 	stopped  bool // a stop has been asked for lately, or could not be asked for
 	moved    bool // the platform knows another priority than the batch has
 	task     taskKind
@@ -159,6 +161,7 @@ func (p *plan) due(now, t time.Time) bool {
 func (p *plan) follow(v view) {
 	looks, stops := maxLooks-v.busy[taskLook], maxStops-v.busy[taskStop]
 	moves := maxMoves - v.busy[taskReprioritize]
+	unseen := maxUnseen - v.unseenLooks()
 	for _, s := range v.live {
 		if s.task != taskNone {
 			continue
@@ -175,11 +178,25 @@ func (p *plan) follow(v view) {
 			moves--
 			continue
 		}
-		if looks > 0 && p.due(v.now, s.look) {
+		if looks > 0 && (unseen > 0 || !s.unseen) && p.due(v.now, s.look) {
 			p.looks = append(p.looks, s.id)
 			looks--
+			if s.unseen {
+				unseen--
+			}
 		}
 	}
+}
+
+// unseenLooks is how many looks are under way that will probably have no answer: they may
+// take as long as a call can, and must not keep others from being looked at.
+func (v view) unseenLooks() (n int) {
+	for _, s := range v.live {
+		if s.task == taskLook && s.unseen {
+			n++
+		}
+	}
+	return n
 }
 
 // clean deletes encodings nobody needs.

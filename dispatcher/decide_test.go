@@ -213,6 +213,25 @@ func TestDecideAsks(t *testing.T) {
 	}
 }
 
+// Encodings without an answer, however many, leave room for looks at the others.
+func TestDecideLooksAtOthers(t *testing.T) {
+	v := ready()
+	for n := range int64(2 * maxLooks) {
+		v.live = append(v.live, standing{id: id(n + 1), state: job.Running, unseen: n < maxLooks, look: now})
+	}
+	v.live[0].task, v.live[1].task, v.busy[taskLook] = taskLook, taskLook, 2
+	unseen := 0
+	p := decide(v)
+	for _, n := range numbers(p.looks) {
+		if n <= maxLooks {
+			unseen++
+		}
+	}
+	if len(p.looks) != maxLooks-2 || unseen != maxUnseen-2 {
+		t.Errorf("looks at %d, %d of them without an answer; want %d and %d", len(p.looks), unseen, maxLooks-2, maxUnseen-2)
+	}
+}
+
 func TestDecideProbes(t *testing.T) {
 	v := ready()
 	v.working, v.probe = false, now

@@ -77,7 +77,7 @@ func anyView(d *dice) view {
 	onPlatform := []job.State{job.Starting, job.Queued, job.Running, job.Cancelling}
 	for n := range d.upTo(30) {
 		v.live = append(v.live, standing{
-			id: id(int64(n + 1)), state: onPlatform[d.upTo(3)], starting: d.yes(), ran: d.yes(), left: d.yes(),
+			id: id(int64(n + 1)), state: onPlatform[d.upTo(3)], starting: d.yes(), ran: d.yes(), left: d.yes(), unseen: d.yes(),
 			stopped: d.yes(), moved: d.yes(), task: d.task(), look: d.moment(),
 		})
 	}

@@ -68,12 +68,18 @@ func (d *driver) repeat(kind taskKind, err error, now time.Time) (again time.Tim
 	return now.Add(growing(soon, r.row[kind], maxRepeat))
 }
 
+// accountTasks are the tasks that are not for one job or encoding, in words.
+var accountTasks = map[taskKind]string{
+	taskCount: "count the platform's queue", taskList: "list what runs",
+	taskSweep: "compare the platform with the job table", taskWalk: "list all encodings",
+}
+
 // problem is what keeps failing although the platform answers; nil if nothing does, or
 // nothing has needed it for a while.
 func (r *repeats) problem(now time.Time) error {
 	for kind, n := range r.row {
 		if n >= tellAfter && now.Sub(r.at[kind]) < 3*maxRepeat {
-			return fmt.Errorf("the platform refuses to %s: %w", taskKind(kind), r.err[kind])
+			return fmt.Errorf("cannot %s: %w", accountTasks[taskKind(kind)], r.err[kind])
 		}
 	}
 	return nil

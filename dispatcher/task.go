@@ -31,7 +31,7 @@ const (
 )
 
 func (k taskKind) String() string {
-	return [taskKinds]string{"none", "probe", "stop", "start", "look", "count", "prepare", "delete", "sweep", "list", "record", "reprioritize", "walk the list"}[k]
+	return [taskKinds]string{"none", "probe", "stop", "start", "look", "count", "prepare", "delete", "sweep", "list", "record", "reprioritize", "walk"}[k]
 }
 
 // outcome is what came of a task for one job.

@@ -93,6 +93,7 @@ func (d *driver) standing(e *entry, now time.Time) standing {
 		starting: j.State == job.Starting || j.Step == job.StepStart || e.task == taskStart,
 		ran:      !j.RunningTime.IsZero(),
 		left:     e.left && e.unclear() && e.task != taskStart,
+		unseen:   e.unseen(),
 		stopped:  e.notBefore.After(now) || j.Step == job.StepStop && now.Sub(j.StepTime) < e.stopAgain(),
 		task:     e.task,
 		look:     e.look,

@@ -53,7 +53,7 @@ var (
 	breakerDesc = prometheus.NewDesc("stoker_account_breaker_open",
 		"1 if the platform cannot be used; the reason says why.", []string{"account", "reason"}, nil)
 	problemDesc = prometheus.NewDesc("stoker_account_problem",
-		"1 if jobs cannot be configured although the platform answers; the reason says why.", []string{"account", "reason"}, nil)
+		"1 if jobs cannot be worked on although the platform answers; the reason says why.", []string{"account", "reason"}, nil)
 	budgetDesc = prometheus.NewDesc("stoker_account_calls_available",
 		"Calls of an endpoint class that could be made at once.", []string{"account", "class"}, nil)
 	limitDesc = prometheus.NewDesc("stoker_account_calls_limit",

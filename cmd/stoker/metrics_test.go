@@ -12,7 +12,7 @@ import (
 func TestMetrics(t *testing.T) {
 	handler := metrics(func() []job.AccountStatus {
 		return []job.AccountStatus{
-			{ID: "archive", QueueTarget: 20, OwnRunning: 7, Breaker: job.BreakerClosed, Budgets: []job.Budget{
+			{ID: "archive", QueueTarget: 20, OwnRunning: 7, Repeats: map[string]int64{"look": 17}, Problem: "encoding 00000000-0000-4000-8000-00000000abcd is broken", Breaker: job.BreakerClosed, Budgets: []job.Budget{
 				{Class: "start", LimitPerMinute: 600, Available: 60}, {Class: "list", LimitPerMinute: 60, PausedUntil: time.Now()},
 			}},
 			{ID: "default", QueueTarget: 3, Queued: -1, Breaker: job.BreakerOpen, BreakerReason: "GET /encoding/inputs: HTTP 401 (request 17)", Paused: true},
@@ -31,6 +31,8 @@ func TestMetrics(t *testing.T) {
 		`stoker_account_breaker_open{account="default",reason="GET /encoding/inputs: HTTP 401"} 1`,
 		`stoker_account_platform_queued{account="default"} -1`,
 		`stoker_account_paused{account="default"} 1`,
+		`stoker_account_problem{account="archive",reason="encoding {id} is broken"} 1`,
+		`stoker_platform_repeats_total{account="archive",call="look"} 17`,
 		"process_resident_memory_bytes",
 	} {
 		if !strings.Contains(w.Body.String(), want+"\n") && !strings.Contains(w.Body.String(), want+" ") {
