@@ -238,7 +238,7 @@ func exists[ID ~string](asked, answered ID, err error) (bool, error) {
 	switch {
 	case NotFound(err):
 		return false, nil
-	case err == nil && asked != answered:
+	case err == nil && !strings.EqualFold(string(asked), string(answered)):
 		return false, fmt.Errorf("read %s: %w: %s", asked, errOtherResource, answered)
 	}
 	return err == nil, err
