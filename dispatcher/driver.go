@@ -61,6 +61,7 @@ type driver struct {
 	sweepDue time.Time
 	walks    walk // the latest of the whole list
 	walkDue  time.Time
+	endWalk  context.CancelFunc // of the walk under way, which may take long
 	// swept says that the platform has been compared with the job table, reconciles how
 	// often that was tried.
 	swept      bool
@@ -212,6 +213,9 @@ func (d *driver) drain() {
 // A call that is cut off is recorded as one whose answer is unknown.
 func (d *driver) finish(stop context.CancelCauseFunc) {
 	d.stopping = true
+	if d.busy[taskWalk] > 0 {
+		d.endWalk()
+	}
 	done := make(chan struct{})
 	go func() {
 		d.tasks.Wait()

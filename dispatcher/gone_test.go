@@ -184,6 +184,35 @@ func TestGone(t *testing.T) {
 	}
 }
 
+// A walk of a long list does not hold up a shutdown.
+func TestHaltDuringWalk(t *testing.T) {
+	sim := &simulator.Simulator{Seed: 1, Encoders: -1}
+	inWorld(t, sim, func(w *world) {
+		platform := &contradiction{status: hasNot, list: has, search: has, way: w.sim.Client().Transport}
+		walking := make(chan struct{}, 100)
+		w.network = func(r *http.Request) (*http.Response, error) {
+			query := r.URL.Query()
+			if query.Has("includeTotalCount") && !query.Has("status") && !query.Has("search") && !query.Has("name") {
+				walking <- struct{}{}
+				<-r.Context().Done()
+				return nil, r.Context().Err()
+			}
+			return platform.RoundTrip(r)
+		}
+		w.run()
+		b := w.submit(1, nil)
+		w.await(b.ID, time.Minute, "a queued job", func(b job.Batch) bool { return b.Counts.Queued == 1 })
+		platform.encoding.Store(w.jobs(b.ID)[0].EncodingID)
+		w.disp.Ring("default", w.jobs(b.ID)[0].EncodingID)
+		<-walking
+		begin := time.Now()
+		w.halt()
+		if took := time.Since(begin); took > time.Second {
+			w.t.Errorf("the shutdown took %v", took)
+		}
+	})
+}
+
 // A template's start that was not answered is made again, and paid, only if the whole list
 // lacks its encoding, whatever a search says.
 func TestTemplateStartGone(t *testing.T) {

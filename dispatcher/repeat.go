@@ -119,7 +119,9 @@ func (e *entry) unseen() bool { return e.failures > 0 && e.failing == taskLook }
 
 // unclear reports whether the encoding cannot be looked at, so that only the platform's
 // queue as a whole can tell whether it holds a place there.
-func (e *entry) unclear() bool { return e.unseen() || !e.goneSince.IsZero() }
+func (e *entry) unclear() bool {
+	return e.unseen() || !e.goneSince.IsZero() || e.job.Step == job.StepStart && e.job.EncodingID == ""
+}
 
 // lookIfUnlisted has an encoding looked at because a list lacks it that should have it. A list
 // that lacks it again and again is believed less and less.

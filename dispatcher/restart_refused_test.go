@@ -97,23 +97,25 @@ func TestRefusedRestartWithoutTimes(t *testing.T) {
 	})
 }
 
-// A job that has failed for good and is retried by hand goes on with a new encoding as well.
+// A job that has failed for good and is retried by hand goes on with a new encoding as well:
+// the first one after a refusal, the next one without.
 func TestRefusedRestartByHand(t *testing.T) {
 	refused := 0
-	sim := refusedRestart(1, http.StatusConflict, &refused)
+	sim := refusedRestart(2, http.StatusConflict, &refused)
 	inWorld(t, sim, func(w *world) {
 		w.run()
-		b := w.awaitEnd(w.submit(1, func(b *job.Batch) { b.Retry.MaxRetries = 0 }).ID, time.Hour)
-		if b.State != job.BatchFailed {
-			w.t.Fatalf("batch is %s: the test shows nothing", b.State)
-		}
-		now := time.Now()
-		if _, err := w.store.UpdateJob(w.ctx, w.jobs(b.ID)[0].ID, now, func(u *job.Update) error { return u.Retry(now) }); err != nil {
-			w.t.Fatal(err)
-		}
-		b = w.awaitEnd(b.ID, time.Hour)
-		if j := w.jobs(b.ID)[0]; j.State != job.Succeeded || j.Attempt != 2 || refused != 1 {
-			w.t.Errorf("job is %s after attempt %d and %d refusals: %v", j.State, j.Attempt, refused, j.Failure)
+		b := w.awaitEnd(w.submit(2, func(b *job.Batch) { b.Retry.MaxRetries = 0 }).ID, time.Hour)
+		for n := range 2 {
+			now := time.Now()
+			before := w.jobs(b.ID)[n]
+			if _, err := w.store.UpdateJob(w.ctx, before.ID, now, func(u *job.Update) error { return u.Retry(now) }); err != nil {
+				w.t.Fatal(err)
+			}
+			b = w.awaitEnd(b.ID, time.Hour)
+			j := w.jobs(b.ID)[n]
+			if before.State != job.Failed || j.State != job.Succeeded || j.Attempt != 2 || refused != 1 {
+				w.t.Errorf("job was %s, is %s after attempt %d and %d refusals: %v", before.State, j.State, j.Attempt, refused, j.Failure)
+			}
 		}
 		w.audit(b.ID)
 	})

@@ -73,6 +73,7 @@ func (d *driver) spawnWalk(ctx context.Context, now time.Time) {
 			w.wanted[templateName(&e.job)] = true
 		}
 	}
+	ctx, d.endWalk = context.WithCancel(ctx)
 	d.beside(func() func() {
 		err := d.walkAll(ctx, &w)
 		return func() { d.walked(w, err) }
@@ -98,6 +99,7 @@ func (d *driver) walkAll(ctx context.Context, w *walk) error {
 func (d *driver) walked(w walk, err error) {
 	now := d.now()
 	d.busy[taskWalk]--
+	d.endWalk()
 	d.observe(taskWalk, "", err, now)
 	if err == nil {
 		err = d.incomplete(w)
@@ -117,11 +119,11 @@ func (d *driver) walked(w walk, err error) {
 }
 
 // incomplete is an error if the walk did not come across encodings that are known to be
-// there: then it says nothing of those that are missing.
+// there, and not so new that the list may be behind: then it says nothing of those that are missing.
 func (d *driver) incomplete(w walk) error {
 	for _, e := range d.live {
 		id := e.job.EncodingID
-		there := !e.unclear() && e.looked.After(w.began.Add(-queuedLook)) && e.job.State.OnPlatform()
+		there := !e.unclear() && e.job.StartTime.Before(w.began.Add(-d.settle)) && e.looked.After(w.began.Add(-queuedLook)) && e.job.State.OnPlatform()
 		if there && w.wanted[id] && !w.ids[id] {
 			return errIncomplete
 		}
