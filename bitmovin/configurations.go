@@ -112,8 +112,8 @@ func (c *Client) Configuration(ctx context.Context, id ConfigID) (Configuration,
 
 // ConfigurationExists reports whether the platform still has a configuration.
 func (c *Client) ConfigurationExists(ctx context.Context, id ConfigID) (bool, error) {
-	_, err := c.Configuration(ctx, id)
-	return exists(err)
+	found, err := c.Configuration(ctx, id)
+	return exists(id, found.ID, err)
 }
 
 // FindConfigurations returns the configurations of a codec whose name is exactly name, with

@@ -161,12 +161,12 @@ func Forbidden(err error) bool {
 	return ok && e.Status == http.StatusForbidden && !QuotaExhausted(err)
 }
 
-// NotFound reports whether the platform says that the resource does not exist. A 404
-// page of some proxy says nothing about the resource and does not count, and neither does a
-// limit of the account that arrives as 404.
+// NotFound reports whether the platform says that the resource does not exist, 404 or 410. A
+// 404 page of some proxy says nothing about the resource and does not count, and neither does
+// a limit of the account that arrives as 404.
 func NotFound(err error) bool {
 	e, ok := errors.AsType[*APIError](err)
-	return ok && e.Status == http.StatusNotFound && !limited(err)
+	return ok && (e.Status == http.StatusNotFound || e.Status == http.StatusGone) && !limited(err)
 }
 
 // Outage reports whether err says nothing about the job at hand: the platform or the

@@ -41,6 +41,7 @@ func TestErrorKinds(t *testing.T) {
 		{"error inside 200", 200, envelopeError(1000), false, verdict{}},
 		{"error without data", 400, `{"status":"ERROR"}`, false, verdict{}},
 		{"error with odd data", 400, `{"status":"ERROR","data":[1]}`, false, verdict{}},
+		{"resource that is gone", 410, envelopeError(1001), false, verdict{NotFound: true}},
 		{"missing resource", 404, envelopeError(1001), false, verdict{NotFound: true}},
 		{"queue full 8004 as 403", 403, envelopeError(8004), false, verdict{QueueFull: true}},
 		{"queue full 8004 as 429", 429, envelopeError(8004), false, verdict{QueueFull: true}},

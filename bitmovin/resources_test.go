@@ -2,6 +2,7 @@ package bitmovin
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -41,7 +42,7 @@ func TestResourceCalls(t *testing.T) {
 				return want(err, ok, true)
 			},
 			want:  "GET /encoding/configurations/c",
-			class: ClassResourceRead,
+			class: ClassResourceRead, result: `{"id":"c"}`,
 		},
 		{
 			name:  "DeleteConfiguration",
@@ -66,7 +67,7 @@ func TestResourceCalls(t *testing.T) {
 				return want(err, ok, true)
 			},
 			want:  "GET /encoding/inputs/i",
-			class: ClassResourceRead,
+			class: ClassResourceRead, result: `{"id":"I"}`,
 		},
 		{
 			name: "FindInput finds none",
@@ -167,6 +168,7 @@ func TestExists(t *testing.T) {
 		_, _ = io.WriteString(w, envelopeError(1001))
 	}))
 	page := newTestClient(t, http.NotFoundHandler())
+	other := newTestClient(t, success(`{"id":"another"}`))
 	for name, exists := range map[string]func(c *Client) (bool, error){
 		"input":         func(c *Client) (bool, error) { return c.InputExists(t.Context(), "i") },
 		"output":        func(c *Client) (bool, error) { return c.OutputExists(t.Context(), "o") },
@@ -177,6 +179,9 @@ func TestExists(t *testing.T) {
 		}
 		if ok, err := exists(page); ok || !Outage(err) {
 			t.Errorf("%s behind a 404 page: %v, %v, want an outage", name, ok, err)
+		}
+		if ok, err := exists(other); ok || !errors.Is(err, errOtherResource) || Outage(err) {
+			t.Errorf("%s, answered with another one: %v, %v", name, ok, err)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package bitmovin
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -228,10 +229,17 @@ func named[T any](items []T, name string, nameOf func(T) string) []T {
 	return slices.DeleteFunc(items, func(item T) bool { return nameOf(item) != name })
 }
 
-// exists turns the error of a read into an answer: a 404 of the platform is a plain no.
-func exists(err error) (bool, error) {
-	if NotFound(err) {
+// errOtherResource is an answer about something that was not asked for.
+var errOtherResource = errors.New("the answer is about another resource")
+
+// exists turns a read into an answer: a 404 of the platform is a plain no. An answer about
+// another resource is none.
+func exists[ID ~string](asked, answered ID, err error) (bool, error) {
+	switch {
+	case NotFound(err):
 		return false, nil
+	case err == nil && !strings.EqualFold(string(asked), string(answered)):
+		return false, fmt.Errorf("read %s: %w: %s", asked, errOtherResource, answered)
 	}
 	return err == nil, err
 }

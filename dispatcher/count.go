@@ -20,6 +20,8 @@ type counted struct {
 	time   time.Time         // before the call: what starts later is not in it
 	queued map[string]string // names by id
 	total  int
+	// complete says that the whole queue was listed: what is missing is not in it.
+	complete bool
 }
 
 // spawnCount lists what is queued at the platform, ours and everybody else's.
@@ -49,7 +51,8 @@ func (d *driver) count(ctx context.Context) (counted, error) {
 			c.total = max(c.total, int(page.Total))
 		}
 		query.Offset += len(page.Items)
-		if len(page.Items) < query.Limit || query.Offset >= MaxQueueTarget {
+		c.complete = len(page.Items) < query.Limit
+		if c.complete || query.Offset >= MaxQueueTarget {
 			return c, nil
 		}
 	}
@@ -59,9 +62,10 @@ func (d *driver) count(ctx context.Context) (counted, error) {
 func (d *driver) counted(c counted, err error) {
 	now := d.now()
 	d.busy[taskCount]--
-	d.observe(taskCount, err, now)
+	d.observe(taskCount, "", err, now)
+	again := d.repeat(taskCount, err, now)
 	if err != nil {
-		d.queue.due = now.Add(soon)
+		d.queue.due = again
 		d.log.Warn("cannot count the platform's queue", "err", err)
 		return
 	}
@@ -69,10 +73,15 @@ func (d *driver) counted(c counted, err error) {
 	for _, e := range d.live {
 		if _, e.queued = c.queued[e.job.EncodingID]; e.queued {
 			own++
+			e.left, e.unlisted = false, 0
 			continue
 		}
-		if !e.unknown() && e.job.State == job.Queued && e.job.StartTime.Add(d.setup(e)).Before(c.time) && e.look.After(now) {
-			e.look = now // it has left the queue
+		if e.unclear() { // it keeps its own pace; all that is known of it is that it is not there
+			e.left = c.without(e, d.settle)
+			continue
+		}
+		if !e.unknown() && e.job.State == job.Queued && e.job.StartTime.Add(d.setup(e)).Before(c.time) {
+			e.lookIfUnlisted(now) // it has left the queue
 		}
 	}
 	d.queue = queue{total: c.total, foreign: c.total - own, time: c.time, due: now.Add(max(d.poll, countPace))}
@@ -102,7 +111,7 @@ func (d *driver) countDue(now time.Time) time.Time {
 		return d.queue.due
 	case len(d.window) == 0:
 		return d.queue.time.Add(max(countIdle, d.poll))
-	case d.queue.foreign > 0 || d.ownHeld(now) < d.limit.effective || d.queue.time.IsZero() || d.unsure():
+	case d.queue.foreign > 0 || d.unseenHeld(now) || d.unsure() || d.ownHeld(now) < d.limit.effective || d.queue.time.IsZero():
 		return now
 	}
 	return now.Add(time.Minute) // every place is ours
@@ -117,6 +126,51 @@ func (d *driver) ownHeld(now time.Time) int {
 		}
 	}
 	return held
+}
+
+// without reports whether the queue shows that an encoding holds no place in it: it was
+// counted as a whole, and so long after the encoding's start that it would be there.
+func (c counted) without(e *entry, settle time.Duration) bool {
+	at := e.job.StartTime.Add(soon)
+	if e.job.Step == job.StepStart {
+		at = e.job.StepTime.Add(settle)
+	}
+	if !e.goneSince.IsZero() {
+		at = e.goneSince.Add(settle)
+	}
+	name := templateName(&e.job)
+	for _, queued := range c.queued {
+		if e.job.EncodingID == "" && queued == name {
+			return false
+		}
+	}
+	return c.complete && at.Before(c.time)
+}
+
+// unseenHeld reports whether an encoding that cannot be looked at may hold a place: the
+// count has to tell.
+func (d *driver) unseenHeld(now time.Time) bool {
+	for _, e := range d.live {
+		if e.unclear() && d.standing(e, now).holds() {
+			return true
+		}
+	}
+	return false
+}
+
+// spawnPing sees whether it is the platform that gives no answer, or only something there.
+func (d *driver) spawnPing(ctx context.Context) {
+	d.busy[taskProbe]++
+	d.beside(func() func() {
+		err := d.account.Client.Ping(ctx)
+		return func() {
+			now := d.now()
+			d.busy[taskProbe]--
+			if d.breaker.pinged(err, now) {
+				d.log.Error("the platform cannot be used; jobs wait and lose no attempt", "task", taskProbe.String(), "err", err)
+			}
+		}
+	})
 }
 
 // spawnProbe sees whether the platform can be used again.

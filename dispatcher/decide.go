@@ -11,6 +11,7 @@ import (
 const (
 	maxPrepares = 8
 	maxLooks    = 16
+	maxUnseen   = 8 // of these, at encodings that the platform gives no answer about
 	maxStops    = 8
 	maxMoves    = 4
 	maxDeletes  = 2
@@ -31,6 +32,8 @@ type view struct {
 
 	working   bool // the breaker is closed
 	probe     time.Time
+	doubt     bool // so many calls fail that a ping has to tell whether the platform is out
+	pingDue   time.Time
 	paused    bool // by somebody: nothing is prepared or started
 	target    int  // how many encodings should be queued
 	fullUntil time.Time
@@ -40,6 +43,8 @@ type view struct {
 	countDue  time.Time
 	listDue   time.Time // what runs
 	sweepDue  time.Time
+	missing   bool // some encoding of ours is missing, and the list has not been walked since
+	walkDue   time.Time
 	swept     bool // the platform has been compared with the job table; nothing is configured or started before
 
 	window  []candidate // jobs that wait, in dispatch order
@@ -61,6 +66,9 @@ type candidate struct {
 	task      taskKind
 	since     time.Time // when the task began
 	notBefore time.Time // after trouble that is not the job's
+	// trial says that its batch was in trouble: one of its jobs is configured at a time, to
+	// see whether that is over.
+	trial bool
 }
 
 // standing is a job that is, or may be, on the platform.
@@ -71,7 +79,8 @@ type standing struct {
 	ran      bool // an encoder took it, so that it holds no place in the queue
 	unknown  bool // its encoding shows a status that nobody knows
 	counted  bool // the platform counts that encoding as queued, or may do so
-	gone     bool // the platform says that there is no such encoding
+	left     bool // it cannot be looked at, and the platform's queue does not have it
+	unseen   bool // the platform gave no answer about it when it was looked at last
 	stopped  bool // a stop has been asked for lately, or could not be asked for
 	moved    bool // the platform knows another priority than the batch has
 	task     taskKind
@@ -98,7 +107,9 @@ type plan struct {
 	count        bool
 	list         bool
 	sweep        bool
+	walk         bool
 	probe        bool
+	ping         bool
 	wake         time.Time
 }
 
@@ -113,11 +124,17 @@ func decide(v view) plan {
 		}
 		return p
 	}
+	if v.doubt && v.busy[taskProbe] == 0 {
+		p.ping = p.due(v.now, v.pingDue)
+	}
 	if v.busy[taskCount] == 0 {
 		p.count = p.due(v.now, v.countDue)
 	}
 	if v.swept && v.busy[taskList] == 0 && v.running() {
 		p.list = p.due(v.now, v.listDue)
+	}
+	if v.missing && v.busy[taskWalk] == 0 {
+		p.walk = p.due(v.now, v.walkDue)
 	}
 	if v.busy[taskSweep] == 0 {
 		p.sweep = p.due(v.now, v.sweepDue)
@@ -146,6 +163,7 @@ func (p *plan) due(now, t time.Time) bool {
 func (p *plan) follow(v view) {
 	looks, stops := maxLooks-v.busy[taskLook], maxStops-v.busy[taskStop]
 	moves := maxMoves - v.busy[taskReprioritize]
+	unseen := maxUnseen - v.unseenLooks()
 	for _, s := range v.live {
 		if s.task != taskNone {
 			continue
@@ -162,11 +180,25 @@ func (p *plan) follow(v view) {
 			moves--
 			continue
 		}
-		if looks > 0 && p.due(v.now, s.look) {
+		if looks > 0 && (unseen > 0 || !s.unseen) && p.due(v.now, s.look) {
 			p.looks = append(p.looks, s.id)
 			looks--
+			if s.unseen {
+				unseen--
+			}
 		}
 	}
+}
+
+// unseenLooks is how many looks are under way that will probably have no answer: they may
+// take as long as a call can, and must not keep others from being looked at.
+func (v view) unseenLooks() (n int) {
+	for _, s := range v.live {
+		if s.task == taskLook && s.unseen {
+			n++
+		}
+	}
+	return n
 }
 
 // clean deletes encodings nobody needs.
@@ -189,9 +221,9 @@ func (v view) running() bool {
 // nobody knows what its status means, the platform's own count decides.
 func (s standing) holds() bool {
 	if s.unknown {
-		return s.counted && !s.gone
+		return s.counted && !s.left
 	}
-	return !s.gone && (s.starting || s.state == job.Queued || (s.state == job.Cancelling && !s.ran))
+	return !s.left && (s.starting || s.state == job.Queued || (s.state == job.Cancelling && !s.ran))
 }
 
 // free is how many encodings may be started without the queue growing beyond
@@ -237,6 +269,7 @@ func (p *plan) ahead(v view) {
 		return
 	}
 	prepares, ahead := maxPrepares-v.busy[taskPrepare], 0
+	trials := v.trials()
 	for _, c := range v.window {
 		if ahead >= v.prepare || prepares <= 0 {
 			return
@@ -244,10 +277,23 @@ func (p *plan) ahead(v view) {
 		switch {
 		case c.prepared || c.template || c.task != taskNone:
 			ahead++
+		case c.trial && trials[c.id.Batch]:
 		case p.due(v.now, c.notBefore): // those in trouble do not keep others from it
 			p.prepares = append(p.prepares, c.id)
+			trials[c.id.Batch] = true
 			prepares--
 			ahead++
 		}
 	}
+}
+
+// trials are the batches of which a job is being configured.
+func (v view) trials() map[string]bool {
+	trials := map[string]bool{}
+	for _, c := range v.window {
+		if c.task == taskPrepare {
+			trials[c.id.Batch] = true
+		}
+	}
+	return trials
 }

@@ -40,7 +40,10 @@ type driver struct {
 	status  atomic.Pointer[job.AccountStatus]
 	saving  sync.Mutex // serialises changes of the settings
 	defines bool       // the platform's definitions of errors are fetched; set before the loop runs
-	making  sync.Map   // ids of encodings that are being configured: no job has them yet
+	// restartless says that the platform does not start an encoding again that has run. It
+	// is found out anew by each process, at the cost of one refused call.
+	restartless atomic.Bool
+	making      sync.Map // ids of encodings that are being configured: no job has them yet
 
 	// What follows belongs to the loop.
 	live      map[job.ID]*entry
@@ -59,13 +62,17 @@ type driver struct {
 	pace      pace
 	listDue   time.Time // when to list what runs
 	sweepDue  time.Time
-	defineDue time.Time // when to see whether definitions of errors are out of date
+	walks     walk // the latest of the whole list
+	walkDue   time.Time
+	endWalk   context.CancelFunc // of the walk under way, which may take long
+	defineDue time.Time          // when to see whether definitions of errors are out of date
 	// swept says that the platform has been compared with the job table, reconciles how
 	// often that was tried.
 	swept      bool
 	reconciles int
 	stopping   bool // results are still taken, but nothing new begins
 	busy       [taskKinds]int
+	again      repeats
 	stale      stale
 	heard      map[string]bool // encodings to look at again when their tasks have ended
 }
@@ -86,8 +93,20 @@ type entry struct {
 	priority  int       // what the platform was told, or unknownPriority
 	queued    bool      // the last count of the platform's queue had its encoding
 	failures  int       // troubles of that kind in a row
+	failing   taskKind  // what met the latest of them
+	err       error     // the latest of them
+	troubled  time.Time // since the first of them
 	forbidden int       // 403s for this very job in a row
 	goneSince time.Time // when the platform first said that it has no such encoding
+	list      evidence  // what the list as a whole said of it when the task began
+	listed    string    // the encoding of its name there, if it knows none
+	left      bool      // it cannot be looked at, and the platform's queue does not have it
+	waits     int       // looks in a row that were to see something soon, and did not
+	overdue   int       // looks in a row at an encoding that should have ended
+	unlisted  int       // lists in a row that lacked it for no reason
+	elsewhere bool      // it could be read, though not its status
+	stops     int       // how often the platform was asked to stop it
+	setbacks  int       // how often in a row its batch was in trouble when the task began
 }
 
 // queue is the platform's queue as last counted.
@@ -203,6 +222,9 @@ func (d *driver) drain() {
 // A call that is cut off is recorded as one whose answer is unknown.
 func (d *driver) finish(stop context.CancelCauseFunc) {
 	d.stopping = true
+	if d.busy[taskWalk] > 0 {
+		d.endWalk()
+	}
 	done := make(chan struct{})
 	go func() {
 		d.tasks.Wait()
@@ -246,6 +268,9 @@ func (d *driver) act(ctx context.Context, p plan, now time.Time) {
 	if p.probe {
 		d.spawnProbe(ctx)
 	}
+	if p.ping {
+		d.spawnPing(ctx)
+	}
 	for _, id := range p.stops {
 		d.spawn(ctx, taskStop, id, now, d.stop)
 	}
@@ -266,6 +291,9 @@ func (d *driver) act(ctx context.Context, p plan, now time.Time) {
 	}
 	for _, encoding := range p.deletes {
 		d.spawnDelete(ctx, encoding)
+	}
+	if p.walk {
+		d.spawnWalk(ctx, now)
 	}
 	if p.sweep {
 		d.spawnSweep(ctx)

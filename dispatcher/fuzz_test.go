@@ -60,6 +60,7 @@ func anyView(d *dice) view {
 		target: d.upTo(30), fullUntil: d.moment(), counted: d.yes(),
 		foreign: d.upTo(30), countDue: d.moment(), listDue: d.moment(), sweepDue: d.moment(),
 		swept: d.yes(), prepare: d.upTo(40), prepareAfter: d.moment(),
+		doubt: d.yes(), pingDue: d.moment(), missing: d.yes(), walkDue: d.moment(),
 	}
 	if d.yes() {
 		v.started = d.moment()
@@ -70,13 +71,13 @@ func anyView(d *dice) view {
 	for n := range d.upTo(30) {
 		v.window = append(v.window, candidate{
 			id: id(int64(n + 100)), prepared: d.yes(), template: d.yes(),
-			task: d.task(), since: d.moment(), notBefore: d.moment(),
+			task: d.task(), since: d.moment(), notBefore: d.moment(), trial: d.yes(),
 		})
 	}
 	onPlatform := []job.State{job.Starting, job.Queued, job.Running, job.Cancelling}
 	for n := range d.upTo(30) {
 		v.live = append(v.live, standing{
-			id: id(int64(n + 1)), state: onPlatform[d.upTo(3)], starting: d.yes(), ran: d.yes(),
+			id: id(int64(n + 1)), state: onPlatform[d.upTo(3)], starting: d.yes(), ran: d.yes(), left: d.yes(), unseen: d.yes(),
 			stopped: d.yes(), moved: d.yes(), task: d.task(), look: d.moment(),
 		})
 	}
@@ -113,7 +114,7 @@ func checkPlan(t *testing.T, v view, p plan) {
 			t.Fatalf("%d tasks of kind %v beside %d, want at most %d", bound.chosen, bound.kind, busy, bound.max)
 		}
 	}
-	if !v.working && (len(p.looks)+len(p.stops)+len(p.reprioritize)+len(p.deletes) > 0 || p.count || p.list || p.sweep) {
+	if !v.working && (len(p.looks)+len(p.stops)+len(p.reprioritize)+len(p.deletes) > 0 || p.count || p.list || p.sweep || p.walk || p.ping) {
 		t.Fatalf("works although the breaker is open: %+v", p)
 	}
 	checkChosen(t, v, p)

@@ -147,6 +147,7 @@ func (w *world) prepare(c clock.Clock) {
 		Inputs: map[string]Storage{
 			"in":    {Storage: bitmovin.Storage{Type: bitmovin.StorageHTTP, Host: "storage.example"}},
 			"based": {Storage: bitmovin.Storage{Type: bitmovin.StorageHTTPS, Host: "storage.example"}, BasePath: "masters//2026"},
+			"https": {Storage: bitmovin.Storage{Type: bitmovin.StorageHTTPS, Host: "storage.example"}},
 		},
 		Outputs: map[string]Storage{
 			"out": {Storage: bitmovin.Storage{Type: bitmovin.StorageS3, Bucket: "bucket", AccessKey: "a", SecretKey: "s"}, BasePath: "base"},

@@ -3,6 +3,7 @@ package dispatcher
 import (
 	"context"
 	"errors"
+	"fmt"
 	"path"
 
 	"github.com/stokerd/stoker/bitmovin"
@@ -41,17 +42,33 @@ func (d *driver) prepare(ctx context.Context, e entry) outcome {
 		j, storeErr = d.update(ctx, j.ID, func(u *job.Update) error {
 			return u.Configured(encoding, manifests, now)
 		})
-	case d.blames(ctx, e, shared, err):
+	case d.blames(ctx, e, shared, err), e.exhausted(err):
 		f, rules := failureOf(job.FailedConfigure, err, now), e.batch.rules(0)
 		j, storeErr = d.update(ctx, j.ID, func(u *job.Update) error {
 			return u.ConfigureRefused(encoding, f, rules, now)
 		})
+		if e.exhausted(err) {
+			err = vanishes(err) // the others of the batch will not fare better
+		}
 	default:
 		j, storeErr = d.update(ctx, j.ID, func(u *job.Update) error {
 			return u.CreateAbandoned(encoding, now)
 		})
+		if e.answered(err) {
+			err = vanishes(err)
+		}
 	}
 	return prepared(e, j, storeErr, err)
+}
+
+// vanishes is that something was refused because what the batch's jobs share is not there.
+func vanishes(err error) error { return sharedError{fmt.Errorf("%w: %w", errVanishes, err)} }
+
+// exhausted reports whether a refusal counts as the job's failure although something that
+// its batch shares has vanished: that has happened again and again, however often it was
+// made anew.
+func (e *entry) exhausted(err error) bool {
+	return e.setbacks >= tolerated && e.answered(err) && !bitmovin.Unauthorized(err)
 }
 
 // unshared handles that something that all jobs of a batch use cannot be had. A part
@@ -107,13 +124,28 @@ func (d *driver) configure(ctx context.Context, e entry, shared sharedIDs) (stri
 		return "", nil, err
 	}
 	id := string(created.ID)
-	d.making.Store(id, true)
+	if err := d.unclaimed(ctx, id); err != nil {
+		return "", nil, err
+	}
 	c := configuring{client: d.account.Client, encoding: created.ID, recipe: r, job: e.job, shared: shared}
 	if err := c.renditions(ctx); err != nil {
 		return id, nil, err
 	}
 	manifests, err := c.manifests(ctx)
 	return id, manifests, err
+}
+
+// unclaimed is an error if an encoding that is said to have been created just now has been
+// there before, for another job. It notes that the encoding is being configured.
+func (d *driver) unclaimed(ctx context.Context, id string) error {
+	if _, making := d.making.LoadOrStore(id, true); making {
+		return fmt.Errorf("create encoding %s: %w", id, errOtherObject)
+	}
+	if d.another(ctx, id) {
+		d.making.Delete(id)
+		return fmt.Errorf("create encoding %s: %w", id, errOtherObject)
+	}
+	return nil
 }
 
 // configuring adds the parts of one encoding.

@@ -54,8 +54,9 @@ func (d *driver) list(ctx context.Context) (listed, error) {
 func (d *driver) listed(ctx context.Context, l listed, err error) {
 	now := d.now()
 	d.busy[taskList]--
-	d.observe(taskList, err, now)
-	d.listDue = now.Add(max(d.poll, time.Duration(1+len(l.running)/pageSize)*listPace))
+	d.observe(taskList, "", err, now)
+	again := d.repeat(taskList, err, now)
+	d.listDue = later(again, now.Add(max(d.poll, time.Duration(1+len(l.running)/pageSize)*listPace)))
 	if err != nil {
 		d.log.Warn("cannot list what runs", "err", err)
 		return
@@ -65,14 +66,17 @@ func (d *driver) listed(ctx context.Context, l listed, err error) {
 			continue // the list may speak of a run before the latest start
 		}
 		seen, ok := l.running[e.job.EncodingID]
+		if ok {
+			e.unlisted = 0
+		}
 		switch {
 		case ok && e.task == taskNone && e.job.State.OnPlatform() && (e.job.State != job.Running || seen.Progress > e.job.Progress):
 			d.spawn(ctx, taskRecord, id, now, func(ctx context.Context, e entry) outcome {
 				j, err := d.record(ctx, e, seen)
 				return outcome{job: j, store: err, eta: extrapolate(seen, l.time)}
 			})
-		case !ok && e.job.State == job.Running && !e.unknown() && e.look.After(now):
-			e.look = now
+		case !ok && e.job.State == job.Running && !e.unknown():
+			e.lookIfUnlisted(now)
 		}
 	}
 }

@@ -52,7 +52,7 @@ func (d *driver) reconcile(ctx context.Context, prepared map[string]job.ID, try 
 			switch {
 			case bitmovin.NotFound(err):
 				return nil // the start will find out
-			case bitmovin.Ambiguous(err) && try >= 3:
+			case try >= 3 && unseeable(err):
 				unseen <- id
 				return nil
 			case err != nil:
@@ -181,10 +181,12 @@ func (d *driver) claim(ctx context.Context, e bitmovin.Encoding) error {
 		return err
 	}
 	task, err := d.account.Client.Status(ctx, e.ID)
-	if bitmovin.NotFound(err) {
+	switch {
+	case bitmovin.NotFound(err):
 		return nil
-	}
-	if err != nil {
+	case unseeable(err):
+		task = bitmovin.Task{Status: e.Status, QueuedAt: e.QueuedAt} // as listed; its job looks on
+	case err != nil:
 		return err
 	}
 	return d.adoptStarted(ctx, id, observation(string(e.ID), task))
@@ -213,6 +215,12 @@ func (d *driver) adoptStarted(ctx context.Context, id job.ID, seen job.Observati
 		d.log.Info("adopted an encoding", "job", id.String(), "encoding", seen.EncodingID, "status", cmp.Or(seen.Unknown, string(seen.Status)))
 	}
 	return err
+}
+
+// unseeable reports whether err says no more than that the platform does not tell how an
+// encoding stands.
+func unseeable(err error) bool {
+	return bitmovin.Ambiguous(err) || err != nil && !bitmovin.Outage(err)
 }
 
 // encodingName is how an encoding of ours is called: for people to recognise, and for us

@@ -24,6 +24,10 @@ func (d *driver) start(ctx context.Context, e entry) outcome {
 	if e.batch.Template != nil {
 		return d.startTemplate(ctx, e)
 	}
+	if e.job.StaleMark != "" && d.restartless.Load() {
+		j, err := d.update(ctx, e.job.ID, func(u *job.Update) error { return u.Renew(d.now()) })
+		return outcome{job: j, store: err}
+	}
 	j, err := d.update(ctx, e.job.ID, func(u *job.Update) error { return u.BeginStart(d.now()) })
 	if err != nil {
 		return outcome{store: err}
@@ -87,7 +91,8 @@ func notMade(reason string, now time.Time) func(*job.Update) error {
 
 // refused handles a start that the platform refused for this very job. It may
 // have been refused because an earlier start, whose answer was lost, had worked after
-// all: so the encoding is looked at before the refusal counts.
+// all: so the encoding is looked at before the refusal counts. One that has run before was
+// perhaps refused for that: it is given up for a new one.
 func (d *driver) refused(ctx context.Context, e entry, refusal error) (job.Job, error) {
 	task, err := d.account.Client.Status(ctx, bitmovin.EncodingID(e.job.EncodingID))
 	now := d.now()
@@ -95,8 +100,14 @@ func (d *driver) refused(ctx context.Context, e entry, refusal error) (job.Job, 
 		return d.update(ctx, e.job.ID, func(u *job.Update) error { return u.StartUnknown(now) })
 	}
 	f := failureOf(job.FailedStart, refusal, now)
-	seen, rules := observation(e.job.EncodingID, task), e.batch.rules(0)
+	seen, rules := observation(e.job.EncodingID, task), d.rules(e.batch, 0)
+	if e.job.Ran(seen) && !d.restartless.Swap(true) {
+		d.log.Warn("the platform does not start encodings again that have run: retries are configured anew", "job", e.job.ID.String(), "err", refusal)
+	}
 	return d.update(ctx, e.job.ID, func(u *job.Update) error {
+		if u.Job.Ran(seen) {
+			return u.RestartRefused("a restart was refused: "+f.Text, now)
+		}
 		if seen.Status == job.RemoteCreated || u.Job.Stale(seen) {
 			return u.StartRefused(f, rules, now)
 		}

@@ -44,9 +44,10 @@ func (d *driver) spawnSweep(ctx context.Context) {
 func (d *driver) sweptOnce(err error) {
 	now := d.now()
 	d.busy[taskSweep]--
-	d.observe(taskSweep, err, now)
+	d.observe(taskSweep, "", err, now)
+	again := d.repeat(taskSweep, err, now)
 	if err != nil {
-		d.sweepDue = now.Add(soon)
+		d.sweepDue = again
 		if d.swept {
 			d.sweepDue = now.Add(time.Minute)
 		}
@@ -137,7 +138,7 @@ func (d *driver) deleted(id string, err error) {
 	// have the right to encode, and not to move or delete encodings. If it has no right to
 	// anything, other calls tell.
 	if !bitmovin.Forbidden(err) {
-		d.observe(taskDelete, err, now)
+		d.observe(taskDelete, id, err, now)
 	}
 	if err == nil {
 		delete(d.orphans, id)
@@ -146,9 +147,7 @@ func (d *driver) deleted(id string, err error) {
 	o := d.orphans[id]
 	o.task = taskNone
 	o.failures++
-	o.notBefore = now.Add(pause(o.failures + 2))
-	if errors.Is(err, errUnknownStatus) {
-		o.notBefore = now.Add(min(time.Duration(o.failures)*pauseMax, unknownStopMax))
-	}
+	d.again.total[taskDelete]++
+	o.notBefore = now.Add(growing(4*soon, o.failures, maxDelete))
 	d.log.Warn("cannot delete an encoding", "encoding", id, "err", err)
 }

@@ -22,9 +22,6 @@ const (
 // maxUnknownShown is how many of the values that nobody knew an account shows.
 const maxUnknownShown = 20
 
-// unknownStopMax is the longest pause before an encoding with such a status is stopped once more.
-const unknownStopMax = 10 * time.Minute
-
 // lookUnknown is how long to wait before the next look at an encoding with a status that nobody
 // knows: not long after it has first shown it, or was told to stop.
 func (e *entry) lookUnknown(now time.Time) time.Duration {
@@ -33,15 +30,6 @@ func (e *entry) lookUnknown(now time.Time) time.Duration {
 		since = e.job.StepTime
 	}
 	return min(max(now.Sub(since)/2, unknownLookMin), unknownLookMax)
-}
-
-// stopAgain is how long after a stop the platform is asked once more, should the encoding
-// still be there: often looked at meanwhile, so that a stop never takes the place of a look.
-func (e *entry) stopAgain(now time.Time) time.Duration {
-	if !e.unknown() {
-		return stopAgain
-	}
-	return min(max(now.Sub(e.job.PlatformStatusTime)/2, stopAgain), unknownStopMax)
 }
 
 // remote is the status of an encoding, or the platform's word for one that nobody knows.

@@ -275,7 +275,7 @@ func TestUnknownStatusOfAnOrphan(t *testing.T) {
 			w.t.Errorf("%d stops in an hour", n)
 		}
 		stuck = false
-		time.Sleep(unknownStopMax + time.Minute)
+		time.Sleep(maxDelete + time.Minute)
 		w.checkNothingLeft()
 	})
 }

@@ -7,7 +7,7 @@ import (
 )
 
 // stopAgain is how long after a stop the platform is asked once more, should the
-// encoding still be there.
+// encoding still be there. Each further time takes twice as long.
 const stopAgain = 30 * time.Second
 
 // attend prepares a decision: the head of the queue is watched, and the target follows
@@ -38,6 +38,8 @@ func (d *driver) view(now time.Time) view {
 		prepare:   aheadOf(d.limit.wanted),
 		busy:      d.busy,
 	}
+	v.missing, v.walkDue = d.walkWanted(now), d.walkDue
+	v.doubt, v.pingDue = d.breaker.doubts(now)
 	if d.problem.until.After(now) {
 		v.prepareAfter = d.problem.until
 	}
@@ -66,6 +68,9 @@ func (d *driver) view(now time.Time) view {
 // that it no longer waits.
 func (d *driver) candidate(j job.Job) (candidate, bool) {
 	c := candidate{id: j.ID, prepared: j.Prepared(), template: d.templated(j.ID.Batch)}
+	if t := d.problems[j.ID.Batch]; t != nil && t.err != nil {
+		c.trial = true
+	}
 	e := d.live[j.ID]
 	if e == nil {
 		return c, true
@@ -89,8 +94,9 @@ func (d *driver) standing(e *entry, now time.Time) standing {
 		ran:      !j.RunningTime.IsZero(),
 		unknown:  e.unknown(),
 		counted:  e.unknown() && d.counts(e),
-		gone:     e.gone(now, d.settle),
-		stopped:  e.notBefore.After(now) || j.Step == job.StepStop && now.Sub(j.StepTime) < e.stopAgain(now),
+		left:     e.left && e.unclear() && e.task != taskStart,
+		unseen:   e.unseen(),
+		stopped:  e.notBefore.After(now) || j.Step == job.StepStop && now.Sub(j.StepTime) < e.stopAgain(),
 		task:     e.task,
 		look:     e.look,
 	}
@@ -132,6 +138,7 @@ func (d *driver) publish(v *view) {
 		s.QueueFullUntil = d.limit.fullUntil
 	}
 	s.Problem, s.Problems = d.problemsNow()
+	s.Waits, s.Repeats = d.waitsOf(), d.again.totals()
 	for _, e := range d.live {
 		switch {
 		case e.job.State == job.Queued:

@@ -35,6 +35,14 @@ type AccountStatus struct {
 	Problem  string
 	Problems map[string]string
 
+	// Waits are the jobs at the platform that wait because it gives no answer about their
+	// encodings that could be believed: a start that is not known, an encoding that is missing
+	// or cannot be looked at, a stop that is refused.
+	Waits map[ID]Wait
+	// Repeats counts what had to be done again because the platform's answer settled
+	// nothing, by kind of call, since the process started.
+	Repeats map[string]int64
+
 	Budgets []Budget
 
 	// Unknown are values that the platform used and nobody knew, the first that were met first,

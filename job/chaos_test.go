@@ -27,6 +27,7 @@ func anyOrderOfFacts(t *rapid.T) {
 	j := Job{ID: ID{Batch: "b", Number: 1}, State: Waiting}
 	rules := rules
 	rules.Template = rapid.Bool().Draw(t, "template")
+	rules.FreshEncoding = rapid.Bool().Draw(t, "fresh encoding")
 	now := t0
 	created, manual := 0, 0
 	for range rapid.IntRange(1, 60).Draw(t, "facts") {
@@ -64,7 +65,7 @@ func anyFact(t *rapid.T, u *Update, rules Rules, now time.Time, created *int, ma
 	if rapid.IntRange(0, 9).Draw(t, "unknown") == 0 {
 		seen.Unknown = "PAUSED"
 	}
-	fact := rapid.IntRange(0, 13).Draw(t, "fact")
+	fact := rapid.IntRange(0, 15).Draw(t, "fact")
 	if rules.Template {
 		switch fact {
 		case 0, 2, 3:
@@ -109,6 +110,10 @@ func anyFact(t *rapid.T, u *Update, rules Rules, now time.Time, created *int, ma
 		return u.BeginStop(now)
 	case 11:
 		return u.Retry(now)
+	case 13:
+		return u.RestartRefused("no", now)
+	case 14:
+		return u.Renew(now)
 	case 12:
 		*created++
 		seen.EncodingID = fmt.Sprint("e", *created)

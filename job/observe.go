@@ -59,6 +59,19 @@ func (o Observation) Mark() string {
 	return strconv.FormatInt(unixMilli(o.QueuedAt), 36) + "." + strconv.FormatInt(unixMilli(o.FinishedAt), 36)
 }
 
+// unmarked is the mark of a run of which the platform gave no times. No observation
+// carries it; it says no more than that the encoding has run.
+const unmarked = "-"
+
+// Ran reports whether o, seen after the job's latest start was refused, speaks of a run
+// that ended before: what ran before, and did not run since, cannot be started again.
+func (j *Job) Ran(o Observation) bool {
+	if j.StaleMark == "" {
+		return false
+	}
+	return j.Stale(o) || o.Status == RemoteCreated || o.Status == RemoteError && o.Mark() == ""
+}
+
 // Stale reports whether o speaks of the run that ended before the job's latest start. An
 // observation without timestamps never does: it cannot be told.
 func (j *Job) Stale(o Observation) bool { return j.StaleMark != "" && o.Mark() == j.StaleMark }
@@ -78,6 +91,9 @@ type Rules struct {
 	// Template says that the batch has an encoding template, so that each attempt
 	// has an encoding of its own.
 	Template bool
+	// FreshEncoding says that the platform does not start an encoding again that has run
+	// before, so that each attempt after a run needs a new one.
+	FreshEncoding bool
 	// Settle is how long an encoding must be seen not started after a start
 	// whose answer was lost, before it counts as not started: the platform
 	// may still act on a call after its gateway gave up on it.
@@ -135,7 +151,7 @@ func (u *Update) Observe(o Observation, r Rules, now time.Time) error {
 		if j.State == Cancelling {
 			return u.cancelled(j.Reason, o.failure(now), now)
 		}
-		return u.fail(o.failure(now), o.Mark(), r, now)
+		return u.fail(o.failure(now), cmp.Or(o.Mark(), unmarked), r, now)
 	case RemoteCanceled:
 		u.seen(o, now)
 		if j.State == Cancelling {

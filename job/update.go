@@ -223,6 +223,31 @@ func (u *Update) StartRefused(f Failure, r Rules, now time.Time) error {
 	return u.fail(&f, j.StaleMark, r, now)
 }
 
+// RestartRefused records that the platform does not start an encoding again that has run
+// before, whatever became of that run. That is no fault of the job: the attempt is
+// given back, and the job is configured anew. The encoding is kept at the platform: it is
+// part of what the account has paid for.
+func (u *Update) RestartRefused(reason string, now time.Time) error {
+	j := &u.Job
+	if j.Step != StepStart || j.StaleMark == "" {
+		return nil
+	}
+	if j.State != Cancelling {
+		defer u.forget()
+	}
+	return u.StartNotMade(reason, now)
+}
+
+// Renew lets go of an encoding that has run before, because the platform is known not to
+// start such a one again. The job waits to be configured anew.
+func (u *Update) Renew(now time.Time) error {
+	if u.Job.State == Waiting && u.Job.StaleMark != "" {
+		u.forget()
+		u.show(now)
+	}
+	return nil
+}
+
 // fail ends the current attempt with f and sends the job back to wait for the
 // next one, or gives it up.
 func (u *Update) fail(f *Failure, mark string, r Rules, now time.Time) error {
@@ -234,6 +259,7 @@ func (u *Update) fail(f *Failure, mark string, r Rules, now time.Time) error {
 		j.StaleMark = mark
 		return u.to(Failed, f.String(), now)
 	}
+	idle := mark != "" && mark == j.StaleMark // the latest start has brought about no other run
 	j.StaleMark = mark
 	switch {
 	case f.Hint == HintDifferentRegion && j.Regions < r.FallbackRegions:
@@ -241,6 +267,8 @@ func (u *Update) fail(f *Failure, mark string, r Rules, now time.Time) error {
 		u.forget()
 	case r.Template:
 		u.forget() // each attempt has an encoding of its own
+	case mark != "" && (r.FreshEncoding || idle):
+		u.forget() // the platform does not start it again
 	case f.Kind == FailedTransfer || f.Kind == FailedGone:
 		u.forget() // such an encoding cannot be started again
 	}

@@ -59,6 +59,8 @@ var (
 		"Calls of an endpoint class that the platform takes in a minute.", []string{"account", "class"}, nil)
 	unknownDesc = prometheus.NewDesc("stoker_unknown_platform_values_total",
 		"How often the platform used a value of a kind (status, error_code, field, ...) that is not known.", []string{"account", "kind"}, nil)
+	repeatsDesc = prometheus.NewDesc("stoker_platform_repeats_total",
+		"Calls that have to be made again because the answer settled nothing, by what they were for.", []string{"account", "call"}, nil)
 	pausedDesc = prometheus.NewDesc("stoker_account_calls_paused",
 		"1 if no call of an endpoint class is made for now: the platform said so, or others use the key up.", []string{"account", "class"}, nil)
 )
@@ -72,6 +74,7 @@ func (accountCollector) Describe(ch chan<- *prometheus.Desc) {
 	ch <- limitDesc
 	ch <- pausedDesc
 	ch <- unknownDesc
+	ch <- repeatsDesc
 }
 
 // Collect reads every figure.
@@ -85,6 +88,9 @@ func (c accountCollector) Collect(ch chan<- prometheus.Metric) {
 		}
 		for kind, n := range s.UnknownCounts {
 			ch <- prometheus.MustNewConstMetric(unknownDesc, prometheus.CounterValue, float64(n), s.ID, kind)
+		}
+		for call, n := range s.Repeats {
+			ch <- prometheus.MustNewConstMetric(repeatsDesc, prometheus.CounterValue, float64(n), s.ID, call)
 		}
 		for _, b := range s.Budgets {
 			send(budgetDesc, float64(b.Available), s.ID, b.Class)

@@ -13,7 +13,7 @@ import (
 func TestMetrics(t *testing.T) {
 	handler := metrics(func() []job.AccountStatus {
 		return []job.AccountStatus{
-			{ID: "archive", QueueTarget: 20, OwnRunning: 7, Breaker: job.BreakerClosed, Problem: "output archive: HTTP 403", UnknownCounts: map[string]int64{"status": 4}, Budgets: []job.Budget{
+			{ID: "archive", QueueTarget: 20, OwnRunning: 7, Breaker: job.BreakerClosed, Problem: "output archive: HTTP 403", Repeats: map[string]int64{"look": 17}, UnknownCounts: map[string]int64{"status": 4}, Budgets: []job.Budget{
 				{Class: "start", LimitPerMinute: 600, Available: 60}, {Class: "list", LimitPerMinute: 60, PausedUntil: time.Now()},
 			}},
 			{ID: "default", QueueTarget: 3, Queued: -1, Breaker: job.BreakerOpen, BreakerReason: "GET /encoding/inputs: HTTP 401 (request 17)", Paused: true},
@@ -35,6 +35,7 @@ func TestMetrics(t *testing.T) {
 		`stoker_account_platform_queued{account="default"} -1`,
 		`stoker_account_paused{account="default"} 1`,
 		`stoker_unknown_platform_values_total{account="archive",kind="status"} 4`,
+		`stoker_platform_repeats_total{account="archive",call="look"} 17`,
 		"process_resident_memory_bytes",
 	} {
 		if !strings.Contains(w.Body.String(), want+"\n") && !strings.Contains(w.Body.String(), want+" ") {
