@@ -15,11 +15,18 @@ const (
 	countIdle = time.Minute     // there is nothing to start
 )
 
+// newest is how many pages of encodings of any status are looked through for those that are
+// queued.
+const newest = 3
+
 // counted is the platform's queue at one moment.
 type counted struct {
 	time   time.Time         // before the call: what starts later is not in it
 	queued map[string]string // names by id
 	total  int
+	pages  int
+	// partial says that the list was not one of queued encodings, or not all of it was read.
+	partial bool
 }
 
 // spawnCount lists what is queued at the platform, ours and everybody else's.
@@ -32,24 +39,39 @@ func (d *driver) spawnCount(ctx context.Context) {
 }
 
 // count lists the QUEUED encodings. The list tells ours from other people's,
-// which a bare total could not.
+// which a bare total could not. Where the platform cannot list by status, the newest
+// encodings are looked through for those that are queued.
 func (d *driver) count(ctx context.Context) (counted, error) {
 	c := counted{time: d.now(), queued: map[string]string{}}
-	query := bitmovin.ListEncodings{Status: bitmovin.StatusQueued, Limit: 100}
+	query := bitmovin.ListEncodings{Status: bitmovin.StatusQueued, Limit: pageSize}
 	for {
-		page, err := d.account.Client.ListEncodings(ctx, query)
+		page, err := d.listing.page(ctx, query)
+		if bitmovin.Unsupported(err) && c.pages > 0 {
+			c.partial = true
+			return c, nil // it takes no offset
+		}
 		if err != nil {
 			return c, err
 		}
+		c.pages++
+		known, others := len(c.queued), false
 		for _, e := range page.Items {
-			c.queued[string(e.ID)] = e.Name
+			if e.Status == bitmovin.StatusQueued {
+				c.queued[string(e.ID)] = e.Name
+			}
+			others = others || e.Status != bitmovin.StatusQueued
 		}
-		c.total = len(c.queued)
-		if page.TotalKnown {
+		c.total = max(c.total, len(c.queued))
+		if page.TotalKnown && !others {
 			c.total = max(c.total, int(page.Total))
 		}
 		query.Offset += len(page.Items)
-		if len(page.Items) < query.Limit || query.Offset >= MaxQueueTarget {
+		c.partial = c.partial || others
+		switch {
+		case !page.More(), query.Offset >= MaxQueueTarget:
+			return c, nil
+		case others && c.pages >= newest, !others && len(c.queued) == known: // or the page repeats itself
+			c.partial = true
 			return c, nil
 		}
 	}
@@ -71,12 +93,15 @@ func (d *driver) counted(c counted, err error) {
 			own++
 			continue
 		}
-		if e.job.State == job.Queued && e.job.StartTime.Add(d.setup(e)).Before(c.time) && e.look.After(now) {
+		if !c.partial && e.job.State == job.Queued && e.job.StartTime.Add(d.setup(e)).Before(c.time) && e.look.After(now) {
 			e.look = now // it has left the queue
 		}
 	}
 	d.queue = queue{total: c.total, foreign: c.total - own, time: c.time, due: now.Add(max(d.poll, countPace))}
-	if d.queue.foreign > 0 {
+	switch {
+	case c.partial:
+		d.queue.due = now.Add(max(d.poll, time.Duration(c.pages)*countPace))
+	case d.queue.foreign > 0:
 		d.queue.due = now.Add(countPace)
 	}
 }

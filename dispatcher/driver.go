@@ -27,6 +27,8 @@ type driver struct {
 	settle   time.Duration
 	grace    time.Duration
 	resource *resources
+	listing  *listing
+	lookups  lookups
 	storages map[string]map[string]Storage // by kind and name
 
 	bell    bell
@@ -60,7 +62,10 @@ type driver struct {
 	// often that was tried.
 	swept      bool
 	reconciles int
-	stopping   bool // results are still taken, but nothing new begins
+	comparing  error     // why the latest try came to nothing
+	loaded     time.Time // when this process began
+	sweptFrom  time.Time // what was created before has been swept
+	stopping   bool      // results are still taken, but nothing new begins
 	busy       [taskKinds]int
 	stale      stale
 	heard      map[string]bool // encodings to look at again when their tasks have ended
@@ -100,6 +105,7 @@ func newDriver(c Config, a Account) *driver {
 		clock: c.Clock, poll: c.PollInterval, settle: c.Settle, grace: c.Grace,
 		storages: map[string]map[string]Storage{kindInput: c.Inputs, kindOutput: c.Outputs},
 		resource: newResources(c.Store, a, c.Clock),
+		listing:  newListing(c.Store, a, c.Clock, log),
 		bell:     newBell(), rings: newRings(), heard: map[string]bool{}, results: make(chan func()),
 		live: map[job.ID]*entry{}, orphans: map[string]*orphanEntry{}, batches: map[string]*batch{},
 		problems: map[string]*trouble{}, breaker: newBreaker(),
@@ -121,6 +127,10 @@ func (d *driver) load(ctx context.Context) error {
 	if err := d.readSettings(ctx); err != nil {
 		return err
 	}
+	if err := d.listing.load(ctx, d.store.InstanceID()); err != nil {
+		return err
+	}
+	d.loaded = now
 	if err := d.readLive(ctx, now); err != nil {
 		return err
 	}

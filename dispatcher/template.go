@@ -117,30 +117,26 @@ func (d *driver) recordTemplate(ctx context.Context, e entry, shared sharedIDs, 
 }
 
 // lookUp looks for the encoding of a template whose start was not answered. One that
-// is there is looked at; one that is still not there after the settle time has not
-// been started.
+// is there is looked at; one that is still not there after the settle time, among all that
+// was created meanwhile, has not been started.
 func (d *driver) lookUp(ctx context.Context, e entry) outcome {
-	asked := d.now()
-	encoding, err := d.named(ctx, templateName(&e.job))
+	encoding, err := d.named(ctx, &e.job)
 	o := outcome{called: true, platform: err}
-	switch {
-	case err != nil:
+	if err != nil {
 		return o
-	case encoding == "":
-		missing := asked.Sub(e.job.StepTime)
-		if missing < d.settle {
+	}
+	if encoding == "" {
+		if d.now().Sub(e.job.StepTime) < d.settle {
 			return o // the list may be behind, and the platform as well
 		}
-		if o.foreign = d.sameOrganisation(ctx, e, missing); o.foreign != nil {
-			return o // it may be in the organisation it was started in
+		var asked time.Time
+		if encoding, asked, err = d.absent(ctx, &e.job); err != nil {
+			o.platform = err
+			return o
 		}
-		o.job, o.store = d.update(ctx, e.job.ID, func(u *job.Update) error {
-			if u.Job.EncodingID != "" || u.Job.Attempt != e.job.Attempt {
-				return job.ErrConflict
-			}
-			return u.StartNotMade("the start was not accepted", d.now())
-		})
-		return o
+		if encoding == "" {
+			return d.notStarted(ctx, e, asked)
+		}
 	}
 	o.job, o.store = d.update(ctx, e.job.ID, func(u *job.Update) error {
 		return u.TemplateFound(encoding, e.job.Attempt, d.now())
@@ -155,19 +151,24 @@ func (d *driver) lookUp(ctx context.Context, e entry) outcome {
 	return o
 }
 
-// named is the id of the encoding of ours with a name; empty if there is none.
-func (d *driver) named(ctx context.Context, name string) (string, error) {
-	query := d.ours()
-	query.Name, query.SkipTotalCount = name, true
-	for e, err := range d.account.Client.Encodings(ctx, query) {
-		if err != nil {
-			return "", err
-		}
-		if e.Name == name {
-			return string(e.ID), nil
-		}
+// notStarted records that a template's start was not made: its encoding was not there when
+// the platform was asked, zero if that is still to come.
+func (d *driver) notStarted(ctx context.Context, e entry, asked time.Time) outcome {
+	o := outcome{called: true}
+	missing := asked.Sub(e.job.StepTime)
+	if missing < d.settle {
+		return o
 	}
-	return "", nil
+	if o.foreign = d.sameOrganisation(ctx, e, missing); o.foreign != nil {
+		return o // it may be in the organisation it was started in
+	}
+	o.job, o.store = d.update(ctx, e.job.ID, func(u *job.Update) error {
+		if u.Job.EncodingID != "" || u.Job.Attempt != e.job.Attempt {
+			return job.ErrConflict
+		}
+		return u.StartNotMade("the start was not accepted", d.now())
+	})
+	return o
 }
 
 // setup is how long an encoding is being set up after its start, as far as that is known:
@@ -188,11 +189,14 @@ func (d *driver) settingUp(e *entry, now time.Time) bool {
 // most often it is there, and then when its absence proves something. Each look takes
 // a call of a class that allows few.
 func (d *driver) lookUpNext(kind taskKind, e *entry, now time.Time) time.Time {
-	next := now.Add(soon)
-	if settled := e.job.StepTime.Add(d.settle); kind == taskLook && settled.After(next) {
+	next, settled := now.Add(soon), e.job.StepTime.Add(d.settle)
+	switch {
+	case kind != taskLook:
+		return next
+	case settled.After(next):
 		return settled
 	}
-	return next
+	return now.Add(d.poll) // what was created since is being listed
 }
 
 // claimTemplate decides about an encoding of ours that was made from a template and

@@ -33,6 +33,11 @@ type AccountStatus struct {
 
 	Budgets []Budget
 
+	Listing Listing
+	// OtherInstances are the other Stokers that have been seen at work within the last hour,
+	// by id.
+	OtherInstances []OtherInstance
+
 	Webhooks *Webhooks // nil: the service takes none
 }
 
