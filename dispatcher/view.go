@@ -122,6 +122,13 @@ func (d *driver) publish(v *view) {
 		s.QueueFullUntil = d.limit.fullUntil
 	}
 	s.Problem, s.Problems = d.problemsNow()
+	s.Listing, s.OtherInstances = d.listing.status()
+	if !d.swept {
+		s.Listing.ComparingSince = d.loaded
+	}
+	if d.comparing != nil {
+		s.Listing.ComparingProblem = d.comparing.Error()
+	}
 	for _, e := range d.live {
 		switch {
 		case e.job.State == job.Queued:

@@ -45,6 +45,8 @@ var accountGauges = []gauge{
 	accountGauge("starting", "Jobs whose start is not answered yet.", func(s job.AccountStatus) float64 { return float64(s.Starting) }),
 	accountGauge("cancelling", "Jobs being cancelled.", func(s job.AccountStatus) float64 { return float64(s.Cancelling) }),
 	accountGauge("prepared", "Jobs configured ahead.", func(s job.AccountStatus) float64 { return float64(s.Prepared) }),
+	accountGauge("comparing", "1 while the platform is compared with the job table, after the start.", func(s job.AccountStatus) float64 { return indicator(!s.Listing.ComparingSince.IsZero()) }),
+	accountGauge("other_instances", "Other Stokers seen at work with the same API key within the last hour.", func(s job.AccountStatus) float64 { return float64(len(s.OtherInstances)) }),
 	accountGauge("paused", "1 if somebody paused the account.", func(s job.AccountStatus) float64 { return indicator(s.Paused) }),
 }
 
@@ -53,6 +55,10 @@ var (
 		"1 if the platform cannot be used; the reason says why.", []string{"account", "reason"}, nil)
 	problemDesc = prometheus.NewDesc("stoker_account_problem",
 		"1 if jobs cannot be configured although the platform answers; the reason says why.", []string{"account", "reason"}, nil)
+	listingDesc = prometheus.NewDesc("stoker_account_listing",
+		"1 for the way in which encodings are found: SEARCH, CREATION_TIME or WALK, the slower the later.", []string{"account", "way"}, nil)
+	parameterDesc = prometheus.NewDesc("stoker_account_faulty_parameter",
+		"1 if a query parameter of the platform's lists is REFUSED, UNANSWERED, IGNORED, or MISSES encodings.", []string{"account", "parameter", "fault"}, nil)
 	budgetDesc = prometheus.NewDesc("stoker_account_calls_available",
 		"Calls of an endpoint class that could be made at once.", []string{"account", "class"}, nil)
 	limitDesc = prometheus.NewDesc("stoker_account_calls_limit",
@@ -68,6 +74,8 @@ func (accountCollector) Describe(ch chan<- *prometheus.Desc) {
 	}
 	ch <- breakerDesc
 	ch <- problemDesc
+	ch <- listingDesc
+	ch <- parameterDesc
 	ch <- budgetDesc
 	ch <- limitDesc
 	ch <- pausedDesc
@@ -84,6 +92,12 @@ func (c accountCollector) Collect(ch chan<- prometheus.Metric) {
 		}
 		send(breakerDesc, indicator(s.Breaker != job.BreakerClosed), s.ID, lasting(s.BreakerReason))
 		send(problemDesc, indicator(s.Problem != ""), s.ID, lasting(s.Problem))
+		for _, way := range []job.ListWay{job.ListBySearch, job.ListByTime, job.ListByWalk} {
+			send(listingDesc, indicator(s.Listing.Way == way), s.ID, string(way))
+		}
+		for _, p := range s.Listing.Parameters {
+			send(parameterDesc, 1, s.ID, p.Name, string(p.Fault))
+		}
 		for _, b := range s.Budgets {
 			send(budgetDesc, float64(b.Available), s.ID, b.Class)
 			send(limitDesc, float64(b.LimitPerMinute), s.ID, b.Class)
