@@ -8,8 +8,8 @@ import (
 )
 
 // walk is a way through the pages of a list of encodings. It goes by offset as long as
-// that works. Where the platform refuses an offset (as some do beyond ten thousand
-// items) or ignores it, it goes on by time: the list is the newest first, so that the
+// that works. Where the platform refuses an offset or breaks on it (as some do beyond ten
+// thousand items), or ignores it, it goes on by time: the list is the newest first, so that the
 // next page is what is older than the last one seen.
 type walk struct {
 	client *Client
@@ -52,7 +52,7 @@ func (w *walk) next(ctx context.Context) (items []Encoding, more bool, err error
 	switch {
 	case repeated && !w.byTime:
 		err = fmt.Errorf("GET %s at offset %d: %w", encodingsPath, w.query.Offset, errStuck)
-	case err != nil && !(w.moved && !w.byTime && Unsupported(err)):
+	case err != nil && !(w.moved && !w.byTime && (Unsupported(err) || statusOf(err) >= 500)):
 		return nil, false, err
 	case err == nil:
 		return w.take(p)

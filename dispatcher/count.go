@@ -46,7 +46,7 @@ func (d *driver) count(ctx context.Context) (counted, error) {
 	query := bitmovin.ListEncodings{Status: bitmovin.StatusQueued, Limit: pageSize}
 	for {
 		page, err := d.listing.page(ctx, query)
-		if bitmovin.Unsupported(err) && c.pages > 0 {
+		if c.pages > 0 && (bitmovin.Unsupported(err) || bitmovin.Ambiguous(err)) {
 			c.partial = true
 			return c, nil // it takes no offset
 		}

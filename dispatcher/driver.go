@@ -64,6 +64,7 @@ type driver struct {
 	reconciles int
 	comparing  error     // why the latest try came to nothing
 	loaded     time.Time // when this process began
+	turnedBack bool      // the job table may have changes from after that: somebody has set the clock back
 	sweptFrom  time.Time // what was created before has been swept
 	stopping   bool      // results are still taken, but nothing new begins
 	busy       [taskKinds]int
@@ -87,6 +88,8 @@ type entry struct {
 	priority  int       // what the platform was told, or unknownPriority
 	failures  int       // troubles of that kind in a row
 	forbidden int       // 403s for this very job in a row
+	asked     string    // the encoding about which it was asked whether the job has been started
+	certain   bool      // it has not
 	goneSince time.Time // when the platform first said that it has no such encoding
 }
 
@@ -131,6 +134,8 @@ func (d *driver) load(ctx context.Context) error {
 		return err
 	}
 	d.loaded = now
+	changed, err := d.store.Unreconciled(ctx, d.account.ID)
+	d.turnedBack = err != nil || changed.After(now) // the first sweep meets the error again
 	if err := d.readLive(ctx, now); err != nil {
 		return err
 	}
@@ -250,6 +255,9 @@ func (d *driver) act(ctx context.Context, p plan, now time.Time) {
 	}
 	for _, id := range p.start {
 		d.spawn(ctx, taskStart, id, now, d.start)
+	}
+	for _, id := range p.confirms {
+		d.spawn(ctx, taskConfirm, id, now, d.confirm)
 	}
 	for _, id := range p.looks {
 		d.spawn(ctx, taskLook, id, now, d.look)

@@ -171,11 +171,11 @@ func (l *listing) try(ctx context.Context, q bitmovin.ListEncodings, call func(q
 	if err == nil || answered || q.Offset > 0 || !l.convinced(used, err) {
 		return err
 	}
-	fault := job.ParameterRefused
+	fault, sets := job.ParameterRefused, suspects(used)
 	if !bitmovin.Unsupported(err) {
-		fault = job.ParameterUnanswered
+		fault, sets = job.ParameterUnanswered, sets[:len(used)] // it may be an outage
 	}
-	for _, blamed := range suspects(used) {
+	for _, blamed := range sets {
 		q.Without = slices.Concat(without, blamed)
 		again := call(q, func() {
 			if !answered {
@@ -183,7 +183,7 @@ func (l *listing) try(ctx context.Context, q bitmovin.ListEncodings, call func(q
 				l.blame(ctx, fault, err, blamed...)
 			}
 		})
-		if answered || !bitmovin.Unsupported(again) {
+		if answered || !bitmovin.Unsupported(again) && !bitmovin.Ambiguous(again) {
 			return again
 		}
 	}

@@ -89,11 +89,11 @@ func (d *driver) created(ctx context.Context, q bitmovin.ListEncodings, visit fu
 }
 
 // beyond lists what comes in the list after the encodings that were seen, or its first page
-// if the platform takes no offset.
+// if there is no answer to an offset.
 func (d *driver) beyond(ctx context.Context, q bitmovin.ListEncodings, seen map[bitmovin.EncodingID]bool) ([]bitmovin.Encoding, error) {
 	q.CreatedAfter, q.Offset = time.Time{}, len(seen)
 	page, err := d.listing.page(ctx, q)
-	if bitmovin.Unsupported(err) && q.Offset > 0 {
+	if q.Offset > 0 && (bitmovin.Unsupported(err) || bitmovin.Ambiguous(err)) {
 		q.Offset = 0
 		page, err = d.listing.page(ctx, q)
 	}

@@ -161,6 +161,9 @@ func (d *driver) claim(ctx context.Context, e bitmovin.Encoding) error {
 		}
 	}
 	if e.Status == bitmovin.StatusCreated {
+		if making, err := d.configuring(ctx, e, id); err != nil || making {
+			return err
+		}
 		return d.orphan(ctx, string(e.ID))
 	}
 	if attempt > 0 {
@@ -190,6 +193,16 @@ func (d *driver) claim(ctx context.Context, e bitmovin.Encoding) error {
 		return err
 	}
 	return d.adoptStarted(ctx, id, observation(string(e.ID), task))
+}
+
+// configuring reports whether an encoding is being configured right now, by this process, or
+// has just been: its job says so before it is created.
+func (d *driver) configuring(ctx context.Context, e bitmovin.Encoding, id job.ID) (bool, error) {
+	j, err := d.store.Job(ctx, id)
+	if errors.Is(err, job.ErrNotFound) {
+		return false, nil
+	}
+	return j.Step == job.StepCreate || j.EncodingID == string(e.ID), err
 }
 
 // elsewhere reports whether a job belongs to another account, which may have the same

@@ -25,11 +25,12 @@ const (
 	taskList
 	taskRecord
 	taskReprioritize
+	taskConfirm
 	taskKinds // how many there are
 )
 
 func (k taskKind) String() string {
-	return [taskKinds]string{"none", "probe", "stop", "start", "look", "count", "prepare", "delete", "sweep", "list", "record", "reprioritize"}[k]
+	return [taskKinds]string{"none", "probe", "stop", "start", "look", "count", "prepare", "delete", "sweep", "list", "record", "reprioritize", "confirm"}[k]
 }
 
 // outcome is what came of a task for one job.
@@ -50,6 +51,8 @@ type outcome struct {
 	setup time.Duration
 	// missing is set if the platform says that it has no such encoding.
 	missing bool
+	// certain is set if the platform shows that the job has not been started.
+	certain bool
 	// foreign is trouble with something all jobs share, for example a storage.
 	foreign error
 }
@@ -126,6 +129,9 @@ func (d *driver) finished(kind taskKind, id job.ID, o outcome) {
 	}
 	if o.store != nil {
 		d.stale.live = true // it may have written what it did not acknowledge
+	}
+	if kind == taskConfirm && o.trouble() == nil {
+		e.asked, e.certain = e.job.EncodingID, o.certain
 	}
 	e.told(kind, o)
 	d.learn(kind, e, o, now)

@@ -137,6 +137,9 @@ func (d *driver) lookUp(ctx context.Context, e entry) outcome {
 		if encoding == "" {
 			return d.notStarted(ctx, e, asked)
 		}
+		if d.listing.usable(bitmovin.ParamName) {
+			d.listing.blame(ctx, job.ParameterMisses, nil, bitmovin.ParamName)
+		}
 	}
 	o.job, o.store = d.update(ctx, e.job.ID, func(u *job.Update) error {
 		return u.TemplateFound(encoding, e.job.Attempt, d.now())

@@ -35,6 +35,7 @@ func (d *driver) view(now time.Time) view {
 		listDue:   d.listDue,
 		sweepDue:  d.sweepDue,
 		swept:     d.swept,
+		slow:      now.Sub(d.loaded) >= d.settle,
 		prepare:   aheadOf(d.limit.wanted),
 		busy:      d.busy,
 	}
@@ -65,7 +66,7 @@ func (d *driver) view(now time.Time) view {
 // candidate is a job of the window as the loop knows it; false if the loop knows
 // that it no longer waits.
 func (d *driver) candidate(j job.Job) (candidate, bool) {
-	c := candidate{id: j.ID, prepared: j.Prepared(), template: d.templated(j.ID.Batch)}
+	c := candidate{id: j.ID, prepared: j.Prepared(), template: d.templated(j.ID.Batch), certain: d.recent(j.ID.Batch)}
 	e := d.live[j.ID]
 	if e == nil {
 		return c, true
@@ -77,6 +78,9 @@ func (d *driver) candidate(j job.Job) (candidate, bool) {
 		c.prepared = e.job.Prepared()
 	}
 	c.task, c.since, c.notBefore = e.task, e.since, e.notBefore
+	if e.asked != "" && e.asked == e.job.EncodingID {
+		c.asked, c.certain = true, c.certain || e.certain
+	}
 	return c, e.task != taskStart
 }
 
