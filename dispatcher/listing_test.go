@@ -97,8 +97,8 @@ func withoutLabels(resp *http.Response) (*http.Response, error) {
 	return resp, nil
 }
 
-// foreigners creates n encodings of somebody else, each with a label of somebody's own.
-func (w *world) foreigners(n int, labels ...string) (ids []bitmovin.EncodingID) {
+// disposable is somebody else's client of the platform.
+func (w *world) disposable() *bitmovin.Client {
 	w.t.Helper()
 	client, err := bitmovin.New(bitmovin.Options{
 		APIKey: func() (string, error) { return "test-key", nil }, HTTPClient: w.sim.Client(),
@@ -107,7 +107,14 @@ func (w *world) foreigners(n int, labels ...string) (ids []bitmovin.EncodingID) 
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	defer client.Close()
+	w.t.Cleanup(client.Close)
+	return client
+}
+
+// foreigners creates n encodings of somebody else, each with a label of somebody's own.
+func (w *world) foreigners(n int, labels ...string) (ids []bitmovin.EncodingID) {
+	w.t.Helper()
+	client := w.disposable()
 	for i := range n {
 		e, err := client.CreateEncoding(w.ctx, bitmovin.Encoding{Name: fmt.Sprintf("foreign %d", i), Labels: labels})
 		if err != nil {
