@@ -52,10 +52,10 @@ func (w *walk) next(ctx context.Context) (items []Encoding, more bool, err error
 	switch {
 	case repeated && !w.byTime:
 		err = fmt.Errorf("GET %s at offset %d: %w", encodingsPath, w.query.Offset, errStuck)
-	case err != nil && !(w.moved && !w.byTime && (Unsupported(err) || statusOf(err) >= 500)):
-		return nil, false, err
 	case err == nil:
 		return w.take(p)
+	case !w.moved || w.byTime || !Unsupported(err) && statusOf(err) < 500:
+		return nil, false, err
 	}
 	if !w.sorted || w.oldest.IsZero() {
 		return nil, false, err // nothing tells where the page ended

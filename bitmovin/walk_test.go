@@ -31,8 +31,7 @@ func (s *datedServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	offset, _ := strconv.Atoi(r.FormValue("offset"))
 	limit, _ := strconv.Atoi(r.FormValue("limit"))
 	if s.maxOffset > 0 && offset > s.maxOffset {
-		w.WriteHeader(http.StatusBadRequest)
-		fmt.Fprint(w, `{"requestId":"r","status":"ERROR","data":{"code":1000,"message":"result window is too large"}}`)
+		http.Error(w, "the result window is too large", http.StatusBadRequest)
 		return
 	}
 	if limit == 0 {
@@ -57,7 +56,7 @@ func (s *datedServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	items = items[min(offset, len(items)):]
-	success(`{"items":[` + strings.Join(items[:min(limit, len(items))], ",") + `]}`)(w, r)
+	success(`{"items":[`+strings.Join(items[:min(limit, len(items))], ",")+`]}`)(w, r)
 }
 
 // Where the offset leads nowhere the list goes on by time, and says so where that leads

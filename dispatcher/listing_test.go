@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -48,8 +49,10 @@ func twisted(inner http.RoundTripper, how twist) roundTripper {
 			case nothing:
 				query.Set(name, selectsNothing[name])
 			default:
-				var status int
-				fmt.Sscan(what, &status)
+				status, err := strconv.Atoi(what)
+				if err != nil {
+					return nil, err
+				}
 				return answer(r, status, `{"requestId":"r","status":"ERROR","data":{"code":1002,"message":"`+name+` is not supported"}}`), nil
 			}
 		}
@@ -88,7 +91,9 @@ func withoutLabels(resp *http.Response) (*http.Response, error) {
 	}
 	items, _ := body.Data.Result["items"].([]any)
 	for _, item := range items {
-		delete(item.(map[string]any), "labels")
+		if encoding, ok := item.(map[string]any); ok {
+			delete(encoding, "labels")
+		}
 	}
 	if text, err = json.Marshal(body); err != nil {
 		return nil, err
