@@ -122,6 +122,10 @@ func all[T required](ctx context.Context, c *Client, cl call, offset, limit int)
 		var before map[string]bool
 		for {
 			p, err := list[T](ctx, c, cl, offset, limit)
+			if before == nil && Unsupported(err) {
+				cl.without = []string{ParamLimit} // it may be that
+				p, err = list[T](ctx, c, cl, offset, limit)
+			}
 			if err == nil && repeats(before, p.Items) {
 				err = fmt.Errorf("GET %s at offset %d: %w", cl.path, offset, errStuck)
 			}

@@ -102,10 +102,11 @@ func TestEncodingsWithoutOffset(t *testing.T) {
 	}
 }
 
-// A storage or a configuration is found although the platform cannot select by name.
+// A storage or a configuration is found although the platform cannot select by name, nor
+// takes a size of pages.
 func TestFindWithoutName(t *testing.T) {
 	c := newTestClient(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.FormValue("name") != "" {
+		if r.FormValue("name") != "" || r.FormValue("limit") != "" {
 			w.WriteHeader(http.StatusUnprocessableEntity)
 			return
 		}

@@ -88,6 +88,7 @@ func (d *driver) counted(c counted, err error) {
 		return
 	}
 	own := d.unanswered(c.queued)
+	d.doubt(c)
 	for _, e := range d.live {
 		if _, ok := c.queued[e.job.EncodingID]; ok {
 			own++
@@ -97,13 +98,48 @@ func (d *driver) counted(c counted, err error) {
 			e.look = now // it has left the queue
 		}
 	}
-	d.queue = queue{total: c.total, foreign: c.total - own, time: c.time, due: now.Add(max(d.poll, countPace))}
+	d.queue = queue{total: c.total, foreign: c.total - own, time: c.time, due: now.Add(max(d.poll, countPace)), doubts: d.queue.doubts}
 	switch {
 	case c.partial:
 		d.queue.due = now.Add(max(d.poll, time.Duration(c.pages)*countPace))
 	case d.queue.foreign > 0:
 		d.queue.due = now.Add(countPace)
 	}
+}
+
+// queuedLong is how long an encoding has been queued at least that a list has to show.
+const queuedLong = time.Minute
+
+// doubt compares a count with what looks at single encodings show. One that has been queued
+// for long, was not in the count before, and was queued still when it was looked at after
+// that, should have been in it. If that goes on, and not one of ours is counted, the
+// platform does not find what is queued.
+func (d *driver) doubt(c counted) {
+	missed, found := false, false
+	for _, e := range d.live {
+		_, ok := c.queued[e.job.EncodingID]
+		found = found || ok
+		if e.job.State != job.Queued || ok || c.partial || c.time.Sub(e.job.StartTime) < queuedLong+d.setup(e) {
+			e.uncounted = time.Time{}
+			continue
+		}
+		missed = missed || !e.uncounted.IsZero() && !e.looked.Before(e.uncounted)
+		e.uncounted = c.time
+	}
+	switch {
+	case found, c.partial:
+		d.queue.doubts = 0
+	case missed:
+		d.queue.doubts++
+	}
+	if d.queue.doubts < refusals {
+		return
+	}
+	d.queue.doubts = 0
+	d.beside(func() func() {
+		d.listing.blame(context.Background(), job.ParameterMisses, nil, bitmovin.ParamStatus)
+		return func() {}
+	})
 }
 
 // unanswered counts the encodings of templates whose starts have not been answered: their

@@ -90,6 +90,7 @@ type entry struct {
 	forbidden int       // 403s for this very job in a row
 	asked     string    // the encoding about which it was asked whether the job has been started
 	certain   bool      // it has not
+	uncounted time.Time // when the platform's queue was counted last, if that should have shown it and did not
 	goneSince time.Time // when the platform first said that it has no such encoding
 }
 
@@ -99,6 +100,7 @@ type queue struct {
 	foreign int // of these, not ours
 	time    time.Time
 	due     time.Time
+	doubts  int // counts in a row that did not show what is queued
 }
 
 func newDriver(c Config, a Account) *driver {

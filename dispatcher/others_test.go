@@ -147,3 +147,19 @@ func TestComparisonThatFails(t *testing.T) {
 		w.audit(b.ID)
 	})
 }
+
+// The platform lists nothing as queued although something is: other people's encodings count
+// all the same, once that has been noticed.
+func TestCountThatFindsNothing(t *testing.T) {
+	sim := &simulator.Simulator{Seed: 1, Encoders: 1, Duration: 2 * time.Minute}
+	inWorld(t, sim, func(w *world) {
+		w.network = twisted(w.sim.Client().Transport, twist{"status": nothing})
+		w.run()
+		w.submit(40, nil)
+		s := w.awaitStatus(time.Hour, "that status misses encodings", func(s job.AccountStatus) bool { return len(s.Listing.Parameters) > 0 })
+		if p := s.Listing.Parameters[0]; p.Name != bitmovin.ParamStatus || p.Fault != job.ParameterMisses {
+			w.t.Errorf("it blames %+v", s.Listing.Parameters)
+		}
+		w.awaitStatus(2*time.Minute, "what is queued", func(s job.AccountStatus) bool { return s.Queued >= 2 })
+	})
+}
