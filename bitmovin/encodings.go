@@ -123,6 +123,9 @@ type ListEncodings struct {
 	Offset         int
 	Limit          int  // per page; default and maximum 100
 	SkipTotalCount bool // do not ask for the total, which the platform discourages
+	// Overlap is how many encodings of a page [Client.Encodings] asks for again with the
+	// next one, so that none is missed when as many are deleted meanwhile; less than half a page.
+	Overlap int
 	// Without names parameters that are not sent, whatever else is set, because the platform
 	// refuses them. Without a limit it serves pages of its own size.
 	Without         []string

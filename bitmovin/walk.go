@@ -7,6 +7,9 @@ import (
 	"time"
 )
 
+// far is how many pages make it worth while to be patient.
+const far = 10
+
 // walk is a way through the pages of a list of encodings. It goes by offset as long as
 // that works. Where the platform refuses an offset or breaks on it (as some do beyond ten
 // thousand items), or ignores it, it goes on by time: the list is the newest first, so that the
@@ -19,7 +22,7 @@ type walk struct {
 	seen   map[string]bool // from the page before byTime on
 	oldest time.Time       // of all items so far
 	sorted bool            // the newest came first so far
-	moved  bool            // a page has been read
+	pages  int             // how many have been read
 }
 
 // Encodings walks all pages of a selection from its Offset on and ends after the first
@@ -47,14 +50,16 @@ func (c *Client) Encodings(ctx context.Context, l ListEncodings) iter.Seq2[Encod
 
 // next reads the next page and reports whether there is another one behind it.
 func (w *walk) next(ctx context.Context) (items []Encoding, more bool, err error) {
-	p, err := list[Encoding](ctx, w.client, w.query.call(UrgencyList), w.query.Offset, w.query.Limit)
+	p, err := w.read(ctx)
 	repeated := err == nil && repeats(w.page, p.Items)
 	switch {
+	case repeated && !w.byTime && p.received <= w.query.Overlap:
+		return nil, false, nil // nothing but what was asked for again
 	case repeated && !w.byTime:
 		err = fmt.Errorf("GET %s at offset %d: %w", encodingsPath, w.query.Offset, errStuck)
 	case err == nil:
 		return w.take(p)
-	case !w.moved || w.byTime || !Unsupported(err) && statusOf(err) < 500:
+	case w.pages == 0 || w.byTime || !Unsupported(err) && statusOf(err) < 500:
 		return nil, false, err
 	}
 	if !w.sorted || w.oldest.IsZero() {
@@ -65,9 +70,25 @@ func (w *walk) next(ctx context.Context) (items []Encoding, more bool, err error
 	return w.next(ctx)
 }
 
+// read reads a page. A walk that has come far is not given up because of one call.
+func (w *walk) read(ctx context.Context) (p Page[Encoding], err error) {
+	wait := time.Second
+	for range 5 {
+		p, err = list[Encoding](ctx, w.client, w.query.call(UrgencyList), w.query.Offset, w.query.Limit)
+		if w.pages < far || !Ambiguous(err) && !Throttled(err) || ctx.Err() != nil {
+			return p, err
+		}
+		if w.client.governor.clock.Sleep(ctx, wait) != nil {
+			return p, err
+		}
+		wait *= 2
+	}
+	return p, err
+}
+
 // take notes what is on a page.
 func (w *walk) take(p Page[Encoding]) (items []Encoding, more bool, err error) {
-	w.moved = true
+	w.pages++
 	before := w.page
 	w.page = idsOf(p.Items)
 	for _, e := range p.Items {
@@ -80,7 +101,7 @@ func (w *walk) take(p Page[Encoding]) (items []Encoding, more bool, err error) {
 		}
 	}
 	if !w.byTime {
-		w.query.Offset += p.received
+		w.query.Offset += p.received - min(w.query.Overlap, p.received/2)
 		return items, p.More(), nil
 	}
 	for _, e := range items {

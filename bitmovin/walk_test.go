@@ -18,7 +18,8 @@ type datedServer struct {
 	maxOffset                  int // what is beyond is refused; 0: nothing is
 	ownSize                    int // the size of its pages if it is asked for none
 	oldestFirst                bool
-	grows                      int // how many come in with each call
+	grows                      int // how many come in with each call, or are deleted
+	breaks                     int // every so many calls one is not answered; 0: all are
 	calls                      int
 }
 
@@ -26,6 +27,10 @@ func (s *datedServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.calls++
 	if s.calls > 1000 {
 		http.Error(w, "for ever", http.StatusTeapot)
+		return
+	}
+	if s.breaks > 0 && s.calls > 20 && s.calls%s.breaks == 0 {
+		http.Error(w, "busy", http.StatusBadGateway)
 		return
 	}
 	offset, _ := strconv.Atoi(r.FormValue("offset"))
@@ -73,6 +78,8 @@ func TestEncodingsWithoutOffset(t *testing.T) {
 		"refused":             {srv: datedServer{maxOffset: 1}},
 		"refused far behind":  {srv: datedServer{maxOffset: 60}},
 		"no limit":            {srv: datedServer{ownSize: 7}, query: ListEncodings{Without: []string{ParamLimit}}},
+		"overlaps":            {query: ListEncodings{Overlap: 4}},
+		"shrinks":             {srv: datedServer{grows: -2}, query: ListEncodings{Overlap: 4}},
 		"and time ignored":    {srv: datedServer{ignoresOffset: true, ignoresTime: true}, stuck: true},
 		"both, as it grows":   {srv: datedServer{ignoresOffset: true, ignoresTime: true, grows: 3}, stuck: true},
 		"and oldest first":    {srv: datedServer{ignoresOffset: true, oldestFirst: true}, stuck: true},
@@ -93,7 +100,7 @@ func TestEncodingsWithoutOffset(t *testing.T) {
 			if stuck := errors.Is(last, errStuck); stuck != tt.stuck || !stuck && last != nil {
 				t.Errorf("err = %v, want stuck: %v", last, tt.stuck)
 			}
-			for n := 0; n < 105 && !tt.stuck; n++ {
+			for n := 0; n < min(105, tt.srv.n) && !tt.stuck; n++ {
 				if seen[EncodingID(strconv.Itoa(n))] == 0 {
 					t.Errorf("encoding %d is missing among %d", n, len(seen))
 				}
@@ -117,5 +124,25 @@ func TestFindWithoutName(t *testing.T) {
 	}
 	if id, found, err := c.FindConfiguration(t.Context(), H264, "wanted"); id != "2" || !found || err != nil {
 		t.Errorf("configuration %q, %v, %v", id, found, err)
+	}
+}
+
+// A long walk is not given up because of single calls.
+func TestEncodingsIsPatientFarBehind(t *testing.T) {
+	if testing.Short() {
+		t.Skip("waits for seconds")
+	}
+	srv := httptest.NewServer(&datedServer{n: 300, breaks: 15})
+	defer srv.Close()
+	c := mustNew(t, Options{BaseURL: srv.URL, APIKey: fixedKey(testKey), Governor: NewGovernor(Limits{ClassEncodingList: 100_000})})
+	n := 0
+	for _, err := range c.Encodings(t.Context(), ListEncodings{Limit: 10}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		n++
+	}
+	if n != 300 {
+		t.Errorf("%d encodings, want 300", n)
 	}
 }

@@ -70,7 +70,7 @@ func (d *driver) absent(ctx context.Context, j *job.Job) (encoding string, at ti
 	after := began.Add(-reconcileMargin).Truncate(reconcileMargin)
 	if l.asked.Before(j.StepTime.Add(d.settle)) || l.after.After(after) || d.now().Sub(l.read) > lookupFor {
 		l.asked, l.after, l.found = d.now(), after, map[attempt]bitmovin.EncodingID{}
-		query := bitmovin.ListEncodings{CreatedAfter: after, SkipTotalCount: true}
+		query := bitmovin.ListEncodings{CreatedAfter: after, SkipTotalCount: true, Overlap: overlap}
 		_, err = d.created(ctx, query, func(e bitmovin.Encoding) (bool, error) {
 			if id, number, ok := jobOf(e.Name); ok && number > 0 {
 				l.found[attempt{id, number}] = e.ID

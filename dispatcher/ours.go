@@ -27,12 +27,16 @@ func (d *driver) own(ctx context.Context, e bitmovin.Encoding) (bool, error) {
 	return err == nil, err
 }
 
+// overlap is how many encodings may be deleted between two pages of a list that is to prove
+// that one is absent.
+const overlap = 10
+
 // since hands over our encodings that were created after a time, the newest first, until
 // visit has enough. It may hand over one twice. That an encoding is not among them proves
 // that there is none: a search that finds nothing of ours, at any time, is not believed,
 // and everybody's encodings are listed instead.
 func (d *driver) since(ctx context.Context, after time.Time, visit func(bitmovin.Encoding) (enough bool, err error)) error {
-	q := bitmovin.ListEncodings{CreatedAfter: after, SkipTotalCount: true}
+	q := bitmovin.ListEncodings{CreatedAfter: after, SkipTotalCount: true, Overlap: overlap}
 	searched := d.listing.usable(bitmovin.ParamSearch)
 	if searched {
 		search := q
