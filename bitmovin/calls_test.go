@@ -129,7 +129,7 @@ func TestEncodingCalls(t *testing.T) {
 				_, err := c.ListEncodings(ctx, ListEncodings{Limit: 1000})
 				return err
 			},
-			want:  "GET /encoding/encodings?includeTotalCount=true&limit=100&offset=0",
+			want:  "GET /encoding/encodings?includeTotalCount=true&limit=100",
 			class: ClassEncodingList, result: `{}`,
 		},
 		{

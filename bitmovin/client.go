@@ -167,6 +167,7 @@ type call struct {
 	method  string
 	path    string // below the base URL, with escaped segments
 	query   url.Values
+	without []string // parameters of a list that are not sent
 	class   Class
 	urgency Urgency  // among the calls of the class
 	body    any      // marshalled as JSON; nil sends none, or {} with a POST

@@ -32,7 +32,7 @@ func TestResourceCalls(t *testing.T) {
 				}
 				return want(err, id, "2")
 			},
-			want:  "GET /encoding/configurations/audio/he-aac-v2?limit=100&name=a&offset=0",
+			want:  "GET /encoding/configurations/audio/he-aac-v2?limit=100&name=a",
 			class: ClassResourceRead, result: `{"items":[{"id":"1","name":"ab"},{"id":"2","name":"a"},{"id":"3","name":"a"}]}`,
 		},
 		{
@@ -75,7 +75,7 @@ func TestResourceCalls(t *testing.T) {
 				_, found, err := c.FindInput(ctx, StorageS3RoleBased, "n")
 				return want(err, found, false)
 			},
-			want:  "GET /encoding/inputs/s3-role-based?limit=100&name=n&offset=0",
+			want:  "GET /encoding/inputs/s3-role-based?limit=100&name=n",
 			class: ClassResourceRead, result: `{}`,
 		},
 		{
@@ -100,7 +100,7 @@ func TestResourceCalls(t *testing.T) {
 				id, _, err := c.FindOutput(ctx, StorageGenericS3, "n")
 				return want(err, id, "o")
 			},
-			want:  "GET /encoding/outputs/generic-s3?limit=100&name=n&offset=0",
+			want:  "GET /encoding/outputs/generic-s3?limit=100&name=n",
 			class: ClassResourceRead, result: `{"items":[{"id":"o","name":"n"}]}`,
 		},
 		{
@@ -128,7 +128,7 @@ func TestResourceCalls(t *testing.T) {
 				}
 				return err
 			},
-			want:  "GET /notifications/webhooks/encoding/encodings/error?limit=100&offset=0",
+			want:  "GET /notifications/webhooks/encoding/encodings/error?limit=100",
 			class: ClassOther, result: `{"items":[{"id":"w","url":"u","method":"PUT"}]}`,
 		},
 		{
@@ -143,7 +143,7 @@ func TestResourceCalls(t *testing.T) {
 				n, err := c.Notifications(ctx)
 				return want(err, len(n) == 1 && n[0].Muted, true)
 			},
-			want:  "GET /notifications?limit=100&offset=0",
+			want:  "GET /notifications?limit=100",
 			class: ClassOther, result: `{"items":[{"id":"w","muted":true}]}`,
 		},
 		{

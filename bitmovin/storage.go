@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 )
@@ -209,10 +208,8 @@ func findStorages[ID ~string](ctx context.Context, c *Client, path string, t Sto
 	if t.segment() == "" {
 		return nil, fmt.Errorf("GET %s: unknown storage type %q", path, t)
 	}
-	found, err := collect(all[StorageInfo[ID]](ctx, c, call{
-		path: path + "/" + t.segment(), query: url.Values{"name": {name}}, class: ClassResourceRead,
-	}, 0, maxPageSize))
-	return named(found, name, func(s StorageInfo[ID]) string { return s.Name }), err
+	list := call{path: path + "/" + t.segment(), class: ClassResourceRead}
+	return collectNamed(ctx, c, list, name, func(s StorageInfo[ID]) string { return s.Name })
 }
 
 // firstID returns the id of the first of found.

@@ -45,7 +45,10 @@ type view struct {
 	sweepDue  time.Time
 	missing   bool // some encoding of ours is missing, and the list has not been walked since
 	walkDue   time.Time
-	swept     bool // the platform has been compared with the job table; nothing is configured or started before
+	// swept says that the platform has been compared with the job table. Before that only
+	// jobs that are certain are started; slow says that it takes long, so that it is worth
+	// while to ask about single ones.
+	swept, slow bool
 
 	window  []candidate // jobs that wait, in dispatch order
 	prepare int         // how many jobs to have prepared, or in preparation, ahead
@@ -63,6 +66,8 @@ type candidate struct {
 	id        job.ID
 	prepared  bool
 	template  bool // it needs no preparing, but what all jobs share
+	certain   bool // it has not been started without the job table knowing
+	asked     bool // the platform has been asked whether it has, and could not say no
 	task      taskKind
 	since     time.Time // when the task began
 	notBefore time.Time // after trouble that is not the job's
@@ -97,6 +102,7 @@ type orphan struct {
 // plan is what to do now, and when to decide again at the latest.
 type plan struct {
 	start    []job.ID // at most one
+	confirms []job.ID // see whether it has been started; at most one
 	prepares []job.ID
 	looks    []job.ID
 	stops    []job.ID
@@ -130,7 +136,7 @@ func decide(v view) plan {
 	if v.busy[taskCount] == 0 {
 		p.count = p.due(v.now, v.countDue)
 	}
-	if v.swept && v.busy[taskList] == 0 && v.running() {
+	if (v.swept || v.slow) && v.busy[taskList] == 0 && v.running() {
 		p.list = p.due(v.now, v.listDue)
 	}
 	if v.missing && v.busy[taskWalk] == 0 {
@@ -141,7 +147,7 @@ func decide(v view) plan {
 	}
 	p.follow(v)
 	p.clean(v)
-	if v.swept && !v.paused {
+	if !v.paused {
 		p.fill(v)
 		p.ahead(v)
 	}
@@ -255,6 +261,10 @@ func (p *plan) fill(v view) {
 		case c.task == taskPrepare && !p.due(v.now, c.since.Add(overtake)):
 			free--
 		case c.template && !p.due(v.now, v.prepareAfter):
+		case !v.swept && !c.certain:
+			if v.slow && c.prepared && !c.asked && c.task == taskNone && v.busy[taskConfirm] == 0 && len(p.confirms) == 0 && p.due(v.now, c.notBefore) {
+				p.confirms = append(p.confirms, c.id)
+			}
 		case c.task == taskNone && (c.prepared || c.template) && p.due(v.now, c.notBefore):
 			p.start = append(p.start, c.id)
 			return
@@ -278,6 +288,7 @@ func (p *plan) ahead(v view) {
 		case c.prepared || c.template || c.task != taskNone:
 			ahead++
 		case c.trial && trials[c.id.Batch]:
+		case !v.swept && !c.certain && !v.slow:
 		case p.due(v.now, c.notBefore): // those in trouble do not keep others from it
 			p.prepares = append(p.prepares, c.id)
 			trials[c.id.Batch] = true

@@ -135,6 +135,11 @@ func TestDecidePrepares(t *testing.T) {
 			v.window, v.prepare = waiting(20), 20
 			v.busy[taskPrepare] = maxPrepares - 2
 		}, []int64{1, 2}},
+		{"before the first sweep what is certain", func(v *view) {
+			v.window, v.swept = waiting(3), false
+			v.window[1].certain = true
+		}, []int64{2}},
+		{"ahead of a long first sweep", func(v *view) { v.window, v.swept, v.slow = waiting(3), false, true }, []int64{1, 2, 3}},
 		{"not before the first sweep", func(v *view) { v.window, v.swept = waiting(3), false }, nil},
 		{"not while something shared is broken", func(v *view) {
 			v.window, v.prepareAfter = waiting(3), now.Add(time.Second)

@@ -28,6 +28,8 @@ type driver struct {
 	settle   time.Duration
 	grace    time.Duration
 	resource *resources
+	listing  *listing
+	lookups  lookups
 	storages map[string]map[string]Storage // by kind and name
 
 	bell    bell
@@ -70,7 +72,11 @@ type driver struct {
 	// often that was tried.
 	swept      bool
 	reconciles int
-	stopping   bool // results are still taken, but nothing new begins
+	comparing  error     // why the latest try came to nothing
+	loaded     time.Time // when this process began
+	turnedBack bool      // the job table may have changes from after that: somebody has set the clock back
+	sweptFrom  time.Time // what was created before has been swept
+	stopping   bool      // results are still taken, but nothing new begins
 	busy       [taskKinds]int
 	again      repeats
 	stale      stale
@@ -97,6 +103,9 @@ type entry struct {
 	err       error     // the latest of them
 	troubled  time.Time // since the first of them
 	forbidden int       // 403s for this very job in a row
+	asked     string    // the encoding about which it was asked whether the job has been started
+	certain   bool      // it has not
+	uncounted time.Time // when the platform's queue was counted last, if that should have shown it and did not
 	goneSince time.Time // when the platform first said that it has no such encoding
 	list      evidence  // what the list as a whole said of it when the task began
 	listed    string    // the encoding of its name there, if it knows none
@@ -115,6 +124,7 @@ type queue struct {
 	foreign int // of these, not ours
 	time    time.Time
 	due     time.Time
+	doubts  int // counts in a row that did not show what is queued
 }
 
 func newDriver(c Config, a Account) *driver {
@@ -124,6 +134,7 @@ func newDriver(c Config, a Account) *driver {
 		clock: c.Clock, poll: c.PollInterval, settle: cmp.Or(c.Settle, a.Client.Timeout()+settleMargin), grace: c.Grace,
 		storages: map[string]map[string]Storage{kindInput: c.Inputs, kindOutput: c.Outputs},
 		resource: newResources(c.Store, a, c.Clock),
+		listing:  newListing(c.Store, a, c.Clock, log),
 		bell:     newBell(), rings: newRings(), heard: map[string]bool{}, results: make(chan func()),
 		live: map[job.ID]*entry{}, orphans: map[string]*orphanEntry{}, batches: map[string]*batch{},
 		problems: map[string]*trouble{}, breaker: newBreaker(),
@@ -148,6 +159,12 @@ func (d *driver) load(ctx context.Context) error {
 	if err := d.readStarts(ctx, now); err != nil {
 		return err
 	}
+	if err := d.listing.load(ctx, d.store.InstanceID()); err != nil {
+		return err
+	}
+	d.loaded = now
+	changed, err := d.store.Unreconciled(ctx, d.account.ID)
+	d.turnedBack = err != nil || changed.After(now) // the first sweep meets the error again
 	if err := d.readLive(ctx, now); err != nil {
 		return err
 	}
@@ -279,6 +296,9 @@ func (d *driver) act(ctx context.Context, p plan, now time.Time) {
 	}
 	for _, id := range p.start {
 		d.spawn(ctx, taskStart, id, now, d.start)
+	}
+	for _, id := range p.confirms {
+		d.spawn(ctx, taskConfirm, id, now, d.confirm)
 	}
 	for _, id := range p.looks {
 		d.spawn(ctx, taskLook, id, now, d.look)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/stokerd/stoker/bitmovin"
 	"github.com/stokerd/stoker/job"
 )
 
@@ -85,22 +86,31 @@ func (e *entry) missed(now time.Time, settle time.Duration) bool {
 // search asks for a job's encoding by its name; other is the id under which a template's is
 // there if it is not the one that the job knows.
 func (d *driver) search(ctx context.Context, e entry) (says evidence, other string) {
-	query := d.ours()
-	query.Name, query.SkipTotalCount = encodingName(&e.job), true
+	if !d.listing.usable(bitmovin.ParamName) {
+		return noWord, ""
+	}
+	query := bitmovin.ListEncodings{Name: encodingName(&e.job), SkipTotalCount: true}
 	if e.batch.Template != nil {
 		query.Name = templateName(&e.job)
 	}
-	for found, err := range d.account.Client.Encodings(ctx, query) {
+	says, listed := absent, 0
+	err := d.listing.raw(ctx, query, func(found bitmovin.Encoding) (enough bool, err error) {
+		listed++
 		switch {
-		case err != nil:
-			return noWord, ""
 		case string(found.ID) == e.job.EncodingID:
-			return shown, ""
-		case e.batch.Template != nil && found.Name == query.Name:
+			says = shown
+			return true, nil
+		case found.Name != query.Name:
+			return listed >= pageSize, nil // the platform takes no notice of the name
+		case e.batch.Template != nil:
 			other = string(found.ID)
 		}
+		return false, nil
+	})
+	if err != nil {
+		return noWord, ""
 	}
-	return absent, other
+	return says, other
 }
 
 // sameOrganisation is an error if the encoding of a job, missing for so long, may be in

@@ -192,7 +192,7 @@ func TestHaltDuringWalk(t *testing.T) {
 		walking := make(chan struct{}, 100)
 		w.network = func(r *http.Request) (*http.Response, error) {
 			query := r.URL.Query()
-			if query.Has("includeTotalCount") && !query.Has("status") && !query.Has("search") && !query.Has("name") {
+			if platform.encoding.Load() != nil && query.Has("includeTotalCount") && !query.Has("status") && !query.Has("search") && !query.Has("name") {
 				walking <- struct{}{}
 				<-r.Context().Done()
 				return nil, r.Context().Err()

@@ -12,6 +12,7 @@ type Store interface {
 	Jobs
 	Planning
 	Memory
+	Parameters
 	Orphanage
 	Settings
 }
@@ -19,6 +20,8 @@ type Store interface {
 // Jobs changes jobs, one guarded transaction for each.
 type Jobs interface {
 	Job(ctx context.Context, id job.ID) (job.Job, error)
+	// Events are a job's changes of state, the oldest first.
+	Events(ctx context.Context, id job.ID) ([]job.Event, error)
 	UpdateJob(ctx context.Context, id job.ID, now time.Time, f func(*job.Update) error) (job.Job, error)
 	UpdateJobs(ctx context.Context, filter job.Filter, now time.Time, f func(*job.Update) error) (int64, error)
 }
@@ -51,6 +54,14 @@ type Memory interface {
 	Resource(ctx context.Context, accountID, kind, hash string) (remoteID string, saved time.Time, err error)
 	SaveResource(ctx context.Context, accountID, kind, hash, remoteID string, now time.Time) error
 	DeleteResource(ctx context.Context, accountID, kind, hash string) error
+}
+
+// Parameters remembers which query parameters of lists do not work at an account's
+// platform.
+type Parameters interface {
+	ListParameters(ctx context.Context, accountID string) ([]job.ListParameter, error)
+	SaveListParameter(ctx context.Context, accountID string, p job.ListParameter) error
+	DeleteListParameter(ctx context.Context, accountID, name string) error
 }
 
 // Orphanage keeps the encodings that are to be deleted.

@@ -25,11 +25,11 @@ type orphanEntry struct {
 }
 
 // spawnSweep compares the platform with the job table. The first sweep of a
-// process reconciles the two, before anything is configured or started; the later ones
-// look for orphans only.
+// process reconciles the two; the later ones look for orphans only.
 func (d *driver) spawnSweep(ctx context.Context) {
 	d.busy[taskSweep]++
-	sweep := func() error { return d.sweep(ctx, d.now().Add(-sweepAge)) }
+	began, from := d.now(), d.sweptFrom
+	sweep := func() error { return d.sweep(ctx, from, began.Add(-sweepAge)) }
 	if !d.swept {
 		d.reconciles++
 		prepared, try := d.preparedEncodings(), d.reconciles
@@ -37,47 +37,54 @@ func (d *driver) spawnSweep(ctx context.Context) {
 	}
 	d.beside(func() func() {
 		err := sweep()
-		return func() { d.sweptOnce(err) }
+		return func() { d.sweptOnce(began, err) }
 	})
 }
 
-func (d *driver) sweptOnce(err error) {
+func (d *driver) sweptOnce(began time.Time, err error) {
 	now := d.now()
 	d.busy[taskSweep]--
 	d.observe(taskSweep, "", err, now)
 	again := d.repeat(taskSweep, err, now)
 	if err != nil {
-		d.sweepDue = again
-		if d.swept {
-			d.sweepDue = now.Add(time.Minute)
-		}
 		d.log.Warn("cannot sweep the account", "err", err)
+		d.sweepDue = now.Add(time.Minute)
+		if !d.swept {
+			d.comparing = err
+			d.sweepDue = again
+		}
 		return
 	}
-	d.swept = true
-	d.sweepDue = now.Add(sweepInterval)
+	d.swept, d.comparing = true, nil
+	d.sweptFrom = began.Add(-sweepAge - reconcileMargin)
+	d.sweepDue = now.Add(max(sweepInterval, 10*now.Sub(began))) // where lists are long, less often
 	d.stale.live, d.stale.window, d.stale.orphans = true, true, true
-}
-
-// ours selects the encodings that this job table has created.
-func (d *driver) ours() bitmovin.ListEncodings {
-	return bitmovin.ListEncodings{Search: `labels:"` + label(d.store.InstanceID()) + `"`}
 }
 
 // sweep finds encodings that carry our label, were created before a time and never
 // started, and belong to no job. They become orphans. What is being configured is in
-// the job table once it is no longer among those, so that the table is asked last.
-func (d *driver) sweep(ctx context.Context, before time.Time) error {
-	query := d.ours()
-	query.Status = bitmovin.StatusCreated
+// the job table once it is no longer among those, so that the table is asked last. Where
+// that takes the list of everybody's encodings, those are left out that earlier sweeps
+// have seen.
+func (d *driver) sweep(ctx context.Context, from, before time.Time) error {
+	d.listing.glance(ctx)
+	query := bitmovin.ListEncodings{Status: bitmovin.StatusCreated, SkipTotalCount: true}
+	if d.listing.usable(bitmovin.ParamSearch) {
+		query.Search = d.listing.search()
+	}
+	if query.Search == "" || !d.listing.usable(bitmovin.ParamStatus) {
+		query.CreatedAfter = from
+	}
 	var old []bitmovin.Encoding
-	for e, err := range d.account.Client.Encodings(ctx, query) {
-		if err != nil {
-			return err
-		}
-		if _, making := d.making.Load(string(e.ID)); !making && e.CreatedAt.Before(before) {
+	err := d.listing.each(ctx, query, func(e bitmovin.Encoding) (bool, error) {
+		own, err := d.own(ctx, e)
+		if _, making := d.making.Load(string(e.ID)); own && !making && e.CreatedAt.Before(before) {
 			old = append(old, e)
 		}
+		return false, err
+	})
+	if err != nil {
+		return err
 	}
 	unknown, err := d.strangers(ctx, old)
 	if err != nil {

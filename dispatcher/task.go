@@ -28,11 +28,12 @@ const (
 	taskReprioritize
 	taskDefine
 	taskWalk
+	taskConfirm
 	taskKinds // how many there are
 )
 
 func (k taskKind) String() string {
-	return [taskKinds]string{"none", "probe", "stop", "start", "look", "count", "prepare", "delete", "sweep", "list", "record", "reprioritize", "define", "walk"}[k]
+	return [taskKinds]string{"none", "probe", "stop", "start", "look", "count", "prepare", "delete", "sweep", "list", "record", "reprioritize", "define", "walk", "confirm"}[k]
 }
 
 // outcome is what came of a task for one job.
@@ -55,6 +56,8 @@ type outcome struct {
 	missing bool
 	// elsewhere is set if the encoding could be read, though not its status.
 	elsewhere bool
+	// certain is set if the platform shows that the job has not been started.
+	certain bool
 	// foreign is trouble with something all jobs share, for example a storage.
 	foreign error
 	// unsettled is what the platform answered if that settled nothing, though it may be no
@@ -146,6 +149,9 @@ func (d *driver) finished(kind taskKind, id job.ID, o outcome) {
 	}
 	if kind == taskStart {
 		d.stale.starts = true
+	}
+	if kind == taskConfirm && o.trouble() == nil {
+		e.asked, e.certain = e.job.EncodingID, o.certain
 	}
 	e.told(kind, o)
 	d.learn(kind, e, o, now)

@@ -129,39 +129,28 @@ func (d *driver) templateRecord(ctx context.Context, e entry, shared sharedIDs, 
 	return notMade("a storage of the batch has vanished at the platform", now), shares
 }
 
-// lookUp looks for the encoding of a template whose start was not answered. One that
-// is there is looked at. One has not been started if it is still not there after the settle
-// time, neither in a search nor in the list as a whole.
+// lookUp looks for the encoding of a template whose start was not answered. One that is there
+// is looked at. One has not been started if it is still not there after the settle time,
+// among all that was created meanwhile; a search by its name that finds nothing, or has no
+// answer, proves nothing.
 func (d *driver) lookUp(ctx context.Context, e entry) outcome {
-	asked := d.now()
-	encoding, err := d.named(ctx, templateName(&e.job))
-	search := map[bool]evidence{true: absent, false: shown}[encoding == ""]
-	if err != nil {
-		search = noWord
-	}
-	if encoding == "" {
-		encoding = e.listed
-	}
-	o := outcome{called: true, platform: err}
-	missing := asked.Sub(e.job.StepTime)
-	switch gone(absent, e.list, search) {
-	case shown:
+	encoding, err := d.named(ctx, &e.job)
+	if encoding != "" {
 		return d.found(ctx, e, encoding)
-	case noWord:
-		o.unsettled = err
-		return o // the search may be behind, and the platform as well
 	}
-	if o.foreign = d.sameOrganisation(ctx, e, missing); o.foreign != nil {
-		return o // it may be in the organisation it was started in
+	if d.now().Sub(e.job.StepTime) < d.settle {
+		return outcome{called: true, platform: err, unsettled: err} // the list may be behind, and the platform as well
 	}
-	o.platform = nil
-	o.job, o.store = d.update(ctx, e.job.ID, func(u *job.Update) error {
-		if u.Job.EncodingID != "" || u.Job.Attempt != e.job.Attempt {
-			return job.ErrConflict
-		}
-		return u.StartNotMade("the start was not accepted", d.now())
-	})
-	return o
+	encoding, asked, listErr := d.absent(ctx, &e.job)
+	switch {
+	case listErr != nil:
+		return outcome{called: true, platform: listErr, unsettled: listErr}
+	case encoding == "":
+		return d.notStarted(ctx, e, asked)
+	case err == nil && d.listing.usable(bitmovin.ParamName):
+		d.listing.blame(ctx, job.ParameterMisses, nil, bitmovin.ParamName)
+	}
+	return d.found(ctx, e, encoding)
 }
 
 // corrected goes on with an encoding whose id is not the one that the answer to a template's
@@ -193,19 +182,24 @@ func (d *driver) found(ctx context.Context, e entry, encoding string) (o outcome
 	return o
 }
 
-// named is the id of the encoding of ours with a name; empty if there is none.
-func (d *driver) named(ctx context.Context, name string) (string, error) {
-	query := d.ours()
-	query.Name, query.SkipTotalCount = name, true
-	for e, err := range d.account.Client.Encodings(ctx, query) {
-		if err != nil {
-			return "", err
-		}
-		if e.Name == name {
-			return string(e.ID), nil
-		}
+// notStarted records that a template's start was not made: its encoding was not there when
+// the platform was asked, zero if that is still to come.
+func (d *driver) notStarted(ctx context.Context, e entry, asked time.Time) outcome {
+	o := outcome{called: true}
+	missing := asked.Sub(e.job.StepTime)
+	if missing < d.settle {
+		return o
 	}
-	return "", nil
+	if o.foreign = d.sameOrganisation(ctx, e, missing); o.foreign != nil {
+		return o // it may be in the organisation it was started in
+	}
+	o.job, o.store = d.update(ctx, e.job.ID, func(u *job.Update) error {
+		if u.Job.EncodingID != "" || u.Job.Attempt != e.job.Attempt {
+			return job.ErrConflict
+		}
+		return u.StartNotMade("the start was not accepted", d.now())
+	})
+	return o
 }
 
 // setup is how long an encoding is being set up after its start, as far as that is known:
@@ -226,14 +220,14 @@ func (d *driver) settingUp(e *entry, now time.Time) bool {
 // most often it is there, and then when its absence proves something. Each look takes
 // a call of a class that allows few.
 func (d *driver) lookUpNext(kind taskKind, e *entry, now time.Time) time.Time {
-	settled := e.job.StepTime.Add(d.settle)
+	next, settled := now.Add(soon), e.job.StepTime.Add(d.settle)
 	switch {
-	case kind == taskLook && settled.After(now.Add(soon)):
+	case kind != taskLook:
+		return next
+	case settled.After(next):
 		return settled
-	case kind == taskLook && d.walks.says(e, d.settle) == noWord:
-		return now.Add(maxPause) // or when the list has been walked
 	}
-	return now.Add(soon)
+	return now.Add(d.poll) // what was created since is being listed
 }
 
 // claimTemplate decides about an encoding of ours that was made from a template and

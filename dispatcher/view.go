@@ -35,6 +35,7 @@ func (d *driver) view(now time.Time) view {
 		listDue:   d.listDue,
 		sweepDue:  d.sweepDue,
 		swept:     d.swept,
+		slow:      now.Sub(d.loaded) >= d.settle,
 		prepare:   aheadOf(d.limit.wanted),
 		busy:      d.busy,
 	}
@@ -67,7 +68,7 @@ func (d *driver) view(now time.Time) view {
 // candidate is a job of the window as the loop knows it; false if the loop knows
 // that it no longer waits.
 func (d *driver) candidate(j job.Job) (candidate, bool) {
-	c := candidate{id: j.ID, prepared: j.Prepared(), template: d.templated(j.ID.Batch)}
+	c := candidate{id: j.ID, prepared: j.Prepared(), template: d.templated(j.ID.Batch), certain: d.recent(j.ID.Batch)}
 	if t := d.problems[j.ID.Batch]; t != nil && t.err != nil {
 		c.trial = true
 	}
@@ -82,6 +83,9 @@ func (d *driver) candidate(j job.Job) (candidate, bool) {
 		c.prepared = e.job.Prepared()
 	}
 	c.task, c.since, c.notBefore = e.task, e.since, e.notBefore
+	if e.asked != "" && e.asked == e.job.EncodingID {
+		c.asked, c.certain = true, c.certain || e.certain
+	}
 	return c, e.task != taskStart
 }
 
@@ -139,6 +143,13 @@ func (d *driver) publish(v *view) {
 	}
 	s.Problem, s.Problems = d.problemsNow()
 	s.Waits, s.Repeats = d.waitsOf(), d.again.totals()
+	s.Listing, s.OtherInstances = d.listing.status()
+	if !d.swept {
+		s.Listing.ComparingSince = d.loaded
+	}
+	if d.comparing != nil {
+		s.Listing.ComparingProblem = d.comparing.Error()
+	}
 	for _, e := range d.live {
 		switch {
 		case e.job.State == job.Queued:

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/stokerd/stoker/bitmovin"
-	"github.com/stokerd/stoker/job"
 )
 
 const (
@@ -32,26 +31,21 @@ type walk struct {
 
 // says is what the walk says of a job's encoding.
 func (w *walk) says(e *entry, settle time.Duration) evidence {
-	id, name, since := e.job.EncodingID, templateName(&e.job), e.goneSince
-	if id == "" {
-		id, since = name, e.job.StepTime
-	}
+	id, since := e.job.EncodingID, e.goneSince
 	switch {
 	case since.IsZero() || !w.wanted[id] || w.began.Before(since.Add(settle)):
 		return noWord
-	case w.ids[id] || w.names[id] != "":
+	case w.ids[id]:
 		return shown
 	}
 	return absent
 }
 
 // walkWanted reports whether the list has to be walked: an encoding has been missing for
-// the settle time, or a template's start has not been answered for as long, and the latest
-// walk says nothing of it, or has become old.
+// the settle time, and the latest walk says nothing of it, or has become old.
 func (d *driver) walkWanted(now time.Time) bool {
 	for _, e := range d.live {
-		lost := e.job.Step == job.StepStart && e.job.EncodingID == "" && now.Sub(e.job.StepTime) >= d.settle
-		if !lost && !e.missed(now, d.settle) {
+		if !e.missed(now, d.settle) {
 			continue
 		}
 		if d.walks.says(e, d.settle) == noWord || now.Sub(d.walks.began) >= max(walkValid, d.walkDue.Sub(d.walks.began)) {
@@ -81,18 +75,16 @@ func (d *driver) spawnWalk(ctx context.Context, now time.Time) {
 }
 
 func (d *driver) walkAll(ctx context.Context, w *walk) error {
-	for e, err := range d.account.Client.Encodings(ctx, bitmovin.ListEncodings{SkipTotalCount: true}) {
-		if err != nil {
-			return err
-		}
+	everything := bitmovin.ListEncodings{SkipTotalCount: true, Overlap: overlap}
+	return d.listing.raw(ctx, everything, func(e bitmovin.Encoding) (enough bool, err error) {
 		if w.wanted[string(e.ID)] {
 			w.ids[string(e.ID)] = true
 		}
 		if w.wanted[e.Name] {
 			w.names[e.Name] = string(e.ID)
 		}
-	}
-	return nil
+		return false, nil
+	})
 }
 
 // walked has those looked at again that are missing.

@@ -50,6 +50,11 @@ type AccountStatus struct {
 	Unknown       []UnknownValue
 	UnknownCounts map[string]int64
 
+	Listing Listing
+	// OtherInstances are the other Stokers that have been seen at work within the last hour,
+	// by id.
+	OtherInstances []OtherInstance
+
 	Webhooks *Webhooks // nil: the service takes none
 }
 

@@ -81,6 +81,16 @@ func TestWordsCarryOver(t *testing.T) {
 			t.Errorf("breaker state %s is not in the contract", s)
 		}
 	}
+	for _, way := range []job.ListWay{job.ListBySearch, job.ListByTime, job.ListByWalk} {
+		if listingMessage(job.Listing{Way: way}).GetWay() == 0 {
+			t.Errorf("way of listing %s is not in the contract", way)
+		}
+	}
+	for _, f := range []job.ParameterFault{job.ParameterRefused, job.ParameterUnanswered, job.ParameterIgnored, job.ParameterMisses} {
+		if listingMessage(job.Listing{Parameters: []job.ListParameter{{Fault: f}}}).GetFaultyParameters()[0].GetFault() == 0 {
+			t.Errorf("fault of a parameter %s is not in the contract", f)
+		}
+	}
 	for _, k := range []job.FailureKind{job.FailedEncoding, job.FailedTransfer, job.FailedStart, job.FailedConfigure, job.FailedGone} {
 		if got := failureKind(failureMessage(&job.Failure{Kind: k}).GetKind()); got != k {
 			t.Errorf("failure kind %s comes back as %q", k, got)

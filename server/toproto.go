@@ -177,11 +177,29 @@ func accountMessage(a job.AccountStatus) *stokerv1.Account {
 			Kind: v.Kind, Value: v.Value, FirstTime: timestamp(v.First), Count: v.Count,
 		})
 	}
+	m.Listing = listingMessage(a.Listing)
+	for _, o := range a.OtherInstances {
+		m.OtherInstances = append(m.OtherInstances, &stokerv1.OtherInstance{Id: o.ID, LastSeenTime: timestamp(o.LastSeen)})
+	}
 	if w := a.Webhooks; w != nil {
 		m.Webhooks = &stokerv1.Webhooks{
 			Problem: job.Shorten(w.Problem, job.MaxReason), UsedCount: w.Used, IgnoredCount: w.Ignored, RejectedCount: w.Rejected,
 			LastUsedTime: timestamp(w.UsedTime),
 		}
+	}
+	return m
+}
+
+func listingMessage(l job.Listing) *stokerv1.Listing {
+	m := &stokerv1.Listing{
+		Way:            stokerv1.ListingWay(stokerv1.ListingWay_value["LISTING_WAY_"+string(l.Way)]),
+		ComparingSince: timestamp(l.ComparingSince), ComparingProblem: l.ComparingProblem,
+	}
+	for _, p := range l.Parameters {
+		m.FaultyParameters = append(m.FaultyParameters, &stokerv1.ListParameter{
+			Name: p.Name, Time: timestamp(p.Time),
+			Fault: stokerv1.ParameterFault(stokerv1.ParameterFault_value["PARAMETER_FAULT_"+string(p.Fault)]),
+		})
 	}
 	return m
 }

@@ -45,6 +45,8 @@ var accountGauges = []gauge{
 	accountGauge("starting", "Jobs whose start is not answered yet.", func(s job.AccountStatus) float64 { return float64(s.Starting) }),
 	accountGauge("cancelling", "Jobs being cancelled.", func(s job.AccountStatus) float64 { return float64(s.Cancelling) }),
 	accountGauge("prepared", "Jobs configured ahead.", func(s job.AccountStatus) float64 { return float64(s.Prepared) }),
+	accountGauge("comparing", "1 while the platform is compared with the job table, after the start.", func(s job.AccountStatus) float64 { return indicator(!s.Listing.ComparingSince.IsZero()) }),
+	accountGauge("other_instances", "Other Stokers seen at work with the same API key within the last hour.", func(s job.AccountStatus) float64 { return float64(len(s.OtherInstances)) }),
 	accountGauge("starts_today", "Starts of this day (UTC) that count towards max_starts_per_day; 0 without such a limit.", func(s job.AccountStatus) float64 { return float64(s.StartsToday) }),
 	accountGauge("max_starts_per_day", "Starts after which the account pauses for the day; 0: no limit.", func(s job.AccountStatus) float64 { return float64(s.MaxStartsPerDay) }),
 	accountGauge("paused", "1 if somebody paused the account, or max_starts_per_day is reached.", func(s job.AccountStatus) float64 { return indicator(s.Paused) }),
@@ -53,6 +55,10 @@ var accountGauges = []gauge{
 }
 
 var (
+	listingDesc = prometheus.NewDesc("stoker_account_listing",
+		"1 for the way in which encodings are found: SEARCH, CREATION_TIME or WALK, the slower the later.", []string{"account", "way"}, nil)
+	parameterDesc = prometheus.NewDesc("stoker_account_faulty_parameter",
+		"1 if a query parameter of the platform's lists is REFUSED, UNANSWERED, IGNORED, or MISSES encodings.", []string{"account", "parameter", "fault"}, nil)
 	budgetDesc = prometheus.NewDesc("stoker_account_calls_available",
 		"Calls of an endpoint class that could be made at once.", []string{"account", "class"}, nil)
 	limitDesc = prometheus.NewDesc("stoker_account_calls_limit",
@@ -70,6 +76,8 @@ func (accountCollector) Describe(ch chan<- *prometheus.Desc) {
 	for _, g := range accountGauges {
 		ch <- g.desc
 	}
+	ch <- listingDesc
+	ch <- parameterDesc
 	ch <- budgetDesc
 	ch <- limitDesc
 	ch <- pausedDesc
@@ -91,6 +99,12 @@ func (c accountCollector) Collect(ch chan<- prometheus.Metric) {
 		}
 		for call, n := range s.Repeats {
 			ch <- prometheus.MustNewConstMetric(repeatsDesc, prometheus.CounterValue, float64(n), s.ID, call)
+		}
+		for _, way := range []job.ListWay{job.ListBySearch, job.ListByTime, job.ListByWalk} {
+			send(listingDesc, indicator(s.Listing.Way == way), s.ID, string(way))
+		}
+		for _, p := range s.Listing.Parameters {
+			send(parameterDesc, 1, s.ID, p.Name, string(p.Fault))
 		}
 		for _, b := range s.Budgets {
 			send(budgetDesc, float64(b.Available), s.ID, b.Class)

@@ -123,28 +123,6 @@ func unknownValues(a *stokerv1.Account) string {
 	return fmt.Sprintf("Account %s: the platform uses values that this server does not know: %s.", a.GetId(), strings.Join(shown, ", "))
 }
 
-// accountState says whether an account is worked on, and what is wrong if not.
-func accountState(a *stokerv1.Account, now time.Time) string {
-	b := a.GetBreaker()
-	switch {
-	case a.GetPaused():
-		return withReason("paused", a.GetPausedReason())
-	case b.GetState() == stokerv1.BreakerState_BREAKER_STATE_OPEN:
-		return withReason("cannot be used", b.GetReason()) + "; next try in " + rounded(b.GetNextProbeTime().AsTime().Sub(now))
-	case b.GetState() == stokerv1.BreakerState_BREAKER_STATE_PROBING:
-		return withReason("being tried again", b.GetReason())
-	case a.GetQueueFullUntil() != nil && a.GetQueueFullUntil().AsTime().After(now):
-		return "the platform's queue is full"
-	}
-	if problem := a.GetProblem(); problem != "" {
-		return "working, with trouble: " + problem
-	}
-	if problem := a.GetWebhooks().GetProblem(); problem != "" {
-		return "working, without webhooks: " + problem
-	}
-	return "working"
-}
-
 func withReason(what, why string) string {
 	if why == "" {
 		return what

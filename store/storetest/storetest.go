@@ -61,6 +61,7 @@ func Run(t *testing.T, open func(t *testing.T, dir string) *store.Store) {
 		{"the window goes by priority, then fair shares, then number", windowOrder},
 		{"the window leaves out what must wait", windowWaits},
 		{"the next back-off to end is known", nextDue},
+		{"parameters that do not work are kept by account", listParameters},
 		{"a restart finds what is at the platform", liveJobs},
 		{"what the platform may hold unknown to the table is remembered", unreconciled},
 		{"batches to cancel are known until all jobs have been told", cancellingBatches},

@@ -24,6 +24,124 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// ListingWay is how encodings are found.
+type ListingWay int32
+
+const (
+	// Not set.
+	ListingWay_LISTING_WAY_UNSPECIFIED ListingWay = 0
+	// The platform searches for the server's label.
+	ListingWay_LISTING_WAY_SEARCH ListingWay = 1
+	// The platform lists what everybody has created since a time; the server compares labels.
+	ListingWay_LISTING_WAY_CREATION_TIME ListingWay = 2
+	// The platform lists everybody's encodings; the server compares labels and times.
+	ListingWay_LISTING_WAY_WALK ListingWay = 3
+)
+
+// Enum value maps for ListingWay.
+var (
+	ListingWay_name = map[int32]string{
+		0: "LISTING_WAY_UNSPECIFIED",
+		1: "LISTING_WAY_SEARCH",
+		2: "LISTING_WAY_CREATION_TIME",
+		3: "LISTING_WAY_WALK",
+	}
+	ListingWay_value = map[string]int32{
+		"LISTING_WAY_UNSPECIFIED":   0,
+		"LISTING_WAY_SEARCH":        1,
+		"LISTING_WAY_CREATION_TIME": 2,
+		"LISTING_WAY_WALK":          3,
+	}
+)
+
+func (x ListingWay) Enum() *ListingWay {
+	p := new(ListingWay)
+	*p = x
+	return p
+}
+
+func (x ListingWay) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (ListingWay) Descriptor() protoreflect.EnumDescriptor {
+	return file_stoker_v1_account_service_proto_enumTypes[0].Descriptor()
+}
+
+func (ListingWay) Type() protoreflect.EnumType {
+	return &file_stoker_v1_account_service_proto_enumTypes[0]
+}
+
+func (x ListingWay) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use ListingWay.Descriptor instead.
+func (ListingWay) EnumDescriptor() ([]byte, []int) {
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{0}
+}
+
+// ParameterFault is what is wrong with a query parameter.
+type ParameterFault int32
+
+const (
+	// Not set.
+	ParameterFault_PARAMETER_FAULT_UNSPECIFIED ParameterFault = 0
+	// The platform refuses queries with it.
+	ParameterFault_PARAMETER_FAULT_REFUSED ParameterFault = 1
+	// Queries with it are not answered, while those without are.
+	ParameterFault_PARAMETER_FAULT_UNANSWERED ParameterFault = 2
+	// The platform answers as if it were not there.
+	ParameterFault_PARAMETER_FAULT_IGNORED ParameterFault = 3
+	// The platform leaves out what it should find.
+	ParameterFault_PARAMETER_FAULT_MISSES ParameterFault = 4
+)
+
+// Enum value maps for ParameterFault.
+var (
+	ParameterFault_name = map[int32]string{
+		0: "PARAMETER_FAULT_UNSPECIFIED",
+		1: "PARAMETER_FAULT_REFUSED",
+		2: "PARAMETER_FAULT_UNANSWERED",
+		3: "PARAMETER_FAULT_IGNORED",
+		4: "PARAMETER_FAULT_MISSES",
+	}
+	ParameterFault_value = map[string]int32{
+		"PARAMETER_FAULT_UNSPECIFIED": 0,
+		"PARAMETER_FAULT_REFUSED":     1,
+		"PARAMETER_FAULT_UNANSWERED":  2,
+		"PARAMETER_FAULT_IGNORED":     3,
+		"PARAMETER_FAULT_MISSES":      4,
+	}
+)
+
+func (x ParameterFault) Enum() *ParameterFault {
+	p := new(ParameterFault)
+	*p = x
+	return p
+}
+
+func (x ParameterFault) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (ParameterFault) Descriptor() protoreflect.EnumDescriptor {
+	return file_stoker_v1_account_service_proto_enumTypes[1].Descriptor()
+}
+
+func (ParameterFault) Type() protoreflect.EnumType {
+	return &file_stoker_v1_account_service_proto_enumTypes[1]
+}
+
+func (x ParameterFault) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use ParameterFault.Descriptor instead.
+func (ParameterFault) EnumDescriptor() ([]byte, []int) {
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{1}
+}
+
 // BreakerState says whether the platform can be used.
 type BreakerState int32
 
@@ -65,11 +183,11 @@ func (x BreakerState) String() string {
 }
 
 func (BreakerState) Descriptor() protoreflect.EnumDescriptor {
-	return file_stoker_v1_account_service_proto_enumTypes[0].Descriptor()
+	return file_stoker_v1_account_service_proto_enumTypes[2].Descriptor()
 }
 
 func (BreakerState) Type() protoreflect.EnumType {
-	return &file_stoker_v1_account_service_proto_enumTypes[0]
+	return &file_stoker_v1_account_service_proto_enumTypes[2]
 }
 
 func (x BreakerState) Number() protoreflect.EnumNumber {
@@ -78,7 +196,7 @@ func (x BreakerState) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use BreakerState.Descriptor instead.
 func (BreakerState) EnumDescriptor() ([]byte, []int) {
-	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{0}
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{2}
 }
 
 // Account is one Bitmovin API key with its queue target and its rate budget.
@@ -134,6 +252,11 @@ type Account struct {
 	// answers: a storage that it refuses, for example. At most 1 KiB; empty if nothing does.
 	// The batches concerned have it as their wait_reason.
 	Problem string `protobuf:"bytes,18,opt,name=problem,proto3" json:"problem,omitempty"`
+	// How this server finds its own encodings among all that the account has.
+	Listing *Listing `protobuf:"bytes,22,opt,name=listing,proto3" json:"listing,omitempty"`
+	// Other Stokers, each with a job table of its own, that were seen at work with the same
+	// API key within the last hour. Each takes the others' encodings for somebody else's.
+	OtherInstances []*OtherInstance `protobuf:"bytes,23,rep,name=other_instances,json=otherInstances,proto3" json:"other_instances,omitempty"`
 	// Values that the platform used and this server does not know, since it started: the first
 	// that were met first, at most 20. Nothing is wrong for that alone: a newer server may know them.
 	UnknownValues []*UnknownValue `protobuf:"bytes,24,rep,name=unknown_values,json=unknownValues,proto3" json:"unknown_values,omitempty"`
@@ -318,6 +441,20 @@ func (x *Account) GetProblem() string {
 	return ""
 }
 
+func (x *Account) GetListing() *Listing {
+	if x != nil {
+		return x.Listing
+	}
+	return nil
+}
+
+func (x *Account) GetOtherInstances() []*OtherInstance {
+	if x != nil {
+		return x.OtherInstances
+	}
+	return nil
+}
+
 func (x *Account) GetUnknownValues() []*UnknownValue {
 	if x != nil {
 		return x.UnknownValues
@@ -400,6 +537,204 @@ func (x *UnknownValue) GetCount() int64 {
 	return 0
 }
 
+// Listing says how encodings are listed at the platform, and whether they have been
+// compared with the job table.
+type Listing struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How encodings are found.
+	Way ListingWay `protobuf:"varint,1,opt,name=way,proto3,enum=stoker.v1.ListingWay" json:"way,omitempty"`
+	// The query parameters that do not work at this platform, by name. The server does
+	// without them, slower.
+	FaultyParameters []*ListParameter `protobuf:"bytes,2,rep,name=faulty_parameters,json=faultyParameters,proto3" json:"faulty_parameters,omitempty"`
+	// Since when the platform is being compared with the job table. Unset once that is
+	// done. Until then only those jobs are started of which it is certain that they have not
+	// been: the ones submitted since the server began, and those that the platform shows
+	// to be configured and not started.
+	ComparingSince *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=comparing_since,json=comparingSince,proto3" json:"comparing_since,omitempty"`
+	// Why the comparison came to nothing when it was last tried. Empty if it did not fail.
+	ComparingProblem string `protobuf:"bytes,4,opt,name=comparing_problem,json=comparingProblem,proto3" json:"comparing_problem,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
+}
+
+func (x *Listing) Reset() {
+	*x = Listing{}
+	mi := &file_stoker_v1_account_service_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Listing) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Listing) ProtoMessage() {}
+
+func (x *Listing) ProtoReflect() protoreflect.Message {
+	mi := &file_stoker_v1_account_service_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Listing.ProtoReflect.Descriptor instead.
+func (*Listing) Descriptor() ([]byte, []int) {
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Listing) GetWay() ListingWay {
+	if x != nil {
+		return x.Way
+	}
+	return ListingWay_LISTING_WAY_UNSPECIFIED
+}
+
+func (x *Listing) GetFaultyParameters() []*ListParameter {
+	if x != nil {
+		return x.FaultyParameters
+	}
+	return nil
+}
+
+func (x *Listing) GetComparingSince() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ComparingSince
+	}
+	return nil
+}
+
+func (x *Listing) GetComparingProblem() string {
+	if x != nil {
+		return x.ComparingProblem
+	}
+	return ""
+}
+
+// ListParameter is a query parameter of lists that does not work as documented.
+type ListParameter struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// As the platform spells it, for example search.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// What is wrong with it.
+	Fault ParameterFault `protobuf:"varint,2,opt,name=fault,proto3,enum=stoker.v1.ParameterFault" json:"fault,omitempty"`
+	// When that was found out. It is tried again a day later, or ten minutes later if there
+	// was no answer.
+	Time          *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=time,proto3" json:"time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListParameter) Reset() {
+	*x = ListParameter{}
+	mi := &file_stoker_v1_account_service_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListParameter) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListParameter) ProtoMessage() {}
+
+func (x *ListParameter) ProtoReflect() protoreflect.Message {
+	mi := &file_stoker_v1_account_service_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListParameter.ProtoReflect.Descriptor instead.
+func (*ListParameter) Descriptor() ([]byte, []int) {
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *ListParameter) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *ListParameter) GetFault() ParameterFault {
+	if x != nil {
+		return x.Fault
+	}
+	return ParameterFault_PARAMETER_FAULT_UNSPECIFIED
+}
+
+func (x *ListParameter) GetTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Time
+	}
+	return nil
+}
+
+// OtherInstance is another Stoker that uses the same API key.
+type OtherInstance struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The name of its job table, which is in the labels of its encodings: stoker-<id>.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// When an encoding of it was last seen that was queued, running or less than an hour old.
+	LastSeenTime  *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=last_seen_time,json=lastSeenTime,proto3" json:"last_seen_time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OtherInstance) Reset() {
+	*x = OtherInstance{}
+	mi := &file_stoker_v1_account_service_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OtherInstance) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OtherInstance) ProtoMessage() {}
+
+func (x *OtherInstance) ProtoReflect() protoreflect.Message {
+	mi := &file_stoker_v1_account_service_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OtherInstance.ProtoReflect.Descriptor instead.
+func (*OtherInstance) Descriptor() ([]byte, []int) {
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *OtherInstance) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *OtherInstance) GetLastSeenTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.LastSeenTime
+	}
+	return nil
+}
+
 // Webhooks tell the server that encodings have ended. They make things faster; the
 // server works without.
 type Webhooks struct {
@@ -421,7 +756,7 @@ type Webhooks struct {
 
 func (x *Webhooks) Reset() {
 	*x = Webhooks{}
-	mi := &file_stoker_v1_account_service_proto_msgTypes[2]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -433,7 +768,7 @@ func (x *Webhooks) String() string {
 func (*Webhooks) ProtoMessage() {}
 
 func (x *Webhooks) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_account_service_proto_msgTypes[2]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -446,7 +781,7 @@ func (x *Webhooks) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Webhooks.ProtoReflect.Descriptor instead.
 func (*Webhooks) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{2}
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Webhooks) GetProblem() string {
@@ -501,7 +836,7 @@ type Breaker struct {
 
 func (x *Breaker) Reset() {
 	*x = Breaker{}
-	mi := &file_stoker_v1_account_service_proto_msgTypes[3]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -513,7 +848,7 @@ func (x *Breaker) String() string {
 func (*Breaker) ProtoMessage() {}
 
 func (x *Breaker) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_account_service_proto_msgTypes[3]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -526,7 +861,7 @@ func (x *Breaker) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Breaker.ProtoReflect.Descriptor instead.
 func (*Breaker) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{3}
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Breaker) GetState() BreakerState {
@@ -574,7 +909,7 @@ type Budget struct {
 
 func (x *Budget) Reset() {
 	*x = Budget{}
-	mi := &file_stoker_v1_account_service_proto_msgTypes[4]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -586,7 +921,7 @@ func (x *Budget) String() string {
 func (*Budget) ProtoMessage() {}
 
 func (x *Budget) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_account_service_proto_msgTypes[4]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -599,7 +934,7 @@ func (x *Budget) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Budget.ProtoReflect.Descriptor instead.
 func (*Budget) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{4}
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Budget) GetClass() string {
@@ -643,7 +978,7 @@ type ListAccountsRequest struct {
 
 func (x *ListAccountsRequest) Reset() {
 	*x = ListAccountsRequest{}
-	mi := &file_stoker_v1_account_service_proto_msgTypes[5]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -655,7 +990,7 @@ func (x *ListAccountsRequest) String() string {
 func (*ListAccountsRequest) ProtoMessage() {}
 
 func (x *ListAccountsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_account_service_proto_msgTypes[5]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -668,7 +1003,7 @@ func (x *ListAccountsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAccountsRequest.ProtoReflect.Descriptor instead.
 func (*ListAccountsRequest) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{5}
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *ListAccountsRequest) GetPageSize() int32 {
@@ -698,7 +1033,7 @@ type ListAccountsResponse struct {
 
 func (x *ListAccountsResponse) Reset() {
 	*x = ListAccountsResponse{}
-	mi := &file_stoker_v1_account_service_proto_msgTypes[6]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -710,7 +1045,7 @@ func (x *ListAccountsResponse) String() string {
 func (*ListAccountsResponse) ProtoMessage() {}
 
 func (x *ListAccountsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_account_service_proto_msgTypes[6]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -723,7 +1058,7 @@ func (x *ListAccountsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAccountsResponse.ProtoReflect.Descriptor instead.
 func (*ListAccountsResponse) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{6}
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *ListAccountsResponse) GetAccounts() []*Account {
@@ -751,7 +1086,7 @@ type GetAccountRequest struct {
 
 func (x *GetAccountRequest) Reset() {
 	*x = GetAccountRequest{}
-	mi := &file_stoker_v1_account_service_proto_msgTypes[7]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -763,7 +1098,7 @@ func (x *GetAccountRequest) String() string {
 func (*GetAccountRequest) ProtoMessage() {}
 
 func (x *GetAccountRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_account_service_proto_msgTypes[7]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -776,7 +1111,7 @@ func (x *GetAccountRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetAccountRequest.ProtoReflect.Descriptor instead.
 func (*GetAccountRequest) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{7}
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *GetAccountRequest) GetAccountId() string {
@@ -797,7 +1132,7 @@ type GetAccountResponse struct {
 
 func (x *GetAccountResponse) Reset() {
 	*x = GetAccountResponse{}
-	mi := &file_stoker_v1_account_service_proto_msgTypes[8]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -809,7 +1144,7 @@ func (x *GetAccountResponse) String() string {
 func (*GetAccountResponse) ProtoMessage() {}
 
 func (x *GetAccountResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_account_service_proto_msgTypes[8]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -822,7 +1157,7 @@ func (x *GetAccountResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetAccountResponse.ProtoReflect.Descriptor instead.
 func (*GetAccountResponse) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{8}
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *GetAccountResponse) GetAccount() *Account {
@@ -845,7 +1180,7 @@ type PauseAccountRequest struct {
 
 func (x *PauseAccountRequest) Reset() {
 	*x = PauseAccountRequest{}
-	mi := &file_stoker_v1_account_service_proto_msgTypes[9]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -857,7 +1192,7 @@ func (x *PauseAccountRequest) String() string {
 func (*PauseAccountRequest) ProtoMessage() {}
 
 func (x *PauseAccountRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_account_service_proto_msgTypes[9]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -870,7 +1205,7 @@ func (x *PauseAccountRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PauseAccountRequest.ProtoReflect.Descriptor instead.
 func (*PauseAccountRequest) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{9}
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *PauseAccountRequest) GetAccountId() string {
@@ -898,7 +1233,7 @@ type PauseAccountResponse struct {
 
 func (x *PauseAccountResponse) Reset() {
 	*x = PauseAccountResponse{}
-	mi := &file_stoker_v1_account_service_proto_msgTypes[10]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -910,7 +1245,7 @@ func (x *PauseAccountResponse) String() string {
 func (*PauseAccountResponse) ProtoMessage() {}
 
 func (x *PauseAccountResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_account_service_proto_msgTypes[10]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -923,7 +1258,7 @@ func (x *PauseAccountResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PauseAccountResponse.ProtoReflect.Descriptor instead.
 func (*PauseAccountResponse) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{10}
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *PauseAccountResponse) GetAccount() *Account {
@@ -944,7 +1279,7 @@ type ResumeAccountRequest struct {
 
 func (x *ResumeAccountRequest) Reset() {
 	*x = ResumeAccountRequest{}
-	mi := &file_stoker_v1_account_service_proto_msgTypes[11]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -956,7 +1291,7 @@ func (x *ResumeAccountRequest) String() string {
 func (*ResumeAccountRequest) ProtoMessage() {}
 
 func (x *ResumeAccountRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_account_service_proto_msgTypes[11]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -969,7 +1304,7 @@ func (x *ResumeAccountRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResumeAccountRequest.ProtoReflect.Descriptor instead.
 func (*ResumeAccountRequest) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{11}
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ResumeAccountRequest) GetAccountId() string {
@@ -990,7 +1325,7 @@ type ResumeAccountResponse struct {
 
 func (x *ResumeAccountResponse) Reset() {
 	*x = ResumeAccountResponse{}
-	mi := &file_stoker_v1_account_service_proto_msgTypes[12]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1002,7 +1337,7 @@ func (x *ResumeAccountResponse) String() string {
 func (*ResumeAccountResponse) ProtoMessage() {}
 
 func (x *ResumeAccountResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_account_service_proto_msgTypes[12]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1015,7 +1350,7 @@ func (x *ResumeAccountResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResumeAccountResponse.ProtoReflect.Descriptor instead.
 func (*ResumeAccountResponse) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{12}
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ResumeAccountResponse) GetAccount() *Account {
@@ -1038,7 +1373,7 @@ type UpdateAccountRequest struct {
 
 func (x *UpdateAccountRequest) Reset() {
 	*x = UpdateAccountRequest{}
-	mi := &file_stoker_v1_account_service_proto_msgTypes[13]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1050,7 +1385,7 @@ func (x *UpdateAccountRequest) String() string {
 func (*UpdateAccountRequest) ProtoMessage() {}
 
 func (x *UpdateAccountRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_account_service_proto_msgTypes[13]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1063,7 +1398,7 @@ func (x *UpdateAccountRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateAccountRequest.ProtoReflect.Descriptor instead.
 func (*UpdateAccountRequest) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{13}
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *UpdateAccountRequest) GetAccount() *Account {
@@ -1091,7 +1426,7 @@ type UpdateAccountResponse struct {
 
 func (x *UpdateAccountResponse) Reset() {
 	*x = UpdateAccountResponse{}
-	mi := &file_stoker_v1_account_service_proto_msgTypes[14]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1103,7 +1438,7 @@ func (x *UpdateAccountResponse) String() string {
 func (*UpdateAccountResponse) ProtoMessage() {}
 
 func (x *UpdateAccountResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_account_service_proto_msgTypes[14]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1116,7 +1451,7 @@ func (x *UpdateAccountResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateAccountResponse.ProtoReflect.Descriptor instead.
 func (*UpdateAccountResponse) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{14}
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *UpdateAccountResponse) GetAccount() *Account {
@@ -1130,7 +1465,7 @@ var File_stoker_v1_account_service_proto protoreflect.FileDescriptor
 
 const file_stoker_v1_account_service_proto_rawDesc = "" +
 	"\n" +
-	"\x1fstoker/v1/account_service.proto\x12\tstoker.v1\x1a\x1bbuf/validate/validate.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x80\b\n" +
+	"\x1fstoker/v1/account_service.proto\x12\tstoker.v1\x1a\x1bbuf/validate/validate.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf1\b\n" +
 	"\aAccount\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12!\n" +
 	"\fqueue_target\x18\x02 \x01(\x05R\vqueueTarget\x124\n" +
@@ -1153,7 +1488,9 @@ const file_stoker_v1_account_service_proto_rawDesc = "" +
 	"\x10queue_full_until\x18\x0f \x01(\v2\x1a.google.protobuf.TimestampR\x0equeueFullUntil\x12+\n" +
 	"\abudgets\x18\x10 \x03(\v2\x11.stoker.v1.BudgetR\abudgets\x12/\n" +
 	"\bwebhooks\x18\x11 \x01(\v2\x13.stoker.v1.WebhooksR\bwebhooks\x12\x18\n" +
-	"\aproblem\x18\x12 \x01(\tR\aproblem\x12>\n" +
+	"\aproblem\x18\x12 \x01(\tR\aproblem\x12,\n" +
+	"\alisting\x18\x16 \x01(\v2\x12.stoker.v1.ListingR\alisting\x12A\n" +
+	"\x0fother_instances\x18\x17 \x03(\v2\x18.stoker.v1.OtherInstanceR\x0eotherInstances\x12>\n" +
 	"\x0eunknown_values\x18\x18 \x03(\v2\x17.stoker.v1.UnknownValueR\runknownValuesB\x18\n" +
 	"\x16_platform_queued_count\"\x89\x01\n" +
 	"\fUnknownValue\x12\x12\n" +
@@ -1161,7 +1498,19 @@ const file_stoker_v1_account_service_proto_rawDesc = "" +
 	"\x05value\x18\x02 \x01(\tR\x05value\x129\n" +
 	"\n" +
 	"first_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\tfirstTime\x12\x14\n" +
-	"\x05count\x18\x04 \x01(\x03R\x05count\"\xd1\x01\n" +
+	"\x05count\x18\x04 \x01(\x03R\x05count\"\xeb\x01\n" +
+	"\aListing\x12'\n" +
+	"\x03way\x18\x01 \x01(\x0e2\x15.stoker.v1.ListingWayR\x03way\x12E\n" +
+	"\x11faulty_parameters\x18\x02 \x03(\v2\x18.stoker.v1.ListParameterR\x10faultyParameters\x12C\n" +
+	"\x0fcomparing_since\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x0ecomparingSince\x12+\n" +
+	"\x11comparing_problem\x18\x04 \x01(\tR\x10comparingProblem\"\x84\x01\n" +
+	"\rListParameter\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12/\n" +
+	"\x05fault\x18\x02 \x01(\x0e2\x19.stoker.v1.ParameterFaultR\x05fault\x12.\n" +
+	"\x04time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\"a\n" +
+	"\rOtherInstance\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12@\n" +
+	"\x0elast_seen_time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\flastSeenTime\"\xd1\x01\n" +
 	"\bWebhooks\x12\x18\n" +
 	"\aproblem\x18\x01 \x01(\tR\aproblem\x12\x1d\n" +
 	"\n" +
@@ -1208,7 +1557,19 @@ const file_stoker_v1_account_service_proto_rawDesc = "" +
 	"\vupdate_mask\x18\x02 \x01(\v2\x1a.google.protobuf.FieldMaskB\x06\xbaH\x03\xc8\x01\x01R\n" +
 	"updateMask\"E\n" +
 	"\x15UpdateAccountResponse\x12,\n" +
-	"\aaccount\x18\x01 \x01(\v2\x12.stoker.v1.AccountR\aaccount*z\n" +
+	"\aaccount\x18\x01 \x01(\v2\x12.stoker.v1.AccountR\aaccount*v\n" +
+	"\n" +
+	"ListingWay\x12\x1b\n" +
+	"\x17LISTING_WAY_UNSPECIFIED\x10\x00\x12\x16\n" +
+	"\x12LISTING_WAY_SEARCH\x10\x01\x12\x1d\n" +
+	"\x19LISTING_WAY_CREATION_TIME\x10\x02\x12\x14\n" +
+	"\x10LISTING_WAY_WALK\x10\x03*\xa7\x01\n" +
+	"\x0eParameterFault\x12\x1f\n" +
+	"\x1bPARAMETER_FAULT_UNSPECIFIED\x10\x00\x12\x1b\n" +
+	"\x17PARAMETER_FAULT_REFUSED\x10\x01\x12\x1e\n" +
+	"\x1aPARAMETER_FAULT_UNANSWERED\x10\x02\x12\x1b\n" +
+	"\x17PARAMETER_FAULT_IGNORED\x10\x03\x12\x1a\n" +
+	"\x16PARAMETER_FAULT_MISSES\x10\x04*z\n" +
 	"\fBreakerState\x12\x1d\n" +
 	"\x19BREAKER_STATE_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14BREAKER_STATE_CLOSED\x10\x01\x12\x16\n" +
@@ -1234,64 +1595,77 @@ func file_stoker_v1_account_service_proto_rawDescGZIP() []byte {
 	return file_stoker_v1_account_service_proto_rawDescData
 }
 
-var file_stoker_v1_account_service_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_stoker_v1_account_service_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
+var file_stoker_v1_account_service_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
+var file_stoker_v1_account_service_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
 var file_stoker_v1_account_service_proto_goTypes = []any{
-	(BreakerState)(0),             // 0: stoker.v1.BreakerState
-	(*Account)(nil),               // 1: stoker.v1.Account
-	(*UnknownValue)(nil),          // 2: stoker.v1.UnknownValue
-	(*Webhooks)(nil),              // 3: stoker.v1.Webhooks
-	(*Breaker)(nil),               // 4: stoker.v1.Breaker
-	(*Budget)(nil),                // 5: stoker.v1.Budget
-	(*ListAccountsRequest)(nil),   // 6: stoker.v1.ListAccountsRequest
-	(*ListAccountsResponse)(nil),  // 7: stoker.v1.ListAccountsResponse
-	(*GetAccountRequest)(nil),     // 8: stoker.v1.GetAccountRequest
-	(*GetAccountResponse)(nil),    // 9: stoker.v1.GetAccountResponse
-	(*PauseAccountRequest)(nil),   // 10: stoker.v1.PauseAccountRequest
-	(*PauseAccountResponse)(nil),  // 11: stoker.v1.PauseAccountResponse
-	(*ResumeAccountRequest)(nil),  // 12: stoker.v1.ResumeAccountRequest
-	(*ResumeAccountResponse)(nil), // 13: stoker.v1.ResumeAccountResponse
-	(*UpdateAccountRequest)(nil),  // 14: stoker.v1.UpdateAccountRequest
-	(*UpdateAccountResponse)(nil), // 15: stoker.v1.UpdateAccountResponse
-	(*timestamppb.Timestamp)(nil), // 16: google.protobuf.Timestamp
-	(*fieldmaskpb.FieldMask)(nil), // 17: google.protobuf.FieldMask
+	(ListingWay)(0),               // 0: stoker.v1.ListingWay
+	(ParameterFault)(0),           // 1: stoker.v1.ParameterFault
+	(BreakerState)(0),             // 2: stoker.v1.BreakerState
+	(*Account)(nil),               // 3: stoker.v1.Account
+	(*UnknownValue)(nil),          // 4: stoker.v1.UnknownValue
+	(*Listing)(nil),               // 5: stoker.v1.Listing
+	(*ListParameter)(nil),         // 6: stoker.v1.ListParameter
+	(*OtherInstance)(nil),         // 7: stoker.v1.OtherInstance
+	(*Webhooks)(nil),              // 8: stoker.v1.Webhooks
+	(*Breaker)(nil),               // 9: stoker.v1.Breaker
+	(*Budget)(nil),                // 10: stoker.v1.Budget
+	(*ListAccountsRequest)(nil),   // 11: stoker.v1.ListAccountsRequest
+	(*ListAccountsResponse)(nil),  // 12: stoker.v1.ListAccountsResponse
+	(*GetAccountRequest)(nil),     // 13: stoker.v1.GetAccountRequest
+	(*GetAccountResponse)(nil),    // 14: stoker.v1.GetAccountResponse
+	(*PauseAccountRequest)(nil),   // 15: stoker.v1.PauseAccountRequest
+	(*PauseAccountResponse)(nil),  // 16: stoker.v1.PauseAccountResponse
+	(*ResumeAccountRequest)(nil),  // 17: stoker.v1.ResumeAccountRequest
+	(*ResumeAccountResponse)(nil), // 18: stoker.v1.ResumeAccountResponse
+	(*UpdateAccountRequest)(nil),  // 19: stoker.v1.UpdateAccountRequest
+	(*UpdateAccountResponse)(nil), // 20: stoker.v1.UpdateAccountResponse
+	(*timestamppb.Timestamp)(nil), // 21: google.protobuf.Timestamp
+	(*fieldmaskpb.FieldMask)(nil), // 22: google.protobuf.FieldMask
 }
 var file_stoker_v1_account_service_proto_depIdxs = []int32{
-	16, // 0: stoker.v1.Account.platform_queued_time:type_name -> google.protobuf.Timestamp
-	16, // 1: stoker.v1.Account.paused_until:type_name -> google.protobuf.Timestamp
-	4,  // 2: stoker.v1.Account.breaker:type_name -> stoker.v1.Breaker
-	16, // 3: stoker.v1.Account.queue_full_until:type_name -> google.protobuf.Timestamp
-	5,  // 4: stoker.v1.Account.budgets:type_name -> stoker.v1.Budget
-	3,  // 5: stoker.v1.Account.webhooks:type_name -> stoker.v1.Webhooks
-	2,  // 6: stoker.v1.Account.unknown_values:type_name -> stoker.v1.UnknownValue
-	16, // 7: stoker.v1.UnknownValue.first_time:type_name -> google.protobuf.Timestamp
-	16, // 8: stoker.v1.Webhooks.last_used_time:type_name -> google.protobuf.Timestamp
-	0,  // 9: stoker.v1.Breaker.state:type_name -> stoker.v1.BreakerState
-	16, // 10: stoker.v1.Breaker.since:type_name -> google.protobuf.Timestamp
-	16, // 11: stoker.v1.Breaker.next_probe_time:type_name -> google.protobuf.Timestamp
-	16, // 12: stoker.v1.Budget.paused_until:type_name -> google.protobuf.Timestamp
-	1,  // 13: stoker.v1.ListAccountsResponse.accounts:type_name -> stoker.v1.Account
-	1,  // 14: stoker.v1.GetAccountResponse.account:type_name -> stoker.v1.Account
-	1,  // 15: stoker.v1.PauseAccountResponse.account:type_name -> stoker.v1.Account
-	1,  // 16: stoker.v1.ResumeAccountResponse.account:type_name -> stoker.v1.Account
-	1,  // 17: stoker.v1.UpdateAccountRequest.account:type_name -> stoker.v1.Account
-	17, // 18: stoker.v1.UpdateAccountRequest.update_mask:type_name -> google.protobuf.FieldMask
-	1,  // 19: stoker.v1.UpdateAccountResponse.account:type_name -> stoker.v1.Account
-	6,  // 20: stoker.v1.AccountService.ListAccounts:input_type -> stoker.v1.ListAccountsRequest
-	8,  // 21: stoker.v1.AccountService.GetAccount:input_type -> stoker.v1.GetAccountRequest
-	10, // 22: stoker.v1.AccountService.PauseAccount:input_type -> stoker.v1.PauseAccountRequest
-	12, // 23: stoker.v1.AccountService.ResumeAccount:input_type -> stoker.v1.ResumeAccountRequest
-	14, // 24: stoker.v1.AccountService.UpdateAccount:input_type -> stoker.v1.UpdateAccountRequest
-	7,  // 25: stoker.v1.AccountService.ListAccounts:output_type -> stoker.v1.ListAccountsResponse
-	9,  // 26: stoker.v1.AccountService.GetAccount:output_type -> stoker.v1.GetAccountResponse
-	11, // 27: stoker.v1.AccountService.PauseAccount:output_type -> stoker.v1.PauseAccountResponse
-	13, // 28: stoker.v1.AccountService.ResumeAccount:output_type -> stoker.v1.ResumeAccountResponse
-	15, // 29: stoker.v1.AccountService.UpdateAccount:output_type -> stoker.v1.UpdateAccountResponse
-	25, // [25:30] is the sub-list for method output_type
-	20, // [20:25] is the sub-list for method input_type
-	20, // [20:20] is the sub-list for extension type_name
-	20, // [20:20] is the sub-list for extension extendee
-	0,  // [0:20] is the sub-list for field type_name
+	21, // 0: stoker.v1.Account.platform_queued_time:type_name -> google.protobuf.Timestamp
+	21, // 1: stoker.v1.Account.paused_until:type_name -> google.protobuf.Timestamp
+	9,  // 2: stoker.v1.Account.breaker:type_name -> stoker.v1.Breaker
+	21, // 3: stoker.v1.Account.queue_full_until:type_name -> google.protobuf.Timestamp
+	10, // 4: stoker.v1.Account.budgets:type_name -> stoker.v1.Budget
+	8,  // 5: stoker.v1.Account.webhooks:type_name -> stoker.v1.Webhooks
+	5,  // 6: stoker.v1.Account.listing:type_name -> stoker.v1.Listing
+	7,  // 7: stoker.v1.Account.other_instances:type_name -> stoker.v1.OtherInstance
+	4,  // 8: stoker.v1.Account.unknown_values:type_name -> stoker.v1.UnknownValue
+	21, // 9: stoker.v1.UnknownValue.first_time:type_name -> google.protobuf.Timestamp
+	0,  // 10: stoker.v1.Listing.way:type_name -> stoker.v1.ListingWay
+	6,  // 11: stoker.v1.Listing.faulty_parameters:type_name -> stoker.v1.ListParameter
+	21, // 12: stoker.v1.Listing.comparing_since:type_name -> google.protobuf.Timestamp
+	1,  // 13: stoker.v1.ListParameter.fault:type_name -> stoker.v1.ParameterFault
+	21, // 14: stoker.v1.ListParameter.time:type_name -> google.protobuf.Timestamp
+	21, // 15: stoker.v1.OtherInstance.last_seen_time:type_name -> google.protobuf.Timestamp
+	21, // 16: stoker.v1.Webhooks.last_used_time:type_name -> google.protobuf.Timestamp
+	2,  // 17: stoker.v1.Breaker.state:type_name -> stoker.v1.BreakerState
+	21, // 18: stoker.v1.Breaker.since:type_name -> google.protobuf.Timestamp
+	21, // 19: stoker.v1.Breaker.next_probe_time:type_name -> google.protobuf.Timestamp
+	21, // 20: stoker.v1.Budget.paused_until:type_name -> google.protobuf.Timestamp
+	3,  // 21: stoker.v1.ListAccountsResponse.accounts:type_name -> stoker.v1.Account
+	3,  // 22: stoker.v1.GetAccountResponse.account:type_name -> stoker.v1.Account
+	3,  // 23: stoker.v1.PauseAccountResponse.account:type_name -> stoker.v1.Account
+	3,  // 24: stoker.v1.ResumeAccountResponse.account:type_name -> stoker.v1.Account
+	3,  // 25: stoker.v1.UpdateAccountRequest.account:type_name -> stoker.v1.Account
+	22, // 26: stoker.v1.UpdateAccountRequest.update_mask:type_name -> google.protobuf.FieldMask
+	3,  // 27: stoker.v1.UpdateAccountResponse.account:type_name -> stoker.v1.Account
+	11, // 28: stoker.v1.AccountService.ListAccounts:input_type -> stoker.v1.ListAccountsRequest
+	13, // 29: stoker.v1.AccountService.GetAccount:input_type -> stoker.v1.GetAccountRequest
+	15, // 30: stoker.v1.AccountService.PauseAccount:input_type -> stoker.v1.PauseAccountRequest
+	17, // 31: stoker.v1.AccountService.ResumeAccount:input_type -> stoker.v1.ResumeAccountRequest
+	19, // 32: stoker.v1.AccountService.UpdateAccount:input_type -> stoker.v1.UpdateAccountRequest
+	12, // 33: stoker.v1.AccountService.ListAccounts:output_type -> stoker.v1.ListAccountsResponse
+	14, // 34: stoker.v1.AccountService.GetAccount:output_type -> stoker.v1.GetAccountResponse
+	16, // 35: stoker.v1.AccountService.PauseAccount:output_type -> stoker.v1.PauseAccountResponse
+	18, // 36: stoker.v1.AccountService.ResumeAccount:output_type -> stoker.v1.ResumeAccountResponse
+	20, // 37: stoker.v1.AccountService.UpdateAccount:output_type -> stoker.v1.UpdateAccountResponse
+	33, // [33:38] is the sub-list for method output_type
+	28, // [28:33] is the sub-list for method input_type
+	28, // [28:28] is the sub-list for extension type_name
+	28, // [28:28] is the sub-list for extension extendee
+	0,  // [0:28] is the sub-list for field type_name
 }
 
 func init() { file_stoker_v1_account_service_proto_init() }
@@ -1305,8 +1679,8 @@ func file_stoker_v1_account_service_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_stoker_v1_account_service_proto_rawDesc), len(file_stoker_v1_account_service_proto_rawDesc)),
-			NumEnums:      1,
-			NumMessages:   15,
+			NumEnums:      3,
+			NumMessages:   18,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
