@@ -12,6 +12,24 @@ import (
 // maxViolations is how many violations an error lists; it counts the others.
 const maxViolations = 100
 
+// toldApart refuses jobs for a batch of which its distinction does not say that they write
+// somewhere else. fresh are those of the request's jobs whose keys are new to the batch.
+func (t *tx) toldApart(b job.Batch, jobs, fresh []job.Spec) error {
+	switch b.ToldApartBy {
+	case job.ByOutputPath:
+		return t.distinct(b.Seq, b.ID, jobs, fresh)
+	case job.ByNothing:
+		if have := b.Counts.Total() + b.Skipped; have+int64(len(fresh)) > 1 && len(fresh) > 0 {
+			first := positions(jobs, fresh)[max(0, 1-have)]
+			return &job.InvalidError{Violations: []job.Violation{{
+				Field:   fmt.Sprintf("jobs[%d].output_path", first),
+				Message: "the batch's template writes to the same place for every job, which would overwrite each other; it is for one job alone",
+			}}}
+		}
+	}
+	return nil
+}
+
 // distinct refuses jobs for a batch that would write to where another one writes: one of
 // the batch, one of the same request, or one that the batch has left out because it has
 // succeeded. fresh are those of the request's jobs whose keys are new to the batch.

@@ -156,7 +156,7 @@ func (o *outputs) read(ctx context.Context, q querier, b *batchOutputs, query st
 func (s *Store) readOutputs(ctx context.Context, batchID string) error {
 	o := s.writer.outputs
 	return s.reader.snap(ctx, func(q snapshot) error {
-		const query = `SELECT seq FROM batches WHERE id = $1 AND open = 1 AND shared_outputs = 0 AND deleted = 0`
+		const query = `SELECT seq FROM batches WHERE id = $1 AND open = 1 AND told_apart_by = 0 AND deleted = 0`
 		seq, err := one(ctx, q, scalar[int64], query, batchID)
 		if errors.Is(err, job.ErrNotFound) || err == nil && o.get(seq) != nil {
 			return nil
