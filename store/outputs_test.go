@@ -3,6 +3,8 @@ package store
 import (
 	"errors"
 	"fmt"
+	"hash/maphash"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -80,6 +82,28 @@ func TestOutputsSideBySide(t *testing.T) {
 		t.Errorf("%d added and %d refused, want %d and %d", added.Load(), refused.Load(), places, (callers-1)*places)
 	}
 	checkWhole(t, s)
+}
+
+// A hash proves nothing: the table does. And numbers may be too large to be kept.
+func TestOutputsAreLookedUp(t *testing.T) {
+	s := mustOpen(t)
+	specs := []job.Spec{{Key: "a", OutputPath: "out/a"}, {Key: "far", OutputPath: "out/far"}}
+	b, _, err := s.Submit(t.Context(), job.Submission{Batch: job.Batch{AccountID: "default", Open: true}, Jobs: specs}, testTime)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.writeTest(t, `UPDATE jobs SET number = 20000000 WHERE number = 2`); err != nil {
+		t.Fatal(err)
+	}
+	_, _, _, err = s.AddJobs(t.Context(), b.ID, []job.Spec{{Key: "b", OutputPath: "out/far"}}, testTime)
+	if want := "/20000000, key \"far\", already"; err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("%v, want %s", err, want)
+	}
+	o := s.writer.outputs
+	o.get(b.Seq).add([]output{makeOutput(maphash.String(o.seed, "out/alike"), 1)}, 1)
+	if _, added, _, err := s.AddJobs(t.Context(), b.ID, []job.Spec{{Key: "c", OutputPath: "out/alike"}}, testTime); added != 1 || err != nil {
+		t.Errorf("a path with the hash of another: added %d, %v; want 1", added, err)
+	}
 }
 
 // What is kept has a bound, and what was let go of is read again.
