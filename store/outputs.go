@@ -14,9 +14,9 @@ import (
 // No two jobs of a batch have one output path. Those that come in one request are held
 // against each other; those that are added later, against what the batch has already. An
 // index on the paths would cost every submission an eighth of its time, and hardly any
-// batch is added to. So the paths of the batches that are are kept in memory, as hashes
-// of what stands in the table: read from there at first, dropped whenever a transaction
-// is taken back.
+// batch is added to. So the paths of those that are open are kept in memory, as hashes of
+// what stands in the table: from the submission on, or read from there when they are
+// needed. They are dropped whenever a transaction is taken back.
 
 // maxOutputs is how many paths of all batches are kept, 8 bytes each. The batch that is
 // added to is kept in any case.

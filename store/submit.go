@@ -56,6 +56,10 @@ func (s *Store) Submit(ctx context.Context, sub job.Submission, now time.Time) (
 		if _, err := t.writeSkipped(b.Seq, skipped); err != nil {
 			return job.Batch{}, err
 		}
+		if b.Open && b.ToldApartBy == job.ByOutputPath { // it will be added to
+			t.w.outputs.keep(b.Seq, &batchOutputs{skipped: true})
+			t.addOutputs(b.Seq, 0, jobs, skipped)
+		}
 		t.bell(&head{Batch: b}).Dispatch = true
 		created = true
 		return readBatch(t.ctx, t, b.ID)
