@@ -83,9 +83,8 @@ type Batch struct {
 	// the same account, with the same recipe or template and the same storages, a job
 	// with the same key, paths and variables.
 	SkipSucceeded bool
-	// SharedOutputs allows jobs with one output path: the batch has a template that puts
-	// more than that into where they write to.
-	SharedOutputs bool
+	// ToldApartBy is what keeps its jobs from writing to one place.
+	ToldApartBy Distinction
 
 	Counts   Counts
 	Revision int64 // grows with every visible change of the batch or one of its jobs
@@ -106,6 +105,16 @@ type Template struct {
 	// region of the first attempt is the template's own.
 	FallbackRegions []string `json:"fallback_regions,omitempty"`
 }
+
+// Distinction is what keeps the jobs of a batch from writing to one place.
+type Distinction int
+
+// The distinctions between jobs.
+const (
+	ByOutputPath Distinction = iota // no two jobs have one output path
+	ByTemplate                      // the template puts something else into where they write to
+	ByNothing                       // the template writes to one place: there is one job
+)
 
 // Counts is how many jobs of a batch are in each state.
 type Counts struct {

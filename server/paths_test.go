@@ -225,6 +225,32 @@ func TestSameOutputByAddJobs(t *testing.T) {
 	}
 }
 
+// A template that writes to one place is for one job, however the jobs come.
+func TestOnePlaceOneJob(t *testing.T) {
+	w := newWorld(t, nil)
+	text := strings.ReplaceAll(plainTemplate, "${output_path}", "always/here")
+	resp, err := w.batches.SubmitBatch(t.Context(), &stokerv1.SubmitBatchRequest{
+		EncodeWith: &stokerv1.SubmitBatchRequest_InlineTemplate{InlineTemplate: &stokerv1.InlineTemplate{Yaml: text}},
+		KeepOpen:   true, Jobs: []*stokerv1.JobSpec{{Key: "a", InputPath: "in/a"}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	add := func(key string) (*stokerv1.AddJobsResponse, error) {
+		return w.batches.AddJobs(t.Context(), &stokerv1.AddJobsRequest{
+			BatchId: resp.GetBatch().GetId(), Jobs: []*stokerv1.JobSpec{{Key: key, InputPath: "in/" + key}},
+		})
+	}
+	_, err = add("b")
+	const want = "jobs[0].output_path: the batch's template writes to the same place for every job, which would overwrite each other; it is for one job alone\n"
+	if diff := cmp.Diff(want, violations(err)); diff != "" {
+		t.Errorf("another job (-want +got):\n%s", diff)
+	}
+	if again, err := add("a"); err != nil || again.GetSkippedCount() != 1 {
+		t.Errorf("the repeat of a known key: %v, %v", again, err)
+	}
+}
+
 // No text of a request may hold what nobody sees.
 func TestHiddenCharacters(t *testing.T) {
 	w := newWorld(t, nil)

@@ -100,7 +100,7 @@ func (s *Server) checkSubmit(c *checks, req *stokerv1.SubmitBatchRequest) (job.B
 	if len(req.GetJobs()) == 0 && !req.GetKeepOpen() {
 		c.add("jobs", "name at least one job, or set keep_open to add jobs later")
 	}
-	b.SharedOutputs = filled != nil && !filled.ToldApartByOutputPath()
+	b.ToldApartBy = toldApartBy(filled)
 	rules := s.rulesFor(&b, filled)
 	if b.SkipSucceeded {
 		rules.keyed = "jobs that have succeeded before are known by it"
@@ -120,6 +120,18 @@ func (s *Server) checkAccount(c *checks, id string) string {
 		c.take(unknown("account", id, each(s.accounts.Statuses(), func(a job.AccountStatus) string { return a.ID })))
 	}
 	return id
+}
+
+// toldApartBy is what keeps the jobs of a batch with a template, or without one, from
+// writing to one place.
+func toldApartBy(t *template.Template) job.Distinction {
+	switch {
+	case t == nil || t.ToldApartByOutputPath():
+		return job.ByOutputPath
+	case len(t.SharedOutputs()) > 0:
+		return job.ByNothing
+	}
+	return job.ByTemplate
 }
 
 // checkEncodeWith settles how b is encoded. It returns the template to fill in for

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -15,13 +14,13 @@ import (
 // No two jobs of a batch have one output path. Those that come in one request are held
 // against each other; those that are added later, against what the batch has already. An
 // index on the paths would cost every submission an eighth of its time, and hardly any
-// batch is added to. So the paths of the batches that are are kept in memory, as hashes
-// of what stands in the table: read from there at first, dropped whenever a transaction
-// is taken back.
+// batch is added to. So the paths of those that are open are kept in memory, as hashes of
+// what stands in the table: from the submission on, or read from there when they are
+// needed. They are dropped whenever a transaction is taken back.
 
-// maxOutputs is how many paths of all batches are kept, 16 bytes each. The batch that is
+// maxOutputs is how many paths of all batches are kept, 8 bytes each. The batch that is
 // added to is kept in any case.
-const maxOutputs = 2_000_000
+const maxOutputs = 4_000_000
 
 // outputs are the output paths of batches that are added to.
 type outputs struct {
@@ -38,13 +37,21 @@ type batchOutputs struct {
 	skipped bool     // those that it has left out are among them
 }
 
-// output is the path of a job: its hash and the job's number, 0 if it was left out.
-type output struct {
-	hash   uint64
-	number int64
+// output is the path of a job: above, 40 bits of its hash, so that a million paths share
+// none with most others; below, the job's number, 0 if it was left out.
+type output uint64
+
+// farNumber stands for all numbers that have no room in an output.
+const farNumber = 1<<24 - 1
+
+func makeOutput(hash uint64, number int64) output {
+	return output(hash&^farNumber | uint64(min(number, farNumber)))
 }
 
-func compareOutputs(a, b output) int { return cmp.Compare(a.hash, b.hash) }
+// hash is the output without its number.
+func (o output) hash() output { return o &^ farNumber }
+
+func (o output) number() int64 { return int64(o & farNumber) }
 
 func newOutputs() *outputs {
 	return &outputs{seed: maphash.MakeSeed(), of: map[int64]*batchOutputs{}}
@@ -100,7 +107,7 @@ func (b *batchOutputs) add(sorted []output, last int64) {
 	i, j := len(b.list)-1, len(sorted)-1
 	b.list = slices.Grow(b.list, len(sorted))[:len(b.list)+len(sorted)]
 	for at := len(b.list) - 1; j >= 0; at-- {
-		if i >= 0 && b.list[i].hash > sorted[j].hash {
+		if i >= 0 && b.list[i] > sorted[j] {
 			b.list[at] = b.list[i]
 			i--
 		} else {
@@ -111,18 +118,18 @@ func (b *batchOutputs) add(sorted []output, last int64) {
 	b.last = max(b.last, last)
 }
 
-// with yields what has a hash.
-func (b *batchOutputs) with(hash uint64) []output {
-	from, _ := slices.BinarySearchFunc(b.list, output{hash: hash}, compareOutputs)
+// with is what has a hash.
+func (b *batchOutputs) with(hash output) []output {
+	from, _ := slices.BinarySearch(b.list, hash)
 	to := from
-	for to < len(b.list) && b.list[to].hash == hash {
+	for to < len(b.list) && b.list[to].hash() == hash {
 		to++
 	}
 	return b.list[from:to]
 }
 
 const (
-	outputsOfJobs    = `SELECT number, output_path FROM jobs WHERE batch = $1 AND number > $2`
+	outputsOfJobs    = `SELECT number, output_path FROM jobs WHERE batch = $1 AND number > $2 AND output_path <> ''`
 	outputsOfSkipped = `SELECT 0, output_path FROM skipped WHERE batch = $1 AND output_path <> ''`
 )
 
@@ -131,22 +138,18 @@ func (o *outputs) read(ctx context.Context, q querier, b *batchOutputs, query st
 	last := b.last
 	scan := func(r row) (out output, err error) {
 		var path sql.RawBytes
-		if err := r.Scan(&out.number, &path); err != nil {
-			return out, err
+		var number int64
+		if err := r.Scan(&number, &path); err != nil {
+			return 0, err
 		}
-		last = max(last, out.number)
-		if len(path) == 0 {
-			return output{}, nil
-		}
-		out.hash = maphash.Bytes(o.seed, path)
-		return out, nil
+		last = max(last, number)
+		return makeOutput(maphash.Bytes(o.seed, path), number), nil
 	}
 	list, err := all(ctx, q, scan, query, args...)
 	if err != nil {
 		return err
 	}
-	list = slices.DeleteFunc(list, func(out output) bool { return out == output{} })
-	slices.SortFunc(list, compareOutputs)
+	slices.Sort(list)
 	b.add(list, last)
 	return nil
 }
@@ -156,7 +159,7 @@ func (o *outputs) read(ctx context.Context, q querier, b *batchOutputs, query st
 func (s *Store) readOutputs(ctx context.Context, batchID string) error {
 	o := s.writer.outputs
 	return s.reader.snap(ctx, func(q snapshot) error {
-		const query = `SELECT seq FROM batches WHERE id = $1 AND open = 1 AND shared_outputs = 0 AND deleted = 0`
+		const query = `SELECT seq FROM batches WHERE id = $1 AND open = 1 AND told_apart_by = 0 AND deleted = 0`
 		seq, err := one(ctx, q, scalar[int64], query, batchID)
 		if errors.Is(err, job.ErrNotFound) || err == nil && o.get(seq) != nil {
 			return nil
@@ -192,10 +195,10 @@ func (o *outputs) sorted(jobs []job.Spec, last int64) []output {
 	list := make([]output, 0, len(jobs))
 	for i, j := range jobs {
 		if j.OutputPath != "" {
-			list = append(list, output{maphash.String(o.seed, j.OutputPath), last + int64(i) + 1})
+			list = append(list, makeOutput(maphash.String(o.seed, j.OutputPath), last+int64(i)+1))
 		}
 	}
-	slices.SortFunc(list, compareOutputs)
+	slices.Sort(list)
 	return list
 }
 
@@ -210,7 +213,7 @@ func (t *tx) addOutputs(seq, last int64, inserted, left []job.Spec) {
 	b.add(o.sorted(inserted, last), last+int64(len(inserted)))
 	skipped := o.sorted(left, 0)
 	for i := range skipped {
-		skipped[i].number = 0
+		skipped[i] = skipped[i].hash()
 	}
 	b.add(skipped, b.last)
 }

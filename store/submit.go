@@ -56,6 +56,10 @@ func (s *Store) Submit(ctx context.Context, sub job.Submission, now time.Time) (
 		if _, err := t.writeSkipped(b.Seq, skipped); err != nil {
 			return job.Batch{}, err
 		}
+		if b.Open && b.ToldApartBy == job.ByOutputPath { // it will be added to
+			t.w.outputs.keep(b.Seq, &batchOutputs{skipped: true})
+			t.addOutputs(b.Seq, 0, jobs, skipped)
+		}
 		t.bell(&head{Batch: b}).Dispatch = true
 		created = true
 		return readBatch(t.ctx, t, b.ID)
@@ -150,7 +154,7 @@ func (t *tx) insertBatch(b job.Batch, sub job.Submission) (seq int64, err error)
 INSERT INTO batches (id, request_id, payload_hash, display_name, account, priority, state, state_reason, open, profile, recipe, template,
        input, output, retry, failure_limit, failures_forgiven, labels,
        waiting, starting, queued, running, succeeded, failed, cancelling, cancelled,
-       revision, create_time, update_time, start_time, finish_time, skip_succeeded, shared_outputs)
+       revision, create_time, update_time, start_time, finish_time, skip_succeeded, told_apart_by)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, 0, 0, 0, 0, 0, 0, 0, $20, $21, $22, 0, $23, $24, $25)
 RETURNING seq`
 	hash := sub.PayloadHash
@@ -159,7 +163,7 @@ RETURNING seq`
 	}
 	return one(t.ctx, t, scalar[int64], insert, b.ID, sub.RequestID, hash, b.DisplayName, b.AccountID, b.Priority, string(b.State), b.StateReason, b.Open,
 		b.Profile, encodePointer(b.Recipe), encodePointer(b.Template), encode(b.Input), encode(b.Output), encode(b.Retry), encode(b.FailureLimit),
-		b.FailuresForgiven, encodeMap(b.Labels), b.Counts.Waiting, b.Revision, ms(b.CreateTime), ms(b.UpdateTime), ms(b.FinishTime), b.SkipSucceeded, b.SharedOutputs)
+		b.FailuresForgiven, encodeMap(b.Labels), b.Counts.Waiting, b.Revision, ms(b.CreateTime), ms(b.UpdateTime), ms(b.FinishTime), b.SkipSucceeded, b.ToldApartBy)
 }
 
 // insertJobs appends jobs after number last. The first of them gets the given
@@ -214,7 +218,7 @@ VALUES `
 // job whose key the batch has already is skipped, so a caller that does not know
 // whether an earlier call arrived repeats it. The batch must be open, else the
 // answer is a [job.StateError]. A job that would write to where another job of the
-// batch writes is refused, unless the batch has SharedOutputs: the answer is then a
+// batch writes is refused: the answer is then a
 // [job.InvalidError].
 //
 // If the batch has SkipSucceeded, jobs that have succeeded in an earlier batch are
@@ -248,10 +252,8 @@ func (s *Store) AddJobs(ctx context.Context, batchID string, jobs []job.Spec, no
 		if err != nil {
 			return outcome{}, err
 		}
-		if !content.SharedOutputs {
-			if err := t.distinct(h.Seq, batchID, jobs, unknown); err != nil {
-				return outcome{}, err
-			}
+		if err := t.toldApart(content, jobs, unknown); err != nil {
+			return outcome{}, err
 		}
 		fresh, left, err := t.leaveOut(content, unknown)
 		if err != nil {

@@ -138,7 +138,7 @@ titles.csv:8: input_path is not UTF-8 text; export the list as UTF-8`,
 		{
 			name: "two assets that would overwrite each other",
 			text: "input_path\na.mov\na.mp4\n",
-			want: `titles.csv:3: output_path "a" is also that of line 2`,
+			want: `titles.csv:3: output_path "a" is also that of line 2; it follows from input_path: name another one in output_path`,
 		},
 		{
 			name: "one output path, with a slash at its end and without",

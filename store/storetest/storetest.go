@@ -34,6 +34,7 @@ func Run(t *testing.T, open func(t *testing.T, dir string) *store.Store) {
 		{"no two jobs of a batch write to one place", oneOutputEach},
 		{"not where there are many either", manyOutputs},
 		{"unless something else tells apart what they write", sharedOutputs},
+		{"a batch whose template writes to one place has one job", oneJobAlone},
 		{"nor where one has written to that is left out", outputsOfSkipped},
 		{"a batch is changed as a whole or not at all", updateBatch},
 		{"batches are listed newest first", listBatches},
