@@ -61,7 +61,7 @@ type driver struct {
 	sweepDue time.Time
 	walks    walk // the latest of the whole list
 	walkDue  time.Time
-	endWalk  context.CancelFunc // of the walk under way, which may take long
+	endWalk  context.CancelCauseFunc // of the walk under way, which may take long
 	// swept says that the platform has been compared with the job table, reconciles how
 	// often that was tried.
 	swept      bool
@@ -214,7 +214,7 @@ func (d *driver) drain() {
 func (d *driver) finish(stop context.CancelCauseFunc) {
 	d.stopping = true
 	if d.busy[taskWalk] > 0 {
-		d.endWalk()
+		d.endWalk(errStopped)
 	}
 	done := make(chan struct{})
 	go func() {
