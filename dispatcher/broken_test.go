@@ -90,7 +90,7 @@ func TestBrokenEncodingKeepsItsPace(t *testing.T) {
 			sim.EncodingDuration = func(e simulator.Encoding) time.Duration {
 				return map[bool]time.Duration{true: 3 * time.Hour}[strings.Contains(e.Name, first) && phase != "queued"]
 			}
-			asked := 0
+			var asked atomic.Int64
 			sim.Fault = func(c simulator.Call) simulator.Fault {
 				if !strings.Contains(c.Name, first) || !sick.Load() {
 					return simulator.Fault{}
@@ -99,7 +99,7 @@ func TestBrokenEncodingKeepsItsPace(t *testing.T) {
 					return simulator.Fault{Kind: simulator.JSONFault, Status: http.StatusInternalServerError, After: true}
 				}
 				if strings.HasPrefix(c.Route, "GET ") {
-					asked++
+					asked.Add(1)
 					return simulator.Fault{Kind: simulator.JSONFault, Status: http.StatusInternalServerError}
 				}
 				return simulator.Fault{}
@@ -125,7 +125,7 @@ func TestBrokenEncodingKeepsItsPace(t *testing.T) {
 					w.disp.Ring("default", encoding)
 					time.Sleep(time.Second)
 				}
-				if asked > 2*(30*2+10) {
+				if asked := asked.Load(); asked > 2*(30*2+10) {
 					w.t.Errorf("asked %d times in 30 minutes", asked)
 				}
 				w.awaitEnd(others.ID, time.Hour)
