@@ -84,35 +84,35 @@ func TestBrokenEncodings(t *testing.T) {
 func TestBrokenEncodingKeepsItsPace(t *testing.T) {
 	for _, phase := range []string{"starting", "queued", "running", "cancelling"} {
 		t.Run(phase, func(t *testing.T) {
-			var sick atomic.Bool
+			var broken atomic.Bool
 			sim := &simulator.Simulator{Seed: 1, Encoders: 2, Duration: 20 * time.Second, StopDelay: time.Hour}
 			var first string // its batch
 			sim.EncodingDuration = func(e simulator.Encoding) time.Duration {
 				return map[bool]time.Duration{true: 3 * time.Hour}[strings.Contains(e.Name, first) && phase != "queued"]
 			}
-			asked := 0
+			var asked atomic.Int64
 			sim.Fault = func(c simulator.Call) simulator.Fault {
-				if !strings.Contains(c.Name, first) || !sick.Load() {
+				if !strings.Contains(c.Name, first) || !broken.Load() {
 					return simulator.Fault{}
 				}
 				if strings.HasSuffix(c.Path, "/start") && c.NthOfEncoding == 1 {
 					return simulator.Fault{Kind: simulator.JSONFault, Status: http.StatusInternalServerError, After: true}
 				}
 				if strings.HasPrefix(c.Route, "GET ") {
-					asked++
+					asked.Add(1)
 					return simulator.Fault{Kind: simulator.JSONFault, Status: http.StatusInternalServerError}
 				}
 				return simulator.Fault{}
 			}
 			inWorld(t, sim, func(w *world) {
-				sick.Store(phase == "starting")
+				broken.Store(phase == "starting")
 				b := w.submit(1, nil)
 				first = b.ID
 				w.run()
 				w.await(b.ID, time.Minute, phase, func(b job.Batch) bool {
 					return b.Counts.Starting == 1 || phase == "queued" && b.Counts.Queued == 1 || phase != "starting" && b.Counts.Running == 1
 				})
-				sick.Store(true)
+				broken.Store(true)
 				if phase == "cancelling" {
 					now := time.Now()
 					if _, err := w.store.UpdateJob(w.ctx, w.jobs(b.ID)[0].ID, now, func(u *job.Update) error { return u.Cancel("enough", now) }); err != nil {
@@ -125,11 +125,11 @@ func TestBrokenEncodingKeepsItsPace(t *testing.T) {
 					w.disp.Ring("default", encoding)
 					time.Sleep(time.Second)
 				}
-				if asked > 2*(30*2+10) {
+				if asked := asked.Load(); asked > 2*(30*2+10) {
 					w.t.Errorf("asked %d times in 30 minutes", asked)
 				}
 				w.awaitEnd(others.ID, time.Hour)
-				sick.Store(false)
+				broken.Store(false)
 				b = w.awaitEnd(b.ID, 5*time.Hour)
 				if j := w.jobs(b.ID)[0]; j.Attempt != 1 {
 					w.t.Errorf("job is %s after attempt %d: %v", j.State, j.Attempt, j.Failure)

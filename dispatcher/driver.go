@@ -66,8 +66,8 @@ type driver struct {
 	sweepDue  time.Time
 	walks     walk // the latest of the whole list
 	walkDue   time.Time
-	endWalk   context.CancelFunc // of the walk under way, which may take long
-	defineDue time.Time          // when to see whether definitions of errors are out of date
+	endWalk   context.CancelCauseFunc // of the walk under way, which may take long
+	defineDue time.Time               // when to see whether definitions of errors are out of date
 	// swept says that the platform has been compared with the job table, reconciles how
 	// often that was tried.
 	swept      bool
@@ -240,7 +240,7 @@ func (d *driver) drain() {
 func (d *driver) finish(stop context.CancelCauseFunc) {
 	d.stopping = true
 	if d.busy[taskWalk] > 0 {
-		d.endWalk()
+		d.endWalk(errStopped)
 	}
 	done := make(chan struct{})
 	go func() {

@@ -13,8 +13,8 @@ import (
 // fails. The pauses double up to a bound:
 //
 //	what                                          pause          then
-//	a call for one job without an answer          0.25 to 30 s   goes on; the breaker opens if the platform is out
-//	a look, or a stop, that is refused            0.25 to 30 s   goes on: the encoding may be running
+//	a call for one job without an answer          0.5 to 30 s    goes on; the breaker opens if the platform is out
+//	a look, or a stop, that is refused            0.5 to 30 s    goes on: the encoding may be running
 //	a stop that brings nothing about              30 s to 16 min goes on
 //	an encoding that cannot be configured because
 //	what its batch shares vanishes again          4 s to 5 min   after five times each uses an attempt

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -30,12 +31,12 @@ func firstFails(n int) func(simulator.Encoding, int) simulator.Outcome {
 }
 
 // refusedRestart is a platform that takes one start of each encoding, and counts the others.
-func refusedRestart(n int, status int, refused *int) *simulator.Simulator {
+func refusedRestart(n int, status int, refused *atomic.Int64) *simulator.Simulator {
 	return &simulator.Simulator{
 		Seed: 1, Encoders: 4, Duration: 10 * time.Second, Outcome: firstFails(n), Latency: 20 * time.Millisecond,
 		Fault: func(c simulator.Call) simulator.Fault {
 			if strings.HasSuffix(c.Path, "/start") && c.NthOfEncoding > 1 {
-				*refused++
+				refused.Add(1)
 				return simulator.Fault{Kind: simulator.JSONFault, Status: status, Code: 1001}
 			}
 			return simulator.Fault{}
@@ -48,7 +49,7 @@ func refusedRestart(n int, status int, refused *int) *simulator.Simulator {
 func TestRefusedRestart(t *testing.T) {
 	for _, status := range []int{400, 403, 404, 409, 410, 422} {
 		t.Run(http.StatusText(status), func(t *testing.T) {
-			refused := 0
+			var refused atomic.Int64
 			sim := refusedRestart(4, status, &refused)
 			inWorld(t, sim, func(w *world) {
 				w.run()
@@ -59,10 +60,10 @@ func TestRefusedRestart(t *testing.T) {
 						w.t.Errorf("job %s is %s after attempt %d, want %d: %v", j.ID, j.State, j.Attempt, want, j.Failure)
 					}
 				}
-				before := refused
+				before := refused.Load()
 				again := w.awaitEnd(w.submit(8, func(b *job.Batch) { b.Retry.MaxRetries = 1 }).ID, time.Hour)
-				if again.State != job.BatchSucceeded || refused != before {
-					w.t.Errorf("the next batch is %s, after %d more restarts that were refused", again.State, refused-before)
+				if again.State != job.BatchSucceeded || refused.Load() != before {
+					w.t.Errorf("the next batch is %s, after %d more restarts that were refused", again.State, refused.Load()-before)
 				}
 				w.audit(b.ID, again.ID)
 			})
@@ -72,7 +73,7 @@ func TestRefusedRestart(t *testing.T) {
 
 // What the platform tells of a run has no times, so that one run cannot be told from another.
 func TestRefusedRestartWithoutTimes(t *testing.T) {
-	refused := 0
+	var refused atomic.Int64
 	sim := refusedRestart(4, http.StatusConflict, &refused)
 	inWorld(t, sim, func(w *world) {
 		way := w.sim.Client().Transport
@@ -100,7 +101,7 @@ func TestRefusedRestartWithoutTimes(t *testing.T) {
 // A job that has failed for good and is retried by hand goes on with a new encoding as well:
 // the first one after a refusal, the next one without.
 func TestRefusedRestartByHand(t *testing.T) {
-	refused := 0
+	var refused atomic.Int64
 	sim := refusedRestart(2, http.StatusConflict, &refused)
 	inWorld(t, sim, func(w *world) {
 		w.run()
@@ -113,8 +114,8 @@ func TestRefusedRestartByHand(t *testing.T) {
 			}
 			b = w.awaitEnd(b.ID, time.Hour)
 			j := w.jobs(b.ID)[n]
-			if before.State != job.Failed || j.State != job.Succeeded || j.Attempt != 2 || refused != 1 {
-				w.t.Errorf("job was %s, is %s after attempt %d and %d refusals: %v", before.State, j.State, j.Attempt, refused, j.Failure)
+			if before.State != job.Failed || j.State != job.Succeeded || j.Attempt != 2 || refused.Load() != 1 {
+				w.t.Errorf("job was %s, is %s after attempt %d and %d refusals: %v", before.State, j.State, j.Attempt, refused.Load(), j.Failure)
 			}
 		}
 		w.audit(b.ID)
@@ -184,7 +185,7 @@ func TestRestartDelayed(t *testing.T) {
 // restarts are refused.
 func TestRefusedRestartCrashPoints(t *testing.T) {
 	everyPoint(t, func(t *testing.T, dieAt int) (points int) {
-		refused := 0
+		var refused atomic.Int64
 		sim := refusedRestart(2, http.StatusConflict, &refused)
 		sim.TakeAnyStart = true
 		inWorld(t, sim, func(w *world) {

@@ -67,7 +67,7 @@ func (d *driver) spawnWalk(ctx context.Context, now time.Time) {
 			w.wanted[templateName(&e.job)] = true
 		}
 	}
-	ctx, d.endWalk = context.WithCancel(ctx)
+	ctx, d.endWalk = context.WithCancelCause(ctx)
 	d.beside(func() func() {
 		err := d.walkAll(ctx, &w)
 		return func() { d.walked(w, err) }
@@ -91,7 +91,7 @@ func (d *driver) walkAll(ctx context.Context, w *walk) error {
 func (d *driver) walked(w walk, err error) {
 	now := d.now()
 	d.busy[taskWalk]--
-	d.endWalk()
+	d.endWalk(nil)
 	d.observe(taskWalk, "", err, now)
 	if err == nil {
 		err = d.incomplete(w)

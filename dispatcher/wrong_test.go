@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -87,18 +88,21 @@ type wrongPlatform struct {
 	call   wrongCall
 	route  *regexp.Regexp
 	how    string
-	on     bool
+	on     atomic.Bool
 	batch  string          // whose calls are concerned
 	others string          // the id of an object that is not concerned
 	spared map[string]bool // ids of what others use
-	calls  int
-	wrong  int
+	calls  atomic.Int64
+	wrong  atomic.Int64
 }
 
 var anyID = regexp.MustCompile(`/encodings/([0-9a-f-]{36})`)
 
 // concerned reports whether a request is to be answered wrongly.
 func (p *wrongPlatform) concerned(r *http.Request, body []byte) bool {
+	if !p.on.Load() {
+		return false
+	}
 	path := strings.TrimPrefix(r.URL.Path, "/v1")
 	named := string(body)
 	if id := anyID.FindStringSubmatch(path); id != nil {
@@ -115,11 +119,11 @@ func (p *wrongPlatform) concerned(r *http.Request, body []byte) bool {
 		path += "?" + r.URL.RawQuery
 	}
 	ofBatch := !strings.Contains(path, "/encodings") || r.Method == http.MethodGet && !strings.Contains(path, "ID") || strings.Contains(named, p.batch)
-	return p.on && p.route.MatchString(r.Method+" "+path) && ofBatch
+	return p.route.MatchString(r.Method+" "+path) && ofBatch
 }
 
 func (p *wrongPlatform) RoundTrip(r *http.Request) (*http.Response, error) {
-	p.calls++
+	p.calls.Add(1)
 	var body []byte
 	if r.Body != nil {
 		var err error
@@ -131,7 +135,7 @@ func (p *wrongPlatform) RoundTrip(r *http.Request) (*http.Response, error) {
 	if !p.concerned(r, body) {
 		return p.way.RoundTrip(r)
 	}
-	p.wrong++
+	p.wrong.Add(1)
 	var status int
 	if _, err := fmt.Sscan(p.how, &status); err == nil {
 		resp := &http.Response{Header: http.Header{}, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Request: r, Body: http.NoBody}
@@ -210,7 +214,7 @@ func oneWrongHour(t *testing.T, call wrongCall, how string) {
 		p := &wrongPlatform{sim: sim, way: sim.Client().Transport, call: call, route: regexp.MustCompile(call.route), how: how, spared: map[string]bool{}}
 		w.network = p.RoundTrip
 		sim.EncodingDuration = func(e simulator.Encoding) time.Duration {
-			return map[bool]time.Duration{true: 2 * time.Hour}[call.long && p.on && strings.Contains(e.Name, p.batch)]
+			return map[bool]time.Duration{true: 2 * time.Hour}[call.long && p.on.Load() && strings.Contains(e.Name, p.batch)]
 		}
 		w.run()
 		first := w.awaitEnd(w.submit(1, nil).ID, 5*time.Minute)
@@ -223,11 +227,11 @@ func oneWrongHour(t *testing.T, call wrongCall, how string) {
 			batches = append(batches, w.awaitEnd(w.submit(1, concernedBatch(t, false)).ID, 5*time.Minute).ID)
 		}
 		w.halt()
-		p.on = true
 		b := w.submit(3, concernedBatch(t, call.template))
 		p.batch = b.ID
+		p.on.Store(true)
 		other := w.submit(4, nil)
-		before := p.calls
+		before := p.calls.Load()
 		w.run()
 		if call.act != nil {
 			call.act(w, b)
@@ -243,10 +247,10 @@ func oneWrongHour(t *testing.T, call wrongCall, how string) {
 		time.Sleep(time.Hour - took)
 		s, _ := w.disp.Status("default")
 		b, _ = w.store.Batch(w.ctx, b.ID)
-		calls := p.calls - before
-		w.t.Logf("%d calls, %d wrong; other batch %v; %s %+v; problem %q; breaker %s", calls, p.wrong, took, b.State, b.Counts, s.Problem, s.Breaker)
-		if calls > hourlyCalls || p.wrong > hourlyWrong {
-			w.t.Errorf("%d calls in an hour, %d of them answered wrongly", calls, p.wrong)
+		calls := p.calls.Load() - before
+		w.t.Logf("%d calls, %d wrong; other batch %v; %s %+v; problem %q; breaker %s", calls, p.wrong.Load(), took, b.State, b.Counts, s.Problem, s.Breaker)
+		if calls > hourlyCalls || p.wrong.Load() > hourlyWrong {
+			w.t.Errorf("%d calls in an hour, %d of them answered wrongly", calls, p.wrong.Load())
 		}
 		if took > 8*time.Minute {
 			w.t.Errorf("the other batch has not ended after %v", took)
@@ -277,15 +281,16 @@ func TestContradiction(t *testing.T) {
 					p.spared[r.ID] = true
 				}
 				b := w.submit(200, concernedBatch(t, name == "template"))
-				p.on, p.batch = true, b.ID
+				p.batch = b.ID
+				p.on.Store(true)
 				other := w.submit(4, nil)
-				begin, before := time.Now(), p.calls
+				begin, before := time.Now(), p.calls.Load()
 				created := w.calls("POST /encoding/encodings")
 				w.awaitEnd(other.ID, 8*time.Minute)
 				time.Sleep(time.Hour - time.Since(begin))
 				s, _ := w.disp.Status("default")
 				b, _ = w.store.Batch(w.ctx, b.ID)
-				calls, made := p.calls-before, w.calls("POST /encoding/encodings")-created-4
+				calls, made := p.calls.Load()-before, w.calls("POST /encoding/encodings")-created-4
 				w.t.Logf("%d calls, %d encodings made, %d resources; %+v; problem %q", calls, made, len(sim.Resources()), b.Counts, s.Problem)
 				if made > 40 || calls > hourlyCalls {
 					w.t.Errorf("%d encodings were made, in %d calls", made, calls)
