@@ -15,7 +15,7 @@ import (
 func TestLongWalk(t *testing.T) {
 	many := 100_000
 	if testing.Short() {
-		many = 40_000
+		many = 50_000
 	}
 	sim := &simulator.Simulator{Seed: 1, Encoders: 3, Duration: time.Minute, Latency: 50 * time.Millisecond, TakeAnyStart: true}
 	sim.Fault = func(c simulator.Call) simulator.Fault {

@@ -3,6 +3,7 @@ package dispatcher
 import (
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -75,14 +76,18 @@ func TestOtherAccountIsNoOtherInstance(t *testing.T) {
 // What does not work is found out once, is told, is remembered by the next process, and is
 // tried again a day later.
 func TestListParametersAreRemembered(t *testing.T) {
-	searches := 0
+	var searches atomic.Int64
+	var mended atomic.Bool
 	sim := &simulator.Simulator{Seed: 1, Encoders: 3, Duration: time.Minute}
 	inWorld(t, sim, func(w *world) {
-		how := twist{"search": "405"}
-		inner := twisted(w.sim.Client().Transport, how)
+		plain := w.sim.Client().Transport
+		inner := twisted(plain, twist{"search": "405"})
 		w.network = func(r *http.Request) (*http.Response, error) {
 			if strings.Contains(r.URL.RawQuery, "search=") {
-				searches++
+				searches.Add(1)
+			}
+			if mended.Load() {
+				return plain.RoundTrip(r)
 			}
 			return inner(r)
 		}
@@ -94,20 +99,20 @@ func TestListParametersAreRemembered(t *testing.T) {
 		if diff := cmp.Diff(want, s.Listing.Parameters); diff != "" {
 			w.t.Errorf("parameters (-want +got):\n%s", diff)
 		}
-		if searches != refusals {
-			w.t.Errorf("%d searches, want %d", searches, refusals)
+		if n := searches.Load(); n != refusals {
+			w.t.Errorf("%d searches, want %d", n, refusals)
 		}
 		w.reopen(w.path)
 		w.run()
 		w.awaitStatus(time.Minute, "the comparison done", func(s job.AccountStatus) bool { return s.Listing.ComparingSince.IsZero() })
-		if searches != refusals {
-			w.t.Errorf("%d searches after a restart, want %d", searches, refusals)
+		if n := searches.Load(); n != refusals {
+			w.t.Errorf("%d searches after a restart, want %d", n, refusals)
 		}
 		time.Sleep(25 * time.Hour)
-		if searches != refusals+1 {
-			w.t.Errorf("%d searches after a day, want %d", searches, refusals+1)
+		if n := searches.Load(); n != refusals+1 {
+			w.t.Errorf("%d searches after a day, want %d", n, refusals+1)
 		}
-		delete(how, "search")
+		mended.Store(true)
 		w.awaitStatus(25*time.Hour, "that search is used again", func(s job.AccountStatus) bool { return s.Listing.Way == job.ListBySearch })
 		if known, err := w.store.ListParameters(w.ctx, "default"); err != nil || len(known) != 0 {
 			w.t.Errorf("it remembers %+v, %v", known, err)
@@ -123,9 +128,9 @@ func TestComparisonThatFails(t *testing.T) {
 		b := w.submit(40, nil)
 		time.Sleep(time.Minute)
 		w.reopen(w.path)
-		refuse := true
+		var mended atomic.Bool
 		w.network = func(r *http.Request) (*http.Response, error) {
-			if refuse && r.Method == http.MethodGet && strings.HasSuffix(r.URL.Path, "/encoding/encodings") {
+			if !mended.Load() && r.Method == http.MethodGet && strings.HasSuffix(r.URL.Path, "/encoding/encodings") {
 				return respond(r, http.StatusGone, `{"requestId":"r","status":"ERROR","data":{"code":1,"message":"lists are gone"}}`), nil
 			}
 			return w.sim.Client().Transport.RoundTrip(r)
@@ -139,7 +144,7 @@ func TestComparisonThatFails(t *testing.T) {
 		if s, _ := w.disp.Status("default"); len(s.Listing.Parameters) > 0 {
 			w.t.Errorf("it blames %+v, though nothing is answered without them", s.Listing.Parameters)
 		}
-		refuse = false
+		mended.Store(true)
 		w.awaitStatus(time.Minute, "the comparison done", func(s job.AccountStatus) bool {
 			return s.Listing.ComparingSince.IsZero() && s.Listing.ComparingProblem == ""
 		})
