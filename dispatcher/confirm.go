@@ -2,8 +2,10 @@ package dispatcher
 
 import (
 	"context"
+	"time"
 
 	"github.com/stokerd/stoker/bitmovin"
+	"github.com/stokerd/stoker/job"
 )
 
 // Before a new process has compared the platform with the job table, a job that waits may
@@ -15,10 +17,12 @@ import (
 //     their names.
 //   - A configured job, after the platform was asked for its name: the answer has to hold
 //     the job's own encoding, which proves that the platform finds encodings by that name,
-//     and shows it CREATED; and it must hold no other one.
+//     and shows it CREATED, or as its last run left it; and it must hold no other one.
+//   - A template's job, after the platform was asked for the name of its next attempt and
+//     has none: once it has found a witness, an encoding of another template's job that is
+//     there, by its name.
 //
-// All other jobs wait. So do a template's: nothing of theirs is there to prove that the
-// platform would find what was started.
+// All other jobs wait.
 
 // recent reports whether a batch was submitted since the process began.
 func (d *driver) recent(batchID string) bool {
@@ -26,35 +30,78 @@ func (d *driver) recent(batchID string) bool {
 	return b != nil && !d.turnedBack && b.CreateTime.After(d.loaded)
 }
 
-// confirm asks the platform whether a configured job has been started without the job table
-// knowing. What it finds of that is adopted.
-func (d *driver) confirm(ctx context.Context, e entry) outcome {
-	var o outcome
-	if !d.listing.usable(bitmovin.ParamName) {
-		return o
+// confirmation is an answer to the question whether a job has been started.
+type confirmation struct {
+	name    string // of the encoding that was asked for
+	certain bool   // it has not
+}
+
+// nextName is the name of the encoding that the next start of a job would be of, or make.
+func (d *driver) nextName(j *job.Job) string {
+	if !d.templated(j.ID.Batch) {
+		return encodingName(j)
 	}
-	own, listed := false, 0
-	var others []bitmovin.Encoding
-	query := bitmovin.ListEncodings{Name: encodingName(&e.job), SkipTotalCount: true}
-	o.called = true
-	o.platform = d.listing.raw(ctx, query, func(found bitmovin.Encoding) (bool, error) {
-		if listed++; found.Name != query.Name {
-			return listed >= pageSize, nil // the platform takes no notice of the name
+	next := *j
+	next.Attempt++
+	return templateName(&next)
+}
+
+// witness is an encoding that was made from a template and is at the platform.
+type witness struct{ name, encoding string }
+
+// findWitness returns one of those that are followed; false if there is none.
+func (d *driver) findWitness() (w witness, ok bool) {
+	for _, e := range d.live {
+		if e.job.EncodingID != "" && e.job.State.OnPlatform() && !e.unclear() && d.templated(e.job.ID.Batch) {
+			return witness{templateName(&e.job), e.job.EncodingID}, true
 		}
+	}
+	return witness{}, false
+}
+
+// spawnConfirm asks about a job that waits. What a template's job needs for it is found
+// here, where it is known.
+func (d *driver) spawnConfirm(ctx context.Context, id job.ID, now time.Time) {
+	w, ok := d.findWitness()
+	j := d.waiting(id)
+	name := d.nextName(&j)
+	d.spawn(ctx, taskConfirm, id, now, func(ctx context.Context, e entry) outcome {
+		o := d.confirm(ctx, e, name, w, ok)
+		o.confirmation.name = name
+		return o
+	})
+}
+
+// confirm asks the platform whether a job that waits has been started without the job table
+// knowing. What it finds of that is adopted.
+func (d *driver) confirm(ctx context.Context, e entry, name string, w witness, hasWitness bool) outcome {
+	template := e.batch.Template != nil
+	if !d.listing.usable(bitmovin.ParamName) || template && !hasWitness {
+		return outcome{}
+	}
+	o := outcome{called: true}
+	proven := false
+	if template {
+		if proven, o.platform = d.testifies(ctx, w); o.platform != nil || !proven {
+			return o
+		}
+	}
+	var others []bitmovin.Encoding
+	listed, err := d.listNamed(ctx, name, func(found bitmovin.Encoding) error {
 		if string(found.ID) == e.job.EncodingID {
-			own = found.Status == bitmovin.StatusCreated
-			return false, nil
+			proven = found.Status == bitmovin.StatusCreated || e.job.Stale(listedObservation(found))
+			return nil
 		}
 		ours, err := d.own(ctx, found)
 		if ours {
 			others = append(others, found)
 		}
-		return false, err
+		return err
 	})
-	if o.platform != nil {
-		return o
+	var unknown []bitmovin.Encoding
+	if err == nil {
+		unknown, err = d.strangers(ctx, others)
 	}
-	unknown, err := d.strangers(ctx, others)
 	for _, other := range unknown {
 		if err == nil {
 			err = d.claim(ctx, other)
@@ -64,10 +111,41 @@ func (d *driver) confirm(ctx context.Context, e entry) outcome {
 		o.platform = err
 		return o
 	}
-	if own && len(unknown) == 0 && listed < pageSize {
-		o.certain = true
+	if proven && len(unknown) == 0 && listed < pageSize {
+		o.confirmation.certain = true
 		return o
 	}
 	o.job, o.store = d.store.Job(ctx, e.job.ID)
+	return o
+}
+
+// testifies reports whether the platform finds a witness by its name.
+func (d *driver) testifies(ctx context.Context, w witness) (found bool, err error) {
+	_, err = d.listNamed(ctx, w.name, func(e bitmovin.Encoding) error {
+		found = found || string(e.ID) == w.encoding
+		return nil
+	})
+	return found, err
+}
+
+// listNamed hands over the encodings with a name, and returns how many the platform listed.
+func (d *driver) listNamed(ctx context.Context, name string, visit func(bitmovin.Encoding) error) (listed int, err error) {
+	query := bitmovin.ListEncodings{Name: name, SkipTotalCount: true}
+	err = d.listing.raw(ctx, query, func(found bitmovin.Encoding) (enough bool, err error) {
+		if listed++; found.Name != name {
+			return listed >= pageSize, nil // the platform takes no notice of the name
+		}
+		return false, visit(found)
+	})
+	return listed, err
+}
+
+// listedObservation is what a list shows of an encoding.
+func listedObservation(e bitmovin.Encoding) job.Observation {
+	o := job.Observation{
+		EncodingID: string(e.ID), Progress: int(e.Progress),
+		QueuedAt: e.QueuedAt.Time, RunningAt: e.RunningAt.Time, FinishedAt: e.FinishedAt.Time,
+	}
+	o.Status, o.Unknown = remote(e.Status)
 	return o
 }

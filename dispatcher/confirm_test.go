@@ -1,6 +1,9 @@
 package dispatcher
 
 import (
+	"net/http"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -13,13 +16,27 @@ import (
 // of a new batch at once, those of an old one as soon as the platform has shown that they
 // were not started. One start of the predecessor's was not answered.
 func TestLongWalk(t *testing.T) {
+	for kind, submit := range map[string]func(w *world, n int) job.Batch{
+		"profile":  func(w *world, n int) job.Batch { return w.submit(n, nil) },
+		"template": func(w *world, n int) job.Batch { return w.submitLadder(n, nil) },
+	} {
+		t.Run(kind, func(t *testing.T) { longWalk(t, submit) })
+	}
+}
+
+func longWalk(t *testing.T, submit func(w *world, n int) job.Batch) {
+	t.Helper()
 	many := 100_000
 	if testing.Short() {
 		many = 50_000
 	}
 	sim := &simulator.Simulator{Seed: 1, Encoders: 3, Duration: time.Minute, Latency: 50 * time.Millisecond, TakeAnyStart: true}
+	var starts atomic.Int64
 	sim.Fault = func(c simulator.Call) simulator.Fault {
-		if c.Route == "POST /encoding/encodings/{id}/start" && c.Nth == 5 {
+		if !strings.HasSuffix(c.Route, "/start") || c.Method != http.MethodPost {
+			return simulator.Fault{}
+		}
+		if starts.Add(1) == 5 {
 			return simulator.Fault{Kind: simulator.HangFault, After: true}
 		}
 		return simulator.Fault{}
@@ -29,7 +46,7 @@ func TestLongWalk(t *testing.T) {
 		first := newMortal(0)
 		w.mortal = first
 		w.run()
-		old := w.submit(30, nil)
+		old := submit(w, 30)
 		w.await(old.ID, time.Hour, "five starts", func(job.Batch) bool { return w.sim.Stats().Starts >= 5 })
 		time.Sleep(time.Second)
 		close(first.dead)
@@ -39,7 +56,7 @@ func TestLongWalk(t *testing.T) {
 		w.run()
 		begin := time.Now()
 		time.Sleep(time.Second)
-		recent := w.submit(10, nil)
+		recent := submit(w, 10)
 		w.awaitEnd(recent.ID, 10*time.Minute)
 		old = w.await(old.ID, 10*time.Minute, "most of it", func(b job.Batch) bool { return b.Counts.Succeeded >= 12 })
 		status, _ := w.disp.Status("default")

@@ -262,7 +262,7 @@ func (p *plan) fill(v view) {
 			free--
 		case c.template && !p.due(v.now, v.prepareAfter):
 		case !v.swept && !c.certain:
-			if v.slow && c.prepared && !c.asked && c.task == taskNone && v.busy[taskConfirm] == 0 && len(p.confirms) == 0 && p.due(v.now, c.notBefore) {
+			if v.slow && (c.prepared || c.template) && !c.asked && c.task == taskNone && v.busy[taskConfirm] == 0 && len(p.confirms) == 0 && p.due(v.now, c.notBefore) {
 				p.confirms = append(p.confirms, c.id)
 			}
 		case c.task == taskNone && (c.prepared || c.template) && p.due(v.now, c.notBefore):

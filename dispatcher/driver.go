@@ -76,11 +76,13 @@ type driver struct {
 	loaded     time.Time // when this process began
 	turnedBack bool      // the job table may have changes from after that: somebody has set the clock back
 	sweptFrom  time.Time // what was created before has been swept
-	stopping   bool      // results are still taken, but nothing new begins
-	busy       [taskKinds]int
-	again      repeats
-	stale      stale
-	heard      map[string]bool // encodings to look at again when their tasks have ended
+	// confirmed is what the platform was asked of jobs that wait, before swept.
+	confirmed map[job.ID]confirmation
+	stopping  bool // results are still taken, but nothing new begins
+	busy      [taskKinds]int
+	again     repeats
+	stale     stale
+	heard     map[string]bool // encodings to look at again when their tasks have ended
 }
 
 // stale says what has to be read from the job table again.
@@ -103,8 +105,6 @@ type entry struct {
 	err       error     // the latest of them
 	troubled  time.Time // since the first of them
 	forbidden int       // 403s for this very job in a row
-	asked     string    // the encoding about which it was asked whether the job has been started
-	certain   bool      // it has not
 	uncounted time.Time // when the platform's queue was counted last, if that should have shown it and did not
 	goneSince time.Time // when the platform first said that it has no such encoding
 	list      evidence  // what the list as a whole said of it when the task began
@@ -136,7 +136,7 @@ func newDriver(c Config, a Account) *driver {
 		resource: newResources(c.Store, a, c.Clock),
 		listing:  newListing(c.Store, a, c.Clock, log),
 		bell:     newBell(), rings: newRings(), heard: map[string]bool{}, results: make(chan func()),
-		live: map[job.ID]*entry{}, orphans: map[string]*orphanEntry{}, batches: map[string]*batch{},
+		live: map[job.ID]*entry{}, confirmed: map[job.ID]confirmation{}, orphans: map[string]*orphanEntry{}, batches: map[string]*batch{},
 		problems: map[string]*trouble{}, breaker: newBreaker(),
 	}
 	d.beside = func(work func() (apply func())) {
@@ -298,7 +298,7 @@ func (d *driver) act(ctx context.Context, p plan, now time.Time) {
 		d.spawn(ctx, taskStart, id, now, d.start)
 	}
 	for _, id := range p.confirms {
-		d.spawn(ctx, taskConfirm, id, now, d.confirm)
+		d.spawnConfirm(ctx, id, now)
 	}
 	for _, id := range p.looks {
 		d.spawn(ctx, taskLook, id, now, d.look)

@@ -67,12 +67,7 @@ func (d *driver) list(ctx context.Context) (listed, error) {
 			// Once the platform has refused to select by status, the list has no end.
 			return l.length >= MaxQueueTarget && !d.listing.usable(bitmovin.ParamStatus), nil
 		}
-		seen := job.Observation{
-			EncodingID: string(e.ID), Progress: int(e.Progress),
-			QueuedAt: e.QueuedAt.Time, RunningAt: e.RunningAt.Time,
-		}
-		seen.Status, seen.Unknown = remote(e.Status)
-		l.running[string(e.ID)] = seen
+		l.running[string(e.ID)] = listedObservation(e)
 		return false, nil
 	})
 	return l, err

@@ -56,6 +56,7 @@ func (d *driver) sweptOnce(began time.Time, err error) {
 		return
 	}
 	d.swept, d.comparing = true, nil
+	clear(d.confirmed)
 	d.sweptFrom = began.Add(-sweepAge - reconcileMargin)
 	d.sweepDue = now.Add(max(sweepInterval, 10*now.Sub(began))) // where lists are long, less often
 	d.stale.live, d.stale.window, d.stale.orphans = true, true, true

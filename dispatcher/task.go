@@ -56,8 +56,8 @@ type outcome struct {
 	missing bool
 	// elsewhere is set if the encoding could be read, though not its status.
 	elsewhere bool
-	// certain is set if the platform shows that the job has not been started.
-	certain bool
+	// confirmation is what the platform showed of a job that waits.
+	confirmation confirmation
 	// foreign is trouble with something all jobs share, for example a storage.
 	foreign error
 	// unsettled is what the platform answered if that settled nothing, though it may be no
@@ -151,7 +151,7 @@ func (d *driver) finished(kind taskKind, id job.ID, o outcome) {
 		d.stale.starts = true
 	}
 	if kind == taskConfirm && o.trouble() == nil {
-		e.asked, e.certain = e.job.EncodingID, o.certain
+		d.confirmed[id] = o.confirmation
 	}
 	e.told(kind, o)
 	d.learn(kind, e, o, now)

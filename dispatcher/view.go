@@ -72,6 +72,9 @@ func (d *driver) candidate(j job.Job) (candidate, bool) {
 	if t := d.problems[j.ID.Batch]; t != nil && t.err != nil {
 		c.trial = true
 	}
+	if answer, ok := d.confirmed[j.ID]; ok && answer.name == d.nextName(&j) {
+		c.asked, c.certain = true, c.certain || answer.certain
+	}
 	e := d.live[j.ID]
 	if e == nil {
 		return c, true
@@ -83,9 +86,6 @@ func (d *driver) candidate(j job.Job) (candidate, bool) {
 		c.prepared = e.job.Prepared()
 	}
 	c.task, c.since, c.notBefore = e.task, e.since, e.notBefore
-	if e.asked != "" && e.asked == e.job.EncodingID {
-		c.asked, c.certain = true, c.certain || e.certain
-	}
 	return c, e.task != taskStart
 }
 
