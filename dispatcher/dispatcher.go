@@ -143,12 +143,17 @@ func (d *Dispatcher) Statuses() []job.AccountStatus {
 
 // Pause stops preparing and starting jobs on an account, across restarts.
 func (d *Dispatcher) Pause(ctx context.Context, id, reason string) error {
-	return d.change(ctx, id, func(s *job.AccountSettings) { s.Paused, s.PausedReason = true, reason })
+	return d.change(ctx, id, func(s *job.AccountSettings) {
+		if !s.Paused {
+			s.PausedSince = d.drivers[id].now()
+		}
+		s.Paused, s.PausedReason = true, reason
+	})
 }
 
 // Resume takes up work on an account again.
 func (d *Dispatcher) Resume(ctx context.Context, id string) error {
-	return d.change(ctx, id, func(s *job.AccountSettings) { s.Paused, s.PausedReason = false, "" })
+	return d.change(ctx, id, func(s *job.AccountSettings) { s.Paused, s.PausedReason, s.PausedSince = false, "", time.Time{} })
 }
 
 // SetQueueTarget changes an account's queue target, across restarts.

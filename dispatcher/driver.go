@@ -41,21 +41,23 @@ type driver struct {
 	making sync.Map   // ids of encodings that are being configured: no job has them yet
 
 	// What follows belongs to the loop.
-	live     map[job.ID]*entry
-	window   []job.Job
-	nextDue  time.Time // when there may be more to see in the window than was read
-	orphans  map[string]*orphanEntry
-	batches  map[string]*batch
-	queue    queue
-	limit    limit
-	auto     autopilot
-	breaker  breaker
-	paused   job.AccountSettings
-	problem  trouble             // of the whole account
-	problems map[string]*trouble // by batch
-	pace     pace
-	listDue  time.Time // when to list what runs
-	sweepDue time.Time
+	begun     time.Time // when it was made
+	countedAt time.Time // when the platform's queue was counted last
+	live      map[job.ID]*entry
+	window    []job.Job
+	nextDue   time.Time // when there may be more to see in the window than was read
+	orphans   map[string]*orphanEntry
+	batches   map[string]*batch
+	queue     queue
+	limit     limit
+	auto      autopilot
+	breaker   breaker
+	paused    job.AccountSettings
+	problem   trouble             // of the whole account
+	problems  map[string]*trouble // by batch
+	pace      pace
+	listDue   time.Time // when to list what runs
+	sweepDue  time.Time
 	// swept says that the platform has been compared with the job table, reconciles how
 	// often that was tried.
 	swept      bool
@@ -64,6 +66,7 @@ type driver struct {
 	busy       [taskKinds]int
 	stale      stale
 	heard      map[string]bool // encodings to look at again when their tasks have ended
+	told       told            // which reason for waiting the log has
 }
 
 // stale says what has to be read from the job table again.
@@ -79,6 +82,7 @@ type entry struct {
 	look      time.Time // when to look at it next
 	looked    time.Time // when it was looked at last
 	notBefore time.Time // after trouble that is not the job's
+	problem   error     // the latest trouble of that kind
 	priority  int       // what the platform was told, or unknownPriority
 	failures  int       // troubles of that kind in a row
 	forbidden int       // 403s for this very job in a row
@@ -108,6 +112,7 @@ func newDriver(c Config, a Account) *driver {
 		d.tasks.Go(func() { d.results <- work() })
 	}
 	d.limit.aim(a.QueueTarget)
+	d.begun = d.now()
 	d.publish(nil)
 	return d
 }

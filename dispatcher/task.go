@@ -113,7 +113,7 @@ func (d *driver) finished(kind taskKind, id job.ID, o outcome) {
 	switch trouble := o.trouble(); {
 	case trouble != nil:
 		e.failures++
-		e.notBefore = now.Add(pause(e.failures))
+		e.notBefore, e.problem = now.Add(pause(e.failures)), trouble
 		d.stale.window = d.stale.window || e.job.State == job.Waiting // others go first meanwhile
 		d.log.Warn("will be tried again", "task", kind.String(), "job", id.String(), "err", trouble, "failures", e.failures)
 	default:

@@ -28,6 +28,7 @@ const lostPrepares = 5
 // must not be in the way of others.
 type trouble struct {
 	err   error     // nil: there is no trouble yet
+	since time.Time // when it was met first
 	until time.Time // nothing is tried before
 	times int
 	lost  int // prepares in a row that were not answered
@@ -38,6 +39,9 @@ func (t *trouble) met(err error, now time.Time) {
 	if !t.until.After(now) {
 		t.times++
 		t.until = now.Add(pause(t.times + 3))
+	}
+	if t.err == nil {
+		t.since = now
 	}
 	t.err = err
 }
@@ -109,16 +113,21 @@ func (d *driver) waitingAside(now time.Time) (n int) {
 }
 
 // problemsNow tells people what keeps jobs from being configured, by batch and in all.
-func (d *driver) problemsNow() (all string, batches map[string]string) {
+func (d *driver) problemsNow() (all string, batches map[string]job.Trouble) {
 	for _, id := range slices.Sorted(maps.Keys(d.problems)) {
 		if d.problems[id].err == nil {
 			continue
 		}
 		if batches == nil {
-			batches = map[string]string{}
+			batches = map[string]job.Trouble{}
 		}
-		batches[id] = d.problems[id].err.Error()
-		all = cmp.Or(all, batches[id])
+		batches[id] = d.problems[id].tell()
+		if b := d.batches[id]; b != nil {
+			told := batches[id]
+			told.Seq = b.Seq
+			batches[id] = told
+		}
+		all = cmp.Or(all, batches[id].Text)
 	}
 	if d.problem.err != nil {
 		all = d.problem.err.Error()

@@ -110,13 +110,11 @@ func (d *driver) publish(v *view) {
 		Preparing:       d.busy[taskPrepare],
 		Paused:          d.paused.Paused,
 		PausedReason:    d.paused.PausedReason,
+		PausedSince:     d.paused.PausedSince,
 		Breaker:         d.breaker.state,
 		BreakerReason:   d.breaker.reason,
 		BreakerSince:    d.breaker.since,
 		NextProbe:       d.breaker.nextProbe,
-	}
-	if !d.queue.time.IsZero() {
-		s.Queued, s.QueuedTime = d.queue.total, d.queue.time
 	}
 	if v != nil && d.limit.fullUntil.After(v.now) {
 		s.QueueFullUntil = d.limit.fullUntil
@@ -136,18 +134,23 @@ func (d *driver) publish(v *view) {
 			s.Prepared++
 		}
 	}
+	d.explain(&s, v)
 	d.status.Store(&s)
 }
 
 // snapshot is how the account stands, with its budgets as they are right now.
 func (d *driver) snapshot() job.AccountStatus {
 	s := *d.status.Load()
-	s.Budgets = nil
+	s.Budgets = d.budgets()
+	return s
+}
+
+func (d *driver) budgets() (list []job.Budget) {
 	for _, c := range d.account.Client.Governor().State() {
-		s.Budgets = append(s.Budgets, job.Budget{
+		list = append(list, job.Budget{
 			Class: c.Class.String(), LimitPerMinute: c.LimitPerMinute,
-			Available: c.Available, PausedUntil: c.PausedUntil,
+			Available: c.Available, Waiting: c.Waiting, Next: c.Next, PausedUntil: c.PausedUntil,
 		})
 	}
-	return s
+	return list
 }

@@ -35,9 +35,11 @@ func (s *Server) GetJob(ctx context.Context, req *stokerv1.GetJobRequest) (*stok
 	if err != nil {
 		return nil, fmt.Errorf("read events: %w", err)
 	}
-	m := jobMessage(j)
-	m.Reason = jobReason(j, s.waitReason(b, time.Now()))
-	return &stokerv1.GetJobResponse{Job: m, Attempts: attemptMessages(j, attempts), Events: eventMessages(j, events)}, nil
+	shown, err := s.jobMessages(ctx, b, []job.Job{j})
+	if err != nil {
+		return nil, err
+	}
+	return &stokerv1.GetJobResponse{Job: shown[0], Attempts: attemptMessages(j, attempts), Events: eventMessages(j, events)}, nil
 }
 
 // ListJobs lists the jobs of a batch in submission order.
@@ -68,13 +70,8 @@ func (s *Server) ListJobs(ctx context.Context, req *stokerv1.ListJobsRequest) (*
 	if full || cut {
 		resp.NextPageToken = pageToken{list: list, position: jobs[len(jobs)-1].ID.Number}.String()
 	}
-	waits := s.waitReason(b, time.Now())
-	for _, j := range jobs {
-		m := jobMessage(j)
-		m.Reason = jobReason(j, waits)
-		resp.Jobs = append(resp.Jobs, m)
-	}
-	return resp, nil
+	resp.Jobs, err = s.jobMessages(ctx, b, jobs)
+	return resp, err
 }
 
 // CancelJob asks for the end of a job and answers at once.
@@ -88,7 +85,15 @@ func (s *Server) CancelJob(ctx context.Context, req *stokerv1.CancelJobRequest) 
 	if err != nil {
 		return nil, fmt.Errorf("cancel job: %w", err)
 	}
-	return &stokerv1.CancelJobResponse{Job: jobMessage(j)}, nil
+	b, err := s.store.Batch(ctx, id.Batch)
+	if err != nil {
+		return nil, fmt.Errorf("read batch: %w", err)
+	}
+	shown, err := s.jobMessages(ctx, b, []job.Job{j})
+	if err != nil {
+		return nil, err
+	}
+	return &stokerv1.CancelJobResponse{Job: shown[0]}, nil
 }
 
 // jobID reads a job id out of a field.
@@ -116,10 +121,13 @@ func fitting(jobs []job.Job) (fit []job.Job, cut bool) {
 	return jobs, false
 }
 
+// waitSize is how large what a job waits for is at most, with its words.
+const waitSize = 128 + 2*(job.MaxWaitText+100)
+
 // roughSize is at least the size of j in a message, not counting the id of its
 // batch wherever that is of an ordinary length.
 func roughSize(j job.Job) int {
-	n := 512 + len(j.ID.Batch) + len(j.Key) + len(j.Name) + len(j.InputPath) + len(j.OutputPath) + len(j.EncodingID) + len(j.Reason)
+	n := 512 + waitSize + len(j.ID.Batch) + len(j.Key) + len(j.Name) + len(j.InputPath) + len(j.OutputPath) + len(j.EncodingID) + len(j.Reason)
 	for k, v := range j.Variables {
 		n += len(k) + len(v) + 16
 	}

