@@ -3,6 +3,7 @@ package main
 import (
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -40,6 +41,7 @@ var accountGauges = []gauge{
 	accountGauge("queue_target", "Encodings to keep queued.", func(s job.AccountStatus) float64 { return float64(s.QueueTarget) }),
 	accountGauge("effective_queue_target", "What the platform has been seen to accept.", func(s job.AccountStatus) float64 { return float64(s.EffectiveTarget) }),
 	accountGauge("platform_queued", "Encodings queued at the platform, everybody's; -1 if not known.", func(s job.AccountStatus) float64 { return float64(s.Queued) }),
+	accountGauge("platform_queued_time_seconds", "When the platform's queue was counted last, in Unix time; 0 if it has not been.", func(s job.AccountStatus) float64 { return unix(s.QueuedTime) }),
 	accountGauge("queued", "Jobs queued at the platform.", func(s job.AccountStatus) float64 { return float64(s.OwnQueued) }),
 	accountGauge("running", "Jobs being encoded.", func(s job.AccountStatus) float64 { return float64(s.OwnRunning) }),
 	accountGauge("starting", "Jobs whose start is not answered yet.", func(s job.AccountStatus) float64 { return float64(s.Starting) }),
@@ -53,6 +55,8 @@ var (
 		"1 if the platform cannot be used; the reason says why.", []string{"account", "reason"}, nil)
 	problemDesc = prometheus.NewDesc("stoker_account_problem",
 		"1 if jobs cannot be configured although the platform answers; the reason says why.", []string{"account", "reason"}, nil)
+	waitDesc = prometheus.NewDesc("stoker_account_wait",
+		"1 with the reason why no job is started right now, as a code of the contract; absent if one is about to be.", []string{"account", "code"}, nil)
 	budgetDesc = prometheus.NewDesc("stoker_account_calls_available",
 		"Calls of an endpoint class that could be made at once.", []string{"account", "class"}, nil)
 	limitDesc = prometheus.NewDesc("stoker_account_calls_limit",
@@ -68,6 +72,7 @@ func (accountCollector) Describe(ch chan<- *prometheus.Desc) {
 	}
 	ch <- breakerDesc
 	ch <- problemDesc
+	ch <- waitDesc
 	ch <- budgetDesc
 	ch <- limitDesc
 	ch <- pausedDesc
@@ -84,6 +89,9 @@ func (c accountCollector) Collect(ch chan<- prometheus.Metric) {
 		}
 		send(breakerDesc, indicator(s.Breaker != job.BreakerClosed), s.ID, lasting(s.BreakerReason))
 		send(problemDesc, indicator(s.Problem != ""), s.ID, lasting(s.Problem))
+		if w := s.Wait(time.Now()); w.Code != "" {
+			send(waitDesc, 1, s.ID, string(w.Code))
+		}
 		for _, b := range s.Budgets {
 			send(budgetDesc, float64(b.Available), s.ID, b.Class)
 			send(limitDesc, float64(b.LimitPerMinute), s.ID, b.Class)
@@ -97,6 +105,13 @@ func (c accountCollector) Collect(ch chan<- prometheus.Metric) {
 func lasting(reason string) string {
 	before, _, _ := strings.Cut(reason, " (request ")
 	return before
+}
+
+func unix(t time.Time) float64 {
+	if t.IsZero() {
+		return 0
+	}
+	return float64(t.UnixMilli()) / 1000
 }
 
 func indicator(set bool) float64 {

@@ -12,7 +12,7 @@ import (
 func TestMetrics(t *testing.T) {
 	handler := metrics(func() []job.AccountStatus {
 		return []job.AccountStatus{
-			{ID: "archive", QueueTarget: 20, OwnRunning: 7, Breaker: job.BreakerClosed, Budgets: []job.Budget{
+			{ID: "archive", QueueTarget: 20, Queued: 4, QueuedTime: time.Unix(1_800_000_000, 0), OwnRunning: 7, Breaker: job.BreakerClosed, Budgets: []job.Budget{
 				{Class: "start", LimitPerMinute: 600, Available: 60}, {Class: "list", LimitPerMinute: 60, PausedUntil: time.Now()},
 			}},
 			{ID: "default", QueueTarget: 3, Queued: -1, Breaker: job.BreakerOpen, BreakerReason: "GET /encoding/inputs: HTTP 401 (request 17)", Paused: true},
@@ -30,6 +30,10 @@ func TestMetrics(t *testing.T) {
 		`stoker_account_breaker_open{account="archive",reason=""} 0`,
 		`stoker_account_breaker_open{account="default",reason="GET /encoding/inputs: HTTP 401"} 1`,
 		`stoker_account_platform_queued{account="default"} -1`,
+		`stoker_account_platform_queued_time_seconds{account="archive"} 1.8e+09`,
+		`stoker_account_platform_queued_time_seconds{account="default"} 0`,
+		`stoker_account_wait{account="archive",code="IDLE"} 1`,
+		`stoker_account_wait{account="default",code="ACCOUNT_PAUSED"} 1`,
 		`stoker_account_paused{account="default"} 1`,
 		"process_resident_memory_bytes",
 	} {

@@ -21,8 +21,9 @@ func (c *cli) queueCommand() *cobra.Command {
 		Use:   "queue",
 		Short: "Show how the accounts and their queues stand",
 		Long: `Show for each account how many encodings should be queued at Bitmovin (the
-target; two numbers if the platform was seen to accept less) and how many are, how
-many jobs run, start and are prepared, and what is wrong, if anything.`,
+target; two numbers if the platform was seen to accept less) and how many are (other
+people's as they were counted last, at the time in COUNTED), how many jobs run, start
+and are prepared, what is wrong, if anything, and why no other job is started right now.`,
 		Example: `  stoker queue --budgets
   stoker queue --account default --target 10`,
 		Args: noArgs,
@@ -72,7 +73,7 @@ func (c *cli) printAccounts(accounts []*stokerv1.Account, budgets bool) error {
 	if budgets {
 		return c.printBudgets(accounts)
 	}
-	list := table{header: []string{"ACCOUNT", "TARGET", "QUEUED", "OURS", "RUNNING", "STARTING", "PREPARED", "STATE"}}
+	list := table{header: []string{"ACCOUNT", "TARGET", "QUEUED", "OURS", "RUNNING", "STARTING", "PREPARED", "STATE", "COUNTED", "WAIT"}}
 	for _, a := range accounts {
 		target := itoa(a.GetQueueTarget())
 		if a.GetEffectiveQueueTarget() != a.GetQueueTarget() {
@@ -83,23 +84,23 @@ func (c *cli) printAccounts(accounts []*stokerv1.Account, budgets bool) error {
 			queued = itoa(a.GetPlatformQueuedCount())
 		}
 		list.row(a.GetId(), target, queued, itoa(a.GetQueuedCount()), itoa(a.GetRunningCount()), itoa(a.GetStartingCount()),
-			itoa(a.GetPreparedCount()), accountState(a, time.Now()))
+			itoa(a.GetPreparedCount()), accountState(a, time.Now()), moment(a.GetPlatformQueuedTime()), a.GetWaitReason())
 	}
 	return c.printTable(list)
 }
 
-// accountState says whether an account is worked on, and what is wrong if not.
+// accountState says whether an account is worked on, and what is wrong if not. That its queue is
+// full, or that it has nothing to do, is nothing wrong.
 func accountState(a *stokerv1.Account, now time.Time) string {
-	b := a.GetBreaker()
-	switch {
-	case a.GetPaused():
-		return withReason("paused", a.GetPausedReason())
-	case b.GetState() == stokerv1.BreakerState_BREAKER_STATE_OPEN:
-		return withReason("cannot be used", b.GetReason()) + "; next try in " + rounded(b.GetNextProbeTime().AsTime().Sub(now))
-	case b.GetState() == stokerv1.BreakerState_BREAKER_STATE_PROBING:
-		return withReason("being tried again", b.GetReason())
-	case a.GetQueueFullUntil() != nil && a.GetQueueFullUntil().AsTime().After(now):
-		return "the platform's queue is full"
+	switch w := a.GetWait(); w.GetCode() {
+	case stokerv1.WaitCode_WAIT_CODE_ACCOUNT_PAUSED, stokerv1.WaitCode_WAIT_CODE_DAILY_LIMIT:
+		return a.GetWaitReason()
+	case stokerv1.WaitCode_WAIT_CODE_BREAKER, stokerv1.WaitCode_WAIT_CODE_PLATFORM_FULL, stokerv1.WaitCode_WAIT_CODE_STORAGE,
+		stokerv1.WaitCode_WAIT_CODE_TROUBLE, stokerv1.WaitCode_WAIT_CODE_ORGANISATION:
+		if w.GetUntil() == nil || !w.GetUntil().AsTime().After(now) {
+			return a.GetWaitReason()
+		}
+		return a.GetWaitReason() + "; next try in " + rounded(w.GetUntil().AsTime().Sub(now))
 	}
 	if problem := a.GetProblem(); problem != "" {
 		return "working, with trouble: " + problem
@@ -108,13 +109,6 @@ func accountState(a *stokerv1.Account, now time.Time) string {
 		return "working, without webhooks: " + problem
 	}
 	return "working"
-}
-
-func withReason(what, why string) string {
-	if why == "" {
-		return what
-	}
-	return what + ": " + why
 }
 
 func (c *cli) printBudgets(accounts []*stokerv1.Account) error {

@@ -207,8 +207,8 @@ func wait(b *stokerv1.Batch) string {
 	switch {
 	case b.GetStateReason() != "":
 		return plain(b.GetStateReason())
-	case b.GetWaitReason() != "" && b.GetCounts().GetWaiting() > 0 && !ended(b):
-		return "waiting: " + strings.TrimPrefix(b.GetWaitReason(), "waiting ")
+	case b.GetWaitReason() != "" && !ended(b):
+		return "waiting: " + strings.TrimPrefix(plain(b.GetWaitReason()), "waiting ")
 	}
 	return ""
 }
