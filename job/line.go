@@ -29,18 +29,21 @@ type Line struct {
 	shares map[int64]Share
 }
 
-// tier is the batches of one priority.
+// tier is the batches of one priority that have jobs which are due.
+//
+// The level of a job is how many jobs of its batch are in flight when its turn comes: those
+// that are now, and those before it. Jobs go in the order of their levels; a batch has one on
+// each level from its first to the one before its last.
 type tier struct {
-	priority int
-	due      int64   // jobs in all
-	byFirst  []Share // by the level of the first job, see levels
-	byLast   []Share // by the level behind the last job
+	priority      int
+	shares        []Share
+	due           int64   // jobs in all
+	first, last   []mark  // sorted by level
+	firsts, lasts []int64 // the sums of the levels before each of them
 }
 
-// The level of a job is how many jobs of its batch are in flight when its turn comes: those
-// that are, and those before it. Jobs go in the order of their levels.
-func (s Share) first() int64 { return s.InFlight }
-func (s Share) last() int64  { return s.InFlight + s.Due }
+// mark is the first level of a batch, or the one behind its last.
+type mark struct{ level, ended, seq int64 }
 
 // NewLine makes the line of an account from its batches whose jobs may be started, in any order.
 func NewLine(shares []Share) *Line {
@@ -62,13 +65,26 @@ func NewLine(shares []Share) *Line {
 }
 
 func newTier(shares []Share) tier {
-	t := tier{priority: shares[0].Priority, byFirst: slices.Clone(shares), byLast: slices.Clone(shares)}
-	slices.SortFunc(t.byFirst, func(a, b Share) int { return cmp.Compare(a.first(), b.first()) })
-	slices.SortFunc(t.byLast, func(a, b Share) int { return cmp.Compare(a.last(), b.last()) })
+	t := tier{priority: shares[0].Priority, shares: shares}
 	for _, s := range shares {
-		t.due += s.Due
+		if s.Due > 0 {
+			t.due += s.Due
+			t.first = append(t.first, mark{s.InFlight, s.Ended, s.Seq})
+			t.last = append(t.last, mark{s.InFlight + s.Due, s.Ended, s.Seq})
+		}
 	}
+	t.firsts, t.lasts = inOrder(t.first), inOrder(t.last)
 	return t
+}
+
+// inOrder sorts marks by their levels, and returns the sums of the levels before each.
+func inOrder(marks []mark) []int64 {
+	slices.SortFunc(marks, func(a, b mark) int { return cmp.Compare(a.level, b.level) })
+	sums := make([]int64, len(marks)+1)
+	for i, m := range marks {
+		sums[i+1] = sums[i] + m.level
+	}
+	return sums
 }
 
 // Without is the line without some batches, which are passed over for now.
@@ -78,7 +94,7 @@ func (l *Line) Without(seqs map[int64]bool) *Line {
 	}
 	var rest []Share
 	for _, t := range l.tiers {
-		rest = append(rest, slices.DeleteFunc(slices.Clone(t.byFirst), func(s Share) bool { return seqs[s.Seq] })...)
+		rest = append(rest, slices.DeleteFunc(slices.Clone(t.shares), func(s Share) bool { return seqs[s.Seq] })...)
 	}
 	return NewLine(rest)
 }
@@ -89,51 +105,45 @@ func (l *Line) Share(seq int64) (Share, bool) {
 	return s, ok
 }
 
-// Place is where the jobs of one batch stand in a line. It costs a walk through the
-// batches of the same priority once, and a search among them for each job.
+// Place is where the jobs of one batch stand in a line.
 type Place struct {
 	share Share
 	above int64 // jobs of higher priority
-	// How many jobs of the others go before a level: what lies below it of each, and,
-	// of those that win a tie, the one on it.
-	firsts, lasts       []int64 // levels, sorted
-	sumFirsts, sumLasts []int64 // of all levels before
-	tieFirsts, tieLasts []int64
+	tier  *tier
+	// The levels, sorted, of those batches that win a tie against this one.
+	firsts, lasts []int64
 }
 
-// Place finds a batch in the line; false if it is not in it.
+// Place finds a batch in the line; false if it is not in it. It costs a walk through the
+// batches of the same priority.
 func (l *Line) Place(seq int64) (Place, bool) {
 	own, ok := l.shares[seq]
 	if !ok {
 		return Place{}, false
 	}
 	p := Place{share: own}
-	for _, t := range l.tiers {
+	for i := range l.tiers {
+		t := &l.tiers[i]
 		if t.priority > own.Priority {
 			p.above += t.due
 		}
 		if t.priority == own.Priority {
-			p.firsts, p.sumFirsts, p.tieFirsts = levels(t.byFirst, own, Share.first)
-			p.lasts, p.sumLasts, p.tieLasts = levels(t.byLast, own, Share.last)
+			p.tier = t
 		}
 	}
+	p.firsts, p.lasts = own.winners(p.tier.first), own.winners(p.tier.last)
 	return p, true
 }
 
-// levels collects a level of each of the other batches with jobs, which come in its order.
-func levels(shares []Share, own Share, level func(Share) int64) (all, sums, ties []int64) {
-	all, sums = make([]int64, 0, len(shares)), make([]int64, 1, len(shares)+1)
-	for _, s := range shares {
-		if s.Seq == own.Seq || s.Due <= 0 {
-			continue
-		}
-		all = append(all, level(s))
-		sums = append(sums, sums[len(sums)-1]+level(s))
-		if cmp.Or(cmp.Compare(s.Ended, own.Ended), cmp.Compare(s.Seq, own.Seq)) < 0 {
-			ties = append(ties, level(s))
+// winners are the levels of batches that go before s when both have a job on the same one.
+func (s Share) winners(marks []mark) []int64 {
+	levels := make([]int64, 0, len(marks))
+	for _, m := range marks {
+		if m.ended < s.Ended || m.ended == s.Ended && m.seq < s.Seq {
+			levels = append(levels, m.level)
 		}
 	}
-	return all, sums, ties
+	return levels
 }
 
 // Share is what the batch contributes to the line.
@@ -145,16 +155,16 @@ func (p *Place) Above() int64 { return p.above }
 // Position is the place in line of the job before which rank jobs of its own batch go: 1 is next.
 func (p *Place) Position(rank int64) int64 {
 	level := p.share.InFlight + rank
-	// Of each batch the jobs from its first level to this one go before: the levels from
-	// the first on, less those behind the last.
-	before := below(p.firsts, p.sumFirsts, level) - below(p.lasts, p.sumLasts, level)
-	tied := upTo(p.tieFirsts, level) - upTo(p.tieLasts, level)
-	return p.above + before + tied + rank + 1
+	// Of each batch the jobs from its first level to this one go before, its own included:
+	// the levels from the first on, less those behind the last.
+	before := below(p.tier.first, p.tier.firsts, level) - below(p.tier.last, p.tier.lasts, level)
+	tied := upTo(p.firsts, level) - upTo(p.lasts, level)
+	return p.above + before + tied + 1
 }
 
-// below is the sum of how far the levels lie below a level, of those that do.
-func below(levels, sums []int64, level int64) int64 {
-	n := sort.Search(len(levels), func(i int) bool { return levels[i] >= level })
+// below is the sum of how far marks lie below a level, of those that do.
+func below(marks []mark, sums []int64, level int64) int64 {
+	n := sort.Search(len(marks), func(i int) bool { return marks[i].level >= level })
 	return int64(n)*level - sums[n]
 }
 

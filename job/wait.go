@@ -136,7 +136,7 @@ func (w Wait) platformWords() string {
 	case WaitStart:
 		return "the start is under way"
 	case WaitUnknownStart:
-		return because("a start was not answered; it is looked up before it is repeated"+until(w.Until), w.Text)
+		return because("a start was not answered; it is looked up"+until(w.Until)+" before it is repeated", w.Text)
 	case WaitEncoder:
 		return "queued at the platform" + since(w.Since) + ", waiting for an encoder"
 	case WaitUnknownStatus:
