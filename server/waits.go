@@ -88,9 +88,10 @@ func (s *Server) jobMessages(ctx context.Context, b job.Batch, jobs []job.Job) (
 		return nil, err
 	}
 	messages := make([]*stokerv1.Job, len(jobs))
-	for i, j := range jobs {
-		w := at.Job(&j, ranks[j.ID.Number])
-		messages[i] = jobMessage(j)
+	for i := range jobs {
+		j := &jobs[i]
+		w := at.Job(j, ranks[j.ID.Number])
+		messages[i] = jobMessage(*j)
 		messages[i].Wait, messages[i].WaitReason = waitMessage(w), w.String()
 	}
 	return messages, nil

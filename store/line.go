@@ -75,7 +75,7 @@ SELECT number FROM jobs INDEXED BY jobs_backoff
  LIMIT $3 + 0`
 )
 
-// Ranks tells for each of the given jobs of a batch how many of its jobs that are due, as
+// Ranks tells for each of the given jobs of a batch, all of which are due, how many of its jobs that are due, as
 // those of [Store.Window] are, have smaller numbers, in the order of the numbers given. It
 // reads the counts of the blocks before the jobs, the numbers in their own blocks, and those
 // whose back-off is over, from indexes.
@@ -90,6 +90,10 @@ func (s *Store) Ranks(ctx context.Context, batchSeq int64, now time.Time, number
 			return err
 		}
 		for i, n := range numbers {
+			if i > 0 && n == numbers[i-1]+1 {
+				ranks[i] = ranks[i-1] + 1 // the one before is due as well
+				continue
+			}
 			if ranks[i], err = r.of(ctx, q, n); err != nil {
 				return err
 			}
