@@ -104,16 +104,13 @@ func (s Situation) inLine(j *Job, rank int64) Wait {
 		w.Code, w.Count = WaitPriority, s.Place.Above()
 		return w
 	}
-	if a.Held >= a.EffectiveTarget {
-		w.Code, w.Count, w.Limit = WaitQueueFull, int64(a.Held), int64(a.EffectiveTarget)
-		return w
+	if full := a.queueHeld(s.Now, s.startClass()); full.Code != "" {
+		full.Position, full.Earliest = w.Position, w.Earliest
+		return full
 	}
 	classes := configuringClasses
-	switch {
-	case s.Batch.Template != nil:
-		classes = []string{templateStartClass}
-	case j.Prepared():
-		classes = []string{startClass}
+	if s.Batch.Template != nil || j.Prepared() {
+		classes = []string{s.startClass()}
 	}
 	if short := a.usedUp(s.Now, classes...); short.Code != "" {
 		short.Position = w.Position
@@ -135,14 +132,18 @@ func (s Situation) starting(j *Job) Wait {
 
 // startUnderWay is the wait for the answer to a start, or for the budget to send it.
 func (s Situation) startUnderWay(since time.Time) Wait {
-	class := startClass
-	if s.Batch.Template != nil {
-		class = templateStartClass
-	}
-	if w := s.Account.usedUp(s.Now, class); w.Code != "" {
+	if w := s.Account.usedUp(s.Now, s.startClass()); w.Code != "" {
 		return w
 	}
 	return Wait{Code: WaitStart, Since: since}
+}
+
+// startClass is the class of the calls that start jobs of the batch.
+func (s Situation) startClass() string {
+	if s.Batch.Template != nil {
+		return templateStartClass
+	}
+	return startClass
 }
 
 // unanswered is the wait for what is seen of a start without an answer. Once the settle
@@ -242,8 +243,8 @@ func (a *AccountStatus) Wait(now time.Time) Wait {
 	if w := a.platformHeld(now); w.Code != "" {
 		return w
 	}
-	if a.Held >= a.EffectiveTarget {
-		return Wait{Code: WaitQueueFull, Count: int64(a.Held), Limit: int64(a.EffectiveTarget)}
+	if w := a.queueHeld(now, startClass); w.Code != "" {
+		return w
 	}
 	if w := a.usedUp(now, append([]string{startClass}, configuringClasses...)...); w.Code != "" {
 		return w
@@ -302,14 +303,36 @@ func (a *AccountStatus) breakerOpen() Wait {
 	return Wait{Code: WaitBreaker, Since: a.BreakerSince, Until: a.NextProbe, Text: brief(a.BreakerReason)}
 }
 
-// platformHeld is what keeps a job that is next from being started, beside a full queue.
+// platformHeld is what keeps a job that is next from being started whatever the queue is like.
 func (a *AccountStatus) platformHeld(now time.Time) Wait {
 	if a.QueueFullUntil.After(now) {
 		return Wait{Code: WaitPlatformFull, Until: a.QueueFullUntil}
 	}
-	if a.Queued >= 0 && !a.Uncounted {
+	if a.Queued < 0 {
+		return a.counting(now)
+	}
+	return Wait{}
+}
+
+// queueHeld is what keeps a job that is next from having a place in the queue. Places that are
+// taken by starts which wait for the budget are not what it is about.
+func (a *AccountStatus) queueHeld(now time.Time, class string) Wait {
+	if a.Held < a.EffectiveTarget {
+		if a.Uncounted { // while every place is known to be taken there is no need to count
+			return a.counting(now)
+		}
 		return Wait{}
 	}
+	if a.Starting > 0 {
+		if w := a.usedUp(now, class); w.Code != "" {
+			return w
+		}
+	}
+	return Wait{Code: WaitQueueFull, Count: int64(a.Held), Limit: int64(a.EffectiveTarget)}
+}
+
+// counting is the wait for the count of the platform's queue.
+func (a *AccountStatus) counting(now time.Time) Wait {
 	if w := a.usedUp(now, countClass); w.Code != "" {
 		return w
 	}

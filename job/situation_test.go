@@ -114,9 +114,18 @@ func TestWaitOfAJob(t *testing.T) {
 			job.Wait{Code: job.WaitCounting, Position: 1}, "the platform's queue has not been counted yet",
 		},
 		{
-			"nobody can count", []func(*scene){func(s *scene) { s.account.Uncounted, s.rank = true, 0 }, spent("encoding-list")},
+			"nobody can count", []func(*scene){func(s *scene) { s.account.Uncounted, s.account.Held, s.rank = true, 2, 0 }, spent("encoding-list")},
 			job.Wait{Code: job.WaitBudget, Subject: "encoding-list", Until: later, Position: 1},
 			"the calls of class encoding-list are used up until 2026-03-14T12:01:00Z",
+		},
+		{
+			"nobody need count", []func(*scene){func(s *scene) { s.account.Uncounted = true }, spent("encoding-list")},
+			job.Wait{Code: job.WaitQueueFull, Position: 5, Count: 3, Limit: 3}, "waiting for a free slot (3 of 3 queued); position 5",
+		},
+		{
+			"the places are taken by starts that cannot be sent", []func(*scene){func(s *scene) { s.account.Starting = 3 }, spent("start")},
+			job.Wait{Code: job.WaitBudget, Subject: "start", Until: later, Position: 5},
+			"the calls of class start are used up until 2026-03-14T12:01:00Z; position 5",
 		},
 		{
 			"being configured", []func(*scene){step(job.StepCreate)},
