@@ -89,8 +89,11 @@ func (w Wait) String() string {
 func (w Wait) words() string {
 	switch w.Code {
 	case WaitTurn:
-		if w.Position == 0 {
+		switch w.Position {
+		case 0:
 			return "waiting for its turn"
+		case 1:
+			return "the next to be started"
 		}
 		return "waiting for its turn: position " + grouped(w.Position)
 	case WaitPriority:
