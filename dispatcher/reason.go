@@ -78,13 +78,14 @@ func (t *trouble) tell() job.Trouble {
 }
 
 // tell has the log say why the account starts nothing, in the words that everybody is told, when
-// that changes. That the queue is full, or that there is nothing to do, is how it should be.
+// that changes. That the queue is full, or that there is nothing to do, is how it should be; the
+// breaker and a refusal for a full queue are logged where they are met.
 func (d *driver) tell(s *job.AccountStatus, now time.Time) {
 	with := *s
 	with.Budgets = d.budgets()
 	w := with.Wait(now)
 	switch w.Code {
-	case "", job.WaitIdle, job.WaitQueueFull, job.WaitConfiguring, job.WaitBackoff, job.WaitCounting:
+	case "", job.WaitIdle, job.WaitQueueFull, job.WaitConfiguring, job.WaitBackoff, job.WaitCounting, job.WaitBreaker, job.WaitPlatformFull:
 		w = job.Wait{}
 	}
 	if w.Code == d.told.last.Code {

@@ -72,183 +72,250 @@ func TestWaitOfAJob(t *testing.T) {
 	}{
 		{
 			"every place is taken", nil,
-			job.Wait{Code: job.WaitQueueFull, Position: 5, Count: 3, Limit: 3}, "waiting for a free slot (3 of 3 queued); position 5",
+			job.Wait{Code: job.WaitQueueFull, Position: 5, Count: 3, Limit: 3},
+			"waiting for a free slot (3 of 3 queued); position 5",
 		},
 		{
-			"places become free", []func(*scene){func(s *scene) { s.account.Drain, s.rank = 2, 9 }},
+			"places become free",
+			[]func(*scene){func(s *scene) { s.account.Drain, s.rank = 2, 9 }},
 			job.Wait{Code: job.WaitQueueFull, Position: 10, Count: 3, Limit: 3, Earliest: noon.Add(176 * time.Second)},
 			"waiting for a free slot (3 of 3 queued); position 10, not before 2026-03-14T12:02:56Z",
 		},
 		{
-			"the first", []func(*scene){func(s *scene) { s.rank, s.account.Drain = 0, 2 }},
-			job.Wait{Code: job.WaitQueueFull, Position: 1, Count: 3, Limit: 3}, "waiting for a free slot (3 of 3 queued)",
+			"the first",
+			[]func(*scene){func(s *scene) { s.rank, s.account.Drain = 0, 2 }},
+			job.Wait{Code: job.WaitQueueFull, Position: 1, Count: 3, Limit: 3},
+			"waiting for a free slot (3 of 3 queued)",
 		},
 		{
-			"there is room", []func(*scene){free},
-			job.Wait{Code: job.WaitTurn, Position: 5}, "waiting for its turn: position 5",
+			"there is room",
+			[]func(*scene){free},
+			job.Wait{Code: job.WaitTurn, Position: 5},
+			"waiting for its turn: position 5",
 		},
 		{
-			"others are more urgent", []func(*scene){func(s *scene) { s.shares = append(s.shares, job.Share{Seq: 1, Priority: 90, Due: 1200}) }},
-			job.Wait{Code: job.WaitPriority, Count: 1200, Position: 1205}, "behind 1,200 jobs of higher priority; position 1,205",
+			"others are more urgent",
+			[]func(*scene){func(s *scene) { s.shares = append(s.shares, job.Share{Seq: 1, Priority: 90, Due: 1200}) }},
+			job.Wait{Code: job.WaitPriority, Count: 1200, Position: 1205},
+			"behind 1,200 jobs of higher priority; position 1,205",
 		},
 		{
-			"the day has its starts", []func(*scene){func(s *scene) {
+			"the day has its starts",
+			[]func(*scene){func(s *scene) {
 				s.account.StartsToday, s.account.StartsPerDay, s.account.DayEnds = 500, 500, later
 			}},
 			job.Wait{Code: job.WaitDailyLimit, Count: 500, Limit: 500, Until: later},
 			"500 of 500 starts of the day have been made; the next may be made at 2026-03-14T12:01:00Z",
 		},
 		{
-			"the day will have its starts", []func(*scene){func(s *scene) {
+			"the day will have its starts",
+			[]func(*scene){func(s *scene) {
 				s.account.StartsToday, s.account.StartsPerDay, s.account.DayEnds = 497, 500, later
 			}},
 			job.Wait{Code: job.WaitQueueFull, Position: 5, Count: 3, Limit: 3, Earliest: later},
 			"waiting for a free slot (3 of 3 queued); position 5, not before 2026-03-14T12:01:00Z",
 		},
 		{
-			"the platform is full", []func(*scene){func(s *scene) { s.account.QueueFullUntil = later }},
-			job.Wait{Code: job.WaitPlatformFull, Until: later, Position: 5}, "the platform says that its queue is full; position 5",
+			"the platform is full",
+			[]func(*scene){func(s *scene) { s.account.QueueFullUntil = later }},
+			job.Wait{Code: job.WaitPlatformFull, Until: later, Position: 5},
+			"the platform says that its queue is full; position 5",
 		},
 		{
-			"nobody has counted", []func(*scene){func(s *scene) { s.account.Queued, s.rank = -1, 0 }},
-			job.Wait{Code: job.WaitCounting, Position: 1}, "the platform's queue has not been counted yet",
+			"nobody has counted",
+			[]func(*scene){func(s *scene) { s.account.Queued, s.rank = -1, 0 }},
+			job.Wait{Code: job.WaitCounting, Position: 1},
+			"the platform's queue has not been counted yet",
 		},
 		{
-			"nobody can count", []func(*scene){func(s *scene) { s.account.Uncounted, s.account.Held, s.rank = true, 2, 0 }, spent("encoding-list")},
+			"nobody can count",
+			[]func(*scene){func(s *scene) { s.account.Uncounted, s.account.Held, s.rank = true, 2, 0 }, spent("encoding-list")},
 			job.Wait{Code: job.WaitBudget, Subject: "encoding-list", Until: later, Position: 1},
 			"the calls of class encoding-list are used up until 2026-03-14T12:01:00Z",
 		},
 		{
-			"nobody need count", []func(*scene){func(s *scene) { s.account.Uncounted = true }, spent("encoding-list")},
-			job.Wait{Code: job.WaitQueueFull, Position: 5, Count: 3, Limit: 3}, "waiting for a free slot (3 of 3 queued); position 5",
+			"nobody need count",
+			[]func(*scene){func(s *scene) { s.account.Uncounted = true }, spent("encoding-list")},
+			job.Wait{Code: job.WaitQueueFull, Position: 5, Count: 3, Limit: 3},
+			"waiting for a free slot (3 of 3 queued); position 5",
 		},
 		{
-			"the places are taken by starts that cannot be sent", []func(*scene){func(s *scene) { s.account.Starting = 3 }, spent("start")},
+			"the places are taken by starts that cannot be sent",
+			[]func(*scene){func(s *scene) { s.account.Starting = 3 }, spent("start")},
 			job.Wait{Code: job.WaitBudget, Subject: "start", Until: later, Position: 5},
 			"the calls of class start are used up until 2026-03-14T12:01:00Z; position 5",
 		},
 		{
-			"being configured", []func(*scene){step(job.StepCreate)},
-			job.Wait{Code: job.WaitConfiguring, Since: ago}, "the encoding is being configured",
+			"being configured",
+			[]func(*scene){step(job.StepCreate)},
+			job.Wait{Code: job.WaitConfiguring, Since: ago},
+			"the encoding is being configured",
 		},
 		{
-			"it cannot be configured", []func(*scene){step(job.StepCreate), spent("subresource")},
+			"it cannot be configured",
+			[]func(*scene){step(job.StepCreate), spent("subresource")},
 			job.Wait{Code: job.WaitBudget, Subject: "subresource", Until: later},
 			"the calls of class subresource are used up until 2026-03-14T12:01:00Z",
 		},
 		{
-			"it cannot be started", []func(*scene){free, func(s *scene) { s.job.EncodingID = "e" }, spent("start")},
+			"it cannot be started",
+			[]func(*scene){free, func(s *scene) { s.job.EncodingID = "e" }, spent("start")},
 			job.Wait{Code: job.WaitBudget, Subject: "start", Until: later, Position: 5},
 			"the calls of class start are used up until 2026-03-14T12:01:00Z; position 5",
 		},
 		{
-			"a template cannot be started", []func(*scene){free, func(s *scene) { s.batch.Template = &job.Template{} }, spent("encoding-create")},
+			"a template cannot be started",
+			[]func(*scene){free, func(s *scene) { s.batch.Template = &job.Template{} }, spent("encoding-create")},
 			job.Wait{Code: job.WaitBudget, Subject: "encoding-create", Until: later, Position: 5},
 			"the calls of class encoding-create are used up until 2026-03-14T12:01:00Z; position 5",
 		},
 		{
-			"calls wait in line", []func(*scene){free, func(s *scene) {
+			"calls wait in line",
+			[]func(*scene){free, func(s *scene) {
 				s.account.Budgets = []job.Budget{{Class: "encoding-create", Waiting: 2, Next: later}}
 			}},
 			job.Wait{Code: job.WaitBudget, Subject: "encoding-create", Until: later, Position: 5},
 			"the calls of class encoding-create are used up until 2026-03-14T12:01:00Z; position 5",
 		},
 		{
-			"a pause before the next attempt", []func(*scene){func(s *scene) { s.job.Attempt, s.job.NextAttemptTime = 1, later }},
-			job.Wait{Code: job.WaitBackoff, Attempt: 2, Until: later}, "pause before attempt 2 until 2026-03-14T12:01:00Z",
+			"a pause before the next attempt",
+			[]func(*scene){func(s *scene) { s.job.Attempt, s.job.NextAttemptTime = 1, later }},
+			job.Wait{Code: job.WaitBackoff, Attempt: 2, Until: later},
+			"pause before attempt 2 until 2026-03-14T12:01:00Z",
 		},
 		{
-			"which is over", []func(*scene){func(s *scene) { s.job.Attempt, s.job.NextAttemptTime = 1, ago }},
-			job.Wait{Code: job.WaitQueueFull, Position: 5, Count: 3, Limit: 3}, "waiting for a free slot (3 of 3 queued); position 5",
+			"which is over",
+			[]func(*scene){func(s *scene) { s.job.Attempt, s.job.NextAttemptTime = 1, ago }},
+			job.Wait{Code: job.WaitQueueFull, Position: 5, Count: 3, Limit: 3},
+			"waiting for a free slot (3 of 3 queued); position 5",
 		},
 		{
-			"the batch is paused", []func(*scene){func(s *scene) { s.batch.State, s.batch.StateReason = job.BatchPaused, "lunch" }},
-			job.Wait{Code: job.WaitBatchPaused, Since: ago, Text: "lunch"}, "the batch is paused: lunch",
+			"the batch is paused",
+			[]func(*scene){func(s *scene) { s.batch.State, s.batch.StateReason = job.BatchPaused, "lunch" }},
+			job.Wait{Code: job.WaitBatchPaused, Since: ago, Text: "lunch"},
+			"the batch is paused: lunch",
 		},
 		{
-			"the batch is being cancelled", []func(*scene){func(s *scene) { s.batch.State = job.BatchCancelling }},
-			job.Wait{Code: job.WaitStop, Since: ago}, "cancel asked for; its end is not confirmed yet",
+			"the batch is being cancelled",
+			[]func(*scene){func(s *scene) { s.batch.State = job.BatchCancelling }},
+			job.Wait{Code: job.WaitStop, Since: ago},
+			"cancel asked for; its end is not confirmed yet",
 		},
 		{
-			"the account is paused", []func(*scene){func(s *scene) { s.account.Paused, s.account.PausedSince, s.account.PausedReason = true, ago, "budget" }},
-			job.Wait{Code: job.WaitAccountPaused, Subject: "default", Since: ago, Text: "budget"}, "account default is paused: budget",
+			"the account is paused",
+			[]func(*scene){func(s *scene) { s.account.Paused, s.account.PausedSince, s.account.PausedReason = true, ago, "budget" }},
+			job.Wait{Code: job.WaitAccountPaused, Subject: "default", Since: ago, Text: "budget"},
+			"account default is paused: budget",
 		},
 		{
-			"the account is gone", []func(*scene){func(s *scene) { s.nobody = true }},
-			job.Wait{Code: job.WaitAccountMissing, Subject: "default"}, `the server has no account "default" any more`,
+			"the account is gone",
+			[]func(*scene){func(s *scene) { s.nobody = true }},
+			job.Wait{Code: job.WaitAccountMissing, Subject: "default"},
+			`the server has no account "default" any more`,
 		},
 		{
-			"the platform is out", []func(*scene){func(s *scene) {
+			"the platform is out",
+			[]func(*scene){func(s *scene) {
 				s.account.Breaker, s.account.BreakerSince, s.account.NextProbe, s.account.BreakerReason = job.BreakerOpen, ago, later, "no key"
 			}},
-			job.Wait{Code: job.WaitBreaker, Since: ago, Until: later, Text: "no key"}, "the platform cannot be used since 2026-03-14T11:59:00Z: no key",
+			job.Wait{Code: job.WaitBreaker, Since: ago, Until: later, Text: "no key"},
+			"the platform cannot be used since 2026-03-14T11:59:00Z: no key",
 		},
 		{
-			"the storage is refused", []func(*scene){func(s *scene) {
+			"the storage is refused",
+			[]func(*scene){func(s *scene) {
 				s.account.Problems = map[string]job.Trouble{"b": {Text: "no bucket", Since: ago, Until: later, Refused: true}}
 			}},
-			job.Wait{Code: job.WaitStorage, Since: ago, Until: later, Text: "no bucket"}, "it is passed over for now: no bucket",
+			job.Wait{Code: job.WaitStorage, Since: ago, Until: later, Text: "no bucket"},
+			"it is passed over for now: no bucket",
 		},
 		{
-			"calls of the batch fail", []func(*scene){func(s *scene) {
+			"calls of the batch fail",
+			[]func(*scene){func(s *scene) {
 				s.account.Problems = map[string]job.Trouble{"a": {Text: "other"}, "b": {Text: "time-out"}}
 			}},
-			job.Wait{Code: job.WaitTrouble, Text: "time-out"}, "it is passed over for now: time-out",
+			job.Wait{Code: job.WaitTrouble, Text: "time-out"},
+			"it is passed over for now: time-out",
 		},
 		{
-			"calls of the job fail", []func(*scene){note(job.Note{Problem: job.Trouble{Text: "HTTP 500", Until: later}})},
-			job.Wait{Code: job.WaitTrouble, Until: later, Text: "HTTP 500"}, "it is passed over for now: HTTP 500",
+			"calls of the job fail",
+			[]func(*scene){note(job.Note{Problem: job.Trouble{Text: "HTTP 500", Until: later}})},
+			job.Wait{Code: job.WaitTrouble, Until: later, Text: "HTTP 500"},
+			"it is passed over for now: HTTP 500",
 		},
 		{
-			"the key is another organisation's", []func(*scene){func(s *scene) {
+			"the key is another organisation's",
+			[]func(*scene){func(s *scene) {
 				s.account.Organisation = job.Trouble{Text: "another organisation?", Since: ago, Until: later}
 			}},
-			job.Wait{Code: job.WaitOrganisation, Since: ago, Until: later, Text: "another organisation?"}, "another organisation?",
+			job.Wait{Code: job.WaitOrganisation, Since: ago, Until: later, Text: "another organisation?"},
+			"another organisation?",
 		},
 		{
-			"not compared yet", []func(*scene){func(s *scene) { s.account.Reconciling = ago }},
-			job.Wait{Code: job.WaitReconciling, Since: ago}, "the platform is compared with the job table first",
+			"not compared yet",
+			[]func(*scene){func(s *scene) { s.account.Reconciling = ago }},
+			job.Wait{Code: job.WaitReconciling, Since: ago},
+			"the platform is compared with the job table first",
 		},
 		{
-			"about to be started", []func(*scene){note(job.Note{Starting: true, Since: ago})},
-			job.Wait{Code: job.WaitStart, Since: ago}, "the start is under way",
+			"about to be started",
+			[]func(*scene){note(job.Note{Starting: true, Since: ago})},
+			job.Wait{Code: job.WaitStart, Since: ago},
+			"the start is under way",
 		},
 		{
-			"its start is under way", []func(*scene){state(job.Starting), step(job.StepStart), note(job.Note{Starting: true})},
-			job.Wait{Code: job.WaitStart, Since: ago}, "the start is under way",
+			"its start is under way",
+			[]func(*scene){state(job.Starting), step(job.StepStart), note(job.Note{Starting: true})},
+			job.Wait{Code: job.WaitStart, Since: ago},
+			"the start is under way",
 		},
 		{
-			"its start waits for the budget", []func(*scene){state(job.Starting), step(job.StepStart), note(job.Note{Starting: true}), spent("start")},
-			job.Wait{Code: job.WaitBudget, Subject: "start", Until: later}, "the calls of class start are used up until 2026-03-14T12:01:00Z",
+			"its start waits for the budget",
+			[]func(*scene){state(job.Starting), step(job.StepStart), note(job.Note{Starting: true}), spent("start")},
+			job.Wait{Code: job.WaitBudget, Subject: "start", Until: later},
+			"the calls of class start are used up until 2026-03-14T12:01:00Z",
 		},
 		{
-			"its start was not answered", []func(*scene){state(job.Starting), func(s *scene) { s.job.Step, s.job.StepTime = job.StepStart, noon }},
+			"its start was not answered",
+			[]func(*scene){state(job.Starting), func(s *scene) { s.job.Step, s.job.StepTime = job.StepStart, noon }},
 			job.Wait{Code: job.WaitUnknownStart, Since: noon, Until: noon.Add(45 * time.Second)},
 			"a start was not answered; it is looked up until 2026-03-14T12:00:45Z before it is repeated",
 		},
 		{
-			"long ago", []func(*scene){state(job.Starting), step(job.StepStart)},
-			job.Wait{Code: job.WaitUnknownStart, Since: ago}, "a start was not answered; it is looked up before it is repeated",
+			"long ago",
+			[]func(*scene){state(job.Starting), step(job.StepStart)},
+			job.Wait{Code: job.WaitUnknownStart, Since: ago},
+			"a start was not answered; it is looked up before it is repeated",
 		},
 		{
-			"queued at the platform", []func(*scene){state(job.Queued), func(s *scene) { s.job.StartTime = ago }},
-			job.Wait{Code: job.WaitEncoder, Since: ago}, "queued at the platform since 2026-03-14T11:59:00Z, waiting for an encoder",
+			"queued at the platform",
+			[]func(*scene){state(job.Queued), func(s *scene) { s.job.StartTime = ago }},
+			job.Wait{Code: job.WaitEncoder, Since: ago},
+			"queued at the platform since 2026-03-14T11:59:00Z, waiting for an encoder",
 		},
 		{
-			"a status that nobody knows", []func(*scene){state(job.Running), note(job.Note{Status: "NAPPING", StatusSince: ago})},
-			job.Wait{Code: job.WaitUnknownStatus, Since: ago, Text: "NAPPING"}, `the platform shows status "NAPPING", which is not known`,
+			"a status that nobody knows",
+			[]func(*scene){state(job.Running), note(job.Note{Status: "NAPPING", StatusSince: ago})},
+			job.Wait{Code: job.WaitUnknownStatus, Since: ago, Text: "NAPPING"},
+			`the platform shows status "NAPPING", which is not known`,
 		},
 		{
-			"the encoding is not shown", []func(*scene){state(job.Queued), note(job.Note{Missing: ago})},
-			job.Wait{Code: job.WaitMissing, Since: ago}, "the platform does not show its encoding since 2026-03-14T11:59:00Z",
+			"the encoding is not shown",
+			[]func(*scene){state(job.Queued), note(job.Note{Missing: ago})},
+			job.Wait{Code: job.WaitMissing, Since: ago},
+			"the platform does not show its encoding since 2026-03-14T11:59:00Z",
 		},
 		{
-			"being cancelled", []func(*scene){state(job.Cancelling), func(s *scene) { s.job.UpdateTime = ago }},
-			job.Wait{Code: job.WaitStop, Since: ago}, "cancel asked for; its end is not confirmed yet",
+			"being cancelled",
+			[]func(*scene){state(job.Cancelling), func(s *scene) { s.job.UpdateTime = ago }},
+			job.Wait{Code: job.WaitStop, Since: ago},
+			"cancel asked for; its end is not confirmed yet",
 		},
 		{
-			"being cancelled before its start was answered", []func(*scene){state(job.Cancelling), step(job.StepStart)},
-			job.Wait{Code: job.WaitUnknownStart, Since: ago}, "a start was not answered; it is looked up before it is repeated",
+			"being cancelled before its start was answered",
+			[]func(*scene){state(job.Cancelling), step(job.StepStart)},
+			job.Wait{Code: job.WaitUnknownStart, Since: ago},
+			"a start was not answered; it is looked up before it is repeated",
 		},
 		{"running", []func(*scene){state(job.Running)}, job.Wait{}, ""},
 		{"succeeded", []func(*scene){state(job.Succeeded), func(s *scene) { s.nobody = true }}, job.Wait{}, ""},
@@ -282,25 +349,30 @@ func TestWaitOfABatch(t *testing.T) {
 		{"its first job waits", func(*scene) {}, nil, job.Wait{Code: job.WaitQueueFull, Position: 1, Count: 3, Limit: 3}, "waiting for a free slot (3 of 3 queued)"},
 		{
 			"its first job is being configured", func(s *scene) { s.account.Held = 0 }, &job.Job{State: job.Waiting, Step: job.StepCreate, StepTime: ago},
-			job.Wait{Code: job.WaitConfiguring, Since: ago}, "the encoding is being configured",
+			job.Wait{Code: job.WaitConfiguring, Since: ago},
+			"the encoding is being configured",
 		},
 		{
 			"all of them pause", func(s *scene) { s.shares[0].Due, s.shares[0].NextDue = 0, later }, nil,
-			job.Wait{Code: job.WaitBackoff, Attempt: 1, Until: later}, "pause before attempt 1 until 2026-03-14T12:01:00Z",
+			job.Wait{Code: job.WaitBackoff, Attempt: 1, Until: later},
+			"pause before attempt 1 until 2026-03-14T12:01:00Z",
 		},
 		{
 			"it is being cancelled", func(s *scene) { s.batch.State = job.BatchCancelling }, nil,
-			job.Wait{Code: job.WaitStop, Since: ago, Count: 10}, "cancel asked for; the end of 10 jobs is not confirmed yet",
+			job.Wait{Code: job.WaitStop, Since: ago, Count: 10},
+			"cancel asked for; the end of 10 jobs is not confirmed yet",
 		},
 		{
 			"it has no jobs", func(s *scene) {
 				s.batch.State, s.batch.Counts, s.batch.UpdateTime = job.BatchOpen, job.Counts{Succeeded: 1}, ago
 			}, nil,
-			job.Wait{Code: job.WaitMoreJobs, Since: ago}, "no job is left; it is open for more",
+			job.Wait{Code: job.WaitMoreJobs, Since: ago},
+			"no job is left; it is open for more",
 		},
 		{
 			"all are queued", func(s *scene) { s.batch.Counts = job.Counts{Queued: 2} }, &job.Job{State: job.Queued, StartTime: ago},
-			job.Wait{Code: job.WaitEncoder, Since: ago, Count: 2}, "queued at the platform since 2026-03-14T11:59:00Z, waiting for an encoder",
+			job.Wait{Code: job.WaitEncoder, Since: ago, Count: 2},
+			"queued at the platform since 2026-03-14T11:59:00Z, waiting for an encoder",
 		},
 		{"it runs", func(s *scene) { s.batch.Counts = job.Counts{Queued: 2, Running: 1} }, nil, job.Wait{}, ""},
 		{"it has ended", func(s *scene) { s.batch.State = job.BatchFailed }, nil, job.Wait{}, ""},

@@ -275,9 +275,11 @@ func (f *fake) ListAccounts(_ context.Context, r *stokerv1.ListAccountsRequest) 
 			PlatformQueuedTime: at(30), Wait: &stokerv1.Wait{Code: stokerv1.WaitCode_WAIT_CODE_QUEUE_FULL, Count: 12, Limit: 12},
 			WaitReason: "waiting for a free slot (12 of 12 queued)", StartingCount: 1, PreparedCount: 24, Budgets: []*stokerv1.Budget{{Class: "encoding-list", LimitPerMinute: 54, Available: 5}},
 		},
-		{Id: "default", QueueTarget: 3, EffectiveQueueTarget: 3, Paused: true, PausedReason: "invoice",
+		{
+			Id: "default", QueueTarget: 3, EffectiveQueueTarget: 3, Paused: true, PausedReason: "invoice",
 			Wait:       &stokerv1.Wait{Code: stokerv1.WaitCode_WAIT_CODE_ACCOUNT_PAUSED, Subject: "default", Text: "invoice"},
-			WaitReason: "account default is paused: invoice"},
+			WaitReason: "account default is paused: invoice",
+		},
 	}}, nil
 }
 
