@@ -11,6 +11,10 @@ import (
 // come and go.
 const tellAgain = time.Minute
 
+// longReconcile is how long it may take to compare the platform with the job table before the
+// log says so.
+const longReconcile = 10 * time.Second
+
 // told is which reason for waiting the log has.
 type told struct {
 	last job.Wait
@@ -88,6 +92,9 @@ func (d *driver) tell(s *job.AccountStatus, now time.Time) {
 	case "", job.WaitIdle, job.WaitQueueFull, job.WaitConfiguring, job.WaitBackoff, job.WaitCounting, job.WaitBreaker, job.WaitPlatformFull:
 		w = job.Wait{}
 	}
+	if w.Code == job.WaitReconciling && now.Sub(w.Since) < longReconcile {
+		w = job.Wait{}
+	}
 	if w.Code == d.told.last.Code {
 		return
 	}
@@ -96,5 +103,5 @@ func (d *driver) tell(s *job.AccountStatus, now time.Time) {
 		return
 	}
 	d.told.code, d.told.at = w.Code, now
-	d.log.Info("nothing is started for now", "code", string(w.Code), "why", w.String(), "until", w.Until)
+	d.log.Info("nothing is started for now", "code", string(w.Code), "why", w.String())
 }

@@ -206,7 +206,7 @@ func TestWhyJobsWait(t *testing.T) {
 		},
 		{
 			name: "starts are throttled", fault: on(startRoute, simulator.Fault{Kind: simulator.RateLimitFault}),
-			after: 10 * time.Second, number: 5, want: stokerv1.WaitCode_WAIT_CODE_BUDGET, until: true,
+			after: 15 * time.Second, number: 5, want: stokerv1.WaitCode_WAIT_CODE_BUDGET, until: true,
 		},
 		{
 			name: "a refused start", fault: on(startRoute, simulator.Fault{Kind: simulator.JSONFault, Status: http.StatusBadRequest}),

@@ -122,6 +122,8 @@ func (d *driver) publish(v *view) {
 	s.Problem, s.Problems = d.problemsNow()
 	for _, e := range d.live {
 		switch {
+		case e.task == taskStart: // its state is known when the call has been answered
+			s.Starting++
 		case e.job.State == job.Queued:
 			s.OwnQueued++
 		case e.job.State == job.Running:
