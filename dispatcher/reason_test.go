@@ -210,7 +210,7 @@ func TestWhyJobsWait(t *testing.T) {
 		},
 		{
 			name: "a refused start", fault: on(startRoute, simulator.Fault{Kind: simulator.JSONFault, Status: http.StatusBadRequest}),
-			after: 12 * time.Second, number: 1, want: stokerv1.WaitCode_WAIT_CODE_BACKOFF, until: true,
+			after: 4 * time.Second, number: 1, want: stokerv1.WaitCode_WAIT_CODE_BACKOFF, until: true,
 		},
 		{
 			name: "the platform's queue is full", fault: on(startRoute, simulator.Fault{Kind: simulator.JSONFault, Status: http.StatusBadRequest, Code: simulator.CodeQueueFull}),

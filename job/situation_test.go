@@ -125,7 +125,7 @@ func TestWaitOfAJob(t *testing.T) {
 			"nobody has counted",
 			[]func(*scene){func(s *scene) { s.account.Queued, s.rank = -1, 0 }},
 			job.Wait{Code: job.WaitCounting, Position: 1},
-			"the platform's queue has not been counted yet",
+			"the platform's queue has to be counted first",
 		},
 		{
 			"nobody can count",

@@ -103,7 +103,7 @@ func (w Wait) words() string {
 	case WaitPlatformFull:
 		return "the platform says that its queue is full"
 	case WaitCounting:
-		return "the platform's queue has not been counted yet"
+		return "the platform's queue has to be counted first"
 	case WaitConfiguring:
 		return "the encoding is being configured"
 	case WaitBackoff:
