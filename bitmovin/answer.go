@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"strconv"
 	"strings"
@@ -72,12 +73,29 @@ func (a answer) decode(out any) error {
 	if err := tolerant(json.Unmarshal(data.Result, out)); err != nil {
 		return a.gatewayError("result is unreadable")
 	}
+	if b, ok := out.(bounded); ok {
+		b.bound()
+	}
 	if r, ok := out.(required); ok {
-		if field, value := r.required(); value == "" {
+		switch field, value := r.required(); {
+		case value == "":
 			return a.gatewayError("result without " + field)
+		case len(value) > maxID:
+			return a.gatewayError("result with an overlong " + field)
 		}
 	}
 	return nil
+}
+
+// result is data.result of an answer that has been decoded.
+func (a answer) result() json.RawMessage {
+	var env struct {
+		Data struct {
+			Result json.RawMessage `json:"result"`
+		} `json:"data"`
+	}
+	_ = tolerant(json.Unmarshal(a.body, &env)) // it has been decoded before
+	return env.Data.Result
 }
 
 // tolerant forgives values of an unexpected type: encoding/json skips them and decodes the
@@ -107,33 +125,52 @@ func isObject(raw json.RawMessage) bool {
 // apiError reads the error part of env. Parts that are missing stay empty.
 func (a answer) apiError(env envelope) error {
 	var data struct {
-		Code             json.Number `json:"code"` // also takes a quoted number
-		Message          string      `json:"message"`
-		DeveloperMessage string      `json:"developerMessage"`
-		Details          []Message   `json:"details"`
+		Code             errorCode `json:"code"`
+		Message          string    `json:"message"`
+		DeveloperMessage string    `json:"developerMessage"`
+		Details          []Message `json:"details"`
 	}
 	// Whatever is unreadable in here, the envelope's verdict stands.
 	_ = json.Unmarshal(orNull(env.Data), &data)
-	code, _ := strconv.Atoi(data.Code.String())
 	for i := range data.Details {
 		data.Details[i].Text = a.redact.text(data.Details[i].Text)
 	}
+	details := excerpts(data.Details)
 	return &APIError{
 		Method: a.method, Path: a.path, Status: a.status,
-		Code:             code,
-		Message:          a.redact.text(data.Message),
-		DeveloperMessage: a.redact.text(data.DeveloperMessage),
-		RequestID:        env.RequestID,
-		Details:          data.Details,
+		Code:             data.Code.number,
+		OddCode:          a.redact.text(data.Code.odd),
+		Message:          excerpt(a.redact.text(data.Message), maxText),
+		DeveloperMessage: excerpt(a.redact.text(data.DeveloperMessage), maxText),
+		RequestID:        excerpt(env.RequestID, maxWord),
+		Details:          details,
 		RetryAfter:       retryAfter(a.header, a.received),
 	}
+}
+
+// errorCode is a code of an error: a number, also a quoted one. Anything else is odd.
+type errorCode struct {
+	number int
+	odd    string
+}
+
+// UnmarshalJSON accepts everything; see [errorCode].
+func (c *errorCode) UnmarshalJSON(b []byte) error {
+	*c = errorCode{}
+	word := unmarshalWord(b)
+	if n, err := strconv.Atoi(word); err == nil && n >= math.MinInt32 && n <= math.MaxInt32 {
+		c.number = n
+	} else {
+		c.odd = word
+	}
+	return nil
 }
 
 // gatewayError describes an answer that cannot be used for reason.
 func (a answer) gatewayError(reason string) error {
 	return &GatewayError{
 		Method: a.method, Path: a.path, Status: a.status,
-		ContentType: a.header.Get("Content-Type"),
+		ContentType: excerpt(a.header.Get("Content-Type"), maxWord),
 		Reason:      reason,
 		Snippet:     a.snippet(),
 		RetryAfter:  retryAfter(a.header, a.received),

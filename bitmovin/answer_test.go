@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -25,7 +26,7 @@ func TestDecodeIsTolerant(t *testing.T) {
 		Status: "SHINY_NEW_STATE", Progress: 42,
 		RunningAt: Time{time.Date(2026, 1, 2, 3, 4, 5, 250e6, time.UTC)},
 		Messages:  []Message{{Type: "ODD", Text: "t"}},
-		Error:     &TaskError{Category: "C", Text: "T"},
+		Error:     &TaskError{Category: "C", Text: "T (code x)"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
@@ -35,11 +36,42 @@ func TestDecodeIsTolerant(t *testing.T) {
 	}
 }
 
-func TestStatusWithoutStatusIsUnreadable(t *testing.T) {
-	c := newTestClient(t, success(`{"id":"e","progress":100}`))
-	_, err := c.Status(t.Context(), "e")
-	if _, ok := errors.AsType[*GatewayError](err); !ok {
-		t.Errorf("err = %v, want a GatewayError", err)
+// A status is known in exactly its spelling. Everything else is kept, to be seen, and is not
+// taken for anything, least of all for trouble of the platform.
+func TestUnknownStatus(t *testing.T) {
+	for sent, want := range map[string]Status{
+		`{"status":"PAUSED"}`: "PAUSED", `{"status":"running"}`: "running", `{"status":" RUNNING"}`: " RUNNING",
+		`{"status":"RUNNING\u0000"}`: "RUNNING ", `{"status":7}`: "7", `{"status":{"is":"RUNNING"}}`: `{"is":"RUNNING"}`,
+		`{"status":["FINISHED"]}`: `["FINISHED"]`, `{"status":true}`: "true", `{"status":""}`: "", `{"status":null}`: "", `{}`: "",
+		`{"status":"` + strings.Repeat("ä", 80) + `"}`: Status(strings.Repeat("ä", 50)),
+	} {
+		c := newTestClient(t, success(sent))
+		got, err := c.Status(t.Context(), "e")
+		if err != nil || got.Status != want || got.Status.Known() || got.Status.Terminal() {
+			t.Errorf("%s: status %q, %v, want %q", sent, got.Status, err, want)
+		}
+		if n := c.Unknown().Totals()[UnknownStatus]; n != 1 {
+			t.Errorf("%s: %d unknown statuses were noted, want 1", sent, n)
+		}
+	}
+}
+
+// A failed run's reason is read as far as it can be: an error of any type is an error.
+func TestOddTaskError(t *testing.T) {
+	for sent, want := range map[string]*TaskError{
+		`null`: nil, `{}`: {}, `"out of disk"`: {Text: "out of disk"}, `5`: {Text: "5"}, `[1]`: {Text: "[1]"},
+		`{"code":"91006","text":7,"retryHint":["NO_RETRY"]}`: {Code: 91006, RetryHint: `["NO_RETRY"]`},
+		`{"code":1e99,"text":"t"}`:                           {Text: "t (code 1e99)"},
+		`{"code":91000,"retryHint":"no_retry"}`:              {Code: 91000, RetryHint: "no_retry"},
+	} {
+		c := newTestClient(t, success(`{"status":"ERROR","error":`+sent+`}`))
+		got, err := c.Status(t.Context(), "e")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, got.Error); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", sent, diff)
+		}
 	}
 }
 

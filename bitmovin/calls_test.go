@@ -129,7 +129,7 @@ func TestEncodingCalls(t *testing.T) {
 				_, err := c.ListEncodings(ctx, ListEncodings{Limit: 1000})
 				return err
 			},
-			want:  "GET /encoding/encodings?includeTotalCount=true&limit=100&offset=0",
+			want:  "GET /encoding/encodings?includeTotalCount=true&limit=100",
 			class: ClassEncodingList, result: `{}`,
 		},
 		{
@@ -138,7 +138,7 @@ func TestEncodingCalls(t *testing.T) {
 				return c.StartEncoding(ctx, "e", &StartRequest{
 					Scheduling: &Scheduling{Priority: new(0)}, ManifestGenerator: "V2",
 					VODDashManifests: []ManifestResource{{"d"}}, VODHLSManifests: []ManifestResource{{"h"}},
-				})
+				}, nil)
 			},
 			want:  "POST /encoding/encodings/e/start",
 			body:  `{"scheduling":{"priority":0},"manifestGenerator":"V2","vodDashManifests":[{"manifestId":"d"}],"vodHlsManifests":[{"manifestId":"h"}]}`,
@@ -235,7 +235,7 @@ func TestEncodingCalls(t *testing.T) {
 		{
 			name: "StartTemplate",
 			call: func(ctx context.Context, c *Client) error {
-				id, err := c.StartTemplate(ctx, "metadata:\n  type: VOD\n")
+				id, err := c.StartTemplate(ctx, "metadata:\n  type: VOD\n", nil)
 				return want(err, id, "e")
 			},
 			want:  "POST /encoding/templates/start",

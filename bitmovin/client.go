@@ -58,6 +58,10 @@ type Options struct {
 // a stream. Both need a body that can be read again (or none), hence every POST
 // has a body, at least {}, and no request offers GetBody. GETs and DELETEs may
 // be sent again by net/http; they have the same effect once or twice.
+//
+// Whatever the platform answers that is not known is kept as it came, and noted in
+// [Client.Unknown]: statuses, hints, types and error codes of every answer, and once an hour the
+// fields of a task and of a list of encodings that are not documented or hold another type.
 type Client struct {
 	base      string // without a trailing slash
 	apiKey    func() (string, error)
@@ -67,6 +71,11 @@ type Client struct {
 	governor  *Governor
 	log       *slog.Logger
 	userAgent string
+	unknown   *UnknownValues
+	fields    fieldSampler
+
+	apiErrors, encodingErrors catalogue
+	loading                   chan struct{} // held while they are loaded
 }
 
 // New returns a client, or an error when the base URL is none. It makes no call.
@@ -106,6 +115,10 @@ func New(opts Options) (*Client, error) {
 	if c.log == nil {
 		c.log = slog.New(slog.DiscardHandler)
 	}
+	c.unknown = newUnknownValues(c.log, c.governor.clock)
+	c.apiErrors.path, c.apiErrors.documented = "/general/error-definitions", documentedAPIErrors
+	c.encodingErrors.path, c.encodingErrors.documented = "/encoding/error-definitions", documentedEncodingErrors
+	c.loading = make(chan struct{}, 1)
 	return c, nil
 }
 
@@ -127,8 +140,14 @@ func newTransport() *http.Transport {
 	}
 }
 
+// Timeout bounds each call from the moment it may be sent.
+func (c *Client) Timeout() time.Duration { return c.timeout }
+
 // Governor returns the budget this client spends from.
 func (c *Client) Governor() *Governor { return c.governor }
+
+// Unknown returns what the platform has answered that is not known.
+func (c *Client) Unknown() *UnknownValues { return c.unknown }
 
 // Close drops idle connections. Calls in flight are not affected, and the client
 // stays usable.
@@ -148,13 +167,15 @@ type call struct {
 	method  string
 	path    string // below the base URL, with escaped segments
 	query   url.Values
+	without []string // parameters of a list that are not sent
 	class   Class
 	urgency Urgency  // among the calls of the class
 	body    any      // marshalled as JSON; nil sends none, or {} with a POST
 	secrets []Secret // what the body holds that must not come back in an error
+	permit  Permit   // of a call that costs money
 }
 
-// do waits for the budget, makes the call and decodes its result into out.
+// do waits for the budget, asks for the permit, makes the call and decodes its result into out.
 func (c *Client) do(ctx context.Context, cl call, out any) error {
 	if err := checkPath(cl.path); err != nil {
 		return fmt.Errorf("%s %s: %w", cl.method, cl.path, err)
@@ -179,10 +200,14 @@ func (c *Client) do(ctx context.Context, cl call, out any) error {
 	if err != nil {
 		return unsent(fmt.Errorf("wait for the call budget: %w", err))
 	}
+	if err := cl.permit.ask(); err != nil {
+		return unsent(err)
+	}
 	begin := c.governor.clock.Now()
 	a, err := c.roundTrip(ctx, cl, key, body)
 	if err == nil {
 		err = a.decode(out)
+		c.noteUnknown(a, out, err)
 	}
 	throttled := Throttled(err)
 	c.governor.observe(cl.class, ticket, a.header, throttled)
@@ -192,6 +217,27 @@ func (c *Client) do(ctx context.Context, cl call, out any) error {
 	c.log.DebugContext(ctx, "bitmovin call", "method", cl.method, "path", cl.path,
 		"status", a.status, "duration", c.governor.clock.Now().Sub(begin), "err", err)
 	return err
+}
+
+// noteUnknown takes note of what is not known in a decoded answer, or in a refusal.
+func (c *Client) noteUnknown(a answer, out any, err error) {
+	if refusal, ok := errors.AsType[*APIError](err); ok {
+		c.explainRefusal(refusal)
+		for _, m := range refusal.Details {
+			m.note(c.unknown)
+		}
+	}
+	if err != nil {
+		return
+	}
+	if n, ok := out.(noter); ok {
+		n.note(c.unknown)
+	}
+	if s, ok := out.(shaped); ok {
+		if name, of := s.shape(); of != nil && c.fields.due(name, c.governor.clock.Now()) {
+			compareFields(c.unknown, name, a.result(), of)
+		}
+	}
 }
 
 // key reads the API key. Its errors are [ErrNoAPIKey], with the reason if there is one.
@@ -257,11 +303,15 @@ func (c *Client) request(ctx context.Context, cl call, key Secret, body []byte) 
 	var r io.Reader
 	if body != nil {
 		r = bytes.NewReader(body)
+		if cl.permit != nil {
+			r = &permittedBody{Reader: r, permit: cl.permit}
+		}
 	}
 	req, err := http.NewRequestWithContext(ctx, cl.method, target, r)
 	if err != nil {
 		return nil, err
 	}
+	req.ContentLength = int64(len(body))
 	req.GetBody = nil // nothing may send it again; see Client
 	req.Header.Set("X-Api-Key", string(key))
 	if c.tenant != "" {

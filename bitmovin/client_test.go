@@ -83,7 +83,7 @@ func TestRequest(t *testing.T) {
 		success(`{}`)(w, r)
 	}))
 	c.tenant = "org-1"
-	if err := c.StartEncoding(t.Context(), "a b/c", nil); err != nil {
+	if err := c.StartEncoding(t.Context(), "a b/c", nil, nil); err != nil {
 		t.Fatal(err)
 	}
 	if got.Method != "POST" || got.RequestURI != "/v1/encoding/encodings/a%20b%2Fc/start" {
@@ -154,7 +154,7 @@ func TestMissingIDSendsNothing(t *testing.T) {
 	for _, id := range []EncodingID{"", ".", ".."} {
 		for name, err := range map[string]error{
 			"delete": c.DeleteEncoding(t.Context(), id),
-			"start":  c.StartEncoding(t.Context(), id, nil),
+			"start":  c.StartEncoding(t.Context(), id, nil, nil),
 		} {
 			if err == nil || Outage(err) || Ambiguous(err) {
 				t.Errorf("%s of encoding %q: err = %v, want one about the argument", name, id, err)
@@ -189,7 +189,7 @@ func TestConnectionRefused(t *testing.T) {
 	addr := ln.Addr().String()
 	_ = ln.Close()
 	c := mustNew(t, Options{BaseURL: "http://" + addr, APIKey: fixedKey(testKey)})
-	err = c.StartEncoding(t.Context(), "e", nil)
+	err = c.StartEncoding(t.Context(), "e", nil, nil)
 	e, ok := errors.AsType[*TransportError](err)
 	if !ok || e.Sent {
 		t.Fatalf("err = %v (%+v), want a TransportError that says nothing was sent", err, e)
@@ -251,7 +251,7 @@ func TestCutAnswer(t *testing.T) {
 				_ = conn.Close()
 			})
 			c := mustNew(t, Options{BaseURL: url, APIKey: fixedKey(testKey)})
-			err := c.StartEncoding(t.Context(), "e", nil)
+			err := c.StartEncoding(t.Context(), "e", nil, nil)
 			if e, ok := errors.AsType[*TransportError](err); !ok || !e.Sent {
 				t.Errorf("err = %v, want a TransportError with Sent", err)
 			}
@@ -280,7 +280,7 @@ func TestPostOnReusedConnectionIsNotRepeated(t *testing.T) {
 	if err := c.Ping(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	err := c.StartEncoding(t.Context(), "e", &StartRequest{})
+	err := c.StartEncoding(t.Context(), "e", &StartRequest{}, nil)
 	if !Ambiguous(err) {
 		t.Errorf("err = %v, want an ambiguous one", err)
 	}
@@ -299,7 +299,7 @@ func TestPostOffersNoSecondBody(t *testing.T) {
 		}),
 	}}})
 	_ = c.StopEncoding(t.Context(), "e")
-	_ = c.StartEncoding(t.Context(), "e", nil)
+	_ = c.StartEncoding(t.Context(), "e", nil, nil)
 	_, _ = c.CreateEncoding(t.Context(), Encoding{Name: "x"})
 }
 
@@ -309,7 +309,7 @@ func TestTimeout(t *testing.T) {
 			http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }),
 		}}})
 		begin := time.Now()
-		err := c.StartEncoding(t.Context(), "e", nil)
+		err := c.StartEncoding(t.Context(), "e", nil, nil)
 		if got := time.Since(begin); got != DefaultTimeout {
 			t.Errorf("gave up after %v, want %v", got, DefaultTimeout)
 		}
@@ -324,7 +324,7 @@ func TestSentUnlessProven(t *testing.T) {
 	c := mustNew(t, Options{APIKey: fixedKey(testKey), HTTPClient: &http.Client{Transport: roundTripper(
 		func(*http.Request) (*http.Response, error) { return nil, errors.New("odd") },
 	)}})
-	if err := c.StartEncoding(t.Context(), "e", nil); !Ambiguous(err) {
+	if err := c.StartEncoding(t.Context(), "e", nil, nil); !Ambiguous(err) {
 		t.Errorf("err = %v, want an ambiguous one", err)
 	}
 }
@@ -339,13 +339,13 @@ func TestContextEndsWhileWaitingForBudget(t *testing.T) {
 			APIKey: fixedKey(testKey), Governor: NewGovernor(Limits{ClassStart: 1}),
 			HTTPClient: &http.Client{Transport: handlerTransport{success(`{}`)}},
 		})
-		if err := c.StartEncoding(t.Context(), "e", nil); err != nil {
+		if err := c.StartEncoding(t.Context(), "e", nil, nil); err != nil {
 			t.Fatal(err)
 		}
 		stop := errors.New("stop")
 		ctx, cancel := context.WithCancelCause(t.Context())
 		time.AfterFunc(time.Second, func() { cancel(stop) })
-		err := c.StartEncoding(ctx, "e", nil)
+		err := c.StartEncoding(ctx, "e", nil, nil)
 		if !errors.Is(err, stop) || Ambiguous(err) {
 			t.Errorf("err = %v, want the context's cause and nothing sent", err)
 		}

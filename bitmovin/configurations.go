@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"net/url"
 )
 
 // Codec is the type of a codec configuration.
@@ -112,8 +111,8 @@ func (c *Client) Configuration(ctx context.Context, id ConfigID) (Configuration,
 
 // ConfigurationExists reports whether the platform still has a configuration.
 func (c *Client) ConfigurationExists(ctx context.Context, id ConfigID) (bool, error) {
-	_, err := c.Configuration(ctx, id)
-	return exists(err)
+	found, err := c.Configuration(ctx, id)
+	return exists(id, found.ID, err)
 }
 
 // FindConfigurations returns the configurations of a codec whose name is exactly name, with
@@ -124,10 +123,8 @@ func (c *Client) FindConfigurations(ctx context.Context, codec Codec, name strin
 	if segment == "" {
 		return nil, fmt.Errorf("find configuration: unknown codec %q", codec)
 	}
-	found, err := collect(all[Configuration](ctx, c, call{
-		path: configurationsPath + "/" + segment, query: url.Values{"name": {name}}, class: ClassResourceRead,
-	}, 0, maxPageSize))
-	return named(found, name, func(conf Configuration) string { return conf.Name }), err
+	list := call{path: configurationsPath + "/" + segment, class: ClassResourceRead}
+	return collectNamed(ctx, c, list, name, func(conf Configuration) string { return conf.Name })
 }
 
 // FindConfiguration returns the id of the first of [Client.FindConfigurations].

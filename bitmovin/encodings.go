@@ -3,7 +3,6 @@ package bitmovin
 import (
 	"context"
 	"encoding/json"
-	"iter"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -13,13 +12,36 @@ import (
 
 const encodingsPath = "/encoding/encodings"
 
+// The parameters of a list of encodings that callers may have to do without; see
+// [ListEncodings].
+const (
+	ParamSearch       = "search"
+	ParamName         = "name"
+	ParamStatus       = "status"
+	ParamCreatedAfter = "createdAtNewerThan"
+	ParamTotalCount   = "includeTotalCount"
+	ParamLimit        = "limit"
+)
+
 // encodingPath is the path of an encoding or, with parts, of something below it.
 func encodingPath(id EncodingID, parts ...string) string {
 	return strings.Join(append([]string{encodingsPath, escape(id)}, parts...), "/")
 }
 
-// EncodingType says what an encoding was started as.
+// EncodingType says what an encoding was started as. Nothing depends on it; one that is none of
+// the constants is kept as it came.
 type EncodingType string
+
+// UnmarshalJSON accepts everything; what is no text is kept as JSON.
+func (t *EncodingType) UnmarshalJSON(b []byte) error {
+	*t = EncodingType(unmarshalWord(b))
+	return nil
+}
+
+// Known reports whether t is one of the constants.
+func (t EncodingType) Known() bool {
+	return t == EncodingNone || t == EncodingVOD || t == EncodingLive
+}
 
 // The encoding types. One that has never been started is NONE.
 const (
@@ -102,17 +124,23 @@ type ListEncodings struct {
 	Name   string // exact
 	// Search is a query in the platform's Lucene subset: exact terms or prefixes
 	// (term*) over the fields name and labels, combined by AND.
-	Search          string
-	Sort            string // a field name, such as "createdAt"
-	CreatedAfter    time.Time
-	CreatedBefore   time.Time
-	StartedAfter    time.Time
-	StartedBefore   time.Time
-	FinishedAfter   time.Time
-	FinishedBefore  time.Time
-	Offset          int
-	Limit           int  // per page; default and maximum 100
-	SkipTotalCount  bool // do not ask for the total, which the platform discourages
+	Search         string
+	Sort           string // a field name, such as "createdAt"
+	CreatedAfter   time.Time
+	CreatedBefore  time.Time
+	StartedAfter   time.Time
+	StartedBefore  time.Time
+	FinishedAfter  time.Time
+	FinishedBefore time.Time
+	Offset         int
+	Limit          int  // per page; default and maximum 100
+	SkipTotalCount bool // do not ask for the total, which the platform discourages
+	// Overlap is how many encodings of a page [Client.Encodings] asks for again with the
+	// next one, so that none is missed when as many are deleted meanwhile; less than half a page.
+	Overlap int
+	// Without names parameters that are not sent, whatever else is set, because the platform
+	// refuses them. Without a limit it serves pages of its own size.
+	Without         []string
 	CloudRegion     string
 	SelectedRegion  string
 	EncoderVersion  string
@@ -150,19 +178,13 @@ func (l ListEncodings) call(urgency Urgency) call {
 	if l.Name != "" {
 		urgency = UrgencyStatus
 	}
-	return call{path: encodingsPath, query: l.values(), class: ClassEncodingList, urgency: urgency}
+	return call{path: encodingsPath, query: l.values(), without: l.Without, class: ClassEncodingList, urgency: urgency}
 }
 
 // ListEncodings returns one page. Its class allows 60 calls a minute to all users of the
 // key together: spend them with care.
 func (c *Client) ListEncodings(ctx context.Context, l ListEncodings) (Page[Encoding], error) {
 	return list[Encoding](ctx, c, l.call(UrgencyCount), l.Offset, l.Limit)
-}
-
-// Encodings walks all pages of a selection from its Offset on and ends after the first
-// error. When the list changes meanwhile, an encoding may come twice or be missed.
-func (c *Client) Encodings(ctx context.Context, l ListEncodings) iter.Seq2[Encoding, error] {
-	return all[Encoding](ctx, c, l.call(UrgencyList), l.Offset, l.Limit)
 }
 
 // CountEncodings returns how many encodings of the whole organisation are in status s.
@@ -180,7 +202,7 @@ func (c *Client) CountEncodings(ctx context.Context, s Status) (int64, error) {
 			return p.Total, nil
 		}
 		n += int64(p.received)
-		if !p.more() {
+		if !p.More() {
 			return n, nil
 		}
 		l.Offset += p.received

@@ -19,14 +19,19 @@ const (
 	codeBytesExceeded   = 8002
 	codeQueueLimitAlt   = 8003 // documented by some as the limit of queued encodings
 	codeQueueLimit      = 8004 // the limit of queued encodings in all official samples
+	codeQuota5          = 8005 // 8005 to 8007: further quotas of the account, not named anywhere
+	codeQuota6          = 8006
+	codeQuota7          = 8007
 )
 
 // APIError is a refusal in the platform's own envelope, whatever the HTTP status.
 type APIError struct {
 	Method, Path     string // the call, without host and query
 	Status           int    // HTTP status; may be 2xx when only the envelope says ERROR
-	Code             int    // the platform's code; 0 when it sent none
-	Message          string
+	Code             int    // the platform's code; 0 when it sent none, or one that is no number
+	OddCode          string // a code that is no number, up to 100 bytes
+	Category         string // of the code, if [Client.LoadDefinitions] has found one
+	Message          string // if the answer had none, what is known about the code
 	DeveloperMessage string
 	RequestID        string        // what Bitmovin's support asks for
 	Details          []Message     // often empty
@@ -39,6 +44,8 @@ func (e *APIError) Error() string {
 	fmt.Fprintf(&b, "%s %s: HTTP %d", e.Method, e.Path, e.Status)
 	if e.Code != 0 {
 		fmt.Fprintf(&b, ", code %d", e.Code)
+	} else if e.OddCode != "" {
+		b.WriteString(", code " + e.OddCode)
 	}
 	if text := firstText(e.Message, e.DeveloperMessage); text != "" {
 		b.WriteString(": " + text)
@@ -83,7 +90,7 @@ func (e *GatewayError) Error() string {
 type TransportError struct {
 	Method, Path string
 	// Sent is false only when the request demonstrably never left: no key, no
-	// budget before the context ended, no connection. When in doubt it is true.
+	// budget before the context ended, no permit, no connection. When in doubt it is true.
 	Sent bool
 	Err  error
 }
@@ -107,46 +114,59 @@ func QueueFull(err error) bool {
 	return ok && e.Status < 500 && (e.Code == codeQueueLimit || e.Code == codeQueueLimitAlt)
 }
 
-// QuotaExhausted reports whether the account has used up what its contract allows for
-// the month. Waiting helps, repeating does not; it says nothing about the job.
+// QuotaExhausted reports whether the account has used up what its contract allows: code
+// 8001, 8002, or 8005 to 8007, whatever the HTTP status below 500. A quota is a matter of the
+// account and says nothing about the job: repeating the call does not help, waiting
+// or a person does. Nothing was done.
 func QuotaExhausted(err error) bool {
 	e, ok := errors.AsType[*APIError](err)
-	return ok && (e.Code == codeMinutesExceeded || e.Code == codeBytesExceeded)
+	if !ok || e.Status >= 500 {
+		return false
+	}
+	switch e.Code {
+	case codeMinutesExceeded, codeBytesExceeded, codeQuota5, codeQuota6, codeQuota7:
+		return true
+	}
+	return false
 }
+
+// limited reports whether a limit of the account refused the call. The code says more
+// than the HTTP status it comes with, which is documented nowhere.
+func limited(err error) bool { return QueueFull(err) || QuotaExhausted(err) }
 
 // Throttled reports whether a rate limit refused the call: status 429, in whichever
-// format. A full queue that arrives as 429 is [QueueFull] and not Throttled. The
-// [Governor] has already paused the endpoint class.
+// format. A full queue or a quota that arrives as 429 is [QueueFull] or [QuotaExhausted]
+// and not Throttled. The [Governor] has already paused the endpoint class.
 func Throttled(err error) bool {
-	return statusOf(err) == http.StatusTooManyRequests && !QueueFull(err)
+	return statusOf(err) == http.StatusTooManyRequests && !limited(err)
 }
 
-// Unauthorized reports whether the key or the organisation is the problem: no key, 401,
-// or a 403 that is neither a full queue nor a used-up quota. A person has to act.
+// Unauthorized reports whether the key or the organisation is the problem: no key, or a 401
+// or 403 that is neither a full queue nor a used-up quota. A person has to act.
 func Unauthorized(err error) bool {
 	if errors.Is(err, ErrNoAPIKey) {
 		return true
 	}
 	switch statusOf(err) {
-	case http.StatusUnauthorized:
-		return true
-	case http.StatusForbidden:
-		return !QueueFull(err) && !QuotaExhausted(err)
+	case http.StatusUnauthorized, http.StatusForbidden:
+		return !limited(err)
 	}
 	return false
 }
 
-// Forbidden reports whether the platform itself answered 403, for whatever reason.
+// Forbidden reports whether the platform itself answered 403, for whatever reason but a
+// used-up quota.
 func Forbidden(err error) bool {
 	e, ok := errors.AsType[*APIError](err)
-	return ok && e.Status == http.StatusForbidden
+	return ok && e.Status == http.StatusForbidden && !QuotaExhausted(err)
 }
 
-// NotFound reports whether the platform says that the resource does not exist. A 404
-// page of some proxy says nothing about the resource and does not count.
+// NotFound reports whether the platform says that the resource does not exist, 404 or 410. A
+// 404 page of some proxy says nothing about the resource and does not count, and neither does
+// a limit of the account that arrives as 404.
 func NotFound(err error) bool {
 	e, ok := errors.AsType[*APIError](err)
-	return ok && e.Status == http.StatusNotFound
+	return ok && (e.Status == http.StatusNotFound || e.Status == http.StatusGone) && !limited(err)
 }
 
 // Outage reports whether err says nothing about the job at hand: the platform or the
@@ -160,7 +180,7 @@ func Outage(err error) bool {
 	if _, ok := errors.AsType[*GatewayError](err); ok {
 		return true
 	}
-	if status := statusOf(err); status >= 500 || status == http.StatusRequestTimeout {
+	if status := statusOf(err); status >= 500 || status == http.StatusRequestTimeout && !limited(err) {
 		return true
 	}
 	return Unauthorized(err) || Throttled(err) || QuotaExhausted(err)
@@ -169,8 +189,9 @@ func Outage(err error) bool {
 // Ambiguous reports whether the call may have had its effect although it returned an
 // error, so that it must be looked up before it is repeated: a request that was
 // (or may have been) sent and got no readable answer, a 408, or any 5xx. The
-// documentation warns of the 504 after which the encoding runs. A 429 in any format
-// is not ambiguous, because limits are checked before anything is done.
+// documentation warns of the 504 after which the encoding runs. A 429 in any format is
+// not ambiguous, nor is a full queue or a quota, because limits are checked before anything
+// is done.
 func Ambiguous(err error) bool {
 	if e, ok := errors.AsType[*TransportError](err); ok {
 		return e.Sent
@@ -179,7 +200,7 @@ func Ambiguous(err error) bool {
 	if _, ok := errors.AsType[*GatewayError](err); ok {
 		return status != http.StatusTooManyRequests
 	}
-	return status >= 500 || status == http.StatusRequestTimeout
+	return status >= 500 || status == http.StatusRequestTimeout && !limited(err)
 }
 
 // statusOf returns the HTTP status of an answer that became an error, or 0.

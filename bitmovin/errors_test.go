@@ -41,6 +41,7 @@ func TestErrorKinds(t *testing.T) {
 		{"error inside 200", 200, envelopeError(1000), false, verdict{}},
 		{"error without data", 400, `{"status":"ERROR"}`, false, verdict{}},
 		{"error with odd data", 400, `{"status":"ERROR","data":[1]}`, false, verdict{}},
+		{"resource that is gone", 410, envelopeError(1001), false, verdict{NotFound: true}},
 		{"missing resource", 404, envelopeError(1001), false, verdict{NotFound: true}},
 		{"queue full 8004 as 403", 403, envelopeError(8004), false, verdict{QueueFull: true}},
 		{"queue full 8004 as 429", 429, envelopeError(8004), false, verdict{QueueFull: true}},
@@ -50,6 +51,18 @@ func TestErrorKinds(t *testing.T) {
 		{"queue full inside 500", 500, envelopeError(8004), false, verdict{Outage: true, Ambiguous: true}},
 		{"minutes used up", 403, envelopeError(8001), false, verdict{QuotaExhausted: true, Outage: true}},
 		{"bytes used up", 400, envelopeError(8002), false, verdict{QuotaExhausted: true, Outage: true}},
+		{"quota 8005 as 403", 403, envelopeError(8005), false, verdict{QuotaExhausted: true, Outage: true}},
+		{"quota 8006 as 429", 429, envelopeError(8006), false, verdict{QuotaExhausted: true, Outage: true}},
+		{"quota 8007 as 400", 400, envelopeError(8007), false, verdict{QuotaExhausted: true, Outage: true}},
+		{"quota 8007 as 404", 404, envelopeError(8007), false, verdict{QuotaExhausted: true, Outage: true}},
+		{"quota 8001 as 429", 429, envelopeError(8001), false, verdict{QuotaExhausted: true, Outage: true}},
+		{"quota 8002 as 401", 401, envelopeError(8002), false, verdict{QuotaExhausted: true, Outage: true}},
+		{"quota 8005 as 408", 408, envelopeError(8005), false, verdict{QuotaExhausted: true, Outage: true}},
+		{"quota 8005 as 402", 402, envelopeError(8005), false, verdict{QuotaExhausted: true, Outage: true}},
+		{"quota 8005 inside 200", 200, envelopeError(8005), false, verdict{QuotaExhausted: true, Outage: true}},
+		{"quota 8005 inside 500", 500, envelopeError(8005), false, verdict{Outage: true, Ambiguous: true}},
+		{"queue full 8004 as 404", 404, envelopeError(8004), false, verdict{QueueFull: true}},
+		{"queue full 8004 as 408", 408, envelopeError(8004), false, verdict{QueueFull: true}},
 		{"bad key", 401, envelopeError(0), false, verdict{Unauthorized: true, Outage: true}},
 		{"wrong organisation", 403, envelopeError(1000), false, verdict{Unauthorized: true, Outage: true}},
 		{"throttled", 429, envelopeError(0), false, verdict{Throttled: true, Outage: true}},
@@ -110,7 +123,7 @@ func TestStartNeedsAResult(t *testing.T) {
 			body = `{"status":"SUCCESS","data":{}}`
 		}
 		c := newTestClient(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, body) }))
-		err := c.StartEncoding(t.Context(), "e", nil)
+		err := c.StartEncoding(t.Context(), "e", nil, nil)
 		if _, ok := errors.AsType[*GatewayError](err); !ok || !Ambiguous(err) {
 			t.Errorf("%s: err = %v, want an ambiguous GatewayError", body, err)
 		}
@@ -123,7 +136,7 @@ func TestAPIErrorCarriesEverything(t *testing.T) {
 		w.WriteHeader(http.StatusForbidden)
 		_, _ = io.WriteString(w, envelopeError(8004))
 	}))
-	err := c.StartEncoding(t.Context(), "e", nil)
+	err := c.StartEncoding(t.Context(), "e", nil, nil)
 	got, ok := errors.AsType[*APIError](err)
 	if !ok {
 		t.Fatalf("err = %v, want an APIError", err)

@@ -29,8 +29,8 @@ func FuzzWebhook(f *testing.F) {
 		if err != nil && event != (WebhookEvent{}) {
 			t.Errorf("%q: %+v beside %v", body, event, err)
 		}
-		if err == nil && event.EventType == "" {
-			t.Errorf("%q is an event of no type", body)
+		if err == nil && !isObject(body) {
+			t.Errorf("%q is an event", body)
 		}
 	})
 }

@@ -175,7 +175,7 @@ func TestGovernorPausesOn429(t *testing.T) {
 					_, _ = io.WriteString(w, "slow down")
 				})
 				c := mustNew(t, Options{APIKey: fixedKey(testKey), HTTPClient: &http.Client{Transport: handlerTransport{h}}})
-				if err := c.StartEncoding(t.Context(), "e", nil); !Throttled(err) {
+				if err := c.StartEncoding(t.Context(), "e", nil, nil); !Throttled(err) {
 					t.Fatalf("err = %v, want throttled", err)
 				}
 				if c.Governor().Ready(ClassStart, 1) {
@@ -185,7 +185,7 @@ func TestGovernorPausesOn429(t *testing.T) {
 					t.Fatal(err)
 				}
 				begin := time.Now()
-				if err := c.StartEncoding(t.Context(), "e", nil); err != nil {
+				if err := c.StartEncoding(t.Context(), "e", nil, nil); err != nil {
 					t.Fatal(err)
 				}
 				if got := time.Since(begin); got != tt.want {
@@ -228,7 +228,7 @@ func TestQueueFullDoesNotPause(t *testing.T) {
 			_, _ = io.WriteString(w, envelopeError(8004))
 		})
 		c := mustNew(t, Options{APIKey: fixedKey(testKey), HTTPClient: &http.Client{Transport: handlerTransport{h}}})
-		if err := c.StartEncoding(t.Context(), "e", nil); !QueueFull(err) {
+		if err := c.StartEncoding(t.Context(), "e", nil, nil); !QueueFull(err) {
 			t.Fatalf("err = %v, want a full queue", err)
 		}
 		if !c.Governor().Ready(ClassStart, 1) {

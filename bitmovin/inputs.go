@@ -23,8 +23,8 @@ func (c *Client) Input(ctx context.Context, id InputID) (InputInfo, error) {
 
 // InputExists reports whether the platform still has an input.
 func (c *Client) InputExists(ctx context.Context, id InputID) (bool, error) {
-	_, err := c.Input(ctx, id)
-	return exists(err)
+	found, err := c.Input(ctx, id)
+	return exists(id, found.ID, err)
 }
 
 // FindInputs returns the inputs of a type whose name is exactly name.

@@ -21,7 +21,7 @@ const (
 	ClassResourceWrite        // POST, DELETE of inputs, outputs and configurations: 1,000, documented
 	ClassResourceRead         // GET of inputs, outputs and configurations: 4,000, documented
 	ClassManifest             // /encoding/manifests: 10,000, documented
-	ClassOther                // webhooks and notifications: 60, guessed
+	ClassOther                // webhooks, notifications and error definitions: 60, guessed
 
 	classEnd
 )

@@ -26,8 +26,8 @@ func (c *Client) Output(ctx context.Context, id OutputID) (OutputInfo, error) {
 
 // OutputExists reports whether the platform still has an output.
 func (c *Client) OutputExists(ctx context.Context, id OutputID) (bool, error) {
-	_, err := c.Output(ctx, id)
-	return exists(err)
+	found, err := c.Output(ctx, id)
+	return exists(id, found.ID, err)
 }
 
 // FindOutputs returns the outputs of a type whose name is exactly name.

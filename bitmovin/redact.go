@@ -51,10 +51,12 @@ func (r redactor) text(s string) string {
 	return s
 }
 
-// err returns err itself when its text is clean, otherwise only its cleaned text: an
-// error that quotes a secret must not stay reachable through Unwrap either.
+// err returns err itself when its text is clean and not too long, otherwise only its cleaned
+// text: an error that quotes a secret must not stay reachable through Unwrap either. A
+// broken answer can be quoted in it, with all of its headers.
 func (r redactor) err(err error) error {
-	if clean := r.text(err.Error()); clean != err.Error() {
+	text := err.Error()
+	if clean := excerpt(r.text(text), maxText); clean != text {
 		return errors.New(clean)
 	}
 	return err

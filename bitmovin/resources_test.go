@@ -2,6 +2,7 @@ package bitmovin
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -31,7 +32,7 @@ func TestResourceCalls(t *testing.T) {
 				}
 				return want(err, id, "2")
 			},
-			want:  "GET /encoding/configurations/audio/he-aac-v2?limit=100&name=a&offset=0",
+			want:  "GET /encoding/configurations/audio/he-aac-v2?limit=100&name=a",
 			class: ClassResourceRead, result: `{"items":[{"id":"1","name":"ab"},{"id":"2","name":"a"},{"id":"3","name":"a"}]}`,
 		},
 		{
@@ -41,7 +42,7 @@ func TestResourceCalls(t *testing.T) {
 				return want(err, ok, true)
 			},
 			want:  "GET /encoding/configurations/c",
-			class: ClassResourceRead,
+			class: ClassResourceRead, result: `{"id":"c"}`,
 		},
 		{
 			name:  "DeleteConfiguration",
@@ -66,7 +67,7 @@ func TestResourceCalls(t *testing.T) {
 				return want(err, ok, true)
 			},
 			want:  "GET /encoding/inputs/i",
-			class: ClassResourceRead,
+			class: ClassResourceRead, result: `{"id":"I"}`,
 		},
 		{
 			name: "FindInput finds none",
@@ -74,7 +75,7 @@ func TestResourceCalls(t *testing.T) {
 				_, found, err := c.FindInput(ctx, StorageS3RoleBased, "n")
 				return want(err, found, false)
 			},
-			want:  "GET /encoding/inputs/s3-role-based?limit=100&name=n&offset=0",
+			want:  "GET /encoding/inputs/s3-role-based?limit=100&name=n",
 			class: ClassResourceRead, result: `{}`,
 		},
 		{
@@ -99,7 +100,7 @@ func TestResourceCalls(t *testing.T) {
 				id, _, err := c.FindOutput(ctx, StorageGenericS3, "n")
 				return want(err, id, "o")
 			},
-			want:  "GET /encoding/outputs/generic-s3?limit=100&name=n&offset=0",
+			want:  "GET /encoding/outputs/generic-s3?limit=100&name=n",
 			class: ClassResourceRead, result: `{"items":[{"id":"o","name":"n"}]}`,
 		},
 		{
@@ -127,7 +128,7 @@ func TestResourceCalls(t *testing.T) {
 				}
 				return err
 			},
-			want:  "GET /notifications/webhooks/encoding/encodings/error?limit=100&offset=0",
+			want:  "GET /notifications/webhooks/encoding/encodings/error?limit=100",
 			class: ClassOther, result: `{"items":[{"id":"w","url":"u","method":"PUT"}]}`,
 		},
 		{
@@ -142,7 +143,7 @@ func TestResourceCalls(t *testing.T) {
 				n, err := c.Notifications(ctx)
 				return want(err, len(n) == 1 && n[0].Muted, true)
 			},
-			want:  "GET /notifications?limit=100&offset=0",
+			want:  "GET /notifications?limit=100",
 			class: ClassOther, result: `{"items":[{"id":"w","muted":true}]}`,
 		},
 		{
@@ -167,6 +168,7 @@ func TestExists(t *testing.T) {
 		_, _ = io.WriteString(w, envelopeError(1001))
 	}))
 	page := newTestClient(t, http.NotFoundHandler())
+	other := newTestClient(t, success(`{"id":"another"}`))
 	for name, exists := range map[string]func(c *Client) (bool, error){
 		"input":         func(c *Client) (bool, error) { return c.InputExists(t.Context(), "i") },
 		"output":        func(c *Client) (bool, error) { return c.OutputExists(t.Context(), "o") },
@@ -177,6 +179,9 @@ func TestExists(t *testing.T) {
 		}
 		if ok, err := exists(page); ok || !Outage(err) {
 			t.Errorf("%s behind a 404 page: %v, %v, want an outage", name, ok, err)
+		}
+		if ok, err := exists(other); ok || !errors.Is(err, errOtherResource) || Outage(err) {
+			t.Errorf("%s, answered with another one: %v, %v", name, ok, err)
 		}
 	}
 }

@@ -90,7 +90,7 @@ func TestLifeOfAnEncoding(t *testing.T) {
 			VODDashManifests: []bitmovin.ManifestResource{{ManifestID: dash}},
 			VODHLSManifests:  []bitmovin.ManifestResource{{ManifestID: hls}},
 		}
-		if err := c.StartEncoding(ctx, id, &request); err != nil {
+		if err := c.StartEncoding(ctx, id, &request, nil); err != nil {
 			t.Fatal(err)
 		}
 		if n := must[int64](t)(c.CountEncodings(ctx, bitmovin.StatusQueued)); n != 1 {
@@ -134,10 +134,10 @@ func TestFullQueueAndStop(t *testing.T) {
 			c := newClient(t, sim)
 			s := newShop(t, c)
 			first, second := s.encoding(t, c, "1"), s.encoding(t, c, "2")
-			if err := c.StartEncoding(t.Context(), first, nil); err != nil {
+			if err := c.StartEncoding(t.Context(), first, nil, nil); err != nil {
 				t.Fatal(err)
 			}
-			err := c.StartEncoding(t.Context(), second, nil)
+			err := c.StartEncoding(t.Context(), second, nil, nil)
 			if !bitmovin.QueueFull(err) || bitmovin.Outage(err) || bitmovin.Ambiguous(err) {
 				t.Errorf("err = %v, want a full queue and nothing else", err)
 			}
@@ -147,7 +147,7 @@ func TestFullQueueAndStop(t *testing.T) {
 			if task := must[bitmovin.Task](t)(c.Status(t.Context(), first)); task.Status != bitmovin.StatusCanceled {
 				t.Errorf("stopped encoding is %s", task.Status)
 			}
-			if err := c.StartEncoding(t.Context(), second, nil); err != nil {
+			if err := c.StartEncoding(t.Context(), second, nil, nil); err != nil {
 				t.Errorf("start into the free place: %v", err)
 			}
 		})
@@ -161,7 +161,7 @@ func TestFailedRun(t *testing.T) {
 		}}
 		c := newClient(t, sim)
 		id := newShop(t, c).encoding(t, c, "x")
-		if err := c.StartEncoding(t.Context(), id, nil); err != nil {
+		if err := c.StartEncoding(t.Context(), id, nil, nil); err != nil {
 			t.Fatal(err)
 		}
 		if err := sim.AwaitIdle(t.Context()); err != nil {
@@ -193,7 +193,7 @@ func TestFaults(t *testing.T) {
 					}}
 					c := newClient(t, sim)
 					id := newShop(t, c).encoding(t, c, "x")
-					err := c.StartEncoding(t.Context(), id, nil)
+					err := c.StartEncoding(t.Context(), id, nil, nil)
 					if err == nil || !bitmovin.Outage(err) {
 						t.Errorf("err = %v, want an outage", err)
 					}
@@ -323,7 +323,7 @@ encodings:
     streams: {v: {properties: {inputStreams: [{inputId: `+string(s.input)+`, inputPath: in.mp4, selectionMode: AUTO}], codecConfigId: $/configurations/video/h264/v}}}
     muxings: {fmp4: {v: {properties: {segmentLength: 4, streams: [{streamId: $/encodings/main/streams/v}], outputs: [{outputId: `+string(s.output)+`, outputPath: out}]}}}}
     start: {}
-`))
+`, nil))
 		if err := sim.AwaitIdle(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -354,7 +354,7 @@ func TestWebhookDelivery(t *testing.T) {
 	ctx := t.Context()
 	hook := must[bitmovin.Webhook](t)(c.CreateWebhook(ctx, bitmovin.OnFinished, bitmovin.Webhook{URL: receiver.URL, SignatureKey: key}))
 	id := newShop(t, c).encoding(t, c, "x")
-	if err := c.StartEncoding(ctx, id, nil); err != nil {
+	if err := c.StartEncoding(ctx, id, nil, nil); err != nil {
 		t.Fatal(err)
 	}
 	select {

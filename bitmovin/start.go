@@ -36,9 +36,10 @@ type ManifestResource struct {
 // StartEncoding puts an encoding on the platform's queue, from CREATED or, for another
 // run with the same settings, from ERROR. A start costs money and has no idempotency
 // key: after an [Ambiguous] error read [Client.Status] before starting again.
-// A full queue is [QueueFull]; then nothing was started.
-func (c *Client) StartEncoding(ctx context.Context, id EncodingID, req *StartRequest) error {
-	cl := call{method: http.MethodPost, path: encodingPath(id, "start"), class: ClassStart, urgency: UrgencyStart}
+// A full queue is [QueueFull]; then nothing was started. The permit is asked just before
+// the call leaves.
+func (c *Client) StartEncoding(ctx context.Context, id EncodingID, req *StartRequest, permit Permit) error {
+	cl := call{method: http.MethodPost, path: encodingPath(id, "start"), class: ClassStart, urgency: UrgencyStart, permit: permit}
 	if req != nil {
 		cl.body = req
 	}

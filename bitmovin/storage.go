@@ -2,9 +2,9 @@ package bitmovin
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 )
@@ -208,10 +208,8 @@ func findStorages[ID ~string](ctx context.Context, c *Client, path string, t Sto
 	if t.segment() == "" {
 		return nil, fmt.Errorf("GET %s: unknown storage type %q", path, t)
 	}
-	found, err := collect(all[StorageInfo[ID]](ctx, c, call{
-		path: path + "/" + t.segment(), query: url.Values{"name": {name}}, class: ClassResourceRead,
-	}, 0, maxPageSize))
-	return named(found, name, func(s StorageInfo[ID]) string { return s.Name }), err
+	list := call{path: path + "/" + t.segment(), class: ClassResourceRead}
+	return collectNamed(ctx, c, list, name, func(s StorageInfo[ID]) string { return s.Name })
 }
 
 // firstID returns the id of the first of found.
@@ -228,10 +226,17 @@ func named[T any](items []T, name string, nameOf func(T) string) []T {
 	return slices.DeleteFunc(items, func(item T) bool { return nameOf(item) != name })
 }
 
-// exists turns the error of a read into an answer: a 404 of the platform is a plain no.
-func exists(err error) (bool, error) {
-	if NotFound(err) {
+// errOtherResource is an answer about something that was not asked for.
+var errOtherResource = errors.New("the answer is about another resource")
+
+// exists turns a read into an answer: a 404 of the platform is a plain no. An answer about
+// another resource is none.
+func exists[ID ~string](asked, answered ID, err error) (bool, error) {
+	switch {
+	case NotFound(err):
 		return false, nil
+	case err == nil && !strings.EqualFold(string(asked), string(answered)):
+		return false, fmt.Errorf("read %s: %w: %s", asked, errOtherResource, answered)
 	}
 	return err == nil, err
 }

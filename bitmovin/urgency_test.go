@@ -286,7 +286,7 @@ func TestCallsByUrgency(t *testing.T) {
 			class: ClassEncodingCreate,
 			calls: []step{
 				{"create", func(ctx context.Context, c *Client) error { _, err := c.CreateEncoding(ctx, Encoding{}); return err }},
-				{"template", func(ctx context.Context, c *Client) error { _, err := c.StartTemplate(ctx, "x"); return err }},
+				{"template", func(ctx context.Context, c *Client) error { _, err := c.StartTemplate(ctx, "x", nil); return err }},
 			},
 			want: []string{"template", "create"},
 		},

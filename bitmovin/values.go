@@ -58,8 +58,34 @@ func (p *Percent) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
+// unmarshalWord reads a word that has a meaning for the platform. It accepts everything: what
+// is no text is kept as the JSON it came as, so that it is seen to be unknown and
+// not taken for missing. Missing, and empty, are only null and the empty text.
+func unmarshalWord(b []byte) string {
+	var s string
+	if json.Unmarshal(b, &s) != nil {
+		s = string(b)
+	}
+	return cleanWord(s)
+}
+
 // MessageType is the severity of a [Message].
 type MessageType string
+
+// UnmarshalJSON accepts everything; what is no text is kept as JSON.
+func (t *MessageType) UnmarshalJSON(b []byte) error {
+	*t = MessageType(unmarshalWord(b))
+	return nil
+}
+
+// Known reports whether t is one of the constants.
+func (t MessageType) Known() bool {
+	switch t {
+	case MessageError, MessageWarning, MessageInfo, MessageDebug, MessageTrace:
+		return true
+	}
+	return false
+}
 
 // The severities the platform documents.
 const (

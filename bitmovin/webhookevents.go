@@ -17,7 +17,7 @@ const SignatureHeader = "Bitmovin-Signature"
 // ErrSignature says that a delivery was not signed with the expected key.
 var ErrSignature = errors.New("webhook signature does not match")
 
-// WebhookEventType says what happened. Others than the constants occur and are kept.
+// WebhookEventType says what happened. Others than the documented ones are kept as they came.
 type WebhookEventType string
 
 // The events that end an encoding.
@@ -25,15 +25,34 @@ const (
 	EventEncodingFinished      WebhookEventType = "ENCODING_FINISHED"
 	EventEncodingError         WebhookEventType = "ENCODING_ERROR"
 	EventEncodingTransferError WebhookEventType = "ENCODING_TRANSFER_ERROR"
+	EventEncodingStatusChanged WebhookEventType = "ENCODING_STATUS_CHANGED"
 )
+
+// UnmarshalJSON accepts everything; what is no text is kept as JSON.
+func (t *WebhookEventType) UnmarshalJSON(b []byte) error {
+	*t = WebhookEventType(unmarshalWord(b))
+	return nil
+}
+
+// Known reports whether t is documented.
+func (t WebhookEventType) Known() bool {
+	switch t {
+	case EventEncodingFinished, EventEncodingError, EventEncodingTransferError, EventEncodingStatusChanged,
+		"MANIFEST_FINISHED", "MANIFEST_ERROR", "USAGE_REPORT":
+		return true
+	}
+	return strings.HasPrefix(string(t), "LIVE_") || strings.HasPrefix(string(t), "PRODUCT_USAGE_")
+}
 
 // WebhookEvent is one delivery. It carries no reason of an error: that takes
 // [Client.Status]. Deliveries may come twice, out of order, or not at all.
 type WebhookEvent struct {
-	EventID     string // the same in a repeated delivery
-	EventType   WebhookEventType
-	WebhookID   WebhookID
-	EncodingID  EncodingID // empty when the event is not about an encoding
+	EventID   string // the same in a repeated delivery
+	EventType WebhookEventType
+	WebhookID WebhookID
+	// EncodingID is empty when the event is not about an encoding. When its type is not known
+	// it may be the id of something else.
+	EncodingID  EncodingID
 	TriggeredAt Time
 }
 
@@ -55,8 +74,8 @@ func VerifyWebhookSignature(key Secret, body []byte, header string) error {
 	return nil
 }
 
-// ParseWebhook reads the body of a delivery. It fails on what is not a JSON object with an
-// event type.
+// ParseWebhook reads the body of a delivery. It fails on what is not a JSON object. An event
+// whose type is missing or not known is one nevertheless: whatever it names may be an encoding.
 func ParseWebhook(body []byte) (WebhookEvent, error) {
 	var raw struct {
 		EventID      string           `json:"eventId"`
@@ -71,11 +90,11 @@ func ParseWebhook(body []byte) (WebhookEvent, error) {
 			ID EncodingID `json:"id"`
 		} `json:"encoding"`
 	}
+	if !isObject(body) {
+		return WebhookEvent{}, errors.New("parse webhook: not a JSON object")
+	}
 	if err := tolerant(json.Unmarshal(body, &raw)); err != nil {
 		return WebhookEvent{}, fmt.Errorf("parse webhook: %w", err)
-	}
-	if raw.EventType == "" {
-		return WebhookEvent{}, errors.New("parse webhook: no event type")
 	}
 	e := WebhookEvent{
 		EventID:     raw.EventID,
@@ -86,8 +105,11 @@ func ParseWebhook(body []byte) (WebhookEvent, error) {
 	}
 	// Webhooks for all encodings may leave the resource id empty and name the
 	// encoding only as what the event was triggered for.
-	if strings.HasPrefix(string(e.EventType), "ENCODING_") {
+	if strings.HasPrefix(string(e.EventType), "ENCODING_") || !e.EventType.Known() {
 		e.EncodingID = cmp.Or(e.EncodingID, raw.TriggeredFor, raw.Resource)
+	}
+	if len(e.EncodingID) > maxID {
+		return WebhookEvent{}, errors.New("parse webhook: overlong encoding id")
 	}
 	return e, nil
 }

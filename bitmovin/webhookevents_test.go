@@ -76,6 +76,21 @@ func TestParseWebhook(t *testing.T) {
 			`{"eventType":"MANIFEST_FINISHED","resourceId":"m","triggeredForResourceId":"m"}`,
 			WebhookEvent{EventType: "MANIFEST_FINISHED"},
 		},
+		{
+			"of a type that nobody knows",
+			`{"eventType":"TRANSFER_RESUMED","resourceId":"e"}`,
+			WebhookEvent{EventType: "TRANSFER_RESUMED", EncodingID: "e"},
+		},
+		{
+			"of a type that is no text",
+			`{"eventType":5,"triggeredForResourceId":"e"}`,
+			WebhookEvent{EventType: "5", EncodingID: "e"},
+		},
+		{
+			"of no type",
+			`{"encoding":{"id":"e"}}`,
+			WebhookEvent{EncodingID: "e"},
+		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			got, err := ParseWebhook([]byte(tt.body))
@@ -87,7 +102,7 @@ func TestParseWebhook(t *testing.T) {
 			}
 		})
 	}
-	for _, bad := range []string{"", "{", "[]", "null", "{}", `{"eventType":5}`, "<html>"} {
+	for _, bad := range []string{"", "{", "[]", "null", "5", "<html>"} {
 		if got, err := ParseWebhook([]byte(bad)); err == nil {
 			t.Errorf("ParseWebhook(%q) = %+v, want an error", bad, got)
 		}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/backoff"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
@@ -31,6 +32,9 @@ type Options struct {
 	// MessageBytes is the size beyond which [Client.Submit] splits a list. It has
 	// to stay below what the server takes. Default 24 MiB.
 	MessageBytes int
+	// Repeating, if set, is called each time before a call or a watch is made again. It
+	// may be called by several goroutines at once.
+	Repeating func(Repeat)
 	// DialOptions are added to the client's own.
 	DialOptions []grpc.DialOption
 }
@@ -41,29 +45,11 @@ type Client struct {
 	batches      stokerv1.BatchServiceClient
 	accounts     stokerv1.AccountServiceClient
 	messageBytes int
+	repeating    func(Repeat)
 }
 
 // maxAnswer is the largest message the client takes.
 const maxAnswer = 16 << 20
-
-// reads lets gRPC repeat calls that change nothing when the server is away for a
-// moment. Calls that change something are left to their caller, who knows whether
-// they can be repeated.
-const reads = `{"methodConfig": [{
-  "name": [
-    {"service": "stoker.v1.BatchService", "method": "GetBatch"},
-    {"service": "stoker.v1.BatchService", "method": "ListBatches"},
-    {"service": "stoker.v1.BatchService", "method": "GetJob"},
-    {"service": "stoker.v1.BatchService", "method": "ListJobs"},
-    {"service": "stoker.v1.BatchService", "method": "ListFailures"},
-    {"service": "stoker.v1.AccountService", "method": "GetAccount"},
-    {"service": "stoker.v1.AccountService", "method": "ListAccounts"}
-  ],
-  "retryPolicy": {
-    "maxAttempts": 4, "initialBackoff": "0.1s", "maxBackoff": "2s", "backoffMultiplier": 3,
-    "retryableStatusCodes": ["UNAVAILABLE"]
-  }
-}]}`
 
 // Dial prepares a connection to a server, for example "127.0.0.1:7070". It does
 // not connect: the first call does, and whether the server is there is seen then.
@@ -76,23 +62,24 @@ func Dial(target string, o Options) (*Client, error) {
 	case !o.Insecure && !loopback(target):
 		return nil, fmt.Errorf("dial %s: refusing plain text to another machine: set TLS, or Insecure to allow it", target)
 	}
+	c := &Client{messageBytes: cmp.Or(o.MessageBytes, 24<<20), repeating: o.Repeating}
+	// Left to itself, gRPC would wait two minutes in the end before it tries again to
+	// connect, and a watch come back that much later than it could.
+	connecting := backoff.Config{BaseDelay: time.Second, Multiplier: 1.6, Jitter: 0.2, MaxDelay: longestReconnect}
 	options := append([]grpc.DialOption{
 		grpc.WithTransportCredentials(secure),
 		grpc.WithUserAgent(cmp.Or(o.UserAgent, "stoker-go")),
-		grpc.WithDefaultServiceConfig(reads),
+		grpc.WithChainUnaryInterceptor(c.repeatCalls),
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 30 * time.Second, Timeout: 10 * time.Second}),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxAnswer)),
+		grpc.WithConnectParams(grpc.ConnectParams{Backoff: connecting, MinConnectTimeout: 20 * time.Second}),
 	}, o.DialOptions...)
 	conn, err := grpc.NewClient(target, options...)
 	if err != nil {
 		return nil, fmt.Errorf("dial %s: %w", target, err)
 	}
-	return &Client{
-		conn:         conn,
-		batches:      stokerv1.NewBatchServiceClient(conn),
-		accounts:     stokerv1.NewAccountServiceClient(conn),
-		messageBytes: cmp.Or(o.MessageBytes, 24<<20),
-	}, nil
+	c.conn, c.batches, c.accounts = conn, stokerv1.NewBatchServiceClient(conn), stokerv1.NewAccountServiceClient(conn)
+	return c, nil
 }
 
 // loopback reports whether a target can only be on this machine.
@@ -114,10 +101,12 @@ func loopback(target string) bool {
 	return err == nil && addr.IsLoopback()
 }
 
-// Batches is the generated client of BatchService.
+// Batches is the generated client of BatchService. Its calls are repeated as the package
+// comment says; its WatchBatch is not: that is what [Client.Watch] is for.
 func (c *Client) Batches() stokerv1.BatchServiceClient { return c.batches }
 
-// Accounts is the generated client of AccountService.
+// Accounts is the generated client of AccountService. Its calls are repeated as the package
+// comment says.
 func (c *Client) Accounts() stokerv1.AccountServiceClient { return c.accounts }
 
 // Close ends the connection and every call on it.

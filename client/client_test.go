@@ -7,6 +7,7 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -30,16 +31,30 @@ type service struct {
 	add    func(*stokerv1.AddJobsRequest) (*stokerv1.Batch, error)
 	closed func(id string) *stokerv1.Batch
 	watch  func(*stokerv1.WatchBatchRequest, grpc.ServerStreamingServer[stokerv1.WatchBatchResponse]) error
+	odd    string // the key of a job that a warning is about
+}
+
+// warnings are those about the jobs of a message, and one that is counted and not listed.
+func (s *service) warnings(jobs []*stokerv1.JobSpec) (list []*stokerv1.Warning, count int64) {
+	for i, j := range jobs {
+		if j.GetKey() == s.odd {
+			list = append(list, &stokerv1.Warning{Field: fmt.Sprintf("jobs[%d].key", i), Message: "is odd"})
+			return list, 2
+		}
+	}
+	return nil, 0
 }
 
 func (s *service) SubmitBatch(_ context.Context, req *stokerv1.SubmitBatchRequest) (*stokerv1.SubmitBatchResponse, error) {
 	b, err := s.submit(req)
-	return &stokerv1.SubmitBatchResponse{Batch: b}, err
+	list, count := s.warnings(req.GetJobs())
+	return &stokerv1.SubmitBatchResponse{Batch: b, Warnings: list, WarningCount: count}, err
 }
 
 func (s *service) AddJobs(_ context.Context, req *stokerv1.AddJobsRequest) (*stokerv1.AddJobsResponse, error) {
 	b, err := s.add(req)
-	return &stokerv1.AddJobsResponse{Batch: b}, err
+	list, count := s.warnings(req.GetJobs())
+	return &stokerv1.AddJobsResponse{Batch: b, Warnings: list, WarningCount: count}, err
 }
 
 func (s *service) CloseBatch(_ context.Context, req *stokerv1.CloseBatchRequest) (*stokerv1.CloseBatchResponse, error) {
@@ -54,13 +69,22 @@ func (s *service) WatchBatch(req *stokerv1.WatchBatchRequest, stream grpc.Server
 	return s.watch(req, stream)
 }
 
-// dial serves s and returns a client of it and a function that ends both.
-func dial(s *service, o client.Options) (c *client.Client, end func()) {
-	listener := bufconn.Listen(1 << 20)
+// serve serves s until end is called.
+func serve(s *service) (listener *bufconn.Listener, end func()) {
+	listener = bufconn.Listen(1 << 20)
 	g := grpc.NewServer(grpc.WaitForHandlers(true))
 	stokerv1.RegisterBatchServiceServer(g, s)
 	var serving sync.WaitGroup
 	serving.Go(func() { _ = g.Serve(listener) }) // ends when g is stopped
+	return listener, func() {
+		g.Stop()
+		serving.Wait()
+	}
+}
+
+// dial serves s and returns a client of it and a function that ends both.
+func dial(s *service, o client.Options) (c *client.Client, end func()) {
+	listener, stop := serve(s)
 	o.DialOptions = append(o.DialOptions, grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) {
 		return listener.DialContext(ctx)
 	}))
@@ -70,8 +94,7 @@ func dial(s *service, o client.Options) (c *client.Client, end func()) {
 	}
 	return c, func() {
 		_ = c.Close()
-		g.Stop()
-		serving.Wait()
+		stop()
 	}
 }
 
@@ -97,8 +120,11 @@ func away() error {
 }
 
 // tooMany is what a server answers who holds as many watches as it may.
-func tooMany() error {
-	s, err := status.New(codes.ResourceExhausted, "too many watches").WithDetails(&errdetails.ErrorInfo{Reason: "TOO_MANY_WATCHES", Domain: "stoker"})
+func tooMany() error { return answered(codes.ResourceExhausted, "TOO_MANY_WATCHES") }
+
+// answered is what a server answers, and nothing in between.
+func answered(code codes.Code, reason string) error {
+	s, err := status.New(code, "no").WithDetails(&errdetails.ErrorInfo{Reason: reason, Domain: "stoker"})
 	if err != nil {
 		panic(err)
 	}
@@ -173,9 +199,10 @@ func TestSubmit(t *testing.T) {
 		calls := 0
 		s := &service{submit: func(*stokerv1.SubmitBatchRequest) (*stokerv1.Batch, error) { calls++; return nil, away() }}
 		within(t, s, client.Options{}, func(t *testing.T, c *client.Client) {
+			begin := time.Now()
 			_, err := c.Submit(t.Context(), &stokerv1.SubmitBatchRequest{Jobs: specs(1)})
-			if client.Reason(err) != "SHUTTING_DOWN" || calls != 4 {
-				t.Errorf("after %d calls: %v", calls, err)
+			if took := time.Since(begin); client.Reason(err) != "SHUTTING_DOWN" || took < 20*time.Second || took > 30*time.Second {
+				t.Errorf("after %s and %d calls: %v, want half a minute", took, calls, err)
 			}
 		})
 	})
@@ -184,7 +211,7 @@ func TestSubmit(t *testing.T) {
 		calls := 0
 		s := &service{submit: func(*stokerv1.SubmitBatchRequest) (*stokerv1.Batch, error) {
 			calls++
-			return nil, status.Error(codes.AlreadyExists, "used before")
+			return nil, answered(codes.AlreadyExists, "REQUEST_ID_REUSED")
 		}}
 		within(t, s, client.Options{}, func(t *testing.T, c *client.Client) {
 			_, err := c.Submit(t.Context(), &stokerv1.SubmitBatchRequest{Jobs: specs(1)})
@@ -261,7 +288,7 @@ func TestWatch(t *testing.T) {
 
 	for name, answer := range map[string]error{
 		"of one too many":                    tooMany(),
-		"that is refused":                    status.Error(codes.NotFound, "no such batch"),
+		"that is refused":                    answered(codes.NotFound, "NOT_FOUND"),
 		"of a server that was never reached": away(),
 	} {
 		t.Run("ends with one error for a watch "+name, func(t *testing.T) {
@@ -331,4 +358,90 @@ func TestDetails(t *testing.T) {
 			t.Errorf("%v has details", err)
 		}
 	}
+}
+
+// TestNoServer holds that it is said soon that nothing listens at an address.
+func TestNoServer(t *testing.T) {
+	refusing := grpc.WithContextDialer(func(context.Context, string) (net.Conn, error) { return nil, syscall.ECONNREFUSED })
+	bubble.Test(t, func(t *testing.T) {
+		var told []client.Repeat
+		c, err := client.Dial("passthrough:///localhost", client.Options{
+			DialOptions: []grpc.DialOption{refusing}, Repeating: func(r client.Repeat) { told = append(told, r) },
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = c.Close() }() // it was never connected
+		begin := time.Now()
+		for name, call := range map[string]func() error{
+			"get": func() error {
+				_, err := c.Batches().GetBatch(t.Context(), &stokerv1.GetBatchRequest{BatchId: "b"})
+				return err
+			},
+			"retry": func() error {
+				_, err := c.Batches().RetryJobs(t.Context(), &stokerv1.RetryJobsRequest{BatchId: "b"})
+				return err
+			},
+			"watch": func() (last error) {
+				for _, last = range c.Watch(t.Context(), &stokerv1.WatchBatchRequest{BatchId: "b"}) {
+				}
+				return last
+			},
+		} {
+			told = nil
+			err := call()
+			if _, lost := errors.AsType[*client.LostAnswerError](err); err == nil || lost || len(told) != 3 {
+				t.Errorf("%s: %v after %d repeats, want an error after 3: nothing was sent", name, err, len(told))
+			}
+			for _, r := range told {
+				if r.Lost || r.Wait <= 0 || r.Err == nil || r.Method == "" {
+					t.Errorf("%s: told of %+v", name, r)
+				}
+			}
+		}
+		if took := time.Since(begin); took > 9*time.Second {
+			t.Errorf("it took %s", took)
+		}
+	})
+}
+
+// TestOwnErrorsAreFinal holds that what gRPC itself refuses is not tried again.
+func TestOwnErrorsAreFinal(t *testing.T) {
+	s := &service{
+		get: func(string) *stokerv1.Batch { return &stokerv1.Batch{Id: strings.Repeat("x", 17<<20)} },
+		submit: func(*stokerv1.SubmitBatchRequest) (*stokerv1.Batch, error) {
+			return nil, errors.New("the message was taken")
+		},
+		watch: func(_ *stokerv1.WatchBatchRequest, stream grpc.ServerStreamingServer[stokerv1.WatchBatchResponse]) error {
+			return errors.Join(
+				stream.Send(&stokerv1.WatchBatchResponse{Cursor: "c"}),
+				stream.Send(&stokerv1.WatchBatchResponse{Cursor: strings.Repeat("x", 17<<20)}),
+			)
+		},
+	}
+	within(t, s, client.Options{Repeating: func(r client.Repeat) { t.Errorf("made again: %+v", r) }}, func(t *testing.T, c *client.Client) {
+		ctx := t.Context()
+		if _, err := c.Batches().GetBatch(ctx, &stokerv1.GetBatchRequest{BatchId: "b"}); err == nil {
+			t.Error("an answer of 17 MiB was taken")
+		}
+		tooLong := &stokerv1.SubmitBatchRequest{RequestId: strings.Repeat("x", 5<<20)}
+		if _, err := c.Batches().SubmitBatch(ctx, tooLong); status.Code(err) != codes.ResourceExhausted {
+			t.Errorf("a request that is too long: %v", err)
+		}
+		if _, err := c.Batches().GetBatch(ctx, &stokerv1.GetBatchRequest{BatchId: "\xff"}); err == nil {
+			t.Error("a request that is no UTF-8 was sent")
+		}
+		var last error
+		for _, last = range c.Watch(ctx, &stokerv1.WatchBatchRequest{BatchId: "b"}) {
+		}
+		if status.Code(last) != codes.ResourceExhausted {
+			t.Errorf("a watch with a message that is too long: %v", last)
+		}
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
+		if _, err := c.Batches().GetBatch(ctx, &stokerv1.GetBatchRequest{BatchId: "b"}); err == nil {
+			t.Error("a client that is closed has got an answer")
+		}
+	})
 }

@@ -7,6 +7,8 @@ import (
 	"net"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -140,4 +142,48 @@ func cancel(t *testing.T, table *store.Store, id job.ID) {
 	if _, err := table.UpdateJob(t.Context(), id, now, func(u *job.Update) error { return u.Cancel("test", now) }); err != nil {
 		t.Error(err)
 	}
+}
+
+// TestWatchIsBackSoon holds that a watch is back soon after an hour in which no
+// connection came about.
+func TestWatchIsBackSoon(t *testing.T) {
+	s := &service{watch: func(req *stokerv1.WatchBatchRequest, stream grpc.ServerStreamingServer[stokerv1.WatchBatchResponse]) error {
+		if req.GetCursor() != "" {
+			return nil
+		}
+		if err := stream.Send(&stokerv1.WatchBatchResponse{Cursor: "c"}); err != nil {
+			return err
+		}
+		return away()
+	}}
+	bubble.Test(t, func(t *testing.T) {
+		begin := time.Now()
+		var first atomic.Bool
+		listener, end := serve(s)
+		defer end()
+		c, err := client.Dial("passthrough:///localhost", client.Options{DialOptions: []grpc.DialOption{
+			grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) {
+				if first.Swap(true) && time.Since(begin) < time.Hour {
+					return nil, syscall.ECONNREFUSED
+				}
+				conn, err := listener.DialContext(ctx)
+				if err == nil && time.Since(begin) < time.Hour {
+					time.AfterFunc(time.Second, func() { _ = conn.Close() })
+				}
+				return conn, err
+			}),
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = c.Close() }() // the server goes as well
+		for _, err := range c.Watch(t.Context(), &stokerv1.WatchBatchRequest{BatchId: "b"}) {
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		if late := time.Since(begin) - time.Hour; late < 0 || late > 15*time.Second {
+			t.Errorf("back %s after the server", late)
+		}
+	})
 }

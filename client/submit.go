@@ -2,14 +2,9 @@ package client
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"time"
 
-	"github.com/cenkalti/backoff/v5"
 	"github.com/google/uuid"
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
@@ -26,23 +21,18 @@ const (
 	partBytes = 2 << 20
 )
 
-const (
-	// submitTries is how often a call is made when the server is away, with growing
-	// waits between: about a second in all.
-	submitTries = 4
-	// uploadTries is how often, once a part of a list is stored: about half a minute,
-	// which is enough for a server that starts anew.
-	uploadTries = 20
-)
-
-// SubmitOptions are the choices [Client.SubmitWith] leaves to its caller. They are
-// about lists that do not fit one message.
+// SubmitOptions are the choices [Client.SubmitWith] leaves to its caller.
 type SubmitOptions struct {
-	// BatchID is a batch of an earlier, interrupted submission of the same request. What
-	// it has of the list is not sent again. Empty: begin a batch.
+	// BatchID is a batch of an earlier, interrupted submission of the same request, whose list
+	// does not fit one message. What it has of the list is not sent again. Empty: begin a batch.
 	BatchID string
 	// Progress, if set, is called after each part.
 	Progress func(Progress)
+	// Warn, if set, is called with what the server finds odd about the request, fields
+	// numbered as in it: of each part the first 100, and how many there are in all. It
+	// is called at most once for each part. A submission that is sent again after its
+	// answer was lost may have no warnings.
+	Warn func(list []Warning, total int64)
 }
 
 // Progress is how far a list is that is sent in parts.
@@ -53,10 +43,10 @@ type Progress struct {
 	Uploaded bool            // the last part is stored
 }
 
-// Submit stores a batch and answers once it is durable. It is sent again when the
-// server cannot be reached for a moment, under one request_id, so that nothing is
-// submitted twice. Who wants to repeat the call itself, after an error, has to choose
-// the request_id: without one, two calls are two batches. req is not changed.
+// Submit stores a batch and answers once it is durable. It is sent again when its answer
+// does not come, under one request_id, so that nothing is submitted twice. Who wants to
+// repeat the call itself, after an error, has to choose the request_id: without one, two
+// calls are two batches. req is not changed.
 //
 // A list that does not fit one message needs a key for every job. It is checked as
 // a whole first, then uploaded in parts to a batch that is open meanwhile, whose
@@ -81,9 +71,11 @@ func (c *Client) SubmitWith(ctx context.Context, req *stokerv1.SubmitBatchReques
 	}
 	if o.BatchID == "" && c.Fits(req) {
 		head.Jobs = req.GetJobs()
-		return c.submit(ctx, head)
+		resp, err := c.batches.SubmitBatch(ctx, head)
+		o.warn(resp, 0)
+		return resp.GetBatch(), err
 	}
-	if err := checkParts(req.GetJobs()); err != nil {
+	if err := checkParts(req); err != nil {
 		return nil, err
 	}
 	u := &upload{client: c, head: head, parts: c.split(head, req.GetJobs()), total: int64(len(req.GetJobs())), options: o}
@@ -122,33 +114,4 @@ func header(req *stokerv1.SubmitBatchRequest) *stokerv1.SubmitBatchRequest {
 		return true
 	})
 	return head
-}
-
-func (c *Client) submit(ctx context.Context, req *stokerv1.SubmitBatchRequest) (*stokerv1.Batch, error) {
-	resp, err := repeat(ctx, submitTries, func() (*stokerv1.SubmitBatchResponse, error) { return c.batches.SubmitBatch(ctx, req) })
-	return resp.GetBatch(), err
-}
-
-// repeat makes a call that may be made twice, and makes it again while the server
-// cannot be reached, so many times at most.
-func repeat[R any](ctx context.Context, tries uint, call func() (R, error)) (R, error) {
-	resp, err := backoff.Retry(ctx, func() (R, error) {
-		resp, err := call()
-		if err != nil && status.Code(err) != codes.Unavailable {
-			return resp, backoff.Permanent(err)
-		}
-		return resp, err
-	}, backoff.WithMaxTries(tries), backoff.WithBackOff(newBackOff(2*time.Second)))
-	if p, ok := errors.AsType[*backoff.PermanentError](err); ok {
-		err = p.Unwrap()
-	}
-	return resp, err
-}
-
-// newBackOff waits 0.1 s, then twice as long each time, up to longest.
-func newBackOff(longest time.Duration) *backoff.ExponentialBackOff {
-	b := backoff.NewExponentialBackOff()
-	b.InitialInterval, b.Multiplier, b.MaxInterval = 100*time.Millisecond, 2, longest
-	b.Reset()
-	return b
 }

@@ -51,7 +51,8 @@ func (c *Client) split(head *stokerv1.SubmitBatchRequest, jobs []*stokerv1.JobSp
 }
 
 // checkParts finds what the server cannot see in one part at a time.
-func checkParts(jobs []*stokerv1.JobSpec) error {
+func checkParts(req *stokerv1.SubmitBatchRequest) error {
+	jobs := req.GetJobs()
 	var wrong []Violation
 	for i, j := range jobs {
 		if j.GetKey() == "" {
@@ -60,6 +61,9 @@ func checkParts(jobs []*stokerv1.JobSpec) error {
 	}
 	for i, first := range repeated(jobs, (*stokerv1.JobSpec).GetKey) {
 		wrong = append(wrong, Violation{jobField(i, "key"), fmt.Sprintf("%q is the key of jobs[%d] already", jobs[i].GetKey(), first)})
+	}
+	if req.GetTemplate() != "" || req.GetInlineTemplate() != nil {
+		return invalid(wrong, 0) // a template may tell them apart by something else: the server knows
 	}
 	for i, first := range repeated(jobs, outputPath) {
 		wrong = append(wrong, Violation{
@@ -116,11 +120,12 @@ func (u *upload) validate(ctx context.Context) (*stokerv1.Batch, error) {
 	for _, p := range u.parts {
 		req := header(u.head)
 		req.Jobs, req.ValidateOnly, req.KeepOpen = p.jobs, true, true
-		b, err := u.client.submit(ctx, req)
-		bad := Violations(err)
+		resp, err := u.client.batches.SubmitBatch(ctx, req)
+		bad, b := Violations(err), resp.GetBatch()
 		if err != nil && len(bad) == 0 {
 			return nil, err
 		}
+		u.options.warn(resp, p.first)
 		wrong = append(wrong, renumber(bad, p.first)...)
 		more += ViolationCount(err) - len(bad)
 		if batch == nil {
@@ -141,11 +146,12 @@ func (u *upload) validate(ctx context.Context) (*stokerv1.Batch, error) {
 func (u *upload) begin(ctx context.Context) (*stokerv1.Batch, error) {
 	first := header(u.head)
 	first.Jobs, first.KeepOpen = u.parts[0].jobs, true
-	b, err := u.client.submit(ctx, first)
+	resp, err := u.client.batches.SubmitBatch(ctx, first)
 	if err != nil {
 		return nil, err
 	}
-	return u.finish(ctx, b)
+	u.options.Warn = nil // it has heard of everything when the parts were checked
+	return u.finish(ctx, resp.GetBatch())
 }
 
 // resume goes on with a batch that has the list in part.
@@ -167,21 +173,21 @@ func (u *upload) finish(ctx context.Context, b *stokerv1.Batch) (*stokerv1.Batch
 		if p.end() <= there {
 			continue
 		}
-		resp, err := repeat(ctx, uploadTries, func() (*stokerv1.AddJobsResponse, error) {
-			return u.client.batches.AddJobs(ctx, &stokerv1.AddJobsRequest{BatchId: b.GetId(), Jobs: p.jobs})
-		})
+		resp, err := u.client.batches.AddJobs(ctx, &stokerv1.AddJobsRequest{BatchId: b.GetId(), Jobs: p.jobs}, persistent{})
 		if err != nil {
+			if bad := Violations(err); len(bad) > 0 {
+				err = invalid(renumber(bad, p.first), ViolationCount(err)-len(bad))
+			}
 			return nil, fmt.Errorf("add jobs from number %d on to batch %s: %w", p.first+1, b.GetId(), err)
 		}
+		u.options.warn(resp, p.first)
 		b = resp.GetBatch()
 		u.tell(b, p.end())
 	}
 	if u.head.GetKeepOpen() {
 		return b, nil
 	}
-	resp, err := repeat(ctx, uploadTries, func() (*stokerv1.CloseBatchResponse, error) {
-		return u.client.batches.CloseBatch(ctx, &stokerv1.CloseBatchRequest{BatchId: b.GetId()})
-	})
+	resp, err := u.client.batches.CloseBatch(ctx, &stokerv1.CloseBatchRequest{BatchId: b.GetId()}, persistent{})
 	if err != nil {
 		return nil, fmt.Errorf("close batch %s: %w", b.GetId(), err)
 	}

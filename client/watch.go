@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,14 +16,20 @@ import (
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
 )
 
-// longestReconnect is the longest wait between two attempts to come back.
-const longestReconnect = 5 * time.Second
+const (
+	// longestReconnect is the longest wait between two attempts to come back.
+	longestReconnect = 5 * time.Second
+	// longestSilence is how long a watch may say nothing, besides the interval it asks for,
+	// before it counts as lost: the server sends a heartbeat every 15 s.
+	longestSilence = 45 * time.Second
+)
 
 // Watch follows a batch until it has ended: first how it stands, then what
 // changes, heartbeats included. req is not changed.
 //
-// When the connection is lost, or the server restarts, the watch comes back with
-// its latest cursor, as often as it takes. It ends
+// When the connection is lost, the server restarts, or something in between ends the
+// stream or keeps its messages, the watch comes back with its latest cursor, as
+// often as it takes. It ends
 //
 //   - silently after the batch has ended and everything about that was seen;
 //   - with one error if the server refuses it, if the server cannot be reached in
@@ -33,26 +40,31 @@ func (c *Client) Watch(ctx context.Context, req *stokerv1.WatchBatchRequest) ite
 		ctx, cancel := context.WithCancelCause(ctx)
 		defer cancel(errStopped)
 		w := watch{client: c, req: proto.CloneOf(req), yield: yield}
-		waits := newBackOff(longestReconnect)
+		begin := &tries{dials: dialTries, longest: longestWait, patience: patience}
+		var back *tries // once something was seen
 		for {
-			before := w.seen
 			err := w.connect(ctx)
+			if w.progress {
+				back = &tries{longest: longestReconnect}
+				w.progress = false
+			}
 			switch {
 			case err == nil:
 				return
 			case ctx.Err() != nil:
 				w.fail(context.Cause(ctx))
 				return
-			case !w.seen || !comesBack(err):
+			case !comesBack(err, back != nil):
 				w.fail(err)
 				return
 			}
-			if w.progress || !before {
-				waits.Reset()
-				w.progress = false
+			wait, ok := cmp.Or(back, begin).next(ctx, c.trouble(err), err)
+			if !ok {
+				w.fail(err)
+				return
 			}
-			advised, _ := RetryDelay(err)
-			if err := sleep(ctx, max(waits.NextBackOff(), advised)); err != nil {
+			c.tell(Repeat{Method: "WatchBatch", Err: err, Wait: wait})
+			if err := sleep(ctx, wait); err != nil {
 				w.fail(err)
 				return
 			}
@@ -67,33 +79,60 @@ type watch struct {
 	client   *Client
 	req      *stokerv1.WatchBatchRequest
 	yield    func(*stokerv1.WatchBatchResponse, error) bool
-	seen     bool // there was a message
-	progress bool // there was one since the last wait
-	stopped  bool // the caller wants no more
+	batch    *stokerv1.Batch // as it was last seen
+	progress bool            // there was a message since the last wait
+	stopped  bool            // the caller wants no more
 }
 
 // connect watches over one stream. It returns nil when the watch is over.
 func (w *watch) connect(ctx context.Context) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(errStopped)
+	limit := longestSilence + w.req.GetMinInterval().AsDuration()
+	silence := time.AfterFunc(limit, func() { cancel(errSilent) })
+	defer silence.Stop()
 	stream, err := w.client.batches.WatchBatch(ctx, w.req)
-	if err != nil {
-		return err
-	}
-	for {
-		m, err := stream.Recv()
-		if errors.Is(err, io.EOF) {
-			return nil
+	for err == nil {
+		silence.Reset(limit) // how long the caller takes with a message does not count
+		var m *stokerv1.WatchBatchResponse
+		if m, err = stream.Recv(); err != nil {
+			break
 		}
-		if err != nil {
-			return err
-		}
-		w.seen, w.progress = true, true
+		silence.Stop()
+		w.progress = true
 		w.req.Cursor = m.GetCursor()
+		w.batch = cmp.Or(m.GetBatch(), w.batch)
 		if !w.yield(m, nil) {
 			w.stopped = true
 			return nil
 		}
 	}
+	switch {
+	case errors.Is(context.Cause(ctx), errSilent):
+		return errSilent
+	case !errors.Is(err, io.EOF):
+		return err
+	case w.over():
+		return nil
+	}
+	return errEarly
 }
+
+// over reports whether a watch that the server has ended well can be over. With the cursor
+// of the end there is nothing left to be seen.
+func (w *watch) over() bool {
+	switch w.batch.GetState() {
+	case stokerv1.BatchState_BATCH_STATE_SUCCEEDED, stokerv1.BatchState_BATCH_STATE_FAILED, stokerv1.BatchState_BATCH_STATE_CANCELLED:
+		return true
+	}
+	return w.batch == nil && w.req.GetCursor() != ""
+}
+
+// What the server does not do, and something in between may.
+var (
+	errSilent = status.Error(codes.Unavailable, "nothing was heard from the server, not even a heartbeat")
+	errEarly  = status.Error(codes.Unavailable, "the watch was ended before the batch was")
+)
 
 func (w *watch) fail(err error) {
 	if !w.stopped {
@@ -103,22 +142,10 @@ func (w *watch) fail(err error) {
 
 // comesBack reports whether a watch that ended with err can go on. A server that has not
 // noticed yet that a connection was lost still counts the watches on it.
-func comesBack(err error) bool {
+func comesBack(err error, seen bool) bool {
 	switch Reason(err) {
 	case "SLOW_READER", "TOO_MANY_WATCHES":
-		return true
+		return seen
 	}
-	return status.Code(err) == codes.Unavailable
-}
-
-// sleep waits, or returns why ctx ended.
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
+	return troubleOf(err) != refused
 }

@@ -23,6 +23,13 @@ func (b *batch) rules(settle time.Duration) job.Rules {
 	return r
 }
 
+// rules are a batch's rules for one fact, as its account knows the platform.
+func (d *driver) rules(b *batch, settle time.Duration) job.Rules {
+	r := b.rules(settle)
+	r.FreshEncoding = d.restartless.Load()
+	return r
+}
+
 // batch reads a batch once and keeps it until somebody changes something.
 func (d *driver) batch(ctx context.Context, id string) (*batch, error) {
 	if b := d.batches[id]; b != nil {

@@ -1,6 +1,7 @@
 package dispatcher
 
 import (
+	"maps"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -9,13 +10,27 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-// How many calls in a row must fail, and for how long, before the breaker opens: calls
-// go out side by side, and a hiccup of milliseconds fails several of them. One refused
-// key opens it at once.
+// How many calls in a row must fail, for how long, and about how many objects, before the
+// breaker opens: calls go out side by side, and a hiccup of milliseconds fails several of
+// them; and one encoding that the platform breaks on says nothing of the platform. Where
+// too few objects are there to tell, a ping is asked. One refused key opens it at once.
 const (
-	trips   = 5
-	tripped = 2 * time.Second
+	trips    = 5
+	tripped  = 2 * time.Second
+	distinct = 3
 )
+
+// quotaMemory is how soon after the breaker has closed another refusal for a quota counts as
+// the same trouble: the probe cannot tell whether the quota is still used up, so that
+// the pauses have to go on growing.
+const quotaMemory = 5 * time.Minute
+
+// pingPace is the time between two pings that are to tell an outage from an object that the
+// platform breaks on.
+const pingPace = 30 * time.Second
+
+// maxUnanswered bounds the objects that are remembered for being without an answer.
+const maxUnanswered = 4096
 
 // breaker stops all calls of an account while the platform, or the way to it,
 // is out of order, and lets a single probe through from time to time. Because
@@ -26,41 +41,96 @@ type breaker struct {
 	since     time.Time
 	nextProbe time.Time
 
-	failures int       // in a row
-	failing  time.Time // since the first of them
-	wait     *backoff.ExponentialBackOff
+	closedTime time.Time       // when it closed last
+	failures   int             // in a row
+	failing    time.Time       // since the first of them
+	objects    map[string]bool // what they were about, those in unanswered left out
+	unanswered map[string]bool // objects without an answer while the platform answered otherwise
+	pingDue    time.Time       // no ping before
+	wait       *backoff.ExponentialBackOff
 }
 
 func newBreaker() breaker {
 	wait := backoff.NewExponentialBackOff()
 	wait.InitialInterval = time.Second
 	wait.MaxInterval = time.Minute
-	return breaker{state: job.BreakerClosed, wait: wait}
+	return breaker{state: job.BreakerClosed, wait: wait, objects: map[string]bool{}, unanswered: map[string]bool{}}
 }
 
 // closed reports whether work may be sent.
 func (b *breaker) closed() bool { return b.state == job.BreakerClosed }
 
-// observe takes note of how a call ended and reports whether the breaker opened.
-func (b *breaker) observe(err error, now time.Time) (opened bool) {
+// observe takes note of how a call about an object ended and reports whether the breaker
+// opened.
+func (b *breaker) observe(object string, err error, now time.Time) (opened bool) {
 	if b.state != job.BreakerClosed {
 		return false // only the probe decides
 	}
 	if err == nil || bitmovin.Throttled(err) || !bitmovin.Outage(err) {
-		b.failures = 0
+		b.answered()
+		delete(b.unanswered, object)
 		return false
 	}
 	if b.failures++; b.failures == 1 {
 		b.failing = now
 	}
-	enough := b.failures >= trips && now.Sub(b.failing) >= tripped
+	if !b.unanswered[object] {
+		b.objects[object] = true
+	}
+	enough := b.enough(now) && len(b.objects) >= distinct
 	if !enough && !bitmovin.Unauthorized(err) && !bitmovin.QuotaExhausted(err) {
 		return false
 	}
-	b.state, b.reason, b.since = job.BreakerOpen, err.Error(), now
-	b.wait.Reset()
-	b.nextProbe = now.Add(b.wait.NextBackOff())
+	b.open(err, now)
 	return true
+}
+
+// enough reports whether so many calls have failed that it may be an outage.
+func (b *breaker) enough(now time.Time) bool {
+	return b.failures >= trips && now.Sub(b.failing) >= tripped
+}
+
+// answered takes note that the platform answers: what went without an answer meanwhile is
+// to blame itself.
+func (b *breaker) answered() {
+	if b.failures == 0 {
+		return
+	}
+	if len(b.unanswered) > maxUnanswered {
+		clear(b.unanswered)
+	}
+	maps.Copy(b.unanswered, b.objects)
+	clear(b.objects)
+	b.failures = 0
+}
+
+// doubts reports whether a ping has to tell an outage from objects that the platform
+// breaks on, and when.
+func (b *breaker) doubts(now time.Time) (ping bool, due time.Time) {
+	return b.closed() && b.enough(now), b.pingDue
+}
+
+// pinged takes note of how a ping ended and reports whether the breaker opened.
+func (b *breaker) pinged(err error, now time.Time) (opened bool) {
+	b.pingDue = now.Add(pingPace)
+	switch {
+	case !b.closed():
+	case err == nil || bitmovin.Throttled(err) || !bitmovin.Outage(err):
+		b.answered()
+	default:
+		b.open(err, now)
+		return true
+	}
+	return false
+}
+
+// open stops everything until a probe succeeds.
+func (b *breaker) open(err error, now time.Time) {
+	b.state, b.reason, b.since = job.BreakerOpen, inShort(err), now
+	if !bitmovin.QuotaExhausted(err) || now.Sub(b.closedTime) > quotaMemory {
+		b.wait.Reset()
+	}
+	b.nextProbe = now.Add(b.wait.NextBackOff())
 }
 
 // probe lets one call through.
@@ -70,9 +140,14 @@ func (b *breaker) probe() { b.state = job.BreakerProbing }
 func (b *breaker) probed(err error, now time.Time) (closed bool) {
 	if err == nil || !bitmovin.Outage(err) {
 		b.state, b.reason, b.since, b.nextProbe, b.failures = job.BreakerClosed, "", time.Time{}, time.Time{}, 0
+		b.closedTime = now
+		clear(b.objects)
 		return true
 	}
-	b.state, b.reason = job.BreakerOpen, err.Error()
+	b.state, b.reason = job.BreakerOpen, inShort(err)
 	b.nextProbe = now.Add(b.wait.NextBackOff())
 	return false
 }
+
+// inShort is an error as people are told of it. The platform's words in it can be long.
+func inShort(err error) string { return job.Shorten(err.Error(), job.MaxReason) }

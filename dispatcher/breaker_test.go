@@ -2,6 +2,8 @@ package dispatcher
 
 import (
 	"errors"
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -16,35 +18,90 @@ func TestBreaker(t *testing.T) {
 	t.Run("opens after several failures in a row", func(t *testing.T) {
 		b := newBreaker()
 		for range 3 {
-			for range trips - 1 {
-				b.observe(outage, now)
+			for n := range trips - 1 {
+				b.observe(fmt.Sprint(n), outage, now)
 			}
-			b.observe(refused, now) // an answer, if not a friendly one
+			b.observe("e", refused, now) // an answer, if not a friendly one
 		}
 		if !b.closed() {
 			t.Fatal("open although the platform answered in between")
 		}
-		for range 2 * trips {
-			b.observe(outage, now)
+		for n := range 2 * trips {
+			b.observe(fmt.Sprint("e", n), outage, now)
 		}
 		if !b.closed() {
 			t.Fatal("open after a hiccup")
 		}
-		b.observe(outage, now.Add(tripped))
+		b.observe("e", outage, now.Add(tripped))
 		if b.closed() || b.reason == "" || !b.nextProbe.After(now) {
 			t.Fatalf("after %d failures: %+v", trips, b)
 		}
 	})
 	t.Run("opens at once without a key", func(t *testing.T) {
 		b := newBreaker()
-		if !b.observe(&bitmovin.APIError{Status: 401}, now) || b.closed() {
+		if !b.observe("e", &bitmovin.APIError{Status: 401}, now) || b.closed() {
 			t.Fatal("closed after a 401")
+		}
+	})
+	t.Run("tells the beginning and the end of what is long", func(t *testing.T) {
+		b := newBreaker()
+		wordy := &bitmovin.APIError{Status: 401, Message: strings.Repeat("x", 6<<20), RequestID: "r-17"}
+		b.observe("e", wordy, now)
+		for _, told := range []string{"opened", "probed"} {
+			if len(b.reason) > job.MaxReason || !strings.Contains(b.reason, "HTTP 401") || !strings.HasSuffix(b.reason, "(request r-17)") {
+				t.Errorf("%s, it says %.200s… in %d bytes", told, b.reason, len(b.reason))
+			}
+			b.probe()
+			b.probed(wordy, now)
+		}
+	})
+	t.Run("stays closed for one object, until a ping fails as well", func(t *testing.T) {
+		b := newBreaker()
+		now := now
+		for range 20 {
+			now = now.Add(time.Minute)
+			for range 2 * trips {
+				now = now.Add(tripped)
+				b.observe("e", outage, now)
+			}
+			if ping, due := b.doubts(now); !b.closed() || !ping || due.After(now) {
+				t.Fatalf("closed %v, in doubt %v, due in %v", b.closed(), ping, due.Sub(now))
+			}
+			b.pinged(nil, now)
+			if ping, _ := b.doubts(now); !b.closed() || ping {
+				t.Fatalf("after a good ping: closed %v, in doubt %v", b.closed(), ping)
+			}
+		}
+		if !b.pinged(outage, now) || b.closed() {
+			t.Fatal("closed although the ping failed")
+		}
+	})
+	t.Run("objects without an answer while others have one do not count", func(t *testing.T) {
+		b := newBreaker()
+		sick := []string{"a", "b", "c", "d"}
+		for n := range 100 {
+			for _, object := range sick {
+				b.observe(object, outage, now.Add(time.Duration(n)*tripped))
+			}
+			if n == 0 {
+				b.observe("e", nil, now)
+			}
+		}
+		if !b.closed() {
+			t.Fatal("open for encodings that the platform breaks on")
+		}
+		b.observe("a", nil, now)
+		for n := range distinct + trips {
+			b.observe(fmt.Sprint(n), outage, now.Add(time.Duration(n)*tripped))
+		}
+		if b.closed() {
+			t.Fatal("closed although others have no answer either")
 		}
 	})
 	t.Run("throttling is no outage", func(t *testing.T) {
 		b := newBreaker()
 		for range 2 * trips {
-			b.observe(throttled, now)
+			b.observe("e", throttled, now)
 		}
 		if !b.closed() {
 			t.Fatal("open after 429s")
@@ -52,7 +109,7 @@ func TestBreaker(t *testing.T) {
 	})
 	t.Run("probes less and less often until it closes", func(t *testing.T) {
 		b := newBreaker()
-		b.observe(&bitmovin.APIError{Status: 401}, now)
+		b.observe("e", &bitmovin.APIError{Status: 401}, now)
 		at := now
 		for range 30 {
 			at = b.nextProbe

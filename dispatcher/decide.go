@@ -11,6 +11,7 @@ import (
 const (
 	maxPrepares = 8
 	maxLooks    = 16
+	maxUnseen   = 8 // of these, at encodings that the platform gives no answer about
 	maxStops    = 8
 	maxMoves    = 4
 	maxDeletes  = 2
@@ -31,6 +32,8 @@ type view struct {
 
 	working   bool // the breaker is closed
 	probe     time.Time
+	doubt     bool // so many calls fail that a ping has to tell whether the platform is out
+	pingDue   time.Time
 	paused    bool // by somebody: nothing is prepared or started
 	target    int  // how many encodings should be queued
 	fullUntil time.Time
@@ -40,7 +43,12 @@ type view struct {
 	countDue  time.Time
 	listDue   time.Time // what runs
 	sweepDue  time.Time
-	swept     bool // the platform has been compared with the job table; nothing is configured or started before
+	missing   bool // some encoding of ours is missing, and the list has not been walked since
+	walkDue   time.Time
+	// swept says that the platform has been compared with the job table. Before that only
+	// jobs that are certain are started; slow says that it takes long, so that it is worth
+	// while to ask about single ones.
+	swept, slow bool
 
 	window  []candidate // jobs that wait, in dispatch order
 	prepare int         // how many jobs to have prepared, or in preparation, ahead
@@ -58,9 +66,14 @@ type candidate struct {
 	id        job.ID
 	prepared  bool
 	template  bool // it needs no preparing, but what all jobs share
+	certain   bool // it has not been started without the job table knowing
+	asked     bool // the platform has been asked whether it has, and could not say no
 	task      taskKind
 	since     time.Time // when the task began
 	notBefore time.Time // after trouble that is not the job's
+	// trial says that its batch was in trouble: one of its jobs is configured at a time, to
+	// see whether that is over.
+	trial bool
 }
 
 // standing is a job that is, or may be, on the platform.
@@ -69,7 +82,10 @@ type standing struct {
 	state    job.State
 	starting bool // its start is not answered yet
 	ran      bool // an encoder took it, so that it holds no place in the queue
-	gone     bool // the platform says that there is no such encoding
+	unknown  bool // its encoding shows a status that nobody knows
+	counted  bool // the platform counts that encoding as queued, or may do so
+	left     bool // it cannot be looked at, and the platform's queue does not have it
+	unseen   bool // the platform gave no answer about it when it was looked at last
 	stopped  bool // a stop has been asked for lately, or could not be asked for
 	moved    bool // the platform knows another priority than the batch has
 	task     taskKind
@@ -86,6 +102,7 @@ type orphan struct {
 // plan is what to do now, and when to decide again at the latest.
 type plan struct {
 	start    []job.ID // at most one
+	confirms []job.ID // see whether it has been started; at most one
 	prepares []job.ID
 	looks    []job.ID
 	stops    []job.ID
@@ -96,7 +113,9 @@ type plan struct {
 	count        bool
 	list         bool
 	sweep        bool
+	walk         bool
 	probe        bool
+	ping         bool
 	wake         time.Time
 }
 
@@ -111,18 +130,24 @@ func decide(v view) plan {
 		}
 		return p
 	}
+	if v.doubt && v.busy[taskProbe] == 0 {
+		p.ping = p.due(v.now, v.pingDue)
+	}
 	if v.busy[taskCount] == 0 {
 		p.count = p.due(v.now, v.countDue)
 	}
-	if v.swept && v.busy[taskList] == 0 && v.running() {
+	if (v.swept || v.slow) && v.busy[taskList] == 0 && v.running() {
 		p.list = p.due(v.now, v.listDue)
+	}
+	if v.missing && v.busy[taskWalk] == 0 {
+		p.walk = p.due(v.now, v.walkDue)
 	}
 	if v.busy[taskSweep] == 0 {
 		p.sweep = p.due(v.now, v.sweepDue)
 	}
 	p.follow(v)
 	p.clean(v)
-	if v.swept && !v.paused {
+	if !v.paused {
 		p.fill(v)
 		p.ahead(v)
 	}
@@ -144,6 +169,7 @@ func (p *plan) due(now, t time.Time) bool {
 func (p *plan) follow(v view) {
 	looks, stops := maxLooks-v.busy[taskLook], maxStops-v.busy[taskStop]
 	moves := maxMoves - v.busy[taskReprioritize]
+	unseen := maxUnseen - v.unseenLooks()
 	for _, s := range v.live {
 		if s.task != taskNone {
 			continue
@@ -160,11 +186,25 @@ func (p *plan) follow(v view) {
 			moves--
 			continue
 		}
-		if looks > 0 && p.due(v.now, s.look) {
+		if looks > 0 && (unseen > 0 || !s.unseen) && p.due(v.now, s.look) {
 			p.looks = append(p.looks, s.id)
 			looks--
+			if s.unseen {
+				unseen--
+			}
 		}
 	}
+}
+
+// unseenLooks is how many looks are under way that will probably have no answer: they may
+// take as long as a call can, and must not keep others from being looked at.
+func (v view) unseenLooks() (n int) {
+	for _, s := range v.live {
+		if s.task == taskLook && s.unseen {
+			n++
+		}
+	}
+	return n
 }
 
 // clean deletes encodings nobody needs.
@@ -180,12 +220,16 @@ func (p *plan) clean(v view) {
 
 // running reports whether any of our encodings runs.
 func (v view) running() bool {
-	return slices.ContainsFunc(v.live, func(s standing) bool { return s.state == job.Running })
+	return slices.ContainsFunc(v.live, func(s standing) bool { return s.state == job.Running && !s.unknown })
 }
 
-// holds reports whether the job holds a place in the platform's queue, or may hold one.
+// holds reports whether the job holds a place in the platform's queue, or may hold one. Where
+// nobody knows what its status means, the platform's own count decides.
 func (s standing) holds() bool {
-	return !s.gone && (s.starting || s.state == job.Queued || (s.state == job.Cancelling && !s.ran))
+	if s.unknown {
+		return s.counted && !s.left
+	}
+	return !s.left && (s.starting || s.state == job.Queued || (s.state == job.Cancelling && !s.ran))
 }
 
 // free is how many encodings may be started without the queue growing beyond
@@ -217,6 +261,10 @@ func (p *plan) fill(v view) {
 		case c.task == taskPrepare && !p.due(v.now, c.since.Add(overtake)):
 			free--
 		case c.template && !p.due(v.now, v.prepareAfter):
+		case !v.swept && !c.certain:
+			if v.slow && c.prepared && !c.asked && c.task == taskNone && v.busy[taskConfirm] == 0 && len(p.confirms) == 0 && p.due(v.now, c.notBefore) {
+				p.confirms = append(p.confirms, c.id)
+			}
 		case c.task == taskNone && (c.prepared || c.template) && p.due(v.now, c.notBefore):
 			p.start = append(p.start, c.id)
 			return
@@ -231,6 +279,7 @@ func (p *plan) ahead(v view) {
 		return
 	}
 	prepares, ahead := maxPrepares-v.busy[taskPrepare], 0
+	trials := v.trials()
 	for _, c := range v.window {
 		if ahead >= v.prepare || prepares <= 0 {
 			return
@@ -238,10 +287,24 @@ func (p *plan) ahead(v view) {
 		switch {
 		case c.prepared || c.template || c.task != taskNone:
 			ahead++
+		case c.trial && trials[c.id.Batch]:
+		case !v.swept && !c.certain && !v.slow:
 		case p.due(v.now, c.notBefore): // those in trouble do not keep others from it
 			p.prepares = append(p.prepares, c.id)
+			trials[c.id.Batch] = true
 			prepares--
 			ahead++
 		}
 	}
+}
+
+// trials are the batches of which a job is being configured.
+func (v view) trials() map[string]bool {
+	trials := map[string]bool{}
+	for _, c := range v.window {
+		if c.task == taskPrepare {
+			trials[c.id.Batch] = true
+		}
+	}
+	return trials
 }

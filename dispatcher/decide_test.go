@@ -78,6 +78,12 @@ func TestDecideStarts(t *testing.T) {
 				v.live = append(v.live, standing{id: id(n + 10), state: job.Running, look: now.Add(time.Hour)})
 			}
 		}, []int64{4}},
+		{"what has left the queue, though it cannot be looked at, holds no place", func(v *view) {
+			v.window = waits(4)
+			for n := range int64(3) {
+				v.live = append(v.live, standing{id: id(n + 1), state: job.Queued, left: true, look: now.Add(time.Hour)})
+			}
+		}, []int64{4}},
 		{"waits for the count", func(v *view) { v.window, v.counted = waits(1), false }, nil},
 		{"waits while the platform's queue is full", func(v *view) {
 			v.window, v.fullUntil = waits(1), now.Add(time.Second)
@@ -129,9 +135,27 @@ func TestDecidePrepares(t *testing.T) {
 			v.window, v.prepare = waiting(20), 20
 			v.busy[taskPrepare] = maxPrepares - 2
 		}, []int64{1, 2}},
+		{"before the first sweep what is certain", func(v *view) {
+			v.window, v.swept = waiting(3), false
+			v.window[1].certain = true
+		}, []int64{2}},
+		{"ahead of a long first sweep", func(v *view) { v.window, v.swept, v.slow = waiting(3), false, true }, []int64{1, 2, 3}},
 		{"not before the first sweep", func(v *view) { v.window, v.swept = waiting(3), false }, nil},
 		{"not while something shared is broken", func(v *view) {
 			v.window, v.prepareAfter = waiting(3), now.Add(time.Second)
+		}, nil},
+		{"one of a batch that was in trouble", func(v *view) {
+			v.window = waiting(3)
+			for n := range v.window {
+				v.window[n].trial = true
+			}
+		}, []int64{1}},
+		{"and none beside another one of it", func(v *view) {
+			v.window = waiting(3)
+			for n := range v.window {
+				v.window[n].trial = true
+			}
+			v.window[1].task = taskPrepare
 		}, nil},
 		{"not while paused", func(v *view) { v.window, v.paused = waiting(3), true }, nil},
 	} {
@@ -165,6 +189,51 @@ func TestDecideFollows(t *testing.T) {
 	}
 	if want := now.Add(time.Minute / 2); !p.wake.Equal(want) {
 		t.Errorf("wakes at %v, want %v", p.wake, want)
+	}
+}
+
+// What concerns the account as a whole is asked when it is due, once at a time.
+func TestDecideAsks(t *testing.T) {
+	for _, tt := range []struct {
+		name       string
+		edit       func(*view)
+		ping, walk bool
+	}{
+		{"nothing", func(*view) {}, false, false},
+		{"a ping, in doubt", func(v *view) { v.doubt = true }, true, false},
+		{"none yet", func(v *view) { v.doubt, v.pingDue = true, now.Add(time.Second) }, false, false},
+		{"none beside another", func(v *view) { v.doubt, v.busy[taskProbe] = true, 1 }, false, false},
+		{"the whole list, if something is missing", func(v *view) { v.missing = true }, false, true},
+		{"not again so soon", func(v *view) { v.missing, v.walkDue = true, now.Add(time.Second) }, false, false},
+		{"not beside another walk", func(v *view) { v.missing, v.busy[taskWalk] = true, 1 }, false, false},
+		{"nothing while the breaker is open", func(v *view) { v.doubt, v.missing, v.working, v.probe = true, true, false, now.Add(time.Second) }, false, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			v := ready()
+			tt.edit(&v)
+			if p := decide(v); p.ping != tt.ping || p.walk != tt.walk {
+				t.Errorf("ping %v, walk %v, want %v, %v", p.ping, p.walk, tt.ping, tt.walk)
+			}
+		})
+	}
+}
+
+// Encodings without an answer, however many, leave room for looks at the others.
+func TestDecideLooksAtOthers(t *testing.T) {
+	v := ready()
+	for n := range int64(2 * maxLooks) {
+		v.live = append(v.live, standing{id: id(n + 1), state: job.Running, unseen: n < maxLooks, look: now})
+	}
+	v.live[0].task, v.live[1].task, v.busy[taskLook] = taskLook, taskLook, 2
+	unseen := 0
+	p := decide(v)
+	for _, n := range numbers(p.looks) {
+		if n <= maxLooks {
+			unseen++
+		}
+	}
+	if len(p.looks) != maxLooks-2 || unseen != maxUnseen-2 {
+		t.Errorf("looks at %d, %d of them without an answer; want %d and %d", len(p.looks), unseen, maxLooks-2, maxUnseen-2)
 	}
 }
 

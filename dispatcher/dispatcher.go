@@ -21,9 +21,13 @@ const (
 	DefaultQueueTarget  = 3
 	DefaultAutoTarget   = 50
 	DefaultPollInterval = 10 * time.Second
-	DefaultSettle       = 30 * time.Second
 	DefaultGrace        = 20 * time.Second
 )
+
+// settleMargin is by how much the settle time exceeds what a call can take: a call that a
+// dead process has sent can still have its effect as long as a living one would have waited
+// for the answer, and a moment longer, while the platform carries it out.
+const settleMargin = 15 * time.Second
 
 // MaxQueueTarget bounds an account's queue target.
 const MaxQueueTarget = 1000
@@ -40,7 +44,8 @@ type Config struct {
 	// there is anything to look for. Default [DefaultPollInterval].
 	PollInterval time.Duration
 	// Settle is how long a start whose answer was lost must be seen not to have
-	// happened before it is repeated. Default [DefaultSettle].
+	// happened before it is repeated. Default: 15 s more than the client's time-out. Less than the
+	// time-out is refused.
 	Settle time.Duration
 	// Clock is what the dispatcher lives by. Default: the world's. With any other it can
 	// only be simulated; see [Dispatcher.Simulate].
@@ -57,6 +62,9 @@ type Account struct {
 	// AutoTarget chooses the queue target by how fast the queue drains, unless somebody
 	// has set one while the service ran.
 	AutoTarget bool
+	// MaxStartsPerDay is how many starts the account makes in a day (UTC) before it
+	// pauses, until the next one or until somebody resumes it; 0: no limit.
+	MaxStartsPerDay int
 }
 
 // Storage is a named place that batches read from or write to.
@@ -76,7 +84,6 @@ type Dispatcher struct {
 func New(c Config) (*Dispatcher, error) {
 	c.Logger = cmp.Or(c.Logger, slog.New(slog.DiscardHandler))
 	c.PollInterval = cmp.Or(c.PollInterval, DefaultPollInterval)
-	c.Settle = cmp.Or(c.Settle, DefaultSettle)
 	c.Grace = cmp.Or(c.Grace, DefaultGrace)
 	c.Clock = clock.Or(c.Clock)
 	d := &Dispatcher{drivers: map[string]*driver{}, janitor: newJanitor(c)}
@@ -88,6 +95,9 @@ func New(c Config) (*Dispatcher, error) {
 			a.QueueTarget = cmp.Or(a.QueueTarget, DefaultAutoTarget)
 		}
 		a.QueueTarget = cmp.Or(a.QueueTarget, DefaultQueueTarget)
+		if timeout := a.Client.Timeout(); c.Settle != 0 && c.Settle < timeout {
+			return nil, fmt.Errorf("account %q: a start settles in %v, but its call may take %v", a.ID, c.Settle, timeout)
+		}
 		d.drivers[a.ID] = newDriver(c, a)
 	}
 	return d, nil
@@ -151,8 +161,14 @@ func (d *Dispatcher) Pause(ctx context.Context, id, reason string) error {
 	})
 }
 
-// Resume takes up work on an account again.
+// Resume takes up work on an account again. One that has reached its ceiling of starts a day
+// may make as many once more.
 func (d *Dispatcher) Resume(ctx context.Context, id string) error {
+	if dr, ok := d.drivers[id]; ok {
+		if err := dr.forgiveStarts(ctx); err != nil {
+			return err
+		}
+	}
 	return d.change(ctx, id, func(s *job.AccountSettings) { s.Paused, s.PausedReason, s.PausedSince = false, "", time.Time{} })
 }
 

@@ -31,7 +31,9 @@
 //	                         is started                adopted
 //	post    STARTING         no encoding of its       found by its name, so    nothing to do
 //	                         name for the settle      it is adopted
-//	                         time, so it is made
+//	                         time, neither in a
+//	                         search nor in the whole
+//	                         list, so it is made
 //	stop    Step STOP        asked again               asked again: harmless    nothing to do
 //	delete  orphan row       deleted                   404, so it is done       nothing to do
 //

@@ -1,6 +1,7 @@
 package dispatcher
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -27,6 +28,8 @@ type driver struct {
 	settle   time.Duration
 	grace    time.Duration
 	resource *resources
+	listing  *listing
+	lookups  lookups
 	storages map[string]map[string]Storage // by kind and name
 
 	bell    bell
@@ -35,13 +38,16 @@ type driver struct {
 	tasks   sync.WaitGroup
 	// beside has calls made while the loop goes on. What work returns is for the loop
 	// to do with their outcome.
-	beside func(work func() (apply func()))
-	status atomic.Pointer[job.AccountStatus]
-	saving sync.Mutex // serialises changes of the settings
-	making sync.Map   // ids of encodings that are being configured: no job has them yet
+	beside  func(work func() (apply func()))
+	status  atomic.Pointer[job.AccountStatus]
+	saving  sync.Mutex // serialises changes of the settings
+	defines bool       // the platform's definitions of errors are fetched; set before the loop runs
+	// restartless says that the platform does not start an encoding again that has run. It
+	// is found out anew by each process, at the cost of one refused call.
+	restartless atomic.Bool
+	making      sync.Map // ids of encodings that are being configured: no job has them yet
 
 	// What follows belongs to the loop.
-	begun     time.Time // when it was made
 	countedAt time.Time // when the platform's queue was counted last
 	live      map[job.ID]*entry
 	window    []job.Job
@@ -53,24 +59,34 @@ type driver struct {
 	auto      autopilot
 	breaker   breaker
 	paused    job.AccountSettings
+	starts    job.DailyStarts     // of the account; zero if it has no ceiling
 	problem   trouble             // of the whole account
 	problems  map[string]*trouble // by batch
 	pace      pace
 	listDue   time.Time // when to list what runs
 	sweepDue  time.Time
+	walks     walk // the latest of the whole list
+	walkDue   time.Time
+	endWalk   context.CancelFunc // of the walk under way, which may take long
+	defineDue time.Time          // when to see whether definitions of errors are out of date
 	// swept says that the platform has been compared with the job table, reconciles how
 	// often that was tried.
 	swept      bool
 	reconciles int
-	stopping   bool // results are still taken, but nothing new begins
+	comparing  error     // why the latest try came to nothing
+	loaded     time.Time // when this process began
+	turnedBack bool      // the job table may have changes from after that: somebody has set the clock back
+	sweptFrom  time.Time // what was created before has been swept
+	stopping   bool      // results are still taken, but nothing new begins
 	busy       [taskKinds]int
+	again      repeats
 	stale      stale
 	heard      map[string]bool // encodings to look at again when their tasks have ended
 	told       told            // which reason for waiting the log has
 }
 
 // stale says what has to be read from the job table again.
-type stale struct{ live, window, orphans, settings bool }
+type stale struct{ live, window, orphans, settings, starts bool }
 
 // entry is a job the driver has something to do with: it is at the platform,
 // prepared, or has a task under way.
@@ -82,11 +98,26 @@ type entry struct {
 	look      time.Time // when to look at it next
 	looked    time.Time // when it was looked at last
 	notBefore time.Time // after trouble that is not the job's
-	problem   error     // the latest trouble of that kind
 	priority  int       // what the platform was told, or unknownPriority
+	queued    bool      // the last count of the platform's queue had its encoding
 	failures  int       // troubles of that kind in a row
+	failing   taskKind  // what met the latest of them
+	err       error     // the latest of them
+	troubled  time.Time // since the first of them
 	forbidden int       // 403s for this very job in a row
+	asked     string    // the encoding about which it was asked whether the job has been started
+	certain   bool      // it has not
+	uncounted time.Time // when the platform's queue was counted last, if that should have shown it and did not
 	goneSince time.Time // when the platform first said that it has no such encoding
+	list      evidence  // what the list as a whole said of it when the task began
+	listed    string    // the encoding of its name there, if it knows none
+	left      bool      // it cannot be looked at, and the platform's queue does not have it
+	waits     int       // looks in a row that were to see something soon, and did not
+	overdue   int       // looks in a row at an encoding that should have ended
+	unlisted  int       // lists in a row that lacked it for no reason
+	elsewhere bool      // it could be read, though not its status
+	stops     int       // how often the platform was asked to stop it
+	setbacks  int       // how often in a row its batch was in trouble when the task began
 }
 
 // queue is the platform's queue as last counted.
@@ -95,15 +126,17 @@ type queue struct {
 	foreign int // of these, not ours
 	time    time.Time
 	due     time.Time
+	doubts  int // counts in a row that did not show what is queued
 }
 
 func newDriver(c Config, a Account) *driver {
 	log := c.Logger.With("account", a.ID)
 	d := &driver{
 		account: a, store: c.Store, log: log,
-		clock: c.Clock, poll: c.PollInterval, settle: c.Settle, grace: c.Grace,
+		clock: c.Clock, poll: c.PollInterval, settle: cmp.Or(c.Settle, a.Client.Timeout()+settleMargin), grace: c.Grace,
 		storages: map[string]map[string]Storage{kindInput: c.Inputs, kindOutput: c.Outputs},
 		resource: newResources(c.Store, a, c.Clock),
+		listing:  newListing(c.Store, a, c.Clock, log),
 		bell:     newBell(), rings: newRings(), heard: map[string]bool{}, results: make(chan func()),
 		live: map[job.ID]*entry{}, orphans: map[string]*orphanEntry{}, batches: map[string]*batch{},
 		problems: map[string]*trouble{}, breaker: newBreaker(),
@@ -112,7 +145,6 @@ func newDriver(c Config, a Account) *driver {
 		d.tasks.Go(func() { d.results <- work() })
 	}
 	d.limit.aim(a.QueueTarget)
-	d.begun = d.now()
 	d.publish(nil)
 	return d
 }
@@ -126,6 +158,15 @@ func (d *driver) load(ctx context.Context) error {
 	if err := d.readSettings(ctx); err != nil {
 		return err
 	}
+	if err := d.readStarts(ctx, now); err != nil {
+		return err
+	}
+	if err := d.listing.load(ctx, d.store.InstanceID()); err != nil {
+		return err
+	}
+	d.loaded = now
+	changed, err := d.store.Unreconciled(ctx, d.account.ID)
+	d.turnedBack = err != nil || changed.After(now) // the first sweep meets the error again
 	if err := d.readLive(ctx, now); err != nil {
 		return err
 	}
@@ -157,6 +198,7 @@ func (d *driver) load(ctx context.Context) error {
 func (d *driver) run(ctx context.Context) error {
 	work, stop := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer stop(nil)
+	d.defines = true
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for ctx.Err() == nil {
@@ -164,7 +206,7 @@ func (d *driver) run(ctx context.Context) error {
 		case <-ctx.Done():
 			continue
 		case <-d.bell:
-			d.stale = stale{live: true, window: true, orphans: true, settings: true}
+			d.stale = stale{live: true, window: true, orphans: true, settings: true, starts: true}
 			clear(d.batches)
 		case <-d.rings.bell:
 		case apply := <-d.results:
@@ -199,6 +241,9 @@ func (d *driver) drain() {
 // A call that is cut off is recorded as one whose answer is unknown.
 func (d *driver) finish(stop context.CancelCauseFunc) {
 	d.stopping = true
+	if d.busy[taskWalk] > 0 {
+		d.endWalk()
+	}
 	done := make(chan struct{})
 	go func() {
 		d.tasks.Wait()
@@ -228,14 +273,22 @@ func (d *driver) step(work context.Context) (wake time.Time, err error) {
 	v := d.view(now)
 	p := decide(v)
 	d.act(work, p, now)
+	d.spawnDefine(work, now)
 	d.publish(&v)
-	return earlier(p.wake, d.nextDue), nil
+	wake = earlier(p.wake, d.nextDue)
+	if d.ceilingReached() {
+		wake = earlier(wake, d.dayEnds())
+	}
+	return wake, nil
 }
 
 // act carries out a plan.
 func (d *driver) act(ctx context.Context, p plan, now time.Time) {
 	if p.probe {
 		d.spawnProbe(ctx)
+	}
+	if p.ping {
+		d.spawnPing(ctx)
 	}
 	for _, id := range p.stops {
 		d.spawn(ctx, taskStop, id, now, d.stop)
@@ -245,6 +298,9 @@ func (d *driver) act(ctx context.Context, p plan, now time.Time) {
 	}
 	for _, id := range p.start {
 		d.spawn(ctx, taskStart, id, now, d.start)
+	}
+	for _, id := range p.confirms {
+		d.spawn(ctx, taskConfirm, id, now, d.confirm)
 	}
 	for _, id := range p.looks {
 		d.spawn(ctx, taskLook, id, now, d.look)
@@ -257,6 +313,9 @@ func (d *driver) act(ctx context.Context, p plan, now time.Time) {
 	}
 	for _, encoding := range p.deletes {
 		d.spawnDelete(ctx, encoding)
+	}
+	if p.walk {
+		d.spawnWalk(ctx, now)
 	}
 	if p.sweep {
 		d.spawnSweep(ctx)

@@ -71,7 +71,7 @@ func (r *exampleRules) start(ctx context.Context, jobs []exampleJob, free int) e
 			}
 			j.encoding = id
 		}
-		err := r.client.StartEncoding(ctx, j.encoding, nil)
+		err := r.client.StartEncoding(ctx, j.encoding, nil, nil)
 		if bitmovin.QueueFull(err) {
 			return nil
 		}

@@ -2,6 +2,8 @@ package dispatcher
 
 import (
 	"context"
+	"errors"
+	"fmt"
 
 	"github.com/stokerd/stoker/bitmovin"
 	"github.com/stokerd/stoker/job"
@@ -12,30 +14,91 @@ func (d *driver) look(ctx context.Context, e entry) outcome {
 	if e.job.EncodingID == "" {
 		return d.lookUp(ctx, e)
 	}
-	task, err := d.account.Client.Status(ctx, bitmovin.EncodingID(e.job.EncodingID))
-	o := outcome{called: true, platform: err, eta: task.ETA()}
+	task, elsewhere, err := d.readStatus(ctx, e)
+	o := outcome{called: true, platform: err, eta: task.ETA(), elsewhere: elsewhere}
 	if e.batch.Template != nil && !task.QueuedAt.IsZero() && !task.CreatedAt.IsZero() {
 		o.setup = task.QueuedAt.Sub(task.CreatedAt.Time)
 	}
+	d.explain(ctx, &task)
 	seen := observation(e.job.EncodingID, task)
 	if bitmovin.NotFound(err) {
 		o.missing = true
-		certain, err := d.vanished(ctx, e)
-		if !certain {
+		certain, other, err := d.vanished(ctx, e)
+		switch {
+		case other != "":
+			return d.corrected(ctx, e, other)
+		case errors.Is(err, errListed):
+			o.unsettled = err
+			return o
+		case !certain:
 			o.foreign = err
 			return o
 		}
-		seen.Status = job.RemoteGone
+		seen.Status, seen.Unknown = job.RemoteGone, ""
 	} else if err != nil {
+		o.unsettled = err
 		return o
 	}
 	o.job, o.store = d.record(ctx, e, seen)
 	return o
 }
 
+// takesError is how often in a row the status of an encoding must be without an answer
+// before an ERROR that is read elsewhere, without its reason, is believed.
+const takesError = 10
+
+// readStatus reads how an encoding stands. Where the platform breaks on its status, the
+// encoding itself tells enough, apart from why it failed.
+func (d *driver) readStatus(ctx context.Context, e entry) (task bitmovin.Task, elsewhere bool, err error) {
+	id := bitmovin.EncodingID(e.job.EncodingID)
+	task, err = d.account.Client.Status(ctx, id)
+	if err == nil {
+		err = d.about(ctx, id, task.ID)
+	}
+	if err == nil || e.failures == 0 && !e.elsewhere || bitmovin.NotFound(err) || bitmovin.Unauthorized(err) || bitmovin.Throttled(err) || ctx.Err() != nil {
+		return task, false, err
+	}
+	read, readErr := d.account.Client.Encoding(ctx, id)
+	if readErr != nil || read.ID != id || read.Status == "" {
+		return task, false, err
+	}
+	failed := read.Status == bitmovin.StatusError || read.Status == bitmovin.StatusTransferError
+	if failed && e.failures < takesError {
+		return task, false, err
+	}
+	task = bitmovin.Task{
+		ID: id, Status: read.Status, Progress: read.Progress, CreatedAt: read.CreatedAt,
+		QueuedAt: read.QueuedAt, RunningAt: read.RunningAt, FinishedAt: read.FinishedAt,
+	}
+	if failed {
+		task.Error = &bitmovin.TaskError{Text: "the platform does not say why: " + err.Error()}
+	}
+	return task, true, nil
+}
+
+// errOtherObject is an answer about something that was not asked for.
+var errOtherObject = errors.New("the platform answered about another encoding of ours")
+
+// about is an error if the platform, asked for one encoding, answered about another one of
+// ours. An id that is nobody's is not held against it: nowhere is it said what the id of a
+// status is.
+func (d *driver) about(ctx context.Context, asked, answered bitmovin.EncodingID) error {
+	if answered == "" || answered == asked || !d.another(ctx, string(answered)) {
+		return nil
+	}
+	return fmt.Errorf("encoding %s: %w", asked, errOtherObject)
+}
+
+// another reports whether an encoding belongs, or belonged, to a job. Where the job table
+// cannot tell, nothing can be recorded of the encoding either.
+func (d *driver) another(ctx context.Context, encoding string) bool {
+	known, err := d.store.EncodingJobs(ctx, d.account.ID, []string{encoding})
+	return err == nil && len(known) > 0
+}
+
 // record applies an observation to a job. What would change nothing is not written.
 func (d *driver) record(ctx context.Context, e entry, seen job.Observation) (job.Job, error) {
-	rules, now := e.batch.rules(d.settle), d.now()
+	rules, now := d.rules(e.batch, d.settle), d.now()
 	try := job.NewUpdate(e.job)
 	if err := try.Observe(seen, rules, now); err == nil && !try.Changed() {
 		return e.job, nil
@@ -53,13 +116,13 @@ func (d *driver) update(ctx context.Context, id job.ID, f func(*job.Update) erro
 func observation(encodingID string, t bitmovin.Task) job.Observation {
 	o := job.Observation{
 		EncodingID: encodingID,
-		Status:     job.Remote(t.Status),
 		Progress:   int(t.Progress),
 		QueuedAt:   t.QueuedAt.Time,
 		RunningAt:  t.RunningAt.Time,
 		FinishedAt: t.FinishedAt.Time,
 		Messages:   t.ErrorTexts(),
 	}
+	o.Status, o.Unknown = remote(t.Status)
 	if o.FinishedAt.IsZero() {
 		o.FinishedAt = t.ErrorAt.Time
 	}
@@ -80,5 +143,5 @@ func (d *driver) stop(ctx context.Context, e entry) outcome {
 		return outcome{store: err}
 	}
 	err = d.account.Client.StopEncoding(ctx, bitmovin.EncodingID(j.EncodingID))
-	return outcome{job: j, called: true, platform: err}
+	return outcome{job: j, called: true, platform: err, unsettled: err}
 }

@@ -59,7 +59,8 @@ func anyView(d *dice) view {
 		now: now, working: d.yes(), probe: d.moment(), paused: d.yes(),
 		target: d.upTo(30), fullUntil: d.moment(), counted: d.yes(),
 		foreign: d.upTo(30), countDue: d.moment(), listDue: d.moment(), sweepDue: d.moment(),
-		swept: d.yes(), prepare: d.upTo(40), prepareAfter: d.moment(),
+		swept: d.yes(), slow: d.yes(), prepare: d.upTo(40), prepareAfter: d.moment(),
+		doubt: d.yes(), pingDue: d.moment(), missing: d.yes(), walkDue: d.moment(),
 	}
 	if d.yes() {
 		v.started = d.moment()
@@ -69,14 +70,14 @@ func anyView(d *dice) view {
 	}
 	for n := range d.upTo(30) {
 		v.window = append(v.window, candidate{
-			id: id(int64(n + 100)), prepared: d.yes(), template: d.yes(),
-			task: d.task(), since: d.moment(), notBefore: d.moment(),
+			id: id(int64(n + 100)), prepared: d.yes(), template: d.yes(), certain: d.yes(), asked: d.yes(),
+			task: d.task(), since: d.moment(), notBefore: d.moment(), trial: d.yes(),
 		})
 	}
 	onPlatform := []job.State{job.Starting, job.Queued, job.Running, job.Cancelling}
 	for n := range d.upTo(30) {
 		v.live = append(v.live, standing{
-			id: id(int64(n + 1)), state: onPlatform[d.upTo(3)], starting: d.yes(), ran: d.yes(),
+			id: id(int64(n + 1)), state: onPlatform[d.upTo(3)], starting: d.yes(), ran: d.yes(), left: d.yes(), unseen: d.yes(),
 			stopped: d.yes(), moved: d.yes(), task: d.task(), look: d.moment(),
 		})
 	}
@@ -88,11 +89,16 @@ func anyView(d *dice) view {
 
 func checkPlan(t *testing.T, v view, p plan) {
 	t.Helper()
-	if len(p.start) > 0 && (!v.working || v.paused || !v.swept || !v.counted || v.now.Before(v.fullUntil) || v.free() < len(p.start)) {
+	if len(p.start) > 0 && (!v.working || v.paused || !v.counted || v.now.Before(v.fullUntil) || v.free() < len(p.start)) {
 		t.Fatalf("starts %v with %d places free", p.start, v.free())
 	}
-	if len(p.prepares) > 0 && (!v.working || v.paused || !v.swept || v.now.Before(v.prepareAfter)) {
+	if len(p.prepares) > 0 && (!v.working || v.paused || v.now.Before(v.prepareAfter)) {
 		t.Fatalf("prepares %v", p.prepares)
+	}
+	for _, c := range v.window {
+		if !v.swept && !c.certain && (slices.Contains(p.start, c.id) || !v.slow && slices.Contains(p.prepares, c.id)) {
+			t.Fatalf("%v may have been started", c.id)
+		}
 	}
 	for _, bound := range []struct {
 		kind        taskKind
@@ -102,6 +108,7 @@ func checkPlan(t *testing.T, v view, p plan) {
 		{taskPrepare, len(p.prepares), maxPrepares},
 		{taskLook, len(p.looks), maxLooks},
 		{taskStop, len(p.stops), maxStops},
+		{taskConfirm, len(p.confirms), 1},
 		{taskReprioritize, len(p.reprioritize), maxMoves},
 		{taskDelete, len(p.deletes), maxDeletes},
 	} {
@@ -113,7 +120,7 @@ func checkPlan(t *testing.T, v view, p plan) {
 			t.Fatalf("%d tasks of kind %v beside %d, want at most %d", bound.chosen, bound.kind, busy, bound.max)
 		}
 	}
-	if !v.working && (len(p.looks)+len(p.stops)+len(p.reprioritize)+len(p.deletes) > 0 || p.count || p.list || p.sweep) {
+	if !v.working && (len(p.looks)+len(p.stops)+len(p.reprioritize)+len(p.deletes) > 0 || p.count || p.list || p.sweep || p.walk || p.ping) {
 		t.Fatalf("works although the breaker is open: %+v", p)
 	}
 	checkChosen(t, v, p)

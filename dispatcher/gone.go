@@ -6,6 +6,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/stokerd/stoker/bitmovin"
 	"github.com/stokerd/stoker/job"
 )
 
@@ -18,24 +19,98 @@ var errOtherOrganisation = errors.New("the platform knows neither the encoding n
 // changes the key may never change it back, and nothing new is paid for.
 const goneForGood = time.Hour
 
-// vanished decides about an encoding that the platform says does not exist: nil if it
-// can be believed. A new encoding would be paid for, so that a single answer does not do
-// (it may come from a replica that does not know it yet), nor do many, as long as
-// everything else of ours is missing as well: then the key is another organisation's,
-// and the encoding goes on in the one it was started in.
-func (d *driver) vanished(ctx context.Context, e entry) (certain bool, err error) {
-	now := d.now()
-	if !e.gone(now, d.settle) {
-		return false, nil
+// errListed is why an encoding is not believed to have vanished although its status does.
+var errListed = errors.New("the platform does not know the status of an encoding that its list or its search shows")
+
+// evidence is what one way of asking says of an encoding.
+type evidence int
+
+const (
+	noWord evidence = iota // there is no answer, or none that can be believed
+	shown
+	absent
+)
+
+// gone reports what is to be believed of an encoding when its status, a complete walk of the
+// list and a search say different things: it has gone only if its status is not known and
+// the list, as a whole, has not got it; it is there if any of them shows it. A search
+// that shows nothing proves nothing, since it may be behind or not understood. For an
+// encoding of which no id is known, status is absent.
+func gone(status, list, search evidence) evidence {
+	switch {
+	case status == shown, list == shown, search == shown:
+		return shown
+	case status == absent && list == absent:
+		return absent
 	}
-	err = d.sameOrganisation(ctx, e, now.Sub(e.goneSince))
-	return err == nil, err
+	return noWord
 }
 
-// gone reports whether the platform has said for the settle time that the encoding does not
-// exist.
-func (e *entry) gone(now time.Time, settle time.Duration) bool {
+// vanished decides about an encoding whose status the platform does not know: true if it
+// can be believed that it has gone. A new encoding would be paid for, so that a single
+// answer does not do (it may come from a replica that does not know it yet), nor do
+// many, as long as the list shows it, or has not been seen as a whole since; or as long as
+// everything else of ours is missing as well: then the key is another organisation's, and
+// the encoding goes on in the one it was started in.
+//
+// The encoding of a template may be there under another id than its start was answered
+// with: as its name is no other's, it is that one.
+func (d *driver) vanished(ctx context.Context, e entry) (certain bool, other string, err error) {
+	now := d.now()
+	if !e.missed(now, d.settle) {
+		return false, "", nil
+	}
+	search, other := noWord, e.listed
+	if other == "" && e.list == absent {
+		search, other = d.search(ctx, e)
+	}
+	if other != "" && !d.another(ctx, other) {
+		return false, other, nil
+	}
+	switch gone(absent, e.list, search) {
+	case shown:
+		return false, "", errListed
+	case absent:
+		err = d.sameOrganisation(ctx, e, now.Sub(e.goneSince))
+		return err == nil, "", err
+	}
+	return false, "", nil
+}
+
+// missed reports whether the platform has said for the settle time that it does not know
+// the encoding's status.
+func (e *entry) missed(now time.Time, settle time.Duration) bool {
 	return !e.goneSince.IsZero() && now.Sub(e.goneSince) >= settle
+}
+
+// search asks for a job's encoding by its name; other is the id under which a template's is
+// there if it is not the one that the job knows.
+func (d *driver) search(ctx context.Context, e entry) (says evidence, other string) {
+	if !d.listing.usable(bitmovin.ParamName) {
+		return noWord, ""
+	}
+	query := bitmovin.ListEncodings{Name: encodingName(&e.job), SkipTotalCount: true}
+	if e.batch.Template != nil {
+		query.Name = templateName(&e.job)
+	}
+	says, listed := absent, 0
+	err := d.listing.raw(ctx, query, func(found bitmovin.Encoding) (enough bool, err error) {
+		listed++
+		switch {
+		case string(found.ID) == e.job.EncodingID:
+			says = shown
+			return true, nil
+		case found.Name != query.Name:
+			return listed >= pageSize, nil // the platform takes no notice of the name
+		case e.batch.Template != nil:
+			other = string(found.ID)
+		}
+		return false, nil
+	})
+	if err != nil {
+		return noWord, ""
+	}
+	return says, other
 }
 
 // sameOrganisation is an error if the encoding of a job, missing for so long, may be in

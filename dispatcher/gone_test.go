@@ -1,7 +1,11 @@
 package dispatcher
 
 import (
+	"encoding/json"
+	"fmt"
+	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -56,28 +60,204 @@ func TestOtherOrganisation(t *testing.T) {
 	})
 }
 
-// An encoding that somebody deleted is replaced, and the failure counts.
-func TestDeletedEncoding(t *testing.T) {
-	sim := &simulator.Simulator{Seed: 1, Encoders: -1, Duration: time.Minute}
-	var lost atomic.Value
-	lost.Store("none")
-	sim.Fault = func(c simulator.Call) simulator.Fault {
-		if c.EncodingID == lost.Load() {
-			return simulator.Fault{Kind: simulator.JSONFault, Status: http.StatusNotFound, Code: 1004}
-		}
-		return simulator.Fault{}
+// says is what the platform is made to say of one encoding, when it is asked in one way.
+type says string
+
+const (
+	has    says = "has"
+	hasNot says = "has not"
+	fails  says = "fails"
+)
+
+// contradiction answers what is asked of an encoding in three ways as each is told to, from the
+// moment that the encoding is set. Anything else is answered by the simulator.
+type contradiction struct {
+	status, list, search says
+	encoding             atomic.Value // of type string
+	way                  http.RoundTripper
+}
+
+func (v *contradiction) RoundTrip(r *http.Request) (*http.Response, error) {
+	resp, err := v.way.RoundTrip(r)
+	id, set := v.encoding.Load().(string)
+	if err != nil || r.Method != http.MethodGet || !set {
+		return resp, err
 	}
+	query := r.URL.Query()
+	switch {
+	case strings.Contains(r.URL.Path, id):
+		switch v.status {
+		case hasNot:
+			return answer(resp, http.StatusNotFound, `{"status":"ERROR","data":{"code":1004,"message":"no such encoding"}}`)
+		case fails:
+			return answer(resp, http.StatusInternalServerError, `{"status":"ERROR","data":{"code":1,"message":"broken"}}`)
+		}
+	case strings.HasSuffix(r.URL.Path, "/encoding/encodings"):
+		told := v.list
+		if query.Get("name") != "" || strings.Contains(query.Get("search"), "name:") {
+			told = v.search
+		}
+		switch told {
+		case hasNot:
+			return omit(resp, id)
+		case fails:
+			return answer(resp, http.StatusInternalServerError, `{"status":"ERROR","data":{"code":1,"message":"broken"}}`)
+		}
+	}
+	return resp, nil
+}
+
+// answer replaces an answer.
+func answer(resp *http.Response, status int, body string) (*http.Response, error) {
+	if err := resp.Body.Close(); err != nil {
+		return nil, err
+	}
+	resp.StatusCode, resp.ContentLength = status, int64(len(body))
+	resp.Header.Del("Content-Length")
+	resp.Body = io.NopCloser(strings.NewReader(body))
+	return resp, nil
+}
+
+// omit removes an encoding from the list in an answer.
+func omit(resp *http.Response, id string) (*http.Response, error) {
+	var page struct {
+		Status string `json:"status"`
+		Data   struct {
+			Result map[string]any `json:"result"`
+		} `json:"data"`
+	}
+	if err := json.NewDecoder(resp.Body).Decode(&page); err != nil {
+		return nil, err
+	}
+	items, _ := page.Data.Result["items"].([]any)
+	page.Data.Result["items"] = slices.DeleteFunc(items, func(item any) bool {
+		fields, _ := item.(map[string]any)
+		return fields["id"] == id
+	})
+	delete(page.Data.Result, "totalCount")
+	body, err := json.Marshal(page)
+	if err != nil {
+		return nil, err
+	}
+	return answer(resp, resp.StatusCode, string(body))
+}
+
+// A status, the list and a search say of an encoding what they like. It is replaced, and
+// paid for again, only if its status is not known and the whole list lacks it.
+func TestGone(t *testing.T) {
+	for _, status := range []says{has, hasNot, fails} {
+		for _, list := range []says{has, hasNot, fails} {
+			for _, search := range []says{has, hasNot, fails} {
+				t.Run(fmt.Sprintf("status %s, list %s, search %s", status, list, search), func(t *testing.T) {
+					sim := &simulator.Simulator{Seed: 1, Encoders: -1, Duration: time.Minute}
+					inWorld(t, sim, func(w *world) {
+						platform := &contradiction{status: status, list: list, search: search, way: w.sim.Client().Transport}
+						w.network = platform.RoundTrip
+						w.run()
+						b := w.submit(2, nil)
+						w.await(b.ID, time.Minute, "queued jobs", func(b job.Batch) bool { return b.Counts.Queued == 2 })
+						lost := w.jobs(b.ID)[0].EncodingID
+						platform.encoding.Store(lost)
+						w.disp.Ring("default", lost)
+						time.Sleep(20 * time.Minute)
+						w.disp.Ring("default", lost)
+						time.Sleep(20 * time.Minute)
+						j := w.jobs(b.ID)[0]
+						replaced := j.EncodingID != lost
+						if want := status == hasNot && list == hasNot && search != has; replaced != want {
+							w.t.Errorf("replaced: %v, want %v (%v)", replaced, want, j.Failure)
+						}
+						if replaced && (j.Failures != 1 || j.Failure.Kind != job.FailedGone || j.State != job.Queued) {
+							w.t.Errorf("job is %s with failure %v", j.State, j.Failure)
+						}
+						s, _ := w.disp.Status("default")
+						if _, waits := s.Waits[j.ID]; waits != (status != has && !replaced) {
+							w.t.Errorf("said to wait: %v", waits)
+						}
+						if s.Breaker != job.BreakerClosed {
+							w.t.Errorf("the breaker is open: %s", s.BreakerReason)
+						}
+					})
+				})
+			}
+		}
+	}
+}
+
+// A walk of a long list does not hold up a shutdown.
+func TestHaltDuringWalk(t *testing.T) {
+	sim := &simulator.Simulator{Seed: 1, Encoders: -1}
 	inWorld(t, sim, func(w *world) {
+		platform := &contradiction{status: hasNot, list: has, search: has, way: w.sim.Client().Transport}
+		walking := make(chan struct{}, 100)
+		w.network = func(r *http.Request) (*http.Response, error) {
+			query := r.URL.Query()
+			if platform.encoding.Load() != nil && query.Has("includeTotalCount") && !query.Has("status") && !query.Has("search") && !query.Has("name") {
+				walking <- struct{}{}
+				<-r.Context().Done()
+				return nil, r.Context().Err()
+			}
+			return platform.RoundTrip(r)
+		}
 		w.run()
 		b := w.submit(1, nil)
 		w.await(b.ID, time.Minute, "a queued job", func(b job.Batch) bool { return b.Counts.Queued == 1 })
-		lost.Store(w.jobs(b.ID)[0].EncodingID)
-		time.Sleep(10 * time.Minute)
-		j := w.jobs(b.ID)[0]
-		if j.EncodingID == lost.Load() || j.Failures != 1 || j.Failure.Kind != job.FailedGone || j.State != job.Queued {
-			w.t.Errorf("job is %s with encoding %s (was %s), failure %v", j.State, j.EncodingID, lost.Load(), j.Failure)
+		platform.encoding.Store(w.jobs(b.ID)[0].EncodingID)
+		w.disp.Ring("default", w.jobs(b.ID)[0].EncodingID)
+		<-walking
+		begin := time.Now()
+		w.halt()
+		if took := time.Since(begin); took > time.Second {
+			w.t.Errorf("the shutdown took %v", took)
 		}
 	})
+}
+
+// A template's start that was not answered is made again, and paid, only if the whole list
+// lacks its encoding, whatever a search says.
+func TestTemplateStartGone(t *testing.T) {
+	for _, made := range []bool{true, false} {
+		for _, list := range []says{has, fails} {
+			for _, search := range []says{has, hasNot, fails} {
+				t.Run(fmt.Sprintf("made %v, list %s, search %s", made, list, search), func(t *testing.T) {
+					sim := &simulator.Simulator{Seed: 1, Encoders: -1, Duration: time.Minute}
+					sim.Fault = func(c simulator.Call) simulator.Fault {
+						if c.Route == templatesStart && c.Nth == 1 {
+							return simulator.Fault{Kind: simulator.ResetFault, After: made}
+						}
+						return simulator.Fault{}
+					}
+					inWorld(t, sim, func(w *world) {
+						platform := &contradiction{status: has, list: list, search: search, way: w.sim.Client().Transport}
+						w.network = platform.RoundTrip
+						w.run()
+						b := w.submit(1, ladder(t))
+						w.await(b.ID, time.Minute, "a start", func(b job.Batch) bool { return b.Counts.Starting == 1 })
+						platform.encoding.Store("none")
+						for _, e := range w.sim.Encodings() {
+							platform.encoding.Store(e.ID)
+						}
+						time.Sleep(20 * time.Minute)
+						j := w.jobs(b.ID)[0]
+						seen := made && (list == has || search == has)
+						again := !made && list == has
+						if n := len(w.sim.Encodings()); made && n != 1 || again && n != 1 || !made && !again && n != 0 {
+							w.t.Errorf("%d encodings", n)
+						}
+						if got := j.State == job.Queued; got != (seen || again) {
+							w.t.Errorf("job is %s", j.State)
+						}
+						if s, _ := w.disp.Status("default"); j.State == job.Starting && s.Waits[j.ID].Code != job.WaitUnknownStart {
+							w.t.Errorf("waits for %+v", s.Waits[j.ID])
+						}
+						if seen || !made { // otherwise it waits to be found
+							w.audit(b.ID)
+						}
+					})
+				})
+			}
+		}
+	}
 }
 
 // Work goes on with another organisation's key, which makes there what jobs share. That

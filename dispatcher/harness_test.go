@@ -38,6 +38,7 @@ type world struct {
 	others   []string          // further accounts with the same key
 	target   int
 	auto     bool
+	ceiling  int // of starts a day
 	poll     time.Duration
 	governor *bitmovin.Governor
 	apiKey   func() (string, error)
@@ -131,7 +132,7 @@ func (w *world) prepare(c clock.Clock) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	accounts := []Account{{ID: "default", Client: client, QueueTarget: w.target, AutoTarget: w.auto}}
+	accounts := []Account{{ID: "default", Client: client, QueueTarget: w.target, AutoTarget: w.auto, MaxStartsPerDay: w.ceiling}}
 	for _, id := range w.others {
 		accounts = append(accounts, Account{ID: id, Client: client})
 	}
@@ -144,7 +145,9 @@ func (w *world) prepare(c clock.Clock) {
 		Accounts:     accounts,
 		PollInterval: w.poll, Clock: c,
 		Inputs: map[string]Storage{
-			"in": {Storage: bitmovin.Storage{Type: bitmovin.StorageHTTP, Host: "storage.example"}},
+			"in":    {Storage: bitmovin.Storage{Type: bitmovin.StorageHTTP, Host: "storage.example"}},
+			"based": {Storage: bitmovin.Storage{Type: bitmovin.StorageHTTPS, Host: "storage.example"}, BasePath: "masters//2026"},
+			"https": {Storage: bitmovin.Storage{Type: bitmovin.StorageHTTPS, Host: "storage.example"}},
 		},
 		Outputs: map[string]Storage{
 			"out": {Storage: bitmovin.Storage{Type: bitmovin.StorageS3, Bucket: "bucket", AccessKey: "a", SecretKey: "s"}, BasePath: "base"},
@@ -293,3 +296,6 @@ func (w *world) calls(route string) (n int) {
 	}
 	return n
 }
+
+// defaultSettle is how long a start settles without any further word.
+const defaultSettle = bitmovin.DefaultTimeout + settleMargin

@@ -65,7 +65,7 @@ func (w *world) startForeign(c *bitmovin.Client) {
 		Outputs: []bitmovin.EncodingOutput{{OutputID: out, OutputPath: "o"}},
 	})
 	must(err)
-	must(c.StartEncoding(w.ctx, e.ID, nil))
+	must(c.StartEncoding(w.ctx, e.ID, nil, nil))
 }
 
 // A change of priority reaches what is already queued at the platform, also when the

@@ -3,8 +3,8 @@ package dispatcher
 import (
 	"context"
 	"errors"
+	"fmt"
 	"path"
-	"strings"
 
 	"github.com/stokerd/stoker/bitmovin"
 	"github.com/stokerd/stoker/job"
@@ -42,17 +42,33 @@ func (d *driver) prepare(ctx context.Context, e entry) outcome {
 		j, storeErr = d.update(ctx, j.ID, func(u *job.Update) error {
 			return u.Configured(encoding, manifests, now)
 		})
-	case d.blames(ctx, e, shared, err):
+	case d.blames(ctx, e, shared, err), e.exhausted(err):
 		f, rules := failureOf(job.FailedConfigure, err, now), e.batch.rules(0)
 		j, storeErr = d.update(ctx, j.ID, func(u *job.Update) error {
 			return u.ConfigureRefused(encoding, f, rules, now)
 		})
+		if e.exhausted(err) {
+			err = vanishes(err) // the others of the batch will not fare better
+		}
 	default:
 		j, storeErr = d.update(ctx, j.ID, func(u *job.Update) error {
 			return u.CreateAbandoned(encoding, now)
 		})
+		if e.answered(err) {
+			err = vanishes(err)
+		}
 	}
 	return prepared(e, j, storeErr, err)
+}
+
+// vanishes is that something was refused because what the batch's jobs share is not there.
+func vanishes(err error) error { return sharedError{fmt.Errorf("%w: %w", errVanishes, err)} }
+
+// exhausted reports whether a refusal counts as the job's failure although something that
+// its batch shares has vanished: that has happened again and again, however often it was
+// made anew.
+func (e *entry) exhausted(err error) bool {
+	return e.setbacks >= tolerated && e.answered(err) && !bitmovin.Unauthorized(err)
 }
 
 // unshared handles that something that all jobs of a batch use cannot be had. A part
@@ -108,13 +124,28 @@ func (d *driver) configure(ctx context.Context, e entry, shared sharedIDs) (stri
 		return "", nil, err
 	}
 	id := string(created.ID)
-	d.making.Store(id, true)
+	if err := d.unclaimed(ctx, id); err != nil {
+		return "", nil, err
+	}
 	c := configuring{client: d.account.Client, encoding: created.ID, recipe: r, job: e.job, shared: shared}
 	if err := c.renditions(ctx); err != nil {
 		return id, nil, err
 	}
 	manifests, err := c.manifests(ctx)
 	return id, manifests, err
+}
+
+// unclaimed is an error if an encoding that is said to have been created just now has been
+// there before, for another job. It notes that the encoding is being configured.
+func (d *driver) unclaimed(ctx context.Context, id string) error {
+	if _, making := d.making.LoadOrStore(id, true); making {
+		return fmt.Errorf("create encoding %s: %w", id, errOtherObject)
+	}
+	if d.another(ctx, id) {
+		d.making.Delete(id)
+		return fmt.Errorf("create encoding %s: %w", id, errOtherObject)
+	}
+	return nil
 }
 
 // configuring adds the parts of one encoding.
@@ -153,7 +184,7 @@ func (c configuring) rendition(ctx context.Context, config bitmovin.ConfigID, di
 			CodecConfigID: config,
 			InputStreams: []bitmovin.InputStream{{
 				InputID:       c.shared.input,
-				InputPath:     joinPath(c.shared.inputBase, c.job.InputPath),
+				InputPath:     job.InputPath(c.shared.inputBase, c.job.InputPath),
 				SelectionMode: bitmovin.SelectAuto,
 			}},
 		})
@@ -209,7 +240,7 @@ func (c configuring) files(ctx context.Context, videos, audios []bitmovin.Stream
 
 func (c configuring) file(ctx context.Context, directory string, streams []bitmovin.StreamID) error {
 	m := bitmovin.Muxing{
-		Type: bitmovin.MuxingMP4, Filename: path.Base(directory) + ".mp4", Outputs: c.output(directory),
+		Type: bitmovin.MuxingMP4, Filename: job.MP4Name(directory), Outputs: c.output(directory),
 	}
 	for _, id := range streams {
 		m.Streams = append(m.Streams, bitmovin.MuxingStream{StreamID: id})
@@ -262,16 +293,7 @@ func (c configuring) output(directory string) []bitmovin.EncodingOutput {
 	}
 	return []bitmovin.EncodingOutput{{
 		OutputID:   c.shared.output,
-		OutputPath: joinPath(c.shared.outputBase, path.Join(c.job.OutputPath, directory)),
+		OutputPath: job.OutputPath(c.shared.outputBase, c.job.OutputPath, directory),
 		ACL:        []bitmovin.ACLEntry{{Permission: permission}},
 	}}
-}
-
-// joinPath puts a storage's base path before a path on it. Storages know no
-// leading slash.
-func joinPath(base, p string) string {
-	if base == "" {
-		return strings.TrimPrefix(p, "/")
-	}
-	return strings.TrimPrefix(path.Join(base, p), "/")
 }

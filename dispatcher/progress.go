@@ -14,17 +14,25 @@ const (
 	// listPace is the time to allow for each page, so that listing what runs takes
 	// less than half of the calls that all users of the key share.
 	listPace = 2500 * time.Millisecond
+	// lookPace is the same for looks at single encodings.
+	lookPace = 25 * time.Millisecond
 )
 
 // listed is what one pass over the running encodings showed.
 type listed struct {
 	time    time.Time // before the first call
 	running map[string]job.Observation
+	length  int
 }
 
 // spawnList lists our running encodings: one call tells the progress of a hundred,
-// and who is missing from the list has ended.
+// and who is missing from the list has ended. Where the platform cannot list by status,
+// each of them is looked at instead.
 func (d *driver) spawnList(ctx context.Context) {
+	if !d.listing.usable(bitmovin.ParamStatus) {
+		d.lookAtRunning(d.now())
+		return
+	}
 	d.busy[taskList]++
 	d.beside(func() func() {
 		l, err := d.list(ctx)
@@ -32,28 +40,51 @@ func (d *driver) spawnList(ctx context.Context) {
 	})
 }
 
-func (d *driver) list(ctx context.Context) (listed, error) {
-	l := listed{time: d.now(), running: map[string]job.Observation{}}
-	query := d.ours()
-	query.Status, query.SkipTotalCount = bitmovin.StatusRunning, true
-	for e, err := range d.account.Client.Encodings(ctx, query) {
-		if err != nil {
-			return l, err
-		}
-		l.running[string(e.ID)] = job.Observation{
-			EncodingID: string(e.ID), Status: job.Remote(e.Status), Progress: int(e.Progress),
-			QueuedAt: e.QueuedAt.Time, RunningAt: e.RunningAt.Time,
+// lookAtRunning has all that runs looked at, in less than half of the calls that there are
+// for it.
+func (d *driver) lookAtRunning(now time.Time) {
+	running := 0
+	for _, e := range d.live {
+		if e.job.State == job.Running {
+			running++
+			if e.look.After(now) {
+				e.look = now
+			}
 		}
 	}
-	return l, nil
+	d.listDue = now.Add(max(d.poll, time.Duration(running)*lookPace))
+}
+
+func (d *driver) list(ctx context.Context) (listed, error) {
+	l := listed{time: d.now(), running: map[string]job.Observation{}}
+	query := bitmovin.ListEncodings{Status: bitmovin.StatusRunning, SkipTotalCount: true}
+	if d.listing.usable(bitmovin.ParamSearch) {
+		query.Search = d.listing.search()
+	}
+	err := d.listing.raw(ctx, query, func(e bitmovin.Encoding) (bool, error) {
+		l.length++
+		if e.Status.Known() && e.Status != bitmovin.StatusRunning {
+			// Once the platform has refused to select by status, the list has no end.
+			return l.length >= MaxQueueTarget && !d.listing.usable(bitmovin.ParamStatus), nil
+		}
+		seen := job.Observation{
+			EncodingID: string(e.ID), Progress: int(e.Progress),
+			QueuedAt: e.QueuedAt.Time, RunningAt: e.RunningAt.Time,
+		}
+		seen.Status, seen.Unknown = remote(e.Status)
+		l.running[string(e.ID)] = seen
+		return false, nil
+	})
+	return l, err
 }
 
 // listed records progress and has a closer look at what is missing.
 func (d *driver) listed(ctx context.Context, l listed, err error) {
 	now := d.now()
 	d.busy[taskList]--
-	d.observe(taskList, err, now)
-	d.listDue = now.Add(max(d.poll, time.Duration(1+len(l.running)/pageSize)*listPace))
+	d.observe(taskList, "", err, now)
+	again := d.repeat(taskList, err, now)
+	d.listDue = later(again, now.Add(max(d.poll, time.Duration(1+l.length/pageSize)*listPace)))
 	if err != nil {
 		d.log.Warn("cannot list what runs", "err", err)
 		return
@@ -63,14 +94,17 @@ func (d *driver) listed(ctx context.Context, l listed, err error) {
 			continue // the list may speak of a run before the latest start
 		}
 		seen, ok := l.running[e.job.EncodingID]
+		if ok {
+			e.unlisted = 0
+		}
 		switch {
 		case ok && e.task == taskNone && e.job.State.OnPlatform() && (e.job.State != job.Running || seen.Progress > e.job.Progress):
 			d.spawn(ctx, taskRecord, id, now, func(ctx context.Context, e entry) outcome {
 				j, err := d.record(ctx, e, seen)
 				return outcome{job: j, store: err, eta: extrapolate(seen, l.time)}
 			})
-		case !ok && e.job.State == job.Running && e.look.After(now):
-			e.look = now
+		case !ok && e.job.State == job.Running && !e.unknown():
+			e.lookIfUnlisted(now)
 		}
 	}
 }

@@ -20,6 +20,12 @@ func (d *driver) read(ctx context.Context, now time.Time) error {
 			return err
 		}
 	}
+	if d.stale.starts || d.ceilingReached() && !d.dayEnds().After(now) {
+		if err := d.readStarts(ctx, now); err != nil {
+			return err
+		}
+		d.stale.starts = false
+	}
 	if d.stale.live {
 		if err := d.readLive(ctx, now); err != nil {
 			return err

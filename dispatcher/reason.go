@@ -22,15 +22,12 @@ type told struct {
 	at   time.Time
 }
 
-// explain adds to a snapshot what the reasons for waiting follow from. v is nil when nothing
+// describe adds to a snapshot what the reasons for waiting follow from. v is nil when nothing
 // has been decided yet.
-func (d *driver) explain(s *job.AccountStatus, v *view) {
+func (d *driver) describe(s *job.AccountStatus, v *view) {
 	now := d.now()
 	s.Settle = d.settle
-	d.explainQueue(s, v, now)
-	if !d.swept {
-		s.Reconciling = d.begun
-	}
+	d.describeQueue(s, v, now)
 	s.InLine, s.NextDue = len(d.window), d.nextDue
 	s.Organisation = d.problem.tell()
 	for id, e := range d.live {
@@ -44,9 +41,9 @@ func (d *driver) explain(s *job.AccountStatus, v *view) {
 	d.tell(s, now)
 }
 
-// explainQueue tells how the queue stands: other people's encodings as last counted, and ours
+// describeQueue tells how the queue stands: other people's encodings as last counted, and ours
 // as they are known now.
-func (d *driver) explainQueue(s *job.AccountStatus, v *view, now time.Time) {
+func (d *driver) describeQueue(s *job.AccountStatus, v *view, now time.Time) {
 	if !d.queue.time.IsZero() {
 		d.countedAt = d.queue.time
 	}
@@ -65,10 +62,9 @@ func (e *entry) note(now time.Time) (n job.Note) {
 	if e.task == taskStart {
 		n.Starting, n.Since = true, e.since
 	}
-	if e.problem != nil && e.failures > 0 && e.notBefore.After(now) {
-		n.Problem = job.Trouble{Text: e.problem.Error(), Until: e.notBefore}
+	if e.err != nil && e.failures > 0 && e.notBefore.After(now) {
+		n.Problem = job.Trouble{Text: inShort(e.err), Since: e.troubled, Until: e.notBefore}
 	}
-	n.Missing = e.goneSince
 	return n
 }
 
@@ -78,7 +74,7 @@ func (t *trouble) tell() job.Trouble {
 		return job.Trouble{}
 	}
 	lost := errors.Is(t.err, errNotStarted) || errors.Is(t.err, errNotConfigured)
-	return job.Trouble{Text: t.err.Error(), Since: t.since, Until: t.until, Refused: !lost}
+	return job.Trouble{Text: inShort(t.err), Since: t.since, Until: t.until, Refused: !lost}
 }
 
 // tell has the log say why the account starts nothing, in the words that everybody is told, when

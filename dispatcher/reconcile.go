@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -52,7 +53,7 @@ func (d *driver) reconcile(ctx context.Context, prepared map[string]job.ID, try 
 			switch {
 			case bitmovin.NotFound(err):
 				return nil // the start will find out
-			case bitmovin.Ambiguous(err) && try >= 3:
+			case try >= 3 && unseeable(err):
 				unseen <- id
 				return nil
 			case err != nil:
@@ -61,6 +62,10 @@ func (d *driver) reconcile(ctx context.Context, prepared map[string]job.ID, try 
 			return d.adoptStarted(look, id, observation(encoding, task))
 		})
 	}
+	group.Go(func() error {
+		d.listing.glance(look)
+		return nil
+	})
 	if err := group.Wait(); err != nil {
 		return err
 	}
@@ -93,40 +98,37 @@ func (d *driver) reconcile(ctx context.Context, prepared map[string]job.ID, try 
 // The platform lists the newest first, and what the job table cannot know is newer than
 // all that it knows. Where that order holds, a page of known ones ends the search.
 func (d *driver) unknown(ctx context.Context, after time.Time) ([]bitmovin.Encoding, error) {
-	query := d.ours()
-	query.CreatedAfter = after
-	var unknown, page []bitmovin.Encoding
-	ordered, last := true, time.Time{}
-	for e, err := range d.account.Client.Encodings(ctx, query) {
-		if err != nil {
-			return nil, err
+	unknown, page := map[bitmovin.EncodingID]bitmovin.Encoding{}, []bitmovin.Encoding(nil)
+	settle := func() (strangers []bitmovin.Encoding, err error) {
+		strangers, err = d.strangers(ctx, page)
+		for _, e := range strangers {
+			unknown[e.ID] = e
 		}
+		page = page[:0]
+		return strangers, err
+	}
+	ordered, last := true, time.Time{}
+	err := d.since(ctx, after, func(e bitmovin.Encoding) (enough bool, err error) {
 		ordered = ordered && (last.IsZero() || !e.CreatedAt.After(last))
 		last = e.CreatedAt.Time
 		if page = append(page, e); len(page) < pageSize {
-			continue
+			return false, nil
 		}
-		strangers, err := d.strangers(ctx, page)
-		if err != nil {
-			return nil, err
-		}
-		unknown, page = append(unknown, strangers...), page[:0]
-		if len(strangers) == 0 && ordered {
-			break
-		}
-	}
-	strangers, err := d.strangers(ctx, page)
+		strangers, err := settle()
+		return len(strangers) == 0 && ordered, err
+	})
 	if err != nil {
 		return nil, err
 	}
-	unknown = append(unknown, strangers...)
-	slices.SortStableFunc(unknown, func(a, b bitmovin.Encoding) int {
+	if _, err := settle(); err != nil {
+		return nil, err
+	}
+	return slices.SortedStableFunc(maps.Values(unknown), func(a, b bitmovin.Encoding) int {
 		_, n := attemptOf(a.Name)
 		_, m := attemptOf(b.Name)
 		// A template's later attempts tell that the earlier ones have ended.
 		return cmp.Or(a.CreatedAt.Compare(b.CreatedAt.Time), cmp.Compare(n, m))
-	})
-	return unknown, nil
+	}), nil
 }
 
 // strangers are those of our encodings that belong to no job.
@@ -159,6 +161,9 @@ func (d *driver) claim(ctx context.Context, e bitmovin.Encoding) error {
 		}
 	}
 	if e.Status == bitmovin.StatusCreated {
+		if making, err := d.configuring(ctx, e, id); err != nil || making {
+			return err
+		}
 		return d.orphan(ctx, string(e.ID))
 	}
 	if attempt > 0 {
@@ -181,13 +186,25 @@ func (d *driver) claim(ctx context.Context, e bitmovin.Encoding) error {
 		return err
 	}
 	task, err := d.account.Client.Status(ctx, e.ID)
-	if bitmovin.NotFound(err) {
+	switch {
+	case bitmovin.NotFound(err):
 		return nil
-	}
-	if err != nil {
+	case unseeable(err):
+		task = bitmovin.Task{Status: e.Status, QueuedAt: e.QueuedAt} // as listed; its job looks on
+	case err != nil:
 		return err
 	}
 	return d.adoptStarted(ctx, id, observation(string(e.ID), task))
+}
+
+// configuring reports whether an encoding is being configured right now, by this process, or
+// has just been: its job says so before it is created.
+func (d *driver) configuring(ctx context.Context, e bitmovin.Encoding, id job.ID) (bool, error) {
+	j, err := d.store.Job(ctx, id)
+	if errors.Is(err, job.ErrNotFound) {
+		return false, nil
+	}
+	return j.Step == job.StepCreate || j.EncodingID == string(e.ID), err
 }
 
 // elsewhere reports whether a job belongs to another account, which may have the same
@@ -210,9 +227,15 @@ func (d *driver) adoptStarted(ctx context.Context, id job.ID, seen job.Observati
 	}
 	after, err := d.update(ctx, id, func(u *job.Update) error { return u.Adopt(seen, now) })
 	if err == nil && before.State != after.State {
-		d.log.Info("adopted an encoding", "job", id.String(), "encoding", seen.EncodingID, "status", string(seen.Status))
+		d.log.Info("adopted an encoding", "job", id.String(), "encoding", seen.EncodingID, "status", cmp.Or(seen.Unknown, string(seen.Status)))
 	}
 	return err
+}
+
+// unseeable reports whether err says no more than that the platform does not tell how an
+// encoding stands.
+func unseeable(err error) bool {
+	return bitmovin.Ambiguous(err) || err != nil && !bitmovin.Outage(err)
 }
 
 // encodingName is how an encoding of ours is called: for people to recognise, and for us

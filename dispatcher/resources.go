@@ -205,6 +205,9 @@ func (r *resources) findOrCreate(ctx context.Context, want resource) (string, er
 		}
 	}
 	id, found, err := want.find(ctx, want.name)
+	if err == nil && found { // a list may show what the platform does not know any more
+		found, err = want.exists(ctx, id)
+	}
 	if err != nil {
 		return "", err
 	}

@@ -161,13 +161,25 @@ func TestAccountsWithOneKey(t *testing.T) {
 // has prepared. The others go on; that one is not started before it has been seen, since
 // a backup does not know that it was.
 func TestUnseenPreparedEncoding(t *testing.T) {
-	for name, restored := range map[string]bool{"restart": false, "restored backup": true} {
-		t.Run(name, func(t *testing.T) {
+	for _, tt := range []struct {
+		name     string
+		restored bool // the job table is an older one
+		unknown  bool // which does not know the encoding
+		status   int
+	}{
+		{"restart", false, false, http.StatusInternalServerError},
+		{"restart, refused", false, false, http.StatusBadRequest},
+		{"restored backup", true, false, http.StatusInternalServerError},
+		{"restored backup, refused", true, false, http.StatusConflict},
+		{"unknown to the backup", true, true, http.StatusInternalServerError},
+		{"unknown to the backup, refused", true, true, http.StatusBadRequest},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
 			var broken atomic.Value
 			sim := &simulator.Simulator{Seed: 1, Encoders: 3, Duration: time.Minute, TakeAnyStart: true}
 			sim.Fault = func(c simulator.Call) simulator.Fault {
 				if id, _ := broken.Load().(string); id != "" && c.Method == http.MethodGet && c.EncodingID == id {
-					return simulator.Fault{Kind: simulator.JSONFault, Status: http.StatusInternalServerError}
+					return simulator.Fault{Kind: simulator.JSONFault, Status: tt.status}
 				}
 				return simulator.Fault{}
 			}
@@ -176,14 +188,23 @@ func TestUnseenPreparedEncoding(t *testing.T) {
 				b := w.submit(30, nil)
 				time.Sleep(3 * time.Minute)
 				path := w.path
-				if restored {
+				if tt.restored {
 					path = w.backup()
 					time.Sleep(5 * time.Minute)
 				}
 				w.reopen(path)
 				jobs := w.jobs(b.ID)
 				at := slices.IndexFunc(jobs, func(j job.Job) bool { return j.Prepared() })
-				broken.Store(jobs[at].EncodingID)
+				id := jobs[at].EncodingID
+				if tt.unknown {
+					at = slices.IndexFunc(jobs, func(j job.Job) bool { return j.State == job.Waiting && j.EncodingID == "" })
+					for _, e := range w.sim.Encodings() {
+						if n, _, _ := jobOf(e.Name); n == jobs[at].ID && len(e.Starts) > 0 {
+							id = e.ID
+						}
+					}
+				}
+				broken.Store(id)
 				w.run()
 				b = w.await(b.ID, time.Hour, "all but one done", func(b job.Batch) bool { return b.Counts.Succeeded == 29 })
 				if b.Counts.Starting != 1 {

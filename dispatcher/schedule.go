@@ -71,21 +71,30 @@ func (d *driver) schedule(kind taskKind, e *entry, o outcome, now time.Time) {
 		d.pace.setUp(o.setup)
 	}
 	if kind == taskLook {
-		e.looked = now
+		e.looked, e.elsewhere = now, o.elsewhere || e.elsewhere && o.platform != nil
 		switch {
-		case !o.missing:
+		case !o.missing && o.platform == nil:
 			e.goneSince = time.Time{}
-		case e.goneSince.IsZero():
+		case o.missing && e.goneSince.IsZero():
 			e.goneSince = now
 		}
 	}
+	if kind == taskStop {
+		e.stops++
+	}
+	e.waited(kind, o.before)
 	switch {
-	case e.failures > 0:
+	case e.notBefore.After(now):
 		e.look = e.notBefore
 	case e.job.Step == job.StepStart && e.job.EncodingID == "":
 		e.look = d.lookUpNext(kind, e, now)
-	case e.job.Step == job.StepStart, e.job.State == job.Cancelling, !e.goneSince.IsZero():
-		e.look = now.Add(soon)
+	case e.unknown() && e.goneSince.IsZero():
+		e.look = now.Add(e.lookUnknown(now))
+	case e.expectsChange():
+		e.look = now.Add(e.nextLook())
+		if settled := e.job.StepTime.Add(d.settle); e.job.Step == job.StepStart && settled.After(now) {
+			e.look = earlier(e.look, settled)
+		}
 	case kind == taskRecord && e.job.State == job.Running && o.before == job.Running:
 		// The list is no better informed than the look before it.
 	case e.job.State == job.Running:
@@ -97,6 +106,25 @@ func (d *driver) schedule(kind taskKind, e *entry, o outcome, now time.Time) {
 	}
 }
 
+// expectsChange reports whether something is expected to be seen of the encoding at once.
+func (e *entry) expectsChange() bool {
+	return e.job.Step == job.StepStart || e.job.State == job.Cancelling || !e.goneSince.IsZero()
+}
+
+// waited counts the looks that were to see something at once and did not.
+func (e *entry) waited(kind taskKind, before job.State) {
+	switch {
+	case !e.expectsChange() || e.job.State != before:
+		e.waits = 0
+	case kind == taskLook:
+		e.waits++
+	}
+}
+
+// predictable reports whether anything can be expected of the encoding: it is neither without
+// an answer nor in a status that nobody knows.
+func (e *entry) predictable() bool { return !e.unseen() && !e.unknown() }
+
 // untilEnd is when a running encoding is expected to end: by the platform's
 // estimate, else by how long others ran.
 func (d *driver) untilEnd(e *entry, o outcome, now time.Time) time.Duration {
@@ -107,8 +135,11 @@ func (d *driver) untilEnd(e *entry, o outcome, now time.Time) time.Duration {
 	if eta == 0 && d.pace.runtime > 0 && !e.job.RunningTime.IsZero() {
 		eta = e.job.RunningTime.Add(d.pace.runtime).Sub(now)
 	}
-	if eta <= 0 {
-		eta = soon / 2 // it should have ended
+	if eta > 0 {
+		e.overdue = 0
+	} else {
+		e.overdue++ // it should have ended
+		eta = growing(soon/2, e.overdue-10, maxPause)
 		if o.eta == 0 && d.pace.runtime == 0 {
 			eta = d.poll
 		}
@@ -131,7 +162,7 @@ func (d *driver) progressed(before job.State, e *entry, now time.Time) {
 	if j.RunningTime.IsZero() || j.RunningTime.Sub(j.QueuedTime) < hungryWait {
 		d.pace.hungry = now
 		for _, other := range d.live {
-			if other.job.State == job.Queued && now.Sub(other.looked) > hungryLook && !d.settingUp(other, now) {
+			if other.job.State == job.Queued && other.predictable() && now.Sub(other.looked) > hungryLook && !d.settingUp(other, now) {
 				other.look = now
 			}
 		}
@@ -147,11 +178,12 @@ func (d *driver) nudge(now time.Time) {
 }
 
 // head is our job that the platform takes next: the highest priority, then the
-// first that was queued. A job being looked at right now is passed over.
+// first that was queued. A job being looked at right now is passed over, and so is one
+// that the platform gives no answer about.
 func (d *driver) head() *entry {
 	var head *entry
 	for _, e := range d.live {
-		if e.job.State == job.Queued && e.task == taskNone && (head == nil || d.before(&e.job, &head.job)) {
+		if e.job.State == job.Queued && e.task == taskNone && e.predictable() && (head == nil || d.before(&e.job, &head.job)) {
 			head = e
 		}
 	}
@@ -161,7 +193,7 @@ func (d *driver) head() *entry {
 // leads reports whether none of our queued jobs is ahead of e.
 func (d *driver) leads(e *entry) bool {
 	for _, other := range d.live {
-		if other != e && other.job.State == job.Queued && d.before(&other.job, &e.job) {
+		if other != e && other.job.State == job.Queued && other.predictable() && d.before(&other.job, &e.job) {
 			return false
 		}
 	}
@@ -182,7 +214,7 @@ func (d *driver) before(a, b *job.Job) bool {
 // that it has gone. It returns how many of our encodings run.
 func (d *driver) watchHead() (running int) {
 	for _, e := range d.live {
-		if e.job.State == job.Running {
+		if e.job.State == job.Running && !e.unknown() {
 			running++
 		}
 	}

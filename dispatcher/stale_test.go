@@ -195,7 +195,7 @@ func TestSweepForgetsNothing(t *testing.T) {
 		w.prepare(nil)
 		d := w.disp.drivers["default"]
 		d.stale.settings = true
-		d.sweptOnce(nil)
+		d.sweptOnce(d.now(), nil)
 		if want := (stale{live: true, window: true, orphans: true, settings: true}); d.stale != want {
 			w.t.Errorf("stale is %+v, want %+v", d.stale, want)
 		}

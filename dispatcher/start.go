@@ -24,17 +24,29 @@ func (d *driver) start(ctx context.Context, e entry) outcome {
 	if e.batch.Template != nil {
 		return d.startTemplate(ctx, e)
 	}
+	if e.job.StaleMark != "" && d.restartless.Load() {
+		j, err := d.update(ctx, e.job.ID, func(u *job.Update) error { return u.Renew(d.now()) })
+		return outcome{job: j, store: err}
+	}
 	j, err := d.update(ctx, e.job.ID, func(u *job.Update) error { return u.BeginStart(d.now()) })
 	if err != nil {
 		return outcome{store: err}
 	}
 	e.job = j
-	err = d.account.Client.StartEncoding(ctx, bitmovin.EncodingID(j.EncodingID), startRequest(e))
-	o := outcome{called: true, platform: err}
+	err = d.account.Client.StartEncoding(ctx, bitmovin.EncodingID(j.EncodingID), startRequest(e), d.permit(ctx, j))
+	o := started(err)
 	if o.job, o.store = d.recordStart(ctx, e, err); o.store != nil {
 		o.job = j // it stays STARTING until the platform has been asked
 	}
 	return o
+}
+
+// started is what came of a start call. One that was not made says nothing of the platform.
+func started(err error) outcome {
+	if _, yes := withheld(err); yes {
+		return outcome{}
+	}
+	return outcome{called: true, platform: err}
 }
 
 // recordStart records how a start call ended.
@@ -53,6 +65,9 @@ func (d *driver) recordStart(ctx context.Context, e entry, err error) (job.Job, 
 // undecided is what a start comes to that ended without the platform's word on this
 // very job; nil if the platform took or refused it.
 func undecided(e entry, err error, now time.Time) func(*job.Update) error {
+	if reason, yes := withheld(err); yes {
+		return notMade(reason, now)
+	}
 	switch {
 	case err == nil:
 		return nil
@@ -76,7 +91,8 @@ func notMade(reason string, now time.Time) func(*job.Update) error {
 
 // refused handles a start that the platform refused for this very job. It may
 // have been refused because an earlier start, whose answer was lost, had worked after
-// all: so the encoding is looked at before the refusal counts.
+// all: so the encoding is looked at before the refusal counts. One that has run before was
+// perhaps refused for that: it is given up for a new one.
 func (d *driver) refused(ctx context.Context, e entry, refusal error) (job.Job, error) {
 	task, err := d.account.Client.Status(ctx, bitmovin.EncodingID(e.job.EncodingID))
 	now := d.now()
@@ -84,8 +100,14 @@ func (d *driver) refused(ctx context.Context, e entry, refusal error) (job.Job, 
 		return d.update(ctx, e.job.ID, func(u *job.Update) error { return u.StartUnknown(now) })
 	}
 	f := failureOf(job.FailedStart, refusal, now)
-	seen, rules := observation(e.job.EncodingID, task), e.batch.rules(0)
+	seen, rules := observation(e.job.EncodingID, task), d.rules(e.batch, 0)
+	if e.job.Ran(seen) && !d.restartless.Swap(true) {
+		d.log.Warn("the platform does not start encodings again that have run: retries are configured anew", "job", e.job.ID.String(), "err", refusal)
+	}
 	return d.update(ctx, e.job.ID, func(u *job.Update) error {
+		if u.Job.Ran(seen) {
+			return u.RestartRefused("a restart was refused: "+f.Text, now)
+		}
 		if seen.Status == job.RemoteCreated || u.Job.Stale(seen) {
 			return u.StartRefused(f, rules, now)
 		}

@@ -12,6 +12,7 @@ type Store interface {
 	Jobs
 	Planning
 	Memory
+	Parameters
 	Orphanage
 	Settings
 }
@@ -19,6 +20,8 @@ type Store interface {
 // Jobs changes jobs, one guarded transaction for each.
 type Jobs interface {
 	Job(ctx context.Context, id job.ID) (job.Job, error)
+	// Events are a job's changes of state, the oldest first.
+	Events(ctx context.Context, id job.ID) ([]job.Event, error)
 	UpdateJob(ctx context.Context, id job.ID, now time.Time, f func(*job.Update) error) (job.Job, error)
 	UpdateJobs(ctx context.Context, filter job.Filter, now time.Time, f func(*job.Update) error) (int64, error)
 }
@@ -53,6 +56,14 @@ type Memory interface {
 	DeleteResource(ctx context.Context, accountID, kind, hash string) error
 }
 
+// Parameters remembers which query parameters of lists do not work at an account's
+// platform.
+type Parameters interface {
+	ListParameters(ctx context.Context, accountID string) ([]job.ListParameter, error)
+	SaveListParameter(ctx context.Context, accountID string, p job.ListParameter) error
+	DeleteListParameter(ctx context.Context, accountID, name string) error
+}
+
 // Orphanage keeps the encodings that are to be deleted.
 type Orphanage interface {
 	Orphans(ctx context.Context, accountID string, limit int) ([]job.Orphan, error)
@@ -66,4 +77,8 @@ type Orphanage interface {
 type Settings interface {
 	AccountSettings(ctx context.Context, id string) (job.AccountSettings, error)
 	SaveAccountSettings(ctx context.Context, id string, s job.AccountSettings, now time.Time) error
+	// DailyStarts is how many starts an account has made on the day of now.
+	DailyStarts(ctx context.Context, id string, now time.Time) (job.DailyStarts, error)
+	// ForgiveStarts has those of that day no longer count.
+	ForgiveStarts(ctx context.Context, id string, now time.Time) error
 }

@@ -2,6 +2,7 @@ package dispatcher
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/stokerd/stoker/bitmovin"
@@ -24,11 +25,11 @@ type orphanEntry struct {
 }
 
 // spawnSweep compares the platform with the job table. The first sweep of a
-// process reconciles the two, before anything is configured or started; the later ones
-// look for orphans only.
+// process reconciles the two; the later ones look for orphans only.
 func (d *driver) spawnSweep(ctx context.Context) {
 	d.busy[taskSweep]++
-	sweep := func() error { return d.sweep(ctx, d.now().Add(-sweepAge)) }
+	began, from := d.now(), d.sweptFrom
+	sweep := func() error { return d.sweep(ctx, from, began.Add(-sweepAge)) }
 	if !d.swept {
 		d.reconciles++
 		prepared, try := d.preparedEncodings(), d.reconciles
@@ -36,46 +37,54 @@ func (d *driver) spawnSweep(ctx context.Context) {
 	}
 	d.beside(func() func() {
 		err := sweep()
-		return func() { d.sweptOnce(err) }
+		return func() { d.sweptOnce(began, err) }
 	})
 }
 
-func (d *driver) sweptOnce(err error) {
+func (d *driver) sweptOnce(began time.Time, err error) {
 	now := d.now()
 	d.busy[taskSweep]--
-	d.observe(taskSweep, err, now)
+	d.observe(taskSweep, "", err, now)
+	again := d.repeat(taskSweep, err, now)
 	if err != nil {
-		d.sweepDue = now.Add(soon)
-		if d.swept {
-			d.sweepDue = now.Add(time.Minute)
-		}
 		d.log.Warn("cannot sweep the account", "err", err)
+		d.sweepDue = now.Add(time.Minute)
+		if !d.swept {
+			d.comparing = err
+			d.sweepDue = again
+		}
 		return
 	}
-	d.swept = true
-	d.sweepDue = now.Add(sweepInterval)
+	d.swept, d.comparing = true, nil
+	d.sweptFrom = began.Add(-sweepAge - reconcileMargin)
+	d.sweepDue = now.Add(max(sweepInterval, 10*now.Sub(began))) // where lists are long, less often
 	d.stale.live, d.stale.window, d.stale.orphans = true, true, true
-}
-
-// ours selects the encodings that this job table has created.
-func (d *driver) ours() bitmovin.ListEncodings {
-	return bitmovin.ListEncodings{Search: `labels:"` + label(d.store.InstanceID()) + `"`}
 }
 
 // sweep finds encodings that carry our label, were created before a time and never
 // started, and belong to no job. They become orphans. What is being configured is in
-// the job table once it is no longer among those, so that the table is asked last.
-func (d *driver) sweep(ctx context.Context, before time.Time) error {
-	query := d.ours()
-	query.Status = bitmovin.StatusCreated
+// the job table once it is no longer among those, so that the table is asked last. Where
+// that takes the list of everybody's encodings, those are left out that earlier sweeps
+// have seen.
+func (d *driver) sweep(ctx context.Context, from, before time.Time) error {
+	d.listing.glance(ctx)
+	query := bitmovin.ListEncodings{Status: bitmovin.StatusCreated, SkipTotalCount: true}
+	if d.listing.usable(bitmovin.ParamSearch) {
+		query.Search = d.listing.search()
+	}
+	if query.Search == "" || !d.listing.usable(bitmovin.ParamStatus) {
+		query.CreatedAfter = from
+	}
 	var old []bitmovin.Encoding
-	for e, err := range d.account.Client.Encodings(ctx, query) {
-		if err != nil {
-			return err
-		}
-		if _, making := d.making.Load(string(e.ID)); !making && e.CreatedAt.Before(before) {
+	err := d.listing.each(ctx, query, func(e bitmovin.Encoding) (bool, error) {
+		own, err := d.own(ctx, e)
+		if _, making := d.making.Load(string(e.ID)); own && !making && e.CreatedAt.Before(before) {
 			old = append(old, e)
 		}
+		return false, err
+	})
+	if err != nil {
+		return err
 	}
 	unknown, err := d.strangers(ctx, old)
 	if err != nil {
@@ -119,6 +128,9 @@ func (d *driver) delete(ctx context.Context, id bitmovin.EncodingID) error {
 		err = d.account.Client.DeleteEncoding(ctx, id)
 	case task.Status == bitmovin.StatusQueued || task.Status == bitmovin.StatusRunning:
 		err = d.account.Client.StopEncoding(ctx, id)
+	case !task.Status.Known():
+		// It may run: it is stopped as long as nobody knows how it ends.
+		err = errors.Join(d.account.Client.StopEncoding(ctx, id), errUnknownStatus)
 	}
 	if bitmovin.NotFound(err) {
 		return nil
@@ -133,7 +145,7 @@ func (d *driver) deleted(id string, err error) {
 	// have the right to encode, and not to move or delete encodings. If it has no right to
 	// anything, other calls tell.
 	if !bitmovin.Forbidden(err) {
-		d.observe(taskDelete, err, now)
+		d.observe(taskDelete, id, err, now)
 	}
 	if err == nil {
 		delete(d.orphans, id)
@@ -142,6 +154,7 @@ func (d *driver) deleted(id string, err error) {
 	o := d.orphans[id]
 	o.task = taskNone
 	o.failures++
-	o.notBefore = now.Add(pause(o.failures + 2))
+	d.again.total[taskDelete]++
+	o.notBefore = now.Add(growing(4*soon, o.failures, maxDelete))
 	d.log.Warn("cannot delete an encoding", "encoding", id, "err", err)
 }

@@ -1,6 +1,7 @@
 package dispatcher
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -25,11 +26,14 @@ const (
 	taskList
 	taskRecord
 	taskReprioritize
+	taskDefine
+	taskWalk
+	taskConfirm
 	taskKinds // how many there are
 )
 
 func (k taskKind) String() string {
-	return [taskKinds]string{"none", "probe", "stop", "start", "look", "count", "prepare", "delete", "sweep", "list", "record", "reprioritize"}[k]
+	return [taskKinds]string{"none", "probe", "stop", "start", "look", "count", "prepare", "delete", "sweep", "list", "record", "reprioritize", "define", "walk", "confirm"}[k]
 }
 
 // outcome is what came of a task for one job.
@@ -50,8 +54,15 @@ type outcome struct {
 	setup time.Duration
 	// missing is set if the platform says that it has no such encoding.
 	missing bool
+	// elsewhere is set if the encoding could be read, though not its status.
+	elsewhere bool
+	// certain is set if the platform shows that the job has not been started.
+	certain bool
 	// foreign is trouble with something all jobs share, for example a storage.
 	foreign error
+	// unsettled is what the platform answered if that settled nothing, though it may be no
+	// outage: the same has to be asked again.
+	unsettled error
 }
 
 // trouble is an error that is not the job's fault and after which it is tried again.
@@ -61,6 +72,8 @@ func (o outcome) trouble() error {
 		return o.store
 	case o.platform != nil && (bitmovin.Outage(o.platform) || bitmovin.QueueFull(o.platform)):
 		return o.platform
+	case o.unsettled != nil:
+		return o.unsettled
 	}
 	return o.foreign
 }
@@ -80,7 +93,11 @@ func (d *driver) spawn(ctx context.Context, kind taskKind, id job.ID, now time.T
 		e = &entry{job: d.waiting(id), priority: unknownPriority}
 		d.live[id] = e
 	}
-	e.task, e.since, e.batch = kind, now, b
+	e.task, e.since, e.batch, e.setbacks = kind, now, b, 0
+	if t := d.problems[b.ID]; t != nil {
+		e.setbacks = t.times
+	}
+	e.list, e.listed = d.walks.says(e, d.settle), d.walks.names[templateName(&e.job)]
 	d.busy[kind]++
 	snapshot := *e
 	d.beside(func() func() {
@@ -105,19 +122,22 @@ func (d *driver) finished(kind taskKind, id job.ID, o outcome) {
 	d.busy[kind]--
 	e := d.live[id]
 	e.task = taskNone
-	before := e.job.State
+	before, encoding := e.job.State, e.job.EncodingID
 	o.before = before
 	if o.called {
-		d.observe(kind, o.platform, now)
+		d.observe(kind, objectOf(e), o.platform, now)
 	}
 	switch trouble := o.trouble(); {
 	case trouble != nil:
-		e.failures++
-		e.notBefore, e.problem = now.Add(pause(e.failures)), trouble
+		d.again.total[kind]++
+		e.met(kind, trouble, now)
+		if e.unseen() && e.failures == 1 && d.standing(e, now).holds() {
+			d.queue.due = now // which tells whether it still holds a place
+		}
 		d.stale.window = d.stale.window || e.job.State == job.Waiting // others go first meanwhile
 		d.log.Warn("will be tried again", "task", kind.String(), "job", id.String(), "err", trouble, "failures", e.failures)
 	default:
-		e.failures, e.notBefore = 0, time.Time{}
+		e.settled(kind, o.job.Version > 0 && o.job.State != before)
 	}
 	if bitmovin.Unauthorized(o.platform) {
 		e.forbidden++
@@ -127,23 +147,31 @@ func (d *driver) finished(kind taskKind, id job.ID, o outcome) {
 	if o.store != nil {
 		d.stale.live = true // it may have written what it did not acknowledge
 	}
+	if kind == taskStart {
+		d.stale.starts = true
+	}
+	if kind == taskConfirm && o.trouble() == nil {
+		e.asked, e.certain = e.job.EncodingID, o.certain
+	}
 	e.told(kind, o)
 	d.learn(kind, e, o, now)
 	if o.job.Version > 0 {
 		d.adopt(o.job, now)
 	}
+	if e.job.EncodingID != encoding {
+		d.stale.window = true // which says whether a job is configured
+	}
 	d.schedule(kind, e, o, now)
 	d.moved(before, e, now)
 }
 
-// pause is how long to leave a job alone after trouble that is not its own.
-func pause(failures int) time.Duration {
-	return min(250*time.Millisecond<<min(failures, 10), 30*time.Second)
-}
+// objectOf is what a job's calls are about, for the breaker.
+func objectOf(e *entry) string { return cmp.Or(e.job.EncodingID, e.job.ID.String()) }
 
-// observe tells the breaker how a call ended.
-func (d *driver) observe(kind taskKind, err error, now time.Time) {
-	if d.breaker.observe(err, now) {
+// observe tells the breaker how a call about an object ended; by default it is about the
+// account as a whole.
+func (d *driver) observe(kind taskKind, object string, err error, now time.Time) {
+	if d.breaker.observe(cmp.Or(object, kind.String()), err, now) {
 		d.log.Error("the platform cannot be used; jobs wait and lose no attempt", "task", kind.String(), "err", err)
 	}
 }
@@ -154,7 +182,7 @@ func (d *driver) learn(kind taskKind, e *entry, o outcome, now time.Time) {
 	case kind == taskStart && bitmovin.QueueFull(o.platform):
 		d.limit.full(d.queue.foreign+d.ownHeld(now), now)
 		d.queue.due = now
-		e.failures, e.notBefore = 0, time.Time{} // the limit says when to go on
+		e.settled(kind, false) // the limit says when to go on
 		d.log.Info("the platform's queue is full", "effective_target", d.limit.effective, "until", d.limit.fullUntil)
 	case errors.Is(o.foreign, errOtherOrganisation):
 		d.problem.met(o.foreign, now)

@@ -50,9 +50,17 @@ func (d *driver) startTemplate(ctx context.Context, e entry) outcome {
 		j, storeErr = d.update(ctx, j.ID, func(u *job.Update) error { return u.StartRefused(f, e.batch.rules(0), f.Time) })
 		return outcome{job: j, store: storeErr}
 	}
-	encoding, err := d.account.Client.StartTemplate(ctx, text)
-	o := outcome{called: true, platform: err}
-	if o.job, o.store = d.recordTemplate(ctx, e, shared, string(encoding), err); o.store != nil {
+	encoding, err := d.account.Client.StartTemplate(ctx, text, d.permit(ctx, j))
+	o := started(err)
+	if err == nil && d.another(ctx, string(encoding)) {
+		err = fmt.Errorf("start a template: encoding %s: %w", encoding, errOtherObject)
+		o.unsettled = err
+	}
+	record, shares := d.templateRecord(ctx, e, shared, string(encoding), err)
+	if shares != nil {
+		o.foreign, o.platform = shares, nil
+	}
+	if o.job, o.store = d.update(ctx, e.job.ID, record); o.store != nil {
 		o.job = j // it stays STARTING until the platform has been asked
 	}
 	return o
@@ -90,7 +98,7 @@ func (d *driver) shareStorages(ctx context.Context, b *batch, t *template.Templa
 func (d *driver) templateValues(e entry, shared sharedIDs) template.Values {
 	return template.Values{
 		ID: e.job.ID, Job: e.job.Spec,
-		InputPath: joinPath(shared.inputBase, e.job.InputPath), OutputPath: joinPath(shared.outputBase, e.job.OutputPath),
+		InputPath: job.InputPath(shared.inputBase, e.job.InputPath), OutputPath: job.OutputPath(shared.outputBase, e.job.OutputPath, ""),
 		InputID: string(shared.input), OutputID: string(shared.output),
 		EncodingName: templateName(&e.job),
 		Labels:       []string{"stoker", label(d.store.InstanceID())},
@@ -99,49 +107,68 @@ func (d *driver) templateValues(e entry, shared sharedIDs) template.Values {
 	}
 }
 
-// recordTemplate records how the start of a template ended.
-func (d *driver) recordTemplate(ctx context.Context, e entry, shared sharedIDs, encoding string, err error) (job.Job, error) {
+// templateRecord is how to record the end of a template's start; shares is set if something
+// that all jobs of the batch share is to blame.
+func (d *driver) templateRecord(ctx context.Context, e entry, shared sharedIDs, encoding string, err error) (record func(*job.Update) error, shares error) {
 	now := d.now()
-	record := undecided(e, err, now)
+	if record = undecided(e, err, now); record != nil {
+		return record, nil
+	}
 	switch {
 	case err == nil:
-		record = func(u *job.Update) error { return u.TemplateAccepted(encoding, now) }
-	case record != nil:
-	case d.blames(ctx, e, shared, err):
-		f, rules := failureOf(job.FailedConfigure, err, now), e.batch.rules(0)
-		record = func(u *job.Update) error { return u.StartRefused(f, rules, now) }
-	default:
-		record = notMade("a storage of the batch has vanished at the platform", now)
+		return func(u *job.Update) error { return u.TemplateAccepted(encoding, now) }, nil
+	case errors.Is(err, errOtherObject):
+		return func(u *job.Update) error { return u.StartUnknown(now) }, nil
+	case !d.blames(ctx, e, shared, err):
+		shares = vanishes(err)
 	}
-	return d.update(ctx, e.job.ID, record)
+	if shares == nil || e.exhausted(err) {
+		f, rules := failureOf(job.FailedConfigure, err, now), e.batch.rules(0)
+		return func(u *job.Update) error { return u.StartRefused(f, rules, now) }, shares
+	}
+	return notMade("a storage of the batch has vanished at the platform", now), shares
 }
 
-// lookUp looks for the encoding of a template whose start was not answered. One that
-// is there is looked at; one that is still not there after the settle time has not
-// been started.
+// lookUp looks for the encoding of a template whose start was not answered. One that is there
+// is looked at. One has not been started if it is still not there after the settle time,
+// among all that was created meanwhile; a search by its name that finds nothing, or has no
+// answer, proves nothing.
 func (d *driver) lookUp(ctx context.Context, e entry) outcome {
-	asked := d.now()
-	encoding, err := d.named(ctx, templateName(&e.job))
-	o := outcome{called: true, platform: err}
-	switch {
-	case err != nil:
-		return o
-	case encoding == "":
-		missing := asked.Sub(e.job.StepTime)
-		if missing < d.settle {
-			return o // the list may be behind, and the platform as well
-		}
-		if o.foreign = d.sameOrganisation(ctx, e, missing); o.foreign != nil {
-			return o // it may be in the organisation it was started in
-		}
-		o.job, o.store = d.update(ctx, e.job.ID, func(u *job.Update) error {
-			if u.Job.EncodingID != "" || u.Job.Attempt != e.job.Attempt {
-				return job.ErrConflict
-			}
-			return u.StartNotMade("the start was not accepted", d.now())
-		})
-		return o
+	encoding, err := d.named(ctx, &e.job)
+	if encoding != "" {
+		return d.found(ctx, e, encoding)
 	}
+	if d.now().Sub(e.job.StepTime) < d.settle {
+		return outcome{called: true, platform: err, unsettled: err} // the list may be behind, and the platform as well
+	}
+	encoding, asked, listErr := d.absent(ctx, &e.job)
+	switch {
+	case listErr != nil:
+		return outcome{called: true, platform: listErr, unsettled: listErr}
+	case encoding == "":
+		return d.notStarted(ctx, e, asked)
+	case err == nil && d.listing.usable(bitmovin.ParamName):
+		d.listing.blame(ctx, job.ParameterMisses, nil, bitmovin.ParamName)
+	}
+	return d.found(ctx, e, encoding)
+}
+
+// corrected goes on with an encoding whose id is not the one that the answer to a template's
+// start had told.
+func (d *driver) corrected(ctx context.Context, e entry, encoding string) (o outcome) {
+	o.called = true
+	o.job, o.store = d.update(ctx, e.job.ID, func(u *job.Update) error {
+		return u.TemplateCorrected(encoding, e.job.Attempt, d.now())
+	})
+	if o.store == nil {
+		d.log.Warn("an encoding has another id than its start was answered with", "job", e.job.ID.String(), "encoding", encoding, "answered", e.job.EncodingID)
+	}
+	return o
+}
+
+// found goes on with the encoding that a template's unanswered start has made.
+func (d *driver) found(ctx context.Context, e entry, encoding string) (o outcome) {
+	o.called = true
 	o.job, o.store = d.update(ctx, e.job.ID, func(u *job.Update) error {
 		return u.TemplateFound(encoding, e.job.Attempt, d.now())
 	})
@@ -155,19 +182,24 @@ func (d *driver) lookUp(ctx context.Context, e entry) outcome {
 	return o
 }
 
-// named is the id of the encoding of ours with a name; empty if there is none.
-func (d *driver) named(ctx context.Context, name string) (string, error) {
-	query := d.ours()
-	query.Name, query.SkipTotalCount = name, true
-	for e, err := range d.account.Client.Encodings(ctx, query) {
-		if err != nil {
-			return "", err
-		}
-		if e.Name == name {
-			return string(e.ID), nil
-		}
+// notStarted records that a template's start was not made: its encoding was not there when
+// the platform was asked, zero if that is still to come.
+func (d *driver) notStarted(ctx context.Context, e entry, asked time.Time) outcome {
+	o := outcome{called: true}
+	missing := asked.Sub(e.job.StepTime)
+	if missing < d.settle {
+		return o
 	}
-	return "", nil
+	if o.foreign = d.sameOrganisation(ctx, e, missing); o.foreign != nil {
+		return o // it may be in the organisation it was started in
+	}
+	o.job, o.store = d.update(ctx, e.job.ID, func(u *job.Update) error {
+		if u.Job.EncodingID != "" || u.Job.Attempt != e.job.Attempt {
+			return job.ErrConflict
+		}
+		return u.StartNotMade("the start was not accepted", d.now())
+	})
+	return o
 }
 
 // setup is how long an encoding is being set up after its start, as far as that is known:
@@ -188,11 +220,14 @@ func (d *driver) settingUp(e *entry, now time.Time) bool {
 // most often it is there, and then when its absence proves something. Each look takes
 // a call of a class that allows few.
 func (d *driver) lookUpNext(kind taskKind, e *entry, now time.Time) time.Time {
-	next := now.Add(soon)
-	if settled := e.job.StepTime.Add(d.settle); kind == taskLook && settled.After(next) {
+	next, settled := now.Add(soon), e.job.StepTime.Add(d.settle)
+	switch {
+	case kind != taskLook:
+		return next
+	case settled.After(next):
 		return settled
 	}
-	return next
+	return now.Add(d.poll) // what was created since is being listed
 }
 
 // claimTemplate decides about an encoding of ours that was made from a template and

@@ -170,7 +170,7 @@ func TestTemplateLostAnswers(t *testing.T) {
 				}
 				first := w.jobs(b.ID)[0]
 				waited := first.StartTime.Sub(first.CreateTime)
-				if first.Attempt != 1 || tt.made == (waited >= DefaultSettle) {
+				if first.Attempt != 1 || tt.made == (waited >= defaultSettle) {
 					w.t.Errorf("started after %v in attempt %d; the platform had taken the first call: %v", waited, first.Attempt, tt.made)
 				}
 			})

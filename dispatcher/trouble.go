@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -19,9 +20,17 @@ var errNotStarted = errors.New("the platform gave no answer to a start, and did 
 // errNotConfigured is the same of configuring: there are recipes that the platform breaks on.
 var errNotConfigured = errors.New("the platform gives no answer when jobs are configured")
 
+// errVanishes is why a batch is passed over whose jobs share something that is made, and is
+// not there when it is used.
+var errVanishes = errors.New("what the jobs of the batch share is not there when it is used")
+
 // lostPrepares is how often in a row that must happen to jobs of a batch. Now and then it
 // happens to all.
 const lostPrepares = 5
+
+// errNoAnswer is what people are told of encodings that cannot be followed. Those go at
+// their own pace; all others go on.
+var errNoAnswer = errors.New("the platform gives no answer about an encoding")
 
 // trouble is why nothing can be configured although the platform answers: of an
 // account, or of a batch, whose storage for example is refused. Who is in trouble
@@ -38,7 +47,11 @@ type trouble struct {
 func (t *trouble) met(err error, now time.Time) {
 	if !t.until.After(now) {
 		t.times++
-		t.until = now.Add(pause(t.times + 3))
+		limit := maxPause
+		if errors.Is(err, errNotConfigured) || errors.Is(err, errVanishes) {
+			limit = maxRest // each try makes and deletes something
+		}
+		t.until = now.Add(growing(4*soon, t.times, limit))
 	}
 	if t.err == nil {
 		t.since = now
@@ -92,7 +105,7 @@ func (d *driver) asideNow(ctx context.Context, now time.Time) (a aside, err erro
 		switch {
 		case !t.until.After(now):
 			continue
-		case errors.Is(t.err, errNotStarted), errors.Is(t.err, errNotConfigured):
+		case errors.Is(t.err, errNotStarted):
 			a.unlucky = append(a.unlucky, b.Seq)
 		default:
 			a.refused = append(a.refused, b.Seq)
@@ -129,10 +142,28 @@ func (d *driver) problemsNow() (all string, batches map[string]job.Trouble) {
 		}
 		all = cmp.Or(all, batches[id].Text)
 	}
+	for id, err := range d.unseenNow() {
+		if batches == nil {
+			batches = map[string]job.Trouble{}
+		}
+		batches[id] = cmp.Or(batches[id], job.Trouble{Text: inShort(fmt.Errorf("%w: %w", errNoAnswer, err))})
+		all = cmp.Or(all, errNoAnswer.Error())
+	}
+	if err := d.again.problem(d.now()); err != nil {
+		all = inShort(err)
+	}
 	if d.problem.err != nil {
-		all = d.problem.err.Error()
+		all = inShort(d.problem.err)
 	}
 	return all, batches
+}
+
+// later is the second of two times.
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }
 
 // earlier is the first of two times, either of which may be zero: there is none.

@@ -7,7 +7,7 @@ import (
 )
 
 // stopAgain is how long after a stop the platform is asked once more, should the
-// encoding still be there.
+// encoding still be there. Each further time takes twice as long.
 const stopAgain = 30 * time.Second
 
 // attend prepares a decision: the head of the queue is watched, and the target follows
@@ -26,7 +26,7 @@ func (d *driver) view(now time.Time) view {
 		now:       now,
 		working:   d.breaker.closed(),
 		probe:     d.breaker.nextProbe,
-		paused:    d.paused.Paused,
+		paused:    d.paused.Paused || d.ceilingReached(),
 		target:    d.limit.effective,
 		fullUntil: d.limit.fullUntil,
 		counted:   d.queue.fresh(now, d.poll),
@@ -35,9 +35,12 @@ func (d *driver) view(now time.Time) view {
 		listDue:   d.listDue,
 		sweepDue:  d.sweepDue,
 		swept:     d.swept,
+		slow:      now.Sub(d.loaded) >= d.settle,
 		prepare:   aheadOf(d.limit.wanted),
 		busy:      d.busy,
 	}
+	v.missing, v.walkDue = d.walkWanted(now), d.walkDue
+	v.doubt, v.pingDue = d.breaker.doubts(now)
 	if d.problem.until.After(now) {
 		v.prepareAfter = d.problem.until
 	}
@@ -65,7 +68,10 @@ func (d *driver) view(now time.Time) view {
 // candidate is a job of the window as the loop knows it; false if the loop knows
 // that it no longer waits.
 func (d *driver) candidate(j job.Job) (candidate, bool) {
-	c := candidate{id: j.ID, prepared: j.Prepared(), template: d.templated(j.ID.Batch)}
+	c := candidate{id: j.ID, prepared: j.Prepared(), template: d.templated(j.ID.Batch), certain: d.recent(j.ID.Batch)}
+	if t := d.problems[j.ID.Batch]; t != nil && t.err != nil {
+		c.trial = true
+	}
 	e := d.live[j.ID]
 	if e == nil {
 		return c, true
@@ -77,6 +83,9 @@ func (d *driver) candidate(j job.Job) (candidate, bool) {
 		c.prepared = e.job.Prepared()
 	}
 	c.task, c.since, c.notBefore = e.task, e.since, e.notBefore
+	if e.asked != "" && e.asked == e.job.EncodingID {
+		c.asked, c.certain = true, c.certain || e.certain
+	}
 	return c, e.task != taskStart
 }
 
@@ -87,8 +96,11 @@ func (d *driver) standing(e *entry, now time.Time) standing {
 		state:    j.State,
 		starting: j.State == job.Starting || j.Step == job.StepStart || e.task == taskStart,
 		ran:      !j.RunningTime.IsZero(),
-		gone:     e.gone(now, d.settle),
-		stopped:  e.notBefore.After(now) || j.Step == job.StepStop && now.Sub(j.StepTime) < stopAgain,
+		unknown:  e.unknown(),
+		counted:  e.unknown() && d.counts(e),
+		left:     e.left && e.unclear() && e.task != taskStart,
+		unseen:   e.unseen(),
+		stopped:  e.notBefore.After(now) || j.Step == job.StepStop && now.Sub(j.StepTime) < e.stopAgain(),
 		task:     e.task,
 		look:     e.look,
 	}
@@ -115,11 +127,27 @@ func (d *driver) publish(v *view) {
 		BreakerReason:   d.breaker.reason,
 		BreakerSince:    d.breaker.since,
 		NextProbe:       d.breaker.nextProbe,
+		MaxStartsPerDay: d.account.MaxStartsPerDay,
+		StartsToday:     d.starts.Counted(),
+	}
+	if d.ceilingReached() {
+		s.StartsUntil = d.dayEnds()
+		if !s.Paused {
+			s.Paused, s.PausedReason = true, d.ceilingReason()
+		}
 	}
 	if v != nil && d.limit.fullUntil.After(v.now) {
 		s.QueueFullUntil = d.limit.fullUntil
 	}
 	s.Problem, s.Problems = d.problemsNow()
+	s.Waits, s.Repeats = d.waitsOf(), d.again.totals()
+	s.Listing, s.OtherInstances = d.listing.status()
+	if !d.swept {
+		s.Listing.ComparingSince = d.loaded
+	}
+	if d.comparing != nil {
+		s.Listing.ComparingProblem = d.comparing.Error()
+	}
 	for _, e := range d.live {
 		switch {
 		case e.task == taskStart: // its state is known when the call has been answered
@@ -136,7 +164,7 @@ func (d *driver) publish(v *view) {
 			s.Prepared++
 		}
 	}
-	d.explain(&s, v)
+	d.describe(&s, v)
 	d.status.Store(&s)
 }
 
@@ -144,6 +172,14 @@ func (d *driver) publish(v *view) {
 func (d *driver) snapshot() job.AccountStatus {
 	s := *d.status.Load()
 	s.Budgets = d.budgets()
+	unknown := d.account.Client.Unknown()
+	s.Unknown, s.UnknownCounts = nil, map[string]int64{}
+	for _, v := range unknown.List(maxUnknownShown) {
+		s.Unknown = append(s.Unknown, job.UnknownValue{Kind: string(v.Kind), Value: v.Value, First: v.First, Count: v.Count})
+	}
+	for kind, n := range unknown.Totals() {
+		s.UnknownCounts[string(kind)] = n
+	}
 	return s
 }
 

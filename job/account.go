@@ -35,19 +35,17 @@ type AccountStatus struct {
 	PausedReason string
 	PausedSince  time.Time // zero if that is not known
 
-	// Reconciling is since when the platform is compared with the job table, before anything is
-	// configured or started; zero once it has been.
-	Reconciling time.Time
 	// Settle is how long a start without an answer is looked up before it is repeated.
 	Settle time.Duration
-	// Of StartsPerDay starts StartsToday have been made until DayEnds; 0: there is no limit.
-	StartsToday, StartsPerDay int64
-	DayEnds                   time.Time
 
 	Breaker       BreakerState
 	BreakerReason string    // what is wrong, empty when closed
 	BreakerSince  time.Time // when it left CLOSED
 	NextProbe     time.Time // zero when closed
+
+	MaxStartsPerDay int       // 0: no ceiling, and nothing is counted
+	StartsToday     int       // starts of this day (UTC) that count towards the ceiling
+	StartsUntil     time.Time // when the account goes on after having reached it; zero if it has not
 
 	QueueFullUntil time.Time // no start before, because the platform said its queue is full
 	// Problem is what keeps jobs from being configured although the platform
@@ -61,10 +59,31 @@ type AccountStatus struct {
 	// something to say.
 	Notes map[ID]Note
 
+	// Waits are the jobs at the platform that wait because it gives no answer about their
+	// encodings that could be believed: a start that is not known, an encoding that is missing
+	// or cannot be looked at, a stop that is refused.
+	Waits map[ID]Wait
+	// Repeats counts what had to be done again because the platform's answer settled
+	// nothing, by kind of call, since the process started.
+	Repeats map[string]int64
+
 	Budgets []Budget
+
+	// Unknown are values that the platform used and nobody knew, the first that were met first,
+	// at most 20; UnknownCounts how often any were met since the process started, by kind.
+	Unknown       []UnknownValue
+	UnknownCounts map[string]int64
+
+	Listing Listing
+	// OtherInstances are the other Stokers that have been seen at work within the last hour,
+	// by id.
+	OtherInstances []OtherInstance
 
 	Webhooks *Webhooks // nil: the service takes none
 }
+
+// StartsExhausted reports whether the account has made all starts that it may make in a day.
+func (s *AccountStatus) StartsExhausted() bool { return !s.StartsUntil.IsZero() }
 
 // BreakerState says whether an account is worked on.
 type BreakerState string
@@ -82,7 +101,7 @@ type Trouble struct {
 	Text  string
 	Seq   int64     // of the batch that has it; 0 if it is not known, or not a batch's
 	Since time.Time // zero if that is not known
-	Until time.Time // when it is tried again
+	Until time.Time // when it is tried again; of a batch zero if that is not passed over meanwhile
 	// Refused says that the platform refuses a storage or a recipe, or that the configuration
 	// does not have it any more; otherwise calls failed, and may not the next time.
 	Refused bool
@@ -101,11 +120,6 @@ type Note struct {
 	Starting bool      // the call that starts it is under way, or about to be made
 	Since    time.Time // when that began
 	Problem  Trouble   // calls for it have failed, not by its fault
-	Missing  time.Time // since when the platform says that there is no such encoding; zero: it does not
-	// Status is what the platform shows of its encoding, if that is no status that anybody
-	// knows; StatusSince is since when.
-	Status      string
-	StatusSince time.Time
 }
 
 // Budget is how many calls of one endpoint class are left.
@@ -116,6 +130,14 @@ type Budget struct {
 	Waiting        int       // calls that wait for their turn
 	Next           time.Time // when the next of them can be made
 	PausedUntil    time.Time // after a 429; zero otherwise
+}
+
+// UnknownValue is a value that the platform used and this service does not know.
+type UnknownValue struct {
+	Kind  string // one of: status, encoding_type, task_type, retry_hint, message_type, event, error_code, field
+	Value string // in the platform's words, at most 100 bytes
+	First time.Time
+	Count int64
 }
 
 // Webhooks is how the platform tells the service that encodings have ended. It

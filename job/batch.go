@@ -84,6 +84,8 @@ type Batch struct {
 	// the same account, with the same recipe or template and the same storages, a job
 	// with the same key, paths and variables.
 	SkipSucceeded bool
+	// ToldApartBy is what keeps its jobs from writing to one place.
+	ToldApartBy Distinction
 
 	Counts   Counts
 	Revision int64 // grows with every visible change of the batch or one of its jobs
@@ -104,6 +106,16 @@ type Template struct {
 	// region of the first attempt is the template's own.
 	FallbackRegions []string `json:"fallback_regions,omitempty"`
 }
+
+// Distinction is what keeps the jobs of a batch from writing to one place.
+type Distinction int
+
+// The distinctions between jobs.
+const (
+	ByOutputPath Distinction = iota // no two jobs have one output path
+	ByTemplate                      // the template puts something else into where they write to
+	ByNothing                       // the template writes to one place: there is one job
+)
 
 // Counts is how many jobs of a batch are in each state.
 type Counts struct {
@@ -217,7 +229,7 @@ func (b *Batch) Pause(reason string) error {
 	case BatchPaused:
 		return nil
 	case BatchOpen, BatchActive:
-		b.State, b.StateReason = BatchPaused, reason
+		b.State, b.StateReason = BatchPaused, Shorten(reason, MaxReason)
 		return nil
 	}
 	return b.wrongState("only an OPEN or ACTIVE batch can be paused")
@@ -246,7 +258,7 @@ func (b *Batch) Cancel(reason string) error {
 	case BatchCancelling, BatchCancelled:
 		return nil
 	case BatchOpen, BatchActive, BatchPaused:
-		b.State, b.StateReason, b.Open = BatchCancelling, reason, false
+		b.State, b.StateReason, b.Open = BatchCancelling, Shorten(reason, MaxReason), false
 		return nil
 	}
 	return b.wrongState("it has ended and cannot be cancelled")

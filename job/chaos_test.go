@@ -27,6 +27,7 @@ func anyOrderOfFacts(t *rapid.T) {
 	j := Job{ID: ID{Batch: "b", Number: 1}, State: Waiting}
 	rules := rules
 	rules.Template = rapid.Bool().Draw(t, "template")
+	rules.FreshEncoding = rapid.Bool().Draw(t, "fresh encoding")
 	now := t0
 	created, manual := 0, 0
 	for range rapid.IntRange(1, 60).Draw(t, "facts") {
@@ -59,9 +60,12 @@ func anyFact(t *rapid.T, u *Update, rules Rules, now time.Time, created *int, ma
 		Progress:   rapid.IntRange(-5, 200).Draw(t, "progress"),
 		QueuedAt:   now.Add(-time.Duration(rapid.IntRange(0, 3).Draw(t, "queued")) * time.Minute),
 		FinishedAt: now,
-		Failure:    &Failure{Hint: rapid.SampledFrom([]RetryHint{HintRetry, HintNoRetry, HintDifferentRegion, ""}).Draw(t, "hint")},
+		Failure:    &Failure{Hint: rapid.SampledFrom([]RetryHint{HintRetry, HintNoRetry, HintDifferentRegion, "", "MAYBE"}).Draw(t, "hint")},
 	}
-	fact := rapid.IntRange(0, 13).Draw(t, "fact")
+	if rapid.IntRange(0, 9).Draw(t, "unknown") == 0 {
+		seen.Unknown = "PAUSED"
+	}
+	fact := rapid.IntRange(0, 15).Draw(t, "fact")
 	if rules.Template {
 		switch fact {
 		case 0, 2, 3:
@@ -106,6 +110,10 @@ func anyFact(t *rapid.T, u *Update, rules Rules, now time.Time, created *int, ma
 		return u.BeginStop(now)
 	case 11:
 		return u.Retry(now)
+	case 13:
+		return u.RestartRefused("no", now)
+	case 14:
+		return u.Renew(now)
 	case 12:
 		*created++
 		seen.EncodingID = fmt.Sprint("e", *created)
@@ -153,6 +161,9 @@ func checkInvariants(t *rapid.T, j Job, rules Rules, manual int) {
 	}
 	if j.Failures > rules.Retry.MaxRetries+1 {
 		t.Fatalf("%d failures", j.Failures)
+	}
+	if j.PlatformStatus != "" && !j.State.OnPlatform() || (j.PlatformStatus == "") != j.PlatformStatusTime.IsZero() {
+		t.Fatalf("%s with the status %q since %v", j.State, j.PlatformStatus, j.PlatformStatusTime)
 	}
 	if j.Progress < 0 || j.Progress > 100 {
 		t.Fatalf("progress %d", j.Progress)

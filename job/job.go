@@ -91,6 +91,11 @@ type Job struct {
 	StaleMark string
 
 	Progress int // percent of the current attempt
+	// PlatformStatus is the platform's word for the encoding's status while that is one
+	// that nobody knows, and PlatformStatusTime since when it was seen. Empty otherwise: then
+	// State says it. The job keeps its state meanwhile.
+	PlatformStatus     string
+	PlatformStatusTime time.Time
 
 	NextAttemptTime time.Time // a WAITING job is not started before; zero: at once
 	CreateTime      time.Time
@@ -154,7 +159,8 @@ const (
 // RetryHint is the platform's opinion whether another run can succeed.
 type RetryHint string
 
-// The platform's hints. Unknown ones are kept as they come.
+// The platform's hints. Others are kept as they come, to be seen, and count as HintUndefined:
+// another run may succeed.
 const (
 	HintRetry           RetryHint = "RETRY"
 	HintNoRetry         RetryHint = "NO_RETRY"

@@ -1,12 +1,12 @@
 package job
 
 import (
+	"cmp"
 	"strconv"
 	"time"
 )
 
-// Remote is the status of an encoding as the platform names it. Unknown values
-// are kept and change nothing.
+// Remote is the status of an encoding as the platform names it.
 type Remote string
 
 // The statuses of an encoding at the platform.
@@ -22,10 +22,22 @@ const (
 	RemoteGone Remote = "GONE"
 )
 
+// known reports whether r is one of the constants.
+func (r Remote) known() bool {
+	switch r {
+	case RemoteCreated, RemoteQueued, RemoteRunning, RemoteFinished, RemoteError, RemoteCanceled, RemoteTransferError, RemoteGone:
+		return true
+	}
+	return false
+}
+
 // Observation is what one look at an encoding showed.
 type Observation struct {
 	EncodingID string // the encoding looked at; one the job no longer uses is ignored
 	Status     Remote
+	// Unknown is the platform's word for a status that nobody knows. Nothing follows
+	// from it but that the encoding exists, and Status means nothing then.
+	Unknown    string
 	Progress   int // percent
 	QueuedAt   time.Time
 	RunningAt  time.Time
@@ -47,6 +59,19 @@ func (o Observation) Mark() string {
 	return strconv.FormatInt(unixMilli(o.QueuedAt), 36) + "." + strconv.FormatInt(unixMilli(o.FinishedAt), 36)
 }
 
+// unmarked is the mark of a run of which the platform gave no times. No observation
+// carries it; it says no more than that the encoding has run.
+const unmarked = "-"
+
+// Ran reports whether o, seen after the job's latest start was refused, speaks of a run
+// that ended before: what ran before, and did not run since, cannot be started again.
+func (j *Job) Ran(o Observation) bool {
+	if j.StaleMark == "" {
+		return false
+	}
+	return j.Stale(o) || o.Status == RemoteCreated || o.Status == RemoteError && o.Mark() == ""
+}
+
 // Stale reports whether o speaks of the run that ended before the job's latest start. An
 // observation without timestamps never does: it cannot be told.
 func (j *Job) Stale(o Observation) bool { return j.StaleMark != "" && o.Mark() == j.StaleMark }
@@ -66,6 +91,9 @@ type Rules struct {
 	// Template says that the batch has an encoding template, so that each attempt
 	// has an encoding of its own.
 	Template bool
+	// FreshEncoding says that the platform does not start an encoding again that has run
+	// before, so that each attempt after a run needs a new one.
+	FreshEncoding bool
 	// Settle is how long an encoding must be seen not started after a start
 	// whose answer was lost, before it counts as not started: the platform
 	// may still act on a call after its gateway gave up on it.
@@ -80,12 +108,20 @@ type Rules struct {
 const staleLimit = 10 * time.Minute
 
 // Observe applies what a look at the job's encoding showed. Late, repeated and
-// out-of-order observations change nothing.
+// out-of-order observations change nothing. A status that nobody knows is kept, and is no
+// evidence: not of a start, nor of its absence, nor of an end.
 func (u *Update) Observe(o Observation, r Rules, now time.Time) error {
 	j := &u.Job
 	if !j.State.OnPlatform() || j.EncodingID == "" || o.EncodingID != j.EncodingID {
 		return nil
 	}
+	if o.Unknown == "" && !o.Status.known() {
+		o.Unknown = cmp.Or(string(o.Status), "(none)")
+	}
+	if o.Unknown != "" {
+		return u.seenUnknown(o, r, now)
+	}
+	u.seenKnown(now)
 	if r.Template && j.Step == StepStart && o.Status == RemoteCreated {
 		return u.StartAccepted(now) // there would be no encoding if it were not
 	}
@@ -115,7 +151,7 @@ func (u *Update) Observe(o Observation, r Rules, now time.Time) error {
 		if j.State == Cancelling {
 			return u.cancelled(j.Reason, o.failure(now), now)
 		}
-		return u.fail(o.failure(now), o.Mark(), r, now)
+		return u.fail(o.failure(now), cmp.Or(o.Mark(), unmarked), r, now)
 	case RemoteCanceled:
 		u.seen(o, now)
 		if j.State == Cancelling {
@@ -132,7 +168,7 @@ func (u *Update) Observe(o Observation, r Rules, now time.Time) error {
 // not known, instead of being paid for again. Any other job is left alone.
 func (u *Update) Adopt(o Observation, now time.Time) error {
 	j := &u.Job
-	if j.State != Waiting || o.Status == RemoteCreated || o.Status == RemoteGone {
+	if j.State != Waiting || o.Unknown == "" && (o.Status == RemoteCreated || o.Status == RemoteGone) {
 		return nil
 	}
 	if o.EncodingID == j.EncodingID && j.Stale(o) {
@@ -145,7 +181,50 @@ func (u *Update) Adopt(o Observation, now time.Time) error {
 		j.Manifests = nil
 	}
 	j.EncodingID, j.StaleMark = o.EncodingID, ""
-	return u.starting("found started at the platform", now)
+	if o.Unknown == "" {
+		return u.starting("found started at the platform", now)
+	}
+	if err := u.starting("found at the platform with a status that is not known", now); err != nil {
+		return err
+	}
+	u.keepUnknown(o, now)
+	return nil
+}
+
+// seenUnknown handles a status that nobody knows. The job stays where it is, except that the
+// mere existence of a template's encoding tells of an accepted start, and that a cancelled job
+// whose start must have arrived by now can be stopped.
+func (u *Update) seenUnknown(o Observation, r Rules, now time.Time) error {
+	j := &u.Job
+	switch {
+	case j.Step != StepStart:
+	case r.Template:
+		if err := u.StartAccepted(now); err != nil {
+			return err
+		}
+	case j.State == Cancelling && now.Sub(j.StepTime) >= r.Settle:
+		j.Step, j.StepTime = StepNone, time.Time{}
+		u.touch(now)
+	}
+	u.keepUnknown(o, now)
+	return nil
+}
+
+// keepUnknown keeps the platform's word for a status that nobody knows.
+func (u *Update) keepUnknown(o Observation, now time.Time) {
+	if u.Job.PlatformStatus == o.Unknown {
+		return
+	}
+	u.Job.PlatformStatus, u.Job.PlatformStatusTime = o.Unknown, now
+	u.show(now)
+}
+
+// seenKnown forgets such a word.
+func (u *Update) seenKnown(now time.Time) {
+	if u.Job.PlatformStatus != "" {
+		u.Job.PlatformStatus, u.Job.PlatformStatusTime = "", time.Time{}
+		u.show(now)
+	}
 }
 
 // failure completes the platform's error object, or explains its absence.

@@ -56,11 +56,16 @@ func (s Situation) waiting(j *Job, rank int64) Wait {
 		return w
 	}
 	a := s.Account
+	if !s.Batch.CreateTime.After(a.Listing.ComparingSince) {
+		if w := a.reconciling(s.Now); w.Code != "" {
+			return w
+		}
+	}
 	note, problem := a.Notes[j.ID], a.Problems[s.Batch.ID]
 	switch {
 	case j.NextAttemptTime.After(s.Now):
 		return Wait{Code: WaitBackoff, Attempt: j.Attempt + 1, Until: j.NextAttemptTime}
-	case problem.Text != "":
+	case !problem.Until.IsZero(): // others concern single jobs, and are not in the way of this one
 		return problem.wait()
 	case note.Starting:
 		return s.startUnderWay(note.Since)
@@ -73,6 +78,18 @@ func (s Situation) waiting(j *Job, rank int64) Wait {
 		return Wait{Code: WaitConfiguring, Since: j.StepTime}
 	}
 	return s.inLine(j, rank)
+}
+
+// reconciling is the wait for the comparison of the platform with the job table. A batch
+// that came after it began need not wait for it.
+func (a *AccountStatus) reconciling(now time.Time) Wait {
+	if a.Listing.ComparingSince.IsZero() {
+		return Wait{}
+	}
+	if w := a.usedUp(now, countClass); w.Code != "" {
+		return w
+	}
+	return Wait{Code: WaitReconciling, Since: a.Listing.ComparingSince, Text: brief(a.Listing.ComparingProblem)}
 }
 
 // batchHeld is what keeps all jobs of the batch from being started, if that lies with the
@@ -149,7 +166,7 @@ func (s Situation) startClass() string {
 // unanswered is the wait for what is seen of a start without an answer. Once the settle
 // time is over it is as long as the platform shows nothing.
 func (s Situation) unanswered(j *Job) Wait {
-	w := Wait{Code: WaitUnknownStart, Since: j.StepTime, Text: brief(s.Account.Notes[j.ID].Problem.Text)}
+	w := Wait{Code: WaitUnknownStart, Since: j.StepTime, Text: brief(s.Account.Waits[j.ID].Text)}
 	if end := j.StepTime.Add(s.Account.Settle); s.Account.Settle > 0 && end.After(s.Now) {
 		w.Until = end
 	}
@@ -158,16 +175,19 @@ func (s Situation) unanswered(j *Job) Wait {
 
 // atPlatform is why a job whose start was accepted does not go on.
 func (s Situation) atPlatform(j *Job) Wait {
-	note := s.Account.Notes[j.ID]
+	w, waits := s.Account.Waits[j.ID]
+	w.Text = brief(w.Text)
 	switch {
-	case !note.Missing.IsZero() && s.Account.Organisation.Text != "":
+	case waits && w.Code == WaitUnknownStart:
+		return s.unanswered(j)
+	case waits && s.Account.Organisation.Text != "":
 		w := s.Account.Organisation.wait()
 		w.Code = WaitOrganisation
 		return w
-	case !note.Missing.IsZero():
-		return Wait{Code: WaitMissing, Since: note.Missing}
-	case note.Status != "":
-		return Wait{Code: WaitUnknownStatus, Since: note.StatusSince, Text: brief(note.Status)}
+	case waits:
+		return w
+	case j.PlatformStatus != "":
+		return Wait{Code: WaitUnknownStatus, Since: j.PlatformStatusTime, Text: brief(j.PlatformStatus)}
 	case j.State == Queued:
 		w := Wait{Code: WaitEncoder, Since: j.QueuedTime}
 		if w.Since.IsZero() {
@@ -240,6 +260,9 @@ func (a *AccountStatus) Wait(now time.Time) Wait {
 	if a.InLine == 0 {
 		return a.nothingInLine(now)
 	}
+	if w := a.reconciling(now); w.Code != "" {
+		return w
+	}
 	if w := a.platformHeld(now); w.Code != "" {
 		return w
 	}
@@ -259,6 +282,9 @@ func (a *AccountStatus) Wait(now time.Time) Wait {
 func (a *AccountStatus) nothingInLine(now time.Time) Wait {
 	var worst Trouble
 	for _, t := range a.Problems {
+		if t.Until.IsZero() {
+			continue
+		}
 		if worst.Text == "" || t.Since.Before(worst.Since) || t.Since.Equal(worst.Since) && t.Text < worst.Text {
 			worst = t
 		}
@@ -274,21 +300,16 @@ func (a *AccountStatus) nothingInLine(now time.Time) Wait {
 
 // held is what keeps everything of the account from being started.
 func (a *AccountStatus) held(now time.Time) Wait {
+	if a.StartsExhausted() && a.PausedSince.IsZero() { // it counts as paused
+		return Wait{Code: WaitDailyLimit, Count: int64(a.StartsToday), Limit: int64(a.MaxStartsPerDay), Until: a.StartsUntil}
+	}
 	if a.Paused {
 		return Wait{Code: WaitAccountPaused, Subject: a.ID, Since: a.PausedSince, Text: brief(a.PausedReason)}
 	}
 	if w := a.breakerOpen(); w.Code != "" {
 		return w
 	}
-	switch {
-	case a.StartsPerDay > 0 && a.StartsToday >= a.StartsPerDay && a.DayEnds.After(now):
-		return Wait{Code: WaitDailyLimit, Count: a.StartsToday, Limit: a.StartsPerDay, Until: a.DayEnds}
-	case !a.Reconciling.IsZero():
-		if w := a.usedUp(now, countClass); w.Code != "" {
-			return w
-		}
-		return Wait{Code: WaitReconciling, Since: a.Reconciling}
-	case a.Organisation.Until.After(now):
+	if a.Organisation.Until.After(now) {
 		w := a.Organisation.wait()
 		w.Code = WaitOrganisation
 		return w
@@ -371,8 +392,9 @@ func (a *AccountStatus) earliest(position int64, now time.Time) (t time.Time) {
 			t = now.Add(time.Duration(minutes * float64(time.Minute))).Truncate(time.Second)
 		}
 	}
-	if a.StartsPerDay > 0 && position > a.StartsPerDay-a.StartsToday && a.DayEnds.After(t) {
-		t = a.DayEnds
+	if day := now.UTC().Truncate(24 * time.Hour).Add(24 * time.Hour); a.MaxStartsPerDay > 0 &&
+		position > int64(a.MaxStartsPerDay-a.StartsToday) && day.After(t) {
+		t = day
 	}
 	return t
 }

@@ -102,7 +102,7 @@ func TestWaitOfAJob(t *testing.T) {
 		{
 			"the day has its starts",
 			[]func(*scene){func(s *scene) {
-				s.account.StartsToday, s.account.StartsPerDay, s.account.DayEnds = 500, 500, later
+				s.account.StartsToday, s.account.MaxStartsPerDay, s.account.StartsUntil, s.account.Paused = 500, 500, later, true
 			}},
 			job.Wait{Code: job.WaitDailyLimit, Count: 500, Limit: 500, Until: later},
 			"500 of 500 starts of the day have been made; the next may be made at 2026-03-14T12:01:00Z",
@@ -110,10 +110,10 @@ func TestWaitOfAJob(t *testing.T) {
 		{
 			"the day will have its starts",
 			[]func(*scene){func(s *scene) {
-				s.account.StartsToday, s.account.StartsPerDay, s.account.DayEnds = 497, 500, later
+				s.account.StartsToday, s.account.MaxStartsPerDay = 497, 500
 			}},
-			job.Wait{Code: job.WaitQueueFull, Position: 5, Count: 3, Limit: 3, Earliest: later},
-			"waiting for a free slot (3 of 3 queued); position 5, not before 2026-03-14T12:01:00Z",
+			job.Wait{Code: job.WaitQueueFull, Position: 5, Count: 3, Limit: 3, Earliest: noon.Add(12 * time.Hour)},
+			"waiting for a free slot (3 of 3 queued); position 5, not before 2026-03-15T00:00:00Z",
 		},
 		{
 			"the platform is full",
@@ -232,9 +232,9 @@ func TestWaitOfAJob(t *testing.T) {
 		{
 			"calls of the batch fail",
 			[]func(*scene){func(s *scene) {
-				s.account.Problems = map[string]job.Trouble{"a": {Text: "other"}, "b": {Text: "time-out"}}
+				s.account.Problems = map[string]job.Trouble{"a": {Text: "other"}, "b": {Text: "time-out", Until: later}}
 			}},
-			job.Wait{Code: job.WaitTrouble, Text: "time-out"},
+			job.Wait{Code: job.WaitTrouble, Until: later, Text: "time-out"},
 			"it is passed over for now: time-out",
 		},
 		{
@@ -253,7 +253,7 @@ func TestWaitOfAJob(t *testing.T) {
 		},
 		{
 			"not compared yet",
-			[]func(*scene){func(s *scene) { s.account.Reconciling = ago }},
+			[]func(*scene){func(s *scene) { s.account.Listing.ComparingSince = ago }},
 			job.Wait{Code: job.WaitReconciling, Since: ago},
 			"the platform is compared with the job table first",
 		},
@@ -295,13 +295,15 @@ func TestWaitOfAJob(t *testing.T) {
 		},
 		{
 			"a status that nobody knows",
-			[]func(*scene){state(job.Running), note(job.Note{Status: "NAPPING", StatusSince: ago})},
+			[]func(*scene){state(job.Running), func(s *scene) { s.job.PlatformStatus, s.job.PlatformStatusTime = "NAPPING", ago }},
 			job.Wait{Code: job.WaitUnknownStatus, Since: ago, Text: "NAPPING"},
 			`the platform shows status "NAPPING", which is not known`,
 		},
 		{
 			"the encoding is not shown",
-			[]func(*scene){state(job.Queued), note(job.Note{Missing: ago})},
+			[]func(*scene){state(job.Queued), func(s *scene) {
+				s.account.Waits = map[job.ID]job.Wait{s.job.ID: {Code: job.WaitMissing, Since: ago}}
+			}},
 			job.Wait{Code: job.WaitMissing, Since: ago},
 			"the platform does not show its encoding since 2026-03-14T11:59:00Z",
 		},
@@ -404,11 +406,11 @@ func TestWaitOfAnAccount(t *testing.T) {
 		{"nothing is due", func(a *job.AccountStatus) { a.InLine, a.NextDue = 0, later }, job.WaitBackoff, "jobs pause before their next attempt until 2026-03-14T12:01:00Z"},
 		{"nothing can be used", func(a *job.AccountStatus) {
 			a.InLine = 0
-			a.Problems = map[string]job.Trouble{"b": {Text: "no bucket", Refused: true}}
+			a.Problems = map[string]job.Trouble{"b": {Text: "no bucket", Until: later, Refused: true}}
 		}, job.WaitStorage, "it is passed over for now: no bucket"},
 		{"others can", func(a *job.AccountStatus) {
 			a.Held = 2
-			a.Problems = map[string]job.Trouble{"b": {Text: "no bucket", Refused: true}}
+			a.Problems = map[string]job.Trouble{"b": {Text: "no bucket", Until: later, Refused: true}}
 		}, "", ""},
 		{"configuring", func(a *job.AccountStatus) { a.Held, a.Preparing = 2, 1 }, job.WaitConfiguring, "the encoding is being configured"},
 		{"paused", func(a *job.AccountStatus) { a.Paused, a.InLine = true, 0 }, job.WaitAccountPaused, "account default is paused"},
@@ -436,7 +438,7 @@ func TestWaitWords(t *testing.T) {
 	s := newScene()
 	s.batch.State, s.batch.StateReason = job.BatchPaused, strings.Repeat("öl\n", 10_000)
 	got := s.situation().Job(&s.job, 0)
-	if len(got.Text) > job.MaxWaitText || len(got.String()) > 1<<10 || strings.Contains(got.Text, "\n") || !strings.HasSuffix(got.Text, "…") {
+	if len(got.Text) > job.MaxWaitText || len(got.String()) > 1<<10 || strings.Contains(got.Text, "\n") {
 		t.Errorf("a long reason is %d bytes, in words %d: %q", len(got.Text), len(got.String()), got.Text)
 	}
 }

@@ -66,3 +66,14 @@ func (u *Update) TemplateFound(encoding string, attempt int, now time.Time) erro
 	}
 	return nil
 }
+
+// TemplateCorrected records that the encoding of the given attempt, found by its name, has
+// another id than the answer to its start had said.
+func (u *Update) TemplateCorrected(encoding string, attempt int, now time.Time) error {
+	j := &u.Job
+	if j.State.OnPlatform() && j.EncodingID != "" && j.EncodingID != encoding && j.Attempt == attempt {
+		j.EncodingID = encoding
+		u.show(now)
+	}
+	return nil
+}

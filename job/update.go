@@ -22,6 +22,7 @@ type Update struct {
 	from    State
 	changed bool
 	visible bool
+	starts  int
 }
 
 // NewUpdate starts an update of j.
@@ -37,6 +38,9 @@ func (u *Update) Visible() bool { return u.visible }
 // From is the state before the update. It differs from the job's state if the
 // update moved the job.
 func (u *Update) From() State { return u.from }
+
+// Starts is how many starts the update records, less those that it gives back.
+func (u *Update) Starts() int { return u.starts }
 
 // touch notes a change nobody but the dispatcher sees.
 func (u *Update) touch(now time.Time) {
@@ -55,10 +59,13 @@ func (u *Update) to(next State, reason string, now time.Time) error {
 	if err := u.Job.State.To(next); err != nil {
 		return fmt.Errorf("job %s: %w", u.Job.ID, err)
 	}
-	u.Job.State, u.Reason = next, reason
+	u.Job.State, u.Reason = next, Shorten(reason, MaxReason)
 	u.Job.Step, u.Job.StepTime = StepNone, time.Time{}
 	if next.Terminal() {
 		u.Job.FinishTime = now
+	}
+	if !next.OnPlatform() {
+		u.Job.PlatformStatus, u.Job.PlatformStatusTime = "", time.Time{}
 	}
 	u.show(now)
 	return nil
@@ -137,6 +144,7 @@ func (u *Update) starting(reason string, now time.Time) error {
 	j := &u.Job
 	j.Step, j.StepTime = StepStart, now
 	j.NextAttemptTime, j.Reason = time.Time{}, ""
+	u.starts++
 	return nil
 }
 
@@ -184,6 +192,7 @@ func (u *Update) StartNotMade(reason string, now time.Time) error {
 		return nil
 	}
 	j.Attempt--
+	u.starts--
 	if j.State == Cancelling {
 		if j.StaleMark == "" {
 			u.Orphan = j.EncodingID
@@ -191,7 +200,7 @@ func (u *Update) StartNotMade(reason string, now time.Time) error {
 		}
 		return u.to(Cancelled, j.Reason, now)
 	}
-	j.Reason = reason
+	j.Reason = Shorten(reason, MaxReason)
 	return u.to(Waiting, reason, now)
 }
 
@@ -214,17 +223,43 @@ func (u *Update) StartRefused(f Failure, r Rules, now time.Time) error {
 	return u.fail(&f, j.StaleMark, r, now)
 }
 
+// RestartRefused records that the platform does not start an encoding again that has run
+// before, whatever became of that run. That is no fault of the job: the attempt is
+// given back, and the job is configured anew. The encoding is kept at the platform: it is
+// part of what the account has paid for.
+func (u *Update) RestartRefused(reason string, now time.Time) error {
+	j := &u.Job
+	if j.Step != StepStart || j.StaleMark == "" {
+		return nil
+	}
+	if j.State != Cancelling {
+		defer u.forget()
+	}
+	return u.StartNotMade(reason, now)
+}
+
+// Renew lets go of an encoding that has run before, because the platform is known not to
+// start such a one again. The job waits to be configured anew.
+func (u *Update) Renew(now time.Time) error {
+	if u.Job.State == Waiting && u.Job.StaleMark != "" {
+		u.forget()
+		u.show(now)
+	}
+	return nil
+}
+
 // fail ends the current attempt with f and sends the job back to wait for the
 // next one, or gives it up.
 func (u *Update) fail(f *Failure, mark string, r Rules, now time.Time) error {
 	j := &u.Job
+	f = u.failed(f)
 	j.Failures++
-	j.Failure = f
 	u.endAttempt(Failed, f, now)
 	if !r.Retry.allows(f, j.Failures) {
 		j.StaleMark = mark
 		return u.to(Failed, f.String(), now)
 	}
+	idle := mark != "" && mark == j.StaleMark // the latest start has brought about no other run
 	j.StaleMark = mark
 	switch {
 	case f.Hint == HintDifferentRegion && j.Regions < r.FallbackRegions:
@@ -232,17 +267,26 @@ func (u *Update) fail(f *Failure, mark string, r Rules, now time.Time) error {
 		u.forget()
 	case r.Template:
 		u.forget() // each attempt has an encoding of its own
+	case mark != "" && (r.FreshEncoding || idle):
+		u.forget() // the platform does not start it again
 	case f.Kind == FailedTransfer || f.Kind == FailedGone:
 		u.forget() // such an encoding cannot be started again
 	}
 	j.NextAttemptTime = now.Add(r.Retry.Backoff(j.Failures, r.Jitter))
-	j.Reason = f.String()
+	j.Reason = Shorten(f.String(), MaxReason)
 	if j.State == Waiting {
 		u.Reason = j.Reason
 		u.show(now)
 		return nil
 	}
-	return u.to(Waiting, f.String(), now)
+	return u.to(Waiting, j.Reason, now)
+}
+
+// failed makes f the failure of the job, and returns what is kept of it: this is the one
+// place where a failure, which is as long as the platform likes, becomes part of a job.
+func (u *Update) failed(f *Failure) *Failure {
+	u.Job.Failure = f.Shorten(MaxFailure)
+	return u.Job.Failure
 }
 
 // forget lets the job's encoding go: the next attempt gets a new one.
@@ -252,9 +296,9 @@ func (u *Update) forget() {
 
 // cancelled ends the job because it no longer runs and should not.
 func (u *Update) cancelled(reason string, f *Failure, now time.Time) error {
-	u.Job.Reason = reason
+	u.Job.Reason = Shorten(reason, MaxReason)
 	if f != nil {
-		u.Job.Failure = f
+		f = u.failed(f)
 	}
 	u.endAttempt(Cancelled, f, now)
 	return u.to(Cancelled, reason, now)
@@ -280,7 +324,7 @@ func (u *Update) Cancel(reason string, now time.Time) error {
 			u.Orphan = j.EncodingID
 			u.forget()
 		}
-		j.Reason, j.NextAttemptTime = reason, time.Time{}
+		j.Reason, j.NextAttemptTime = Shorten(reason, MaxReason), time.Time{}
 		step, since := j.Step, j.StepTime
 		if err := u.to(Cancelled, reason, now); err != nil {
 			return err
@@ -289,7 +333,7 @@ func (u *Update) Cancel(reason string, now time.Time) error {
 		j.Step, j.StepTime = step, since
 		return nil
 	case Starting, Queued, Running:
-		j.Reason = reason
+		j.Reason = Shorten(reason, MaxReason)
 		step, since := j.Step, j.StepTime
 		if err := u.to(Cancelling, reason, now); err != nil {
 			return err

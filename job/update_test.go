@@ -382,6 +382,39 @@ func TestRefusedStartsAreLimited(t *testing.T) {
 	}
 }
 
+func TestRefusedRestartsCostNothing(t *testing.T) {
+	for name, seen := range map[string]Observation{
+		"with times":    failed(1, HintRetry),
+		"without times": {Status: RemoteError, Failure: &Failure{Hint: HintRetry}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := newLife(t)
+			l.prepare("e1")
+			l.start()
+			l.see(seen)
+			l.must((*Update).BeginStart)
+			if seen.EncodingID = "e1"; !l.job.Ran(seen) {
+				t.Error("the run before is not recognised")
+			}
+			l.must(func(u *Update, now time.Time) error { return u.RestartRefused("no", now) })
+			l.want(Waiting)
+			if l.job.Attempt != 1 || l.job.Failures != 1 || l.job.EncodingID != "" || len(l.orphans) != 0 {
+				t.Errorf("attempt %d, failures %d, encoding %q, orphans %v", l.job.Attempt, l.job.Failures, l.job.EncodingID, l.orphans)
+			}
+		})
+	}
+	t.Run("nothing of it happens to an encoding that has not run", func(t *testing.T) {
+		l := newLife(t)
+		l.prepare("e1")
+		l.must((*Update).BeginStart)
+		l.must(func(u *Update, now time.Time) error { return u.RestartRefused("no", now) })
+		l.want(Starting)
+		if l.job.Ran(Observation{EncodingID: "e1", Status: RemoteCreated}) {
+			t.Error("said to have run")
+		}
+	})
+}
+
 func TestLostStart(t *testing.T) {
 	l := newLife(t)
 	l.prepare("e1")

@@ -56,6 +56,7 @@ func (r Recipe) validateMuxings(v *violations) {
 		if !cleanPath(m.Directory) {
 			v.addf(field+".directory", "%q: want a relative directory without . and ..", m.Directory)
 		}
+		v.plain(field+".directory", m.Directory)
 		v.unique(directories, m.Directory, field)
 	}
 }
@@ -70,6 +71,7 @@ func (r Recipe) validateManifests(v *violations) {
 		if strings.ContainsAny(m.Name, "/\\") {
 			v.addf(field+".name", "%q: want a file name without directories", m.Name)
 		}
+		v.plain(field+".name", m.Name)
 		if other, taken := names[m.FileName()]; taken {
 			v.addf(field+".name", "%s has the same file name %q", other, m.FileName())
 		}
@@ -149,6 +151,14 @@ func (v *violations) unique(taken map[string]string, directory, field string) {
 func (v *violations) name(field, name string) {
 	if strings.ContainsAny(name, "/\\") || name == "." || name == ".." {
 		v.addf(field+".name", "%q names a directory: leave out slashes and dots", name)
+	}
+	v.plain(field+".name", name)
+}
+
+// plain refuses characters that nobody sees.
+func (v *violations) plain(field, text string) {
+	if at, what := FindHidden(text); at > 0 {
+		v.addf(field, "%s at character %d of %q: leave it out", what, at, text)
 	}
 }
 

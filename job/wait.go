@@ -133,7 +133,7 @@ func (w Wait) platformWords() string {
 	case WaitOrganisation:
 		return cmp.Or(w.Text, "the API key seems to belong to another organisation")
 	case WaitReconciling:
-		return "the platform is compared with the job table first"
+		return because("the platform is compared with the job table first", w.Text)
 	case WaitDailyLimit:
 		return fmt.Sprintf("%d of %d starts of the day have been made%s", w.Count, w.Limit, next(w.Until))
 	case WaitStart:
@@ -145,12 +145,12 @@ func (w Wait) platformWords() string {
 	case WaitUnknownStatus:
 		return "the platform shows status " + strconv.Quote(w.Text) + ", which is not known"
 	case WaitMissing:
-		return "the platform does not show its encoding" + since(w.Since)
+		return because("the platform does not show its encoding"+since(w.Since), w.Text)
 	case WaitStop:
 		if w.Count > 0 {
 			return "cancel asked for; the end of " + jobs(w.Count) + " is not confirmed yet"
 		}
-		return "cancel asked for; its end is not confirmed yet"
+		return because("cancel asked for; its end is not confirmed yet", w.Text)
 	case WaitMoreJobs:
 		return "no job is left; it is open for more"
 	case WaitIdle:
@@ -206,11 +206,5 @@ func grouped(n int64) string {
 	return b.String()
 }
 
-// brief is a text that fits a [Wait]: its beginning, if it is too long, on one line.
-func brief(text string) string {
-	text = strings.Join(strings.Fields(strings.ToValidUTF8(text, "")), " ")
-	if len(text) <= MaxWaitText {
-		return text
-	}
-	return strings.ToValidUTF8(text[:MaxWaitText-len("…")], "") + "…"
-}
+// brief is a text that fits a [Wait], on one line.
+func brief(text string) string { return Shorten(strings.Join(strings.Fields(text), " "), MaxWaitText) }

@@ -1,8 +1,10 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"sort"
 
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
 	"github.com/stokerd/stoker/job"
@@ -11,9 +13,24 @@ import (
 // maxQueueTarget is the highest queue target an account can be given.
 const maxQueueTarget = 1_000
 
-// ListAccounts lists every configured account.
-func (s *Server) ListAccounts(context.Context, *stokerv1.ListAccountsRequest) (*stokerv1.ListAccountsResponse, error) {
-	return &stokerv1.ListAccountsResponse{Accounts: each(s.accounts.Statuses(), accountMessage)}, nil
+// defaultAccountsPage is how many accounts a page has if the caller does not say: more
+// than nearly anybody has.
+const defaultAccountsPage = 1_000
+
+// ListAccounts lists the configured accounts by id.
+func (s *Server) ListAccounts(_ context.Context, req *stokerv1.ListAccountsRequest) (*stokerv1.ListAccountsResponse, error) {
+	after, err := parseAccountToken(req.GetPageToken())
+	if err != nil {
+		return nil, err
+	}
+	rest := s.accounts.Statuses()
+	rest = rest[sort.Search(len(rest), func(i int) bool { return rest[i].ID > string(after) }):]
+	size := cmp.Or(int(req.GetPageSize()), defaultAccountsPage)
+	resp := &stokerv1.ListAccountsResponse{Accounts: pageOf(rest[:min(size, len(rest))], accountMessage)}
+	if n := len(resp.Accounts); n < len(rest) {
+		resp.NextPageToken = accountToken(rest[n-1].ID).String()
+	}
+	return resp, nil
 }
 
 // GetAccount shows how an account stands.

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"google.golang.org/protobuf/proto"
-
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
 	"github.com/stokerd/stoker/job"
 )
@@ -47,13 +45,13 @@ func (s *Server) ListBatches(ctx context.Context, req *stokerv1.ListBatchesReque
 		return nil, fmt.Errorf("list batches: %w", err)
 	}
 	resp := &stokerv1.ListBatchesResponse{}
-	room := maxPageBytes
-	for i, b := range batches[:min(size, len(batches))] {
+	page := newPage()
+	for _, b := range batches[:min(size, len(batches))] {
 		m, err := s.show(ctx, b)
 		if err != nil {
 			return nil, err
 		}
-		if room -= proto.Size(m); room < 0 && i > 0 { // a batch with all the labels it may have takes 16 KiB and more
+		if !page.takes(m) { // a batch with all the labels it may have takes 16 KiB and more
 			break
 		}
 		resp.Batches = append(resp.Batches, m)

@@ -20,6 +20,8 @@ const (
 	maxEntries = 1_000
 	// maxViolations is how many violations are kept. The others are counted.
 	maxViolations = 100
+	// maxWarnings is how many warnings are told. The others are counted.
+	maxWarnings = 100
 	// maxBadRequest is how large a list of violations is sent. Many clients, those in
 	// Python, C++ and Java among them, take 8 KiB of headers, in which an error travels
 	// as base64 and beside its text, and are told nothing if there are more.

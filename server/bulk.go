@@ -60,7 +60,8 @@ func (s *Server) ListFailures(ctx context.Context, req *stokerv1.ListFailuresReq
 		FailedCount: b.Counts.Failed,
 		Causes: each(causes, func(c job.Cause) *stokerv1.FailureCause {
 			return &stokerv1.FailureCause{
-				Cause: causeID(c.Key), Count: c.Count, JobId: c.First.String(), Failure: failureMessage(&c.Failure),
+				Cause: causeID(c.Key), Count: c.Count, JobId: c.First.String(),
+				Failure: failureMessage(c.Failure.Shorten(maxPageBytes / maxCauses)),
 			}
 		}),
 	}, nil

@@ -27,6 +27,9 @@ type Catalog struct {
 type Storage struct {
 	Input  bool // assets can be read from it
 	Output bool // results can be written to it
+	// InputBase and OutputBase are put before every path that is read from it or written
+	// to; without a slash at either end.
+	InputBase, OutputBase string
 }
 
 // profile finds a recipe by name. The violation says what exists instead.

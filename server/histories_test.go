@@ -185,7 +185,7 @@ func (c *clockedStream) SendMsg(m any) error {
 
 // add adds a job to a batch.
 func (w *world) add(id, inputPath string, total *int) {
-	list := []job.Spec{{Key: fmt.Sprintf("late-%d", *total), InputPath: inputPath, OutputPath: "out"}}
+	list := []job.Spec{{Key: fmt.Sprintf("late-%d", *total), InputPath: inputPath, OutputPath: fmt.Sprintf("late/%d", *total)}}
 	if _, _, _, err := w.store.AddJobs(w.t.Context(), id, list, time.Now()); err != nil {
 		w.t.Error(err)
 	}

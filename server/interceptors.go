@@ -46,8 +46,8 @@ func (s *Server) Options() []grpc.ServerOption {
 		grpc.UnknownServiceHandler(unknownMethod),
 		grpc.ForceServerCodecV2(newCodec()),
 		grpc.MaxRecvMsgSize(s.limits.MaxRequestBytes),
-		// Clients read 4 MiB unless told otherwise. Pages and watch messages stay
-		// below it; a larger one must fail here and not there.
+		// Clients read 4 MiB unless told otherwise. Answers stay below it; see
+		// [maxAnswerBytes]. A larger one must fail here and not there.
 		grpc.MaxSendMsgSize(maxResponseBytes),
 		grpc.MaxHeaderListSize(64 << 10),
 		// A stream beyond the limit would block the caller's other calls without a
@@ -101,6 +101,9 @@ func (s *Server) unaryStatus(ctx context.Context, req any, info *grpc.UnaryServe
 	resp, err := handle(ctx, req)
 	if err != nil {
 		return nil, s.fail(ctx, err, req, info.FullMethod)
+	}
+	if m, ok := resp.(proto.Message); ok && ours(info.FullMethod) {
+		return fitted(m, maxAnswerBytes), nil // none is larger, unless somebody forgot something
 	}
 	return resp, nil
 }
@@ -177,7 +180,7 @@ func (s *Server) validate(req any) error {
 	if err := bounded(req); err != nil {
 		return err
 	}
-	return invalid(s.contractViolations(req))
+	return invalid(append(s.contractViolations(req), plainReason(req)...))
 }
 
 // sound reports whether jobs break none of the rules that stand in the contract.

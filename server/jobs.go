@@ -4,7 +4,10 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"time"
+
+	"google.golang.org/protobuf/proto"
 
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
 	"github.com/stokerd/stoker/job"
@@ -35,11 +38,40 @@ func (s *Server) GetJob(ctx context.Context, req *stokerv1.GetJobRequest) (*stok
 	if err != nil {
 		return nil, fmt.Errorf("read events: %w", err)
 	}
-	shown, err := s.jobMessages(ctx, b, []job.Job{j})
+	message, err := s.jobMessages(ctx, b, []job.Job{j})
 	if err != nil {
 		return nil, err
 	}
-	return &stokerv1.GetJobResponse{Job: shown[0], Attempts: attemptMessages(j, attempts), Events: eventMessages(j, events)}, nil
+	resp := &stokerv1.GetJobResponse{Job: fitted(message(j), maxItemBytes)}
+	all, history := attemptMessages(j, shareRoom(attempts)), eventMessages(j, events)
+	resp.Attempts = latest(all, maxAttemptsBytes)
+	resp.Events = latest(history, maxPageBytes-maxAttemptsBytes)
+	resp.OmittedAttemptCount, resp.OmittedEventCount = int32(len(all)-len(resp.Attempts)), int32(len(history)-len(resp.Events))
+	return resp, nil
+}
+
+// maxAttemptsBytes is how much of a page the attempts of a job may take. The events may
+// have the rest.
+const maxAttemptsBytes = maxPageBytes * 3 / 4
+
+// shareRoom has what many attempts failed of take no more room together than there is.
+func shareRoom(attempts []job.Attempt) []job.Attempt {
+	for i := range attempts {
+		a := &attempts[i]
+		a.Failure = a.Failure.Shorten(min(job.MaxFailure, maxAttemptsBytes/len(attempts)))
+	}
+	return attempts
+}
+
+// latest are the last of list, as many as have room in so many bytes: how a job stands
+// follows from them.
+func latest[M proto.Message](list []M, bytes int) []M {
+	for i, m := range slices.Backward(list) {
+		if bytes -= proto.Size(m) + itemOverhead; bytes < 0 {
+			return list[i+1:]
+		}
+	}
+	return list
 }
 
 // ListJobs lists the jobs of a batch in submission order.
@@ -64,14 +96,15 @@ func (s *Server) ListJobs(ctx context.Context, req *stokerv1.ListJobsRequest) (*
 	if err != nil {
 		return nil, fmt.Errorf("list jobs: %w", err)
 	}
-	full := len(jobs) > size
-	jobs, cut := fitting(jobs[:min(size, len(jobs))])
-	resp := &stokerv1.ListJobsResponse{}
-	if full || cut {
-		resp.NextPageToken = pageToken{list: list, position: jobs[len(jobs)-1].ID.Number}.String()
+	message, err := s.jobMessages(ctx, b, jobs)
+	if err != nil {
+		return nil, err
 	}
-	resp.Jobs, err = s.jobMessages(ctx, b, jobs)
-	return resp, err
+	resp := &stokerv1.ListJobsResponse{Jobs: pageOf(jobs[:min(size, len(jobs))], message)}
+	if n := len(resp.Jobs); n < len(jobs) {
+		resp.NextPageToken = pageToken{list: list, position: jobs[n-1].ID.Number}.String()
+	}
+	return resp, nil
 }
 
 // CancelJob asks for the end of a job and answers at once.
@@ -89,11 +122,11 @@ func (s *Server) CancelJob(ctx context.Context, req *stokerv1.CancelJobRequest) 
 	if err != nil {
 		return nil, fmt.Errorf("read batch: %w", err)
 	}
-	shown, err := s.jobMessages(ctx, b, []job.Job{j})
+	message, err := s.jobMessages(ctx, b, []job.Job{j})
 	if err != nil {
 		return nil, err
 	}
-	return &stokerv1.CancelJobResponse{Job: shown[0]}, nil
+	return &stokerv1.CancelJobResponse{Job: message(j)}, nil
 }
 
 // jobID reads a job id out of a field.
@@ -103,39 +136,4 @@ func jobID(field, text string) (job.ID, error) {
 		return job.ID{}, invalid([]job.Violation{{Field: field, Message: err.Error()}})
 	}
 	return id, nil
-}
-
-// maxPageBytes keeps a message with jobs or batches well below [maxResponseBytes].
-const maxPageBytes = maxResponseBytes * 3 / 4
-
-// fitting is the longest beginning of jobs that fits a message, but at least one
-// job, and whether anything was cut off.
-func fitting(jobs []job.Job) (fit []job.Job, cut bool) {
-	size := 0
-	for i, j := range jobs {
-		size += roughSize(j)
-		if i > 0 && size > maxPageBytes {
-			return jobs[:i], true
-		}
-	}
-	return jobs, false
-}
-
-// waitSize is how large what a job waits for is at most, with its words.
-const waitSize = 128 + 2*(job.MaxWaitText+100)
-
-// roughSize is at least the size of j in a message, not counting the id of its
-// batch wherever that is of an ordinary length.
-func roughSize(j job.Job) int {
-	n := 512 + waitSize + len(j.ID.Batch) + len(j.Key) + len(j.Name) + len(j.InputPath) + len(j.OutputPath) + len(j.EncodingID) + len(j.Reason)
-	for k, v := range j.Variables {
-		n += len(k) + len(v) + 16
-	}
-	if f := j.Failure; f != nil {
-		n += 128 + len(f.Category) + len(f.Text) + len(f.RequestID)
-		for _, m := range f.Messages {
-			n += len(m) + 8
-		}
-	}
-	return n
 }

@@ -81,6 +81,16 @@ func TestWordsCarryOver(t *testing.T) {
 			t.Errorf("breaker state %s is not in the contract", s)
 		}
 	}
+	for _, way := range []job.ListWay{job.ListBySearch, job.ListByTime, job.ListByWalk} {
+		if listingMessage(job.Listing{Way: way}).GetWay() == 0 {
+			t.Errorf("way of listing %s is not in the contract", way)
+		}
+	}
+	for _, f := range []job.ParameterFault{job.ParameterRefused, job.ParameterUnanswered, job.ParameterIgnored, job.ParameterMisses} {
+		if listingMessage(job.Listing{Parameters: []job.ListParameter{{Fault: f}}}).GetFaultyParameters()[0].GetFault() == 0 {
+			t.Errorf("fault of a parameter %s is not in the contract", f)
+		}
+	}
 	for _, k := range []job.FailureKind{job.FailedEncoding, job.FailedTransfer, job.FailedStart, job.FailedConfigure, job.FailedGone} {
 		if got := failureKind(failureMessage(&job.Failure{Kind: k}).GetKind()); got != k {
 			t.Errorf("failure kind %s comes back as %q", k, got)
@@ -160,22 +170,5 @@ func TestOutlook(t *testing.T) {
 		if want := tt.want != 0; ok != want || got.Likely.Round(30*time.Minute) != tt.want {
 			t.Errorf("%s: %+v, %v; want %v", name, got, ok, tt.want)
 		}
-	}
-}
-
-func TestFitting(t *testing.T) {
-	var jobs []job.Job
-	for n := range 100 {
-		jobs = append(jobs, job.Job{ID: job.ID{Batch: "b", Number: int64(n + 1)}, Reason: strings.Repeat("x", 100<<10)})
-	}
-	fit, cut := fitting(jobs)
-	if !cut || len(fit) < 10 || len(fit) > 40 {
-		t.Errorf("%d of 100 jobs of 100 KiB fit a message of 4 MiB (cut: %v)", len(fit), cut)
-	}
-	if fit, cut := fitting([]job.Job{{Reason: strings.Repeat("x", 10<<20)}}); len(fit) != 1 || cut {
-		t.Error("a single job is sent however large it is")
-	}
-	if fit, cut := fitting(nil); len(fit) != 0 || cut {
-		t.Error("nothing fits always")
 	}
 }

@@ -34,14 +34,14 @@ func (s *Server) show(ctx context.Context, b job.Batch) (*stokerv1.Batch, error)
 		m.Percent = 100 // all of it was done before
 	}
 	if s.stalled(b) {
-		return m, nil
+		return fitted(m, maxItemBytes), nil
 	}
 	if end, ok := outlook(b, runs, now); ok {
 		m.EarliestFinishTime = timestamp(now.Add(end.Earliest))
 		m.EstimatedFinishTime = timestamp(now.Add(end.Likely))
 		m.LatestFinishTime = timestamp(now.Add(end.Latest))
 	}
-	return m, nil
+	return fitted(m, maxItemBytes), nil
 }
 
 // stalled reports whether nothing of b is started for now, so that a pace says

@@ -28,12 +28,13 @@ func (s *Server) SubmitBatch(ctx context.Context, req *stokerv1.SubmitBatchReque
 		first, err := s.store.Submitted(ctx, req.GetRequestId(), hash)
 		switch {
 		case err == nil:
-			return respondSubmit(s.show(ctx, first))
+			return s.respondSubmit(ctx, first, &checks{})
 		case !errors.Is(err, job.ErrNotFound):
 			return nil, fmt.Errorf("submit batch: %w", err)
 		}
 	}
-	b, err := s.checkSubmit(req)
+	var c checks
+	b, err := s.checkSubmit(&c, req)
 	if err != nil {
 		return nil, err
 	}
@@ -45,7 +46,7 @@ func (s *Server) SubmitBatch(ctx context.Context, req *stokerv1.SubmitBatchReque
 			return nil, err
 		}
 		b.Counts.Waiting = int64(len(jobs)) - b.Skipped
-		return respondSubmit(s.show(ctx, b))
+		return s.respondSubmit(ctx, b, &c)
 	}
 	id, err := uuid.NewV7()
 	if err != nil {
@@ -63,20 +64,21 @@ func (s *Server) SubmitBatch(ctx context.Context, req *stokerv1.SubmitBatchReque
 	if err != nil {
 		return nil, fmt.Errorf("submit batch: %w", err)
 	}
-	return respondSubmit(s.show(ctx, b))
+	return s.respondSubmit(ctx, b, &c)
 }
 
-func respondSubmit(b *stokerv1.Batch, err error) (*stokerv1.SubmitBatchResponse, error) {
+// respondSubmit is the answer about a batch, with what is odd about the request.
+func (s *Server) respondSubmit(ctx context.Context, b job.Batch, c *checks) (*stokerv1.SubmitBatchResponse, error) {
+	m, err := s.show(ctx, b)
 	if err != nil {
 		return nil, err
 	}
-	return &stokerv1.SubmitBatchResponse{Batch: b}, nil
+	return &stokerv1.SubmitBatchResponse{Batch: m, Warnings: c.warnings, WarningCount: c.warned}, nil
 }
 
 // checkSubmit is the batch that req asks for, without id and times, or everything
 // that is wrong with req.
-func (s *Server) checkSubmit(req *stokerv1.SubmitBatchRequest) (job.Batch, error) {
-	var c checks
+func (s *Server) checkSubmit(c *checks, req *stokerv1.SubmitBatchRequest) (job.Batch, error) {
 	c.takeAll(s.contractViolations(req))
 	b := job.Batch{
 		DisplayName: req.GetDisplayName(), Labels: req.GetLabels(),
@@ -89,20 +91,21 @@ func (s *Server) checkSubmit(req *stokerv1.SubmitBatchRequest) (job.Batch, error
 	if b.Open {
 		b.State = job.BatchOpen
 	}
-	b.AccountID = s.checkAccount(&c, req.GetAccount())
-	filled := s.checkEncodeWith(&c, req, &b)
+	b.AccountID = s.checkAccount(c, req.GetAccount())
+	filled := s.checkEncodeWith(c, req, &b)
 	b.Input = c.storageFor(s.catalog, filled, "input", req.GetInput(), req.GetInputId())
 	b.Output = c.storageFor(s.catalog, filled, "output", req.GetOutput(), req.GetOutputId())
-	b.Retry = s.checkRetry(&c, req)
-	c.plain("display_name", req.GetDisplayName())
+	b.Retry = s.checkRetry(c, req)
+	c.plainRequest(req)
 	if len(req.GetJobs()) == 0 && !req.GetKeepOpen() {
 		c.add("jobs", "name at least one job, or set keep_open to add jobs later")
 	}
-	rules := jobRules{templated: b.Template != nil, template: filled}
+	b.ToldApartBy = toldApartBy(filled)
+	rules := s.rulesFor(&b, filled)
 	if b.SkipSucceeded {
 		rules.keyed = "jobs that have succeeded before are known by it"
 	}
-	s.checkJobs(&c, req.GetJobs(), rules)
+	s.checkJobs(c, req.GetJobs(), rules)
 	if err := c.err(); err != nil {
 		return job.Batch{}, err
 	}
@@ -117,6 +120,18 @@ func (s *Server) checkAccount(c *checks, id string) string {
 		c.take(unknown("account", id, each(s.accounts.Statuses(), func(a job.AccountStatus) string { return a.ID })))
 	}
 	return id
+}
+
+// toldApartBy is what keeps the jobs of a batch with a template, or without one, from
+// writing to one place.
+func toldApartBy(t *template.Template) job.Distinction {
+	switch {
+	case t == nil || t.ToldApartByOutputPath():
+		return job.ByOutputPath
+	case len(t.SharedOutputs()) > 0:
+		return job.ByNothing
+	}
+	return job.ByTemplate
 }
 
 // checkEncodeWith settles how b is encoded. It returns the template to fill in for
@@ -185,7 +200,7 @@ func takeJobs(jobs *[]*stokerv1.JobSpec) []job.Spec {
 func (s *Server) AddJobs(ctx context.Context, req *stokerv1.AddJobsRequest) (*stokerv1.AddJobsResponse, error) {
 	var c checks
 	c.takeAll(s.contractViolations(req))
-	rules := jobRules{keyed: "jobs that are added to a batch are told apart by it"}
+	var rules jobRules
 	if len(req.GetJobs()) == 0 {
 		c.add(jobsField, "name at least one job")
 	}
@@ -194,10 +209,13 @@ func (s *Server) AddJobs(ctx context.Context, req *stokerv1.AddJobsRequest) (*st
 		if err != nil {
 			return nil, fmt.Errorf("read batch: %w", err)
 		}
+		var filled *template.Template
 		if b.Template != nil {
-			rules.templated, rules.template = true, c.template("batch_id", "its template, ", *b.Template, len(req.GetJobs()))
+			filled = c.template("batch_id", "its template, ", *b.Template, len(req.GetJobs()))
 		}
+		rules = s.rulesFor(&b, filled)
 	}
+	rules.keyed = "jobs that are added to a batch are told apart by it"
 	s.checkJobs(&c, req.GetJobs(), rules)
 	if err := c.err(); err != nil {
 		return nil, err
@@ -213,5 +231,6 @@ func (s *Server) AddJobs(ctx context.Context, req *stokerv1.AddJobsRequest) (*st
 	}
 	return &stokerv1.AddJobsResponse{
 		Batch: m, AddedCount: added, SkippedCount: skipped, SucceededCount: int64(len(jobs)) - added - skipped,
+		Warnings: c.warnings, WarningCount: c.warned,
 	}, nil
 }

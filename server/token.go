@@ -16,6 +16,7 @@ import (
 // strayed is refused and not misread:
 //
 //	page token: version, 'p', 8 bytes of hash, position
+//	of accounts: version, 'a', account id
 //	cursor:     version, 'c', scope, revision, page, batch id
 //
 // A scope is 'b' (batch only), 'j' (all jobs), or 'f' and a number: see [scope].
@@ -65,9 +66,7 @@ func parsePageToken(text string, list [8]byte) (pageToken, error) {
 	d := decode(text, 'p')
 	t := pageToken{list: [8]byte(d.bytes(8)), position: d.number()}
 	if d.bad || len(d.rest) > 0 || t.position == 0 {
-		return pageToken{}, invalid([]job.Violation{{
-			Field: "page_token", Message: "not a page token; give next_page_token of the page before, or nothing",
-		}})
+		return pageToken{}, badPageToken()
 	}
 	if t.list != list {
 		return pageToken{}, invalid([]job.Violation{{
@@ -75,6 +74,29 @@ func parsePageToken(text string, list [8]byte) (pageToken, error) {
 		}})
 	}
 	return t, nil
+}
+
+// accountToken is a position in the list of accounts: behind the one with this id.
+type accountToken string
+
+func (t accountToken) String() string { return encode(append([]byte{tokenVersion, 'a'}, t...)) }
+
+// parseAccountToken reads what [accountToken.String] writes. Empty text is the first page.
+func parseAccountToken(text string) (accountToken, error) {
+	if text == "" {
+		return "", nil
+	}
+	d := decode(text, 'a')
+	if d.bad || len(d.rest) == 0 {
+		return "", badPageToken()
+	}
+	return accountToken(d.rest), nil
+}
+
+func badPageToken() error {
+	return invalid([]job.Violation{{
+		Field: "page_token", Message: "not a page token; give next_page_token of the page before, or nothing",
+	}})
 }
 
 // cursor is a watcher's position in the changes of a batch.

@@ -104,6 +104,7 @@ func jobMessage(j job.Job) *stokerv1.Job {
 		CreateTime:      timestamp(j.CreateTime), UpdateTime: timestamp(j.UpdateTime),
 		StartTime: timestamp(j.StartTime), QueuedTime: timestamp(j.QueuedTime),
 		RunningTime: timestamp(j.RunningTime), FinishTime: timestamp(j.FinishTime),
+		PlatformStatus: j.PlatformStatus, PlatformStatusTime: timestamp(j.PlatformStatusTime),
 	}
 }
 
@@ -160,13 +161,17 @@ func eventMessages(j job.Job, events []job.Event) []*stokerv1.JobEvent {
 
 func accountMessage(a job.AccountStatus) *stokerv1.Account {
 	waits := a.Wait(time.Now())
+	for _, text := range []*string{&a.PausedReason, &a.BreakerReason, &a.Problem} {
+		*text = job.Shorten(*text, job.MaxReason)
+	}
 	m := &stokerv1.Account{
 		Id: a.ID, QueueTarget: int32(a.QueueTarget), EffectiveQueueTarget: int32(a.EffectiveTarget),
 		PlatformQueuedTime: timestamp(a.QueuedTime),
 		QueuedCount:        int32(a.OwnQueued), RunningCount: int32(a.OwnRunning),
 		StartingCount: int32(a.Starting), CancellingCount: int32(a.Cancelling),
 		PreparedCount: int32(a.Prepared), PreparingCount: int32(a.Preparing),
-		Paused: a.Paused, PausedReason: a.PausedReason,
+		Paused: a.Paused, PausedReason: a.PausedReason, PausedUntil: timestamp(a.StartsUntil),
+		MaxStartsPerDay: int32(a.MaxStartsPerDay), StartsTodayCount: int32(a.StartsToday),
 		Breaker: &stokerv1.Breaker{
 			State: breakerStateMessage(a.Breaker), Reason: a.BreakerReason,
 			Since: timestamp(a.BreakerSince), NextProbeTime: timestamp(a.NextProbe),
@@ -183,11 +188,34 @@ func accountMessage(a job.AccountStatus) *stokerv1.Account {
 			PausedUntil: timestamp(b.PausedUntil),
 		})
 	}
+	for _, v := range a.Unknown {
+		m.UnknownValues = append(m.UnknownValues, &stokerv1.UnknownValue{
+			Kind: v.Kind, Value: v.Value, FirstTime: timestamp(v.First), Count: v.Count,
+		})
+	}
+	m.Listing = listingMessage(a.Listing)
+	for _, o := range a.OtherInstances {
+		m.OtherInstances = append(m.OtherInstances, &stokerv1.OtherInstance{Id: o.ID, LastSeenTime: timestamp(o.LastSeen)})
+	}
 	if w := a.Webhooks; w != nil {
 		m.Webhooks = &stokerv1.Webhooks{
-			Problem: w.Problem, UsedCount: w.Used, IgnoredCount: w.Ignored, RejectedCount: w.Rejected,
+			Problem: job.Shorten(w.Problem, job.MaxReason), UsedCount: w.Used, IgnoredCount: w.Ignored, RejectedCount: w.Rejected,
 			LastUsedTime: timestamp(w.UsedTime),
 		}
+	}
+	return m
+}
+
+func listingMessage(l job.Listing) *stokerv1.Listing {
+	m := &stokerv1.Listing{
+		Way:            stokerv1.ListingWay(stokerv1.ListingWay_value["LISTING_WAY_"+string(l.Way)]),
+		ComparingSince: timestamp(l.ComparingSince), ComparingProblem: l.ComparingProblem,
+	}
+	for _, p := range l.Parameters {
+		m.FaultyParameters = append(m.FaultyParameters, &stokerv1.ListParameter{
+			Name: p.Name, Time: timestamp(p.Time),
+			Fault: stokerv1.ParameterFault(stokerv1.ParameterFault_value["PARAMETER_FAULT_"+string(p.Fault)]),
+		})
 	}
 	return m
 }

@@ -75,6 +75,7 @@ func (s *Server) checkNewValue(c *checks, path string, in *stokerv1.Batch) {
 	case "retry_policy":
 		c.retry("batch.retry_policy", in.GetRetryPolicy(), s.catalog.Retry)
 	case "labels":
+		c.plainLabels("batch.labels", in.GetLabels())
 		// The contract states the rules for labels once, at the submission.
 		for _, v := range s.contractViolations(&stokerv1.SubmitBatchRequest{Labels: in.GetLabels()}) {
 			v.Field = "batch." + v.Field

@@ -75,9 +75,9 @@ func (s *Server) first(ctx context.Context, b *job.Batch, place *job.Place, now 
 	return &jobs[0], nil
 }
 
-// jobMessages are jobs of one batch with what each of them waits for. What that follows from
-// is read once for all of them.
-func (s *Server) jobMessages(ctx context.Context, b job.Batch, jobs []job.Job) ([]*stokerv1.Job, error) {
+// jobMessages makes messages of the given jobs of one batch, with what each of them waits for.
+// What that follows from is read once for all of them.
+func (s *Server) jobMessages(ctx context.Context, b job.Batch, jobs []job.Job) (func(job.Job) *stokerv1.Job, error) {
 	now := time.Now()
 	at, err := s.situation(ctx, &b, now)
 	if err != nil {
@@ -87,14 +87,12 @@ func (s *Server) jobMessages(ctx context.Context, b job.Batch, jobs []job.Job) (
 	if err != nil {
 		return nil, err
 	}
-	messages := make([]*stokerv1.Job, len(jobs))
-	for i := range jobs {
-		j := &jobs[i]
-		w := at.Job(j, ranks[j.ID.Number])
-		messages[i] = jobMessage(*j)
-		messages[i].Wait, messages[i].WaitReason = waitMessage(w), w.String()
-	}
-	return messages, nil
+	return func(j job.Job) *stokerv1.Job {
+		w := at.Job(&j, ranks[j.ID.Number])
+		m := jobMessage(j)
+		m.Wait, m.WaitReason = waitMessage(w), w.String()
+		return m
+	}, nil
 }
 
 // ranks tells for those of the jobs that are in line how many of their batch go before them,

@@ -153,16 +153,20 @@ func (s *Server) page(ctx context.Context, at cursor, b job.Batch) (change, erro
 		return change{}, fmt.Errorf("read jobs: %w", err)
 	}
 	first, full := at.page == 1, len(jobs) == watchPage
-	jobs, cut := fitting(jobs)
-	at.page = 0
-	if full || cut {
-		at.page = jobs[len(jobs)-1].ID.Number + 1
-	}
-	resp := &stokerv1.WatchBatchResponse{Cursor: at.String(), Snapshot: first}
-	jobs = slices.DeleteFunc(jobs, func(j job.Job) bool { return j.Revision > at.revision })
-	if resp.Jobs, err = s.jobMessages(ctx, b, jobs); err != nil {
+	shown := slices.DeleteFunc(slices.Clone(jobs), func(j job.Job) bool { return j.Revision > at.revision })
+	message, err := s.jobMessages(ctx, b, shown)
+	if err != nil {
 		return change{}, err
 	}
+	resp := &stokerv1.WatchBatchResponse{Snapshot: first, Jobs: pageOf(shown, message)}
+	at.page = 0
+	switch n := len(resp.Jobs); {
+	case n < len(shown):
+		at.page = shown[n-1].ID.Number + 1
+	case full:
+		at.page = jobs[len(jobs)-1].ID.Number + 1
+	}
+	resp.Cursor = at.String()
 	c := change{batch: b, next: at.page}
 	if !first && len(resp.Jobs) == 0 {
 		return c, nil
@@ -316,20 +320,20 @@ func (s *Server) changes(ctx context.Context, id string, p position) (change, er
 		c.snapshot = true
 		return c, nil
 	}
-	fit, _ := fitting(jobs[:min(watchPage, len(jobs))])
+	message, err := s.jobMessages(ctx, b, jobs)
+	if err != nil {
+		return change{}, err
+	}
+	fit := pageOf(jobs[:min(watchPage, len(jobs))], message)
 	if c.more = len(fit) < len(jobs); c.more {
-		c.next = fit[len(fit)-1].Revision
+		c.next = jobs[len(fit)-1].Revision
 	}
 	m, err := s.show(ctx, b)
 	if err != nil {
 		return change{}, err
 	}
-	shown, err := s.jobMessages(ctx, b, fit)
-	if err != nil {
-		return change{}, err
-	}
 	c.msg, err = encoded(&stokerv1.WatchBatchResponse{
-		Cursor: cursor{batch: id, jobs: p.jobs, revision: c.next}.String(), Batch: m, Jobs: shown,
+		Cursor: cursor{batch: id, jobs: p.jobs, revision: c.next}.String(), Batch: m, Jobs: fit,
 	})
 	return c, err
 }

@@ -16,7 +16,7 @@ func (s *Store) AccountSettings(ctx context.Context, id string) (job.AccountSett
 	scan := func(r row) (a job.AccountSettings, err error) {
 		var since stamp
 		err = r.Scan(&a.Paused, &a.PausedReason, &since, &a.QueueTarget)
-		a.PausedSince = since.time()
+		a.PausedReason, a.PausedSince = job.Shorten(a.PausedReason, job.MaxReason), since.time()
 		return a, err
 	}
 	a, err := one(ctx, s.reader, scan, query, id)

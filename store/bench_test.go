@@ -3,6 +3,7 @@ package store_test
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -51,6 +52,25 @@ func BenchmarkSubmit100k(b *testing.B) {
 	jobs := specs(100_000)
 	for b.Loop() {
 		mustSubmit(b, s, jobs)
+	}
+	b.ReportMetric(float64(b.N)*100_000/b.Elapsed().Seconds(), "jobs/s")
+}
+
+// BenchmarkAddJobs100k is as many jobs added to an open batch, in parts as the client
+// cuts them.
+func BenchmarkAddJobs100k(b *testing.B) {
+	s := openDurable(b)
+	jobs := specs(100_000)
+	for b.Loop() {
+		open, _, err := s.Submit(b.Context(), store.Submission{Batch: job.Batch{AccountID: "default", Open: true}}, benchTime)
+		if err != nil {
+			b.Fatal(err)
+		}
+		for part := range slices.Chunk(jobs, 10_000) {
+			if _, _, _, err := s.AddJobs(b.Context(), open.ID, part, benchTime); err != nil {
+				b.Fatal(err)
+			}
+		}
 	}
 	b.ReportMetric(float64(b.N)*100_000/b.Elapsed().Seconds(), "jobs/s")
 }

@@ -11,22 +11,25 @@ import (
 const jobColumns = `b.id, j.number, j.key, j.name, j.input_path, j.output_path, j.variables,
        j.state, j.version, j.revision, j.step, j.step_time, j.attempt, j.failures,
        j.encoding_id, j.manifests, j.regions, j.stale_mark, j.progress, j.next_attempt_time, j.create_time, j.update_time,
-       j.start_time, j.queued_time, j.running_time, j.finish_time, j.failure, j.reason`
+       j.start_time, j.queued_time, j.running_time, j.finish_time, j.failure, j.reason,
+       j.platform_status, j.platform_status_time`
 
 func scanJob(r row) (job.Job, error) {
 	var j job.Job
 	var variables, manifests text
 	var failure *text
-	var step, next, create, update, start, queued, running, finish stamp
+	var step, next, create, update, start, queued, running, finish, status stamp
 	err := r.Scan(&j.ID.Batch, &j.ID.Number, &j.Key, &j.Name, &j.InputPath, &j.OutputPath, &variables,
 		(*string)(&j.State), &j.Version, &j.Revision, (*string)(&j.Step), &step, &j.Attempt, &j.Failures,
 		&j.EncodingID, &manifests, &j.Regions, &j.StaleMark, &j.Progress, &next, &create, &update,
-		&start, &queued, &running, &finish, &failure, &j.Reason)
+		&start, &queued, &running, &finish, &failure, &j.Reason,
+		&j.PlatformStatus, &status)
 	if err != nil {
 		return job.Job{}, err
 	}
 	j.StepTime, j.NextAttemptTime, j.CreateTime, j.UpdateTime = step.time(), next.time(), create.time(), update.time()
 	j.StartTime, j.QueuedTime, j.RunningTime, j.FinishTime = start.time(), queued.time(), running.time(), finish.time()
+	j.PlatformStatusTime = status.time()
 	if err := variables.decode(&j.Variables); err != nil {
 		return job.Job{}, fmt.Errorf("job %s: %w", j.ID, err)
 	}
@@ -38,6 +41,8 @@ func scanJob(r row) (job.Job, error) {
 			return job.Job{}, fmt.Errorf("job %s: %w", j.ID, err)
 		}
 	}
+	// What an older version has written may be of any length.
+	j.Failure, j.Reason = j.Failure.Shorten(job.MaxFailure), job.Shorten(j.Reason, job.MaxReason)
 	return j, nil
 }
 
@@ -84,7 +89,11 @@ func scanAttempt(r row) (job.Attempt, error) {
 	if failure == nil {
 		return a, nil
 	}
-	return a, failure.decode(&a.Failure)
+	if err := failure.decode(&a.Failure); err != nil {
+		return job.Attempt{}, err
+	}
+	a.Failure = a.Failure.Shorten(job.MaxFailure)
+	return a, nil
 }
 
 // Events returns the changes of a job's state, first first. The submission is not
@@ -99,7 +108,7 @@ SELECT b.id, e.number, e.version, e.time, e.from_state, e.to_state, e.attempt, e
 	scan := func(r row) (e job.Event, err error) {
 		var at stamp
 		err = r.Scan(&e.Job.Batch, &e.Job.Number, &e.Version, &at, (*string)(&e.From), (*string)(&e.To), &e.Attempt, &e.Reason)
-		e.Time = at.time()
+		e.Time, e.Reason = at.time(), job.Shorten(e.Reason, job.MaxReason)
 		return e, err
 	}
 	list, err := all(ctx, s.reader, scan, query, id.Batch, id.Number)

@@ -123,8 +123,8 @@ func TestSchemaVersion(t *testing.T) {
 		t.Fatal(err)
 	}
 	newest := fmt.Sprintf("migrations/%04d_", schemaVersion)
-	if len(files) == 0 || !strings.HasPrefix(files[len(files)-1], newest) {
-		t.Errorf("schemaVersion is %d, the migrations are %q", schemaVersion, files)
+	if !strings.HasPrefix(files[len(files)-1], newest) {
+		t.Errorf("schemaVersion is %d, and the migrations are %q", schemaVersion, files)
 	}
 }
 

@@ -11,11 +11,12 @@ import (
 
 // causeKey is what [job.Cause] calls its key, of a job with a failure. What tells the
 // job from others is left out of the text; a path without a directory is too short to
-// be told from ordinary words. The input path goes first: it may contain the other.
+// be told from ordinary words. The input path goes first: it may contain the other. The
+// beginning of a text is enough to tell causes apart, and its end may be the job's own.
 const causeKey = `json_array(j.failure ->> '$.kind', coalesce(j.failure ->> '$.code', 0), coalesce(j.failure ->> '$.http_status', 0),
-       coalesce(j.failure ->> '$.category', ''),
-       replace(replace(replace(coalesce(j.failure ->> '$.text', '') || coalesce('; ' || (j.failure ->> '$.messages[0]'), ''),
-         j.encoding_id, '…'), iif(instr(j.input_path, '/'), j.input_path, ''), '…'), iif(instr(j.output_path, '/'), j.output_path, ''), '…'))`
+       substr(coalesce(j.failure ->> '$.category', ''), 1, 200),
+       substr(replace(replace(replace(coalesce(j.failure ->> '$.text', '') || coalesce('; ' || (j.failure ->> '$.messages[0]'), ''),
+         j.encoding_id, '…'), iif(instr(j.input_path, '/'), j.input_path, ''), '…'), iif(instr(j.output_path, '/'), j.output_path, ''), '…'), 1, 1000))`
 
 // The selection's statements share their parameters: $1 batch id, $2 after number,
 // $3 state, $4 key prefix, $5 failure kinds, $6 categories, $7 causes, $8 limit.
@@ -93,7 +94,11 @@ SELECT ` + causeKey + ` AS cause, count(*) AS jobs, min(j.number), j.failure` + 
 			return c, err
 		}
 		c.First.Batch = batchID
-		return c, failure.decode(&c.Failure)
+		if err := failure.decode(&c.Failure); err != nil {
+			return c, err
+		}
+		c.Failure = *c.Failure.Shorten(job.MaxFailure)
+		return c, nil
 	}
 	list, err := all(ctx, s.reader, scan, query, batchID, limit)
 	if err != nil {

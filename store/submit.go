@@ -23,6 +23,8 @@ const firstRevision = 1
 // created is false; with another hash, and for a repeated batch id or job key, the
 // answer is [job.ErrExists]. A deleted batch has given its RequestID free.
 //
+// That no two of the jobs have one output path is up to the caller.
+//
 // With SkipSucceeded, jobs that have succeeded before are left out. If that is all of
 // them the batch has no jobs, and ends at once unless it is open.
 func (s *Store) Submit(ctx context.Context, sub job.Submission, now time.Time) (b job.Batch, created bool, err error) {
@@ -53,6 +55,10 @@ func (s *Store) Submit(ctx context.Context, sub job.Submission, now time.Time) (
 		}
 		if _, err := t.writeSkipped(b.Seq, skipped); err != nil {
 			return job.Batch{}, err
+		}
+		if b.Open && b.ToldApartBy == job.ByOutputPath { // it will be added to
+			t.w.outputs.keep(b.Seq, &batchOutputs{skipped: true})
+			t.addOutputs(b.Seq, 0, jobs, skipped)
 		}
 		t.bell(&head{Batch: b}).Dispatch = true
 		created = true
@@ -149,8 +155,8 @@ func (t *tx) insertBatch(b job.Batch, sub job.Submission) (seq int64, err error)
 INSERT INTO batches (id, request_id, payload_hash, display_name, account, priority, state, state_reason, open, profile, recipe, template,
        input, output, retry, failure_limit, failures_forgiven, labels,
        waiting, starting, queued, running, succeeded, failed, cancelling, cancelled,
-       revision, create_time, update_time, start_time, finish_time, skip_succeeded, state_time)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, 0, 0, 0, 0, 0, 0, 0, $20, $21, $22, 0, $23, $24, $25)
+       revision, create_time, update_time, start_time, finish_time, skip_succeeded, told_apart_by, state_time)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, 0, 0, 0, 0, 0, 0, 0, $20, $21, $22, 0, $23, $24, $25, $26)
 RETURNING seq`
 	hash := sub.PayloadHash
 	if hash == nil {
@@ -158,7 +164,7 @@ RETURNING seq`
 	}
 	return one(t.ctx, t, scalar[int64], insert, b.ID, sub.RequestID, hash, b.DisplayName, b.AccountID, b.Priority, string(b.State), b.StateReason, b.Open,
 		b.Profile, encodePointer(b.Recipe), encodePointer(b.Template), encode(b.Input), encode(b.Output), encode(b.Retry), encode(b.FailureLimit),
-		b.FailuresForgiven, encodeMap(b.Labels), b.Counts.Waiting, b.Revision, ms(b.CreateTime), ms(b.UpdateTime), ms(b.FinishTime), b.SkipSucceeded, ms(b.StateTime))
+		b.FailuresForgiven, encodeMap(b.Labels), b.Counts.Waiting, b.Revision, ms(b.CreateTime), ms(b.UpdateTime), ms(b.FinishTime), b.SkipSucceeded, b.ToldApartBy, ms(b.StateTime))
 }
 
 // insertJobs appends jobs after number last. The first of them gets the given
@@ -213,7 +219,9 @@ VALUES `
 // AddJobs appends jobs to a batch that is open for more, all of them or none. A
 // job whose key the batch has already is skipped, so a caller that does not know
 // whether an earlier call arrived repeats it. The batch must be open, else the
-// answer is a [job.StateError].
+// answer is a [job.StateError]. A job that would write to where another job of the
+// batch writes is refused: the answer is then a
+// [job.InvalidError].
 //
 // If the batch has SkipSucceeded, jobs that have succeeded in an earlier batch are
 // left out: they are those that are neither added nor skipped. A job that was left
@@ -223,6 +231,9 @@ func (s *Store) AddJobs(ctx context.Context, batchID string, jobs []job.Spec, no
 	type outcome struct {
 		batch          job.Batch
 		added, skipped int64
+	}
+	if err := s.readOutputs(ctx, batchID); err != nil {
+		return job.Batch{}, 0, 0, fmt.Errorf("add jobs to batch %s: %w", batchID, err)
 	}
 	out, err := write(ctx, s, "add jobs to batch "+batchID, func(t *tx) (outcome, error) {
 		h, err := t.head(batchID)
@@ -243,6 +254,9 @@ func (s *Store) AddJobs(ctx context.Context, batchID string, jobs []job.Spec, no
 		if err != nil {
 			return outcome{}, err
 		}
+		if err := t.toldApart(content, jobs, unknown); err != nil {
+			return outcome{}, err
+		}
 		fresh, left, err := t.leaveOut(content, unknown)
 		if err != nil {
 			return outcome{}, err
@@ -259,9 +273,9 @@ func (s *Store) AddJobs(ctx context.Context, batchID string, jobs []job.Spec, no
 	return out.batch, out.added, out.skipped, nil
 }
 
-// append writes jobs that are added to a batch, and the keys of those that are left
+// append writes jobs that are added to a batch, and what is kept of those that are left
 // out, and has the batch read again.
-func (t *tx) append(h *head, fresh []job.Spec, left []string, now time.Time) error {
+func (t *tx) append(h *head, fresh, left []job.Spec, now time.Time) error {
 	added := int64(len(fresh))
 	// A revision for each, so that a watcher can stop reading between any two.
 	if err := t.insertJobs(h.Seq, h.Counts.Total(), fresh, h.Revision+1, 1, now); err != nil {
@@ -271,6 +285,7 @@ func (t *tx) append(h *head, fresh []job.Spec, left []string, now time.Time) err
 	if err != nil {
 		return err
 	}
+	t.addOutputs(h.Seq, h.Counts.Total(), fresh, left)
 	if added > 0 || skipped > 0 {
 		h.Revision += max(added, 1)
 		h.Counts.Waiting += added

@@ -123,9 +123,9 @@ func (s *Store) Succeeded(ctx context.Context, b job.Batch, jobs []job.Spec) (in
 	return int64(len(done)), nil
 }
 
-// leaveOut parts the jobs that are new to a batch from the keys of those it leaves
+// leaveOut parts the jobs that are new to a batch from those it leaves
 // out: all that have succeeded elsewhere, and all that it has left out before.
-func (t *tx) leaveOut(b job.Batch, jobs []job.Spec) (fresh []job.Spec, left []string, err error) {
+func (t *tx) leaveOut(b job.Batch, jobs []job.Spec) (fresh, left []job.Spec, err error) {
 	if !b.SkipSucceeded {
 		return jobs, nil, nil
 	}
@@ -148,7 +148,7 @@ func (t *tx) leaveOut(b job.Batch, jobs []job.Spec) (fresh []job.Spec, left []st
 	}
 	for i, j := range jobs {
 		if done[i] || before[j.Key] {
-			left = append(left, j.Key)
+			left = append(left, j)
 		} else {
 			fresh = append(fresh, j)
 		}
@@ -156,14 +156,18 @@ func (t *tx) leaveOut(b job.Batch, jobs []job.Spec) (fresh []job.Spec, left []st
 	return fresh, left, nil
 }
 
-// writeSkipped keeps the keys a batch has left out, and returns how many of them it
-// did not have.
-func (t *tx) writeSkipped(seq int64, keys []string) (int64, error) {
-	if len(keys) == 0 {
+// writeSkipped keeps the keys and output paths of jobs a batch has left out, and returns
+// how many of the keys it did not have.
+func (t *tx) writeSkipped(seq int64, left []job.Spec) (int64, error) {
+	if len(left) == 0 {
 		return 0, nil
 	}
-	const insert = `INSERT OR IGNORE INTO skipped (batch, key) SELECT $1, value FROM json_each($2)`
-	n, err := t.exec(insert, seq, encode(keys))
+	pairs := make([][2]string, len(left))
+	for i, j := range left {
+		pairs[i] = [2]string{j.Key, j.OutputPath}
+	}
+	const insert = `INSERT OR IGNORE INTO skipped (batch, key, output_path) SELECT $1, value ->> 0, value ->> 1 FROM json_each($2)`
+	n, err := t.exec(insert, seq, encode(pairs))
 	if err != nil || n == 0 {
 		return 0, err
 	}

@@ -99,12 +99,17 @@ func (t *tx) apply(h *head, before job.Job, u *job.Update, now time.Time) (job.J
 		h.UpdateTime, h.changed = now, true
 		j.Revision = h.Revision
 	}
-	round(&j.StepTime, &j.NextAttemptTime, &j.UpdateTime, &j.StartTime, &j.QueuedTime, &j.RunningTime, &j.FinishTime)
+	round(&j.PlatformStatusTime, &j.StepTime, &j.NextAttemptTime, &j.UpdateTime, &j.StartTime, &j.QueuedTime, &j.RunningTime, &j.FinishTime)
 	if err := t.writeJob(h, before, j); err != nil {
 		return job.Job{}, err
 	}
 	if u.Ended != nil {
 		if err := t.writeAttempt(h, j.ID, u.Ended); err != nil {
+			return job.Job{}, err
+		}
+	}
+	if n := u.Starts(); n != 0 {
+		if err := t.countStarts(h.AccountID, n, now); err != nil {
 			return job.Job{}, err
 		}
 	}
@@ -146,12 +151,14 @@ func (t *tx) writeJob(h *head, before, j job.Job) error {
 UPDATE jobs
    SET state = $5, version = $6, revision = $7, step = $8, step_time = $9, attempt = $10, failures = $11, encoding_id = $12,
        regions = $13, stale_mark = $14, progress = $15, next_attempt_time = $16, update_time = $17, start_time = $18,
-       queued_time = $19, running_time = $20, finish_time = $21, failure = $22, reason = $23, manifests = $24
+       queued_time = $19, running_time = $20, finish_time = $21, failure = $22, reason = $23, manifests = $24,
+       platform_status = $25, platform_status_time = $26
  WHERE batch = $1 AND number = $2 AND state = $3 AND version = $4`
 	n, err := t.exec(update, h.Seq, j.ID.Number, string(before.State), before.Version,
 		string(j.State), j.Version, j.Revision, string(j.Step), ms(j.StepTime), j.Attempt, j.Failures, j.EncodingID,
 		j.Regions, j.StaleMark, j.Progress, ms(j.NextAttemptTime), ms(j.UpdateTime), ms(j.StartTime),
-		ms(j.QueuedTime), ms(j.RunningTime), ms(j.FinishTime), encodeNullable(j.Failure), j.Reason, encodeSlice(j.Manifests))
+		ms(j.QueuedTime), ms(j.RunningTime), ms(j.FinishTime), encodeNullable(j.Failure), j.Reason, encodeSlice(j.Manifests),
+		j.PlatformStatus, ms(j.PlatformStatusTime))
 	if err != nil {
 		return err
 	}

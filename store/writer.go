@@ -25,6 +25,7 @@ type writer struct {
 	stmts   map[string]*sql.Stmt // by text, prepared on conn
 	changed func([]job.Change)
 	began   bool // something has been committed; used by the goroutine alone
+	outputs *outputs
 
 	ops     chan *op
 	closing chan struct{} // closed: take no more
@@ -41,7 +42,7 @@ type op struct {
 
 func startWriter(ctx context.Context, db *sql.DB, log *slog.Logger, changed func([]job.Change)) (*writer, error) {
 	w := &writer{
-		db: db, log: log, stmts: map[string]*sql.Stmt{}, changed: changed,
+		db: db, log: log, stmts: map[string]*sql.Stmt{}, changed: changed, outputs: newOutputs(),
 		ops: make(chan *op, groupLimit), closing: make(chan struct{}), closed: make(chan struct{}),
 	}
 	if err := w.connect(ctx); err != nil {
@@ -284,6 +285,7 @@ func (w *writer) begin(ctx context.Context) error {
 // rollback leaves no transaction open. SQLite may have rolled back by itself, on
 // a full disk for example; that there is nothing left to do is then no trouble.
 func (w *writer) rollback(ctx context.Context, why error) {
+	w.outputs.reset()
 	_ = w.exec(ctx, "ROLLBACK")
 	w.giveUp(why)
 }

@@ -16,9 +16,10 @@
 // signature covers no time and no address, so that whoever has seen a delivery could
 // repeat it: an event counts once, and only within ten minutes of the time it was
 // triggered at. Every event that is signed is answered with 200, even if it comes to
-// nothing, because the platform stops delivering after ten refusals in a row. The rest
-// (unsigned, too large, or no event) is answered with 400 or 401, for an unknown
-// account as for a known one, and no word why.
+// nothing, because the platform stops delivering after ten refusals in a row. One of a type
+// that nobody knew is noted, and no more than the same hint. The rest (unsigned, too large,
+// or no event) is answered with 400 or 401, for an unknown account as for a known one, and
+// no word why.
 //
 // # Registration
 //

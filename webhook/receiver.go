@@ -52,6 +52,8 @@ type Account struct {
 	Key bitmovin.Secret
 	// Platform is where webhooks are registered; it is used only with a URL.
 	Platform Platform
+	// Unknown takes note of events of a type that is not known; nil: nobody does.
+	Unknown *bitmovin.UnknownValues
 }
 
 // Receiver takes deliveries. Use [New].
@@ -125,6 +127,9 @@ func (a *account) judge(w http.ResponseWriter, req *http.Request) (bitmovin.Enco
 	event, err := bitmovin.ParseWebhook(body)
 	if err != nil {
 		return "", malformed
+	}
+	if !event.EventType.Known() {
+		a.Unknown.Note(bitmovin.UnknownEvent, string(event.EventType))
 	}
 	return event.EncodingID, a.weigh(event, time.Now())
 }

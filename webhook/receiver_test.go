@@ -104,7 +104,12 @@ func TestDeliveries(t *testing.T) {
 		{"no signature at all", "a", good, strings.Repeat("z", 128), 401, rejected},
 		{"too long", "a", long, sign(key, long), 400, rejected},
 		{"not JSON", "a", "<html>", sign(key, "<html>"), 400, rejected},
-		{"no event type", "a", "{}", sign(key, "{}"), 400, rejected},
+		{"a list", "a", "[]", sign(key, "[]"), 400, rejected},
+		{"no event type", "a", "{}", "", 200, ignored},
+		{"no event type, about an encoding", "a", strings.Replace(good, "eventType", "kind", 1), "", 200, rang},
+		{"event type that nobody knows", "a", strings.Replace(good, "ENCODING_FINISHED", "TRANSFER_RESUMED", 1), "", 200, rang},
+		{"event type that is no text", "a", strings.Replace(good, `"ENCODING_FINISHED"`, `{"is":7}`, 1), "", 200, rang},
+		{"event type that nobody knows, too old", "a", strings.Replace(event("1", "enc", now.Add(-time.Hour)), "FINISHED", "RESUMED", 1), "", 200, ignored},
 		{"minutes ago", "a", event("1", "enc", now.Add(-9*time.Minute)), "", 200, rang},
 		{"clock behind", "a", event("1", "enc", now.Add(9*time.Minute)), "", 200, rang},
 		{"too old", "a", event("1", "enc", now.Add(-11*time.Minute)), "", 200, ignored},
@@ -179,6 +184,38 @@ func TestReplays(t *testing.T) {
 	e.deliver("b", first, sign(key, first))
 	if n := len(e.rings); n != 4 {
 		t.Errorf("%d rings, want 4", n)
+	}
+}
+
+// Events of types that nobody knew are noted, if they are signed, and rung for once.
+func TestUnknownEventsAreNoted(t *testing.T) {
+	client, err := bitmovin.New(bitmovin.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := &endpoint{t: t, mux: http.NewServeMux()}
+	e.receiver, err = webhook.New(webhook.Config{
+		Accounts: []webhook.Account{{ID: "a", Key: key, Unknown: client.Unknown()}},
+		Ring:     func(account, encoding string) { e.rings = append(e.rings, account+": "+encoding) },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.mux.Handle(webhook.Pattern, e.receiver)
+	odd := strings.Replace(event("1", "enc", time.Now()), "ENCODING_FINISHED", "TRANSFER_RESUMED", 1)
+	e.deliver("a", odd, sign("another key", odd))
+	if got := client.Unknown().List(10); len(got) != 0 {
+		t.Errorf("what was not signed was noted: %v", got)
+	}
+	for _, body := range []string{odd, odd, event("2", "enc", time.Now()), `{"eventId":"3","eventType":"MANIFEST_FINISHED","resourceId":"m"}`} {
+		e.deliver("a", body, sign(key, body))
+	}
+	got := client.Unknown().List(10)
+	if len(got) != 1 || got[0].Kind != bitmovin.UnknownEvent || got[0].Value != "TRANSFER_RESUMED" || got[0].Count != 2 {
+		t.Errorf("noted: %+v", got)
+	}
+	if diff := cmp.Diff([]string{"a: enc", "a: enc"}, e.rings); diff != "" {
+		t.Errorf("rings (-want +got):\n%s", diff)
 	}
 }
 

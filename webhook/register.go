@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/stokerd/stoker/bitmovin"
+	"github.com/stokerd/stoker/job"
 )
 
 const (
@@ -54,7 +55,7 @@ func (s *standing) text() string {
 func (s *standing) set(err error) (changed bool) {
 	text := ""
 	if err != nil {
-		text = err.Error()
+		text = job.Shorten(err.Error(), job.MaxReason)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -38,6 +38,11 @@ func apiDefinitions() []definition {
 		{Code: CodeTooMany, Category: "LIMIT", Description: "too many requests in this minute"},
 		{Code: CodeTooLarge, Category: "REQUEST", Description: "the request body is too large"},
 		{Code: CodeUnavailable, Category: "GENERAL", Description: "the service is shutting down"},
+		{Code: CodeMinutes, Category: "LIMIT", Description: "the encoding minutes of the month are used up"},
+		{Code: CodeBytes, Category: "LIMIT", Description: "the bytes of the month are used up"},
+		{Code: CodeQuota5, Category: "LIMIT", Description: "a quota of the account is used up"},
+		{Code: CodeQuota6, Category: "LIMIT", Description: "a quota of the account is used up"},
+		{Code: CodeQuota7, Category: "LIMIT", Description: "a quota of the account is used up"},
 		{Code: CodeQueueFull, Category: "LIMIT", Description: "too many encodings are queued"},
 		{Code: CodeWebhooks, Category: "LIMIT", Description: "too many webhooks of this type"},
 	}

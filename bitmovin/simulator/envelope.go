@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// API error codes. Only CodeQueueFull is known from the platform; what the
-// others mean there could not be found out, so these are the simulator's own
+// API error codes. Only those of limits, 8001 to 8007, are known from the platform; what
+// the others mean there could not be found out, so these are the simulator's own
 // and clients should decide by HTTP status first. All are served under GET
 // /general/error-definitions.
 const (
@@ -22,7 +22,12 @@ const (
 	CodeTooMany      = 1007 // 429
 	CodeTooLarge     = 1008 // 413
 	CodeUnavailable  = 1009 // 503, after Close
+	CodeMinutes      = 8001 // quotas of the account, from 8001 to 8007 but for 8003: only faults answer with them
+	CodeBytes        = 8002
 	CodeQueueFull    = 8004 // the limit of queued encodings
+	CodeQuota5       = 8005
+	CodeQuota6       = 8006
+	CodeQuota7       = 8007
 	CodeWebhooks     = 8100 // 403, more webhooks than allowed
 )
 

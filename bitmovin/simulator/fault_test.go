@@ -193,7 +193,7 @@ func TestFaultHookKnowsTheCall(t *testing.T) {
 }
 
 func TestParseStorm(t *testing.T) {
-	got, err := simulator.ParseStorm(" reset=0.01, html502=0.02,504started=0.02,hang=0.01,hang:10s=0.1,json500=0,429=0.5,truncate-lost=0.1")
+	got, err := simulator.ParseStorm(" reset=0.01, html502=0.02,504started=0.02,hang=0.01,hang:10s=0.1,json500=0,429=0.5,truncate-lost=0.1,8005=0.05")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -206,11 +206,12 @@ func TestParseStorm(t *testing.T) {
 		{Rate: 0, Fault: simulator.Fault{Kind: simulator.JSONFault, Status: 500}},
 		{Rate: 0.5, Fault: simulator.Fault{Kind: simulator.RateLimitFault}},
 		{Rate: 0.1, Fault: simulator.Fault{Kind: simulator.TruncateFault}},
+		{Rate: 0.05, Fault: simulator.Fault{Kind: simulator.JSONFault, Status: 403, Code: simulator.CodeQuota5}},
 	}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("storm (-want +got):\n%s", diff)
 	}
-	for _, text := range []string{"x", "reset", "reset=x", "reset=2", "reset=-1", "reset=NaN", "-0.1", "1.1", "html200=0.1", "htmlx=0.1", "started=0.1", "hang:x=0.1", "hang:-1s=0.1", "reset=0.6,empty=0.6", "empty=0.1,"} {
+	for _, text := range []string{"x", "reset", "reset=x", "reset=2", "reset=-1", "reset=NaN", "-0.1", "1.1", "html200=0.1", "htmlx=0.1", "started=0.1", "hang:x=0.1", "hang:-1s=0.1", "8003=0.1", "8008=0.1", "reset=0.6,empty=0.6", "empty=0.1,"} {
 		if storm, err := simulator.ParseStorm(text); err == nil {
 			t.Errorf("%q is accepted: %v", text, storm)
 		}

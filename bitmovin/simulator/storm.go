@@ -2,6 +2,7 @@ package simulator
 
 import (
 	"fmt"
+	"net/http"
 	"strconv"
 	"strings"
 	"time"
@@ -22,7 +23,13 @@ type Gust struct {
 // gustNames are the faults that [ParseStorm] knows, besides those that begin
 // with an HTTP status.
 func gustNames() map[string]Fault {
+	quota := func(code int) Fault { return Fault{Kind: JSONFault, Status: http.StatusForbidden, Code: code} }
 	return map[string]Fault{
+		"8001":          quota(CodeMinutes),
+		"8002":          quota(CodeBytes),
+		"8005":          quota(CodeQuota5),
+		"8006":          quota(CodeQuota6),
+		"8007":          quota(CodeQuota7),
 		"429":           {Kind: RateLimitFault},
 		"reset":         {Kind: ResetFault},
 		"reset-after":   {Kind: ResetFault, After: true},
@@ -44,7 +51,8 @@ func gustNames() map[string]Fault {
 // with the names 429, reset, reset-after, truncate, truncate-lost, empty,
 // empty-lost, hang and hang-after (the call takes effect with truncate, empty
 // and -after, and does not with the others; a hang lasts until the client
-// leaves, or as long as hang:10s says), html or json followed by a status from
+// leaves, or as long as hang:10s says), 8001, 8002 and 8005 to 8007 for a 403 with
+// the code of a used-up quota, html or json followed by a status from
 // 500 to 599, and NNNstarted, which is json with that status after the effect.
 // An empty text is calm. Rates add up to at most 1.
 func ParseStorm(text string) (Storm, error) {

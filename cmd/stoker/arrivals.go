@@ -24,7 +24,7 @@ func (a *arrivals) show(m *stokerv1.WatchBatchResponse) error {
 		line := arrivalLine(j)
 		if arrived := fmt.Sprint(j.GetAttempt(), " ", line); a.known[j.GetId()] != arrived {
 			a.known[j.GetId()] = arrived
-			if _, err := io.WriteString(a.w, line+"\n"); err != nil {
+			if err := writeLine(a.w, line); err != nil {
 				return err
 			}
 		}
@@ -35,8 +35,7 @@ func (a *arrivals) show(m *stokerv1.WatchBatchResponse) error {
 	if a.batch == nil || !ended(a.batch) {
 		return nil
 	}
-	_, err := io.WriteString(a.w, summaryLine(a.batch)+"\n")
-	return err
+	return writeLine(a.w, summaryLine(a.batch))
 }
 
 func (*arrivals) close() {}
@@ -48,7 +47,7 @@ func arrivalLine(j *stokerv1.Job) string {
 	}
 	line := fmt.Sprintf("%s: %s", title(j), strings.ToLower(jobState(j.GetState())))
 	if j.GetReason() != "" {
-		line += ": " + plain(j.GetReason())
+		line += ": " + j.GetReason()
 	}
 	return fmt.Sprintf("%s (%s)", line, j.GetId())
 }

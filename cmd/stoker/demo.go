@@ -29,6 +29,7 @@ import (
 // demo is the command line of demo.
 type demo struct {
 	serve  bool
+	listen string
 	titles bool
 	keep   string
 }
@@ -43,19 +44,21 @@ Bitmovin API start in this process, a batch of open films is submitted, and you 
 it finish in about half a minute. Some titles fail and are retried; one fails for good.
 Nothing is left behind.
 
---serve starts the same service and simulator on 127.0.0.1:7070, submits nothing, and
-stays until Ctrl-C, for you to play with.
+--serve starts the same service and simulator on 127.0.0.1:7070, or on another address
+of this machine, submits nothing, and stays until Ctrl-C, for you to play with.
 
 Exit codes: 0 everything went as scripted, including the title that fails; 1 it did
 not; 130 and 143 interrupted.`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			switch {
+			case !loopback(d.listen):
+				return usagef("--listen %s: want an address of this machine, for example %s", d.listen, defaultServer)
 			case d.titles:
 				_, err := io.WriteString(c.stdout, examples.OpenMovies)
 				return err
 			case d.serve:
-				return ofDemo(cmd.Context(), c.demoService(cmd.Context(), d, defaultServer, func(ctx context.Context, address string) error {
+				return ofDemo(cmd.Context(), c.demoService(cmd.Context(), d, d.listen, func(ctx context.Context, address string) error {
 					c.note("The service listens on %s, with a simulator behind it. Ctrl-C ends both.", address)
 					<-ctx.Done()
 					return nil
@@ -65,6 +68,7 @@ not; 130 and 143 interrupted.`,
 		},
 	}
 	cmd.Flags().BoolVar(&d.serve, "serve", false, "start service and simulator on "+defaultServer+" and stay")
+	cmd.Flags().StringVar(&d.listen, "listen", defaultServer, "with --serve: the address to listen on")
 	cmd.Flags().BoolVar(&d.titles, "titles", false, "print the list of titles")
 	cmd.Flags().StringVar(&d.keep, "keep", "", "keep the job table in this file")
 	cmd.MarkFlagsMutuallyExclusive("serve", "titles")
@@ -104,7 +108,7 @@ func (c *cli) demoService(ctx context.Context, d *demo, listen string, do func(c
 	s, err := newService(ctx, cfg, slog.New(slog.DiscardHandler))
 	if err != nil {
 		if errors.Is(err, syscall.EADDRINUSE) {
-			err = fmt.Errorf("%s is in use already: is a service running there?", listen)
+			err = fmt.Errorf("%s is in use already: is a service running there? --listen names another address", listen)
 		}
 		return errors.Join(explain(cfg, "--keep", err), platform.Close())
 	}

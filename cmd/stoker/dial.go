@@ -19,7 +19,9 @@ func (c *cli) connected(do func(ctx context.Context, conn *client.Client, args [
 		if err := c.checkServer(); err != nil {
 			return usagef("--server %s: %w", c.server, err)
 		}
-		conn, err := client.Dial(c.server, client.Options{Insecure: c.insecure, UserAgent: "stoker/" + version()})
+		conn, err := client.Dial(c.server, client.Options{
+			Insecure: c.insecure, UserAgent: "stoker/" + version(), Repeating: c.repeating,
+		})
 		if err != nil {
 			return usage(fmt.Errorf("--server %s: %w", c.server, err))
 		}

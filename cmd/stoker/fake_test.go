@@ -77,16 +77,28 @@ type fake struct {
 	asked []proto.Message
 }
 
+// services are what a server of the tests has.
+type services interface {
+	stokerv1.BatchServiceServer
+	stokerv1.AccountServiceServer
+}
+
 // start serves f and returns its address.
 func (f *fake) start(t *testing.T) string {
+	t.Helper()
+	return serve(t, f)
+}
+
+// serve serves answers and returns their address.
+func serve(t *testing.T, s services, options ...grpc.ServerOption) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	g := grpc.NewServer()
-	stokerv1.RegisterBatchServiceServer(g, f)
-	stokerv1.RegisterAccountServiceServer(g, f)
+	g := grpc.NewServer(append(options, grpc.ChainUnaryInterceptor(signed))...)
+	stokerv1.RegisterBatchServiceServer(g, s)
+	stokerv1.RegisterAccountServiceServer(g, s)
 	served := make(chan error, 1)
 	go func() { served <- g.Serve(listener) }()
 	t.Cleanup(func() {
@@ -96,6 +108,19 @@ func (f *fake) start(t *testing.T) string {
 		}
 	})
 	return listener.Addr().String()
+}
+
+// signed has errors come from a Stoker server.
+func signed(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (any, error) {
+	resp, err := handle(ctx, req)
+	if err == nil {
+		return resp, nil
+	}
+	s, marshalling := status.Convert(err).WithDetails(&errdetails.ErrorInfo{Reason: "TEST", Domain: "stoker"})
+	if marshalling != nil {
+		return nil, marshalling
+	}
+	return nil, s.Err()
 }
 
 func (f *fake) ask(m proto.Message) {
@@ -219,6 +244,7 @@ func (f *fake) ListJobs(_ context.Context, r *stokerv1.ListJobsRequest) (*stoker
 func (f *fake) GetJob(_ context.Context, r *stokerv1.GetJobRequest) (*stokerv1.GetJobResponse, error) {
 	f.ask(r)
 	j := someJobs()[1]
+	j.PlatformStatus, j.PlatformStatusTime = "PAUSED", at(2*minute)
 	return &stokerv1.GetJobResponse{
 		Job: j,
 		Attempts: []*stokerv1.Attempt{
@@ -274,6 +300,12 @@ func (f *fake) ListAccounts(_ context.Context, r *stokerv1.ListAccountsRequest) 
 			Id: "archive", QueueTarget: 20, EffectiveQueueTarget: 12, PlatformQueuedCount: new(int32(11)), QueuedCount: 9, RunningCount: 40,
 			PlatformQueuedTime: at(30), Wait: &stokerv1.Wait{Code: stokerv1.WaitCode_WAIT_CODE_QUEUE_FULL, Count: 12, Limit: 12},
 			WaitReason: "waiting for a free slot (12 of 12 queued)", StartingCount: 1, PreparedCount: 24, Budgets: []*stokerv1.Budget{{Class: "encoding-list", LimitPerMinute: 54, Available: 5}},
+			UnknownValues: []*stokerv1.UnknownValue{
+				{Kind: "status", Value: "PAUSED", FirstTime: at(7), Count: 12},
+				{Kind: "error_code", Value: "8100", FirstTime: at(8), Count: 1},
+				{Kind: "event", Value: "TRANSFER_RESUMED", FirstTime: at(9), Count: 2},
+				{Kind: "field", Value: "task.cost", FirstTime: at(9), Count: 1},
+			},
 		},
 		{
 			Id: "default", QueueTarget: 3, EffectiveQueueTarget: 3, Paused: true, PausedReason: "invoice",

@@ -92,6 +92,7 @@ func describeJob(answer *stokerv1.GetJobResponse) string {
 		{"state", fmt.Sprintf("%s, %d %%", jobState(j.GetState()), j.GetProgress())},
 		{"reason", reason(j)},
 		{"encoding", j.GetEncodingId()},
+		{"platform status", platformStatus(j)},
 		{"not before", moment(j.GetNextAttemptTime())},
 		{"waits since", moment(j.GetWait().GetSince())},
 		{"until", moment(j.GetWait().GetUntil())},
@@ -116,6 +117,14 @@ func describeJob(answer *stokerv1.GetJobResponse) string {
 		list.row(moment(e.GetTime()), from, jobState(e.GetTo()), itoa(e.GetAttempt()), e.GetReason())
 	}
 	return text + "\n" + list.aligned()
+}
+
+// platformStatus is the platform's word for a status that the server does not know.
+func platformStatus(j *stokerv1.Job) string {
+	if j.GetPlatformStatus() == "" {
+		return ""
+	}
+	return j.GetPlatformStatus() + " (not known) since " + moment(j.GetPlatformStatusTime())
 }
 
 // describe is names and values, one pair per line; empty values are left out.

@@ -29,7 +29,7 @@ func newLines(w io.Writer) *lines { return &lines{w: w, view: newView()} }
 func (l *lines) show(m *stokerv1.WatchBatchResponse) error {
 	now := time.Now()
 	for _, j := range l.view.apply(m, now) {
-		if _, err := io.WriteString(l.w, failureLine(j)+"\n"); err != nil {
+		if err := writeLine(l.w, failureLine(j)); err != nil {
 			return err
 		}
 	}
@@ -60,8 +60,7 @@ func (l *lines) summary(now time.Time) error {
 	if eta := l.view.eta(now); eta != "" {
 		line += ", done in " + eta
 	}
-	_, err := io.WriteString(l.w, line+"\n")
-	return err
+	return writeLine(l.w, line)
 }
 
 // waiting is why jobs wait, once that has lasted.
@@ -77,7 +76,7 @@ func (l *lines) waiting(b *stokerv1.Batch, now time.Time) string {
 	if now.Sub(l.stuck) < patience {
 		return ""
 	}
-	return " (" + plain(b.GetWaitReason()) + ")"
+	return " (" + printable(b.GetWaitReason()) + ")"
 }
 
 func (*lines) close() {}
@@ -92,7 +91,7 @@ func summaryLine(b *stokerv1.Batch) string {
 		}
 	}
 	if reason := b.GetStateReason(); reason != "" {
-		fmt.Fprintf(&line, " (%s)", plain(reason))
+		fmt.Fprintf(&line, " (%s)", reason)
 	}
 	return line.String()
 }

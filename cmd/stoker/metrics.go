@@ -2,7 +2,6 @@ package main
 
 import (
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -36,7 +35,8 @@ func accountGauge(name, help string, value func(job.AccountStatus) float64) gaug
 	return gauge{prometheus.NewDesc("stoker_account_"+name, help, []string{"account"}, nil), value}
 }
 
-// accountGauges are the figures of an account.
+// accountGauges are the figures of an account. What is wrong is not among their labels: each
+// value of a label is a series that is kept for ever, and texts have any length.
 var accountGauges = []gauge{
 	accountGauge("queue_target", "Encodings to keep queued.", func(s job.AccountStatus) float64 { return float64(s.QueueTarget) }),
 	accountGauge("effective_queue_target", "What the platform has been seen to accept.", func(s job.AccountStatus) float64 { return float64(s.EffectiveTarget) }),
@@ -47,20 +47,30 @@ var accountGauges = []gauge{
 	accountGauge("starting", "Jobs whose start is not answered yet.", func(s job.AccountStatus) float64 { return float64(s.Starting) }),
 	accountGauge("cancelling", "Jobs being cancelled.", func(s job.AccountStatus) float64 { return float64(s.Cancelling) }),
 	accountGauge("prepared", "Jobs configured ahead.", func(s job.AccountStatus) float64 { return float64(s.Prepared) }),
-	accountGauge("paused", "1 if somebody paused the account.", func(s job.AccountStatus) float64 { return indicator(s.Paused) }),
+	accountGauge("comparing", "1 while the platform is compared with the job table, after the start.", func(s job.AccountStatus) float64 { return indicator(!s.Listing.ComparingSince.IsZero()) }),
+	accountGauge("other_instances", "Other Stokers seen at work with the same API key within the last hour.", func(s job.AccountStatus) float64 { return float64(len(s.OtherInstances)) }),
+	accountGauge("starts_today", "Starts of this day (UTC) that count towards max_starts_per_day; 0 without such a limit.", func(s job.AccountStatus) float64 { return float64(s.StartsToday) }),
+	accountGauge("max_starts_per_day", "Starts after which the account pauses for the day; 0: no limit.", func(s job.AccountStatus) float64 { return float64(s.MaxStartsPerDay) }),
+	accountGauge("paused", "1 if somebody paused the account, or max_starts_per_day is reached.", func(s job.AccountStatus) float64 { return indicator(s.Paused) }),
+	accountGauge("breaker_open", "1 if the platform cannot be used; the account's breaker says why.", func(s job.AccountStatus) float64 { return indicator(s.Breaker != job.BreakerClosed) }),
+	accountGauge("problem", "1 if jobs cannot be configured although the platform answers; the account's problem says why.", func(s job.AccountStatus) float64 { return indicator(s.Problem != "") }),
 }
 
 var (
-	breakerDesc = prometheus.NewDesc("stoker_account_breaker_open",
-		"1 if the platform cannot be used; the reason says why.", []string{"account", "reason"}, nil)
-	problemDesc = prometheus.NewDesc("stoker_account_problem",
-		"1 if jobs cannot be configured although the platform answers; the reason says why.", []string{"account", "reason"}, nil)
 	waitDesc = prometheus.NewDesc("stoker_account_wait",
 		"1 with the reason why no job is started right now, as a code of the contract; absent if one is about to be.", []string{"account", "code"}, nil)
+	listingDesc = prometheus.NewDesc("stoker_account_listing",
+		"1 for the way in which encodings are found: SEARCH, CREATION_TIME or WALK, the slower the later.", []string{"account", "way"}, nil)
+	parameterDesc = prometheus.NewDesc("stoker_account_faulty_parameter",
+		"1 if a query parameter of the platform's lists is REFUSED, UNANSWERED, IGNORED, or MISSES encodings.", []string{"account", "parameter", "fault"}, nil)
 	budgetDesc = prometheus.NewDesc("stoker_account_calls_available",
 		"Calls of an endpoint class that could be made at once.", []string{"account", "class"}, nil)
 	limitDesc = prometheus.NewDesc("stoker_account_calls_limit",
 		"Calls of an endpoint class that the platform takes in a minute.", []string{"account", "class"}, nil)
+	unknownDesc = prometheus.NewDesc("stoker_unknown_platform_values_total",
+		"How often the platform used a value of a kind (status, error_code, field, ...) that is not known.", []string{"account", "kind"}, nil)
+	repeatsDesc = prometheus.NewDesc("stoker_platform_repeats_total",
+		"Calls that have to be made again because the answer settled nothing, by what they were for.", []string{"account", "call"}, nil)
 	pausedDesc = prometheus.NewDesc("stoker_account_calls_paused",
 		"1 if no call of an endpoint class is made for now: the platform said so, or others use the key up.", []string{"account", "class"}, nil)
 )
@@ -70,12 +80,14 @@ func (accountCollector) Describe(ch chan<- *prometheus.Desc) {
 	for _, g := range accountGauges {
 		ch <- g.desc
 	}
-	ch <- breakerDesc
-	ch <- problemDesc
 	ch <- waitDesc
+	ch <- listingDesc
+	ch <- parameterDesc
 	ch <- budgetDesc
 	ch <- limitDesc
 	ch <- pausedDesc
+	ch <- unknownDesc
+	ch <- repeatsDesc
 }
 
 // Collect reads every figure.
@@ -87,10 +99,20 @@ func (c accountCollector) Collect(ch chan<- prometheus.Metric) {
 		for _, g := range accountGauges {
 			send(g.desc, g.value(s), s.ID)
 		}
-		send(breakerDesc, indicator(s.Breaker != job.BreakerClosed), s.ID, lasting(s.BreakerReason))
-		send(problemDesc, indicator(s.Problem != ""), s.ID, lasting(s.Problem))
+		for kind, n := range s.UnknownCounts {
+			ch <- prometheus.MustNewConstMetric(unknownDesc, prometheus.CounterValue, float64(n), s.ID, kind)
+		}
+		for call, n := range s.Repeats {
+			ch <- prometheus.MustNewConstMetric(repeatsDesc, prometheus.CounterValue, float64(n), s.ID, call)
+		}
 		if w := s.Wait(time.Now()); w.Code != "" {
 			send(waitDesc, 1, s.ID, string(w.Code))
+		}
+		for _, way := range []job.ListWay{job.ListBySearch, job.ListByTime, job.ListByWalk} {
+			send(listingDesc, indicator(s.Listing.Way == way), s.ID, string(way))
+		}
+		for _, p := range s.Listing.Parameters {
+			send(parameterDesc, 1, s.ID, p.Name, string(p.Fault))
 		}
 		for _, b := range s.Budgets {
 			send(budgetDesc, float64(b.Available), s.ID, b.Class)
@@ -98,13 +120,6 @@ func (c accountCollector) Collect(ch chan<- prometheus.Metric) {
 			send(pausedDesc, indicator(!b.PausedUntil.IsZero()), s.ID, b.Class)
 		}
 	}
-}
-
-// lasting is a reason without the id of the request that met it: one series for each
-// reason, not for each probe.
-func lasting(reason string) string {
-	before, _, _ := strings.Cut(reason, " (request ")
-	return before
 }
 
 func unix(t time.Time) float64 {

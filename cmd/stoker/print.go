@@ -7,12 +7,14 @@ import (
 	"io"
 	"strings"
 	"time"
-	"unicode"
+	"unicode/utf8"
 
 	"charm.land/lipgloss/v2"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/stokerd/stoker/job"
 )
 
 // table is rows under a header.
@@ -39,7 +41,7 @@ func (t *table) aligned() string {
 	for _, row := range t.rows {
 		flat := make([]string, len(row))
 		for i, cell := range row {
-			flat[i] = plain(cell)
+			flat[i] = printable(cell)
 		}
 		rows = append(rows, flat)
 	}
@@ -67,22 +69,79 @@ func (t *table) tabbed() string {
 			if i > 0 {
 				b.WriteByte('\t')
 			}
-			b.WriteString(plain(cell))
+			b.WriteString(printable(cell))
 		}
 		b.WriteByte('\n')
 	}
 	return b.String()
 }
 
-// plain is a text on one line: names and reasons are other people's, and may hold what
-// a terminal obeys.
-func plain(text string) string {
+// printable is a text as it is shown: on one line, without what a terminal obeys, what
+// nobody sees and what changes the order in which a text is read. Names, reasons and errors
+// are other people's, and an old job table holds whatever was allowed then. Everything that
+// is printed passes through it where it leaves its renderer; JSON escapes instead.
+func printable(text string) string {
 	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) {
+		if job.Hidden(r) {
 			return ' '
 		}
 		return r
 	}, text)
+}
+
+// printableArgs are the arguments of a format, texts as they are shown.
+func printableArgs(args []any) []any {
+	shown := make([]any, len(args))
+	for i, arg := range args {
+		if text, ok := arg.(string); ok {
+			arg = printable(text)
+		}
+		shown[i] = arg
+	}
+	return shown
+}
+
+// writeLine prints a line.
+func writeLine(w io.Writer, line string) error {
+	_, err := io.WriteString(w, printable(line)+"\n")
+	return err
+}
+
+// printRow prints a row for programs.
+func (c *cli) printRow(cells ...string) error {
+	_, err := io.WriteString(c.stdout, (&table{rows: [][]string{cells}}).tabbed())
+	return err
+}
+
+// escaped is JSON on one line with what [printable] leaves out written as escapes.
+func escaped(line []byte) []byte {
+	if position, _ := job.FindHidden(string(line)); position == 0 {
+		return line
+	}
+	clean := make([]byte, 0, len(line)+16)
+	for _, r := range string(line) {
+		if job.Hidden(r) {
+			clean = fmt.Appendf(clean, `\u%04x`, r) // it stands in a string: nothing else has any
+		} else {
+			clean = utf8.AppendRune(clean, r)
+		}
+	}
+	return clean
+}
+
+// escaping writes lines of JSON, each by one call.
+type escaping struct{ w io.Writer }
+
+func (e escaping) Write(line []byte) (int, error) {
+	text, ended := bytes.CutSuffix(line, []byte{'\n'})
+	text = escaped(text)
+	if ended {
+		text = append(text[:len(text):len(text)], '\n')
+	}
+	if _, err := e.w.Write(text); err != nil {
+		return 0, err
+	}
+	return len(line), nil
 }
 
 // jsonLine encodes a message on one line. Fields that are not set are left out.
@@ -95,7 +154,7 @@ func jsonLine(m proto.Message) ([]byte, error) {
 	if err := json.Compact(&line, text); err != nil {
 		return nil, err
 	}
-	return line.Bytes(), nil
+	return escaped(line.Bytes()), nil
 }
 
 // printJSON prints a message, indented.
@@ -153,7 +212,7 @@ func (a *jsonArray) end() error {
 
 // note tells people something that is not the command's data.
 func (c *cli) note(format string, args ...any) {
-	_, _ = fmt.Fprintf(c.stderr, format+"\n", args...) // advice that nobody can read is not worth failing for
+	_, _ = fmt.Fprintf(c.stderr, format+"\n", printableArgs(args)...) // advice that nobody can read is not worth failing for
 }
 
 // moment is a time for people and, in UTC, for programs; empty if it is not set.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -52,12 +53,21 @@ and are prepared, what is wrong, if anything, and why no other job is started ri
 }
 
 func readAccounts(ctx context.Context, conn *client.Client, id string) ([]*stokerv1.Account, error) {
-	if id == "" {
-		answer, err := conn.Accounts().ListAccounts(ctx, &stokerv1.ListAccountsRequest{})
-		return answer.GetAccounts(), err
+	if id != "" {
+		answer, err := conn.Accounts().GetAccount(ctx, &stokerv1.GetAccountRequest{AccountId: id})
+		return []*stokerv1.Account{answer.GetAccount()}, err
 	}
-	answer, err := conn.Accounts().GetAccount(ctx, &stokerv1.GetAccountRequest{AccountId: id})
-	return []*stokerv1.Account{answer.GetAccount()}, err
+	var all []*stokerv1.Account
+	for request := new(stokerv1.ListAccountsRequest); ; {
+		answer, err := conn.Accounts().ListAccounts(ctx, request)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, answer.GetAccounts()...)
+		if request.PageToken = answer.GetNextPageToken(); request.PageToken == "" {
+			return all, nil
+		}
+	}
 }
 
 func (c *cli) printAccounts(accounts []*stokerv1.Account, budgets bool) error {
@@ -86,29 +96,32 @@ func (c *cli) printAccounts(accounts []*stokerv1.Account, budgets bool) error {
 		list.row(a.GetId(), target, queued, itoa(a.GetQueuedCount()), itoa(a.GetRunningCount()), itoa(a.GetStartingCount()),
 			itoa(a.GetPreparedCount()), accountState(a, time.Now()), moment(a.GetPlatformQueuedTime()), a.GetWaitReason())
 	}
-	return c.printTable(list)
+	if err := c.printTable(list); err != nil {
+		return err
+	}
+	for _, a := range accounts {
+		if text := unknownValues(a); text != "" {
+			c.note("%s", text)
+		}
+	}
+	return nil
 }
 
-// accountState says whether an account is worked on, and what is wrong if not. That its queue is
-// full, or that it has nothing to do, is nothing wrong.
-func accountState(a *stokerv1.Account, now time.Time) string {
-	switch w := a.GetWait(); w.GetCode() {
-	case stokerv1.WaitCode_WAIT_CODE_ACCOUNT_PAUSED, stokerv1.WaitCode_WAIT_CODE_DAILY_LIMIT:
-		return a.GetWaitReason()
-	case stokerv1.WaitCode_WAIT_CODE_BREAKER, stokerv1.WaitCode_WAIT_CODE_PLATFORM_FULL, stokerv1.WaitCode_WAIT_CODE_STORAGE,
-		stokerv1.WaitCode_WAIT_CODE_TROUBLE, stokerv1.WaitCode_WAIT_CODE_ORGANISATION:
-		if w.GetUntil() == nil || !w.GetUntil().AsTime().After(now) {
-			return a.GetWaitReason()
-		}
-		return a.GetWaitReason() + "; next try in " + rounded(w.GetUntil().AsTime().Sub(now))
+// unknownValues says on one line what the platform said that the server does not know.
+func unknownValues(a *stokerv1.Account) string {
+	values := a.GetUnknownValues()
+	if len(values) == 0 {
+		return ""
 	}
-	if problem := a.GetProblem(); problem != "" {
-		return "working, with trouble: " + problem
+	const few = 3
+	var shown []string
+	for _, v := range values[:min(few, len(values))] {
+		shown = append(shown, fmt.Sprintf("%s %q", strings.ReplaceAll(v.GetKind(), "_", " "), v.GetValue()))
 	}
-	if problem := a.GetWebhooks().GetProblem(); problem != "" {
-		return "working, without webhooks: " + problem
+	if more := len(values) - few; more > 0 {
+		shown = append(shown, fmt.Sprintf("%d more", more))
 	}
-	return "working"
+	return fmt.Sprintf("Account %s: the platform uses values that this server does not know: %s.", a.GetId(), strings.Join(shown, ", "))
 }
 
 func (c *cli) printBudgets(accounts []*stokerv1.Account) error {

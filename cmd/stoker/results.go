@@ -137,6 +137,7 @@ func (l *jobLines) begin(ctx context.Context, conn *client.Client, batch string)
 	if err != nil {
 		return err
 	}
+	text = escaped(text)
 	text[len(text)-1] = ',' // a job is never empty: it has an id
 	l.prefix = text
 	return nil
@@ -189,7 +190,11 @@ func (t *jobCSV) add(j *stokerv1.Job) error {
 		instant(j.GetFinishTime()), instant(j.GetNextAttemptTime()), runSeconds(j),
 	}
 	row = append(row, failureColumns(j.GetFailure())...)
-	return t.w.Write(append(row, j.GetReason(), j.GetWaitReason()))
+	row = append(row, j.GetReason(), j.GetWaitReason())
+	for i, cell := range row {
+		row[i] = printable(cell) // CSV has no escapes; jsonl has every character
+	}
+	return t.w.Write(row)
 }
 
 func (t *jobCSV) end() error {

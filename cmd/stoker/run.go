@@ -29,6 +29,8 @@ type cli struct {
 	json     bool   // --json
 
 	began bool // the command line was understood
+
+	disturbed disturbance
 }
 
 // run executes one command line and returns the exit code.

@@ -30,7 +30,9 @@ func (c *cli) startScreen(leave func()) *screen {
 	} else {
 		options = append(options, tea.WithInput(nil)) // the list came that way
 	}
-	s.program = tea.NewProgram(&picture{view: newView(), leave: leave, width: 80, height: 24}, options...)
+	shown := newView()
+	shown.trouble = c.latestTrouble
+	s.program = tea.NewProgram(&picture{view: shown, leave: leave, width: 80, height: 24}, options...)
 	go func() {
 		defer close(s.done)
 		if _, err := s.program.Run(); err != nil {
@@ -153,9 +155,9 @@ func heading(b *stokerv1.Batch) string {
 	case stokerv1.BatchState_BATCH_STATE_PAUSED, stokerv1.BatchState_BATCH_STATE_CANCELLING, stokerv1.BatchState_BATCH_STATE_CANCELLED:
 		c = yellow
 	}
-	line := lipgloss.NewStyle().Bold(true).Render(plain(b.GetDisplayName())) + "  " + colour(c, batchState(b.GetState()))
+	line := lipgloss.NewStyle().Bold(true).Render(printable(b.GetDisplayName())) + "  " + colour(c, batchState(b.GetState()))
 	if b.GetDisplayName() != b.GetId() {
-		line += colour(grey, "  "+b.GetId())
+		line += colour(grey, "  "+printable(b.GetId()))
 	}
 	return line
 }
@@ -206,9 +208,9 @@ func countsLine(b *stokerv1.Batch) string {
 func wait(b *stokerv1.Batch) string {
 	switch {
 	case b.GetStateReason() != "":
-		return plain(b.GetStateReason())
+		return printable(b.GetStateReason())
 	case b.GetWaitReason() != "" && !ended(b):
-		return "waiting: " + strings.TrimPrefix(plain(b.GetWaitReason()), "waiting ")
+		return "waiting: " + strings.TrimPrefix(printable(b.GetWaitReason()), "waiting ")
 	}
 	return ""
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/stokerd/stoker/internal/config"
+	"github.com/stokerd/stoker/internal/logdedup"
 	"github.com/stokerd/stoker/job"
 	"github.com/stokerd/stoker/store"
 )
@@ -87,7 +88,9 @@ func (c *cli) serve(ctx context.Context, cfg *config.Config) error {
 	if err := checkReach(cfg); err != nil {
 		return usage(err)
 	}
-	log := c.logger(cfg)
+	lines := c.logHandler(cfg)
+	defer func() { _ = lines.Close() }() // a log that cannot be written cannot say so
+	log := slog.New(lines)
 	collectEarly()
 	s, err := newService(ctx, cfg, log)
 	if err != nil {
@@ -98,6 +101,7 @@ func (c *cli) serve(ctx context.Context, cfg *config.Config) error {
 	if err := s.run(ctx); err != nil {
 		return failed(explain(cfg, "--db", err))
 	}
+	_ = lines.Close() // what has been counted comes before the last word
 	log.InfoContext(ctx, "stopped")
 	return nil
 }
@@ -112,12 +116,14 @@ func collectEarly() {
 	}
 }
 
-func (c *cli) logger(cfg *config.Config) *slog.Logger {
+// logHandler writes the service's log, in which equal lines are one with a count. It has to
+// be closed.
+func (c *cli) logHandler(cfg *config.Config) *logdedup.Handler {
 	options := &slog.HandlerOptions{Level: cfg.LogLevel}
 	if cfg.LogJSON {
-		return slog.New(slog.NewJSONHandler(c.stderr, options))
+		return logdedup.New(slog.NewJSONHandler(escaping{c.stderr}, options), logdedup.Options{}) // text has quotes around what is hidden
 	}
-	return slog.New(slog.NewTextHandler(c.stderr, options))
+	return logdedup.New(slog.NewTextHandler(c.stderr, options), logdedup.Options{})
 }
 
 // checkReach refuses addresses that other machines can reach: whoever reaches

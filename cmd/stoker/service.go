@@ -89,7 +89,10 @@ func newService(ctx context.Context, cfg *config.Config, log *slog.Logger) (_ *s
 	})
 	s.grpc = grpc.NewServer(s.server.Options()...)
 	s.server.Register(s.grpc)
-	s.http = &http.Server{Handler: s.endpoints(), ReadTimeout: 5 * time.Second, IdleTimeout: time.Minute}
+	s.http = &http.Server{
+		Handler: s.endpoints(), ReadTimeout: 5 * time.Second, IdleTimeout: time.Minute,
+		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+	}
 	return s, nil
 }
 
@@ -112,7 +115,9 @@ func clients(cfg *config.Config, log *slog.Logger) ([]dispatcher.Account, error)
 		if err != nil {
 			return nil, fmt.Errorf("account %s: %w", a.ID, err)
 		}
-		accounts = append(accounts, dispatcher.Account{ID: a.ID, Client: client, QueueTarget: a.QueueTarget, AutoTarget: a.AutoTarget})
+		accounts = append(accounts, dispatcher.Account{
+			ID: a.ID, Client: client, QueueTarget: a.QueueTarget, AutoTarget: a.AutoTarget, MaxStartsPerDay: a.MaxStarts,
+		})
 	}
 	return accounts, nil
 }
@@ -128,11 +133,13 @@ func dispatcherStorages(storages map[string]config.Storage) map[string]dispatche
 // catalog is what batches can name.
 func catalog(cfg *config.Config) server.Catalog {
 	storages := map[string]server.Storage{}
-	for name := range cfg.Inputs {
-		storages[name] = server.Storage{Input: true}
+	for name, storage := range cfg.Inputs {
+		storages[name] = server.Storage{Input: true, InputBase: storage.BasePath}
 	}
-	for name := range cfg.Outputs {
-		storages[name] = server.Storage{Input: storages[name].Input, Output: true}
+	for name, storage := range cfg.Outputs {
+		s := storages[name]
+		s.Output, s.OutputBase = true, storage.BasePath
+		storages[name] = s
 	}
 	return server.Catalog{
 		Profiles: cfg.Profiles, Templates: cfg.Templates, Storages: storages,

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -41,6 +42,7 @@ func platform(t *testing.T, sim *simulator.Simulator) map[string]string {
 // serving is a service that runs.
 type serving struct {
 	grpc, http string
+	log        *bytes.Buffer // what was logged since it listens; complete once it has stopped
 	// stop interrupts the service like a signal and returns its exit code.
 	stop func() int
 }
@@ -57,7 +59,7 @@ func startService(t *testing.T, env map[string]string) serving {
 		code <- run(ctx, args, getenv, strings.NewReader(""), io.Discard, stderr)
 		_ = stderr.Close() // a pipe writer's Close never fails
 	}()
-	var s serving
+	s := serving{log: new(bytes.Buffer)}
 	lines := bufio.NewScanner(log)
 	for s.grpc == "" && lines.Scan() {
 		var record struct{ Msg, GRPC, HTTP string }
@@ -71,7 +73,7 @@ func startService(t *testing.T, env map[string]string) serving {
 	drained := make(chan struct{})
 	go func() {
 		defer close(drained)
-		_, _ = io.Copy(io.Discard, log) // the service must not wait for a reader
+		_, _ = io.Copy(s.log, log) // the service must not wait for a reader
 	}()
 	s.stop = func() int {
 		cancel(&interrupted{signal: syscall.SIGTERM})

@@ -15,6 +15,8 @@ const quiet = 20 * time.Second
 type listener struct {
 	audience
 	note func(format string, args ...any)
+	// trouble is what stands in the way, empty if that is not known.
+	trouble func() string
 
 	mu     sync.Mutex
 	heard  time.Time
@@ -23,8 +25,8 @@ type listener struct {
 	closed bool
 }
 
-func newListener(to audience, note func(format string, args ...any)) *listener {
-	l := &listener{audience: to, note: note, heard: time.Now()}
+func newListener(to audience, note func(format string, args ...any), trouble func() string) *listener {
+	l := &listener{audience: to, note: note, trouble: trouble, heard: time.Now()}
 	l.silent = time.AfterFunc(quiet, l.miss)
 	return l
 }
@@ -61,5 +63,13 @@ func (l *listener) miss() {
 		return // a message came in the same moment
 	}
 	l.noted = true
-	l.note("Nothing heard from the server for %s; the watch goes on when it is back.", rounded(quiet))
+	l.note("Nothing heard from the server for %s%s; the watch goes on when it is back.", rounded(quiet), inBrackets(l.trouble()))
+}
+
+// inBrackets is text after a space, empty if there is none.
+func inBrackets(text string) string {
+	if text == "" {
+		return ""
+	}
+	return " (" + text + ")"
 }

@@ -19,7 +19,7 @@ func TestSilenceIsNoted(t *testing.T) {
 		var notes []string
 		l := newListener(newLines(io.Discard), func(format string, args ...any) {
 			notes = append(notes, fmt.Sprintf(format, args...))
-		})
+		}, func() string { return "HTTP status 502 (Bad Gateway)" })
 		told := func() []string {
 			l.mu.Lock() // as notes are made
 			defer l.mu.Unlock()
@@ -45,7 +45,7 @@ func TestSilenceIsNoted(t *testing.T) {
 		time.Sleep(time.Hour)
 		synctest.Wait()
 		want := []string{
-			"Nothing heard from the server for 20s; the watch goes on when it is back.",
+			"Nothing heard from the server for 20s (HTTP status 502 (Bad Gateway)); the watch goes on when it is back.",
 			"The server is back after 1m30s.",
 		}
 		if diff := cmp.Diff(want, told()); diff != "" {

@@ -27,7 +27,7 @@ What it was asked to do and how it fared are at /simulator/ledger, /simulator/en
 and /simulator/stats.
 
 --faults disturbs calls: a share of all of them, such as 0.05, or a list of kinds with
-their shares, such as 429=0.01,html502=0.02,reset=0.01,504started=0.02,hang:30s=0.01.
+their shares, such as 429=0.01,html502=0.02,reset=0.01,504started=0.02,hang:30s=0.01,8005=0.01.
 
 Exit codes: 0 stopped by SIGTERM or Ctrl-C; 1 could not start; 2 wrong usage.`,
 		Example: `  stoker simulate --encoders 20 --duration 10s --fail 0.05 &

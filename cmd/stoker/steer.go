@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -71,6 +72,9 @@ func (c *cli) cancelJobs(ctx context.Context, conn *client.Client, choice jobCho
 		c.note("%s would be cancelled", choice.found(answer.GetCount(), answer.GetBatchCount()))
 	default:
 		c.note("%s cancelled, or about to be", choice.found(answer.GetCount(), answer.GetBatchCount()))
+		if c.lostAnswer("CancelJobs") {
+			c.note("An earlier answer of the server was lost: what was cancelled before that is not counted.")
+		}
 	}
 	_, err = io.WriteString(c.stdout, itoa(answer.GetCount())+"\n")
 	return err
@@ -148,8 +152,7 @@ func (c *cli) answerJob(j *stokerv1.Job, err error) error {
 	if c.json {
 		return c.printJSON(j)
 	}
-	_, err = fmt.Fprintf(c.stdout, "%s\t%s\n", j.GetId(), jobState(j.GetState()))
-	return err
+	return c.printRow(j.GetId(), jobState(j.GetState()))
 }
 
 func (c *cli) answerBatch(b *stokerv1.Batch, err error) error {
@@ -159,8 +162,7 @@ func (c *cli) answerBatch(b *stokerv1.Batch, err error) error {
 	if c.json {
 		return c.printJSON(b)
 	}
-	_, err = fmt.Fprintf(c.stdout, "%s\t%s\n", b.GetId(), batchState(b.GetState()))
-	return err
+	return c.printRow(b.GetId(), batchState(b.GetState()))
 }
 
 // retryable are the states that can be retried.
@@ -225,6 +227,12 @@ func (j *jobChoice) retryRequest(args []string) (*stokerv1.RetryJobsRequest, err
 
 func (c *cli) retry(ctx context.Context, conn *client.Client, choice jobChoice, request *stokerv1.RetryJobsRequest, watch bool) error {
 	answer, err := conn.Batches().RetryJobs(ctx, request)
+	if _, lost := errors.AsType[*client.LostAnswerError](err); lost {
+		if id := request.GetBatchId(); id != "" {
+			c.note("What has been retried is no longer FAILED. To see the jobs: stoker jobs %s", id)
+		}
+		return err
+	}
 	if err != nil {
 		return err
 	}
@@ -306,6 +314,5 @@ func (c *cli) answerAccount(a *stokerv1.Account, err error) error {
 	if a.GetPaused() {
 		state = "PAUSED"
 	}
-	_, err = fmt.Fprintf(c.stdout, "%s\t%s\n", a.GetId(), state)
-	return err
+	return c.printRow(a.GetId(), state)
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -24,6 +23,7 @@ type submission struct {
 	profile    string
 	template   string
 	inline     inlineTemplate
+	odd        oddities
 	sample     bool
 	watch      bool
 	dryRun     bool
@@ -126,6 +126,7 @@ func (c *cli) submit(ctx context.Context, conn *client.Client, s *submission, ar
 		return err
 	}
 	batch, err := c.send(ctx, conn, s, list)
+	c.warn(s.odd, list)
 	if err != nil {
 		return placed(err, list, s.inline)
 	}
@@ -149,8 +150,7 @@ func (c *cli) submit(ctx context.Context, conn *client.Client, s *submission, ar
 	case s.dryRun:
 		return nil
 	}
-	_, err = io.WriteString(c.stdout, batch.GetId()+"\n")
-	return err
+	return writeLine(c.stdout, batch.GetId())
 }
 
 // submitted says how many jobs of a list are submitted.
@@ -199,7 +199,7 @@ func (c *cli) submitWhole(ctx context.Context, conn *client.Client, s *submissio
 		r.RequestId = id
 		again += " --request-id " + r.GetRequestId()
 	}
-	batch, err := conn.Submit(ctx, r)
+	batch, err := conn.SubmitWith(ctx, r, client.SubmitOptions{Warn: s.odd.add})
 	if err != nil && goesOn(ctx, err) && !r.GetValidateOnly() {
 		c.note("to go on, without submitting twice: %s", again)
 	}
@@ -212,7 +212,7 @@ func (s *submission) fill(list *joblist.List) (err error) {
 	if r.Labels, err = parseLabels(s.labels); err != nil {
 		return err
 	}
-	r.DisplayName = cmp.Or(r.GetDisplayName(), list.Name)
+	r.DisplayName = cmp.Or(r.GetDisplayName(), printable(list.Name))
 	r.ValidateOnly = s.dryRun
 	switch {
 	case s.profile != "":

@@ -27,7 +27,7 @@ func (c *cli) upload(ctx context.Context, conn *client.Client, s *submission) (*
 	r := &s.request
 	total := int64(len(r.GetJobs()))
 	named := r.GetRequestId() != ""
-	var options client.SubmitOptions
+	options := client.SubmitOptions{Warn: s.odd.add}
 	if !named && !r.GetValidateOnly() {
 		digest, err := requestDigest(r)
 		if err != nil {
@@ -63,6 +63,9 @@ func (c *cli) upload(ctx context.Context, conn *client.Client, s *submission) (*
 	}
 	batch, err := conn.SubmitWith(ctx, r, options)
 	progress.close()
+	if err != nil && last.Batch != nil && !goesOn(ctx, err) {
+		c.note("refused: batch %s has %d of %d jobs, works on them, and is open", last.Batch.GetId(), last.Sent, total)
+	}
 	if err != nil && goesOn(ctx, err) && !r.GetValidateOnly() {
 		if last.Batch != nil {
 			c.note("interrupted: batch %s has %d of %d jobs, and works on them", last.Batch.GetId(), last.Sent, total)
@@ -120,7 +123,7 @@ func goesOn(ctx context.Context, err error) bool {
 	case codes.Unavailable, codes.DeadlineExceeded, codes.ResourceExhausted, codes.Canceled:
 		return true
 	}
-	return false
+	return client.Unanswered(err)
 }
 
 // resumeID names the request of --resume: two commands that begin the same list at the

@@ -21,13 +21,15 @@ type view struct {
 	failures []*stokerv1.Job
 	pace     pace
 	heard    time.Time // when the latest message came
+	// trouble is what stands between here and the server, empty if that is not known.
+	trouble func() string
 }
 
 // maxFailures is how many failures a view shows.
 const maxFailures = 5
 
 func newView() *view {
-	return &view{running: map[string]*stokerv1.Job{}, failed: map[string]int32{}}
+	return &view{running: map[string]*stokerv1.Job{}, failed: map[string]int32{}, trouble: func() string { return "" }}
 }
 
 // apply takes in a message and returns the jobs of which an attempt failed that was
@@ -90,7 +92,7 @@ func (v *view) runningJobs() []*stokerv1.Job {
 // silence says that the server has not been heard of, if that is so: what is shown is old.
 func (v *view) silence(now time.Time) string {
 	if passed := now.Sub(v.heard); passed >= quiet && !ended(v.batch) {
-		return "nothing heard from the server for " + rounded(passed) + "; the watch goes on when it is back"
+		return "nothing heard from the server for " + rounded(passed) + inBrackets(v.trouble()) + "; the watch goes on when it is back"
 	}
 	return ""
 }
@@ -158,19 +160,19 @@ func (p *pace) perMinute(now time.Time) (float64, bool) {
 // title is how people recognise a job: its name, else its key, else its file.
 func title(j *stokerv1.Job) string {
 	path := j.GetInputPath()
-	return plain(cmp.Or(j.GetName(), j.GetKey(), path[strings.LastIndexByte(path, '/')+1:], j.GetId()))
+	return printable(cmp.Or(j.GetName(), j.GetKey(), path[strings.LastIndexByte(path, '/')+1:], j.GetId()))
 }
 
 // failure is why a job failed, on one line.
 func failure(j *stokerv1.Job) string {
 	f := j.GetFailure()
 	if f == nil {
-		return plain(j.GetReason())
+		return printable(j.GetReason())
 	}
 	line := failureText(f)
 	var head []string
 	if f.GetCategory() != "" {
-		head = append(head, plain(f.GetCategory()))
+		head = append(head, printable(f.GetCategory()))
 	} else {
 		head = append(head, enumName(f.GetKind().String(), "FAILURE_KIND_"))
 	}
@@ -191,7 +193,7 @@ func failureText(f *stokerv1.Failure) string {
 			parts = append(parts, text)
 		}
 	}
-	return strings.Join(strings.Fields(plain(strings.Join(parts, "; "))), " ")
+	return strings.Join(strings.Fields(printable(strings.Join(parts, "; "))), " ")
 }
 
 func batchState(s stokerv1.BatchState) string { return enumName(s.String(), "BATCH_STATE_") }

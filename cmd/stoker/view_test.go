@@ -252,6 +252,26 @@ func TestAccountState(t *testing.T) {
 		{&stokerv1.Account{Webhooks: &stokerv1.Webhooks{UsedCount: 7}}, "working"},
 		{&stokerv1.Account{Webhooks: &stokerv1.Webhooks{Problem: "muted"}}, "working, without webhooks: muted"},
 		{&stokerv1.Account{Problem: "no such bucket"}, "working, with trouble: no such bucket"},
+		{&stokerv1.Account{Listing: &stokerv1.Listing{Way: stokerv1.ListingWay_LISTING_WAY_SEARCH, ComparingSince: at(-5)}}, "working"},
+		{&stokerv1.Account{Listing: &stokerv1.Listing{ComparingSince: at(-120)}}, "being compared with the job table for 2m0s"},
+		{
+			&stokerv1.Account{Listing: &stokerv1.Listing{ComparingSince: at(-5), ComparingProblem: "HTTP 400"}},
+			"cannot be compared with the job table, jobs from before wait: HTTP 400",
+		},
+		{
+			&stokerv1.Account{Listing: &stokerv1.Listing{
+				Way: stokerv1.ListingWay_LISTING_WAY_WALK,
+				FaultyParameters: []*stokerv1.ListParameter{
+					{Name: "createdAtNewerThan", Fault: stokerv1.ParameterFault_PARAMETER_FAULT_IGNORED},
+					{Name: "search", Fault: stokerv1.ParameterFault_PARAMETER_FAULT_REFUSED},
+				},
+			}},
+			"working; finding encodings by walking the whole list, slower, because createdAtNewerThan is ignored and search is refused",
+		},
+		{
+			&stokerv1.Account{OtherInstances: []*stokerv1.OtherInstance{{Id: "abcdefghij234567", LastSeenTime: at(-60)}}},
+			"working; another Stoker uses the key: abcdefgh, seen 1m0s ago",
+		},
 	} {
 		if got := accountState(tt.account, now); got != tt.want {
 			t.Errorf("accountState(%v) = %q, want %q", tt.account, got, tt.want)

@@ -81,13 +81,13 @@ func (c *cli) attend(ctx context.Context, conn *client.Client, request *stokerv1
 	var to audience
 	switch {
 	case c.json:
-		to = newListener(jsonAudience{c}, c.note)
+		to = newListener(jsonAudience{c}, c.note, c.latestTrouble)
 	case len(request.GetStates()) > 0:
-		to = newListener(newArrivals(c.stdout), c.note)
+		to = newListener(newArrivals(c.stdout), c.note, c.latestTrouble)
 	case c.fancy(c.stdout):
 		to = c.startScreen(func() { leave(errLeft) })
 	default:
-		to = newListener(newLines(c.stdout), c.note)
+		to = newListener(newLines(c.stdout), c.note, c.latestTrouble)
 	}
 	batch, err := follow(ctx, conn, request, to)
 	to.close()

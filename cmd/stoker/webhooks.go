@@ -15,7 +15,8 @@ func newReceiver(cfg *config.Config, platform []dispatcher.Account, d *dispatche
 	c := webhook.Config{URL: cfg.WebhookURL, Ring: d.Ring, Logger: log}
 	for i, a := range cfg.Accounts {
 		if a.WebhookKey != "" {
-			c.Accounts = append(c.Accounts, webhook.Account{ID: a.ID, Key: a.WebhookKey, Platform: platform[i].Client})
+			client := platform[i].Client
+			c.Accounts = append(c.Accounts, webhook.Account{ID: a.ID, Key: a.WebhookKey, Platform: client, Unknown: client.Unknown()})
 		}
 	}
 	return webhook.New(c)

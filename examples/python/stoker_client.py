@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
+import random
+import re
 import sys
+import threading
 import time
 import uuid
 from collections.abc import Iterator
@@ -16,11 +19,15 @@ sys.path.insert(0, str(pathlib.Path(__file__).with_name("gen")))
 from stoker.examples import errors_pb2  # noqa: E402
 from stoker.v1 import batch_pb2, batch_service_pb2, batch_service_pb2_grpc  # noqa: E402
 
-# How long a call may take, in seconds. A watch may take for ever.
+# How long one try of a call may take, in seconds. A watch may take for ever.
 CALL_TIMEOUT = 60
-# How often a submission is tried while the server is away.
-SUBMIT_TRIES = 4
+# How long a call is repeated, in seconds from its first failure on.
+PATIENCE = 30
+# How often a call is tried while no connection comes about.
+DIAL_TRIES = 4
 FIRST_WAIT, LONGEST_WAIT = 0.1, 5.0
+# How long a watch may say nothing, in seconds: the server sends a heartbeat every 15 s.
+LONGEST_SILENCE = 45
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,10 +42,10 @@ class Violation:
 
 
 class StokerError(Exception):
-    """What the server said about a call that failed.
+    """What the server said about a call that failed, or what came instead of its answer.
 
     code is the gRPC status code, reason the server's own for programs, such as
-    WRONG_STATE; it is empty if the server was not reached. violations is what is wrong
+    WRONG_STATE; it is empty if the server did not answer. violations is what is wrong
     with the request, of very much the first, and violation_count how much that is.
     retry_delay is the wait in seconds that the server advises before the call is
     repeated.
@@ -54,7 +61,7 @@ class StokerError(Exception):
         for name, value in _details(error):
             if name == "google.rpc.ErrorInfo":
                 info = errors_pb2.ErrorInfo.FromString(value)
-                self.reason = info.reason
+                self.reason = info.reason if info.domain == "stoker" else ""
                 self.violation_count = int(info.metadata.get("violations", 0))
             elif name == "google.rpc.BadRequest":
                 found = errors_pb2.BadRequest.FromString(value).field_violations
@@ -63,9 +70,29 @@ class StokerError(Exception):
                 self.retry_delay = errors_pb2.RetryInfo.FromString(value).retry_delay.ToTimedelta().total_seconds()
 
     @property
-    def away(self) -> bool:
-        """Whether the server could not be reached, or is about to go."""
-        return self.code == grpc.StatusCode.UNAVAILABLE
+    def unanswered(self) -> bool:
+        """Whether the server has not answered.
+
+        It was not reached, the connection broke, or a proxy answered in its place, with whatever
+        code. The server says of each error of its own that it comes from there. It may
+        have done what was asked, or not. What gRPC itself does not send or take, because it
+        is too long, is not meant.
+        """
+        if self.reason:
+            return self.reason in ("CANCELLED", "DEADLINE_EXCEEDED")  # somebody in between gave up
+        too_long = self.code == grpc.StatusCode.RESOURCE_EXHAUSTED and re.search("message .*larger than", str(self))
+        return not too_long
+
+    @property
+    def unreachable(self) -> bool:
+        """Whether no connection came about, so that nothing was sent."""
+        no_connection = re.match("failed to connect to all addresses|DNS resolution failed", str(self))
+        return self.unanswered and self.code == grpc.StatusCode.UNAVAILABLE and bool(no_connection)
+
+    @property
+    def passing(self) -> bool:
+        """Whether the same call may be answered otherwise in a moment."""
+        return self.unanswered or self.code == grpc.StatusCode.UNAVAILABLE
 
 
 def _details(error: grpc.RpcError) -> Iterator[tuple[str, bytes]]:
@@ -75,11 +102,56 @@ def _details(error: grpc.RpcError) -> Iterator[tuple[str, bytes]]:
                 yield detail.type_url.rpartition("/")[2], detail.value
 
 
+class _Tries:
+    """Waits between the tries of one call, and counts them."""
+
+    def __init__(self, patience: float = float("inf"), dials: float = float("inf")):
+        self._patience, self._until = patience, 0.0
+        self._dials, self._dialled = dials, 0
+        self._wait = FIRST_WAIT
+
+    def next(self, error: StokerError | None) -> bool:
+        """Waits until the next try, or returns False if there is none."""
+        now = time.monotonic()
+        self._until = self._until or now + self._patience
+        self._dialled = self._dialled + 1 if error and error.unreachable else 0
+        wait = max(self._wait * random.uniform(0.5, 1.5), error.retry_delay if error else 0)
+        if self._dialled >= self._dials or now + wait > self._until:
+            return False
+        self._wait = min(2 * self._wait, LONGEST_WAIT)
+        time.sleep(wait)
+        return True
+
+
+def _listen(stream, longest: float) -> Iterator[batch_service_pb2.WatchBatchResponse]:
+    """Yields the messages of a stream, and cancels it when it is silent for too long.
+
+    How long the caller takes with a message does not count.
+    """
+    while True:
+        silence = threading.Timer(longest, stream.cancel)
+        silence.daemon = True
+        silence.start()
+        try:
+            message = next(stream, None)
+        finally:
+            silence.cancel()
+        if message is None:
+            return
+        yield message
+
+
+# The states of a batch in which a watch of it is over.
+_ENDED = (batch_pb2.BATCH_STATE_SUCCEEDED, batch_pb2.BATCH_STATE_FAILED, batch_pb2.BATCH_STATE_CANCELLED)
+
+
 class Client:
     """A connection to a server. Its methods raise StokerError."""
 
     def __init__(self, address: str = "127.0.0.1:7070", credentials: grpc.ChannelCredentials | None = None):
         options = [("grpc.max_receive_message_length", 16 << 20), ("grpc.keepalive_time_ms", 30_000)]
+        options += [("grpc.initial_reconnect_backoff_ms", int(FIRST_WAIT * 1000))]
+        options += [("grpc.max_reconnect_backoff_ms", int(LONGEST_WAIT * 1000))]
         if credentials is None:
             self._channel = grpc.insecure_channel(address, options)
         else:
@@ -95,63 +167,74 @@ class Client:
     def submit(self, request: batch_service_pb2.SubmitBatchRequest) -> batch_pb2.Batch:
         """Stores a batch and returns it once it is durable.
 
-        It is sent again while the server is away for a moment, under one id, so that nothing
-        is submitted twice. Set request_id to be able to repeat the call itself.
+        It is sent again when the answer does not come, under one id, so that nothing is
+        submitted twice. Set request_id to be able to repeat the call itself.
         """
         repeatable = batch_service_pb2.SubmitBatchRequest()
         repeatable.CopyFrom(request)
         repeatable.request_id = request.request_id or str(uuid.uuid4())
-        for tries in range(1, SUBMIT_TRIES + 1):
-            try:
-                return self._call(self._batches.SubmitBatch, repeatable).batch
-            except StokerError as error:
-                if tries == SUBMIT_TRIES or not error.away:
-                    raise
-                time.sleep(FIRST_WAIT * 2 ** (tries - 1))
-        raise AssertionError("unreachable")
+        return self._repeated(self._batches.SubmitBatch, repeatable).batch
 
     def get(self, batch_id: str) -> batch_pb2.Batch:
         """Returns how a batch stands."""
-        return self._call(self._batches.GetBatch, batch_service_pb2.GetBatchRequest(batch_id=batch_id)).batch
+        return self._repeated(self._batches.GetBatch, batch_service_pb2.GetBatchRequest(batch_id=batch_id)).batch
 
     def watch(self, request: batch_service_pb2.WatchBatchRequest) -> Iterator[batch_service_pb2.WatchBatchResponse]:
         """Follows a batch until it has ended: first how it stands, then what changes.
 
-        When the connection is lost or the server restarts, it comes back with the latest
-        cursor, as often as it takes; nothing is missed or seen twice. A request with the
-        cursor of an earlier watch goes on from there.
+        When the connection is lost, the server restarts, or something in between ends the
+        stream or keeps its messages, it comes back with the latest cursor, as often as it
+        takes; nothing is missed or seen twice. A request with the cursor of an earlier watch
+        goes on from there.
         """
         at = batch_service_pb2.WatchBatchRequest()
         at.CopyFrom(request)
-        seen, wait = False, FIRST_WAIT
+        longest = LONGEST_SILENCE + request.min_interval.ToTimedelta().total_seconds()
+        seen, state, tries = False, None, _Tries(PATIENCE, DIAL_TRIES)
         while True:
             stream = self._batches.WatchBatch(at)
+            error = None
             try:
-                for message in stream:
+                for message in _listen(stream, longest):
                     at.cursor = message.cursor
-                    seen, wait = True, FIRST_WAIT
+                    state = message.batch.state if message.HasField("batch") else state
+                    seen, tries = True, _Tries()  # from now on as often as it takes
                     yield message
-                return
+                if state in _ENDED or state is None and at.cursor:
+                    return
             except grpc.RpcError as cause:
                 error = StokerError(cause)
-                if not (seen and (error.away or error.reason in ("SLOW_READER", "TOO_MANY_WATCHES"))):
+                if not (error.passing or seen and error.reason in ("SLOW_READER", "TOO_MANY_WATCHES")):
                     raise error from cause
-                time.sleep(max(wait, error.retry_delay))
-                wait = min(2 * wait, LONGEST_WAIT)
             finally:
                 stream.cancel()
+            if not tries.next(error):
+                raise error or RuntimeError(f"the watch of batch {at.batch_id} was ended, and the batch was not")
 
     def cancel(self, name: str, reason: str = "") -> str:
         """Asks for the end of a job (`<batch id>/<number>`) or of a batch, and returns its state."""
         if "/" in name:
             request = batch_service_pb2.CancelJobRequest(job_id=name, reason=reason)
-            return batch_pb2.JobState.Name(self._call(self._batches.CancelJob, request).job.state)
+            return batch_pb2.JobState.Name(self._repeated(self._batches.CancelJob, request).job.state)
         request = batch_service_pb2.CancelBatchRequest(batch_id=name, reason=reason)
-        return batch_pb2.BatchState.Name(self._call(self._batches.CancelBatch, request).batch.state)
+        return batch_pb2.BatchState.Name(self._repeated(self._batches.CancelBatch, request).batch.state)
 
     @staticmethod
-    def _call(method, request):
-        try:
-            return method(request, timeout=CALL_TIMEOUT)
-        except grpc.RpcError as error:
-            raise StokerError(error) from error
+    def _repeated(method, request):
+        """Makes a call, and makes it again while that may help.
+
+        It is for calls that change nothing the second time: submissions with an id,
+        cancellations, and what reads. RetryJobs is none.
+        """
+        tries = _Tries(PATIENCE, DIAL_TRIES)
+        while True:
+            try:
+                answer = method(request, timeout=CALL_TIMEOUT)
+                if answer is not None:
+                    return answer
+                if not tries.next(None):  # gRPC takes half a message, and then OK, for an answer without message
+                    raise RuntimeError("the call was answered without a message")
+            except grpc.RpcError as cause:
+                error = StokerError(cause)
+                if not (error.passing and tries.next(error)):
+                    raise error from cause

@@ -8,7 +8,7 @@ export interface Violation {
   description: string;
 }
 
-/** What the server said about a call that failed. */
+/** What the server said about a call that failed, or what came instead of its answer. */
 export class StokerError extends Error {
   override name = 'StokerError';
 
@@ -17,7 +17,7 @@ export class StokerError extends Error {
     message: string,
     /** The gRPC status code. */
     readonly code: grpc.status,
-    /** The server's reason for programs, such as WRONG_STATE; empty if the server was not reached. */
+    /** The server's reason for programs, such as WRONG_STATE; empty if the server did not answer. */
     readonly reason: string,
     /** What is wrong with the request, of very much the first; empty for errors of another kind. */
     readonly violations: Violation[],
@@ -27,6 +27,29 @@ export class StokerError extends Error {
     readonly retryDelay: number,
   ) {
     super(message, { cause });
+  }
+
+  /**
+   * Whether the server has not answered: it was not reached, the connection broke, or a proxy
+   * answered in its place, with whatever code. The server says of each error of its own
+   * that it comes from there. It may have done what was asked, or not. What gRPC itself does
+   * not send or take, because it is too long, is not meant.
+   */
+  get unanswered(): boolean {
+    if (this.reason === '') {
+      return !(this.code === grpc.status.RESOURCE_EXHAUSTED && /message .*larger than/i.test(this.message));
+    }
+    return ['CANCELLED', 'DEADLINE_EXCEEDED'].includes(this.reason); // somebody in between gave up
+  }
+
+  /** Whether no connection came about, so that nothing was sent. */
+  get unreachable(): boolean {
+    return this.unanswered && this.code === grpc.status.UNAVAILABLE && /^(No connection established|Name resolution failed)/.test(this.message);
+  }
+
+  /** Whether the same call may be answered otherwise in a moment. */
+  get passing(): boolean {
+    return this.unanswered || this.code === grpc.status.UNAVAILABLE;
   }
 
   /** Reads an error that a call ended with. Anything else is returned as it is. */
@@ -40,8 +63,8 @@ export class StokerError extends Error {
     let retryDelay = 0;
     for (const { name, value } of details(err.metadata)) {
       if (name === 'google.rpc.ErrorInfo') {
-        const info = decode<{ reason?: string; metadata?: Record<string, string> }>('ErrorInfo', value);
-        reason = info.reason ?? '';
+        const info = decode<{ reason?: string; domain?: string; metadata?: Record<string, string> }>('ErrorInfo', value);
+        reason = info.domain === 'stoker' ? (info.reason ?? '') : '';
         violationCount = Number(info.metadata?.violations ?? 0);
       } else if (name === 'google.rpc.BadRequest') {
         violations = decode<{ field_violations?: Violation[] }>('BadRequest', value).field_violations ?? [];

@@ -29,12 +29,16 @@ const definition = loadSync('stoker/v1/batch_service.proto', {
 });
 const { stoker } = grpc.loadPackageDefinition(definition) as unknown as ProtoGrpcType;
 
-/** How long a call may take, in milliseconds. A watch may take for ever. */
+/** How long one try of a call may take, in milliseconds. A watch may take for ever. */
 const callTimeout = 60_000;
-/** How often a submission is tried while the server is away. */
-const submitTries = 4;
+/** How long a call is repeated, from its first failure on. */
+const patience = 30_000;
+/** How often a call is tried while no connection comes about. */
+const dialTries = 4;
 const firstWait = 100;
 const longestWait = 5_000;
+/** How long a watch may say nothing: the server sends a heartbeat every 15 s. */
+const longestSilence = 45_000;
 
 /** A client of a Stoker server. Methods throw a StokerError. */
 export class Stoker {
@@ -44,74 +48,79 @@ export class Stoker {
     this.#batches = new stoker.v1.BatchService(address, credentials, {
       'grpc.max_receive_message_length': 16 << 20,
       'grpc.keepalive_time_ms': 30_000,
+      'grpc.initial_reconnect_backoff_ms': firstWait,
+      'grpc.max_reconnect_backoff_ms': longestWait,
     });
   }
 
   /**
-   * Stores a batch and resolves once it is durable. It is sent again while the server is
-   * away for a moment, under one id, so that nothing is submitted twice. Set request_id
-   * to be able to repeat the call itself.
+   * Stores a batch and resolves once it is durable. It is sent again when the answer does
+   * not come, under one id, so that nothing is submitted twice. Set request_id to be able
+   * to repeat the call itself.
    */
   async submit(request: SubmitBatchRequest): Promise<Batch> {
     const repeatable = { ...request, request_id: request.request_id || randomUUID() };
-    for (let tries = 1, wait = firstWait; ; tries++, wait *= 2) {
-      try {
-        const answer = await call<SubmitBatchResponse>((done) => this.#batches.SubmitBatch(repeatable, limits(), done));
-        return answer.batch!;
-      } catch (err) {
-        if (tries === submitTries || !isAway(err)) {
-          throw err;
-        }
-        await sleep(wait);
-      }
-    }
+    const answer = await repeated<SubmitBatchResponse>((done) => this.#batches.SubmitBatch(repeatable, limits(), done));
+    return answer.batch!;
   }
 
   /** Resolves to how a batch stands. */
   async get(batchId: string): Promise<Batch> {
-    const answer = await call<GetBatchResponse>((done) => this.#batches.GetBatch({ batch_id: batchId }, limits(), done));
+    const answer = await repeated<GetBatchResponse>((done) => this.#batches.GetBatch({ batch_id: batchId }, limits(), done));
     return answer.batch!;
   }
 
   /**
    * Follows a batch until it has ended: first how it stands, then what changes. When
-   * the connection is lost or the server restarts, it comes back with the latest cursor,
-   * as often as it takes; nothing is missed or seen twice. A request with the cursor of
-   * an earlier watch goes on from there.
+   * the connection is lost, the server restarts, or something in between ends the stream or
+   * keeps its messages, it comes back with the latest cursor, as often as it takes; nothing
+   * is missed or seen twice. A request with the cursor of an earlier watch goes on from there.
    */
   async *watch(request: WatchBatchRequest): AsyncGenerator<WatchBatchResponse, void> {
     let from = request;
-    let wait = firstWait;
-    for (let seen = false; ; wait = Math.min(2 * wait, longestWait)) {
+    let state: string | undefined;
+    let tries = new Tries(patience, dialTries);
+    for (let seen = false; ; ) {
       const stream = this.#batches.WatchBatch(from);
       stream.on('error', () => {}); // that of a stream nobody reads any more
+      const listen = () => setTimeout(() => stream.cancel(), longestSilence + interval(request));
+      let silence = listen();
+      let failure: unknown;
       try {
         for await (const message of stream as AsyncIterable<WatchBatchResponse>) {
+          clearTimeout(silence); // how long the caller takes with a message does not count
           from = { ...request, cursor: message.cursor };
+          state = message.batch?.state ?? state;
           seen = true;
-          wait = firstWait;
+          tries = new Tries(); // from now on as often as it takes
           yield message;
+          silence = listen();
         }
-        return;
+        if (state === undefined ? from.cursor : ended.includes(state)) {
+          return;
+        }
+        failure = new Error(`the watch of batch ${request.batch_id} was ended, and the batch was not`);
       } catch (cause) {
-        const err = StokerError.from(cause);
-        if (!(seen && err instanceof StokerError && (isAway(err) || ['SLOW_READER', 'TOO_MANY_WATCHES'].includes(err.reason)))) {
-          throw err;
+        failure = StokerError.from(cause);
+        const back = failure instanceof StokerError && (failure.passing || (seen && ['SLOW_READER', 'TOO_MANY_WATCHES'].includes(failure.reason)));
+        if (!back) {
+          throw failure;
         }
-        await sleep(Math.max(wait, err.retryDelay));
       } finally {
+        clearTimeout(silence);
         stream.cancel();
       }
+      await tries.next(failure);
     }
   }
 
   /** Asks for the end of a job (`<batch id>/<number>`) or of a batch, and resolves to its state. */
   async cancel(id: string, reason = ''): Promise<BatchState | JobState> {
     if (id.includes('/')) {
-      const answer = await call<CancelJobResponse>((done) => this.#batches.CancelJob({ job_id: id, reason }, limits(), done));
+      const answer = await repeated<CancelJobResponse>((done) => this.#batches.CancelJob({ job_id: id, reason }, limits(), done));
       return answer.job!.state!;
     }
-    const answer = await call<CancelBatchResponse>((done) => this.#batches.CancelBatch({ batch_id: id, reason }, limits(), done));
+    const answer = await repeated<CancelBatchResponse>((done) => this.#batches.CancelBatch({ batch_id: id, reason }, limits(), done));
     return answer.batch!.state!;
   }
 
@@ -120,8 +129,54 @@ export class Stoker {
   }
 }
 
-function isAway(err: unknown): boolean {
-  return err instanceof StokerError && err.code === grpc.status.UNAVAILABLE;
+/** The states of a batch in which a watch of it is over. */
+const ended = ['BATCH_STATE_SUCCEEDED', 'BATCH_STATE_FAILED', 'BATCH_STATE_CANCELLED'];
+
+/** The interval that a watch asks for, in milliseconds. */
+function interval({ min_interval: d }: WatchBatchRequest): number {
+  return Number(d?.seconds ?? 0) * 1000 + (d?.nanos ?? 0) / 1e6;
+}
+
+/** Waits between the tries of one call, and counts them. */
+class Tries {
+  #wait = firstWait;
+  #dials = 0;
+  #until = 0;
+
+  constructor(
+    readonly patience = Infinity,
+    readonly dials = Infinity,
+  ) {}
+
+  /** Waits until the next try, or throws err if there is none. */
+  async next(err: unknown): Promise<void> {
+    this.#until ||= Date.now() + this.patience;
+    this.#dials = err instanceof StokerError && err.unreachable ? this.#dials + 1 : 0;
+    const advised = err instanceof StokerError ? err.retryDelay : 0;
+    const wait = Math.max(this.#wait * (0.5 + Math.random()), advised);
+    if (this.#dials >= this.dials || Date.now() + wait > this.#until) {
+      throw err;
+    }
+    this.#wait = Math.min(2 * this.#wait, longestWait);
+    await sleep(wait);
+  }
+}
+
+/**
+ * Makes a call, and makes it again while that may help. For calls that change nothing the
+ * second time: submissions with an id, cancellations, and what reads. RetryJobs is none.
+ */
+async function repeated<Answer>(make: (done: grpc.requestCallback<Answer>) => void): Promise<Answer> {
+  for (const tries = new Tries(patience, dialTries); ; ) {
+    try {
+      return await call(make);
+    } catch (err) {
+      if (!(err instanceof StokerError && err.passing)) {
+        throw err;
+      }
+      await tries.next(err);
+    }
+  }
 }
 
 function limits(): grpc.CallOptions {

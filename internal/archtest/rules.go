@@ -53,6 +53,9 @@ var rules = map[string]rule{
 	// The world's time, or simulated time.
 	"internal/clock": {stdOnly: true},
 
+	// The service's log: equal lines are one with a count.
+	"internal/logdedup": {imports: []string{"job"}},
+
 	// When a batch will be done: from how it goes, and by running it ahead of time.
 	"internal/forecast": {stdOnly: true},
 	"internal/rehearsal": {imports: []string{
@@ -70,6 +73,7 @@ var rules = map[string]rule{
 	"internal/history":    {imports: []string{"gen/stoker/v1"}, testSupport: true},
 	"internal/transcript": {stdOnly: true, testSupport: true},
 	"internal/loopback":   {stdOnly: true, testSupport: true},
+	"internal/middlebox":  {testSupport: true},
 	"internal/jssdk":      {imports: []string{"bitmovin/simulator"}, testSupport: true},
 }
 

@@ -22,6 +22,7 @@ func TestClients(t *testing.T) {
 			t.Run("errors", func(t *testing.T) { testErrors(t, p, s) })
 			t.Run("cancel", func(t *testing.T) { testCancel(t, p, s) })
 			t.Run("watch", func(t *testing.T) { testWatch(t, p, s) })
+			t.Run("proxy", func(t *testing.T) { testProxy(t, p, s) })
 		})
 	}
 }

@@ -31,6 +31,7 @@ type Config struct {
 	QueueTarget    int    // of accounts that name no other, unless AutoTarget is set
 	AutoTarget     bool   // such accounts choose their target by how fast their queue drains
 	MaxQueueTarget int    // the most they may choose
+	MaxStarts      int    // a day, of accounts that name no other; 0: no limit
 	MaxRetries     int    // of batches that name no other
 	PollInterval   time.Duration
 	WebhookURL     string // where Bitmovin reaches HTTPListen, without a trailing slash; empty: it is not told to
@@ -59,6 +60,7 @@ type Account struct {
 	TenantOrgID string
 	QueueTarget int  // with AutoTarget the most it may choose
 	AutoTarget  bool // the queue target follows the drain
+	MaxStarts   int  // a day (UTC), then the account pauses; 0: no limit
 	URL         string
 	// WebhookKey is what the platform signs webhooks with; empty: none are taken.
 	WebhookKey bitmovin.Secret
@@ -222,7 +224,7 @@ func (l *loader) loadAccounts() {
 
 func (l *loader) defaultAccount() Account {
 	tenant, _ := l.sample.Get("BITMOVIN_TENANT_ORG_ID")
-	account := Account{ID: DefaultName, APIKey: l.sample.apiKey, TenantOrgID: tenant, URL: l.config.BitmovinURL}
+	account := Account{ID: DefaultName, APIKey: l.sample.apiKey, TenantOrgID: tenant, URL: l.config.BitmovinURL, MaxStarts: l.config.MaxStarts}
 	l.aim(&account, 0)
 	return account
 }
@@ -243,6 +245,7 @@ func (l *loader) account(path string, a accountNode) Account {
 	account := Account{
 		ID: a.ID, TenantOrgID: a.TenantOrgID,
 		URL:        cmp.Or(strings.TrimRight(a.URL, "/"), l.config.BitmovinURL),
+		MaxStarts:  cmp.Or(a.MaxStarts, l.config.MaxStarts),
 		WebhookKey: l.ownWebhookKey(path, a),
 	}
 	l.aim(&account, a.QueueTarget)
@@ -250,6 +253,9 @@ func (l *loader) account(path string, a accountNode) Account {
 		if err := inRange(a.QueueTarget, 1, maxQueueTarget); err != nil {
 			l.wrongAt(path+".queue_target", "%d: %v", a.QueueTarget, err)
 		}
+	}
+	if err := inRange(a.MaxStarts, 0, mostStarts); err != nil {
+		l.wrongAt(path+".max_starts_per_day", "%d: %v", a.MaxStarts, err)
 	}
 	if a.URL != "" {
 		if err := checkURL(a.URL); err != nil {

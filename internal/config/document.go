@@ -24,6 +24,7 @@ type accountNode struct {
 	APIKeyFile  string `yaml:"api_key_file"`
 	TenantOrgID string `yaml:"tenant_org_id"`
 	QueueTarget int    `yaml:"queue_target"`
+	MaxStarts   int    `yaml:"max_starts_per_day"`
 	URL         string `yaml:"url"`
 
 	WebhookKeyEnv  string `yaml:"webhook_key_env"`

@@ -31,6 +31,9 @@ func (s Setting) key() string { return strings.ReplaceAll(s.Name, "-", "_") }
 
 const maxQueueTarget = 1000
 
+// mostStarts bounds max_starts_per_day: more than the platform takes in a day.
+const mostStarts = 1_000_000
+
 // Settings lists every setting, in the order of the help text.
 func Settings() []Setting {
 	return []Setting{
@@ -72,6 +75,10 @@ func Settings() []Setting {
 		}},
 		{"queue-target-max", "int", "50", "the most that --queue-target auto may choose", func(c *Config, v string) (err error) {
 			c.MaxQueueTarget, err = parseInt(v, 1, maxQueueTarget)
+			return err
+		}},
+		{"max-starts-per-day", "int", "0", "starts after which an account pauses until the next day (UTC) or until it is resumed; 0 for no limit", func(c *Config, v string) (err error) {
+			c.MaxStarts, err = parseInt(v, 0, mostStarts)
 			return err
 		}},
 		{"max-retries", "int", strconv.Itoa(job.DefaultMaxRetries), "attempts that may follow the first, for batches that do not say", func(c *Config, v string) (err error) {

@@ -17,7 +17,7 @@ func TestPages(t *testing.T) {
 	for _, page := range []string{"README.md", "docs/cookbook.md"} {
 		t.Run(page, func(t *testing.T) {
 			t.Parallel()
-			s := newSession(t)
+			s := newSession(t, page == "README.md")
 			n, grpcurls := 0, 0
 			for _, b := range blocks(t, page) {
 				if b.language != "console" {
@@ -40,7 +40,7 @@ func TestPages(t *testing.T) {
 // TestReadmeProgram compiles the Go program of the README and runs it.
 func TestReadmeProgram(t *testing.T) {
 	const page = "README.md"
-	s := newSession(t)
+	s := newSession(t, true)
 	for _, b := range blocks(t, page) {
 		if b.language != "go" {
 			continue

@@ -33,9 +33,10 @@ type session struct {
 	out     *bufio.Reader
 }
 
-// newSession starts everything. The service has the settings and the jobs that
-// the pages presuppose: variables as in Bitmovin's examples, and nothing submitted.
-func newSession(t *testing.T) *session {
+// newSession starts everything. The service is what the pages presuppose: the README's is
+// that of the demo, the cookbook's has variables as in Bitmovin's examples. Nothing is
+// submitted.
+func newSession(t *testing.T, demo bool) *session {
 	t.Helper()
 	s := &session{dir: t.TempDir(), address: addresses(t, "127.0.0.1:7070", "127.0.0.1:7071", "127.0.0.1:7080")}
 	bin := filepath.Join(s.dir, "bin")
@@ -56,10 +57,13 @@ func newSession(t *testing.T) *session {
 	}
 	ctx, cancel := context.WithTimeoutCause(context.Background(), pageTime, errors.New("the page takes too long"))
 	t.Cleanup(cancel)
-	s.start(ctx, t, nil, nil, filepath.Join(bin, "stoker"),
-		"simulate", "--listen", s.address["127.0.0.1:7080"], "--encoders", "20", "--duration", "2s")
-	await(ctx, t, s.address["127.0.0.1:7080"])
-	s.start(ctx, t, nil, nil, filepath.Join(bin, "stoker"), "serve", "--db", "service.db")
+	if stoker := filepath.Join(bin, "stoker"); demo {
+		s.start(ctx, t, nil, nil, stoker, "demo", "--serve", "--listen", s.address["127.0.0.1:7070"])
+	} else {
+		s.start(ctx, t, nil, nil, stoker, "simulate", "--listen", s.address["127.0.0.1:7080"], "--encoders", "20", "--duration", "2s")
+		await(ctx, t, s.address["127.0.0.1:7080"])
+		s.start(ctx, t, nil, nil, stoker, "serve", "--db", "service.db")
+	}
 	await(ctx, t, s.address["127.0.0.1:7070"])
 
 	in, commands := pipe(t)

@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -24,6 +25,7 @@ type service struct {
 	db      string
 	address string         // in every life
 	client  *client.Client // finds the present life by itself
+	lost    atomic.Int64   // calls that it made again because their answer was lost
 }
 
 // newService prepares a service on a platform at url. It does not run yet.
@@ -37,9 +39,14 @@ func newService(t *testing.T, url string, settings ...string) *service {
 	}, settings...)
 	soon := backoff.Config{BaseDelay: 20 * time.Millisecond, Multiplier: 1.5, MaxDelay: 200 * time.Millisecond}
 	var err error
-	s.client, err = client.Dial(s.address, client.Options{DialOptions: []grpc.DialOption{
-		grpc.WithConnectParams(grpc.ConnectParams{Backoff: soon, MinConnectTimeout: time.Second}),
-	}})
+	s.client, err = client.Dial(s.address, client.Options{
+		DialOptions: []grpc.DialOption{grpc.WithConnectParams(grpc.ConnectParams{Backoff: soon, MinConnectTimeout: time.Second})},
+		Repeating: func(r client.Repeat) {
+			if r.Lost {
+				s.lost.Add(1)
+			}
+		},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

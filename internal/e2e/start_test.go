@@ -247,7 +247,7 @@ func (o *owner) prepare(id job.ID) bitmovin.EncodingID {
 
 func (o *owner) start(id bitmovin.EncodingID) {
 	o.t.Helper()
-	if err := o.client.StartEncoding(o.t.Context(), id, nil); err != nil {
+	if err := o.client.StartEncoding(o.t.Context(), id, nil, nil); err != nil {
 		o.t.Fatal(err)
 	}
 }

@@ -15,11 +15,13 @@ import (
 
 // readCSV reads a header and one job per record. It returns only errors of in.
 func (p *parser) readCSV(in io.Reader) error {
-	r := csv.NewReader(in)
+	source := &recorder{in: in}
+	r := csv.NewReader(source)
 	r.FieldsPerRecord = -1 // counted here, so that one short line does not hide the others
 	r.ReuseRecord = true
 	var columns []string
 	for {
+		source.advance(r.InputOffset())
 		record, err := r.Read()
 		if errors.Is(err, io.EOF) {
 			return nil
@@ -39,7 +41,8 @@ func (p *parser) readCSV(in io.Reader) error {
 			continue // spreadsheets write empty rows as commas
 		}
 		if columns != nil {
-			p.record(columns, record, line)
+			quoted := func(i int) bool { return source.at(r.FieldPos(i)) == '"' }
+			p.record(columns, record, line, quoted)
 			continue
 		}
 		if columns = p.header(record, line); columns == nil {
@@ -111,8 +114,9 @@ func (p *parser) columnHint(column string) string {
 	return "; the columns are " + strings.Join(fields(), ", ") + " and var:<name>"
 }
 
-// record reads one job.
-func (p *parser) record(columns, record []string, line int) {
+// record reads one job. Blanks around a field are no part of it, unless it stands in
+// quotes: those that do were written on purpose, and a path is what its bytes are.
+func (p *parser) record(columns, record []string, line int, quoted func(field int) bool) {
 	switch {
 	case len(record) < len(columns):
 		p.mistake(line, "too few fields: %d, and the header names %d", len(record), len(columns))
@@ -123,7 +127,11 @@ func (p *parser) record(columns, record []string, line int) {
 	}
 	var spec job.Spec
 	for i, value := range record {
-		switch value = strings.TrimSpace(value); {
+		bare := strings.TrimSpace(value)
+		if bare == "" || bare != value && !quoted(i) {
+			value = bare
+		}
+		switch {
 		case value == "":
 		case columns[i] == "":
 			p.mistake(line, "field %d, %q, is in a column without a name", i+1, shorten([]byte(value)))

@@ -103,7 +103,9 @@ func Read(r io.Reader, o Options) (*List, error) {
 		return nil, fmt.Errorf("read %s: %w", p.list.Name, err)
 	}
 	p.unique("key", func(j *job.Spec) string { return j.Key })
-	p.unique("output_path", func(j *job.Spec) string { return j.OutputPath })
+	if !o.ForTemplate { // a template may tell jobs apart by something else: the server knows
+		p.unique("output_path", func(j *job.Spec) string { return strings.TrimSuffix(j.OutputPath, "/") })
+	}
 	if len(p.list.Jobs) == 0 && len(p.mistakes) == 0 {
 		p.mistake(0, "no jobs in it")
 	}
@@ -160,6 +162,7 @@ func sniff(in *bufio.Reader, known Format) (Format, error) {
 type parser struct {
 	list        *List
 	forTemplate bool
+	derived     []bool // of each job, whether its output path follows from its input path
 
 	mistakes []Mistake
 	more     int
@@ -212,6 +215,7 @@ func (p *parser) set(spec *job.Spec, field, value string, line int) {
 // add completes a job, checks what can be checked without the server, and
 // appends it.
 func (p *parser) add(spec job.Spec, line int) {
+	p.derived = append(p.derived, !p.forTemplate && spec.OutputPath == "")
 	if !p.forTemplate {
 		switch {
 		case spec.InputPath == "" && !p.mistaken("input_path", line): // else it is there, and wrong
@@ -237,7 +241,11 @@ func (p *parser) unique(field string, value func(*job.Spec) string) {
 			continue
 		}
 		if other, ok := first[v]; ok {
-			p.mistake(line, "%s %q is also that of line %d", field, v, other)
+			remedy := ""
+			if field == "output_path" && p.derived[i] {
+				remedy = "; it follows from input_path: name another one in output_path"
+			}
+			p.mistake(line, "%s %q is also that of line %d%s", field, v, other, remedy)
 			continue
 		}
 		first[v] = line

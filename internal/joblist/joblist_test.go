@@ -52,6 +52,23 @@ func TestRead(t *testing.T) {
 			lines: []int{2, 3, 5},
 		},
 		{
+			name: "blanks inside quotes, which are part of a path",
+			text: "\ufeffname,input_path,output_path,key\r\n\r\n\"two\nlines\",\"masters/Trailer .mov \", out/t ,k1\r\n" +
+				"\"an \"\"ü\"\"\nand more\", \tmasters/lead.mov ,\" out/l\",\" k2 \"\r\n \r\n\n",
+			want: []job.Spec{
+				{Key: "k1", Name: "two\nlines", InputPath: "masters/Trailer .mov ", OutputPath: "out/t"},
+				{Key: " k2 ", Name: "an \"ü\"\nand more", InputPath: "masters/lead.mov", OutputPath: " out/l"},
+			},
+			lines: []int{3, 5},
+		},
+		{
+			name:    "one output path for two jobs of a template, which the server judges",
+			text:    "key,output_path\na,out\nb,out\n",
+			options: joblist.Options{ForTemplate: true},
+			want:    []job.Spec{{Key: "a", OutputPath: "out"}, {Key: "b", OutputPath: "out"}},
+			lines:   []int{2, 3},
+		},
+		{
 			name:    "csv for a template",
 			text:    "key,var:title,var:language\na,Häxan,sv\n",
 			options: joblist.Options{ForTemplate: true},
@@ -121,7 +138,17 @@ titles.csv:8: input_path is not UTF-8 text; export the list as UTF-8`,
 		{
 			name: "two assets that would overwrite each other",
 			text: "input_path\na.mov\na.mp4\n",
-			want: `titles.csv:3: output_path "a" is also that of line 2`,
+			want: `titles.csv:3: output_path "a" is also that of line 2; it follows from input_path: name another one in output_path`,
+		},
+		{
+			name: "one output path, with a slash at its end and without",
+			text: `{"input_path":"a","output_path":"out/a"}` + "\n" + `{"input_path":"b","output_path":"out/a/"}`,
+			want: `titles.csv:2: output_path "out/a" is also that of line 1`,
+		},
+		{
+			name: "half a character",
+			text: `{"input_path":"a\ud83d","output_path":"out/a"}`,
+			want: `titles.csv:1: input_path: "a\ud83d" has half a character in it, of two \u escapes only one`,
 		},
 		{
 			name: "unknown columns",

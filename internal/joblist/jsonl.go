@@ -92,6 +92,10 @@ func (p *parser) text(spec *job.Spec, field string, value json.RawMessage, line 
 		p.mistake(line, "%s: want text in quotes, got %s", field, shorten(value))
 		return
 	}
+	if strings.ContainsRune(s, utf8.RuneError) && !bytes.ContainsRune(value, utf8.RuneError) && !bytes.Contains(bytes.ToLower(value), []byte(`\ufffd`)) {
+		p.mistake(line, `%s: %s has half a character in it, of two \u escapes only one`, field, shorten(value))
+		return
+	}
 	p.set(spec, field, s, line)
 }
 

@@ -42,6 +42,11 @@
 // would all be paid, and of which the last to end would be left. So such a template is for
 // one job alone, unless the outputs that it declares differ from job to job.
 //
+// If some outputPath, with the names of the files beside it, has no other variable of the
+// job than ${output_path}, no two jobs of a batch may have the same output path. Otherwise
+// they may: the template tells them apart by something else, and that it does so for every
+// two jobs is up to whoever submits them.
+//
 // # What is filled in besides
 //
 // The encoding's name, by which an encoding is found again whose start was never

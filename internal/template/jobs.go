@@ -70,9 +70,3 @@ func (t *Template) Variables() []string {
 // SharedOutputs are the output paths that are the same for all jobs: a mistake where
 // there are several, since only one of them would leave its output there.
 func (t *Template) SharedOutputs() []Mistake { return t.shared }
-
-// ToldApartByOutputPath reports whether nothing but their output paths keeps the
-// results of two jobs from overwriting each other.
-func (t *Template) ToldApartByOutputPath() bool {
-	return t.Uses(outputPath) && !t.Uses(key) && !t.Uses(name) && !t.Uses(jobID) && len(t.Variables()) == 0
-}

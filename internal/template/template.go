@@ -19,6 +19,9 @@ type Template struct {
 	texts    []text     // the values that a variable could make a reference, each once
 	used     []variable // in whatever value, each once
 	shared   []Mistake  // output paths that are the same for all jobs
+
+	writesTo   []destination
+	ownOutputs bool // the outputs that it declares differ from job to job
 }
 
 // Mistake is one thing wrong with a template.
@@ -40,7 +43,7 @@ func Parse(source string) (*Template, []Mistake) {
 	r.sections()
 	r.value(r.doc, "$")
 	if perJob(child(r.doc, "outputs")) {
-		r.shared = nil // the storages tell jobs apart
+		r.shared, r.ownOutputs = nil, true // the storages tell jobs apart
 	}
 	if n := len(r.Variables()); n > maxVariables {
 		r.mistake("$", "%d variables of the job's own, and a job can have %d", n, maxVariables)
@@ -139,6 +142,7 @@ func (r *reader) Visit(node ast.Node) ast.Visitor {
 func (r *reader) value(v any, path string) {
 	switch v := v.(type) {
 	case yaml.MapSlice:
+		r.destinations(v)
 		names := make(map[string]bool, len(v))
 		for _, item := range v {
 			name := fmt.Sprint(item.Key)
@@ -148,6 +152,9 @@ func (r *reader) value(v any, path string) {
 			names[name] = true
 			if s, ok := item.Value.(string); ok && name == "outputPath" {
 				r.destination(s, path+"."+name)
+			}
+			if s, ok := item.Value.(string); ok && isPath(name) {
+				r.plain(s, path+"."+name)
 			}
 			if strings.Contains(name, "${") {
 				r.mistake(path+"."+name, "variables are for values, not for keys")

@@ -250,6 +250,11 @@ func TestMistakes(t *testing.T) {
 			"line 17: encodings.main.streams.v.properties.codecConfigId: $/configurations/video/h264/c is not declared in this template",
 		},
 		{
+			"a path that nobody sees the whole of", edit("${input_path}", "in/\u200b${input_path}"),
+			"line 14: encodings.main.streams.v.properties.inputStreams[0].inputPath: " +
+				`U+200B ZERO WIDTH SPACE at character 4 of "in/\u200b${input_path}": leave it out`,
+		},
+		{
 			"declared later", edit("codecConfigId: c", "codecConfigId: $/configurations/video/h264/c") + "configurations: {video: {h264: {c: {}}}}\n",
 			"line 17: encodings.main.streams.v.properties.codecConfigId: $/configurations/video/h264/c is declared later; sections have to come before what uses them",
 		},

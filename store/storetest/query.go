@@ -108,6 +108,24 @@ func unreconciled(f *fixture) {
 	since("in the next process", map[string]time.Time{"default": later, "other": now})
 }
 
+func listParameters(f *fixture) {
+	search := job.ListParameter{Name: "search", Fault: job.ParameterRefused, Time: now}
+	name := job.ListParameter{Name: "name", Fault: job.ParameterMisses, Time: now}
+	for _, p := range []job.ListParameter{search, name, {Name: "limit", Fault: job.ParameterIgnored, Time: now}} {
+		f.ok(f.store.SaveListParameter(f.Context(), "default", p))
+	}
+	f.ok(f.store.DeleteListParameter(f.Context(), "default", "limit"))
+	f.ok(f.store.DeleteListParameter(f.Context(), "other", "search"))
+	search.Fault, search.Time = job.ParameterUnanswered, now.Add(time.Hour)
+	f.ok(f.store.SaveListParameter(f.Context(), "default", search))
+	f.reopen()
+	for account, want := range map[string][]job.ListParameter{"default": {name, search}, "other": nil} {
+		got, err := f.store.ListParameters(f.Context(), account)
+		f.ok(err)
+		f.same("parameters of "+account, got, want)
+	}
+}
+
 func cancellingBatches(f *fixture) {
 	b := f.submit(2, nil)
 	f.submit(1, nil)

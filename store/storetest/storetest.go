@@ -31,6 +31,11 @@ func Run(t *testing.T, open func(t *testing.T, dir string) *store.Store) {
 		{"what was deleted has not succeeded", skipForgets},
 		{"jobs are added once per key", addJobsOnce},
 		{"jobs are added to open batches only", addJobsToOpen},
+		{"no two jobs of a batch write to one place", oneOutputEach},
+		{"not where there are many either", manyOutputs},
+		{"unless something else tells apart what they write", sharedOutputs},
+		{"a batch whose template writes to one place has one job", oneJobAlone},
+		{"nor where one has written to that is left out", outputsOfSkipped},
 		{"a batch is changed as a whole or not at all", updateBatch},
 		{"batches are listed newest first", listBatches},
 		{"a batch is deleted after its end only", deleteBatch},
@@ -57,6 +62,7 @@ func Run(t *testing.T, open func(t *testing.T, dir string) *store.Store) {
 		{"the window goes by priority, then fair shares, then number", windowOrder},
 		{"the window leaves out what must wait", windowWaits},
 		{"the next back-off to end is known", nextDue},
+		{"parameters that do not work are kept by account", listParameters},
 		{"a restart finds what is at the platform", liveJobs},
 		{"what the platform may hold unknown to the table is remembered", unreconciled},
 		{"batches to cancel are known until all jobs have been told", cancellingBatches},
@@ -67,6 +73,7 @@ func Run(t *testing.T, open func(t *testing.T, dir string) *store.Store) {
 
 		{"resources are remembered per account", resources},
 		{"settings are remembered per account", accountSettings},
+		{"starts are counted per account and day", dailyStarts},
 
 		{"jobs are selected by state, key prefix and failure", selectJobs},
 		{"jobs named by number are changed together or not at all", updateNumbered},

@@ -24,6 +24,124 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// ListingWay is how encodings are found.
+type ListingWay int32
+
+const (
+	// Not set.
+	ListingWay_LISTING_WAY_UNSPECIFIED ListingWay = 0
+	// The platform searches for the server's label.
+	ListingWay_LISTING_WAY_SEARCH ListingWay = 1
+	// The platform lists what everybody has created since a time; the server compares labels.
+	ListingWay_LISTING_WAY_CREATION_TIME ListingWay = 2
+	// The platform lists everybody's encodings; the server compares labels and times.
+	ListingWay_LISTING_WAY_WALK ListingWay = 3
+)
+
+// Enum value maps for ListingWay.
+var (
+	ListingWay_name = map[int32]string{
+		0: "LISTING_WAY_UNSPECIFIED",
+		1: "LISTING_WAY_SEARCH",
+		2: "LISTING_WAY_CREATION_TIME",
+		3: "LISTING_WAY_WALK",
+	}
+	ListingWay_value = map[string]int32{
+		"LISTING_WAY_UNSPECIFIED":   0,
+		"LISTING_WAY_SEARCH":        1,
+		"LISTING_WAY_CREATION_TIME": 2,
+		"LISTING_WAY_WALK":          3,
+	}
+)
+
+func (x ListingWay) Enum() *ListingWay {
+	p := new(ListingWay)
+	*p = x
+	return p
+}
+
+func (x ListingWay) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (ListingWay) Descriptor() protoreflect.EnumDescriptor {
+	return file_stoker_v1_account_service_proto_enumTypes[0].Descriptor()
+}
+
+func (ListingWay) Type() protoreflect.EnumType {
+	return &file_stoker_v1_account_service_proto_enumTypes[0]
+}
+
+func (x ListingWay) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use ListingWay.Descriptor instead.
+func (ListingWay) EnumDescriptor() ([]byte, []int) {
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{0}
+}
+
+// ParameterFault is what is wrong with a query parameter.
+type ParameterFault int32
+
+const (
+	// Not set.
+	ParameterFault_PARAMETER_FAULT_UNSPECIFIED ParameterFault = 0
+	// The platform refuses queries with it.
+	ParameterFault_PARAMETER_FAULT_REFUSED ParameterFault = 1
+	// Queries with it are not answered, while those without are.
+	ParameterFault_PARAMETER_FAULT_UNANSWERED ParameterFault = 2
+	// The platform answers as if it were not there.
+	ParameterFault_PARAMETER_FAULT_IGNORED ParameterFault = 3
+	// The platform leaves out what it should find.
+	ParameterFault_PARAMETER_FAULT_MISSES ParameterFault = 4
+)
+
+// Enum value maps for ParameterFault.
+var (
+	ParameterFault_name = map[int32]string{
+		0: "PARAMETER_FAULT_UNSPECIFIED",
+		1: "PARAMETER_FAULT_REFUSED",
+		2: "PARAMETER_FAULT_UNANSWERED",
+		3: "PARAMETER_FAULT_IGNORED",
+		4: "PARAMETER_FAULT_MISSES",
+	}
+	ParameterFault_value = map[string]int32{
+		"PARAMETER_FAULT_UNSPECIFIED": 0,
+		"PARAMETER_FAULT_REFUSED":     1,
+		"PARAMETER_FAULT_UNANSWERED":  2,
+		"PARAMETER_FAULT_IGNORED":     3,
+		"PARAMETER_FAULT_MISSES":      4,
+	}
+)
+
+func (x ParameterFault) Enum() *ParameterFault {
+	p := new(ParameterFault)
+	*p = x
+	return p
+}
+
+func (x ParameterFault) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (ParameterFault) Descriptor() protoreflect.EnumDescriptor {
+	return file_stoker_v1_account_service_proto_enumTypes[1].Descriptor()
+}
+
+func (ParameterFault) Type() protoreflect.EnumType {
+	return &file_stoker_v1_account_service_proto_enumTypes[1]
+}
+
+func (x ParameterFault) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use ParameterFault.Descriptor instead.
+func (ParameterFault) EnumDescriptor() ([]byte, []int) {
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{1}
+}
+
 // BreakerState says whether the platform can be used.
 type BreakerState int32
 
@@ -65,11 +183,11 @@ func (x BreakerState) String() string {
 }
 
 func (BreakerState) Descriptor() protoreflect.EnumDescriptor {
-	return file_stoker_v1_account_service_proto_enumTypes[0].Descriptor()
+	return file_stoker_v1_account_service_proto_enumTypes[2].Descriptor()
 }
 
 func (BreakerState) Type() protoreflect.EnumType {
-	return &file_stoker_v1_account_service_proto_enumTypes[0]
+	return &file_stoker_v1_account_service_proto_enumTypes[2]
 }
 
 func (x BreakerState) Number() protoreflect.EnumNumber {
@@ -78,7 +196,7 @@ func (x BreakerState) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use BreakerState.Descriptor instead.
 func (BreakerState) EnumDescriptor() ([]byte, []int) {
-	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{0}
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{2}
 }
 
 // Account is one Bitmovin API key with its queue target and its rate budget.
@@ -108,10 +226,21 @@ type Account struct {
 	PreparedCount int32 `protobuf:"varint,10,opt,name=prepared_count,json=preparedCount,proto3" json:"prepared_count,omitempty"`
 	// Jobs being configured.
 	PreparingCount int32 `protobuf:"varint,11,opt,name=preparing_count,json=preparingCount,proto3" json:"preparing_count,omitempty"`
-	// Paused by somebody.
+	// Paused by somebody, or because max_starts_per_day is reached: nothing is configured or
+	// started.
 	Paused bool `protobuf:"varint,12,opt,name=paused,proto3" json:"paused,omitempty"`
 	// Why, in words.
 	PausedReason string `protobuf:"bytes,13,opt,name=paused_reason,json=pausedReason,proto3" json:"paused_reason,omitempty"`
+	// When the account goes on by itself, because a new day has begun (UTC). Unset unless it
+	// has reached max_starts_per_day. ResumeAccount lets it go on at once.
+	PausedUntil *timestamppb.Timestamp `protobuf:"bytes,26,opt,name=paused_until,json=pausedUntil,proto3" json:"paused_until,omitempty"`
+	// After how many starts in a day (UTC) the account pauses. 0: after none. It is set in the
+	// server's configuration.
+	MaxStartsPerDay int32 `protobuf:"varint,20,opt,name=max_starts_per_day,json=maxStartsPerDay,proto3" json:"max_starts_per_day,omitempty"`
+	// Starts of this day that count towards max_starts_per_day: those that the platform
+	// refused because of its own trouble do not, nor do those before the account was resumed.
+	// 0 without such a limit.
+	StartsTodayCount int32 `protobuf:"varint,21,opt,name=starts_today_count,json=startsTodayCount,proto3" json:"starts_today_count,omitempty"`
 	// Whether the platform can be used.
 	Breaker *Breaker `protobuf:"bytes,14,opt,name=breaker,proto3" json:"breaker,omitempty"`
 	// The platform's queue is full: no start before this time.
@@ -121,13 +250,21 @@ type Account struct {
 	// How webhooks from the platform stand. Unset if this server takes none.
 	Webhooks *Webhooks `protobuf:"bytes,17,opt,name=webhooks,proto3" json:"webhooks,omitempty"`
 	// What keeps jobs of one batch, or of all, from being worked on although the platform
-	// answers: a storage that it refuses, for example. Empty if nothing does. The
-	// batches concerned have it as their wait_reason.
+	// answers: a storage that it refuses, for example. At most 1 KiB; empty if nothing does.
+	// The batches concerned have it as their wait_reason.
 	Problem string `protobuf:"bytes,18,opt,name=problem,proto3" json:"problem,omitempty"`
 	// Why the account starts nothing right now. Unset if it is about to.
 	Wait *Wait `protobuf:"bytes,19,opt,name=wait,proto3" json:"wait,omitempty"`
 	// `wait` in words.
-	WaitReason    string `protobuf:"bytes,25,opt,name=wait_reason,json=waitReason,proto3" json:"wait_reason,omitempty"`
+	WaitReason string `protobuf:"bytes,25,opt,name=wait_reason,json=waitReason,proto3" json:"wait_reason,omitempty"`
+	// How this server finds its own encodings among all that the account has.
+	Listing *Listing `protobuf:"bytes,22,opt,name=listing,proto3" json:"listing,omitempty"`
+	// Other Stokers, each with a job table of its own, that were seen at work with the same
+	// API key within the last hour. Each takes the others' encodings for somebody else's.
+	OtherInstances []*OtherInstance `protobuf:"bytes,23,rep,name=other_instances,json=otherInstances,proto3" json:"other_instances,omitempty"`
+	// Values that the platform used and this server does not know, since it started: the first
+	// that were met first, at most 20. Nothing is wrong for that alone: a newer server may know them.
+	UnknownValues []*UnknownValue `protobuf:"bytes,24,rep,name=unknown_values,json=unknownValues,proto3" json:"unknown_values,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -253,6 +390,27 @@ func (x *Account) GetPausedReason() string {
 	return ""
 }
 
+func (x *Account) GetPausedUntil() *timestamppb.Timestamp {
+	if x != nil {
+		return x.PausedUntil
+	}
+	return nil
+}
+
+func (x *Account) GetMaxStartsPerDay() int32 {
+	if x != nil {
+		return x.MaxStartsPerDay
+	}
+	return 0
+}
+
+func (x *Account) GetStartsTodayCount() int32 {
+	if x != nil {
+		return x.StartsTodayCount
+	}
+	return 0
+}
+
 func (x *Account) GetBreaker() *Breaker {
 	if x != nil {
 		return x.Breaker
@@ -302,12 +460,306 @@ func (x *Account) GetWaitReason() string {
 	return ""
 }
 
+func (x *Account) GetListing() *Listing {
+	if x != nil {
+		return x.Listing
+	}
+	return nil
+}
+
+func (x *Account) GetOtherInstances() []*OtherInstance {
+	if x != nil {
+		return x.OtherInstances
+	}
+	return nil
+}
+
+func (x *Account) GetUnknownValues() []*UnknownValue {
+	if x != nil {
+		return x.UnknownValues
+	}
+	return nil
+}
+
+// UnknownValue is a value of the platform's that this server does not know. It was not taken
+// for anything else.
+type UnknownValue struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What it is: status, encoding_type, task_type, retry_hint, message_type, event, error_code
+	// or field.
+	Kind string `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
+	// The value in the platform's words, at most 100 bytes on one line.
+	Value string `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`
+	// When it was met first.
+	FirstTime *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=first_time,json=firstTime,proto3" json:"first_time,omitempty"`
+	// How often it was met. Fields are looked for once an hour only.
+	Count         int64 `protobuf:"varint,4,opt,name=count,proto3" json:"count,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UnknownValue) Reset() {
+	*x = UnknownValue{}
+	mi := &file_stoker_v1_account_service_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UnknownValue) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UnknownValue) ProtoMessage() {}
+
+func (x *UnknownValue) ProtoReflect() protoreflect.Message {
+	mi := &file_stoker_v1_account_service_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UnknownValue.ProtoReflect.Descriptor instead.
+func (*UnknownValue) Descriptor() ([]byte, []int) {
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *UnknownValue) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *UnknownValue) GetValue() string {
+	if x != nil {
+		return x.Value
+	}
+	return ""
+}
+
+func (x *UnknownValue) GetFirstTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.FirstTime
+	}
+	return nil
+}
+
+func (x *UnknownValue) GetCount() int64 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
+// Listing says how encodings are listed at the platform, and whether they have been
+// compared with the job table.
+type Listing struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How encodings are found.
+	Way ListingWay `protobuf:"varint,1,opt,name=way,proto3,enum=stoker.v1.ListingWay" json:"way,omitempty"`
+	// The query parameters that do not work at this platform, by name. The server does
+	// without them, slower.
+	FaultyParameters []*ListParameter `protobuf:"bytes,2,rep,name=faulty_parameters,json=faultyParameters,proto3" json:"faulty_parameters,omitempty"`
+	// Since when the platform is being compared with the job table. Unset once that is
+	// done. Until then only those jobs are started of which it is certain that they have not
+	// been: the ones submitted since the server began, and those that the platform shows
+	// to be configured and not started.
+	ComparingSince *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=comparing_since,json=comparingSince,proto3" json:"comparing_since,omitempty"`
+	// Why the comparison came to nothing when it was last tried. Empty if it did not fail.
+	ComparingProblem string `protobuf:"bytes,4,opt,name=comparing_problem,json=comparingProblem,proto3" json:"comparing_problem,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
+}
+
+func (x *Listing) Reset() {
+	*x = Listing{}
+	mi := &file_stoker_v1_account_service_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Listing) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Listing) ProtoMessage() {}
+
+func (x *Listing) ProtoReflect() protoreflect.Message {
+	mi := &file_stoker_v1_account_service_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Listing.ProtoReflect.Descriptor instead.
+func (*Listing) Descriptor() ([]byte, []int) {
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Listing) GetWay() ListingWay {
+	if x != nil {
+		return x.Way
+	}
+	return ListingWay_LISTING_WAY_UNSPECIFIED
+}
+
+func (x *Listing) GetFaultyParameters() []*ListParameter {
+	if x != nil {
+		return x.FaultyParameters
+	}
+	return nil
+}
+
+func (x *Listing) GetComparingSince() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ComparingSince
+	}
+	return nil
+}
+
+func (x *Listing) GetComparingProblem() string {
+	if x != nil {
+		return x.ComparingProblem
+	}
+	return ""
+}
+
+// ListParameter is a query parameter of lists that does not work as documented.
+type ListParameter struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// As the platform spells it, for example search.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// What is wrong with it.
+	Fault ParameterFault `protobuf:"varint,2,opt,name=fault,proto3,enum=stoker.v1.ParameterFault" json:"fault,omitempty"`
+	// When that was found out. It is tried again a day later, or ten minutes later if there
+	// was no answer.
+	Time          *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=time,proto3" json:"time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListParameter) Reset() {
+	*x = ListParameter{}
+	mi := &file_stoker_v1_account_service_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListParameter) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListParameter) ProtoMessage() {}
+
+func (x *ListParameter) ProtoReflect() protoreflect.Message {
+	mi := &file_stoker_v1_account_service_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListParameter.ProtoReflect.Descriptor instead.
+func (*ListParameter) Descriptor() ([]byte, []int) {
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *ListParameter) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *ListParameter) GetFault() ParameterFault {
+	if x != nil {
+		return x.Fault
+	}
+	return ParameterFault_PARAMETER_FAULT_UNSPECIFIED
+}
+
+func (x *ListParameter) GetTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Time
+	}
+	return nil
+}
+
+// OtherInstance is another Stoker that uses the same API key.
+type OtherInstance struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The name of its job table, which is in the labels of its encodings: stoker-<id>.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// When an encoding of it was last seen that was queued, running or less than an hour old.
+	LastSeenTime  *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=last_seen_time,json=lastSeenTime,proto3" json:"last_seen_time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OtherInstance) Reset() {
+	*x = OtherInstance{}
+	mi := &file_stoker_v1_account_service_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OtherInstance) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OtherInstance) ProtoMessage() {}
+
+func (x *OtherInstance) ProtoReflect() protoreflect.Message {
+	mi := &file_stoker_v1_account_service_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OtherInstance.ProtoReflect.Descriptor instead.
+func (*OtherInstance) Descriptor() ([]byte, []int) {
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *OtherInstance) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *OtherInstance) GetLastSeenTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.LastSeenTime
+	}
+	return nil
+}
+
 // Webhooks tell the server that encodings have ended. They make things faster; the
 // server works without.
 type Webhooks struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Why deliveries cannot be expected. Empty if they can, or if this server was not
-	// asked to register for them.
+	// Why deliveries cannot be expected, in at most 1 KiB. Empty if they can, or if this
+	// server was not asked to register for them.
 	Problem string `protobuf:"bytes,1,opt,name=problem,proto3" json:"problem,omitempty"`
 	// Deliveries that made the server look at an encoding, since it started.
 	UsedCount int64 `protobuf:"varint,2,opt,name=used_count,json=usedCount,proto3" json:"used_count,omitempty"`
@@ -323,7 +775,7 @@ type Webhooks struct {
 
 func (x *Webhooks) Reset() {
 	*x = Webhooks{}
-	mi := &file_stoker_v1_account_service_proto_msgTypes[1]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -335,7 +787,7 @@ func (x *Webhooks) String() string {
 func (*Webhooks) ProtoMessage() {}
 
 func (x *Webhooks) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_account_service_proto_msgTypes[1]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -348,7 +800,7 @@ func (x *Webhooks) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Webhooks.ProtoReflect.Descriptor instead.
 func (*Webhooks) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{1}
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Webhooks) GetProblem() string {
@@ -391,7 +843,7 @@ type Breaker struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Whether the platform can be used.
 	State BreakerState `protobuf:"varint,1,opt,name=state,proto3,enum=stoker.v1.BreakerState" json:"state,omitempty"`
-	// What is wrong; empty when closed.
+	// What is wrong, in at most 1 KiB; empty when closed.
 	Reason string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
 	// Since when.
 	Since *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=since,proto3" json:"since,omitempty"`
@@ -403,7 +855,7 @@ type Breaker struct {
 
 func (x *Breaker) Reset() {
 	*x = Breaker{}
-	mi := &file_stoker_v1_account_service_proto_msgTypes[2]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -415,7 +867,7 @@ func (x *Breaker) String() string {
 func (*Breaker) ProtoMessage() {}
 
 func (x *Breaker) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_account_service_proto_msgTypes[2]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -428,7 +880,7 @@ func (x *Breaker) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Breaker.ProtoReflect.Descriptor instead.
 func (*Breaker) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{2}
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Breaker) GetState() BreakerState {
@@ -476,7 +928,7 @@ type Budget struct {
 
 func (x *Budget) Reset() {
 	*x = Budget{}
-	mi := &file_stoker_v1_account_service_proto_msgTypes[3]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -488,7 +940,7 @@ func (x *Budget) String() string {
 func (*Budget) ProtoMessage() {}
 
 func (x *Budget) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_account_service_proto_msgTypes[3]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -501,7 +953,7 @@ func (x *Budget) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Budget.ProtoReflect.Descriptor instead.
 func (*Budget) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{3}
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Budget) GetClass() string {
@@ -532,16 +984,20 @@ func (x *Budget) GetPausedUntil() *timestamppb.Timestamp {
 	return nil
 }
 
-// ListAccountsRequest is empty.
+// ListAccountsRequest says which page of the configured accounts is wanted.
 type ListAccountsRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Accounts per page, 1 to 1000. Default 1000. A page may have fewer.
+	PageSize int32 `protobuf:"varint,1,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	// next_page_token of the page before.
+	PageToken     string `protobuf:"bytes,2,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ListAccountsRequest) Reset() {
 	*x = ListAccountsRequest{}
-	mi := &file_stoker_v1_account_service_proto_msgTypes[4]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -553,7 +1009,7 @@ func (x *ListAccountsRequest) String() string {
 func (*ListAccountsRequest) ProtoMessage() {}
 
 func (x *ListAccountsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_account_service_proto_msgTypes[4]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -566,21 +1022,37 @@ func (x *ListAccountsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAccountsRequest.ProtoReflect.Descriptor instead.
 func (*ListAccountsRequest) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{4}
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{8}
 }
 
-// ListAccountsResponse is every configured account.
+func (x *ListAccountsRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListAccountsRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+// ListAccountsResponse is one page of accounts.
 type ListAccountsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The accounts, by id.
-	Accounts      []*Account `protobuf:"bytes,1,rep,name=accounts,proto3" json:"accounts,omitempty"`
+	Accounts []*Account `protobuf:"bytes,1,rep,name=accounts,proto3" json:"accounts,omitempty"`
+	// For the next page; empty after the last one.
+	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ListAccountsResponse) Reset() {
 	*x = ListAccountsResponse{}
-	mi := &file_stoker_v1_account_service_proto_msgTypes[5]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -592,7 +1064,7 @@ func (x *ListAccountsResponse) String() string {
 func (*ListAccountsResponse) ProtoMessage() {}
 
 func (x *ListAccountsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_account_service_proto_msgTypes[5]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -605,7 +1077,7 @@ func (x *ListAccountsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAccountsResponse.ProtoReflect.Descriptor instead.
 func (*ListAccountsResponse) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{5}
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *ListAccountsResponse) GetAccounts() []*Account {
@@ -613,6 +1085,13 @@ func (x *ListAccountsResponse) GetAccounts() []*Account {
 		return x.Accounts
 	}
 	return nil
+}
+
+func (x *ListAccountsResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
 }
 
 // GetAccountRequest names an account.
@@ -626,7 +1105,7 @@ type GetAccountRequest struct {
 
 func (x *GetAccountRequest) Reset() {
 	*x = GetAccountRequest{}
-	mi := &file_stoker_v1_account_service_proto_msgTypes[6]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -638,7 +1117,7 @@ func (x *GetAccountRequest) String() string {
 func (*GetAccountRequest) ProtoMessage() {}
 
 func (x *GetAccountRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_account_service_proto_msgTypes[6]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -651,7 +1130,7 @@ func (x *GetAccountRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetAccountRequest.ProtoReflect.Descriptor instead.
 func (*GetAccountRequest) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{6}
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *GetAccountRequest) GetAccountId() string {
@@ -672,7 +1151,7 @@ type GetAccountResponse struct {
 
 func (x *GetAccountResponse) Reset() {
 	*x = GetAccountResponse{}
-	mi := &file_stoker_v1_account_service_proto_msgTypes[7]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -684,7 +1163,7 @@ func (x *GetAccountResponse) String() string {
 func (*GetAccountResponse) ProtoMessage() {}
 
 func (x *GetAccountResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_account_service_proto_msgTypes[7]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -697,7 +1176,7 @@ func (x *GetAccountResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetAccountResponse.ProtoReflect.Descriptor instead.
 func (*GetAccountResponse) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{7}
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *GetAccountResponse) GetAccount() *Account {
@@ -720,7 +1199,7 @@ type PauseAccountRequest struct {
 
 func (x *PauseAccountRequest) Reset() {
 	*x = PauseAccountRequest{}
-	mi := &file_stoker_v1_account_service_proto_msgTypes[8]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -732,7 +1211,7 @@ func (x *PauseAccountRequest) String() string {
 func (*PauseAccountRequest) ProtoMessage() {}
 
 func (x *PauseAccountRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_account_service_proto_msgTypes[8]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -745,7 +1224,7 @@ func (x *PauseAccountRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PauseAccountRequest.ProtoReflect.Descriptor instead.
 func (*PauseAccountRequest) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{8}
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *PauseAccountRequest) GetAccountId() string {
@@ -773,7 +1252,7 @@ type PauseAccountResponse struct {
 
 func (x *PauseAccountResponse) Reset() {
 	*x = PauseAccountResponse{}
-	mi := &file_stoker_v1_account_service_proto_msgTypes[9]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -785,7 +1264,7 @@ func (x *PauseAccountResponse) String() string {
 func (*PauseAccountResponse) ProtoMessage() {}
 
 func (x *PauseAccountResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_account_service_proto_msgTypes[9]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -798,7 +1277,7 @@ func (x *PauseAccountResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PauseAccountResponse.ProtoReflect.Descriptor instead.
 func (*PauseAccountResponse) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{9}
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *PauseAccountResponse) GetAccount() *Account {
@@ -819,7 +1298,7 @@ type ResumeAccountRequest struct {
 
 func (x *ResumeAccountRequest) Reset() {
 	*x = ResumeAccountRequest{}
-	mi := &file_stoker_v1_account_service_proto_msgTypes[10]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -831,7 +1310,7 @@ func (x *ResumeAccountRequest) String() string {
 func (*ResumeAccountRequest) ProtoMessage() {}
 
 func (x *ResumeAccountRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_account_service_proto_msgTypes[10]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -844,7 +1323,7 @@ func (x *ResumeAccountRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResumeAccountRequest.ProtoReflect.Descriptor instead.
 func (*ResumeAccountRequest) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{10}
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ResumeAccountRequest) GetAccountId() string {
@@ -865,7 +1344,7 @@ type ResumeAccountResponse struct {
 
 func (x *ResumeAccountResponse) Reset() {
 	*x = ResumeAccountResponse{}
-	mi := &file_stoker_v1_account_service_proto_msgTypes[11]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -877,7 +1356,7 @@ func (x *ResumeAccountResponse) String() string {
 func (*ResumeAccountResponse) ProtoMessage() {}
 
 func (x *ResumeAccountResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_account_service_proto_msgTypes[11]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -890,7 +1369,7 @@ func (x *ResumeAccountResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResumeAccountResponse.ProtoReflect.Descriptor instead.
 func (*ResumeAccountResponse) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{11}
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ResumeAccountResponse) GetAccount() *Account {
@@ -913,7 +1392,7 @@ type UpdateAccountRequest struct {
 
 func (x *UpdateAccountRequest) Reset() {
 	*x = UpdateAccountRequest{}
-	mi := &file_stoker_v1_account_service_proto_msgTypes[12]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -925,7 +1404,7 @@ func (x *UpdateAccountRequest) String() string {
 func (*UpdateAccountRequest) ProtoMessage() {}
 
 func (x *UpdateAccountRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_account_service_proto_msgTypes[12]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -938,7 +1417,7 @@ func (x *UpdateAccountRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateAccountRequest.ProtoReflect.Descriptor instead.
 func (*UpdateAccountRequest) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{12}
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *UpdateAccountRequest) GetAccount() *Account {
@@ -966,7 +1445,7 @@ type UpdateAccountResponse struct {
 
 func (x *UpdateAccountResponse) Reset() {
 	*x = UpdateAccountResponse{}
-	mi := &file_stoker_v1_account_service_proto_msgTypes[13]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -978,7 +1457,7 @@ func (x *UpdateAccountResponse) String() string {
 func (*UpdateAccountResponse) ProtoMessage() {}
 
 func (x *UpdateAccountResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_account_service_proto_msgTypes[13]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -991,7 +1470,7 @@ func (x *UpdateAccountResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateAccountResponse.ProtoReflect.Descriptor instead.
 func (*UpdateAccountResponse) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{13}
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *UpdateAccountResponse) GetAccount() *Account {
@@ -1005,7 +1484,7 @@ var File_stoker_v1_account_service_proto protoreflect.FileDescriptor
 
 const file_stoker_v1_account_service_proto_rawDesc = "" +
 	"\n" +
-	"\x1fstoker/v1/account_service.proto\x12\tstoker.v1\x1a\x1bbuf/validate/validate.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x14stoker/v1/wait.proto\"\xec\x06\n" +
+	"\x1fstoker/v1/account_service.proto\x12\tstoker.v1\x1a\x1bbuf/validate/validate.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x14stoker/v1/wait.proto\"\xb7\t\n" +
 	"\aAccount\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12!\n" +
 	"\fqueue_target\x18\x02 \x01(\x05R\vqueueTarget\x124\n" +
@@ -1020,7 +1499,10 @@ const file_stoker_v1_account_service_proto_rawDesc = "" +
 	" \x01(\x05R\rpreparedCount\x12'\n" +
 	"\x0fpreparing_count\x18\v \x01(\x05R\x0epreparingCount\x12\x16\n" +
 	"\x06paused\x18\f \x01(\bR\x06paused\x12#\n" +
-	"\rpaused_reason\x18\r \x01(\tR\fpausedReason\x12,\n" +
+	"\rpaused_reason\x18\r \x01(\tR\fpausedReason\x12=\n" +
+	"\fpaused_until\x18\x1a \x01(\v2\x1a.google.protobuf.TimestampR\vpausedUntil\x12+\n" +
+	"\x12max_starts_per_day\x18\x14 \x01(\x05R\x0fmaxStartsPerDay\x12,\n" +
+	"\x12starts_today_count\x18\x15 \x01(\x05R\x10startsTodayCount\x12,\n" +
 	"\abreaker\x18\x0e \x01(\v2\x12.stoker.v1.BreakerR\abreaker\x12D\n" +
 	"\x10queue_full_until\x18\x0f \x01(\v2\x1a.google.protobuf.TimestampR\x0equeueFullUntil\x12+\n" +
 	"\abudgets\x18\x10 \x03(\v2\x11.stoker.v1.BudgetR\abudgets\x12/\n" +
@@ -1028,8 +1510,29 @@ const file_stoker_v1_account_service_proto_rawDesc = "" +
 	"\aproblem\x18\x12 \x01(\tR\aproblem\x12#\n" +
 	"\x04wait\x18\x13 \x01(\v2\x0f.stoker.v1.WaitR\x04wait\x12\x1f\n" +
 	"\vwait_reason\x18\x19 \x01(\tR\n" +
-	"waitReasonB\x18\n" +
-	"\x16_platform_queued_count\"\xd1\x01\n" +
+	"waitReason\x12,\n" +
+	"\alisting\x18\x16 \x01(\v2\x12.stoker.v1.ListingR\alisting\x12A\n" +
+	"\x0fother_instances\x18\x17 \x03(\v2\x18.stoker.v1.OtherInstanceR\x0eotherInstances\x12>\n" +
+	"\x0eunknown_values\x18\x18 \x03(\v2\x17.stoker.v1.UnknownValueR\runknownValuesB\x18\n" +
+	"\x16_platform_queued_count\"\x89\x01\n" +
+	"\fUnknownValue\x12\x12\n" +
+	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value\x129\n" +
+	"\n" +
+	"first_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\tfirstTime\x12\x14\n" +
+	"\x05count\x18\x04 \x01(\x03R\x05count\"\xeb\x01\n" +
+	"\aListing\x12'\n" +
+	"\x03way\x18\x01 \x01(\x0e2\x15.stoker.v1.ListingWayR\x03way\x12E\n" +
+	"\x11faulty_parameters\x18\x02 \x03(\v2\x18.stoker.v1.ListParameterR\x10faultyParameters\x12C\n" +
+	"\x0fcomparing_since\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x0ecomparingSince\x12+\n" +
+	"\x11comparing_problem\x18\x04 \x01(\tR\x10comparingProblem\"\x84\x01\n" +
+	"\rListParameter\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12/\n" +
+	"\x05fault\x18\x02 \x01(\x0e2\x19.stoker.v1.ParameterFaultR\x05fault\x12.\n" +
+	"\x04time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\"a\n" +
+	"\rOtherInstance\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12@\n" +
+	"\x0elast_seen_time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\flastSeenTime\"\xd1\x01\n" +
 	"\bWebhooks\x12\x18\n" +
 	"\aproblem\x18\x01 \x01(\tR\aproblem\x12\x1d\n" +
 	"\n" +
@@ -1046,19 +1549,24 @@ const file_stoker_v1_account_service_proto_rawDesc = "" +
 	"\x05class\x18\x01 \x01(\tR\x05class\x12(\n" +
 	"\x10limit_per_minute\x18\x02 \x01(\x05R\x0elimitPerMinute\x12\x1c\n" +
 	"\tavailable\x18\x03 \x01(\x05R\tavailable\x12=\n" +
-	"\fpaused_until\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\vpausedUntil\"\x15\n" +
-	"\x13ListAccountsRequest\"F\n" +
+	"\fpaused_until\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\vpausedUntil\"]\n" +
+	"\x13ListAccountsRequest\x12'\n" +
+	"\tpage_size\x18\x01 \x01(\x05B\n" +
+	"\xbaH\a\x1a\x05\x18\xe8\a(\x00R\bpageSize\x12\x1d\n" +
+	"\n" +
+	"page_token\x18\x02 \x01(\tR\tpageToken\"n\n" +
 	"\x14ListAccountsResponse\x12.\n" +
-	"\baccounts\x18\x01 \x03(\v2\x12.stoker.v1.AccountR\baccounts\";\n" +
+	"\baccounts\x18\x01 \x03(\v2\x12.stoker.v1.AccountR\baccounts\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\";\n" +
 	"\x11GetAccountRequest\x12&\n" +
 	"\n" +
 	"account_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\taccountId\"B\n" +
 	"\x12GetAccountResponse\x12,\n" +
-	"\aaccount\x18\x01 \x01(\v2\x12.stoker.v1.AccountR\aaccount\"_\n" +
+	"\aaccount\x18\x01 \x01(\v2\x12.stoker.v1.AccountR\aaccount\"b\n" +
 	"\x13PauseAccountRequest\x12&\n" +
 	"\n" +
-	"account_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\taccountId\x12 \n" +
-	"\x06reason\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\x06reason\"D\n" +
+	"account_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\taccountId\x12#\n" +
+	"\x06reason\x18\x02 \x01(\tB\v\xbaH\br\x06\x18\xf4\x03(\x80\bR\x06reason\"D\n" +
 	"\x14PauseAccountResponse\x12,\n" +
 	"\aaccount\x18\x01 \x01(\v2\x12.stoker.v1.AccountR\aaccount\">\n" +
 	"\x14ResumeAccountRequest\x12&\n" +
@@ -1071,7 +1579,19 @@ const file_stoker_v1_account_service_proto_rawDesc = "" +
 	"\vupdate_mask\x18\x02 \x01(\v2\x1a.google.protobuf.FieldMaskB\x06\xbaH\x03\xc8\x01\x01R\n" +
 	"updateMask\"E\n" +
 	"\x15UpdateAccountResponse\x12,\n" +
-	"\aaccount\x18\x01 \x01(\v2\x12.stoker.v1.AccountR\aaccount*z\n" +
+	"\aaccount\x18\x01 \x01(\v2\x12.stoker.v1.AccountR\aaccount*v\n" +
+	"\n" +
+	"ListingWay\x12\x1b\n" +
+	"\x17LISTING_WAY_UNSPECIFIED\x10\x00\x12\x16\n" +
+	"\x12LISTING_WAY_SEARCH\x10\x01\x12\x1d\n" +
+	"\x19LISTING_WAY_CREATION_TIME\x10\x02\x12\x14\n" +
+	"\x10LISTING_WAY_WALK\x10\x03*\xa7\x01\n" +
+	"\x0eParameterFault\x12\x1f\n" +
+	"\x1bPARAMETER_FAULT_UNSPECIFIED\x10\x00\x12\x1b\n" +
+	"\x17PARAMETER_FAULT_REFUSED\x10\x01\x12\x1e\n" +
+	"\x1aPARAMETER_FAULT_UNANSWERED\x10\x02\x12\x1b\n" +
+	"\x17PARAMETER_FAULT_IGNORED\x10\x03\x12\x1a\n" +
+	"\x16PARAMETER_FAULT_MISSES\x10\x04*z\n" +
 	"\fBreakerState\x12\x1d\n" +
 	"\x19BREAKER_STATE_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14BREAKER_STATE_CLOSED\x10\x01\x12\x16\n" +
@@ -1097,62 +1617,79 @@ func file_stoker_v1_account_service_proto_rawDescGZIP() []byte {
 	return file_stoker_v1_account_service_proto_rawDescData
 }
 
-var file_stoker_v1_account_service_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_stoker_v1_account_service_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
+var file_stoker_v1_account_service_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
+var file_stoker_v1_account_service_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
 var file_stoker_v1_account_service_proto_goTypes = []any{
-	(BreakerState)(0),             // 0: stoker.v1.BreakerState
-	(*Account)(nil),               // 1: stoker.v1.Account
-	(*Webhooks)(nil),              // 2: stoker.v1.Webhooks
-	(*Breaker)(nil),               // 3: stoker.v1.Breaker
-	(*Budget)(nil),                // 4: stoker.v1.Budget
-	(*ListAccountsRequest)(nil),   // 5: stoker.v1.ListAccountsRequest
-	(*ListAccountsResponse)(nil),  // 6: stoker.v1.ListAccountsResponse
-	(*GetAccountRequest)(nil),     // 7: stoker.v1.GetAccountRequest
-	(*GetAccountResponse)(nil),    // 8: stoker.v1.GetAccountResponse
-	(*PauseAccountRequest)(nil),   // 9: stoker.v1.PauseAccountRequest
-	(*PauseAccountResponse)(nil),  // 10: stoker.v1.PauseAccountResponse
-	(*ResumeAccountRequest)(nil),  // 11: stoker.v1.ResumeAccountRequest
-	(*ResumeAccountResponse)(nil), // 12: stoker.v1.ResumeAccountResponse
-	(*UpdateAccountRequest)(nil),  // 13: stoker.v1.UpdateAccountRequest
-	(*UpdateAccountResponse)(nil), // 14: stoker.v1.UpdateAccountResponse
-	(*timestamppb.Timestamp)(nil), // 15: google.protobuf.Timestamp
-	(*Wait)(nil),                  // 16: stoker.v1.Wait
-	(*fieldmaskpb.FieldMask)(nil), // 17: google.protobuf.FieldMask
+	(ListingWay)(0),               // 0: stoker.v1.ListingWay
+	(ParameterFault)(0),           // 1: stoker.v1.ParameterFault
+	(BreakerState)(0),             // 2: stoker.v1.BreakerState
+	(*Account)(nil),               // 3: stoker.v1.Account
+	(*UnknownValue)(nil),          // 4: stoker.v1.UnknownValue
+	(*Listing)(nil),               // 5: stoker.v1.Listing
+	(*ListParameter)(nil),         // 6: stoker.v1.ListParameter
+	(*OtherInstance)(nil),         // 7: stoker.v1.OtherInstance
+	(*Webhooks)(nil),              // 8: stoker.v1.Webhooks
+	(*Breaker)(nil),               // 9: stoker.v1.Breaker
+	(*Budget)(nil),                // 10: stoker.v1.Budget
+	(*ListAccountsRequest)(nil),   // 11: stoker.v1.ListAccountsRequest
+	(*ListAccountsResponse)(nil),  // 12: stoker.v1.ListAccountsResponse
+	(*GetAccountRequest)(nil),     // 13: stoker.v1.GetAccountRequest
+	(*GetAccountResponse)(nil),    // 14: stoker.v1.GetAccountResponse
+	(*PauseAccountRequest)(nil),   // 15: stoker.v1.PauseAccountRequest
+	(*PauseAccountResponse)(nil),  // 16: stoker.v1.PauseAccountResponse
+	(*ResumeAccountRequest)(nil),  // 17: stoker.v1.ResumeAccountRequest
+	(*ResumeAccountResponse)(nil), // 18: stoker.v1.ResumeAccountResponse
+	(*UpdateAccountRequest)(nil),  // 19: stoker.v1.UpdateAccountRequest
+	(*UpdateAccountResponse)(nil), // 20: stoker.v1.UpdateAccountResponse
+	(*timestamppb.Timestamp)(nil), // 21: google.protobuf.Timestamp
+	(*Wait)(nil),                  // 22: stoker.v1.Wait
+	(*fieldmaskpb.FieldMask)(nil), // 23: google.protobuf.FieldMask
 }
 var file_stoker_v1_account_service_proto_depIdxs = []int32{
-	15, // 0: stoker.v1.Account.platform_queued_time:type_name -> google.protobuf.Timestamp
-	3,  // 1: stoker.v1.Account.breaker:type_name -> stoker.v1.Breaker
-	15, // 2: stoker.v1.Account.queue_full_until:type_name -> google.protobuf.Timestamp
-	4,  // 3: stoker.v1.Account.budgets:type_name -> stoker.v1.Budget
-	2,  // 4: stoker.v1.Account.webhooks:type_name -> stoker.v1.Webhooks
-	16, // 5: stoker.v1.Account.wait:type_name -> stoker.v1.Wait
-	15, // 6: stoker.v1.Webhooks.last_used_time:type_name -> google.protobuf.Timestamp
-	0,  // 7: stoker.v1.Breaker.state:type_name -> stoker.v1.BreakerState
-	15, // 8: stoker.v1.Breaker.since:type_name -> google.protobuf.Timestamp
-	15, // 9: stoker.v1.Breaker.next_probe_time:type_name -> google.protobuf.Timestamp
-	15, // 10: stoker.v1.Budget.paused_until:type_name -> google.protobuf.Timestamp
-	1,  // 11: stoker.v1.ListAccountsResponse.accounts:type_name -> stoker.v1.Account
-	1,  // 12: stoker.v1.GetAccountResponse.account:type_name -> stoker.v1.Account
-	1,  // 13: stoker.v1.PauseAccountResponse.account:type_name -> stoker.v1.Account
-	1,  // 14: stoker.v1.ResumeAccountResponse.account:type_name -> stoker.v1.Account
-	1,  // 15: stoker.v1.UpdateAccountRequest.account:type_name -> stoker.v1.Account
-	17, // 16: stoker.v1.UpdateAccountRequest.update_mask:type_name -> google.protobuf.FieldMask
-	1,  // 17: stoker.v1.UpdateAccountResponse.account:type_name -> stoker.v1.Account
-	5,  // 18: stoker.v1.AccountService.ListAccounts:input_type -> stoker.v1.ListAccountsRequest
-	7,  // 19: stoker.v1.AccountService.GetAccount:input_type -> stoker.v1.GetAccountRequest
-	9,  // 20: stoker.v1.AccountService.PauseAccount:input_type -> stoker.v1.PauseAccountRequest
-	11, // 21: stoker.v1.AccountService.ResumeAccount:input_type -> stoker.v1.ResumeAccountRequest
-	13, // 22: stoker.v1.AccountService.UpdateAccount:input_type -> stoker.v1.UpdateAccountRequest
-	6,  // 23: stoker.v1.AccountService.ListAccounts:output_type -> stoker.v1.ListAccountsResponse
-	8,  // 24: stoker.v1.AccountService.GetAccount:output_type -> stoker.v1.GetAccountResponse
-	10, // 25: stoker.v1.AccountService.PauseAccount:output_type -> stoker.v1.PauseAccountResponse
-	12, // 26: stoker.v1.AccountService.ResumeAccount:output_type -> stoker.v1.ResumeAccountResponse
-	14, // 27: stoker.v1.AccountService.UpdateAccount:output_type -> stoker.v1.UpdateAccountResponse
-	23, // [23:28] is the sub-list for method output_type
-	18, // [18:23] is the sub-list for method input_type
-	18, // [18:18] is the sub-list for extension type_name
-	18, // [18:18] is the sub-list for extension extendee
-	0,  // [0:18] is the sub-list for field type_name
+	21, // 0: stoker.v1.Account.platform_queued_time:type_name -> google.protobuf.Timestamp
+	21, // 1: stoker.v1.Account.paused_until:type_name -> google.protobuf.Timestamp
+	9,  // 2: stoker.v1.Account.breaker:type_name -> stoker.v1.Breaker
+	21, // 3: stoker.v1.Account.queue_full_until:type_name -> google.protobuf.Timestamp
+	10, // 4: stoker.v1.Account.budgets:type_name -> stoker.v1.Budget
+	8,  // 5: stoker.v1.Account.webhooks:type_name -> stoker.v1.Webhooks
+	22, // 6: stoker.v1.Account.wait:type_name -> stoker.v1.Wait
+	5,  // 7: stoker.v1.Account.listing:type_name -> stoker.v1.Listing
+	7,  // 8: stoker.v1.Account.other_instances:type_name -> stoker.v1.OtherInstance
+	4,  // 9: stoker.v1.Account.unknown_values:type_name -> stoker.v1.UnknownValue
+	21, // 10: stoker.v1.UnknownValue.first_time:type_name -> google.protobuf.Timestamp
+	0,  // 11: stoker.v1.Listing.way:type_name -> stoker.v1.ListingWay
+	6,  // 12: stoker.v1.Listing.faulty_parameters:type_name -> stoker.v1.ListParameter
+	21, // 13: stoker.v1.Listing.comparing_since:type_name -> google.protobuf.Timestamp
+	1,  // 14: stoker.v1.ListParameter.fault:type_name -> stoker.v1.ParameterFault
+	21, // 15: stoker.v1.ListParameter.time:type_name -> google.protobuf.Timestamp
+	21, // 16: stoker.v1.OtherInstance.last_seen_time:type_name -> google.protobuf.Timestamp
+	21, // 17: stoker.v1.Webhooks.last_used_time:type_name -> google.protobuf.Timestamp
+	2,  // 18: stoker.v1.Breaker.state:type_name -> stoker.v1.BreakerState
+	21, // 19: stoker.v1.Breaker.since:type_name -> google.protobuf.Timestamp
+	21, // 20: stoker.v1.Breaker.next_probe_time:type_name -> google.protobuf.Timestamp
+	21, // 21: stoker.v1.Budget.paused_until:type_name -> google.protobuf.Timestamp
+	3,  // 22: stoker.v1.ListAccountsResponse.accounts:type_name -> stoker.v1.Account
+	3,  // 23: stoker.v1.GetAccountResponse.account:type_name -> stoker.v1.Account
+	3,  // 24: stoker.v1.PauseAccountResponse.account:type_name -> stoker.v1.Account
+	3,  // 25: stoker.v1.ResumeAccountResponse.account:type_name -> stoker.v1.Account
+	3,  // 26: stoker.v1.UpdateAccountRequest.account:type_name -> stoker.v1.Account
+	23, // 27: stoker.v1.UpdateAccountRequest.update_mask:type_name -> google.protobuf.FieldMask
+	3,  // 28: stoker.v1.UpdateAccountResponse.account:type_name -> stoker.v1.Account
+	11, // 29: stoker.v1.AccountService.ListAccounts:input_type -> stoker.v1.ListAccountsRequest
+	13, // 30: stoker.v1.AccountService.GetAccount:input_type -> stoker.v1.GetAccountRequest
+	15, // 31: stoker.v1.AccountService.PauseAccount:input_type -> stoker.v1.PauseAccountRequest
+	17, // 32: stoker.v1.AccountService.ResumeAccount:input_type -> stoker.v1.ResumeAccountRequest
+	19, // 33: stoker.v1.AccountService.UpdateAccount:input_type -> stoker.v1.UpdateAccountRequest
+	12, // 34: stoker.v1.AccountService.ListAccounts:output_type -> stoker.v1.ListAccountsResponse
+	14, // 35: stoker.v1.AccountService.GetAccount:output_type -> stoker.v1.GetAccountResponse
+	16, // 36: stoker.v1.AccountService.PauseAccount:output_type -> stoker.v1.PauseAccountResponse
+	18, // 37: stoker.v1.AccountService.ResumeAccount:output_type -> stoker.v1.ResumeAccountResponse
+	20, // 38: stoker.v1.AccountService.UpdateAccount:output_type -> stoker.v1.UpdateAccountResponse
+	34, // [34:39] is the sub-list for method output_type
+	29, // [29:34] is the sub-list for method input_type
+	29, // [29:29] is the sub-list for extension type_name
+	29, // [29:29] is the sub-list for extension extendee
+	0,  // [0:29] is the sub-list for field type_name
 }
 
 func init() { file_stoker_v1_account_service_proto_init() }
@@ -1167,8 +1704,8 @@ func file_stoker_v1_account_service_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_stoker_v1_account_service_proto_rawDesc), len(file_stoker_v1_account_service_proto_rawDesc)),
-			NumEnums:      1,
-			NumMessages:   14,
+			NumEnums:      3,
+			NumMessages:   18,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

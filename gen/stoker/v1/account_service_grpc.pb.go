@@ -33,7 +33,7 @@ const (
 // AccountService shows and steers the Bitmovin accounts that batches run on.
 // Accounts are configured on the server.
 type AccountServiceClient interface {
-	// ListAccounts lists every configured account.
+	// ListAccounts lists the configured accounts. Errors: INVALID_ARGUMENT.
 	ListAccounts(ctx context.Context, in *ListAccountsRequest, opts ...grpc.CallOption) (*ListAccountsResponse, error)
 	// GetAccount shows how an account stands. Errors: NOT_FOUND.
 	GetAccount(ctx context.Context, in *GetAccountRequest, opts ...grpc.CallOption) (*GetAccountResponse, error)
@@ -112,7 +112,7 @@ func (c *accountServiceClient) UpdateAccount(ctx context.Context, in *UpdateAcco
 // AccountService shows and steers the Bitmovin accounts that batches run on.
 // Accounts are configured on the server.
 type AccountServiceServer interface {
-	// ListAccounts lists every configured account.
+	// ListAccounts lists the configured accounts. Errors: INVALID_ARGUMENT.
 	ListAccounts(context.Context, *ListAccountsRequest) (*ListAccountsResponse, error)
 	// GetAccount shows how an account stands. Errors: NOT_FOUND.
 	GetAccount(context.Context, *GetAccountRequest) (*GetAccountResponse, error)

@@ -282,7 +282,7 @@ type Batch struct {
 	Counts *JobCounts `protobuf:"bytes,17,opt,name=counts,proto3" json:"counts,omitempty"`
 	// Share of the work that is done, 0 to 100; jobs that run count with their progress.
 	Percent float64 `protobuf:"fixed64,18,opt,name=percent,proto3" json:"percent,omitempty"`
-	// Why it does not move, in words: those of `wait`. Empty if it does, or has ended.
+	// Why it does not move, in words: those of `wait`, at most 1 KiB. Empty if it does, or has ended.
 	WaitReason string `protobuf:"bytes,19,opt,name=wait_reason,json=waitReason,proto3" json:"wait_reason,omitempty"`
 	// When the batch is expected to be done; unset while that cannot be told.
 	EstimatedFinishTime *timestamppb.Timestamp `protobuf:"bytes,20,opt,name=estimated_finish_time,json=estimatedFinishTime,proto3" json:"estimated_finish_time,omitempty"`
@@ -790,20 +790,28 @@ func (x *FailureLimit) GetMinFinished() int64 {
 	return 0
 }
 
-// JobSpec is what a caller submits for one asset. Its key, name and paths have no control
-// characters, such as line breaks.
+// JobSpec is what a caller submits for one asset. None of its texts may hold control
+// characters, such as line breaks, or characters that nobody sees, such as U+200B (zero
+// width space) or U+202E (right-to-left override).
 type JobSpec struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Chosen by the caller; optional, unique in its batch.
 	Key string `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
 	// Shown to people; optional.
 	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
-	// Path of the asset on the input storage. Required for profiles and recipes.
+	// Path of the asset on the input storage. Required for profiles and recipes. The
+	// storage's base path and a slash are put before it, and nothing else of it changes.
+	// At most 1,024 bytes, the base path included. Elements ".." are refused where the
+	// storage has a base path.
 	InputPath string `protobuf:"bytes,3,opt,name=input_path,json=inputPath,proto3" json:"input_path,omitempty"`
 	// Directory on the output storage, below the storage's base path. Required
-	// for profiles and recipes.
+	// for profiles and recipes. A slash at its end says nothing; no two jobs of a batch
+	// may have the same one, unless the batch has a template that tells them apart by
+	// something else. The base path, this, the longest directory that is written below it
+	// and the name of a file there have at most 1,024 bytes together.
 	OutputPath string `protobuf:"bytes,4,opt,name=output_path,json=outputPath,proto3" json:"output_path,omitempty"`
-	// Values for the variables of an encoding template.
+	// Values for the variables of an encoding template: at most 50, of at most 4096
+	// characters each.
 	Variables     map[string]string `protobuf:"bytes,5,rep,name=variables,proto3" json:"variables,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -899,7 +907,7 @@ type Job struct {
 	EncodingId string `protobuf:"bytes,10,opt,name=encoding_id,json=encodingId,proto3" json:"encoding_id,omitempty"`
 	// Why the latest failed attempt failed.
 	Failure *Failure `protobuf:"bytes,11,opt,name=failure,proto3" json:"failure,omitempty"`
-	// Why it was cancelled, or why its latest attempt came to nothing, in words.
+	// Why it was cancelled, or why its latest attempt came to nothing, in words, at most 1 KiB.
 	Reason string `protobuf:"bytes,12,opt,name=reason,proto3" json:"reason,omitempty"`
 	// A waiting job is not started before this time.
 	NextAttemptTime *timestamppb.Timestamp `protobuf:"bytes,13,opt,name=next_attempt_time,json=nextAttemptTime,proto3" json:"next_attempt_time,omitempty"`
@@ -915,10 +923,17 @@ type Job struct {
 	RunningTime *timestamppb.Timestamp `protobuf:"bytes,18,opt,name=running_time,json=runningTime,proto3" json:"running_time,omitempty"`
 	// When the job ended.
 	FinishTime *timestamppb.Timestamp `protobuf:"bytes,19,opt,name=finish_time,json=finishTime,proto3" json:"finish_time,omitempty"`
+	// The platform's own word for the status of the job's encoding, while that is one that this
+	// server does not know: at most 100 bytes, "(none)" if the platform told no status, JSON if it
+	// was no text. The job keeps its state meanwhile, holds no place in the queue that the platform
+	// does not count, and can be cancelled. Empty while the status is known: state tells it.
+	PlatformStatus string `protobuf:"bytes,20,opt,name=platform_status,json=platformStatus,proto3" json:"platform_status,omitempty"`
+	// Since when the platform has shown that status.
+	PlatformStatusTime *timestamppb.Timestamp `protobuf:"bytes,21,opt,name=platform_status_time,json=platformStatusTime,proto3" json:"platform_status_time,omitempty"`
 	// What it waits for. Unset while it runs, and once it has ended. It depends on other jobs and
 	// on the account as well: a watch sends it as it was when the job last changed.
 	Wait *Wait `protobuf:"bytes,22,opt,name=wait,proto3" json:"wait,omitempty"`
-	// `wait` in words.
+	// `wait` in words, at most 1 KiB.
 	WaitReason    string `protobuf:"bytes,23,opt,name=wait_reason,json=waitReason,proto3" json:"wait_reason,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1087,6 +1102,20 @@ func (x *Job) GetFinishTime() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *Job) GetPlatformStatus() string {
+	if x != nil {
+		return x.PlatformStatus
+	}
+	return ""
+}
+
+func (x *Job) GetPlatformStatusTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.PlatformStatusTime
+	}
+	return nil
+}
+
 func (x *Job) GetWait() *Wait {
 	if x != nil {
 		return x.Wait
@@ -1101,7 +1130,9 @@ func (x *Job) GetWaitReason() string {
 	return ""
 }
 
-// Failure is why an attempt did not succeed, in the platform's words.
+// Failure is why an attempt did not succeed, in the platform's words. Of these at most
+// 32 KiB are kept in all: longer texts have a note in the middle of how many bytes were
+// left out, and of more than 100 messages the first and the last are kept.
 type Failure struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Who has to do something about it.
@@ -1486,18 +1517,18 @@ const file_stoker_v1_batch_proto_rawDesc = "" +
 	"\fFailureLimit\x12\x1d\n" +
 	"\x05count\x18\x01 \x01(\x03B\a\xbaH\x04\"\x02(\x00R\x05count\x12#\n" +
 	"\apercent\x18\x02 \x01(\x05B\t\xbaH\x06\x1a\x04\x18d(\x00R\apercent\x12*\n" +
-	"\fmin_finished\x18\x03 \x01(\x03B\a\xbaH\x04\"\x02(\x00R\vminFinished\"\xa0\x02\n" +
+	"\fmin_finished\x18\x03 \x01(\x03B\a\xbaH\x04\"\x02(\x00R\vminFinished\"\xad\x02\n" +
 	"\aJobSpec\x12\x1a\n" +
 	"\x03key\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\x03key\x12\x1c\n" +
 	"\x04name\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\x04name\x12'\n" +
 	"\n" +
-	"input_path\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\tinputPath\x12)\n" +
-	"\voutput_path\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\n" +
-	"outputPath\x12I\n" +
-	"\tvariables\x18\x05 \x03(\v2!.stoker.v1.JobSpec.VariablesEntryB\b\xbaH\x05\x9a\x01\x02\x102R\tvariables\x1a<\n" +
+	"input_path\x18\x03 \x01(\tB\b\xbaH\x05r\x03(\x80\bR\tinputPath\x12)\n" +
+	"\voutput_path\x18\x04 \x01(\tB\b\xbaH\x05r\x03(\x80\bR\n" +
+	"outputPath\x12V\n" +
+	"\tvariables\x18\x05 \x03(\v2!.stoker.v1.JobSpec.VariablesEntryB\x15\xbaH\x12\x9a\x01\x0f\x102\"\x04r\x02\x18d*\x05r\x03\x18\x80 R\tvariables\x1a<\n" +
 	"\x0eVariablesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xba\a\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xb1\b\n" +
 	"\x03Job\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x10\n" +
 	"\x03key\x18\x02 \x01(\tR\x03key\x12\x12\n" +
@@ -1526,7 +1557,9 @@ const file_stoker_v1_batch_proto_rawDesc = "" +
 	"queuedTime\x12=\n" +
 	"\frunning_time\x18\x12 \x01(\v2\x1a.google.protobuf.TimestampR\vrunningTime\x12;\n" +
 	"\vfinish_time\x18\x13 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"finishTime\x12#\n" +
+	"finishTime\x12'\n" +
+	"\x0fplatform_status\x18\x14 \x01(\tR\x0eplatformStatus\x12L\n" +
+	"\x14platform_status_time\x18\x15 \x01(\v2\x1a.google.protobuf.TimestampR\x12platformStatusTime\x12#\n" +
 	"\x04wait\x18\x16 \x01(\v2\x0f.stoker.v1.WaitR\x04wait\x12\x1f\n" +
 	"\vwait_reason\x18\x17 \x01(\tR\n" +
 	"waitReason\x1a<\n" +
@@ -1656,23 +1689,24 @@ var file_stoker_v1_batch_proto_depIdxs = []int32{
 	15, // 23: stoker.v1.Job.queued_time:type_name -> google.protobuf.Timestamp
 	15, // 24: stoker.v1.Job.running_time:type_name -> google.protobuf.Timestamp
 	15, // 25: stoker.v1.Job.finish_time:type_name -> google.protobuf.Timestamp
-	16, // 26: stoker.v1.Job.wait:type_name -> stoker.v1.Wait
-	2,  // 27: stoker.v1.Failure.kind:type_name -> stoker.v1.FailureKind
-	15, // 28: stoker.v1.Failure.time:type_name -> google.protobuf.Timestamp
-	1,  // 29: stoker.v1.Attempt.state:type_name -> stoker.v1.JobState
-	15, // 30: stoker.v1.Attempt.start_time:type_name -> google.protobuf.Timestamp
-	15, // 31: stoker.v1.Attempt.queued_time:type_name -> google.protobuf.Timestamp
-	15, // 32: stoker.v1.Attempt.running_time:type_name -> google.protobuf.Timestamp
-	15, // 33: stoker.v1.Attempt.finish_time:type_name -> google.protobuf.Timestamp
-	9,  // 34: stoker.v1.Attempt.failure:type_name -> stoker.v1.Failure
-	15, // 35: stoker.v1.JobEvent.time:type_name -> google.protobuf.Timestamp
-	1,  // 36: stoker.v1.JobEvent.from:type_name -> stoker.v1.JobState
-	1,  // 37: stoker.v1.JobEvent.to:type_name -> stoker.v1.JobState
-	38, // [38:38] is the sub-list for method output_type
-	38, // [38:38] is the sub-list for method input_type
-	38, // [38:38] is the sub-list for extension type_name
-	38, // [38:38] is the sub-list for extension extendee
-	0,  // [0:38] is the sub-list for field type_name
+	15, // 26: stoker.v1.Job.platform_status_time:type_name -> google.protobuf.Timestamp
+	16, // 27: stoker.v1.Job.wait:type_name -> stoker.v1.Wait
+	2,  // 28: stoker.v1.Failure.kind:type_name -> stoker.v1.FailureKind
+	15, // 29: stoker.v1.Failure.time:type_name -> google.protobuf.Timestamp
+	1,  // 30: stoker.v1.Attempt.state:type_name -> stoker.v1.JobState
+	15, // 31: stoker.v1.Attempt.start_time:type_name -> google.protobuf.Timestamp
+	15, // 32: stoker.v1.Attempt.queued_time:type_name -> google.protobuf.Timestamp
+	15, // 33: stoker.v1.Attempt.running_time:type_name -> google.protobuf.Timestamp
+	15, // 34: stoker.v1.Attempt.finish_time:type_name -> google.protobuf.Timestamp
+	9,  // 35: stoker.v1.Attempt.failure:type_name -> stoker.v1.Failure
+	15, // 36: stoker.v1.JobEvent.time:type_name -> google.protobuf.Timestamp
+	1,  // 37: stoker.v1.JobEvent.from:type_name -> stoker.v1.JobState
+	1,  // 38: stoker.v1.JobEvent.to:type_name -> stoker.v1.JobState
+	39, // [39:39] is the sub-list for method output_type
+	39, // [39:39] is the sub-list for method input_type
+	39, // [39:39] is the sub-list for extension type_name
+	39, // [39:39] is the sub-list for extension extendee
+	0,  // [0:39] is the sub-list for field type_name
 }
 
 func init() { file_stoker_v1_batch_proto_init() }

@@ -30,7 +30,8 @@ type SubmitBatchRequest struct {
 	// Chosen by the caller, any unique text: a repeat with the same id and payload
 	// returns the first answer and submits nothing. Kept as long as the batch.
 	RequestId string `protobuf:"bytes,1,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
-	// Shown to people, without control characters. Default: the batch id.
+	// Shown to people. Default: the batch id. Like labels, reasons and the texts of jobs it
+	// may not hold control characters, or characters that nobody sees.
 	DisplayName string `protobuf:"bytes,2,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
 	// The account to run on. Default "default".
 	Account string `protobuf:"bytes,3,opt,name=account,proto3" json:"account,omitempty"`
@@ -353,7 +354,12 @@ func (x *InlineTemplate) GetFallbackRegions() []string {
 type SubmitBatchResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The batch; without id if validate_only was set.
-	Batch         *Batch `protobuf:"bytes,1,opt,name=batch,proto3" json:"batch,omitempty"`
+	Batch *Batch `protobuf:"bytes,1,opt,name=batch,proto3" json:"batch,omitempty"`
+	// What is allowed and odd, with validate_only as well; the first 100. A repeat of a
+	// request_id is answered without them.
+	Warnings []*Warning `protobuf:"bytes,2,rep,name=warnings,proto3" json:"warnings,omitempty"`
+	// How many warnings there are in all.
+	WarningCount  int64 `protobuf:"varint,3,opt,name=warning_count,json=warningCount,proto3" json:"warning_count,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -395,6 +401,75 @@ func (x *SubmitBatchResponse) GetBatch() *Batch {
 	return nil
 }
 
+func (x *SubmitBatchResponse) GetWarnings() []*Warning {
+	if x != nil {
+		return x.Warnings
+	}
+	return nil
+}
+
+func (x *SubmitBatchResponse) GetWarningCount() int64 {
+	if x != nil {
+		return x.WarningCount
+	}
+	return 0
+}
+
+// Warning is something about a request that is allowed and odd. Nobody has to act on it.
+type Warning struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What it is about, for example `jobs[17].input_path`.
+	Field string `protobuf:"bytes,1,opt,name=field,proto3" json:"field,omitempty"`
+	// What is odd about it.
+	Message       string `protobuf:"bytes,2,opt,name=message,proto3" json:"message,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Warning) Reset() {
+	*x = Warning{}
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Warning) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Warning) ProtoMessage() {}
+
+func (x *Warning) ProtoReflect() protoreflect.Message {
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Warning.ProtoReflect.Descriptor instead.
+func (*Warning) Descriptor() ([]byte, []int) {
+	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *Warning) GetField() string {
+	if x != nil {
+		return x.Field
+	}
+	return ""
+}
+
+func (x *Warning) GetMessage() string {
+	if x != nil {
+		return x.Message
+	}
+	return ""
+}
+
 // AddJobsRequest appends jobs to a batch.
 type AddJobsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -408,7 +483,7 @@ type AddJobsRequest struct {
 
 func (x *AddJobsRequest) Reset() {
 	*x = AddJobsRequest{}
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[3]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -420,7 +495,7 @@ func (x *AddJobsRequest) String() string {
 func (*AddJobsRequest) ProtoMessage() {}
 
 func (x *AddJobsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[3]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -433,7 +508,7 @@ func (x *AddJobsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AddJobsRequest.ProtoReflect.Descriptor instead.
 func (*AddJobsRequest) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{3}
+	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *AddJobsRequest) GetBatchId() string {
@@ -462,13 +537,17 @@ type AddJobsResponse struct {
 	// Jobs left out because they have succeeded in an earlier batch; see
 	// SubmitBatchRequest.skip_succeeded.
 	SucceededCount int64 `protobuf:"varint,4,opt,name=succeeded_count,json=succeededCount,proto3" json:"succeeded_count,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// What is allowed and odd, of all jobs of the request; the first 100.
+	Warnings []*Warning `protobuf:"bytes,5,rep,name=warnings,proto3" json:"warnings,omitempty"`
+	// How many warnings there are in all.
+	WarningCount  int64 `protobuf:"varint,6,opt,name=warning_count,json=warningCount,proto3" json:"warning_count,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *AddJobsResponse) Reset() {
 	*x = AddJobsResponse{}
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[4]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -480,7 +559,7 @@ func (x *AddJobsResponse) String() string {
 func (*AddJobsResponse) ProtoMessage() {}
 
 func (x *AddJobsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[4]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -493,7 +572,7 @@ func (x *AddJobsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AddJobsResponse.ProtoReflect.Descriptor instead.
 func (*AddJobsResponse) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{4}
+	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *AddJobsResponse) GetBatch() *Batch {
@@ -524,6 +603,20 @@ func (x *AddJobsResponse) GetSucceededCount() int64 {
 	return 0
 }
 
+func (x *AddJobsResponse) GetWarnings() []*Warning {
+	if x != nil {
+		return x.Warnings
+	}
+	return nil
+}
+
+func (x *AddJobsResponse) GetWarningCount() int64 {
+	if x != nil {
+		return x.WarningCount
+	}
+	return 0
+}
+
 // CloseBatchRequest names the batch to close.
 type CloseBatchRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -535,7 +628,7 @@ type CloseBatchRequest struct {
 
 func (x *CloseBatchRequest) Reset() {
 	*x = CloseBatchRequest{}
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[5]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -547,7 +640,7 @@ func (x *CloseBatchRequest) String() string {
 func (*CloseBatchRequest) ProtoMessage() {}
 
 func (x *CloseBatchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[5]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -560,7 +653,7 @@ func (x *CloseBatchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CloseBatchRequest.ProtoReflect.Descriptor instead.
 func (*CloseBatchRequest) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{5}
+	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *CloseBatchRequest) GetBatchId() string {
@@ -581,7 +674,7 @@ type CloseBatchResponse struct {
 
 func (x *CloseBatchResponse) Reset() {
 	*x = CloseBatchResponse{}
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[6]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -593,7 +686,7 @@ func (x *CloseBatchResponse) String() string {
 func (*CloseBatchResponse) ProtoMessage() {}
 
 func (x *CloseBatchResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[6]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -606,7 +699,7 @@ func (x *CloseBatchResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CloseBatchResponse.ProtoReflect.Descriptor instead.
 func (*CloseBatchResponse) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{6}
+	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *CloseBatchResponse) GetBatch() *Batch {
@@ -627,7 +720,7 @@ type GetBatchRequest struct {
 
 func (x *GetBatchRequest) Reset() {
 	*x = GetBatchRequest{}
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[7]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -639,7 +732,7 @@ func (x *GetBatchRequest) String() string {
 func (*GetBatchRequest) ProtoMessage() {}
 
 func (x *GetBatchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[7]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -652,7 +745,7 @@ func (x *GetBatchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetBatchRequest.ProtoReflect.Descriptor instead.
 func (*GetBatchRequest) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{7}
+	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *GetBatchRequest) GetBatchId() string {
@@ -673,7 +766,7 @@ type GetBatchResponse struct {
 
 func (x *GetBatchResponse) Reset() {
 	*x = GetBatchResponse{}
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[8]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -685,7 +778,7 @@ func (x *GetBatchResponse) String() string {
 func (*GetBatchResponse) ProtoMessage() {}
 
 func (x *GetBatchResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[8]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -698,7 +791,7 @@ func (x *GetBatchResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetBatchResponse.ProtoReflect.Descriptor instead.
 func (*GetBatchResponse) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{8}
+	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *GetBatchResponse) GetBatch() *Batch {
@@ -717,7 +810,8 @@ type ListBatchesRequest struct {
 	Labels map[string]string `protobuf:"bytes,2,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	// Only batches of this account.
 	Account string `protobuf:"bytes,3,opt,name=account,proto3" json:"account,omitempty"`
-	// Batches per page, 1 to 1000. Default 50.
+	// Batches per page, 1 to 1000. Default 50. A page may have fewer: it ends before a
+	// message has 3 MiB.
 	PageSize int32 `protobuf:"varint,4,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
 	// next_page_token of the page before, with the same filters.
 	PageToken     string `protobuf:"bytes,5,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
@@ -727,7 +821,7 @@ type ListBatchesRequest struct {
 
 func (x *ListBatchesRequest) Reset() {
 	*x = ListBatchesRequest{}
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[9]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -739,7 +833,7 @@ func (x *ListBatchesRequest) String() string {
 func (*ListBatchesRequest) ProtoMessage() {}
 
 func (x *ListBatchesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[9]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -752,7 +846,7 @@ func (x *ListBatchesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListBatchesRequest.ProtoReflect.Descriptor instead.
 func (*ListBatchesRequest) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{9}
+	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *ListBatchesRequest) GetStates() []BatchState {
@@ -803,7 +897,7 @@ type ListBatchesResponse struct {
 
 func (x *ListBatchesResponse) Reset() {
 	*x = ListBatchesResponse{}
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[10]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -815,7 +909,7 @@ func (x *ListBatchesResponse) String() string {
 func (*ListBatchesResponse) ProtoMessage() {}
 
 func (x *ListBatchesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[10]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -828,7 +922,7 @@ func (x *ListBatchesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListBatchesResponse.ProtoReflect.Descriptor instead.
 func (*ListBatchesResponse) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{10}
+	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ListBatchesResponse) GetBatches() []*Batch {
@@ -856,7 +950,7 @@ type GetJobRequest struct {
 
 func (x *GetJobRequest) Reset() {
 	*x = GetJobRequest{}
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[11]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -868,7 +962,7 @@ func (x *GetJobRequest) String() string {
 func (*GetJobRequest) ProtoMessage() {}
 
 func (x *GetJobRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[11]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -881,7 +975,7 @@ func (x *GetJobRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetJobRequest.ProtoReflect.Descriptor instead.
 func (*GetJobRequest) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{11}
+	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *GetJobRequest) GetJobId() string {
@@ -896,17 +990,21 @@ type GetJobResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The job.
 	Job *Job `protobuf:"bytes,1,opt,name=job,proto3" json:"job,omitempty"`
-	// Its attempts, the first one first.
+	// Its attempts, the first one first. Of more than a message has room for, the latest.
 	Attempts []*Attempt `protobuf:"bytes,2,rep,name=attempts,proto3" json:"attempts,omitempty"`
-	// Its changes of state, the oldest first.
-	Events        []*JobEvent `protobuf:"bytes,3,rep,name=events,proto3" json:"events,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	// Its changes of state, the oldest first. Of more than a message has room for, the latest.
+	Events []*JobEvent `protobuf:"bytes,3,rep,name=events,proto3" json:"events,omitempty"`
+	// How many attempts, earlier than those in attempts, are left out.
+	OmittedAttemptCount int32 `protobuf:"varint,4,opt,name=omitted_attempt_count,json=omittedAttemptCount,proto3" json:"omitted_attempt_count,omitempty"`
+	// How many events, earlier than those in events, are left out.
+	OmittedEventCount int32 `protobuf:"varint,5,opt,name=omitted_event_count,json=omittedEventCount,proto3" json:"omitted_event_count,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
 }
 
 func (x *GetJobResponse) Reset() {
 	*x = GetJobResponse{}
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[12]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -918,7 +1016,7 @@ func (x *GetJobResponse) String() string {
 func (*GetJobResponse) ProtoMessage() {}
 
 func (x *GetJobResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[12]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -931,7 +1029,7 @@ func (x *GetJobResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetJobResponse.ProtoReflect.Descriptor instead.
 func (*GetJobResponse) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{12}
+	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *GetJobResponse) GetJob() *Job {
@@ -955,6 +1053,20 @@ func (x *GetJobResponse) GetEvents() []*JobEvent {
 	return nil
 }
 
+func (x *GetJobResponse) GetOmittedAttemptCount() int32 {
+	if x != nil {
+		return x.OmittedAttemptCount
+	}
+	return 0
+}
+
+func (x *GetJobResponse) GetOmittedEventCount() int32 {
+	if x != nil {
+		return x.OmittedEventCount
+	}
+	return 0
+}
+
 // ListJobsRequest selects jobs of a batch.
 type ListJobsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -964,7 +1076,8 @@ type ListJobsRequest struct {
 	States []JobState `protobuf:"varint,2,rep,packed,name=states,proto3,enum=stoker.v1.JobState" json:"states,omitempty"`
 	// Only jobs with one of these keys. At most 1000.
 	Keys []string `protobuf:"bytes,3,rep,name=keys,proto3" json:"keys,omitempty"`
-	// Jobs per page, 1 to 1000. Default 100.
+	// Jobs per page, 1 to 1000. Default 100. A page may have fewer: it ends before a
+	// message has 3 MiB.
 	PageSize int32 `protobuf:"varint,4,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
 	// next_page_token of the page before, with the same filters.
 	PageToken     string `protobuf:"bytes,5,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
@@ -974,7 +1087,7 @@ type ListJobsRequest struct {
 
 func (x *ListJobsRequest) Reset() {
 	*x = ListJobsRequest{}
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[13]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -986,7 +1099,7 @@ func (x *ListJobsRequest) String() string {
 func (*ListJobsRequest) ProtoMessage() {}
 
 func (x *ListJobsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[13]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -999,7 +1112,7 @@ func (x *ListJobsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListJobsRequest.ProtoReflect.Descriptor instead.
 func (*ListJobsRequest) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{13}
+	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ListJobsRequest) GetBatchId() string {
@@ -1050,7 +1163,7 @@ type ListJobsResponse struct {
 
 func (x *ListJobsResponse) Reset() {
 	*x = ListJobsResponse{}
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[14]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1062,7 +1175,7 @@ func (x *ListJobsResponse) String() string {
 func (*ListJobsResponse) ProtoMessage() {}
 
 func (x *ListJobsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[14]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1075,7 +1188,7 @@ func (x *ListJobsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListJobsResponse.ProtoReflect.Descriptor instead.
 func (*ListJobsResponse) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{14}
+	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ListJobsResponse) GetJobs() []*Job {
@@ -1113,7 +1226,7 @@ type WatchBatchRequest struct {
 
 func (x *WatchBatchRequest) Reset() {
 	*x = WatchBatchRequest{}
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[15]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1125,7 +1238,7 @@ func (x *WatchBatchRequest) String() string {
 func (*WatchBatchRequest) ProtoMessage() {}
 
 func (x *WatchBatchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[15]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1138,7 +1251,7 @@ func (x *WatchBatchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchBatchRequest.ProtoReflect.Descriptor instead.
 func (*WatchBatchRequest) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{15}
+	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *WatchBatchRequest) GetBatchId() string {
@@ -1197,7 +1310,7 @@ type WatchBatchResponse struct {
 
 func (x *WatchBatchResponse) Reset() {
 	*x = WatchBatchResponse{}
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[16]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1209,7 +1322,7 @@ func (x *WatchBatchResponse) String() string {
 func (*WatchBatchResponse) ProtoMessage() {}
 
 func (x *WatchBatchResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[16]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1222,7 +1335,7 @@ func (x *WatchBatchResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchBatchResponse.ProtoReflect.Descriptor instead.
 func (*WatchBatchResponse) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{16}
+	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *WatchBatchResponse) GetCursor() string {
@@ -1273,7 +1386,7 @@ type CancelJobRequest struct {
 
 func (x *CancelJobRequest) Reset() {
 	*x = CancelJobRequest{}
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[17]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1285,7 +1398,7 @@ func (x *CancelJobRequest) String() string {
 func (*CancelJobRequest) ProtoMessage() {}
 
 func (x *CancelJobRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[17]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1298,7 +1411,7 @@ func (x *CancelJobRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelJobRequest.ProtoReflect.Descriptor instead.
 func (*CancelJobRequest) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{17}
+	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *CancelJobRequest) GetJobId() string {
@@ -1326,7 +1439,7 @@ type CancelJobResponse struct {
 
 func (x *CancelJobResponse) Reset() {
 	*x = CancelJobResponse{}
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[18]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1338,7 +1451,7 @@ func (x *CancelJobResponse) String() string {
 func (*CancelJobResponse) ProtoMessage() {}
 
 func (x *CancelJobResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[18]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1351,7 +1464,7 @@ func (x *CancelJobResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelJobResponse.ProtoReflect.Descriptor instead.
 func (*CancelJobResponse) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{18}
+	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *CancelJobResponse) GetJob() *Job {
@@ -1374,7 +1487,7 @@ type CancelBatchRequest struct {
 
 func (x *CancelBatchRequest) Reset() {
 	*x = CancelBatchRequest{}
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[19]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1386,7 +1499,7 @@ func (x *CancelBatchRequest) String() string {
 func (*CancelBatchRequest) ProtoMessage() {}
 
 func (x *CancelBatchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[19]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1399,7 +1512,7 @@ func (x *CancelBatchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelBatchRequest.ProtoReflect.Descriptor instead.
 func (*CancelBatchRequest) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{19}
+	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *CancelBatchRequest) GetBatchId() string {
@@ -1427,7 +1540,7 @@ type CancelBatchResponse struct {
 
 func (x *CancelBatchResponse) Reset() {
 	*x = CancelBatchResponse{}
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[20]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1439,7 +1552,7 @@ func (x *CancelBatchResponse) String() string {
 func (*CancelBatchResponse) ProtoMessage() {}
 
 func (x *CancelBatchResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[20]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1452,7 +1565,7 @@ func (x *CancelBatchResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelBatchResponse.ProtoReflect.Descriptor instead.
 func (*CancelBatchResponse) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{20}
+	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *CancelBatchResponse) GetBatch() *Batch {
@@ -1489,7 +1602,7 @@ type CancelJobsRequest struct {
 
 func (x *CancelJobsRequest) Reset() {
 	*x = CancelJobsRequest{}
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[21]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1501,7 +1614,7 @@ func (x *CancelJobsRequest) String() string {
 func (*CancelJobsRequest) ProtoMessage() {}
 
 func (x *CancelJobsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[21]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1514,7 +1627,7 @@ func (x *CancelJobsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelJobsRequest.ProtoReflect.Descriptor instead.
 func (*CancelJobsRequest) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{21}
+	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *CancelJobsRequest) GetBatchId() string {
@@ -1595,7 +1708,7 @@ type CancelJobsResponse struct {
 
 func (x *CancelJobsResponse) Reset() {
 	*x = CancelJobsResponse{}
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[22]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1607,7 +1720,7 @@ func (x *CancelJobsResponse) String() string {
 func (*CancelJobsResponse) ProtoMessage() {}
 
 func (x *CancelJobsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[22]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1620,7 +1733,7 @@ func (x *CancelJobsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelJobsResponse.ProtoReflect.Descriptor instead.
 func (*CancelJobsResponse) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{22}
+	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *CancelJobsResponse) GetCount() int64 {
@@ -1655,7 +1768,7 @@ type ListFailuresRequest struct {
 
 func (x *ListFailuresRequest) Reset() {
 	*x = ListFailuresRequest{}
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[23]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1667,7 +1780,7 @@ func (x *ListFailuresRequest) String() string {
 func (*ListFailuresRequest) ProtoMessage() {}
 
 func (x *ListFailuresRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[23]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1680,7 +1793,7 @@ func (x *ListFailuresRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListFailuresRequest.ProtoReflect.Descriptor instead.
 func (*ListFailuresRequest) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{23}
+	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *ListFailuresRequest) GetBatchId() string {
@@ -1703,7 +1816,7 @@ type ListFailuresResponse struct {
 
 func (x *ListFailuresResponse) Reset() {
 	*x = ListFailuresResponse{}
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[24]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1715,7 +1828,7 @@ func (x *ListFailuresResponse) String() string {
 func (*ListFailuresResponse) ProtoMessage() {}
 
 func (x *ListFailuresResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[24]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1728,7 +1841,7 @@ func (x *ListFailuresResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListFailuresResponse.ProtoReflect.Descriptor instead.
 func (*ListFailuresResponse) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{24}
+	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *ListFailuresResponse) GetCauses() []*FailureCause {
@@ -1764,7 +1877,7 @@ type FailureCause struct {
 
 func (x *FailureCause) Reset() {
 	*x = FailureCause{}
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[25]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1776,7 +1889,7 @@ func (x *FailureCause) String() string {
 func (*FailureCause) ProtoMessage() {}
 
 func (x *FailureCause) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[25]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1789,7 +1902,7 @@ func (x *FailureCause) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FailureCause.ProtoReflect.Descriptor instead.
 func (*FailureCause) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{25}
+	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *FailureCause) GetCause() string {
@@ -1848,7 +1961,7 @@ type RetryJobsRequest struct {
 
 func (x *RetryJobsRequest) Reset() {
 	*x = RetryJobsRequest{}
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[26]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1860,7 +1973,7 @@ func (x *RetryJobsRequest) String() string {
 func (*RetryJobsRequest) ProtoMessage() {}
 
 func (x *RetryJobsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[26]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1873,7 +1986,7 @@ func (x *RetryJobsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RetryJobsRequest.ProtoReflect.Descriptor instead.
 func (*RetryJobsRequest) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{26}
+	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *RetryJobsRequest) GetBatchId() string {
@@ -1954,7 +2067,7 @@ type RetryJobsResponse struct {
 
 func (x *RetryJobsResponse) Reset() {
 	*x = RetryJobsResponse{}
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[27]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1966,7 +2079,7 @@ func (x *RetryJobsResponse) String() string {
 func (*RetryJobsResponse) ProtoMessage() {}
 
 func (x *RetryJobsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[27]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1979,7 +2092,7 @@ func (x *RetryJobsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RetryJobsResponse.ProtoReflect.Descriptor instead.
 func (*RetryJobsResponse) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{27}
+	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *RetryJobsResponse) GetCount() int64 {
@@ -2016,7 +2129,7 @@ type PauseBatchRequest struct {
 
 func (x *PauseBatchRequest) Reset() {
 	*x = PauseBatchRequest{}
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[28]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2028,7 +2141,7 @@ func (x *PauseBatchRequest) String() string {
 func (*PauseBatchRequest) ProtoMessage() {}
 
 func (x *PauseBatchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[28]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2041,7 +2154,7 @@ func (x *PauseBatchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PauseBatchRequest.ProtoReflect.Descriptor instead.
 func (*PauseBatchRequest) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{28}
+	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *PauseBatchRequest) GetBatchId() string {
@@ -2069,7 +2182,7 @@ type PauseBatchResponse struct {
 
 func (x *PauseBatchResponse) Reset() {
 	*x = PauseBatchResponse{}
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[29]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2081,7 +2194,7 @@ func (x *PauseBatchResponse) String() string {
 func (*PauseBatchResponse) ProtoMessage() {}
 
 func (x *PauseBatchResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[29]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2094,7 +2207,7 @@ func (x *PauseBatchResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PauseBatchResponse.ProtoReflect.Descriptor instead.
 func (*PauseBatchResponse) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{29}
+	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *PauseBatchResponse) GetBatch() *Batch {
@@ -2115,7 +2228,7 @@ type ResumeBatchRequest struct {
 
 func (x *ResumeBatchRequest) Reset() {
 	*x = ResumeBatchRequest{}
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[30]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2127,7 +2240,7 @@ func (x *ResumeBatchRequest) String() string {
 func (*ResumeBatchRequest) ProtoMessage() {}
 
 func (x *ResumeBatchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[30]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2140,7 +2253,7 @@ func (x *ResumeBatchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResumeBatchRequest.ProtoReflect.Descriptor instead.
 func (*ResumeBatchRequest) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{30}
+	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *ResumeBatchRequest) GetBatchId() string {
@@ -2161,7 +2274,7 @@ type ResumeBatchResponse struct {
 
 func (x *ResumeBatchResponse) Reset() {
 	*x = ResumeBatchResponse{}
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[31]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2173,7 +2286,7 @@ func (x *ResumeBatchResponse) String() string {
 func (*ResumeBatchResponse) ProtoMessage() {}
 
 func (x *ResumeBatchResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[31]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2186,7 +2299,7 @@ func (x *ResumeBatchResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResumeBatchResponse.ProtoReflect.Descriptor instead.
 func (*ResumeBatchResponse) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{31}
+	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *ResumeBatchResponse) GetBatch() *Batch {
@@ -2209,7 +2322,7 @@ type UpdateBatchRequest struct {
 
 func (x *UpdateBatchRequest) Reset() {
 	*x = UpdateBatchRequest{}
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[32]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2221,7 +2334,7 @@ func (x *UpdateBatchRequest) String() string {
 func (*UpdateBatchRequest) ProtoMessage() {}
 
 func (x *UpdateBatchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[32]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2234,7 +2347,7 @@ func (x *UpdateBatchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateBatchRequest.ProtoReflect.Descriptor instead.
 func (*UpdateBatchRequest) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{32}
+	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *UpdateBatchRequest) GetBatch() *Batch {
@@ -2262,7 +2375,7 @@ type UpdateBatchResponse struct {
 
 func (x *UpdateBatchResponse) Reset() {
 	*x = UpdateBatchResponse{}
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[33]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2274,7 +2387,7 @@ func (x *UpdateBatchResponse) String() string {
 func (*UpdateBatchResponse) ProtoMessage() {}
 
 func (x *UpdateBatchResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[33]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2287,7 +2400,7 @@ func (x *UpdateBatchResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateBatchResponse.ProtoReflect.Descriptor instead.
 func (*UpdateBatchResponse) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{33}
+	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *UpdateBatchResponse) GetBatch() *Batch {
@@ -2308,7 +2421,7 @@ type DeleteBatchRequest struct {
 
 func (x *DeleteBatchRequest) Reset() {
 	*x = DeleteBatchRequest{}
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[34]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2320,7 +2433,7 @@ func (x *DeleteBatchRequest) String() string {
 func (*DeleteBatchRequest) ProtoMessage() {}
 
 func (x *DeleteBatchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[34]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2333,7 +2446,7 @@ func (x *DeleteBatchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteBatchRequest.ProtoReflect.Descriptor instead.
 func (*DeleteBatchRequest) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{34}
+	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *DeleteBatchRequest) GetBatchId() string {
@@ -2352,7 +2465,7 @@ type DeleteBatchResponse struct {
 
 func (x *DeleteBatchResponse) Reset() {
 	*x = DeleteBatchResponse{}
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[35]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2364,7 +2477,7 @@ func (x *DeleteBatchResponse) String() string {
 func (*DeleteBatchResponse) ProtoMessage() {}
 
 func (x *DeleteBatchResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[35]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2377,7 +2490,7 @@ func (x *DeleteBatchResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteBatchResponse.ProtoReflect.Descriptor instead.
 func (*DeleteBatchResponse) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{35}
+	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{36}
 }
 
 var File_stoker_v1_batch_service_proto protoreflect.FileDescriptor
@@ -2419,18 +2532,25 @@ const file_stoker_v1_batch_service_proto_rawDesc = "" +
 	"\x0eInlineTemplate\x12\x1f\n" +
 	"\x04yaml\x18\x01 \x01(\tB\v\xbaH\br\x06\x10\x01\x18\x80\x80\x10R\x04yaml\x12;\n" +
 	"\x10fallback_regions\x18\x02 \x03(\tB\x10\xbaH\r\x92\x01\n" +
-	"\x10\x03\"\x06r\x04\x10\x01\x18@R\x0ffallbackRegions\"=\n" +
+	"\x10\x03\"\x06r\x04\x10\x01\x18@R\x0ffallbackRegions\"\x92\x01\n" +
 	"\x13SubmitBatchResponse\x12&\n" +
-	"\x05batch\x18\x01 \x01(\v2\x10.stoker.v1.BatchR\x05batch\"j\n" +
+	"\x05batch\x18\x01 \x01(\v2\x10.stoker.v1.BatchR\x05batch\x12.\n" +
+	"\bwarnings\x18\x02 \x03(\v2\x12.stoker.v1.WarningR\bwarnings\x12#\n" +
+	"\rwarning_count\x18\x03 \x01(\x03R\fwarningCount\"9\n" +
+	"\aWarning\x12\x14\n" +
+	"\x05field\x18\x01 \x01(\tR\x05field\x12\x18\n" +
+	"\amessage\x18\x02 \x01(\tR\amessage\"j\n" +
 	"\x0eAddJobsRequest\x12\"\n" +
 	"\bbatch_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\abatchId\x124\n" +
-	"\x04jobs\x18\x02 \x03(\v2\x12.stoker.v1.JobSpecB\f\xbaH\t\x92\x01\x06\b\x01\x10\xa0\x8d\x06R\x04jobs\"\xa8\x01\n" +
+	"\x04jobs\x18\x02 \x03(\v2\x12.stoker.v1.JobSpecB\f\xbaH\t\x92\x01\x06\b\x01\x10\xa0\x8d\x06R\x04jobs\"\xfd\x01\n" +
 	"\x0fAddJobsResponse\x12&\n" +
 	"\x05batch\x18\x01 \x01(\v2\x10.stoker.v1.BatchR\x05batch\x12\x1f\n" +
 	"\vadded_count\x18\x02 \x01(\x03R\n" +
 	"addedCount\x12#\n" +
 	"\rskipped_count\x18\x03 \x01(\x03R\fskippedCount\x12'\n" +
-	"\x0fsucceeded_count\x18\x04 \x01(\x03R\x0esucceededCount\"7\n" +
+	"\x0fsucceeded_count\x18\x04 \x01(\x03R\x0esucceededCount\x12.\n" +
+	"\bwarnings\x18\x05 \x03(\v2\x12.stoker.v1.WarningR\bwarnings\x12#\n" +
+	"\rwarning_count\x18\x06 \x01(\x03R\fwarningCount\"7\n" +
 	"\x11CloseBatchRequest\x12\"\n" +
 	"\bbatch_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\abatchId\"<\n" +
 	"\x12CloseBatchResponse\x12&\n" +
@@ -2454,11 +2574,13 @@ const file_stoker_v1_batch_service_proto_rawDesc = "" +
 	"\abatches\x18\x01 \x03(\v2\x10.stoker.v1.BatchR\abatches\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"/\n" +
 	"\rGetJobRequest\x12\x1e\n" +
-	"\x06job_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x05jobId\"\x8f\x01\n" +
+	"\x06job_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x05jobId\"\xf3\x01\n" +
 	"\x0eGetJobResponse\x12 \n" +
 	"\x03job\x18\x01 \x01(\v2\x0e.stoker.v1.JobR\x03job\x12.\n" +
 	"\battempts\x18\x02 \x03(\v2\x12.stoker.v1.AttemptR\battempts\x12+\n" +
-	"\x06events\x18\x03 \x03(\v2\x13.stoker.v1.JobEventR\x06events\"\xda\x01\n" +
+	"\x06events\x18\x03 \x03(\v2\x13.stoker.v1.JobEventR\x06events\x122\n" +
+	"\x15omitted_attempt_count\x18\x04 \x01(\x05R\x13omittedAttemptCount\x12.\n" +
+	"\x13omitted_event_count\x18\x05 \x01(\x05R\x11omittedEventCount\"\xda\x01\n" +
 	"\x0fListJobsRequest\x12\"\n" +
 	"\bbatch_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\abatchId\x12<\n" +
 	"\x06states\x18\x02 \x03(\x0e2\x13.stoker.v1.JobStateB\x0f\xbaH\f\x92\x01\t\"\a\x82\x01\x04\x10\x01 \x00R\x06states\x12\x1d\n" +
@@ -2481,17 +2603,17 @@ const file_stoker_v1_batch_service_proto_rawDesc = "" +
 	"\bsnapshot\x18\x02 \x01(\bR\bsnapshot\x12&\n" +
 	"\x05batch\x18\x03 \x01(\v2\x10.stoker.v1.BatchR\x05batch\x12\"\n" +
 	"\x04jobs\x18\x04 \x03(\v2\x0e.stoker.v1.JobR\x04jobs\x12\x1c\n" +
-	"\theartbeat\x18\x05 \x01(\bR\theartbeat\"T\n" +
+	"\theartbeat\x18\x05 \x01(\bR\theartbeat\"W\n" +
 	"\x10CancelJobRequest\x12\x1e\n" +
-	"\x06job_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x05jobId\x12 \n" +
-	"\x06reason\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\x06reason\"5\n" +
+	"\x06job_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x05jobId\x12#\n" +
+	"\x06reason\x18\x02 \x01(\tB\v\xbaH\br\x06\x18\xf4\x03(\x80\bR\x06reason\"5\n" +
 	"\x11CancelJobResponse\x12 \n" +
-	"\x03job\x18\x01 \x01(\v2\x0e.stoker.v1.JobR\x03job\"Z\n" +
+	"\x03job\x18\x01 \x01(\v2\x0e.stoker.v1.JobR\x03job\"]\n" +
 	"\x12CancelBatchRequest\x12\"\n" +
-	"\bbatch_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\abatchId\x12 \n" +
-	"\x06reason\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\x06reason\"=\n" +
+	"\bbatch_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\abatchId\x12#\n" +
+	"\x06reason\x18\x02 \x01(\tB\v\xbaH\br\x06\x18\xf4\x03(\x80\bR\x06reason\"=\n" +
 	"\x13CancelBatchResponse\x12&\n" +
-	"\x05batch\x18\x01 \x01(\v2\x10.stoker.v1.BatchR\x05batch\"\x81\x04\n" +
+	"\x05batch\x18\x01 \x01(\v2\x10.stoker.v1.BatchR\x05batch\"\x84\x04\n" +
 	"\x11CancelJobsRequest\x12\x19\n" +
 	"\bbatch_id\x18\x01 \x01(\tR\abatchId\x12@\n" +
 	"\x06states\x18\x02 \x03(\x0e2\x13.stoker.v1.JobStateB\x13\xbaH\x10\x92\x01\r\"\v\x82\x01\b\x18\x01\x18\x02\x18\x03\x18\x04R\x06states\x12'\n" +
@@ -2501,8 +2623,8 @@ const file_stoker_v1_batch_service_proto_rawDesc = "" +
 	"\n" +
 	"categories\x18\x05 \x03(\tB\b\xbaH\x05\x92\x01\x02\x10dR\n" +
 	"categories\x12 \n" +
-	"\x06causes\x18\x06 \x03(\tB\b\xbaH\x05\x92\x01\x02\x10dR\x06causes\x12 \n" +
-	"\x06reason\x18\a \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\x06reason\x12#\n" +
+	"\x06causes\x18\x06 \x03(\tB\b\xbaH\x05\x92\x01\x02\x10dR\x06causes\x12#\n" +
+	"\x06reason\x18\a \x01(\tB\v\xbaH\br\x06\x18\xf4\x03(\x80\bR\x06reason\x12#\n" +
 	"\rvalidate_only\x18\b \x01(\bR\fvalidateOnly\x12J\n" +
 	"\x06labels\x18\t \x03(\v2(.stoker.v1.CancelJobsRequest.LabelsEntryB\b\xbaH\x05\x9a\x01\x02\x102R\x06labels\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
@@ -2543,10 +2665,10 @@ const file_stoker_v1_batch_service_proto_rawDesc = "" +
 	"\x05count\x18\x01 \x01(\x03R\x05count\x12&\n" +
 	"\x05batch\x18\x02 \x01(\v2\x10.stoker.v1.BatchR\x05batch\x12\x1f\n" +
 	"\vbatch_count\x18\x03 \x01(\x03R\n" +
-	"batchCount\"Y\n" +
+	"batchCount\"\\\n" +
 	"\x11PauseBatchRequest\x12\"\n" +
-	"\bbatch_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\abatchId\x12 \n" +
-	"\x06reason\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\x06reason\"<\n" +
+	"\bbatch_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\abatchId\x12#\n" +
+	"\x06reason\x18\x02 \x01(\tB\v\xbaH\br\x06\x18\xf4\x03(\x80\bR\x06reason\"<\n" +
 	"\x12PauseBatchResponse\x12&\n" +
 	"\x05batch\x18\x01 \x01(\v2\x10.stoker.v1.BatchR\x05batch\"8\n" +
 	"\x12ResumeBatchRequest\x12\"\n" +
@@ -2597,143 +2719,146 @@ func file_stoker_v1_batch_service_proto_rawDescGZIP() []byte {
 	return file_stoker_v1_batch_service_proto_rawDescData
 }
 
-var file_stoker_v1_batch_service_proto_msgTypes = make([]protoimpl.MessageInfo, 40)
+var file_stoker_v1_batch_service_proto_msgTypes = make([]protoimpl.MessageInfo, 41)
 var file_stoker_v1_batch_service_proto_goTypes = []any{
 	(*SubmitBatchRequest)(nil),    // 0: stoker.v1.SubmitBatchRequest
 	(*InlineTemplate)(nil),        // 1: stoker.v1.InlineTemplate
 	(*SubmitBatchResponse)(nil),   // 2: stoker.v1.SubmitBatchResponse
-	(*AddJobsRequest)(nil),        // 3: stoker.v1.AddJobsRequest
-	(*AddJobsResponse)(nil),       // 4: stoker.v1.AddJobsResponse
-	(*CloseBatchRequest)(nil),     // 5: stoker.v1.CloseBatchRequest
-	(*CloseBatchResponse)(nil),    // 6: stoker.v1.CloseBatchResponse
-	(*GetBatchRequest)(nil),       // 7: stoker.v1.GetBatchRequest
-	(*GetBatchResponse)(nil),      // 8: stoker.v1.GetBatchResponse
-	(*ListBatchesRequest)(nil),    // 9: stoker.v1.ListBatchesRequest
-	(*ListBatchesResponse)(nil),   // 10: stoker.v1.ListBatchesResponse
-	(*GetJobRequest)(nil),         // 11: stoker.v1.GetJobRequest
-	(*GetJobResponse)(nil),        // 12: stoker.v1.GetJobResponse
-	(*ListJobsRequest)(nil),       // 13: stoker.v1.ListJobsRequest
-	(*ListJobsResponse)(nil),      // 14: stoker.v1.ListJobsResponse
-	(*WatchBatchRequest)(nil),     // 15: stoker.v1.WatchBatchRequest
-	(*WatchBatchResponse)(nil),    // 16: stoker.v1.WatchBatchResponse
-	(*CancelJobRequest)(nil),      // 17: stoker.v1.CancelJobRequest
-	(*CancelJobResponse)(nil),     // 18: stoker.v1.CancelJobResponse
-	(*CancelBatchRequest)(nil),    // 19: stoker.v1.CancelBatchRequest
-	(*CancelBatchResponse)(nil),   // 20: stoker.v1.CancelBatchResponse
-	(*CancelJobsRequest)(nil),     // 21: stoker.v1.CancelJobsRequest
-	(*CancelJobsResponse)(nil),    // 22: stoker.v1.CancelJobsResponse
-	(*ListFailuresRequest)(nil),   // 23: stoker.v1.ListFailuresRequest
-	(*ListFailuresResponse)(nil),  // 24: stoker.v1.ListFailuresResponse
-	(*FailureCause)(nil),          // 25: stoker.v1.FailureCause
-	(*RetryJobsRequest)(nil),      // 26: stoker.v1.RetryJobsRequest
-	(*RetryJobsResponse)(nil),     // 27: stoker.v1.RetryJobsResponse
-	(*PauseBatchRequest)(nil),     // 28: stoker.v1.PauseBatchRequest
-	(*PauseBatchResponse)(nil),    // 29: stoker.v1.PauseBatchResponse
-	(*ResumeBatchRequest)(nil),    // 30: stoker.v1.ResumeBatchRequest
-	(*ResumeBatchResponse)(nil),   // 31: stoker.v1.ResumeBatchResponse
-	(*UpdateBatchRequest)(nil),    // 32: stoker.v1.UpdateBatchRequest
-	(*UpdateBatchResponse)(nil),   // 33: stoker.v1.UpdateBatchResponse
-	(*DeleteBatchRequest)(nil),    // 34: stoker.v1.DeleteBatchRequest
-	(*DeleteBatchResponse)(nil),   // 35: stoker.v1.DeleteBatchResponse
-	nil,                           // 36: stoker.v1.SubmitBatchRequest.LabelsEntry
-	nil,                           // 37: stoker.v1.ListBatchesRequest.LabelsEntry
-	nil,                           // 38: stoker.v1.CancelJobsRequest.LabelsEntry
-	nil,                           // 39: stoker.v1.RetryJobsRequest.LabelsEntry
-	(*Recipe)(nil),                // 40: stoker.v1.Recipe
-	(*RetryPolicy)(nil),           // 41: stoker.v1.RetryPolicy
-	(*FailureLimit)(nil),          // 42: stoker.v1.FailureLimit
-	(*JobSpec)(nil),               // 43: stoker.v1.JobSpec
-	(*Batch)(nil),                 // 44: stoker.v1.Batch
-	(BatchState)(0),               // 45: stoker.v1.BatchState
-	(*Job)(nil),                   // 46: stoker.v1.Job
-	(*Attempt)(nil),               // 47: stoker.v1.Attempt
-	(*JobEvent)(nil),              // 48: stoker.v1.JobEvent
-	(JobState)(0),                 // 49: stoker.v1.JobState
-	(*durationpb.Duration)(nil),   // 50: google.protobuf.Duration
-	(FailureKind)(0),              // 51: stoker.v1.FailureKind
-	(*Failure)(nil),               // 52: stoker.v1.Failure
-	(*fieldmaskpb.FieldMask)(nil), // 53: google.protobuf.FieldMask
+	(*Warning)(nil),               // 3: stoker.v1.Warning
+	(*AddJobsRequest)(nil),        // 4: stoker.v1.AddJobsRequest
+	(*AddJobsResponse)(nil),       // 5: stoker.v1.AddJobsResponse
+	(*CloseBatchRequest)(nil),     // 6: stoker.v1.CloseBatchRequest
+	(*CloseBatchResponse)(nil),    // 7: stoker.v1.CloseBatchResponse
+	(*GetBatchRequest)(nil),       // 8: stoker.v1.GetBatchRequest
+	(*GetBatchResponse)(nil),      // 9: stoker.v1.GetBatchResponse
+	(*ListBatchesRequest)(nil),    // 10: stoker.v1.ListBatchesRequest
+	(*ListBatchesResponse)(nil),   // 11: stoker.v1.ListBatchesResponse
+	(*GetJobRequest)(nil),         // 12: stoker.v1.GetJobRequest
+	(*GetJobResponse)(nil),        // 13: stoker.v1.GetJobResponse
+	(*ListJobsRequest)(nil),       // 14: stoker.v1.ListJobsRequest
+	(*ListJobsResponse)(nil),      // 15: stoker.v1.ListJobsResponse
+	(*WatchBatchRequest)(nil),     // 16: stoker.v1.WatchBatchRequest
+	(*WatchBatchResponse)(nil),    // 17: stoker.v1.WatchBatchResponse
+	(*CancelJobRequest)(nil),      // 18: stoker.v1.CancelJobRequest
+	(*CancelJobResponse)(nil),     // 19: stoker.v1.CancelJobResponse
+	(*CancelBatchRequest)(nil),    // 20: stoker.v1.CancelBatchRequest
+	(*CancelBatchResponse)(nil),   // 21: stoker.v1.CancelBatchResponse
+	(*CancelJobsRequest)(nil),     // 22: stoker.v1.CancelJobsRequest
+	(*CancelJobsResponse)(nil),    // 23: stoker.v1.CancelJobsResponse
+	(*ListFailuresRequest)(nil),   // 24: stoker.v1.ListFailuresRequest
+	(*ListFailuresResponse)(nil),  // 25: stoker.v1.ListFailuresResponse
+	(*FailureCause)(nil),          // 26: stoker.v1.FailureCause
+	(*RetryJobsRequest)(nil),      // 27: stoker.v1.RetryJobsRequest
+	(*RetryJobsResponse)(nil),     // 28: stoker.v1.RetryJobsResponse
+	(*PauseBatchRequest)(nil),     // 29: stoker.v1.PauseBatchRequest
+	(*PauseBatchResponse)(nil),    // 30: stoker.v1.PauseBatchResponse
+	(*ResumeBatchRequest)(nil),    // 31: stoker.v1.ResumeBatchRequest
+	(*ResumeBatchResponse)(nil),   // 32: stoker.v1.ResumeBatchResponse
+	(*UpdateBatchRequest)(nil),    // 33: stoker.v1.UpdateBatchRequest
+	(*UpdateBatchResponse)(nil),   // 34: stoker.v1.UpdateBatchResponse
+	(*DeleteBatchRequest)(nil),    // 35: stoker.v1.DeleteBatchRequest
+	(*DeleteBatchResponse)(nil),   // 36: stoker.v1.DeleteBatchResponse
+	nil,                           // 37: stoker.v1.SubmitBatchRequest.LabelsEntry
+	nil,                           // 38: stoker.v1.ListBatchesRequest.LabelsEntry
+	nil,                           // 39: stoker.v1.CancelJobsRequest.LabelsEntry
+	nil,                           // 40: stoker.v1.RetryJobsRequest.LabelsEntry
+	(*Recipe)(nil),                // 41: stoker.v1.Recipe
+	(*RetryPolicy)(nil),           // 42: stoker.v1.RetryPolicy
+	(*FailureLimit)(nil),          // 43: stoker.v1.FailureLimit
+	(*JobSpec)(nil),               // 44: stoker.v1.JobSpec
+	(*Batch)(nil),                 // 45: stoker.v1.Batch
+	(BatchState)(0),               // 46: stoker.v1.BatchState
+	(*Job)(nil),                   // 47: stoker.v1.Job
+	(*Attempt)(nil),               // 48: stoker.v1.Attempt
+	(*JobEvent)(nil),              // 49: stoker.v1.JobEvent
+	(JobState)(0),                 // 50: stoker.v1.JobState
+	(*durationpb.Duration)(nil),   // 51: google.protobuf.Duration
+	(FailureKind)(0),              // 52: stoker.v1.FailureKind
+	(*Failure)(nil),               // 53: stoker.v1.Failure
+	(*fieldmaskpb.FieldMask)(nil), // 54: google.protobuf.FieldMask
 }
 var file_stoker_v1_batch_service_proto_depIdxs = []int32{
-	40, // 0: stoker.v1.SubmitBatchRequest.recipe:type_name -> stoker.v1.Recipe
+	41, // 0: stoker.v1.SubmitBatchRequest.recipe:type_name -> stoker.v1.Recipe
 	1,  // 1: stoker.v1.SubmitBatchRequest.inline_template:type_name -> stoker.v1.InlineTemplate
-	41, // 2: stoker.v1.SubmitBatchRequest.retry_policy:type_name -> stoker.v1.RetryPolicy
-	42, // 3: stoker.v1.SubmitBatchRequest.failure_limit:type_name -> stoker.v1.FailureLimit
-	36, // 4: stoker.v1.SubmitBatchRequest.labels:type_name -> stoker.v1.SubmitBatchRequest.LabelsEntry
-	43, // 5: stoker.v1.SubmitBatchRequest.jobs:type_name -> stoker.v1.JobSpec
-	44, // 6: stoker.v1.SubmitBatchResponse.batch:type_name -> stoker.v1.Batch
-	43, // 7: stoker.v1.AddJobsRequest.jobs:type_name -> stoker.v1.JobSpec
-	44, // 8: stoker.v1.AddJobsResponse.batch:type_name -> stoker.v1.Batch
-	44, // 9: stoker.v1.CloseBatchResponse.batch:type_name -> stoker.v1.Batch
-	44, // 10: stoker.v1.GetBatchResponse.batch:type_name -> stoker.v1.Batch
-	45, // 11: stoker.v1.ListBatchesRequest.states:type_name -> stoker.v1.BatchState
-	37, // 12: stoker.v1.ListBatchesRequest.labels:type_name -> stoker.v1.ListBatchesRequest.LabelsEntry
-	44, // 13: stoker.v1.ListBatchesResponse.batches:type_name -> stoker.v1.Batch
-	46, // 14: stoker.v1.GetJobResponse.job:type_name -> stoker.v1.Job
-	47, // 15: stoker.v1.GetJobResponse.attempts:type_name -> stoker.v1.Attempt
-	48, // 16: stoker.v1.GetJobResponse.events:type_name -> stoker.v1.JobEvent
-	49, // 17: stoker.v1.ListJobsRequest.states:type_name -> stoker.v1.JobState
-	46, // 18: stoker.v1.ListJobsResponse.jobs:type_name -> stoker.v1.Job
-	50, // 19: stoker.v1.WatchBatchRequest.min_interval:type_name -> google.protobuf.Duration
-	49, // 20: stoker.v1.WatchBatchRequest.states:type_name -> stoker.v1.JobState
-	44, // 21: stoker.v1.WatchBatchResponse.batch:type_name -> stoker.v1.Batch
-	46, // 22: stoker.v1.WatchBatchResponse.jobs:type_name -> stoker.v1.Job
-	46, // 23: stoker.v1.CancelJobResponse.job:type_name -> stoker.v1.Job
-	44, // 24: stoker.v1.CancelBatchResponse.batch:type_name -> stoker.v1.Batch
-	49, // 25: stoker.v1.CancelJobsRequest.states:type_name -> stoker.v1.JobState
-	51, // 26: stoker.v1.CancelJobsRequest.failure_kinds:type_name -> stoker.v1.FailureKind
-	38, // 27: stoker.v1.CancelJobsRequest.labels:type_name -> stoker.v1.CancelJobsRequest.LabelsEntry
-	44, // 28: stoker.v1.CancelJobsResponse.batch:type_name -> stoker.v1.Batch
-	25, // 29: stoker.v1.ListFailuresResponse.causes:type_name -> stoker.v1.FailureCause
-	52, // 30: stoker.v1.FailureCause.failure:type_name -> stoker.v1.Failure
-	49, // 31: stoker.v1.RetryJobsRequest.states:type_name -> stoker.v1.JobState
-	51, // 32: stoker.v1.RetryJobsRequest.failure_kinds:type_name -> stoker.v1.FailureKind
-	39, // 33: stoker.v1.RetryJobsRequest.labels:type_name -> stoker.v1.RetryJobsRequest.LabelsEntry
-	44, // 34: stoker.v1.RetryJobsResponse.batch:type_name -> stoker.v1.Batch
-	44, // 35: stoker.v1.PauseBatchResponse.batch:type_name -> stoker.v1.Batch
-	44, // 36: stoker.v1.ResumeBatchResponse.batch:type_name -> stoker.v1.Batch
-	44, // 37: stoker.v1.UpdateBatchRequest.batch:type_name -> stoker.v1.Batch
-	53, // 38: stoker.v1.UpdateBatchRequest.update_mask:type_name -> google.protobuf.FieldMask
-	44, // 39: stoker.v1.UpdateBatchResponse.batch:type_name -> stoker.v1.Batch
-	0,  // 40: stoker.v1.BatchService.SubmitBatch:input_type -> stoker.v1.SubmitBatchRequest
-	3,  // 41: stoker.v1.BatchService.AddJobs:input_type -> stoker.v1.AddJobsRequest
-	5,  // 42: stoker.v1.BatchService.CloseBatch:input_type -> stoker.v1.CloseBatchRequest
-	7,  // 43: stoker.v1.BatchService.GetBatch:input_type -> stoker.v1.GetBatchRequest
-	9,  // 44: stoker.v1.BatchService.ListBatches:input_type -> stoker.v1.ListBatchesRequest
-	11, // 45: stoker.v1.BatchService.GetJob:input_type -> stoker.v1.GetJobRequest
-	13, // 46: stoker.v1.BatchService.ListJobs:input_type -> stoker.v1.ListJobsRequest
-	15, // 47: stoker.v1.BatchService.WatchBatch:input_type -> stoker.v1.WatchBatchRequest
-	17, // 48: stoker.v1.BatchService.CancelJob:input_type -> stoker.v1.CancelJobRequest
-	19, // 49: stoker.v1.BatchService.CancelBatch:input_type -> stoker.v1.CancelBatchRequest
-	21, // 50: stoker.v1.BatchService.CancelJobs:input_type -> stoker.v1.CancelJobsRequest
-	26, // 51: stoker.v1.BatchService.RetryJobs:input_type -> stoker.v1.RetryJobsRequest
-	23, // 52: stoker.v1.BatchService.ListFailures:input_type -> stoker.v1.ListFailuresRequest
-	28, // 53: stoker.v1.BatchService.PauseBatch:input_type -> stoker.v1.PauseBatchRequest
-	30, // 54: stoker.v1.BatchService.ResumeBatch:input_type -> stoker.v1.ResumeBatchRequest
-	32, // 55: stoker.v1.BatchService.UpdateBatch:input_type -> stoker.v1.UpdateBatchRequest
-	34, // 56: stoker.v1.BatchService.DeleteBatch:input_type -> stoker.v1.DeleteBatchRequest
-	2,  // 57: stoker.v1.BatchService.SubmitBatch:output_type -> stoker.v1.SubmitBatchResponse
-	4,  // 58: stoker.v1.BatchService.AddJobs:output_type -> stoker.v1.AddJobsResponse
-	6,  // 59: stoker.v1.BatchService.CloseBatch:output_type -> stoker.v1.CloseBatchResponse
-	8,  // 60: stoker.v1.BatchService.GetBatch:output_type -> stoker.v1.GetBatchResponse
-	10, // 61: stoker.v1.BatchService.ListBatches:output_type -> stoker.v1.ListBatchesResponse
-	12, // 62: stoker.v1.BatchService.GetJob:output_type -> stoker.v1.GetJobResponse
-	14, // 63: stoker.v1.BatchService.ListJobs:output_type -> stoker.v1.ListJobsResponse
-	16, // 64: stoker.v1.BatchService.WatchBatch:output_type -> stoker.v1.WatchBatchResponse
-	18, // 65: stoker.v1.BatchService.CancelJob:output_type -> stoker.v1.CancelJobResponse
-	20, // 66: stoker.v1.BatchService.CancelBatch:output_type -> stoker.v1.CancelBatchResponse
-	22, // 67: stoker.v1.BatchService.CancelJobs:output_type -> stoker.v1.CancelJobsResponse
-	27, // 68: stoker.v1.BatchService.RetryJobs:output_type -> stoker.v1.RetryJobsResponse
-	24, // 69: stoker.v1.BatchService.ListFailures:output_type -> stoker.v1.ListFailuresResponse
-	29, // 70: stoker.v1.BatchService.PauseBatch:output_type -> stoker.v1.PauseBatchResponse
-	31, // 71: stoker.v1.BatchService.ResumeBatch:output_type -> stoker.v1.ResumeBatchResponse
-	33, // 72: stoker.v1.BatchService.UpdateBatch:output_type -> stoker.v1.UpdateBatchResponse
-	35, // 73: stoker.v1.BatchService.DeleteBatch:output_type -> stoker.v1.DeleteBatchResponse
-	57, // [57:74] is the sub-list for method output_type
-	40, // [40:57] is the sub-list for method input_type
-	40, // [40:40] is the sub-list for extension type_name
-	40, // [40:40] is the sub-list for extension extendee
-	0,  // [0:40] is the sub-list for field type_name
+	42, // 2: stoker.v1.SubmitBatchRequest.retry_policy:type_name -> stoker.v1.RetryPolicy
+	43, // 3: stoker.v1.SubmitBatchRequest.failure_limit:type_name -> stoker.v1.FailureLimit
+	37, // 4: stoker.v1.SubmitBatchRequest.labels:type_name -> stoker.v1.SubmitBatchRequest.LabelsEntry
+	44, // 5: stoker.v1.SubmitBatchRequest.jobs:type_name -> stoker.v1.JobSpec
+	45, // 6: stoker.v1.SubmitBatchResponse.batch:type_name -> stoker.v1.Batch
+	3,  // 7: stoker.v1.SubmitBatchResponse.warnings:type_name -> stoker.v1.Warning
+	44, // 8: stoker.v1.AddJobsRequest.jobs:type_name -> stoker.v1.JobSpec
+	45, // 9: stoker.v1.AddJobsResponse.batch:type_name -> stoker.v1.Batch
+	3,  // 10: stoker.v1.AddJobsResponse.warnings:type_name -> stoker.v1.Warning
+	45, // 11: stoker.v1.CloseBatchResponse.batch:type_name -> stoker.v1.Batch
+	45, // 12: stoker.v1.GetBatchResponse.batch:type_name -> stoker.v1.Batch
+	46, // 13: stoker.v1.ListBatchesRequest.states:type_name -> stoker.v1.BatchState
+	38, // 14: stoker.v1.ListBatchesRequest.labels:type_name -> stoker.v1.ListBatchesRequest.LabelsEntry
+	45, // 15: stoker.v1.ListBatchesResponse.batches:type_name -> stoker.v1.Batch
+	47, // 16: stoker.v1.GetJobResponse.job:type_name -> stoker.v1.Job
+	48, // 17: stoker.v1.GetJobResponse.attempts:type_name -> stoker.v1.Attempt
+	49, // 18: stoker.v1.GetJobResponse.events:type_name -> stoker.v1.JobEvent
+	50, // 19: stoker.v1.ListJobsRequest.states:type_name -> stoker.v1.JobState
+	47, // 20: stoker.v1.ListJobsResponse.jobs:type_name -> stoker.v1.Job
+	51, // 21: stoker.v1.WatchBatchRequest.min_interval:type_name -> google.protobuf.Duration
+	50, // 22: stoker.v1.WatchBatchRequest.states:type_name -> stoker.v1.JobState
+	45, // 23: stoker.v1.WatchBatchResponse.batch:type_name -> stoker.v1.Batch
+	47, // 24: stoker.v1.WatchBatchResponse.jobs:type_name -> stoker.v1.Job
+	47, // 25: stoker.v1.CancelJobResponse.job:type_name -> stoker.v1.Job
+	45, // 26: stoker.v1.CancelBatchResponse.batch:type_name -> stoker.v1.Batch
+	50, // 27: stoker.v1.CancelJobsRequest.states:type_name -> stoker.v1.JobState
+	52, // 28: stoker.v1.CancelJobsRequest.failure_kinds:type_name -> stoker.v1.FailureKind
+	39, // 29: stoker.v1.CancelJobsRequest.labels:type_name -> stoker.v1.CancelJobsRequest.LabelsEntry
+	45, // 30: stoker.v1.CancelJobsResponse.batch:type_name -> stoker.v1.Batch
+	26, // 31: stoker.v1.ListFailuresResponse.causes:type_name -> stoker.v1.FailureCause
+	53, // 32: stoker.v1.FailureCause.failure:type_name -> stoker.v1.Failure
+	50, // 33: stoker.v1.RetryJobsRequest.states:type_name -> stoker.v1.JobState
+	52, // 34: stoker.v1.RetryJobsRequest.failure_kinds:type_name -> stoker.v1.FailureKind
+	40, // 35: stoker.v1.RetryJobsRequest.labels:type_name -> stoker.v1.RetryJobsRequest.LabelsEntry
+	45, // 36: stoker.v1.RetryJobsResponse.batch:type_name -> stoker.v1.Batch
+	45, // 37: stoker.v1.PauseBatchResponse.batch:type_name -> stoker.v1.Batch
+	45, // 38: stoker.v1.ResumeBatchResponse.batch:type_name -> stoker.v1.Batch
+	45, // 39: stoker.v1.UpdateBatchRequest.batch:type_name -> stoker.v1.Batch
+	54, // 40: stoker.v1.UpdateBatchRequest.update_mask:type_name -> google.protobuf.FieldMask
+	45, // 41: stoker.v1.UpdateBatchResponse.batch:type_name -> stoker.v1.Batch
+	0,  // 42: stoker.v1.BatchService.SubmitBatch:input_type -> stoker.v1.SubmitBatchRequest
+	4,  // 43: stoker.v1.BatchService.AddJobs:input_type -> stoker.v1.AddJobsRequest
+	6,  // 44: stoker.v1.BatchService.CloseBatch:input_type -> stoker.v1.CloseBatchRequest
+	8,  // 45: stoker.v1.BatchService.GetBatch:input_type -> stoker.v1.GetBatchRequest
+	10, // 46: stoker.v1.BatchService.ListBatches:input_type -> stoker.v1.ListBatchesRequest
+	12, // 47: stoker.v1.BatchService.GetJob:input_type -> stoker.v1.GetJobRequest
+	14, // 48: stoker.v1.BatchService.ListJobs:input_type -> stoker.v1.ListJobsRequest
+	16, // 49: stoker.v1.BatchService.WatchBatch:input_type -> stoker.v1.WatchBatchRequest
+	18, // 50: stoker.v1.BatchService.CancelJob:input_type -> stoker.v1.CancelJobRequest
+	20, // 51: stoker.v1.BatchService.CancelBatch:input_type -> stoker.v1.CancelBatchRequest
+	22, // 52: stoker.v1.BatchService.CancelJobs:input_type -> stoker.v1.CancelJobsRequest
+	27, // 53: stoker.v1.BatchService.RetryJobs:input_type -> stoker.v1.RetryJobsRequest
+	24, // 54: stoker.v1.BatchService.ListFailures:input_type -> stoker.v1.ListFailuresRequest
+	29, // 55: stoker.v1.BatchService.PauseBatch:input_type -> stoker.v1.PauseBatchRequest
+	31, // 56: stoker.v1.BatchService.ResumeBatch:input_type -> stoker.v1.ResumeBatchRequest
+	33, // 57: stoker.v1.BatchService.UpdateBatch:input_type -> stoker.v1.UpdateBatchRequest
+	35, // 58: stoker.v1.BatchService.DeleteBatch:input_type -> stoker.v1.DeleteBatchRequest
+	2,  // 59: stoker.v1.BatchService.SubmitBatch:output_type -> stoker.v1.SubmitBatchResponse
+	5,  // 60: stoker.v1.BatchService.AddJobs:output_type -> stoker.v1.AddJobsResponse
+	7,  // 61: stoker.v1.BatchService.CloseBatch:output_type -> stoker.v1.CloseBatchResponse
+	9,  // 62: stoker.v1.BatchService.GetBatch:output_type -> stoker.v1.GetBatchResponse
+	11, // 63: stoker.v1.BatchService.ListBatches:output_type -> stoker.v1.ListBatchesResponse
+	13, // 64: stoker.v1.BatchService.GetJob:output_type -> stoker.v1.GetJobResponse
+	15, // 65: stoker.v1.BatchService.ListJobs:output_type -> stoker.v1.ListJobsResponse
+	17, // 66: stoker.v1.BatchService.WatchBatch:output_type -> stoker.v1.WatchBatchResponse
+	19, // 67: stoker.v1.BatchService.CancelJob:output_type -> stoker.v1.CancelJobResponse
+	21, // 68: stoker.v1.BatchService.CancelBatch:output_type -> stoker.v1.CancelBatchResponse
+	23, // 69: stoker.v1.BatchService.CancelJobs:output_type -> stoker.v1.CancelJobsResponse
+	28, // 70: stoker.v1.BatchService.RetryJobs:output_type -> stoker.v1.RetryJobsResponse
+	25, // 71: stoker.v1.BatchService.ListFailures:output_type -> stoker.v1.ListFailuresResponse
+	30, // 72: stoker.v1.BatchService.PauseBatch:output_type -> stoker.v1.PauseBatchResponse
+	32, // 73: stoker.v1.BatchService.ResumeBatch:output_type -> stoker.v1.ResumeBatchResponse
+	34, // 74: stoker.v1.BatchService.UpdateBatch:output_type -> stoker.v1.UpdateBatchResponse
+	36, // 75: stoker.v1.BatchService.DeleteBatch:output_type -> stoker.v1.DeleteBatchResponse
+	59, // [59:76] is the sub-list for method output_type
+	42, // [42:59] is the sub-list for method input_type
+	42, // [42:42] is the sub-list for extension type_name
+	42, // [42:42] is the sub-list for extension extendee
+	0,  // [0:42] is the sub-list for field type_name
 }
 
 func init() { file_stoker_v1_batch_service_proto_init() }
@@ -2755,7 +2880,7 @@ func file_stoker_v1_batch_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_stoker_v1_batch_service_proto_rawDesc), len(file_stoker_v1_batch_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   40,
+			NumMessages:   41,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -60,8 +60,9 @@ type BatchServiceClient interface {
 	// AddJobs appends jobs to an OPEN batch. Jobs whose key is already in the
 	// batch are skipped, so that an interrupted upload can be repeated.
 	//
-	// Errors: INVALID_ARGUMENT (a job without key, among others); NOT_FOUND;
-	// FAILED_PRECONDITION if the batch is not open.
+	// Errors: INVALID_ARGUMENT (a job without key, or one that would write to where another
+	// job of the batch writes, among others); NOT_FOUND; FAILED_PRECONDITION if the batch
+	// is not open.
 	AddJobs(ctx context.Context, in *AddJobsRequest, opts ...grpc.CallOption) (*AddJobsResponse, error)
 	// CloseBatch ends the adding of jobs. Closing a closed batch changes nothing.
 	//
@@ -342,8 +343,9 @@ type BatchServiceServer interface {
 	// AddJobs appends jobs to an OPEN batch. Jobs whose key is already in the
 	// batch are skipped, so that an interrupted upload can be repeated.
 	//
-	// Errors: INVALID_ARGUMENT (a job without key, among others); NOT_FOUND;
-	// FAILED_PRECONDITION if the batch is not open.
+	// Errors: INVALID_ARGUMENT (a job without key, or one that would write to where another
+	// job of the batch writes, among others); NOT_FOUND; FAILED_PRECONDITION if the batch
+	// is not open.
 	AddJobs(context.Context, *AddJobsRequest) (*AddJobsResponse, error)
 	// CloseBatch ends the adding of jobs. Closing a closed batch changes nothing.
 	//

@@ -1,0 +1,57 @@
+package client
+
+import (
+	"strings"
+	"testing"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+)
+
+// TestEffects holds that it is known of every unary method what a repeat means.
+func TestEffects(t *testing.T) {
+	known := 0
+	for _, service := range []protoreflect.ServiceDescriptor{
+		stokerv1.File_stoker_v1_batch_service_proto.Services().Get(0),
+		stokerv1.File_stoker_v1_account_service_proto.Services().Get(0),
+	} {
+		for i := range service.Methods().Len() {
+			method := service.Methods().Get(i)
+			if method.IsStreamingServer() {
+				continue
+			}
+			known++
+			name := string(method.Name())
+			got, ok := effects["/"+string(service.FullName())+"/"+name]
+			if !ok {
+				t.Errorf("it is not said whether %s may be repeated", name)
+			}
+			if want := strings.HasPrefix(name, "Get") || strings.HasPrefix(name, "List"); want != (got == reads) {
+				t.Errorf("%s reads: %t, want %t", name, got == reads, want)
+			}
+		}
+	}
+	if known != len(effects) {
+		t.Errorf("%d methods are known, and there are %d", len(effects), known)
+	}
+}
+
+func TestEffectOf(t *testing.T) {
+	for _, tt := range []struct {
+		method string
+		req    any
+		want   effect
+	}{
+		{stokerv1.BatchService_SubmitBatch_FullMethodName, &stokerv1.SubmitBatchRequest{}, once},
+		{stokerv1.BatchService_SubmitBatch_FullMethodName, &stokerv1.SubmitBatchRequest{RequestId: "r"}, settles},
+		{stokerv1.BatchService_SubmitBatch_FullMethodName, &stokerv1.SubmitBatchRequest{ValidateOnly: true}, reads},
+		{stokerv1.BatchService_RetryJobs_FullMethodName, &stokerv1.RetryJobsRequest{}, once},
+		{stokerv1.BatchService_RetryJobs_FullMethodName, &stokerv1.RetryJobsRequest{ValidateOnly: true}, reads},
+		{"/another.Service/Method", nil, once},
+	} {
+		if got := effectOf(tt.method, tt.req); got != tt.want {
+			t.Errorf("effect of %s %v is %d, want %d", tt.method, tt.req, got, tt.want)
+		}
+	}
+}

@@ -1,0 +1,168 @@
+package client
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+	"google.golang.org/grpc"
+
+	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+)
+
+const (
+	// patience is how long a call without deadline is repeated, from its first failure on.
+	patience = 30 * time.Second
+	// dialTries is how often a call is made while nothing takes connections at the address:
+	// about a second in all.
+	dialTries = 4
+	// uploadDialTries is the same once a part of a list is stored: about half a minute,
+	// which is enough for a server that starts anew.
+	uploadDialTries = 20
+	// longestWait is the longest wait before a call is made again, unless the server
+	// advises a longer one.
+	longestWait = 2 * time.Second
+)
+
+// Repeat is a call, or a watch, that is about to be made again.
+type Repeat struct {
+	Method string        // its name, for example "SubmitBatch"
+	Err    error         // how it ended this time
+	Wait   time.Duration // until it is made again
+	Lost   bool          // the server may have carried it out already
+}
+
+// persistent is the option of a call for which a server that cannot be reached is tried longer.
+type persistent struct{ grpc.EmptyCallOption }
+
+// call is one unary call, made as often as it takes.
+type call struct {
+	method string // full name
+	effect effect
+	lost   bool // an answer to it was lost
+}
+
+// repeatCalls makes unary calls again where that can help and does no harm.
+func (c *Client) repeatCalls(
+	ctx context.Context, method string, req, reply any, conn *grpc.ClientConn, invoke grpc.UnaryInvoker, options ...grpc.CallOption,
+) error {
+	k := call{method: method, effect: effectOf(method, req)}
+	t := &tries{dials: dialTries, longest: longestWait, patience: patience}
+	for _, o := range options {
+		if _, ok := o.(persistent); ok {
+			t.dials = uploadDialTries
+		}
+	}
+	for {
+		err := invoke(ctx, method, req, reply, conn, options...)
+		if err == nil || k.done(err) {
+			return nil
+		}
+		what := c.trouble(err)
+		if !k.repeats(ctx, what) {
+			return k.ended(what, err)
+		}
+		wait, ok := t.next(ctx, what, err)
+		if !ok {
+			return k.ended(what, err)
+		}
+		c.tell(Repeat{Method: methodName(method), Err: err, Wait: wait, Lost: k.lost})
+		if cause := sleep(ctx, wait); cause != nil {
+			return k.ended(what, fmt.Errorf("%w: %w", cause, err))
+		}
+	}
+}
+
+// tell tells the caller of a repeat.
+func (c *Client) tell(r Repeat) {
+	if c.repeating != nil {
+		c.repeating(r)
+	}
+}
+
+// done reports whether an error says that an earlier try has done what was asked.
+func (k *call) done(err error) bool {
+	return k.lost && k.method == stokerv1.BatchService_DeleteBatch_FullMethodName && Reason(err) == "NOT_FOUND"
+}
+
+// repeats takes note of how a call ended, and reports whether it is to be made again.
+func (k *call) repeats(ctx context.Context, what trouble) bool {
+	k.lost = k.lost || what == lost
+	if ctx.Err() != nil {
+		return false
+	}
+	switch what {
+	case unreachable:
+		return true
+	case away, lost:
+		return k.effect != once
+	}
+	return false
+}
+
+// ended is the error of a call that is not made again.
+func (k *call) ended(what trouble, err error) error {
+	if !k.lost || k.effect == reads || what == refused {
+		return err
+	}
+	return &LostAnswerError{Method: methodName(k.method), Repeatable: k.effect == settles, Err: err}
+}
+
+// tries counts how often something was tried.
+type tries struct {
+	dials    int           // how often, while nothing takes connections; 0: as often as it takes
+	longest  time.Duration // the longest wait that the server does not advise
+	patience time.Duration // from the first failure on; 0: without end
+
+	waits *backoff.ExponentialBackOff
+	until time.Time // the end of patience
+	tried int       // since anything took a connection
+}
+
+// next is how long to wait before the next try after one that ended with err, and whether
+// there is one. A deadline of the caller goes before patience.
+func (t *tries) next(ctx context.Context, what trouble, err error) (time.Duration, bool) {
+	if t.waits == nil {
+		t.waits = newBackOff(t.longest)
+		if t.patience > 0 {
+			t.until = time.Now().Add(t.patience)
+			if deadline, ok := ctx.Deadline(); ok {
+				t.until = deadline
+			}
+		}
+	}
+	if t.tried++; what != unreachable {
+		t.tried = 0
+	}
+	advised, _ := RetryDelay(err)
+	wait := max(t.waits.NextBackOff(), advised)
+	switch {
+	case t.dials > 0 && t.tried >= t.dials:
+		return 0, false
+	case !t.until.IsZero() && time.Now().Add(wait).After(t.until):
+		return 0, false
+	}
+	return wait, true
+}
+
+// newBackOff waits 0.1 s, then twice as long each time, up to longest, each with a half
+// more or less by chance.
+func newBackOff(longest time.Duration) *backoff.ExponentialBackOff {
+	b := backoff.NewExponentialBackOff()
+	b.InitialInterval, b.Multiplier, b.MaxInterval = 100*time.Millisecond, 2, longest
+	b.Reset()
+	return b
+}
+
+// sleep waits, or returns why ctx ended.
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}

@@ -1,0 +1,31 @@
+package client
+
+import stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+
+// Warning is something about a request that is allowed and odd.
+type Warning struct {
+	Field   string // path, for example "jobs[17].input_path"
+	Message string // what is odd about it
+}
+
+// warned is an answer with warnings.
+type warned interface {
+	GetWarnings() []*stokerv1.Warning
+	GetWarningCount() int64
+}
+
+// warn passes on the warnings about a part whose first job has an index in the list.
+func (o SubmitOptions) warn(answer warned, first int) {
+	if o.Warn == nil || answer.GetWarningCount() == 0 {
+		return
+	}
+	part := make([]Violation, len(answer.GetWarnings()))
+	for i, w := range answer.GetWarnings() {
+		part[i] = Violation{w.GetField(), w.GetMessage()}
+	}
+	var list []Warning
+	for _, v := range renumber(part, first) {
+		list = append(list, Warning(v))
+	}
+	o.Warn(list, answer.GetWarningCount())
+}

@@ -1,0 +1,175 @@
+package dispatcher
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stokerd/stoker/bitmovin/simulator"
+	"github.com/stokerd/stoker/job"
+)
+
+// unanswered makes the platform break on the encodings of the named jobs: on whatever is
+// asked of their status, from their start on.
+func unanswered(fault simulator.Fault, names ...string) func(simulator.Call) simulator.Fault {
+	return func(c simulator.Call) simulator.Fault {
+		name, _, _ := strings.Cut(c.Name, " ")
+		if strings.HasPrefix(c.Route, "GET /encoding/encodings/{id}") && slices.Contains(names, name) {
+			return fault
+		}
+		return simulator.Fault{}
+	}
+}
+
+// One encoding, or a few, that the platform gives no answer about is nobody's trouble but its
+// own: the others end as if it were not there, and the platform counts as usable.
+func TestBrokenEncodings(t *testing.T) {
+	server := simulator.Fault{Kind: simulator.JSONFault, Status: http.StatusInternalServerError}
+	for _, tt := range []struct {
+		name   string
+		fault  simulator.Fault
+		broken []string
+	}{
+		{"one answers 500", server, []string{"k3"}},
+		{"five answer 500", server, []string{"k3", "k4", "k11", "k17", "k30"}},
+		{"one has no answer", simulator.Fault{Kind: simulator.HangFault, Delay: time.Second}, []string{"k3"}},
+		{"one answers nothing", simulator.Fault{Kind: simulator.EmptyFault}, []string{"k3"}},
+		{"one answers HTML", simulator.Fault{Kind: simulator.HTMLFault}, []string{"k3"}},
+		{"one is refused", simulator.Fault{Kind: simulator.JSONFault, Status: http.StatusBadRequest}, []string{"k3"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var sound time.Duration
+			for _, names := range [][]string{nil, tt.broken} {
+				sim := &simulator.Simulator{Seed: 1, Encoders: 4, Duration: time.Second / 2, Latency: 20 * time.Millisecond}
+				sim.Fault = unanswered(tt.fault, names...)
+				inWorld(t, sim, func(w *world) {
+					w.run()
+					b := w.submit(30, nil)
+					opened := false
+					w.await(b.ID, 2*time.Hour, "the others' end", func(b job.Batch) bool {
+						s, _ := w.disp.Status("default")
+						opened = opened || s.Breaker != job.BreakerClosed
+						return int(b.Counts.Finished()) >= 30-len(names)
+					})
+					last := time.Time{}
+					for _, j := range w.jobs(b.ID) {
+						if name, _, _ := strings.Cut(j.Key, " "); !slices.Contains(names, name) && j.FinishTime.After(last) {
+							last = j.FinishTime
+						}
+					}
+					took := last.Sub(b.CreateTime)
+					w.t.Logf("%d broken: %v", len(names), took)
+					if sound = max(sound, map[bool]time.Duration{true: took}[names == nil]); took > sound+sound/4+time.Second {
+						w.t.Errorf("the others took %v, %v without", took, sound)
+					}
+					time.Sleep(10 * time.Minute)
+					s, _ := w.disp.Status("default")
+					if opened || s.Breaker != job.BreakerClosed {
+						w.t.Errorf("the breaker opened: %s", s.BreakerReason)
+					}
+					if len(s.Waits) != len(names) || names != nil && s.Problems[b.ID].Text == "" {
+						w.t.Errorf("%d jobs are said to wait, want %d; problems %v", len(s.Waits), len(names), s.Problems)
+					}
+				})
+			}
+		})
+	}
+}
+
+// An encoding without an answer is asked about less and less often, whatever happens
+// beside it, and whatever it is in.
+func TestBrokenEncodingKeepsItsPace(t *testing.T) {
+	for _, phase := range []string{"starting", "queued", "running", "cancelling"} {
+		t.Run(phase, func(t *testing.T) {
+			var sick atomic.Bool
+			sim := &simulator.Simulator{Seed: 1, Encoders: 2, Duration: 20 * time.Second, StopDelay: time.Hour}
+			var first string // its batch
+			sim.EncodingDuration = func(e simulator.Encoding) time.Duration {
+				return map[bool]time.Duration{true: 3 * time.Hour}[strings.Contains(e.Name, first) && phase != "queued"]
+			}
+			asked := 0
+			sim.Fault = func(c simulator.Call) simulator.Fault {
+				if !strings.Contains(c.Name, first) || !sick.Load() {
+					return simulator.Fault{}
+				}
+				if strings.HasSuffix(c.Path, "/start") && c.NthOfEncoding == 1 {
+					return simulator.Fault{Kind: simulator.JSONFault, Status: http.StatusInternalServerError, After: true}
+				}
+				if strings.HasPrefix(c.Route, "GET ") {
+					asked++
+					return simulator.Fault{Kind: simulator.JSONFault, Status: http.StatusInternalServerError}
+				}
+				return simulator.Fault{}
+			}
+			inWorld(t, sim, func(w *world) {
+				sick.Store(phase == "starting")
+				b := w.submit(1, nil)
+				first = b.ID
+				w.run()
+				w.await(b.ID, time.Minute, phase, func(b job.Batch) bool {
+					return b.Counts.Starting == 1 || phase == "queued" && b.Counts.Queued == 1 || phase != "starting" && b.Counts.Running == 1
+				})
+				sick.Store(true)
+				if phase == "cancelling" {
+					now := time.Now()
+					if _, err := w.store.UpdateJob(w.ctx, w.jobs(b.ID)[0].ID, now, func(u *job.Update) error { return u.Cancel("enough", now) }); err != nil {
+						w.t.Fatal(err)
+					}
+				}
+				encoding := w.jobs(b.ID)[0].EncodingID
+				others := w.submit(200, nil)
+				for range 30 * 60 { // somebody rings all the time
+					w.disp.Ring("default", encoding)
+					time.Sleep(time.Second)
+				}
+				if asked > 2*(30*2+10) {
+					w.t.Errorf("asked %d times in 30 minutes", asked)
+				}
+				w.awaitEnd(others.ID, time.Hour)
+				sick.Store(false)
+				b = w.awaitEnd(b.ID, 5*time.Hour)
+				if j := w.jobs(b.ID)[0]; j.Attempt != 1 {
+					w.t.Errorf("job is %s after attempt %d: %v", j.State, j.Attempt, j.Failure)
+				}
+				w.audit(b.ID, others.ID)
+			})
+		})
+	}
+}
+
+// One job is all there is, and the platform is out: that is seen, although only one
+// encoding can tell.
+func TestOutageWithOneJob(t *testing.T) {
+	for _, phase := range []string{"queued", "running"} {
+		t.Run(phase, func(t *testing.T) {
+			var out atomic.Bool
+			sim := &simulator.Simulator{Seed: 1, Encoders: map[string]int{"queued": -1, "running": 1}[phase], Duration: 20 * time.Hour}
+			sim.Fault = func(simulator.Call) simulator.Fault {
+				if out.Load() {
+					return simulator.Fault{Kind: simulator.HTMLFault, Status: http.StatusBadGateway}
+				}
+				return simulator.Fault{}
+			}
+			inWorld(t, sim, func(w *world) {
+				w.run()
+				b := w.submit(1, nil)
+				w.await(b.ID, time.Minute, phase, func(b job.Batch) bool { return b.Counts.Queued+b.Counts.Running == 1 })
+				time.Sleep(time.Minute)
+				out.Store(true)
+				time.Sleep(20 * time.Minute)
+				if s, _ := w.disp.Status("default"); s.Breaker == job.BreakerClosed {
+					w.t.Error("the breaker is closed, twenty minutes into an outage")
+				}
+				out.Store(false)
+				time.Sleep(2 * time.Minute)
+				if s, _ := w.disp.Status("default"); s.Breaker != job.BreakerClosed {
+					w.t.Error("the breaker is open after the outage")
+				}
+				w.audit(b.ID)
+			})
+		})
+	}
+}

@@ -1,0 +1,75 @@
+package dispatcher
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// The ceiling of starts a day is the last guard against a loop that nobody thought of:
+// whatever goes wrong, it costs no more than so many encodings. The job table counts, in
+// the transaction that records a start, so that the count survives the process.
+
+// readStarts reads how many starts the account has made today.
+func (d *driver) readStarts(ctx context.Context, now time.Time) error {
+	if d.account.MaxStartsPerDay == 0 {
+		return nil
+	}
+	starts, err := d.store.DailyStarts(ctx, d.account.ID, now)
+	if err != nil {
+		return err
+	}
+	before := d.ceilingReached()
+	d.starts = starts
+	if d.ceilingReached() && !before {
+		d.log.Warn("the account has made all starts that it may make in a day; it goes on with the next day, or when somebody resumes it",
+			"limit", d.account.MaxStartsPerDay, "until", d.dayEnds())
+	}
+	return nil
+}
+
+// ceilingReached reports whether the account has made all the starts of the day.
+func (d *driver) ceilingReached() bool {
+	limit := d.account.MaxStartsPerDay
+	return limit > 0 && d.starts.Counted() >= limit
+}
+
+// dayEnds is when the day of which the starts are counted is over.
+func (d *driver) dayEnds() time.Time { return d.starts.Day.Add(24 * time.Hour) }
+
+// ceilingReason tells people why the account does nothing.
+func (d *driver) ceilingReason() string {
+	return fmt.Sprintf("all %d starts of the day are made; goes on at %s, or when it is resumed",
+		d.account.MaxStartsPerDay, d.dayEnds().Format("2006-01-02 15:04 MST"))
+}
+
+// forgiveStarts lets the account make as many starts once more if it has made all of the
+// day. Who asks next how the account stands is told so, even before the loop runs.
+func (d *driver) forgiveStarts(ctx context.Context) error {
+	status := *d.status.Load()
+	if !status.StartsExhausted() {
+		return nil
+	}
+	if err := d.store.ForgiveStarts(ctx, d.account.ID, d.now()); err != nil {
+		return err
+	}
+	status.StartsToday, status.StartsUntil = 0, time.Time{}
+	d.status.Store(&status)
+	return nil
+}
+
+// withinCeiling is an error if a start that has been recorded is one too many.
+func (d *driver) withinCeiling(ctx context.Context) error {
+	limit := d.account.MaxStartsPerDay
+	if limit == 0 {
+		return nil
+	}
+	starts, err := d.store.DailyStarts(ctx, d.account.ID, d.now())
+	if err != nil {
+		return err
+	}
+	if starts.Counted() > limit {
+		return withdrawnError{fmt.Sprintf("the account has made the %d starts that it may make in a day", limit)}
+	}
+	return nil
+}

@@ -1,0 +1,92 @@
+package dispatcher
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stokerd/stoker/bitmovin/simulator"
+	"github.com/stokerd/stoker/job"
+)
+
+// A process begins while somebody else has created very many encodings, and the platform
+// neither searches nor lists by time. Until all of them are walked through, jobs go on: those
+// of a new batch at once, those of an old one as soon as the platform has shown that they
+// were not started. One start of the predecessor's was not answered.
+func TestLongWalk(t *testing.T) {
+	many := 100_000
+	if testing.Short() {
+		many = 40_000
+	}
+	sim := &simulator.Simulator{Seed: 1, Encoders: 3, Duration: time.Minute, Latency: 50 * time.Millisecond, TakeAnyStart: true}
+	sim.Fault = func(c simulator.Call) simulator.Fault {
+		if c.Route == "POST /encoding/encodings/{id}/start" && c.Nth == 5 {
+			return simulator.Fault{Kind: simulator.HangFault, After: true}
+		}
+		return simulator.Fault{}
+	}
+	sim.Limits = []simulator.Limit{{Group: "/encoding/encodings", Method: "POST", Calls: -1}}
+	inWorld(t, sim, func(w *world) {
+		first := newMortal(0)
+		w.mortal = first
+		w.run()
+		old := w.submit(30, nil)
+		w.await(old.ID, time.Hour, "five starts", func(job.Batch) bool { return w.sim.Stats().Starts >= 5 })
+		time.Sleep(time.Second)
+		close(first.dead)
+		w.reopen(w.path)
+		w.foreigners(many)
+		w.mortal, w.network = nil, twisted(w.sim.Client().Transport, twist{"search": "400", "createdAtNewerThan": "400"})
+		w.run()
+		begin := time.Now()
+		time.Sleep(time.Second)
+		recent := w.submit(10, nil)
+		w.awaitEnd(recent.ID, 10*time.Minute)
+		old = w.await(old.ID, 10*time.Minute, "most of it", func(b job.Batch) bool { return b.Counts.Succeeded >= 12 })
+		status, _ := w.disp.Status("default")
+		if status.Listing.ComparingSince.IsZero() || status.Listing.Way != job.ListByWalk {
+			w.t.Errorf("after %v with %+v it says %+v, want a walk under way", time.Since(begin), old.Counts, status.Listing)
+		}
+		w.awaitEnd(old.ID, 2*time.Hour)
+		if starts := w.sim.Stats().Starts; starts != 40 {
+			w.t.Errorf("%d starts for 40 jobs", starts)
+		}
+		w.await(old.ID, 2*time.Hour, "the end of the walk", func(job.Batch) bool {
+			status, _ = w.disp.Status("default")
+			return status.Listing.ComparingSince.IsZero()
+		})
+		w.t.Logf("walked for %v", time.Since(begin))
+		w.audit(old.ID, recent.ID)
+	})
+}
+
+// The same with a job table from before the encodings that have run since: none of them
+// is started again before the walk is over, nor after.
+func TestLongWalkAfterABackup(t *testing.T) {
+	for name, templates := range map[string]bool{"profile": false, "template": true} {
+		t.Run(name, func(t *testing.T) {
+			sim := &simulator.Simulator{Seed: 1, Encoders: 3, Duration: time.Minute, Latency: 50 * time.Millisecond, TakeAnyStart: true}
+			sim.Limits = []simulator.Limit{{Group: "/encoding/encodings", Method: "POST", Calls: -1}}
+			inWorld(t, sim, func(w *world) {
+				w.run()
+				var b job.Batch
+				if templates {
+					b = w.submitLadder(40, nil)
+				} else {
+					b = w.submit(40, nil)
+				}
+				time.Sleep(3 * time.Minute)
+				backup := w.backup()
+				time.Sleep(5 * time.Minute)
+				w.reopen(backup)
+				w.foreigners(12_000)
+				w.network = twisted(w.sim.Client().Transport, twist{"search": "400"})
+				w.run()
+				b = w.awaitEnd(b.ID, 3*time.Hour)
+				if starts := w.sim.Stats().Starts; b.State != job.BatchSucceeded || starts != 40 {
+					w.t.Errorf("batch is %s after %d starts for 40 jobs", b.State, starts)
+				}
+				w.audit(b.ID)
+			})
+		})
+	}
+}

@@ -1,0 +1,100 @@
+package dispatcher
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/stokerd/stoker/bitmovin"
+	"github.com/stokerd/stoker/job"
+)
+
+// lookups finds the encodings of templates whose starts were not answered, where the platform
+// does not find them by name. That one is absent means that it is paid for again. So what
+// proves it is the list of all that was created since the start was decided on, whoever's it
+// is, with names compared here: neither a search that finds nothing nor a name that is
+// spelled in another way there can bring about a second start. One list serves all that
+// were not answered.
+type lookups struct {
+	mu    sync.Mutex // held while the list is read
+	asked time.Time  // when that began
+	read  time.Time  // when that ended
+	after time.Time  // what is older is not in it
+	found map[attempt]bitmovin.EncodingID
+}
+
+// lookupFor is how long a list serves others: the key may become another organisation's.
+const lookupFor = time.Minute
+
+// attempt is the start of a template that an encoding was named after.
+type attempt struct {
+	job    job.ID
+	number int
+}
+
+// named is the id of the encoding that a template's job was started as, as far as the
+// platform finds it by its name; empty if it does not.
+func (d *driver) named(ctx context.Context, j *job.Job) (encoding string, err error) {
+	if !d.listing.usable(bitmovin.ParamName) {
+		return "", nil
+	}
+	query, listed := bitmovin.ListEncodings{Name: templateName(j), SkipTotalCount: true}, 0
+	err = d.listing.raw(ctx, query, func(e bitmovin.Encoding) (bool, error) {
+		listed++
+		if e.Name != query.Name {
+			return listed >= pageSize, nil // the platform takes no notice of the name
+		}
+		own, err := d.own(ctx, e)
+		if own {
+			encoding = string(e.ID)
+		}
+		return own, err
+	})
+	return encoding, err
+}
+
+// absent looks for the encoding that a template's job was started as among all that were
+// created since. If it is not there, it was not there at the time that is returned; zero if
+// that is not known yet, because another look is under way.
+func (d *driver) absent(ctx context.Context, j *job.Job) (encoding string, at time.Time, err error) {
+	l := &d.lookups
+	if !l.mu.TryLock() {
+		return "", time.Time{}, nil
+	}
+	defer l.mu.Unlock()
+	began, err := d.began(ctx, j)
+	if err != nil {
+		return "", time.Time{}, err
+	}
+	after := began.Add(-reconcileMargin).Truncate(reconcileMargin)
+	if l.asked.Before(j.StepTime.Add(d.settle)) || l.after.After(after) || d.now().Sub(l.read) > lookupFor {
+		l.asked, l.after, l.found = d.now(), after, map[attempt]bitmovin.EncodingID{}
+		query := bitmovin.ListEncodings{CreatedAfter: after, SkipTotalCount: true, Overlap: overlap}
+		_, err = d.created(ctx, query, func(e bitmovin.Encoding) (bool, error) {
+			if id, number, ok := jobOf(e.Name); ok && number > 0 {
+				l.found[attempt{id, number}] = e.ID
+			}
+			return false, nil
+		})
+		l.read = d.now()
+		if err != nil {
+			l.asked = time.Time{}
+			return "", time.Time{}, fmt.Errorf("look for the encoding of a start that was not answered: %w", err)
+		}
+	}
+	return string(l.found[attempt{j.ID, j.Attempt}]), l.asked, nil
+}
+
+// began is when a job's current attempt was decided on, before its call: the time of its step
+// moves on with each process that picks it up.
+func (d *driver) began(ctx context.Context, j *job.Job) (time.Time, error) {
+	events, err := d.store.Events(ctx, j.ID)
+	began := j.StepTime
+	for _, e := range events {
+		if e.To == job.Starting && e.Attempt == j.Attempt && e.Time.Before(began) {
+			began = e.Time
+		}
+	}
+	return began, err
+}

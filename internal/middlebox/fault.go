@@ -1,0 +1,230 @@
+package middlebox
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"golang.org/x/net/http2"
+	"golang.org/x/net/http2/hpack"
+)
+
+// Moment is when a call is broken.
+type Moment int
+
+// The moments.
+const (
+	// Instead of passing the call on: the server does not hear of it.
+	Instead Moment = iota
+	// Afterwards is when the server has answered: it has done what was asked, and
+	// nothing of its answer is passed on.
+	Afterwards
+	// Midway is after one message, or the first part of it, of the answer.
+	Midway
+)
+
+// Fault is how a call is broken.
+type Fault struct {
+	Moment Moment
+	Way    Way
+}
+
+// Way is what the client gets to see.
+type Way struct {
+	// Name tells people.
+	Name string
+
+	write func(c *connection, s *stream) error
+}
+
+// errCut ends a connection.
+var errCut = errors.New("the connection is cut")
+
+// Reset is RST_STREAM with a code.
+func Reset(code http2.ErrCode) Way {
+	return Way{"RST_STREAM " + code.String(), func(c *connection, s *stream) error {
+		return c.client.WriteRSTStream(s.id, code)
+	}}
+}
+
+// GoAway is GOAWAY with a code, upon which the connection ends.
+func GoAway(code http2.ErrCode) Way {
+	return Way{"GOAWAY " + code.String(), func(c *connection, s *stream) error {
+		if err := c.client.WriteGoAway(s.id, code, []byte("going away")); err != nil {
+			return err
+		}
+		return errCut
+	}}
+}
+
+// Cut is the end of the connection, without a word.
+func Cut() Way {
+	return Way{"a cut connection", func(*connection, *stream) error { return errCut }}
+}
+
+// Silence is nothing at all: the connection stays.
+func Silence() Way {
+	return Way{"silence", func(*connection, *stream) error { return nil }}
+}
+
+// HalfFrame is the end of the connection in the midst of a frame, and of a message.
+func HalfFrame() Way {
+	return Way{"a connection cut in a frame", func(c *connection, s *stream) error {
+		if err := c.open(s); err != nil {
+			return err
+		}
+		frame := binary.BigEndian.AppendUint32([]byte{0, 4, 0, byte(http2.FrameData), 0}, s.id) // of 1 KiB
+		if _, err := c.client.conn.Write(append(frame, half...)); err != nil {
+			return err
+		}
+		return errCut
+	}}
+}
+
+// half is the beginning of a message of 1,000 bytes.
+var half = append([]byte{0, 0, 0, 3, 232}, "only this"...)
+
+// HalfMessage is the beginning of a message, and then the end of the answer, without
+// trailers.
+func HalfMessage() Way {
+	return Way{"half a message", func(c *connection, s *stream) error {
+		if err := c.open(s); err != nil {
+			return err
+		}
+		return c.client.WriteData(s.id, true, half)
+	}}
+}
+
+// HalfMessageOK is the beginning of a message, and then trailers that say OK.
+func HalfMessageOK() Way {
+	return Way{"half a message, and OK", func(c *connection, s *stream) error {
+		if err := c.open(s); err != nil {
+			return err
+		}
+		if err := c.client.WriteData(s.id, false, half); err != nil {
+			return err
+		}
+		return c.client.headers(s.id, []hpack.HeaderField{{Name: "grpc-status", Value: "0"}}, true)
+	}}
+}
+
+// NoTrailers is the end of an answer without trailers.
+func NoTrailers() Way {
+	return Way{"no trailers", func(c *connection, s *stream) error {
+		if err := c.open(s); err != nil {
+			return err
+		}
+		return c.client.WriteData(s.id, true, nil)
+	}}
+}
+
+// Page is an HTML page with an HTTP status. If an answer has begun, only its end is left to be broken:
+// then it is [Reset] with INTERNAL_ERROR, as proxies do.
+func Page(status int) Way {
+	return Way{fmt.Sprintf("a page with %d", status), func(c *connection, s *stream) error {
+		if s.opened {
+			return c.client.WriteRSTStream(s.id, http2.ErrCodeInternal)
+		}
+		fields := []hpack.HeaderField{{Name: ":status", Value: fmt.Sprint(status)}, {Name: "content-type", Value: "text/html"}}
+		if err := c.client.headers(s.id, fields, false); err != nil {
+			return err
+		}
+		return c.client.WriteData(s.id, true, []byte("<html><body><h1>The server cannot be reached</h1></body></html>"))
+	}}
+}
+
+// Status is a status of gRPC that the proxy made itself.
+func Status(code int, message string) Way {
+	return Way{fmt.Sprintf("gRPC status %d", code), func(c *connection, s *stream) error {
+		fields := []hpack.HeaderField{{Name: "grpc-status", Value: fmt.Sprint(code)}, {Name: "grpc-message", Value: message}}
+		if !s.opened {
+			fields = append([]hpack.HeaderField{{Name: ":status", Value: "200"}, {Name: "content-type", Value: "application/grpc"}}, fields...)
+		}
+		return c.client.headers(s.id, fields, true)
+	}}
+}
+
+// open sends the headers of an answer.
+func (c *connection) open(s *stream) error {
+	if s.opened {
+		return nil
+	}
+	s.opened = true
+	return c.client.headers(s.id, []hpack.HeaderField{{Name: ":status", Value: "200"}, {Name: "content-type", Value: "application/grpc"}}, false)
+}
+
+// fromClient looks at a frame from the client, and reports whether it is kept back.
+func (c *connection) fromClient(f http2.Frame) (kept bool, err error) {
+	id := f.Header().StreamID
+	if h, ok := f.(*http2.MetaHeadersFrame); ok && c.stream(id) == nil {
+		s := &stream{id: id, fault: c.proxy.plan(h.PseudoValue("path"))}
+		c.mu.Lock()
+		c.streams[id] = s
+		c.mu.Unlock()
+	}
+	s := c.stream(id)
+	if s == nil {
+		return false, nil
+	}
+	c.mu.Lock()
+	broken, instead := s.broken, s.fault != nil && s.fault.Moment == Instead
+	c.mu.Unlock()
+	if instead && !broken && ends(f) {
+		return true, c.breakNow(s)
+	}
+	return broken || instead, nil
+}
+
+// fromServer looks at a frame from the server, and reports whether it is kept back.
+func (c *connection) fromServer(f http2.Frame) (kept bool, err error) {
+	s := c.stream(f.Header().StreamID)
+	if s == nil {
+		return false, nil
+	}
+	_, data := f.(*http2.DataFrame)
+	_, headers := f.(*http2.MetaHeadersFrame)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case s.broken:
+		return true, nil
+	case s.fault == nil:
+		return false, nil
+	case s.fault.Moment == Afterwards && (headers || data):
+		if ends(f) {
+			return true, c.breakLocked(s)
+		}
+		return true, nil
+	case s.fault.Moment == Midway && s.sent > 0 && (headers || data):
+		err := c.server.do(func() error { return c.server.WriteRSTStream(s.id, http2.ErrCodeCancel) })
+		return true, errors.Join(err, c.breakLocked(s))
+	}
+	s.opened = s.opened || headers
+	if data {
+		s.sent++
+	}
+	return false, nil
+}
+
+// ends reports whether a side has nothing more to say in a stream.
+func ends(f http2.Frame) bool {
+	switch f := f.(type) {
+	case *http2.MetaHeadersFrame:
+		return f.StreamEnded()
+	case *http2.DataFrame:
+		return f.StreamEnded()
+	}
+	return false
+}
+
+func (c *connection) breakNow(s *stream) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.breakLocked(s)
+}
+
+// breakLocked breaks a stream, whose lock is held.
+func (c *connection) breakLocked(s *stream) error {
+	s.broken = true
+	return c.client.do(func() error { return s.fault.Way.write(c, s) })
+}

@@ -1,0 +1,114 @@
+package template
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/goccy/go-yaml"
+
+	"github.com/stokerd/stoker/job"
+)
+
+// destination is where files of a job go: an outputPath, and the names beside it that the
+// template gives files.
+type destination struct {
+	path  text
+	files []text
+}
+
+// fileNames are the properties that name files in the output path of a muxing, manifest,
+// sprite or thumbnail.
+func fileNames() []string {
+	return []string{
+		"filename", "fileName", "segmentNaming", "segmentNamingTemplate", "initSegmentName", "initSegmentNameTemplate",
+		"manifestName", "pattern", "spriteName", "vttName", "segmentsVttName", "uri",
+	}
+}
+
+// isPath reports whether a property holds a path, or the name of a file.
+func isPath(name string) bool {
+	return name == "inputPath" || name == "outputPath" || slices.Contains(fileNames(), name)
+}
+
+// plain refuses characters that nobody sees.
+func (r *reader) plain(s, path string) {
+	if at, what := job.FindHidden(s); at > 0 {
+		r.mistake(path, "%s at character %d of %q: leave it out", what, at, s)
+	}
+}
+
+// destinations notes where what a mapping describes goes.
+func (r *reader) destinations(m yaml.MapSlice) {
+	var files []text
+	for _, item := range m {
+		if s, ok := item.Value.(string); ok && slices.Contains(fileNames(), fmt.Sprint(item.Key)) {
+			if t, err := parseText(s); err == nil { // a mistake is told elsewhere
+				files = append(files, t)
+			}
+		}
+	}
+	outputs, _ := child(m, "outputs").([]any)
+	for _, output := range append([]any{child(m, "output")}, outputs...) {
+		o, _ := output.(yaml.MapSlice)
+		if s, ok := child(o, "outputPath").(string); ok {
+			if t, err := parseText(s); err == nil {
+				r.writesTo = append(r.writesTo, destination{t, files})
+			}
+		}
+	}
+}
+
+// variables lists the variables of the job in a destination.
+func (d destination) variables() []variable {
+	all := d.path.variables()
+	for _, f := range d.files {
+		all = append(all, f.variables()...)
+	}
+	return slices.DeleteFunc(all, func(v variable) bool { return !v.perJob() })
+}
+
+// ToldApartByOutputPath reports whether nothing but their output paths keeps the
+// results of two jobs from overwriting each other: not all of them, if only some of the
+// files have another variable in their path or name.
+func (t *Template) ToldApartByOutputPath() bool {
+	return !t.ownOutputs && slices.ContainsFunc(t.writesTo, func(d destination) bool {
+		own := d.variables()
+		return len(own) > 0 && !slices.ContainsFunc(own, func(v variable) bool { return v.kind != "" || v.name != outputPath })
+	})
+}
+
+// LongestFile is how many bytes the longest path has that a job's files are written to,
+// and the field of the job that most likely made it so long, named as in the API.
+func (t *Template) LongestFile(v Values) (length int, field string) {
+	for _, d := range t.writesTo {
+		directory, err := d.path.expand(v.of)
+		if err != nil {
+			continue // [Template.Check] tells
+		}
+		n := len(strings.Trim(directory, "/")) + len("/") + d.room(v)
+		if n <= length {
+			continue
+		}
+		length, field = n, outputPath
+		if own := d.variables(); len(own) > 0 && !slices.ContainsFunc(own, func(v variable) bool { return v.name == outputPath }) {
+			field = cmp.Or(own[0].field(), outputPath)
+		}
+	}
+	return length, field
+}
+
+// room is how many bytes the longest name of a file has.
+func (d destination) room(v Values) int {
+	if len(d.files) == 0 {
+		return job.SegmentName
+	}
+	longest := 0
+	for _, f := range d.files {
+		if name, err := f.expand(v.of); err == nil {
+			longest = max(longest, len(name))
+		}
+	}
+	return longest
+}

@@ -1,0 +1,78 @@
+package job
+
+import (
+	"path"
+	"strings"
+)
+
+// MaxPath is how long a path may be at a storage, with everything before and behind it:
+// 1,024 bytes, which is what S3, GCS and Azure allow.
+const MaxPath = 1024
+
+// SegmentName is how many bytes a file gets that the platform names itself, such as a
+// segment.
+const SegmentName = len("segment_0000000000.m4s")
+
+// InputPath is a path on a storage with the storage's base path, if it has one, and a
+// slash before it. Nothing else of it changes: at a storage, paths are bytes.
+func InputPath(base, p string) string {
+	if base == "" {
+		return p
+	}
+	return base + "/" + p
+}
+
+// OutputPath is a directory below a job's output path, with the base path of the storage
+// before it. Storages know no leading slash.
+func OutputPath(base, output, directory string) string {
+	return strings.TrimPrefix(path.Join(base, output, directory), "/")
+}
+
+// LongestFile is the longest name that r gives a file, in bytes and from the slash on that
+// comes behind the job's output path.
+func (r Recipe) LongestFile() int {
+	longest := 0
+	note := func(name string, room int) { longest = max(longest, len("/")+len(name)+room) }
+	for _, m := range r.Manifests {
+		note(m.FileName(), 0)
+	}
+	for _, m := range r.Muxings {
+		for _, directory := range r.directories() {
+			at := path.Join(m.Directory, directory)
+			if m.Container == MP4 {
+				note(at+"/"+MP4Name(at), 0)
+			} else {
+				note(at+"/", SegmentName)
+			}
+		}
+	}
+	return longest
+}
+
+func (r Recipe) directories() []string {
+	var all []string
+	for _, v := range r.Videos {
+		all = append(all, v.Directory())
+	}
+	for _, a := range r.Audios {
+		all = append(all, a.Directory())
+	}
+	return all
+}
+
+// MP4Name is the name of the file of an MP4 muxing in a directory.
+func MP4Name(directory string) string { return path.Base(directory) + ".mp4" }
+
+// Upward reports whether a path leads out of a directory on its way: whether one of its
+// elements is "..".
+func Upward(p string) bool {
+	if !strings.Contains(p, "..") {
+		return false
+	}
+	for element := range strings.SplitSeq(p, "/") {
+		if element == ".." {
+			return true
+		}
+	}
+	return false
+}
