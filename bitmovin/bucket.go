@@ -242,7 +242,19 @@ func (b *bucket) state(now time.Time) ClassState {
 	if !s.PausedUntil.IsZero() {
 		s.Available = 0
 	}
+	if s.Waiting = len(b.line); s.Waiting > 0 {
+		s.Next = b.nextAt(now)
+	}
 	return s
+}
+
+// nextAt is when the budget allows the next call. The caller holds b.mu.
+func (b *bucket) nextAt(now time.Time) time.Time {
+	if until := b.blockedUntil(now); !until.IsZero() {
+		return until
+	}
+	short := 1 - b.tokens.TokensAt(now)
+	return now.Add(max(0, time.Duration(short/float64(b.tokens.Limit())*float64(time.Second))))
 }
 
 // advance forgets the seconds of b.spent that are a minute or more past. The caller

@@ -106,6 +106,8 @@ type ClassState struct {
 	Class          Class
 	LimitPerMinute int
 	Available      int       // calls that could be sent right now
+	Waiting        int       // calls that wait for their turn
+	Next           time.Time // when the next of them can be sent; zero if none waits
 	Remaining      int       // calls left in the minute that lies behind us, by whichever account is lower, ours or the platform's
 	PausedUntil    time.Time // zero unless a 429 or a used-up window has paused the class
 }

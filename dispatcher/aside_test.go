@@ -61,8 +61,8 @@ func TestTroubleKeepsNobodyWaiting(t *testing.T) {
 						w.t.Errorf("the urgent batch: %+v, %v, want it to wait", b.Counts, err)
 					}
 					status, _ := w.disp.Status("default")
-					if told := status.Problems[urgent.ID]; told == "" || told != status.Problem || len(status.Problems) > 1 {
-						w.t.Errorf("problems %q, in all %q", status.Problems, status.Problem)
+					if told := status.Problems[urgent.ID].Text; told == "" || told != status.Problem || len(status.Problems) > 1 {
+						w.t.Errorf("problems %v, in all %q", status.Problems, status.Problem)
 					}
 				})
 			})
@@ -94,7 +94,7 @@ func TestManyBrokenJobsKeepNobodyWaiting(t *testing.T) {
 				w.run()
 				w.awaitEnd(other.ID, 5*time.Minute)
 				status, _ := w.disp.Status("default")
-				if told := status.Problems[urgent.ID]; told != errNotConfigured.Error() {
+				if told := status.Problems[urgent.ID].Text; told != errNotConfigured.Error() {
 					w.t.Errorf("the urgent batch's problem is %q", told)
 				}
 			})
@@ -178,7 +178,7 @@ func TestTroubleEnds(t *testing.T) {
 			w.t.Errorf("batch is %s, %v after the trouble was over", b.State, late)
 		}
 		if status, _ := w.disp.Status("default"); status.Problem != "" || len(status.Problems) != 0 {
-			w.t.Errorf("problems are still %q, %q", status.Problem, status.Problems)
+			w.t.Errorf("problems are still %q, %v", status.Problem, status.Problems)
 		}
 		for _, j := range w.jobs(b.ID) {
 			if j.Attempt != 1 {

@@ -70,8 +70,8 @@ func TestBrokenEncodings(t *testing.T) {
 					if opened || s.Breaker != job.BreakerClosed {
 						w.t.Errorf("the breaker opened: %s", s.BreakerReason)
 					}
-					if len(s.Waits) != len(names) || names != nil && s.Problems[b.ID] == "" {
-						w.t.Errorf("%d jobs are said to wait, want %d; problems %q", len(s.Waits), len(names), s.Problems)
+					if len(s.Waits) != len(names) || names != nil && s.Problems[b.ID].Text == "" {
+						w.t.Errorf("%d jobs are said to wait, want %d; problems %v", len(s.Waits), len(names), s.Problems)
 					}
 				})
 			}

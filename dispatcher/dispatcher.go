@@ -153,7 +153,12 @@ func (d *Dispatcher) Statuses() []job.AccountStatus {
 
 // Pause stops preparing and starting jobs on an account, across restarts.
 func (d *Dispatcher) Pause(ctx context.Context, id, reason string) error {
-	return d.change(ctx, id, func(s *job.AccountSettings) { s.Paused, s.PausedReason = true, reason })
+	return d.change(ctx, id, func(s *job.AccountSettings) {
+		if !s.Paused {
+			s.PausedSince = d.drivers[id].now()
+		}
+		s.Paused, s.PausedReason = true, reason
+	})
 }
 
 // Resume takes up work on an account again. One that has reached its ceiling of starts a day
@@ -164,7 +169,7 @@ func (d *Dispatcher) Resume(ctx context.Context, id string) error {
 			return err
 		}
 	}
-	return d.change(ctx, id, func(s *job.AccountSettings) { s.Paused, s.PausedReason = false, "" })
+	return d.change(ctx, id, func(s *job.AccountSettings) { s.Paused, s.PausedReason, s.PausedSince = false, "", time.Time{} })
 }
 
 // SetQueueTarget changes an account's queue target, across restarts.

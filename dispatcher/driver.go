@@ -48,6 +48,7 @@ type driver struct {
 	making      sync.Map // ids of encodings that are being configured: no job has them yet
 
 	// What follows belongs to the loop.
+	countedAt time.Time // when the platform's queue was counted last
 	live      map[job.ID]*entry
 	window    []job.Job
 	nextDue   time.Time // when there may be more to see in the window than was read
@@ -83,6 +84,7 @@ type driver struct {
 	again     repeats
 	stale     stale
 	heard     map[string]bool // encodings to look at again when their tasks have ended
+	told      told            // which reason for waiting the log has
 }
 
 // stale says what has to be read from the job table again.

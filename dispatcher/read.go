@@ -150,7 +150,7 @@ func (d *driver) changeSettings(ctx context.Context, edit func(*job.AccountSetti
 	}
 	// What people read next shows what they asked for, even before the loop runs.
 	status := d.snapshot()
-	status.Paused, status.PausedReason = s.Paused, s.PausedReason
+	status.Paused, status.PausedReason, status.PausedSince = s.Paused, s.PausedReason, s.PausedSince
 	if s.QueueTarget != 0 {
 		if status.EffectiveTarget == status.QueueTarget || status.EffectiveTarget > s.QueueTarget {
 			status.EffectiveTarget = s.QueueTarget

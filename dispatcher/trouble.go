@@ -37,6 +37,7 @@ var errNoAnswer = errors.New("the platform gives no answer about an encoding")
 // must not be in the way of others.
 type trouble struct {
 	err   error     // nil: there is no trouble yet
+	since time.Time // when it was met first
 	until time.Time // nothing is tried before
 	times int
 	lost  int // prepares in a row that were not answered
@@ -51,6 +52,9 @@ func (t *trouble) met(err error, now time.Time) {
 			limit = maxRest // each try makes and deletes something
 		}
 		t.until = now.Add(growing(4*soon, t.times, limit))
+	}
+	if t.err == nil {
+		t.since = now
 	}
 	t.err = err
 }
@@ -122,22 +126,27 @@ func (d *driver) waitingAside(now time.Time) (n int) {
 }
 
 // problemsNow tells people what keeps jobs from being configured, by batch and in all.
-func (d *driver) problemsNow() (all string, batches map[string]string) {
+func (d *driver) problemsNow() (all string, batches map[string]job.Trouble) {
 	for _, id := range slices.Sorted(maps.Keys(d.problems)) {
 		if d.problems[id].err == nil {
 			continue
 		}
 		if batches == nil {
-			batches = map[string]string{}
+			batches = map[string]job.Trouble{}
 		}
-		batches[id] = inShort(d.problems[id].err)
-		all = cmp.Or(all, batches[id])
+		batches[id] = d.problems[id].tell()
+		if b := d.batches[id]; b != nil {
+			told := batches[id]
+			told.Seq = b.Seq
+			batches[id] = told
+		}
+		all = cmp.Or(all, batches[id].Text)
 	}
 	for id, err := range d.unseenNow() {
 		if batches == nil {
-			batches = map[string]string{}
+			batches = map[string]job.Trouble{}
 		}
-		batches[id] = cmp.Or(batches[id], inShort(fmt.Errorf("%w: %w", errNoAnswer, err)))
+		batches[id] = cmp.Or(batches[id], job.Trouble{Text: inShort(fmt.Errorf("%w: %w", errNoAnswer, err))})
 		all = cmp.Or(all, errNoAnswer.Error())
 	}
 	if err := d.again.problem(d.now()); err != nil {

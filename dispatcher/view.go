@@ -122,6 +122,7 @@ func (d *driver) publish(v *view) {
 		Preparing:       d.busy[taskPrepare],
 		Paused:          d.paused.Paused,
 		PausedReason:    d.paused.PausedReason,
+		PausedSince:     d.paused.PausedSince,
 		Breaker:         d.breaker.state,
 		BreakerReason:   d.breaker.reason,
 		BreakerSince:    d.breaker.since,
@@ -134,9 +135,6 @@ func (d *driver) publish(v *view) {
 		if !s.Paused {
 			s.Paused, s.PausedReason = true, d.ceilingReason()
 		}
-	}
-	if !d.queue.time.IsZero() {
-		s.Queued, s.QueuedTime = d.queue.total, d.queue.time
 	}
 	if v != nil && d.limit.fullUntil.After(v.now) {
 		s.QueueFullUntil = d.limit.fullUntil
@@ -152,6 +150,8 @@ func (d *driver) publish(v *view) {
 	}
 	for _, e := range d.live {
 		switch {
+		case e.task == taskStart: // its state is known when the call has been answered
+			s.Starting++
 		case e.job.State == job.Queued:
 			s.OwnQueued++
 		case e.job.State == job.Running:
@@ -164,19 +164,14 @@ func (d *driver) publish(v *view) {
 			s.Prepared++
 		}
 	}
+	d.describe(&s, v)
 	d.status.Store(&s)
 }
 
 // snapshot is how the account stands, with its budgets as they are right now.
 func (d *driver) snapshot() job.AccountStatus {
 	s := *d.status.Load()
-	s.Budgets = nil
-	for _, c := range d.account.Client.Governor().State() {
-		s.Budgets = append(s.Budgets, job.Budget{
-			Class: c.Class.String(), LimitPerMinute: c.LimitPerMinute,
-			Available: c.Available, PausedUntil: c.PausedUntil,
-		})
-	}
+	s.Budgets = d.budgets()
 	unknown := d.account.Client.Unknown()
 	s.Unknown, s.UnknownCounts = nil, map[string]int64{}
 	for _, v := range unknown.List(maxUnknownShown) {
@@ -186,4 +181,14 @@ func (d *driver) snapshot() job.AccountStatus {
 		s.UnknownCounts[string(kind)] = n
 	}
 	return s
+}
+
+func (d *driver) budgets() (list []job.Budget) {
+	for _, c := range d.account.Client.Governor().State() {
+		list = append(list, job.Budget{
+			Class: c.Class.String(), LimitPerMinute: c.LimitPerMinute,
+			Available: c.Available, Waiting: c.Waiting, Next: c.Next, PausedUntil: c.PausedUntil,
+		})
+	}
+	return list
 }

@@ -295,7 +295,7 @@ func TestContradiction(t *testing.T) {
 				if made > 40 || calls > hourlyCalls {
 					w.t.Errorf("%d encodings were made, in %d calls", made, calls)
 				}
-				if s.Problem == "" || s.Problems[b.ID] == "" || s.Repeats["prepare"]+s.Repeats["start"] == 0 {
+				if s.Problem == "" || s.Problems[b.ID].Text == "" || s.Repeats["prepare"]+s.Repeats["start"] == 0 {
 					w.t.Errorf("problem %q, repeats %v", s.Problem, s.Repeats)
 				}
 				used := 0

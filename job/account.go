@@ -8,16 +8,35 @@ type AccountStatus struct {
 	ID              string
 	QueueTarget     int // wanted
 	EffectiveTarget int // what the platform has been seen to accept; at most QueueTarget
-	// Queued is how many encodings the platform reported in state QUEUED, other
-	// people's included, at QueuedTime; -1 before the first answer.
+	// Queued is how many encodings are QUEUED at the platform: other people's as they were
+	// counted at QueuedTime, and those of this service as they are known now, so that it is
+	// never less than OwnQueued; -1 before the first count.
 	Queued     int
 	QueuedTime time.Time
+	Uncounted  bool // the count is too old for anything to be started by it
+	// Held is how many places of the queue are taken, or may be: other people's encodings,
+	// and of this service what is queued, starts without an answer, and what is being
+	// cancelled before an encoder has taken it. Nothing is started while it is not less
+	// than EffectiveTarget.
+	Held int
+	// Drain is how many places of the queue become free in a minute, by how many encodings
+	// run and how long they take; 0 if that is not known.
+	Drain float64
+	// InLine is how many jobs could be started next, as far ahead as the dispatcher looks;
+	// NextDue is when the next one comes whose back-off is over, or whose batch is tried
+	// again; zero if none does.
+	InLine  int
+	NextDue time.Time
 
 	OwnQueued, OwnRunning, Starting, Cancelling int // jobs of this service
 	Prepared, Preparing                         int
 
 	Paused       bool
 	PausedReason string
+	PausedSince  time.Time // zero if that is not known
+
+	// Settle is how long a start without an answer is looked up before it is repeated.
+	Settle time.Duration
 
 	Breaker       BreakerState
 	BreakerReason string    // what is wrong, empty when closed
@@ -31,9 +50,14 @@ type AccountStatus struct {
 	QueueFullUntil time.Time // no start before, because the platform said its queue is full
 	// Problem is what keeps jobs from being configured although the platform
 	// answers, for example a storage it refuses; empty if nothing does. Problems has what
-	// concerns single batches, by id; others go on meanwhile.
-	Problem  string
-	Problems map[string]string
+	// concerns single batches, by id; others go on meanwhile. Organisation is set if nothing
+	// of ours is found at the platform, as with another organisation's key.
+	Problem      string
+	Problems     map[string]Trouble
+	Organisation Trouble
+	// Notes has what the job table does not know of single jobs, of those of which there is
+	// something to say.
+	Notes map[ID]Note
 
 	// Waits are the jobs at the platform that wait because it gives no answer about their
 	// encodings that could be believed: a start that is not known, an encoding that is missing
@@ -71,11 +95,40 @@ const (
 	BreakerProbing BreakerState = "PROBING" // one call is out to see whether it does again
 )
 
+// Trouble is why something is not worked on although the platform answers. The zero value:
+// there is none.
+type Trouble struct {
+	Text  string
+	Seq   int64     // of the batch that has it; 0 if it is not known, or not a batch's
+	Since time.Time // zero if that is not known
+	Until time.Time // when it is tried again; of a batch zero if that is not passed over meanwhile
+	// Refused says that the platform refuses a storage or a recipe, or that the configuration
+	// does not have it any more; otherwise calls failed, and may not the next time.
+	Refused bool
+}
+
+func (t Trouble) wait() Wait {
+	w := Wait{Code: WaitTrouble, Since: t.Since, Until: t.Until, Text: brief(t.Text)}
+	if t.Refused {
+		w.Code = WaitStorage
+	}
+	return w
+}
+
+// Note is what the dispatcher knows of a job and the job table does not.
+type Note struct {
+	Starting bool      // the call that starts it is under way, or about to be made
+	Since    time.Time // when that began
+	Problem  Trouble   // calls for it have failed, not by its fault
+}
+
 // Budget is how many calls of one endpoint class are left.
 type Budget struct {
 	Class          string
 	LimitPerMinute int
 	Available      int
+	Waiting        int       // calls that wait for their turn
+	Next           time.Time // when the next of them can be made
 	PausedUntil    time.Time // after a 429; zero otherwise
 }
 

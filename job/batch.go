@@ -64,7 +64,8 @@ type Batch struct {
 	Priority    int // 0 to 100; higher goes first
 
 	State       BatchState
-	StateReason string // why it is paused or was cancelled
+	StateReason string    // why it is paused or was cancelled
+	StateTime   time.Time // when it came into State; zero if that is not known
 
 	Profile  string  // name of the profile the recipe came from; empty for an inline recipe
 	Recipe   *Recipe // the recipe as it was at submission; nil for a template
@@ -185,7 +186,11 @@ func (b *Batch) Derive(now time.Time) bool {
 			b.State, b.StateReason = BatchPaused, why
 		}
 	}
-	return b.State != before
+	if b.State == before {
+		return false
+	}
+	b.StateTime = now
+	return true
 }
 
 func (b *Batch) finish(now time.Time) {

@@ -55,5 +55,6 @@ type Orphan struct {
 type AccountSettings struct {
 	Paused       bool
 	PausedReason string
-	QueueTarget  int // 0: as configured
+	PausedSince  time.Time // zero if that is not known
+	QueueTarget  int       // 0: as configured
 }

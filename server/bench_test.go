@@ -115,3 +115,49 @@ func BenchmarkWatchFanOut(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkListWaiting lists a thousand jobs from the midst of twenty thousand that wait.
+func BenchmarkListWaiting(b *testing.B) {
+	batches := benchWorld(b)
+	resp, err := batches.SubmitBatch(b.Context(), submission(20_000))
+	if err != nil {
+		b.Fatal(err)
+	}
+	request := &stokerv1.ListJobsRequest{BatchId: resp.GetBatch().GetId(), PageSize: 1000}
+	for range 10 {
+		page, err := batches.ListJobs(b.Context(), request)
+		if err != nil {
+			b.Fatal(err)
+		}
+		request.PageToken = page.GetNextPageToken()
+	}
+	for b.Loop() {
+		if page, err := batches.ListJobs(b.Context(), request); err != nil || len(page.GetJobs()) < 1000 {
+			b.Fatal(err, len(page.GetJobs()))
+		}
+	}
+}
+
+// BenchmarkWatchWaiting shows a watcher all of twenty thousand jobs that wait.
+func BenchmarkWatchWaiting(b *testing.B) {
+	batches := benchWorld(b)
+	resp, err := batches.SubmitBatch(b.Context(), submission(20_000))
+	if err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		ctx, stop := context.WithCancelCause(b.Context())
+		s, err := batches.WatchBatch(ctx, &stokerv1.WatchBatchRequest{BatchId: resp.GetBatch().GetId(), IncludeJobs: true})
+		if err != nil {
+			b.Fatal(err)
+		}
+		for seen := 0; seen < 20_000; {
+			m, err := s.Recv()
+			if err != nil {
+				b.Fatal(err)
+			}
+			seen += len(m.GetJobs())
+		}
+		stop(errHungUp)
+	}
+}

@@ -4,6 +4,9 @@ import (
 	"cmp"
 	"fmt"
 	"strings"
+	"time"
+
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
 	"github.com/stokerd/stoker/job"
@@ -113,4 +116,25 @@ func each[A, B any](list []A, f func(A) B) []B {
 		out[i] = f(a)
 	}
 	return out
+}
+
+// waitOf is the reverse of [waitMessage].
+func waitOf(m *stokerv1.Wait) job.Wait {
+	if m == nil {
+		return job.Wait{}
+	}
+	return job.Wait{
+		Code:  word[job.WaitCode](m.GetCode(), "WAIT_CODE_"),
+		Since: moment(m.GetSince()), Until: moment(m.GetUntil()),
+		Position: m.GetPosition(), Earliest: moment(m.GetEarliestStartTime()),
+		Count: m.GetCount(), Limit: m.GetLimit(), Attempt: int(m.GetAttempt()), Subject: m.GetSubject(), Text: m.GetText(),
+	}
+}
+
+// moment is the reverse of [timestamp].
+func moment(t *timestamppb.Timestamp) time.Time {
+	if t == nil {
+		return time.Time{}
+	}
+	return t.AsTime()
 }

@@ -45,6 +45,10 @@ type topic struct {
 	rings   int                // how often the bells have been rung
 	cleared time.Time          // when reads was last cleared
 	reads   map[position]*read // under way, or kept; none is older than sharing, unless it is up to date
+
+	asking sync.Mutex // one watcher at a time finds out why the batch waits
+	wait   job.Wait   // what came of it
+	asked  time.Time  // and when; zero: nobody has asked yet
 }
 
 // seat is one watcher's place at a topic.
@@ -175,6 +179,21 @@ type read struct {
 	rings  int           // of the topic when it began
 	change change
 	err    error
+}
+
+// waits returns why the batch waits, which f finds out, or what another watcher found out
+// less than half of [reasonEvery] ago: it costs a look into the job table.
+func (t *topic) waits(now time.Time, f func(time.Time) (job.Wait, error)) (job.Wait, error) {
+	t.asking.Lock()
+	defer t.asking.Unlock()
+	if !t.asked.IsZero() && now.Sub(t.asked) < reasonEvery/2 {
+		return t.wait, nil
+	}
+	w, err := f(now)
+	if err == nil {
+		t.asked, t.wait = now, w
+	}
+	return w, err
 }
 
 // share returns what f reads at p, or what another watcher has read there since

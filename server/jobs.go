@@ -38,9 +38,11 @@ func (s *Server) GetJob(ctx context.Context, req *stokerv1.GetJobRequest) (*stok
 	if err != nil {
 		return nil, fmt.Errorf("read events: %w", err)
 	}
-	m := jobMessage(j)
-	m.Reason = jobReason(j, s.waitReason(b, time.Now()))
-	resp := &stokerv1.GetJobResponse{Job: fitted(m, maxItemBytes)}
+	message, err := s.jobMessages(ctx, b, []job.Job{j})
+	if err != nil {
+		return nil, err
+	}
+	resp := &stokerv1.GetJobResponse{Job: fitted(message(j), maxItemBytes)}
 	all, history := attemptMessages(j, shareRoom(attempts)), eventMessages(j, events)
 	resp.Attempts = latest(all, maxAttemptsBytes)
 	resp.Events = latest(history, maxPageBytes-maxAttemptsBytes)
@@ -94,12 +96,11 @@ func (s *Server) ListJobs(ctx context.Context, req *stokerv1.ListJobsRequest) (*
 	if err != nil {
 		return nil, fmt.Errorf("list jobs: %w", err)
 	}
-	waits := s.waitReason(b, time.Now())
-	resp := &stokerv1.ListJobsResponse{Jobs: pageOf(jobs[:min(size, len(jobs))], func(j job.Job) *stokerv1.Job {
-		m := jobMessage(j)
-		m.Reason = jobReason(j, waits)
-		return m
-	})}
+	message, err := s.jobMessages(ctx, b, jobs)
+	if err != nil {
+		return nil, err
+	}
+	resp := &stokerv1.ListJobsResponse{Jobs: pageOf(jobs[:min(size, len(jobs))], message)}
 	if n := len(resp.Jobs); n < len(jobs) {
 		resp.NextPageToken = pageToken{list: list, position: jobs[n-1].ID.Number}.String()
 	}
@@ -117,7 +118,15 @@ func (s *Server) CancelJob(ctx context.Context, req *stokerv1.CancelJobRequest) 
 	if err != nil {
 		return nil, fmt.Errorf("cancel job: %w", err)
 	}
-	return &stokerv1.CancelJobResponse{Job: jobMessage(j)}, nil
+	b, err := s.store.Batch(ctx, id.Batch)
+	if err != nil {
+		return nil, fmt.Errorf("read batch: %w", err)
+	}
+	message, err := s.jobMessages(ctx, b, []job.Job{j})
+	if err != nil {
+		return nil, err
+	}
+	return &stokerv1.CancelJobResponse{Job: message(j)}, nil
 }
 
 // jobID reads a job id out of a field.

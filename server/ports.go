@@ -43,6 +43,13 @@ type JobStore interface {
 	// have succeeded, by number, at most ended of them.
 	Runs(ctx context.Context, batchID string, running, ended int) ([]job.Run, error)
 	UpdateJob(ctx context.Context, id job.ID, now time.Time, f func(*job.Update) error) (job.Job, error)
+	// NextOf is the job of a batch, which Seq tells, that is started next; an error matching
+	// [job.ErrNotFound] if none is due.
+	NextOf(ctx context.Context, batchSeq int64, now time.Time) (job.Job, error)
+	// Ranks tells for each of the numbers how many jobs of the batch that are due have smaller ones.
+	Ranks(ctx context.Context, batchSeq int64, now time.Time, numbers []int64) ([]int64, error)
+	// Line is the order in which the waiting jobs of an account are started.
+	Line(ctx context.Context, accountID string, now time.Time) (*job.Line, error)
 	// Changes reads a batch and its jobs whose revision is greater than after,
 	// in revision order and at most limit of them, in one snapshot; with states, only
 	// those that are in one of them now. No two jobs have the same revision, except

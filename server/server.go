@@ -54,6 +54,7 @@ type Server struct {
 	validator protovalidate.Validator
 	health    *health.Server
 	hub       *hub
+	lines     *lines
 }
 
 // New makes a server that is ready to be registered.
@@ -72,6 +73,7 @@ func New(c Config) (*Server, error) {
 		log:       cmp.Or(c.Logger, slog.New(slog.DiscardHandler)),
 		validator: validator,
 		health:    health.NewServer(),
+		lines:     newLines(c.Store),
 		limits: Limits{
 			WatchesPerCaller: cmp.Or(c.Limits.WatchesPerCaller, 1_000),
 			Watches:          cmp.Or(c.Limits.Watches, 10_000),

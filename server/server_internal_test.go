@@ -96,6 +96,14 @@ func TestWordsCarryOver(t *testing.T) {
 			t.Errorf("failure kind %s comes back as %q", k, got)
 		}
 	}
+	for _, code := range job.WaitCodes() {
+		if got := waitOf(waitMessage(job.Wait{Code: code})).Code; got != code {
+			t.Errorf("wait code %s comes back as %q", code, got)
+		}
+	}
+	if have, want := len(stokerv1.WaitCode_name)-1, len(job.WaitCodes()); have != want {
+		t.Errorf("the contract has %d wait codes, package job %d", have, want)
+	}
 	// Every codec, container and manifest of the contract has to pass the recipe's own rules.
 	for n, name := range stokerv1.VideoCodec_name {
 		if n != 0 {

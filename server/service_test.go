@@ -199,7 +199,7 @@ func TestPassedOver(t *testing.T) {
 	held, other := w.submit(1).GetId(), w.submit(1).GetId()
 	const problem = `output "gcs": the platform refuses it`
 	if err := w.accounts.change("default", func(a *job.AccountStatus) {
-		a.Queued, a.Problem, a.Problems = 0, problem, map[string]string{held: problem}
+		a.Queued, a.Held, a.Problem, a.Problems = 0, 0, problem, map[string]job.Trouble{held: {Text: problem, Until: time.Now().Add(time.Minute), Refused: true}}
 	}); err != nil {
 		t.Fatal(err)
 	}

@@ -80,6 +80,20 @@ func failureLimitMessage(l job.FailureLimit) *stokerv1.FailureLimit {
 	}
 }
 
+// waitMessage is nil if nothing waits.
+func waitMessage(w job.Wait) *stokerv1.Wait {
+	if w.Code == "" {
+		return nil
+	}
+	return &stokerv1.Wait{
+		Code:  stokerv1.WaitCode(stokerv1.WaitCode_value["WAIT_CODE_"+string(w.Code)]),
+		Since: timestamp(w.Since), Until: timestamp(w.Until),
+		Position: w.Position, EarliestStartTime: timestamp(w.Earliest),
+		Count: w.Count, Limit: w.Limit, Attempt: int32(w.Attempt), Subject: w.Subject, Text: w.Text,
+	}
+}
+
+// jobMessage is what is stored of a job. What it waits for is added by [Server.jobMessages].
 func jobMessage(j job.Job) *stokerv1.Job {
 	return &stokerv1.Job{
 		Id: j.ID.String(), Key: j.Key, Name: j.Name,
@@ -146,6 +160,7 @@ func eventMessages(j job.Job, events []job.Event) []*stokerv1.JobEvent {
 }
 
 func accountMessage(a job.AccountStatus) *stokerv1.Account {
+	waits := a.Wait(time.Now())
 	for _, text := range []*string{&a.PausedReason, &a.BreakerReason, &a.Problem} {
 		*text = job.Shorten(*text, job.MaxReason)
 	}
@@ -162,6 +177,7 @@ func accountMessage(a job.AccountStatus) *stokerv1.Account {
 			Since: timestamp(a.BreakerSince), NextProbeTime: timestamp(a.NextProbe),
 		},
 		QueueFullUntil: timestamp(a.QueueFullUntil), Problem: a.Problem,
+		Wait: waitMessage(waits), WaitReason: waits.String(),
 	}
 	if a.Queued >= 0 {
 		m.PlatformQueuedCount = new(int32(a.Queued))

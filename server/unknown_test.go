@@ -34,7 +34,7 @@ func TestJobShowsAnUnknownStatus(t *testing.T) {
 	}
 	j := answer.GetJob()
 	if j.GetState() != stokerv1.JobState_JOB_STATE_QUEUED || j.GetPlatformStatus() != "PAUSED" ||
-		j.GetPlatformStatusTime().AsTime().Before(before) || j.GetReason() != "the platform shows a status that is not known: PAUSED" {
+		j.GetPlatformStatusTime().AsTime().Before(before) || j.GetWaitReason() != `the platform shows status "PAUSED", which is not known` {
 		t.Errorf("the job is %v", j)
 	}
 	w.observe(b.GetId(), 1, running(5))

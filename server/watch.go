@@ -83,18 +83,22 @@ type watch struct {
 	stream   grpc.ServerStreamingServer[stokerv1.WatchBatchResponse]
 	interval time.Duration
 
-	at     cursor    // what has been sent
-	batch  job.Batch // as it was last sent, or seen at the start
-	reason string    // why jobs wait, as it was last sent
-	sent   time.Time // when the last message was
-	woke   time.Time // when the last message was due
+	at    cursor    // what has been sent
+	batch job.Batch // as it was last sent, or seen at the start
+	told  job.Wait  // why the batch does not move, as it was last sent
+	sent  time.Time // when the last message was
+	woke  time.Time // when the last message was due
 }
 
 // begin brings the watcher to where changes can be followed: to its cursor, or
 // through a snapshot if that cannot be used. A cursor is good for the same jobs only:
 // what was left out up to there is not known to the watcher.
 func (w *watch) begin(ctx context.Context, from string, jobs scope, b job.Batch) error {
-	w.batch, w.reason, w.sent = b, w.s.waitReason(b, time.Now()), time.Now()
+	told, err := w.s.batchWait(ctx, b, time.Now())
+	if err != nil {
+		return err
+	}
+	w.batch, w.told, w.sent = b, told, time.Now()
 	at, err := parseCursor(from)
 	usable := err == nil && at.batch == b.ID && at.jobs == jobs && at.revision <= b.Revision
 	if usable {
@@ -150,7 +154,11 @@ func (s *Server) page(ctx context.Context, at cursor, b job.Batch) (change, erro
 	}
 	first, full := at.page == 1, len(jobs) == watchPage
 	shown := slices.DeleteFunc(slices.Clone(jobs), func(j job.Job) bool { return j.Revision > at.revision })
-	resp := &stokerv1.WatchBatchResponse{Snapshot: first, Jobs: pageOf(shown, jobMessage)}
+	message, err := s.jobMessages(ctx, b, shown)
+	if err != nil {
+		return change{}, err
+	}
+	resp := &stokerv1.WatchBatchResponse{Snapshot: first, Jobs: pageOf(shown, message)}
 	at.page = 0
 	switch n := len(resp.Jobs); {
 	case n < len(shown):
@@ -312,7 +320,11 @@ func (s *Server) changes(ctx context.Context, id string, p position) (change, er
 		c.snapshot = true
 		return c, nil
 	}
-	fit := pageOf(jobs[:min(watchPage, len(jobs))], jobMessage)
+	message, err := s.jobMessages(ctx, b, jobs)
+	if err != nil {
+		return change{}, err
+	}
+	fit := pageOf(jobs[:min(watchPage, len(jobs))], message)
 	if c.more = len(fit) < len(jobs); c.more {
 		c.next = jobs[len(fit)-1].Revision
 	}
@@ -329,8 +341,9 @@ func (s *Server) changes(ctx context.Context, id string, p position) (change, er
 // tellReason sends the batch again if its jobs wait for another reason than
 // the watcher has been told.
 func (w *watch) tellReason(ctx context.Context) error {
-	if w.s.waitReason(w.batch, time.Now()) == w.reason {
-		return nil
+	waits, err := w.seat.waits(time.Now(), func(now time.Time) (job.Wait, error) { return w.s.batchWait(ctx, w.batch, now) })
+	if err != nil || waits.Like(w.told) {
+		return err
 	}
 	m, err := w.s.show(ctx, w.batch)
 	if err != nil {
@@ -376,7 +389,7 @@ func (w *watch) send(m *message) error {
 	}
 	w.sent = time.Now()
 	if m.GetBatch() != nil {
-		w.reason = m.GetBatch().GetWaitReason()
+		w.told = waitOf(m.GetBatch().GetWait())
 	}
 	return nil
 }

@@ -211,7 +211,7 @@ type accounts struct {
 func newAccounts() *accounts {
 	return &accounts{all: map[string]job.AccountStatus{
 		"default": {
-			ID: "default", QueueTarget: 3, EffectiveTarget: 3, Queued: 3, QueuedTime: time.Unix(1_800_000_000, 0),
+			ID: "default", QueueTarget: 3, EffectiveTarget: 3, Queued: 3, Held: 3, QueuedTime: time.Unix(1_800_000_000, 0),
 			Breaker: job.BreakerClosed,
 			Budgets: []job.Budget{{Class: "encoding-list", LimitPerMinute: 60, Available: 58}},
 		},

@@ -12,10 +12,11 @@ import (
 // AccountSettings returns what was saved for an account, the zero value if
 // nothing was.
 func (s *Store) AccountSettings(ctx context.Context, id string) (job.AccountSettings, error) {
-	const query = `SELECT paused, paused_reason, queue_target FROM accounts WHERE id = $1`
+	const query = `SELECT paused, paused_reason, paused_time, queue_target FROM accounts WHERE id = $1`
 	scan := func(r row) (a job.AccountSettings, err error) {
-		err = r.Scan(&a.Paused, &a.PausedReason, &a.QueueTarget)
-		a.PausedReason = job.Shorten(a.PausedReason, job.MaxReason)
+		var since stamp
+		err = r.Scan(&a.Paused, &a.PausedReason, &since, &a.QueueTarget)
+		a.PausedReason, a.PausedSince = job.Shorten(a.PausedReason, job.MaxReason), since.time()
 		return a, err
 	}
 	a, err := one(ctx, s.reader, scan, query, id)
@@ -27,6 +28,6 @@ func (s *Store) AccountSettings(ctx context.Context, id string) (job.AccountSett
 
 // SaveAccountSettings replaces what was saved for an account.
 func (s *Store) SaveAccountSettings(ctx context.Context, id string, a job.AccountSettings, now time.Time) error {
-	const save = `INSERT OR REPLACE INTO accounts (id, paused, paused_reason, queue_target, update_time) VALUES ($1, $2, $3, $4, $5)`
-	return s.exec(ctx, "save settings of account "+id, save, id, a.Paused, a.PausedReason, a.QueueTarget, ms(now))
+	const save = `INSERT OR REPLACE INTO accounts (id, paused, paused_reason, paused_time, queue_target, update_time) VALUES ($1, $2, $3, $4, $5, $6)`
+	return s.exec(ctx, "save settings of account "+id, save, id, a.Paused, a.PausedReason, ms(a.PausedSince), a.QueueTarget, ms(now))
 }

@@ -16,21 +16,21 @@ import (
 const batchColumns = `id, seq, display_name, account, priority, state, state_reason, open, profile, recipe, template,
        input, output, retry, failure_limit, failures_forgiven, labels,
        waiting, starting, queued, running, succeeded, failed, cancelling, cancelled,
-       revision, create_time, update_time, start_time, finish_time, skip_succeeded, skipped, told_apart_by`
+       revision, create_time, update_time, start_time, finish_time, skip_succeeded, skipped, told_apart_by, state_time`
 
 func scanBatch(r row) (job.Batch, error) {
 	var b job.Batch
 	var recipe, template, input, output, retry, limit, labels text
-	var create, update, start, finish stamp
+	var create, update, start, finish, state stamp
 	c := &b.Counts
 	err := r.Scan(&b.ID, &b.Seq, &b.DisplayName, &b.AccountID, &b.Priority, (*string)(&b.State), &b.StateReason, &b.Open, &b.Profile, &recipe, &template,
 		&input, &output, &retry, &limit, &b.FailuresForgiven, &labels,
 		&c.Waiting, &c.Starting, &c.Queued, &c.Running, &c.Succeeded, &c.Failed, &c.Cancelling, &c.Cancelled,
-		&b.Revision, &create, &update, &start, &finish, &b.SkipSucceeded, &b.Skipped, &b.ToldApartBy)
+		&b.Revision, &create, &update, &start, &finish, &b.SkipSucceeded, &b.Skipped, &b.ToldApartBy, &state)
 	if err != nil {
 		return job.Batch{}, err
 	}
-	b.CreateTime, b.UpdateTime, b.StartTime, b.FinishTime = create.time(), update.time(), start.time(), finish.time()
+	b.CreateTime, b.UpdateTime, b.StartTime, b.FinishTime, b.StateTime = create.time(), update.time(), start.time(), finish.time(), state.time()
 	b.StateReason = job.Shorten(b.StateReason, job.MaxReason)
 	for _, column := range []struct {
 		stored text
@@ -167,6 +167,9 @@ func (s *Store) UpdateBatch(ctx context.Context, id string, now time.Time, f fun
 			return job.Batch{}, err
 		}
 		b.Derive(now)
+		if b.State != before.State {
+			b.StateTime = now
+		}
 		if reflect.DeepEqual(b, before) {
 			return b, nil
 		}
@@ -182,13 +185,13 @@ func (t *tx) writeBatch(b, before job.Batch) error {
 	const update = `
 UPDATE batches
    SET display_name = $3, priority = $4, state = $5, state_reason = $6, open = $7, retry = $8, failure_limit = $9,
-       failures_forgiven = $10, labels = $11, revision = $12, update_time = $13, finish_time = $14
+       failures_forgiven = $10, labels = $11, revision = $12, update_time = $13, finish_time = $14, state_time = $15
  WHERE seq = $1 AND revision = $2`
 	if !b.Open {
 		t.w.outputs.drop(b.Seq) // nobody adds to it any more
 	}
 	n, err := t.exec(update, before.Seq, before.Revision, b.DisplayName, b.Priority, string(b.State), b.StateReason, b.Open, encode(b.Retry), encode(b.FailureLimit),
-		b.FailuresForgiven, encodeMap(b.Labels), b.Revision, ms(b.UpdateTime), ms(b.FinishTime))
+		b.FailuresForgiven, encodeMap(b.Labels), b.Revision, ms(b.UpdateTime), ms(b.FinishTime), ms(b.StateTime))
 	if err != nil {
 		return err
 	}

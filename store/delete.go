@@ -87,7 +87,7 @@ func (t *tx) reap() (more bool, err error) {
 		if n, err := t.exec(skipped, seq, reapChunk); err != nil || n > 0 {
 			return true, err
 		}
-		statements, args = []string{`DELETE FROM batch_labels WHERE batch = $1`, `DELETE FROM batches WHERE seq = $1`}, []any{seq}
+		statements, args = []string{`DELETE FROM ready_blocks WHERE batch = $1`, `DELETE FROM batch_labels WHERE batch = $1`, `DELETE FROM batches WHERE seq = $1`}, []any{seq}
 	}
 	for _, statement := range statements {
 		if _, err := t.exec(statement, args...); err != nil {

@@ -29,6 +29,9 @@ func TestUpgrade(t *testing.T) {
 			if b := mustBatch(t, s, "b"); b.DisplayName != "from before" || b.Counts.Total() != 2 {
 				t.Errorf("batch %q with %+v", b.DisplayName, b.Counts)
 			}
+			if right, err := blocksRight(t.Context(), s.reader, mustBatch(t, s, "b").Seq); !right || err != nil {
+				t.Errorf("the counts of ready jobs are right: %t, %v", right, err)
+			}
 			for _, step := range story[1:4] {
 				if err := step.run(t, s); err != nil {
 					t.Errorf("%s: %v", step.name, err)

@@ -44,7 +44,7 @@ func (s *Store) Recount(ctx context.Context, now time.Time) (mended int, err err
 	return mended, nil
 }
 
-// countsRight reports whether a batch counts its jobs rightly, or is gone.
+// countsRight reports whether a batch counts its jobs rightly, in all and by blocks, or is gone.
 func (s *Store) countsRight(ctx context.Context, id string) (right bool, err error) {
 	err = s.reader.snap(ctx, func(q snapshot) error {
 		b, err := readBatch(ctx, q, id)
@@ -56,7 +56,10 @@ func (s *Store) countsRight(ctx context.Context, id string) (right bool, err err
 			return err
 		}
 		counts, err := countJobs(ctx, q, b.Seq)
-		right = counts == b.Counts
+		if right = counts == b.Counts; err != nil || !right {
+			return err
+		}
+		right, err = blocksRight(ctx, q, b.Seq)
 		return err
 	})
 	return right, err
@@ -85,7 +88,10 @@ func countJobs(ctx context.Context, q querier, seq int64) (job.Counts, error) {
 // mend counts again, beside no other write, and writes what it finds, unless that is right
 // by now. It is not interrupted: the log is to name every batch that was mended.
 func (s *Store) mend(ctx context.Context, id string, now time.Time) (mended bool, err error) {
-	type correction struct{ was, is job.Counts }
+	type correction struct {
+		was, is job.Counts
+		blocks  bool
+	}
 	c, err := write(context.WithoutCancel(ctx), s, "recount batch "+id, func(t *tx) (correction, error) {
 		h, err := t.head(id)
 		if err != nil {
@@ -95,7 +101,20 @@ func (s *Store) mend(ctx context.Context, id string, now time.Time) (mended bool
 		if err != nil {
 			return correction{}, err
 		}
-		c := correction{h.Counts, counts}
+		// No write is under way beside this one, but there may be some before it in its group.
+		if err := t.flushBlocks(); err != nil {
+			return correction{}, err
+		}
+		right, err := blocksRight(t.ctx, t, h.Seq)
+		if err != nil {
+			return correction{}, err
+		}
+		c := correction{h.Counts, counts, !right}
+		if c.blocks {
+			if err := t.mendBlocks(h.Seq); err != nil {
+				return correction{}, err
+			}
+		}
 		if c.was == c.is {
 			return c, nil
 		}
@@ -105,10 +124,10 @@ func (s *Store) mend(ctx context.Context, id string, now time.Time) (mended bool
 		t.bell(h).Dispatch = true
 		return c, nil
 	})
-	if err != nil || c.was == c.is {
+	if err != nil || c.was == c.is && !c.blocks {
 		return false, err
 	}
-	s.log.Warn("counters of a batch did not agree with its jobs and were mended", "batch", id, "were", c.was, "are", c.is)
+	s.log.Warn("counters of a batch did not agree with its jobs and were mended", "batch", id, "were", c.was, "are", c.is, "blocks", c.blocks)
 	return true, nil
 }
 

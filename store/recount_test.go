@@ -54,6 +54,27 @@ func TestRecount(t *testing.T) {
 	}
 }
 
+// The counts of blocks are mended without a watcher being told: nobody sees them.
+func TestRecountBlocks(t *testing.T) {
+	s := mustOpen(t)
+	s.stop(errors.New("the check that Open begins is over"))
+	s.background.Wait()
+	want := mustSubmitTo(t, s, make([]job.Spec, 600)...)
+	if _, err := s.writeTest(t, `UPDATE ready_blocks SET ready = 7 WHERE block = 1`); err != nil {
+		t.Fatal(err)
+	}
+	if mended, err := s.Recount(t.Context(), testTime); mended != 1 || err != nil {
+		t.Errorf("mended %d batches, %v, want 1", mended, err)
+	}
+	if diff := cmp.Diff(want, mustBatch(t, s, want.ID)); diff != "" {
+		t.Errorf("the batch (-before +after):\n%s", diff)
+	}
+	ranks, err := s.Ranks(t.Context(), want.Seq, testTime, []int64{1, 256, 257, 600})
+	if diff := cmp.Diff([]int64{0, 255, 256, 599}, ranks); err != nil || diff != "" {
+		t.Errorf("ranks: %v (-want +got):\n%s", err, diff)
+	}
+}
+
 // A file that has come to contradict itself is put right by whoever opens it.
 func TestOpenRecounts(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "stoker.db")

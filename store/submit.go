@@ -145,6 +145,7 @@ func newBatch(sub job.Submission, jobs []job.Spec, now time.Time) (job.Batch, er
 	b.Counts = job.Counts{Waiting: int64(len(jobs))}
 	b.Revision = firstRevision
 	b.CreateTime, b.UpdateTime, b.StartTime, b.FinishTime = now, now, time.Time{}, time.Time{}
+	b.StateTime = now
 	b.Derive(now)
 	return b, nil
 }
@@ -154,8 +155,8 @@ func (t *tx) insertBatch(b job.Batch, sub job.Submission) (seq int64, err error)
 INSERT INTO batches (id, request_id, payload_hash, display_name, account, priority, state, state_reason, open, profile, recipe, template,
        input, output, retry, failure_limit, failures_forgiven, labels,
        waiting, starting, queued, running, succeeded, failed, cancelling, cancelled,
-       revision, create_time, update_time, start_time, finish_time, skip_succeeded, told_apart_by)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, 0, 0, 0, 0, 0, 0, 0, $20, $21, $22, 0, $23, $24, $25)
+       revision, create_time, update_time, start_time, finish_time, skip_succeeded, told_apart_by, state_time)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, 0, 0, 0, 0, 0, 0, 0, $20, $21, $22, 0, $23, $24, $25, $26)
 RETURNING seq`
 	hash := sub.PayloadHash
 	if hash == nil {
@@ -163,7 +164,7 @@ RETURNING seq`
 	}
 	return one(t.ctx, t, scalar[int64], insert, b.ID, sub.RequestID, hash, b.DisplayName, b.AccountID, b.Priority, string(b.State), b.StateReason, b.Open,
 		b.Profile, encodePointer(b.Recipe), encodePointer(b.Template), encode(b.Input), encode(b.Output), encode(b.Retry), encode(b.FailureLimit),
-		b.FailuresForgiven, encodeMap(b.Labels), b.Counts.Waiting, b.Revision, ms(b.CreateTime), ms(b.UpdateTime), ms(b.FinishTime), b.SkipSucceeded, b.ToldApartBy)
+		b.FailuresForgiven, encodeMap(b.Labels), b.Counts.Waiting, b.Revision, ms(b.CreateTime), ms(b.UpdateTime), ms(b.FinishTime), b.SkipSucceeded, b.ToldApartBy, ms(b.StateTime))
 }
 
 // insertJobs appends jobs after number last. The first of them gets the given
@@ -173,6 +174,7 @@ RETURNING seq`
 // database, up to a point. What is left over goes in by smaller ones; the writer keeps
 // every statement, so there are not as many as there are numbers.
 func (t *tx) insertJobs(seq, last int64, jobs []job.Spec, revision, step int64, now time.Time) error {
+	t.countInserted(seq, last, int64(len(jobs)))
 	var args []any
 	for _, n := range [...]int{64, 8, 1} {
 		if len(jobs) < n {

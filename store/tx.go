@@ -18,11 +18,12 @@ type tx struct {
 	w      *writer
 	heads  map[string]*head // batches read so far, by id
 	bells  map[string]*job.Change
-	broken error // the first trouble of the database; ends the transaction
+	blocks map[block]int64 // by how much their counts of ready jobs have changed
+	broken error           // the first trouble of the database; ends the transaction
 }
 
 func newTx(ctx context.Context, w *writer) *tx {
-	return &tx{ctx: ctx, w: w, heads: map[string]*head{}, bells: map[string]*job.Change{}}
+	return &tx{ctx: ctx, w: w, heads: map[string]*head{}, bells: map[string]*job.Change{}, blocks: map[block]int64{}}
 }
 
 func (t *tx) stmt(ctx context.Context, text string) (*sql.Stmt, error) { return t.w.stmt(ctx, text) }
@@ -68,7 +69,7 @@ func (t *tx) head(id string) (*head, error) {
 		return h, nil
 	}
 	const query = `
-SELECT id, seq, account, state, state_reason, open, failure_limit, failures_forgiven,
+SELECT id, seq, account, state, state_reason, state_time, open, failure_limit, failures_forgiven,
        waiting, starting, queued, running, succeeded, failed, cancelling, cancelled,
        revision, start_time, finish_time
   FROM batches WHERE id = $1 AND deleted = 0`
@@ -83,20 +84,23 @@ SELECT id, seq, account, state, state_reason, open, failure_limit, failures_forg
 func scanHead(r row) (*head, error) {
 	var h head
 	var limit text
-	var start, finish stamp
+	var state, start, finish stamp
 	c := &h.Counts
-	err := r.Scan(&h.ID, &h.Seq, &h.AccountID, (*string)(&h.State), &h.StateReason, &h.Open, &limit, &h.FailuresForgiven,
+	err := r.Scan(&h.ID, &h.Seq, &h.AccountID, (*string)(&h.State), &h.StateReason, &state, &h.Open, &limit, &h.FailuresForgiven,
 		&c.Waiting, &c.Starting, &c.Queued, &c.Running, &c.Succeeded, &c.Failed, &c.Cancelling, &c.Cancelled,
 		&h.Revision, &start, &finish)
 	if err != nil {
 		return nil, err
 	}
-	h.StartTime, h.FinishTime, h.read = start.time(), finish.time(), h.Revision
+	h.StateTime, h.StartTime, h.FinishTime, h.read = state.time(), start.time(), finish.time(), h.Revision
 	return &h, limit.decode(&h.FailureLimit)
 }
 
-// flush writes the heads that changed.
+// flush writes the heads and the blocks that changed.
 func (t *tx) flush() error {
+	if err := t.flushBlocks(); err != nil {
+		return err
+	}
 	for _, id := range slices.Sorted(maps.Keys(t.heads)) {
 		if err := t.flushHead(t.heads[id]); err != nil {
 			return err
@@ -113,12 +117,12 @@ func (t *tx) flushHead(h *head) error {
 UPDATE batches
    SET state = $3, state_reason = $4, waiting = $5, starting = $6, queued = $7, running = $8, succeeded = $9,
        failed = $10, cancelling = $11, cancelled = $12, revision = $13, update_time = $14, start_time = $15, finish_time = $16,
-       failures_forgiven = $17
+       failures_forgiven = $17, state_time = $18
  WHERE seq = $1 AND revision = $2`
 	c := h.Counts
 	n, err := t.exec(update, h.Seq, h.read, string(h.State), h.StateReason,
 		c.Waiting, c.Starting, c.Queued, c.Running, c.Succeeded, c.Failed, c.Cancelling, c.Cancelled,
-		h.Revision, ms(h.UpdateTime), ms(h.StartTime), ms(h.FinishTime), h.FailuresForgiven)
+		h.Revision, ms(h.UpdateTime), ms(h.StartTime), ms(h.FinishTime), h.FailuresForgiven, ms(h.StateTime))
 	if err != nil {
 		return err
 	}

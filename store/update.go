@@ -165,6 +165,11 @@ UPDATE jobs
 	if n == 0 {
 		return t.fault(fmt.Errorf("job %s: %w", j.ID, job.ErrConflict))
 	}
+	if was, is := isReady(&before), isReady(&j); was && !is {
+		t.countReady(h.Seq, j.ID.Number, -1)
+	} else if is && !was {
+		t.countReady(h.Seq, j.ID.Number, 1)
+	}
 	return nil
 }
 

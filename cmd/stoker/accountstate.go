@@ -25,22 +25,25 @@ func accountState(a *stokerv1.Account, now time.Time) string {
 	return strings.Join(parts, "; ")
 }
 
-// accountWork says whether an account is worked on, and what is wrong if not.
+// accountWork says whether an account is worked on, and what is wrong if not. That its queue
+// is full, or that it has nothing to do, is nothing wrong.
 func accountWork(a *stokerv1.Account, now time.Time) string {
-	b, l := a.GetBreaker(), a.GetListing()
+	switch w := a.GetWait(); w.GetCode() {
+	case stokerv1.WaitCode_WAIT_CODE_ACCOUNT_PAUSED, stokerv1.WaitCode_WAIT_CODE_DAILY_LIMIT:
+		return a.GetWaitReason()
+	case stokerv1.WaitCode_WAIT_CODE_BREAKER, stokerv1.WaitCode_WAIT_CODE_PLATFORM_FULL, stokerv1.WaitCode_WAIT_CODE_STORAGE,
+		stokerv1.WaitCode_WAIT_CODE_TROUBLE, stokerv1.WaitCode_WAIT_CODE_ORGANISATION:
+		if w.GetUntil() == nil || !w.GetUntil().AsTime().After(now) {
+			return a.GetWaitReason()
+		}
+		return a.GetWaitReason() + "; next try in " + rounded(w.GetUntil().AsTime().Sub(now))
+	}
+	l := a.GetListing()
 	switch {
-	case a.GetPaused():
-		return withReason("paused", a.GetPausedReason())
-	case b.GetState() == stokerv1.BreakerState_BREAKER_STATE_OPEN:
-		return withReason("cannot be used", b.GetReason()) + "; next try in " + rounded(b.GetNextProbeTime().AsTime().Sub(now))
-	case b.GetState() == stokerv1.BreakerState_BREAKER_STATE_PROBING:
-		return withReason("being tried again", b.GetReason())
 	case l.GetComparingSince() != nil && l.GetComparingProblem() != "":
 		return "cannot be compared with the job table, jobs from before wait: " + l.GetComparingProblem()
 	case l.GetComparingSince() != nil && now.Sub(l.GetComparingSince().AsTime()) > comparingSoon:
 		return "being compared with the job table for " + rounded(now.Sub(l.GetComparingSince().AsTime()))
-	case a.GetQueueFullUntil() != nil && a.GetQueueFullUntil().AsTime().After(now):
-		return "the platform's queue is full"
 	}
 	if problem := a.GetProblem(); problem != "" {
 		return "working, with trouble: " + problem

@@ -17,7 +17,9 @@ func (c *cli) batchesCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "batches",
 		Short: "List batches, the newest first",
-		Args:  noArgs,
+		Long: `List batches, the newest first. The last column says why a batch does not move: what
+the first of its jobs waits for.`,
+		Args: noArgs,
 		RunE: c.connected(func(ctx context.Context, conn *client.Client, _ []string) error {
 			request := &stokerv1.ListBatchesRequest{Account: account}
 			var err error
@@ -43,7 +45,7 @@ func (c *cli) batchesCommand() *cobra.Command {
 
 func (c *cli) listBatches(ctx context.Context, conn *client.Client, request *stokerv1.ListBatchesRequest, limit int) error {
 	all := jsonArray{w: c.stdout}
-	list := table{header: []string{"BATCH", "NAME", "STATE", "JOBS", "DONE", "FAILED", "CREATED"}}
+	list := table{header: []string{"BATCH", "NAME", "STATE", "JOBS", "DONE", "FAILED", "CREATED", "WAIT"}}
 	for limit > 0 {
 		request.PageSize = int32(min(limit, maxPage))
 		page, err := conn.Batches().ListBatches(ctx, request)
@@ -54,7 +56,7 @@ func (c *cli) listBatches(ctx context.Context, conn *client.Client, request *sto
 			limit--
 			if !c.json {
 				list.row(b.GetId(), b.GetDisplayName(), batchState(b.GetState()), itoa(b.GetJobCount()),
-					fmt.Sprintf("%.0f%%", b.GetPercent()), itoa(b.GetCounts().GetFailed()), moment(b.GetCreateTime()))
+					fmt.Sprintf("%.0f%%", b.GetPercent()), itoa(b.GetCounts().GetFailed()), moment(b.GetCreateTime()), b.GetWaitReason())
 			} else if err := all.add(b); err != nil {
 				return err
 			}

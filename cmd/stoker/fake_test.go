@@ -155,7 +155,8 @@ func sampleBatch() *stokerv1.Batch {
 		Id: batchID, DisplayName: "night run", Account: "default", Priority: 50, Profile: "default",
 		State: stokerv1.BatchState_BATCH_STATE_ACTIVE, JobCount: 6, Percent: 41.6,
 		Counts:     &stokerv1.JobCounts{Waiting: 1, Starting: 1, Queued: 1, Running: 1, Succeeded: 1, Failed: 1},
-		WaitReason: "3 of 3 encodings are queued",
+		Wait:       &stokerv1.Wait{Code: stokerv1.WaitCode_WAIT_CODE_QUEUE_FULL, Position: 1, Count: 3, Limit: 3},
+		WaitReason: "waiting for a free slot (3 of 3 queued)",
 		CreateTime: at(0), StartTime: at(1), EstimatedFinishTime: at(5 * minute),
 	}
 }
@@ -185,6 +186,8 @@ func someJobs() []*stokerv1.Job {
 		{
 			Id: batchID + "/3", InputPath: "in/the-general.mkv", OutputPath: "out/the-general",
 			State: stokerv1.JobState_JOB_STATE_WAITING, Attempt: 1, Failure: lost, Reason: "ENCODING 60001: an encoder was lost",
+			Wait:            &stokerv1.Wait{Code: stokerv1.WaitCode_WAIT_CODE_BACKOFF, Attempt: 2, Until: at(minute + 10)},
+			WaitReason:      "pause before attempt 2 until 2026-03-01T20:01:10Z",
 			NextAttemptTime: at(minute + 10), CreateTime: at(0), StartTime: at(3),
 		},
 		{
@@ -295,7 +298,8 @@ func (f *fake) ListAccounts(_ context.Context, r *stokerv1.ListAccountsRequest) 
 	return &stokerv1.ListAccountsResponse{Accounts: []*stokerv1.Account{
 		{
 			Id: "archive", QueueTarget: 20, EffectiveQueueTarget: 12, PlatformQueuedCount: new(int32(11)), QueuedCount: 9, RunningCount: 40,
-			StartingCount: 1, PreparedCount: 24, Budgets: []*stokerv1.Budget{{Class: "encoding-list", LimitPerMinute: 54, Available: 5}},
+			PlatformQueuedTime: at(30), Wait: &stokerv1.Wait{Code: stokerv1.WaitCode_WAIT_CODE_QUEUE_FULL, Count: 12, Limit: 12},
+			WaitReason: "waiting for a free slot (12 of 12 queued)", StartingCount: 1, PreparedCount: 24, Budgets: []*stokerv1.Budget{{Class: "encoding-list", LimitPerMinute: 54, Available: 5}},
 			UnknownValues: []*stokerv1.UnknownValue{
 				{Kind: "status", Value: "PAUSED", FirstTime: at(7), Count: 12},
 				{Kind: "error_code", Value: "8100", FirstTime: at(8), Count: 1},
@@ -303,7 +307,11 @@ func (f *fake) ListAccounts(_ context.Context, r *stokerv1.ListAccountsRequest) 
 				{Kind: "field", Value: "task.cost", FirstTime: at(9), Count: 1},
 			},
 		},
-		{Id: "default", QueueTarget: 3, EffectiveQueueTarget: 3, Paused: true, PausedReason: "invoice"},
+		{
+			Id: "default", QueueTarget: 3, EffectiveQueueTarget: 3, Paused: true, PausedReason: "invoice",
+			Wait:       &stokerv1.Wait{Code: stokerv1.WaitCode_WAIT_CODE_ACCOUNT_PAUSED, Subject: "default", Text: "invoice"},
+			WaitReason: "account default is paused: invoice",
+		},
 	}}, nil
 }
 

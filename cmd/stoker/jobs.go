@@ -48,12 +48,16 @@ shows its job at one moment during the list.`,
 	return cmd
 }
 
-// reason is why a job is where it is, as far as that needs a reason.
+// reason is why a job is where it is, as far as that needs a reason: what it waits for, and
+// after what.
 func reason(j *stokerv1.Job) string {
-	if j.GetState() == stokerv1.JobState_JOB_STATE_FAILED {
+	switch {
+	case j.GetState() == stokerv1.JobState_JOB_STATE_FAILED:
 		return failure(j)
+	case j.GetWaitReason() == "" || j.GetReason() == "":
+		return j.GetReason() + j.GetWaitReason()
 	}
-	return j.GetReason()
+	return j.GetWaitReason() + " (after: " + j.GetReason() + ")"
 }
 
 func (c *cli) jobCommand() *cobra.Command {
@@ -90,6 +94,8 @@ func describeJob(answer *stokerv1.GetJobResponse) string {
 		{"encoding", j.GetEncodingId()},
 		{"platform status", platformStatus(j)},
 		{"not before", moment(j.GetNextAttemptTime())},
+		{"waits since", moment(j.GetWait().GetSince())},
+		{"until", moment(j.GetWait().GetUntil())},
 	})
 	if attempts := answer.GetAttempts(); len(attempts) > 0 {
 		list := table{header: []string{"ATTEMPT", "STATE", "STARTED", "ENDED", "ENCODING", "REASON"}}

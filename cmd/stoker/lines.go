@@ -76,7 +76,7 @@ func (l *lines) waiting(b *stokerv1.Batch, now time.Time) string {
 	if now.Sub(l.stuck) < patience {
 		return ""
 	}
-	return " (" + b.GetWaitReason() + ")"
+	return " (" + printable(b.GetWaitReason()) + ")"
 }
 
 func (*lines) close() {}

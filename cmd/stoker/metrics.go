@@ -2,6 +2,7 @@ package main
 
 import (
 	"net/http"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -40,6 +41,7 @@ var accountGauges = []gauge{
 	accountGauge("queue_target", "Encodings to keep queued.", func(s job.AccountStatus) float64 { return float64(s.QueueTarget) }),
 	accountGauge("effective_queue_target", "What the platform has been seen to accept.", func(s job.AccountStatus) float64 { return float64(s.EffectiveTarget) }),
 	accountGauge("platform_queued", "Encodings queued at the platform, everybody's; -1 if not known.", func(s job.AccountStatus) float64 { return float64(s.Queued) }),
+	accountGauge("platform_queued_time_seconds", "When the platform's queue was counted last, in Unix time; 0 if it has not been.", func(s job.AccountStatus) float64 { return unix(s.QueuedTime) }),
 	accountGauge("queued", "Jobs queued at the platform.", func(s job.AccountStatus) float64 { return float64(s.OwnQueued) }),
 	accountGauge("running", "Jobs being encoded.", func(s job.AccountStatus) float64 { return float64(s.OwnRunning) }),
 	accountGauge("starting", "Jobs whose start is not answered yet.", func(s job.AccountStatus) float64 { return float64(s.Starting) }),
@@ -55,6 +57,8 @@ var accountGauges = []gauge{
 }
 
 var (
+	waitDesc = prometheus.NewDesc("stoker_account_wait",
+		"1 with the reason why no job is started right now, as a code of the contract; absent if one is about to be.", []string{"account", "code"}, nil)
 	listingDesc = prometheus.NewDesc("stoker_account_listing",
 		"1 for the way in which encodings are found: SEARCH, CREATION_TIME or WALK, the slower the later.", []string{"account", "way"}, nil)
 	parameterDesc = prometheus.NewDesc("stoker_account_faulty_parameter",
@@ -76,6 +80,7 @@ func (accountCollector) Describe(ch chan<- *prometheus.Desc) {
 	for _, g := range accountGauges {
 		ch <- g.desc
 	}
+	ch <- waitDesc
 	ch <- listingDesc
 	ch <- parameterDesc
 	ch <- budgetDesc
@@ -100,6 +105,9 @@ func (c accountCollector) Collect(ch chan<- prometheus.Metric) {
 		for call, n := range s.Repeats {
 			ch <- prometheus.MustNewConstMetric(repeatsDesc, prometheus.CounterValue, float64(n), s.ID, call)
 		}
+		if w := s.Wait(time.Now()); w.Code != "" {
+			send(waitDesc, 1, s.ID, string(w.Code))
+		}
 		for _, way := range []job.ListWay{job.ListBySearch, job.ListByTime, job.ListByWalk} {
 			send(listingDesc, indicator(s.Listing.Way == way), s.ID, string(way))
 		}
@@ -112,6 +120,13 @@ func (c accountCollector) Collect(ch chan<- prometheus.Metric) {
 			send(pausedDesc, indicator(!b.PausedUntil.IsZero()), s.ID, b.Class)
 		}
 	}
+}
+
+func unix(t time.Time) float64 {
+	if t.IsZero() {
+		return 0
+	}
+	return float64(t.UnixMilli()) / 1000
 }
 
 func indicator(set bool) float64 {

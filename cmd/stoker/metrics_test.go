@@ -13,7 +13,7 @@ import (
 func TestMetrics(t *testing.T) {
 	handler := metrics(func() []job.AccountStatus {
 		return []job.AccountStatus{
-			{ID: "archive", QueueTarget: 20, OwnRunning: 7, Breaker: job.BreakerClosed, Problem: "output archive: HTTP 403", Repeats: map[string]int64{"look": 17}, UnknownCounts: map[string]int64{"status": 4}, Budgets: []job.Budget{
+			{ID: "archive", QueueTarget: 20, Queued: 4, QueuedTime: time.Unix(1_800_000_000, 0), OwnRunning: 7, Breaker: job.BreakerClosed, Problem: "output archive: HTTP 403", Repeats: map[string]int64{"look": 17}, UnknownCounts: map[string]int64{"status": 4}, Budgets: []job.Budget{
 				{Class: "start", LimitPerMinute: 600, Available: 60}, {Class: "list", LimitPerMinute: 60, PausedUntil: time.Now()},
 			}},
 			{ID: "default", QueueTarget: 3, Queued: -1, Breaker: job.BreakerOpen, BreakerReason: "GET /encoding/inputs: HTTP 401 (request 17)", Paused: true},
@@ -33,6 +33,10 @@ func TestMetrics(t *testing.T) {
 		`stoker_account_problem{account="archive"} 1`,
 		`stoker_account_problem{account="default"} 0`,
 		`stoker_account_platform_queued{account="default"} -1`,
+		`stoker_account_platform_queued_time_seconds{account="archive"} 1.8e+09`,
+		`stoker_account_platform_queued_time_seconds{account="default"} 0`,
+		`stoker_account_wait{account="archive",code="IDLE"} 1`,
+		`stoker_account_wait{account="default",code="ACCOUNT_PAUSED"} 1`,
 		`stoker_account_paused{account="default"} 1`,
 		`stoker_unknown_platform_values_total{account="archive",kind="status"} 4`,
 		`stoker_platform_repeats_total{account="archive",call="look"} 17`,
@@ -49,7 +53,7 @@ func TestMetricsHoldNoTexts(t *testing.T) {
 	text := "wordy" + strings.Repeat("\xff\"\n{}", 1<<20)
 	handler := metrics(func() []job.AccountStatus {
 		return []job.AccountStatus{{
-			ID: "default", Breaker: job.BreakerOpen, BreakerReason: text, Problem: text, Problems: map[string]string{text: text},
+			ID: "default", Breaker: job.BreakerOpen, BreakerReason: text, Problem: text, Problems: map[string]job.Trouble{text: {Text: text}},
 			Paused: true, PausedReason: text, Webhooks: &job.Webhooks{Problem: text},
 		}}
 	})

@@ -22,8 +22,9 @@ func (c *cli) queueCommand() *cobra.Command {
 		Use:   "queue",
 		Short: "Show how the accounts and their queues stand",
 		Long: `Show for each account how many encodings should be queued at Bitmovin (the
-target; two numbers if the platform was seen to accept less) and how many are, how
-many jobs run, start and are prepared, and what is wrong, if anything.`,
+target; two numbers if the platform was seen to accept less) and how many are (other
+people's as they were counted last, at the time in COUNTED), how many jobs run, start
+and are prepared, what is wrong, if anything, and why no other job is started right now.`,
 		Example: `  stoker queue --budgets
   stoker queue --account default --target 10`,
 		Args: noArgs,
@@ -82,7 +83,7 @@ func (c *cli) printAccounts(accounts []*stokerv1.Account, budgets bool) error {
 	if budgets {
 		return c.printBudgets(accounts)
 	}
-	list := table{header: []string{"ACCOUNT", "TARGET", "QUEUED", "OURS", "RUNNING", "STARTING", "PREPARED", "STATE"}}
+	list := table{header: []string{"ACCOUNT", "TARGET", "QUEUED", "OURS", "RUNNING", "STARTING", "PREPARED", "STATE", "COUNTED", "WAIT"}}
 	for _, a := range accounts {
 		target := itoa(a.GetQueueTarget())
 		if a.GetEffectiveQueueTarget() != a.GetQueueTarget() {
@@ -93,7 +94,7 @@ func (c *cli) printAccounts(accounts []*stokerv1.Account, budgets bool) error {
 			queued = itoa(a.GetPlatformQueuedCount())
 		}
 		list.row(a.GetId(), target, queued, itoa(a.GetQueuedCount()), itoa(a.GetRunningCount()), itoa(a.GetStartingCount()),
-			itoa(a.GetPreparedCount()), accountState(a, time.Now()))
+			itoa(a.GetPreparedCount()), accountState(a, time.Now()), moment(a.GetPlatformQueuedTime()), a.GetWaitReason())
 	}
 	if err := c.printTable(list); err != nil {
 		return err
@@ -121,13 +122,6 @@ func unknownValues(a *stokerv1.Account) string {
 		shown = append(shown, fmt.Sprintf("%d more", more))
 	}
 	return fmt.Sprintf("Account %s: the platform uses values that this server does not know: %s.", a.GetId(), strings.Join(shown, ", "))
-}
-
-func withReason(what, why string) string {
-	if why == "" {
-		return what
-	}
-	return what + ": " + why
 }
 
 func (c *cli) printBudgets(accounts []*stokerv1.Account) error {

@@ -165,7 +165,7 @@ var jobColumns = []string{
 	"input", "input_path", "output", "output_path",
 	"create_time", "start_time", "queued_time", "running_time", "finish_time", "next_attempt_time", "run_seconds",
 	"error_kind", "error_code", "error_category", "error_text", "error_retry_hint", "error_http_status", "error_request_id", "error_time",
-	"reason",
+	"reason", "wait_reason",
 }
 
 // jobCSV prints a row of jobColumns for each job, under a header.
@@ -190,7 +190,7 @@ func (t *jobCSV) add(j *stokerv1.Job) error {
 		instant(j.GetFinishTime()), instant(j.GetNextAttemptTime()), runSeconds(j),
 	}
 	row = append(row, failureColumns(j.GetFailure())...)
-	row = append(row, j.GetReason())
+	row = append(row, j.GetReason(), j.GetWaitReason())
 	for i, cell := range row {
 		row[i] = printable(cell) // CSV has no escapes; jsonl has every character
 	}

@@ -209,7 +209,7 @@ func wait(b *stokerv1.Batch) string {
 	switch {
 	case b.GetStateReason() != "":
 		return printable(b.GetStateReason())
-	case b.GetWaitReason() != "" && b.GetCounts().GetWaiting() > 0 && !ended(b):
+	case b.GetWaitReason() != "" && !ended(b):
 		return "waiting: " + strings.TrimPrefix(printable(b.GetWaitReason()), "waiting ")
 	}
 	return ""

@@ -234,20 +234,24 @@ func TestRounded(t *testing.T) {
 
 func TestAccountState(t *testing.T) {
 	now := at(0).AsTime()
+	waits := func(code stokerv1.WaitCode, words string, until *timestamppb.Timestamp) *stokerv1.Account {
+		return &stokerv1.Account{Wait: &stokerv1.Wait{Code: code, Until: until}, WaitReason: words}
+	}
 	for _, tt := range []struct {
 		account *stokerv1.Account
 		want    string
 	}{
 		{&stokerv1.Account{}, "working"},
-		{&stokerv1.Account{Paused: true}, "paused"},
-		{&stokerv1.Account{Breaker: &stokerv1.Breaker{
-			State: stokerv1.BreakerState_BREAKER_STATE_OPEN, Reason: "no API key", NextProbeTime: at(12),
-		}}, "cannot be used: no API key; next try in 12s"},
-		{&stokerv1.Account{Breaker: &stokerv1.Breaker{State: stokerv1.BreakerState_BREAKER_STATE_PROBING}}, "being tried again"},
+		{waits(stokerv1.WaitCode_WAIT_CODE_QUEUE_FULL, "3 of 3", nil), "working"},
+		{waits(stokerv1.WaitCode_WAIT_CODE_IDLE, "nothing to do", nil), "working"},
+		{waits(stokerv1.WaitCode_WAIT_CODE_ACCOUNT_PAUSED, "account default is paused", nil), "account default is paused"},
+		{waits(stokerv1.WaitCode_WAIT_CODE_BREAKER, "no API key", at(12)), "no API key; next try in 12s"},
+		{waits(stokerv1.WaitCode_WAIT_CODE_BREAKER, "no API key", at(-1)), "no API key"},
+		{waits(stokerv1.WaitCode_WAIT_CODE_PLATFORM_FULL, "the queue is full", at(1)), "the queue is full; next try in 1s"},
+		{waits(stokerv1.WaitCode_WAIT_CODE_STORAGE, "no such bucket", nil), "no such bucket"},
 		{&stokerv1.Account{Webhooks: &stokerv1.Webhooks{UsedCount: 7}}, "working"},
 		{&stokerv1.Account{Webhooks: &stokerv1.Webhooks{Problem: "muted"}}, "working, without webhooks: muted"},
 		{&stokerv1.Account{Problem: "no such bucket"}, "working, with trouble: no such bucket"},
-		{&stokerv1.Account{QueueFullUntil: timestamppb.New(now.Add(time.Second))}, "the platform's queue is full"},
 		{&stokerv1.Account{Listing: &stokerv1.Listing{Way: stokerv1.ListingWay_LISTING_WAY_SEARCH, ComparingSince: at(-5)}}, "working"},
 		{&stokerv1.Account{Listing: &stokerv1.Listing{ComparingSince: at(-120)}}, "being compared with the job table for 2m0s"},
 		{

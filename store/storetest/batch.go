@@ -17,7 +17,7 @@ func updateBatch(f *fixture) {
 	want.DisplayName, want.Priority, want.Retry.MaxRetries, want.FailureLimit.Count = "day run", 3, 1, 9
 	want.Labels = map[string]string{"team": "live"}
 	want.State, want.StateReason, want.FailuresForgiven, want.Open = job.BatchActive, "", 0, false
-	want.Revision, want.UpdateTime = 2, later
+	want.Revision, want.UpdateTime, want.StateTime = 2, later, later
 	got, err := f.store.UpdateBatch(f.Context(), b.ID, later, func(b *job.Batch) error {
 		b.DisplayName, b.Priority, b.Retry.MaxRetries, b.FailureLimit.Count = "day run", 3, 1, 9
 		delete(b.Labels, "tier")

@@ -254,7 +254,7 @@ func accountSettings(f *fixture) {
 	got, err := f.store.AccountSettings(f.Context(), "default")
 	f.ok(err)
 	f.same("before anything was saved", got, job.AccountSettings{})
-	for _, want := range []job.AccountSettings{{Paused: true, PausedReason: "billing", QueueTarget: 7}, {QueueTarget: 2}} {
+	for _, want := range []job.AccountSettings{{Paused: true, PausedReason: "billing", PausedSince: now, QueueTarget: 7}, {QueueTarget: 2}} {
 		f.ok(f.store.SaveAccountSettings(f.Context(), "default", want, now))
 		got, err := f.store.AccountSettings(f.Context(), "default")
 		f.ok(err)

@@ -66,6 +66,8 @@ func Run(t *testing.T, open func(t *testing.T, dir string) *store.Store) {
 		{"a restart finds what is at the platform", liveJobs},
 		{"what the platform may hold unknown to the table is remembered", unreconciled},
 		{"batches to cancel are known until all jobs have been told", cancellingBatches},
+		{"the place of a job in line is that of the window", linePlaces},
+		{"the place of a job of twenty thousand is found without reading the others", linePlacesOfMany},
 		{"encodings lead to their jobs", encodingJobs},
 		{"changes are read in order, each once", changesInOrder},
 

@@ -31,7 +31,7 @@ func submitStoresAll(f *fixture) {
 	}}
 	for i, v := 0, reflect.ValueOf(sub.Batch); i < v.NumField(); i++ {
 		switch name := v.Type().Field(i).Name; name {
-		case "Seq", "Counts", "FailuresForgiven", "Skipped", "Revision", "CreateTime", "UpdateTime", "StartTime", "FinishTime":
+		case "Seq", "Counts", "FailuresForgiven", "Skipped", "Revision", "CreateTime", "UpdateTime", "StartTime", "StateTime", "FinishTime":
 		default:
 			if v.Field(i).IsZero() {
 				f.Fatalf("this test submits no %s", name)
@@ -42,7 +42,7 @@ func submitStoresAll(f *fixture) {
 	f.ok(err)
 	f.same("created", created, true)
 	want := sub.Batch
-	want.Seq, want.Revision, want.CreateTime, want.UpdateTime = got.Seq, 1, now, now
+	want.Seq, want.Revision, want.CreateTime, want.UpdateTime, want.StateTime = got.Seq, 1, now, now, now
 	want.Counts.Waiting = 3
 	f.same("answer", got, want)
 	f.same("batch", f.batch(want.ID), want)

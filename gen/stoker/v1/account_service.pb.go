@@ -208,10 +208,11 @@ type Account struct {
 	QueueTarget int32 `protobuf:"varint,2,opt,name=queue_target,json=queueTarget,proto3" json:"queue_target,omitempty"`
 	// What the platform has been seen to accept; at most queue_target.
 	EffectiveQueueTarget int32 `protobuf:"varint,3,opt,name=effective_queue_target,json=effectiveQueueTarget,proto3" json:"effective_queue_target,omitempty"`
-	// Encodings the platform reported QUEUED, other people's included. Unset
-	// before its first answer.
+	// Encodings QUEUED at the platform: other people's as they were counted last, and this
+	// server's as they are known now, so that it is never less than queued_count. Unset
+	// before the first count.
 	PlatformQueuedCount *int32 `protobuf:"varint,4,opt,name=platform_queued_count,json=platformQueuedCount,proto3,oneof" json:"platform_queued_count,omitempty"`
-	// When it reported that.
+	// When the platform's queue was counted last.
 	PlatformQueuedTime *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=platform_queued_time,json=platformQueuedTime,proto3" json:"platform_queued_time,omitempty"`
 	// Jobs of this server that are QUEUED.
 	QueuedCount int32 `protobuf:"varint,6,opt,name=queued_count,json=queuedCount,proto3" json:"queued_count,omitempty"`
@@ -252,6 +253,10 @@ type Account struct {
 	// answers: a storage that it refuses, for example. At most 1 KiB; empty if nothing does.
 	// The batches concerned have it as their wait_reason.
 	Problem string `protobuf:"bytes,18,opt,name=problem,proto3" json:"problem,omitempty"`
+	// Why the account starts nothing right now. Unset if it is about to.
+	Wait *Wait `protobuf:"bytes,19,opt,name=wait,proto3" json:"wait,omitempty"`
+	// `wait` in words.
+	WaitReason string `protobuf:"bytes,25,opt,name=wait_reason,json=waitReason,proto3" json:"wait_reason,omitempty"`
 	// How this server finds its own encodings among all that the account has.
 	Listing *Listing `protobuf:"bytes,22,opt,name=listing,proto3" json:"listing,omitempty"`
 	// Other Stokers, each with a job table of its own, that were seen at work with the same
@@ -437,6 +442,20 @@ func (x *Account) GetWebhooks() *Webhooks {
 func (x *Account) GetProblem() string {
 	if x != nil {
 		return x.Problem
+	}
+	return ""
+}
+
+func (x *Account) GetWait() *Wait {
+	if x != nil {
+		return x.Wait
+	}
+	return nil
+}
+
+func (x *Account) GetWaitReason() string {
+	if x != nil {
+		return x.WaitReason
 	}
 	return ""
 }
@@ -1465,7 +1484,7 @@ var File_stoker_v1_account_service_proto protoreflect.FileDescriptor
 
 const file_stoker_v1_account_service_proto_rawDesc = "" +
 	"\n" +
-	"\x1fstoker/v1/account_service.proto\x12\tstoker.v1\x1a\x1bbuf/validate/validate.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf1\b\n" +
+	"\x1fstoker/v1/account_service.proto\x12\tstoker.v1\x1a\x1bbuf/validate/validate.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x14stoker/v1/wait.proto\"\xb7\t\n" +
 	"\aAccount\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12!\n" +
 	"\fqueue_target\x18\x02 \x01(\x05R\vqueueTarget\x124\n" +
@@ -1488,7 +1507,10 @@ const file_stoker_v1_account_service_proto_rawDesc = "" +
 	"\x10queue_full_until\x18\x0f \x01(\v2\x1a.google.protobuf.TimestampR\x0equeueFullUntil\x12+\n" +
 	"\abudgets\x18\x10 \x03(\v2\x11.stoker.v1.BudgetR\abudgets\x12/\n" +
 	"\bwebhooks\x18\x11 \x01(\v2\x13.stoker.v1.WebhooksR\bwebhooks\x12\x18\n" +
-	"\aproblem\x18\x12 \x01(\tR\aproblem\x12,\n" +
+	"\aproblem\x18\x12 \x01(\tR\aproblem\x12#\n" +
+	"\x04wait\x18\x13 \x01(\v2\x0f.stoker.v1.WaitR\x04wait\x12\x1f\n" +
+	"\vwait_reason\x18\x19 \x01(\tR\n" +
+	"waitReason\x12,\n" +
 	"\alisting\x18\x16 \x01(\v2\x12.stoker.v1.ListingR\alisting\x12A\n" +
 	"\x0fother_instances\x18\x17 \x03(\v2\x18.stoker.v1.OtherInstanceR\x0eotherInstances\x12>\n" +
 	"\x0eunknown_values\x18\x18 \x03(\v2\x17.stoker.v1.UnknownValueR\runknownValuesB\x18\n" +
@@ -1620,7 +1642,8 @@ var file_stoker_v1_account_service_proto_goTypes = []any{
 	(*UpdateAccountRequest)(nil),  // 19: stoker.v1.UpdateAccountRequest
 	(*UpdateAccountResponse)(nil), // 20: stoker.v1.UpdateAccountResponse
 	(*timestamppb.Timestamp)(nil), // 21: google.protobuf.Timestamp
-	(*fieldmaskpb.FieldMask)(nil), // 22: google.protobuf.FieldMask
+	(*Wait)(nil),                  // 22: stoker.v1.Wait
+	(*fieldmaskpb.FieldMask)(nil), // 23: google.protobuf.FieldMask
 }
 var file_stoker_v1_account_service_proto_depIdxs = []int32{
 	21, // 0: stoker.v1.Account.platform_queued_time:type_name -> google.protobuf.Timestamp
@@ -1629,43 +1652,44 @@ var file_stoker_v1_account_service_proto_depIdxs = []int32{
 	21, // 3: stoker.v1.Account.queue_full_until:type_name -> google.protobuf.Timestamp
 	10, // 4: stoker.v1.Account.budgets:type_name -> stoker.v1.Budget
 	8,  // 5: stoker.v1.Account.webhooks:type_name -> stoker.v1.Webhooks
-	5,  // 6: stoker.v1.Account.listing:type_name -> stoker.v1.Listing
-	7,  // 7: stoker.v1.Account.other_instances:type_name -> stoker.v1.OtherInstance
-	4,  // 8: stoker.v1.Account.unknown_values:type_name -> stoker.v1.UnknownValue
-	21, // 9: stoker.v1.UnknownValue.first_time:type_name -> google.protobuf.Timestamp
-	0,  // 10: stoker.v1.Listing.way:type_name -> stoker.v1.ListingWay
-	6,  // 11: stoker.v1.Listing.faulty_parameters:type_name -> stoker.v1.ListParameter
-	21, // 12: stoker.v1.Listing.comparing_since:type_name -> google.protobuf.Timestamp
-	1,  // 13: stoker.v1.ListParameter.fault:type_name -> stoker.v1.ParameterFault
-	21, // 14: stoker.v1.ListParameter.time:type_name -> google.protobuf.Timestamp
-	21, // 15: stoker.v1.OtherInstance.last_seen_time:type_name -> google.protobuf.Timestamp
-	21, // 16: stoker.v1.Webhooks.last_used_time:type_name -> google.protobuf.Timestamp
-	2,  // 17: stoker.v1.Breaker.state:type_name -> stoker.v1.BreakerState
-	21, // 18: stoker.v1.Breaker.since:type_name -> google.protobuf.Timestamp
-	21, // 19: stoker.v1.Breaker.next_probe_time:type_name -> google.protobuf.Timestamp
-	21, // 20: stoker.v1.Budget.paused_until:type_name -> google.protobuf.Timestamp
-	3,  // 21: stoker.v1.ListAccountsResponse.accounts:type_name -> stoker.v1.Account
-	3,  // 22: stoker.v1.GetAccountResponse.account:type_name -> stoker.v1.Account
-	3,  // 23: stoker.v1.PauseAccountResponse.account:type_name -> stoker.v1.Account
-	3,  // 24: stoker.v1.ResumeAccountResponse.account:type_name -> stoker.v1.Account
-	3,  // 25: stoker.v1.UpdateAccountRequest.account:type_name -> stoker.v1.Account
-	22, // 26: stoker.v1.UpdateAccountRequest.update_mask:type_name -> google.protobuf.FieldMask
-	3,  // 27: stoker.v1.UpdateAccountResponse.account:type_name -> stoker.v1.Account
-	11, // 28: stoker.v1.AccountService.ListAccounts:input_type -> stoker.v1.ListAccountsRequest
-	13, // 29: stoker.v1.AccountService.GetAccount:input_type -> stoker.v1.GetAccountRequest
-	15, // 30: stoker.v1.AccountService.PauseAccount:input_type -> stoker.v1.PauseAccountRequest
-	17, // 31: stoker.v1.AccountService.ResumeAccount:input_type -> stoker.v1.ResumeAccountRequest
-	19, // 32: stoker.v1.AccountService.UpdateAccount:input_type -> stoker.v1.UpdateAccountRequest
-	12, // 33: stoker.v1.AccountService.ListAccounts:output_type -> stoker.v1.ListAccountsResponse
-	14, // 34: stoker.v1.AccountService.GetAccount:output_type -> stoker.v1.GetAccountResponse
-	16, // 35: stoker.v1.AccountService.PauseAccount:output_type -> stoker.v1.PauseAccountResponse
-	18, // 36: stoker.v1.AccountService.ResumeAccount:output_type -> stoker.v1.ResumeAccountResponse
-	20, // 37: stoker.v1.AccountService.UpdateAccount:output_type -> stoker.v1.UpdateAccountResponse
-	33, // [33:38] is the sub-list for method output_type
-	28, // [28:33] is the sub-list for method input_type
-	28, // [28:28] is the sub-list for extension type_name
-	28, // [28:28] is the sub-list for extension extendee
-	0,  // [0:28] is the sub-list for field type_name
+	22, // 6: stoker.v1.Account.wait:type_name -> stoker.v1.Wait
+	5,  // 7: stoker.v1.Account.listing:type_name -> stoker.v1.Listing
+	7,  // 8: stoker.v1.Account.other_instances:type_name -> stoker.v1.OtherInstance
+	4,  // 9: stoker.v1.Account.unknown_values:type_name -> stoker.v1.UnknownValue
+	21, // 10: stoker.v1.UnknownValue.first_time:type_name -> google.protobuf.Timestamp
+	0,  // 11: stoker.v1.Listing.way:type_name -> stoker.v1.ListingWay
+	6,  // 12: stoker.v1.Listing.faulty_parameters:type_name -> stoker.v1.ListParameter
+	21, // 13: stoker.v1.Listing.comparing_since:type_name -> google.protobuf.Timestamp
+	1,  // 14: stoker.v1.ListParameter.fault:type_name -> stoker.v1.ParameterFault
+	21, // 15: stoker.v1.ListParameter.time:type_name -> google.protobuf.Timestamp
+	21, // 16: stoker.v1.OtherInstance.last_seen_time:type_name -> google.protobuf.Timestamp
+	21, // 17: stoker.v1.Webhooks.last_used_time:type_name -> google.protobuf.Timestamp
+	2,  // 18: stoker.v1.Breaker.state:type_name -> stoker.v1.BreakerState
+	21, // 19: stoker.v1.Breaker.since:type_name -> google.protobuf.Timestamp
+	21, // 20: stoker.v1.Breaker.next_probe_time:type_name -> google.protobuf.Timestamp
+	21, // 21: stoker.v1.Budget.paused_until:type_name -> google.protobuf.Timestamp
+	3,  // 22: stoker.v1.ListAccountsResponse.accounts:type_name -> stoker.v1.Account
+	3,  // 23: stoker.v1.GetAccountResponse.account:type_name -> stoker.v1.Account
+	3,  // 24: stoker.v1.PauseAccountResponse.account:type_name -> stoker.v1.Account
+	3,  // 25: stoker.v1.ResumeAccountResponse.account:type_name -> stoker.v1.Account
+	3,  // 26: stoker.v1.UpdateAccountRequest.account:type_name -> stoker.v1.Account
+	23, // 27: stoker.v1.UpdateAccountRequest.update_mask:type_name -> google.protobuf.FieldMask
+	3,  // 28: stoker.v1.UpdateAccountResponse.account:type_name -> stoker.v1.Account
+	11, // 29: stoker.v1.AccountService.ListAccounts:input_type -> stoker.v1.ListAccountsRequest
+	13, // 30: stoker.v1.AccountService.GetAccount:input_type -> stoker.v1.GetAccountRequest
+	15, // 31: stoker.v1.AccountService.PauseAccount:input_type -> stoker.v1.PauseAccountRequest
+	17, // 32: stoker.v1.AccountService.ResumeAccount:input_type -> stoker.v1.ResumeAccountRequest
+	19, // 33: stoker.v1.AccountService.UpdateAccount:input_type -> stoker.v1.UpdateAccountRequest
+	12, // 34: stoker.v1.AccountService.ListAccounts:output_type -> stoker.v1.ListAccountsResponse
+	14, // 35: stoker.v1.AccountService.GetAccount:output_type -> stoker.v1.GetAccountResponse
+	16, // 36: stoker.v1.AccountService.PauseAccount:output_type -> stoker.v1.PauseAccountResponse
+	18, // 37: stoker.v1.AccountService.ResumeAccount:output_type -> stoker.v1.ResumeAccountResponse
+	20, // 38: stoker.v1.AccountService.UpdateAccount:output_type -> stoker.v1.UpdateAccountResponse
+	34, // [34:39] is the sub-list for method output_type
+	29, // [29:34] is the sub-list for method input_type
+	29, // [29:29] is the sub-list for extension type_name
+	29, // [29:29] is the sub-list for extension extendee
+	0,  // [0:29] is the sub-list for field type_name
 }
 
 func init() { file_stoker_v1_account_service_proto_init() }
@@ -1673,6 +1697,7 @@ func file_stoker_v1_account_service_proto_init() {
 	if File_stoker_v1_account_service_proto != nil {
 		return
 	}
+	file_stoker_v1_wait_proto_init()
 	file_stoker_v1_account_service_proto_msgTypes[0].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{

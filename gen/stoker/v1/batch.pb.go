@@ -282,7 +282,7 @@ type Batch struct {
 	Counts *JobCounts `protobuf:"bytes,17,opt,name=counts,proto3" json:"counts,omitempty"`
 	// Share of the work that is done, 0 to 100; jobs that run count with their progress.
 	Percent float64 `protobuf:"fixed64,18,opt,name=percent,proto3" json:"percent,omitempty"`
-	// Why waiting jobs wait, in at most 1 KiB; empty when none do.
+	// Why it does not move, in words: those of `wait`, at most 1 KiB. Empty if it does, or has ended.
 	WaitReason string `protobuf:"bytes,19,opt,name=wait_reason,json=waitReason,proto3" json:"wait_reason,omitempty"`
 	// When the batch is expected to be done; unset while that cannot be told.
 	EstimatedFinishTime *timestamppb.Timestamp `protobuf:"bytes,20,opt,name=estimated_finish_time,json=estimatedFinishTime,proto3" json:"estimated_finish_time,omitempty"`
@@ -301,7 +301,10 @@ type Batch struct {
 	// Jobs that have succeeded in an earlier batch are left out.
 	SkipSucceeded bool `protobuf:"varint,27,opt,name=skip_succeeded,json=skipSucceeded,proto3" json:"skip_succeeded,omitempty"`
 	// How many were left out for that; they are not in job_count.
-	SkippedCount  int64 `protobuf:"varint,28,opt,name=skipped_count,json=skippedCount,proto3" json:"skipped_count,omitempty"`
+	SkippedCount int64 `protobuf:"varint,28,opt,name=skipped_count,json=skippedCount,proto3" json:"skipped_count,omitempty"`
+	// Why it does not move: the reason of the first of its jobs to be started next, or if none
+	// waits, of one that is elsewhere. Unset if it does, or has ended.
+	Wait          *Wait `protobuf:"bytes,29,opt,name=wait,proto3" json:"wait,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -530,6 +533,13 @@ func (x *Batch) GetSkippedCount() int64 {
 		return x.SkippedCount
 	}
 	return 0
+}
+
+func (x *Batch) GetWait() *Wait {
+	if x != nil {
+		return x.Wait
+	}
+	return nil
 }
 
 // JobCounts is how many jobs of a batch are in each state.
@@ -897,7 +907,7 @@ type Job struct {
 	EncodingId string `protobuf:"bytes,10,opt,name=encoding_id,json=encodingId,proto3" json:"encoding_id,omitempty"`
 	// Why the latest failed attempt failed.
 	Failure *Failure `protobuf:"bytes,11,opt,name=failure,proto3" json:"failure,omitempty"`
-	// Why it was cancelled or waits, in words, at most 1 KiB.
+	// Why it was cancelled, or why its latest attempt came to nothing, in words, at most 1 KiB.
 	Reason string `protobuf:"bytes,12,opt,name=reason,proto3" json:"reason,omitempty"`
 	// A waiting job is not started before this time.
 	NextAttemptTime *timestamppb.Timestamp `protobuf:"bytes,13,opt,name=next_attempt_time,json=nextAttemptTime,proto3" json:"next_attempt_time,omitempty"`
@@ -920,8 +930,13 @@ type Job struct {
 	PlatformStatus string `protobuf:"bytes,20,opt,name=platform_status,json=platformStatus,proto3" json:"platform_status,omitempty"`
 	// Since when the platform has shown that status.
 	PlatformStatusTime *timestamppb.Timestamp `protobuf:"bytes,21,opt,name=platform_status_time,json=platformStatusTime,proto3" json:"platform_status_time,omitempty"`
-	unknownFields      protoimpl.UnknownFields
-	sizeCache          protoimpl.SizeCache
+	// What it waits for. Unset while it runs, and once it has ended. It depends on other jobs and
+	// on the account as well: a watch sends it as it was when the job last changed.
+	Wait *Wait `protobuf:"bytes,22,opt,name=wait,proto3" json:"wait,omitempty"`
+	// `wait` in words, at most 1 KiB.
+	WaitReason    string `protobuf:"bytes,23,opt,name=wait_reason,json=waitReason,proto3" json:"wait_reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Job) Reset() {
@@ -1099,6 +1114,20 @@ func (x *Job) GetPlatformStatusTime() *timestamppb.Timestamp {
 		return x.PlatformStatusTime
 	}
 	return nil
+}
+
+func (x *Job) GetWait() *Wait {
+	if x != nil {
+		return x.Wait
+	}
+	return nil
+}
+
+func (x *Job) GetWaitReason() string {
+	if x != nil {
+		return x.WaitReason
+	}
+	return ""
 }
 
 // Failure is why an attempt did not succeed, in the platform's words. Of these at most
@@ -1425,7 +1454,8 @@ var File_stoker_v1_batch_proto protoreflect.FileDescriptor
 
 const file_stoker_v1_batch_proto_rawDesc = "" +
 	"\n" +
-	"\x15stoker/v1/batch.proto\x12\tstoker.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf2\t\n" +
+	"\x15stoker/v1/batch.proto\x12\tstoker.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x14stoker/v1/wait.proto\"\x97\n" +
+	"\n" +
 	"\x05Batch\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12!\n" +
 	"\fdisplay_name\x18\x02 \x01(\tR\vdisplayName\x12\x18\n" +
@@ -1460,7 +1490,8 @@ const file_stoker_v1_batch_proto_rawDesc = "" +
 	"\vfinish_time\x18\x18 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"finishTime\x12%\n" +
 	"\x0eskip_succeeded\x18\x1b \x01(\bR\rskipSucceeded\x12#\n" +
-	"\rskipped_count\x18\x1c \x01(\x03R\fskippedCount\x1a9\n" +
+	"\rskipped_count\x18\x1c \x01(\x03R\fskippedCount\x12#\n" +
+	"\x04wait\x18\x1d \x01(\v2\x0f.stoker.v1.WaitR\x04wait\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xe7\x01\n" +
@@ -1497,7 +1528,7 @@ const file_stoker_v1_batch_proto_rawDesc = "" +
 	"\tvariables\x18\x05 \x03(\v2!.stoker.v1.JobSpec.VariablesEntryB\x15\xbaH\x12\x9a\x01\x0f\x102\"\x04r\x02\x18d*\x05r\x03\x18\x80 R\tvariables\x1a<\n" +
 	"\x0eVariablesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xeb\a\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xb1\b\n" +
 	"\x03Job\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x10\n" +
 	"\x03key\x18\x02 \x01(\tR\x03key\x12\x12\n" +
@@ -1528,7 +1559,10 @@ const file_stoker_v1_batch_proto_rawDesc = "" +
 	"\vfinish_time\x18\x13 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"finishTime\x12'\n" +
 	"\x0fplatform_status\x18\x14 \x01(\tR\x0eplatformStatus\x12L\n" +
-	"\x14platform_status_time\x18\x15 \x01(\v2\x1a.google.protobuf.TimestampR\x12platformStatusTime\x1a<\n" +
+	"\x14platform_status_time\x18\x15 \x01(\v2\x1a.google.protobuf.TimestampR\x12platformStatusTime\x12#\n" +
+	"\x04wait\x18\x16 \x01(\v2\x0f.stoker.v1.WaitR\x04wait\x12\x1f\n" +
+	"\vwait_reason\x18\x17 \x01(\tR\n" +
+	"waitReason\x1a<\n" +
 	"\x0eVariablesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xc2\x02\n" +
@@ -1625,7 +1659,8 @@ var file_stoker_v1_batch_proto_goTypes = []any{
 	nil,                           // 13: stoker.v1.JobSpec.VariablesEntry
 	nil,                           // 14: stoker.v1.Job.VariablesEntry
 	(*timestamppb.Timestamp)(nil), // 15: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 16: google.protobuf.Duration
+	(*Wait)(nil),                  // 16: stoker.v1.Wait
+	(*durationpb.Duration)(nil),   // 17: google.protobuf.Duration
 }
 var file_stoker_v1_batch_proto_depIdxs = []int32{
 	0,  // 0: stoker.v1.Batch.state:type_name -> stoker.v1.BatchState
@@ -1640,36 +1675,38 @@ var file_stoker_v1_batch_proto_depIdxs = []int32{
 	15, // 9: stoker.v1.Batch.update_time:type_name -> google.protobuf.Timestamp
 	15, // 10: stoker.v1.Batch.start_time:type_name -> google.protobuf.Timestamp
 	15, // 11: stoker.v1.Batch.finish_time:type_name -> google.protobuf.Timestamp
-	16, // 12: stoker.v1.RetryPolicy.initial_backoff:type_name -> google.protobuf.Duration
-	16, // 13: stoker.v1.RetryPolicy.max_backoff:type_name -> google.protobuf.Duration
-	13, // 14: stoker.v1.JobSpec.variables:type_name -> stoker.v1.JobSpec.VariablesEntry
-	14, // 15: stoker.v1.Job.variables:type_name -> stoker.v1.Job.VariablesEntry
-	1,  // 16: stoker.v1.Job.state:type_name -> stoker.v1.JobState
-	9,  // 17: stoker.v1.Job.failure:type_name -> stoker.v1.Failure
-	15, // 18: stoker.v1.Job.next_attempt_time:type_name -> google.protobuf.Timestamp
-	15, // 19: stoker.v1.Job.create_time:type_name -> google.protobuf.Timestamp
-	15, // 20: stoker.v1.Job.update_time:type_name -> google.protobuf.Timestamp
-	15, // 21: stoker.v1.Job.start_time:type_name -> google.protobuf.Timestamp
-	15, // 22: stoker.v1.Job.queued_time:type_name -> google.protobuf.Timestamp
-	15, // 23: stoker.v1.Job.running_time:type_name -> google.protobuf.Timestamp
-	15, // 24: stoker.v1.Job.finish_time:type_name -> google.protobuf.Timestamp
-	15, // 25: stoker.v1.Job.platform_status_time:type_name -> google.protobuf.Timestamp
-	2,  // 26: stoker.v1.Failure.kind:type_name -> stoker.v1.FailureKind
-	15, // 27: stoker.v1.Failure.time:type_name -> google.protobuf.Timestamp
-	1,  // 28: stoker.v1.Attempt.state:type_name -> stoker.v1.JobState
-	15, // 29: stoker.v1.Attempt.start_time:type_name -> google.protobuf.Timestamp
-	15, // 30: stoker.v1.Attempt.queued_time:type_name -> google.protobuf.Timestamp
-	15, // 31: stoker.v1.Attempt.running_time:type_name -> google.protobuf.Timestamp
-	15, // 32: stoker.v1.Attempt.finish_time:type_name -> google.protobuf.Timestamp
-	9,  // 33: stoker.v1.Attempt.failure:type_name -> stoker.v1.Failure
-	15, // 34: stoker.v1.JobEvent.time:type_name -> google.protobuf.Timestamp
-	1,  // 35: stoker.v1.JobEvent.from:type_name -> stoker.v1.JobState
-	1,  // 36: stoker.v1.JobEvent.to:type_name -> stoker.v1.JobState
-	37, // [37:37] is the sub-list for method output_type
-	37, // [37:37] is the sub-list for method input_type
-	37, // [37:37] is the sub-list for extension type_name
-	37, // [37:37] is the sub-list for extension extendee
-	0,  // [0:37] is the sub-list for field type_name
+	16, // 12: stoker.v1.Batch.wait:type_name -> stoker.v1.Wait
+	17, // 13: stoker.v1.RetryPolicy.initial_backoff:type_name -> google.protobuf.Duration
+	17, // 14: stoker.v1.RetryPolicy.max_backoff:type_name -> google.protobuf.Duration
+	13, // 15: stoker.v1.JobSpec.variables:type_name -> stoker.v1.JobSpec.VariablesEntry
+	14, // 16: stoker.v1.Job.variables:type_name -> stoker.v1.Job.VariablesEntry
+	1,  // 17: stoker.v1.Job.state:type_name -> stoker.v1.JobState
+	9,  // 18: stoker.v1.Job.failure:type_name -> stoker.v1.Failure
+	15, // 19: stoker.v1.Job.next_attempt_time:type_name -> google.protobuf.Timestamp
+	15, // 20: stoker.v1.Job.create_time:type_name -> google.protobuf.Timestamp
+	15, // 21: stoker.v1.Job.update_time:type_name -> google.protobuf.Timestamp
+	15, // 22: stoker.v1.Job.start_time:type_name -> google.protobuf.Timestamp
+	15, // 23: stoker.v1.Job.queued_time:type_name -> google.protobuf.Timestamp
+	15, // 24: stoker.v1.Job.running_time:type_name -> google.protobuf.Timestamp
+	15, // 25: stoker.v1.Job.finish_time:type_name -> google.protobuf.Timestamp
+	15, // 26: stoker.v1.Job.platform_status_time:type_name -> google.protobuf.Timestamp
+	16, // 27: stoker.v1.Job.wait:type_name -> stoker.v1.Wait
+	2,  // 28: stoker.v1.Failure.kind:type_name -> stoker.v1.FailureKind
+	15, // 29: stoker.v1.Failure.time:type_name -> google.protobuf.Timestamp
+	1,  // 30: stoker.v1.Attempt.state:type_name -> stoker.v1.JobState
+	15, // 31: stoker.v1.Attempt.start_time:type_name -> google.protobuf.Timestamp
+	15, // 32: stoker.v1.Attempt.queued_time:type_name -> google.protobuf.Timestamp
+	15, // 33: stoker.v1.Attempt.running_time:type_name -> google.protobuf.Timestamp
+	15, // 34: stoker.v1.Attempt.finish_time:type_name -> google.protobuf.Timestamp
+	9,  // 35: stoker.v1.Attempt.failure:type_name -> stoker.v1.Failure
+	15, // 36: stoker.v1.JobEvent.time:type_name -> google.protobuf.Timestamp
+	1,  // 37: stoker.v1.JobEvent.from:type_name -> stoker.v1.JobState
+	1,  // 38: stoker.v1.JobEvent.to:type_name -> stoker.v1.JobState
+	39, // [39:39] is the sub-list for method output_type
+	39, // [39:39] is the sub-list for method input_type
+	39, // [39:39] is the sub-list for extension type_name
+	39, // [39:39] is the sub-list for extension extendee
+	0,  // [0:39] is the sub-list for field type_name
 }
 
 func init() { file_stoker_v1_batch_proto_init() }
@@ -1677,6 +1714,7 @@ func file_stoker_v1_batch_proto_init() {
 	if File_stoker_v1_batch_proto != nil {
 		return
 	}
+	file_stoker_v1_wait_proto_init()
 	file_stoker_v1_batch_proto_msgTypes[2].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{

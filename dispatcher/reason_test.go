@@ -1,0 +1,307 @@
+package dispatcher
+
+import (
+	"context"
+	"net/http"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stokerd/stoker/bitmovin/simulator"
+	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+	"github.com/stokerd/stoker/job"
+	"github.com/stokerd/stoker/server"
+)
+
+// asked is a server that people ask why things wait.
+type asked struct {
+	*world
+	server *server.Server
+}
+
+func (w *world) asked() *asked {
+	w.t.Helper()
+	s, err := server.New(server.Config{Store: w.store, Accounts: w.disp})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return &asked{w, s}
+}
+
+func (a *asked) job(b job.Batch, number int64) *stokerv1.Job {
+	a.t.Helper()
+	resp, err := a.server.GetJob(a.ctx, &stokerv1.GetJobRequest{JobId: job.ID{Batch: b.ID, Number: number}.String()})
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	return resp.GetJob()
+}
+
+func (a *asked) batch(b job.Batch) *stokerv1.Batch {
+	a.t.Helper()
+	resp, err := a.server.GetBatch(a.ctx, &stokerv1.GetBatchRequest{BatchId: b.ID})
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	return resp.GetBatch()
+}
+
+func (a *asked) account() *stokerv1.Account {
+	a.t.Helper()
+	resp, err := a.server.GetAccount(a.ctx, &stokerv1.GetAccountRequest{AccountId: "default"})
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	return resp.GetAccount()
+}
+
+// waits checks that a job waits for what it is said to, and that its words are those of the code.
+func (a *asked) waits(b job.Batch, number int64, want stokerv1.WaitCode) *stokerv1.Wait {
+	a.t.Helper()
+	j := a.job(b, number)
+	if got := j.GetWait().GetCode(); got != want || (j.GetWaitReason() == "") != (want == 0) {
+		a.t.Errorf("job %d is %s and waits for %s, want %s: %q", number, j.GetState(), got, want, j.GetWaitReason())
+	}
+	return j.GetWait()
+}
+
+// in finds the first job in a state.
+func (w *world) in(b job.Batch, state job.State) int64 {
+	w.t.Helper()
+	jobs, err := w.store.Jobs(w.ctx, job.Filter{BatchID: b.ID, States: []job.State{state}, Limit: 1})
+	if err != nil || len(jobs) == 0 {
+		w.t.Fatalf("no job is %s, %v", state, err)
+	}
+	return jobs[0].ID.Number
+}
+
+const (
+	notWaiting    = stokerv1.WaitCode_WAIT_CODE_UNSPECIFIED
+	queueFull     = stokerv1.WaitCode_WAIT_CODE_QUEUE_FULL
+	priorityFirst = stokerv1.WaitCode_WAIT_CODE_PRIORITY
+)
+
+// Samples of a batch of twenty thousand jobs say each what it waits for, and where it stands.
+func TestWhyTwentyThousandWait(t *testing.T) {
+	sim := &simulator.Simulator{Seed: 1, Encoders: 5, Duration: 10 * time.Minute}
+	inWorld(t, sim, func(w *world) {
+		w.run()
+		const many = 20_000
+		b := w.submit(many, nil)
+		b = w.await(b.ID, time.Minute, "a full queue", func(b job.Batch) bool { return b.Counts.Queued == 3 && b.Counts.Running == 5 })
+		time.Sleep(5 * time.Second)
+		a := w.asked()
+
+		a.waits(b, 1, notWaiting) // it runs
+		a.waits(b, 6, stokerv1.WaitCode_WAIT_CODE_ENCODER)
+		for _, number := range []int64{9, 10, 137, 2_000, 9_999, many} {
+			got := a.waits(b, number, queueFull)
+			if want := number - 8; got.GetPosition() != want || got.GetCount() != 3 || got.GetLimit() != 3 {
+				t.Errorf("job %d waits for %v, want it at %d", number, got, want)
+			}
+		}
+		if got := a.batch(b); got.GetWait().GetPosition() != 1 || got.GetWaitReason() != "waiting for a free slot (3 of 3 queued)" {
+			t.Errorf("the batch waits for %v: %q", got.GetWait(), got.GetWaitReason())
+		}
+		if got := a.account(); got.GetPlatformQueuedCount() != 3 || got.GetPlatformQueuedTime() == nil || got.GetWait().GetCode() != queueFull {
+			t.Errorf("the account has %d queued, and waits for %v", got.GetPlatformQueuedCount(), got.GetWait())
+		}
+
+		// More urgent ones go first; the batch itself is behind them too.
+		urgent := w.submit(500, func(b *job.Batch) { b.Priority = 90 })
+		if got := a.waits(b, 9_999, priorityFirst); got.GetCount() != 500 || got.GetPosition() != 500+9_999-8 {
+			t.Errorf("behind others a job waits for %v", got)
+		}
+		if got := a.waits(urgent, 20, queueFull); got.GetPosition() != 20 {
+			t.Errorf("one of the urgent ones waits for %v", got)
+		}
+		if _, err := w.store.UpdateBatch(w.ctx, urgent.ID, time.Now(), func(b *job.Batch) error { return b.Pause("lunch") }); err != nil {
+			t.Fatal(err)
+		}
+		paused := a.waits(urgent, 20, stokerv1.WaitCode_WAIT_CODE_BATCH_PAUSED)
+		if paused.GetText() != "lunch" || !paused.GetSince().AsTime().Equal(time.Now()) {
+			t.Errorf("one of a paused batch waits for %v", paused)
+		}
+
+		// A job is started when it said that it would be, or later, but not much.
+		time.Sleep(31 * time.Minute) // the pace is known
+		const watched = 60
+		told := a.waits(b, watched, queueFull)
+		if told.GetEarliestStartTime() == nil {
+			t.Fatalf("no earliest time: %v", told)
+		}
+		began := time.Now()
+		w.await(b.ID, 6*time.Hour, "the start", func(job.Batch) bool { return w.job(b, watched).State != job.Waiting })
+		earliest, took := told.GetEarliestStartTime().AsTime().Sub(began), time.Since(began)
+		if earliest > took || earliest < took/2 {
+			t.Errorf("a job at %d was to be started after %v at the earliest, and was after %v", told.GetPosition(), earliest, took)
+		}
+
+		// Every job on a page says the same as each by itself.
+		page, err := a.server.ListJobs(w.ctx, &stokerv1.ListJobsRequest{BatchId: b.ID, PageSize: 1000})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := 0; i < len(page.GetJobs()); i += 37 {
+			j := page.GetJobs()[i]
+			if alone := a.job(b, int64(i)+1); alone.GetWaitReason() != j.GetWaitReason() {
+				t.Errorf("job %d: %q on a page, %q alone", i+1, j.GetWaitReason(), alone.GetWaitReason())
+			}
+		}
+
+		if err := w.disp.Pause(w.ctx, "default", "invoice"); err != nil {
+			t.Fatal(err)
+		}
+		if got := a.waits(b, many, stokerv1.WaitCode_WAIT_CODE_ACCOUNT_PAUSED); got.GetText() != "invoice" || got.GetSince() == nil {
+			t.Errorf("on a paused account a job waits for %v", got)
+		}
+		running := w.in(b, job.Running)
+		if _, err := a.server.CancelJob(w.ctx, &stokerv1.CancelJobRequest{JobId: job.ID{Batch: b.ID, Number: running}.String()}); err != nil {
+			t.Fatal(err)
+		}
+		a.waits(b, running, stokerv1.WaitCode_WAIT_CODE_STOP)
+	})
+}
+
+// Whatever goes wrong with an account, a job says what it is that it waits for.
+func TestWhyJobsWait(t *testing.T) {
+	const startRoute, configRoute = "POST /encoding/encodings/{id}/start", "POST /encoding/encodings/{id}/streams"
+	on := func(route string, f simulator.Fault) func(simulator.Call) simulator.Fault {
+		return func(c simulator.Call) simulator.Fault {
+			if route == "" || c.Route == route {
+				return f
+			}
+			return simulator.Fault{}
+		}
+	}
+	for _, tt := range []struct {
+		name   string
+		fault  func(simulator.Call) simulator.Fault
+		batch  func(*job.Batch)
+		after  time.Duration
+		number int64
+		want   stokerv1.WaitCode
+		until  bool // it says when that is over
+	}{
+		{
+			name: "an outage", fault: on("", simulator.Fault{Kind: simulator.ResetFault}), after: time.Minute,
+			number: 20, want: stokerv1.WaitCode_WAIT_CODE_BREAKER, until: true,
+		},
+		{
+			name: "a refused storage", fault: on("POST /encoding/outputs/gcs", simulator.Fault{Kind: simulator.JSONFault, Status: http.StatusBadRequest}),
+			batch: func(b *job.Batch) { b.Output.Name = "gcs" }, after: time.Minute,
+			number: 20, want: stokerv1.WaitCode_WAIT_CODE_STORAGE, until: true,
+		},
+		{
+			name: "a start without an answer", fault: on(startRoute, simulator.Fault{Kind: simulator.HTMLFault, Status: http.StatusGatewayTimeout}),
+			after: 20 * time.Second, number: 1, want: stokerv1.WaitCode_WAIT_CODE_UNKNOWN_START, until: true,
+		},
+		{
+			name: "a start that takes its time", fault: on(startRoute, simulator.Fault{Kind: simulator.HangFault, Delay: 20 * time.Second}),
+			after: 15 * time.Second, number: 1, want: stokerv1.WaitCode_WAIT_CODE_START,
+		},
+		{
+			name: "configuring takes its time", fault: on(configRoute, simulator.Fault{Kind: simulator.HangFault, Delay: 20 * time.Second}),
+			after: 15 * time.Second, number: 1, want: stokerv1.WaitCode_WAIT_CODE_CONFIGURING,
+		},
+		{
+			name: "starts are throttled", fault: on(startRoute, simulator.Fault{Kind: simulator.RateLimitFault}),
+			after: 15 * time.Second, number: 5, want: stokerv1.WaitCode_WAIT_CODE_BUDGET, until: true,
+		},
+		{
+			name: "a refused start", fault: on(startRoute, simulator.Fault{Kind: simulator.JSONFault, Status: http.StatusBadRequest}),
+			after: 4 * time.Second, number: 1, want: stokerv1.WaitCode_WAIT_CODE_BACKOFF, until: true,
+		},
+		{
+			name: "the platform's queue is full", fault: on(startRoute, simulator.Fault{Kind: simulator.JSONFault, Status: http.StatusBadRequest, Code: simulator.CodeQueueFull}),
+			after: time.Minute, number: 20, want: stokerv1.WaitCode_WAIT_CODE_PLATFORM_FULL, until: true,
+		},
+		{
+			name: "the comparison takes its time", fault: on("GET /encoding/encodings", simulator.Fault{Kind: simulator.HangFault, Delay: time.Minute}),
+			after: 5 * time.Second, number: 20, want: stokerv1.WaitCode_WAIT_CODE_RECONCILING,
+		},
+		{
+			name: "the account is not configured", batch: func(b *job.Batch) { b.AccountID = "gone" }, after: time.Second,
+			number: 20, want: stokerv1.WaitCode_WAIT_CODE_ACCOUNT_MISSING,
+		},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			sim := &simulator.Simulator{Seed: 1, Encoders: 3, Duration: 10 * time.Minute, Fault: tt.fault}
+			inWorld(t, sim, func(w *world) {
+				w.run()
+				b := w.submit(20, tt.batch)
+				time.Sleep(tt.after)
+				a := w.asked()
+				got := a.waits(b, tt.number, tt.want)
+				if tt.until != (got.GetUntil() != nil) {
+					t.Errorf("until is %v", got.GetUntil())
+				}
+				if got.GetUntil() != nil && !got.GetUntil().AsTime().After(time.Now()) {
+					t.Errorf("it is over since %v", time.Since(got.GetUntil().AsTime()))
+				}
+			})
+		})
+	}
+}
+
+// An encoding that the platform does not show any more is what its job waits for.
+func TestWhyMissing(t *testing.T) {
+	ours := &simulator.Simulator{Seed: 1, Encoders: 3, Duration: 10 * time.Minute}
+	theirs := &simulator.Simulator{Seed: 2, Encoders: 3, Duration: 10 * time.Minute}
+	inTwoOrganisations(t, ours, theirs, func(w *world, wrong *atomic.Bool) {
+		w.run()
+		b := w.submit(10, nil)
+		w.await(b.ID, time.Minute, "all under way", func(b job.Batch) bool { return b.Counts.Queued == 3 && b.Counts.Running == 3 })
+		wrong.Store(true)
+		a := w.asked()
+		w.await(b.ID, 30*time.Minute, "a missing encoding", func(job.Batch) bool {
+			return a.job(b, 1).GetWait().GetCode() == stokerv1.WaitCode_WAIT_CODE_MISSING
+		})
+		w.await(b.ID, 30*time.Minute, "another organisation", func(job.Batch) bool {
+			return a.job(b, 1).GetWait().GetCode() == stokerv1.WaitCode_WAIT_CODE_ORGANISATION
+		})
+	})
+}
+
+// The platform's count is never less than what is known to be ours, whenever it was made.
+func TestQueuedIsNeverBelowOurs(t *testing.T) {
+	sim := &simulator.Simulator{Seed: 1, Encoders: 2, Duration: 20 * time.Second}
+	inWorld(t, sim, func(w *world) {
+		w.target, w.poll = 6, time.Minute
+		w.run()
+		b := w.submit(40, nil)
+		below, seen := 0, 0
+		w.await(b.ID, time.Hour, "its end", func(b job.Batch) bool {
+			if s, _ := w.disp.Status("default"); s.Queued >= 0 {
+				seen++
+				if s.Queued < s.OwnQueued || s.QueuedTime.IsZero() {
+					below++
+				}
+			}
+			return b.State.Terminal()
+		})
+		if below > 0 || seen == 0 {
+			t.Errorf("of %d counts %d were below our own, or without a time", seen, below)
+		}
+	})
+}
+
+// An account that has nothing to do says so.
+func TestWhyAnAccountIsIdle(t *testing.T) {
+	inWorld(t, &simulator.Simulator{Seed: 1, Encoders: 2, Duration: 20 * time.Second}, func(w *world) {
+		w.run()
+		time.Sleep(time.Minute)
+		if got := w.asked().account(); got.GetWait().GetCode() != stokerv1.WaitCode_WAIT_CODE_IDLE || got.GetWaitReason() == "" {
+			t.Errorf("it waits for %v", got.GetWait())
+		}
+	})
+}
+
+func (w *world) job(b job.Batch, number int64) job.Job {
+	w.t.Helper()
+	j, err := w.store.Job(context.WithoutCancel(w.ctx), job.ID{Batch: b.ID, Number: number})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return j
+}

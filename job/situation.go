@@ -1,0 +1,400 @@
+package job
+
+import (
+	"math"
+	"slices"
+	"time"
+)
+
+// Situation is what the reasons for waiting of one batch and its jobs follow from.
+// Nothing is decided by it: it tells people what the dispatcher decides.
+type Situation struct {
+	Now     time.Time
+	Batch   *Batch
+	Account *AccountStatus // nil: the batch's account is not in the configuration
+	Place   *Place         // of the batch in its account's line; nil: it is in none
+}
+
+// The classes of calls that configuring takes, and a start.
+var configuringClasses = []string{"encoding-create", "subresource", "resource-write", "resource-read", "manifest"}
+
+const (
+	startClass         = "start"
+	templateStartClass = "encoding-create"
+	countClass         = "encoding-list"
+)
+
+// Job says why a job waits, whatever state it is in; the zero Wait if it does not. rank is
+// how many jobs of its batch that are due go before it; it is looked at for jobs that are
+// due themselves.
+func (s Situation) Job(j *Job, rank int64) Wait {
+	if j.State.Terminal() {
+		return Wait{}
+	}
+	if s.Account == nil && j.State != Waiting {
+		return Wait{Code: WaitAccountMissing, Subject: s.Batch.AccountID}
+	}
+	switch j.State {
+	case Waiting:
+		return s.waiting(j, rank)
+	case Starting:
+		return s.starting(j)
+	case Queued, Running:
+		return s.atPlatform(j)
+	case Cancelling:
+		return s.cancelling(j)
+	}
+	return Wait{}
+}
+
+// waiting goes through the reasons in the order in which they have to go away.
+func (s Situation) waiting(j *Job, rank int64) Wait {
+	if w := s.batchHeld(); w.Code != "" {
+		return w
+	}
+	if w := s.Account.held(s.Now); w.Code != "" {
+		return w
+	}
+	a := s.Account
+	if !s.Batch.CreateTime.After(a.Listing.ComparingSince) {
+		if w := a.reconciling(s.Now); w.Code != "" {
+			return w
+		}
+	}
+	note, problem := a.Notes[j.ID], a.Problems[s.Batch.ID]
+	switch {
+	case j.NextAttemptTime.After(s.Now):
+		return Wait{Code: WaitBackoff, Attempt: j.Attempt + 1, Until: j.NextAttemptTime}
+	case !problem.Until.IsZero(): // others concern single jobs, and are not in the way of this one
+		return problem.wait()
+	case note.Starting:
+		return s.startUnderWay(note.Since)
+	case note.Problem.Text != "":
+		return note.Problem.wait()
+	case j.Step == StepCreate:
+		if w := a.usedUp(s.Now, configuringClasses...); w.Code != "" {
+			return w
+		}
+		return Wait{Code: WaitConfiguring, Since: j.StepTime}
+	}
+	return s.inLine(j, rank)
+}
+
+// reconciling is the wait for the comparison of the platform with the job table. A batch
+// that came after it began need not wait for it.
+func (a *AccountStatus) reconciling(now time.Time) Wait {
+	if a.Listing.ComparingSince.IsZero() {
+		return Wait{}
+	}
+	if w := a.usedUp(now, countClass); w.Code != "" {
+		return w
+	}
+	return Wait{Code: WaitReconciling, Since: a.Listing.ComparingSince, Text: brief(a.Listing.ComparingProblem)}
+}
+
+// batchHeld is what keeps all jobs of the batch from being started, if that lies with the
+// batch, or with its having no account.
+func (s Situation) batchHeld() Wait {
+	switch b := s.Batch; {
+	case b.State == BatchCancelling:
+		return Wait{Code: WaitStop, Since: b.StateTime}
+	case b.State == BatchPaused:
+		return Wait{Code: WaitBatchPaused, Since: b.StateTime, Text: brief(b.StateReason)}
+	case s.Account == nil:
+		return Wait{Code: WaitAccountMissing, Subject: b.AccountID}
+	}
+	return Wait{}
+}
+
+// inLine is why a job that could be started now has not been: what goes before it.
+func (s Situation) inLine(j *Job, rank int64) Wait {
+	a, w := s.Account, Wait{Code: WaitTurn}
+	if s.Place != nil {
+		w.Position = s.Place.Position(rank)
+		w.Earliest = a.earliest(w.Position, s.Now)
+	}
+	if full := a.platformHeld(s.Now); full.Code != "" {
+		full.Position = w.Position
+		return full
+	}
+	if s.Place != nil && s.Place.Above() > 0 {
+		w.Code, w.Count = WaitPriority, s.Place.Above()
+		return w
+	}
+	if full := a.queueHeld(s.Now, s.startClass()); full.Code != "" {
+		full.Position, full.Earliest = w.Position, w.Earliest
+		return full
+	}
+	classes := configuringClasses
+	if s.Batch.Template != nil || j.Prepared() {
+		classes = []string{s.startClass()}
+	}
+	if short := a.usedUp(s.Now, classes...); short.Code != "" {
+		short.Position = w.Position
+		return short
+	}
+	return w
+}
+
+// starting is why a job's start is not answered yet.
+func (s Situation) starting(j *Job) Wait {
+	if w := s.Account.breakerOpen(); w.Code != "" {
+		return w
+	}
+	if note := s.Account.Notes[j.ID]; note.Starting {
+		return s.startUnderWay(j.StepTime)
+	}
+	return s.unanswered(j)
+}
+
+// startUnderWay is the wait for the answer to a start, or for the budget to send it.
+func (s Situation) startUnderWay(since time.Time) Wait {
+	if w := s.Account.usedUp(s.Now, s.startClass()); w.Code != "" {
+		return w
+	}
+	return Wait{Code: WaitStart, Since: since}
+}
+
+// startClass is the class of the calls that start jobs of the batch.
+func (s Situation) startClass() string {
+	if s.Batch.Template != nil {
+		return templateStartClass
+	}
+	return startClass
+}
+
+// unanswered is the wait for what is seen of a start without an answer. Once the settle
+// time is over it is as long as the platform shows nothing.
+func (s Situation) unanswered(j *Job) Wait {
+	w := Wait{Code: WaitUnknownStart, Since: j.StepTime, Text: brief(s.Account.Waits[j.ID].Text)}
+	if end := j.StepTime.Add(s.Account.Settle); s.Account.Settle > 0 && end.After(s.Now) {
+		w.Until = end
+	}
+	return w
+}
+
+// atPlatform is why a job whose start was accepted does not go on.
+func (s Situation) atPlatform(j *Job) Wait {
+	w, waits := s.Account.Waits[j.ID]
+	w.Text = brief(w.Text)
+	switch {
+	case waits && w.Code == WaitUnknownStart:
+		return s.unanswered(j)
+	case waits && s.Account.Organisation.Text != "":
+		w := s.Account.Organisation.wait()
+		w.Code = WaitOrganisation
+		return w
+	case waits:
+		return w
+	case j.PlatformStatus != "":
+		return Wait{Code: WaitUnknownStatus, Since: j.PlatformStatusTime, Text: brief(j.PlatformStatus)}
+	case j.State == Queued:
+		w := Wait{Code: WaitEncoder, Since: j.QueuedTime}
+		if w.Since.IsZero() {
+			w.Since = j.StartTime
+		}
+		return w
+	}
+	return Wait{}
+}
+
+// cancelling is why a job that is to be cancelled has not ended.
+func (s Situation) cancelling(j *Job) Wait {
+	if w := s.Account.breakerOpen(); w.Code != "" {
+		return w
+	}
+	if j.Step == StepStart && !s.Account.Notes[j.ID].Starting {
+		return s.unanswered(j)
+	}
+	if w := s.atPlatform(j); w.Code != "" {
+		return w
+	}
+	w := Wait{Code: WaitStop, Since: j.UpdateTime}
+	if j.Step == StepStop {
+		w.Since = j.StepTime
+	}
+	return w
+}
+
+// OfBatch says why the batch does not move; the zero Wait if it does, or has ended. The
+// reason is that of the first of its jobs that may be started next, or if none waits and none
+// runs, of the first that is elsewhere. first is that job, if somebody has read it.
+func (s Situation) OfBatch(first *Job) Wait {
+	b := s.Batch
+	switch {
+	case b.State.Terminal():
+		return Wait{}
+	case b.State == BatchCancelling:
+		return Wait{Code: WaitStop, Since: b.StateTime, Count: b.Counts.Live()}
+	case b.Counts.Live() == 0 && b.State == BatchOpen:
+		return Wait{Code: WaitMoreJobs, Since: b.UpdateTime}
+	case b.Counts.Waiting > 0:
+		return s.ofWaiting(first)
+	case b.Counts.Live() == 0 && b.State == BatchPaused:
+		return s.batchHeld()
+	case b.Counts.Running > 0 || first == nil:
+		return Wait{}
+	}
+	w := s.Job(first, 0)
+	w.Count = *b.Counts.Of(first.State)
+	return w
+}
+
+// ofWaiting is the reason of the job of the batch that goes first.
+func (s Situation) ofWaiting(first *Job) Wait {
+	if first != nil && first.State == Waiting {
+		return s.Job(first, 0)
+	}
+	next := Job{State: Waiting}
+	if s.Place != nil && s.Place.share.Due == 0 {
+		next.NextAttemptTime = s.Place.share.NextDue
+	}
+	return s.Job(&next, 0)
+}
+
+// Wait says why the account starts nothing right now; the zero Wait if it is about to.
+func (a *AccountStatus) Wait(now time.Time) Wait {
+	if w := a.held(now); w.Code != "" {
+		return w
+	}
+	if a.InLine == 0 {
+		return a.nothingInLine(now)
+	}
+	if w := a.reconciling(now); w.Code != "" {
+		return w
+	}
+	if w := a.platformHeld(now); w.Code != "" {
+		return w
+	}
+	if w := a.queueHeld(now, startClass); w.Code != "" {
+		return w
+	}
+	if w := a.usedUp(now, append([]string{startClass}, configuringClasses...)...); w.Code != "" {
+		return w
+	}
+	if a.Preparing > 0 && a.Prepared == 0 {
+		return Wait{Code: WaitConfiguring}
+	}
+	return Wait{}
+}
+
+// nothingInLine is why there is no job that could be started.
+func (a *AccountStatus) nothingInLine(now time.Time) Wait {
+	var worst Trouble
+	for _, t := range a.Problems {
+		if t.Until.IsZero() {
+			continue
+		}
+		if worst.Text == "" || t.Since.Before(worst.Since) || t.Since.Equal(worst.Since) && t.Text < worst.Text {
+			worst = t
+		}
+	}
+	switch {
+	case worst.Text != "":
+		return worst.wait()
+	case a.NextDue.After(now):
+		return Wait{Code: WaitBackoff, Until: a.NextDue}
+	}
+	return Wait{Code: WaitIdle}
+}
+
+// held is what keeps everything of the account from being started.
+func (a *AccountStatus) held(now time.Time) Wait {
+	if a.StartsExhausted() && a.PausedSince.IsZero() { // it counts as paused
+		return Wait{Code: WaitDailyLimit, Count: int64(a.StartsToday), Limit: int64(a.MaxStartsPerDay), Until: a.StartsUntil}
+	}
+	if a.Paused {
+		return Wait{Code: WaitAccountPaused, Subject: a.ID, Since: a.PausedSince, Text: brief(a.PausedReason)}
+	}
+	if w := a.breakerOpen(); w.Code != "" {
+		return w
+	}
+	if a.Organisation.Until.After(now) {
+		w := a.Organisation.wait()
+		w.Code = WaitOrganisation
+		return w
+	}
+	return Wait{}
+}
+
+func (a *AccountStatus) breakerOpen() Wait {
+	if a.Breaker != BreakerOpen && a.Breaker != BreakerProbing {
+		return Wait{}
+	}
+	return Wait{Code: WaitBreaker, Since: a.BreakerSince, Until: a.NextProbe, Text: brief(a.BreakerReason)}
+}
+
+// platformHeld is what keeps a job that is next from being started whatever the queue is like.
+func (a *AccountStatus) platformHeld(now time.Time) Wait {
+	if a.QueueFullUntil.After(now) {
+		return Wait{Code: WaitPlatformFull, Until: a.QueueFullUntil}
+	}
+	if a.Queued < 0 {
+		return a.counting(now)
+	}
+	return Wait{}
+}
+
+// queueHeld is what keeps a job that is next from having a place in the queue. Places that are
+// taken by starts which wait for the budget are not what it is about.
+func (a *AccountStatus) queueHeld(now time.Time, class string) Wait {
+	if a.Held < a.EffectiveTarget {
+		if a.Uncounted { // while every place is known to be taken there is no need to count
+			return a.counting(now)
+		}
+		return Wait{}
+	}
+	if a.Starting > 0 {
+		if w := a.usedUp(now, class); w.Code != "" {
+			return w
+		}
+	}
+	return Wait{Code: WaitQueueFull, Count: int64(a.Held), Limit: int64(a.EffectiveTarget)}
+}
+
+// counting is the wait for the count of the platform's queue.
+func (a *AccountStatus) counting(now time.Time) Wait {
+	if w := a.usedUp(now, countClass); w.Code != "" {
+		return w
+	}
+	return Wait{Code: WaitCounting}
+}
+
+// usedUp finds a class of calls of which none can be made for now although some wait to be,
+// or which the platform has stopped.
+func (a *AccountStatus) usedUp(now time.Time, classes ...string) Wait {
+	for _, b := range a.Budgets {
+		if !slices.Contains(classes, b.Class) {
+			continue
+		}
+		if b.PausedUntil.After(now) {
+			return Wait{Code: WaitBudget, Subject: b.Class, Until: b.PausedUntil}
+		}
+		if b.Available == 0 && b.Waiting > 0 {
+			return Wait{Code: WaitBudget, Subject: b.Class, Until: b.Next}
+		}
+	}
+	return Wait{}
+}
+
+// sure is how many standard deviations before the likely time of a start its earliest lies:
+// nine of ten jobs start later.
+const sure = 1.3
+
+// earliest is when the job with this position may be started at the earliest: when as many
+// places have become free, at the pace at which they do now. Zero if there is no pace, and
+// while the queue is not full, because then it says nothing.
+func (a *AccountStatus) earliest(position int64, now time.Time) (t time.Time) {
+	if a.Drain > 0 && a.Held >= a.EffectiveTarget {
+		places := float64(position) + float64(a.Held-a.EffectiveTarget)
+		minutes := (places - sure*math.Sqrt(places)) / a.Drain
+		if minutes > 1.0/60 && minutes < 60*24*365 {
+			t = now.Add(time.Duration(minutes * float64(time.Minute))).Truncate(time.Second)
+		}
+	}
+	if day := now.UTC().Truncate(24 * time.Hour).Add(24 * time.Hour); a.MaxStartsPerDay > 0 &&
+		position > int64(a.MaxStartsPerDay-a.StartsToday) && day.After(t) {
+		t = day
+	}
+	return t
+}

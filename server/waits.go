@@ -1,0 +1,203 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+	"github.com/stokerd/stoker/job"
+)
+
+// near is up to which place in line a batch's first job is looked at by itself: beyond that
+// it is neither being configured nor started.
+const near = 200
+
+// situation is what the waits of a batch and its jobs follow from. Its place in line is
+// looked up only if it is in one.
+func (s *Server) situation(ctx context.Context, b *job.Batch, now time.Time) (job.Situation, error) {
+	at := job.Situation{Now: now, Batch: b}
+	a, ok := s.accounts.Status(b.AccountID)
+	if !ok {
+		return at, nil
+	}
+	at.Account = &a
+	if !b.State.Dispatches() || b.Counts.Waiting == 0 {
+		return at, nil
+	}
+	var err error
+	at.Place, err = s.lines.place(ctx, &a, b, now)
+	return at, err
+}
+
+// batchWait says why a batch does not move.
+func (s *Server) batchWait(ctx context.Context, b job.Batch, now time.Time) (job.Wait, error) {
+	if b.State.Terminal() {
+		return job.Wait{}, nil
+	}
+	at, err := s.situation(ctx, &b, now)
+	if err != nil {
+		return job.Wait{}, err
+	}
+	first, err := s.first(ctx, &b, at.Place, now)
+	if err != nil {
+		return job.Wait{}, err
+	}
+	return at.OfBatch(first), nil
+}
+
+// first is the job whose reason for waiting is that of its batch, if that has to be read.
+func (s *Server) first(ctx context.Context, b *job.Batch, place *job.Place, now time.Time) (*job.Job, error) {
+	filter := job.Filter{BatchID: b.ID, Limit: 1}
+	switch {
+	case place != nil && place.Share().Due > 0:
+		if place.Position(0) > near {
+			return nil, nil
+		}
+		j, err := s.store.NextOf(ctx, b.Seq, now)
+		if errors.Is(err, job.ErrNotFound) {
+			return nil, nil // it has been started meanwhile
+		}
+		return &j, err
+	case place != nil: // all wait out a back-off
+		filter.States = []job.State{job.Waiting}
+	case b.Counts.Waiting == 0 && b.Counts.Running == 0 && b.Counts.Live() > 0:
+		filter.States = []job.State{job.Starting, job.Queued, job.Cancelling}
+	default:
+		return nil, nil
+	}
+	jobs, err := s.store.Jobs(ctx, filter)
+	if err != nil || len(jobs) == 0 {
+		return nil, err
+	}
+	return &jobs[0], nil
+}
+
+// jobMessages makes messages of the given jobs of one batch, with what each of them waits for.
+// What that follows from is read once for all of them.
+func (s *Server) jobMessages(ctx context.Context, b job.Batch, jobs []job.Job) (func(job.Job) *stokerv1.Job, error) {
+	now := time.Now()
+	at, err := s.situation(ctx, &b, now)
+	if err != nil {
+		return nil, err
+	}
+	ranks, err := s.ranks(ctx, at, jobs)
+	if err != nil {
+		return nil, err
+	}
+	return func(j job.Job) *stokerv1.Job {
+		w := at.Job(&j, ranks[j.ID.Number])
+		m := jobMessage(j)
+		m.Wait, m.WaitReason = waitMessage(w), w.String()
+		return m
+	}, nil
+}
+
+// ranks tells for those of the jobs that are in line how many of their batch go before them,
+// by number.
+func (s *Server) ranks(ctx context.Context, at job.Situation, jobs []job.Job) (map[int64]int64, error) {
+	if at.Place == nil {
+		return nil, nil
+	}
+	var numbers []int64
+	for _, j := range jobs {
+		if j.State == job.Waiting && !j.NextAttemptTime.After(at.Now) {
+			numbers = append(numbers, j.ID.Number)
+		}
+	}
+	list, err := s.store.Ranks(ctx, at.Batch.Seq, at.Now, numbers)
+	if err != nil {
+		return nil, fmt.Errorf("read places in line: %w", err)
+	}
+	ranks := make(map[int64]int64, len(list))
+	for i, n := range numbers {
+		ranks[n] = list[i]
+	}
+	return ranks, nil
+}
+
+// lines keeps the line of each account for as long as it is good enough: reading it costs
+// something for each batch that waits, of which there may be thousands.
+type lines struct {
+	store JobStore
+
+	mu  sync.Mutex
+	all map[string]*accountLine
+}
+
+// accountLine is the line of one account. Whoever finds it too old reads it; others wait.
+type accountLine struct {
+	mu   sync.Mutex
+	line *job.Line
+	read time.Time
+	took time.Duration
+}
+
+const (
+	// thrift is how many times as long as reading it took a line is kept, so that reading
+	// takes one part in so many of the time at most.
+	thrift = 20
+	// oldest is how old a line may be, however long that took.
+	oldest = 2 * time.Second
+)
+
+func newLines(store JobStore) *lines { return &lines{store: store, all: map[string]*accountLine{}} }
+
+// place finds a batch in the line of its account; nil if it is not in it.
+func (l *lines) place(ctx context.Context, a *job.AccountStatus, b *job.Batch, now time.Time) (*job.Place, error) {
+	l.mu.Lock()
+	al := l.all[a.ID]
+	if al == nil {
+		al = &accountLine{}
+		l.all[a.ID] = al
+	}
+	l.mu.Unlock()
+	line, err := al.with(b, now, func() (*job.Line, error) {
+		line, err := l.store.Line(ctx, a.ID, now)
+		if err != nil {
+			return nil, fmt.Errorf("read line: %w", err)
+		}
+		return line.Without(passedOver(a, now)), nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	place, ok := line.Place(b.Seq)
+	if !ok {
+		return nil, nil
+	}
+	return &place, nil
+}
+
+// with is the line as it was read last, if that is not too old, also for a batch that may have
+// come into it since.
+func (al *accountLine) with(b *job.Batch, now time.Time, read func() (*job.Line, error)) (*job.Line, error) {
+	al.mu.Lock()
+	defer al.mu.Unlock()
+	if al.line != nil && now.Sub(al.read) < min(thrift*al.took, oldest) {
+		if _, ok := al.line.Share(b.Seq); ok || al.read.After(b.UpdateTime) {
+			return al.line, nil
+		}
+	}
+	line, err := read()
+	if err == nil {
+		al.line, al.read, al.took = line, now, time.Since(now)
+	}
+	return line, err
+}
+
+// passedOver are the batches that are passed over at now, by sequence number.
+func passedOver(a *job.AccountStatus, now time.Time) map[int64]bool {
+	var seqs map[int64]bool
+	for _, t := range a.Problems {
+		if t.Seq != 0 && t.Until.After(now) {
+			if seqs == nil {
+				seqs = map[int64]bool{}
+			}
+			seqs[t.Seq] = true
+		}
+	}
+	return seqs
+}

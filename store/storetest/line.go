@@ -1,0 +1,140 @@
+package storetest
+
+import (
+	"math"
+	"time"
+
+	"github.com/stokerd/stoker/job"
+)
+
+// places compares the place of every waiting job of a batch with where it stands in the whole
+// window, which is the truth.
+func (f *fixture) places(at time.Time, b job.Batch) {
+	f.Helper()
+	window, err := f.store.Window(f.Context(), b.AccountID, at, math.MaxInt32)
+	f.ok(err)
+	var numbers, want []int64
+	for i, j := range window {
+		if j.ID.Batch == b.ID {
+			numbers, want = append(numbers, j.ID.Number), append(want, int64(i)+1)
+		}
+	}
+	if len(numbers) == 0 {
+		f.Fatal("no job of the batch is due")
+	}
+	line, err := f.store.Line(f.Context(), b.AccountID, at)
+	f.ok(err)
+	place, ok := line.Place(b.Seq)
+	f.same("in line", ok, true)
+	ranks, err := f.store.Ranks(f.Context(), b.Seq, at, numbers)
+	f.ok(err)
+	got := make([]int64, len(ranks))
+	for i, rank := range ranks {
+		got[i] = place.Position(rank)
+	}
+	first, err := f.store.NextOf(f.Context(), b.Seq, at)
+	f.ok(err)
+	f.same("the first of them", first.ID.Number, numbers[0])
+	f.same("places of batch "+b.DisplayName, got, want)
+}
+
+func linePlaces(f *fixture) {
+	a := f.submit(7, named("a", 50))
+	b := f.submit(4, named("b", 50))
+	urgent := f.submit(3, named("urgent", 90))
+	idle := f.submit(3, named("idle", 10))
+	f.submit(9, func(b *job.Batch) { b.AccountID = "other" })
+	everywhere := func(at time.Time) {
+		f.Helper()
+		for _, batch := range []job.Batch{a, b, urgent, idle} {
+			f.places(at, batch)
+		}
+	}
+	everywhere(now)
+
+	// Of some jobs are in flight, some have ended, one is prepared.
+	f.update(a, 1, started...)
+	f.update(a, 2, started...)
+	f.update(a, 4, cancel)
+	f.update(b, 2, append(started, finished)...)
+	f.update(b, 3, configured)
+	f.update(urgent, 1, append(started, failed)...)
+	everywhere(now)
+
+	// One waits out its back-off, and is then in its old place.
+	retryAt := f.update(a, 3, append(started, failedOnce)...).NextAttemptTime
+	everywhere(retryAt.Add(-time.Millisecond))
+	everywhere(retryAt)
+	f.update(urgent, 1, retry)
+	everywhere(retryAt)
+
+	line, err := f.store.Line(f.Context(), "default", now)
+	f.ok(err)
+	share, _ := line.Share(a.Seq)
+	f.same("share", share, job.Share{
+		Seq: a.Seq, Priority: 50, InFlight: 2, Ended: 1, Due: 3, BackedOff: 1, NextDue: retryAt,
+	})
+
+	// A batch that is paused is in no line, nor is one that nobody has.
+	_, err = f.store.UpdateBatch(f.Context(), urgent.ID, now, func(b *job.Batch) error { return b.Pause("lunch") })
+	f.ok(err)
+	line, err = f.store.Line(f.Context(), "default", now)
+	f.ok(err)
+	_, found := line.Place(urgent.Seq)
+	f.same("a paused batch is in line", found, false)
+	f.places(retryAt, idle)
+
+	// One that has been passed over is not in the others' way.
+	line = line.Without(map[int64]bool{b.Seq: true, idle.Seq: true})
+	_, found = line.Place(b.Seq)
+	f.same("what is left out is in line", found, false)
+	place, _ := line.Place(a.Seq)
+	f.same("the first of the rest", place.Position(0), int64(1))
+}
+
+func linePlacesOfMany(f *fixture) {
+	const many = 20_000
+	big := f.submit(many, named("big", 50))
+	others := []job.Batch{
+		big, f.submit(700, named("above", 60)), f.submit(3000, named("beside", 50)), f.submit(1, named("single", 50)), f.submit(300, named("below", 10)),
+	}
+	// Holes: every third job of a part is cancelled, some of the first have ended, are in
+	// flight, wait out a back-off, or are due again.
+	for n := int64(1); n <= 60; n++ {
+		switch n % 4 {
+		case 0:
+			f.update(big, n, started...)
+		case 1:
+			f.update(big, n, append(started, finished)...)
+		case 2:
+			f.update(big, n, append(started, failedOnce)...)
+		}
+	}
+	for from := int64(2000); from < 9000; from += 1000 {
+		var numbers []int64
+		for n := from; n < from+1000; n += 3 {
+			numbers = append(numbers, n)
+		}
+		_, err := f.store.UpdateNumbered(f.Context(), big.ID, numbers, now, cancel)
+		f.ok(err)
+	}
+	f.update(others[2], 5, started...)
+	for _, b := range others {
+		f.places(now, b)
+		f.places(now.Add(time.Hour), b) // all back-offs are over
+	}
+
+	// Whatever there is of jobs, a place is found in a moment: a walk through them would not be.
+	line, err := f.store.Line(f.Context(), "default", now)
+	f.ok(err)
+	began := time.Now()
+	const asked = 200
+	for n := range int64(asked) {
+		ranks, err := f.store.Ranks(f.Context(), big.Seq, now, []int64{many - n*97})
+		f.ok(err)
+		if place, ok := line.Place(big.Seq); !ok || place.Position(ranks[0]) < 2 {
+			f.Fatalf("job %d is at %d", many-n*97, place.Position(ranks[0]))
+		}
+	}
+	f.Logf("%s for a place in %d jobs", time.Since(began)/asked, many)
+}
