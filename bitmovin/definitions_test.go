@@ -107,7 +107,7 @@ func TestDefinitionsExplainRefusals(t *testing.T) {
 	if err := c.LoadDefinitions(t.Context()); err == nil {
 		t.Error("no error although there are no definitions")
 	}
-	if diff := cmp.Diff(map[string]int64{"error_code 1001": 2}, c.Unknown().names()); diff != "" {
+	if diff := cmp.Diff(map[string]int64{"error_code 1001": 4}, c.Unknown().names()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	s = &catalogues{api: `{"items":[{"code":8007,"category":"QUOTA","description":"no more streams"},{"code":1001,"description":"gone"}]}`}
@@ -121,7 +121,8 @@ func TestDefinitionsExplainRefusals(t *testing.T) {
 	}
 }
 
-// Catalogues are fetched once a day, and what cannot be had once an hour.
+// Catalogues are fetched once a day, and what cannot be had once an hour: by two calls, as a
+// list that is refused is asked for without a limit as well.
 func TestDefinitionsAreFetchedOnceADay(t *testing.T) {
 	bubble.Test(t, func(t *testing.T) {
 		s := &catalogues{api: `{"items":[{"code":1,"description":"d"}]}`, task: "null"}
@@ -130,7 +131,7 @@ func TestDefinitionsAreFetchedOnceADay(t *testing.T) {
 			_ = c.LoadDefinitions(t.Context())
 			time.Sleep(time.Minute)
 		}
-		if diff := cmp.Diff(map[string]int{"/v1/general/error-definitions": 1, "/v1/encoding/error-definitions": 24}, s.calls); diff != "" {
+		if diff := cmp.Diff(map[string]int{"/v1/general/error-definitions": 1, "/v1/encoding/error-definitions": 48}, s.calls); diff != "" {
 			t.Errorf("calls in a day (-want +got):\n%s", diff)
 		}
 		s.encoding = `{"items":[]}`
@@ -138,7 +139,7 @@ func TestDefinitionsAreFetchedOnceADay(t *testing.T) {
 			_ = c.LoadDefinitions(t.Context())
 			time.Sleep(time.Minute)
 		}
-		if diff := cmp.Diff(map[string]int{"/v1/general/error-definitions": 2, "/v1/encoding/error-definitions": 25}, s.calls); diff != "" {
+		if diff := cmp.Diff(map[string]int{"/v1/general/error-definitions": 2, "/v1/encoding/error-definitions": 49}, s.calls); diff != "" {
 			t.Errorf("calls in two days (-want +got):\n%s", diff)
 		}
 	})
