@@ -83,7 +83,7 @@ type AccountStatus struct {
 }
 
 // StartsExhausted reports whether the account has made all starts that it may make in a day.
-func (s *AccountStatus) StartsExhausted() bool { return !s.StartsUntil.IsZero() }
+func (a *AccountStatus) StartsExhausted() bool { return !a.StartsUntil.IsZero() }
 
 // BreakerState says whether an account is worked on.
 type BreakerState string
