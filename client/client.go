@@ -32,6 +32,10 @@ type Options struct {
 	// MessageBytes is the size beyond which [Client.Submit] splits a list. It has
 	// to stay below what the server takes. Default 24 MiB.
 	MessageBytes int
+	// RetryTimeout is how long a call is made again whose answer does not come and whose
+	// context has no deadline, from its first failure on. Default: as long as its context
+	// lives.
+	RetryTimeout time.Duration
 	// Repeating, if set, is called each time before a call or a watch is made again. It
 	// may be called by several goroutines at once.
 	Repeating func(Repeat)
@@ -45,6 +49,7 @@ type Client struct {
 	batches      stokerv1.BatchServiceClient
 	accounts     stokerv1.AccountServiceClient
 	messageBytes int
+	retryTimeout time.Duration // 0: none
 	repeating    func(Repeat)
 }
 
@@ -62,7 +67,7 @@ func Dial(target string, o Options) (*Client, error) {
 	case !o.Insecure && !loopback(target):
 		return nil, fmt.Errorf("dial %s: refusing plain text to another machine: set TLS, or Insecure to allow it", target)
 	}
-	c := &Client{messageBytes: cmp.Or(o.MessageBytes, 24<<20), repeating: o.Repeating}
+	c := &Client{messageBytes: cmp.Or(o.MessageBytes, 24<<20), retryTimeout: o.RetryTimeout, repeating: o.Repeating}
 	// Left to itself, gRPC would wait two minutes in the end before it tries again to
 	// connect, and a watch come back that much later than it could.
 	connecting := backoff.Config{BaseDelay: time.Second, Multiplier: 1.6, Jitter: 0.2, MaxDelay: longestReconnect}

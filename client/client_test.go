@@ -198,7 +198,7 @@ func TestSubmit(t *testing.T) {
 	t.Run("gives up in the end, with the server's error", func(t *testing.T) {
 		calls := 0
 		s := &service{submit: func(*stokerv1.SubmitBatchRequest) (*stokerv1.Batch, error) { calls++; return nil, away() }}
-		within(t, s, client.Options{}, func(t *testing.T, c *client.Client) {
+		within(t, s, client.Options{RetryTimeout: 30 * time.Second}, func(t *testing.T, c *client.Client) {
 			begin := time.Now()
 			_, err := c.Submit(t.Context(), &stokerv1.SubmitBatchRequest{Jobs: specs(1)})
 			if took := time.Since(begin); client.Reason(err) != "SHUTTING_DOWN" || took < 20*time.Second || took > 30*time.Second {
@@ -289,13 +289,13 @@ func TestWatch(t *testing.T) {
 	for name, answer := range map[string]error{
 		"of one too many":                    tooMany(),
 		"that is refused":                    answered(codes.NotFound, "NOT_FOUND"),
-		"of a server that was never reached": away(),
+		"of a server that does not come back": away(),
 	} {
 		t.Run("ends with one error for a watch "+name, func(t *testing.T) {
 			s := &service{watch: func(*stokerv1.WatchBatchRequest, grpc.ServerStreamingServer[stokerv1.WatchBatchResponse]) error {
 				return answer
 			}}
-			within(t, s, client.Options{}, func(t *testing.T, c *client.Client) {
+			within(t, s, client.Options{RetryTimeout: 30 * time.Second}, func(t *testing.T, c *client.Client) {
 				var errs []error
 				for _, err := range c.Watch(t.Context(), &stokerv1.WatchBatchRequest{BatchId: "b"}) {
 					errs = append(errs, err)

@@ -32,8 +32,8 @@
 //   - RetryJobs, and SubmitBatch without request_id, are not repeated: a job that has
 //     failed again meanwhile would be encoded, and paid, once more.
 //
-// A call is repeated until its context's deadline; without one for half a minute, and a
-// watch that has begun for as long as its context lives. Waits grow from a tenth of a
+// A call is repeated as long as its context lives, or for the RetryTimeout of [Options] if the
+// context has no deadline; a watch that has begun, as long as its context lives. Waits grow from a tenth of a
 // second to two, of a watch to five, and vary by chance. If nothing takes connections at
 // the address, the call fails after four tries. [Options] has a function that is told of
 // each repeat. A call that was to change something and has got no answer in the end

@@ -12,8 +12,6 @@ import (
 )
 
 const (
-	// patience is how long a call without deadline is repeated, from its first failure on.
-	patience = 30 * time.Second
 	// dialTries is how often a call is made while nothing takes connections at the address:
 	// about a second in all.
 	dialTries = 4
@@ -48,7 +46,7 @@ func (c *Client) repeatCalls(
 	ctx context.Context, method string, req, reply any, conn *grpc.ClientConn, invoke grpc.UnaryInvoker, options ...grpc.CallOption,
 ) error {
 	k := call{method: method, effect: effectOf(method, req)}
-	t := &tries{dials: dialTries, longest: longestWait, patience: patience}
+	t := &tries{dials: dialTries, longest: longestWait, timeout: c.retryTimeout}
 	for _, o := range options {
 		if _, ok := o.(persistent); ok {
 			t.dials = uploadDialTries
@@ -111,25 +109,25 @@ func (k *call) ended(what trouble, err error) error {
 
 // tries counts how often something was tried.
 type tries struct {
-	dials    int           // how often, while nothing takes connections; 0: as often as it takes
-	longest  time.Duration // the longest wait that the server does not advise
-	patience time.Duration // from the first failure on; 0: without end
+	dials   int           // how often, while nothing takes connections; 0: as often as it takes
+	longest time.Duration // the longest wait that the server does not advise
+	timeout time.Duration // from the first failure on; 0: without end
 
 	waits *backoff.ExponentialBackOff
-	until time.Time // the end of patience
+	until time.Time // no try after; zero: without end
 	tried int       // since anything took a connection
 }
 
 // next is how long to wait before the next try after one that ended with err, and whether
-// there is one. A deadline of the caller goes before patience.
+// there is one. A deadline of the caller goes before the timeout.
 func (t *tries) next(ctx context.Context, what trouble, err error) (time.Duration, bool) {
 	if t.waits == nil {
 		t.waits = newBackOff(t.longest)
-		if t.patience > 0 {
-			t.until = time.Now().Add(t.patience)
-			if deadline, ok := ctx.Deadline(); ok {
-				t.until = deadline
-			}
+		if t.timeout > 0 {
+			t.until = time.Now().Add(t.timeout)
+		}
+		if deadline, ok := ctx.Deadline(); ok {
+			t.until = deadline
 		}
 	}
 	if t.tried++; what != unreachable {

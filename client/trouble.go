@@ -62,7 +62,7 @@ func (c *Client) trouble(err error) trouble {
 }
 
 // troubleOf judges an error by what it says. Every error of a Stoker server says in a detail
-// that it comes from there. What does not comes from in between, whatever its code:
+// that it comes from there. One without details comes from in between, whatever its code:
 // a proxy that lost the server answers UNAVAILABLE as well as INTERNAL, CANCELLED,
 // UNIMPLEMENTED (for a page with 404) or UNKNOWN.
 func troubleOf(err error) trouble {
@@ -81,7 +81,7 @@ func troubleOf(err error) trouble {
 		return lost // not by this client: something in between has given up
 	case reason != "" && code == codes.Unavailable:
 		return away
-	case reason != "", slices.ContainsFunc(own, begins):
+	case reason != "", len(answer.GRPCStatus().Proto().GetDetails()) > 0, slices.ContainsFunc(own, begins):
 		return refused
 	case code == codes.Unavailable && !begins("unexpected HTTP status code") && slices.ContainsFunc(dialing, has):
 		return unreachable

@@ -40,7 +40,7 @@ func (c *Client) Watch(ctx context.Context, req *stokerv1.WatchBatchRequest) ite
 		ctx, cancel := context.WithCancelCause(ctx)
 		defer cancel(errStopped)
 		w := watch{client: c, req: proto.CloneOf(req), yield: yield}
-		begin := &tries{dials: dialTries, longest: longestWait, patience: patience}
+		begin := &tries{dials: dialTries, longest: longestWait, timeout: c.retryTimeout}
 		var back *tries // once something was seen
 		for {
 			err := w.connect(ctx)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -15,12 +16,24 @@ import (
 // connected makes a command of what needs a client of the server that the command
 // line names. The client connects with its first call.
 func (c *cli) connected(do func(ctx context.Context, conn *client.Client, args []string) error) func(*cobra.Command, []string) error {
+	return c.dialling(answerTimeout, do)
+}
+
+// answerTimeout is how long a command tries to get an answer from a server that is there.
+const answerTimeout = 30 * time.Second
+
+// persistent is connected for what goes on as long as nobody interrupts it.
+func (c *cli) persistent(do func(ctx context.Context, conn *client.Client, args []string) error) func(*cobra.Command, []string) error {
+	return c.dialling(0, do)
+}
+
+func (c *cli) dialling(timeout time.Duration, do func(ctx context.Context, conn *client.Client, args []string) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
 		if err := c.checkServer(); err != nil {
 			return usagef("--server %s: %w", c.server, err)
 		}
 		conn, err := client.Dial(c.server, client.Options{
-			Insecure: c.insecure, UserAgent: "stoker/" + version(), Repeating: c.repeating,
+			Insecure: c.insecure, UserAgent: "stoker/" + version(), RetryTimeout: timeout, Repeating: c.repeating,
 		})
 		if err != nil {
 			return usage(fmt.Errorf("--server %s: %w", c.server, err))

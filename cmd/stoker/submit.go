@@ -72,7 +72,7 @@ encodings of HTTP_INPUT_FILE_PATH, which is looked for where the example looks f
 			return usagef("name one file, - for standard input, or --sample")
 		},
 	}
-	cmd.RunE = c.connected(func(ctx context.Context, conn *client.Client, args []string) error {
+	cmd.RunE = c.persistent(func(ctx context.Context, conn *client.Client, args []string) error {
 		if cmd.Flags().Changed("priority") {
 			s.request.Priority = &s.priority
 		}

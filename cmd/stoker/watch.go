@@ -26,7 +26,7 @@ to it. One that goes on to another state is not mentioned again.`,
 		Example: `  stoker watch 0192f0c1-...
   stoker watch 0192f0c1-... --state failed`,
 		Args: oneArg,
-		RunE: c.connected(func(ctx context.Context, conn *client.Client, args []string) error {
+		RunE: c.persistent(func(ctx context.Context, conn *client.Client, args []string) error {
 			if batch, _, ok := strings.Cut(args[0], "/"); ok {
 				return usagef("%s is a job; to see it: stoker job %s, and to watch its batch: stoker watch %s", args[0], args[0], batch)
 			}

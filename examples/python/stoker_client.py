@@ -21,8 +21,6 @@ from stoker.v1 import batch_pb2, batch_service_pb2, batch_service_pb2_grpc  # no
 
 # How long one try of a call may take, in seconds. A watch may take for ever.
 CALL_TIMEOUT = 60
-# How long a call is repeated, in seconds from its first failure on.
-PATIENCE = 30
 # How often a call is tried while no connection comes about.
 DIAL_TRIES = 4
 FIRST_WAIT, LONGEST_WAIT = 0.1, 5.0
@@ -105,18 +103,15 @@ def _details(error: grpc.RpcError) -> Iterator[tuple[str, bytes]]:
 class _Tries:
     """Waits between the tries of one call, and counts them."""
 
-    def __init__(self, patience: float = float("inf"), dials: float = float("inf")):
-        self._patience, self._until = patience, 0.0
+    def __init__(self, dials: float = float("inf")):
         self._dials, self._dialled = dials, 0
         self._wait = FIRST_WAIT
 
     def next(self, error: StokerError | None) -> bool:
         """Waits until the next try, or returns False if there is none."""
-        now = time.monotonic()
-        self._until = self._until or now + self._patience
         self._dialled = self._dialled + 1 if error and error.unreachable else 0
         wait = max(self._wait * random.uniform(0.5, 1.5), error.retry_delay if error else 0)
-        if self._dialled >= self._dials or now + wait > self._until:
+        if self._dialled >= self._dials:
             return False
         self._wait = min(2 * self._wait, LONGEST_WAIT)
         time.sleep(wait)
@@ -190,7 +185,7 @@ class Client:
         at = batch_service_pb2.WatchBatchRequest()
         at.CopyFrom(request)
         longest = LONGEST_SILENCE + request.min_interval.ToTimedelta().total_seconds()
-        seen, state, tries = False, None, _Tries(PATIENCE, DIAL_TRIES)
+        seen, state, tries = False, None, _Tries(DIAL_TRIES)
         while True:
             stream = self._batches.WatchBatch(at)
             error = None
@@ -226,7 +221,7 @@ class Client:
         It is for calls that change nothing the second time: submissions with an id,
         cancellations, and what reads. RetryJobs is none.
         """
-        tries = _Tries(PATIENCE, DIAL_TRIES)
+        tries = _Tries(DIAL_TRIES)
         while True:
             try:
                 answer = method(request, timeout=CALL_TIMEOUT)

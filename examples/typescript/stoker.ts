@@ -31,8 +31,6 @@ const { stoker } = grpc.loadPackageDefinition(definition) as unknown as ProtoGrp
 
 /** How long one try of a call may take, in milliseconds. A watch may take for ever. */
 const callTimeout = 60_000;
-/** How long a call is repeated, from its first failure on. */
-const patience = 30_000;
 /** How often a call is tried while no connection comes about. */
 const dialTries = 4;
 const firstWait = 100;
@@ -79,7 +77,7 @@ export class Stoker {
   async *watch(request: WatchBatchRequest): AsyncGenerator<WatchBatchResponse, void> {
     let from = request;
     let state: string | undefined;
-    let tries = new Tries(patience, dialTries);
+    let tries = new Tries(dialTries);
     for (let seen = false; ; ) {
       const stream = this.#batches.WatchBatch(from);
       stream.on('error', () => {}); // that of a stream nobody reads any more
@@ -141,20 +139,15 @@ function interval({ min_interval: d }: WatchBatchRequest): number {
 class Tries {
   #wait = firstWait;
   #dials = 0;
-  #until = 0;
 
-  constructor(
-    readonly patience = Infinity,
-    readonly dials = Infinity,
-  ) {}
+  constructor(readonly dials = Infinity) {}
 
   /** Waits until the next try, or throws err if there is none. */
   async next(err: unknown): Promise<void> {
-    this.#until ||= Date.now() + this.patience;
     this.#dials = err instanceof StokerError && err.unreachable ? this.#dials + 1 : 0;
     const advised = err instanceof StokerError ? err.retryDelay : 0;
     const wait = Math.max(this.#wait * (0.5 + Math.random()), advised);
-    if (this.#dials >= this.dials || Date.now() + wait > this.#until) {
+    if (this.#dials >= this.dials) {
       throw err;
     }
     this.#wait = Math.min(2 * this.#wait, longestWait);
@@ -167,7 +160,7 @@ class Tries {
  * second time: submissions with an id, cancellations, and what reads. RetryJobs is none.
  */
 async function repeated<Answer>(make: (done: grpc.requestCallback<Answer>) => void): Promise<Answer> {
-  for (const tries = new Tries(patience, dialTries); ; ) {
+  for (const tries = new Tries(dialTries); ; ) {
     try {
       return await call(make);
     } catch (err) {
