@@ -287,8 +287,8 @@ func TestWatch(t *testing.T) {
 	})
 
 	for name, answer := range map[string]error{
-		"of one too many":                    tooMany(),
-		"that is refused":                    answered(codes.NotFound, "NOT_FOUND"),
+		"of one too many":                     tooMany(),
+		"that is refused":                     answered(codes.NotFound, "NOT_FOUND"),
 		"of a server that does not come back": away(),
 	} {
 		t.Run("ends with one error for a watch "+name, func(t *testing.T) {

@@ -217,7 +217,9 @@ func TestHostileLog(t *testing.T) {
 		c := &cli{stderr: &log}
 		lines := c.logHandler(&config.Config{LogJSON: asJSON})
 		slog.New(lines).Info("job failed", "reason", hostile)
-		lines.Close()
+		if err := lines.Close(); err != nil {
+			t.Error(err)
+		}
 		checkPrintable(t, log.String())
 		if !strings.Contains(log.String(), "INJECTED") || strings.Count(log.String(), "\n") != 1 {
 			t.Errorf("the log has no line with the text in it: %q", log.String())
