@@ -89,12 +89,16 @@ func (c *cli) printAccounts(accounts []*stokerv1.Account, budgets bool) error {
 		if a.GetEffectiveQueueTarget() != a.GetQueueTarget() {
 			target = fmt.Sprintf("%d of %d", a.GetEffectiveQueueTarget(), a.GetQueueTarget())
 		}
+		state, wait := accountState(a, time.Now()), a.GetWaitReason()
+		if strings.HasPrefix(state, wait) {
+			wait = "" // it has been said
+		}
 		queued := "?"
 		if a.PlatformQueuedCount != nil {
 			queued = itoa(a.GetPlatformQueuedCount())
 		}
 		list.row(a.GetId(), target, queued, itoa(a.GetQueuedCount()), itoa(a.GetRunningCount()), itoa(a.GetStartingCount()),
-			itoa(a.GetPreparedCount()), accountState(a, time.Now()), moment(a.GetPlatformQueuedTime()), a.GetWaitReason())
+			itoa(a.GetPreparedCount()), state, moment(a.GetPlatformQueuedTime()), wait)
 	}
 	if err := c.printTable(list); err != nil {
 		return err
