@@ -86,7 +86,7 @@ func spoiltCopy(m any) any {
 }
 
 func spoiltError(code codes.Code) error {
-	s := status.New(code, hostile)
+	s, _ := status.New(code, hostile).WithDetails(&errdetails.ErrorInfo{Reason: hostile, Domain: "stoker"})
 	if code == codes.InvalidArgument {
 		s, _ = s.WithDetails(&errdetails.BadRequest{FieldViolations: []*errdetails.BadRequest_FieldViolation{
 			{Field: hostile, Description: hostile}, {Field: "jobs[0].key", Description: hostile},
