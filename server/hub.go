@@ -47,8 +47,7 @@ type topic struct {
 	reads   map[position]*read // under way, or kept; none is older than sharing, unless it is up to date
 
 	asking sync.Mutex // one watcher at a time finds out why the batch waits
-	wait   job.Wait   // what came of it
-	asked  time.Time  // and when; zero: nobody has asked yet
+	asked  asked      // what came of it
 }
 
 // seat is one watcher's place at a topic.
@@ -181,19 +180,26 @@ type read struct {
 	err    error
 }
 
-// waits returns why the batch waits, which f finds out, or what another watcher found out
+// ask returns why the batch waits, which f finds out, or what another watcher found out
 // less than half of [reasonEvery] ago: it costs a look into the job table.
-func (t *topic) waits(now time.Time, f func(time.Time) (job.Wait, error)) (job.Wait, error) {
+func (t *topic) ask(now time.Time, f func(time.Time) (asked, error)) (asked, error) {
 	t.asking.Lock()
 	defer t.asking.Unlock()
-	if !t.asked.IsZero() && now.Sub(t.asked) < reasonEvery/2 {
-		return t.wait, nil
+	if !t.asked.time.IsZero() && now.Sub(t.asked.time) < reasonEvery/2 {
+		return t.asked, nil
 	}
-	w, err := f(now)
+	a, err := f(now)
 	if err == nil {
-		t.asked, t.wait = now, w
+		t.asked = a
 	}
-	return w, err
+	return a, err
+}
+
+// asked is the answer to why a batch does not move.
+type asked struct {
+	time     time.Time // zero: nobody has asked yet
+	wait     job.Wait
+	revision int64 // of the batch that it speaks of; 0: it has changed meanwhile
 }
 
 // share returns what f reads at p, or what another watcher has read there since

@@ -23,13 +23,23 @@ func (s *Server) situation(ctx context.Context, b *job.Batch, now time.Time) (jo
 	if !ok {
 		return at, nil
 	}
-	at.Account = &a
+	at.Account = boundTexts(a, b.ID)
 	if !b.State.Dispatches() || b.Counts.Waiting == 0 {
 		return at, nil
 	}
 	var err error
 	at.Place, err = s.lines.place(ctx, &a, b, now)
 	return at, err
+}
+
+// boundTexts is a status for the jobs of one batch, its texts cut once for all of them.
+func boundTexts(a job.AccountStatus, batchID string) *job.AccountStatus {
+	a.BreakerReason, a.PausedReason = job.Shorten(a.BreakerReason, job.MaxReason), job.Shorten(a.PausedReason, job.MaxReason)
+	if p, ok := a.Problems[batchID]; ok {
+		p.Text = job.Shorten(p.Text, job.MaxReason)
+		a.Problems = map[string]job.Trouble{batchID: p}
+	}
+	return &a
 }
 
 // batchWait says why a batch does not move.

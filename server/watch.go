@@ -341,15 +341,35 @@ func (s *Server) changes(ctx context.Context, id string, p position) (change, er
 // tellReason sends the batch again if its jobs wait for another reason than
 // the watcher has been told.
 func (w *watch) tellReason(ctx context.Context) error {
-	waits, err := w.seat.waits(time.Now(), func(now time.Time) (job.Wait, error) { return w.s.batchWait(ctx, w.batch, now) })
-	if err != nil || waits.Like(w.told) {
-		return err
+	a, err := w.seat.ask(time.Now(), func(now time.Time) (asked, error) { return w.s.askWhy(ctx, w.batch.ID, now) })
+	if err != nil || a.revision != w.batch.Revision || a.wait.Like(w.told) {
+		return err // what has changed meanwhile is sent for itself, with its reason
 	}
 	m, err := w.s.show(ctx, w.batch)
 	if err != nil {
 		return err
 	}
 	return w.tell(&stokerv1.WatchBatchResponse{Cursor: w.at.String(), Batch: m})
+}
+
+// askWhy looks why a batch does not move. A change in between makes the answer worthless.
+func (s *Server) askWhy(ctx context.Context, id string, now time.Time) (asked, error) {
+	b, err := s.store.Batch(ctx, id)
+	if err != nil {
+		return asked{}, fmt.Errorf("read batch: %w", err)
+	}
+	a := asked{time: now, revision: b.Revision}
+	if a.wait, err = s.batchWait(ctx, b, now); err != nil {
+		return asked{}, err
+	}
+	after, err := s.store.Batch(ctx, id)
+	if err != nil {
+		return asked{}, fmt.Errorf("read batch: %w", err)
+	}
+	if after.Revision != b.Revision {
+		a.revision = 0
+	}
+	return a, nil
 }
 
 // beat sends a heartbeat. It also looks whether a ring got lost.
