@@ -72,6 +72,9 @@ func each(ways []middlebox.Way, moments ...middlebox.Moment) []middlebox.Fault {
 func testProxy(t *testing.T, p program, s *service) {
 	const service = "/stoker.v1.BatchService/"
 	ways := disturbed()
+	if testing.Short() {
+		ways = ways[:8]
+	}
 	for first := 0; first < len(ways); first += 4 {
 		few := ways[first:min(first+4, len(ways))]
 		var names []string
@@ -79,6 +82,7 @@ func testProxy(t *testing.T, p program, s *service) {
 			names = append(names, w.Name)
 		}
 		t.Run(strings.Join(names, ", "), func(t *testing.T) {
+			t.Parallel()
 			watched := append(each(few, middlebox.Midway), each(few, middlebox.Instead, middlebox.Midway)...)
 			watched = append(watched, middlebox.Fault{Moment: middlebox.Midway, Way: middlebox.Status(0, "")})
 			proxy, address := behindProxy(t, s, map[string][]middlebox.Fault{
