@@ -117,7 +117,7 @@ func (d *driver) counted(c counted, err error) {
 	switch {
 	case c.partial:
 		d.queue.due = now.Add(max(d.poll, time.Duration(c.pages)*countPace))
-	case d.queue.foreign > 0:
+	case d.queue.foreign > 0 || d.unresolved(now):
 		d.queue.due = now.Add(countPace)
 	}
 }
@@ -219,6 +219,17 @@ func (c counted) without(e *entry, settle time.Duration) bool {
 func (d *driver) unseenHeld(now time.Time) bool {
 	for _, e := range d.live {
 		if e.unclear() && d.standing(e, now).holds() {
+			return true
+		}
+	}
+	return false
+}
+
+// unresolved reports whether an encoding that cannot be looked at counts as holding a place
+// only because it was started too short a time before the count.
+func (d *driver) unresolved(now time.Time) bool {
+	for _, e := range d.live {
+		if e.unseen() && !e.queued && e.job.Step != job.StepStart && d.standing(e, now).holds() {
 			return true
 		}
 	}

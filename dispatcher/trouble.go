@@ -24,9 +24,9 @@ var errNotConfigured = errors.New("the platform gives no answer when jobs are co
 // not there when it is used.
 var errVanishes = errors.New("what the jobs of the batch share is not there when it is used")
 
-// lostPrepares is how often in a row that must happen to jobs of a batch. Now and then it
-// happens to all.
-const lostPrepares = 5
+// lostPrepares is how often in a row that must happen to jobs of a batch. Configuring takes
+// ten calls: where every tenth has no answer, two of three jobs meet that.
+const lostPrepares = 20
 
 // errNoAnswer is what people are told of encodings that cannot be followed. Those go at
 // their own pace; all others go on.
