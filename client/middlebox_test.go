@@ -45,7 +45,7 @@ func ways() []middlebox.Way {
 		return all
 	}
 	var few []middlebox.Way
-	for n := 0; n < len(all); n += 5 {
+	for n := 0; n < len(all); n += 9 {
 		few = append(few, all[n])
 	}
 	return few

@@ -20,7 +20,9 @@ func TestLongWalk(t *testing.T) {
 		"profile":  func(w *world, n int) job.Batch { return w.submit(n, nil) },
 		"template": func(w *world, n int) job.Batch { return w.submitLadder(n, nil) },
 	} {
-		t.Run(kind, func(t *testing.T) { longWalk(t, submit) })
+		if !testing.Short() || kind == "template" {
+			t.Run(kind, func(t *testing.T) { longWalk(t, submit) })
+		}
 	}
 }
 

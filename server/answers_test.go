@@ -105,7 +105,11 @@ func (w *world) snapshot(batch string) (cursor string) {
 
 // TestWordyAccount has the platform refuse an account with a text of 6 MiB, and with others.
 func TestWordyAccount(t *testing.T) {
-	for _, n := range []int{5_000, 6 << 20} {
+	sizes := []int{5_000, 6 << 20}
+	if testing.Short() {
+		sizes = sizes[:1]
+	}
+	for _, n := range sizes {
 		text := "HTTP 401: " + strings.Repeat("x", n) + " (request r-17)"
 		for name, change := range map[string]func(*job.AccountStatus, string){
 			"breaker": func(a *job.AccountStatus, _ string) { a.Breaker, a.BreakerReason = job.BreakerOpen, text },
@@ -141,7 +145,7 @@ func TestWordyAccount(t *testing.T) {
 // TestWordyFailures lets a thousand jobs fail with all the text that is kept of a failure.
 func TestWordyFailures(t *testing.T) {
 	w := newWorld(t, nil)
-	const jobs = 500
+	const jobs = 150
 	b := w.submit(jobs)
 	for n := range int64(jobs) {
 		text := fmt.Sprint(n, strings.Repeat(" wordy", 10_000))
@@ -190,7 +194,11 @@ func TestWordyChanges(t *testing.T) {
 // TestOlderTable reads what a version wrote that kept every text in full.
 func TestOlderTable(t *testing.T) {
 	w := newWorld(t, nil)
-	long := "BEGIN" + strings.Repeat("x", 4_500_000) + "END"
+	size := 4_500_000
+	if testing.Short() {
+		size /= 3
+	}
+	long := "BEGIN" + strings.Repeat("x", size) + "END"
 	word := long[:100_000]
 	failure := &job.Failure{Kind: job.FailedEncoding, Text: long, Category: word, Messages: []string{long}, RequestID: word, Hint: job.RetryHint(word)}
 	b := w.submit(4)
