@@ -48,7 +48,7 @@ func (t *trouble) met(err error, now time.Time) {
 	if !t.until.After(now) {
 		t.times++
 		limit := maxPause
-		if errors.Is(err, errNotConfigured) || errors.Is(err, errVanishes) {
+		if errors.Is(err, errVanishes) {
 			limit = maxRest // each try makes and deletes something
 		}
 		t.until = now.Add(growing(4*soon, t.times, limit))

@@ -1,6 +1,7 @@
 package dispatcher
 
 import (
+	"errors"
 	"time"
 
 	"github.com/stokerd/stoker/job"
@@ -69,7 +70,7 @@ func (d *driver) view(now time.Time) view {
 // that it no longer waits.
 func (d *driver) candidate(j job.Job) (candidate, bool) {
 	c := candidate{id: j.ID, prepared: j.Prepared(), template: d.templated(j.ID.Batch), certain: d.recent(j.ID.Batch)}
-	if t := d.problems[j.ID.Batch]; t != nil && t.err != nil {
+	if t := d.problems[j.ID.Batch]; t != nil && t.err != nil && !errors.Is(t.err, errNotConfigured) {
 		c.trial = true
 	}
 	if answer, ok := d.confirmed[j.ID]; ok && answer.name == d.nextName(&j) {

@@ -126,7 +126,7 @@ func torture(t *testing.T, seed uint32) {
 		life = s.run()
 	}
 	if ended == nil {
-		ended = h.end(8 * patience) // a start without an answer takes most of a minute, several in a row several of them
+		ended = h.end(15 * patience) // a start without an answer takes most of a minute, several in a row several of them
 	}
 	life.kill()
 	s.run() // removes what the others left
