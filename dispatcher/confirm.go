@@ -87,16 +87,16 @@ func (d *driver) confirm(ctx context.Context, e entry, name string, w witness, h
 		}
 	}
 	var others []bitmovin.Encoding
-	listed, err := d.listNamed(ctx, name, func(found bitmovin.Encoding) error {
+	listed, err := d.listNamed(ctx, name, func(found bitmovin.Encoding) (enough bool, err error) {
 		if string(found.ID) == e.job.EncodingID {
 			proven = found.Status == bitmovin.StatusCreated || e.job.Stale(listedObservation(found))
-			return nil
+			return false, nil
 		}
 		ours, err := d.own(ctx, found)
 		if ours {
 			others = append(others, found)
 		}
-		return err
+		return false, err
 	})
 	var unknown []bitmovin.Encoding
 	if err == nil {
@@ -121,21 +121,22 @@ func (d *driver) confirm(ctx context.Context, e entry, name string, w witness, h
 
 // testifies reports whether the platform finds a witness by its name.
 func (d *driver) testifies(ctx context.Context, w witness) (found bool, err error) {
-	_, err = d.listNamed(ctx, w.name, func(e bitmovin.Encoding) error {
+	_, err = d.listNamed(ctx, w.name, func(e bitmovin.Encoding) (enough bool, err error) {
 		found = found || string(e.ID) == w.encoding
-		return nil
+		return false, nil
 	})
 	return found, err
 }
 
-// listNamed hands over the encodings with a name, and returns how many the platform listed.
-func (d *driver) listNamed(ctx context.Context, name string, visit func(bitmovin.Encoding) error) (listed int, err error) {
+// listNamed hands over the encodings with a name until visit has enough, and returns how many
+// the platform listed.
+func (d *driver) listNamed(ctx context.Context, name string, visit func(bitmovin.Encoding) (enough bool, err error)) (listed int, err error) {
 	query := bitmovin.ListEncodings{Name: name, SkipTotalCount: true}
 	err = d.listing.raw(ctx, query, func(found bitmovin.Encoding) (enough bool, err error) {
 		if listed++; found.Name != name {
 			return listed >= pageSize, nil // the platform takes no notice of the name
 		}
-		return false, visit(found)
+		return visit(found)
 	})
 	return listed, err
 }

@@ -39,12 +39,7 @@ func (d *driver) named(ctx context.Context, j *job.Job) (encoding string, err er
 	if !d.listing.usable(bitmovin.ParamName) {
 		return "", nil
 	}
-	query, listed := bitmovin.ListEncodings{Name: templateName(j), SkipTotalCount: true}, 0
-	err = d.listing.raw(ctx, query, func(e bitmovin.Encoding) (bool, error) {
-		listed++
-		if e.Name != query.Name {
-			return listed >= pageSize, nil // the platform takes no notice of the name
-		}
+	_, err = d.listNamed(ctx, templateName(j), func(e bitmovin.Encoding) (enough bool, err error) {
 		own, err := d.own(ctx, e)
 		if own {
 			encoding = string(e.ID)
