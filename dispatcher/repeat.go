@@ -18,7 +18,7 @@ import (
 //	a stop that brings nothing about              30 s to 16 min goes on
 //	an encoding that cannot be configured because
 //	what its batch shares vanishes again          4 s to 5 min   after five times each uses an attempt
-//	the same, without an answer                   4 to 30 s      goes on
+//	the same, without an answer                   4 s to 2 min   goes on
 //	a storage that is refused                     4 to 30 s      goes on, for all batches together
 //	deleting what nobody needs, refused           4 s to 1 h     goes on: it costs nothing
 //	counting, listing, sweeping                   1 s to 1 min   goes on

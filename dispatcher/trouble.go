@@ -48,8 +48,11 @@ func (t *trouble) met(err error, now time.Time) {
 	if !t.until.After(now) {
 		t.times++
 		limit := maxPause
-		if errors.Is(err, errVanishes) {
-			limit = maxRest // each try makes and deletes something
+		switch { // each try makes and deletes something
+		case errors.Is(err, errVanishes):
+			limit = maxRest
+		case errors.Is(err, errNotConfigured):
+			limit = 4 * maxPause // on a platform that loses calls, the next try may well succeed
 		}
 		t.until = now.Add(growing(4*soon, t.times, limit))
 	}
