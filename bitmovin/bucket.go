@@ -42,7 +42,7 @@ type bucket struct {
 type waiter struct {
 	urgency Urgency
 	since   time.Time
-	gate    clock.Gate // opens when there is a ticket, or when it is to watch the clock
+	gate    clock.Event // opens when there is a ticket, or when it is to watch the clock
 	ticket  uint64     // 0: not allowed yet
 	watches bool       // it is its turn to watch the clock
 }
@@ -100,7 +100,7 @@ func (b *bucket) acquire(ctx context.Context, urgency Urgency) (ticket uint64, e
 
 // join puts a waiter behind those that are as urgent. The caller holds b.mu.
 func (b *bucket) join(urgency Urgency) *waiter {
-	w := &waiter{urgency: urgency, since: b.clock.Now(), gate: b.clock.NewGate()}
+	w := &waiter{urgency: urgency, since: b.clock.Now(), gate: b.clock.NewEvent()}
 	at, _ := slices.BinarySearchFunc(b.line, urgency, func(other *waiter, u Urgency) int {
 		if other.urgency >= u {
 			return -1
@@ -136,7 +136,7 @@ func (b *bucket) serve(ctx context.Context, w *waiter) error {
 		b.leave(next)
 		next.ticket = ticket
 		if next != w {
-			next.gate.Open()
+			next.gate.Set()
 		}
 	}
 	return nil
@@ -159,7 +159,7 @@ func (b *bucket) handOver() {
 	b.served = false
 	if len(b.line) > 0 {
 		b.served, b.line[0].watches = true, true
-		b.line[0].gate.Open()
+		b.line[0].gate.Set()
 	}
 }
 

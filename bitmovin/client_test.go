@@ -16,7 +16,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/stokerd/stoker/internal/bubble"
+	"github.com/stokerd/stoker/internal/testkit/bubble"
 )
 
 const testKey = "k-0123456789-secret"

@@ -64,7 +64,7 @@ const (
 )
 
 // NewGovernor returns a governor with the given limits.
-func NewGovernor(limits Limits) *Governor { return NewGovernorBy(clock.World{}, limits) }
+func NewGovernor(limits Limits) *Governor { return NewGovernorBy(clock.Real{}, limits) }
 
 // NewGovernorBy returns a governor that lives by a clock other than the world's.
 func NewGovernorBy(c clock.Clock, limits Limits) *Governor {

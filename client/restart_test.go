@@ -17,7 +17,7 @@ import (
 
 	"github.com/stokerd/stoker/client"
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
-	"github.com/stokerd/stoker/internal/bubble"
+	"github.com/stokerd/stoker/internal/testkit/bubble"
 	"github.com/stokerd/stoker/job"
 	"github.com/stokerd/stoker/server"
 	"github.com/stokerd/stoker/store"

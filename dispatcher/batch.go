@@ -16,9 +16,9 @@ func (b *batch) rules(settle time.Duration) job.Rules {
 	r := job.Rules{Retry: b.Retry, Template: b.Template != nil, Settle: settle, Jitter: rand.Float64()}
 	switch {
 	case b.Recipe != nil:
-		r.FallbackRegions = len(b.Recipe.FallbackRegions)
+		r.FallbackRegionCount = len(b.Recipe.FallbackRegions)
 	case b.Template != nil:
-		r.FallbackRegions = len(b.Template.FallbackRegions)
+		r.FallbackRegionCount = len(b.Template.FallbackRegions)
 	}
 	return r
 }

@@ -53,7 +53,7 @@ func (d *driver) forgiveStarts(ctx context.Context) error {
 	if err := d.store.ForgiveStarts(ctx, d.account.ID, d.now()); err != nil {
 		return err
 	}
-	status.StartsToday, status.StartsUntil = 0, time.Time{}
+	status.StartsTodayCount, status.PausedUntil = 0, time.Time{}
 	d.status.Store(&status)
 	return nil
 }

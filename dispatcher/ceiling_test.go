@@ -54,8 +54,8 @@ func (w *world) checkCeiling(b job.Batch, starts int64) {
 		w.t.Errorf("%+v, want %d succeeded and the rest waiting", got.Counts, starts)
 	}
 	s, _ := w.disp.Status("default")
-	if want := job.Day(time.Now()).Add(24 * time.Hour); !s.StartsUntil.Equal(want) || s.StartsToday != 5 || s.MaxStartsPerDay != 5 {
-		w.t.Errorf("%d of %d starts until %v, want 5 of 5 until %v", s.StartsToday, s.MaxStartsPerDay, s.StartsUntil, want)
+	if want := job.Day(time.Now()).Add(24 * time.Hour); !s.PausedUntil.Equal(want) || s.StartsTodayCount != 5 || s.MaxStartsPerDay != 5 {
+		w.t.Errorf("%d of %d starts until %v, want 5 of 5 until %v", s.StartsTodayCount, s.MaxStartsPerDay, s.PausedUntil, want)
 	}
 }
 
@@ -72,8 +72,8 @@ func TestResumeAfterTheCeiling(t *testing.T) {
 		b = w.awaitEnd(b.ID, time.Hour)
 		w.audit(b.ID)
 		s, _ := w.disp.Status("default")
-		if s.StartsToday != 3 || s.StartsExhausted() {
-			w.t.Errorf("%d starts count, exhausted: %v; want 3 of 4", s.StartsToday, s.StartsExhausted())
+		if s.StartsTodayCount != 3 || s.StartsExhausted() {
+			w.t.Errorf("%d starts count, exhausted: %v; want 3 of 4", s.StartsTodayCount, s.StartsExhausted())
 		}
 	})
 }

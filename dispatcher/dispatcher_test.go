@@ -155,7 +155,7 @@ func TestQueueFull(t *testing.T) {
 		learnt := 8
 		b = w.await(b.ID, 3*time.Hour, "its end", func(b job.Batch) bool {
 			s, _ := w.disp.Status("default")
-			learnt = min(learnt, s.EffectiveTarget)
+			learnt = min(learnt, s.EffectiveQueueTarget)
 			return b.State.Terminal()
 		})
 		if learnt != 2 {

@@ -165,7 +165,7 @@ func (d *driver) load(ctx context.Context) error {
 		return err
 	}
 	d.loaded = now
-	changed, err := d.store.Unreconciled(ctx, d.account.ID)
+	changed, err := d.store.ReconcileSince(ctx, d.account.ID)
 	d.turnedBack = err != nil || changed.After(now) // the first sweep meets the error again
 	if err := d.readLive(ctx, now); err != nil {
 		return err

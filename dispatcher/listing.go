@@ -30,7 +30,7 @@ const (
 // not have compared. What has been found out about them is kept in the job table.
 type listing struct {
 	client  *bitmovin.Client
-	table   Parameters
+	table   ParameterStore
 	account string
 	label   string // of our encodings
 	clock   clock.Clock
@@ -92,18 +92,18 @@ func (l *listing) status() (s job.Listing, others []job.OtherInstance) {
 	defer l.mu.Unlock()
 	s.Way = l.way()
 	for _, name := range slices.Sorted(maps.Keys(l.faults)) {
-		s.Parameters = append(s.Parameters, l.faults[name])
+		s.FaultyParameters = append(s.FaultyParameters, l.faults[name])
 	}
 	for _, id := range slices.Sorted(maps.Keys(l.others)) {
 		if seen := l.others[id]; l.clock.Now().Sub(seen) < othersFor {
-			others = append(others, job.OtherInstance{ID: id, LastSeen: seen})
+			others = append(others, job.OtherInstance{ID: id, LastSeenTime: seen})
 		}
 	}
 	return s, others
 }
 
 // way is how our encodings are found. The caller holds l.mu.
-func (l *listing) way() job.ListWay {
+func (l *listing) way() job.ListingWay {
 	if _, faulty := l.faults[bitmovin.ParamSearch]; !faulty {
 		return job.ListBySearch
 	}

@@ -95,8 +95,8 @@ func TestListParametersAreRemembered(t *testing.T) {
 		b := w.submit(6, nil)
 		w.awaitEnd(b.ID, time.Hour)
 		s := w.awaitStatus(time.Hour, "that search is refused", func(s job.AccountStatus) bool { return s.Listing.Way == job.ListByTime })
-		want := []job.ListParameter{{Name: bitmovin.ParamSearch, Fault: job.ParameterRefused, Time: s.Listing.Parameters[0].Time}}
-		if diff := cmp.Diff(want, s.Listing.Parameters); diff != "" {
+		want := []job.ListParameter{{Name: bitmovin.ParamSearch, Fault: job.ParameterRefused, Time: s.Listing.FaultyParameters[0].Time}}
+		if diff := cmp.Diff(want, s.Listing.FaultyParameters); diff != "" {
 			w.t.Errorf("parameters (-want +got):\n%s", diff)
 		}
 		if n := searches.Load(); n != refusals {
@@ -137,12 +137,12 @@ func TestComparisonThatFails(t *testing.T) {
 		}
 		w.run()
 		s := w.awaitStatus(time.Minute, "a problem", func(s job.AccountStatus) bool { return s.Listing.ComparingProblem != "" })
-		if s.Listing.ComparingSince.IsZero() || !strings.Contains(s.Listing.ComparingProblem, "lists are gone") || len(s.Listing.Parameters) > 0 {
+		if s.Listing.ComparingSince.IsZero() || !strings.Contains(s.Listing.ComparingProblem, "lists are gone") || len(s.Listing.FaultyParameters) > 0 {
 			w.t.Errorf("the account says %+v", s.Listing)
 		}
 		time.Sleep(10 * time.Minute)
-		if s, _ := w.disp.Status("default"); len(s.Listing.Parameters) > 0 {
-			w.t.Errorf("it blames %+v, though nothing is answered without them", s.Listing.Parameters)
+		if s, _ := w.disp.Status("default"); len(s.Listing.FaultyParameters) > 0 {
+			w.t.Errorf("it blames %+v, though nothing is answered without them", s.Listing.FaultyParameters)
 		}
 		mended.Store(true)
 		w.awaitStatus(time.Minute, "the comparison done", func(s job.AccountStatus) bool {
@@ -161,10 +161,10 @@ func TestCountThatFindsNothing(t *testing.T) {
 		w.network = twisted(w.sim.Client().Transport, twist{"status": nothing})
 		w.run()
 		w.submit(40, nil)
-		s := w.awaitStatus(time.Hour, "that status misses encodings", func(s job.AccountStatus) bool { return len(s.Listing.Parameters) > 0 })
-		if p := s.Listing.Parameters[0]; p.Name != bitmovin.ParamStatus || p.Fault != job.ParameterMisses {
-			w.t.Errorf("it blames %+v", s.Listing.Parameters)
+		s := w.awaitStatus(time.Hour, "that status misses encodings", func(s job.AccountStatus) bool { return len(s.Listing.FaultyParameters) > 0 })
+		if p := s.Listing.FaultyParameters[0]; p.Name != bitmovin.ParamStatus || p.Fault != job.ParameterMisses {
+			w.t.Errorf("it blames %+v", s.Listing.FaultyParameters)
 		}
-		w.awaitStatus(2*time.Minute, "what is queued", func(s job.AccountStatus) bool { return s.Queued >= 2 })
+		w.awaitStatus(2*time.Minute, "what is queued", func(s job.AccountStatus) bool { return s.PlatformQueuedCount >= 2 })
 	})
 }

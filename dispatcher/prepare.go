@@ -117,7 +117,7 @@ func (d *driver) configure(ctx context.Context, e entry, shared sharedIDs) (stri
 	created, err := d.account.Client.CreateEncoding(ctx, bitmovin.Encoding{
 		Name:           encodingName(&e.job),
 		Labels:         []string{"stoker", label(d.store.InstanceID())},
-		CloudRegion:    r.RegionOf(e.job.Regions),
+		CloudRegion:    r.RegionOf(e.job.FallbackRegionIndex),
 		EncoderVersion: r.EncoderVersion,
 	})
 	if err != nil {

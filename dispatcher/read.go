@@ -57,7 +57,7 @@ func (d *driver) readSettings(ctx context.Context) error {
 
 // readLive adopts every job that has, or may have, something at the platform.
 func (d *driver) readLive(ctx context.Context, now time.Time) error {
-	jobs, err := d.store.Live(ctx, d.account.ID)
+	jobs, err := d.store.JobsInFlight(ctx, d.account.ID)
 	if err != nil {
 		return err
 	}
@@ -98,14 +98,14 @@ func (d *driver) readWindow(ctx context.Context, now time.Time) error {
 		return err
 	}
 	limit := aheadOf(d.limit.wanted) + d.limit.wanted + d.waitingAside(now)
-	window, err := d.store.Window(ctx, d.account.ID, now, limit, slices.Concat(aside.refused, aside.unlucky)...)
+	window, err := d.store.NextJobs(ctx, d.account.ID, now, limit, slices.Concat(aside.refused, aside.unlucky)...)
 	if err == nil && len(window) == 0 && len(aside.unlucky) > 0 {
-		window, err = d.store.Window(ctx, d.account.ID, now, limit, aside.refused...)
+		window, err = d.store.NextJobs(ctx, d.account.ID, now, limit, aside.refused...)
 	}
 	if err != nil {
 		return err
 	}
-	due, err := d.store.NextDue(ctx, d.account.ID, now)
+	due, err := d.store.NextDueTime(ctx, d.account.ID, now)
 	if err != nil {
 		return err
 	}
@@ -152,8 +152,8 @@ func (d *driver) changeSettings(ctx context.Context, edit func(*job.AccountSetti
 	status := d.snapshot()
 	status.Paused, status.PausedReason, status.PausedSince = s.Paused, s.PausedReason, s.PausedSince
 	if s.QueueTarget != 0 {
-		if status.EffectiveTarget == status.QueueTarget || status.EffectiveTarget > s.QueueTarget {
-			status.EffectiveTarget = s.QueueTarget
+		if status.EffectiveQueueTarget == status.QueueTarget || status.EffectiveQueueTarget > s.QueueTarget {
+			status.EffectiveQueueTarget = s.QueueTarget
 		}
 		status.QueueTarget = s.QueueTarget
 	}

@@ -28,7 +28,7 @@ func (d *driver) describe(s *job.AccountStatus, v *view) {
 	now := d.now()
 	s.Settle = d.settle
 	d.describeQueue(s, v, now)
-	s.InLine, s.NextDue = len(d.window), d.nextDue
+	s.InLineCount, s.NextDueTime = len(d.window), d.nextDue
 	s.Organisation = d.problem.tell()
 	for id, e := range d.live {
 		if n := e.note(now); n != (job.Note{}) {
@@ -48,12 +48,12 @@ func (d *driver) describeQueue(s *job.AccountStatus, v *view, now time.Time) {
 		d.countedAt = d.queue.time
 	}
 	if !d.countedAt.IsZero() {
-		s.Queued, s.QueuedTime = max(d.queue.foreign, 0)+s.OwnQueued, d.countedAt
+		s.PlatformQueuedCount, s.PlatformQueuedTime = max(d.queue.foreign, 0)+s.QueuedCount, d.countedAt
 	}
 	s.Uncounted = v != nil && !v.counted
-	s.Held = max(d.queue.foreign, 0) + d.ownHeld(now)
+	s.HeldCount = max(d.queue.foreign, 0) + d.ownHeld(now)
 	if d.pace.runtime > 0 {
-		s.Drain = float64(s.OwnRunning) / d.pace.runtime.Minutes()
+		s.DrainRate = float64(s.RunningCount) / d.pace.runtime.Minutes()
 	}
 }
 
@@ -63,18 +63,18 @@ func (e *entry) note(now time.Time) (n job.Note) {
 		n.Starting, n.Since = true, e.since
 	}
 	if e.err != nil && e.failures > 0 && e.notBefore.After(now) {
-		n.Problem = job.Trouble{Text: inShort(e.err), Since: e.troubled, Until: e.notBefore}
+		n.Problem = job.Problem{Text: inShort(e.err), Since: e.troubled, Until: e.notBefore}
 	}
 	return n
 }
 
 // tell is the trouble for people.
-func (t *trouble) tell() job.Trouble {
+func (t *trouble) tell() job.Problem {
 	if t.err == nil {
-		return job.Trouble{}
+		return job.Problem{}
 	}
 	lost := errors.Is(t.err, errNotStarted) || errors.Is(t.err, errNotConfigured)
-	return job.Trouble{Text: inShort(t.err), Since: t.since, Until: t.until, Refused: !lost}
+	return job.Problem{Text: inShort(t.err), Since: t.since, Until: t.until, Refused: !lost}
 }
 
 // tell has the log say why the account starts nothing, in the words that everybody is told, when

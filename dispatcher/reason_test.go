@@ -272,9 +272,9 @@ func TestQueuedIsNeverBelowOurs(t *testing.T) {
 		b := w.submit(40, nil)
 		below, seen := 0, 0
 		w.await(b.ID, time.Hour, "its end", func(b job.Batch) bool {
-			if s, _ := w.disp.Status("default"); s.Queued >= 0 {
+			if s, _ := w.disp.Status("default"); s.PlatformQueuedCount >= 0 {
 				seen++
-				if s.Queued < s.OwnQueued || s.QueuedTime.IsZero() {
+				if s.PlatformQueuedCount < s.QueuedCount || s.PlatformQueuedTime.IsZero() {
 					below++
 				}
 			}

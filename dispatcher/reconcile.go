@@ -69,7 +69,7 @@ func (d *driver) reconcile(ctx context.Context, prepared map[string]job.ID, try 
 	if err := group.Wait(); err != nil {
 		return err
 	}
-	since, err := d.store.Unreconciled(ctx, d.account.ID)
+	since, err := d.store.ReconcileSince(ctx, d.account.ID)
 	if err != nil || since.IsZero() {
 		return err
 	}
@@ -88,7 +88,7 @@ func (d *driver) reconcile(ctx context.Context, prepared map[string]job.ID, try 
 			return err
 		}
 	}
-	return d.store.Reconciled(context.WithoutCancel(ctx), d.account.ID)
+	return d.store.MarkReconciled(context.WithoutCancel(ctx), d.account.ID)
 }
 
 // unknown are the encodings of ours that belong to no job and were created after a

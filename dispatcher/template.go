@@ -103,7 +103,7 @@ func (d *driver) templateValues(e entry, shared sharedIDs) template.Values {
 		EncodingName: templateName(&e.job),
 		Labels:       []string{"stoker", label(d.store.InstanceID())},
 		Priority:     e.batch.Priority,
-		Region:       e.batch.Template.RegionOf(e.job.Regions),
+		Region:       e.batch.Template.RegionOf(e.job.FallbackRegionIndex),
 	}
 }
 

@@ -129,13 +129,13 @@ func (d *driver) waitingAside(now time.Time) (n int) {
 }
 
 // problemsNow tells people what keeps jobs from being configured, by batch and in all.
-func (d *driver) problemsNow() (all string, batches map[string]job.Trouble) {
+func (d *driver) problemsNow() (all string, batches map[string]job.Problem) {
 	for _, id := range slices.Sorted(maps.Keys(d.problems)) {
 		if d.problems[id].err == nil {
 			continue
 		}
 		if batches == nil {
-			batches = map[string]job.Trouble{}
+			batches = map[string]job.Problem{}
 		}
 		batches[id] = d.problems[id].tell()
 		if b := d.batches[id]; b != nil {
@@ -147,9 +147,9 @@ func (d *driver) problemsNow() (all string, batches map[string]job.Trouble) {
 	}
 	for id, err := range d.unseenNow() {
 		if batches == nil {
-			batches = map[string]job.Trouble{}
+			batches = map[string]job.Problem{}
 		}
-		batches[id] = cmp.Or(batches[id], job.Trouble{Text: inShort(fmt.Errorf("%w: %w", errNoAnswer, err))})
+		batches[id] = cmp.Or(batches[id], job.Problem{Text: inShort(fmt.Errorf("%w: %w", errNoAnswer, err))})
 		all = cmp.Or(all, errNoAnswer.Error())
 	}
 	if err := d.again.problem(d.now()); err != nil {

@@ -92,9 +92,9 @@ func TestUnknownStatusHoldsNoPlace(t *testing.T) {
 					}
 				}
 				s, _ := w.disp.Status("default")
-				told := slices.ContainsFunc(s.Unknown, func(v job.UnknownValue) bool { return v.Kind == "status" && v.Count > 3 })
+				told := slices.ContainsFunc(s.UnknownValues, func(v job.UnknownValue) bool { return v.Kind == "status" && v.Count > 3 })
 				if !told || s.Breaker != job.BreakerClosed {
-					w.t.Errorf("the account tells of %v, its breaker is %s", s.Unknown, s.Breaker)
+					w.t.Errorf("the account tells of %v, its breaker is %s", s.UnknownValues, s.Breaker)
 				}
 				stuck = false
 				w.awaitEnd(b.ID, 5*time.Minute)
@@ -371,8 +371,8 @@ func TestSimulatorIsKnown(t *testing.T) {
 		go w.cancelWhenOnPlatform(job.ID{Batch: b.ID, Number: 5})
 		w.awaitEnd(b.ID, time.Hour)
 		time.Sleep(2 * time.Hour)
-		if s, _ := w.disp.Status("default"); len(s.Unknown) > 0 {
-			w.t.Errorf("unknown values: %+v", s.Unknown)
+		if s, _ := w.disp.Status("default"); len(s.UnknownValues) > 0 {
+			w.t.Errorf("unknown values: %+v", s.UnknownValues)
 		}
 	})
 }

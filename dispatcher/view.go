@@ -118,21 +118,21 @@ func (d *driver) publish(v *view) {
 	s := job.AccountStatus{
 		ID:              d.account.ID,
 		QueueTarget:     d.limit.wanted,
-		EffectiveTarget: d.limit.effective,
-		Queued:          -1,
-		Preparing:       d.busy[taskPrepare],
+		EffectiveQueueTarget: d.limit.effective,
+		PlatformQueuedCount:          -1,
+		PreparingCount:       d.busy[taskPrepare],
 		Paused:          d.paused.Paused,
 		PausedReason:    d.paused.PausedReason,
 		PausedSince:     d.paused.PausedSince,
 		Breaker:         d.breaker.state,
 		BreakerReason:   d.breaker.reason,
 		BreakerSince:    d.breaker.since,
-		NextProbe:       d.breaker.nextProbe,
+		NextProbeTime:       d.breaker.nextProbe,
 		MaxStartsPerDay: d.account.MaxStartsPerDay,
-		StartsToday:     d.starts.Counted(),
+		StartsTodayCount:     d.starts.Counted(),
 	}
 	if d.ceilingReached() {
-		s.StartsUntil = d.dayEnds()
+		s.PausedUntil = d.dayEnds()
 		if !s.Paused {
 			s.Paused, s.PausedReason = true, d.ceilingReason()
 		}
@@ -152,17 +152,17 @@ func (d *driver) publish(v *view) {
 	for _, e := range d.live {
 		switch {
 		case e.task == taskStart: // its state is known when the call has been answered
-			s.Starting++
+			s.StartingCount++
 		case e.job.State == job.Queued:
-			s.OwnQueued++
+			s.QueuedCount++
 		case e.job.State == job.Running:
-			s.OwnRunning++
+			s.RunningCount++
 		case e.job.State == job.Starting:
-			s.Starting++
+			s.StartingCount++
 		case e.job.State == job.Cancelling:
-			s.Cancelling++
+			s.CancellingCount++
 		case e.job.Prepared():
-			s.Prepared++
+			s.PreparedCount++
 		}
 	}
 	d.describe(&s, v)
@@ -174,12 +174,12 @@ func (d *driver) snapshot() job.AccountStatus {
 	s := *d.status.Load()
 	s.Budgets = d.budgets()
 	unknown := d.account.Client.Unknown()
-	s.Unknown, s.UnknownCounts = nil, map[string]int64{}
+	s.UnknownValues, s.UnknownValueCounts = nil, map[string]int64{}
 	for _, v := range unknown.List(maxUnknownShown) {
-		s.Unknown = append(s.Unknown, job.UnknownValue{Kind: string(v.Kind), Value: v.Value, First: v.First, Count: v.Count})
+		s.UnknownValues = append(s.UnknownValues, job.UnknownValue{Kind: string(v.Kind), Value: v.Value, FirstTime: v.First, Count: v.Count})
 	}
 	for kind, n := range unknown.Totals() {
-		s.UnknownCounts[string(kind)] = n
+		s.UnknownValueCounts[string(kind)] = n
 	}
 	return s
 }

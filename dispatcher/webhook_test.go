@@ -160,7 +160,7 @@ func TestWebhooksChangeNothing(t *testing.T) {
 		{name: "none", off: true},
 		{
 			name: "all",
-			want: func(s job.Webhooks) bool { return s.Used > 15 && s.Ignored+s.Rejected == 0 },
+			want: func(s job.Webhooks) bool { return s.UsedCount > 15 && s.IgnoredCount+s.RejectedCount == 0 },
 		},
 		{
 			name: "lost", deliver: func(simulator.Delivery) int { return 0 },
@@ -168,15 +168,15 @@ func TestWebhooksChangeNothing(t *testing.T) {
 		},
 		{
 			name: "doubled", deliver: func(simulator.Delivery) int { return 2 },
-			want: func(s job.Webhooks) bool { return s.Used > 15 && s.Ignored == s.Used },
+			want: func(s job.Webhooks) bool { return s.UsedCount > 15 && s.IgnoredCount == s.UsedCount },
 		},
 		{
 			name: "late", carry: func(p *post, l letter) { time.AfterFunc(3*time.Minute, func() { p.bring(l) }) },
-			want: func(s job.Webhooks) bool { return s.Used > 5 && s.Ignored+s.Rejected == 0 },
+			want: func(s job.Webhooks) bool { return s.UsedCount > 5 && s.IgnoredCount+s.RejectedCount == 0 },
 		},
 		{
 			name: "too late", carry: func(p *post, l letter) { time.AfterFunc(11*time.Minute, func() { p.bring(l) }) },
-			want: func(s job.Webhooks) bool { return s.Used == 0 && s.Ignored > 0 },
+			want: func(s job.Webhooks) bool { return s.UsedCount == 0 && s.IgnoredCount > 0 },
 		},
 		{
 			name: "out of order", carry: func(p *post, l letter) {
@@ -188,7 +188,7 @@ func TestWebhooksChangeNothing(t *testing.T) {
 					p.held = nil
 				}
 			},
-			want: func(s job.Webhooks) bool { return s.Used >= 15 },
+			want: func(s job.Webhooks) bool { return s.UsedCount >= 15 },
 		},
 		{
 			name: "forged", carry: func(p *post, l letter) {
@@ -196,7 +196,7 @@ func TestWebhooksChangeNothing(t *testing.T) {
 				p.bring(letter{l.path, l.signature, bytes.Replace(l.body, []byte("FINISHED"), []byte("ERROR"), 1)[1:]})
 				p.bring(letter{path: l.path, body: l.body})
 			},
-			want: func(s job.Webhooks) bool { return s.Used == 0 && s.Rejected > 45 },
+			want: func(s job.Webhooks) bool { return s.UsedCount == 0 && s.RejectedCount > 45 },
 		},
 		{
 			name: "lies in our own hand", carry: func(p *post, l letter) {
@@ -208,11 +208,11 @@ func TestWebhooksChangeNothing(t *testing.T) {
 					p.bring(l.sign(hookKey, lie))
 				}
 			},
-			want: func(s job.Webhooks) bool { return s.Used > 100 },
+			want: func(s job.Webhooks) bool { return s.UsedCount > 100 },
 		},
 		{
 			name: "about other people's", foreign: 4,
-			want: func(s job.Webhooks) bool { return s.Used > 19 },
+			want: func(s job.Webhooks) bool { return s.UsedCount > 19 },
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -7,29 +7,29 @@ import "time"
 type AccountStatus struct {
 	ID              string
 	QueueTarget     int // wanted
-	EffectiveTarget int // what the platform has been seen to accept; at most QueueTarget
-	// Queued is how many encodings are QUEUED at the platform: other people's as they were
+	EffectiveQueueTarget int // what the platform has been seen to accept; at most QueueTarget
+	// PlatformQueuedCount is how many encodings are QUEUED at the platform: other people's as they were
 	// counted at QueuedTime, and those of this service as they are known now, so that it is
 	// never less than OwnQueued; -1 before the first count.
-	Queued     int
-	QueuedTime time.Time
+	PlatformQueuedCount     int
+	PlatformQueuedTime time.Time
 	Uncounted  bool // the count is too old for anything to be started by it
-	// Held is how many places of the queue are taken, or may be: other people's encodings,
+	// HeldCount is how many places of the queue are taken, or may be: other people's encodings,
 	// and of this service what is queued, starts without an answer, and what is being
 	// cancelled before an encoder has taken it. Nothing is started while it is not less
 	// than EffectiveTarget.
-	Held int
-	// Drain is how many places of the queue become free in a minute, by how many encodings
+	HeldCount int
+	// DrainRate is how many places of the queue become free in a minute, by how many encodings
 	// run and how long they take; 0 if that is not known.
-	Drain float64
-	// InLine is how many jobs could be started next, as far ahead as the dispatcher looks;
+	DrainRate float64
+	// InLineCount is how many jobs could be started next, as far ahead as the dispatcher looks;
 	// NextDue is when the next one comes whose back-off is over, or whose batch is tried
 	// again; zero if none does.
-	InLine  int
-	NextDue time.Time
+	InLineCount  int
+	NextDueTime time.Time
 
-	OwnQueued, OwnRunning, Starting, Cancelling int // jobs of this service
-	Prepared, Preparing                         int
+	QueuedCount, RunningCount, StartingCount, CancellingCount int // jobs of this service
+	PreparedCount, PreparingCount                         int
 
 	Paused       bool
 	PausedReason string
@@ -41,11 +41,11 @@ type AccountStatus struct {
 	Breaker       BreakerState
 	BreakerReason string    // what is wrong, empty when closed
 	BreakerSince  time.Time // when it left CLOSED
-	NextProbe     time.Time // zero when closed
+	NextProbeTime     time.Time // zero when closed
 
 	MaxStartsPerDay int       // 0: no ceiling, and nothing is counted
-	StartsToday     int       // starts of this day (UTC) that count towards the ceiling
-	StartsUntil     time.Time // when the account goes on after having reached it; zero if it has not
+	StartsTodayCount     int       // starts of this day (UTC) that count towards the ceiling
+	PausedUntil     time.Time // when the account goes on after having reached it; zero if it has not
 
 	QueueFullUntil time.Time // no start before, because the platform said its queue is full
 	// Problem is what keeps jobs from being configured although the platform
@@ -53,8 +53,8 @@ type AccountStatus struct {
 	// concerns single batches, by id; others go on meanwhile. Organisation is set if nothing
 	// of ours is found at the platform, as with another organisation's key.
 	Problem      string
-	Problems     map[string]Trouble
-	Organisation Trouble
+	Problems     map[string]Problem
+	Organisation Problem
 	// Notes has what the job table does not know of single jobs, of those of which there is
 	// something to say.
 	Notes map[ID]Note
@@ -69,10 +69,10 @@ type AccountStatus struct {
 
 	Budgets []Budget
 
-	// Unknown are values that the platform used and nobody knew, the first that were met first,
+	// UnknownValues are values that the platform used and nobody knew, the first that were met first,
 	// at most 20; UnknownCounts how often any were met since the process started, by kind.
-	Unknown       []UnknownValue
-	UnknownCounts map[string]int64
+	UnknownValues       []UnknownValue
+	UnknownValueCounts map[string]int64
 
 	Listing Listing
 	// OtherInstances are the other Stokers that have been seen at work within the last hour,
@@ -83,7 +83,7 @@ type AccountStatus struct {
 }
 
 // StartsExhausted reports whether the account has made all starts that it may make in a day.
-func (a *AccountStatus) StartsExhausted() bool { return !a.StartsUntil.IsZero() }
+func (a *AccountStatus) StartsExhausted() bool { return !a.PausedUntil.IsZero() }
 
 // BreakerState says whether an account is worked on.
 type BreakerState string
@@ -95,9 +95,9 @@ const (
 	BreakerProbing BreakerState = "PROBING" // one call is out to see whether it does again
 )
 
-// Trouble is why something is not worked on although the platform answers. The zero value:
+// Problem is why something is not worked on although the platform answers. The zero value:
 // there is none.
-type Trouble struct {
+type Problem struct {
 	Text  string
 	Seq   int64     // of the batch that has it; 0 if it is not known, or not a batch's
 	Since time.Time // zero if that is not known
@@ -107,8 +107,8 @@ type Trouble struct {
 	Refused bool
 }
 
-func (t Trouble) wait() Wait {
-	w := Wait{Code: WaitTrouble, Since: t.Since, Until: t.Until, Text: brief(t.Text)}
+func (t Problem) wait() Wait {
+	w := Wait{Code: WaitProblem, Since: t.Since, Until: t.Until, Text: brief(t.Text)}
 	if t.Refused {
 		w.Code = WaitStorage
 	}
@@ -119,7 +119,7 @@ func (t Trouble) wait() Wait {
 type Note struct {
 	Starting bool      // the call that starts it is under way, or about to be made
 	Since    time.Time // when that began
-	Problem  Trouble   // calls for it have failed, not by its fault
+	Problem  Problem   // calls for it have failed, not by its fault
 }
 
 // Budget is how many calls of one endpoint class are left.
@@ -136,7 +136,7 @@ type Budget struct {
 type UnknownValue struct {
 	Kind  string // one of: status, encoding_type, task_type, retry_hint, message_type, event, error_code, field
 	Value string // in the platform's words, at most 100 bytes
-	First time.Time
+	FirstTime time.Time
 	Count int64
 }
 
@@ -146,10 +146,10 @@ type Webhooks struct {
 	// Problem is why deliveries cannot be expected; empty if they can, or if the
 	// service was not asked to register for them.
 	Problem string
-	// Used counts the deliveries that made the service look at an encoding, Ignored
+	// UsedCount counts the deliveries that made the service look at an encoding, Ignored
 	// those that were signed and came to nothing (repeated, stale, or not about an
 	// encoding), Rejected those that were not signed or not to be read. All since
 	// the process started.
-	Used, Ignored, Rejected int64
-	UsedTime                time.Time // when one was used last; zero if none was
+	UsedCount, IgnoredCount, RejectedCount int64
+	LastUsedTime                time.Time // when one was used last; zero if none was
 }

@@ -84,8 +84,8 @@ type Job struct {
 	EncodingID string
 	// Manifests were configured with the encoding and are attached at each start.
 	Manifests []ManifestRef
-	// Regions is how often a retry has moved on to the next fallback region.
-	Regions int
+	// FallbackRegionIndex is how often a retry has moved on to the next fallback region.
+	FallbackRegionIndex int
 	// StaleMark identifies the end of the previous run of the same encoding.
 	// An observation that carries it speaks of that run and is ignored.
 	StaleMark string

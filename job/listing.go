@@ -2,22 +2,22 @@ package job
 
 import "time"
 
-// ListWay is how the encodings of this service are found among all that an account has
+// ListingWay is how the encodings of this service are found among all that an account has
 // at the platform.
-type ListWay string
+type ListingWay string
 
 // The ways, the fastest first.
 const (
-	ListBySearch ListWay = "SEARCH"        // the platform searches for their label
-	ListByTime   ListWay = "CREATION_TIME" // the platform lists everybody's back to a time, labels are compared here
-	ListByWalk   ListWay = "WALK"          // everybody's encodings are listed, labels and times are compared here
+	ListBySearch ListingWay = "SEARCH"        // the platform searches for their label
+	ListByTime   ListingWay = "CREATION_TIME" // the platform lists everybody's back to a time, labels are compared here
+	ListByWalk   ListingWay = "WALK"          // everybody's encodings are listed, labels and times are compared here
 )
 
 // Listing is how an account's encodings are listed, and whether they have been compared
 // with the job table since the process began.
 type Listing struct {
-	Way        ListWay
-	Parameters []ListParameter // those that cannot be used, by name
+	Way        ListingWay
+	FaultyParameters []ListParameter // those that cannot be used, by name
 	// ComparingSince is since when the platform is compared with the job table; zero once
 	// that is done. ComparingProblem is why it did not come to its end when it was last tried;
 	// empty if it has not failed.
@@ -47,5 +47,5 @@ const (
 // work with the same API key.
 type OtherInstance struct {
 	ID       string // of its job table
-	LastSeen time.Time
+	LastSeenTime time.Time
 }

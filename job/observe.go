@@ -86,8 +86,8 @@ func unixMilli(t time.Time) int64 {
 // Rules are the parts of a batch's settings that decide what a fact does to a job.
 type Rules struct {
 	Retry RetryPolicy
-	// FallbackRegions is how many regions the recipe names to fall back to.
-	FallbackRegions int
+	// FallbackRegionCount is how many regions the recipe names to fall back to.
+	FallbackRegionCount int
 	// Template says that the batch has an encoding template, so that each attempt
 	// has an encoding of its own.
 	Template bool

@@ -108,7 +108,7 @@ func (s Situation) batchHeld() Wait {
 
 // inLine is why a job that could be started now has not been: what goes before it.
 func (s Situation) inLine(j *Job, rank int64) Wait {
-	a, w := s.Account, Wait{Code: WaitTurn}
+	a, w := s.Account, Wait{Code: WaitInLine}
 	if s.Place != nil {
 		w.Position = s.Place.Position(rank)
 		w.Earliest = a.earliest(w.Position, s.Now)
@@ -257,7 +257,7 @@ func (a *AccountStatus) Wait(now time.Time) Wait {
 	if w := a.held(now); w.Code != "" {
 		return w
 	}
-	if a.InLine == 0 {
+	if a.InLineCount == 0 {
 		return a.nothingInLine(now)
 	}
 	if w := a.reconciling(now); w.Code != "" {
@@ -272,7 +272,7 @@ func (a *AccountStatus) Wait(now time.Time) Wait {
 	if w := a.usedUp(now, append([]string{startClass}, configuringClasses...)...); w.Code != "" {
 		return w
 	}
-	if a.Preparing > 0 && a.Prepared == 0 {
+	if a.PreparingCount > 0 && a.PreparedCount == 0 {
 		return Wait{Code: WaitConfiguring}
 	}
 	return Wait{}
@@ -280,7 +280,7 @@ func (a *AccountStatus) Wait(now time.Time) Wait {
 
 // nothingInLine is why there is no job that could be started.
 func (a *AccountStatus) nothingInLine(now time.Time) Wait {
-	var worst Trouble
+	var worst Problem
 	for _, t := range a.Problems {
 		if t.Until.IsZero() {
 			continue
@@ -292,8 +292,8 @@ func (a *AccountStatus) nothingInLine(now time.Time) Wait {
 	switch {
 	case worst.Text != "":
 		return worst.wait()
-	case a.NextDue.After(now):
-		return Wait{Code: WaitBackoff, Until: a.NextDue}
+	case a.NextDueTime.After(now):
+		return Wait{Code: WaitBackoff, Until: a.NextDueTime}
 	}
 	return Wait{Code: WaitIdle}
 }
@@ -301,7 +301,7 @@ func (a *AccountStatus) nothingInLine(now time.Time) Wait {
 // held is what keeps everything of the account from being started.
 func (a *AccountStatus) held(now time.Time) Wait {
 	if a.StartsExhausted() && a.PausedSince.IsZero() { // it counts as paused
-		return Wait{Code: WaitDailyLimit, Count: int64(a.StartsToday), Limit: int64(a.MaxStartsPerDay), Until: a.StartsUntil}
+		return Wait{Code: WaitDailyLimit, Count: int64(a.StartsTodayCount), Limit: int64(a.MaxStartsPerDay), Until: a.PausedUntil}
 	}
 	if a.Paused {
 		return Wait{Code: WaitAccountPaused, Subject: a.ID, Since: a.PausedSince, Text: brief(a.PausedReason)}
@@ -321,7 +321,7 @@ func (a *AccountStatus) breakerOpen() Wait {
 	if a.Breaker != BreakerOpen && a.Breaker != BreakerProbing {
 		return Wait{}
 	}
-	return Wait{Code: WaitBreaker, Since: a.BreakerSince, Until: a.NextProbe, Text: brief(a.BreakerReason)}
+	return Wait{Code: WaitBreaker, Since: a.BreakerSince, Until: a.NextProbeTime, Text: brief(a.BreakerReason)}
 }
 
 // platformHeld is what keeps a job that is next from being started whatever the queue is like.
@@ -329,7 +329,7 @@ func (a *AccountStatus) platformHeld(now time.Time) Wait {
 	if a.QueueFullUntil.After(now) {
 		return Wait{Code: WaitPlatformFull, Until: a.QueueFullUntil}
 	}
-	if a.Queued < 0 {
+	if a.PlatformQueuedCount < 0 {
 		return a.counting(now)
 	}
 	return Wait{}
@@ -338,18 +338,18 @@ func (a *AccountStatus) platformHeld(now time.Time) Wait {
 // queueHeld is what keeps a job that is next from having a place in the queue. Places that are
 // taken by starts which wait for the budget are not what it is about.
 func (a *AccountStatus) queueHeld(now time.Time, class string) Wait {
-	if a.Held < a.EffectiveTarget {
+	if a.HeldCount < a.EffectiveQueueTarget {
 		if a.Uncounted { // while every place is known to be taken there is no need to count
 			return a.counting(now)
 		}
 		return Wait{}
 	}
-	if a.Starting > 0 {
+	if a.StartingCount > 0 {
 		if w := a.usedUp(now, class); w.Code != "" {
 			return w
 		}
 	}
-	return Wait{Code: WaitQueueFull, Count: int64(a.Held), Limit: int64(a.EffectiveTarget)}
+	return Wait{Code: WaitQueueFull, Count: int64(a.HeldCount), Limit: int64(a.EffectiveQueueTarget)}
 }
 
 // counting is the wait for the count of the platform's queue.
@@ -385,15 +385,15 @@ const sure = 1.3
 // places have become free, at the pace at which they do now. Zero if there is no pace, and
 // while the queue is not full, because then it says nothing.
 func (a *AccountStatus) earliest(position int64, now time.Time) (t time.Time) {
-	if a.Drain > 0 && a.Held >= a.EffectiveTarget {
-		places := float64(position) + float64(a.Held-a.EffectiveTarget)
-		minutes := (places - sure*math.Sqrt(places)) / a.Drain
+	if a.DrainRate > 0 && a.HeldCount >= a.EffectiveQueueTarget {
+		places := float64(position) + float64(a.HeldCount-a.EffectiveQueueTarget)
+		minutes := (places - sure*math.Sqrt(places)) / a.DrainRate
 		if minutes > 1.0/60 && minutes < 60*24*365 {
 			t = now.Add(time.Duration(minutes * float64(time.Minute))).Truncate(time.Second)
 		}
 	}
 	if day := now.UTC().Truncate(24 * time.Hour).Add(24 * time.Hour); a.MaxStartsPerDay > 0 &&
-		position > int64(a.MaxStartsPerDay-a.StartsToday) && day.After(t) {
+		position > int64(a.MaxStartsPerDay-a.StartsTodayCount) && day.After(t) {
 		t = day
 	}
 	return t

@@ -30,7 +30,7 @@ func newScene() *scene {
 	return &scene{
 		batch: job.Batch{ID: "b", Seq: 2, AccountID: "default", Priority: 50, State: job.BatchActive, StateTime: ago, Counts: job.Counts{Waiting: 10}},
 		account: job.AccountStatus{
-			ID: "default", QueueTarget: 3, EffectiveTarget: 3, Queued: 3, Held: 3, InLine: 9, Breaker: job.BreakerClosed,
+			ID: "default", QueueTarget: 3, EffectiveQueueTarget: 3, PlatformQueuedCount: 3, HeldCount: 3, InLineCount: 9, Breaker: job.BreakerClosed,
 			Settle: 45 * time.Second,
 		},
 		shares: []job.Share{{Seq: 2, Priority: 50, Due: 10}},
@@ -62,7 +62,7 @@ func TestWaitOfAJob(t *testing.T) {
 		return func(s *scene) { s.account.Notes = map[job.ID]job.Note{s.job.ID: n} }
 	}
 	state := func(state job.State) func(*scene) { return func(s *scene) { s.job.State = state } }
-	free := func(s *scene) { s.account.Held = 1 }
+	free := func(s *scene) { s.account.HeldCount = 1 }
 	step := func(step job.Step) func(*scene) { return func(s *scene) { s.job.Step, s.job.StepTime = step, ago } }
 	for _, tt := range []struct {
 		name  string
@@ -77,20 +77,20 @@ func TestWaitOfAJob(t *testing.T) {
 		},
 		{
 			"places become free",
-			[]func(*scene){func(s *scene) { s.account.Drain, s.rank = 2, 9 }},
+			[]func(*scene){func(s *scene) { s.account.DrainRate, s.rank = 2, 9 }},
 			job.Wait{Code: job.WaitQueueFull, Position: 10, Count: 3, Limit: 3, Earliest: noon.Add(176 * time.Second)},
 			"waiting for a free slot (3 of 3 queued); position 10, not before 2026-03-14T12:02:56Z",
 		},
 		{
 			"the first",
-			[]func(*scene){func(s *scene) { s.rank, s.account.Drain = 0, 2 }},
+			[]func(*scene){func(s *scene) { s.rank, s.account.DrainRate = 0, 2 }},
 			job.Wait{Code: job.WaitQueueFull, Position: 1, Count: 3, Limit: 3},
 			"waiting for a free slot (3 of 3 queued)",
 		},
 		{
 			"there is room",
 			[]func(*scene){free},
-			job.Wait{Code: job.WaitTurn, Position: 5},
+			job.Wait{Code: job.WaitInLine, Position: 5},
 			"waiting for its turn: position 5",
 		},
 		{
@@ -102,7 +102,7 @@ func TestWaitOfAJob(t *testing.T) {
 		{
 			"the day has its starts",
 			[]func(*scene){func(s *scene) {
-				s.account.StartsToday, s.account.MaxStartsPerDay, s.account.StartsUntil, s.account.Paused = 500, 500, later, true
+				s.account.StartsTodayCount, s.account.MaxStartsPerDay, s.account.PausedUntil, s.account.Paused = 500, 500, later, true
 			}},
 			job.Wait{Code: job.WaitDailyLimit, Count: 500, Limit: 500, Until: later},
 			"500 of 500 starts of the day have been made; the next may be made at 2026-03-14T12:01:00Z",
@@ -110,7 +110,7 @@ func TestWaitOfAJob(t *testing.T) {
 		{
 			"the day will have its starts",
 			[]func(*scene){func(s *scene) {
-				s.account.StartsToday, s.account.MaxStartsPerDay = 497, 500
+				s.account.StartsTodayCount, s.account.MaxStartsPerDay = 497, 500
 			}},
 			job.Wait{Code: job.WaitQueueFull, Position: 5, Count: 3, Limit: 3, Earliest: noon.Add(12 * time.Hour)},
 			"waiting for a free slot (3 of 3 queued); position 5, not before 2026-03-15T00:00:00Z",
@@ -123,13 +123,13 @@ func TestWaitOfAJob(t *testing.T) {
 		},
 		{
 			"nobody has counted",
-			[]func(*scene){func(s *scene) { s.account.Queued, s.rank = -1, 0 }},
+			[]func(*scene){func(s *scene) { s.account.PlatformQueuedCount, s.rank = -1, 0 }},
 			job.Wait{Code: job.WaitCounting, Position: 1},
 			"the platform's queue has to be counted first",
 		},
 		{
 			"nobody can count",
-			[]func(*scene){func(s *scene) { s.account.Uncounted, s.account.Held, s.rank = true, 2, 0 }, spent("encoding-list")},
+			[]func(*scene){func(s *scene) { s.account.Uncounted, s.account.HeldCount, s.rank = true, 2, 0 }, spent("encoding-list")},
 			job.Wait{Code: job.WaitBudget, Subject: "encoding-list", Until: later, Position: 1},
 			"the calls of class encoding-list are used up until 2026-03-14T12:01:00Z",
 		},
@@ -141,7 +141,7 @@ func TestWaitOfAJob(t *testing.T) {
 		},
 		{
 			"the places are taken by starts that cannot be sent",
-			[]func(*scene){func(s *scene) { s.account.Starting = 3 }, spent("start")},
+			[]func(*scene){func(s *scene) { s.account.StartingCount = 3 }, spent("start")},
 			job.Wait{Code: job.WaitBudget, Subject: "start", Until: later, Position: 5},
 			"the calls of class start are used up until 2026-03-14T12:01:00Z; position 5",
 		},
@@ -216,7 +216,7 @@ func TestWaitOfAJob(t *testing.T) {
 		{
 			"the platform is out",
 			[]func(*scene){func(s *scene) {
-				s.account.Breaker, s.account.BreakerSince, s.account.NextProbe, s.account.BreakerReason = job.BreakerOpen, ago, later, "no key"
+				s.account.Breaker, s.account.BreakerSince, s.account.NextProbeTime, s.account.BreakerReason = job.BreakerOpen, ago, later, "no key"
 			}},
 			job.Wait{Code: job.WaitBreaker, Since: ago, Until: later, Text: "no key"},
 			"the platform cannot be used since 2026-03-14T11:59:00Z: no key",
@@ -224,7 +224,7 @@ func TestWaitOfAJob(t *testing.T) {
 		{
 			"the storage is refused",
 			[]func(*scene){func(s *scene) {
-				s.account.Problems = map[string]job.Trouble{"b": {Text: "no bucket", Since: ago, Until: later, Refused: true}}
+				s.account.Problems = map[string]job.Problem{"b": {Text: "no bucket", Since: ago, Until: later, Refused: true}}
 			}},
 			job.Wait{Code: job.WaitStorage, Since: ago, Until: later, Text: "no bucket"},
 			"it is passed over for now: no bucket",
@@ -232,21 +232,21 @@ func TestWaitOfAJob(t *testing.T) {
 		{
 			"calls of the batch fail",
 			[]func(*scene){func(s *scene) {
-				s.account.Problems = map[string]job.Trouble{"a": {Text: "other"}, "b": {Text: "time-out", Until: later}}
+				s.account.Problems = map[string]job.Problem{"a": {Text: "other"}, "b": {Text: "time-out", Until: later}}
 			}},
-			job.Wait{Code: job.WaitTrouble, Until: later, Text: "time-out"},
+			job.Wait{Code: job.WaitProblem, Until: later, Text: "time-out"},
 			"it is passed over for now: time-out",
 		},
 		{
 			"calls of the job fail",
-			[]func(*scene){note(job.Note{Problem: job.Trouble{Text: "HTTP 500", Until: later}})},
-			job.Wait{Code: job.WaitTrouble, Until: later, Text: "HTTP 500"},
+			[]func(*scene){note(job.Note{Problem: job.Problem{Text: "HTTP 500", Until: later}})},
+			job.Wait{Code: job.WaitProblem, Until: later, Text: "HTTP 500"},
 			"it is passed over for now: HTTP 500",
 		},
 		{
 			"the key is another organisation's",
 			[]func(*scene){func(s *scene) {
-				s.account.Organisation = job.Trouble{Text: "another organisation?", Since: ago, Until: later}
+				s.account.Organisation = job.Problem{Text: "another organisation?", Since: ago, Until: later}
 			}},
 			job.Wait{Code: job.WaitOrganisation, Since: ago, Until: later, Text: "another organisation?"},
 			"another organisation?",
@@ -350,7 +350,7 @@ func TestWaitOfABatch(t *testing.T) {
 	}{
 		{"its first job waits", func(*scene) {}, nil, job.Wait{Code: job.WaitQueueFull, Position: 1, Count: 3, Limit: 3}, "waiting for a free slot (3 of 3 queued)"},
 		{
-			"its first job is being configured", func(s *scene) { s.account.Held = 0 }, &job.Job{State: job.Waiting, Step: job.StepCreate, StepTime: ago},
+			"its first job is being configured", func(s *scene) { s.account.HeldCount = 0 }, &job.Job{State: job.Waiting, Step: job.StepCreate, StepTime: ago},
 			job.Wait{Code: job.WaitConfiguring, Since: ago},
 			"the encoding is being configured",
 		},
@@ -402,20 +402,20 @@ func TestWaitOfAnAccount(t *testing.T) {
 		words  string
 	}{
 		{"full", func(*job.AccountStatus) {}, job.WaitQueueFull, "waiting for a free slot (3 of 3 queued)"},
-		{"nothing to do", func(a *job.AccountStatus) { a.InLine = 0 }, job.WaitIdle, "no job waits to be started"},
-		{"nothing is due", func(a *job.AccountStatus) { a.InLine, a.NextDue = 0, later }, job.WaitBackoff, "jobs pause before their next attempt until 2026-03-14T12:01:00Z"},
+		{"nothing to do", func(a *job.AccountStatus) { a.InLineCount = 0 }, job.WaitIdle, "no job waits to be started"},
+		{"nothing is due", func(a *job.AccountStatus) { a.InLineCount, a.NextDueTime = 0, later }, job.WaitBackoff, "jobs pause before their next attempt until 2026-03-14T12:01:00Z"},
 		{"nothing can be used", func(a *job.AccountStatus) {
-			a.InLine = 0
-			a.Problems = map[string]job.Trouble{"b": {Text: "no bucket", Until: later, Refused: true}}
+			a.InLineCount = 0
+			a.Problems = map[string]job.Problem{"b": {Text: "no bucket", Until: later, Refused: true}}
 		}, job.WaitStorage, "it is passed over for now: no bucket"},
 		{"others can", func(a *job.AccountStatus) {
-			a.Held = 2
-			a.Problems = map[string]job.Trouble{"b": {Text: "no bucket", Until: later, Refused: true}}
+			a.HeldCount = 2
+			a.Problems = map[string]job.Problem{"b": {Text: "no bucket", Until: later, Refused: true}}
 		}, "", ""},
-		{"configuring", func(a *job.AccountStatus) { a.Held, a.Preparing = 2, 1 }, job.WaitConfiguring, "the encoding is being configured"},
-		{"paused", func(a *job.AccountStatus) { a.Paused, a.InLine = true, 0 }, job.WaitAccountPaused, "account default is paused"},
+		{"configuring", func(a *job.AccountStatus) { a.HeldCount, a.PreparingCount = 2, 1 }, job.WaitConfiguring, "the encoding is being configured"},
+		{"paused", func(a *job.AccountStatus) { a.Paused, a.InLineCount = true, 0 }, job.WaitAccountPaused, "account default is paused"},
 		{"throttled", func(a *job.AccountStatus) {
-			a.Held, a.Budgets = 2, []job.Budget{{Class: "start", PausedUntil: later}}
+			a.HeldCount, a.Budgets = 2, []job.Budget{{Class: "start", PausedUntil: later}}
 		}, job.WaitBudget, "the calls of class start are used up until 2026-03-14T12:01:00Z"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

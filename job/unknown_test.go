@@ -103,11 +103,11 @@ func TestUnknownHint(t *testing.T) {
 		u := NewUpdate(Job{State: Running, EncodingID: "e", Attempt: 1, StartTime: t0})
 		failed := Observation{EncodingID: "e", Status: RemoteError, Failure: &Failure{Code: 1, Hint: hint}}
 		r := rules
-		r.FallbackRegions = 1
+		r.FallbackRegionCount = 1
 		if err := u.Observe(failed, r, t0); err != nil {
 			t.Fatal(err)
 		}
-		if u.Job.State != Waiting || u.Job.Failure.Permanent || u.Job.Failure.Hint != hint || u.Job.Regions != 0 {
+		if u.Job.State != Waiting || u.Job.Failure.Permanent || u.Job.Failure.Hint != hint || u.Job.FallbackRegionIndex != 0 {
 			t.Errorf("hint %q: %s, %+v", hint, u.Job.State, u.Job.Failure)
 		}
 	}

@@ -262,8 +262,8 @@ func (u *Update) fail(f *Failure, mark string, r Rules, now time.Time) error {
 	idle := mark != "" && mark == j.StaleMark // the latest start has brought about no other run
 	j.StaleMark = mark
 	switch {
-	case f.Hint == HintDifferentRegion && j.Regions < r.FallbackRegions:
-		j.Regions++
+	case f.Hint == HintDifferentRegion && j.FallbackRegionIndex < r.FallbackRegionCount:
+		j.FallbackRegionIndex++
 		u.forget()
 	case r.Template:
 		u.forget() // each attempt has an encoding of its own

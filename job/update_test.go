@@ -179,11 +179,11 @@ func TestRetries(t *testing.T) {
 		seen := failed(1, HintDifferentRegion)
 		seen.EncodingID = "e1"
 		r := rules
-		r.FallbackRegions = 1
+		r.FallbackRegionCount = 1
 		l.must(func(u *Update, now time.Time) error { return u.Observe(seen, r, now) })
 		l.want(Waiting)
-		if l.job.EncodingID != "" || l.job.Regions != 1 {
-			t.Errorf("encoding %q, moved %d times", l.job.EncodingID, l.job.Regions)
+		if l.job.EncodingID != "" || l.job.FallbackRegionIndex != 1 {
+			t.Errorf("encoding %q, moved %d times", l.job.EncodingID, l.job.FallbackRegionIndex)
 		}
 	})
 	t.Run("a vanished encoding is replaced and counted", func(t *testing.T) {

@@ -14,7 +14,7 @@ type WaitCode string
 
 // The reasons for waiting. The contract has the same ones, as WAIT_CODE_<name>.
 const (
-	WaitTurn           WaitCode = "TURN"            // other jobs go first: Position
+	WaitInLine           WaitCode = "TURN"            // other jobs go first: Position
 	WaitPriority       WaitCode = "PRIORITY"        // Count jobs of higher priority go first; Position
 	WaitQueueFull      WaitCode = "QUEUE_FULL"      // Count of Limit places of the queue are taken; Position, Earliest
 	WaitPlatformFull   WaitCode = "PLATFORM_FULL"   // the platform said that its queue is full; Until
@@ -28,7 +28,7 @@ const (
 	WaitBreaker        WaitCode = "BREAKER"         // the platform cannot be used; Since, Until the next try, Text
 	WaitStorage        WaitCode = "STORAGE"         // the batch's storage or recipe cannot be used; Since, Until the next try, Text
 	WaitOrganisation   WaitCode = "ORGANISATION"    // the key seems to be another organisation's; Since, Until the next try, Text
-	WaitTrouble        WaitCode = "TROUBLE"         // calls for this job failed, not by its fault; Until the next try, Text
+	WaitProblem        WaitCode = "TROUBLE"         // calls for this job failed, not by its fault; Until the next try, Text
 	WaitReconciling    WaitCode = "RECONCILING"     // the platform is compared with the job table first; Since
 	WaitDailyLimit     WaitCode = "DAILY_LIMIT"     // Count of Limit starts of the day have been made; Until
 	WaitStart          WaitCode = "START"           // the start has been sent, or is about to be; Since
@@ -44,9 +44,9 @@ const (
 // WaitCodes lists every code, the empty one apart.
 func WaitCodes() []WaitCode {
 	return []WaitCode{
-		WaitTurn, WaitPriority, WaitQueueFull, WaitPlatformFull, WaitCounting, WaitConfiguring, WaitBackoff,
+		WaitInLine, WaitPriority, WaitQueueFull, WaitPlatformFull, WaitCounting, WaitConfiguring, WaitBackoff,
 		WaitBatchPaused, WaitAccountPaused, WaitAccountMissing, WaitBudget, WaitBreaker, WaitStorage, WaitOrganisation,
-		WaitTrouble, WaitReconciling, WaitDailyLimit, WaitStart, WaitUnknownStart, WaitEncoder, WaitUnknownStatus,
+		WaitProblem, WaitReconciling, WaitDailyLimit, WaitStart, WaitUnknownStart, WaitEncoder, WaitUnknownStatus,
 		WaitMissing, WaitStop, WaitMoreJobs, WaitIdle,
 	}
 }
@@ -77,7 +77,7 @@ type Wait struct {
 // waits. Times are UTC.
 func (w Wait) String() string {
 	words := w.words()
-	if w.Code != WaitTurn && w.Position > 1 {
+	if w.Code != WaitInLine && w.Position > 1 {
 		words += "; position " + grouped(w.Position)
 	}
 	if !w.Earliest.IsZero() {
@@ -88,7 +88,7 @@ func (w Wait) String() string {
 
 func (w Wait) words() string {
 	switch w.Code {
-	case WaitTurn:
+	case WaitInLine:
 		switch w.Position {
 		case 0:
 			return "waiting for its turn"
@@ -128,7 +128,7 @@ func (w Wait) platformWords() string {
 		return "the calls of class " + w.Subject + " are used up" + until(w.Until)
 	case WaitBreaker:
 		return because("the platform cannot be used"+since(w.Since), w.Text)
-	case WaitStorage, WaitTrouble:
+	case WaitStorage, WaitProblem:
 		return because("it is passed over for now", w.Text)
 	case WaitOrganisation:
 		return cmp.Or(w.Text, "the API key seems to belong to another organisation")

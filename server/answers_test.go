@@ -115,7 +115,7 @@ func TestWordyAccount(t *testing.T) {
 			"breaker": func(a *job.AccountStatus, _ string) { a.Breaker, a.BreakerReason = job.BreakerOpen, text },
 			"paused":  func(a *job.AccountStatus, _ string) { a.Paused, a.PausedReason = true, text },
 			"problem": func(a *job.AccountStatus, batch string) {
-				a.Problem, a.Problems = text, map[string]job.Trouble{batch: {Text: text, Until: time.Now().Add(time.Hour)}}
+				a.Problem, a.Problems = text, map[string]job.Problem{batch: {Text: text, Until: time.Now().Add(time.Hour)}}
 			},
 			"webhooks": func(a *job.AccountStatus, _ string) { a.Webhooks = &job.Webhooks{Problem: text} },
 		} {

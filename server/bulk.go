@@ -52,7 +52,7 @@ func (s *Server) ListFailures(ctx context.Context, req *stokerv1.ListFailuresReq
 	if err != nil {
 		return nil, fmt.Errorf("read batch: %w", err)
 	}
-	causes, err := s.store.Causes(ctx, b.ID, maxCauses)
+	causes, err := s.store.FailureCauses(ctx, b.ID, maxCauses)
 	if err != nil {
 		return nil, fmt.Errorf("list causes: %w", err)
 	}
@@ -165,7 +165,7 @@ func (s *Server) inScope(ctx context.Context, req selector, states []job.State) 
 // causeKeys are the keys of those causes, named by their ids, that jobs of a batch are
 // FAILED of. It notes the ids in known: a cause is called the same in every batch.
 func (s *Server) causeKeys(ctx context.Context, batchID string, ids []string, known map[string]bool) ([]string, error) {
-	causes, err := s.store.Causes(ctx, batchID, maxCauses)
+	causes, err := s.store.FailureCauses(ctx, batchID, maxCauses)
 	if err != nil {
 		return nil, fmt.Errorf("list causes: %w", err)
 	}
@@ -185,7 +185,7 @@ func (s *Server) changeSelected(ctx context.Context, sels []job.Selection, now t
 	for _, sel := range sels {
 		var n int64
 		if countOnly {
-			n, err = s.store.CountSelected(ctx, sel)
+			n, err = s.store.CountSelectedJobs(ctx, sel)
 		} else {
 			n, err = s.changeBatchSelected(ctx, sel, now, f)
 		}
@@ -215,11 +215,11 @@ func (s *Server) changeBatchSelected(ctx context.Context, sel job.Selection, now
 	}
 	var total int64
 	for last := int64(0); ; {
-		numbers, err := s.store.Selected(ctx, sel, last, bulkChunk)
+		numbers, err := s.store.SelectJobNumbers(ctx, sel, last, bulkChunk)
 		if err != nil || len(numbers) == 0 {
 			return total, err
 		}
-		changed, err := s.store.UpdateNumbered(ctx, sel.BatchID, numbers, now, guarded)
+		changed, err := s.store.UpdateJobsByNumber(ctx, sel.BatchID, numbers, now, guarded)
 		if err != nil {
 			return total, err
 		}

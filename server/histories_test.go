@@ -21,9 +21,9 @@ import (
 	"pgregory.net/rapid"
 
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
-	"github.com/stokerd/stoker/internal/bubble"
-	"github.com/stokerd/stoker/internal/history"
-	"github.com/stokerd/stoker/internal/transcript"
+	"github.com/stokerd/stoker/internal/testkit/bubble"
+	"github.com/stokerd/stoker/internal/testkit/history"
+	"github.com/stokerd/stoker/internal/testkit/transcript"
 	"github.com/stokerd/stoker/job"
 )
 

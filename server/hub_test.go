@@ -7,7 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/stokerd/stoker/internal/bubble"
+	"github.com/stokerd/stoker/internal/testkit/bubble"
 )
 
 // TestShare holds that watchers at one position share a read, and that whoever is

@@ -17,12 +17,12 @@ type Store interface {
 // BatchStore keeps batches. Errors are those of package job.
 type BatchStore interface {
 	Submit(ctx context.Context, s job.Submission, now time.Time) (b job.Batch, created bool, err error)
-	// Submitted is the batch of an earlier Submit with this request id, or an error
+	// BatchByRequestID is the batch of an earlier Submit with this request id, or an error
 	// matching [job.ErrNotFound], or [job.ErrExists] if the payload was another.
-	Submitted(ctx context.Context, requestID string, payloadHash []byte) (job.Batch, error)
-	// Succeeded counts the jobs that a batch like b would leave out; see
+	BatchByRequestID(ctx context.Context, requestID string, payloadHash []byte) (job.Batch, error)
+	// CountSucceeded counts the jobs that a batch like b would leave out; see
 	// [job.Batch.SkipSucceeded].
-	Succeeded(ctx context.Context, b job.Batch, jobs []job.Spec) (int64, error)
+	CountSucceeded(ctx context.Context, b job.Batch, jobs []job.Spec) (int64, error)
 	// AddJobs adds the jobs whose keys are new, skips the others, and leaves out, of a
 	// batch with SkipSucceeded, what is in neither number.
 	AddJobs(ctx context.Context, batchID string, jobs []job.Spec, now time.Time) (b job.Batch, added, skipped int64, err error)
@@ -39,17 +39,17 @@ type JobStore interface {
 	Attempts(ctx context.Context, id job.ID) ([]job.Attempt, error)
 	Events(ctx context.Context, id job.ID) ([]job.Event, error)
 	Jobs(ctx context.Context, f job.Filter) ([]job.Job, error)
-	// Runs returns what runs in a batch, at most running of it, and the latest jobs to
+	// RecentRuns returns what runs in a batch, at most running of it, and the latest jobs to
 	// have succeeded, by number, at most ended of them.
-	Runs(ctx context.Context, batchID string, running, ended int) ([]job.Run, error)
+	RecentRuns(ctx context.Context, batchID string, running, ended int) ([]job.Run, error)
 	UpdateJob(ctx context.Context, id job.ID, now time.Time, f func(*job.Update) error) (job.Job, error)
-	// NextOf is the job of a batch, which Seq tells, that is started next; an error matching
+	// NextJobOfBatch is the job of a batch, which Seq tells, that is started next; an error matching
 	// [job.ErrNotFound] if none is due.
-	NextOf(ctx context.Context, batchSeq int64, now time.Time) (job.Job, error)
-	// Ranks tells for each of the numbers how many jobs of the batch that are due have smaller ones.
-	Ranks(ctx context.Context, batchSeq int64, now time.Time, numbers []int64) ([]int64, error)
-	// Line is the order in which the waiting jobs of an account are started.
-	Line(ctx context.Context, accountID string, now time.Time) (*job.Line, error)
+	NextJobOfBatch(ctx context.Context, batchSeq int64, now time.Time) (job.Job, error)
+	// JobRanks tells for each of the numbers how many jobs of the batch that are due have smaller ones.
+	JobRanks(ctx context.Context, batchSeq int64, now time.Time, numbers []int64) ([]int64, error)
+	// AccountLine is the order in which the waiting jobs of an account are started.
+	AccountLine(ctx context.Context, accountID string, now time.Time) (*job.Line, error)
 	// Changes reads a batch and its jobs whose revision is greater than after,
 	// in revision order and at most limit of them, in one snapshot; with states, only
 	// those that are in one of them now. No two jobs have the same revision, except
@@ -59,15 +59,15 @@ type JobStore interface {
 
 // BulkStore changes many jobs of a batch. Errors are those of package job.
 type BulkStore interface {
-	// Selected returns the numbers of the jobs that sel chooses and that are greater
+	// SelectJobNumbers returns the numbers of the jobs that sel chooses and that are greater
 	// than after, in ascending order and at most limit of them.
-	Selected(ctx context.Context, sel job.Selection, after int64, limit int) ([]int64, error)
-	CountSelected(ctx context.Context, sel job.Selection) (int64, error)
-	// UpdateNumbered changes the jobs with these numbers in one transaction, and
+	SelectJobNumbers(ctx context.Context, sel job.Selection, after int64, limit int) ([]int64, error)
+	CountSelectedJobs(ctx context.Context, sel job.Selection) (int64, error)
+	// UpdateJobsByNumber changes the jobs with these numbers in one transaction, and
 	// returns how many changed.
-	UpdateNumbered(ctx context.Context, batchID string, numbers []int64, now time.Time, f func(*job.Update) error) (int64, error)
-	// Causes tells what FAILED jobs failed of, the most frequent cause first.
-	Causes(ctx context.Context, batchID string, limit int) ([]job.Cause, error)
+	UpdateJobsByNumber(ctx context.Context, batchID string, numbers []int64, now time.Time, f func(*job.Update) error) (int64, error)
+	// FailureCauses tells what FAILED jobs failed of, the most frequent cause first.
+	FailureCauses(ctx context.Context, batchID string, limit int) ([]job.Cause, error)
 }
 
 // Accounts shows and steers the accounts that batches run on. An id that is not

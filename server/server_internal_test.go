@@ -81,13 +81,13 @@ func TestWordsCarryOver(t *testing.T) {
 			t.Errorf("breaker state %s is not in the contract", s)
 		}
 	}
-	for _, way := range []job.ListWay{job.ListBySearch, job.ListByTime, job.ListByWalk} {
+	for _, way := range []job.ListingWay{job.ListBySearch, job.ListByTime, job.ListByWalk} {
 		if listingMessage(job.Listing{Way: way}).GetWay() == 0 {
 			t.Errorf("way of listing %s is not in the contract", way)
 		}
 	}
 	for _, f := range []job.ParameterFault{job.ParameterRefused, job.ParameterUnanswered, job.ParameterIgnored, job.ParameterMisses} {
-		if listingMessage(job.Listing{Parameters: []job.ListParameter{{Fault: f}}}).GetFaultyParameters()[0].GetFault() == 0 {
+		if listingMessage(job.Listing{FaultyParameters: []job.ListParameter{{Fault: f}}}).GetFaultyParameters()[0].GetFault() == 0 {
 			t.Errorf("fault of a parameter %s is not in the contract", f)
 		}
 	}

@@ -30,7 +30,7 @@ func TestAccountShowsItsWebhooks(t *testing.T) {
 	w := newWorld(t, nil)
 	used := time.Unix(1_800_000_000, 0)
 	if err := w.accounts.change("default", func(a *job.AccountStatus) {
-		a.Webhooks = &job.Webhooks{Problem: "muted", Used: 3, Ignored: 2, Rejected: 1, UsedTime: used}
+		a.Webhooks = &job.Webhooks{Problem: "muted", UsedCount: 3, IgnoredCount: 2, RejectedCount: 1, LastUsedTime: used}
 	}); err != nil {
 		t.Fatal(err)
 	}
@@ -199,7 +199,7 @@ func TestPassedOver(t *testing.T) {
 	held, other := w.submit(1).GetId(), w.submit(1).GetId()
 	const problem = `output "gcs": the platform refuses it`
 	if err := w.accounts.change("default", func(a *job.AccountStatus) {
-		a.Queued, a.Held, a.Problem, a.Problems = 0, 0, problem, map[string]job.Trouble{held: {Text: problem, Until: time.Now().Add(time.Minute), Refused: true}}
+		a.PlatformQueuedCount, a.HeldCount, a.Problem, a.Problems = 0, 0, problem, map[string]job.Problem{held: {Text: problem, Until: time.Now().Add(time.Minute), Refused: true}}
 	}); err != nil {
 		t.Fatal(err)
 	}

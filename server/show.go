@@ -23,7 +23,7 @@ func (s *Server) show(ctx context.Context, b job.Batch) (*stokerv1.Batch, error)
 	m.Wait, m.WaitReason = waitMessage(waits), waits.String()
 	var runs []job.Run
 	if b.Counts.Running > 0 {
-		if runs, err = s.store.Runs(ctx, b.ID, maxRunning, forecast.Sample); err != nil {
+		if runs, err = s.store.RecentRuns(ctx, b.ID, maxRunning, forecast.Sample); err != nil {
 			return nil, fmt.Errorf("read runs: %w", err)
 		}
 	}

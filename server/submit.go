@@ -25,7 +25,7 @@ func (s *Server) SubmitBatch(ctx context.Context, req *stokerv1.SubmitBatchReque
 	// A repeat gets the first answer before it is checked: what was right then may be
 	// wrong by the configuration of today.
 	if hash != nil && !req.GetValidateOnly() {
-		first, err := s.store.Submitted(ctx, req.GetRequestId(), hash)
+		first, err := s.store.BatchByRequestID(ctx, req.GetRequestId(), hash)
 		switch {
 		case err == nil:
 			return s.respondSubmit(ctx, first, &checks{})
@@ -41,7 +41,7 @@ func (s *Server) SubmitBatch(ctx context.Context, req *stokerv1.SubmitBatchReque
 	now := time.Now()
 	jobs := takeJobs(&req.Jobs)
 	if req.GetValidateOnly() {
-		b.Skipped, err = s.store.Succeeded(ctx, b, jobs)
+		b.Skipped, err = s.store.CountSucceeded(ctx, b, jobs)
 		if err != nil {
 			return nil, err
 		}

@@ -165,22 +165,22 @@ func accountMessage(a job.AccountStatus) *stokerv1.Account {
 		*text = job.Shorten(*text, job.MaxReason)
 	}
 	m := &stokerv1.Account{
-		Id: a.ID, QueueTarget: int32(a.QueueTarget), EffectiveQueueTarget: int32(a.EffectiveTarget),
-		PlatformQueuedTime: timestamp(a.QueuedTime),
-		QueuedCount:        int32(a.OwnQueued), RunningCount: int32(a.OwnRunning),
-		StartingCount: int32(a.Starting), CancellingCount: int32(a.Cancelling),
-		PreparedCount: int32(a.Prepared), PreparingCount: int32(a.Preparing),
-		Paused: a.Paused, PausedReason: a.PausedReason, PausedUntil: timestamp(a.StartsUntil),
-		MaxStartsPerDay: int32(a.MaxStartsPerDay), StartsTodayCount: int32(a.StartsToday),
+		Id: a.ID, QueueTarget: int32(a.QueueTarget), EffectiveQueueTarget: int32(a.EffectiveQueueTarget),
+		PlatformQueuedTime: timestamp(a.PlatformQueuedTime),
+		QueuedCount:        int32(a.QueuedCount), RunningCount: int32(a.RunningCount),
+		StartingCount: int32(a.StartingCount), CancellingCount: int32(a.CancellingCount),
+		PreparedCount: int32(a.PreparedCount), PreparingCount: int32(a.PreparingCount),
+		Paused: a.Paused, PausedReason: a.PausedReason, PausedUntil: timestamp(a.PausedUntil),
+		MaxStartsPerDay: int32(a.MaxStartsPerDay), StartsTodayCount: int32(a.StartsTodayCount),
 		Breaker: &stokerv1.Breaker{
 			State: breakerStateMessage(a.Breaker), Reason: a.BreakerReason,
-			Since: timestamp(a.BreakerSince), NextProbeTime: timestamp(a.NextProbe),
+			Since: timestamp(a.BreakerSince), NextProbeTime: timestamp(a.NextProbeTime),
 		},
 		QueueFullUntil: timestamp(a.QueueFullUntil), Problem: a.Problem,
 		Wait: waitMessage(waits), WaitReason: waits.String(),
 	}
-	if a.Queued >= 0 {
-		m.PlatformQueuedCount = new(int32(a.Queued))
+	if a.PlatformQueuedCount >= 0 {
+		m.PlatformQueuedCount = new(int32(a.PlatformQueuedCount))
 	}
 	for _, b := range a.Budgets {
 		m.Budgets = append(m.Budgets, &stokerv1.Budget{
@@ -188,19 +188,19 @@ func accountMessage(a job.AccountStatus) *stokerv1.Account {
 			PausedUntil: timestamp(b.PausedUntil),
 		})
 	}
-	for _, v := range a.Unknown {
+	for _, v := range a.UnknownValues {
 		m.UnknownValues = append(m.UnknownValues, &stokerv1.UnknownValue{
-			Kind: v.Kind, Value: v.Value, FirstTime: timestamp(v.First), Count: v.Count,
+			Kind: v.Kind, Value: v.Value, FirstTime: timestamp(v.FirstTime), Count: v.Count,
 		})
 	}
 	m.Listing = listingMessage(a.Listing)
 	for _, o := range a.OtherInstances {
-		m.OtherInstances = append(m.OtherInstances, &stokerv1.OtherInstance{Id: o.ID, LastSeenTime: timestamp(o.LastSeen)})
+		m.OtherInstances = append(m.OtherInstances, &stokerv1.OtherInstance{Id: o.ID, LastSeenTime: timestamp(o.LastSeenTime)})
 	}
 	if w := a.Webhooks; w != nil {
 		m.Webhooks = &stokerv1.Webhooks{
-			Problem: job.Shorten(w.Problem, job.MaxReason), UsedCount: w.Used, IgnoredCount: w.Ignored, RejectedCount: w.Rejected,
-			LastUsedTime: timestamp(w.UsedTime),
+			Problem: job.Shorten(w.Problem, job.MaxReason), UsedCount: w.UsedCount, IgnoredCount: w.IgnoredCount, RejectedCount: w.RejectedCount,
+			LastUsedTime: timestamp(w.LastUsedTime),
 		}
 	}
 	return m
@@ -211,7 +211,7 @@ func listingMessage(l job.Listing) *stokerv1.Listing {
 		Way:            stokerv1.ListingWay(stokerv1.ListingWay_value["LISTING_WAY_"+string(l.Way)]),
 		ComparingSince: timestamp(l.ComparingSince), ComparingProblem: l.ComparingProblem,
 	}
-	for _, p := range l.Parameters {
+	for _, p := range l.FaultyParameters {
 		m.FaultyParameters = append(m.FaultyParameters, &stokerv1.ListParameter{
 			Name: p.Name, Time: timestamp(p.Time),
 			Fault: stokerv1.ParameterFault(stokerv1.ParameterFault_value["PARAMETER_FAULT_"+string(p.Fault)]),

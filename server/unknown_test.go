@@ -48,7 +48,7 @@ func TestAccountShowsUnknownValues(t *testing.T) {
 	w := newWorld(t, nil)
 	first := time.Unix(1_800_000_000, 0)
 	if err := w.accounts.change("default", func(a *job.AccountStatus) {
-		a.Unknown = []job.UnknownValue{{Kind: "event", Value: "TRANSFER_RESUMED", First: first, Count: 3}}
+		a.UnknownValues = []job.UnknownValue{{Kind: "event", Value: "TRANSFER_RESUMED", FirstTime: first, Count: 3}}
 	}); err != nil {
 		t.Fatal(err)
 	}

@@ -37,7 +37,7 @@ func boundTexts(a job.AccountStatus, batchID string) *job.AccountStatus {
 	a.BreakerReason, a.PausedReason = job.Shorten(a.BreakerReason, job.MaxReason), job.Shorten(a.PausedReason, job.MaxReason)
 	if p, ok := a.Problems[batchID]; ok {
 		p.Text = job.Shorten(p.Text, job.MaxReason)
-		a.Problems = map[string]job.Trouble{batchID: p}
+		a.Problems = map[string]job.Problem{batchID: p}
 	}
 	return &a
 }
@@ -66,7 +66,7 @@ func (s *Server) first(ctx context.Context, b *job.Batch, place *job.Place, now 
 		if place.Position(0) > near {
 			return nil, nil
 		}
-		j, err := s.store.NextOf(ctx, b.Seq, now)
+		j, err := s.store.NextJobOfBatch(ctx, b.Seq, now)
 		if errors.Is(err, job.ErrNotFound) {
 			return nil, nil // it has been started meanwhile
 		}
@@ -117,7 +117,7 @@ func (s *Server) ranks(ctx context.Context, at job.Situation, jobs []job.Job) (m
 			numbers = append(numbers, j.ID.Number)
 		}
 	}
-	list, err := s.store.Ranks(ctx, at.Batch.Seq, at.Now, numbers)
+	list, err := s.store.JobRanks(ctx, at.Batch.Seq, at.Now, numbers)
 	if err != nil {
 		return nil, fmt.Errorf("read places in line: %w", err)
 	}
@@ -165,7 +165,7 @@ func (l *lines) place(ctx context.Context, a *job.AccountStatus, b *job.Batch, n
 	}
 	l.mu.Unlock()
 	line, err := al.with(b, now, func() (*job.Line, error) {
-		line, err := l.store.Line(ctx, a.ID, now)
+		line, err := l.store.AccountLine(ctx, a.ID, now)
 		if err != nil {
 			return nil, fmt.Errorf("read line: %w", err)
 		}

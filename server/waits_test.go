@@ -15,7 +15,7 @@ import (
 // again, is told the same reason for waiting.
 func TestWaitsEverywhere(t *testing.T) {
 	w := newWorld(t, nil)
-	if err := w.accounts.change("default", func(a *job.AccountStatus) { a.InLine = 3 }); err != nil {
+	if err := w.accounts.change("default", func(a *job.AccountStatus) { a.InLineCount = 3 }); err != nil {
 		t.Fatal(err)
 	}
 	id := w.submit(3).GetId()

@@ -10,7 +10,7 @@ import (
 	"google.golang.org/grpc"
 
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
-	"github.com/stokerd/stoker/internal/history"
+	"github.com/stokerd/stoker/internal/testkit/history"
 	"github.com/stokerd/stoker/job"
 )
 

@@ -15,7 +15,7 @@ import (
 	"google.golang.org/protobuf/testing/protocmp"
 
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
-	"github.com/stokerd/stoker/internal/history"
+	"github.com/stokerd/stoker/internal/testkit/history"
 	"github.com/stokerd/stoker/job"
 	"github.com/stokerd/stoker/server"
 )

@@ -14,8 +14,8 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
-	"github.com/stokerd/stoker/internal/bubble"
-	"github.com/stokerd/stoker/internal/history"
+	"github.com/stokerd/stoker/internal/testkit/bubble"
+	"github.com/stokerd/stoker/internal/testkit/history"
 	"github.com/stokerd/stoker/job"
 	"github.com/stokerd/stoker/server"
 )

@@ -211,11 +211,11 @@ type accounts struct {
 func newAccounts() *accounts {
 	return &accounts{all: map[string]job.AccountStatus{
 		"default": {
-			ID: "default", QueueTarget: 3, EffectiveTarget: 3, Queued: 3, Held: 3, QueuedTime: time.Unix(1_800_000_000, 0),
+			ID: "default", QueueTarget: 3, EffectiveQueueTarget: 3, PlatformQueuedCount: 3, HeldCount: 3, PlatformQueuedTime: time.Unix(1_800_000_000, 0),
 			Breaker: job.BreakerClosed,
 			Budgets: []job.Budget{{Class: "encoding-list", LimitPerMinute: 60, Available: 58}},
 		},
-		"other": {ID: "other", QueueTarget: 5, EffectiveTarget: 5, Queued: -1, Breaker: job.BreakerClosed},
+		"other": {ID: "other", QueueTarget: 5, EffectiveQueueTarget: 5, PlatformQueuedCount: -1, Breaker: job.BreakerClosed},
 	}}
 }
 

@@ -23,7 +23,7 @@ SELECT ` + jobColumns + `
 // revision and asks next for what came after that; one that got limit jobs asks
 // for what came after the last job's. Jobs that have not changed since they were
 // submitted have revision 1 and are never among them: a reader starts with all
-// jobs, from [Store.Jobs], and with the revision of a batch it read before them.
+// jobs, from [Store.JobStore], and with the revision of a batch it read before them.
 func (s *Store) Changes(ctx context.Context, batchID string, afterRevision int64, limit int, states ...job.State) (b job.Batch, jobs []job.Job, err error) {
 	err = s.reader.snap(ctx, func(q snapshot) error {
 		b, err = readBatch(ctx, q, batchID)

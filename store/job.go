@@ -21,7 +21,7 @@ func scanJob(r row) (job.Job, error) {
 	var step, next, create, update, start, queued, running, finish, status stamp
 	err := r.Scan(&j.ID.Batch, &j.ID.Number, &j.Key, &j.Name, &j.InputPath, &j.OutputPath, &variables,
 		(*string)(&j.State), &j.Version, &j.Revision, (*string)(&j.Step), &step, &j.Attempt, &j.Failures,
-		&j.EncodingID, &manifests, &j.Regions, &j.StaleMark, &j.Progress, &next, &create, &update,
+		&j.EncodingID, &manifests, &j.FallbackRegionIndex, &j.StaleMark, &j.Progress, &next, &create, &update,
 		&start, &queued, &running, &finish, &failure, &j.Reason,
 		&j.PlatformStatus, &status)
 	if err != nil {

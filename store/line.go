@@ -31,10 +31,10 @@ SELECT b.seq, b.priority, b.starting + b.queued + b.running + b.cancelling, b.su
  WHERE b.account = $1 AND b.state IN ('OPEN', 'ACTIVE') AND b.waiting > 0
  ORDER BY b.priority DESC, b.seq`
 
-// Line returns the order in which the waiting jobs of an account are started: that of
-// [Store.Window]. What it costs grows with the batches that have waiting jobs, some three
+// AccountLine returns the order in which the waiting jobs of an account are started: that of
+// [Store.NextJobs]. What it costs grows with the batches that have waiting jobs, some three
 // microseconds for each, and with the jobs that wait out a back-off, not with the others.
-func (s *Store) Line(ctx context.Context, accountID string, now time.Time) (*job.Line, error) {
+func (s *Store) AccountLine(ctx context.Context, accountID string, now time.Time) (*job.Line, error) {
 	scan := func(r row) (share job.Share, err error) {
 		var waiting int64
 		var next stamp
@@ -49,9 +49,9 @@ func (s *Store) Line(ctx context.Context, accountID string, now time.Time) (*job
 	return job.NewLine(shares), nil
 }
 
-// NextOf returns the job of a batch that [Store.Window] would return first, or an error matching
+// NextJobOfBatch returns the job of a batch that [Store.NextJobs] would return first, or an error matching
 // [job.ErrNotFound] if none is due. Whether the batch dispatches is not asked.
-func (s *Store) NextOf(ctx context.Context, batchSeq int64, now time.Time) (job.Job, error) {
+func (s *Store) NextJobOfBatch(ctx context.Context, batchSeq int64, now time.Time) (job.Job, error) {
 	next := share{seq: batchSeq}
 	err := s.reader.snap(ctx, func(q snapshot) error { return next.read(ctx, q, now, 1) })
 	if err == nil && len(next.due) == 0 {
@@ -75,11 +75,11 @@ SELECT number FROM jobs INDEXED BY jobs_backoff
  LIMIT $3 + 0`
 )
 
-// Ranks tells for each of the given jobs of a batch, all of which are due, how many of its jobs that are due, as
-// those of [Store.Window] are, have smaller numbers, in the order of the numbers given. It
+// JobRanks tells for each of the given jobs of a batch, all of which are due, how many of its jobs that are due, as
+// those of [Store.NextJobs] are, have smaller numbers, in the order of the numbers given. It
 // reads the counts of the blocks before the jobs, the numbers in their own blocks, and those
 // whose back-off is over, from indexes.
-func (s *Store) Ranks(ctx context.Context, batchSeq int64, now time.Time, numbers []int64) ([]int64, error) {
+func (s *Store) JobRanks(ctx context.Context, batchSeq int64, now time.Time, numbers []int64) ([]int64, error) {
 	if len(numbers) == 0 {
 		return nil, nil
 	}

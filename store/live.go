@@ -16,11 +16,11 @@ SELECT ` + jobColumns + `
    AND b.account = $1 AND b.deleted = 0
  ORDER BY j.batch, j.number`
 
-// Live returns the jobs of an account that have, or may have, something at the
+// JobsInFlight returns the jobs of an account that have, or may have, something at the
 // platform: what a restart has to pick up. Those are the jobs in STARTING, QUEUED,
 // RUNNING and CANCELLING, those WAITING with an encoding, and all with a step that
 // is not resolved, ended ones too. They come in the order of their submission.
-func (s *Store) Live(ctx context.Context, accountID string) ([]job.Job, error) {
+func (s *Store) JobsInFlight(ctx context.Context, accountID string) ([]job.Job, error) {
 	list, err := all(ctx, s.reader, scanJob, liveJobs, accountID)
 	if err != nil {
 		return nil, fmt.Errorf("live jobs of account %s: %w", accountID, err)

@@ -23,12 +23,12 @@ SELECT account, max(update_time)
  GROUP BY account
     ON CONFLICT DO NOTHING`
 
-// Unreconciled returns since when the platform may hold encodings of an account that the
+// ReconcileSince returns since when the platform may hold encodings of an account that the
 // job table does not know of: when a batch of it, or one of its jobs, was last changed in
 // a way that watchers see, before this process changed anything. If an earlier process
-// did not get as far as [Store.Reconciled], it is what that would have been told. It is
+// did not get as far as [Store.MarkReconciled], it is what that would have been told. It is
 // the zero time if there is nothing to compare.
-func (s *Store) Unreconciled(ctx context.Context, accountID string) (time.Time, error) {
+func (s *Store) ReconcileSince(ctx context.Context, accountID string) (time.Time, error) {
 	const query = `SELECT since FROM unreconciled WHERE account = $1`
 	at, err := write(ctx, s, "last change", func(t *tx) (int64, error) {
 		// The first write of a process has done so, but there may have been a
@@ -48,8 +48,8 @@ func (s *Store) Unreconciled(ctx context.Context, accountID string) (time.Time, 
 	return stamp(at).time(), nil
 }
 
-// Reconciled notes that the job table knows all that the platform holds of an account.
-func (s *Store) Reconciled(ctx context.Context, accountID string) error {
+// MarkReconciled notes that the job table knows all that the platform holds of an account.
+func (s *Store) MarkReconciled(ctx context.Context, accountID string) error {
 	const remove = `DELETE FROM unreconciled WHERE account = $1`
 	return s.exec(ctx, "note that account "+accountID+" is reconciled", remove, accountID)
 }

@@ -69,7 +69,7 @@ func TestRecountBlocks(t *testing.T) {
 	if diff := cmp.Diff(want, mustBatch(t, s, want.ID)); diff != "" {
 		t.Errorf("the batch (-before +after):\n%s", diff)
 	}
-	ranks, err := s.Ranks(t.Context(), want.Seq, testTime, []int64{1, 256, 257, 600})
+	ranks, err := s.JobRanks(t.Context(), want.Seq, testTime, []int64{1, 256, 257, 600})
 	if diff := cmp.Diff([]int64{0, 255, 256, 599}, ranks); err != nil || diff != "" {
 		t.Errorf("ranks: %v (-want +got):\n%s", err, diff)
 	}

@@ -14,10 +14,10 @@ SELECT j.number, j.running_time, j.finish_time, j.progress, j.update_time
  ORDER BY j.number DESC
  LIMIT $3 + 0`
 
-// Runs returns what runs in a batch, and which of its jobs have succeeded: of both those
+// RecentRuns returns what runs in a batch, and which of its jobs have succeeded: of both those
 // with the highest numbers, at most running and ended of them. That costs no more for a
 // batch with a million jobs.
-func (s *Store) Runs(ctx context.Context, batchID string, running, ended int) ([]job.Run, error) {
+func (s *Store) RecentRuns(ctx context.Context, batchID string, running, ended int) ([]job.Run, error) {
 	scan := func(r row) (run job.Run, err error) {
 		var began, finished, seen stamp
 		err = r.Scan(&run.Number, &began, &finished, &run.Progress, &seen)

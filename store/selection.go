@@ -32,9 +32,9 @@ func selectionArgs(sel job.Selection, state job.State, after int64) []any {
 	return []any{sel.BatchID, after, string(state), sel.KeyPrefix, encodeList(sel.FailureKinds), encodeList(sel.Categories), encodeList(sel.Causes)}
 }
 
-// Selected returns the numbers of the jobs that sel chooses, in ascending order: at
+// SelectJobNumbers returns the numbers of the jobs that sel chooses, in ascending order: at
 // most limit of them, all greater than after.
-func (s *Store) Selected(ctx context.Context, sel job.Selection, after int64, limit int) ([]int64, error) {
+func (s *Store) SelectJobNumbers(ctx context.Context, sel job.Selection, after int64, limit int) ([]int64, error) {
 	var numbers []int64
 	for _, state := range distinct(sel.States) {
 		list, err := all(ctx, s.reader, scalar[int64], selectedNumbers, append(selectionArgs(sel, state, after), limit)...)
@@ -47,9 +47,9 @@ func (s *Store) Selected(ctx context.Context, sel job.Selection, after int64, li
 	return numbers[:min(len(numbers), limit)], nil
 }
 
-// CountSelected returns how many jobs sel chooses. Jobs that move from one of its
+// CountSelectedJobs returns how many jobs sel chooses. Jobs that move from one of its
 // states to another meanwhile may be counted twice or not at all.
-func (s *Store) CountSelected(ctx context.Context, sel job.Selection) (int64, error) {
+func (s *Store) CountSelectedJobs(ctx context.Context, sel job.Selection) (int64, error) {
 	var total int64
 	for _, state := range distinct(sel.States) {
 		n, err := one(ctx, s.reader, scalar[int64], selectedCount, selectionArgs(sel, state, 0)...)
@@ -61,10 +61,10 @@ func (s *Store) CountSelected(ctx context.Context, sel job.Selection) (int64, er
 	return total, nil
 }
 
-// UpdateNumbered does to these jobs of a batch what [Store.UpdateJob] does to one, all
+// UpdateJobsByNumber does to these jobs of a batch what [Store.UpdateJob] does to one, all
 // in one transaction, and returns how many changed. An error of f changes nothing at
 // all and is returned as it is.
-func (s *Store) UpdateNumbered(ctx context.Context, batchID string, numbers []int64, now time.Time, f func(*job.Update) error) (int64, error) {
+func (s *Store) UpdateJobsByNumber(ctx context.Context, batchID string, numbers []int64, now time.Time, f func(*job.Update) error) (int64, error) {
 	round(&now)
 	return write(ctx, s, "update jobs", func(t *tx) (int64, error) {
 		h, err := t.head(batchID)
@@ -81,9 +81,9 @@ func (s *Store) UpdateNumbered(ctx context.Context, batchID string, numbers []in
 	})
 }
 
-// Causes returns what the FAILED jobs of a batch failed of, the most frequent cause
+// FailureCauses returns what the FAILED jobs of a batch failed of, the most frequent cause
 // first, at most limit of them. What it costs grows with the number of those jobs.
-func (s *Store) Causes(ctx context.Context, batchID string, limit int) ([]job.Cause, error) {
+func (s *Store) FailureCauses(ctx context.Context, batchID string, limit int) ([]job.Cause, error) {
 	const query = `
 SELECT ` + causeKey + ` AS cause, count(*) AS jobs, min(j.number), j.failure` + fromState + `
  WHERE b.id = $1 AND b.deleted = 0 AND j.state = 'FAILED' AND j.failure IS NOT NULL

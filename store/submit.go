@@ -70,10 +70,10 @@ func (s *Store) Submit(ctx context.Context, sub job.Submission, now time.Time) (
 	return b, created, nil
 }
 
-// Submitted returns the batch that an earlier submission with this RequestID and
+// BatchByRequestID returns the batch that an earlier submission with this RequestID and
 // PayloadHash made, as it is now. If there is none the answer is [job.ErrNotFound], if
 // there is one with another hash [job.ErrExists].
-func (s *Store) Submitted(ctx context.Context, requestID string, payloadHash []byte) (b job.Batch, err error) {
+func (s *Store) BatchByRequestID(ctx context.Context, requestID string, payloadHash []byte) (b job.Batch, err error) {
 	err = s.reader.snap(ctx, func(q snapshot) error {
 		id, err := submitted(ctx, q, requestID, payloadHash)
 		if err != nil {

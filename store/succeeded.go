@@ -106,9 +106,9 @@ func workOf(ctx context.Context, q querier, seq int64) (string, error) {
 	return work(b), nil
 }
 
-// Succeeded counts the jobs that a batch like b would leave out if it were submitted
+// CountSucceeded counts the jobs that a batch like b would leave out if it were submitted
 // now: those that have succeeded already. It is 0 without SkipSucceeded.
-func (s *Store) Succeeded(ctx context.Context, b job.Batch, jobs []job.Spec) (int64, error) {
+func (s *Store) CountSucceeded(ctx context.Context, b job.Batch, jobs []job.Spec) (int64, error) {
 	if !b.SkipSucceeded {
 		return 0, nil
 	}

@@ -156,7 +156,7 @@ UPDATE jobs
  WHERE batch = $1 AND number = $2 AND state = $3 AND version = $4`
 	n, err := t.exec(update, h.Seq, j.ID.Number, string(before.State), before.Version,
 		string(j.State), j.Version, j.Revision, string(j.Step), ms(j.StepTime), j.Attempt, j.Failures, j.EncodingID,
-		j.Regions, j.StaleMark, j.Progress, ms(j.NextAttemptTime), ms(j.UpdateTime), ms(j.StartTime),
+		j.FallbackRegionIndex, j.StaleMark, j.Progress, ms(j.NextAttemptTime), ms(j.UpdateTime), ms(j.StartTime),
 		ms(j.QueuedTime), ms(j.RunningTime), ms(j.FinishTime), encodeNullable(j.Failure), j.Reason, encodeSlice(j.Manifests),
 		j.PlatformStatus, ms(j.PlatformStatusTime))
 	if err != nil {

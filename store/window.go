@@ -10,7 +10,7 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-// Window returns the jobs of an account that are to be started next, at most
+// NextJobs returns the jobs of an account that are to be started next, at most
 // limit, in the order of dispatch: WAITING, in a batch that dispatches, and not
 // waiting out a back-off. Those that are prepared already are among them.
 //
@@ -21,7 +21,7 @@ import (
 // would win whenever the end of its latest job has not been seen yet.)
 // Inside a batch the order is that of the numbers, so a job that is retried
 // keeps its place. Batches with one of the given sequence numbers are passed over.
-func (s *Store) Window(ctx context.Context, accountID string, now time.Time, limit int, except ...int64) ([]job.Job, error) {
+func (s *Store) NextJobs(ctx context.Context, accountID string, now time.Time, limit int, except ...int64) ([]job.Job, error) {
 	var window []job.Job
 	err := s.reader.snap(ctx, func(q snapshot) error {
 		shares, err := all(ctx, q, scanShare, dispatchable, accountID)
@@ -150,9 +150,9 @@ SELECT coalesce(min((SELECT j.next_attempt_time
   FROM batches AS b INDEXED BY batches_dispatch
  WHERE b.account = $1 AND b.state IN ('OPEN', 'ACTIVE') AND b.waiting > 0`
 
-// NextDue returns when the first back-off after now ends, among the jobs of the
-// account that [Store.Window] would then return. It is zero if there is none.
-func (s *Store) NextDue(ctx context.Context, accountID string, now time.Time) (time.Time, error) {
+// NextDueTime returns when the first back-off after now ends, among the jobs of the
+// account that [Store.NextJobs] would then return. It is zero if there is none.
+func (s *Store) NextDueTime(ctx context.Context, accountID string, now time.Time) (time.Time, error) {
 	at, err := one(ctx, s.reader, scalar[stamp], nextDue, accountID, ms(now))
 	if err != nil {
 		return time.Time{}, fmt.Errorf("next back-off of account %s: %w", accountID, err)

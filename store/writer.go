@@ -244,7 +244,7 @@ func (w *writer) try(ctx context.Context, group []*op) (changes []job.Change, wh
 }
 
 // remember notes in the first transaction, before anything is written, what the job table
-// knew when it was opened; see [Store.Unreconciled].
+// knew when it was opened; see [Store.ReconcileSince].
 func (w *writer) remember(ctx context.Context) error {
 	if w.began {
 		return nil

@@ -18,7 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/stokerd/stoker/bitmovin"
-	"github.com/stokerd/stoker/internal/bubble"
+	"github.com/stokerd/stoker/internal/testkit/bubble"
 	"github.com/stokerd/stoker/job"
 	"github.com/stokerd/stoker/webhook"
 )
@@ -87,7 +87,7 @@ func TestDeliveries(t *testing.T) {
 	now := time.Now()
 	good := event("1", "enc", now)
 	long := event("1", strings.Repeat("e", 64<<10), now)
-	rang, ignored, rejected := job.Webhooks{Used: 1}, job.Webhooks{Ignored: 1}, job.Webhooks{Rejected: 1}
+	rang, ignored, rejected := job.Webhooks{UsedCount: 1}, job.Webhooks{IgnoredCount: 1}, job.Webhooks{RejectedCount: 1}
 	for _, tt := range []struct {
 		name, account, body, signature string
 		status                         int
@@ -127,17 +127,17 @@ func TestDeliveries(t *testing.T) {
 				t.Errorf("answered with %d, want %d", status, tt.status)
 			}
 			var rings []string
-			if tt.want.Used > 0 {
+			if tt.want.UsedCount > 0 {
 				rings = []string{tt.account + ": enc"}
 			}
 			if diff := cmp.Diff(rings, e.rings); diff != "" {
 				t.Errorf("rings (-want +got):\n%s", diff)
 			}
 			got, _ := e.receiver.Status(tt.account)
-			if got.UsedTime.IsZero() == (tt.want.Used > 0) {
-				t.Errorf("last used at %v with %d used", got.UsedTime, got.Used)
+			if got.LastUsedTime.IsZero() == (tt.want.UsedCount > 0) {
+				t.Errorf("last used at %v with %d used", got.LastUsedTime, got.UsedCount)
 			}
-			got.UsedTime = time.Time{}
+			got.LastUsedTime = time.Time{}
 			if got != tt.want {
 				t.Errorf("status %+v, want %+v", got, tt.want)
 			}

@@ -12,7 +12,7 @@ import (
 
 	"github.com/stokerd/stoker/bitmovin"
 	"github.com/stokerd/stoker/bitmovin/simulator"
-	"github.com/stokerd/stoker/internal/bubble"
+	"github.com/stokerd/stoker/internal/testkit/bubble"
 	"github.com/stokerd/stoker/webhook"
 )
 

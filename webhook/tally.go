@@ -79,7 +79,7 @@ func (r *Receiver) Status(accountID string) (job.Webhooks, bool) {
 	defer a.tally.mu.Unlock()
 	n := &a.tally.counts
 	return job.Webhooks{
-		Problem: a.standing.text(), UsedTime: a.tally.latest,
-		Used: n[accepted], Ignored: n[duplicate] + n[stale] + n[irrelevant], Rejected: n[forged] + n[malformed],
+		Problem: a.standing.text(), LastUsedTime: a.tally.latest,
+		UsedCount: n[accepted], IgnoredCount: n[duplicate] + n[stale] + n[irrelevant], RejectedCount: n[forged] + n[malformed],
 	}, true
 }

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/stokerd/stoker/bitmovin/simulator"
-	"github.com/stokerd/stoker/internal/bubble"
+	"github.com/stokerd/stoker/internal/testkit/bubble"
 )
 
 func TestAwait(t *testing.T) {

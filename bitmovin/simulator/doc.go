@@ -25,7 +25,7 @@
 //   - Webhooks for finished, error and transfer-error with HMAC-SHA512
 //     signatures, muted after ten failed deliveries in a row.
 //   - Everything that can go wrong on the way, before or after the effect of a
-//     call: see [Fault] and [Storm].
+//     call: see [Fault] and [FaultPlan].
 //
 // # What is not
 //

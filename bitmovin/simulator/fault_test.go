@@ -14,7 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/stokerd/stoker/bitmovin/simulator"
-	"github.com/stokerd/stoker/internal/bubble"
+	"github.com/stokerd/stoker/internal/testkit/bubble"
 )
 
 const startRoute = "POST /encoding/encodings/{id}/start"
@@ -193,11 +193,11 @@ func TestFaultHookKnowsTheCall(t *testing.T) {
 }
 
 func TestParseStorm(t *testing.T) {
-	got, err := simulator.ParseStorm(" reset=0.01, html502=0.02,504started=0.02,hang=0.01,hang:10s=0.1,json500=0,429=0.5,truncate-lost=0.1,8005=0.05")
+	got, err := simulator.ParseFaultPlan(" reset=0.01, html502=0.02,504started=0.02,hang=0.01,hang:10s=0.1,json500=0,429=0.5,truncate-lost=0.1,8005=0.05")
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := simulator.Storm{Gusts: []simulator.Gust{
+	want := simulator.FaultPlan{Rates: []simulator.FaultRate{
 		{Rate: 0.01, Fault: simulator.Fault{Kind: simulator.ResetFault}},
 		{Rate: 0.02, Fault: simulator.Fault{Kind: simulator.HTMLFault, Status: 502}},
 		{Rate: 0.02, Fault: simulator.Fault{Kind: simulator.JSONFault, Status: 504, After: true}},
@@ -212,17 +212,17 @@ func TestParseStorm(t *testing.T) {
 		t.Errorf("storm (-want +got):\n%s", diff)
 	}
 	for _, text := range []string{"x", "reset", "reset=x", "reset=2", "reset=-1", "reset=NaN", "-0.1", "1.1", "html200=0.1", "htmlx=0.1", "started=0.1", "hang:x=0.1", "hang:-1s=0.1", "8003=0.1", "8008=0.1", "reset=0.6,empty=0.6", "empty=0.1,"} {
-		if storm, err := simulator.ParseStorm(text); err == nil {
+		if storm, err := simulator.ParseFaultPlan(text); err == nil {
 			t.Errorf("%q is accepted: %v", text, storm)
 		}
 	}
-	if storm, err := simulator.ParseStorm(""); err != nil || len(storm.Gusts) > 0 {
+	if storm, err := simulator.ParseFaultPlan(""); err != nil || len(storm.Rates) > 0 {
 		t.Errorf("empty: %v, %v", storm, err)
 	}
 }
 
 func TestStorm(t *testing.T) {
-	storm, err := simulator.ParseStorm("0.2")
+	storm, err := simulator.ParseFaultPlan("0.2")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -56,12 +56,12 @@ func FuzzParseStorm(f *testing.F) {
 	f.Add("0.05")
 	f.Add("reset=0.01,html502=0.02,504started=0.02,hang:1s=0.01")
 	f.Fuzz(func(t *testing.T, text string) {
-		storm, err := simulator.ParseStorm(text)
+		storm, err := simulator.ParseFaultPlan(text)
 		if err != nil {
 			return
 		}
 		sum := 0.0
-		for _, g := range storm.Gusts {
+		for _, g := range storm.Rates {
 			if !(g.Rate >= 0) || g.Fault.Kind == simulator.NoFault {
 				t.Errorf("%q: gust %+v", text, g)
 			}

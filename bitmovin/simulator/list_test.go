@@ -8,7 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/stokerd/stoker/bitmovin/simulator"
-	"github.com/stokerd/stoker/internal/bubble"
+	"github.com/stokerd/stoker/internal/testkit/bubble"
 )
 
 func TestListEncodings(t *testing.T) {

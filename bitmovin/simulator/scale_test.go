@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/stokerd/stoker/bitmovin/simulator"
-	"github.com/stokerd/stoker/internal/bubble"
+	"github.com/stokerd/stoker/internal/testkit/bubble"
 )
 
 // Several clients at once, as the race detector likes them. Whatever the order

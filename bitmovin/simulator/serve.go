@@ -141,7 +141,7 @@ func (s *Simulator) accepts(key string) bool {
 
 // fault decides whether the call goes wrong.
 func (c *call) fault(s *Simulator) Fault {
-	if s.Fault == nil && len(s.Faults.Gusts) == 0 {
+	if s.Fault == nil && len(s.Faults.Rates) == 0 {
 		return Fault{}
 	}
 	what := Call{
@@ -165,7 +165,7 @@ func (c *call) fault(s *Simulator) Fault {
 			return f
 		}
 	}
-	return s.Faults.strike(s.chance("storm", c.route.name, itoa(what.Nth)))
+	return s.Faults.pick(s.chance("storm", c.route.name, itoa(what.Nth)))
 }
 
 // refuse answers a call that does not take effect.

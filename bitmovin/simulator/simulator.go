@@ -93,7 +93,7 @@ type Simulator struct {
 	Fault func(Call) Fault
 
 	// Faults is a storm of random faults, replayable by Seed.
-	Faults Storm
+	Faults FaultPlan
 
 	// Clock is what the simulator lives by. Nil means the world's time. With any
 	// other, nothing happens between two calls, though each finds everything as

@@ -8,21 +8,21 @@ import (
 	"time"
 )
 
-// Storm is random faults at fixed rates. Whether the n-th call on a route is
+// FaultPlan is random faults at fixed rates. Whether the n-th call on a route is
 // hit, and by what, follows from [Simulator.Seed]. The zero value is calm.
-type Storm struct {
-	Gusts []Gust
+type FaultPlan struct {
+	Rates []FaultRate
 }
 
-// Gust is one kind of fault and the share of calls, 0 to 1, that it hits.
-type Gust struct {
+// FaultRate is one kind of fault and the share of calls, 0 to 1, that it hits.
+type FaultRate struct {
 	Rate  float64
 	Fault Fault
 }
 
-// gustNames are the faults that [ParseStorm] knows, besides those that begin
+// faultNames are the faults that [ParseFaultPlan] knows, besides those that begin
 // with an HTTP status.
-func gustNames() map[string]Fault {
+func faultNames() map[string]Fault {
 	quota := func(code int) Fault { return Fault{Kind: JSONFault, Status: http.StatusForbidden, Code: code} }
 	return map[string]Fault{
 		"8001":          quota(CodeMinutes),
@@ -42,7 +42,7 @@ func gustNames() map[string]Fault {
 	}
 }
 
-// ParseStorm reads a storm from a flag. Either one number, such as 0.05: that
+// ParseFaultPlan reads a storm from a flag. Either one number, such as 0.05: that
 // share of all calls goes wrong, in every way but hanging, half of them after
 // the effect. Or a list of name=rate, such as
 //
@@ -55,34 +55,34 @@ func gustNames() map[string]Fault {
 // the code of a used-up quota, html or json followed by a status from
 // 500 to 599, and NNNstarted, which is json with that status after the effect.
 // An empty text is calm. Rates add up to at most 1.
-func ParseStorm(text string) (Storm, error) {
+func ParseFaultPlan(text string) (FaultPlan, error) {
 	text = strings.TrimSpace(text)
 	if text == "" {
-		return Storm{}, nil
+		return FaultPlan{}, nil
 	}
 	if rate, err := strconv.ParseFloat(text, 64); err == nil {
 		return evenStorm(rate)
 	}
-	var storm Storm
+	var storm FaultPlan
 	for part := range strings.SplitSeq(text, ",") {
 		name, rateText, ok := strings.Cut(strings.TrimSpace(part), "=")
 		if !ok {
-			return Storm{}, fmt.Errorf("parse storm: %q is not name=rate", part)
+			return FaultPlan{}, fmt.Errorf("parse storm: %q is not name=rate", part)
 		}
 		fault, err := parseGust(name)
 		if err != nil {
-			return Storm{}, fmt.Errorf("parse storm: %w", err)
+			return FaultPlan{}, fmt.Errorf("parse storm: %w", err)
 		}
 		rate, err := strconv.ParseFloat(rateText, 64)
 		if err != nil {
-			return Storm{}, fmt.Errorf("parse storm: rate of %s: %q is not a number", name, rateText)
+			return FaultPlan{}, fmt.Errorf("parse storm: rate of %s: %q is not a number", name, rateText)
 		}
-		storm.Gusts = append(storm.Gusts, Gust{rate, fault})
+		storm.Rates = append(storm.Rates, FaultRate{rate, fault})
 	}
 	return storm, storm.check()
 }
 
-func evenStorm(rate float64) (Storm, error) {
+func evenStorm(rate float64) (FaultPlan, error) {
 	faults := []Fault{
 		{Kind: RateLimitFault},
 		{Kind: JSONFault, Status: 500},
@@ -95,9 +95,9 @@ func evenStorm(rate float64) (Storm, error) {
 		{Kind: TruncateFault, After: true},
 		{Kind: EmptyFault, After: true},
 	}
-	var storm Storm
+	var storm FaultPlan
 	for _, fault := range faults {
-		storm.Gusts = append(storm.Gusts, Gust{rate / float64(len(faults)), fault})
+		storm.Rates = append(storm.Rates, FaultRate{rate / float64(len(faults)), fault})
 	}
 	return storm, storm.check()
 }
@@ -110,7 +110,7 @@ func parseGust(name string) (Fault, error) {
 		}
 		return Fault{Kind: HangFault, After: hang == "hang-after", Delay: delay}, nil
 	}
-	if fault, ok := gustNames()[name]; ok {
+	if fault, ok := faultNames()[name]; ok {
 		return fault, nil
 	}
 	for _, form := range []struct {
@@ -132,9 +132,9 @@ func parseGust(name string) (Fault, error) {
 	return Fault{}, fmt.Errorf("unknown fault %q", name)
 }
 
-func (s Storm) check() error {
+func (s FaultPlan) check() error {
 	sum := 0.0
-	for _, g := range s.Gusts {
+	for _, g := range s.Rates {
 		if !(g.Rate >= 0 && g.Rate <= 1) {
 			return fmt.Errorf("parse storm: rate %v is not between 0 and 1", g.Rate)
 		}
@@ -146,9 +146,9 @@ func (s Storm) check() error {
 	return nil
 }
 
-// strike picks the fault for a number in [0,1).
-func (s Storm) strike(chance float64) Fault {
-	for _, g := range s.Gusts {
+// pick picks the fault for a number in [0,1).
+func (s FaultPlan) pick(chance float64) Fault {
+	for _, g := range s.Rates {
 		if chance < g.Rate {
 			return g.Fault
 		}

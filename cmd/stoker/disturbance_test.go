@@ -9,7 +9,7 @@ import (
 	"golang.org/x/net/http2"
 
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
-	"github.com/stokerd/stoker/internal/middlebox"
+	"github.com/stokerd/stoker/internal/testkit/middlebox"
 )
 
 // behindProxy serves f behind a proxy that breaks the first n calls of a method, and

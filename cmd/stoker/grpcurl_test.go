@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/stokerd/stoker/bitmovin/simulator"
-	"github.com/stokerd/stoker/internal/grpcurl"
+	"github.com/stokerd/stoker/internal/testkit/grpcurl"
 )
 
 // TestGrpcurl makes the calls of the documentation with a client that knows the

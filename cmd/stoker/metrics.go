@@ -39,17 +39,17 @@ func accountGauge(name, help string, value func(job.AccountStatus) float64) gaug
 // value of a label is a series that is kept for ever, and texts have any length.
 var accountGauges = []gauge{
 	accountGauge("queue_target", "Encodings to keep queued.", func(s job.AccountStatus) float64 { return float64(s.QueueTarget) }),
-	accountGauge("effective_queue_target", "What the platform has been seen to accept.", func(s job.AccountStatus) float64 { return float64(s.EffectiveTarget) }),
-	accountGauge("platform_queued", "Encodings queued at the platform, everybody's; -1 if not known.", func(s job.AccountStatus) float64 { return float64(s.Queued) }),
-	accountGauge("platform_queued_time_seconds", "When the platform's queue was counted last, in Unix time; 0 if it has not been.", func(s job.AccountStatus) float64 { return unix(s.QueuedTime) }),
-	accountGauge("queued", "Jobs queued at the platform.", func(s job.AccountStatus) float64 { return float64(s.OwnQueued) }),
-	accountGauge("running", "Jobs being encoded.", func(s job.AccountStatus) float64 { return float64(s.OwnRunning) }),
-	accountGauge("starting", "Jobs whose start is not answered yet.", func(s job.AccountStatus) float64 { return float64(s.Starting) }),
-	accountGauge("cancelling", "Jobs being cancelled.", func(s job.AccountStatus) float64 { return float64(s.Cancelling) }),
-	accountGauge("prepared", "Jobs configured ahead.", func(s job.AccountStatus) float64 { return float64(s.Prepared) }),
+	accountGauge("effective_queue_target", "What the platform has been seen to accept.", func(s job.AccountStatus) float64 { return float64(s.EffectiveQueueTarget) }),
+	accountGauge("platform_queued", "Encodings queued at the platform, everybody's; -1 if not known.", func(s job.AccountStatus) float64 { return float64(s.PlatformQueuedCount) }),
+	accountGauge("platform_queued_time_seconds", "When the platform's queue was counted last, in Unix time; 0 if it has not been.", func(s job.AccountStatus) float64 { return unix(s.PlatformQueuedTime) }),
+	accountGauge("queued", "Jobs queued at the platform.", func(s job.AccountStatus) float64 { return float64(s.QueuedCount) }),
+	accountGauge("running", "Jobs being encoded.", func(s job.AccountStatus) float64 { return float64(s.RunningCount) }),
+	accountGauge("starting", "Jobs whose start is not answered yet.", func(s job.AccountStatus) float64 { return float64(s.StartingCount) }),
+	accountGauge("cancelling", "Jobs being cancelled.", func(s job.AccountStatus) float64 { return float64(s.CancellingCount) }),
+	accountGauge("prepared", "Jobs configured ahead.", func(s job.AccountStatus) float64 { return float64(s.PreparedCount) }),
 	accountGauge("comparing", "1 while the platform is compared with the job table, after the start.", func(s job.AccountStatus) float64 { return indicator(!s.Listing.ComparingSince.IsZero()) }),
 	accountGauge("other_instances", "Other Stokers seen at work with the same API key within the last hour.", func(s job.AccountStatus) float64 { return float64(len(s.OtherInstances)) }),
-	accountGauge("starts_today", "Starts of this day (UTC) that count towards max_starts_per_day; 0 without such a limit.", func(s job.AccountStatus) float64 { return float64(s.StartsToday) }),
+	accountGauge("starts_today", "Starts of this day (UTC) that count towards max_starts_per_day; 0 without such a limit.", func(s job.AccountStatus) float64 { return float64(s.StartsTodayCount) }),
 	accountGauge("max_starts_per_day", "Starts after which the account pauses for the day; 0: no limit.", func(s job.AccountStatus) float64 { return float64(s.MaxStartsPerDay) }),
 	accountGauge("paused", "1 if somebody paused the account, or max_starts_per_day is reached.", func(s job.AccountStatus) float64 { return indicator(s.Paused) }),
 	accountGauge("breaker_open", "1 if the platform cannot be used; the account's breaker says why.", func(s job.AccountStatus) float64 { return indicator(s.Breaker != job.BreakerClosed) }),
@@ -99,7 +99,7 @@ func (c accountCollector) Collect(ch chan<- prometheus.Metric) {
 		for _, g := range accountGauges {
 			send(g.desc, g.value(s), s.ID)
 		}
-		for kind, n := range s.UnknownCounts {
+		for kind, n := range s.UnknownValueCounts {
 			ch <- prometheus.MustNewConstMetric(unknownDesc, prometheus.CounterValue, float64(n), s.ID, kind)
 		}
 		for call, n := range s.Repeats {
@@ -108,10 +108,10 @@ func (c accountCollector) Collect(ch chan<- prometheus.Metric) {
 		if w := s.Wait(time.Now()); w.Code != "" {
 			send(waitDesc, 1, s.ID, string(w.Code))
 		}
-		for _, way := range []job.ListWay{job.ListBySearch, job.ListByTime, job.ListByWalk} {
+		for _, way := range []job.ListingWay{job.ListBySearch, job.ListByTime, job.ListByWalk} {
 			send(listingDesc, indicator(s.Listing.Way == way), s.ID, string(way))
 		}
-		for _, p := range s.Listing.Parameters {
+		for _, p := range s.Listing.FaultyParameters {
 			send(parameterDesc, 1, s.ID, p.Name, string(p.Fault))
 		}
 		for _, b := range s.Budgets {

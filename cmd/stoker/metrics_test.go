@@ -13,10 +13,10 @@ import (
 func TestMetrics(t *testing.T) {
 	handler := metrics(func() []job.AccountStatus {
 		return []job.AccountStatus{
-			{ID: "archive", QueueTarget: 20, Queued: 4, QueuedTime: time.Unix(1_800_000_000, 0), OwnRunning: 7, Breaker: job.BreakerClosed, Problem: "output archive: HTTP 403", Repeats: map[string]int64{"look": 17}, UnknownCounts: map[string]int64{"status": 4}, Budgets: []job.Budget{
+			{ID: "archive", QueueTarget: 20, PlatformQueuedCount: 4, PlatformQueuedTime: time.Unix(1_800_000_000, 0), RunningCount: 7, Breaker: job.BreakerClosed, Problem: "output archive: HTTP 403", Repeats: map[string]int64{"look": 17}, UnknownValueCounts: map[string]int64{"status": 4}, Budgets: []job.Budget{
 				{Class: "start", LimitPerMinute: 600, Available: 60}, {Class: "list", LimitPerMinute: 60, PausedUntil: time.Now()},
 			}},
-			{ID: "default", QueueTarget: 3, Queued: -1, Breaker: job.BreakerOpen, BreakerReason: "GET /encoding/inputs: HTTP 401 (request 17)", Paused: true},
+			{ID: "default", QueueTarget: 3, PlatformQueuedCount: -1, Breaker: job.BreakerOpen, BreakerReason: "GET /encoding/inputs: HTTP 401 (request 17)", Paused: true},
 		}
 	})
 	w := httptest.NewRecorder()
@@ -53,7 +53,7 @@ func TestMetricsHoldNoTexts(t *testing.T) {
 	text := "wordy" + strings.Repeat("\xff\"\n{}", 1<<20)
 	handler := metrics(func() []job.AccountStatus {
 		return []job.AccountStatus{{
-			ID: "default", Breaker: job.BreakerOpen, BreakerReason: text, Problem: text, Problems: map[string]job.Trouble{text: {Text: text}},
+			ID: "default", Breaker: job.BreakerOpen, BreakerReason: text, Problem: text, Problems: map[string]job.Problem{text: {Text: text}},
 			Paused: true, PausedReason: text, Webhooks: &job.Webhooks{Problem: text},
 		}}
 	})

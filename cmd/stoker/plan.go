@@ -20,7 +20,7 @@ import (
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
 	"github.com/stokerd/stoker/internal/config"
 	"github.com/stokerd/stoker/internal/joblist"
-	"github.com/stokerd/stoker/internal/rehearsal"
+	"github.com/stokerd/stoker/internal/plan"
 	"github.com/stokerd/stoker/internal/spelling"
 	"github.com/stokerd/stoker/internal/template"
 	"github.com/stokerd/stoker/job"
@@ -45,7 +45,7 @@ type planning struct {
 	config   string
 	target   string
 	retries  int
-	rehearse rehearsal.Plan
+	options plan.Options
 }
 
 func (c *cli) planCommand() *cobra.Command {
@@ -82,7 +82,7 @@ Exit codes: 0 planned; 1 could not; 2 wrong usage, or a list with mistakes.`,
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if !cmd.Flags().Changed("sample") {
-				p.rehearse.Sample = max(leastSample, rehearsal.RoundsPerEncoder*p.rehearse.Encoders)
+				p.options.Sample = max(leastSample, plan.RoundsPerEncoder*p.options.Encoders)
 			}
 			if err := p.check(); err != nil {
 				return err
@@ -90,7 +90,7 @@ Exit codes: 0 planned; 1 could not; 2 wrong usage, or a list with mistakes.`,
 			return c.plan(cmd.Context(), p, args)
 		},
 	}
-	f, r := cmd.Flags(), &p.rehearse
+	f, r := cmd.Flags(), &p.options
 	f.IntVar(&r.Encoders, "encoders", 0, "encodings that the account runs side by side (required)")
 	f.DurationVar(&r.Duration, "duration", 0, "how long an encoding runs, on average (required)")
 	f.Float64Var(&r.Spread, "spread", 0.5, "how much lengths differ: 0.5 is from half to one and a half times the duration")
@@ -114,7 +114,7 @@ Exit codes: 0 planned; 1 could not; 2 wrong usage, or a list with mistakes.`,
 
 // check judges the flags.
 func (p *planning) check() error {
-	r := &p.rehearse
+	r := &p.options
 	switch {
 	case r.Encoders < 1:
 		return usagef("--encoders: say how many encodings the account runs side by side, 1 or more")
@@ -163,13 +163,13 @@ func (c *cli) plan(ctx context.Context, p *planning, args []string) error {
 	if err := p.fits(list); err != nil {
 		return err
 	}
-	r := &p.rehearse
+	r := &p.options
 	r.Jobs = list.Jobs
 	if n, takes := p.effort(); takes > 5*time.Second {
 		c.note("running through %d jobs, which takes some %s", n, rounded(takes))
 	}
 	began := time.Now()
-	outcome, err := rehearsal.Run(ctx, *r)
+	outcome, err := plan.Run(ctx, *r)
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
@@ -179,8 +179,8 @@ func (c *cli) plan(ctx context.Context, p *planning, args []string) error {
 	if c.json {
 		return c.printOutcome(outcome)
 	}
-	c.note("%s on %s, %v each%s, queue target %s", plural(int64(outcome.Jobs), "job"), plural(int64(p.rehearse.Encoders), "encoder"),
-		p.rehearse.Duration, p.between(), p.target)
+	c.note("%s on %s, %v each%s, queue target %s", plural(int64(outcome.Jobs), "job"), plural(int64(p.options.Encoders), "encoder"),
+		p.options.Duration, p.between(), p.target)
 	if outcome.Rehearsed < outcome.Jobs {
 		c.note("%d of them were run through in %s; the rest is forecast from those.", outcome.Rehearsed, rounded(time.Since(began)))
 	}
@@ -189,7 +189,7 @@ func (c *cli) plan(ctx context.Context, p *planning, args []string) error {
 
 // effort is how many jobs are run through, and about how long that takes.
 func (p *planning) effort() (jobs int, takes time.Duration) {
-	r := &p.rehearse
+	r := &p.options
 	jobs = min(len(r.Jobs), r.Sample)
 	listings := r.Duration.Seconds() / r.PollInterval.Seconds()
 	return jobs, time.Duration(float64(jobs) * (float64(perJob) + listings*float64(perListing)))
@@ -197,20 +197,20 @@ func (p *planning) effort() (jobs int, takes time.Duration) {
 
 // between says how far lengths lie apart.
 func (p *planning) between() string {
-	if p.rehearse.Spread == 0 {
+	if p.options.Spread == 0 {
 		return ""
 	}
 	length := func(factor float64) time.Duration {
-		return time.Duration(factor * float64(p.rehearse.Duration)).Round(100 * time.Millisecond)
+		return time.Duration(factor * float64(p.options.Duration)).Round(100 * time.Millisecond)
 	}
-	return fmt.Sprintf(" (%v to %v)", length(1-p.rehearse.Spread), length(1+p.rehearse.Spread))
+	return fmt.Sprintf(" (%v to %v)", length(1-p.options.Spread), length(1+p.options.Spread))
 }
 
 // encodeWith settles what the batch is encoded with.
 func (c *cli) encodeWith(p *planning) error {
 	b := job.Batch{
 		Priority: 50, Retry: job.RetryPolicy{MaxRetries: p.retries},
-		Input: job.StorageRef{Name: rehearsal.Storage}, Output: job.StorageRef{Name: rehearsal.Storage},
+		Input: job.StorageRef{Name: plan.Storage}, Output: job.StorageRef{Name: plan.Storage},
 	}
 	known := config.Config{Profiles: map[string]job.Recipe{config.DefaultName: job.DefaultRecipe()}}
 	if p.config != "" {
@@ -243,17 +243,17 @@ func (c *cli) encodeWith(p *planning) error {
 		}
 		b.Recipe = &r
 	}
-	p.rehearse.Batch = b
+	p.options.Batch = b
 	return nil
 }
 
 // fits refuses what the service would refuse: a template with mistakes, or one that the
 // jobs of the list do not fill in.
 func (p *planning) fits(list *joblist.List) error {
-	if p.rehearse.Batch.Template == nil {
+	if p.options.Batch.Template == nil {
 		return nil
 	}
-	t, mistakes := template.Parse(p.rehearse.Batch.Template.Text)
+	t, mistakes := template.Parse(p.options.Batch.Template.Text)
 	if t != nil && len(list.Jobs) > 1 {
 		mistakes = t.SharedOutputs()
 	}
@@ -283,7 +283,7 @@ func (p *planning) unknown(kind, name string, known []string) error {
 	return usagef("--%s %s: %s has no such %s%s", kind, name, p.config, kind, spelling.Hint(name, known))
 }
 
-func outcomeTable(o rehearsal.Outcome) table {
+func outcomeTable(o plan.Outcome) table {
 	t := table{header: []string{"MEASURE", "VALUE"}}
 	t.row("makespan", rounded(o.Makespan.Likely))
 	if o.Rehearsed < o.Jobs {
@@ -304,7 +304,7 @@ func outcomeTable(o rehearsal.Outcome) table {
 }
 
 // printOutcome prints an outcome for programs.
-func (c *cli) printOutcome(o rehearsal.Outcome) error {
+func (c *cli) printOutcome(o plan.Outcome) error {
 	text, err := json.MarshalIndent(struct {
 		Jobs      int     `json:"jobs"`
 		Rehearsed int     `json:"rehearsed"`

@@ -11,7 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
-	"github.com/stokerd/stoker/internal/bubble"
+	"github.com/stokerd/stoker/internal/testkit/bubble"
 )
 
 func TestSilenceIsNoted(t *testing.T) {

@@ -37,7 +37,7 @@ Exit codes: 0 stopped by SIGTERM or Ctrl-C; 1 could not start; 2 wrong usage.`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var err error
-			if sim.Faults, err = simulator.ParseStorm(storm); err != nil {
+			if sim.Faults, err = simulator.ParseFaultPlan(storm); err != nil {
 				return usagef("--faults: %w", err)
 			}
 			if _, _, err := net.SplitHostPort(listen); err != nil {

@@ -58,7 +58,7 @@ var rules = map[string]rule{
 
 	// When a batch will be done: from how it goes, and by running it ahead of time.
 	"internal/forecast": {stdOnly: true},
-	"internal/rehearsal": {imports: []string{
+	"internal/plan": {imports: []string{
 		"job", "store", "bitmovin", "bitmovin/simulator", "dispatcher", "internal/clock", "internal/forecast",
 	}},
 
@@ -66,14 +66,14 @@ var rules = map[string]rule{
 
 	"store/storetest":     {imports: []string{"job", "store"}, testSupport: true},
 	"internal/archtest":   {stdOnly: true, testSupport: true},
-	"internal/bubble":     {stdOnly: true, testSupport: true},
+	"internal/testkit/bubble":     {stdOnly: true, testSupport: true},
 	"internal/clients":    {stdOnly: true, testSupport: true},
 	"internal/docstest":   {stdOnly: true, testSupport: true},
-	"internal/grpcurl":    {stdOnly: true, testSupport: true},
-	"internal/history":    {imports: []string{"gen/stoker/v1"}, testSupport: true},
-	"internal/transcript": {stdOnly: true, testSupport: true},
-	"internal/loopback":   {stdOnly: true, testSupport: true},
-	"internal/middlebox":  {testSupport: true},
+	"internal/testkit/grpcurl":    {stdOnly: true, testSupport: true},
+	"internal/testkit/history":    {imports: []string{"gen/stoker/v1"}, testSupport: true},
+	"internal/testkit/transcript": {stdOnly: true, testSupport: true},
+	"internal/testkit/loopback":   {stdOnly: true, testSupport: true},
+	"internal/testkit/middlebox":  {testSupport: true},
 	"internal/jssdk":      {imports: []string{"bitmovin/simulator"}, testSupport: true},
 }
 

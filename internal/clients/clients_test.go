@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/stokerd/stoker/internal/transcript"
+	"github.com/stokerd/stoker/internal/testkit/transcript"
 )
 
 // TestClients holds every program to the same: it submits, tells what is wrong with a

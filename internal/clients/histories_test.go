@@ -18,8 +18,8 @@ import (
 
 	"github.com/stokerd/stoker/client"
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
-	"github.com/stokerd/stoker/internal/history"
-	"github.com/stokerd/stoker/internal/transcript"
+	"github.com/stokerd/stoker/internal/testkit/history"
+	"github.com/stokerd/stoker/internal/testkit/transcript"
 )
 
 // TestHistories kills the service again and again while watchers of every kind follow a

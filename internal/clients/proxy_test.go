@@ -10,8 +10,8 @@ import (
 	"golang.org/x/net/http2"
 
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
-	"github.com/stokerd/stoker/internal/middlebox"
-	"github.com/stokerd/stoker/internal/transcript"
+	"github.com/stokerd/stoker/internal/testkit/middlebox"
+	"github.com/stokerd/stoker/internal/testkit/transcript"
 )
 
 // behindProxy puts a proxy before the service, which breaks the calls of each method in these

@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"github.com/stokerd/stoker/bitmovin/simulator"
-	"github.com/stokerd/stoker/internal/loopback"
+	"github.com/stokerd/stoker/internal/testkit/loopback"
 )
 
 // service is a `stoker serve` that can be killed and started again on the same

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/stokerd/stoker/internal/transcript"
+	"github.com/stokerd/stoker/internal/testkit/transcript"
 )
 
 // program is an example client: a command that takes submit, watch or cancel.

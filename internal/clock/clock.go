@@ -16,26 +16,26 @@ type Clock interface {
 	Now() time.Time
 	// Sleep waits for d. If ctx ends first it returns the context's cause.
 	Sleep(ctx context.Context, d time.Duration) error
-	// NewGate returns a closed gate.
-	NewGate() Gate
+	// NewEvent returns a closed gate.
+	NewEvent() Event
 }
 
-// Gate is where one waits for another.
-type Gate interface {
+// Event is where one waits for another.
+type Event interface {
 	// Wait waits until the gate is open. If ctx ends first it returns the context's cause.
 	Wait(ctx context.Context) error
-	// Open opens the gate for good. It is called once.
-	Open()
+	// Set opens the gate for good. It is called once.
+	Set()
 }
 
-// World is the world's clock.
-type World struct{}
+// Real is the world's clock.
+type Real struct{}
 
 // Now is the present.
-func (World) Now() time.Time { return time.Now() }
+func (Real) Now() time.Time { return time.Now() }
 
 // Sleep waits for d, or returns ctx's cause if that ends first.
-func (World) Sleep(ctx context.Context, d time.Duration) error {
+func (Real) Sleep(ctx context.Context, d time.Duration) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
@@ -49,15 +49,15 @@ func (World) Sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// NewGate returns a closed gate.
-func (World) NewGate() Gate { return gate(make(chan struct{})) }
+// NewEvent returns a closed gate.
+func (Real) NewEvent() Event { return event(make(chan struct{})) }
 
-// gate is open when it is closed, as channels go.
-type gate chan struct{}
+// event is open when it is closed, as channels go.
+type event chan struct{}
 
-func (g gate) Open() { close(g) }
+func (g event) Set() { close(g) }
 
-func (g gate) Wait(ctx context.Context) error {
+func (g event) Wait(ctx context.Context) error {
 	select {
 	case <-g:
 		return nil
@@ -69,7 +69,7 @@ func (g gate) Wait(ctx context.Context) error {
 // Or returns c, or the world's clock if there is none.
 func Or(c Clock) Clock {
 	if c == nil {
-		return World{}
+		return Real{}
 	}
 	return c
 }

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/stokerd/stoker/internal/bubble"
+	"github.com/stokerd/stoker/internal/testkit/bubble"
 )
 
 var start = time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
@@ -86,10 +86,10 @@ func TestSimulationSleepKnowsContexts(t *testing.T) {
 func TestSimulationRoutinesWaitAtGates(t *testing.T) {
 	s := NewSimulation(start)
 	var passed []time.Duration
-	late, open := s.NewGate(), s.NewGate()
-	open.Open()
+	late, open := s.NewEvent(), s.NewEvent()
+	open.Set()
 	s.Go(func() {
-		for _, g := range []Gate{open, late, late} {
+		for _, g := range []Event{open, late, late} {
 			if err := g.Wait(t.Context()); err != nil {
 				t.Error(err)
 			}
@@ -98,7 +98,7 @@ func TestSimulationRoutinesWaitAtGates(t *testing.T) {
 	})
 	s.Go(func() {
 		_ = s.Sleep(t.Context(), time.Minute)
-		late.Open()
+		late.Set()
 	})
 	for s.Step(start.Add(time.Hour)) {
 	}
@@ -109,13 +109,13 @@ func TestSimulationRoutinesWaitAtGates(t *testing.T) {
 
 func TestWorldGate(t *testing.T) {
 	bubble.Test(t, func(t *testing.T) {
-		g, why := World{}.NewGate(), errors.New("enough")
+		g, why := Real{}.NewEvent(), errors.New("enough")
 		ctx, cancel := context.WithCancelCause(t.Context())
 		time.AfterFunc(time.Second, func() { cancel(why) })
 		if err := g.Wait(ctx); !errors.Is(err, why) {
 			t.Errorf("waiting ended with %v, want the cause", err)
 		}
-		time.AfterFunc(time.Second, g.Open)
+		time.AfterFunc(time.Second, g.Set)
 		for range 2 {
 			if err := g.Wait(t.Context()); err != nil {
 				t.Error(err)
@@ -128,7 +128,7 @@ func TestSimulationCloseEndsSleeps(t *testing.T) {
 	s := NewSimulation(start)
 	var errs []error
 	s.Go(func() {
-		errs = append(errs, s.NewGate().Wait(t.Context()))
+		errs = append(errs, s.NewEvent().Wait(t.Context()))
 	})
 	for range 2 {
 		s.Go(func() {

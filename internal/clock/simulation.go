@@ -74,17 +74,17 @@ func (r *routine) rest(ctx context.Context) error {
 	return context.Cause(ctx)
 }
 
-// NewGate returns a closed gate for one routine. A context that ends while it waits is
+// NewEvent returns a closed gate for one routine. A context that ends while it waits is
 // noticed when the gate opens.
-func (s *Simulation) NewGate() Gate { return &simulatedGate{simulation: s} }
+func (s *Simulation) NewEvent() Event { return &simulatedEvent{simulation: s} }
 
-type simulatedGate struct {
+type simulatedEvent struct {
 	simulation *Simulation
 	open       bool
 	waiting    *routine
 }
 
-func (g *simulatedGate) Open() {
+func (g *simulatedEvent) Set() {
 	g.open = true
 	if g.waiting != nil {
 		delete(g.simulation.atGates, g.waiting)
@@ -92,7 +92,7 @@ func (g *simulatedGate) Open() {
 	}
 }
 
-func (g *simulatedGate) Wait(ctx context.Context) error {
+func (g *simulatedEvent) Wait(ctx context.Context) error {
 	if g.open || ctx.Err() != nil {
 		return context.Cause(ctx)
 	}

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/stokerd/stoker/internal/transcript"
+	"github.com/stokerd/stoker/internal/testkit/transcript"
 )
 
 // TestPages runs the console blocks of the pages that have any.

@@ -16,8 +16,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/stokerd/stoker/internal/grpcurl"
-	"github.com/stokerd/stoker/internal/loopback"
+	"github.com/stokerd/stoker/internal/testkit/grpcurl"
+	"github.com/stokerd/stoker/internal/testkit/loopback"
 )
 
 // pageTime bounds how long the commands of one page may take, on however busy a machine.

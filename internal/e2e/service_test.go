@@ -15,7 +15,7 @@ import (
 
 	"github.com/stokerd/stoker/bitmovin/simulator"
 	"github.com/stokerd/stoker/client"
-	"github.com/stokerd/stoker/internal/loopback"
+	"github.com/stokerd/stoker/internal/testkit/loopback"
 )
 
 // service is `stoker serve` on one job table, through all of its lives.

@@ -11,7 +11,7 @@ import (
 // window, which is the truth.
 func (f *fixture) places(at time.Time, b job.Batch) {
 	f.Helper()
-	window, err := f.store.Window(f.Context(), b.AccountID, at, math.MaxInt32)
+	window, err := f.store.NextJobs(f.Context(), b.AccountID, at, math.MaxInt32)
 	f.ok(err)
 	var numbers, want []int64
 	for i, j := range window {
@@ -22,17 +22,17 @@ func (f *fixture) places(at time.Time, b job.Batch) {
 	if len(numbers) == 0 {
 		f.Fatal("no job of the batch is due")
 	}
-	line, err := f.store.Line(f.Context(), b.AccountID, at)
+	line, err := f.store.AccountLine(f.Context(), b.AccountID, at)
 	f.ok(err)
 	place, ok := line.Place(b.Seq)
 	f.same("in line", ok, true)
-	ranks, err := f.store.Ranks(f.Context(), b.Seq, at, numbers)
+	ranks, err := f.store.JobRanks(f.Context(), b.Seq, at, numbers)
 	f.ok(err)
 	got := make([]int64, len(ranks))
 	for i, rank := range ranks {
 		got[i] = place.Position(rank)
 	}
-	first, err := f.store.NextOf(f.Context(), b.Seq, at)
+	first, err := f.store.NextJobOfBatch(f.Context(), b.Seq, at)
 	f.ok(err)
 	f.same("the first of them", first.ID.Number, numbers[0])
 	f.same("places of batch "+b.DisplayName, got, want)
@@ -68,7 +68,7 @@ func linePlaces(f *fixture) {
 	f.update(urgent, 1, retry)
 	everywhere(retryAt)
 
-	line, err := f.store.Line(f.Context(), "default", now)
+	line, err := f.store.AccountLine(f.Context(), "default", now)
 	f.ok(err)
 	share, _ := line.Share(a.Seq)
 	f.same("share", share, job.Share{
@@ -78,7 +78,7 @@ func linePlaces(f *fixture) {
 	// A batch that is paused is in no line, nor is one that nobody has.
 	_, err = f.store.UpdateBatch(f.Context(), urgent.ID, now, func(b *job.Batch) error { return b.Pause("lunch") })
 	f.ok(err)
-	line, err = f.store.Line(f.Context(), "default", now)
+	line, err = f.store.AccountLine(f.Context(), "default", now)
 	f.ok(err)
 	_, found := line.Place(urgent.Seq)
 	f.same("a paused batch is in line", found, false)
@@ -115,7 +115,7 @@ func linePlacesOfMany(f *fixture) {
 		for n := from; n < from+1000; n += 3 {
 			numbers = append(numbers, n)
 		}
-		_, err := f.store.UpdateNumbered(f.Context(), big.ID, numbers, now, cancel)
+		_, err := f.store.UpdateJobsByNumber(f.Context(), big.ID, numbers, now, cancel)
 		f.ok(err)
 	}
 	f.update(others[2], 5, started...)
@@ -125,12 +125,12 @@ func linePlacesOfMany(f *fixture) {
 	}
 
 	// Whatever there is of jobs, a place is found in a moment: a walk through them would not be.
-	line, err := f.store.Line(f.Context(), "default", now)
+	line, err := f.store.AccountLine(f.Context(), "default", now)
 	f.ok(err)
 	began := time.Now()
 	const asked = 200
 	for n := range int64(asked) {
-		ranks, err := f.store.Ranks(f.Context(), big.Seq, now, []int64{many - n*97})
+		ranks, err := f.store.JobRanks(f.Context(), big.Seq, now, []int64{many - n*97})
 		f.ok(err)
 		if place, ok := line.Place(big.Seq); !ok || place.Position(ranks[0]) < 2 {
 			f.Fatalf("job %d is at %d", many-n*97, place.Position(ranks[0]))

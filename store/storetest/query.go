@@ -50,7 +50,7 @@ func latestRuns(f *fixture) {
 		f.update(b, number+1, append(started, running, finished)...)
 		f.update(b, number+5, append(started, running)...)
 	}
-	runs, err := f.store.Runs(f.Context(), b.ID, 3, 2)
+	runs, err := f.store.RecentRuns(f.Context(), b.ID, 3, 2)
 	f.ok(err)
 	var got []int64
 	for _, r := range runs {
@@ -59,7 +59,7 @@ func latestRuns(f *fixture) {
 		f.same("the run of a job", r, job.Run{Number: j.ID.Number, Began: j.RunningTime, Ended: j.FinishTime, Progress: j.Progress, Seen: j.UpdateTime})
 	}
 	f.same("the latest runs", got, []int64{8, 7, 6, 4, 3})
-	none, err := f.store.Runs(f.Context(), "nobody's", 10, 10)
+	none, err := f.store.RecentRuns(f.Context(), "nobody's", 10, 10)
 	f.ok(err)
 	f.same("unknown batch", none, []job.Run(nil))
 }
@@ -78,7 +78,7 @@ func liveJobs(f *fixture) {
 	f.update(b, 9, append(started, failedOnce)...) // waits for the next start of its encoding
 	other := f.submit(1, func(b *job.Batch) { b.AccountID = "other" })
 	f.update(other, 1, started...)
-	got, err := f.store.Live(f.Context(), "default")
+	got, err := f.store.JobsInFlight(f.Context(), "default")
 	f.ok(err)
 	f.same("live", numbers(got), []int64{1, 2, 3, 4, 5, 6, 7, 9})
 }
@@ -87,7 +87,7 @@ func unreconciled(f *fixture) {
 	since := func(when string, want map[string]time.Time) {
 		f.Helper()
 		for account, want := range want {
-			got, err := f.store.Unreconciled(f.Context(), account)
+			got, err := f.store.ReconcileSince(f.Context(), account)
 			f.ok(err)
 			f.same(account+" "+when, got, want)
 		}
@@ -101,9 +101,9 @@ func unreconciled(f *fixture) {
 	since("after a change by this process", map[string]time.Time{"default": now, "other": now, "nobody's": {}})
 	f.reopen()
 	since("after a process that did not reconcile", map[string]time.Time{"default": now, "other": now})
-	f.ok(f.store.Reconciled(f.Context(), "default"))
+	f.ok(f.store.MarkReconciled(f.Context(), "default"))
 	since("once it is reconciled", map[string]time.Time{"default": later, "other": now})
-	f.ok(f.store.Reconciled(f.Context(), "default"))
+	f.ok(f.store.MarkReconciled(f.Context(), "default"))
 	f.reopen()
 	since("in the next process", map[string]time.Time{"default": later, "other": now})
 }

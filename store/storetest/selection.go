@@ -26,38 +26,38 @@ func selectJobs(f *fixture) {
 		{"unknown cause", job.Selection{States: []job.State{job.Waiting, job.Failed}, Causes: []string{"x"}}, nil},
 	} {
 		tt.sel.BatchID = b.ID
-		got, err := f.store.Selected(f.Context(), tt.sel, 0, 100)
+		got, err := f.store.SelectJobNumbers(f.Context(), tt.sel, 0, 100)
 		f.ok(err)
 		f.same(tt.name, got, tt.want)
-		n, err := f.store.CountSelected(f.Context(), tt.sel)
+		n, err := f.store.CountSelectedJobs(f.Context(), tt.sel)
 		f.ok(err)
 		f.same(tt.name+": count", n, int64(len(tt.want)))
 	}
 	waiting := job.Selection{BatchID: b.ID, States: []job.State{job.Waiting, job.Cancelled}}
-	page, err := f.store.Selected(f.Context(), waiting, 2, 3)
+	page, err := f.store.SelectJobNumbers(f.Context(), waiting, 2, 3)
 	f.ok(err)
 	f.same("page", page, []int64{4, 5, 6})
 }
 
 func updateNumbered(f *fixture) {
 	b := f.submit(4, nil)
-	n, err := f.store.UpdateNumbered(f.Context(), b.ID, []int64{1, 3}, now, cancel)
+	n, err := f.store.UpdateJobsByNumber(f.Context(), b.ID, []int64{1, 3}, now, cancel)
 	f.ok(err)
 	f.same("changed", n, int64(2))
-	n, err = f.store.UpdateNumbered(f.Context(), b.ID, []int64{1, 2}, now, cancel)
+	n, err = f.store.UpdateJobsByNumber(f.Context(), b.ID, []int64{1, 2}, now, cancel)
 	f.ok(err)
 	f.same("changed again", n, int64(1))
 	f.same("counts", f.batch(b.ID).Counts, job.Counts{Waiting: 1, Cancelled: 3})
 
 	objection := errors.New("objection")
-	_, err = f.store.UpdateNumbered(f.Context(), b.ID, []int64{4, 1}, now, func(u *job.Update) error {
+	_, err = f.store.UpdateJobsByNumber(f.Context(), b.ID, []int64{4, 1}, now, func(u *job.Update) error {
 		if u.Job.ID.Number == 1 {
 			return objection
 		}
 		return cancel(u)
 	})
 	f.same("objection", errors.Is(err, objection), true)
-	_, err = f.store.UpdateNumbered(f.Context(), b.ID, []int64{4, 5}, now, cancel)
+	_, err = f.store.UpdateJobsByNumber(f.Context(), b.ID, []int64{4, 5}, now, cancel)
 	f.same("no such job", errors.Is(err, job.ErrNotFound), true)
 	f.same("state of job 4", f.job(b, 4).State, job.Waiting)
 }
@@ -77,19 +77,19 @@ func causesGroup(f *fixture) {
 	}
 	give(4, job.Failure{Category: "DOWNLOAD", Text: "input answered 404"})
 	f.update(b, 5, append(started, failedOnce)...) // it is tried again, and has not failed
-	causes, err := f.store.Causes(f.Context(), b.ID, 10)
+	causes, err := f.store.FailureCauses(f.Context(), b.ID, 10)
 	f.ok(err)
 	var got []int64
 	for _, c := range causes {
 		got = append(got, c.Count, c.First.Number)
-		numbers, err := f.store.Selected(f.Context(), job.Selection{BatchID: b.ID, States: []job.State{job.Failed}, Causes: []string{c.Key}}, 0, 10)
+		numbers, err := f.store.SelectJobNumbers(f.Context(), job.Selection{BatchID: b.ID, States: []job.State{job.Failed}, Causes: []string{c.Key}}, 0, 10)
 		f.ok(err)
 		f.same("jobs of a cause", int64(len(numbers)), c.Count)
 		f.same("first of them", numbers[0], c.First.Number)
 		f.same("its failure", f.job(b, numbers[0]).Failure, &c.Failure)
 	}
 	f.same("counts and first jobs", got, []int64{3, 1, 1, 4})
-	causes, err = f.store.Causes(f.Context(), b.ID, 1)
+	causes, err = f.store.FailureCauses(f.Context(), b.ID, 1)
 	f.ok(err)
 	f.same("the most frequent one", len(causes), 1)
 }

@@ -15,7 +15,7 @@ func (f *fixture) rerun(jobs []job.Spec, edit func(*job.Batch)) (b job.Batch, le
 	if edit != nil {
 		edit(&b)
 	}
-	left, err := f.store.Succeeded(f.Context(), b, jobs)
+	left, err := f.store.CountSucceeded(f.Context(), b, jobs)
 	f.ok(err)
 	b, _, err = f.store.Submit(f.Context(), store.Submission{Batch: b, Jobs: jobs}, now)
 	f.ok(err)

@@ -10,7 +10,7 @@ import (
 // window reads the window as "<display name of the batch><number>".
 func (f *fixture) window(at time.Time, limit int, except ...int64) []string {
 	f.Helper()
-	jobs, err := f.store.Window(f.Context(), "default", at, limit, except...)
+	jobs, err := f.store.NextJobs(f.Context(), "default", at, limit, except...)
 	f.ok(err)
 	var list []string
 	for _, j := range jobs {
@@ -82,7 +82,7 @@ func windowWaits(f *fixture) {
 func nextDue(f *fixture) {
 	due := func(at time.Time) time.Time {
 		f.Helper()
-		got, err := f.store.NextDue(f.Context(), "default", at)
+		got, err := f.store.NextDueTime(f.Context(), "default", at)
 		f.ok(err)
 		return got
 	}

@@ -1,4 +1,4 @@
-package rehearsal
+package plan
 
 import (
 	"context"
@@ -13,9 +13,9 @@ import (
 )
 
 // plan is n jobs of the default recipe on some encoders, a minute each.
-func plan(n, encoders int) Plan {
+func plan(n, encoders int) Options {
 	recipe := job.DefaultRecipe()
-	p := Plan{
+	p := Options{
 		Batch: job.Batch{
 			Priority: 50, Recipe: &recipe, Input: job.StorageRef{Name: Storage}, Output: job.StorageRef{Name: Storage},
 			Retry: job.RetryPolicy{MaxRetries: 2, InitialBackoff: 10 * time.Second},
@@ -28,7 +28,7 @@ func plan(n, encoders int) Plan {
 	return p
 }
 
-func run(t *testing.T, p Plan) Outcome {
+func run(t *testing.T, p Options) Outcome {
 	t.Helper()
 	o, err := Run(t.Context(), p)
 	if err != nil {

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/stokerd/stoker/internal/grpcurl"
+	"github.com/stokerd/stoker/internal/testkit/grpcurl"
 )
 
 func TestPath(t *testing.T) {

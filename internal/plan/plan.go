@@ -1,8 +1,8 @@
-// Package rehearsal runs a batch ahead of time: the real dispatcher, client, rate
+// Package plan runs a batch ahead of time: the real dispatcher, client, rate
 // governor and job table work through it against the simulator of the platform, all of
 // them in simulated time. What comes out is what would come out of a day of real work,
 // as far as the assumptions hold; nothing leaves the process.
-package rehearsal
+package plan
 
 import (
 	"context"
@@ -24,9 +24,9 @@ import (
 	"github.com/stokerd/stoker/store"
 )
 
-// Plan is a batch and what is assumed about the platform. The platform's documented rate
+// Options is a batch and what is assumed about the platform. The platform's documented rate
 // limits hold, and nobody else uses the account.
-type Plan struct {
+type Options struct {
 	Batch job.Batch // its recipe or template, storages of the name "default", retry policy and priority
 	Jobs  []job.Spec
 
@@ -77,7 +77,7 @@ const farthest = 100 * 365 * 24 * time.Hour
 func begin() time.Time { return time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC) }
 
 // Run rehearses a plan. It takes a second or so for each thousand jobs.
-func Run(ctx context.Context, p Plan) (o Outcome, err error) {
+func Run(ctx context.Context, p Options) (o Outcome, err error) {
 	if ctx.Err() != nil {
 		return o, context.Cause(ctx)
 	}
@@ -131,7 +131,7 @@ func Run(ctx context.Context, p Plan) (o Outcome, err error) {
 }
 
 // rehearsed is how many jobs are run through.
-func (p Plan) rehearsed() int {
+func (p Options) rehearsed() int {
 	if p.Sample <= 0 {
 		return len(p.Jobs)
 	}
@@ -143,7 +143,7 @@ const account = "plan"
 // Storage is the name of the storages that a plan's batch uses.
 const Storage = "default"
 
-func (p Plan) platform(sim clock.Clock) *simulator.Simulator {
+func (p Options) platform(sim clock.Clock) *simulator.Simulator {
 	s := &simulator.Simulator{
 		Clock: sim, Encoders: p.Encoders, QueueLimit: p.QueueLimit, Latency: p.Latency,
 		Duration: p.Duration, FailRate: p.FailRate, Seed: p.Seed | 1, LedgerLimit: 1,
@@ -166,7 +166,7 @@ func evenly(n int) float64 {
 	return fraction
 }
 
-func (p Plan) dispatcher(sim *clock.Simulation, table *store.Store, platform *simulator.Simulator) (*dispatcher.Dispatcher, error) {
+func (p Options) dispatcher(sim *clock.Simulation, table *store.Store, platform *simulator.Simulator) (*dispatcher.Dispatcher, error) {
 	client, err := bitmovin.New(bitmovin.Options{
 		APIKey:     func() (string, error) { return "plan", nil },
 		HTTPClient: platform.Client(), Governor: bitmovin.NewGovernorBy(sim, nil),
@@ -213,7 +213,7 @@ func readRuns(ctx context.Context, table *store.Store, batch string) (r runs, er
 }
 
 // outcome sums up.
-func (p Plan) outcome(r runs, waiting, s simulator.Stats) (Outcome, error) {
+func (p Options) outcome(r runs, waiting, s simulator.Stats) (Outcome, error) {
 	n := len(r.ends)
 	if n == 0 {
 		return Outcome{}, errors.New("nothing was run")
@@ -241,7 +241,7 @@ func (p Plan) outcome(r runs, waiting, s simulator.Stats) (Outcome, error) {
 
 // extend goes on from the rehearsed jobs to all jobs. By the end of a rehearsal encoders
 // fall idle; three quarters into it they are as they will be in the middle of the list.
-func (p Plan) extend(o *Outcome, r runs) error {
+func (p Options) extend(o *Outcome, r runs) error {
 	n := len(r.ends)
 	last := 3 * n / 4
 	w := forecast.Work{Waiting: len(p.Jobs) - last, Lanes: p.Encoders, Lengths: r.lengths}
