@@ -43,8 +43,8 @@ type waiter struct {
 	urgency Urgency
 	since   time.Time
 	gate    clock.Event // opens when there is a ticket, or when it is to watch the clock
-	ticket  uint64     // 0: not allowed yet
-	watches bool       // it is its turn to watch the clock
+	ticket  uint64      // 0: not allowed yet
+	watches bool        // it is its turn to watch the clock
 }
 
 // newBucket returns a full bucket of perMinute calls.

@@ -13,8 +13,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/stokerd/stoker/internal/testkit/bubble"
 	"github.com/stokerd/stoker/internal/clock"
+	"github.com/stokerd/stoker/internal/testkit/bubble"
 )
 
 // crowd is calls that wait for one class, in the order in which they came.

@@ -2,7 +2,6 @@ package client_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"path/filepath"
@@ -23,19 +22,6 @@ import (
 	"github.com/stokerd/stoker/store"
 )
 
-// idle is a dispatcher that does nothing.
-type idle struct{}
-
-var errIdle = errors.New("nothing is dispatched here")
-
-func (idle) Status(id string) (job.AccountStatus, bool) {
-	return job.AccountStatus{ID: id, Breaker: job.BreakerClosed}, id == server.DefaultName
-}
-func (idle) Statuses() []job.AccountStatus                     { return nil }
-func (idle) Pause(context.Context, string, string) error       { return errIdle }
-func (idle) Resume(context.Context, string) error              { return errIdle }
-func (idle) SetQueueTarget(context.Context, string, int) error { return errIdle }
-
 // life is one life of a real server over a job table that outlives it.
 type life struct {
 	listener *bufconn.Listener
@@ -49,7 +35,7 @@ func begin(t *testing.T, table *store.Store) *life {
 	l := &life{listener: bufconn.Listen(1 << 20)}
 	var err error
 	l.server, err = server.New(server.Config{
-		Store: table, Accounts: idle{},
+		Store: table,
 		Catalog: server.Catalog{
 			Profiles: map[string]job.Recipe{"default": job.DefaultRecipe()},
 			Storages: map[string]server.Storage{"default": {Input: true, Output: true}},
@@ -58,6 +44,7 @@ func begin(t *testing.T, table *store.Store) *life {
 	if err != nil {
 		t.Fatal(err)
 	}
+	table.PublishAccountStatus(job.AccountStatus{ID: server.DefaultName, Breaker: job.BreakerClosed})
 	table.SetOnChange(l.server.Changed)
 	l.grpc = grpc.NewServer(l.server.Options()...)
 	l.server.Register(l.grpc)

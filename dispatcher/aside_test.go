@@ -60,7 +60,7 @@ func TestTroubleKeepsNobodyWaiting(t *testing.T) {
 					if b, err := w.store.Batch(w.ctx, urgent.ID); err != nil || b.Counts != (job.Counts{Waiting: 20}) {
 						w.t.Errorf("the urgent batch: %+v, %v, want it to wait", b.Counts, err)
 					}
-					status, _ := w.disp.Status("default")
+					status, _ := w.store.AccountStatus("default")
 					if told := status.Problems[urgent.ID].Text; told == "" || told != status.Problem || len(status.Problems) > 1 {
 						w.t.Errorf("problems %v, in all %q", status.Problems, status.Problem)
 					}
@@ -93,7 +93,7 @@ func TestManyBrokenJobsKeepNobodyWaiting(t *testing.T) {
 				other := w.submit(9, nil)
 				w.run()
 				w.awaitEnd(other.ID, 5*time.Minute)
-				status, _ := w.disp.Status("default")
+				status, _ := w.store.AccountStatus("default")
 				if told := status.Problems[urgent.ID].Text; told != errNotConfigured.Error() {
 					w.t.Errorf("the urgent batch's problem is %q", told)
 				}
@@ -177,7 +177,7 @@ func TestTroubleEnds(t *testing.T) {
 		if late := b.FinishTime.Sub(mended); b.State != job.BatchSucceeded || late > 2*time.Minute {
 			w.t.Errorf("batch is %s, %v after the trouble was over", b.State, late)
 		}
-		if status, _ := w.disp.Status("default"); status.Problem != "" || len(status.Problems) != 0 {
+		if status, _ := w.store.AccountStatus("default"); status.Problem != "" || len(status.Problems) != 0 {
 			w.t.Errorf("problems are still %q, %v", status.Problem, status.Problems)
 		}
 		for _, j := range w.jobs(b.ID) {

@@ -50,7 +50,7 @@ func TestBrokenEncodings(t *testing.T) {
 					b := w.submit(30, nil)
 					opened := false
 					w.await(b.ID, 2*time.Hour, "the others' end", func(b job.Batch) bool {
-						s, _ := w.disp.Status("default")
+						s, _ := w.store.AccountStatus("default")
 						opened = opened || s.Breaker != job.BreakerClosed
 						return int(b.Counts.Finished()) >= 30-len(names)
 					})
@@ -73,7 +73,7 @@ func TestBrokenEncodings(t *testing.T) {
 						w.t.Errorf("the others took %v, %v without", took, sound)
 					}
 					time.Sleep(10 * time.Minute)
-					s, _ := w.disp.Status("default")
+					s, _ := w.store.AccountStatus("default")
 					if opened || s.Breaker != job.BreakerClosed {
 						w.t.Errorf("the breaker opened: %s", s.BreakerReason)
 					}
@@ -133,7 +133,7 @@ func TestBrokenEncodingKeepsItsPace(t *testing.T) {
 				encoding := w.jobs(b.ID)[0].EncodingID
 				others := w.submit(200, nil)
 				for range 30 * 60 { // somebody rings all the time
-					w.disp.Ring("default", encoding)
+					w.store.HintEncoding("default", encoding)
 					time.Sleep(time.Second)
 				}
 				if asked := asked.Load(); asked > 2*(30*2+10) {
@@ -171,12 +171,12 @@ func TestOutageWithOneJob(t *testing.T) {
 				time.Sleep(time.Minute)
 				out.Store(true)
 				time.Sleep(20 * time.Minute)
-				if s, _ := w.disp.Status("default"); s.Breaker == job.BreakerClosed {
+				if s, _ := w.store.AccountStatus("default"); s.Breaker == job.BreakerClosed {
 					w.t.Error("the breaker is closed, twenty minutes into an outage")
 				}
 				out.Store(false)
 				time.Sleep(2 * time.Minute)
-				if s, _ := w.disp.Status("default"); s.Breaker != job.BreakerClosed {
+				if s, _ := w.store.AccountStatus("default"); s.Breaker != job.BreakerClosed {
 					w.t.Error("the breaker is open after the outage")
 				}
 				w.audit(b.ID)

@@ -43,21 +43,6 @@ func (d *driver) ceilingReason() string {
 		d.account.MaxStartsPerDay, d.dayEnds().Format("2006-01-02 15:04 MST"))
 }
 
-// forgiveStarts lets the account make as many starts once more if it has made all of the
-// day. Who asks next how the account stands is told so, even before the loop runs.
-func (d *driver) forgiveStarts(ctx context.Context) error {
-	status := *d.status.Load()
-	if !status.StartsExhausted() {
-		return nil
-	}
-	if err := d.store.ForgiveStarts(ctx, d.account.ID, d.now()); err != nil {
-		return err
-	}
-	status.StartsTodayCount, status.PausedUntil = 0, time.Time{}
-	d.status.Store(&status)
-	return nil
-}
-
 // withinCeiling is an error if a start that has been recorded is one too many.
 func (d *driver) withinCeiling(ctx context.Context) error {
 	limit := d.account.MaxStartsPerDay

@@ -53,7 +53,7 @@ func (w *world) checkCeiling(b job.Batch, starts int64) {
 	if got.Counts.Succeeded != starts || got.Counts.InFlight() != 0 {
 		w.t.Errorf("%+v, want %d succeeded and the rest waiting", got.Counts, starts)
 	}
-	s, _ := w.disp.Status("default")
+	s, _ := w.store.AccountStatus("default")
 	if want := job.Day(time.Now()).Add(24 * time.Hour); !s.PausedUntil.Equal(want) || s.StartsTodayCount != 5 || s.MaxStartsPerDay != 5 {
 		w.t.Errorf("%d of %d starts until %v, want 5 of 5 until %v", s.StartsTodayCount, s.MaxStartsPerDay, s.PausedUntil, want)
 	}
@@ -66,12 +66,12 @@ func TestResumeAfterTheCeiling(t *testing.T) {
 		w.run()
 		b := w.submit(7, nil)
 		w.await(b.ID, time.Hour, "the ceiling", func(b job.Batch) bool { return b.Counts.Succeeded == 4 })
-		if err := w.disp.Resume(w.ctx, "default"); err != nil {
+		if err := w.resume("default"); err != nil {
 			w.t.Fatal(err)
 		}
 		b = w.awaitEnd(b.ID, time.Hour)
 		w.audit(b.ID)
-		s, _ := w.disp.Status("default")
+		s, _ := w.store.AccountStatus("default")
 		if s.StartsTodayCount != 3 || s.StartsExhausted() {
 			w.t.Errorf("%d starts count, exhausted: %v; want 3 of 4", s.StartsTodayCount, s.StartsExhausted())
 		}

@@ -61,7 +61,7 @@ func longWalk(t *testing.T, submit func(w *world, n int) job.Batch) {
 		recent := submit(w, 10)
 		w.awaitEnd(recent.ID, 10*time.Minute)
 		old = w.await(old.ID, 10*time.Minute, "most of it", func(b job.Batch) bool { return b.Counts.Succeeded >= 12 })
-		status, _ := w.disp.Status("default")
+		status, _ := w.store.AccountStatus("default")
 		if status.Listing.ComparingSince.IsZero() || status.Listing.Way != job.ListByWalk {
 			w.t.Errorf("after %v with %+v it says %+v, want a walk under way", time.Since(begin), old.Counts, status.Listing)
 		}
@@ -70,7 +70,7 @@ func longWalk(t *testing.T, submit func(w *world, n int) job.Batch) {
 			w.t.Errorf("%d starts for 40 jobs", starts)
 		}
 		w.await(old.ID, 2*time.Hour, "the end of the walk", func(job.Batch) bool {
-			status, _ = w.disp.Status("default")
+			status, _ = w.store.AccountStatus("default")
 			return status.Listing.ComparingSince.IsZero()
 		})
 		w.t.Logf("walked for %v", time.Since(begin))

@@ -77,7 +77,7 @@ func (d *driver) count(ctx context.Context) (counted, error) {
 		case !page.More():
 			c.complete = !c.partial
 			return c, nil
-		case query.Offset >= MaxQueueTarget:
+		case query.Offset >= job.MaxQueueTarget:
 			return c, nil
 		case others && c.pages >= newest, !others && len(c.queued) == known: // or the page repeats itself
 			c.partial = true

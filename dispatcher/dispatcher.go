@@ -5,8 +5,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"maps"
-	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -28,9 +26,6 @@ const (
 // dead process has sent can still have its effect as long as a living one would have waited
 // for the answer, and a moment longer, while the platform carries it out.
 const settleMargin = 15 * time.Second
-
-// MaxQueueTarget bounds an account's queue target.
-const MaxQueueTarget = 1000
 
 // Config is what a [Dispatcher] works with.
 type Config struct {
@@ -115,6 +110,10 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 	var group errgroup.Group
 	for _, dr := range d.drivers {
 		group.Go(func() error { return dr.run(ctx) })
+		group.Go(func() error {
+			dr.refresh(ctx)
+			return nil
+		})
 	}
 	group.Go(func() error { return d.janitor.run(ctx) })
 	return group.Wait()
@@ -123,69 +122,16 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 // Changed wakes whoever has to do something about the changes. It never blocks.
 func (d *Dispatcher) Changed(changes []job.Change) {
 	for _, c := range changes {
+		dr := d.drivers[c.AccountID]
+		if dr != nil && c.EncodingID != "" {
+			dr.rings.add(c.EncodingID)
+		}
 		if !c.Dispatch {
 			continue
 		}
 		d.janitor.bell.ring()
-		if dr := d.drivers[c.AccountID]; dr != nil {
+		if dr != nil {
 			dr.bell.ring()
 		}
 	}
-}
-
-// Status is how an account stands; false if there is no such account.
-func (d *Dispatcher) Status(id string) (job.AccountStatus, bool) {
-	dr, ok := d.drivers[id]
-	if !ok {
-		return job.AccountStatus{}, false
-	}
-	return dr.snapshot(), true
-}
-
-// Statuses is how all accounts stand, by id.
-func (d *Dispatcher) Statuses() []job.AccountStatus {
-	var all []job.AccountStatus
-	for _, id := range slices.Sorted(maps.Keys(d.drivers)) {
-		all = append(all, d.drivers[id].snapshot())
-	}
-	return all
-}
-
-// Pause stops preparing and starting jobs on an account, across restarts.
-func (d *Dispatcher) Pause(ctx context.Context, id, reason string) error {
-	return d.change(ctx, id, func(s *job.AccountSettings) {
-		if !s.Paused {
-			s.PausedSince = d.drivers[id].now()
-		}
-		s.Paused, s.PausedReason = true, reason
-	})
-}
-
-// Resume takes up work on an account again. One that has reached its ceiling of starts a day
-// may make as many once more.
-func (d *Dispatcher) Resume(ctx context.Context, id string) error {
-	if dr, ok := d.drivers[id]; ok {
-		if err := dr.forgiveStarts(ctx); err != nil {
-			return err
-		}
-	}
-	return d.change(ctx, id, func(s *job.AccountSettings) { s.Paused, s.PausedReason, s.PausedSince = false, "", time.Time{} })
-}
-
-// SetQueueTarget changes an account's queue target, across restarts.
-func (d *Dispatcher) SetQueueTarget(ctx context.Context, id string, target int) error {
-	if target < 1 || target > MaxQueueTarget {
-		return &job.InvalidError{Violations: []job.Violation{{
-			Field: "account.queue_target", Message: fmt.Sprintf("%d: want 1 to %d", target, MaxQueueTarget),
-		}}}
-	}
-	return d.change(ctx, id, func(s *job.AccountSettings) { s.QueueTarget = target })
-}
-
-func (d *Dispatcher) change(ctx context.Context, id string, edit func(*job.AccountSettings)) error {
-	dr, ok := d.drivers[id]
-	if !ok {
-		return fmt.Errorf("account %q: %w", id, job.ErrNotFound)
-	}
-	return dr.changeSettings(ctx, edit)
 }

@@ -154,7 +154,7 @@ func TestQueueFull(t *testing.T) {
 		b := w.submit(20, nil)
 		learnt := 8
 		b = w.await(b.ID, 3*time.Hour, "its end", func(b job.Batch) bool {
-			s, _ := w.disp.Status("default")
+			s, _ := w.store.AccountStatus("default")
 			learnt = min(learnt, s.EffectiveQueueTarget)
 			return b.State.Terminal()
 		})
@@ -205,7 +205,7 @@ func TestPauseAccount(t *testing.T) {
 	sim := &simulator.Simulator{Seed: 1, Encoders: 1, Duration: time.Minute}
 	inWorld(t, sim, func(w *world) {
 		w.run()
-		if err := w.disp.Pause(w.ctx, "default", "maintenance"); err != nil {
+		if err := w.pause("default", "maintenance"); err != nil {
 			w.t.Fatal(err)
 		}
 		b := w.submit(3, nil)
@@ -213,16 +213,13 @@ func TestPauseAccount(t *testing.T) {
 		if n := w.sim.Stats().Starts; n != 0 {
 			w.t.Errorf("%d starts on a paused account", n)
 		}
-		if s, _ := w.disp.Status("default"); !s.Paused || s.PausedReason != "maintenance" {
+		if s, _ := w.store.AccountStatus("default"); !s.Paused || s.PausedReason != "maintenance" {
 			w.t.Errorf("status %+v", s)
 		}
-		if err := w.disp.Resume(w.ctx, "default"); err != nil {
+		if err := w.resume("default"); err != nil {
 			w.t.Fatal(err)
 		}
 		w.awaitEnd(b.ID, time.Hour)
-		if err := w.disp.SetQueueTarget(w.ctx, "default", 0); err == nil {
-			w.t.Error("a queue target of 0 was accepted")
-		}
 	})
 }
 

@@ -38,10 +38,10 @@ type driver struct {
 	tasks   sync.WaitGroup
 	// beside has calls made while the loop goes on. What work returns is for the loop
 	// to do with their outcome.
-	beside  func(work func() (apply func()))
-	status  atomic.Pointer[job.AccountStatus]
-	saving  sync.Mutex // serialises changes of the settings
-	defines bool       // the platform's definitions of errors are fetched; set before the loop runs
+	beside     func(work func() (apply func()))
+	publishing sync.Mutex // keeps what is published in order; guards status
+	status     job.AccountStatus
+	defines    bool // the platform's definitions of errors are fetched; set before the loop runs
 	// restartless says that the platform does not start an encoding again that has run. It
 	// is found out anew by each process, at the cost of one refused call.
 	restartless atomic.Bool

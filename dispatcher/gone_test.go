@@ -43,7 +43,7 @@ func TestOtherOrganisation(t *testing.T) {
 		time.Sleep(2 * time.Minute)
 		wrong.Store(true)
 		time.Sleep(time.Hour)
-		if s, _ := w.disp.Status("default"); !strings.Contains(s.Problem, "another organisation") {
+		if s, _ := w.store.AccountStatus("default"); !strings.Contains(s.Problem, "another organisation") {
 			w.t.Errorf("an hour with the wrong key, and the problem is %q", s.Problem)
 		}
 		wrong.Store(false)
@@ -161,9 +161,9 @@ func TestGone(t *testing.T) {
 						w.await(b.ID, time.Minute, "queued jobs", func(b job.Batch) bool { return b.Counts.Queued == 2 })
 						lost := w.jobs(b.ID)[0].EncodingID
 						platform.encoding.Store(lost)
-						w.disp.Ring("default", lost)
+						w.store.HintEncoding("default", lost)
 						time.Sleep(20 * time.Minute)
-						w.disp.Ring("default", lost)
+						w.store.HintEncoding("default", lost)
 						time.Sleep(20 * time.Minute)
 						j := w.jobs(b.ID)[0]
 						replaced := j.EncodingID != lost
@@ -173,7 +173,7 @@ func TestGone(t *testing.T) {
 						if replaced && (j.Failures != 1 || j.Failure.Kind != job.FailedGone || j.State != job.Queued) {
 							w.t.Errorf("job is %s with failure %v", j.State, j.Failure)
 						}
-						s, _ := w.disp.Status("default")
+						s, _ := w.store.AccountStatus("default")
 						if _, waits := s.Waits[j.ID]; waits != (status != has && !replaced) {
 							w.t.Errorf("said to wait: %v", waits)
 						}
@@ -206,7 +206,7 @@ func TestHaltDuringWalk(t *testing.T) {
 		b := w.submit(1, nil)
 		w.await(b.ID, time.Minute, "a queued job", func(b job.Batch) bool { return b.Counts.Queued == 1 })
 		platform.encoding.Store(w.jobs(b.ID)[0].EncodingID)
-		w.disp.Ring("default", w.jobs(b.ID)[0].EncodingID)
+		w.store.HintEncoding("default", w.jobs(b.ID)[0].EncodingID)
 		<-walking
 		begin := time.Now()
 		w.halt()
@@ -250,7 +250,7 @@ func TestTemplateStartGone(t *testing.T) {
 						if got := j.State == job.Queued; got != (seen || again) {
 							w.t.Errorf("job is %s", j.State)
 						}
-						if s, _ := w.disp.Status("default"); j.State == job.Starting && s.Waits[j.ID].Code != job.WaitUnknownStart {
+						if s, _ := w.store.AccountStatus("default"); j.State == job.Starting && s.Waits[j.ID].Code != job.WaitUnknownStart {
 							w.t.Errorf("waits for %+v", s.Waits[j.ID])
 						}
 						if seen || !made { // otherwise it waits to be found
@@ -287,7 +287,7 @@ func TestGoOnInOtherOrganisation(t *testing.T) {
 				w.t.Errorf("restart %v: batch is %s after %d starts, want 6", restart, b.State, n)
 			}
 			time.Sleep(time.Minute) // encodings that are there make one forget those that are not
-			if s, _ := w.disp.Status("default"); !strings.Contains(s.Problem, "another organisation") {
+			if s, _ := w.store.AccountStatus("default"); !strings.Contains(s.Problem, "another organisation") {
 				w.t.Errorf("restart %v: the problem is %q", restart, s.Problem)
 			}
 			wrong.Store(false)

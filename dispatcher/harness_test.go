@@ -2,6 +2,7 @@ package dispatcher
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -12,8 +13,8 @@ import (
 
 	"github.com/stokerd/stoker/bitmovin"
 	"github.com/stokerd/stoker/bitmovin/simulator"
-	"github.com/stokerd/stoker/internal/testkit/bubble"
 	"github.com/stokerd/stoker/internal/clock"
+	"github.com/stokerd/stoker/internal/testkit/bubble"
 	"github.com/stokerd/stoker/job"
 	"github.com/stokerd/stoker/store"
 )
@@ -299,3 +300,24 @@ func (w *world) calls(route string) (n int) {
 
 // defaultSettle is how long a start settles without any further word.
 const defaultSettle = bitmovin.DefaultTimeout + settleMargin
+
+// settings changes what is saved for an account.
+func (w *world) settings(account string, f func(*job.AccountSettings)) error {
+	_, err := w.store.UpdateAccountSettings(w.ctx, account, time.Now(), func(s *job.AccountSettings) error {
+		f(s)
+		return nil
+	})
+	return err
+}
+
+func (w *world) pause(account, reason string) error {
+	return w.settings(account, func(s *job.AccountSettings) { s.Pause(reason, time.Now()) })
+}
+
+func (w *world) resume(account string) error {
+	return errors.Join(w.store.ForgiveStarts(w.ctx, account, time.Now()), w.settings(account, (*job.AccountSettings).Resume))
+}
+
+func (w *world) setQueueTarget(account string, target int) error {
+	return w.settings(account, func(s *job.AccountSettings) { s.QueueTarget = target })
+}

@@ -124,7 +124,7 @@ func TestForbiddenNiceties(t *testing.T) {
 		}
 		for range 1000 {
 			time.Sleep(100 * time.Millisecond)
-			if s, _ := w.disp.Status("default"); s.Breaker != job.BreakerClosed {
+			if s, _ := w.store.AccountStatus("default"); s.Breaker != job.BreakerClosed {
 				w.t.Fatalf("the breaker is %s: %s", s.Breaker, s.BreakerReason)
 			}
 		}
@@ -188,14 +188,14 @@ func TestAutomaticTarget(t *testing.T) {
 				w.run()
 				b := w.submit(tt.encoders*8, nil)
 				time.Sleep(5 * time.Minute)
-				if s, _ := w.disp.Status("default"); s.QueueTarget < tt.low || s.QueueTarget > tt.high {
+				if s, _ := w.store.AccountStatus("default"); s.QueueTarget < tt.low || s.QueueTarget > tt.high {
 					w.t.Errorf("the target is %d, want %d to %d", s.QueueTarget, tt.low, tt.high)
 				}
-				if err := w.disp.SetQueueTarget(w.ctx, "default", 7); err != nil {
+				if err := w.setQueueTarget("default", 7); err != nil {
 					w.t.Fatal(err)
 				}
 				time.Sleep(time.Second)
-				if s, _ := w.disp.Status("default"); s.QueueTarget != 7 {
+				if s, _ := w.store.AccountStatus("default"); s.QueueTarget != 7 {
 					w.t.Errorf("somebody set the target to 7, it is %d", s.QueueTarget)
 				}
 				w.awaitEnd(b.ID, 2*time.Hour)

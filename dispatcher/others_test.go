@@ -19,7 +19,7 @@ func (w *world) awaitStatus(limit time.Duration, what string, ok func(job.Accoun
 	w.t.Helper()
 	end := time.Now().Add(limit)
 	for {
-		s, _ := w.disp.Status("default")
+		s, _ := w.store.AccountStatus("default")
 		if ok(s) {
 			return s
 		}
@@ -65,7 +65,7 @@ func TestOtherAccountIsNoOtherInstance(t *testing.T) {
 		w.run()
 		b := w.submit(12, func(b *job.Batch) { b.AccountID = "other" })
 		w.awaitEnd(b.ID, time.Hour)
-		for _, s := range w.disp.Statuses() {
+		for _, s := range w.store.AccountStatuses() {
 			if len(s.OtherInstances) > 0 {
 				w.t.Errorf("account %s has seen %+v", s.ID, s.OtherInstances)
 			}
@@ -141,7 +141,7 @@ func TestComparisonThatFails(t *testing.T) {
 			w.t.Errorf("the account says %+v", s.Listing)
 		}
 		time.Sleep(10 * time.Minute)
-		if s, _ := w.disp.Status("default"); len(s.Listing.FaultyParameters) > 0 {
+		if s, _ := w.store.AccountStatus("default"); len(s.Listing.FaultyParameters) > 0 {
 			w.t.Errorf("it blames %+v, though nothing is answered without them", s.Listing.FaultyParameters)
 		}
 		mended.Store(true)

@@ -123,7 +123,7 @@ func TestStartIsWithdrawnWhileItWaits(t *testing.T) {
 			}
 		},
 		"account paused": func(w *world, _ job.ID) {
-			if err := w.disp.Pause(w.ctx, "default", "lunch"); err != nil {
+			if err := w.pause("default", "lunch"); err != nil {
 				w.t.Error(err)
 			}
 		},

@@ -65,7 +65,7 @@ func (d *driver) list(ctx context.Context) (listed, error) {
 		l.length++
 		if e.Status.Known() && e.Status != bitmovin.StatusRunning {
 			// Once the platform has refused to select by status, the list has no end.
-			return l.length >= MaxQueueTarget && !d.listing.usable(bitmovin.ParamStatus), nil
+			return l.length >= job.MaxQueueTarget && !d.listing.usable(bitmovin.ParamStatus), nil
 		}
 		l.running[string(e.ID)] = listedObservation(e)
 		return false, nil

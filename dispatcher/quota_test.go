@@ -62,7 +62,7 @@ func quotaScenario(t *testing.T, route string, templated bool, fault simulator.F
 		b := w.submit(4, edit)
 		reason := ""
 		for time.Now().Before(until) {
-			if s, _ := w.disp.Status("default"); s.Breaker == job.BreakerOpen {
+			if s, _ := w.store.AccountStatus("default"); s.Breaker == job.BreakerOpen {
 				reason = s.BreakerReason
 			}
 			time.Sleep(100 * time.Millisecond)

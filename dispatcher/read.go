@@ -135,29 +135,3 @@ func (d *driver) readOrphans(ctx context.Context, now time.Time) error {
 	d.stale.orphans = false
 	return nil
 }
-
-// changeSettings edits what is kept of the account and has the loop read it.
-func (d *driver) changeSettings(ctx context.Context, edit func(*job.AccountSettings)) error {
-	d.saving.Lock()
-	defer d.saving.Unlock()
-	s, err := d.store.AccountSettings(ctx, d.account.ID)
-	if err != nil {
-		return err
-	}
-	edit(&s)
-	if err := d.store.SaveAccountSettings(ctx, d.account.ID, s, d.now()); err != nil {
-		return err
-	}
-	// What people read next shows what they asked for, even before the loop runs.
-	status := d.snapshot()
-	status.Paused, status.PausedReason, status.PausedSince = s.Paused, s.PausedReason, s.PausedSince
-	if s.QueueTarget != 0 {
-		if status.EffectiveQueueTarget == status.QueueTarget || status.EffectiveQueueTarget > s.QueueTarget {
-			status.EffectiveQueueTarget = s.QueueTarget
-		}
-		status.QueueTarget = s.QueueTarget
-	}
-	d.status.Store(&status)
-	d.bell.ring()
-	return nil
-}

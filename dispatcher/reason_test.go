@@ -21,7 +21,7 @@ type asked struct {
 
 func (w *world) asked() *asked {
 	w.t.Helper()
-	s, err := server.New(server.Config{Store: w.store, Accounts: w.disp})
+	s, err := server.New(server.Config{Store: w.store})
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -149,7 +149,7 @@ func TestWhyTwentyThousandWait(t *testing.T) {
 			}
 		}
 
-		if err := w.disp.Pause(w.ctx, "default", "invoice"); err != nil {
+		if err := w.pause("default", "invoice"); err != nil {
 			t.Fatal(err)
 		}
 		if got := a.waits(b, many, stokerv1.WaitCode_WAIT_CODE_ACCOUNT_PAUSED); got.GetText() != "invoice" || got.GetSince() == nil {
@@ -272,7 +272,7 @@ func TestQueuedIsNeverBelowOurs(t *testing.T) {
 		b := w.submit(40, nil)
 		below, seen := 0, 0
 		w.await(b.ID, time.Hour, "its end", func(b job.Batch) bool {
-			if s, _ := w.disp.Status("default"); s.PlatformQueuedCount >= 0 {
+			if s, _ := w.store.AccountStatus("default"); s.PlatformQueuedCount >= 0 {
 				seen++
 				if s.PlatformQueuedCount < s.QueuedCount || s.PlatformQueuedTime.IsZero() {
 					below++

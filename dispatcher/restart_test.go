@@ -140,11 +140,11 @@ func TestAccountsWithOneKey(t *testing.T) {
 		w.run()
 		b := w.submit(12, func(b *job.Batch) { b.AccountID = "other" })
 		w.await(b.ID, 10*time.Minute, "a start", func(b job.Batch) bool { return b.Counts.Queued > 0 })
-		if err := w.disp.Pause(w.ctx, "other", "lunch"); err != nil {
+		if err := w.pause("other", "lunch"); err != nil {
 			w.t.Fatal(err)
 		}
 		time.Sleep(time.Hour) // what is prepared waits
-		if err := w.disp.Resume(w.ctx, "other"); err != nil {
+		if err := w.resume("other"); err != nil {
 			w.t.Fatal(err)
 		}
 		b = w.awaitEnd(b.ID, time.Hour)

@@ -84,7 +84,12 @@ func TestSimulateWantsOneAccount(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d, err := New(Config{Accounts: []Account{{ID: "a", Client: client}, {ID: "b", Client: client}}})
+	table, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "stoker.db"), store.Options{Unsafe: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = table.Close() }() // nothing is read from it any more
+	d, err := New(Config{Store: table, Accounts: []Account{{ID: "a", Client: client}, {ID: "b", Client: client}}})
 	if err != nil {
 		t.Fatal(err)
 	}

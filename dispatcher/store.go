@@ -73,12 +73,10 @@ type OrphanStore interface {
 	EncodingJobs(ctx context.Context, accountID string, encodingIDs []string) (map[string]job.ID, error)
 }
 
-// AccountStore keeps what somebody changed of an account.
+// AccountStore keeps what somebody changed of an account, and shows how it stands.
 type AccountStore interface {
 	AccountSettings(ctx context.Context, id string) (job.AccountSettings, error)
-	SaveAccountSettings(ctx context.Context, id string, s job.AccountSettings, now time.Time) error
+	PublishAccountStatus(a job.AccountStatus)
 	// DailyStarts is how many starts an account has made on the day of now.
 	DailyStarts(ctx context.Context, id string, now time.Time) (job.DailyStarts, error)
-	// ForgiveStarts has those of that day no longer count.
-	ForgiveStarts(ctx context.Context, id string, now time.Time) error
 }

@@ -210,7 +210,7 @@ func TestTemplateUnknownStorage(t *testing.T) {
 				w.t.Errorf("job %s is %s in attempt %d, want it to wait", j.ID, j.State, j.Attempt)
 			}
 		}
-		status, _ := w.disp.Status("default")
+		status, _ := w.store.AccountStatus("default")
 		if !strings.Contains(status.Problem, `"gone"`) {
 			w.t.Errorf("the account's problem is %q", status.Problem)
 		}

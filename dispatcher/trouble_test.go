@@ -37,7 +37,7 @@ func TestOutage(t *testing.T) {
 				w.run()
 				b := w.submit(20, nil)
 				time.Sleep(time.Hour)
-				if s, _ := w.disp.Status("default"); s.Breaker == job.BreakerClosed || s.BreakerReason == "" {
+				if s, _ := w.store.AccountStatus("default"); s.Breaker == job.BreakerClosed || s.BreakerReason == "" {
 					w.t.Errorf("an hour into the outage the breaker is %s (%s)", s.Breaker, s.BreakerReason)
 				}
 				before := w.sim.Stats().Calls
@@ -73,7 +73,7 @@ func TestMissingKey(t *testing.T) {
 		w.run()
 		b := w.submit(3, nil)
 		time.Sleep(time.Minute)
-		if s, _ := w.disp.Status("default"); s.Breaker == job.BreakerClosed {
+		if s, _ := w.store.AccountStatus("default"); s.Breaker == job.BreakerClosed {
 			w.t.Error("the breaker is closed although there is no key")
 		}
 		if n := w.sim.Stats().Calls; n != 0 {
@@ -192,7 +192,7 @@ func TestRefusedAccount(t *testing.T) {
 				w.run()
 				b := w.submit(12, nil)
 				time.Sleep(time.Hour)
-				if s, _ := w.disp.Status("default"); s.Breaker == job.BreakerClosed {
+				if s, _ := w.store.AccountStatus("default"); s.Breaker == job.BreakerClosed {
 					w.t.Error("the breaker is closed")
 				}
 				b = w.awaitEnd(b.ID, 20*time.Hour)

@@ -91,7 +91,7 @@ func TestUnknownStatusHoldsNoPlace(t *testing.T) {
 						w.t.Errorf("job %d is %s with status %q since %v", i+1, j.State, j.PlatformStatus, j.PlatformStatusTime)
 					}
 				}
-				s, _ := w.disp.Status("default")
+				s, _ := w.store.AccountStatus("default")
 				told := slices.ContainsFunc(s.UnknownValues, func(v job.UnknownValue) bool { return v.Kind == "status" && v.Count > 3 })
 				if !told || s.Breaker != job.BreakerClosed {
 					w.t.Errorf("the account tells of %v, its breaker is %s", s.UnknownValues, s.Breaker)
@@ -333,7 +333,7 @@ func TestMissingHintIsDefined(t *testing.T) {
 						w.t.Errorf("%s: %d calls in a day, want %d", route, n, tt.calls)
 					}
 				}
-				if s, _ := w.disp.Status("default"); s.Breaker != job.BreakerClosed || s.Problem != "" {
+				if s, _ := w.store.AccountStatus("default"); s.Breaker != job.BreakerClosed || s.Problem != "" {
 					w.t.Errorf("the breaker is %s (%s), problem %q", s.Breaker, s.BreakerReason, s.Problem)
 				}
 			})
@@ -371,7 +371,7 @@ func TestSimulatorIsKnown(t *testing.T) {
 		go w.cancelWhenOnPlatform(job.ID{Batch: b.ID, Number: 5})
 		w.awaitEnd(b.ID, time.Hour)
 		time.Sleep(2 * time.Hour)
-		if s, _ := w.disp.Status("default"); len(s.UnknownValues) > 0 {
+		if s, _ := w.store.AccountStatus("default"); len(s.UnknownValues) > 0 {
 			w.t.Errorf("unknown values: %+v", s.UnknownValues)
 		}
 	})

@@ -1,6 +1,7 @@
 package dispatcher
 
 import (
+	"context"
 	"errors"
 	"time"
 
@@ -116,19 +117,19 @@ func (q queue) fresh(now time.Time, poll time.Duration) bool {
 // publish makes a snapshot for people. v is nil when nothing has been decided yet.
 func (d *driver) publish(v *view) {
 	s := job.AccountStatus{
-		ID:              d.account.ID,
-		QueueTarget:     d.limit.wanted,
+		ID:                   d.account.ID,
+		QueueTarget:          d.limit.wanted,
 		EffectiveQueueTarget: d.limit.effective,
-		PlatformQueuedCount:          -1,
+		PlatformQueuedCount:  -1,
 		PreparingCount:       d.busy[taskPrepare],
-		Paused:          d.paused.Paused,
-		PausedReason:    d.paused.PausedReason,
-		PausedSince:     d.paused.PausedSince,
-		Breaker:         d.breaker.state,
-		BreakerReason:   d.breaker.reason,
-		BreakerSince:    d.breaker.since,
-		NextProbeTime:       d.breaker.nextProbe,
-		MaxStartsPerDay: d.account.MaxStartsPerDay,
+		Paused:               d.paused.Paused,
+		PausedReason:         d.paused.PausedReason,
+		PausedSince:          d.paused.PausedSince,
+		Breaker:              d.breaker.state,
+		BreakerReason:        d.breaker.reason,
+		BreakerSince:         d.breaker.since,
+		NextProbeTime:        d.breaker.nextProbe,
+		MaxStartsPerDay:      d.account.MaxStartsPerDay,
 		StartsTodayCount:     d.starts.Counted(),
 	}
 	if d.ceilingReached() {
@@ -166,12 +167,35 @@ func (d *driver) publish(v *view) {
 		}
 	}
 	d.describe(&s, v)
-	d.status.Store(&s)
+	d.publishing.Lock()
+	defer d.publishing.Unlock()
+	d.status = s
+	d.store.PublishAccountStatus(d.snapshot())
 }
 
-// snapshot is how the account stands, with its budgets as they are right now.
+// refreshEvery is how often a status is published although the loop had no reason to.
+const refreshEvery = time.Second
+
+// refresh publishes the status of the account every second until ctx ends: budgets grow
+// while the loop sleeps.
+func (d *driver) refresh(ctx context.Context) {
+	ticker := time.NewTicker(refreshEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			d.publishing.Lock()
+			d.store.PublishAccountStatus(d.snapshot())
+			d.publishing.Unlock()
+		}
+	}
+}
+
+// snapshot is the latest status of the loop, with the budgets as they are right now.
 func (d *driver) snapshot() job.AccountStatus {
-	s := *d.status.Load()
+	s := d.status
 	s.Budgets = d.budgets()
 	unknown := d.account.Client.Unknown()
 	s.UnknownValues, s.UnknownValueCounts = nil, map[string]int64{}

@@ -19,18 +19,6 @@ type rings struct {
 
 func newRings() *rings { return &rings{bell: newBell(), encodings: map[string]bool{}} }
 
-// Ring says that an encoding of an account is worth a look, because a webhook named
-// it. That is a hint and no more: what became of it is read from the platform, and
-// would be without it, only later. An encoding that is not ours means nothing, and so
-// does an account that there is not. Ring never blocks and may be called at any time.
-func (d *Dispatcher) Ring(accountID, encodingID string) {
-	dr := d.drivers[accountID]
-	if dr == nil || encodingID == "" {
-		return
-	}
-	dr.rings.add(encodingID)
-}
-
 func (r *rings) add(encodingID string) {
 	r.mu.Lock()
 	if len(r.encodings) < maxRings {

@@ -79,15 +79,25 @@ func (p *post) bring(l letter) {
 	p.mux.ServeHTTP(httptest.NewRecorder(), r)
 }
 
-// listen registers webhooks for the dispatcher that runs, and returns what takes the deliveries.
-func (w *world) listen(p *post) *webhook.Receiver {
+// webhooks is how the webhooks of the account stand.
+func (w *world) webhooks() job.Webhooks {
+	w.t.Helper()
+	a, _ := w.store.AccountStatus("default")
+	if a.Webhooks == nil {
+		w.t.Fatal("the account takes no webhooks")
+	}
+	return *a.Webhooks
+}
+
+// listen registers webhooks for the dispatcher that runs, and takes the deliveries.
+func (w *world) listen(p *post) {
 	w.t.Helper()
 	client, err := bitmovin.New(bitmovin.Options{APIKey: w.apiKey, HTTPClient: w.sim.Client(), Governor: w.governor})
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	r, err := webhook.New(webhook.Config{
-		URL: "https://stoker.example", Ring: w.disp.Ring,
+		URL: "https://stoker.example", Store: w.store,
 		Accounts: []webhook.Account{{ID: "default", Key: hookKey, Platform: client}},
 	})
 	if err != nil {
@@ -103,10 +113,9 @@ func (w *world) listen(p *post) *webhook.Receiver {
 		group.Wait()
 	})
 	time.Sleep(10 * time.Second) // the governor lets such calls through one a second
-	if s, _ := r.Status("default"); s.Problem != "" {
+	if s := w.webhooks(); s.Problem != "" {
 		w.t.Fatalf("webhooks: %s", s.Problem)
 	}
-	return r
 }
 
 // fates gives every kind of end to some job.
@@ -224,9 +233,8 @@ func TestWebhooksChangeNothing(t *testing.T) {
 			inWorld(t, sim, func(w *world) {
 				w.poll = 30 * time.Second
 				w.run()
-				var r *webhook.Receiver
 				if !tt.off {
-					r = w.listen(way)
+					w.listen(way)
 				}
 				w.strangers(tt.foreign)
 				b := w.awaitEnd(w.submit(16, nil).ID, 2*time.Hour)
@@ -238,7 +246,7 @@ func TestWebhooksChangeNothing(t *testing.T) {
 					return
 				}
 				time.Sleep(20 * time.Minute) // for what is under way
-				if s, _ := r.Status("default"); !tt.want(s) {
+				if s := w.webhooks(); !tt.want(s) {
 					w.t.Errorf("deliveries %+v are not what this case is about", s)
 				}
 			})
@@ -303,8 +311,8 @@ func TestWebhooksShowAnEarlyFailure(t *testing.T) {
 	}
 }
 
-// Ring may be called at any time, and for anything.
-func TestRing(t *testing.T) {
+// A hint may come at any time, and for anything.
+func TestHint(t *testing.T) {
 	inWorld(t, &simulator.Simulator{Seed: 1, Duration: 10 * time.Minute}, func(w *world) {
 		w.poll = time.Hour
 		w.run()
@@ -314,19 +322,19 @@ func TestRing(t *testing.T) {
 		const route = "GET /encoding/encodings/{id}/status"
 		before := w.calls(route)
 		for range 100 {
-			w.disp.Ring("default", id)
+			w.store.HintEncoding("default", id)
 		}
 		for _, other := range []string{"", "no-such-encoding"} {
-			w.disp.Ring("default", other)
+			w.store.HintEncoding("default", other)
 		}
-		w.disp.Ring("no-such-account", id)
+		w.store.HintEncoding("no-such-account", id)
 		synctest.Wait()
 		if looks := w.calls(route) - before; looks < 1 || looks > 3 {
 			w.t.Errorf("%d looks after 100 rings for one encoding, want them to coalesce", looks)
 		}
 		w.halt()
 		for i := range 2 * maxRings {
-			w.disp.Ring("default", fmt.Sprint(id, i))
+			w.store.HintEncoding("default", fmt.Sprint(id, i))
 		}
 		if n := len(w.disp.drivers["default"].rings.encodings); n != maxRings {
 			w.t.Errorf("%d rings are kept after the end, want %d", n, maxRings)
@@ -336,7 +344,7 @@ func TestRing(t *testing.T) {
 
 // A ring that comes while the encoding is being looked at is not lost: that look may
 // have been answered before.
-func TestRingDuringALook(t *testing.T) {
+func TestHintDuringALook(t *testing.T) {
 	d := &driver{rings: newRings(), heard: map[string]bool{}, live: map[job.ID]*entry{}}
 	now := time.Now()
 	e := &entry{job: job.Job{EncodingID: "e"}, task: taskLook, look: now.Add(time.Hour)}

@@ -245,7 +245,7 @@ func oneWrongHour(t *testing.T, call wrongCall, how string) {
 		}
 		took := time.Since(begin)
 		time.Sleep(time.Hour - took)
-		s, _ := w.disp.Status("default")
+		s, _ := w.store.AccountStatus("default")
 		b, _ = w.store.Batch(w.ctx, b.ID)
 		calls := p.calls.Load() - before
 		w.t.Logf("%d calls, %d wrong; other batch %v; %s %+v; problem %q; breaker %s", calls, p.wrong.Load(), took, b.State, b.Counts, s.Problem, s.Breaker)
@@ -288,7 +288,7 @@ func TestContradiction(t *testing.T) {
 				created := w.calls("POST /encoding/encodings")
 				w.awaitEnd(other.ID, 8*time.Minute)
 				time.Sleep(time.Hour - time.Since(begin))
-				s, _ := w.disp.Status("default")
+				s, _ := w.store.AccountStatus("default")
 				b, _ = w.store.Batch(w.ctx, b.ID)
 				calls, made := p.calls.Load()-before, w.calls("POST /encoding/encodings")-created-4
 				w.t.Logf("%d calls, %d encodings made, %d resources; %+v; problem %q", calls, made, len(sim.Resources()), b.Counts, s.Problem)

@@ -5,15 +5,15 @@ import "time"
 // AccountStatus is how one account stands: a snapshot for people and for
 // monitoring. Nothing is decided by it.
 type AccountStatus struct {
-	ID              string
-	QueueTarget     int // wanted
+	ID                   string
+	QueueTarget          int // wanted
 	EffectiveQueueTarget int // what the platform has been seen to accept; at most QueueTarget
 	// PlatformQueuedCount is how many encodings are QUEUED at the platform: other people's as they were
 	// counted at QueuedTime, and those of this service as they are known now, so that it is
 	// never less than OwnQueued; -1 before the first count.
-	PlatformQueuedCount     int
-	PlatformQueuedTime time.Time
-	Uncounted  bool // the count is too old for anything to be started by it
+	PlatformQueuedCount int
+	PlatformQueuedTime  time.Time
+	Uncounted           bool // the count is too old for anything to be started by it
 	// HeldCount is how many places of the queue are taken, or may be: other people's encodings,
 	// and of this service what is queued, starts without an answer, and what is being
 	// cancelled before an encoder has taken it. Nothing is started while it is not less
@@ -25,11 +25,11 @@ type AccountStatus struct {
 	// InLineCount is how many jobs could be started next, as far ahead as the dispatcher looks;
 	// NextDue is when the next one comes whose back-off is over, or whose batch is tried
 	// again; zero if none does.
-	InLineCount  int
+	InLineCount int
 	NextDueTime time.Time
 
 	QueuedCount, RunningCount, StartingCount, CancellingCount int // jobs of this service
-	PreparedCount, PreparingCount                         int
+	PreparedCount, PreparingCount                             int
 
 	Paused       bool
 	PausedReason string
@@ -41,11 +41,11 @@ type AccountStatus struct {
 	Breaker       BreakerState
 	BreakerReason string    // what is wrong, empty when closed
 	BreakerSince  time.Time // when it left CLOSED
-	NextProbeTime     time.Time // zero when closed
+	NextProbeTime time.Time // zero when closed
 
-	MaxStartsPerDay int       // 0: no ceiling, and nothing is counted
-	StartsTodayCount     int       // starts of this day (UTC) that count towards the ceiling
-	PausedUntil     time.Time // when the account goes on after having reached it; zero if it has not
+	MaxStartsPerDay  int       // 0: no ceiling, and nothing is counted
+	StartsTodayCount int       // starts of this day (UTC) that count towards the ceiling
+	PausedUntil      time.Time // when the account goes on after having reached it; zero if it has not
 
 	QueueFullUntil time.Time // no start before, because the platform said its queue is full
 	// Problem is what keeps jobs from being configured although the platform
@@ -71,7 +71,7 @@ type AccountStatus struct {
 
 	// UnknownValues are values that the platform used and nobody knew, the first that were met first,
 	// at most 20; UnknownCounts how often any were met since the process started, by kind.
-	UnknownValues       []UnknownValue
+	UnknownValues      []UnknownValue
 	UnknownValueCounts map[string]int64
 
 	Listing Listing
@@ -80,6 +80,20 @@ type AccountStatus struct {
 	OtherInstances []OtherInstance
 
 	Webhooks *Webhooks // nil: the service takes none
+}
+
+// With is the status with settings that were changed after it was taken.
+func (a AccountStatus) With(s AccountSettings) AccountStatus {
+	if s.Paused || a.PausedUntil.IsZero() {
+		a.Paused, a.PausedReason, a.PausedSince = s.Paused, s.PausedReason, s.PausedSince
+	}
+	if s.QueueTarget != 0 {
+		if a.EffectiveQueueTarget == a.QueueTarget || a.EffectiveQueueTarget > s.QueueTarget {
+			a.EffectiveQueueTarget = s.QueueTarget
+		}
+		a.QueueTarget = s.QueueTarget
+	}
+	return a
 }
 
 // StartsExhausted reports whether the account has made all starts that it may make in a day.
@@ -134,10 +148,10 @@ type Budget struct {
 
 // UnknownValue is a value that the platform used and this service does not know.
 type UnknownValue struct {
-	Kind  string // one of: status, encoding_type, task_type, retry_hint, message_type, event, error_code, field
-	Value string // in the platform's words, at most 100 bytes
+	Kind      string // one of: status, encoding_type, task_type, retry_hint, message_type, event, error_code, field
+	Value     string // in the platform's words, at most 100 bytes
 	FirstTime time.Time
-	Count int64
+	Count     int64
 }
 
 // Webhooks is how the platform tells the service that encodings have ended. It
@@ -151,5 +165,5 @@ type Webhooks struct {
 	// encoding), Rejected those that were not signed or not to be read. All since
 	// the process started.
 	UsedCount, IgnoredCount, RejectedCount int64
-	LastUsedTime                time.Time // when one was used last; zero if none was
+	LastUsedTime                           time.Time // when one was used last; zero if none was
 }

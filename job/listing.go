@@ -16,7 +16,7 @@ const (
 // Listing is how an account's encodings are listed, and whether they have been compared
 // with the job table since the process began.
 type Listing struct {
-	Way        ListingWay
+	Way              ListingWay
 	FaultyParameters []ListParameter // those that cannot be used, by name
 	// ComparingSince is since when the platform is compared with the job table; zero once
 	// that is done. ComparingProblem is why it did not come to its end when it was last tried;
@@ -46,6 +46,6 @@ const (
 // OtherInstance is another Stoker, one with a job table of its own, that has been seen at
 // work with the same API key.
 type OtherInstance struct {
-	ID       string // of its job table
+	ID           string // of its job table
 	LastSeenTime time.Time
 }

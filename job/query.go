@@ -35,8 +35,11 @@ type Filter struct {
 // Change says what a commit changed, so that those who wait for it can be
 // woken. It is a hint: whoever is woken reads the job table.
 type Change struct {
-	BatchID   string
+	BatchID   string // empty: it is about the account itself
 	AccountID string
+	// EncodingID is an encoding of the account that is worth a look at the platform; usually
+	// empty.
+	EncodingID string
 	// Dispatch is set if somebody other than the dispatcher may have changed what
 	// there is to do: a submission, a cancellation, a retry, a pause, a new priority.
 	Dispatch bool
@@ -58,3 +61,17 @@ type AccountSettings struct {
 	PausedSince  time.Time // zero if that is not known
 	QueueTarget  int       // 0: as configured
 }
+
+// MaxQueueTarget is the largest queue target that an account can have.
+const MaxQueueTarget = 1_000
+
+// Pause stops preparing and starting jobs. A pause that is repeated gets the new reason.
+func (s *AccountSettings) Pause(reason string, now time.Time) {
+	if !s.Paused {
+		s.PausedSince = now
+	}
+	s.Paused, s.PausedReason = true, reason
+}
+
+// Resume takes up work again.
+func (s *AccountSettings) Resume() { s.Paused, s.PausedReason, s.PausedSince = false, "", time.Time{} }

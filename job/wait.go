@@ -14,7 +14,7 @@ type WaitCode string
 
 // The reasons for waiting. The contract has the same ones, as WAIT_CODE_<name>.
 const (
-	WaitInLine           WaitCode = "TURN"            // other jobs go first: Position
+	WaitInLine         WaitCode = "IN_LINE"         // other jobs go first: Position
 	WaitPriority       WaitCode = "PRIORITY"        // Count jobs of higher priority go first; Position
 	WaitQueueFull      WaitCode = "QUEUE_FULL"      // Count of Limit places of the queue are taken; Position, Earliest
 	WaitPlatformFull   WaitCode = "PLATFORM_FULL"   // the platform said that its queue is full; Until
@@ -28,7 +28,7 @@ const (
 	WaitBreaker        WaitCode = "BREAKER"         // the platform cannot be used; Since, Until the next try, Text
 	WaitStorage        WaitCode = "STORAGE"         // the batch's storage or recipe cannot be used; Since, Until the next try, Text
 	WaitOrganisation   WaitCode = "ORGANISATION"    // the key seems to be another organisation's; Since, Until the next try, Text
-	WaitProblem        WaitCode = "TROUBLE"         // calls for this job failed, not by its fault; Until the next try, Text
+	WaitProblem        WaitCode = "PROBLEM"         // calls for this job failed, not by its fault; Until the next try, Text
 	WaitReconciling    WaitCode = "RECONCILING"     // the platform is compared with the job table first; Since
 	WaitDailyLimit     WaitCode = "DAILY_LIMIT"     // Count of Limit starts of the day have been made; Until
 	WaitStart          WaitCode = "START"           // the start has been sent, or is about to be; Since

@@ -5,13 +5,11 @@ import (
 	"context"
 	"fmt"
 	"sort"
+	"time"
 
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
 	"github.com/stokerd/stoker/job"
 )
-
-// maxQueueTarget is the highest queue target an account can be given.
-const maxQueueTarget = 1_000
 
 // defaultAccountsPage is how many accounts a page has if the caller does not say: more
 // than nearly anybody has.
@@ -23,7 +21,7 @@ func (s *Server) ListAccounts(_ context.Context, req *stokerv1.ListAccountsReque
 	if err != nil {
 		return nil, err
 	}
-	rest := s.accounts.Statuses()
+	rest := s.store.AccountStatuses()
 	rest = rest[sort.Search(len(rest), func(i int) bool { return rest[i].ID > string(after) }):]
 	size := cmp.Or(int(req.GetPageSize()), defaultAccountsPage)
 	resp := &stokerv1.ListAccountsResponse{Accounts: pageOf(rest[:min(size, len(rest))], accountMessage)}
@@ -44,24 +42,26 @@ func (s *Server) GetAccount(_ context.Context, req *stokerv1.GetAccountRequest) 
 
 // PauseAccount stops starting jobs on the account.
 func (s *Server) PauseAccount(ctx context.Context, req *stokerv1.PauseAccountRequest) (*stokerv1.PauseAccountResponse, error) {
-	if err := s.accounts.Pause(ctx, req.GetAccountId(), req.GetReason()); err != nil {
-		return nil, fmt.Errorf("pause account: %w", err)
-	}
-	m, err := s.account(req.GetAccountId())
+	now := time.Now()
+	m, err := s.updateAccount(ctx, req.GetAccountId(), now, func(a *job.AccountSettings) { a.Pause(req.GetReason(), now) })
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("pause account: %w", err)
 	}
 	return &stokerv1.PauseAccountResponse{Account: m}, nil
 }
 
-// ResumeAccount takes up work again.
+// ResumeAccount takes up work again. An account that has reached its ceiling of starts a day
+// may make as many once more.
 func (s *Server) ResumeAccount(ctx context.Context, req *stokerv1.ResumeAccountRequest) (*stokerv1.ResumeAccountResponse, error) {
-	if err := s.accounts.Resume(ctx, req.GetAccountId()); err != nil {
-		return nil, fmt.Errorf("resume account: %w", err)
+	now := time.Now()
+	if a, ok := s.store.AccountStatus(req.GetAccountId()); ok && a.StartsExhausted() {
+		if err := s.store.ForgiveStarts(ctx, a.ID, now); err != nil {
+			return nil, fmt.Errorf("resume account: %w", err)
+		}
 	}
-	m, err := s.account(req.GetAccountId())
+	m, err := s.updateAccount(ctx, req.GetAccountId(), now, (*job.AccountSettings).Resume)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("resume account: %w", err)
 	}
 	return &stokerv1.ResumeAccountResponse{Account: m}, nil
 }
@@ -81,24 +81,36 @@ func (s *Server) UpdateAccount(ctx context.Context, req *stokerv1.UpdateAccountR
 			c.add(fmt.Sprintf("update_mask.paths[%d]", i), "%q cannot be changed, only queue_target", path)
 		}
 	}
-	if n := in.GetQueueTarget(); n < 1 || n > maxQueueTarget {
-		c.add("account.queue_target", "%d: want 1 to %d", n, maxQueueTarget)
+	if n := in.GetQueueTarget(); n < 1 || n > job.MaxQueueTarget {
+		c.add("account.queue_target", "%d: want 1 to %d", n, job.MaxQueueTarget)
 	}
 	if err := c.err(); err != nil {
 		return nil, err
 	}
-	if err := s.accounts.SetQueueTarget(ctx, in.GetId(), int(in.GetQueueTarget())); err != nil {
-		return nil, fmt.Errorf("change account: %w", err)
-	}
-	m, err := s.account(in.GetId())
+	m, err := s.updateAccount(ctx, in.GetId(), time.Now(), func(a *job.AccountSettings) { a.QueueTarget = int(in.GetQueueTarget()) })
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("change account: %w", err)
 	}
 	return &stokerv1.UpdateAccountResponse{Account: m}, nil
 }
 
+// updateAccount changes the settings of an account that is configured, and shows it afterwards.
+func (s *Server) updateAccount(ctx context.Context, id string, now time.Time, f func(*job.AccountSettings)) (*stokerv1.Account, error) {
+	if _, err := s.account(id); err != nil {
+		return nil, err
+	}
+	_, err := s.store.UpdateAccountSettings(ctx, id, now, func(a *job.AccountSettings) error {
+		f(a)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return s.account(id)
+}
+
 func (s *Server) account(id string) (*stokerv1.Account, error) {
-	a, ok := s.accounts.Status(id)
+	a, ok := s.store.AccountStatus(id)
 	if !ok {
 		return nil, fmt.Errorf("account %q: %w", id, job.ErrNotFound)
 	}

@@ -272,9 +272,9 @@ func TestAccountPages(t *testing.T) {
 	const accounts = 1_500
 	for n := range accounts {
 		id := fmt.Sprintf("extra-%04d", n)
-		w.accounts.all[id] = job.AccountStatus{
+		w.store.PublishAccountStatus(job.AccountStatus{
 			ID: id, Breaker: job.BreakerOpen, BreakerReason: strings.Repeat("b", 5_000), Problem: strings.Repeat("p", 5_000), PausedReason: strings.Repeat("q", 5_000),
-		}
+		})
 	}
 	var ids []string
 	pages := 0

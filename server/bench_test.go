@@ -27,10 +27,11 @@ func benchWorld(b *testing.B) stokerv1.BatchServiceClient {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { _ = table.Close() }) // nothing is read from it any more
-	s, err := server.New(server.Config{Store: table, Accounts: newAccounts(), Catalog: catalog(), Logger: slog.New(slog.DiscardHandler)})
+	s, err := server.New(server.Config{Store: table, Catalog: catalog(), Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		b.Fatal(err)
 	}
+	newAccounts(table)
 	table.SetOnChange(s.Changed)
 	g := grpc.NewServer(s.Options()...)
 	s.Register(g)

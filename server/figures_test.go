@@ -98,12 +98,13 @@ func (a audience) watch(t *testing.T) reach {
 	}
 	defer func() { _ = table.Close() }() // nothing is read from it any more
 	s, err := server.New(server.Config{
-		Store: table, Accounts: newAccounts(), Catalog: catalog(), Logger: slog.New(slog.DiscardHandler),
+		Store: table, Catalog: catalog(), Logger: slog.New(slog.DiscardHandler),
 		Limits: server.Limits{WatchesPerCaller: a.watchers + 1, Watches: a.watchers + 1},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
+	newAccounts(table)
 	table.SetOnChange(s.Changed)
 	house := openHouse(t, s.Options(), s.Register)
 	defer house.close(func() { s.Stop(house.grpc, 0) })

@@ -216,7 +216,7 @@ func TestSameOutputByAddJobs(t *testing.T) {
 				t.Errorf("%s, %s (-want +got):\n%s", encode, path, diff)
 			}
 		}
-		if again, err := add(id, "a", "films/x"); err != nil || again.GetSkippedCount() != 1 {
+		if again, err := add(id, "a", "films/x"); err != nil || again.GetDuplicateCount() != 1 {
 			t.Errorf("%s: the repeat of a known key: %v, %v", encode, again, err)
 		}
 		if other, err := add(id, "b", "films/y"); err != nil || other.GetAddedCount() != 1 {
@@ -246,7 +246,7 @@ func TestOnePlaceOneJob(t *testing.T) {
 	if diff := cmp.Diff(want, violations(err)); diff != "" {
 		t.Errorf("another job (-want +got):\n%s", diff)
 	}
-	if again, err := add("a"); err != nil || again.GetSkippedCount() != 1 {
+	if again, err := add("a"); err != nil || again.GetDuplicateCount() != 1 {
 		t.Errorf("the repeat of a known key: %v, %v", again, err)
 	}
 }

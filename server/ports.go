@@ -12,6 +12,7 @@ type Store interface {
 	BatchStore
 	JobStore
 	BulkStore
+	AccountStore
 }
 
 // BatchStore keeps batches. Errors are those of package job.
@@ -70,14 +71,16 @@ type BulkStore interface {
 	FailureCauses(ctx context.Context, batchID string, limit int) ([]job.Cause, error)
 }
 
-// Accounts shows and steers the accounts that batches run on. An id that is not
-// configured answers false, or an error matching [job.ErrNotFound].
-type Accounts interface {
-	// Status must be cheap: it is asked for with every batch that is shown.
-	Status(id string) (job.AccountStatus, bool)
-	// Statuses is sorted by id.
-	Statuses() []job.AccountStatus
-	Pause(ctx context.Context, id, reason string) error
-	Resume(ctx context.Context, id string) error
-	SetQueueTarget(ctx context.Context, id string, n int) error
+// AccountStore shows the accounts that batches run on, as they were published last, and
+// keeps their settings.
+type AccountStore interface {
+	// AccountStatus is false for an account that is not configured. It must be cheap: it is
+	// asked for with every batch that is shown.
+	AccountStatus(id string) (job.AccountStatus, bool)
+	// AccountStatuses is sorted by id.
+	AccountStatuses() []job.AccountStatus
+	// UpdateAccountSettings changes the settings of an account in one transaction.
+	UpdateAccountSettings(ctx context.Context, id string, now time.Time, f func(*job.AccountSettings) error) (job.AccountSettings, error)
+	// ForgiveStarts has the starts that the account made on the day of now no longer count.
+	ForgiveStarts(ctx context.Context, id string, now time.Time) error
 }

@@ -20,11 +20,10 @@ import (
 
 // Config is what a [Server] is made of.
 type Config struct {
-	Store    Store    // required
-	Accounts Accounts // required
-	Catalog  Catalog
-	Logger   *slog.Logger // default: discards
-	Limits   Limits
+	Store   Store // required
+	Catalog Catalog
+	Logger  *slog.Logger // default: discards
+	Limits  Limits
 }
 
 // Limits bound what one server and one caller can hold open.
@@ -47,7 +46,6 @@ type Server struct {
 	stokerv1.UnimplementedAccountServiceServer
 
 	store     Store
-	accounts  Accounts
 	catalog   Catalog
 	log       *slog.Logger
 	limits    Limits
@@ -59,8 +57,8 @@ type Server struct {
 
 // New makes a server that is ready to be registered.
 func New(c Config) (*Server, error) {
-	if c.Store == nil || c.Accounts == nil {
-		return nil, errors.New("server: Store and Accounts are required")
+	if c.Store == nil {
+		return nil, errors.New("server: Store is required")
 	}
 	validator, err := protovalidate.New()
 	if err != nil {
@@ -68,7 +66,6 @@ func New(c Config) (*Server, error) {
 	}
 	s := &Server{
 		store:     c.Store,
-		accounts:  c.Accounts,
 		catalog:   c.Catalog,
 		log:       cmp.Or(c.Logger, slog.New(slog.DiscardHandler)),
 		validator: validator,

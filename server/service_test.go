@@ -126,13 +126,13 @@ func TestEveryMethodIsThere(t *testing.T) {
 	}
 }
 
-// broken is an Accounts that has a bug.
-type broken struct{ *accounts }
+// broken is a job table that has a bug.
+type broken struct{ server.Store }
 
-func (broken) Statuses() []job.AccountStatus { panic("index out of range") }
+func (broken) AccountStatuses() []job.AccountStatus { panic("index out of range") }
 
 func TestPanic(t *testing.T) {
-	w := newWorld(t, func(c *server.Config) { c.Accounts = broken{newAccounts()} })
+	w := newWorld(t, func(c *server.Config) { c.Store = broken{c.Store} })
 	_, err := w.account.ListAccounts(t.Context(), &stokerv1.ListAccountsRequest{})
 	wantCode(t, err, codes.Internal)
 	wantReason(t, err, "INTERNAL")

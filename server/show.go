@@ -47,6 +47,6 @@ func (s *Server) show(ctx context.Context, b job.Batch) (*stokerv1.Batch, error)
 // stalled reports whether nothing of b is started for now, so that a pace says
 // nothing about its end.
 func (s *Server) stalled(b job.Batch) bool {
-	a, ok := s.accounts.Status(b.AccountID)
+	a, ok := s.store.AccountStatus(b.AccountID)
 	return !ok || a.Paused || a.Breaker == job.BreakerOpen
 }

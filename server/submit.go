@@ -116,8 +116,8 @@ func (s *Server) checkAccount(c *checks, id string) string {
 	if id == "" {
 		id = DefaultName
 	}
-	if _, ok := s.accounts.Status(id); !ok {
-		c.take(unknown("account", id, each(s.accounts.Statuses(), func(a job.AccountStatus) string { return a.ID })))
+	if _, ok := s.store.AccountStatus(id); !ok {
+		c.take(unknown("account", id, each(s.store.AccountStatuses(), func(a job.AccountStatus) string { return a.ID })))
 	}
 	return id
 }
@@ -230,7 +230,7 @@ func (s *Server) AddJobs(ctx context.Context, req *stokerv1.AddJobsRequest) (*st
 		return nil, err
 	}
 	return &stokerv1.AddJobsResponse{
-		Batch: m, AddedCount: added, SkippedCount: skipped, SucceededCount: int64(len(jobs)) - added - skipped,
+		Batch: m, AddedCount: added, DuplicateCount: skipped, SucceededCount: int64(len(jobs)) - added - skipped,
 		Warnings: c.warnings, WarningCount: c.warned,
 	}, nil
 }

@@ -228,7 +228,7 @@ func TestAddJobs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if resp.GetAddedCount() != 2 || resp.GetSkippedCount() != 2 || resp.GetBatch().GetJobCount() != 5 {
+	if resp.GetAddedCount() != 2 || resp.GetDuplicateCount() != 2 || resp.GetBatch().GetJobCount() != 5 {
 		t.Errorf("got %v, want 2 jobs added, 2 skipped, 5 in all", resp)
 	}
 	_, err = add([]*stokerv1.JobSpec{{InputPath: "in", OutputPath: "out"}})

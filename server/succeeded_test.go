@@ -68,7 +68,7 @@ func TestSkipSucceededOfAddedJobs(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got := [3]int64{resp.GetAddedCount(), resp.GetSkippedCount(), resp.GetSucceededCount()}
+		got := [3]int64{resp.GetAddedCount(), resp.GetDuplicateCount(), resp.GetSucceededCount()}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("added, there already, succeeded (-want +got):\n%s", diff)
 		}
@@ -110,7 +110,7 @@ func TestRepeatOutlivesItsProfile(t *testing.T) {
 	w.stop(0)
 	catalog := catalog()
 	delete(catalog.Profiles, "hevc")
-	w.config = server.Config{Store: w.store, Accounts: w.accounts, Catalog: catalog}
+	w.config = server.Config{Store: w.store, Catalog: catalog}
 	w.serve()
 	again, err := w.batches.SubmitBatch(t.Context(), req)
 	if err != nil || again.GetBatch().GetId() != first.GetBatch().GetId() {

@@ -19,7 +19,7 @@ const near = 200
 // looked up only if it is in one.
 func (s *Server) situation(ctx context.Context, b *job.Batch, now time.Time) (job.Situation, error) {
 	at := job.Situation{Now: now, Batch: b}
-	a, ok := s.accounts.Status(b.AccountID)
+	a, ok := s.store.AccountStatus(b.AccountID)
 	if !ok {
 		return at, nil
 	}

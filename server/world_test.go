@@ -1,14 +1,11 @@
 package server_test
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
-	"maps"
 	"net"
 	"path/filepath"
-	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -23,10 +20,7 @@ import (
 	"github.com/stokerd/stoker/store"
 )
 
-var (
-	_ server.Store    = (*store.Store)(nil)
-	_ server.Accounts = (*accounts)(nil)
-)
+var _ server.Store = (*store.Store)(nil)
 
 // world is a server over a real job table, and a client of it. The test plays
 // the dispatcher.
@@ -50,7 +44,7 @@ type world struct {
 // configuration first.
 func newWorld(t *testing.T, change func(*server.Config)) *world {
 	t.Helper()
-	w := &world{t: t, accounts: newAccounts()}
+	w := &world{t: t}
 	var err error
 	w.store, err = store.Open(t.Context(), filepath.Join(t.TempDir(), "stoker.db"), store.Options{Unsafe: true})
 	if err != nil {
@@ -61,8 +55,9 @@ func newWorld(t *testing.T, change func(*server.Config)) *world {
 			t.Error(err)
 		}
 	})
+	w.accounts = newAccounts(w.store)
 	w.config = server.Config{
-		Store: w.store, Accounts: w.accounts, Catalog: catalog(),
+		Store: w.store, Catalog: catalog(),
 		Logger: slog.New(slog.NewTextHandler(t.Output(), nil)),
 	}
 	if change != nil {
@@ -202,57 +197,26 @@ func (w *world) fail(batch string, number int64, f job.Failure) {
 	w.observe(batch, number, job.Observation{Status: job.RemoteError, Failure: &f})
 }
 
-// accounts stands in for the dispatcher.
-type accounts struct {
-	mu  sync.Mutex
-	all map[string]job.AccountStatus
-}
+// accounts stands in for the dispatcher, which publishes how accounts stand.
+type accounts struct{ store *store.Store }
 
-func newAccounts() *accounts {
-	return &accounts{all: map[string]job.AccountStatus{
-		"default": {
-			ID: "default", QueueTarget: 3, EffectiveQueueTarget: 3, PlatformQueuedCount: 3, HeldCount: 3, PlatformQueuedTime: time.Unix(1_800_000_000, 0),
-			Breaker: job.BreakerClosed,
-			Budgets: []job.Budget{{Class: "encoding-list", LimitPerMinute: 60, Available: 58}},
-		},
-		"other": {ID: "other", QueueTarget: 5, EffectiveQueueTarget: 5, PlatformQueuedCount: -1, Breaker: job.BreakerClosed},
-	}}
+func newAccounts(s *store.Store) *accounts {
+	s.PublishAccountStatus(job.AccountStatus{
+		ID: "default", QueueTarget: 3, EffectiveQueueTarget: 3, PlatformQueuedCount: 3, HeldCount: 3, PlatformQueuedTime: time.Unix(1_800_000_000, 0),
+		Breaker: job.BreakerClosed,
+		Budgets: []job.Budget{{Class: "encoding-list", LimitPerMinute: 60, Available: 58}},
+	})
+	s.PublishAccountStatus(job.AccountStatus{ID: "other", QueueTarget: 5, EffectiveQueueTarget: 5, PlatformQueuedCount: -1, Breaker: job.BreakerClosed})
+	return &accounts{s}
 }
 
 // change alters an account.
 func (a *accounts) change(id string, f func(*job.AccountStatus)) error {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	s, ok := a.all[id]
+	s, ok := a.store.AccountStatus(id)
 	if !ok {
 		return fmt.Errorf("account %s: %w", id, job.ErrNotFound)
 	}
 	f(&s)
-	a.all[id] = s
+	a.store.PublishAccountStatus(s)
 	return nil
-}
-
-func (a *accounts) Status(id string) (job.AccountStatus, bool) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	s, ok := a.all[id]
-	return s, ok
-}
-
-func (a *accounts) Statuses() []job.AccountStatus {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return slices.SortedFunc(maps.Values(a.all), func(x, y job.AccountStatus) int { return cmp.Compare(x.ID, y.ID) })
-}
-
-func (a *accounts) Pause(_ context.Context, id, reason string) error {
-	return a.change(id, func(s *job.AccountStatus) { s.Paused, s.PausedReason = true, reason })
-}
-
-func (a *accounts) Resume(_ context.Context, id string) error {
-	return a.change(id, func(s *job.AccountStatus) { s.Paused, s.PausedReason = false, "" })
-}
-
-func (a *accounts) SetQueueTarget(_ context.Context, id string, n int) error {
-	return a.change(id, func(s *job.AccountStatus) { s.QueueTarget = n })
 }

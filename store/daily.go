@@ -29,10 +29,15 @@ func (s *Store) DailyStarts(ctx context.Context, accountID string, now time.Time
 }
 
 // ForgiveStarts lets an account make as many starts as its ceiling allows once more, on the
-// day of now.
+// day of now, and wakes whoever works on it.
 func (s *Store) ForgiveStarts(ctx context.Context, accountID string, now time.Time) error {
 	const forgive = `UPDATE daily_starts SET forgiven = made WHERE account = $1 AND day >= $2`
-	return s.exec(ctx, "forgive the starts of account "+accountID, forgive, accountID, ms(job.Day(now)))
+	if err := s.exec(ctx, "forgive the starts of account "+accountID, forgive, accountID, ms(job.Day(now))); err != nil {
+		return err
+	}
+	s.board.forgive(accountID)
+	s.notify([]job.Change{{AccountID: accountID, Dispatch: true}})
+	return nil
 }
 
 // countStarts counts n starts of an account; n is less than 0 if some are given back. A start

@@ -28,7 +28,7 @@ func Open(ctx context.Context, path string, o Options) (_ *Store, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("open job table: %w", err)
 	}
-	s := &Store{path: path, log: cmp.Or(o.Logger, slog.New(slog.DiscardHandler)), reap: make(chan struct{}, 1)}
+	s := &Store{path: path, log: cmp.Or(o.Logger, slog.New(slog.DiscardHandler)), board: newBoard(), reap: make(chan struct{}, 1)}
 	s.SetOnChange(o.OnChange)
 	s.lock, err = lockFile(ctx, path)
 	if err != nil {
@@ -66,7 +66,7 @@ func (s *Store) open(ctx context.Context, o Options) (err error) {
 	if err != nil {
 		return err
 	}
-	s.writer, err = startWriter(ctx, s.writeDB, s.log, s.ring)
+	s.writer, err = startWriter(ctx, s.writeDB, s.log, s.notify)
 	if err != nil {
 		return err
 	}

@@ -56,6 +56,7 @@ type Store struct {
 	reader  *reader
 
 	reap       chan struct{} // capacity 1: there are deleted batches to clear away
+	board      *board
 	background sync.WaitGroup
 	stop       context.CancelCauseFunc
 	closeOnce  func() error
@@ -66,11 +67,10 @@ type Store struct {
 // everybody else's.
 func (s *Store) InstanceID() string { return s.instance }
 
-// SetOnChange replaces [Options.OnChange]. Commits before the call have rung the
-// old bell, if there was one.
+// SetOnChange replaces [Options.OnChange], for the commits from now on.
 func (s *Store) SetOnChange(f func([]job.Change)) { s.onChange.Store(&f) }
 
-func (s *Store) ring(changes []job.Change) {
+func (s *Store) notify(changes []job.Change) {
 	if f := s.onChange.Load(); f != nil && *f != nil && len(changes) > 0 {
 		(*f)(changes)
 	}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/stokerd/stoker/bitmovin"
+	"github.com/stokerd/stoker/job"
 )
 
 // Pattern is what a [Receiver] is to be served under, for [http.ServeMux].
@@ -39,10 +40,17 @@ type Config struct {
 	Accounts []Account
 	// URL is where the outside reaches this service, without the path of [Pattern].
 	// Empty: nothing is registered at the platform.
-	URL string
-	// Ring is called with an encoding that is worth a look. It must not block.
-	Ring   func(accountID, encodingID string)
+	URL    string
+	Store  Store        // required
 	Logger *slog.Logger // default: discard
+}
+
+// Store is where deliveries become known.
+type Store interface {
+	// HintEncoding says that an encoding is worth a look at the platform. It must not block.
+	HintEncoding(accountID, encodingID string)
+	// PublishWebhooks replaces how the webhooks of an account stand. It must not block.
+	PublishWebhooks(accountID string, w job.Webhooks)
 }
 
 // Account is one Bitmovin account that takes deliveries.
@@ -61,7 +69,7 @@ type Receiver struct {
 	accounts map[string]*account
 	stranger *account // stands in for accounts that there are not
 	url      string
-	ring     func(accountID, encodingID string)
+	store    Store
 }
 
 // account is an account with what has been delivered for it.
@@ -76,12 +84,13 @@ type account struct {
 // New returns a receiver that takes deliveries, and registers nothing until it runs.
 func New(c Config) (*Receiver, error) {
 	log := cmp.Or(c.Logger, slog.New(slog.DiscardHandler))
-	r := &Receiver{accounts: map[string]*account{}, url: c.URL, ring: c.Ring}
+	r := &Receiver{accounts: map[string]*account{}, url: c.URL, store: c.Store}
 	for _, a := range c.Accounts {
 		if a.Key == "" {
 			return nil, errors.New("account " + a.ID + ": webhooks need a key to be signed with")
 		}
 		r.accounts[a.ID] = newAccount(a, log.With("account", a.ID), c.URL != "")
+		r.publish(r.accounts[a.ID])
 	}
 	// A key that nobody has makes unknown accounts look like wrong signatures, down
 	// to the time it takes.
@@ -105,9 +114,10 @@ func (r *Receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	}
 	encoding, v := a.judge(w, req)
 	if v == accepted {
-		r.ring(a.ID, string(encoding))
+		r.store.HintEncoding(a.ID, string(encoding))
 	}
 	a.count(v, req.RemoteAddr)
+	r.publish(a)
 	w.WriteHeader(v.status())
 }
 

@@ -70,7 +70,7 @@ func (r *Receiver) Run(ctx context.Context) error {
 	var group sync.WaitGroup
 	if r.url != "" {
 		for _, a := range r.accounts {
-			group.Go(func() { a.keep(ctx, Address(r.url, a.ID)) })
+			group.Go(func() { r.keep(ctx, a) })
 		}
 	}
 	<-ctx.Done()
@@ -78,8 +78,9 @@ func (r *Receiver) Run(ctx context.Context) error {
 	return nil
 }
 
-// keep keeps an account's webhooks registered for a URL.
-func (a *account) keep(ctx context.Context, url string) {
+// keep keeps an account's webhooks registered.
+func (r *Receiver) keep(ctx context.Context, a *account) {
+	url := Address(r.url, a.ID)
 	for {
 		err := a.register(ctx, url)
 		if ctx.Err() != nil {
@@ -95,6 +96,7 @@ func (a *account) keep(ctx context.Context, url string) {
 		case changed:
 			a.log.Info("webhooks are registered", "url", url)
 		}
+		r.publish(a)
 		select {
 		case <-ctx.Done():
 			return

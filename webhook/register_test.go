@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"github.com/stokerd/stoker/bitmovin"
 	"github.com/stokerd/stoker/bitmovin/simulator"
 	"github.com/stokerd/stoker/internal/testkit/bubble"
+	"github.com/stokerd/stoker/job"
 	"github.com/stokerd/stoker/webhook"
 )
 
@@ -60,15 +62,16 @@ func onPlatform(t *testing.T, test func(p *platform)) {
 
 // running is a receiver that keeps its webhooks registered.
 type running struct {
-	*webhook.Receiver
-	stop func()
+	board *board
+	stop  func()
 }
 
 // start runs a receiver until stop is called.
 func (p *platform) start(key bitmovin.Secret) running {
 	p.t.Helper()
+	shown := &board{}
 	r, err := webhook.New(webhook.Config{
-		URL: base, Ring: func(string, string) {}, Logger: slog.New(slog.NewTextHandler(p.t.Output(), nil)),
+		URL: base, Store: shown, Logger: slog.New(slog.NewTextHandler(p.t.Output(), nil)),
 		Accounts: []webhook.Account{{ID: "a", Key: key, Platform: p.client}},
 	})
 	if err != nil {
@@ -78,7 +81,7 @@ func (p *platform) start(key bitmovin.Secret) running {
 	done := make(chan error)
 	go func() { done <- r.Run(ctx) }()
 	time.Sleep(20 * time.Second)
-	return running{r, func() {
+	return running{shown, func() {
 		cancel(nil)
 		if err := <-done; err != nil {
 			p.t.Error(err)
@@ -87,8 +90,23 @@ func (p *platform) start(key bitmovin.Secret) running {
 }
 
 func (r running) problem() string {
-	s, _ := r.Status("a")
-	return s.Problem
+	r.board.mu.Lock()
+	defer r.board.mu.Unlock()
+	return r.board.webhooks.Problem
+}
+
+// board keeps how the webhooks of the one account stand.
+type board struct {
+	mu       sync.Mutex
+	webhooks job.Webhooks
+}
+
+func (b *board) HintEncoding(string, string) {}
+
+func (b *board) PublishWebhooks(_ string, w job.Webhooks) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.webhooks = w
 }
 
 // hooks lists the webhooks of a trigger.

@@ -69,17 +69,16 @@ func (a *account) count(v verdict, from string) {
 	}
 }
 
-// Status is how an account's webhooks stand; false if it takes none.
-func (r *Receiver) Status(accountID string) (job.Webhooks, bool) {
-	a := r.accounts[accountID]
-	if a == nil {
-		return job.Webhooks{}, false
+// publish shows how the webhooks of an account stand.
+func (r *Receiver) publish(a *account) {
+	if a == r.stranger {
+		return
 	}
 	a.tally.mu.Lock()
 	defer a.tally.mu.Unlock()
 	n := &a.tally.counts
-	return job.Webhooks{
+	r.store.PublishWebhooks(a.ID, job.Webhooks{
 		Problem: a.standing.text(), LastUsedTime: a.tally.latest,
 		UsedCount: n[accepted], IgnoredCount: n[duplicate] + n[stale] + n[irrelevant], RejectedCount: n[forged] + n[malformed],
-	}, true
+	})
 }

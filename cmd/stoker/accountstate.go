@@ -32,7 +32,7 @@ func accountWork(a *stokerv1.Account, now time.Time) string {
 	case stokerv1.WaitCode_WAIT_CODE_ACCOUNT_PAUSED, stokerv1.WaitCode_WAIT_CODE_DAILY_LIMIT:
 		return a.GetWaitReason()
 	case stokerv1.WaitCode_WAIT_CODE_BREAKER, stokerv1.WaitCode_WAIT_CODE_PLATFORM_FULL, stokerv1.WaitCode_WAIT_CODE_STORAGE,
-		stokerv1.WaitCode_WAIT_CODE_TROUBLE, stokerv1.WaitCode_WAIT_CODE_ORGANISATION:
+		stokerv1.WaitCode_WAIT_CODE_PROBLEM, stokerv1.WaitCode_WAIT_CODE_ORGANISATION:
 		if w.GetUntil() == nil || !w.GetUntil().AsTime().After(now) {
 			return a.GetWaitReason()
 		}

@@ -41,10 +41,10 @@ func isShare(x float64) bool { return x >= 0 && x <= 1 }
 
 // planning is the command line of plan.
 type planning struct {
-	list     submission // of which only the list, profile and template are used
-	config   string
-	target   string
-	retries  int
+	list    submission // of which only the list, profile and template are used
+	config  string
+	target  string
+	retries int
 	options plan.Options
 }
 
@@ -142,8 +142,8 @@ func (p *planning) check() error {
 		return nil
 	}
 	target, err := strconv.Atoi(p.target)
-	if err != nil || target < 1 || target > dispatcher.MaxQueueTarget {
-		return usagef("--queue-target %s: want 1 to %d, or auto", p.target, dispatcher.MaxQueueTarget)
+	if err != nil || target < 1 || target > job.MaxQueueTarget {
+		return usagef("--queue-target %s: want 1 to %d, or auto", p.target, job.MaxQueueTarget)
 	}
 	r.QueueTarget = target
 	return nil

@@ -74,11 +74,11 @@ func newService(ctx context.Context, cfg *config.Config, log *slog.Logger) (_ *s
 	if err != nil {
 		return nil, err
 	}
-	if s.webhooks, err = newReceiver(cfg, connected, s.dispatcher, log); err != nil {
+	if s.webhooks, err = newReceiver(cfg, connected, s.store, log); err != nil {
 		return nil, err
 	}
 	s.server, err = server.New(server.Config{
-		Store: s.store, Accounts: accounts{s.dispatcher, s.webhooks}, Catalog: catalog(cfg), Logger: log,
+		Store: s.store, Catalog: catalog(cfg), Logger: log,
 	})
 	if err != nil {
 		return nil, err
@@ -213,7 +213,7 @@ func (s *service) endpoints() http.Handler {
 		}
 		answer(w, http.StatusOK, "ok")
 	})
-	mux.Handle("GET /metrics", metrics(s.dispatcher.Statuses))
+	mux.Handle("GET /metrics", metrics(s.store.AccountStatuses))
 	mux.Handle(webhook.Pattern, s.webhooks)
 	return mux
 }

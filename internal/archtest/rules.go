@@ -64,17 +64,17 @@ var rules = map[string]rule{
 
 	"examples": {stdOnly: true},
 
-	"store/storetest":     {imports: []string{"job", "store"}, testSupport: true},
-	"internal/archtest":   {stdOnly: true, testSupport: true},
+	"store/storetest":             {imports: []string{"job", "store"}, testSupport: true},
+	"internal/archtest":           {stdOnly: true, testSupport: true},
 	"internal/testkit/bubble":     {stdOnly: true, testSupport: true},
-	"internal/clients":    {stdOnly: true, testSupport: true},
-	"internal/docstest":   {stdOnly: true, testSupport: true},
+	"internal/clients":            {stdOnly: true, testSupport: true},
+	"internal/docstest":           {stdOnly: true, testSupport: true},
 	"internal/testkit/grpcurl":    {stdOnly: true, testSupport: true},
 	"internal/testkit/history":    {imports: []string{"gen/stoker/v1"}, testSupport: true},
 	"internal/testkit/transcript": {stdOnly: true, testSupport: true},
 	"internal/testkit/loopback":   {stdOnly: true, testSupport: true},
 	"internal/testkit/middlebox":  {testSupport: true},
-	"internal/jssdk":      {imports: []string{"bitmovin/simulator"}, testSupport: true},
+	"internal/jssdk":              {imports: []string{"bitmovin/simulator"}, testSupport: true},
 }
 
 // homes names, for each outside technology, the packages that may import it; those below them may too.

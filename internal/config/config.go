@@ -250,7 +250,7 @@ func (l *loader) account(path string, a accountNode) Account {
 	}
 	l.aim(&account, a.QueueTarget)
 	if a.QueueTarget != 0 {
-		if err := inRange(a.QueueTarget, 1, maxQueueTarget); err != nil {
+		if err := inRange(a.QueueTarget, 1, job.MaxQueueTarget); err != nil {
 			l.wrongAt(path+".queue_target", "%d: %v", a.QueueTarget, err)
 		}
 	}

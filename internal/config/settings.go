@@ -29,8 +29,6 @@ func (s Setting) Env() string { return "STOKER_" + strings.ToUpper(s.key()) }
 // key is the setting's name in the file.
 func (s Setting) key() string { return strings.ReplaceAll(s.Name, "-", "_") }
 
-const maxQueueTarget = 1000
-
 // mostStarts bounds max_starts_per_day: more than the platform takes in a day.
 const mostStarts = 1_000_000
 
@@ -67,14 +65,14 @@ func Settings() []Setting {
 			if c.AutoTarget = v == "auto"; c.AutoTarget {
 				return nil
 			}
-			c.QueueTarget, err = parseInt(v, 1, maxQueueTarget)
+			c.QueueTarget, err = parseInt(v, 1, job.MaxQueueTarget)
 			if err != nil {
 				err = fmt.Errorf("%w, or auto", err)
 			}
 			return err
 		}},
 		{"queue-target-max", "int", "50", "the most that --queue-target auto may choose", func(c *Config, v string) (err error) {
-			c.MaxQueueTarget, err = parseInt(v, 1, maxQueueTarget)
+			c.MaxQueueTarget, err = parseInt(v, 1, job.MaxQueueTarget)
 			return err
 		}},
 		{"max-starts-per-day", "int", "0", "starts after which an account pauses until the next day (UTC) or until it is resumed; 0 for no limit", func(c *Config, v string) (err error) {

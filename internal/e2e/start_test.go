@@ -103,7 +103,11 @@ func (s *service) populate(sim *simulator.Simulator, batch string) {
 			}
 		}
 	}
-	if err := table.SaveAccountSettings(s.t.Context(), "default", job.AccountSettings{}, time.Now()); err != nil {
+	resume := func(a *job.AccountSettings) error {
+		a.Resume()
+		return nil
+	}
+	if _, err := table.UpdateAccountSettings(s.t.Context(), "default", time.Now(), resume); err != nil {
 		s.t.Fatal(err)
 	}
 	if err := table.Close(); err != nil {

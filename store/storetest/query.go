@@ -255,7 +255,12 @@ func accountSettings(f *fixture) {
 	f.ok(err)
 	f.same("before anything was saved", got, job.AccountSettings{})
 	for _, want := range []job.AccountSettings{{Paused: true, PausedReason: "billing", PausedSince: now, QueueTarget: 7}, {QueueTarget: 2}} {
-		f.ok(f.store.SaveAccountSettings(f.Context(), "default", want, now))
+		changed, err := f.store.UpdateAccountSettings(f.Context(), "default", now, func(a *job.AccountSettings) error {
+			*a = want
+			return nil
+		})
+		f.ok(err)
+		f.same("what was saved", changed, want)
 		got, err := f.store.AccountSettings(f.Context(), "default")
 		f.ok(err)
 		f.same("settings", got, want)

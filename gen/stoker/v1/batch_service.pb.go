@@ -533,7 +533,7 @@ type AddJobsResponse struct {
 	// Jobs that were added.
 	AddedCount int64 `protobuf:"varint,2,opt,name=added_count,json=addedCount,proto3" json:"added_count,omitempty"`
 	// Jobs whose key was there already.
-	SkippedCount int64 `protobuf:"varint,3,opt,name=skipped_count,json=skippedCount,proto3" json:"skipped_count,omitempty"`
+	DuplicateCount int64 `protobuf:"varint,3,opt,name=duplicate_count,json=duplicateCount,proto3" json:"duplicate_count,omitempty"`
 	// Jobs left out because they have succeeded in an earlier batch; see
 	// SubmitBatchRequest.skip_succeeded.
 	SucceededCount int64 `protobuf:"varint,4,opt,name=succeeded_count,json=succeededCount,proto3" json:"succeeded_count,omitempty"`
@@ -589,9 +589,9 @@ func (x *AddJobsResponse) GetAddedCount() int64 {
 	return 0
 }
 
-func (x *AddJobsResponse) GetSkippedCount() int64 {
+func (x *AddJobsResponse) GetDuplicateCount() int64 {
 	if x != nil {
-		return x.SkippedCount
+		return x.DuplicateCount
 	}
 	return 0
 }
@@ -2542,12 +2542,12 @@ const file_stoker_v1_batch_service_proto_rawDesc = "" +
 	"\amessage\x18\x02 \x01(\tR\amessage\"j\n" +
 	"\x0eAddJobsRequest\x12\"\n" +
 	"\bbatch_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\abatchId\x124\n" +
-	"\x04jobs\x18\x02 \x03(\v2\x12.stoker.v1.JobSpecB\f\xbaH\t\x92\x01\x06\b\x01\x10\xa0\x8d\x06R\x04jobs\"\xfd\x01\n" +
+	"\x04jobs\x18\x02 \x03(\v2\x12.stoker.v1.JobSpecB\f\xbaH\t\x92\x01\x06\b\x01\x10\xa0\x8d\x06R\x04jobs\"\x81\x02\n" +
 	"\x0fAddJobsResponse\x12&\n" +
 	"\x05batch\x18\x01 \x01(\v2\x10.stoker.v1.BatchR\x05batch\x12\x1f\n" +
 	"\vadded_count\x18\x02 \x01(\x03R\n" +
-	"addedCount\x12#\n" +
-	"\rskipped_count\x18\x03 \x01(\x03R\fskippedCount\x12'\n" +
+	"addedCount\x12'\n" +
+	"\x0fduplicate_count\x18\x03 \x01(\x03R\x0eduplicateCount\x12'\n" +
 	"\x0fsucceeded_count\x18\x04 \x01(\x03R\x0esucceededCount\x12.\n" +
 	"\bwarnings\x18\x05 \x03(\v2\x12.stoker.v1.WarningR\bwarnings\x12#\n" +
 	"\rwarning_count\x18\x06 \x01(\x03R\fwarningCount\"7\n" +

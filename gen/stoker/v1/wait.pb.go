@@ -30,7 +30,7 @@ const (
 	// Nothing waits.
 	WaitCode_WAIT_CODE_UNSPECIFIED WaitCode = 0
 	// Other jobs go first; there are free places in the queue. `position`.
-	WaitCode_WAIT_CODE_TURN WaitCode = 1
+	WaitCode_WAIT_CODE_IN_LINE WaitCode = 1
 	// `count` jobs of batches with a higher priority go first. `position`.
 	WaitCode_WAIT_CODE_PRIORITY WaitCode = 2
 	// The queue is full: `count` places of `limit` are taken, or may be. `position`.
@@ -62,7 +62,7 @@ const (
 	WaitCode_WAIT_CODE_ORGANISATION WaitCode = 14
 	// Calls for the job, or for the jobs of its batch, have failed, though not by the job's fault.
 	// `until` is the next try; `text` says what is wrong.
-	WaitCode_WAIT_CODE_TROUBLE WaitCode = 15
+	WaitCode_WAIT_CODE_PROBLEM WaitCode = 15
 	// The platform is compared with the job table before anything is started. `since`.
 	WaitCode_WAIT_CODE_RECONCILING WaitCode = 16
 	// `count` starts of the `limit` that a day may have are made. `until` is when the day ends.
@@ -90,7 +90,7 @@ const (
 var (
 	WaitCode_name = map[int32]string{
 		0:  "WAIT_CODE_UNSPECIFIED",
-		1:  "WAIT_CODE_TURN",
+		1:  "WAIT_CODE_IN_LINE",
 		2:  "WAIT_CODE_PRIORITY",
 		3:  "WAIT_CODE_QUEUE_FULL",
 		4:  "WAIT_CODE_PLATFORM_FULL",
@@ -104,7 +104,7 @@ var (
 		12: "WAIT_CODE_BREAKER",
 		13: "WAIT_CODE_STORAGE",
 		14: "WAIT_CODE_ORGANISATION",
-		15: "WAIT_CODE_TROUBLE",
+		15: "WAIT_CODE_PROBLEM",
 		16: "WAIT_CODE_RECONCILING",
 		17: "WAIT_CODE_DAILY_LIMIT",
 		18: "WAIT_CODE_START",
@@ -118,7 +118,7 @@ var (
 	}
 	WaitCode_value = map[string]int32{
 		"WAIT_CODE_UNSPECIFIED":     0,
-		"WAIT_CODE_TURN":            1,
+		"WAIT_CODE_IN_LINE":         1,
 		"WAIT_CODE_PRIORITY":        2,
 		"WAIT_CODE_QUEUE_FULL":      3,
 		"WAIT_CODE_PLATFORM_FULL":   4,
@@ -132,7 +132,7 @@ var (
 		"WAIT_CODE_BREAKER":         12,
 		"WAIT_CODE_STORAGE":         13,
 		"WAIT_CODE_ORGANISATION":    14,
-		"WAIT_CODE_TROUBLE":         15,
+		"WAIT_CODE_PROBLEM":         15,
 		"WAIT_CODE_RECONCILING":     16,
 		"WAIT_CODE_DAILY_LIMIT":     17,
 		"WAIT_CODE_START":           18,
@@ -320,10 +320,10 @@ const file_stoker_v1_wait_proto_rawDesc = "" +
 	"\aattempt\x18\b \x01(\x05R\aattempt\x12\x18\n" +
 	"\asubject\x18\t \x01(\tR\asubject\x12\x12\n" +
 	"\x04text\x18\n" +
-	" \x01(\tR\x04text*\x97\x05\n" +
+	" \x01(\tR\x04text*\x9a\x05\n" +
 	"\bWaitCode\x12\x19\n" +
-	"\x15WAIT_CODE_UNSPECIFIED\x10\x00\x12\x12\n" +
-	"\x0eWAIT_CODE_TURN\x10\x01\x12\x16\n" +
+	"\x15WAIT_CODE_UNSPECIFIED\x10\x00\x12\x15\n" +
+	"\x11WAIT_CODE_IN_LINE\x10\x01\x12\x16\n" +
 	"\x12WAIT_CODE_PRIORITY\x10\x02\x12\x18\n" +
 	"\x14WAIT_CODE_QUEUE_FULL\x10\x03\x12\x1b\n" +
 	"\x17WAIT_CODE_PLATFORM_FULL\x10\x04\x12\x16\n" +
@@ -338,7 +338,7 @@ const file_stoker_v1_wait_proto_rawDesc = "" +
 	"\x11WAIT_CODE_BREAKER\x10\f\x12\x15\n" +
 	"\x11WAIT_CODE_STORAGE\x10\r\x12\x1a\n" +
 	"\x16WAIT_CODE_ORGANISATION\x10\x0e\x12\x15\n" +
-	"\x11WAIT_CODE_TROUBLE\x10\x0f\x12\x19\n" +
+	"\x11WAIT_CODE_PROBLEM\x10\x0f\x12\x19\n" +
 	"\x15WAIT_CODE_RECONCILING\x10\x10\x12\x19\n" +
 	"\x15WAIT_CODE_DAILY_LIMIT\x10\x11\x12\x13\n" +
 	"\x0fWAIT_CODE_START\x10\x12\x12\x1b\n" +
