@@ -26,7 +26,7 @@ func TestProfileCalls(t *testing.T) {
 // the lists that all users of the key share, and looks go where something is expected.
 // `make bench` does it with five thousand.
 func TestManyRunningCostFewCalls(t *testing.T) {
-	encoders := 500
+	encoders := 200
 	if os.Getenv("STOKER_FIGURES") != "" {
 		encoders = 5000
 	} else if testing.Short() {

@@ -20,7 +20,7 @@ func TestLongWalk(t *testing.T) {
 		"profile":  func(w *world, n int) job.Batch { return w.submit(n, nil) },
 		"template": func(w *world, n int) job.Batch { return w.submitLadder(n, nil) },
 	} {
-		if !testing.Short() || kind == "template" {
+		if exhaustive || testing.Short() == (kind == "template") {
 			t.Run(kind, func(t *testing.T) { longWalk(t, submit) })
 		}
 	}
