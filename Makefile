@@ -60,6 +60,10 @@ test: ## Run all tests; what needs Node.js is skipped where there is none
 race: ## Run all tests under the race detector, long ones shortened
 	@go test -timeout=20m -race -short -shuffle=on $(or $(ARGS),./...)
 
+.PHONY: test/exhaustive
+test/exhaustive: ## Run all combinations of the tests that otherwise try every pair
+	@STOKER_EXHAUSTIVE=1 go test -count=1 -timeout=30m ./client ./dispatcher
+
 .PHONY: bench
 bench: ## Print all figures of docs/figures.md but the load test's, and draw docs/queue.svg; takes some ten minutes
 	@export STOKER_FIGURES=1
