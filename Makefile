@@ -109,7 +109,7 @@ fmt: $(BUF) ## Format Go and proto files and apply go fix
 	"$(LINT)" fmt
 	$(BUF) format -w proto
 
-##### The contract
+##### Generate
 
 .PHONY: generate
 generate: $(BUF) ## Generate gen/ from proto/
@@ -118,6 +118,10 @@ generate: $(BUF) ## Generate gen/ from proto/
 	$(BUF) generate -o "$$fresh"
 	rm -rf gen
 	cp -r "$$fresh/gen" gen
+
+.PHONY: generate/docs
+generate/docs: ## Write the parts of docs/architecture.md that are generated: package table, state diagram
+	@go test -count=1 -run='^TestGeneratedParts$$' ./internal/archtest -update
 
 .PHONY: generate/check
 generate/check: $(BUF) ## Tell whether gen/ is what proto/ generates

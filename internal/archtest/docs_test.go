@@ -1,6 +1,7 @@
 package archtest
 
 import (
+	"flag"
 	"io/fs"
 	"os"
 	"path"
@@ -8,6 +9,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/stokerd/stoker/job"
 )
 
 var (
@@ -53,6 +58,37 @@ func TestDocs(t *testing.T) {
 	}
 	if links == 0 || uses == 0 {
 		t.Errorf("found %d links and %d uses of make: the patterns no longer fit the pages", links, uses)
+	}
+}
+
+var update = flag.Bool("update", false, "write the generated parts of docs/architecture.md")
+
+// TestGeneratedParts holds what stands between markers in docs/architecture.md to the code that it shows.
+func TestGeneratedParts(t *testing.T) {
+	const name = "../../docs/architecture.md"
+	for _, part := range []struct{ marker, want string }{
+		{"packages", importTable(rules)},
+		{"job states", "```mermaid\n" + job.Diagram() + "```\n"},
+	} {
+		page, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		begin, end := "<!-- "+part.marker+": begin -->\n", "<!-- "+part.marker+": end -->\n"
+		before, rest, begun := strings.Cut(string(page), begin)
+		got, after, ended := strings.Cut(rest, end)
+		switch {
+		case !begun || !ended:
+			t.Errorf("docs/architecture.md: the markers of the part %q are missing", part.marker)
+		case got == part.want:
+		case *update:
+			if err := os.WriteFile(name, []byte(before+begin+part.want+end+after), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		default:
+			t.Errorf("docs/architecture.md: the part %q is out of date, run make generate/docs (-want +got):\n%s",
+				part.marker, cmp.Diff(part.want, got))
+		}
 	}
 }
 
