@@ -127,6 +127,17 @@ func TestCheck(t *testing.T) {
 			text: source("ghost") + "type t struct{}\n" + strings.Repeat("func (t) _() {}\nfunc _() {}\n", maxMethods),
 		},
 		{
+			name: "a large interface",
+			file: "internal/ghost/large.go",
+			text: source("ghost") + "type i interface {\n A(); B(); C(); D(); E(); F(); G(); H(); I(); J(); K()\n}\n",
+			want: []string{"internal/ghost/large.go: interface i lists 11 methods, more than 10: split it by consumer"},
+		},
+		{
+			name: "an interface made of others",
+			file: "internal/ghost/large.go",
+			text: source("ghost") + "type i interface {\n j; A(); B(); C(); D(); E(); F(); G(); H(); I(); J()\n}\ntype j interface { K() }\n",
+		},
+		{
 			name: "coined words in names and comments",
 			file: "internal/ghost/bellHop.go",
 			text: source("ghost") + "\n// The setAside\n// Storms pass.\nvar heardHush = \"janitor\"\n",

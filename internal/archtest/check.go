@@ -101,6 +101,11 @@ func checkFile(f file, table map[string]rule) []string {
 	if f.lines > maxLines && !f.generated {
 		complain("has %d lines, more than %d: split it by idea", f.lines, maxLines)
 	}
+	for name, n := range f.interfaces {
+		if n > maxInterface && !f.generated {
+			complain("interface %s lists %d methods, more than %d: split it by consumer", name, n, maxInterface)
+		}
+	}
 	for _, imported := range f.imports {
 		if why := forbidden(own, imported, table); why != "" {
 			complain("imports %s: %s", imported, why)

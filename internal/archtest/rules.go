@@ -6,8 +6,9 @@ import "strings"
 const module = "github.com/stokerd/stoker"
 
 const (
-	maxLines   = 500 // of a file: a longer one is about more than one thing
-	maxMethods = 60  // of a type: a larger one does more than one thing
+	maxLines     = 500 // of a file: a longer one is about more than one thing
+	maxMethods   = 60  // of a type: a larger one does more than one thing
+	maxInterface = 10  // methods of an interface, without those it embeds: a larger one has more than one consumer
 )
 
 // rule says what one package is, and what its files may import; its tests may import more.
@@ -174,7 +175,7 @@ var rules = []rule{
 	},
 	{
 		pkg: "internal/docstest", testSupport: true,
-		is: "Runs the commands that README and cookbook show.",
+		is: "Runs the commands that README, tour and cookbook show.",
 	},
 	{
 		pkg: "internal/jssdk", testSupport: true,

@@ -15,13 +15,14 @@ import (
 
 // file is what the rules need to know of one Go source file. Of a test it is the imports alone.
 type file struct {
-	path      string
-	test      bool
-	imports   []string
-	lines     int
-	generated bool
-	methods   map[string]int // by type
-	words     map[string]int // of identifiers, comments and the file's name, in lower case: the first line of each
+	path       string
+	test       bool
+	imports    []string
+	lines      int
+	generated  bool
+	methods    map[string]int // by the type that has them
+	interfaces map[string]int // methods, by the interface that lists them
+	words      map[string]int // of identifiers, comments and the file's name, in lower case: the first line of each
 }
 
 // pkg returns the file's package path below the module.
@@ -92,7 +93,7 @@ func parse(fsys fs.FS, name string) (file, error) {
 		return f, nil
 	}
 	f.generated = ast.IsGenerated(syntax)
-	f.methods = methods(syntax)
+	f.methods, f.interfaces = methods(syntax), interfaces(syntax)
 	f.words = words(syntax, positions, strings.TrimSuffix(path.Base(name), ".go"))
 	return f, nil
 }
@@ -105,6 +106,24 @@ func methods(syntax *ast.File) map[string]int {
 			counts[typeName(f.Recv.List[0].Type)]++
 		}
 	}
+	return counts
+}
+
+// interfaces counts the methods that each interface of the file lists itself.
+func interfaces(syntax *ast.File) map[string]int {
+	counts := map[string]int{}
+	ast.Inspect(syntax, func(n ast.Node) bool {
+		spec, ok := n.(*ast.TypeSpec)
+		if !ok {
+			return true
+		}
+		if i, ok := spec.Type.(*ast.InterfaceType); ok {
+			for _, field := range i.Methods.List {
+				counts[spec.Name.Name] += len(field.Names)
+			}
+		}
+		return true
+	})
 	return counts
 }
 
