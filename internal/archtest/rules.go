@@ -26,7 +26,7 @@ type rule struct {
 	testSupport bool
 }
 
-// The modules that come in more than one part.
+// Modules that several packages use.
 const (
 	grpc       = "google.golang.org/grpc"
 	protobuf   = "google.golang.org/protobuf"
