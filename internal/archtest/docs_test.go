@@ -111,6 +111,16 @@ func TestGlossary(t *testing.T) {
 	}
 }
 
+// TestWaitCodes finds every wait code in the page that explains them.
+func TestWaitCodes(t *testing.T) {
+	page := read(t, os.DirFS("../.."), "docs/operations.md")
+	for _, code := range job.WaitCodes() {
+		if !strings.Contains(page, "`"+string(code)+"`") {
+			t.Errorf("docs/operations.md does not explain the wait code %s", code)
+		}
+	}
+}
+
 func read(t *testing.T, root fs.FS, name string) string {
 	t.Helper()
 	text, err := fs.ReadFile(root, name)
