@@ -129,13 +129,13 @@ func TestCheck(t *testing.T) {
 		{
 			name: "a large interface",
 			file: "internal/ghost/large.go",
-			text: source("ghost") + "type i interface {\n A(); B(); C(); D(); E(); F(); G(); H(); I(); J(); K()\n}\n",
-			want: []string{"internal/ghost/large.go: interface i lists 11 methods, more than 10: split it by consumer"},
+			text: source("ghost") + "type i interface {\n" + strings.Repeat("M()\n", maxInterface+1) + "}\n",
+			want: []string{"internal/ghost/large.go: interface i lists 13 methods, more than 12: split it by consumer"},
 		},
 		{
 			name: "an interface made of others",
 			file: "internal/ghost/large.go",
-			text: source("ghost") + "type i interface {\n j; A(); B(); C(); D(); E(); F(); G(); H(); I(); J()\n}\ntype j interface { K() }\n",
+			text: source("ghost") + "type i interface {\nj\n" + strings.Repeat("M()\n", maxInterface) + "}\ntype j interface { N() }\n",
 		},
 		{
 			name: "coined words in names and comments",
