@@ -9,5 +9,5 @@
 //
 // What stands in a block marked sh is not run, because it needs an account, a network or
 // a terminal; its stoker commands have to be ones that the command line understands.
-// A Go program in the README is compiled and run against the same service.
+// The Go program of the tour is compiled and run against the same service.
 package docstest
