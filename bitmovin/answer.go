@@ -24,7 +24,6 @@ type answer struct {
 	method, path string
 	status       int
 	header       http.Header
-	received     time.Time
 	body         []byte
 	redact       redactor
 }
@@ -144,7 +143,6 @@ func (a answer) apiError(env envelope) error {
 		DeveloperMessage: excerpt(a.redact.text(data.DeveloperMessage), maxText),
 		RequestID:        excerpt(env.RequestID, maxWord),
 		Details:          details,
-		RetryAfter:       retryAfter(a.header, a.received),
 	}
 }
 
@@ -170,10 +168,8 @@ func (c *errorCode) UnmarshalJSON(b []byte) error {
 func (a answer) gatewayError(reason string) error {
 	return &GatewayError{
 		Method: a.method, Path: a.path, Status: a.status,
-		ContentType: excerpt(a.header.Get("Content-Type"), maxWord),
-		Reason:      reason,
-		Snippet:     a.snippet(),
-		RetryAfter:  retryAfter(a.header, a.received),
+		Reason:  reason,
+		Snippet: a.snippet(),
 	}
 }
 

@@ -33,9 +33,6 @@ type bucket struct {
 
 	line   []*waiter // who waits, the most urgent first, then who came first
 	served bool      // one of them watches the clock for all
-
-	spent    [60]int // calls allowed per second of the last minute, by Unix second modulo 60
-	spentSec int64   // the Unix second spent was last advanced to
 }
 
 // waiter is a call that waits for the budget.
@@ -176,8 +173,6 @@ func (b *bucket) take(now time.Time) (ticket uint64, delay time.Duration) {
 	}
 	b.foreign--
 	b.granted++
-	b.advance(now)
-	b.spent[now.Unix()%60]++
 	return b.granted, 0
 }
 
@@ -224,20 +219,13 @@ func (b *bucket) adoptRemaining(now time.Time, ticket uint64, remaining int, res
 func (b *bucket) state(now time.Time) ClassState {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.advance(now)
 	s := ClassState{
 		LimitPerMinute: b.limit,
 		Available:      max(0, int(b.tokens.TokensAt(now))),
 		PausedUntil:    b.blockedUntil(now),
 	}
-	spent := 0
-	for _, n := range b.spent {
-		spent += n
-	}
-	s.Remaining = max(0, b.limit-spent)
 	if b.foreignUntil.After(now) {
 		s.Available = max(0, min(s.Available, b.foreign))
-		s.Remaining = max(0, min(s.Remaining, b.foreign))
 	}
 	if !s.PausedUntil.IsZero() {
 		s.Available = 0
@@ -255,14 +243,4 @@ func (b *bucket) nextAt(now time.Time) time.Time {
 	}
 	short := 1 - b.tokens.TokensAt(now)
 	return now.Add(max(0, time.Duration(short/float64(b.tokens.Limit())*float64(time.Second))))
-}
-
-// advance forgets the seconds of b.spent that are a minute or more past. The caller
-// holds b.mu.
-func (b *bucket) advance(now time.Time) {
-	sec := now.Unix()
-	for s := max(b.spentSec+1, sec-59); s <= sec; s++ {
-		b.spent[s%60] = 0
-	}
-	b.spentSec = max(b.spentSec, sec)
 }

@@ -149,10 +149,6 @@ func (c *Client) Governor() *Governor { return c.governor }
 // Unknown returns what the platform has answered that is not known.
 func (c *Client) Unknown() *UnknownValues { return c.unknown }
 
-// Close drops idle connections. Calls in flight are not affected, and the client
-// stays usable.
-func (c *Client) Close() { c.http.CloseIdleConnections() }
-
 // Ping makes the cheapest call that needs a valid key. Its error tells whether the
 // platform can be reached and accepts the account.
 func (c *Client) Ping(ctx context.Context) error {
@@ -283,7 +279,7 @@ func (c *Client) roundTrip(ctx context.Context, cl call, key Secret, body []byte
 		return fail(err)
 	}
 	defer resp.Body.Close()
-	a.status, a.header, a.received = resp.StatusCode, resp.Header, c.governor.clock.Now()
+	a.status, a.header = resp.StatusCode, resp.Header
 	if a.body, err = io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1)); err != nil {
 		return fail(err)
 	}

@@ -207,7 +207,6 @@ func (c *Client) explainRefusal(e *APIError) {
 	if e.OddCode != "" {
 		c.unknown.Note(UnknownErrorCode, e.OddCode)
 	}
-	e.Category = d.Category
 	if firstText(e.Message, e.DeveloperMessage) == "" {
 		e.Message = d.Text()
 	}

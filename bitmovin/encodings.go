@@ -2,7 +2,6 @@ package bitmovin
 
 import (
 	"context"
-	"encoding/json"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -53,40 +52,29 @@ const (
 // Encoding is one encoding. [Client.CreateEncoding] sends the fields of the first group
 // and nothing else; the platform sets the rest.
 type Encoding struct {
-	Name                 string   `json:"name"`
-	Description          string   `json:"description"`
-	Labels               []string `json:"labels"`
-	CloudRegion          string   `json:"cloudRegion"`          // default AUTO
-	FallbackCloudRegions []string `json:"fallbackCloudRegions"` // at most 3, of the same provider
-	EncoderVersion       string   `json:"encoderVersion"`       // STABLE, BETA or a version; default STABLE
-	// CustomData is a JSON object that the platform keeps. It is write-only and
-	// cannot be searched; use Name or Labels to find an encoding again.
-	CustomData json.RawMessage `json:"customData"`
+	Name           string   `json:"name"`
+	Labels         []string `json:"labels"`
+	CloudRegion    string   `json:"cloudRegion"`    // default AUTO
+	EncoderVersion string   `json:"encoderVersion"` // STABLE, BETA or a version; default STABLE
 
-	ID                  EncodingID   `json:"id"`
-	Type                EncodingType `json:"type"`
-	Status              Status       `json:"status"`
-	Progress            Percent      `json:"progress"`
-	SelectedCloudRegion string       `json:"selectedCloudRegion"` // filled at start
-	CreatedAt           Time         `json:"createdAt"`
-	ModifiedAt          Time         `json:"modifiedAt"`
-	StartedAt           Time         `json:"startedAt"`
-	QueuedAt            Time         `json:"queuedAt"`
-	RunningAt           Time         `json:"runningAt"`
-	FinishedAt          Time         `json:"finishedAt"` // set in every terminal status
+	ID         EncodingID   `json:"id"`
+	Type       EncodingType `json:"type"`
+	Status     Status       `json:"status"`
+	Progress   Percent      `json:"progress"`
+	CreatedAt  Time         `json:"createdAt"`
+	QueuedAt   Time         `json:"queuedAt"`
+	RunningAt  Time         `json:"runningAt"`
+	FinishedAt Time         `json:"finishedAt"` // set in every terminal status
 }
 
 func (e Encoding) required() (field, value string) { return "id", string(e.ID) }
 
 // encodingBody is what a new encoding is made of.
 type encodingBody struct {
-	Name                 string          `json:"name,omitempty"`
-	Description          string          `json:"description,omitempty"`
-	Labels               []string        `json:"labels,omitempty"`
-	CloudRegion          string          `json:"cloudRegion,omitempty"`
-	FallbackCloudRegions []string        `json:"fallbackCloudRegions,omitempty"`
-	EncoderVersion       string          `json:"encoderVersion,omitempty"`
-	CustomData           json.RawMessage `json:"customData,omitempty"`
+	Name           string   `json:"name,omitempty"`
+	Labels         []string `json:"labels,omitempty"`
+	CloudRegion    string   `json:"cloudRegion,omitempty"`
+	EncoderVersion string   `json:"encoderVersion,omitempty"`
 }
 
 // CreateEncoding creates an encoding, which then is CREATED and costs nothing until it is
@@ -94,9 +82,7 @@ type encodingBody struct {
 // at the platform, so a repetition makes a second one.
 func (c *Client) CreateEncoding(ctx context.Context, e Encoding) (Encoding, error) {
 	body := encodingBody{
-		Name: e.Name, Description: e.Description, Labels: e.Labels,
-		CloudRegion: e.CloudRegion, FallbackCloudRegions: e.FallbackCloudRegions,
-		EncoderVersion: e.EncoderVersion, CustomData: e.CustomData,
+		Name: e.Name, Labels: e.Labels, CloudRegion: e.CloudRegion, EncoderVersion: e.EncoderVersion,
 	}
 	var created Encoding
 	err := c.do(ctx, call{method: http.MethodPost, path: encodingsPath, class: ClassEncodingCreate, body: body}, &created)
@@ -125,13 +111,8 @@ type ListEncodings struct {
 	// Search is a query in the platform's Lucene subset: exact terms or prefixes
 	// (term*) over the fields name and labels, combined by AND.
 	Search         string
-	Sort           string // a field name, such as "createdAt"
 	CreatedAfter   time.Time
 	CreatedBefore  time.Time
-	StartedAfter   time.Time
-	StartedBefore  time.Time
-	FinishedAfter  time.Time
-	FinishedBefore time.Time
 	Offset         int
 	Limit          int  // per page; default and maximum 100
 	SkipTotalCount bool // do not ask for the total, which the platform discourages
@@ -140,21 +121,14 @@ type ListEncodings struct {
 	Overlap int
 	// Without names parameters that are not sent, whatever else is set, because the platform
 	// refuses them. Without a limit it serves pages of its own size.
-	Without         []string
-	CloudRegion     string
-	SelectedRegion  string
-	EncoderVersion  string
-	EncodingType    EncodingType
-	SelectedVersion string
+	Without []string
 }
 
 // values renders the selection without offset and limit.
 func (l ListEncodings) values() url.Values {
 	q := url.Values{}
 	for key, value := range map[string]string{
-		"status": string(l.Status), "name": l.Name, "search": l.Search, "sort": l.Sort,
-		"type": string(l.EncodingType), "cloudRegion": l.CloudRegion, "selectedCloudRegion": l.SelectedRegion,
-		"encoderVersion": l.EncoderVersion, "selectedEncoderVersion": l.SelectedVersion,
+		"status": string(l.Status), "name": l.Name, "search": l.Search,
 	} {
 		if value != "" {
 			q.Set(key, value)
@@ -162,8 +136,6 @@ func (l ListEncodings) values() url.Values {
 	}
 	for key, t := range map[string]time.Time{
 		"createdAtNewerThan": l.CreatedAfter, "createdAtOlderThan": l.CreatedBefore,
-		"startedAtNewerThan": l.StartedAfter, "startedAtOlderThan": l.StartedBefore,
-		"finishedAtNewerThan": l.FinishedAfter, "finishedAtOlderThan": l.FinishedBefore,
 	} {
 		if !t.IsZero() {
 			q.Set(key, query(t))
@@ -185,26 +157,4 @@ func (l ListEncodings) call(urgency Urgency) call {
 // key together: spend them with care.
 func (c *Client) ListEncodings(ctx context.Context, l ListEncodings) (Page[Encoding], error) {
 	return list[Encoding](ctx, c, l.call(UrgencyCount), l.Offset, l.Limit)
-}
-
-// CountEncodings returns how many encodings of the whole organisation are in status s.
-// That takes one call where the platform reports totals, and one per hundred
-// encodings where it does not.
-func (c *Client) CountEncodings(ctx context.Context, s Status) (int64, error) {
-	l := ListEncodings{Status: s, Limit: maxPageSize}
-	var n int64
-	for {
-		p, err := c.ListEncodings(ctx, l)
-		switch {
-		case err != nil:
-			return 0, err
-		case p.TotalKnown:
-			return p.Total, nil
-		}
-		n += int64(p.received)
-		if !p.More() {
-			return n, nil
-		}
-		l.Offset += p.received
-	}
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
-	"time"
 )
 
 // ErrNoAPIKey says that there is no usable API key to call with. It arrives inside a
@@ -30,12 +29,10 @@ type APIError struct {
 	Status           int    // HTTP status; may be 2xx when only the envelope says ERROR
 	Code             int    // the platform's code; 0 when it sent none, or one that is no number
 	OddCode          string // a code that is no number, up to 100 bytes
-	Category         string // of the code, if [Client.LoadDefinitions] has found one
 	Message          string // if the answer had none, what is known about the code
 	DeveloperMessage string
-	RequestID        string        // what Bitmovin's support asks for
-	Details          []Message     // often empty
-	RetryAfter       time.Duration // what the answer asks to wait; 0 when it says nothing
+	RequestID        string    // what Bitmovin's support asks for
+	Details          []Message // often empty
 }
 
 // Error names the call, the status, the code, the message and the request id.
@@ -71,10 +68,8 @@ func firstText(texts ...string) string {
 type GatewayError struct {
 	Method, Path string
 	Status       int
-	ContentType  string
-	Reason       string        // what is wrong with the answer
-	Snippet      string        // the beginning of the body on one line, without secrets
-	RetryAfter   time.Duration // what the answer asks to wait; 0 when it says nothing
+	Reason       string // what is wrong with the answer
+	Snippet      string // the beginning of the body on one line, without secrets
 }
 
 // Error names the call, the status, what is wrong and how the body begins.

@@ -69,7 +69,6 @@ func excerpts(messages []Message) []Message {
 	}
 	for i := range messages {
 		m := &messages[i]
-		m.ID, m.Field = excerpt(m.ID, maxID), excerpt(m.Field, maxID)
 		m.Text = excerpt(m.Text, maxText)
 	}
 	return messages

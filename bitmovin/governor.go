@@ -86,21 +86,6 @@ func (g *Governor) bucket(class Class) *bucket {
 	return g.buckets[class]
 }
 
-// Wait blocks until a call of class may be sent and counts it as sent. It is as urgent as
-// [UrgencyPrepare]. It returns the context's cause when that ends first; then
-// nothing is counted.
-//
-// The client waits by itself; Wait is for calls made in other ways with the same key.
-func (g *Governor) Wait(ctx context.Context, class Class) error {
-	_, err := g.acquire(ctx, class, UrgencyPrepare)
-	return err
-}
-
-// Ready reports whether n calls of class could be sent right now without waiting.
-func (g *Governor) Ready(class Class, n int) bool {
-	return g.bucket(class).state(g.clock.Now()).Available >= n
-}
-
 // ClassState is the budget of one class at one moment.
 type ClassState struct {
 	Class          Class
@@ -108,7 +93,6 @@ type ClassState struct {
 	Available      int       // calls that could be sent right now
 	Waiting        int       // calls that wait for their turn
 	Next           time.Time // when the next of them can be sent; zero if none waits
-	Remaining      int       // calls left in the minute that lies behind us, by whichever account is lower, ours or the platform's
 	PausedUntil    time.Time // zero unless a 429 or a used-up window has paused the class
 }
 

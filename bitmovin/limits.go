@@ -14,7 +14,6 @@ const (
 	ClassEncodingCreate       // POST /encoding/encodings and /encoding/templates/start: 600, documented (template: guessed)
 	ClassEncodingList         // GET /encoding/encodings: 60, documented, and shared with everybody who uses the key
 	ClassStart                // POST /encoding/encodings/{id}/start: 600, documented
-	ClassStartRead            // GET /encoding/encodings/{id}/start: 600, documented
 	ClassStatus               // GET /encoding/encodings/{id}/status: 6,000, documented
 	ClassEncodingRead         // GET /encoding/encodings/{id}: 300, guessed
 	ClassSubresource          // everything else below /encoding/encodings/{id}, and DELETE of it: 20,000, documented
@@ -35,8 +34,6 @@ func (c Class) String() string {
 		return "encoding-list"
 	case ClassStart:
 		return "start"
-	case ClassStartRead:
-		return "start-read"
 	case ClassStatus:
 		return "status"
 	case ClassEncodingRead:
@@ -64,7 +61,6 @@ func DefaultLimits() Limits {
 		ClassEncodingCreate: 600,
 		ClassEncodingList:   60,
 		ClassStart:          600,
-		ClassStartRead:      600,
 		ClassStatus:         6000,
 		ClassEncodingRead:   300,
 		ClassSubresource:    20000,

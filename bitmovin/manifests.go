@@ -12,8 +12,6 @@ type ManifestRequest struct {
 	Outputs      []EncodingOutput `json:"outputs,omitempty"`
 	Name         string           `json:"name,omitempty"`
 	ManifestName string           `json:"manifestName,omitempty"` // the file, such as "stream.mpd"
-	Version      string           `json:"version,omitempty"`      // V1 or V2 for DASH, V1 for HLS
-	Profile      string           `json:"profile,omitempty"`      // LIVE or ON_DEMAND, DASH only
 }
 
 // manifest is what a creation answers with.

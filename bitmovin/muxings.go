@@ -60,16 +60,12 @@ type MuxingStream struct {
 
 // Muxing writes streams into files of one container format.
 type Muxing struct {
-	ID              MuxingID         `json:"id,omitempty"` // set by the platform
-	Type            MuxingType       `json:"type"`
-	Name            string           `json:"name,omitempty"`
-	Streams         []MuxingStream   `json:"streams"` // exactly one for FMP4
-	Outputs         []EncodingOutput `json:"outputs,omitempty"`
-	SegmentLength   float64          `json:"segmentLength,omitempty"` // seconds; required for FMP4 and CMAF
-	SegmentNaming   string           `json:"segmentNaming,omitempty"`
-	InitSegmentName string           `json:"initSegmentName,omitempty"`
-	Filename        string           `json:"filename,omitempty"`         // MP4
-	FragmentMillis  int              `json:"fragmentDuration,omitempty"` // MP4, milliseconds; 0 makes an unfragmented file
+	ID            MuxingID         `json:"id,omitempty"` // set by the platform
+	Type          MuxingType       `json:"type"`
+	Streams       []MuxingStream   `json:"streams"` // exactly one for FMP4
+	Outputs       []EncodingOutput `json:"outputs,omitempty"`
+	SegmentLength float64          `json:"segmentLength,omitempty"` // seconds; required for FMP4 and CMAF
+	Filename      string           `json:"filename,omitempty"`      // MP4
 }
 
 func (m Muxing) required() (field, value string) { return "id", string(m.ID) }

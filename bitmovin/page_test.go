@@ -171,22 +171,3 @@ func TestListEncodingsPage(t *testing.T) {
 		})
 	}
 }
-
-func TestCountEncodings(t *testing.T) {
-	for _, tt := range []struct {
-		name  string
-		srv   listServer
-		calls int
-	}{
-		{"with total", listServer{n: 250, total: true}, 1},
-		{"without total", listServer{n: 250}, 3},
-		{"none", listServer{}, 1},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			got, err := newTestClient(t, &tt.srv).CountEncodings(t.Context(), StatusQueued)
-			if err != nil || got != int64(tt.srv.n) || tt.srv.calls != tt.calls {
-				t.Errorf("got %d, %v in %d calls, want %d in %d", got, err, tt.srv.calls, tt.srv.n, tt.calls)
-			}
-		})
-	}
-}

@@ -9,8 +9,7 @@ import (
 // platform.
 type StartRequest struct {
 	Scheduling        *Scheduling        `json:"scheduling,omitempty"`
-	EncodingMode      string             `json:"encodingMode,omitempty"` // STANDARD (two passes) and others; not together with one on a configuration
-	Trimming          *Trimming          `json:"trimming,omitempty"`
+	EncodingMode      string             `json:"encodingMode,omitempty"`      // STANDARD (two passes) and others; not together with one on a configuration
 	ManifestGenerator string             `json:"manifestGenerator,omitempty"` // LEGACY or V2
 	VODDashManifests  []ManifestResource `json:"vodDashManifests,omitempty"`
 	VODHLSManifests   []ManifestResource `json:"vodHlsManifests,omitempty"`
@@ -20,12 +19,6 @@ type StartRequest struct {
 type Scheduling struct {
 	Priority                *int     `json:"priority,omitempty"` // 0 to 100, higher first; default 50
 	PrewarmedEncoderPoolIDs []string `json:"prewarmedEncoderPoolIds,omitempty"`
-}
-
-// Trimming cuts the input. Both values are seconds.
-type Trimming struct {
-	Offset   float64 `json:"offset,omitempty"`
-	Duration float64 `json:"duration,omitempty"`
 }
 
 // ManifestResource refers to a manifest that a start generates with the encoding.
@@ -44,13 +37,6 @@ func (c *Client) StartEncoding(ctx context.Context, id EncodingID, req *StartReq
 		cl.body = req
 	}
 	return c.do(ctx, cl, nil)
-}
-
-// StartRequest returns what an encoding was started with.
-func (c *Client) StartRequest(ctx context.Context, id EncodingID) (StartRequest, error) {
-	var req StartRequest
-	err := c.do(ctx, call{method: http.MethodGet, path: encodingPath(id, "start"), class: ClassStartRead, urgency: UrgencyStatus}, &req)
-	return req, err
 }
 
 // StopEncoding asks the platform to cancel a QUEUED or RUNNING encoding. It may take a

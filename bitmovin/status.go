@@ -154,12 +154,9 @@ var taskTypes = []string{"Input file download", "Input file analysis", "Per-Titl
 
 // Subtask is a step of a run, such as "Input file download" or "Encoding".
 type Subtask struct {
-	ID        string    `json:"id"`
-	Name      string    `json:"name"`
-	Status    Status    `json:"status"`
-	Progress  Percent   `json:"progress"`
-	Messages  []Message `json:"messages"`
-	StartedAt Time      `json:"startedAt"`
+	Name     string    `json:"name"`
+	Status   Status    `json:"status"`
+	Messages []Message `json:"messages"`
 }
 
 // Status returns the state of an encoding's latest run.

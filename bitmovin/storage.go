@@ -45,9 +45,8 @@ func (t StorageType) Output() bool {
 // Storage is an input or an output. It has the fields of all types; [Storage.Validate]
 // knows which of them a type needs. The platform never returns credentials.
 type Storage struct {
-	Type        StorageType
-	Name        string
-	Description string
+	Type StorageType
+	Name string
 
 	Host     string // HTTP, HTTPS, GENERIC_S3
 	Port     int    // HTTP, HTTPS, GENERIC_S3; 0 is the type's default
@@ -132,7 +131,6 @@ func (s Storage) secrets() []Secret {
 type storageBody struct {
 	Type                      StorageType `json:"type"`
 	Name                      string      `json:"name,omitempty"`
-	Description               string      `json:"description,omitempty"`
 	Host                      string      `json:"host,omitempty"`
 	Port                      int         `json:"port,omitempty"`
 	Username                  string      `json:"username,omitempty"`
@@ -157,7 +155,7 @@ type storageBody struct {
 
 func (s Storage) body() storageBody {
 	return storageBody{
-		Type: s.Type, Name: s.Name, Description: s.Description,
+		Type: s.Type, Name: s.Name,
 		Host: s.Host, Port: s.Port, Username: s.Username, Password: string(s.Password),
 		BucketName: s.Bucket, AccessKey: string(s.AccessKey), SecretKey: string(s.SecretKey),
 		CloudRegion: s.CloudRegion, SignatureVersion: s.SignatureVersion, StorageClass: s.StorageClass,
@@ -168,27 +166,20 @@ func (s Storage) body() storageBody {
 	}
 }
 
-// StorageInfo is what the platform tells about an existing storage. ID is an [InputID] or an
-// [OutputID], depending on who asked.
-type StorageInfo[ID ~string] struct {
-	ID        ID          `json:"id"`
-	Type      StorageType `json:"type"`
-	Name      string      `json:"name"`
-	Host      string      `json:"host"`
-	Port      int         `json:"port"`
-	Bucket    string      `json:"bucketName"`
-	Container string      `json:"container"`
-	CreatedAt Time        `json:"createdAt"`
+// storedStorage is an input or an output as the platform describes it.
+type storedStorage[ID ~string] struct {
+	ID   ID     `json:"id"`
+	Name string `json:"name"`
 }
 
-func (s StorageInfo[ID]) required() (field, value string) { return "id", string(s.ID) }
+func (s storedStorage[ID]) required() (field, value string) { return "id", string(s.ID) }
 
 // createStorage creates a storage under path.
 func createStorage[ID ~string](ctx context.Context, c *Client, path string, s Storage) (ID, error) {
 	if err := s.Validate(); err != nil {
 		return "", fmt.Errorf("POST %s: %w", path, err)
 	}
-	var created StorageInfo[ID]
+	var created storedStorage[ID]
 	err := c.do(ctx, call{
 		method: http.MethodPost, path: path + "/" + s.Type.segment(), class: ClassResourceWrite,
 		body: s.body(), secrets: s.secrets(),
@@ -196,28 +187,25 @@ func createStorage[ID ~string](ctx context.Context, c *Client, path string, s St
 	return created.ID, err
 }
 
-// readStorage reads a storage of any type under path.
-func readStorage[ID ~string](ctx context.Context, c *Client, path string, id ID) (StorageInfo[ID], error) {
-	var info StorageInfo[ID]
-	err := c.do(ctx, call{method: http.MethodGet, path: path + "/" + escape(id), class: ClassResourceRead}, &info)
-	return info, err
+// storageExists reports whether there is a storage with an id, of any type, under path.
+func storageExists[ID ~string](ctx context.Context, c *Client, path string, id ID) (bool, error) {
+	var found storedStorage[ID]
+	err := c.do(ctx, call{method: http.MethodGet, path: path + "/" + escape(id), class: ClassResourceRead}, &found)
+	return exists(id, found.ID, err)
 }
 
-// findStorages lists the storages of a type under path that are called exactly name.
-func findStorages[ID ~string](ctx context.Context, c *Client, path string, t StorageType, name string) ([]StorageInfo[ID], error) {
+// findStorage returns the id of the first storage of a type under path whose name is
+// exactly name.
+func findStorage[ID ~string](ctx context.Context, c *Client, path string, t StorageType, name string) (id ID, found bool, err error) {
 	if t.segment() == "" {
-		return nil, fmt.Errorf("GET %s: unknown storage type %q", path, t)
+		return "", false, fmt.Errorf("GET %s: unknown storage type %q", path, t)
 	}
 	list := call{path: path + "/" + t.segment(), class: ClassResourceRead}
-	return collectNamed(ctx, c, list, name, func(s StorageInfo[ID]) string { return s.Name })
-}
-
-// firstID returns the id of the first of found.
-func firstID[ID ~string](found []StorageInfo[ID], err error) (ID, bool, error) {
-	if err != nil || len(found) == 0 {
+	storages, err := collectNamed(ctx, c, list, name, func(s storedStorage[ID]) string { return s.Name })
+	if err != nil || len(storages) == 0 {
 		return "", false, err
 	}
-	return found[0].ID, true, nil
+	return storages[0].ID, true, nil
 }
 
 // named keeps the items called exactly name: whether the platform's filter is exact for

@@ -31,7 +31,7 @@ type crowd struct {
 func drained(t *testing.T) *crowd {
 	t.Helper()
 	c := &crowd{t: t, g: NewGovernor(Limits{ClassStart: 1})}
-	if err := c.g.Wait(t.Context(), ClassStart); err != nil {
+	if err := acquire(t.Context(), c.g, ClassStart); err != nil {
 		t.Fatal(err)
 	}
 	return c
@@ -103,7 +103,7 @@ func TestGovernorStarvesNobody(t *testing.T) {
 		begin, waits := time.Now(), make([]time.Duration, 10)
 		for i := range waits {
 			wg.Go(func() {
-				if err := g.Wait(ctx, ClassStart); err != nil {
+				if err := acquire(ctx, g, ClassStart); err != nil {
 					t.Error(err)
 				}
 				waits[i] = time.Since(begin)
@@ -308,8 +308,8 @@ func TestCallsByUrgency(t *testing.T) {
 			bubble.Test(t, func(t *testing.T) {
 				const perMinute = 60 // one call each 1.1 s
 				g := NewGovernor(Limits{tt.class: perMinute})
-				for g.Ready(tt.class, 1) {
-					if err := g.Wait(t.Context(), tt.class); err != nil {
+				for available(g, tt.class, 1) {
+					if err := acquire(t.Context(), g, tt.class); err != nil {
 						t.Fatal(err)
 					}
 				}

@@ -98,9 +98,6 @@ const (
 
 // Message is a line of explanation, attached to a task or to an API error.
 type Message struct {
-	ID    string      `json:"id"`
-	Type  MessageType `json:"type"`
-	Text  string      `json:"text"`
-	Field string      `json:"field"` // the request field it is about; often empty
-	Date  Time        `json:"date"`
+	Type MessageType `json:"type"`
+	Text string      `json:"text"`
 }

@@ -85,7 +85,6 @@ func ParseWebhook(body []byte) (WebhookEvent, error) {
 		TriggeredAt  Time             `json:"triggeredAt"`
 		TriggeredFor EncodingID       `json:"triggeredForResourceId"`
 		Resource     EncodingID       `json:"resourceId"`
-		ResourceType string           `json:"resourceType"`
 		Encoding     struct {
 			ID EncodingID `json:"id"`
 		} `json:"encoding"`

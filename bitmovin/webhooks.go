@@ -34,7 +34,6 @@ type Webhook struct {
 	Description  string
 	URL          string
 	Method       string // POST or PUT; default POST
-	InsecureSSL  bool   // accept any certificate
 	SignatureKey Secret // never returned; empty leaves deliveries unsigned
 }
 
@@ -48,7 +47,7 @@ type webhookBody struct {
 	Description string            `json:"description,omitempty"`
 	URL         string            `json:"url"`
 	Method      string            `json:"method"`
-	InsecureSSL bool              `json:"insecureSsl"`
+	InsecureSSL bool              `json:"insecureSsl"` // always false: the receiver needs a valid certificate
 	Signature   *webhookSignature `json:"signature,omitempty"`
 }
 
@@ -62,7 +61,7 @@ func (w webhookBody) required() (field, value string) { return "id", string(w.ID
 func (w webhookBody) webhook() Webhook {
 	return Webhook{
 		ID: w.ID, Name: w.Name, Description: w.Description,
-		URL: w.URL, Method: w.Method, InsecureSSL: w.InsecureSSL,
+		URL: w.URL, Method: w.Method,
 	}
 }
 
@@ -74,7 +73,7 @@ func (c *Client) CreateWebhook(ctx context.Context, t WebhookTrigger, w Webhook)
 	}
 	body := webhookBody{
 		Name: w.Name, Description: w.Description, URL: w.URL,
-		Method: cmp.Or(w.Method, http.MethodPost), InsecureSSL: w.InsecureSSL,
+		Method: cmp.Or(w.Method, http.MethodPost),
 	}
 	if w.SignatureKey != "" {
 		body.Signature = &webhookSignature{Type: "HMAC", Key: string(w.SignatureKey)}
@@ -114,9 +113,7 @@ func (c *Client) DeleteWebhook(ctx context.Context, t WebhookTrigger, id Webhook
 
 // Notification is a registered webhook as the platform's delivery sees it.
 type Notification struct {
-	ID        WebhookID        `json:"id"` // the webhook's
-	Type      string           `json:"type"`
-	EventType WebhookEventType `json:"eventType"`
+	ID WebhookID `json:"id"` // the webhook's
 	// Muted says that ten deliveries in a row have failed and that nothing is
 	// delivered until [Client.Unmute].
 	Muted bool `json:"muted"`
