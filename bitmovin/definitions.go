@@ -23,8 +23,8 @@ const (
 	maxDefinitionText  = 500
 )
 
-// Definition explains an error code in the platform's words. Missing parts are empty.
-type Definition struct {
+// definition explains an error code in the platform's words. Missing parts are empty.
+type definition struct {
 	Code        int
 	Category    string
 	Message     string // may hold placeholders, such as {1}
@@ -33,7 +33,7 @@ type Definition struct {
 }
 
 // Text returns what d says: its message, unless that has placeholders.
-func (d Definition) Text() string {
+func (d definition) Text() string {
 	if strings.Contains(d.Message, "{") {
 		return firstText(d.Description, d.Message)
 	}
@@ -43,7 +43,7 @@ func (d Definition) Text() string {
 // What is documented about error codes, for as long as the platform's own catalogues
 // cannot be had.
 var (
-	documentedAPIErrors = map[int]Definition{
+	documentedAPIErrors = map[int]definition{
 		codeMinutesExceeded: {Description: "the encoding minutes of the month are used up"},
 		codeBytesExceeded:   {Description: "the bytes of the month are used up"},
 		codeQueueLimitAlt:   {Description: "the limit of queued encodings is reached"},
@@ -52,26 +52,26 @@ var (
 		codeQuota6:          {Description: "a quota of the account is used up"},
 		codeQuota7:          {Description: "a quota of the account is used up"},
 	}
-	documentedEncodingErrors = map[int]Definition{
+	documentedEncodingErrors = map[int]definition{
 		-1:    {Category: "UNDEFINED", RetryHint: RetryUndefined},
 		10000: decodingError, 10001: decodingError, 10002: decodingError, 10003: decodingError,
 		10004: decodingError, 10005: decodingError, 10006: decodingError, 10007: decodingError,
 	}
-	decodingError = Definition{Category: "DECODING ERROR", Description: "the input cannot be decoded", RetryHint: RetryPointless}
+	decodingError = definition{Category: "DECODING ERROR", Description: "the input cannot be decoded", RetryHint: RetryPointless}
 )
 
 // catalogue is what is known about error codes of one kind.
 type catalogue struct {
 	path       string
-	documented map[int]Definition
+	documented map[int]definition
 
 	mu     sync.RWMutex
-	loaded map[int]Definition // nil: never
+	loaded map[int]definition // nil: never
 	due    time.Time          // when to load it again; zero: it has not been tried yet
 }
 
 // find returns what is known about a code.
-func (c *catalogue) find(code int) (Definition, bool) {
+func (c *catalogue) find(code int) (definition, bool) {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	if d, ok := c.loaded[code]; ok {
@@ -89,7 +89,7 @@ func (c *catalogue) state() (tried, loaded bool) {
 }
 
 // update takes note of an attempt to load the catalogue.
-func (c *catalogue) update(loaded map[int]Definition, due time.Time) {
+func (c *catalogue) update(loaded map[int]definition, due time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.due = due; loaded != nil {
@@ -134,8 +134,8 @@ func (c *Client) loadCatalogue(ctx context.Context, of *catalogue) error {
 
 // fetchDefinitions walks through a catalogue as far as its bounds allow. A platform that
 // sends all of it as each page has sent it.
-func (c *Client) fetchDefinitions(ctx context.Context, path string) (map[int]Definition, error) {
-	found, size := map[int]Definition{}, 0
+func (c *Client) fetchDefinitions(ctx context.Context, path string) (map[int]definition, error) {
+	found, size := map[int]definition{}, 0
 	for item, err := range all[definitionBody](ctx, c, call{path: path, class: ClassOther}, 0, maxPageSize) {
 		if errors.Is(err, errStuck) {
 			break
@@ -173,8 +173,8 @@ func (b definitionBody) required() (field, value string) {
 	return "code", value
 }
 
-func (b definitionBody) definition() Definition {
-	return Definition{
+func (b definitionBody) definition() definition {
+	return definition{
 		Code: b.Code.number, Category: cleanText(b.Category, maxWord),
 		Message: cleanText(b.Message, maxDefinitionText), Description: cleanText(b.Description, maxDefinitionText),
 		RetryHint: b.RetryHint,

@@ -43,7 +43,7 @@ func FuzzRateHeaders(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, remaining, reset, retry string, throttled bool) {
 		s := clock.NewSimulation(time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC))
-		g := NewGovernorBy(s, nil)
+		g := NewGovernorWithClock(s, nil)
 		if err := acquire(t.Context(), g, ClassStart); err != nil {
 			t.Fatal(err)
 		}

@@ -64,10 +64,10 @@ const (
 )
 
 // NewGovernor returns a governor with the given limits.
-func NewGovernor(limits Limits) *Governor { return NewGovernorBy(clock.Real{}, limits) }
+func NewGovernor(limits Limits) *Governor { return NewGovernorWithClock(clock.Real{}, limits) }
 
-// NewGovernorBy returns a governor that lives by a clock other than the world's.
-func NewGovernorBy(c clock.Clock, limits Limits) *Governor {
+// NewGovernorWithClock returns a governor that lives by a clock other than the world's.
+func NewGovernorWithClock(c clock.Clock, limits Limits) *Governor {
 	g := &Governor{clock: c}
 	for class, perMinute := range DefaultLimits() {
 		if limits[class] > 0 {

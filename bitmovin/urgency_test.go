@@ -204,7 +204,7 @@ func TestGovernorPauseHoldsForTheUrgent(t *testing.T) {
 func TestGovernorInSimulatedTime(t *testing.T) {
 	s := clock.NewSimulation(time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC))
 	begin := s.Now()
-	g := NewGovernorBy(s, Limits{ClassStart: 60})
+	g := NewGovernorWithClock(s, Limits{ClassStart: 60})
 	var served []string
 	var times []time.Time
 	for _, call := range []struct {
@@ -236,7 +236,7 @@ func TestGovernorInSimulatedTime(t *testing.T) {
 // A simulation may be closed while calls wait: all of them end, with errors.
 func TestGovernorInAClosedSimulation(t *testing.T) {
 	s := clock.NewSimulation(time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC))
-	g := NewGovernorBy(s, Limits{ClassStart: 1})
+	g := NewGovernorWithClock(s, Limits{ClassStart: 1})
 	refused := 0
 	for i := range 10 {
 		s.Go(func() {

@@ -52,29 +52,29 @@ type Options struct {
 // Outcome is how a rehearsal went.
 type Outcome struct {
 	Jobs      int // of the batch
-	Rehearsed int // that were run through; the others are forecast
+	Simulated int // that were run through; the others are forecast
 
 	// Makespan is from the submission to the end of the last job. All three are the same
 	// if every job was run through.
-	Makespan forecast.Range
-	Bound    time.Duration // the least time in which the encoders could do it all
-	Busy     float64       // share of the encoders' time in which they encode, from the first start to the last end
-	Idle     float64       // share of it that is lost while jobs wait to be started
-	Calls    float64       // for each job
-	Waited   int           // calls that the platform refused because of its rate limits (429)
-	Failed   int           // jobs that failed for good
-	Retried  int           // attempts beyond the first
+	Makespan  forecast.Range
+	Bound     time.Duration // the least time in which the encoders could do it all
+	Busy      float64       // share of the encoders' time in which they encode, from the first start to the last end
+	Idle      float64       // share of it that is lost while jobs wait to be started
+	Calls     float64       // for each job
+	Throttled int           // calls that the platform refused because of its rate limits (429)
+	Failed    int           // jobs that failed for good
+	Retried   int           // attempts beyond the first
 }
 
 // RoundsPerEncoder is how many jobs each encoder should work through before the rest of
 // a list is forecast.
 const RoundsPerEncoder = 8
 
-// farthest is as far as a list can be forecast.
-const farthest = 100 * 365 * 24 * time.Hour
+// maxForecast is as far as a list can be forecast.
+const maxForecast = 100 * 365 * 24 * time.Hour
 
-// begin is when rehearsals take place.
-func begin() time.Time { return time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC) }
+// simulationStart is when rehearsals take place.
+func simulationStart() time.Time { return time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC) }
 
 // Run rehearses a plan. It takes a second or so for each thousand jobs.
 func Run(ctx context.Context, p Options) (o Outcome, err error) {
@@ -92,7 +92,7 @@ func Run(ctx context.Context, p Options) (o Outcome, err error) {
 	}
 	defer func() { err = errors.Join(err, table.Close()) }()
 
-	sim := clock.NewSimulation(begin())
+	sim := clock.NewSimulation(simulationStart())
 	defer sim.Close()
 	platform := p.platform(sim)
 	defer platform.Close()
@@ -100,10 +100,10 @@ func Run(ctx context.Context, p Options) (o Outcome, err error) {
 	if err != nil {
 		return o, fmt.Errorf("rehearse: %w", err)
 	}
-	n := p.rehearsed()
+	n := p.simulated()
 	b := p.Batch
-	b.AccountID = account
-	b, _, err = table.Submit(ctx, job.Submission{Batch: b, Jobs: p.Jobs[:n]}, begin())
+	b.AccountID = accountID
+	b, _, err = table.Submit(ctx, job.Submission{Batch: b, Jobs: p.Jobs[:n]}, simulationStart())
 	if err != nil {
 		return o, fmt.Errorf("rehearse: %w", err)
 	}
@@ -130,15 +130,15 @@ func Run(ctx context.Context, p Options) (o Outcome, err error) {
 	return p.outcome(runs, waiting, platform.Stats())
 }
 
-// rehearsed is how many jobs are run through.
-func (p Options) rehearsed() int {
+// simulated is how many jobs are run through.
+func (p Options) simulated() int {
 	if p.Sample <= 0 {
 		return len(p.Jobs)
 	}
 	return min(len(p.Jobs), p.Sample)
 }
 
-const account = "plan"
+const accountID = "plan"
 
 // Storage is the name of the storages that a plan's batch uses.
 const Storage = "default"
@@ -154,14 +154,14 @@ func (p Options) platform(sim clock.Clock) *simulator.Simulator {
 	n := 0
 	s.EncodingDuration = func(simulator.Encoding) time.Duration {
 		n++
-		return time.Duration(float64(p.Duration) * (1 + p.Spread*(2*evenly(n)-1)))
+		return time.Duration(float64(p.Duration) * (1 + p.Spread*(2*spreadEvenly(n)-1)))
 	}
 	return s
 }
 
-// evenly is the nth of a row of numbers between 0 and 1 that fill it more evenly than
+// spreadEvenly is the nth of a row of numbers between 0 and 1 that fill it more evenly than
 // random ones would, however long the row is.
-func evenly(n int) float64 {
+func spreadEvenly(n int) float64 {
 	_, fraction := math.Modf(float64(n) * math.Phi)
 	return fraction
 }
@@ -169,7 +169,7 @@ func evenly(n int) float64 {
 func (p Options) dispatcher(sim *clock.Simulation, table *store.Store, platform *simulator.Simulator) (*dispatcher.Dispatcher, error) {
 	client, err := bitmovin.New(bitmovin.Options{
 		APIKey:     func() (string, error) { return "plan", nil },
-		HTTPClient: platform.Client(), Governor: bitmovin.NewGovernorBy(sim, nil),
+		HTTPClient: platform.Client(), Governor: bitmovin.NewGovernorWithClock(sim, nil),
 	})
 	if err != nil {
 		return nil, err
@@ -178,7 +178,7 @@ func (p Options) dispatcher(sim *clock.Simulation, table *store.Store, platform 
 	output := bitmovin.Storage{Type: bitmovin.StorageS3, Bucket: "output", AccessKey: "plan", SecretKey: "plan"}
 	return dispatcher.New(dispatcher.Config{
 		Store: table, Clock: sim, Logger: slog.New(slog.DiscardHandler), PollInterval: p.PollInterval,
-		Accounts: []dispatcher.Account{{ID: account, Client: client, QueueTarget: p.QueueTarget, AutoTarget: p.AutoTarget}},
+		Accounts: []dispatcher.Account{{ID: accountID, Client: client, QueueTarget: p.QueueTarget, AutoTarget: p.AutoTarget}},
 		Inputs:   map[string]dispatcher.Storage{Storage: {Storage: input}},
 		Outputs:  map[string]dispatcher.Storage{Storage: {Storage: output}},
 	})
@@ -221,10 +221,10 @@ func (p Options) outcome(r runs, waiting, s simulator.Stats) (Outcome, error) {
 	if len(r.lengths) == 0 {
 		return Outcome{}, fmt.Errorf("not one of %d jobs was encoded: %v", n, r.failure)
 	}
-	took := r.ends[n-1].Sub(begin())
+	took := r.ends[n-1].Sub(simulationStart())
 	o := Outcome{
-		Jobs: len(p.Jobs), Rehearsed: n, Makespan: forecast.Range{Earliest: took, Likely: took, Latest: took},
-		Calls: float64(s.Calls) / float64(n), Waited: s.RateLimited, Failed: r.failed, Retried: r.attempts - n,
+		Jobs: len(p.Jobs), Simulated: n, Makespan: forecast.Range{Earliest: took, Likely: took, Latest: took},
+		Calls: float64(s.Calls) / float64(n), Throttled: s.RateLimited, Failed: r.failed, Retried: r.attempts - n,
 	}
 	o.Busy = float64(s.Busy) / float64(s.Makespan) / float64(s.Encoders)
 	if spent := waiting.Busy + waiting.IdleEmpty; spent > 0 {
@@ -255,11 +255,11 @@ func (p Options) extend(o *Outcome, r runs) error {
 		w.Lengths[i] = time.Duration(float64(l) * float64(busy) / float64(mean))
 	}
 	w.Gap = time.Duration(float64(busy) * o.Idle / (1 - o.Idle))
-	rest, ok := w.RestWithin(farthest)
+	rest, ok := w.RestWithin(maxForecast)
 	if !ok {
 		return errors.New("the list would take more than a hundred years")
 	}
-	so := r.ends[last].Sub(begin())
+	so := r.ends[last].Sub(simulationStart())
 	o.Makespan = forecast.Range{Earliest: so + rest.Earliest, Likely: so + rest.Likely, Latest: so + rest.Latest}
 	scale := float64(len(p.Jobs)) / float64(n)
 	o.Bound = time.Duration(float64(o.Bound) * scale)
