@@ -9,7 +9,7 @@ import (
 // Codec is the type of a codec configuration.
 type Codec string
 
-// The codecs this package configures.
+// The codecs that this package can configure.
 const (
 	H264    Codec = "H264"
 	H265    Codec = "H265"
@@ -21,7 +21,7 @@ const (
 	Opus    Codec = "OPUS"
 )
 
-// segment returns the codec's place in a path, or "" for an unknown codec.
+// segment returns the codec as it appears in a path, or "" for an unknown codec.
 func (c Codec) segment() string {
 	switch c {
 	case H264:
@@ -46,11 +46,12 @@ func (c Codec) segment() string {
 
 const configurationsPath = "/encoding/configurations"
 
-// Configuration says how to encode one rendition. Zero fields are left to the platform.
+// Configuration is a codec configuration: how to encode one rendition. The platform chooses the
+// values of zero fields.
 type Configuration struct {
 	ID      ConfigID `json:"id,omitempty"` // set by the platform
 	Type    Codec    `json:"type"`
-	Name    string   `json:"name,omitempty"`    // required by the platform's documentation
+	Name    string   `json:"name,omitempty"`    // required by the documentation
 	Bitrate int64    `json:"bitrate,omitempty"` // bits per second; required for audio
 	Rate    float64  `json:"rate,omitempty"`    // frames per second, or samples per second for audio
 
@@ -65,10 +66,9 @@ type Configuration struct {
 	ChannelLayout string `json:"channelLayout,omitempty"`
 }
 
-func (c Configuration) required() (field, value string) { return "id", string(c.ID) }
+func (c Configuration) requiredField() (field, value string) { return "id", string(c.ID) }
 
-// CreateConfiguration creates a codec configuration. Configurations can be shared by any
-// number of encodings.
+// CreateConfiguration creates a codec configuration. Any number of encodings can share it.
 func (c *Client) CreateConfiguration(ctx context.Context, conf Configuration) (ConfigID, error) {
 	segment := conf.Type.segment()
 	if segment == "" {
@@ -82,13 +82,13 @@ func (c *Client) CreateConfiguration(ctx context.Context, conf Configuration) (C
 	return created.ID, err
 }
 
-// ConfigurationExists reports whether the platform still has a configuration.
+// ConfigurationExists reports whether a configuration exists.
 func (c *Client) ConfigurationExists(ctx context.Context, id ConfigID) (bool, error) {
 	var found Configuration
 	err := c.do(ctx, call{
 		method: http.MethodGet, path: configurationsPath + "/" + escape(id), class: ClassResourceRead,
 	}, &found)
-	return exists(id, found.ID, err)
+	return existsResult(id, found.ID, err)
 }
 
 // FindConfiguration returns the id of the first configuration of a codec whose name is
@@ -99,7 +99,7 @@ func (c *Client) FindConfiguration(ctx context.Context, codec Codec, name string
 		return "", false, fmt.Errorf("find configuration: unknown codec %q", codec)
 	}
 	list := call{path: configurationsPath + "/" + segment, class: ClassResourceRead}
-	confs, err := collectNamed(ctx, c, list, name, func(conf Configuration) string { return conf.Name })
+	confs, err := listNamed(ctx, c, list, name, func(conf Configuration) string { return conf.Name })
 	if err != nil || len(confs) == 0 {
 		return "", false, err
 	}

@@ -168,7 +168,7 @@ func TestRetryAfter(t *testing.T) {
 		{name: "not a number", retry: "NaN"},
 		{name: "negative", retry: "-5"},
 		{name: "window used up", remaining: "0", reset: "33", want: 33 * time.Second},
-		{name: "reset given as an epoch", remaining: "0", reset: "1767323045", want: window},
+		{name: "reset given as an epoch", remaining: "0", reset: "1767323045", want: limitWindow},
 		{name: "window not used up", remaining: "4", reset: "33"},
 		{name: "retry first", retry: "1", remaining: "0", reset: "33", want: time.Second},
 	}

@@ -20,7 +20,7 @@ import (
 func maxInWindow(times []time.Time) int {
 	most, first := 0, 0
 	for i, at := range times {
-		for at.Sub(times[first]) > window {
+		for at.Sub(times[first]) > limitWindow {
 			first++
 		}
 		most = max(most, i-first+1)
@@ -139,7 +139,7 @@ func TestGovernorClassesAreIndependent(t *testing.T) {
 
 // acquire waits until a call of class may leave.
 func acquire(ctx context.Context, g *Governor, class Class) error {
-	_, err := g.acquire(ctx, class, UrgencyPrepare)
+	_, err := g.acquire(ctx, class, urgencyPrepare)
 	return err
 }
 
@@ -168,9 +168,9 @@ func TestGovernorPausesOn429(t *testing.T) {
 		{"reset", headers("0", "13"), 13 * time.Second},
 		{"reset without remaining", headers("", "13"), 13 * time.Second},
 		{"reset within this second", headers("0", "0"), time.Second},
-		{"reset too far", headers("0", "86400"), window},
-		{"reset in the past", headers("0", "-5"), window},
-		{"nothing", http.Header{}, window},
+		{"reset too far", headers("0", "86400"), limitWindow},
+		{"reset in the past", headers("0", "-5"), limitWindow},
+		{"nothing", http.Header{}, limitWindow},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			bubble.Test(t, func(t *testing.T) {
@@ -252,7 +252,7 @@ func TestQueueFullDoesNotPause(t *testing.T) {
 func TestGovernorBelievesRemaining(t *testing.T) {
 	bubble.Test(t, func(t *testing.T) {
 		g := NewGovernor(DefaultLimits())
-		ticket, err := g.acquire(t.Context(), ClassEncodingList, UrgencyPrepare)
+		ticket, err := g.acquire(t.Context(), ClassEncodingList, urgencyPrepare)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -274,9 +274,9 @@ func TestGovernorBelievesRemaining(t *testing.T) {
 func TestGovernorAccountsForCallsUnderWay(t *testing.T) {
 	bubble.Test(t, func(t *testing.T) {
 		g := NewGovernor(DefaultLimits())
-		first, _ := g.acquire(t.Context(), ClassEncodingList, UrgencyPrepare)
+		first, _ := g.acquire(t.Context(), ClassEncodingList, urgencyPrepare)
 		for range 3 {
-			_, _ = g.acquire(t.Context(), ClassEncodingList, UrgencyPrepare)
+			_, _ = g.acquire(t.Context(), ClassEncodingList, urgencyPrepare)
 		}
 		// The answer to the first call cannot know of the three after it.
 		g.observe(ClassEncodingList, first, headers("3", "30"), false)
@@ -301,11 +301,11 @@ func TestGovernorAccountsForCallsUnderWay(t *testing.T) {
 func TestGovernorIgnoresLateAnswers(t *testing.T) {
 	bubble.Test(t, func(t *testing.T) {
 		g := NewGovernor(DefaultLimits())
-		first, _ := g.acquire(t.Context(), ClassEncodingList, UrgencyPrepare)
+		first, _ := g.acquire(t.Context(), ClassEncodingList, urgencyPrepare)
 		g.observe(ClassEncodingList, first, headers("59", "60"), false)
-		late, _ := g.acquire(t.Context(), ClassEncodingList, UrgencyPrepare)
+		late, _ := g.acquire(t.Context(), ClassEncodingList, urgencyPrepare)
 		time.Sleep(20 * time.Second)
-		last, _ := g.acquire(t.Context(), ClassEncodingList, UrgencyPrepare)
+		last, _ := g.acquire(t.Context(), ClassEncodingList, urgencyPrepare)
 		g.observe(ClassEncodingList, last, headers("0", "40"), false)
 		time.Sleep(5 * time.Second)
 		g.observe(ClassEncodingList, late, headers("58", "60"), false)

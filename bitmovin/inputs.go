@@ -6,12 +6,12 @@ import (
 
 const inputsPath = "/encoding/inputs"
 
-// CreateInput creates an input. The platform does not try the credentials.
+// CreateInput creates an input. The platform does not check the credentials.
 func (c *Client) CreateInput(ctx context.Context, s Storage) (InputID, error) {
 	return createStorage[InputID](ctx, c, inputsPath, s)
 }
 
-// InputExists reports whether the platform still has an input.
+// InputExists reports whether an input exists.
 func (c *Client) InputExists(ctx context.Context, id InputID) (bool, error) {
 	return storageExists(ctx, c, inputsPath, id)
 }

@@ -7,7 +7,7 @@ import (
 
 const outputsPath = "/encoding/outputs"
 
-// CreateOutput creates an output. The platform does not try the credentials.
+// CreateOutput creates an output. The platform does not check the credentials.
 func (c *Client) CreateOutput(ctx context.Context, s Storage) (OutputID, error) {
 	if !s.Type.Output() {
 		return "", fmt.Errorf("create output: storage type %q cannot be written to", s.Type)
@@ -15,7 +15,7 @@ func (c *Client) CreateOutput(ctx context.Context, s Storage) (OutputID, error) 
 	return createStorage[OutputID](ctx, c, outputsPath, s)
 }
 
-// OutputExists reports whether the platform still has an output.
+// OutputExists reports whether an output exists.
 func (c *Client) OutputExists(ctx context.Context, id OutputID) (bool, error) {
 	return storageExists(ctx, c, outputsPath, id)
 }

@@ -137,8 +137,8 @@ func TestEncodingsEndsOnAListThatRepeatsItself(t *testing.T) {
 	for _, err := range newTestClient(t, &listServer{n: 50, stuck: true}).Encodings(t.Context(), ListEncodings{Limit: 10}) {
 		last = err
 	}
-	if !errors.Is(last, errStuck) {
-		t.Errorf("err = %v, want %v", last, errStuck)
+	if !errors.Is(last, errRepeatedPage) {
+		t.Errorf("err = %v, want %v", last, errRepeatedPage)
 	}
 }
 

@@ -2,17 +2,15 @@ package bitmovin
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 	"strings"
 )
 
-// StorageType is a kind of place to read from or write to.
+// StorageType is a type of input or output.
 type StorageType string
 
-// The storages this package creates. HTTP and HTTPS are inputs only.
+// The storage types that this package can create. HTTP and HTTPS are inputs only.
 const (
 	StorageHTTP              StorageType = "HTTP"
 	StorageHTTPS             StorageType = "HTTPS"
@@ -24,7 +22,7 @@ const (
 	StorageGenericS3         StorageType = "GENERIC_S3"
 )
 
-// segment returns the type's place in a path, or "" for an unknown type.
+// segment returns the type as it appears in a path, or "" for an unknown type.
 func (t StorageType) segment() string {
 	switch t {
 	case StorageHTTP, StorageHTTPS, StorageS3, StorageS3RoleBased,
@@ -34,7 +32,7 @@ func (t StorageType) segment() string {
 	return ""
 }
 
-// Known reports whether there is such a type.
+// Known reports whether t is one of the constants.
 func (t StorageType) Known() bool { return t.segment() != "" }
 
 // Output reports whether t can be written to.
@@ -42,8 +40,8 @@ func (t StorageType) Output() bool {
 	return t.Known() && t != StorageHTTP && t != StorageHTTPS
 }
 
-// Storage is an input or an output. It has the fields of all types; [Storage.Validate]
-// knows which of them a type needs. The platform never returns credentials.
+// Storage is an input or an output. It has the fields of all types; [Storage.Validate] checks
+// those that its type requires.
 type Storage struct {
 	Type StorageType
 	Name string
@@ -75,8 +73,8 @@ type Storage struct {
 	AccessStyle   string // GENERIC_S3
 }
 
-// Validate names the fields that the type needs and s lacks, or says that there is no such
-// type. The error holds no values.
+// Validate returns an error that names the required fields which are empty, or says that the type
+// is unknown. The error contains no values of fields.
 func (s Storage) Validate() error {
 	var missing []string
 	need := func(field string, there bool) {
@@ -112,22 +110,21 @@ func (s Storage) Validate() error {
 	if len(missing) > 0 {
 		return fmt.Errorf("%s storage lacks %s", s.Type, strings.Join(missing, ", "))
 	}
-	if strings.ContainsAny(s.Host, "/@") { // it is not repeated: there may be a password in it
-		return fmt.Errorf("the host of %s storage is more than a name, such as files.example.com: leave out https://, users and paths", s.Type)
+	if strings.ContainsAny(s.Host, "/@") { // the error does not repeat it: it may contain a password
+		return fmt.Errorf("the host of %s storage must be a name such as files.example.com: leave out https://, users and paths", s.Type)
 	}
 	return nil
 }
 
-// String names the type and the name and nothing else: fmt prints the fields of a struct
-// it does not know how to handle without asking [Secret].
+// String returns only the type and the name, none of the other fields.
 func (s Storage) String() string { return fmt.Sprintf("%s storage %q", s.Type, s.Name) }
 
-// secrets returns the credentials that the body holds.
+// secrets returns the credentials that the body contains.
 func (s Storage) secrets() []Secret {
 	return []Secret{s.Password, s.AccessKey, s.SecretKey, s.ServiceAccountCredentials, s.AccountKey}
 }
 
-// storageBody is a storage on the wire: the one place where secrets become plain text.
+// storageBody is a storage on the wire, where credentials are plain text.
 type storageBody struct {
 	Type                      StorageType `json:"type"`
 	Name                      string      `json:"name,omitempty"`
@@ -172,7 +169,7 @@ type storedStorage[ID ~string] struct {
 	Name string `json:"name"`
 }
 
-func (s storedStorage[ID]) required() (field, value string) { return "id", string(s.ID) }
+func (s storedStorage[ID]) requiredField() (field, value string) { return "id", string(s.ID) }
 
 // createStorage creates a storage under path.
 func createStorage[ID ~string](ctx context.Context, c *Client, path string, s Storage) (ID, error) {
@@ -191,7 +188,7 @@ func createStorage[ID ~string](ctx context.Context, c *Client, path string, s St
 func storageExists[ID ~string](ctx context.Context, c *Client, path string, id ID) (bool, error) {
 	var found storedStorage[ID]
 	err := c.do(ctx, call{method: http.MethodGet, path: path + "/" + escape(id), class: ClassResourceRead}, &found)
-	return exists(id, found.ID, err)
+	return existsResult(id, found.ID, err)
 }
 
 // findStorage returns the id of the first storage of a type under path whose name is
@@ -201,30 +198,9 @@ func findStorage[ID ~string](ctx context.Context, c *Client, path string, t Stor
 		return "", false, fmt.Errorf("GET %s: unknown storage type %q", path, t)
 	}
 	list := call{path: path + "/" + t.segment(), class: ClassResourceRead}
-	storages, err := collectNamed(ctx, c, list, name, func(s storedStorage[ID]) string { return s.Name })
+	storages, err := listNamed(ctx, c, list, name, func(s storedStorage[ID]) string { return s.Name })
 	if err != nil || len(storages) == 0 {
 		return "", false, err
 	}
 	return storages[0].ID, true, nil
-}
-
-// named keeps the items called exactly name: whether the platform's filter is exact for
-// every kind of resource is not documented.
-func named[T any](items []T, name string, nameOf func(T) string) []T {
-	return slices.DeleteFunc(items, func(item T) bool { return nameOf(item) != name })
-}
-
-// errOtherResource is an answer about something that was not asked for.
-var errOtherResource = errors.New("the answer is about another resource")
-
-// exists turns a read into an answer: a 404 of the platform is a plain no. An answer about
-// another resource is none.
-func exists[ID ~string](asked, answered ID, err error) (bool, error) {
-	switch {
-	case NotFound(err):
-		return false, nil
-	case err == nil && !strings.EqualFold(string(asked), string(answered)):
-		return false, fmt.Errorf("read %s: %w: %s", asked, errOtherResource, answered)
-	}
-	return err == nil, err
 }

@@ -5,23 +5,23 @@ import (
 	"net/http"
 )
 
-// SelectionMode says how a stream is picked from an input file.
+// SelectionMode says how a stream of an input file is selected.
 type SelectionMode string
 
-// SelectAuto leaves the choice to the platform.
+// SelectAuto lets the platform select.
 const SelectAuto SelectionMode = "AUTO"
 
-// Stream connects inputs with a codec configuration: one rendition of an encoding. All
-// video streams of an encoding need the same inputs.
+// Stream is one rendition of an encoding: it connects inputs with a codec configuration. All video
+// streams of an encoding must have the same inputs.
 type Stream struct {
 	ID            StreamID      `json:"id,omitempty"` // set by the platform
 	InputStreams  []InputStream `json:"inputStreams"`
 	CodecConfigID ConfigID      `json:"codecConfigId"`
 }
 
-func (s Stream) required() (field, value string) { return "id", string(s.ID) }
+func (s Stream) requiredField() (field, value string) { return "id", string(s.ID) }
 
-// InputStream names a stream in a file of an input.
+// InputStream is a stream of a file of an input.
 type InputStream struct {
 	InputID       InputID       `json:"inputId"`
 	InputPath     string        `json:"inputPath"`

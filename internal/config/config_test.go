@@ -395,8 +395,8 @@ stoker.yaml:16: templates.g: say where the template is: a file, or {file: ..., f
 			name: "a URL for a host",
 			file: "storages: [{name: masters, type: HTTPS, host: 'https://me:secret@files.example.com/a'}]\n",
 			env:  map[string]string{"HTTP_INPUT_HOST": "http://masters.example.com"},
-			want: `stoker.yaml:1: storages[0]: the host of HTTPS storage is more than a name, such as files.example.com: leave out https://, users and paths
-environment variable HTTP_INPUT_HOST: the host of HTTP storage is more than a name, such as files.example.com: leave out https://, users and paths`,
+			want: `stoker.yaml:1: storages[0]: the host of HTTPS storage must be a name such as files.example.com: leave out https://, users and paths
+environment variable HTTP_INPUT_HOST: the host of HTTP storage must be a name such as files.example.com: leave out https://, users and paths`,
 		},
 		{
 			name: "half a bucket",
