@@ -43,8 +43,8 @@ type Governor struct {
 }
 
 // urgency orders the calls that wait for the budget of one class. It follows from the kind of
-// call. So a cancellation does not wait behind the configuration of later jobs, and the count
-// of the queue not behind a list of many pages.
+// call. So a cancellation does not wait for the configuration of later jobs, and the count of
+// the queue does not wait for a list of many pages.
 type urgency int
 
 // The urgencies, the least urgent first.
@@ -57,12 +57,12 @@ const (
 	urgencyCancel                 // stopping an encoding
 )
 
-// If others use the same key, the remaining budget may not even suffice for the urgent calls.
-// Then the others must not wait for ever: the reconciliation of the account, for example,
-// behind the count of the queue.
+// Others who use the same key may leave less budget than the urgent calls need. Without the
+// following bounds the less urgent ones would then wait for ever. For example, the account could
+// not be reconciled because of the counts of the queue.
 const (
-	overtakingLimit = limitWindow // after this time of waiting a call is no longer always overtaken
-	oldestEvery     = 4           // every so many calls, the one leaves that has waited longest
+	overtakingLimit = limitWindow // after waiting this long a call can become the oldest that leaves
+	oldestEvery     = 4           // with every so many calls, the call that has waited longest leaves
 )
 
 // NewGovernor returns a governor with the given limits.

@@ -143,7 +143,7 @@ func deleteEncoding(s *Simulator, _ *call, enc *encoding) (any, error) {
 	return idOnly(enc.id), nil
 }
 
-// view renders an encoding as it is at the moment.
+// view renders an encoding as it is at a moment.
 func (enc *encoding) view(moment time.Time) encodingView {
 	v := encodingView{
 		ID: enc.id, Name: enc.name, Description: enc.description,
