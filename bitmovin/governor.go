@@ -80,8 +80,8 @@ func NewGovernorWithClock(c clock.Clock, limits Limits) *Governor {
 	return g
 }
 
-// bucket returns the bucket of a class. A value that is no class has the bucket of ClassOther.
-func (g *Governor) bucket(class Class) *bucket {
+// bucketOf returns the bucket of a class. A value that is no class has the bucket of ClassOther.
+func (g *Governor) bucketOf(class Class) *bucket {
 	if class <= 0 || class >= classEnd {
 		class = ClassOther
 	}
@@ -113,7 +113,7 @@ func (g *Governor) State() []ClassState {
 // acquire waits until a call of class may leave, and counts it. If ctx ends first it returns the
 // cause of ctx and counts nothing. The ticket identifies the call in observe.
 func (g *Governor) acquire(ctx context.Context, class Class, u urgency) (ticket uint64, err error) {
-	return g.bucket(class).acquire(ctx, u)
+	return g.bucketOf(class).acquire(ctx, u)
 }
 
 // observe corrects the budget by the response to the call with ticket. The header is nil if
@@ -123,7 +123,7 @@ func (g *Governor) observe(class Class, ticket uint64, h http.Header, throttled 
 		return
 	}
 	now := g.clock.Now()
-	b := g.bucket(class)
+	b := g.bucketOf(class)
 	if throttled {
 		wait := retryAfter(h, now)
 		if reset, known := seconds(h.Get(headerReset)); known && wait == 0 {
