@@ -181,8 +181,8 @@ func (c *cli) plan(ctx context.Context, p *planning, args []string) error {
 	}
 	c.note("%s on %s, %v each%s, queue target %s", plural(int64(outcome.Jobs), "job"), plural(int64(p.options.Encoders), "encoder"),
 		p.options.Duration, p.between(), p.target)
-	if outcome.Rehearsed < outcome.Jobs {
-		c.note("%d of them were run through in %s; the rest is forecast from those.", outcome.Rehearsed, rounded(time.Since(began)))
+	if outcome.Simulated < outcome.Jobs {
+		c.note("%d of them were run through in %s; the rest is forecast from those.", outcome.Simulated, rounded(time.Since(began)))
 	}
 	return c.printTable(outcomeTable(outcome))
 }
@@ -286,7 +286,7 @@ func (p *planning) unknown(kind, name string, known []string) error {
 func outcomeTable(o plan.Outcome) table {
 	t := table{header: []string{"MEASURE", "VALUE"}}
 	t.row("makespan", rounded(o.Makespan.Likely))
-	if o.Rehearsed < o.Jobs {
+	if o.Simulated < o.Jobs {
 		t.row("makespan, range", rounded(o.Makespan.Earliest)+" to "+rounded(o.Makespan.Latest))
 	}
 	t.row("bound", rounded(o.Bound))
@@ -295,7 +295,7 @@ func outcomeTable(o plan.Outcome) table {
 	t.row("idle while jobs wait", fmt.Sprintf("%.1f %%", 100*o.Idle))
 	t.row("calls a job", fmt.Sprintf("%.1f", o.Calls))
 	t.row("calls", fmt.Sprintf("%.0f", o.Calls*float64(o.Jobs)))
-	t.row("calls refused with 429", strconv.Itoa(o.Waited))
+	t.row("calls refused with 429", strconv.Itoa(o.Throttled))
 	if o.Retried > 0 || o.Failed > 0 {
 		t.row("retries", strconv.Itoa(o.Retried))
 		t.row("failed for good", strconv.Itoa(o.Failed))
@@ -319,8 +319,8 @@ func (c *cli) printOutcome(o plan.Outcome) error {
 		Retried   int     `json:"retries"`
 		Failed    int     `json:"failed"`
 	}{
-		o.Jobs, o.Rehearsed, o.Makespan.Likely.Seconds(), o.Makespan.Earliest.Seconds(), o.Makespan.Latest.Seconds(),
-		o.Bound.Seconds(), o.Busy, o.Idle, o.Calls, o.Waited, o.Retried, o.Failed,
+		o.Jobs, o.Simulated, o.Makespan.Likely.Seconds(), o.Makespan.Earliest.Seconds(), o.Makespan.Latest.Seconds(),
+		o.Bound.Seconds(), o.Busy, o.Idle, o.Calls, o.Throttled, o.Retried, o.Failed,
 	}, "", "  ")
 	if err != nil {
 		return err

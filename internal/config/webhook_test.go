@@ -44,7 +44,7 @@ func TestWebhookKeys(t *testing.T) {
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			w := world{files: map[string]string{"stoker.yaml": tt.file}, env: tt.env}
+			w := environment{files: map[string]string{"stoker.yaml": tt.file}, env: tt.env}
 			maps.Copy(w.files, tt.files)
 			c := mustLoad(t, w.sources("stoker.yaml"))
 			var got []bitmovin.Secret
@@ -65,11 +65,11 @@ func TestWebhookMistakes(t *testing.T) {
 		env        map[string]string
 		want       []string // the beginning of each mistake
 	}{
-		{"no key", url, nil, []string{`stoker.yaml:1: account "default" has no key for its webhooks`}},
+		{"no key", url, nil, []string{`stoker.yaml:1: account "default" has no key to sign its webhooks`}},
 		{
 			"a key for one of two", url + twoAccounts,
 			map[string]string{"B_HOOKS": "fedcba9876543210"},
-			[]string{`stoker.yaml:1: account "a" has no key for its webhooks`},
+			[]string{`stoker.yaml:1: account "a" has no key to sign its webhooks`},
 		},
 		{
 			"nowhere to arrive", url + "http_listen: \"\"\n",
@@ -94,7 +94,7 @@ func TestWebhookMistakes(t *testing.T) {
 		}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			w := world{files: map[string]string{"stoker.yaml": tt.file}, env: tt.env}
+			w := environment{files: map[string]string{"stoker.yaml": tt.file}, env: tt.env}
 			_, err := config.Load(w.sources("stoker.yaml"))
 			wrong, ok := errors.AsType[*config.Error](err)
 			if !ok || len(wrong.Mistakes) != len(tt.want) {
