@@ -71,5 +71,5 @@ func explainBackup(cfg *config.Config, to string, err error) error {
 	if dir, statErr := os.Stat(filepath.Dir(to)); statErr != nil || !dir.IsDir() {
 		return failed(fmt.Errorf("%s: there is no such directory: make it, or name another file", to))
 	}
-	return failed(explain(cfg, "--db", err))
+	return failed(explain(cfg.DB, "--db", err))
 }

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,15 +12,13 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/sync/errgroup"
 	"google.golang.org/protobuf/types/known/durationpb"
 
-	"github.com/stokerd/stoker/bitmovin"
 	"github.com/stokerd/stoker/client"
 	"github.com/stokerd/stoker/examples"
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
-	"github.com/stokerd/stoker/internal/config"
 	"github.com/stokerd/stoker/internal/joblist"
+	"github.com/stokerd/stoker/internal/service"
 	"github.com/stokerd/stoker/job"
 )
 
@@ -89,8 +85,8 @@ func ofDemo(ctx context.Context, err error) error {
 	return failed(err)
 }
 
-// demoService runs service and simulator around do.
-func (c *cli) demoService(ctx context.Context, d *demo, listen string, do func(ctx context.Context, address string) error) (err error) {
+// demoService runs service and simulator around use.
+func (c *cli) demoService(ctx context.Context, d *demo, listen string, use func(ctx context.Context, address string) error) (err error) {
 	db := d.keep
 	if db == "" {
 		dir, mkErr := os.MkdirTemp("", "stoker-demo-")
@@ -100,52 +96,14 @@ func (c *cli) demoService(ctx context.Context, d *demo, listen string, do func(c
 		defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 		db = filepath.Join(dir, "stoker.db")
 	}
-	platform, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		return fmt.Errorf("listen: %w", err)
+	simulation := &service.Simulation{
+		Simulator: demoPlatform(), Listen: listen, DB: db, QueueTarget: demoQueueTarget, PollInterval: time.Second,
 	}
-	cfg := demoConfig(db, listen, "http://"+platform.Addr().String()+"/v1")
-	s, err := newService(ctx, cfg, slog.New(slog.DiscardHandler))
-	if err != nil {
-		if errors.Is(err, syscall.EADDRINUSE) {
-			err = fmt.Errorf("%s is in use already: is a service running there? --listen names another address", listen)
-		}
-		return errors.Join(explain(cfg, "--keep", err), platform.Close())
+	err = explain(db, "--keep", simulation.Run(ctx, use))
+	if errors.Is(err, syscall.EADDRINUSE) {
+		err = fmt.Errorf("%s is in use already: is a service running there? --listen names another address", listen)
 	}
-	// The service goes first, so that it does not see its platform vanish.
-	serving, stopServing := context.WithCancelCause(ctx)
-	simulating, stopSimulating := context.WithCancelCause(context.WithoutCancel(ctx))
-	var group errgroup.Group
-	group.Go(func() error {
-		defer stopSimulating(nil)
-		return s.run(serving)
-	})
-	group.Go(func() error {
-		defer stopServing(errors.New("the simulator has ended"))
-		return serveSimulator(simulating, script(), platform)
-	})
-	err = do(serving, s.grpcListener.Addr().String())
-	stopServing(errDemoOver)
-	return errors.Join(err, group.Wait())
-}
-
-var errDemoOver = errors.New("the demo is over")
-
-// demoConfig is a service with everything a batch needs.
-func demoConfig(db, listen, platform string) *config.Config {
-	key := func() (string, error) { return "demo", nil }
-	return &config.Config{
-		Listen: listen, DB: db, BitmovinURL: platform, MaxRetries: job.DefaultMaxRetries,
-		PollInterval: time.Second,
-		Accounts:     []config.Account{{ID: config.DefaultName, APIKey: key, QueueTarget: 3, URL: platform}},
-		Inputs: map[string]config.Storage{config.DefaultName: {
-			Storage: bitmovin.Storage{Type: bitmovin.StorageHTTPS, Host: "masters.example.com"},
-		}},
-		Outputs: map[string]config.Storage{config.DefaultName: {
-			Storage: bitmovin.Storage{Type: bitmovin.StorageS3, Bucket: "encodes", AccessKey: "demo", SecretKey: "demo"},
-		}},
-		Profiles: map[string]job.Recipe{config.DefaultName: job.DefaultRecipe()},
-	}
+	return err
 }
 
 // runDemo submits the titles, shows them until they have ended, and sums up.
@@ -168,7 +126,8 @@ func (c *cli) runDemo(ctx context.Context, address string) (err error) {
 	if err != nil {
 		return err
 	}
-	c.note("%s from open-movies.csv, a simulated platform with %d encoders, 3 encodings kept queued", plural(int64(len(list.Jobs)), "title"), demoEncoders)
+	c.note("%s from open-movies.csv, a simulated platform with %d encoders, %d encodings kept queued",
+		plural(int64(len(list.Jobs)), "title"), demoEncoders, demoQueueTarget)
 	c.note("")
 	err = c.attend(ctx, conn, whole(batch.GetId()))
 	if exit, ok := errors.AsType[*exitError](err); err != nil && (!ok || exit.code != exitFailed || exit.err != nil) {

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/stokerd/stoker/client"
+	"github.com/stokerd/stoker/internal/service"
 )
 
 // connected makes a command of what needs a client of the server that the command
@@ -33,7 +34,7 @@ func (c *cli) dialling(timeout time.Duration, do func(ctx context.Context, conn 
 			return usagef("--server %s: %w", c.server, err)
 		}
 		conn, err := client.Dial(c.server, client.Options{
-			Insecure: c.insecure, UserAgent: "stoker/" + version(), RetryTimeout: timeout, Repeating: c.repeating,
+			Insecure: c.insecure, UserAgent: "stoker/" + service.Version(), RetryTimeout: timeout, Repeating: c.repeating,
 		})
 		if err != nil {
 			return usage(fmt.Errorf("--server %s: %w", c.server, err))

@@ -7,13 +7,13 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"runtime/debug"
 	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"github.com/stokerd/stoker/internal/service"
 	"github.com/stokerd/stoker/internal/spelling"
 )
 
@@ -161,19 +161,10 @@ func (c *cli) versionCommand() *cobra.Command {
 		Short: "Print the version",
 		Args:  noArgs,
 		RunE: func(*cobra.Command, []string) error {
-			_, err := io.WriteString(c.stdout, "stoker "+version()+"\n")
+			_, err := io.WriteString(c.stdout, "stoker "+service.Version()+"\n")
 			return err
 		},
 	}
-}
-
-// version is the module's version, or the revision it was built from.
-func version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "unknown"
-	}
-	return info.Main.Version
 }
 
 // terminal returns the file of w if somebody is looking at it.

@@ -10,11 +10,11 @@ import (
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
 )
 
-const demoEncoders = 8
+const demoEncoders, demoQueueTarget = 8, 3
 
-// script is the platform of the demo: encodings take some seconds each, a few
+// demoPlatform is the platform of the demo: encodings take some seconds each, a few
 // titles fail once or twice, and one fails for good.
-func script() *simulator.Simulator {
+func demoPlatform() *simulator.Simulator {
 	return &simulator.Simulator{
 		Encoders: demoEncoders,
 		Seed:     1, // the same show every time

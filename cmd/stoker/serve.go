@@ -15,6 +15,7 @@ import (
 
 	"github.com/stokerd/stoker/internal/config"
 	"github.com/stokerd/stoker/internal/logdedup"
+	"github.com/stokerd/stoker/internal/service"
 	"github.com/stokerd/stoker/job"
 	"github.com/stokerd/stoker/store"
 )
@@ -92,14 +93,14 @@ func (c *cli) serve(ctx context.Context, cfg *config.Config) error {
 	defer func() { _ = lines.Close() }() // a log that cannot be written cannot say so
 	log := slog.New(lines)
 	collectEarly()
-	s, err := newService(ctx, cfg, log)
+	s, err := service.New(ctx, cfg, log)
 	if err != nil {
-		return failed(explain(cfg, "--db", err))
+		return failed(explain(cfg.DB, "--db", err))
 	}
-	log.InfoContext(ctx, "listening", "grpc", s.grpcListener.Addr().String(), "http", s.httpAddr(), "db", cfg.DB, "version", version())
+	log.InfoContext(ctx, "listening", "grpc", s.GRPCAddress(), "http", s.HTTPAddress(), "db", cfg.DB, "version", service.Version())
 	warn(ctx, cfg, log)
-	if err := s.run(ctx); err != nil {
-		return failed(explain(cfg, "--db", err))
+	if err := s.Run(ctx); err != nil {
+		return failed(explain(cfg.DB, "--db", err))
 	}
 	_ = lines.Close() // what has been counted comes before the last word
 	log.InfoContext(ctx, "stopped")
@@ -172,7 +173,7 @@ func warn(ctx context.Context, cfg *config.Config, log *slog.Logger) {
 }
 
 // explain adds the remedy to what can be wrong with the job table, which is chosen by a flag.
-func explain(cfg *config.Config, flag string, err error) error {
+func explain(db, flag string, err error) error {
 	remedies := []struct {
 		err    error
 		remedy string
@@ -184,11 +185,11 @@ func explain(cfg *config.Config, flag string, err error) error {
 	}
 	for _, r := range remedies {
 		if errors.Is(err, r.err) {
-			return fmt.Errorf("%s: %w: %s", cfg.DB, r.err, r.remedy)
+			return fmt.Errorf("%s: %w: %s", db, r.err, r.remedy)
 		}
 	}
 	if errors.Is(err, job.ErrUnavailable) {
-		return explainFile(cfg.DB, flag, err)
+		return explainFile(db, flag, err)
 	}
 	return err
 }

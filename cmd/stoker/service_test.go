@@ -7,8 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"log/slog"
-	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -18,7 +16,6 @@ import (
 	"time"
 
 	"github.com/stokerd/stoker/bitmovin/simulator"
-	"github.com/stokerd/stoker/internal/config"
 )
 
 // longEnough is how long to wait for what must come, on however busy a machine.
@@ -122,45 +119,6 @@ func TestServeGoesOnAfterSIGTERM(t *testing.T) {
 	for i := range jobs {
 		if n := encoded["in/"+itoa(i)+".mov"]; n != 1 {
 			t.Errorf("in/%d.mov was started %d times, want once", i, n)
-		}
-	}
-}
-
-// A signal can come before the servers have begun to serve.
-func TestStopsBeforeItServes(t *testing.T) {
-	env := platform(t, &simulator.Simulator{})
-	env["STOKER_LISTEN"], env["STOKER_HTTP_LISTEN"] = "127.0.0.1:0", "127.0.0.1:0"
-	cfg, err := config.Load(config.Sources{Getenv: func(name string) string { return env[name] }})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for range 20 { // who is first is for chance to decide
-		s, err := newService(t.Context(), cfg, slog.New(slog.DiscardHandler))
-		if err != nil {
-			t.Fatal(err)
-		}
-		ctx, cancel := context.WithCancelCause(t.Context())
-		cancel(&interrupted{signal: syscall.SIGTERM})
-		if err := s.run(ctx); err != nil {
-			t.Fatal(err)
-		}
-	}
-}
-
-func TestProbes(t *testing.T) {
-	s := startService(t, platform(t, &simulator.Simulator{}))
-	for _, path := range []string{"/healthz", "/readyz"} {
-		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+s.http+path, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		response, err := http.DefaultClient.Do(request)
-		if err != nil {
-			t.Fatal(err)
-		}
-		_ = response.Body.Close() // nothing is read from it
-		if response.StatusCode != http.StatusOK {
-			t.Errorf("%s: %s", path, response.Status)
 		}
 	}
 }

@@ -2,15 +2,14 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
-	"net/http"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/stokerd/stoker/bitmovin/simulator"
+	"github.com/stokerd/stoker/internal/service"
 )
 
 func (c *cli) simulateCommand() *cobra.Command {
@@ -87,20 +86,8 @@ func (c *cli) simulate(ctx context.Context, sim *simulator.Simulator, address st
 		return failed(fmt.Errorf("--listen %s: %w", address, err))
 	}
 	c.note("simulating the Bitmovin API at http://%s/v1", listener.Addr())
-	if err := serveSimulator(ctx, sim, listener); err != nil {
+	if err := service.ServeSimulator(ctx, sim, listener); err != nil {
 		return failed(err)
-	}
-	return nil
-}
-
-// serveSimulator serves until ctx ends, and then cuts what is under way.
-func serveSimulator(ctx context.Context, sim *simulator.Simulator, listener net.Listener) error {
-	web := &http.Server{Handler: sim, ReadHeaderTimeout: 10 * time.Second}
-	stop := context.AfterFunc(ctx, func() { _ = web.Close() }) // Serve tells what there is to tell
-	defer stop()
-	defer sim.Close()
-	if err := web.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-		return err
 	}
 	return nil
 }

@@ -40,7 +40,8 @@ var rules = map[string]rule{
 	"server":        {imports: []string{"job", "gen/stoker/v1", "internal/forecast", "internal/template"}},
 	"client":        {imports: []string{"gen/stoker/v1"}},
 
-	"cmd/stoker": {everything: true},
+	"cmd/stoker":       {everything: true},
+	"internal/service": {everything: true}, // the wiring
 
 	// What the commands read.
 	"internal/config":   {imports: []string{"job", "bitmovin", "internal/spelling", "internal/template"}},
@@ -90,7 +91,7 @@ var homes = []struct {
 			"github.com/grpc-ecosystem/go-grpc-middleware",
 			"buf.build",
 		},
-		packages: []string{"server", "client", "gen", "cmd"},
+		packages: []string{"server", "client", "gen", "cmd", "internal/service", "internal/ui"},
 	},
 	{
 		technology: []string{"database/sql", "modernc.org/sqlite", "github.com/pressly/goose"},

@@ -1,4 +1,4 @@
-package main
+package service
 
 import (
 	"net/http"
@@ -11,8 +11,8 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-// metrics answers Prometheus: how every account stands, and the process itself.
-func metrics(statuses func() []job.AccountStatus) http.Handler {
+// metricsHandler serves the state of every account, and of the process, to Prometheus.
+func metricsHandler(statuses func() []job.AccountStatus) http.Handler {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(
 		collectors.NewGoCollector(),
@@ -22,7 +22,7 @@ func metrics(statuses func() []job.AccountStatus) http.Handler {
 	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
 }
 
-// accountCollector reads the accounts whenever it is asked: nothing is counted twice.
+// accountCollector reads the accounts' status at each scrape. It keeps no counts of its own.
 type accountCollector struct{ statuses func() []job.AccountStatus }
 
 // gauge is one figure of an account.
@@ -35,12 +35,12 @@ func accountGauge(name, help string, value func(job.AccountStatus) float64) gaug
 	return gauge{prometheus.NewDesc("stoker_account_"+name, help, []string{"account"}, nil), value}
 }
 
-// accountGauges are the figures of an account. What is wrong is not among their labels: each
-// value of a label is a series that is kept for ever, and texts have any length.
+// accountGauges are the figures of an account. The text of a problem is no label: Prometheus keeps
+// a series for every value of a label, and there is no end of texts.
 var accountGauges = []gauge{
 	accountGauge("queue_target", "Encodings to keep queued.", func(s job.AccountStatus) float64 { return float64(s.QueueTarget) }),
 	accountGauge("effective_queue_target", "What the platform has been seen to accept.", func(s job.AccountStatus) float64 { return float64(s.EffectiveQueueTarget) }),
-	accountGauge("platform_queued", "Encodings queued at the platform, everybody's; -1 if not known.", func(s job.AccountStatus) float64 { return float64(s.PlatformQueuedCount) }),
+	accountGauge("platform_queued", "Encodings queued at the platform, of all its users; -1 if not known.", func(s job.AccountStatus) float64 { return float64(s.PlatformQueuedCount) }),
 	accountGauge("platform_queued_time_seconds", "When the platform's queue was counted last, in Unix time; 0 if it has not been.", func(s job.AccountStatus) float64 { return unix(s.PlatformQueuedTime) }),
 	accountGauge("queued", "Jobs queued at the platform.", func(s job.AccountStatus) float64 { return float64(s.QueuedCount) }),
 	accountGauge("running", "Jobs being encoded.", func(s job.AccountStatus) float64 { return float64(s.RunningCount) }),
@@ -50,7 +50,7 @@ var accountGauges = []gauge{
 	accountGauge("comparing", "1 while the platform is compared with the job table, after the start.", func(s job.AccountStatus) float64 { return indicator(!s.Listing.ComparingSince.IsZero()) }),
 	accountGauge("other_instances", "Other Stokers seen at work with the same API key within the last hour.", func(s job.AccountStatus) float64 { return float64(len(s.OtherInstances)) }),
 	accountGauge("starts_today", "Starts of this day (UTC) that count towards max_starts_per_day; 0 without such a limit.", func(s job.AccountStatus) float64 { return float64(s.StartsTodayCount) }),
-	accountGauge("max_starts_per_day", "Starts after which the account pauses for the day; 0: no limit.", func(s job.AccountStatus) float64 { return float64(s.MaxStartsPerDay) }),
+	accountGauge("max_starts_per_day", "Starts after which the account pauses for the day; 0 without such a limit.", func(s job.AccountStatus) float64 { return float64(s.MaxStartsPerDay) }),
 	accountGauge("paused", "1 if somebody paused the account, or max_starts_per_day is reached.", func(s job.AccountStatus) float64 { return indicator(s.Paused) }),
 	accountGauge("breaker_open", "1 if the platform cannot be used; the account's breaker says why.", func(s job.AccountStatus) float64 { return indicator(s.Breaker != job.BreakerClosed) }),
 	accountGauge("problem", "1 if jobs cannot be configured although the platform answers; the account's problem says why.", func(s job.AccountStatus) float64 { return indicator(s.Problem != "") }),
@@ -58,9 +58,9 @@ var accountGauges = []gauge{
 
 var (
 	waitDesc = prometheus.NewDesc("stoker_account_wait",
-		"1 with the reason why no job is started right now, as a code of the contract; absent if one is about to be.", []string{"account", "code"}, nil)
+		"1 with the reason why no job is started right now, as a wait code of the API; absent if a job is about to be started.", []string{"account", "code"}, nil)
 	listingDesc = prometheus.NewDesc("stoker_account_listing",
-		"1 for the way in which encodings are found: SEARCH, CREATION_TIME or WALK, the slower the later.", []string{"account", "way"}, nil)
+		"1 for the way in which encodings are found: SEARCH, CREATION_TIME or WALK, from fast to slow.", []string{"account", "way"}, nil)
 	parameterDesc = prometheus.NewDesc("stoker_account_faulty_parameter",
 		"1 if a query parameter of the platform's lists is REFUSED, UNANSWERED, IGNORED, or MISSES encodings.", []string{"account", "parameter", "fault"}, nil)
 	budgetDesc = prometheus.NewDesc("stoker_account_calls_available",
@@ -70,12 +70,12 @@ var (
 	unknownDesc = prometheus.NewDesc("stoker_unknown_platform_values_total",
 		"How often the platform used a value of a kind (status, error_code, field, ...) that is not known.", []string{"account", "kind"}, nil)
 	repeatsDesc = prometheus.NewDesc("stoker_platform_repeats_total",
-		"Calls that have to be made again because the answer settled nothing, by what they were for.", []string{"account", "call"}, nil)
+		"Calls that have to be made again because their answer could not be used, by purpose.", []string{"account", "call"}, nil)
 	pausedDesc = prometheus.NewDesc("stoker_account_calls_paused",
-		"1 if no call of an endpoint class is made for now: the platform said so, or others use the key up.", []string{"account", "class"}, nil)
+		"1 if no call of an endpoint class is made for now: the platform asked for a pause, or others use up the key's limit.", []string{"account", "class"}, nil)
 )
 
-// Describe names every figure.
+// Describe sends the description of every figure.
 func (accountCollector) Describe(ch chan<- *prometheus.Desc) {
 	for _, g := range accountGauges {
 		ch <- g.desc
@@ -90,7 +90,7 @@ func (accountCollector) Describe(ch chan<- *prometheus.Desc) {
 	ch <- repeatsDesc
 }
 
-// Collect reads every figure.
+// Collect sends the value of every figure.
 func (c accountCollector) Collect(ch chan<- prometheus.Metric) {
 	send := func(desc *prometheus.Desc, value float64, labels ...string) {
 		ch <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, labels...)
@@ -122,6 +122,7 @@ func (c accountCollector) Collect(ch chan<- prometheus.Metric) {
 	}
 }
 
+// unix is a time in Unix seconds; 0 if it is not set.
 func unix(t time.Time) float64 {
 	if t.IsZero() {
 		return 0
@@ -129,6 +130,7 @@ func unix(t time.Time) float64 {
 	return float64(t.UnixMilli()) / 1000
 }
 
+// indicator is 1 for true and 0 for false.
 func indicator(set bool) float64 {
 	if set {
 		return 1

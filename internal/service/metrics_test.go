@@ -1,4 +1,4 @@
-package main
+package service
 
 import (
 	"net/http"
@@ -11,7 +11,7 @@ import (
 )
 
 func TestMetrics(t *testing.T) {
-	handler := metrics(func() []job.AccountStatus {
+	handler := metricsHandler(func() []job.AccountStatus {
 		return []job.AccountStatus{
 			{ID: "archive", QueueTarget: 20, PlatformQueuedCount: 4, PlatformQueuedTime: time.Unix(1_800_000_000, 0), RunningCount: 7, Breaker: job.BreakerClosed, Problem: "output archive: HTTP 403", Repeats: map[string]int64{"look": 17}, UnknownValueCounts: map[string]int64{"status": 4}, Budgets: []job.Budget{
 				{Class: "start", LimitPerMinute: 600, Available: 60}, {Class: "list", LimitPerMinute: 60, PausedUntil: time.Now()},
@@ -51,7 +51,7 @@ func TestMetrics(t *testing.T) {
 // TestMetricsHoldNoTexts has the platform and people say things at length, and in no alphabet.
 func TestMetricsHoldNoTexts(t *testing.T) {
 	text := "wordy" + strings.Repeat("\xff\"\n{}", 1<<20)
-	handler := metrics(func() []job.AccountStatus {
+	handler := metricsHandler(func() []job.AccountStatus {
 		return []job.AccountStatus{{
 			ID: "default", Breaker: job.BreakerOpen, BreakerReason: text, Problem: text, Problems: map[string]job.Problem{text: {Text: text}},
 			Paused: true, PausedReason: text, Webhooks: &job.Webhooks{Problem: text},
