@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -94,7 +95,7 @@ func TestServeGoesOnAfterSIGTERM(t *testing.T) {
 	var list strings.Builder
 	list.WriteString("input_path\n")
 	for i := range jobs {
-		list.WriteString("in/" + itoa(i) + ".mov\n")
+		list.WriteString("in/" + strconv.Itoa(i) + ".mov\n")
 	}
 	first := startService(t, env)
 	submitted := command{stdin: list.String()}.run(t.Context(), "submit", "-", "--server", first.grpc)
@@ -114,10 +115,10 @@ func TestServeGoesOnAfterSIGTERM(t *testing.T) {
 	}
 	encoded := map[string]int{}
 	for _, e := range sim.Encodings() {
-		encoded[inputOf(e)] += len(e.Starts)
+		encoded[inputPath(e)] += len(e.Starts)
 	}
 	for i := range jobs {
-		if n := encoded["in/"+itoa(i)+".mov"]; n != 1 {
+		if n := encoded["in/"+strconv.Itoa(i)+".mov"]; n != 1 {
 			t.Errorf("in/%d.mov was started %d times, want once", i, n)
 		}
 	}
@@ -193,7 +194,7 @@ func (f *firstWrite) Write(p []byte) (int, error) {
 
 func TestDemo(t *testing.T) {
 	if testing.Short() {
-		t.Skip("the demo takes half a minute")
+		t.Skip("the demo takes half a 60")
 	}
 	dir := t.TempDir()
 	t.Setenv("TMPDIR", dir)

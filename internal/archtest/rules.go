@@ -41,7 +41,8 @@ var rules = map[string]rule{
 	"client":        {imports: []string{"gen/stoker/v1"}},
 
 	"cmd/stoker":       {everything: true},
-	"internal/service": {everything: true}, // the wiring
+	"internal/ui":      {imports: []string{"job", "gen/stoker/v1"}}, // what the commands print
+	"internal/service": {everything: true},                          // the wiring
 
 	// What the commands read.
 	"internal/config":   {imports: []string{"job", "bitmovin", "internal/spelling", "internal/template"}},
@@ -71,6 +72,9 @@ var rules = map[string]rule{
 	"internal/clients":            {stdOnly: true, testSupport: true},
 	"internal/docstest":           {stdOnly: true, testSupport: true},
 	"internal/testkit/grpcurl":    {stdOnly: true, testSupport: true},
+	"internal/testkit/golden":     {testSupport: true},
+	"internal/testkit/hostile":    {imports: []string{"job"}, testSupport: true},
+	"internal/testkit/sample":     {imports: []string{"gen/stoker/v1"}, testSupport: true},
 	"internal/testkit/history":    {imports: []string{"gen/stoker/v1"}, testSupport: true},
 	"internal/testkit/transcript": {stdOnly: true, testSupport: true},
 	"internal/testkit/loopback":   {stdOnly: true, testSupport: true},
@@ -91,7 +95,7 @@ var homes = []struct {
 			"github.com/grpc-ecosystem/go-grpc-middleware",
 			"buf.build",
 		},
-		packages: []string{"server", "client", "gen", "cmd", "internal/service", "internal/ui"},
+		packages: []string{"server", "client", "gen", "cmd", "internal/service", "internal/ui", "internal/testkit"},
 	},
 	{
 		technology: []string{"database/sql", "modernc.org/sqlite", "github.com/pressly/goose"},
@@ -100,10 +104,12 @@ var homes = []struct {
 	{
 		technology: []string{
 			"github.com/spf13/cobra",
-			"github.com/charmbracelet",
-			"golang.org/x/term",
 		},
 		packages: []string{"cmd"},
+	},
+	{
+		technology: []string{"charm.land", "github.com/charmbracelet", "golang.org/x/term"},
+		packages:   []string{"internal/ui"},
 	},
 }
 

@@ -1,0 +1,103 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/stokerd/stoker/client"
+	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+	"github.com/stokerd/stoker/internal/joblist"
+)
+
+// listFlags say which list of jobs a command reads, and what its jobs are encoded with.
+type listFlags struct {
+	format   string
+	profile  string
+	template string
+	inline   inlineTemplate
+	sample   bool // instead of a file
+}
+
+func (l *listFlags) addFlags(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringVar(&l.format, "format", "", "csv or jsonl (default: told from the first character)")
+	f.StringVar(&l.profile, "profile", "", `profile to encode with (default "default")`)
+	f.StringVar(&l.template, "template", "", "encoding template to encode with, instead of a profile")
+	l.inline.addFlags(cmd)
+	cmd.MarkFlagsMutuallyExclusive("profile", "template", "template-file")
+}
+
+// readList reads the list of jobs that a command line names.
+func (c *cli) readList(flags listFlags, args []string) (*joblist.List, error) {
+	if flags.sample {
+		return c.sampleList()
+	}
+	format, err := joblist.ParseFormat(flags.format)
+	if err != nil {
+		return nil, usagef("--%w", err)
+	}
+	options := joblist.Options{Name: args[0], Format: format, ForTemplate: flags.template != "" || flags.inline.file != ""}
+	if args[0] == "-" {
+		options.Name = "standard input"
+		return joblist.Read(c.stdin, options)
+	}
+	file, err := os.Open(args[0])
+	if err != nil {
+		return nil, usageError(err)
+	}
+	defer func() { _ = file.Close() }() // it was only read
+	options.Name = filepath.Base(args[0])
+	list, err := joblist.Read(file, options)
+	if _, ok := errors.AsType[*joblist.Error](err); err != nil && !ok {
+		return nil, usageError(err) // the file cannot be read: it is a directory, for example
+	}
+	return list, err
+}
+
+// jobSpecs are the jobs of a list as the contract has them.
+func jobSpecs(list *joblist.List) []*stokerv1.JobSpec {
+	specs := make([]*stokerv1.JobSpec, len(list.Jobs))
+	for i, j := range list.Jobs {
+		specs[i] = &stokerv1.JobSpec{Key: j.Key, Name: j.Name, InputPath: j.InputPath, OutputPath: j.OutputPath, Variables: j.Variables}
+	}
+	return specs
+}
+
+// locateViolations names, in what the server finds wrong with a submission, the lines of the list and
+// of the template. Other errors are returned as they are.
+func locateViolations(err error, list *joblist.List, t inlineTemplate) error {
+	violations := client.Violations(err)
+	if len(violations) == 0 {
+		return err
+	}
+	for i := range violations {
+		violations[i] = t.locate(violations[i])
+		violations[i].Field = locateJob(violations[i].Field, list)
+	}
+	return usageError(errors.New(violationLines(violations, client.ViolationCount(err))))
+}
+
+// locateJob turns the field jobs[17].input_path into titles.csv:19: input_path. Other fields are
+// returned as they are.
+func locateJob(field string, list *joblist.List) string {
+	rest, ok := strings.CutPrefix(field, "jobs[")
+	if !ok {
+		return field
+	}
+	number, rest, _ := strings.Cut(rest, "]")
+	i, err := strconv.Atoi(number)
+	if err != nil || i < 0 || i >= len(list.Lines) {
+		return field
+	}
+	where := list.Where(i)
+	if rest = strings.TrimPrefix(rest, "."); rest != "" {
+		return fmt.Sprintf("%s: %s", where, rest)
+	}
+	return where
+}
