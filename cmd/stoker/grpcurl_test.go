@@ -22,7 +22,7 @@ func TestGrpcurl(t *testing.T) {
 		}
 		return 50 * time.Millisecond
 	}}
-	env := platform(t, sim)
+	env := serviceEnv(t, sim)
 	env["STOKER_POLL_INTERVAL"] = "200ms"
 	s := startService(t, env)
 	call := func(method, request string) string {

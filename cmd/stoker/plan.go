@@ -98,7 +98,7 @@ Exit codes: 0 planned; 1 could not; 2 wrong usage, or a list with mistakes.`,
 	f.DurationVar(&r.Latency, "latency", 100*time.Millisecond, "how long every call takes")
 	f.DurationVar(&r.PollInterval, "poll-interval", dispatcher.DefaultPollInterval, "longest time between two polls of an encoding's status")
 	f.StringVar(&p.config, "config", "", "configuration file whose profiles and templates can be named")
-	p.listFlags.addFlags(cmd)
+	p.addFlags(cmd)
 	f.IntVar(&r.Sample, "sample", 0, "jobs of a long list to simulate (default: 500, or 8 for each encoder if that is more)")
 	f.BoolVar(&c.json, "json", false, "print JSON; times are in seconds")
 	f.SortFlags = false

@@ -15,7 +15,7 @@ import (
 // settings, and judges by what arrived at the platform.
 func TestSample(t *testing.T) {
 	sim := &simulator.Simulator{Encoders: 2, Duration: 50 * time.Millisecond}
-	env := platform(t, sim)
+	env := serviceEnv(t, sim)
 	env["HTTP_INPUT_FILE_PATH"] = "videos/1080p_Sintel.mp4"
 	env["S3_OUTPUT_BASE_PATH"] = "/outputs"
 	env["STOKER_POLL_INTERVAL"] = "200ms"

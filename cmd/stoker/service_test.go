@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -17,24 +16,18 @@ import (
 	"time"
 
 	"github.com/stokerd/stoker/bitmovin/simulator"
+	"github.com/stokerd/stoker/internal/testkit/platform"
 )
 
 // longEnough is how long to wait for what must come, on however busy a machine.
 const longEnough = time.Minute
 
-// platform serves a simulator and returns the environment of a service on it.
-func platform(t *testing.T, sim *simulator.Simulator) map[string]string {
+// serviceEnv serves a simulator and returns the environment of a service on it.
+func serviceEnv(t *testing.T, sim *simulator.Simulator) map[string]string {
 	t.Helper()
-	web := httptest.NewServer(sim)
-	t.Cleanup(func() {
-		web.Close()
-		sim.Close()
-	})
-	return map[string]string{
-		"STOKER_BITMOVIN_URL": web.URL + "/v1", "BITMOVIN_API_KEY": "key", "HTTP_INPUT_HOST": "masters.example.com",
-		"S3_OUTPUT_BUCKET_NAME": "encodes", "S3_OUTPUT_ACCESS_KEY": "access", "S3_OUTPUT_SECRET_KEY": "secret",
-		"STOKER_DB": filepath.Join(t.TempDir(), "stoker.db"), "STOKER_LOG_FORMAT": "json",
-	}
+	env := platform.Env(platform.Serve(t, sim))
+	env["STOKER_DB"], env["STOKER_LOG_FORMAT"] = filepath.Join(t.TempDir(), "stoker.db"), "json"
+	return env
 }
 
 // serving is a service that runs.
@@ -90,7 +83,7 @@ func startService(t *testing.T, env map[string]string) serving {
 func TestServeGoesOnAfterSIGTERM(t *testing.T) {
 	const jobs = 16
 	sim := &simulator.Simulator{Encoders: 4, Duration: 200 * time.Millisecond, Unlimited: true}
-	env := platform(t, sim)
+	env := serviceEnv(t, sim)
 	env["STOKER_QUEUE_TARGET"], env["STOKER_POLL_INTERVAL"] = "6", "200ms"
 	var list strings.Builder
 	list.WriteString("input_path\n")
@@ -125,7 +118,7 @@ func TestServeGoesOnAfterSIGTERM(t *testing.T) {
 }
 
 func TestServeWithoutKeyShowsItInTheQueue(t *testing.T) {
-	env := platform(t, &simulator.Simulator{})
+	env := serviceEnv(t, &simulator.Simulator{})
 	delete(env, "BITMOVIN_API_KEY")
 	s := startService(t, env)
 	list := command{stdin: "input_path\na.mov\n"}.run(t.Context(), "submit", "-", "--server", s.grpc)
@@ -144,7 +137,7 @@ func TestServeWithoutKeyShowsItInTheQueue(t *testing.T) {
 }
 
 func TestServeRefusesAJobTable(t *testing.T) {
-	env := platform(t, &simulator.Simulator{})
+	env := serviceEnv(t, &simulator.Simulator{})
 	startService(t, env)
 	noise := filepath.Join(t.TempDir(), "notes.txt")
 	const text = "not a database, but something that somebody still needs, and more than a header of it is here\n"
@@ -168,7 +161,7 @@ func TestServeRefusesAJobTable(t *testing.T) {
 }
 
 func TestInterruptedWatch(t *testing.T) {
-	s := startService(t, platform(t, &simulator.Simulator{Encoders: 1, Duration: time.Hour}))
+	s := startService(t, serviceEnv(t, &simulator.Simulator{Encoders: 1, Duration: time.Hour}))
 	submitted := command{stdin: "input_path\na.mov\n"}.run(t.Context(), "submit", "-", "--server", s.grpc)
 	id := strings.TrimSpace(submitted.stdout)
 	ctx, cancel := context.WithCancelCause(t.Context())

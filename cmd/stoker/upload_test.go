@@ -221,7 +221,7 @@ func TestSubmitSkipSucceeded(t *testing.T) {
 			return simulator.Outcome{}
 		},
 	}
-	env := platform(t, sim)
+	env := serviceEnv(t, sim)
 	env["STOKER_POLL_INTERVAL"] = "100ms"
 	s := startService(t, env)
 	// Two have no key: their output path is.

@@ -42,7 +42,7 @@ func accountWebhooks(t *testing.T, s serving) (w struct {
 
 func TestServeTakesWebhooks(t *testing.T) {
 	way := new(proxy)
-	env := platform(t, &simulator.Simulator{Duration: 300 * time.Millisecond, WebhookClient: &http.Client{Transport: way}})
+	env := serviceEnv(t, &simulator.Simulator{Duration: 300 * time.Millisecond, WebhookClient: &http.Client{Transport: way}})
 	env["STOKER_WEBHOOK_URL"], env["STOKER_WEBHOOK_KEY"] = "https://stoker.example.com", "0123456789abcdef"
 	s := startService(t, env)
 	way.service.Store(&s.http)

@@ -124,7 +124,7 @@ func (f foreign) reads(id string) {
 
 // TestWallOfLines has somebody repeat a mistake.
 func TestWallOfLines(t *testing.T) {
-	s := startService(t, platform(t, &simulator.Simulator{}))
+	s := startService(t, serviceEnv(t, &simulator.Simulator{}))
 	f := newForeign(t, s)
 	const calls = 200
 	for n := range calls {
@@ -212,7 +212,7 @@ func TestWordyPlatform(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			sim := &simulator.Simulator{Encoders: 12, Duration: 50 * time.Millisecond, Unlimited: true, Outcome: tt.outcome}
-			env := platform(t, sim)
+			env := serviceEnv(t, sim)
 			web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				if tt.says != nil && (tt.method == "" || tt.method == r.Method) && strings.HasSuffix(r.URL.Path, tt.path) {
 					_, _ = io.Copy(io.Discard, r.Body)

@@ -74,6 +74,8 @@ var rules = map[string]rule{
 	"internal/testkit/grpcurl":    {stdOnly: true, testSupport: true},
 	"internal/testkit/golden":     {testSupport: true},
 	"internal/testkit/hostile":    {imports: []string{"job"}, testSupport: true},
+	"internal/testkit/platform":   {imports: []string{"bitmovin/simulator"}, testSupport: true},
+	"internal/testkit/gobuild":    {stdOnly: true, testSupport: true},
 	"internal/testkit/sample":     {imports: []string{"gen/stoker/v1"}, testSupport: true},
 	"internal/testkit/history":    {imports: []string{"gen/stoker/v1"}, testSupport: true},
 	"internal/testkit/transcript": {stdOnly: true, testSupport: true},

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stokerd/stoker/internal/testkit/gobuild"
 	"github.com/stokerd/stoker/internal/testkit/transcript"
 )
 
@@ -64,11 +65,13 @@ func TestReadmeProgram(t *testing.T) {
 			t.Fatal(err)
 		}
 		// The service of the test listens elsewhere than the one of the README.
-		program := strings.ReplaceAll(strings.Join(b.lines, "\n"), "127.0.0.1:7070", s.address["127.0.0.1:7070"])
-		if err := os.WriteFile(file, []byte(program), 0o644); err != nil {
+		text := strings.ReplaceAll(strings.Join(b.lines, "\n"), "127.0.0.1:7070", s.address["127.0.0.1:7070"])
+		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		build(t, []string{"-overlay", replace}, filepath.Join(s.dir, "program"), "./"+place)
+		if err := gobuild.Program(t.Context(), filepath.Join(s.dir, "program"), place, "-overlay", replace); err != nil {
+			t.Fatal(err)
+		}
 		s.check(t, page, command{line: b.line, text: "./program", want: []string{"…", "BATCH_STATE_SUCCEEDED 100 %"}})
 		return
 	}
@@ -81,7 +84,9 @@ var usage = regexp.MustCompile(`(?:^|[|&;(]\s*)(?:bin/)?stoker( [^|&;<>)#]*)?`)
 // TestUsage holds every stoker command of every page against the command line.
 func TestUsage(t *testing.T) {
 	stoker := filepath.Join(t.TempDir(), "stoker")
-	build(t, nil, stoker, "./cmd/stoker")
+	if err := gobuild.Program(t.Context(), stoker, "cmd/stoker"); err != nil {
+		t.Fatal(err)
+	}
 	pages, err := filepath.Glob(filepath.Join(root, "docs/*.md"))
 	if err != nil {
 		t.Fatal(err)

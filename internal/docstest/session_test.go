@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stokerd/stoker/internal/testkit/gobuild"
 	"github.com/stokerd/stoker/internal/testkit/grpcurl"
 	"github.com/stokerd/stoker/internal/testkit/loopback"
 )
@@ -40,7 +41,9 @@ func newSession(t *testing.T, demo bool) *session {
 	t.Helper()
 	s := &session{dir: t.TempDir(), address: addresses(t, "127.0.0.1:7070", "127.0.0.1:7071", "127.0.0.1:7080")}
 	bin := filepath.Join(s.dir, "bin")
-	build(t, nil, filepath.Join(bin, "stoker"), "./cmd/stoker")
+	if err := gobuild.Program(t.Context(), filepath.Join(bin, "stoker"), "cmd/stoker"); err != nil {
+		t.Fatal(err)
+	}
 	s.link(t, grpcurl.Path(t), filepath.Join(bin, "grpcurl"))
 	examples, err := filepath.Abs(filepath.Join(root, "examples"))
 	if err != nil {
@@ -73,16 +76,6 @@ func newSession(t *testing.T, demo bool) *session {
 	_ = in.Close()  // the shell has it
 	_ = out.Close() // the shell has it: the output ends with it
 	return s
-}
-
-// build compiles a package of this module to a file.
-func build(t *testing.T, flags []string, file, pkg string) {
-	t.Helper()
-	cmd := exec.CommandContext(t.Context(), "go", append(append([]string{"build"}, flags...), "-o", file, pkg)...)
-	cmd.Dir = root
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("go build %s: %v\n%s", pkg, err, out)
-	}
 }
 
 func (s *session) link(t *testing.T, from, to string) {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/stokerd/stoker/bitmovin/simulator"
+	"github.com/stokerd/stoker/internal/testkit/platform"
 )
 
 // user is somebody at a shell, beside a service.
@@ -59,7 +60,7 @@ func (u *user) has(name string, data []byte) {
 // is told in words that name what is wrong, with the documented exit code.
 func TestMistakes(t *testing.T) {
 	t.Parallel()
-	s := newService(t, platform(t, &simulator.Simulator{Duration: time.Hour}))
+	s := newService(t, platform.Serve(t, &simulator.Simulator{Duration: time.Hour}))
 	s.run()
 	u := s.user()
 	junk := make([]byte, 1<<20)
@@ -140,7 +141,7 @@ func numbered(n int) string {
 // TestInterruptedWatch interrupts a watch like Ctrl-C does. The batch goes on.
 func TestInterruptedWatch(t *testing.T) {
 	t.Parallel()
-	s := newService(t, platform(t, &simulator.Simulator{Duration: time.Hour}))
+	s := newService(t, platform.Serve(t, &simulator.Simulator{Duration: time.Hour}))
 	s.run()
 	u := s.user()
 	u.has("ok.csv", []byte("input_path\nin/a.mov\n"))

@@ -21,6 +21,7 @@ import (
 
 	"github.com/stokerd/stoker/bitmovin/simulator"
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+	"github.com/stokerd/stoker/internal/testkit/platform"
 )
 
 // refuses has the service refuse to start on its job table: one line on stderr that
@@ -65,7 +66,7 @@ func contents(t *testing.T, dir string) map[string]string {
 // used returns a service that has run, holds a batch, and has stopped.
 func used(t *testing.T) (s *service, batch string) {
 	t.Helper()
-	s = newService(t, platform(t, &simulator.Simulator{Duration: time.Hour}))
+	s = newService(t, platform.Serve(t, &simulator.Simulator{Duration: time.Hour}))
 	batch = s.useOnce()
 	return s, batch
 }
@@ -105,7 +106,7 @@ func (s *service) edit(statement string) {
 
 func TestRefusesALockedJobTable(t *testing.T) {
 	t.Parallel()
-	s := newService(t, platform(t, &simulator.Simulator{Duration: time.Hour}))
+	s := newService(t, platform.Serve(t, &simulator.Simulator{Duration: time.Hour}))
 	first := s.run()
 	s.submit([]string{"well/1.mov"}, time.Second)
 	second := start(t, append(s.env, "STOKER_LISTEN=127.0.0.1:0"), "serve")
@@ -154,7 +155,7 @@ func TestRefusesANewerJobTable(t *testing.T) {
 func TestRefusesAReadOnlyJobTable(t *testing.T) {
 	t.Parallel()
 	disk := newDisk(t, "4m")
-	s := newService(t, platform(t, &simulator.Simulator{Duration: time.Hour}))
+	s := newService(t, platform.Serve(t, &simulator.Simulator{Duration: time.Hour}))
 	s.onDisk(disk)
 	batch := s.useOnce()
 	disk.mount("remount,ro")
@@ -169,7 +170,7 @@ func TestRefusesAReadOnlyJobTable(t *testing.T) {
 func TestFullDisk(t *testing.T) {
 	t.Parallel()
 	disk := newDisk(t, "4m")
-	s := newService(t, platform(t, &simulator.Simulator{Duration: time.Hour}))
+	s := newService(t, platform.Serve(t, &simulator.Simulator{Duration: time.Hour}))
 	s.onDisk(disk)
 	life := s.run()
 	first := s.submit([]string{"well/1.mov"}, time.Second)
@@ -177,7 +178,7 @@ func TestFullDisk(t *testing.T) {
 	disk.fill()
 	s.isFull(first)
 	life.kill()
-	other := newService(t, platform(t, &simulator.Simulator{})) // while nobody else writes there
+	other := newService(t, platform.Serve(t, &simulator.Simulator{})) // while nobody else writes there
 	other.db = filepath.Join(disk.dir, "other.db")
 	other.refuses(t, "no space left")
 	life = s.run()

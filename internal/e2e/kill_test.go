@@ -11,6 +11,7 @@ import (
 
 	"github.com/stokerd/stoker/bitmovin/simulator"
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+	"github.com/stokerd/stoker/internal/testkit/platform"
 )
 
 // rehearsal is a platform on which everything about a job is in its input path: those
@@ -99,7 +100,7 @@ func TestKill(t *testing.T) {
 	t.Logf("seed %d", seed)
 	scythe := newScythe()
 	sim := rehearsal(scythe)
-	s := newService(t, platform(t, sim), "STOKER_QUEUE_TARGET=5", "STOKER_POLL_INTERVAL=500ms")
+	s := newService(t, platform.Serve(t, sim), "STOKER_QUEUE_TARGET=5", "STOKER_POLL_INTERVAL=500ms")
 	life := s.run()
 	inputs := titles(60)
 	batch := s.submit(inputs, 200*time.Millisecond)

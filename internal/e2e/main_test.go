@@ -12,13 +12,15 @@
 package e2e
 
 import (
+	"context"
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"sync"
 	"testing"
+
+	"github.com/stokerd/stoker/internal/testkit/gobuild"
 )
 
 func TestMain(m *testing.M) {
@@ -43,15 +45,11 @@ func buildDir() string {
 // built builds the binary once per run.
 var built = sync.OnceValues(func() (string, error) {
 	path := filepath.Join(buildDir(), "stoker")
-	args := []string{"build", "-o", path}
+	var flags []string
 	if raceDetector {
-		args = append(args, "-race")
+		flags = append(flags, "-race")
 	}
-	out, err := exec.Command("go", append(args, "github.com/stokerd/stoker/cmd/stoker")...).CombinedOutput()
-	if err != nil {
-		return "", fmt.Errorf("build stoker: %w: %s", err, out)
-	}
-	return path, nil
+	return path, gobuild.Program(context.Background(), path, "cmd/stoker", flags...)
 })
 
 // binary returns the path of the program under test.

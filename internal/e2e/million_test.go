@@ -16,6 +16,7 @@ import (
 
 	"github.com/stokerd/stoker/bitmovin/simulator"
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+	"github.com/stokerd/stoker/internal/testkit/platform"
 )
 
 const (
@@ -48,7 +49,7 @@ func specs(first, n int) []*stokerv1.JobSpec {
 // paused starts a service that starts no jobs.
 func paused(t *testing.T) (*service, *process) {
 	t.Helper()
-	s := newService(t, platform(t, &simulator.Simulator{Duration: time.Hour}))
+	s := newService(t, platform.Serve(t, &simulator.Simulator{Duration: time.Hour}))
 	life := s.run()
 	if _, err := s.client.Accounts().PauseAccount(t.Context(), &stokerv1.PauseAccountRequest{AccountId: "default"}); err != nil {
 		t.Fatal(err)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stokerd/stoker/bitmovin/simulator"
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+	"github.com/stokerd/stoker/internal/testkit/platform"
 )
 
 // graceful is how long a service may take to stop when the platform answers.
@@ -22,7 +23,7 @@ func TestStop(t *testing.T) {
 	t.Logf("seed %d", seed)
 	scythe := newScythe()
 	sim := rehearsal(scythe)
-	s := newService(t, platform(t, sim), "STOKER_QUEUE_TARGET=5", "STOKER_POLL_INTERVAL=500ms")
+	s := newService(t, platform.Serve(t, sim), "STOKER_QUEUE_TARGET=5", "STOKER_POLL_INTERVAL=500ms")
 	life := s.run()
 	inputs := titles(40)
 	batch := s.submit(inputs, 2*time.Second)
@@ -111,7 +112,7 @@ func hanging(t *testing.T) (*service, *simulator.Simulator, *process) {
 	t.Helper()
 	hangs := newScythe()
 	sim := rehearsal(hangs)
-	s := newService(t, platform(t, sim), "STOKER_POLL_INTERVAL=500ms")
+	s := newService(t, platform.Serve(t, sim), "STOKER_POLL_INTERVAL=500ms")
 	hangs.arm(death{start: true, after: true})
 	life := s.run()
 	s.submit([]string{"well/1.mov"}, time.Second)
@@ -136,7 +137,7 @@ func (s *service) finishes(sim *simulator.Simulator) {
 // clients understand: they come back.
 func TestStopsWatchers(t *testing.T) {
 	t.Parallel()
-	s := newService(t, platform(t, &simulator.Simulator{Duration: time.Hour}))
+	s := newService(t, platform.Serve(t, &simulator.Simulator{Duration: time.Hour}))
 	life := s.run()
 	batch := s.submit([]string{"well/1.mov"}, time.Second)
 	stream, err := s.client.Batches().WatchBatch(t.Context(), &stokerv1.WatchBatchRequest{BatchId: batch})

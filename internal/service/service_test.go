@@ -5,7 +5,6 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
-	"net/http/httptest"
 	"path/filepath"
 	"testing"
 	"time"
@@ -15,22 +14,15 @@ import (
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
 	"github.com/stokerd/stoker/internal/config"
 	"github.com/stokerd/stoker/internal/service"
+	"github.com/stokerd/stoker/internal/testkit/platform"
 )
 
 // mustNew makes a service on a simulated platform, with both addresses.
 func mustNew(t *testing.T) *service.Service {
 	t.Helper()
-	sim := &simulator.Simulator{}
-	platform := httptest.NewServer(sim)
-	t.Cleanup(func() {
-		platform.Close()
-		sim.Close()
-	})
-	env := map[string]string{
-		"STOKER_BITMOVIN_URL": platform.URL + "/v1", "BITMOVIN_API_KEY": "key", "HTTP_INPUT_HOST": "masters.example.com",
-		"S3_OUTPUT_BUCKET_NAME": "encodes", "S3_OUTPUT_ACCESS_KEY": "access", "S3_OUTPUT_SECRET_KEY": "secret",
-		"STOKER_DB": filepath.Join(t.TempDir(), "stoker.db"), "STOKER_LISTEN": "127.0.0.1:0", "STOKER_HTTP_LISTEN": "127.0.0.1:0",
-	}
+	env := platform.Env(platform.Serve(t, &simulator.Simulator{}))
+	env["STOKER_DB"] = filepath.Join(t.TempDir(), "stoker.db")
+	env["STOKER_LISTEN"], env["STOKER_HTTP_LISTEN"] = "127.0.0.1:0", "127.0.0.1:0"
 	cfg, err := config.Load(config.Sources{Getenv: func(name string) string { return env[name] }})
 	if err != nil {
 		t.Fatal(err)

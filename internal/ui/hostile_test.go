@@ -30,7 +30,7 @@ func TestHostileJSON(t *testing.T) {
 }
 
 // A screen has escape sequences of its own, and no others.
-func TestHostileScreen(t *testing.T) {
+func TestHostilePicture(t *testing.T) {
 	for _, change := range []func(*stokerv1.Batch){
 		func(*stokerv1.Batch) {},
 		func(b *stokerv1.Batch) { b.StateReason, b.WaitReason = "", hostile.Text },
