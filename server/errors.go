@@ -5,9 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"strings"
 	"time"
 
+	"google.golang.org/genproto/googleapis/rpc/code"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -142,17 +142,8 @@ func newStatus(code codes.Code, text string, details ...protoadapt.MessageV1) *s
 	return s
 }
 
-// reasonOf is a code in upper snake case.
-func reasonOf(code codes.Code) string {
-	var b strings.Builder
-	for i, r := range code.String() {
-		if i > 0 && r >= 'A' && r <= 'Z' {
-			b.WriteByte('_')
-		}
-		b.WriteRune(r)
-	}
-	return strings.ToUpper(b.String())
-}
+// reasonOf is the name of a code in the contract of gRPC, such as INVALID_ARGUMENT.
+func reasonOf(c codes.Code) string { return code.Code(c).String() }
 
 // subject names what a request is about.
 func subject(req any) string {

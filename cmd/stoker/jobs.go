@@ -39,7 +39,7 @@ was at some moment while the list was made.`,
 		if request.States, err = parseJobStates(states, jobStates()); err != nil {
 			return err
 		}
-		to, err := c.jobWriter(ctx, conn, format, args[0])
+		to, err := c.newJobWriter(ctx, conn, format, args[0])
 		if err != nil {
 			return err
 		}
@@ -51,8 +51,8 @@ was at some moment while the list was made.`,
 	})
 }
 
-// jobWriter makes the writer for a format. For some it reads the storages of the batch.
-func (c *cli) jobWriter(ctx context.Context, conn *client.Client, format, batchID string) (ui.JobWriter, error) {
+// newJobWriter makes the writer for a format. For some it reads the storages of the batch.
+func (c *cli) newJobWriter(ctx context.Context, conn *client.Client, format, batchID string) (ui.JobWriter, error) {
 	switch {
 	case format == "table" && c.json:
 		return ui.NewJobArray(c.stdout), nil

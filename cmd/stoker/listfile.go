@@ -36,7 +36,7 @@ func (l *listFlags) addFlags(cmd *cobra.Command) {
 // readList reads the list of jobs that a command line names.
 func (c *cli) readList(flags listFlags, args []string) (*joblist.List, error) {
 	if flags.sample {
-		return c.sampleList()
+		return c.readSampleList()
 	}
 	format, err := joblist.ParseFormat(flags.format)
 	if err != nil {

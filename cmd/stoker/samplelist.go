@@ -15,8 +15,8 @@ const sampleName = "BatchEncoding"
 // sampleJobs is how many encodings the example makes of its one asset.
 const sampleJobs = 6
 
-// sampleList is the job list of the example.
-func (c *cli) sampleList() (*joblist.List, error) {
+// readSampleList makes the job list of the example, for the asset that its variables name.
+func (c *cli) readSampleList() (*joblist.List, error) {
 	const variable = "HTTP_INPUT_FILE_PATH"
 	input, where := config.NewSample(c.configSources("", nil)).Get(variable)
 	if input == "" {

@@ -66,7 +66,7 @@ func (c *cli) watch(ctx context.Context, conn *client.Client, request *stokerv1.
 func (c *cli) watchUntilDone(ctx context.Context, conn *client.Client, request *stokerv1.WatchBatchRequest) error {
 	ctx, leave := context.WithCancelCause(ctx)
 	defer leave(nil)
-	renderer := c.watchRenderer(len(request.GetStates()) > 0, func() { leave(errUserLeft) })
+	renderer := c.newWatchRenderer(len(request.GetStates()) > 0, func() { leave(errUserLeft) })
 	batch, err := renderWatch(ctx, conn, request, renderer)
 	renderer.Close()
 	if errors.Is(context.Cause(ctx), errUserLeft) {
@@ -78,8 +78,8 @@ func (c *cli) watchUntilDone(ctx context.Context, conn *client.Client, request *
 	return batchResult(batch)
 }
 
-// watchRenderer chooses how a watch is shown. leave is called when the user stops it on the screen.
-func (c *cli) watchRenderer(someStates bool, leave func()) ui.WatchRenderer {
+// newWatchRenderer chooses how a watch is shown. leave is called when the user stops it on the screen.
+func (c *cli) newWatchRenderer(someStates bool, leave func()) ui.WatchRenderer {
 	problem := c.repeats.connectionProblem
 	switch {
 	case c.json:
