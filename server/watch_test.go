@@ -266,7 +266,7 @@ func TestWatchResumes(t *testing.T) {
 				}
 				h.Add(m)
 			}
-			for _, wrong := range h.Wrong {
+			for _, wrong := range h.Violations {
 				t.Error(wrong)
 			}
 			if got := h.State["k-1100"]; got != stokerv1.JobState_JOB_STATE_QUEUED {

@@ -160,7 +160,7 @@ func (w *watcher) watch(ctx context.Context, c *client.Client, seen func()) {
 	}
 	for m, err := range c.Watch(ctx, w.request) {
 		if err != nil {
-			w.history.Complain("the watch ended with %v", err)
+			w.history.AddViolation("the watch ended with %v", err)
 			return
 		}
 		take(m)
@@ -184,7 +184,7 @@ func (w *watcher) visit(ctx context.Context, c *client.Client, take func(*stoker
 		case errors.Is(err, io.EOF):
 			return
 		case err != nil && status.Code(err) != codes.Unavailable:
-			w.history.Complain("the watch ended with %v", err)
+			w.history.AddViolation("the watch ended with %v", err)
 			return
 		case err != nil:
 
@@ -213,7 +213,7 @@ func judge(t *testing.T, c *client.Client, id string, all []*watcher) {
 			jobs = nil
 		}
 		w.history.End(got.GetBatch(), jobs)
-		for _, wrong := range w.history.Wrong {
+		for _, wrong := range w.history.Violations {
 			t.Errorf("%s: %s", w.name, wrong)
 		}
 		messages += w.history.Messages
