@@ -41,7 +41,7 @@ func behindProxy(t *testing.T, f *fake, method string, n int, fault middlebox.Fa
 	return listener.Addr().String()
 }
 
-// TestLostAnswers holds what is said of an answer that did not come.
+// TestLostAnswers checks what the user is told when an answer does not come.
 func TestLostAnswers(t *testing.T) {
 	lost := middlebox.Fault{Moment: middlebox.Afterwards, Way: middlebox.Reset(http2.ErrCodeInternal)}
 	page := middlebox.Fault{Moment: middlebox.Instead, Way: middlebox.Page(502)}
@@ -115,7 +115,7 @@ func TestLostAnswers(t *testing.T) {
 	}
 }
 
-// TestSubmitIsNotStoredTwice holds that one request is sent, as often as it takes.
+// TestSubmitIsNotStoredTwice checks that a submission is repeated under the same request id.
 func TestSubmitIsNotStoredTwice(t *testing.T) {
 	f := &fake{}
 	address := behindProxy(t, f, "SubmitBatch", 3, middlebox.Fault{Moment: middlebox.Afterwards, Way: middlebox.Cut()})

@@ -36,7 +36,7 @@ func (c command) run(ctx context.Context, args ...string) result {
 	return result{code, stdout.String(), stderr.String()}
 }
 
-// fake is a server that answers with what it was given, and keeps what it was asked.
+// fake is a server with fixed answers. It records the requests.
 type fake struct {
 	stokerv1.UnimplementedBatchServiceServer
 	stokerv1.UnimplementedAccountServiceServer
@@ -51,7 +51,7 @@ type fake struct {
 	asked []proto.Message
 }
 
-// services are what a server of the tests has.
+// services are the services of a test server.
 type services interface {
 	stokerv1.BatchServiceServer
 	stokerv1.AccountServiceServer
@@ -63,7 +63,7 @@ func (f *fake) start(t *testing.T) string {
 	return serve(t, f)
 }
 
-// serve serves answers and returns their address.
+// serve runs a server until the test ends, and returns its address.
 func serve(t *testing.T, s services, options ...grpc.ServerOption) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -84,7 +84,7 @@ func serve(t *testing.T, s services, options ...grpc.ServerOption) string {
 	return listener.Addr().String()
 }
 
-// signed has errors come from a Stoker server.
+// signed marks errors as those of a Stoker server.
 func signed(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (any, error) {
 	resp, err := handle(ctx, req)
 	if err == nil {
@@ -103,7 +103,7 @@ func (f *fake) ask(m proto.Message) {
 	f.asked = append(f.asked, proto.CloneOf(m))
 }
 
-// last is what was asked last.
+// last is the latest request.
 func (f *fake) last(t *testing.T) proto.Message {
 	t.Helper()
 	f.mu.Lock()
@@ -231,7 +231,7 @@ func (f *fake) ListAccounts(_ context.Context, r *stokerv1.ListAccountsRequest) 
 	}}, nil
 }
 
-// invalid is an INVALID_ARGUMENT with violations: field, message, field, message...
+// invalid is an INVALID_ARGUMENT whose violations are pairs of a field and a message.
 func invalid(t *testing.T, pairs ...string) error {
 	t.Helper()
 	bad := &errdetails.BadRequest{}

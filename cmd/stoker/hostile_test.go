@@ -21,7 +21,7 @@ import (
 	"github.com/stokerd/stoker/internal/testkit/sample"
 )
 
-// spoilt are the options of a server whose answers, and errors, are hostile.
+// spoilt makes a server put hostile texts into its answers and errors.
 func spoilt() []grpc.ServerOption {
 	return []grpc.ServerOption{
 		grpc.UnaryInterceptor(func(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (any, error) {
@@ -62,7 +62,7 @@ func spoiltError(code codes.Code) error {
 	return s.Err()
 }
 
-// spoiltAnswers are the answers of a server that has something to say in all of them.
+// spoiltAnswers are answers that use every part of the contract that is printed.
 type spoiltAnswers struct{ *fake }
 
 func (spoiltAnswers) SubmitBatch(context.Context, *stokerv1.SubmitBatchRequest) (*stokerv1.SubmitBatchResponse, error) {
@@ -92,8 +92,8 @@ func (spoiltAnswers) ListAccounts(context.Context, *stokerv1.ListAccountsRequest
 	}}, nil
 }
 
-// Nothing that a server says, or that an old job table holds, reaches a terminal or a
-// file as a control character, or changes the order in which a line is read.
+// TestHostileAnswers checks that no text of a server, or of an old job table, reaches a terminal or a
+// file with a control character or a change of the reading order in it.
 func TestHostileAnswers(t *testing.T) {
 	watched := append([]*stokerv1.WatchBatchResponse{{Snapshot: true, Batch: sample.Batch(), Jobs: sample.Jobs()}},
 		sample.Watch(stokerv1.BatchState_BATCH_STATE_FAILED)...)
@@ -146,7 +146,7 @@ func TestHostileAnswers(t *testing.T) {
 	}
 }
 
-// A log quotes it, or escapes it.
+// A log quotes or escapes a hostile text.
 func TestHostileLog(t *testing.T) {
 	for _, asJSON := range []bool{false, true} {
 		var log bytes.Buffer

@@ -16,7 +16,7 @@ import (
 	"github.com/stokerd/stoker/internal/ui"
 )
 
-// TestJobsPages lists more jobs than a page holds: every one comes out once, in order.
+// TestJobsPages lists more jobs than a page holds. Every job is printed once, in order.
 func TestJobsPages(t *testing.T) {
 	const pages, each = 5, 300
 	f := &fake{pages: func(r *stokerv1.ListJobsRequest) *stokerv1.ListJobsResponse {
@@ -103,7 +103,7 @@ func arrayIDs(text string) (ids []string, err error) {
 	return ids, err
 }
 
-// TestNoJobs lists no jobs: programs get what they get of many, people a sentence.
+// TestNoJobs lists no jobs: a program gets an empty list in its format, a person a sentence.
 func TestNoJobs(t *testing.T) {
 	f := &fake{pages: func(*stokerv1.ListJobsRequest) *stokerv1.ListJobsResponse { return &stokerv1.ListJobsResponse{} }}
 	c := command{env: map[string]string{"STOKER_SERVER": f.start(t)}}

@@ -12,7 +12,7 @@ import (
 )
 
 // TestSample submits the example's own jobs with the example's own variables and
-// settings, and judges by what arrived at the platform.
+// settings, and checks what arrives at the platform.
 func TestSample(t *testing.T) {
 	sim := &simulator.Simulator{Encoders: 2, Duration: 50 * time.Millisecond}
 	env := serviceEnv(t, sim)

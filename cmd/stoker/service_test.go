@@ -19,7 +19,7 @@ import (
 	"github.com/stokerd/stoker/internal/testkit/platform"
 )
 
-// longEnough is how long to wait for what must come, on however busy a machine.
+// longEnough is a timeout for what takes a moment, on a busy machine too.
 const longEnough = time.Minute
 
 // serviceEnv serves a simulator and returns the environment of a service on it.
@@ -30,10 +30,10 @@ func serviceEnv(t *testing.T, sim *simulator.Simulator) map[string]string {
 	return env
 }
 
-// serving is a service that runs.
+// serving is a running service.
 type serving struct {
 	grpc, http string
-	log        *bytes.Buffer // what was logged since it listens; complete once it has stopped
+	log        *bytes.Buffer // since it listens; complete once it has stopped
 	// stop interrupts the service like a signal and returns its exit code.
 	stop func() int
 }
@@ -187,7 +187,7 @@ func (f *firstWrite) Write(p []byte) (int, error) {
 
 func TestDemo(t *testing.T) {
 	if testing.Short() {
-		t.Skip("the demo takes half a 60")
+		t.Skip("the demo takes half a minute")
 	}
 	dir := t.TempDir()
 	t.Setenv("TMPDIR", dir)

@@ -41,7 +41,7 @@ func TestCheckResume(t *testing.T) {
 		{"paused when finished", paused, 9, false, false, ""},
 		{"cancelled on the way", cancelled, 3, false, false, ""},
 		{"unfinished, resumed", open, 3, true, true, ""},
-		{"paused, resumed", paused, 9, true, true, ""}, // it may have to be closed
+		{"paused, resumed", paused, 9, true, true, ""}, // the batch may still be open
 		{"finished, resumed", active, 9, true, true, ""},
 		{"cancelled on the way, resumed", cancelled, 3, true, false, "takes no more: it is CANCELLED"},
 	} {
@@ -71,8 +71,8 @@ func TestSameCommand(t *testing.T) {
 	}
 }
 
-// Two commands may begin the same list at the same moment, each before the other's batch is
-// there. With --resume they are one request.
+// Two commands can begin the same list at the same moment, before either finds the other's batch.
+// With --resume they send the same request id.
 func TestUploadsThatBeginTogether(t *testing.T) {
 	f := &fake{empty: true}
 	conn, err := client.Dial(f.start(t), client.Options{})
@@ -100,7 +100,7 @@ func TestUploadsThatBeginTogether(t *testing.T) {
 	}
 }
 
-// What is told to go on with an upload must be a command that does.
+// The command that the user is told to go on with has to work.
 func TestUploadTellsHowToGoOn(t *testing.T) {
 	f := &fake{empty: true, refuse: status.Error(codes.ResourceExhausted, "the server's disk is full; nothing was stored")}
 	conn, err := client.Dial(f.start(t), client.Options{})
@@ -128,8 +128,8 @@ func TestUploadTellsHowToGoOn(t *testing.T) {
 	}
 }
 
-// Whoever gets no answer cannot know whether the list was stored. What is told to go on with
-// does not store it twice.
+// Without an answer the user cannot know whether the list was stored. The command to go on with does
+// not store it twice.
 func TestSubmitTellsHowToGoOn(t *testing.T) {
 	f := &fake{refuse: status.Error(codes.Canceled, "interrupted")}
 	server := f.start(t)
@@ -154,8 +154,7 @@ func TestSubmitTellsHowToGoOn(t *testing.T) {
 	}
 }
 
-// The name of a list changes with everything that decides what is submitted, and with
-// nothing else.
+// The digest changes with everything that changes the batch, and with nothing else.
 func TestRequestDigest(t *testing.T) {
 	request := func(change func(*stokerv1.SubmitBatchRequest)) string {
 		r := &stokerv1.SubmitBatchRequest{
@@ -196,21 +195,21 @@ func TestRequestDigest(t *testing.T) {
 	} {
 		digest := request(change)
 		if other, taken := seen[digest]; taken {
-			t.Errorf("%s leads to the same name as %s", name, other)
+			t.Errorf("%s leads to the same digest as %s", name, other)
 		}
 		seen[digest] = name
 	}
 }
 
-// Whatever field the contract gets, the name of a list takes it in or leaves it out on purpose.
+// A new field of the contract has to be added to the digest, or left out on purpose.
 func TestRequestDigestKnowsEveryField(t *testing.T) {
 	known := 20
 	if n := (&stokerv1.SubmitBatchRequest{}).ProtoReflect().Descriptor().Fields().Len(); n != known {
-		t.Errorf("a submission has %d fields, the name of a list was made for %d: see requestDigest", n, known)
+		t.Errorf("a submission has %d fields, the digest was made for %d: see requestDigest", n, known)
 	}
 }
 
-// TestSubmitSkipSucceeded runs a list, runs it again, and has only done anew what failed.
+// TestSubmitSkipSucceeded submits a list twice. The second time only the failed jobs run.
 func TestSubmitSkipSucceeded(t *testing.T) {
 	sim := &simulator.Simulator{
 		Encoders: 4, Duration: 50 * time.Millisecond, Unlimited: true,
@@ -224,7 +223,7 @@ func TestSubmitSkipSucceeded(t *testing.T) {
 	env := serviceEnv(t, sim)
 	env["STOKER_POLL_INTERVAL"] = "100ms"
 	s := startService(t, env)
-	// Two have no key: their output path is.
+	// For the two without key it is their output path.
 	list := "key,input_path\na,in/a.mov\n,in/b.mov\nc,bad/c.mov\n,bad/d.mov\n"
 	submit := func(stdin string, args ...string) result {
 		t.Helper()
@@ -253,7 +252,7 @@ func TestSubmitSkipSucceeded(t *testing.T) {
 	}
 }
 
-// A short list is sent in one message, which --resume may repeat.
+// A short list is sent in one message, under the same request id with every --resume.
 func TestSubmitResumeShort(t *testing.T) {
 	f := &fake{}
 	server := f.start(t)

@@ -10,7 +10,7 @@ import (
 	"github.com/stokerd/stoker/internal/testkit/sample"
 )
 
-// oddAnswers has warnings about every submission.
+// oddAnswers answers every submission with warnings.
 type oddAnswers struct{ *fake }
 
 func (oddAnswers) SubmitBatch(context.Context, *stokerv1.SubmitBatchRequest) (*stokerv1.SubmitBatchResponse, error) {
@@ -20,7 +20,7 @@ func (oddAnswers) SubmitBatch(context.Context, *stokerv1.SubmitBatchRequest) (*s
 	}, nil
 }
 
-// Warnings are told on standard error, of jobs by their lines, and change nothing else.
+// Warnings go to standard error, name jobs by their lines, and change nothing else.
 func TestWarnings(t *testing.T) {
 	address := serve(t, oddAnswers{&fake{}})
 	got := command{stdin: "key,input_path\na,a.mov\n\n\"b \",b.mov\n"}.run(t.Context(), "submit", "-", "--server", address)

@@ -11,8 +11,8 @@ import (
 	"github.com/stokerd/stoker/internal/testkit/sample"
 )
 
-// TestWatchStates holds that --state is passed on, and that a job is told of once for
-// each time it comes to a state.
+// TestWatchStates checks that --state reaches the server, and that a job has one line for each time it
+// enters a state.
 func TestWatchStates(t *testing.T) {
 	atWork := func(percent, attempt int32) *stokerv1.Job {
 		return &stokerv1.Job{Id: "b/1", Key: "sintel", State: stokerv1.JobState_JOB_STATE_RUNNING, Progress: percent, Attempt: attempt}

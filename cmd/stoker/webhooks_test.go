@@ -11,7 +11,7 @@ import (
 	"github.com/stokerd/stoker/bitmovin/simulator"
 )
 
-// proxy brings what is for a public address to the service, wherever it listens.
+// proxy passes requests for a public address to the service.
 type proxy struct{ service atomic.Pointer[string] }
 
 func (p *proxy) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -20,7 +20,7 @@ func (p *proxy) RoundTrip(r *http.Request) (*http.Response, error) {
 	return http.DefaultTransport.RoundTrip(inner)
 }
 
-// accountWebhooks asks the service how its webhooks stand.
+// accountWebhooks reads the state of the account's webhooks.
 func accountWebhooks(t *testing.T, s serving) (w struct {
 	Problem   string `json:"problem"`
 	UsedCount string `json:"used_count"`

@@ -81,7 +81,7 @@ func TestReadmeProgram(t *testing.T) {
 // usage finds stoker commands in a line of shell.
 var usage = regexp.MustCompile(`(?:^|[|&;(]\s*)(?:bin/)?stoker( [^|&;<>)#]*)?`)
 
-// TestUsage holds every stoker command of every page against the command line.
+// TestUsage checks that every stoker command of every page is valid.
 func TestUsage(t *testing.T) {
 	stoker := filepath.Join(t.TempDir(), "stoker")
 	if err := gobuild.Program(t.Context(), stoker, "cmd/stoker"); err != nil {
@@ -105,7 +105,7 @@ func TestUsage(t *testing.T) {
 			for line := range strings.Lines(text) {
 				for _, found := range usage.FindAllStringSubmatch(strings.TrimSpace(line), -1) {
 					n++
-					// With --help a command judges its flags and does nothing.
+					// With --help a command checks its flags and does nothing.
 					cmd := exec.CommandContext(t.Context(), "sh", "-c", stoker+" "+strings.TrimSpace(found[1])+" --help")
 					if out, err := cmd.CombinedOutput(); err != nil {
 						t.Errorf("%s:%d: %s: %v\n%s", page, b.line, found[0], err, out)
@@ -119,7 +119,7 @@ func TestUsage(t *testing.T) {
 	}
 }
 
-// TestEveryMethod holds the cookbook to its word: it shows every method of the contract.
+// TestEveryMethod checks that the cookbook shows every method of the contract.
 func TestEveryMethod(t *testing.T) {
 	cookbook, err := os.ReadFile(filepath.Join(root, "docs/cookbook.md"))
 	if err != nil {

@@ -21,7 +21,7 @@ import (
 	"github.com/stokerd/stoker/internal/testkit/loopback"
 )
 
-// pageTime bounds how long the commands of one page may take, on however busy a machine.
+// pageTime is the timeout for the commands of one page, on a busy machine too.
 const pageTime = 10 * time.Minute
 
 // session is a shell in a directory of its own, with stoker and grpcurl in its path
@@ -176,7 +176,7 @@ func trimmed(lines []string) []string {
 	return lines
 }
 
-// check runs a command of a page and holds it against what the page says.
+// check runs a command of a page and compares its output with the page.
 func (s *session) check(t *testing.T, page string, c command) {
 	t.Helper()
 	where := fmt.Sprintf("%s:%d: %s", page, c.line, c.text)

@@ -16,7 +16,7 @@ import (
 	"github.com/stokerd/stoker/internal/testkit/platform"
 )
 
-// user is somebody at a shell, beside a service.
+// user is a person at a shell with a service running.
 type user struct {
 	t      *testing.T
 	server string
@@ -36,7 +36,7 @@ func (u *user) command(args ...string) *exec.Cmd {
 	return cmd
 }
 
-// types runs a command line, and returns its exit code and what it printed.
+// types runs a command line, and returns its exit code and its output.
 func (u *user) types(args ...string) (code int, stdout, stderr string) {
 	u.t.Helper()
 	cmd := u.command(args...)
@@ -56,8 +56,8 @@ func (u *user) has(name string, data []byte) {
 	}
 }
 
-// TestMistakes makes the mistakes of somebody new to it, against a real service. Each
-// is told in words that name what is wrong, with the documented exit code.
+// TestMistakes makes the mistakes of a new user, against a real service. Each is answered with a
+// message that names the mistake, and the documented exit code.
 func TestMistakes(t *testing.T) {
 	t.Parallel()
 	s := newService(t, platform.Serve(t, &simulator.Simulator{Duration: time.Hour}))
@@ -82,7 +82,7 @@ func TestMistakes(t *testing.T) {
 	for _, tt := range []struct {
 		args string
 		code int
-		want string // in what is printed, to wherever
+		want string // in the output or on stderr
 	}{
 		{"submit junk.bin", 2, "junk.bin: this is not a text file"},
 		{"submit empty.csv", 2, "empty.csv: no jobs in it"},

@@ -17,15 +17,15 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
-	_ "modernc.org/sqlite" // to edit a job table as no Stoker would
+	_ "modernc.org/sqlite" // to damage a job table
 
 	"github.com/stokerd/stoker/bitmovin/simulator"
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
 	"github.com/stokerd/stoker/internal/testkit/platform"
 )
 
-// refuses has the service refuse to start on its job table: one line on stderr that
-// says why, exit code 1, and not a byte of the directory changed.
+// refuses checks that the service refuses to start on its job table: with one line on stderr that
+// says why, with exit code 1, and without a change to any file.
 func (s *service) refuses(t *testing.T, why string) {
 	t.Helper()
 	before := contents(t, filepath.Dir(s.db))
@@ -41,8 +41,8 @@ func (s *service) refuses(t *testing.T, why string) {
 	}
 }
 
-// contents are checksums of all files below a directory. The file that only says
-// which process holds the job table is left out.
+// contents are checksums of all files below a directory, except the one that names the process that
+// holds the job table.
 func contents(t *testing.T, dir string) map[string]string {
 	t.Helper()
 	sums := map[string]string{}
@@ -89,7 +89,7 @@ func (s *service) works(batch string) {
 	}
 }
 
-// edit changes a job table behind Stoker's back.
+// edit changes a job table with SQL.
 func (s *service) edit(statement string) {
 	s.t.Helper()
 	db, err := sql.Open("sqlite", s.db)
@@ -164,9 +164,9 @@ func TestRefusesAReadOnlyJobTable(t *testing.T) {
 	s.works(batch)
 }
 
-// TestFullDisk fills the disk of a running service. What it cannot keep it refuses, as
-// a whole; what it has can be read, also after a restart; and it goes on by itself when
-// there is space again. A new job table is not begun on a full disk.
+// TestFullDisk fills the disk of a running service. The service refuses a batch that does not fit as a
+// whole. It still answers reads, also after a restart, and goes on by itself when there is space again.
+// It does not begin a new job table on a full disk.
 func TestFullDisk(t *testing.T) {
 	t.Parallel()
 	disk := newDisk(t, "4m")
@@ -199,7 +199,7 @@ func TestFullDisk(t *testing.T) {
 	}
 }
 
-// isFull has a service refuse a batch that does not fit, and show the one that it has.
+// isFull checks that a service refuses a batch that does not fit, and shows the one that it has.
 func (s *service) isFull(batch string) {
 	s.t.Helper()
 	_, err := s.client.Batches().SubmitBatch(s.t.Context(), submission("too much", 5000))
@@ -265,7 +265,7 @@ func (d *disk) fill() {
 	for chunk := make([]byte, 4096); err == nil; {
 		_, err = file.Write(chunk)
 	}
-	_ = file.Close() // there is nothing left to say
+	_ = file.Close() // the disk is full
 }
 
 // empty makes space again.

@@ -42,7 +42,7 @@ func TestLoad(t *testing.T) {
 	}
 	s.run()
 	cleared(t, sim)
-	s.verdict(sim, ended, inputs, retries, fate)
+	s.verdict(sim, ended, inputs, retries, expectedEnd)
 
 	stats, cpu := sim.Stats(), life.cmd.ProcessState
 	if stats.RateLimited > 0 {

@@ -21,8 +21,8 @@ func TestStop(t *testing.T) {
 	t.Parallel()
 	const seed = 11
 	t.Logf("seed %d", seed)
-	scythe := newScythe()
-	sim := rehearsal(scythe)
+	killer := newKiller()
+	sim := scriptedPlatform(killer)
 	s := newService(t, platform.Serve(t, sim), "STOKER_QUEUE_TARGET=5", "STOKER_POLL_INTERVAL=500ms")
 	life := s.run()
 	inputs := titles(40)
@@ -33,7 +33,7 @@ func TestStop(t *testing.T) {
 		moments[i].after, moments[i].before = false, false // every call is answered
 	}
 	waiting := 0
-	times, life := s.reap(life, scythe, moments, h, func(p *process) {
+	times, life := s.killRepeatedly(life, killer, moments, h, func(p *process) {
 		if waiting == 0 {
 			await(t, func() bool { return s.backingOff(batch) > 0 })
 		}
@@ -54,7 +54,7 @@ func TestStop(t *testing.T) {
 	}
 	cleared(t, sim) // nothing runs any more, and nothing has to: a stop leaves nothing behind
 	s.run()
-	s.verdict(sim, ended, inputs, retries, fate)
+	s.verdict(sim, ended, inputs, retries, expectedEnd)
 }
 
 // backingOff is how many jobs wait for their next attempt.
@@ -110,8 +110,8 @@ func TestSecondSignal(t *testing.T) {
 // gets no answer.
 func hanging(t *testing.T) (*service, *simulator.Simulator, *process) {
 	t.Helper()
-	hangs := newScythe()
-	sim := rehearsal(hangs)
+	hangs := newKiller()
+	sim := scriptedPlatform(hangs)
 	s := newService(t, platform.Serve(t, sim), "STOKER_POLL_INTERVAL=500ms")
 	hangs.arm(death{start: true, after: true})
 	life := s.run()
@@ -130,11 +130,11 @@ func (s *service) finishes(sim *simulator.Simulator) {
 	}
 	ended := s.follow(all.GetBatches()[0].GetId()).end(2 * patience)
 	cleared(s.t, sim)
-	s.verdict(sim, ended, []string{"well/1.mov"}, retries, fate)
+	s.verdict(sim, ended, []string{"well/1.mov"}, retries, expectedEnd)
 }
 
-// TestStopsWatchers has a stopping service end its watches at once with a reason that
-// clients understand: they come back.
+// TestStopsWatchers checks that a stopping service ends its watches at once, with a reason upon which
+// clients come back.
 func TestStopsWatchers(t *testing.T) {
 	t.Parallel()
 	s := newService(t, platform.Serve(t, &simulator.Simulator{Duration: time.Hour}))

@@ -15,9 +15,9 @@ import (
 	"github.com/stokerd/stoker/internal/testkit/platform"
 )
 
-// TestSubmitUnderKill kills the service again and again while clients submit batches,
-// each, by the client's own repeats, until it is acknowledged. What was acknowledged is there afterwards, whole and
-// exactly once, under the id that was told.
+// TestSubmitUnderKill kills the service again and again while clients submit batches. The client
+// repeats each submission until it is acknowledged. Every acknowledged batch is there afterwards, whole,
+// exactly once, and under the acknowledged id.
 func TestSubmitUnderKill(t *testing.T) {
 	t.Parallel()
 	const seed, clients, kills, jobs = 13, 4, 8, 300
@@ -73,7 +73,7 @@ func submission(id string, jobs int) *stokerv1.SubmitBatchRequest {
 	return request
 }
 
-// checkSubmitted compares what was acknowledged with what is there.
+// checkSubmitted compares the acknowledged batches with those in the job table.
 func (s *service) checkSubmitted(acknowledged []map[string]string, jobs int) {
 	s.t.Helper()
 	there := map[string][]*stokerv1.Batch{}
@@ -109,7 +109,7 @@ func (s *service) checkSubmitted(acknowledged []map[string]string, jobs int) {
 	}
 }
 
-// await waits for what happens by itself.
+// await waits until a condition is true.
 func await(t *testing.T, ok func() bool) {
 	t.Helper()
 	tick := time.NewTicker(time.Millisecond)

@@ -16,9 +16,8 @@ import (
 	"github.com/stokerd/stoker/internal/testkit/platform"
 )
 
-// TestUpload submits a list that is too long for one message. The client is interrupted
-// and killed on the way, and the service is. In the end the batch has every job of the
-// list once, in the order of the list, and there is no other batch.
+// TestUpload submits a list that is too long for one message, while client and service are interrupted
+// and killed. In the end there is one batch, with every job of the list once, in the order of the list.
 func TestUpload(t *testing.T) {
 	t.Parallel()
 	s := newService(t, platform.Serve(t, &simulator.Simulator{Duration: time.Hour}))

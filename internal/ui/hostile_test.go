@@ -13,7 +13,7 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-// JSON tells the same text, with escapes.
+// JSON keeps the text, with escapes.
 func TestHostileJSON(t *testing.T) {
 	line, err := jsonLine(&stokerv1.Batch{DisplayName: hostile.Text})
 	if err != nil {
@@ -29,7 +29,7 @@ func TestHostileJSON(t *testing.T) {
 	}
 }
 
-// A screen has escape sequences of its own, and no others.
+// A screen has its own escape sequences, and no others.
 func TestHostilePicture(t *testing.T) {
 	for _, change := range []func(*stokerv1.Batch){
 		func(*stokerv1.Batch) {},

@@ -56,7 +56,7 @@ func TestScreen(t *testing.T) {
 	}
 }
 
-// failing are jobs that have failed an attempt.
+// failing are n jobs with a failed attempt.
 func failing(n int) []*stokerv1.Job {
 	var jobs []*stokerv1.Job
 	for i := range n {

@@ -34,7 +34,7 @@ func TestTable(t *testing.T) {
 	}
 }
 
-// Names and reasons are other people's: what a terminal obeys, or breaks a line, is not passed on.
+// Names and reasons are other people's texts: control characters and line breaks do not get through.
 func TestWhatATerminalObeysIsLeftOut(t *testing.T) {
 	const evil = "red\x1b[31m\u009b2J\nnext\r\a"
 	b := sample.Batch()

@@ -29,8 +29,8 @@ type History struct {
 	// Violations has a sentence for each broken promise.
 	Violations []string
 
-	states   []stokerv1.JobState  // that were asked for; nil for all
-	updated  map[string]time.Time // update time of each job in the latest message about it
+	states           []stokerv1.JobState  // that were asked for; nil for all
+	updated          map[string]time.Time // update time of each job in the latest message about it
 	snapshotComplete bool                 // the snapshot has certainly ended
 }
 
