@@ -98,7 +98,7 @@ func (s *service) killRepeatedly(life *process, killer *callKiller, moments []de
 				return times, life
 			}
 			<-killer.due
-		case <-time.After(2 * patience):
+		case <-time.After(2 * processTimeout):
 			s.t.Fatalf("the service makes no more calls; death %+v", moment)
 		}
 		end(life)

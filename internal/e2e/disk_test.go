@@ -30,7 +30,7 @@ func (s *service) refuses(t *testing.T, why string) {
 	t.Helper()
 	before := contents(t, filepath.Dir(s.db))
 	p := start(t, append(s.env, "STOKER_DB="+s.db), "serve")
-	if code := p.wait(patience); code != 1 {
+	if code := p.wait(processTimeout); code != 1 {
 		t.Errorf("exit code %d, want 1", code)
 	}
 	if said := p.said(); !strings.Contains(said, why) || !strings.HasPrefix(said, "stoker: ") || strings.Count(said, "\n") != 1 {
@@ -110,7 +110,7 @@ func TestRefusesALockedJobTable(t *testing.T) {
 	first := s.run()
 	s.submit([]string{"well/1.mov"}, time.Second)
 	second := start(t, append(s.env, "STOKER_LISTEN=127.0.0.1:0"), "serve")
-	if code := second.wait(patience); code != 1 || !strings.Contains(second.said(), "in use by another Stoker") {
+	if code := second.wait(processTimeout); code != 1 || !strings.Contains(second.said(), "in use by another Stoker") {
 		t.Errorf("exit code %d, want 1 and who has it: %s", code, second.said())
 	}
 	first.kill()
@@ -137,7 +137,7 @@ func TestRefusesWhatIsNoJobTable(t *testing.T) {
 	s.refuses(t, "not a job table")
 	s.db = filepath.Join(t.TempDir(), "no", "such", "directory", "stoker.db")
 	p := start(t, append(s.env, "STOKER_DB="+s.db), "serve")
-	if code := p.wait(patience); code != 1 || !strings.Contains(p.said(), "there is no such directory: make it") {
+	if code := p.wait(processTimeout); code != 1 || !strings.Contains(p.said(), "there is no such directory: make it") {
 		t.Errorf("exit code %d, want 1 and that there is no such directory: %s", code, p.said())
 	}
 }

@@ -37,8 +37,8 @@ func (s *service) follow(batch string) *history {
 	go func() { h.done <- h.watch(s, batch) }()
 	select {
 	case <-h.begun:
-	case <-time.After(patience):
-		s.t.Fatalf("the watch has not begun within %v", patience)
+	case <-time.After(processTimeout):
+		s.t.Fatalf("the watch has not begun within %v", processTimeout)
 	}
 	return h
 }
@@ -250,7 +250,7 @@ func count(jobs []*stokerv1.Job) *stokerv1.JobCounts {
 // service removes what a killed one had configured.
 func cleared(t *testing.T, platform evidence) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), processTimeout)
 	defer cancel()
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()

@@ -110,7 +110,7 @@ func TestKill(t *testing.T) {
 	if times != len(moments) {
 		t.Errorf("the service died %d times, want %d: the batch has ended too early", times, len(moments))
 	}
-	ended := h.end(3 * patience)
+	ended := h.end(3 * processTimeout)
 	life.kill()
 	s.run() // removes what the others left
 	cleared(t, sim)

@@ -61,7 +61,7 @@ func (s *service) run() *process {
 	s.t.Helper()
 	p := start(s.t, s.env, "serve")
 	if _, ok := p.hears(`"msg":"listening"`); !ok {
-		s.t.Fatalf("the service did not start: exit code %d", p.wait(patience))
+		s.t.Fatalf("the service did not start: exit code %d", p.wait(processTimeout))
 	}
 	return p
 }
@@ -79,7 +79,7 @@ func simulate(t *testing.T, args ...string) *simulation {
 	p := start(t, nil, append([]string{"simulate", "--listen", "127.0.0.1:0"}, args...)...)
 	line, ok := p.hears("http://")
 	if !ok {
-		t.Fatalf("the simulator did not start: exit code %d", p.wait(patience))
+		t.Fatalf("the simulator did not start: exit code %d", p.wait(processTimeout))
 	}
 	url := line[strings.Index(line, "http://"):]
 	return &simulation{t: t, url: url, home: strings.TrimSuffix(url, "/v1") + "/simulator/"}

@@ -47,7 +47,7 @@ func TestStop(t *testing.T) {
 		t.Errorf("stopped %d times, want %d: the batch has ended too early", times, len(moments))
 	}
 	t.Logf("stopped with %d retries in flight in all", waiting)
-	ended := h.end(3 * patience)
+	ended := h.end(3 * processTimeout)
 	life.signal(syscall.SIGTERM)
 	if code := life.wait(graceful); code != 0 {
 		t.Errorf("stopped with exit code %d", code)
@@ -75,7 +75,7 @@ func TestStopWithoutAnswer(t *testing.T) {
 	s, sim, life := hanging(t)
 	began := time.Now()
 	life.signal(syscall.SIGTERM)
-	if code := life.wait(patience); code != 0 {
+	if code := life.wait(processTimeout); code != 0 {
 		t.Errorf("stopped with exit code %d", code)
 	}
 	t.Logf("stopped after %v", time.Since(began).Round(time.Millisecond))
@@ -98,7 +98,7 @@ func TestSecondSignal(t *testing.T) {
 				t.Fatal("the service does not say that it stops")
 			}
 			life.signal(tt.signal)
-			if code := life.wait(patience); code != tt.code { // a process that takes its time ends with 0
+			if code := life.wait(processTimeout); code != tt.code { // a process that takes its time ends with 0
 				t.Errorf("exit code %d, want %d", code, tt.code)
 			}
 			s.finishes(sim)
@@ -128,7 +128,7 @@ func (s *service) finishes(sim *simulator.Simulator) {
 	if err != nil || len(all.GetBatches()) != 1 {
 		s.t.Fatalf("the batches are %v, %v", all, err)
 	}
-	ended := s.follow(all.GetBatches()[0].GetId()).end(2 * patience)
+	ended := s.follow(all.GetBatches()[0].GetId()).end(2 * processTimeout)
 	cleared(s.t, sim)
 	s.verdict(sim, ended, []string{"well/1.mov"}, retries, expectedEnd)
 }

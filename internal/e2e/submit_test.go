@@ -114,12 +114,12 @@ func await(t *testing.T, ok func() bool) {
 	t.Helper()
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
-	late := time.After(patience)
+	late := time.After(processTimeout)
 	for !ok() {
 		select {
 		case <-tick.C:
 		case <-late:
-			t.Fatalf("it does not happen within %v", patience)
+			t.Fatalf("it does not happen within %v", processTimeout)
 		}
 	}
 }

@@ -116,7 +116,7 @@ func torture(t *testing.T, seed uint32) {
 		}
 		if random.IntN(5) == 0 {
 			life.signal(syscall.SIGTERM)
-			if code := life.wait(patience); code != 0 {
+			if code := life.wait(processTimeout); code != 0 {
 				t.Errorf("stopped with exit code %d", code)
 			}
 		} else {
@@ -125,7 +125,7 @@ func torture(t *testing.T, seed uint32) {
 		life = s.run()
 	}
 	if ended == nil {
-		ended = h.end(15 * patience) // a start without an answer takes most of a minute, several in a row several of them
+		ended = h.end(15 * processTimeout) // a start without an answer takes most of a minute, several in a row several of them
 	}
 	life.kill()
 	s.run() // removes what the others left
@@ -143,7 +143,7 @@ func (h *history) within(limit time.Duration) *stokerv1.Batch {
 	select {
 	case b := <-h.done:
 		h.done <- b
-		return h.end(patience)
+		return h.end(processTimeout)
 	case <-time.After(limit):
 		return nil
 	}
@@ -152,7 +152,7 @@ func (h *history) within(limit time.Duration) *stokerv1.Batch {
 // cancel asks for a job's end. The job may have ended already.
 func (s *service) cancel(id string) {
 	s.t.Helper()
-	ctx, cancel := context.WithTimeout(s.t.Context(), patience)
+	ctx, cancel := context.WithTimeout(s.t.Context(), processTimeout)
 	defer cancel()
 	_, err := s.client.Batches().CancelJob(ctx, &stokerv1.CancelJobRequest{JobId: id, Reason: "tortured"}, grpc.WaitForReady(true))
 	if err != nil {

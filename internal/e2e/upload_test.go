@@ -45,14 +45,14 @@ func TestUpload(t *testing.T) {
 	reach(client, shut)
 	client.signal(syscall.SIGINT)
 	hint, _ := client.hears("to go on: stoker submit " + file + " --resume")
-	if code := client.wait(patience); code != 130 || hint == "" {
+	if code := client.wait(processTimeout); code != 130 || hint == "" {
 		t.Errorf("interrupted, the client ended with %d", code)
 	}
 	g.open()
 
 	client = submit()
 	refusal, _ := client.hears("an upload of this list is not finished: batch ")
-	if code := client.wait(patience); code != 2 || refusal == "" {
+	if code := client.wait(processTimeout); code != 2 || refusal == "" {
 		t.Errorf("without --resume, the client ended with %d", code)
 	}
 
@@ -68,10 +68,10 @@ func TestUpload(t *testing.T) {
 	life.kill()
 	s.run()
 	g.open()
-	if code := client.wait(patience); code != 0 {
+	if code := client.wait(processTimeout); code != 0 {
 		t.Errorf("the service restarted, the client ended with %d", code)
 	}
-	if code := submit("--resume").wait(patience); code != 0 {
+	if code := submit("--resume").wait(processTimeout); code != 0 {
 		t.Errorf("all being there, the client ended with %d", code)
 	}
 
