@@ -1,6 +1,6 @@
 # Everything a contributor runs by hand. `make` alone lists the targets.
 #
-# `make demo` and `make test` need Go and nothing else. `make generate` and `make lint` also need
+# `make demo`, `make test` and `make generate/docs` need Go and nothing else. `make generate` and `make lint` also need
 # npm, for buf; the versions of buf, golangci-lint and grpcurl are pinned under tools/.
 
 SHELL := bash
@@ -19,7 +19,7 @@ BUF     = tools/buf/node_modules/.bin/buf
 ARGS     ?=
 # How long `make fuzz` spends on each fuzz target.
 FUZZTIME ?= 20s
-# How long `make torture` goes on.
+# How long `make torture` runs.
 TORTURE_TIME ?= 1h
 # What `make breaking` compares the contract with: any input that buf understands.
 AGAINST  ?= .git\#branch=main
@@ -53,15 +53,19 @@ grpcurl: ## Build the pinned grpcurl as bin/grpcurl
 ##### Test it
 
 .PHONY: test
-test: ## Run all tests; what needs Node.js is skipped where there is none
+test: ## Run all tests; tests that need Node.js are skipped where it is missing
 	@go test -timeout=20m -shuffle=on $(or $(ARGS),./...)
 
 .PHONY: race
 race: ## Run all tests under the race detector, long ones shortened
 	@go test -timeout=20m -race -short -shuffle=on $(or $(ARGS),./...)
 
+.PHONY: test/exhaustive
+test/exhaustive: ## Run all combinations of the tests that otherwise try every pair
+	@STOKER_EXHAUSTIVE=1 go test -count=1 -timeout=30m ./client ./dispatcher
+
 .PHONY: bench
-bench: ## Print all figures of docs/figures.md but the load test's, and draw docs/queue.svg; takes some ten minutes
+bench: ## Print the figures of docs/figures.md, except the load test's, and draw docs/queue.svg; takes ten minutes
 	@export STOKER_FIGURES=1
 	STOKER_CHART=$(CURDIR)/docs/queue.svg go test -count=1 -v -timeout=30m -run='^Test(Figures|ManyRunningCostFewCalls)$$' ./dispatcher | grep -v level=
 	go test -count=1 -v -timeout=30m -run='^TestFigures$$' ./server
@@ -77,7 +81,7 @@ fuzz: ## Run each fuzz target for FUZZTIME (20s)
 	  done
 
 .PHONY: torture
-torture: ## Kill the service on a platform that is out of order, for TORTURE_TIME (1h)
+torture: ## Kill the service again and again on a faulty platform, for TORTURE_TIME (1h)
 	@STOKER_TORTURE_TIME=$(TORTURE_TIME) go test -count=1 -timeout=0 -v -run='^TestTorture$$' ./internal/e2e
 
 .PHONY: load
@@ -94,7 +98,7 @@ cover: ## Measure what the tests cover: .cache/cover.html
 ##### Check it
 
 .PHONY: check
-check: generate/check lint test ## What has to be green before a commit
+check: generate/check lint test ## Run everything that a commit has to pass
 
 .PHONY: lint
 lint: proto/lint ## Vet, modernise and lint; nothing is changed
@@ -109,7 +113,7 @@ fmt: $(BUF) ## Format Go and proto files and apply go fix
 	"$(LINT)" fmt
 	$(BUF) format -w proto
 
-##### The contract
+##### Generate
 
 .PHONY: generate
 generate: $(BUF) ## Generate gen/ from proto/
@@ -119,12 +123,16 @@ generate: $(BUF) ## Generate gen/ from proto/
 	rm -rf gen
 	cp -r "$$fresh/gen" gen
 
+.PHONY: generate/docs
+generate/docs: ## Write the parts of docs/architecture.md that are generated: package table, state diagram
+	@go test -count=1 -run='^TestGeneratedParts$$' ./internal/archtest -update
+
 .PHONY: generate/check
-generate/check: $(BUF) ## Tell whether gen/ is what proto/ generates
+generate/check: $(BUF) ## Check that gen/ is what proto/ generates
 	@fresh=$$(mktemp -d)
 	trap 'rm -rf "$$fresh"' EXIT
 	$(BUF) generate -o "$$fresh"
-	diff -r gen "$$fresh/gen" || { echo 'gen/ is stale: run make generate' >&2; exit 1; }
+	diff -r gen "$$fresh/gen" || { echo 'gen/ is out of date: run make generate' >&2; exit 1; }
 
 .PHONY: proto/lint
 proto/lint: $(BUF) ## Lint the contract and check its format

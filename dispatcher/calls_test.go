@@ -12,6 +12,9 @@ import (
 // once: ten calls to configure and start it, and what it takes to see it run and end.
 func TestProfileCalls(t *testing.T) {
 	l := workload{encoders: 100, duration: time.Minute, rounds: 8, target: 3}
+	if testing.Short() {
+		l.encoders = 40 // under the race detector
+	}
 	f := l.stoker(t)
 	t.Logf("%v: %.2f calls a job, makespan %.3f of the bound", l, f.calls, f.makespan)
 	if f.calls > 12.9 || f.makespan > 1.15 || f.throttled > 0 {
@@ -23,11 +26,11 @@ func TestProfileCalls(t *testing.T) {
 // the lists that all users of the key share, and looks go where something is expected.
 // `make bench` does it with five thousand.
 func TestManyRunningCostFewCalls(t *testing.T) {
-	encoders := 500
+	encoders := 200
 	if os.Getenv("STOKER_FIGURES") != "" {
 		encoders = 5000
 	} else if testing.Short() {
-		encoders = 100
+		encoders = 40 // under the race detector
 	}
 	l := workload{encoders: encoders, duration: time.Hour}
 	inWorld(t, l.simulated(), func(w *world) {

@@ -20,7 +20,7 @@ func TestLongWalk(t *testing.T) {
 		"profile":  func(w *world, n int) job.Batch { return w.submit(n, nil) },
 		"template": func(w *world, n int) job.Batch { return w.submitLadder(n, nil) },
 	} {
-		if !testing.Short() || kind == "template" {
+		if exhaustive || testing.Short() == (kind == "template") {
 			t.Run(kind, func(t *testing.T) { longWalk(t, submit) })
 		}
 	}
@@ -30,7 +30,7 @@ func longWalk(t *testing.T, submit func(w *world, n int) job.Batch) {
 	t.Helper()
 	many := 100_000
 	if testing.Short() {
-		many = 50_000
+		many = 25_000 // under the race detector
 	}
 	sim := &simulator.Simulator{Seed: 1, Encoders: 3, Duration: time.Minute, Latency: 50 * time.Millisecond, TakeAnyStart: true}
 	var starts atomic.Int64
@@ -82,6 +82,9 @@ func longWalk(t *testing.T, submit func(w *world, n int) job.Batch) {
 // is started again before the walk is over, nor after.
 func TestLongWalkAfterABackup(t *testing.T) {
 	for name, templates := range map[string]bool{"profile": false, "template": true} {
+		if testing.Short() && templates {
+			continue // under the race detector
+		}
 		t.Run(name, func(t *testing.T) {
 			sim := &simulator.Simulator{Seed: 1, Encoders: 3, Duration: time.Minute, Latency: 50 * time.Millisecond, TakeAnyStart: true}
 			sim.Limits = []simulator.Limit{{Group: "/encoding/encodings", Method: "POST", Calls: -1}}

@@ -145,11 +145,11 @@ func omit(resp *http.Response, id string) (*http.Response, error) {
 // A status, the list and a search say of an encoding what they like. It is replaced, and
 // paid for again, only if its status is not known and the whole list lacks it.
 func TestGone(t *testing.T) {
-	for _, status := range []says{has, hasNot, fails} {
-		for _, list := range []says{has, hasNot, fails} {
-			for _, search := range []says{has, hasNot, fails} {
-				if testing.Short() && (status == fails || list == fails) && search != has {
-					continue
+	for i, status := range []says{has, hasNot, fails} {
+		for j, list := range []says{has, hasNot, fails} {
+			for k, search := range []says{has, hasNot, fails} {
+				if testing.Short() && (i+j+k)%3 != 0 {
+					continue // every pair of them, under the race detector
 				}
 				t.Run(fmt.Sprintf("status %s, list %s, search %s", status, list, search), func(t *testing.T) {
 					sim := &simulator.Simulator{Seed: 1, Encoders: -1, Duration: time.Minute}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"os"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -18,6 +19,9 @@ import (
 	"github.com/stokerd/stoker/job"
 	"github.com/stokerd/stoker/store"
 )
+
+// exhaustive has tables of tests try all combinations, not only every pair.
+var exhaustive = os.Getenv("STOKER_EXHAUSTIVE") != ""
 
 // world is a dispatcher with everything around it: a real job table, the real
 // client, and the simulator in place of the platform. It lives in a synctest bubble,

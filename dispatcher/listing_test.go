@@ -164,8 +164,8 @@ func TestTwistedLists(t *testing.T) {
 	for n, name := range slices.Sorted(maps.Keys(all)) {
 		how := all[name]
 		for _, templates := range []bool{false, true} {
-			if testing.Short() && n%7 != 0 {
-				continue // a sample of them, under the race detector
+			if !exhaustive && templates != (n%2 == 0) || testing.Short() && n%7 != 0 {
+				continue
 			}
 			t.Run(fmt.Sprintf("%s templates=%v", name, templates), func(t *testing.T) { restartTwisted(t, how, templates) })
 		}
@@ -258,8 +258,8 @@ func TestTwistedListsAfterABackup(t *testing.T) {
 	for n, name := range slices.Sorted(maps.Keys(all)) {
 		how := all[name]
 		for _, templates := range []bool{false, true} {
-			if testing.Short() && n%7 != 0 {
-				continue // a sample of them, under the race detector
+			if !exhaustive && templates != (n%2 != 0) || testing.Short() && n%7 != 0 {
+				continue // the other half of what TestTwistedLists tries
 			}
 			t.Run(fmt.Sprintf("%s templates=%v", name, templates), func(t *testing.T) { restoreTwisted(t, how, templates) })
 		}

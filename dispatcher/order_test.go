@@ -181,6 +181,9 @@ func TestOrder(t *testing.T) {
 // The automatic target follows the drain: small for few encoders, larger for many.
 func TestAutomaticTarget(t *testing.T) {
 	for _, tt := range []struct{ encoders, low, high int }{{2, 3, 4}, {60, 5, 40}} {
+		if testing.Short() && tt.encoders > 10 {
+			continue // under the race detector
+		}
 		t.Run(fmt.Sprint(tt.encoders, " encoders"), func(t *testing.T) {
 			sim := &simulator.Simulator{Seed: 1, Encoders: tt.encoders, Duration: time.Minute, Latency: 100 * time.Millisecond}
 			inWorld(t, sim, func(w *world) {

@@ -345,6 +345,9 @@ func TestJobOf(t *testing.T) {
 // What a template costs: one call to start it, and what it takes to see it run and end.
 func TestTemplateCalls(t *testing.T) {
 	for _, delay := range []time.Duration{0, 3 * time.Second} {
+		if testing.Short() && delay == 0 {
+			continue // under the race detector
+		}
 		l := workload{encoders: 20, duration: time.Minute, rounds: 10, target: 3}
 		sim := l.simulated()
 		sim.TemplateDelay = delay

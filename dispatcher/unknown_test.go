@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -63,13 +64,17 @@ func numbered(name string, n int) bool {
 // no place: the others go on as if they were not there. They are seen, looked at now and
 // then, and taken up again when they show something else.
 func TestUnknownStatusHoldsNoPlace(t *testing.T) {
-	for _, word := range []any{"PAUSED", "running", 7, "", nil, "GONE", map[string]any{"is": "RUNNING"}} {
+	for n, word := range []any{"PAUSED", "running", 7, "", nil, "GONE", map[string]any{"is": "RUNNING"}} {
+		if testing.Short() && n%4 != 0 {
+			continue // a sample of them, under the race detector
+		}
 		t.Run(fmt.Sprint(word), func(t *testing.T) {
 			sim := &simulator.Simulator{Seed: 1, Encoders: 5, Duration: 20 * time.Second}
 			inWorld(t, sim, func(w *world) {
-				stuck := true
+				var stuck atomic.Bool
+				stuck.Store(true)
 				w.misreport(func(_, name string, object map[string]any) {
-					if stuck && numbered(name, 3) && object["status"] != "CREATED" && object["status"] != "QUEUED" {
+					if stuck.Load() && numbered(name, 3) && object["status"] != "CREATED" && object["status"] != "QUEUED" {
 						object["status"] = word
 					}
 				})
@@ -96,7 +101,7 @@ func TestUnknownStatusHoldsNoPlace(t *testing.T) {
 				if !told || s.Breaker != job.BreakerClosed {
 					w.t.Errorf("the account tells of %v, its breaker is %s", s.UnknownValues, s.Breaker)
 				}
-				stuck = false
+				stuck.Store(false)
 				w.awaitEnd(b.ID, 5*time.Minute)
 				for _, j := range w.jobs(b.ID) {
 					if j.State != job.Succeeded || j.Attempt != 1 || j.PlatformStatus != "" {
@@ -208,18 +213,20 @@ func TestUnknownStatusIsCancelled(t *testing.T) {
 func TestUnknownStatusAfterALostStart(t *testing.T) {
 	for _, templated := range []bool{false, true} {
 		t.Run(fmt.Sprint("template ", templated), func(t *testing.T) {
-			lost := true
+			var lost atomic.Bool
+			lost.Store(true)
 			sim := &simulator.Simulator{Seed: 1, Encoders: 2, Duration: 30 * time.Second}
 			sim.Fault = func(c simulator.Call) (f simulator.Fault) {
-				if lost && (c.Route == "POST /encoding/encodings/{id}/start" || c.Route == "POST /encoding/templates/start") {
+				if lost.Load() && (c.Route == "POST /encoding/encodings/{id}/start" || c.Route == "POST /encoding/templates/start") {
 					f.Kind, f.After = simulator.HTMLFault, true
 				}
 				return f
 			}
 			inWorld(t, sim, func(w *world) {
-				stuck := true
+				var stuck atomic.Bool
+				stuck.Store(true)
 				w.misreport(func(_, _ string, object map[string]any) {
-					if stuck {
+					if stuck.Load() {
 						object["status"] = "TRANSFERRING"
 					}
 				})
@@ -230,11 +237,11 @@ func TestUnknownStatusAfterALostStart(t *testing.T) {
 				}
 				b := w.submit(4, edit)
 				time.Sleep(20 * time.Minute)
-				lost = false
+				lost.Store(false)
 				w.halt()
 				w.run()
 				time.Sleep(20 * time.Minute)
-				stuck = false
+				stuck.Store(false)
 				w.awaitEnd(b.ID, 10*time.Minute)
 				for _, j := range w.jobs(b.ID) {
 					if j.State != job.Succeeded || j.Attempt != 1 {
@@ -252,9 +259,10 @@ func TestUnknownStatusAfterALostStart(t *testing.T) {
 func TestUnknownStatusOfAnOrphan(t *testing.T) {
 	sim := &simulator.Simulator{Seed: 1, Encoders: 2, Duration: 10 * time.Hour, StopDelay: time.Second}
 	inWorld(t, sim, func(w *world) {
-		stuck := true
+		var stuck atomic.Bool
+		stuck.Store(true)
 		w.misreport(func(_, _ string, object map[string]any) {
-			if stuck {
+			if stuck.Load() {
 				object["status"] = "HELD"
 			}
 		})
@@ -274,7 +282,7 @@ func TestUnknownStatusOfAnOrphan(t *testing.T) {
 		if n := w.calls("POST /encoding/encodings/{id}/stop"); n < 5 || n > 40 {
 			w.t.Errorf("%d stops in an hour", n)
 		}
-		stuck = false
+		stuck.Store(false)
 		time.Sleep(maxDelete + time.Minute)
 		w.checkNothingLeft()
 	})
@@ -283,7 +291,7 @@ func TestUnknownStatusOfAnOrphan(t *testing.T) {
 // The hint of a failed run that tells none is the one of its code's definition; the platform's
 // definitions are fetched once a day for an account, and never waited for when they fail.
 func TestMissingHintIsDefined(t *testing.T) {
-	for _, tt := range []struct {
+	for n, tt := range []struct {
 		name     string
 		hint     any // of code 90001 in the definitions
 		fault    simulator.Fault
@@ -297,6 +305,9 @@ func TestMissingHintIsDefined(t *testing.T) {
 		{"no definitions", "NO_RETRY", simulator.Fault{Kind: simulator.JSONFault, Status: http.StatusNotFound, Code: 1005}, 3, 48}, // each time without a limit as well
 		{"broken definitions", "NO_RETRY", simulator.Fault{Kind: simulator.TruncateFault}, 3, 24},
 	} {
+		if testing.Short() && n%4 != 0 {
+			continue // a sample of them, under the race detector
+		}
 		t.Run(tt.name, func(t *testing.T) {
 			sim := &simulator.Simulator{Seed: 1, Encoders: 4, Duration: 20 * time.Second, TakeAnyStart: true}
 			sim.Outcome = func(simulator.Encoding, int) simulator.Outcome {

@@ -94,8 +94,8 @@ func (s State) To(next State) error {
 	return fmt.Errorf("%w: %s to %s", ErrIllegalTransition, s, next)
 }
 
-// Diagram draws the transition table as a Mermaid state diagram. The
-// documentation embeds its output.
+// Diagram draws the transition table as a Mermaid state diagram. It is
+// embedded in docs/architecture.md; make generate/docs writes it there.
 func Diagram() string {
 	var b strings.Builder
 	b.WriteString("stateDiagram-v2\n")

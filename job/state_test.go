@@ -2,8 +2,6 @@ package job
 
 import (
 	"errors"
-	"os"
-	"strings"
 	"testing"
 )
 
@@ -40,23 +38,6 @@ func TestTransitions(t *testing.T) {
 			t.Errorf("WAITING to STARTING: got %v", err)
 		}
 	})
-}
-
-// The diagram in the documentation is the one the code follows.
-func TestDiagramInDocs(t *testing.T) {
-	page, err := os.ReadFile("../docs/architecture.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, rest, begun := strings.Cut(string(page), "<!-- job states: begin -->\n")
-	got, _, ended := strings.Cut(rest, "<!-- job states: end -->")
-	if !begun || !ended {
-		t.Fatal("docs/architecture.md lacks the markers of the state diagram")
-	}
-	want := "```mermaid\n" + Diagram() + "```\n"
-	if strings.TrimSpace(got) != strings.TrimSpace(want) {
-		t.Errorf("docs/architecture.md: replace what stands between the markers by\n%s", want)
-	}
 }
 
 func TestParseID(t *testing.T) {

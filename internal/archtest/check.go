@@ -1,58 +1,99 @@
 package archtest
 
 import (
-	"bytes"
 	"fmt"
-	"go/ast"
-	"go/parser"
-	"go/token"
 	"io/fs"
-	"path"
+	"maps"
 	"slices"
-	"strconv"
 	"strings"
 )
 
-// file is one Go source file of the module, tests aside.
-type file struct {
-	path      string
-	imports   []string
-	lines     int
-	generated bool
-}
-
-// pkg returns the file's package path below the module.
-func (f file) pkg() string { return path.Dir(f.path) }
-
 // check reads the module rooted at fsys and returns one sentence for every broken rule, sorted.
-// Build tags are not looked at: a rule holds on every platform.
-func check(fsys fs.FS, rules map[string]rule) ([]string, error) {
+// Build tags are ignored: a rule holds on every platform.
+func check(fsys fs.FS, rules []rule) ([]string, error) {
 	files, err := sources(fsys)
 	if err != nil {
 		return nil, err
 	}
-	var broken []string
-	seen := map[string]bool{}
-	for _, f := range files {
-		seen[f.pkg()] = true
-		broken = append(broken, checkFile(f, rules)...)
+	broken := checkTable(rules)
+	table := map[string]rule{}
+	for _, r := range rules {
+		table[r.pkg] = r
 	}
-	for name := range rules {
-		if !seen[name] {
-			broken = append(broken, fmt.Sprintf("%s: has a rule but no package", name))
+	used := map[string]map[string]bool{} // by package: what its files import
+	methods := map[string]int{}          // by package and type
+	for _, f := range files {
+		if f.test {
+			broken = append(broken, checkTest(f, rules)...)
+			continue
 		}
+		broken = append(broken, checkFile(f, table)...)
+		if used[f.pkg()] == nil {
+			used[f.pkg()] = map[string]bool{}
+		}
+		for _, imported := range f.imports {
+			used[f.pkg()][imported] = true
+		}
+		for typ, n := range f.methods {
+			methods[f.pkg()+"."+typ] += n
+		}
+	}
+	for typ, n := range methods {
+		if n > maxMethods && !slices.Contains(largeTypes, typ) {
+			broken = append(broken, fmt.Sprintf("%s: has %d methods, more than %d: split it by what it owns", typ, n, maxMethods))
+		}
+	}
+	for _, r := range rules {
+		broken = append(broken, checkUse(r, used[r.pkg])...)
 	}
 	slices.Sort(broken)
 	return slices.Compact(broken), nil
 }
 
-func checkFile(f file, rules map[string]rule) []string {
+// checkTable holds the table itself to its order.
+func checkTable(rules []rule) []string {
+	var broken []string
+	above := map[string]bool{}
+	for _, r := range rules {
+		if above[r.pkg] {
+			broken = append(broken, fmt.Sprintf("%s: has two lines", r.pkg))
+		}
+		for _, imported := range r.imports {
+			if !above[imported] {
+				broken = append(broken, fmt.Sprintf("%s: may import %s, which has no line above it", r.pkg, imported))
+			}
+		}
+		above[r.pkg] = true
+	}
+	return broken
+}
+
+// checkUse finds a line without a package, and what a line permits in vain.
+func checkUse(r rule, used map[string]bool) []string {
+	if used == nil {
+		return []string{fmt.Sprintf("%s: has a rule but no package", r.pkg)}
+	}
+	var broken []string
+	for _, imported := range r.imports {
+		if !used[module+"/"+imported] {
+			broken = append(broken, fmt.Sprintf("%s: may import %s and does not: shorten its line", r.pkg, imported))
+		}
+	}
+	for _, other := range r.uses {
+		if !slices.ContainsFunc(slices.Collect(maps.Keys(used)), func(path string) bool { return within(path, []string{other}) }) {
+			broken = append(broken, fmt.Sprintf("%s: may use %s and does not: shorten its line", r.pkg, other))
+		}
+	}
+	return broken
+}
+
+func checkFile(f file, table map[string]rule) []string {
 	var broken []string
 	complain := func(format string, args ...any) {
 		broken = append(broken, f.path+": "+fmt.Sprintf(format, args...))
 	}
 
-	own, ok := rules[f.pkg()]
+	own, ok := table[f.pkg()]
 	if !ok {
 		complain("package %s has no rule: add it to the table in internal/archtest/rules.go", f.pkg())
 		return broken
@@ -60,100 +101,58 @@ func checkFile(f file, rules map[string]rule) []string {
 	if f.lines > maxLines && !f.generated {
 		complain("has %d lines, more than %d: split it by idea", f.lines, maxLines)
 	}
+	for name, n := range f.interfaces {
+		if n > maxInterface && !f.generated {
+			complain("interface %s lists %d methods, more than %d: split it by consumer", name, n, maxInterface)
+		}
+	}
 	for _, imported := range f.imports {
-		if why := forbidden(f.pkg(), own, imported, rules); why != "" {
+		if why := forbidden(own, imported, table); why != "" {
 			complain("imports %s: %s", imported, why)
+		}
+	}
+	if !f.generated && !slices.Contains(coinedPackages, f.pkg()) {
+		for word, line := range f.words {
+			if instead, ok := coined[strings.TrimSuffix(word, "s")]; ok {
+				broken = append(broken, fmt.Sprintf("%s:%d: says %q: say %s", f.path, line, word, instead))
+			}
 		}
 	}
 	return broken
 }
 
-// forbidden says why the package, under its own rule, may not import the path; "" if it may.
-func forbidden(pkg string, own rule, imported string, rules map[string]rule) string {
-	if inModule, ok := strings.CutPrefix(imported, module+"/"); ok {
-		switch {
-		case rules[inModule].testSupport && !own.testSupport:
-			return "it is for tests only"
-		case !own.everything && !slices.Contains(own.imports, inModule):
-			return fmt.Sprintf("%s may not import it", pkg)
+// checkTest holds the imports of a test to the modules that somebody has listed.
+func checkTest(f file, rules []rule) []string {
+	var broken []string
+	for _, imported := range f.imports {
+		known := !outside(imported) || within(imported, testModules) ||
+			slices.ContainsFunc(rules, func(r rule) bool { return within(imported, r.uses) })
+		if !known {
+			broken = append(broken, fmt.Sprintf("%s: imports %s: add its module to testModules in internal/archtest/rules.go", f.path, imported))
 		}
-		return ""
 	}
-	if within(imported, []string{"testing"}) && !own.testSupport {
+	return broken
+}
+
+// forbidden says why a package may not import the path by its own rule; "" if it may.
+func forbidden(own rule, imported string, table map[string]rule) string {
+	inModule, ours := strings.CutPrefix(imported, module+"/")
+	switch {
+	case ours && table[inModule].testSupport && !own.testSupport:
+		return "it is for tests only"
+	case ours && !own.everything && !slices.Contains(own.imports, inModule):
+		return fmt.Sprintf("%s may not import it", own.pkg)
+	case within(imported, []string{"testing"}) && !own.testSupport:
 		return "test packages stay out of programs"
-	}
-	// A module path starts with a host name; the standard library's paths have no dot there.
-	host, _, _ := strings.Cut(imported, "/")
-	if own.stdOnly && strings.Contains(host, ".") {
-		return fmt.Sprintf("%s uses the standard library alone", pkg)
-	}
-	for _, home := range homes {
-		if within(imported, home.technology) && !within(pkg, home.packages) {
-			return fmt.Sprintf("its home is %s", strings.Join(home.packages, ", "))
-		}
+	case (outside(imported) || within(imported, guarded)) && !within(imported, own.uses):
+		return fmt.Sprintf("%s may not use it: its line in internal/archtest/rules.go does not name it", own.pkg)
 	}
 	return ""
 }
 
-// sources parses the imports of every Go file of the module, leaving out tests, nested modules
-// (their go.mod makes them somebody else) and what the go command ignores as well.
-func sources(fsys fs.FS) ([]file, error) {
-	var files []file
-	err := fs.WalkDir(fsys, ".", func(name string, entry fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		if entry.IsDir() {
-			if name != "." && skipDir(fsys, name) {
-				return fs.SkipDir
-			}
-			return nil
-		}
-		if path.Ext(name) != ".go" || strings.HasSuffix(name, "_test.go") {
-			return nil
-		}
-		f, err := parse(fsys, name)
-		if err != nil {
-			return err
-		}
-		files = append(files, f)
-		return nil
-	})
-	if err != nil {
-		return nil, fmt.Errorf("read module: %w", err)
-	}
-	return files, nil
-}
-
-func skipDir(fsys fs.FS, name string) bool {
-	base := path.Base(name)
-	if strings.HasPrefix(base, ".") || strings.HasPrefix(base, "_") || base == "testdata" || base == "node_modules" {
-		return true
-	}
-	_, err := fs.Stat(fsys, path.Join(name, "go.mod"))
-	return err == nil
-}
-
-func parse(fsys fs.FS, name string) (file, error) {
-	text, err := fs.ReadFile(fsys, name)
-	if err != nil {
-		return file{}, err
-	}
-	syntax, err := parser.ParseFile(token.NewFileSet(), name, text, parser.ImportsOnly|parser.ParseComments)
-	if err != nil {
-		return file{}, err
-	}
-	f := file{
-		path:      name,
-		lines:     bytes.Count(text, []byte("\n")),
-		generated: ast.IsGenerated(syntax),
-	}
-	for _, spec := range syntax.Imports {
-		imported, err := strconv.Unquote(spec.Path.Value)
-		if err != nil {
-			return file{}, fmt.Errorf("%s: import %s: %w", name, spec.Path.Value, err)
-		}
-		f.imports = append(f.imports, imported)
-	}
-	return f, nil
+// outside reports whether the path belongs to another module. A module path starts with a host name;
+// the standard library's paths have no dot there.
+func outside(path string) bool {
+	host, _, _ := strings.Cut(path, "/")
+	return strings.Contains(host, ".") && !within(path, []string{module})
 }

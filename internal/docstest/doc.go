@@ -9,5 +9,5 @@
 //
 // A block marked sh is not run, because it needs an account, a network or a terminal. Its
 // stoker commands have to be valid.
-// A Go program in the README is compiled and run against the same service.
+// The Go program of the tour is compiled and run against the same service.
 package docstest

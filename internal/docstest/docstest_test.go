@@ -15,10 +15,10 @@ import (
 
 // TestPages runs the console blocks of the pages that have any.
 func TestPages(t *testing.T) {
-	for _, page := range []string{"README.md", "docs/cookbook.md"} {
+	for _, page := range []string{"README.md", "docs/tour.md", "docs/cookbook.md"} {
 		t.Run(page, func(t *testing.T) {
 			t.Parallel()
-			s := newSession(t, page == "README.md")
+			s := newSession(t, page != "docs/cookbook.md")
 			n, grpcurls := 0, 0
 			for _, b := range blocks(t, page) {
 				if b.language != "console" {
@@ -38,9 +38,9 @@ func TestPages(t *testing.T) {
 	}
 }
 
-// TestReadmeProgram compiles the Go program of the README and runs it.
-func TestReadmeProgram(t *testing.T) {
-	const page = "README.md"
+// TestGoProgram compiles the Go program of the tour and runs it.
+func TestGoProgram(t *testing.T) {
+	const page = "docs/tour.md"
 	s := newSession(t, true)
 	for _, b := range blocks(t, page) {
 		if b.language != "go" {
@@ -64,7 +64,7 @@ func TestReadmeProgram(t *testing.T) {
 		if err := os.WriteFile(replace, overlay, 0o644); err != nil {
 			t.Fatal(err)
 		}
-		// The service of the test listens elsewhere than the one of the README.
+		// The service of the test listens elsewhere than the one of the page.
 		text := strings.ReplaceAll(strings.Join(b.lines, "\n"), "127.0.0.1:7070", s.address["127.0.0.1:7070"])
 		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
 			t.Fatal(err)
@@ -87,16 +87,8 @@ func TestUsage(t *testing.T) {
 	if err := gobuild.Program(t.Context(), stoker, "cmd/stoker"); err != nil {
 		t.Fatal(err)
 	}
-	pages, err := filepath.Glob(filepath.Join(root, "docs/*.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
 	n := 0
-	for _, page := range append(pages, filepath.Join(root, "README.md"), filepath.Join(root, "CONTRIBUTING.md")) {
-		page, err := filepath.Rel(root, page)
-		if err != nil {
-			t.Fatal(err)
-		}
+	for _, page := range pages(t) {
 		for _, b := range blocks(t, page) {
 			if b.language != "sh" {
 				continue
@@ -149,7 +141,7 @@ func TestEveryMethod(t *testing.T) {
 // TestNamedTests finds every test that a page calls by its name.
 func TestNamedTests(t *testing.T) {
 	declared := map[string]bool{}
-	declaration := regexp.MustCompile(`(?m)^func (Test\w+)\(`)
+	declaration := regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)\w+)\(`)
 	err := filepath.WalkDir(root, func(path string, d os.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -169,17 +161,39 @@ func TestNamedTests(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	text, err := os.ReadFile(filepath.Join(root, "docs/architecture.md"))
+	named := regexp.MustCompile("`((?:Test|Fuzz)\\w+)`")
+	n := 0
+	for _, page := range pages(t) {
+		text, err := os.ReadFile(filepath.Join(root, page))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range named.FindAllStringSubmatch(string(text), -1) {
+			n++
+			if !declared[m[1]] {
+				t.Errorf("%s names %s, which does not exist", page, m[1])
+			}
+		}
+	}
+	if n == 0 {
+		t.Error("no test is named: the pattern no longer fits the pages")
+	}
+}
+
+// pages lists the pages of the project, but for the changes.
+func pages(t *testing.T) []string {
+	t.Helper()
+	found, err := filepath.Glob(filepath.Join(root, "docs/*.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	named := regexp.MustCompile("`(Test\\w+)`").FindAllStringSubmatch(string(text), -1)
-	for _, m := range named {
-		if !declared[m[1]] {
-			t.Errorf("docs/architecture.md names %s, which does not exist", m[1])
+	all := []string{"README.md", "CONTRIBUTING.md"}
+	for _, file := range found {
+		page, err := filepath.Rel(root, file)
+		if err != nil {
+			t.Fatal(err)
 		}
+		all = append(all, page)
 	}
-	if len(named) == 0 {
-		t.Error("no test is named: the pattern no longer fits the page")
-	}
+	return all
 }

@@ -34,8 +34,8 @@ type session struct {
 	out     *bufio.Reader
 }
 
-// newSession starts everything. The service is what the pages presuppose: the README's is
-// that of the demo, the cookbook's has variables as in Bitmovin's examples. Nothing is
+// newSession starts everything. README and tour presuppose the service of the demo; the service of the
+// cookbook has variables as in Bitmovin's examples. No batch is
 // submitted.
 func newSession(t *testing.T, demo bool) *session {
 	t.Helper()
