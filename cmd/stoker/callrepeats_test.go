@@ -61,14 +61,14 @@ func TestLostAnswers(t *testing.T) {
 			code: 3, asked: 1,
 			stderr: []string{
 				"To see the jobs: stoker jobs " + sample.BatchID + "\n", "gave no answer: stream terminated by RST_STREAM with error code: INTERNAL_ERROR.",
-				"It may have done what was asked, or not; look what became of it before you give the same command again\n",
+				"It may have done what was asked, or not; check what became of it before you repeat the command\n",
 			},
 		},
 		{
 			name: "a page instead of a retry", method: "RetryJobs", times: 9, fault: page, args: []string{"retry", sample.BatchID},
 			code: 3, asked: 0,
 			stderr: []string{
-				"gave no answer: HTTP status 502 (Bad Gateway). It may have done what was asked, or not; look what became of it before you give the same command again\n",
+				"gave no answer: HTTP status 502 (Bad Gateway). It may have done what was asked, or not; check what became of it before you repeat the command\n",
 			},
 		},
 		{

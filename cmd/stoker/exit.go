@@ -121,9 +121,9 @@ func statusExit(server string, s *status.Status) (code int, text string) {
 
 // lostAnswerText says what is known of a call whose answer did not come.
 func lostAnswerText(server string, lost *client.LostAnswerError) string {
-	advice := "the same command can be given again: what is done already is not done twice"
+	advice := "the command can be repeated: nothing is done twice"
 	if !lost.Repeatable {
-		advice = "look what became of it before you give the same command again"
+		advice = "check what became of it before you repeat the command"
 	}
 	return fmt.Sprintf("the server at %s gave no answer: %s. It may have done what was asked, or not; %s",
 		server, connectionErrorText(lost.Err), advice)

@@ -26,7 +26,7 @@ type listFlags struct {
 
 func (l *listFlags) addFlags(cmd *cobra.Command) {
 	f := cmd.Flags()
-	f.StringVar(&l.format, "format", "", "csv or jsonl (default: told from the first character)")
+	f.StringVar(&l.format, "format", "", "csv or jsonl (default: by the first character)")
 	f.StringVar(&l.profile, "profile", "", `profile to encode with (default "default")`)
 	f.StringVar(&l.template, "template", "", "encoding template to encode with, instead of a profile")
 	l.inline.addFlags(cmd)

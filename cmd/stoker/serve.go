@@ -44,7 +44,7 @@ is lost either way.
 Exit codes: 0 stopped as asked; 1 could not start or go on; 2 wrong configuration.`,
 		Example: `  stoker serve
   stoker serve --config /etc/stoker/stoker.yaml --queue-target 10
-  stoker serve --bitmovin-url http://127.0.0.1:7080/v1 --db rehearsal.db`,
+  stoker serve --bitmovin-url http://127.0.0.1:7080/v1 --db trial.db`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := config.Load(c.configSources(file, settings))

@@ -32,7 +32,7 @@ Exit codes: 0 stopped by SIGTERM or Ctrl-C; 1 could not start; 2 wrong usage.`,
 		Example: `  stoker simulate --encoders 20 --duration 10s --fail 0.05 &
   BITMOVIN_API_KEY=any HTTP_INPUT_HOST=example.com \
     S3_OUTPUT_BUCKET_NAME=b S3_OUTPUT_ACCESS_KEY=a S3_OUTPUT_SECRET_KEY=s \
-    stoker serve --bitmovin-url http://127.0.0.1:7080/v1 --db rehearsal.db`,
+    stoker serve --bitmovin-url http://127.0.0.1:7080/v1 --db trial.db`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var err error

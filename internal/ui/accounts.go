@@ -98,7 +98,7 @@ func workingState(a *stokerv1.Account, now time.Time) string {
 		return "being compared with the job table for " + FormatDuration(now.Sub(l.GetComparingSince().AsTime()))
 	}
 	if problem := a.GetProblem(); problem != "" {
-		return "working, with trouble: " + problem
+		return "working, with a problem: " + problem
 	}
 	if problem := a.GetWebhooks().GetProblem(); problem != "" {
 		return "working, without webhooks: " + problem

@@ -28,7 +28,7 @@ func TestAccountState(t *testing.T) {
 		{waits(stokerv1.WaitCode_WAIT_CODE_STORAGE, "no such bucket", nil), "no such bucket"},
 		{&stokerv1.Account{Webhooks: &stokerv1.Webhooks{UsedCount: 7}}, "working"},
 		{&stokerv1.Account{Webhooks: &stokerv1.Webhooks{Problem: "muted"}}, "working, without webhooks: muted"},
-		{&stokerv1.Account{Problem: "no such bucket"}, "working, with trouble: no such bucket"},
+		{&stokerv1.Account{Problem: "no such bucket"}, "working, with a problem: no such bucket"},
 		{&stokerv1.Account{Listing: &stokerv1.Listing{Way: stokerv1.ListingWay_LISTING_WAY_SEARCH, ComparingSince: sample.At(-5)}}, "working"},
 		{&stokerv1.Account{Listing: &stokerv1.Listing{ComparingSince: sample.At(-120)}}, "being compared with the job table for 2m0s"},
 		{
