@@ -1,28 +1,16 @@
 package main
 
 import (
-	"cmp"
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"maps"
-	"path/filepath"
-	"slices"
 	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/stokerd/stoker/bitmovin"
-	"github.com/stokerd/stoker/client"
 	"github.com/stokerd/stoker/dispatcher"
-	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
-	"github.com/stokerd/stoker/internal/config"
-	"github.com/stokerd/stoker/internal/joblist"
 	"github.com/stokerd/stoker/internal/plan"
-	"github.com/stokerd/stoker/internal/spelling"
-	"github.com/stokerd/stoker/internal/template"
 	"github.com/stokerd/stoker/internal/ui"
 	"github.com/stokerd/stoker/job"
 )
@@ -198,127 +186,4 @@ func (p *planFlags) durationRange() string {
 		return time.Duration(factor * float64(p.options.Duration)).Round(100 * time.Millisecond)
 	}
 	return fmt.Sprintf(" (%v to %v)", length(1-p.options.Spread), length(1+p.options.Spread))
-}
-
-// chooseEncoding sets what the batch is encoded with: a profile or a template.
-func (c *cli) chooseEncoding(p *planFlags) error {
-	b := job.Batch{
-		Priority: 50, Retry: job.RetryPolicy{MaxRetries: p.maxRetries},
-		Input: job.StorageRef{Name: plan.Storage}, Output: job.StorageRef{Name: plan.Storage},
-	}
-	known := config.Config{Profiles: map[string]job.Recipe{config.DefaultName: job.DefaultRecipe()}}
-	if p.config != "" {
-		sources := c.configSources(p.config, nil)
-		sources.WithoutPlatform = true
-		read, err := config.Load(sources)
-		if err != nil {
-			return err
-		}
-		known = *read
-	}
-	var request stokerv1.SubmitBatchRequest
-	if err := p.inline.addTo(&request); err != nil {
-		return err
-	}
-	switch inline := request.GetInlineTemplate(); {
-	case inline != nil:
-		b.Template = &job.Template{Text: inline.GetYaml(), FallbackRegions: inline.GetFallbackRegions()}
-	case p.template != "":
-		t, ok := known.Templates[p.template]
-		if !ok {
-			return p.unknownName("template", p.template, slices.Sorted(maps.Keys(known.Templates)))
-		}
-		b.Template = &t
-	default:
-		name := cmp.Or(p.profile, config.DefaultName)
-		r, ok := known.Profiles[name]
-		if !ok {
-			return p.unknownName("profile", name, slices.Sorted(maps.Keys(known.Profiles)))
-		}
-		b.Recipe = &r
-	}
-	p.options.Batch = b
-	return nil
-}
-
-// checkTemplate refuses what the service would refuse: a template with mistakes, or jobs that do not
-// set its variables as it needs.
-func (p *planFlags) checkTemplate(list *joblist.List) error {
-	if p.options.Batch.Template == nil {
-		return nil
-	}
-	t, mistakes := template.Parse(p.options.Batch.Template.Text)
-	if t != nil && len(list.Jobs) > 1 {
-		mistakes = t.SharedOutputs()
-	}
-	var wrong []client.Violation
-	for _, m := range mistakes {
-		field := cmp.Or(p.template, filepath.Base(p.inline.file))
-		wrong = append(wrong, client.Violation{Field: fmt.Sprintf("%s:%d", field, m.Line), Message: m.Text})
-	}
-	for i, j := range list.Jobs {
-		if len(wrong) >= joblist.MaxMistakes || len(mistakes) > 0 {
-			break
-		}
-		for _, v := range t.Check(j) {
-			wrong = append(wrong, client.Violation{Field: list.Where(i) + ": " + v.Field, Message: v.Message})
-		}
-	}
-	if len(wrong) > 0 {
-		return usageError(errors.New(violationLines(wrong, len(wrong))))
-	}
-	return nil
-}
-
-func (p *planFlags) unknownName(kind, name string, known []string) error {
-	if p.config == "" {
-		return usagef("--%s %s: name the file it is in with --config", kind, name)
-	}
-	return usagef("--%s %s: %s has no such %s%s", kind, name, p.config, kind, spelling.Hint(name, known))
-}
-
-func outcomeTable(o plan.Outcome) *ui.Table {
-	t := &ui.Table{Header: []string{"MEASURE", "VALUE"}}
-	t.AddRow("makespan", ui.FormatDuration(o.Makespan.Likely))
-	if o.Rehearsed < o.Jobs {
-		t.AddRow("makespan, range", ui.FormatDuration(o.Makespan.Earliest)+" to "+ui.FormatDuration(o.Makespan.Latest))
-	}
-	t.AddRow("bound", ui.FormatDuration(o.Bound))
-	t.AddRow("makespan over bound", fmt.Sprintf("%.3f", float64(o.Makespan.Likely)/float64(o.Bound)))
-	t.AddRow("encoders busy", fmt.Sprintf("%.1f %%", 100*o.Busy))
-	t.AddRow("idle while jobs wait", fmt.Sprintf("%.1f %%", 100*o.Idle))
-	t.AddRow("calls a job", fmt.Sprintf("%.1f", o.Calls))
-	t.AddRow("calls", fmt.Sprintf("%.0f", o.Calls*float64(o.Jobs)))
-	t.AddRow("calls refused with 429", strconv.Itoa(o.Waited))
-	if o.Retried > 0 || o.Failed > 0 {
-		t.AddRow("retries", strconv.Itoa(o.Retried))
-		t.AddRow("failed for good", strconv.Itoa(o.Failed))
-	}
-	return t
-}
-
-// printOutcome prints an outcome as JSON.
-func (c *cli) printOutcome(o plan.Outcome) error {
-	text, err := json.MarshalIndent(struct {
-		Jobs      int     `json:"jobs"`
-		Rehearsed int     `json:"rehearsed"`
-		Makespan  float64 `json:"makespan_seconds"`
-		Earliest  float64 `json:"earliest_seconds"`
-		Latest    float64 `json:"latest_seconds"`
-		Bound     float64 `json:"bound_seconds"`
-		Busy      float64 `json:"busy_share"`
-		Idle      float64 `json:"idle_while_waiting_share"`
-		Calls     float64 `json:"calls_per_job"`
-		Waited    int     `json:"rate_limited_calls"`
-		Retried   int     `json:"retries"`
-		Failed    int     `json:"failed"`
-	}{
-		o.Jobs, o.Rehearsed, o.Makespan.Likely.Seconds(), o.Makespan.Earliest.Seconds(), o.Makespan.Latest.Seconds(),
-		o.Bound.Seconds(), o.Busy, o.Idle, o.Calls, o.Waited, o.Retried, o.Failed,
-	}, "", "  ")
-	if err != nil {
-		return err
-	}
-	_, err = c.stdout.Write(append(text, '\n'))
-	return err
 }
