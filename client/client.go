@@ -64,7 +64,7 @@ func Dial(target string, o Options) (*Client, error) {
 	switch {
 	case o.TLS != nil:
 		secure = credentials.NewTLS(o.TLS)
-	case !o.Insecure && !loopback(target):
+	case !o.Insecure && !IsLoopback(target):
 		return nil, fmt.Errorf("dial %s: refusing plain text to another machine: set TLS, or Insecure to allow it", target)
 	}
 	c := &Client{messageBytes: cmp.Or(o.MessageBytes, 24<<20), retryTimeout: o.RetryTimeout, repeating: o.Repeating}
@@ -87,8 +87,9 @@ func Dial(target string, o Options) (*Client, error) {
 	return c, nil
 }
 
-// loopback reports whether a target can only be on this machine.
-func loopback(target string) bool {
+// IsLoopback reports whether a gRPC target, or an address to listen on, can be reached from this
+// machine only.
+func IsLoopback(target string) bool {
 	if strings.HasPrefix(target, "unix:") || strings.HasPrefix(target, "unix-abstract:") {
 		return true
 	}

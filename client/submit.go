@@ -9,11 +9,10 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+	"github.com/stokerd/stoker/job"
 )
 
 const (
-	// maxJobs is how many jobs the server takes in one message.
-	maxJobs = 100_000
 	// partJobs and partBytes are how many jobs a part of a longer list has, and how large
 	// these are: little enough for others to get their turn at the server between
 	// two parts.
@@ -100,7 +99,7 @@ func NewRequestID() (string, error) {
 
 // Fits reports whether req is submitted in one message, and so as a whole or not at all.
 func (c *Client) Fits(req *stokerv1.SubmitBatchRequest) bool {
-	return len(req.GetJobs()) <= maxJobs && proto.Size(req) <= c.messageBytes
+	return len(req.GetJobs()) <= job.MaxRequestJobs && proto.Size(req) <= c.messageBytes
 }
 
 // header is a request that shares everything with req but its jobs.

@@ -6,11 +6,11 @@ import (
 	"hash/maphash"
 	"iter"
 	"slices"
-	"strings"
 
 	"google.golang.org/protobuf/proto"
 
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+	"github.com/stokerd/stoker/job"
 )
 
 // upload is a list on its way to the server, in parts.
@@ -60,12 +60,12 @@ func checkParts(req *stokerv1.SubmitBatchRequest) error {
 		}
 	}
 	for i, first := range repeated(jobs, (*stokerv1.JobSpec).GetKey) {
-		wrong = append(wrong, Violation{jobField(i, "key"), fmt.Sprintf("%q is the key of jobs[%d] already", jobs[i].GetKey(), first)})
+		wrong = append(wrong, Violation{jobField(i, "key"), fmt.Sprintf("%q is already the key of jobs[%d]", jobs[i].GetKey(), first)})
 	}
 	if req.GetTemplate() != "" || req.GetInlineTemplate() != nil {
 		return invalid(wrong, 0) // a template may tell them apart by something else: the server knows
 	}
-	for i, first := range repeated(jobs, outputPath) {
+	for i, first := range repeated(jobs, func(j *stokerv1.JobSpec) string { return job.CleanOutputPath(j.GetOutputPath()) }) {
 		wrong = append(wrong, Violation{
 			jobField(i, "output_path"),
 			fmt.Sprintf("%q is written to by jobs[%d] already; one would overwrite the other", jobs[i].GetOutputPath(), first),
@@ -73,9 +73,6 @@ func checkParts(req *stokerv1.SubmitBatchRequest) error {
 	}
 	return invalid(wrong, 0)
 }
-
-// outputPath is the directory a job writes to; a slash at its end says nothing.
-func outputPath(j *stokerv1.JobSpec) string { return strings.TrimSuffix(j.GetOutputPath(), "/") }
 
 // repeated yields the index of every job that has the value of an earlier one, and of the
 // first that has it. A map of all values, which takes as much room as the jobs, is made

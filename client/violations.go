@@ -8,6 +8,8 @@ import (
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+
+	"github.com/stokerd/stoker/job"
 )
 
 // maxViolations is how many violations one error lists.
@@ -30,7 +32,7 @@ func invalid(wrong []Violation, more int) error {
 	}
 	s := status.New(codes.InvalidArgument, text)
 	info := &errdetails.ErrorInfo{
-		Reason: "INVALID", Domain: "stoker",
+		Reason: "INVALID", Domain: job.ErrorDomain,
 		Metadata: map[string]string{totalViolations: strconv.Itoa(total)},
 	}
 	if full, err := s.WithDetails(info, bad); err == nil {

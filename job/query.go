@@ -62,9 +62,6 @@ type AccountSettings struct {
 	QueueTarget  int       // 0: as configured
 }
 
-// MaxQueueTarget is the largest queue target that an account can have.
-const MaxQueueTarget = 1_000
-
 // Pause stops preparing and starting jobs. A pause that is repeated gets the new reason.
 func (s *AccountSettings) Pause(reason string, now time.Time) {
 	if !s.Paused {

@@ -175,13 +175,10 @@ func cleanPath(path string) bool {
 	return true
 }
 
-// maxFallbackRegions is how many regions a recipe or template may name to fall back to.
-const maxFallbackRegions = 3
-
 // fallbackRegions checks the regions that a recipe or template falls back to.
 func (v *violations) fallbackRegions(regions []string) {
-	if len(regions) > maxFallbackRegions {
-		v.addf("fallback_regions", "at most %d regions", maxFallbackRegions)
+	if len(regions) > MaxFallbackRegions {
+		v.addf("fallback_regions", "at most %d regions", MaxFallbackRegions)
 	}
 	for i, region := range regions {
 		if strings.Trim(region, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") != "" || region == "" {

@@ -69,22 +69,22 @@ func (s *Server) ResumeAccount(ctx context.Context, req *stokerv1.ResumeAccountR
 // UpdateAccount changes the queue target.
 func (s *Server) UpdateAccount(ctx context.Context, req *stokerv1.UpdateAccountRequest) (*stokerv1.UpdateAccountResponse, error) {
 	in := req.GetAccount()
-	var c checks
+	var found findings
 	if in.GetId() == "" {
-		c.add("account.id", "is required")
+		found.add("account.id", "is required")
 	}
 	if len(req.GetUpdateMask().GetPaths()) == 0 {
-		c.add("update_mask", "name at least one field")
+		found.add("update_mask", "name at least one field")
 	}
 	for i, path := range req.GetUpdateMask().GetPaths() {
 		if path != "queue_target" {
-			c.add(fmt.Sprintf("update_mask.paths[%d]", i), "%q cannot be changed, only queue_target", path)
+			found.add(fmt.Sprintf("update_mask.paths[%d]", i), "%q cannot be changed, only queue_target", path)
 		}
 	}
 	if n := in.GetQueueTarget(); n < 1 || n > job.MaxQueueTarget {
-		c.add("account.queue_target", "%d: want 1 to %d", n, job.MaxQueueTarget)
+		found.add("account.queue_target", "%d: want 1 to %d", n, job.MaxQueueTarget)
 	}
-	if err := c.err(); err != nil {
+	if err := found.err(); err != nil {
 		return nil, err
 	}
 	m, err := s.updateAccount(ctx, in.GetId(), time.Now(), func(a *job.AccountSettings) { a.QueueTarget = int(in.GetQueueTarget()) })

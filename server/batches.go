@@ -3,15 +3,116 @@ package server
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
+	"github.com/google/uuid"
+
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+	"github.com/stokerd/stoker/internal/digest"
 	"github.com/stokerd/stoker/job"
 )
 
 // defaultBatchesPage is how many batches a page has if the caller does not say.
 const defaultBatchesPage = 50
+
+// SubmitBatch stores a batch and all of its jobs, or nothing.
+func (s *Server) SubmitBatch(ctx context.Context, req *stokerv1.SubmitBatchRequest) (*stokerv1.SubmitBatchResponse, error) {
+	var hash []byte // tells requests with one request_id apart; nil without request_id
+	if req.GetRequestId() != "" {
+		var err error
+		if hash, err = digest.Of(req); err != nil {
+			return nil, err
+		}
+	}
+	check := s.newSubmission()
+	// A repeated request gets the first answer without being checked again: the configuration
+	// may have changed since.
+	if hash != nil && !req.GetValidateOnly() {
+		first, err := s.store.BatchByRequestID(ctx, req.GetRequestId(), hash)
+		switch {
+		case err == nil:
+			return s.respondSubmit(ctx, first, check)
+		case !errors.Is(err, job.ErrNotFound):
+			return nil, fmt.Errorf("submit batch: %w", err)
+		}
+	}
+	if err := check.checkSubmitBatch(req); err != nil {
+		return nil, err
+	}
+	b, jobs, now := check.batch, takeJobs(&req.Jobs), time.Now()
+	if req.GetValidateOnly() {
+		var err error
+		b.Skipped, err = s.store.CountSucceeded(ctx, b, jobs)
+		if err != nil {
+			return nil, err
+		}
+		b.Counts.Waiting = int64(len(jobs)) - b.Skipped
+		return s.respondSubmit(ctx, b, check)
+	}
+	id, err := uuid.NewV7()
+	if err != nil {
+		return nil, fmt.Errorf("choose a batch id: %w", err)
+	}
+	b.ID = id.String()
+	b.CreateTime, b.UpdateTime = now, now
+	b.DisplayName = cmp.Or(b.DisplayName, b.ID)
+	b, _, err = s.store.Submit(ctx, job.Submission{
+		Batch: b, Jobs: jobs,
+		RequestID: req.GetRequestId(), PayloadHash: hash,
+	}, now)
+	if err != nil {
+		return nil, fmt.Errorf("submit batch: %w", err)
+	}
+	return s.respondSubmit(ctx, b, check)
+}
+
+// respondSubmit answers with a batch and the warnings about its submission.
+func (s *Server) respondSubmit(ctx context.Context, b job.Batch, check *submission) (*stokerv1.SubmitBatchResponse, error) {
+	m, err := s.show(ctx, b)
+	if err != nil {
+		return nil, err
+	}
+	return &stokerv1.SubmitBatchResponse{Batch: m, Warnings: check.warnings, WarningCount: check.warningCount}, nil
+}
+
+// takeJobs converts the jobs of a request and removes them from it. The request would
+// otherwise hold 100,000 jobs in memory while the job table writes them, for a second or more.
+func takeJobs(jobs *[]*stokerv1.JobSpec) []job.Spec {
+	specs := each(*jobs, jobSpec)
+	*jobs = nil
+	return specs
+}
+
+// AddJobs appends jobs to an OPEN batch.
+func (s *Server) AddJobs(ctx context.Context, req *stokerv1.AddJobsRequest) (*stokerv1.AddJobsResponse, error) {
+	var batch *job.Batch
+	if req.GetBatchId() != "" {
+		b, err := s.store.Batch(ctx, req.GetBatchId())
+		if err != nil {
+			return nil, fmt.Errorf("read batch: %w", err)
+		}
+		batch = &b
+	}
+	check := s.newSubmission()
+	if err := check.checkAddJobs(req, batch); err != nil {
+		return nil, err
+	}
+	jobs := takeJobs(&req.Jobs)
+	b, added, duplicates, err := s.store.AddJobs(ctx, req.GetBatchId(), jobs, time.Now())
+	if err != nil {
+		return nil, fmt.Errorf("add jobs: %w", err)
+	}
+	m, err := s.show(ctx, b)
+	if err != nil {
+		return nil, err
+	}
+	return &stokerv1.AddJobsResponse{
+		Batch: m, AddedCount: added, DuplicateCount: duplicates, SucceededCount: int64(len(jobs)) - added - duplicates,
+		Warnings: check.warnings, WarningCount: check.warningCount,
+	}, nil
+}
 
 // GetBatch shows how a batch stands.
 func (s *Server) GetBatch(ctx context.Context, req *stokerv1.GetBatchRequest) (*stokerv1.GetBatchResponse, error) {

@@ -23,9 +23,9 @@ const (
 
 // CancelJobs asks for the end of every job that the request selects.
 func (s *Server) CancelJobs(ctx context.Context, req *stokerv1.CancelJobsRequest) (*stokerv1.CancelJobsResponse, error) {
-	var c checks
-	c.scope(req)
-	if err := c.err(); err != nil {
+	var found findings
+	found.scope(req)
+	if err := found.err(); err != nil {
 		return nil, err
 	}
 	sels, err := s.selections(ctx, req, []job.State{job.Waiting, job.Starting, job.Queued, job.Running})
@@ -86,14 +86,14 @@ type selector interface {
 }
 
 // scope checks that req is about one batch or about labels.
-func (c *checks) scope(req selector) {
+func (found *findings) scope(req selector) {
 	switch one, many := req.GetBatchId() != "", len(req.GetLabels()) > 0; {
 	case one && many:
-		c.add("batch_id", "batch_id and labels exclude each other")
-		c.add("labels", "batch_id and labels exclude each other")
+		found.add("batch_id", "batch_id and labels exclude each other")
+		found.add("labels", "batch_id and labels exclude each other")
 	case !one && !many:
-		c.add("batch_id", "is required, unless labels are given")
-		c.add("labels", "are required, unless batch_id is given")
+		found.add("batch_id", "is required, unless labels are given")
+		found.add("labels", "are required, unless batch_id is given")
 	}
 }
 
@@ -125,13 +125,13 @@ func (s *Server) selections(ctx context.Context, req selector, states []job.Stat
 		}
 		sels = append(sels, sel)
 	}
-	var c checks
+	var found findings
 	for i, cause := range req.GetCauses() {
 		if !known[cause] {
-			c.add(fmt.Sprintf("causes[%d]", i), "no job is FAILED of %q; ListFailures tells the causes there are in a batch", cause)
+			found.add(fmt.Sprintf("causes[%d]", i), "no job is FAILED of %q; ListFailures tells the causes there are in a batch", cause)
 		}
 	}
-	return sels, c.err()
+	return sels, found.err()
 }
 
 // inScope are the ids of the batches that req is about, the oldest first. If it names

@@ -19,9 +19,6 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-// Domain is the domain of every google.rpc.ErrorInfo.
-const Domain = "stoker"
-
 // comeBackAfter is the wait advised to callers of a server that cannot answer now.
 const comeBackAfter = time.Second
 
@@ -77,7 +74,7 @@ func toStatus(err error, req any) (s *status.Status, known bool) {
 		if !errors.Is(err, m.err) {
 			continue
 		}
-		info := &errdetails.ErrorInfo{Reason: m.reason, Domain: Domain}
+		info := &errdetails.ErrorInfo{Reason: m.reason, Domain: job.ErrorDomain}
 		details := []protoadapt.MessageV1{info}
 		if m.code == codes.Unavailable {
 			details = append(details, &errdetails.RetryInfo{RetryDelay: durationpb.New(comeBackAfter)})
@@ -89,10 +86,10 @@ func toStatus(err error, req any) (s *status.Status, known bool) {
 		if len(s.Details()) > 0 {
 			return s, true
 		}
-		return newStatus(s.Code(), s.Message(), &errdetails.ErrorInfo{Reason: reasonOf(s.Code()), Domain: Domain}), true
+		return newStatus(s.Code(), s.Message(), &errdetails.ErrorInfo{Reason: reasonOf(s.Code()), Domain: job.ErrorDomain}), true
 	}
 	return newStatus(codes.Internal, "internal error; the server's log has more",
-		&errdetails.ErrorInfo{Reason: "INTERNAL", Domain: Domain}), false
+		&errdetails.ErrorInfo{Reason: "INTERNAL", Domain: job.ErrorDomain}), false
 }
 
 // invalidStatus tells of the violations, the first one in the text as well, that there
@@ -116,7 +113,7 @@ func invalidStatus(err *job.InvalidError) *status.Status {
 	}
 	return newStatus(codes.InvalidArgument, text,
 		&errdetails.ErrorInfo{
-			Reason: "INVALID", Domain: Domain,
+			Reason: "INVALID", Domain: job.ErrorDomain,
 			Metadata: map[string]string{"violations": strconv.Itoa(total)},
 		}, bad)
 }
@@ -124,7 +121,7 @@ func invalidStatus(err *job.InvalidError) *status.Status {
 func stateStatus(err *job.StateError) *status.Status {
 	return newStatus(codes.FailedPrecondition, err.Error(),
 		&errdetails.ErrorInfo{
-			Reason: "WRONG_STATE", Domain: Domain,
+			Reason: "WRONG_STATE", Domain: job.ErrorDomain,
 			Metadata: map[string]string{"resource": err.Resource, "id": err.ID, "state": err.State},
 		},
 		&errdetails.PreconditionFailure{Violations: []*errdetails.PreconditionFailure_Violation{{

@@ -40,13 +40,9 @@ func failureKind(k stokerv1.FailureKind) job.FailureKind {
 func jobSpec(s *stokerv1.JobSpec) job.Spec {
 	return job.Spec{
 		Key: s.GetKey(), Name: s.GetName(),
-		InputPath: s.GetInputPath(), OutputPath: outputPath(s), Variables: s.GetVariables(),
+		InputPath: s.GetInputPath(), OutputPath: job.CleanOutputPath(s.GetOutputPath()), Variables: s.GetVariables(),
 	}
 }
-
-// outputPath is the directory a job writes to. A slash at its end says nothing
-// and is left out, so that both spellings are one directory.
-func outputPath(s *stokerv1.JobSpec) string { return strings.TrimSuffix(s.GetOutputPath(), "/") }
 
 // retryPolicy fills in what p leaves open from the server's own policy.
 func retryPolicy(p *stokerv1.RetryPolicy, server job.RetryPolicy) job.RetryPolicy {

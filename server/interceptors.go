@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"buf.build/go/protovalidate"
 	"github.com/grpc-ecosystem/go-grpc-middleware/v2/interceptors/logging"
 	"github.com/grpc-ecosystem/go-grpc-middleware/v2/interceptors/recovery"
 	"google.golang.org/grpc"
@@ -15,7 +14,6 @@ import (
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/reflect/protoreflect"
 
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
 	"github.com/stokerd/stoker/job"
@@ -140,8 +138,8 @@ func isRefusal(err error) bool {
 func (s *Server) unaryValidate(ctx context.Context, req any, info *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (any, error) {
 	if ours(info.FullMethod) {
 		check := s.validate
-		if checksItself(req) {
-			check = bounded
+		if checkedByHandler(req) {
+			check = checkSize
 		}
 		if err := check(req); err != nil {
 			return nil, err
@@ -175,68 +173,27 @@ func unknownMethod(_ any, stream grpc.ServerStream) error {
 	return status.Errorf(codes.Unimplemented, "this server has no method %s; is it older than the client?", method)
 }
 
-// validate checks a request against the rules in the contract.
+// validate checks a request against the rules of the contract, and the text of its reason.
 func (s *Server) validate(req any) error {
-	if err := bounded(req); err != nil {
+	if err := checkSize(req); err != nil {
 		return err
 	}
-	return invalid(append(s.contractViolations(req), plainReason(req)...))
+	var found findings
+	if m, ok := req.(proto.Message); ok {
+		found.addAll(s.contract.violations(m))
+	}
+	if r, ok := req.(interface{ GetReason() string }); ok {
+		found.checkText("reason", r.GetReason())
+	}
+	return found.err()
 }
 
-// sound reports whether jobs break none of the rules that stand in the contract.
-func (s *Server) sound(jobs []*stokerv1.JobSpec) bool {
-	return s.validator.Validate(&stokerv1.SubmitBatchRequest{Jobs: jobs}) == nil
-}
-
-// contractViolations is what breaks the rules that stand in the contract. The jobs of a
-// submission are left aside: [Server.checkJobs] holds them to it one by one.
-func (s *Server) contractViolations(req any) []job.Violation {
-	m, ok := req.(proto.Message)
-	if !ok {
-		return nil
+// checkedByHandler reports whether the handler of req checks it, the rules of the contract
+// included, so that the caller learns of all violations at once.
+func checkedByHandler(req any) bool {
+	switch req.(type) {
+	case *stokerv1.SubmitBatchRequest, *stokerv1.AddJobsRequest, *stokerv1.UpdateBatchRequest:
+		return true
 	}
-	err := s.validator.Validate(m, protovalidate.WithFilter(protovalidate.FilterFunc(besidesJobs)))
-	if err == nil {
-		return nil
-	}
-	broken, ok := errors.AsType[*protovalidate.ValidationError](err)
-	if !ok {
-		return []job.Violation{{Field: "request", Message: "cannot be checked: " + err.Error()}}
-	}
-	all := make([]job.Violation, 0, len(broken.Violations))
-	for _, v := range broken.Violations {
-		all = append(all, job.Violation{
-			Field:   protovalidate.FieldPathString(v.Proto.GetField()),
-			Message: told(m.ProtoReflect().Descriptor(), v),
-		})
-	}
-	return all
-}
-
-// told says what broke a rule of m, of enums by the names of their values: the rules speak
-// of numbers, which nobody knows.
-func told(m protoreflect.MessageDescriptor, v *protovalidate.Violation) string {
-	field, path := v.FieldDescriptor, v.Proto.GetField().GetElements()
-	if field == nil && len(path) == 1 { // an entry of a list
-		field = m.Fields().ByName(protoreflect.Name(path[0].GetFieldName()))
-	}
-	if field == nil || field.Enum() == nil || !strings.HasPrefix(v.Proto.GetRuleId(), "enum.") {
-		return v.Proto.GetMessage()
-	}
-	var names []string
-	values := field.Enum().Values()
-	if v.Proto.GetRuleId() == "enum.in" {
-		for i := range v.RuleValue.List().Len() {
-			names = append(names, string(values.ByNumber(protoreflect.EnumNumber(v.RuleValue.List().Get(i).Int())).Name()))
-		}
-	} else {
-		for i := range values.Len() - 1 { // the first one is for what is not set
-			names = append(names, string(values.Get(i+1).Name()))
-		}
-	}
-	return "want " + strings.Join(names, ", ")
-}
-
-func besidesJobs(_ protoreflect.Message, d protoreflect.Descriptor) bool {
-	return d.Name() != jobsField
+	return false
 }

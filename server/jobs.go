@@ -133,7 +133,7 @@ func (s *Server) CancelJob(ctx context.Context, req *stokerv1.CancelJobRequest) 
 func jobID(field, text string) (job.ID, error) {
 	id, err := job.ParseID(text)
 	if err != nil {
-		return job.ID{}, invalid([]job.Violation{{Field: field, Message: err.Error()}})
+		return job.ID{}, invalid(field, err.Error())
 	}
 	return id, nil
 }

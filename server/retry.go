@@ -58,15 +58,15 @@ func (s *Server) notCancelling(ctx context.Context, id string) error {
 
 // checkRetryJobs reads the job ids of req, each once.
 func checkRetryJobs(req *stokerv1.RetryJobsRequest) ([]job.ID, error) {
-	var c checks
-	c.scope(req)
+	var found findings
+	found.scope(req)
 	if len(req.GetJobIds()) > 0 && req.GetBatchId() == "" {
-		c.add("job_ids", "want a batch_id: they are jobs of one batch")
-		return nil, c.err()
+		found.add("job_ids", "want a batch_id: they are jobs of one batch")
+		return nil, found.err()
 	}
 	filters := len(req.GetStates()) + len(req.GetFailureKinds()) + len(req.GetCategories()) + len(req.GetKeyPrefix()) + len(req.GetCauses())
 	if len(req.GetJobIds()) > 0 && filters > 0 {
-		c.add("job_ids", "exclude states, failure_kinds, categories, key_prefix and causes")
+		found.add("job_ids", "exclude states, failure_kinds, categories, key_prefix and causes")
 	}
 	seen := make(map[job.ID]bool, len(req.GetJobIds()))
 	var ids []job.ID
@@ -75,15 +75,15 @@ func checkRetryJobs(req *stokerv1.RetryJobsRequest) ([]job.ID, error) {
 		id, err := job.ParseID(text)
 		switch {
 		case err != nil:
-			c.add(field, "%s", err)
+			found.add(field, "%s", err)
 		case id.Batch != req.GetBatchId():
-			c.add(field, "%q is a job of another batch", text)
+			found.add(field, "%q is a job of another batch", text)
 		case !seen[id]:
 			seen[id] = true
 			ids = append(ids, id)
 		}
 	}
-	return ids, c.err()
+	return ids, found.err()
 }
 
 // retryByID retries exactly these jobs. All are looked at before the first is
@@ -96,7 +96,7 @@ func (s *Server) retryByID(ctx context.Context, batchID string, ids []job.ID, va
 	for _, id := range ids {
 		j, err := s.store.Job(ctx, id)
 		if errors.Is(err, job.ErrNotFound) {
-			return 0, invalid([]job.Violation{{Field: "job_ids", Message: fmt.Sprintf("the batch has no job %q", id)}})
+			return 0, invalid("job_ids", fmt.Sprintf("the batch has no job %q", id))
 		}
 		if err != nil {
 			return 0, fmt.Errorf("read job: %w", err)

@@ -3,11 +3,9 @@ package server
 import (
 	"cmp"
 	"errors"
-	"fmt"
 	"log/slog"
 	"time"
 
-	"buf.build/go/protovalidate"
 	"google.golang.org/grpc"
 	channelz "google.golang.org/grpc/channelz/service"
 	"google.golang.org/grpc/health"
@@ -45,14 +43,14 @@ type Server struct {
 	stokerv1.UnimplementedBatchServiceServer
 	stokerv1.UnimplementedAccountServiceServer
 
-	store     Store
-	catalog   Catalog
-	log       *slog.Logger
-	limits    Limits
-	validator protovalidate.Validator
-	health    *health.Server
-	hub       *hub
-	lines     *lines
+	store    Store
+	catalog  Catalog
+	log      *slog.Logger
+	limits   Limits
+	contract contract
+	health   *health.Server
+	hub      *hub
+	lines    *lines
 }
 
 // New makes a server that is ready to be registered.
@@ -60,17 +58,17 @@ func New(c Config) (*Server, error) {
 	if c.Store == nil {
 		return nil, errors.New("server: Store is required")
 	}
-	validator, err := protovalidate.New()
+	contract, err := newContract()
 	if err != nil {
-		return nil, fmt.Errorf("compile validation rules: %w", err)
+		return nil, err
 	}
 	s := &Server{
-		store:     c.Store,
-		catalog:   c.Catalog,
-		log:       cmp.Or(c.Logger, slog.New(slog.DiscardHandler)),
-		validator: validator,
-		health:    health.NewServer(),
-		lines:     newLines(c.Store),
+		store:    c.Store,
+		catalog:  c.Catalog,
+		log:      cmp.Or(c.Logger, slog.New(slog.DiscardHandler)),
+		contract: contract,
+		health:   health.NewServer(),
+		lines:    newLines(c.Store),
 		limits: Limits{
 			WatchesPerCaller: cmp.Or(c.Limits.WatchesPerCaller, 1_000),
 			Watches:          cmp.Or(c.Limits.Watches, 10_000),

@@ -33,7 +33,7 @@ func TestToStatus(t *testing.T) {
 		{fmt.Errorf("write: %w: %w", job.ErrConflict, driver), codes.Aborted, "CONFLICT", `job "b/1" was changed by somebody else at the same moment; try again`},
 		{fmt.Errorf("write: %w: %w", job.ErrIllegalTransition, driver), codes.FailedPrecondition, "WRONG_STATE", `job "b/1" is in a state that does not allow this`},
 		{&job.StateError{Resource: "job", ID: "b/1", State: "SUCCEEDED", Problem: "over"}, codes.FailedPrecondition, "WRONG_STATE", "job b/1 is SUCCEEDED: over"},
-		{invalid([]job.Violation{{Field: "a", Message: "b"}, {Field: "c", Message: "d"}}), codes.InvalidArgument, "INVALID", "a: b (and 1 more)"},
+		{&job.InvalidError{Violations: []job.Violation{{Field: "a", Message: "b"}, {Field: "c", Message: "d"}}}, codes.InvalidArgument, "INVALID", "a: b (and 1 more)"},
 		{fmt.Errorf("read: %w", context.Canceled), codes.Canceled, "CANCELLED", "the call was cancelled"},
 		{context.DeadlineExceeded, codes.DeadlineExceeded, "DEADLINE_EXCEEDED", "the call took longer than its deadline"},
 		{driver, codes.Internal, "INTERNAL", "internal error; the server's log has more"},
@@ -42,7 +42,7 @@ func TestToStatus(t *testing.T) {
 		if s.Code() != tt.code || s.Message() != tt.text {
 			t.Errorf("status of %q is %v %q, want %v %q", tt.err, s.Code(), s.Message(), tt.code, tt.text)
 		}
-		if info, ok := s.Details()[0].(*errdetails.ErrorInfo); !ok || info.GetReason() != tt.reason || info.GetDomain() != Domain {
+		if info, ok := s.Details()[0].(*errdetails.ErrorInfo); !ok || info.GetReason() != tt.reason || info.GetDomain() != job.ErrorDomain {
 			t.Errorf("first detail of %q is %v, want ErrorInfo with reason %s", tt.err, s.Details()[0], tt.reason)
 		}
 		if strings.Contains(s.String(), "SQL") || strings.Contains(s.String(), "sql") {

@@ -8,8 +8,6 @@ import (
 	"strings"
 
 	"google.golang.org/protobuf/proto"
-
-	"github.com/stokerd/stoker/job"
 )
 
 // Tokens are opaque to callers. They name what they are for, so that one that
@@ -69,9 +67,7 @@ func parsePageToken(text string, list [8]byte) (pageToken, error) {
 		return pageToken{}, badPageToken()
 	}
 	if t.list != list {
-		return pageToken{}, invalid([]job.Violation{{
-			Field: "page_token", Message: "belongs to another list; repeat the request that it came from with the same filters",
-		}})
+		return pageToken{}, invalid("page_token", "belongs to another list; repeat the filters of the request that it came from")
 	}
 	return t, nil
 }
@@ -94,9 +90,7 @@ func parseAccountToken(text string) (accountToken, error) {
 }
 
 func badPageToken() error {
-	return invalid([]job.Violation{{
-		Field: "page_token", Message: "not a page token; give next_page_token of the page before, or nothing",
-	}})
+	return invalid("page_token", "is not a page token; give next_page_token of the page before, or nothing")
 }
 
 // cursor is a watcher's position in the changes of a batch.

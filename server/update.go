@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
 	"github.com/stokerd/stoker/job"
@@ -13,10 +14,10 @@ import (
 
 // UpdateBatch changes the fields of a batch that its mask names.
 func (s *Server) UpdateBatch(ctx context.Context, req *stokerv1.UpdateBatchRequest) (*stokerv1.UpdateBatchResponse, error) {
-	var c checks
-	c.takeAll(s.contractViolations(req))
-	changes := s.checkUpdate(&c, req)
-	if err := c.err(); err != nil {
+	check := s.newSubmission()
+	check.addAll(s.contract.violations(req))
+	changes := check.updateChanges(req)
+	if err := check.err(); err != nil {
 		return nil, err
 	}
 	m, err := s.changeBatch(ctx, req.GetBatch().GetId(), func(b *job.Batch) error {
@@ -31,14 +32,14 @@ func (s *Server) UpdateBatch(ctx context.Context, req *stokerv1.UpdateBatchReque
 	return &stokerv1.UpdateBatchResponse{Batch: m}, nil
 }
 
-// checkUpdate is what an update changes, or notes what is wrong with it.
-func (s *Server) checkUpdate(c *checks, req *stokerv1.UpdateBatchRequest) []func(*job.Batch) {
+// updateChanges returns what an update changes in a batch, and notes what is wrong with it.
+func (s *submission) updateChanges(req *stokerv1.UpdateBatchRequest) []func(*job.Batch) {
 	in := req.GetBatch()
 	if in != nil && in.GetId() == "" {
-		c.add("batch.id", "is required")
+		s.add("batch.id", "is required")
 	}
 	if req.GetUpdateMask() != nil && len(req.GetUpdateMask().GetPaths()) == 0 {
-		c.add("update_mask", "name at least one field")
+		s.add("update_mask", "name at least one field")
 	}
 	fields := map[string]func(*job.Batch){
 		"display_name":  func(b *job.Batch) { b.DisplayName = in.GetDisplayName() },
@@ -51,35 +52,34 @@ func (s *Server) checkUpdate(c *checks, req *stokerv1.UpdateBatchRequest) []func
 	for i, path := range req.GetUpdateMask().GetPaths() {
 		change, ok := fields[path]
 		if !ok {
-			c.add(fmt.Sprintf("update_mask.paths[%d]", i), "%q cannot be changed, only %s", path, strings.Join(slices.Sorted(maps.Keys(fields)), ", "))
+			s.add(fmt.Sprintf("update_mask.paths[%d]", i), "%q cannot be changed, only %s", path, strings.Join(slices.Sorted(maps.Keys(fields)), ", "))
 			continue
 		}
 		changes = append(changes, change)
-		s.checkNewValue(c, path, in)
+		s.checkNewValue(path, in)
 	}
 	return changes
 }
 
-// checkNewValue holds a new value to the rules that a submission is held to.
-func (s *Server) checkNewValue(c *checks, path string, in *stokerv1.Batch) {
+// checkNewValue holds a new value to the rules of a submission.
+func (s *submission) checkNewValue(path string, in *stokerv1.Batch) {
 	switch path {
 	case "display_name":
-		if n := len([]rune(in.GetDisplayName())); n == 0 || n > 200 {
-			c.add("batch.display_name", "want 1 to 200 characters")
+		if n := utf8.RuneCountInString(in.GetDisplayName()); n == 0 || n > job.MaxDisplayName {
+			s.add("batch.display_name", "want 1 to %d characters", job.MaxDisplayName)
 		}
-		c.plain("batch.display_name", in.GetDisplayName())
+		s.checkText("batch.display_name", in.GetDisplayName())
 	case "priority":
-		if p := in.GetPriority(); p < 0 || p > 100 {
-			c.add("batch.priority", "%d: want 0 to 100", p)
+		if p := in.GetPriority(); p < 0 || p > job.MaxPriority {
+			s.add("batch.priority", "%d: want 0 to %d", p, job.MaxPriority)
 		}
 	case "retry_policy":
-		c.retry("batch.retry_policy", in.GetRetryPolicy(), s.catalog.Retry)
+		s.retryPolicy("batch.retry_policy", in.GetRetryPolicy())
 	case "labels":
-		c.plainLabels("batch.labels", in.GetLabels())
-		// The contract states the rules for labels once, at the submission.
-		for _, v := range s.contractViolations(&stokerv1.SubmitBatchRequest{Labels: in.GetLabels()}) {
-			v.Field = "batch." + v.Field
-			c.take(&v)
+		s.checkLabels("batch.labels", in.GetLabels())
+		// The contract states the rules for labels once, for the submission.
+		for _, v := range s.contract.violations(&stokerv1.SubmitBatchRequest{Labels: in.GetLabels()}) {
+			s.addAll([]job.Violation{{Field: "batch." + v.Field, Message: v.Message}})
 		}
 	}
 }

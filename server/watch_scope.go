@@ -19,9 +19,7 @@ const (
 func scopeOf(req *stokerv1.WatchBatchRequest) (scope, error) {
 	switch {
 	case len(req.GetStates()) > 0 && !req.GetIncludeJobs():
-		return noJobs, invalid([]job.Violation{{
-			Field: "states", Message: "choose among the jobs that are sent, and none are: set include_jobs, or leave them out",
-		}})
+		return noJobs, invalid("states", "select jobs, and without include_jobs no jobs are sent: set include_jobs, or leave states out")
 	case !req.GetIncludeJobs():
 		return noJobs, nil
 	case len(req.GetStates()) == 0:

@@ -137,14 +137,14 @@ func demoConfig(db, listen, platform string) *config.Config {
 	return &config.Config{
 		Listen: listen, DB: db, BitmovinURL: platform, MaxRetries: job.DefaultMaxRetries,
 		PollInterval: time.Second,
-		Accounts:     []config.Account{{ID: config.DefaultName, APIKey: key, QueueTarget: 3, URL: platform}},
-		Inputs: map[string]config.Storage{config.DefaultName: {
+		Accounts:     []config.Account{{ID: job.DefaultName, APIKey: key, QueueTarget: 3, URL: platform}},
+		Inputs: map[string]config.Storage{job.DefaultName: {
 			Storage: bitmovin.Storage{Type: bitmovin.StorageHTTPS, Host: "masters.example.com"},
 		}},
-		Outputs: map[string]config.Storage{config.DefaultName: {
+		Outputs: map[string]config.Storage{job.DefaultName: {
 			Storage: bitmovin.Storage{Type: bitmovin.StorageS3, Bucket: "encodes", AccessKey: "demo", SecretKey: "demo"},
 		}},
-		Profiles: map[string]job.Recipe{config.DefaultName: job.DefaultRecipe()},
+		Profiles: map[string]job.Recipe{job.DefaultName: job.DefaultRecipe()},
 	}
 }
 

@@ -209,10 +209,10 @@ func (p *planning) between() string {
 // encodeWith settles what the batch is encoded with.
 func (c *cli) encodeWith(p *planning) error {
 	b := job.Batch{
-		Priority: 50, Retry: job.RetryPolicy{MaxRetries: p.retries},
-		Input: job.StorageRef{Name: plan.Storage}, Output: job.StorageRef{Name: plan.Storage},
+		Priority: job.DefaultPriority, Retry: job.RetryPolicy{MaxRetries: p.retries},
+		Input: job.StorageRef{Name: job.DefaultName}, Output: job.StorageRef{Name: job.DefaultName},
 	}
-	known := config.Config{Profiles: map[string]job.Recipe{config.DefaultName: job.DefaultRecipe()}}
+	known := config.Config{Profiles: map[string]job.Recipe{job.DefaultName: job.DefaultRecipe()}}
 	if p.config != "" {
 		sources := c.sources()
 		sources.File, sources.WithoutPlatform = p.config, true
@@ -236,7 +236,7 @@ func (c *cli) encodeWith(p *planning) error {
 		}
 		b.Template = &t
 	default:
-		name := cmp.Or(p.list.profile, config.DefaultName)
+		name := cmp.Or(p.list.profile, job.DefaultName)
 		r, ok := known.Profiles[name]
 		if !ok {
 			return p.unknown("profile", name, slices.Sorted(maps.Keys(known.Profiles)))

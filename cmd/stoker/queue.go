@@ -12,6 +12,7 @@ import (
 
 	"github.com/stokerd/stoker/client"
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+	"github.com/stokerd/stoker/job"
 )
 
 func (c *cli) queueCommand() *cobra.Command {
@@ -32,7 +33,7 @@ and are prepared, what is wrong, if anything, and why no other job is started ri
 	cmd.RunE = c.connected(func(ctx context.Context, conn *client.Client, _ []string) error {
 		if cmd.Flags().Changed("target") {
 			answer, err := conn.Accounts().UpdateAccount(ctx, &stokerv1.UpdateAccountRequest{
-				Account:    &stokerv1.Account{Id: cmp.Or(account, "default"), QueueTarget: target},
+				Account:    &stokerv1.Account{Id: cmp.Or(account, job.DefaultName), QueueTarget: target},
 				UpdateMask: &fieldmaskpb.FieldMask{Paths: []string{"queue_target"}},
 			})
 			if err != nil {

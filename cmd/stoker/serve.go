@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"os"
 	"path/filepath"
 	"runtime/debug"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/stokerd/stoker/client"
 	"github.com/stokerd/stoker/internal/config"
 	"github.com/stokerd/stoker/internal/logdedup"
 	"github.com/stokerd/stoker/job"
@@ -146,14 +146,7 @@ func checkReach(cfg *config.Config) error {
 }
 
 // loopback reports whether only this machine can reach an address.
-func loopback(address string) bool {
-	host, _, err := net.SplitHostPort(address)
-	if err != nil {
-		return false
-	}
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
-}
+func loopback(address string) bool { return client.IsLoopback(address) }
 
 // warn says what is missing for work to be done, although the service can start
 // without it.

@@ -12,7 +12,7 @@ import (
 
 	"github.com/stokerd/stoker/client"
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
-	"github.com/stokerd/stoker/server"
+	"github.com/stokerd/stoker/internal/digest"
 )
 
 // A list that does not fit one message is uploaded in parts. What was interrupted is
@@ -77,11 +77,11 @@ func (c *cli) upload(ctx context.Context, conn *client.Client, s *submission) (*
 
 // requestDigest names what is submitted: the list and all flags that matter.
 func requestDigest(r *stokerv1.SubmitBatchRequest) (string, error) {
-	digest, err := server.Digest(r)
+	sum, err := digest.Of(r)
 	if err != nil {
 		return "", err
 	}
-	return hex.EncodeToString(digest[:16]), nil
+	return hex.EncodeToString(sum[:16]), nil
 }
 
 // newest is the batch with these labels that was submitted last, nil if there is none.

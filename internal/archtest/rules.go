@@ -37,8 +37,11 @@ var rules = map[string]rule{
 
 	// The contract and the two ends of it.
 	"gen/stoker/v1": {},
-	"server":        {imports: []string{"job", "gen/stoker/v1", "internal/forecast", "internal/template"}},
-	"client":        {imports: []string{"gen/stoker/v1"}},
+	"server":        {imports: []string{"job", "gen/stoker/v1", "internal/digest", "internal/forecast", "internal/template"}},
+	"client":        {imports: []string{"job", "gen/stoker/v1"}},
+
+	// What a submission is recognised by, at both ends.
+	"internal/digest": {imports: []string{"gen/stoker/v1"}},
 
 	"cmd/stoker": {everything: true},
 
@@ -90,7 +93,7 @@ var homes = []struct {
 			"github.com/grpc-ecosystem/go-grpc-middleware",
 			"buf.build",
 		},
-		packages: []string{"server", "client", "gen", "cmd"},
+		packages: []string{"server", "client", "gen", "cmd", "internal/digest"},
 	},
 	{
 		technology: []string{"database/sql", "modernc.org/sqlite", "github.com/pressly/goose"},

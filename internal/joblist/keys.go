@@ -5,10 +5,9 @@ import (
 	"encoding/hex"
 	"strconv"
 	"unicode/utf8"
-)
 
-// maxKey is how many characters a key may have.
-const maxKey = 200
+	"github.com/stokerd/stoker/job"
+)
 
 // FillKeys gives every job without a key one that is the same whenever the list is read
 // again, also when lines were added or moved: its output path, or a hash of one that is too
@@ -37,7 +36,7 @@ func (l *List) FillKeys() int {
 		switch {
 		case key == "":
 			key = "line-" + strconv.Itoa(l.Lines[i])
-		case utf8.RuneCountInString(key) > maxKey:
+		case utf8.RuneCountInString(key) > job.MaxKey:
 			sum := sha256.Sum256([]byte(key))
 			key = hex.EncodeToString(sum[:16])
 		}

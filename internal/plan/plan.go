@@ -140,9 +140,6 @@ func (p Options) rehearsed() int {
 
 const account = "plan"
 
-// Storage is the name of the storages that a plan's batch uses.
-const Storage = "default"
-
 func (p Options) platform(sim clock.Clock) *simulator.Simulator {
 	s := &simulator.Simulator{
 		Clock: sim, Encoders: p.Encoders, QueueLimit: p.QueueLimit, Latency: p.Latency,
@@ -179,8 +176,8 @@ func (p Options) dispatcher(sim *clock.Simulation, table *store.Store, platform 
 	return dispatcher.New(dispatcher.Config{
 		Store: table, Clock: sim, Logger: slog.New(slog.DiscardHandler), PollInterval: p.PollInterval,
 		Accounts: []dispatcher.Account{{ID: account, Client: client, QueueTarget: p.QueueTarget, AutoTarget: p.AutoTarget}},
-		Inputs:   map[string]dispatcher.Storage{Storage: {Storage: input}},
-		Outputs:  map[string]dispatcher.Storage{Storage: {Storage: output}},
+		Inputs:   map[string]dispatcher.Storage{job.DefaultName: {Storage: input}},
+		Outputs:  map[string]dispatcher.Storage{job.DefaultName: {Storage: output}},
 	})
 }
 
