@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -269,10 +270,25 @@ func placed(err error, list *joblist.List, t inlineTemplate) error {
 		return err
 	}
 	for i := range violations {
-		violations[i] = t.place(violations[i])
-		violations[i].Field = place(violations[i].Field, list)
+		violations[i] = placeViolation(t.place(violations[i]), list)
 	}
 	return usage(errors.New(violationLines(violations, client.ViolationCount(err))))
+}
+
+// jobName matches the name of a job in what the server says, with its index.
+var jobName = regexp.MustCompile(`\bjobs\[(\d+)\]`)
+
+// placeViolation names jobs by their lines in the list, and says where an output path came from
+// that the list does not have.
+func placeViolation(v client.Violation, list *joblist.List) client.Violation {
+	v.Message = jobName.ReplaceAllStringFunc(v.Message, func(name string) string { return place(name, list) })
+	if m := jobName.FindStringSubmatch(v.Field); m != nil && strings.HasSuffix(v.Field, ".output_path") {
+		if i, err := strconv.Atoi(m[1]); err == nil && i < len(list.Derived) && list.Derived[i] {
+			v.Message += "; it was derived from input_path: name another one in output_path"
+		}
+	}
+	v.Field = place(v.Field, list)
+	return v
 }
 
 // place turns jobs[17].input_path into titles.csv:19: input_path.

@@ -22,7 +22,8 @@ func (o *oddities) add(list []client.Warning, total int64) {
 // warn tells of oddities, of jobs by their lines in the list.
 func (c *cli) warn(o oddities, list *joblist.List) {
 	for _, w := range o.list {
-		c.note("warning: %s: %s", place(w.Field, list), w.Message)
+		placed := placeViolation(client.Violation(w), list)
+		c.note("warning: %s: %s", placed.Field, placed.Message)
 	}
 	if more := o.total - int64(len(o.list)); more > 0 {
 		c.note("warning: and %d more", more)

@@ -9,10 +9,10 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-// FillKeys gives every job without a key one that is the same whenever the list is read
-// again, also when lines were added or moved: its output path, or a hash of one that is too
-// long. A job without output path gets the number of its line. It returns how many jobs
-// got a key.
+// FillKeys gives every job without a key its output path as its key, or a hash of an output path
+// that is too long for one. Such a key is the same whenever the list is read again, also after
+// lines were added or moved. A job without an output path gets the number of its line. FillKeys
+// returns how many jobs got a key.
 func (l *List) FillKeys() int {
 	missing := 0
 	for _, j := range l.Jobs {
@@ -41,7 +41,7 @@ func (l *List) FillKeys() int {
 			key = hex.EncodeToString(sum[:16])
 		}
 		for taken[key] {
-			key += "+" // somebody's own key
+			key += "+" // another job has this key of its own
 		}
 		j.Key = key
 		taken[key] = true
