@@ -70,7 +70,7 @@ func (s *Server) SubmitBatch(ctx context.Context, req *stokerv1.SubmitBatchReque
 
 // respondSubmit answers with a batch and the warnings about its submission.
 func (s *Server) respondSubmit(ctx context.Context, b job.Batch, check *submission) (*stokerv1.SubmitBatchResponse, error) {
-	m, err := s.show(ctx, b)
+	m, err := s.renderBatch(ctx, b)
 	if err != nil {
 		return nil, err
 	}
@@ -104,7 +104,7 @@ func (s *Server) AddJobs(ctx context.Context, req *stokerv1.AddJobsRequest) (*st
 	if err != nil {
 		return nil, fmt.Errorf("add jobs: %w", err)
 	}
-	m, err := s.show(ctx, b)
+	m, err := s.renderBatch(ctx, b)
 	if err != nil {
 		return nil, err
 	}
@@ -120,7 +120,7 @@ func (s *Server) GetBatch(ctx context.Context, req *stokerv1.GetBatchRequest) (*
 	if err != nil {
 		return nil, fmt.Errorf("read batch: %w", err)
 	}
-	m, err := s.show(ctx, b)
+	m, err := s.renderBatch(ctx, b)
 	if err != nil {
 		return nil, err
 	}
@@ -146,9 +146,10 @@ func (s *Server) ListBatches(ctx context.Context, req *stokerv1.ListBatchesReque
 		return nil, fmt.Errorf("list batches: %w", err)
 	}
 	resp := &stokerv1.ListBatchesResponse{}
-	page := newPage()
-	for _, b := range batches[:min(size, len(batches))] {
-		m, err := s.show(ctx, b)
+	page, shown := newPage(), batches[:min(size, len(batches))]
+	sample := pageSample(shown)
+	for _, b := range shown {
+		m, err := s.renderSampled(ctx, b, sample)
 		if err != nil {
 			return nil, err
 		}
@@ -216,5 +217,5 @@ func (s *Server) changeBatch(ctx context.Context, id string, change func(*job.Ba
 	if err != nil {
 		return nil, fmt.Errorf("change batch: %w", err)
 	}
-	return s.show(ctx, b)
+	return s.renderBatch(ctx, b)
 }

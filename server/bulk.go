@@ -39,7 +39,7 @@ func (s *Server) CancelJobs(ctx context.Context, req *stokerv1.CancelJobsRequest
 	if err != nil {
 		return nil, fmt.Errorf("cancel jobs: %w", err)
 	}
-	m, err := s.showNow(ctx, req.GetBatchId())
+	m, err := s.renderCurrent(ctx, req.GetBatchId())
 	if err != nil {
 		return nil, err
 	}
@@ -226,16 +226,4 @@ func (s *Server) changeBatchSelected(ctx context.Context, sel job.Selection, now
 		total += changed
 		last = numbers[len(numbers)-1]
 	}
-}
-
-// showNow is the message of a batch as it stands; nil without an id.
-func (s *Server) showNow(ctx context.Context, id string) (*stokerv1.Batch, error) {
-	if id == "" {
-		return nil, nil
-	}
-	b, err := s.store.Batch(ctx, id)
-	if err != nil {
-		return nil, fmt.Errorf("read batch: %w", err)
-	}
-	return s.show(ctx, b)
 }

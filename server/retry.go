@@ -33,7 +33,7 @@ func (s *Server) RetryJobs(ctx context.Context, req *stokerv1.RetryJobsRequest) 
 	if err != nil {
 		return nil, err
 	}
-	m, err := s.showNow(ctx, req.GetBatchId())
+	m, err := s.renderCurrent(ctx, req.GetBatchId())
 	if err != nil {
 		return nil, err
 	}

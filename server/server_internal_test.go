@@ -135,7 +135,7 @@ func checkRecipe(t *testing.T, name string, r *stokerv1.Recipe) {
 	}
 }
 
-func TestOutlook(t *testing.T) {
+func TestEstimate(t *testing.T) {
 	now := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
 	begun := job.Batch{State: job.BatchActive, StartTime: now.Add(-time.Hour), Counts: job.Counts{Succeeded: 2, Running: 2, Waiting: 10}}
 	// Encodings take an hour. Of those that run one is half through, and the other says
@@ -161,12 +161,12 @@ func TestOutlook(t *testing.T) {
 		"nothing tells of its length": {func(b *job.Batch) { b.Counts.Succeeded, b.Counts.Running = 0, 1 }, runs[3:], 0},
 		"by progress alone":           {func(b *job.Batch) { b.Counts.Succeeded, b.Counts.Running = 0, 1 }, runs[2:3], 10 * time.Hour},
 		"encoders are being filled": {func(b *job.Batch) {
-			b.StartTime, b.Counts.Succeeded = now.Add(-settled+time.Second), 0
+			b.StartTime, b.Counts.Succeeded = now.Add(-rampUp+time.Second), 0
 		}, runs[2:], 0},
 	} {
 		b := begun
 		tt.change(&b)
-		got, ok := outlook(b, slices.Clone(tt.runs), now)
+		got, ok := estimate(b, slices.Clone(tt.runs), now)
 		if want := tt.want != 0; ok != want || got.Likely.Round(30*time.Minute) != tt.want {
 			t.Errorf("%s: %+v, %v; want %v", name, got, ok, tt.want)
 		}

@@ -34,7 +34,7 @@ func timestamp(t time.Time) *timestamppb.Timestamp {
 }
 
 // batchMessage is what is stored of a batch. What has to be worked out, such as
-// its percentage, is added by [Server.show].
+// its percentage, is added by [Server.renderBatch].
 func batchMessage(b job.Batch) *stokerv1.Batch {
 	m := &stokerv1.Batch{
 		Id: b.ID, DisplayName: b.DisplayName, Account: b.AccountID,

@@ -117,7 +117,7 @@ func (w *watch) snapshot(ctx context.Context, b job.Batch) error {
 		w.at.page = 1
 		return w.pages(ctx)
 	}
-	m, err := w.s.show(ctx, b)
+	m, err := w.s.renderBatch(ctx, b)
 	if err != nil {
 		return err
 	}
@@ -171,7 +171,7 @@ func (s *Server) page(ctx context.Context, at cursor, b job.Batch) (change, erro
 	if !first && len(resp.Jobs) == 0 {
 		return c, nil
 	}
-	if resp.Batch, err = s.show(ctx, b); err != nil {
+	if resp.Batch, err = s.renderBatch(ctx, b); err != nil {
 		return change{}, err
 	}
 	c.msg, err = encoded(resp)
@@ -328,7 +328,7 @@ func (s *Server) changes(ctx context.Context, id string, p position) (change, er
 	if c.more = len(fit) < len(jobs); c.more {
 		c.next = jobs[len(fit)-1].Revision
 	}
-	m, err := s.show(ctx, b)
+	m, err := s.renderBatch(ctx, b)
 	if err != nil {
 		return change{}, err
 	}
@@ -345,7 +345,7 @@ func (w *watch) tellReason(ctx context.Context) error {
 	if err != nil || a.revision != w.batch.Revision || a.wait.Like(w.told) {
 		return err // what has changed meanwhile is sent for itself, with its reason
 	}
-	m, err := w.s.show(ctx, w.batch)
+	m, err := w.s.renderBatch(ctx, w.batch)
 	if err != nil {
 		return err
 	}

@@ -241,7 +241,7 @@ func (p Options) outcome(r runs, waiting, s simulator.Stats) (Outcome, error) {
 func (p Options) extend(o *Outcome, r runs) error {
 	n := len(r.ends)
 	last := 3 * n / 4
-	w := forecast.Work{Waiting: len(p.Jobs) - last, Lanes: p.Encoders, Lengths: r.lengths}
+	w := forecast.Work{Waiting: len(p.Jobs) - last, Parallel: p.Encoders, Lengths: r.lengths}
 	var mean time.Duration
 	for _, l := range r.lengths {
 		mean += l / time.Duration(len(r.lengths))
@@ -252,7 +252,7 @@ func (p Options) extend(o *Outcome, r runs) error {
 		w.Lengths[i] = time.Duration(float64(l) * float64(busy) / float64(mean))
 	}
 	w.Gap = time.Duration(float64(busy) * o.Idle / (1 - o.Idle))
-	rest, ok := w.RestWithin(farthest)
+	rest, ok := w.Estimate(farthest)
 	if !ok {
 		return errors.New("the list would take more than a hundred years")
 	}
