@@ -3,7 +3,6 @@
 package forecast
 
 import (
-	"container/heap"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -92,7 +91,7 @@ func (w Work) simulate(random *rand.Rand) float64 {
 	share := float64(simulated) / float64(w.Parallel)
 	waiting := min(float64(w.Waiting)*share, float64(simulatedRounds*simulated))
 	before := (float64(w.Waiting) - waiting/share) * mean / float64(w.Parallel)
-	lanes := make(laneHeap, simulated)
+	lanes := make([]float64, simulated) // when each encoder is free, in seconds from now; a heap
 	for i := range lanes {
 		if len(w.Running) > 0 {
 			lanes[i] = w.Running[i*len(w.Running)/simulated].Seconds()
@@ -101,22 +100,31 @@ func (w Work) simulate(random *rand.Rand) float64 {
 	if len(w.Running) > simulated {
 		lanes[0] = slices.Max(w.Running).Seconds() // the longest may decide when the batch ends
 	}
-	heap.Init(&lanes)
+	slices.Sort(lanes)
 	// Scaling down few jobs on many lanes may leave less than one; the last to end is simulated.
 	for range max(int(waiting+random.Float64()), min(w.Waiting, 1)) {
 		lanes[0] += sample[random.IntN(len(sample))]
-		heap.Fix(&lanes, 0)
+		siftDown(lanes)
 	}
 	return before + slices.Max(lanes)
 }
 
-// laneHeap holds when each simulated encoder is free, in seconds from now, the first on top.
-type laneHeap []float64
-
-func (l laneHeap) Len() int           { return len(l) }
-func (l laneHeap) Less(i, j int) bool { return l[i] < l[j] }
-func (l laneHeap) Swap(i, j int)      { l[i], l[j] = l[j], l[i] }
-func (l *laneHeap) Push(any)          {} // never called: the number of lanes does not change
-func (l *laneHeap) Pop() any          { return nil }
+// siftDown restores the order of a heap, the smallest first, after its first element has grown.
+func siftDown(heap []float64) {
+	for i := 0; ; {
+		child := 2*i + 1
+		if child >= len(heap) {
+			return
+		}
+		if other := child + 1; other < len(heap) && heap[other] < heap[child] {
+			child = other
+		}
+		if heap[i] <= heap[child] {
+			return
+		}
+		heap[i], heap[child] = heap[child], heap[i]
+		i = child
+	}
+}
 
 func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
