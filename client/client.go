@@ -38,7 +38,7 @@ type Options struct {
 	RetryTimeout time.Duration
 	// Repeating, if set, is called each time before a call or a watch is made again. It
 	// may be called by several goroutines at once.
-	Repeating func(Repeat)
+	OnRepeat func(Repeat)
 	// DialOptions are added to the client's own.
 	DialOptions []grpc.DialOption
 }
@@ -50,7 +50,7 @@ type Client struct {
 	accounts     stokerv1.AccountServiceClient
 	messageBytes int
 	retryTimeout time.Duration // 0: none
-	repeating    func(Repeat)
+	onRepeat     func(Repeat)
 }
 
 // maxAnswer is the largest message the client takes.
@@ -67,7 +67,7 @@ func Dial(target string, o Options) (*Client, error) {
 	case !o.Insecure && !IsLoopback(target):
 		return nil, fmt.Errorf("dial %s: refusing plain text to another machine: set TLS, or Insecure to allow it", target)
 	}
-	c := &Client{messageBytes: cmp.Or(o.MessageBytes, 24<<20), retryTimeout: o.RetryTimeout, repeating: o.Repeating}
+	c := &Client{messageBytes: cmp.Or(o.MessageBytes, 24<<20), retryTimeout: o.RetryTimeout, onRepeat: o.OnRepeat}
 	// Left to itself, gRPC would wait two minutes in the end before it tries again to
 	// connect, and a watch come back that much later than it could.
 	connecting := backoff.Config{BaseDelay: time.Second, Multiplier: 1.6, Jitter: 0.2, MaxDelay: longestReconnect}

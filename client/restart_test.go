@@ -141,7 +141,7 @@ func TestWatchIsBackSoon(t *testing.T) {
 		if err := stream.Send(&stokerv1.WatchBatchResponse{Cursor: "c"}); err != nil {
 			return err
 		}
-		return away()
+		return failedUnavailable()
 	}}
 	bubble.Test(t, func(t *testing.T) {
 		begin := time.Now()

@@ -60,7 +60,7 @@ func (c *Client) Submit(ctx context.Context, req *stokerv1.SubmitBatchRequest) (
 
 // SubmitWith is [Client.Submit] for long lists of which one wants to know more.
 func (c *Client) SubmitWith(ctx context.Context, req *stokerv1.SubmitBatchRequest, o SubmitOptions) (*stokerv1.Batch, error) {
-	head := header(req)
+	head := withoutJobs(req)
 	if head.RequestId == "" {
 		id, err := NewRequestID()
 		if err != nil {
@@ -102,8 +102,8 @@ func (c *Client) Fits(req *stokerv1.SubmitBatchRequest) bool {
 	return len(req.GetJobs()) <= job.MaxRequestJobs && proto.Size(req) <= c.messageBytes
 }
 
-// header is a request that shares everything with req but its jobs.
-func header(req *stokerv1.SubmitBatchRequest) *stokerv1.SubmitBatchRequest {
+// withoutJobs is a request that shares everything with req but its jobs.
+func withoutJobs(req *stokerv1.SubmitBatchRequest) *stokerv1.SubmitBatchRequest {
 	head := &stokerv1.SubmitBatchRequest{}
 	to := head.ProtoReflect()
 	req.ProtoReflect().Range(func(fd protoreflect.FieldDescriptor, v protoreflect.Value) bool {

@@ -121,8 +121,8 @@ type Problem struct {
 	Refused bool
 }
 
-func (t Problem) wait() Wait {
-	w := Wait{Code: WaitProblem, Since: t.Since, Until: t.Until, Text: brief(t.Text)}
+func (t Problem) asWait() Wait {
+	w := Wait{Code: WaitProblem, Since: t.Since, Until: t.Until, Text: oneLine(t.Text)}
 	if t.Refused {
 		w.Code = WaitStorage
 	}
@@ -167,3 +167,23 @@ type Webhooks struct {
 	UsedCount, IgnoredCount, RejectedCount int64
 	LastUsedTime                           time.Time // when one was used last; zero if none was
 }
+
+// AccountSettings is what somebody changed of an account while the service
+// ran. The zero value leaves everything as configured.
+type AccountSettings struct {
+	Paused       bool
+	PausedReason string
+	PausedSince  time.Time // zero if that is not known
+	QueueTarget  int       // 0: as configured
+}
+
+// Pause stops preparing and starting jobs. A pause that is repeated gets the new reason.
+func (s *AccountSettings) Pause(reason string, now time.Time) {
+	if !s.Paused {
+		s.PausedSince = now
+	}
+	s.Paused, s.PausedReason = true, reason
+}
+
+// Resume takes up work again.
+func (s *AccountSettings) Resume() { s.Paused, s.PausedReason, s.PausedSince = false, "", time.Time{} }

@@ -53,22 +53,33 @@ type Orphan struct {
 	CreateTime time.Time
 }
 
-// AccountSettings is what somebody changed of an account while the service
-// ran. The zero value leaves everything as configured.
-type AccountSettings struct {
-	Paused       bool
-	PausedReason string
-	PausedSince  time.Time // zero if that is not known
-	QueueTarget  int       // 0: as configured
+// Selection chooses jobs of one batch for a change of many at once. Empty fields
+// choose all.
+type Selection struct {
+	BatchID   string
+	States    []State // at least one
+	KeyPrefix string
+	// What follows is about the latest attempt that failed.
+	FailureKinds []FailureKind
+	Categories   []string
+	Causes       []string // as [Cause.Key] has them
 }
 
-// Pause stops preparing and starting jobs. A pause that is repeated gets the new reason.
-func (s *AccountSettings) Pause(reason string, now time.Time) {
-	if !s.Paused {
-		s.PausedSince = now
-	}
-	s.Paused, s.PausedReason = true, reason
+// Cause is what a number of jobs of a batch failed of.
+type Cause struct {
+	// Key tells causes of a batch apart: kind, codes, category and text of the
+	// failure, without what is the job's own in it (its paths and its encoding).
+	Key     string
+	Count   int64   // of jobs that are FAILED
+	First   ID      // the first of them
+	Failure Failure // of that one
 }
 
-// Resume takes up work again.
-func (s *AccountSettings) Resume() { s.Paused, s.PausedReason, s.PausedSince = false, "", time.Time{} }
+// Run is how long a job's encoding runs or ran, for those who tell how long others will.
+type Run struct {
+	Number   int64 // of the job
+	Began    time.Time
+	Ended    time.Time // zero while it runs
+	Progress int       // in percent, as of Seen
+	Seen     time.Time // when the job last changed
+}

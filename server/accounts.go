@@ -33,7 +33,7 @@ func (s *Server) ListAccounts(_ context.Context, req *stokerv1.ListAccountsReque
 
 // GetAccount shows how an account stands.
 func (s *Server) GetAccount(_ context.Context, req *stokerv1.GetAccountRequest) (*stokerv1.GetAccountResponse, error) {
-	m, err := s.account(req.GetAccountId())
+	m, err := s.renderAccount(req.GetAccountId())
 	if err != nil {
 		return nil, err
 	}
@@ -96,7 +96,7 @@ func (s *Server) UpdateAccount(ctx context.Context, req *stokerv1.UpdateAccountR
 
 // updateAccount changes the settings of an account that is configured, and shows it afterwards.
 func (s *Server) updateAccount(ctx context.Context, id string, now time.Time, f func(*job.AccountSettings)) (*stokerv1.Account, error) {
-	if _, err := s.account(id); err != nil {
+	if _, err := s.renderAccount(id); err != nil {
 		return nil, err
 	}
 	_, err := s.store.UpdateAccountSettings(ctx, id, now, func(a *job.AccountSettings) error {
@@ -106,10 +106,10 @@ func (s *Server) updateAccount(ctx context.Context, id string, now time.Time, f 
 	if err != nil {
 		return nil, err
 	}
-	return s.account(id)
+	return s.renderAccount(id)
 }
 
-func (s *Server) account(id string) (*stokerv1.Account, error) {
+func (s *Server) renderAccount(id string) (*stokerv1.Account, error) {
 	a, ok := s.store.AccountStatus(id)
 	if !ok {
 		return nil, fmt.Errorf("account %q: %w", id, job.ErrNotFound)

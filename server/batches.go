@@ -80,7 +80,7 @@ func (s *Server) respondSubmit(ctx context.Context, b job.Batch, check *submissi
 // takeJobs converts the jobs of a request and removes them from it. The request would
 // otherwise hold 100,000 jobs in memory while the job table writes them, for a second or more.
 func takeJobs(jobs *[]*stokerv1.JobSpec) []job.Spec {
-	specs := each(*jobs, jobSpec)
+	specs := mapSlice(*jobs, jobSpec)
 	*jobs = nil
 	return specs
 }
@@ -129,7 +129,7 @@ func (s *Server) GetBatch(ctx context.Context, req *stokerv1.GetBatchRequest) (*
 
 // ListBatches lists batches, the newest first.
 func (s *Server) ListBatches(ctx context.Context, req *stokerv1.ListBatchesRequest) (*stokerv1.ListBatchesResponse, error) {
-	list, err := listOf(req, func(r *stokerv1.ListBatchesRequest) { r.PageSize, r.PageToken = 0, "" })
+	list, err := listHash(req, func(r *stokerv1.ListBatchesRequest) { r.PageSize, r.PageToken = 0, "" })
 	if err != nil {
 		return nil, err
 	}
@@ -139,7 +139,7 @@ func (s *Server) ListBatches(ctx context.Context, req *stokerv1.ListBatchesReque
 	}
 	size := cmp.Or(int(req.GetPageSize()), defaultBatchesPage)
 	batches, err := s.store.Batches(ctx, job.BatchFilter{
-		States: each(req.GetStates(), batchState), Labels: req.GetLabels(), AccountID: req.GetAccount(),
+		States: mapSlice(req.GetStates(), batchState), Labels: req.GetLabels(), AccountID: req.GetAccount(),
 		BeforeSeq: token.position, Limit: size + 1,
 	})
 	if err != nil {
@@ -166,7 +166,7 @@ func (s *Server) ListBatches(ctx context.Context, req *stokerv1.ListBatchesReque
 
 // CloseBatch ends the adding of jobs.
 func (s *Server) CloseBatch(ctx context.Context, req *stokerv1.CloseBatchRequest) (*stokerv1.CloseBatchResponse, error) {
-	m, err := s.changeBatch(ctx, req.GetBatchId(), (*job.Batch).Close)
+	m, err := s.updateBatch(ctx, req.GetBatchId(), (*job.Batch).Close)
 	if err != nil {
 		return nil, err
 	}
@@ -176,7 +176,7 @@ func (s *Server) CloseBatch(ctx context.Context, req *stokerv1.CloseBatchRequest
 // CancelBatch asks for the end of every job of a batch and answers at once; the
 // jobs follow.
 func (s *Server) CancelBatch(ctx context.Context, req *stokerv1.CancelBatchRequest) (*stokerv1.CancelBatchResponse, error) {
-	m, err := s.changeBatch(ctx, req.GetBatchId(), func(b *job.Batch) error { return b.Cancel(req.GetReason()) })
+	m, err := s.updateBatch(ctx, req.GetBatchId(), func(b *job.Batch) error { return b.Cancel(req.GetReason()) })
 	if err != nil {
 		return nil, err
 	}
@@ -185,7 +185,7 @@ func (s *Server) CancelBatch(ctx context.Context, req *stokerv1.CancelBatchReque
 
 // PauseBatch stops starting jobs.
 func (s *Server) PauseBatch(ctx context.Context, req *stokerv1.PauseBatchRequest) (*stokerv1.PauseBatchResponse, error) {
-	m, err := s.changeBatch(ctx, req.GetBatchId(), func(b *job.Batch) error { return b.Pause(req.GetReason()) })
+	m, err := s.updateBatch(ctx, req.GetBatchId(), func(b *job.Batch) error { return b.Pause(req.GetReason()) })
 	if err != nil {
 		return nil, err
 	}
@@ -194,7 +194,7 @@ func (s *Server) PauseBatch(ctx context.Context, req *stokerv1.PauseBatchRequest
 
 // ResumeBatch takes up work again.
 func (s *Server) ResumeBatch(ctx context.Context, req *stokerv1.ResumeBatchRequest) (*stokerv1.ResumeBatchResponse, error) {
-	m, err := s.changeBatch(ctx, req.GetBatchId(), (*job.Batch).Resume)
+	m, err := s.updateBatch(ctx, req.GetBatchId(), (*job.Batch).Resume)
 	if err != nil {
 		return nil, err
 	}
@@ -207,12 +207,12 @@ func (s *Server) DeleteBatch(ctx context.Context, req *stokerv1.DeleteBatchReque
 	if err := s.store.DeleteBatch(ctx, req.GetBatchId()); err != nil {
 		return nil, fmt.Errorf("delete batch: %w", err)
 	}
-	s.hub.ring(req.GetBatchId())
+	s.hub.notify(req.GetBatchId())
 	return &stokerv1.DeleteBatchResponse{}, nil
 }
 
-// changeBatch applies one change to a batch and shows what came of it.
-func (s *Server) changeBatch(ctx context.Context, id string, change func(*job.Batch) error) (*stokerv1.Batch, error) {
+// updateBatch applies one change to a batch and shows what came of it.
+func (s *Server) updateBatch(ctx context.Context, id string, change func(*job.Batch) error) (*stokerv1.Batch, error) {
 	b, err := s.store.UpdateBatch(ctx, id, time.Now(), change)
 	if err != nil {
 		return nil, fmt.Errorf("change batch: %w", err)

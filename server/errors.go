@@ -27,9 +27,9 @@ var (
 	errSlowReader     = errors.New("the reader is too slow")
 )
 
-// meanings says what callers are told about an error. The first row that matches
+// errorTable says what callers are told about an error. The first row that matches
 // counts, so what is more precise stands above what is more general.
-var meanings = []struct {
+var errorTable = []struct {
 	err    error
 	code   codes.Code
 	reason string // of the ErrorInfo
@@ -47,20 +47,20 @@ var meanings = []struct {
 	{job.ErrIllegalTransition, codes.FailedPrecondition, "WRONG_STATE", func(_ error, req any) string {
 		return subject(req) + " is in a state that does not allow this"
 	}},
-	{job.ErrFull, codes.ResourceExhausted, "DISK_FULL", fixed("the server's disk is full; nothing was stored")},
-	{job.ErrUnavailable, codes.Unavailable, "JOB_TABLE_UNAVAILABLE", fixed("the job table cannot be reached; try again")},
-	{ErrShutdown, codes.Unavailable, "SHUTTING_DOWN", fixed("the server is shutting down; come back with the latest cursor")},
-	{errTooManyWatches, codes.ResourceExhausted, "TOO_MANY_WATCHES", itself},
-	{errSlowReader, codes.ResourceExhausted, "SLOW_READER", fixed("the reader is too slow; come back with the latest cursor")},
-	{context.Canceled, codes.Canceled, "CANCELLED", fixed("the call was cancelled")},
-	{context.DeadlineExceeded, codes.DeadlineExceeded, "DEADLINE_EXCEEDED", fixed("the call took longer than its deadline")},
+	{job.ErrFull, codes.ResourceExhausted, "DISK_FULL", fixedText("the server's disk is full; nothing was stored")},
+	{job.ErrUnavailable, codes.Unavailable, "JOB_TABLE_UNAVAILABLE", fixedText("the job table cannot be reached; try again")},
+	{ErrShutdown, codes.Unavailable, "SHUTTING_DOWN", fixedText("the server is shutting down; come back with the latest cursor")},
+	{errTooManyWatches, codes.ResourceExhausted, "TOO_MANY_WATCHES", ownText},
+	{errSlowReader, codes.ResourceExhausted, "SLOW_READER", fixedText("the reader is too slow; come back with the latest cursor")},
+	{context.Canceled, codes.Canceled, "CANCELLED", fixedText("the call was cancelled")},
+	{context.DeadlineExceeded, codes.DeadlineExceeded, "DEADLINE_EXCEEDED", fixedText("the call took longer than its deadline")},
 }
 
-func fixed(text string) func(error, any) string {
+func fixedText(text string) func(error, any) string {
 	return func(error, any) string { return text }
 }
 
-func itself(err error, _ any) string { return err.Error() }
+func ownText(err error, _ any) string { return err.Error() }
 
 // toStatus is what the caller is told about err, and whether the table knew it.
 func toStatus(err error, req any) (s *status.Status, known bool) {
@@ -70,7 +70,7 @@ func toStatus(err error, req any) (s *status.Status, known bool) {
 	if state, ok := errors.AsType[*job.StateError](err); ok {
 		return stateStatus(state), true
 	}
-	for _, m := range meanings {
+	for _, m := range errorTable {
 		if !errors.Is(err, m.err) {
 			continue
 		}

@@ -18,50 +18,50 @@ type hub struct {
 
 	mu      sync.Mutex
 	cause   error // why there are no watches any more; set before done is closed
-	topics  map[string]*topic
+	batches map[string]*watchedBatch
 	callers map[string]int // watches per caller
 	watches int
 }
 
 func newHub(l Limits) *hub {
-	return &hub{limits: l, done: make(chan struct{}), topics: map[string]*topic{}, callers: map[string]int{}}
+	return &hub{limits: l, done: make(chan struct{}), batches: map[string]*watchedBatch{}, callers: map[string]int{}}
 }
 
-// sharing is how long a read is good for others although the batch has changed since:
+// readSharingTime is how long a read is good for others although the batch has changed since:
 // watchers that wake at the same moment are then sent the same message and go on from
 // the same position, however fast the batch changes. What came later is read with the
 // next message.
-const sharing = 50 * time.Millisecond
+const readSharingTime = 50 * time.Millisecond
 
-// keptReads is how many reads of a batch are kept for others. Watchers who follow stand
+// maxKeptReads is how many reads of a batch are kept for others. Watchers who follow stand
 // at a few positions. Who catches up passes many, and nothing clears them away while the
 // batch rests.
-const keptReads = 32
+const maxKeptReads = 32
 
-// topic is a batch that is being watched.
-type topic struct {
-	mu      sync.Mutex
-	seats   map[*seat]struct{}
-	rings   int                // how often the bells have been rung
-	cleared time.Time          // when reads was last cleared
-	reads   map[position]*read // under way, or kept; none is older than sharing, unless it is up to date
+// watchedBatch is a batch that is being watched.
+type watchedBatch struct {
+	mu            sync.Mutex
+	subscriptions map[*subscription]struct{}
+	changeCount   int                       // how often the bells have been rung
+	clearedTime   time.Time                 // when reads was last cleared
+	reads         map[position]*pendingRead // under way, or kept; none is older than sharing, unless it is up to date
 
-	asking sync.Mutex // one watcher at a time finds out why the batch waits
-	asked  asked      // what came of it
+	waitMutex sync.Mutex // one watcher at a time finds out why the batch waits
+	lastWait  waitAnswer // what came of it
 }
 
-// seat is one watcher's place at a topic.
-type seat struct {
-	*topic
+// subscription is one watcher's place at a topic.
+type subscription struct {
+	*watchedBatch
 	hub    *hub
 	batch  string
 	caller string
-	// bell is rung after the batch changed. Rings that are not heard yet are one.
-	bell chan struct{}
+	// wakeup is rung after the batch changed. Rings that are not heard yet are one.
+	wakeup chan struct{}
 }
 
-// join takes a seat at a batch. The caller has to leave it.
-func (h *hub) join(caller, batch string) (*seat, error) {
+// subscribe takes a seat at a batch. The caller has to leave it.
+func (h *hub) subscribe(caller, batch string) (*subscription, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	switch {
@@ -72,29 +72,29 @@ func (h *hub) join(caller, batch string) (*seat, error) {
 	case h.watches >= h.limits.Watches:
 		return nil, fmt.Errorf("%w: the server can hold %d; try again later", errTooManyWatches, h.limits.Watches)
 	}
-	t := h.topics[batch]
+	t := h.batches[batch]
 	if t == nil {
-		t = &topic{seats: map[*seat]struct{}{}, reads: map[position]*read{}}
-		h.topics[batch] = t
+		t = &watchedBatch{subscriptions: map[*subscription]struct{}{}, reads: map[position]*pendingRead{}}
+		h.batches[batch] = t
 	}
-	s := &seat{topic: t, hub: h, batch: batch, caller: caller, bell: make(chan struct{}, 1)}
+	s := &subscription{watchedBatch: t, hub: h, batch: batch, caller: caller, wakeup: make(chan struct{}, 1)}
 	t.mu.Lock()
-	t.seats[s] = struct{}{}
+	t.subscriptions[s] = struct{}{}
 	t.mu.Unlock()
 	h.callers[caller]++
 	h.watches++
 	return s, nil
 }
 
-// crowd is how many watches there are, as a factor.
-func (h *hub) crowd() time.Duration {
+// watchCount is how many watches there are, as a factor.
+func (h *hub) watchCount() time.Duration {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return time.Duration(h.watches)
 }
 
-// leave gives the seat back.
-func (s *seat) leave() {
+// close gives the seat back.
+func (s *subscription) close() {
 	h := s.hub
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -104,38 +104,38 @@ func (s *seat) leave() {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.seats, s)
-	if len(s.seats) == 0 {
-		delete(h.topics, s.batch)
+	delete(s.subscriptions, s)
+	if len(s.subscriptions) == 0 {
+		delete(h.batches, s.batch)
 	}
 }
 
-// hush takes back a ring that was not heard: what it tells of is about to be read.
-func (s *seat) hush() {
+// clearWakeup takes back a ring that was not heard: what it tells of is about to be read.
+func (s *subscription) clearWakeup() {
 	select {
-	case <-s.bell:
+	case <-s.wakeup:
 	default:
 	}
 }
 
-// ring wakes the watchers of a batch. It never blocks on one of them.
-func (h *hub) ring(batch string) {
+// notify wakes the watchers of a batch. It never blocks on one of them.
+func (h *hub) notify(batch string) {
 	h.mu.Lock()
-	t := h.topics[batch]
+	t := h.batches[batch]
 	h.mu.Unlock()
 	if t == nil {
 		return
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.rings++
-	if now := time.Now(); now.Sub(t.cleared) >= sharing {
+	t.changeCount++
+	if now := time.Now(); now.Sub(t.clearedTime) >= readSharingTime {
 		clear(t.reads)
-		t.cleared = now
+		t.clearedTime = now
 	}
-	for s := range t.seats {
+	for s := range t.subscriptions {
 		select {
-		case s.bell <- struct{}{}:
+		case s.wakeup <- struct{}{}:
 		default:
 		}
 	}
@@ -155,7 +155,7 @@ func (h *hub) close(cause error) {
 // stand at the same one are sent the same message.
 type position struct {
 	revision int64
-	jobs     scope
+	jobs     jobScope
 	page     int64 // as in [cursor]; 0: not in the midst of a snapshot
 }
 
@@ -168,46 +168,46 @@ type change struct {
 	// snapshot says that the position means nothing any more and that the watcher
 	// has to be shown everything.
 	snapshot bool
-	// stale says that the batch has changed since this was read.
-	stale bool
+	// outdated says that the batch has changed since this was read.
+	outdated bool
 }
 
-// read is a read that is shared.
-type read struct {
-	done   chan struct{} // closed when change and err are set
-	rings  int           // of the topic when it began
-	change change
-	err    error
+// pendingRead is a read that is shared.
+type pendingRead struct {
+	done        chan struct{} // closed when change and err are set
+	changeCount int           // of the topic when it began
+	change      change
+	err         error
 }
 
-// ask returns why the batch waits, which f finds out, or what another watcher found out
-// less than half of [reasonEvery] ago: it costs a look into the job table.
-func (t *topic) ask(now time.Time, f func(time.Time) (asked, error)) (asked, error) {
-	t.asking.Lock()
-	defer t.asking.Unlock()
-	if !t.asked.time.IsZero() && now.Sub(t.asked.time) < reasonEvery/2 {
-		return t.asked, nil
+// sharedWait returns why the batch waits, which f finds out, or what another watcher found out
+// less than half of [waitInterval] ago: it costs a look into the job table.
+func (t *watchedBatch) sharedWait(now time.Time, f func(time.Time) (waitAnswer, error)) (waitAnswer, error) {
+	t.waitMutex.Lock()
+	defer t.waitMutex.Unlock()
+	if !t.lastWait.time.IsZero() && now.Sub(t.lastWait.time) < waitInterval/2 {
+		return t.lastWait, nil
 	}
 	a, err := f(now)
 	if err == nil {
-		t.asked = a
+		t.lastWait = a
 	}
 	return a, err
 }
 
-// asked is the answer to why a batch does not move.
-type asked struct {
+// waitAnswer is the answer to why a batch does not move.
+type waitAnswer struct {
 	time     time.Time // zero: nobody has asked yet
 	wait     job.Wait
 	revision int64 // of the batch that it speaks of; 0: it has changed meanwhile
 }
 
-// share returns what f reads at p, or what another watcher has read there since
-// the batch last changed, or within [sharing]. f runs at most once at a time for a
+// sharedRead returns what f reads at p, or what another watcher has read there since
+// the batch last changed, or within [readSharingTime]. f runs at most once at a time for a
 // position. Its error is shared with those who waited for it and is not kept, nor is
 // what would only fill memory: that there is nothing to send, pages of snapshots, and
-// more than [keptReads].
-func (t *topic) share(ctx context.Context, p position, f func() (change, error)) (change, error) {
+// more than [maxKeptReads].
+func (t *watchedBatch) sharedRead(ctx context.Context, p position, f func() (change, error)) (change, error) {
 	t.mu.Lock()
 	r, ok := t.reads[p]
 	if ok {
@@ -217,32 +217,32 @@ func (t *topic) share(ctx context.Context, p position, f func() (change, error))
 		case <-ctx.Done():
 			return change{}, context.Cause(ctx)
 		}
-		return t.outcome(r)
+		return t.readResult(r)
 	}
-	r = &read{done: make(chan struct{}), rings: t.rings, err: errReadBroken}
+	r = &pendingRead{done: make(chan struct{}), changeCount: t.changeCount, err: errReadPanicked}
 	t.reads[p] = r
 	t.mu.Unlock()
 
 	defer func() { // also when f panics
 		t.mu.Lock()
-		if useless := r.err != nil || r.change.msg == nil || p.page > 0; t.reads[p] == r && (useless || len(t.reads) > keptReads) {
+		if useless := r.err != nil || r.change.msg == nil || p.page > 0; t.reads[p] == r && (useless || len(t.reads) > maxKeptReads) {
 			delete(t.reads, p)
 		}
 		t.mu.Unlock()
 		close(r.done)
 	}()
 	r.change, r.err = f()
-	return t.outcome(r)
+	return t.readResult(r)
 }
 
-// outcome is what a read came to, for one of those who share it.
-func (t *topic) outcome(r *read) (change, error) {
+// readResult is what a read came to, for one of those who share it.
+func (t *watchedBatch) readResult(r *pendingRead) (change, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	c := r.change
-	c.stale = t.rings != r.rings
+	c.outdated = t.changeCount != r.changeCount
 	return c, r.err
 }
 
-// errReadBroken is what those who wait for a read get whose reader panicked.
-var errReadBroken = errors.New("the read was broken off")
+// errReadPanicked is what those who wait for a read get whose reader panicked.
+var errReadPanicked = errors.New("the read was broken off")

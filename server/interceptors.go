@@ -25,7 +25,7 @@ func (s *Server) Options() []grpc.ServerOption {
 	logger := s.callLogger()
 	logged := []logging.Option{
 		logging.WithLogOnEvents(logging.FinishCall),
-		logging.WithLevels(callLevel),
+		logging.WithLevels(logLevel),
 		logging.WithDurationField(logging.DurationToDurationField),
 		logging.WithDisableLoggingFields(logging.ComponentFieldKey, logging.MethodTypeFieldKey),
 	}
@@ -66,26 +66,26 @@ const maxResponseBytes = 4 << 20
 func (s *Server) callLogger() logging.Logger {
 	return logging.LoggerFunc(func(ctx context.Context, level logging.Level, _ string, fields ...any) {
 		l := slog.Level(level)
-		if method, _ := grpc.Method(ctx); l == slog.LevelInfo && reads(method) {
+		if method, _ := grpc.Method(ctx); l == slog.LevelInfo && isReadMethod(method) {
 			l = slog.LevelDebug
 		}
 		s.log.Log(ctx, l, "call finished", fields...)
 	})
 }
 
-// reads reports whether a method changes nothing.
-func reads(fullMethod string) bool {
-	if !ours(fullMethod) {
+// isReadMethod reports whether a method changes nothing.
+func isReadMethod(fullMethod string) bool {
+	if !isOwnMethod(fullMethod) {
 		return true // health, reflection, channelz
 	}
 	name := fullMethod[strings.LastIndexByte(fullMethod, '/')+1:]
 	return strings.HasPrefix(name, "Get") || strings.HasPrefix(name, "List") || strings.HasPrefix(name, "Watch")
 }
 
-func ours(fullMethod string) bool { return strings.HasPrefix(fullMethod, "/stoker.v1.") }
+func isOwnMethod(fullMethod string) bool { return strings.HasPrefix(fullMethod, "/stoker.v1.") }
 
-// callLevel is the level at which the end of a call is logged.
-func callLevel(code codes.Code) logging.Level {
+// logLevel is the level at which the end of a call is logged.
+func logLevel(code codes.Code) logging.Level {
 	switch code {
 	case codes.Internal, codes.Unknown, codes.DataLoss:
 		return logging.LevelError
@@ -100,7 +100,7 @@ func (s *Server) unaryStatus(ctx context.Context, req any, info *grpc.UnaryServe
 	if err != nil {
 		return nil, s.fail(ctx, err, req, info.FullMethod)
 	}
-	if m, ok := resp.(proto.Message); ok && ours(info.FullMethod) {
+	if m, ok := resp.(proto.Message); ok && isOwnMethod(info.FullMethod) {
 		return fitted(m, maxAnswerBytes), nil // none is larger, unless somebody forgot something
 	}
 	return resp, nil
@@ -108,7 +108,7 @@ func (s *Server) unaryStatus(ctx context.Context, req any, info *grpc.UnaryServe
 
 func (s *Server) streamStatus(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handle grpc.StreamHandler) error {
 	first := &firstRequest{ServerStream: stream}
-	if ours(info.FullMethod) {
+	if isOwnMethod(info.FullMethod) {
 		first.validate = s.validate
 	}
 	if err := handle(srv, first); err != nil {
@@ -136,7 +136,7 @@ func isRefusal(err error) bool {
 }
 
 func (s *Server) unaryValidate(ctx context.Context, req any, info *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (any, error) {
-	if ours(info.FullMethod) {
+	if isOwnMethod(info.FullMethod) {
 		check := s.validate
 		if checkedByHandler(req) {
 			check = checkSize

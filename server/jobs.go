@@ -43,9 +43,9 @@ func (s *Server) GetJob(ctx context.Context, req *stokerv1.GetJobRequest) (*stok
 		return nil, err
 	}
 	resp := &stokerv1.GetJobResponse{Job: fitted(message(j), maxItemBytes)}
-	all, history := attemptMessages(j, shareRoom(attempts)), eventMessages(j, events)
-	resp.Attempts = latest(all, maxAttemptsBytes)
-	resp.Events = latest(history, maxPageBytes-maxAttemptsBytes)
+	all, history := attemptMessages(j, shortenFailures(attempts)), eventMessages(j, events)
+	resp.Attempts = lastThatFit(all, maxAttemptsBytes)
+	resp.Events = lastThatFit(history, maxPageBytes-maxAttemptsBytes)
 	resp.OmittedAttemptCount, resp.OmittedEventCount = int32(len(all)-len(resp.Attempts)), int32(len(history)-len(resp.Events))
 	return resp, nil
 }
@@ -54,8 +54,8 @@ func (s *Server) GetJob(ctx context.Context, req *stokerv1.GetJobRequest) (*stok
 // have the rest.
 const maxAttemptsBytes = maxPageBytes * 3 / 4
 
-// shareRoom has what many attempts failed of take no more room together than there is.
-func shareRoom(attempts []job.Attempt) []job.Attempt {
+// shortenFailures has what many attempts failed of take no more room together than there is.
+func shortenFailures(attempts []job.Attempt) []job.Attempt {
 	for i := range attempts {
 		a := &attempts[i]
 		a.Failure = a.Failure.Shorten(min(job.MaxFailure, maxAttemptsBytes/len(attempts)))
@@ -63,9 +63,9 @@ func shareRoom(attempts []job.Attempt) []job.Attempt {
 	return attempts
 }
 
-// latest are the last of list, as many as have room in so many bytes: how a job stands
+// lastThatFit are the last of list, as many as have room in so many bytes: how a job stands
 // follows from them.
-func latest[M proto.Message](list []M, bytes int) []M {
+func lastThatFit[M proto.Message](list []M, bytes int) []M {
 	for i, m := range slices.Backward(list) {
 		if bytes -= proto.Size(m) + itemOverhead; bytes < 0 {
 			return list[i+1:]
@@ -76,7 +76,7 @@ func latest[M proto.Message](list []M, bytes int) []M {
 
 // ListJobs lists the jobs of a batch in submission order.
 func (s *Server) ListJobs(ctx context.Context, req *stokerv1.ListJobsRequest) (*stokerv1.ListJobsResponse, error) {
-	list, err := listOf(req, func(r *stokerv1.ListJobsRequest) { r.PageSize, r.PageToken = 0, "" })
+	list, err := listHash(req, func(r *stokerv1.ListJobsRequest) { r.PageSize, r.PageToken = 0, "" })
 	if err != nil {
 		return nil, err
 	}

@@ -43,14 +43,14 @@ type Server struct {
 	stokerv1.UnimplementedBatchServiceServer
 	stokerv1.UnimplementedAccountServiceServer
 
-	store    Store
-	catalog  Catalog
-	log      *slog.Logger
-	limits   Limits
-	contract contract
-	health   *health.Server
-	hub      *hub
-	lines    *lines
+	store        Store
+	catalog      Catalog
+	log          *slog.Logger
+	limits       Limits
+	contract     contract
+	health       *health.Server
+	hub          *hub
+	accountLines *accountLines
 }
 
 // New makes a server that is ready to be registered.
@@ -63,12 +63,12 @@ func New(c Config) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{
-		store:    c.Store,
-		catalog:  c.Catalog,
-		log:      cmp.Or(c.Logger, slog.New(slog.DiscardHandler)),
-		contract: contract,
-		health:   health.NewServer(),
-		lines:    newLines(c.Store),
+		store:        c.Store,
+		catalog:      c.Catalog,
+		log:          cmp.Or(c.Logger, slog.New(slog.DiscardHandler)),
+		contract:     contract,
+		health:       health.NewServer(),
+		accountLines: newAccountLines(c.Store),
 		limits: Limits{
 			WatchesPerCaller: cmp.Or(c.Limits.WatchesPerCaller, 1_000),
 			Watches:          cmp.Or(c.Limits.Watches, 10_000),
@@ -96,7 +96,7 @@ func (s *Server) Register(g *grpc.Server) {
 // commit; it does not block and may be told too much.
 func (s *Server) Changed(changes []job.Change) {
 	for _, c := range changes {
-		s.hub.ring(c.BatchID)
+		s.hub.notify(c.BatchID)
 	}
 }
 

@@ -97,7 +97,7 @@ func TestWordsCarryOver(t *testing.T) {
 		}
 	}
 	for _, code := range job.WaitCodes() {
-		if got := waitOf(waitMessage(job.Wait{Code: code})).Code; got != code {
+		if got := waitFromMessage(waitMessage(job.Wait{Code: code})).Code; got != code {
 			t.Errorf("wait code %s comes back as %q", code, got)
 		}
 	}

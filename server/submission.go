@@ -55,7 +55,7 @@ func (s *submission) checkSubmitBatch(req *stokerv1.SubmitBatchRequest) error {
 	}
 	s.checkAccount(s.batch.AccountID)
 	s.setEncoding(req)
-	s.batch.ToldApartBy = distinctBy(s.template)
+	s.batch.DistinctBy = distinctBy(s.template)
 	s.batch.Input = s.storage("input", req.GetInput(), req.GetInputId())
 	s.batch.Output = s.storage("output", req.GetOutput(), req.GetOutputId())
 	s.batch.Retry = s.retryPolicy("retry_policy", req.GetRetryPolicy())
@@ -98,7 +98,7 @@ func (s *submission) checkAddJobs(req *stokerv1.AddJobsRequest, b *job.Batch) er
 
 func (s *submission) checkAccount(id string) {
 	if _, ok := s.accounts.AccountStatus(id); !ok {
-		s.addUnknown("account", "account", id, each(s.accounts.AccountStatuses(), func(a job.AccountStatus) string { return a.ID }))
+		s.addUnknown("account", "account", id, mapSlice(s.accounts.AccountStatuses(), func(a job.AccountStatus) string { return a.ID }))
 	}
 }
 
@@ -155,7 +155,7 @@ func (s *submission) parseTemplate(field, prefix string, t job.Template, jobs in
 // distinctBy is what keeps the jobs of a batch from writing to one place; t is nil for a recipe.
 func distinctBy(t *template.Template) job.Distinction {
 	switch {
-	case t == nil || t.ToldApartByOutputPath():
+	case t == nil || t.DistinctByOutputPath():
 		return job.ByOutputPath
 	case len(t.SharedOutputs()) > 0:
 		return job.ByNothing
@@ -213,7 +213,7 @@ const contractChunk = 1_000
 // checkJobs checks the jobs of one request, each by itself and against those before it.
 func (s *submission) checkJobs(jobs []*stokerv1.JobSpec) {
 	s.keys = make(map[string]int, len(jobs))
-	if s.template == nil || s.template.ToldApartByOutputPath() {
+	if s.template == nil || s.template.DistinctByOutputPath() {
 		s.outputPaths = newOutputPathSet(len(jobs))
 	}
 	s.inputBase = s.catalog.Storages[s.batch.Input.Name].InputBase

@@ -160,7 +160,7 @@ func eventMessages(j job.Job, events []job.Event) []*stokerv1.JobEvent {
 }
 
 func accountMessage(a job.AccountStatus) *stokerv1.Account {
-	waits := a.Wait(time.Now())
+	waits := a.ExplainWait(time.Now())
 	for _, text := range []*string{&a.PausedReason, &a.BreakerReason, &a.Problem} {
 		*text = job.Shorten(*text, job.MaxReason)
 	}

@@ -11,14 +11,14 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-// near is up to which place in line a batch's first job is looked at by itself: beyond that
+// maxPositionRead is up to which place in line a batch's first job is looked at by itself: beyond that
 // it is neither being configured nor started.
-const near = 200
+const maxPositionRead = 200
 
 // situation is what the waits of a batch and its jobs follow from. Its place in line is
 // looked up only if it is in one.
-func (s *Server) situation(ctx context.Context, b *job.Batch, now time.Time) (job.Situation, error) {
-	at := job.Situation{Now: now, Batch: b}
+func (s *Server) situation(ctx context.Context, b *job.Batch, now time.Time) (job.WaitExplainer, error) {
+	at := job.WaitExplainer{Now: now, Batch: b}
 	a, ok := s.store.AccountStatus(b.AccountID)
 	if !ok {
 		return at, nil
@@ -28,7 +28,7 @@ func (s *Server) situation(ctx context.Context, b *job.Batch, now time.Time) (jo
 		return at, nil
 	}
 	var err error
-	at.Place, err = s.lines.place(ctx, &a, b, now)
+	at.Place, err = s.accountLines.place(ctx, &a, b, now)
 	return at, err
 }
 
@@ -51,19 +51,19 @@ func (s *Server) batchWait(ctx context.Context, b job.Batch, now time.Time) (job
 	if err != nil {
 		return job.Wait{}, err
 	}
-	first, err := s.first(ctx, &b, at.Place, now)
+	first, err := s.jobForBatchWait(ctx, &b, at.Place, now)
 	if err != nil {
 		return job.Wait{}, err
 	}
-	return at.OfBatch(first), nil
+	return at.BatchWait(first), nil
 }
 
-// first is the job whose reason for waiting is that of its batch, if that has to be read.
-func (s *Server) first(ctx context.Context, b *job.Batch, place *job.Place, now time.Time) (*job.Job, error) {
+// jobForBatchWait is the job whose reason for waiting is that of its batch, if that has to be read.
+func (s *Server) jobForBatchWait(ctx context.Context, b *job.Batch, place *job.Place, now time.Time) (*job.Job, error) {
 	filter := job.Filter{BatchID: b.ID, Limit: 1}
 	switch {
-	case place != nil && place.Share().Due > 0:
-		if place.Position(0) > near {
+	case place != nil && place.BatchShare().Due > 0:
+		if place.Position(0) > maxPositionRead {
 			return nil, nil
 		}
 		j, err := s.store.NextJobOfBatch(ctx, b.Seq, now)
@@ -93,21 +93,21 @@ func (s *Server) jobMessages(ctx context.Context, b job.Batch, jobs []job.Job) (
 	if err != nil {
 		return nil, err
 	}
-	ranks, err := s.ranks(ctx, at, jobs)
+	ranks, err := s.jobRanks(ctx, at, jobs)
 	if err != nil {
 		return nil, err
 	}
 	return func(j job.Job) *stokerv1.Job {
-		w := at.Job(&j, ranks[j.ID.Number])
+		w := at.JobWait(&j, ranks[j.ID.Number])
 		m := jobMessage(j)
 		m.Wait, m.WaitReason = waitMessage(w), w.String()
 		return m
 	}, nil
 }
 
-// ranks tells for those of the jobs that are in line how many of their batch go before them,
+// jobRanks tells for those of the jobs that are in line how many of their batch go before them,
 // by number.
-func (s *Server) ranks(ctx context.Context, at job.Situation, jobs []job.Job) (map[int64]int64, error) {
+func (s *Server) jobRanks(ctx context.Context, at job.WaitExplainer, jobs []job.Job) (map[int64]int64, error) {
 	if at.Place == nil {
 		return nil, nil
 	}
@@ -128,78 +128,80 @@ func (s *Server) ranks(ctx context.Context, at job.Situation, jobs []job.Job) (m
 	return ranks, nil
 }
 
-// lines keeps the line of each account for as long as it is good enough: reading it costs
+// accountLines keeps the line of each account for as long as it is good enough: reading it costs
 // something for each batch that waits, of which there may be thousands.
-type lines struct {
+type accountLines struct {
 	store JobStore
 
 	mu  sync.Mutex
-	all map[string]*accountLine
+	all map[string]*cachedLine
 }
 
-// accountLine is the line of one account. Whoever finds it too old reads it; others wait.
-type accountLine struct {
-	mu   sync.Mutex
-	line *job.Line
-	read time.Time
-	took time.Duration
+// cachedLine is the line of one account. Whoever finds it too old reads it; others wait.
+type cachedLine struct {
+	mu           sync.Mutex
+	line         *job.Line
+	readTime     time.Time
+	readDuration time.Duration
 }
 
 const (
-	// thrift is how many times as long as reading it took a line is kept, so that reading
+	// lineKeepFactor is how many times as long as reading it took a line is kept, so that reading
 	// takes one part in so many of the time at most.
-	thrift = 20
-	// oldest is how old a line may be, however long that took.
-	oldest = 2 * time.Second
+	lineKeepFactor = 20
+	// maxLineAge is how old a line may be, however long that took.
+	maxLineAge = 2 * time.Second
 )
 
-func newLines(store JobStore) *lines { return &lines{store: store, all: map[string]*accountLine{}} }
+func newAccountLines(store JobStore) *accountLines {
+	return &accountLines{store: store, all: map[string]*cachedLine{}}
+}
 
 // place finds a batch in the line of its account; nil if it is not in it.
-func (l *lines) place(ctx context.Context, a *job.AccountStatus, b *job.Batch, now time.Time) (*job.Place, error) {
+func (l *accountLines) place(ctx context.Context, a *job.AccountStatus, b *job.Batch, now time.Time) (*job.Place, error) {
 	l.mu.Lock()
 	al := l.all[a.ID]
 	if al == nil {
-		al = &accountLine{}
+		al = &cachedLine{}
 		l.all[a.ID] = al
 	}
 	l.mu.Unlock()
-	line, err := al.with(b, now, func() (*job.Line, error) {
+	line, err := al.lineFor(b, now, func() (*job.Line, error) {
 		line, err := l.store.AccountLine(ctx, a.ID, now)
 		if err != nil {
 			return nil, fmt.Errorf("read line: %w", err)
 		}
-		return line.Without(passedOver(a, now)), nil
+		return line.Without(skippedBatches(a, now)), nil
 	})
 	if err != nil {
 		return nil, err
 	}
-	place, ok := line.Place(b.Seq)
+	place, ok := line.PlaceOf(b.Seq)
 	if !ok {
 		return nil, nil
 	}
 	return &place, nil
 }
 
-// with is the line as it was read last, if that is not too old, also for a batch that may have
+// lineFor is the line as it was read last, if that is not too old, also for a batch that may have
 // come into it since.
-func (al *accountLine) with(b *job.Batch, now time.Time, read func() (*job.Line, error)) (*job.Line, error) {
+func (al *cachedLine) lineFor(b *job.Batch, now time.Time, read func() (*job.Line, error)) (*job.Line, error) {
 	al.mu.Lock()
 	defer al.mu.Unlock()
-	if al.line != nil && now.Sub(al.read) < min(thrift*al.took, oldest) {
-		if _, ok := al.line.Share(b.Seq); ok || al.read.After(b.UpdateTime) {
+	if al.line != nil && now.Sub(al.readTime) < min(lineKeepFactor*al.readDuration, maxLineAge) {
+		if _, ok := al.line.ShareOf(b.Seq); ok || al.readTime.After(b.UpdateTime) {
 			return al.line, nil
 		}
 	}
 	line, err := read()
 	if err == nil {
-		al.line, al.read, al.took = line, now, time.Since(now)
+		al.line, al.readTime, al.readDuration = line, now, time.Since(now)
 	}
 	return line, err
 }
 
-// passedOver are the batches that are passed over at now, by sequence number.
-func passedOver(a *job.AccountStatus, now time.Time) map[int64]bool {
+// skippedBatches are the batches that are passed over at now, by sequence number.
+func skippedBatches(a *job.AccountStatus, now time.Time) map[int64]bool {
 	var seqs map[int64]bool
 	for _, t := range a.Problems {
 		if t.Seq != 0 && t.Until.After(now) {

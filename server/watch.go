@@ -24,11 +24,11 @@ const (
 	// messageCost is what a message may take of the processor's time, by and large, so
 	// that all watchers together leave most of it to others.
 	messageCost = 50 * time.Microsecond
-	// heartbeatEvery is the longest time without a message.
-	heartbeatEvery = 15 * time.Second
-	// reasonEvery is how often a watch looks whether jobs wait for another reason:
+	// heartbeatInterval is the longest time without a message.
+	heartbeatInterval = 15 * time.Second
+	// waitInterval is how often a watch looks whether jobs wait for another reason:
 	// that depends on the account and changes without the batch.
-	reasonEvery = 2 * time.Second
+	waitInterval = 2 * time.Second
 	// sendTimeout is how long a reader may keep one message waiting. A stream that
 	// nobody reads would otherwise be held until its connection ends.
 	sendTimeout = 30 * time.Second
@@ -45,20 +45,20 @@ func (s *Server) WatchBatch(req *stokerv1.WatchBatchRequest, stream grpc.ServerS
 		return err
 	}
 	// The seat comes before the first read: what changes in between rings.
-	seat, err := s.hub.join(caller(ctx), req.GetBatchId())
+	seat, err := s.hub.subscribe(caller(ctx), req.GetBatchId())
 	if err != nil {
 		return err
 	}
-	defer seat.leave()
+	defer seat.close()
 	b, err := s.store.Batch(ctx, req.GetBatchId())
 	if err != nil {
 		return fmt.Errorf("read batch: %w", err)
 	}
 	w := &watch{
-		s: s, seat: seat, stream: stream,
+		s: s, subscription: seat, stream: stream,
 		interval: cmp.Or(req.GetMinInterval().AsDuration(), defaultMinInterval),
 	}
-	if err := w.begin(ctx, req.GetCursor(), jobs, b); err != nil {
+	if err := w.start(ctx, req.GetCursor(), jobs, b); err != nil {
 		return err
 	}
 	return w.follow(ctx)
@@ -78,63 +78,63 @@ func caller(ctx context.Context) string {
 
 // watch is one watcher.
 type watch struct {
-	s        *Server
-	seat     *seat
-	stream   grpc.ServerStreamingServer[stokerv1.WatchBatchResponse]
-	interval time.Duration
+	s            *Server
+	subscription *subscription
+	stream       grpc.ServerStreamingServer[stokerv1.WatchBatchResponse]
+	interval     time.Duration
 
-	at    cursor    // what has been sent
-	batch job.Batch // as it was last sent, or seen at the start
-	told  job.Wait  // why the batch does not move, as it was last sent
-	sent  time.Time // when the last message was
-	woke  time.Time // when the last message was due
+	position cursor    // what has been sent
+	batch    job.Batch // as it was last sent, or seen at the start
+	lastWait job.Wait  // why the batch does not move, as it was last sent
+	sentTime time.Time // when the last message was
+	dueTime  time.Time // when the last message was due
 }
 
-// begin brings the watcher to where changes can be followed: to its cursor, or
+// start brings the watcher to where changes can be followed: to its cursor, or
 // through a snapshot if that cannot be used. A cursor is good for the same jobs only:
 // what was left out up to there is not known to the watcher.
-func (w *watch) begin(ctx context.Context, from string, jobs scope, b job.Batch) error {
+func (w *watch) start(ctx context.Context, from string, jobs jobScope, b job.Batch) error {
 	told, err := w.s.batchWait(ctx, b, time.Now())
 	if err != nil {
 		return err
 	}
-	w.batch, w.told, w.sent = b, told, time.Now()
+	w.batch, w.lastWait, w.sentTime = b, told, time.Now()
 	at, err := parseCursor(from)
 	usable := err == nil && at.batch == b.ID && at.jobs == jobs && at.revision <= b.Revision
 	if usable {
-		w.at = at
-		return w.pages(ctx)
+		w.position = at
+		return w.sendPages(ctx)
 	}
-	w.at = cursor{batch: b.ID, jobs: jobs}
-	return w.snapshot(ctx, b)
+	w.position = cursor{batch: b.ID, jobs: jobs}
+	return w.sendSnapshot(ctx, b)
 }
 
-// snapshot shows the watcher everything.
-func (w *watch) snapshot(ctx context.Context, b job.Batch) error {
+// sendSnapshot shows the watcher everything.
+func (w *watch) sendSnapshot(ctx context.Context, b job.Batch) error {
 	w.batch = b
-	w.at.revision = b.Revision
-	if w.at.jobs != noJobs {
-		w.at.page = 1
-		return w.pages(ctx)
+	w.position.revision = b.Revision
+	if w.position.jobs != noJobs {
+		w.position.page = 1
+		return w.sendPages(ctx)
 	}
 	m, err := w.s.renderBatch(ctx, b)
 	if err != nil {
 		return err
 	}
-	return w.tell(&stokerv1.WatchBatchResponse{Cursor: w.at.String(), Snapshot: true, Batch: m})
+	return w.sendOwn(&stokerv1.WatchBatchResponse{Cursor: w.position.String(), Snapshot: true, Batch: m})
 }
 
-// pages sends the pages of a snapshot from w.at on.
-func (w *watch) pages(ctx context.Context) error {
-	for w.at.page > 0 {
-		at, b := w.at, w.batch
-		c, err := w.read(ctx, position{revision: at.revision, jobs: at.jobs, page: at.page}, func(ctx context.Context) (change, error) {
-			return w.s.page(ctx, at, b)
+// sendPages sends the pages of a snapshot from w.at on.
+func (w *watch) sendPages(ctx context.Context) error {
+	for w.position.page > 0 {
+		at, b := w.position, w.batch
+		c, err := w.shareRead(ctx, position{revision: at.revision, jobs: at.jobs, page: at.page}, func(ctx context.Context) (change, error) {
+			return w.s.readPage(ctx, at, b)
 		})
 		if err != nil {
 			return err
 		}
-		w.at.page = c.next
+		w.position.page = c.next
 		if c.msg == nil {
 			continue
 		}
@@ -145,9 +145,9 @@ func (w *watch) pages(ctx context.Context) error {
 	return nil
 }
 
-// page reads one page of the snapshot of b that at is in the midst of. Jobs that have
+// readPage reads one page of the snapshot of b that at is in the midst of. Jobs that have
 // changed since the snapshot began are left to be sent as changes.
-func (s *Server) page(ctx context.Context, at cursor, b job.Batch) (change, error) {
+func (s *Server) readPage(ctx context.Context, at cursor, b job.Batch) (change, error) {
 	jobs, err := s.store.Jobs(ctx, job.Filter{BatchID: at.batch, States: at.jobs.states(), AfterNumber: at.page - 1, Limit: watchPage})
 	if err != nil {
 		return change{}, fmt.Errorf("read jobs: %w", err)
@@ -174,32 +174,32 @@ func (s *Server) page(ctx context.Context, at cursor, b job.Batch) (change, erro
 	if resp.Batch, err = s.renderBatch(ctx, b); err != nil {
 		return change{}, err
 	}
-	c.msg, err = encoded(resp)
+	c.msg, err = encodeMessage(resp)
 	return c, err
 }
 
 // follow sends changes until the batch has ended.
 func (w *watch) follow(ctx context.Context) error {
-	w.woke = w.sent
-	c, err := w.catchUp(ctx)
-	if err != nil || c.ended() {
+	w.dueTime = w.sentTime
+	c, err := w.sendChanges(ctx)
+	if err != nil || c.batchEnded() {
 		return err
 	}
-	heartbeat, reason := time.NewTicker(heartbeatEvery), time.NewTicker(reasonEvery)
+	heartbeat, reason := time.NewTicker(heartbeatInterval), time.NewTicker(waitInterval)
 	defer heartbeat.Stop()
 	defer reason.Stop()
 	var ready <-chan time.Time // set while there is something to send
 	wait := func() {
-		w.woke = w.due(time.Now())
-		ready = time.After(time.Until(w.woke))
+		w.dueTime = w.nextDue(time.Now())
+		ready = time.After(time.Until(w.dueTime))
 	}
-	if c.stale {
+	if c.outdated {
 		wait()
 	}
 	for {
-		last := w.sent
+		last := w.sentTime
 		c, err = change{}, nil
-		bell := w.seat.bell
+		bell := w.subscription.wakeup
 		if ready != nil {
 			bell = nil // it says what is known; a thousand watchers need not wake to hear that
 		}
@@ -208,42 +208,42 @@ func (w *watch) follow(ctx context.Context) error {
 			wait()
 		case <-ready:
 			ready = nil
-			w.seat.hush()
-			if c, err = w.catchUp(ctx); c.stale {
+			w.subscription.clearWakeup()
+			if c, err = w.sendChanges(ctx); c.outdated {
 				wait()
 			}
 		case <-reason.C:
 			if ready == nil {
-				err = w.tellReason(ctx)
+				err = w.sendWait(ctx)
 			}
 		case <-heartbeat.C:
-			err = w.beat(ctx)
+			err = w.sendHeartbeat(ctx)
 		case <-ctx.Done():
 			return context.Cause(ctx)
-		case <-w.seat.hub.done:
-			return w.seat.hub.cause
+		case <-w.subscription.hub.done:
+			return w.subscription.hub.cause
 		}
-		if err != nil || c.ended() {
+		if err != nil || c.batchEnded() {
 			return err
 		}
-		if w.sent != last {
-			heartbeat.Reset(heartbeatEvery)
+		if w.sentTime != last {
+			heartbeat.Reset(heartbeatInterval)
 		}
 	}
 }
 
-// due is when the next message may be sent: at once if the last one is long ago, else
+// nextDue is when the next message may be sent: at once if the last one is long ago, else
 // at a multiple of the interval. So watchers of a batch that never rests wake at the
 // same moments, stand at the same positions and share what is read and encoded.
 //
 // With more watchers than can be told so often, the interval is longer: messages that
 // are late anyway had better be fewer.
-func (w *watch) due(now time.Time) time.Time {
+func (w *watch) nextDue(now time.Time) time.Time {
 	interval := w.interval
-	if crowded := w.seat.hub.crowd() * messageCost; crowded > interval {
+	if crowded := w.subscription.hub.watchCount() * messageCost; crowded > interval {
 		interval = (crowded + interval - 1).Truncate(interval) // a multiple, for the same reason
 	}
-	earliest := w.woke.Add(interval)
+	earliest := w.dueTime.Add(interval)
 	if !now.Before(earliest) {
 		return now
 	}
@@ -254,22 +254,22 @@ func (w *watch) due(now time.Time) time.Time {
 	return due
 }
 
-// catchUp sends everything that changed since w.at, and returns the last of it. A
+// sendChanges sends everything that changed since w.at, and returns the last of it. A
 // change that is stale has to be followed by another catching up.
-func (w *watch) catchUp(ctx context.Context) (change, error) {
+func (w *watch) sendChanges(ctx context.Context) (change, error) {
 	for {
-		at := position{revision: w.at.revision, jobs: w.at.jobs}
-		c, err := w.read(ctx, at, func(ctx context.Context) (change, error) { return w.s.changes(ctx, w.at.batch, at) })
+		at := position{revision: w.position.revision, jobs: w.position.jobs}
+		c, err := w.shareRead(ctx, at, func(ctx context.Context) (change, error) { return w.s.readChanges(ctx, w.position.batch, at) })
 		if err != nil {
 			return change{}, err
 		}
 		if c.snapshot {
-			if err := w.snapshot(ctx, c.batch); err != nil {
+			if err := w.sendSnapshot(ctx, c.batch); err != nil {
 				return change{}, err
 			}
 			continue
 		}
-		w.batch, w.at.revision = c.batch, c.next
+		w.batch, w.position.revision = c.batch, c.next
 		if c.msg != nil {
 			if err := w.send(c.msg); err != nil {
 				return change{}, err
@@ -281,14 +281,14 @@ func (w *watch) catchUp(ctx context.Context) (change, error) {
 	}
 }
 
-// ended reports whether the batch has ended.
-func (c change) ended() bool { return c.batch.State.Terminal() }
+// batchEnded reports whether the batch has ended.
+func (c change) batchEnded() bool { return c.batch.State.Terminal() }
 
-// read is what f reads at p, for whoever stands there, so that it must not end with the
+// shareRead is what f reads at p, for whoever stands there, so that it must not end with the
 // caller who asks for it. If it takes too long, that is no deadline of theirs: they may
 // come back.
-func (w *watch) read(ctx context.Context, p position, f func(context.Context) (change, error)) (change, error) {
-	return w.seat.share(ctx, p, func() (change, error) {
+func (w *watch) shareRead(ctx context.Context, p position, f func(context.Context) (change, error)) (change, error) {
+	return w.subscription.sharedRead(ctx, p, func() (change, error) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readTimeout)
 		defer cancel()
 		c, err := f(ctx)
@@ -299,8 +299,8 @@ func (w *watch) read(ctx context.Context, p position, f func(context.Context) (c
 	})
 }
 
-// changes reads what changed in a batch after p.
-func (s *Server) changes(ctx context.Context, id string, p position) (change, error) {
+// readChanges reads what changed in a batch after p.
+func (s *Server) readChanges(ctx context.Context, id string, p position) (change, error) {
 	var b job.Batch
 	var jobs []job.Job
 	var err error
@@ -332,39 +332,39 @@ func (s *Server) changes(ctx context.Context, id string, p position) (change, er
 	if err != nil {
 		return change{}, err
 	}
-	c.msg, err = encoded(&stokerv1.WatchBatchResponse{
+	c.msg, err = encodeMessage(&stokerv1.WatchBatchResponse{
 		Cursor: cursor{batch: id, jobs: p.jobs, revision: c.next}.String(), Batch: m, Jobs: fit,
 	})
 	return c, err
 }
 
-// tellReason sends the batch again if its jobs wait for another reason than
+// sendWait sends the batch again if its jobs wait for another reason than
 // the watcher has been told.
-func (w *watch) tellReason(ctx context.Context) error {
-	a, err := w.seat.ask(time.Now(), func(now time.Time) (asked, error) { return w.s.askWhy(ctx, w.batch.ID, now) })
-	if err != nil || a.revision != w.batch.Revision || a.wait.Like(w.told) {
+func (w *watch) sendWait(ctx context.Context) error {
+	a, err := w.subscription.sharedWait(time.Now(), func(now time.Time) (waitAnswer, error) { return w.s.readWait(ctx, w.batch.ID, now) })
+	if err != nil || a.revision != w.batch.Revision || a.wait.SimilarTo(w.lastWait) {
 		return err // what has changed meanwhile is sent for itself, with its reason
 	}
 	m, err := w.s.renderBatch(ctx, w.batch)
 	if err != nil {
 		return err
 	}
-	return w.tell(&stokerv1.WatchBatchResponse{Cursor: w.at.String(), Batch: m})
+	return w.sendOwn(&stokerv1.WatchBatchResponse{Cursor: w.position.String(), Batch: m})
 }
 
-// askWhy looks why a batch does not move. A change in between makes the answer worthless.
-func (s *Server) askWhy(ctx context.Context, id string, now time.Time) (asked, error) {
+// readWait looks why a batch does not move. A change in between makes the answer worthless.
+func (s *Server) readWait(ctx context.Context, id string, now time.Time) (waitAnswer, error) {
 	b, err := s.store.Batch(ctx, id)
 	if err != nil {
-		return asked{}, fmt.Errorf("read batch: %w", err)
+		return waitAnswer{}, fmt.Errorf("read batch: %w", err)
 	}
-	a := asked{time: now, revision: b.Revision}
+	a := waitAnswer{time: now, revision: b.Revision}
 	if a.wait, err = s.batchWait(ctx, b, now); err != nil {
-		return asked{}, err
+		return waitAnswer{}, err
 	}
 	after, err := s.store.Batch(ctx, id)
 	if err != nil {
-		return asked{}, fmt.Errorf("read batch: %w", err)
+		return waitAnswer{}, fmt.Errorf("read batch: %w", err)
 	}
 	if after.Revision != b.Revision {
 		a.revision = 0
@@ -372,21 +372,21 @@ func (s *Server) askWhy(ctx context.Context, id string, now time.Time) (asked, e
 	return a, nil
 }
 
-// beat sends a heartbeat. It also looks whether a ring got lost.
-func (w *watch) beat(ctx context.Context) error {
-	b, err := w.s.store.Batch(ctx, w.at.batch)
+// sendHeartbeat sends a heartbeat. It also looks whether a ring got lost.
+func (w *watch) sendHeartbeat(ctx context.Context) error {
+	b, err := w.s.store.Batch(ctx, w.position.batch)
 	if err != nil {
 		return fmt.Errorf("read batch: %w", err)
 	}
-	if b.Revision != w.at.revision {
-		w.seat.hub.ring(w.at.batch)
+	if b.Revision != w.position.revision {
+		w.subscription.hub.notify(w.position.batch)
 		return nil
 	}
-	return w.tell(&stokerv1.WatchBatchResponse{Cursor: w.at.String(), Heartbeat: true})
+	return w.sendOwn(&stokerv1.WatchBatchResponse{Cursor: w.position.String(), Heartbeat: true})
 }
 
-// tell sends a message that is for this watcher alone.
-func (w *watch) tell(m *stokerv1.WatchBatchResponse) error {
+// sendOwn sends a message that is for this watcher alone.
+func (w *watch) sendOwn(m *stokerv1.WatchBatchResponse) error {
 	return w.send(&message{WatchBatchResponse: m})
 }
 
@@ -404,12 +404,12 @@ func (w *watch) send(m *message) error {
 		}
 	case <-timer.C:
 		return errSlowReader
-	case <-w.seat.hub.done:
-		return w.seat.hub.cause
+	case <-w.subscription.hub.done:
+		return w.subscription.hub.cause
 	}
-	w.sent = time.Now()
+	w.sentTime = time.Now()
 	if m.GetBatch() != nil {
-		w.told = waitOf(m.GetBatch().GetWait())
+		w.lastWait = waitFromMessage(m.GetBatch().GetWait())
 	}
 	return nil
 }

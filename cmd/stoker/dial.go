@@ -33,7 +33,7 @@ func (c *cli) dialling(timeout time.Duration, do func(ctx context.Context, conn 
 			return usagef("--server %s: %w", c.server, err)
 		}
 		conn, err := client.Dial(c.server, client.Options{
-			Insecure: c.insecure, UserAgent: "stoker/" + version(), RetryTimeout: timeout, Repeating: c.repeating,
+			Insecure: c.insecure, UserAgent: "stoker/" + version(), RetryTimeout: timeout, OnRepeat: c.repeating,
 		})
 		if err != nil {
 			return usage(fmt.Errorf("--server %s: %w", c.server, err))

@@ -128,8 +128,8 @@ func (p *planning) check() error {
 		return usagef("--fail %v: want 0 to 1", r.FailRate)
 	case r.QueueLimit < 0:
 		return usagef("--queue-limit cannot be negative")
-	case p.retries < 0 || p.retries > job.MostRetries:
-		return usagef("--max-retries %d: want 0 to %d", p.retries, job.MostRetries)
+	case p.retries < 0 || p.retries > job.MaxRetryLimit:
+		return usagef("--max-retries %d: want 0 to %d", p.retries, job.MaxRetryLimit)
 	case r.Sample < 2*r.Encoders:
 		return usagef("--sample %d: want at least %d, two for each encoder", r.Sample, 2*r.Encoders)
 	case r.Latency < 0 || r.Latency >= bitmovin.DefaultTimeout:

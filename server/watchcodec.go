@@ -17,8 +17,8 @@ type message struct {
 	encoded []byte // nil: not yet; never to be written to
 }
 
-// encoded is m, encoded.
-func encoded(m *stokerv1.WatchBatchResponse) (*message, error) {
+// encodeMessage is m, encoded.
+func encodeMessage(m *stokerv1.WatchBatchResponse) (*message, error) {
 	bytes, err := proto.Marshal(m)
 	if err != nil {
 		return nil, fmt.Errorf("encode message: %w", err)

@@ -40,9 +40,9 @@ func (s *Server) RetryJobs(ctx context.Context, req *stokerv1.RetryJobsRequest) 
 	return &stokerv1.RetryJobsResponse{Count: count, BatchCount: batches, Batch: m}, nil
 }
 
-// notCancelling refuses a retry in a batch that is being cancelled: its jobs would be
+// checkNotCancelling refuses a retry in a batch that is being cancelled: its jobs would be
 // told to end again.
-func (s *Server) notCancelling(ctx context.Context, id string) error {
+func (s *Server) checkNotCancelling(ctx context.Context, id string) error {
 	b, err := s.store.Batch(ctx, id)
 	if err != nil {
 		return fmt.Errorf("read batch: %w", err)
@@ -59,7 +59,7 @@ func (s *Server) notCancelling(ctx context.Context, id string) error {
 // checkRetryJobs reads the job ids of req, each once.
 func checkRetryJobs(req *stokerv1.RetryJobsRequest) ([]job.ID, error) {
 	var found findings
-	found.scope(req)
+	found.checkScope(req)
 	if len(req.GetJobIds()) > 0 && req.GetBatchId() == "" {
 		found.add("job_ids", "want a batch_id: they are jobs of one batch")
 		return nil, found.err()
@@ -89,7 +89,7 @@ func checkRetryJobs(req *stokerv1.RetryJobsRequest) ([]job.ID, error) {
 // retryByID retries exactly these jobs. All are looked at before the first is
 // changed, so that a request with a wrong one changes nothing.
 func (s *Server) retryByID(ctx context.Context, batchID string, ids []job.ID, validateOnly bool) (int64, error) {
-	if err := s.notCancelling(ctx, batchID); err != nil {
+	if err := s.checkNotCancelling(ctx, batchID); err != nil {
 		return 0, err
 	}
 	now := time.Now()
@@ -137,7 +137,7 @@ func (s *Server) retryByFilter(ctx context.Context, req *stokerv1.RetryJobsReque
 	}
 	var able []job.Selection
 	for _, sel := range sels {
-		err := s.notCancelling(ctx, sel.BatchID)
+		err := s.checkNotCancelling(ctx, sel.BatchID)
 		switch {
 		case err == nil:
 			able = append(able, sel)
@@ -148,7 +148,7 @@ func (s *Server) retryByFilter(ctx context.Context, req *stokerv1.RetryJobsReque
 		}
 	}
 	now := time.Now()
-	jobs, batches, err = s.changeSelected(ctx, able, now, req.GetValidateOnly(), func(u *job.Update) error { return u.Retry(now) })
+	jobs, batches, err = s.updateSelected(ctx, able, now, req.GetValidateOnly(), func(u *job.Update) error { return u.Retry(now) })
 	if err != nil {
 		return 0, 0, fmt.Errorf("retry jobs: %w", err)
 	}

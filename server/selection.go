@@ -24,7 +24,7 @@ const (
 // CancelJobs asks for the end of every job that the request selects.
 func (s *Server) CancelJobs(ctx context.Context, req *stokerv1.CancelJobsRequest) (*stokerv1.CancelJobsResponse, error) {
 	var found findings
-	found.scope(req)
+	found.checkScope(req)
 	if err := found.err(); err != nil {
 		return nil, err
 	}
@@ -33,7 +33,7 @@ func (s *Server) CancelJobs(ctx context.Context, req *stokerv1.CancelJobsRequest
 		return nil, err
 	}
 	now := time.Now()
-	count, batches, err := s.changeSelected(ctx, sels, now, req.GetValidateOnly(), func(u *job.Update) error {
+	count, batches, err := s.updateSelected(ctx, sels, now, req.GetValidateOnly(), func(u *job.Update) error {
 		return u.Cancel(req.GetReason(), now)
 	})
 	if err != nil {
@@ -58,7 +58,7 @@ func (s *Server) ListFailures(ctx context.Context, req *stokerv1.ListFailuresReq
 	}
 	return &stokerv1.ListFailuresResponse{
 		FailedCount: b.Counts.Failed,
-		Causes: each(causes, func(c job.Cause) *stokerv1.FailureCause {
+		Causes: mapSlice(causes, func(c job.Cause) *stokerv1.FailureCause {
 			return &stokerv1.FailureCause{
 				Cause: causeID(c.Key), Count: c.Count, JobId: c.First.String(),
 				Failure: failureMessage(c.Failure.Shorten(maxPageBytes / maxCauses)),
@@ -85,8 +85,8 @@ type selector interface {
 	GetCauses() []string
 }
 
-// scope checks that req is about one batch or about labels.
-func (found *findings) scope(req selector) {
+// checkScope checks that req is about one batch or about labels.
+func (found *findings) checkScope(req selector) {
 	switch one, many := req.GetBatchId() != "", len(req.GetLabels()) > 0; {
 	case one && many:
 		found.add("batch_id", "batch_id and labels exclude each other")
@@ -103,7 +103,7 @@ func (s *Server) selections(ctx context.Context, req selector, states []job.Stat
 	if len(req.GetStates()) > 0 {
 		states = jobStates(req.GetStates())
 	}
-	batches, err := s.inScope(ctx, req, states)
+	batches, err := s.batchesInScope(ctx, req, states)
 	if err != nil {
 		return nil, err
 	}
@@ -112,7 +112,7 @@ func (s *Server) selections(ctx context.Context, req selector, states []job.Stat
 	for _, id := range batches {
 		sel := job.Selection{
 			BatchID: id, States: states, KeyPrefix: req.GetKeyPrefix(),
-			FailureKinds: each(req.GetFailureKinds(), failureKind), Categories: req.GetCategories(),
+			FailureKinds: mapSlice(req.GetFailureKinds(), failureKind), Categories: req.GetCategories(),
 		}
 		if len(req.GetCauses()) > 0 {
 			sel.Causes, err = s.causeKeys(ctx, id, req.GetCauses(), known)
@@ -134,9 +134,9 @@ func (s *Server) selections(ctx context.Context, req selector, states []job.Stat
 	return sels, found.err()
 }
 
-// inScope are the ids of the batches that req is about, the oldest first. If it names
+// batchesInScope are the ids of the batches that req is about, the oldest first. If it names
 // labels, those without jobs in one of the states are left out.
-func (s *Server) inScope(ctx context.Context, req selector, states []job.State) ([]string, error) {
+func (s *Server) batchesInScope(ctx context.Context, req selector, states []job.State) ([]string, error) {
 	if id := req.GetBatchId(); id != "" {
 		if _, err := s.store.Batch(ctx, id); err != nil {
 			return nil, fmt.Errorf("read batch: %w", err)
@@ -179,15 +179,15 @@ func (s *Server) causeKeys(ctx context.Context, batchID string, ids []string, kn
 	return keys, nil
 }
 
-// changeSelected applies f to the jobs of selections, or counts them, and tells how
+// updateSelected applies f to the jobs of selections, or counts them, and tells how
 // many they are, of how many batches.
-func (s *Server) changeSelected(ctx context.Context, sels []job.Selection, now time.Time, countOnly bool, f func(*job.Update) error) (jobs, batches int64, err error) {
+func (s *Server) updateSelected(ctx context.Context, sels []job.Selection, now time.Time, countOnly bool, f func(*job.Update) error) (jobs, batches int64, err error) {
 	for _, sel := range sels {
 		var n int64
 		if countOnly {
 			n, err = s.store.CountSelectedJobs(ctx, sel)
 		} else {
-			n, err = s.changeBatchSelected(ctx, sel, now, f)
+			n, err = s.updateSelection(ctx, sel, now, f)
 		}
 		if errors.Is(err, job.ErrNotFound) && len(sels) > 1 {
 			continue // deleted meanwhile
@@ -202,11 +202,11 @@ func (s *Server) changeSelected(ctx context.Context, sels []job.Selection, now t
 	return jobs, batches, nil
 }
 
-// changeBatchSelected applies f to the jobs of a selection. It walks
+// updateSelection applies f to the jobs of a selection. It walks
 // through the batch once: jobs that f, or somebody else, moves out of the selection do
 // not disturb it, and jobs that f moves into it behind the walker are left alone. A job
 // that has left the selection before its turn comes is passed over.
-func (s *Server) changeBatchSelected(ctx context.Context, sel job.Selection, now time.Time, f func(*job.Update) error) (int64, error) {
+func (s *Server) updateSelection(ctx context.Context, sel job.Selection, now time.Time, f func(*job.Update) error) (int64, error) {
 	guarded := func(u *job.Update) error {
 		if !slices.Contains(sel.States, u.Job.State) {
 			return nil

@@ -21,16 +21,16 @@ const (
 	itemOverhead = 8
 )
 
-// room is what is left of a page, in bytes.
-type room int
+// pageRoom is what is left of a page, in bytes.
+type pageRoom int
 
 // newPage is an empty page.
-func newPage() room { return maxPageBytes }
+func newPage() pageRoom { return maxPageBytes }
 
 // takes reports whether m, which is fitted, has room on the page, and if so gives it the room. The
 // first one always has.
-func (r *room) takes(m proto.Message) bool {
-	size := room(proto.Size(m) + itemOverhead)
+func (r *pageRoom) takes(m proto.Message) bool {
+	size := pageRoom(proto.Size(m) + itemOverhead)
 	if size > *r && *r < maxPageBytes {
 		return false
 	}

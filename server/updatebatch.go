@@ -20,7 +20,7 @@ func (s *Server) UpdateBatch(ctx context.Context, req *stokerv1.UpdateBatchReque
 	if err := check.err(); err != nil {
 		return nil, err
 	}
-	m, err := s.changeBatch(ctx, req.GetBatch().GetId(), func(b *job.Batch) error {
+	m, err := s.updateBatch(ctx, req.GetBatch().GetId(), func(b *job.Batch) error {
 		for _, change := range changes {
 			change(b)
 		}

@@ -5,18 +5,18 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-// scope is which jobs a watcher is sent: a set of states, of which the one with number
+// jobScope is which jobs a watcher is sent: a set of states, of which the one with number
 // n in the contract is bit n. Watchers who name the same states in another order, or
 // twice, have the same scope and share what is read for it.
-type scope uint16
+type jobScope uint16
 
 const (
-	noJobs  scope = 0
-	allJobs scope = 1<<(stokerv1.JobState_JOB_STATE_CANCELLED+1) - 1<<stokerv1.JobState_JOB_STATE_WAITING
+	noJobs  jobScope = 0
+	allJobs jobScope = 1<<(stokerv1.JobState_JOB_STATE_CANCELLED+1) - 1<<stokerv1.JobState_JOB_STATE_WAITING
 )
 
 // scopeOf reads what a watcher asks for.
-func scopeOf(req *stokerv1.WatchBatchRequest) (scope, error) {
+func scopeOf(req *stokerv1.WatchBatchRequest) (jobScope, error) {
 	switch {
 	case len(req.GetStates()) > 0 && !req.GetIncludeJobs():
 		return noJobs, invalid("states", "select jobs, and without include_jobs no jobs are sent: set include_jobs, or leave states out")
@@ -25,7 +25,7 @@ func scopeOf(req *stokerv1.WatchBatchRequest) (scope, error) {
 	case len(req.GetStates()) == 0:
 		return allJobs, nil
 	}
-	var s scope
+	var s jobScope
 	for _, state := range req.GetStates() {
 		s |= 1 << state
 	}
@@ -33,7 +33,7 @@ func scopeOf(req *stokerv1.WatchBatchRequest) (scope, error) {
 }
 
 // states are the states to ask the job table for; none if it is asked for all jobs.
-func (s scope) states() []job.State {
+func (s jobScope) states() []job.State {
 	if s == allJobs {
 		return nil
 	}
