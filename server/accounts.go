@@ -11,8 +11,8 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-// defaultAccountsPage is how many accounts a page has if the caller does not say: more
-// than nearly anybody has.
+// defaultAccountsPage is how many accounts a page has if the caller does not say. Hardly any server
+// has more.
 const defaultAccountsPage = 1_000
 
 // ListAccounts lists the configured accounts by id.
@@ -50,8 +50,8 @@ func (s *Server) PauseAccount(ctx context.Context, req *stokerv1.PauseAccountReq
 	return &stokerv1.PauseAccountResponse{Account: m}, nil
 }
 
-// ResumeAccount takes up work again. An account that has reached its ceiling of starts a day
-// may make as many once more.
+// ResumeAccount lets the account start jobs again. An account that has reached its daily limit of
+// starts may make as many again.
 func (s *Server) ResumeAccount(ctx context.Context, req *stokerv1.ResumeAccountRequest) (*stokerv1.ResumeAccountResponse, error) {
 	now := time.Now()
 	if a, ok := s.store.AccountStatus(req.GetAccountId()); ok && a.StartsExhausted() {
@@ -94,7 +94,7 @@ func (s *Server) UpdateAccount(ctx context.Context, req *stokerv1.UpdateAccountR
 	return &stokerv1.UpdateAccountResponse{Account: m}, nil
 }
 
-// updateAccount changes the settings of an account that is configured, and shows it afterwards.
+// updateAccount changes the settings of a configured account and returns its message afterwards.
 func (s *Server) updateAccount(ctx context.Context, id string, now time.Time, f func(*job.AccountSettings)) (*stokerv1.Account, error) {
 	if _, err := s.renderAccount(id); err != nil {
 		return nil, err

@@ -153,7 +153,7 @@ func (s *Server) ListBatches(ctx context.Context, req *stokerv1.ListBatchesReque
 		if err != nil {
 			return nil, err
 		}
-		if !page.takes(m) { // a batch with all the labels it may have takes 16 KiB and more
+		if !page.takes(m) { // a batch with as many labels as allowed has more than 16 KiB
 			break
 		}
 		resp.Batches = append(resp.Batches, m)
@@ -173,8 +173,7 @@ func (s *Server) CloseBatch(ctx context.Context, req *stokerv1.CloseBatchRequest
 	return &stokerv1.CloseBatchResponse{Batch: m}, nil
 }
 
-// CancelBatch asks for the end of every job of a batch and answers at once; the
-// jobs follow.
+// CancelBatch asks for the end of every job of a batch. It answers at once; the jobs follow.
 func (s *Server) CancelBatch(ctx context.Context, req *stokerv1.CancelBatchRequest) (*stokerv1.CancelBatchResponse, error) {
 	m, err := s.updateBatch(ctx, req.GetBatchId(), func(b *job.Batch) error { return b.Cancel(req.GetReason()) })
 	if err != nil {
@@ -201,8 +200,7 @@ func (s *Server) ResumeBatch(ctx context.Context, req *stokerv1.ResumeBatchReque
 	return &stokerv1.ResumeBatchResponse{Batch: m}, nil
 }
 
-// DeleteBatch removes an ended batch from the job table. Its watchers, if any,
-// learn that it is gone.
+// DeleteBatch removes an ended batch from the job table, and wakes its watchers.
 func (s *Server) DeleteBatch(ctx context.Context, req *stokerv1.DeleteBatchRequest) (*stokerv1.DeleteBatchResponse, error) {
 	if err := s.store.DeleteBatch(ctx, req.GetBatchId()); err != nil {
 		return nil, fmt.Errorf("delete batch: %w", err)
@@ -211,7 +209,7 @@ func (s *Server) DeleteBatch(ctx context.Context, req *stokerv1.DeleteBatchReque
 	return &stokerv1.DeleteBatchResponse{}, nil
 }
 
-// updateBatch applies one change to a batch and shows what came of it.
+// updateBatch applies a change to a batch and returns its message afterwards.
 func (s *Server) updateBatch(ctx context.Context, id string, change func(*job.Batch) error) (*stokerv1.Batch, error) {
 	b, err := s.store.UpdateBatch(ctx, id, time.Now(), change)
 	if err != nil {

@@ -12,11 +12,10 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-// Messages to values. The words of an enum are those of package job behind a
-// prefix, so that a name carries over; a test holds both sides together.
+// This file converts messages to values of package job. The names of enum values are those of
+// package job with a prefix; a test compares the two.
 
-// enumName is the name of an enum's value without its prefix; empty for a value that
-// is not set.
+// enumName is the name of an enum value without its prefix; empty for the unset value.
 func enumName[W ~string](value fmt.Stringer, prefix string) W {
 	w := strings.TrimPrefix(value.String(), prefix)
 	if w == "UNSPECIFIED" {
@@ -44,7 +43,7 @@ func jobSpec(s *stokerv1.JobSpec) job.Spec {
 	}
 }
 
-// retryPolicy fills in what p leaves open from the server's own policy.
+// retryPolicy takes what p leaves out from the server's own policy.
 func retryPolicy(p *stokerv1.RetryPolicy, server job.RetryPolicy) job.RetryPolicy {
 	if p == nil {
 		return server
@@ -102,7 +101,7 @@ func recipe(r *stokerv1.Recipe) job.Recipe {
 	}
 }
 
-// mapSlice converts a list. An empty list stays nil.
+// mapSlice converts each element of a list. An empty list becomes nil.
 func mapSlice[A, B any](list []A, f func(A) B) []B {
 	if len(list) == 0 {
 		return nil
@@ -114,7 +113,7 @@ func mapSlice[A, B any](list []A, f func(A) B) []B {
 	return out
 }
 
-// waitFromMessage is the reverse of [waitMessage].
+// waitFromMessage reverses [waitMessage].
 func waitFromMessage(m *stokerv1.Wait) job.Wait {
 	if m == nil {
 		return job.Wait{}
@@ -127,7 +126,7 @@ func waitFromMessage(m *stokerv1.Wait) job.Wait {
 	}
 }
 
-// timeOf is the reverse of [timestamp].
+// timeOf reverses [timestamp].
 func timeOf(t *timestamppb.Timestamp) time.Time {
 	if t == nil {
 		return time.Time{}

@@ -19,8 +19,9 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-// Options are what the gRPC server has to be made with: limits, keepalive, and
-// interceptors, from the outside in, for logging, statuses, panics and validation.
+// Options returns the options that the gRPC server has to be made with: limits, keepalive and
+// interceptors. The interceptors are, from the outside in, logging, statuses, recovery from panics
+// and validation.
 func (s *Server) Options() []grpc.ServerOption {
 	logger := s.callLogger()
 	logged := []logging.Option{
@@ -44,12 +45,12 @@ func (s *Server) Options() []grpc.ServerOption {
 		grpc.UnknownServiceHandler(unknownMethod),
 		grpc.ForceServerCodecV2(newCodec()),
 		grpc.MaxRecvMsgSize(s.limits.MaxRequestBytes),
-		// Clients read 4 MiB unless told otherwise. Answers stay below it; see
-		// [maxAnswerBytes]. A larger one must fail here and not there.
+		// Clients read 4 MiB unless configured otherwise. Answers stay below that; see
+		// [maxAnswerBytes]. A larger one must fail here, where it is logged.
 		grpc.MaxSendMsgSize(maxResponseBytes),
 		grpc.MaxHeaderListSize(64 << 10),
-		// A stream beyond the limit would block the caller's other calls without a
-		// word, so the limit on watches, which answers, has to be reached first.
+		// gRPC does not refuse a stream beyond its limit: the call would hang. The limit on
+		// watches, which refuses with an error, has to be reached first.
 		grpc.MaxConcurrentStreams(uint32(s.limits.WatchesPerCaller) + 1_000),
 		grpc.ConnectionTimeout(20 * time.Second),
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: 30 * time.Second, Timeout: 10 * time.Second}),
@@ -58,11 +59,11 @@ func (s *Server) Options() []grpc.ServerOption {
 	}
 }
 
-// maxResponseBytes is the largest message a client reads without being told to.
+// maxResponseBytes is the size of the largest message that clients read by default.
 const maxResponseBytes = 4 << 20
 
-// callLogger writes one line per finished call. Calls that only read and went
-// well are logged at debug level.
+// callLogger logs one line for each finished call. Successful calls that only read are logged at
+// debug level.
 func (s *Server) callLogger() logging.Logger {
 	return logging.LoggerFunc(func(ctx context.Context, level logging.Level, _ string, fields ...any) {
 		l := slog.Level(level)
@@ -101,7 +102,7 @@ func (s *Server) unaryStatus(ctx context.Context, req any, info *grpc.UnaryServe
 		return nil, s.fail(ctx, err, req, info.FullMethod)
 	}
 	if m, ok := resp.(proto.Message); ok && isOwnMethod(info.FullMethod) {
-		return fitted(m, maxAnswerBytes), nil // none is larger, unless somebody forgot something
+		return fitted(m, maxAnswerBytes), nil // a safeguard: handlers keep to the limit themselves
 	}
 	return resp, nil
 }
@@ -117,10 +118,10 @@ func (s *Server) streamStatus(srv any, stream grpc.ServerStream, info *grpc.Stre
 	return nil
 }
 
-// fail is the status of err. What callers are not told is logged.
+// fail returns the status of err, and logs an error that the status does not describe.
 func (s *Server) fail(ctx context.Context, err error, req any, method string) error {
 	if ctx.Err() != nil && !isRefusal(err) {
-		err = ctx.Err() // the consequence of a call that is over is not worth an alarm
+		err = ctx.Err() // the call is over, and err a consequence of that
 	}
 	st, known := toStatus(err, req)
 	if !known || errors.Is(err, job.ErrFull) || errors.Is(err, job.ErrUnavailable) {
@@ -148,7 +149,7 @@ func (s *Server) unaryValidate(ctx context.Context, req any, info *grpc.UnarySer
 	return handle(ctx, req)
 }
 
-// firstRequest keeps, and validates, the one request of a server stream.
+// firstRequest validates and keeps the request of a server stream.
 type firstRequest struct {
 	grpc.ServerStream
 	validate func(req any) error
@@ -166,8 +167,8 @@ func (f *firstRequest) RecvMsg(m any) error {
 	return f.validate(m)
 }
 
-// unknownMethod answers calls of what is not there: from a client that is newer than the
-// server, as a rule. Like other errors it passes the interceptors.
+// unknownMethod answers calls of methods that the server does not have, most often from a newer
+// client.
 func unknownMethod(_ any, stream grpc.ServerStream) error {
 	method, _ := grpc.Method(stream.Context())
 	return status.Errorf(codes.Unimplemented, "this server has no method %s; is it older than the client?", method)

@@ -50,11 +50,10 @@ func (s *Server) GetJob(ctx context.Context, req *stokerv1.GetJobRequest) (*stok
 	return resp, nil
 }
 
-// maxAttemptsBytes is how much of a page the attempts of a job may take. The events may
-// have the rest.
+// maxAttemptsBytes is how much of a page the attempts of a job may take. The events get the rest.
 const maxAttemptsBytes = maxPageBytes * 3 / 4
 
-// shortenFailures has what many attempts failed of take no more room together than there is.
+// shortenFailures shortens the failures of many attempts so that together they fit on a page.
 func shortenFailures(attempts []job.Attempt) []job.Attempt {
 	for i := range attempts {
 		a := &attempts[i]
@@ -63,8 +62,8 @@ func shortenFailures(attempts []job.Attempt) []job.Attempt {
 	return attempts
 }
 
-// lastThatFit are the last of list, as many as have room in so many bytes: how a job stands
-// follows from them.
+// lastThatFit returns as many of the last messages as fit in a number of bytes. The last ones say
+// how the job stands.
 func lastThatFit[M proto.Message](list []M, bytes int) []M {
 	for i, m := range slices.Backward(list) {
 		if bytes -= proto.Size(m) + itemOverhead; bytes < 0 {
@@ -129,7 +128,7 @@ func (s *Server) CancelJob(ctx context.Context, req *stokerv1.CancelJobRequest) 
 	return &stokerv1.CancelJobResponse{Job: message(j)}, nil
 }
 
-// jobID reads a job id out of a field.
+// jobID reads a job id from a field of a request.
 func jobID(field, text string) (job.ID, error) {
 	id, err := job.ParseID(text)
 	if err != nil {

@@ -2,8 +2,6 @@ package server
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
@@ -13,13 +11,8 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-const (
-	// bulkChunk is how many jobs one transaction changes. Other writers get their
-	// turn between two chunks.
-	bulkChunk = 1_000
-	// maxCauses is how many causes of failures are told apart.
-	maxCauses = 100
-)
+// bulkChunk is how many jobs one transaction changes. Other writers run between two chunks.
+const bulkChunk = 1_000
 
 // CancelJobs asks for the end of every job that the request selects.
 func (s *Server) CancelJobs(ctx context.Context, req *stokerv1.CancelJobsRequest) (*stokerv1.CancelJobsResponse, error) {
@@ -46,35 +39,8 @@ func (s *Server) CancelJobs(ctx context.Context, req *stokerv1.CancelJobsRequest
 	return &stokerv1.CancelJobsResponse{Count: count, BatchCount: batches, Batch: m}, nil
 }
 
-// ListFailures tells what the failed jobs of a batch failed of.
-func (s *Server) ListFailures(ctx context.Context, req *stokerv1.ListFailuresRequest) (*stokerv1.ListFailuresResponse, error) {
-	b, err := s.store.Batch(ctx, req.GetBatchId())
-	if err != nil {
-		return nil, fmt.Errorf("read batch: %w", err)
-	}
-	causes, err := s.store.FailureCauses(ctx, b.ID, maxCauses)
-	if err != nil {
-		return nil, fmt.Errorf("list causes: %w", err)
-	}
-	return &stokerv1.ListFailuresResponse{
-		FailedCount: b.Counts.Failed,
-		Causes: mapSlice(causes, func(c job.Cause) *stokerv1.FailureCause {
-			return &stokerv1.FailureCause{
-				Cause: causeID(c.Key), Count: c.Count, JobId: c.First.String(),
-				Failure: failureMessage(c.Failure.Shorten(maxPageBytes / maxCauses)),
-			}
-		}),
-	}, nil
-}
-
-// causeID is what callers know a cause by: short enough for a command line.
-func causeID(key string) string {
-	sum := sha256.Sum256([]byte(key))
-	return hex.EncodeToString(sum[:6])
-}
-
-// selector is a request that selects jobs by filter, of one batch or of all with
-// certain labels.
+// selector is a request that selects jobs by filters, of one batch or of all batches with some
+// labels.
 type selector interface {
 	GetBatchId() string
 	GetLabels() map[string]string
@@ -85,7 +51,7 @@ type selector interface {
 	GetCauses() []string
 }
 
-// checkScope checks that req is about one batch or about labels.
+// checkScope checks that req names either one batch or labels.
 func (found *findings) checkScope(req selector) {
 	switch one, many := req.GetBatchId() != "", len(req.GetLabels()) > 0; {
 	case one && many:
@@ -97,8 +63,8 @@ func (found *findings) checkScope(req selector) {
 	}
 }
 
-// selections are what req selects, batch by batch: of states unless it names others. A
-// batch that has no job in those states is left out.
+// selections returns what req selects, batch by batch. The states are the default for a request
+// that names none. Batches without a job in the states are left out.
 func (s *Server) selections(ctx context.Context, req selector, states []job.State) ([]job.Selection, error) {
 	if len(req.GetStates()) > 0 {
 		states = jobStates(req.GetStates())
@@ -107,7 +73,7 @@ func (s *Server) selections(ctx context.Context, req selector, states []job.Stat
 	if err != nil {
 		return nil, err
 	}
-	known := make(map[string]bool, len(req.GetCauses())) // whether a batch has this cause
+	known := make(map[string]bool, len(req.GetCauses())) // causes that some batch has
 	var sels []job.Selection
 	for _, id := range batches {
 		sel := job.Selection{
@@ -128,14 +94,14 @@ func (s *Server) selections(ctx context.Context, req selector, states []job.Stat
 	var found findings
 	for i, cause := range req.GetCauses() {
 		if !known[cause] {
-			found.add(fmt.Sprintf("causes[%d]", i), "no job is FAILED of %q; ListFailures tells the causes there are in a batch", cause)
+			found.add(fmt.Sprintf("causes[%d]", i), "no FAILED job has the cause %q; ListFailures lists the causes in a batch", cause)
 		}
 	}
 	return sels, found.err()
 }
 
-// batchesInScope are the ids of the batches that req is about, the oldest first. If it names
-// labels, those without jobs in one of the states are left out.
+// batchesInScope returns the ids of the batches that req is about, the oldest first. If it names
+// labels, batches without a job in one of the states are left out.
 func (s *Server) batchesInScope(ctx context.Context, req selector, states []job.State) ([]string, error) {
 	if id := req.GetBatchId(); id != "" {
 		if _, err := s.store.Batch(ctx, id); err != nil {
@@ -162,25 +128,8 @@ func (s *Server) batchesInScope(ctx context.Context, req selector, states []job.
 	}
 }
 
-// causeKeys are the keys of those causes, named by their ids, that jobs of a batch are
-// FAILED of. It notes the ids in known: a cause is called the same in every batch.
-func (s *Server) causeKeys(ctx context.Context, batchID string, ids []string, known map[string]bool) ([]string, error) {
-	causes, err := s.store.FailureCauses(ctx, batchID, maxCauses)
-	if err != nil {
-		return nil, fmt.Errorf("list causes: %w", err)
-	}
-	var keys []string
-	for _, c := range causes {
-		if id := causeID(c.Key); slices.Contains(ids, id) {
-			known[id] = true
-			keys = append(keys, c.Key)
-		}
-	}
-	return keys, nil
-}
-
-// updateSelected applies f to the jobs of selections, or counts them, and tells how
-// many they are, of how many batches.
+// updateSelected applies f to the selected jobs, or only counts them. It returns how many jobs of
+// how many batches these are.
 func (s *Server) updateSelected(ctx context.Context, sels []job.Selection, now time.Time, countOnly bool, f func(*job.Update) error) (jobs, batches int64, err error) {
 	for _, sel := range sels {
 		var n int64
@@ -190,7 +139,7 @@ func (s *Server) updateSelected(ctx context.Context, sels []job.Selection, now t
 			n, err = s.updateSelection(ctx, sel, now, f)
 		}
 		if errors.Is(err, job.ErrNotFound) && len(sels) > 1 {
-			continue // deleted meanwhile
+			continue // the batch was deleted meanwhile
 		}
 		if err != nil {
 			return jobs, batches, err
@@ -202,10 +151,9 @@ func (s *Server) updateSelected(ctx context.Context, sels []job.Selection, now t
 	return jobs, batches, nil
 }
 
-// updateSelection applies f to the jobs of a selection. It walks
-// through the batch once: jobs that f, or somebody else, moves out of the selection do
-// not disturb it, and jobs that f moves into it behind the walker are left alone. A job
-// that has left the selection before its turn comes is passed over.
+// updateSelection applies f to the jobs of one selection. It goes through the batch once, by job
+// number. It skips jobs that have left the selected states in the meantime, and does not return
+// to jobs that f moves into them.
 func (s *Server) updateSelection(ctx context.Context, sel job.Selection, now time.Time, f func(*job.Update) error) (int64, error) {
 	guarded := func(u *job.Update) error {
 		if !slices.Contains(sel.States, u.Job.State) {

@@ -10,28 +10,28 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// Tokens are opaque to callers. They name what they are for, so that one that
-// strayed is refused and not misread:
+// Tokens are opaque to callers. A token says what it is for, so that a token of another kind is
+// refused instead of misread:
 //
 //	page token: version, 'p', 8 bytes of hash, position
 //	of accounts: version, 'a', account id
 //	cursor:     version, 'c', scope, revision, page, batch id
 //
-// A scope is 'b' (batch only), 'j' (all jobs), or 'f' and a number: see [jobScope].
+// A scope is 'b' (batch only), 'j' (all jobs), or 'f' and a number; see [jobScope].
 //
 // Numbers are uvarints. The text is unpadded base64url.
 const tokenVersion = 1
 
 var errBadToken = errors.New("unusable token")
 
-// pageToken is a position in a list: what comes next lies behind it.
+// pageToken is a position in a list. The next page begins after it.
 type pageToken struct {
-	list     [8]byte // which list with which filters
+	list     [8]byte // hash of the list and its filters
 	position int64
 }
 
-// listHash is the hash of a list request that a page token is good for: the kind of
-// the request and its filters, with the page itself left out.
+// listHash is a hash of what a page token belongs to: the kind of a list request and its filters.
+// strip removes the page from the request.
 func listHash[R interface {
 	proto.Message
 	GetPageToken() string
@@ -55,8 +55,8 @@ func (t pageToken) String() string {
 	return encodeToken(binary.AppendUvarint(b, uint64(t.position)))
 }
 
-// parsePageToken reads what [pageToken.String] writes. Empty text is the first
-// page. A token of another list is an *[job.InvalidError].
+// parsePageToken reads what [pageToken.String] writes. Empty text means the first page. For a
+// token of another list the error is an *[job.InvalidError].
 func parsePageToken(text string, list [8]byte) (pageToken, error) {
 	if text == "" {
 		return pageToken{list: list}, nil
@@ -72,12 +72,12 @@ func parsePageToken(text string, list [8]byte) (pageToken, error) {
 	return t, nil
 }
 
-// accountToken is a position in the list of accounts: behind the one with this id.
+// accountToken is a position in the list of accounts: after the one with this id.
 type accountToken string
 
 func (t accountToken) String() string { return encodeToken(append([]byte{tokenVersion, 'a'}, t...)) }
 
-// parseAccountToken reads what [accountToken.String] writes. Empty text is the first page.
+// parseAccountToken reads what [accountToken.String] writes. Empty text means the first page.
 func parseAccountToken(text string) (accountToken, error) {
 	if text == "" {
 		return "", nil
@@ -97,10 +97,10 @@ func badPageToken() error {
 type cursor struct {
 	batch string
 	jobs  jobScope // which jobs the watcher is sent
-	// revision is how far changes have been sent.
+	// revision is the last revision that was sent.
 	revision int64
-	// page is 0, or in the midst of a snapshot 1 more than the number of the last
-	// job that was sent of it. The snapshot shows the batch at revision.
+	// page is 0, or within a snapshot 1 more than the number of the last job that was sent. The
+	// snapshot shows the batch at revision.
 	page int64
 }
 
@@ -132,7 +132,7 @@ func parseCursor(text string) (cursor, error) {
 
 func encodeToken(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }
 
-// decoder reads the fields of a token. After the first mistake it reads zeros.
+// decoder reads the fields of a token. After the first mistake it returns zeros.
 type decoder struct {
 	rest []byte
 	bad  bool
@@ -140,7 +140,7 @@ type decoder struct {
 
 // decodeToken opens a token of the given kind.
 func decodeToken(text string, kind byte) *decoder {
-	// The decoder of the standard library skips line ends; a token has none.
+	// The standard library would skip line ends, which a token does not have.
 	b, err := base64.RawURLEncoding.Strict().DecodeString(text)
 	if err != nil || strings.ContainsAny(text, "\r\n") || len(b) < 2 || b[0] != tokenVersion || b[1] != kind {
 		return &decoder{bad: true}
@@ -158,7 +158,7 @@ func (d *decoder) readBytes(n int) []byte {
 	return b
 }
 
-// readNumber reads a uvarint in its shortest form that fits an int64.
+// readNumber reads a uvarint that is in its shortest form and fits an int64.
 func (d *decoder) readNumber() int64 {
 	if d.bad {
 		return 0

@@ -5,9 +5,9 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-// jobScope is which jobs a watcher is sent: a set of states, of which the one with number
-// n in the contract is bit n. Watchers who name the same states in another order, or
-// twice, have the same scope and share what is read for it.
+// jobScope says which jobs a watcher is sent: those in a set of states. Bit n stands for the state
+// with number n in the contract. Watchers that name the same states, in whatever order, have the
+// same scope and share reads.
 type jobScope uint16
 
 const (
@@ -15,7 +15,7 @@ const (
 	allJobs jobScope = 1<<(stokerv1.JobState_JOB_STATE_CANCELLED+1) - 1<<stokerv1.JobState_JOB_STATE_WAITING
 )
 
-// scopeOf reads what a watcher asks for.
+// scopeOf is the scope that a request asks for.
 func scopeOf(req *stokerv1.WatchBatchRequest) (jobScope, error) {
 	switch {
 	case len(req.GetStates()) > 0 && !req.GetIncludeJobs():
@@ -32,7 +32,7 @@ func scopeOf(req *stokerv1.WatchBatchRequest) (jobScope, error) {
 	return s, nil
 }
 
-// states are the states to ask the job table for; none if it is asked for all jobs.
+// states lists the states to ask the job table for; none means all.
 func (s jobScope) states() []job.State {
 	if s == allJobs {
 		return nil
