@@ -38,7 +38,7 @@ type Options struct {
 	RetryTimeout time.Duration
 	// Repeating, if set, is called each time before a call or a watch is made again. It
 	// may be called by several goroutines at once.
-	Repeating func(Repeat)
+	OnRepeat func(Repeat)
 	// DialOptions are added to the client's own.
 	DialOptions []grpc.DialOption
 }
@@ -50,7 +50,7 @@ type Client struct {
 	accounts     stokerv1.AccountServiceClient
 	messageBytes int
 	retryTimeout time.Duration // 0: none
-	repeating    func(Repeat)
+	onRepeat     func(Repeat)
 }
 
 // maxAnswer is the largest message the client takes.
@@ -67,7 +67,7 @@ func Dial(target string, o Options) (*Client, error) {
 	case !o.Insecure && !IsLoopback(target):
 		return nil, fmt.Errorf("dial %s: refusing plain text to another machine: set TLS, or Insecure to allow it", target)
 	}
-	c := &Client{messageBytes: cmp.Or(o.MessageBytes, 24<<20), retryTimeout: o.RetryTimeout, repeating: o.Repeating}
+	c := &Client{messageBytes: cmp.Or(o.MessageBytes, 24<<20), retryTimeout: o.RetryTimeout, onRepeat: o.OnRepeat}
 	// Left to itself, gRPC would wait two minutes in the end before it tries again to
 	// connect, and a watch come back that much later than it could.
 	connecting := backoff.Config{BaseDelay: time.Second, Multiplier: 1.6, Jitter: 0.2, MaxDelay: longestReconnect}
@@ -87,8 +87,8 @@ func Dial(target string, o Options) (*Client, error) {
 	return c, nil
 }
 
-// IsLoopback reports whether an address can only be reached on this machine, such as 127.0.0.1:7070,
-// localhost:7070, or a Unix socket. [Dial] needs no encryption there.
+// IsLoopback reports whether a gRPC target, or an address to listen on, can be reached from this
+// machine only.
 func IsLoopback(target string) bool {
 	if strings.HasPrefix(target, "unix:") || strings.HasPrefix(target, "unix-abstract:") {
 		return true

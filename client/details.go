@@ -6,6 +6,8 @@ import (
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/status"
+
+	"github.com/stokerd/stoker/job"
 )
 
 // Violation is one thing wrong with one field of a request.
@@ -44,7 +46,7 @@ const totalViolations = "violations"
 // WRONG_STATE, or empty if the error did not come from a Stoker server.
 func Reason(err error) string {
 	info, ok := detail[*errdetails.ErrorInfo](err)
-	if !ok || info.GetDomain() != "stoker" {
+	if !ok || info.GetDomain() != job.ErrorDomain {
 		return ""
 	}
 	return info.GetReason()

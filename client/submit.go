@@ -9,11 +9,10 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+	"github.com/stokerd/stoker/job"
 )
 
 const (
-	// maxJobs is how many jobs the server takes in one message.
-	maxJobs = 100_000
 	// partJobs and partBytes are how many jobs a part of a longer list has, and how large
 	// these are: little enough for others to get their turn at the server between
 	// two parts.
@@ -61,7 +60,7 @@ func (c *Client) Submit(ctx context.Context, req *stokerv1.SubmitBatchRequest) (
 
 // SubmitWith is [Client.Submit] for long lists of which one wants to know more.
 func (c *Client) SubmitWith(ctx context.Context, req *stokerv1.SubmitBatchRequest, o SubmitOptions) (*stokerv1.Batch, error) {
-	head := header(req)
+	head := withoutJobs(req)
 	if head.RequestId == "" {
 		id, err := NewRequestID()
 		if err != nil {
@@ -100,11 +99,11 @@ func NewRequestID() (string, error) {
 
 // Fits reports whether req is submitted in one message, and so as a whole or not at all.
 func (c *Client) Fits(req *stokerv1.SubmitBatchRequest) bool {
-	return len(req.GetJobs()) <= maxJobs && proto.Size(req) <= c.messageBytes
+	return len(req.GetJobs()) <= job.MaxRequestJobs && proto.Size(req) <= c.messageBytes
 }
 
-// header is a request that shares everything with req but its jobs.
-func header(req *stokerv1.SubmitBatchRequest) *stokerv1.SubmitBatchRequest {
+// withoutJobs is a request that shares everything with req but its jobs.
+func withoutJobs(req *stokerv1.SubmitBatchRequest) *stokerv1.SubmitBatchRequest {
 	head := &stokerv1.SubmitBatchRequest{}
 	to := head.ProtoReflect()
 	req.ProtoReflect().Range(func(fd protoreflect.FieldDescriptor, v protoreflect.Value) bool {

@@ -6,11 +6,11 @@ import (
 	"hash/maphash"
 	"iter"
 	"slices"
-	"strings"
 
 	"google.golang.org/protobuf/proto"
 
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+	"github.com/stokerd/stoker/job"
 )
 
 // upload is a list on its way to the server, in parts.
@@ -59,13 +59,13 @@ func checkParts(req *stokerv1.SubmitBatchRequest) error {
 			wrong = append(wrong, Violation{jobField(i, "key"), "is required: the list is too long for one message and is uploaded in parts"})
 		}
 	}
-	for i, first := range repeated(jobs, (*stokerv1.JobSpec).GetKey) {
-		wrong = append(wrong, Violation{jobField(i, "key"), fmt.Sprintf("%q is the key of jobs[%d] already", jobs[i].GetKey(), first)})
+	for i, first := range duplicates(jobs, (*stokerv1.JobSpec).GetKey) {
+		wrong = append(wrong, Violation{jobField(i, "key"), fmt.Sprintf("%q is already the key of jobs[%d]", jobs[i].GetKey(), first)})
 	}
 	if req.GetTemplate() != "" || req.GetInlineTemplate() != nil {
 		return invalid(wrong, 0) // a template may tell them apart by something else: the server knows
 	}
-	for i, first := range repeated(jobs, outputPath) {
+	for i, first := range duplicates(jobs, func(j *stokerv1.JobSpec) string { return job.CleanOutputPath(j.GetOutputPath()) }) {
 		wrong = append(wrong, Violation{
 			jobField(i, "output_path"),
 			fmt.Sprintf("%q is written to by jobs[%d] already; one would overwrite the other", jobs[i].GetOutputPath(), first),
@@ -74,13 +74,10 @@ func checkParts(req *stokerv1.SubmitBatchRequest) error {
 	return invalid(wrong, 0)
 }
 
-// outputPath is the directory a job writes to; a slash at its end says nothing.
-func outputPath(j *stokerv1.JobSpec) string { return strings.TrimSuffix(j.GetOutputPath(), "/") }
-
-// repeated yields the index of every job that has the value of an earlier one, and of the
+// duplicates yields the index of every job that has the value of an earlier one, and of the
 // first that has it. A map of all values, which takes as much room as the jobs, is made
 // only for a list in which something is wrong.
-func repeated(jobs []*stokerv1.JobSpec, value func(*stokerv1.JobSpec) string) iter.Seq2[int, int] {
+func duplicates(jobs []*stokerv1.JobSpec, value func(*stokerv1.JobSpec) string) iter.Seq2[int, int] {
 	return func(yield func(int, int) bool) {
 		seed := maphash.MakeSeed()
 		sums := make([]uint64, len(jobs))
@@ -104,8 +101,8 @@ func repeated(jobs []*stokerv1.JobSpec, value func(*stokerv1.JobSpec) string) it
 	}
 }
 
-// tell reports progress.
-func (u *upload) tell(b *stokerv1.Batch, sent int64) {
+// reportProgress reports progress.
+func (u *upload) reportProgress(b *stokerv1.Batch, sent int64) {
 	if u.options.Progress != nil {
 		u.options.Progress(Progress{Batch: b, Sent: sent, Total: u.total, Uploaded: b != nil && sent >= u.total})
 	}
@@ -118,7 +115,7 @@ func (u *upload) validate(ctx context.Context) (*stokerv1.Batch, error) {
 	var wrong []Violation
 	more, skipped := 0, int64(0)
 	for _, p := range u.parts {
-		req := header(u.head)
+		req := withoutJobs(u.head)
 		req.Jobs, req.ValidateOnly, req.KeepOpen = p.jobs, true, true
 		resp, err := u.client.batches.SubmitBatch(ctx, req)
 		bad, b := Violations(err), resp.GetBatch()
@@ -126,13 +123,13 @@ func (u *upload) validate(ctx context.Context) (*stokerv1.Batch, error) {
 			return nil, err
 		}
 		u.options.warn(resp, p.first)
-		wrong = append(wrong, renumber(bad, p.first)...)
+		wrong = append(wrong, renumberJobs(bad, p.first)...)
 		more += ViolationCount(err) - len(bad)
 		if batch == nil {
 			batch = b
 		}
 		skipped += b.GetSkippedCount()
-		u.tell(nil, p.end())
+		u.reportProgress(nil, p.end())
 	}
 	if err := invalid(wrong, more); err != nil {
 		return nil, err
@@ -144,7 +141,7 @@ func (u *upload) validate(ctx context.Context) (*stokerv1.Batch, error) {
 
 // begin stores the first part, and then the others.
 func (u *upload) begin(ctx context.Context) (*stokerv1.Batch, error) {
-	first := header(u.head)
+	first := withoutJobs(u.head)
 	first.Jobs, first.KeepOpen = u.parts[0].jobs, true
 	resp, err := u.client.batches.SubmitBatch(ctx, first)
 	if err != nil {
@@ -168,26 +165,26 @@ func (u *upload) resume(ctx context.Context) (*stokerv1.Batch, error) {
 // if it has not: the server knows the keys.
 func (u *upload) finish(ctx context.Context, b *stokerv1.Batch) (*stokerv1.Batch, error) {
 	there := b.GetJobCount() + b.GetSkippedCount()
-	u.tell(b, min(there, u.total))
+	u.reportProgress(b, min(there, u.total))
 	for _, p := range u.parts {
 		if p.end() <= there {
 			continue
 		}
-		resp, err := u.client.batches.AddJobs(ctx, &stokerv1.AddJobsRequest{BatchId: b.GetId(), Jobs: p.jobs}, persistent{})
+		resp, err := u.client.batches.AddJobs(ctx, &stokerv1.AddJobsRequest{BatchId: b.GetId(), Jobs: p.jobs}, uploadCall{})
 		if err != nil {
 			if bad := Violations(err); len(bad) > 0 {
-				err = invalid(renumber(bad, p.first), ViolationCount(err)-len(bad))
+				err = invalid(renumberJobs(bad, p.first), ViolationCount(err)-len(bad))
 			}
 			return nil, fmt.Errorf("add jobs from number %d on to batch %s: %w", p.first+1, b.GetId(), err)
 		}
 		u.options.warn(resp, p.first)
 		b = resp.GetBatch()
-		u.tell(b, p.end())
+		u.reportProgress(b, p.end())
 	}
 	if u.head.GetKeepOpen() {
 		return b, nil
 	}
-	resp, err := u.client.batches.CloseBatch(ctx, &stokerv1.CloseBatchRequest{BatchId: b.GetId()}, persistent{})
+	resp, err := u.client.batches.CloseBatch(ctx, &stokerv1.CloseBatchRequest{BatchId: b.GetId()}, uploadCall{})
 	if err != nil {
 		return nil, fmt.Errorf("close batch %s: %w", b.GetId(), err)
 	}

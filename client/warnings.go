@@ -8,14 +8,14 @@ type Warning struct {
 	Message string // what is odd about it
 }
 
-// warned is an answer with warnings.
-type warned interface {
+// withWarnings is an answer with warnings.
+type withWarnings interface {
 	GetWarnings() []*stokerv1.Warning
 	GetWarningCount() int64
 }
 
 // warn passes on the warnings about a part whose first job has an index in the list.
-func (o SubmitOptions) warn(answer warned, first int) {
+func (o SubmitOptions) warn(answer withWarnings, first int) {
 	if o.Warn == nil || answer.GetWarningCount() == 0 {
 		return
 	}
@@ -24,7 +24,7 @@ func (o SubmitOptions) warn(answer warned, first int) {
 		part[i] = Violation{w.GetField(), w.GetMessage()}
 	}
 	var list []Warning
-	for _, v := range renumber(part, first) {
+	for _, v := range renumberJobs(part, first) {
 		list = append(list, Warning(v))
 	}
 	o.Warn(list, answer.GetWarningCount())

@@ -40,32 +40,32 @@ func (c *Client) Watch(ctx context.Context, req *stokerv1.WatchBatchRequest) ite
 		ctx, cancel := context.WithCancelCause(ctx)
 		defer cancel(errStopped)
 		w := watch{client: c, req: proto.CloneOf(req), yield: yield}
-		begin := &tries{dials: dialTries, longest: longestWait, timeout: c.retryTimeout}
-		var back *tries // once something was seen
+		begin := &retryState{maxDials: dialTries, longest: longestWait, timeout: c.retryTimeout}
+		var back *retryState // once something was seen
 		for {
 			err := w.connect(ctx)
 			if w.progress {
-				back = &tries{longest: longestReconnect}
+				back = &retryState{longest: longestReconnect}
 				w.progress = false
 			}
 			switch {
 			case err == nil:
 				return
 			case ctx.Err() != nil:
-				w.fail(context.Cause(ctx))
+				w.yieldError(context.Cause(ctx))
 				return
-			case !comesBack(err, back != nil):
-				w.fail(err)
+			case !canResume(err, back != nil):
+				w.yieldError(err)
 				return
 			}
-			wait, ok := cmp.Or(back, begin).next(ctx, c.trouble(err), err)
+			wait, ok := cmp.Or(back, begin).next(ctx, c.classify(err), err)
 			if !ok {
-				w.fail(err)
+				w.yieldError(err)
 				return
 			}
-			c.tell(Repeat{Method: "WatchBatch", Err: err, Wait: wait})
-			if err := sleep(ctx, wait); err != nil {
-				w.fail(err)
+			c.notifyRepeat(Repeat{Method: "WatchBatch", Err: err, Wait: wait})
+			if err := sleepUnlessDone(ctx, wait); err != nil {
+				w.yieldError(err)
 				return
 			}
 		}
@@ -112,15 +112,15 @@ func (w *watch) connect(ctx context.Context) error {
 		return errSilent
 	case !errors.Is(err, io.EOF):
 		return err
-	case w.over():
+	case w.mayBeOver():
 		return nil
 	}
 	return errEarly
 }
 
-// over reports whether a watch that the server has ended well can be over. With the cursor
+// mayBeOver reports whether a watch that the server has ended well can be over. With the cursor
 // of the end there is nothing left to be seen.
-func (w *watch) over() bool {
+func (w *watch) mayBeOver() bool {
 	switch w.batch.GetState() {
 	case stokerv1.BatchState_BATCH_STATE_SUCCEEDED, stokerv1.BatchState_BATCH_STATE_FAILED, stokerv1.BatchState_BATCH_STATE_CANCELLED:
 		return true
@@ -134,18 +134,18 @@ var (
 	errEarly  = status.Error(codes.Unavailable, "the watch was ended before the batch was")
 )
 
-func (w *watch) fail(err error) {
+func (w *watch) yieldError(err error) {
 	if !w.stopped {
 		w.yield(nil, fmt.Errorf("watch batch %s: %w", w.req.GetBatchId(), err))
 	}
 }
 
-// comesBack reports whether a watch that ended with err can go on. A server that has not
+// canResume reports whether a watch that ended with err can go on. A server that has not
 // noticed yet that a connection was lost still counts the watches on it.
-func comesBack(err error, seen bool) bool {
+func canResume(err error, seen bool) bool {
 	switch Reason(err) {
 	case "SLOW_READER", "TOO_MANY_WATCHES":
 		return seen
 	}
-	return troubleOf(err) != refused
+	return classifyError(err) != failedRefused
 }

@@ -84,8 +84,8 @@ type Batch struct {
 	// the same account, with the same recipe or template and the same storages, a job
 	// with the same key, paths and variables.
 	SkipSucceeded bool
-	// ToldApartBy is what keeps its jobs from writing to one place.
-	ToldApartBy Distinction
+	// DistinctBy is what keeps its jobs from writing to one place.
+	DistinctBy Distinction
 
 	Counts   Counts
 	Revision int64 // grows with every visible change of the batch or one of its jobs

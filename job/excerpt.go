@@ -33,39 +33,39 @@ func Shorten(text string, limit int) string {
 	if len(text) <= limit {
 		return text
 	}
-	room := limit - len(gap(len(text)+leftOut(text)))
+	room := limit - len(gapNote(len(text)+bytesLeftOut(text)))
 	if room <= 0 { // a limit for names, not for texts
-		return text[:boundary(text, max(limit, 0))]
+		return text[:runeBoundary(text, max(limit, 0))]
 	}
-	head, tail := boundary(text, room-room/2), len(text)-room/2
+	head, tail := runeBoundary(text, room-room/2), len(text)-room/2
 	for tail < len(text) && !utf8.RuneStart(text[tail]) {
 		tail++
 	}
 	cut := text[head:tail]
-	return text[:head] + gap(len(cut)+leftOut(cut)) + text[tail:]
+	return text[:head] + gapNote(len(cut)+bytesLeftOut(cut)) + text[tail:]
 }
 
 const gapBegin, gapEnd = " [… ", " bytes left out …] "
 
-// gap stands where n bytes were.
-func gap(n int) string { return gapBegin + strconv.Itoa(n) + gapEnd }
+// gapNote stands where n bytes were.
+func gapNote(n int) string { return gapBegin + strconv.Itoa(n) + gapEnd }
 
-// leftOut is how many bytes were left out of text before, its gaps set off against them.
-func leftOut(text string) (n int) {
+// bytesLeftOut is how many bytes were left out of text before, its gaps set off against them.
+func bytesLeftOut(text string) (n int) {
 	for part := range strings.SplitSeq(text, gapEnd) {
 		begin := strings.LastIndex(part, gapBegin)
 		if begin < 0 {
 			continue
 		}
 		if count, err := strconv.Atoi(part[begin+len(gapBegin):]); err == nil && 0 < count && count < 1<<40 {
-			n += max(0, count-len(gap(count)))
+			n += max(0, count-len(gapNote(count)))
 		}
 	}
 	return n
 }
 
-// boundary is the end of the last character that ends within the first n bytes of text.
-func boundary(text string, n int) int {
+// runeBoundary is the end of the last character that ends within the first n bytes of text.
+func runeBoundary(text string, n int) int {
 	for n > 0 && !utf8.RuneStart(text[n]) {
 		n--
 	}
@@ -86,8 +86,8 @@ func (f *Failure) Shorten(limit int) *Failure {
 	short.Category = Shorten(f.Category, maxCategory)
 	short.Hint = RetryHint(Shorten(string(f.Hint), maxHint))
 	short.RequestID = Shorten(f.RequestID, maxRequestID)
-	texts := append([]string{f.Text}, someOf(f.Messages)...)
-	share(texts, room-8*len(texts))
+	texts := append([]string{f.Text}, firstAndLast(f.Messages)...)
+	shortenTogether(texts, room-8*len(texts))
 	short.Text, short.Messages = texts[0], texts[1:]
 	if len(short.Messages) == 0 {
 		short.Messages = nil
@@ -95,9 +95,9 @@ func (f *Failure) Shorten(limit int) *Failure {
 	return &short
 }
 
-// someOf are the first and the last messages, if there are too many, and between them one
+// firstAndLast are the first and the last messages, if there are too many, and between them one
 // that tells how many there were.
-func someOf(messages []string) []string {
+func firstAndLast(messages []string) []string {
 	if len(messages) <= maxMessages {
 		return messages
 	}
@@ -107,9 +107,9 @@ func someOf(messages []string) []string {
 	return slices.Concat(messages[:first], []string{note}, messages[len(messages)-last:])
 }
 
-// share shortens texts to room bytes in all. Those that need less than an equal share leave
+// shortenTogether shortens texts to room bytes in all. Those that need less than an equal share leave
 // the rest of it to the others.
-func share(texts []string, room int) {
+func shortenTogether(texts []string, room int) {
 	lengths := make([]int, len(texts))
 	for i, text := range texts {
 		texts[i] = strings.ToValidUTF8(text, "\uFFFD")

@@ -37,13 +37,13 @@ type Line struct {
 type tier struct {
 	priority      int
 	shares        []Share
-	due           int64   // jobs in all
-	first, last   []mark  // sorted by level
-	firsts, lasts []int64 // the sums of the levels before each of them
+	due           int64       // jobs in all
+	first, last   []levelMark // sorted by level
+	firsts, lasts []int64     // the sums of the levels before each of them
 }
 
-// mark is the first level of a batch, or the one behind its last.
-type mark struct{ level, ended, seq int64 }
+// levelMark is the first level of a batch, or the one behind its last.
+type levelMark struct{ level, ended, seq int64 }
 
 // NewLine makes the line of an account from its batches whose jobs may be started, in any order.
 func NewLine(shares []Share) *Line {
@@ -69,17 +69,17 @@ func newTier(shares []Share) tier {
 	for _, s := range shares {
 		if s.Due > 0 {
 			t.due += s.Due
-			t.first = append(t.first, mark{s.InFlight, s.Ended, s.Seq})
-			t.last = append(t.last, mark{s.InFlight + s.Due, s.Ended, s.Seq})
+			t.first = append(t.first, levelMark{s.InFlight, s.Ended, s.Seq})
+			t.last = append(t.last, levelMark{s.InFlight + s.Due, s.Ended, s.Seq})
 		}
 	}
-	t.firsts, t.lasts = inOrder(t.first), inOrder(t.last)
+	t.firsts, t.lasts = sortLevels(t.first), sortLevels(t.last)
 	return t
 }
 
-// inOrder sorts marks by their levels, and returns the sums of the levels before each.
-func inOrder(marks []mark) []int64 {
-	slices.SortFunc(marks, func(a, b mark) int { return cmp.Compare(a.level, b.level) })
+// sortLevels sorts marks by their levels, and returns the sums of the levels before each.
+func sortLevels(marks []levelMark) []int64 {
+	slices.SortFunc(marks, func(a, b levelMark) int { return cmp.Compare(a.level, b.level) })
 	sums := make([]int64, len(marks)+1)
 	for i, m := range marks {
 		sums[i+1] = sums[i] + m.level
@@ -99,8 +99,8 @@ func (l *Line) Without(seqs map[int64]bool) *Line {
 	return NewLine(rest)
 }
 
-// Share is what a batch contributes; false if it has no job that may be started.
-func (l *Line) Share(seq int64) (Share, bool) {
+// ShareOf is what a batch contributes; false if it has no job that may be started.
+func (l *Line) ShareOf(seq int64) (Share, bool) {
 	s, ok := l.shares[seq]
 	return s, ok
 }
@@ -114,9 +114,9 @@ type Place struct {
 	firsts, lasts []int64
 }
 
-// Place finds a batch in the line; false if it is not in it. It costs a walk through the
+// PlaceOf finds a batch in the line; false if it is not in it. It costs a walk through the
 // batches of the same priority.
-func (l *Line) Place(seq int64) (Place, bool) {
+func (l *Line) PlaceOf(seq int64) (Place, bool) {
 	own, ok := l.shares[seq]
 	if !ok {
 		return Place{}, false
@@ -131,12 +131,12 @@ func (l *Line) Place(seq int64) (Place, bool) {
 			p.tier = t
 		}
 	}
-	p.firsts, p.lasts = own.winners(p.tier.first), own.winners(p.tier.last)
+	p.firsts, p.lasts = own.tieWinners(p.tier.first), own.tieWinners(p.tier.last)
 	return p, true
 }
 
-// winners are the levels of batches that go before s when both have a job on the same one.
-func (s Share) winners(marks []mark) []int64 {
+// tieWinners are the levels of batches that go before s when both have a job on the same one.
+func (s Share) tieWinners(marks []levelMark) []int64 {
 	levels := make([]int64, 0, len(marks))
 	for _, m := range marks {
 		if m.ended < s.Ended || m.ended == s.Ended && m.seq < s.Seq {
@@ -146,29 +146,29 @@ func (s Share) winners(marks []mark) []int64 {
 	return levels
 }
 
-// Share is what the batch contributes to the line.
-func (p *Place) Share() Share { return p.share }
+// BatchShare is what the batch contributes to the line.
+func (p *Place) BatchShare() Share { return p.share }
 
-// Above is how many jobs of batches with a higher priority go first.
-func (p *Place) Above() int64 { return p.above }
+// HigherPriorityCount is how many jobs of batches with a higher priority go first.
+func (p *Place) HigherPriorityCount() int64 { return p.above }
 
 // Position is the place in line of the job before which rank jobs of its own batch go: 1 is next.
 func (p *Place) Position(rank int64) int64 {
 	level := p.share.InFlight + rank
 	// Of each batch the jobs from its first level to this one go before, its own included:
 	// the levels from the first on, less those behind the last.
-	before := below(p.tier.first, p.tier.firsts, level) - below(p.tier.last, p.tier.lasts, level)
-	tied := upTo(p.firsts, level) - upTo(p.lasts, level)
+	before := distanceBelow(p.tier.first, p.tier.firsts, level) - distanceBelow(p.tier.last, p.tier.lasts, level)
+	tied := countUpTo(p.firsts, level) - countUpTo(p.lasts, level)
 	return p.above + before + tied + 1
 }
 
-// below is the sum of how far marks lie below a level, of those that do.
-func below(marks []mark, sums []int64, level int64) int64 {
+// distanceBelow is the sum of how far marks lie below a level, of those that do.
+func distanceBelow(marks []levelMark, sums []int64, level int64) int64 {
 	n := sort.Search(len(marks), func(i int) bool { return marks[i].level >= level })
 	return int64(n)*level - sums[n]
 }
 
-// upTo is how many levels are not above a level.
-func upTo(levels []int64, level int64) int64 {
+// countUpTo is how many levels are not above a level.
+func countUpTo(levels []int64, level int64) int64 {
 	return int64(sort.Search(len(levels), func(i int) bool { return levels[i] > level }))
 }

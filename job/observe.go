@@ -59,9 +59,9 @@ func (o Observation) Mark() string {
 	return strconv.FormatInt(unixMilli(o.QueuedAt), 36) + "." + strconv.FormatInt(unixMilli(o.FinishedAt), 36)
 }
 
-// unmarked is the mark of a run of which the platform gave no times. No observation
+// unknownRunMark is the mark of a run of which the platform gave no times. No observation
 // carries it; it says no more than that the encoding has run.
-const unmarked = "-"
+const unknownRunMark = "-"
 
 // Ran reports whether o, seen after the job's latest start was refused, speaks of a run
 // that ended before: what ran before, and did not run since, cannot be started again.
@@ -102,10 +102,10 @@ type Rules struct {
 	Jitter float64
 }
 
-// staleLimit is how long the end of an earlier run is believed to be stale
+// staleEndLimit is how long the end of an earlier run is believed to be stale
 // after a new start was accepted. Without a limit a platform that loses an
 // accepted start would leave the job waiting for ever.
-const staleLimit = 10 * time.Minute
+const staleEndLimit = 10 * time.Minute
 
 // Observe applies what a look at the job's encoding showed. Late, repeated and
 // out-of-order observations change nothing. A status that nobody knows is kept, and is no
@@ -119,9 +119,9 @@ func (u *Update) Observe(o Observation, r Rules, now time.Time) error {
 		o.Unknown = cmp.Or(string(o.Status), "(none)")
 	}
 	if o.Unknown != "" {
-		return u.seenUnknown(o, r, now)
+		return u.observeUnknown(o, r, now)
 	}
-	u.seenKnown(now)
+	u.clearUnknownStatus(now)
 	if r.Template && j.Step == StepStart && o.Status == RemoteCreated {
 		return u.StartAccepted(now) // there would be no encoding if it were not
 	}
@@ -132,32 +132,32 @@ func (u *Update) Observe(o Observation, r Rules, now time.Time) error {
 		}
 		return u.StartNotMade("the start was not accepted", now)
 	}
-	if stale && now.Sub(j.StartTime) < staleLimit {
+	if stale && now.Sub(j.StartTime) < staleEndLimit {
 		return nil
 	}
 	switch o.Status {
 	case RemoteCreated:
-		return u.seenCreated(r, now)
+		return u.observeCreated(r, now)
 	case RemoteQueued:
-		return u.seenQueued(o, now)
+		return u.observeQueued(o, now)
 	case RemoteRunning:
-		return u.seenRunning(o, now)
+		return u.observeRunning(o, now)
 	case RemoteFinished:
-		u.seen(o, now)
+		u.recordTimes(o, now)
 		j.Progress, j.Failure = 100, nil
-		return u.to(Succeeded, "finished", now)
+		return u.moveTo(Succeeded, "finished", now)
 	case RemoteError, RemoteTransferError, RemoteGone:
-		u.seen(o, now)
+		u.recordTimes(o, now)
 		if j.State == Cancelling {
-			return u.cancelled(j.Reason, o.failure(now), now)
+			return u.endCancelled(j.Reason, o.completeFailure(now), now)
 		}
-		return u.fail(o.failure(now), cmp.Or(o.Mark(), unmarked), r, now)
+		return u.failAttempt(o.completeFailure(now), cmp.Or(o.Mark(), unknownRunMark), r, now)
 	case RemoteCanceled:
-		u.seen(o, now)
+		u.recordTimes(o, now)
 		if j.State == Cancelling {
-			return u.cancelled(j.Reason, nil, now)
+			return u.endCancelled(j.Reason, nil, now)
 		}
-		return u.cancelled("cancelled at the platform by somebody else", nil, now)
+		return u.endCancelled("cancelled at the platform by somebody else", nil, now)
 	}
 	return nil
 }
@@ -182,19 +182,19 @@ func (u *Update) Adopt(o Observation, now time.Time) error {
 	}
 	j.EncodingID, j.StaleMark = o.EncodingID, ""
 	if o.Unknown == "" {
-		return u.starting("found started at the platform", now)
+		return u.openStart("found started at the platform", now)
 	}
-	if err := u.starting("found at the platform with a status that is not known", now); err != nil {
+	if err := u.openStart("found at the platform with a status that is not known", now); err != nil {
 		return err
 	}
-	u.keepUnknown(o, now)
+	u.keepUnknownStatus(o, now)
 	return nil
 }
 
-// seenUnknown handles a status that nobody knows. The job stays where it is, except that the
+// observeUnknown handles a status that nobody knows. The job stays where it is, except that the
 // mere existence of a template's encoding tells of an accepted start, and that a cancelled job
 // whose start must have arrived by now can be stopped.
-func (u *Update) seenUnknown(o Observation, r Rules, now time.Time) error {
+func (u *Update) observeUnknown(o Observation, r Rules, now time.Time) error {
 	j := &u.Job
 	switch {
 	case j.Step != StepStart:
@@ -204,31 +204,31 @@ func (u *Update) seenUnknown(o Observation, r Rules, now time.Time) error {
 		}
 	case j.State == Cancelling && now.Sub(j.StepTime) >= r.Settle:
 		j.Step, j.StepTime = StepNone, time.Time{}
-		u.touch(now)
+		u.markChanged(now)
 	}
-	u.keepUnknown(o, now)
+	u.keepUnknownStatus(o, now)
 	return nil
 }
 
-// keepUnknown keeps the platform's word for a status that nobody knows.
-func (u *Update) keepUnknown(o Observation, now time.Time) {
+// keepUnknownStatus keeps the platform's word for a status that nobody knows.
+func (u *Update) keepUnknownStatus(o Observation, now time.Time) {
 	if u.Job.PlatformStatus == o.Unknown {
 		return
 	}
 	u.Job.PlatformStatus, u.Job.PlatformStatusTime = o.Unknown, now
-	u.show(now)
+	u.markVisible(now)
 }
 
-// seenKnown forgets such a word.
-func (u *Update) seenKnown(now time.Time) {
+// clearUnknownStatus forgets such a word.
+func (u *Update) clearUnknownStatus(now time.Time) {
 	if u.Job.PlatformStatus != "" {
 		u.Job.PlatformStatus, u.Job.PlatformStatusTime = "", time.Time{}
-		u.show(now)
+		u.markVisible(now)
 	}
 }
 
-// failure completes the platform's error object, or explains its absence.
-func (o Observation) failure(now time.Time) *Failure {
+// completeFailure completes the platform's error object, or explains its absence.
+func (o Observation) completeFailure(now time.Time) *Failure {
 	f := Failure{Time: now}
 	if o.Failure != nil {
 		f = *o.Failure
@@ -257,11 +257,11 @@ func (o Observation) failure(now time.Time) *Failure {
 	return &f
 }
 
-// seenCreated handles an accepted start of which the platform knows nothing.
+// observeCreated handles an accepted start of which the platform knows nothing.
 // Right after the start that is only a slow list; later it is a lost start.
-func (u *Update) seenCreated(r Rules, now time.Time) error {
+func (u *Update) observeCreated(r Rules, now time.Time) error {
 	j := &u.Job
-	if now.Sub(j.StartTime) < staleLimit {
+	if now.Sub(j.StartTime) < staleEndLimit {
 		return nil
 	}
 	if j.State != Cancelling && (j.State == Running || !j.QueuedTime.IsZero()) {
@@ -272,49 +272,49 @@ func (u *Update) seenCreated(r Rules, now time.Time) error {
 		u.Orphan = j.EncodingID // nobody will start it, except the platform after all
 	}
 	if j.State == Cancelling {
-		return u.cancelled(j.Reason, &f, now)
+		return u.endCancelled(j.Reason, &f, now)
 	}
-	return u.fail(&f, "", r, now)
+	return u.failAttempt(&f, "", r, now)
 }
 
-func (u *Update) seenQueued(o Observation, now time.Time) error {
+func (u *Update) observeQueued(o Observation, now time.Time) error {
 	j := &u.Job
 	switch {
 	case j.State == Starting:
-		u.seen(o, now)
-		return u.to(Queued, "start accepted", now)
+		u.recordTimes(o, now)
+		return u.moveTo(Queued, "start accepted", now)
 	case j.State == Cancelling && j.Step == StepStart:
-		u.seen(o, now)
+		u.recordTimes(o, now)
 		j.Step, j.StepTime = StepNone, time.Time{}
-		u.touch(now)
+		u.markChanged(now)
 	}
 	return nil
 }
 
-func (u *Update) seenRunning(o Observation, now time.Time) error {
+func (u *Update) observeRunning(o Observation, now time.Time) error {
 	j := &u.Job
 	switch j.State {
 	case Starting, Queued:
-		u.seen(o, now)
+		u.recordTimes(o, now)
 		j.Progress = min(max(j.Progress, o.Progress), 100)
-		return u.to(Running, "an encoder took it", now)
+		return u.moveTo(Running, "an encoder took it", now)
 	case Cancelling:
 		if j.Step == StepStart {
-			u.seen(o, now)
+			u.recordTimes(o, now)
 			j.Step, j.StepTime = StepNone, time.Time{}
-			u.touch(now)
+			u.markChanged(now)
 		}
 	}
 	if progress := min(o.Progress, 100); progress > j.Progress {
 		j.Progress = progress
-		u.show(now)
+		u.markVisible(now)
 	}
 	return nil
 }
 
-// seen records that the platform has accepted the current attempt and when it
+// recordTimes records that the platform has accepted the current attempt and when it
 // was queued and taken by an encoder.
-func (u *Update) seen(o Observation, now time.Time) {
+func (u *Update) recordTimes(o Observation, now time.Time) {
 	j := &u.Job
 	if j.StartTime.IsZero() {
 		j.StartTime = now

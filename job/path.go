@@ -5,12 +5,8 @@ import (
 	"strings"
 )
 
-// MaxPath is how long a path may be at a storage, with everything before and behind it:
-// 1,024 bytes, which is what S3, GCS and Azure allow.
-const MaxPath = 1024
-
-// SegmentName is how many bytes a file gets that the platform names itself, such as a
-// segment.
+// SegmentName is the length of the name of a file that the platform names itself, such as a
+// segment, in bytes.
 const SegmentName = len("segment_0000000000.m4s")
 
 // InputPath is a path on a storage with the storage's base path, if it has one, and a
@@ -63,9 +59,13 @@ func (r Recipe) directories() []string {
 // MP4Name is the name of the file of an MP4 muxing in a directory.
 func MP4Name(directory string) string { return path.Base(directory) + ".mp4" }
 
-// Upward reports whether a path leads out of a directory on its way: whether one of its
-// elements is "..".
-func Upward(p string) bool {
+// CleanOutputPath is an output path as it is stored: without a slash at its end, so that both
+// spellings name one directory. Jobs of one batch whose clean output paths are equal would
+// overwrite each other's files.
+func CleanOutputPath(p string) string { return strings.TrimSuffix(p, "/") }
+
+// LeadsUpward reports whether one of the elements of a path is "..".
+func LeadsUpward(p string) bool {
 	if !strings.Contains(p, "..") {
 		return false
 	}

@@ -20,8 +20,8 @@ type RetryPolicy struct {
 	RetryTransferErrors bool `json:"retry_transfer_errors,omitzero"`
 }
 
-// MostRetries is how many retries a [RetryPolicy] may have.
-const MostRetries = 100
+// MaxRetryLimit is how many retries a [RetryPolicy] may have.
+const MaxRetryLimit = 100
 
 // The defaults of a [RetryPolicy].
 const (

@@ -12,7 +12,7 @@ import (
 // Validate lists what is wrong with the regions of t; its text is for the template's
 // reader. Fields are named as in the API and in the configuration, below the given path.
 func (t Template) Validate(path string) []Violation {
-	v := violations{path: path}
+	v := violationList{path: path}
 	v.fallbackRegions(t.FallbackRegions)
 	return v.list
 }
@@ -28,8 +28,8 @@ func (u *Update) BeginTemplateStart(now time.Time) error {
 	if j := &u.Job; j.State != Waiting {
 		return fmt.Errorf("job %s: start a template: %w: %s", j.ID, ErrConflict, j.State)
 	}
-	u.forget() // that of an attempt before a retry by hand
-	return u.starting("a slot is free", now)
+	u.dropEncoding() // that of an attempt before a retry by hand
+	return u.openStart("a slot is free", now)
 }
 
 // TemplateAccepted records that the platform took the template and made an encoding of
@@ -57,9 +57,9 @@ func (u *Update) TemplateFound(encoding string, attempt int, now time.Time) erro
 	case j.Step == StepStart && j.EncodingID == "" && j.Attempt == attempt:
 		return u.TemplateAccepted(encoding, now)
 	case j.State == Waiting && j.Attempt < attempt:
-		u.forget()
+		u.dropEncoding()
 		j.Attempt = attempt - 1
-		if err := u.starting("found started at the platform", now); err != nil {
+		if err := u.openStart("found started at the platform", now); err != nil {
 			return err
 		}
 		j.EncodingID = encoding
@@ -73,7 +73,7 @@ func (u *Update) TemplateCorrected(encoding string, attempt int, now time.Time) 
 	j := &u.Job
 	if j.State.OnPlatform() && j.EncodingID != "" && j.EncodingID != encoding && j.Attempt == attempt {
 		j.EncodingID = encoding
-		u.show(now)
+		u.markVisible(now)
 	}
 	return nil
 }

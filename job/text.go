@@ -19,7 +19,7 @@ func Hidden(r rune) bool {
 // which one that is, counted in characters from 1, and what it is, such as "U+200B ZERO
 // WIDTH SPACE"; 0 if there is none.
 func FindHidden(text string) (position int, what string) {
-	if !suspicious(text) {
+	if !mayHide(text) {
 		return 0, ""
 	}
 	for _, r := range text {
@@ -31,9 +31,9 @@ func FindHidden(text string) (position int, what string) {
 	return 0, ""
 }
 
-// suspicious reports whether a text is more than what ASCII prints, without which it
+// mayHide reports whether a text is more than what ASCII prints, without which it
 // hides nothing.
-func suspicious(text string) bool {
+func mayHide(text string) bool {
 	for i := range len(text) {
 		if c := text[i]; c < 0x20 || c >= 0x7f {
 			return true

@@ -42,20 +42,20 @@ func (u *Update) From() State { return u.from }
 // Starts is how many starts the update records, less those that it gives back.
 func (u *Update) Starts() int { return u.starts }
 
-// touch notes a change nobody but the dispatcher sees.
-func (u *Update) touch(now time.Time) {
+// markChanged notes a change nobody but the dispatcher sees.
+func (u *Update) markChanged(now time.Time) {
 	u.changed = true
 	u.Job.UpdateTime = now
 }
 
-// show notes a change that watchers see.
-func (u *Update) show(now time.Time) {
-	u.touch(now)
+// markVisible notes a change that watchers see.
+func (u *Update) markVisible(now time.Time) {
+	u.markChanged(now)
 	u.visible = true
 }
 
-// to moves the job along the transition table.
-func (u *Update) to(next State, reason string, now time.Time) error {
+// moveTo moves the job along the transition table.
+func (u *Update) moveTo(next State, reason string, now time.Time) error {
 	if err := u.Job.State.To(next); err != nil {
 		return fmt.Errorf("job %s: %w", u.Job.ID, err)
 	}
@@ -67,7 +67,7 @@ func (u *Update) to(next State, reason string, now time.Time) error {
 	if !next.OnPlatform() {
 		u.Job.PlatformStatus, u.Job.PlatformStatusTime = "", time.Time{}
 	}
-	u.show(now)
+	u.markVisible(now)
 	return nil
 }
 
@@ -78,7 +78,7 @@ func (u *Update) BeginCreate(now time.Time) error {
 		return fmt.Errorf("job %s: create an encoding: %w: %s", j.ID, ErrConflict, j.State)
 	}
 	j.Step, j.StepTime = StepCreate, now
-	u.touch(now)
+	u.markChanged(now)
 	return nil
 }
 
@@ -89,14 +89,14 @@ func (u *Update) Configured(encoding string, manifests []ManifestRef, now time.T
 	j := &u.Job
 	if j.Step == StepCreate {
 		j.Step, j.StepTime = StepNone, time.Time{}
-		u.touch(now)
+		u.markChanged(now)
 	}
 	if j.State != Waiting || j.EncodingID != "" {
 		u.Orphan = encoding
 		return nil
 	}
 	j.EncodingID, j.Manifests, j.StaleMark = encoding, manifests, ""
-	u.show(now)
+	u.markVisible(now)
 	return nil
 }
 
@@ -105,7 +105,7 @@ func (u *Update) Configured(encoding string, manifests []ManifestRef, now time.T
 func (u *Update) CreateAbandoned(encoding string, now time.Time) error {
 	if u.Job.Step == StepCreate {
 		u.Job.Step, u.Job.StepTime = StepNone, time.Time{}
-		u.touch(now)
+		u.markChanged(now)
 	}
 	u.Orphan = encoding
 	return nil
@@ -123,7 +123,7 @@ func (u *Update) ConfigureRefused(encoding string, f Failure, r Rules, now time.
 	}
 	f.Kind = FailedConfigure
 	u.openAttempt()
-	return u.fail(&f, "", r, now)
+	return u.failAttempt(&f, "", r, now)
 }
 
 // BeginStart records the intent to start the job's encoding and opens the next attempt.
@@ -132,13 +132,13 @@ func (u *Update) BeginStart(now time.Time) error {
 	if !j.Prepared() {
 		return fmt.Errorf("job %s: start: %w: %s", j.ID, ErrConflict, j.State)
 	}
-	return u.starting("a slot is free", now)
+	return u.openStart("a slot is free", now)
 }
 
-// starting opens the next attempt, the start of which is not answered yet.
-func (u *Update) starting(reason string, now time.Time) error {
+// openStart opens the next attempt, the start of which is not answered yet.
+func (u *Update) openStart(reason string, now time.Time) error {
 	u.openAttempt()
-	if err := u.to(Starting, reason, now); err != nil {
+	if err := u.moveTo(Starting, reason, now); err != nil {
 		return err
 	}
 	j := &u.Job
@@ -168,10 +168,10 @@ func (u *Update) StartAccepted(now time.Time) error {
 	j.StartTime = now
 	if j.State == Cancelling {
 		j.Step, j.StepTime = StepNone, time.Time{}
-		u.touch(now)
+		u.markChanged(now)
 		return nil
 	}
-	return u.to(Queued, "start accepted", now)
+	return u.moveTo(Queued, "start accepted", now)
 }
 
 // StartUnknown records that the start call ended without an answer that can be
@@ -179,7 +179,7 @@ func (u *Update) StartAccepted(now time.Time) error {
 func (u *Update) StartUnknown(now time.Time) error {
 	if u.Job.Step == StepStart {
 		u.Job.StepTime = now
-		u.touch(now)
+		u.markChanged(now)
 	}
 	return nil
 }
@@ -196,12 +196,12 @@ func (u *Update) StartNotMade(reason string, now time.Time) error {
 	if j.State == Cancelling {
 		if j.StaleMark == "" {
 			u.Orphan = j.EncodingID
-			u.forget()
+			u.dropEncoding()
 		}
-		return u.to(Cancelled, j.Reason, now)
+		return u.moveTo(Cancelled, j.Reason, now)
 	}
 	j.Reason = Shorten(reason, MaxReason)
-	return u.to(Waiting, reason, now)
+	return u.moveTo(Waiting, reason, now)
 }
 
 // StartRefused records that the platform refused to start this very job. The
@@ -218,9 +218,9 @@ func (u *Update) StartRefused(f Failure, r Rules, now time.Time) error {
 		if j.StaleMark == "" {
 			u.Orphan = j.EncodingID
 		}
-		return u.cancelled(j.Reason, &f, now)
+		return u.endCancelled(j.Reason, &f, now)
 	}
-	return u.fail(&f, j.StaleMark, r, now)
+	return u.failAttempt(&f, j.StaleMark, r, now)
 }
 
 // RestartRefused records that the platform does not start an encoding again that has run
@@ -233,7 +233,7 @@ func (u *Update) RestartRefused(reason string, now time.Time) error {
 		return nil
 	}
 	if j.State != Cancelling {
-		defer u.forget()
+		defer u.dropEncoding()
 	}
 	return u.StartNotMade(reason, now)
 }
@@ -242,66 +242,66 @@ func (u *Update) RestartRefused(reason string, now time.Time) error {
 // start such a one again. The job waits to be configured anew.
 func (u *Update) Renew(now time.Time) error {
 	if u.Job.State == Waiting && u.Job.StaleMark != "" {
-		u.forget()
-		u.show(now)
+		u.dropEncoding()
+		u.markVisible(now)
 	}
 	return nil
 }
 
-// fail ends the current attempt with f and sends the job back to wait for the
+// failAttempt ends the current attempt with f and sends the job back to wait for the
 // next one, or gives it up.
-func (u *Update) fail(f *Failure, mark string, r Rules, now time.Time) error {
+func (u *Update) failAttempt(f *Failure, mark string, r Rules, now time.Time) error {
 	j := &u.Job
-	f = u.failed(f)
+	f = u.keepFailure(f)
 	j.Failures++
 	u.endAttempt(Failed, f, now)
 	if !r.Retry.allows(f, j.Failures) {
 		j.StaleMark = mark
-		return u.to(Failed, f.String(), now)
+		return u.moveTo(Failed, f.String(), now)
 	}
 	idle := mark != "" && mark == j.StaleMark // the latest start has brought about no other run
 	j.StaleMark = mark
 	switch {
 	case f.Hint == HintDifferentRegion && j.FallbackRegionIndex < r.FallbackRegionCount:
 		j.FallbackRegionIndex++
-		u.forget()
+		u.dropEncoding()
 	case r.Template:
-		u.forget() // each attempt has an encoding of its own
+		u.dropEncoding() // each attempt has an encoding of its own
 	case mark != "" && (r.FreshEncoding || idle):
-		u.forget() // the platform does not start it again
+		u.dropEncoding() // the platform does not start it again
 	case f.Kind == FailedTransfer || f.Kind == FailedGone:
-		u.forget() // such an encoding cannot be started again
+		u.dropEncoding() // such an encoding cannot be started again
 	}
 	j.NextAttemptTime = now.Add(r.Retry.Backoff(j.Failures, r.Jitter))
 	j.Reason = Shorten(f.String(), MaxReason)
 	if j.State == Waiting {
 		u.Reason = j.Reason
-		u.show(now)
+		u.markVisible(now)
 		return nil
 	}
-	return u.to(Waiting, j.Reason, now)
+	return u.moveTo(Waiting, j.Reason, now)
 }
 
-// failed makes f the failure of the job, and returns what is kept of it: this is the one
+// keepFailure makes f the failure of the job, and returns what is kept of it: this is the one
 // place where a failure, which is as long as the platform likes, becomes part of a job.
-func (u *Update) failed(f *Failure) *Failure {
+func (u *Update) keepFailure(f *Failure) *Failure {
 	u.Job.Failure = f.Shorten(MaxFailure)
 	return u.Job.Failure
 }
 
-// forget lets the job's encoding go: the next attempt gets a new one.
-func (u *Update) forget() {
+// dropEncoding lets the job's encoding go: the next attempt gets a new one.
+func (u *Update) dropEncoding() {
 	u.Job.EncodingID, u.Job.Manifests, u.Job.StaleMark = "", nil, ""
 }
 
-// cancelled ends the job because it no longer runs and should not.
-func (u *Update) cancelled(reason string, f *Failure, now time.Time) error {
+// endCancelled ends the job because it no longer runs and should not.
+func (u *Update) endCancelled(reason string, f *Failure, now time.Time) error {
 	u.Job.Reason = Shorten(reason, MaxReason)
 	if f != nil {
-		f = u.failed(f)
+		f = u.keepFailure(f)
 	}
 	u.endAttempt(Cancelled, f, now)
-	return u.to(Cancelled, reason, now)
+	return u.moveTo(Cancelled, reason, now)
 }
 
 func (u *Update) endAttempt(state State, f *Failure, now time.Time) {
@@ -322,11 +322,11 @@ func (u *Update) Cancel(reason string, now time.Time) error {
 	case Waiting:
 		if j.EncodingID != "" && j.StaleMark == "" {
 			u.Orphan = j.EncodingID
-			u.forget()
+			u.dropEncoding()
 		}
 		j.Reason, j.NextAttemptTime = Shorten(reason, MaxReason), time.Time{}
 		step, since := j.Step, j.StepTime
-		if err := u.to(Cancelled, reason, now); err != nil {
+		if err := u.moveTo(Cancelled, reason, now); err != nil {
 			return err
 		}
 		// An encoding that is being created right now is still to be heard of.
@@ -335,7 +335,7 @@ func (u *Update) Cancel(reason string, now time.Time) error {
 	case Starting, Queued, Running:
 		j.Reason = Shorten(reason, MaxReason)
 		step, since := j.Step, j.StepTime
-		if err := u.to(Cancelling, reason, now); err != nil {
+		if err := u.moveTo(Cancelling, reason, now); err != nil {
 			return err
 		}
 		// A start under way is still to be resolved before anything can be stopped.
@@ -352,7 +352,7 @@ func (u *Update) BeginStop(now time.Time) error {
 		return fmt.Errorf("job %s: stop: %w: %s", j.ID, ErrConflict, j.State)
 	}
 	j.Step, j.StepTime = StepStop, now
-	u.touch(now)
+	u.markChanged(now)
 	return nil
 }
 
@@ -366,9 +366,9 @@ func (u *Update) Retry(now time.Time) error {
 	// An encoding that ended in ERROR, or refused its start, can be started again as it is.
 	reusable := j.State == Failed && j.Failure != nil && (j.Failure.Kind == FailedEncoding || j.Failure.Kind == FailedStart)
 	if !reusable {
-		u.forget()
+		u.dropEncoding()
 	}
 	j.Failures, j.NextAttemptTime, j.FinishTime = 0, time.Time{}, time.Time{}
 	j.Reason = ""
-	return u.to(Waiting, "retry asked", now)
+	return u.moveTo(Waiting, "retry asked", now)
 }

@@ -76,17 +76,17 @@ type Wait struct {
 // String is the wait in words, one line, the same wherever it is told; empty if nothing
 // waits. Times are UTC.
 func (w Wait) String() string {
-	words := w.words()
+	words := w.text()
 	if w.Code != WaitInLine && w.Position > 1 {
-		words += "; position " + grouped(w.Position)
+		words += "; position " + formatCount(w.Position)
 	}
 	if !w.Earliest.IsZero() {
-		words += ", not before " + moment(w.Earliest)
+		words += ", not before " + formatTime(w.Earliest)
 	}
 	return words
 }
 
-func (w Wait) words() string {
+func (w Wait) text() string {
 	switch w.Code {
 	case WaitInLine:
 		switch w.Position {
@@ -95,9 +95,9 @@ func (w Wait) words() string {
 		case 1:
 			return "the next to be started"
 		}
-		return "waiting for its turn: position " + grouped(w.Position)
+		return "waiting for its turn: position " + formatCount(w.Position)
 	case WaitPriority:
-		return "behind " + jobs(w.Count) + " of higher priority"
+		return "behind " + formatJobs(w.Count) + " of higher priority"
 	case WaitQueueFull:
 		return fmt.Sprintf("waiting for a free slot (%d of %d queued)", w.Count, w.Limit)
 	case WaitPlatformFull:
@@ -108,49 +108,49 @@ func (w Wait) words() string {
 		return "the encoding is being configured"
 	case WaitBackoff:
 		if w.Attempt == 0 {
-			return "jobs pause before their next attempt" + until(w.Until)
+			return "jobs pause before their next attempt" + untilTime(w.Until)
 		}
-		return fmt.Sprintf("pause before attempt %d%s", w.Attempt, until(w.Until))
+		return fmt.Sprintf("pause before attempt %d%s", w.Attempt, untilTime(w.Until))
 	case WaitBatchPaused:
-		return because("the batch is paused", w.Text)
+		return withReason("the batch is paused", w.Text)
 	case WaitAccountPaused:
-		return because("account "+w.Subject+" is paused", w.Text)
+		return withReason("account "+w.Subject+" is paused", w.Text)
 	case WaitAccountMissing:
 		return fmt.Sprintf("the server has no account %q any more", w.Subject)
 	}
-	return w.platformWords()
+	return w.platformText()
 }
 
-// platformWords are those of the reasons that lie with the platform and the way to it.
-func (w Wait) platformWords() string {
+// platformText are those of the reasons that lie with the platform and the way to it.
+func (w Wait) platformText() string {
 	switch w.Code {
 	case WaitBudget:
-		return "the calls of class " + w.Subject + " are used up" + until(w.Until)
+		return "the calls of class " + w.Subject + " are used up" + untilTime(w.Until)
 	case WaitBreaker:
-		return because("the platform cannot be used"+since(w.Since), w.Text)
+		return withReason("the platform cannot be used"+sinceTime(w.Since), w.Text)
 	case WaitStorage, WaitProblem:
-		return because("it is passed over for now", w.Text)
+		return withReason("it is passed over for now", w.Text)
 	case WaitOrganisation:
 		return cmp.Or(w.Text, "the API key seems to belong to another organisation")
 	case WaitReconciling:
-		return because("the platform is compared with the job table first", w.Text)
+		return withReason("the platform is compared with the job table first", w.Text)
 	case WaitDailyLimit:
-		return fmt.Sprintf("%d of %d starts of the day have been made%s", w.Count, w.Limit, next(w.Until))
+		return fmt.Sprintf("%d of %d starts of the day have been made%s", w.Count, w.Limit, nextStartTime(w.Until))
 	case WaitStart:
 		return "the start is under way"
 	case WaitUnknownStart:
-		return because("a start was not answered; it is looked up"+until(w.Until)+" before it is repeated", w.Text)
+		return withReason("a start was not answered; it is looked up"+untilTime(w.Until)+" before it is repeated", w.Text)
 	case WaitEncoder:
-		return "queued at the platform" + since(w.Since) + ", waiting for an encoder"
+		return "queued at the platform" + sinceTime(w.Since) + ", waiting for an encoder"
 	case WaitUnknownStatus:
 		return "the platform shows status " + strconv.Quote(w.Text) + ", which is not known"
 	case WaitMissing:
-		return because("the platform does not show its encoding"+since(w.Since), w.Text)
+		return withReason("the platform does not show its encoding"+sinceTime(w.Since), w.Text)
 	case WaitStop:
 		if w.Count > 0 {
-			return "cancel asked for; the end of " + jobs(w.Count) + " is not confirmed yet"
+			return "cancel asked for; the end of " + formatJobs(w.Count) + " is not confirmed yet"
 		}
-		return because("cancel asked for; its end is not confirmed yet", w.Text)
+		return withReason("cancel asked for; its end is not confirmed yet", w.Text)
 	case WaitMoreJobs:
 		return "no job is left; it is open for more"
 	case WaitIdle:
@@ -159,42 +159,42 @@ func (w Wait) platformWords() string {
 	return ""
 }
 
-// Like reports whether w and o tell the same but for figures that change by themselves as
+// SimilarTo reports whether w and o tell the same but for figures that change by themselves as
 // work goes on.
-func (w Wait) Like(o Wait) bool {
+func (w Wait) SimilarTo(o Wait) bool {
 	return w.Code == o.Code && w.Subject == o.Subject && w.Text == o.Text && w.Until.Equal(o.Until) && w.Limit == o.Limit &&
 		max(w.Position, o.Position)-min(w.Position, o.Position) <= max(w.Position, o.Position)/20
 }
 
-func because(what, why string) string {
+func withReason(what, why string) string {
 	if why == "" {
 		return what
 	}
 	return what + ": " + why
 }
 
-func since(t time.Time) string { return timed(" since ", t) }
-func until(t time.Time) string { return timed(" until ", t) }
-func next(t time.Time) string  { return timed("; the next may be made at ", t) }
+func sinceTime(t time.Time) string     { return withTime(" since ", t) }
+func untilTime(t time.Time) string     { return withTime(" until ", t) }
+func nextStartTime(t time.Time) string { return withTime("; the next may be made at ", t) }
 
-func timed(preposition string, t time.Time) string {
+func withTime(preposition string, t time.Time) string {
 	if t.IsZero() {
 		return ""
 	}
-	return preposition + moment(t)
+	return preposition + formatTime(t)
 }
 
-func moment(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+func formatTime(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
-func jobs(n int64) string {
+func formatJobs(n int64) string {
 	if n == 1 {
 		return "1 job"
 	}
-	return grouped(n) + " jobs"
+	return formatCount(n) + " jobs"
 }
 
-// grouped writes a number with commas between the thousands.
-func grouped(n int64) string {
+// formatCount writes a number with commas between the thousands.
+func formatCount(n int64) string {
 	digits := strconv.FormatInt(n, 10)
 	var b strings.Builder
 	for i, d := range digits {
@@ -206,5 +206,7 @@ func grouped(n int64) string {
 	return b.String()
 }
 
-// brief is a text that fits a [Wait], on one line.
-func brief(text string) string { return Shorten(strings.Join(strings.Fields(text), " "), MaxWaitText) }
+// oneLine is a text that fits a [Wait], on one line.
+func oneLine(text string) string {
+	return Shorten(strings.Join(strings.Fields(text), " "), MaxWaitText)
+}

@@ -380,7 +380,7 @@ func wantCode(t *testing.T, err error, want codes.Code) {
 func wantReason(t *testing.T, err error, want string) {
 	t.Helper()
 	info := detail[*errdetails.ErrorInfo](err)
-	if info.GetReason() != want || info.GetDomain() != server.Domain {
+	if info.GetReason() != want || info.GetDomain() != job.ErrorDomain {
 		t.Errorf("ErrorInfo is %v (%v), want reason %s", info, err, want)
 	}
 }

@@ -51,7 +51,7 @@ func (c *cli) dial(timeout time.Duration) (*client.Client, error) {
 		return nil, err
 	}
 	return client.Dial(c.server, client.Options{
-		Insecure: c.insecure, UserAgent: "stoker/" + service.Version(), RetryTimeout: timeout, Repeating: c.noteRepeat,
+		Insecure: c.insecure, UserAgent: "stoker/" + service.Version(), RetryTimeout: timeout, OnRepeat: c.noteRepeat,
 	})
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -77,10 +78,25 @@ func locateViolations(err error, list *joblist.List, t inlineTemplate) error {
 		return err
 	}
 	for i := range violations {
-		violations[i] = t.locate(violations[i])
-		violations[i].Field = locateJob(violations[i].Field, list)
+		violations[i] = locateViolation(t.locate(violations[i]), list)
 	}
 	return usageError(errors.New(violationLines(violations, client.ViolationCount(err))))
+}
+
+// jobField matches the name of a job in what the server says, with its index.
+var jobField = regexp.MustCompile(`\bjobs\[(\d+)\]`)
+
+// locateViolation names jobs by their lines in the list, and says if an output path was derived because
+// the list has none.
+func locateViolation(v client.Violation, list *joblist.List) client.Violation {
+	v.Message = jobField.ReplaceAllStringFunc(v.Message, func(name string) string { return locateJob(name, list) })
+	if m := jobField.FindStringSubmatch(v.Field); m != nil && strings.HasSuffix(v.Field, ".output_path") {
+		if i, err := strconv.Atoi(m[1]); err == nil && i < len(list.Derived) && list.Derived[i] {
+			v.Message += "; it was derived from input_path: name another one in output_path"
+		}
+	}
+	v.Field = locateJob(v.Field, list)
+	return v
 }
 
 // locateJob turns the field jobs[17].input_path into titles.csv:19: input_path. Other fields are

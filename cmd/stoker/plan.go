@@ -109,8 +109,8 @@ func (p *planFlags) check() error {
 		return usagef("--fail %v: want 0 to 1", r.FailRate)
 	case r.QueueLimit < 0:
 		return usagef("--queue-limit cannot be negative")
-	case p.maxRetries < 0 || p.maxRetries > job.MostRetries:
-		return usagef("--max-retries %d: want 0 to %d", p.maxRetries, job.MostRetries)
+	case p.maxRetries < 0 || p.maxRetries > job.MaxRetryLimit:
+		return usagef("--max-retries %d: want 0 to %d", p.maxRetries, job.MaxRetryLimit)
 	case r.Sample < 2*r.Encoders:
 		return usagef("--sample %d: want at least %d, two for each encoder", r.Sample, 2*r.Encoders)
 	case r.Latency < 0 || r.Latency >= bitmovin.DefaultTimeout:

@@ -12,7 +12,6 @@ import (
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
 	"github.com/stokerd/stoker/internal/config"
 	"github.com/stokerd/stoker/internal/joblist"
-	"github.com/stokerd/stoker/internal/plan"
 	"github.com/stokerd/stoker/internal/spelling"
 	"github.com/stokerd/stoker/internal/template"
 	"github.com/stokerd/stoker/job"
@@ -21,10 +20,10 @@ import (
 // chooseEncoding sets what the batch is encoded with: a profile or a template.
 func (c *cli) chooseEncoding(p *planFlags) error {
 	b := job.Batch{
-		Priority: 50, Retry: job.RetryPolicy{MaxRetries: p.maxRetries},
-		Input: job.StorageRef{Name: plan.Storage}, Output: job.StorageRef{Name: plan.Storage},
+		Priority: job.DefaultPriority, Retry: job.RetryPolicy{MaxRetries: p.maxRetries},
+		Input: job.StorageRef{Name: job.DefaultName}, Output: job.StorageRef{Name: job.DefaultName},
 	}
-	known := config.Config{Profiles: map[string]job.Recipe{config.DefaultName: job.DefaultRecipe()}}
+	known := config.Config{Profiles: map[string]job.Recipe{job.DefaultName: job.DefaultRecipe()}}
 	if p.config != "" {
 		sources := c.configSources(p.config, nil)
 		sources.WithoutPlatform = true
@@ -48,7 +47,7 @@ func (c *cli) chooseEncoding(p *planFlags) error {
 		}
 		b.Template = &t
 	default:
-		name := cmp.Or(p.profile, config.DefaultName)
+		name := cmp.Or(p.profile, job.DefaultName)
 		r, ok := known.Profiles[name]
 		if !ok {
 			return p.unknownName("profile", name, slices.Sorted(maps.Keys(known.Profiles)))

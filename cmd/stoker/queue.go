@@ -10,8 +10,8 @@ import (
 
 	"github.com/stokerd/stoker/client"
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
-	"github.com/stokerd/stoker/internal/config"
 	"github.com/stokerd/stoker/internal/ui"
+	"github.com/stokerd/stoker/job"
 )
 
 func queueCommand(c *cli) *cobra.Command {
@@ -40,7 +40,7 @@ func queueCommand(c *cli) *cobra.Command {
 	return c.clientCommand(cmd, answerTimeout, func(ctx context.Context, conn *client.Client, _ []string) error {
 		if cmd.Flags().Changed("target") {
 			answer, err := conn.Accounts().UpdateAccount(ctx, &stokerv1.UpdateAccountRequest{
-				Account:    &stokerv1.Account{Id: cmp.Or(account, config.DefaultName), QueueTarget: target},
+				Account:    &stokerv1.Account{Id: cmp.Or(account, job.DefaultName), QueueTarget: target},
 				UpdateMask: &fieldmaskpb.FieldMask{Paths: []string{"queue_target"}},
 			})
 			if err != nil {

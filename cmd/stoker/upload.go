@@ -11,9 +11,9 @@ import (
 
 	"github.com/stokerd/stoker/client"
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+	"github.com/stokerd/stoker/internal/digest"
 	"github.com/stokerd/stoker/internal/joblist"
 	"github.com/stokerd/stoker/internal/ui"
-	"github.com/stokerd/stoker/server"
 )
 
 // send submits the list, in one message if it fits, else in parts.
@@ -134,11 +134,11 @@ func (c *cli) findUpload(ctx context.Context, conn *client.Client, s *submission
 
 // requestDigest identifies what is submitted: the list, and all flags that change the batch.
 func requestDigest(r *stokerv1.SubmitBatchRequest) (string, error) {
-	digest, err := server.Digest(r)
+	sum, err := digest.Of(r)
 	if err != nil {
 		return "", err
 	}
-	return hex.EncodeToString(digest[:16]), nil
+	return hex.EncodeToString(sum[:16]), nil
 }
 
 // latestBatch reads the newest batch with some labels; nil if there is none.

@@ -22,7 +22,8 @@ func (w *warnings) add(list []client.Warning, total int64) {
 // printWarnings prints warnings. Those of jobs name the lines of the list.
 func (c *cli) printWarnings(all warnings, list *joblist.List) {
 	for _, w := range all.first {
-		c.note("warning: %s: %s", locateJob(w.Field, list), w.Message)
+		located := locateViolation(client.Violation(w), list)
+		c.note("warning: %s: %s", located.Field, located.Message)
 	}
 	if more := all.total - int64(len(all.first)); more > 0 {
 		c.note("warning: and %d more", more)

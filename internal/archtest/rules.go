@@ -90,14 +90,18 @@ var rules = []rule{
 		is:  "Forecasts when a running batch ends, from how long its encodings have taken.",
 	},
 	{
-		pkg: "server", imports: []string{"job", "gen/stoker/v1", "internal/forecast", "internal/template"},
+		pkg: "internal/digest", imports: []string{"gen/stoker/v1"}, uses: []string{protobuf},
+		is: "The digest by which both ends recognise a submission.",
+	},
+	{
+		pkg: "server", imports: []string{"job", "gen/stoker/v1", "internal/digest", "internal/forecast", "internal/template"},
 		uses: []string{
 			grpc, protobuf, rpcDetails, "buf.build/go/protovalidate", "github.com/grpc-ecosystem/go-grpc-middleware/v2", uuid, xsync,
 		},
 		is: "The gRPC API: checks requests, turns errors into statuses, streams watches.",
 	},
 	{
-		pkg: "client", imports: []string{"gen/stoker/v1"}, uses: []string{grpc, protobuf, rpcDetails, backoff, uuid},
+		pkg: "client", imports: []string{"job", "gen/stoker/v1"}, uses: []string{grpc, protobuf, rpcDetails, backoff, uuid},
 		is: "The Go client: repeats what may be repeated, resumes watches.",
 	},
 

@@ -72,6 +72,7 @@ func TestMistakes(t *testing.T) {
 	u.has("ok.csv", []byte("key,input_path\na,in/a.mov\n"))
 	u.has("other.csv", []byte("key,input_path\nb,in/b.mov\n"))
 	u.has("bad.csv", []byte("key,input_path,output_path\na,in/a.mov,out\na,,x\nb,in/b.mov,../x\n"))
+	u.has("pathless.csv", []byte("key,input_path,output_path\na,in/a.mov,out\nb,,x\n"))
 	u.has("wide.csv", []byte("input_path\n"+strings.Repeat("x", 40<<20)+"\n"))
 	u.has("long.csv", []byte("input_path\n"+numbered(100_001)))
 	code, id, stderr := u.types("submit", "ok.csv", "--request-id", "once")
@@ -86,7 +87,8 @@ func TestMistakes(t *testing.T) {
 	}{
 		{"submit junk.bin", 2, "junk.bin: this is not a text file"},
 		{"submit empty.csv", 2, "empty.csv: no jobs in it"},
-		{"submit bad.csv", 2, "bad.csv:3: input_path is empty"},
+		{"submit bad.csv", 2, `bad.csv:3: key "a" is also the key of line 2`},
+		{"submit pathless.csv", 2, "pathless.csv:3: input_path: is required"},
 		{"submit wide.csv", 2, "wide.csv:2: input_path is 41943040 bytes long"},
 		{"submit long.csv --profile hevc", 2, `unknown profile "hevc"; there are: default`}, // nor is a part of it stored
 		{"submit nowhere.csv", 2, "nowhere.csv: no such file"},

@@ -39,7 +39,7 @@ func newService(t *testing.T, url string, settings ...string) *service {
 	var err error
 	s.client, err = client.Dial(s.address, client.Options{
 		DialOptions: []grpc.DialOption{grpc.WithConnectParams(grpc.ConnectParams{Backoff: soon, MinConnectTimeout: time.Second})},
-		Repeating: func(r client.Repeat) {
+		OnRepeat: func(r client.Repeat) {
 			if r.Lost {
 				s.lost.Add(1)
 			}

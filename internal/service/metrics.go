@@ -105,7 +105,7 @@ func (c accountCollector) Collect(ch chan<- prometheus.Metric) {
 		for call, n := range s.Repeats {
 			ch <- prometheus.MustNewConstMetric(repeatsDesc, prometheus.CounterValue, float64(n), s.ID, call)
 		}
-		if w := s.Wait(time.Now()); w.Code != "" {
+		if w := s.ExplainWait(time.Now()); w.Code != "" {
 			send(waitDesc, 1, s.ID, string(w.Code))
 		}
 		for _, way := range []job.ListingWay{job.ListBySearch, job.ListByTime, job.ListByWalk} {

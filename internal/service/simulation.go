@@ -69,14 +69,14 @@ func (s *Simulation) config(url string) *config.Config {
 	key := func() (string, error) { return "simulated", nil }
 	return &config.Config{
 		Listen: s.Listen, DB: s.DB, BitmovinURL: url, MaxRetries: job.DefaultMaxRetries, PollInterval: s.PollInterval,
-		Accounts: []config.Account{{ID: config.DefaultName, APIKey: key, QueueTarget: s.QueueTarget, URL: url}},
-		Inputs: map[string]config.Storage{config.DefaultName: {
+		Accounts: []config.Account{{ID: job.DefaultName, APIKey: key, QueueTarget: s.QueueTarget, URL: url}},
+		Inputs: map[string]config.Storage{job.DefaultName: {
 			Storage: bitmovin.Storage{Type: bitmovin.StorageHTTPS, Host: "masters.example.com"},
 		}},
-		Outputs: map[string]config.Storage{config.DefaultName: {
+		Outputs: map[string]config.Storage{job.DefaultName: {
 			Storage: bitmovin.Storage{Type: bitmovin.StorageS3, Bucket: "encodes", AccessKey: "any", SecretKey: "any"},
 		}},
-		Profiles: map[string]job.Recipe{config.DefaultName: job.DefaultRecipe()},
+		Profiles: map[string]job.Recipe{job.DefaultName: job.DefaultRecipe()},
 	}
 }
 

@@ -13,8 +13,7 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-// retryWriters is how many jobs named by id are changed side by side, so that they
-// share commits.
+// retryWriters is how many jobs named by id are changed concurrently, so that they share commits.
 const retryWriters = 64
 
 // RetryJobs gives failed or cancelled jobs another chance.
@@ -33,16 +32,16 @@ func (s *Server) RetryJobs(ctx context.Context, req *stokerv1.RetryJobsRequest) 
 	if err != nil {
 		return nil, err
 	}
-	m, err := s.showNow(ctx, req.GetBatchId())
+	m, err := s.renderCurrent(ctx, req.GetBatchId())
 	if err != nil {
 		return nil, err
 	}
 	return &stokerv1.RetryJobsResponse{Count: count, BatchCount: batches, Batch: m}, nil
 }
 
-// notCancelling refuses a retry in a batch that is being cancelled: its jobs would be
-// told to end again.
-func (s *Server) notCancelling(ctx context.Context, id string) error {
+// checkNotCancelling refuses a retry in a batch that is being cancelled, which would cancel the
+// jobs again.
+func (s *Server) checkNotCancelling(ctx context.Context, id string) error {
 	b, err := s.store.Batch(ctx, id)
 	if err != nil {
 		return fmt.Errorf("read batch: %w", err)
@@ -56,17 +55,17 @@ func (s *Server) notCancelling(ctx context.Context, id string) error {
 	}
 }
 
-// checkRetryJobs reads the job ids of req, each once.
+// checkRetryJobs checks req and returns its job ids, without duplicates.
 func checkRetryJobs(req *stokerv1.RetryJobsRequest) ([]job.ID, error) {
-	var c checks
-	c.scope(req)
+	var found findings
+	found.checkScope(req)
 	if len(req.GetJobIds()) > 0 && req.GetBatchId() == "" {
-		c.add("job_ids", "want a batch_id: they are jobs of one batch")
-		return nil, c.err()
+		found.add("job_ids", "need a batch_id: the jobs belong to one batch")
+		return nil, found.err()
 	}
 	filters := len(req.GetStates()) + len(req.GetFailureKinds()) + len(req.GetCategories()) + len(req.GetKeyPrefix()) + len(req.GetCauses())
 	if len(req.GetJobIds()) > 0 && filters > 0 {
-		c.add("job_ids", "exclude states, failure_kinds, categories, key_prefix and causes")
+		found.add("job_ids", "exclude states, failure_kinds, categories, key_prefix and causes")
 	}
 	seen := make(map[job.ID]bool, len(req.GetJobIds()))
 	var ids []job.ID
@@ -75,28 +74,28 @@ func checkRetryJobs(req *stokerv1.RetryJobsRequest) ([]job.ID, error) {
 		id, err := job.ParseID(text)
 		switch {
 		case err != nil:
-			c.add(field, "%s", err)
+			found.add(field, "%s", err)
 		case id.Batch != req.GetBatchId():
-			c.add(field, "%q is a job of another batch", text)
+			found.add(field, "%q is a job of another batch", text)
 		case !seen[id]:
 			seen[id] = true
 			ids = append(ids, id)
 		}
 	}
-	return ids, c.err()
+	return ids, found.err()
 }
 
-// retryByID retries exactly these jobs. All are looked at before the first is
-// changed, so that a request with a wrong one changes nothing.
+// retryByID retries the jobs with these ids. It checks all of them before it changes the first, so
+// that a request with an invalid one changes nothing.
 func (s *Server) retryByID(ctx context.Context, batchID string, ids []job.ID, validateOnly bool) (int64, error) {
-	if err := s.notCancelling(ctx, batchID); err != nil {
+	if err := s.checkNotCancelling(ctx, batchID); err != nil {
 		return 0, err
 	}
 	now := time.Now()
 	for _, id := range ids {
 		j, err := s.store.Job(ctx, id)
 		if errors.Is(err, job.ErrNotFound) {
-			return 0, invalid([]job.Violation{{Field: "job_ids", Message: fmt.Sprintf("the batch has no job %q", id)}})
+			return 0, invalid("job_ids", fmt.Sprintf("the batch has no job %q", id))
 		}
 		if err != nil {
 			return 0, fmt.Errorf("read job: %w", err)
@@ -115,7 +114,7 @@ func (s *Server) retryByID(ctx context.Context, batchID string, ids []job.ID, va
 		g.Go(func() error {
 			_, err := s.store.UpdateJob(ctx, id, now, func(u *job.Update) error { return u.Retry(now) })
 			if errors.Is(err, job.ErrIllegalTransition) {
-				return nil // somebody else retried it since it was looked at
+				return nil // retried by another call since the check
 			}
 			if err != nil {
 				return fmt.Errorf("retry job: %w", err)
@@ -128,19 +127,19 @@ func (s *Server) retryByID(ctx context.Context, batchID string, ids []job.ID, va
 	return retried.Load(), err
 }
 
-// retryByFilter retries, or counts, every job that the request selects. If that is by
-// labels, batches that are being cancelled are passed over.
+// retryByFilter retries or counts every job that the request selects. A request with labels skips
+// batches that are being cancelled.
 func (s *Server) retryByFilter(ctx context.Context, req *stokerv1.RetryJobsRequest) (jobs, batches int64, err error) {
 	sels, err := s.selections(ctx, req, []job.State{job.Failed})
 	if err != nil {
 		return 0, 0, err
 	}
-	var able []job.Selection
+	var retryable []job.Selection
 	for _, sel := range sels {
-		err := s.notCancelling(ctx, sel.BatchID)
+		err := s.checkNotCancelling(ctx, sel.BatchID)
 		switch {
 		case err == nil:
-			able = append(able, sel)
+			retryable = append(retryable, sel)
 		case req.GetBatchId() != "":
 			return 0, 0, err
 		case !errors.Is(err, job.ErrIllegalTransition) && !errors.Is(err, job.ErrNotFound):
@@ -148,7 +147,7 @@ func (s *Server) retryByFilter(ctx context.Context, req *stokerv1.RetryJobsReque
 		}
 	}
 	now := time.Now()
-	jobs, batches, err = s.changeSelected(ctx, able, now, req.GetValidateOnly(), func(u *job.Update) error { return u.Retry(now) })
+	jobs, batches, err = s.updateSelected(ctx, retryable, now, req.GetValidateOnly(), func(u *job.Update) error { return u.Retry(now) })
 	if err != nil {
 		return 0, 0, fmt.Errorf("retry jobs: %w", err)
 	}

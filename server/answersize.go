@@ -7,30 +7,30 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-// How large what is sent may be. Clients read [maxResponseBytes] unless they are told
-// otherwise, and nobody tells those in other languages.
+// Limits on the size of answers. Clients read messages of [maxResponseBytes] unless they are
+// configured otherwise, and most clients in other languages are not.
 const (
-	// maxPageBytes is how large a list is in one message.
+	// maxPageBytes is the size of the largest list in one message.
 	maxPageBytes = maxResponseBytes / 2
-	// maxItemBytes is how large one job, batch or account is. None that was stored by
-	// today's rules is larger; of one that is, the texts are cut.
+	// maxItemBytes is the size of the largest job, batch or account. Today's rules allow none
+	// that is larger; the texts of one that was stored earlier are cut.
 	maxItemBytes = maxResponseBytes / 4
-	// maxAnswerBytes is how large any answer is: a page, and what stands beside it.
+	// maxAnswerBytes is the size of the largest answer: a page and what comes with it.
 	maxAnswerBytes = maxPageBytes + maxItemBytes
-	// itemOverhead is at least what an item takes in a message beside its own bytes.
+	// itemOverhead is an upper limit of what an item takes in a message beside its own bytes.
 	itemOverhead = 8
 )
 
-// room is what is left of a page, in bytes.
-type room int
+// pageRoom is how many bytes are left on a page.
+type pageRoom int
 
-// newPage is an empty page.
-func newPage() room { return maxPageBytes }
+// newPage returns the room of an empty page.
+func newPage() pageRoom { return maxPageBytes }
 
-// takes reports whether m, which is fitted, has room on the page, and if so gives it the room. The
-// first one always has.
-func (r *room) takes(m proto.Message) bool {
-	size := room(proto.Size(m) + itemOverhead)
+// takes puts m on the page if there is room for it, and reports whether there was. There is always
+// room for the first item.
+func (r *pageRoom) takes(m proto.Message) bool {
+	size := pageRoom(proto.Size(m) + itemOverhead)
 	if size > *r && *r < maxPageBytes {
 		return false
 	}
@@ -38,7 +38,7 @@ func (r *room) takes(m proto.Message) bool {
 	return true
 }
 
-// pageOf are the messages of as many items as one page has room for, and at least of one.
+// pageOf returns the messages of as many items as fit on one page, at least of one.
 func pageOf[T any, M proto.Message](items []T, message func(T) M) []M {
 	list, page := make([]M, 0, len(items)), newPage()
 	for _, item := range items {
@@ -51,9 +51,9 @@ func pageOf[T any, M proto.Message](items []T, message func(T) M) []M {
 	return list
 }
 
-// fitted is m, or if that has more than limit bytes, a copy of it with its longest texts cut,
-// and its lists if there are too many of them. Better a part of an answer than none: whoever
-// cannot read of one job is kept from reading of all others in the batch.
+// fitted returns m, or a shortened copy if m has more than limit bytes. The copy has its longest
+// texts cut, and then its lists. A shortened answer is better than none: a job that is too large to
+// be sent would make the whole list unreadable.
 func fitted[M proto.Message](m M, limit int) M {
 	if proto.Size(m) <= limit {
 		return m
@@ -62,7 +62,7 @@ func fitted[M proto.Message](m M, limit int) M {
 	if !ok {
 		return m
 	}
-	// Texts go first. Even the shortest tell something of each entry of a list.
+	// Texts are cut before lists: a short text of each entry says more than no entry.
 	entries := limit
 	for text := limit / 2; proto.Size(short) > limit && entries > 0; {
 		shorten(short.ProtoReflect(), text, entries)
@@ -75,10 +75,10 @@ func fitted[M proto.Message](m M, limit int) M {
 	return short
 }
 
-// minText is the length below which texts are not cut, in bytes: ids have to stay whole.
+// minText is the length up to which texts are not cut, in bytes. Ids stay whole.
 const minText = 128
 
-// shorten cuts the texts in m to so many bytes, and lists and maps to so many entries.
+// shorten cuts the texts in m to a number of bytes, and lists and maps to a number of entries.
 func shorten(m protoreflect.Message, text, entries int) {
 	m.Range(func(fd protoreflect.FieldDescriptor, v protoreflect.Value) bool {
 		switch {
@@ -109,7 +109,7 @@ func shortenList(list protoreflect.List, fd protoreflect.FieldDescriptor, text, 
 	}
 }
 
-// shortenMap cuts values. A key cannot be cut, as it would be another.
+// shortenMap cuts values. It drops entries with long keys, because a cut key would be another key.
 func shortenMap(all protoreflect.Map, fd protoreflect.FieldDescriptor, text, entries int) {
 	all.Range(func(key protoreflect.MapKey, value protoreflect.Value) bool {
 		switch {

@@ -10,15 +10,14 @@ import (
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
 )
 
-// message is a message of a watch as it goes out. One that is sent to many watchers
-// is encoded once.
+// message is an outgoing message of a watch. A message for many watchers is encoded once.
 type message struct {
 	*stokerv1.WatchBatchResponse
-	encoded []byte // nil: not yet; never to be written to
+	encoded []byte // nil: not encoded yet; never written to
 }
 
-// encoded is m, encoded.
-func encoded(m *stokerv1.WatchBatchResponse) (*message, error) {
+// encodeMessage encodes m for many watchers.
+func encodeMessage(m *stokerv1.WatchBatchResponse) (*message, error) {
 	bytes, err := proto.Marshal(m)
 	if err != nil {
 		return nil, fmt.Errorf("encode message: %w", err)
@@ -26,8 +25,8 @@ func encoded(m *stokerv1.WatchBatchResponse) (*message, error) {
 	return &message{m, bytes}, nil
 }
 
-// codec is gRPC's own for protocol buffers, except that it also takes a [message]
-// and does not encode it twice.
+// codec is gRPC's codec for protocol buffers, except that it does not encode a [message] again
+// that is encoded already.
 type codec struct{ encoding.CodecV2 }
 
 func newCodec() codec { return codec{encoding.GetCodecV2("proto")} }
@@ -40,6 +39,6 @@ func (c codec) Marshal(v any) (mem.BufferSlice, error) {
 	case m.encoded == nil:
 		return c.CodecV2.Marshal(m.WatchBatchResponse)
 	}
-	// Such a buffer belongs to no pool: to free it means nothing.
+	// The buffer belongs to no pool, so that freeing it does nothing.
 	return mem.BufferSlice{mem.SliceBuffer(m.encoded)}, nil
 }

@@ -13,7 +13,7 @@ import (
 // same memory for everybody.
 func TestCodec(t *testing.T) {
 	want := &stokerv1.WatchBatchResponse{Cursor: "c", Jobs: []*stokerv1.Job{{Key: "a"}, {Key: "b"}}}
-	shared, err := encoded(want)
+	shared, err := encodeMessage(want)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,6 @@
-package server
+// Package digest tells submissions apart by their content. The server recognises a repeated
+// request by it, and the command finds the batch of an interrupted upload.
+package digest
 
 import (
 	"crypto/sha256"
@@ -10,12 +12,12 @@ import (
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
 )
 
-// Digest tells submissions apart by their content: all of req but its request_id. The
-// encoding it is made from is stable for one build, and in practice across builds.
+// Of returns a hash of all of req but its request_id. Equal requests have equal digests within
+// one build; the encoding underneath has not changed between builds so far, but may.
 //
-// Nobody else may use req meanwhile: parts of it are set aside, and put back. Job by job,
-// nothing as large as all jobs is made for this.
-func Digest(req *stokerv1.SubmitBatchRequest) ([]byte, error) {
+// Nothing else may use req during the call, which changes req and restores it. The jobs are
+// hashed one by one, so that the call needs little memory.
+func Of(req *stokerv1.SubmitBatchRequest) ([]byte, error) {
 	id, jobs := req.RequestId, req.Jobs
 	req.RequestId, req.Jobs = "", nil
 	defer func() { req.RequestId, req.Jobs = id, jobs }()
@@ -26,7 +28,7 @@ func Digest(req *stokerv1.SubmitBatchRequest) ([]byte, error) {
 		if err != nil {
 			return fmt.Errorf("hash request: %w", err)
 		}
-		// Where one ends and the next begins is part of what is hashed.
+		// The length before each message keeps the boundary between two of them in the hash.
 		var size [8]byte
 		binary.BigEndian.PutUint64(size[:], uint64(len(text)))
 		hash.Write(size[:])

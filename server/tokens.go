@@ -8,33 +8,31 @@ import (
 	"strings"
 
 	"google.golang.org/protobuf/proto"
-
-	"github.com/stokerd/stoker/job"
 )
 
-// Tokens are opaque to callers. They name what they are for, so that one that
-// strayed is refused and not misread:
+// Tokens are opaque to callers. A token says what it is for, so that a token of another kind is
+// refused instead of misread:
 //
 //	page token: version, 'p', 8 bytes of hash, position
 //	of accounts: version, 'a', account id
 //	cursor:     version, 'c', scope, revision, page, batch id
 //
-// A scope is 'b' (batch only), 'j' (all jobs), or 'f' and a number: see [scope].
+// A scope is 'b' (batch only), 'j' (all jobs), or 'f' and a number; see [jobScope].
 //
 // Numbers are uvarints. The text is unpadded base64url.
 const tokenVersion = 1
 
 var errBadToken = errors.New("unusable token")
 
-// pageToken is a position in a list: what comes next lies behind it.
+// pageToken is a position in a list. The next page begins after it.
 type pageToken struct {
-	list     [8]byte // which list with which filters
+	list     [8]byte // hash of the list and its filters
 	position int64
 }
 
-// listOf is the hash of a list request that a page token is good for: the kind of
-// the request and its filters, with the page itself left out.
-func listOf[R interface {
+// listHash is a hash of what a page token belongs to: the kind of a list request and its filters.
+// strip removes the page from the request.
+func listHash[R interface {
 	proto.Message
 	GetPageToken() string
 }](req R, strip func(R),
@@ -54,39 +52,37 @@ func listOf[R interface {
 
 func (t pageToken) String() string {
 	b := append([]byte{tokenVersion, 'p'}, t.list[:]...)
-	return encode(binary.AppendUvarint(b, uint64(t.position)))
+	return encodeToken(binary.AppendUvarint(b, uint64(t.position)))
 }
 
-// parsePageToken reads what [pageToken.String] writes. Empty text is the first
-// page. A token of another list is an *[job.InvalidError].
+// parsePageToken reads what [pageToken.String] writes. Empty text means the first page. For a
+// token of another list the error is an *[job.InvalidError].
 func parsePageToken(text string, list [8]byte) (pageToken, error) {
 	if text == "" {
 		return pageToken{list: list}, nil
 	}
-	d := decode(text, 'p')
-	t := pageToken{list: [8]byte(d.bytes(8)), position: d.number()}
+	d := decodeToken(text, 'p')
+	t := pageToken{list: [8]byte(d.readBytes(8)), position: d.readNumber()}
 	if d.bad || len(d.rest) > 0 || t.position == 0 {
 		return pageToken{}, badPageToken()
 	}
 	if t.list != list {
-		return pageToken{}, invalid([]job.Violation{{
-			Field: "page_token", Message: "belongs to another list; repeat the request that it came from with the same filters",
-		}})
+		return pageToken{}, invalid("page_token", "belongs to another list; repeat the filters of the request that it came from")
 	}
 	return t, nil
 }
 
-// accountToken is a position in the list of accounts: behind the one with this id.
+// accountToken is a position in the list of accounts: after the one with this id.
 type accountToken string
 
-func (t accountToken) String() string { return encode(append([]byte{tokenVersion, 'a'}, t...)) }
+func (t accountToken) String() string { return encodeToken(append([]byte{tokenVersion, 'a'}, t...)) }
 
-// parseAccountToken reads what [accountToken.String] writes. Empty text is the first page.
+// parseAccountToken reads what [accountToken.String] writes. Empty text means the first page.
 func parseAccountToken(text string) (accountToken, error) {
 	if text == "" {
 		return "", nil
 	}
-	d := decode(text, 'a')
+	d := decodeToken(text, 'a')
 	if d.bad || len(d.rest) == 0 {
 		return "", badPageToken()
 	}
@@ -94,19 +90,17 @@ func parseAccountToken(text string) (accountToken, error) {
 }
 
 func badPageToken() error {
-	return invalid([]job.Violation{{
-		Field: "page_token", Message: "not a page token; give next_page_token of the page before, or nothing",
-	}})
+	return invalid("page_token", "is not a page token; give next_page_token of the page before, or nothing")
 }
 
 // cursor is a watcher's position in the changes of a batch.
 type cursor struct {
 	batch string
-	jobs  scope // which jobs the watcher is sent
-	// revision is how far changes have been sent.
+	jobs  jobScope // which jobs the watcher is sent
+	// revision is the last revision that was sent.
 	revision int64
-	// page is 0, or in the midst of a snapshot 1 more than the number of the last
-	// job that was sent of it. The snapshot shows the batch at revision.
+	// page is 0, or within a snapshot 1 more than the number of the last job that was sent. The
+	// snapshot shows the batch at revision.
 	page int64
 }
 
@@ -122,13 +116,13 @@ func (c cursor) String() string {
 	}
 	b = binary.AppendUvarint(b, uint64(c.revision))
 	b = binary.AppendUvarint(b, uint64(c.page))
-	return encode(append(b, c.batch...))
+	return encodeToken(append(b, c.batch...))
 }
 
 // parseCursor reads what [cursor.String] writes, or answers [errBadToken].
 func parseCursor(text string) (cursor, error) {
-	d := decode(text, 'c')
-	c := cursor{jobs: d.scope(), revision: d.number(), page: d.number()}
+	d := decodeToken(text, 'c')
+	c := cursor{jobs: d.readScope(), revision: d.readNumber(), page: d.readNumber()}
 	c.batch = string(d.rest)
 	if d.bad || c.batch == "" || c.page > 0 && c.jobs == noJobs {
 		return cursor{}, errBadToken
@@ -136,17 +130,17 @@ func parseCursor(text string) (cursor, error) {
 	return c, nil
 }
 
-func encode(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }
+func encodeToken(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }
 
-// decoder reads the fields of a token. After the first mistake it reads zeros.
+// decoder reads the fields of a token. After the first mistake it returns zeros.
 type decoder struct {
 	rest []byte
 	bad  bool
 }
 
-// decode opens a token of the given kind.
-func decode(text string, kind byte) *decoder {
-	// The decoder of the standard library skips line ends; a token has none.
+// decodeToken opens a token of the given kind.
+func decodeToken(text string, kind byte) *decoder {
+	// The standard library would skip line ends, which a token does not have.
 	b, err := base64.RawURLEncoding.Strict().DecodeString(text)
 	if err != nil || strings.ContainsAny(text, "\r\n") || len(b) < 2 || b[0] != tokenVersion || b[1] != kind {
 		return &decoder{bad: true}
@@ -154,7 +148,7 @@ func decode(text string, kind byte) *decoder {
 	return &decoder{rest: b[2:]}
 }
 
-func (d *decoder) bytes(n int) []byte {
+func (d *decoder) readBytes(n int) []byte {
 	if d.bad || len(d.rest) < n {
 		d.bad = true
 		return make([]byte, n)
@@ -164,8 +158,8 @@ func (d *decoder) bytes(n int) []byte {
 	return b
 }
 
-// number reads a uvarint in its shortest form that fits an int64.
-func (d *decoder) number() int64 {
+// readNumber reads a uvarint that is in its shortest form and fits an int64.
+func (d *decoder) readNumber() int64 {
 	if d.bad {
 		return 0
 	}
@@ -178,16 +172,16 @@ func (d *decoder) number() int64 {
 	return int64(n)
 }
 
-// scope reads a scope.
-func (d *decoder) scope() scope {
-	switch d.bytes(1)[0] {
+// readScope reads a scope.
+func (d *decoder) readScope() jobScope {
+	switch d.readBytes(1)[0] {
 	case 'b':
 		return noJobs
 	case 'j':
 		return allJobs
 	case 'f':
-		if n := d.number(); n > 0 && n < int64(allJobs) && scope(n)&^allJobs == 0 {
-			return scope(n)
+		if n := d.readNumber(); n > 0 && n < int64(allJobs) && jobScope(n)&^allJobs == 0 {
+			return jobScope(n)
 		}
 	}
 	d.bad = true

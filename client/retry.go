@@ -31,13 +31,13 @@ type Repeat struct {
 	Lost   bool          // the server may have carried it out already
 }
 
-// persistent is the option of a call for which a server that cannot be reached is tried longer.
-type persistent struct{ grpc.EmptyCallOption }
+// uploadCall is the option of a call for which a server that cannot be reached is tried longer.
+type uploadCall struct{ grpc.EmptyCallOption }
 
-// call is one unary call, made as often as it takes.
-type call struct {
+// retriedCall is one unary call, made as often as it takes.
+type retriedCall struct {
 	method string // full name
-	effect effect
+	effect callEffect
 	lost   bool // an answer to it was lost
 }
 
@@ -45,82 +45,82 @@ type call struct {
 func (c *Client) repeatCalls(
 	ctx context.Context, method string, req, reply any, conn *grpc.ClientConn, invoke grpc.UnaryInvoker, options ...grpc.CallOption,
 ) error {
-	k := call{method: method, effect: effectOf(method, req)}
-	t := &tries{dials: dialTries, longest: longestWait, timeout: c.retryTimeout}
+	k := retriedCall{method: method, effect: effectOf(method, req)}
+	t := &retryState{maxDials: dialTries, longest: longestWait, timeout: c.retryTimeout}
 	for _, o := range options {
-		if _, ok := o.(persistent); ok {
-			t.dials = uploadDialTries
+		if _, ok := o.(uploadCall); ok {
+			t.maxDials = uploadDialTries
 		}
 	}
 	for {
 		err := invoke(ctx, method, req, reply, conn, options...)
-		if err == nil || k.done(err) {
+		if err == nil || k.alreadyDone(err) {
 			return nil
 		}
-		what := c.trouble(err)
-		if !k.repeats(ctx, what) {
-			return k.ended(what, err)
+		what := c.classify(err)
+		if !k.mayRepeat(ctx, what) {
+			return k.finalError(what, err)
 		}
 		wait, ok := t.next(ctx, what, err)
 		if !ok {
-			return k.ended(what, err)
+			return k.finalError(what, err)
 		}
-		c.tell(Repeat{Method: methodName(method), Err: err, Wait: wait, Lost: k.lost})
-		if cause := sleep(ctx, wait); cause != nil {
-			return k.ended(what, fmt.Errorf("%w: %w", cause, err))
+		c.notifyRepeat(Repeat{Method: methodName(method), Err: err, Wait: wait, Lost: k.lost})
+		if cause := sleepUnlessDone(ctx, wait); cause != nil {
+			return k.finalError(what, fmt.Errorf("%w: %w", cause, err))
 		}
 	}
 }
 
-// tell tells the caller of a repeat.
-func (c *Client) tell(r Repeat) {
-	if c.repeating != nil {
-		c.repeating(r)
+// notifyRepeat tells the caller of a repeat.
+func (c *Client) notifyRepeat(r Repeat) {
+	if c.onRepeat != nil {
+		c.onRepeat(r)
 	}
 }
 
-// done reports whether an error says that an earlier try has done what was asked.
-func (k *call) done(err error) bool {
+// alreadyDone reports whether an error says that an earlier try has done what was asked.
+func (k *retriedCall) alreadyDone(err error) bool {
 	return k.lost && k.method == stokerv1.BatchService_DeleteBatch_FullMethodName && Reason(err) == "NOT_FOUND"
 }
 
-// repeats takes note of how a call ended, and reports whether it is to be made again.
-func (k *call) repeats(ctx context.Context, what trouble) bool {
-	k.lost = k.lost || what == lost
+// mayRepeat takes note of how a call ended, and reports whether it is to be made again.
+func (k *retriedCall) mayRepeat(ctx context.Context, what callFailure) bool {
+	k.lost = k.lost || what == failedLost
 	if ctx.Err() != nil {
 		return false
 	}
 	switch what {
-	case unreachable:
+	case failedUnreachable:
 		return true
-	case away, lost:
-		return k.effect != once
+	case failedUnavailable, failedLost:
+		return k.effect != notRepeatable
 	}
 	return false
 }
 
-// ended is the error of a call that is not made again.
-func (k *call) ended(what trouble, err error) error {
-	if !k.lost || k.effect == reads || what == refused {
+// finalError is the error of a call that is not made again.
+func (k *retriedCall) finalError(what callFailure, err error) error {
+	if !k.lost || k.effect == readOnly || what == failedRefused {
 		return err
 	}
-	return &LostAnswerError{Method: methodName(k.method), Repeatable: k.effect == settles, Err: err}
+	return &LostAnswerError{Method: methodName(k.method), Repeatable: k.effect == idempotent, Err: err}
 }
 
-// tries counts how often something was tried.
-type tries struct {
-	dials   int           // how often, while nothing takes connections; 0: as often as it takes
-	longest time.Duration // the longest wait that the server does not advise
-	timeout time.Duration // from the first failure on; 0: without end
+// retryState counts how often something was tried.
+type retryState struct {
+	maxDials int           // how often, while nothing takes connections; 0: as often as it takes
+	longest  time.Duration // the longest wait that the server does not advise
+	timeout  time.Duration // from the first failure on; 0: without end
 
-	waits *backoff.ExponentialBackOff
-	until time.Time // no try after; zero: without end
-	tried int       // since anything took a connection
+	waits        *backoff.ExponentialBackOff
+	until        time.Time // no try after; zero: without end
+	dialFailures int       // since anything took a connection
 }
 
 // next is how long to wait before the next try after one that ended with err, and whether
 // there is one. A deadline of the caller goes before the timeout.
-func (t *tries) next(ctx context.Context, what trouble, err error) (time.Duration, bool) {
+func (t *retryState) next(ctx context.Context, what callFailure, err error) (time.Duration, bool) {
 	if t.waits == nil {
 		t.waits = newBackOff(t.longest)
 		if t.timeout > 0 {
@@ -130,13 +130,13 @@ func (t *tries) next(ctx context.Context, what trouble, err error) (time.Duratio
 			t.until = deadline
 		}
 	}
-	if t.tried++; what != unreachable {
-		t.tried = 0
+	if t.dialFailures++; what != failedUnreachable {
+		t.dialFailures = 0
 	}
 	advised, _ := RetryDelay(err)
 	wait := max(t.waits.NextBackOff(), advised)
 	switch {
-	case t.dials > 0 && t.tried >= t.dials:
+	case t.maxDials > 0 && t.dialFailures >= t.maxDials:
 		return 0, false
 	case !t.until.IsZero() && time.Now().Add(wait).After(t.until):
 		return 0, false
@@ -153,8 +153,8 @@ func newBackOff(longest time.Duration) *backoff.ExponentialBackOff {
 	return b
 }
 
-// sleep waits, or returns why ctx ended.
-func sleep(ctx context.Context, d time.Duration) error {
+// sleepUnlessDone waits, or returns why ctx ended.
+func sleepUnlessDone(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {

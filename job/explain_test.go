@@ -39,12 +39,12 @@ func newScene() *scene {
 	}
 }
 
-func (s *scene) situation() job.Situation {
-	at := job.Situation{Now: noon, Batch: &s.batch, Account: &s.account}
+func (s *scene) situation() job.WaitExplainer {
+	at := job.WaitExplainer{Now: noon, Batch: &s.batch, Account: &s.account}
 	if s.nobody {
 		at.Account = nil
 	}
-	if place, ok := job.NewLine(s.shares).Place(s.batch.Seq); ok {
+	if place, ok := job.NewLine(s.shares).PlaceOf(s.batch.Seq); ok {
 		at.Place = &place
 	}
 	return at
@@ -328,7 +328,7 @@ func TestWaitOfAJob(t *testing.T) {
 			for _, arrange := range tt.scene {
 				arrange(s)
 			}
-			got := s.situation().Job(&s.job, s.rank)
+			got := s.situation().JobWait(&s.job, s.rank)
 			if diff := cmp.Diff(tt.want, got); diff != "" {
 				t.Errorf("wait (-want +got):\n%s", diff)
 			}
@@ -382,7 +382,7 @@ func TestWaitOfABatch(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			s := newScene()
 			tt.scene(s)
-			got := s.situation().OfBatch(tt.first)
+			got := s.situation().BatchWait(tt.first)
 			if diff := cmp.Diff(tt.want, got); diff != "" {
 				t.Errorf("wait (-want +got):\n%s", diff)
 			}
@@ -421,7 +421,7 @@ func TestWaitOfAnAccount(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			a := newScene().account
 			tt.change(&a)
-			if got := a.Wait(noon); got.Code != tt.want || got.String() != tt.words {
+			if got := a.ExplainWait(noon); got.Code != tt.want || got.String() != tt.words {
 				t.Errorf("%s: %s, want %s: %s", got.Code, got, tt.want, tt.words)
 			}
 		})
@@ -437,7 +437,7 @@ func TestWaitWords(t *testing.T) {
 	}
 	s := newScene()
 	s.batch.State, s.batch.StateReason = job.BatchPaused, strings.Repeat("öl\n", 10_000)
-	got := s.situation().Job(&s.job, 0)
+	got := s.situation().JobWait(&s.job, 0)
 	if len(got.Text) > job.MaxWaitText || len(got.String()) > 1<<10 || strings.Contains(got.Text, "\n") {
 		t.Errorf("a long reason is %d bytes, in words %d: %q", len(got.Text), len(got.String()), got.Text)
 	}

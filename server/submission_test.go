@@ -232,7 +232,7 @@ func TestAddJobs(t *testing.T) {
 		t.Errorf("got %v, want 2 jobs added, 2 skipped, 5 in all", resp)
 	}
 	_, err = add([]*stokerv1.JobSpec{{InputPath: "in", OutputPath: "out"}})
-	if got, want := violations(err), "jobs[0].key: is required: jobs that are added to a batch are told apart by it\n"; got != want {
+	if got, want := violations(err), "jobs[0].key: is required: a job that is added to a batch is recognised by its key\n"; got != want {
 		t.Errorf("violations are %q, want %q", got, want)
 	}
 	closed, err := w.batches.CloseBatch(t.Context(), &stokerv1.CloseBatchRequest{BatchId: id})

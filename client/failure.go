@@ -37,73 +37,73 @@ func (e *LostAnswerError) Error() string {
 // Unwrap is what came instead of the answer.
 func (e *LostAnswerError) Unwrap() error { return e.Err }
 
-// trouble is what an error of a call means for whether it is made again.
-type trouble int
+// callFailure is what an error of a call means for whether it is made again.
+type callFailure int
 
 const (
 	// refused: the server has answered, or the client itself cannot make the call. A repeat
 	// would end in the same way.
-	refused trouble = iota
+	failedRefused callFailure = iota
 	// unreachable: nothing takes connections at the address. Nothing was sent.
-	unreachable
+	failedUnreachable
 	// away: the server has answered that it cannot do it now.
-	away
+	failedUnavailable
 	// lost: the server's answer did not come. It may have done what was asked.
-	lost
+	failedLost
 )
 
-// trouble judges an error of a call whose caller still waits.
-func (c *Client) trouble(err error) trouble {
-	t := troubleOf(err)
-	if t == unreachable && c.conn.GetState() == connectivity.Ready {
-		return lost // what the address has reached tells of its own attempts
+// classify judges an error of a call whose caller still waits.
+func (c *Client) classify(err error) callFailure {
+	t := classifyError(err)
+	if t == failedUnreachable && c.conn.GetState() == connectivity.Ready {
+		return failedLost // what the address has reached tells of its own attempts
 	}
 	return t
 }
 
-// troubleOf judges an error by what it says. Every error of a Stoker server says in a detail
+// classifyError judges an error by what it says. Every error of a Stoker server says in a detail
 // that it comes from there. One without details comes from in between, whatever its code:
 // a proxy that lost the server answers UNAVAILABLE as well as INTERNAL, CANCELLED,
 // UNIMPLEMENTED (for a page with 404) or UNKNOWN.
-func troubleOf(err error) trouble {
+func classifyError(err error) callFailure {
 	answer, ok := errors.AsType[interface {
 		error
 		GRPCStatus() *status.Status
 	}](err)
 	if !ok {
-		return refused
+		return failedRefused
 	}
 	code, text := answer.GRPCStatus().Code(), answer.GRPCStatus().Message()
 	begins := func(s string) bool { return strings.HasPrefix(text, s) }
 	has := func(s string) bool { return strings.Contains(text, s) }
 	switch reason := Reason(err); {
 	case reason == "CANCELLED", reason == "DEADLINE_EXCEEDED":
-		return lost // not by this client: something in between has given up
+		return failedLost // not by this client: something in between has given up
 	case reason != "" && code == codes.Unavailable:
-		return away
-	case reason != "", len(answer.GRPCStatus().Proto().GetDetails()) > 0, slices.ContainsFunc(own, begins):
-		return refused
-	case code == codes.Unavailable && !begins("unexpected HTTP status code") && slices.ContainsFunc(dialing, has):
-		return unreachable
+		return failedUnavailable
+	case reason != "", len(answer.GRPCStatus().Proto().GetDetails()) > 0, slices.ContainsFunc(ownErrors, begins):
+		return failedRefused
+	case code == codes.Unavailable && !begins("unexpected HTTP status code") && slices.ContainsFunc(dialErrors, has):
+		return failedUnreachable
 	}
-	return lost
+	return failedLost
 }
 
-// own is how gRPC, here or at the server, begins to say that it does not take a request or
+// ownErrors is how gRPC, here or at the server, begins to say that it does not take a request or
 // answer as it is: for its size, or because it cannot be encoded. It adds no details to that.
-var own = []string{
+var ownErrors = []string{
 	"grpc: received message larger than max", "grpc: received message after decompression larger than max",
 	"grpc: message after decompression larger than max", "trying to send message larger than max",
 	"grpc: error while marshaling", "grpc: the client connection is closing",
 }
 
-// dialing is how gRPC says that no connection came about.
-var dialing = []string{"Error while dialing", "name resolver error"}
+// dialErrors is how gRPC says that no connection came about.
+var dialErrors = []string{"Error while dialing", "name resolver error"}
 
 // Unanswered reports whether a call that ended with err has no answer of a Stoker server: it
 // was not reached, or its answer did not come, or something in between has answered in its
 // place. What the client itself refuses to send or to take is not meant.
 func Unanswered(err error) bool {
-	t := troubleOf(err)
-	return t == unreachable || t == lost
+	t := classifyError(err)
+	return t == failedUnreachable || t == failedLost
 }
