@@ -11,118 +11,118 @@ import (
 	"github.com/stokerd/stoker/internal/clock"
 )
 
-// sameWindow is how far two answers may differ about the end of one rate-limit window:
-// the platform reports whole seconds, and answers take time to arrive.
-const sameWindow = 2 * time.Second
+// windowTolerance is how far two responses may differ about the end of the same window: the
+// platform reports whole seconds, and responses take time to arrive.
+const windowTolerance = 2 * time.Second
 
-// bucket is the budget of one class.
+// bucket holds the budget of one class of calls, and the calls that wait for it.
 type bucket struct {
 	clock clock.Clock
 	limit int // calls per minute
 
 	mu          sync.Mutex
 	tokens      *rate.Limiter
-	granted     uint64 // calls allowed so far
+	granted     uint64 // calls granted so far; the ticket of a call is its number
 	pausedUntil time.Time
 
-	// What the platform says is left of its current window, less what was allowed
-	// since. Valid until foreignUntil; foreignTicket is the latest call whose answer is in it.
-	foreign       int
-	foreignUntil  time.Time
-	foreignTicket uint64
+	// reported is how many calls are left in the window of the platform: the number that it
+	// reported, less the calls that were granted since. It is valid until reportedUntil, the
+	// end of the window. reportedTicket is the latest call whose response is included.
+	reported       int
+	reportedUntil  time.Time
+	reportedTicket uint64
 
-	line   []*waiter // who waits, the most urgent first, then who came first
-	served bool      // one of them watches the clock for all
-
-	spent    [60]int // calls allowed per second of the last minute, by Unix second modulo 60
-	spentSec int64   // the Unix second spent was last advanced to
+	queue   []*waiter // by urgency, then in the order of arrival
+	watched bool      // one of the waiters watches the clock
 }
 
 // waiter is a call that waits for the budget.
 type waiter struct {
-	urgency Urgency
+	urgency urgency
 	since   time.Time
-	gate    clock.Event // opens when there is a ticket, or when it is to watch the clock
-	ticket  uint64      // 0: not allowed yet
-	watches bool        // it is its turn to watch the clock
+	wake    clock.Event // happens when the waiter has a ticket, or is to watch the clock
+	ticket  uint64      // 0: not granted yet
+	watches bool        // it watches the clock
 }
 
 // newBucket returns a full bucket of perMinute calls.
 func newBucket(perMinute int, c clock.Clock) *bucket {
-	return &bucket{clock: c, limit: perMinute, tokens: rate.NewLimiter(share(perMinute))}
+	return &bucket{clock: c, limit: perMinute, tokens: rate.NewLimiter(splitLimit(perMinute))}
 }
 
-// share divides a limit per minute into a burst and a steady rate such that
-// burst + 60 s x rate stays 2 % below the limit (exactly at it where it is tiny).
-func share(perMinute int) (rate.Limit, int) {
+// splitLimit divides a limit per minute into a steady rate and a burst. Burst + 60 s x rate is
+// 2 % below the limit, or equal to a limit below ten calls.
+func splitLimit(perMinute int) (rate.Limit, int) {
 	burst := max(1, perMinute/10)
 	steady := float64(perMinute-burst) - float64(perMinute)/50
 	if perMinute < 10 {
 		steady = float64(perMinute - burst)
 	}
-	// A limit of one a minute leaves nothing to refill with, yet must refill.
-	return rate.Limit(max(steady, 0.5) / window.Seconds()), burst
+	// A limit of one call a minute leaves a rate of zero, with which the bucket would never
+	// be refilled.
+	return rate.Limit(max(steady, 0.5) / limitWindow.Seconds()), burst
 }
 
-// acquire waits for its turn and for the budget. Of all that wait one watches the clock,
-// whoever came first or was handed the watch; the others wait for it at their gates.
-func (b *bucket) acquire(ctx context.Context, urgency Urgency) (ticket uint64, err error) {
+// acquire waits until the budget grants the call. One of the waiters watches the clock and
+// grants tickets to all in their order; the others wait for their events. A watcher that
+// leaves passes the watch on.
+func (b *bucket) acquire(ctx context.Context, u urgency) (ticket uint64, err error) {
 	if ctx.Err() != nil {
 		return 0, context.Cause(ctx)
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if len(b.line) == 0 {
-		if ticket, delay := b.take(b.clock.Now()); delay <= 0 {
+	if len(b.queue) == 0 {
+		if ticket, delay := b.tryTake(b.clock.Now()); delay <= 0 {
 			return ticket, nil
 		}
 	}
-	w := b.join(urgency)
-	if b.served {
+	w := b.enqueue(u)
+	if b.watched {
 		b.mu.Unlock()
-		err = w.gate.Wait(ctx)
+		err = w.wake.Wait(ctx)
 		b.mu.Lock()
 		if w.ticket != 0 {
 			return w.ticket, nil
 		}
 	} else {
-		b.served, w.watches = true, true
+		b.watched, w.watches = true, true
 	}
 	if err == nil {
-		err = b.serve(ctx, w)
+		err = b.grantUntil(ctx, w)
 	}
-	b.leave(w)
+	b.dequeue(w)
 	if w.watches {
-		b.handOver()
+		b.passWatch()
 	}
 	return w.ticket, err
 }
 
-// join puts a waiter behind those that are as urgent. The caller holds b.mu.
-func (b *bucket) join(urgency Urgency) *waiter {
-	w := &waiter{urgency: urgency, since: b.clock.Now(), gate: b.clock.NewEvent()}
-	at, _ := slices.BinarySearchFunc(b.line, urgency, func(other *waiter, u Urgency) int {
+// enqueue adds a waiter behind those of the same urgency. The caller holds b.mu.
+func (b *bucket) enqueue(u urgency) *waiter {
+	w := &waiter{urgency: u, since: b.clock.Now(), wake: b.clock.NewEvent()}
+	at, _ := slices.BinarySearchFunc(b.queue, u, func(other *waiter, u urgency) int {
 		if other.urgency >= u {
 			return -1
 		}
 		return 1
 	})
-	b.line = slices.Insert(b.line, at, w)
+	b.queue = slices.Insert(b.queue, at, w)
 	return w
 }
 
-// leave takes a waiter out of the line. The caller holds b.mu.
-func (b *bucket) leave(w *waiter) {
-	if i := slices.Index(b.line, w); i >= 0 {
-		b.line = slices.Delete(b.line, i, i+1)
+// dequeue removes a waiter. The caller holds b.mu.
+func (b *bucket) dequeue(w *waiter) {
+	if i := slices.Index(b.queue, w); i >= 0 {
+		b.queue = slices.Delete(b.queue, i, i+1)
 	}
 }
 
-// serve gives tickets to those who wait, in their order, until w has one. The caller
-// holds b.mu.
-func (b *bucket) serve(ctx context.Context, w *waiter) error {
+// grantUntil watches the clock and grants tickets to the waiters in their order until w has
+// one. The caller holds b.mu.
+func (b *bucket) grantUntil(ctx context.Context, w *waiter) error {
 	for w.ticket == 0 {
-		ticket, delay := b.take(b.clock.Now())
+		ticket, delay := b.tryTake(b.clock.Now())
 		if delay > 0 {
 			b.mu.Unlock()
 			err := b.clock.Sleep(ctx, delay)
@@ -130,42 +130,43 @@ func (b *bucket) serve(ctx context.Context, w *waiter) error {
 			if err != nil {
 				return err
 			}
-			continue // look again: meanwhile a 429 may have paused the class
+			continue // try again: a 429 may have paused the class meanwhile
 		}
-		next := b.next(ticket)
-		b.leave(next)
-		next.ticket = ticket
-		if next != w {
-			next.gate.Set()
+		chosen := b.chooseNext(ticket)
+		b.dequeue(chosen)
+		chosen.ticket = ticket
+		if chosen != w {
+			chosen.wake.Set()
 		}
 	}
 	return nil
 }
 
-// next is whose turn it is: that of the most urgent, and of every fourth call whoever has
-// waited longest, if that is out of patience. The caller holds b.mu.
-func (b *bucket) next(ticket uint64) *waiter {
-	if ticket%turn == 0 {
-		oldest := slices.MinFunc(b.line, func(x, y *waiter) int { return x.since.Compare(y.since) })
-		if b.clock.Now().Sub(oldest.since) >= patience {
+// chooseNext returns the waiter that gets the ticket: the first of the queue, or at every fourth
+// ticket the one that has waited longest, if that is overtakingLimit or more. The caller holds
+// b.mu.
+func (b *bucket) chooseNext(ticket uint64) *waiter {
+	if ticket%oldestEvery == 0 {
+		oldest := slices.MinFunc(b.queue, func(x, y *waiter) int { return x.since.Compare(y.since) })
+		if b.clock.Now().Sub(oldest.since) >= overtakingLimit {
 			return oldest
 		}
 	}
-	return b.line[0]
+	return b.queue[0]
 }
 
-// handOver has the next in line watch the clock. The caller holds b.mu.
-func (b *bucket) handOver() {
-	b.served = false
-	if len(b.line) > 0 {
-		b.served, b.line[0].watches = true, true
-		b.line[0].gate.Set()
+// passWatch lets the first of the queue watch the clock. The caller holds b.mu.
+func (b *bucket) passWatch() {
+	b.watched = false
+	if len(b.queue) > 0 {
+		b.watched, b.queue[0].watches = true, true
+		b.queue[0].wake.Set()
 	}
 }
 
-// take allows one call at now, or says how long to wait before asking again. The caller
+// tryTake grants one call at now, or returns how long to wait before the next try. The caller
 // holds b.mu.
-func (b *bucket) take(now time.Time) (ticket uint64, delay time.Duration) {
+func (b *bucket) tryTake(now time.Time) (ticket uint64, delay time.Duration) {
 	if until := b.blockedUntil(now); !until.IsZero() {
 		return 0, until.Sub(now)
 	}
@@ -174,22 +175,20 @@ func (b *bucket) take(now time.Time) (ticket uint64, delay time.Duration) {
 		r.CancelAt(now)
 		return 0, delay
 	}
-	b.foreign--
+	b.reported--
 	b.granted++
-	b.advance(now)
-	b.spent[now.Unix()%60]++
 	return b.granted, 0
 }
 
-// blockedUntil returns the end of a pause or of a window the platform calls used up, or
-// the zero time when neither is in force. The caller holds b.mu.
+// blockedUntil returns the end of a pause, or of a window that the platform reports as used up.
+// It returns the zero time if there is neither. The caller holds b.mu.
 func (b *bucket) blockedUntil(now time.Time) time.Time {
 	var until time.Time
 	if b.pausedUntil.After(now) {
 		until = b.pausedUntil
 	}
-	if b.foreign <= 0 && b.foreignUntil.After(now) && b.foreignUntil.After(until) {
-		until = b.foreignUntil
+	if b.reported <= 0 && b.reportedUntil.After(now) && b.reportedUntil.After(until) {
+		until = b.reportedUntil
 	}
 	return until
 }
@@ -203,66 +202,49 @@ func (b *bucket) pause(until time.Time) {
 	}
 }
 
-// adoptRemaining takes over the platform's account of its window from the answer to the
-// call with ticket. Calls allowed after that one cannot be counted on to be in it.
-func (b *bucket) adoptRemaining(now time.Time, ticket uint64, remaining int, reset time.Duration) {
+// adoptReport takes over what the platform reports about its window in the response to the call
+// with ticket. The report may not include calls that were granted after that one.
+func (b *bucket) adoptReport(now time.Time, ticket uint64, remaining int, reset time.Duration) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	left := max(0, remaining-int(b.granted-ticket))
 	until := now.Add(reset)
 	switch {
-	case !b.foreignUntil.After(now), ticket > b.foreignTicket && until.After(b.foreignUntil.Add(sameWindow)):
-		b.foreign, b.foreignUntil, b.foreignTicket = left, until, ticket
+	case !b.reportedUntil.After(now), ticket > b.reportedTicket && until.After(b.reportedUntil.Add(windowTolerance)):
+		b.reported, b.reportedUntil, b.reportedTicket = left, until, ticket
 	default:
-		// The same window: answers overtake each other, and the lowest figure is
-		// the newest or too careful.
-		b.foreign, b.foreignTicket = min(b.foreign, left), max(b.foreignTicket, ticket)
+		// It is the same window. Responses may arrive out of order: the lowest number is the
+		// newest, or errs on the safe side.
+		b.reported, b.reportedTicket = min(b.reported, left), max(b.reportedTicket, ticket)
 	}
 }
 
-// state returns the budget at now, without the class.
+// state returns the budget at now. It leaves Class zero.
 func (b *bucket) state(now time.Time) ClassState {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.advance(now)
 	s := ClassState{
 		LimitPerMinute: b.limit,
 		Available:      max(0, int(b.tokens.TokensAt(now))),
 		PausedUntil:    b.blockedUntil(now),
 	}
-	spent := 0
-	for _, n := range b.spent {
-		spent += n
-	}
-	s.Remaining = max(0, b.limit-spent)
-	if b.foreignUntil.After(now) {
-		s.Available = max(0, min(s.Available, b.foreign))
-		s.Remaining = max(0, min(s.Remaining, b.foreign))
+	if b.reportedUntil.After(now) {
+		s.Available = max(0, min(s.Available, b.reported))
 	}
 	if !s.PausedUntil.IsZero() {
 		s.Available = 0
 	}
-	if s.Waiting = len(b.line); s.Waiting > 0 {
-		s.Next = b.nextAt(now)
+	if s.Waiting = len(b.queue); s.Waiting > 0 {
+		s.Next = b.nextCallTime(now)
 	}
 	return s
 }
 
-// nextAt is when the budget allows the next call. The caller holds b.mu.
-func (b *bucket) nextAt(now time.Time) time.Time {
+// nextCallTime returns when the budget grants the next call. The caller holds b.mu.
+func (b *bucket) nextCallTime(now time.Time) time.Time {
 	if until := b.blockedUntil(now); !until.IsZero() {
 		return until
 	}
 	short := 1 - b.tokens.TokensAt(now)
 	return now.Add(max(0, time.Duration(short/float64(b.tokens.Limit())*float64(time.Second))))
-}
-
-// advance forgets the seconds of b.spent that are a minute or more past. The caller
-// holds b.mu.
-func (b *bucket) advance(now time.Time) {
-	sec := now.Unix()
-	for s := max(b.spentSec+1, sec-59); s <= sec; s++ {
-		b.spent[s%60] = 0
-	}
-	b.spentSec = max(b.spentSec, sec)
 }

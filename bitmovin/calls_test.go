@@ -2,7 +2,6 @@ package bitmovin
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -53,7 +52,7 @@ func testCalls(t *testing.T, tests []callTest) {
 				t.Errorf("body (-want +got)\n%s", diff)
 			}
 			for _, s := range c.Governor().State() {
-				if spent := s.LimitPerMinute - s.Remaining; (spent != 0) != (s.Class == tt.class) {
+				if spent := c.Governor().bucket(s.Class).granted; (spent != 0) != (s.Class == tt.class) {
 					t.Errorf("spent %d of class %v", spent, s.Class)
 				}
 			}
@@ -76,13 +75,12 @@ func TestEncodingCalls(t *testing.T) {
 			name: "CreateEncoding sends what a caller may set",
 			call: func(ctx context.Context, c *Client) error {
 				e, err := c.CreateEncoding(ctx, Encoding{
-					ID: "ignored", Status: StatusRunning, Name: "n", Description: "d", Labels: []string{"l"}, CloudRegion: "AWS_EU_WEST_1",
-					FallbackCloudRegions: []string{"AWS_US_EAST_1"}, EncoderVersion: "STABLE", CustomData: json.RawMessage(`{"k":1}`),
+					ID: "ignored", Status: StatusRunning, Name: "n", Labels: []string{"l"}, CloudRegion: "AWS_EU_WEST_1", EncoderVersion: "STABLE",
 				})
 				return want(err, e.ID, "x")
 			},
 			want:  "POST /encoding/encodings",
-			body:  `{"name":"n","description":"d","labels":["l"],"cloudRegion":"AWS_EU_WEST_1","fallbackCloudRegions":["AWS_US_EAST_1"],"encoderVersion":"STABLE","customData":{"k":1}}`,
+			body:  `{"name":"n","labels":["l"],"cloudRegion":"AWS_EU_WEST_1","encoderVersion":"STABLE"}`,
 			class: ClassEncodingCreate,
 		},
 		{
@@ -114,13 +112,13 @@ func TestEncodingCalls(t *testing.T) {
 			name: "ListEncodings",
 			call: func(ctx context.Context, c *Client) error {
 				_, err := c.ListEncodings(ctx, ListEncodings{
-					Status: StatusQueued, Name: "a b", Search: `labels:x AND name:y*`, Sort: "createdAt",
-					CreatedAfter: at, FinishedBefore: at, Offset: 200, Limit: 50,
+					Status: StatusQueued, Name: "a b", Search: `labels:x AND name:y*`,
+					CreatedAfter: at, CreatedBefore: at, Offset: 200, Limit: 50,
 				})
 				return err
 			},
-			want: "GET /encoding/encodings?createdAtNewerThan=2026-01-02T03%3A04%3A05Z&finishedAtOlderThan=2026-01-02T03%3A04%3A05Z" +
-				"&includeTotalCount=true&limit=50&name=a+b&offset=200&search=labels%3Ax+AND+name%3Ay%2A&sort=createdAt&status=QUEUED",
+			want: "GET /encoding/encodings?createdAtNewerThan=2026-01-02T03%3A04%3A05Z&createdAtOlderThan=2026-01-02T03%3A04%3A05Z" +
+				"&includeTotalCount=true&limit=50&name=a+b&offset=200&search=labels%3Ax+AND+name%3Ay%2A&status=QUEUED",
 			class: ClassEncodingList, result: `{}`,
 		},
 		{
@@ -143,18 +141,6 @@ func TestEncodingCalls(t *testing.T) {
 			want:  "POST /encoding/encodings/e/start",
 			body:  `{"scheduling":{"priority":0},"manifestGenerator":"V2","vodDashManifests":[{"manifestId":"d"}],"vodHlsManifests":[{"manifestId":"h"}]}`,
 			class: ClassStart,
-		},
-		{
-			name: "StartRequest",
-			call: func(ctx context.Context, c *Client) error {
-				r, err := c.StartRequest(ctx, "e")
-				if err == nil && (r.Scheduling == nil || *r.Scheduling.Priority != 7) {
-					return fmt.Errorf("got %+v", r)
-				}
-				return err
-			},
-			want:  "GET /encoding/encodings/e/start",
-			class: ClassStartRead, result: `{"scheduling":{"priority":7}}`,
 		},
 		{
 			name:  "StopEncoding",
@@ -215,11 +201,11 @@ func TestEncodingCalls(t *testing.T) {
 		{
 			name: "CreateDashManifest",
 			call: func(ctx context.Context, c *Client) error {
-				id, err := c.CreateDashManifest(ctx, ManifestRequest{EncodingID: "e", ManifestName: "m.mpd", Version: "V2", Outputs: []EncodingOutput{{OutputID: "o", OutputPath: "p"}}})
+				id, err := c.CreateDashManifest(ctx, ManifestRequest{EncodingID: "e", ManifestName: "m.mpd", Outputs: []EncodingOutput{{OutputID: "o", OutputPath: "p"}}})
 				return want(err, id, "x")
 			},
 			want:  "POST /encoding/manifests/dash/default",
-			body:  `{"encodingId":"e","outputs":[{"outputId":"o","outputPath":"p"}],"manifestName":"m.mpd","version":"V2"}`,
+			body:  `{"encodingId":"e","outputs":[{"outputId":"o","outputPath":"p"}],"manifestName":"m.mpd"}`,
 			class: ClassManifest,
 		},
 		{

@@ -21,30 +21,29 @@ import (
 // DefaultBaseURL is the root of the hosted API.
 const DefaultBaseURL = "https://api.bitmovin.com/v1"
 
-// DefaultTimeout bounds a single call from the moment it may be sent.
+// DefaultTimeout bounds a call. The wait for the [Governor] does not count.
 const DefaultTimeout = 30 * time.Second
 
-// Options configures a [Client]. The zero value calls the hosted API without a key,
-// that is, every call fails with [ErrNoAPIKey].
+// Options configures a [Client]. With the zero value every call fails with [ErrNoAPIKey].
 type Options struct {
 	// BaseURL is the root of the API. Default [DefaultBaseURL].
 	BaseURL string
-	// APIKey returns the key and is asked for each request, so that a rotated key
-	// is picked up. White space around the key is dropped. A nil func, an
-	// empty key or an error makes calls fail with [ErrNoAPIKey].
+	// APIKey returns the key. It is called for each request, so a new key is used at once.
+	// White space around the key is removed. A nil func, an empty key or an error makes
+	// calls fail with [ErrNoAPIKey].
 	APIKey func() (string, error)
-	// TenantOrgID selects the organisation of each call. Default: the key's own.
+	// TenantOrgID selects the organisation of each call. Default: that of the key.
 	TenantOrgID string
 	// HTTPClient sends the requests. Its redirect policy is not used: the client
 	// never follows redirects. Default: a client with a connection pool of its own.
 	HTTPClient *http.Client
-	// Timeout bounds each call, waiting for the Governor not included. Default
+	// Timeout bounds each call. The wait for the Governor does not count. Default
 	// [DefaultTimeout].
 	Timeout time.Duration
-	// Governor holds the budget of calls; share one between all clients of a key.
+	// Governor limits the rate of calls. Share one among all clients of a key.
 	// Default: a new one with [DefaultLimits].
 	Governor *Governor
-	// Logger gets one debug line per call, without bodies, queries or headers.
+	// Logger gets one debug line for each call, without bodies, queries or headers.
 	// Default: no log.
 	Logger *slog.Logger
 	// UserAgent is sent with each call. Default "stoker".
@@ -53,15 +52,15 @@ type Options struct {
 
 // Client calls the API. It is safe for concurrent use and keeps connections warm.
 //
-// It never sends a request twice. net/http would, on its own account, in two cases:
-// when a reused connection turns out to be closed, and when an HTTP/2 server refuses
-// a stream. Both need a body that can be read again (or none), hence every POST
-// has a body, at least {}, and no request offers GetBody. GETs and DELETEs may
-// be sent again by net/http; they have the same effect once or twice.
+// It never sends a POST twice. By itself net/http would do so in two cases: when a reused
+// connection turns out to be closed, and when an HTTP/2 server refuses a stream. Both require
+// that the request has no body, or one that GetBody returns again. Hence every POST has a body,
+// at least {}, and no request has GetBody. net/http may send GETs and DELETEs again; their
+// effect is the same.
 //
-// Whatever the platform answers that is not known is kept as it came, and noted in
-// [Client.Unknown]: statuses, hints, types and error codes of every answer, and once an hour the
-// fields of a task and of a list of encodings that are not documented or hold another type.
+// Values that this package does not know are kept as the platform sent them, and recorded in
+// [Client.Unknown]: the statuses, hints, types and error codes of all responses. Once an hour
+// the fields of a task and of a list of encodings are compared with the documented ones.
 type Client struct {
 	base      string // without a trailing slash
 	apiKey    func() (string, error)
@@ -75,10 +74,10 @@ type Client struct {
 	fields    fieldSampler
 
 	apiErrors, encodingErrors catalogue
-	loading                   chan struct{} // held while they are loaded
+	loading                   chan struct{} // full while the catalogues are loaded
 }
 
-// New returns a client, or an error when the base URL is none. It makes no call.
+// New returns a client. The error is about the base URL. New makes no call.
 func New(opts Options) (*Client, error) {
 	base := strings.TrimRight(cmp.Or(opts.BaseURL, DefaultBaseURL), "/")
 	u, err := url.Parse(base)
@@ -122,8 +121,8 @@ func New(opts Options) (*Client, error) {
 	return c, nil
 }
 
-// newTransport returns a transport that keeps enough connections for all workers of an
-// account and notices dead peers.
+// newTransport returns a transport that keeps enough connections for all workers of an account
+// and detects dead connections.
 func newTransport() *http.Transport {
 	dialer := &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 15 * time.Second}
 	return &http.Transport{
@@ -132,29 +131,25 @@ func newTransport() *http.Transport {
 		ForceAttemptHTTP2:   true,
 		MaxIdleConns:        128,
 		MaxIdleConnsPerHost: 64,
-		// Shorter than the idle limit of common gateways: a POST that meets a
-		// connection closed by the other side cannot simply be sent again.
+		// This is shorter than the idle limit of common gateways. A POST that is sent on a
+		// connection which the gateway has just closed cannot simply be sent again.
 		IdleConnTimeout:     50 * time.Second,
 		TLSHandshakeTimeout: 10 * time.Second,
 		HTTP2:               &http.HTTP2Config{SendPingTimeout: 15 * time.Second, PingTimeout: 10 * time.Second},
 	}
 }
 
-// Timeout bounds each call from the moment it may be sent.
+// Timeout returns the time that bounds each call.
 func (c *Client) Timeout() time.Duration { return c.timeout }
 
-// Governor returns the budget this client spends from.
+// Governor returns the governor of the client.
 func (c *Client) Governor() *Governor { return c.governor }
 
-// Unknown returns what the platform has answered that is not known.
+// Unknown returns the values of the platform that this package does not know.
 func (c *Client) Unknown() *UnknownValues { return c.unknown }
 
-// Close drops idle connections. Calls in flight are not affected, and the client
-// stays usable.
-func (c *Client) Close() { c.http.CloseIdleConnections() }
-
-// Ping makes the cheapest call that needs a valid key. Its error tells whether the
-// platform can be reached and accepts the account.
+// Ping makes the cheapest call that needs a valid key. It returns nil if the platform can be
+// reached and accepts the key.
 func (c *Client) Ping(ctx context.Context) error {
 	return c.do(ctx, call{
 		method: http.MethodGet, path: "/encoding/inputs", class: ClassResourceRead,
@@ -162,20 +157,20 @@ func (c *Client) Ping(ctx context.Context) error {
 	}, nil)
 }
 
-// call is one request to make.
+// call describes one request.
 type call struct {
 	method  string
 	path    string // below the base URL, with escaped segments
 	query   url.Values
-	without []string // parameters of a list that are not sent
+	omit    []string // parameters of a list that must not be sent
 	class   Class
-	urgency Urgency  // among the calls of the class
-	body    any      // marshalled as JSON; nil sends none, or {} with a POST
-	secrets []Secret // what the body holds that must not come back in an error
-	permit  Permit   // of a call that costs money
+	urgency urgency  // within the class
+	body    any      // encoded as JSON; nil sends no body, or {} with a POST
+	secrets []Secret // in the body; they must not appear in an error
+	permit  Permit   // nil unless the call costs money
 }
 
-// do waits for the budget, asks for the permit, makes the call and decodes its result into out.
+// do waits for the Governor, checks the permit, makes the call and decodes its result into out.
 func (c *Client) do(ctx context.Context, cl call, out any) error {
 	if err := checkPath(cl.path); err != nil {
 		return fmt.Errorf("%s %s: %w", cl.method, cl.path, err)
@@ -198,16 +193,16 @@ func (c *Client) do(ctx context.Context, cl call, out any) error {
 	}
 	ticket, err := c.governor.acquire(ctx, cl.class, cl.urgency)
 	if err != nil {
-		return unsent(fmt.Errorf("wait for the call budget: %w", err))
+		return unsent(fmt.Errorf("wait for the rate limit: %w", err))
 	}
-	if err := cl.permit.ask(); err != nil {
+	if err := cl.permit.check(); err != nil {
 		return unsent(err)
 	}
 	begin := c.governor.clock.Now()
 	a, err := c.roundTrip(ctx, cl, key, body)
 	if err == nil {
 		err = a.decode(out)
-		c.noteUnknown(a, out, err)
+		c.recordUnknown(a, out, err)
 	}
 	throttled := Throttled(err)
 	c.governor.observe(cl.class, ticket, a.header, throttled)
@@ -219,22 +214,23 @@ func (c *Client) do(ctx context.Context, cl call, out any) error {
 	return err
 }
 
-// noteUnknown takes note of what is not known in a decoded answer, or in a refusal.
-func (c *Client) noteUnknown(a answer, out any, err error) {
+// recordUnknown records the unknown values of a decoded response or of an [*APIError], and
+// completes the latter by what is known about its code.
+func (c *Client) recordUnknown(a response, out any, err error) {
 	if refusal, ok := errors.AsType[*APIError](err); ok {
-		c.explainRefusal(refusal)
+		c.explainError(refusal)
 		for _, m := range refusal.Details {
-			m.note(c.unknown)
+			m.reportUnknown(c.unknown)
 		}
 	}
 	if err != nil {
 		return
 	}
-	if n, ok := out.(noter); ok {
-		n.note(c.unknown)
+	if n, ok := out.(unknownReporter); ok {
+		n.reportUnknown(c.unknown)
 	}
-	if s, ok := out.(shaped); ok {
-		if name, of := s.shape(); of != nil && c.fields.due(name, c.governor.clock.Now()) {
+	if s, ok := out.(documented); ok {
+		if name, of := s.documentedShape(); of != nil && c.fields.due(name, c.governor.clock.Now()) {
 			compareFields(c.unknown, name, a.result(), of)
 		}
 	}
@@ -254,27 +250,27 @@ func (c *Client) key() (Secret, error) {
 		return "", ErrNoAPIKey
 	}
 	if strings.ContainsFunc(key, func(r rune) bool { return r < ' ' || r > '~' }) {
-		return "", fmt.Errorf("%w: it holds characters that no key has", ErrNoAPIKey)
+		return "", fmt.Errorf("%w: it contains characters that no key has", ErrNoAPIKey)
 	}
 	return Secret(key), nil
 }
 
-// roundTrip sends one request and reads its whole answer. Its errors are
-// [*TransportError], except for an answer that is too large.
-func (c *Client) roundTrip(ctx context.Context, cl call, key Secret, body []byte) (answer, error) {
+// roundTrip sends one request and reads its whole response. Its errors are [*TransportError],
+// except that of a response that is too large.
+func (c *Client) roundTrip(ctx context.Context, cl call, key Secret, body []byte) (response, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, c.timeout,
 		fmt.Errorf("no answer within %v: %w", c.timeout, context.DeadlineExceeded))
 	defer cancel()
-	a := answer{method: cl.method, path: cl.path, redact: redactor{append([]Secret{key}, cl.secrets...)}}
-	var trail connTrail
-	fail := func(err error) (answer, error) {
-		// The URL around the cause repeats what the error already names.
+	a := response{method: cl.method, path: cl.path, redact: redactor{append([]Secret{key}, cl.secrets...)}}
+	var trace connTrace
+	fail := func(err error) (response, error) {
+		// The wrapping error names the method and the URL, as does the TransportError.
 		if wrapped, ok := errors.AsType[*url.Error](err); ok {
 			err = wrapped.Err
 		}
-		return a, &TransportError{Method: cl.method, Path: cl.path, Sent: !trail.neverLeft(), Err: a.redact.err(err)}
+		return a, &TransportError{Method: cl.method, Path: cl.path, Sent: !trace.neverSent(), Err: a.redact.err(err)}
 	}
-	req, err := c.request(httptrace.WithClientTrace(ctx, trail.trace()), cl, key, body)
+	req, err := c.request(httptrace.WithClientTrace(ctx, trace.hooks()), cl, key, body)
 	if err != nil {
 		return a, fmt.Errorf("%s %s: %w", cl.method, cl.path, err)
 	}
@@ -283,12 +279,12 @@ func (c *Client) roundTrip(ctx context.Context, cl call, key Secret, body []byte
 		return fail(err)
 	}
 	defer resp.Body.Close()
-	a.status, a.header, a.received = resp.StatusCode, resp.Header, c.governor.clock.Now()
-	if a.body, err = io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1)); err != nil {
+	a.status, a.header = resp.StatusCode, resp.Header
+	if a.body, err = io.ReadAll(io.LimitReader(resp.Body, maxResponse+1)); err != nil {
 		return fail(err)
 	}
-	if len(a.body) > maxAnswer {
-		a.body = nil // quoting a cut could quote half a secret
+	if len(a.body) > maxResponse {
+		a.body = nil // a quotation of it could contain half a secret
 		return a, a.tooLarge()
 	}
 	return a, nil
@@ -312,7 +308,7 @@ func (c *Client) request(ctx context.Context, cl call, key Secret, body []byte) 
 		return nil, err
 	}
 	req.ContentLength = int64(len(body))
-	req.GetBody = nil // nothing may send it again; see Client
+	req.GetBody = nil // net/http must not send it again; see Client
 	req.Header.Set("X-Api-Key", string(key))
 	if c.tenant != "" {
 		req.Header.Set("X-Tenant-Org-Id", c.tenant)
@@ -326,8 +322,8 @@ func (c *Client) request(ctx context.Context, cl call, key Secret, body []byte) 
 	return req, nil
 }
 
-// checkPath refuses paths with an empty or relative segment. An empty id would otherwise
-// address the whole collection: deleting encoding "" must not become something else.
+// checkPath refuses paths with an empty or relative segment. With an empty id a path would name
+// the whole collection: the deletion of encoding "" must not become something else.
 func checkPath(path string) error {
 	for segment := range strings.SplitSeq(strings.TrimPrefix(path, "/"), "/") {
 		if segment == "" || segment == "." || segment == ".." {
@@ -337,20 +333,20 @@ func checkPath(path string) error {
 	return nil
 }
 
-// escape makes an id one segment of a path.
+// escape turns an id into one segment of a path.
 func escape[T ~string](id T) string { return url.PathEscape(string(id)) }
 
-// connTrail follows a request on its way out. net/http announces that it looks for a
-// connection and that it got one; a transport that announces nothing proves nothing.
-type connTrail struct{ looked, got atomic.Bool }
+// connTrace records whether a request wanted a connection and got one. Transports other than
+// that of net/http may report neither.
+type connTrace struct{ wanted, got atomic.Bool }
 
-// trace returns the hooks that feed t. They may run after the call has returned.
-func (t *connTrail) trace() *httptrace.ClientTrace {
+// hooks returns the hooks that set t. They may run after the call has returned.
+func (t *connTrace) hooks() *httptrace.ClientTrace {
 	return &httptrace.ClientTrace{
-		GetConn: func(string) { t.looked.Store(true) },
+		GetConn: func(string) { t.wanted.Store(true) },
 		GotConn: func(httptrace.GotConnInfo) { t.got.Store(true) },
 	}
 }
 
-// neverLeft reports whether the request demonstrably found no connection to go out on.
-func (t *connTrail) neverLeft() bool { return t.looked.Load() && !t.got.Load() }
+// neverSent reports whether the request certainly got no connection, and so was not sent.
+func (t *connTrace) neverSent() bool { return t.wanted.Load() && !t.got.Load() }

@@ -40,7 +40,7 @@ func mustNew(t *testing.T, opts Options) *Client {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(c.Close)
+	t.Cleanup(c.http.CloseIdleConnections)
 	return c
 }
 
@@ -354,7 +354,7 @@ func TestContextEndsWhileWaitingForBudget(t *testing.T) {
 
 func TestAnswerTooLarge(t *testing.T) {
 	c := newTestClient(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		_, _ = w.Write(bytes.Repeat([]byte(" "), maxAnswer+1))
+		_, _ = w.Write(bytes.Repeat([]byte(" "), maxResponse+1))
 	}))
 	_, err := c.Status(t.Context(), "e")
 	if e, ok := errors.AsType[*GatewayError](err); !ok || !strings.Contains(e.Reason, "8 MiB") {

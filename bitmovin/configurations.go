@@ -9,7 +9,7 @@ import (
 // Codec is the type of a codec configuration.
 type Codec string
 
-// The codecs this package configures.
+// The codecs that this package can configure.
 const (
 	H264    Codec = "H264"
 	H265    Codec = "H265"
@@ -21,7 +21,7 @@ const (
 	Opus    Codec = "OPUS"
 )
 
-// segment returns the codec's place in a path, or "" for an unknown codec.
+// segment returns the codec as it appears in a path, or "" for an unknown codec.
 func (c Codec) segment() string {
 	switch c {
 	case H264:
@@ -44,25 +44,16 @@ func (c Codec) segment() string {
 	return ""
 }
 
-// Video reports whether c is a video codec.
-func (c Codec) Video() bool {
-	switch c {
-	case H264, H265, VP9, AV1:
-		return true
-	}
-	return false
-}
-
 const configurationsPath = "/encoding/configurations"
 
-// Configuration says how to encode one rendition. Zero fields are left to the platform.
+// Configuration is a codec configuration: how to encode one rendition. The platform chooses the
+// values of zero fields.
 type Configuration struct {
-	ID          ConfigID `json:"id,omitempty"` // set by the platform
-	Type        Codec    `json:"type"`
-	Name        string   `json:"name,omitempty"` // required by the platform's documentation
-	Description string   `json:"description,omitempty"`
-	Bitrate     int64    `json:"bitrate,omitempty"` // bits per second; required for audio
-	Rate        float64  `json:"rate,omitempty"`    // frames per second, or samples per second for audio
+	ID      ConfigID `json:"id,omitempty"` // set by the platform
+	Type    Codec    `json:"type"`
+	Name    string   `json:"name,omitempty"`    // required by the documentation
+	Bitrate int64    `json:"bitrate,omitempty"` // bits per second; required for audio
+	Rate    float64  `json:"rate,omitempty"`    // frames per second, or samples per second for audio
 
 	// Video only. Either Bitrate or CRF; one of Width and Height follows from the other.
 	Width               int      `json:"width,omitempty"`
@@ -70,23 +61,14 @@ type Configuration struct {
 	CRF                 *float64 `json:"crf,omitempty"`
 	PresetConfiguration string   `json:"presetConfiguration,omitempty"` // such as VOD_STANDARD
 	Profile             string   `json:"profile,omitempty"`
-	Level               string   `json:"level,omitempty"`
-	PixelFormat         string   `json:"pixelFormat,omitempty"`
-	EncodingMode        string   `json:"encodingMode,omitempty"`        // not together with one at the start
-	MinKeyframeInterval float64  `json:"minKeyframeInterval,omitempty"` // seconds
-	MaxKeyframeInterval float64  `json:"maxKeyframeInterval,omitempty"` // seconds
-	MinGOP              int      `json:"minGop,omitempty"`              // frames; not together with the intervals
-	MaxGOP              int      `json:"maxGop,omitempty"`              // frames
 
 	// Audio only.
-	ChannelLayout   string `json:"channelLayout,omitempty"`
-	CutoffFrequency int    `json:"cutoffFrequency,omitempty"` // Hz
+	ChannelLayout string `json:"channelLayout,omitempty"`
 }
 
-func (c Configuration) required() (field, value string) { return "id", string(c.ID) }
+func (c Configuration) requiredField() (field, value string) { return "id", string(c.ID) }
 
-// CreateConfiguration creates a codec configuration. Configurations can be shared by any
-// number of encodings.
+// CreateConfiguration creates a codec configuration. Any number of encodings can share it.
 func (c *Client) CreateConfiguration(ctx context.Context, conf Configuration) (ConfigID, error) {
 	segment := conf.Type.segment()
 	if segment == "" {
@@ -100,49 +82,26 @@ func (c *Client) CreateConfiguration(ctx context.Context, conf Configuration) (C
 	return created.ID, err
 }
 
-// Configuration returns a configuration of any codec; [NotFound] if there is none.
-func (c *Client) Configuration(ctx context.Context, id ConfigID) (Configuration, error) {
-	var conf Configuration
+// ConfigurationExists reports whether a configuration exists.
+func (c *Client) ConfigurationExists(ctx context.Context, id ConfigID) (bool, error) {
+	var found Configuration
 	err := c.do(ctx, call{
 		method: http.MethodGet, path: configurationsPath + "/" + escape(id), class: ClassResourceRead,
-	}, &conf)
-	return conf, err
+	}, &found)
+	return existsResult(id, found.ID, err)
 }
 
-// ConfigurationExists reports whether the platform still has a configuration.
-func (c *Client) ConfigurationExists(ctx context.Context, id ConfigID) (bool, error) {
-	found, err := c.Configuration(ctx, id)
-	return exists(id, found.ID, err)
-}
-
-// FindConfigurations returns the configurations of a codec whose name is exactly name, with
-// all settings the platform reports, so that the caller can check that they are the
-// ones it wants.
-func (c *Client) FindConfigurations(ctx context.Context, codec Codec, name string) ([]Configuration, error) {
+// FindConfiguration returns the id of the first configuration of a codec whose name is
+// exactly name.
+func (c *Client) FindConfiguration(ctx context.Context, codec Codec, name string) (id ConfigID, found bool, err error) {
 	segment := codec.segment()
 	if segment == "" {
-		return nil, fmt.Errorf("find configuration: unknown codec %q", codec)
+		return "", false, fmt.Errorf("find configuration: unknown codec %q", codec)
 	}
 	list := call{path: configurationsPath + "/" + segment, class: ClassResourceRead}
-	return collectNamed(ctx, c, list, name, func(conf Configuration) string { return conf.Name })
-}
-
-// FindConfiguration returns the id of the first of [Client.FindConfigurations].
-func (c *Client) FindConfiguration(ctx context.Context, codec Codec, name string) (id ConfigID, found bool, err error) {
-	confs, err := c.FindConfigurations(ctx, codec, name)
+	confs, err := listNamed(ctx, c, list, name, func(conf Configuration) string { return conf.Name })
 	if err != nil || len(confs) == 0 {
 		return "", false, err
 	}
 	return confs[0].ID, true, nil
-}
-
-// DeleteConfiguration deletes a configuration of the given codec.
-func (c *Client) DeleteConfiguration(ctx context.Context, codec Codec, id ConfigID) error {
-	segment := codec.segment()
-	if segment == "" {
-		return fmt.Errorf("delete configuration: unknown codec %q", codec)
-	}
-	return c.do(ctx, call{
-		method: http.MethodDelete, path: configurationsPath + "/" + segment + "/" + escape(id), class: ClassResourceWrite,
-	}, nil)
 }

@@ -2,7 +2,6 @@ package bitmovin
 
 import (
 	"context"
-	"encoding/json"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -12,8 +11,8 @@ import (
 
 const encodingsPath = "/encoding/encodings"
 
-// The parameters of a list of encodings that callers may have to do without; see
-// [ListEncodings].
+// The parameters of a list of encodings that the platform may refuse; see
+// [ListEncodings.Without].
 const (
 	ParamSearch       = "search"
 	ParamName         = "name"
@@ -28,13 +27,13 @@ func encodingPath(id EncodingID, parts ...string) string {
 	return strings.Join(append([]string{encodingsPath, escape(id)}, parts...), "/")
 }
 
-// EncodingType says what an encoding was started as. Nothing depends on it; one that is none of
-// the constants is kept as it came.
+// EncodingType says how an encoding was started. No decision depends on it. A value that is none
+// of the constants is kept as the platform sent it.
 type EncodingType string
 
-// UnmarshalJSON accepts everything; what is no text is kept as JSON.
+// UnmarshalJSON accepts every JSON value. It keeps one that is no string as JSON text.
 func (t *EncodingType) UnmarshalJSON(b []byte) error {
-	*t = EncodingType(unmarshalWord(b))
+	*t = EncodingType(unmarshalEnum(b))
 	return nil
 }
 
@@ -43,118 +42,94 @@ func (t EncodingType) Known() bool {
 	return t == EncodingNone || t == EncodingVOD || t == EncodingLive
 }
 
-// The encoding types. One that has never been started is NONE.
+// The encoding types. The type is NONE before the first start.
 const (
 	EncodingNone EncodingType = "NONE"
 	EncodingVOD  EncodingType = "VOD"
 	EncodingLive EncodingType = "LIVE"
 )
 
-// Encoding is one encoding. [Client.CreateEncoding] sends the fields of the first group
-// and nothing else; the platform sets the rest.
+// Encoding is one encoding. [Client.CreateEncoding] sends only the fields of the first group. The
+// platform sets the others.
 type Encoding struct {
-	Name                 string   `json:"name"`
-	Description          string   `json:"description"`
-	Labels               []string `json:"labels"`
-	CloudRegion          string   `json:"cloudRegion"`          // default AUTO
-	FallbackCloudRegions []string `json:"fallbackCloudRegions"` // at most 3, of the same provider
-	EncoderVersion       string   `json:"encoderVersion"`       // STABLE, BETA or a version; default STABLE
-	// CustomData is a JSON object that the platform keeps. It is write-only and
-	// cannot be searched; use Name or Labels to find an encoding again.
-	CustomData json.RawMessage `json:"customData"`
+	Name           string   `json:"name"`
+	Labels         []string `json:"labels"`
+	CloudRegion    string   `json:"cloudRegion"`    // default AUTO
+	EncoderVersion string   `json:"encoderVersion"` // STABLE, BETA or a version; default STABLE
 
-	ID                  EncodingID   `json:"id"`
-	Type                EncodingType `json:"type"`
-	Status              Status       `json:"status"`
-	Progress            Percent      `json:"progress"`
-	SelectedCloudRegion string       `json:"selectedCloudRegion"` // filled at start
-	CreatedAt           Time         `json:"createdAt"`
-	ModifiedAt          Time         `json:"modifiedAt"`
-	StartedAt           Time         `json:"startedAt"`
-	QueuedAt            Time         `json:"queuedAt"`
-	RunningAt           Time         `json:"runningAt"`
-	FinishedAt          Time         `json:"finishedAt"` // set in every terminal status
+	ID         EncodingID   `json:"id"`
+	Type       EncodingType `json:"type"`
+	Status     Status       `json:"status"`
+	Progress   Percent      `json:"progress"`
+	CreatedAt  Time         `json:"createdAt"`
+	QueuedAt   Time         `json:"queuedAt"`
+	RunningAt  Time         `json:"runningAt"`
+	FinishedAt Time         `json:"finishedAt"` // set in every terminal status
 }
 
-func (e Encoding) required() (field, value string) { return "id", string(e.ID) }
+func (e Encoding) requiredField() (field, value string) { return "id", string(e.ID) }
 
-// encodingBody is what a new encoding is made of.
+// encodingBody is the request for a new encoding.
 type encodingBody struct {
-	Name                 string          `json:"name,omitempty"`
-	Description          string          `json:"description,omitempty"`
-	Labels               []string        `json:"labels,omitempty"`
-	CloudRegion          string          `json:"cloudRegion,omitempty"`
-	FallbackCloudRegions []string        `json:"fallbackCloudRegions,omitempty"`
-	EncoderVersion       string          `json:"encoderVersion,omitempty"`
-	CustomData           json.RawMessage `json:"customData,omitempty"`
+	Name           string   `json:"name,omitempty"`
+	Labels         []string `json:"labels,omitempty"`
+	CloudRegion    string   `json:"cloudRegion,omitempty"`
+	EncoderVersion string   `json:"encoderVersion,omitempty"`
 }
 
-// CreateEncoding creates an encoding, which then is CREATED and costs nothing until it is
-// started. After an [Ambiguous] error look for its name: names need not be unique
-// at the platform, so a repetition makes a second one.
+// CreateEncoding creates an encoding in status CREATED. It costs nothing until it is started.
+// After an [Ambiguous] error look for its name before repeating the call: names need not be
+// unique at the platform, so a repetition creates a second encoding.
 func (c *Client) CreateEncoding(ctx context.Context, e Encoding) (Encoding, error) {
 	body := encodingBody{
-		Name: e.Name, Description: e.Description, Labels: e.Labels,
-		CloudRegion: e.CloudRegion, FallbackCloudRegions: e.FallbackCloudRegions,
-		EncoderVersion: e.EncoderVersion, CustomData: e.CustomData,
+		Name: e.Name, Labels: e.Labels, CloudRegion: e.CloudRegion, EncoderVersion: e.EncoderVersion,
 	}
 	var created Encoding
 	err := c.do(ctx, call{method: http.MethodPost, path: encodingsPath, class: ClassEncodingCreate, body: body}, &created)
 	return created, err
 }
 
-// Encoding returns one encoding; [NotFound] if there is none, for example because it is
-// older than the 90 days the platform keeps them. For the state of a running
-// encoding prefer [Client.Status], whose budget is twenty times larger.
+// Encoding returns one encoding. The error is [NotFound] if there is none, for example because
+// the platform deleted it after 90 days. To follow a running encoding use [Client.Status], whose
+// budget is twenty times larger.
 func (c *Client) Encoding(ctx context.Context, id EncodingID) (Encoding, error) {
 	var e Encoding
-	err := c.do(ctx, call{method: http.MethodGet, path: encodingPath(id), class: ClassEncodingRead, urgency: UrgencyStatus}, &e)
+	err := c.do(ctx, call{method: http.MethodGet, path: encodingPath(id), class: ClassEncodingRead, urgency: urgencyStatus}, &e)
 	return e, err
 }
 
-// DeleteEncoding deletes an encoding with all that belongs to it. What it has written to
-// an output stays there.
+// DeleteEncoding deletes an encoding with its streams and muxings. The files that it has written
+// stay.
 func (c *Client) DeleteEncoding(ctx context.Context, id EncodingID) error {
 	return c.do(ctx, call{method: http.MethodDelete, path: encodingPath(id), class: ClassSubresource}, nil)
 }
 
-// ListEncodings selects encodings. Zero fields do not restrict.
+// ListEncodings selects encodings. Zero fields do not restrict the selection.
 type ListEncodings struct {
 	Status Status
 	Name   string // exact
-	// Search is a query in the platform's Lucene subset: exact terms or prefixes
-	// (term*) over the fields name and labels, combined by AND.
+	// Search is a query in a subset of Lucene: exact terms or prefixes (term*) in the fields
+	// name and labels, combined by AND.
 	Search         string
-	Sort           string // a field name, such as "createdAt"
 	CreatedAfter   time.Time
 	CreatedBefore  time.Time
-	StartedAfter   time.Time
-	StartedBefore  time.Time
-	FinishedAfter  time.Time
-	FinishedBefore time.Time
 	Offset         int
 	Limit          int  // per page; default and maximum 100
-	SkipTotalCount bool // do not ask for the total, which the platform discourages
-	// Overlap is how many encodings of a page [Client.Encodings] asks for again with the
-	// next one, so that none is missed when as many are deleted meanwhile; less than half a page.
+	SkipTotalCount bool // do not ask for the total; the platform discourages asking
+	// Overlap is how many encodings of a page [Client.Encodings] reads again with the next
+	// page, at most half a page. Up to as many encodings may be deleted between two pages
+	// without one being missed.
 	Overlap int
-	// Without names parameters that are not sent, whatever else is set, because the platform
-	// refuses them. Without a limit it serves pages of its own size.
-	Without         []string
-	CloudRegion     string
-	SelectedRegion  string
-	EncoderVersion  string
-	EncodingType    EncodingType
-	SelectedVersion string
+	// Without names parameters that are not sent, whatever the other fields say, because the
+	// platform refuses them. Without [ParamLimit] it sends pages of its own size.
+	Without []string
 }
 
-// values renders the selection without offset and limit.
-func (l ListEncodings) values() url.Values {
+// toQuery returns the parameters of the selection, without offset and limit.
+func (l ListEncodings) toQuery() url.Values {
 	q := url.Values{}
 	for key, value := range map[string]string{
-		"status": string(l.Status), "name": l.Name, "search": l.Search, "sort": l.Sort,
-		"type": string(l.EncodingType), "cloudRegion": l.CloudRegion, "selectedCloudRegion": l.SelectedRegion,
-		"encoderVersion": l.EncoderVersion, "selectedEncoderVersion": l.SelectedVersion,
+		"status": string(l.Status), "name": l.Name, "search": l.Search,
 	} {
 		if value != "" {
 			q.Set(key, value)
@@ -162,49 +137,24 @@ func (l ListEncodings) values() url.Values {
 	}
 	for key, t := range map[string]time.Time{
 		"createdAtNewerThan": l.CreatedAfter, "createdAtOlderThan": l.CreatedBefore,
-		"startedAtNewerThan": l.StartedAfter, "startedAtOlderThan": l.StartedBefore,
-		"finishedAtNewerThan": l.FinishedAfter, "finishedAtOlderThan": l.FinishedBefore,
 	} {
 		if !t.IsZero() {
-			q.Set(key, query(t))
+			q.Set(key, formatTime(t))
 		}
 	}
 	q.Set("includeTotalCount", strconv.FormatBool(!l.SkipTotalCount))
 	return q
 }
 
-// call asks for the selection. Whoever asks for a name wants to know how one encoding stands.
-func (l ListEncodings) call(urgency Urgency) call {
+// toCall returns the call for one page. A list by name is as urgent as reading one encoding.
+func (l ListEncodings) toCall(u urgency) call {
 	if l.Name != "" {
-		urgency = UrgencyStatus
+		u = urgencyStatus
 	}
-	return call{path: encodingsPath, query: l.values(), without: l.Without, class: ClassEncodingList, urgency: urgency}
+	return call{path: encodingsPath, query: l.toQuery(), omit: l.Without, class: ClassEncodingList, urgency: u}
 }
 
-// ListEncodings returns one page. Its class allows 60 calls a minute to all users of the
-// key together: spend them with care.
+// ListEncodings returns one page. All users of the key together may list 60 pages a minute.
 func (c *Client) ListEncodings(ctx context.Context, l ListEncodings) (Page[Encoding], error) {
-	return list[Encoding](ctx, c, l.call(UrgencyCount), l.Offset, l.Limit)
-}
-
-// CountEncodings returns how many encodings of the whole organisation are in status s.
-// That takes one call where the platform reports totals, and one per hundred
-// encodings where it does not.
-func (c *Client) CountEncodings(ctx context.Context, s Status) (int64, error) {
-	l := ListEncodings{Status: s, Limit: maxPageSize}
-	var n int64
-	for {
-		p, err := c.ListEncodings(ctx, l)
-		switch {
-		case err != nil:
-			return 0, err
-		case p.TotalKnown:
-			return p.Total, nil
-		}
-		n += int64(p.received)
-		if !p.More() {
-			return n, nil
-		}
-		l.Offset += p.received
-	}
+	return list[Encoding](ctx, c, l.toCall(urgencyCount), l.Offset, l.Limit)
 }

@@ -4,38 +4,36 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
-	"time"
 )
 
-// ErrNoAPIKey says that there is no usable API key to call with. It arrives inside a
-// [*TransportError], since nothing was sent.
+// ErrNoAPIKey says that there is no usable API key. It is wrapped in a [*TransportError], since
+// nothing was sent.
 var ErrNoAPIKey = errors.New("no API key")
 
-// API error codes this package knows a meaning of. Most of the platform's codes are
-// undocumented; decisions go by HTTP status first and by these only second.
+// The API error codes on which decisions depend. Most of the codes of the platform are not
+// documented, so decisions depend on the HTTP status first and on these codes second.
 const (
 	codeMinutesExceeded = 8001
 	codeBytesExceeded   = 8002
-	codeQueueLimitAlt   = 8003 // documented by some as the limit of queued encodings
-	codeQueueLimit      = 8004 // the limit of queued encodings in all official samples
-	codeQuota5          = 8005 // 8005 to 8007: further quotas of the account, not named anywhere
+	codeQueueLimitAlt   = 8003 // the limit of queued encodings, by one source
+	codeQueueLimit      = 8004 // the limit of queued encodings, by all official samples
+	codeQuota5          = 8005 // 8005 to 8007 are quotas of the account whose names are not documented
 	codeQuota6          = 8006
 	codeQuota7          = 8007
 )
 
-// APIError is a refusal in the platform's own envelope, whatever the HTTP status.
+// APIError is an error in the envelope of the platform, whatever the HTTP status.
 type APIError struct {
 	Method, Path     string // the call, without host and query
-	Status           int    // HTTP status; may be 2xx when only the envelope says ERROR
-	Code             int    // the platform's code; 0 when it sent none, or one that is no number
-	OddCode          string // a code that is no number, up to 100 bytes
-	Category         string // of the code, if [Client.LoadDefinitions] has found one
-	Message          string // if the answer had none, what is known about the code
+	Status           int    // HTTP status; may be 2xx if only the envelope says ERROR
+	Code             int    // 0 if the platform sent none, or one that is no number
+	TextCode         string // a code that is no number, at most 100 bytes
+	Message          string // if the platform sent none, the definition of the code
 	DeveloperMessage string
-	RequestID        string        // what Bitmovin's support asks for
-	Details          []Message     // often empty
-	RetryAfter       time.Duration // what the answer asks to wait; 0 when it says nothing
+	RequestID        string    // the support of Bitmovin asks for it
+	Details          []Message // often empty
 }
 
 // Error names the call, the status, the code, the message and the request id.
@@ -44,8 +42,8 @@ func (e *APIError) Error() string {
 	fmt.Fprintf(&b, "%s %s: HTTP %d", e.Method, e.Path, e.Status)
 	if e.Code != 0 {
 		fmt.Fprintf(&b, ", code %d", e.Code)
-	} else if e.OddCode != "" {
-		b.WriteString(", code " + e.OddCode)
+	} else if e.TextCode != "" {
+		b.WriteString(", code " + e.TextCode)
 	}
 	if text := firstText(e.Message, e.DeveloperMessage); text != "" {
 		b.WriteString(": " + text)
@@ -66,15 +64,13 @@ func firstText(texts ...string) string {
 	return ""
 }
 
-// GatewayError is an answer that is not the platform's envelope: HTML, an empty body,
-// cut-off JSON, a redirect, or a success without its result. Status may be 2xx.
+// GatewayError is an answer that is not in the envelope of the platform: HTML, an empty body,
+// truncated JSON, a redirect, or a success without its result. Status may be 2xx.
 type GatewayError struct {
 	Method, Path string
 	Status       int
-	ContentType  string
-	Reason       string        // what is wrong with the answer
-	Snippet      string        // the beginning of the body on one line, without secrets
-	RetryAfter   time.Duration // what the answer asks to wait; 0 when it says nothing
+	Reason       string // what is wrong with the answer
+	Snippet      string // the beginning of the body on one line, without secrets
 }
 
 // Error names the call, the status, what is wrong and how the body begins.
@@ -89,8 +85,8 @@ func (e *GatewayError) Error() string {
 // TransportError is a call without a complete answer.
 type TransportError struct {
 	Method, Path string
-	// Sent is false only when the request demonstrably never left: no key, no
-	// budget before the context ended, no permit, no connection. When in doubt it is true.
+	// Sent is false only if the request certainly was not sent: there was no key, no permit
+	// or no connection, or the context ended before the rate limit allowed the call.
 	Sent bool
 	Err  error
 }
@@ -104,20 +100,19 @@ func (e *TransportError) Error() string {
 // or a network error in it.
 func (e *TransportError) Unwrap() error { return e.Err }
 
-// QueueFull reports whether the platform refused because its limit of queued encodings
-// is reached. The official samples know this as 8004, another source as 8003; both
-// are taken, since mistaking one for the other costs a short wait and nothing
-// else. Its HTTP status is undocumented and not looked at, except that a 5xx is a
-// malfunction whatever its body says. It costs a job no attempt.
+// QueueFull reports whether the platform refused a start because its limit of queued encodings
+// is reached. Nothing was started, and the job loses no attempt. The official samples use code
+// 8004, another source 8003. Both count, because a wrong guess only costs a short wait. The HTTP
+// status is not documented and does not matter, except that a 5xx is a malfunction whatever its
+// body says.
 func QueueFull(err error) bool {
 	e, ok := errors.AsType[*APIError](err)
 	return ok && e.Status < 500 && (e.Code == codeQueueLimit || e.Code == codeQueueLimitAlt)
 }
 
-// QuotaExhausted reports whether the account has used up what its contract allows: code
-// 8001, 8002, or 8005 to 8007, whatever the HTTP status below 500. A quota is a matter of the
-// account and says nothing about the job: repeating the call does not help, waiting
-// or a person does. Nothing was done.
+// QuotaExhausted reports whether the account has used up a quota of its contract: code 8001,
+// 8002, or 8005 to 8007, with any HTTP status below 500. The call had no effect. The quota says
+// nothing about the job. Repeating the call does not help; a later time or a person does.
 func QuotaExhausted(err error) bool {
 	e, ok := errors.AsType[*APIError](err)
 	if !ok || e.Status >= 500 {
@@ -130,15 +125,14 @@ func QuotaExhausted(err error) bool {
 	return false
 }
 
-// limited reports whether a limit of the account refused the call. The code says more
-// than the HTTP status it comes with, which is documented nowhere.
-func limited(err error) bool { return QueueFull(err) || QuotaExhausted(err) }
+// accountLimit reports whether a limit of the account refused the call. The code decides, because
+// the HTTP status is not documented.
+func accountLimit(err error) bool { return QueueFull(err) || QuotaExhausted(err) }
 
-// Throttled reports whether a rate limit refused the call: status 429, in whichever
-// format. A full queue or a quota that arrives as 429 is [QueueFull] or [QuotaExhausted]
-// and not Throttled. The [Governor] has already paused the endpoint class.
+// Throttled reports whether a rate limit refused the call: status 429 in any format, unless it is
+// [QueueFull] or [QuotaExhausted]. The [Governor] has already paused the endpoint class.
 func Throttled(err error) bool {
-	return statusOf(err) == http.StatusTooManyRequests && !limited(err)
+	return statusOf(err) == http.StatusTooManyRequests && !accountLimit(err)
 }
 
 // Unauthorized reports whether the key or the organisation is the problem: no key, or a 401
@@ -149,30 +143,29 @@ func Unauthorized(err error) bool {
 	}
 	switch statusOf(err) {
 	case http.StatusUnauthorized, http.StatusForbidden:
-		return !limited(err)
+		return !accountLimit(err)
 	}
 	return false
 }
 
-// Forbidden reports whether the platform itself answered 403, for whatever reason but a
-// used-up quota.
+// Forbidden reports whether the platform itself answered 403, unless it is [QuotaExhausted].
 func Forbidden(err error) bool {
 	e, ok := errors.AsType[*APIError](err)
 	return ok && e.Status == http.StatusForbidden && !QuotaExhausted(err)
 }
 
-// NotFound reports whether the platform says that the resource does not exist, 404 or 410. A
-// 404 page of some proxy says nothing about the resource and does not count, and neither does
-// a limit of the account that arrives as 404.
+// NotFound reports whether the platform says that the resource does not exist: 404 or 410. The
+// 404 page of a proxy does not count, because it says nothing about the resource. Neither does a
+// limit of the account that is answered with 404.
 func NotFound(err error) bool {
 	e, ok := errors.AsType[*APIError](err)
-	return ok && (e.Status == http.StatusNotFound || e.Status == http.StatusGone) && !limited(err)
+	return ok && (e.Status == http.StatusNotFound || e.Status == http.StatusGone) && !accountLimit(err)
 }
 
-// Outage reports whether err says nothing about the job at hand: the platform or the
-// way there has trouble, or the account is refused, throttled or out of quota. Every
-// job would fail alike, so none of them may pay for it. It includes calls
-// that ended because their own context did: check that context first.
+// Outage reports whether err says nothing about the job: the platform or the network fails, or
+// the account is refused, throttled or out of quota. The same call for any job would fail, so no
+// job may lose an attempt by it. Outage is also true of calls whose own context has ended: check
+// that context first.
 func Outage(err error) bool {
 	if _, ok := errors.AsType[*TransportError](err); ok {
 		return true
@@ -180,18 +173,17 @@ func Outage(err error) bool {
 	if _, ok := errors.AsType[*GatewayError](err); ok {
 		return true
 	}
-	if status := statusOf(err); status >= 500 || status == http.StatusRequestTimeout && !limited(err) {
+	if status := statusOf(err); status >= 500 || status == http.StatusRequestTimeout && !accountLimit(err) {
 		return true
 	}
 	return Unauthorized(err) || Throttled(err) || QuotaExhausted(err)
 }
 
-// Ambiguous reports whether the call may have had its effect although it returned an
-// error, so that it must be looked up before it is repeated: a request that was
-// (or may have been) sent and got no readable answer, a 408, or any 5xx. The
-// documentation warns of the 504 after which the encoding runs. A 429 in any format is
-// not ambiguous, nor is a full queue or a quota, because limits are checked before anything
-// is done.
+// Ambiguous reports whether the call may have taken effect although it returned an error. Then
+// look up its effect before repeating it. Ambiguous are requests that may have been sent and got
+// no readable answer, a 408, and any 5xx; the documentation warns of a 504 after which the
+// encoding runs. A 429 in any format, a full queue and a quota are not ambiguous, because the
+// platform checks limits before anything else.
 func Ambiguous(err error) bool {
 	if e, ok := errors.AsType[*TransportError](err); ok {
 		return e.Sent
@@ -200,10 +192,24 @@ func Ambiguous(err error) bool {
 	if _, ok := errors.AsType[*GatewayError](err); ok {
 		return status != http.StatusTooManyRequests
 	}
-	return status >= 500 || status == http.StatusRequestTimeout && !limited(err)
+	return status >= 500 || status == http.StatusRequestTimeout && !accountLimit(err)
 }
 
-// statusOf returns the HTTP status of an answer that became an error, or 0.
+// unsupportedStatuses are the statuses that refuse a request as such. The platform does not
+// document which of them it, or a gateway before it, answers to an unsupported query.
+var unsupportedStatuses = []int{
+	http.StatusBadRequest, http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusNotAcceptable,
+	http.StatusGone, http.StatusRequestURITooLong, http.StatusUnprocessableEntity, http.StatusNotImplemented,
+}
+
+// Unsupported reports whether the platform may have refused a list because of its query, so that
+// another query may succeed. Its statuses have other meanings as well: it must not be used for
+// calls that change something.
+func Unsupported(err error) bool {
+	return !QueueFull(err) && !QuotaExhausted(err) && slices.Contains(unsupportedStatuses, statusOf(err))
+}
+
+// statusOf returns the HTTP status of an [*APIError] or [*GatewayError], otherwise 0.
 func statusOf(err error) int {
 	if e, ok := errors.AsType[*APIError](err); ok {
 		return e.Status

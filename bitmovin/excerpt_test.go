@@ -39,7 +39,7 @@ func TestLongRefusal(t *testing.T) {
 	if !ok || !Unauthorized(err) {
 		t.Fatalf("err = %.200v, want a refusal", err)
 	}
-	if !cut(e.Message, maxText) || !cut(e.DeveloperMessage, maxText) || !cut(e.RequestID, maxWord) || !cut(e.Details[0].Text, maxText) {
+	if !cut(e.Message, maxText) || !cut(e.DeveloperMessage, maxText) || !cut(e.RequestID, maxValue) || !cut(e.Details[0].Text, maxText) {
 		t.Errorf("message, developer's message, request id and detail have %d, %d, %d and %d bytes",
 			len(e.Message), len(e.DeveloperMessage), len(e.RequestID), len(e.Details[0].Text))
 	}
@@ -59,7 +59,7 @@ func TestLongStatus(t *testing.T) {
 		t.Fatal(err)
 	}
 	e := task.Error
-	if len(task.Status) > maxWord || !cut(e.Category, maxText) || !cut(e.Text, maxText) || len(e.RetryHint) > maxWord || !cut(task.Messages[0].Text, maxText) {
+	if len(task.Status) > maxValue || !cut(e.Category, maxText) || !cut(e.Text, maxText) || len(e.RetryHint) > maxValue || !cut(task.Messages[0].Text, maxText) {
 		t.Errorf("status, category, text, hint and message have %d, %d, %d, %d and %d bytes",
 			len(task.Status), len(e.Category), len(e.Text), len(e.RetryHint), len(task.Messages[0].Text))
 	}
@@ -80,7 +80,7 @@ func TestOverlongID(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(page.Items) != 1 || page.Items[0].ID != "a" || !cut(page.Items[0].Name, maxText) || len(page.Items[0].Status) > maxWord {
+	if len(page.Items) != 1 || page.Items[0].ID != "a" || !cut(page.Items[0].Name, maxText) || len(page.Items[0].Status) > maxValue {
 		t.Errorf("the list has %d items", len(page.Items))
 	}
 	if _, err := ParseWebhook([]byte(`{"eventType":"ENCODING_ERROR","resourceId":` + quoted(long(1_000)) + `}`)); err == nil {

@@ -43,16 +43,16 @@ func FuzzRateHeaders(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, remaining, reset, retry string, throttled bool) {
 		s := clock.NewSimulation(time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC))
-		g := NewGovernorBy(s, nil)
-		if err := g.Wait(t.Context(), ClassStart); err != nil {
+		g := NewGovernorWithClock(s, nil)
+		if err := acquire(t.Context(), g, ClassStart); err != nil {
 			t.Fatal(err)
 		}
 		g.observe(ClassStart, 1, http.Header{headerRemaining: {remaining}, headerReset: {reset}, "Retry-After": {retry}}, throttled)
-		if throttled && g.Ready(ClassStart, 1) {
+		if throttled && available(g, ClassStart, 1) {
 			t.Error("a throttled class is ready")
 		}
 		s.Step(s.Now().Add(maxRetryAfter))
-		if !g.Ready(ClassStart, 1) {
+		if !available(g, ClassStart, 1) {
 			t.Error("still stopped after an hour")
 		}
 	})

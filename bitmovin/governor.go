@@ -11,10 +11,10 @@ import (
 	"github.com/stokerd/stoker/internal/clock"
 )
 
-// window is the span the platform's rate limits are counted over.
-const window = time.Minute
+// limitWindow is the time over which the platform counts calls for its rate limits.
+const limitWindow = time.Minute
 
-// The headers that report the platform's own account of a class.
+// The headers in which the platform reports the window of a class.
 const (
 	headerRemaining = "X-Ratelimit-Remaining"
 	headerReset     = "X-Ratelimit-Reset" // seconds to the end of the window, at most 60
@@ -23,51 +23,53 @@ const (
 // Governor keeps the calls of one API key below the platform's rate limits. It is safe
 // for concurrent use and meant to be shared by all clients of that key.
 //
-// For each class it guarantees that no span of 60 seconds, wherever it begins, sees
-// more calls leave than the limit: a token bucket holds a tenth of the limit for
-// bursts and refills with the rest, less two percent, which absorb calls that
-// leave evenly and arrive bunched. A new Governor starts with a full bucket and knows
-// nothing of what an earlier process spent; there, and wherever others use the same
-// key, the platform's answers correct it: its x-ratelimit-* headers take away budget
-// (they never add to it), and a 429 pauses the class until the reset, or for a minute
-// when the answer names none.
+// For each class it guarantees that no more calls than the limit leave within any 60 seconds.
+// A token bucket holds a tenth of the limit for bursts and is refilled with the rest, less two
+// percent. The two percent allow for calls that leave evenly and arrive bunched.
 //
-// Calls of one class that have to wait leave in the order of their [Urgency], and of those
-// that are as urgent the one that came first goes first. No call is overtaken for ever:
-// of those that have waited for a minute one leaves with every fourth call, whatever its
-// urgency. Calls of different classes do not wait for each other.
+// A new Governor starts with full buckets: it does not know the calls of an earlier process, or
+// of others with the same key. The responses of the platform correct it. Their x-ratelimit-*
+// headers reduce the budget and never increase it. A 429 pauses the class until the reset, or
+// for a minute if the response names none.
+//
+// Calls that wait for the same class leave in the order of their urgency, and within an urgency
+// in the order of their arrival. Cancelling an encoding comes first, then starting one, reading
+// the status of one, counting the queue, walking a list, and everything else. No call is
+// overtaken for ever: every fourth call to leave is the one that has waited longest, if that is
+// a minute or more. Calls of different classes do not wait for each other.
 type Governor struct {
 	clock   clock.Clock
 	buckets [classEnd]*bucket
 }
 
-// Urgency orders calls that wait for the budget of one class. It follows from the kind
-// of call: stopping what is to be cancelled does not wait behind what is configured
-// ahead, and counting the queue not behind a list of many pages.
-type Urgency int
+// urgency orders the calls that wait for the budget of one class. It follows from the kind of
+// call. So a cancellation does not wait behind the configuration of later jobs, and the count
+// of the queue not behind a list of many pages.
+type urgency int
 
 // The urgencies, the least urgent first.
 const (
-	UrgencyPrepare Urgency = iota // configuring, deleting, and whatever else can wait
-	UrgencyList                   // walking through all pages of a list
-	UrgencyCount                  // one page of a list, which is how the queue is counted
-	UrgencyStatus                 // how one encoding stands, or whether there is one of a name
-	UrgencyStart                  // starting an encoding, or moving it up in the queue
-	UrgencyCancel                 // stopping one
+	urgencyPrepare urgency = iota // everything else, such as configuring and deleting
+	urgencyList                   // reading all pages of a list
+	urgencyCount                  // reading one page of a list, which counts the queue
+	urgencyStatus                 // reading one encoding, by its id or its name
+	urgencyStart                  // starting or reprioritizing an encoding
+	urgencyCancel                 // stopping an encoding
 )
 
-// Others may use the same key and leave less than the urgent calls alone would take: the
-// count of the queue, say, less than would let the account be reconciled.
+// If others use the same key, the remaining budget may not even suffice for the urgent calls.
+// Then the others must not wait for ever: the reconciliation of the account, for example,
+// behind the count of the queue.
 const (
-	patience = window // how long a call may be overtaken by more urgent ones
-	turn     = 4      // then every so many calls one is given to whoever has waited longest
+	overtakingLimit = limitWindow // after this time of waiting a call is no longer always overtaken
+	oldestEvery     = 4           // every so many calls, the one leaves that has waited longest
 )
 
 // NewGovernor returns a governor with the given limits.
-func NewGovernor(limits Limits) *Governor { return NewGovernorBy(clock.Real{}, limits) }
+func NewGovernor(limits Limits) *Governor { return NewGovernorWithClock(clock.Real{}, limits) }
 
-// NewGovernorBy returns a governor that lives by a clock other than the world's.
-func NewGovernorBy(c clock.Clock, limits Limits) *Governor {
+// NewGovernorWithClock returns a governor with the given limits and clock.
+func NewGovernorWithClock(c clock.Clock, limits Limits) *Governor {
 	g := &Governor{clock: c}
 	for class, perMinute := range DefaultLimits() {
 		if limits[class] > 0 {
@@ -78,7 +80,7 @@ func NewGovernorBy(c clock.Clock, limits Limits) *Governor {
 	return g
 }
 
-// bucket returns the bucket of class; a value that is no class shares ClassOther's.
+// bucket returns the bucket of a class. A value that is no class has the bucket of ClassOther.
 func (g *Governor) bucket(class Class) *bucket {
 	if class <= 0 || class >= classEnd {
 		class = ClassOther
@@ -86,33 +88,17 @@ func (g *Governor) bucket(class Class) *bucket {
 	return g.buckets[class]
 }
 
-// Wait blocks until a call of class may be sent and counts it as sent. It is as urgent as
-// [UrgencyPrepare]. It returns the context's cause when that ends first; then
-// nothing is counted.
-//
-// The client waits by itself; Wait is for calls made in other ways with the same key.
-func (g *Governor) Wait(ctx context.Context, class Class) error {
-	_, err := g.acquire(ctx, class, UrgencyPrepare)
-	return err
-}
-
-// Ready reports whether n calls of class could be sent right now without waiting.
-func (g *Governor) Ready(class Class, n int) bool {
-	return g.bucket(class).state(g.clock.Now()).Available >= n
-}
-
-// ClassState is the budget of one class at one moment.
+// ClassState describes the budget of one class at one moment.
 type ClassState struct {
 	Class          Class
 	LimitPerMinute int
-	Available      int       // calls that could be sent right now
-	Waiting        int       // calls that wait for their turn
-	Next           time.Time // when the next of them can be sent; zero if none waits
-	Remaining      int       // calls left in the minute that lies behind us, by whichever account is lower, ours or the platform's
-	PausedUntil    time.Time // zero unless a 429 or a used-up window has paused the class
+	Available      int       // calls that could leave now
+	Waiting        int       // calls that wait
+	Next           time.Time // when the next of them leaves; zero if none waits
+	PausedUntil    time.Time // end of a pause after a 429 or of a used-up window; zero if there is none
 }
 
-// State returns the budget of every class, in the order of their declaration.
+// State returns the budgets of all classes, in the order in which these are declared.
 func (g *Governor) State() []ClassState {
 	now := g.clock.Now()
 	states := make([]ClassState, 0, classEnd-1)
@@ -124,13 +110,14 @@ func (g *Governor) State() []ClassState {
 	return states
 }
 
-// acquire is Wait; its ticket tells observe which of the calls an answer belongs to.
-func (g *Governor) acquire(ctx context.Context, class Class, urgency Urgency) (ticket uint64, err error) {
-	return g.bucket(class).acquire(ctx, urgency)
+// acquire waits until a call of class may leave, and counts it. If ctx ends first it returns the
+// cause of ctx and counts nothing. The ticket identifies the call in observe.
+func (g *Governor) acquire(ctx context.Context, class Class, u urgency) (ticket uint64, err error) {
+	return g.bucket(class).acquire(ctx, u)
 }
 
-// observe learns from the answer to the call with ticket. The header is nil when there
-// was no answer.
+// observe corrects the budget by the response to the call with ticket. The header is nil if
+// there was no response.
 func (g *Governor) observe(class Class, ticket uint64, h http.Header, throttled bool) {
 	if h == nil {
 		return
@@ -140,14 +127,14 @@ func (g *Governor) observe(class Class, ticket uint64, h http.Header, throttled 
 	if throttled {
 		wait := retryAfter(h, now)
 		if reset, known := seconds(h.Get(headerReset)); known && wait == 0 {
-			wait = min(max(reset, time.Second), window) // 0 is less than a second
+			wait = min(max(reset, time.Second), limitWindow) // 0 means less than a second
 		}
-		b.pause(now.Add(cmp.Or(wait, window)))
+		b.pause(now.Add(cmp.Or(wait, limitWindow)))
 	}
 	remaining, ok := count(h.Get(headerRemaining))
 	reset, known := seconds(h.Get(headerReset))
 	if ok && known {
-		b.adoptRemaining(now, ticket, remaining, min(reset, window))
+		b.adoptReport(now, ticket, remaining, min(reset, limitWindow))
 	}
 }
 

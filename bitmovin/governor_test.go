@@ -20,7 +20,7 @@ import (
 func maxInWindow(times []time.Time) int {
 	most, first := 0, 0
 	for i, at := range times {
-		for at.Sub(times[first]) > window {
+		for at.Sub(times[first]) > limitWindow {
 			first++
 		}
 		most = max(most, i-first+1)
@@ -44,7 +44,7 @@ func TestGovernorNeverOverrunsAWindow(t *testing.T) {
 				for i := range 8 {
 					wg.Go(func() {
 						for {
-							if g.Wait(ctx, ClassStart) != nil {
+							if acquire(ctx, g, ClassStart) != nil {
 								return
 							}
 							mu.Lock()
@@ -82,7 +82,7 @@ func TestGovernorAfterIdleTime(t *testing.T) {
 			if i%15 == 0 {
 				time.Sleep(45 * time.Second)
 			}
-			if err := g.Wait(t.Context(), ClassEncodingList); err != nil {
+			if err := acquire(t.Context(), g, ClassEncodingList); err != nil {
 				t.Fatal(err)
 			}
 			times = append(times, time.Now())
@@ -101,7 +101,7 @@ func TestGovernorServesInOrder(t *testing.T) {
 		var wg sync.WaitGroup
 		for i := range 5 {
 			wg.Go(func() {
-				if err := g.Wait(t.Context(), ClassStart); err != nil {
+				if err := acquire(t.Context(), g, ClassStart); err != nil {
 					t.Error(err)
 				}
 				mu.Lock()
@@ -122,12 +122,12 @@ func TestGovernorServesInOrder(t *testing.T) {
 func TestGovernorClassesAreIndependent(t *testing.T) {
 	bubble.Test(t, func(t *testing.T) {
 		g := NewGovernor(Limits{ClassEncodingList: 1})
-		if err := g.Wait(t.Context(), ClassEncodingList); err != nil {
+		if err := acquire(t.Context(), g, ClassEncodingList); err != nil {
 			t.Fatal(err)
 		}
 		begin := time.Now()
 		for range 50 {
-			if err := g.Wait(t.Context(), ClassStart); err != nil {
+			if err := acquire(t.Context(), g, ClassStart); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -135,6 +135,17 @@ func TestGovernorClassesAreIndependent(t *testing.T) {
 			t.Errorf("starts waited %v for lists", waited)
 		}
 	})
+}
+
+// acquire waits until a call of class may leave.
+func acquire(ctx context.Context, g *Governor, class Class) error {
+	_, err := g.acquire(ctx, class, urgencyPrepare)
+	return err
+}
+
+// available reports whether n calls of class could leave now.
+func available(g *Governor, class Class, n int) bool {
+	return g.bucket(class).state(g.clock.Now()).Available >= n
 }
 
 // headers returns the platform's account of a class.
@@ -157,9 +168,9 @@ func TestGovernorPausesOn429(t *testing.T) {
 		{"reset", headers("0", "13"), 13 * time.Second},
 		{"reset without remaining", headers("", "13"), 13 * time.Second},
 		{"reset within this second", headers("0", "0"), time.Second},
-		{"reset too far", headers("0", "86400"), window},
-		{"reset in the past", headers("0", "-5"), window},
-		{"nothing", http.Header{}, window},
+		{"reset too far", headers("0", "86400"), limitWindow},
+		{"reset in the past", headers("0", "-5"), limitWindow},
+		{"nothing", http.Header{}, limitWindow},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			bubble.Test(t, func(t *testing.T) {
@@ -178,7 +189,7 @@ func TestGovernorPausesOn429(t *testing.T) {
 				if err := c.StartEncoding(t.Context(), "e", nil, nil); !Throttled(err) {
 					t.Fatalf("err = %v, want throttled", err)
 				}
-				if c.Governor().Ready(ClassStart, 1) {
+				if available(c.Governor(), ClassStart, 1) {
 					t.Error("the class is ready during its pause")
 				}
 				if _, err := c.CreateEncoding(t.Context(), Encoding{Name: "other class"}); err != nil {
@@ -201,14 +212,14 @@ func TestGovernorPauseReachesWaiters(t *testing.T) {
 	bubble.Test(t, func(t *testing.T) {
 		g := NewGovernor(Limits{ClassStart: 60})
 		for range 6 {
-			if err := g.Wait(t.Context(), ClassStart); err != nil {
+			if err := acquire(t.Context(), g, ClassStart); err != nil {
 				t.Fatal(err)
 			}
 		}
 		begin := time.Now()
 		var wg sync.WaitGroup
 		wg.Go(func() {
-			if err := g.Wait(t.Context(), ClassStart); err != nil {
+			if err := acquire(t.Context(), g, ClassStart); err != nil {
 				t.Error(err)
 			}
 		})
@@ -231,7 +242,7 @@ func TestQueueFullDoesNotPause(t *testing.T) {
 		if err := c.StartEncoding(t.Context(), "e", nil, nil); !QueueFull(err) {
 			t.Fatalf("err = %v, want a full queue", err)
 		}
-		if !c.Governor().Ready(ClassStart, 1) {
+		if !available(c.Governor(), ClassStart, 1) {
 			t.Error("a full queue has paused starts")
 		}
 	})
@@ -241,7 +252,7 @@ func TestQueueFullDoesNotPause(t *testing.T) {
 func TestGovernorBelievesRemaining(t *testing.T) {
 	bubble.Test(t, func(t *testing.T) {
 		g := NewGovernor(DefaultLimits())
-		ticket, err := g.acquire(t.Context(), ClassEncodingList, UrgencyPrepare)
+		ticket, err := g.acquire(t.Context(), ClassEncodingList, urgencyPrepare)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -249,7 +260,7 @@ func TestGovernorBelievesRemaining(t *testing.T) {
 		begin := time.Now()
 		var waits []time.Duration
 		for range 3 {
-			if err := g.Wait(t.Context(), ClassEncodingList); err != nil {
+			if err := acquire(t.Context(), g, ClassEncodingList); err != nil {
 				t.Fatal(err)
 			}
 			waits = append(waits, time.Since(begin))
@@ -263,23 +274,23 @@ func TestGovernorBelievesRemaining(t *testing.T) {
 func TestGovernorAccountsForCallsUnderWay(t *testing.T) {
 	bubble.Test(t, func(t *testing.T) {
 		g := NewGovernor(DefaultLimits())
-		first, _ := g.acquire(t.Context(), ClassEncodingList, UrgencyPrepare)
+		first, _ := g.acquire(t.Context(), ClassEncodingList, urgencyPrepare)
 		for range 3 {
-			_, _ = g.acquire(t.Context(), ClassEncodingList, UrgencyPrepare)
+			_, _ = g.acquire(t.Context(), ClassEncodingList, urgencyPrepare)
 		}
 		// The answer to the first call cannot know of the three after it.
 		g.observe(ClassEncodingList, first, headers("3", "30"), false)
-		if g.Ready(ClassEncodingList, 1) {
+		if available(g, ClassEncodingList, 1) {
 			t.Error("calls under way were forgotten")
 		}
 		// An older answer that arrives later promises nothing back.
 		g.observe(ClassEncodingList, first, headers("59", "31"), false)
-		if g.Ready(ClassEncodingList, 1) {
+		if available(g, ClassEncodingList, 1) {
 			t.Error("an overtaken answer has raised the budget")
 		}
 		// The next window counts afresh.
 		time.Sleep(31 * time.Second)
-		if !g.Ready(ClassEncodingList, 1) {
+		if !available(g, ClassEncodingList, 1) {
 			t.Error("still blocked in the next window")
 		}
 	})
@@ -290,16 +301,16 @@ func TestGovernorAccountsForCallsUnderWay(t *testing.T) {
 func TestGovernorIgnoresLateAnswers(t *testing.T) {
 	bubble.Test(t, func(t *testing.T) {
 		g := NewGovernor(DefaultLimits())
-		first, _ := g.acquire(t.Context(), ClassEncodingList, UrgencyPrepare)
+		first, _ := g.acquire(t.Context(), ClassEncodingList, urgencyPrepare)
 		g.observe(ClassEncodingList, first, headers("59", "60"), false)
-		late, _ := g.acquire(t.Context(), ClassEncodingList, UrgencyPrepare)
+		late, _ := g.acquire(t.Context(), ClassEncodingList, urgencyPrepare)
 		time.Sleep(20 * time.Second)
-		last, _ := g.acquire(t.Context(), ClassEncodingList, UrgencyPrepare)
+		last, _ := g.acquire(t.Context(), ClassEncodingList, urgencyPrepare)
 		g.observe(ClassEncodingList, last, headers("0", "40"), false)
 		time.Sleep(5 * time.Second)
 		g.observe(ClassEncodingList, late, headers("58", "60"), false)
 		begin := time.Now()
-		if err := g.Wait(t.Context(), ClassEncodingList); err != nil {
+		if err := acquire(t.Context(), g, ClassEncodingList); err != nil {
 			t.Fatal(err)
 		}
 		if got := time.Since(begin); got != 35*time.Second {
@@ -312,7 +323,7 @@ func TestGovernorState(t *testing.T) {
 	bubble.Test(t, func(t *testing.T) {
 		g := NewGovernor(nil)
 		for range 4 {
-			if err := g.Wait(t.Context(), ClassEncodingList); err != nil {
+			if err := acquire(t.Context(), g, ClassEncodingList); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -329,14 +340,11 @@ func TestGovernorState(t *testing.T) {
 			t.Fatal("no state of the list class")
 			return ClassState{}
 		}
-		if got, want := find(), (ClassState{Class: ClassEncodingList, LimitPerMinute: 60, Available: 2, Remaining: 56}); got != want {
+		if got, want := find(), (ClassState{Class: ClassEncodingList, LimitPerMinute: 60, Available: 2}); got != want {
 			t.Errorf("got %+v, want %+v", got, want)
 		}
-		if !g.Ready(ClassEncodingList, 2) || g.Ready(ClassEncodingList, 3) {
-			t.Error("Ready disagrees with Available")
-		}
 		time.Sleep(61 * time.Second)
-		if got := find(); got.Remaining != 60 || got.Available != 6 {
+		if got := find(); got.Available != 6 {
 			t.Errorf("a minute later: %+v", got)
 		}
 	})
@@ -345,7 +353,7 @@ func TestGovernorState(t *testing.T) {
 func TestGovernorWaitEndsWithItsContext(t *testing.T) {
 	bubble.Test(t, func(t *testing.T) {
 		g := NewGovernor(Limits{ClassStart: 1})
-		if err := g.Wait(t.Context(), ClassStart); err != nil {
+		if err := acquire(t.Context(), g, ClassStart); err != nil {
 			t.Fatal(err)
 		}
 		stop := errors.New("stop")
@@ -353,7 +361,7 @@ func TestGovernorWaitEndsWithItsContext(t *testing.T) {
 		var wg sync.WaitGroup
 		for range 3 { // one at the head of the line, two behind it
 			wg.Go(func() {
-				if err := g.Wait(ctx, ClassStart); !errors.Is(err, stop) {
+				if err := acquire(ctx, g, ClassStart); !errors.Is(err, stop) {
 					t.Errorf("err = %v, want the cause", err)
 				}
 			})
@@ -361,7 +369,7 @@ func TestGovernorWaitEndsWithItsContext(t *testing.T) {
 		synctest.Wait()
 		cancel(stop)
 		wg.Wait()
-		if err := g.Wait(ctx, ClassOther); !errors.Is(err, stop) {
+		if err := acquire(ctx, g, ClassOther); !errors.Is(err, stop) {
 			t.Errorf("with a context that has ended: err = %v", err)
 		}
 	})

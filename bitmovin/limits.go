@@ -5,16 +5,15 @@ import "strconv"
 // Class is a group of endpoints that share one rate limit.
 type Class int
 
-// The endpoint classes. Limits are per minute and API key, and count the methods of
-// one path separately. "Documented" figures come from the platform's rate-limit page or a
-// transcription of it, "guessed" ones are conservative because it does not mention the
-// path.
+// The endpoint classes, with the calls that each may make in a minute for one API key. The
+// methods of a path are counted separately. Documented limits come from the rate-limit page of
+// the platform or a copy of it. Guessed limits are cautious, because the page does not mention
+// the path.
 const (
 	_                   Class = iota
 	ClassEncodingCreate       // POST /encoding/encodings and /encoding/templates/start: 600, documented (template: guessed)
-	ClassEncodingList         // GET /encoding/encodings: 60, documented, and shared with everybody who uses the key
+	ClassEncodingList         // GET /encoding/encodings: 60, documented, shared by all users of the key
 	ClassStart                // POST /encoding/encodings/{id}/start: 600, documented
-	ClassStartRead            // GET /encoding/encodings/{id}/start: 600, documented
 	ClassStatus               // GET /encoding/encodings/{id}/status: 6,000, documented
 	ClassEncodingRead         // GET /encoding/encodings/{id}: 300, guessed
 	ClassSubresource          // everything else below /encoding/encodings/{id}, and DELETE of it: 20,000, documented
@@ -26,7 +25,7 @@ const (
 	classEnd
 )
 
-// String returns a short name for logs, metrics and displays, such as "encoding-list".
+// String returns a short name for logs, metrics and users, such as "encoding-list".
 func (c Class) String() string {
 	switch c {
 	case ClassEncodingCreate:
@@ -35,8 +34,6 @@ func (c Class) String() string {
 		return "encoding-list"
 	case ClassStart:
 		return "start"
-	case ClassStartRead:
-		return "start-read"
 	case ClassStatus:
 		return "status"
 	case ClassEncodingRead:
@@ -58,13 +55,12 @@ func (c Class) String() string {
 // Limits are calls per minute. A class that is missing or not positive gets its default.
 type Limits map[Class]int
 
-// DefaultLimits returns the figures named at the classes. The map is the caller's.
+// DefaultLimits returns a new map with the limits that are documented at the classes.
 func DefaultLimits() Limits {
 	return Limits{
 		ClassEncodingCreate: 600,
 		ClassEncodingList:   60,
 		ClassStart:          600,
-		ClassStartRead:      600,
 		ClassStatus:         6000,
 		ClassEncodingRead:   300,
 		ClassSubresource:    20000,

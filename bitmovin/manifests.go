@@ -5,23 +5,21 @@ import (
 	"net/http"
 )
 
-// ManifestRequest describes a default manifest: one that the platform derives from an
-// encoding's muxings. Create it before the start and name it in the [StartRequest].
+// ManifestRequest describes a default manifest, which the platform derives from the muxings of an
+// encoding. Create it before the start and name it in the [StartRequest].
 type ManifestRequest struct {
 	EncodingID   EncodingID       `json:"encodingId"`
 	Outputs      []EncodingOutput `json:"outputs,omitempty"`
 	Name         string           `json:"name,omitempty"`
 	ManifestName string           `json:"manifestName,omitempty"` // the file, such as "stream.mpd"
-	Version      string           `json:"version,omitempty"`      // V1 or V2 for DASH, V1 for HLS
-	Profile      string           `json:"profile,omitempty"`      // LIVE or ON_DEMAND, DASH only
 }
 
-// manifest is what a creation answers with.
+// manifest is the result of its creation.
 type manifest struct {
 	ID ManifestID `json:"id"`
 }
 
-func (m manifest) required() (field, value string) { return "id", string(m.ID) }
+func (m manifest) requiredField() (field, value string) { return "id", string(m.ID) }
 
 // CreateDashManifest creates a default DASH manifest.
 func (c *Client) CreateDashManifest(ctx context.Context, r ManifestRequest) (ManifestID, error) {

@@ -9,7 +9,7 @@ import (
 // MuxingType is a container format.
 type MuxingType string
 
-// The container formats this package creates.
+// The container formats that this package can create.
 const (
 	MuxingFMP4 MuxingType = "FMP4"
 	MuxingCMAF MuxingType = "CMAF"
@@ -17,7 +17,7 @@ const (
 	MuxingMP4  MuxingType = "MP4"
 )
 
-// segment returns the type's place in a path, or "" for an unknown type.
+// segment returns the type as it appears in a path, or "" for an unknown type.
 func (t MuxingType) segment() string {
 	switch t {
 	case MuxingFMP4:
@@ -35,7 +35,7 @@ func (t MuxingType) segment() string {
 // Permission is who may read an output file.
 type Permission string
 
-// The permissions the platform knows.
+// The permissions.
 const (
 	PublicRead Permission = "PUBLIC_READ"
 	Private    Permission = "PRIVATE"
@@ -50,7 +50,7 @@ type ACLEntry struct {
 type EncodingOutput struct {
 	OutputID   OutputID   `json:"outputId"`
 	OutputPath string     `json:"outputPath"`
-	ACL        []ACLEntry `json:"acl,omitempty"` // the platform takes none for PUBLIC_READ
+	ACL        []ACLEntry `json:"acl,omitempty"` // empty means PUBLIC_READ
 }
 
 // MuxingStream refers to a stream of the same encoding.
@@ -60,19 +60,15 @@ type MuxingStream struct {
 
 // Muxing writes streams into files of one container format.
 type Muxing struct {
-	ID              MuxingID         `json:"id,omitempty"` // set by the platform
-	Type            MuxingType       `json:"type"`
-	Name            string           `json:"name,omitempty"`
-	Streams         []MuxingStream   `json:"streams"` // exactly one for FMP4
-	Outputs         []EncodingOutput `json:"outputs,omitempty"`
-	SegmentLength   float64          `json:"segmentLength,omitempty"` // seconds; required for FMP4 and CMAF
-	SegmentNaming   string           `json:"segmentNaming,omitempty"`
-	InitSegmentName string           `json:"initSegmentName,omitempty"`
-	Filename        string           `json:"filename,omitempty"`         // MP4
-	FragmentMillis  int              `json:"fragmentDuration,omitempty"` // MP4, milliseconds; 0 makes an unfragmented file
+	ID            MuxingID         `json:"id,omitempty"` // set by the platform
+	Type          MuxingType       `json:"type"`
+	Streams       []MuxingStream   `json:"streams"` // exactly one for FMP4
+	Outputs       []EncodingOutput `json:"outputs,omitempty"`
+	SegmentLength float64          `json:"segmentLength,omitempty"` // seconds; required for FMP4 and CMAF
+	Filename      string           `json:"filename,omitempty"`      // MP4
 }
 
-func (m Muxing) required() (field, value string) { return "id", string(m.ID) }
+func (m Muxing) requiredField() (field, value string) { return "id", string(m.ID) }
 
 // CreateMuxing adds a muxing to an encoding that has not been started.
 func (c *Client) CreateMuxing(ctx context.Context, id EncodingID, m Muxing) (Muxing, error) {

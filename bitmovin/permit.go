@@ -7,21 +7,21 @@ import (
 	"sync/atomic"
 )
 
-// Permit is asked for the right to make a call that costs money: nil, or why the call must
-// not be made any more. What is true when somebody decides to start an encoding need not
-// be true when the call leaves, since it waits for its budget and for a connection
-// meanwhile. So the client asks after both, just before it writes the request. It may ask
-// twice, and it asks in the goroutine of the call or of the transport.
+// Permit decides whether a call that costs money may still be made. It returns nil, or why the
+// call must not be made. The reasons to start an encoding may be gone when the call leaves,
+// because meanwhile it waits for its rate limit and for a connection. So the client calls the
+// Permit after both, just before it writes the request. It may call it twice, in the goroutine
+// of the call or of the transport.
 //
 // A nil Permit permits everything.
 type Permit func() error
 
-// ErrNotPermitted says that the [Permit] of a call refused it. It arrives inside a
-// [*TransportError], with the reason.
-var ErrNotPermitted = errors.New("the call is not to be made any more")
+// ErrNotPermitted says that the [Permit] of a call refused it. It is wrapped in a
+// [*TransportError] together with the reason.
+var ErrNotPermitted = errors.New("the call must not be made any more")
 
-// ask returns nil or an error that wraps [ErrNotPermitted] and the reason.
-func (p Permit) ask() error {
+// check returns nil, or an error that wraps [ErrNotPermitted] and the reason.
+func (p Permit) check() error {
 	if p == nil {
 		return nil
 	}
@@ -31,20 +31,20 @@ func (p Permit) ask() error {
 	return nil
 }
 
-// permittedBody is the body of a request that needs a permit. It asks when the transport
-// comes for its first byte, that is, once there is a connection. The headers may have left
-// by then, but a request without its body is none: no server acts on it. Nobody has to
-// rely on that, since a call that ends here counts as perhaps made.
+// permittedBody is the body of a request that needs a permit. It checks the permit when the
+// transport reads the first byte, which it does after it has a connection. The headers may have
+// been sent by then. A server does not act on a request without its body; still, a call that
+// ends here counts as possibly made.
 type permittedBody struct {
 	io.Reader
-	permit Permit
-	asked  atomic.Bool
+	permit  Permit
+	checked atomic.Bool
 }
 
-// Read asks before the first byte.
+// Read checks the permit before the first byte.
 func (b *permittedBody) Read(p []byte) (int, error) {
-	if !b.asked.Swap(true) {
-		if err := b.permit.ask(); err != nil {
+	if !b.checked.Swap(true) {
+		if err := b.permit.check(); err != nil {
 			return 0, err
 		}
 	}

@@ -9,12 +9,11 @@ import (
 	"strings"
 )
 
-// redacted stands wherever a secret would have stood.
+// redacted replaces secrets.
 const redacted = "REDACTED"
 
-// Secret is a credential. However it is printed, logged or marshalled, it shows as
-// REDACTED; only the encoder of a request that must carry it reads its value. To
-// read it elsewhere takes an explicit string(s).
+// Secret is a credential. It is printed, logged and marshalled as REDACTED. Its value can only be
+// read by an explicit conversion, string(s).
 type Secret string
 
 // String returns a placeholder.
@@ -23,8 +22,7 @@ func (Secret) String() string { return redacted }
 // GoString returns a placeholder.
 func (Secret) GoString() string { return redacted }
 
-// Format writes a placeholder for every verb: without it %d or %!v would print the
-// underlying string.
+// Format writes a placeholder for every verb. Without it verbs such as %d would print the value.
 func (Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
 
 // LogValue returns a placeholder.
@@ -33,11 +31,11 @@ func (Secret) LogValue() slog.Value { return slog.StringValue(redacted) }
 // MarshalText returns a placeholder, also for encoding/json and YAML encoders.
 func (Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 
-// redactor removes known secrets from texts of foreign origin. The platform and the
-// gateways before it may quote what they were sent.
+// redactor removes known secrets from received texts. The platform and the gateways before it may
+// quote what they were sent.
 type redactor struct{ secrets []Secret }
 
-// text returns s without the secrets, in plain and in JSON-escaped form.
+// text returns s without the secrets, whether they are plain or escaped for JSON.
 func (r redactor) text(s string) string {
 	for _, secret := range r.secrets {
 		if secret == "" {
@@ -51,9 +49,9 @@ func (r redactor) text(s string) string {
 	return s
 }
 
-// err returns err itself when its text is clean and not too long, otherwise only its cleaned
-// text: an error that quotes a secret must not stay reachable through Unwrap either. A
-// broken answer can be quoted in it, with all of its headers.
+// err returns err itself if its text contains no secret and is not too long. Otherwise it returns
+// a new error with the cleaned text, because the secret could still be reached by Unwrap. Errors
+// of net/http may quote a broken response with all of its headers.
 func (r redactor) err(err error) error {
 	text := err.Error()
 	if clean := excerpt(r.text(text), maxText); clean != text {

@@ -45,12 +45,6 @@ func TestResourceCalls(t *testing.T) {
 			class: ClassResourceRead, result: `{"id":"c"}`,
 		},
 		{
-			name:  "DeleteConfiguration",
-			call:  func(ctx context.Context, c *Client) error { return c.DeleteConfiguration(ctx, Opus, "c") },
-			want:  "DELETE /encoding/configurations/audio/opus/c",
-			class: ClassResourceWrite,
-		},
-		{
 			name: "CreateInput",
 			call: func(ctx context.Context, c *Client) error {
 				id, err := c.CreateInput(ctx, Storage{Type: StorageHTTPS, Host: "h", Port: 8443, Username: "u", Password: "p"})
@@ -79,12 +73,6 @@ func TestResourceCalls(t *testing.T) {
 			class: ClassResourceRead, result: `{}`,
 		},
 		{
-			name:  "DeleteInput",
-			call:  func(ctx context.Context, c *Client) error { return c.DeleteInput(ctx, StorageGCS, "i") },
-			want:  "DELETE /encoding/inputs/gcs/i",
-			class: ClassResourceWrite,
-		},
-		{
 			name: "CreateOutput",
 			call: func(ctx context.Context, c *Client) error {
 				id, err := c.CreateOutput(ctx, Storage{Type: StorageS3, Name: "n", Bucket: "b", AccessKey: "a", SecretKey: "s"})
@@ -102,12 +90,6 @@ func TestResourceCalls(t *testing.T) {
 			},
 			want:  "GET /encoding/outputs/generic-s3?limit=100&name=n",
 			class: ClassResourceRead, result: `{"items":[{"id":"o","name":"n"}]}`,
-		},
-		{
-			name:  "DeleteOutput",
-			call:  func(ctx context.Context, c *Client) error { return c.DeleteOutput(ctx, StorageAzure, "o") },
-			want:  "DELETE /encoding/outputs/azure/o",
-			class: ClassResourceWrite,
 		},
 		{
 			name: "CreateWebhook",
@@ -192,18 +174,15 @@ func TestUnknownTypesSendNothing(t *testing.T) {
 	}))
 	ctx := t.Context()
 	for name, call := range map[string]func() error{
-		"muxing":         func() error { _, err := c.CreateMuxing(ctx, "e", Muxing{Type: "AVI"}); return err },
-		"configuration":  func() error { _, err := c.CreateConfiguration(ctx, Configuration{Type: "X"}); return err },
-		"config search":  func() error { _, _, err := c.FindConfiguration(ctx, "X", "n"); return err },
-		"config removal": func() error { return c.DeleteConfiguration(ctx, "X", "c") },
-		"input":          func() error { _, err := c.CreateInput(ctx, Storage{Type: "X"}); return err },
-		"input search":   func() error { _, _, err := c.FindInput(ctx, "X", "n"); return err },
-		"input removal":  func() error { return c.DeleteInput(ctx, "X", "i") },
-		"HTTP output":    func() error { _, err := c.CreateOutput(ctx, Storage{Type: StorageHTTP, Host: "h"}); return err },
-		"output removal": func() error { return c.DeleteOutput(ctx, StorageHTTP, "o") },
-		"webhook":        func() error { _, err := c.CreateWebhook(ctx, "x", Webhook{}); return err },
-		"webhook list":   func() error { _, err := c.ListWebhooks(ctx, "x"); return err },
-		"webhook end":    func() error { return c.DeleteWebhook(ctx, "x", "w") },
+		"muxing":        func() error { _, err := c.CreateMuxing(ctx, "e", Muxing{Type: "AVI"}); return err },
+		"configuration": func() error { _, err := c.CreateConfiguration(ctx, Configuration{Type: "X"}); return err },
+		"config search": func() error { _, _, err := c.FindConfiguration(ctx, "X", "n"); return err },
+		"input":         func() error { _, err := c.CreateInput(ctx, Storage{Type: "X"}); return err },
+		"input search":  func() error { _, _, err := c.FindInput(ctx, "X", "n"); return err },
+		"HTTP output":   func() error { _, err := c.CreateOutput(ctx, Storage{Type: StorageHTTP, Host: "h"}); return err },
+		"webhook":       func() error { _, err := c.CreateWebhook(ctx, "x", Webhook{}); return err },
+		"webhook list":  func() error { _, err := c.ListWebhooks(ctx, "x"); return err },
+		"webhook end":   func() error { return c.DeleteWebhook(ctx, "x", "w") },
 	} {
 		if err := call(); err == nil || Outage(err) || Ambiguous(err) {
 			t.Errorf("%s: err = %v, want one about the argument", name, err)

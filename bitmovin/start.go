@@ -5,27 +5,20 @@ import (
 	"net/http"
 )
 
-// StartRequest says how to run an encoding. The zero value and nil leave everything to the
-// platform.
+// StartRequest says how to run an encoding. With nil or the zero value the platform decides
+// everything.
 type StartRequest struct {
 	Scheduling        *Scheduling        `json:"scheduling,omitempty"`
-	EncodingMode      string             `json:"encodingMode,omitempty"` // STANDARD (two passes) and others; not together with one on a configuration
-	Trimming          *Trimming          `json:"trimming,omitempty"`
+	EncodingMode      string             `json:"encodingMode,omitempty"`      // such as STANDARD (two passes); not together with an encoding mode of a configuration
 	ManifestGenerator string             `json:"manifestGenerator,omitempty"` // LEGACY or V2
 	VODDashManifests  []ManifestResource `json:"vodDashManifests,omitempty"`
 	VODHLSManifests   []ManifestResource `json:"vodHlsManifests,omitempty"`
 }
 
-// Scheduling places an encoding in the platform's queue.
+// Scheduling orders the queue of the platform.
 type Scheduling struct {
-	Priority                *int     `json:"priority,omitempty"` // 0 to 100, higher first; default 50
+	Priority                *int     `json:"priority,omitempty"` // 0 to 100, the highest first; default 50
 	PrewarmedEncoderPoolIDs []string `json:"prewarmedEncoderPoolIds,omitempty"`
-}
-
-// Trimming cuts the input. Both values are seconds.
-type Trimming struct {
-	Offset   float64 `json:"offset,omitempty"`
-	Duration float64 `json:"duration,omitempty"`
 }
 
 // ManifestResource refers to a manifest that a start generates with the encoding.
@@ -33,39 +26,31 @@ type ManifestResource struct {
 	ManifestID ManifestID `json:"manifestId"`
 }
 
-// StartEncoding puts an encoding on the platform's queue, from CREATED or, for another
-// run with the same settings, from ERROR. A start costs money and has no idempotency
-// key: after an [Ambiguous] error read [Client.Status] before starting again.
-// A full queue is [QueueFull]; then nothing was started. The permit is asked just before
-// the call leaves.
+// StartEncoding puts an encoding into the queue of the platform. It must be CREATED, or in ERROR
+// for another run with the same settings. A start costs money and has no idempotency key: after
+// an [Ambiguous] error read [Client.Status] before starting again. After [QueueFull] nothing was
+// started. The permit is checked just before the call leaves.
 func (c *Client) StartEncoding(ctx context.Context, id EncodingID, req *StartRequest, permit Permit) error {
-	cl := call{method: http.MethodPost, path: encodingPath(id, "start"), class: ClassStart, urgency: UrgencyStart, permit: permit}
+	cl := call{method: http.MethodPost, path: encodingPath(id, "start"), class: ClassStart, urgency: urgencyStart, permit: permit}
 	if req != nil {
 		cl.body = req
 	}
 	return c.do(ctx, cl, nil)
 }
 
-// StartRequest returns what an encoding was started with.
-func (c *Client) StartRequest(ctx context.Context, id EncodingID) (StartRequest, error) {
-	var req StartRequest
-	err := c.do(ctx, call{method: http.MethodGet, path: encodingPath(id, "start"), class: ClassStartRead, urgency: UrgencyStatus}, &req)
-	return req, err
-}
-
-// StopEncoding asks the platform to cancel a QUEUED or RUNNING encoding. It may take a
-// while until the status is CANCELED, and an encoding may still finish first.
+// StopEncoding asks the platform to cancel a QUEUED or RUNNING encoding. Its status becomes
+// CANCELED some time later, unless the encoding finishes first.
 func (c *Client) StopEncoding(ctx context.Context, id EncodingID) error {
-	return c.do(ctx, call{method: http.MethodPost, path: encodingPath(id, "stop"), class: ClassSubresource, urgency: UrgencyCancel}, nil)
+	return c.do(ctx, call{method: http.MethodPost, path: encodingPath(id, "stop"), class: ClassSubresource, urgency: urgencyCancel}, nil)
 }
 
-// Reprioritize changes the priority, 0 to 100, of an encoding that is QUEUED; in other
-// states the platform changes nothing or refuses.
+// Reprioritize changes the priority, 0 to 100, of a QUEUED encoding. In another status the
+// platform changes nothing or refuses.
 func (c *Client) Reprioritize(ctx context.Context, id EncodingID, priority int) error {
 	body := struct {
 		Priority int `json:"priority"`
 	}{priority}
 	return c.do(ctx, call{
-		method: http.MethodPost, path: encodingPath(id, "reprioritize"), class: ClassSubresource, urgency: UrgencyStart, body: body,
+		method: http.MethodPost, path: encodingPath(id, "reprioritize"), class: ClassSubresource, urgency: urgencyStart, body: body,
 	}, nil)
 }

@@ -8,14 +8,14 @@ import (
 	"time"
 )
 
-// Status is where an encoding stands. A value that is none of the constants, in exactly their
-// spelling, is kept as the platform sent it, up to 100 bytes, and is neither [Status.Known] nor
-// [Status.Terminal]: "running" or "PAUSED" must not be taken for something they may not be.
+// Status is the status of an encoding. A value that is none of the constants, in exactly their
+// spelling, is kept as the platform sent it, up to 100 bytes. It is neither [Status.Known] nor
+// [Status.Terminal], because nobody knows what "running" or "PAUSED" would mean.
 type Status string
 
-// UnmarshalJSON accepts everything; what is no text is kept as JSON.
+// UnmarshalJSON accepts every JSON value. It keeps one that is no string as JSON text.
 func (s *Status) UnmarshalJSON(b []byte) error {
-	*s = Status(unmarshalWord(b))
+	*s = Status(unmarshalEnum(b))
 	return nil
 }
 
@@ -27,7 +27,7 @@ const (
 	StatusFinished      Status = "FINISHED"       // done
 	StatusError         Status = "ERROR"          // failed; see [Task.Error]
 	StatusCanceled      Status = "CANCELED"       // stopped by somebody
-	StatusTransferError Status = "TRANSFER_ERROR" // encoded, but an output did not take it
+	StatusTransferError Status = "TRANSFER_ERROR" // encoded, but writing to an output failed
 )
 
 // Known reports whether s is one of the constants.
@@ -39,7 +39,7 @@ func (s Status) Known() bool {
 	return s.Terminal()
 }
 
-// Terminal reports whether the platform will not change this status by itself.
+// Terminal reports whether a run has ended with this status.
 func (s Status) Terminal() bool {
 	switch s {
 	case StatusFinished, StatusError, StatusCanceled, StatusTransferError:
@@ -48,13 +48,13 @@ func (s Status) Terminal() bool {
 	return false
 }
 
-// RetryHint is the platform's opinion on another run after an error. One that is none of the
-// constants is kept as it came.
+// RetryHint is the advice of the platform about another run after an error. A value that is none
+// of the constants is kept as the platform sent it.
 type RetryHint string
 
-// UnmarshalJSON accepts everything; what is no text is kept as JSON.
+// UnmarshalJSON accepts every JSON value. It keeps one that is no string as JSON text.
 func (h *RetryHint) UnmarshalJSON(b []byte) error {
-	*h = RetryHint(unmarshalWord(b))
+	*h = RetryHint(unmarshalEnum(b))
 	return nil
 }
 
@@ -67,7 +67,7 @@ func (h RetryHint) Known() bool {
 	return false
 }
 
-// The hints. One that is missing or unknown is to be read as RetryUndefined.
+// The retry hints. Treat a missing or unknown hint as RetryUndefined.
 const (
 	RetryPossible          RetryHint = "RETRY"
 	RetryInDifferentRegion RetryHint = "RETRY_IN_DIFFERENT_REGION" // not in the same region
@@ -75,14 +75,14 @@ const (
 	RetryUndefined         RetryHint = "UNDEFINED"
 )
 
-// Task is the state of an encoding's latest run. Its status is empty if the platform sent none,
-// which is not known to mean anything. It carries no number of the run: after a
-// restart only its times tell an old ERROR from a new one.
+// Task describes the latest run of an encoding. Its status is empty if the platform sent none;
+// what that means is not documented. It has no number of the run: after a restart only its times
+// distinguish an old ERROR from a new one.
 type Task struct {
 	ID         EncodingID `json:"id"` // may be missing
 	Status     Status     `json:"status"`
 	Progress   Percent    `json:"progress"`
-	ETASeconds float64    `json:"eta"` // 0 when unknown
+	ETASeconds float64    `json:"eta"` // 0 if unknown
 	Subtasks   []Subtask  `json:"subtasks"`
 	Messages   []Message  `json:"messages"`
 	CreatedAt  Time       `json:"createdAt"`
@@ -90,12 +90,12 @@ type Task struct {
 	RunningAt  Time       `json:"runningAt"`
 	FinishedAt Time       `json:"finishedAt"`
 	ErrorAt    Time       `json:"errorAt"`
-	// Error says why a run failed. It is nil unless the platform gave a reason, and
-	// it does not always give one: a failure without reason counts as permanent.
+	// Error is the reason of a failed run. It is nil if the platform gave none; treat such a
+	// failure as permanent.
 	Error *TaskError `json:"error"`
 }
 
-// ETA returns how long the run is expected to take from now on; 0 when unknown.
+// ETA returns the expected time until the run ends; 0 if unknown.
 func (t Task) ETA() time.Duration {
 	if !(t.ETASeconds > 0) {
 		return 0
@@ -103,8 +103,7 @@ func (t Task) ETA() time.Duration {
 	return time.Duration(min(t.ETASeconds, float64(1<<31)) * float64(time.Second))
 }
 
-// ErrorTexts returns the texts of the messages of type ERROR, in order, and of those whose type
-// is not known: they may explain the error.
+// ErrorTexts returns the texts of the messages whose type is ERROR or unknown, in their order.
 func (t Task) ErrorTexts() []string {
 	var texts []string
 	for _, m := range t.Messages {
@@ -115,9 +114,8 @@ func (t Task) ErrorTexts() []string {
 	return texts
 }
 
-// TaskError is the reason of a failed run. What the platform left out of it [Client.Status]
-// fills in by the code; see [Client.LoadDefinitions]. Its codes are five digits long and unrelated
-// to those of [APIError].
+// TaskError is the reason of a failed run. [Client.Status] fills its empty fields by its code; see
+// [Client.LoadDefinitions]. Its codes have five digits and are unrelated to those of [APIError].
 type TaskError struct {
 	Code      int       `json:"code"`
 	Category  string    `json:"category"`
@@ -125,13 +123,13 @@ type TaskError struct {
 	RetryHint RetryHint `json:"retryHint"`
 }
 
-// UnmarshalJSON accepts everything: a code that is no number becomes part of the text, and
-// what is no object becomes the text.
+// UnmarshalJSON accepts every JSON value. A code that is no number is added to the text. A value
+// that is no object becomes the text.
 func (e *TaskError) UnmarshalJSON(b []byte) error {
 	*e = TaskError{}
 	if !isObject(b) {
 		if json.Unmarshal(b, &e.Text) != nil {
-			e.Text = unmarshalWord(b)
+			e.Text = unmarshalEnum(b)
 		}
 		return nil
 	}
@@ -141,10 +139,10 @@ func (e *TaskError) UnmarshalJSON(b []byte) error {
 		Text      string    `json:"text"`
 		RetryHint RetryHint `json:"retryHint"`
 	}
-	_ = json.Unmarshal(b, &raw) // what has an unexpected type stays empty
+	_ = json.Unmarshal(b, &raw) // fields of an unexpected type stay empty
 	*e = TaskError{Code: raw.Code.number, Category: raw.Category, Text: raw.Text, RetryHint: raw.RetryHint}
-	if raw.Code.odd != "" {
-		e.Text = strings.TrimSpace(e.Text + " (code " + raw.Code.odd + ")")
+	if raw.Code.text != "" {
+		e.Text = strings.TrimSpace(e.Text + " (code " + raw.Code.text + ")")
 	}
 	return nil
 }
@@ -154,18 +152,15 @@ var taskTypes = []string{"Input file download", "Input file analysis", "Per-Titl
 
 // Subtask is a step of a run, such as "Input file download" or "Encoding".
 type Subtask struct {
-	ID        string    `json:"id"`
-	Name      string    `json:"name"`
-	Status    Status    `json:"status"`
-	Progress  Percent   `json:"progress"`
-	Messages  []Message `json:"messages"`
-	StartedAt Time      `json:"startedAt"`
+	Name     string    `json:"name"`
+	Status   Status    `json:"status"`
+	Messages []Message `json:"messages"`
 }
 
-// Status returns the state of an encoding's latest run.
+// Status returns the latest run of an encoding.
 func (c *Client) Status(ctx context.Context, id EncodingID) (Task, error) {
 	var t Task
-	err := c.do(ctx, call{method: http.MethodGet, path: encodingPath(id, "status"), class: ClassStatus, urgency: UrgencyStatus}, &t)
+	err := c.do(ctx, call{method: http.MethodGet, path: encodingPath(id, "status"), class: ClassStatus, urgency: urgencyStatus}, &t)
 	c.Explain(&t)
 	return t, err
 }

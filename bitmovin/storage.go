@@ -2,17 +2,15 @@ package bitmovin
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 	"strings"
 )
 
-// StorageType is a kind of place to read from or write to.
+// StorageType is a type of input or output.
 type StorageType string
 
-// The storages this package creates. HTTP and HTTPS are inputs only.
+// The storage types that this package can create. HTTP and HTTPS are inputs only.
 const (
 	StorageHTTP              StorageType = "HTTP"
 	StorageHTTPS             StorageType = "HTTPS"
@@ -24,7 +22,7 @@ const (
 	StorageGenericS3         StorageType = "GENERIC_S3"
 )
 
-// segment returns the type's place in a path, or "" for an unknown type.
+// segment returns the type as it appears in a path, or "" for an unknown type.
 func (t StorageType) segment() string {
 	switch t {
 	case StorageHTTP, StorageHTTPS, StorageS3, StorageS3RoleBased,
@@ -34,7 +32,7 @@ func (t StorageType) segment() string {
 	return ""
 }
 
-// Known reports whether there is such a type.
+// Known reports whether t is one of the constants.
 func (t StorageType) Known() bool { return t.segment() != "" }
 
 // Output reports whether t can be written to.
@@ -42,12 +40,11 @@ func (t StorageType) Output() bool {
 	return t.Known() && t != StorageHTTP && t != StorageHTTPS
 }
 
-// Storage is an input or an output. It has the fields of all types; [Storage.Validate]
-// knows which of them a type needs. The platform never returns credentials.
+// Storage is an input or an output. It has the fields of all types; [Storage.Validate] checks
+// those that its type requires.
 type Storage struct {
-	Type        StorageType
-	Name        string
-	Description string
+	Type StorageType
+	Name string
 
 	Host     string // HTTP, HTTPS, GENERIC_S3
 	Port     int    // HTTP, HTTPS, GENERIC_S3; 0 is the type's default
@@ -76,8 +73,8 @@ type Storage struct {
 	AccessStyle   string // GENERIC_S3
 }
 
-// Validate names the fields that the type needs and s lacks, or says that there is no such
-// type. The error holds no values.
+// Validate returns an error that names the required fields which are empty, or says that the type
+// is unknown. The error contains no values of fields.
 func (s Storage) Validate() error {
 	var missing []string
 	need := func(field string, there bool) {
@@ -113,26 +110,24 @@ func (s Storage) Validate() error {
 	if len(missing) > 0 {
 		return fmt.Errorf("%s storage lacks %s", s.Type, strings.Join(missing, ", "))
 	}
-	if strings.ContainsAny(s.Host, "/@") { // it is not repeated: there may be a password in it
-		return fmt.Errorf("the host of %s storage is more than a name, such as files.example.com: leave out https://, users and paths", s.Type)
+	if strings.ContainsAny(s.Host, "/@") { // the error does not repeat it: it may contain a password
+		return fmt.Errorf("the host of %s storage must be a name such as files.example.com: leave out https://, users and paths", s.Type)
 	}
 	return nil
 }
 
-// String names the type and the name and nothing else: fmt prints the fields of a struct
-// it does not know how to handle without asking [Secret].
+// String returns only the type and the name, none of the other fields.
 func (s Storage) String() string { return fmt.Sprintf("%s storage %q", s.Type, s.Name) }
 
-// secrets returns the credentials that the body holds.
+// secrets returns the credentials that the body contains.
 func (s Storage) secrets() []Secret {
 	return []Secret{s.Password, s.AccessKey, s.SecretKey, s.ServiceAccountCredentials, s.AccountKey}
 }
 
-// storageBody is a storage on the wire: the one place where secrets become plain text.
+// storageBody is a storage on the wire, where credentials are plain text.
 type storageBody struct {
 	Type                      StorageType `json:"type"`
 	Name                      string      `json:"name,omitempty"`
-	Description               string      `json:"description,omitempty"`
 	Host                      string      `json:"host,omitempty"`
 	Port                      int         `json:"port,omitempty"`
 	Username                  string      `json:"username,omitempty"`
@@ -157,7 +152,7 @@ type storageBody struct {
 
 func (s Storage) body() storageBody {
 	return storageBody{
-		Type: s.Type, Name: s.Name, Description: s.Description,
+		Type: s.Type, Name: s.Name,
 		Host: s.Host, Port: s.Port, Username: s.Username, Password: string(s.Password),
 		BucketName: s.Bucket, AccessKey: string(s.AccessKey), SecretKey: string(s.SecretKey),
 		CloudRegion: s.CloudRegion, SignatureVersion: s.SignatureVersion, StorageClass: s.StorageClass,
@@ -168,27 +163,20 @@ func (s Storage) body() storageBody {
 	}
 }
 
-// StorageInfo is what the platform tells about an existing storage. ID is an [InputID] or an
-// [OutputID], depending on who asked.
-type StorageInfo[ID ~string] struct {
-	ID        ID          `json:"id"`
-	Type      StorageType `json:"type"`
-	Name      string      `json:"name"`
-	Host      string      `json:"host"`
-	Port      int         `json:"port"`
-	Bucket    string      `json:"bucketName"`
-	Container string      `json:"container"`
-	CreatedAt Time        `json:"createdAt"`
+// storedStorage is an input or an output as the platform describes it.
+type storedStorage[ID ~string] struct {
+	ID   ID     `json:"id"`
+	Name string `json:"name"`
 }
 
-func (s StorageInfo[ID]) required() (field, value string) { return "id", string(s.ID) }
+func (s storedStorage[ID]) requiredField() (field, value string) { return "id", string(s.ID) }
 
 // createStorage creates a storage under path.
 func createStorage[ID ~string](ctx context.Context, c *Client, path string, s Storage) (ID, error) {
 	if err := s.Validate(); err != nil {
 		return "", fmt.Errorf("POST %s: %w", path, err)
 	}
-	var created StorageInfo[ID]
+	var created storedStorage[ID]
 	err := c.do(ctx, call{
 		method: http.MethodPost, path: path + "/" + s.Type.segment(), class: ClassResourceWrite,
 		body: s.body(), secrets: s.secrets(),
@@ -196,47 +184,23 @@ func createStorage[ID ~string](ctx context.Context, c *Client, path string, s St
 	return created.ID, err
 }
 
-// readStorage reads a storage of any type under path.
-func readStorage[ID ~string](ctx context.Context, c *Client, path string, id ID) (StorageInfo[ID], error) {
-	var info StorageInfo[ID]
-	err := c.do(ctx, call{method: http.MethodGet, path: path + "/" + escape(id), class: ClassResourceRead}, &info)
-	return info, err
+// storageExists reports whether there is a storage with an id, of any type, under path.
+func storageExists[ID ~string](ctx context.Context, c *Client, path string, id ID) (bool, error) {
+	var found storedStorage[ID]
+	err := c.do(ctx, call{method: http.MethodGet, path: path + "/" + escape(id), class: ClassResourceRead}, &found)
+	return existsResult(id, found.ID, err)
 }
 
-// findStorages lists the storages of a type under path that are called exactly name.
-func findStorages[ID ~string](ctx context.Context, c *Client, path string, t StorageType, name string) ([]StorageInfo[ID], error) {
+// findStorage returns the id of the first storage of a type under path whose name is
+// exactly name.
+func findStorage[ID ~string](ctx context.Context, c *Client, path string, t StorageType, name string) (id ID, found bool, err error) {
 	if t.segment() == "" {
-		return nil, fmt.Errorf("GET %s: unknown storage type %q", path, t)
+		return "", false, fmt.Errorf("GET %s: unknown storage type %q", path, t)
 	}
 	list := call{path: path + "/" + t.segment(), class: ClassResourceRead}
-	return collectNamed(ctx, c, list, name, func(s StorageInfo[ID]) string { return s.Name })
-}
-
-// firstID returns the id of the first of found.
-func firstID[ID ~string](found []StorageInfo[ID], err error) (ID, bool, error) {
-	if err != nil || len(found) == 0 {
+	storages, err := listNamed(ctx, c, list, name, func(s storedStorage[ID]) string { return s.Name })
+	if err != nil || len(storages) == 0 {
 		return "", false, err
 	}
-	return found[0].ID, true, nil
-}
-
-// named keeps the items called exactly name: whether the platform's filter is exact for
-// every kind of resource is not documented.
-func named[T any](items []T, name string, nameOf func(T) string) []T {
-	return slices.DeleteFunc(items, func(item T) bool { return nameOf(item) != name })
-}
-
-// errOtherResource is an answer about something that was not asked for.
-var errOtherResource = errors.New("the answer is about another resource")
-
-// exists turns a read into an answer: a 404 of the platform is a plain no. An answer about
-// another resource is none.
-func exists[ID ~string](asked, answered ID, err error) (bool, error) {
-	switch {
-	case NotFound(err):
-		return false, nil
-	case err == nil && !strings.EqualFold(string(asked), string(answered)):
-		return false, fmt.Errorf("read %s: %w: %s", asked, errOtherResource, answered)
-	}
-	return err == nil, err
+	return storages[0].ID, true, nil
 }

@@ -31,14 +31,14 @@ type crowd struct {
 func drained(t *testing.T) *crowd {
 	t.Helper()
 	c := &crowd{t: t, g: NewGovernor(Limits{ClassStart: 1})}
-	if err := c.g.Wait(t.Context(), ClassStart); err != nil {
+	if err := acquire(t.Context(), c.g, ClassStart); err != nil {
 		t.Fatal(err)
 	}
 	return c
 }
 
 // join has one more call wait, and returns when it stands in line.
-func (c *crowd) join(ctx context.Context, name string, urgency Urgency) {
+func (c *crowd) join(ctx context.Context, name string, urgency urgency) {
 	c.t.Helper()
 	c.wg.Go(func() {
 		_, err := c.g.acquire(ctx, ClassStart, urgency)
@@ -60,20 +60,20 @@ func (c *crowd) want(names ...string) {
 		c.t.Errorf("served (-want +got):\n%s", diff)
 	}
 	b := c.g.bucket(ClassStart)
-	if len(b.line) != 0 || b.served {
-		c.t.Errorf("%d still stand in line, watched: %v", len(b.line), b.served)
+	if len(b.queue) != 0 || b.watched {
+		c.t.Errorf("%d still stand in line, watched: %v", len(b.queue), b.watched)
 	}
 }
 
 func TestGovernorServesTheMostUrgentFirst(t *testing.T) {
 	bubble.Test(t, func(t *testing.T) {
 		c := drained(t)
-		c.join(t.Context(), "prepare 1", UrgencyPrepare)
-		c.join(t.Context(), "list", UrgencyList)
-		c.join(t.Context(), "start", UrgencyStart)
-		c.join(t.Context(), "prepare 2", UrgencyPrepare)
-		c.join(t.Context(), "cancel 1", UrgencyCancel)
-		c.join(t.Context(), "cancel 2", UrgencyCancel)
+		c.join(t.Context(), "prepare 1", urgencyPrepare)
+		c.join(t.Context(), "list", urgencyList)
+		c.join(t.Context(), "start", urgencyStart)
+		c.join(t.Context(), "prepare 2", urgencyPrepare)
+		c.join(t.Context(), "cancel 1", urgencyCancel)
+		c.join(t.Context(), "cancel 2", urgencyCancel)
 		c.want("cancel 1", "cancel 2", "start", "list", "prepare 1", "prepare 2")
 	})
 }
@@ -90,7 +90,7 @@ func TestGovernorStarvesNobody(t *testing.T) {
 		for range 2 { // more than the budget by themselves
 			wg.Go(func() {
 				for {
-					if _, err := g.acquire(ctx, ClassStart, UrgencyCancel); err != nil {
+					if _, err := g.acquire(ctx, ClassStart, urgencyCancel); err != nil {
 						return
 					}
 					mu.Lock()
@@ -103,7 +103,7 @@ func TestGovernorStarvesNobody(t *testing.T) {
 		begin, waits := time.Now(), make([]time.Duration, 10)
 		for i := range waits {
 			wg.Go(func() {
-				if err := g.Wait(ctx, ClassStart); err != nil {
+				if err := acquire(ctx, g, ClassStart); err != nil {
 					t.Error(err)
 				}
 				waits[i] = time.Since(begin)
@@ -113,8 +113,8 @@ func TestGovernorStarvesNobody(t *testing.T) {
 		stop(errors.New("enough"))
 		wg.Wait()
 		slices.Sort(waits)
-		if first, last := waits[0], waits[len(waits)-1]; first < patience || last > 2*patience {
-			t.Errorf("calls that can wait left after %v to %v, want after %v and before %v", first, last, patience, 2*patience)
+		if first, last := waits[0], waits[len(waits)-1]; first < overtakingLimit || last > 2*overtakingLimit {
+			t.Errorf("calls that can wait left after %v to %v, want after %v and before %v", first, last, overtakingLimit, 2*overtakingLimit)
 		}
 		for i := 1; i < len(urgent); i++ {
 			if gap := urgent[i].Sub(urgent[i-1]); gap > 3*time.Second { // one call each 1.1 s
@@ -130,10 +130,10 @@ func TestGovernorWatchIsHandedOver(t *testing.T) {
 		stop := errors.New("stop")
 		ctx, cancel := context.WithCancelCause(t.Context())
 		c := drained(t)
-		c.join(ctx, "watcher", UrgencyPrepare)
-		c.join(ctx, "urgent", UrgencyCancel)
-		c.join(t.Context(), "prepare", UrgencyPrepare)
-		c.join(t.Context(), "start", UrgencyStart)
+		c.join(ctx, "watcher", urgencyPrepare)
+		c.join(ctx, "urgent", urgencyCancel)
+		c.join(t.Context(), "prepare", urgencyPrepare)
+		c.join(t.Context(), "start", urgencyStart)
 		begin := time.Now()
 		cancel(stop)
 		synctest.Wait()
@@ -165,7 +165,7 @@ func TestGovernorGivingUpLosesNobody(t *testing.T) {
 				if i != keep {
 					cancels = append(cancels, cancel)
 				}
-				c.join(ctx, "call", Urgency(i%3))
+				c.join(ctx, "call", urgency(i%3))
 			}
 			for _, cancel := range cancels { // at once: they race with the hand-over
 				cancel(context.Canceled)
@@ -183,10 +183,10 @@ func TestGovernorPauseHoldsForTheUrgent(t *testing.T) {
 	bubble.Test(t, func(t *testing.T) {
 		c := drained(t)
 		begin := time.Now()
-		c.join(t.Context(), "prepare", UrgencyPrepare) // in two minutes
+		c.join(t.Context(), "prepare", urgencyPrepare) // in two minutes
 		time.Sleep(90 * time.Second)
 		c.g.observe(ClassStart, 1, headers("", "60"), true)
-		c.join(t.Context(), "cancel", UrgencyCancel)
+		c.join(t.Context(), "cancel", urgencyCancel)
 		time.Sleep(59 * time.Second)
 		c.mu.Lock()
 		if len(c.served) > 0 {
@@ -204,13 +204,13 @@ func TestGovernorPauseHoldsForTheUrgent(t *testing.T) {
 func TestGovernorInSimulatedTime(t *testing.T) {
 	s := clock.NewSimulation(time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC))
 	begin := s.Now()
-	g := NewGovernorBy(s, Limits{ClassStart: 60})
+	g := NewGovernorWithClock(s, Limits{ClassStart: 60})
 	var served []string
 	var times []time.Time
 	for _, call := range []struct {
 		name    string
-		urgency Urgency
-	}{{"p", UrgencyPrepare}, {"s", UrgencyStart}, {"c", UrgencyCancel}} {
+		urgency urgency
+	}{{"p", urgencyPrepare}, {"s", urgencyStart}, {"c", urgencyCancel}} {
 		for range 30 {
 			s.Go(func() {
 				if _, err := g.acquire(t.Context(), ClassStart, call.urgency); err != nil {
@@ -236,11 +236,11 @@ func TestGovernorInSimulatedTime(t *testing.T) {
 // A simulation may be closed while calls wait: all of them end, with errors.
 func TestGovernorInAClosedSimulation(t *testing.T) {
 	s := clock.NewSimulation(time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC))
-	g := NewGovernorBy(s, Limits{ClassStart: 1})
+	g := NewGovernorWithClock(s, Limits{ClassStart: 1})
 	refused := 0
 	for i := range 10 {
 		s.Go(func() {
-			if _, err := g.acquire(t.Context(), ClassStart, Urgency(i%3)); err != nil {
+			if _, err := g.acquire(t.Context(), ClassStart, urgency(i%3)); err != nil {
 				refused++
 			}
 		})
@@ -248,8 +248,8 @@ func TestGovernorInAClosedSimulation(t *testing.T) {
 	for s.Step(s.Now()) {
 	}
 	s.Close()
-	if b := g.bucket(ClassStart); refused != 9 || len(b.line) != 0 || b.served {
-		t.Errorf("%d calls ended with an error, want 9; %d still stand in line", refused, len(b.line))
+	if b := g.bucket(ClassStart); refused != 9 || len(b.queue) != 0 || b.watched {
+		t.Errorf("%d calls ended with an error, want 9; %d still stand in line", refused, len(b.queue))
 	}
 }
 
@@ -308,8 +308,8 @@ func TestCallsByUrgency(t *testing.T) {
 			bubble.Test(t, func(t *testing.T) {
 				const perMinute = 60 // one call each 1.1 s
 				g := NewGovernor(Limits{tt.class: perMinute})
-				for g.Ready(tt.class, 1) {
-					if err := g.Wait(t.Context(), tt.class); err != nil {
+				for available(g, tt.class, 1) {
+					if err := acquire(t.Context(), g, tt.class); err != nil {
 						t.Fatal(err)
 					}
 				}

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// Ids of the platform's resources. Each kind has a type of its own, so that the
-// compiler refuses an output's id where an input's is wanted.
+// The ids of resources. Each kind has its own type: the compiler refuses the id of an output
+// where that of an input is required.
 type (
 	EncodingID string
 	InputID    string
@@ -21,12 +21,11 @@ type (
 	WebhookID  string
 )
 
-// Time is a point in time as the platform reports it. Text that cannot be read as
-// RFC 3339 becomes the zero time instead of an error: one odd date must not cost
-// a page of a hundred encodings.
+// Time is a time that the platform sent. A text that is not RFC 3339 becomes the zero time instead
+// of an error: one unreadable date must not make a page of a hundred encodings unreadable.
 type Time struct{ time.Time }
 
-// UnmarshalJSON accepts everything; see [Time].
+// UnmarshalJSON accepts every JSON value; see [Time].
 func (t *Time) UnmarshalJSON(b []byte) error {
 	t.Time = time.Time{}
 	var s string
@@ -39,16 +38,16 @@ func (t *Time) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// query renders t the way list filters expect it: ISO 8601 in UTC.
-func query(t time.Time) string {
+// formatTime formats a time for the filters of lists: ISO 8601 in UTC.
+func formatTime(t time.Time) string {
 	return t.UTC().Format("2006-01-02T15:04:05Z")
 }
 
-// Percent is a progress between 0 and 100. Numbers outside are clamped, fractions
-// rounded down, and anything that is no number counts as 0.
+// Percent is a progress from 0 to 100. Other numbers are clamped, fractions are rounded down, and
+// a value that is no number becomes 0.
 type Percent int
 
-// UnmarshalJSON accepts everything; see [Percent].
+// UnmarshalJSON accepts every JSON value; see [Percent].
 func (p *Percent) UnmarshalJSON(b []byte) error {
 	*p = 0
 	f, err := strconv.ParseFloat(strings.Trim(string(b), `"`), 64)
@@ -58,23 +57,24 @@ func (p *Percent) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// unmarshalWord reads a word that has a meaning for the platform. It accepts everything: what
-// is no text is kept as the JSON it came as, so that it is seen to be unknown and
-// not taken for missing. Missing, and empty, are only null and the empty text.
-func unmarshalWord(b []byte) string {
+// unmarshalEnum decodes the value of an enumeration. It accepts every JSON value and keeps one that
+// is no string as JSON text, so that it counts as unknown and not as missing. Only null and the
+// empty string become empty.
+func unmarshalEnum(b []byte) string {
 	var s string
 	if json.Unmarshal(b, &s) != nil {
 		s = string(b)
 	}
-	return cleanWord(s)
+	return cleanValue(s)
 }
 
-// MessageType is the severity of a [Message].
+// MessageType is the severity of a [Message]. A value that is none of the constants is kept as the
+// platform sent it.
 type MessageType string
 
-// UnmarshalJSON accepts everything; what is no text is kept as JSON.
+// UnmarshalJSON accepts every JSON value. It keeps one that is no string as JSON text.
 func (t *MessageType) UnmarshalJSON(b []byte) error {
-	*t = MessageType(unmarshalWord(b))
+	*t = MessageType(unmarshalEnum(b))
 	return nil
 }
 
@@ -87,7 +87,7 @@ func (t MessageType) Known() bool {
 	return false
 }
 
-// The severities the platform documents.
+// The documented severities.
 const (
 	MessageError   MessageType = "ERROR"
 	MessageWarning MessageType = "WARNING"
@@ -96,11 +96,8 @@ const (
 	MessageTrace   MessageType = "TRACE"
 )
 
-// Message is a line of explanation, attached to a task or to an API error.
+// Message is a message about a task or in an [APIError].
 type Message struct {
-	ID    string      `json:"id"`
-	Type  MessageType `json:"type"`
-	Text  string      `json:"text"`
-	Field string      `json:"field"` // the request field it is about; often empty
-	Date  Time        `json:"date"`
+	Type MessageType `json:"type"`
+	Text string      `json:"text"`
 }

@@ -11,13 +11,14 @@ import (
 	"strings"
 )
 
-// SignatureHeader is the header that carries the signature of a webhook delivery.
+// SignatureHeader is the header with the signature of a webhook delivery.
 const SignatureHeader = "Bitmovin-Signature"
 
-// ErrSignature says that a delivery was not signed with the expected key.
+// ErrSignature says that a delivery is not signed with the expected key.
 var ErrSignature = errors.New("webhook signature does not match")
 
-// WebhookEventType says what happened. Others than the documented ones are kept as they came.
+// WebhookEventType says what happened. A value that is not documented is kept as the platform sent
+// it.
 type WebhookEventType string
 
 // The events that end an encoding.
@@ -28,9 +29,9 @@ const (
 	EventEncodingStatusChanged WebhookEventType = "ENCODING_STATUS_CHANGED"
 )
 
-// UnmarshalJSON accepts everything; what is no text is kept as JSON.
+// UnmarshalJSON accepts every JSON value. It keeps one that is no string as JSON text.
 func (t *WebhookEventType) UnmarshalJSON(b []byte) error {
-	*t = WebhookEventType(unmarshalWord(b))
+	*t = WebhookEventType(unmarshalEnum(b))
 	return nil
 }
 
@@ -44,23 +45,23 @@ func (t WebhookEventType) Known() bool {
 	return strings.HasPrefix(string(t), "LIVE_") || strings.HasPrefix(string(t), "PRODUCT_USAGE_")
 }
 
-// WebhookEvent is one delivery. It carries no reason of an error: that takes
-// [Client.Status]. Deliveries may come twice, out of order, or not at all.
+// WebhookEvent is the content of a webhook delivery. It does not say why an encoding failed; see
+// [Client.Status]. Deliveries may be repeated, out of order, or missing.
 type WebhookEvent struct {
 	EventID   string // the same in a repeated delivery
 	EventType WebhookEventType
 	WebhookID WebhookID
-	// EncodingID is empty when the event is not about an encoding. When its type is not known
-	// it may be the id of something else.
+	// EncodingID is empty if the event is not about an encoding. If its type is unknown,
+	// EncodingID may be the id of something else.
 	EncodingID  EncodingID
 	TriggeredAt Time
 }
 
-// VerifyWebhookSignature checks the value of [SignatureHeader] against the raw body: the
-// HMAC-SHA512 with the webhook's key, in hexadecimal of either case. It takes the same
-// time for every wrong signature and returns [ErrSignature] for all of them. An empty
-// key verifies nothing. The signature holds no time: whoever replays a
-// delivery passes, so drop event ids already seen.
+// VerifyWebhookSignature checks whether a header with the name [SignatureHeader] is the HMAC-SHA512
+// of the raw body with the key of the webhook, in hexadecimal digits of either case. Otherwise, and
+// always with an empty key, it returns [ErrSignature]. It takes the same time for every wrong
+// signature. The signature covers no time, so a repeated delivery passes: the caller must ignore
+// event ids that it has seen.
 func VerifyWebhookSignature(key Secret, body []byte, header string) error {
 	if key == "" {
 		return fmt.Errorf("%w: no key to verify with", ErrSignature)
@@ -74,8 +75,8 @@ func VerifyWebhookSignature(key Secret, body []byte, header string) error {
 	return nil
 }
 
-// ParseWebhook reads the body of a delivery. It fails on what is not a JSON object. An event
-// whose type is missing or not known is one nevertheless: whatever it names may be an encoding.
+// ParseWebhook decodes the body of a delivery. It fails if the body is not a JSON object. The type
+// of the event may be missing or unknown; then EncodingID is whatever id the event names.
 func ParseWebhook(body []byte) (WebhookEvent, error) {
 	var raw struct {
 		EventID      string           `json:"eventId"`
@@ -85,7 +86,6 @@ func ParseWebhook(body []byte) (WebhookEvent, error) {
 		TriggeredAt  Time             `json:"triggeredAt"`
 		TriggeredFor EncodingID       `json:"triggeredForResourceId"`
 		Resource     EncodingID       `json:"resourceId"`
-		ResourceType string           `json:"resourceType"`
 		Encoding     struct {
 			ID EncodingID `json:"id"`
 		} `json:"encoding"`
@@ -93,7 +93,7 @@ func ParseWebhook(body []byte) (WebhookEvent, error) {
 	if !isObject(body) {
 		return WebhookEvent{}, errors.New("parse webhook: not a JSON object")
 	}
-	if err := tolerant(json.Unmarshal(body, &raw)); err != nil {
+	if err := ignoreTypeErrors(json.Unmarshal(body, &raw)); err != nil {
 		return WebhookEvent{}, fmt.Errorf("parse webhook: %w", err)
 	}
 	e := WebhookEvent{
@@ -103,8 +103,8 @@ func ParseWebhook(body []byte) (WebhookEvent, error) {
 		TriggeredAt: raw.TriggeredAt,
 		EncodingID:  raw.Encoding.ID,
 	}
-	// Webhooks for all encodings may leave the resource id empty and name the
-	// encoding only as what the event was triggered for.
+	// In deliveries of a webhook for all encodings resourceId may be empty. Then
+	// triggeredForResourceId is the id of the encoding.
 	if strings.HasPrefix(string(e.EventType), "ENCODING_") || !e.EventType.Known() {
 		e.EncodingID = cmp.Or(e.EncodingID, raw.TriggeredFor, raw.Resource)
 	}

@@ -7,18 +7,18 @@ import (
 	"net/http"
 )
 
-// WebhookTrigger is what makes the platform call a webhook. There is none for the
-// beginning of an encoding or for its cancellation.
+// WebhookTrigger is the event at which the platform calls a webhook. The platform has none for the
+// start of an encoding or for its cancellation.
 type WebhookTrigger string
 
-// The triggers this package registers for, as they stand in a path.
+// The triggers, as they appear in a path.
 const (
 	OnFinished      WebhookTrigger = "finished"
 	OnError         WebhookTrigger = "error"
 	OnTransferError WebhookTrigger = "transfer-error"
 )
 
-// path returns where the webhooks of a trigger for all encodings are kept.
+// path returns the path of the webhooks of a trigger for all encodings.
 func (t WebhookTrigger) path() (string, error) {
 	switch t {
 	case OnFinished, OnError, OnTransferError:
@@ -27,18 +27,17 @@ func (t WebhookTrigger) path() (string, error) {
 	return "", fmt.Errorf("unknown webhook trigger %q", t)
 }
 
-// Webhook is a URL the platform calls for encodings of the whole organisation.
+// Webhook is a URL that the platform calls for all encodings of the organisation.
 type Webhook struct {
 	ID           WebhookID // set by the platform
 	Name         string
 	Description  string
 	URL          string
 	Method       string // POST or PUT; default POST
-	InsecureSSL  bool   // accept any certificate
-	SignatureKey Secret // never returned; empty leaves deliveries unsigned
+	SignatureKey Secret // never returned by the platform; if empty, deliveries are not signed
 }
 
-// String names the id and the name; compare [Storage.String].
+// String returns only the id and the name, none of the other fields.
 func (w Webhook) String() string { return fmt.Sprintf("webhook %s %q", w.ID, w.Name) }
 
 // webhookBody is a webhook on the wire.
@@ -48,7 +47,7 @@ type webhookBody struct {
 	Description string            `json:"description,omitempty"`
 	URL         string            `json:"url"`
 	Method      string            `json:"method"`
-	InsecureSSL bool              `json:"insecureSsl"`
+	InsecureSSL bool              `json:"insecureSsl"` // always false: the receiver needs a valid certificate
 	Signature   *webhookSignature `json:"signature,omitempty"`
 }
 
@@ -57,12 +56,12 @@ type webhookSignature struct {
 	Key  string `json:"key"`
 }
 
-func (w webhookBody) required() (field, value string) { return "id", string(w.ID) }
+func (w webhookBody) requiredField() (field, value string) { return "id", string(w.ID) }
 
-func (w webhookBody) webhook() Webhook {
+func (w webhookBody) toWebhook() Webhook {
 	return Webhook{
 		ID: w.ID, Name: w.Name, Description: w.Description,
-		URL: w.URL, Method: w.Method, InsecureSSL: w.InsecureSSL,
+		URL: w.URL, Method: w.Method,
 	}
 }
 
@@ -74,7 +73,7 @@ func (c *Client) CreateWebhook(ctx context.Context, t WebhookTrigger, w Webhook)
 	}
 	body := webhookBody{
 		Name: w.Name, Description: w.Description, URL: w.URL,
-		Method: cmp.Or(w.Method, http.MethodPost), InsecureSSL: w.InsecureSSL,
+		Method: cmp.Or(w.Method, http.MethodPost),
 	}
 	if w.SignatureKey != "" {
 		body.Signature = &webhookSignature{Type: "HMAC", Key: string(w.SignatureKey)}
@@ -84,7 +83,7 @@ func (c *Client) CreateWebhook(ctx context.Context, t WebhookTrigger, w Webhook)
 		method: http.MethodPost, path: path, class: ClassOther,
 		body: body, secrets: []Secret{w.SignatureKey},
 	}, &created)
-	return created.webhook(), err
+	return created.toWebhook(), err
 }
 
 // ListWebhooks returns all webhooks of a trigger.
@@ -94,11 +93,11 @@ func (c *Client) ListWebhooks(ctx context.Context, t WebhookTrigger) ([]Webhook,
 		return nil, fmt.Errorf("list webhooks: %w", err)
 	}
 	var hooks []Webhook
-	for w, err := range all[webhookBody](ctx, c, call{path: path, class: ClassOther}, 0, maxPageSize) {
+	for w, err := range listAll[webhookBody](ctx, c, call{path: path, class: ClassOther}, 0, maxPageSize) {
 		if err != nil {
 			return nil, err
 		}
-		hooks = append(hooks, w.webhook())
+		hooks = append(hooks, w.toWebhook())
 	}
 	return hooks, nil
 }
@@ -112,24 +111,22 @@ func (c *Client) DeleteWebhook(ctx context.Context, t WebhookTrigger, id Webhook
 	return c.do(ctx, call{method: http.MethodDelete, path: path + "/" + escape(id), class: ClassOther}, nil)
 }
 
-// Notification is a registered webhook as the platform's delivery sees it.
+// Notification is the state of the deliveries of a webhook.
 type Notification struct {
-	ID        WebhookID        `json:"id"` // the webhook's
-	Type      string           `json:"type"`
-	EventType WebhookEventType `json:"eventType"`
-	// Muted says that ten deliveries in a row have failed and that nothing is
-	// delivered until [Client.Unmute].
+	ID WebhookID `json:"id"` // of the webhook
+	// Muted is true if ten deliveries in a row have failed. Then the platform delivers
+	// nothing until [Client.Unmute].
 	Muted bool `json:"muted"`
 }
 
-func (n Notification) required() (field, value string) { return "id", string(n.ID) }
+func (n Notification) requiredField() (field, value string) { return "id", string(n.ID) }
 
-// Notifications returns all notifications of the organisation.
+// Notifications returns the notifications of all webhooks of the organisation.
 func (c *Client) Notifications(ctx context.Context) ([]Notification, error) {
-	return collect(all[Notification](ctx, c, call{path: "/notifications", class: ClassOther}, 0, maxPageSize))
+	return collect(listAll[Notification](ctx, c, call{path: "/notifications", class: ClassOther}, 0, maxPageSize))
 }
 
-// Unmute lets a muted webhook be delivered again. What was missed is not made up for.
+// Unmute makes the platform deliver to a muted webhook again. It does not deliver what was missed.
 func (c *Client) Unmute(ctx context.Context, id WebhookID) error {
 	return c.do(ctx, call{method: http.MethodPost, path: "/notifications/" + escape(id) + "/unmute", class: ClassOther}, nil)
 }

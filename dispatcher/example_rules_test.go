@@ -40,11 +40,11 @@ func (r *exampleRules) run(ctx context.Context, n int) error {
 		if !left {
 			return nil
 		}
-		queued, err := r.client.CountEncodings(ctx, bitmovin.StatusQueued)
+		queued, err := r.client.ListEncodings(ctx, bitmovin.ListEncodings{Status: bitmovin.StatusQueued, Limit: 1})
 		if err != nil {
 			return err
 		}
-		if err := r.start(ctx, jobs, r.target-int(queued)); err != nil {
+		if err := r.start(ctx, jobs, r.target-int(queued.Total)); err != nil {
 			return err
 		}
 		time.Sleep(10 * time.Second)

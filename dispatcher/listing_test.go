@@ -114,7 +114,6 @@ func (w *world) disposable() *bitmovin.Client {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	w.t.Cleanup(client.Close)
 	return client
 }
 

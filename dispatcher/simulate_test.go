@@ -66,7 +66,7 @@ func (l workload) simulate(t *testing.T) simulator.Stats {
 	}()
 	w := &world{
 		t: t, ctx: t.Context(), sim: platform, store: table, target: l.target, auto: l.auto,
-		governor: bitmovin.NewGovernorBy(sim, nil), apiKey: func() (string, error) { return "test-key", nil },
+		governor: bitmovin.NewGovernorWithClock(sim, nil), apiKey: func() (string, error) { return "test-key", nil },
 	}
 	b := w.submitAt(begin, l.jobs(), nil)
 	w.prepare(sim)

@@ -1,6 +1,7 @@
 package dispatcher
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 	"time"
@@ -47,8 +48,9 @@ func TestTemplateSettings(t *testing.T) {
 		if e.CloudRegion != "AWS_EU_WEST_1" || e.EncoderVersion != "2.201.0" {
 			w.t.Errorf("encoded in %s by version %s", e.CloudRegion, e.EncoderVersion)
 		}
-		start, err := client.StartRequest(w.ctx, id)
-		if err != nil {
+		started, _ := w.sim.Encoding(string(id))
+		var start bitmovin.StartRequest
+		if err := json.Unmarshal(started.StartRequest, &start); err != nil {
 			w.t.Fatal(err)
 		}
 		want := bitmovin.StartRequest{

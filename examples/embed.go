@@ -1,9 +1,9 @@
-// Package examples holds lists and clients to try Stoker with.
+// Package examples holds a list of inputs and clients in other languages.
 package examples
 
 import _ "embed"
 
-// OpenMovies is a list of open films, as CSV: what the demo encodes.
+// OpenMovies is a CSV list of open films, which the demo encodes.
 //
 //go:embed open-movies.csv
 var OpenMovies string

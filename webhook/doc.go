@@ -1,30 +1,33 @@
-// Package webhook lets Bitmovin tell when encodings end, instead of being asked.
+// Package webhook receives the notifications that Bitmovin sends when encodings end, and
+// registers for them.
 //
-// A [Receiver] does both halves of it: it serves the address that the platform
-// delivers to, and it sees to it that the platform knows that address ([Receiver.Run]).
+// A [Receiver] serves the address that the platform delivers to. [Receiver.Run] keeps that
+// address registered at the platform.
 //
 // # A delivery is a hint
 //
-// What a delivery does is to name an encoding that is worth a look, nothing else: what
-// became of it is read from the platform. So the outcome is the same whether
-// deliveries arrive, get lost, come late, twice or in any order, are about other
-// people's encodings, or are forged. They only make things faster.
+// A delivery only names an encoding whose status should be read now. Its status is then read
+// from the platform. Deliveries may be lost, late, repeated or out of order, may be about
+// encodings of other people, and may be forged: jobs end in the same way, only later or
+// earlier.
 //
-// # What is let through
+// # Accepted deliveries
 //
-// A delivery has to be signed with the account's key (HMAC-SHA512 over the body). The
-// signature covers no time and no address, so that whoever has seen a delivery could
-// repeat it: an event counts once, and only within ten minutes of the time it was
-// triggered at. Every event that is signed is answered with 200, even if it comes to
-// nothing, because the platform stops delivering after ten refusals in a row. One of a type
-// that nobody knew is noted, and no more than the same hint. The rest (unsigned, too large,
-// or no event) is answered with 400 or 401, for an unknown account as for a known one, and
-// no word why.
+// A delivery must be signed with the key of the account (HMAC-SHA512 over the body). The
+// signature covers neither a time nor an address, so anybody who has seen a delivery could
+// repeat it. Therefore an event is used once, and only within ten minutes of the time at which
+// it was triggered. An event of an unknown type is used like any other, and recorded as an
+// unknown value.
+//
+// Every signed event is answered with 200, even if it is not used: the platform stops
+// delivering after ten refusals in a row. A delivery that is unsigned, too large or no event
+// is answered with 400 or 401 and no text. The answers for an account that does not exist are
+// those for a wrong signature.
 //
 // # Registration
 //
-// Nothing is remembered of what was registered: at the start and every ten minutes
-// the platform's webhooks are listed, ours are found by their URL, missing ones are
-// created, those signed with another key are replaced, and muted ones are un-muted. They
-// stay when the service stops, so that they are there when it comes back.
+// The package stores nothing about its webhooks. At the start and every ten minutes it lists
+// the webhooks at the platform and finds its own by their URL. It creates missing ones,
+// replaces those that were created with another key, and un-mutes muted ones. They stay
+// registered when the service stops, and are used again when it starts.
 package webhook

@@ -5,15 +5,15 @@ import (
 	"sync"
 )
 
-// remembered is how many events an account remembers. The platform allows 600
-// starts a minute, so that these are more than ten minutes' worth.
-const remembered = 16384
+// historySize is how many events of an account are remembered. The platform allows 600 starts
+// a minute, so this covers more than maxAge.
+const historySize = 16384
 
-// digest stands for an event's id, which could have any length.
+// digest stands for the id of an event, which can have any length.
 type digest [sha256.Size]byte
 
-// history remembers the latest events, so that each counts once. The zero value
-// remembers nothing yet.
+// history remembers the latest events of an account, so that each is used once. The zero
+// value is empty.
 type history struct {
 	mu     sync.Mutex
 	seen   map[digest]struct{}
@@ -21,8 +21,8 @@ type history struct {
 	oldest int
 }
 
-// first remembers an event and reports whether it is a new one.
-func (h *history) first(id string) bool {
+// add remembers an event and reports whether it is new.
+func (h *history) add(id string) bool {
 	d := digest(sha256.Sum256([]byte(id)))
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -33,12 +33,12 @@ func (h *history) first(id string) bool {
 		h.seen = map[digest]struct{}{}
 	}
 	h.seen[d] = struct{}{}
-	if len(h.order) < remembered {
+	if len(h.order) < historySize {
 		h.order = append(h.order, d)
 		return true
 	}
 	delete(h.seen, h.order[h.oldest])
 	h.order[h.oldest] = d
-	h.oldest = (h.oldest + 1) % remembered
+	h.oldest = (h.oldest + 1) % historySize
 	return true
 }

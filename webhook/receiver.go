@@ -15,73 +15,73 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-// Pattern is what a [Receiver] is to be served under, for [http.ServeMux].
+// Pattern is the pattern of [http.ServeMux] under which a [Receiver] must be served.
 const Pattern = "POST /webhooks/bitmovin/{account}"
 
 const (
-	// maxBody bounds a delivery; real ones have about one kilobyte.
+	// maxBody bounds the bytes of a delivery. Those of the platform have about 1,000.
 	maxBody = 64 << 10
-	// maxAge is how far the time of an event may lie from now, in either
-	// direction: clocks differ.
+	// maxAge is how far the time of an event may lie in the past, or, since clocks differ,
+	// in the future.
 	maxAge = 10 * time.Minute
-	// signatureSize is the length of a signature in hexadecimal.
+	// signatureSize is the length of a signature in hexadecimal digits.
 	signatureSize = 128
 )
 
-// Address is where deliveries for an account arrive, given the URL under which the
-// outside reaches this service.
+// Address returns the URL to which the deliveries of an account are sent. Base is the URL at
+// which the platform reaches this service.
 func Address(base, accountID string) string {
 	return strings.TrimRight(base, "/") + "/webhooks/bitmovin/" + url.PathEscape(accountID)
 }
 
-// Config is what a [Receiver] works with.
+// Config configures a [Receiver].
 type Config struct {
-	// Accounts are those that take deliveries.
+	// Accounts are the accounts that receive deliveries.
 	Accounts []Account
-	// URL is where the outside reaches this service, without the path of [Pattern].
-	// Empty: nothing is registered at the platform.
+	// URL is the URL at which the platform reaches this service, without the path of
+	// [Pattern]. If it is empty, [Receiver.Run] registers nothing.
 	URL    string
 	Store  Store        // required
 	Logger *slog.Logger // default: discard
 }
 
-// Store is where deliveries become known.
+// Store receives what deliveries say. Its methods must not block.
 type Store interface {
-	// HintEncoding says that an encoding is worth a look at the platform. It must not block.
+	// HintEncoding asks for the status of an encoding to be read soon.
 	HintEncoding(accountID, encodingID string)
-	// PublishWebhooks replaces how the webhooks of an account stand. It must not block.
+	// PublishWebhooks replaces the state of the webhooks of an account.
 	PublishWebhooks(accountID string, w job.Webhooks)
 }
 
-// Account is one Bitmovin account that takes deliveries.
+// Account is a Bitmovin account that receives deliveries.
 type Account struct {
 	ID string
-	// Key is what deliveries are signed with; required.
+	// Key is the key with which the platform signs deliveries. Required.
 	Key bitmovin.Secret
-	// Platform is where webhooks are registered; it is used only with a URL.
+	// Platform registers webhooks. It is used only if [Config.URL] is set.
 	Platform Platform
-	// Unknown takes note of events of a type that is not known; nil: nobody does.
+	// Unknown records event types that are not known. Nil records none.
 	Unknown *bitmovin.UnknownValues
 }
 
-// Receiver takes deliveries. Use [New].
+// Receiver receives deliveries. Use [New].
 type Receiver struct {
-	accounts map[string]*account
-	stranger *account // stands in for accounts that there are not
-	url      string
-	store    Store
+	accounts       map[string]*account
+	unknownAccount *account // stands in for accounts that do not exist
+	url            string
+	store          Store
 }
 
-// account is an account with what has been delivered for it.
+// account is an account with the state of its deliveries and its registration.
 type account struct {
 	Account
-	log      *slog.Logger
-	history  history
-	tally    tally
-	standing standing
+	log          *slog.Logger
+	history      history
+	counters     counters
+	registration registrationState
 }
 
-// New returns a receiver that takes deliveries, and registers nothing until it runs.
+// New returns a receiver. It registers nothing before [Receiver.Run].
 func New(c Config) (*Receiver, error) {
 	log := cmp.Or(c.Logger, slog.New(slog.DiscardHandler))
 	r := &Receiver{accounts: map[string]*account{}, url: c.URL, store: c.Store}
@@ -92,40 +92,40 @@ func New(c Config) (*Receiver, error) {
 		r.accounts[a.ID] = newAccount(a, log.With("account", a.ID), c.URL != "")
 		r.publish(r.accounts[a.ID])
 	}
-	// A key that nobody has makes unknown accounts look like wrong signatures, down
-	// to the time it takes.
-	r.stranger = newAccount(Account{Key: bitmovin.Secret(rand.Text())}, log, false)
+	// With a random key a delivery for an unknown account is answered like one with a wrong
+	// signature, and takes as long.
+	r.unknownAccount = newAccount(Account{Key: bitmovin.Secret(rand.Text())}, log, false)
 	return r, nil
 }
 
 func newAccount(a Account, log *slog.Logger, register bool) *account {
-	fresh := &account{Account: a, log: log}
+	added := &account{Account: a, log: log}
 	if register {
-		fresh.standing.problem = "not registered yet"
+		added.registration.problem = "not registered yet"
 	}
-	return fresh
+	return added
 }
 
-// ServeHTTP takes a delivery; see the package's documentation for what becomes of it.
+// ServeHTTP receives a delivery. The documentation of the package says how it is answered.
 func (r *Receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	a := r.accounts[req.PathValue("account")]
 	if a == nil {
-		a = r.stranger
+		a = r.unknownAccount
 	}
-	encoding, v := a.judge(w, req)
-	if v == accepted {
+	encoding, o := a.classify(w, req)
+	if o == accepted {
 		r.store.HintEncoding(a.ID, string(encoding))
 	}
-	a.count(v, req.RemoteAddr)
+	a.count(o, req.RemoteAddr)
 	r.publish(a)
-	w.WriteHeader(v.status())
+	w.WriteHeader(o.status())
 }
 
-// judge reads a delivery and says what it is, and about which encoding.
-func (a *account) judge(w http.ResponseWriter, req *http.Request) (bitmovin.EncodingID, verdict) {
+// classify reads a delivery. It returns the encoding that an accepted delivery is about.
+func (a *account) classify(w http.ResponseWriter, req *http.Request) (bitmovin.EncodingID, outcome) {
 	signature := strings.TrimSpace(req.Header.Get(bitmovin.SignatureHeader))
 	if len(signature) != signatureSize {
-		return "", forged // not worth reading
+		return "", forged // the body need not be read
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, req.Body, maxBody))
 	if err != nil {
@@ -141,12 +141,12 @@ func (a *account) judge(w http.ResponseWriter, req *http.Request) (bitmovin.Enco
 	if !event.EventType.Known() {
 		a.Unknown.Note(bitmovin.UnknownEvent, string(event.EventType))
 	}
-	return event.EncodingID, a.weigh(event, time.Now())
+	return event.EncodingID, a.classifyEvent(event, time.Now())
 }
 
-// weigh says what a signed event is worth. One without a time counts as stale: it
-// could be repeated for ever.
-func (a *account) weigh(e bitmovin.WebhookEvent, now time.Time) verdict {
+// classifyEvent classifies a signed event and remembers it if it is accepted. An event without
+// a time is stale: it could be repeated for ever.
+func (a *account) classifyEvent(e bitmovin.WebhookEvent, now time.Time) outcome {
 	id := e.EventID
 	if id == "" {
 		id = string(e.EventType) + " " + string(e.EncodingID) + " " + e.TriggeredAt.String()
@@ -156,7 +156,7 @@ func (a *account) weigh(e bitmovin.WebhookEvent, now time.Time) verdict {
 		return irrelevant
 	case now.Sub(e.TriggeredAt.Time).Abs() > maxAge:
 		return stale
-	case !a.history.first(id):
+	case !a.history.add(id):
 		return duplicate
 	}
 	return accepted

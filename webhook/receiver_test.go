@@ -94,15 +94,15 @@ func TestDeliveries(t *testing.T) {
 	now := time.Now()
 	good := event("1", "enc", now)
 	long := event("1", strings.Repeat("e", 64<<10), now)
-	rang, ignored, rejected := job.Webhooks{UsedCount: 1}, job.Webhooks{IgnoredCount: 1}, job.Webhooks{RejectedCount: 1}
+	used, ignored, rejected := job.Webhooks{UsedCount: 1}, job.Webhooks{IgnoredCount: 1}, job.Webhooks{RejectedCount: 1}
 	for _, tt := range []struct {
 		name, account, body, signature string
 		status                         int
 		want                           job.Webhooks
 	}{
-		{"good", "a", good, sign(key, good), 200, rang},
-		{"upper case", "a", good, strings.ToUpper(sign(key, good)), 200, rang},
-		{"account with a slash", "b/c d", good, sign(key, good), 200, rang},
+		{"good", "a", good, sign(key, good), 200, used},
+		{"upper case", "a", good, strings.ToUpper(sign(key, good)), 200, used},
+		{"account with a slash", "b/c d", good, sign(key, good), 200, used},
 		{"unsigned", "a", good, "", 401, rejected},
 		{"other key", "a", good, sign("another", good), 401, rejected},
 		{"no key", "a", good, sign("", good), 401, rejected},
@@ -113,12 +113,12 @@ func TestDeliveries(t *testing.T) {
 		{"not JSON", "a", "<html>", sign(key, "<html>"), 400, rejected},
 		{"a list", "a", "[]", sign(key, "[]"), 400, rejected},
 		{"no event type", "a", "{}", "", 200, ignored},
-		{"no event type, about an encoding", "a", strings.Replace(good, "eventType", "kind", 1), "", 200, rang},
-		{"event type that nobody knows", "a", strings.Replace(good, "ENCODING_FINISHED", "TRANSFER_RESUMED", 1), "", 200, rang},
-		{"event type that is no text", "a", strings.Replace(good, `"ENCODING_FINISHED"`, `{"is":7}`, 1), "", 200, rang},
+		{"no event type, about an encoding", "a", strings.Replace(good, "eventType", "kind", 1), "", 200, used},
+		{"event type that nobody knows", "a", strings.Replace(good, "ENCODING_FINISHED", "TRANSFER_RESUMED", 1), "", 200, used},
+		{"event type that is no text", "a", strings.Replace(good, `"ENCODING_FINISHED"`, `{"is":7}`, 1), "", 200, used},
 		{"event type that nobody knows, too old", "a", strings.Replace(event("1", "enc", now.Add(-time.Hour)), "FINISHED", "RESUMED", 1), "", 200, ignored},
-		{"minutes ago", "a", event("1", "enc", now.Add(-9*time.Minute)), "", 200, rang},
-		{"clock behind", "a", event("1", "enc", now.Add(9*time.Minute)), "", 200, rang},
+		{"minutes ago", "a", event("1", "enc", now.Add(-9*time.Minute)), "", 200, used},
+		{"clock behind", "a", event("1", "enc", now.Add(9*time.Minute)), "", 200, used},
 		{"too old", "a", event("1", "enc", now.Add(-11*time.Minute)), "", 200, ignored},
 		{"from the future", "a", event("1", "enc", now.Add(11*time.Minute)), "", 200, ignored},
 		{"of no time", "a", `{"eventId":"1","eventType":"ENCODING_ERROR","resourceId":"enc"}`, "", 200, ignored},
@@ -267,7 +267,7 @@ func FuzzDeliveries(f *testing.F) {
 			t.Errorf("%q was answered with %d, signed as it was", body, status)
 		}
 		if len(e.hints) > 1 {
-			t.Errorf("%q rang %d times", body, len(e.hints))
+			t.Errorf("%q used %d times", body, len(e.hints))
 		}
 	})
 }

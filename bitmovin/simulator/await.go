@@ -4,45 +4,58 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // ErrUnknownEncoding is returned for an id that no encoding has ever had.
 var ErrUnknownEncoding = errors.New("unknown encoding")
 
-// waiter is somebody who waits for a condition that is checked, under the
-// lock, at every transition, so that not even a status that lasts no time at
-// all is missed.
+// waiter is one call of an Await method. Its condition is checked under the lock at every
+// transition, so that even a status of no duration is seen.
 type waiter struct {
 	met  func() bool
 	done chan struct{}
 }
 
-// wake checks all waiters. It is called after every transition.
-func (s *Simulator) wake() {
-	kept := s.waiters[:0]
-	for _, w := range s.waiters {
-		if w.met() {
-			close(w.done)
-			continue
-		}
-		kept = append(kept, w)
-	}
-	clear(s.waiters[len(kept):])
-	s.waiters = kept
+// waiters are all that wait.
+type waiters struct{ list []*waiter }
+
+func (w *waiters) add(met func() bool) *waiter {
+	added := &waiter{met, make(chan struct{})}
+	w.list = append(w.list, added)
+	return added
 }
 
-// wakeAll ends all waiting at Close.
-func (s *Simulator) wakeAll() {
-	for _, w := range s.waiters {
-		close(w.done)
-	}
-	s.waiters = nil
+func (w *waiters) remove(gone *waiter) {
+	w.list = slices.DeleteFunc(w.list, func(other *waiter) bool { return other == gone })
 }
+
+// wake ends the waiting of those whose condition is met.
+func (w *waiters) wake() {
+	w.list = slices.DeleteFunc(w.list, func(waiting *waiter) bool {
+		met := waiting.met()
+		if met {
+			close(waiting.done)
+		}
+		return met
+	})
+}
+
+// wakeAll ends all waiting.
+func (w *waiters) wakeAll() {
+	for _, waiting := range w.list {
+		close(waiting.done)
+	}
+	w.list = nil
+}
+
+// wake checks all waiters. It is called after every transition and every call.
+func (s *Simulator) wake() { s.waiters.wake() }
 
 // await returns nil once met returns true; met runs under the lock.
 func (s *Simulator) await(ctx context.Context, met func() bool) error {
 	s.mu.Lock()
-	s.present()
+	s.advanceToNow()
 	if met() {
 		s.mu.Unlock()
 		return nil
@@ -51,8 +64,7 @@ func (s *Simulator) await(ctx context.Context, met func() bool) error {
 		s.mu.Unlock()
 		return errClosed
 	}
-	w := &waiter{met, make(chan struct{})}
-	s.waiters = append(s.waiters, w)
+	w := s.waiters.add(met)
 	s.mu.Unlock()
 	select {
 	case <-w.done:
@@ -61,31 +73,21 @@ func (s *Simulator) await(ctx context.Context, met func() bool) error {
 		}
 		return nil
 	case <-ctx.Done():
-		s.forget(w)
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.waiters.remove(w)
 		return context.Cause(ctx)
 	}
 }
 
-func (s *Simulator) forget(w *waiter) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for i, other := range s.waiters {
-		if other == w {
-			s.waiters[i] = s.waiters[len(s.waiters)-1]
-			s.waiters = s.waiters[:len(s.waiters)-1]
-			return
-		}
-	}
-}
-
-// AwaitStatus waits until the encoding is in the status, however briefly. It
-// returns [ErrUnknownEncoding] for an id that does not exist and the
-// context's cause when that ends first; ending in another status does not end
-// the wait, since the encoding may be started again.
+// AwaitStatus waits until the encoding is in the status, however briefly. It returns
+// [ErrUnknownEncoding] for an id that does not exist, and the context's cause if the context
+// ends first. The end of the encoding in another status does not end the wait: it may be
+// started again.
 func (s *Simulator) AwaitStatus(ctx context.Context, encodingID string, status Status) error {
 	s.init()
 	s.mu.Lock()
-	enc := s.encodings[encodingID]
+	enc := s.encodings.byID[encodingID]
 	s.mu.Unlock()
 	if enc == nil {
 		return fmt.Errorf("await %s of %s: %w", status, encodingID, ErrUnknownEncoding)
@@ -97,23 +99,23 @@ func (s *Simulator) AwaitStatus(ctx context.Context, encodingID string, status S
 	return nil
 }
 
-// AwaitIdle waits until nothing is queued or running, no template is being set
-// up and no webhook is on its way.
+// AwaitIdle waits until nothing is queued or running, no template is being set up and no
+// webhook delivery is on its way.
 func (s *Simulator) AwaitIdle(ctx context.Context) error {
 	s.init()
-	err := s.await(ctx, func() bool { return !s.busyNow() && s.stats.inFlight == 0 })
+	err := s.await(ctx, func() bool { return s.schedule.idle() && s.stats.inFlight == 0 })
 	if err != nil {
 		return fmt.Errorf("await idle: %w", err)
 	}
 	return nil
 }
 
-// AwaitStats waits until cond holds, which is asked after every call and every
-// transition. It is for conditions such as "three encodings are QUEUED"; cond
-// gets a complete copy, so keep it out of large benchmarks.
+// AwaitStats waits until cond holds, such as "three encodings are QUEUED". It checks cond
+// after every call and every transition, each time with a complete copy of the statistics:
+// do not use it in large benchmarks.
 func (s *Simulator) AwaitStats(ctx context.Context, cond func(Stats) bool) error {
 	s.init()
-	err := s.await(ctx, func() bool { return cond(s.statsLocked()) })
+	err := s.await(ctx, func() bool { return cond(s.currentStats()) })
 	if err != nil {
 		return fmt.Errorf("await statistics: %w", err)
 	}

@@ -16,7 +16,7 @@ func childRoutes(known *catalog) []route {
 	}
 	return append(routes,
 		get(one+"/muxings", groupEncoding, onEncoding(func(_ *Simulator, c *call, enc *encoding) (any, error) {
-			return c.pageOf(enc.muxings)
+			return c.renderPage(enc.muxings)
 		})),
 		get(one+"/muxings/{child}", groupEncoding, onEncoding(func(_ *Simulator, c *call, enc *encoding) (any, error) {
 			r := findChild(enc.muxings, c.params["child"])
@@ -41,18 +41,17 @@ func childKindRoutes(path string, k *kind, of func(*encoding) *[]*resource) []ro
 		post(path, groupEncoding, createChild(k, of)),
 		get(path, groupEncoding, onEncoding(func(_ *Simulator, c *call, enc *encoding) (any, error) {
 			ofKind := slices.DeleteFunc(slices.Clone(*of(enc)), func(r *resource) bool { return r.kind != k })
-			return c.pageOf(ofKind)
+			return c.renderPage(ofKind)
 		})),
 		get(path+"/{child}", groupEncoding, found(func(r *resource) any { return r.render() })),
 		get(path+"/{child}/customData", groupEncoding, found(func(r *resource) any {
-			return customData(r.custom, r.created)
+			return renderCustomData(r.custom, r.created)
 		})),
 		remove(path+"/{child}", groupEncoding, removeChild(k, of)),
 	}
 }
 
-// createChild adds a stream or muxing, which is possible while the encoding
-// could be started.
+// createChild adds a stream or muxing to an encoding that may be started.
 func createChild(k *kind, of func(*encoding) *[]*resource) handler {
 	return onEncoding(func(s *Simulator, c *call, enc *encoding) (any, error) {
 		if enc.template != nil || enc.status != Created && enc.status != Error {
@@ -62,11 +61,11 @@ func createChild(k *kind, of func(*encoding) *[]*resource) handler {
 		if err != nil {
 			return nil, err
 		}
-		r, err := s.make(k, enc, fields, false)
+		r, err := newResource(s, k, enc, fields, false)
 		if err != nil {
 			return nil, err
 		}
-		r.id = s.newID()
+		r.id = s.ids.newID()
 		*of(enc) = append(*of(enc), r)
 		return r.render(), nil
 	})
@@ -96,7 +95,7 @@ func removeChild(k *kind, of func(*encoding) *[]*resource) handler {
 func usedByMuxing(enc *encoding, streamID string) bool {
 	for _, m := range enc.muxings {
 		var muxing Muxing
-		peek(m.fields, &muxing)
+		decodeStored(m.fields, &muxing)
 		if slices.Contains(muxing.Streams, StreamRef{streamID}) {
 			return true
 		}
@@ -113,8 +112,9 @@ func findChild(children []*resource, id string) *resource {
 	return nil
 }
 
-func (c *call) pageOf(children []*resource) (any, error) {
-	p, err := c.page()
+// renderPage renders the page that the call asks for.
+func (c *call) renderPage(children []*resource) (any, error) {
+	p, err := c.parsePage()
 	if err != nil {
 		return nil, err
 	}

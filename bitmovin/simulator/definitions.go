@@ -1,6 +1,6 @@
 package simulator
 
-// definition is an entry of the two catalogs of errors.
+// definition describes an error code in one of the two lists of error definitions.
 type definition struct {
 	Code        int       `json:"code"`
 	Category    string    `json:"category"`
@@ -18,7 +18,7 @@ func definitionRoutes() []route {
 
 func listDefinitions(all []definition) handler {
 	return func(_ *Simulator, c *call) (any, error) {
-		p, err := c.page()
+		p, err := c.parsePage()
 		if err != nil {
 			return nil, err
 		}
@@ -48,8 +48,8 @@ func apiDefinitions() []definition {
 	}
 }
 
-// encodingDefinitions are the failures of runs. 10000 to 10007 are the
-// platform's; the others stand for the rest of its table.
+// encodingDefinitions describes failures of runs. Codes 10000 to 10007 are the platform's.
+// The others stand for the rest of its list.
 func encodingDefinitions() []definition {
 	decoding := "DECODING ERROR"
 	return []definition{
@@ -62,7 +62,7 @@ func encodingDefinitions() []definition {
 	}
 }
 
-// simulatedFailure is how FailRate lets runs fail.
+// simulatedFailure is the reason of runs that [Simulator.FailRate] lets fail.
 func simulatedFailure() TaskError {
 	return TaskError{
 		Code: 90001, Category: "SIMULATED ERROR", RetryHint: Retry,

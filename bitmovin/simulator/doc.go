@@ -1,59 +1,54 @@
-// Package simulator is a stand-in for the Bitmovin encoding API: tests,
-// demonstrations, rehearsals and capacity planning run on it. One
-// [Simulator] is an [net/http.Handler] whose zero value is ready:
+// Package simulator stands in for the Bitmovin encoding API in tests, demonstrations and
+// plans. A [Simulator] is an [net/http.Handler] whose zero value is ready:
 //
 //	sim := &simulator.Simulator{Encoders: 10, QueueLimit: 100, Duration: 30 * time.Second}
 //	defer sim.Close()
 //	err := http.ListenAndServe("127.0.0.1:7080", sim)
 //
-// Tests need no network: [Simulator.Client] serves requests in the caller's
-// goroutine, also inside a testing/synctest bubble, where hours of encoding
-// pass in milliseconds.
+// Tests need no network: [Simulator.Client] serves requests in the goroutine of the caller.
+// Inside a testing/synctest bubble hours of encoding pass in milliseconds.
 //
 // # What is modelled
 //
 //   - Inputs, outputs, codec configurations, default DASH and HLS manifests,
 //     encodings with streams and muxings, encoding templates, webhooks.
-//   - The life of an encoding: CREATED, then QUEUED by a start, RUNNING when one
-//     of Encoders is free (the highest priority first, first come first served
-//     inside one), then FINISHED, ERROR, CANCELED or TRANSFER_ERROR. A start is
-//     possible in CREATED and ERROR. A restart renews times and clears error
-//     and messages; streams and muxings stay.
+//   - The life of an encoding: CREATED, then QUEUED by a start, RUNNING when an encoder is
+//     free, then FINISHED, ERROR, CANCELED or TRANSFER_ERROR. The queue is ordered by
+//     priority, and within a priority by the time of the start. An encoding can be started
+//     in CREATED and ERROR. A restart sets new times and clears error and messages; streams
+//     and muxings stay.
 //   - The limit of queued encodings, answered with code 8004.
-//   - The documented rate limits, by API key, group of endpoints and method,
-//     in windows of one minute, with the x-ratelimit-* headers.
-//   - Webhooks for finished, error and transfer-error with HMAC-SHA512
-//     signatures, muted after ten failed deliveries in a row.
-//   - Everything that can go wrong on the way, before or after the effect of a
-//     call: see [Fault] and [FaultPlan].
+//   - The documented rate limits, by API key, group of endpoints and method, for each full
+//     minute of the clock, with the x-ratelimit-* headers.
+//   - Webhooks for finished, error and transfer-error with HMAC-SHA512 signatures, muted
+//     after ten failed deliveries in a row.
+//   - Failing calls, before or after they take effect: see [Fault] and [FaultPlan].
 //
 // # What is not
 //
-// No media is read or written; outputs are never checked. Live encodings,
-// filters, DRM, thumbnails, sprites, custom manifests, stored templates and
-// transfer retries are unknown paths (404), or ignored inside a template.
-// Statuses that the platform's documentation leaves open are chosen here and
-// noted where they are chosen; the API error codes, except 8004, are the
-// simulator's own.
+// The simulator reads and writes no media and does not check whether outputs work. Live
+// encodings, filters, DRM, thumbnails, sprites, custom manifests, stored templates and
+// transfer retries have no paths (404) and are ignored inside a template. Where the
+// documentation of the platform names no HTTP status, the simulator chose one; a comment says
+// so. The API error codes are its own, except those of limits.
 //
-// # Stricter than the real thing
+// # Stricter than the platform
 //
-// Every id in a body must exist; required fields must be there and have their
-// type; a start needs a stream and a muxing; a video without bitrate and crf
-// needs a per-title mode; children change only while a start is possible.
-// Unknown fields are tolerated and echoed, secrets and customData never are.
+// Every id in a body must exist. Required fields must be there and have the right type. A
+// start needs a stream and a muxing. A video without bitrate and crf needs a per-title mode.
+// Streams and muxings can be changed only while the encoding can be started. Unknown fields
+// are kept and returned, secrets and customData are not.
 //
-// # Judging a client
+// # Checking a client
 //
-// The ledger ([Simulator.Ledger]) lists every call in the order in which the
-// calls took effect, with what the client was told and whether it was true.
-// [Simulator.Starts] and [Simulator.Encodings] show what became of it,
-// [Simulator.Stats] how well the encoders were used. The same is served as
-// JSON under /simulator/ledger, /simulator/encodings and /simulator/stats.
+// [Simulator.Ledger] lists the calls in the order in which they took effect: what the client
+// sent, what it was told, and whether the call took effect. [Simulator.Starts] and
+// [Simulator.Encodings] show the encodings, [Simulator.Stats] how well the encoders were
+// used. The same is served as JSON under /simulator/ledger, /simulator/encodings and
+// /simulator/stats.
 //
 // # Time
 //
-// Events take place at their own time and are computed when somebody looks, so
-// that a hundred thousand encodings cost one timer. All randomness follows
-// from [Simulator.Seed].
+// Events take place at their own time and are computed at the next call, so a hundred
+// thousand encodings need one timer. All randomness follows from [Simulator.Seed].
 package simulator

@@ -4,11 +4,10 @@ import (
 	"cmp"
 	"encoding/json"
 	"net/http"
-	"slices"
-	"strings"
+	"time"
 )
 
-// encodingBody is what a client may say about a new encoding.
+// encodingBody holds the fields of a new encoding that a client decides.
 type encodingBody struct {
 	Name                 string                     `json:"name"`
 	Description          string                     `json:"description"`
@@ -20,7 +19,7 @@ type encodingBody struct {
 	CustomData           map[string]json.RawMessage `json:"customData"`
 }
 
-// encodingView is an encoding as the API shows it.
+// encodingView is an encoding in an answer of the API.
 type encodingView struct {
 	ID             string          `json:"id"`
 	Name           string          `json:"name"`
@@ -56,7 +55,7 @@ func encodingRoutes() []route {
 		post(base, groupEncodings, createEncoding),
 		get(base, groupEncodings, listEncodings),
 		get(one, groupEncoding, onEncoding(func(s *Simulator, _ *call, enc *encoding) (any, error) {
-			return s.view(enc), nil
+			return enc.view(s.schedule.moment), nil
 		})),
 		remove(one, groupEncoding, onEncoding(deleteEncoding)),
 		start,
@@ -69,19 +68,19 @@ func encodingRoutes() []route {
 		stop,
 		reprioritize,
 		get(one+"/status", groupStatus, onEncoding(func(s *Simulator, _ *call, enc *encoding) (any, error) {
-			return s.task(enc), nil
+			return enc.renderTask(s.schedule.moment), nil
 		})),
 		get(one+"/customData", groupEncoding, onEncoding(func(_ *Simulator, _ *call, enc *encoding) (any, error) {
-			return customData(enc.custom, enc.createdAt), nil
+			return renderCustomData(enc.custom, enc.createdAt), nil
 		})),
 	}
 }
 
-// onEncoding looks up the encoding that the path names.
+// onEncoding returns a handler that looks up the encoding of the path.
 func onEncoding(do func(*Simulator, *call, *encoding) (any, error)) handler {
 	return func(s *Simulator, c *call) (any, error) {
-		enc := s.encodings[c.params["id"]]
-		if enc == nil || enc.deleted {
+		enc := s.encodings.find(c.params["id"])
+		if enc == nil {
 			return nil, notFound("encoding", c.params["id"])
 		}
 		return do(s, c, enc)
@@ -93,18 +92,19 @@ func createEncoding(s *Simulator, c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	enc, err := s.makeEncoding(fields, true)
+	enc, err := newEncoding(s, fields, true)
 	if err != nil {
 		return nil, err
 	}
-	enc.id, enc.key = s.newID(), shortKey(c.key)
-	s.storeEncoding(enc)
+	enc.id, enc.key = s.ids.newID(), shortKey(c.key)
+	s.schedule.create(enc)
 	c.encodingID = enc.id
-	return s.view(enc), nil
+	return enc.view(s.schedule.moment), nil
 }
 
-// makeEncoding checks a new encoding and returns it, not yet stored.
-func (s *Simulator) makeEncoding(fields map[string]json.RawMessage, named bool) (*encoding, error) {
+// newEncoding checks the fields of a new encoding and returns it without storing it. With
+// named it requires a name.
+func newEncoding(s *Simulator, fields map[string]json.RawMessage, named bool) (*encoding, error) {
 	check := &checker{s: s, kind: new(kind), fields: fields}
 	if named {
 		check.require("name")
@@ -119,7 +119,7 @@ func (s *Simulator) makeEncoding(fields map[string]json.RawMessage, named bool) 
 	check.read("infrastructure", &body.Infrastructure)
 	check.read("customData", &body.CustomData)
 	if len(body.FallbackCloudRegions) > 3 {
-		check.complain("fallbackCloudRegions", "are at most three")
+		check.addError("fallbackCloudRegions", "are at most three")
 	}
 	if err := check.err(); err != nil {
 		return nil, err
@@ -135,40 +135,19 @@ func (s *Simulator) makeEncoding(fields map[string]json.RawMessage, named bool) 
 	}, nil
 }
 
-// storeEncoding adds an encoding that has its id.
-func (s *Simulator) storeEncoding(enc *encoding) {
-	enc.createdAt, enc.order = s.moment, s.nextOrder()
-	name := strings.ToLower(enc.name)
-	s.byName[name] = append(s.byName[name], enc)
-	enc.ordinal = len(s.byName[name])
-	for _, label := range enc.labels {
-		label = strings.ToLower(label)
-		s.byLabel[label] = append(s.byLabel[label], enc)
-	}
-	s.encodings[enc.id] = enc
-	s.created = append(s.created, enc)
-	s.setStatus(enc, Created)
-}
-
 func deleteEncoding(s *Simulator, _ *call, enc *encoding) (any, error) {
 	if enc.status == Queued || enc.status == Running || enc.template != nil {
 		return nil, wrongState(enc, "deleted")
 	}
-	enc.deleted = true
-	enc.epoch++
-	delete(s.byStatus[enc.status], enc)
-	if s.deleted++; s.deleted > 1000 && s.deleted > len(s.created)/2 {
-		s.created = slices.DeleteFunc(s.created, func(e *encoding) bool { return e.deleted })
-		s.deleted = 0
-	}
-	enc.streams, enc.muxings = nil, nil
+	s.encodings.remove(enc)
 	return idOnly(enc.id), nil
 }
 
-func (s *Simulator) view(enc *encoding) encodingView {
+// view renders an encoding as it is at the moment.
+func (enc *encoding) view(moment time.Time) encodingView {
 	v := encodingView{
 		ID: enc.id, Name: enc.name, Description: enc.description,
-		Type: "NONE", Status: enc.status, Progress: s.progress(enc), Labels: enc.labels,
+		Type: "NONE", Status: enc.status, Progress: enc.progress(moment), Labels: enc.labels,
 		CreatedAt: timestamp(enc.createdAt), ModifiedAt: timestamp(enc.modifiedAt),
 		StartedAt: timestamp(enc.queuedAt), QueuedAt: timestamp(enc.queuedAt),
 		RunningAt: timestamp(enc.runningAt), FinishedAt: timestamp(enc.finishedAt),

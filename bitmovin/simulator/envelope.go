@@ -7,14 +7,13 @@ import (
 	"time"
 )
 
-// API error codes. Only those of limits, 8001 to 8007, are known from the platform; what
-// the others mean there could not be found out, so these are the simulator's own
-// and clients should decide by HTTP status first. All are served under GET
-// /general/error-definitions.
+// API error codes. Only the codes of limits, 8001 to 8007, are the platform's. The others are
+// the simulator's own, because the platform does not document its own: clients should
+// decide by HTTP status first. GET /general/error-definitions lists all of them.
 const (
 	CodeInternal     = 1    // 500, injected faults
-	CodeInvalid      = 1001 // 400, a request that cannot be understood or lacks something
-	CodeReference    = 1002 // 400, a body that names something that does not exist
+	CodeInvalid      = 1001 // 400, the request cannot be understood or lacks something
+	CodeReference    = 1002 // 400, a field of the body names something that does not exist
 	CodeState        = 1003 // 400, not possible in the encoding's status
 	CodeUnauthorized = 1004 // 401
 	CodeNotFound     = 1005 // 404, the path names something that does not exist
@@ -22,13 +21,13 @@ const (
 	CodeTooMany      = 1007 // 429
 	CodeTooLarge     = 1008 // 413
 	CodeUnavailable  = 1009 // 503, after Close
-	CodeMinutes      = 8001 // quotas of the account, from 8001 to 8007 but for 8003: only faults answer with them
+	CodeMinutes      = 8001 // this and the other quotas of the account: only faults answer with them
 	CodeBytes        = 8002
 	CodeQueueFull    = 8004 // the limit of queued encodings
 	CodeQuota5       = 8005
 	CodeQuota6       = 8006
 	CodeQuota7       = 8007
-	CodeWebhooks     = 8100 // 403, more webhooks than allowed
+	CodeWebhooks     = 8100 // 403, too many webhooks
 )
 
 // apiError is an answer in the error envelope.
@@ -41,7 +40,7 @@ type apiError struct {
 
 func (e *apiError) Error() string { return e.message }
 
-// detail is one complaint about a request.
+// detail is one thing that is wrong with a request.
 type detail struct {
 	ID    string `json:"id"`
 	Date  string `json:"date"`
@@ -122,7 +121,7 @@ func mustMarshal(v any) []byte {
 	return body
 }
 
-// timestamp formats a time so that all SDKs can read it; a zero time is empty.
+// timestamp formats a time in a way that all SDKs can read. A zero time is empty.
 func timestamp(t time.Time) string {
 	if t.IsZero() {
 		return ""

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Call is what a fault decision knows about a request.
+// Call describes a request for which [Simulator.Fault] chooses a fault.
 type Call struct {
 	Method string
 	Route  string // pattern, such as "POST /encoding/encodings/{id}/start"
@@ -15,33 +15,34 @@ type Call struct {
 	Key    string
 	Body   []byte // not to be changed
 
-	// EncodingID is the encoding that the path names, or empty, and Name its
-	// name.
+	// EncodingID is the encoding that the path names, and Name its name. Both are empty if
+	// the path names none.
 	EncodingID string
 	Name       string
-	// Nth counts the calls on this route that have passed authentication and
-	// rate limits, from 1; NthOfEncoding counts those for this encoding.
+	// Nth counts the calls of this route that have passed authentication and rate limits,
+	// from 1. NthOfEncoding counts those for this encoding.
 	Nth           int
 	NthOfEncoding int
 }
 
-// arrival is what NthOfEncoding is counted by; without an id, what Nth is.
-type arrival struct {
+// callKey is the key of the counts behind Nth, for which encodingID is empty, and
+// NthOfEncoding.
+type callKey struct {
 	route, encodingID string
 }
 
-// FaultKind is a way to go wrong.
+// FaultKind is a way in which a call goes wrong.
 type FaultKind int
 
 // The kinds of fault.
 const (
 	NoFault        FaultKind = iota
-	JSONFault                // an error envelope with Fault.Status (503) and Fault.Code (1)
-	HTMLFault                // a gateway's page with Fault.Status (502)
-	RateLimitFault           // 429 as if the budget of the key were used up
-	HangFault                // no answer for Fault.Delay, then a cut connection
-	ResetFault               // a connection cut before the answer
-	TruncateFault            // half of an answer, then a cut connection
+	JSONFault                // an error in the API's envelope with Fault.Status (503) and Fault.Code (1)
+	HTMLFault                // an HTML page of a gateway with Fault.Status (502)
+	RateLimitFault           // 429, as if the rate limit of the key were used up
+	HangFault                // no answer for Fault.Delay, then the connection is cut
+	ResetFault               // the connection is cut before the answer
+	TruncateFault            // half of an answer, then the connection is cut
 	EmptyFault               // 200 without a body
 	maxFaultKind   = EmptyFault
 )
@@ -54,24 +55,24 @@ func (k FaultKind) String() string {
 	return names[k]
 }
 
-// Fault is what goes wrong with one call. The zero value is nothing.
+// Fault says how one call goes wrong. The zero value is no fault.
 type Fault struct {
 	Kind FaultKind
 
-	// After lets the call take effect before it goes wrong: a 504 that has
-	// started the encoding nevertheless.
+	// After lets the call take effect before it goes wrong. A start answered with 504 may
+	// have started the encoding all the same.
 	After bool
 
-	// Status is the HTTP status of JSONFault (default 503) and HTMLFault
-	// (default 502); Code the API error code of JSONFault (default 1).
+	// Status is the HTTP status of JSONFault (default 503) and HTMLFault (default 502).
+	// Code is the API error code of JSONFault (default 1).
 	Status int
 	Code   int
 
-	// Delay is how long HangFault hangs. Zero means until the client leaves.
+	// Delay is how long HangFault waits. Zero means until the client leaves.
 	Delay time.Duration
 }
 
-// name is how the fault appears in the ledger.
+// name returns the name of the fault in the ledger.
 func (f Fault) name() string {
 	name := f.Kind.String()
 	switch f.Kind {
@@ -86,6 +87,7 @@ func (f Fault) name() string {
 	return name
 }
 
+// status returns the HTTP status that the fault sends, 0 if it sends none.
 func (f Fault) status() int {
 	switch f.Kind {
 	case JSONFault:
@@ -100,38 +102,38 @@ func (f Fault) status() int {
 	return 0
 }
 
-// spoil turns the answer the client would have got into the one it gets.
-func (f Fault) spoil(a answer, requestID string, now time.Time) answer {
-	a.status = f.status()
+// applyTo turns the response without the fault into the response that the client gets.
+func (f Fault) applyTo(resp response, requestID string, now time.Time) response {
+	resp.status = f.status()
 	switch f.Kind {
 	case JSONFault:
-		a.body = errorBody(requestID, &apiError{
+		resp.body = errorBody(requestID, &apiError{
 			code:    cmp.Or(f.Code, CodeInternal),
-			message: "injected fault: " + http.StatusText(a.status),
+			message: "injected fault: " + http.StatusText(resp.status),
 		}, now)
 	case HTMLFault:
-		a.contentType = "text/html"
-		a.body = gatewayPage(a.status)
+		resp.contentType = "text/html"
+		resp.body = gatewayPage(resp.status)
 	case RateLimitFault:
-		if a.header.Get("X-Ratelimit-Limit") == "" {
-			a.header.Set("X-Ratelimit-Limit", "1")
-			a.header.Set("X-Ratelimit-Reset", "1")
+		if resp.header.Get("X-Ratelimit-Limit") == "" {
+			resp.header.Set("X-Ratelimit-Limit", "1")
+			resp.header.Set("X-Ratelimit-Reset", "1")
 		}
-		a.header.Set("X-Ratelimit-Remaining", "0")
-		a.body = errorBody(requestID, tooMany(), now)
+		resp.header.Set("X-Ratelimit-Remaining", "0")
+		resp.body = errorBody(requestID, tooMany(), now)
 	case HangFault:
-		a.cut, a.hang, a.hangFor = true, true, f.Delay
+		resp.cut, resp.hang, resp.hangFor = true, true, f.Delay
 	case ResetFault:
-		a.cut = true
+		resp.cut = true
 	case TruncateFault:
-		a.cut, a.status = true, cmp.Or(a.intended, http.StatusOK)
-		if a.body == nil {
-			a.body = successBody(requestID, map[string]string{"id": requestID})
+		resp.cut, resp.status = true, cmp.Or(resp.intended, http.StatusOK)
+		if resp.body == nil {
+			resp.body = successBody(requestID, map[string]string{"id": requestID})
 		}
 	case EmptyFault:
-		a.body = nil
+		resp.body = nil
 	}
-	return a
+	return resp
 }
 
 func gatewayPage(status int) []byte {

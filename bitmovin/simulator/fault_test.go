@@ -192,7 +192,7 @@ func TestFaultHookKnowsTheCall(t *testing.T) {
 	}
 }
 
-func TestParseStorm(t *testing.T) {
+func TestParseFaultPlan(t *testing.T) {
 	got, err := simulator.ParseFaultPlan(" reset=0.01, html502=0.02,504started=0.02,hang=0.01,hang:10s=0.1,json500=0,429=0.5,truncate-lost=0.1,8005=0.05")
 	if err != nil {
 		t.Fatal(err)
@@ -209,25 +209,25 @@ func TestParseStorm(t *testing.T) {
 		{Rate: 0.05, Fault: simulator.Fault{Kind: simulator.JSONFault, Status: 403, Code: simulator.CodeQuota5}},
 	}}
 	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("storm (-want +got):\n%s", diff)
+		t.Errorf("plan (-want +got):\n%s", diff)
 	}
 	for _, text := range []string{"x", "reset", "reset=x", "reset=2", "reset=-1", "reset=NaN", "-0.1", "1.1", "html200=0.1", "htmlx=0.1", "started=0.1", "hang:x=0.1", "hang:-1s=0.1", "8003=0.1", "8008=0.1", "reset=0.6,empty=0.6", "empty=0.1,"} {
-		if storm, err := simulator.ParseFaultPlan(text); err == nil {
-			t.Errorf("%q is accepted: %v", text, storm)
+		if plan, err := simulator.ParseFaultPlan(text); err == nil {
+			t.Errorf("%q is accepted: %v", text, plan)
 		}
 	}
-	if storm, err := simulator.ParseFaultPlan(""); err != nil || len(storm.Rates) > 0 {
-		t.Errorf("empty: %v, %v", storm, err)
+	if plan, err := simulator.ParseFaultPlan(""); err != nil || len(plan.Rates) > 0 {
+		t.Errorf("empty: %v, %v", plan, err)
 	}
 }
 
-func TestStorm(t *testing.T) {
-	storm, err := simulator.ParseFaultPlan("0.2")
+func TestFaultPlan(t *testing.T) {
+	plan, err := simulator.ParseFaultPlan("0.2")
 	if err != nil {
 		t.Fatal(err)
 	}
 	run := func(seed uint64) (faults []string) {
-		a := newAPI(t, &simulator.Simulator{Seed: seed, Faults: storm, Unlimited: true})
+		a := newAPI(t, &simulator.Simulator{Seed: seed, Faults: plan, Unlimited: true})
 		for range 2000 {
 			_, _ = a.try("GET", "/encoding/inputs", "") // judged by the ledger
 		}
@@ -238,16 +238,16 @@ func TestStorm(t *testing.T) {
 	}
 	first := run(3)
 	if diff := cmp.Diff(first, run(3)); diff != "" {
-		t.Errorf("the same seed gave another storm:\n%s", diff)
+		t.Errorf("the same seed gave other faults:\n%s", diff)
 	}
 	kinds := make(map[string]int)
 	for _, f := range first {
 		kinds[f]++
 	}
-	if calm := kinds[""]; calm < 1500 || calm > 1700 {
-		t.Errorf("%d of 2000 calls undisturbed, want about 1600", calm)
+	if undisturbed := kinds[""]; undisturbed < 1500 || undisturbed > 1700 {
+		t.Errorf("%d of 2000 calls undisturbed, want about 1600", undisturbed)
 	}
 	if len(kinds) != 11 {
-		t.Errorf("%d kinds of fault and calm, want 11: %v", len(kinds), kinds)
+		t.Errorf("%d kinds of fault and undisturbed, want 11: %v", len(kinds), kinds)
 	}
 }

@@ -52,18 +52,18 @@ func FuzzBodies(f *testing.F) {
 	})
 }
 
-func FuzzParseStorm(f *testing.F) {
+func FuzzParseFaultPlan(f *testing.F) {
 	f.Add("0.05")
 	f.Add("reset=0.01,html502=0.02,504started=0.02,hang:1s=0.01")
 	f.Fuzz(func(t *testing.T, text string) {
-		storm, err := simulator.ParseFaultPlan(text)
+		plan, err := simulator.ParseFaultPlan(text)
 		if err != nil {
 			return
 		}
 		sum := 0.0
-		for _, g := range storm.Rates {
+		for _, g := range plan.Rates {
 			if !(g.Rate >= 0) || g.Fault.Kind == simulator.NoFault {
-				t.Errorf("%q: gust %+v", text, g)
+				t.Errorf("%q: rate %+v", text, g)
 			}
 			sum += g.Rate
 		}

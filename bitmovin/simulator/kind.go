@@ -2,27 +2,27 @@ package simulator
 
 import "strings"
 
-// class is a family of kinds that share a generic endpoint.
+// class groups the kinds that share an endpoint for all of them.
 type class struct {
 	base  string // "/encoding/inputs"
 	group string
-	what  string // in messages
+	what  string // its name in messages
 }
 
-// kind is a type of resource: where it is created and what it must contain.
+// kind is a type of resource, such as an S3 output or an H264 configuration.
 type kind struct {
 	class    *class
 	path     string // "/encoding/inputs/http"; of muxings, the last segment
 	typ      string // "HTTP"
-	template string // its key in a template: "http", "video/h264"
+	template string // its path in a template, such as "http" or "video/h264"
 	required []string
-	// named says that the API wants a name, which templates may leave out.
+	// named is true if the API requires a name. Templates may leave it out.
 	named bool
 	check func(*checker)
 }
 
-// catalog holds every kind the simulator knows. Kinds and classes are compared
-// by identity within one catalog, which never changes.
+// catalog holds every kind that the simulator knows. It never changes. Kinds and classes are
+// compared by their addresses.
 type catalog struct {
 	inputs, outputs, configurations, manifests *class
 	kinds                                      []*kind // of these classes
@@ -71,8 +71,8 @@ func newCatalog() *catalog {
 	return c
 }
 
-// muxing returns the kind of muxing with a name in templates, or nil.
-func (c *catalog) muxing(template string) *kind {
+// muxingKind returns the kind of a muxing by its name in templates, or nil.
+func (c *catalog) muxingKind(template string) *kind {
 	for _, k := range c.muxings {
 		if k.template == template {
 			return k
@@ -81,6 +81,7 @@ func (c *catalog) muxing(template string) *kind {
 	return nil
 }
 
+// storages returns the kinds of inputs or outputs.
 func storages(of *class) []*kind {
 	var kinds []*kind
 	for _, s := range []struct {
@@ -108,6 +109,7 @@ func storages(of *class) []*kind {
 	return kinds
 }
 
+// codecs returns the kinds of codec configurations.
 func codecs(of *class) []*kind {
 	var kinds []*kind
 	for _, codec := range []struct {
@@ -131,7 +133,7 @@ func codecs(of *class) []*kind {
 	return kinds
 }
 
-// camel turns a path's name into a template's: s3-role-based, s3RoleBased.
+// camel turns a name in paths into the name in templates: s3-role-based into s3RoleBased.
 func camel(name string) string {
 	parts := strings.Split(name, "-")
 	for i := 1; i < len(parts); i++ {

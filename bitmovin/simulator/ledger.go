@@ -3,40 +3,40 @@ package simulator
 import (
 	"cmp"
 	"encoding/json"
+	"slices"
 	"strconv"
 	"time"
 )
 
-// Entry is one call in the ledger. The order of entries is the order in which
-// the calls took effect.
+// Entry is one call in the ledger. Entries are in the order in which the calls took effect.
 type Entry struct {
 	Seq  int64     `json:"seq"` // from 1, without gaps
 	Time time.Time `json:"time"`
 
-	// Key is the API key; of one longer than eight characters, the first four
-	// and an ellipsis. Org is the X-Tenant-Org-Id.
+	// Key is the API key. A key of more than eight characters is shortened to its first
+	// four and an ellipsis. Org is the X-Tenant-Org-Id.
 	Key string `json:"key"`
 	Org string `json:"org,omitempty"`
 
 	Method string `json:"method"`
-	// Route is the pattern, such as "GET /encoding/encodings/{id}/status", or
-	// empty if there is none for Path. Path has no /v1 in front.
+	// Route is the pattern, such as "GET /encoding/encodings/{id}/status". It is empty if
+	// Path matches none. Path has no /v1 in front.
 	Route string `json:"route"`
 	Path  string `json:"path"`
 	Query string `json:"query,omitempty"`
-	// EncodingID is the encoding the path names or the call created.
+	// EncodingID is the encoding that the path names or the call created.
 	EncodingID string `json:"encodingId,omitempty"`
 
-	// RequestBody is the body as JSON with secrets blanked; YAML is converted.
+	// RequestBody is the body as JSON without secrets. YAML is converted to JSON.
 	RequestBody json.RawMessage `json:"requestBody,omitempty"`
 
-	// Status is the HTTP status the client was sent, 0 if it got none. Code is
-	// the API error code, 0 on success.
+	// Status is the HTTP status that the client was sent, 0 if it got no complete answer.
+	// Code is the API error code, 0 on success.
 	Status int `json:"status"`
 	Code   int `json:"code,omitempty"`
 
-	// Effect says that the call changed something, whatever the client was
-	// told. Fault names the injected fault, if there was one.
+	// Effect is true if the call changed something, whatever the client was told. Fault
+	// names the injected fault; it is empty if there was none.
 	Effect bool   `json:"effect"`
 	Fault  string `json:"fault,omitempty"`
 }
@@ -48,6 +48,7 @@ type ledger struct {
 	next int // the oldest entry once the ring is full
 }
 
+// add appends an entry. Beyond the limit it replaces the oldest one.
 func (l *ledger) add(e Entry, limit int) {
 	l.seq++
 	e.Seq = l.seq
@@ -60,18 +61,16 @@ func (l *ledger) add(e Entry, limit int) {
 	l.next = (l.next + 1) % len(l.ring)
 }
 
-// Ledger returns the kept calls in the order in which they took effect.
+// Ledger returns the latest calls, up to LedgerLimit, in the order in which they took effect.
 func (s *Simulator) Ledger() []Entry {
 	s.init()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	l := &s.ledger
-	entries := make([]Entry, 0, len(l.ring))
-	entries = append(entries, l.ring[l.next:]...)
-	return append(entries, l.ring[:l.next]...)
+	return slices.Concat(l.ring[l.next:], l.ring[:l.next])
 }
 
-// shortKey is how an API key appears in the ledger.
+// shortKey returns an API key as it appears in the ledger.
 func shortKey(key string) string {
 	if len(key) <= 8 {
 		return key
@@ -79,9 +78,9 @@ func shortKey(key string) string {
 	return key[:4] + "…"
 }
 
-// secret reports whether a field never comes back and never reaches the ledger.
-// The username of an HTTP input does not, as it is write-only there.
-func secret(field string) bool {
+// isSecret reports whether a field is never returned and never in the ledger. The username is
+// among them because the platform does not return that of an HTTP input.
+func isSecret(field string) bool {
 	switch field {
 	case "accessKey", "secretKey", "password", "username", "accountName", "accountKey",
 		"roleArn", "serviceAccountCredentials", "clientSecret", "clientCertificate", "key":
@@ -90,8 +89,8 @@ func secret(field string) bool {
 	return false
 }
 
-// redact returns a body for the ledger.
-func redact(body []byte) json.RawMessage {
+// redactBody returns a body as it appears in the ledger.
+func redactBody(body []byte) json.RawMessage {
 	if len(body) == 0 {
 		return nil
 	}
@@ -106,27 +105,27 @@ func redact(body []byte) json.RawMessage {
 		}
 		value = parsed.plain()
 	}
-	clean, err := json.Marshal(blank(value))
+	clean, err := json.Marshal(maskSecrets(value))
 	if err != nil {
 		return json.RawMessage(strconv.Quote("(unprintable)"))
 	}
 	return clean
 }
 
-// blank replaces secrets in a decoded JSON value, which it changes.
-func blank(value any) any {
+// maskSecrets replaces the secrets in a decoded JSON value. It changes the value itself.
+func maskSecrets(value any) any {
 	switch v := value.(type) {
 	case map[string]any:
 		for field, inner := range v {
-			if _, isText := inner.(string); isText && secret(field) {
+			if _, isText := inner.(string); isText && isSecret(field) {
 				v[field] = "***"
 				continue
 			}
-			v[field] = blank(inner)
+			v[field] = maskSecrets(inner)
 		}
 	case []any:
 		for i := range v {
-			v[i] = blank(v[i])
+			v[i] = maskSecrets(v[i])
 		}
 	}
 	return value

@@ -1,181 +1,102 @@
 package simulator
 
 import (
-	"cmp"
 	"net/url"
-	"slices"
+	"strconv"
 	"strings"
-	"time"
 )
 
-// listEncodings is GET /encoding/encodings: the newest first unless sorted.
-func listEncodings(s *Simulator, c *call) (any, error) {
-	p, err := c.page()
-	if err != nil {
-		return nil, err
-	}
-	query := c.r.URL.Query()
-	wantTotal, err := boolean(query, "includeTotalCount")
-	if err != nil {
-		return nil, err
-	}
-	p.omitTotal = s.OmitTotalCount && !wantTotal
-	f, err := parseFilter(query)
-	if err != nil {
-		return nil, err
-	}
-	order, err := parseSort(query.Get("sort"))
-	if err != nil {
-		return nil, err
-	}
-	found := slices.DeleteFunc(s.candidates(f), func(enc *encoding) bool { return !f.matches(enc) })
-	if order != nil {
-		slices.SortStableFunc(found, order)
-	}
-	return paginate(p, found, func(enc *encoding) any { return s.view(enc) }), nil
+const (
+	defaultPage = 25
+	maxPage     = 100
+)
+
+// page is the part of a list that a request selects.
+type page struct {
+	offset, limit int
+	self          url.URL // the request, from which the links to other pages are made
+	omitTotal     bool
 }
 
-// filter is what the query of a list asks for.
-type filter struct {
-	status     Status
-	name       string
-	typ        string
-	region     string
-	terms      []term
-	timeBounds []timeBound
-}
-
-// timeBound keeps encodings whose time is after (or before) at.
-type timeBound struct {
-	of    func(*encoding) time.Time
-	newer bool
-	at    time.Time
-}
-
-func parseFilter(query url.Values) (filter, error) {
-	f := filter{
-		status: Status(query.Get("status")), name: query.Get("name"),
-		typ: query.Get("type"), region: query.Get("cloudRegion"),
-	}
-	if f.status != "" && !f.status.valid() {
-		return f, invalid("status %q is unknown", f.status)
-	}
-	for _, bound := range []struct {
-		name string
-		of   func(*encoding) time.Time
-	}{
-		{"createdAt", func(e *encoding) time.Time { return e.createdAt }},
-		{"startedAt", func(e *encoding) time.Time { return e.queuedAt }},
-		{"finishedAt", func(e *encoding) time.Time { return e.finishedAt }},
-	} {
-		for _, newer := range []bool{true, false} {
-			param := bound.name + "OlderThan"
-			if newer {
-				param = bound.name + "NewerThan"
-			}
-			text := query.Get(param)
-			if text == "" {
-				continue
-			}
-			at, err := time.Parse(time.RFC3339Nano, text)
-			if err != nil {
-				return f, invalid("%s must be a UTC time such as 2026-01-02T03:04:05Z, not %q", param, text)
-			}
-			f.timeBounds = append(f.timeBounds, timeBound{bound.of, newer, at})
-		}
-	}
+func (c *call) parsePage() (page, error) {
+	p := page{limit: defaultPage}
 	var err error
-	if text := query.Get("search"); text != "" {
-		f.terms, err = parseSearch(text)
+	query := c.r.URL.Query()
+	if p.offset, err = pageNumber(query, "offset", 0, 0, 1<<31); err != nil {
+		return p, err
 	}
-	return f, err
+	if p.limit, err = pageNumber(query, "limit", defaultPage, 1, maxPage); err != nil {
+		return p, err
+	}
+	p.self = *c.r.URL
+	p.self.Host, p.self.Scheme = c.r.Host, "http"
+	if c.r.TLS != nil {
+		p.self.Scheme = "https"
+	}
+	return p, nil
 }
 
-// candidates returns a fresh slice that holds all encodings the filter can
-// match, the newest first. Every selective filter has an index, so that the
-// cost of a list does not grow with what finished long ago.
-func (s *Simulator) candidates(f filter) []*encoding {
-	var found []*encoding
-	switch {
-	case f.name != "":
-		found = slices.Clone(s.byName[strings.ToLower(f.name)])
-	case f.exactTerm() != nil && f.exactTerm().field == "name":
-		found = slices.Clone(s.byName[f.exactTerm().text])
-	case f.exactTerm() != nil:
-		found = slices.Clone(s.byLabel[f.exactTerm().text])
-	case f.status != "":
-		return s.sorted(f.status)
-	default:
-		found = slices.Clone(s.created)
-	}
-	slices.Reverse(found)
-	return found
-}
-
-func (f filter) exactTerm() *term {
-	for i := range f.terms {
-		if !f.terms[i].prefix {
-			return &f.terms[i]
-		}
-	}
-	return nil
-}
-
-func (f filter) matches(enc *encoding) bool {
-	switch {
-	case enc.deleted,
-		f.status != "" && enc.status != f.status,
-		f.name != "" && enc.name != f.name,
-		f.region != "" && enc.cloudRegion != f.region,
-		f.typ == "VOD" && enc.run == 0,
-		f.typ == "NONE" && enc.run > 0,
-		f.typ == "LIVE":
-		return false
-	}
-	for _, b := range f.timeBounds {
-		t := b.of(enc).Truncate(time.Millisecond) // as clients see it
-		if t.IsZero() || b.newer && !t.After(b.at) || !b.newer && !t.Before(b.at) {
-			return false
-		}
-	}
-	for _, term := range f.terms {
-		if !term.matches(enc) {
-			return false
-		}
-	}
-	return true
-}
-
-// parseSort reads an attribute, optionally followed by :asc or :desc or
-// preceded by - (the platform does not document how it spells directions).
-func parseSort(text string) (func(a, b *encoding) int, error) {
+func pageNumber(query url.Values, name string, otherwise, low, high int) (int, error) {
+	text := query.Get(name)
 	if text == "" {
-		return nil, nil
+		return otherwise, nil
 	}
-	field, direction, _ := strings.Cut(text, ":")
-	field, minus := strings.CutPrefix(field, "-")
-	descending := minus || strings.EqualFold(direction, "desc")
-	if direction != "" && !strings.EqualFold(direction, "asc") && !descending {
-		return nil, invalid("sort direction %q is unknown", direction)
+	n, err := strconv.Atoi(text)
+	if err != nil || n < low || n > high {
+		return 0, invalid("%s must be a number from %d to %d, not %q", name, low, high, text)
 	}
-	orders := map[string]func(a, b *encoding) int{
-		"id":             func(a, b *encoding) int { return cmp.Compare(a.id, b.id) },
-		"name":           func(a, b *encoding) int { return cmp.Compare(a.name, b.name) },
-		"status":         func(a, b *encoding) int { return cmp.Compare(a.status, b.status) },
-		"cloudRegion":    func(a, b *encoding) int { return cmp.Compare(a.cloudRegion, b.cloudRegion) },
-		"encoderVersion": func(a, b *encoding) int { return cmp.Compare(a.encoderVersion, b.encoderVersion) },
-		"type":           func(a, b *encoding) int { return cmp.Compare(min(a.run, 1), min(b.run, 1)) },
-		"createdAt":      func(a, b *encoding) int { return cmp.Compare(a.order, b.order) },
-		"startedAt":      func(a, b *encoding) int { return a.queuedAt.Compare(b.queuedAt) },
-		"modifiedAt":     func(a, b *encoding) int { return a.modifiedAt.Compare(b.modifiedAt) },
-		"finishedAt":     func(a, b *encoding) int { return a.finishedAt.Compare(b.finishedAt) },
+	return n, nil
+}
+
+// list is the result of a call that lists.
+type list struct {
+	TotalCount *int   `json:"totalCount,omitempty"`
+	Offset     int    `json:"offset"`
+	Limit      int    `json:"limit"`
+	Previous   string `json:"previous,omitempty"`
+	Next       string `json:"next,omitempty"`
+	Items      []any  `json:"items"`
+}
+
+// paginate renders the page of all.
+func paginate[T any](p page, all []T, render func(T) any) list {
+	l := list{Offset: p.offset, Limit: p.limit, Items: []any{}}
+	if !p.omitTotal {
+		l.TotalCount = new(len(all))
 	}
-	order := orders[field]
-	if order == nil {
-		return nil, invalid("cannot sort by %q", field)
+	from := min(p.offset, len(all))
+	to := min(from+p.limit, len(all))
+	for _, item := range all[from:to] {
+		l.Items = append(l.Items, render(item))
 	}
-	if descending {
-		return func(a, b *encoding) int { return order(b, a) }, nil
+	if to < len(all) {
+		l.Next = p.link(to)
 	}
-	return order, nil
+	if p.offset > 0 {
+		l.Previous = p.link(max(0, p.offset-p.limit))
+	}
+	return l
+}
+
+// link returns the URL of another page, without the API key.
+func (p page) link(offset int) string {
+	query := p.self.Query()
+	query.Del("X-Api-Key")
+	query.Set("offset", strconv.Itoa(offset))
+	query.Set("limit", strconv.Itoa(p.limit))
+	p.self.RawQuery = query.Encode()
+	return p.self.String()
+}
+
+// boolean reads a flag in the spellings of all SDKs, such as true, True and 1.
+func boolean(query url.Values, name string) (bool, error) {
+	text := query.Get(name)
+	if text == "" {
+		return false, nil
+	}
+	b, err := strconv.ParseBool(strings.ToLower(text))
+	if err != nil {
+		return false, invalid("%s must be true or false, not %q", name, text)
+	}
+	return b, nil
 }

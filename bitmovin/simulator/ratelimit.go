@@ -7,12 +7,12 @@ import (
 	"time"
 )
 
-// Groups of endpoints that share a budget.
+// Groups of endpoints that share a rate limit.
 const (
 	groupEncodings      = "encodings" // the collection: list and create
 	groupStart          = "start"
 	groupStatus         = "status"
-	groupEncoding       = "encoding" // everything else of one encoding
+	groupEncoding       = "encoding" // everything else below one encoding
 	groupInputs         = "inputs"
 	groupOutputs        = "outputs"
 	groupConfigurations = "configurations"
@@ -29,10 +29,10 @@ type Limit struct {
 	Calls  int
 }
 
-// DocumentedLimits returns the limits in force unless told otherwise. The
-// platform publishes those of encodings and start; those of templates (taken
-// to be the same) and of other (notifications and general) are assumptions.
-// DELETE has the budget of POST, counted apart.
+// DocumentedLimits returns the limits that apply where [Simulator.Limits] says nothing else.
+// The platform documents all but two: the limits of templates, taken to be those of start,
+// and of other (notifications and error definitions) are assumptions. DELETE has the limit
+// of POST and is counted apart.
 func DocumentedLimits() []Limit {
 	budgets := []struct {
 		group     string
@@ -59,14 +59,14 @@ func DocumentedLimits() []Limit {
 	return limits
 }
 
-// limiter counts calls in windows of one minute of the clock.
+// limiter counts calls by the full minutes of the clock.
 type limiter struct {
 	now   func() time.Time
 	calls map[[2]string]int // by group and method
 
 	mu     sync.Mutex
-	window time.Time
-	used   map[[3]string]int // by key, group and method, in this window
+	minute time.Time         // the present one
+	used   map[[3]string]int // calls in this minute, by key, group and method
 }
 
 func newLimiter(now func() time.Time, overrides []Limit) *limiter {
@@ -77,8 +77,8 @@ func newLimiter(now func() time.Time, overrides []Limit) *limiter {
 	return l
 }
 
-// take counts a call and writes the headers that report on the budget. It
-// returns false if the call is beyond it.
+// take counts a call and sets the x-ratelimit-* headers. It returns false if the call is over
+// the limit.
 func (l *limiter) take(key, group, method string, header http.Header) bool {
 	limit := l.calls[[2]string{group, method}]
 	if limit <= 0 {
@@ -87,15 +87,15 @@ func (l *limiter) take(key, group, method string, header http.Header) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := l.now()
-	if window := now.Truncate(time.Minute); !window.Equal(l.window) {
-		l.window, l.used = window, make(map[[3]string]int)
+	if minute := now.Truncate(time.Minute); !minute.Equal(l.minute) {
+		l.minute, l.used = minute, make(map[[3]string]int)
 	}
 	id := [3]string{key, group, method}
 	ok := l.used[id] < limit
 	if ok {
 		l.used[id]++
 	}
-	left := l.window.Add(time.Minute).Sub(now)
+	left := l.minute.Add(time.Minute).Sub(now)
 	header.Set("X-Ratelimit-Limit", strconv.Itoa(limit))
 	header.Set("X-Ratelimit-Remaining", strconv.Itoa(limit-l.used[id]))
 	header.Set("X-Ratelimit-Reset", strconv.Itoa(int((left+time.Second-1)/time.Second)))

@@ -2,15 +2,12 @@ package simulator
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/json"
 	"net/http"
 	"slices"
 	"strings"
 	"time"
 )
-
-func byCreation(a, b *resource) int { return cmp.Compare(a.order, b.order) }
 
 // object reads the body as a JSON object.
 func (c *call) object() (map[string]json.RawMessage, error) {
@@ -24,10 +21,12 @@ func (c *call) object() (map[string]json.RawMessage, error) {
 	return fields, nil
 }
 
-// make checks the fields of a new resource and returns it, not yet stored.
-func (s *Simulator) make(k *kind, enc *encoding, fields map[string]json.RawMessage, named bool) (*resource, error) {
+// newResource checks the fields of a new resource and returns it without id and without
+// storing it. enc is the encoding that a stream or muxing belongs to. With named it requires
+// a name.
+func newResource(s *Simulator, k *kind, enc *encoding, fields map[string]json.RawMessage, named bool) (*resource, error) {
 	check := &checker{s: s, enc: enc, kind: k, fields: fields}
-	check.common()
+	check.checkCommon()
 	if named {
 		check.require("name")
 	}
@@ -35,54 +34,30 @@ func (s *Simulator) make(k *kind, enc *encoding, fields map[string]json.RawMessa
 	if err := check.err(); err != nil {
 		return nil, err
 	}
-	r := &resource{kind: k, created: s.moment, custom: fields["customData"]}
+	r := &resource{kind: k, created: s.schedule.moment, custom: fields["customData"]}
 	kept := make(map[string]json.RawMessage, len(fields))
 	for name, value := range fields {
-		if !secret(name) && !serverSide(name) && !bytes.Equal(value, []byte("null")) {
+		if !isSecret(name) && !isServerSide(name) && !bytes.Equal(value, []byte("null")) {
 			kept[name] = value
 		}
 	}
 	r.fields = mustMarshal(kept)
-	r.order = s.nextOrder()
+	r.order = s.ids.nextOrder()
 	if k.class == s.known.manifests {
 		r.status = Created
 	}
 	return r, nil
 }
 
-// serverSide are the fields a client may send but not decide, and customData,
-// which is kept but not echoed. Unknown fields are kept and echoed.
-func serverSide(field string) bool {
+// isServerSide reports whether a client may send a field but does not decide it. It is also
+// true of customData, which is kept apart and not echoed. Unknown fields are kept and
+// echoed.
+func isServerSide(field string) bool {
 	switch field {
 	case "id", "type", "createdAt", "modifiedAt", "customData", "status", "signature", "servicePrincipal":
 		return true
 	}
 	return false
-}
-
-func (s *Simulator) store(r *resource) {
-	s.resources[r.id] = r
-	s.byKind[r.kind] = append(s.byKind[r.kind], r)
-}
-
-// render returns the resource as the API shows it.
-func (r *resource) render() json.RawMessage {
-	var b bytes.Buffer
-	b.WriteString(`{"id":"` + r.id + `"`)
-	if r.kind.typ != "" {
-		b.WriteString(`,"type":"` + r.kind.typ + `"`)
-	}
-	at := timestamp(r.created)
-	b.WriteString(`,"createdAt":"` + at + `","modifiedAt":"` + at + `"`)
-	if r.status != "" {
-		b.WriteString(`,"status":"` + string(r.status) + `"`)
-	}
-	if len(r.fields) > 2 {
-		b.WriteByte(',')
-		b.Write(r.fields[1 : len(r.fields)-1])
-	}
-	b.WriteByte('}')
-	return b.Bytes()
 }
 
 // resourceRoutes are the routes of inputs, outputs, codec configurations and
@@ -92,11 +67,11 @@ func resourceRoutes(known *catalog) []route {
 	for _, k := range known.kinds {
 		group := k.class.group
 		routes = append(routes,
-			post(k.path, group, createOf(k)),
-			get(k.path, group, listOf(k)),
-			get(k.path+"/{id}", group, getOf(k)),
-			get(k.path+"/{id}/customData", group, customDataOf(k)),
-			remove(k.path+"/{id}", group, removeOf(k)),
+			post(k.path, group, createResource(k)),
+			get(k.path, group, listKinds(k)),
+			get(k.path+"/{id}", group, getResource(k)),
+			get(k.path+"/{id}/customData", group, getCustomData(k)),
+			remove(k.path+"/{id}", group, removeResource(k)),
 		)
 	}
 	for _, cl := range []*class{known.inputs, known.outputs, known.configurations, known.manifests} {
@@ -107,16 +82,16 @@ func resourceRoutes(known *catalog) []route {
 			}
 		}
 		routes = append(routes,
-			get(cl.base, cl.group, listOf(kinds...)),
+			get(cl.base, cl.group, listKinds(kinds...)),
 			get(cl.base+"/{id}", cl.group, func(s *Simulator, c *call) (any, error) {
-				r, err := s.lookUp(cl, c.params["id"])
+				r, err := s.resources.findOfClass(cl, c.params["id"])
 				if err != nil {
 					return nil, err
 				}
 				return r.render(), nil
 			}),
 			get(cl.base+"/{id}/type", cl.group, func(s *Simulator, c *call) (any, error) {
-				r, err := s.lookUp(cl, c.params["id"])
+				r, err := s.resources.findOfClass(cl, c.params["id"])
 				if err != nil {
 					return nil, err
 				}
@@ -125,45 +100,29 @@ func resourceRoutes(known *catalog) []route {
 		)
 	}
 	check := post(known.outputs.base+"/{id}/check-permissions", known.outputs.group, checkPermissions)
-	check.status, check.pure = http.StatusOK, true
+	check.status, check.readOnly = http.StatusOK, true
 	return append(routes, check)
 }
 
-func (s *Simulator) lookUp(cl *class, id string) (*resource, error) {
-	r := s.resources[id]
-	if r == nil || r.kind.class != cl {
-		return nil, notFound(cl.what, id)
-	}
-	return r, nil
-}
-
-func createOf(k *kind) handler {
+func createResource(k *kind) handler {
 	return func(s *Simulator, c *call) (any, error) {
 		fields, err := c.object()
 		if err != nil {
 			return nil, err
 		}
-		r, err := s.make(k, nil, fields, k.named)
+		r, err := newResource(s, k, nil, fields, k.named)
 		if err != nil {
 			return nil, err
 		}
-		r.id = s.newID()
-		s.store(r)
+		r.id = s.ids.newID()
+		s.resources.insert(r)
 		return r.render(), nil
 	}
 }
 
-func (s *Simulator) ofKind(k *kind, c *call) (*resource, error) {
-	r := s.resources[c.params["id"]]
-	if r == nil || r.kind != k {
-		return nil, notFound(k.class.what, c.params["id"])
-	}
-	return r, nil
-}
-
-func getOf(k *kind) handler {
+func getResource(k *kind) handler {
 	return func(s *Simulator, c *call) (any, error) {
-		r, err := s.ofKind(k, c)
+		r, err := s.resources.findOfKind(k, c.params["id"])
 		if err != nil {
 			return nil, err
 		}
@@ -171,42 +130,40 @@ func getOf(k *kind) handler {
 	}
 }
 
-func customDataOf(k *kind) handler {
+func getCustomData(k *kind) handler {
 	return func(s *Simulator, c *call) (any, error) {
-		r, err := s.ofKind(k, c)
+		r, err := s.resources.findOfKind(k, c.params["id"])
 		if err != nil {
 			return nil, err
 		}
-		return customData(r.custom, r.created), nil
+		return renderCustomData(r.custom, r.created), nil
 	}
 }
 
-func customData(custom json.RawMessage, created time.Time) any {
+func renderCustomData(custom json.RawMessage, created time.Time) any {
 	if custom == nil {
 		custom = json.RawMessage("{}")
 	}
 	return map[string]any{"customData": custom, "createdAt": timestamp(created)}
 }
 
-func removeOf(k *kind) handler {
+func removeResource(k *kind) handler {
 	return func(s *Simulator, c *call) (any, error) {
-		r, err := s.ofKind(k, c)
+		r, err := s.resources.findOfKind(k, c.params["id"])
 		if err != nil {
 			return nil, err
 		}
-		delete(s.resources, r.id)
-		at := slices.Index(s.byKind[k], r)
-		s.byKind[k] = slices.Delete(s.byKind[k], at, at+1)
+		s.resources.remove(r)
 		return idOnly(r.id), nil
 	}
 }
 
 func idOnly(id string) any { return map[string]string{"id": id} }
 
-// listOf lists the resources of some kinds, filtered by name and type.
-func listOf(kinds ...*kind) handler {
+// listKinds lists the resources of the kinds, filtered by name and type.
+func listKinds(kinds ...*kind) handler {
 	return func(s *Simulator, c *call) (any, error) {
-		page, err := c.page()
+		page, err := c.parsePage()
 		if err != nil {
 			return nil, err
 		}
@@ -217,7 +174,7 @@ func listOf(kinds ...*kind) handler {
 			if typ != "" && !strings.EqualFold(typ, k.typ) {
 				continue
 			}
-			for _, r := range s.byKind[k] {
+			for _, r := range s.resources.byKind[k] {
 				if name == "" || r.name() == name {
 					found = append(found, r)
 				}
@@ -230,16 +187,8 @@ func listOf(kinds ...*kind) handler {
 	}
 }
 
-func (r *resource) name() string {
-	var named struct {
-		Name string `json:"name"`
-	}
-	peek(r.fields, &named)
-	return named.Name
-}
-
 func checkPermissions(s *Simulator, c *call) (any, error) {
-	r, err := s.lookUp(s.known.outputs, c.params["id"])
+	r, err := s.resources.findOfClass(s.known.outputs, c.params["id"])
 	if err != nil {
 		return nil, err
 	}

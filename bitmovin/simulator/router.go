@@ -1,12 +1,13 @@
 package simulator
 
 import (
+	"net/http"
 	"slices"
 	"strings"
 )
 
-// handler performs a call under the simulator's lock and returns the object
-// for data.result. An error is an *apiError.
+// handler performs a call while the simulator is locked. It returns the object for
+// data.result, or an *apiError.
 type handler func(*Simulator, *call) (any, error)
 
 // route is one method and path of the API.
@@ -16,17 +17,42 @@ type route struct {
 	status int // of a successful answer
 	group  string
 	do     handler
-	// pure says that the call changes nothing although it is not a GET.
-	pure bool
+	// readOnly is true of a call that changes nothing although it is not a GET.
+	readOnly bool
 }
 
-// router finds the route of a path. A literal segment wins over a parameter at
-// the same place; net/http's ServeMux refuses the API's set of patterns, in
-// which /inputs/{id}/type and /inputs/http/{id} both occur.
+// apiRoutes returns the routes of the whole API.
+func apiRoutes(known *catalog) []route {
+	return slices.Concat(
+		resourceRoutes(known),
+		manifestRoutes(known),
+		encodingRoutes(),
+		childRoutes(known),
+		templateRoutes(),
+		webhookRoutes(),
+		definitionRoutes(),
+	)
+}
+
+func get(path, group string, do handler) route {
+	return route{name: "GET " + path, method: http.MethodGet, status: http.StatusOK, group: group, do: do}
+}
+
+func post(path, group string, do handler) route {
+	return route{name: "POST " + path, method: http.MethodPost, status: http.StatusCreated, group: group, do: do}
+}
+
+func remove(path, group string, do handler) route {
+	return route{name: "DELETE " + path, method: http.MethodDelete, status: http.StatusOK, group: group, do: do}
+}
+
+// router finds the route of a path. It is a tree with a node for each segment. A literal
+// segment wins over a parameter at the same place. [net/http.ServeMux] refuses the patterns
+// of this API: /inputs/{id}/type and /inputs/http/{id} overlap.
 type router struct {
 	literal map[string]*router
 	param   *router
-	name    string // of the parameter that leads here
+	name    string // of the parameter, if the segment of this node is one
 	methods map[string]*route
 }
 
@@ -68,7 +94,7 @@ func (r *router) add(rt *route) {
 	r.methods[rt.method] = rt
 }
 
-// find returns the node of path and its parameters, or nil.
+// find returns the node of a path, or nil, and sets the parameters in it.
 func (r *router) find(path string, params map[string]string) *router {
 	if path == "" {
 		if r.methods == nil {

@@ -6,17 +6,17 @@ import (
 	"time"
 )
 
-// Encodings returns a snapshot of every encoding that was created, in order of
-// creation, deleted ones left out.
+// Encodings returns a snapshot of every encoding that has not been deleted, in order of
+// creation.
 func (s *Simulator) Encodings() []Encoding {
 	s.init()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.present()
-	all := make([]Encoding, 0, len(s.created)-s.deleted)
-	for _, enc := range s.created {
+	s.advanceToNow()
+	all := make([]Encoding, 0, len(s.encodings.created)-s.encodings.deleted)
+	for _, enc := range s.encodings.created {
 		if !enc.deleted {
-			all = append(all, s.snapshot(enc))
+			all = append(all, enc.snapshot(s.schedule.moment))
 		}
 	}
 	return all
@@ -27,49 +27,47 @@ func (s *Simulator) Encoding(id string) (Encoding, bool) {
 	s.init()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.present()
-	enc := s.encodings[id]
+	s.advanceToNow()
+	enc := s.encodings.byID[id]
 	if enc == nil {
 		return Encoding{}, false
 	}
-	return s.snapshot(enc), true
+	return enc.snapshot(s.schedule.moment), true
 }
 
-// Starts returns the times of all accepted starts of an encoding, those from
-// before its deletion included, the first one first.
+// Starts returns the times of all accepted starts of an encoding in order, also after its
+// deletion.
 func (s *Simulator) Starts(encodingID string) []time.Time {
 	s.init()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.present()
-	return slices.Clone(s.starts[encodingID])
+	s.advanceToNow()
+	if enc := s.encodings.byID[encodingID]; enc != nil {
+		return slices.Clone(enc.starts)
+	}
+	return nil
 }
 
-// Resources returns all inputs, outputs, codec configurations and manifests in
+// Resources returns a snapshot of all inputs, outputs, codec configurations and manifests, in
 // order of creation.
 func (s *Simulator) Resources() []Resource {
 	s.init()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.present()
-	sorted := make([]*resource, 0, len(s.resources))
-	for _, r := range s.resources {
-		sorted = append(sorted, r)
-	}
-	slices.SortFunc(sorted, byCreation)
-	all := make([]Resource, len(sorted))
-	for i, r := range sorted {
-		all[i] = r.snapshot()
+	s.advanceToNow()
+	all := make([]Resource, 0, len(s.resources.byID))
+	for _, r := range s.resources.all() {
+		all = append(all, r.snapshot())
 	}
 	return all
 }
 
-// Resource returns one input, output, codec configuration or manifest.
+// Resource returns a snapshot of one input, output, codec configuration or manifest.
 func (s *Simulator) Resource(id string) (Resource, bool) {
 	s.init()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	r := s.resources[id]
+	r := s.resources.byID[id]
 	if r == nil {
 		return Resource{}, false
 	}
@@ -80,34 +78,34 @@ func (r *resource) snapshot() Resource {
 	return Resource{ID: r.id, Type: r.kind.typ, Kind: r.kind.path, Fields: r.render()}
 }
 
-func (s *Simulator) snapshot(enc *encoding) Encoding {
+func (enc *encoding) snapshot(moment time.Time) Encoding {
 	snap := Encoding{
 		ID: enc.id, Name: enc.name, Description: enc.description,
 		Labels: slices.Clone(enc.labels), CloudRegion: enc.cloudRegion,
 		Status: enc.status, Deleted: enc.deleted, Priority: enc.priority,
-		Progress: s.progress(enc), Key: enc.key, Template: enc.fromTemplate,
+		Progress: enc.progress(moment), Key: enc.key, Template: enc.fromTemplate,
 		CreatedAt: enc.createdAt, QueuedAt: enc.queuedAt,
 		RunningAt: enc.runningAt, FinishedAt: enc.finishedAt,
-		Starts:       slices.Clone(s.starts[enc.id]),
+		Starts:       slices.Clone(enc.starts),
 		StartRequest: slices.Clone(enc.startBody),
 		Manifests:    slices.Clone(enc.manifests),
 	}
 	for _, r := range enc.streams {
 		stream := Stream{ID: r.id}
-		peek(r.fields, &stream)
+		decodeStored(r.fields, &stream)
 		snap.Streams = append(snap.Streams, stream)
 	}
 	for _, r := range enc.muxings {
 		muxing := Muxing{ID: r.id, Type: r.kind.typ}
-		peek(r.fields, &muxing)
+		decodeStored(r.fields, &muxing)
 		snap.Muxings = append(snap.Muxings, muxing)
 	}
 	return snap
 }
 
-// peek reads what it can of a stored object. Validation has seen to the fields
-// it knows; encoding/json also takes fields in another case for them ("NAME"),
-// whose types nobody has checked and which are skipped here.
-func peek(stored json.RawMessage, into any) {
+// decodeStored reads a stored object as far as possible. The fields that validation knows
+// have their types. But encoding/json also matches fields in another case, such as NAME,
+// whose types nobody has checked; those are skipped.
+func decodeStored(stored json.RawMessage, into any) {
 	_ = json.Unmarshal(stored, into)
 }

@@ -8,11 +8,11 @@ import (
 
 func itoa(n int) string { return strconv.Itoa(n) }
 
-// Stats is what happened so far. Encoder time is counted from the first
-// accepted start to the end of the latest run (to the present while anything
-// is queued or running), summed over all encoders.
+// Stats counts what happened so far. Encoder time is summed over all encoders, from the
+// first accepted start to the end of the latest run, or to the present while anything is
+// queued or running.
 type Stats struct {
-	// Seed replays this simulator's random choices.
+	// Seed replays the random choices of this simulator.
 	Seed     uint64 `json:"seed,string"`
 	Encoders int    `json:"encoders"`
 
@@ -20,9 +20,9 @@ type Stats struct {
 	LastEnd    time.Time     `json:"lastEnd,omitzero"`
 	Makespan   time.Duration `json:"makespanNs"`
 
-	// Busy is encoder time spent running. IdleQueued is encoder time lost
-	// while encodings were queued, which only StartDelay causes; IdleEmpty is
-	// encoder time lost while the queue was empty.
+	// Busy is encoder time in which an encoding ran. IdleEmpty is idle encoder time while
+	// the queue was empty. IdleQueued is idle encoder time while encodings were queued,
+	// which only StartDelay causes.
 	Busy       time.Duration `json:"busyNs"`
 	IdleQueued time.Duration `json:"idleQueuedNs"`
 	IdleEmpty  time.Duration `json:"idleEmptyNs"`
@@ -32,15 +32,15 @@ type Stats struct {
 	MaxQueued  int            `json:"maxQueued"`
 	MaxRunning int            `json:"maxRunning"`
 
-	// Starts counts accepted starts, QueueFull refused ones; Ends counts runs
-	// by how they ended.
+	// Starts counts accepted starts, QueueFull the starts that a full queue refused, and
+	// Ends the runs by the status in which they ended.
 	Starts    int            `json:"starts"`
 	QueueFull int            `json:"queueFull"`
 	Ends      map[Status]int `json:"ends"`
 
-	// Calls counts requests; CallsBy counts them by route and answered HTTP
-	// status, 0 standing for no or half an answer. RateLimited counts those
-	// over a rate limit, Faults the injected faults.
+	// Calls counts requests. CallsBy counts them by route and HTTP status; a request
+	// without a complete answer has status 0. RateLimited counts requests over a rate
+	// limit, Faults injected faults.
 	Calls       int                    `json:"calls"`
 	CallsBy     map[string]map[int]int `json:"callsBy"`
 	RateLimited int                    `json:"rateLimited"`
@@ -53,7 +53,7 @@ type Stats struct {
 // counters are the running totals behind Stats.
 type counters struct {
 	firstStart, lastEnd         time.Time
-	busy, idleQueued, idleEmpty time.Duration // up to the simulation's clock
+	busy, idleQueued, idleEmpty time.Duration // up to the moment of the schedule
 	atLastEnd                   [2]time.Duration
 	maxQueued, maxRunning       int
 	starts, queueFull           int
@@ -62,7 +62,7 @@ type counters struct {
 	calls                       map[string]map[int]int
 	rateLimited, faults         int
 	delivered, undelivered      int
-	inFlight                    int // webhook notifications on their way
+	inFlight                    int // deliveries that are queued or being sent
 }
 
 func (c *counters) started(at time.Time) {
@@ -89,39 +89,20 @@ func (c *counters) answered(route string, status int) {
 	c.calls[route][status]++
 }
 
-// account moves the clock to at and adds up encoder time until then.
-func (s *Simulator) account(at time.Time) {
-	passed := at.Sub(s.moment)
-	if passed <= 0 {
-		return
-	}
-	s.moment = at
-	if s.stats.firstStart.IsZero() {
-		return
-	}
-	running := len(s.byStatus[Running])
-	idle := time.Duration(s.encoders()-running) * passed
-	s.stats.busy += time.Duration(running) * passed
-	if len(s.byStatus[Queued]) > 0 {
-		s.stats.idleQueued += idle
-	} else {
-		s.stats.idleEmpty += idle
-	}
-}
-
 // Stats returns the totals up to now.
 func (s *Simulator) Stats() Stats {
 	s.init()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.present()
-	return s.statsLocked()
+	s.advanceToNow()
+	return s.currentStats()
 }
 
-func (s *Simulator) statsLocked() Stats {
+// currentStats returns the totals up to the moment. The caller holds s.mu.
+func (s *Simulator) currentStats() Stats {
 	c := &s.stats
 	stats := Stats{
-		Seed: s.seed, Encoders: s.encoders(),
+		Seed: s.ids.seed, Encoders: s.encoders(),
 		FirstStart: c.firstStart, LastEnd: c.lastEnd,
 		Busy: c.busy, IdleQueued: c.idleQueued, IdleEmpty: c.idleEmpty,
 		ByStatus:  make(map[Status]int),
@@ -131,7 +112,7 @@ func (s *Simulator) statsLocked() Stats {
 		RateLimited: c.rateLimited, Faults: c.faults,
 		WebhooksDelivered: c.delivered, WebhooksFailed: c.undelivered,
 	}
-	for status, encodings := range s.byStatus {
+	for status, encodings := range s.encodings.byStatus {
 		if len(encodings) > 0 {
 			stats.ByStatus[status] = len(encodings)
 		}
@@ -141,22 +122,11 @@ func (s *Simulator) statsLocked() Stats {
 	}
 	switch {
 	case c.starts == 0:
-	case s.busyNow():
-		stats.Makespan = s.moment.Sub(c.firstStart)
+	case !s.schedule.idle():
+		stats.Makespan = s.schedule.moment.Sub(c.firstStart)
 	default:
 		stats.Makespan = c.lastEnd.Sub(c.firstStart)
 		stats.IdleQueued, stats.IdleEmpty = c.atLastEnd[0], c.atLastEnd[1]
 	}
 	return stats
-}
-
-// present moves the simulation to the present for a look at it.
-func (s *Simulator) present() {
-	now := s.now()
-	s.advance(now)
-	s.settle(now)
-}
-
-func (s *Simulator) busyNow() bool {
-	return len(s.byStatus[Queued])+len(s.byStatus[Running])+s.pendingTemplates > 0
 }

@@ -6,11 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 	"strings"
 )
 
-// template is what an encoding started from a template will become.
+// template holds what an encoding that is started from a template will get when it is set up.
 type template struct {
 	streams, muxings []*resource
 	request          startRequest
@@ -23,16 +22,16 @@ func templateRoutes() []route {
 	return []route{start}
 }
 
-// startTemplate creates all that a template declares and answers at once with
-// the id of its encoding, which is set up and queued TemplateDelay later. Of
-// a template with mistakes nothing is created.
+// startTemplate creates all that a template declares and answers at once with the id of its
+// encoding, which is set up and queued TemplateDelay later. A template with mistakes creates
+// nothing.
 func startTemplate(s *Simulator, c *call) (any, error) {
 	doc, err := parseTemplate(c.body)
 	if err != nil {
 		return nil, err
 	}
 	if s.queueIsFull() {
-		return nil, s.queueFull()
+		return nil, s.refuseFullQueue()
 	}
 	b := &builder{s: s, refs: make(map[string]reference)}
 	if err := b.build(doc); err != nil {
@@ -41,42 +40,42 @@ func startTemplate(s *Simulator, c *call) (any, error) {
 	}
 	enc := b.enc
 	enc.key, enc.fromTemplate, enc.template = shortKey(c.key), true, b.result
-	s.storeEncoding(enc)
-	s.pendingTemplates++
-	s.after(max(0, s.TemplateDelay), enc, func(s *Simulator, enc *encoding) {
+	s.schedule.create(enc)
+	s.schedule.pendingTemplates++
+	s.schedule.after(max(0, s.TemplateDelay), enc, func(enc *encoding) {
 		t := enc.template
-		s.pendingTemplates--
+		s.schedule.pendingTemplates--
 		enc.template, enc.streams, enc.muxings = nil, t.streams, t.muxings
-		s.applyStart(enc, t.request, t.startBody)
+		applyStart(s, enc, t.request, t.startBody)
 	})
 	c.encodingID = enc.id
 	return map[string]string{"encodingId": enc.id}, nil
 }
 
-// reference is what a $/ path stands for.
+// reference is the resource that a $/ path names.
 type reference struct {
 	id      string
-	section int // position of the declaring section in the document
+	section int // position in the document of the section that declares it
 }
 
 // builder turns a template into resources.
 type builder struct {
 	s       *Simulator
 	refs    map[string]reference // by path, "$/inputs/https/in"
-	section int                  // being built
+	section int                  // position of the section that is being built
 	created []*resource
 	enc     *encoding
 	result  *template
 }
 
-// declared is one resource of a template.
-type declared struct {
+// declaration is one resource in a template.
+type declaration struct {
 	path       string // "$/inputs/https/in"
 	kind       *kind
-	properties ordered
+	properties orderedMap
 }
 
-func (b *builder) build(doc ordered) error {
+func (b *builder) build(doc orderedMap) error {
 	if doc.child("metadata") == nil {
 		return invalid("metadata is required")
 	}
@@ -98,42 +97,42 @@ func (b *builder) build(doc ordered) error {
 		name := fmt.Sprint(item.Key)
 		switch name {
 		case "inputs", "outputs", "configurations", "manifests":
-			if err := b.resources(name, asOrdered(item.Value)); err != nil {
+			if err := b.buildResources(name, asOrderedMap(item.Value)); err != nil {
 				return err
 			}
 		case "encodings":
-			if err := b.encoding(fmt.Sprint(encodings[0].Key), asOrdered(encodings[0].Value)); err != nil {
+			if err := b.buildEncoding(fmt.Sprint(encodings[0].Key), asOrderedMap(encodings[0].Value)); err != nil {
 				return err
 			}
 		}
 	}
-	return b.start(encodings)
+	return b.readStart(encodings)
 }
 
-// declare gives everything that can be referred to its id.
-func (b *builder) declare(doc ordered) {
+// declare gives an id to everything that a path can name.
+func (b *builder) declare(doc orderedMap) {
 	for i, item := range doc {
 		name := fmt.Sprint(item.Key)
-		for _, d := range b.declarations(name, asOrdered(item.Value)) {
-			b.refs[d.path] = reference{b.s.newID(), i}
+		for _, d := range b.declarations(name, asOrderedMap(item.Value)) {
+			b.refs[d.path] = reference{b.s.ids.newID(), i}
 		}
 		if name != "encodings" {
 			continue
 		}
-		for _, enc := range asOrdered(item.Value) {
+		for _, enc := range asOrderedMap(item.Value) {
 			path := "$/encodings/" + fmt.Sprint(enc.Key)
-			b.refs[path] = reference{b.s.newID(), i}
-			for _, stream := range asOrdered(enc.Value).child("streams") {
-				b.refs[path+"/streams/"+fmt.Sprint(stream.Key)] = reference{b.s.newID(), i}
+			b.refs[path] = reference{b.s.ids.newID(), i}
+			for _, stream := range asOrderedMap(enc.Value).child("streams") {
+				b.refs[path+"/streams/"+fmt.Sprint(stream.Key)] = reference{b.s.ids.newID(), i}
 			}
 		}
 	}
 }
 
-// declarations lists the resources of a section that the simulator knows.
-// Others are dropped without a word, as by the platform.
-func (b *builder) declarations(section string, body ordered) []declared {
-	var all []declared
+// declarations lists the resources of a section that the simulator knows. It ignores the
+// others, as the platform does.
+func (b *builder) declarations(section string, body orderedMap) []declaration {
+	var all []declaration
 	for _, k := range b.s.known.kinds {
 		if strings.TrimPrefix(k.class.base, "/encoding/") != section {
 			continue
@@ -144,51 +143,51 @@ func (b *builder) declarations(section string, body ordered) []declared {
 		}
 		for _, item := range group {
 			path := "$/" + section + "/" + k.template + "/" + fmt.Sprint(item.Key)
-			all = append(all, declared{path, k, asOrdered(item.Value).child("properties")})
+			all = append(all, declaration{path, k, asOrderedMap(item.Value).child("properties")})
 		}
 	}
 	return all
 }
 
-func (b *builder) resources(section string, body ordered) error {
+func (b *builder) buildResources(section string, body orderedMap) error {
 	for _, d := range b.declarations(section, body) {
-		r, err := b.make(d, nil)
+		r, err := b.newResource(d, nil)
 		if err != nil {
 			return err
 		}
-		b.s.store(r)
+		b.s.resources.insert(r)
 		b.created = append(b.created, r)
 	}
 	return nil
 }
 
-// make builds one resource with its references resolved.
-func (b *builder) make(d declared, enc *encoding) (*resource, error) {
-	fields, err := b.fields(d.path, d.properties, false)
+// newResource builds one resource with its references resolved.
+func (b *builder) newResource(d declaration, enc *encoding) (*resource, error) {
+	fields, err := b.resolveFields(d.path, d.properties, false)
 	if err != nil {
 		return nil, err
 	}
-	r, err := b.s.make(d.kind, enc, fields, false)
+	r, err := newResource(b.s, d.kind, enc, fields, false)
 	if err != nil {
-		return nil, within(d.path, err)
+		return nil, atPath(d.path, err)
 	}
 	if ref, ok := b.refs[d.path]; ok {
 		r.id = ref.id
 	} else {
-		r.id = b.s.newID()
+		r.id = b.s.ids.newID()
 	}
 	return r, nil
 }
 
-func within(path string, err error) error {
+func atPath(path string, err error) error {
 	e, _ := errors.AsType[*apiError](err) // handlers return nothing else
 	e.message = path + ": " + e.message
 	return e
 }
 
-// fields resolves references in properties. forward allows those to sections
-// that come later, which only a start may use, for its manifests.
-func (b *builder) fields(path string, properties ordered, forward bool) (map[string]json.RawMessage, error) {
+// resolveFields resolves the references in properties. With forward it accepts references to
+// later sections, which only a start may have, for its manifests.
+func (b *builder) resolveFields(path string, properties orderedMap, forward bool) (map[string]json.RawMessage, error) {
 	resolved, err := b.resolve(path, properties.plain(), forward)
 	if err != nil {
 		return nil, err
@@ -235,45 +234,45 @@ func (b *builder) resolve(path string, value any, forward bool) (any, error) {
 	return value, nil
 }
 
-// encoding builds the encoding and its children; start comes last, when the
+// buildEncoding builds the encoding and its children. Its start is read last, when the
 // manifests exist that it may name.
-func (b *builder) encoding(key string, body ordered) error {
+func (b *builder) buildEncoding(key string, body orderedMap) error {
 	path := "$/encodings/" + key
-	fields, err := b.fields(path, body.child("properties"), false)
+	fields, err := b.resolveFields(path, body.child("properties"), false)
 	if err != nil {
 		return err
 	}
-	if b.enc, err = b.s.makeEncoding(fields, false); err != nil {
-		return within(path, err)
+	if b.enc, err = newEncoding(b.s, fields, false); err != nil {
+		return atPath(path, err)
 	}
 	b.enc.id, b.result = b.refs[path].id, new(template)
-	b.s.encodings[b.enc.id] = b.enc // manifests refer to it
+	b.s.encodings.byID[b.enc.id] = b.enc // manifests refer to it
 	if body.child("live") != nil || !body.has("start") {
 		return invalid("%s must have start, and not live", path)
 	}
 	for _, item := range body.child("streams") {
-		d := declared{path + "/streams/" + fmt.Sprint(item.Key), b.s.known.stream, asOrdered(item.Value).child("properties")}
-		r, err := b.make(d, b.enc)
+		d := declaration{path + "/streams/" + fmt.Sprint(item.Key), b.s.known.stream, asOrderedMap(item.Value).child("properties")}
+		r, err := b.newResource(d, b.enc)
 		if err != nil {
 			return err
 		}
 		b.result.streams = append(b.result.streams, r)
 	}
-	return b.muxings(path, body.child("muxings"))
+	return b.buildMuxings(path, body.child("muxings"))
 }
 
-func (b *builder) muxings(path string, body ordered) error {
+func (b *builder) buildMuxings(path string, body orderedMap) error {
 	parent := *b.enc // as it will be, for the check of stream ids
 	parent.streams = b.result.streams
 	for _, group := range body {
 		name := fmt.Sprint(group.Key)
-		k := b.s.known.muxing(name)
+		k := b.s.known.muxingKind(name)
 		if k == nil {
 			continue
 		}
-		for _, item := range asOrdered(group.Value) {
+		for _, item := range asOrderedMap(group.Value) {
 			at := path + "/muxings/" + name + "/" + fmt.Sprint(item.Key)
-			r, err := b.make(declared{at, k, asOrdered(item.Value).child("properties")}, &parent)
+			r, err := b.newResource(declaration{at, k, asOrderedMap(item.Value).child("properties")}, &parent)
 			if err != nil {
 				return err
 			}
@@ -286,9 +285,9 @@ func (b *builder) muxings(path string, body ordered) error {
 	return nil
 }
 
-func (b *builder) start(encodings ordered) error {
+func (b *builder) readStart(encodings orderedMap) error {
 	path := "$/encodings/" + fmt.Sprint(encodings[0].Key) + "/start"
-	fields, err := b.fields(path, asOrdered(encodings[0].Value).child("start").child("properties"), true)
+	fields, err := b.resolveFields(path, asOrderedMap(encodings[0].Value).child("start").child("properties"), true)
 	if err != nil {
 		return err
 	}
@@ -296,8 +295,8 @@ func (b *builder) start(encodings ordered) error {
 	if err := json.Unmarshal(body, &b.result.request); err != nil {
 		return invalid("%s: %v", path, err)
 	}
-	if err := b.s.checkStart(b.result.request); err != nil {
-		return within(path, err)
+	if err := checkStart(b.s, b.result.request); err != nil {
+		return atPath(path, err)
 	}
 	if !bytes.Equal(body, []byte("{}")) {
 		b.result.startBody = body
@@ -305,13 +304,12 @@ func (b *builder) start(encodings ordered) error {
 	return nil
 }
 
-// undo forgets what a template with a mistake has created so far.
+// undo removes what a template with a mistake has created so far.
 func (b *builder) undo() {
 	for _, r := range b.created {
-		delete(b.s.resources, r.id)
-		b.s.byKind[r.kind] = slices.DeleteFunc(b.s.byKind[r.kind], func(other *resource) bool { return other == r })
+		b.s.resources.remove(r)
 	}
 	if b.enc != nil {
-		delete(b.s.encodings, b.enc.id)
+		delete(b.s.encodings.byID, b.enc.id)
 	}
 }

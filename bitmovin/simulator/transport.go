@@ -6,15 +6,15 @@ import (
 	"net/http"
 )
 
-// Client returns an HTTP client whose requests are served in the caller's
-// goroutine, without a network, whatever host they name. It works inside a
-// testing/synctest bubble. A connection that the simulator cuts is
-// [io.ErrUnexpectedEOF] to the client; a request context that ends, ends the
-// request.
+// Client returns an HTTP client that serves its requests in the goroutine of the caller,
+// without a network, whatever host they name. It works inside a testing/synctest bubble. When
+// the simulator cuts a connection, the client gets [io.ErrUnexpectedEOF]. When the context of
+// a request ends, the request ends.
 func (s *Simulator) Client() *http.Client {
 	return &http.Client{Transport: transport{s}}
 }
 
+// transport serves requests by the simulator itself.
 type transport struct{ s *Simulator }
 
 func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -34,10 +34,10 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if cut && rec.status == 0 {
 		return nil, io.ErrUnexpectedEOF
 	}
-	return rec.response(r, cut), nil
+	return rec.httpResponse(r, cut), nil
 }
 
-// recorder keeps an answer in memory.
+// recorder keeps a response in memory.
 type recorder struct {
 	header http.Header
 	status int
@@ -63,7 +63,8 @@ func (r *recorder) serve(h http.Handler, req *http.Request) (cut bool) {
 	return false
 }
 
-func (r *recorder) response(req *http.Request, cut bool) *http.Response {
+// httpResponse returns the recorded response. One that was cut ends in an error.
+func (r *recorder) httpResponse(req *http.Request, cut bool) *http.Response {
 	var body io.Reader = &r.body
 	length := int64(r.body.Len())
 	if cut {
@@ -81,6 +82,7 @@ func (r *recorder) response(req *http.Request, cut bool) *http.Response {
 	}
 }
 
+// brokenReader fails as the body of a cut connection does.
 type brokenReader struct{}
 
 func (brokenReader) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }

@@ -5,11 +5,11 @@ import (
 	"time"
 )
 
-// Status is the state of an encoding, spelled as on the wire.
+// Status is the status of an encoding, spelled as on the wire.
 type Status string
 
-// The seven states. An encoding is created CREATED; FINISHED, ERROR, CANCELED
-// and TRANSFER_ERROR end a run, and ERROR may be started again.
+// The statuses. A new encoding is CREATED. A run ends in FINISHED, ERROR, CANCELED or
+// TRANSFER_ERROR. An encoding in ERROR may be started again.
 const (
 	Created       Status = "CREATED"
 	Queued        Status = "QUEUED"
@@ -29,6 +29,7 @@ func (s Status) Ended() bool {
 	return false
 }
 
+// valid reports whether s is one of the constants.
 func (s Status) valid() bool {
 	switch s {
 	case Created, Queued, Running:
@@ -40,8 +41,8 @@ func (s Status) valid() bool {
 // Outcome says how one run of an encoding ends. The zero value is FINISHED
 // after the run's whole duration.
 type Outcome struct {
-	// Status is FINISHED, ERROR, TRANSFER_ERROR or CANCELED (by somebody
-	// else). Empty means FINISHED.
+	// Status is FINISHED, ERROR, TRANSFER_ERROR or CANCELED, as if somebody else had
+	// stopped it. Empty means FINISHED.
 	Status Status
 
 	// Error is the error object of the status answer; nil leaves it out.
@@ -50,16 +51,16 @@ type Outcome struct {
 	// Messages are added to the status answer when the run ends.
 	Messages []Message
 
-	// After is the time from RUNNING (or, with InQueue, from the start) to the
-	// end. Zero means the run's duration.
+	// After is the time from RUNNING to the end, or with InQueue from the start to the
+	// end. Zero means the duration of the run.
 	After time.Duration
 
-	// InQueue ends the run while it is QUEUED, unless an encoder takes it
-	// before After has passed.
+	// InQueue ends the run while it is QUEUED, unless an encoder takes it before After has
+	// passed. Then the run finishes.
 	InQueue bool
 }
 
-// RetryHint is the platform's opinion about starting a failed encoding again.
+// RetryHint is the advice of the platform about starting a failed encoding again.
 type RetryHint string
 
 // The retry hints.
@@ -70,7 +71,7 @@ const (
 	UndefinedHint          RetryHint = "UNDEFINED"
 )
 
-// TaskError is why a run failed.
+// TaskError is the reason why a run failed.
 type TaskError struct {
 	Code      int       `json:"code"`
 	Category  string    `json:"category"`
@@ -78,8 +79,8 @@ type TaskError struct {
 	RetryHint RetryHint `json:"retryHint,omitempty"`
 }
 
-// Message is a line the platform attaches to a run. Type is ERROR, WARNING,
-// INFO, DEBUG or TRACE; empty means ERROR. A zero Date means the run's end.
+// Message is a message about a run. Type is ERROR, WARNING, INFO, DEBUG or TRACE; empty means
+// ERROR. A zero Date means the end of the run.
 type Message struct {
 	ID   string    `json:"id"`
 	Date time.Time `json:"date"`
@@ -87,8 +88,8 @@ type Message struct {
 	Text string    `json:"text"`
 }
 
-// Encoding is a snapshot of one encoding and its children. Times that do not
-// apply are zero.
+// Encoding is a snapshot of one encoding with its streams and muxings. Times that do not apply
+// are zero.
 type Encoding struct {
 	ID          string   `json:"id"`
 	Name        string   `json:"name"`
@@ -100,9 +101,9 @@ type Encoding struct {
 	Priority    int      `json:"priority"`
 	Progress    int      `json:"progress"`
 
-	// Key is the API key that created it, shortened as in the ledger.
+	// Key is the API key that created the encoding, shortened as in the ledger.
 	Key string `json:"key"`
-	// Template says that it was started from an encoding template.
+	// Template is true if the encoding was started from an encoding template.
 	Template bool `json:"template,omitempty"`
 
 	CreatedAt  time.Time `json:"createdAt,omitzero"`
@@ -110,9 +111,9 @@ type Encoding struct {
 	RunningAt  time.Time `json:"runningAt,omitzero"`
 	FinishedAt time.Time `json:"finishedAt,omitzero"`
 
-	// Starts are the times of all accepted starts, the first one first.
+	// Starts are the times of all accepted starts, in order.
 	Starts []time.Time `json:"starts,omitempty"`
-	// StartRequest is the body of the latest accepted start, if it had one.
+	// StartRequest is the body of the latest accepted start, nil if it had none.
 	StartRequest json.RawMessage `json:"startRequest,omitempty"`
 
 	Streams   []Stream `json:"streams,omitempty"`
@@ -127,7 +128,7 @@ type Stream struct {
 	InputStreams  []InputStream `json:"inputStreams"`
 }
 
-// InputStream is where a stream reads from.
+// InputStream is a stream of an input file that a [Stream] reads.
 type InputStream struct {
 	InputID       string `json:"inputId,omitempty"`
 	InputPath     string `json:"inputPath,omitempty"`
@@ -151,7 +152,7 @@ type StreamRef struct {
 	StreamID string `json:"streamId"`
 }
 
-// Output is where a muxing or manifest is written to.
+// Output is a folder to which a muxing or manifest is written.
 type Output struct {
 	OutputID   string     `json:"outputId"`
 	OutputPath string     `json:"outputPath"`
@@ -167,8 +168,8 @@ type ACLEntry struct {
 type Resource struct {
 	ID   string `json:"id"`
 	Type string `json:"type"`
-	// Kind is the path it was created at, such as /encoding/inputs/http.
+	// Kind is the path at which it was created, such as /encoding/inputs/http.
 	Kind string `json:"kind"`
-	// Fields is the object as the API returns it, secrets left out.
+	// Fields is the object as the API returns it, without secrets.
 	Fields json.RawMessage `json:"fields"`
 }

@@ -3,6 +3,7 @@ package simulator
 import (
 	"cmp"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -10,37 +11,37 @@ import (
 )
 
 const (
-	maxWebhooks = 5  // per event type, for all encodings and for each one
+	maxWebhooks = 5  // with one trigger
 	muteAfter   = 10 // consecutive failed deliveries
 )
 
-// webhook is a registered receiver of one type of event.
+// webhook is a registered receiver of events with one trigger.
 type webhook struct {
-	id     string
-	of     hookKey
-	order  int64
-	fields webhookFields
-	key    string // of the signature
-	at     string // createdAt
+	id        string
+	trigger   webhookTrigger
+	order     int64
+	fields    webhookFields
+	key       string // of the signature
+	createdAt string
 
-	muted    bool
-	failures int            // in a row
-	queue    []notification // not yet delivered
-	draining bool
-	fired    string // triggeredAt of the latest event
+	muted      bool
+	failures   int            // in a row
+	queue      []notification // not yet delivered
+	delivering bool           // a goroutine delivers the queue
+	firedAt    string         // time of the latest event
 }
 
-// hookKey is an event type and, unless it is about all, an encoding.
-type hookKey struct {
+// webhookTrigger is a type of event, of one encoding or of all.
+type webhookTrigger struct {
 	event      string // "finished", "error" or "transfer-error"
-	encodingID string
+	encodingID string // empty: of all encodings
 }
 
-func (k hookKey) eventType() string {
+func (k webhookTrigger) eventType() string {
 	return "ENCODING_" + strings.ToUpper(strings.ReplaceAll(k.event, "-", "_"))
 }
 
-// webhookFields is the part of a webhook that the client decides and sees.
+// webhookFields holds the fields of a webhook that the client decides and sees.
 type webhookFields struct {
 	Name        string          `json:"name,omitempty"`
 	Description string          `json:"description,omitempty"`
@@ -50,6 +51,7 @@ type webhookFields struct {
 	CustomData  json.RawMessage `json:"-"`
 }
 
+// webhookView is a webhook in an answer of the API.
 type webhookView struct {
 	webhookFields
 	ID         string         `json:"id"`
@@ -65,10 +67,35 @@ type webhookView struct {
 
 func (w *webhook) view() any {
 	return webhookView{
-		webhookFields: w.fields, ID: w.id, Type: "WEBHOOK", EventType: w.of.eventType(),
-		Category: "ENCODING", ResourceID: w.of.encodingID, Muted: w.muted,
-		CreatedAt: w.at, ModifiedAt: w.at, Schema: map[string]any{},
+		webhookFields: w.fields, ID: w.id, Type: "WEBHOOK", EventType: w.trigger.eventType(),
+		Category: "ENCODING", ResourceID: w.trigger.encodingID, Muted: w.muted,
+		CreatedAt: w.createdAt, ModifiedAt: w.createdAt, Schema: map[string]any{},
 	}
+}
+
+// webhookTable holds all webhooks.
+type webhookTable struct {
+	byID      map[string]*webhook
+	byTrigger map[webhookTrigger][]*webhook // in order of creation
+}
+
+func newWebhookTable() *webhookTable {
+	return &webhookTable{byID: make(map[string]*webhook), byTrigger: make(map[webhookTrigger][]*webhook)}
+}
+
+func (t *webhookTable) insert(w *webhook) {
+	t.byTrigger[w.trigger] = append(t.byTrigger[w.trigger], w)
+	t.byID[w.id] = w
+}
+
+func (t *webhookTable) remove(w *webhook) {
+	delete(t.byID, w.id)
+	t.byTrigger[w.trigger] = slices.DeleteFunc(t.byTrigger[w.trigger], func(other *webhook) bool { return other == w })
+}
+
+// all returns all webhooks in order of creation.
+func (t *webhookTable) all() []*webhook {
+	return slices.SortedFunc(maps.Values(t.byID), func(a, b *webhook) int { return cmp.Compare(a.order, b.order) })
 }
 
 func webhookRoutes() []route {
@@ -99,19 +126,19 @@ func webhookRoutes() []route {
 	)
 }
 
-// hookKey returns what the path of a call is about.
-func (s *Simulator) hookKey(c *call, event string) (hookKey, error) {
+// triggerOf returns the trigger that the path of a call names.
+func triggerOf(s *Simulator, c *call, event string) (webhookTrigger, error) {
 	id := c.params["id"]
-	if enc := s.encodings[id]; id != "" && (enc == nil || enc.deleted) {
-		return hookKey{}, notFound("encoding", id)
+	if id != "" && s.encodings.find(id) == nil {
+		return webhookTrigger{}, notFound("encoding", id)
 	}
 	c.encodingID = id
-	return hookKey{event, id}, nil
+	return webhookTrigger{event, id}, nil
 }
 
 func createWebhook(event string) handler {
 	return func(s *Simulator, c *call) (any, error) {
-		of, err := s.hookKey(c, event)
+		trigger, err := triggerOf(s, c, event)
 		if err != nil {
 			return nil, err
 		}
@@ -119,23 +146,25 @@ func createWebhook(event string) handler {
 		if err != nil {
 			return nil, err
 		}
-		w := &webhook{id: s.newID(), of: of, order: s.nextOrder(), at: timestamp(s.moment)}
-		if err := w.read(s, fields); err != nil {
+		w := &webhook{
+			id: s.ids.newID(), trigger: trigger, order: s.ids.nextOrder(), createdAt: timestamp(s.schedule.moment),
+		}
+		if err := w.readFields(s, fields); err != nil {
 			return nil, err
 		}
-		if len(s.hooked[of]) >= maxWebhooks {
+		if len(s.webhooks.byTrigger[trigger]) >= maxWebhooks {
 			return nil, &apiError{
 				status: http.StatusForbidden, code: CodeWebhooks,
 				message: "there are five webhooks of this type already",
 			}
 		}
-		s.hooked[of] = append(s.hooked[of], w)
-		s.webhooks[w.id] = w
+		s.webhooks.insert(w)
 		return w.view(), nil
 	}
 }
 
-func (w *webhook) read(s *Simulator, fields map[string]json.RawMessage) error {
+// readFields checks the fields of a request and takes them over.
+func (w *webhook) readFields(s *Simulator, fields map[string]json.RawMessage) error {
 	check := &checker{s: s, kind: new(kind), fields: fields}
 	check.require("url")
 	check.oneOf("method", http.MethodPost, http.MethodPut)
@@ -147,49 +176,49 @@ func (w *webhook) read(s *Simulator, fields map[string]json.RawMessage) error {
 	check.read("insecureSsl", &w.fields.InsecureSSL)
 	w.fields.CustomData = fields["customData"]
 	if u, err := url.Parse(w.fields.URL); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-		check.complain("url", "must be an absolute http or https URL")
+		check.addError("url", "must be an absolute http or https URL")
 	}
 	var signature struct{ Type, Key string }
 	if check.read("signature", &signature) {
 		if signature.Type != "" && signature.Type != "HMAC" {
-			check.complain("signature.type", "must be HMAC")
+			check.addError("signature.type", "must be HMAC")
 		}
 		if signature.Key == "" {
-			check.complain("signature.key", "is required")
+			check.addError("signature.key", "is required")
 		}
 		w.key = signature.Key
 	}
 	return check.err()
 }
 
-// listWebhooks lists those that the path is about; an empty event means all.
+// listWebhooks lists the webhooks with the trigger of the path. An empty event means all
+// webhooks.
 func listWebhooks(event string) handler {
 	return func(s *Simulator, c *call) (any, error) {
-		p, err := c.page()
+		p, err := c.parsePage()
 		if err != nil {
 			return nil, err
 		}
 		var found []*webhook
 		if event == "" {
-			for _, w := range s.webhooks {
-				found = append(found, w)
-			}
-			slices.SortFunc(found, func(a, b *webhook) int { return cmp.Compare(a.order, b.order) })
+			found = s.webhooks.all()
 		} else {
-			of, err := s.hookKey(c, event)
+			trigger, err := triggerOf(s, c, event)
 			if err != nil {
 				return nil, err
 			}
-			found = s.hooked[of]
+			found = s.webhooks.byTrigger[trigger]
 		}
 		return paginate(p, found, (*webhook).view), nil
 	}
 }
 
+// onWebhook returns a handler that looks up the webhook of the path. An empty event means
+// any trigger.
 func onWebhook(event string, do func(*Simulator, *webhook) any) handler {
 	return func(s *Simulator, c *call) (any, error) {
-		w := s.webhooks[c.params["webhook"]]
-		if w == nil || event != "" && w.of != (hookKey{event, c.params["id"]}) {
+		w := s.webhooks.byID[c.params["webhook"]]
+		if w == nil || event != "" && w.trigger != (webhookTrigger{event, c.params["id"]}) {
 			return nil, notFound("webhook", c.params["webhook"])
 		}
 		return do(s, w), nil
@@ -197,8 +226,7 @@ func onWebhook(event string, do func(*Simulator, *webhook) any) handler {
 }
 
 func removeWebhook(s *Simulator, w *webhook) any {
-	delete(s.webhooks, w.id)
-	s.hooked[w.of] = slices.DeleteFunc(s.hooked[w.of], func(other *webhook) bool { return other == w })
+	s.webhooks.remove(w)
 	return idOnly(w.id)
 }
 
@@ -210,13 +238,13 @@ func setMuted(muted bool) func(*Simulator, *webhook) any {
 }
 
 func webhookStates(s *Simulator, c *call) (any, error) {
-	w := s.webhooks[c.params["webhook"]]
+	w := s.webhooks.byID[c.params["webhook"]]
 	if w == nil {
 		return nil, notFound("webhook", c.params["webhook"])
 	}
 	state := map[string]any{"notificationId": w.id, "muted": w.muted, "state": "RESOLVED"}
-	if w.fired != "" {
-		state["state"], state["triggeredAt"] = "FIRED", w.fired
+	if w.firedAt != "" {
+		state["state"], state["triggeredAt"] = "FIRED", w.firedAt
 	}
 	return paginate(page{limit: maxPage}, []any{state}, func(v any) any { return v }), nil
 }

@@ -163,8 +163,8 @@ func (c *cli) plan(ctx context.Context, p *planFlags, args []string) error {
 	}
 	c.note("%s on %s, %v each%s, queue target %s", ui.Plural(int64(outcome.Jobs), "job"), ui.Plural(int64(p.options.Encoders), "encoder"),
 		p.options.Duration, p.durationRange(), p.target)
-	if outcome.Rehearsed < outcome.Jobs {
-		c.note("%d of them were simulated in %s; the rest is forecast from those.", outcome.Rehearsed, ui.FormatDuration(time.Since(began)))
+	if outcome.Simulated < outcome.Jobs {
+		c.note("%d of them were simulated in %s; the rest is forecast from those.", outcome.Simulated, ui.FormatDuration(time.Since(began)))
 	}
 	return outcomeTable(outcome).Write(c.stdout)
 }

@@ -13,7 +13,7 @@ import (
 func outcomeTable(o plan.Outcome) *ui.Table {
 	t := &ui.Table{Header: []string{"MEASURE", "VALUE"}}
 	t.AddRow("makespan", ui.FormatDuration(o.Makespan.Likely))
-	if o.Rehearsed < o.Jobs {
+	if o.Simulated < o.Jobs {
 		t.AddRow("makespan, range", ui.FormatDuration(o.Makespan.Earliest)+" to "+ui.FormatDuration(o.Makespan.Latest))
 	}
 	t.AddRow("bound", ui.FormatDuration(o.Bound))
@@ -22,7 +22,7 @@ func outcomeTable(o plan.Outcome) *ui.Table {
 	t.AddRow("idle while jobs wait", fmt.Sprintf("%.1f %%", 100*o.Idle))
 	t.AddRow("calls a job", fmt.Sprintf("%.1f", o.Calls))
 	t.AddRow("calls", fmt.Sprintf("%.0f", o.Calls*float64(o.Jobs)))
-	t.AddRow("calls refused with 429", strconv.Itoa(o.Waited))
+	t.AddRow("calls refused with 429", strconv.Itoa(o.Throttled))
 	if o.Retried > 0 || o.Failed > 0 {
 		t.AddRow("retries", strconv.Itoa(o.Retried))
 		t.AddRow("failed for good", strconv.Itoa(o.Failed))
@@ -46,8 +46,8 @@ func (c *cli) printOutcome(o plan.Outcome) error {
 		Retried   int     `json:"retries"`
 		Failed    int     `json:"failed"`
 	}{
-		o.Jobs, o.Rehearsed, o.Makespan.Likely.Seconds(), o.Makespan.Earliest.Seconds(), o.Makespan.Latest.Seconds(),
-		o.Bound.Seconds(), o.Busy, o.Idle, o.Calls, o.Waited, o.Retried, o.Failed,
+		o.Jobs, o.Simulated, o.Makespan.Likely.Seconds(), o.Makespan.Earliest.Seconds(), o.Makespan.Latest.Seconds(),
+		o.Bound.Seconds(), o.Busy, o.Idle, o.Calls, o.Throttled, o.Retried, o.Failed,
 	}, "", "  ")
 	if err != nil {
 		return err

@@ -1,7 +1,7 @@
-"""A small program around the client:
+"""A small program that uses the client:
 
     python3 main.py submit night.json              submit a batch, print its id
-    python3 main.py watch BATCH [CURSOR-FILE]      print what happens to it, one message per line
+    python3 main.py watch BATCH [CURSOR-FILE]      print its changes, one message per line
     python3 main.py cancel BATCH|JOB [REASON]      print the new state
 
 STOKER_SERVER names the server. Exit codes: 0; 1 the batch did not succeed, or the
@@ -30,13 +30,13 @@ def watch(client: Client, batch: str, cursor_file: str = "") -> int:
         request.cursor = pathlib.Path(cursor_file).read_text()
     for message in client.watch(request):
         print(json.dumps(json_format.MessageToDict(message, preserving_proto_field_name=True)), flush=True)
-        if cursor_file:  # what is printed above need not be sent again
-            keep(cursor_file, message.cursor)
+        if cursor_file:  # the message above need not be sent again
+            replace(cursor_file, message.cursor)
     return 0 if client.get(batch).state == batch_pb2.BATCH_STATE_SUCCEEDED else 1
 
 
-def keep(file: str, text: str) -> None:
-    """Writes a file as a whole: who is killed meanwhile finds the old text or the new."""
+def replace(file: str, text: str) -> None:
+    """Writes a file as a whole. If the program is killed meanwhile, the old text stays."""
     pathlib.Path(file + ".new").write_text(text)
     os.replace(file + ".new", file)
 

@@ -19,12 +19,13 @@ sys.path.insert(0, str(pathlib.Path(__file__).with_name("gen")))
 from stoker.examples import errors_pb2  # noqa: E402
 from stoker.v1 import batch_pb2, batch_service_pb2, batch_service_pb2_grpc  # noqa: E402
 
-# How long one try of a call may take, in seconds. A watch may take for ever.
+# Time limit of one attempt of a call, in seconds. A watch has none.
 CALL_TIMEOUT = 60
-# How often a call is tried while no connection comes about.
+# How often a call is attempted while no connection can be made.
 DIAL_TRIES = 4
 FIRST_WAIT, LONGEST_WAIT = 0.1, 5.0
-# How long a watch may say nothing, in seconds: the server sends a heartbeat every 15 s.
+# After this time without a message, in seconds, a watch reconnects. The server sends a heartbeat
+# every 15 s.
 LONGEST_SILENCE = 45
 
 
@@ -40,12 +41,12 @@ class Violation:
 
 
 class StokerError(Exception):
-    """What the server said about a call that failed, or what came instead of its answer.
+    """The error of a call.
 
-    code is the gRPC status code, reason the server's own for programs, such as
-    WRONG_STATE; it is empty if the server did not answer. violations is what is wrong
-    with the request, of very much the first, and violation_count how much that is.
-    retry_delay is the wait in seconds that the server advises before the call is
+    code is the gRPC status code. reason is the server's code for programs, such as
+    WRONG_STATE; it is empty if the server did not answer. violations are the mistakes in
+    the request, or the first of them if there are very many; violation_count is the number
+    of all. retry_delay is how many seconds the server advises to wait before the call is
     repeated.
     """
 
@@ -71,25 +72,24 @@ class StokerError(Exception):
     def unanswered(self) -> bool:
         """Whether the server has not answered.
 
-        It was not reached, the connection broke, or a proxy answered in its place, with whatever
-        code. The server says of each error of its own that it comes from there. It may
-        have done what was asked, or not. What gRPC itself does not send or take, because it
-        is too long, is not meant.
+        It could not be reached, the connection broke, or a proxy answered in its place with
+        any code. The call may have taken effect. An error of the server itself has a reason.
+        Messages that are too long for gRPC to send or receive are not counted here.
         """
         if self.reason:
-            return self.reason in ("CANCELLED", "DEADLINE_EXCEEDED")  # somebody in between gave up
+            return self.reason in ("CANCELLED", "DEADLINE_EXCEEDED")  # a proxy gave up
         too_long = self.code == grpc.StatusCode.RESOURCE_EXHAUSTED and re.search("message .*larger than", str(self))
         return not too_long
 
     @property
     def unreachable(self) -> bool:
-        """Whether no connection came about, so that nothing was sent."""
+        """Whether no connection could be made, so that nothing was sent."""
         no_connection = re.match("failed to connect to all addresses|DNS resolution failed", str(self))
         return self.unanswered and self.code == grpc.StatusCode.UNAVAILABLE and bool(no_connection)
 
     @property
     def passing(self) -> bool:
-        """Whether the same call may be answered otherwise in a moment."""
+        """Whether the same call may succeed a moment later."""
         return self.unanswered or self.code == grpc.StatusCode.UNAVAILABLE
 
 
@@ -101,14 +101,14 @@ def _details(error: grpc.RpcError) -> Iterator[tuple[str, bytes]]:
 
 
 class _Tries:
-    """Waits between the tries of one call, and counts them."""
+    """Waits between the attempts of one call, and counts them."""
 
     def __init__(self, dials: float = float("inf")):
         self._dials, self._dialled = dials, 0
         self._wait = FIRST_WAIT
 
     def next(self, error: StokerError | None) -> bool:
-        """Waits until the next try, or returns False if there is none."""
+        """Waits until the next attempt, or returns False if there is none."""
         self._dialled = self._dialled + 1 if error and error.unreachable else 0
         wait = max(self._wait * random.uniform(0.5, 1.5), error.retry_delay if error else 0)
         if self._dialled >= self._dials:
@@ -119,9 +119,9 @@ class _Tries:
 
 
 def _listen(stream, longest: float) -> Iterator[batch_service_pb2.WatchBatchResponse]:
-    """Yields the messages of a stream, and cancels it when it is silent for too long.
+    """Yields the messages of a stream, and cancels it if none comes for too long.
 
-    How long the caller takes with a message does not count.
+    The time for which the caller works on a message does not count.
     """
     while True:
         silence = threading.Timer(longest, stream.cancel)
@@ -136,7 +136,7 @@ def _listen(stream, longest: float) -> Iterator[batch_service_pb2.WatchBatchResp
         yield message
 
 
-# The states of a batch in which a watch of it is over.
+# The states of a batch in which its watch ends.
 _ENDED = (batch_pb2.BATCH_STATE_SUCCEEDED, batch_pb2.BATCH_STATE_FAILED, batch_pb2.BATCH_STATE_CANCELLED)
 
 
@@ -162,8 +162,8 @@ class Client:
     def submit(self, request: batch_service_pb2.SubmitBatchRequest) -> batch_pb2.Batch:
         """Stores a batch and returns it once it is durable.
 
-        It is sent again when the answer does not come, under one id, so that nothing is
-        submitted twice. Set request_id to be able to repeat the call itself.
+        If no answer comes it is sent again with the same request id, so nothing is submitted
+        twice. Set request_id if you want to repeat the call yourself.
         """
         repeatable = batch_service_pb2.SubmitBatchRequest()
         repeatable.CopyFrom(request)
@@ -171,16 +171,16 @@ class Client:
         return self._repeated(self._batches.SubmitBatch, repeatable).batch
 
     def get(self, batch_id: str) -> batch_pb2.Batch:
-        """Returns how a batch stands."""
+        """Returns a batch."""
         return self._repeated(self._batches.GetBatch, batch_service_pb2.GetBatchRequest(batch_id=batch_id)).batch
 
     def watch(self, request: batch_service_pb2.WatchBatchRequest) -> Iterator[batch_service_pb2.WatchBatchResponse]:
-        """Follows a batch until it has ended: first how it stands, then what changes.
+        """Follows a batch until it has ended: first its present state, then the changes.
 
-        When the connection is lost, the server restarts, or something in between ends the
-        stream or keeps its messages, it comes back with the latest cursor, as often as it
-        takes; nothing is missed or seen twice. A request with the cursor of an earlier watch
-        goes on from there.
+        If the connection is lost, the server restarts, or a proxy ends the stream or holds
+        back its messages, the watch reconnects with the latest cursor, as often as necessary.
+        No change is missed or yielded twice. A request with the cursor of an earlier watch
+        continues there.
         """
         at = batch_service_pb2.WatchBatchRequest()
         at.CopyFrom(request)
@@ -193,7 +193,7 @@ class Client:
                 for message in _listen(stream, longest):
                     at.cursor = message.cursor
                     state = message.batch.state if message.HasField("batch") else state
-                    seen, tries = True, _Tries()  # from now on as often as it takes
+                    seen, tries = True, _Tries()  # reconnect without limit from now on
                     yield message
                 if state in _ENDED or state is None and at.cursor:
                     return
@@ -207,7 +207,7 @@ class Client:
                 raise error or RuntimeError(f"the watch of batch {at.batch_id} was ended, and the batch was not")
 
     def cancel(self, name: str, reason: str = "") -> str:
-        """Asks for the end of a job (`<batch id>/<number>`) or of a batch, and returns its state."""
+        """Cancels a job (`<batch id>/<number>`) or a batch, and returns its new state."""
         if "/" in name:
             request = batch_service_pb2.CancelJobRequest(job_id=name, reason=reason)
             return batch_pb2.JobState.Name(self._repeated(self._batches.CancelJob, request).job.state)
@@ -216,10 +216,10 @@ class Client:
 
     @staticmethod
     def _repeated(method, request):
-        """Makes a call, and makes it again while that may help.
+        """Makes a call, and repeats it while that may help.
 
-        It is for calls that change nothing the second time: submissions with an id,
-        cancellations, and what reads. RetryJobs is none.
+        Use it only for calls that change nothing when repeated: submissions with a request
+        id, cancellations, and calls that read. RetryJobs is not among them.
         """
         tries = _Tries(DIAL_TRIES)
         while True:
@@ -227,7 +227,7 @@ class Client:
                 answer = method(request, timeout=CALL_TIMEOUT)
                 if answer is not None:
                     return answer
-                if not tries.next(None):  # gRPC takes half a message, and then OK, for an answer without message
+                if not tries.next(None):  # gRPC reports half a message followed by OK as an answer without a message
                     raise RuntimeError("the call was answered without a message")
             except grpc.RpcError as cause:
                 error = StokerError(cause)

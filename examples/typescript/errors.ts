@@ -8,7 +8,7 @@ export interface Violation {
   description: string;
 }
 
-/** What the server said about a call that failed, or what came instead of its answer. */
+/** The error of a call. */
 export class StokerError extends Error {
   override name = 'StokerError';
 
@@ -17,42 +17,42 @@ export class StokerError extends Error {
     message: string,
     /** The gRPC status code. */
     readonly code: grpc.status,
-    /** The server's reason for programs, such as WRONG_STATE; empty if the server did not answer. */
+    /** The server's code for programs, such as WRONG_STATE; empty if the server did not answer. */
     readonly reason: string,
-    /** What is wrong with the request, of very much the first; empty for errors of another kind. */
+    /** The mistakes in the request, or the first of them if there are very many. */
     readonly violations: Violation[],
-    /** How much is wrong with the request. */
+    /** The number of mistakes in the request. */
     readonly violationCount: number,
-    /** The wait the server advises before the call is repeated, in milliseconds. */
+    /** How long the server advises to wait before the call is repeated, in milliseconds. */
     readonly retryDelay: number,
   ) {
     super(message, { cause });
   }
 
   /**
-   * Whether the server has not answered: it was not reached, the connection broke, or a proxy
-   * answered in its place, with whatever code. The server says of each error of its own
-   * that it comes from there. It may have done what was asked, or not. What gRPC itself does
-   * not send or take, because it is too long, is not meant.
+   * Whether the server has not answered: it could not be reached, the connection broke, or a
+   * proxy answered in its place with any code. The call may have taken effect. An error of the
+   * server itself has a reason. Messages that are too long for gRPC to send or receive are not
+   * counted here.
    */
   get unanswered(): boolean {
     if (this.reason === '') {
       return !(this.code === grpc.status.RESOURCE_EXHAUSTED && /message .*larger than/i.test(this.message));
     }
-    return ['CANCELLED', 'DEADLINE_EXCEEDED'].includes(this.reason); // somebody in between gave up
+    return ['CANCELLED', 'DEADLINE_EXCEEDED'].includes(this.reason); // a proxy gave up
   }
 
-  /** Whether no connection came about, so that nothing was sent. */
+  /** Whether no connection could be made, so that nothing was sent. */
   get unreachable(): boolean {
     return this.unanswered && this.code === grpc.status.UNAVAILABLE && /^(No connection established|Name resolution failed)/.test(this.message);
   }
 
-  /** Whether the same call may be answered otherwise in a moment. */
+  /** Whether the same call may succeed a moment later. */
   get passing(): boolean {
     return this.unanswered || this.code === grpc.status.UNAVAILABLE;
   }
 
-  /** Reads an error that a call ended with. Anything else is returned as it is. */
+  /** Decodes the error of a call. Any other value is returned as it is. */
   static from(err: unknown): unknown {
     if (!isServiceError(err)) {
       return err;

@@ -1,8 +1,8 @@
 /**
- * A small program around the client:
+ * A small program that uses the client:
  *
  *   npx tsx main.ts submit night.json              submit a batch, print its id
- *   npx tsx main.ts watch BATCH [CURSOR-FILE]      print what happens to it, one message per line
+ *   npx tsx main.ts watch BATCH [CURSOR-FILE]      print its changes, one message per line
  *   npx tsx main.ts cancel BATCH|JOB [REASON]      print the new state
  *
  * STOKER_SERVER names the server. Exit codes: 0; 1 the batch did not succeed, or the
@@ -19,15 +19,15 @@ async function watch(batch: string, cursorFile?: string): Promise<number> {
   for await (const message of stoker.watch({ batch_id: batch, include_jobs: true, cursor })) {
     console.log(JSON.stringify(message));
     if (cursorFile) {
-      keep(cursorFile, message.cursor ?? ''); // what is printed above need not be sent again
+      replace(cursorFile, message.cursor ?? ''); // the message above need not be sent again
     }
   }
   const { state } = await stoker.get(batch);
   return state === 'BATCH_STATE_SUCCEEDED' ? 0 : 1;
 }
 
-/** Writes a file as a whole: who is killed meanwhile finds the old text or the new. */
-function keep(file: string, text: string): void {
+/** Writes a file as a whole. If the program is killed meanwhile, the old text stays. */
+function replace(file: string, text: string): void {
   writeFileSync(`${file}.new`, text);
   renameSync(`${file}.new`, file);
 }

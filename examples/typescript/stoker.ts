@@ -29,13 +29,13 @@ const definition = loadSync('stoker/v1/batch_service.proto', {
 });
 const { stoker } = grpc.loadPackageDefinition(definition) as unknown as ProtoGrpcType;
 
-/** How long one try of a call may take, in milliseconds. A watch may take for ever. */
+/** Time limit of one attempt of a call, in milliseconds. A watch has none. */
 const callTimeout = 60_000;
-/** How often a call is tried while no connection comes about. */
+/** How often a call is attempted while no connection can be made. */
 const dialTries = 4;
 const firstWait = 100;
 const longestWait = 5_000;
-/** How long a watch may say nothing: the server sends a heartbeat every 15 s. */
+/** After this time without a message a watch reconnects. The server sends a heartbeat every 15 s. */
 const longestSilence = 45_000;
 
 /** A client of a Stoker server. Methods throw a StokerError. */
@@ -52,9 +52,9 @@ export class Stoker {
   }
 
   /**
-   * Stores a batch and resolves once it is durable. It is sent again when the answer does
-   * not come, under one id, so that nothing is submitted twice. Set request_id to be able
-   * to repeat the call itself.
+   * Stores a batch and resolves once it is durable. If no answer comes it is sent again with
+   * the same request id, so nothing is submitted twice. Set request_id if you want to repeat
+   * the call yourself.
    */
   async submit(request: SubmitBatchRequest): Promise<Batch> {
     const repeatable = { ...request, request_id: request.request_id || randomUUID() };
@@ -62,17 +62,17 @@ export class Stoker {
     return answer.batch!;
   }
 
-  /** Resolves to how a batch stands. */
+  /** Resolves to a batch. */
   async get(batchId: string): Promise<Batch> {
     const answer = await repeated<GetBatchResponse>((done) => this.#batches.GetBatch({ batch_id: batchId }, limits(), done));
     return answer.batch!;
   }
 
   /**
-   * Follows a batch until it has ended: first how it stands, then what changes. When
-   * the connection is lost, the server restarts, or something in between ends the stream or
-   * keeps its messages, it comes back with the latest cursor, as often as it takes; nothing
-   * is missed or seen twice. A request with the cursor of an earlier watch goes on from there.
+   * Follows a batch until it has ended: first its present state, then the changes. If the
+   * connection is lost, the server restarts, or a proxy ends the stream or holds back its
+   * messages, the watch reconnects with the latest cursor, as often as necessary. No change is
+   * missed or yielded twice. A request with the cursor of an earlier watch continues there.
    */
   async *watch(request: WatchBatchRequest): AsyncGenerator<WatchBatchResponse, void> {
     let from = request;
@@ -80,17 +80,17 @@ export class Stoker {
     let tries = new Tries(dialTries);
     for (let seen = false; ; ) {
       const stream = this.#batches.WatchBatch(from);
-      stream.on('error', () => {}); // that of a stream nobody reads any more
+      stream.on('error', () => {}); // a stream that is not read any more would throw
       const listen = () => setTimeout(() => stream.cancel(), longestSilence + interval(request));
       let silence = listen();
       let failure: unknown;
       try {
         for await (const message of stream as AsyncIterable<WatchBatchResponse>) {
-          clearTimeout(silence); // how long the caller takes with a message does not count
+          clearTimeout(silence); // the time for which the caller works on a message does not count
           from = { ...request, cursor: message.cursor };
           state = message.batch?.state ?? state;
           seen = true;
-          tries = new Tries(); // from now on as often as it takes
+          tries = new Tries(); // reconnect without limit from now on
           yield message;
           silence = listen();
         }
@@ -112,7 +112,7 @@ export class Stoker {
     }
   }
 
-  /** Asks for the end of a job (`<batch id>/<number>`) or of a batch, and resolves to its state. */
+  /** Cancels a job (`<batch id>/<number>`) or a batch, and resolves to its new state. */
   async cancel(id: string, reason = ''): Promise<BatchState | JobState> {
     if (id.includes('/')) {
       const answer = await repeated<CancelJobResponse>((done) => this.#batches.CancelJob({ job_id: id, reason }, limits(), done));
@@ -127,22 +127,22 @@ export class Stoker {
   }
 }
 
-/** The states of a batch in which a watch of it is over. */
+/** The states of a batch in which its watch ends. */
 const ended = ['BATCH_STATE_SUCCEEDED', 'BATCH_STATE_FAILED', 'BATCH_STATE_CANCELLED'];
 
-/** The interval that a watch asks for, in milliseconds. */
+/** The least interval between messages that a watch asks for, in milliseconds. */
 function interval({ min_interval: d }: WatchBatchRequest): number {
   return Number(d?.seconds ?? 0) * 1000 + (d?.nanos ?? 0) / 1e6;
 }
 
-/** Waits between the tries of one call, and counts them. */
+/** Waits between the attempts of one call, and counts them. */
 class Tries {
   #wait = firstWait;
   #dials = 0;
 
   constructor(readonly dials = Infinity) {}
 
-  /** Waits until the next try, or throws err if there is none. */
+  /** Waits until the next attempt, or throws err if there is none. */
   async next(err: unknown): Promise<void> {
     this.#dials = err instanceof StokerError && err.unreachable ? this.#dials + 1 : 0;
     const advised = err instanceof StokerError ? err.retryDelay : 0;
@@ -156,8 +156,9 @@ class Tries {
 }
 
 /**
- * Makes a call, and makes it again while that may help. For calls that change nothing the
- * second time: submissions with an id, cancellations, and what reads. RetryJobs is none.
+ * Makes a call, and repeats it while that may help. Use it only for calls that change nothing
+ * when repeated: submissions with a request id, cancellations, and calls that read. RetryJobs is
+ * not among them.
  */
 async function repeated<Answer>(make: (done: grpc.requestCallback<Answer>) => void): Promise<Answer> {
   for (const tries = new Tries(dialTries); ; ) {
@@ -176,7 +177,7 @@ function limits(): grpc.CallOptions {
   return { deadline: Date.now() + callTimeout };
 }
 
-/** Makes a promise of a call. */
+/** Turns a call into a promise. */
 function call<Answer>(make: (done: grpc.requestCallback<Answer>) => void): Promise<Answer> {
   return new Promise((resolve, reject) => {
     make((err, answer) => (err ? reject(StokerError.from(err)) : resolve(answer!)));

@@ -1,9 +1,9 @@
-// Package clock tells the time and waits: in the world's time, or in simulated time.
+// Package clock tells the time and waits, in real time ([Real]) or in simulated time
+// ([Simulation]).
 //
-// Whatever takes a [Clock] uses the world's unless told otherwise, and tests need no
-// other either, for testing/synctest simulates the world's. This package is there for
-// what a test cannot do: a program that has to know now how the coming day will go, and
-// runs the very code that will work through that day ahead of time.
+// Code that takes a [Clock] uses real time by default. Tests need no other clock, because
+// testing/synctest simulates real time. Simulated time is for a program that runs the code of
+// a whole day within seconds, in order to predict that day.
 package clock
 
 import (
@@ -14,27 +14,28 @@ import (
 // Clock tells the time and waits.
 type Clock interface {
 	Now() time.Time
-	// Sleep waits for d. If ctx ends first it returns the context's cause.
+	// Sleep waits for d. If ctx ends first it returns the cause of ctx.
 	Sleep(ctx context.Context, d time.Duration) error
-	// NewEvent returns a closed gate.
+	// NewEvent returns an event that has not happened.
 	NewEvent() Event
 }
 
-// Event is where one waits for another.
+// Event happens once. One goroutine or routine waits for another by it.
 type Event interface {
-	// Wait waits until the gate is open. If ctx ends first it returns the context's cause.
+	// Wait waits until the event has happened. If ctx ends first it returns the cause of
+	// ctx.
 	Wait(ctx context.Context) error
-	// Set opens the gate for good. It is called once.
+	// Set makes the event happen. It must be called at most once.
 	Set()
 }
 
-// Real is the world's clock.
+// Real is the clock of real time.
 type Real struct{}
 
-// Now is the present.
+// Now returns the present.
 func (Real) Now() time.Time { return time.Now() }
 
-// Sleep waits for d, or returns ctx's cause if that ends first.
+// Sleep waits for d. If ctx ends first it returns the cause of ctx.
 func (Real) Sleep(ctx context.Context, d time.Duration) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
@@ -49,24 +50,24 @@ func (Real) Sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// NewEvent returns a closed gate.
-func (Real) NewEvent() Event { return event(make(chan struct{})) }
+// NewEvent returns an event that has not happened.
+func (Real) NewEvent() Event { return realEvent(make(chan struct{})) }
 
-// event is open when it is closed, as channels go.
-type event chan struct{}
+// realEvent is a channel that is closed when the event happens.
+type realEvent chan struct{}
 
-func (g event) Set() { close(g) }
+func (e realEvent) Set() { close(e) }
 
-func (g event) Wait(ctx context.Context) error {
+func (e realEvent) Wait(ctx context.Context) error {
 	select {
-	case <-g:
+	case <-e:
 		return nil
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
 }
 
-// Or returns c, or the world's clock if there is none.
+// Or returns c, or [Real] if c is nil.
 func Or(c Clock) Clock {
 	if c == nil {
 		return Real{}

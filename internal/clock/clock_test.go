@@ -103,7 +103,7 @@ func TestSimulationRoutinesWaitAtGates(t *testing.T) {
 	for s.Step(start.Add(time.Hour)) {
 	}
 	if want := []time.Duration{0, time.Minute, time.Minute}; !slices.Equal(passed, want) {
-		t.Errorf("passed the gates after %v, want %v", passed, want)
+		t.Errorf("events happened after %v, want %v", passed, want)
 	}
 }
 

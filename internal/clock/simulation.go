@@ -8,158 +8,159 @@ import (
 	"time"
 )
 
-// errEnded is what a routine's sleep returns when its simulation has been closed.
+// errEnded is returned by the Sleep and Wait of a routine whose simulation is closed.
 var errEnded = errors.New("the simulation has ended")
 
-// Simulation is a clock whose time passes when somebody says so. What sleeps by it are
-// its routines: functions that take turns, one at a time, in the order in which they are
-// due. While one runs, no time passes; so the outcome of a simulation depends on
-// nothing but what runs in it, and an hour takes as long as the work in it.
+// Simulation is a clock whose time passes only in [Simulation.Step]. The code that lives by it
+// runs in routines: functions that run one at a time, in the order in which they are due. No
+// time passes while a routine runs. So the outcome of a simulation depends only on its
+// routines, and a simulated hour takes as long as the work in it.
 //
-// A routine must not wait for another by any other means than a gate: it would wait for
-// ever. What it calls outside the simulation (a database, say) may take as long
-// as it likes.
+// A routine must wait for another routine only by an [Event]; by any other means it would wait
+// for ever. It may call what is outside the simulation, such as a database, for any time.
 //
-// A Simulation belongs to the goroutine that calls Step.
+// A Simulation may be used only by its routines and by the goroutine that calls Step.
 type Simulation struct {
 	now     time.Time
-	line    line
-	atGates map[*routine]bool
-	order   int64 // of those that are due at the same time: who came first
+	queue   routineQueue
+	waiting map[*routine]bool // for an event
+	order   int64             // of the routine that was queued last
 	current *routine
 }
 
-// routine is a function on its way through simulated time.
+// routine is a function that runs in simulated time.
 type routine struct {
 	due   time.Time
-	order int64
-	next  func() (struct{}, bool) // lets it run to its next sleep; false if it has ended
+	order int64                   // among routines that are due at the same time
+	next  func() (struct{}, bool) // runs it to its next sleep; false if it has ended
 	stop  func()
 	yield func(struct{}) bool
 }
 
-// NewSimulation returns a clock that stands at start.
+// NewSimulation returns a simulation whose time is start.
 func NewSimulation(start time.Time) *Simulation {
-	return &Simulation{now: start, atGates: map[*routine]bool{}}
+	return &Simulation{now: start, waiting: map[*routine]bool{}}
 }
 
-// Now is the simulated present.
+// Now returns the simulated present.
 func (s *Simulation) Now() time.Time { return s.now }
 
-// Go makes f a routine that is due now. It runs when its turn comes, in a Step.
+// Go adds a routine that is due now. It runs in a later [Simulation.Step].
 func (s *Simulation) Go(f func()) {
 	r := &routine{}
 	r.next, r.stop = iter.Pull(func(yield func(struct{}) bool) {
 		r.yield = yield
 		f()
 	})
-	s.queue(r, 0)
+	s.enqueue(r, 0)
 }
 
-// Sleep lets the other routines go on until d has passed. Only a routine may sleep.
-// A context that ends meanwhile is noticed when d is over.
+// Sleep lets other routines run until d has passed. Only a routine may call it. If ctx ends
+// meanwhile, Sleep still returns only when d has passed.
 func (s *Simulation) Sleep(ctx context.Context, d time.Duration) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	s.queue(s.current, max(d, 0))
-	return s.current.rest(ctx)
+	s.enqueue(s.current, max(d, 0))
+	return s.current.suspend(ctx)
 }
 
-// rest lets the others go on until r is let run again.
-func (r *routine) rest(ctx context.Context) error {
+// suspend lets other routines run until r is run again.
+func (r *routine) suspend(ctx context.Context) error {
 	if !r.yield(struct{}{}) {
 		return errEnded
 	}
 	return context.Cause(ctx)
 }
 
-// NewEvent returns a closed gate for one routine. A context that ends while it waits is
-// noticed when the gate opens.
+// NewEvent returns an event for which one routine may wait. If its ctx ends meanwhile, Wait
+// still returns only when the event has happened.
 func (s *Simulation) NewEvent() Event { return &simulatedEvent{simulation: s} }
 
 type simulatedEvent struct {
 	simulation *Simulation
-	open       bool
+	happened   bool
 	waiting    *routine
 }
 
-func (g *simulatedEvent) Set() {
-	g.open = true
-	if g.waiting != nil {
-		delete(g.simulation.atGates, g.waiting)
-		g.simulation.queue(g.waiting, 0)
+func (e *simulatedEvent) Set() {
+	e.happened = true
+	if e.waiting != nil {
+		delete(e.simulation.waiting, e.waiting)
+		e.simulation.enqueue(e.waiting, 0)
 	}
 }
 
-func (g *simulatedEvent) Wait(ctx context.Context) error {
-	if g.open || ctx.Err() != nil {
+func (e *simulatedEvent) Wait(ctx context.Context) error {
+	if e.happened || ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	g.waiting = g.simulation.current
-	g.simulation.atGates[g.waiting] = true
-	return g.waiting.rest(ctx)
+	e.waiting = e.simulation.current
+	e.simulation.waiting[e.waiting] = true
+	return e.waiting.suspend(ctx)
 }
 
-// Step lets the routine that is due next run to its next sleep, and is true. If none is
-// due by until, it is false and until has come.
+// Step runs the routine that is due next up to its next Sleep or Wait, and returns true. If
+// none is due by until, it moves the time to until and returns false.
 func (s *Simulation) Step(until time.Time) bool {
-	if len(s.line) == 0 || s.line[0].due.After(until) {
+	if len(s.queue) == 0 || s.queue[0].due.After(until) {
 		if until.After(s.now) {
 			s.now = until
 		}
 		return false
 	}
-	r, _ := heap.Pop(&s.line).(*routine)
+	r, _ := heap.Pop(&s.queue).(*routine)
 	s.now, s.current = r.due, r
 	r.next()
 	s.current = nil
 	return true
 }
 
-// Close ends the routines that sleep or wait: that returns an error.
+// Close ends all routines: their Sleep or Wait returns an error, and Close returns when they
+// have returned.
 func (s *Simulation) Close() {
-	for r := range s.atGates {
-		s.queue(r, 0)
+	for r := range s.waiting {
+		s.enqueue(r, 0)
 	}
-	clear(s.atGates)
-	for len(s.line) > 0 {
-		r, _ := heap.Pop(&s.line).(*routine)
+	clear(s.waiting)
+	for len(s.queue) > 0 {
+		r, _ := heap.Pop(&s.queue).(*routine)
 		s.current = r
 		r.stop()
 	}
 	s.current = nil
 }
 
-func (s *Simulation) queue(r *routine, wait time.Duration) {
+// enqueue makes a routine due after wait.
+func (s *Simulation) enqueue(r *routine, wait time.Duration) {
 	s.order++
 	r.due, r.order = s.now.Add(wait), s.order
-	heap.Push(&s.line, r)
+	heap.Push(&s.queue, r)
 }
 
-// line is who sleeps, a heap by who is due first.
-type line []*routine
+// routineQueue is a heap of the sleeping routines by the time at which they are due.
+type routineQueue []*routine
 
-func (l line) Len() int { return len(l) }
+func (q routineQueue) Len() int { return len(q) }
 
-func (l line) Less(i, j int) bool {
-	if !l[i].due.Equal(l[j].due) {
-		return l[i].due.Before(l[j].due)
+func (q routineQueue) Less(i, j int) bool {
+	if !q[i].due.Equal(q[j].due) {
+		return q[i].due.Before(q[j].due)
 	}
-	return l[i].order < l[j].order
+	return q[i].order < q[j].order
 }
 
-func (l line) Swap(i, j int) { l[i], l[j] = l[j], l[i] }
+func (q routineQueue) Swap(i, j int) { q[i], q[j] = q[j], q[i] }
 
-func (l *line) Push(x any) {
+func (q *routineQueue) Push(x any) {
 	r, _ := x.(*routine)
-	*l = append(*l, r)
+	*q = append(*q, r)
 }
 
-func (l *line) Pop() any {
-	last := len(*l) - 1
-	r := (*l)[last]
-	(*l)[last] = nil
-	*l = (*l)[:last]
+func (q *routineQueue) Pop() any {
+	last := len(*q) - 1
+	r := (*q)[last]
+	(*q)[last] = nil
+	*q = (*q)[:last]
 	return r
 }

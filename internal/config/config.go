@@ -18,31 +18,31 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-// Config is everything the service can be told.
+// Config is the whole configuration.
 type Config struct {
 	Listen         string // host:port of the gRPC listener
 	HTTPListen     string // host:port of the listener for health and webhooks; empty: none
-	InsecureListen bool   // Listen and HTTPListen may be reachable from other machines
+	InsecureListen bool   // allows addresses that other machines can reach
 	DB             string // path of the job table
-	BitmovinURL    string // of accounts that name no other; without a trailing slash
-	QueueTarget    int    // of accounts that name no other, unless AutoTarget is set
-	AutoTarget     bool   // such accounts choose their target by how fast their queue drains
-	MaxQueueTarget int    // the most they may choose
-	MaxStarts      int    // a day, of accounts that name no other; 0: no limit
-	MaxRetries     int    // of batches that name no other
+	BitmovinURL    string // of accounts without their own; has no trailing slash
+	QueueTarget    int    // of accounts without their own, unless AutoTarget is set
+	AutoTarget     bool   // such accounts adapt their target to how fast their queue drains
+	MaxQueueTarget int    // the maximum of such accounts
+	MaxStarts      int    // starts per day of accounts without their own; 0: no limit
+	MaxRetries     int    // of batches without their own
 	PollInterval   time.Duration
-	WebhookURL     string // where Bitmovin reaches HTTPListen, without a trailing slash; empty: it is not told to
-	WebhookKeyFile string // holds the key of accounts that name no other
+	WebhookURL     string // URL at which Bitmovin reaches HTTPListen, without a trailing slash; empty: no webhooks are registered
+	WebhookKeyFile string // file with the key of accounts without their own
 	LogLevel       slog.Level
 	LogJSON        bool
 
-	// Accounts holds at least one account, in the order of the file, unless the platform
-	// was left out.
+	// Accounts holds the accounts in the order of the file. It holds at least one, except
+	// with [Sources.WithoutPlatform].
 	Accounts []Account
-	// Inputs and Outputs hold the storages by name. A storage that can be both
-	// is in both; the input and the output of one name may be different ones.
+	// Inputs and Outputs hold the storages by name. A storage that can be both is in both.
+	// The input and the output of a name may be different storages.
 	Inputs, Outputs map[string]Storage
-	// Profiles always holds a profile named default.
+	// Profiles always holds one named default.
 	Profiles  map[string]job.Recipe
 	Templates map[string]job.Template
 }
@@ -50,58 +50,59 @@ type Config struct {
 // Account is one API key with its queue target.
 type Account struct {
 	ID string
-	// APIKey reads the key anew with each call, so that a key can be replaced
-	// while the service runs. A missing key is an error that says where it was
-	// looked for.
+	// APIKey reads the key anew with each call, so a key can be replaced while the service
+	// runs. If there is no key, the error says where it was expected.
 	APIKey      func() (string, error)
 	TenantOrgID string
-	QueueTarget int  // with AutoTarget the most it may choose
-	AutoTarget  bool // the queue target follows the drain
-	MaxStarts   int  // a day (UTC), then the account pauses; 0: no limit
+	QueueTarget int  // with AutoTarget the maximum
+	AutoTarget  bool // the account adapts its target to how fast its queue drains
+	MaxStarts   int  // starts per day (UTC), after which the account pauses; 0: no limit
 	URL         string
-	// WebhookKey is what the platform signs webhooks with; empty: none are taken.
+	// WebhookKey is the key with which the platform signs webhooks. If it is empty, the
+	// service accepts none.
 	WebhookKey bitmovin.Secret
 }
 
-// Storage is a place to read assets from or to write results to.
+// Storage is an input or an output.
 type Storage struct {
 	bitmovin.Storage
-	// BasePath is put before every path of a job. It neither begins nor ends
-	// with a slash.
+	// BasePath is prepended to every path of a job. It neither begins nor ends with a slash.
 	BasePath string
 }
 
-// Sources are where the configuration comes from. Nil functions read nothing.
+// Sources are the places from which the configuration is read.
 type Sources struct {
-	// Flags holds the flags that were given, by the name of their setting.
+	// Flags holds the values of the flags that were given, by the names of their settings.
 	Flags map[string]string
-	// File is the path of the YAML file. Empty: STOKER_CONFIG, else none.
+	// File is the path of the YAML file. Default: the value of STOKER_CONFIG. If that is
+	// empty, there is no file.
 	File string
-	// Getenv reads the environment; an empty value counts as unset.
+	// Getenv reads the environment. An empty value counts as unset. Default: no variable is
+	// set.
 	Getenv func(string) string
-	// ReadFile reads the YAML file and whatever it names. Default [os.ReadFile].
+	// ReadFile reads the YAML file and the files that it names. Default [os.ReadFile].
 	ReadFile func(string) ([]byte, error)
-	// Home is the home directory; empty: none.
+	// Home is the home directory. Empty means none.
 	Home string
-	// WithoutPlatform leaves out accounts and storages, and with them every secret: for
-	// what works without the platform, where the secrets need not be.
+	// WithoutPlatform leaves out accounts and storages, and with them all secrets. It is for
+	// commands that do not use the platform.
 	WithoutPlatform bool
 }
 
-// Error lists what is wrong with the configuration.
+// Error holds all mistakes of a configuration.
 type Error struct {
 	Mistakes []Mistake
 }
 
-// Mistake is one thing wrong with the configuration.
+// Mistake is one mistake of a configuration.
 type Mistake struct {
 	Where string // a flag, an environment variable, or file:line
-	Text  string // what is wrong, and what would be right
+	Text  string // what is wrong, and how to correct it
 }
 
 func (m Mistake) String() string { return m.Where + ": " + m.Text }
 
-// Error lists the mistakes, one per line.
+// Error returns the mistakes, one on each line.
 func (e *Error) Error() string {
 	lines := make([]string, len(e.Mistakes))
 	for i, m := range e.Mistakes {
@@ -128,15 +129,15 @@ func Load(s Sources) (*Config, error) {
 	return &l.config, nil
 }
 
-// loader reads one source after the other into a config.
+// loader reads the sources into a Config.
 type loader struct {
 	Sources
 	sample   Sample
 	config   Config
 	file     document
-	tree     *tree // nil without a file
+	yaml     *yamlTree // nil without a file
 	mistakes []Mistake
-	places   map[string]string // where each setting comes from, by its name
+	sources  map[string]string // the source of each setting, by its name
 }
 
 func newLoader(s Sources) *loader {
@@ -147,7 +148,7 @@ func newLoader(s Sources) *loader {
 		s.ReadFile = os.ReadFile
 	}
 	s.File = cmp.Or(s.File, s.Getenv("STOKER_CONFIG"))
-	l := &loader{Sources: s, sample: NewSample(s), places: map[string]string{}}
+	l := &loader{Sources: s, sample: NewSample(s), sources: map[string]string{}}
 	l.config = Config{
 		Inputs:    map[string]Storage{},
 		Outputs:   map[string]Storage{},
@@ -161,10 +162,9 @@ func (l *loader) mistake(where, format string, args ...any) {
 	l.mistakes = append(l.mistakes, Mistake{Where: where, Text: fmt.Sprintf(format, args...)})
 }
 
-// wrongAt notes a mistake in the file, at the line of a path such as
-// accounts[1].id.
-func (l *loader) wrongAt(path, format string, args ...any) {
-	l.mistake(l.tree.where(path), path+": "+format, args...)
+// mistakeAt adds a mistake in the file, at the line of a path such as accounts[1].id.
+func (l *loader) mistakeAt(path, format string, args ...any) {
+	l.mistake(l.yaml.location(path), path+": "+format, args...)
 }
 
 func (l *loader) loadFile() {
@@ -173,19 +173,20 @@ func (l *loader) loadFile() {
 	}
 	text, err := l.ReadFile(l.File)
 	if err != nil {
-		l.mistake(l.File, "cannot be read: %v", reason(err))
+		l.mistake(l.File, "cannot be read: %v", fileCause(err))
 		return
 	}
-	l.tree = decode(l.File, text, &l.file)
-	l.mistakes = append(l.mistakes, l.tree.mistakes...)
+	l.yaml = decode(l.File, text, &l.file)
+	l.mistakes = append(l.mistakes, l.yaml.mistakes...)
 }
 
-// loadSettings takes every setting from the first source that has it.
+// loadSettings sets every setting to its default or, if a source has it, to the value of the last
+// one: file, environment, flags.
 func (l *loader) loadSettings() {
 	for _, s := range Settings() {
 		value, where, name := s.Default, "default of --"+s.Name, ""
 		if text, ok := l.file.Settings[s.key()]; ok {
-			value, where, name = text, l.tree.where(s.key()), label(s.key())
+			value, where, name = text, l.yaml.location(s.key()), prefix(s.key())
 		}
 		if text := l.Getenv(s.Env()); text != "" {
 			value, where, name = text, s.Env(), ""
@@ -193,9 +194,9 @@ func (l *loader) loadSettings() {
 		if text, ok := l.Flags[s.Name]; ok {
 			value, where, name = text, "--"+s.Name, ""
 		}
-		l.places[s.Name] = where
+		l.sources[s.Name] = where
 		if err := s.set(&l.config, strings.TrimSpace(value)); err != nil {
-			l.mistake(where, "%s%s: %v", name, shown(value), err)
+			l.mistake(where, "%s%s: %v", name, quoteValue(value), err)
 		}
 	}
 }
@@ -206,12 +207,12 @@ func (l *loader) loadAccounts() {
 		path := fmt.Sprintf("accounts[%d]", i)
 		switch {
 		case a.ID == "":
-			l.wrongAt(path, "an account needs an id")
+			l.mistakeAt(path, "an account needs an id")
 		case seen[a.ID]:
-			l.wrongAt(path+".id", "%q is there twice", a.ID)
+			l.mistakeAt(path+".id", "another account has the id %q", a.ID)
 		}
 		seen[a.ID] = true
-		l.config.Accounts = append(l.config.Accounts, l.account(path, a))
+		l.config.Accounts = append(l.config.Accounts, l.readAccount(path, a))
 	}
 	key, _ := l.sample.Get("BITMOVIN_API_KEY")
 	if !seen[job.DefaultName] && (len(l.file.Accounts) == 0 || key != "") {
@@ -222,12 +223,12 @@ func (l *loader) loadAccounts() {
 func (l *loader) defaultAccount() Account {
 	tenant, _ := l.sample.Get("BITMOVIN_TENANT_ORG_ID")
 	account := Account{ID: job.DefaultName, APIKey: l.sample.apiKey, TenantOrgID: tenant, URL: l.config.BitmovinURL, MaxStarts: l.config.MaxStarts}
-	l.aim(&account, 0)
+	l.setQueueTarget(&account, 0)
 	return account
 }
 
-// aim sets an account's queue target: its own, or that of accounts without one.
-func (l *loader) aim(a *Account, own int) {
+// setQueueTarget sets the queue target of an account: its own, or if that is 0 the common one.
+func (l *loader) setQueueTarget(a *Account, own int) {
 	switch {
 	case own != 0:
 		a.QueueTarget = own
@@ -238,40 +239,40 @@ func (l *loader) aim(a *Account, own int) {
 	}
 }
 
-func (l *loader) account(path string, a accountNode) Account {
+func (l *loader) readAccount(path string, a accountNode) Account {
 	account := Account{
 		ID: a.ID, TenantOrgID: a.TenantOrgID,
 		URL:        cmp.Or(strings.TrimRight(a.URL, "/"), l.config.BitmovinURL),
 		MaxStarts:  cmp.Or(a.MaxStarts, l.config.MaxStarts),
 		WebhookKey: l.ownWebhookKey(path, a),
 	}
-	l.aim(&account, a.QueueTarget)
+	l.setQueueTarget(&account, a.QueueTarget)
 	if a.QueueTarget != 0 {
 		if err := inRange(a.QueueTarget, 1, job.MaxQueueTarget); err != nil {
-			l.wrongAt(path+".queue_target", "%d: %v", a.QueueTarget, err)
+			l.mistakeAt(path+".queue_target", "%d: %v", a.QueueTarget, err)
 		}
 	}
-	if err := inRange(a.MaxStarts, 0, mostStarts); err != nil {
-		l.wrongAt(path+".max_starts_per_day", "%d: %v", a.MaxStarts, err)
+	if err := inRange(a.MaxStarts, 0, maxStartsPerDay); err != nil {
+		l.mistakeAt(path+".max_starts_per_day", "%d: %v", a.MaxStarts, err)
 	}
 	if a.URL != "" {
 		if err := checkURL(a.URL); err != nil {
-			l.wrongAt(path+".url", "%s: %v", shown(a.URL), err)
+			l.mistakeAt(path+".url", "%s: %v", quoteValue(a.URL), err)
 		}
 	}
 	switch {
 	case a.APIKeyEnv != "" && a.APIKeyFile != "":
-		l.wrongAt(path+".api_key_file", "api_key_env and api_key_file exclude each other")
+		l.mistakeAt(path+".api_key_file", "api_key_env and api_key_file exclude each other")
 	case a.APIKeyEnv != "":
 		l.checkEnvName(path+".api_key_env", a.APIKeyEnv)
 		account.APIKey = func() (string, error) { return l.keyFromEnv(a.APIKeyEnv) }
 	case a.APIKeyFile != "":
-		name := l.besideFile(a.APIKeyFile)
+		name := l.resolvePath(a.APIKeyFile)
 		account.APIKey = func() (string, error) { return l.keyFromFile(name) }
 	case a.ID == job.DefaultName:
 		account.APIKey = l.sample.apiKey
 	default:
-		l.wrongAt(path, "say where the API key is: api_key_env or api_key_file")
+		l.mistakeAt(path, "say where the API key is: api_key_env or api_key_file")
 	}
 	return account
 }
@@ -286,7 +287,7 @@ func (l *loader) keyFromEnv(name string) (string, error) {
 func (l *loader) keyFromFile(name string) (string, error) {
 	text, err := l.ReadFile(name)
 	if err != nil {
-		return "", fmt.Errorf("key file %s: %w", name, reason(err))
+		return "", fmt.Errorf("key file %s: %w", name, fileCause(err))
 	}
 	if key := strings.TrimSpace(string(text)); key != "" {
 		return key, nil
@@ -298,7 +299,7 @@ func (l *loader) loadProfiles() {
 	for _, name := range slices.Sorted(maps.Keys(l.file.Profiles)) {
 		recipe := l.file.Profiles[name]
 		for _, v := range recipe.Validate("profiles." + name) {
-			l.wrongAt(v.Field, "%s", v.Message)
+			l.mistakeAt(v.Field, "%s", v.Message)
 		}
 		l.config.Profiles[name] = recipe
 	}
@@ -308,18 +309,18 @@ func (l *loader) loadTemplates() {
 	for _, name := range slices.Sorted(maps.Keys(l.file.Templates)) {
 		path, node := "templates."+name, l.file.Templates[name]
 		if node.File == "" {
-			l.wrongAt(path, "say where the template is: a file, or {file: ..., fallback_regions: [...]}")
+			l.mistakeAt(path, "say where the template is: a file, or {file: ..., fallback_regions: [...]}")
 			continue
 		}
-		file := l.besideFile(node.File)
+		file := l.resolvePath(node.File)
 		text, err := l.ReadFile(file)
 		if err != nil {
-			l.wrongAt(path, "%s: %v", node.File, reason(err))
+			l.mistakeAt(path, "%s: %v", node.File, fileCause(err))
 			continue
 		}
 		t := job.Template{Name: name, Text: string(text), FallbackRegions: node.FallbackRegions}
 		for _, v := range t.Validate(path) {
-			l.wrongAt(v.Field, "%s", v.Message)
+			l.mistakeAt(v.Field, "%s", v.Message)
 		}
 		_, mistakes := template.Parse(string(text))
 		for _, m := range mistakes {
@@ -329,17 +330,18 @@ func (l *loader) loadTemplates() {
 	}
 }
 
-// besideFile resolves a path that the configuration file names.
-func (l *loader) besideFile(path string) string {
+// resolvePath resolves a path in the configuration file. It is relative to the directory of that
+// file.
+func (l *loader) resolvePath(path string) string {
 	if filepath.IsAbs(path) {
 		return path
 	}
 	return filepath.Join(filepath.Dir(l.File), path)
 }
 
-// reason leaves out of a file error the operation and the path, which the
-// message around it names.
-func reason(err error) error {
+// fileCause returns the cause of a file error without the operation and the path, which the message
+// around it names.
+func fileCause(err error) error {
 	if p, ok := errors.AsType[*fs.PathError](err); ok {
 		return p.Err
 	}

@@ -299,11 +299,11 @@ accounts:
   - queue_target: x
     url: nowhere
 `,
-			want: `stoker.yaml:4: accounts[0].api_key: a secret must not stand in this file; name an environment variable (api_key_env) or a file (api_key_file) that holds it
+			want: `stoker.yaml:4: accounts[0].api_key: a secret must not be in this file; name an environment variable (api_key_env) or a file (api_key_file) that holds it
 stoker.yaml:9: accounts[2].queue_target: "x": want a whole number
 stoker.yaml:5: accounts[0].queue_target: 2000: want 1 to 1000
 stoker.yaml:3: accounts[0]: say where the API key is: api_key_env or api_key_file
-stoker.yaml:6: accounts[1].id: "a" is there twice
+stoker.yaml:6: accounts[1].id: another account has the id "a"
 stoker.yaml:7: accounts[1].api_key_file: api_key_env and api_key_file exclude each other
 stoker.yaml:9: accounts[2]: an account needs an id
 stoker.yaml:10: accounts[2].url: "nowhere": want http:// or https://, host and path, for example https://api.bitmovin.com/v1
@@ -339,7 +339,7 @@ storages:
     use: read
 `,
 			want: `stoker.yaml:18: storages[4]: unknown key "hostname"; did you mean "host"?
-stoker.yaml:20: storages[4].secret_key: a secret must not stand in this file; name an environment variable (secret_key_env) or a file (secret_key_file) that holds it
+stoker.yaml:20: storages[4].secret_key: a secret must not be in this file; name an environment variable (secret_key_env) or a file (secret_key_file) that holds it
 stoker.yaml:3: storages[0]: S3 storage lacks access key, secret key
 stoker.yaml:9: storages[1].use: HTTP can only be an input
 stoker.yaml:11: storages[2].type: "FTP": want HTTP, HTTPS, S3, S3_ROLE_BASED, GCS, GCS_SERVICE_ACCOUNT, AZURE or GENERIC_S3
@@ -370,7 +370,7 @@ templates:
 			want: `stoker.yaml:6: profiles.hd.videos[1]: unknown key "heigth"; did you mean "height"?
 stoker.yaml:7: profiles.hd.videos[1].bitrate: "800k": want a whole number
 stoker.yaml:8: profiles.hd.muxings: want a list, one entry per line that begins with -
-stoker.yaml:13: templates.d: unknown key "region"; known here: fallback_regions, file
+stoker.yaml:13: templates.d: unknown key "region"; known keys: fallback_regions, file
 stoker.yaml:15: templates.f: want a mapping, key: value
 stoker.yaml:8: profiles.hd.muxings: name at least one muxing, for example container FMP4
 stoker.yaml:5: profiles.hd.videos[0].bitrate: give a bitrate in bit/s, or a crf
@@ -395,8 +395,8 @@ stoker.yaml:16: templates.g: say where the template is: a file, or {file: ..., f
 			name: "a URL for a host",
 			file: "storages: [{name: masters, type: HTTPS, host: 'https://me:secret@files.example.com/a'}]\n",
 			env:  map[string]string{"HTTP_INPUT_HOST": "http://masters.example.com"},
-			want: `stoker.yaml:1: storages[0]: the host of HTTPS storage is more than a name, such as files.example.com: leave out https://, users and paths
-environment variable HTTP_INPUT_HOST: the host of HTTP storage is more than a name, such as files.example.com: leave out https://, users and paths`,
+			want: `stoker.yaml:1: storages[0]: the host of HTTPS storage must be a name such as files.example.com: leave out https://, users and paths
+environment variable HTTP_INPUT_HOST: the host of HTTP storage must be a name such as files.example.com: leave out https://, users and paths`,
 		},
 		{
 			name: "half a bucket",

@@ -1,16 +1,14 @@
-// Package config reads the configuration of the service: flags over environment
-// over one YAML file, the same settings under the same names in all three
-// (--queue-target, STOKER_QUEUE_TARGET, queue_target).
+// Package config reads the configuration of the service. A setting can be a flag
+// (--queue-target), an environment variable (STOKER_QUEUE_TARGET) or a key of one YAML file
+// (queue_target). Flags override variables, and variables override the file.
 //
-// The file adds what has more than one value: accounts, storages, profiles and
-// templates. example.yaml beside this file shows all of it. Secrets never stand in
-// the file; it names the environment variable or the file that holds them.
+// Accounts, storages, profiles and templates can only be in the file; example.yaml in this
+// directory shows all of it. Secrets are not allowed in the file: it names the environment
+// variable or the file that holds them.
 //
-// What neither of them says is filled in from the variables of Bitmovin's own
-// examples: the account, the input and the output named default. They are looked
-// for in ./examples.properties, in the environment and in
-// ~/.bitmovin/examples.properties, in this order.
+// The account, the input and the output named default can also come from the variables of
+// Bitmovin's own examples; see [Sample]. What the configuration file says comes first.
 //
-// A mistake never stops the reading: [Error] lists all of them, each with its place
-// and its remedy.
+// After a mistake the package reads on. [Error] lists all mistakes, each with its place and its
+// remedy.
 package config

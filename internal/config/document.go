@@ -2,7 +2,7 @@ package config
 
 import "github.com/stokerd/stoker/job"
 
-// document is the YAML file. Settings holds its scalars, by key.
+// document is the content of the YAML file. Settings holds the values of its settings by key.
 type document struct {
 	Settings  map[string]string       `yaml:"-"`
 	Accounts  []accountNode           `yaml:"accounts"`
@@ -11,13 +11,13 @@ type document struct {
 	Templates map[string]templateNode `yaml:"templates"`
 }
 
-// templateNode is one of templates. One without regions may be written as its file alone.
+// templateNode is an entry of templates. Without regions it may be written as its file alone.
 type templateNode struct {
-	File            string   `yaml:"file" alone:"true"`
+	File            string   `yaml:"file" single:"true"`
 	FallbackRegions []string `yaml:"fallback_regions"`
 }
 
-// accountNode is one of accounts.
+// accountNode is an entry of accounts.
 type accountNode struct {
 	ID          string `yaml:"id"`
 	APIKeyEnv   string `yaml:"api_key_env"`
@@ -31,11 +31,11 @@ type accountNode struct {
 	WebhookKeyFile string `yaml:"webhook_key_file"`
 }
 
-// storageNode is one of storages.
+// storageNode is an entry of storages.
 type storageNode struct {
 	Name     string `yaml:"name"`
 	Type     string `yaml:"type"`
-	Use      string `yaml:"use"` // input, output or both; default: whatever the type can do
+	Use      string `yaml:"use"` // input, output or both; default: all that the type allows
 	BasePath string `yaml:"base_path"`
 
 	Host     string `yaml:"host"`

@@ -6,22 +6,22 @@ import (
 	"strings"
 )
 
-// Sample reads the variables of Bitmovin's examples, such as BITMOVIN_API_KEY,
-// from ./examples.properties, the environment and ~/.bitmovin/examples.properties,
-// in this order. It reads anew with each call.
+// Sample reads the variables of Bitmovin's own examples, such as BITMOVIN_API_KEY. It looks in
+// ./examples.properties, the environment and ~/.bitmovin/examples.properties, in this order, anew
+// with each call.
 type Sample struct {
 	getenv   func(string) string
 	readFile func(string) ([]byte, error)
 	home     string
 }
 
-// NewSample reads variables from s; its flags and its file are not used.
+// NewSample returns a Sample that reads by Getenv, ReadFile and Home of s.
 func NewSample(s Sources) Sample {
 	return Sample{getenv: s.Getenv, readFile: s.ReadFile, home: s.Home}
 }
 
-// Get returns the value of a variable and where it was found; both are empty if
-// it is nowhere.
+// Get returns the value of a variable and the place where it was found. Both are empty if it is not
+// found.
 func (s Sample) Get(name string) (value, where string) {
 	const local = "examples.properties"
 	if v := s.property(local, name); v != "" {
@@ -39,8 +39,7 @@ func (s Sample) Get(name string) (value, where string) {
 	return "", ""
 }
 
-// property looks a variable up in a properties file. A file that cannot be read
-// has no variables.
+// property returns a variable of a properties file. A file that cannot be read has no variables.
 func (s Sample) property(file, name string) string {
 	text, err := s.readFile(file)
 	if err != nil {

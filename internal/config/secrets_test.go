@@ -9,7 +9,7 @@ import (
 	"github.com/stokerd/stoker/internal/config"
 )
 
-// What was written where a secret must not stand is not repeated: messages end in logs.
+// What was written where a secret must not be is not repeated: messages end in logs.
 func TestSecretsInTheWrongPlace(t *testing.T) {
 	w := world{files: map[string]string{"stoker.yaml": `
 webhook_key: s3cr3t-with-16-characters
@@ -19,10 +19,10 @@ accounts:
 storages:
   - {name: a, type: S3, bucket: b, access_key_env: s3cr3t+, secret_key_env: s3cr3t/x}
 `}}
-	const noName = "this is not the name of an environment variable, which has letters, digits and _; a secret must not stand in this file"
+	const noName = "this is not the name of an environment variable, which has letters, digits and _; a secret must not be in this file"
 	const wantURL = "want http:// or https://, host and path, for example https://api.bitmovin.com/v1"
 	want := []string{
-		"stoker.yaml:2: webhook_key: a secret must not stand in this file; name a file (webhook_key_file) that holds it",
+		"stoker.yaml:2: webhook_key: a secret must not be in this file; name a file (webhook_key_file) that holds it",
 		`stoker.yaml:3: bitmovin_url: "https://…@api.example.com/v1": ` + wantURL,
 		`stoker.yaml:5: accounts[0].url: "https://…@api.example.com": ` + wantURL,
 		"stoker.yaml:5: accounts[0].api_key_env: " + noName,

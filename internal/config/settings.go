@@ -16,23 +16,23 @@ import (
 // Setting is one setting of the service.
 type Setting struct {
 	Name    string // of the flag
-	Kind    string // what the value is, for the help text; bool settings need no value
+	Kind    string // what the value is, for the help text; a flag of kind bool needs no value
 	Default string
 	Usage   string
 
 	set func(*Config, string) error
 }
 
-// Env is the environment variable of the setting.
+// Env returns the environment variable of the setting.
 func (s Setting) Env() string { return "STOKER_" + strings.ToUpper(s.key()) }
 
-// key is the setting's name in the file.
+// key returns the name of the setting in the file.
 func (s Setting) key() string { return strings.ReplaceAll(s.Name, "-", "_") }
 
-// mostStarts bounds max_starts_per_day: more than the platform takes in a day.
-const mostStarts = 1_000_000
+// maxStartsPerDay bounds max_starts_per_day. The platform cannot start as many in a day.
+const maxStartsPerDay = 1_000_000
 
-// Settings lists every setting, in the order of the help text.
+// Settings returns all settings in the order of the help text.
 func Settings() []Setting {
 	return []Setting{
 		{"listen", "host:port", "127.0.0.1:7070", "where gRPC is served", func(c *Config, v string) error {
@@ -46,7 +46,7 @@ func Settings() []Setting {
 			}
 			return checkAddress(v)
 		}},
-		{"insecure-listen", "bool", "false", "listen on addresses that other machines can reach, although there is neither encryption nor a login", func(c *Config, v string) (err error) {
+		{"insecure-listen", "bool", "false", "allow to listen on addresses that other machines can reach, without encryption and without login", func(c *Config, v string) (err error) {
 			c.InsecureListen, err = parseBool(v)
 			return err
 		}},
@@ -61,7 +61,7 @@ func Settings() []Setting {
 			c.BitmovinURL = strings.TrimRight(v, "/")
 			return checkURL(v)
 		}},
-		{"queue-target", "int", "3", "encodings to keep queued on the platform, per account; or auto: as many as the drain asks for", func(c *Config, v string) (err error) {
+		{"queue-target", "int", "3", "encodings to keep queued on the platform, per account; or auto: adapted to how fast the queue drains", func(c *Config, v string) (err error) {
 			if c.AutoTarget = v == "auto"; c.AutoTarget {
 				return nil
 			}
@@ -76,18 +76,18 @@ func Settings() []Setting {
 			return err
 		}},
 		{"max-starts-per-day", "int", "0", "starts after which an account pauses until the next day (UTC) or until it is resumed; 0 for no limit", func(c *Config, v string) (err error) {
-			c.MaxStarts, err = parseInt(v, 0, mostStarts)
+			c.MaxStarts, err = parseInt(v, 0, maxStartsPerDay)
 			return err
 		}},
-		{"max-retries", "int", strconv.Itoa(job.DefaultMaxRetries), "attempts that may follow the first, for batches that do not say", func(c *Config, v string) (err error) {
+		{"max-retries", "int", strconv.Itoa(job.DefaultMaxRetries), "attempts that may follow the first, for batches without their own setting", func(c *Config, v string) (err error) {
 			c.MaxRetries, err = parseInt(v, 0, job.MaxRetryLimit)
 			return err
 		}},
-		{"poll-interval", "duration", "10s", "longest time between two looks at the platform; it is usually much shorter", func(c *Config, v string) (err error) {
+		{"poll-interval", "duration", "10s", "longest time between two polls of the platform; it is usually much shorter", func(c *Config, v string) (err error) {
 			c.PollInterval, err = parseDuration(v, 100*time.Millisecond, time.Hour)
 			return err
 		}},
-		{"webhook-url", "url", "", "URL under which Bitmovin reaches --http-listen, to be told when encodings end; empty: polling alone", func(c *Config, v string) error {
+		{"webhook-url", "url", "", "URL at which Bitmovin reaches --http-listen, to notify of ended encodings; empty: polling only", func(c *Config, v string) error {
 			c.WebhookURL = strings.TrimRight(v, "/")
 			if v == "" {
 				return nil
@@ -156,8 +156,8 @@ func checkAddress(s string) error {
 	return nil
 }
 
-// shown is a value that is wrong, without what may be a password in a URL.
-func shown(value string) string {
+// quoteValue quotes a wrong value without the user and password that a URL may contain.
+func quoteValue(value string) string {
 	if before, _, ok := strings.Cut(value, "://"); ok && strings.Contains(value, "@") {
 		return strconv.Quote(before + "://…@" + value[strings.LastIndexByte(value, '@')+1:])
 	}

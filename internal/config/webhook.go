@@ -7,54 +7,54 @@ import (
 	"github.com/stokerd/stoker/bitmovin"
 )
 
-// webhookKeyEnv holds the key of the accounts that name no other.
+// webhookKeyEnv is the environment variable with the key of accounts without their own.
 const webhookKeyEnv = "STOKER_WEBHOOK_KEY"
 
-// minWebhookKey is how long a key has to be: whoever guesses it can pretend to be
-// the platform.
+// minWebhookKey is the least length of a key. Anybody who guesses a key can pretend to be the
+// platform.
 const minWebhookKey = 16
 
-// loadWebhooks gives the accounts without a key of their own the one of all.
+// loadWebhooks gives the accounts without their own key the shared one.
 func (l *loader) loadWebhooks() {
 	shared := l.sharedWebhookKey()
 	for i := range l.config.Accounts {
 		a := &l.config.Accounts[i]
 		a.WebhookKey = cmp.Or(a.WebhookKey, shared)
 		if l.config.WebhookURL != "" && a.WebhookKey == "" {
-			l.mistake(l.places["webhook-url"], "account %q has no key for its webhooks to be signed with: set %s,"+
+			l.mistake(l.sources["webhook-url"], "account %q has no key to sign its webhooks with: set %s,"+
 				" --webhook-key-file, or webhook_key_env or webhook_key_file of the account", a.ID, webhookKeyEnv)
 		}
 	}
 	if l.config.WebhookURL != "" && l.config.HTTPListen == "" {
-		l.mistake(l.places["webhook-url"], "webhooks arrive at --http-listen, which is empty")
+		l.mistake(l.sources["webhook-url"], "webhooks arrive at --http-listen, which is empty")
 	}
 }
 
-// sharedWebhookKey is the key of the accounts that have none of their own.
+// sharedWebhookKey reads the key of the accounts without their own.
 func (l *loader) sharedWebhookKey() bitmovin.Secret {
 	const setting = "webhook-key-file"
 	file, key := l.config.WebhookKeyFile, strings.TrimSpace(l.Getenv(webhookKeyEnv))
 	switch {
 	case file != "" && key != "":
-		l.mistake(l.places[setting], "--%s and %s exclude each other", setting, webhookKeyEnv)
+		l.mistake(l.sources[setting], "--%s and %s exclude each other", setting, webhookKeyEnv)
 	case file != "":
 		text, err := l.ReadFile(file)
 		if key = strings.TrimSpace(string(text)); err != nil {
-			l.mistake(l.places[setting], "%s: %v", file, reason(err))
+			l.mistake(l.sources[setting], "%s: %v", file, fileCause(err))
 		} else if key == "" {
-			l.mistake(l.places[setting], "%s is empty", file)
+			l.mistake(l.sources[setting], "%s is empty", file)
 		}
-		l.checkWebhookKey(l.places[setting], key)
+		l.checkWebhookKey(l.sources[setting], key)
 	default:
 		l.checkWebhookKey(webhookKeyEnv, key)
 	}
 	return bitmovin.Secret(key)
 }
 
-// ownWebhookKey is the key of one account; empty if it names none.
+// ownWebhookKey reads the key of one account. It is empty if the account names none.
 func (l *loader) ownWebhookKey(path string, a accountNode) bitmovin.Secret {
-	key := l.secret(path+".webhook_key", a.WebhookKeyEnv, a.WebhookKeyFile)
-	l.checkWebhookKey(l.tree.where(path), string(key))
+	key := l.readSecret(path+".webhook_key", a.WebhookKeyEnv, a.WebhookKeyFile)
+	l.checkWebhookKey(l.yaml.location(path), string(key))
 	return key
 }
 

@@ -65,11 +65,11 @@ func TestWebhookMistakes(t *testing.T) {
 		env        map[string]string
 		want       []string // the beginning of each mistake
 	}{
-		{"no key", url, nil, []string{`stoker.yaml:1: account "default" has no key for its webhooks`}},
+		{"no key", url, nil, []string{`stoker.yaml:1: account "default" has no key to sign its webhooks`}},
 		{
 			"a key for one of two", url + twoAccounts,
 			map[string]string{"B_HOOKS": "fedcba9876543210"},
-			[]string{`stoker.yaml:1: account "a" has no key for its webhooks`},
+			[]string{`stoker.yaml:1: account "a" has no key to sign its webhooks`},
 		},
 		{
 			"nowhere to arrive", url + "http_listen: \"\"\n",

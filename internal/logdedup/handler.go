@@ -9,58 +9,58 @@ import (
 	"time"
 )
 
-// Options are how a [Handler] compares and cuts lines.
+// Options configure a [Handler].
 type Options struct {
-	// Interval is how long equal lines are counted after the first one. It doubles while
-	// they go on. Default: a minute.
+	// Interval is how long equal lines are counted after the first one. It doubles as long
+	// as more of them follow. Default: a minute.
 	Interval time.Duration
-	// MaxInterval is the longest time they are counted. Default: an hour.
+	// MaxInterval bounds the doubled interval. Default: an hour.
 	MaxInterval time.Duration
-	// MaxLines is how many different lines are remembered. For each beyond that another
-	// one is forgotten, after its count has been written. Default: 1,000.
+	// MaxLines is how many different lines are counted at a time. A line beyond that ends
+	// the count of another one, which is written first. Default: 1,000.
 	MaxLines int
 }
 
-// Handler is a [slog.Handler] that hands the lines to write to another one. Use [New].
+// Handler is a [slog.Handler] that writes lines by another one. Use [New].
 type Handler struct {
-	lines *lines
-	with  []scope // what WithAttrs and WithGroup added, in their order
+	counter *lineCounter
+	scopes  []scope // added by WithAttrs and WithGroup, in their order
 }
 
-// scope is a group that was opened, or, without a name, attributes that were added.
+// scope is a group, or attributes if it has no name.
 type scope struct {
 	group string
 	attrs []slog.Attr
 }
 
-// New returns a handler that writes to next. It has to be closed, or counts are lost.
+// New returns a handler that writes by next. Close it, or counts are lost.
 func New(next slog.Handler, o Options) *Handler {
-	return &Handler{lines: &lines{
-		next: next, known: map[key]*line{}, max: cmp.Or(o.MaxLines, 1_000),
+	return &Handler{counter: &lineCounter{
+		next: next, lines: map[key]*line{}, max: cmp.Or(o.MaxLines, 1_000),
 		interval: cmp.Or(o.Interval, time.Minute), maxInterval: cmp.Or(o.MaxInterval, time.Hour),
 	}}
 }
 
-// Enabled asks the handler that the lines are written to.
+// Enabled reports what the handler behind this one reports.
 func (h *Handler) Enabled(ctx context.Context, level slog.Level) bool {
-	return h.lines.next.Enabled(ctx, level)
+	return h.counter.next.Enabled(ctx, level)
 }
 
-// WithAttrs returns a handler for lines with these attributes. It shares what is counted.
+// WithAttrs returns a handler whose lines also have these attributes. Both share their counts.
 func (h *Handler) WithAttrs(attrs []slog.Attr) slog.Handler {
 	if len(attrs) == 0 {
 		return h
 	}
-	return &Handler{lines: h.lines, with: append(slices.Clip(h.with), scope{attrs: shortenAttrs(attrs)})}
+	return &Handler{counter: h.counter, scopes: append(slices.Clip(h.scopes), scope{attrs: shortenAttrs(attrs)})}
 }
 
-// WithGroup returns a handler for lines whose attributes are in a group. It shares what is
-// counted.
+// WithGroup returns a handler whose lines have their attributes in a group. Both share their
+// counts.
 func (h *Handler) WithGroup(name string) slog.Handler {
 	if name == "" {
 		return h
 	}
-	return &Handler{lines: h.lines, with: append(slices.Clip(h.with), scope{group: name})}
+	return &Handler{counter: h.counter, scopes: append(slices.Clip(h.scopes), scope{group: name})}
 }
 
 // Handle writes a line, or counts it.
@@ -71,7 +71,7 @@ func (h *Handler) Handle(ctx context.Context, r slog.Record) error {
 		return true
 	})
 	attrs = shortenAttrs(attrs)
-	for _, s := range slices.Backward(h.with) {
+	for _, s := range slices.Backward(h.scopes) {
 		if s.group == "" {
 			attrs = append(slices.Clip(s.attrs), attrs...)
 		} else if len(attrs) > 0 {
@@ -81,69 +81,68 @@ func (h *Handler) Handle(ctx context.Context, r slog.Record) error {
 	whole := slog.NewRecord(r.Time, r.Level, shorten(r.Message), r.PC)
 	whole.AddAttrs(attrs...)
 	if r.Level < slog.LevelInfo {
-		return h.lines.next.Handle(ctx, whole)
+		return h.counter.next.Handle(ctx, whole)
 	}
-	return h.lines.handle(ctx, keyOf(whole.Level, whole.Message, attrs), whole)
+	return h.counter.handle(ctx, keyOf(whole.Level, whole.Message, attrs), whole)
 }
 
-// Close writes what has been counted. Lines that come later are written at once. To close
-// again does nothing.
-func (h *Handler) Close() error { return h.lines.close() }
+// Close writes all counts. Later lines are written at once. Closing again does nothing.
+func (h *Handler) Close() error { return h.counter.close() }
 
-// lines are the different lines that were written lately.
-type lines struct {
+// lineCounter counts equal lines.
+type lineCounter struct {
 	next                  slog.Handler
 	interval, maxInterval time.Duration
 	max                   int
 
-	mu     sync.Mutex // also held while a line is written: they stay in order
-	known  map[key]*line
+	mu     sync.Mutex // also held while a line is written, which keeps lines in order
+	lines  map[key]*line
 	closed bool
 }
 
-// line is a line that was written, and how often it came since.
+// line is a line that was written and whose repetitions are counted.
 type line struct {
 	timer    *time.Timer // ends the interval
 	interval time.Duration
 
 	count int         // since it was written
-	first time.Time   // when the first of these came
-	last  slog.Record // the latest of them
+	first time.Time   // the time of the first repetition
+	last  slog.Record // the latest repetition
 }
 
-func (l *lines) handle(ctx context.Context, k key, r slog.Record) error {
+func (l *lineCounter) handle(ctx context.Context, k key, r slog.Record) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.closed {
 		return l.next.Handle(ctx, r)
 	}
-	if known := l.known[k]; known != nil {
+	if known := l.lines[k]; known != nil {
 		if known.count++; known.count == 1 {
 			known.first = r.Time
 		}
 		known.last = r
 		return nil
 	}
-	if len(l.known) >= l.max {
+	if len(l.lines) >= l.max {
 		if err := l.makeRoom(ctx); err != nil {
 			return err
 		}
 	}
-	fresh := &line{interval: l.interval}
-	fresh.timer = time.AfterFunc(fresh.interval, func() { l.ended(k, fresh) })
-	l.known[k] = fresh
+	added := &line{interval: l.interval}
+	added.timer = time.AfterFunc(added.interval, func() { l.endInterval(k, added) })
+	l.lines[k] = added
 	return l.next.Handle(ctx, r)
 }
 
-// ended is the end of an interval. Nobody can be told of an error.
-func (l *lines) ended(k key, of *line) {
+// endInterval writes a count at the end of an interval. It has no caller to return an error to.
+func (l *lineCounter) endInterval(k key, of *line) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.known[k] != of {
-		return // forgotten in the same moment
+	if l.lines[k] != of {
+		return // its count has been ended meanwhile
 	}
 	if of.count == 0 {
-		delete(l.known, k)
+		delete(l.lines, k)
 		return
 	}
 	_ = l.write(context.Background(), of)
@@ -151,28 +150,28 @@ func (l *lines) ended(k key, of *line) {
 	of.timer.Reset(of.interval)
 }
 
-// makeRoom forgets a line, one that did not come again if there is one.
-func (l *lines) makeRoom(ctx context.Context) error {
+// makeRoom ends the count of one line, if possible of a line that was not repeated.
+func (l *lineCounter) makeRoom(ctx context.Context) error {
 	var victim key
-	for k, known := range l.known {
+	for k, known := range l.lines {
 		victim = k
 		if known.count == 0 {
 			break
 		}
 	}
-	return l.forget(ctx, victim)
+	return l.endCount(ctx, victim)
 }
 
-// forget writes what was counted of a line, and counts it no longer.
-func (l *lines) forget(ctx context.Context, k key) error {
-	known := l.known[k]
+// endCount writes the count of a line and stops counting it.
+func (l *lineCounter) endCount(ctx context.Context, k key) error {
+	known := l.lines[k]
 	known.timer.Stop()
-	delete(l.known, k)
+	delete(l.lines, k)
 	return l.write(ctx, known)
 }
 
-// write writes what was counted of a line, if it is anything.
-func (l *lines) write(ctx context.Context, of *line) error {
+// write writes the count of a line, if it was repeated.
+func (l *lineCounter) write(ctx context.Context, of *line) error {
 	if of.count == 0 {
 		return nil
 	}
@@ -182,19 +181,19 @@ func (l *lines) write(ctx context.Context, of *line) error {
 	return l.next.Handle(ctx, r)
 }
 
-func (l *lines) close() error {
+func (l *lineCounter) close() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.closed = true
-	// In the order in which they last came, as a log is read.
-	rest := make([]key, 0, len(l.known))
-	for k := range l.known {
+	// The latest repetitions are written in the order of their times.
+	rest := make([]key, 0, len(l.lines))
+	for k := range l.lines {
 		rest = append(rest, k)
 	}
-	slices.SortFunc(rest, func(a, b key) int { return l.known[a].last.Time.Compare(l.known[b].last.Time) })
+	slices.SortFunc(rest, func(a, b key) int { return l.lines[a].last.Time.Compare(l.lines[b].last.Time) })
 	var first error
 	for _, k := range rest {
-		if err := l.forget(context.Background(), k); err != nil && first == nil {
+		if err := l.endCount(context.Background(), k); err != nil && first == nil {
 			first = err
 		}
 	}

@@ -47,8 +47,8 @@ func (l *log) written() (lines []string) {
 
 func (l *log) records() (lines []map[string]any) {
 	l.t.Helper()
-	l.handler.lines.mu.Lock() // lines are written with it
-	defer l.handler.lines.mu.Unlock()
+	l.handler.counter.mu.Lock() // lines are written with it
+	defer l.handler.counter.mu.Unlock()
 	for d := json.NewDecoder(&l.buffer); ; {
 		var line map[string]any
 		err := d.Decode(&line)
@@ -165,7 +165,7 @@ func TestBoundedMemory(t *testing.T) {
 		l.Info("often")
 		for n := range 1_000 {
 			l.Info("once", "n", n)
-			if known := len(l.handler.lines.known); known > 10 {
+			if known := len(l.handler.counter.lines); known > 10 {
 				t.Fatalf("%d lines are remembered", known)
 			}
 		}

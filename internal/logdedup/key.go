@@ -12,44 +12,44 @@ import (
 	"unicode"
 )
 
-// key is what equal lines have in common.
+// key identifies equal lines.
 type key [sha256.Size]byte
 
-// failures are the attributes that tell what failed.
-var failures = []string{"err", "grpc.error"}
+// failureAttrs are the attributes with the text of a failure.
+var failureAttrs = []string{"err", "grpc.error"}
 
-// occurrences are the attributes that tell what a failure met.
-var occurrences = []string{"job", "encoding", "batch", "subject", "name"}
+// objectAttrs are the attributes with the object that failed.
+var objectAttrs = []string{"job", "encoding", "batch", "subject", "name"}
 
-// calls are the attributes of a call that no other call has.
-var calls = []string{"grpc.start_time", "grpc.request.deadline", "grpc.duration"}
+// callAttrs are the attributes that differ with each call.
+var callAttrs = []string{"grpc.start_time", "grpc.request.deadline", "grpc.duration"}
 
-// keyOf is the key of a line.
+// keyOf returns the key of a line.
 func keyOf(level slog.Level, message string, attrs []slog.Attr) key {
 	k := keyer{hash: sha256.New(), failed: slices.ContainsFunc(attrs, isFailure)}
 	k.put(level.String())
-	k.put(pattern(message)) // constant, except for those of other people's loggers
+	k.put(pattern(message)) // libraries also write messages that are not constant
 	k.attrs(attrs)
 	return key(k.hash.Sum(nil))
 }
 
-// isFailure reports whether a tells what failed, or has in it what does.
+// isFailure reports whether a is the text of a failure, or a group that contains one.
 func isFailure(a slog.Attr) bool {
 	if a.Value.Kind() == slog.KindGroup {
 		return slices.ContainsFunc(a.Value.Group(), isFailure)
 	}
-	return slices.Contains(failures, a.Key)
+	return slices.Contains(failureAttrs, a.Key)
 }
 
-// keyer puts together what equal lines have in common.
+// keyer computes a key.
 type keyer struct {
 	hash   hash.Hash
-	failed bool // it is a line about a failure
+	failed bool // the line is about a failure
 }
 
-// put adds a text. Its length goes before it, so that no two texts are taken for one.
+// put adds a text with its length before it, which keeps neighbouring texts apart.
 func (k keyer) put(text string) {
-	_, _ = fmt.Fprintf(k.hash, "%d ", len(text)) // a hash takes everything
+	_, _ = fmt.Fprintf(k.hash, "%d ", len(text)) // a hash never fails
 	_, _ = io.WriteString(k.hash, text)
 }
 
@@ -71,29 +71,29 @@ func (k keyer) attr(a slog.Attr) {
 			k.put(a.Value.String())
 		}
 	default:
-		k.text(a.Key, plain(a.Value))
+		k.text(a.Key, plainText(a.Value))
 	}
 }
 
-// text adds the text of an attribute, without what differs on each occurrence.
+// text adds the text of an attribute without what differs with each occurrence.
 func (k keyer) text(name, text string) {
 	switch {
-	case slices.Contains(calls, name), k.failed && slices.Contains(occurrences, name):
+	case slices.Contains(callAttrs, name), k.failed && slices.Contains(objectAttrs, name):
 	case name == "peer.address":
 		if host, _, err := net.SplitHostPort(text); err == nil {
 			text = host
 		}
 		k.put(text)
-	case slices.Contains(failures, name):
+	case slices.Contains(failureAttrs, name):
 		k.put(pattern(text))
 	default:
 		k.put(text)
 	}
 }
 
-// pattern is the text of a failure without what is of one occurrence only: the id of its
-// request, and words that look like an id, a port or an amount. A number of three or
-// four digits, as statuses and codes are, tells failures apart.
+// pattern returns the text of a failure without what differs with each occurrence: the request
+// id, and words that look like an id, a port or an amount. Numbers of three or four digits
+// stay: they may be statuses or codes, which distinguish failures.
 func pattern(text string) string {
 	if begin := strings.LastIndex(text, "(request "); begin >= 0 {
 		end := strings.IndexByte(text[begin:], ')')
@@ -103,7 +103,7 @@ func pattern(text string) string {
 		text = text[:begin] + text[begin+end+1:]
 	}
 	var b strings.Builder
-	masked, numbered := false, false // the word before was of one occurrence; a number of it follows
+	masked, numbered := false, false // the word before was masked; it was, and a slash followed
 	for len(text) > 0 {
 		n := strings.IndexFunc(text, func(r rune) bool { return !inWord(r) })
 		switch {
@@ -113,7 +113,7 @@ func pattern(text string) string {
 			n = 1
 		}
 		word := text[:n]
-		numbered, masked = masked && word == "/", ofOneOccurrence(word) || numbered && isNumber(word)
+		numbered, masked = masked && word == "/", isVariable(word) || numbered && isNumber(word)
 		if masked {
 			b.WriteByte('#')
 		} else {
@@ -124,15 +124,16 @@ func pattern(text string) string {
 	return b.String()
 }
 
-// isNumber reports whether a word is one. After an id it is a part of that, as in a job's.
+// isNumber reports whether a word is a number. After an id and a slash, as in a job id, it is
+// part of the id.
 func isNumber(word string) bool {
 	return strings.IndexFunc(word, func(r rune) bool { return !unicode.IsDigit(r) }) < 0
 }
 
 func inWord(r rune) bool { return r == '-' || r == '_' || unicode.IsLetter(r) || unicode.IsDigit(r) }
 
-// ofOneOccurrence reports whether a word looks like an id, a port or an amount.
-func ofOneOccurrence(word string) bool {
+// isVariable reports whether a word looks like an id, a port or an amount.
+func isVariable(word string) bool {
 	digits := 0
 	for _, r := range word {
 		if unicode.IsDigit(r) {

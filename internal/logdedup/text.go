@@ -8,13 +8,12 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-// maxText is how long the text of an attribute is, in bytes.
+// maxText bounds the bytes of a text.
 const maxText = 1 << 10
 
 func shorten(text string) string { return job.Shorten(text, maxText) }
 
-// shortenAttrs are attributes with their values as they are written: resolved, and with long
-// texts cut.
+// shortenAttrs returns attributes with their values resolved and long texts shortened.
 func shortenAttrs(attrs []slog.Attr) []slog.Attr {
 	short := make([]slog.Attr, len(attrs))
 	for i, a := range attrs {
@@ -24,28 +23,28 @@ func shortenAttrs(attrs []slog.Attr) []slog.Attr {
 }
 
 func shortenValue(v slog.Value) slog.Value {
-	v = v.Resolve() // what is secret says so here
+	v = v.Resolve() // a secret resolves to its placeholder
 	switch v.Kind() {
 	case slog.KindString:
 		return slog.StringValue(shorten(v.String()))
 	case slog.KindGroup:
 		return slog.GroupValue(shortenAttrs(v.Group())...)
 	case slog.KindAny:
-		if text := plain(v); len(text) > maxText {
+		if text := plainText(v); len(text) > maxText {
 			return slog.StringValue(shorten(text))
 		}
 	}
 	return v
 }
 
-// plain is a value as text: as handlers write it, so that nothing shows here that does not
-// show there.
-func plain(v slog.Value) (text string) {
+// plainText returns a value as the handlers of slog write it. So it contains nothing that they
+// would not write.
+func plainText(v slog.Value) (text string) {
 	if v.Kind() != slog.KindAny {
 		return v.String()
 	}
 	defer func() {
-		if recover() != nil { // a nil pointer of a type that cannot be one; the handler tells
+		if recover() != nil { // the method panics on a nil pointer; the handler behind this one reports that
 			text = ""
 		}
 	}()

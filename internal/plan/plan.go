@@ -1,7 +1,7 @@
-// Package plan runs a batch ahead of time: the real dispatcher, client, rate
-// governor and job table work through it against the simulator of the platform, all of
-// them in simulated time. What comes out is what would come out of a day of real work,
-// as far as the assumptions hold; nothing leaves the process.
+// Package plan simulates a batch before it is submitted. The dispatcher, the client, the rate
+// governor and the job table of the service work through the batch in simulated time, against
+// the simulator of the platform. The result is that of the real batch as far as the
+// assumptions hold. Nothing leaves the process.
 package plan
 
 import (
@@ -24,90 +24,90 @@ import (
 	"github.com/stokerd/stoker/store"
 )
 
-// Options is a batch and what is assumed about the platform. The platform's documented rate
-// limits hold, and nobody else uses the account.
+// Options holds a batch and the assumptions about the platform. The documented rate limits are
+// assumed, and that nobody else uses the account.
 type Options struct {
-	Batch job.Batch // its recipe or template, storages of the name "default", retry policy and priority
+	Batch job.Batch // with recipe or template, storages named [Storage], retry policy and priority
 	Jobs  []job.Spec
 
-	Encoders int           // encodings the account runs side by side; at least 1
-	Duration time.Duration // how long an encoding runs, on average
-	Spread   float64       // encodings run between 1-Spread and 1+Spread times that, evenly; 0 to 1
-	FailRate float64       // share of runs that end in an error worth retrying, 0 to 1
+	Encoders int           // how many encodings the account runs side by side; at least 1
+	Duration time.Duration // average duration of an encoding
+	Spread   float64       // durations are spread evenly between 1-Spread and 1+Spread times the average; 0 to 1
+	FailRate float64       // share of runs that end in an error that a retry may mend; 0 to 1
 	Latency  time.Duration // of every call
-	// QueueLimit is how many queued encodings the platform takes. 0: any number.
+	// QueueLimit is how many queued encodings the platform accepts. 0: no limit.
 	QueueLimit int
 
-	QueueTarget  int           // with AutoTarget the largest it may choose
-	AutoTarget   bool          // the target follows the drain
+	QueueTarget  int           // with AutoTarget the maximum
+	AutoTarget   bool          // the account adapts the target to how fast its queue drains
 	PollInterval time.Duration // default: the dispatcher's
 
-	// Sample is how many jobs are really run through. The rest of a longer list is
-	// forecast from how these went, which takes some [RoundsPerEncoder] for each encoder.
-	// 0: all of them.
+	// Sample is how many jobs are simulated. The rest of a longer list is forecast from
+	// them; for that each encoder should have [RoundsPerEncoder] of them. 0: all jobs are
+	// simulated.
 	Sample int
-	Seed   uint64 // replays the lengths and failures of another rehearsal
+	Seed   uint64 // the same seed gives the same durations and failures
 }
 
-// Outcome is how a rehearsal went.
+// Outcome is the result of a simulation.
 type Outcome struct {
-	Jobs      int // of the batch
-	Rehearsed int // that were run through; the others are forecast
+	Jobs      int // in the batch
+	Simulated int // how many of them were simulated; the others are forecast
 
-	// Makespan is from the submission to the end of the last job. All three are the same
-	// if every job was run through.
-	Makespan forecast.Range
-	Bound    time.Duration // the least time in which the encoders could do it all
-	Busy     float64       // share of the encoders' time in which they encode, from the first start to the last end
-	Idle     float64       // share of it that is lost while jobs wait to be started
-	Calls    float64       // for each job
-	Waited   int           // calls that the platform refused because of its rate limits (429)
-	Failed   int           // jobs that failed for good
-	Retried  int           // attempts beyond the first
+	// Makespan is the time from the submission to the end of the last job. Its three values
+	// are the same if all jobs were simulated.
+	Makespan  forecast.Range
+	Bound     time.Duration // the least time in which the encoders could run all jobs
+	Busy      float64       // share of encoder time, from the first start to the last end, in which an encoding runs
+	Idle      float64       // share of encoder time that is idle while jobs wait to be started
+	Calls     float64       // per job
+	Throttled int           // calls that a rate limit refused (429)
+	Failed    int           // jobs that failed for good
+	Retried   int           // attempts beyond the first
 }
 
-// RoundsPerEncoder is how many jobs each encoder should work through before the rest of
-// a list is forecast.
+// RoundsPerEncoder is how many jobs per encoder should be simulated before the rest of a list
+// is forecast.
 const RoundsPerEncoder = 8
 
-// farthest is as far as a list can be forecast.
-const farthest = 100 * 365 * 24 * time.Hour
+// maxForecast bounds a forecast.
+const maxForecast = 100 * 365 * 24 * time.Hour
 
-// begin is when rehearsals take place.
-func begin() time.Time { return time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC) }
+// simulationStart returns the simulated time at which every simulation starts.
+func simulationStart() time.Time { return time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC) }
 
-// Run rehearses a plan. It takes a second or so for each thousand jobs.
+// Run simulates a batch. It takes about a second per thousand jobs.
 func Run(ctx context.Context, p Options) (o Outcome, err error) {
 	if ctx.Err() != nil {
 		return o, context.Cause(ctx)
 	}
 	dir, err := os.MkdirTemp("", "stoker-plan-")
 	if err != nil {
-		return o, fmt.Errorf("rehearse: %w", err)
+		return o, fmt.Errorf("simulate: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	table, err := store.Open(ctx, filepath.Join(dir, "plan.db"), store.Options{Unsafe: true})
 	if err != nil {
-		return o, fmt.Errorf("rehearse: %w", err)
+		return o, fmt.Errorf("simulate: %w", err)
 	}
 	defer func() { err = errors.Join(err, table.Close()) }()
 
-	sim := clock.NewSimulation(begin())
+	sim := clock.NewSimulation(simulationStart())
 	defer sim.Close()
 	platform := p.platform(sim)
 	defer platform.Close()
 	d, err := p.dispatcher(sim, table, platform)
 	if err != nil {
-		return o, fmt.Errorf("rehearse: %w", err)
+		return o, fmt.Errorf("simulate: %w", err)
 	}
-	n := p.rehearsed()
+	n := p.simulated()
 	b := p.Batch
-	b.AccountID = account
-	b, _, err = table.Submit(ctx, job.Submission{Batch: b, Jobs: p.Jobs[:n]}, begin())
+	b.AccountID = accountID
+	b, _, err = table.Submit(ctx, job.Submission{Batch: b, Jobs: p.Jobs[:n]}, simulationStart())
 	if err != nil {
-		return o, fmt.Errorf("rehearse: %w", err)
+		return o, fmt.Errorf("simulate: %w", err)
 	}
-	var waiting simulator.Stats // as it was when jobs were last seen to wait
+	var waiting simulator.Stats // the latest while jobs waited to be started
 	sim.Go(func() {
 		for sim.Sleep(ctx, max(p.Duration/20, time.Millisecond)) == nil {
 			if s := platform.Stats(); s.Starts < n {
@@ -116,13 +116,13 @@ func Run(ctx context.Context, p Options) (o Outcome, err error) {
 		}
 	})
 	if err := d.Simulate(ctx, sim); err != nil {
-		return o, fmt.Errorf("rehearse: %w", err)
+		return o, fmt.Errorf("simulate: %w", err)
 	}
 	runs, err := readRuns(ctx, table, b.ID)
 	if err != nil {
-		return o, fmt.Errorf("rehearse: %w", err)
+		return o, fmt.Errorf("simulate: %w", err)
 	}
-	for _, e := range platform.Encodings() { // the job table knows ends only from looking
+	for _, e := range platform.Encodings() { // the job table knows only when it saw that a run had ended
 		if !e.RunningAt.IsZero() && !e.FinishedAt.IsZero() {
 			runs.lengths = append(runs.lengths, e.FinishedAt.Sub(e.RunningAt))
 		}
@@ -130,15 +130,15 @@ func Run(ctx context.Context, p Options) (o Outcome, err error) {
 	return p.outcome(runs, waiting, platform.Stats())
 }
 
-// rehearsed is how many jobs are run through.
-func (p Options) rehearsed() int {
+// simulated returns how many jobs are simulated.
+func (p Options) simulated() int {
 	if p.Sample <= 0 {
 		return len(p.Jobs)
 	}
 	return min(len(p.Jobs), p.Sample)
 }
 
-const account = "plan"
+const accountID = "plan"
 
 func (p Options) platform(sim clock.Clock) *simulator.Simulator {
 	s := &simulator.Simulator{
@@ -151,14 +151,14 @@ func (p Options) platform(sim clock.Clock) *simulator.Simulator {
 	n := 0
 	s.EncodingDuration = func(simulator.Encoding) time.Duration {
 		n++
-		return time.Duration(float64(p.Duration) * (1 + p.Spread*(2*evenly(n)-1)))
+		return time.Duration(float64(p.Duration) * (1 + p.Spread*(2*spreadEvenly(n)-1)))
 	}
 	return s
 }
 
-// evenly is the nth of a row of numbers between 0 and 1 that fill it more evenly than
-// random ones would, however long the row is.
-func evenly(n int) float64 {
+// spreadEvenly returns the n-th of a sequence of numbers between 0 and 1. Any beginning of the
+// sequence is spread more evenly than random numbers would be.
+func spreadEvenly(n int) float64 {
 	_, fraction := math.Modf(float64(n) * math.Phi)
 	return fraction
 }
@@ -166,7 +166,7 @@ func evenly(n int) float64 {
 func (p Options) dispatcher(sim *clock.Simulation, table *store.Store, platform *simulator.Simulator) (*dispatcher.Dispatcher, error) {
 	client, err := bitmovin.New(bitmovin.Options{
 		APIKey:     func() (string, error) { return "plan", nil },
-		HTTPClient: platform.Client(), Governor: bitmovin.NewGovernorBy(sim, nil),
+		HTTPClient: platform.Client(), Governor: bitmovin.NewGovernorWithClock(sim, nil),
 	})
 	if err != nil {
 		return nil, err
@@ -175,19 +175,19 @@ func (p Options) dispatcher(sim *clock.Simulation, table *store.Store, platform 
 	output := bitmovin.Storage{Type: bitmovin.StorageS3, Bucket: "output", AccessKey: "plan", SecretKey: "plan"}
 	return dispatcher.New(dispatcher.Config{
 		Store: table, Clock: sim, Logger: slog.New(slog.DiscardHandler), PollInterval: p.PollInterval,
-		Accounts: []dispatcher.Account{{ID: account, Client: client, QueueTarget: p.QueueTarget, AutoTarget: p.AutoTarget}},
+		Accounts: []dispatcher.Account{{ID: accountID, Client: client, QueueTarget: p.QueueTarget, AutoTarget: p.AutoTarget}},
 		Inputs:   map[string]dispatcher.Storage{job.DefaultName: {Storage: input}},
 		Outputs:  map[string]dispatcher.Storage{job.DefaultName: {Storage: output}},
 	})
 }
 
-// runs is what became of the jobs that were run through.
+// runs collects what the job table knows about the simulated jobs.
 type runs struct {
-	ends     []time.Time // in order
-	lengths  []time.Duration
+	ends     []time.Time     // in order
+	lengths  []time.Duration // of encodings
 	failed   int
 	attempts int
-	failure  *job.Failure // of one that failed
+	failure  *job.Failure // of a job that failed
 }
 
 func readRuns(ctx context.Context, table *store.Store, batch string) (r runs, err error) {
@@ -209,19 +209,19 @@ func readRuns(ctx context.Context, table *store.Store, batch string) (r runs, er
 	}
 }
 
-// outcome sums up.
+// outcome computes the result.
 func (p Options) outcome(r runs, waiting, s simulator.Stats) (Outcome, error) {
 	n := len(r.ends)
 	if n == 0 {
-		return Outcome{}, errors.New("nothing was run")
+		return Outcome{}, errors.New("no job was simulated")
 	}
 	if len(r.lengths) == 0 {
-		return Outcome{}, fmt.Errorf("not one of %d jobs was encoded: %v", n, r.failure)
+		return Outcome{}, fmt.Errorf("none of %d jobs was encoded: %v", n, r.failure)
 	}
-	took := r.ends[n-1].Sub(begin())
+	took := r.ends[n-1].Sub(simulationStart())
 	o := Outcome{
-		Jobs: len(p.Jobs), Rehearsed: n, Makespan: forecast.Range{Earliest: took, Likely: took, Latest: took},
-		Calls: float64(s.Calls) / float64(n), Waited: s.RateLimited, Failed: r.failed, Retried: r.attempts - n,
+		Jobs: len(p.Jobs), Simulated: n, Makespan: forecast.Range{Earliest: took, Likely: took, Latest: took},
+		Calls: float64(s.Calls) / float64(n), Throttled: s.RateLimited, Failed: r.failed, Retried: r.attempts - n,
 	}
 	o.Busy = float64(s.Busy) / float64(s.Makespan) / float64(s.Encoders)
 	if spent := waiting.Busy + waiting.IdleEmpty; spent > 0 {
@@ -229,16 +229,17 @@ func (p Options) outcome(r runs, waiting, s simulator.Stats) (Outcome, error) {
 	}
 	o.Bound = s.Busy / time.Duration(s.Encoders)
 	if n < len(p.Jobs) {
-		err := p.extend(&o, r)
+		err := p.forecastRest(&o, r)
 		return o, err
 	}
-	o.Bound = max(o.Bound, slices.Max(r.lengths)) // no encoder shares an encoding with another
+	o.Bound = max(o.Bound, slices.Max(r.lengths)) // two encoders never share an encoding
 	return o, nil
 }
 
-// extend goes on from the rehearsed jobs to all jobs. By the end of a rehearsal encoders
-// fall idle; three quarters into it they are as they will be in the middle of the list.
-func (p Options) extend(o *Outcome, r runs) error {
+// forecastRest extends the outcome of the simulated jobs to all jobs. At the end of a simulation
+// encoders fall idle, so the forecast starts after three quarters of the simulated jobs, where
+// the encoders are as busy as in the middle of the list.
+func (p Options) forecastRest(o *Outcome, r runs) error {
 	n := len(r.ends)
 	last := 3 * n / 4
 	w := forecast.Work{Waiting: len(p.Jobs) - last, Parallel: p.Encoders, Lengths: r.lengths}
@@ -246,18 +247,19 @@ func (p Options) extend(o *Outcome, r runs) error {
 	for _, l := range r.lengths {
 		mean += l / time.Duration(len(r.lengths))
 	}
-	// What a job keeps encoders busy, failed runs included, and what they wait before it.
+	// Busy is the encoder time of a job with its failed runs, the gap is the idle time before
+	// it.
 	busy := o.Bound * time.Duration(p.Encoders) / time.Duration(n)
 	for i, l := range w.Lengths {
 		w.Lengths[i] = time.Duration(float64(l) * float64(busy) / float64(mean))
 	}
 	w.Gap = time.Duration(float64(busy) * o.Idle / (1 - o.Idle))
-	rest, ok := w.Estimate(farthest)
+	rest, ok := w.Estimate(maxForecast)
 	if !ok {
 		return errors.New("the list would take more than a hundred years")
 	}
-	so := r.ends[last].Sub(begin())
-	o.Makespan = forecast.Range{Earliest: so + rest.Earliest, Likely: so + rest.Likely, Latest: so + rest.Latest}
+	soFar := r.ends[last].Sub(simulationStart())
+	o.Makespan = forecast.Range{Earliest: soFar + rest.Earliest, Likely: soFar + rest.Likely, Latest: soFar + rest.Latest}
 	scale := float64(len(p.Jobs)) / float64(n)
 	o.Bound = time.Duration(float64(o.Bound) * scale)
 	o.Busy = float64(o.Bound) / float64(o.Makespan.Likely)

@@ -39,8 +39,8 @@ func run(t *testing.T, p Options) Outcome {
 
 func TestRunKeepsEncodersBusy(t *testing.T) {
 	o := run(t, plan(100, 5))
-	if o.Jobs != 100 || o.Rehearsed != 100 || o.Failed != 0 || o.Retried != 0 || o.Waited != 0 {
-		t.Errorf("a rehearsal without trouble came to %+v", o)
+	if o.Jobs != 100 || o.Simulated != 100 || o.Failed != 0 || o.Retried != 0 || o.Throttled != 0 {
+		t.Errorf("a simulation without failures came to %+v", o)
 	}
 	if bound := 20 * time.Minute; o.Bound < bound*99/100 || o.Bound > bound*101/100 {
 		t.Errorf("bound is %v, want the 100 minutes of work on 5 encoders", o.Bound)
@@ -79,8 +79,8 @@ func TestRunForecastsLongLists(t *testing.T) {
 	all := run(t, p)
 	p.Sample = n / 5
 	some := run(t, p)
-	if some.Rehearsed != n/5 || some.Jobs != n {
-		t.Errorf("%d of %d jobs were rehearsed, want a fifth of %d", some.Rehearsed, some.Jobs, n)
+	if some.Simulated != n/5 || some.Jobs != n {
+		t.Errorf("%d of %d jobs were simulated, want a fifth of %d", some.Simulated, some.Jobs, n)
 	}
 	if actual := all.Makespan.Likely; actual < some.Makespan.Earliest || actual > some.Makespan.Latest {
 		t.Errorf("all jobs take %v, which is not in the forecast %v to %v", actual, some.Makespan.Earliest, some.Makespan.Latest)
@@ -140,6 +140,6 @@ func TestRunEndsWithItsContext(t *testing.T) {
 	why := errors.New("enough")
 	cancel(why)
 	if _, err := Run(ctx, plan(10, 1)); !errors.Is(err, why) {
-		t.Errorf("a rehearsal that was called off ended with %v", err)
+		t.Errorf("a simulation that was cancelled ended with %v", err)
 	}
 }

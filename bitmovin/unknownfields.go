@@ -6,18 +6,20 @@ import (
 	"time"
 )
 
-// fieldsInterval is the time between two answers of a kind whose fields are compared with the
-// documented ones. New fields come with releases: there is no need to look at every answer.
+// fieldsInterval is the time between two responses of a kind whose fields are compared with the
+// documented ones. New fields appear with releases of the platform, so one response in an hour
+// is enough.
 const fieldsInterval = time.Hour
 
-// A shape is a documented object: its fields by name.
-type shape map[string]fieldType
+// objectShape describes a documented object: its fields by name.
+type objectShape map[string]fieldType
 
-// fieldType is what a field holds: one of the JSON types, objects of a shape, or lists of them.
+// fieldType describes the value of a field: a JSON type, an object of a shape, or a list of such
+// objects.
 type fieldType struct {
-	json byte // '"', '0', 't', '{' or '[' as [jsonType] tells; 0: anything
-	of   shape
-	time bool // a text that is a time
+	json byte // '"', '0', 't', '{' or '[' as returned by [jsonType]; 0: any type
+	of   objectShape
+	time bool // the text must be a time
 }
 
 var (
@@ -28,28 +30,30 @@ var (
 	anything = fieldType{}
 )
 
-// shaped is implemented by results whose fields are compared.
-type shaped interface{ shape() (name string, s shape) }
+// documented is implemented by results whose fields are compared.
+type documented interface {
+	documentedShape() (name string, s objectShape)
+}
 
-// The documented fields of what decisions are made by.
+// The documented fields of the objects on which decisions depend.
 var (
-	messageShape = shape{
+	messageShape = objectShape{
 		"id": text, "date": date, "type": text, "text": text, "field": text, "links": anyList, "more": anything,
 	}
-	subtaskShape = shape{
+	subtaskShape = objectShape{
 		"id": text, "name": text, "status": text, "progress": number, "eta": number, "metadata": anyList,
 		"messages":  {json: '[', of: messageShape},
 		"createdAt": date, "updatedAt": date, "startedAt": date, "queuedAt": date, "runningAt": date,
 		"finishedAt": date, "errorAt": date,
 	}
-	taskErrorShape = shape{"code": number, "category": text, "text": text, "retryHint": text}
-	taskShape      = shape{
+	taskErrorShape = objectShape{"code": number, "category": text, "text": text, "retryHint": text}
+	taskShape      = objectShape{
 		"id": text, "status": text, "progress": number, "eta": number,
 		"subtasks": {json: '[', of: subtaskShape}, "messages": {json: '[', of: messageShape}, "error": {json: '{', of: taskErrorShape},
 		"createdAt": date, "updatedAt": date, "startedAt": date, "queuedAt": date, "runningAt": date,
 		"finishedAt": date, "errorAt": date,
 	}
-	encodingShape = shape{
+	encodingShape = objectShape{
 		"id": text, "name": text, "description": text, "labels": anyList, "customData": anything, "orgId": text, "userId": text,
 		"type": text, "status": text, "progress": number, "encodingMode": text, "selectedEncodingMode": text,
 		"cloudRegion": text, "fallbackCloudRegions": anyList, "selectedCloudRegion": text,
@@ -60,14 +64,14 @@ var (
 	}
 )
 
-func (Task) shape() (string, shape)     { return "task", taskShape }
-func (Encoding) shape() (string, shape) { return "encoding", encodingShape }
+func (Task) documentedShape() (string, objectShape)     { return "task", taskShape }
+func (Encoding) documentedShape() (string, objectShape) { return "encoding", encodingShape }
 
-func (pageBody[T]) shape() (string, shape) {
+func (pageBody[T]) documentedShape() (string, objectShape) {
 	var item T
-	if s, ok := any(item).(shaped); ok {
-		name, of := s.shape()
-		return "page of " + name, shape{
+	if s, ok := any(item).(documented); ok {
+		name, of := s.documentedShape()
+		return "page of " + name, objectShape{
 			"items": {json: '[', of: of}, "totalCount": number, "offset": number, "limit": number,
 			"previous": text, "next": text, "links": anything, "sort": anything,
 		}
@@ -75,12 +79,13 @@ func (pageBody[T]) shape() (string, shape) {
 	return "", nil
 }
 
-// fieldSampler chooses the answers whose fields are compared.
+// fieldSampler chooses the responses whose fields are compared.
 type fieldSampler struct {
 	mu   sync.Mutex
 	last map[string]time.Time // by the name of the shape
 }
 
+// due reports whether a shape was not compared within fieldsInterval. Then it counts as compared.
 func (f *fieldSampler) due(name string, now time.Time) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -94,9 +99,9 @@ func (f *fieldSampler) due(name string, now time.Time) bool {
 	return true
 }
 
-// compareFields takes note of the fields of raw that its shape does not have, and of those
-// that hold another type than documented, which decode as if they were missing.
-func compareFields(u *UnknownValues, path string, raw json.RawMessage, s shape) {
+// compareFields records the fields of raw that its shape does not have, and those whose type is
+// not the documented one. The latter are decoded as if they were missing.
+func compareFields(u *UnknownValues, path string, raw json.RawMessage, s objectShape) {
 	var fields map[string]json.RawMessage
 	if json.Unmarshal(raw, &fields) != nil {
 		return
@@ -120,7 +125,7 @@ func compareFields(u *UnknownValues, path string, raw json.RawMessage, s shape) 
 			compareFields(u, path+"."+name, value, want.of)
 		case got == '[':
 			var items []json.RawMessage
-			_ = json.Unmarshal(value, &items) // it is a list
+			_ = json.Unmarshal(value, &items) // got says that it is a list
 			for _, item := range items {
 				compareFields(u, path+"."+name, item, want.of)
 			}
@@ -130,8 +135,8 @@ func compareFields(u *UnknownValues, path string, raw json.RawMessage, s shape) 
 
 var typeNames = map[byte]string{'"': "a text", '0': "a number", 't': "a boolean", '{': "an object", '[': "a list"}
 
-// jsonType is how a valid JSON value begins, with 0 for all numbers, t for both booleans, and n
-// for null.
+// jsonType returns the type of a valid JSON value by its first character. It returns 0 for every
+// number, t for both booleans and n for null.
 func jsonType(raw json.RawMessage) byte {
 	switch c := raw[0]; c {
 	case '"', '{', '[', 't', 'n':

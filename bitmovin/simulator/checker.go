@@ -8,39 +8,40 @@ import (
 	"slices"
 )
 
-// checker examines the fields of one object and collects what is wrong with
-// it, all of it, as the details of one answer.
+// checker checks the fields of one object. It collects all errors, which become the details
+// of one answer.
 type checker struct {
 	s      *Simulator
-	enc    *encoding // for streams and muxings
+	enc    *encoding // of streams and muxings
 	kind   *kind
 	fields map[string]json.RawMessage
 	code   int
-	wrong  []detail
+	errors []detail
 }
 
-func (c *checker) complain(field, format string, args ...any) {
-	c.wrong = append(c.wrong, detail{Field: field, Text: field + " " + fmt.Sprintf(format, args...)})
+func (c *checker) addError(field, format string, args ...any) {
+	c.errors = append(c.errors, detail{Field: field, Text: field + " " + fmt.Sprintf(format, args...)})
 }
 
-// complainRef is for a field that names something which does not exist.
-func (c *checker) complainRef(field, what, id string) {
-	c.complain(field, "names %s %q, which does not exist", what, id)
+// addMissingReference adds the error of a field that names something missing.
+func (c *checker) addMissingReference(field, what, id string) {
+	c.addError(field, "names %s %q, which does not exist", what, id)
 	c.code = CodeReference
 }
 
+// err returns all errors as one, or nil.
 func (c *checker) err() error {
-	if len(c.wrong) == 0 {
+	if len(c.errors) == 0 {
 		return nil
 	}
 	code := c.code
 	if code == 0 {
 		code = CodeInvalid
 	}
-	return &apiError{status: http.StatusBadRequest, code: code, message: c.wrong[0].Text, details: c.wrong}
+	return &apiError{status: http.StatusBadRequest, code: code, message: c.errors[0].Text, details: c.errors}
 }
 
-// has reports whether a field is there and neither null nor empty.
+// has reports whether a field has a value, neither null nor empty.
 func (c *checker) has(field string) bool {
 	switch string(bytes.TrimSpace(c.fields[field])) {
 	case "", "null", `""`, "[]", "{}":
@@ -52,20 +53,20 @@ func (c *checker) has(field string) bool {
 func (c *checker) require(fields ...string) {
 	for _, field := range fields {
 		if !c.has(field) {
-			c.complain(field, "is required")
+			c.addError(field, "is required")
 		}
 	}
 }
 
-// read decodes a field, if it is there, and complains of a wrong type. It
-// reports whether there is a value to look at.
+// read decodes a field, if it is there, and adds an error if it has the wrong type. It
+// reports whether there is a value, neither null nor empty.
 func (c *checker) read(field string, into any) bool {
 	raw, ok := c.fields[field]
 	if !ok {
 		return false
 	}
 	if err := json.Unmarshal(raw, into); err != nil {
-		c.complain(field, "has the wrong type")
+		c.addError(field, "has the wrong type")
 		return false
 	}
 	return c.has(field)
@@ -74,14 +75,14 @@ func (c *checker) read(field string, into any) bool {
 func (c *checker) within(field string, low, high float64) {
 	var n float64
 	if c.read(field, &n) && (n < low || n > high) {
-		c.complain(field, "must be between %v and %v", low, high)
+		c.addError(field, "must be between %v and %v", low, high)
 	}
 }
 
 func (c *checker) oneOf(field string, allowed ...string) {
 	var text string
 	if c.read(field, &text) && !slices.Contains(allowed, text) {
-		c.complain(field, "must be one of %v", allowed)
+		c.addError(field, "must be one of %v", allowed)
 	}
 }
 
@@ -92,14 +93,14 @@ func (c *checker) texts(fields ...string) {
 	}
 }
 
-// common checks what every resource may have.
-func (c *checker) common() {
+// checkCommon checks the fields that every resource may have.
+func (c *checker) checkCommon() {
 	c.texts("name", "description")
 	var custom map[string]json.RawMessage
 	c.read("customData", &custom)
 	var typ string
 	if c.read("type", &typ) && c.kind.typ != "" && typ != c.kind.typ {
-		c.complain("type", "must be %s here", c.kind.typ)
+		c.addError("type", "must be %s here", c.kind.typ)
 	}
 	c.require(c.kind.required...)
 }
@@ -117,16 +118,16 @@ func checkVideo(maxCRF float64) func(*checker) {
 		c.within("height", 1, 16384)
 		c.texts("presetConfiguration", "profile")
 		if c.has("bitrate") && c.has("crf") {
-			c.complain("crf", "and bitrate exclude each other")
+			c.addError("crf", "and bitrate exclude each other")
 		}
 	}
 }
 
-// checkAV1 knows no crf, as the platform's SDKs know none of AV1.
+// checkAV1 refuses crf: the SDKs of the platform have no such field for AV1.
 func checkAV1(c *checker) {
 	checkVideo(63)(c)
 	if c.has("crf") {
-		c.complain("crf", "does not go with AV1, which takes a bitrate")
+		c.addError("crf", "does not go with AV1, which takes a bitrate")
 	}
 }
 
@@ -141,77 +142,78 @@ func checkStream(c *checker) {
 	var inputs []InputStream
 	c.read("inputStreams", &inputs)
 	for i, in := range inputs {
-		c.inputStream(fmt.Sprintf("inputStreams[%d].", i), in)
+		c.checkInputStream(fmt.Sprintf("inputStreams[%d].", i), in)
 	}
 	var configID string
 	if c.read("codecConfigId", &configID) {
-		config := c.resource(c.s.known.configurations, "codecConfigId", configID)
-		c.rateControl(config)
+		config := c.findResource(c.s.known.configurations, "codecConfigId", configID)
+		c.checkRateControl(config)
 	}
-	c.outputs()
+	c.checkOutputs()
 }
 
-func (c *checker) inputStream(at string, in InputStream) {
+func (c *checker) checkInputStream(at string, in InputStream) {
 	if in.InputStreamID != "" {
-		return // of filters and sidecars, which are not modelled
+		return // it reads from a filter or a sidecar, which are not modelled
 	}
 	if in.InputPath == "" {
-		c.complain(at+"inputPath", "is required")
+		c.addError(at+"inputPath", "is required")
 	}
 	if in.InputID == "" {
-		c.complain(at+"inputId", "is required")
+		c.addError(at+"inputId", "is required")
 		return
 	}
-	c.resource(c.s.known.inputs, at+"inputId", in.InputID)
+	c.findResource(c.s.known.inputs, at+"inputId", in.InputID)
 	modes := []string{"", "AUTO", "POSITION_ABSOLUTE", "VIDEO_RELATIVE", "AUDIO_RELATIVE", "SUBTITLE_RELATIVE"}
 	switch {
 	case !slices.Contains(modes, in.SelectionMode):
-		c.complain(at+"selectionMode", "must be one of %v", modes[1:])
+		c.addError(at+"selectionMode", "must be one of %v", modes[1:])
 	case in.Position != nil && (in.SelectionMode == "" || in.SelectionMode == "AUTO"):
-		c.complain(at+"position", "is not possible with selectionMode AUTO")
+		c.addError(at+"position", "is not possible with selectionMode AUTO")
 	}
 }
 
-// rateControl refuses a video without bitrate and crf unless per-title sets it.
-func (c *checker) rateControl(config *resource) {
+// checkRateControl refuses a video without bitrate and crf unless per-title sets it.
+func (c *checker) checkRateControl(config *resource) {
 	if config == nil {
 		return
 	}
 	var fields map[string]json.RawMessage
-	peek(config.fields, &fields)
+	decodeStored(config.fields, &fields)
 	var mode string
 	c.read("mode", &mode)
 	if fields["bitrate"] == nil && fields["crf"] == nil && (mode == "" || mode == "STANDARD") {
-		c.complain("codecConfigId", "names a configuration with neither bitrate nor crf, which needs a per-title mode")
+		c.addError("codecConfigId", "names a configuration with neither bitrate nor crf, which needs a per-title mode")
 	}
 }
 
-// resource returns the resource that a field names, or nil with a complaint.
-func (c *checker) resource(of *class, field, id string) *resource {
-	r := c.s.resources[id]
+// findResource returns the resource that a field names. If there is none it adds an error
+// and returns nil.
+func (c *checker) findResource(of *class, field, id string) *resource {
+	r := c.s.resources.byID[id]
 	if r == nil || r.kind.class != of {
-		c.complainRef(field, of.what, id)
+		c.addMissingReference(field, of.what, id)
 		return nil
 	}
 	return r
 }
 
-func (c *checker) outputs() {
+func (c *checker) checkOutputs() {
 	var outputs []Output
 	c.read("outputs", &outputs)
 	for i, out := range outputs {
 		at := fmt.Sprintf("outputs[%d].", i)
 		if out.OutputPath == "" {
-			c.complain(at+"outputPath", "is required")
+			c.addError(at+"outputPath", "is required")
 		}
 		if out.OutputID == "" {
-			c.complain(at+"outputId", "is required")
+			c.addError(at+"outputId", "is required")
 		} else {
-			c.resource(c.s.known.outputs, at+"outputId", out.OutputID)
+			c.findResource(c.s.known.outputs, at+"outputId", out.OutputID)
 		}
 		for j, entry := range out.ACL {
 			if entry.Permission != "PUBLIC_READ" && entry.Permission != "PRIVATE" {
-				c.complain(fmt.Sprintf("%sacl[%d].permission", at, j), "must be PUBLIC_READ or PRIVATE")
+				c.addError(fmt.Sprintf("%sacl[%d].permission", at, j), "must be PUBLIC_READ or PRIVATE")
 			}
 		}
 	}
@@ -222,28 +224,28 @@ func checkMuxing(c *checker) {
 	c.read("streams", &refs)
 	for i, ref := range refs {
 		if findChild(c.enc.streams, ref.StreamID) == nil {
-			c.complainRef(fmt.Sprintf("streams[%d].streamId", i), "stream", ref.StreamID)
+			c.addMissingReference(fmt.Sprintf("streams[%d].streamId", i), "stream", ref.StreamID)
 		}
 	}
 	if c.kind.path == "fmp4" && len(refs) > 1 {
-		c.complain("streams", "must be exactly one for fMP4")
+		c.addError("streams", "must be exactly one for fMP4")
 	}
 	if c.kind.path == "mp4" && !c.has("filename") && !c.has("name") {
-		c.complain("filename", "is required")
+		c.addError("filename", "is required")
 	}
 	c.texts("filename")
 	c.within("segmentLength", 0.1, 1e4)
-	c.outputs()
+	c.checkOutputs()
 }
 
 func checkManifest(c *checker) {
 	var id string
 	if c.read("encodingId", &id) {
-		if enc := c.s.encodings[id]; enc == nil || enc.deleted {
-			c.complainRef("encodingId", "encoding", id)
+		if c.s.encodings.find(id) == nil {
+			c.addMissingReference("encodingId", "encoding", id)
 		}
 	}
 	c.texts("manifestName")
 	c.oneOf("version", "V1", "V2")
-	c.outputs()
+	c.checkOutputs()
 }

@@ -15,11 +15,11 @@ import (
 )
 
 const (
-	webhookConnect = 30 * time.Second
-	webhookAnswer  = 10 * time.Second
+	webhookConnectTimeout  = 30 * time.Second
+	webhookResponseTimeout = 10 * time.Second
 )
 
-// Delivery is a notification on its way to a webhook.
+// Delivery describes a notification before it is delivered.
 type Delivery struct {
 	WebhookID  string
 	URL        string
@@ -28,11 +28,13 @@ type Delivery struct {
 	EncodingID string
 }
 
+// notification is the body of a delivery, with its description.
 type notification struct {
 	delivery Delivery
 	body     []byte
 }
 
+// payload is a notification on the wire.
 type payload struct {
 	ID                     string          `json:"id"`
 	EventID                string          `json:"eventId"`
@@ -65,8 +67,8 @@ type payloadEncoding struct {
 	CloudRegion    string `json:"cloudRegion"`
 }
 
-// notify queues the notifications about the end of a run. There is none for
-// CANCELED, on the platform neither.
+// notify queues the deliveries about the end of a run. There are none about CANCELED, as on
+// the platform. The caller holds s.mu.
 func (s *Simulator) notify(enc *encoding) {
 	events := map[Status]string{Finished: "finished", Error: "error", TransferError: "transfer-error"}
 	event, ok := events[enc.status]
@@ -74,34 +76,35 @@ func (s *Simulator) notify(enc *encoding) {
 		return
 	}
 	for _, encodingID := range []string{"", enc.id} {
-		for _, w := range s.hooked[hookKey{event, encodingID}] {
+		for _, w := range s.webhooks.byTrigger[webhookTrigger{event, encodingID}] {
 			if w.muted {
 				continue
 			}
-			w.fired = timestamp(s.moment)
-			w.queue = append(w.queue, s.notification(w, enc))
+			w.firedAt = timestamp(s.schedule.moment)
+			w.queue = append(w.queue, w.newNotification(s.ids, enc, s.schedule.moment))
 			s.stats.inFlight++
-			if !w.draining {
-				w.draining = true
-				s.background.Go(func() { s.drain(w) })
+			if !w.delivering {
+				w.delivering = true
+				s.background.Go(func() { s.deliverQueue(w) })
 			}
 		}
 	}
 }
 
-func (s *Simulator) notification(w *webhook, enc *encoding) notification {
-	eventID := s.newID()
+// newNotification makes the notification about the end of a run.
+func (w *webhook) newNotification(ids *identifiers, enc *encoding, moment time.Time) notification {
+	eventID := ids.newID()
 	custom := w.fields.CustomData
 	if custom == nil {
 		custom = json.RawMessage("{}")
 	}
 	p := payload{
-		ID: s.newID(), EventID: eventID, CreatedAt: w.at, ModifiedAt: w.at,
+		ID: ids.newID(), EventID: eventID, CreatedAt: w.createdAt, ModifiedAt: w.createdAt,
 		OrgID: derivedID("organisation"), UserID: derivedID("user", enc.key),
 		Name: w.fields.Name, NotificationID: w.id, WebhookID: w.id,
 		ResourceID: enc.id, ResourceType: "ENCODING", Type: "WEBHOOK",
-		EventType: w.of.eventType(), Category: "ENCODING", State: "FIRED",
-		TriggeredAt:            s.moment.UTC().Format("2006-01-02T15:04:05.000000000Z"),
+		EventType: w.trigger.eventType(), Category: "ENCODING", State: "FIRED",
+		TriggeredAt:            moment.UTC().Format("2006-01-02T15:04:05.000000000Z"),
 		TriggeredForResourceID: enc.id, CustomData: custom,
 		Encoding: payloadEncoding{
 			ID: enc.id, Type: "VOD", Name: enc.name, Description: enc.description,
@@ -114,10 +117,10 @@ func (s *Simulator) notification(w *webhook, enc *encoding) notification {
 	}
 }
 
-// drain delivers a webhook's notifications one after the other until there
-// are none. What is queued when the webhook is muted, or the simulator
-// closed, is lost.
-func (s *Simulator) drain(w *webhook) {
+// deliverQueue delivers the notifications of a webhook one after the other until its queue is
+// empty. Notifications that are queued when the webhook is muted, or the simulator closed,
+// are lost.
+func (s *Simulator) deliverQueue(w *webhook) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for len(w.queue) > 0 {
@@ -127,23 +130,23 @@ func (s *Simulator) drain(w *webhook) {
 			s.mu.Unlock()
 			tries, failed := s.deliver(w, n)
 			s.mu.Lock()
-			s.delivered(w, tries, failed)
+			s.countDelivery(w, tries, failed)
 		}
 		s.stats.inFlight--
 		s.wake()
 	}
-	w.draining = false
+	w.delivering = false
 }
 
-// deliver sends a notification as often as the hook wants and returns how
-// often that was, and how often it failed, in a row at the end.
+// deliver sends a notification once, or as often as Deliver says. It returns how often that
+// was, and how many of the last tries failed in a row.
 func (s *Simulator) deliver(w *webhook, n notification) (tries, failed int) {
 	tries = 1
 	if s.Deliver != nil {
 		tries = s.Deliver(n.delivery)
 	}
 	for range tries {
-		if s.send(w, n.body) {
+		if s.post(w, n.body) {
 			failed = 0
 			continue
 		}
@@ -152,7 +155,8 @@ func (s *Simulator) deliver(w *webhook, n notification) (tries, failed int) {
 	return tries, failed
 }
 
-func (s *Simulator) delivered(w *webhook, tries, failed int) {
+// countDelivery counts tries and failures, and mutes a webhook that fails too often.
+func (s *Simulator) countDelivery(w *webhook, tries, failed int) {
 	s.stats.delivered += tries - failed
 	s.stats.undelivered += failed
 	if tries > failed {
@@ -163,9 +167,9 @@ func (s *Simulator) delivered(w *webhook, tries, failed int) {
 	}
 }
 
-// send reports whether the receiver answered with a 2xx status.
-func (s *Simulator) send(w *webhook, body []byte) bool {
-	ctx, cancel := context.WithTimeout(s.ctx, webhookConnect+webhookAnswer)
+// post sends a notification once. It reports whether the receiver answered with a 2xx status.
+func (s *Simulator) post(w *webhook, body []byte) bool {
+	ctx, cancel := context.WithTimeout(s.ctx, webhookConnectTimeout+webhookResponseTimeout)
 	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, w.fields.Method, w.fields.URL, bytes.NewReader(body))
 	if err != nil {
@@ -191,13 +195,13 @@ func (s *Simulator) send(w *webhook, body []byte) bool {
 	return err == nil && resp.StatusCode/100 == 2
 }
 
-// defaultWebhookClient makes a client for one request, as the platform's
-// deliveries come from many machines.
+// defaultWebhookClient returns a client for one request: the deliveries of the platform come
+// from many machines, which share no connections.
 func defaultWebhookClient(insecure bool) *http.Client {
 	return &http.Client{Transport: &http.Transport{
 		Proxy:                 http.ProxyFromEnvironment,
-		DialContext:           (&net.Dialer{Timeout: webhookConnect}).DialContext,
+		DialContext:           (&net.Dialer{Timeout: webhookConnectTimeout}).DialContext,
 		TLSClientConfig:       &tls.Config{InsecureSkipVerify: insecure},
-		ResponseHeaderTimeout: webhookAnswer,
+		ResponseHeaderTimeout: webhookResponseTimeout,
 	}}
 }

@@ -1,14 +1,11 @@
 package simulator
 
 import (
-	"context"
 	"crypto/subtle"
 	"encoding/json"
 	"errors"
 	"io"
-	"maps"
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -19,7 +16,7 @@ type call struct {
 	path     string // without /v1
 	key      string
 	body     []byte
-	redacted json.RawMessage // the body for the ledger
+	redacted json.RawMessage // the body as it appears in the ledger
 	route    *route          // nil if there is none
 	params   map[string]string
 	header   http.Header // of the answer
@@ -35,26 +32,12 @@ func (c *call) routeName() string {
 	return c.route.name
 }
 
-// answer is what the client is sent.
-type answer struct {
-	status      int
-	code        int // of the API error
-	contentType string
-	header      http.Header
-	body        []byte
-
-	cut      bool // the connection after half of the body, if status is set, or at once
-	hang     bool // for hangFor (0: until the client leaves) before the cut
-	hangFor  time.Duration
-	intended int // the status before a fault
-}
-
-// ServeHTTP serves the API under /v1 and the pages for the eyes of tests and
-// operators under /simulator.
+// ServeHTTP serves the API under /v1, and what tests and operators can inspect under
+// /simulator.
 func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.init()
 	if strings.HasPrefix(r.URL.Path, "/simulator/") {
-		s.servePages(w, r)
+		s.serveInspection(w, r)
 		return
 	}
 	body, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
@@ -66,7 +49,7 @@ func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func (s *Simulator) newCall(r *http.Request, body []byte) *call {
 	c := &call{
-		r: r, body: body, redacted: redact(body),
+		r: r, body: body, redacted: redactBody(body),
 		key:    r.Header.Get("X-Api-Key"),
 		params: make(map[string]string),
 		header: make(http.Header),
@@ -82,28 +65,29 @@ func (s *Simulator) newCall(r *http.Request, body []byte) *call {
 		c.encodingID = c.params["id"]
 	}
 	s.mu.Lock()
-	c.requestID = s.newID()
+	c.requestID = s.ids.newID()
 	s.mu.Unlock()
 	return c
 }
 
-// serve takes a call through the gates in the order of the real thing: key,
-// path, rate limit, then whatever may happen on the way, then the effect.
-func (c *call) serve(s *Simulator) answer {
-	if refused := c.refused(s); refused != nil {
-		return c.refuse(s, refused, Fault{})
+// serve checks a call in the order of the platform: key, size, rate limit and path. Then
+// come a fault, if there is one, and the effect.
+func (c *call) serve(s *Simulator) response {
+	if refusal := c.admit(s); refusal != nil {
+		return c.refuse(s, refusal, Fault{})
 	}
-	fault := c.fault(s)
-	if s.Latency > 0 && !s.pause(c.r.Context(), s.Latency) {
-		return answer{cut: true}
+	fault := c.chooseFault(s)
+	if s.Latency > 0 && !s.sleep(c.r.Context(), s.Latency) {
+		return response{cut: true}
 	}
 	if fault.Kind != NoFault && !fault.After {
 		return c.refuse(s, nil, fault)
 	}
-	return c.take(s, fault)
+	return c.perform(s, fault)
 }
 
-func (c *call) refused(s *Simulator) *apiError {
+// admit returns why a call is refused before it can take effect, or nil.
+func (c *call) admit(s *Simulator) *apiError {
 	switch {
 	case s.ctx.Err() != nil:
 		return &apiError{status: http.StatusServiceUnavailable, code: CodeUnavailable, message: "the simulator is closed"}
@@ -123,10 +107,12 @@ func (c *call) refused(s *Simulator) *apiError {
 	return &apiError{status: http.StatusNotFound, code: CodeNotFound, message: "no such path: " + c.r.URL.Path}
 }
 
+// tooMany is the refusal by a rate limit.
 func tooMany() *apiError {
 	return &apiError{status: http.StatusTooManyRequests, code: CodeTooMany, message: "too many requests; see the x-ratelimit-* headers"}
 }
 
+// accepts reports whether an API key is accepted.
 func (s *Simulator) accepts(key string) bool {
 	if key == "" || len(s.APIKeys) == 0 {
 		return key != ""
@@ -139,8 +125,8 @@ func (s *Simulator) accepts(key string) bool {
 	return false
 }
 
-// fault decides whether the call goes wrong.
-func (c *call) fault(s *Simulator) Fault {
+// chooseFault decides whether the call goes wrong.
+func (c *call) chooseFault(s *Simulator) Fault {
 	if s.Fault == nil && len(s.Faults.Rates) == 0 {
 		return Fault{}
 	}
@@ -149,15 +135,15 @@ func (c *call) fault(s *Simulator) Fault {
 		Key: c.key, Body: c.body, EncodingID: c.encodingID,
 	}
 	s.mu.Lock()
-	s.arrivals[arrival{route: c.route.name}]++
-	what.Nth = s.arrivals[arrival{route: c.route.name}]
-	if enc := s.encodings[c.encodingID]; enc != nil {
+	s.callCounts[callKey{route: c.route.name}]++
+	what.Nth = s.callCounts[callKey{route: c.route.name}]
+	if enc := s.encodings.byID[c.encodingID]; enc != nil {
 		what.Name = enc.name
 	}
 	if c.encodingID != "" && s.Fault != nil {
-		of := arrival{c.route.name, c.encodingID}
-		s.arrivals[of]++
-		what.NthOfEncoding = s.arrivals[of]
+		ofEncoding := callKey{c.route.name, c.encodingID}
+		s.callCounts[ofEncoding]++
+		what.NthOfEncoding = s.callCounts[ofEncoding]
 	}
 	s.mu.Unlock()
 	if s.Fault != nil {
@@ -165,28 +151,28 @@ func (c *call) fault(s *Simulator) Fault {
 			return f
 		}
 	}
-	return s.Faults.pick(s.chance("storm", c.route.name, itoa(what.Nth)))
+	return s.Faults.pick(s.ids.chance(faultSalt, c.route.name, itoa(what.Nth)))
 }
 
 // refuse answers a call that does not take effect.
-func (c *call) refuse(s *Simulator, e *apiError, fault Fault) answer {
+func (c *call) refuse(s *Simulator, e *apiError, fault Fault) response {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	a := answer{header: c.header}
+	resp := response{header: c.header}
 	if e != nil {
-		a = c.failure(e, s.now())
+		resp = c.failure(e, s.now())
 	}
-	return c.finish(s, a, fault, s.now(), false)
+	return c.finish(s, resp, fault, s.now(), false)
 }
 
-// take lets a call take effect.
-func (c *call) take(s *Simulator, fault Fault) answer {
+// perform lets a call take effect and answers it.
+func (c *call) perform(s *Simulator, fault Fault) response {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.now()
-	s.advance(now)
+	s.schedule.advance(now)
 	result, err := c.route.do(s, c)
-	s.settle(now)
+	s.proceed(now)
 	if err != nil {
 		e, ok := errors.AsType[*apiError](err)
 		if !ok {
@@ -194,29 +180,30 @@ func (c *call) take(s *Simulator, fault Fault) answer {
 		}
 		return c.finish(s, c.failure(e, now), fault, now, false)
 	}
-	a := answer{
+	resp := response{
 		status: c.route.status, contentType: "application/json", header: c.header,
 		body: successBody(c.requestID, result),
 	}
-	return c.finish(s, a, fault, now, c.route.method != http.MethodGet && !c.route.pure)
+	return c.finish(s, resp, fault, now, c.route.method != http.MethodGet && !c.route.readOnly)
 }
 
-func (c *call) failure(e *apiError, now time.Time) answer {
-	return answer{
+// failure is the response with an error.
+func (c *call) failure(e *apiError, now time.Time) response {
+	return response{
 		status: e.status, code: e.code, contentType: "application/json", header: c.header,
 		body: errorBody(c.requestID, e, now),
 	}
 }
 
-// finish spoils the answer if it must and writes the call into the ledger.
-func (c *call) finish(s *Simulator, a answer, fault Fault, now time.Time, effect bool) answer {
+// finish applies the fault to the response, counts the call and adds it to the ledger.
+func (c *call) finish(s *Simulator, resp response, fault Fault, now time.Time, effect bool) response {
 	if fault.Kind != NoFault {
 		s.stats.faults++
-		a.intended, a.contentType = a.status, "application/json"
-		a = fault.spoil(a, c.requestID, now)
+		resp.intended, resp.contentType = resp.status, "application/json"
+		resp = fault.applyTo(resp, c.requestID, now)
 	}
-	status := a.status
-	if a.cut {
+	status := resp.status
+	if resp.cut {
 		status = 0
 	}
 	if status == http.StatusTooManyRequests {
@@ -227,13 +214,13 @@ func (c *call) finish(s *Simulator, a answer, fault Fault, now time.Time, effect
 		Time: now, Key: shortKey(c.key), Org: c.r.Header.Get("X-Tenant-Org-Id"),
 		Method: c.r.Method, Route: c.routeName(), Path: c.path, Query: withoutKey(c.r),
 		EncodingID: c.encodingID, RequestBody: c.redacted,
-		Status: status, Code: a.code, Effect: effect, Fault: fault.name(),
+		Status: status, Code: resp.code, Effect: effect, Fault: fault.name(),
 	}, s.LedgerLimit)
 	s.wake()
-	return a
+	return resp
 }
 
-// withoutKey returns the query for the ledger; an API key may be in it.
+// withoutKey returns the query without an API key.
 func withoutKey(r *http.Request) string {
 	if !r.URL.Query().Has("X-Api-Key") {
 		return r.URL.RawQuery
@@ -241,48 +228,4 @@ func withoutKey(r *http.Request) string {
 	query := r.URL.Query()
 	query.Del("X-Api-Key")
 	return query.Encode()
-}
-
-// write sends the answer. A connection is cut by a panic that net/http and
-// [Simulator.Client] understand.
-func (a answer) write(s *Simulator, w http.ResponseWriter, r *http.Request) {
-	if a.hang {
-		s.pause(r.Context(), a.hangFor)
-	}
-	if a.cut && a.status == 0 {
-		panic(http.ErrAbortHandler)
-	}
-	header := w.Header()
-	maps.Copy(header, a.header)
-	header.Set("Content-Type", a.contentType)
-	header.Set("Content-Length", strconv.Itoa(len(a.body)))
-	w.WriteHeader(a.status)
-	if !a.cut {
-		_, _ = w.Write(a.body) // the client may have left; the ledger has it
-		return
-	}
-	_, _ = w.Write(a.body[:len(a.body)/2])
-	_ = http.NewResponseController(w).Flush()
-	panic(http.ErrAbortHandler)
-}
-
-// pause waits for d, or for good if d is zero, and returns false if the client or the
-// simulator leaves before that.
-func (s *Simulator) pause(client context.Context, d time.Duration) bool {
-	if s.Clock != nil {
-		return s.Clock.Sleep(client, d) == nil
-	}
-	var elapsed <-chan time.Time
-	if d > 0 {
-		timer := time.NewTimer(d)
-		defer timer.Stop()
-		elapsed = timer.C
-	}
-	select {
-	case <-elapsed:
-		return true
-	case <-client.Done():
-	case <-s.ctx.Done():
-	}
-	return false
 }

@@ -19,14 +19,15 @@ func (t term) matches(enc *encoding) bool {
 	return slices.ContainsFunc(enc.labels, t.fits)
 }
 
+// fits reports whether a value equals the text, or begins with it. Case does not matter.
 func (t term) fits(value string) bool {
 	value = strings.ToLower(value)
 	return value == t.text || t.prefix && strings.HasPrefix(value, t.text)
 }
 
-// parseSearch reads the subset of Lucene that the list of encodings knows:
-// name:x, labels:x, name:x*, with quotes and backslash escapes, joined by AND.
-// Anything else is an error, as it is there.
+// parseSearch reads the subset of Lucene that the platform supports: name:x, labels:x and
+// name:x*, with quotes and backslash escapes, joined by AND. Anything else is an error, as on
+// the platform.
 func parseSearch(text string) ([]term, error) {
 	var terms []term
 	for rest := strings.TrimSpace(text); ; {

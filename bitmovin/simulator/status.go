@@ -2,8 +2,8 @@ package simulator
 
 import "time"
 
-// task is the answer to a question for an encoding's status.
-type task struct {
+// taskBody answers GET .../status of an encoding or a manifest.
+type taskBody struct {
 	ID         string        `json:"id"`
 	Status     Status        `json:"status"`
 	Progress   int           `json:"progress"`
@@ -37,15 +37,16 @@ type taskMessage struct {
 	Text string `json:"text"`
 }
 
-func (s *Simulator) task(enc *encoding) task {
-	t := task{
-		ID: enc.id, Status: enc.status, Progress: s.progress(enc),
+// renderTask renders the latest run as it is at the moment.
+func (enc *encoding) renderTask(moment time.Time) taskBody {
+	t := taskBody{
+		ID: enc.id, Status: enc.status, Progress: enc.progress(moment),
 		CreatedAt: timestamp(enc.createdAt), QueuedAt: timestamp(enc.queuedAt),
 		RunningAt: timestamp(enc.runningAt), FinishedAt: timestamp(enc.finishedAt),
-		Subtasks: s.subtasks(enc), Messages: []taskMessage{},
+		Subtasks: enc.renderSubtasks(moment), Messages: []taskMessage{},
 	}
 	if enc.status == Running {
-		t.ETA = new(s.eta(enc).Seconds())
+		t.ETA = new(enc.remaining(moment).Seconds())
 	}
 	if enc.status == Error {
 		t.ErrorAt = t.FinishedAt
@@ -59,13 +60,13 @@ func (s *Simulator) task(enc *encoding) task {
 	return t
 }
 
-// subtasks are the steps of a run, which follow each other.
-func (s *Simulator) subtasks(enc *encoding) []subtask {
+// renderSubtasks renders the steps of the latest run. They follow each other.
+func (enc *encoding) renderSubtasks(moment time.Time) []subtask {
 	list := []subtask{}
 	if enc.runningAt.IsZero() {
 		return list
 	}
-	done := s.elapsed(enc)
+	done := enc.elapsed(moment)
 	from := 0.0
 	for _, step := range []struct {
 		name string
@@ -101,4 +102,34 @@ func (s *Simulator) subtasks(enc *encoding) []subtask {
 
 func scale(d time.Duration, by float64) time.Duration {
 	return time.Duration(float64(d) * by)
+}
+
+// elapsed returns how much of the latest run has passed, from 0 to 1.
+func (enc *encoding) elapsed(moment time.Time) float64 {
+	if enc.runningAt.IsZero() {
+		return 0
+	}
+	end := moment
+	if !enc.finishedAt.IsZero() {
+		end = enc.finishedAt
+	}
+	return min(1, float64(end.Sub(enc.runningAt))/float64(max(1, enc.duration)))
+}
+
+// progress is in percent. It is 100 only when the run has finished.
+func (enc *encoding) progress(moment time.Time) int {
+	switch enc.status {
+	case Finished, TransferError:
+		return 100
+	case Running:
+		return min(99, int(100*enc.elapsed(moment)))
+	case Error, Canceled:
+		return int(100 * enc.elapsed(moment))
+	}
+	return 0
+}
+
+// remaining is the time that a running encoding still needs.
+func (enc *encoding) remaining(moment time.Time) time.Duration {
+	return max(0, enc.runningAt.Add(enc.duration).Sub(moment))
 }

@@ -16,17 +16,18 @@ import (
 )
 
 const (
-	// checkInterval is the time between two looks at what is registered.
+	// checkInterval is the time between two checks of the registration.
 	checkInterval = 10 * time.Minute
-	// retryInterval is the same after a look that failed.
+	// retryInterval is the time to the next check after one that failed.
 	retryInterval = time.Minute
 )
 
-// triggers are the events to register for: all that end an encoding, except its
-// cancellation, which the platform does not report.
+// triggers are the triggers to register for: all that end an encoding. The platform has none
+// for its cancellation.
 var triggers = []bitmovin.WebhookTrigger{bitmovin.OnFinished, bitmovin.OnError, bitmovin.OnTransferError}
 
-// Platform is the part of the Bitmovin API that registers webhooks.
+// Platform is the part of the Bitmovin API that registers webhooks. [bitmovin.Client]
+// implements it.
 type Platform interface {
 	ListWebhooks(ctx context.Context, t bitmovin.WebhookTrigger) ([]bitmovin.Webhook, error)
 	CreateWebhook(ctx context.Context, t bitmovin.WebhookTrigger, w bitmovin.Webhook) (bitmovin.Webhook, error)
@@ -35,24 +36,24 @@ type Platform interface {
 	Unmute(ctx context.Context, id bitmovin.WebhookID) error
 }
 
-// errMuted says that the platform had given up on a webhook. It is un-muted by then.
-var errMuted = errors.New("ten deliveries in a row had failed, so that the platform stopped them; they go on," +
-	" and the URL has to lead here")
+// errMuted is returned when a webhook was muted. It has been un-muted by then.
+var errMuted = errors.New("ten deliveries in a row had failed and the platform had stopped them;" +
+	" they have been resumed, but check that the URL leads to this service")
 
-// standing is what the latest look at the registration showed.
-type standing struct {
+// registrationState is the result of the latest check of the registration.
+type registrationState struct {
 	mu      sync.Mutex
-	problem string // empty: all is well
+	problem string // empty: there is none
 }
 
-func (s *standing) text() string {
+func (s *registrationState) text() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.problem
 }
 
-// set takes note of a look and reports whether it showed something else than the one before.
-func (s *standing) set(err error) (changed bool) {
+// set stores the result of a check and reports whether it differs from the one before.
+func (s *registrationState) set(err error) (changed bool) {
 	text := ""
 	if err != nil {
 		text = job.Shorten(err.Error(), job.MaxReason)
@@ -64,13 +65,14 @@ func (s *standing) set(err error) (changed bool) {
 	return changed
 }
 
-// Run keeps the webhooks of all accounts registered until ctx ends, and returns nil. It
-// leaves them registered. What fails is tried again: it costs nothing but speed.
+// Run keeps the webhooks of all accounts registered until ctx ends. It always returns nil, and
+// does not remove the webhooks. It repeats what fails: without webhooks the ends of encodings
+// are only noticed later.
 func (r *Receiver) Run(ctx context.Context) error {
 	var group sync.WaitGroup
 	if r.url != "" {
 		for _, a := range r.accounts {
-			group.Go(func() { r.keep(ctx, a) })
+			group.Go(func() { r.keepRegistered(ctx, a) })
 		}
 	}
 	<-ctx.Done()
@@ -78,8 +80,8 @@ func (r *Receiver) Run(ctx context.Context) error {
 	return nil
 }
 
-// keep keeps an account's webhooks registered.
-func (r *Receiver) keep(ctx context.Context, a *account) {
+// keepRegistered keeps the webhooks of an account registered until ctx ends.
+func (r *Receiver) keepRegistered(ctx context.Context, a *account) {
 	url := Address(r.url, a.ID)
 	for {
 		err := a.register(ctx, url)
@@ -90,9 +92,9 @@ func (r *Receiver) keep(ctx context.Context, a *account) {
 		if err != nil && !errors.Is(err, errMuted) {
 			wait = retryInterval
 		}
-		switch changed := a.standing.set(err); {
+		switch changed := a.registration.set(err); {
 		case changed && err != nil:
-			a.log.Warn("webhooks do not work; polling does", "url", url, "err", err)
+			a.log.Warn("webhooks do not work; encodings are polled", "url", url, "err", err)
 		case changed:
 			a.log.Info("webhooks are registered", "url", url)
 		}
@@ -105,13 +107,13 @@ func (r *Receiver) keep(ctx context.Context, a *account) {
 	}
 }
 
-// register makes sure that every trigger has its webhook and that none is muted. It
-// goes as far as it can and returns the first error.
+// register makes sure that every trigger has its webhook and that none of them is muted. After
+// an error it continues with the others; it returns the first one.
 func (a *account) register(ctx context.Context, url string) error {
 	var first error
 	ours := map[bitmovin.WebhookID]bool{}
 	for _, t := range triggers {
-		id, err := a.ensure(ctx, t, url)
+		id, err := a.ensureWebhook(ctx, t, url)
 		if err != nil && first == nil {
 			first = fmt.Errorf("register for %s: %w", t, err)
 		}
@@ -123,20 +125,22 @@ func (a *account) register(ctx context.Context, url string) error {
 	return first
 }
 
-// ensure finds a trigger's webhook, or creates it.
-func (a *account) ensure(ctx context.Context, t bitmovin.WebhookTrigger, url string) (bitmovin.WebhookID, error) {
+// ensureWebhook returns the webhook of a trigger. It creates it if there is none, and deletes
+// those with another key.
+func (a *account) ensureWebhook(ctx context.Context, t bitmovin.WebhookTrigger, url string) (bitmovin.WebhookID, error) {
 	hooks, err := a.Platform.ListWebhooks(ctx, t)
 	if err != nil {
 		return "", err
 	}
-	current := mark(a.Key, url)
+	current := describeKey(a.Key, url)
 	var kept bitmovin.WebhookID
 	for _, h := range hooks {
 		if h.URL != url {
 			continue
 		}
-		// One without a mark is somebody's own doing: how it is signed shows when it delivers.
-		marked := strings.HasPrefix(h.Description, markPrefix)
+		// A webhook with another description was created by somebody else for this service.
+		// Its key is not known before it delivers, so it is kept.
+		marked := strings.HasPrefix(h.Description, keyPrefix)
 		if kept == "" && (!marked || h.Description == current) {
 			kept = h.ID
 			continue
@@ -144,7 +148,8 @@ func (a *account) ensure(ctx context.Context, t bitmovin.WebhookTrigger, url str
 		if !marked {
 			continue
 		}
-		// Signed with a key we had once, or one too many. It goes first: there is room for five.
+		// It has an earlier key, or is one too many. It is deleted before another one is
+		// created, because the platform allows five.
 		if err := a.Platform.DeleteWebhook(ctx, t, h.ID); err != nil && !bitmovin.NotFound(err) {
 			return "", err
 		}
@@ -158,23 +163,23 @@ func (a *account) ensure(ctx context.Context, t bitmovin.WebhookTrigger, url str
 	return created.ID, err
 }
 
-// markPrefix begins the description of a webhook that this package has created.
-const markPrefix = "stoker key "
+// keyPrefix begins the description of a webhook that this package has created.
+const keyPrefix = "stoker key "
 
-// mark tells which key a webhook was created with, which the platform never does,
-// without telling the key.
-func mark(key bitmovin.Secret, url string) string {
+// describeKey returns the description of a webhook. It identifies the key without revealing
+// it: the platform does not return the key of a webhook.
+func describeKey(key bitmovin.Secret, url string) string {
 	mac := hmac.New(sha512.New, []byte(key))
 	mac.Write([]byte(url))
-	return markPrefix + hex.EncodeToString(mac.Sum(nil)[:4])
+	return keyPrefix + hex.EncodeToString(mac.Sum(nil)[:4])
 }
 
-// unmute has muted ones of our webhooks delivered again, and returns [errMuted] if
-// there were any.
+// unmute un-mutes those of our webhooks that are muted. It returns [errMuted] if there were
+// any.
 func (a *account) unmute(ctx context.Context, ours map[bitmovin.WebhookID]bool) error {
 	notifications, err := a.Platform.Notifications(ctx)
 	if err != nil {
-		return fmt.Errorf("look for muted webhooks: %w", err)
+		return fmt.Errorf("list muted webhooks: %w", err)
 	}
 	var muted error
 	for _, n := range notifications {

@@ -15,18 +15,18 @@ import (
 	"github.com/stokerd/stoker/internal/spelling"
 )
 
-// tree is a YAML file that is being read into Go values. Unlike the library's own
-// decoder it goes on after a mistake and remembers the line of every path.
-type tree struct {
+// yamlTree decodes a YAML file. Unlike the decoder of the library it continues after a mistake and
+// remembers the line of every path.
+type yamlTree struct {
 	name     string
 	lines    map[string]int // by path, such as storages[0].bucket
 	anchors  map[string]ast.Node
 	mistakes []Mistake
 }
 
-// decode reads text into d as far as possible.
-func decode(name string, text []byte, d *document) *tree {
-	t := &tree{name: name, lines: map[string]int{}, anchors: map[string]ast.Node{}}
+// decode decodes text into d as far as possible.
+func decode(name string, text []byte, d *document) *yamlTree {
+	t := &yamlTree{name: name, lines: map[string]int{}, anchors: map[string]ast.Node{}}
 	d.Settings = map[string]string{}
 	file, err := parser.ParseBytes(text, 0)
 	if err != nil {
@@ -40,7 +40,7 @@ func decode(name string, text []byte, d *document) *tree {
 		case i > 0:
 			t.mistake(line(doc.Body), "a second document; put everything into one")
 		default:
-			t.top(doc.Body, d)
+			t.readRoot(doc.Body, d)
 		}
 	}
 	return t
@@ -54,8 +54,8 @@ func syntaxError(err error) (line int, message string) {
 	return 1, message
 }
 
-// where names the line of a path, or of the nearest one above it.
-func (t *tree) where(path string) string {
+// location returns the file and line of a path, or of the nearest path above it.
+func (t *yamlTree) location(path string) string {
 	if t == nil {
 		return path
 	}
@@ -71,43 +71,43 @@ func (t *tree) where(path string) string {
 	}
 }
 
-func (t *tree) mistake(line int, format string, args ...any) {
+func (t *yamlTree) mistake(line int, format string, args ...any) {
 	t.mistakes = append(t.mistakes, Mistake{Where: fmt.Sprintf("%s:%d", t.name, line), Text: fmt.Sprintf(format, args...)})
 }
 
-// top reads the outermost mapping: settings and sections.
-func (t *tree) top(node ast.Node, d *document) {
+// readRoot reads the outermost mapping, which holds settings and sections.
+func (t *yamlTree) readRoot(node ast.Node, d *document) {
 	sections := fieldsOf(reflect.ValueOf(d).Elem())
 	var known []string
 	for _, s := range Settings() {
 		known = append(known, s.key())
 	}
 	known = append(known, sections.names...)
-	t.mapping(node, "", func(key string, value ast.Node) {
+	t.readMapping(node, "", func(key string, value ast.Node) {
 		if field, ok := sections.byName[key]; ok {
-			t.value(value, key, field)
+			t.readValue(value, key, field)
 			return
 		}
 		if !slices.Contains(known, key) {
-			t.unknown(key, "", known)
+			t.unknownKey(key, "", known)
 			return
 		}
 		if _, null := t.resolve(value).(*ast.NullNode); null {
 			return
 		}
 		before, text := len(t.mistakes), ""
-		t.value(value, key, reflect.ValueOf(&text).Elem())
+		t.readValue(value, key, reflect.ValueOf(&text).Elem())
 		if len(t.mistakes) == before {
 			d.Settings[key] = text
 		}
 	})
 }
 
-// mapping calls each for every key of a mapping.
-func (t *tree) mapping(node ast.Node, path string, each func(key string, value ast.Node)) {
+// readMapping calls each with every key of a mapping.
+func (t *yamlTree) readMapping(node ast.Node, path string, each func(key string, value ast.Node)) {
 	m, ok := t.resolve(node).(ast.MapNode)
 	if !ok {
-		t.mistake(line(node), "%swant a mapping, key: value", label(path))
+		t.mistake(line(node), "%swant a mapping, key: value", prefix(path))
 		return
 	}
 	for entries := m.MapRange(); entries.Next(); {
@@ -117,11 +117,11 @@ func (t *tree) mapping(node ast.Node, path string, each func(key string, value a
 	}
 }
 
-// value reads a node into v.
-func (t *tree) value(node ast.Node, path string, v reflect.Value) {
+// readValue decodes a node into v.
+func (t *yamlTree) readValue(node ast.Node, path string, v reflect.Value) {
 	if anchor, ok := node.(*ast.AnchorNode); ok {
-		t.value(anchor.Value, path, v)
-		t.anchors[anchor.Name.String()] = anchor.Value // only now: it cannot contain itself
+		t.readValue(anchor.Value, path, v)
+		t.anchors[anchor.Name.String()] = anchor.Value // set only now, because a node cannot contain itself
 		return
 	}
 	node = t.resolve(node)
@@ -131,52 +131,52 @@ func (t *tree) value(node ast.Node, path string, v reflect.Value) {
 	switch v.Kind() {
 	case reflect.Struct:
 		fields := fieldsOf(v)
-		if _, single := scalarText(node); single && fields.alone.IsValid() {
-			t.scalar(node, path, fields.alone)
+		if _, single := scalarText(node); single && fields.single.IsValid() {
+			t.readScalar(node, path, fields.single)
 			return
 		}
-		t.mapping(node, path, func(key string, value ast.Node) {
+		t.readMapping(node, path, func(key string, value ast.Node) {
 			if field, ok := fields.byName[key]; ok {
-				t.value(value, join(path, key), field)
+				t.readValue(value, join(path, key), field)
 				return
 			}
-			t.unknown(key, path, fields.names)
+			t.unknownKey(key, path, fields.names)
 		})
 	case reflect.Map:
 		v.Set(reflect.MakeMap(v.Type()))
-		t.mapping(node, path, func(key string, value ast.Node) {
+		t.readMapping(node, path, func(key string, value ast.Node) {
 			element := reflect.New(v.Type().Elem()).Elem()
-			t.value(value, join(path, key), element)
+			t.readValue(value, join(path, key), element)
 			v.SetMapIndex(reflect.ValueOf(key), element)
 		})
 	case reflect.Slice:
-		t.list(node, path, v)
+		t.readList(node, path, v)
 	case reflect.Pointer:
 		v.Set(reflect.New(v.Type().Elem()))
-		t.value(node, path, v.Elem())
+		t.readValue(node, path, v.Elem())
 	default:
-		t.scalar(node, path, v)
+		t.readScalar(node, path, v)
 	}
 }
 
-func (t *tree) list(node ast.Node, path string, v reflect.Value) {
+func (t *yamlTree) readList(node ast.Node, path string, v reflect.Value) {
 	sequence, ok := node.(*ast.SequenceNode)
 	if !ok {
-		t.mistake(line(node), "%swant a list, one entry per line that begins with -", label(path))
+		t.mistake(line(node), "%swant a list, one entry per line that begins with -", prefix(path))
 		return
 	}
 	v.Set(reflect.MakeSlice(v.Type(), len(sequence.Values), len(sequence.Values)))
 	for i, element := range sequence.Values {
 		at := fmt.Sprintf("%s[%d]", path, i)
 		t.lines[at] = line(element)
-		t.value(element, at, v.Index(i))
+		t.readValue(element, at, v.Index(i))
 	}
 }
 
-func (t *tree) scalar(node ast.Node, path string, v reflect.Value) {
+func (t *yamlTree) readScalar(node ast.Node, path string, v reflect.Value) {
 	text, ok := scalarText(node)
 	if !ok {
-		t.mistake(line(node), "%swant a single value", label(path))
+		t.mistake(line(node), "%swant a single value", prefix(path))
 		return
 	}
 	var err error
@@ -203,32 +203,32 @@ func (t *tree) scalar(node ast.Node, path string, v reflect.Value) {
 		err = fmt.Errorf("cannot be read into %s", v.Type())
 	}
 	if err != nil {
-		t.mistake(line(node), "%s%q: %v", label(path), text, err)
+		t.mistake(line(node), "%s%q: %v", prefix(path), text, err)
 	}
 }
 
-// unknown notes a key that does not exist. A secret gets the advice where it
-// belongs instead.
-func (t *tree) unknown(key, path string, known []string) {
+// unknownKey adds the mistake of a key that does not exist. If the key is the name of a secret, the
+// message says where the secret belongs.
+func (t *yamlTree) unknownKey(key, path string, known []string) {
 	line := t.lines[join(path, key)]
 	switch {
 	case slices.Contains(known, key+"_env"):
-		t.mistake(line, "%sa secret must not stand in this file; name an environment variable (%s_env) or a file (%s_file) that holds it",
-			label(join(path, key)), key, key)
+		t.mistake(line, "%sa secret must not be in this file; name an environment variable (%s_env) or a file (%s_file) that holds it",
+			prefix(join(path, key)), key, key)
 		return
 	case slices.Contains(known, key+"_file"):
-		t.mistake(line, "%sa secret must not stand in this file; name a file (%s_file) that holds it", label(join(path, key)), key)
+		t.mistake(line, "%sa secret must not be in this file; name a file (%s_file) that holds it", prefix(join(path, key)), key)
 		return
 	}
 	hint := spelling.Hint(key, known)
 	if hint == "" {
-		hint = "; known here: " + strings.Join(slices.Sorted(slices.Values(known)), ", ")
+		hint = "; known keys: " + strings.Join(slices.Sorted(slices.Values(known)), ", ")
 	}
-	t.mistake(line, "%sunknown key %q%s", label(path), key, hint)
+	t.mistake(line, "%sunknown key %q%s", prefix(path), key, hint)
 }
 
-// resolve follows an alias to what it stands for, and unwraps an anchor.
-func (t *tree) resolve(node ast.Node) ast.Node {
+// resolve returns the node that an alias stands for, and the node inside an anchor or a tag.
+func (t *yamlTree) resolve(node ast.Node) ast.Node {
 	switch n := node.(type) {
 	case *ast.AnchorNode:
 		return n.Value
@@ -245,11 +245,11 @@ func (t *tree) resolve(node ast.Node) ast.Node {
 	return node
 }
 
-// fieldSet is the fields of a struct by their YAML names.
+// fieldSet holds the fields of a struct by their YAML names.
 type fieldSet struct {
 	names  []string
 	byName map[string]reflect.Value
-	alone  reflect.Value // what a single value in place of a mapping is for; the zero Value if there is no such field
+	single reflect.Value // takes a single value in place of a mapping; the zero Value if no field does
 }
 
 func fieldsOf(v reflect.Value) fieldSet {
@@ -259,8 +259,8 @@ func fieldsOf(v reflect.Value) fieldSet {
 			set.names = append(set.names, name)
 			set.byName[name] = v.Field(i)
 		}
-		if v.Type().Field(i).Tag.Get("alone") != "" {
-			set.alone = v.Field(i)
+		if v.Type().Field(i).Tag.Get("single") != "" {
+			set.single = v.Field(i)
 		}
 	}
 	return set
@@ -294,7 +294,7 @@ func join(path, key string) string {
 	return path + "." + key
 }
 
-func label(path string) string {
+func prefix(path string) string {
 	if path == "" {
 		return ""
 	}

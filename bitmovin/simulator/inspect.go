@@ -6,37 +6,38 @@ import (
 	"strconv"
 )
 
-// servePages answers GET /simulator/stats, /simulator/encodings and
-// /simulator/ledger with [Stats], [Encoding] and [Entry] values as JSON. The
-// ledger takes ?encoding=ID and ?since=SEQ (entries after that number). These
-// pages need no key and are neither limited, disturbed nor recorded.
-func (s *Simulator) servePages(w http.ResponseWriter, r *http.Request) {
+// serveInspection answers GET /simulator/stats, /simulator/encodings and /simulator/ledger
+// with [Stats], [Encoding] and [Entry] values as JSON. The ledger takes ?encoding=ID and
+// ?since=SEQ, which selects the entries after that number. These requests need no key,
+// meet no rate limit and no fault, and are not in the ledger.
+func (s *Simulator) serveInspection(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodGet {
 		http.Error(w, "only GET is possible here", http.StatusMethodNotAllowed)
 		return
 	}
-	var page any
+	var result any
 	switch r.URL.Path {
 	case "/simulator/stats":
-		page = s.Stats()
+		result = s.Stats()
 	case "/simulator/encodings":
-		page = s.Encodings()
+		result = s.Encodings()
 	case "/simulator/ledger":
-		entries, err := s.ledgerPage(r)
+		entries, err := s.selectEntries(r)
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusBadRequest)
 			return
 		}
-		page = entries
+		result = entries
 	default:
 		http.NotFound(w, r)
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(page) // the reader may have left
+	_ = json.NewEncoder(w).Encode(result) // the reader may have left
 }
 
-func (s *Simulator) ledgerPage(r *http.Request) ([]Entry, error) {
+// selectEntries returns the entries that the query of a request selects.
+func (s *Simulator) selectEntries(r *http.Request) ([]Entry, error) {
 	query := r.URL.Query()
 	var since int64
 	if text := query.Get("since"); text != "" {

@@ -8,20 +8,24 @@ import (
 	"time"
 )
 
-// FaultPlan is random faults at fixed rates. Whether the n-th call on a route is
-// hit, and by what, follows from [Simulator.Seed]. The zero value is calm.
+// FaultPlan injects random faults at fixed rates. Whether the n-th call of a route goes wrong,
+// and how, follows from [Simulator.Seed]. The zero value injects none.
 type FaultPlan struct {
 	Rates []FaultRate
 }
 
-// FaultRate is one kind of fault and the share of calls, 0 to 1, that it hits.
+// FaultRate is a fault and the share of calls, 0 to 1, that go wrong in this way.
 type FaultRate struct {
 	Rate  float64
 	Fault Fault
 }
 
-// faultNames are the faults that [ParseFaultPlan] knows, besides those that begin
-// with an HTTP status.
+// faultSalt keeps the choice of faults apart from other random choices of the same seed.
+// Another text would choose other calls: runs could no longer be replayed by their seeds.
+const faultSalt = "storm"
+
+// faultNames are the faults that [ParseFaultPlan] knows by a fixed name. The names of the
+// others contain an HTTP status.
 func faultNames() map[string]Fault {
 	quota := func(code int) Fault { return Fault{Kind: JSONFault, Status: http.StatusForbidden, Code: code} }
 	return map[string]Fault{
@@ -42,47 +46,50 @@ func faultNames() map[string]Fault {
 	}
 }
 
-// ParseFaultPlan reads a storm from a flag. Either one number, such as 0.05: that
-// share of all calls goes wrong, in every way but hanging, half of them after
-// the effect. Or a list of name=rate, such as
+// ParseFaultPlan reads a plan from the text of a flag. An empty text is the zero plan. One
+// number, such as 0.05, is the share of all calls that go wrong: in every way but hanging,
+// and half of them after the effect. Otherwise the text is a list of name=rate, such as
 //
 //	reset=0.01,html502=0.02,504started=0.02,hang=0.01
 //
-// with the names 429, reset, reset-after, truncate, truncate-lost, empty,
-// empty-lost, hang and hang-after (the call takes effect with truncate, empty
-// and -after, and does not with the others; a hang lasts until the client
-// leaves, or as long as hang:10s says), 8001, 8002 and 8005 to 8007 for a 403 with
-// the code of a used-up quota, html or json followed by a status from
-// 500 to 599, and NNNstarted, which is json with that status after the effect.
-// An empty text is calm. Rates add up to at most 1.
+// whose rates add up to at most 1. The names are:
+//
+//   - 429, reset, truncate-lost, empty-lost and hang, where the call takes no effect;
+//   - reset-after, truncate, empty and hang-after, where it takes effect;
+//   - hang:10s and hang-after:10s, which hang for that time; the others hang until the
+//     client leaves;
+//   - 8001, 8002 and 8005 to 8007: a 403 with the code of a used-up quota, without effect;
+//   - html or json followed by a status from 500 to 599, without effect;
+//   - a status from 500 to 599 followed by started: json with that status, with effect.
 func ParseFaultPlan(text string) (FaultPlan, error) {
 	text = strings.TrimSpace(text)
 	if text == "" {
 		return FaultPlan{}, nil
 	}
 	if rate, err := strconv.ParseFloat(text, 64); err == nil {
-		return evenStorm(rate)
+		return evenPlan(rate)
 	}
-	var storm FaultPlan
+	var plan FaultPlan
 	for part := range strings.SplitSeq(text, ",") {
 		name, rateText, ok := strings.Cut(strings.TrimSpace(part), "=")
 		if !ok {
-			return FaultPlan{}, fmt.Errorf("parse storm: %q is not name=rate", part)
+			return FaultPlan{}, fmt.Errorf("parse fault plan: %q is not name=rate", part)
 		}
-		fault, err := parseGust(name)
+		fault, err := parseFault(name)
 		if err != nil {
-			return FaultPlan{}, fmt.Errorf("parse storm: %w", err)
+			return FaultPlan{}, fmt.Errorf("parse fault plan: %w", err)
 		}
 		rate, err := strconv.ParseFloat(rateText, 64)
 		if err != nil {
-			return FaultPlan{}, fmt.Errorf("parse storm: rate of %s: %q is not a number", name, rateText)
+			return FaultPlan{}, fmt.Errorf("parse fault plan: rate of %s: %q is not a number", name, rateText)
 		}
-		storm.Rates = append(storm.Rates, FaultRate{rate, fault})
+		plan.Rates = append(plan.Rates, FaultRate{rate, fault})
 	}
-	return storm, storm.check()
+	return plan, plan.check()
 }
 
-func evenStorm(rate float64) (FaultPlan, error) {
+// evenPlan divides a rate evenly among faults.
+func evenPlan(rate float64) (FaultPlan, error) {
 	faults := []Fault{
 		{Kind: RateLimitFault},
 		{Kind: JSONFault, Status: 500},
@@ -95,14 +102,14 @@ func evenStorm(rate float64) (FaultPlan, error) {
 		{Kind: TruncateFault, After: true},
 		{Kind: EmptyFault, After: true},
 	}
-	var storm FaultPlan
+	var plan FaultPlan
 	for _, fault := range faults {
-		storm.Rates = append(storm.Rates, FaultRate{rate / float64(len(faults)), fault})
+		plan.Rates = append(plan.Rates, FaultRate{rate / float64(len(faults)), fault})
 	}
-	return storm, storm.check()
+	return plan, plan.check()
 }
 
-func parseGust(name string) (Fault, error) {
+func parseFault(name string) (Fault, error) {
 	if hang, delayText, ok := strings.Cut(name, ":"); ok && (hang == "hang" || hang == "hang-after") {
 		delay, err := time.ParseDuration(delayText)
 		if err != nil || delay <= 0 {
@@ -132,27 +139,28 @@ func parseGust(name string) (Fault, error) {
 	return Fault{}, fmt.Errorf("unknown fault %q", name)
 }
 
-func (s FaultPlan) check() error {
+// check reports rates that are not shares, alone or together.
+func (p FaultPlan) check() error {
 	sum := 0.0
-	for _, g := range s.Rates {
-		if !(g.Rate >= 0 && g.Rate <= 1) {
-			return fmt.Errorf("parse storm: rate %v is not between 0 and 1", g.Rate)
+	for _, r := range p.Rates {
+		if !(r.Rate >= 0 && r.Rate <= 1) {
+			return fmt.Errorf("parse fault plan: rate %v is not between 0 and 1", r.Rate)
 		}
-		sum += g.Rate
+		sum += r.Rate
 	}
 	if sum > 1+1e-9 {
-		return fmt.Errorf("parse storm: rates add up to %v, more than 1", sum)
+		return fmt.Errorf("parse fault plan: rates add up to %v, more than 1", sum)
 	}
 	return nil
 }
 
-// pick picks the fault for a number in [0,1).
-func (s FaultPlan) pick(chance float64) Fault {
-	for _, g := range s.Rates {
-		if chance < g.Rate {
-			return g.Fault
+// pick returns the fault for a number in [0,1).
+func (p FaultPlan) pick(chance float64) Fault {
+	for _, r := range p.Rates {
+		if chance < r.Rate {
+			return r.Fault
 		}
-		chance -= g.Rate
+		chance -= r.Rate
 	}
 	return Fault{}
 }

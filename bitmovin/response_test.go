@@ -118,7 +118,7 @@ func FuzzDecode(f *testing.F) {
 		f.Add(503, []byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, status int, body []byte) {
-		a := answer{method: "GET", path: "/x", status: status, header: http.Header{}, body: body, redact: redactor{[]Secret{"zq"}}}
+		a := response{method: "GET", path: "/x", status: status, header: http.Header{}, body: body, redact: redactor{[]Secret{"zq"}}}
 		var enc Encoding
 		var task Task
 		var page pageBody[Encoding]
@@ -128,8 +128,8 @@ func FuzzDecode(f *testing.F) {
 				if status < 200 || status > 299 || !json.Valid(body) {
 					t.Errorf("status %d, body %q: decoded without error", status, body)
 				}
-				if r, ok := out.(required); ok {
-					if field, value := r.required(); value == "" {
+				if r, ok := out.(identified); ok {
+					if field, value := r.requiredField(); value == "" {
 						t.Errorf("body %q: success without %s", body, field)
 					}
 				}

@@ -15,10 +15,10 @@ import (
 	"github.com/stokerd/stoker/internal/clock"
 )
 
-// UnknownKind is what kind of value of the platform's this package does not know.
+// UnknownKind is the kind of an unknown value.
 type UnknownKind string
 
-// The kinds. There are no others, so that a kind can label a metric.
+// The kinds. There are no others, so a kind can be the label of a metric.
 const (
 	UnknownStatus       UnknownKind = "status"        // of an encoding or a subtask
 	UnknownEncodingType UnknownKind = "encoding_type" // neither NONE, VOD nor LIVE
@@ -27,7 +27,7 @@ const (
 	UnknownMessageType  UnknownKind = "message_type"
 	UnknownEvent        UnknownKind = "event"      // of a webhook delivery
 	UnknownErrorCode    UnknownKind = "error_code" // of a refused call or a failed run
-	UnknownField        UnknownKind = "field"      // see [Client]
+	UnknownField        UnknownKind = "field"      // an undocumented field, or one of another type
 )
 
 // unknownKinds are all of them.
@@ -36,21 +36,21 @@ var unknownKinds = []UnknownKind{
 	UnknownMessageType, UnknownEvent, UnknownErrorCode, UnknownField,
 }
 
-// maxUnknown bounds how many values of a kind are remembered, so that none of the kinds can
-// crowd out the others. What comes beyond is counted and not named.
+// maxUnknown bounds how many values of a kind are remembered. Values beyond that are only
+// counted. The bound holds for each kind, so one kind cannot displace the others.
 const maxUnknown = 50
 
-// UnknownValue is a value that the platform used and this package does not know.
+// UnknownValue is a value that the platform sent and this package does not know.
 type UnknownValue struct {
 	Kind  UnknownKind
 	Value string // on one line, at most 100 bytes
 	First time.Time
-	Count int64 // how often it was met
+	Count int64 // how often it was received
 }
 
-// UnknownValues remembers the values of the platform's that nobody knew: each is logged
-// once, and all are counted. A value that is met is handled by whoever meets it, in a way that
-// is right whatever it means. It is safe for concurrent use; a nil one takes note of nothing.
+// UnknownValues records values that this package does not know. It logs each value once and counts
+// all of them. The code that receives a value must treat it in a way that is right whatever the
+// value means. UnknownValues is safe for concurrent use. A nil one records nothing.
 type UnknownValues struct {
 	log   *slog.Logger
 	clock clock.Clock
@@ -66,12 +66,12 @@ func newUnknownValues(log *slog.Logger, c clock.Clock) *UnknownValues {
 	}
 }
 
-// Note takes note of a value. The first time it is logged.
+// Note records a value, and logs it the first time.
 func (u *UnknownValues) Note(kind UnknownKind, value string) {
 	if u == nil {
 		return
 	}
-	value = cmp.Or(cleanWord(value), noWord)
+	value = cmp.Or(cleanValue(value), noValue)
 	u.mu.Lock()
 	u.totals[kind]++
 	of := u.values[kind]
@@ -88,12 +88,13 @@ func (u *UnknownValues) Note(kind UnknownKind, value string) {
 	}
 	u.mu.Unlock()
 	if known == nil && room {
-		u.log.Log(context.Background(), level(kind), "the platform uses a value that is not known", "kind", string(kind), "value", value)
+		u.log.Log(context.Background(), logLevel(kind), "the platform uses a value that is not known", "kind", string(kind), "value", value)
 	}
 }
 
-// level is how loudly to tell of an unknown value: what decisions depend on is a warning.
-func level(kind UnknownKind) slog.Level {
+// logLevel returns the level at which a value is logged. A kind on which decisions depend is a
+// warning.
+func logLevel(kind UnknownKind) slog.Level {
 	switch kind {
 	case UnknownStatus, UnknownRetryHint, UnknownEvent:
 		return slog.LevelWarn
@@ -101,14 +102,14 @@ func level(kind UnknownKind) slog.Level {
 	return slog.LevelInfo
 }
 
-// forget drops a value that has become known. It stays in the totals.
+// forget removes a value that has become known. It stays in the totals.
 func (u *UnknownValues) forget(kind UnknownKind, value string) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	delete(u.values[kind], value)
 }
 
-// List returns at most n values, the first that were met first.
+// List returns at most n values, in the order in which they were first received.
 func (u *UnknownValues) List(n int) []UnknownValue {
 	if u == nil {
 		return nil
@@ -127,7 +128,7 @@ func (u *UnknownValues) List(n int) []UnknownValue {
 	return all[:min(n, len(all))]
 }
 
-// Totals returns how often values of each kind were met, those that were not included.
+// Totals returns how often unknown values of each kind were received. Every kind is in it.
 func (u *UnknownValues) Totals() map[UnknownKind]int64 {
 	totals := map[UnknownKind]int64{}
 	for _, kind := range unknownKinds {
@@ -141,15 +142,14 @@ func (u *UnknownValues) Totals() map[UnknownKind]int64 {
 	return totals
 }
 
-// noWord stands for a word that is missing or empty.
-const noWord = "(none)"
+// noValue is recorded for a value that is missing or empty.
+const noValue = "(none)"
 
-// cleanWord makes a word of the platform's fit to be kept and shown: at most 100 bytes of
-// valid UTF-8 without control characters. A known word stays what it is, and no other
-// becomes one.
-func cleanWord(s string) string { return cleanText(s, maxWord) }
+// cleanValue makes an enumeration value fit to be kept and shown: at most 100 bytes of valid UTF-8
+// without control characters. Known values stay the same, and no other becomes a known one.
+func cleanValue(s string) string { return cleanText(s, maxValue) }
 
-// cleanText is the same for a text of at most limit bytes.
+// cleanText does the same with a text of at most limit bytes.
 func cleanText(s string, limit int) string {
 	if len(s) > limit {
 		end := limit
@@ -166,15 +166,15 @@ func cleanText(s string, limit int) string {
 	}, strings.ToValidUTF8(s, "?"))
 }
 
-// noter is implemented by results that hold words of the platform's which may be unknown.
-type noter interface{ note(u *UnknownValues) }
+// unknownReporter is implemented by results that may contain unknown values.
+type unknownReporter interface{ reportUnknown(u *UnknownValues) }
 
-func (t Task) note(u *UnknownValues) {
+func (t Task) reportUnknown(u *UnknownValues) {
 	if !t.Status.Known() {
 		u.Note(UnknownStatus, string(t.Status))
 	}
 	for _, m := range t.Messages {
-		m.note(u)
+		m.reportUnknown(u)
 	}
 	for _, s := range t.Subtasks {
 		if s.Status != "" && !s.Status.Known() {
@@ -184,7 +184,7 @@ func (t Task) note(u *UnknownValues) {
 			u.Note(UnknownTaskType, s.Name)
 		}
 		for _, m := range s.Messages {
-			m.note(u)
+			m.reportUnknown(u)
 		}
 	}
 	if t.Error != nil && t.Error.RetryHint != "" && !t.Error.RetryHint.Known() {
@@ -192,13 +192,13 @@ func (t Task) note(u *UnknownValues) {
 	}
 }
 
-func (m Message) note(u *UnknownValues) {
+func (m Message) reportUnknown(u *UnknownValues) {
 	if m.Type != "" && !m.Type.Known() {
 		u.Note(UnknownMessageType, string(m.Type))
 	}
 }
 
-func (e Encoding) note(u *UnknownValues) {
+func (e Encoding) reportUnknown(u *UnknownValues) {
 	if e.Status != "" && !e.Status.Known() {
 		u.Note(UnknownStatus, string(e.Status))
 	}
@@ -207,10 +207,10 @@ func (e Encoding) note(u *UnknownValues) {
 	}
 }
 
-func (p pageBody[T]) note(u *UnknownValues) {
+func (p pageBody[T]) reportUnknown(u *UnknownValues) {
 	for _, item := range p.Items {
-		if n, ok := any(item).(noter); ok {
-			n.note(u)
+		if n, ok := any(item).(unknownReporter); ok {
+			n.reportUnknown(u)
 		}
 	}
 }

@@ -97,7 +97,7 @@ func TestEncodingsWithoutOffset(t *testing.T) {
 					seen[e.ID]++
 				}
 			}
-			if stuck := errors.Is(last, errStuck); stuck != tt.stuck || !stuck && last != nil {
+			if stuck := errors.Is(last, errRepeatedPage); stuck != tt.stuck || !stuck && last != nil {
 				t.Errorf("err = %v, want stuck: %v", last, tt.stuck)
 			}
 			for n := 0; n < min(105, tt.srv.n) && !tt.stuck; n++ {

@@ -12,45 +12,43 @@ import (
 	"time"
 )
 
-// maxAnswer bounds the bytes read of one answer. A page of 100 encodings takes well
-// under one MiB.
-const maxAnswer = 8 << 20
+// maxResponse bounds the bytes read of one response. A page of 100 encodings has less than one
+// MiB.
+const maxResponse = 8 << 20
 
-// maxSnippet bounds the bytes of a foreign body that an error quotes.
+// maxSnippet bounds the bytes of a body that an error quotes.
 const maxSnippet = 200
 
-// answer is a complete HTTP answer, before anybody has looked into it.
-type answer struct {
+// response is a complete HTTP response before it is decoded.
+type response struct {
 	method, path string
 	status       int
 	header       http.Header
-	received     time.Time
 	body         []byte
 	redact       redactor
 }
 
-// envelope is what the platform wraps every answer in.
+// envelope is the format of every response of the platform.
 type envelope struct {
 	RequestID string          `json:"requestId"`
 	Status    string          `json:"status"`
 	Data      json.RawMessage `json:"data"`
 }
 
-// required is implemented by results that are of no use without a certain field: a
-// created resource without id is an unreadable answer and not a success.
-type required interface {
-	required() (field, value string)
+// identified is implemented by results that are useless without a certain field. For example, a
+// created resource without an id is an unreadable response and not a success.
+type identified interface {
+	requiredField() (field, value string)
 }
 
-// decode reads the envelope and puts data.result into out, a pointer to a struct; a nil
-// out checks that there is a result and drops it. Each error is an [*APIError]
-// or a [*GatewayError].
-func (a answer) decode(out any) error {
+// decode reads the envelope and decodes data.result into out, a pointer to a struct. With a nil
+// out it only checks that there is a result. Its errors are [*APIError] or [*GatewayError].
+func (a response) decode(out any) error {
 	var env envelope
 	if len(bytes.TrimSpace(a.body)) == 0 {
 		return a.gatewayError("empty answer")
 	}
-	if err := tolerant(json.Unmarshal(a.body, &env)); err != nil {
+	if err := ignoreTypeErrors(json.Unmarshal(a.body, &env)); err != nil {
 		return a.gatewayError("answer is not JSON")
 	}
 	switch {
@@ -64,20 +62,20 @@ func (a answer) decode(out any) error {
 	var data struct {
 		Result json.RawMessage `json:"result"`
 	}
-	if err := tolerant(json.Unmarshal(orNull(env.Data), &data)); err != nil || !isObject(data.Result) {
+	if err := ignoreTypeErrors(json.Unmarshal(orNull(env.Data), &data)); err != nil || !isObject(data.Result) {
 		return a.gatewayError("answer without a result")
 	}
 	if out == nil {
 		return nil
 	}
-	if err := tolerant(json.Unmarshal(data.Result, out)); err != nil {
+	if err := ignoreTypeErrors(json.Unmarshal(data.Result, out)); err != nil {
 		return a.gatewayError("result is unreadable")
 	}
 	if b, ok := out.(bounded); ok {
-		b.bound()
+		b.boundTexts()
 	}
-	if r, ok := out.(required); ok {
-		switch field, value := r.required(); {
+	if r, ok := out.(identified); ok {
+		switch field, value := r.requiredField(); {
 		case value == "":
 			return a.gatewayError("result without " + field)
 		case len(value) > maxID:
@@ -87,28 +85,28 @@ func (a answer) decode(out any) error {
 	return nil
 }
 
-// result is data.result of an answer that has been decoded.
-func (a answer) result() json.RawMessage {
+// result returns data.result of a response that has been decoded.
+func (a response) result() json.RawMessage {
 	var env struct {
 		Data struct {
 			Result json.RawMessage `json:"result"`
 		} `json:"data"`
 	}
-	_ = tolerant(json.Unmarshal(a.body, &env)) // it has been decoded before
+	_ = ignoreTypeErrors(json.Unmarshal(a.body, &env)) // decode has succeeded
 	return env.Data.Result
 }
 
-// tolerant forgives values of an unexpected type: encoding/json skips them and decodes the
-// rest, which is what should happen when the platform turns a number into a string.
-// Fields that must not be missing are checked by [required].
-func tolerant(err error) error {
+// ignoreTypeErrors drops an error about a value of an unexpected type: encoding/json skips the
+// value and decodes the rest, which is right when the platform turns a number into a string.
+// Required fields are checked by [identified].
+func ignoreTypeErrors(err error) error {
 	if _, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 		return nil
 	}
 	return err
 }
 
-// orNull returns raw, or null when it is absent and json.Unmarshal would refuse it.
+// orNull returns raw, or null if raw is absent, which json.Unmarshal would refuse.
 func orNull(raw json.RawMessage) json.RawMessage {
 	if len(raw) == 0 {
 		return json.RawMessage("null")
@@ -116,21 +114,21 @@ func orNull(raw json.RawMessage) json.RawMessage {
 	return raw
 }
 
-// isObject reports whether raw, valid JSON or absent, is an object.
+// isObject reports whether raw is a JSON object. It must be valid JSON or absent.
 func isObject(raw json.RawMessage) bool {
 	raw = bytes.TrimSpace(raw)
 	return len(raw) > 0 && raw[0] == '{'
 }
 
-// apiError reads the error part of env. Parts that are missing stay empty.
-func (a answer) apiError(env envelope) error {
+// apiError reads an error from an envelope. Missing parts stay empty.
+func (a response) apiError(env envelope) error {
 	var data struct {
 		Code             errorCode `json:"code"`
 		Message          string    `json:"message"`
 		DeveloperMessage string    `json:"developerMessage"`
 		Details          []Message `json:"details"`
 	}
-	// Whatever is unreadable in here, the envelope's verdict stands.
+	// The envelope says that it is an error, even if this part of it is unreadable.
 	_ = json.Unmarshal(orNull(env.Data), &data)
 	for i := range data.Details {
 		data.Details[i].Text = a.redact.text(data.Details[i].Text)
@@ -139,47 +137,44 @@ func (a answer) apiError(env envelope) error {
 	return &APIError{
 		Method: a.method, Path: a.path, Status: a.status,
 		Code:             data.Code.number,
-		OddCode:          a.redact.text(data.Code.odd),
+		TextCode:         a.redact.text(data.Code.text),
 		Message:          excerpt(a.redact.text(data.Message), maxText),
 		DeveloperMessage: excerpt(a.redact.text(data.DeveloperMessage), maxText),
-		RequestID:        excerpt(env.RequestID, maxWord),
+		RequestID:        excerpt(env.RequestID, maxValue),
 		Details:          details,
-		RetryAfter:       retryAfter(a.header, a.received),
 	}
 }
 
-// errorCode is a code of an error: a number, also a quoted one. Anything else is odd.
+// errorCode is the code of an error: a number, which may be quoted, or any other text.
 type errorCode struct {
 	number int
-	odd    string
+	text   string
 }
 
-// UnmarshalJSON accepts everything; see [errorCode].
+// UnmarshalJSON accepts every JSON value; see [errorCode].
 func (c *errorCode) UnmarshalJSON(b []byte) error {
 	*c = errorCode{}
-	word := unmarshalWord(b)
+	word := unmarshalEnum(b)
 	if n, err := strconv.Atoi(word); err == nil && n >= math.MinInt32 && n <= math.MaxInt32 {
 		c.number = n
 	} else {
-		c.odd = word
+		c.text = word
 	}
 	return nil
 }
 
-// gatewayError describes an answer that cannot be used for reason.
-func (a answer) gatewayError(reason string) error {
+// gatewayError returns the error of a response that cannot be used, with the reason.
+func (a response) gatewayError(reason string) error {
 	return &GatewayError{
 		Method: a.method, Path: a.path, Status: a.status,
-		ContentType: excerpt(a.header.Get("Content-Type"), maxWord),
-		Reason:      reason,
-		Snippet:     a.snippet(),
-		RetryAfter:  retryAfter(a.header, a.received),
+		Reason:  reason,
+		Snippet: a.snippet(),
 	}
 }
 
-// snippet returns how the body begins, on one line. Secrets are removed before it is
-// cut, lest half of one remain at the end.
-func (a answer) snippet() string {
+// snippet returns the beginning of the body on one line. Secrets are removed before it is
+// shortened, so that no half of one remains.
+func (a response) snippet() string {
 	s := strings.Join(strings.Fields(a.redact.text(string(a.body))), " ")
 	if len(s) > maxSnippet {
 		s = s[:maxSnippet] + "..."
@@ -187,9 +182,9 @@ func (a answer) snippet() string {
 	return strings.ToValidUTF8(s, "?")
 }
 
-// retryAfter returns how long an answer asks to wait: Retry-After in seconds or as a date,
-// otherwise x-ratelimit-reset, otherwise 0. Only refusals carry a Retry-After, but
-// the rate-limit headers come with any answer and mean a wait only on a 429.
+// retryAfter returns how long a response asks to wait: Retry-After in seconds or as a date,
+// otherwise x-ratelimit-reset if no call is left, otherwise 0. The rate-limit headers are in
+// every response and ask to wait only in a 429.
 func retryAfter(h http.Header, now time.Time) time.Duration {
 	v := h.Get("Retry-After")
 	if d, ok := seconds(v); ok {
@@ -200,16 +195,15 @@ func retryAfter(h http.Header, now time.Time) time.Duration {
 	}
 	if h.Get(headerRemaining) == "0" {
 		d, _ := seconds(h.Get(headerReset))
-		return min(d, window)
+		return min(d, limitWindow)
 	}
 	return 0
 }
 
-// maxRetryAfter bounds what an answer may ask for: a mistaken header must not stop an
-// account for days.
+// maxRetryAfter bounds retryAfter: a wrong header must not stop an account for days.
 const maxRetryAfter = time.Hour
 
-// seconds parses a non-negative number of seconds, with or without a fraction.
+// seconds parses a non-negative number of seconds, which may have a fraction.
 func seconds(s string) (time.Duration, bool) {
 	f, err := strconv.ParseFloat(strings.TrimSpace(s), 64)
 	if err != nil || !(f >= 0) {
@@ -218,7 +212,7 @@ func seconds(s string) (time.Duration, bool) {
 	return time.Duration(min(f, maxRetryAfter.Seconds()) * float64(time.Second)), true
 }
 
-// tooLarge is the error for a body beyond [maxAnswer].
-func (a answer) tooLarge() error {
-	return a.gatewayError(fmt.Sprintf("answer larger than %d MiB", maxAnswer>>20))
+// tooLarge returns the error of a body beyond [maxResponse].
+func (a response) tooLarge() error {
+	return a.gatewayError(fmt.Sprintf("answer larger than %d MiB", maxResponse>>20))
 }

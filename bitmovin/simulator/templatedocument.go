@@ -9,13 +9,13 @@ import (
 	"github.com/goccy/go-yaml"
 )
 
-// ordered is a mapping of a template, whose order matters: sections must come
-// before their users.
-type ordered yaml.MapSlice
+// orderedMap is a mapping in a template. Its order matters: a section must come before the
+// sections that refer to it.
+type orderedMap yaml.MapSlice
 
-// parseTemplate reads the body of a template start: a JSON string that holds
-// YAML or JSON, or a JSON object.
-func parseTemplate(body []byte) (ordered, error) {
+// parseTemplate reads the body of a template start: a JSON string that holds YAML or JSON, or
+// a JSON object.
+func parseTemplate(body []byte) (orderedMap, error) {
 	text := body
 	if b := bytes.TrimSpace(body); len(b) > 0 && b[0] == '"' {
 		var inner string
@@ -30,7 +30,7 @@ func parseTemplate(body []byte) (ordered, error) {
 }
 
 // parseTemplateText reads a template in JSON or YAML.
-func parseTemplateText(text []byte) (ordered, error) {
+func parseTemplateText(text []byte) (orderedMap, error) {
 	if json.Valid(text) {
 		decoder := json.NewDecoder(bytes.NewReader(text))
 		decoder.UseNumber()
@@ -39,7 +39,7 @@ func parseTemplateText(text []byte) (ordered, error) {
 			return nil, invalid("the template is not JSON: %v", err)
 		}
 		if doc, ok := value.(yaml.MapSlice); ok {
-			return ordered(doc), nil
+			return orderedMap(doc), nil
 		}
 		return nil, invalid("the template is not a mapping")
 	}
@@ -47,10 +47,10 @@ func parseTemplateText(text []byte) (ordered, error) {
 	if err := yaml.UnmarshalWithOptions(text, &doc, yaml.UseOrderedMap()); err != nil {
 		return nil, invalid("the template is not YAML: %v", err)
 	}
-	return ordered(doc), nil
+	return orderedMap(doc), nil
 }
 
-// orderedJSON decodes the next JSON value as go-yaml would, in order.
+// orderedJSON decodes the next JSON value, and keeps the order of mappings as go-yaml does.
 func orderedJSON(decoder *json.Decoder) (any, error) {
 	token, err := decoder.Token()
 	if err != nil {
@@ -65,7 +65,7 @@ func orderedJSON(decoder *json.Decoder) (any, error) {
 				return nil, err
 			}
 			if seen[key] {
-				return nil, fmt.Errorf("%v is there twice", key) // which of them counts is anybody's guess
+				return nil, fmt.Errorf("%v is there twice", key) // it is undefined which of them counts
 			}
 			seen[key] = true
 			value, err := orderedJSON(decoder)
@@ -91,24 +91,24 @@ func orderedJSON(decoder *json.Decoder) (any, error) {
 	return token, nil
 }
 
-// asOrdered returns a value as a mapping, an empty one if it is none.
-func asOrdered(value any) ordered {
+// asOrderedMap returns a value as a mapping. A value that is none becomes an empty mapping.
+func asOrderedMap(value any) orderedMap {
 	m, _ := value.(yaml.MapSlice)
-	return ordered(m)
+	return orderedMap(m)
 }
 
 // child returns the mapping under a key, nil if there is none.
-func (o ordered) child(key string) ordered {
+func (o orderedMap) child(key string) orderedMap {
 	for _, item := range o {
 		if item.Key == key {
-			return asOrdered(item.Value)
+			return asOrderedMap(item.Value)
 		}
 	}
 	return nil
 }
 
 // has reports whether there is anything under a key.
-func (o ordered) has(key string) bool {
+func (o orderedMap) has(key string) bool {
 	for _, item := range o {
 		if item.Key == key {
 			return true
@@ -117,8 +117,8 @@ func (o ordered) has(key string) bool {
 	return false
 }
 
-// text returns the text under a key, or nothing.
-func (o ordered) text(key string) string {
+// text returns the text under a key, empty if there is none.
+func (o orderedMap) text(key string) string {
 	for _, item := range o {
 		if text, ok := item.Value.(string); ok && item.Key == key {
 			return text
@@ -127,8 +127,8 @@ func (o ordered) text(key string) string {
 	return ""
 }
 
-// plain returns the mapping in the form of encoding/json.
-func (o ordered) plain() map[string]any {
+// plain returns the mapping as encoding/json would decode it.
+func (o orderedMap) plain() map[string]any {
 	m := make(map[string]any, len(o))
 	for _, item := range o {
 		m[fmt.Sprint(item.Key)] = plainValue(item.Value)
@@ -139,7 +139,7 @@ func (o ordered) plain() map[string]any {
 func plainValue(value any) any {
 	switch v := value.(type) {
 	case yaml.MapSlice:
-		return ordered(v).plain()
+		return orderedMap(v).plain()
 	case []any:
 		list := make([]any, len(v))
 		for i := range v {
@@ -148,7 +148,7 @@ func plainValue(value any) any {
 		return list
 	case float64:
 		if math.IsNaN(v) || math.IsInf(v, 0) {
-			return fmt.Sprint(v) // which YAML has and JSON has not
+			return fmt.Sprint(v) // JSON cannot hold it
 		}
 	}
 	return value

@@ -13,18 +13,18 @@ import (
 )
 
 const (
-	// definitionsAge is how long a catalogue of errors is good for.
+	// definitionsAge is the time after which a loaded catalogue is loaded again.
 	definitionsAge = 24 * time.Hour
-	// definitionsRetry is when to ask again for one that could not be had.
+	// definitionsRetry is the time after which loading is tried again.
 	definitionsRetry = time.Hour
-	// Bounds of a catalogue: its texts are the platform's.
+	// These bound a catalogue, whose size the platform decides.
 	maxDefinitions     = 2000
 	maxDefinitionBytes = 256 << 10
 	maxDefinitionText  = 500
 )
 
-// Definition explains an error code in the platform's words. Missing parts are empty.
-type Definition struct {
+// definition explains an error code. Missing parts are empty.
+type definition struct {
 	Code        int
 	Category    string
 	Message     string // may hold placeholders, such as {1}
@@ -32,18 +32,18 @@ type Definition struct {
 	RetryHint   RetryHint // of encoding errors; empty when missing or not known
 }
 
-// Text returns what d says: its message, unless that has placeholders.
-func (d Definition) Text() string {
+// Text returns the message, or the description if the message is empty or has placeholders.
+func (d definition) Text() string {
 	if strings.Contains(d.Message, "{") {
 		return firstText(d.Description, d.Message)
 	}
 	return firstText(d.Message, d.Description)
 }
 
-// What is documented about error codes, for as long as the platform's own catalogues
-// cannot be had.
+// What the documentation says about error codes. It is used as long as the catalogues of the
+// platform are not loaded, and for codes that they lack.
 var (
-	documentedAPIErrors = map[int]Definition{
+	documentedAPIErrors = map[int]definition{
 		codeMinutesExceeded: {Description: "the encoding minutes of the month are used up"},
 		codeBytesExceeded:   {Description: "the bytes of the month are used up"},
 		codeQueueLimitAlt:   {Description: "the limit of queued encodings is reached"},
@@ -52,26 +52,26 @@ var (
 		codeQuota6:          {Description: "a quota of the account is used up"},
 		codeQuota7:          {Description: "a quota of the account is used up"},
 	}
-	documentedEncodingErrors = map[int]Definition{
+	documentedEncodingErrors = map[int]definition{
 		-1:    {Category: "UNDEFINED", RetryHint: RetryUndefined},
 		10000: decodingError, 10001: decodingError, 10002: decodingError, 10003: decodingError,
 		10004: decodingError, 10005: decodingError, 10006: decodingError, 10007: decodingError,
 	}
-	decodingError = Definition{Category: "DECODING ERROR", Description: "the input cannot be decoded", RetryHint: RetryPointless}
+	decodingError = definition{Category: "DECODING ERROR", Description: "the input cannot be decoded", RetryHint: RetryPointless}
 )
 
-// catalogue is what is known about error codes of one kind.
+// catalogue holds the definitions of API errors or of encoding errors.
 type catalogue struct {
 	path       string
-	documented map[int]Definition
+	documented map[int]definition
 
 	mu     sync.RWMutex
-	loaded map[int]Definition // nil: never
-	due    time.Time          // when to load it again; zero: it has not been tried yet
+	loaded map[int]definition // nil: not loaded yet
+	due    time.Time          // when to load it again; zero: not tried yet
 }
 
-// find returns what is known about a code.
-func (c *catalogue) find(code int) (Definition, bool) {
+// find returns the definition of a code.
+func (c *catalogue) find(code int) (definition, bool) {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	if d, ok := c.loaded[code]; ok {
@@ -81,15 +81,15 @@ func (c *catalogue) find(code int) (Definition, bool) {
 	return d, ok
 }
 
-// state reports whether the platform was asked for the catalogue, and whether it told.
+// state reports whether loading was tried, and whether it has succeeded.
 func (c *catalogue) state() (tried, loaded bool) {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	return !c.due.IsZero(), c.loaded != nil
 }
 
-// update takes note of an attempt to load the catalogue.
-func (c *catalogue) update(loaded map[int]Definition, due time.Time) {
+// update stores the result of loading; nil means that it failed.
+func (c *catalogue) update(loaded map[int]definition, due time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.due = due; loaded != nil {
@@ -97,12 +97,14 @@ func (c *catalogue) update(loaded map[int]Definition, due time.Time) {
 	}
 }
 
-// LoadDefinitions fetches the platform's catalogues of API errors and of encoding errors, and
-// completes errors by them from then on: the category and text they lack and, of encoding
-// errors, the hint. It does nothing with a catalogue that was fetched less than a day ago, or
-// could not be fetched less than an hour ago, so that it may be called at any time; one call at
-// a time has the others wait. Until it succeeds, and for codes that it does not find, what
-// is documented is used. Its error says what could not be fetched.
+// LoadDefinitions loads the catalogues of API errors and of encoding errors from the platform.
+// From then on the client completes errors by them: a missing text, and for encoding errors also
+// a missing category and hint. Until then, and for codes that are not in them, it uses what is
+// documented.
+//
+// LoadDefinitions may be called at any time. It skips a catalogue that was loaded less than a
+// day ago, or could not be loaded less than an hour ago. Concurrent calls wait for each other.
+// Its error says what could not be loaded.
 func (c *Client) LoadDefinitions(ctx context.Context) error {
 	select {
 	case c.loading <- struct{}{}:
@@ -132,18 +134,18 @@ func (c *Client) loadCatalogue(ctx context.Context, of *catalogue) error {
 	return nil
 }
 
-// fetchDefinitions walks through a catalogue as far as its bounds allow. A platform that
-// sends all of it as each page has sent it.
-func (c *Client) fetchDefinitions(ctx context.Context, path string) (map[int]Definition, error) {
-	found, size := map[int]Definition{}, 0
-	for item, err := range all[definitionBody](ctx, c, call{path: path, class: ClassOther}, 0, maxPageSize) {
-		if errors.Is(err, errStuck) {
+// fetchDefinitions reads a catalogue up to its bounds. If the platform repeats its page, that
+// page is taken to be the whole catalogue.
+func (c *Client) fetchDefinitions(ctx context.Context, path string) (map[int]definition, error) {
+	found, size := map[int]definition{}, 0
+	for item, err := range listAll[definitionBody](ctx, c, call{path: path, class: ClassOther}, 0, maxPageSize) {
+		if errors.Is(err, errRepeatedPage) {
 			break
 		}
 		if err != nil {
 			return nil, err
 		}
-		d := item.definition()
+		d := item.toDefinition()
 		if d.RetryHint != "" && !d.RetryHint.Known() {
 			c.unknown.Note(UnknownRetryHint, string(d.RetryHint))
 			d.RetryHint = ""
@@ -166,24 +168,23 @@ type definitionBody struct {
 	RetryHint   RetryHint  `json:"retryHint"`
 }
 
-func (b definitionBody) required() (field, value string) {
-	if b.Code != nil && b.Code.odd == "" {
+func (b definitionBody) requiredField() (field, value string) {
+	if b.Code != nil && b.Code.text == "" {
 		value = strconv.Itoa(b.Code.number)
 	}
 	return "code", value
 }
 
-func (b definitionBody) definition() Definition {
-	return Definition{
-		Code: b.Code.number, Category: cleanText(b.Category, maxWord),
+func (b definitionBody) toDefinition() definition {
+	return definition{
+		Code: b.Code.number, Category: cleanText(b.Category, maxValue),
 		Message: cleanText(b.Message, maxDefinitionText), Description: cleanText(b.Description, maxDefinitionText),
 		RetryHint: b.RetryHint,
 	}
 }
 
-// Explain completes the error of a failed run by what is known about its code; what the run
-// itself says counts. It does nothing before [Client.LoadDefinitions] has been called, and
-// after that [Client.Status] does it.
+// Explain fills the empty fields of the error of a failed run with the definition of its code.
+// It does nothing before [Client.LoadDefinitions] has been called. [Client.Status] calls it.
 func (c *Client) Explain(t *Task) {
 	tried, loaded := c.encodingErrors.state()
 	if !tried || t.Error == nil || t.Error.Code == 0 {
@@ -198,23 +199,22 @@ func (c *Client) Explain(t *Task) {
 	t.Error.RetryHint = cmp.Or(t.Error.RetryHint, d.RetryHint)
 }
 
-// explainRefusal does so with a refused call.
-func (c *Client) explainRefusal(e *APIError) {
+// explainError gives an [*APIError] without a message the text of the definition of its code.
+func (c *Client) explainError(e *APIError) {
 	d, known := c.apiErrors.find(e.Code)
 	if e.Code != 0 && !known {
 		c.unknown.Note(UnknownErrorCode, strconv.Itoa(e.Code))
 	}
-	if e.OddCode != "" {
-		c.unknown.Note(UnknownErrorCode, e.OddCode)
+	if e.TextCode != "" {
+		c.unknown.Note(UnknownErrorCode, e.TextCode)
 	}
-	e.Category = d.Category
 	if firstText(e.Message, e.DeveloperMessage) == "" {
 		e.Message = d.Text()
 	}
 }
 
-// UnmarshalJSON accepts everything; an item that is no object has no code.
+// UnmarshalJSON accepts every JSON value. An item that is no object has no code.
 func (b *definitionBody) UnmarshalJSON(raw []byte) error {
 	type plain definitionBody
-	return tolerant(json.Unmarshal(raw, (*plain)(b)))
+	return ignoreTypeErrors(json.Unmarshal(raw, (*plain)(b)))
 }

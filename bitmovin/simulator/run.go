@@ -1,0 +1,163 @@
+package simulator
+
+import (
+	"cmp"
+	"time"
+)
+
+// create adds an encoding that has its id.
+func (c *schedule) create(enc *encoding) {
+	enc.createdAt, enc.order = c.moment, c.ids.nextOrder()
+	c.encodings.insert(enc)
+	c.setStatus(enc, Created)
+}
+
+// start makes a start that has passed all checks take effect.
+func (c *schedule) start(enc *encoding) {
+	enc.run++
+	enc.queuedAt, enc.runningAt, enc.finishedAt = c.moment, time.Time{}, time.Time{}
+	enc.messages, enc.stopAt = nil, time.Time{}
+	enc.outcome, enc.duration = c.chooseOutcome(enc)
+	enc.queueOrder = c.ids.nextOrder()
+	enc.starts = append(enc.starts, c.moment)
+	c.stats.started(c.moment)
+	c.setStatus(enc, Queued)
+	c.changed()
+	c.waitForEncoder(enc)
+}
+
+// reprioritize gives a queued encoding another priority. Among encodings of the same
+// priority it keeps the place of its start.
+func (c *schedule) reprioritize(enc *encoding, priority int) {
+	enc.priority = priority
+	enc.modifiedAt = c.moment
+	enc.epoch++ // its queue entry and its events so far are void
+	c.waitForEncoder(enc)
+}
+
+// waitForEncoder schedules what can happen to a queued encoding, under its present epoch.
+func (c *schedule) waitForEncoder(enc *encoding) {
+	c.scheduleStop(enc)
+	if enc.outcome.InQueue {
+		left := enc.queuedAt.Add(enc.outcome.After).Sub(c.moment)
+		c.after(max(0, left), enc, c.endRun)
+	}
+	left := enc.queuedAt.Add(c.config.StartDelay).Sub(c.moment)
+	if left > 0 {
+		c.after(left, enc, c.enqueue)
+		return
+	}
+	c.enqueue(enc)
+}
+
+func (c *schedule) enqueue(enc *encoding) {
+	c.queue.push(queueEntry{enc.priority, enc.queueOrder, enc, enc.epoch})
+}
+
+// run gives an encoder to a queued encoding.
+func (c *schedule) run(enc *encoding) {
+	enc.runningAt = c.moment
+	c.setStatus(enc, Running)
+	c.changed()
+	end := enc.duration
+	if !enc.outcome.InQueue && enc.outcome.After > 0 {
+		end = enc.outcome.After
+	}
+	c.after(end, enc, c.endRun)
+	c.scheduleStop(enc)
+}
+
+// stop makes a stop of a queued or running encoding take effect, now or after StopDelay. A
+// second stop changes nothing.
+func (c *schedule) stop(enc *encoding) {
+	if enc.stopAt.IsZero() {
+		enc.stopAt = c.moment.Add(max(0, c.config.StopDelay))
+		c.scheduleStop(enc)
+	}
+	if c.config.StopDelay <= 0 {
+		c.cancelRun(enc)
+	}
+}
+
+// scheduleStop schedules an accepted stop, if there is one, under the present epoch.
+func (c *schedule) scheduleStop(enc *encoding) {
+	if !enc.stopAt.IsZero() {
+		c.after(max(0, enc.stopAt.Sub(c.moment)), enc, c.cancelRun)
+	}
+}
+
+func (c *schedule) cancelRun(enc *encoding) {
+	enc.outcome = Outcome{Status: Canceled}
+	c.finish(enc, Canceled, nil)
+}
+
+func (c *schedule) endRun(enc *encoding) {
+	if enc.outcome.InQueue && enc.status == Running { // the encoder came first
+		enc.outcome = Outcome{Status: Finished}
+	}
+	c.finish(enc, cmp.Or(enc.outcome.Status, Finished), enc.outcome.Messages)
+}
+
+// finish ends a run.
+func (c *schedule) finish(enc *encoding, status Status, messages []Message) {
+	enc.finishedAt, enc.stopAt = c.moment, time.Time{}
+	for i, m := range messages {
+		m.ID = cmp.Or(m.ID, derivedID(enc.id, "message", c.moment.String(), m.Text, string(rune('0'+i))))
+		m.Type = cmp.Or(m.Type, "ERROR")
+		if m.Date.IsZero() {
+			m.Date = c.moment
+		}
+		enc.messages = append(enc.messages, m)
+	}
+	c.setStatus(enc, status)
+	c.stats.ended(c.moment, status)
+	c.runEnded(enc)
+	c.changed()
+}
+
+// setStatus is the only place where a status changes. The caller calls changed when all
+// that belongs to the change is done.
+func (c *schedule) setStatus(enc *encoding, status Status) {
+	c.encodings.setStatus(enc, status)
+	enc.modifiedAt = c.moment
+	c.stats.maxQueued = max(c.stats.maxQueued, c.encodings.count(Queued))
+	c.stats.maxRunning = max(c.stats.maxRunning, c.encodings.count(Running))
+}
+
+// chooseOutcome decides how a run will end, and how long it takes.
+func (c *schedule) chooseOutcome(enc *encoding) (Outcome, time.Duration) {
+	s := c.config
+	duration := cmp.Or(s.Duration, defaultDuration)
+	var snapshot Encoding
+	if s.EncodingDuration != nil || s.Outcome != nil {
+		snapshot = enc.snapshot(c.moment)
+	}
+	if s.EncodingDuration != nil {
+		if d := s.EncodingDuration(snapshot); d > 0 {
+			duration = d
+		}
+	}
+	if s.Outcome != nil {
+		return s.Outcome(snapshot, enc.run), duration
+	}
+	if s.FailRate <= 0 || c.ids.chance("fail", enc.name, itoa(enc.ordinal), itoa(enc.run)) >= s.FailRate {
+		return Outcome{}, duration
+	}
+	failure := simulatedFailure()
+	return Outcome{
+		Status:   Error,
+		Error:    &failure,
+		Messages: []Message{{Text: failure.Text}},
+		After:    max(1, duration/2),
+	}, duration
+}
+
+// runEnded lets manifests follow their encoding and notifies webhooks of the end of its run.
+func (s *Simulator) runEnded(enc *encoding) {
+	for _, id := range enc.manifests {
+		if m := s.resources.byID[id]; m != nil {
+			m.status = enc.status
+		}
+	}
+	s.notify(enc)
+}

@@ -1,0 +1,84 @@
+package webhook
+
+import (
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/stokerd/stoker/job"
+)
+
+// outcome is what became of a delivery.
+type outcome int
+
+const (
+	accepted     outcome = iota // its encoding was reported to the store
+	duplicate                   // its event was accepted before
+	stale                       // its event is too old, from the future, or without a readable time
+	irrelevant                  // its event is not about an encoding
+	forged                      // it is not signed with the key of the account
+	malformed                   // it cannot be read
+	outcomeCount                // how many outcomes there are
+)
+
+func (o outcome) String() string {
+	return [outcomeCount]string{"accepted", "duplicate", "stale", "irrelevant", "forged", "malformed"}[o]
+}
+
+// status returns the HTTP status of the answer.
+func (o outcome) status() int {
+	switch o {
+	case forged:
+		return http.StatusUnauthorized
+	case malformed:
+		return http.StatusBadRequest
+	}
+	return http.StatusOK
+}
+
+// logInterval is the least time between two log lines about unused deliveries: their senders
+// must not be able to flood the log.
+const logInterval = time.Minute
+
+// counters counts the deliveries of an account by their outcomes.
+type counters struct {
+	mu           sync.Mutex
+	counts       [outcomeCount]int64
+	lastAccepted time.Time
+	nextLog      time.Time // no log line before
+}
+
+// count counts a delivery, and logs suspicious ones.
+func (a *account) count(o outcome, from string) {
+	now, c := time.Now(), &a.counters
+	c.mu.Lock()
+	c.counts[o]++
+	if o == accepted {
+		c.lastAccepted = now
+	}
+	suspicious := o == forged || o == malformed || o == stale
+	logged := suspicious && !now.Before(c.nextLog)
+	if logged {
+		c.nextLog = now.Add(logInterval)
+	}
+	counts := c.counts
+	c.mu.Unlock()
+	if logged {
+		a.log.Warn("webhook delivery not used", "outcome", o.String(), "from", from,
+			"forged", counts[forged], "malformed", counts[malformed], "stale", counts[stale])
+	}
+}
+
+// publish stores the state of the webhooks of an account.
+func (r *Receiver) publish(a *account) {
+	if a == r.unknownAccount {
+		return
+	}
+	a.counters.mu.Lock()
+	defer a.counters.mu.Unlock()
+	n := &a.counters.counts
+	r.store.PublishWebhooks(a.ID, job.Webhooks{
+		Problem: a.registration.text(), LastUsedTime: a.counters.lastAccepted,
+		UsedCount: n[accepted], IgnoredCount: n[duplicate] + n[stale] + n[irrelevant], RejectedCount: n[forged] + n[malformed],
+	})
+}
