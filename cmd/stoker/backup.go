@@ -56,7 +56,7 @@ Exit codes: 0 copied; 1 could not copy; 2 wrong usage, nothing to copy, or FILE 
 	return cmd
 }
 
-// explainBackup says why there is no copy, and what the user can do about it.
+// explainBackup says why there is no copy, with advice.
 func explainBackup(cfg *config.Config, to string, err error) error {
 	switch {
 	case errors.Is(err, job.ErrExists):

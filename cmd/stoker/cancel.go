@@ -46,13 +46,13 @@ number of jobs is printed.`,
 		case isJobID(args[0]) && some:
 			return restrictedJob(args[0])
 		case isJobID(args[0]):
-			answer, err := conn.Batches().CancelJob(ctx, &stokerv1.CancelJobRequest{JobId: args[0], Reason: reason})
-			return c.printJob(answer.GetJob(), err)
+			response, err := conn.Batches().CancelJob(ctx, &stokerv1.CancelJobRequest{JobId: args[0], Reason: reason})
+			return c.printJob(response.GetJob(), err)
 		case some:
 			return c.cancelJobs(ctx, conn, selection, &stokerv1.CancelJobsRequest{BatchId: args[0], Reason: reason, ValidateOnly: dryRun})
 		}
-		answer, err := conn.Batches().CancelBatch(ctx, &stokerv1.CancelBatchRequest{BatchId: args[0], Reason: reason})
-		return c.printBatch(answer.GetBatch(), err)
+		response, err := conn.Batches().CancelBatch(ctx, &stokerv1.CancelBatchRequest{BatchId: args[0], Reason: reason})
+		return c.printBatch(response.GetBatch(), err)
 	})
 }
 
@@ -65,14 +65,14 @@ func (c *cli) cancelJobs(ctx context.Context, conn *client.Client, selection job
 		return err
 	}
 	request.KeyPrefix, request.Categories, request.Causes = selection.keyPrefix, selection.categories, selection.causes
-	answer, err := conn.Batches().CancelJobs(ctx, request)
+	response, err := conn.Batches().CancelJobs(ctx, request)
 	if err != nil {
 		return err
 	}
-	jobs := selection.countText(answer.GetCount(), answer.GetBatchCount())
+	jobs := selection.countText(response.GetCount(), response.GetBatchCount())
 	switch {
 	case c.json:
-		return c.printJSON(answer)
+		return c.printJSON(response)
 	case request.GetValidateOnly():
 		c.note("%s would be cancelled", jobs)
 	default:
@@ -81,5 +81,5 @@ func (c *cli) cancelJobs(ctx context.Context, conn *client.Client, selection job
 			c.note("An earlier answer of the server was lost: what was cancelled before that is not counted.")
 		}
 	}
-	return c.printCount(answer.GetCount())
+	return c.printCount(response.GetCount())
 }

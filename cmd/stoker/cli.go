@@ -11,7 +11,7 @@ import (
 	"github.com/stokerd/stoker/internal/ui"
 )
 
-// cli is what every command works with: the command line, the environment, and the streams.
+// cli holds the command line, the environment, the streams, and the flags that commands share.
 type cli struct {
 	args           []string // the command line
 	getenv         func(string) string

@@ -132,7 +132,7 @@ func (c *cli) runDemo(ctx context.Context, address string) (err error) {
 
 // sumUpDemo says how the batch ended. It returns an error if that was not as scripted.
 func (c *cli) sumUpDemo(ctx context.Context, conn *client.Client, batchID string) error {
-	answer, err := conn.Batches().GetBatch(ctx, &stokerv1.GetBatchRequest{BatchId: batchID})
+	response, err := conn.Batches().GetBatch(ctx, &stokerv1.GetBatchRequest{BatchId: batchID})
 	if err != nil {
 		return err
 	}
@@ -140,7 +140,7 @@ func (c *cli) sumUpDemo(ctx context.Context, conn *client.Client, batchID string
 	if err != nil {
 		return err
 	}
-	b := answer.GetBatch()
+	b := response.GetBatch()
 	retried := 0
 	var failures []*stokerv1.Job
 	for _, j := range jobs.GetJobs() {

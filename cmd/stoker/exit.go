@@ -119,7 +119,7 @@ func statusExit(server string, s *status.Status) (code int, text string) {
 	return exitFailed, fmt.Sprintf("%s (%s)", message, s.Code())
 }
 
-// lostAnswerText says what is known of a call whose answer did not come.
+// lostAnswerText reports a call without an answer, with advice.
 func lostAnswerText(server string, lost *client.LostAnswerError) string {
 	advice := "the command can be repeated: nothing is done twice"
 	if !lost.Repeatable {

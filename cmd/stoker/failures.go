@@ -21,23 +21,23 @@ stoker retry --cause takes the value in the column CAUSE.`,
 		Args:    oneArg,
 	}
 	return c.clientCommand(cmd, answerTimeout, func(ctx context.Context, conn *client.Client, args []string) error {
-		answer, err := conn.Batches().ListFailures(ctx, &stokerv1.ListFailuresRequest{BatchId: args[0]})
+		response, err := conn.Batches().ListFailures(ctx, &stokerv1.ListFailuresRequest{BatchId: args[0]})
 		switch {
 		case err != nil:
 			return err
 		case c.json:
-			return c.printJSON(answer)
-		case len(answer.GetCauses()) == 0:
+			return c.printJSON(response)
+		case len(response.GetCauses()) == 0:
 			c.note("no job has failed")
 			return nil
 		}
-		rest := answer.GetFailedCount()
-		for _, cause := range answer.GetCauses() {
+		rest := response.GetFailedCount()
+		for _, cause := range response.GetCauses() {
 			rest -= cause.GetCount()
 		}
 		if rest > 0 {
 			c.note("and %s of other causes", ui.Plural(rest, "job"))
 		}
-		return ui.FailureTable(answer.GetCauses()).Write(c.stdout)
+		return ui.FailureTable(response.GetCauses()).Write(c.stdout)
 	})
 }

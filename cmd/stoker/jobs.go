@@ -73,11 +73,11 @@ func (c *cli) newJobWriter(ctx context.Context, conn *client.Client, format, bat
 
 // readStorages reads which storages a batch has.
 func readStorages(ctx context.Context, conn *client.Client, batchID string) (ui.Storages, error) {
-	answer, err := conn.Batches().GetBatch(ctx, &stokerv1.GetBatchRequest{BatchId: batchID})
+	response, err := conn.Batches().GetBatch(ctx, &stokerv1.GetBatchRequest{BatchId: batchID})
 	if err != nil {
 		return ui.Storages{}, err
 	}
-	b := answer.GetBatch()
+	b := response.GetBatch()
 	return ui.Storages{Input: cmp.Or(b.GetInput(), b.GetInputId()), Output: cmp.Or(b.GetOutput(), b.GetOutputId())}, nil
 }
 
@@ -108,14 +108,14 @@ func jobCommand(c *cli) *cobra.Command {
 		Args:    oneArg,
 	}
 	return c.clientCommand(cmd, answerTimeout, func(ctx context.Context, conn *client.Client, args []string) error {
-		answer, err := conn.Batches().GetJob(ctx, &stokerv1.GetJobRequest{JobId: args[0]})
+		response, err := conn.Batches().GetJob(ctx, &stokerv1.GetJobRequest{JobId: args[0]})
 		if err != nil {
 			return err
 		}
 		if c.json {
-			return c.printJSON(answer)
+			return c.printJSON(response)
 		}
-		_, err = io.WriteString(c.stdout, ui.JobDetails(answer))
+		_, err = io.WriteString(c.stdout, ui.JobDetails(response))
 		return err
 	})
 }

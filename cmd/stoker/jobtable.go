@@ -10,8 +10,8 @@ import (
 	"github.com/stokerd/stoker/store"
 )
 
-// explainJobTable adds to an error of the job table what the user can do about it. db is its file, and
-// flag the flag that names the file. Other errors are returned as they are.
+// explainJobTable adds advice to an error of the job table. db is its file, and flag the flag that
+// names the file. Other errors are returned as they are.
 func explainJobTable(db, flag string, err error) error {
 	for _, known := range []struct {
 		err    error

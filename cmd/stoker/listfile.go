@@ -16,7 +16,7 @@ import (
 	"github.com/stokerd/stoker/internal/joblist"
 )
 
-// listFlags say which list of jobs a command reads, and what its jobs are encoded with.
+// listFlags name a list of jobs, and the profile or template to encode them with.
 type listFlags struct {
 	format   string
 	profile  string
@@ -70,8 +70,8 @@ func jobSpecs(list *joblist.List) []*stokerv1.JobSpec {
 	return specs
 }
 
-// locateViolations names, in what the server finds wrong with a submission, the lines of the list and
-// of the template. Other errors are returned as they are.
+// locateViolations rewrites the violations of a submission, in an error of the server, to name the lines
+// of the list and of the template. Other errors are returned as they are.
 func locateViolations(err error, list *joblist.List, t inlineTemplate) error {
 	violations := client.Violations(err)
 	if len(violations) == 0 {

@@ -22,11 +22,11 @@ platform goes on.`,
 	cmd.Flags().StringVar(&reason, "reason", "", "why; shown as the reason why nothing starts")
 	return c.clientCommand(cmd, answerTimeout, func(ctx context.Context, conn *client.Client, args []string) error {
 		if account != "" {
-			answer, err := conn.Accounts().PauseAccount(ctx, &stokerv1.PauseAccountRequest{AccountId: account, Reason: reason})
-			return c.printAccount(answer.GetAccount(), err)
+			response, err := conn.Accounts().PauseAccount(ctx, &stokerv1.PauseAccountRequest{AccountId: account, Reason: reason})
+			return c.printAccount(response.GetAccount(), err)
 		}
-		answer, err := conn.Batches().PauseBatch(ctx, &stokerv1.PauseBatchRequest{BatchId: args[0], Reason: reason})
-		return c.printBatch(answer.GetBatch(), err)
+		response, err := conn.Batches().PauseBatch(ctx, &stokerv1.PauseBatchRequest{BatchId: args[0], Reason: reason})
+		return c.printBatch(response.GetBatch(), err)
 	})
 }
 
@@ -40,11 +40,11 @@ func resumeCommand(c *cli) *cobra.Command {
 	cmd.Flags().StringVar(&account, "account", "", "resume this account instead of a batch")
 	return c.clientCommand(cmd, answerTimeout, func(ctx context.Context, conn *client.Client, args []string) error {
 		if account != "" {
-			answer, err := conn.Accounts().ResumeAccount(ctx, &stokerv1.ResumeAccountRequest{AccountId: account})
-			return c.printAccount(answer.GetAccount(), err)
+			response, err := conn.Accounts().ResumeAccount(ctx, &stokerv1.ResumeAccountRequest{AccountId: account})
+			return c.printAccount(response.GetAccount(), err)
 		}
-		answer, err := conn.Batches().ResumeBatch(ctx, &stokerv1.ResumeBatchRequest{BatchId: args[0]})
-		return c.printBatch(answer.GetBatch(), err)
+		response, err := conn.Batches().ResumeBatch(ctx, &stokerv1.ResumeBatchRequest{BatchId: args[0]})
+		return c.printBatch(response.GetBatch(), err)
 	})
 }
 

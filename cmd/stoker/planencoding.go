@@ -17,7 +17,7 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-// chooseEncoding sets what the batch is encoded with: a profile or a template.
+// chooseEncoding sets the profile or the template of the batch.
 func (c *cli) chooseEncoding(p *planFlags) error {
 	b := job.Batch{
 		Priority: job.DefaultPriority, Retry: job.RetryPolicy{MaxRetries: p.maxRetries},
@@ -58,8 +58,8 @@ func (c *cli) chooseEncoding(p *planFlags) error {
 	return nil
 }
 
-// checkTemplate refuses what the service would refuse: a template with mistakes, or jobs that do not
-// set its variables as it needs.
+// checkTemplate refuses a template with mistakes, and jobs that do not set its variables as it needs, as
+// the service does.
 func (p *planFlags) checkTemplate(list *joblist.List) error {
 	if p.options.Batch.Template == nil {
 		return nil

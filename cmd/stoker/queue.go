@@ -39,14 +39,14 @@ func queueCommand(c *cli) *cobra.Command {
 	cmd.Flags().BoolVar(&budgets, "budgets", false, "show the calls left per class of endpoints instead")
 	return c.clientCommand(cmd, answerTimeout, func(ctx context.Context, conn *client.Client, _ []string) error {
 		if cmd.Flags().Changed("target") {
-			answer, err := conn.Accounts().UpdateAccount(ctx, &stokerv1.UpdateAccountRequest{
+			response, err := conn.Accounts().UpdateAccount(ctx, &stokerv1.UpdateAccountRequest{
 				Account:    &stokerv1.Account{Id: cmp.Or(account, job.DefaultName), QueueTarget: target},
 				UpdateMask: &fieldmaskpb.FieldMask{Paths: []string{"queue_target"}},
 			})
 			if err != nil {
 				return err
 			}
-			return c.printAccounts([]*stokerv1.Account{answer.GetAccount()}, budgets)
+			return c.printAccounts([]*stokerv1.Account{response.GetAccount()}, budgets)
 		}
 		accounts, err := readAccounts(ctx, conn, account)
 		if err != nil {
@@ -59,17 +59,17 @@ func queueCommand(c *cli) *cobra.Command {
 // readAccounts reads an account, or all accounts if id is empty.
 func readAccounts(ctx context.Context, conn *client.Client, id string) ([]*stokerv1.Account, error) {
 	if id != "" {
-		answer, err := conn.Accounts().GetAccount(ctx, &stokerv1.GetAccountRequest{AccountId: id})
-		return []*stokerv1.Account{answer.GetAccount()}, err
+		response, err := conn.Accounts().GetAccount(ctx, &stokerv1.GetAccountRequest{AccountId: id})
+		return []*stokerv1.Account{response.GetAccount()}, err
 	}
 	var all []*stokerv1.Account
 	for request := new(stokerv1.ListAccountsRequest); ; {
-		answer, err := conn.Accounts().ListAccounts(ctx, request)
+		response, err := conn.Accounts().ListAccounts(ctx, request)
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, answer.GetAccounts()...)
-		if request.PageToken = answer.GetNextPageToken(); request.PageToken == "" {
+		all = append(all, response.GetAccounts()...)
+		if request.PageToken = response.GetNextPageToken(); request.PageToken == "" {
 			return all, nil
 		}
 	}

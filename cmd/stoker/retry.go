@@ -72,24 +72,24 @@ func retryRequest(selection jobSelection, args []string) (*stokerv1.RetryJobsReq
 
 // retryJobs retries the selected jobs and prints how many there were, or watches their batch.
 func (c *cli) retryJobs(ctx context.Context, conn *client.Client, selection jobSelection, request *stokerv1.RetryJobsRequest, watch bool) error {
-	answer, err := conn.Batches().RetryJobs(ctx, request)
+	response, err := conn.Batches().RetryJobs(ctx, request)
 	if err != nil {
 		if _, lost := errors.AsType[*client.LostAnswerError](err); lost && request.GetBatchId() != "" {
 			c.note("What has been retried is no longer FAILED. To see the jobs: stoker jobs %s", request.GetBatchId())
 		}
 		return err
 	}
-	jobs := selection.countText(answer.GetCount(), answer.GetBatchCount())
+	jobs := selection.countText(response.GetCount(), response.GetBatchCount())
 	switch {
 	case c.json && !watch:
-		return c.printJSON(answer)
+		return c.printJSON(response)
 	case request.GetValidateOnly():
 		c.note("%s would be retried", jobs)
-	case watch && answer.GetCount() > 0:
+	case watch && response.GetCount() > 0:
 		c.note("%s retried", jobs)
 		return c.watch(ctx, conn, watchRequest(request.GetBatchId()))
 	default:
 		c.note("%s retried", jobs)
 	}
-	return c.printCount(answer.GetCount())
+	return c.printCount(response.GetCount())
 }

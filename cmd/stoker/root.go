@@ -84,7 +84,7 @@ func (c *cli) noteStart(cmd *cobra.Command) {
 	}
 }
 
-// flagError says in this program's words what is wrong with the value of a flag.
+// flagError puts an error about the value of a flag into this program's words.
 func flagError(err error) error {
 	number, ok := errors.AsType[*strconv.NumError](err)
 	if !ok {

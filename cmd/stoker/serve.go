@@ -108,8 +108,8 @@ func newLogHandler(w io.Writer, cfg *config.Config) *logdedup.Handler {
 	return logdedup.New(slog.NewTextHandler(w, options), logdedup.Options{}) // it quotes texts by itself
 }
 
-// checkReach refuses to listen where other machines can connect: whoever can connect can spend the
-// account's money.
+// checkReach refuses to listen where other machines can connect: anybody who can connect can spend
+// the account's money.
 func checkReach(cfg *config.Config) error {
 	if cfg.InsecureListen {
 		return nil
@@ -127,7 +127,7 @@ func checkReach(cfg *config.Config) error {
 		" listen on 127.0.0.1 behind a proxy that has both, or say --insecure-listen", strings.Join(open, ", "))
 }
 
-// logMissing warns of what the service can start without, but not work.
+// logMissing warns of missing settings without which the service starts, but jobs have to wait.
 func logMissing(ctx context.Context, cfg *config.Config, log *slog.Logger) {
 	for _, a := range cfg.Accounts {
 		if _, err := a.APIKey(); err != nil {

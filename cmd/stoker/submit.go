@@ -13,7 +13,7 @@ import (
 	"github.com/stokerd/stoker/internal/ui"
 )
 
-// submission is the command line of submit, and what comes of it.
+// submission is the command line of submit, the request made from it, and the server's warnings.
 type submission struct {
 	listFlags
 	labels  []string
@@ -104,7 +104,7 @@ func (s *submission) addFlags(cmd *cobra.Command, priority, maxRetries *int32) {
 	cmd.MarkFlagsMutuallyExclusive("resume", "dry-run")
 }
 
-// submit reads the list, submits it, says what was submitted, and watches the batch if asked.
+// submit reads the list, submits it, prints the batch's id, and watches the batch if asked.
 func (c *cli) submit(ctx context.Context, conn *client.Client, s *submission, args []string) error {
 	list, err := c.readList(s.listFlags, args)
 	if err != nil {
@@ -130,7 +130,7 @@ func (c *cli) submit(ctx context.Context, conn *client.Client, s *submission, ar
 	return ui.WriteLine(c.stdout, batch.GetId())
 }
 
-// completeRequest adds to the request what is no plain flag.
+// completeRequest adds the fields of the request that are not set by a flag directly.
 func (s *submission) completeRequest(list *joblist.List) (err error) {
 	r := &s.request
 	if r.Labels, err = parseLabels(s.labels); err != nil {
@@ -149,7 +149,7 @@ func (s *submission) completeRequest(list *joblist.List) (err error) {
 	return nil
 }
 
-// noteSubmitted says what was submitted.
+// noteSubmitted says how many jobs were submitted, and as which batch.
 func (c *cli) noteSubmitted(s *submission, list *joblist.List, batch *stokerv1.Batch) {
 	jobs := submittedText(int64(len(list.Lines)), batch.GetSkippedCount())
 	switch {

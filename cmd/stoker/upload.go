@@ -132,7 +132,7 @@ func (c *cli) findUpload(ctx context.Context, conn *client.Client, s *submission
 	return batchID, nil
 }
 
-// requestDigest identifies what is submitted: the list, and all flags that change the batch.
+// requestDigest identifies a submission by its list and all flags that change the batch.
 func requestDigest(r *stokerv1.SubmitBatchRequest) (string, error) {
 	sum, err := digest.Of(r)
 	if err != nil {

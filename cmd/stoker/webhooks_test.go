@@ -68,12 +68,12 @@ func TestServeTakesWebhooks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	answer, err := http.DefaultClient.Do(r)
+	response, err := http.DefaultClient.Do(r)
 	if err != nil {
 		t.Fatal(err)
 	}
-	_ = answer.Body.Close() // nothing is read from it
-	if answer.StatusCode != http.StatusUnauthorized {
-		t.Errorf("an unsigned delivery was answered with %s", answer.Status)
+	_ = response.Body.Close() // nothing is read from it
+	if response.StatusCode != http.StatusUnauthorized {
+		t.Errorf("an unsigned delivery was answered with %s", response.Status)
 	}
 }

@@ -111,14 +111,14 @@ func (f foreign) reads(id string) {
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	answer, err := http.DefaultClient.Do(request)
+	response, err := http.DefaultClient.Do(request)
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	defer answer.Body.Close()
-	body, err := io.ReadAll(answer.Body)
-	if err != nil || answer.StatusCode != http.StatusOK || len(body) > 64<<10 || strings.Contains(string(body), "wordy") {
-		f.t.Errorf("/metrics: %s, %v, %d bytes", answer.Status, err, len(body))
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil || response.StatusCode != http.StatusOK || len(body) > 64<<10 || strings.Contains(string(body), "wordy") {
+		f.t.Errorf("/metrics: %s, %v, %d bytes", response.Status, err, len(body))
 	}
 }
 

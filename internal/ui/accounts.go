@@ -63,8 +63,8 @@ func UnknownValues(a *stokerv1.Account) string {
 // state mentions it. It usually takes a second.
 const longComparison = 10 * time.Second
 
-// accountState says whether an account is worked on, what is wrong if not, what slows it down, and
-// which other Stokers use its key.
+// accountState says whether jobs of an account are started, why not, why encodings are found slowly, and
+// which other Stokers use the account's key.
 func accountState(a *stokerv1.Account, now time.Time) string {
 	parts := []string{workingState(a, now)}
 	if slow := slowListing(a.GetListing()); slow != "" {
@@ -77,8 +77,8 @@ func accountState(a *stokerv1.Account, now time.Time) string {
 	return strings.Join(parts, "; ")
 }
 
-// workingState says whether an account is worked on, and what is wrong if not. A full queue, or
-// nothing to do, is nothing wrong.
+// workingState says whether jobs of an account are started, and why not. A full queue counts as working,
+// and so does an empty list.
 func workingState(a *stokerv1.Account, now time.Time) string {
 	switch w := a.GetWait(); w.GetCode() {
 	case stokerv1.WaitCode_WAIT_CODE_ACCOUNT_PAUSED, stokerv1.WaitCode_WAIT_CODE_DAILY_LIMIT:

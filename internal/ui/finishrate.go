@@ -26,7 +26,7 @@ func (r *finishRate) add(now time.Time, ended int64) {
 		return
 	}
 	r.samples = append(r.samples, rateSample{now, ended})
-	// The latest sample before the window stays: it holds what the window began with.
+	// The latest sample before the window stays: it has the count at the start of the window.
 	for len(r.samples) > 1 && now.Sub(r.samples[1].time) >= rateWindow {
 		r.samples = r.samples[1:]
 	}

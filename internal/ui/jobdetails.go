@@ -7,8 +7,8 @@ import (
 )
 
 // JobDetails is a job with its attempts and its history, for people.
-func JobDetails(answer *stokerv1.GetJobResponse) string {
-	j := answer.GetJob()
+func JobDetails(response *stokerv1.GetJobResponse) string {
+	j := response.GetJob()
 	text := alignPairs([][2]string{
 		{"job", j.GetId()},
 		{"key", j.GetKey()},
@@ -23,10 +23,10 @@ func JobDetails(answer *stokerv1.GetJobResponse) string {
 		{"waits since", formatTime(j.GetWait().GetSince())},
 		{"until", formatTime(j.GetWait().GetUntil())},
 	})
-	if attempts := answer.GetAttempts(); len(attempts) > 0 {
+	if attempts := response.GetAttempts(); len(attempts) > 0 {
 		text += "\n" + attemptTable(attempts).aligned()
 	}
-	return text + "\n" + eventTable(answer.GetEvents()).aligned()
+	return text + "\n" + eventTable(response.GetEvents()).aligned()
 }
 
 func attemptTable(attempts []*stokerv1.Attempt) *Table {

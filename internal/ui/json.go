@@ -72,8 +72,8 @@ func (a *JSONArray) End() error {
 	return err
 }
 
-// EscapingWriter passes lines of JSON on, one with each Write, after escaping what [Printable] would
-// leave out.
+// EscapingWriter writes lines of JSON, one with each Write. It escapes the characters that [Printable]
+// leaves out.
 type EscapingWriter struct{ W io.Writer }
 
 // Write writes a line.

@@ -9,7 +9,7 @@ import (
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
 )
 
-// ScreenOptions say what a screen is drawn on.
+// ScreenOptions are the streams and callbacks of a screen.
 type ScreenOptions struct {
 	// Out is the terminal.
 	Out io.Writer

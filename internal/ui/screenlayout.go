@@ -93,7 +93,7 @@ func countsLine(b *stokerv1.Batch) string {
 	return strings.Join(parts, colour(grey, " · "))
 }
 
-// batchReason says why a batch is in its state, or what its jobs wait for.
+// batchReason says why a batch is in its state, or else why its jobs wait.
 func batchReason(b *stokerv1.Batch) string {
 	switch {
 	case b.GetStateReason() != "":

@@ -12,7 +12,7 @@ import (
 // when it has ended. Such a watch does not tell when a job leaves a state, so there is no more to show.
 type stateLog struct {
 	w       io.Writer
-	written map[string]string // by job, what was written last, with the attempt
+	written map[string]string // by job, its latest attempt and line
 	batch   *stokerv1.Batch
 }
 

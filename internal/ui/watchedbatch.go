@@ -8,7 +8,7 @@ import (
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
 )
 
-// watchedBatch is what the messages of a watch have told of a batch so far.
+// watchedBatch collects the messages of a watch.
 type watchedBatch struct {
 	batch       *stokerv1.Batch          // nil before the first message
 	running     map[string]*stokerv1.Job // by id
@@ -87,8 +87,7 @@ func (w *watchedBatch) runningJobs() []*stokerv1.Job {
 	return jobs
 }
 
-// silence says that the server has sent nothing for a while, and what is shown is old; empty while
-// messages come.
+// silence says that the server has sent nothing for a while; empty while messages come.
 func (w *watchedBatch) silence(now time.Time) string {
 	if passed := now.Sub(w.lastMessage); passed >= SilenceLimit && !BatchEnded(w.batch) {
 		return "nothing heard from the server for " + FormatDuration(passed) + inBrackets(w.connectionProblem()) + "; the watch goes on when it is back"

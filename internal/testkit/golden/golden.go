@@ -1,4 +1,4 @@
-// Package golden compares what a test has got with a file in the testdata directory of its package.
+// Package golden compares the output of a test with a file in the testdata directory of its package.
 // With the flag -update the files are written anew.
 package golden
 

@@ -47,7 +47,7 @@ func spoil(m protoreflect.Message) {
 	}
 }
 
-// CheckPrintable fails the test if [Text], or any hidden character, gets through in what was printed.
+// CheckPrintable fails the test if the output has a hidden character in it, or a line that [Text] began.
 func CheckPrintable(t *testing.T, printed string) {
 	t.Helper()
 	for line := range strings.Lines(printed) {

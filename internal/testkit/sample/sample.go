@@ -1,4 +1,4 @@
-// Package sample makes a batch and its jobs as the API has them, for tests of what is shown of them.
+// Package sample makes a batch and its jobs as the API has them, for tests of output.
 package sample
 
 import (
