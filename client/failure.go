@@ -11,60 +11,59 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// LostAnswerError is how a call ends that was to change something and whose answer did
-// not come: the connection broke, something between the client and the server
-// answered in its place, or the caller's context ended first. The server may have done
-// what was asked, or not, or may do it yet.
+// LostAnswerError is the error of a call that changes something and whose answer did not come: the
+// connection broke, something between client and server answered in place of the server, or the
+// caller's context ended first. The server may have carried out the call, or not, or may still do so.
 type LostAnswerError struct {
 	// Method is the method's name, for example "RetryJobs".
 	Method string
-	// Repeatable tells that the same request can be sent again: if it was carried out, it
-	// changes nothing the second time. The client has done so, and in vain. Whoever
-	// makes a call that is not repeatable again should look first what became of it.
+	// Repeatable says that the same request can be sent again: a request that was carried out
+	// changes nothing the second time. The client has repeated it without success. Before another
+	// call is made again, its result should be looked up.
 	Repeatable bool
-	// Err is what came instead of the answer. It is a status of gRPC.
+	// Err is the error that came instead of the answer. It has a gRPC status.
 	Err error
 }
 
 func (e *LostAnswerError) Error() string {
-	advice := "look before you make the call again"
+	advice := "look up its result before you make the call again"
 	if e.Repeatable {
 		advice = "the same request can be sent again"
 	}
 	return fmt.Sprintf("no answer to %s, which the server may have carried out or not; %s: %v", e.Method, advice, e.Err)
 }
 
-// Unwrap is what came instead of the answer.
+// Unwrap returns the error that came instead of the answer.
 func (e *LostAnswerError) Unwrap() error { return e.Err }
 
-// callFailure is what an error of a call means for whether it is made again.
+// callFailure classifies the error of a call by whether a repeat can help.
 type callFailure int
 
 const (
-	// refused: the server has answered, or the client itself cannot make the call. A repeat
-	// would end in the same way.
+	// failedRefused: the server has answered, or the client itself cannot make the call. A repeat
+	// would fail in the same way.
 	failedRefused callFailure = iota
-	// unreachable: nothing takes connections at the address. Nothing was sent.
+	// failedUnreachable: nothing accepts connections at the address. Nothing was sent.
 	failedUnreachable
-	// away: the server has answered that it cannot do it now.
+	// failedUnavailable: the server has answered that it cannot carry out the call now.
 	failedUnavailable
-	// lost: the server's answer did not come. It may have done what was asked.
+	// failedLost: the server's answer did not come. The call may have been carried out.
 	failedLost
 )
 
-// classify judges an error of a call whose caller still waits.
+// classify classifies an error of a call on the client's connection.
 func (c *Client) classify(err error) callFailure {
 	t := classifyError(err)
 	if t == failedUnreachable && c.conn.GetState() == connectivity.Ready {
-		return failedLost // what the address has reached tells of its own attempts
+		return failedLost // a proxy is there, and cannot reach the server
 	}
 	return t
 }
 
-// classifyError judges an error by what it says. Every error of a Stoker server says in a detail
-// that it comes from there. One without details comes from in between, whatever its code:
-// a proxy that lost the server answers UNAVAILABLE as well as INTERNAL, CANCELLED,
-// UNIMPLEMENTED (for a page with 404) or UNKNOWN.
+// classifyError classifies an error by its content. A detail of every error of a Stoker server says
+// that it is from there. An error without details is from something in between, whatever its code:
+// a proxy that lost the server answers UNAVAILABLE, INTERNAL, CANCELLED, UNIMPLEMENTED (for a page
+// with 404) or UNKNOWN.
 func classifyError(err error) callFailure {
 	answer, ok := errors.AsType[interface {
 		error
@@ -78,7 +77,7 @@ func classifyError(err error) callFailure {
 	has := func(s string) bool { return strings.Contains(text, s) }
 	switch reason := Reason(err); {
 	case reason == "CANCELLED", reason == "DEADLINE_EXCEEDED":
-		return failedLost // not by this client: something in between has given up
+		return failedLost // this client did not cancel: something in between has given up
 	case reason != "" && code == codes.Unavailable:
 		return failedUnavailable
 	case reason != "", len(answer.GRPCStatus().Proto().GetDetails()) > 0, slices.ContainsFunc(ownErrors, begins):
@@ -89,20 +88,20 @@ func classifyError(err error) callFailure {
 	return failedLost
 }
 
-// ownErrors is how gRPC, here or at the server, begins to say that it does not take a request or
-// answer as it is: for its size, or because it cannot be encoded. It adds no details to that.
+// ownErrors has the beginnings of errors by which gRPC, here or at the server, refuses a request or
+// an answer for its size or because it cannot be encoded. These errors have no details.
 var ownErrors = []string{
 	"grpc: received message larger than max", "grpc: received message after decompression larger than max",
 	"grpc: message after decompression larger than max", "trying to send message larger than max",
 	"grpc: error while marshaling", "grpc: the client connection is closing",
 }
 
-// dialErrors is how gRPC says that no connection came about.
+// dialErrors has parts of errors by which gRPC says that it could not connect.
 var dialErrors = []string{"Error while dialing", "name resolver error"}
 
-// Unanswered reports whether a call that ended with err has no answer of a Stoker server: it
-// was not reached, or its answer did not come, or something in between has answered in its
-// place. What the client itself refuses to send or to take is not meant.
+// Unanswered reports whether a call that failed with err got no answer from a Stoker server: the
+// server was not reached, its answer did not come, or something in between answered in its place. It
+// is false if the client itself refused to send the request or to take the answer.
 func Unanswered(err error) bool {
 	t := classifyError(err)
 	return t == failedUnreachable || t == failedLost

@@ -6,19 +6,19 @@ import (
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
 )
 
-// callEffect is what it means to make a call again whose answer was lost.
+// callEffect says whether a call without an answer may be repeated.
 type callEffect int
 
 const (
-	// once: it may do again what it has done. It is not made again.
+	// notRepeatable: a repeat may do the same once more.
 	notRepeatable callEffect = iota
-	// reads: it changes nothing.
+	// readOnly: the call changes nothing.
 	readOnly
-	// settles: it leaves behind what the first one left behind.
+	// idempotent: a repeat has the same result as the first call alone.
 	idempotent
 )
 
-// methodEffects has every unary method. The package comment explains each.
+// methodEffects has the effect of every unary method. The package comment explains them.
 var methodEffects = map[string]callEffect{
 	stokerv1.BatchService_SubmitBatch_FullMethodName:  notRepeatable, // with a request_id: settles
 	stokerv1.BatchService_AddJobs_FullMethodName:      idempotent,
@@ -44,8 +44,7 @@ var methodEffects = map[string]callEffect{
 	stokerv1.AccountService_UpdateAccount_FullMethodName: idempotent,
 }
 
-// effectOf is what it means to send req to method again. A method that is not known is
-// not made again.
+// effectOf is the effect of a call of method with req. An unknown method is not repeatable.
 func effectOf(method string, req any) callEffect {
 	if v, ok := req.(interface{ GetValidateOnly() bool }); ok && v.GetValidateOnly() {
 		return readOnly

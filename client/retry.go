@@ -12,36 +12,35 @@ import (
 )
 
 const (
-	// dialTries is how often a call is made while nothing takes connections at the address:
-	// about a second in all.
+	// dialTries is how often a call is made while nothing accepts connections at the address. That
+	// takes about a second.
 	dialTries = 4
-	// uploadDialTries is the same once a part of a list is stored: about half a minute,
-	// which is enough for a server that starts anew.
+	// uploadDialTries is the same once a part of a list is stored. That takes about half a minute,
+	// which is enough for a restart of the server.
 	uploadDialTries = 20
-	// longestWait is the longest wait before a call is made again, unless the server
-	// advises a longer one.
+	// longestWait is the longest wait before a repeat, unless the server advises a longer one.
 	longestWait = 2 * time.Second
 )
 
-// Repeat is a call, or a watch, that is about to be made again.
+// Repeat describes a call or a watch that is about to be repeated.
 type Repeat struct {
-	Method string        // its name, for example "SubmitBatch"
-	Err    error         // how it ended this time
-	Wait   time.Duration // until it is made again
-	Lost   bool          // the server may have carried it out already
+	Method string        // name of the method, for example "SubmitBatch"
+	Err    error         // how the latest try ended
+	Wait   time.Duration // until the next try
+	Lost   bool          // the server may have carried out the call already
 }
 
-// uploadCall is the option of a call for which a server that cannot be reached is tried longer.
+// uploadCall is the option of calls of an upload, which try longer to reach the server.
 type uploadCall struct{ grpc.EmptyCallOption }
 
-// retriedCall is one unary call, made as often as it takes.
+// retriedCall is a unary call with its repeats.
 type retriedCall struct {
 	method string // full name
 	effect callEffect
-	lost   bool // an answer to it was lost
+	lost   bool // the answer to an earlier try was lost
 }
 
-// repeatCalls makes unary calls again where that can help and does no harm.
+// repeatCalls is an interceptor that repeats unary calls where that can help and does no harm.
 func (c *Client) repeatCalls(
 	ctx context.Context, method string, req, reply any, conn *grpc.ClientConn, invoke grpc.UnaryInvoker, options ...grpc.CallOption,
 ) error {
@@ -57,40 +56,40 @@ func (c *Client) repeatCalls(
 		if err == nil || k.alreadyDone(err) {
 			return nil
 		}
-		what := c.classify(err)
-		if !k.mayRepeat(ctx, what) {
-			return k.finalError(what, err)
+		failure := c.classify(err)
+		if !k.mayRepeat(ctx, failure) {
+			return k.finalError(failure, err)
 		}
-		wait, ok := t.next(ctx, what, err)
+		wait, ok := t.next(ctx, failure, err)
 		if !ok {
-			return k.finalError(what, err)
+			return k.finalError(failure, err)
 		}
 		c.notifyRepeat(Repeat{Method: methodName(method), Err: err, Wait: wait, Lost: k.lost})
 		if cause := sleepUnlessDone(ctx, wait); cause != nil {
-			return k.finalError(what, fmt.Errorf("%w: %w", cause, err))
+			return k.finalError(failure, fmt.Errorf("%w: %w", cause, err))
 		}
 	}
 }
 
-// notifyRepeat tells the caller of a repeat.
+// notifyRepeat calls OnRepeat.
 func (c *Client) notifyRepeat(r Repeat) {
 	if c.onRepeat != nil {
 		c.onRepeat(r)
 	}
 }
 
-// alreadyDone reports whether an error says that an earlier try has done what was asked.
+// alreadyDone reports whether an error shows that an earlier try was carried out.
 func (k *retriedCall) alreadyDone(err error) bool {
 	return k.lost && k.method == stokerv1.BatchService_DeleteBatch_FullMethodName && Reason(err) == "NOT_FOUND"
 }
 
-// mayRepeat takes note of how a call ended, and reports whether it is to be made again.
-func (k *retriedCall) mayRepeat(ctx context.Context, what callFailure) bool {
-	k.lost = k.lost || what == failedLost
+// mayRepeat notes how a try failed, and reports whether the call may be repeated.
+func (k *retriedCall) mayRepeat(ctx context.Context, failure callFailure) bool {
+	k.lost = k.lost || failure == failedLost
 	if ctx.Err() != nil {
 		return false
 	}
-	switch what {
+	switch failure {
 	case failedUnreachable:
 		return true
 	case failedUnavailable, failedLost:
@@ -99,28 +98,28 @@ func (k *retriedCall) mayRepeat(ctx context.Context, what callFailure) bool {
 	return false
 }
 
-// finalError is the error of a call that is not made again.
-func (k *retriedCall) finalError(what callFailure, err error) error {
-	if !k.lost || k.effect == readOnly || what == failedRefused {
+// finalError is the error of a call that is not repeated any more.
+func (k *retriedCall) finalError(failure callFailure, err error) error {
+	if !k.lost || k.effect == readOnly || failure == failedRefused {
 		return err
 	}
 	return &LostAnswerError{Method: methodName(k.method), Repeatable: k.effect == idempotent, Err: err}
 }
 
-// retryState counts how often something was tried.
+// retryState decides how long to wait before the next try, and when to give up.
 type retryState struct {
-	maxDials int           // how often, while nothing takes connections; 0: as often as it takes
-	longest  time.Duration // the longest wait that the server does not advise
-	timeout  time.Duration // from the first failure on; 0: without end
+	maxDials int           // tries while nothing accepts connections; 0: any number
+	longest  time.Duration // the longest wait, unless the server advises a longer one
+	timeout  time.Duration // from the first failure on; 0: none
 
 	waits        *backoff.ExponentialBackOff
-	until        time.Time // no try after; zero: without end
-	dialFailures int       // since anything took a connection
+	until        time.Time // no try after that; zero: any time
+	dialFailures int       // tries since anything accepted a connection
 }
 
-// next is how long to wait before the next try after one that ended with err, and whether
-// there is one. A deadline of the caller goes before the timeout.
-func (t *retryState) next(ctx context.Context, what callFailure, err error) (time.Duration, bool) {
+// next returns how long to wait before the next try after one that failed with err; false if there is
+// none. A deadline of the caller replaces the timeout.
+func (t *retryState) next(ctx context.Context, failure callFailure, err error) (time.Duration, bool) {
 	if t.waits == nil {
 		t.waits = newBackOff(t.longest)
 		if t.timeout > 0 {
@@ -130,7 +129,7 @@ func (t *retryState) next(ctx context.Context, what callFailure, err error) (tim
 			t.until = deadline
 		}
 	}
-	if t.dialFailures++; what != failedUnreachable {
+	if t.dialFailures++; failure != failedUnreachable {
 		t.dialFailures = 0
 	}
 	advised, _ := RetryDelay(err)
@@ -144,8 +143,8 @@ func (t *retryState) next(ctx context.Context, what callFailure, err error) (tim
 	return wait, true
 }
 
-// newBackOff waits 0.1 s, then twice as long each time, up to longest, each with a half
-// more or less by chance.
+// newBackOff makes a back-off that begins with 0.1 s and doubles up to longest. Each wait varies at
+// random by up to a half.
 func newBackOff(longest time.Duration) *backoff.ExponentialBackOff {
 	b := backoff.NewExponentialBackOff()
 	b.InitialInterval, b.Multiplier, b.MaxInterval = 100*time.Millisecond, 2, longest
@@ -153,7 +152,7 @@ func newBackOff(longest time.Duration) *backoff.ExponentialBackOff {
 	return b
 }
 
-// sleepUnlessDone waits, or returns why ctx ended.
+// sleepUnlessDone waits for a duration. It returns early, with the cause, if ctx ends.
 func sleepUnlessDone(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

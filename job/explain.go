@@ -6,82 +6,81 @@ import (
 	"time"
 )
 
-// WaitExplainer is what the reasons for waiting of one batch and its jobs follow from.
-// Nothing is decided by it: it tells people what the dispatcher decides.
+// WaitExplainer explains why one batch and its jobs wait. It decides nothing: it tells people what
+// the dispatcher decides.
 type WaitExplainer struct {
 	Now     time.Time
 	Batch   *Batch
-	Account *AccountStatus // nil: the batch's account is not in the configuration
-	Place   *Place         // of the batch in its account's line; nil: it is in none
+	Account *AccountStatus // nil: the account of the batch is not in the configuration
+	Place   *Place         // of the batch in the line of its account; nil: it is not in the line
 }
 
-// The classes of calls that configuring takes, and a start.
+// configuringClasses are the classes of the calls that configure an encoding.
 var configuringClasses = []string{"encoding-create", "subresource", "resource-write", "resource-read", "manifest"}
 
+// The classes of other calls.
 const (
-	startClass         = "start"
-	templateStartClass = "encoding-create"
-	countClass         = "encoding-list"
+	startClass         = "start"           // starts an encoding
+	templateStartClass = "encoding-create" // creates and starts an encoding from a template
+	countClass         = "encoding-list"   // counts queued encodings
 )
 
-// JobWait says why a job waits, whatever state it is in; the zero Wait if it does not. rank is
-// how many jobs of its batch that are due go before it; it is looked at for jobs that are
-// due themselves.
-func (s WaitExplainer) JobWait(j *Job, rank int64) Wait {
+// JobWait returns why a job in any state waits, or the zero Wait if it does not. For a due job,
+// rank is how many due jobs of its batch go before it.
+func (e WaitExplainer) JobWait(j *Job, rank int64) Wait {
 	if j.State.Terminal() {
 		return Wait{}
 	}
-	if s.Account == nil && j.State != Waiting {
-		return Wait{Code: WaitAccountMissing, Subject: s.Batch.AccountID}
+	if e.Account == nil && j.State != Waiting {
+		return Wait{Code: WaitAccountMissing, Subject: e.Batch.AccountID}
 	}
 	switch j.State {
 	case Waiting:
-		return s.waitingWait(j, rank)
+		return e.waitingWait(j, rank)
 	case Starting:
-		return s.startingWait(j)
+		return e.startingWait(j)
 	case Queued, Running:
-		return s.platformWait(j)
+		return e.platformWait(j)
 	case Cancelling:
-		return s.cancellingWait(j)
+		return e.cancellingWait(j)
 	}
 	return Wait{}
 }
 
-// waitingWait goes through the reasons in the order in which they have to go away.
-func (s WaitExplainer) waitingWait(j *Job, rank int64) Wait {
-	if w := s.batchBlocked(); w.Code != "" {
+// waitingWait returns the reason of a WAITING job: of several, the one that has to go away first.
+func (e WaitExplainer) waitingWait(j *Job, rank int64) Wait {
+	if w := e.batchBlocked(); w.Code != "" {
 		return w
 	}
-	if w := s.Account.allBlocked(s.Now); w.Code != "" {
+	if w := e.Account.allBlocked(e.Now); w.Code != "" {
 		return w
 	}
-	a := s.Account
-	if !s.Batch.CreateTime.After(a.Listing.ComparingSince) {
-		if w := a.reconcilingWait(s.Now); w.Code != "" {
+	a := e.Account
+	if !e.Batch.CreateTime.After(a.Listing.ComparingSince) {
+		if w := a.reconcilingWait(e.Now); w.Code != "" {
 			return w
 		}
 	}
-	note, problem := a.Notes[j.ID], a.Problems[s.Batch.ID]
+	note, problem := a.Notes[j.ID], a.Problems[e.Batch.ID]
 	switch {
-	case j.NextAttemptTime.After(s.Now):
+	case j.NextAttemptTime.After(e.Now):
 		return Wait{Code: WaitBackoff, Attempt: j.Attempt + 1, Until: j.NextAttemptTime}
-	case !problem.Until.IsZero(): // others concern single jobs, and are not in the way of this one
+	case !problem.Until.IsZero(): // a problem without a next try concerns another job of the batch
 		return problem.asWait()
 	case note.Starting:
-		return s.pendingStartWait(note.Since)
+		return e.pendingStartWait(note.Since)
 	case note.Problem.Text != "":
 		return note.Problem.asWait()
 	case j.Step == StepCreate:
-		if w := a.budgetWait(s.Now, configuringClasses...); w.Code != "" {
+		if w := a.budgetWait(e.Now, configuringClasses...); w.Code != "" {
 			return w
 		}
 		return Wait{Code: WaitConfiguring, Since: j.StepTime}
 	}
-	return s.inLineWait(j, rank)
+	return e.inLineWait(j, rank)
 }
 
-// reconcilingWait is the wait for the comparison of the platform with the job table. A batch
-// that came after it began need not wait for it.
+// reconcilingWait is the wait for the comparison of the platform with the job table.
 func (a *AccountStatus) reconcilingWait(now time.Time) Wait {
 	if a.Listing.ComparingSince.IsZero() {
 		return Wait{}
@@ -92,96 +91,96 @@ func (a *AccountStatus) reconcilingWait(now time.Time) Wait {
 	return Wait{Code: WaitReconciling, Since: a.Listing.ComparingSince, Text: oneLine(a.Listing.ComparingProblem)}
 }
 
-// batchBlocked is what keeps all jobs of the batch from being started, if that lies with the
-// batch, or with its having no account.
-func (s WaitExplainer) batchBlocked() Wait {
-	switch b := s.Batch; {
+// batchBlocked is why no job of the batch is started, if the reason lies with the batch itself or
+// with its missing account.
+func (e WaitExplainer) batchBlocked() Wait {
+	switch b := e.Batch; {
 	case b.State == BatchCancelling:
 		return Wait{Code: WaitStop, Since: b.StateTime}
 	case b.State == BatchPaused:
 		return Wait{Code: WaitBatchPaused, Since: b.StateTime, Text: oneLine(b.StateReason)}
-	case s.Account == nil:
+	case e.Account == nil:
 		return Wait{Code: WaitAccountMissing, Subject: b.AccountID}
 	}
 	return Wait{}
 }
 
-// inLineWait is why a job that could be started now has not been: what goes before it.
-func (s WaitExplainer) inLineWait(j *Job, rank int64) Wait {
-	a, w := s.Account, Wait{Code: WaitInLine}
-	if s.Place != nil {
-		w.Position = s.Place.Position(rank)
-		w.Earliest = a.earliestStart(w.Position, s.Now)
+// inLineWait is why a job in line has not been started yet.
+func (e WaitExplainer) inLineWait(j *Job, rank int64) Wait {
+	a, w := e.Account, Wait{Code: WaitInLine}
+	if e.Place != nil {
+		w.Position = e.Place.Position(rank)
+		w.Earliest = a.earliestStart(w.Position, e.Now)
 	}
-	if full := a.platformBlocked(s.Now); full.Code != "" {
+	if full := a.platformBlocked(e.Now); full.Code != "" {
 		full.Position = w.Position
 		return full
 	}
-	if s.Place != nil && s.Place.HigherPriorityCount() > 0 {
-		w.Code, w.Count = WaitPriority, s.Place.HigherPriorityCount()
+	if e.Place != nil && e.Place.HigherPriorityCount() > 0 {
+		w.Code, w.Count = WaitPriority, e.Place.HigherPriorityCount()
 		return w
 	}
-	if full := a.queueBlocked(s.Now, s.startClass()); full.Code != "" {
+	if full := a.queueBlocked(e.Now, e.startClass()); full.Code != "" {
 		full.Position, full.Earliest = w.Position, w.Earliest
 		return full
 	}
 	classes := configuringClasses
-	if s.Batch.Template != nil || j.Prepared() {
-		classes = []string{s.startClass()}
+	if e.Batch.Template != nil || j.Prepared() {
+		classes = []string{e.startClass()}
 	}
-	if short := a.budgetWait(s.Now, classes...); short.Code != "" {
+	if short := a.budgetWait(e.Now, classes...); short.Code != "" {
 		short.Position = w.Position
 		return short
 	}
 	return w
 }
 
-// startingWait is why a job's start is not answered yet.
-func (s WaitExplainer) startingWait(j *Job) Wait {
-	if w := s.Account.breakerWait(); w.Code != "" {
+// startingWait is the reason of a STARTING job.
+func (e WaitExplainer) startingWait(j *Job) Wait {
+	if w := e.Account.breakerWait(); w.Code != "" {
 		return w
 	}
-	if note := s.Account.Notes[j.ID]; note.Starting {
-		return s.pendingStartWait(j.StepTime)
+	if note := e.Account.Notes[j.ID]; note.Starting {
+		return e.pendingStartWait(j.StepTime)
 	}
-	return s.unknownStartWait(j)
+	return e.unknownStartWait(j)
 }
 
-// pendingStartWait is the wait for the answer to a start, or for the budget to send it.
-func (s WaitExplainer) pendingStartWait(since time.Time) Wait {
-	if w := s.Account.budgetWait(s.Now, s.startClass()); w.Code != "" {
+// pendingStartWait is the wait for the answer to a start, or for the rate limit to allow the call.
+func (e WaitExplainer) pendingStartWait(since time.Time) Wait {
+	if w := e.Account.budgetWait(e.Now, e.startClass()); w.Code != "" {
 		return w
 	}
 	return Wait{Code: WaitStart, Since: since}
 }
 
-// startClass is the class of the calls that start jobs of the batch.
-func (s WaitExplainer) startClass() string {
-	if s.Batch.Template != nil {
+// startClass returns the class of the calls that start jobs of the batch.
+func (e WaitExplainer) startClass() string {
+	if e.Batch.Template != nil {
 		return templateStartClass
 	}
 	return startClass
 }
 
-// unknownStartWait is the wait for what is seen of a start without an answer. Once the settle
-// time is over it is as long as the platform shows nothing.
-func (s WaitExplainer) unknownStartWait(j *Job) Wait {
-	w := Wait{Code: WaitUnknownStart, Since: j.StepTime, Text: oneLine(s.Account.Waits[j.ID].Text)}
-	if end := j.StepTime.Add(s.Account.Settle); s.Account.Settle > 0 && end.After(s.Now) {
+// unknownStartWait is the wait of a job whose start was not answered. It ends with the settle time,
+// or later if the platform shows nothing about the encoding.
+func (e WaitExplainer) unknownStartWait(j *Job) Wait {
+	w := Wait{Code: WaitUnknownStart, Since: j.StepTime, Text: oneLine(e.Account.Waits[j.ID].Text)}
+	if end := j.StepTime.Add(e.Account.Settle); e.Account.Settle > 0 && end.After(e.Now) {
 		w.Until = end
 	}
 	return w
 }
 
-// platformWait is why a job whose start was accepted does not go on.
-func (s WaitExplainer) platformWait(j *Job) Wait {
-	w, waits := s.Account.Waits[j.ID]
+// platformWait is the reason of a job whose start was accepted.
+func (e WaitExplainer) platformWait(j *Job) Wait {
+	w, waits := e.Account.Waits[j.ID]
 	w.Text = oneLine(w.Text)
 	switch {
 	case waits && w.Code == WaitUnknownStart:
-		return s.unknownStartWait(j)
-	case waits && s.Account.Organisation.Text != "":
-		w := s.Account.Organisation.asWait()
+		return e.unknownStartWait(j)
+	case waits && e.Account.Organisation.Text != "":
+		w := e.Account.Organisation.asWait()
 		w.Code = WaitOrganisation
 		return w
 	case waits:
@@ -198,15 +197,15 @@ func (s WaitExplainer) platformWait(j *Job) Wait {
 	return Wait{}
 }
 
-// cancellingWait is why a job that is to be cancelled has not ended.
-func (s WaitExplainer) cancellingWait(j *Job) Wait {
-	if w := s.Account.breakerWait(); w.Code != "" {
+// cancellingWait is the reason of a CANCELLING job.
+func (e WaitExplainer) cancellingWait(j *Job) Wait {
+	if w := e.Account.breakerWait(); w.Code != "" {
 		return w
 	}
-	if j.Step == StepStart && !s.Account.Notes[j.ID].Starting {
-		return s.unknownStartWait(j)
+	if j.Step == StepStart && !e.Account.Notes[j.ID].Starting {
+		return e.unknownStartWait(j)
 	}
-	if w := s.platformWait(j); w.Code != "" {
+	if w := e.platformWait(j); w.Code != "" {
 		return w
 	}
 	w := Wait{Code: WaitStop, Since: j.UpdateTime}
@@ -216,11 +215,11 @@ func (s WaitExplainer) cancellingWait(j *Job) Wait {
 	return w
 }
 
-// BatchWait says why the batch does not move; the zero Wait if it does, or has ended. The
-// reason is that of the first of its jobs that may be started next, or if none waits and none
-// runs, of the first that is elsewhere. first is that job, if somebody has read it.
-func (s WaitExplainer) BatchWait(first *Job) Wait {
-	b := s.Batch
+// BatchWait returns why the batch does not move, or the zero Wait if it does or has ended. The
+// reason is that of its job that is to be started next or, if no job waits or runs, of the first
+// other job that has not ended. first is this job; nil if it was not read.
+func (e WaitExplainer) BatchWait(first *Job) Wait {
+	b := e.Batch
 	switch {
 	case b.State.Terminal():
 		return Wait{}
@@ -229,30 +228,31 @@ func (s WaitExplainer) BatchWait(first *Job) Wait {
 	case b.Counts.Live() == 0 && b.State == BatchOpen:
 		return Wait{Code: WaitMoreJobs, Since: b.UpdateTime}
 	case b.Counts.Waiting > 0:
-		return s.firstJobWait(first)
+		return e.firstJobWait(first)
 	case b.Counts.Live() == 0 && b.State == BatchPaused:
-		return s.batchBlocked()
+		return e.batchBlocked()
 	case b.Counts.Running > 0 || first == nil:
 		return Wait{}
 	}
-	w := s.JobWait(first, 0)
+	w := e.JobWait(first, 0)
 	w.Count = *b.Counts.Of(first.State)
 	return w
 }
 
-// firstJobWait is the reason of the job of the batch that goes first.
-func (s WaitExplainer) firstJobWait(first *Job) Wait {
+// firstJobWait is the reason of the job that is to be started next.
+func (e WaitExplainer) firstJobWait(first *Job) Wait {
 	if first != nil && first.State == Waiting {
-		return s.JobWait(first, 0)
+		return e.JobWait(first, 0)
 	}
 	next := Job{State: Waiting}
-	if s.Place != nil && s.Place.share.Due == 0 {
-		next.NextAttemptTime = s.Place.share.NextDue
+	if e.Place != nil && e.Place.share.Due == 0 {
+		next.NextAttemptTime = e.Place.share.NextDue
 	}
-	return s.JobWait(&next, 0)
+	return e.JobWait(&next, 0)
 }
 
-// ExplainWait says why the account starts nothing right now; the zero Wait if it is about to.
+// ExplainWait returns why the account starts nothing right now, or the zero Wait if it is about to
+// start a job.
 func (a *AccountStatus) ExplainWait(now time.Time) Wait {
 	if w := a.allBlocked(now); w.Code != "" {
 		return w
@@ -278,7 +278,7 @@ func (a *AccountStatus) ExplainWait(now time.Time) Wait {
 	return Wait{}
 }
 
-// emptyLineWait is why there is no job that could be started.
+// emptyLineWait is why no job is in line.
 func (a *AccountStatus) emptyLineWait(now time.Time) Wait {
 	var worst Problem
 	for _, t := range a.Problems {
@@ -298,9 +298,9 @@ func (a *AccountStatus) emptyLineWait(now time.Time) Wait {
 	return Wait{Code: WaitIdle}
 }
 
-// allBlocked is what keeps everything of the account from being started.
+// allBlocked is why no job of the account is started, whatever the job.
 func (a *AccountStatus) allBlocked(now time.Time) Wait {
-	if a.StartsExhausted() && a.PausedSince.IsZero() { // it counts as paused
+	if a.StartsExhausted() && a.PausedSince.IsZero() { // the daily limit sets Paused as well
 		return Wait{Code: WaitDailyLimit, Count: int64(a.StartsTodayCount), Limit: int64(a.MaxStartsPerDay), Until: a.PausedUntil}
 	}
 	if a.Paused {
@@ -317,6 +317,7 @@ func (a *AccountStatus) allBlocked(now time.Time) Wait {
 	return Wait{}
 }
 
+// breakerWait is the wait for a platform that cannot be used.
 func (a *AccountStatus) breakerWait() Wait {
 	if a.Breaker != BreakerOpen && a.Breaker != BreakerProbing {
 		return Wait{}
@@ -324,7 +325,7 @@ func (a *AccountStatus) breakerWait() Wait {
 	return Wait{Code: WaitBreaker, Since: a.BreakerSince, Until: a.NextProbeTime, Text: oneLine(a.BreakerReason)}
 }
 
-// platformBlocked is what keeps a job that is next from being started whatever the queue is like.
+// platformBlocked is why the next job is not started, whatever number of places is free.
 func (a *AccountStatus) platformBlocked(now time.Time) Wait {
 	if a.QueueFullUntil.After(now) {
 		return Wait{Code: WaitPlatformFull, Until: a.QueueFullUntil}
@@ -335,11 +336,11 @@ func (a *AccountStatus) platformBlocked(now time.Time) Wait {
 	return Wait{}
 }
 
-// queueBlocked is what keeps a job that is next from having a place in the queue. Places that are
-// taken by starts which wait for the budget are not what it is about.
+// queueBlocked is why the next job does not get a place in the queue. If starts that wait for the
+// rate limit take places, the rate limit is the reason.
 func (a *AccountStatus) queueBlocked(now time.Time, class string) Wait {
 	if a.HeldCount < a.EffectiveQueueTarget {
-		if a.Uncounted { // while every place is known to be taken there is no need to count
+		if a.Uncounted { // a full queue does not have to be counted
 			return a.countingWait(now)
 		}
 		return Wait{}
@@ -360,8 +361,8 @@ func (a *AccountStatus) countingWait(now time.Time) Wait {
 	return Wait{Code: WaitCounting}
 }
 
-// budgetWait finds a class of calls of which none can be made for now although some wait to be,
-// or which the platform has stopped.
+// budgetWait is the wait for the rate limit of one of the classes: calls wait and none can be made
+// now, or the platform refuses them. It is the zero Wait if there is no such class.
 func (a *AccountStatus) budgetWait(now time.Time, classes ...string) Wait {
 	for _, b := range a.Budgets {
 		if !slices.Contains(classes, b.Class) {
@@ -377,18 +378,18 @@ func (a *AccountStatus) budgetWait(now time.Time, classes ...string) Wait {
 	return Wait{}
 }
 
-// earliestDeviations is how many standard deviations before the likely time of a start its earliest lies:
-// nine of ten jobs start later.
+// earliestDeviations is how many standard deviations the earliest time of a start lies before the
+// likely time: nine of ten jobs start later.
 const earliestDeviations = 1.3
 
-// earliestStart is when the job with this position may be started at the earliest: when as many
-// places have become free, at the pace at which they do now. Zero if there is no pace, and
-// while the queue is not full, because then it says nothing.
+// earliestStart is when the job with this position may be started at the earliest: once as many
+// places have become free, at the present rate. It is zero if the rate is unknown, and while the
+// queue is not full, when the rate says nothing.
 func (a *AccountStatus) earliestStart(position int64, now time.Time) (t time.Time) {
 	if a.DrainRate > 0 && a.HeldCount >= a.EffectiveQueueTarget {
 		places := float64(position) + float64(a.HeldCount-a.EffectiveQueueTarget)
 		minutes := (places - earliestDeviations*math.Sqrt(places)) / a.DrainRate
-		if minutes > 1.0/60 && minutes < 60*24*365 {
+		if minutes > 1.0/60 && minutes < MaxEstimate.Minutes() {
 			t = now.Add(time.Duration(minutes * float64(time.Minute))).Truncate(time.Second)
 		}
 	}

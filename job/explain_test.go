@@ -131,7 +131,7 @@ func TestWaitOfAJob(t *testing.T) {
 			"nobody can count",
 			[]func(*scene){func(s *scene) { s.account.Uncounted, s.account.HeldCount, s.rank = true, 2, 0 }, spent("encoding-list")},
 			job.Wait{Code: job.WaitBudget, Subject: "encoding-list", Until: later, Position: 1},
-			"the calls of class encoding-list are used up until 2026-03-14T12:01:00Z",
+			"the rate limit for calls of class encoding-list is used up until 2026-03-14T12:01:00Z",
 		},
 		{
 			"nobody need count",
@@ -143,7 +143,7 @@ func TestWaitOfAJob(t *testing.T) {
 			"the places are taken by starts that cannot be sent",
 			[]func(*scene){func(s *scene) { s.account.StartingCount = 3 }, spent("start")},
 			job.Wait{Code: job.WaitBudget, Subject: "start", Until: later, Position: 5},
-			"the calls of class start are used up until 2026-03-14T12:01:00Z; position 5",
+			"the rate limit for calls of class start is used up until 2026-03-14T12:01:00Z; position 5",
 		},
 		{
 			"being configured",
@@ -155,19 +155,19 @@ func TestWaitOfAJob(t *testing.T) {
 			"it cannot be configured",
 			[]func(*scene){step(job.StepCreate), spent("subresource")},
 			job.Wait{Code: job.WaitBudget, Subject: "subresource", Until: later},
-			"the calls of class subresource are used up until 2026-03-14T12:01:00Z",
+			"the rate limit for calls of class subresource is used up until 2026-03-14T12:01:00Z",
 		},
 		{
 			"it cannot be started",
 			[]func(*scene){free, func(s *scene) { s.job.EncodingID = "e" }, spent("start")},
 			job.Wait{Code: job.WaitBudget, Subject: "start", Until: later, Position: 5},
-			"the calls of class start are used up until 2026-03-14T12:01:00Z; position 5",
+			"the rate limit for calls of class start is used up until 2026-03-14T12:01:00Z; position 5",
 		},
 		{
 			"a template cannot be started",
 			[]func(*scene){free, func(s *scene) { s.batch.Template = &job.Template{} }, spent("encoding-create")},
 			job.Wait{Code: job.WaitBudget, Subject: "encoding-create", Until: later, Position: 5},
-			"the calls of class encoding-create are used up until 2026-03-14T12:01:00Z; position 5",
+			"the rate limit for calls of class encoding-create is used up until 2026-03-14T12:01:00Z; position 5",
 		},
 		{
 			"calls wait in line",
@@ -175,7 +175,7 @@ func TestWaitOfAJob(t *testing.T) {
 				s.account.Budgets = []job.Budget{{Class: "encoding-create", Waiting: 2, Next: later}}
 			}},
 			job.Wait{Code: job.WaitBudget, Subject: "encoding-create", Until: later, Position: 5},
-			"the calls of class encoding-create are used up until 2026-03-14T12:01:00Z; position 5",
+			"the rate limit for calls of class encoding-create is used up until 2026-03-14T12:01:00Z; position 5",
 		},
 		{
 			"a pause before the next attempt",
@@ -199,7 +199,7 @@ func TestWaitOfAJob(t *testing.T) {
 			"the batch is being cancelled",
 			[]func(*scene){func(s *scene) { s.batch.State = job.BatchCancelling }},
 			job.Wait{Code: job.WaitStop, Since: ago},
-			"cancel asked for; its end is not confirmed yet",
+			"cancelling was requested; the end is not confirmed yet",
 		},
 		{
 			"the account is paused",
@@ -227,7 +227,7 @@ func TestWaitOfAJob(t *testing.T) {
 				s.account.Problems = map[string]job.Problem{"b": {Text: "no bucket", Since: ago, Until: later, Refused: true}}
 			}},
 			job.Wait{Code: job.WaitStorage, Since: ago, Until: later, Text: "no bucket"},
-			"it is passed over for now: no bucket",
+			"it is skipped for now: no bucket",
 		},
 		{
 			"calls of the batch fail",
@@ -235,13 +235,13 @@ func TestWaitOfAJob(t *testing.T) {
 				s.account.Problems = map[string]job.Problem{"a": {Text: "other"}, "b": {Text: "time-out", Until: later}}
 			}},
 			job.Wait{Code: job.WaitProblem, Until: later, Text: "time-out"},
-			"it is passed over for now: time-out",
+			"it is skipped for now: time-out",
 		},
 		{
 			"calls of the job fail",
 			[]func(*scene){note(job.Note{Problem: job.Problem{Text: "HTTP 500", Until: later}})},
 			job.Wait{Code: job.WaitProblem, Until: later, Text: "HTTP 500"},
-			"it is passed over for now: HTTP 500",
+			"it is skipped for now: HTTP 500",
 		},
 		{
 			"the key is another organisation's",
@@ -273,7 +273,7 @@ func TestWaitOfAJob(t *testing.T) {
 			"its start waits for the budget",
 			[]func(*scene){state(job.Starting), step(job.StepStart), note(job.Note{Starting: true}), spent("start")},
 			job.Wait{Code: job.WaitBudget, Subject: "start", Until: later},
-			"the calls of class start are used up until 2026-03-14T12:01:00Z",
+			"the rate limit for calls of class start is used up until 2026-03-14T12:01:00Z",
 		},
 		{
 			"its start was not answered",
@@ -311,7 +311,7 @@ func TestWaitOfAJob(t *testing.T) {
 			"being cancelled",
 			[]func(*scene){state(job.Cancelling), func(s *scene) { s.job.UpdateTime = ago }},
 			job.Wait{Code: job.WaitStop, Since: ago},
-			"cancel asked for; its end is not confirmed yet",
+			"cancelling was requested; the end is not confirmed yet",
 		},
 		{
 			"being cancelled before its start was answered",
@@ -362,14 +362,14 @@ func TestWaitOfABatch(t *testing.T) {
 		{
 			"it is being cancelled", func(s *scene) { s.batch.State = job.BatchCancelling }, nil,
 			job.Wait{Code: job.WaitStop, Since: ago, Count: 10},
-			"cancel asked for; the end of 10 jobs is not confirmed yet",
+			"cancelling was requested; the end of 10 jobs is not confirmed yet",
 		},
 		{
 			"it has no jobs", func(s *scene) {
 				s.batch.State, s.batch.Counts, s.batch.UpdateTime = job.BatchOpen, job.Counts{Succeeded: 1}, ago
 			}, nil,
 			job.Wait{Code: job.WaitMoreJobs, Since: ago},
-			"no job is left; it is open for more",
+			"all jobs have ended; the batch is open for more",
 		},
 		{
 			"all are queued", func(s *scene) { s.batch.Counts = job.Counts{Queued: 2} }, &job.Job{State: job.Queued, StartTime: ago},
@@ -407,7 +407,7 @@ func TestWaitOfAnAccount(t *testing.T) {
 		{"nothing can be used", func(a *job.AccountStatus) {
 			a.InLineCount = 0
 			a.Problems = map[string]job.Problem{"b": {Text: "no bucket", Until: later, Refused: true}}
-		}, job.WaitStorage, "it is passed over for now: no bucket"},
+		}, job.WaitStorage, "it is skipped for now: no bucket"},
 		{"others can", func(a *job.AccountStatus) {
 			a.HeldCount = 2
 			a.Problems = map[string]job.Problem{"b": {Text: "no bucket", Until: later, Refused: true}}
@@ -416,7 +416,7 @@ func TestWaitOfAnAccount(t *testing.T) {
 		{"paused", func(a *job.AccountStatus) { a.Paused, a.InLineCount = true, 0 }, job.WaitAccountPaused, "account default is paused"},
 		{"throttled", func(a *job.AccountStatus) {
 			a.HeldCount, a.Budgets = 2, []job.Budget{{Class: "start", PausedUntil: later}}
-		}, job.WaitBudget, "the calls of class start are used up until 2026-03-14T12:01:00Z"},
+		}, job.WaitBudget, "the rate limit for calls of class start is used up until 2026-03-14T12:01:00Z"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			a := newScene().account

@@ -5,18 +5,18 @@ import (
 	"time"
 )
 
-// Update is one change of a job: a transaction reads the job, applies facts to
-// the update, and writes what came of it. Its methods are pure; a method that
-// finds its fact out of date changes nothing and returns nil.
+// Update is one change of a job. A transaction reads the job, applies facts to the update by its
+// methods, and writes the result. The methods are pure. A method whose fact is outdated changes
+// nothing and returns nil.
 type Update struct {
 	Job Job
-	// Ended is an attempt that ended without success by this change. It is
-	// kept beside the job, which goes on to its next attempt.
+	// Ended is the attempt that this change ended without success, if it did. It is stored beside
+	// the job.
 	Ended *Attempt
-	// Orphan is an encoding that was never started and that no job needs any
-	// more. It is to be deleted at the platform.
+	// Orphan is the id of an encoding that was never started and that no job needs any more. It
+	// has to be deleted at the platform.
 	Orphan string
-	// Reason explains a change of state in its event.
+	// Reason explains a change of state, in its event.
 	Reason string
 
 	from    State
@@ -25,30 +25,30 @@ type Update struct {
 	starts  int
 }
 
-// NewUpdate starts an update of j.
+// NewUpdate begins an update of j.
 func NewUpdate(j Job) *Update { return &Update{Job: j, from: j.State} }
 
 // Changed reports whether anything has to be written.
 func (u *Update) Changed() bool { return u.changed || u.Orphan != "" }
 
-// Visible reports whether the change can be seen by watchers; what cannot is
-// written without waking them.
+// Visible reports whether watchers can see the change. Other changes are written without waking
+// them.
 func (u *Update) Visible() bool { return u.visible }
 
-// From is the state before the update. It differs from the job's state if the
-// update moved the job.
+// From returns the state before the update.
 func (u *Update) From() State { return u.from }
 
-// Starts is how many starts the update records, less those that it gives back.
+// Starts returns how many starts the update records, minus those that turned out not to have been
+// made.
 func (u *Update) Starts() int { return u.starts }
 
-// markChanged notes a change nobody but the dispatcher sees.
+// markChanged notes a change that only the dispatcher sees.
 func (u *Update) markChanged(now time.Time) {
 	u.changed = true
 	u.Job.UpdateTime = now
 }
 
-// markVisible notes a change that watchers see.
+// markVisible notes a change that watchers see as well.
 func (u *Update) markVisible(now time.Time) {
 	u.markChanged(now)
 	u.visible = true
@@ -82,9 +82,8 @@ func (u *Update) BeginCreate(now time.Time) error {
 	return nil
 }
 
-// Configured records that encoding, and the manifests over it, are completely
-// configured for the job. If the job does not need them any more the encoding
-// becomes an orphan.
+// Configured records that the encoding and its manifests are completely configured for the job. The
+// encoding becomes an orphan if the job does not need it any more.
 func (u *Update) Configured(encoding string, manifests []ManifestRef, now time.Time) error {
 	j := &u.Job
 	if j.Step == StepCreate {
@@ -100,8 +99,8 @@ func (u *Update) Configured(encoding string, manifests []ManifestRef, now time.T
 	return nil
 }
 
-// CreateAbandoned records that configuring did not come to its end for reasons
-// that are not the job's. What was created of it, if anything, becomes an orphan.
+// CreateAbandoned records that configuring was given up for reasons that do not lie with the job.
+// The encoding becomes an orphan if it was created; its id is empty otherwise.
 func (u *Update) CreateAbandoned(encoding string, now time.Time) error {
 	if u.Job.Step == StepCreate {
 		u.Job.Step, u.Job.StepTime = StepNone, time.Time{}
@@ -111,9 +110,8 @@ func (u *Update) CreateAbandoned(encoding string, now time.Time) error {
 	return nil
 }
 
-// ConfigureRefused records that the platform refused the job's encoding, or a
-// part of it. It uses an attempt although nothing was started, so that a job that
-// can never be configured comes to its end.
+// ConfigureRefused records that the platform refused the encoding of the job or a part of it. This
+// uses up an attempt although nothing was started, so that a job that can never be configured ends.
 func (u *Update) ConfigureRefused(encoding string, f Failure, r Rules, now time.Time) error {
 	if err := u.CreateAbandoned(encoding, now); err != nil {
 		return err
@@ -126,7 +124,7 @@ func (u *Update) ConfigureRefused(encoding string, f Failure, r Rules, now time.
 	return u.failAttempt(&f, "", r, now)
 }
 
-// BeginStart records the intent to start the job's encoding and opens the next attempt.
+// BeginStart records the intent to start the encoding of the job, and opens the next attempt.
 func (u *Update) BeginStart(now time.Time) error {
 	j := &u.Job
 	if !j.Prepared() {
@@ -135,7 +133,7 @@ func (u *Update) BeginStart(now time.Time) error {
 	return u.openStart("a slot is free", now)
 }
 
-// openStart opens the next attempt, the start of which is not answered yet.
+// openStart opens the next attempt and moves the job to STARTING.
 func (u *Update) openStart(reason string, now time.Time) error {
 	u.openAttempt()
 	if err := u.moveTo(Starting, reason, now); err != nil {
@@ -148,7 +146,7 @@ func (u *Update) openStart(reason string, now time.Time) error {
 	return nil
 }
 
-// openAttempt makes room for the facts of the next attempt.
+// openAttempt counts the next attempt and clears what belongs to the previous one.
 func (u *Update) openAttempt() {
 	j := &u.Job
 	j.Attempt++
@@ -156,11 +154,11 @@ func (u *Update) openAttempt() {
 	j.StartTime, j.QueuedTime, j.RunningTime = time.Time{}, time.Time{}, time.Time{}
 }
 
-// StartAccepted records that the platform took the start.
+// StartAccepted records that the platform accepted the start.
 func (u *Update) StartAccepted(now time.Time) error {
 	j := &u.Job
 	if j.Step != StepStart {
-		return nil // a look at the platform was faster
+		return nil // an observation was faster
 	}
 	if j.EncodingID == "" {
 		return fmt.Errorf("job %s: start accepted: %w: no encoding", j.ID, ErrConflict)
@@ -174,8 +172,8 @@ func (u *Update) StartAccepted(now time.Time) error {
 	return u.moveTo(Queued, "start accepted", now)
 }
 
-// StartUnknown records that the start call ended without an answer that can be
-// trusted. The job stays where it is until the platform has been asked.
+// StartUnknown records that the start call ended without a usable answer. The job keeps its state
+// until the platform has been asked.
 func (u *Update) StartUnknown(now time.Time) error {
 	if u.Job.Step == StepStart {
 		u.Job.StepTime = now
@@ -184,8 +182,8 @@ func (u *Update) StartUnknown(now time.Time) error {
 	return nil
 }
 
-// StartNotMade records that the start demonstrably did not happen and that it
-// was not the job's fault. The attempt is given back.
+// StartNotMade records that the start certainly did not happen, for a reason that does not lie with
+// the job. The attempt does not count.
 func (u *Update) StartNotMade(reason string, now time.Time) error {
 	j := &u.Job
 	if j.Step != StepStart {
@@ -204,8 +202,8 @@ func (u *Update) StartNotMade(reason string, now time.Time) error {
 	return u.moveTo(Waiting, reason, now)
 }
 
-// StartRefused records that the platform refused to start this very job. The
-// caller has looked at the encoding: it is not under way.
+// StartRefused records that the platform refused to start this job. The caller has made sure that
+// the encoding does not run.
 func (u *Update) StartRefused(f Failure, r Rules, now time.Time) error {
 	j := &u.Job
 	if j.Step != StepStart {
@@ -223,10 +221,9 @@ func (u *Update) StartRefused(f Failure, r Rules, now time.Time) error {
 	return u.failAttempt(&f, j.StaleMark, r, now)
 }
 
-// RestartRefused records that the platform does not start an encoding again that has run
-// before, whatever became of that run. That is no fault of the job: the attempt is
-// given back, and the job is configured anew. The encoding is kept at the platform: it is
-// part of what the account has paid for.
+// RestartRefused records that the platform does not start an encoding again that has run before.
+// The attempt does not count, and the job is configured again, with a new encoding. The old encoding
+// stays at the platform: the account has paid for its run.
 func (u *Update) RestartRefused(reason string, now time.Time) error {
 	j := &u.Job
 	if j.Step != StepStart || j.StaleMark == "" {
@@ -238,8 +235,8 @@ func (u *Update) RestartRefused(reason string, now time.Time) error {
 	return u.StartNotMade(reason, now)
 }
 
-// Renew lets go of an encoding that has run before, because the platform is known not to
-// start such a one again. The job waits to be configured anew.
+// Renew drops an encoding that has run before, because the platform is known not to start such an
+// encoding again. The job waits to be configured with a new one.
 func (u *Update) Renew(now time.Time) error {
 	if u.Job.State == Waiting && u.Job.StaleMark != "" {
 		u.dropEncoding()
@@ -248,8 +245,8 @@ func (u *Update) Renew(now time.Time) error {
 	return nil
 }
 
-// failAttempt ends the current attempt with f and sends the job back to wait for the
-// next one, or gives it up.
+// failAttempt ends the current attempt with f. The job waits for the next attempt, or fails if it
+// has none left. mark is the mark of the run that failed; empty if there was none.
 func (u *Update) failAttempt(f *Failure, mark string, r Rules, now time.Time) error {
 	j := &u.Job
 	f = u.keepFailure(f)
@@ -259,7 +256,7 @@ func (u *Update) failAttempt(f *Failure, mark string, r Rules, now time.Time) er
 		j.StaleMark = mark
 		return u.moveTo(Failed, f.String(), now)
 	}
-	idle := mark != "" && mark == j.StaleMark // the latest start has brought about no other run
+	idle := mark != "" && mark == j.StaleMark // the latest start has not led to a new run
 	j.StaleMark = mark
 	switch {
 	case f.Hint == HintDifferentRegion && j.FallbackRegionIndex < r.FallbackRegionCount:
@@ -268,9 +265,9 @@ func (u *Update) failAttempt(f *Failure, mark string, r Rules, now time.Time) er
 	case r.Template:
 		u.dropEncoding() // each attempt has an encoding of its own
 	case mark != "" && (r.FreshEncoding || idle):
-		u.dropEncoding() // the platform does not start it again
+		u.dropEncoding() // the platform would not start it again
 	case f.Kind == FailedTransfer || f.Kind == FailedGone:
-		u.dropEncoding() // such an encoding cannot be started again
+		u.dropEncoding() // the encoding cannot be started again
 	}
 	j.NextAttemptTime = now.Add(r.Retry.Backoff(j.Failures, r.Jitter))
 	j.Reason = Shorten(f.String(), MaxReason)
@@ -282,19 +279,19 @@ func (u *Update) failAttempt(f *Failure, mark string, r Rules, now time.Time) er
 	return u.moveTo(Waiting, j.Reason, now)
 }
 
-// keepFailure makes f the failure of the job, and returns what is kept of it: this is the one
-// place where a failure, which is as long as the platform likes, becomes part of a job.
+// keepFailure sets the failure of the job to f, shortened, and returns it. All failures pass here,
+// so that no text of the platform becomes part of a job unshortened.
 func (u *Update) keepFailure(f *Failure) *Failure {
 	u.Job.Failure = f.Shorten(MaxFailure)
 	return u.Job.Failure
 }
 
-// dropEncoding lets the job's encoding go: the next attempt gets a new one.
+// dropEncoding clears the encoding of the job, so that the next attempt gets a new one.
 func (u *Update) dropEncoding() {
 	u.Job.EncodingID, u.Job.Manifests, u.Job.StaleMark = "", nil, ""
 }
 
-// endCancelled ends the job because it no longer runs and should not.
+// endCancelled ends a job that no longer runs as CANCELLED.
 func (u *Update) endCancelled(reason string, f *Failure, now time.Time) error {
 	u.Job.Reason = Shorten(reason, MaxReason)
 	if f != nil {
@@ -304,6 +301,7 @@ func (u *Update) endCancelled(reason string, f *Failure, now time.Time) error {
 	return u.moveTo(Cancelled, reason, now)
 }
 
+// endAttempt sets Ended to the current attempt.
 func (u *Update) endAttempt(state State, f *Failure, now time.Time) {
 	j := &u.Job
 	u.Ended = &Attempt{
@@ -312,8 +310,8 @@ func (u *Update) endAttempt(state State, f *Failure, now time.Time) {
 	}
 }
 
-// Cancel asks for the job's end. A job that was never put on the platform's
-// queue is cancelled at once; any other once the platform confirms it.
+// Cancel requests the end of the job. A job that is not at the platform is CANCELLED at once, any
+// other once the platform confirms it.
 func (u *Update) Cancel(reason string, now time.Time) error {
 	j := &u.Job
 	switch j.State {
@@ -329,7 +327,7 @@ func (u *Update) Cancel(reason string, now time.Time) error {
 		if err := u.moveTo(Cancelled, reason, now); err != nil {
 			return err
 		}
-		// An encoding that is being created right now is still to be heard of.
+		// The result of creating an encoding that is under way is still to come.
 		j.Step, j.StepTime = step, since
 		return nil
 	case Starting, Queued, Running:
@@ -338,14 +336,14 @@ func (u *Update) Cancel(reason string, now time.Time) error {
 		if err := u.moveTo(Cancelling, reason, now); err != nil {
 			return err
 		}
-		// A start under way is still to be resolved before anything can be stopped.
+		// The result of a start that is under way has to be known before anything can be stopped.
 		j.Step, j.StepTime = step, since
 		return nil
 	}
 	return &StateError{Resource: "job", ID: j.ID.String(), State: string(j.State), Problem: "it has ended and cannot be cancelled"}
 }
 
-// BeginStop records the intent to stop the job's encoding.
+// BeginStop records the intent to stop the encoding of the job.
 func (u *Update) BeginStop(now time.Time) error {
 	j := &u.Job
 	if j.State != Cancelling || j.Step == StepStart {
@@ -356,14 +354,14 @@ func (u *Update) BeginStop(now time.Time) error {
 	return nil
 }
 
-// Retry gives a job that failed or was cancelled another chance, with all of
-// its retries. Earlier attempts are kept.
+// Retry lets a failed or cancelled job be tried again, with all of its retries. Its earlier attempts
+// are kept.
 func (u *Update) Retry(now time.Time) error {
 	j := &u.Job
 	if j.State != Failed && j.State != Cancelled {
 		return &StateError{Resource: "job", ID: j.ID.String(), State: string(j.State), Problem: "only FAILED and CANCELLED jobs can be retried"}
 	}
-	// An encoding that ended in ERROR, or refused its start, can be started again as it is.
+	// An encoding that ended in ERROR, or whose start was refused, can be started again.
 	reusable := j.State == Failed && j.Failure != nil && (j.Failure.Kind == FailedEncoding || j.Failure.Kind == FailedStart)
 	if !reusable {
 		u.dropEncoding()

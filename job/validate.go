@@ -93,7 +93,7 @@ func (video Video) validate(v *violationList, field string) {
 	case video.Bitrate == 0 && video.CRF == 0:
 		v.add(field+".bitrate", "give a bitrate in bit/s, or a crf")
 	case video.CRF != 0 && video.Codec == AV1:
-		v.add(field+".crf", "AV1 has none at the platform; give a bitrate in bit/s")
+		v.add(field+".crf", "the platform has none for AV1; give a bitrate in bit/s")
 	case video.Bitrate != 0 && video.CRF != 0:
 		v.add(field+".crf", "bitrate and crf exclude each other")
 	case video.CRF == 0 && (video.Bitrate < 10_000 || video.Bitrate > 500_000_000):
@@ -122,7 +122,7 @@ func (audio Audio) validate(v *violationList, field string) {
 	v.checkName(field, audio.Name)
 }
 
-// violationList collects what is wrong below one path.
+// violationList collects violations of fields below one path.
 type violationList struct {
 	path string
 	list []Violation
@@ -139,7 +139,8 @@ func (v *violationList) addf(field, format string, args ...any) {
 	v.add(field, fmt.Sprintf(format, args...))
 }
 
-// claimDirectory notes that field writes to directory, unless another one does already.
+// claimDirectory notes that field writes to directory. It is a violation if another field does so
+// already.
 func (v *violationList) claimDirectory(taken map[string]string, directory, field string) {
 	if other, ok := taken[directory]; ok {
 		v.addf(field, "writes to the same directory %q as %s; give it a name or directory of its own", directory, other)
@@ -148,21 +149,22 @@ func (v *violationList) claimDirectory(taken map[string]string, directory, field
 	taken[directory] = field
 }
 
+// checkName refuses names that are paths.
 func (v *violationList) checkName(field, name string) {
 	if strings.ContainsAny(name, "/\\") || name == "." || name == ".." {
-		v.addf(field+".name", "%q names a directory: leave out slashes and dots", name)
+		v.addf(field+".name", "%q: want a name without slashes that is not . or ..", name)
 	}
 	v.checkText(field+".name", name)
 }
 
-// checkText refuses characters that nobody sees.
+// checkText refuses invisible characters.
 func (v *violationList) checkText(field, text string) {
 	if at, what := FindHidden(text); at > 0 {
 		v.addf(field, "%s at character %d of %q: leave it out", what, at, text)
 	}
 }
 
-// staysBelow reports whether a relative path stays below its root.
+// staysBelow reports whether a relative path has no empty elements, "." or "..".
 func staysBelow(path string) bool {
 	if path == "" {
 		return true
@@ -175,14 +177,14 @@ func staysBelow(path string) bool {
 	return true
 }
 
-// fallbackRegions checks the regions that a recipe or template falls back to.
+// fallbackRegions checks the fallback regions of a recipe or template.
 func (v *violationList) fallbackRegions(regions []string) {
 	if len(regions) > MaxFallbackRegions {
-		v.addf("fallback_regions", "at most %d regions", MaxFallbackRegions)
+		v.addf("fallback_regions", "want at most %d regions", MaxFallbackRegions)
 	}
 	for i, region := range regions {
 		if strings.Trim(region, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") != "" || region == "" {
-			v.addf(fmt.Sprintf("fallback_regions[%d]", i), "%q is no region; they are spelled like AWS_EU_WEST_1", region)
+			v.addf(fmt.Sprintf("fallback_regions[%d]", i), "%q is not a region; regions are spelled like AWS_EU_WEST_1", region)
 		}
 	}
 }

@@ -8,40 +8,41 @@ import (
 	"time"
 )
 
-// WaitCode says why a job waits, why a batch does not move, or why an account starts
-// nothing. The empty code means that nothing waits.
+// WaitCode is a reason why a job waits, a batch does not move, or an account starts nothing. The
+// empty code means that nothing waits.
 type WaitCode string
 
-// The reasons for waiting. The contract has the same ones, as WAIT_CODE_<name>.
+// The reasons for waiting, each with the fields of [Wait] that it sets. The contract has the same
+// codes, as WAIT_CODE_<name>.
 const (
 	WaitInLine         WaitCode = "IN_LINE"         // other jobs go first: Position
 	WaitPriority       WaitCode = "PRIORITY"        // Count jobs of higher priority go first; Position
 	WaitQueueFull      WaitCode = "QUEUE_FULL"      // Count of Limit places of the queue are taken; Position, Earliest
-	WaitPlatformFull   WaitCode = "PLATFORM_FULL"   // the platform said that its queue is full; Until
-	WaitCounting       WaitCode = "COUNTING"        // the platform's queue is counted before anything is started
+	WaitPlatformFull   WaitCode = "PLATFORM_FULL"   // the platform refused a start because its queue is full; Until
+	WaitCounting       WaitCode = "COUNTING"        // the platform's queue has to be counted before anything is started
 	WaitConfiguring    WaitCode = "CONFIGURING"     // the encoding is being configured; Since
-	WaitBackoff        WaitCode = "BACKOFF"         // the pause before attempt Attempt; Until
-	WaitBatchPaused    WaitCode = "BATCH_PAUSED"    // Since; Text is the reason that was given
-	WaitAccountPaused  WaitCode = "ACCOUNT_PAUSED"  // account Subject; Since; Text is the reason that was given
+	WaitBackoff        WaitCode = "BACKOFF"         // the back-off before attempt Attempt; Until
+	WaitBatchPaused    WaitCode = "BATCH_PAUSED"    // Since; Text: the reason that was given
+	WaitAccountPaused  WaitCode = "ACCOUNT_PAUSED"  // account Subject; Since; Text: the reason that was given
 	WaitAccountMissing WaitCode = "ACCOUNT_MISSING" // account Subject is not in the configuration
-	WaitBudget         WaitCode = "BUDGET"          // the calls of class Subject are used up; Until
-	WaitBreaker        WaitCode = "BREAKER"         // the platform cannot be used; Since, Until the next try, Text
-	WaitStorage        WaitCode = "STORAGE"         // the batch's storage or recipe cannot be used; Since, Until the next try, Text
-	WaitOrganisation   WaitCode = "ORGANISATION"    // the key seems to be another organisation's; Since, Until the next try, Text
-	WaitProblem        WaitCode = "PROBLEM"         // calls for this job failed, not by its fault; Until the next try, Text
-	WaitReconciling    WaitCode = "RECONCILING"     // the platform is compared with the job table first; Since
+	WaitBudget         WaitCode = "BUDGET"          // the rate limit for calls of class Subject is used up; Until
+	WaitBreaker        WaitCode = "BREAKER"         // the platform cannot be used; Since; Until: the next try; Text
+	WaitStorage        WaitCode = "STORAGE"         // a storage or the recipe of the batch cannot be used; Since; Until: the next try; Text
+	WaitOrganisation   WaitCode = "ORGANISATION"    // the key seems to be another organisation's; Since; Until: the next try; Text
+	WaitProblem        WaitCode = "PROBLEM"         // calls for the job failed, for reasons that do not lie with the job; Until: the next try; Text
+	WaitReconciling    WaitCode = "RECONCILING"     // the platform has to be compared with the job table first; Since
 	WaitDailyLimit     WaitCode = "DAILY_LIMIT"     // Count of Limit starts of the day have been made; Until
 	WaitStart          WaitCode = "START"           // the start has been sent, or is about to be; Since
-	WaitUnknownStart   WaitCode = "UNKNOWN_START"   // the start was not answered: it is looked up before it is repeated; Since, Until
-	WaitEncoder        WaitCode = "ENCODER"         // queued at the platform, for the next free encoder; Since
-	WaitUnknownStatus  WaitCode = "UNKNOWN_STATUS"  // the platform shows status Text, which nobody knows; Since
+	WaitUnknownStart   WaitCode = "UNKNOWN_START"   // the start was not answered, and is looked up before it is repeated; Since; Until
+	WaitEncoder        WaitCode = "ENCODER"         // queued at the platform, waiting for a free encoder; Since
+	WaitUnknownStatus  WaitCode = "UNKNOWN_STATUS"  // the encoding has status Text, which this service does not know; Since
 	WaitMissing        WaitCode = "MISSING"         // the platform does not show the encoding; Since
-	WaitStop           WaitCode = "STOP"            // cancel was asked for and is not confirmed yet, for Count jobs of a batch; Since
-	WaitMoreJobs       WaitCode = "MORE_JOBS"       // the batch has no jobs left and is open for more
+	WaitStop           WaitCode = "STOP"            // cancelling was requested and is not confirmed yet, of a batch for Count jobs; Since
+	WaitMoreJobs       WaitCode = "MORE_JOBS"       // all jobs of the batch have ended, and it is open for more
 	WaitIdle           WaitCode = "IDLE"            // the account has no job to start
 )
 
-// WaitCodes lists every code, the empty one apart.
+// WaitCodes lists every code but the empty one.
 func WaitCodes() []WaitCode {
 	return []WaitCode{
 		WaitInLine, WaitPriority, WaitQueueFull, WaitPlatformFull, WaitCounting, WaitConfiguring, WaitBackoff,
@@ -51,41 +52,41 @@ func WaitCodes() []WaitCode {
 	}
 }
 
-// MaxWaitText is how long the text of a [Wait] is at most, in bytes.
+// MaxWaitText is the length of the longest text of a [Wait], in bytes.
 const MaxWaitText = 400
 
-// Wait is why something waits: a code, and what the code needs to be told in words.
-// Fields that a code does not name are zero.
+// Wait is why something waits: a code, and the values that belong to it. Fields that the code does
+// not name are zero.
 type Wait struct {
 	Code  WaitCode
-	Since time.Time // when it began; zero if that is not known
-	Until time.Time // when it is tried again, or is over; zero if that is not known
-	// Position is the job's place among the jobs of its account that are due, in the order
-	// in which they are started: 1 is the next. 0 if that is not known, or if the job is
-	// not in line. Within 5 % of the truth.
+	Since time.Time // when the wait began; zero if unknown
+	Until time.Time // when the wait is over, or when the next try is made; zero if unknown
+	// Position is the position of the job among the due jobs of its account, in the order in
+	// which they are started; 1 is the next. 0 if it is unknown or the job is not in line. It
+	// is accurate to within 5 %.
 	Position int64
-	// Earliest is when the job may be started at the earliest, by how fast places in the
-	// queue become free at present; zero if that cannot be told.
+	// Earliest is when the job may be started at the earliest, judged by how fast places in the
+	// queue become free at present; zero if there is no telling.
 	Earliest     time.Time
 	Count, Limit int64
-	Attempt      int    // the number of the attempt that is waited for
+	Attempt      int    // the number of the attempt that the job waits for
 	Subject      string // the account, or the class of calls
-	Text         string // the words of the platform, or of whoever paused it; at most [MaxWaitText] bytes
+	Text         string // from the platform, or the reason given with a pause; at most [MaxWaitText] bytes
 }
 
-// String is the wait in words, one line, the same wherever it is told; empty if nothing
-// waits. Times are UTC.
+// String returns the wait in words, on one line; empty if nothing waits. Times are in UTC.
 func (w Wait) String() string {
-	words := w.text()
+	text := w.text()
 	if w.Code != WaitInLine && w.Position > 1 {
-		words += "; position " + formatCount(w.Position)
+		text += "; position " + formatCount(w.Position)
 	}
 	if !w.Earliest.IsZero() {
-		words += ", not before " + formatTime(w.Earliest)
+		text += ", not before " + formatTime(w.Earliest)
 	}
-	return words
+	return text
 }
 
+// text is the wait in words, without position and earliest time.
 func (w Wait) text() string {
 	switch w.Code {
 	case WaitInLine:
@@ -121,15 +122,15 @@ func (w Wait) text() string {
 	return w.platformText()
 }
 
-// platformText are those of the reasons that lie with the platform and the way to it.
+// platformText is text for reasons that lie with the platform.
 func (w Wait) platformText() string {
 	switch w.Code {
 	case WaitBudget:
-		return "the calls of class " + w.Subject + " are used up" + untilTime(w.Until)
+		return "the rate limit for calls of class " + w.Subject + " is used up" + untilTime(w.Until)
 	case WaitBreaker:
 		return withReason("the platform cannot be used"+sinceTime(w.Since), w.Text)
 	case WaitStorage, WaitProblem:
-		return withReason("it is passed over for now", w.Text)
+		return withReason("it is skipped for now", w.Text)
 	case WaitOrganisation:
 		return cmp.Or(w.Text, "the API key seems to belong to another organisation")
 	case WaitReconciling:
@@ -148,19 +149,19 @@ func (w Wait) platformText() string {
 		return withReason("the platform does not show its encoding"+sinceTime(w.Since), w.Text)
 	case WaitStop:
 		if w.Count > 0 {
-			return "cancel asked for; the end of " + formatJobs(w.Count) + " is not confirmed yet"
+			return "cancelling was requested; the end of " + formatJobs(w.Count) + " is not confirmed yet"
 		}
-		return withReason("cancel asked for; its end is not confirmed yet", w.Text)
+		return withReason("cancelling was requested; the end is not confirmed yet", w.Text)
 	case WaitMoreJobs:
-		return "no job is left; it is open for more"
+		return "all jobs have ended; the batch is open for more"
 	case WaitIdle:
 		return "no job waits to be started"
 	}
 	return ""
 }
 
-// SimilarTo reports whether w and o tell the same but for figures that change by themselves as
-// work goes on.
+// SimilarTo reports whether w and o differ at most in numbers that change by themselves as work goes
+// on.
 func (w Wait) SimilarTo(o Wait) bool {
 	return w.Code == o.Code && w.Subject == o.Subject && w.Text == o.Text && w.Until.Equal(o.Until) && w.Limit == o.Limit &&
 		max(w.Position, o.Position)-min(w.Position, o.Position) <= max(w.Position, o.Position)/20
@@ -193,7 +194,7 @@ func formatJobs(n int64) string {
 	return formatCount(n) + " jobs"
 }
 
-// formatCount writes a number with commas between the thousands.
+// formatCount formats a number with commas between thousands.
 func formatCount(n int64) string {
 	digits := strconv.FormatInt(n, 10)
 	var b strings.Builder
@@ -206,7 +207,7 @@ func formatCount(n int64) string {
 	return b.String()
 }
 
-// oneLine is a text that fits a [Wait], on one line.
+// oneLine puts a text on one line and shortens it for a [Wait].
 func oneLine(text string) string {
 	return Shorten(strings.Join(strings.Fields(text), " "), MaxWaitText)
 }
