@@ -52,7 +52,7 @@ func testCalls(t *testing.T, tests []callTest) {
 				t.Errorf("body (-want +got)\n%s", diff)
 			}
 			for _, s := range c.Governor().State() {
-				if spent := c.Governor().bucket(s.Class).granted; (spent != 0) != (s.Class == tt.class) {
+				if spent := c.Governor().bucketOf(s.Class).granted; (spent != 0) != (s.Class == tt.class) {
 					t.Errorf("spent %d of class %v", spent, s.Class)
 				}
 			}

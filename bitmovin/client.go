@@ -199,24 +199,24 @@ func (c *Client) do(ctx context.Context, cl call, out any) error {
 		return unsent(err)
 	}
 	begin := c.governor.clock.Now()
-	a, err := c.roundTrip(ctx, cl, key, body)
+	resp, err := c.roundTrip(ctx, cl, key, body)
 	if err == nil {
-		err = a.decode(out)
-		c.recordUnknown(a, out, err)
+		err = resp.decode(out)
+		c.recordUnknown(resp, out, err)
 	}
 	throttled := Throttled(err)
-	c.governor.observe(cl.class, ticket, a.header, throttled)
+	c.governor.observe(cl.class, ticket, resp.header, throttled)
 	if throttled {
 		c.log.WarnContext(ctx, "bitmovin throttled a call", "class", cl.class.String(), "err", err)
 	}
 	c.log.DebugContext(ctx, "bitmovin call", "method", cl.method, "path", cl.path,
-		"status", a.status, "duration", c.governor.clock.Now().Sub(begin), "err", err)
+		"status", resp.status, "duration", c.governor.clock.Now().Sub(begin), "err", err)
 	return err
 }
 
 // recordUnknown records the unknown values of a decoded response or of an [*APIError], and
 // completes the latter by what is known about its code.
-func (c *Client) recordUnknown(a response, out any, err error) {
+func (c *Client) recordUnknown(resp response, out any, err error) {
 	if refusal, ok := errors.AsType[*APIError](err); ok {
 		c.explainError(refusal)
 		for _, m := range refusal.Details {
@@ -231,7 +231,7 @@ func (c *Client) recordUnknown(a response, out any, err error) {
 	}
 	if s, ok := out.(documented); ok {
 		if name, of := s.documentedShape(); of != nil && c.fields.due(name, c.governor.clock.Now()) {
-			compareFields(c.unknown, name, a.result(), of)
+			compareFields(c.unknown, name, resp.result(), of)
 		}
 	}
 }
@@ -261,33 +261,33 @@ func (c *Client) roundTrip(ctx context.Context, cl call, key Secret, body []byte
 	ctx, cancel := context.WithTimeoutCause(ctx, c.timeout,
 		fmt.Errorf("no answer within %v: %w", c.timeout, context.DeadlineExceeded))
 	defer cancel()
-	a := response{method: cl.method, path: cl.path, redact: redactor{append([]Secret{key}, cl.secrets...)}}
+	resp := response{method: cl.method, path: cl.path, redact: redactor{append([]Secret{key}, cl.secrets...)}}
 	var trace connTrace
 	fail := func(err error) (response, error) {
 		// The wrapping error names the method and the URL, as does the TransportError.
 		if wrapped, ok := errors.AsType[*url.Error](err); ok {
 			err = wrapped.Err
 		}
-		return a, &TransportError{Method: cl.method, Path: cl.path, Sent: !trace.neverSent(), Err: a.redact.err(err)}
+		return resp, &TransportError{Method: cl.method, Path: cl.path, Sent: !trace.neverSent(), Err: resp.redact.err(err)}
 	}
 	req, err := c.request(httptrace.WithClientTrace(ctx, trace.hooks()), cl, key, body)
 	if err != nil {
-		return a, fmt.Errorf("%s %s: %w", cl.method, cl.path, err)
+		return resp, fmt.Errorf("%s %s: %w", cl.method, cl.path, err)
 	}
-	resp, err := c.http.Do(req)
+	received, err := c.http.Do(req)
 	if err != nil {
 		return fail(err)
 	}
-	defer resp.Body.Close()
-	a.status, a.header = resp.StatusCode, resp.Header
-	if a.body, err = io.ReadAll(io.LimitReader(resp.Body, maxResponse+1)); err != nil {
+	defer received.Body.Close()
+	resp.status, resp.header = received.StatusCode, received.Header
+	if resp.body, err = io.ReadAll(io.LimitReader(received.Body, maxResponse+1)); err != nil {
 		return fail(err)
 	}
-	if len(a.body) > maxResponse {
-		a.body = nil // a quotation of it could contain half a secret
-		return a, a.tooLarge()
+	if len(resp.body) > maxResponse {
+		resp.body = nil // a quotation of it could contain half a secret
+		return resp, resp.tooLarge()
 	}
-	return a, nil
+	return resp, nil
 }
 
 // request builds the HTTP request for cl.

@@ -18,12 +18,12 @@ const retryAfterPages = 10
 type encodingWalk struct {
 	client   *Client
 	query    ListEncodings
-	previous map[string]bool // the items of the page before
+	previous map[string]bool // ids of the previous page
 	byTime   bool
 	seen     map[string]bool // ids read since the last page by offset
 	oldest   time.Time       // creation time of the oldest encoding so far
 	sorted   bool            // every encoding so far was older than the one before it
-	pages    int             // how many have been read
+	pages    int             // how many pages were read
 }
 
 // Encodings reads all pages of a selection from its Offset on. It ends after the first error. If

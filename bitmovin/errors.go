@@ -111,8 +111,9 @@ func QueueFull(err error) bool {
 }
 
 // QuotaExhausted reports whether the account has used up a quota of its contract: code 8001,
-// 8002, or 8005 to 8007, with any HTTP status below 500. The call had no effect. The quota says
-// nothing about the job. Repeating the call does not help; a later time or a person does.
+// 8002, or 8005 to 8007, with any HTTP status below 500. The call had no effect, and the error
+// says nothing about the job. The call can succeed only after some time, or after a person has
+// acted.
 func QuotaExhausted(err error) bool {
 	e, ok := errors.AsType[*APIError](err)
 	if !ok || e.Status >= 500 {
@@ -180,10 +181,10 @@ func Outage(err error) bool {
 }
 
 // Ambiguous reports whether the call may have taken effect although it returned an error. Then
-// look up its effect before repeating it. Ambiguous are requests that may have been sent and got
-// no readable answer, a 408, and any 5xx; the documentation warns of a 504 after which the
-// encoding runs. A 429 in any format, a full queue and a quota are not ambiguous, because the
-// platform checks limits before anything else.
+// look up its effect before repeating it. A call is ambiguous if it may have been sent and got no
+// readable answer, or was answered with 408 or any 5xx; the documentation warns of a 504 after
+// which the encoding runs. A 429 in any format, a full queue and a quota are not ambiguous,
+// because the platform checks limits before anything else.
 func Ambiguous(err error) bool {
 	if e, ok := errors.AsType[*TransportError](err); ok {
 		return e.Sent

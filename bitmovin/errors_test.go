@@ -12,13 +12,13 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// verdict is everything the predicates say about an error.
-type verdict struct {
+// meaning is everything the predicates say about an error.
+type meaning struct {
 	QueueFull, Throttled, Unauthorized, QuotaExhausted, NotFound, Outage, Ambiguous bool
 }
 
-func judge(err error) verdict {
-	return verdict{
+func meaningOf(err error) meaning {
+	return meaning{
 		QueueFull(err), Throttled(err), Unauthorized(err), QuotaExhausted(err), NotFound(err), Outage(err), Ambiguous(err),
 	}
 }
@@ -34,57 +34,57 @@ func TestErrorKinds(t *testing.T) {
 		status  int
 		body    string
 		gateway bool // a GatewayError rather than an APIError
-		want    verdict
+		want    meaning
 	}{
-		{"bad request", 400, envelopeError(1000), false, verdict{}},
-		{"conflict", 409, envelopeError(1000), false, verdict{}},
-		{"error inside 200", 200, envelopeError(1000), false, verdict{}},
-		{"error without data", 400, `{"status":"ERROR"}`, false, verdict{}},
-		{"error with odd data", 400, `{"status":"ERROR","data":[1]}`, false, verdict{}},
-		{"resource that is gone", 410, envelopeError(1001), false, verdict{NotFound: true}},
-		{"missing resource", 404, envelopeError(1001), false, verdict{NotFound: true}},
-		{"queue full 8004 as 403", 403, envelopeError(8004), false, verdict{QueueFull: true}},
-		{"queue full 8004 as 429", 429, envelopeError(8004), false, verdict{QueueFull: true}},
-		{"queue full 8003 as 409", 409, envelopeError(8003), false, verdict{QueueFull: true}},
-		{"queue full inside 200", 200, envelopeError(8004), false, verdict{QueueFull: true}},
-		{"queue full code as text", 403, `{"status":"ERROR","data":{"code":"8004"}}`, false, verdict{QueueFull: true}},
-		{"queue full inside 500", 500, envelopeError(8004), false, verdict{Outage: true, Ambiguous: true}},
-		{"minutes used up", 403, envelopeError(8001), false, verdict{QuotaExhausted: true, Outage: true}},
-		{"bytes used up", 400, envelopeError(8002), false, verdict{QuotaExhausted: true, Outage: true}},
-		{"quota 8005 as 403", 403, envelopeError(8005), false, verdict{QuotaExhausted: true, Outage: true}},
-		{"quota 8006 as 429", 429, envelopeError(8006), false, verdict{QuotaExhausted: true, Outage: true}},
-		{"quota 8007 as 400", 400, envelopeError(8007), false, verdict{QuotaExhausted: true, Outage: true}},
-		{"quota 8007 as 404", 404, envelopeError(8007), false, verdict{QuotaExhausted: true, Outage: true}},
-		{"quota 8001 as 429", 429, envelopeError(8001), false, verdict{QuotaExhausted: true, Outage: true}},
-		{"quota 8002 as 401", 401, envelopeError(8002), false, verdict{QuotaExhausted: true, Outage: true}},
-		{"quota 8005 as 408", 408, envelopeError(8005), false, verdict{QuotaExhausted: true, Outage: true}},
-		{"quota 8005 as 402", 402, envelopeError(8005), false, verdict{QuotaExhausted: true, Outage: true}},
-		{"quota 8005 inside 200", 200, envelopeError(8005), false, verdict{QuotaExhausted: true, Outage: true}},
-		{"quota 8005 inside 500", 500, envelopeError(8005), false, verdict{Outage: true, Ambiguous: true}},
-		{"queue full 8004 as 404", 404, envelopeError(8004), false, verdict{QueueFull: true}},
-		{"queue full 8004 as 408", 408, envelopeError(8004), false, verdict{QueueFull: true}},
-		{"bad key", 401, envelopeError(0), false, verdict{Unauthorized: true, Outage: true}},
-		{"wrong organisation", 403, envelopeError(1000), false, verdict{Unauthorized: true, Outage: true}},
-		{"throttled", 429, envelopeError(0), false, verdict{Throttled: true, Outage: true}},
-		{"time-out of the platform", 408, envelopeError(0), false, verdict{Outage: true, Ambiguous: true}},
-		{"server error", 500, envelopeError(0), false, verdict{Outage: true, Ambiguous: true}},
-		{"gateway page", 502, html, true, verdict{Outage: true, Ambiguous: true}},
-		{"gateway time-out", 504, "", true, verdict{Outage: true, Ambiguous: true}},
-		{"page with 200", 200, html, true, verdict{Outage: true, Ambiguous: true}},
-		{"empty 200", 200, "", true, verdict{Outage: true, Ambiguous: true}},
-		{"blank 200", 200, " \n", true, verdict{Outage: true, Ambiguous: true}},
-		{"truncated 201", 201, `{"requestId":"r","status":"SUCC`, true, verdict{Outage: true, Ambiguous: true}},
-		{"success without result", 200, `{"status":"SUCCESS","data":{}}`, true, verdict{Outage: true, Ambiguous: true}},
-		{"success without data", 200, `{"status":"SUCCESS"}`, true, verdict{Outage: true, Ambiguous: true}},
-		{"null result", 200, `{"status":"SUCCESS","data":{"result":null}}`, true, verdict{Outage: true, Ambiguous: true}},
-		{"list as result", 200, `{"status":"SUCCESS","data":{"result":[]}}`, true, verdict{Outage: true, Ambiguous: true}},
-		{"result without id", 201, `{"status":"SUCCESS","data":{"result":{"name":"x"}}}`, true, verdict{Outage: true, Ambiguous: true}},
-		{"success with 500", 500, `{"status":"SUCCESS","data":{"result":{"id":"1"}}}`, true, verdict{Outage: true, Ambiguous: true}},
-		{"foreign JSON", 503, `{"message":"Service Unavailable"}`, true, verdict{Outage: true, Ambiguous: true}},
-		{"foreign JSON list", 200, `[]`, true, verdict{Outage: true, Ambiguous: true}},
-		{"throttled in plain text", 429, "slow down", true, verdict{Throttled: true, Outage: true}},
-		{"page with 401", 401, html, true, verdict{Unauthorized: true, Outage: true, Ambiguous: true}},
-		{"page with 404", 404, html, true, verdict{Outage: true, Ambiguous: true}},
+		{"bad request", 400, envelopeError(1000), false, meaning{}},
+		{"conflict", 409, envelopeError(1000), false, meaning{}},
+		{"error inside 200", 200, envelopeError(1000), false, meaning{}},
+		{"error without data", 400, `{"status":"ERROR"}`, false, meaning{}},
+		{"error with odd data", 400, `{"status":"ERROR","data":[1]}`, false, meaning{}},
+		{"resource that is gone", 410, envelopeError(1001), false, meaning{NotFound: true}},
+		{"missing resource", 404, envelopeError(1001), false, meaning{NotFound: true}},
+		{"queue full 8004 as 403", 403, envelopeError(8004), false, meaning{QueueFull: true}},
+		{"queue full 8004 as 429", 429, envelopeError(8004), false, meaning{QueueFull: true}},
+		{"queue full 8003 as 409", 409, envelopeError(8003), false, meaning{QueueFull: true}},
+		{"queue full inside 200", 200, envelopeError(8004), false, meaning{QueueFull: true}},
+		{"queue full code as text", 403, `{"status":"ERROR","data":{"code":"8004"}}`, false, meaning{QueueFull: true}},
+		{"queue full inside 500", 500, envelopeError(8004), false, meaning{Outage: true, Ambiguous: true}},
+		{"minutes used up", 403, envelopeError(8001), false, meaning{QuotaExhausted: true, Outage: true}},
+		{"bytes used up", 400, envelopeError(8002), false, meaning{QuotaExhausted: true, Outage: true}},
+		{"quota 8005 as 403", 403, envelopeError(8005), false, meaning{QuotaExhausted: true, Outage: true}},
+		{"quota 8006 as 429", 429, envelopeError(8006), false, meaning{QuotaExhausted: true, Outage: true}},
+		{"quota 8007 as 400", 400, envelopeError(8007), false, meaning{QuotaExhausted: true, Outage: true}},
+		{"quota 8007 as 404", 404, envelopeError(8007), false, meaning{QuotaExhausted: true, Outage: true}},
+		{"quota 8001 as 429", 429, envelopeError(8001), false, meaning{QuotaExhausted: true, Outage: true}},
+		{"quota 8002 as 401", 401, envelopeError(8002), false, meaning{QuotaExhausted: true, Outage: true}},
+		{"quota 8005 as 408", 408, envelopeError(8005), false, meaning{QuotaExhausted: true, Outage: true}},
+		{"quota 8005 as 402", 402, envelopeError(8005), false, meaning{QuotaExhausted: true, Outage: true}},
+		{"quota 8005 inside 200", 200, envelopeError(8005), false, meaning{QuotaExhausted: true, Outage: true}},
+		{"quota 8005 inside 500", 500, envelopeError(8005), false, meaning{Outage: true, Ambiguous: true}},
+		{"queue full 8004 as 404", 404, envelopeError(8004), false, meaning{QueueFull: true}},
+		{"queue full 8004 as 408", 408, envelopeError(8004), false, meaning{QueueFull: true}},
+		{"bad key", 401, envelopeError(0), false, meaning{Unauthorized: true, Outage: true}},
+		{"wrong organisation", 403, envelopeError(1000), false, meaning{Unauthorized: true, Outage: true}},
+		{"throttled", 429, envelopeError(0), false, meaning{Throttled: true, Outage: true}},
+		{"time-out of the platform", 408, envelopeError(0), false, meaning{Outage: true, Ambiguous: true}},
+		{"server error", 500, envelopeError(0), false, meaning{Outage: true, Ambiguous: true}},
+		{"gateway page", 502, html, true, meaning{Outage: true, Ambiguous: true}},
+		{"gateway time-out", 504, "", true, meaning{Outage: true, Ambiguous: true}},
+		{"page with 200", 200, html, true, meaning{Outage: true, Ambiguous: true}},
+		{"empty 200", 200, "", true, meaning{Outage: true, Ambiguous: true}},
+		{"blank 200", 200, " \n", true, meaning{Outage: true, Ambiguous: true}},
+		{"truncated 201", 201, `{"requestId":"r","status":"SUCC`, true, meaning{Outage: true, Ambiguous: true}},
+		{"success without result", 200, `{"status":"SUCCESS","data":{}}`, true, meaning{Outage: true, Ambiguous: true}},
+		{"success without data", 200, `{"status":"SUCCESS"}`, true, meaning{Outage: true, Ambiguous: true}},
+		{"null result", 200, `{"status":"SUCCESS","data":{"result":null}}`, true, meaning{Outage: true, Ambiguous: true}},
+		{"list as result", 200, `{"status":"SUCCESS","data":{"result":[]}}`, true, meaning{Outage: true, Ambiguous: true}},
+		{"result without id", 201, `{"status":"SUCCESS","data":{"result":{"name":"x"}}}`, true, meaning{Outage: true, Ambiguous: true}},
+		{"success with 500", 500, `{"status":"SUCCESS","data":{"result":{"id":"1"}}}`, true, meaning{Outage: true, Ambiguous: true}},
+		{"foreign JSON", 503, `{"message":"Service Unavailable"}`, true, meaning{Outage: true, Ambiguous: true}},
+		{"foreign JSON list", 200, `[]`, true, meaning{Outage: true, Ambiguous: true}},
+		{"throttled in plain text", 429, "slow down", true, meaning{Throttled: true, Outage: true}},
+		{"page with 401", 401, html, true, meaning{Unauthorized: true, Outage: true, Ambiguous: true}},
+		{"page with 404", 404, html, true, meaning{Outage: true, Ambiguous: true}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -93,11 +93,11 @@ func TestErrorKinds(t *testing.T) {
 				_, _ = io.WriteString(w, tt.body)
 			}))
 			_, err := c.CreateEncoding(t.Context(), Encoding{Name: "x"})
-			if diff := cmp.Diff(tt.want, judge(err)); diff != "" {
-				t.Errorf("%v: verdict (-want +got)\n%s", err, diff)
+			if diff := cmp.Diff(tt.want, meaningOf(err)); diff != "" {
+				t.Errorf("%v: meaning (-want +got)\n%s", err, diff)
 			}
-			if diff := cmp.Diff(tt.want, judge(fmt.Errorf("start job: %w", err))); diff != "" {
-				t.Errorf("wrapped: verdict (-want +got)\n%s", diff)
+			if diff := cmp.Diff(tt.want, meaningOf(fmt.Errorf("start job: %w", err))); diff != "" {
+				t.Errorf("wrapped: meaning (-want +got)\n%s", diff)
 			}
 			_, gateway := errors.AsType[*GatewayError](err)
 			_, api := errors.AsType[*APIError](err)
@@ -109,8 +109,8 @@ func TestErrorKinds(t *testing.T) {
 			}
 		})
 	}
-	if diff := cmp.Diff(verdict{}, judge(nil)); diff != "" {
-		t.Errorf("verdict on nil (-want +got)\n%s", diff)
+	if diff := cmp.Diff(meaning{}, meaningOf(nil)); diff != "" {
+		t.Errorf("meaning on nil (-want +got)\n%s", diff)
 	}
 }
 

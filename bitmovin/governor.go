@@ -43,8 +43,8 @@ type Governor struct {
 }
 
 // urgency orders the calls that wait for the budget of one class. It follows from the kind of
-// call. So a cancellation does not wait behind the configuration of later jobs, and the count
-// of the queue not behind a list of many pages.
+// call. So a cancellation does not wait for the configuration of later jobs, and the count of
+// the queue does not wait for a list of many pages.
 type urgency int
 
 // The urgencies, the least urgent first.
@@ -57,12 +57,12 @@ const (
 	urgencyCancel                 // stopping an encoding
 )
 
-// If others use the same key, the remaining budget may not even suffice for the urgent calls.
-// Then the others must not wait for ever: the reconciliation of the account, for example,
-// behind the count of the queue.
+// Others who use the same key may leave less budget than the urgent calls need. Without the
+// following bounds the less urgent ones would then wait for ever. For example, the account could
+// not be reconciled because of the counts of the queue.
 const (
-	overtakingLimit = limitWindow // after this time of waiting a call is no longer always overtaken
-	oldestEvery     = 4           // every so many calls, the one leaves that has waited longest
+	overtakingLimit = limitWindow // after waiting this long a call can become the oldest that leaves
+	oldestEvery     = 4           // with every so many calls, the call that has waited longest leaves
 )
 
 // NewGovernor returns a governor with the given limits.
@@ -80,8 +80,8 @@ func NewGovernorWithClock(c clock.Clock, limits Limits) *Governor {
 	return g
 }
 
-// bucket returns the bucket of a class. A value that is no class has the bucket of ClassOther.
-func (g *Governor) bucket(class Class) *bucket {
+// bucketOf returns the bucket of a class. A value that is no class has the bucket of ClassOther.
+func (g *Governor) bucketOf(class Class) *bucket {
 	if class <= 0 || class >= classEnd {
 		class = ClassOther
 	}
@@ -113,7 +113,7 @@ func (g *Governor) State() []ClassState {
 // acquire waits until a call of class may leave, and counts it. If ctx ends first it returns the
 // cause of ctx and counts nothing. The ticket identifies the call in observe.
 func (g *Governor) acquire(ctx context.Context, class Class, u urgency) (ticket uint64, err error) {
-	return g.bucket(class).acquire(ctx, u)
+	return g.bucketOf(class).acquire(ctx, u)
 }
 
 // observe corrects the budget by the response to the call with ticket. The header is nil if
@@ -123,7 +123,7 @@ func (g *Governor) observe(class Class, ticket uint64, h http.Header, throttled 
 		return
 	}
 	now := g.clock.Now()
-	b := g.bucket(class)
+	b := g.bucketOf(class)
 	if throttled {
 		wait := retryAfter(h, now)
 		if reset, known := seconds(h.Get(headerReset)); known && wait == 0 {

@@ -145,7 +145,7 @@ func acquire(ctx context.Context, g *Governor, class Class) error {
 
 // available reports whether n calls of class could leave now.
 func available(g *Governor, class Class, n int) bool {
-	return g.bucket(class).state(g.clock.Now()).Available >= n
+	return g.bucketOf(class).state(g.clock.Now()).Available >= n
 }
 
 // headers returns the platform's account of a class.

@@ -43,33 +43,33 @@ type identified interface {
 
 // decode reads the envelope and decodes data.result into out, a pointer to a struct. With a nil
 // out it only checks that there is a result. Its errors are [*APIError] or [*GatewayError].
-func (a response) decode(out any) error {
+func (resp response) decode(out any) error {
 	var env envelope
-	if len(bytes.TrimSpace(a.body)) == 0 {
-		return a.gatewayError("empty answer")
+	if len(bytes.TrimSpace(resp.body)) == 0 {
+		return resp.gatewayError("empty answer")
 	}
-	if err := ignoreTypeErrors(json.Unmarshal(a.body, &env)); err != nil {
-		return a.gatewayError("answer is not JSON")
+	if err := ignoreTypeErrors(json.Unmarshal(resp.body, &env)); err != nil {
+		return resp.gatewayError("answer is not JSON")
 	}
 	switch {
 	case strings.EqualFold(env.Status, "ERROR"):
-		return a.apiError(env)
+		return resp.apiError(env)
 	case !strings.EqualFold(env.Status, "SUCCESS"):
-		return a.gatewayError("answer is not the API's envelope")
-	case a.status < 200 || a.status > 299:
-		return a.gatewayError("status contradicts the answer's success")
+		return resp.gatewayError("answer is not the API's envelope")
+	case resp.status < 200 || resp.status > 299:
+		return resp.gatewayError("status contradicts the answer's success")
 	}
 	var data struct {
 		Result json.RawMessage `json:"result"`
 	}
 	if err := ignoreTypeErrors(json.Unmarshal(orNull(env.Data), &data)); err != nil || !isObject(data.Result) {
-		return a.gatewayError("answer without a result")
+		return resp.gatewayError("answer without a result")
 	}
 	if out == nil {
 		return nil
 	}
 	if err := ignoreTypeErrors(json.Unmarshal(data.Result, out)); err != nil {
-		return a.gatewayError("result is unreadable")
+		return resp.gatewayError("result is unreadable")
 	}
 	if b, ok := out.(bounded); ok {
 		b.boundTexts()
@@ -77,22 +77,22 @@ func (a response) decode(out any) error {
 	if r, ok := out.(identified); ok {
 		switch field, value := r.requiredField(); {
 		case value == "":
-			return a.gatewayError("result without " + field)
+			return resp.gatewayError("result without " + field)
 		case len(value) > maxID:
-			return a.gatewayError("result with an overlong " + field)
+			return resp.gatewayError("result with an overlong " + field)
 		}
 	}
 	return nil
 }
 
 // result returns data.result of a response that has been decoded.
-func (a response) result() json.RawMessage {
+func (resp response) result() json.RawMessage {
 	var env struct {
 		Data struct {
 			Result json.RawMessage `json:"result"`
 		} `json:"data"`
 	}
-	_ = ignoreTypeErrors(json.Unmarshal(a.body, &env)) // decode has succeeded
+	_ = ignoreTypeErrors(json.Unmarshal(resp.body, &env)) // decode has succeeded
 	return env.Data.Result
 }
 
@@ -121,7 +121,7 @@ func isObject(raw json.RawMessage) bool {
 }
 
 // apiError reads an error from an envelope. Missing parts stay empty.
-func (a response) apiError(env envelope) error {
+func (resp response) apiError(env envelope) error {
 	var data struct {
 		Code             errorCode `json:"code"`
 		Message          string    `json:"message"`
@@ -131,15 +131,15 @@ func (a response) apiError(env envelope) error {
 	// The envelope says that it is an error, even if this part of it is unreadable.
 	_ = json.Unmarshal(orNull(env.Data), &data)
 	for i := range data.Details {
-		data.Details[i].Text = a.redact.text(data.Details[i].Text)
+		data.Details[i].Text = resp.redact.text(data.Details[i].Text)
 	}
 	details := excerpts(data.Details)
 	return &APIError{
-		Method: a.method, Path: a.path, Status: a.status,
+		Method: resp.method, Path: resp.path, Status: resp.status,
 		Code:             data.Code.number,
-		TextCode:         a.redact.text(data.Code.text),
-		Message:          excerpt(a.redact.text(data.Message), maxText),
-		DeveloperMessage: excerpt(a.redact.text(data.DeveloperMessage), maxText),
+		TextCode:         resp.redact.text(data.Code.text),
+		Message:          excerpt(resp.redact.text(data.Message), maxText),
+		DeveloperMessage: excerpt(resp.redact.text(data.DeveloperMessage), maxText),
 		RequestID:        excerpt(env.RequestID, maxValue),
 		Details:          details,
 	}
@@ -164,18 +164,18 @@ func (c *errorCode) UnmarshalJSON(b []byte) error {
 }
 
 // gatewayError returns the error of a response that cannot be used, with the reason.
-func (a response) gatewayError(reason string) error {
+func (resp response) gatewayError(reason string) error {
 	return &GatewayError{
-		Method: a.method, Path: a.path, Status: a.status,
+		Method: resp.method, Path: resp.path, Status: resp.status,
 		Reason:  reason,
-		Snippet: a.snippet(),
+		Snippet: resp.snippet(),
 	}
 }
 
 // snippet returns the beginning of the body on one line. Secrets are removed before it is
 // shortened, so that no half of one remains.
-func (a response) snippet() string {
-	s := strings.Join(strings.Fields(a.redact.text(string(a.body))), " ")
+func (resp response) snippet() string {
+	s := strings.Join(strings.Fields(resp.redact.text(string(resp.body))), " ")
 	if len(s) > maxSnippet {
 		s = s[:maxSnippet] + "..."
 	}
@@ -213,6 +213,6 @@ func seconds(s string) (time.Duration, bool) {
 }
 
 // tooLarge returns the error of a body beyond [maxResponse].
-func (a response) tooLarge() error {
-	return a.gatewayError(fmt.Sprintf("answer larger than %d MiB", maxResponse>>20))
+func (resp response) tooLarge() error {
+	return resp.gatewayError(fmt.Sprintf("answer larger than %d MiB", maxResponse>>20))
 }

@@ -59,7 +59,7 @@ func (c *crowd) want(names ...string) {
 	if diff := cmp.Diff(names, c.served); diff != "" {
 		c.t.Errorf("served (-want +got):\n%s", diff)
 	}
-	b := c.g.bucket(ClassStart)
+	b := c.g.bucketOf(ClassStart)
 	if len(b.queue) != 0 || b.watched {
 		c.t.Errorf("%d still stand in line, watched: %v", len(b.queue), b.watched)
 	}
@@ -248,7 +248,7 @@ func TestGovernorInAClosedSimulation(t *testing.T) {
 	for s.Step(s.Now()) {
 	}
 	s.Close()
-	if b := g.bucket(ClassStart); refused != 9 || len(b.queue) != 0 || b.watched {
+	if b := g.bucketOf(ClassStart); refused != 9 || len(b.queue) != 0 || b.watched {
 		t.Errorf("%d calls ended with an error, want 9; %d still stand in line", refused, len(b.queue))
 	}
 }

@@ -15,10 +15,10 @@ func childRoutes(known *catalog) []route {
 		routes = append(routes, childKindRoutes(one+"/muxings/"+k.path, k, muxings)...)
 	}
 	return append(routes,
-		get(one+"/muxings", groupEncoding, onEncoding(func(_ *Simulator, c *call, enc *encoding) (any, error) {
+		getRoute(one+"/muxings", groupEncoding, onEncoding(func(_ *Simulator, c *call, enc *encoding) (any, error) {
 			return c.renderPage(enc.muxings)
 		})),
-		get(one+"/muxings/{child}", groupEncoding, onEncoding(func(_ *Simulator, c *call, enc *encoding) (any, error) {
+		getRoute(one+"/muxings/{child}", groupEncoding, onEncoding(func(_ *Simulator, c *call, enc *encoding) (any, error) {
 			r := findChild(enc.muxings, c.params["child"])
 			if r == nil {
 				return nil, notFound("muxing", c.params["child"])
@@ -38,16 +38,16 @@ func childKindRoutes(path string, k *kind, of func(*encoding) *[]*resource) []ro
 		})
 	}
 	return []route{
-		post(path, groupEncoding, createChild(k, of)),
-		get(path, groupEncoding, onEncoding(func(_ *Simulator, c *call, enc *encoding) (any, error) {
+		postRoute(path, groupEncoding, createChild(k, of)),
+		getRoute(path, groupEncoding, onEncoding(func(_ *Simulator, c *call, enc *encoding) (any, error) {
 			ofKind := slices.DeleteFunc(slices.Clone(*of(enc)), func(r *resource) bool { return r.kind != k })
 			return c.renderPage(ofKind)
 		})),
-		get(path+"/{child}", groupEncoding, found(func(r *resource) any { return r.render() })),
-		get(path+"/{child}/customData", groupEncoding, found(func(r *resource) any {
+		getRoute(path+"/{child}", groupEncoding, found(func(r *resource) any { return r.render() })),
+		getRoute(path+"/{child}/customData", groupEncoding, found(func(r *resource) any {
 			return renderCustomData(r.custom, r.created)
 		})),
-		remove(path+"/{child}", groupEncoding, removeChild(k, of)),
+		deleteRoute(path+"/{child}", groupEncoding, removeChild(k, of)),
 	}
 }
 

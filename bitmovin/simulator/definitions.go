@@ -11,8 +11,8 @@ type definition struct {
 
 func definitionRoutes() []route {
 	return []route{
-		get("/general/error-definitions", groupOther, listDefinitions(apiDefinitions())),
-		get("/encoding/error-definitions", groupOther, listDefinitions(encodingDefinitions())),
+		getRoute("/general/error-definitions", groupOther, listDefinitions(apiDefinitions())),
+		getRoute("/encoding/error-definitions", groupOther, listDefinitions(encodingDefinitions())),
 	}
 }
 

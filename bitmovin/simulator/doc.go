@@ -24,7 +24,7 @@
 //     after ten failed deliveries in a row.
 //   - Failing calls, before or after they take effect: see [Fault] and [FaultPlan].
 //
-// # What is not
+// # What is not modelled
 //
 // The simulator reads and writes no media and does not check whether outputs work. Live
 // encodings, filters, DRM, thumbnails, sprites, custom manifests, stored templates and

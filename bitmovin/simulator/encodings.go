@@ -47,19 +47,19 @@ type encodingView struct {
 
 func encodingRoutes() []route {
 	const base, one = "/encoding/encodings", "/encoding/encodings/{id}"
-	start := post(one+"/start", groupStart, startEncoding)
-	stop := post(one+"/stop", groupEncoding, stopEncoding)
-	reprioritize := post(one+"/reprioritize", groupEncoding, reprioritizeEncoding)
+	start := postRoute(one+"/start", groupStart, startEncoding)
+	stop := postRoute(one+"/stop", groupEncoding, stopEncoding)
+	reprioritize := postRoute(one+"/reprioritize", groupEncoding, reprioritizeEncoding)
 	start.status, stop.status, reprioritize.status = http.StatusOK, http.StatusOK, http.StatusOK
 	return []route{
-		post(base, groupEncodings, createEncoding),
-		get(base, groupEncodings, listEncodings),
-		get(one, groupEncoding, onEncoding(func(s *Simulator, _ *call, enc *encoding) (any, error) {
+		postRoute(base, groupEncodings, createEncoding),
+		getRoute(base, groupEncodings, listEncodings),
+		getRoute(one, groupEncoding, onEncoding(func(s *Simulator, _ *call, enc *encoding) (any, error) {
 			return enc.view(s.schedule.moment), nil
 		})),
-		remove(one, groupEncoding, onEncoding(deleteEncoding)),
+		deleteRoute(one, groupEncoding, onEncoding(deleteEncoding)),
 		start,
-		get(one+"/start", groupStart, onEncoding(func(_ *Simulator, _ *call, enc *encoding) (any, error) {
+		getRoute(one+"/start", groupStart, onEncoding(func(_ *Simulator, _ *call, enc *encoding) (any, error) {
 			if enc.startBody == nil {
 				return struct{}{}, nil
 			}
@@ -67,10 +67,10 @@ func encodingRoutes() []route {
 		})),
 		stop,
 		reprioritize,
-		get(one+"/status", groupStatus, onEncoding(func(s *Simulator, _ *call, enc *encoding) (any, error) {
+		getRoute(one+"/status", groupStatus, onEncoding(func(s *Simulator, _ *call, enc *encoding) (any, error) {
 			return enc.renderTask(s.schedule.moment), nil
 		})),
-		get(one+"/customData", groupEncoding, onEncoding(func(_ *Simulator, _ *call, enc *encoding) (any, error) {
+		getRoute(one+"/customData", groupEncoding, onEncoding(func(_ *Simulator, _ *call, enc *encoding) (any, error) {
 			return renderCustomData(enc.custom, enc.createdAt), nil
 		})),
 	}
@@ -143,7 +143,7 @@ func deleteEncoding(s *Simulator, _ *call, enc *encoding) (any, error) {
 	return idOnly(enc.id), nil
 }
 
-// view renders an encoding as it is at the moment.
+// view renders an encoding as it is at a moment.
 func (enc *encoding) view(moment time.Time) encodingView {
 	v := encodingView{
 		ID: enc.id, Name: enc.name, Description: enc.description,

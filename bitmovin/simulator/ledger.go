@@ -41,11 +41,11 @@ type Entry struct {
 	Fault  string `json:"fault,omitempty"`
 }
 
-// ledger keeps the latest entries in a ring.
+// ledger keeps the latest entries.
 type ledger struct {
-	seq  int64
-	ring []Entry
-	next int // the oldest entry once the ring is full
+	seq     int64
+	entries []Entry // in order, from oldest on and then from the beginning
+	oldest  int     // index of the oldest entry
 }
 
 // add appends an entry. Beyond the limit it replaces the oldest one.
@@ -53,12 +53,12 @@ func (l *ledger) add(e Entry, limit int) {
 	l.seq++
 	e.Seq = l.seq
 	limit = cmp.Or(limit, defaultLedgerLimit)
-	if limit < 0 || len(l.ring) < limit {
-		l.ring = append(l.ring, e)
+	if limit < 0 || len(l.entries) < limit {
+		l.entries = append(l.entries, e)
 		return
 	}
-	l.ring[l.next] = e
-	l.next = (l.next + 1) % len(l.ring)
+	l.entries[l.oldest] = e
+	l.oldest = (l.oldest + 1) % len(l.entries)
 }
 
 // Ledger returns the latest calls, up to LedgerLimit, in the order in which they took effect.
@@ -67,7 +67,7 @@ func (s *Simulator) Ledger() []Entry {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	l := &s.ledger
-	return slices.Concat(l.ring[l.next:], l.ring[:l.next])
+	return slices.Concat(l.entries[l.oldest:], l.entries[:l.oldest])
 }
 
 // shortKey returns an API key as it appears in the ledger.

@@ -15,14 +15,14 @@ func manifestRoutes(known *catalog) []route {
 		if k.typ == "HLS" {
 			path = known.manifests.base + "/hls"
 		}
-		start := post(path+"/{id}/start", groupManifests, startManifest(k))
-		stop := post(path+"/{id}/stop", groupManifests, stopManifest(k))
+		start := postRoute(path+"/{id}/start", groupManifests, startManifest(k))
+		stop := postRoute(path+"/{id}/stop", groupManifests, stopManifest(k))
 		start.status, stop.status = http.StatusAccepted, http.StatusAccepted
 		routes = append(routes, start, stop,
-			get(path, groupManifests, listKinds(k)),
-			get(path+"/{id}", groupManifests, getResource(k)),
-			remove(path+"/{id}", groupManifests, removeResource(k)),
-			get(path+"/{id}/status", groupManifests, manifestStatus(k)))
+			getRoute(path, groupManifests, listKinds(k)),
+			getRoute(path+"/{id}", groupManifests, getResource(k)),
+			deleteRoute(path+"/{id}", groupManifests, removeResource(k)),
+			getRoute(path+"/{id}/status", groupManifests, manifestStatus(k)))
 	}
 	return routes
 }

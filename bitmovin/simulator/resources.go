@@ -67,11 +67,11 @@ func resourceRoutes(known *catalog) []route {
 	for _, k := range known.kinds {
 		group := k.class.group
 		routes = append(routes,
-			post(k.path, group, createResource(k)),
-			get(k.path, group, listKinds(k)),
-			get(k.path+"/{id}", group, getResource(k)),
-			get(k.path+"/{id}/customData", group, getCustomData(k)),
-			remove(k.path+"/{id}", group, removeResource(k)),
+			postRoute(k.path, group, createResource(k)),
+			getRoute(k.path, group, listKinds(k)),
+			getRoute(k.path+"/{id}", group, getResource(k)),
+			getRoute(k.path+"/{id}/customData", group, getCustomData(k)),
+			deleteRoute(k.path+"/{id}", group, removeResource(k)),
 		)
 	}
 	for _, cl := range []*class{known.inputs, known.outputs, known.configurations, known.manifests} {
@@ -82,15 +82,15 @@ func resourceRoutes(known *catalog) []route {
 			}
 		}
 		routes = append(routes,
-			get(cl.base, cl.group, listKinds(kinds...)),
-			get(cl.base+"/{id}", cl.group, func(s *Simulator, c *call) (any, error) {
+			getRoute(cl.base, cl.group, listKinds(kinds...)),
+			getRoute(cl.base+"/{id}", cl.group, func(s *Simulator, c *call) (any, error) {
 				r, err := s.resources.findOfClass(cl, c.params["id"])
 				if err != nil {
 					return nil, err
 				}
 				return r.render(), nil
 			}),
-			get(cl.base+"/{id}/type", cl.group, func(s *Simulator, c *call) (any, error) {
+			getRoute(cl.base+"/{id}/type", cl.group, func(s *Simulator, c *call) (any, error) {
 				r, err := s.resources.findOfClass(cl, c.params["id"])
 				if err != nil {
 					return nil, err
@@ -99,7 +99,7 @@ func resourceRoutes(known *catalog) []route {
 			}),
 		)
 	}
-	check := post(known.outputs.base+"/{id}/check-permissions", known.outputs.group, checkPermissions)
+	check := postRoute(known.outputs.base+"/{id}/check-permissions", known.outputs.group, checkPermissions)
 	check.status, check.readOnly = http.StatusOK, true
 	return append(routes, check)
 }

@@ -34,15 +34,15 @@ func apiRoutes(known *catalog) []route {
 	)
 }
 
-func get(path, group string, do handler) route {
+func getRoute(path, group string, do handler) route {
 	return route{name: "GET " + path, method: http.MethodGet, status: http.StatusOK, group: group, do: do}
 }
 
-func post(path, group string, do handler) route {
+func postRoute(path, group string, do handler) route {
 	return route{name: "POST " + path, method: http.MethodPost, status: http.StatusCreated, group: group, do: do}
 }
 
-func remove(path, group string, do handler) route {
+func deleteRoute(path, group string, do handler) route {
 	return route{name: "DELETE " + path, method: http.MethodDelete, status: http.StatusOK, group: group, do: do}
 }
 

@@ -79,8 +79,8 @@ type Simulator struct {
 	Unlimited bool
 
 	// OmitTotalCount leaves totalCount out of the list of encodings unless the request says
-	// includeTotalCount=true. So says the documentation; the official examples rely on
-	// totalCount without it.
+	// includeTotalCount=true. The documentation requires that parameter; the official
+	// examples do without it.
 	OmitTotalCount bool
 
 	// Latency is the time before a call takes effect.

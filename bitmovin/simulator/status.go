@@ -37,7 +37,7 @@ type taskMessage struct {
 	Text string `json:"text"`
 }
 
-// renderTask renders the latest run as it is at the moment.
+// renderTask renders the latest run as it is at a moment.
 func (enc *encoding) renderTask(moment time.Time) taskBody {
 	t := taskBody{
 		ID: enc.id, Status: enc.status, Progress: enc.progress(moment),

@@ -17,7 +17,7 @@ type template struct {
 }
 
 func templateRoutes() []route {
-	start := post("/encoding/templates/start", groupTemplates, startTemplate)
+	start := postRoute("/encoding/templates/start", groupTemplates, startTemplate)
 	start.status = http.StatusOK
 	return []route{start}
 }
@@ -151,7 +151,7 @@ func (b *builder) declarations(section string, body orderedMap) []declaration {
 
 func (b *builder) buildResources(section string, body orderedMap) error {
 	for _, d := range b.declarations(section, body) {
-		r, err := b.newResource(d, nil)
+		r, err := b.buildResource(d, nil)
 		if err != nil {
 			return err
 		}
@@ -161,8 +161,8 @@ func (b *builder) buildResources(section string, body orderedMap) error {
 	return nil
 }
 
-// newResource builds one resource with its references resolved.
-func (b *builder) newResource(d declaration, enc *encoding) (*resource, error) {
+// buildResource builds one resource with its references resolved.
+func (b *builder) buildResource(d declaration, enc *encoding) (*resource, error) {
 	fields, err := b.resolveFields(d.path, d.properties, false)
 	if err != nil {
 		return nil, err
@@ -252,7 +252,7 @@ func (b *builder) buildEncoding(key string, body orderedMap) error {
 	}
 	for _, item := range body.child("streams") {
 		d := declaration{path + "/streams/" + fmt.Sprint(item.Key), b.s.known.stream, asOrderedMap(item.Value).child("properties")}
-		r, err := b.newResource(d, b.enc)
+		r, err := b.buildResource(d, b.enc)
 		if err != nil {
 			return err
 		}
@@ -272,7 +272,7 @@ func (b *builder) buildMuxings(path string, body orderedMap) error {
 		}
 		for _, item := range asOrderedMap(group.Value) {
 			at := path + "/muxings/" + name + "/" + fmt.Sprint(item.Key)
-			r, err := b.newResource(declaration{at, k, asOrderedMap(item.Value).child("properties")}, &parent)
+			r, err := b.buildResource(declaration{at, k, asOrderedMap(item.Value).child("properties")}, &parent)
 			if err != nil {
 				return err
 			}

@@ -103,26 +103,26 @@ func webhookRoutes() []route {
 	var routes []route
 	for _, event := range []string{"finished", "error", "transfer-error"} {
 		for _, path := range []string{base + "/" + event, base + "/{id}/" + event} {
-			create := post(path, groupOther, createWebhook(event))
+			create := postRoute(path, groupOther, createWebhook(event))
 			if event == "transfer-error" || strings.Contains(path, "{id}") {
 				create.status = http.StatusAccepted // as the API description has it
 			}
 			routes = append(routes, create,
-				get(path, groupOther, listWebhooks(event)),
-				get(path+"/{webhook}", groupOther, onWebhook(event, func(_ *Simulator, w *webhook) any {
+				getRoute(path, groupOther, listWebhooks(event)),
+				getRoute(path+"/{webhook}", groupOther, onWebhook(event, func(_ *Simulator, w *webhook) any {
 					return w.view()
 				})),
-				remove(path+"/{webhook}", groupOther, onWebhook(event, removeWebhook)))
+				deleteRoute(path+"/{webhook}", groupOther, onWebhook(event, removeWebhook)))
 		}
 	}
-	mute := post("/notifications/{webhook}/mute", groupOther, onWebhook("", setMuted(true)))
-	unmute := post("/notifications/{webhook}/unmute", groupOther, onWebhook("", setMuted(false)))
+	mute := postRoute("/notifications/{webhook}/mute", groupOther, onWebhook("", setMuted(true)))
+	unmute := postRoute("/notifications/{webhook}/unmute", groupOther, onWebhook("", setMuted(false)))
 	mute.status, unmute.status = http.StatusOK, http.StatusOK
 	return append(routes, mute, unmute,
-		get("/notifications", groupOther, listWebhooks("")),
-		get("/notifications/{webhook}", groupOther, onWebhook("", func(_ *Simulator, w *webhook) any { return w.view() })),
-		remove("/notifications/{webhook}", groupOther, onWebhook("", removeWebhook)),
-		get("/notifications/{webhook}/states", groupOther, webhookStates),
+		getRoute("/notifications", groupOther, listWebhooks("")),
+		getRoute("/notifications/{webhook}", groupOther, onWebhook("", func(_ *Simulator, w *webhook) any { return w.view() })),
+		deleteRoute("/notifications/{webhook}", groupOther, onWebhook("", removeWebhook)),
+		getRoute("/notifications/{webhook}/states", groupOther, webhookStates),
 	)
 }
 

@@ -24,15 +24,15 @@ type Config struct {
 	HTTPListen     string // host:port of the listener for health and webhooks; empty: none
 	InsecureListen bool   // allows addresses that other machines can reach
 	DB             string // path of the job table
-	BitmovinURL    string // of accounts without their own; has no trailing slash
-	QueueTarget    int    // of accounts without their own, unless AutoTarget is set
+	BitmovinURL    string // for accounts without one of their own; has no trailing slash
+	QueueTarget    int    // for accounts without one of their own, unless AutoTarget is set
 	AutoTarget     bool   // such accounts adapt their target to how fast their queue drains
 	MaxQueueTarget int    // the maximum of such accounts
-	MaxStarts      int    // starts per day of accounts without their own; 0: no limit
-	MaxRetries     int    // of batches without their own
+	MaxStarts      int    // starts per day, for accounts without a limit of their own; 0: no limit
+	MaxRetries     int    // for batches without one of their own
 	PollInterval   time.Duration
 	WebhookURL     string // URL at which Bitmovin reaches HTTPListen, without a trailing slash; empty: no webhooks are registered
-	WebhookKeyFile string // file with the key of accounts without their own
+	WebhookKeyFile string // file with the key of accounts without one of their own
 	LogLevel       slog.Level
 	LogJSON        bool
 

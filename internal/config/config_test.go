@@ -17,13 +17,13 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-// world is the files and the environment that a configuration is read from.
-type world struct {
+// environment holds the files and the environment variables that a configuration is read from.
+type environment struct {
 	files map[string]string
 	env   map[string]string
 }
 
-func (w world) sources(file string) config.Sources {
+func (w environment) sources(file string) config.Sources {
 	return config.Sources{
 		File:   file,
 		Home:   "/home/user",
@@ -59,7 +59,7 @@ func mustKey(t *testing.T, a config.Account) string {
 var plain = cmp.Transformer("plain", func(s bitmovin.Secret) string { return string(s) })
 
 func TestDefaults(t *testing.T) {
-	c := mustLoad(t, world{}.sources(""))
+	c := mustLoad(t, environment{}.sources(""))
 	got := []any{c.Listen, c.HTTPListen, c.DB, c.BitmovinURL, c.QueueTarget, c.MaxRetries, c.PollInterval, c.LogLevel, c.InsecureListen}
 	want := []any{"127.0.0.1:7070", "127.0.0.1:7071", "stoker.db", "https://api.bitmovin.com/v1", 3, 2, 10 * time.Second, slog.LevelInfo, false}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -77,7 +77,7 @@ func TestDefaults(t *testing.T) {
 }
 
 func TestPrecedence(t *testing.T) {
-	w := world{
+	w := environment{
 		files: map[string]string{"stoker.yaml": "queue_target: 5\nmax_retries: 5\npoll_interval: 5s\nlog_level: warn\n"},
 		env:   map[string]string{"STOKER_QUEUE_TARGET": "6", "STOKER_MAX_RETRIES": "6", "STOKER_CONFIG": "stoker.yaml"},
 	}
@@ -126,7 +126,7 @@ func TestExample(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := world{
+	w := environment{
 		files: map[string]string{
 			"/etc/stoker/stoker.yaml":              string(example),
 			"/etc/stoker/secrets/encodes":          "s3cret\n",
@@ -222,7 +222,7 @@ func TestExample(t *testing.T) {
 
 func TestSampleVariables(t *testing.T) {
 	home := filepath.Join("/home/user", ".bitmovin", "examples.properties")
-	w := world{
+	w := environment{
 		files: map[string]string{
 			"examples.properties": "# mine\nHTTP_INPUT_HOST = local.example.com\n",
 			home:                  "HTTP_INPUT_HOST=home.example.com\nS3_OUTPUT_BUCKET_NAME=home\nS3_OUTPUT_SECRET_KEY=home=\n",
@@ -253,7 +253,7 @@ func TestSampleVariables(t *testing.T) {
 }
 
 func TestTheFileWinsOverSampleVariables(t *testing.T) {
-	w := world{
+	w := environment{
 		files: map[string]string{"stoker.yaml": "storages:\n  - {name: default, type: HTTPS, host: file.example.com}\n"},
 		env:   map[string]string{"HTTP_INPUT_HOST": "env.example.com"},
 	}
@@ -412,7 +412,7 @@ stoker.yaml:1: accounts[0]: say where the API key is: api_key_env or api_key_fil
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			w := world{files: map[string]string{"stoker.yaml": tt.file, "bad.yaml": "[1", "worse.yaml": worseTemplate, "fine.yaml": perTitle}, env: tt.env}
+			w := environment{files: map[string]string{"stoker.yaml": tt.file, "bad.yaml": "[1", "worse.yaml": worseTemplate, "fine.yaml": perTitle}, env: tt.env}
 			s := w.sources("stoker.yaml")
 			s.Flags = tt.flags
 			c, err := config.Load(s)
@@ -427,7 +427,7 @@ stoker.yaml:1: accounts[0]: say where the API key is: api_key_env or api_key_fil
 }
 
 func TestMissingFile(t *testing.T) {
-	_, err := config.Load(world{}.sources("stoker.yaml"))
+	_, err := config.Load(environment{}.sources("stoker.yaml"))
 	if want := "stoker.yaml: cannot be read: file does not exist"; err == nil || err.Error() != want {
 		t.Errorf("Load: %v, want %s", err, want)
 	}
@@ -442,7 +442,7 @@ func FuzzLoad(f *testing.F) {
 	f.Add("accounts: &a\n  - <<: *a\nprofiles: {x: {videos: [1, {codec: ~}]}}\n")
 	f.Add("? [a]\n: !!str b\n---\n...")
 	f.Fuzz(func(t *testing.T, text string) {
-		c, err := config.Load(world{files: map[string]string{"stoker.yaml": text}}.sources("stoker.yaml"))
+		c, err := config.Load(environment{files: map[string]string{"stoker.yaml": text}}.sources("stoker.yaml"))
 		if err != nil {
 			if wrong, ok := errors.AsType[*config.Error](err); !ok || len(wrong.Mistakes) == 0 {
 				t.Fatalf("Load: %v, want mistakes", err)

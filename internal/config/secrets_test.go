@@ -11,7 +11,7 @@ import (
 
 // What was written where a secret must not be is not repeated: messages end in logs.
 func TestSecretsInTheWrongPlace(t *testing.T) {
-	w := world{files: map[string]string{"stoker.yaml": `
+	w := environment{files: map[string]string{"stoker.yaml": `
 webhook_key: s3cr3t-with-16-characters
 bitmovin_url: https://me:s3cr3t@api.example.com/v1
 accounts:
@@ -41,7 +41,7 @@ storages:
 
 // What works without the platform is not held up by secrets that are elsewhere.
 func TestWithoutPlatform(t *testing.T) {
-	w := world{
+	w := environment{
 		files: map[string]string{"stoker.yaml": `
 db: jobs.db
 webhook_url: https://stoker.example.com

@@ -7,14 +7,14 @@ import (
 	"github.com/stokerd/stoker/bitmovin"
 )
 
-// webhookKeyEnv is the environment variable with the key of accounts without their own.
+// webhookKeyEnv is the environment variable with the key of accounts without one of their own.
 const webhookKeyEnv = "STOKER_WEBHOOK_KEY"
 
 // minWebhookKey is the least length of a key. Anybody who guesses a key can pretend to be the
 // platform.
 const minWebhookKey = 16
 
-// loadWebhooks gives the accounts without their own key the shared one.
+// loadWebhooks gives the shared key to the accounts without one of their own.
 func (l *loader) loadWebhooks() {
 	shared := l.sharedWebhookKey()
 	for i := range l.config.Accounts {
@@ -30,7 +30,7 @@ func (l *loader) loadWebhooks() {
 	}
 }
 
-// sharedWebhookKey reads the key of the accounts without their own.
+// sharedWebhookKey reads the key of the accounts without one of their own.
 func (l *loader) sharedWebhookKey() bitmovin.Secret {
 	const setting = "webhook-key-file"
 	file, key := l.config.WebhookKeyFile, strings.TrimSpace(l.Getenv(webhookKeyEnv))

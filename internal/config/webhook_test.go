@@ -44,7 +44,7 @@ func TestWebhookKeys(t *testing.T) {
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			w := world{files: map[string]string{"stoker.yaml": tt.file}, env: tt.env}
+			w := environment{files: map[string]string{"stoker.yaml": tt.file}, env: tt.env}
 			maps.Copy(w.files, tt.files)
 			c := mustLoad(t, w.sources("stoker.yaml"))
 			var got []bitmovin.Secret
@@ -94,7 +94,7 @@ func TestWebhookMistakes(t *testing.T) {
 		}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			w := world{files: map[string]string{"stoker.yaml": tt.file}, env: tt.env}
+			w := environment{files: map[string]string{"stoker.yaml": tt.file}, env: tt.env}
 			_, err := config.Load(w.sources("stoker.yaml"))
 			wrong, ok := errors.AsType[*config.Error](err)
 			if !ok || len(wrong.Mistakes) != len(tt.want) {

@@ -1,13 +1,13 @@
-// Package spelling finds the word that somebody probably meant, for messages
-// about names that do not exist.
+// Package spelling finds the known word that is closest to a misspelt one, for messages about
+// unknown names.
 package spelling
 
 import "strings"
 
-// Closest returns the known word nearest to the given one, or "" if none is
-// near enough to be a slip of the fingers, or the beginning of the other. Case, and
-// - against _, do not count as differences; among equally near words the first
-// one wins.
+// Closest returns the known word that word probably stands for: the one with the fewest
+// differing letters if they are few enough for a typing error, otherwise the first one that
+// begins with word or with which word begins. It returns "" if there is none. Upper and lower
+// case count as the same letter, and so do - and _. Among equally close words the first wins.
 func Closest(word string, known []string) string {
 	word = fold(word)
 	best, closest := 1+len([]rune(word))/3, ""
@@ -27,14 +27,14 @@ func Closest(word string, known []string) string {
 	return ""
 }
 
-// begins reports whether word begins with enough letters to be meant by them.
+// begins reports whether word begins with letters, and these are enough to mean it.
 func begins(word, letters string) bool {
 	const enough = 3
 	return len(letters) >= enough && strings.HasPrefix(word, letters)
 }
 
-// Hint is [Closest] as the end of a message, such as `; did you mean "name"?`,
-// and empty if nothing is close.
+// Hint returns [Closest] as the end of a message, such as `; did you mean "name"?`. It is empty
+// if no known word is close.
 func Hint(word string, known []string) string {
 	if closest := Closest(word, known); closest != "" {
 		return `; did you mean "` + closest + `"?`
@@ -42,12 +42,13 @@ func Hint(word string, known []string) string {
 	return ""
 }
 
+// fold makes words equal that differ only in case, or in - and _.
 func fold(s string) string {
 	return strings.ReplaceAll(strings.ToLower(s), "-", "_")
 }
 
-// distance counts the letters to insert, delete, replace or swap with their
-// neighbour to turn a into b.
+// distance returns how many letters must be inserted, deleted, replaced or swapped with their
+// neighbours to turn a into b.
 func distance(a, b string) int {
 	from, to := []rune(a), []rune(b)
 	rows := make([][]int, len(from)+1)
