@@ -20,25 +20,23 @@ import (
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
 )
 
-// Options are the choices [Dial] leaves to its caller. The zero value suits a
-// server on the same machine.
+// Options are the options of [Dial]. The zero value suits a server on the same machine.
 type Options struct {
 	// TLS secures the connection. Nil means plain text.
 	TLS *tls.Config
 	// Insecure allows plain text to another machine.
 	Insecure bool
-	// UserAgent names the program in the server's log. Default "stoker-go".
+	// UserAgent names the program in the log of the server. Default "stoker-go".
 	UserAgent string
-	// MessageBytes is the size beyond which [Client.Submit] splits a list. It has
-	// to stay below what the server takes. Default 24 MiB.
+	// MessageBytes is the size of a request beyond which [Client.Submit] splits its list. It has
+	// to be less than the largest request that the server takes. Default 24 MiB.
 	MessageBytes int
-	// RetryTimeout is how long a call is made again whose answer does not come and whose
-	// context has no deadline, from its first failure on. Default: as long as its context
-	// lives.
+	// RetryTimeout is how long a call without an answer is repeated, from its first failure on,
+	// if its context has no deadline. Default: until its context ends.
 	RetryTimeout time.Duration
-	// Repeating, if set, is called each time before a call or a watch is made again. It
-	// may be called by several goroutines at once.
-	Repeating func(Repeat)
+	// OnRepeat, if set, is called before each repeat of a call or a watch. Several goroutines may
+	// call it at once.
+	OnRepeat func(Repeat)
 	// DialOptions are added to the client's own.
 	DialOptions []grpc.DialOption
 }
@@ -50,26 +48,26 @@ type Client struct {
 	accounts     stokerv1.AccountServiceClient
 	messageBytes int
 	retryTimeout time.Duration // 0: none
-	repeating    func(Repeat)
+	onRepeat     func(Repeat)
 }
 
-// maxAnswer is the largest message the client takes.
+// maxAnswer is the size of the largest answer that the client takes.
 const maxAnswer = 16 << 20
 
-// Dial prepares a connection to a server, for example "127.0.0.1:7070". It does
-// not connect: the first call does, and whether the server is there is seen then.
-// Plain text to another machine is refused unless o allows it.
+// Dial prepares a connection to a server, for example "127.0.0.1:7070". The first call connects, and
+// fails if the server cannot be reached. Dial refuses plain text to another machine unless o allows
+// it.
 func Dial(target string, o Options) (*Client, error) {
 	secure := insecure.NewCredentials()
 	switch {
 	case o.TLS != nil:
 		secure = credentials.NewTLS(o.TLS)
-	case !o.Insecure && !loopback(target):
+	case !o.Insecure && !IsLoopback(target):
 		return nil, fmt.Errorf("dial %s: refusing plain text to another machine: set TLS, or Insecure to allow it", target)
 	}
-	c := &Client{messageBytes: cmp.Or(o.MessageBytes, 24<<20), retryTimeout: o.RetryTimeout, repeating: o.Repeating}
-	// Left to itself, gRPC would wait two minutes in the end before it tries again to
-	// connect, and a watch come back that much later than it could.
+	c := &Client{messageBytes: cmp.Or(o.MessageBytes, 24<<20), retryTimeout: o.RetryTimeout, onRepeat: o.OnRepeat}
+	// By default, gRPC waits up to two minutes before it tries to connect again. A watch would
+	// resume that much later than it could.
 	connecting := backoff.Config{BaseDelay: time.Second, Multiplier: 1.6, Jitter: 0.2, MaxDelay: longestReconnect}
 	options := append([]grpc.DialOption{
 		grpc.WithTransportCredentials(secure),
@@ -87,8 +85,9 @@ func Dial(target string, o Options) (*Client, error) {
 	return c, nil
 }
 
-// loopback reports whether a target can only be on this machine.
-func loopback(target string) bool {
+// IsLoopback reports whether a gRPC target, or an address to listen on, can be reached from this
+// machine only.
+func IsLoopback(target string) bool {
 	if strings.HasPrefix(target, "unix:") || strings.HasPrefix(target, "unix-abstract:") {
 		return true
 	}
@@ -106,12 +105,12 @@ func loopback(target string) bool {
 	return err == nil && addr.IsLoopback()
 }
 
-// Batches is the generated client of BatchService. Its calls are repeated as the package
-// comment says; its WatchBatch is not: that is what [Client.Watch] is for.
+// Batches is the generated client of BatchService. Its calls are repeated as the package comment
+// says, except WatchBatch; use [Client.Watch] for that.
 func (c *Client) Batches() stokerv1.BatchServiceClient { return c.batches }
 
-// Accounts is the generated client of AccountService. Its calls are repeated as the package
-// comment says.
+// Accounts is the generated client of AccountService. Its calls are repeated as the package comment
+// says.
 func (c *Client) Accounts() stokerv1.AccountServiceClient { return c.accounts }
 
 // Close ends the connection and every call on it.

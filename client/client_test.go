@@ -108,8 +108,8 @@ func within(t *testing.T, s *service, o client.Options, f func(t *testing.T, c *
 	})
 }
 
-// away is what a server that shuts down answers.
-func away() error {
+// failedUnavailable is what a server that shuts down answers.
+func failedUnavailable() error {
 	s, err := status.New(codes.Unavailable, "shutting down").WithDetails(
 		&errdetails.ErrorInfo{Reason: "SHUTTING_DOWN", Domain: "stoker"},
 		&errdetails.RetryInfo{RetryDelay: durationpb.New(3 * time.Second)})
@@ -176,7 +176,7 @@ func TestSubmit(t *testing.T) {
 		s := &service{submit: func(req *stokerv1.SubmitBatchRequest) (*stokerv1.Batch, error) {
 			ids = append(ids, req.GetRequestId())
 			if len(ids) < 3 {
-				return nil, away()
+				return nil, failedUnavailable()
 			}
 			return &stokerv1.Batch{Id: "b", JobCount: int64(len(req.GetJobs()))}, nil
 		}}
@@ -197,7 +197,7 @@ func TestSubmit(t *testing.T) {
 
 	t.Run("gives up in the end, with the server's error", func(t *testing.T) {
 		calls := 0
-		s := &service{submit: func(*stokerv1.SubmitBatchRequest) (*stokerv1.Batch, error) { calls++; return nil, away() }}
+		s := &service{submit: func(*stokerv1.SubmitBatchRequest) (*stokerv1.Batch, error) { calls++; return nil, failedUnavailable() }}
 		within(t, s, client.Options{RetryTimeout: 30 * time.Second}, func(t *testing.T, c *client.Client) {
 			begin := time.Now()
 			_, err := c.Submit(t.Context(), &stokerv1.SubmitBatchRequest{Jobs: specs(1)})
@@ -228,13 +228,13 @@ func TestWatch(t *testing.T) {
 		s := &service{watch: func(req *stokerv1.WatchBatchRequest, stream grpc.ServerStreamingServer[stokerv1.WatchBatchResponse]) error {
 			cursors = append(cursors, req.GetCursor())
 			if n := len(cursors); n > 1 && n < 8 {
-				return away() // before anything was sent
+				return failedUnavailable() // before anything was sent
 			}
 			if err := stream.Send(&stokerv1.WatchBatchResponse{Cursor: fmt.Sprintf("c%d", len(cursors))}); err != nil {
 				return err
 			}
 			if len(cursors) == 1 {
-				return away()
+				return failedUnavailable()
 			}
 			return nil
 		}}
@@ -268,7 +268,7 @@ func TestWatch(t *testing.T) {
 				if err := stream.Send(&stokerv1.WatchBatchResponse{Cursor: "c"}); err != nil {
 					return err
 				}
-				return away()
+				return failedUnavailable()
 			case 2:
 				return tooMany()
 			}
@@ -289,7 +289,7 @@ func TestWatch(t *testing.T) {
 	for name, answer := range map[string]error{
 		"of one too many":                     tooMany(),
 		"that is refused":                     answered(codes.NotFound, "NOT_FOUND"),
-		"of a server that does not come back": away(),
+		"of a server that does not come back": failedUnavailable(),
 	} {
 		t.Run("ends with one error for a watch "+name, func(t *testing.T) {
 			s := &service{watch: func(*stokerv1.WatchBatchRequest, grpc.ServerStreamingServer[stokerv1.WatchBatchResponse]) error {
@@ -350,7 +350,7 @@ func TestWatch(t *testing.T) {
 }
 
 func TestDetails(t *testing.T) {
-	if d, ok := client.RetryDelay(away()); !ok || d != 3*time.Second {
+	if d, ok := client.RetryDelay(failedUnavailable()); !ok || d != 3*time.Second {
 		t.Errorf("RetryDelay is %v, %v; want 3 s", d, ok)
 	}
 	for _, err := range []error{nil, errors.New("other"), status.Error(codes.Unavailable, "bare")} {
@@ -366,7 +366,7 @@ func TestNoServer(t *testing.T) {
 	bubble.Test(t, func(t *testing.T) {
 		var told []client.Repeat
 		c, err := client.Dial("passthrough:///localhost", client.Options{
-			DialOptions: []grpc.DialOption{refusing}, Repeating: func(r client.Repeat) { told = append(told, r) },
+			DialOptions: []grpc.DialOption{refusing}, OnRepeat: func(r client.Repeat) { told = append(told, r) },
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -419,7 +419,7 @@ func TestOwnErrorsAreFinal(t *testing.T) {
 			)
 		},
 	}
-	within(t, s, client.Options{Repeating: func(r client.Repeat) { t.Errorf("made again: %+v", r) }}, func(t *testing.T, c *client.Client) {
+	within(t, s, client.Options{OnRepeat: func(r client.Repeat) { t.Errorf("made again: %+v", r) }}, func(t *testing.T, c *client.Client) {
 		ctx := t.Context()
 		if _, err := c.Batches().GetBatch(ctx, &stokerv1.GetBatchRequest{BatchId: "b"}); err == nil {
 			t.Error("an answer of 17 MiB was taken")

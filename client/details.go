@@ -6,6 +6,8 @@ import (
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/status"
+
+	"github.com/stokerd/stoker/job"
 )
 
 // Violation is one thing wrong with one field of a request.
@@ -14,8 +16,8 @@ type Violation struct {
 	Message string // what is wrong and what would be right
 }
 
-// Violations lists what the server found wrong with a request, of very much the first.
-// It is empty for errors of another kind.
+// Violations lists what the server found wrong with a request. If that is very much, it lists the
+// first violations. It is empty for errors of another kind.
 func Violations(err error) []Violation {
 	bad, ok := detail[*errdetails.BadRequest](err)
 	if !ok {
@@ -28,30 +30,30 @@ func Violations(err error) []Violation {
 	return all
 }
 
-// ViolationCount is how many things the server found wrong with a request, those that
-// [Violations] does not list included.
+// ViolationCount is how many violations the server found in a request, including those that
+// [Violations] does not list.
 func ViolationCount(err error) int {
 	listed := len(Violations(err))
 	info, _ := detail[*errdetails.ErrorInfo](err)
-	total, _ := strconv.Atoi(info.GetMetadata()[totalViolations]) // 0 if it does not say
+	total, _ := strconv.Atoi(info.GetMetadata()[totalViolations]) // 0 if it is not there
 	return max(listed, total)
 }
 
-// totalViolations is the key in the metadata of an error under which it has their number.
+// totalViolations is the key of the number of violations in the metadata of an error.
 const totalViolations = "violations"
 
 // Reason is the server's machine-readable reason for an error, for example
 // WRONG_STATE, or empty if the error did not come from a Stoker server.
 func Reason(err error) string {
 	info, ok := detail[*errdetails.ErrorInfo](err)
-	if !ok || info.GetDomain() != "stoker" {
+	if !ok || info.GetDomain() != job.ErrorDomain {
 		return ""
 	}
 	return info.GetReason()
 }
 
-// RetryDelay is how long the server advises to wait before the call is repeated,
-// and whether it advises to repeat it at all.
+// RetryDelay is how long the server advises to wait before the call is repeated; false if it does not
+// advise to repeat it.
 func RetryDelay(err error) (time.Duration, bool) {
 	info, ok := detail[*errdetails.RetryInfo](err)
 	return info.GetRetryDelay().AsDuration(), ok

@@ -6,54 +6,53 @@ import (
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
 )
 
-// effect is what it means to make a call again whose answer was lost.
-type effect int
+// callEffect says whether a call without an answer may be repeated.
+type callEffect int
 
 const (
-	// once: it may do again what it has done. It is not made again.
-	once effect = iota
-	// reads: it changes nothing.
-	reads
-	// settles: it leaves behind what the first one left behind.
-	settles
+	// notRepeatable: a repeat may do the same once more.
+	notRepeatable callEffect = iota
+	// readOnly: the call changes nothing.
+	readOnly
+	// idempotent: a repeat has the same result as the first call alone.
+	idempotent
 )
 
-// effects has every unary method. The package comment explains each.
-var effects = map[string]effect{
-	stokerv1.BatchService_SubmitBatch_FullMethodName:  once, // with a request_id: settles
-	stokerv1.BatchService_AddJobs_FullMethodName:      settles,
-	stokerv1.BatchService_CloseBatch_FullMethodName:   settles,
-	stokerv1.BatchService_GetBatch_FullMethodName:     reads,
-	stokerv1.BatchService_ListBatches_FullMethodName:  reads,
-	stokerv1.BatchService_GetJob_FullMethodName:       reads,
-	stokerv1.BatchService_ListJobs_FullMethodName:     reads,
-	stokerv1.BatchService_ListFailures_FullMethodName: reads,
-	stokerv1.BatchService_CancelJob_FullMethodName:    settles,
-	stokerv1.BatchService_CancelBatch_FullMethodName:  settles,
-	stokerv1.BatchService_CancelJobs_FullMethodName:   settles,
-	stokerv1.BatchService_RetryJobs_FullMethodName:    once,
-	stokerv1.BatchService_PauseBatch_FullMethodName:   settles,
-	stokerv1.BatchService_ResumeBatch_FullMethodName:  settles,
-	stokerv1.BatchService_UpdateBatch_FullMethodName:  settles,
-	stokerv1.BatchService_DeleteBatch_FullMethodName:  settles,
+// methodEffects has the effect of every unary method. The package comment explains them.
+var methodEffects = map[string]callEffect{
+	stokerv1.BatchService_SubmitBatch_FullMethodName:  notRepeatable, // with a request_id: settles
+	stokerv1.BatchService_AddJobs_FullMethodName:      idempotent,
+	stokerv1.BatchService_CloseBatch_FullMethodName:   idempotent,
+	stokerv1.BatchService_GetBatch_FullMethodName:     readOnly,
+	stokerv1.BatchService_ListBatches_FullMethodName:  readOnly,
+	stokerv1.BatchService_GetJob_FullMethodName:       readOnly,
+	stokerv1.BatchService_ListJobs_FullMethodName:     readOnly,
+	stokerv1.BatchService_ListFailures_FullMethodName: readOnly,
+	stokerv1.BatchService_CancelJob_FullMethodName:    idempotent,
+	stokerv1.BatchService_CancelBatch_FullMethodName:  idempotent,
+	stokerv1.BatchService_CancelJobs_FullMethodName:   idempotent,
+	stokerv1.BatchService_RetryJobs_FullMethodName:    notRepeatable,
+	stokerv1.BatchService_PauseBatch_FullMethodName:   idempotent,
+	stokerv1.BatchService_ResumeBatch_FullMethodName:  idempotent,
+	stokerv1.BatchService_UpdateBatch_FullMethodName:  idempotent,
+	stokerv1.BatchService_DeleteBatch_FullMethodName:  idempotent,
 
-	stokerv1.AccountService_ListAccounts_FullMethodName:  reads,
-	stokerv1.AccountService_GetAccount_FullMethodName:    reads,
-	stokerv1.AccountService_PauseAccount_FullMethodName:  settles,
-	stokerv1.AccountService_ResumeAccount_FullMethodName: settles,
-	stokerv1.AccountService_UpdateAccount_FullMethodName: settles,
+	stokerv1.AccountService_ListAccounts_FullMethodName:  readOnly,
+	stokerv1.AccountService_GetAccount_FullMethodName:    readOnly,
+	stokerv1.AccountService_PauseAccount_FullMethodName:  idempotent,
+	stokerv1.AccountService_ResumeAccount_FullMethodName: idempotent,
+	stokerv1.AccountService_UpdateAccount_FullMethodName: idempotent,
 }
 
-// effectOf is what it means to send req to method again. A method that is not known is
-// not made again.
-func effectOf(method string, req any) effect {
+// effectOf is the effect of a call of method with req. An unknown method is not repeatable.
+func effectOf(method string, req any) callEffect {
 	if v, ok := req.(interface{ GetValidateOnly() bool }); ok && v.GetValidateOnly() {
-		return reads
+		return readOnly
 	}
 	if s, ok := req.(*stokerv1.SubmitBatchRequest); ok && s.GetRequestId() != "" {
-		return settles
+		return idempotent
 	}
-	return effects[method]
+	return methodEffects[method]
 }
 
 // methodName is the name of a method without its service.

@@ -23,17 +23,17 @@ func TestEffects(t *testing.T) {
 			}
 			known++
 			name := string(method.Name())
-			got, ok := effects["/"+string(service.FullName())+"/"+name]
+			got, ok := methodEffects["/"+string(service.FullName())+"/"+name]
 			if !ok {
 				t.Errorf("it is not said whether %s may be repeated", name)
 			}
-			if want := strings.HasPrefix(name, "Get") || strings.HasPrefix(name, "List"); want != (got == reads) {
-				t.Errorf("%s reads: %t, want %t", name, got == reads, want)
+			if want := strings.HasPrefix(name, "Get") || strings.HasPrefix(name, "List"); want != (got == readOnly) {
+				t.Errorf("%s reads: %t, want %t", name, got == readOnly, want)
 			}
 		}
 	}
-	if known != len(effects) {
-		t.Errorf("%d methods are known, and there are %d", len(effects), known)
+	if known != len(methodEffects) {
+		t.Errorf("%d methods are known, and there are %d", len(methodEffects), known)
 	}
 }
 
@@ -41,14 +41,14 @@ func TestEffectOf(t *testing.T) {
 	for _, tt := range []struct {
 		method string
 		req    any
-		want   effect
+		want   callEffect
 	}{
-		{stokerv1.BatchService_SubmitBatch_FullMethodName, &stokerv1.SubmitBatchRequest{}, once},
-		{stokerv1.BatchService_SubmitBatch_FullMethodName, &stokerv1.SubmitBatchRequest{RequestId: "r"}, settles},
-		{stokerv1.BatchService_SubmitBatch_FullMethodName, &stokerv1.SubmitBatchRequest{ValidateOnly: true}, reads},
-		{stokerv1.BatchService_RetryJobs_FullMethodName, &stokerv1.RetryJobsRequest{}, once},
-		{stokerv1.BatchService_RetryJobs_FullMethodName, &stokerv1.RetryJobsRequest{ValidateOnly: true}, reads},
-		{"/another.Service/Method", nil, once},
+		{stokerv1.BatchService_SubmitBatch_FullMethodName, &stokerv1.SubmitBatchRequest{}, notRepeatable},
+		{stokerv1.BatchService_SubmitBatch_FullMethodName, &stokerv1.SubmitBatchRequest{RequestId: "r"}, idempotent},
+		{stokerv1.BatchService_SubmitBatch_FullMethodName, &stokerv1.SubmitBatchRequest{ValidateOnly: true}, readOnly},
+		{stokerv1.BatchService_RetryJobs_FullMethodName, &stokerv1.RetryJobsRequest{}, notRepeatable},
+		{stokerv1.BatchService_RetryJobs_FullMethodName, &stokerv1.RetryJobsRequest{ValidateOnly: true}, readOnly},
+		{"/another.Service/Method", nil, notRepeatable},
 	} {
 		if got := effectOf(tt.method, tt.req); got != tt.want {
 			t.Errorf("effect of %s %v is %d, want %d", tt.method, tt.req, got, tt.want)

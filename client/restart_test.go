@@ -44,7 +44,7 @@ func begin(t *testing.T, table *store.Store) *life {
 	if err != nil {
 		t.Fatal(err)
 	}
-	table.PublishAccountStatus(job.AccountStatus{ID: server.DefaultName, Breaker: job.BreakerClosed})
+	table.PublishAccountStatus(job.AccountStatus{ID: job.DefaultName, Breaker: job.BreakerClosed})
 	table.SetOnChange(l.server.Changed)
 	l.grpc = grpc.NewServer(l.server.Options()...)
 	l.server.Register(l.grpc)
@@ -141,7 +141,7 @@ func TestWatchIsBackSoon(t *testing.T) {
 		if err := stream.Send(&stokerv1.WatchBatchResponse{Cursor: "c"}); err != nil {
 			return err
 		}
-		return away()
+		return failedUnavailable()
 	}}
 	bubble.Test(t, func(t *testing.T) {
 		begin := time.Now()

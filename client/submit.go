@@ -9,59 +9,55 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+	"github.com/stokerd/stoker/job"
 )
 
 const (
-	// maxJobs is how many jobs the server takes in one message.
-	maxJobs = 100_000
-	// partJobs and partBytes are how many jobs a part of a longer list has, and how large
-	// these are: little enough for others to get their turn at the server between
-	// two parts.
+	// partJobs and partBytes limit the jobs in one part of a list that does not fit one message.
+	// Parts are so small that the server can serve other clients between two of them.
 	partJobs  = 10_000
 	partBytes = 2 << 20
 )
 
-// SubmitOptions are the choices [Client.SubmitWith] leaves to its caller.
+// SubmitOptions are the options of [Client.SubmitWith].
 type SubmitOptions struct {
-	// BatchID is a batch of an earlier, interrupted submission of the same request, whose list
-	// does not fit one message. What it has of the list is not sent again. Empty: begin a batch.
+	// BatchID is the batch of an earlier, interrupted submission of the same request, whose list
+	// does not fit one message. Jobs that the batch has are not sent again. Empty: begin a batch.
 	BatchID string
 	// Progress, if set, is called after each part.
 	Progress func(Progress)
-	// Warn, if set, is called with what the server finds odd about the request, fields
-	// numbered as in it: of each part the first 100, and how many there are in all. It
-	// is called at most once for each part. A submission that is sent again after its
-	// answer was lost may have no warnings.
+	// Warn, if set, is called at most once for each part of the list that the server has warnings
+	// about. It gets the first 100 of them and the number of all. Jobs are numbered as in the
+	// request. A request that is repeated because its answer was lost may have no warnings.
 	Warn func(list []Warning, total int64)
 }
 
-// Progress is how far a list is that is sent in parts.
+// Progress says how much of a list that is sent in parts has been sent.
 type Progress struct {
-	Batch    *stokerv1.Batch // as it was after the latest part; nil while the list is only checked
+	Batch    *stokerv1.Batch // after the latest part; nil while the list is being checked
 	Sent     int64           // jobs of the list that have been checked, or that the batch has
-	Total    int64           // jobs of the list
-	Uploaded bool            // the last part is stored
+	Total    int64           // all jobs of the list
+	Uploaded bool            // all parts are stored
 }
 
-// Submit stores a batch and answers once it is durable. It is sent again when its answer
-// does not come, under one request_id, so that nothing is submitted twice. Who wants to
-// repeat the call itself, after an error, has to choose the request_id: without one, two
-// calls are two batches. req is not changed.
+// Submit stores a batch and returns once it is durable. It repeats the request if no answer comes,
+// with one request_id, so that nothing is submitted twice. A caller that wants to repeat Submit
+// itself after an error has to set request_id: without one, two calls submit two batches. Submit does
+// not change req.
 //
-// A list that does not fit one message needs a key for every job. It is checked as
-// a whole first, then uploaded in parts to a batch that is open meanwhile, whose
-// jobs are worked on from the first part on. An upload that is interrupted can be
-// repeated with the same request_id: it goes on where it was.
+// If the list does not fit one message, every job needs a key. Submit first has the whole list
+// checked. Then it uploads the list in parts to an open batch, whose jobs are worked on from the
+// first part on. To continue an interrupted upload, call Submit again with the same request_id.
 //
-// Wrong input is an error with code INVALID_ARGUMENT; [Violations] lists what is
-// wrong, numbered as in req, and nothing was stored.
+// Invalid input is an error with the code INVALID_ARGUMENT, and nothing is stored. [Violations] lists
+// what is wrong; jobs are numbered as in req.
 func (c *Client) Submit(ctx context.Context, req *stokerv1.SubmitBatchRequest) (*stokerv1.Batch, error) {
 	return c.SubmitWith(ctx, req, SubmitOptions{})
 }
 
-// SubmitWith is [Client.Submit] for long lists of which one wants to know more.
+// SubmitWith is [Client.Submit] with options for long lists.
 func (c *Client) SubmitWith(ctx context.Context, req *stokerv1.SubmitBatchRequest, o SubmitOptions) (*stokerv1.Batch, error) {
-	head := header(req)
+	head := withoutJobs(req)
 	if head.RequestId == "" {
 		id, err := NewRequestID()
 		if err != nil {
@@ -88,8 +84,8 @@ func (c *Client) SubmitWith(ctx context.Context, req *stokerv1.SubmitBatchReques
 	return u.begin(ctx)
 }
 
-// NewRequestID is a request_id that nobody else has, for who wants to know it before the
-// batch is submitted: with the same one a submission can be repeated later.
+// NewRequestID returns a new unique request_id. A caller that knows the request_id of a submission
+// can repeat it later.
 func NewRequestID() (string, error) {
 	id, err := uuid.NewV7()
 	if err != nil {
@@ -98,13 +94,13 @@ func NewRequestID() (string, error) {
 	return id.String(), nil
 }
 
-// Fits reports whether req is submitted in one message, and so as a whole or not at all.
+// Fits reports whether req fits one message. It is then submitted as a whole or not at all.
 func (c *Client) Fits(req *stokerv1.SubmitBatchRequest) bool {
-	return len(req.GetJobs()) <= maxJobs && proto.Size(req) <= c.messageBytes
+	return len(req.GetJobs()) <= job.MaxRequestJobs && proto.Size(req) <= c.messageBytes
 }
 
-// header is a request that shares everything with req but its jobs.
-func header(req *stokerv1.SubmitBatchRequest) *stokerv1.SubmitBatchRequest {
+// withoutJobs returns a request that shares everything with req but its jobs.
+func withoutJobs(req *stokerv1.SubmitBatchRequest) *stokerv1.SubmitBatchRequest {
 	head := &stokerv1.SubmitBatchRequest{}
 	to := head.ProtoReflect()
 	req.ProtoReflect().Range(func(fd protoreflect.FieldDescriptor, v protoreflect.Value) bool {

@@ -6,14 +6,14 @@ import (
 	"hash/maphash"
 	"iter"
 	"slices"
-	"strings"
 
 	"google.golang.org/protobuf/proto"
 
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+	"github.com/stokerd/stoker/job"
 )
 
-// upload is a list on its way to the server, in parts.
+// upload is the upload of a list in parts.
 type upload struct {
 	client  *Client
 	head    *stokerv1.SubmitBatchRequest // without jobs
@@ -28,12 +28,11 @@ type part struct {
 	jobs  []*stokerv1.JobSpec
 }
 
-// end is how many jobs of the list the part and those before it have.
+// end is how many jobs this part and those before it have together.
 func (p part) end() int64 { return int64(p.first + len(p.jobs)) }
 
-// split cuts jobs into as few parts as fit messages and leave others their turn. There
-// is at least one. Where the cuts are follows from the list alone, so that the first
-// part of a repeat is what it was.
+// split splits jobs into parts, at least one. The same list is always split in the same way, so that
+// a repeat sends the same first part.
 func (c *Client) split(head *stokerv1.SubmitBatchRequest, jobs []*stokerv1.JobSpec) []part {
 	const framing = 8 // around a job in its list
 	room := min(partBytes, c.messageBytes-proto.Size(head))
@@ -50,7 +49,8 @@ func (c *Client) split(head *stokerv1.SubmitBatchRequest, jobs []*stokerv1.JobSp
 	return append(parts, part{first, jobs[first:]})
 }
 
-// checkParts finds what the server cannot see in one part at a time.
+// checkParts checks what the server cannot check because it sees one part at a time: that every job
+// has a key, and that keys and output paths are unique in the whole list.
 func checkParts(req *stokerv1.SubmitBatchRequest) error {
 	jobs := req.GetJobs()
 	var wrong []Violation
@@ -59,13 +59,13 @@ func checkParts(req *stokerv1.SubmitBatchRequest) error {
 			wrong = append(wrong, Violation{jobField(i, "key"), "is required: the list is too long for one message and is uploaded in parts"})
 		}
 	}
-	for i, first := range repeated(jobs, (*stokerv1.JobSpec).GetKey) {
-		wrong = append(wrong, Violation{jobField(i, "key"), fmt.Sprintf("%q is the key of jobs[%d] already", jobs[i].GetKey(), first)})
+	for i, first := range duplicates(jobs, (*stokerv1.JobSpec).GetKey) {
+		wrong = append(wrong, Violation{jobField(i, "key"), fmt.Sprintf("%q is already the key of jobs[%d]", jobs[i].GetKey(), first)})
 	}
 	if req.GetTemplate() != "" || req.GetInlineTemplate() != nil {
-		return invalid(wrong, 0) // a template may tell them apart by something else: the server knows
+		return invalid(wrong, 0) // jobs of a template may share an output path; only the server can tell
 	}
-	for i, first := range repeated(jobs, outputPath) {
+	for i, first := range duplicates(jobs, func(j *stokerv1.JobSpec) string { return job.CleanOutputPath(j.GetOutputPath()) }) {
 		wrong = append(wrong, Violation{
 			jobField(i, "output_path"),
 			fmt.Sprintf("%q is written to by jobs[%d] already; one would overwrite the other", jobs[i].GetOutputPath(), first),
@@ -74,13 +74,10 @@ func checkParts(req *stokerv1.SubmitBatchRequest) error {
 	return invalid(wrong, 0)
 }
 
-// outputPath is the directory a job writes to; a slash at its end says nothing.
-func outputPath(j *stokerv1.JobSpec) string { return strings.TrimSuffix(j.GetOutputPath(), "/") }
-
-// repeated yields the index of every job that has the value of an earlier one, and of the
-// first that has it. A map of all values, which takes as much room as the jobs, is made
-// only for a list in which something is wrong.
-func repeated(jobs []*stokerv1.JobSpec, value func(*stokerv1.JobSpec) string) iter.Seq2[int, int] {
+// duplicates yields the index of every job with the value of an earlier job, and the index of the
+// first job with that value. It compares hashes first: a map of all values, which takes as much
+// memory as the jobs, is made only if two hashes are equal.
+func duplicates(jobs []*stokerv1.JobSpec, value func(*stokerv1.JobSpec) string) iter.Seq2[int, int] {
 	return func(yield func(int, int) bool) {
 		seed := maphash.MakeSeed()
 		sums := make([]uint64, len(jobs))
@@ -104,21 +101,21 @@ func repeated(jobs []*stokerv1.JobSpec, value func(*stokerv1.JobSpec) string) it
 	}
 }
 
-// tell reports progress.
-func (u *upload) tell(b *stokerv1.Batch, sent int64) {
+// reportProgress calls the Progress function of the options.
+func (u *upload) reportProgress(b *stokerv1.Batch, sent int64) {
 	if u.options.Progress != nil {
 		u.options.Progress(Progress{Batch: b, Sent: sent, Total: u.total, Uploaded: b != nil && sent >= u.total})
 	}
 }
 
-// validate has the server check every part, and stores nothing. The batch it
-// returns is the first part's, with the numbers of all jobs.
+// validate has the server check every part without storing it. It returns the batch of the first
+// part, with the job counts of the whole list.
 func (u *upload) validate(ctx context.Context) (*stokerv1.Batch, error) {
 	var batch *stokerv1.Batch
 	var wrong []Violation
 	more, skipped := 0, int64(0)
 	for _, p := range u.parts {
-		req := header(u.head)
+		req := withoutJobs(u.head)
 		req.Jobs, req.ValidateOnly, req.KeepOpen = p.jobs, true, true
 		resp, err := u.client.batches.SubmitBatch(ctx, req)
 		bad, b := Violations(err), resp.GetBatch()
@@ -126,13 +123,13 @@ func (u *upload) validate(ctx context.Context) (*stokerv1.Batch, error) {
 			return nil, err
 		}
 		u.options.warn(resp, p.first)
-		wrong = append(wrong, renumber(bad, p.first)...)
+		wrong = append(wrong, renumberJobs(bad, p.first)...)
 		more += ViolationCount(err) - len(bad)
 		if batch == nil {
 			batch = b
 		}
 		skipped += b.GetSkippedCount()
-		u.tell(nil, p.end())
+		u.reportProgress(nil, p.end())
 	}
 	if err := invalid(wrong, more); err != nil {
 		return nil, err
@@ -144,17 +141,17 @@ func (u *upload) validate(ctx context.Context) (*stokerv1.Batch, error) {
 
 // begin stores the first part, and then the others.
 func (u *upload) begin(ctx context.Context) (*stokerv1.Batch, error) {
-	first := header(u.head)
+	first := withoutJobs(u.head)
 	first.Jobs, first.KeepOpen = u.parts[0].jobs, true
 	resp, err := u.client.batches.SubmitBatch(ctx, first)
 	if err != nil {
 		return nil, err
 	}
-	u.options.Warn = nil // it has heard of everything when the parts were checked
+	u.options.Warn = nil // the check of the parts has reported all warnings
 	return u.finish(ctx, resp.GetBatch())
 }
 
-// resume goes on with a batch that has the list in part.
+// resume continues with a batch that has a part of the list.
 func (u *upload) resume(ctx context.Context) (*stokerv1.Batch, error) {
 	got, err := u.client.batches.GetBatch(ctx, &stokerv1.GetBatchRequest{BatchId: u.options.BatchID})
 	if err != nil {
@@ -163,31 +160,31 @@ func (u *upload) resume(ctx context.Context) (*stokerv1.Batch, error) {
 	return u.finish(ctx, got.GetBatch())
 }
 
-// finish stores what b does not have yet of the list, and closes it. Parts are stored
-// one after another, so that it has the beginning of the list. Nothing is stored twice
-// if it has not: the server knows the keys.
+// finish stores the jobs of the list that b does not have yet, and closes b. Parts are stored one after
+// another, so that b has the beginning of the list. Jobs that b has anyway are not stored twice: the
+// server recognises their keys.
 func (u *upload) finish(ctx context.Context, b *stokerv1.Batch) (*stokerv1.Batch, error) {
 	there := b.GetJobCount() + b.GetSkippedCount()
-	u.tell(b, min(there, u.total))
+	u.reportProgress(b, min(there, u.total))
 	for _, p := range u.parts {
 		if p.end() <= there {
 			continue
 		}
-		resp, err := u.client.batches.AddJobs(ctx, &stokerv1.AddJobsRequest{BatchId: b.GetId(), Jobs: p.jobs}, persistent{})
+		resp, err := u.client.batches.AddJobs(ctx, &stokerv1.AddJobsRequest{BatchId: b.GetId(), Jobs: p.jobs}, uploadCall{})
 		if err != nil {
 			if bad := Violations(err); len(bad) > 0 {
-				err = invalid(renumber(bad, p.first), ViolationCount(err)-len(bad))
+				err = invalid(renumberJobs(bad, p.first), ViolationCount(err)-len(bad))
 			}
 			return nil, fmt.Errorf("add jobs from number %d on to batch %s: %w", p.first+1, b.GetId(), err)
 		}
 		u.options.warn(resp, p.first)
 		b = resp.GetBatch()
-		u.tell(b, p.end())
+		u.reportProgress(b, p.end())
 	}
 	if u.head.GetKeepOpen() {
 		return b, nil
 	}
-	resp, err := u.client.batches.CloseBatch(ctx, &stokerv1.CloseBatchRequest{BatchId: b.GetId()}, persistent{})
+	resp, err := u.client.batches.CloseBatch(ctx, &stokerv1.CloseBatchRequest{BatchId: b.GetId()}, uploadCall{})
 	if err != nil {
 		return nil, fmt.Errorf("close batch %s: %w", b.GetId(), err)
 	}

@@ -171,7 +171,7 @@ func TestSubmitInParts(t *testing.T) {
 		add, fails := s.add, 0
 		s.add = func(req *stokerv1.AddJobsRequest) (*stokerv1.Batch, error) {
 			if fails++; fails < 10 {
-				return nil, away()
+				return nil, failedUnavailable()
 			}
 			return add(req)
 		}

@@ -8,13 +8,15 @@ import (
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+
+	"github.com/stokerd/stoker/job"
 )
 
 // maxViolations is how many violations one error lists.
 const maxViolations = 100
 
-// invalid is the error the server would have answered with for these violations and
-// more that are not known, or nil.
+// invalid returns the error of a server that found these violations and more that it does not list;
+// nil if there are none.
 func invalid(wrong []Violation, more int) error {
 	total := len(wrong) + more
 	if total == 0 {
@@ -30,7 +32,7 @@ func invalid(wrong []Violation, more int) error {
 	}
 	s := status.New(codes.InvalidArgument, text)
 	info := &errdetails.ErrorInfo{
-		Reason: "INVALID", Domain: "stoker",
+		Reason: "INVALID", Domain: job.ErrorDomain,
 		Metadata: map[string]string{totalViolations: strconv.Itoa(total)},
 	}
 	if full, err := s.WithDetails(info, bad); err == nil {
@@ -41,9 +43,9 @@ func invalid(wrong []Violation, more int) error {
 
 func jobField(i int, name string) string { return fmt.Sprintf("jobs[%d].%s", i, name) }
 
-// renumber makes the job indexes of violations in a part those of the whole list. What is
-// wrong with the request itself is told with the first part, and not with each.
-func renumber(part []Violation, first int) []Violation {
+// renumberJobs converts the job indexes of violations from those of a part to those of the whole list.
+// Violations of the request itself are the same for every part; it keeps those of the first part.
+func renumberJobs(part []Violation, first int) []Violation {
 	var whole []Violation
 	for _, v := range part {
 		if rest, ok := strings.CutPrefix(v.Field, "jobs["); ok {

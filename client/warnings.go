@@ -2,20 +2,21 @@ package client
 
 import stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
 
-// Warning is something about a request that is allowed and odd.
+// Warning says what is allowed and odd about a request.
 type Warning struct {
 	Field   string // path, for example "jobs[17].input_path"
 	Message string // what is odd about it
 }
 
-// warned is an answer with warnings.
-type warned interface {
+// withWarnings is an answer that can have warnings.
+type withWarnings interface {
 	GetWarnings() []*stokerv1.Warning
 	GetWarningCount() int64
 }
 
-// warn passes on the warnings about a part whose first job has an index in the list.
-func (o SubmitOptions) warn(answer warned, first int) {
+// warn passes the warnings about a part to the Warn function of the options. first is the index of the
+// first job of the part.
+func (o SubmitOptions) warn(answer withWarnings, first int) {
 	if o.Warn == nil || answer.GetWarningCount() == 0 {
 		return
 	}
@@ -24,7 +25,7 @@ func (o SubmitOptions) warn(answer warned, first int) {
 		part[i] = Violation{w.GetField(), w.GetMessage()}
 	}
 	var list []Warning
-	for _, v := range renumber(part, first) {
+	for _, v := range renumberJobs(part, first) {
 		list = append(list, Warning(v))
 	}
 	o.Warn(list, answer.GetWarningCount())

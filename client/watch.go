@@ -17,55 +17,54 @@ import (
 )
 
 const (
-	// longestReconnect is the longest wait between two attempts to come back.
+	// longestReconnect is the longest wait between two attempts to reconnect.
 	longestReconnect = 5 * time.Second
-	// longestSilence is how long a watch may say nothing, besides the interval it asks for,
-	// before it counts as lost: the server sends a heartbeat every 15 s.
+	// longestSilence is the time without a message after which a watch counts as lost. The
+	// interval of the watch comes on top. The server sends a heartbeat every 15 s.
 	longestSilence = 45 * time.Second
 )
 
-// Watch follows a batch until it has ended: first how it stands, then what
-// changes, heartbeats included. req is not changed.
+// Watch follows a batch until it has ended. It yields the batch as it is, then its changes, and
+// heartbeats. It does not change req.
 //
-// When the connection is lost, the server restarts, or something in between ends the
-// stream or keeps its messages, the watch comes back with its latest cursor, as
-// often as it takes. It ends
+// The watch reconnects with its latest cursor, any number of times, if the connection is lost, the
+// server restarts, or something in between ends the stream or holds back messages. It ends
 //
-//   - silently after the batch has ended and everything about that was seen;
-//   - with one error if the server refuses it, if the server cannot be reached in
-//     the first place, or when ctx ends;
+//   - without an error after the batch has ended and all of its changes were yielded;
+//   - with one error if the server refuses it, if the server cannot be reached at first, or if ctx
+//     ends;
 //   - when the caller stops ranging over it.
 func (c *Client) Watch(ctx context.Context, req *stokerv1.WatchBatchRequest) iter.Seq2[*stokerv1.WatchBatchResponse, error] {
 	return func(yield func(*stokerv1.WatchBatchResponse, error) bool) {
 		ctx, cancel := context.WithCancelCause(ctx)
 		defer cancel(errStopped)
 		w := watch{client: c, req: proto.CloneOf(req), yield: yield}
-		begin := &tries{dials: dialTries, longest: longestWait, timeout: c.retryTimeout}
-		var back *tries // once something was seen
+		begin := &retryState{maxDials: dialTries, longest: longestWait, timeout: c.retryTimeout}
+		var back *retryState // set after the first message
 		for {
 			err := w.connect(ctx)
 			if w.progress {
-				back = &tries{longest: longestReconnect}
+				back = &retryState{longest: longestReconnect}
 				w.progress = false
 			}
 			switch {
 			case err == nil:
 				return
 			case ctx.Err() != nil:
-				w.fail(context.Cause(ctx))
+				w.yieldError(context.Cause(ctx))
 				return
-			case !comesBack(err, back != nil):
-				w.fail(err)
+			case !canResume(err, back != nil):
+				w.yieldError(err)
 				return
 			}
-			wait, ok := cmp.Or(back, begin).next(ctx, c.trouble(err), err)
+			wait, ok := cmp.Or(back, begin).next(ctx, c.classify(err), err)
 			if !ok {
-				w.fail(err)
+				w.yieldError(err)
 				return
 			}
-			c.tell(Repeat{Method: "WatchBatch", Err: err, Wait: wait})
-			if err := sleep(ctx, wait); err != nil {
-				w.fail(err)
+			c.notifyRepeat(Repeat{Method: "WatchBatch", Err: err, Wait: wait})
+			if err := sleepUnlessDone(ctx, wait); err != nil {
+				w.yieldError(err)
 				return
 			}
 		}
@@ -79,12 +78,12 @@ type watch struct {
 	client   *Client
 	req      *stokerv1.WatchBatchRequest
 	yield    func(*stokerv1.WatchBatchResponse, error) bool
-	batch    *stokerv1.Batch // as it was last seen
-	progress bool            // there was a message since the last wait
-	stopped  bool            // the caller wants no more
+	batch    *stokerv1.Batch // the latest one
+	progress bool            // a message came since the last wait
+	stopped  bool            // the caller has stopped ranging
 }
 
-// connect watches over one stream. It returns nil when the watch is over.
+// connect watches with one stream. It returns nil when the watch is over.
 func (w *watch) connect(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(errStopped)
@@ -93,7 +92,7 @@ func (w *watch) connect(ctx context.Context) error {
 	defer silence.Stop()
 	stream, err := w.client.batches.WatchBatch(ctx, w.req)
 	for err == nil {
-		silence.Reset(limit) // how long the caller takes with a message does not count
+		silence.Reset(limit) // the time that the caller needs for a message does not count
 		var m *stokerv1.WatchBatchResponse
 		if m, err = stream.Recv(); err != nil {
 			break
@@ -112,15 +111,15 @@ func (w *watch) connect(ctx context.Context) error {
 		return errSilent
 	case !errors.Is(err, io.EOF):
 		return err
-	case w.over():
+	case w.mayBeOver():
 		return nil
 	}
 	return errEarly
 }
 
-// over reports whether a watch that the server has ended well can be over. With the cursor
-// of the end there is nothing left to be seen.
-func (w *watch) over() bool {
+// mayBeOver reports whether a watch can be over that ended with OK. A watch that resumed with the
+// cursor of the end gets no message at all.
+func (w *watch) mayBeOver() bool {
 	switch w.batch.GetState() {
 	case stokerv1.BatchState_BATCH_STATE_SUCCEEDED, stokerv1.BatchState_BATCH_STATE_FAILED, stokerv1.BatchState_BATCH_STATE_CANCELLED:
 		return true
@@ -128,24 +127,25 @@ func (w *watch) over() bool {
 	return w.batch == nil && w.req.GetCursor() != ""
 }
 
-// What the server does not do, and something in between may.
+// Errors for what a server never does, and something in between may.
 var (
-	errSilent = status.Error(codes.Unavailable, "nothing was heard from the server, not even a heartbeat")
-	errEarly  = status.Error(codes.Unavailable, "the watch was ended before the batch was")
+	errSilent = status.Error(codes.Unavailable, "no message came from the server, not even a heartbeat")
+	errEarly  = status.Error(codes.Unavailable, "the stream ended before the batch")
 )
 
-func (w *watch) fail(err error) {
+func (w *watch) yieldError(err error) {
 	if !w.stopped {
 		w.yield(nil, fmt.Errorf("watch batch %s: %w", w.req.GetBatchId(), err))
 	}
 }
 
-// comesBack reports whether a watch that ended with err can go on. A server that has not
-// noticed yet that a connection was lost still counts the watches on it.
-func comesBack(err error, seen bool) bool {
+// canResume reports whether a watch that ended with err can go on. began says that it has had a
+// message. The server refuses a resumed watch as one too many until it notices that the previous
+// connection was lost.
+func canResume(err error, began bool) bool {
 	switch Reason(err) {
 	case "SLOW_READER", "TOO_MANY_WATCHES":
-		return seen
+		return began
 	}
-	return troubleOf(err) != refused
+	return classifyError(err) != failedRefused
 }

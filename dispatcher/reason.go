@@ -83,7 +83,7 @@ func (t *trouble) tell() job.Problem {
 func (d *driver) tell(s *job.AccountStatus, now time.Time) {
 	with := *s
 	with.Budgets = d.budgets()
-	w := with.Wait(now)
+	w := with.ExplainWait(now)
 	switch w.Code {
 	case "", job.WaitIdle, job.WaitQueueFull, job.WaitConfiguring, job.WaitBackoff, job.WaitCounting, job.WaitBreaker, job.WaitPlatformFull:
 		w = job.Wait{}

@@ -2,30 +2,30 @@ package job
 
 import "time"
 
-// AccountStatus is how one account stands: a snapshot for people and for
-// monitoring. Nothing is decided by it.
+// AccountStatus is a snapshot of an account, for people and for monitoring. The dispatcher decides
+// nothing by it.
 type AccountStatus struct {
 	ID                   string
-	QueueTarget          int // wanted
-	EffectiveQueueTarget int // what the platform has been seen to accept; at most QueueTarget
-	// PlatformQueuedCount is how many encodings are QUEUED at the platform: other people's as they were
-	// counted at QueuedTime, and those of this service as they are known now, so that it is
-	// never less than OwnQueued; -1 before the first count.
+	QueueTarget          int // how many encodings should be QUEUED at the platform
+	EffectiveQueueTarget int // how many the platform is known to accept; at most QueueTarget
+	// PlatformQueuedCount is how many encodings are QUEUED at the platform: those of others at
+	// PlatformQueuedTime, and those of this service at present. It is never less than
+	// QueuedCount; -1 before the first count.
 	PlatformQueuedCount int
 	PlatformQueuedTime  time.Time
-	Uncounted           bool // the count is too old for anything to be started by it
-	// HeldCount is how many places of the queue are taken, or may be: other people's encodings,
-	// and of this service what is queued, starts without an answer, and what is being
-	// cancelled before an encoder has taken it. Nothing is started while it is not less
-	// than EffectiveTarget.
+	Uncounted           bool // the count is too old to start jobs by it
+	// HeldCount is how many places of the queue are taken or may be: by encodings of others, and
+	// by jobs of this service that are queued, whose start has no answer, or that are being
+	// cancelled before an encoder has taken them. Jobs are started only while it is less than
+	// EffectiveQueueTarget.
 	HeldCount int
-	// DrainRate is how many places of the queue become free in a minute, by how many encodings
-	// run and how long they take; 0 if that is not known.
+	// DrainRate is how many places of the queue become free in a minute, judged by how many
+	// encodings run and how long they take; 0 if unknown.
 	DrainRate float64
-	// InLineCount is how many jobs could be started next, as far ahead as the dispatcher looks;
-	// NextDue is when the next one comes whose back-off is over, or whose batch is tried
-	// again; zero if none does.
+	// InLineCount is how many jobs could be started next, as far ahead as the dispatcher reads.
 	InLineCount int
+	// NextDueTime is when the next back-off ends, or when the next skipped batch is tried again;
+	// zero if there is neither.
 	NextDueTime time.Time
 
 	QueuedCount, RunningCount, StartingCount, CancellingCount int // jobs of this service
@@ -33,7 +33,7 @@ type AccountStatus struct {
 
 	Paused       bool
 	PausedReason string
-	PausedSince  time.Time // zero if that is not known
+	PausedSince  time.Time // zero if unknown
 
 	// Settle is how long a start without an answer is looked up before it is repeated.
 	Settle time.Duration
@@ -43,46 +43,44 @@ type AccountStatus struct {
 	BreakerSince  time.Time // when it left CLOSED
 	NextProbeTime time.Time // zero when closed
 
-	MaxStartsPerDay  int       // 0: no ceiling, and nothing is counted
-	StartsTodayCount int       // starts of this day (UTC) that count towards the ceiling
-	PausedUntil      time.Time // when the account goes on after having reached it; zero if it has not
+	MaxStartsPerDay  int       // 0: no limit, and starts are not counted
+	StartsTodayCount int       // starts of this day (UTC) that count towards the limit
+	PausedUntil      time.Time // when an account that has reached the limit continues; zero otherwise
 
-	QueueFullUntil time.Time // no start before, because the platform said its queue is full
-	// Problem is what keeps jobs from being configured although the platform
-	// answers, for example a storage it refuses; empty if nothing does. Problems has what
-	// concerns single batches, by id; others go on meanwhile. Organisation is set if nothing
-	// of ours is found at the platform, as with another organisation's key.
-	Problem      string
-	Problems     map[string]Problem
+	QueueFullUntil time.Time // the platform said that its queue is full: no start before this time
+	// Problem is why jobs cannot be configured although the platform answers, for example a
+	// storage that it refuses; empty if there is none.
+	Problem string
+	// Problems has the problems of single batches, by batch id. Other batches go on meanwhile.
+	Problems map[string]Problem
+	// Organisation is set if none of the service's encodings is found at the platform. The API
+	// key is then probably that of another organisation.
 	Organisation Problem
-	// Notes has what the job table does not know of single jobs, of those of which there is
-	// something to say.
+	// Notes has what the dispatcher knows of single jobs and the job table does not.
 	Notes map[ID]Note
 
-	// Waits are the jobs at the platform that wait because it gives no answer about their
-	// encodings that could be believed: a start that is not known, an encoding that is missing
-	// or cannot be looked at, a stop that is refused.
+	// Waits has the jobs at the platform about which it gives no usable answer: the start is
+	// unknown, the encoding is missing or cannot be read, or stopping it is refused.
 	Waits map[ID]Wait
-	// Repeats counts what had to be done again because the platform's answer settled
-	// nothing, by kind of call, since the process started.
+	// Repeats counts calls since the process started that were repeated because their answer
+	// left the result open, by kind of call.
 	Repeats map[string]int64
 
 	Budgets []Budget
 
-	// UnknownValues are values that the platform used and nobody knew, the first that were met first,
-	// at most 20; UnknownCounts how often any were met since the process started, by kind.
+	// UnknownValues has the first values from the platform that this service does not know, at
+	// most 20. UnknownValueCounts counts all of them since the process started, by kind.
 	UnknownValues      []UnknownValue
 	UnknownValueCounts map[string]int64
 
 	Listing Listing
-	// OtherInstances are the other Stokers that have been seen at work within the last hour,
-	// by id.
+	// OtherInstances has the other Stoker servers seen within the last hour, sorted by id.
 	OtherInstances []OtherInstance
 
 	Webhooks *Webhooks // nil: the service takes none
 }
 
-// With is the status with settings that were changed after it was taken.
+// With returns the status with settings that were changed after the snapshot.
 func (a AccountStatus) With(s AccountSettings) AccountStatus {
 	if s.Paused || a.PausedUntil.IsZero() {
 		a.Paused, a.PausedReason, a.PausedSince = s.Paused, s.PausedReason, s.PausedSince
@@ -96,34 +94,35 @@ func (a AccountStatus) With(s AccountSettings) AccountStatus {
 	return a
 }
 
-// StartsExhausted reports whether the account has made all starts that it may make in a day.
+// StartsExhausted reports whether the account has reached its daily limit of starts.
 func (a *AccountStatus) StartsExhausted() bool { return !a.PausedUntil.IsZero() }
 
-// BreakerState says whether an account is worked on.
+// BreakerState says whether calls are made for an account.
 type BreakerState string
 
 // The states of an account's breaker.
 const (
 	BreakerClosed  BreakerState = "CLOSED"  // the platform answers
-	BreakerOpen    BreakerState = "OPEN"    // it does not; nothing is sent until the next probe
-	BreakerProbing BreakerState = "PROBING" // one call is out to see whether it does again
+	BreakerOpen    BreakerState = "OPEN"    // the platform does not answer; no call is made until the next probe
+	BreakerProbing BreakerState = "PROBING" // one call is under way, to see whether the platform answers again
 )
 
-// Problem is why something is not worked on although the platform answers. The zero value:
-// there is none.
+// Problem is why a batch, a job or an account cannot be worked on although the platform answers.
+// The zero value means that there is no problem.
 type Problem struct {
 	Text  string
-	Seq   int64     // of the batch that has it; 0 if it is not known, or not a batch's
-	Since time.Time // zero if that is not known
-	Until time.Time // when it is tried again; of a batch zero if that is not passed over meanwhile
+	Seq   int64     // sequence number of the batch; 0 if unknown, or if it is not about a batch
+	Since time.Time // zero if unknown
+	Until time.Time // when the next try is made; for a batch zero if it is not skipped until then
 	// Refused says that the platform refuses a storage or a recipe, or that the configuration
-	// does not have it any more; otherwise calls failed, and may not the next time.
+	// no longer has it. Otherwise calls have failed, and may succeed the next time.
 	Refused bool
 }
 
-func (t Problem) wait() Wait {
-	w := Wait{Code: WaitProblem, Since: t.Since, Until: t.Until, Text: brief(t.Text)}
-	if t.Refused {
+// asWait returns the wait for the end of a problem.
+func (p Problem) asWait() Wait {
+	w := Wait{Code: WaitProblem, Since: p.Since, Until: p.Until, Text: oneLine(p.Text)}
+	if p.Refused {
 		w.Code = WaitStorage
 	}
 	return w
@@ -131,39 +130,58 @@ func (t Problem) wait() Wait {
 
 // Note is what the dispatcher knows of a job and the job table does not.
 type Note struct {
-	Starting bool      // the call that starts it is under way, or about to be made
+	Starting bool      // the call that starts the job is under way, or about to be made
 	Since    time.Time // when that began
-	Problem  Problem   // calls for it have failed, not by its fault
+	Problem  Problem   // calls for the job have failed, for reasons that do not lie with the job
 }
 
-// Budget is how many calls of one endpoint class are left.
+// Budget is the rate limit for one class of calls.
 type Budget struct {
 	Class          string
 	LimitPerMinute int
-	Available      int
-	Waiting        int       // calls that wait for their turn
-	Next           time.Time // when the next of them can be made
-	PausedUntil    time.Time // after a 429; zero otherwise
+	Available      int       // calls that could be made right now
+	Waiting        int       // calls that wait to be made
+	Next           time.Time // when the next of these can be made
+	PausedUntil    time.Time // no call is made before, because of a 429; zero otherwise
 }
 
-// UnknownValue is a value that the platform used and this service does not know.
+// UnknownValue is a value from the platform that this service does not know.
 type UnknownValue struct {
 	Kind      string // one of: status, encoding_type, task_type, retry_hint, message_type, event, error_code, field
-	Value     string // in the platform's words, at most 100 bytes
+	Value     string // as the platform spells it, at most 100 bytes
 	FirstTime time.Time
 	Count     int64
 }
 
-// Webhooks is how the platform tells the service that encodings have ended. It
-// makes things faster; the service works without.
+// Webhooks is the state of the deliveries by which the platform tells the service that encodings
+// have ended. They make the service faster; it works without them.
 type Webhooks struct {
-	// Problem is why deliveries cannot be expected; empty if they can, or if the
-	// service was not asked to register for them.
+	// Problem is why no deliveries can be expected; empty if they can, or if the service is not
+	// configured to register for them.
 	Problem string
-	// UsedCount counts the deliveries that made the service look at an encoding, Ignored
-	// those that were signed and came to nothing (repeated, stale, or not about an
-	// encoding), Rejected those that were not signed or not to be read. All since
-	// the process started.
+	// UsedCount counts the deliveries since the process started that made the service check an
+	// encoding, IgnoredCount those that were signed and had no effect (repeated, outdated, or
+	// not about an encoding), and RejectedCount those that were unsigned or unreadable.
 	UsedCount, IgnoredCount, RejectedCount int64
-	LastUsedTime                           time.Time // when one was used last; zero if none was
+	LastUsedTime                           time.Time // of the latest used delivery; zero if there was none
 }
+
+// AccountSettings are the settings of an account that were changed through the API. The zero value
+// leaves everything as configured.
+type AccountSettings struct {
+	Paused       bool
+	PausedReason string
+	PausedSince  time.Time // zero if unknown
+	QueueTarget  int       // 0: as configured
+}
+
+// Pause stops configuring and starting jobs. A repeated pause replaces the reason.
+func (s *AccountSettings) Pause(reason string, now time.Time) {
+	if !s.Paused {
+		s.PausedSince = now
+	}
+	s.Paused, s.PausedReason = true, reason
+}
+
+// Resume lets jobs be configured and started again.
+func (s *AccountSettings) Resume() { s.Paused, s.PausedReason, s.PausedSince = false, "", time.Time{} }

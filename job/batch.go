@@ -5,21 +5,21 @@ import (
 	"time"
 )
 
-// BatchState is where a batch stands. The zero value is invalid.
+// BatchState is the state of a batch. The zero value is invalid.
 type BatchState string
 
 // The states of a batch.
 const (
-	BatchOpen       BatchState = "OPEN"       // jobs may still be added; those that are there are worked on
-	BatchActive     BatchState = "ACTIVE"     // complete; its jobs are worked on
-	BatchPaused     BatchState = "PAUSED"     // no job is started; what is on the platform goes on
-	BatchCancelling BatchState = "CANCELLING" // cancel asked for, not confirmed for every job
-	BatchSucceeded  BatchState = "SUCCEEDED"  // every job succeeded, or was cancelled by itself
+	BatchOpen       BatchState = "OPEN"       // jobs may still be added; the jobs that are there are worked on
+	BatchActive     BatchState = "ACTIVE"     // no jobs can be added any more; the jobs are worked on
+	BatchPaused     BatchState = "PAUSED"     // no job is started; jobs at the platform go on
+	BatchCancelling BatchState = "CANCELLING" // cancelling was requested and is not confirmed for every job
+	BatchSucceeded  BatchState = "SUCCEEDED"  // the jobs succeeded; some may have been cancelled one by one
 	BatchFailed     BatchState = "FAILED"     // at least one job failed
-	BatchCancelled  BatchState = "CANCELLED"  // cancelled
+	BatchCancelled  BatchState = "CANCELLED"  // the batch was cancelled
 )
 
-// BatchStates lists every state in the order of a batch's life.
+// BatchStates lists every state, in the order in which a batch goes through them.
 func BatchStates() []BatchState {
 	return []BatchState{BatchOpen, BatchActive, BatchPaused, BatchCancelling, BatchSucceeded, BatchFailed, BatchCancelled}
 }
@@ -32,42 +32,41 @@ func (s BatchState) Terminal() bool {
 // Dispatches reports whether jobs of a batch in s may be started.
 func (s BatchState) Dispatches() bool { return s == BatchOpen || s == BatchActive }
 
-// StorageRef names where a batch reads or writes: a storage of the server's
+// StorageRef names the storage that a batch reads from or writes to: a storage of the server's
 // configuration, or an input or output that exists at the platform.
 type StorageRef struct {
 	Name string `json:"name,omitzero"` // of a configured storage
 	ID   string `json:"id,omitzero"`   // of an existing input or output
 }
 
-// FailureLimit pauses a batch that fails too much to be worth going on. The
-// zero value never does.
+// FailureLimit pauses a batch in which too many jobs fail. The zero value never does.
 type FailureLimit struct {
 	// Count is how many failed jobs are too many; 0: no limit.
 	Count int64 `json:"count,omitzero"`
-	// Percent of the finished jobs that may have failed, judged once MinFinished
-	// jobs have finished; 0: no limit.
+	// Percent is the percentage of the finished jobs that may have failed; 0: no limit. It
+	// applies once MinFinished jobs have finished.
 	Percent int `json:"percent,omitzero"`
-	// MinFinished is how many finished jobs the share is judged by. Default 20.
+	// MinFinished is how many jobs have to be finished before Percent applies. Default 20.
 	MinFinished int64 `json:"min_finished,omitzero"`
 }
 
 // DefaultMinFinished is the default of [FailureLimit.MinFinished].
 const DefaultMinFinished = 20
 
-// Batch is a list of jobs submitted together: one recipe, one account, one
-// priority, one retry policy.
+// Batch is a list of jobs that were submitted together. They share one recipe, account, priority and
+// retry policy.
 type Batch struct {
 	ID          string // UUIDv7
-	Seq         int64  // grows in submission order; set by the job table
+	Seq         int64  // sequence number in the order of submission; set by the job table
 	DisplayName string
 	AccountID   string
 	Priority    int // 0 to 100; higher goes first
 
 	State       BatchState
 	StateReason string    // why it is paused or was cancelled
-	StateTime   time.Time // when it came into State; zero if that is not known
+	StateTime   time.Time // since when the batch is in State; zero if unknown
 
-	Profile  string  // name of the profile the recipe came from; empty for an inline recipe
+	Profile  string  // name of the profile that the recipe is from; empty for a recipe that came with the submission
 	Recipe   *Recipe // the recipe as it was at submission; nil for a template
 	Template *Template
 	Input    StorageRef
@@ -75,26 +74,25 @@ type Batch struct {
 
 	Retry        RetryPolicy
 	FailureLimit FailureLimit
-	// FailuresForgiven is how many failed jobs the failure limit no longer
-	// counts, because somebody resumed the batch after it paused itself, or retried
-	// jobs of it after it ended.
+	// FailuresForgiven is how many failed jobs the failure limit no longer counts, because the
+	// batch was resumed after it had paused itself, or jobs were retried after it had ended.
 	FailuresForgiven int64
 	Labels           map[string]string
-	// SkipSucceeded leaves out jobs that have succeeded in an earlier batch: one of
-	// the same account, with the same recipe or template and the same storages, a job
-	// with the same key, paths and variables.
+	// SkipSucceeded leaves out jobs that have succeeded in an earlier batch: with the same key,
+	// paths and variables, in a batch of the same account with the same recipe or template and
+	// the same storages.
 	SkipSucceeded bool
-	// ToldApartBy is what keeps its jobs from writing to one place.
-	ToldApartBy Distinction
+	// DistinctBy says how it is ensured that no two jobs write to the same place.
+	DistinctBy Distinction
 
 	Counts   Counts
 	Revision int64 // grows with every visible change of the batch or one of its jobs
-	Open     bool  // jobs may still be added; survives a pause
-	Skipped  int64 // how many jobs were left out, see SkipSucceeded; Counts does not have them
+	Open     bool  // jobs may still be added, also while the batch is paused
+	Skipped  int64 // jobs that were left out because of SkipSucceeded; Counts does not include them
 
 	CreateTime time.Time
 	UpdateTime time.Time
-	StartTime  time.Time // the first accepted start; zero before
+	StartTime  time.Time // of the first accepted start; zero before
 	FinishTime time.Time // when it became terminal
 }
 
@@ -107,14 +105,14 @@ type Template struct {
 	FallbackRegions []string `json:"fallback_regions,omitempty"`
 }
 
-// Distinction is what keeps the jobs of a batch from writing to one place.
+// Distinction says how it is ensured that no two jobs of a batch write to the same place.
 type Distinction int
 
-// The distinctions between jobs.
+// The ways to distinguish jobs.
 const (
-	ByOutputPath Distinction = iota // no two jobs have one output path
-	ByTemplate                      // the template puts something else into where they write to
-	ByNothing                       // the template writes to one place: there is one job
+	ByOutputPath Distinction = iota // no two jobs have the same output path
+	ByTemplate                      // the template writes to places that differ by something else
+	ByNothing                       // the template always writes to the same place: only one job is allowed
 )
 
 // Counts is how many jobs of a batch are in each state.
@@ -122,7 +120,7 @@ type Counts struct {
 	Waiting, Starting, Queued, Running, Succeeded, Failed, Cancelling, Cancelled int64
 }
 
-// Of returns the address of the count of s; nil for an invalid state.
+// Of returns a pointer to the count of s; nil for an invalid state.
 func (c *Counts) Of(s State) *int64 {
 	switch s {
 	case Waiting:
@@ -145,7 +143,8 @@ func (c *Counts) Of(s State) *int64 {
 	return nil
 }
 
-// Move counts one job out of from and into to. An empty state is outside.
+// Move counts a job that moves from one state to another. An empty state stands for a job that is
+// added or removed.
 func (c *Counts) Move(from, to State) {
 	if n := c.Of(from); n != nil {
 		*n--
@@ -166,19 +165,19 @@ func (c Counts) Live() int64 {
 // Finished is how many jobs have ended.
 func (c Counts) Finished() int64 { return c.Succeeded + c.Failed + c.Cancelled }
 
-// InFlight is how many jobs hold, or are about to hold, a place at the platform.
+// InFlight is how many jobs are at the platform or are being started.
 func (c Counts) InFlight() int64 { return c.Starting + c.Queued + c.Running + c.Cancelling }
 
-// Derive brings the batch's state in line with the counts of its jobs: it ends
-// the batch when the last job has ended, opens it again when one is retried, and
-// pauses it when too many fail. It reports whether anything changed.
+// Derive derives the state of the batch from the counts of its jobs: it ends the batch when the last
+// job has ended, makes it active again when a job is retried, and pauses it when too many jobs fail.
+// It reports whether the state changed.
 func (b *Batch) Derive(now time.Time) bool {
 	before := b.State
-	b.FailuresForgiven = min(b.FailuresForgiven, b.Counts.Failed) // one that is retried can fail anew
+	b.FailuresForgiven = min(b.FailuresForgiven, b.Counts.Failed) // a retried job counts again when it fails again
 	switch {
 	case b.State.Terminal() && b.Counts.Live() > 0:
 		b.State, b.StateReason, b.FinishTime = BatchActive, "", time.Time{}
-		b.FailuresForgiven = b.Counts.Failed // whoever retries knows of those
+		b.FailuresForgiven = b.Counts.Failed // the caller of the retry knows of these failures
 	case !b.State.Terminal() && !b.Open && b.Counts.Live() == 0:
 		b.finish(now)
 	case b.State.Dispatches():
@@ -223,7 +222,7 @@ func (l FailureLimit) exceeded(c Counts, forgiven int64) string {
 	return ""
 }
 
-// Pause stops starting jobs. What is on the platform goes on.
+// Pause stops starting jobs. Jobs at the platform go on.
 func (b *Batch) Pause(reason string) error {
 	switch b.State {
 	case BatchPaused:
@@ -235,8 +234,7 @@ func (b *Batch) Pause(reason string) error {
 	return b.wrongState("only an OPEN or ACTIVE batch can be paused")
 }
 
-// Resume takes up work again. Failures up to now no longer count towards the
-// failure limit.
+// Resume lets jobs be started again. Failures so far no longer count towards the failure limit.
 func (b *Batch) Resume() error {
 	switch b.State {
 	case BatchOpen, BatchActive:
@@ -252,7 +250,7 @@ func (b *Batch) Resume() error {
 	return b.wrongState("only a PAUSED batch can be resumed")
 }
 
-// Cancel asks for the end of every job. The jobs follow one by one.
+// Cancel requests the end of every job. The jobs follow one by one.
 func (b *Batch) Cancel(reason string) error {
 	switch b.State {
 	case BatchCancelling, BatchCancelled:
@@ -264,7 +262,7 @@ func (b *Batch) Cancel(reason string) error {
 	return b.wrongState("it has ended and cannot be cancelled")
 }
 
-// Close ends the adding of jobs.
+// Close lets no more jobs be added.
 func (b *Batch) Close() error {
 	if b.State.Terminal() || !b.Open {
 		return nil

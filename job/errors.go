@@ -6,24 +6,24 @@ import (
 	"strings"
 )
 
-// The errors every package speaks. They are matched with errors.Is; the text
-// around them is meant for people.
+// The errors that all packages share. They are matched with errors.Is; the text around them is for
+// people.
 var (
 	ErrNotFound          = errors.New("not found")
 	ErrExists            = errors.New("already exists")
-	ErrConflict          = errors.New("changed by somebody else")
+	ErrConflict          = errors.New("changed by another call")
 	ErrIllegalTransition = errors.New("not allowed in this state")
 	ErrFull              = errors.New("no space left for the job table")
 	ErrUnavailable       = errors.New("the job table cannot be reached")
 )
 
-// A StateError says that a batch or job is in a state in which the call makes
-// no sense. It matches [ErrIllegalTransition].
+// A StateError says that the state of a batch or job does not allow a call. It matches
+// [ErrIllegalTransition].
 type StateError struct {
 	Resource string // "batch" or "job"
 	ID       string
 	State    string
-	Problem  string // what was wanted and what to do instead
+	Problem  string // why the call is not allowed and what to do instead
 }
 
 func (e *StateError) Error() string {
@@ -42,11 +42,11 @@ type Violation struct {
 
 func (v Violation) String() string { return v.Field + ": " + v.Message }
 
-// InvalidError lists everything that is wrong with a request, so that it can
-// be put right in one go.
+// InvalidError lists everything that is wrong with a request, so that all of it can be corrected at
+// once.
 type InvalidError struct {
 	Violations []Violation
-	More       int // how many violations there are beyond those
+	More       int // violations beyond those
 }
 
 func (e *InvalidError) Error() string {

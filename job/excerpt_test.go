@@ -41,7 +41,7 @@ func TestShortenTwice(t *testing.T) {
 	if n := strings.Count(twice, "left out"); n != 1 {
 		t.Errorf("it speaks of %d gaps, want one: %s", n, twice)
 	}
-	if got, want := leftOut(twice)+len(gap(whole))+strings.Count(twice, "x"), whole; got != want {
+	if got, want := bytesLeftOut(twice)+len(gapNote(whole))+strings.Count(twice, "x"), whole; got != want {
 		t.Errorf("what is there and what is left out come to %d bytes, want %d: %s", got, want, twice)
 	}
 	if again := Shorten(twice, MaxReason); again != twice {

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// ID names a job: the batch it belongs to and its number there, from 1 in
-// submission order. It is written "<batch id>/<number>".
+// ID identifies a job by its batch and its number there, from 1 in the order of submission. It is
+// written "<batch id>/<number>".
 type ID struct {
 	Batch  string
 	Number int64
@@ -35,8 +35,8 @@ type Spec struct {
 	Variables  map[string]string // values for the variables of an encoding template
 }
 
-// Title is how people recognise the job: its name, else its key, else the
-// last element of its input path.
+// Title is a title for people: the job's name, else its key, else the last element of its input
+// path.
 func (s Spec) Title() string {
 	switch {
 	case s.Name != "":
@@ -47,9 +47,8 @@ func (s Spec) Title() string {
 	return s.InputPath[strings.LastIndexByte(s.InputPath, '/')+1:]
 }
 
-// Step is a side effect at the platform that was recorded before it was made
-// and whose result is not recorded yet. After a crash an unfinished step is
-// looked up before it is repeated.
+// Step is a side effect at the platform whose intent is recorded and whose result is not recorded
+// yet. After a crash, the dispatcher looks at the platform before it repeats an unfinished step.
 type Step string
 
 // The steps of a job.
@@ -66,34 +65,34 @@ type Job struct {
 	Spec
 
 	State   State
-	Version int64 // grows with every change of this job; the optimistic lock and the event's sequence number
-	// Revision is the batch's revision at the last change of this job.
+	Version int64 // grows with every change of this job; serves as optimistic lock and as sequence number of events
+	// Revision is the revision of the batch after the latest change of this job.
 	Revision int64
 
 	Step     Step
-	StepTime time.Time // when Step was recorded, or when its answer turned out to be unknown
+	StepTime time.Time // when Step was recorded, or when its call ended without an answer
 
 	// Attempt is the number of the current or latest attempt; 0 before the first.
 	Attempt int
-	// Failures counts the failed attempts that used up retries since the job
-	// was submitted or retried by hand.
+	// Failures counts the failed attempts that used up retries, since the job was submitted or
+	// retried through the API.
 	Failures int
 
-	// EncodingID is set once the encoding is completely configured at the
-	// platform (profiles) or accepted by it (templates).
+	// EncodingID is set once the encoding is completely configured at the platform or, for a
+	// template, accepted by it.
 	EncodingID string
 	// Manifests were configured with the encoding and are attached at each start.
 	Manifests []ManifestRef
 	// FallbackRegionIndex is how often a retry has moved on to the next fallback region.
 	FallbackRegionIndex int
-	// StaleMark identifies the end of the previous run of the same encoding.
-	// An observation that carries it speaks of that run and is ignored.
+	// StaleMark is the [Observation.Mark] of the previous run of the same encoding. Observations
+	// with this mark are about that run and are ignored.
 	StaleMark string
 
 	Progress int // percent of the current attempt
-	// PlatformStatus is the platform's word for the encoding's status while that is one
-	// that nobody knows, and PlatformStatusTime since when it was seen. Empty otherwise: then
-	// State says it. The job keeps its state meanwhile.
+	// PlatformStatus is the status of the encoding as the platform spells it, while this service
+	// does not know that status; empty otherwise. The job keeps its state meanwhile.
+	// PlatformStatusTime is since when the encoding has had it.
 	PlatformStatus     string
 	PlatformStatusTime time.Time
 
@@ -101,15 +100,15 @@ type Job struct {
 	CreateTime      time.Time
 	UpdateTime      time.Time
 	StartTime       time.Time // when the current or latest attempt was accepted
-	QueuedTime      time.Time // of the current or latest attempt, as the platform tells
-	RunningTime     time.Time // likewise
+	QueuedTime      time.Time // when the platform queued the current or latest attempt
+	RunningTime     time.Time // when an encoder took it
 	FinishTime      time.Time // when the job became terminal
 
 	Failure *Failure // of the latest attempt that failed
 	Reason  string   // why it was cancelled, or is waiting, in words
 }
 
-// Prepared reports whether a start needs nothing more than the start call.
+// Prepared reports whether the start call is all that a start of the job needs.
 func (j *Job) Prepared() bool { return j.State == Waiting && j.EncodingID != "" }
 
 // ManifestRef is a manifest that exists at the platform.
@@ -118,9 +117,8 @@ type ManifestRef struct {
 	ID     string         `json:"id"`
 }
 
-// Attempt is one ended start of an encoding for a job that did not succeed.
-// The latest attempt of a job that is under way, or succeeded, is described by
-// the job itself.
+// Attempt is an attempt that ended without success. The job itself describes an attempt that is
+// under way or succeeded.
 type Attempt struct {
 	Number      int
 	EncodingID  string
@@ -143,24 +141,24 @@ type Event struct {
 	Reason  string
 }
 
-// FailureKind groups failures by who has to do something about them.
+// FailureKind groups failures by what failed.
 type FailureKind string
 
-// The kinds of failure that belong to a job. Trouble on the way to the
-// platform is never recorded as a job's failure.
+// The kinds of failure. Calls that fail because the platform cannot be used are not failures of a
+// job.
 const (
 	FailedEncoding  FailureKind = "ENCODING"  // the platform ran the encoding and reported ERROR
 	FailedTransfer  FailureKind = "TRANSFER"  // encoded, but the output could not be written
 	FailedStart     FailureKind = "START"     // the platform refused to start it
 	FailedConfigure FailureKind = "CONFIGURE" // the platform refused the encoding or one of its parts
-	FailedGone      FailureKind = "GONE"      // the encoding vanished from the platform
+	FailedGone      FailureKind = "GONE"      // the encoding no longer exists at the platform
 )
 
-// RetryHint is the platform's opinion whether another run can succeed.
+// RetryHint is the platform's advice whether to retry.
 type RetryHint string
 
-// The platform's hints. Others are kept as they come, to be seen, and count as HintUndefined:
-// another run may succeed.
+// The platform's hints. Other values are kept as they are and mean the same as HintUndefined:
+// another attempt may succeed.
 const (
 	HintRetry           RetryHint = "RETRY"
 	HintNoRetry         RetryHint = "NO_RETRY"
@@ -168,7 +166,7 @@ const (
 	HintUndefined       RetryHint = "UNDEFINED"
 )
 
-// Failure is why an attempt did not succeed, in the platform's own words.
+// Failure says why an attempt did not succeed, as the platform put it.
 type Failure struct {
 	Kind       FailureKind `json:"kind"`
 	Code       int         `json:"code,omitzero"`        // encoding error code, or API error code
@@ -179,7 +177,7 @@ type Failure struct {
 	Messages   []string    `json:"messages,omitempty"`
 	RequestID  string      `json:"request_id,omitzero"`
 	Time       time.Time   `json:"time,omitzero"`
-	// Permanent says that the same attempt would fail again.
+	// Permanent says that another attempt would fail in the same way.
 	Permanent bool `json:"permanent,omitzero"`
 }
 

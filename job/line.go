@@ -7,45 +7,45 @@ import (
 	"time"
 )
 
-// Share is what one batch contributes to the line of an account, and gets of its places.
+// Share is how many jobs one batch has in the line of its account, and at the platform.
 type Share struct {
 	Seq       int64 // of the batch
 	Priority  int
-	InFlight  int64 // jobs that are starting, queued, running or being cancelled
-	Ended     int64 // jobs that have ended
-	Due       int64 // jobs that wait and are not waiting out a back-off
-	NextDue   time.Time
-	BackedOff int64 // jobs that wait out a back-off
+	InFlight  int64     // jobs that are starting, queued, running or being cancelled
+	Ended     int64     // jobs that have ended
+	Due       int64     // waiting jobs that are not in a back-off
+	NextDue   time.Time // when the next back-off ends; zero without one
+	BackedOff int64     // jobs in a back-off
 }
 
-// Line is the order in which the waiting jobs of one account are started, as it follows
-// from how many each batch has: jobs of batches with a higher priority go first; among
-// batches of the same priority the next job is one of the batch with the fewest jobs in
-// flight, then of the one of which fewer have begun, then of the one submitted first.
-// It is the order of the dispatcher's window, without reading any job. It is not
-// changed once made, and costs a sort of the batches once.
+// Line is the order in which the waiting jobs of one account are started. Jobs of batches with a
+// higher priority go first. Among batches of the same priority, the next job is one of the batch
+// with the fewest jobs in flight, then of the batch of which fewer have begun, then of the batch
+// that was submitted first. That is the order of the dispatcher, derived from the number of jobs
+// of each batch without reading the jobs. A Line does not change; making it sorts the batches once.
 type Line struct {
 	tiers  []tier // from the highest priority to the lowest
 	shares map[int64]Share
 }
 
-// tier is the batches of one priority that have jobs which are due.
+// tier has the batches of one priority that have due jobs.
 //
-// The level of a job is how many jobs of its batch are in flight when its turn comes: those
-// that are now, and those before it. Jobs go in the order of their levels; a batch has one on
-// each level from its first to the one before its last.
+// The level of a job is how many jobs of its batch are in flight when it is started: those in
+// flight now, and those that go before it. Jobs are started in the order of their levels. A batch
+// has one job on each level from its first to the one before its last.
 type tier struct {
 	priority      int
 	shares        []Share
-	due           int64   // jobs in all
-	first, last   []mark  // sorted by level
-	firsts, lasts []int64 // the sums of the levels before each of them
+	due           int64       // jobs in all
+	first, last   []levelMark // sorted by level
+	firsts, lasts []int64     // the sums of the levels before each of them
 }
 
-// mark is the first level of a batch, or the one behind its last.
-type mark struct{ level, ended, seq int64 }
+// levelMark is the first level of a batch, or the level after its last.
+type levelMark struct{ level, ended, seq int64 }
 
-// NewLine makes the line of an account from its batches whose jobs may be started, in any order.
+// NewLine makes the line of an account from its batches whose jobs may be started. They may be in
+// any order.
 func NewLine(shares []Share) *Line {
 	l := &Line{shares: make(map[int64]Share, len(shares))}
 	shares = slices.Clone(shares)
@@ -69,17 +69,17 @@ func newTier(shares []Share) tier {
 	for _, s := range shares {
 		if s.Due > 0 {
 			t.due += s.Due
-			t.first = append(t.first, mark{s.InFlight, s.Ended, s.Seq})
-			t.last = append(t.last, mark{s.InFlight + s.Due, s.Ended, s.Seq})
+			t.first = append(t.first, levelMark{s.InFlight, s.Ended, s.Seq})
+			t.last = append(t.last, levelMark{s.InFlight + s.Due, s.Ended, s.Seq})
 		}
 	}
-	t.firsts, t.lasts = inOrder(t.first), inOrder(t.last)
+	t.firsts, t.lasts = sortLevels(t.first), sortLevels(t.last)
 	return t
 }
 
-// inOrder sorts marks by their levels, and returns the sums of the levels before each.
-func inOrder(marks []mark) []int64 {
-	slices.SortFunc(marks, func(a, b mark) int { return cmp.Compare(a.level, b.level) })
+// sortLevels sorts marks by level and returns the sum of the levels before each.
+func sortLevels(marks []levelMark) []int64 {
+	slices.SortFunc(marks, func(a, b levelMark) int { return cmp.Compare(a.level, b.level) })
 	sums := make([]int64, len(marks)+1)
 	for i, m := range marks {
 		sums[i+1] = sums[i] + m.level
@@ -87,7 +87,7 @@ func inOrder(marks []mark) []int64 {
 	return sums
 }
 
-// Without is the line without some batches, which are passed over for now.
+// Without returns the line without the batches with some sequence numbers.
 func (l *Line) Without(seqs map[int64]bool) *Line {
 	if len(seqs) == 0 {
 		return l
@@ -99,24 +99,24 @@ func (l *Line) Without(seqs map[int64]bool) *Line {
 	return NewLine(rest)
 }
 
-// Share is what a batch contributes; false if it has no job that may be started.
-func (l *Line) Share(seq int64) (Share, bool) {
+// ShareOf returns the share of a batch; false if the batch is not in the line.
+func (l *Line) ShareOf(seq int64) (Share, bool) {
 	s, ok := l.shares[seq]
 	return s, ok
 }
 
-// Place is where the jobs of one batch stand in a line.
+// Place says where the jobs of one batch stand in a line.
 type Place struct {
 	share Share
 	above int64 // jobs of higher priority
 	tier  *tier
-	// The levels, sorted, of those batches that win a tie against this one.
+	// The levels of the batches that go before this one on the same level, sorted.
 	firsts, lasts []int64
 }
 
-// Place finds a batch in the line; false if it is not in it. It costs a walk through the
+// PlaceOf returns the place of a batch; false if the batch is not in the line. It goes through the
 // batches of the same priority.
-func (l *Line) Place(seq int64) (Place, bool) {
+func (l *Line) PlaceOf(seq int64) (Place, bool) {
 	own, ok := l.shares[seq]
 	if !ok {
 		return Place{}, false
@@ -131,12 +131,12 @@ func (l *Line) Place(seq int64) (Place, bool) {
 			p.tier = t
 		}
 	}
-	p.firsts, p.lasts = own.winners(p.tier.first), own.winners(p.tier.last)
+	p.firsts, p.lasts = own.tieWinners(p.tier.first), own.tieWinners(p.tier.last)
 	return p, true
 }
 
-// winners are the levels of batches that go before s when both have a job on the same one.
-func (s Share) winners(marks []mark) []int64 {
+// tieWinners returns the levels of batches that go before s where both have a job on one level.
+func (s Share) tieWinners(marks []levelMark) []int64 {
 	levels := make([]int64, 0, len(marks))
 	for _, m := range marks {
 		if m.ended < s.Ended || m.ended == s.Ended && m.seq < s.Seq {
@@ -146,29 +146,30 @@ func (s Share) winners(marks []mark) []int64 {
 	return levels
 }
 
-// Share is what the batch contributes to the line.
-func (p *Place) Share() Share { return p.share }
+// BatchShare returns the share of the batch.
+func (p *Place) BatchShare() Share { return p.share }
 
-// Above is how many jobs of batches with a higher priority go first.
-func (p *Place) Above() int64 { return p.above }
+// HigherPriorityCount returns how many jobs of batches with a higher priority go first.
+func (p *Place) HigherPriorityCount() int64 { return p.above }
 
-// Position is the place in line of the job before which rank jobs of its own batch go: 1 is next.
+// Position returns the position in line of the job of the batch before which rank others of the
+// batch go; 1 is the next job to be started.
 func (p *Place) Position(rank int64) int64 {
 	level := p.share.InFlight + rank
-	// Of each batch the jobs from its first level to this one go before, its own included:
-	// the levels from the first on, less those behind the last.
-	before := below(p.tier.first, p.tier.firsts, level) - below(p.tier.last, p.tier.lasts, level)
-	tied := upTo(p.firsts, level) - upTo(p.lasts, level)
+	// The jobs on lower levels go first. Of each batch, these are the levels from its first up to
+	// this one, less those after its last.
+	before := distanceBelow(p.tier.first, p.tier.firsts, level) - distanceBelow(p.tier.last, p.tier.lasts, level)
+	tied := countUpTo(p.firsts, level) - countUpTo(p.lasts, level)
 	return p.above + before + tied + 1
 }
 
-// below is the sum of how far marks lie below a level, of those that do.
-func below(marks []mark, sums []int64, level int64) int64 {
+// distanceBelow sums up how far the marks below a level are below it.
+func distanceBelow(marks []levelMark, sums []int64, level int64) int64 {
 	n := sort.Search(len(marks), func(i int) bool { return marks[i].level >= level })
 	return int64(n)*level - sums[n]
 }
 
-// upTo is how many levels are not above a level.
-func upTo(levels []int64, level int64) int64 {
+// countUpTo counts the levels that are not above a level.
+func countUpTo(levels []int64, level int64) int64 {
 	return int64(sort.Search(len(levels), func(i int) bool { return levels[i] > level }))
 }

@@ -55,7 +55,7 @@ func TestLine(t *testing.T) {
 		random.Shuffle(len(shares), func(i, j int) { shares[i], shares[j] = shares[j], shares[i] })
 		line, want := job.NewLine(shares), walk(shares)
 		for _, s := range shares {
-			place, ok := line.Place(s.Seq)
+			place, ok := line.PlaceOf(s.Seq)
 			if !ok {
 				t.Fatalf("batch %d is not in line", s.Seq)
 			}
@@ -77,7 +77,7 @@ func BenchmarkPlace(b *testing.B) {
 	}
 	line := job.NewLine(shares)
 	for b.Loop() {
-		place, _ := line.Place(5000)
+		place, _ := line.PlaceOf(5000)
 		place.Position(10)
 	}
 }

@@ -31,27 +31,26 @@ func (r Remote) known() bool {
 	return false
 }
 
-// Observation is what one look at an encoding showed.
+// Observation is the status of an encoding as it was read at the platform.
 type Observation struct {
-	EncodingID string // the encoding looked at; one the job no longer uses is ignored
+	EncodingID string // observations of an encoding that the job no longer uses are ignored
 	Status     Remote
-	// Unknown is the platform's word for a status that nobody knows. Nothing follows
-	// from it but that the encoding exists, and Status means nothing then.
+	// Unknown is a status that this service does not know, as the platform spells it. It only
+	// says that the encoding exists; Status has no meaning then.
 	Unknown    string
 	Progress   int // percent
 	QueuedAt   time.Time
 	RunningAt  time.Time
 	FinishedAt time.Time
-	// Failure is the platform's error object for ERROR and TRANSFER_ERROR; nil
-	// when there was none, which makes an ERROR permanent.
+	// Failure is the platform's error object for ERROR and TRANSFER_ERROR. An ERROR without one
+	// is permanent.
 	Failure *Failure
 	// Messages are the platform's error messages.
 	Messages []string
 }
 
-// Mark identifies the run that o speaks of. The platform's answers carry no
-// attempt number: only their timestamps tell one run of an encoding from the next.
-// It is empty if the platform gave none, and then nothing can be told apart.
+// Mark identifies the run of the encoding that o is about. The platform has no number for a run, so
+// that only its timestamps distinguish one from the next. Mark is empty without timestamps.
 func (o Observation) Mark() string {
 	if o.QueuedAt.IsZero() && o.FinishedAt.IsZero() {
 		return ""
@@ -59,12 +58,12 @@ func (o Observation) Mark() string {
 	return strconv.FormatInt(unixMilli(o.QueuedAt), 36) + "." + strconv.FormatInt(unixMilli(o.FinishedAt), 36)
 }
 
-// unmarked is the mark of a run of which the platform gave no times. No observation
-// carries it; it says no more than that the encoding has run.
-const unmarked = "-"
+// unknownRunMark is the mark of a run without timestamps. No observation has it: it only says that
+// the encoding has run.
+const unknownRunMark = "-"
 
-// Ran reports whether o, seen after the job's latest start was refused, speaks of a run
-// that ended before: what ran before, and did not run since, cannot be started again.
+// Ran reports whether o, observed after the latest start of the job was refused, shows that the
+// encoding ran before that start and not since. Such an encoding cannot be started again.
 func (j *Job) Ran(o Observation) bool {
 	if j.StaleMark == "" {
 		return false
@@ -72,8 +71,8 @@ func (j *Job) Ran(o Observation) bool {
 	return j.Stale(o) || o.Status == RemoteCreated || o.Status == RemoteError && o.Mark() == ""
 }
 
-// Stale reports whether o speaks of the run that ended before the job's latest start. An
-// observation without timestamps never does: it cannot be told.
+// Stale reports whether o is about the run that ended before the latest start of the job. An
+// observation without timestamps is not stale.
 func (j *Job) Stale(o Observation) bool { return j.StaleMark != "" && o.Mark() == j.StaleMark }
 
 func unixMilli(t time.Time) int64 {
@@ -83,33 +82,32 @@ func unixMilli(t time.Time) int64 {
 	return t.UnixMilli()
 }
 
-// Rules are the parts of a batch's settings that decide what a fact does to a job.
+// Rules are the settings of a batch that decide what a fact does to a job.
 type Rules struct {
 	Retry RetryPolicy
-	// FallbackRegionCount is how many regions the recipe names to fall back to.
+	// FallbackRegionCount is how many fallback regions the recipe or template has.
 	FallbackRegionCount int
-	// Template says that the batch has an encoding template, so that each attempt
-	// has an encoding of its own.
+	// Template says that the batch has an encoding template. Each attempt then has an encoding
+	// of its own.
 	Template bool
-	// FreshEncoding says that the platform does not start an encoding again that has run
-	// before, so that each attempt after a run needs a new one.
+	// FreshEncoding says that the platform does not start an encoding again that has run before.
+	// Each attempt after a run then needs a new encoding.
 	FreshEncoding bool
-	// Settle is how long an encoding must be seen not started after a start
-	// whose answer was lost, before it counts as not started: the platform
-	// may still act on a call after its gateway gave up on it.
+	// Settle is how long after a start without an answer the encoding must not have started
+	// before the start counts as not made. The platform may act on a call after its gateway has
+	// given up on it.
 	Settle time.Duration
 	// Jitter in [0, 1) spreads back-offs.
 	Jitter float64
 }
 
-// staleLimit is how long the end of an earlier run is believed to be stale
-// after a new start was accepted. Without a limit a platform that loses an
-// accepted start would leave the job waiting for ever.
-const staleLimit = 10 * time.Minute
+// staleEndLimit is how long after an accepted start the end of an earlier run counts as stale.
+// Without this limit, a job would wait forever if the platform lost an accepted start.
+const staleEndLimit = 10 * time.Minute
 
-// Observe applies what a look at the job's encoding showed. Late, repeated and
-// out-of-order observations change nothing. A status that nobody knows is kept, and is no
-// evidence: not of a start, nor of its absence, nor of an end.
+// Observe applies an observation of the job's encoding. Late, repeated and out-of-order observations
+// change nothing. An unknown status is kept with the job, and is evidence neither of a start, nor
+// that there was none, nor of an end.
 func (u *Update) Observe(o Observation, r Rules, now time.Time) error {
 	j := &u.Job
 	if !j.State.OnPlatform() || j.EncodingID == "" || o.EncodingID != j.EncodingID {
@@ -119,11 +117,11 @@ func (u *Update) Observe(o Observation, r Rules, now time.Time) error {
 		o.Unknown = cmp.Or(string(o.Status), "(none)")
 	}
 	if o.Unknown != "" {
-		return u.seenUnknown(o, r, now)
+		return u.observeUnknown(o, r, now)
 	}
-	u.seenKnown(now)
+	u.clearUnknownStatus(now)
 	if r.Template && j.Step == StepStart && o.Status == RemoteCreated {
-		return u.StartAccepted(now) // there would be no encoding if it were not
+		return u.StartAccepted(now) // otherwise the encoding would not exist
 	}
 	stale := j.Stale(o)
 	if j.Step == StepStart && (stale || o.Status == RemoteCreated) {
@@ -132,47 +130,46 @@ func (u *Update) Observe(o Observation, r Rules, now time.Time) error {
 		}
 		return u.StartNotMade("the start was not accepted", now)
 	}
-	if stale && now.Sub(j.StartTime) < staleLimit {
+	if stale && now.Sub(j.StartTime) < staleEndLimit {
 		return nil
 	}
 	switch o.Status {
 	case RemoteCreated:
-		return u.seenCreated(r, now)
+		return u.observeCreated(r, now)
 	case RemoteQueued:
-		return u.seenQueued(o, now)
+		return u.observeQueued(o, now)
 	case RemoteRunning:
-		return u.seenRunning(o, now)
+		return u.observeRunning(o, now)
 	case RemoteFinished:
-		u.seen(o, now)
+		u.recordTimes(o, now)
 		j.Progress, j.Failure = 100, nil
-		return u.to(Succeeded, "finished", now)
+		return u.moveTo(Succeeded, "finished", now)
 	case RemoteError, RemoteTransferError, RemoteGone:
-		u.seen(o, now)
+		u.recordTimes(o, now)
 		if j.State == Cancelling {
-			return u.cancelled(j.Reason, o.failure(now), now)
+			return u.endCancelled(j.Reason, o.completeFailure(now), now)
 		}
-		return u.fail(o.failure(now), cmp.Or(o.Mark(), unmarked), r, now)
+		return u.failAttempt(o.completeFailure(now), cmp.Or(o.Mark(), unknownRunMark), r, now)
 	case RemoteCanceled:
-		u.seen(o, now)
+		u.recordTimes(o, now)
 		if j.State == Cancelling {
-			return u.cancelled(j.Reason, nil, now)
+			return u.endCancelled(j.Reason, nil, now)
 		}
-		return u.cancelled("cancelled at the platform by somebody else", nil, now)
+		return u.endCancelled("cancelled at the platform by somebody else", nil, now)
 	}
 	return nil
 }
 
-// Adopt takes over an encoding that carries the job's name and was started without
-// the job table knowing: the table is older than the platform, because it was restored
-// from a backup. A job that waits goes on with it, as with a start whose answer is
-// not known, instead of being paid for again. Any other job is left alone.
+// Adopt gives a waiting job an encoding that has its name and that was started without the job table
+// knowing of it, because the table was restored from a backup. The job goes on as after a start
+// without an answer, and is not encoded and paid again. Any other job does not change.
 func (u *Update) Adopt(o Observation, now time.Time) error {
 	j := &u.Job
 	if j.State != Waiting || o.Unknown == "" && (o.Status == RemoteCreated || o.Status == RemoteGone) {
 		return nil
 	}
 	if o.EncodingID == j.EncodingID && j.Stale(o) {
-		return nil // the run that the table knows of
+		return nil // the job table knows of this run
 	}
 	if j.EncodingID != "" && j.EncodingID != o.EncodingID && j.StaleMark == "" {
 		u.Orphan = j.EncodingID
@@ -182,19 +179,19 @@ func (u *Update) Adopt(o Observation, now time.Time) error {
 	}
 	j.EncodingID, j.StaleMark = o.EncodingID, ""
 	if o.Unknown == "" {
-		return u.starting("found started at the platform", now)
+		return u.openStart("found started at the platform", now)
 	}
-	if err := u.starting("found at the platform with a status that is not known", now); err != nil {
+	if err := u.openStart("found at the platform with a status that is not known", now); err != nil {
 		return err
 	}
-	u.keepUnknown(o, now)
+	u.keepUnknownStatus(o, now)
 	return nil
 }
 
-// seenUnknown handles a status that nobody knows. The job stays where it is, except that the
-// mere existence of a template's encoding tells of an accepted start, and that a cancelled job
-// whose start must have arrived by now can be stopped.
-func (u *Update) seenUnknown(o Observation, r Rules, now time.Time) error {
+// observeUnknown handles an unknown status. The job keeps its state, with two exceptions: the
+// encoding of a template exists only if its start was accepted, and a cancelled job whose start must
+// have arrived by now can be stopped.
+func (u *Update) observeUnknown(o Observation, r Rules, now time.Time) error {
 	j := &u.Job
 	switch {
 	case j.Step != StepStart:
@@ -204,31 +201,32 @@ func (u *Update) seenUnknown(o Observation, r Rules, now time.Time) error {
 		}
 	case j.State == Cancelling && now.Sub(j.StepTime) >= r.Settle:
 		j.Step, j.StepTime = StepNone, time.Time{}
-		u.touch(now)
+		u.markChanged(now)
 	}
-	u.keepUnknown(o, now)
+	u.keepUnknownStatus(o, now)
 	return nil
 }
 
-// keepUnknown keeps the platform's word for a status that nobody knows.
-func (u *Update) keepUnknown(o Observation, now time.Time) {
+// keepUnknownStatus keeps an unknown status with the job.
+func (u *Update) keepUnknownStatus(o Observation, now time.Time) {
 	if u.Job.PlatformStatus == o.Unknown {
 		return
 	}
 	u.Job.PlatformStatus, u.Job.PlatformStatusTime = o.Unknown, now
-	u.show(now)
+	u.markVisible(now)
 }
 
-// seenKnown forgets such a word.
-func (u *Update) seenKnown(now time.Time) {
+// clearUnknownStatus removes an unknown status from the job.
+func (u *Update) clearUnknownStatus(now time.Time) {
 	if u.Job.PlatformStatus != "" {
 		u.Job.PlatformStatus, u.Job.PlatformStatusTime = "", time.Time{}
-		u.show(now)
+		u.markVisible(now)
 	}
 }
 
-// failure completes the platform's error object, or explains its absence.
-func (o Observation) failure(now time.Time) *Failure {
+// completeFailure returns the platform's error object with what is missing in it, or a failure that
+// says that there was none.
+func (o Observation) completeFailure(now time.Time) *Failure {
 	f := Failure{Time: now}
 	if o.Failure != nil {
 		f = *o.Failure
@@ -257,64 +255,64 @@ func (o Observation) failure(now time.Time) *Failure {
 	return &f
 }
 
-// seenCreated handles an accepted start of which the platform knows nothing.
-// Right after the start that is only a slow list; later it is a lost start.
-func (u *Update) seenCreated(r Rules, now time.Time) error {
+// observeCreated handles an encoding that is not started although its start was accepted. Right
+// after the start, the platform's answer may be outdated. Later, the platform has lost the start.
+func (u *Update) observeCreated(r Rules, now time.Time) error {
 	j := &u.Job
-	if now.Sub(j.StartTime) < staleLimit {
+	if now.Sub(j.StartTime) < staleEndLimit {
 		return nil
 	}
 	if j.State != Cancelling && (j.State == Running || !j.QueuedTime.IsZero()) {
-		return nil // out of date: this run has left CREATED
+		return nil // outdated: this run has left CREATED
 	}
 	f := Failure{Kind: FailedStart, Text: "the platform accepted the start, but the encoding never left CREATED", Time: now}
 	if r.Template {
-		u.Orphan = j.EncodingID // nobody will start it, except the platform after all
+		u.Orphan = j.EncodingID // only the platform could still start it
 	}
 	if j.State == Cancelling {
-		return u.cancelled(j.Reason, &f, now)
+		return u.endCancelled(j.Reason, &f, now)
 	}
-	return u.fail(&f, "", r, now)
+	return u.failAttempt(&f, "", r, now)
 }
 
-func (u *Update) seenQueued(o Observation, now time.Time) error {
+func (u *Update) observeQueued(o Observation, now time.Time) error {
 	j := &u.Job
 	switch {
 	case j.State == Starting:
-		u.seen(o, now)
-		return u.to(Queued, "start accepted", now)
+		u.recordTimes(o, now)
+		return u.moveTo(Queued, "start accepted", now)
 	case j.State == Cancelling && j.Step == StepStart:
-		u.seen(o, now)
+		u.recordTimes(o, now)
 		j.Step, j.StepTime = StepNone, time.Time{}
-		u.touch(now)
+		u.markChanged(now)
 	}
 	return nil
 }
 
-func (u *Update) seenRunning(o Observation, now time.Time) error {
+func (u *Update) observeRunning(o Observation, now time.Time) error {
 	j := &u.Job
 	switch j.State {
 	case Starting, Queued:
-		u.seen(o, now)
+		u.recordTimes(o, now)
 		j.Progress = min(max(j.Progress, o.Progress), 100)
-		return u.to(Running, "an encoder took it", now)
+		return u.moveTo(Running, "an encoder took it", now)
 	case Cancelling:
 		if j.Step == StepStart {
-			u.seen(o, now)
+			u.recordTimes(o, now)
 			j.Step, j.StepTime = StepNone, time.Time{}
-			u.touch(now)
+			u.markChanged(now)
 		}
 	}
 	if progress := min(o.Progress, 100); progress > j.Progress {
 		j.Progress = progress
-		u.show(now)
+		u.markVisible(now)
 	}
 	return nil
 }
 
-// seen records that the platform has accepted the current attempt and when it
-// was queued and taken by an encoder.
-func (u *Update) seen(o Observation, now time.Time) {
+// recordTimes records that the platform accepted the current attempt, when it queued it, and when an
+// encoder took it.
+func (u *Update) recordTimes(o Observation, now time.Time) {
 	j := &u.Job
 	if j.StartTime.IsZero() {
 		j.StartTime = now

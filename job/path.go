@@ -5,16 +5,12 @@ import (
 	"strings"
 )
 
-// MaxPath is how long a path may be at a storage, with everything before and behind it:
-// 1,024 bytes, which is what S3, GCS and Azure allow.
-const MaxPath = 1024
-
-// SegmentName is how many bytes a file gets that the platform names itself, such as a
-// segment.
+// SegmentName is the length of the name of a file that the platform names itself, such as a
+// segment, in bytes.
 const SegmentName = len("segment_0000000000.m4s")
 
-// InputPath is a path on a storage with the storage's base path, if it has one, and a
-// slash before it. Nothing else of it changes: at a storage, paths are bytes.
+// InputPath puts the base path of a storage, if it has one, and a slash before a path. It changes
+// nothing else: at a storage, paths are bytes.
 func InputPath(base, p string) string {
 	if base == "" {
 		return p
@@ -22,14 +18,14 @@ func InputPath(base, p string) string {
 	return base + "/" + p
 }
 
-// OutputPath is a directory below a job's output path, with the base path of the storage
-// before it. Storages know no leading slash.
+// OutputPath is a directory below the output path of a job, with the base path of the storage before
+// it. It never begins with a slash.
 func OutputPath(base, output, directory string) string {
 	return strings.TrimPrefix(path.Join(base, output, directory), "/")
 }
 
-// LongestFile is the longest name that r gives a file, in bytes and from the slash on that
-// comes behind the job's output path.
+// LongestFile is the length of the longest path below a job's output path that r gives a file, in
+// bytes and with the slash before it.
 func (r Recipe) LongestFile() int {
 	longest := 0
 	note := func(name string, room int) { longest = max(longest, len("/")+len(name)+room) }
@@ -60,12 +56,16 @@ func (r Recipe) directories() []string {
 	return all
 }
 
-// MP4Name is the name of the file of an MP4 muxing in a directory.
+// MP4Name is the name of the file that an MP4 muxing writes in a directory.
 func MP4Name(directory string) string { return path.Base(directory) + ".mp4" }
 
-// Upward reports whether a path leads out of a directory on its way: whether one of its
-// elements is "..".
-func Upward(p string) bool {
+// CleanOutputPath is an output path as it is stored: without a slash at its end, so that both
+// spellings name one directory. Jobs of one batch whose clean output paths are equal would
+// overwrite each other's files.
+func CleanOutputPath(p string) string { return strings.TrimSuffix(p, "/") }
+
+// LeadsUpward reports whether one of the elements of a path is "..".
+func LeadsUpward(p string) bool {
 	if !strings.Contains(p, "..") {
 		return false
 	}

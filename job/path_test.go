@@ -40,11 +40,11 @@ func TestLongestFile(t *testing.T) {
 	check("a manifest", "/a-playlist-with-a-name-that-is-longer-than-all-the-others-are-together")
 }
 
-func TestUpward(t *testing.T) {
+func TestLeadsUpward(t *testing.T) {
 	for p, want := range map[string]bool{
 		"..": true, "../a": true, "a/..": true, "a/../b": true, "a..b": false, "a/...": false, "a/b..": false, "": false, `a\..\b`: false,
 	} {
-		if got := job.Upward(p); got != want {
+		if got := job.LeadsUpward(p); got != want {
 			t.Errorf("%q: %t, want %t", p, got, want)
 		}
 	}

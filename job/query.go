@@ -6,8 +6,8 @@ import "time"
 type Submission struct {
 	Batch Batch
 	Jobs  []Spec
-	// RequestID, if any, makes a repeat return the first answer. PayloadHash
-	// tells a repeat from another submission under the same id.
+	// RequestID, if not empty, makes a repeated submission return the batch of the first.
+	// PayloadHash distinguishes a repeat from another submission with the same RequestID.
 	RequestID   string
 	PayloadHash []byte
 }
@@ -21,7 +21,7 @@ type BatchFilter struct {
 	Limit     int
 }
 
-// Filter selects jobs of one batch, in submission order. Empty fields select all.
+// Filter selects jobs of one batch, in the order of submission. Empty fields select all.
 type Filter struct {
 	BatchID      string
 	States       []State
@@ -32,46 +32,53 @@ type Filter struct {
 	Limit        int      // 0: no limit
 }
 
-// Change says what a commit changed, so that those who wait for it can be
-// woken. It is a hint: whoever is woken reads the job table.
+// Change says what a commit changed, to wake those who wait for it. It is a hint: what changed is
+// read from the job table.
 type Change struct {
-	BatchID   string // empty: it is about the account itself
+	BatchID   string // empty: the account itself changed
 	AccountID string
-	// EncodingID is an encoding of the account that is worth a look at the platform; usually
-	// empty.
+	// EncodingID is an encoding of the account whose status should be read at the platform soon;
+	// usually empty.
 	EncodingID string
-	// Dispatch is set if somebody other than the dispatcher may have changed what
-	// there is to do: a submission, a cancellation, a retry, a pause, a new priority.
+	// Dispatch is set if the change may give the dispatcher work and was not made by it: a
+	// submission, a cancellation, a retry, a pause, a new priority.
 	Dispatch bool
 }
 
-// Orphan is an encoding that was never started and that no job needs. It is to
-// be deleted at the platform.
+// Orphan is an encoding that was never started and that no job needs. It has to be deleted at the
+// platform.
 type Orphan struct {
 	AccountID  string
 	EncodingID string
 	CreateTime time.Time
 }
 
-// AccountSettings is what somebody changed of an account while the service
-// ran. The zero value leaves everything as configured.
-type AccountSettings struct {
-	Paused       bool
-	PausedReason string
-	PausedSince  time.Time // zero if that is not known
-	QueueTarget  int       // 0: as configured
+// Selection selects jobs of one batch that are changed together. Empty fields select all.
+type Selection struct {
+	BatchID   string
+	States    []State // at least one
+	KeyPrefix string
+	// The following fields are about the latest attempt that failed.
+	FailureKinds []FailureKind
+	Categories   []string
+	Causes       []string // as [Cause.Key] has them
 }
 
-// MaxQueueTarget is the largest queue target that an account can have.
-const MaxQueueTarget = 1_000
-
-// Pause stops preparing and starting jobs. A pause that is repeated gets the new reason.
-func (s *AccountSettings) Pause(reason string, now time.Time) {
-	if !s.Paused {
-		s.PausedSince = now
-	}
-	s.Paused, s.PausedReason = true, reason
+// Cause is a cause of failures in a batch.
+type Cause struct {
+	// Key identifies the cause: kind, codes, category and text of the failure, without the paths
+	// and the encoding of the job.
+	Key     string
+	Count   int64   // FAILED jobs with this cause
+	First   ID      // the first of these jobs
+	Failure Failure // the failure of that job
 }
 
-// Resume takes up work again.
-func (s *AccountSettings) Resume() { s.Paused, s.PausedReason, s.PausedSince = false, "", time.Time{} }
+// Run says how long the encoding of a job has run. The estimate of other jobs is made from it.
+type Run struct {
+	Number   int64 // of the job
+	Began    time.Time
+	Ended    time.Time // zero while it runs
+	Progress int       // in percent, as of Seen
+	Seen     time.Time // when the job last changed
+}

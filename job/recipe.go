@@ -37,9 +37,8 @@ const (
 	HLS  ManifestFormat = "HLS"
 )
 
-// Recipe is how to encode an asset, in Stoker's own terms. It is resolved when a
-// batch is submitted and stored with it, so that a later change of the server's
-// profiles does not change a running batch.
+// Recipe says how to encode an asset, in Stoker's own terms. It is stored with the batch, so that a
+// later change of a profile does not change batches that were submitted before.
 type Recipe struct {
 	Videos    []Video    `json:"videos,omitempty" yaml:"videos"`
 	Audios    []Audio    `json:"audios,omitempty" yaml:"audios"`
@@ -79,14 +78,14 @@ type Audio struct {
 	ChannelLayout string `json:"channel_layout,omitzero" yaml:"channel_layout"` // for example STEREO; empty: as the source
 }
 
-// Muxing is one packaging of the renditions. FMP4, CMAF and TS package every
-// rendition by itself, in segments; MP4 writes one file per video rendition with all
-// audio renditions in it (audio files if there is no video).
+// Muxing is one packaging of the renditions. FMP4, CMAF and TS package every rendition by itself, in
+// segments. MP4 writes one file for each video rendition, with all audio renditions in it; without a
+// video, one for each audio rendition.
 type Muxing struct {
 	Container     Container `json:"container" yaml:"container"`
 	SegmentLength float64   `json:"segment_length,omitzero" yaml:"segment_length"` // seconds; default 4; not for MP4
-	// Directory separates this muxing's files from those of other muxings,
-	// below the job's output path. It may be empty for one muxing.
+	// Directory is a directory below the job's output path. It separates the files of this muxing
+	// from those of others. It may be empty for one muxing.
 	Directory string `json:"directory,omitzero" yaml:"directory"`
 }
 
@@ -99,7 +98,7 @@ type Manifest struct {
 	Name   string         `json:"name,omitzero" yaml:"name"` // file name; default stream.mpd or master.m3u8
 }
 
-// DefaultRecipe is the ladder of Bitmovin's BatchEncoding example.
+// DefaultRecipe is the recipe of Bitmovin's BatchEncoding example.
 func DefaultRecipe() Recipe {
 	video := func(height int, bitrate int64) Video {
 		return Video{Codec: H264, Height: height, Bitrate: bitrate, Preset: "VOD_STANDARD"}
@@ -111,7 +110,7 @@ func DefaultRecipe() Recipe {
 	}
 }
 
-// Directory is the directory of the rendition below the job's output path.
+// Directory is the directory of the rendition, below the job's output path.
 func (video Video) Directory() string {
 	switch {
 	case video.Name != "":
@@ -122,7 +121,7 @@ func (video Video) Directory() string {
 	return "video/" + strconv.FormatInt(video.Bitrate/1000, 10) + "k"
 }
 
-// Directory is the directory of the rendition below the job's output path.
+// Directory is the directory of the rendition, below the job's output path.
 func (audio Audio) Directory() string {
 	if audio.Name != "" {
 		return "audio/" + audio.Name
@@ -141,8 +140,7 @@ func (m Manifest) FileName() string {
 	return "stream.mpd"
 }
 
-// RegionOf is the cloud region for a job that has moved on to a fallback region
-// the given number of times.
+// RegionOf is the cloud region for a job that has moved to the next fallback region moves times.
 func (r Recipe) RegionOf(moves int) string { return regionOf(r.Region, r.FallbackRegions, moves) }
 
 func regionOf(first string, fallback []string, moves int) string {

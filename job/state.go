@@ -6,22 +6,22 @@ import (
 	"strings"
 )
 
-// State is where a job stands. The zero value is invalid.
+// State is the state of a job. The zero value is invalid.
 type State string
 
 // The states of a job. See [Transitions] for how a job moves between them.
 const (
-	Waiting    State = "WAITING"    // not on the platform's queue; perhaps configured there already, perhaps waiting out a back-off
-	Starting   State = "STARTING"   // a start is decided and recorded; the platform's answer is not known yet
+	Waiting    State = "WAITING"    // not queued at the platform; the encoding may be configured there, and the job may be in a back-off
+	Starting   State = "STARTING"   // the start is recorded and being sent; the platform's answer is not known yet
 	Queued     State = "QUEUED"     // accepted by the platform, waiting for an encoder
 	Running    State = "RUNNING"    // encoding
 	Succeeded  State = "SUCCEEDED"  // finished
-	Failed     State = "FAILED"     // given up: permanent error, retries used up, or refused
-	Cancelling State = "CANCELLING" // cancel asked for, not yet confirmed by the platform
-	Cancelled  State = "CANCELLED"  // cancelled before a start, stopped at the platform, or cancelled there by somebody else
+	Failed     State = "FAILED"     // failed by a permanent error, by a refusal, or with all retries used up
+	Cancelling State = "CANCELLING" // cancelling was requested and is not confirmed by the platform yet
+	Cancelled  State = "CANCELLED"  // cancelled before a start, stopped at the platform, or cancelled there by others
 )
 
-// States lists every state in the order of a job's life.
+// States lists every state, in the order in which a job goes through them.
 func States() []State {
 	return []State{Waiting, Starting, Queued, Running, Succeeded, Failed, Cancelling, Cancelled}
 }
@@ -32,8 +32,8 @@ type Transition struct {
 	Why      string
 }
 
-// transitions is the whole life of a job. The database, the diagram in the
-// documentation and every change of state follow this table.
+// transitions has every allowed transition. The database, the diagram in the documentation and every
+// change of state follow this table.
 var transitions = []Transition{
 	{Waiting, Starting, "a slot is free"},
 	{Waiting, Failed, "cannot be configured"},
@@ -77,14 +77,13 @@ func (s State) Valid() bool { return slices.Contains(States(), s) }
 // when somebody asks for a retry.
 func (s State) Terminal() bool { return s == Succeeded || s == Failed || s == Cancelled }
 
-// OnPlatform reports whether a job in s is, or may be, queued or running at
-// the platform.
+// OnPlatform reports whether a job in s is or may be queued or running at the platform.
 func (s State) OnPlatform() bool {
 	return s == Starting || s == Queued || s == Running || s == Cancelling
 }
 
-// To returns nil if a job may move from s to next, and an error wrapping
-// [ErrIllegalTransition] otherwise.
+// To returns nil if a job may move from s to next. Otherwise the error matches
+// [ErrIllegalTransition].
 func (s State) To(next State) error {
 	for _, t := range transitions {
 		if t.From == s && t.To == next {

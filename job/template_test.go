@@ -97,7 +97,7 @@ func TestTemplateAttempts(t *testing.T) {
 	t.Run("one that never left CREATED is cleared away", func(t *testing.T) {
 		l := newLife(t)
 		l.post("e1")
-		l.now = l.now.Add(staleLimit)
+		l.now = l.now.Add(staleEndLimit)
 		l.watch(Observation{Status: RemoteCreated})
 		l.wantAttempt(Waiting, 1, "")
 		if diff := cmp.Diff([]string{"e1"}, l.orphans); diff != "" {
@@ -116,14 +116,14 @@ func TestCreatedComesLate(t *testing.T) {
 		l.must((*Update).StartUnknown)
 		l.see(Observation{Status: last, QueuedAt: l.now})
 		state := l.job.State
-		l.now = l.now.Add(2 * staleLimit)
+		l.now = l.now.Add(2 * staleEndLimit)
 		l.see(Observation{Status: RemoteCreated})
 		l.wantAttempt(state, 1, "e1")
 	}
 	l := newLife(t)
 	l.post("e1")
 	l.watch(Observation{Status: RemoteRunning})
-	l.now = l.now.Add(2 * staleLimit)
+	l.now = l.now.Add(2 * staleEndLimit)
 	l.watch(Observation{Status: RemoteCreated})
 	l.wantAttempt(Running, 1, "e1")
 	if len(l.orphans) > 0 {

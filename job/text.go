@@ -4,10 +4,10 @@ import (
 	"fmt"
 )
 
-// Hidden reports whether r has no place in a name, label, reason, key or path: control
-// characters, which a terminal obeys, and what nobody sees, so that two words that look
-// the same are not, or that reads in another order than it is written. Joiners (U+200C,
-// U+200D) and variation selectors are part of how words and emoji are written.
+// Hidden reports whether r must not be in a name, label, reason, key or path. That are control
+// characters, which a terminal obeys; invisible characters, which make different texts look equal;
+// and characters that change the direction of a text. Joiners (U+200C, U+200D) and variation
+// selectors are allowed: words and emoji are written with them.
 func Hidden(r rune) bool {
 	if r < 0x80 {
 		return r < 0x20 || r == 0x7f
@@ -15,11 +15,11 @@ func Hidden(r rune) bool {
 	return r < 0xa0 || hiddenNames[r] != ""
 }
 
-// FindHidden finds the first character of a text for which [Hidden] is true. It returns
-// which one that is, counted in characters from 1, and what it is, such as "U+200B ZERO
-// WIDTH SPACE"; 0 if there is none.
+// FindHidden finds the first hidden character of a text; see [Hidden]. It returns its position,
+// counted in characters from 1, and its name, such as "U+200B ZERO WIDTH SPACE". The position is 0
+// if there is none.
 func FindHidden(text string) (position int, what string) {
-	if !suspicious(text) {
+	if !mayHide(text) {
 		return 0, ""
 	}
 	for _, r := range text {
@@ -31,9 +31,8 @@ func FindHidden(text string) (position int, what string) {
 	return 0, ""
 }
 
-// suspicious reports whether a text is more than what ASCII prints, without which it
-// hides nothing.
-func suspicious(text string) bool {
+// mayHide reports whether a text has anything but printable ASCII characters, which are never hidden.
+func mayHide(text string) bool {
 	for i := range len(text) {
 		if c := text[i]; c < 0x20 || c >= 0x7f {
 			return true
@@ -51,8 +50,7 @@ func CharacterName(r rune) string {
 	return fmt.Sprintf("U+%04X %s", r, name)
 }
 
-// hiddenNames are the characters that are hidden, and the names of the control
-// characters that people may know.
+// hiddenNames has the names of hidden characters and of the better known control characters.
 var hiddenNames = map[rune]string{
 	0x00: "NULL", 0x07: "BELL", 0x08: "BACKSPACE", 0x09: "TAB", 0x0a: "LINE FEED", 0x0b: "LINE TABULATION",
 	0x0c: "FORM FEED", 0x0d: "CARRIAGE RETURN", 0x1a: "SUBSTITUTE", 0x1b: "ESCAPE", 0x7f: "DELETE",
@@ -74,7 +72,7 @@ var hiddenNames = map[rune]string{
 	0xfffa: "INTERLINEAR ANNOTATION SEPARATOR",
 	0xfffb: "INTERLINEAR ANNOTATION TERMINATOR",
 
-	// What changes the direction of a text.
+	// Characters that change the direction of a text.
 	0x061c: "ARABIC LETTER MARK",
 	0x200e: "LEFT-TO-RIGHT MARK",
 	0x200f: "RIGHT-TO-LEFT MARK",

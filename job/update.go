@@ -5,18 +5,18 @@ import (
 	"time"
 )
 
-// Update is one change of a job: a transaction reads the job, applies facts to
-// the update, and writes what came of it. Its methods are pure; a method that
-// finds its fact out of date changes nothing and returns nil.
+// Update is one change of a job. A transaction reads the job, applies facts to the update by its
+// methods, and writes the result. The methods are pure. A method whose fact is outdated changes
+// nothing and returns nil.
 type Update struct {
 	Job Job
-	// Ended is an attempt that ended without success by this change. It is
-	// kept beside the job, which goes on to its next attempt.
+	// Ended is the attempt that this change ended without success, if it did. It is stored beside
+	// the job.
 	Ended *Attempt
-	// Orphan is an encoding that was never started and that no job needs any
-	// more. It is to be deleted at the platform.
+	// Orphan is the id of an encoding that was never started and that no job needs any more. It
+	// has to be deleted at the platform.
 	Orphan string
-	// Reason explains a change of state in its event.
+	// Reason explains a change of state, in its event.
 	Reason string
 
 	from    State
@@ -25,37 +25,37 @@ type Update struct {
 	starts  int
 }
 
-// NewUpdate starts an update of j.
+// NewUpdate begins an update of j.
 func NewUpdate(j Job) *Update { return &Update{Job: j, from: j.State} }
 
 // Changed reports whether anything has to be written.
 func (u *Update) Changed() bool { return u.changed || u.Orphan != "" }
 
-// Visible reports whether the change can be seen by watchers; what cannot is
-// written without waking them.
+// Visible reports whether watchers can see the change. Other changes are written without waking
+// them.
 func (u *Update) Visible() bool { return u.visible }
 
-// From is the state before the update. It differs from the job's state if the
-// update moved the job.
+// From returns the state before the update.
 func (u *Update) From() State { return u.from }
 
-// Starts is how many starts the update records, less those that it gives back.
+// Starts returns how many starts the update records, minus those that turned out not to have been
+// made.
 func (u *Update) Starts() int { return u.starts }
 
-// touch notes a change nobody but the dispatcher sees.
-func (u *Update) touch(now time.Time) {
+// markChanged notes a change that only the dispatcher sees.
+func (u *Update) markChanged(now time.Time) {
 	u.changed = true
 	u.Job.UpdateTime = now
 }
 
-// show notes a change that watchers see.
-func (u *Update) show(now time.Time) {
-	u.touch(now)
+// markVisible notes a change that watchers see as well.
+func (u *Update) markVisible(now time.Time) {
+	u.markChanged(now)
 	u.visible = true
 }
 
-// to moves the job along the transition table.
-func (u *Update) to(next State, reason string, now time.Time) error {
+// moveTo moves the job along the transition table.
+func (u *Update) moveTo(next State, reason string, now time.Time) error {
 	if err := u.Job.State.To(next); err != nil {
 		return fmt.Errorf("job %s: %w", u.Job.ID, err)
 	}
@@ -67,7 +67,7 @@ func (u *Update) to(next State, reason string, now time.Time) error {
 	if !next.OnPlatform() {
 		u.Job.PlatformStatus, u.Job.PlatformStatusTime = "", time.Time{}
 	}
-	u.show(now)
+	u.markVisible(now)
 	return nil
 }
 
@@ -78,42 +78,40 @@ func (u *Update) BeginCreate(now time.Time) error {
 		return fmt.Errorf("job %s: create an encoding: %w: %s", j.ID, ErrConflict, j.State)
 	}
 	j.Step, j.StepTime = StepCreate, now
-	u.touch(now)
+	u.markChanged(now)
 	return nil
 }
 
-// Configured records that encoding, and the manifests over it, are completely
-// configured for the job. If the job does not need them any more the encoding
-// becomes an orphan.
+// Configured records that the encoding and its manifests are completely configured for the job. The
+// encoding becomes an orphan if the job does not need it any more.
 func (u *Update) Configured(encoding string, manifests []ManifestRef, now time.Time) error {
 	j := &u.Job
 	if j.Step == StepCreate {
 		j.Step, j.StepTime = StepNone, time.Time{}
-		u.touch(now)
+		u.markChanged(now)
 	}
 	if j.State != Waiting || j.EncodingID != "" {
 		u.Orphan = encoding
 		return nil
 	}
 	j.EncodingID, j.Manifests, j.StaleMark = encoding, manifests, ""
-	u.show(now)
+	u.markVisible(now)
 	return nil
 }
 
-// CreateAbandoned records that configuring did not come to its end for reasons
-// that are not the job's. What was created of it, if anything, becomes an orphan.
+// CreateAbandoned records that configuring was given up for reasons that do not lie with the job.
+// The encoding becomes an orphan if it was created; its id is empty otherwise.
 func (u *Update) CreateAbandoned(encoding string, now time.Time) error {
 	if u.Job.Step == StepCreate {
 		u.Job.Step, u.Job.StepTime = StepNone, time.Time{}
-		u.touch(now)
+		u.markChanged(now)
 	}
 	u.Orphan = encoding
 	return nil
 }
 
-// ConfigureRefused records that the platform refused the job's encoding, or a
-// part of it. It uses an attempt although nothing was started, so that a job that
-// can never be configured comes to its end.
+// ConfigureRefused records that the platform refused the encoding of the job or a part of it. This
+// uses up an attempt although nothing was started, so that a job that can never be configured ends.
 func (u *Update) ConfigureRefused(encoding string, f Failure, r Rules, now time.Time) error {
 	if err := u.CreateAbandoned(encoding, now); err != nil {
 		return err
@@ -123,22 +121,22 @@ func (u *Update) ConfigureRefused(encoding string, f Failure, r Rules, now time.
 	}
 	f.Kind = FailedConfigure
 	u.openAttempt()
-	return u.fail(&f, "", r, now)
+	return u.failAttempt(&f, "", r, now)
 }
 
-// BeginStart records the intent to start the job's encoding and opens the next attempt.
+// BeginStart records the intent to start the encoding of the job, and opens the next attempt.
 func (u *Update) BeginStart(now time.Time) error {
 	j := &u.Job
 	if !j.Prepared() {
 		return fmt.Errorf("job %s: start: %w: %s", j.ID, ErrConflict, j.State)
 	}
-	return u.starting("a slot is free", now)
+	return u.openStart("a slot is free", now)
 }
 
-// starting opens the next attempt, the start of which is not answered yet.
-func (u *Update) starting(reason string, now time.Time) error {
+// openStart opens the next attempt and moves the job to STARTING.
+func (u *Update) openStart(reason string, now time.Time) error {
 	u.openAttempt()
-	if err := u.to(Starting, reason, now); err != nil {
+	if err := u.moveTo(Starting, reason, now); err != nil {
 		return err
 	}
 	j := &u.Job
@@ -148,7 +146,7 @@ func (u *Update) starting(reason string, now time.Time) error {
 	return nil
 }
 
-// openAttempt makes room for the facts of the next attempt.
+// openAttempt counts the next attempt and clears what belongs to the previous one.
 func (u *Update) openAttempt() {
 	j := &u.Job
 	j.Attempt++
@@ -156,11 +154,11 @@ func (u *Update) openAttempt() {
 	j.StartTime, j.QueuedTime, j.RunningTime = time.Time{}, time.Time{}, time.Time{}
 }
 
-// StartAccepted records that the platform took the start.
+// StartAccepted records that the platform accepted the start.
 func (u *Update) StartAccepted(now time.Time) error {
 	j := &u.Job
 	if j.Step != StepStart {
-		return nil // a look at the platform was faster
+		return nil // an observation was faster
 	}
 	if j.EncodingID == "" {
 		return fmt.Errorf("job %s: start accepted: %w: no encoding", j.ID, ErrConflict)
@@ -168,24 +166,24 @@ func (u *Update) StartAccepted(now time.Time) error {
 	j.StartTime = now
 	if j.State == Cancelling {
 		j.Step, j.StepTime = StepNone, time.Time{}
-		u.touch(now)
+		u.markChanged(now)
 		return nil
 	}
-	return u.to(Queued, "start accepted", now)
+	return u.moveTo(Queued, "start accepted", now)
 }
 
-// StartUnknown records that the start call ended without an answer that can be
-// trusted. The job stays where it is until the platform has been asked.
+// StartUnknown records that the start call ended without a usable answer. The job keeps its state
+// until the platform has been asked.
 func (u *Update) StartUnknown(now time.Time) error {
 	if u.Job.Step == StepStart {
 		u.Job.StepTime = now
-		u.touch(now)
+		u.markChanged(now)
 	}
 	return nil
 }
 
-// StartNotMade records that the start demonstrably did not happen and that it
-// was not the job's fault. The attempt is given back.
+// StartNotMade records that the start certainly did not happen, for a reason that does not lie with
+// the job. The attempt does not count.
 func (u *Update) StartNotMade(reason string, now time.Time) error {
 	j := &u.Job
 	if j.Step != StepStart {
@@ -196,16 +194,16 @@ func (u *Update) StartNotMade(reason string, now time.Time) error {
 	if j.State == Cancelling {
 		if j.StaleMark == "" {
 			u.Orphan = j.EncodingID
-			u.forget()
+			u.dropEncoding()
 		}
-		return u.to(Cancelled, j.Reason, now)
+		return u.moveTo(Cancelled, j.Reason, now)
 	}
 	j.Reason = Shorten(reason, MaxReason)
-	return u.to(Waiting, reason, now)
+	return u.moveTo(Waiting, reason, now)
 }
 
-// StartRefused records that the platform refused to start this very job. The
-// caller has looked at the encoding: it is not under way.
+// StartRefused records that the platform refused to start this job. The caller has made sure that
+// the encoding does not run.
 func (u *Update) StartRefused(f Failure, r Rules, now time.Time) error {
 	j := &u.Job
 	if j.Step != StepStart {
@@ -218,92 +216,92 @@ func (u *Update) StartRefused(f Failure, r Rules, now time.Time) error {
 		if j.StaleMark == "" {
 			u.Orphan = j.EncodingID
 		}
-		return u.cancelled(j.Reason, &f, now)
+		return u.endCancelled(j.Reason, &f, now)
 	}
-	return u.fail(&f, j.StaleMark, r, now)
+	return u.failAttempt(&f, j.StaleMark, r, now)
 }
 
-// RestartRefused records that the platform does not start an encoding again that has run
-// before, whatever became of that run. That is no fault of the job: the attempt is
-// given back, and the job is configured anew. The encoding is kept at the platform: it is
-// part of what the account has paid for.
+// RestartRefused records that the platform does not start an encoding again that has run before.
+// The attempt does not count, and the job is configured again, with a new encoding. The old encoding
+// stays at the platform: the account has paid for its run.
 func (u *Update) RestartRefused(reason string, now time.Time) error {
 	j := &u.Job
 	if j.Step != StepStart || j.StaleMark == "" {
 		return nil
 	}
 	if j.State != Cancelling {
-		defer u.forget()
+		defer u.dropEncoding()
 	}
 	return u.StartNotMade(reason, now)
 }
 
-// Renew lets go of an encoding that has run before, because the platform is known not to
-// start such a one again. The job waits to be configured anew.
+// Renew drops an encoding that has run before, because the platform is known not to start such an
+// encoding again. The job waits to be configured with a new one.
 func (u *Update) Renew(now time.Time) error {
 	if u.Job.State == Waiting && u.Job.StaleMark != "" {
-		u.forget()
-		u.show(now)
+		u.dropEncoding()
+		u.markVisible(now)
 	}
 	return nil
 }
 
-// fail ends the current attempt with f and sends the job back to wait for the
-// next one, or gives it up.
-func (u *Update) fail(f *Failure, mark string, r Rules, now time.Time) error {
+// failAttempt ends the current attempt with f. The job waits for the next attempt, or fails if it
+// has none left. mark is the mark of the run that failed; empty if there was none.
+func (u *Update) failAttempt(f *Failure, mark string, r Rules, now time.Time) error {
 	j := &u.Job
-	f = u.failed(f)
+	f = u.keepFailure(f)
 	j.Failures++
 	u.endAttempt(Failed, f, now)
 	if !r.Retry.allows(f, j.Failures) {
 		j.StaleMark = mark
-		return u.to(Failed, f.String(), now)
+		return u.moveTo(Failed, f.String(), now)
 	}
-	idle := mark != "" && mark == j.StaleMark // the latest start has brought about no other run
+	idle := mark != "" && mark == j.StaleMark // the latest start has not led to a new run
 	j.StaleMark = mark
 	switch {
 	case f.Hint == HintDifferentRegion && j.FallbackRegionIndex < r.FallbackRegionCount:
 		j.FallbackRegionIndex++
-		u.forget()
+		u.dropEncoding()
 	case r.Template:
-		u.forget() // each attempt has an encoding of its own
+		u.dropEncoding() // each attempt has an encoding of its own
 	case mark != "" && (r.FreshEncoding || idle):
-		u.forget() // the platform does not start it again
+		u.dropEncoding() // the platform would not start it again
 	case f.Kind == FailedTransfer || f.Kind == FailedGone:
-		u.forget() // such an encoding cannot be started again
+		u.dropEncoding() // the encoding cannot be started again
 	}
 	j.NextAttemptTime = now.Add(r.Retry.Backoff(j.Failures, r.Jitter))
 	j.Reason = Shorten(f.String(), MaxReason)
 	if j.State == Waiting {
 		u.Reason = j.Reason
-		u.show(now)
+		u.markVisible(now)
 		return nil
 	}
-	return u.to(Waiting, j.Reason, now)
+	return u.moveTo(Waiting, j.Reason, now)
 }
 
-// failed makes f the failure of the job, and returns what is kept of it: this is the one
-// place where a failure, which is as long as the platform likes, becomes part of a job.
-func (u *Update) failed(f *Failure) *Failure {
+// keepFailure sets the failure of the job to f, shortened, and returns it. All failures pass here,
+// so that no text of the platform becomes part of a job unshortened.
+func (u *Update) keepFailure(f *Failure) *Failure {
 	u.Job.Failure = f.Shorten(MaxFailure)
 	return u.Job.Failure
 }
 
-// forget lets the job's encoding go: the next attempt gets a new one.
-func (u *Update) forget() {
+// dropEncoding clears the encoding of the job, so that the next attempt gets a new one.
+func (u *Update) dropEncoding() {
 	u.Job.EncodingID, u.Job.Manifests, u.Job.StaleMark = "", nil, ""
 }
 
-// cancelled ends the job because it no longer runs and should not.
-func (u *Update) cancelled(reason string, f *Failure, now time.Time) error {
+// endCancelled ends a job that no longer runs as CANCELLED.
+func (u *Update) endCancelled(reason string, f *Failure, now time.Time) error {
 	u.Job.Reason = Shorten(reason, MaxReason)
 	if f != nil {
-		f = u.failed(f)
+		f = u.keepFailure(f)
 	}
 	u.endAttempt(Cancelled, f, now)
-	return u.to(Cancelled, reason, now)
+	return u.moveTo(Cancelled, reason, now)
 }
 
+// endAttempt sets Ended to the current attempt.
 func (u *Update) endAttempt(state State, f *Failure, now time.Time) {
 	j := &u.Job
 	u.Ended = &Attempt{
@@ -312,8 +310,8 @@ func (u *Update) endAttempt(state State, f *Failure, now time.Time) {
 	}
 }
 
-// Cancel asks for the job's end. A job that was never put on the platform's
-// queue is cancelled at once; any other once the platform confirms it.
+// Cancel requests the end of the job. A job that is not at the platform is CANCELLED at once, any
+// other once the platform confirms it.
 func (u *Update) Cancel(reason string, now time.Time) error {
 	j := &u.Job
 	switch j.State {
@@ -322,53 +320,53 @@ func (u *Update) Cancel(reason string, now time.Time) error {
 	case Waiting:
 		if j.EncodingID != "" && j.StaleMark == "" {
 			u.Orphan = j.EncodingID
-			u.forget()
+			u.dropEncoding()
 		}
 		j.Reason, j.NextAttemptTime = Shorten(reason, MaxReason), time.Time{}
 		step, since := j.Step, j.StepTime
-		if err := u.to(Cancelled, reason, now); err != nil {
+		if err := u.moveTo(Cancelled, reason, now); err != nil {
 			return err
 		}
-		// An encoding that is being created right now is still to be heard of.
+		// The result of creating an encoding that is under way is still to come.
 		j.Step, j.StepTime = step, since
 		return nil
 	case Starting, Queued, Running:
 		j.Reason = Shorten(reason, MaxReason)
 		step, since := j.Step, j.StepTime
-		if err := u.to(Cancelling, reason, now); err != nil {
+		if err := u.moveTo(Cancelling, reason, now); err != nil {
 			return err
 		}
-		// A start under way is still to be resolved before anything can be stopped.
+		// The result of a start that is under way has to be known before anything can be stopped.
 		j.Step, j.StepTime = step, since
 		return nil
 	}
 	return &StateError{Resource: "job", ID: j.ID.String(), State: string(j.State), Problem: "it has ended and cannot be cancelled"}
 }
 
-// BeginStop records the intent to stop the job's encoding.
+// BeginStop records the intent to stop the encoding of the job.
 func (u *Update) BeginStop(now time.Time) error {
 	j := &u.Job
 	if j.State != Cancelling || j.Step == StepStart {
 		return fmt.Errorf("job %s: stop: %w: %s", j.ID, ErrConflict, j.State)
 	}
 	j.Step, j.StepTime = StepStop, now
-	u.touch(now)
+	u.markChanged(now)
 	return nil
 }
 
-// Retry gives a job that failed or was cancelled another chance, with all of
-// its retries. Earlier attempts are kept.
+// Retry lets a failed or cancelled job be tried again, with all of its retries. Its earlier attempts
+// are kept.
 func (u *Update) Retry(now time.Time) error {
 	j := &u.Job
 	if j.State != Failed && j.State != Cancelled {
 		return &StateError{Resource: "job", ID: j.ID.String(), State: string(j.State), Problem: "only FAILED and CANCELLED jobs can be retried"}
 	}
-	// An encoding that ended in ERROR, or refused its start, can be started again as it is.
+	// An encoding that ended in ERROR, or whose start was refused, can be started again.
 	reusable := j.State == Failed && j.Failure != nil && (j.Failure.Kind == FailedEncoding || j.Failure.Kind == FailedStart)
 	if !reusable {
-		u.forget()
+		u.dropEncoding()
 	}
 	j.Failures, j.NextAttemptTime, j.FinishTime = 0, time.Time{}, time.Time{}
 	j.Reason = ""
-	return u.to(Waiting, "retry asked", now)
+	return u.moveTo(Waiting, "retry asked", now)
 }

@@ -421,7 +421,7 @@ func TestLostStart(t *testing.T) {
 	l.start()
 	l.see(Observation{Status: RemoteCreated})
 	l.want(Queued)
-	l.now = l.now.Add(staleLimit)
+	l.now = l.now.Add(staleEndLimit)
 	l.see(Observation{Status: RemoteCreated})
 	l.want(Waiting)
 	if l.job.Failures != 1 {

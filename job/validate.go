@@ -9,7 +9,7 @@ import (
 // Validate lists everything that is wrong with r. Fields are named as in the
 // API and in the configuration, below the given path.
 func (r Recipe) Validate(path string) []Violation {
-	v := violations{path: path}
+	v := violationList{path: path}
 	if len(r.Videos)+len(r.Audios) == 0 {
 		v.add("videos", "name at least one video or audio rendition")
 	}
@@ -20,12 +20,12 @@ func (r Recipe) Validate(path string) []Violation {
 	for i, video := range r.Videos {
 		field := fmt.Sprintf("videos[%d]", i)
 		video.validate(&v, field)
-		v.unique(directories, video.Directory(), field)
+		v.claimDirectory(directories, video.Directory(), field)
 	}
 	for i, audio := range r.Audios {
 		field := fmt.Sprintf("audios[%d]", i)
 		audio.validate(&v, field)
-		v.unique(directories, audio.Directory(), field)
+		v.claimDirectory(directories, audio.Directory(), field)
 	}
 	r.validateMuxings(&v)
 	r.validateManifests(&v)
@@ -37,7 +37,7 @@ func (r Recipe) Validate(path string) []Violation {
 	return v.list
 }
 
-func (r Recipe) validateMuxings(v *violations) {
+func (r Recipe) validateMuxings(v *violationList) {
 	directories := map[string]string{}
 	for i, m := range r.Muxings {
 		field := fmt.Sprintf("muxings[%d]", i)
@@ -53,15 +53,15 @@ func (r Recipe) validateMuxings(v *violations) {
 		default:
 			v.addf(field+".container", "%q is not one of FMP4, CMAF, TS, MP4", m.Container)
 		}
-		if !cleanPath(m.Directory) {
+		if !staysBelow(m.Directory) {
 			v.addf(field+".directory", "%q: want a relative directory without . and ..", m.Directory)
 		}
-		v.plain(field+".directory", m.Directory)
-		v.unique(directories, m.Directory, field)
+		v.checkText(field+".directory", m.Directory)
+		v.claimDirectory(directories, m.Directory, field)
 	}
 }
 
-func (r Recipe) validateManifests(v *violations) {
+func (r Recipe) validateManifests(v *violationList) {
 	names := map[string]string{}
 	for i, m := range r.Manifests {
 		field := fmt.Sprintf("manifests[%d]", i)
@@ -71,7 +71,7 @@ func (r Recipe) validateManifests(v *violations) {
 		if strings.ContainsAny(m.Name, "/\\") {
 			v.addf(field+".name", "%q: want a file name without directories", m.Name)
 		}
-		v.plain(field+".name", m.Name)
+		v.checkText(field+".name", m.Name)
 		if other, taken := names[m.FileName()]; taken {
 			v.addf(field+".name", "%s has the same file name %q", other, m.FileName())
 		}
@@ -79,7 +79,7 @@ func (r Recipe) validateManifests(v *violations) {
 	}
 }
 
-func (video Video) validate(v *violations, field string) {
+func (video Video) validate(v *violationList, field string) {
 	if !slices.Contains([]Codec{H264, H265, VP9, AV1}, video.Codec) {
 		v.addf(field+".codec", "%q is not one of H264, H265, VP9, AV1", video.Codec)
 	}
@@ -93,7 +93,7 @@ func (video Video) validate(v *violations, field string) {
 	case video.Bitrate == 0 && video.CRF == 0:
 		v.add(field+".bitrate", "give a bitrate in bit/s, or a crf")
 	case video.CRF != 0 && video.Codec == AV1:
-		v.add(field+".crf", "AV1 has none at the platform; give a bitrate in bit/s")
+		v.add(field+".crf", "the platform has none for AV1; give a bitrate in bit/s")
 	case video.Bitrate != 0 && video.CRF != 0:
 		v.add(field+".crf", "bitrate and crf exclude each other")
 	case video.CRF == 0 && (video.Bitrate < 10_000 || video.Bitrate > 500_000_000):
@@ -106,10 +106,10 @@ func (video Video) validate(v *violations, field string) {
 	if video.FrameRate < 0 || video.FrameRate > 300 {
 		v.addf(field+".frame_rate", "%g: want frames per second, or 0 to follow the source", video.FrameRate)
 	}
-	v.name(field, video.Name)
+	v.checkName(field, video.Name)
 }
 
-func (audio Audio) validate(v *violations, field string) {
+func (audio Audio) validate(v *violationList, field string) {
 	if !slices.Contains([]Codec{AAC, HEAACv1, HEAACv2, Opus}, audio.Codec) {
 		v.addf(field+".codec", "%q is not one of AAC, HE_AAC_V1, HE_AAC_V2, OPUS", audio.Codec)
 	}
@@ -119,28 +119,29 @@ func (audio Audio) validate(v *violations, field string) {
 	if audio.SampleRate < 0 || audio.SampleRate > 192_000 {
 		v.addf(field+".sample_rate", "%d: want Hz, or 0 to follow the source", audio.SampleRate)
 	}
-	v.name(field, audio.Name)
+	v.checkName(field, audio.Name)
 }
 
-// violations collects what is wrong below one path.
-type violations struct {
+// violationList collects violations of fields below one path.
+type violationList struct {
 	path string
 	list []Violation
 }
 
-func (v *violations) add(field, message string) {
+func (v *violationList) add(field, message string) {
 	if v.path != "" {
 		field = v.path + "." + field
 	}
 	v.list = append(v.list, Violation{Field: field, Message: message})
 }
 
-func (v *violations) addf(field, format string, args ...any) {
+func (v *violationList) addf(field, format string, args ...any) {
 	v.add(field, fmt.Sprintf(format, args...))
 }
 
-// unique notes that field writes to directory, unless another one does already.
-func (v *violations) unique(taken map[string]string, directory, field string) {
+// claimDirectory notes that field writes to directory. It is a violation if another field does so
+// already.
+func (v *violationList) claimDirectory(taken map[string]string, directory, field string) {
 	if other, ok := taken[directory]; ok {
 		v.addf(field, "writes to the same directory %q as %s; give it a name or directory of its own", directory, other)
 		return
@@ -148,22 +149,23 @@ func (v *violations) unique(taken map[string]string, directory, field string) {
 	taken[directory] = field
 }
 
-func (v *violations) name(field, name string) {
+// checkName refuses names that are paths.
+func (v *violationList) checkName(field, name string) {
 	if strings.ContainsAny(name, "/\\") || name == "." || name == ".." {
-		v.addf(field+".name", "%q names a directory: leave out slashes and dots", name)
+		v.addf(field+".name", "%q: want a name without slashes that is not . or ..", name)
 	}
-	v.plain(field+".name", name)
+	v.checkText(field+".name", name)
 }
 
-// plain refuses characters that nobody sees.
-func (v *violations) plain(field, text string) {
+// checkText refuses invisible characters.
+func (v *violationList) checkText(field, text string) {
 	if at, what := FindHidden(text); at > 0 {
 		v.addf(field, "%s at character %d of %q: leave it out", what, at, text)
 	}
 }
 
-// cleanPath reports whether a relative path stays below its root.
-func cleanPath(path string) bool {
+// staysBelow reports whether a relative path has no empty elements, "." or "..".
+func staysBelow(path string) bool {
 	if path == "" {
 		return true
 	}
@@ -175,17 +177,14 @@ func cleanPath(path string) bool {
 	return true
 }
 
-// maxFallbackRegions is how many regions a recipe or template may name to fall back to.
-const maxFallbackRegions = 3
-
-// fallbackRegions checks the regions that a recipe or template falls back to.
-func (v *violations) fallbackRegions(regions []string) {
-	if len(regions) > maxFallbackRegions {
-		v.addf("fallback_regions", "at most %d regions", maxFallbackRegions)
+// fallbackRegions checks the fallback regions of a recipe or template.
+func (v *violationList) fallbackRegions(regions []string) {
+	if len(regions) > MaxFallbackRegions {
+		v.addf("fallback_regions", "want at most %d regions", MaxFallbackRegions)
 	}
 	for i, region := range regions {
 		if strings.Trim(region, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") != "" || region == "" {
-			v.addf(fmt.Sprintf("fallback_regions[%d]", i), "%q is no region; they are spelled like AWS_EU_WEST_1", region)
+			v.addf(fmt.Sprintf("fallback_regions[%d]", i), "%q is not a region; regions are spelled like AWS_EU_WEST_1", region)
 		}
 	}
 }

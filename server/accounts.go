@@ -11,8 +11,8 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-// defaultAccountsPage is how many accounts a page has if the caller does not say: more
-// than nearly anybody has.
+// defaultAccountsPage is how many accounts a page has if the caller does not say. Hardly any server
+// has more.
 const defaultAccountsPage = 1_000
 
 // ListAccounts lists the configured accounts by id.
@@ -33,7 +33,7 @@ func (s *Server) ListAccounts(_ context.Context, req *stokerv1.ListAccountsReque
 
 // GetAccount shows how an account stands.
 func (s *Server) GetAccount(_ context.Context, req *stokerv1.GetAccountRequest) (*stokerv1.GetAccountResponse, error) {
-	m, err := s.account(req.GetAccountId())
+	m, err := s.renderAccount(req.GetAccountId())
 	if err != nil {
 		return nil, err
 	}
@@ -50,8 +50,8 @@ func (s *Server) PauseAccount(ctx context.Context, req *stokerv1.PauseAccountReq
 	return &stokerv1.PauseAccountResponse{Account: m}, nil
 }
 
-// ResumeAccount takes up work again. An account that has reached its ceiling of starts a day
-// may make as many once more.
+// ResumeAccount lets the account start jobs again. An account that has reached its daily limit of
+// starts may make as many again.
 func (s *Server) ResumeAccount(ctx context.Context, req *stokerv1.ResumeAccountRequest) (*stokerv1.ResumeAccountResponse, error) {
 	now := time.Now()
 	if a, ok := s.store.AccountStatus(req.GetAccountId()); ok && a.StartsExhausted() {
@@ -69,22 +69,22 @@ func (s *Server) ResumeAccount(ctx context.Context, req *stokerv1.ResumeAccountR
 // UpdateAccount changes the queue target.
 func (s *Server) UpdateAccount(ctx context.Context, req *stokerv1.UpdateAccountRequest) (*stokerv1.UpdateAccountResponse, error) {
 	in := req.GetAccount()
-	var c checks
+	var found findings
 	if in.GetId() == "" {
-		c.add("account.id", "is required")
+		found.add("account.id", "is required")
 	}
 	if len(req.GetUpdateMask().GetPaths()) == 0 {
-		c.add("update_mask", "name at least one field")
+		found.add("update_mask", "name at least one field")
 	}
 	for i, path := range req.GetUpdateMask().GetPaths() {
 		if path != "queue_target" {
-			c.add(fmt.Sprintf("update_mask.paths[%d]", i), "%q cannot be changed, only queue_target", path)
+			found.add(fmt.Sprintf("update_mask.paths[%d]", i), "%q cannot be changed, only queue_target", path)
 		}
 	}
 	if n := in.GetQueueTarget(); n < 1 || n > job.MaxQueueTarget {
-		c.add("account.queue_target", "%d: want 1 to %d", n, job.MaxQueueTarget)
+		found.add("account.queue_target", "%d: want 1 to %d", n, job.MaxQueueTarget)
 	}
-	if err := c.err(); err != nil {
+	if err := found.err(); err != nil {
 		return nil, err
 	}
 	m, err := s.updateAccount(ctx, in.GetId(), time.Now(), func(a *job.AccountSettings) { a.QueueTarget = int(in.GetQueueTarget()) })
@@ -94,9 +94,9 @@ func (s *Server) UpdateAccount(ctx context.Context, req *stokerv1.UpdateAccountR
 	return &stokerv1.UpdateAccountResponse{Account: m}, nil
 }
 
-// updateAccount changes the settings of an account that is configured, and shows it afterwards.
+// updateAccount changes the settings of a configured account and returns its message afterwards.
 func (s *Server) updateAccount(ctx context.Context, id string, now time.Time, f func(*job.AccountSettings)) (*stokerv1.Account, error) {
-	if _, err := s.account(id); err != nil {
+	if _, err := s.renderAccount(id); err != nil {
 		return nil, err
 	}
 	_, err := s.store.UpdateAccountSettings(ctx, id, now, func(a *job.AccountSettings) error {
@@ -106,10 +106,10 @@ func (s *Server) updateAccount(ctx context.Context, id string, now time.Time, f 
 	if err != nil {
 		return nil, err
 	}
-	return s.account(id)
+	return s.renderAccount(id)
 }
 
-func (s *Server) account(id string) (*stokerv1.Account, error) {
+func (s *Server) renderAccount(id string) (*stokerv1.Account, error) {
 	a, ok := s.store.AccountStatus(id)
 	if !ok {
 		return nil, fmt.Errorf("account %q: %w", id, job.ErrNotFound)

@@ -118,7 +118,7 @@ func TestListJobs(t *testing.T) {
 
 	t.Run("refuses a token of another list", func(t *testing.T) {
 		_, err := w.batches.ListJobs(t.Context(), &stokerv1.ListJobsRequest{BatchId: b.GetId(), PageToken: first.GetNextPageToken()})
-		if got, want := violations(err), "page_token: belongs to another list; repeat the request that it came from with the same filters\n"; got != want {
+		if got, want := violations(err), "page_token: belongs to another list; repeat the filters of the request that it came from\n"; got != want {
 			t.Errorf("violations are %q, want %q", got, want)
 		}
 	})

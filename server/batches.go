@@ -3,15 +3,116 @@ package server
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
+	"github.com/google/uuid"
+
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+	"github.com/stokerd/stoker/internal/digest"
 	"github.com/stokerd/stoker/job"
 )
 
 // defaultBatchesPage is how many batches a page has if the caller does not say.
 const defaultBatchesPage = 50
+
+// SubmitBatch stores a batch and all of its jobs, or nothing.
+func (s *Server) SubmitBatch(ctx context.Context, req *stokerv1.SubmitBatchRequest) (*stokerv1.SubmitBatchResponse, error) {
+	var hash []byte // tells requests with one request_id apart; nil without request_id
+	if req.GetRequestId() != "" {
+		var err error
+		if hash, err = digest.Of(req); err != nil {
+			return nil, err
+		}
+	}
+	check := s.newSubmission()
+	// A repeated request gets the first answer without being checked again: the configuration
+	// may have changed since.
+	if hash != nil && !req.GetValidateOnly() {
+		first, err := s.store.BatchByRequestID(ctx, req.GetRequestId(), hash)
+		switch {
+		case err == nil:
+			return s.respondSubmit(ctx, first, check)
+		case !errors.Is(err, job.ErrNotFound):
+			return nil, fmt.Errorf("submit batch: %w", err)
+		}
+	}
+	if err := check.checkSubmitBatch(req); err != nil {
+		return nil, err
+	}
+	b, jobs, now := check.batch, takeJobs(&req.Jobs), time.Now()
+	if req.GetValidateOnly() {
+		var err error
+		b.Skipped, err = s.store.CountSucceeded(ctx, b, jobs)
+		if err != nil {
+			return nil, err
+		}
+		b.Counts.Waiting = int64(len(jobs)) - b.Skipped
+		return s.respondSubmit(ctx, b, check)
+	}
+	id, err := uuid.NewV7()
+	if err != nil {
+		return nil, fmt.Errorf("choose a batch id: %w", err)
+	}
+	b.ID = id.String()
+	b.CreateTime, b.UpdateTime = now, now
+	b.DisplayName = cmp.Or(b.DisplayName, b.ID)
+	b, _, err = s.store.Submit(ctx, job.Submission{
+		Batch: b, Jobs: jobs,
+		RequestID: req.GetRequestId(), PayloadHash: hash,
+	}, now)
+	if err != nil {
+		return nil, fmt.Errorf("submit batch: %w", err)
+	}
+	return s.respondSubmit(ctx, b, check)
+}
+
+// respondSubmit answers with a batch and the warnings about its submission.
+func (s *Server) respondSubmit(ctx context.Context, b job.Batch, check *submission) (*stokerv1.SubmitBatchResponse, error) {
+	m, err := s.renderBatch(ctx, b)
+	if err != nil {
+		return nil, err
+	}
+	return &stokerv1.SubmitBatchResponse{Batch: m, Warnings: check.warnings, WarningCount: check.warningCount}, nil
+}
+
+// takeJobs converts the jobs of a request and removes them from it. The request would
+// otherwise hold 100,000 jobs in memory while the job table writes them, for a second or more.
+func takeJobs(jobs *[]*stokerv1.JobSpec) []job.Spec {
+	specs := mapSlice(*jobs, jobSpec)
+	*jobs = nil
+	return specs
+}
+
+// AddJobs appends jobs to an OPEN batch.
+func (s *Server) AddJobs(ctx context.Context, req *stokerv1.AddJobsRequest) (*stokerv1.AddJobsResponse, error) {
+	var batch *job.Batch
+	if req.GetBatchId() != "" {
+		b, err := s.store.Batch(ctx, req.GetBatchId())
+		if err != nil {
+			return nil, fmt.Errorf("read batch: %w", err)
+		}
+		batch = &b
+	}
+	check := s.newSubmission()
+	if err := check.checkAddJobs(req, batch); err != nil {
+		return nil, err
+	}
+	jobs := takeJobs(&req.Jobs)
+	b, added, duplicates, err := s.store.AddJobs(ctx, req.GetBatchId(), jobs, time.Now())
+	if err != nil {
+		return nil, fmt.Errorf("add jobs: %w", err)
+	}
+	m, err := s.renderBatch(ctx, b)
+	if err != nil {
+		return nil, err
+	}
+	return &stokerv1.AddJobsResponse{
+		Batch: m, AddedCount: added, DuplicateCount: duplicates, SucceededCount: int64(len(jobs)) - added - duplicates,
+		Warnings: check.warnings, WarningCount: check.warningCount,
+	}, nil
+}
 
 // GetBatch shows how a batch stands.
 func (s *Server) GetBatch(ctx context.Context, req *stokerv1.GetBatchRequest) (*stokerv1.GetBatchResponse, error) {
@@ -19,7 +120,7 @@ func (s *Server) GetBatch(ctx context.Context, req *stokerv1.GetBatchRequest) (*
 	if err != nil {
 		return nil, fmt.Errorf("read batch: %w", err)
 	}
-	m, err := s.show(ctx, b)
+	m, err := s.renderBatch(ctx, b)
 	if err != nil {
 		return nil, err
 	}
@@ -28,7 +129,7 @@ func (s *Server) GetBatch(ctx context.Context, req *stokerv1.GetBatchRequest) (*
 
 // ListBatches lists batches, the newest first.
 func (s *Server) ListBatches(ctx context.Context, req *stokerv1.ListBatchesRequest) (*stokerv1.ListBatchesResponse, error) {
-	list, err := listOf(req, func(r *stokerv1.ListBatchesRequest) { r.PageSize, r.PageToken = 0, "" })
+	list, err := listHash(req, func(r *stokerv1.ListBatchesRequest) { r.PageSize, r.PageToken = 0, "" })
 	if err != nil {
 		return nil, err
 	}
@@ -38,20 +139,21 @@ func (s *Server) ListBatches(ctx context.Context, req *stokerv1.ListBatchesReque
 	}
 	size := cmp.Or(int(req.GetPageSize()), defaultBatchesPage)
 	batches, err := s.store.Batches(ctx, job.BatchFilter{
-		States: each(req.GetStates(), batchState), Labels: req.GetLabels(), AccountID: req.GetAccount(),
+		States: mapSlice(req.GetStates(), batchState), Labels: req.GetLabels(), AccountID: req.GetAccount(),
 		BeforeSeq: token.position, Limit: size + 1,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("list batches: %w", err)
 	}
 	resp := &stokerv1.ListBatchesResponse{}
-	page := newPage()
-	for _, b := range batches[:min(size, len(batches))] {
-		m, err := s.show(ctx, b)
+	page, shown := newPage(), batches[:min(size, len(batches))]
+	sample := pageSample(shown)
+	for _, b := range shown {
+		m, err := s.renderSampled(ctx, b, sample)
 		if err != nil {
 			return nil, err
 		}
-		if !page.takes(m) { // a batch with all the labels it may have takes 16 KiB and more
+		if !page.takes(m) { // a batch with as many labels as allowed has more than 16 KiB
 			break
 		}
 		resp.Batches = append(resp.Batches, m)
@@ -64,17 +166,16 @@ func (s *Server) ListBatches(ctx context.Context, req *stokerv1.ListBatchesReque
 
 // CloseBatch ends the adding of jobs.
 func (s *Server) CloseBatch(ctx context.Context, req *stokerv1.CloseBatchRequest) (*stokerv1.CloseBatchResponse, error) {
-	m, err := s.changeBatch(ctx, req.GetBatchId(), (*job.Batch).Close)
+	m, err := s.updateBatch(ctx, req.GetBatchId(), (*job.Batch).Close)
 	if err != nil {
 		return nil, err
 	}
 	return &stokerv1.CloseBatchResponse{Batch: m}, nil
 }
 
-// CancelBatch asks for the end of every job of a batch and answers at once; the
-// jobs follow.
+// CancelBatch asks for the end of every job of a batch. It answers at once; the jobs follow.
 func (s *Server) CancelBatch(ctx context.Context, req *stokerv1.CancelBatchRequest) (*stokerv1.CancelBatchResponse, error) {
-	m, err := s.changeBatch(ctx, req.GetBatchId(), func(b *job.Batch) error { return b.Cancel(req.GetReason()) })
+	m, err := s.updateBatch(ctx, req.GetBatchId(), func(b *job.Batch) error { return b.Cancel(req.GetReason()) })
 	if err != nil {
 		return nil, err
 	}
@@ -83,7 +184,7 @@ func (s *Server) CancelBatch(ctx context.Context, req *stokerv1.CancelBatchReque
 
 // PauseBatch stops starting jobs.
 func (s *Server) PauseBatch(ctx context.Context, req *stokerv1.PauseBatchRequest) (*stokerv1.PauseBatchResponse, error) {
-	m, err := s.changeBatch(ctx, req.GetBatchId(), func(b *job.Batch) error { return b.Pause(req.GetReason()) })
+	m, err := s.updateBatch(ctx, req.GetBatchId(), func(b *job.Batch) error { return b.Pause(req.GetReason()) })
 	if err != nil {
 		return nil, err
 	}
@@ -92,28 +193,27 @@ func (s *Server) PauseBatch(ctx context.Context, req *stokerv1.PauseBatchRequest
 
 // ResumeBatch takes up work again.
 func (s *Server) ResumeBatch(ctx context.Context, req *stokerv1.ResumeBatchRequest) (*stokerv1.ResumeBatchResponse, error) {
-	m, err := s.changeBatch(ctx, req.GetBatchId(), (*job.Batch).Resume)
+	m, err := s.updateBatch(ctx, req.GetBatchId(), (*job.Batch).Resume)
 	if err != nil {
 		return nil, err
 	}
 	return &stokerv1.ResumeBatchResponse{Batch: m}, nil
 }
 
-// DeleteBatch removes an ended batch from the job table. Its watchers, if any,
-// learn that it is gone.
+// DeleteBatch removes an ended batch from the job table, and wakes its watchers.
 func (s *Server) DeleteBatch(ctx context.Context, req *stokerv1.DeleteBatchRequest) (*stokerv1.DeleteBatchResponse, error) {
 	if err := s.store.DeleteBatch(ctx, req.GetBatchId()); err != nil {
 		return nil, fmt.Errorf("delete batch: %w", err)
 	}
-	s.hub.ring(req.GetBatchId())
+	s.hub.notify(req.GetBatchId())
 	return &stokerv1.DeleteBatchResponse{}, nil
 }
 
-// changeBatch applies one change to a batch and shows what came of it.
-func (s *Server) changeBatch(ctx context.Context, id string, change func(*job.Batch) error) (*stokerv1.Batch, error) {
+// updateBatch applies a change to a batch and returns its message afterwards.
+func (s *Server) updateBatch(ctx context.Context, id string, change func(*job.Batch) error) (*stokerv1.Batch, error) {
 	b, err := s.store.UpdateBatch(ctx, id, time.Now(), change)
 	if err != nil {
 		return nil, fmt.Errorf("change batch: %w", err)
 	}
-	return s.show(ctx, b)
+	return s.renderBatch(ctx, b)
 }

@@ -2,8 +2,10 @@ package server_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"net"
 	"path/filepath"
 	"sync"
@@ -15,12 +17,20 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+	"github.com/stokerd/stoker/job"
 	"github.com/stokerd/stoker/server"
 	"github.com/stokerd/stoker/store"
 )
 
-// benchWorld is a server on a loopback port over a durable job table.
+// benchWorld is a client of a server on a loopback port over a durable job table.
 func benchWorld(b *testing.B) stokerv1.BatchServiceClient {
+	b.Helper()
+	_, batches := benchTable(b)
+	return batches
+}
+
+// benchTable is benchWorld with its job table.
+func benchTable(b *testing.B) (*store.Store, stokerv1.BatchServiceClient) {
 	b.Helper()
 	table, err := store.Open(b.Context(), filepath.Join(b.TempDir(), "stoker.db"), store.Options{})
 	if err != nil {
@@ -50,7 +60,7 @@ func benchWorld(b *testing.B) stokerv1.BatchServiceClient {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { _ = conn.Close() }) // the server goes as well
-	return stokerv1.NewBatchServiceClient(conn)
+	return table, stokerv1.NewBatchServiceClient(conn)
 }
 
 // BenchmarkSubmit100k is one durable submission of as many jobs as fit a message,
@@ -160,5 +170,61 @@ func BenchmarkWatchWaiting(b *testing.B) {
 			seen += len(m.GetJobs())
 		}
 		stop(errHungUp)
+	}
+}
+
+// BenchmarkListRunningBatches lists a page of a hundred batches that all run. Of each batch 20 jobs
+// run, 300 have succeeded and the others wait. The two sizes show that the answer does not take
+// longer if more jobs wait.
+func BenchmarkListRunningBatches(b *testing.B) {
+	for _, jobs := range []int{1_000, 4_000} {
+		b.Run(fmt.Sprintf("jobs=%d", jobs), func(b *testing.B) {
+			table, batches := benchTable(b)
+			for range 100 {
+				submitRunning(b, table, batches, jobs)
+			}
+			request := &stokerv1.ListBatchesRequest{PageSize: 100}
+			percent := math.Round(10_000*308/float64(jobs)) / 100
+			b.ReportAllocs()
+			for b.Loop() {
+				page, err := batches.ListBatches(b.Context(), request)
+				if err != nil || len(page.GetBatches()) != 100 {
+					b.Fatal(err, len(page.GetBatches()))
+				}
+				if m := page.GetBatches()[50]; m.GetEstimatedFinishTime() == nil || m.GetPercent() != percent {
+					b.Fatalf("the batch is shown as %v", m)
+				}
+			}
+		})
+	}
+}
+
+// submitRunning submits a batch of which 300 jobs have succeeded and 20 run, at 40 percent.
+func submitRunning(b *testing.B, table *store.Store, batches stokerv1.BatchServiceClient, jobs int) {
+	b.Helper()
+	resp, err := batches.SubmitBatch(b.Context(), submission(jobs))
+	if err != nil {
+		b.Fatal(err)
+	}
+	numbers := make([]int64, 320)
+	for i := range numbers {
+		numbers[i] = int64(i + 1)
+	}
+	now := time.Now()
+	began := func(u *job.Update) time.Time { return now.Add(-time.Duration(600+u.Job.ID.Number%60) * time.Second) }
+	start := func(u *job.Update) error {
+		return errors.Join(u.Configured(fmt.Sprintf("enc-%s", u.Job.ID), nil, began(u)), u.BeginStart(began(u)))
+	}
+	observe := func(u *job.Update) error {
+		o := job.Observation{EncodingID: u.Job.EncodingID, Status: job.RemoteRunning, Progress: 40, QueuedAt: began(u), RunningAt: began(u)}
+		if u.Job.ID.Number <= 300 {
+			o.Status, o.FinishedAt = job.RemoteFinished, now
+		}
+		return errors.Join(u.StartAccepted(began(u)), u.Observe(o, job.Rules{}, now))
+	}
+	for _, change := range []func(*job.Update) error{start, observe} {
+		if _, err := table.UpdateJobsByNumber(b.Context(), resp.GetBatch().GetId(), numbers, now, change); err != nil {
+			b.Fatal(err)
+		}
 	}
 }

@@ -1,25 +1,15 @@
 package server
 
-import (
-	"fmt"
-	"maps"
-	"slices"
-	"strings"
+import "github.com/stokerd/stoker/job"
 
-	"github.com/stokerd/stoker/job"
-)
-
-// DefaultName is the account, profile and storage of a batch that names none.
-const DefaultName = "default"
-
-// Catalog is what a batch can name: the part of the configuration that callers
-// see. It is not changed after [New].
+// Catalog is what a submission can name: the part of the configuration that callers see. It
+// does not change after [New].
 type Catalog struct {
 	Profiles  map[string]job.Recipe
 	Templates map[string]job.Template
 	Storages  map[string]Storage
-	// Retry fills in what a batch leaves open. Its zero value means no retries;
-	// the usual default is [job.DefaultMaxRetries].
+	// Retry holds the values of a retry policy that a submission leaves out. Its zero value
+	// means no retries; the usual default is [job.DefaultMaxRetries].
 	Retry job.RetryPolicy
 }
 
@@ -27,58 +17,12 @@ type Catalog struct {
 type Storage struct {
 	Input  bool // assets can be read from it
 	Output bool // results can be written to it
-	// InputBase and OutputBase are put before every path that is read from it or written
-	// to; without a slash at either end.
+	// InputBase and OutputBase precede every path that is read or written. They neither begin
+	// nor end with a slash.
 	InputBase, OutputBase string
 }
 
-// profile finds a recipe by name. The violation says what exists instead.
-func (c Catalog) profile(name string) (job.Recipe, *job.Violation) {
-	r, ok := c.Profiles[name]
-	if !ok {
-		return job.Recipe{}, unknown("profile", name, slices.Sorted(maps.Keys(c.Profiles)))
-	}
-	return r, nil
-}
-
-// template finds a template by name. The violation says what exists instead.
-func (c Catalog) template(name string) (job.Template, *job.Violation) {
-	t, ok := c.Templates[name]
-	if !ok {
-		return job.Template{}, unknown("template", name, slices.Sorted(maps.Keys(c.Templates)))
-	}
-	return t, nil
-}
-
-// storage checks that a storage exists and goes the given way, "input" or "output".
-func (c Catalog) storage(way, name string) *job.Violation {
-	usable := func(s Storage) bool { return way == "input" && s.Input || way == "output" && s.Output }
-	var names []string
-	for _, n := range slices.Sorted(maps.Keys(c.Storages)) {
-		if usable(c.Storages[n]) {
-			names = append(names, n)
-		}
-	}
-	s, ok := c.Storages[name]
-	switch {
-	case ok && usable(s):
-		return nil
-	case ok:
-		return &job.Violation{Field: way, Message: fmt.Sprintf("storage %q cannot be used as %s; %s", name, way, offer(names))}
-	}
-	v := unknown("storage", name, names)
-	v.Field = way
-	return v
-}
-
-// unknown says that no kind has this name, and which names there are.
-func unknown(kind, name string, names []string) *job.Violation {
-	return &job.Violation{Field: kind, Message: fmt.Sprintf("unknown %s %q; %s", kind, clip(name, maxText), offer(names))}
-}
-
-func offer(names []string) string {
-	if len(names) == 0 {
-		return "there are none"
-	}
-	return "there are: " + strings.Join(names, ", ")
+// usableAs reports whether the storage can be used as "input" or as "output".
+func (s Storage) usableAs(way string) bool {
+	return way == "input" && s.Input || way == "output" && s.Output
 }

@@ -1,43 +1,40 @@
-// Package server is the gRPC face of Stoker: it checks requests, turns them into
-// calls on the job table, and turns what comes back into messages and statuses.
-// It holds no business rules; those are in package job.
+// Package server implements the gRPC services of Stoker. It checks requests, calls the job table,
+// and makes messages and statuses of the results. The rules for states of jobs and batches are in
+// package job; the rules for requests are here, those for a submission in submission.go.
 //
 // # Errors
 //
-// Handlers return plain errors. One interceptor turns them into statuses by the
-// table in errors.go, so that every error carries google.rpc.ErrorInfo and none
-// carries the text of a database or driver. What the table does not know is
-// INTERNAL with a fixed text and is logged in full, once.
+// Handlers return plain errors. One interceptor turns them into statuses by the table in errors.go.
+// Every status carries google.rpc.ErrorInfo, and none carries the text of a database or driver. An
+// error that is not in the table becomes INTERNAL with a fixed text and is logged in full, once.
 //
 // # Watching
 //
-// A watch holds a position in a batch's revisions and nothing else. When the
-// batch changes, the hub rings the bells of its watchers; each reads what changed
-// after its own position and sends that. From this follow the guarantees:
+// A watch holds a position in the revisions of a batch and nothing else. When the batch changes,
+// the hub wakes its watchers; each reads what changed after its own position and sends that. This
+// gives the following guarantees:
 //
-//   - Ordered, unique, without gaps: a job's state is sent in the order of
-//     revisions, each at most once, and a position only moves past what was sent.
-//   - Resumable: the position travels in each message as the cursor. The server
-//     keeps nothing about a watcher that is not connected.
-//   - Latest state wins: who is slow reads the sum of what was missed. There is
-//     no queue to overflow, and one slow reader costs the others nothing.
-//   - A bell may be rung too often or, across a crash, not at all; a heartbeat
-//     reads the job table as well, so a lost ring costs time and never a change.
-//   - The stream ends with OK once the batch has ended and everything about that
-//     was sent.
+//   - Ordered, unique, without gaps: the states of a job are sent in the order of revisions,
+//     each at most once. A position only moves past what was sent.
+//   - Resumable: each message carries the position as its cursor. The server keeps nothing
+//     about a watcher that is not connected.
+//   - Latest state wins: a slow watcher gets the sum of the changes that it missed. There is no
+//     queue that could overflow, and a slow watcher costs the others nothing.
+//   - Wakeups are hints. A heartbeat reads the job table as well, so that a lost wakeup delays
+//     a change and never loses it.
+//   - The stream ends with OK once the batch has ended and everything about it was sent.
 //
-// Who watches some states is sent what others are sent, less the jobs that are in other
-// states when the message is made. The scope of a watch, which jobs it is sent, is
-// part of its position and of its cursor, so that only watchers of the same jobs share
-// what is read, and a cursor is good for the same jobs only.
+// A watch of some states is sent the same as others, without the jobs that are in other states
+// when the message is made. Which jobs a watch is sent is its scope. The scope is part of its
+// position and cursor: only watchers with the same scope share reads, and a cursor can only be
+// used with the same scope.
 //
-// A snapshot with jobs is sent in pages. It starts at one revision; jobs that have
-// changed since then are left out of it and follow as changes, so that a snapshot
-// that is interrupted can go on where it stopped.
+// A snapshot with jobs is sent in pages. All of it shows one revision: jobs that have changed
+// since are left out and follow as changes. An interrupted snapshot continues where it stopped.
 //
 // # Shutdown
 //
-// [Server.Stop] goes in this order: health answers NOT_SERVING, watches end with
-// UNAVAILABLE and the advice to come back, calls under way finish, and what has not
-// finished after the grace period is cut off. Only then may the job table be closed.
+// [Server.Stop] works in this order: health answers NOT_SERVING, watches end with UNAVAILABLE and
+// the advice to come back, calls under way finish, and calls that have not finished after the grace
+// period are cut off. Only then may the job table be closed.
 package server

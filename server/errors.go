@@ -5,9 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"strings"
 	"time"
 
+	"google.golang.org/genproto/googleapis/rpc/code"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -19,25 +19,22 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-// Domain is the domain of every google.rpc.ErrorInfo.
-const Domain = "stoker"
-
-// comeBackAfter is the wait advised to callers of a server that cannot answer now.
-const comeBackAfter = time.Second
+// retryDelay is how long callers are advised to wait if the server cannot answer now.
+const retryDelay = time.Second
 
 var (
 	errTooManyWatches = errors.New("too many watches")
 	errSlowReader     = errors.New("the reader is too slow")
 )
 
-// meanings says what callers are told about an error. The first row that matches
-// counts, so what is more precise stands above what is more general.
-var meanings = []struct {
+// errorTable maps errors to what callers see. The first row that matches counts, so that precise
+// rows come before general ones.
+var errorTable = []struct {
 	err    error
 	code   codes.Code
 	reason string // of the ErrorInfo
-	// text tells people. Nothing that came from a database or driver may get
-	// into it; req is the request, or nil.
+	// text is for people. It never contains the text of a database or driver. req is the
+	// request, or nil.
 	text func(err error, req any) string
 }{
 	{job.ErrNotFound, codes.NotFound, "NOT_FOUND", func(_ error, req any) string { return subject(req) + " was not found" }},
@@ -50,22 +47,22 @@ var meanings = []struct {
 	{job.ErrIllegalTransition, codes.FailedPrecondition, "WRONG_STATE", func(_ error, req any) string {
 		return subject(req) + " is in a state that does not allow this"
 	}},
-	{job.ErrFull, codes.ResourceExhausted, "DISK_FULL", fixed("the server's disk is full; nothing was stored")},
-	{job.ErrUnavailable, codes.Unavailable, "JOB_TABLE_UNAVAILABLE", fixed("the job table cannot be reached; try again")},
-	{ErrShutdown, codes.Unavailable, "SHUTTING_DOWN", fixed("the server is shutting down; come back with the latest cursor")},
-	{errTooManyWatches, codes.ResourceExhausted, "TOO_MANY_WATCHES", itself},
-	{errSlowReader, codes.ResourceExhausted, "SLOW_READER", fixed("the reader is too slow; come back with the latest cursor")},
-	{context.Canceled, codes.Canceled, "CANCELLED", fixed("the call was cancelled")},
-	{context.DeadlineExceeded, codes.DeadlineExceeded, "DEADLINE_EXCEEDED", fixed("the call took longer than its deadline")},
+	{job.ErrFull, codes.ResourceExhausted, "DISK_FULL", fixedText("the server's disk is full; nothing was stored")},
+	{job.ErrUnavailable, codes.Unavailable, "JOB_TABLE_UNAVAILABLE", fixedText("the job table cannot be reached; try again")},
+	{ErrShutdown, codes.Unavailable, "SHUTTING_DOWN", fixedText("the server is shutting down; come back with the latest cursor")},
+	{errTooManyWatches, codes.ResourceExhausted, "TOO_MANY_WATCHES", ownText},
+	{errSlowReader, codes.ResourceExhausted, "SLOW_READER", fixedText("the reader is too slow; come back with the latest cursor")},
+	{context.Canceled, codes.Canceled, "CANCELLED", fixedText("the call was cancelled")},
+	{context.DeadlineExceeded, codes.DeadlineExceeded, "DEADLINE_EXCEEDED", fixedText("the call took longer than its deadline")},
 }
 
-func fixed(text string) func(error, any) string {
+func fixedText(text string) func(error, any) string {
 	return func(error, any) string { return text }
 }
 
-func itself(err error, _ any) string { return err.Error() }
+func ownText(err error, _ any) string { return err.Error() }
 
-// toStatus is what the caller is told about err, and whether the table knew it.
+// toStatus returns what the caller sees of err, and whether err is known.
 func toStatus(err error, req any) (s *status.Status, known bool) {
 	if invalid, ok := errors.AsType[*job.InvalidError](err); ok {
 		return invalidStatus(invalid), true
@@ -73,42 +70,42 @@ func toStatus(err error, req any) (s *status.Status, known bool) {
 	if state, ok := errors.AsType[*job.StateError](err); ok {
 		return stateStatus(state), true
 	}
-	for _, m := range meanings {
+	for _, m := range errorTable {
 		if !errors.Is(err, m.err) {
 			continue
 		}
-		info := &errdetails.ErrorInfo{Reason: m.reason, Domain: Domain}
+		info := &errdetails.ErrorInfo{Reason: m.reason, Domain: job.ErrorDomain}
 		details := []protoadapt.MessageV1{info}
 		if m.code == codes.Unavailable {
-			details = append(details, &errdetails.RetryInfo{RetryDelay: durationpb.New(comeBackAfter)})
+			details = append(details, &errdetails.RetryInfo{RetryDelay: durationpb.New(retryDelay)})
 		}
 		return newStatus(m.code, m.text(err, req), details...), true
 	}
-	// A status that a library below made, for example for an undecodable message.
+	// A status made by gRPC itself, for example for a message that cannot be decoded.
 	if s, ok := status.FromError(err); ok && s.Code() != codes.Unknown {
 		if len(s.Details()) > 0 {
 			return s, true
 		}
-		return newStatus(s.Code(), s.Message(), &errdetails.ErrorInfo{Reason: reasonOf(s.Code()), Domain: Domain}), true
+		return newStatus(s.Code(), s.Message(), &errdetails.ErrorInfo{Reason: reasonOf(s.Code()), Domain: job.ErrorDomain}), true
 	}
 	return newStatus(codes.Internal, "internal error; the server's log has more",
-		&errdetails.ErrorInfo{Reason: "INTERNAL", Domain: Domain}), false
+		&errdetails.ErrorInfo{Reason: "INTERNAL", Domain: job.ErrorDomain}), false
 }
 
-// invalidStatus tells of the violations, the first one in the text as well, that there
-// is room for, and how many there are in all.
+// invalidStatus lists the violations for which there is room, the first one in its text as well,
+// and says how many there are in all.
 func invalidStatus(err *job.InvalidError) *status.Status {
 	list, total := err.Violations, len(err.Violations)+err.More
 	bad := &errdetails.BadRequest{}
 	for size := 0; len(bad.FieldViolations) < len(list); {
 		v := list[len(bad.FieldViolations)]
-		told := &errdetails.BadRequest_FieldViolation{
+		field := &errdetails.BadRequest_FieldViolation{
 			Field: clip(v.Field, maxField), Description: clip(v.Message, maxMessage),
 		}
-		if size += proto.Size(told) + 4; size > maxBadRequest {
+		if size += proto.Size(field) + 4; size > maxBadRequest {
 			break
 		}
-		bad.FieldViolations = append(bad.FieldViolations, told)
+		bad.FieldViolations = append(bad.FieldViolations, field)
 	}
 	text := list[0].String()
 	if total > 1 {
@@ -116,7 +113,7 @@ func invalidStatus(err *job.InvalidError) *status.Status {
 	}
 	return newStatus(codes.InvalidArgument, text,
 		&errdetails.ErrorInfo{
-			Reason: "INVALID", Domain: Domain,
+			Reason: "INVALID", Domain: job.ErrorDomain,
 			Metadata: map[string]string{"violations": strconv.Itoa(total)},
 		}, bad)
 }
@@ -124,7 +121,7 @@ func invalidStatus(err *job.InvalidError) *status.Status {
 func stateStatus(err *job.StateError) *status.Status {
 	return newStatus(codes.FailedPrecondition, err.Error(),
 		&errdetails.ErrorInfo{
-			Reason: "WRONG_STATE", Domain: Domain,
+			Reason: "WRONG_STATE", Domain: job.ErrorDomain,
 			Metadata: map[string]string{"resource": err.Resource, "id": err.ID, "state": err.State},
 		},
 		&errdetails.PreconditionFailure{Violations: []*errdetails.PreconditionFailure_Violation{{
@@ -132,8 +129,8 @@ func stateStatus(err *job.StateError) *status.Status {
 		}}})
 }
 
-// newStatus is a status with details. Details that do not marshal, which cannot
-// happen with the types used here, are left out rather than the error.
+// newStatus makes a status with details. It leaves the details out if they cannot be encoded,
+// which does not happen with the types used here.
 func newStatus(code codes.Code, text string, details ...protoadapt.MessageV1) *status.Status {
 	s := status.New(code, clip(text, maxText))
 	if full, err := s.WithDetails(details...); err == nil {
@@ -142,19 +139,10 @@ func newStatus(code codes.Code, text string, details ...protoadapt.MessageV1) *s
 	return s
 }
 
-// reasonOf is a code in upper snake case.
-func reasonOf(code codes.Code) string {
-	var b strings.Builder
-	for i, r := range code.String() {
-		if i > 0 && r >= 'A' && r <= 'Z' {
-			b.WriteByte('_')
-		}
-		b.WriteRune(r)
-	}
-	return strings.ToUpper(b.String())
-}
+// reasonOf is the name of a code in the contract of gRPC, such as INVALID_ARGUMENT.
+func reasonOf(c codes.Code) string { return code.Code(c).String() }
 
-// subject names what a request is about.
+// subject names the resource that a request is about.
 func subject(req any) string {
 	named := func(kind, id string) string { return fmt.Sprintf("%s %q", kind, clip(id, maxField)) }
 	switch r := req.(type) {
@@ -171,5 +159,5 @@ func subject(req any) string {
 	case interface{ GetAccount() *stokerv1.Account }:
 		return named("account", r.GetAccount().GetId())
 	}
-	return "what was asked for"
+	return "the resource"
 }

@@ -12,12 +12,11 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-// Messages to values. The words of an enum are those of package job behind a
-// prefix, so that a name carries over; a test holds both sides together.
+// This file converts messages to values of package job. The names of enum values are those of
+// package job with a prefix; a test compares the two.
 
-// word is the name of an enum's value without its prefix; empty for a value that
-// is not set.
-func word[W ~string](value fmt.Stringer, prefix string) W {
+// enumName is the name of an enum value without its prefix; empty for the unset value.
+func enumName[W ~string](value fmt.Stringer, prefix string) W {
 	w := strings.TrimPrefix(value.String(), prefix)
 	if w == "UNSPECIFIED" {
 		return ""
@@ -25,30 +24,26 @@ func word[W ~string](value fmt.Stringer, prefix string) W {
 	return W(w)
 }
 
-func jobState(s stokerv1.JobState) job.State { return word[job.State](s, "JOB_STATE_") }
+func jobState(s stokerv1.JobState) job.State { return enumName[job.State](s, "JOB_STATE_") }
 
-func jobStates(list []stokerv1.JobState) []job.State { return each(list, jobState) }
+func jobStates(list []stokerv1.JobState) []job.State { return mapSlice(list, jobState) }
 
 func batchState(s stokerv1.BatchState) job.BatchState {
-	return word[job.BatchState](s, "BATCH_STATE_")
+	return enumName[job.BatchState](s, "BATCH_STATE_")
 }
 
 func failureKind(k stokerv1.FailureKind) job.FailureKind {
-	return word[job.FailureKind](k, "FAILURE_KIND_")
+	return enumName[job.FailureKind](k, "FAILURE_KIND_")
 }
 
 func jobSpec(s *stokerv1.JobSpec) job.Spec {
 	return job.Spec{
 		Key: s.GetKey(), Name: s.GetName(),
-		InputPath: s.GetInputPath(), OutputPath: outputPath(s), Variables: s.GetVariables(),
+		InputPath: s.GetInputPath(), OutputPath: job.CleanOutputPath(s.GetOutputPath()), Variables: s.GetVariables(),
 	}
 }
 
-// outputPath is the directory a job writes to. A slash at its end says nothing
-// and is left out, so that both spellings are one directory.
-func outputPath(s *stokerv1.JobSpec) string { return strings.TrimSuffix(s.GetOutputPath(), "/") }
-
-// retryPolicy fills in what p leaves open from the server's own policy.
+// retryPolicy takes what p leaves out from the server's own policy.
 func retryPolicy(p *stokerv1.RetryPolicy, server job.RetryPolicy) job.RetryPolicy {
 	if p == nil {
 		return server
@@ -71,31 +66,31 @@ func failureLimit(l *stokerv1.FailureLimit) job.FailureLimit {
 
 func recipe(r *stokerv1.Recipe) job.Recipe {
 	return job.Recipe{
-		Videos: each(r.GetVideos(), func(v *stokerv1.Video) job.Video {
+		Videos: mapSlice(r.GetVideos(), func(v *stokerv1.Video) job.Video {
 			return job.Video{
 				Name:   v.GetName(),
-				Codec:  word[job.Codec](v.GetCodec(), "VIDEO_CODEC_"),
+				Codec:  enumName[job.Codec](v.GetCodec(), "VIDEO_CODEC_"),
 				Height: int(v.GetHeight()), Width: int(v.GetWidth()),
 				Bitrate: v.GetBitrate(), CRF: v.GetCrf(), FrameRate: v.GetFrameRate(),
 				Preset: v.GetPreset(), Profile: v.GetProfile(),
 			}
 		}),
-		Audios: each(r.GetAudios(), func(a *stokerv1.Audio) job.Audio {
+		Audios: mapSlice(r.GetAudios(), func(a *stokerv1.Audio) job.Audio {
 			return job.Audio{
 				Name:    a.GetName(),
-				Codec:   word[job.Codec](a.GetCodec(), "AUDIO_CODEC_"),
+				Codec:   enumName[job.Codec](a.GetCodec(), "AUDIO_CODEC_"),
 				Bitrate: a.GetBitrate(), SampleRate: int(a.GetSampleRate()), ChannelLayout: a.GetChannelLayout(),
 			}
 		}),
-		Muxings: each(r.GetMuxings(), func(m *stokerv1.Muxing) job.Muxing {
+		Muxings: mapSlice(r.GetMuxings(), func(m *stokerv1.Muxing) job.Muxing {
 			return job.Muxing{
-				Container:     word[job.Container](m.GetContainer(), "CONTAINER_"),
+				Container:     enumName[job.Container](m.GetContainer(), "CONTAINER_"),
 				SegmentLength: m.GetSegmentLength(), Directory: m.GetDirectory(),
 			}
 		}),
-		Manifests: each(r.GetManifests(), func(m *stokerv1.Manifest) job.Manifest {
+		Manifests: mapSlice(r.GetManifests(), func(m *stokerv1.Manifest) job.Manifest {
 			return job.Manifest{
-				Format: word[job.ManifestFormat](m.GetFormat(), "MANIFEST_FORMAT_"),
+				Format: enumName[job.ManifestFormat](m.GetFormat(), "MANIFEST_FORMAT_"),
 				Name:   m.GetName(),
 			}
 		}),
@@ -106,8 +101,8 @@ func recipe(r *stokerv1.Recipe) job.Recipe {
 	}
 }
 
-// each converts a list. An empty list stays nil.
-func each[A, B any](list []A, f func(A) B) []B {
+// mapSlice converts each element of a list. An empty list becomes nil.
+func mapSlice[A, B any](list []A, f func(A) B) []B {
 	if len(list) == 0 {
 		return nil
 	}
@@ -118,21 +113,21 @@ func each[A, B any](list []A, f func(A) B) []B {
 	return out
 }
 
-// waitOf is the reverse of [waitMessage].
-func waitOf(m *stokerv1.Wait) job.Wait {
+// waitFromMessage reverses [waitMessage].
+func waitFromMessage(m *stokerv1.Wait) job.Wait {
 	if m == nil {
 		return job.Wait{}
 	}
 	return job.Wait{
-		Code:  word[job.WaitCode](m.GetCode(), "WAIT_CODE_"),
-		Since: moment(m.GetSince()), Until: moment(m.GetUntil()),
-		Position: m.GetPosition(), Earliest: moment(m.GetEarliestStartTime()),
+		Code:  enumName[job.WaitCode](m.GetCode(), "WAIT_CODE_"),
+		Since: timeOf(m.GetSince()), Until: timeOf(m.GetUntil()),
+		Position: m.GetPosition(), Earliest: timeOf(m.GetEarliestStartTime()),
 		Count: m.GetCount(), Limit: m.GetLimit(), Attempt: int(m.GetAttempt()), Subject: m.GetSubject(), Text: m.GetText(),
 	}
 }
 
-// moment is the reverse of [timestamp].
-func moment(t *timestamppb.Timestamp) time.Time {
+// timeOf reverses [timestamp].
+func timeOf(t *timestamppb.Timestamp) time.Time {
 	if t == nil {
 		return time.Time{}
 	}

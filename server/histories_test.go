@@ -39,7 +39,7 @@ func TestWatchHistories(t *testing.T) {
 		var all []*history.History
 		bubble.Test(t, func(t *testing.T) { all = p.play(t, &blocked) })
 		for i, h := range all {
-			for _, wrong := range h.Wrong {
+			for _, wrong := range h.Violations {
 				rt.Errorf("watcher %d: %s", i, wrong)
 			}
 			messages.Add(int64(h.Messages))
@@ -277,12 +277,12 @@ func (habits watcher) watch(batches stokerv1.BatchServiceClient, id string, h *h
 		hangUp(errHungUp)
 		switch {
 		case h.Messages > tooMany:
-			h.Complain("is one of too many: this never ends")
+			h.AddViolation("is one of too many: this never ends")
 			return
 		case errors.Is(err, io.EOF):
 			return
 		case err != nil && status.Code(err) != codes.Unavailable && detail[*errdetails.ErrorInfo](err).GetReason() != "SLOW_READER":
-			h.Complain("the watch ended with %v", err)
+			h.AddViolation("the watch ended with %v", err)
 			return
 		}
 		time.Sleep(time.Second)
@@ -308,7 +308,7 @@ func (r *truth) note(w *world, id string) {
 	}
 }
 
-// lookOf is what [history.Look] gives for a message about j.
+// lookOf is what [history.Fingerprint] gives for a message about j.
 func lookOf(j job.Job) string {
 	return fmt.Sprintf("%s JOB_STATE_%s %d%% attempt %d %s %v", j.Key, j.State, j.Progress, j.Attempt, j.EncodingID, j.UpdateTime)
 }
@@ -316,20 +316,20 @@ func lookOf(j job.Job) string {
 // judge holds what a watcher saw against what was.
 func (r *truth) judge(h *history.History, end job.Batch, habits watcher) {
 	if h.Snapshots != 1 {
-		h.Complain("was the end, and there were %d snapshots, want 1", h.Snapshots)
+		h.AddViolation("was the end, and there were %d snapshots, want 1", h.Snapshots)
 	}
 	if got := h.Last; !got.GetFinishTime().AsTime().Equal(end.FinishTime) || got.GetCounts().GetCancelled() != end.Counts.Cancelled {
-		h.Complain("shows the end as %v, want %+v", got, end)
+		h.AddViolation("shows the end as %v, want %+v", got, end)
 	}
-	for told := range h.Told {
+	for told := range h.Seen {
 		if !r.looks[told] {
-			h.Complain("or one before it tells what never was: %s", told)
+			h.AddViolation("or one before it tells what never was: %s", told)
 		}
 	}
 	for key, j := range r.end {
 		wanted := habits.jobs && (len(habits.states) == 0 || slices.Contains(habits.states, stateMessage(j.State)))
-		if wanted && !h.Told[lookOf(j)] {
-			h.Complain("was the end, and %s was never told; last was %v", lookOf(j), h.State[key])
+		if wanted && !h.Seen[lookOf(j)] {
+			h.AddViolation("was the end, and %s was never told; last was %v", lookOf(j), h.State[key])
 		}
 	}
 }

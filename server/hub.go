@@ -10,58 +10,58 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-// hub wakes the watchers of a batch when it changes, bounds how many watches
-// there are, and lets watchers that stand at the same position share one read.
+// hub wakes the watchers of a batch when it changes, limits how many watches there are, and lets
+// watchers at the same position share one read.
 type hub struct {
 	limits Limits
 	done   chan struct{} // closed by close
 
 	mu      sync.Mutex
-	cause   error // why there are no watches any more; set before done is closed
-	topics  map[string]*topic
-	callers map[string]int // watches per caller
+	cause   error // why all watches have ended; set before done is closed
+	batches map[string]*watchedBatch
+	callers map[string]int // watches of each caller
 	watches int
 }
 
 func newHub(l Limits) *hub {
-	return &hub{limits: l, done: make(chan struct{}), topics: map[string]*topic{}, callers: map[string]int{}}
+	return &hub{limits: l, done: make(chan struct{}), batches: map[string]*watchedBatch{}, callers: map[string]int{}}
 }
 
-// sharing is how long a read is good for others although the batch has changed since:
-// watchers that wake at the same moment are then sent the same message and go on from
-// the same position, however fast the batch changes. What came later is read with the
-// next message.
-const sharing = 50 * time.Millisecond
+// readSharingTime is how long watchers share a read although the batch has changed since.
+// Watchers that wake at the same moment then get the same message and continue from the same
+// position, however fast the batch changes. The next message has what changed later.
+const readSharingTime = 50 * time.Millisecond
 
-// keptReads is how many reads of a batch are kept for others. Watchers who follow stand
-// at a few positions. Who catches up passes many, and nothing clears them away while the
-// batch rests.
-const keptReads = 32
+// maxKeptReads is how many reads of a batch are kept for other watchers. Watchers that are up to
+// date stand at a few positions. A watcher that catches up passes many, and while the batch does
+// not change nothing removes its reads.
+const maxKeptReads = 32
 
-// topic is a batch that is being watched.
-type topic struct {
-	mu      sync.Mutex
-	seats   map[*seat]struct{}
-	rings   int                // how often the bells have been rung
-	cleared time.Time          // when reads was last cleared
-	reads   map[position]*read // under way, or kept; none is older than sharing, unless it is up to date
+// watchedBatch is a batch with at least one watcher.
+type watchedBatch struct {
+	mu            sync.Mutex
+	subscriptions map[*subscription]struct{}
+	changeCount   int                       // how often the watchers have been notified
+	clearedTime   time.Time                 // when reads was last cleared
+	reads         map[position]*pendingRead // under way, or kept: up to date, or younger than readSharingTime
 
-	asking sync.Mutex // one watcher at a time finds out why the batch waits
-	asked  asked      // what came of it
+	waitMutex sync.Mutex // held by the watcher that finds out why the batch waits
+	lastWait  waitAnswer // the latest result
 }
 
-// seat is one watcher's place at a topic.
-type seat struct {
-	*topic
+// subscription makes one watcher known to the hub.
+type subscription struct {
+	*watchedBatch
 	hub    *hub
-	batch  string
+	id     string // of the batch
 	caller string
-	// bell is rung after the batch changed. Rings that are not heard yet are one.
-	bell chan struct{}
+	// wakeup gets a value after the batch changed. It has room for one: a watcher that has not
+	// woken yet needs no second.
+	wakeup chan struct{}
 }
 
-// join takes a seat at a batch. The caller has to leave it.
-func (h *hub) join(caller, batch string) (*seat, error) {
+// subscribe adds a watcher of a batch. The caller has to close the subscription.
+func (h *hub) subscribe(caller, batch string) (*subscription, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	switch {
@@ -72,29 +72,29 @@ func (h *hub) join(caller, batch string) (*seat, error) {
 	case h.watches >= h.limits.Watches:
 		return nil, fmt.Errorf("%w: the server can hold %d; try again later", errTooManyWatches, h.limits.Watches)
 	}
-	t := h.topics[batch]
-	if t == nil {
-		t = &topic{seats: map[*seat]struct{}{}, reads: map[position]*read{}}
-		h.topics[batch] = t
+	b := h.batches[batch]
+	if b == nil {
+		b = &watchedBatch{subscriptions: map[*subscription]struct{}{}, reads: map[position]*pendingRead{}}
+		h.batches[batch] = b
 	}
-	s := &seat{topic: t, hub: h, batch: batch, caller: caller, bell: make(chan struct{}, 1)}
-	t.mu.Lock()
-	t.seats[s] = struct{}{}
-	t.mu.Unlock()
+	s := &subscription{watchedBatch: b, hub: h, id: batch, caller: caller, wakeup: make(chan struct{}, 1)}
+	b.mu.Lock()
+	b.subscriptions[s] = struct{}{}
+	b.mu.Unlock()
 	h.callers[caller]++
 	h.watches++
 	return s, nil
 }
 
-// crowd is how many watches there are, as a factor.
-func (h *hub) crowd() time.Duration {
+// watchCount is how many watches there are.
+func (h *hub) watchCount() int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return time.Duration(h.watches)
+	return h.watches
 }
 
-// leave gives the seat back.
-func (s *seat) leave() {
+// close removes the watcher from the hub.
+func (s *subscription) close() {
 	h := s.hub
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -104,38 +104,38 @@ func (s *seat) leave() {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.seats, s)
-	if len(s.seats) == 0 {
-		delete(h.topics, s.batch)
+	delete(s.subscriptions, s)
+	if len(s.subscriptions) == 0 {
+		delete(h.batches, s.id)
 	}
 }
 
-// hush takes back a ring that was not heard: what it tells of is about to be read.
-func (s *seat) hush() {
+// clearWakeup takes back a wakeup that the watcher is about to act upon anyway.
+func (s *subscription) clearWakeup() {
 	select {
-	case <-s.bell:
+	case <-s.wakeup:
 	default:
 	}
 }
 
-// ring wakes the watchers of a batch. It never blocks on one of them.
-func (h *hub) ring(batch string) {
+// notify wakes the watchers of a batch. It never blocks on one of them.
+func (h *hub) notify(batch string) {
 	h.mu.Lock()
-	t := h.topics[batch]
+	b := h.batches[batch]
 	h.mu.Unlock()
-	if t == nil {
+	if b == nil {
 		return
 	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.rings++
-	if now := time.Now(); now.Sub(t.cleared) >= sharing {
-		clear(t.reads)
-		t.cleared = now
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.changeCount++
+	if now := time.Now(); now.Sub(b.clearedTime) >= readSharingTime {
+		clear(b.reads)
+		b.clearedTime = now
 	}
-	for s := range t.seats {
+	for s := range b.subscriptions {
 		select {
-		case s.bell <- struct{}{}:
+		case s.wakeup <- struct{}{}:
 		default:
 		}
 	}
@@ -151,98 +151,97 @@ func (h *hub) close(cause error) {
 	}
 }
 
-// position is where a watcher stands in the changes of a batch. Watchers that
-// stand at the same one are sent the same message.
+// position is how far a watcher has followed the changes of a batch. Watchers at the same
+// position get the same message.
 type position struct {
 	revision int64
-	jobs     scope
-	page     int64 // as in [cursor]; 0: not in the midst of a snapshot
+	jobs     jobScope
+	page     int64 // as in [cursor]; 0: not within a snapshot
 }
 
-// change is what has to be sent from a position.
+// change is what a watcher at a position has to be sent.
 type change struct {
 	batch job.Batch
-	msg   *message // nil if there is nothing to send; shared, never to be written to
-	next  int64    // the revision, or within a snapshot the page, that has been reached with it
-	more  bool     // there is more to be read at once
-	// snapshot says that the position means nothing any more and that the watcher
-	// has to be shown everything.
+	msg   *message // nil: there is nothing to send; shared, never written to
+	next  int64    // the revision, or within a snapshot the page, that the watcher reaches with it
+	more  bool     // there is more to read at once
+	// snapshot says that the position cannot be used any more: the watcher needs a new snapshot.
 	snapshot bool
-	// stale says that the batch has changed since this was read.
-	stale bool
+	// outdated says that the batch has changed since this was read.
+	outdated bool
 }
 
-// read is a read that is shared.
-type read struct {
-	done   chan struct{} // closed when change and err are set
-	rings  int           // of the topic when it began
-	change change
-	err    error
+// pendingRead is a read that several watchers may wait for.
+type pendingRead struct {
+	done        chan struct{} // closed when change and err are set
+	changeCount int           // of the batch when the read began
+	change      change
+	err         error
 }
 
-// ask returns why the batch waits, which f finds out, or what another watcher found out
-// less than half of [reasonEvery] ago: it costs a look into the job table.
-func (t *topic) ask(now time.Time, f func(time.Time) (asked, error)) (asked, error) {
-	t.asking.Lock()
-	defer t.asking.Unlock()
-	if !t.asked.time.IsZero() && now.Sub(t.asked.time) < reasonEvery/2 {
-		return t.asked, nil
+// waitAnswer is why a batch does not move.
+type waitAnswer struct {
+	time     time.Time // when it was found out; zero: never
+	wait     job.Wait
+	revision int64 // of the batch at that time; 0: the batch changed meanwhile
+}
+
+// sharedWait returns why the batch does not move. It calls find, which reads the job table, or
+// returns what another watcher found less than half of [waitInterval] ago.
+func (b *watchedBatch) sharedWait(now time.Time, find func(time.Time) (waitAnswer, error)) (waitAnswer, error) {
+	b.waitMutex.Lock()
+	defer b.waitMutex.Unlock()
+	if !b.lastWait.time.IsZero() && now.Sub(b.lastWait.time) < waitInterval/2 {
+		return b.lastWait, nil
 	}
-	a, err := f(now)
+	a, err := find(now)
 	if err == nil {
-		t.asked = a
+		b.lastWait = a
 	}
 	return a, err
 }
 
-// asked is the answer to why a batch does not move.
-type asked struct {
-	time     time.Time // zero: nobody has asked yet
-	wait     job.Wait
-	revision int64 // of the batch that it speaks of; 0: it has changed meanwhile
-}
-
-// share returns what f reads at p, or what another watcher has read there since
-// the batch last changed, or within [sharing]. f runs at most once at a time for a
-// position. Its error is shared with those who waited for it and is not kept, nor is
-// what would only fill memory: that there is nothing to send, pages of snapshots, and
-// more than [keptReads].
-func (t *topic) share(ctx context.Context, p position, f func() (change, error)) (change, error) {
-	t.mu.Lock()
-	r, ok := t.reads[p]
+// sharedRead returns what read finds at a position, or what another watcher has read there since
+// the batch last changed or within [readSharingTime]. One read at a time runs for a position.
+//
+// Watchers that waited for a read share its error. An error is not kept for others, nor are
+// reads that found nothing to send, pages of snapshots, or more than [maxKeptReads].
+func (b *watchedBatch) sharedRead(ctx context.Context, p position, read func() (change, error)) (change, error) {
+	b.mu.Lock()
+	r, ok := b.reads[p]
 	if ok {
-		t.mu.Unlock()
+		b.mu.Unlock()
 		select {
 		case <-r.done:
 		case <-ctx.Done():
 			return change{}, context.Cause(ctx)
 		}
-		return t.outcome(r)
+		return b.readResult(r)
 	}
-	r = &read{done: make(chan struct{}), rings: t.rings, err: errReadBroken}
-	t.reads[p] = r
-	t.mu.Unlock()
+	r = &pendingRead{done: make(chan struct{}), changeCount: b.changeCount, err: errReadPanicked}
+	b.reads[p] = r
+	b.mu.Unlock()
 
-	defer func() { // also when f panics
-		t.mu.Lock()
-		if useless := r.err != nil || r.change.msg == nil || p.page > 0; t.reads[p] == r && (useless || len(t.reads) > keptReads) {
-			delete(t.reads, p)
+	defer func() { // also if read panics
+		b.mu.Lock()
+		if useless := r.err != nil || r.change.msg == nil || p.page > 0; b.reads[p] == r && (useless || len(b.reads) > maxKeptReads) {
+			delete(b.reads, p)
 		}
-		t.mu.Unlock()
+		b.mu.Unlock()
 		close(r.done)
 	}()
-	r.change, r.err = f()
-	return t.outcome(r)
+	r.change, r.err = read()
+	return b.readResult(r)
 }
 
-// outcome is what a read came to, for one of those who share it.
-func (t *topic) outcome(r *read) (change, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
+// readResult returns what a finished read found, and whether it is outdated by now.
+func (b *watchedBatch) readResult(r *pendingRead) (change, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	c := r.change
-	c.stale = t.rings != r.rings
+	c.outdated = b.changeCount != r.changeCount
 	return c, r.err
 }
 
-// errReadBroken is what those who wait for a read get whose reader panicked.
-var errReadBroken = errors.New("the read was broken off")
+// errReadPanicked is the error of watchers that waited for a read which panicked.
+var errReadPanicked = errors.New("the read was broken off")

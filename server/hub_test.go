@@ -11,15 +11,15 @@ import (
 )
 
 // TestShare holds that watchers at one position share a read, and that whoever is
-// given what was read before a ring is told so, and is not given it for long.
+// given what was read before a change is told so, and is not given it for long.
 func TestShare(t *testing.T) {
 	bubble.Test(t, func(t *testing.T) {
 		h := newHub(Limits{WatchesPerCaller: 10, Watches: 10})
-		seat, err := h.join("caller", "b")
+		sub, err := h.subscribe("caller", "b")
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer seat.leave()
+		defer sub.close()
 		reads := 0
 		release := make(chan struct{})
 		slow := func() (change, error) {
@@ -30,7 +30,7 @@ func TestShare(t *testing.T) {
 		var all sync.WaitGroup
 		for range 5 {
 			all.Go(func() {
-				if c, err := seat.share(t.Context(), position{revision: 1}, slow); err != nil || c.next != 1 {
+				if c, err := sub.sharedRead(t.Context(), position{revision: 1}, slow); err != nil || c.next != 1 {
 					t.Errorf("shared read gave %+v, %v", c, err)
 				}
 			})
@@ -41,26 +41,26 @@ func TestShare(t *testing.T) {
 		if reads != 1 {
 			t.Errorf("five watchers at one position made %d reads, want 1", reads)
 		}
-		if c, _ := seat.share(t.Context(), position{revision: 1}, slow); c.next != 1 {
+		if c, _ := sub.sharedRead(t.Context(), position{revision: 1}, slow); c.next != 1 {
 			t.Errorf("before a ring the read is kept, got %+v", c)
 		}
 		time.Sleep(time.Hour)
-		h.ring("b")
-		if c, _ := seat.share(t.Context(), position{revision: 1}, slow); c.next != 2 || c.stale {
+		h.notify("b")
+		if c, _ := sub.sharedRead(t.Context(), position{revision: 1}, slow); c.next != 2 || c.outdated {
 			t.Errorf("after a ring it is read again, got %+v", c)
 		}
-		time.Sleep(sharing - 1)
-		h.ring("b")
-		if c, _ := seat.share(t.Context(), position{revision: 1}, slow); c.next != 2 || !c.stale {
+		time.Sleep(readSharingTime - 1)
+		h.notify("b")
+		if c, _ := sub.sharedRead(t.Context(), position{revision: 1}, slow); c.next != 2 || !c.outdated {
 			t.Errorf("shortly after a ring the read is still good, and known to be stale, got %+v", c)
 		}
 		time.Sleep(time.Nanosecond)
-		h.ring("b")
-		if c, _ := seat.share(t.Context(), position{revision: 1}, slow); c.next != 3 || c.stale {
+		h.notify("b")
+		if c, _ := sub.sharedRead(t.Context(), position{revision: 1}, slow); c.next != 3 || c.outdated {
 			t.Errorf("then it is read again, got %+v", c)
 		}
 		select {
-		case <-seat.bell:
+		case <-sub.wakeup:
 		default:
 			t.Error("the bell was not rung")
 		}
@@ -70,44 +70,44 @@ func TestShare(t *testing.T) {
 // TestShareKeepsLittle holds that reads that nobody can use again are not kept.
 func TestShareKeepsLittle(t *testing.T) {
 	h := newHub(Limits{WatchesPerCaller: 10, Watches: 10})
-	seat, err := h.join("caller", "b")
+	sub, err := h.subscribe("caller", "b")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer seat.leave()
+	defer sub.close()
 	for p, c := range map[position]change{
 		{revision: 1}:                         {next: 1},
 		{revision: 1, jobs: allJobs, page: 7}: {msg: &message{}, next: 507},
 	} {
-		if _, err := seat.share(t.Context(), p, func() (change, error) { return c, nil }); err != nil {
+		if _, err := sub.sharedRead(t.Context(), p, func() (change, error) { return c, nil }); err != nil {
 			t.Error(err)
 		}
 	}
-	if len(seat.reads) != 0 {
-		t.Errorf("kept %v", seat.reads)
+	if len(sub.reads) != 0 {
+		t.Errorf("kept %v", sub.reads)
 	}
 	// Somebody catches up with a batch that rests.
 	for revision := range int64(1_000) {
-		if _, err := seat.share(t.Context(), position{revision: revision, jobs: allJobs}, func() (change, error) {
+		if _, err := sub.sharedRead(t.Context(), position{revision: revision, jobs: allJobs}, func() (change, error) {
 			return change{msg: &message{}, next: revision + 1, more: true}, nil
 		}); err != nil {
 			t.Error(err)
 		}
 	}
-	if n := len(seat.reads); n > keptReads {
-		t.Errorf("kept %d reads of a batch that rests, want no more than %d", n, keptReads)
+	if n := len(sub.reads); n > maxKeptReads {
+		t.Errorf("kept %d reads of a batch that rests, want no more than %d", n, maxKeptReads)
 	}
 }
 
 func TestShareKeepsNoErrors(t *testing.T) {
 	h := newHub(Limits{WatchesPerCaller: 10, Watches: 10})
-	seat, err := h.join("caller", "b")
+	sub, err := h.subscribe("caller", "b")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer seat.leave()
+	defer sub.close()
 	broken := errors.New("broken")
-	if _, err := seat.share(t.Context(), position{}, func() (change, error) { return change{}, broken }); !errors.Is(err, broken) {
+	if _, err := sub.sharedRead(t.Context(), position{}, func() (change, error) { return change{}, broken }); !errors.Is(err, broken) {
 		t.Errorf("share gave %v, want the read's error", err)
 	}
 	func() {
@@ -116,9 +116,9 @@ func TestShareKeepsNoErrors(t *testing.T) {
 				t.Error("a panic was swallowed")
 			}
 		}()
-		_, _ = seat.share(t.Context(), position{}, func() (change, error) { panic("bug") })
+		_, _ = sub.sharedRead(t.Context(), position{}, func() (change, error) { panic("bug") })
 	}()
-	if c, err := seat.share(t.Context(), position{}, func() (change, error) { return change{next: 7}, nil }); err != nil || c.next != 7 {
+	if c, err := sub.sharedRead(t.Context(), position{}, func() (change, error) { return change{next: 7}, nil }); err != nil || c.next != 7 {
 		t.Errorf("after an error and a panic share gave %+v, %v; want a new read", c, err)
 	}
 }
@@ -128,29 +128,29 @@ func TestShareKeepsNoErrors(t *testing.T) {
 func TestHubForgets(t *testing.T) {
 	h := newHub(Limits{WatchesPerCaller: 1, Watches: 2})
 	for range 3 {
-		seat, err := h.join("caller", "b")
+		sub, err := h.subscribe("caller", "b")
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := h.join("caller", "b"); !errors.Is(err, errTooManyWatches) {
+		if _, err := h.subscribe("caller", "b"); !errors.Is(err, errTooManyWatches) {
 			t.Errorf("a second watch of one caller: %v", err)
 		}
-		other, err := h.join("other", "b")
+		other, err := h.subscribe("other", "b")
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := h.join("third", "b"); !errors.Is(err, errTooManyWatches) {
+		if _, err := h.subscribe("third", "b"); !errors.Is(err, errTooManyWatches) {
 			t.Errorf("a third watch in all: %v", err)
 		}
-		seat.leave()
-		other.leave()
+		sub.close()
+		other.close()
 	}
-	if len(h.topics) != 0 || len(h.callers) != 0 || h.watches != 0 {
-		t.Errorf("an empty hub holds %d topics, %d callers, %d watches", len(h.topics), len(h.callers), h.watches)
+	if len(h.batches) != 0 || len(h.callers) != 0 || h.watches != 0 {
+		t.Errorf("an empty hub holds %d topics, %d callers, %d watches", len(h.batches), len(h.callers), h.watches)
 	}
 	h.close(ErrShutdown)
 	h.close(errors.New("again"))
-	if _, err := h.join("caller", "b"); !errors.Is(err, ErrShutdown) {
+	if _, err := h.subscribe("caller", "b"); !errors.Is(err, ErrShutdown) {
 		t.Errorf("joining a closed hub: %v", err)
 	}
 }

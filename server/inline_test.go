@@ -89,9 +89,9 @@ func TestSubmitInlineTemplateViolations(t *testing.T) {
 		{"not YAML", inline("a: [", nil, one), "inline_template.yaml: line 1: not YAML: sequence end token ']' not found\n"},
 		{
 			"the template and its regions", inline("metadata: {type: LIVE}\nencodings: {main: {streams: {v: {}}}}", []string{"A", "B", "C", "somewhere", ""}, one),
-			"inline_template.fallback_regions: at most 3 regions\n" +
-				"inline_template.fallback_regions[4]: \"\" is no region; they are spelled like AWS_EU_WEST_1\n" +
-				"inline_template.fallback_regions[3]: \"somewhere\" is no region; they are spelled like AWS_EU_WEST_1\n" +
+			"inline_template.fallback_regions: want at most 3 regions\n" +
+				"inline_template.fallback_regions[4]: \"\" is not a region; regions are spelled like AWS_EU_WEST_1\n" +
+				"inline_template.fallback_regions[3]: \"somewhere\" is not a region; regions are spelled like AWS_EU_WEST_1\n" +
 				"inline_template.yaml: line 1: metadata.type: want VOD\n" +
 				"inline_template.yaml: line 2: encodings.main: start is missing; without properties of its own it is written start: {}\n",
 		},

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"buf.build/go/protovalidate"
 	"github.com/grpc-ecosystem/go-grpc-middleware/v2/interceptors/logging"
 	"github.com/grpc-ecosystem/go-grpc-middleware/v2/interceptors/recovery"
 	"google.golang.org/grpc"
@@ -15,19 +14,19 @@ import (
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/reflect/protoreflect"
 
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
 	"github.com/stokerd/stoker/job"
 )
 
-// Options are what the gRPC server has to be made with: limits, keepalive, and
-// interceptors, from the outside in, for logging, statuses, panics and validation.
+// Options returns the options that the gRPC server has to be made with: limits, keepalive and
+// interceptors. The interceptors are, from the outside in, logging, statuses, recovery from panics
+// and validation.
 func (s *Server) Options() []grpc.ServerOption {
 	logger := s.callLogger()
 	logged := []logging.Option{
 		logging.WithLogOnEvents(logging.FinishCall),
-		logging.WithLevels(callLevel),
+		logging.WithLevels(logLevel),
 		logging.WithDurationField(logging.DurationToDurationField),
 		logging.WithDisableLoggingFields(logging.ComponentFieldKey, logging.MethodTypeFieldKey),
 	}
@@ -46,12 +45,12 @@ func (s *Server) Options() []grpc.ServerOption {
 		grpc.UnknownServiceHandler(unknownMethod),
 		grpc.ForceServerCodecV2(newCodec()),
 		grpc.MaxRecvMsgSize(s.limits.MaxRequestBytes),
-		// Clients read 4 MiB unless told otherwise. Answers stay below it; see
-		// [maxAnswerBytes]. A larger one must fail here and not there.
+		// Clients read 4 MiB unless configured otherwise. Answers stay below that; see
+		// [maxAnswerBytes]. A larger one must fail here, where it is logged.
 		grpc.MaxSendMsgSize(maxResponseBytes),
 		grpc.MaxHeaderListSize(64 << 10),
-		// A stream beyond the limit would block the caller's other calls without a
-		// word, so the limit on watches, which answers, has to be reached first.
+		// gRPC does not refuse a stream beyond its limit: the call would hang. The limit on
+		// watches, which refuses with an error, has to be reached first.
 		grpc.MaxConcurrentStreams(uint32(s.limits.WatchesPerCaller) + 1_000),
 		grpc.ConnectionTimeout(20 * time.Second),
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: 30 * time.Second, Timeout: 10 * time.Second}),
@@ -60,34 +59,34 @@ func (s *Server) Options() []grpc.ServerOption {
 	}
 }
 
-// maxResponseBytes is the largest message a client reads without being told to.
+// maxResponseBytes is the size of the largest message that clients read by default.
 const maxResponseBytes = 4 << 20
 
-// callLogger writes one line per finished call. Calls that only read and went
-// well are logged at debug level.
+// callLogger logs one line for each finished call. Successful calls that only read are logged at
+// debug level.
 func (s *Server) callLogger() logging.Logger {
 	return logging.LoggerFunc(func(ctx context.Context, level logging.Level, _ string, fields ...any) {
 		l := slog.Level(level)
-		if method, _ := grpc.Method(ctx); l == slog.LevelInfo && reads(method) {
+		if method, _ := grpc.Method(ctx); l == slog.LevelInfo && isReadMethod(method) {
 			l = slog.LevelDebug
 		}
 		s.log.Log(ctx, l, "call finished", fields...)
 	})
 }
 
-// reads reports whether a method changes nothing.
-func reads(fullMethod string) bool {
-	if !ours(fullMethod) {
+// isReadMethod reports whether a method changes nothing.
+func isReadMethod(fullMethod string) bool {
+	if !isOwnMethod(fullMethod) {
 		return true // health, reflection, channelz
 	}
 	name := fullMethod[strings.LastIndexByte(fullMethod, '/')+1:]
 	return strings.HasPrefix(name, "Get") || strings.HasPrefix(name, "List") || strings.HasPrefix(name, "Watch")
 }
 
-func ours(fullMethod string) bool { return strings.HasPrefix(fullMethod, "/stoker.v1.") }
+func isOwnMethod(fullMethod string) bool { return strings.HasPrefix(fullMethod, "/stoker.v1.") }
 
-// callLevel is the level at which the end of a call is logged.
-func callLevel(code codes.Code) logging.Level {
+// logLevel is the level at which the end of a call is logged.
+func logLevel(code codes.Code) logging.Level {
 	switch code {
 	case codes.Internal, codes.Unknown, codes.DataLoss:
 		return logging.LevelError
@@ -102,15 +101,15 @@ func (s *Server) unaryStatus(ctx context.Context, req any, info *grpc.UnaryServe
 	if err != nil {
 		return nil, s.fail(ctx, err, req, info.FullMethod)
 	}
-	if m, ok := resp.(proto.Message); ok && ours(info.FullMethod) {
-		return fitted(m, maxAnswerBytes), nil // none is larger, unless somebody forgot something
+	if m, ok := resp.(proto.Message); ok && isOwnMethod(info.FullMethod) {
+		return fitted(m, maxAnswerBytes), nil // a safeguard: handlers keep to the limit themselves
 	}
 	return resp, nil
 }
 
 func (s *Server) streamStatus(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handle grpc.StreamHandler) error {
 	first := &firstRequest{ServerStream: stream}
-	if ours(info.FullMethod) {
+	if isOwnMethod(info.FullMethod) {
 		first.validate = s.validate
 	}
 	if err := handle(srv, first); err != nil {
@@ -119,10 +118,10 @@ func (s *Server) streamStatus(srv any, stream grpc.ServerStream, info *grpc.Stre
 	return nil
 }
 
-// fail is the status of err. What callers are not told is logged.
+// fail returns the status of err, and logs an error that the status does not describe.
 func (s *Server) fail(ctx context.Context, err error, req any, method string) error {
 	if ctx.Err() != nil && !isRefusal(err) {
-		err = ctx.Err() // the consequence of a call that is over is not worth an alarm
+		err = ctx.Err() // the call is over, and err a consequence of that
 	}
 	st, known := toStatus(err, req)
 	if !known || errors.Is(err, job.ErrFull) || errors.Is(err, job.ErrUnavailable) {
@@ -138,10 +137,10 @@ func isRefusal(err error) bool {
 }
 
 func (s *Server) unaryValidate(ctx context.Context, req any, info *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (any, error) {
-	if ours(info.FullMethod) {
+	if isOwnMethod(info.FullMethod) {
 		check := s.validate
-		if checksItself(req) {
-			check = bounded
+		if checkedByHandler(req) {
+			check = checkSize
 		}
 		if err := check(req); err != nil {
 			return nil, err
@@ -150,7 +149,7 @@ func (s *Server) unaryValidate(ctx context.Context, req any, info *grpc.UnarySer
 	return handle(ctx, req)
 }
 
-// firstRequest keeps, and validates, the one request of a server stream.
+// firstRequest validates and keeps the request of a server stream.
 type firstRequest struct {
 	grpc.ServerStream
 	validate func(req any) error
@@ -168,75 +167,34 @@ func (f *firstRequest) RecvMsg(m any) error {
 	return f.validate(m)
 }
 
-// unknownMethod answers calls of what is not there: from a client that is newer than the
-// server, as a rule. Like other errors it passes the interceptors.
+// unknownMethod answers calls of methods that the server does not have, most often from a newer
+// client.
 func unknownMethod(_ any, stream grpc.ServerStream) error {
 	method, _ := grpc.Method(stream.Context())
 	return status.Errorf(codes.Unimplemented, "this server has no method %s; is it older than the client?", method)
 }
 
-// validate checks a request against the rules in the contract.
+// validate checks a request against the rules of the contract, and the text of its reason.
 func (s *Server) validate(req any) error {
-	if err := bounded(req); err != nil {
+	if err := checkSize(req); err != nil {
 		return err
 	}
-	return invalid(append(s.contractViolations(req), plainReason(req)...))
+	var found findings
+	if m, ok := req.(proto.Message); ok {
+		found.addAll(s.contract.violations(m))
+	}
+	if r, ok := req.(interface{ GetReason() string }); ok {
+		found.checkText("reason", r.GetReason())
+	}
+	return found.err()
 }
 
-// sound reports whether jobs break none of the rules that stand in the contract.
-func (s *Server) sound(jobs []*stokerv1.JobSpec) bool {
-	return s.validator.Validate(&stokerv1.SubmitBatchRequest{Jobs: jobs}) == nil
-}
-
-// contractViolations is what breaks the rules that stand in the contract. The jobs of a
-// submission are left aside: [Server.checkJobs] holds them to it one by one.
-func (s *Server) contractViolations(req any) []job.Violation {
-	m, ok := req.(proto.Message)
-	if !ok {
-		return nil
+// checkedByHandler reports whether the handler of req checks it, the rules of the contract
+// included, so that the caller learns of all violations at once.
+func checkedByHandler(req any) bool {
+	switch req.(type) {
+	case *stokerv1.SubmitBatchRequest, *stokerv1.AddJobsRequest, *stokerv1.UpdateBatchRequest:
+		return true
 	}
-	err := s.validator.Validate(m, protovalidate.WithFilter(protovalidate.FilterFunc(besidesJobs)))
-	if err == nil {
-		return nil
-	}
-	broken, ok := errors.AsType[*protovalidate.ValidationError](err)
-	if !ok {
-		return []job.Violation{{Field: "request", Message: "cannot be checked: " + err.Error()}}
-	}
-	all := make([]job.Violation, 0, len(broken.Violations))
-	for _, v := range broken.Violations {
-		all = append(all, job.Violation{
-			Field:   protovalidate.FieldPathString(v.Proto.GetField()),
-			Message: told(m.ProtoReflect().Descriptor(), v),
-		})
-	}
-	return all
-}
-
-// told says what broke a rule of m, of enums by the names of their values: the rules speak
-// of numbers, which nobody knows.
-func told(m protoreflect.MessageDescriptor, v *protovalidate.Violation) string {
-	field, path := v.FieldDescriptor, v.Proto.GetField().GetElements()
-	if field == nil && len(path) == 1 { // an entry of a list
-		field = m.Fields().ByName(protoreflect.Name(path[0].GetFieldName()))
-	}
-	if field == nil || field.Enum() == nil || !strings.HasPrefix(v.Proto.GetRuleId(), "enum.") {
-		return v.Proto.GetMessage()
-	}
-	var names []string
-	values := field.Enum().Values()
-	if v.Proto.GetRuleId() == "enum.in" {
-		for i := range v.RuleValue.List().Len() {
-			names = append(names, string(values.ByNumber(protoreflect.EnumNumber(v.RuleValue.List().Get(i).Int())).Name()))
-		}
-	} else {
-		for i := range values.Len() - 1 { // the first one is for what is not set
-			names = append(names, string(values.Get(i+1).Name()))
-		}
-	}
-	return "want " + strings.Join(names, ", ")
-}
-
-func besidesJobs(_ protoreflect.Message, d protoreflect.Descriptor) bool {
-	return d.Name() != jobsField
+	return false
 }

@@ -43,19 +43,18 @@ func (s *Server) GetJob(ctx context.Context, req *stokerv1.GetJobRequest) (*stok
 		return nil, err
 	}
 	resp := &stokerv1.GetJobResponse{Job: fitted(message(j), maxItemBytes)}
-	all, history := attemptMessages(j, shareRoom(attempts)), eventMessages(j, events)
-	resp.Attempts = latest(all, maxAttemptsBytes)
-	resp.Events = latest(history, maxPageBytes-maxAttemptsBytes)
+	all, history := attemptMessages(j, shortenFailures(attempts)), eventMessages(j, events)
+	resp.Attempts = lastThatFit(all, maxAttemptsBytes)
+	resp.Events = lastThatFit(history, maxPageBytes-maxAttemptsBytes)
 	resp.OmittedAttemptCount, resp.OmittedEventCount = int32(len(all)-len(resp.Attempts)), int32(len(history)-len(resp.Events))
 	return resp, nil
 }
 
-// maxAttemptsBytes is how much of a page the attempts of a job may take. The events may
-// have the rest.
+// maxAttemptsBytes is how much of a page the attempts of a job may take. The events get the rest.
 const maxAttemptsBytes = maxPageBytes * 3 / 4
 
-// shareRoom has what many attempts failed of take no more room together than there is.
-func shareRoom(attempts []job.Attempt) []job.Attempt {
+// shortenFailures shortens the failures of many attempts so that together they fit on a page.
+func shortenFailures(attempts []job.Attempt) []job.Attempt {
 	for i := range attempts {
 		a := &attempts[i]
 		a.Failure = a.Failure.Shorten(min(job.MaxFailure, maxAttemptsBytes/len(attempts)))
@@ -63,9 +62,9 @@ func shareRoom(attempts []job.Attempt) []job.Attempt {
 	return attempts
 }
 
-// latest are the last of list, as many as have room in so many bytes: how a job stands
-// follows from them.
-func latest[M proto.Message](list []M, bytes int) []M {
+// lastThatFit returns as many of the last messages as fit in a number of bytes. The last ones say
+// how the job stands.
+func lastThatFit[M proto.Message](list []M, bytes int) []M {
 	for i, m := range slices.Backward(list) {
 		if bytes -= proto.Size(m) + itemOverhead; bytes < 0 {
 			return list[i+1:]
@@ -76,7 +75,7 @@ func latest[M proto.Message](list []M, bytes int) []M {
 
 // ListJobs lists the jobs of a batch in submission order.
 func (s *Server) ListJobs(ctx context.Context, req *stokerv1.ListJobsRequest) (*stokerv1.ListJobsResponse, error) {
-	list, err := listOf(req, func(r *stokerv1.ListJobsRequest) { r.PageSize, r.PageToken = 0, "" })
+	list, err := listHash(req, func(r *stokerv1.ListJobsRequest) { r.PageSize, r.PageToken = 0, "" })
 	if err != nil {
 		return nil, err
 	}
@@ -129,11 +128,11 @@ func (s *Server) CancelJob(ctx context.Context, req *stokerv1.CancelJobRequest) 
 	return &stokerv1.CancelJobResponse{Job: message(j)}, nil
 }
 
-// jobID reads a job id out of a field.
+// jobID reads a job id from a field of a request.
 func jobID(field, text string) (job.ID, error) {
 	id, err := job.ParseID(text)
 	if err != nil {
-		return job.ID{}, invalid([]job.Violation{{Field: field, Message: err.Error()}})
+		return job.ID{}, invalid(field, err.Error())
 	}
 	return id, nil
 }

@@ -55,7 +55,7 @@ func TestPathsAreBytes(t *testing.T) {
 		{"in/%7e%2Fenc.mov", "", ""},
 		{"in/a.mov/", "", ""},
 		{"in/..hidden/a...mov", "", ""},
-		{"/lead/slash.mov", `warning: jobs[0].input_path: "/lead/slash.mov" begins with a slash, which is kept: at the storage there are two, behind the base path`, ""},
+		{"/lead/slash.mov", `warning: jobs[0].input_path: "/lead/slash.mov" begins with a slash, which is kept: at the storage, two slashes follow the base path`, ""},
 		{
 			"in/../up.mov", `jobs[0].input_path: "in/../up.mov": leave out ..; the path lies below the storage's base path`,
 			`warning: jobs[0].input_path: "in/../up.mov" has .. in it, which is kept`,
@@ -104,14 +104,14 @@ func TestPathBytes(t *testing.T) {
 	w := newWorld(t, basePaths)
 	const inBase, outBase, file = len("masters/"), len("vod/prod/"), len("/video/1080/segment_0000000000.m4s")
 	output := func(n int) string {
-		return fmt.Sprintf("jobs[0].output_path: comes to %d bytes with the storage's base path before it and the longest directory and file name behind it; a storage takes 1024\n", n)
+		return fmt.Sprintf("jobs[0].output_path: makes the longest path %d bytes long, counting the storage's base path and the longest directory and file name; a storage takes 1024\n", n)
 	}
 	a := func(n int) string { return strings.Repeat("a", n) }
 	for _, tt := range []struct {
 		name, in, out, want string
 	}{
 		{"at the limits", a(1024 - inBase), a(1024 - outBase - file), ""},
-		{"an input path", a(1025 - inBase), "out", "jobs[0].input_path: comes to 1025 bytes with the storage's base path before it; a storage takes 1024\n"},
+		{"an input path", a(1025 - inBase), "out", "jobs[0].input_path: is 1025 bytes long with the storage's base path before it; a storage takes 1024\n"},
 		{"an output path", "in", a(1025 - outBase - file), output(1025)},
 		{"letters of two bytes", "in", strings.Repeat("ü", 500), output(1000 + outBase + file)},
 		{
@@ -158,9 +158,9 @@ func TestSubmitWarnings(t *testing.T) {
 		{Key: "k5", InputPath: "in/e.mov", OutputPath: "out/ /e"},
 	}}
 	const want = `warning: jobs[1].key: "k2 " ends with a blank, which is kept
-warning: jobs[1].output_path: "out/a" and "out/A", to which another job writes, differ in case only: not everybody tells them apart
+warning: jobs[1].output_path: "out/a" and "out/A", the output path of jobs[0], differ in case only; some systems treat them as one
 warning: jobs[2].name: " Film" begins with a blank, which is kept
-warning: jobs[3].output_path: "out/é" and "out/É", to which another job writes, differ in case only: not everybody tells them apart
+warning: jobs[3].output_path: "out/é" and "out/É", the output path of jobs[2], differ in case only; some systems treat them as one
 `
 	req.ValidateOnly = true
 	if diff := cmp.Diff(want, w.told(req)); diff != "" {

@@ -11,6 +11,7 @@ import (
 type Store interface {
 	BatchStore
 	JobStore
+	LineStore
 	BulkStore
 	AccountStore
 }
@@ -18,69 +19,71 @@ type Store interface {
 // BatchStore keeps batches. Errors are those of package job.
 type BatchStore interface {
 	Submit(ctx context.Context, s job.Submission, now time.Time) (b job.Batch, created bool, err error)
-	// BatchByRequestID is the batch of an earlier Submit with this request id, or an error
-	// matching [job.ErrNotFound], or [job.ErrExists] if the payload was another.
+	// BatchByRequestID returns the batch of an earlier Submit with this request id. The error
+	// matches [job.ErrNotFound] if there is none, or [job.ErrExists] if its payload was another.
 	BatchByRequestID(ctx context.Context, requestID string, payloadHash []byte) (job.Batch, error)
-	// CountSucceeded counts the jobs that a batch like b would leave out; see
+	// CountSucceeded counts the jobs that a batch like b would leave out because of
 	// [job.Batch.SkipSucceeded].
 	CountSucceeded(ctx context.Context, b job.Batch, jobs []job.Spec) (int64, error)
-	// AddJobs adds the jobs whose keys are new, skips the others, and leaves out, of a
-	// batch with SkipSucceeded, what is in neither number.
-	AddJobs(ctx context.Context, batchID string, jobs []job.Spec, now time.Time) (b job.Batch, added, skipped int64, err error)
+	// AddJobs adds the jobs whose keys are new. Jobs with a known key are duplicates. A batch
+	// with SkipSucceeded also leaves out jobs that have succeeded; neither number has these.
+	AddJobs(ctx context.Context, batchID string, jobs []job.Spec, now time.Time) (b job.Batch, added, duplicates int64, err error)
 	Batch(ctx context.Context, id string) (job.Batch, error)
 	Batches(ctx context.Context, f job.BatchFilter) ([]job.Batch, error)
 	UpdateBatch(ctx context.Context, id string, now time.Time, f func(*job.Batch) error) (job.Batch, error)
 	DeleteBatch(ctx context.Context, id string) error
 }
 
-// JobStore keeps the jobs of batches and tells what changed. Errors are those
-// of package job.
+// JobStore keeps the jobs of batches and reads what changed. Errors are those of package job.
 type JobStore interface {
 	Job(ctx context.Context, id job.ID) (job.Job, error)
 	Attempts(ctx context.Context, id job.ID) ([]job.Attempt, error)
 	Events(ctx context.Context, id job.ID) ([]job.Event, error)
 	Jobs(ctx context.Context, f job.Filter) ([]job.Job, error)
-	// RecentRuns returns what runs in a batch, at most running of it, and the latest jobs to
-	// have succeeded, by number, at most ended of them.
-	RecentRuns(ctx context.Context, batchID string, running, ended int) ([]job.Run, error)
 	UpdateJob(ctx context.Context, id job.ID, now time.Time, f func(*job.Update) error) (job.Job, error)
-	// NextJobOfBatch is the job of a batch, which Seq tells, that is started next; an error matching
-	// [job.ErrNotFound] if none is due.
-	NextJobOfBatch(ctx context.Context, batchSeq int64, now time.Time) (job.Job, error)
-	// JobRanks tells for each of the numbers how many jobs of the batch that are due have smaller ones.
-	JobRanks(ctx context.Context, batchSeq int64, now time.Time, numbers []int64) ([]int64, error)
-	// AccountLine is the order in which the waiting jobs of an account are started.
-	AccountLine(ctx context.Context, accountID string, now time.Time) (*job.Line, error)
-	// Changes reads a batch and its jobs whose revision is greater than after,
-	// in revision order and at most limit of them, in one snapshot; with states, only
-	// those that are in one of them now. No two jobs have the same revision, except
-	// for those that never changed.
+	// Changes reads a batch and, in the order of revisions, at most limit of its jobs whose
+	// revision is greater than after, in one snapshot. With states it reads only jobs that are
+	// in one of them now. Jobs that have changed all have different revisions.
 	Changes(ctx context.Context, batchID string, after int64, limit int, states ...job.State) (job.Batch, []job.Job, error)
+}
+
+// LineStore reads where jobs stand in the line of their account, and how long others took. Errors
+// are those of package job.
+type LineStore interface {
+	// AccountLine returns the order in which the waiting jobs of an account are started.
+	AccountLine(ctx context.Context, accountID string, now time.Time) (*job.Line, error)
+	// NextJobOfBatch returns the job that is started next of the batch with a sequence number.
+	// The error matches [job.ErrNotFound] if no job is due.
+	NextJobOfBatch(ctx context.Context, batchSeq int64, now time.Time) (job.Job, error)
+	// JobRanks returns for each job number how many due jobs of the batch have a smaller one.
+	JobRanks(ctx context.Context, batchSeq int64, now time.Time, numbers []int64) ([]int64, error)
+	// RecentRuns returns the running jobs of a batch and those that have succeeded: of each the
+	// ones with the highest numbers, at most so many.
+	RecentRuns(ctx context.Context, batchID string, running, ended int) ([]job.Run, error)
 }
 
 // BulkStore changes many jobs of a batch. Errors are those of package job.
 type BulkStore interface {
-	// SelectJobNumbers returns the numbers of the jobs that sel chooses and that are greater
-	// than after, in ascending order and at most limit of them.
+	// SelectJobNumbers returns the numbers of selected jobs, in ascending order: at most limit
+	// that are greater than after.
 	SelectJobNumbers(ctx context.Context, sel job.Selection, after int64, limit int) ([]int64, error)
 	CountSelectedJobs(ctx context.Context, sel job.Selection) (int64, error)
 	// UpdateJobsByNumber changes the jobs with these numbers in one transaction, and
 	// returns how many changed.
 	UpdateJobsByNumber(ctx context.Context, batchID string, numbers []int64, now time.Time, f func(*job.Update) error) (int64, error)
-	// FailureCauses tells what FAILED jobs failed of, the most frequent cause first.
+	// FailureCauses counts FAILED jobs by the cause of their failure, the most frequent first.
 	FailureCauses(ctx context.Context, batchID string, limit int) ([]job.Cause, error)
 }
 
-// AccountStore shows the accounts that batches run on, as they were published last, and
-// keeps their settings.
+// AccountStore has the latest published status of each account, and keeps account settings.
 type AccountStore interface {
-	// AccountStatus is false for an account that is not configured. It must be cheap: it is
-	// asked for with every batch that is shown.
+	// AccountStatus is false for an account that is not configured. It must be cheap: every
+	// rendered batch asks for it.
 	AccountStatus(id string) (job.AccountStatus, bool)
 	// AccountStatuses is sorted by id.
 	AccountStatuses() []job.AccountStatus
 	// UpdateAccountSettings changes the settings of an account in one transaction.
 	UpdateAccountSettings(ctx context.Context, id string, now time.Time, f func(*job.AccountSettings) error) (job.AccountSettings, error)
-	// ForgiveStarts has the starts that the account made on the day of now no longer count.
+	// ForgiveStarts excludes the starts of the day so far from the account's daily limit.
 	ForgiveStarts(ctx context.Context, id string, now time.Time) error
 }

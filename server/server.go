@@ -3,11 +3,9 @@ package server
 import (
 	"cmp"
 	"errors"
-	"fmt"
 	"log/slog"
 	"time"
 
-	"buf.build/go/protovalidate"
 	"google.golang.org/grpc"
 	channelz "google.golang.org/grpc/channelz/service"
 	"google.golang.org/grpc/health"
@@ -18,7 +16,7 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-// Config is what a [Server] is made of.
+// Config has what a [Server] needs.
 type Config struct {
 	Store   Store // required
 	Catalog Catalog
@@ -26,13 +24,13 @@ type Config struct {
 	Limits  Limits
 }
 
-// Limits bound what one server and one caller can hold open.
+// Limits limit watches and requests.
 type Limits struct {
-	// WatchesPerCaller is how many watches one address may hold at once. Default 1,000.
+	// WatchesPerCaller is how many watches one address may hold at a time. Default 1,000.
 	WatchesPerCaller int
 	// Watches is how many watches there may be in all. Default 10,000.
 	Watches int
-	// MaxRequestBytes is the largest request. Default 32 MiB, which carries
+	// MaxRequestBytes is the size of the largest request. Default 32 MiB, which is enough for
 	// 100,000 jobs with paths of ordinary length.
 	MaxRequestBytes int
 }
@@ -45,14 +43,14 @@ type Server struct {
 	stokerv1.UnimplementedBatchServiceServer
 	stokerv1.UnimplementedAccountServiceServer
 
-	store     Store
-	catalog   Catalog
-	log       *slog.Logger
-	limits    Limits
-	validator protovalidate.Validator
-	health    *health.Server
-	hub       *hub
-	lines     *lines
+	store        Store
+	catalog      Catalog
+	log          *slog.Logger
+	limits       Limits
+	contract     contract
+	health       *health.Server
+	hub          *hub
+	accountLines *accountLines
 }
 
 // New makes a server that is ready to be registered.
@@ -60,17 +58,17 @@ func New(c Config) (*Server, error) {
 	if c.Store == nil {
 		return nil, errors.New("server: Store is required")
 	}
-	validator, err := protovalidate.New()
+	contract, err := newContract()
 	if err != nil {
-		return nil, fmt.Errorf("compile validation rules: %w", err)
+		return nil, err
 	}
 	s := &Server{
-		store:     c.Store,
-		catalog:   c.Catalog,
-		log:       cmp.Or(c.Logger, slog.New(slog.DiscardHandler)),
-		validator: validator,
-		health:    health.NewServer(),
-		lines:     newLines(c.Store),
+		store:        c.Store,
+		catalog:      c.Catalog,
+		log:          cmp.Or(c.Logger, slog.New(slog.DiscardHandler)),
+		contract:     contract,
+		health:       health.NewServer(),
+		accountLines: newAccountLines(c.Store),
 		limits: Limits{
 			WatchesPerCaller: cmp.Or(c.Limits.WatchesPerCaller, 1_000),
 			Watches:          cmp.Or(c.Limits.Watches, 10_000),
@@ -81,8 +79,8 @@ func New(c Config) (*Server, error) {
 	return s, nil
 }
 
-// Register adds both services, health, reflection and channelz to g, which has to
-// be made with [Server.Options].
+// Register registers both services, health, reflection and channelz with g, which has to be made
+// with [Server.Options].
 func (s *Server) Register(g *grpc.Server) {
 	stokerv1.RegisterBatchServiceServer(g, s)
 	stokerv1.RegisterAccountServiceServer(g, s)
@@ -94,23 +92,23 @@ func (s *Server) Register(g *grpc.Server) {
 	channelz.RegisterChannelzServiceToServer(g)
 }
 
-// Changed tells watchers that batches changed. The job table calls it after each
-// commit; it does not block and may be told too much.
+// Changed wakes the watchers of batches that changed. The job table calls it after each commit. It
+// does not block. A call for a batch that did not change does no harm.
 func (s *Server) Changed(changes []job.Change) {
 	for _, c := range changes {
-		s.hub.ring(c.BatchID)
+		s.hub.notify(c.BatchID)
 	}
 }
 
-// Shutdown makes health answer NOT_SERVING and ends every watch, now and from
-// now on, with UNAVAILABLE and the advice to come back. Other calls go on.
+// Shutdown makes health answer NOT_SERVING, and ends present and future watches with UNAVAILABLE
+// and the advice to come back. Other calls go on.
 func (s *Server) Shutdown() {
 	s.health.Shutdown()
 	s.hub.close(ErrShutdown)
 }
 
-// Stop shuts the server down, lets calls under way on g finish for at most grace,
-// and then cuts them off. When it returns no handler runs any more.
+// Stop shuts the server down. Calls under way on g have the grace period to finish and are then cut
+// off. When Stop returns, no handler runs any more.
 func (s *Server) Stop(g *grpc.Server, grace time.Duration) {
 	s.Shutdown()
 	finished := make(chan struct{})

@@ -33,7 +33,7 @@ func TestToStatus(t *testing.T) {
 		{fmt.Errorf("write: %w: %w", job.ErrConflict, driver), codes.Aborted, "CONFLICT", `job "b/1" was changed by somebody else at the same moment; try again`},
 		{fmt.Errorf("write: %w: %w", job.ErrIllegalTransition, driver), codes.FailedPrecondition, "WRONG_STATE", `job "b/1" is in a state that does not allow this`},
 		{&job.StateError{Resource: "job", ID: "b/1", State: "SUCCEEDED", Problem: "over"}, codes.FailedPrecondition, "WRONG_STATE", "job b/1 is SUCCEEDED: over"},
-		{invalid([]job.Violation{{Field: "a", Message: "b"}, {Field: "c", Message: "d"}}), codes.InvalidArgument, "INVALID", "a: b (and 1 more)"},
+		{&job.InvalidError{Violations: []job.Violation{{Field: "a", Message: "b"}, {Field: "c", Message: "d"}}}, codes.InvalidArgument, "INVALID", "a: b (and 1 more)"},
 		{fmt.Errorf("read: %w", context.Canceled), codes.Canceled, "CANCELLED", "the call was cancelled"},
 		{context.DeadlineExceeded, codes.DeadlineExceeded, "DEADLINE_EXCEEDED", "the call took longer than its deadline"},
 		{driver, codes.Internal, "INTERNAL", "internal error; the server's log has more"},
@@ -42,7 +42,7 @@ func TestToStatus(t *testing.T) {
 		if s.Code() != tt.code || s.Message() != tt.text {
 			t.Errorf("status of %q is %v %q, want %v %q", tt.err, s.Code(), s.Message(), tt.code, tt.text)
 		}
-		if info, ok := s.Details()[0].(*errdetails.ErrorInfo); !ok || info.GetReason() != tt.reason || info.GetDomain() != Domain {
+		if info, ok := s.Details()[0].(*errdetails.ErrorInfo); !ok || info.GetReason() != tt.reason || info.GetDomain() != job.ErrorDomain {
 			t.Errorf("first detail of %q is %v, want ErrorInfo with reason %s", tt.err, s.Details()[0], tt.reason)
 		}
 		if strings.Contains(s.String(), "SQL") || strings.Contains(s.String(), "sql") {
@@ -97,7 +97,7 @@ func TestWordsCarryOver(t *testing.T) {
 		}
 	}
 	for _, code := range job.WaitCodes() {
-		if got := waitOf(waitMessage(job.Wait{Code: code})).Code; got != code {
+		if got := waitFromMessage(waitMessage(job.Wait{Code: code})).Code; got != code {
 			t.Errorf("wait code %s comes back as %q", code, got)
 		}
 	}
@@ -135,7 +135,7 @@ func checkRecipe(t *testing.T, name string, r *stokerv1.Recipe) {
 	}
 }
 
-func TestOutlook(t *testing.T) {
+func TestEstimate(t *testing.T) {
 	now := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
 	begun := job.Batch{State: job.BatchActive, StartTime: now.Add(-time.Hour), Counts: job.Counts{Succeeded: 2, Running: 2, Waiting: 10}}
 	// Encodings take an hour. Of those that run one is half through, and the other says
@@ -161,12 +161,12 @@ func TestOutlook(t *testing.T) {
 		"nothing tells of its length": {func(b *job.Batch) { b.Counts.Succeeded, b.Counts.Running = 0, 1 }, runs[3:], 0},
 		"by progress alone":           {func(b *job.Batch) { b.Counts.Succeeded, b.Counts.Running = 0, 1 }, runs[2:3], 10 * time.Hour},
 		"encoders are being filled": {func(b *job.Batch) {
-			b.StartTime, b.Counts.Succeeded = now.Add(-settled+time.Second), 0
+			b.StartTime, b.Counts.Succeeded = now.Add(-rampUp+time.Second), 0
 		}, runs[2:], 0},
 	} {
 		b := begun
 		tt.change(&b)
-		got, ok := outlook(b, slices.Clone(tt.runs), now)
+		got, ok := estimate(b, slices.Clone(tt.runs), now)
 		if want := tt.want != 0; ok != want || got.Likely.Round(30*time.Minute) != tt.want {
 			t.Errorf("%s: %+v, %v; want %v", name, got, ok, tt.want)
 		}

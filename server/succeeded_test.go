@@ -92,7 +92,7 @@ func TestSkipSucceededNeedsKeys(t *testing.T) {
 	jobs[1].Key = ""
 	_, err := w.batches.SubmitBatch(t.Context(), &stokerv1.SubmitBatchRequest{SkipSucceeded: true, Jobs: jobs})
 	wantCode(t, err, codes.InvalidArgument)
-	if got, want := violations(err), "jobs[1].key: is required: jobs that have succeeded before are known by it\n"; got != want {
+	if got, want := violations(err), "jobs[1].key: is required: skip_succeeded recognises a job by its key\n"; got != want {
 		t.Errorf("violations are %q, want %q", got, want)
 	}
 }

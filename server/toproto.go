@@ -11,7 +11,7 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-// Values to messages.
+// This file converts values of package job to messages.
 
 func jobStateMessage(s job.State) stokerv1.JobState {
 	return stokerv1.JobState(stokerv1.JobState_value["JOB_STATE_"+string(s)])
@@ -33,8 +33,8 @@ func timestamp(t time.Time) *timestamppb.Timestamp {
 	return timestamppb.New(t)
 }
 
-// batchMessage is what is stored of a batch. What has to be worked out, such as
-// its percentage, is added by [Server.show].
+// batchMessage has what is stored of a batch. [Server.renderBatch] adds what has to be worked out,
+// such as the percentage.
 func batchMessage(b job.Batch) *stokerv1.Batch {
 	m := &stokerv1.Batch{
 		Id: b.ID, DisplayName: b.DisplayName, Account: b.AccountID,
@@ -93,7 +93,7 @@ func waitMessage(w job.Wait) *stokerv1.Wait {
 	}
 }
 
-// jobMessage is what is stored of a job. What it waits for is added by [Server.jobMessages].
+// jobMessage has what is stored of a job. [Server.jobMessages] adds what it waits for.
 func jobMessage(j job.Job) *stokerv1.Job {
 	return &stokerv1.Job{
 		Id: j.ID.String(), Key: j.Key, Name: j.Name,
@@ -120,8 +120,8 @@ func failureMessage(f *job.Failure) *stokerv1.Failure {
 	}
 }
 
-// attemptMessages are the attempts of j: those that ended, and the one that is
-// under way or succeeded, which the job itself describes.
+// attemptMessages returns the attempts of j: those that ended without success, and the one under
+// way or succeeded, which is described by the job itself.
 func attemptMessages(j job.Job, ended []job.Attempt) []*stokerv1.Attempt {
 	last := 0
 	out := make([]*stokerv1.Attempt, 0, len(ended)+1)
@@ -144,8 +144,8 @@ func attemptMessages(j job.Job, ended []job.Attempt) []*stokerv1.Attempt {
 	return out
 }
 
-// eventMessages are the changes of j's state, its submission first. The
-// submission is not stored as an event: the job's creation says the same.
+// eventMessages returns the changes of j's state, the submission first. The submission is not
+// stored as an event; the job has its time.
 func eventMessages(j job.Job, events []job.Event) []*stokerv1.JobEvent {
 	out := make([]*stokerv1.JobEvent, 0, len(events)+1)
 	out = append(out, &stokerv1.JobEvent{Time: timestamp(j.CreateTime), To: jobStateMessage(job.Waiting), Reason: "submitted"})
@@ -160,7 +160,7 @@ func eventMessages(j job.Job, events []job.Event) []*stokerv1.JobEvent {
 }
 
 func accountMessage(a job.AccountStatus) *stokerv1.Account {
-	waits := a.Wait(time.Now())
+	wait := a.ExplainWait(time.Now())
 	for _, text := range []*string{&a.PausedReason, &a.BreakerReason, &a.Problem} {
 		*text = job.Shorten(*text, job.MaxReason)
 	}
@@ -177,7 +177,7 @@ func accountMessage(a job.AccountStatus) *stokerv1.Account {
 			Since: timestamp(a.BreakerSince), NextProbeTime: timestamp(a.NextProbeTime),
 		},
 		QueueFullUntil: timestamp(a.QueueFullUntil), Problem: a.Problem,
-		Wait: waitMessage(waits), WaitReason: waits.String(),
+		Wait: waitMessage(wait), WaitReason: wait.String(),
 	}
 	if a.PlatformQueuedCount >= 0 {
 		m.PlatformQueuedCount = new(int32(a.PlatformQueuedCount))

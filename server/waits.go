@@ -11,14 +11,13 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-// near is up to which place in line a batch's first job is looked at by itself: beyond that
-// it is neither being configured nor started.
-const near = 200
+// maxPositionRead is the last position in line at which the first job of a batch is read, to say
+// why the batch waits. Jobs further back are neither being configured nor started.
+const maxPositionRead = 200
 
-// situation is what the waits of a batch and its jobs follow from. Its place in line is
-// looked up only if it is in one.
-func (s *Server) situation(ctx context.Context, b *job.Batch, now time.Time) (job.Situation, error) {
-	at := job.Situation{Now: now, Batch: b}
+// waitExplainer gathers what explains the waits of a batch and its jobs.
+func (s *Server) waitExplainer(ctx context.Context, b *job.Batch, now time.Time) (job.WaitExplainer, error) {
+	at := job.WaitExplainer{Now: now, Batch: b}
 	a, ok := s.store.AccountStatus(b.AccountID)
 	if !ok {
 		return at, nil
@@ -28,11 +27,11 @@ func (s *Server) situation(ctx context.Context, b *job.Batch, now time.Time) (jo
 		return at, nil
 	}
 	var err error
-	at.Place, err = s.lines.place(ctx, &a, b, now)
+	at.Place, err = s.accountLines.place(ctx, &a, b, now)
 	return at, err
 }
 
-// boundTexts is a status for the jobs of one batch, its texts cut once for all of them.
+// boundTexts returns the status for the jobs of one batch, with its texts shortened once for all.
 func boundTexts(a job.AccountStatus, batchID string) *job.AccountStatus {
 	a.BreakerReason, a.PausedReason = job.Shorten(a.BreakerReason, job.MaxReason), job.Shorten(a.PausedReason, job.MaxReason)
 	if p, ok := a.Problems[batchID]; ok {
@@ -47,31 +46,32 @@ func (s *Server) batchWait(ctx context.Context, b job.Batch, now time.Time) (job
 	if b.State.Terminal() {
 		return job.Wait{}, nil
 	}
-	at, err := s.situation(ctx, &b, now)
+	at, err := s.waitExplainer(ctx, &b, now)
 	if err != nil {
 		return job.Wait{}, err
 	}
-	first, err := s.first(ctx, &b, at.Place, now)
+	first, err := s.jobForBatchWait(ctx, &b, at.Place, now)
 	if err != nil {
 		return job.Wait{}, err
 	}
-	return at.OfBatch(first), nil
+	return at.BatchWait(first), nil
 }
 
-// first is the job whose reason for waiting is that of its batch, if that has to be read.
-func (s *Server) first(ctx context.Context, b *job.Batch, place *job.Place, now time.Time) (*job.Job, error) {
+// jobForBatchWait reads the job whose reason for waiting is also that of its batch; nil if no job
+// has to be read for it.
+func (s *Server) jobForBatchWait(ctx context.Context, b *job.Batch, place *job.Place, now time.Time) (*job.Job, error) {
 	filter := job.Filter{BatchID: b.ID, Limit: 1}
 	switch {
-	case place != nil && place.Share().Due > 0:
-		if place.Position(0) > near {
+	case place != nil && place.BatchShare().Due > 0:
+		if place.Position(0) > maxPositionRead {
 			return nil, nil
 		}
 		j, err := s.store.NextJobOfBatch(ctx, b.Seq, now)
 		if errors.Is(err, job.ErrNotFound) {
-			return nil, nil // it has been started meanwhile
+			return nil, nil // the job has been started meanwhile
 		}
 		return &j, err
-	case place != nil: // all wait out a back-off
+	case place != nil: // all waiting jobs are in a back-off
 		filter.States = []job.State{job.Waiting}
 	case b.Counts.Waiting == 0 && b.Counts.Running == 0 && b.Counts.Live() > 0:
 		filter.States = []job.State{job.Starting, job.Queued, job.Cancelling}
@@ -85,29 +85,29 @@ func (s *Server) first(ctx context.Context, b *job.Batch, place *job.Place, now 
 	return &jobs[0], nil
 }
 
-// jobMessages makes messages of the given jobs of one batch, with what each of them waits for.
-// What that follows from is read once for all of them.
+// jobMessages returns a function that makes the message of a job, with what the job waits for. It
+// reads what explains the waits once for all jobs, which belong to one batch.
 func (s *Server) jobMessages(ctx context.Context, b job.Batch, jobs []job.Job) (func(job.Job) *stokerv1.Job, error) {
 	now := time.Now()
-	at, err := s.situation(ctx, &b, now)
+	at, err := s.waitExplainer(ctx, &b, now)
 	if err != nil {
 		return nil, err
 	}
-	ranks, err := s.ranks(ctx, at, jobs)
+	ranks, err := s.jobRanks(ctx, at, jobs)
 	if err != nil {
 		return nil, err
 	}
 	return func(j job.Job) *stokerv1.Job {
-		w := at.Job(&j, ranks[j.ID.Number])
+		w := at.JobWait(&j, ranks[j.ID.Number])
 		m := jobMessage(j)
 		m.Wait, m.WaitReason = waitMessage(w), w.String()
 		return m
 	}, nil
 }
 
-// ranks tells for those of the jobs that are in line how many of their batch go before them,
-// by number.
-func (s *Server) ranks(ctx context.Context, at job.Situation, jobs []job.Job) (map[int64]int64, error) {
+// jobRanks returns how many jobs of the batch go before each of the jobs that are in line, by job
+// number.
+func (s *Server) jobRanks(ctx context.Context, at job.WaitExplainer, jobs []job.Job) (map[int64]int64, error) {
 	if at.Place == nil {
 		return nil, nil
 	}
@@ -119,7 +119,7 @@ func (s *Server) ranks(ctx context.Context, at job.Situation, jobs []job.Job) (m
 	}
 	list, err := s.store.JobRanks(ctx, at.Batch.Seq, at.Now, numbers)
 	if err != nil {
-		return nil, fmt.Errorf("read places in line: %w", err)
+		return nil, fmt.Errorf("read ranks: %w", err)
 	}
 	ranks := make(map[int64]int64, len(list))
 	for i, n := range numbers {
@@ -128,78 +128,82 @@ func (s *Server) ranks(ctx context.Context, at job.Situation, jobs []job.Job) (m
 	return ranks, nil
 }
 
-// lines keeps the line of each account for as long as it is good enough: reading it costs
-// something for each batch that waits, of which there may be thousands.
-type lines struct {
-	store JobStore
+// accountLines caches the line of each account. Reading a line costs something for each batch that
+// waits, and there may be thousands of these.
+type accountLines struct {
+	store LineStore
 
-	mu  sync.Mutex
-	all map[string]*accountLine
+	mu    sync.Mutex
+	lines map[string]*cachedLine // by account
 }
 
-// accountLine is the line of one account. Whoever finds it too old reads it; others wait.
-type accountLine struct {
-	mu   sync.Mutex
-	line *job.Line
-	read time.Time
-	took time.Duration
+// cachedLine is the line of one account. The first caller that finds it too old reads it again,
+// while others wait.
+type cachedLine struct {
+	mu           sync.Mutex
+	line         *job.Line
+	readTime     time.Time
+	readDuration time.Duration
 }
 
 const (
-	// thrift is how many times as long as reading it took a line is kept, so that reading
-	// takes one part in so many of the time at most.
-	thrift = 20
-	// oldest is how old a line may be, however long that took.
-	oldest = 2 * time.Second
+	// lineKeepFactor is how much longer a line is kept than reading it took: reading then takes
+	// a twentieth of the time at most.
+	lineKeepFactor = 20
+	// maxLineAge is how old a line may be, however long reading it took.
+	maxLineAge = 2 * time.Second
 )
 
-func newLines(store JobStore) *lines { return &lines{store: store, all: map[string]*accountLine{}} }
+func newAccountLines(store LineStore) *accountLines {
+	return &accountLines{store: store, lines: map[string]*cachedLine{}}
+}
 
-// place finds a batch in the line of its account; nil if it is not in it.
-func (l *lines) place(ctx context.Context, a *job.AccountStatus, b *job.Batch, now time.Time) (*job.Place, error) {
+// place finds a batch in the line of its account; nil if it is not in the line.
+func (l *accountLines) place(ctx context.Context, a *job.AccountStatus, b *job.Batch, now time.Time) (*job.Place, error) {
 	l.mu.Lock()
-	al := l.all[a.ID]
+	al := l.lines[a.ID]
 	if al == nil {
-		al = &accountLine{}
-		l.all[a.ID] = al
+		al = &cachedLine{}
+		l.lines[a.ID] = al
 	}
 	l.mu.Unlock()
-	line, err := al.with(b, now, func() (*job.Line, error) {
+	line, err := al.lineFor(b, now, func() (*job.Line, error) {
 		line, err := l.store.AccountLine(ctx, a.ID, now)
 		if err != nil {
 			return nil, fmt.Errorf("read line: %w", err)
 		}
-		return line.Without(passedOver(a, now)), nil
+		return line.Without(skippedBatches(a, now)), nil
 	})
 	if err != nil {
 		return nil, err
 	}
-	place, ok := line.Place(b.Seq)
+	place, ok := line.PlaceOf(b.Seq)
 	if !ok {
 		return nil, nil
 	}
 	return &place, nil
 }
 
-// with is the line as it was read last, if that is not too old, also for a batch that may have
-// come into it since.
-func (al *accountLine) with(b *job.Batch, now time.Time, read func() (*job.Line, error)) (*job.Line, error) {
+// lineFor returns the line as it was read last, if that is recent enough. A line that was read
+// before the batch joined it is not.
+func (al *cachedLine) lineFor(b *job.Batch, now time.Time, read func() (*job.Line, error)) (*job.Line, error) {
 	al.mu.Lock()
 	defer al.mu.Unlock()
-	if al.line != nil && now.Sub(al.read) < min(thrift*al.took, oldest) {
-		if _, ok := al.line.Share(b.Seq); ok || al.read.After(b.UpdateTime) {
+	if al.line != nil && now.Sub(al.readTime) < min(lineKeepFactor*al.readDuration, maxLineAge) {
+		if _, ok := al.line.ShareOf(b.Seq); ok || al.readTime.After(b.UpdateTime) {
 			return al.line, nil
 		}
 	}
 	line, err := read()
 	if err == nil {
-		al.line, al.read, al.took = line, now, time.Since(now)
+		al.line, al.readTime, al.readDuration = line, now, time.Since(now)
 	}
 	return line, err
 }
 
-// passedOver are the batches that are passed over at now, by sequence number.
-func passedOver(a *job.AccountStatus, now time.Time) map[int64]bool {
+// skippedBatches returns the sequence numbers of the batches that the dispatcher skips for now,
+// because of a problem.
+func skippedBatches(a *job.AccountStatus, now time.Time) map[int64]bool {
 	var seqs map[int64]bool
 	for _, t := range a.Problems {
 		if t.Seq != 0 && t.Until.After(now) {

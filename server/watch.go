@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"net"
-	"slices"
 	"time"
 
 	"google.golang.org/grpc"
@@ -16,55 +15,56 @@ import (
 )
 
 const (
-	// watchPage is how many jobs one message of a watch carries at most.
+	// watchPage is how many jobs one message of a watch has at most.
 	watchPage = 500
-	// defaultMinInterval is the shortest time between two messages. The pages of
-	// one snapshot, or of one catching up, are not spaced.
+	// defaultMinInterval is the shortest time between two messages, unless the caller asks for
+	// another. The pages of a snapshot, and of changes that do not fit one message, follow each
+	// other at once.
 	defaultMinInterval = 100 * time.Millisecond
-	// messageCost is what a message may take of the processor's time, by and large, so
-	// that all watchers together leave most of it to others.
+	// messageCost is the processor time that one message may take on average. With many watchers
+	// the interval grows with it, so that they leave time for other calls.
 	messageCost = 50 * time.Microsecond
-	// heartbeatEvery is the longest time without a message.
-	heartbeatEvery = 15 * time.Second
-	// reasonEvery is how often a watch looks whether jobs wait for another reason:
-	// that depends on the account and changes without the batch.
-	reasonEvery = 2 * time.Second
-	// sendTimeout is how long a reader may keep one message waiting. A stream that
-	// nobody reads would otherwise be held until its connection ends.
+	// heartbeatInterval is the longest time without a message.
+	heartbeatInterval = 15 * time.Second
+	// waitInterval is how often a watch checks whether the batch waits for another reason. The
+	// reason depends on the account as well, and can change while the batch does not.
+	waitInterval = 2 * time.Second
+	// sendTimeout is how long a client may take to make room for one message. Without it, a
+	// stream that nobody reads would be held until its connection ends.
 	sendTimeout = 30 * time.Second
-	// readTimeout bounds a read that several watchers share and none can cancel.
+	// readTimeout limits a read that several watchers share. None of them can cancel it.
 	readTimeout = 30 * time.Second
 )
 
-// WatchBatch sends how a batch stands, then what changes, and ends with OK after
-// the batch has ended. The package comment tells what it guarantees.
+// WatchBatch sends how a batch stands, then what changes, and ends with OK after the batch has
+// ended. The package comment says what it guarantees.
 func (s *Server) WatchBatch(req *stokerv1.WatchBatchRequest, stream grpc.ServerStreamingServer[stokerv1.WatchBatchResponse]) error {
 	ctx := stream.Context()
 	jobs, err := scopeOf(req)
 	if err != nil {
 		return err
 	}
-	// The seat comes before the first read: what changes in between rings.
-	seat, err := s.hub.join(caller(ctx), req.GetBatchId())
+	// The subscription comes before the first read, so that no change in between is lost.
+	sub, err := s.hub.subscribe(caller(ctx), req.GetBatchId())
 	if err != nil {
 		return err
 	}
-	defer seat.leave()
+	defer sub.close()
 	b, err := s.store.Batch(ctx, req.GetBatchId())
 	if err != nil {
 		return fmt.Errorf("read batch: %w", err)
 	}
 	w := &watch{
-		s: s, seat: seat, stream: stream,
+		s: s, subscription: sub, stream: stream,
 		interval: cmp.Or(req.GetMinInterval().AsDuration(), defaultMinInterval),
 	}
-	if err := w.begin(ctx, req.GetCursor(), jobs, b); err != nil {
+	if err := w.start(ctx, req.GetCursor(), jobs, b); err != nil {
 		return err
 	}
 	return w.follow(ctx)
 }
 
-// caller is whose watches are counted together: those from one address.
+// caller identifies a caller by its address, for the limit on watches.
 func caller(ctx context.Context) string {
 	p, ok := peer.FromContext(ctx)
 	if !ok {
@@ -78,63 +78,63 @@ func caller(ctx context.Context) string {
 
 // watch is one watcher.
 type watch struct {
-	s        *Server
-	seat     *seat
-	stream   grpc.ServerStreamingServer[stokerv1.WatchBatchResponse]
-	interval time.Duration
+	s            *Server
+	subscription *subscription
+	stream       grpc.ServerStreamingServer[stokerv1.WatchBatchResponse]
+	interval     time.Duration
 
-	at    cursor    // what has been sent
-	batch job.Batch // as it was last sent, or seen at the start
-	told  job.Wait  // why the batch does not move, as it was last sent
-	sent  time.Time // when the last message was
-	woke  time.Time // when the last message was due
+	position cursor    // everything up to here has been sent
+	batch    job.Batch // as it was last sent, or read at the start
+	lastWait job.Wait  // why the batch does not move, as it was last sent
+	sentTime time.Time // when the last message was sent
+	dueTime  time.Time // when the last message was due
 }
 
-// begin brings the watcher to where changes can be followed: to its cursor, or
-// through a snapshot if that cannot be used. A cursor is good for the same jobs only:
-// what was left out up to there is not known to the watcher.
-func (w *watch) begin(ctx context.Context, from string, jobs scope, b job.Batch) error {
-	told, err := w.s.batchWait(ctx, b, time.Now())
+// start brings the watcher to a position from which it can follow changes: that of its cursor,
+// or the end of a snapshot if the cursor cannot be used. A cursor of a watch of other jobs cannot
+// be used, because the watcher has not seen all jobs up to there.
+func (w *watch) start(ctx context.Context, from string, jobs jobScope, b job.Batch) error {
+	wait, err := w.s.batchWait(ctx, b, time.Now())
 	if err != nil {
 		return err
 	}
-	w.batch, w.told, w.sent = b, told, time.Now()
+	w.batch, w.lastWait, w.sentTime = b, wait, time.Now()
 	at, err := parseCursor(from)
 	usable := err == nil && at.batch == b.ID && at.jobs == jobs && at.revision <= b.Revision
 	if usable {
-		w.at = at
-		return w.pages(ctx)
+		w.position = at
+		return w.sendPages(ctx)
 	}
-	w.at = cursor{batch: b.ID, jobs: jobs}
-	return w.snapshot(ctx, b)
+	w.position = cursor{batch: b.ID, jobs: jobs}
+	return w.sendSnapshot(ctx, b)
 }
 
-// snapshot shows the watcher everything.
-func (w *watch) snapshot(ctx context.Context, b job.Batch) error {
+// sendSnapshot sends the batch, and its jobs if the watcher wants them.
+func (w *watch) sendSnapshot(ctx context.Context, b job.Batch) error {
 	w.batch = b
-	w.at.revision = b.Revision
-	if w.at.jobs != noJobs {
-		w.at.page = 1
-		return w.pages(ctx)
+	w.position.revision = b.Revision
+	if w.position.jobs != noJobs {
+		w.position.page = 1
+		return w.sendPages(ctx)
 	}
-	m, err := w.s.show(ctx, b)
+	m, err := w.s.renderBatch(ctx, b)
 	if err != nil {
 		return err
 	}
-	return w.tell(&stokerv1.WatchBatchResponse{Cursor: w.at.String(), Snapshot: true, Batch: m})
+	return w.sendOwn(&stokerv1.WatchBatchResponse{Cursor: w.position.String(), Snapshot: true, Batch: m})
 }
 
-// pages sends the pages of a snapshot from w.at on.
-func (w *watch) pages(ctx context.Context) error {
-	for w.at.page > 0 {
-		at, b := w.at, w.batch
-		c, err := w.read(ctx, position{revision: at.revision, jobs: at.jobs, page: at.page}, func(ctx context.Context) (change, error) {
-			return w.s.page(ctx, at, b)
+// sendPages sends the pages of a snapshot from the watcher's position on.
+func (w *watch) sendPages(ctx context.Context) error {
+	for w.position.page > 0 {
+		at, b := w.position, w.batch
+		c, err := w.shareRead(ctx, position{revision: at.revision, jobs: at.jobs, page: at.page}, func(ctx context.Context) (change, error) {
+			return w.s.readPage(ctx, at, b)
 		})
 		if err != nil {
 			return err
 		}
-		w.at.page = c.next
+		w.position.page = c.next
 		if c.msg == nil {
 			continue
 		}
@@ -145,105 +145,72 @@ func (w *watch) pages(ctx context.Context) error {
 	return nil
 }
 
-// page reads one page of the snapshot of b that at is in the midst of. Jobs that have
-// changed since the snapshot began are left to be sent as changes.
-func (s *Server) page(ctx context.Context, at cursor, b job.Batch) (change, error) {
-	jobs, err := s.store.Jobs(ctx, job.Filter{BatchID: at.batch, States: at.jobs.states(), AfterNumber: at.page - 1, Limit: watchPage})
-	if err != nil {
-		return change{}, fmt.Errorf("read jobs: %w", err)
-	}
-	first, full := at.page == 1, len(jobs) == watchPage
-	shown := slices.DeleteFunc(slices.Clone(jobs), func(j job.Job) bool { return j.Revision > at.revision })
-	message, err := s.jobMessages(ctx, b, shown)
-	if err != nil {
-		return change{}, err
-	}
-	resp := &stokerv1.WatchBatchResponse{Snapshot: first, Jobs: pageOf(shown, message)}
-	at.page = 0
-	switch n := len(resp.Jobs); {
-	case n < len(shown):
-		at.page = shown[n-1].ID.Number + 1
-	case full:
-		at.page = jobs[len(jobs)-1].ID.Number + 1
-	}
-	resp.Cursor = at.String()
-	c := change{batch: b, next: at.page}
-	if !first && len(resp.Jobs) == 0 {
-		return c, nil
-	}
-	if resp.Batch, err = s.show(ctx, b); err != nil {
-		return change{}, err
-	}
-	c.msg, err = encoded(resp)
-	return c, err
-}
-
 // follow sends changes until the batch has ended.
 func (w *watch) follow(ctx context.Context) error {
-	w.woke = w.sent
-	c, err := w.catchUp(ctx)
-	if err != nil || c.ended() {
+	w.dueTime = w.sentTime
+	c, err := w.sendChanges(ctx)
+	if err != nil || c.batchEnded() {
 		return err
 	}
-	heartbeat, reason := time.NewTicker(heartbeatEvery), time.NewTicker(reasonEvery)
+	heartbeat, reason := time.NewTicker(heartbeatInterval), time.NewTicker(waitInterval)
 	defer heartbeat.Stop()
 	defer reason.Stop()
-	var ready <-chan time.Time // set while there is something to send
+	var ready <-chan time.Time // set while changes wait to be sent
 	wait := func() {
-		w.woke = w.due(time.Now())
-		ready = time.After(time.Until(w.woke))
+		w.dueTime = w.nextDue(time.Now())
+		ready = time.After(time.Until(w.dueTime))
 	}
-	if c.stale {
+	if c.outdated {
 		wait()
 	}
 	for {
-		last := w.sent
+		last := w.sentTime
 		c, err = change{}, nil
-		bell := w.seat.bell
+		wakeup := w.subscription.wakeup
 		if ready != nil {
-			bell = nil // it says what is known; a thousand watchers need not wake to hear that
+			wakeup = nil // a message is due already: a thousand watchers need not wake for nothing
 		}
 		select {
-		case <-bell:
+		case <-wakeup:
 			wait()
 		case <-ready:
 			ready = nil
-			w.seat.hush()
-			if c, err = w.catchUp(ctx); c.stale {
+			w.subscription.clearWakeup()
+			if c, err = w.sendChanges(ctx); c.outdated {
 				wait()
 			}
 		case <-reason.C:
 			if ready == nil {
-				err = w.tellReason(ctx)
+				err = w.sendWait(ctx)
 			}
 		case <-heartbeat.C:
-			err = w.beat(ctx)
+			err = w.sendHeartbeat(ctx)
 		case <-ctx.Done():
 			return context.Cause(ctx)
-		case <-w.seat.hub.done:
-			return w.seat.hub.cause
+		case <-w.subscription.hub.done:
+			return w.subscription.hub.cause
 		}
-		if err != nil || c.ended() {
+		if err != nil || c.batchEnded() {
 			return err
 		}
-		if w.sent != last {
-			heartbeat.Reset(heartbeatEvery)
+		if w.sentTime != last {
+			heartbeat.Reset(heartbeatInterval)
 		}
 	}
 }
 
-// due is when the next message may be sent: at once if the last one is long ago, else
-// at a multiple of the interval. So watchers of a batch that never rests wake at the
-// same moments, stand at the same positions and share what is read and encoded.
+// nextDue is when the next message may be sent: at once if the last one was long ago, else at a
+// multiple of the interval. Watchers of a batch that changes all the time then wake at the same
+// moments, are at the same positions, and share what is read and encoded.
 //
-// With more watchers than can be told so often, the interval is longer: messages that
-// are late anyway had better be fewer.
-func (w *watch) due(now time.Time) time.Time {
+// With many watchers the interval is longer: their messages would be late anyway, and fewer of
+// them cost less.
+func (w *watch) nextDue(now time.Time) time.Time {
 	interval := w.interval
-	if crowded := w.seat.hub.crowd() * messageCost; crowded > interval {
-		interval = (crowded + interval - 1).Truncate(interval) // a multiple, for the same reason
+	if needed := time.Duration(w.subscription.hub.watchCount()) * messageCost; needed > interval {
+		interval = (needed + interval - 1).Truncate(interval) // a multiple, so that watchers still wake together
 	}
-	earliest := w.woke.Add(interval)
+	earliest := w.dueTime.Add(interval)
 	if !now.Before(earliest) {
 		return now
 	}
@@ -254,22 +221,22 @@ func (w *watch) due(now time.Time) time.Time {
 	return due
 }
 
-// catchUp sends everything that changed since w.at, and returns the last of it. A
-// change that is stale has to be followed by another catching up.
-func (w *watch) catchUp(ctx context.Context) (change, error) {
+// sendChanges sends everything that changed after the watcher's position, and returns the last
+// change. If that is outdated, sendChanges has to be called again.
+func (w *watch) sendChanges(ctx context.Context) (change, error) {
 	for {
-		at := position{revision: w.at.revision, jobs: w.at.jobs}
-		c, err := w.read(ctx, at, func(ctx context.Context) (change, error) { return w.s.changes(ctx, w.at.batch, at) })
+		at := position{revision: w.position.revision, jobs: w.position.jobs}
+		c, err := w.shareRead(ctx, at, func(ctx context.Context) (change, error) { return w.s.readChanges(ctx, w.position.batch, at) })
 		if err != nil {
 			return change{}, err
 		}
 		if c.snapshot {
-			if err := w.snapshot(ctx, c.batch); err != nil {
+			if err := w.sendSnapshot(ctx, c.batch); err != nil {
 				return change{}, err
 			}
 			continue
 		}
-		w.batch, w.at.revision = c.batch, c.next
+		w.batch, w.position.revision = c.batch, c.next
 		if c.msg != nil {
 			if err := w.send(c.msg); err != nil {
 				return change{}, err
@@ -281,17 +248,17 @@ func (w *watch) catchUp(ctx context.Context) (change, error) {
 	}
 }
 
-// ended reports whether the batch has ended.
-func (c change) ended() bool { return c.batch.State.Terminal() }
+// batchEnded reports whether the batch had ended when the change was read.
+func (c change) batchEnded() bool { return c.batch.State.Terminal() }
 
-// read is what f reads at p, for whoever stands there, so that it must not end with the
-// caller who asks for it. If it takes too long, that is no deadline of theirs: they may
-// come back.
-func (w *watch) read(ctx context.Context, p position, f func(context.Context) (change, error)) (change, error) {
-	return w.seat.share(ctx, p, func() (change, error) {
+// shareRead reads at a position, for all watchers there. The read goes on when the stream of the
+// watcher that began it ends. A read that takes too long is UNAVAILABLE, so that clients come
+// back; it is not a deadline of theirs.
+func (w *watch) shareRead(ctx context.Context, p position, read func(context.Context) (change, error)) (change, error) {
+	return w.subscription.sharedRead(ctx, p, func() (change, error) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readTimeout)
 		defer cancel()
-		c, err := f(ctx)
+		c, err := read(ctx)
 		if err != nil && ctx.Err() != nil {
 			return change{}, fmt.Errorf("%w: a read took longer than %s", job.ErrUnavailable, readTimeout)
 		}
@@ -299,98 +266,38 @@ func (w *watch) read(ctx context.Context, p position, f func(context.Context) (c
 	})
 }
 
-// changes reads what changed in a batch after p.
-func (s *Server) changes(ctx context.Context, id string, p position) (change, error) {
-	var b job.Batch
-	var jobs []job.Job
-	var err error
-	if p.jobs == noJobs {
-		b, err = s.store.Batch(ctx, id)
-	} else {
-		b, jobs, err = s.store.Changes(ctx, id, p.revision, watchPage+1, p.jobs.states()...)
+// sendWait sends the batch again if it waits for another reason than the watcher knows.
+func (w *watch) sendWait(ctx context.Context) error {
+	a, err := w.subscription.sharedWait(time.Now(), func(now time.Time) (waitAnswer, error) { return w.s.readWait(ctx, w.batch.ID, now) })
+	if err != nil || a.revision != w.batch.Revision || a.wait.SimilarTo(w.lastWait) {
+		return err // if the batch has changed, that is sent anyway, with its reason
 	}
-	if err != nil {
-		return change{}, fmt.Errorf("read changes: %w", err)
-	}
-	c := change{batch: b, next: b.Revision}
-	switch {
-	case b.Revision == p.revision:
-		return c, nil
-	case b.Revision < p.revision: // an older state of the job table was put back
-		c.snapshot = true
-		return c, nil
-	}
-	message, err := s.jobMessages(ctx, b, jobs)
-	if err != nil {
-		return change{}, err
-	}
-	fit := pageOf(jobs[:min(watchPage, len(jobs))], message)
-	if c.more = len(fit) < len(jobs); c.more {
-		c.next = jobs[len(fit)-1].Revision
-	}
-	m, err := s.show(ctx, b)
-	if err != nil {
-		return change{}, err
-	}
-	c.msg, err = encoded(&stokerv1.WatchBatchResponse{
-		Cursor: cursor{batch: id, jobs: p.jobs, revision: c.next}.String(), Batch: m, Jobs: fit,
-	})
-	return c, err
-}
-
-// tellReason sends the batch again if its jobs wait for another reason than
-// the watcher has been told.
-func (w *watch) tellReason(ctx context.Context) error {
-	a, err := w.seat.ask(time.Now(), func(now time.Time) (asked, error) { return w.s.askWhy(ctx, w.batch.ID, now) })
-	if err != nil || a.revision != w.batch.Revision || a.wait.Like(w.told) {
-		return err // what has changed meanwhile is sent for itself, with its reason
-	}
-	m, err := w.s.show(ctx, w.batch)
+	m, err := w.s.renderBatch(ctx, w.batch)
 	if err != nil {
 		return err
 	}
-	return w.tell(&stokerv1.WatchBatchResponse{Cursor: w.at.String(), Batch: m})
+	return w.sendOwn(&stokerv1.WatchBatchResponse{Cursor: w.position.String(), Batch: m})
 }
 
-// askWhy looks why a batch does not move. A change in between makes the answer worthless.
-func (s *Server) askWhy(ctx context.Context, id string, now time.Time) (asked, error) {
-	b, err := s.store.Batch(ctx, id)
-	if err != nil {
-		return asked{}, fmt.Errorf("read batch: %w", err)
-	}
-	a := asked{time: now, revision: b.Revision}
-	if a.wait, err = s.batchWait(ctx, b, now); err != nil {
-		return asked{}, err
-	}
-	after, err := s.store.Batch(ctx, id)
-	if err != nil {
-		return asked{}, fmt.Errorf("read batch: %w", err)
-	}
-	if after.Revision != b.Revision {
-		a.revision = 0
-	}
-	return a, nil
-}
-
-// beat sends a heartbeat. It also looks whether a ring got lost.
-func (w *watch) beat(ctx context.Context) error {
-	b, err := w.s.store.Batch(ctx, w.at.batch)
+// sendHeartbeat sends a heartbeat. If a wakeup was lost, it wakes the watchers instead.
+func (w *watch) sendHeartbeat(ctx context.Context) error {
+	b, err := w.s.store.Batch(ctx, w.position.batch)
 	if err != nil {
 		return fmt.Errorf("read batch: %w", err)
 	}
-	if b.Revision != w.at.revision {
-		w.seat.hub.ring(w.at.batch)
+	if b.Revision != w.position.revision {
+		w.subscription.hub.notify(w.position.batch)
 		return nil
 	}
-	return w.tell(&stokerv1.WatchBatchResponse{Cursor: w.at.String(), Heartbeat: true})
+	return w.sendOwn(&stokerv1.WatchBatchResponse{Cursor: w.position.String(), Heartbeat: true})
 }
 
-// tell sends a message that is for this watcher alone.
-func (w *watch) tell(m *stokerv1.WatchBatchResponse) error {
+// sendOwn sends a message that no other watcher shares.
+func (w *watch) sendOwn(m *stokerv1.WatchBatchResponse) error {
 	return w.send(&message{WatchBatchResponse: m})
 }
 
-// send hands one message to the reader, who has [sendTimeout] to make room for it.
+// send sends one message. The client has [sendTimeout] to make room for it.
 func (w *watch) send(m *message) error {
 	done := make(chan error, 1)
 	// A blocked SendMsg ends with the stream's context, which ends when the handler returns.
@@ -404,12 +311,12 @@ func (w *watch) send(m *message) error {
 		}
 	case <-timer.C:
 		return errSlowReader
-	case <-w.seat.hub.done:
-		return w.seat.hub.cause
+	case <-w.subscription.hub.done:
+		return w.subscription.hub.cause
 	}
-	w.sent = time.Now()
+	w.sentTime = time.Now()
 	if m.GetBatch() != nil {
-		w.told = waitOf(m.GetBatch().GetWait())
+		w.lastWait = waitFromMessage(m.GetBatch().GetWait())
 	}
 	return nil
 }

@@ -66,7 +66,7 @@ func TestWatchBlocked(t *testing.T) {
 		w.observe(id, 2, job.Observation{Status: job.RemoteFinished})
 		for take().GetBatch().GetCounts().GetSucceeded() == 0 {
 		}
-		for _, wrong := range h.Wrong {
+		for _, wrong := range h.Violations {
 			t.Error(wrong)
 		}
 	})

@@ -96,7 +96,7 @@ func TestWatchStates(t *testing.T) {
 				req.Cursor = m.GetCursor()
 				s.hangUp(errHungUp)
 			}
-			for _, wrong := range h.Wrong {
+			for _, wrong := range h.Violations {
 				t.Error(wrong)
 			}
 			if h.Messages != 3 || h.Snapshots != 1 {

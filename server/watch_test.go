@@ -266,7 +266,7 @@ func TestWatchResumes(t *testing.T) {
 				}
 				h.Add(m)
 			}
-			for _, wrong := range h.Wrong {
+			for _, wrong := range h.Violations {
 				t.Error(wrong)
 			}
 			if got := h.State["k-1100"]; got != stokerv1.JobState_JOB_STATE_QUEUED {
@@ -380,7 +380,7 @@ func wantCode(t *testing.T, err error, want codes.Code) {
 func wantReason(t *testing.T, err error, want string) {
 	t.Helper()
 	info := detail[*errdetails.ErrorInfo](err)
-	if info.GetReason() != want || info.GetDomain() != server.Domain {
+	if info.GetReason() != want || info.GetDomain() != job.ErrorDomain {
 		t.Errorf("ErrorInfo is %v (%v), want reason %s", info, err, want)
 	}
 }

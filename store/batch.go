@@ -26,7 +26,7 @@ func scanBatch(r row) (job.Batch, error) {
 	err := r.Scan(&b.ID, &b.Seq, &b.DisplayName, &b.AccountID, &b.Priority, (*string)(&b.State), &b.StateReason, &b.Open, &b.Profile, &recipe, &template,
 		&input, &output, &retry, &limit, &b.FailuresForgiven, &labels,
 		&c.Waiting, &c.Starting, &c.Queued, &c.Running, &c.Succeeded, &c.Failed, &c.Cancelling, &c.Cancelled,
-		&b.Revision, &create, &update, &start, &finish, &b.SkipSucceeded, &b.Skipped, &b.ToldApartBy, &state)
+		&b.Revision, &create, &update, &start, &finish, &b.SkipSucceeded, &b.Skipped, &b.DistinctBy, &state)
 	if err != nil {
 		return job.Batch{}, err
 	}

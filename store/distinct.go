@@ -16,7 +16,7 @@ const maxViolations = 100
 // toldApart refuses jobs for a batch of which its distinction does not say that they write
 // somewhere else. fresh are those of the request's jobs whose keys are new to the batch.
 func (t *tx) toldApart(b job.Batch, jobs, fresh []job.Spec) error {
-	switch b.ToldApartBy {
+	switch b.DistinctBy {
 	case job.ByOutputPath:
 		return t.distinct(b.Seq, b.ID, jobs, fresh)
 	case job.ByNothing:

@@ -56,7 +56,7 @@ func (s *Store) Submit(ctx context.Context, sub job.Submission, now time.Time) (
 		if _, err := t.writeSkipped(b.Seq, skipped); err != nil {
 			return job.Batch{}, err
 		}
-		if b.Open && b.ToldApartBy == job.ByOutputPath { // it will be added to
+		if b.Open && b.DistinctBy == job.ByOutputPath { // it will be added to
 			t.w.outputs.keep(b.Seq, &batchOutputs{skipped: true})
 			t.addOutputs(b.Seq, 0, jobs, skipped)
 		}
@@ -164,7 +164,7 @@ RETURNING seq`
 	}
 	return one(t.ctx, t, scalar[int64], insert, b.ID, sub.RequestID, hash, b.DisplayName, b.AccountID, b.Priority, string(b.State), b.StateReason, b.Open,
 		b.Profile, encodePointer(b.Recipe), encodePointer(b.Template), encode(b.Input), encode(b.Output), encode(b.Retry), encode(b.FailureLimit),
-		b.FailuresForgiven, encodeMap(b.Labels), b.Counts.Waiting, b.Revision, ms(b.CreateTime), ms(b.UpdateTime), ms(b.FinishTime), b.SkipSucceeded, b.ToldApartBy, ms(b.StateTime))
+		b.FailuresForgiven, encodeMap(b.Labels), b.Counts.Waiting, b.Revision, ms(b.CreateTime), ms(b.UpdateTime), ms(b.FinishTime), b.SkipSucceeded, b.DistinctBy, ms(b.StateTime))
 }
 
 // insertJobs appends jobs after number last. The first of them gets the given

@@ -13,29 +13,29 @@ import (
 	"github.com/stokerd/stoker/store"
 )
 
-func (c *cli) backupCommand() *cobra.Command {
+func backupCommand(c *cli) *cobra.Command {
 	var file string
-	given := map[string]string{}
+	settings := map[string]string{}
 	cmd := &cobra.Command{
 		Use:   "backup FILE",
 		Short: "Copy the job table",
 		Long: `Copy the job table, as it is at one moment, to a new file on this machine.
 
-The service may be running: it goes on, and is not asked. The copy is whole and on the
-disk when the command ends with exit code 0; until then its name ends in .partial. A
-file that exists is not overwritten.
+The service may be running: it goes on undisturbed. Once the command has ended with
+exit code 0, the copy is complete and on the disk; until then its name ends in
+.partial. A file that exists is not overwritten.
 
-To restore, stop the service and put the copy in the place of its --db, without the
--wal and -shm files that may lie beside that. At its next start the service compares
-the job table with the platform before it starts anything.
+To restore, stop the service, put the copy in the place of its --db, and delete the
+-wal and -shm files beside it. At its next start the service compares the job table
+with the platform before it starts anything.
 
 Exit codes: 0 copied; 1 could not copy; 2 wrong usage, nothing to copy, or FILE exists.`,
 		Example: `  stoker backup stoker-$(date +%F).db
   stoker backup --db /var/lib/stoker/stoker.db /mnt/backup/stoker.db`,
 		Args: oneArg,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			sources := c.sources()
-			sources.File, sources.Flags, sources.WithoutPlatform = file, given, true
+			sources := c.configSources(file, settings)
+			sources.WithoutPlatform = true
 			cfg, err := config.Load(sources)
 			if err != nil {
 				return err
@@ -50,13 +50,13 @@ Exit codes: 0 copied; 1 could not copy; 2 wrong usage, nothing to copy, or FILE 
 	cmd.Flags().StringVar(&file, "config", "", "configuration file of the service; also $STOKER_CONFIG")
 	for _, s := range config.Settings() {
 		if s.Name == "db" {
-			cmd.Flags().Var(&settingFlag{Setting: s, given: given}, s.Name, "the job table to copy; $"+s.Env())
+			cmd.Flags().Var(&settingFlag{Setting: s, values: settings}, s.Name, "the job table to copy; $"+s.Env())
 		}
 	}
 	return cmd
 }
 
-// explainBackup says in the caller's terms why there is no copy.
+// explainBackup says why there is no copy, with advice.
 func explainBackup(cfg *config.Config, to string, err error) error {
 	switch {
 	case errors.Is(err, job.ErrExists):
@@ -66,10 +66,10 @@ func explainBackup(cfg *config.Config, to string, err error) error {
 	case errors.Is(err, store.ErrNotDatabase):
 		return usagef("%s: %w: name the one of the service with --db", cfg.DB, store.ErrNotDatabase)
 	case errors.Is(err, job.ErrFull):
-		return failed(fmt.Errorf("%s: no space left for the copy", to))
+		return runError(fmt.Errorf("%s: no space left for the copy", to))
 	}
 	if dir, statErr := os.Stat(filepath.Dir(to)); statErr != nil || !dir.IsDir() {
-		return failed(fmt.Errorf("%s: there is no such directory: make it, or name another file", to))
+		return runError(fmt.Errorf("%s: there is no such directory: make it, or name another file", to))
 	}
-	return failed(explain(cfg, "--db", err))
+	return runError(explainJobTable(cfg.DB, "--db", err))
 }

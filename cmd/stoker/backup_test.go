@@ -13,7 +13,7 @@ import (
 	"github.com/stokerd/stoker/store"
 )
 
-// The job table is copied while it is in use, and when nobody uses it.
+// TestBackup copies the job table while a service uses it, and while none does.
 func TestBackup(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "stoker.db")
@@ -78,7 +78,7 @@ func TestBackupRefuses(t *testing.T) {
 	}
 }
 
-// A job of cron has the configuration, but not the secrets that it names.
+// A cron job has the configuration, but not the secrets that it names.
 func TestBackupNeedsNoSecrets(t *testing.T) {
 	dir := t.TempDir()
 	if err := mustOpenTable(t, filepath.Join(dir, "stoker.db")).Close(); err != nil {

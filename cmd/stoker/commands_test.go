@@ -14,22 +14,9 @@ import (
 	"google.golang.org/protobuf/testing/protocmp"
 
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+	"github.com/stokerd/stoker/internal/testkit/golden"
+	"github.com/stokerd/stoker/internal/testkit/sample"
 )
-
-// ending is a watch of a batch to its end.
-func ending(state stokerv1.BatchState) []*stokerv1.WatchBatchResponse {
-	last := sampleBatch()
-	last.State, last.Percent, last.FinishTime = state, 100, at(3*minute)
-	last.Counts = &stokerv1.JobCounts{Succeeded: 5, Failed: 1}
-	if state == stokerv1.BatchState_BATCH_STATE_SUCCEEDED {
-		last.Counts = &stokerv1.JobCounts{Succeeded: 6}
-	}
-	return []*stokerv1.WatchBatchResponse{
-		{Cursor: "1", Snapshot: true, Batch: sampleBatch(), Jobs: someJobs()},
-		{Cursor: "2", Heartbeat: true},
-		{Cursor: "3", Batch: last},
-	}
-}
 
 func TestOutput(t *testing.T) {
 	for _, tt := range []struct {
@@ -40,24 +27,24 @@ func TestOutput(t *testing.T) {
 	}{
 		{name: "batches", args: "batches"},
 		{name: "batches-json", args: "batches --json --state active,failed -l team=vod"},
-		{name: "jobs", args: "jobs " + batchID},
-		{name: "jobs-csv", args: "jobs " + batchID + " --format csv"},
-		{name: "jobs-jsonl", args: "jobs " + batchID + " --format jsonl"},
-		{name: "jobs-json", args: "jobs " + batchID + " --json"},
-		{name: "job", args: "job " + batchID + "/2"},
-		{name: "job-json", args: "job " + batchID + "/2 --json"},
+		{name: "jobs", args: "jobs " + sample.BatchID},
+		{name: "jobs-csv", args: "jobs " + sample.BatchID + " --format csv"},
+		{name: "jobs-jsonl", args: "jobs " + sample.BatchID + " --format jsonl"},
+		{name: "jobs-json", args: "jobs " + sample.BatchID + " --json"},
+		{name: "job", args: "job " + sample.BatchID + "/2"},
+		{name: "job-json", args: "job " + sample.BatchID + "/2 --json"},
 		{name: "queue", args: "queue"},
 		{name: "queue-budgets", args: "queue --budgets"},
 		{name: "queue-json", args: "queue --json"},
-		{name: "cancel-job", args: "cancel " + batchID + "/2 --reason late"},
-		{name: "cancel-batch", args: "cancel " + batchID},
-		{name: "retry", args: "retry " + batchID},
+		{name: "cancel-job", args: "cancel " + sample.BatchID + "/2 --reason late"},
+		{name: "cancel-batch", args: "cancel " + sample.BatchID},
+		{name: "retry", args: "retry " + sample.BatchID},
 		{name: "pause-account", args: "pause --account default --reason invoice"},
-		{name: "watch-failed", args: "watch " + batchID, watch: ending(stokerv1.BatchState_BATCH_STATE_FAILED), code: 1},
-		{name: "watch-succeeded", args: "watch " + batchID, watch: ending(stokerv1.BatchState_BATCH_STATE_SUCCEEDED)},
-		{name: "watch-json", args: "watch --json " + batchID, watch: ending(stokerv1.BatchState_BATCH_STATE_CANCELLED), code: 1},
+		{name: "watch-failed", args: "watch " + sample.BatchID, watch: sample.Watch(stokerv1.BatchState_BATCH_STATE_FAILED), code: 1},
+		{name: "watch-succeeded", args: "watch " + sample.BatchID, watch: sample.Watch(stokerv1.BatchState_BATCH_STATE_SUCCEEDED)},
+		{name: "watch-json", args: "watch --json " + sample.BatchID, watch: sample.Watch(stokerv1.BatchState_BATCH_STATE_CANCELLED), code: 1},
 		{name: "unknown-batch", args: "jobs nothing", code: 2},
-		{name: "wrong-state", args: "resume " + batchID, code: 2},
+		{name: "wrong-state", args: "resume " + sample.BatchID, code: 2},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			f := &fake{watch: tt.watch}
@@ -66,7 +53,7 @@ func TestOutput(t *testing.T) {
 			if got.code != tt.code {
 				t.Errorf("exit code %d, want %d", got.code, tt.code)
 			}
-			golden(t, tt.name, "$ stoker "+tt.args+"\n"+got.stdout+section("stderr", got.stderr))
+			golden.Check(t, tt.name, "$ stoker "+tt.args+"\n"+got.stdout+section("stderr", got.stderr))
 		})
 	}
 }
@@ -84,14 +71,14 @@ func TestRequests(t *testing.T) {
 		args string
 		want proto.Message
 	}{
-		{"jobs " + batchID + " --state FAILED --key a", &stokerv1.ListJobsRequest{BatchId: batchID, States: failed, Keys: []string{"a"}, PageSize: maxPage}},
+		{"jobs " + sample.BatchID + " --state FAILED --key a", &stokerv1.ListJobsRequest{BatchId: sample.BatchID, States: failed, Keys: []string{"a"}, PageSize: maxPageSize}},
 		{"cancel b/1 --reason late", &stokerv1.CancelJobRequest{JobId: "b/1", Reason: "late"}},
 		{"retry b/1", &stokerv1.RetryJobsRequest{BatchId: "b", JobIds: []string{"b/1"}}},
 		{"retry b --state failed --dry-run", &stokerv1.RetryJobsRequest{BatchId: "b", States: failed, ValidateOnly: true}},
-		{"watch " + batchID, &stokerv1.WatchBatchRequest{BatchId: batchID, IncludeJobs: true}},
+		{"watch " + sample.BatchID, &stokerv1.WatchBatchRequest{BatchId: sample.BatchID, IncludeJobs: true}},
 	} {
 		t.Run(tt.args, func(t *testing.T) {
-			f := &fake{watch: ending(stokerv1.BatchState_BATCH_STATE_SUCCEEDED)}
+			f := &fake{watch: sample.Watch(stokerv1.BatchState_BATCH_STATE_SUCCEEDED)}
 			got := command{}.run(t.Context(), append(strings.Fields(tt.args), "--server", f.start(t))...)
 			if got.code != exitOK {
 				t.Fatalf("exit code %d: %s", got.code, got.stderr)
@@ -108,7 +95,7 @@ func TestSubmit(t *testing.T) {
 	list := "key,name,input_path\nsintel,Sintel,in/sintel.mov\n"
 	got := command{stdin: list}.run(t.Context(), "submit", "-", "--server", f.start(t), "--name", "night run", "--profile", "hevc",
 		"--input", "masters", "--output", "encodes", "--priority", "0", "--max-retries", "0", "-l", "team=vod", "-l", "a=", "--request-id", "once")
-	want := result{exitOK, batchID + "\n", "submitted 1 job; to watch them: stoker watch " + batchID + "\n"}
+	want := result{exitOK, sample.BatchID + "\n", "submitted 1 job; to watch them: stoker watch " + sample.BatchID + "\n"}
 	if diff := cmp.Diff(want, got, cmp.AllowUnexported(result{})); diff != "" {
 		t.Errorf("result (-want +got):\n%s", diff)
 	}
@@ -280,14 +267,14 @@ func TestOutputThatCannotBeWritten(t *testing.T) {
 	}
 }
 
-// fullDisk takes nothing.
+// fullDisk fails every write.
 type fullDisk struct{}
 
 func (fullDisk) Write([]byte) (int, error) { return 0, syscall.ENOSPC }
 
 func TestEveryCommandDocumentsItsExitCodes(t *testing.T) {
 	c := &cli{getenv: func(string) string { return "" }}
-	for _, cmd := range c.rootCommand().Commands() {
+	for _, cmd := range rootCommand(c).Commands() {
 		if cmd.GroupID != "" && !strings.Contains(cmd.Long, "Exit codes: ") {
 			t.Errorf("stoker %s --help does not name its exit codes", cmd.Name())
 		}

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,32 +12,24 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/sync/errgroup"
 	"google.golang.org/protobuf/types/known/durationpb"
 
-	"github.com/stokerd/stoker/bitmovin"
 	"github.com/stokerd/stoker/client"
 	"github.com/stokerd/stoker/examples"
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
-	"github.com/stokerd/stoker/internal/config"
 	"github.com/stokerd/stoker/internal/joblist"
+	"github.com/stokerd/stoker/internal/service"
+	"github.com/stokerd/stoker/internal/ui"
 	"github.com/stokerd/stoker/job"
 )
 
-// demo is the command line of demo.
-type demo struct {
-	serve  bool
-	listen string
-	titles bool
-	keep   string
-}
-
-func (c *cli) demoCommand() *cobra.Command {
-	d := &demo{}
+func demoCommand(c *cli) *cobra.Command {
+	var serve, titles bool
+	var listen, keep string
 	cmd := &cobra.Command{
 		Use:   "demo",
 		Short: "See it work: service, simulator and a batch in one process",
-		Long: `See it work, without account and set-up: the service and a simulator of the
+		Long: `See it work, without account and set-up. The service and a simulator of the
 Bitmovin API start in this process, a batch of open films is submitted, and you watch
 it finish in about half a minute. Some titles fail and are retried; one fails for good.
 Nothing is left behind.
@@ -51,32 +41,33 @@ Exit codes: 0 everything went as scripted, including the title that fails; 1 it 
 not; 130 and 143 interrupted.`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			ctx := cmd.Context()
 			switch {
-			case !loopback(d.listen):
-				return usagef("--listen %s: want an address of this machine, for example %s", d.listen, defaultServer)
-			case d.titles:
+			case !client.IsLoopback(listen):
+				return usagef("--listen %s: want an address of this machine, for example %s", listen, defaultServer)
+			case titles:
 				_, err := io.WriteString(c.stdout, examples.OpenMovies)
 				return err
-			case d.serve:
-				return ofDemo(cmd.Context(), c.demoService(cmd.Context(), d, d.listen, func(ctx context.Context, address string) error {
+			case serve:
+				return demoError(ctx, runSimulation(ctx, listen, keep, func(ctx context.Context, address string) error {
 					c.note("The service listens on %s, with a simulator behind it. Ctrl-C ends both.", address)
 					<-ctx.Done()
 					return nil
 				}))
 			}
-			return ofDemo(cmd.Context(), c.demoService(cmd.Context(), d, "127.0.0.1:0", c.runDemo))
+			return demoError(ctx, runSimulation(ctx, "127.0.0.1:0", keep, c.runDemo))
 		},
 	}
-	cmd.Flags().BoolVar(&d.serve, "serve", false, "start service and simulator on "+defaultServer+" and stay")
-	cmd.Flags().StringVar(&d.listen, "listen", defaultServer, "with --serve: the address to listen on")
-	cmd.Flags().BoolVar(&d.titles, "titles", false, "print the list of titles")
-	cmd.Flags().StringVar(&d.keep, "keep", "", "keep the job table in this file")
+	cmd.Flags().BoolVar(&serve, "serve", false, "start service and simulator on "+defaultServer+" and stay")
+	cmd.Flags().StringVar(&listen, "listen", defaultServer, "with --serve: the address to listen on")
+	cmd.Flags().BoolVar(&titles, "titles", false, "print the list of titles")
+	cmd.Flags().StringVar(&keep, "keep", "", "keep the job table in this file")
 	cmd.MarkFlagsMutuallyExclusive("serve", "titles")
 	return cmd
 }
 
-// ofDemo gives an error of the demo its exit code.
-func ofDemo(ctx context.Context, err error) error {
+// demoError gives an error of the demo its exit code.
+func demoError(ctx context.Context, err error) error {
 	if err == nil {
 		return nil
 	}
@@ -86,69 +77,31 @@ func ofDemo(ctx context.Context, err error) error {
 	if _, coded := errors.AsType[*exitError](err); coded {
 		return err
 	}
-	return failed(err)
+	return runError(err)
 }
 
-// demoService runs service and simulator around do.
-func (c *cli) demoService(ctx context.Context, d *demo, listen string, do func(ctx context.Context, address string) error) (err error) {
-	db := d.keep
+// runSimulation calls use while the demo's service and simulator run. The job table is in the file db;
+// if that is empty, it is temporary.
+func runSimulation(ctx context.Context, listen, db string, use func(ctx context.Context, address string) error) (err error) {
 	if db == "" {
-		dir, mkErr := os.MkdirTemp("", "stoker-demo-")
-		if mkErr != nil {
-			return mkErr
+		dir, tempErr := os.MkdirTemp("", "stoker-demo-")
+		if tempErr != nil {
+			return tempErr
 		}
 		defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 		db = filepath.Join(dir, "stoker.db")
 	}
-	platform, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		return fmt.Errorf("listen: %w", err)
+	simulation := &service.Simulation{
+		Simulator: demoPlatform(), Listen: listen, DB: db, QueueTarget: demoQueueTarget, PollInterval: time.Second,
 	}
-	cfg := demoConfig(db, listen, "http://"+platform.Addr().String()+"/v1")
-	s, err := newService(ctx, cfg, slog.New(slog.DiscardHandler))
-	if err != nil {
-		if errors.Is(err, syscall.EADDRINUSE) {
-			err = fmt.Errorf("%s is in use already: is a service running there? --listen names another address", listen)
-		}
-		return errors.Join(explain(cfg, "--keep", err), platform.Close())
+	err = simulation.Run(ctx, use)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return fmt.Errorf("%s is in use already: is a service running there? --listen names another address", listen)
 	}
-	// The service goes first, so that it does not see its platform vanish.
-	serving, stopServing := context.WithCancelCause(ctx)
-	simulating, stopSimulating := context.WithCancelCause(context.WithoutCancel(ctx))
-	var group errgroup.Group
-	group.Go(func() error {
-		defer stopSimulating(nil)
-		return s.run(serving)
-	})
-	group.Go(func() error {
-		defer stopServing(errors.New("the simulator has ended"))
-		return serveSimulator(simulating, script(), platform)
-	})
-	err = do(serving, s.grpcListener.Addr().String())
-	stopServing(errDemoOver)
-	return errors.Join(err, group.Wait())
+	return explainJobTable(db, "--keep", err)
 }
 
-var errDemoOver = errors.New("the demo is over")
-
-// demoConfig is a service with everything a batch needs.
-func demoConfig(db, listen, platform string) *config.Config {
-	key := func() (string, error) { return "demo", nil }
-	return &config.Config{
-		Listen: listen, DB: db, BitmovinURL: platform, MaxRetries: job.DefaultMaxRetries,
-		PollInterval: time.Second,
-		Accounts:     []config.Account{{ID: config.DefaultName, APIKey: key, QueueTarget: 3, URL: platform}},
-		Inputs: map[string]config.Storage{config.DefaultName: {
-			Storage: bitmovin.Storage{Type: bitmovin.StorageHTTPS, Host: "masters.example.com"},
-		}},
-		Outputs: map[string]config.Storage{config.DefaultName: {
-			Storage: bitmovin.Storage{Type: bitmovin.StorageS3, Bucket: "encodes", AccessKey: "demo", SecretKey: "demo"},
-		}},
-		Profiles: map[string]job.Recipe{config.DefaultName: job.DefaultRecipe()},
-	}
-}
-
-// runDemo submits the titles, shows them until they have ended, and sums up.
+// runDemo submits the titles, watches them until they have ended, and sums up.
 func (c *cli) runDemo(ctx context.Context, address string) (err error) {
 	conn, err := client.Dial(address, client.Options{})
 	if err != nil {
@@ -159,56 +112,57 @@ func (c *cli) runDemo(ctx context.Context, address string) (err error) {
 	if err != nil {
 		return err
 	}
-	request := &stokerv1.SubmitBatchRequest{
-		DisplayName: "open films", Labels: map[string]string{"demo": "true"}, Jobs: specs(list),
-		// A demo has no time to wait for the usual ten seconds.
+	batch, err := conn.Submit(ctx, &stokerv1.SubmitBatchRequest{
+		DisplayName: "open films", Labels: map[string]string{"demo": "true"}, Jobs: jobSpecs(list),
+		// A demo has no time for the usual pause of ten seconds.
 		RetryPolicy: &stokerv1.RetryPolicy{MaxRetries: new(int32(job.DefaultMaxRetries)), InitialBackoff: durationpb.New(time.Second)},
-	}
-	batch, err := conn.Submit(ctx, request)
+	})
 	if err != nil {
 		return err
 	}
-	c.note("%s from open-movies.csv, a simulated platform with %d encoders, 3 encodings kept queued", plural(int64(len(list.Jobs)), "title"), demoEncoders)
+	c.note("%s from open-movies.csv, a simulated platform with %d encoders, %d encodings kept queued",
+		ui.Plural(int64(len(list.Jobs)), "title"), demoEncoders, demoQueueTarget)
 	c.note("")
-	err = c.attend(ctx, conn, whole(batch.GetId()))
+	err = c.watchUntilDone(ctx, conn, watchRequest(batch.GetId()))
 	if exit, ok := errors.AsType[*exitError](err); err != nil && (!ok || exit.code != exitFailed || exit.err != nil) {
-		return err
+		return err // other than that some jobs failed
 	}
-	return c.sumUp(ctx, conn, batch.GetId())
+	return c.sumUpDemo(ctx, conn, batch.GetId())
 }
 
-// sumUp tells how the batch ended, and whether that was how it should.
-func (c *cli) sumUp(ctx context.Context, conn *client.Client, batchID string) error {
-	answer, err := conn.Batches().GetBatch(ctx, &stokerv1.GetBatchRequest{BatchId: batchID})
+// sumUpDemo says how the batch ended. It returns an error if that was not as scripted.
+func (c *cli) sumUpDemo(ctx context.Context, conn *client.Client, batchID string) error {
+	response, err := conn.Batches().GetBatch(ctx, &stokerv1.GetBatchRequest{BatchId: batchID})
 	if err != nil {
 		return err
 	}
-	jobs, err := conn.Batches().ListJobs(ctx, &stokerv1.ListJobsRequest{BatchId: batchID, PageSize: maxPage})
+	jobs, err := conn.Batches().ListJobs(ctx, &stokerv1.ListJobsRequest{BatchId: batchID, PageSize: maxPageSize})
 	if err != nil {
 		return err
 	}
-	b := answer.GetBatch()
-	var retried, failures []*stokerv1.Job
+	b := response.GetBatch()
+	retried := 0
+	var failures []*stokerv1.Job
 	for _, j := range jobs.GetJobs() {
 		switch {
 		case j.GetState() == stokerv1.JobState_JOB_STATE_FAILED:
 			failures = append(failures, j)
 		case j.GetAttempt() > 1:
-			retried = append(retried, j)
+			retried++
 		}
 	}
-	n := b.GetCounts()
+	succeeded := b.GetCounts().GetSucceeded()
 	took := b.GetFinishTime().AsTime().Sub(b.GetCreateTime().AsTime())
-	c.note("\n%d of %s encoded in %s, %d of them after a retry.", n.GetSucceeded(), plural(b.GetJobCount(), "title"), rounded(took), len(retried))
+	c.note("\n%d of %s encoded in %s, %d of them after a retry.", succeeded, ui.Plural(b.GetJobCount(), "title"), ui.FormatDuration(took), retried)
 	for _, j := range failures {
-		c.note("\nFailed for good: %s (%s)\n  %s", title(j), j.GetInputPath(), failure(j))
+		c.note("\nFailed for good: %s (%s)\n  %s", ui.JobTitle(j), j.GetInputPath(), ui.JobFailure(j))
 	}
-	c.suggest()
-	return asScripted(len(retried), failures, n.GetSucceeded())
+	c.suggestNextSteps()
+	return checkDemo(retried, len(failures), succeeded)
 }
 
-// suggest names commands to go on with.
-func (c *cli) suggest() {
+// suggestNextSteps names commands to go on with, as they work in the present directory.
+func (c *cli) suggestNextSteps() {
 	const list = "examples/open-movies.csv"
 	stoker := os.Args[0]
 	submit := fmt.Sprintf("%s submit %s --watch", stoker, list)

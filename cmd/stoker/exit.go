@@ -12,6 +12,7 @@ import (
 	"github.com/stokerd/stoker/client"
 	"github.com/stokerd/stoker/internal/config"
 	"github.com/stokerd/stoker/internal/joblist"
+	"github.com/stokerd/stoker/internal/ui"
 )
 
 const exitCodes = `
@@ -25,10 +26,11 @@ const (
 	exitFailed      = 1
 	exitUsage       = 2
 	exitUnreachable = 3
+	exitInterrupted = 130 // by Ctrl-C
 )
 
-// exitError ends the program with a code. Without err nothing is printed: the
-// command has said what there is to say.
+// exitError ends the program with a code. Without err nothing is printed, because the command has
+// printed everything.
 type exitError struct {
 	code int
 	err  error
@@ -43,42 +45,32 @@ func (e *exitError) Error() string {
 
 func (e *exitError) Unwrap() error { return e.err }
 
-// usage marks an error as the caller's own.
-func usage(err error) error { return &exitError{code: exitUsage, err: err} }
+// usageError marks an error as a mistake of the user: exit code 2.
+func usageError(err error) error { return &exitError{code: exitUsage, err: err} }
 
+// usagef is [usageError] with a format. The strings among its arguments are made printable.
 func usagef(format string, args ...any) error {
-	return usage(fmt.Errorf(format, printableArgs(args)...))
+	return usageError(fmt.Errorf(format, ui.PrintableArgs(args)...))
 }
 
-// failed marks an error of a command that was used rightly.
-func failed(err error) error { return &exitError{code: exitFailed, err: err} }
+// runError marks an error of a command that was used rightly: exit code 1.
+func runError(err error) error { return &exitError{code: exitFailed, err: err} }
 
-// exit prints an error and returns the code for it.
-func (c *cli) exit(ctx context.Context, err error) int {
-	code, text := c.verdict(ctx, err)
-	if text != "" {
-		_, _ = fmt.Fprintln(c.stderr, prefixed(printableLines(text))) // there is nowhere left to complain
+// reportError prints an error and returns the exit code for it.
+func (c *cli) reportError(ctx context.Context, err error) int {
+	code, text := c.exitStatus(ctx, err)
+	if text == "" {
+		return code
 	}
+	if !strings.Contains(text, "\n") { // otherwise it is a list of mistakes, each with its place
+		text = "stoker: " + text
+	}
+	_, _ = fmt.Fprintln(c.stderr, ui.PrintableLines(text)) // an error that cannot be printed still has its code
 	return code
 }
 
-// printableLines is a text of several lines as it is shown.
-func printableLines(text string) string {
-	lines := strings.Split(text, "\n")
-	for i, line := range lines {
-		lines[i] = printable(line)
-	}
-	return strings.Join(lines, "\n")
-}
-
-func prefixed(text string) string {
-	if strings.Contains(text, "\n") {
-		return text // a list of mistakes, each with its place
-	}
-	return "stoker: " + text
-}
-
-func (c *cli) verdict(ctx context.Context, err error) (code int, text string) {
+// exitStatus returns the exit code for an error and the text to print; "" for none.
+func (c *cli) exitStatus(ctx context.Context, err error) (code int, text string) {
 	if err == nil {
 		return exitOK, ""
 	}
@@ -97,32 +89,25 @@ func (c *cli) verdict(ctx context.Context, err error) (code int, text string) {
 	if _, ok := errors.AsType[*config.Error](err); ok {
 		return exitUsage, err.Error()
 	}
-	if l, ok := errors.AsType[*client.LostAnswerError](err); ok {
-		return exitUnreachable, c.lostText(l)
+	if lost, ok := errors.AsType[*client.LostAnswerError](err); ok {
+		return exitUnreachable, lostAnswerText(c.server, lost)
 	}
-	if s, ok := errors.AsType[answered](err); ok {
-		return c.statusVerdict(s.GRPCStatus())
+	if s, ok := errors.AsType[statusError](err); ok {
+		return statusExit(c.server, s.GRPCStatus())
 	}
-	if c.began {
+	if c.started {
 		return exitFailed, err.Error()
 	}
-	return exitUsage, printable(err.Error()) // the command library's: unknown flags, wrong arguments
+	return exitUsage, ui.Printable(err.Error()) // of the command library: unknown flags, wrong arguments
 }
 
-// answered is an error of gRPC, without what the client has wrapped around it.
-type answered interface {
-	error
-	GRPCStatus() *status.Status
-}
-
-// statusVerdict judges what the server answered, or that it did not.
-func (c *cli) statusVerdict(s *status.Status) (code int, text string) {
-	message := printable(s.Message())
-	switch code := s.Code(); {
-	case code == codes.Unavailable, code == codes.DeadlineExceeded, client.Unanswered(s.Err()):
+// statusExit is [cli.exitStatus] for the status of a call to the server.
+func statusExit(server string, s *status.Status) (code int, text string) {
+	if s.Code() == codes.Unavailable || s.Code() == codes.DeadlineExceeded || client.Unanswered(s.Err()) {
 		return exitUnreachable, fmt.Sprintf("the server at %s cannot be reached: %s"+
-			" (is stoker serve running there? --server or STOKER_SERVER names another)", c.server, connectionTrouble(s.Err()))
+			" (is stoker serve running there? --server or STOKER_SERVER names another)", server, connectionErrorText(s.Err()))
 	}
+	message := ui.Printable(s.Message())
 	switch s.Code() {
 	case codes.InvalidArgument, codes.NotFound, codes.AlreadyExists, codes.FailedPrecondition, codes.OutOfRange,
 		codes.Unimplemented, codes.PermissionDenied, codes.Unauthenticated:
@@ -134,21 +119,21 @@ func (c *cli) statusVerdict(s *status.Status) (code int, text string) {
 	return exitFailed, fmt.Sprintf("%s (%s)", message, s.Code())
 }
 
-// lostText tells what is known of a call whose answer did not come.
-func (c *cli) lostText(l *client.LostAnswerError) string {
-	then := "the same command can be given again: what is done already is not done twice"
-	if !l.Repeatable {
-		then = "look what became of it before you give the same command again"
+// lostAnswerText reports a call without an answer, with advice.
+func lostAnswerText(server string, lost *client.LostAnswerError) string {
+	advice := "the command can be repeated: nothing is done twice"
+	if !lost.Repeatable {
+		advice = "check what became of it before you repeat the command"
 	}
-	return fmt.Sprintf("the server at %s gave no answer: %s. It may have done what was asked, or not; %s", c.server, connectionTrouble(l.Err), then)
+	return fmt.Sprintf("the server at %s gave no answer: %s. It may have done what was asked, or not; %s",
+		server, connectionErrorText(lost.Err), advice)
 }
 
-// violationLines tells what is wrong with a request, one line for each, and how much of
-// it is not listed.
+// violationLines are the mistakes in a request, one to a line, and how many more of the total there are.
 func violationLines(violations []client.Violation, total int) string {
 	lines := make([]string, len(violations))
 	for i, v := range violations {
-		lines[i] = printable(v.Field + ": " + v.Message)
+		lines[i] = ui.Printable(v.Field + ": " + v.Message)
 	}
 	if more := total - len(violations); more > 0 {
 		lines = append(lines, fmt.Sprintf("and %d more", more))

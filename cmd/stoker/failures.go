@@ -7,38 +7,37 @@ import (
 
 	"github.com/stokerd/stoker/client"
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+	"github.com/stokerd/stoker/internal/ui"
 )
 
-func (c *cli) failuresCommand() *cobra.Command {
-	return &cobra.Command{
+func failuresCommand(c *cli) *cobra.Command {
+	cmd := &cobra.Command{
 		Use:   "failures BATCH",
-		Short: "Tell what the failed jobs of a batch failed of",
-		Long: `Tell what the failed jobs of a batch failed of, and how many of each, the most
-frequent cause first. Jobs that failed in the same way but for their paths count as one
-cause. CAUSE chooses its jobs for stoker retry --cause.`,
+		Short: "List the causes for which jobs of a batch failed",
+		Long: `List the causes for which jobs of a batch failed, the most frequent first, and how
+many jobs failed for each. Failures that differ only in their paths are one cause.
+stoker retry --cause takes the value in the column CAUSE.`,
 		Example: "  stoker failures 0192f0c1-...",
 		Args:    oneArg,
-		RunE: c.connected(func(ctx context.Context, conn *client.Client, args []string) error {
-			answer, err := conn.Batches().ListFailures(ctx, &stokerv1.ListFailuresRequest{BatchId: args[0]})
-			switch {
-			case err != nil:
-				return err
-			case c.json:
-				return c.printJSON(answer)
-			case len(answer.GetCauses()) == 0:
-				c.note("no job has failed")
-				return nil
-			}
-			list := table{header: []string{"JOBS", "CAUSE", "FAILURE", "FOR EXAMPLE"}}
-			told := int64(0)
-			for _, cause := range answer.GetCauses() {
-				list.row(itoa(cause.GetCount()), cause.GetCause(), failure(&stokerv1.Job{Failure: cause.GetFailure()}), cause.GetJobId())
-				told += cause.GetCount()
-			}
-			if rest := answer.GetFailedCount() - told; rest > 0 {
-				c.note("and %s of other causes", plural(rest, "job"))
-			}
-			return c.printTable(list)
-		}),
 	}
+	return c.clientCommand(cmd, answerTimeout, func(ctx context.Context, conn *client.Client, args []string) error {
+		response, err := conn.Batches().ListFailures(ctx, &stokerv1.ListFailuresRequest{BatchId: args[0]})
+		switch {
+		case err != nil:
+			return err
+		case c.json:
+			return c.printJSON(response)
+		case len(response.GetCauses()) == 0:
+			c.note("no job has failed")
+			return nil
+		}
+		rest := response.GetFailedCount()
+		for _, cause := range response.GetCauses() {
+			rest -= cause.GetCount()
+		}
+		if rest > 0 {
+			c.note("and %s of other causes", ui.Plural(rest, "job"))
+		}
+		return ui.FailureTable(response.GetCauses()).Write(c.stdout)
+	})
 }

@@ -2,46 +2,20 @@ package main
 
 import (
 	"context"
-	"flag"
 	"net"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
-	"github.com/google/go-cmp/cmp"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/types/known/timestamppb"
 
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+	"github.com/stokerd/stoker/internal/testkit/sample"
 )
-
-var update = flag.Bool("update", false, "write the golden files anew")
-
-// golden compares got with a file in testdata.
-func golden(t *testing.T, name, got string) {
-	t.Helper()
-	file := filepath.Join("testdata", name+".golden")
-	if *update {
-		if err := os.WriteFile(file, []byte(got), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("%s (-want +got), or run the test with -update:\n%s", file, diff)
-	}
-}
 
 // command runs a command line.
 type command struct {
@@ -62,7 +36,7 @@ func (c command) run(ctx context.Context, args ...string) result {
 	return result{code, stdout.String(), stderr.String()}
 }
 
-// fake is a server that answers with what it was given, and keeps what it was asked.
+// fake is a server with fixed answers. It records the requests.
 type fake struct {
 	stokerv1.UnimplementedBatchServiceServer
 	stokerv1.UnimplementedAccountServiceServer
@@ -71,13 +45,13 @@ type fake struct {
 	empty  bool                                                       // ListBatches finds nothing
 	refuse error                                                      // of SubmitBatch
 	state  stokerv1.BatchState                                        // of the batch that SubmitBatch answers with; 0: ACTIVE
-	pages  func(*stokerv1.ListJobsRequest) *stokerv1.ListJobsResponse // nil: someJobs, on one page
+	pages  func(*stokerv1.ListJobsRequest) *stokerv1.ListJobsResponse // nil: sample.Jobs, on one page
 
 	mu    sync.Mutex
 	asked []proto.Message
 }
 
-// services are what a server of the tests has.
+// services are the services of a test server.
 type services interface {
 	stokerv1.BatchServiceServer
 	stokerv1.AccountServiceServer
@@ -89,7 +63,7 @@ func (f *fake) start(t *testing.T) string {
 	return serve(t, f)
 }
 
-// serve serves answers and returns their address.
+// serve runs a server until the test ends, and returns its address.
 func serve(t *testing.T, s services, options ...grpc.ServerOption) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -110,7 +84,7 @@ func serve(t *testing.T, s services, options ...grpc.ServerOption) string {
 	return listener.Addr().String()
 }
 
-// signed has errors come from a Stoker server.
+// signed marks errors as those of a Stoker server.
 func signed(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (any, error) {
 	resp, err := handle(ctx, req)
 	if err == nil {
@@ -129,7 +103,7 @@ func (f *fake) ask(m proto.Message) {
 	f.asked = append(f.asked, proto.CloneOf(m))
 }
 
-// last is what was asked last.
+// last is the latest request.
 func (f *fake) last(t *testing.T) proto.Message {
 	t.Helper()
 	f.mu.Lock()
@@ -140,70 +114,12 @@ func (f *fake) last(t *testing.T) proto.Message {
 	return f.asked[len(f.asked)-1]
 }
 
-const (
-	batchID = "01920000-0000-7000-8000-000000000001"
-	minute  = 60
-)
-
-// at is a time, in seconds after the beginning.
-func at(seconds int) *timestamppb.Timestamp {
-	return timestamppb.New(time.Date(2026, 3, 1, 20, 0, seconds, 0, time.UTC))
-}
-
-func sampleBatch() *stokerv1.Batch {
-	return &stokerv1.Batch{
-		Id: batchID, DisplayName: "night run", Account: "default", Priority: 50, Profile: "default",
-		State: stokerv1.BatchState_BATCH_STATE_ACTIVE, JobCount: 6, Percent: 41.6,
-		Counts:     &stokerv1.JobCounts{Waiting: 1, Starting: 1, Queued: 1, Running: 1, Succeeded: 1, Failed: 1},
-		Wait:       &stokerv1.Wait{Code: stokerv1.WaitCode_WAIT_CODE_QUEUE_FULL, Position: 1, Count: 3, Limit: 3},
-		WaitReason: "waiting for a free slot (3 of 3 queued)",
-		CreateTime: at(0), StartTime: at(1), EstimatedFinishTime: at(5 * minute),
-	}
-}
-
-// someJobs are jobs in all kinds of states, the interesting ones first.
-func someJobs() []*stokerv1.Job {
-	decoding := &stokerv1.Failure{
-		Kind: stokerv1.FailureKind_FAILURE_KIND_ENCODING, Code: 10003, Category: "DECODING ERROR",
-		Text: "the input cannot be decoded", Messages: []string{"the input cannot be decoded", "moov atom not found"},
-		RetryHint: "NO_RETRY", Permanent: true, Time: at(40),
-	}
-	lost := &stokerv1.Failure{
-		Kind: stokerv1.FailureKind_FAILURE_KIND_ENCODING, Code: 60001, Category: "ENCODING ERROR",
-		Text: "an encoder was lost", RetryHint: "RETRY", Time: at(45),
-	}
-	return []*stokerv1.Job{
-		{
-			Id: batchID + "/1", Key: "nosferatu", Name: "Nosferatu", InputPath: "in/nosferatu.mkv", OutputPath: "out/nosferatu",
-			State: stokerv1.JobState_JOB_STATE_FAILED, Progress: 12, Attempt: 1, EncodingId: "e-1", Failure: decoding,
-			CreateTime: at(0), StartTime: at(1), QueuedTime: at(2), RunningTime: at(10), FinishTime: at(40),
-		},
-		{
-			Id: batchID + "/2", Name: "Häxan, restored", InputPath: "in/haxan.mkv", OutputPath: "out/haxan",
-			State: stokerv1.JobState_JOB_STATE_RUNNING, Progress: 37, Attempt: 2, EncodingId: "e-2", Failure: lost,
-			CreateTime: at(0), StartTime: at(50), QueuedTime: at(51), RunningTime: at(minute),
-		},
-		{
-			Id: batchID + "/3", InputPath: "in/the-general.mkv", OutputPath: "out/the-general",
-			State: stokerv1.JobState_JOB_STATE_WAITING, Attempt: 1, Failure: lost, Reason: "ENCODING 60001: an encoder was lost",
-			Wait:            &stokerv1.Wait{Code: stokerv1.WaitCode_WAIT_CODE_BACKOFF, Attempt: 2, Until: at(minute + 10)},
-			WaitReason:      "pause before attempt 2 until 2026-03-01T20:01:10Z",
-			NextAttemptTime: at(minute + 10), CreateTime: at(0), StartTime: at(3),
-		},
-		{
-			Id: batchID + "/4", Key: "metropolis", InputPath: "in/metropolis.mkv", OutputPath: "out/metropolis",
-			State: stokerv1.JobState_JOB_STATE_SUCCEEDED, Progress: 100, Attempt: 1, EncodingId: "e-4",
-			CreateTime: at(0), StartTime: at(4), FinishTime: at(59),
-		},
-	}
-}
-
 func (f *fake) SubmitBatch(_ context.Context, r *stokerv1.SubmitBatchRequest) (*stokerv1.SubmitBatchResponse, error) {
 	f.ask(r)
 	if f.refuse != nil {
 		return nil, f.refuse
 	}
-	b := sampleBatch()
+	b := sample.Batch()
 	if f.state != 0 {
 		b.State = f.state
 	}
@@ -212,7 +128,7 @@ func (f *fake) SubmitBatch(_ context.Context, r *stokerv1.SubmitBatchRequest) (*
 
 func (f *fake) GetBatch(_ context.Context, r *stokerv1.GetBatchRequest) (*stokerv1.GetBatchResponse, error) {
 	f.ask(r)
-	b := sampleBatch()
+	b := sample.Batch()
 	b.Input, b.OutputId = "masters", "5f0c6c5e-0000-4000-8000-000000000000"
 	return &stokerv1.GetBatchResponse{Batch: b}, nil
 }
@@ -223,37 +139,37 @@ func (f *fake) ListBatches(_ context.Context, r *stokerv1.ListBatchesRequest) (*
 		return &stokerv1.ListBatchesResponse{}, nil
 	}
 	if r.GetPageToken() == "" {
-		return &stokerv1.ListBatchesResponse{Batches: []*stokerv1.Batch{sampleBatch()}, NextPageToken: "next"}, nil
+		return &stokerv1.ListBatchesResponse{Batches: []*stokerv1.Batch{sample.Batch()}, NextPageToken: "next"}, nil
 	}
-	other := sampleBatch()
+	other := sample.Batch()
 	other.Id, other.DisplayName, other.State, other.Percent = "0191", "tabs\tand\nlines", stokerv1.BatchState_BATCH_STATE_FAILED, 100
 	return &stokerv1.ListBatchesResponse{Batches: []*stokerv1.Batch{other}}, nil
 }
 
 func (f *fake) ListJobs(_ context.Context, r *stokerv1.ListJobsRequest) (*stokerv1.ListJobsResponse, error) {
 	f.ask(r)
-	if r.GetBatchId() != batchID {
+	if r.GetBatchId() != sample.BatchID {
 		return nil, status.Errorf(codes.NotFound, "batch %s: not found", r.GetBatchId())
 	}
 	if f.pages != nil {
 		return f.pages(r), nil
 	}
-	return &stokerv1.ListJobsResponse{Jobs: someJobs()}, nil
+	return &stokerv1.ListJobsResponse{Jobs: sample.Jobs()}, nil
 }
 
 func (f *fake) GetJob(_ context.Context, r *stokerv1.GetJobRequest) (*stokerv1.GetJobResponse, error) {
 	f.ask(r)
-	j := someJobs()[1]
-	j.PlatformStatus, j.PlatformStatusTime = "PAUSED", at(2*minute)
+	j := sample.Jobs()[1]
+	j.PlatformStatus, j.PlatformStatusTime = "PAUSED", sample.At(2*60)
 	return &stokerv1.GetJobResponse{
 		Job: j,
 		Attempts: []*stokerv1.Attempt{
-			{Number: 1, EncodingId: "e-2", State: stokerv1.JobState_JOB_STATE_FAILED, StartTime: at(3), FinishTime: at(45), Failure: j.GetFailure()},
-			{Number: 2, EncodingId: "e-2", State: stokerv1.JobState_JOB_STATE_RUNNING, StartTime: at(50)},
+			{Number: 1, EncodingId: "e-2", State: stokerv1.JobState_JOB_STATE_FAILED, StartTime: sample.At(3), FinishTime: sample.At(45), Failure: j.GetFailure()},
+			{Number: 2, EncodingId: "e-2", State: stokerv1.JobState_JOB_STATE_RUNNING, StartTime: sample.At(50)},
 		},
 		Events: []*stokerv1.JobEvent{
-			{Time: at(0), To: stokerv1.JobState_JOB_STATE_WAITING, Reason: "submitted"},
-			{Time: at(2), From: stokerv1.JobState_JOB_STATE_WAITING, To: stokerv1.JobState_JOB_STATE_STARTING, Attempt: 1, Reason: "a slot is free"},
+			{Time: sample.At(0), To: stokerv1.JobState_JOB_STATE_WAITING, Reason: "submitted"},
+			{Time: sample.At(2), From: stokerv1.JobState_JOB_STATE_WAITING, To: stokerv1.JobState_JOB_STATE_STARTING, Attempt: 1, Reason: "a slot is free"},
 		},
 	}, nil
 }
@@ -298,13 +214,13 @@ func (f *fake) ListAccounts(_ context.Context, r *stokerv1.ListAccountsRequest) 
 	return &stokerv1.ListAccountsResponse{Accounts: []*stokerv1.Account{
 		{
 			Id: "archive", QueueTarget: 20, EffectiveQueueTarget: 12, PlatformQueuedCount: new(int32(11)), QueuedCount: 9, RunningCount: 40,
-			PlatformQueuedTime: at(30), Wait: &stokerv1.Wait{Code: stokerv1.WaitCode_WAIT_CODE_QUEUE_FULL, Count: 12, Limit: 12},
+			PlatformQueuedTime: sample.At(30), Wait: &stokerv1.Wait{Code: stokerv1.WaitCode_WAIT_CODE_QUEUE_FULL, Count: 12, Limit: 12},
 			WaitReason: "waiting for a free slot (12 of 12 queued)", StartingCount: 1, PreparedCount: 24, Budgets: []*stokerv1.Budget{{Class: "encoding-list", LimitPerMinute: 54, Available: 5}},
 			UnknownValues: []*stokerv1.UnknownValue{
-				{Kind: "status", Value: "PAUSED", FirstTime: at(7), Count: 12},
-				{Kind: "error_code", Value: "8100", FirstTime: at(8), Count: 1},
-				{Kind: "event", Value: "TRANSFER_RESUMED", FirstTime: at(9), Count: 2},
-				{Kind: "field", Value: "task.cost", FirstTime: at(9), Count: 1},
+				{Kind: "status", Value: "PAUSED", FirstTime: sample.At(7), Count: 12},
+				{Kind: "error_code", Value: "8100", FirstTime: sample.At(8), Count: 1},
+				{Kind: "event", Value: "TRANSFER_RESUMED", FirstTime: sample.At(9), Count: 2},
+				{Kind: "field", Value: "task.cost", FirstTime: sample.At(9), Count: 1},
 			},
 		},
 		{
@@ -315,7 +231,7 @@ func (f *fake) ListAccounts(_ context.Context, r *stokerv1.ListAccountsRequest) 
 	}}, nil
 }
 
-// invalid is an INVALID_ARGUMENT with violations: field, message, field, message...
+// invalid is an INVALID_ARGUMENT whose violations are pairs of a field and a message.
 func invalid(t *testing.T, pairs ...string) error {
 	t.Helper()
 	bad := &errdetails.BadRequest{}

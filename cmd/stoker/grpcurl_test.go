@@ -17,12 +17,12 @@ import (
 func TestGrpcurl(t *testing.T) {
 	tool := grpcurl.Path(t)
 	sim := &simulator.Simulator{Encoders: 1, EncodingDuration: func(e simulator.Encoding) time.Duration {
-		if inputOf(e) == "in/long.mp4" {
+		if inputPath(e) == "in/long.mp4" {
 			return time.Hour // it is there to be cancelled
 		}
 		return 50 * time.Millisecond
 	}}
-	env := platform(t, sim)
+	env := serviceEnv(t, sim)
 	env["STOKER_POLL_INTERVAL"] = "200ms"
 	s := startService(t, env)
 	call := func(method, request string) string {

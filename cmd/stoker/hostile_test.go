@@ -3,56 +3,25 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/reflect/protoreflect"
 
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
 	"github.com/stokerd/stoker/internal/config"
-	"github.com/stokerd/stoker/job"
+	"github.com/stokerd/stoker/internal/testkit/hostile"
+	"github.com/stokerd/stoker/internal/testkit/sample"
 )
 
-// hostile is a text that would set a terminal's title and colour, end its line and be read
-// backwards.
-const hostile = "a\x1b]0;owned\a\u009b31m\u202eb\u2066\u200bc\x7f\r\nINJECTED\td"
-
-// spoil puts the hostile text into every text of a message.
-func spoil(m protoreflect.Message) {
-	for i := range m.Descriptor().Fields().Len() {
-		fd := m.Descriptor().Fields().Get(i)
-		switch {
-		case fd.Name() == "next_page_token", fd.Name() == "cursor":
-		case fd.IsList() && fd.Message() != nil:
-			for i := range m.Get(fd).List().Len() {
-				spoil(m.Get(fd).List().Get(i).Message())
-			}
-		case fd.IsList() && fd.Kind() == protoreflect.StringKind:
-			m.Mutable(fd).List().Append(protoreflect.ValueOfString(hostile))
-		case fd.IsMap() && fd.MapValue().Kind() == protoreflect.StringKind:
-			m.Mutable(fd).Map().Set(protoreflect.ValueOfString(hostile).MapKey(), protoreflect.ValueOfString(hostile))
-		case fd.IsList(), fd.IsMap():
-		case fd.Message() != nil:
-			if m.Has(fd) {
-				spoil(m.Mutable(fd).Message())
-			}
-		case fd.Kind() == protoreflect.StringKind && fd.ContainingOneof() == nil:
-			m.Set(fd, protoreflect.ValueOfString(hostile))
-		}
-	}
-}
-
-// spoilt are the options of a server whose answers, and errors, are hostile.
+// spoilt makes a server put hostile texts into its answers and errors.
 func spoilt() []grpc.ServerOption {
 	return []grpc.ServerOption{
 		grpc.UnaryInterceptor(func(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (any, error) {
@@ -80,27 +49,25 @@ func spoiltCopy(m any) any {
 	if !ok {
 		return m
 	}
-	spoilt := proto.Clone(original)
-	spoil(spoilt.ProtoReflect())
-	return spoilt
+	return hostile.Spoil(original)
 }
 
 func spoiltError(code codes.Code) error {
-	s, _ := status.New(code, hostile).WithDetails(&errdetails.ErrorInfo{Reason: hostile, Domain: "stoker"})
+	s, _ := status.New(code, hostile.Text).WithDetails(&errdetails.ErrorInfo{Reason: hostile.Text, Domain: "stoker"})
 	if code == codes.InvalidArgument {
 		s, _ = s.WithDetails(&errdetails.BadRequest{FieldViolations: []*errdetails.BadRequest_FieldViolation{
-			{Field: hostile, Description: hostile}, {Field: "jobs[0].key", Description: hostile},
+			{Field: hostile.Text, Description: hostile.Text}, {Field: "jobs[0].key", Description: hostile.Text},
 		}})
 	}
 	return s.Err()
 }
 
-// spoiltAnswers are the answers of a server that has something to say in all of them.
+// spoiltAnswers are answers that use every part of the contract that is printed.
 type spoiltAnswers struct{ *fake }
 
 func (spoiltAnswers) SubmitBatch(context.Context, *stokerv1.SubmitBatchRequest) (*stokerv1.SubmitBatchResponse, error) {
 	return &stokerv1.SubmitBatchResponse{
-		Batch: sampleBatch(), Warnings: []*stokerv1.Warning{{}, {}}, WarningCount: 5,
+		Batch: sample.Batch(), Warnings: []*stokerv1.Warning{{}, {}}, WarningCount: 5,
 	}, nil
 }
 
@@ -125,11 +92,11 @@ func (spoiltAnswers) ListAccounts(context.Context, *stokerv1.ListAccountsRequest
 	}}, nil
 }
 
-// Nothing that a server says, or that an old job table holds, reaches a terminal or a
-// file as a control character, or changes the order in which a line is read.
+// TestHostileAnswers checks that no text of a server, or of an old job table, reaches a terminal or a
+// file with a control character or a change of the reading order in it.
 func TestHostileAnswers(t *testing.T) {
-	watched := append([]*stokerv1.WatchBatchResponse{{Snapshot: true, Batch: sampleBatch(), Jobs: someJobs()}},
-		ending(stokerv1.BatchState_BATCH_STATE_FAILED)...)
+	watched := append([]*stokerv1.WatchBatchResponse{{Snapshot: true, Batch: sample.Batch(), Jobs: sample.Jobs()}},
+		sample.Watch(stokerv1.BatchState_BATCH_STATE_FAILED)...)
 	address := serve(t, spoiltAnswers{&fake{watch: watched}}, spoilt()...)
 	list := filepath.Join(t.TempDir(), "titles.csv")
 	if err := os.WriteFile(list, []byte("input_path,output_path\nin/a,out/a\n"), 0o600); err != nil {
@@ -137,115 +104,60 @@ func TestHostileAnswers(t *testing.T) {
 	}
 	for _, line := range [][]string{
 		{"batches"},
-		{"jobs", batchID},
-		{"jobs", batchID, "--format", "csv"},
-		{"job", batchID + "/2"},
-		{"failures", batchID},
-		{"watch", batchID},
-		{"watch", batchID, "--state", "failed"},
+		{"jobs", sample.BatchID},
+		{"jobs", sample.BatchID, "--format", "csv"},
+		{"job", sample.BatchID + "/2"},
+		{"failures", sample.BatchID},
+		{"watch", sample.BatchID},
+		{"watch", sample.BatchID, "--state", "failed"},
 		{"submit", list},
 		{"submit", list, "--watch"},
 		{"submit", list, "--dry-run"},
-		{"cancel", batchID},
-		{"cancel", batchID + "/1"},
-		{"cancel", batchID, "--state", "waiting"},
-		{"retry", batchID},
-		{"pause", batchID},
+		{"cancel", sample.BatchID},
+		{"cancel", sample.BatchID + "/1"},
+		{"cancel", sample.BatchID, "--state", "waiting"},
+		{"retry", sample.BatchID},
+		{"pause", sample.BatchID},
 		{"pause", "--account", "default"},
-		{"resume", batchID},
+		{"resume", sample.BatchID},
 		{"queue"},
 		{"queue", "--budgets"},
-		{"jobs", batchID, "--format", "jsonl"},
-		{"jobs", hostile},
-		{"watch", hostile + "/1"},
-		{"batches", "--label", hostile},
+		{"jobs", sample.BatchID, "--format", "jsonl"},
+		{"jobs", hostile.Text},
+		{"watch", hostile.Text + "/1"},
+		{"batches", "--label", hostile.Text},
 		{"batches", "--json"},
-		{"jobs", batchID, "--json"},
-		{"job", batchID + "/2", "--json"},
-		{"failures", batchID, "--json"},
-		{"watch", batchID, "--json"},
+		{"jobs", sample.BatchID, "--json"},
+		{"job", sample.BatchID + "/2", "--json"},
+		{"failures", sample.BatchID, "--json"},
+		{"watch", sample.BatchID, "--json"},
 		{"submit", list, "--json"},
-		{"cancel", batchID, "--json"},
+		{"cancel", sample.BatchID, "--json"},
 		{"queue", "--json"},
 	} {
 		t.Run(strings.Join(line[:min(len(line), 1)], " ")+" "+strings.Join(line[min(len(line), 2):], " "), func(t *testing.T) {
 			got := command{}.run(t.Context(), append(line, "--server", address)...)
 			printed := got.stdout + got.stderr
 			if !strings.Contains(printed, "INJECTED") && line[0] != "retry" {
-				t.Fatalf("the hostile text is not in what was printed, so that this proves nothing:\n%s", printed)
+				t.Fatalf("the hostile.Text text is not in what was printed, so that this proves nothing:\n%s", printed)
 			}
-			checkPrintable(t, printed)
+			hostile.CheckPrintable(t, printed)
 		})
 	}
 }
 
-// checkPrintable looks for what the hostile text would have done.
-func checkPrintable(t *testing.T, printed string) {
-	t.Helper()
-	for line := range strings.Lines(printed) {
-		for _, r := range strings.TrimSuffix(line, "\n") {
-			if job.Hidden(r) && r != '\t' { // between the columns of a table
-				t.Fatalf("%s in %q", job.CharacterName(r), line)
-			}
-		}
-		if strings.HasPrefix(line, "INJECTED") {
-			t.Fatalf("the text has begun a line of its own:\n%s", printed)
-		}
-	}
-}
-
-// JSON tells the same text, with escapes.
-func TestHostileJSON(t *testing.T) {
-	line, err := jsonLine(&stokerv1.Batch{DisplayName: hostile})
-	if err != nil {
-		t.Fatal(err)
-	}
-	checkPrintable(t, string(line))
-	if bytes.ContainsRune(line, '\t') {
-		t.Errorf("a tab in %q", line)
-	}
-	var back map[string]string
-	if err := json.Unmarshal(line, &back); err != nil || back["display_name"] != hostile {
-		t.Errorf("%s reads %q, %v; want %q", line, back["display_name"], err, hostile)
-	}
-}
-
-// A log quotes it, or escapes it.
+// A log quotes or escapes a hostile text.
 func TestHostileLog(t *testing.T) {
 	for _, asJSON := range []bool{false, true} {
 		var log bytes.Buffer
-		c := &cli{stderr: &log}
-		lines := c.logHandler(&config.Config{LogJSON: asJSON})
-		slog.New(lines).Info("job failed", "reason", hostile)
+		lines := newLogHandler(&log, &config.Config{LogJSON: asJSON})
+		slog.New(lines).Info("job failed", "reason", hostile.Text)
 		if err := lines.Close(); err != nil {
 			t.Error(err)
 		}
-		checkPrintable(t, log.String())
+		hostile.CheckPrintable(t, log.String())
 		if !strings.Contains(log.String(), "INJECTED") || strings.Count(log.String(), "\n") != 1 {
 			t.Errorf("the log has no line with the text in it: %q", log.String())
-		}
-	}
-}
-
-// A picture has escape sequences of its own, and no others.
-func TestHostilePicture(t *testing.T) {
-	for _, change := range []func(*stokerv1.Batch){
-		func(*stokerv1.Batch) {},
-		func(b *stokerv1.Batch) { b.StateReason, b.WaitReason = "", hostile },
-	} {
-		m := &stokerv1.WatchBatchResponse{Snapshot: true, Batch: sampleBatch(), Jobs: someJobs()}
-		spoil(m.ProtoReflect())
-		change(m.GetBatch())
-		v := newView()
-		v.apply(m, time.Now())
-		picture := draw(v, 400, 40, time.Now())
-		for _, r := range picture {
-			if job.Hidden(r) && r != '\n' && r != '\x1b' {
-				t.Errorf("%s in %q", job.CharacterName(r), picture)
-			}
-		}
-		if strings.Contains(picture, "\x1b]") || strings.Contains(picture, "\nINJECTED") || !strings.Contains(picture, "INJECTED") {
-			t.Errorf("the hostile text did something, or is not there:\n%q", picture)
 		}
 	}
 }

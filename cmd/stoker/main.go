@@ -1,5 +1,5 @@
-// Stoker keeps Bitmovin's encoder fed: a gRPC service for batches of encoding jobs,
-// the simulator it can rehearse on, and the commands to work with both.
+// Stoker keeps Bitmovin's encoder fed. The command runs the gRPC service for batches of encoding jobs,
+// a simulator of the platform to try it on, and the commands that work with a running service.
 package main
 
 import (

@@ -45,7 +45,7 @@ func TestPlan(t *testing.T) {
 	}
 }
 
-// planned is the outcome of a plan on 4 encoders, a minute for each job.
+// planned is the outcome of a plan for 4 encoders and a minute a job.
 func planned(t *testing.T, list string, args ...string) (outcome map[string]float64) {
 	t.Helper()
 	got := command{}.run(t.Context(), append([]string{"plan", list, "--encoders", "4", "--duration", "1m", "--json"}, args...)...)

@@ -7,42 +7,33 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"log/slog"
-	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/stokerd/stoker/bitmovin/simulator"
-	"github.com/stokerd/stoker/internal/config"
+	"github.com/stokerd/stoker/internal/testkit/platform"
 )
 
-// longEnough is how long to wait for what must come, on however busy a machine.
+// longEnough is a timeout for what takes a moment, on a busy machine too.
 const longEnough = time.Minute
 
-// platform serves a simulator and returns the environment of a service on it.
-func platform(t *testing.T, sim *simulator.Simulator) map[string]string {
+// serviceEnv serves a simulator and returns the environment of a service on it.
+func serviceEnv(t *testing.T, sim *simulator.Simulator) map[string]string {
 	t.Helper()
-	web := httptest.NewServer(sim)
-	t.Cleanup(func() {
-		web.Close()
-		sim.Close()
-	})
-	return map[string]string{
-		"STOKER_BITMOVIN_URL": web.URL + "/v1", "BITMOVIN_API_KEY": "key", "HTTP_INPUT_HOST": "masters.example.com",
-		"S3_OUTPUT_BUCKET_NAME": "encodes", "S3_OUTPUT_ACCESS_KEY": "access", "S3_OUTPUT_SECRET_KEY": "secret",
-		"STOKER_DB": filepath.Join(t.TempDir(), "stoker.db"), "STOKER_LOG_FORMAT": "json",
-	}
+	env := platform.Env(platform.Serve(t, sim))
+	env["STOKER_DB"], env["STOKER_LOG_FORMAT"] = filepath.Join(t.TempDir(), "stoker.db"), "json"
+	return env
 }
 
-// serving is a service that runs.
+// serving is a running service.
 type serving struct {
 	grpc, http string
-	log        *bytes.Buffer // what was logged since it listens; complete once it has stopped
+	log        *bytes.Buffer // since it listens; complete once it has stopped
 	// stop interrupts the service like a signal and returns its exit code.
 	stop func() int
 }
@@ -92,12 +83,12 @@ func startService(t *testing.T, env map[string]string) serving {
 func TestServeGoesOnAfterSIGTERM(t *testing.T) {
 	const jobs = 16
 	sim := &simulator.Simulator{Encoders: 4, Duration: 200 * time.Millisecond, Unlimited: true}
-	env := platform(t, sim)
+	env := serviceEnv(t, sim)
 	env["STOKER_QUEUE_TARGET"], env["STOKER_POLL_INTERVAL"] = "6", "200ms"
 	var list strings.Builder
 	list.WriteString("input_path\n")
 	for i := range jobs {
-		list.WriteString("in/" + itoa(i) + ".mov\n")
+		list.WriteString("in/" + strconv.Itoa(i) + ".mov\n")
 	}
 	first := startService(t, env)
 	submitted := command{stdin: list.String()}.run(t.Context(), "submit", "-", "--server", first.grpc)
@@ -117,56 +108,17 @@ func TestServeGoesOnAfterSIGTERM(t *testing.T) {
 	}
 	encoded := map[string]int{}
 	for _, e := range sim.Encodings() {
-		encoded[inputOf(e)] += len(e.Starts)
+		encoded[inputPath(e)] += len(e.Starts)
 	}
 	for i := range jobs {
-		if n := encoded["in/"+itoa(i)+".mov"]; n != 1 {
+		if n := encoded["in/"+strconv.Itoa(i)+".mov"]; n != 1 {
 			t.Errorf("in/%d.mov was started %d times, want once", i, n)
 		}
 	}
 }
 
-// A signal can come before the servers have begun to serve.
-func TestStopsBeforeItServes(t *testing.T) {
-	env := platform(t, &simulator.Simulator{})
-	env["STOKER_LISTEN"], env["STOKER_HTTP_LISTEN"] = "127.0.0.1:0", "127.0.0.1:0"
-	cfg, err := config.Load(config.Sources{Getenv: func(name string) string { return env[name] }})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for range 20 { // who is first is for chance to decide
-		s, err := newService(t.Context(), cfg, slog.New(slog.DiscardHandler))
-		if err != nil {
-			t.Fatal(err)
-		}
-		ctx, cancel := context.WithCancelCause(t.Context())
-		cancel(&interrupted{signal: syscall.SIGTERM})
-		if err := s.run(ctx); err != nil {
-			t.Fatal(err)
-		}
-	}
-}
-
-func TestProbes(t *testing.T) {
-	s := startService(t, platform(t, &simulator.Simulator{}))
-	for _, path := range []string{"/healthz", "/readyz"} {
-		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+s.http+path, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		response, err := http.DefaultClient.Do(request)
-		if err != nil {
-			t.Fatal(err)
-		}
-		_ = response.Body.Close() // nothing is read from it
-		if response.StatusCode != http.StatusOK {
-			t.Errorf("%s: %s", path, response.Status)
-		}
-	}
-}
-
 func TestServeWithoutKeyShowsItInTheQueue(t *testing.T) {
-	env := platform(t, &simulator.Simulator{})
+	env := serviceEnv(t, &simulator.Simulator{})
 	delete(env, "BITMOVIN_API_KEY")
 	s := startService(t, env)
 	list := command{stdin: "input_path\na.mov\n"}.run(t.Context(), "submit", "-", "--server", s.grpc)
@@ -185,7 +137,7 @@ func TestServeWithoutKeyShowsItInTheQueue(t *testing.T) {
 }
 
 func TestServeRefusesAJobTable(t *testing.T) {
-	env := platform(t, &simulator.Simulator{})
+	env := serviceEnv(t, &simulator.Simulator{})
 	startService(t, env)
 	noise := filepath.Join(t.TempDir(), "notes.txt")
 	const text = "not a database, but something that somebody still needs, and more than a header of it is here\n"
@@ -209,7 +161,7 @@ func TestServeRefusesAJobTable(t *testing.T) {
 }
 
 func TestInterruptedWatch(t *testing.T) {
-	s := startService(t, platform(t, &simulator.Simulator{Encoders: 1, Duration: time.Hour}))
+	s := startService(t, serviceEnv(t, &simulator.Simulator{Encoders: 1, Duration: time.Hour}))
 	submitted := command{stdin: "input_path\na.mov\n"}.run(t.Context(), "submit", "-", "--server", s.grpc)
 	id := strings.TrimSpace(submitted.stdout)
 	ctx, cancel := context.WithCancelCause(t.Context())

@@ -7,35 +7,34 @@ import (
 	"syscall"
 )
 
-// interrupted is why a context ended: the user, or the system, asked for it.
+// interrupted is the cause of a context that a signal has ended.
 type interrupted struct {
 	signal syscall.Signal
 }
 
 func (i *interrupted) Error() string { return i.signal.String() }
 
-// code is what shells expect of a program that a signal ended: 130 for SIGINT,
-// 143 for SIGTERM.
+// code is the exit code that shells expect of a program that a signal ended: 130 for SIGINT, 143 for
+// SIGTERM.
 func (i *interrupted) code() int { return 128 + int(i.signal) }
 
-// interruptible returns a context that ends with the first SIGINT or SIGTERM. The
-// second one, while parent lasts, ends the process on the spot; nothing is lost by that,
-// only not tidied up.
+// interruptible returns a context that ends with the first SIGINT or SIGTERM. While parent lasts, a
+// second one ends the process at once. Nothing is lost by that; things are left untidy.
 func interruptible(parent context.Context) context.Context {
 	ctx, cancel := context.WithCancelCause(parent)
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	go func() {
 		defer signal.Stop(signals)
-		cancel(received(<-signals))
+		cancel(interruptedBy(<-signals))
 		if second := <-signals; parent.Err() == nil {
-			os.Exit(received(second).code())
+			os.Exit(interruptedBy(second).code())
 		}
 	}()
 	return ctx
 }
 
-func received(s os.Signal) *interrupted {
+func interruptedBy(s os.Signal) *interrupted {
 	number, _ := s.(syscall.Signal) // every signal of this system is one
 	return &interrupted{signal: number}
 }

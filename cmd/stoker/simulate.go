@@ -2,42 +2,41 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
-	"net/http"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/stokerd/stoker/bitmovin/simulator"
+	"github.com/stokerd/stoker/internal/service"
 )
 
-func (c *cli) simulateCommand() *cobra.Command {
+func simulateCommand(c *cli) *cobra.Command {
 	sim := &simulator.Simulator{}
-	var listen, storm string
+	var listen, faults string
 	cmd := &cobra.Command{
 		Use:   "simulate",
-		Short: "Run a stand-in for the Bitmovin API",
-		Long: `Run a stand-in for the Bitmovin API, for rehearsals without an account. It knows
-the documented rate limits, queues and encoders, and encodes nothing. Any API key is
-accepted.
+		Short: "Run a simulator of the Bitmovin API",
+		Long: `Run a simulator of the Bitmovin API, to try things without an account. It has the
+documented rate limits, queues and encoders, and encodes nothing. It accepts any API
+key.
 
-What it was asked to do and how it fared are at /simulator/ledger, /simulator/encodings
-and /simulator/stats.
+/simulator/ledger lists the calls, /simulator/encodings the encodings, and
+/simulator/stats the totals.
 
---faults disturbs calls: a share of all of them, such as 0.05, or a list of kinds with
+--faults lets calls fail: a share of all calls, such as 0.05, or a list of faults with
 their shares, such as 429=0.01,html502=0.02,reset=0.01,504started=0.02,hang:30s=0.01,8005=0.01.
 
 Exit codes: 0 stopped by SIGTERM or Ctrl-C; 1 could not start; 2 wrong usage.`,
 		Example: `  stoker simulate --encoders 20 --duration 10s --fail 0.05 &
   BITMOVIN_API_KEY=any HTTP_INPUT_HOST=example.com \
     S3_OUTPUT_BUCKET_NAME=b S3_OUTPUT_ACCESS_KEY=a S3_OUTPUT_SECRET_KEY=s \
-    stoker serve --bitmovin-url http://127.0.0.1:7080/v1 --db rehearsal.db`,
+    stoker serve --bitmovin-url http://127.0.0.1:7080/v1 --db trial.db`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var err error
-			if sim.Faults, err = simulator.ParseFaultPlan(storm); err != nil {
+			if sim.Faults, err = simulator.ParseFaultPlan(faults); err != nil {
 				return usagef("--faults: %w", err)
 			}
 			if _, _, err := net.SplitHostPort(listen); err != nil {
@@ -57,9 +56,9 @@ Exit codes: 0 stopped by SIGTERM or Ctrl-C; 1 could not start; 2 wrong usage.`,
 	f.DurationVar(&sim.StartDelay, "start-delay", 0, "how long an encoding is queued at least")
 	f.Float64Var(&sim.FailRate, "fail", 0, "share of runs that end in an error worth retrying, 0 to 1")
 	f.DurationVar(&sim.Latency, "latency", 0, "how long every call takes")
-	f.StringVar(&storm, "faults", "", "calls that go wrong; see above")
+	f.StringVar(&faults, "faults", "", "calls that fail; see above")
 	f.BoolVar(&sim.Unlimited, "unlimited", false, "no rate limits")
-	f.Uint64Var(&sim.Seed, "seed", 0, "replays everything random of another run (default: another one each time)")
+	f.Uint64Var(&sim.Seed, "seed", 0, "repeats the random choices of another run (default: new ones each time)")
 	f.SortFlags = false
 	return cmd
 }
@@ -84,23 +83,11 @@ func checkSimulator(sim *simulator.Simulator) error {
 func (c *cli) simulate(ctx context.Context, sim *simulator.Simulator, address string) error {
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
 	if err != nil {
-		return failed(fmt.Errorf("--listen %s: %w", address, err))
+		return runError(fmt.Errorf("--listen %s: %w", address, err))
 	}
 	c.note("simulating the Bitmovin API at http://%s/v1", listener.Addr())
-	if err := serveSimulator(ctx, sim, listener); err != nil {
-		return failed(err)
-	}
-	return nil
-}
-
-// serveSimulator serves until ctx ends, and then cuts what is under way.
-func serveSimulator(ctx context.Context, sim *simulator.Simulator, listener net.Listener) error {
-	web := &http.Server{Handler: sim, ReadHeaderTimeout: 10 * time.Second}
-	stop := context.AfterFunc(ctx, func() { _ = web.Close() }) // Serve tells what there is to tell
-	defer stop()
-	defer sim.Close()
-	if err := web.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-		return err
+	if err := service.ServeSimulator(ctx, sim, listener); err != nil {
+		return runError(err)
 	}
 	return nil
 }

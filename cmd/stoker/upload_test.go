@@ -16,9 +16,10 @@ import (
 	"github.com/stokerd/stoker/bitmovin/simulator"
 	"github.com/stokerd/stoker/client"
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+	"github.com/stokerd/stoker/internal/testkit/sample"
 )
 
-func TestMayGoOn(t *testing.T) {
+func TestCheckResume(t *testing.T) {
 	const (
 		active    = stokerv1.BatchState_BATCH_STATE_ACTIVE
 		open      = stokerv1.BatchState_BATCH_STATE_OPEN
@@ -40,13 +41,13 @@ func TestMayGoOn(t *testing.T) {
 		{"paused when finished", paused, 9, false, false, ""},
 		{"cancelled on the way", cancelled, 3, false, false, ""},
 		{"unfinished, resumed", open, 3, true, true, ""},
-		{"paused, resumed", paused, 9, true, true, ""}, // it may have to be closed
+		{"paused, resumed", paused, 9, true, true, ""}, // the batch may still be open
 		{"finished, resumed", active, 9, true, true, ""},
 		{"cancelled on the way, resumed", cancelled, 3, true, false, "takes no more: it is CANCELLED"},
 	} {
 		c := &cli{args: []string{"submit", "my list.csv"}}
 		b := &stokerv1.Batch{Id: "b", State: tt.state, JobCount: tt.jobs, SkippedCount: 1}
-		goOn, err := c.mayGoOn(b, 10, tt.resume)
+		goOn, err := c.checkResume(b, 10, tt.resume)
 		if goOn != tt.goOn || (err == nil) != (tt.refuse == "") || err != nil && !strings.Contains(err.Error(), tt.refuse) {
 			t.Errorf("%s: %t, %v; want %t, %q", tt.name, goOn, err, tt.goOn, tt.refuse)
 		}
@@ -56,7 +57,7 @@ func TestMayGoOn(t *testing.T) {
 	}
 }
 
-func TestAgain(t *testing.T) {
+func TestSameCommand(t *testing.T) {
 	for want, args := range map[string][]string{
 		"stoker submit list.csv --resume":                          {"submit", "list.csv"},
 		"stoker submit --resume list.csv -l team=vod":              {"submit", "--resume", "list.csv", "-l", "team=vod"},
@@ -64,14 +65,14 @@ func TestAgain(t *testing.T) {
 		"stoker submit - --name 'night run; $HOME' --resume":       {"submit", "-", "--name", "night run; $HOME"},
 		"stoker submit 'häxan.csv' --server '[::1]:7070' --resume": {"submit", "häxan.csv", "--server", "[::1]:7070"},
 	} {
-		if got := (&cli{args: args}).again(true); got != want {
+		if got := (&cli{args: args}).sameCommand(true); got != want {
 			t.Errorf("%q: %s, want %s", args, got, want)
 		}
 	}
 }
 
-// Two commands may begin the same list at the same moment, each before the other's batch is
-// there. With --resume they are one request.
+// Two commands can begin the same list at the same moment, before either finds the other's batch.
+// With --resume they send the same request id.
 func TestUploadsThatBeginTogether(t *testing.T) {
 	f := &fake{empty: true}
 	conn, err := client.Dial(f.start(t), client.Options{})
@@ -84,7 +85,7 @@ func TestUploadsThatBeginTogether(t *testing.T) {
 		for range 2 {
 			s := &submission{resume: resume}
 			s.request.Jobs = []*stokerv1.JobSpec{{Key: "a", InputPath: "a.mov", OutputPath: "a"}}
-			if _, err := (&cli{stderr: io.Discard, getenv: os.Getenv}).upload(t.Context(), conn, s); err != nil {
+			if _, err := (&cli{stderr: io.Discard, getenv: os.Getenv}).sendParts(t.Context(), conn, s); err != nil {
 				t.Fatal(err)
 			}
 			request, ok := f.last(t).(*stokerv1.SubmitBatchRequest)
@@ -99,7 +100,7 @@ func TestUploadsThatBeginTogether(t *testing.T) {
 	}
 }
 
-// What is told to go on with an upload must be a command that does.
+// The command that the user is told to go on with has to work.
 func TestUploadTellsHowToGoOn(t *testing.T) {
 	f := &fake{empty: true, refuse: status.Error(codes.ResourceExhausted, "the server's disk is full; nothing was stored")}
 	conn, err := client.Dial(f.start(t), client.Options{})
@@ -118,7 +119,7 @@ func TestUploadTellsHowToGoOn(t *testing.T) {
 		}
 		s.resume = slices.Contains(args, "--resume")
 		var stderr strings.Builder
-		if _, err := (&cli{args: args, stderr: &stderr, getenv: os.Getenv}).upload(t.Context(), conn, s); err == nil {
+		if _, err := (&cli{args: args, stderr: &stderr, getenv: os.Getenv}).sendParts(t.Context(), conn, s); err == nil {
 			t.Error("the upload succeeded")
 		}
 		if stderr.String() != want {
@@ -127,8 +128,8 @@ func TestUploadTellsHowToGoOn(t *testing.T) {
 	}
 }
 
-// Whoever gets no answer cannot know whether the list was stored. What is told to go on with
-// does not store it twice.
+// Without an answer the user cannot know whether the list was stored. The command to go on with does
+// not store it twice.
 func TestSubmitTellsHowToGoOn(t *testing.T) {
 	f := &fake{refuse: status.Error(codes.Canceled, "interrupted")}
 	server := f.start(t)
@@ -153,8 +154,7 @@ func TestSubmitTellsHowToGoOn(t *testing.T) {
 	}
 }
 
-// The name of a list changes with everything that decides what is submitted, and with
-// nothing else.
+// The digest changes with everything that changes the batch, and with nothing else.
 func TestRequestDigest(t *testing.T) {
 	request := func(change func(*stokerv1.SubmitBatchRequest)) string {
 		r := &stokerv1.SubmitBatchRequest{
@@ -195,65 +195,35 @@ func TestRequestDigest(t *testing.T) {
 	} {
 		digest := request(change)
 		if other, taken := seen[digest]; taken {
-			t.Errorf("%s leads to the same name as %s", name, other)
+			t.Errorf("%s leads to the same digest as %s", name, other)
 		}
 		seen[digest] = name
 	}
 }
 
-// Whatever field the contract gets, the name of a list takes it in or leaves it out on purpose.
+// A new field of the contract has to be added to the digest, or left out on purpose.
 func TestRequestDigestKnowsEveryField(t *testing.T) {
 	known := 20
 	if n := (&stokerv1.SubmitBatchRequest{}).ProtoReflect().Descriptor().Fields().Len(); n != known {
-		t.Errorf("a submission has %d fields, the name of a list was made for %d: see requestDigest", n, known)
+		t.Errorf("a submission has %d fields, the digest was made for %d: see requestDigest", n, known)
 	}
 }
 
-func TestProgress(t *testing.T) {
-	start := time.Date(2026, 3, 1, 20, 0, 0, 0, time.UTC)
-	var log strings.Builder
-	p := &progress{w: &log}
-	b := &stokerv1.Batch{}
-	for _, step := range []struct {
-		second int
-		s      client.Progress
-	}{
-		{0, client.Progress{Sent: 10_000, Total: 100_000}},
-		{4, client.Progress{Sent: 50_000, Total: 100_000}},
-		{6, client.Progress{Sent: 90_000, Total: 100_000}},
-		{7, client.Progress{Batch: b, Sent: 10_000, Total: 100_000}},
-		{12, client.Progress{Batch: b, Sent: 30_000, Total: 100_000}},
-		{13, client.Progress{Batch: b, Sent: 40_000, Total: 100_000}},
-		{29, client.Progress{Batch: b, Sent: 100_000, Total: 100_000, Uploaded: true}},
-	} {
-		p.showAt(step.s, start.Add(time.Duration(step.second)*time.Second))
-	}
-	p.close()
-	want := "checked 90000 of 100000 jobs, 13333/s, done in 1s\nsent 30000 of 100000 jobs, 4000/s, done in 18s\n"
-	if diff := cmp.Diff(want, log.String()); diff != "" {
-		t.Errorf("log (-want +got):\n%s", diff)
-	}
-	line := progressBar(client.Progress{Sent: 42, Total: 100}, 60, "sent 42 of 100 jobs")
-	if want := "  42 %  sent 42 of 100 jobs"; !strings.HasSuffix(line, want) || strings.Count(line, "━") != 13 {
-		t.Errorf("bar is %q, want 13 of 32 and %q", line, want)
-	}
-}
-
-// TestSubmitSkipSucceeded runs a list, runs it again, and has only done anew what failed.
+// TestSubmitSkipSucceeded submits a list twice. The second time only the failed jobs run.
 func TestSubmitSkipSucceeded(t *testing.T) {
 	sim := &simulator.Simulator{
 		Encoders: 4, Duration: 50 * time.Millisecond, Unlimited: true,
 		Outcome: func(e simulator.Encoding, run int) simulator.Outcome {
-			if strings.HasPrefix(inputOf(e), "bad/") {
+			if strings.HasPrefix(inputPath(e), "bad/") {
 				return simulator.Outcome{Status: simulator.Error, Error: &simulator.TaskError{Code: 1, RetryHint: simulator.NoRetry}}
 			}
 			return simulator.Outcome{}
 		},
 	}
-	env := platform(t, sim)
+	env := serviceEnv(t, sim)
 	env["STOKER_POLL_INTERVAL"] = "100ms"
 	s := startService(t, env)
-	// Two have no key: their output path is.
+	// For the two without key it is their output path.
 	list := "key,input_path\na,in/a.mov\n,in/b.mov\nc,bad/c.mov\n,bad/d.mov\n"
 	submit := func(stdin string, args ...string) result {
 		t.Helper()
@@ -274,7 +244,7 @@ func TestSubmitSkipSucceeded(t *testing.T) {
 	}
 	starts := map[string]int{}
 	for _, e := range sim.Encodings() {
-		starts[inputOf(e)] += len(e.Starts)
+		starts[inputPath(e)] += len(e.Starts)
 	}
 	want := map[string]int{"in/a.mov": 1, "in/b.mov": 1, "bad/c.mov": 2, "bad/d.mov": 2}
 	if diff := cmp.Diff(want, starts); diff != "" {
@@ -282,7 +252,7 @@ func TestSubmitSkipSucceeded(t *testing.T) {
 	}
 }
 
-// A short list is sent in one message, which --resume may repeat.
+// A short list is sent in one message, under the same request id with every --resume.
 func TestSubmitResumeShort(t *testing.T) {
 	f := &fake{}
 	server := f.start(t)
@@ -303,7 +273,7 @@ func TestSubmitResumeShort(t *testing.T) {
 	}
 	f.state = stokerv1.BatchState_BATCH_STATE_CANCELLED
 	got := command{stdin: "input_path\na.mov\n"}.run(t.Context(), "submit", "-", "--resume", "--server", server)
-	if want := "nothing was submitted: batch " + batchID + " had the whole list already and is CANCELLED"; !strings.HasPrefix(got.stderr, want) {
+	if want := "nothing was submitted: batch " + sample.BatchID + " had the whole list already and is CANCELLED"; !strings.HasPrefix(got.stderr, want) {
 		t.Errorf("a batch that was cancelled: %+v, want %q", got, want)
 	}
 }

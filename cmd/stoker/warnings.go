@@ -5,26 +5,27 @@ import (
 	"github.com/stokerd/stoker/internal/joblist"
 )
 
-// maxOddities is how many warnings are shown; the others are counted.
-const maxOddities = 100
+// maxWarnings is how many warnings are printed. The others are counted.
+const maxWarnings = 100
 
-// oddities are what the server finds odd about a submission.
-type oddities struct {
-	list  []client.Warning // the first of them
+// warnings are the server's warnings of a submission.
+type warnings struct {
+	first []client.Warning // at most maxWarnings
 	total int64
 }
 
-func (o *oddities) add(list []client.Warning, total int64) {
-	o.list = append(o.list, list[:min(len(list), maxOddities-len(o.list))]...)
-	o.total += total
+func (w *warnings) add(list []client.Warning, total int64) {
+	w.first = append(w.first, list[:min(len(list), maxWarnings-len(w.first))]...)
+	w.total += total
 }
 
-// warn tells of oddities, of jobs by their lines in the list.
-func (c *cli) warn(o oddities, list *joblist.List) {
-	for _, w := range o.list {
-		c.note("warning: %s: %s", place(w.Field, list), w.Message)
+// printWarnings prints warnings. Those of jobs name the lines of the list.
+func (c *cli) printWarnings(all warnings, list *joblist.List) {
+	for _, w := range all.first {
+		located := locateViolation(client.Violation(w), list)
+		c.note("warning: %s: %s", located.Field, located.Message)
 	}
-	if more := o.total - int64(len(o.list)); more > 0 {
+	if more := all.total - int64(len(all.first)); more > 0 {
 		c.note("warning: and %d more", more)
 	}
 }

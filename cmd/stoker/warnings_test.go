@@ -7,26 +7,27 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+	"github.com/stokerd/stoker/internal/testkit/sample"
 )
 
-// oddAnswers has warnings about every submission.
+// oddAnswers answers every submission with warnings.
 type oddAnswers struct{ *fake }
 
 func (oddAnswers) SubmitBatch(context.Context, *stokerv1.SubmitBatchRequest) (*stokerv1.SubmitBatchResponse, error) {
 	return &stokerv1.SubmitBatchResponse{
-		Batch: sampleBatch(), WarningCount: 5,
+		Batch: sample.Batch(), WarningCount: 5,
 		Warnings: []*stokerv1.Warning{{Field: "jobs[1].key", Message: `"b " ends with a blank, which is kept`}, {Field: "labels", Message: "are odd"}},
 	}, nil
 }
 
-// Warnings are told on standard error, of jobs by their lines, and change nothing else.
+// Warnings go to standard error, name jobs by their lines, and change nothing else.
 func TestWarnings(t *testing.T) {
 	address := serve(t, oddAnswers{&fake{}})
 	got := command{stdin: "key,input_path\na,a.mov\n\n\"b \",b.mov\n"}.run(t.Context(), "submit", "-", "--server", address)
-	want := result{0, batchID + "\n", `warning: standard input:4: key: "b " ends with a blank, which is kept
+	want := result{0, sample.BatchID + "\n", `warning: standard input:4: key: "b " ends with a blank, which is kept
 warning: labels: are odd
 warning: and 3 more
-submitted 2 jobs; to watch them: stoker watch ` + batchID + "\n"}
+submitted 2 jobs; to watch them: stoker watch ` + sample.BatchID + "\n"}
 	if diff := cmp.Diff(want, got, cmp.AllowUnexported(result{})); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

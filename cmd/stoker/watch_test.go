@@ -8,10 +8,11 @@ import (
 	"google.golang.org/protobuf/testing/protocmp"
 
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+	"github.com/stokerd/stoker/internal/testkit/sample"
 )
 
-// TestWatchStates holds that --state is passed on, and that a job is told of once for
-// each time it comes to a state.
+// TestWatchStates checks that --state reaches the server, and that a job has one line for each time it
+// enters a state.
 func TestWatchStates(t *testing.T) {
 	atWork := func(percent, attempt int32) *stokerv1.Job {
 		return &stokerv1.Job{Id: "b/1", Key: "sintel", State: stokerv1.JobState_JOB_STATE_RUNNING, Progress: percent, Attempt: attempt}
@@ -20,7 +21,7 @@ func TestWatchStates(t *testing.T) {
 		Id: "b/1", Key: "sintel", State: stokerv1.JobState_JOB_STATE_FAILED, Attempt: 2,
 		Failure: &stokerv1.Failure{Category: "DECODING ERROR", Code: 10003, Text: "cannot be decoded"},
 	}
-	messages := ending(stokerv1.BatchState_BATCH_STATE_FAILED)
+	messages := sample.Watch(stokerv1.BatchState_BATCH_STATE_FAILED)
 	messages[0].Jobs = nil
 	last := messages[2]
 	messages = append(messages[:2],

@@ -11,7 +11,7 @@ import (
 	"github.com/stokerd/stoker/bitmovin/simulator"
 )
 
-// proxy brings what is for a public address to the service, wherever it listens.
+// proxy passes requests for a public address to the service.
 type proxy struct{ service atomic.Pointer[string] }
 
 func (p *proxy) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -20,7 +20,7 @@ func (p *proxy) RoundTrip(r *http.Request) (*http.Response, error) {
 	return http.DefaultTransport.RoundTrip(inner)
 }
 
-// accountWebhooks asks the service how its webhooks stand.
+// accountWebhooks reads the state of the account's webhooks.
 func accountWebhooks(t *testing.T, s serving) (w struct {
 	Problem   string `json:"problem"`
 	UsedCount string `json:"used_count"`
@@ -42,7 +42,7 @@ func accountWebhooks(t *testing.T, s serving) (w struct {
 
 func TestServeTakesWebhooks(t *testing.T) {
 	way := new(proxy)
-	env := platform(t, &simulator.Simulator{Duration: 300 * time.Millisecond, WebhookClient: &http.Client{Transport: way}})
+	env := serviceEnv(t, &simulator.Simulator{Duration: 300 * time.Millisecond, WebhookClient: &http.Client{Transport: way}})
 	env["STOKER_WEBHOOK_URL"], env["STOKER_WEBHOOK_KEY"] = "https://stoker.example.com", "0123456789abcdef"
 	s := startService(t, env)
 	way.service.Store(&s.http)
@@ -68,12 +68,12 @@ func TestServeTakesWebhooks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	answer, err := http.DefaultClient.Do(r)
+	response, err := http.DefaultClient.Do(r)
 	if err != nil {
 		t.Fatal(err)
 	}
-	_ = answer.Body.Close() // nothing is read from it
-	if answer.StatusCode != http.StatusUnauthorized {
-		t.Errorf("an unsigned delivery was answered with %s", answer.Status)
+	_ = response.Body.Close() // nothing is read from it
+	if response.StatusCode != http.StatusUnauthorized {
+		t.Errorf("an unsigned delivery was answered with %s", response.Status)
 	}
 }

@@ -38,7 +38,7 @@ func refusal(status, code int, text string) http.HandlerFunc {
 	}
 }
 
-// foreign is somebody's client, as languages generate it: it reads answers of up to 4 MiB.
+// foreign is a generated client with the defaults of most languages: it reads answers of up to 4 MiB.
 type foreign struct {
 	t        *testing.T
 	web      string
@@ -56,7 +56,7 @@ func newForeign(t *testing.T, s serving) foreign {
 	return foreign{t, s.http, stokerv1.NewBatchServiceClient(conn), stokerv1.NewAccountServiceClient(conn)}
 }
 
-// await asks for a batch and its account until ok.
+// await reads a batch and its account until ok is true of them.
 func (f foreign) await(id string, ok func(*stokerv1.Batch, *stokerv1.Account) bool) (*stokerv1.Batch, *stokerv1.Account) {
 	f.t.Helper()
 	for deadline := time.Now().Add(longEnough); ; {
@@ -77,7 +77,7 @@ func (f foreign) await(id string, ok func(*stokerv1.Batch, *stokerv1.Account) bo
 	}
 }
 
-// reads makes every call that reads, and holds the answers to a size.
+// reads makes every call that reads, and checks the size of the answers.
 func (f foreign) reads(id string) {
 	f.t.Helper()
 	ctx := f.t.Context()
@@ -111,20 +111,20 @@ func (f foreign) reads(id string) {
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	answer, err := http.DefaultClient.Do(request)
+	response, err := http.DefaultClient.Do(request)
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	defer answer.Body.Close()
-	body, err := io.ReadAll(answer.Body)
-	if err != nil || answer.StatusCode != http.StatusOK || len(body) > 64<<10 || strings.Contains(string(body), "wordy") {
-		f.t.Errorf("/metrics: %s, %v, %d bytes", answer.Status, err, len(body))
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil || response.StatusCode != http.StatusOK || len(body) > 64<<10 || strings.Contains(string(body), "wordy") {
+		f.t.Errorf("/metrics: %s, %v, %d bytes", response.Status, err, len(body))
 	}
 }
 
-// TestWallOfLines has somebody repeat a mistake.
+// TestWallOfLines repeats a mistake many times.
 func TestWallOfLines(t *testing.T) {
-	s := startService(t, platform(t, &simulator.Simulator{}))
+	s := startService(t, serviceEnv(t, &simulator.Simulator{}))
 	f := newForeign(t, s)
 	const calls = 200
 	for n := range calls {
@@ -163,7 +163,7 @@ func TestWallOfLines(t *testing.T) {
 	}
 }
 
-// TestWordyPlatform has the platform say little in many words wherever it says something.
+// TestWordyPlatform has the platform put very long texts into all of its answers.
 func TestWordyPlatform(t *testing.T) {
 	mib := 1 << 20
 	if testing.Short() {
@@ -185,7 +185,7 @@ func TestWordyPlatform(t *testing.T) {
 	failed := func(b *stokerv1.Batch, _ *stokerv1.Account) bool { return b.GetCounts().GetFailed() == 12 }
 	for _, tt := range []struct {
 		name string
-		// says answers the calls of a method to a path that ends like this; all without.
+		// says answers the calls of a method to a path with this ending; empty for all calls.
 		method, path string
 		says         http.HandlerFunc
 		outcome      func(simulator.Encoding, int) simulator.Outcome
@@ -212,7 +212,7 @@ func TestWordyPlatform(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			sim := &simulator.Simulator{Encoders: 12, Duration: 50 * time.Millisecond, Unlimited: true, Outcome: tt.outcome}
-			env := platform(t, sim)
+			env := serviceEnv(t, sim)
 			web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				if tt.says != nil && (tt.method == "" || tt.method == r.Method) && strings.HasSuffix(r.URL.Path, tt.path) {
 					_, _ = io.Copy(io.Discard, r.Body)

@@ -12,8 +12,8 @@ import (
 	"github.com/stokerd/stoker/internal/testkit/transcript"
 )
 
-// TestClients holds every program to the same: it submits, tells what is wrong with a
-// request, cancels, and watches through the deaths of the service and its own.
+// TestClients checks the same of every program: it submits, prints what is wrong with a request,
+// cancels, and watches although the service and the program itself are killed.
 func TestClients(t *testing.T) {
 	for _, p := range programs {
 		t.Run(p.name, func(t *testing.T) {
@@ -69,9 +69,8 @@ func testCancel(t *testing.T, p program, s *service) {
 	}
 }
 
-// testWatch has one watch live through two deaths of the service, while the other one
-// is killed itself and begun again with its cursor. The batch ends after that, however long
-// it takes: its last job runs until it is cancelled.
+// testWatch kills the service twice during one watch, and kills another watch, which starts again with
+// its cursor. The batch does not end before that: its last job runs until it is cancelled.
 func testWatch(t *testing.T, p program, s *service) {
 	const jobs = 60
 	var list []string
@@ -106,7 +105,7 @@ func testWatch(t *testing.T, p program, s *service) {
 		t.Errorf("a watch through %d deaths of the service: exit code %d, %d snapshots; want 0 and 1", deaths, code, lasting.snapshots)
 	}
 
-	killed.repeats = true // what it had printed last may not be in its cursor
+	killed.repeats = true // its cursor may be older than its last message
 	if code := killed.watch(p, s, jobs*10, func() bool { return true }, batch, cursor); code != 0 || killed.snapshots != 1 {
 		t.Errorf("a watch begun again: exit code %d, %d snapshots; want 0 and 1", code, killed.snapshots)
 	}
@@ -116,7 +115,7 @@ func testWatch(t *testing.T, p program, s *service) {
 			t.Errorf("job %s was last seen %q and %q", key, lasting.state[key], killed.state[key])
 		}
 	}
-	// With the cursor of the end there is nothing left to be told.
+	// After the cursor of the end no message follows.
 	if again := p.run(t, s.address, "watch", batch, cursor); again.code != 0 || again.stdout != "" {
 		t.Errorf("a watch from the end: %+v", again)
 	}
@@ -141,10 +140,10 @@ func request(t *testing.T, text string) string {
 	return file
 }
 
-// printed is what a watcher printed.
+// printed is the output of a watcher.
 type printed struct {
 	t         *testing.T
-	repeats   bool // a job may be told twice
+	repeats   bool // a job may be printed twice
 	snapshots int
 	state     map[string]string
 	reason    map[string]string

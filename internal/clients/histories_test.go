@@ -22,10 +22,9 @@ import (
 	"github.com/stokerd/stoker/internal/testkit/transcript"
 )
 
-// TestHistories kills the service again and again while watchers of every kind follow a
-// batch: with all jobs, with some, with none, fast and slow, some that hang up
-// themselves. Each comes back with its cursor, and what it saw in all of the service's
-// lives is one history.
+// TestHistories kills the service again and again while watchers of every kind follow a batch: of all
+// jobs, of some, of none, fast and slow, some that hang up themselves. Each comes back with its cursor,
+// and all of its messages together make one history.
 func TestHistories(t *testing.T) {
 	const seed = 11
 	jobs, deaths := 150, 12
@@ -70,7 +69,7 @@ func TestHistories(t *testing.T) {
 		watching.Wait()
 		close(ended)
 	}()
-	times := s.reap(rand.New(rand.NewPCG(seed, 0)), deaths, seen, ended)
+	times := s.killRepeatedly(rand.New(rand.NewPCG(seed, 0)), deaths, seen, ended)
 	last := &stokerv1.CancelJobRequest{JobId: fmt.Sprintf("%s/%d", batch.GetId(), jobs+1)}
 	if _, err := c.Batches().CancelJob(t.Context(), last, grpc.WaitForReady(true)); err != nil {
 		t.Fatal(err)
@@ -82,9 +81,9 @@ func TestHistories(t *testing.T) {
 	judge(t, c, batch.GetId(), all)
 }
 
-// reap kills the service and starts it again, each time after some messages, until
+// killRepeatedly kills the service and starts it again, each time after some messages, until
 // it has died often enough or all watches have ended. It returns how often it died.
-func (s *service) reap(random *rand.Rand, deaths int, seen, ended <-chan struct{}) int {
+func (s *service) killRepeatedly(random *rand.Rand, deaths int, seen, ended <-chan struct{}) int {
 	for n := range deaths {
 		for range 5 + random.IntN(60) {
 			select {
@@ -99,7 +98,7 @@ func (s *service) reap(random *rand.Rand, deaths int, seen, ended <-chan struct{
 	return deaths
 }
 
-// connect is a client that finds a service that has died again soon.
+// connect makes a client that reconnects quickly.
 func connect(t *testing.T, address string) *client.Client {
 	t.Helper()
 	soon := backoff.Config{BaseDelay: 20 * time.Millisecond, Multiplier: 1.5, MaxDelay: 200 * time.Millisecond}
@@ -113,7 +112,7 @@ func connect(t *testing.T, address string) *client.Client {
 	return c
 }
 
-// watcher is one who watches, and what it saw.
+// watcher is a watch and its history.
 type watcher struct {
 	name    string
 	request *stokerv1.WatchBatchRequest
@@ -160,7 +159,7 @@ func (w *watcher) watch(ctx context.Context, c *client.Client, seen func()) {
 	}
 	for m, err := range c.Watch(ctx, w.request) {
 		if err != nil {
-			w.history.Complain("the watch ended with %v", err)
+			w.history.AddViolation("the watch ended with %v", err)
 			return
 		}
 		take(m)
@@ -184,7 +183,7 @@ func (w *watcher) visit(ctx context.Context, c *client.Client, take func(*stoker
 		case errors.Is(err, io.EOF):
 			return
 		case err != nil && status.Code(err) != codes.Unavailable:
-			w.history.Complain("the watch ended with %v", err)
+			w.history.AddViolation("the watch ended with %v", err)
 			return
 		case err != nil:
 
@@ -195,7 +194,7 @@ func (w *watcher) visit(ctx context.Context, c *client.Client, take func(*stoker
 
 var errLeft = errors.New("left the watch")
 
-// judge holds what the watchers saw against how the batch has ended.
+// judge checks the histories against the batch as it ended.
 func judge(t *testing.T, c *client.Client, id string, all []*watcher) {
 	t.Helper()
 	got, err := c.Batches().GetBatch(t.Context(), &stokerv1.GetBatchRequest{BatchId: id})
@@ -213,7 +212,7 @@ func judge(t *testing.T, c *client.Client, id string, all []*watcher) {
 			jobs = nil
 		}
 		w.history.End(got.GetBatch(), jobs)
-		for _, wrong := range w.history.Wrong {
+		for _, wrong := range w.history.Violations {
 			t.Errorf("%s: %s", w.name, wrong)
 		}
 		messages += w.history.Messages

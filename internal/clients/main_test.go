@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// TestMain lets more tests run side by side than there are processors: they wait for
-// programs in other languages, which wait before they try again.
+// TestMain runs more tests side by side than there are processors: they mostly wait for programs in
+// other languages, which wait before they repeat a call.
 func TestMain(m *testing.M) {
 	flag.Parse()
 	if err := flag.Set("test.parallel", "8"); err != nil {

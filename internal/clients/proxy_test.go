@@ -14,8 +14,8 @@ import (
 	"github.com/stokerd/stoker/internal/testkit/transcript"
 )
 
-// behindProxy puts a proxy before the service, which breaks the calls of each method in these
-// ways, one call after the other. It returns the proxy and its address.
+// behindProxy starts a proxy in front of the service. It breaks the first calls of each method with the
+// faults in their order. It returns the proxy and its address.
 func behindProxy(t *testing.T, s *service, faults map[string][]middlebox.Fault) (*middlebox.Proxy, string) {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -66,9 +66,9 @@ func each(ways []middlebox.Way, moments ...middlebox.Moment) []middlebox.Fault {
 	return all
 }
 
-// testProxy has a proxy break calls of a program: every way in which it may, for a
-// submission, a cancellation and a look after their effect, and a watch midway and at its
-// beginning. The program has to come through, and to have submitted once.
+// testProxy has a proxy break calls of a program in every way: a submission and a cancellation after
+// they have taken effect, and a watch at its start and in the middle. The program has to succeed all the
+// same, and to have submitted once.
 func testProxy(t *testing.T, p program, s *service) {
 	const service = "/stoker.v1.BatchService/"
 	ways := disturbed()

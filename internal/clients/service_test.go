@@ -4,15 +4,17 @@ import (
 	"bufio"
 	"encoding/json"
 	"io"
-	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/stokerd/stoker/bitmovin/simulator"
+	"github.com/stokerd/stoker/internal/testkit/gobuild"
 	"github.com/stokerd/stoker/internal/testkit/loopback"
+	"github.com/stokerd/stoker/internal/testkit/platform"
 )
 
 // service is a `stoker serve` that can be killed and started again on the same
@@ -32,8 +34,8 @@ func newService(t *testing.T) *service {
 	t.Helper()
 	dir := t.TempDir()
 	s := &service{t: t, binary: filepath.Join(dir, "stoker"), address: loopback.Addresses(t, 1)[0]}
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", s.binary, "github.com/stokerd/stoker/cmd/stoker").CombinedOutput(); err != nil {
-		t.Fatalf("build stoker: %v\n%s", err, out)
+	if err := gobuild.Program(t.Context(), s.binary, "cmd/stoker"); err != nil {
+		t.Fatal(err)
 	}
 	sim := &simulator.Simulator{Encoders: 4, Unlimited: true, EncodingDuration: func(e simulator.Encoding) time.Duration {
 		for _, stream := range e.Streams {
@@ -45,16 +47,9 @@ func newService(t *testing.T) *service {
 		}
 		return 200 * time.Millisecond
 	}}
-	web := httptest.NewServer(sim)
-	t.Cleanup(func() {
-		web.Close()
-		sim.Close()
+	s.env = slices.Concat(os.Environ(), platform.Environ(platform.Serve(t, sim)), []string{
+		"STOKER_DB=" + filepath.Join(dir, "stoker.db"), "STOKER_HTTP_LISTEN=", "STOKER_LOG_FORMAT=json", "STOKER_POLL_INTERVAL=1s",
 	})
-	s.env = append(os.Environ(),
-		"STOKER_BITMOVIN_URL="+web.URL+"/v1", "STOKER_DB="+filepath.Join(dir, "stoker.db"),
-		"STOKER_HTTP_LISTEN=", "STOKER_LOG_FORMAT=json", "STOKER_POLL_INTERVAL=1s",
-		"BITMOVIN_API_KEY=key", "HTTP_INPUT_HOST=masters.example.com",
-		"S3_OUTPUT_BUCKET_NAME=encodes", "S3_OUTPUT_ACCESS_KEY=access", "S3_OUTPUT_SECRET_KEY=secret")
 	s.start()
 	t.Cleanup(s.kill)
 	return s

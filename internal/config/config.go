@@ -18,9 +18,6 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-// DefaultName is the account, profile and storage of a batch that names none.
-const DefaultName = "default"
-
 // Config is the whole configuration.
 type Config struct {
 	Listen         string // host:port of the gRPC listener
@@ -155,7 +152,7 @@ func newLoader(s Sources) *loader {
 	l.config = Config{
 		Inputs:    map[string]Storage{},
 		Outputs:   map[string]Storage{},
-		Profiles:  map[string]job.Recipe{DefaultName: job.DefaultRecipe()},
+		Profiles:  map[string]job.Recipe{job.DefaultName: job.DefaultRecipe()},
 		Templates: map[string]job.Template{},
 	}
 	return l
@@ -218,14 +215,14 @@ func (l *loader) loadAccounts() {
 		l.config.Accounts = append(l.config.Accounts, l.readAccount(path, a))
 	}
 	key, _ := l.sample.Get("BITMOVIN_API_KEY")
-	if !seen[DefaultName] && (len(l.file.Accounts) == 0 || key != "") {
+	if !seen[job.DefaultName] && (len(l.file.Accounts) == 0 || key != "") {
 		l.config.Accounts = append(l.config.Accounts, l.defaultAccount())
 	}
 }
 
 func (l *loader) defaultAccount() Account {
 	tenant, _ := l.sample.Get("BITMOVIN_TENANT_ORG_ID")
-	account := Account{ID: DefaultName, APIKey: l.sample.apiKey, TenantOrgID: tenant, URL: l.config.BitmovinURL, MaxStarts: l.config.MaxStarts}
+	account := Account{ID: job.DefaultName, APIKey: l.sample.apiKey, TenantOrgID: tenant, URL: l.config.BitmovinURL, MaxStarts: l.config.MaxStarts}
 	l.setQueueTarget(&account, 0)
 	return account
 }
@@ -272,7 +269,7 @@ func (l *loader) readAccount(path string, a accountNode) Account {
 	case a.APIKeyFile != "":
 		name := l.resolvePath(a.APIKeyFile)
 		account.APIKey = func() (string, error) { return l.keyFromFile(name) }
-	case a.ID == DefaultName:
+	case a.ID == job.DefaultName:
 		account.APIKey = l.sample.apiKey
 	default:
 		l.mistakeAt(path, "say where the API key is: api_key_env or api_key_file")

@@ -80,7 +80,7 @@ func Settings() []Setting {
 			return err
 		}},
 		{"max-retries", "int", strconv.Itoa(job.DefaultMaxRetries), "attempts that may follow the first, for batches without their own setting", func(c *Config, v string) (err error) {
-			c.MaxRetries, err = parseInt(v, 0, job.MostRetries)
+			c.MaxRetries, err = parseInt(v, 0, job.MaxRetryLimit)
 			return err
 		}},
 		{"poll-interval", "duration", "10s", "longest time between two polls of the platform; it is usually much shorter", func(c *Config, v string) (err error) {

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/stokerd/stoker/bitmovin"
+	"github.com/stokerd/stoker/job"
 )
 
 func (l *loader) loadStorages() {
@@ -132,7 +133,7 @@ func (l *loader) checkEnvName(path, name string) bool {
 // one.
 func (l *loader) sampleInput() {
 	host, where := l.sample.Get("HTTP_INPUT_HOST")
-	if _, taken := l.config.Inputs[DefaultName]; taken || host == "" {
+	if _, taken := l.config.Inputs[job.DefaultName]; taken || host == "" {
 		return
 	}
 	s := bitmovin.Storage{Type: bitmovin.StorageHTTP, Host: host}
@@ -140,13 +141,13 @@ func (l *loader) sampleInput() {
 		l.mistake(where, "%v", err)
 		return
 	}
-	l.config.Inputs[DefaultName] = Storage{Storage: s}
+	l.config.Inputs[job.DefaultName] = Storage{Storage: s}
 }
 
 // sampleOutput makes the bucket of the [Sample] the output named default, unless the file has one.
 func (l *loader) sampleOutput() {
 	bucket, where := l.sample.Get("S3_OUTPUT_BUCKET_NAME")
-	if _, taken := l.config.Outputs[DefaultName]; taken || bucket == "" {
+	if _, taken := l.config.Outputs[job.DefaultName]; taken || bucket == "" {
 		return
 	}
 	access, _ := l.sample.Get("S3_OUTPUT_ACCESS_KEY")
@@ -155,7 +156,7 @@ func (l *loader) sampleOutput() {
 	if access == "" || secret == "" {
 		l.mistake(where, "a bucket needs S3_OUTPUT_ACCESS_KEY and S3_OUTPUT_SECRET_KEY as well")
 	}
-	l.config.Outputs[DefaultName] = Storage{
+	l.config.Outputs[job.DefaultName] = Storage{
 		BasePath: strings.Trim(base, "/"),
 		Storage: bitmovin.Storage{
 			Type: bitmovin.StorageS3, Bucket: bucket,

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stokerd/stoker/internal/testkit/gobuild"
 	"github.com/stokerd/stoker/internal/testkit/transcript"
 )
 
@@ -64,11 +65,13 @@ func TestGoProgram(t *testing.T) {
 			t.Fatal(err)
 		}
 		// The service of the test listens elsewhere than the one of the page.
-		program := strings.ReplaceAll(strings.Join(b.lines, "\n"), "127.0.0.1:7070", s.address["127.0.0.1:7070"])
-		if err := os.WriteFile(file, []byte(program), 0o644); err != nil {
+		text := strings.ReplaceAll(strings.Join(b.lines, "\n"), "127.0.0.1:7070", s.address["127.0.0.1:7070"])
+		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		build(t, []string{"-overlay", replace}, filepath.Join(s.dir, "program"), "./"+place)
+		if err := gobuild.Program(t.Context(), filepath.Join(s.dir, "program"), place, "-overlay", replace); err != nil {
+			t.Fatal(err)
+		}
 		s.check(t, page, command{line: b.line, text: "./program", want: []string{"…", "BATCH_STATE_SUCCEEDED 100 %"}})
 		return
 	}
@@ -78,10 +81,12 @@ func TestGoProgram(t *testing.T) {
 // usage finds stoker commands in a line of shell.
 var usage = regexp.MustCompile(`(?:^|[|&;(]\s*)(?:bin/)?stoker( [^|&;<>)#]*)?`)
 
-// TestUsage holds every stoker command of every page against the command line.
+// TestUsage checks that every stoker command of every page is valid.
 func TestUsage(t *testing.T) {
 	stoker := filepath.Join(t.TempDir(), "stoker")
-	build(t, nil, stoker, "./cmd/stoker")
+	if err := gobuild.Program(t.Context(), stoker, "cmd/stoker"); err != nil {
+		t.Fatal(err)
+	}
 	n := 0
 	for _, page := range pages(t) {
 		for _, b := range blocks(t, page) {
@@ -92,7 +97,7 @@ func TestUsage(t *testing.T) {
 			for line := range strings.Lines(text) {
 				for _, found := range usage.FindAllStringSubmatch(strings.TrimSpace(line), -1) {
 					n++
-					// With --help a command judges its flags and does nothing.
+					// With --help a command checks its flags and does nothing.
 					cmd := exec.CommandContext(t.Context(), "sh", "-c", stoker+" "+strings.TrimSpace(found[1])+" --help")
 					if out, err := cmd.CombinedOutput(); err != nil {
 						t.Errorf("%s:%d: %s: %v\n%s", page, b.line, found[0], err, out)
@@ -106,7 +111,7 @@ func TestUsage(t *testing.T) {
 	}
 }
 
-// TestEveryMethod holds the cookbook to its word: it shows every method of the contract.
+// TestEveryMethod checks that the cookbook shows every method of the contract.
 func TestEveryMethod(t *testing.T) {
 	cookbook, err := os.ReadFile(filepath.Join(root, "docs/cookbook.md"))
 	if err != nil {

@@ -16,11 +16,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stokerd/stoker/internal/testkit/gobuild"
 	"github.com/stokerd/stoker/internal/testkit/grpcurl"
 	"github.com/stokerd/stoker/internal/testkit/loopback"
 )
 
-// pageTime bounds how long the commands of one page may take, on however busy a machine.
+// pageTime is the timeout for the commands of one page, on a busy machine too.
 const pageTime = 10 * time.Minute
 
 // session is a shell in a directory of its own, with stoker and grpcurl in its path
@@ -40,7 +41,9 @@ func newSession(t *testing.T, demo bool) *session {
 	t.Helper()
 	s := &session{dir: t.TempDir(), address: addresses(t, "127.0.0.1:7070", "127.0.0.1:7071", "127.0.0.1:7080")}
 	bin := filepath.Join(s.dir, "bin")
-	build(t, nil, filepath.Join(bin, "stoker"), "./cmd/stoker")
+	if err := gobuild.Program(t.Context(), filepath.Join(bin, "stoker"), "cmd/stoker"); err != nil {
+		t.Fatal(err)
+	}
 	s.link(t, grpcurl.Path(t), filepath.Join(bin, "grpcurl"))
 	examples, err := filepath.Abs(filepath.Join(root, "examples"))
 	if err != nil {
@@ -73,16 +76,6 @@ func newSession(t *testing.T, demo bool) *session {
 	_ = in.Close()  // the shell has it
 	_ = out.Close() // the shell has it: the output ends with it
 	return s
-}
-
-// build compiles a package of this module to a file.
-func build(t *testing.T, flags []string, file, pkg string) {
-	t.Helper()
-	cmd := exec.CommandContext(t.Context(), "go", append(append([]string{"build"}, flags...), "-o", file, pkg)...)
-	cmd.Dir = root
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("go build %s: %v\n%s", pkg, err, out)
-	}
 }
 
 func (s *session) link(t *testing.T, from, to string) {
@@ -183,7 +176,7 @@ func trimmed(lines []string) []string {
 	return lines
 }
 
-// check runs a command of a page and holds it against what the page says.
+// check runs a command of a page and compares its output with the page.
 func (s *session) check(t *testing.T, page string, c command) {
 	t.Helper()
 	where := fmt.Sprintf("%s:%d: %s", page, c.line, c.text)

@@ -15,8 +15,8 @@ import (
 	"github.com/stokerd/stoker/store"
 )
 
-// bare is what a submission is measured against: the same rows into the same schema on
-// the same disk, flushed as well, by nothing but multi-row inserts.
+// bare is the yardstick for a submission: it inserts the same rows into the same schema on the
+// same disk, with the same flushes, by multi-row inserts alone.
 type bare struct {
 	t    *testing.T
 	db   *sql.DB
@@ -24,7 +24,7 @@ type bare struct {
 	last int
 }
 
-// rowsPerInsert is as many as the job table inserts with one statement.
+// rowsPerInsert is how many rows the job table inserts with one statement.
 const rowsPerInsert = 64
 
 // newBare makes an empty database with the schema of the job table, with or without the
@@ -47,7 +47,7 @@ func newBare(t *testing.T, indexed bool) *bare {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = db.Close() }) // nobody wants to know what is in it
+	t.Cleanup(func() { _ = db.Close() }) // its content is of no interest
 	db.SetMaxOpenConns(1)
 	b := &bare{t: t, db: db}
 	if !indexed {
@@ -62,7 +62,7 @@ func newBare(t *testing.T, indexed bool) *bare {
 // statement inserts rows that look like new jobs: each has a number, a key, an input and an
 // output, in this order.
 func (b *bare) statement() string {
-	// In the order of the table; whatever a new job has nothing to say about is empty.
+	// In the order of the table. Columns that a new job does not set are empty.
 	columns := b.words(`SELECT name FROM pragma_table_info('jobs')`)
 	empty := b.words(`SELECT CASE WHEN "notnull" = 0 THEN 'NULL' WHEN type = 'TEXT' THEN '''''' ELSE '0' END FROM pragma_table_info('jobs')`)
 	now := strconv.FormatInt(time.Now().UnixMilli(), 10)
@@ -71,7 +71,7 @@ func (b *bare) statement() string {
 	}
 	var rows []string
 	for _, name := range []string{"number", "key", "input_path", "output_path"} {
-		given[name] = "?" // a parameter with a name would have to be looked for
+		given[name] = "?" // a named parameter takes a search
 	}
 	for range rowsPerInsert {
 		values := make([]string, len(columns))
@@ -83,8 +83,7 @@ func (b *bare) statement() string {
 	return "INSERT INTO jobs (" + strings.Join(columns, ", ") + ") VALUES " + strings.Join(rows, ", ")
 }
 
-// insert stores jobs in one transaction. It drops what does not fill a statement: at
-// most 63 of them.
+// insert stores jobs in one transaction. It drops those that do not fill a statement, at most 63.
 func (b *bare) insert(jobs []*stokerv1.JobSpec) time.Duration {
 	b.t.Helper()
 	began := time.Now()
@@ -120,7 +119,7 @@ func (b *bare) exec(text string) {
 	}
 }
 
-// words are the rows of a query for one column of text.
+// words reads the rows of a query for one column of text.
 func (b *bare) words(text string) (list []string) {
 	b.t.Helper()
 	rows, err := b.db.QueryContext(b.t.Context(), text)

@@ -13,9 +13,10 @@ import (
 	"time"
 
 	"github.com/stokerd/stoker/bitmovin/simulator"
+	"github.com/stokerd/stoker/internal/testkit/platform"
 )
 
-// user is somebody at a shell, beside a service.
+// user is a person at a shell with a service running.
 type user struct {
 	t      *testing.T
 	server string
@@ -35,7 +36,7 @@ func (u *user) command(args ...string) *exec.Cmd {
 	return cmd
 }
 
-// types runs a command line, and returns its exit code and what it printed.
+// types runs a command line, and returns its exit code and its output.
 func (u *user) types(args ...string) (code int, stdout, stderr string) {
 	u.t.Helper()
 	cmd := u.command(args...)
@@ -55,11 +56,11 @@ func (u *user) has(name string, data []byte) {
 	}
 }
 
-// TestMistakes makes the mistakes of somebody new to it, against a real service. Each
-// is told in words that name what is wrong, with the documented exit code.
+// TestMistakes makes the mistakes of a new user, against a real service. Each is answered with a
+// message that names the mistake, and the documented exit code.
 func TestMistakes(t *testing.T) {
 	t.Parallel()
-	s := newService(t, platform(t, &simulator.Simulator{Duration: time.Hour}))
+	s := newService(t, platform.Serve(t, &simulator.Simulator{Duration: time.Hour}))
 	s.run()
 	u := s.user()
 	junk := make([]byte, 1<<20)
@@ -71,6 +72,7 @@ func TestMistakes(t *testing.T) {
 	u.has("ok.csv", []byte("key,input_path\na,in/a.mov\n"))
 	u.has("other.csv", []byte("key,input_path\nb,in/b.mov\n"))
 	u.has("bad.csv", []byte("key,input_path,output_path\na,in/a.mov,out\na,,x\nb,in/b.mov,../x\n"))
+	u.has("pathless.csv", []byte("key,input_path,output_path\na,in/a.mov,out\nb,,x\n"))
 	u.has("wide.csv", []byte("input_path\n"+strings.Repeat("x", 40<<20)+"\n"))
 	u.has("long.csv", []byte("input_path\n"+numbered(100_001)))
 	code, id, stderr := u.types("submit", "ok.csv", "--request-id", "once")
@@ -81,11 +83,12 @@ func TestMistakes(t *testing.T) {
 	for _, tt := range []struct {
 		args string
 		code int
-		want string // in what is printed, to wherever
+		want string // in the output or on stderr
 	}{
 		{"submit junk.bin", 2, "junk.bin: this is not a text file"},
 		{"submit empty.csv", 2, "empty.csv: no jobs in it"},
-		{"submit bad.csv", 2, "bad.csv:3: input_path is empty"},
+		{"submit bad.csv", 2, `bad.csv:3: key "a" is also the key of line 2`},
+		{"submit pathless.csv", 2, "pathless.csv:3: input_path: is required"},
 		{"submit wide.csv", 2, "wide.csv:2: input_path is 41943040 bytes long"},
 		{"submit long.csv --profile hevc", 2, `unknown profile "hevc"; there are: default`}, // nor is a part of it stored
 		{"submit nowhere.csv", 2, "nowhere.csv: no such file"},
@@ -140,7 +143,7 @@ func numbered(n int) string {
 // TestInterruptedWatch interrupts a watch like Ctrl-C does. The batch goes on.
 func TestInterruptedWatch(t *testing.T) {
 	t.Parallel()
-	s := newService(t, platform(t, &simulator.Simulator{Duration: time.Hour}))
+	s := newService(t, platform.Serve(t, &simulator.Simulator{Duration: time.Hour}))
 	s.run()
 	u := s.user()
 	u.has("ok.csv", []byte("input_path\nin/a.mov\n"))

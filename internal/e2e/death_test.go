@@ -14,8 +14,8 @@ type death struct {
 	calls int  // how many calls of the kind go well before
 	start bool // only starts count
 
-	// The call has its effect, or has not; its answer never arrives. Without
-	// either the call goes well, and the death comes at some moment right after.
+	// The call has its effect, or does not, and its answer never arrives. If neither is
+	// set, the call succeeds, and the service dies shortly after.
 	after, before bool
 }
 
@@ -39,25 +39,25 @@ func deaths(random *rand.Rand, n int) []death {
 	return all
 }
 
-// scythe lets a service die at calls that it makes to a simulator.
-type scythe struct {
+// callKiller has a service die at calls that it makes to a simulator.
+type callKiller struct {
 	mu    sync.Mutex
 	armed bool
 	next  death
 	due   chan struct{} // the moment has come
 }
 
-func newScythe() *scythe { return &scythe{due: make(chan struct{}, 1)} }
+func newKiller() *callKiller { return &callKiller{due: make(chan struct{}, 1)} }
 
 // arm prepares the next death.
-func (s *scythe) arm(d death) {
+func (s *callKiller) arm(d death) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.armed, s.next = true, d
 }
 
-// disarm calls the next death off, and reports whether it had not come.
-func (s *scythe) disarm() bool {
+// disarm calls the next death off, and reports whether it was still to come.
+func (s *callKiller) disarm() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	armed := s.armed
@@ -66,7 +66,7 @@ func (s *scythe) disarm() bool {
 }
 
 // fault is the simulator's hook.
-func (s *scythe) fault(c simulator.Call) simulator.Fault {
+func (s *callKiller) fault(c simulator.Call) simulator.Fault {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.armed || s.next.start && c.Route != startRoute {
@@ -83,22 +83,22 @@ func (s *scythe) fault(c simulator.Call) simulator.Fault {
 	return simulator.Fault{}
 }
 
-// reap lets a service die again and again, each time by what end does to the process,
-// and starts it anew on the same job table, until there are no deaths left or
-// the batch has ended. It returns how often it died, and the last life.
-func (s *service) reap(life *process, scythe *scythe, moments []death, h *history, end func(*process)) (times int, _ *process) {
+// killRepeatedly ends a service by end at each of the moments, and starts it again on the same job
+// table, until there are no moments left or the batch has ended. It returns how often the service
+// died, and its last life.
+func (s *service) killRepeatedly(life *process, killer *callKiller, moments []death, h *history, end func(*process)) (times int, _ *process) {
 	s.t.Helper()
 	for _, moment := range moments {
-		scythe.arm(moment)
+		killer.arm(moment)
 		select {
-		case <-scythe.due:
+		case <-killer.due:
 		case b := <-h.done:
 			h.done <- b
-			if scythe.disarm() {
+			if killer.disarm() {
 				return times, life
 			}
-			<-scythe.due
-		case <-time.After(2 * patience):
+			<-killer.due
+		case <-time.After(2 * processTimeout):
 			s.t.Fatalf("the service makes no more calls; death %+v", moment)
 		}
 		end(life)

@@ -17,19 +17,20 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
-	_ "modernc.org/sqlite" // to edit a job table as no Stoker would
+	_ "modernc.org/sqlite" // to damage a job table
 
 	"github.com/stokerd/stoker/bitmovin/simulator"
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+	"github.com/stokerd/stoker/internal/testkit/platform"
 )
 
-// refuses has the service refuse to start on its job table: one line on stderr that
-// says why, exit code 1, and not a byte of the directory changed.
+// refuses checks that the service refuses to start on its job table: with one line on stderr that
+// says why, with exit code 1, and without a change to any file.
 func (s *service) refuses(t *testing.T, why string) {
 	t.Helper()
 	before := contents(t, filepath.Dir(s.db))
 	p := start(t, append(s.env, "STOKER_DB="+s.db), "serve")
-	if code := p.wait(patience); code != 1 {
+	if code := p.wait(processTimeout); code != 1 {
 		t.Errorf("exit code %d, want 1", code)
 	}
 	if said := p.said(); !strings.Contains(said, why) || !strings.HasPrefix(said, "stoker: ") || strings.Count(said, "\n") != 1 {
@@ -40,8 +41,8 @@ func (s *service) refuses(t *testing.T, why string) {
 	}
 }
 
-// contents are checksums of all files below a directory. The file that only says
-// which process holds the job table is left out.
+// contents are checksums of all files below a directory, except the one that names the process that
+// holds the job table.
 func contents(t *testing.T, dir string) map[string]string {
 	t.Helper()
 	sums := map[string]string{}
@@ -65,7 +66,7 @@ func contents(t *testing.T, dir string) map[string]string {
 // used returns a service that has run, holds a batch, and has stopped.
 func used(t *testing.T) (s *service, batch string) {
 	t.Helper()
-	s = newService(t, platform(t, &simulator.Simulator{Duration: time.Hour}))
+	s = newService(t, platform.Serve(t, &simulator.Simulator{Duration: time.Hour}))
 	batch = s.useOnce()
 	return s, batch
 }
@@ -88,7 +89,7 @@ func (s *service) works(batch string) {
 	}
 }
 
-// edit changes a job table behind Stoker's back.
+// edit changes a job table with SQL.
 func (s *service) edit(statement string) {
 	s.t.Helper()
 	db, err := sql.Open("sqlite", s.db)
@@ -105,11 +106,11 @@ func (s *service) edit(statement string) {
 
 func TestRefusesALockedJobTable(t *testing.T) {
 	t.Parallel()
-	s := newService(t, platform(t, &simulator.Simulator{Duration: time.Hour}))
+	s := newService(t, platform.Serve(t, &simulator.Simulator{Duration: time.Hour}))
 	first := s.run()
 	s.submit([]string{"well/1.mov"}, time.Second)
 	second := start(t, append(s.env, "STOKER_LISTEN=127.0.0.1:0"), "serve")
-	if code := second.wait(patience); code != 1 || !strings.Contains(second.said(), "in use by another Stoker") {
+	if code := second.wait(processTimeout); code != 1 || !strings.Contains(second.said(), "in use by another Stoker") {
 		t.Errorf("exit code %d, want 1 and who has it: %s", code, second.said())
 	}
 	first.kill()
@@ -136,7 +137,7 @@ func TestRefusesWhatIsNoJobTable(t *testing.T) {
 	s.refuses(t, "not a job table")
 	s.db = filepath.Join(t.TempDir(), "no", "such", "directory", "stoker.db")
 	p := start(t, append(s.env, "STOKER_DB="+s.db), "serve")
-	if code := p.wait(patience); code != 1 || !strings.Contains(p.said(), "there is no such directory: make it") {
+	if code := p.wait(processTimeout); code != 1 || !strings.Contains(p.said(), "there is no such directory: make it") {
 		t.Errorf("exit code %d, want 1 and that there is no such directory: %s", code, p.said())
 	}
 }
@@ -154,7 +155,7 @@ func TestRefusesANewerJobTable(t *testing.T) {
 func TestRefusesAReadOnlyJobTable(t *testing.T) {
 	t.Parallel()
 	disk := newDisk(t, "4m")
-	s := newService(t, platform(t, &simulator.Simulator{Duration: time.Hour}))
+	s := newService(t, platform.Serve(t, &simulator.Simulator{Duration: time.Hour}))
 	s.onDisk(disk)
 	batch := s.useOnce()
 	disk.mount("remount,ro")
@@ -163,13 +164,13 @@ func TestRefusesAReadOnlyJobTable(t *testing.T) {
 	s.works(batch)
 }
 
-// TestFullDisk fills the disk of a running service. What it cannot keep it refuses, as
-// a whole; what it has can be read, also after a restart; and it goes on by itself when
-// there is space again. A new job table is not begun on a full disk.
+// TestFullDisk fills the disk of a running service. The service refuses a batch that does not fit as a
+// whole. It still answers reads, also after a restart, and goes on by itself when there is space again.
+// It does not begin a new job table on a full disk.
 func TestFullDisk(t *testing.T) {
 	t.Parallel()
 	disk := newDisk(t, "4m")
-	s := newService(t, platform(t, &simulator.Simulator{Duration: time.Hour}))
+	s := newService(t, platform.Serve(t, &simulator.Simulator{Duration: time.Hour}))
 	s.onDisk(disk)
 	life := s.run()
 	first := s.submit([]string{"well/1.mov"}, time.Second)
@@ -177,7 +178,7 @@ func TestFullDisk(t *testing.T) {
 	disk.fill()
 	s.isFull(first)
 	life.kill()
-	other := newService(t, platform(t, &simulator.Simulator{})) // while nobody else writes there
+	other := newService(t, platform.Serve(t, &simulator.Simulator{})) // while nobody else writes there
 	other.db = filepath.Join(disk.dir, "other.db")
 	other.refuses(t, "no space left")
 	life = s.run()
@@ -198,7 +199,7 @@ func TestFullDisk(t *testing.T) {
 	}
 }
 
-// isFull has a service refuse a batch that does not fit, and show the one that it has.
+// isFull checks that a service refuses a batch that does not fit, and shows the one that it has.
 func (s *service) isFull(batch string) {
 	s.t.Helper()
 	_, err := s.client.Batches().SubmitBatch(s.t.Context(), submission("too much", 5000))
@@ -264,7 +265,7 @@ func (d *disk) fill() {
 	for chunk := make([]byte, 4096); err == nil; {
 		_, err = file.Write(chunk)
 	}
-	_ = file.Close() // there is nothing left to say
+	_ = file.Close() // the disk is full
 }
 
 // empty makes space again.

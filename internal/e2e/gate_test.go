@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// gate stands between clients and a service, whichever life of it, and stops what
-// clients send after a number of bytes: the moment to do something to either side.
+// gate is a proxy between clients and a service, in all of its lives. It stops after a number of bytes
+// from clients: then the test can do something to either side.
 type gate struct {
 	service  *service
 	listener net.Listener
@@ -78,7 +78,7 @@ func (g *gate) join(client net.Conn) {
 	}
 }
 
-// copy passes on what one side sends until either hangs up.
+// copy passes on the bytes of one side until either closes.
 func (g *gate) copy(from, to net.Conn, gated bool) {
 	defer func() { // the other way ends too
 		_ = from.Close()
@@ -114,8 +114,7 @@ func (g *gate) pass(n int) {
 	}
 }
 
-// after has the gate shut once so many more bytes have passed, and returns what is
-// closed then.
+// after has the gate shut after n more bytes, and returns a channel that is closed then.
 func (g *gate) after(bytes int) <-chan struct{} {
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -15,30 +15,30 @@ import (
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
 )
 
-// evidence is what the platform knows: a simulator, inside the test or as a process.
+// evidence is what a simulator recorded, inside the test or as a process.
 type evidence interface {
 	Encodings() []simulator.Encoding
 	Ledger() []simulator.Entry
 }
 
-// history follows a batch through all lives of the service, as any client would, and
-// holds it to what was seen before.
+// history watches a batch through all lives of the service, as any client can, and checks that no
+// later message contradicts an earlier one.
 type history struct {
 	t     *testing.T
 	begun chan struct{}        // closed with the first message
-	done  chan *stokerv1.Batch // the batch as it ended; nil if it was not seen to
+	done  chan *stokerv1.Batch // the batch as it ended; nil if the watch failed
 }
 
-// follow watches a batch until it has ended. It returns once the watch has begun: from
-// then on it survives the service.
+// follow watches a batch until it has ended. It returns once the watch has begun, and can survive the
+// service.
 func (s *service) follow(batch string) *history {
 	s.t.Helper()
 	h := &history{t: s.t, begun: make(chan struct{}), done: make(chan *stokerv1.Batch, 1)}
 	go func() { h.done <- h.watch(s, batch) }()
 	select {
 	case <-h.begun:
-	case <-time.After(patience):
-		s.t.Fatalf("the watch has not begun within %v", patience)
+	case <-time.After(processTimeout):
+		s.t.Fatalf("the watch has not begun within %v", processTimeout)
 	}
 	return h
 }
@@ -106,8 +106,8 @@ type want struct {
 
 // verdict compares an ended batch with the platform:
 //
-//   - every acknowledged job is there, once, and has ended as it had to (expected, by
-//     input path; nil for a job means: somehow);
+//   - every acknowledged job is there once, and has ended as expected says for its input path
+//     (nil: in any way);
 //   - the platform accepted exactly one start for each attempt that is recorded,
 //     and finished no job twice;
 //   - no job had more attempts than it may have;
@@ -148,8 +148,8 @@ type payment struct {
 	starts, finished int
 }
 
-// payments adds up what the platform did for every job that the encodings are
-// named after, and checks the snapshot against the ledger.
+// payments adds up what the platform did for each job, by the names of the encodings, and checks the
+// encodings against the ledger.
 func payments(t *testing.T, platform evidence) map[string]payment {
 	t.Helper()
 	paid := map[string]payment{}
@@ -246,11 +246,11 @@ func count(jobs []*stokerv1.Job) *stokerv1.JobCounts {
 	return c
 }
 
-// cleared waits until nothing is left at the platform that is under way or was never
-// started. What a life that was killed had been configuring is removed by the next.
+// cleared waits until the platform has no encoding that is running or was never started. A life of the
+// service removes what a killed one had configured.
 func cleared(t *testing.T, platform evidence) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), processTimeout)
 	defer cancel()
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()

@@ -11,15 +11,16 @@ import (
 
 	"github.com/stokerd/stoker/bitmovin/simulator"
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+	"github.com/stokerd/stoker/internal/testkit/platform"
 )
 
-// rehearsal is a platform on which everything about a job is in its input path: those
-// below once/ and twice/ fail as often, those below never/ fail for good and those
-// below always/ fail every time although the platform hints at a retry.
-func rehearsal(scythe *scythe) *simulator.Simulator {
+// scriptedPlatform is a platform where the input path decides what becomes of a job: jobs below once/
+// and twice/ fail as often, jobs below never/ fail for good, and jobs below always/ fail every time
+// although the platform hints at a retry.
+func scriptedPlatform(killer *callKiller) *simulator.Simulator {
 	return &simulator.Simulator{
 		Encoders: 6, Duration: 300 * time.Millisecond, Unlimited: true, TakeAnyStart: true,
-		Fault: scythe.fault,
+		Fault: killer.fault,
 		Outcome: func(e simulator.Encoding, run int) simulator.Outcome {
 			kind := kindOf(e.Streams[0].InputStreams[0].InputPath)
 			switch {
@@ -45,9 +46,9 @@ func kindOf(input string) string {
 	return kind
 }
 
-// fate is how a job has to end on a rehearsal with two retries, whatever happens to
-// the service: what is not the job's fault costs it no attempt.
-func fate(input string) want {
+// expectedEnd is how a job has to end on a [scriptedPlatform] with two retries, whatever happens to the
+// service: a failure that is not the job's own takes none of its retries.
+func expectedEnd(input string) want {
 	switch kindOf(input) {
 	case "never":
 		return want{stokerv1.JobState_JOB_STATE_FAILED, 1}
@@ -61,10 +62,10 @@ func fate(input string) want {
 	return want{stokerv1.JobState_JOB_STATE_SUCCEEDED, 1}
 }
 
-// retries is the policy of the batches on a rehearsal.
+// retries is the retry policy of the batches on a [scriptedPlatform].
 const retries = 2
 
-// titles are the inputs of n jobs of all kinds.
+// titles are the input paths of n jobs of all kinds.
 func titles(n int) []string {
 	kinds := []string{"well", "once", "well", "never", "well", "twice", "well", "always", "well", "well"}
 	all := make([]string, n)
@@ -97,21 +98,21 @@ func TestKill(t *testing.T) {
 	t.Parallel()
 	const seed = 7
 	t.Logf("seed %d", seed)
-	scythe := newScythe()
-	sim := rehearsal(scythe)
-	s := newService(t, platform(t, sim), "STOKER_QUEUE_TARGET=5", "STOKER_POLL_INTERVAL=500ms")
+	killer := newKiller()
+	sim := scriptedPlatform(killer)
+	s := newService(t, platform.Serve(t, sim), "STOKER_QUEUE_TARGET=5", "STOKER_POLL_INTERVAL=500ms")
 	life := s.run()
 	inputs := titles(60)
 	batch := s.submit(inputs, 200*time.Millisecond)
 	h := s.follow(batch)
 	moments := deaths(rand.New(rand.NewPCG(seed, 0)), 10)
-	times, life := s.reap(life, scythe, moments, h, (*process).kill)
+	times, life := s.killRepeatedly(life, killer, moments, h, (*process).kill)
 	if times != len(moments) {
 		t.Errorf("the service died %d times, want %d: the batch has ended too early", times, len(moments))
 	}
-	ended := h.end(3 * patience)
+	ended := h.end(3 * processTimeout)
 	life.kill()
 	s.run() // removes what the others left
 	cleared(t, sim)
-	s.verdict(sim, ended, inputs, retries, fate)
+	s.verdict(sim, ended, inputs, retries, expectedEnd)
 }

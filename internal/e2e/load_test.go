@@ -37,12 +37,12 @@ func TestLoad(t *testing.T) {
 	makespan := ended.GetFinishTime().AsTime().Sub(ended.GetCreateTime().AsTime())
 	memory := peakMemory(t, life.cmd.Process.Pid)
 	life.signal(syscall.SIGTERM)
-	if code := life.wait(patience); code != 0 {
+	if code := life.wait(processTimeout); code != 0 {
 		t.Errorf("stopped with exit code %d", code)
 	}
 	s.run()
 	cleared(t, sim)
-	s.verdict(sim, ended, inputs, retries, fate)
+	s.verdict(sim, ended, inputs, retries, expectedEnd)
 
 	stats, cpu := sim.Stats(), life.cmd.ProcessState
 	if stats.RateLimited > 0 {

@@ -2,23 +2,25 @@
 // on real files and sockets, killed, stopped, flooded and misused.
 //
 // `stoker serve` is always a process. The platform is either `stoker simulate`, as
-// another process, or a simulator inside the test, where the test has to decide at
-// which call to the platform the service dies. The judge (judge_test.go) knows
-// nothing of how the service works: it compares what the API says with what the
-// simulator's ledger holds.
+// another process, or a simulator inside the test, if the test has to decide at which
+// call to the platform the service dies. The judge (judge_test.go) knows nothing of the
+// service's inner workings: it compares the answers of the API with the simulator's
+// ledger.
 //
-// What is random follows from a seed that is logged. Which call a service dies at is
-// decided by the seed; how the processes interleave is not, and no verdict depends on it.
+// All random choices follow from a seed that is logged: at which call a service dies, for
+// example. The interleaving of the processes does not, and no verdict depends on it.
 package e2e
 
 import (
+	"context"
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"sync"
 	"testing"
+
+	"github.com/stokerd/stoker/internal/testkit/gobuild"
 )
 
 func TestMain(m *testing.M) {
@@ -35,7 +37,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// buildDir is where this run of the tests has its binary.
+// buildDir is the directory for the binary of this run of the tests.
 func buildDir() string {
 	return filepath.Join(os.TempDir(), fmt.Sprintf("stoker-e2e-%d", os.Getpid()))
 }
@@ -43,15 +45,11 @@ func buildDir() string {
 // built builds the binary once per run.
 var built = sync.OnceValues(func() (string, error) {
 	path := filepath.Join(buildDir(), "stoker")
-	args := []string{"build", "-o", path}
+	var flags []string
 	if raceDetector {
-		args = append(args, "-race")
+		flags = append(flags, "-race")
 	}
-	out, err := exec.Command("go", append(args, "github.com/stokerd/stoker/cmd/stoker")...).CombinedOutput()
-	if err != nil {
-		return "", fmt.Errorf("build stoker: %w: %s", err, out)
-	}
-	return path, nil
+	return path, gobuild.Program(context.Background(), path, "cmd/stoker", flags...)
 })
 
 // binary returns the path of the program under test.

@@ -16,6 +16,7 @@ import (
 
 	"github.com/stokerd/stoker/bitmovin/simulator"
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+	"github.com/stokerd/stoker/internal/testkit/platform"
 )
 
 const (
@@ -23,9 +24,9 @@ const (
 	million         = 1_000_000
 )
 
-// TestMillion measures the service with a million jobs in one batch, as its clients see
-// it: how long they take to submit, to list and to watch, how much memory that costs, and
-// how soon a restart goes on. Run it with `make bench`; it takes some minutes.
+// TestMillion measures the service with a batch of a million jobs: how long its clients take to submit,
+// to list and to watch, how much memory that takes, and how soon work goes on after a restart. Run it
+// with `make bench`; it takes some minutes.
 func TestMillion(t *testing.T) {
 	if os.Getenv("STOKER_FIGURES") != "1" {
 		t.Skip("a measurement of some minutes; run it with make bench")
@@ -48,7 +49,7 @@ func specs(first, n int) []*stokerv1.JobSpec {
 // paused starts a service that starts no jobs.
 func paused(t *testing.T) (*service, *process) {
 	t.Helper()
-	s := newService(t, platform(t, &simulator.Simulator{Duration: time.Hour}))
+	s := newService(t, platform.Serve(t, &simulator.Simulator{Duration: time.Hour}))
 	life := s.run()
 	if _, err := s.client.Accounts().PauseAccount(t.Context(), &stokerv1.PauseAccountRequest{AccountId: "default"}); err != nil {
 		t.Fatal(err)
@@ -157,8 +158,8 @@ func measureLists(t *testing.T) {
 	s.measureWatchers(id, pid)
 }
 
-// export prints a batch with the real command, and tells how many lines came, how long
-// that took, and how much memory the command had towards the end.
+// export prints a batch with the real command. It returns how many lines were printed, how long that
+// took, and how much memory the command used near the end.
 func (s *service) export(batch, format string) (rows int, took time.Duration, peak string) {
 	s.t.Helper()
 	cmd := exec.CommandContext(s.t.Context(), binary(s.t), "jobs", batch, "--format", format, "--server", s.address)
@@ -182,7 +183,7 @@ func (s *service) export(batch, format string) (rows int, took time.Duration, pe
 	return rows, time.Since(began), peak
 }
 
-// pageToken is where a list goes on after its first n jobs, 1,000 at a time.
+// pageToken is the token after the first n jobs of a list, in pages of 1,000.
 func (s *service) pageToken(batch string, n int) string {
 	s.t.Helper()
 	request := &stokerv1.ListJobsRequest{BatchId: batch, PageSize: 1000}
@@ -199,16 +200,15 @@ func (s *service) pageToken(batch string, n int) string {
 }
 
 func (s *service) lister(request *stokerv1.ListJobsRequest) func(context.Context) error {
-	// A page of 1,000 is another list than a page of 100 to nobody: tokens hold for both.
+	// A token is good for pages of any size.
 	return func(ctx context.Context) error {
 		_, err := s.client.Batches().ListJobs(ctx, request)
 		return err
 	}
 }
 
-// churn changes jobs so many times a second, each by a call of its own: one is cancelled,
-// then tried again. The function it returns ends that, and tells how many changes there
-// were in how many seconds.
+// churn changes jobs so many times a second, each by its own call that cancels or retries it. The
+// function it returns ends that, and returns how many changes there were in how many seconds.
 func (s *service) churn(batch string, perSecond int) (stop func() (n int, seconds float64)) {
 	if perSecond == 0 {
 		return func() (int, float64) { return 0, 0 }
@@ -253,7 +253,7 @@ func (s *service) churn(batch string, perSecond int) (stop func() (n int, second
 	}
 }
 
-// measureWatchers opens watches on the batch and tells the memory of the service.
+// measureWatchers opens watches on the batch and reports the memory of the service.
 func (s *service) measureWatchers(batch string, pid int) {
 	s.t.Helper()
 	ctx, stop := context.WithCancelCause(s.t.Context())
@@ -280,7 +280,7 @@ func (s *service) measureWatchers(batch string, pid int) {
 	quiet()
 }
 
-// drain reads a watch to its end, and tells when so many jobs have come.
+// drain reads a watch to its end, and reports when so many jobs have come.
 func (s *service) drain(stream grpc.ServerStreamingClient[stokerv1.WatchBatchResponse], jobs int, reached func()) {
 	have, told := 0, false
 	for {

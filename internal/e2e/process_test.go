@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// patience is how long a process may take for what takes it a moment.
-const patience = 60 * time.Second
+// processTimeout is the timeout for what takes a process a moment.
+const processTimeout = 60 * time.Second
 
 // process is a running stoker.
 type process struct {
@@ -89,7 +89,7 @@ func (p *process) said() string {
 // line; false if it ended without.
 func (p *process) hears(text string) (string, bool) {
 	p.t.Helper()
-	late := time.After(patience)
+	late := time.After(processTimeout)
 	for read := 0; ; {
 		p.mu.Lock()
 		fresh, more := p.lines[read:], p.more
@@ -113,7 +113,7 @@ func (p *process) hears(text string) (string, bool) {
 				return "", false
 			}
 		case <-late:
-			p.t.Fatalf("stoker %s has not said %q within %v", p.name, text, patience)
+			p.t.Fatalf("stoker %s has not said %q within %v", p.name, text, processTimeout)
 		}
 	}
 }

@@ -3,7 +3,6 @@ package e2e
 import (
 	"encoding/json"
 	"net/http"
-	"net/http/httptest"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -16,6 +15,7 @@ import (
 	"github.com/stokerd/stoker/bitmovin/simulator"
 	"github.com/stokerd/stoker/client"
 	"github.com/stokerd/stoker/internal/testkit/loopback"
+	"github.com/stokerd/stoker/internal/testkit/platform"
 )
 
 // service is `stoker serve` on one job table, through all of its lives.
@@ -32,16 +32,14 @@ type service struct {
 func newService(t *testing.T, url string, settings ...string) *service {
 	t.Helper()
 	s := &service{t: t, db: filepath.Join(t.TempDir(), "stoker.db"), address: loopback.Addresses(t, 1)[0]}
-	s.env = append([]string{
-		"STOKER_BITMOVIN_URL=" + url, "BITMOVIN_API_KEY=key", "HTTP_INPUT_HOST=masters.example.com",
-		"S3_OUTPUT_BUCKET_NAME=encodes", "S3_OUTPUT_ACCESS_KEY=access", "S3_OUTPUT_SECRET_KEY=secret",
-		"STOKER_LISTEN=" + s.address, "STOKER_HTTP_LISTEN=127.0.0.1:0", "STOKER_LOG_FORMAT=json", "STOKER_DB=" + s.db,
-	}, settings...)
+	s.env = append(platform.Environ(url),
+		"STOKER_LISTEN="+s.address, "STOKER_HTTP_LISTEN=127.0.0.1:0", "STOKER_LOG_FORMAT=json", "STOKER_DB="+s.db)
+	s.env = append(s.env, settings...)
 	soon := backoff.Config{BaseDelay: 20 * time.Millisecond, Multiplier: 1.5, MaxDelay: 200 * time.Millisecond}
 	var err error
 	s.client, err = client.Dial(s.address, client.Options{
 		DialOptions: []grpc.DialOption{grpc.WithConnectParams(grpc.ConnectParams{Backoff: soon, MinConnectTimeout: time.Second})},
-		Repeating: func(r client.Repeat) {
+		OnRepeat: func(r client.Repeat) {
 			if r.Lost {
 				s.lost.Add(1)
 			}
@@ -63,20 +61,9 @@ func (s *service) run() *process {
 	s.t.Helper()
 	p := start(s.t, s.env, "serve")
 	if _, ok := p.hears(`"msg":"listening"`); !ok {
-		s.t.Fatalf("the service did not start: exit code %d", p.wait(patience))
+		s.t.Fatalf("the service did not start: exit code %d", p.wait(processTimeout))
 	}
 	return p
-}
-
-// platform serves a simulator inside the test and returns its URL.
-func platform(t *testing.T, sim *simulator.Simulator) string {
-	t.Helper()
-	web := httptest.NewServer(sim)
-	t.Cleanup(func() {
-		sim.Close()
-		web.Close()
-	})
-	return web.URL + "/v1"
 }
 
 // simulation is `stoker simulate`, seen from outside.
@@ -92,7 +79,7 @@ func simulate(t *testing.T, args ...string) *simulation {
 	p := start(t, nil, append([]string{"simulate", "--listen", "127.0.0.1:0"}, args...)...)
 	line, ok := p.hears("http://")
 	if !ok {
-		t.Fatalf("the simulator did not start: exit code %d", p.wait(patience))
+		t.Fatalf("the simulator did not start: exit code %d", p.wait(processTimeout))
 	}
 	url := line[strings.Index(line, "http://"):]
 	return &simulation{t: t, url: url, home: strings.TrimSuffix(url, "/v1") + "/simulator/"}

@@ -39,7 +39,7 @@ func measureStart(t *testing.T) {
 	}
 	id := s.submitMillion()
 	life.signal(syscall.SIGTERM)
-	if code := life.wait(patience); code != 0 {
+	if code := life.wait(processTimeout); code != 0 {
 		t.Fatalf("stopped with exit code %d", code)
 	}
 	s.populate(sim, id)
@@ -61,7 +61,7 @@ func measureStart(t *testing.T) {
 		case at := <-far.started:
 			t.Logf("%-42s listening after %6.3f s, first start after %6.3f s and %s; %s", tt.name,
 				listening.Seconds(), at.Sub(began).Seconds(), far.summary(), memory(t, life.cmd.Process.Pid))
-		case <-time.After(2 * patience):
+		case <-time.After(2 * processTimeout):
 			t.Errorf("%s: nothing was started", tt.name)
 		}
 		life.kill()

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stokerd/stoker/bitmovin/simulator"
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+	"github.com/stokerd/stoker/internal/testkit/platform"
 )
 
 // graceful is how long a service may take to stop when the platform answers.
@@ -20,9 +21,9 @@ func TestStop(t *testing.T) {
 	t.Parallel()
 	const seed = 11
 	t.Logf("seed %d", seed)
-	scythe := newScythe()
-	sim := rehearsal(scythe)
-	s := newService(t, platform(t, sim), "STOKER_QUEUE_TARGET=5", "STOKER_POLL_INTERVAL=500ms")
+	killer := newKiller()
+	sim := scriptedPlatform(killer)
+	s := newService(t, platform.Serve(t, sim), "STOKER_QUEUE_TARGET=5", "STOKER_POLL_INTERVAL=500ms")
 	life := s.run()
 	inputs := titles(40)
 	batch := s.submit(inputs, 2*time.Second)
@@ -32,7 +33,7 @@ func TestStop(t *testing.T) {
 		moments[i].after, moments[i].before = false, false // every call is answered
 	}
 	waiting := 0
-	times, life := s.reap(life, scythe, moments, h, func(p *process) {
+	times, life := s.killRepeatedly(life, killer, moments, h, func(p *process) {
 		if waiting == 0 {
 			await(t, func() bool { return s.backingOff(batch) > 0 })
 		}
@@ -46,14 +47,14 @@ func TestStop(t *testing.T) {
 		t.Errorf("stopped %d times, want %d: the batch has ended too early", times, len(moments))
 	}
 	t.Logf("stopped with %d retries in flight in all", waiting)
-	ended := h.end(3 * patience)
+	ended := h.end(3 * processTimeout)
 	life.signal(syscall.SIGTERM)
 	if code := life.wait(graceful); code != 0 {
 		t.Errorf("stopped with exit code %d", code)
 	}
 	cleared(t, sim) // nothing runs any more, and nothing has to: a stop leaves nothing behind
 	s.run()
-	s.verdict(sim, ended, inputs, retries, fate)
+	s.verdict(sim, ended, inputs, retries, expectedEnd)
 }
 
 // backingOff is how many jobs wait for their next attempt.
@@ -74,7 +75,7 @@ func TestStopWithoutAnswer(t *testing.T) {
 	s, sim, life := hanging(t)
 	began := time.Now()
 	life.signal(syscall.SIGTERM)
-	if code := life.wait(patience); code != 0 {
+	if code := life.wait(processTimeout); code != 0 {
 		t.Errorf("stopped with exit code %d", code)
 	}
 	t.Logf("stopped after %v", time.Since(began).Round(time.Millisecond))
@@ -97,7 +98,7 @@ func TestSecondSignal(t *testing.T) {
 				t.Fatal("the service does not say that it stops")
 			}
 			life.signal(tt.signal)
-			if code := life.wait(patience); code != tt.code { // a process that takes its time ends with 0
+			if code := life.wait(processTimeout); code != tt.code { // a process that takes its time ends with 0
 				t.Errorf("exit code %d, want %d", code, tt.code)
 			}
 			s.finishes(sim)
@@ -109,9 +110,9 @@ func TestSecondSignal(t *testing.T) {
 // gets no answer.
 func hanging(t *testing.T) (*service, *simulator.Simulator, *process) {
 	t.Helper()
-	hangs := newScythe()
-	sim := rehearsal(hangs)
-	s := newService(t, platform(t, sim), "STOKER_POLL_INTERVAL=500ms")
+	hangs := newKiller()
+	sim := scriptedPlatform(hangs)
+	s := newService(t, platform.Serve(t, sim), "STOKER_POLL_INTERVAL=500ms")
 	hangs.arm(death{start: true, after: true})
 	life := s.run()
 	s.submit([]string{"well/1.mov"}, time.Second)
@@ -127,16 +128,16 @@ func (s *service) finishes(sim *simulator.Simulator) {
 	if err != nil || len(all.GetBatches()) != 1 {
 		s.t.Fatalf("the batches are %v, %v", all, err)
 	}
-	ended := s.follow(all.GetBatches()[0].GetId()).end(2 * patience)
+	ended := s.follow(all.GetBatches()[0].GetId()).end(2 * processTimeout)
 	cleared(s.t, sim)
-	s.verdict(sim, ended, []string{"well/1.mov"}, retries, fate)
+	s.verdict(sim, ended, []string{"well/1.mov"}, retries, expectedEnd)
 }
 
-// TestStopsWatchers has a stopping service end its watches at once with a reason that
-// clients understand: they come back.
+// TestStopsWatchers checks that a stopping service ends its watches at once, with a reason upon which
+// clients come back.
 func TestStopsWatchers(t *testing.T) {
 	t.Parallel()
-	s := newService(t, platform(t, &simulator.Simulator{Duration: time.Hour}))
+	s := newService(t, platform.Serve(t, &simulator.Simulator{Duration: time.Hour}))
 	life := s.run()
 	batch := s.submit([]string{"well/1.mov"}, time.Second)
 	stream, err := s.client.Batches().WatchBatch(t.Context(), &stokerv1.WatchBatchRequest{BatchId: batch})

@@ -12,17 +12,18 @@ import (
 
 	"github.com/stokerd/stoker/bitmovin/simulator"
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+	"github.com/stokerd/stoker/internal/testkit/platform"
 )
 
-// TestSubmitUnderKill kills the service again and again while clients submit batches,
-// each, by the client's own repeats, until it is acknowledged. What was acknowledged is there afterwards, whole and
-// exactly once, under the id that was told.
+// TestSubmitUnderKill kills the service again and again while clients submit batches. The client
+// repeats each submission until it is acknowledged. Every acknowledged batch is there afterwards, whole,
+// exactly once, and under the acknowledged id.
 func TestSubmitUnderKill(t *testing.T) {
 	t.Parallel()
 	const seed, clients, kills, jobs = 13, 4, 8, 300
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 0))
-	s := newService(t, platform(t, &simulator.Simulator{Duration: time.Hour}))
+	s := newService(t, platform.Serve(t, &simulator.Simulator{Duration: time.Hour}))
 	life := s.run()
 	if _, err := s.client.Accounts().PauseAccount(t.Context(), &stokerv1.PauseAccountRequest{AccountId: "default"}); err != nil {
 		t.Fatal(err)
@@ -72,7 +73,7 @@ func submission(id string, jobs int) *stokerv1.SubmitBatchRequest {
 	return request
 }
 
-// checkSubmitted compares what was acknowledged with what is there.
+// checkSubmitted compares the acknowledged batches with those in the job table.
 func (s *service) checkSubmitted(acknowledged []map[string]string, jobs int) {
 	s.t.Helper()
 	there := map[string][]*stokerv1.Batch{}
@@ -108,17 +109,17 @@ func (s *service) checkSubmitted(acknowledged []map[string]string, jobs int) {
 	}
 }
 
-// await waits for what happens by itself.
+// await waits until a condition is true.
 func await(t *testing.T, ok func() bool) {
 	t.Helper()
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
-	late := time.After(patience)
+	late := time.After(processTimeout)
 	for !ok() {
 		select {
 		case <-tick.C:
 		case <-late:
-			t.Fatalf("it does not happen within %v", patience)
+			t.Fatalf("it does not happen within %v", processTimeout)
 		}
 	}
 }

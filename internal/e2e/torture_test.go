@@ -18,10 +18,9 @@ import (
 // defaultRounds is how many rounds a normal run has.
 const defaultRounds = 3
 
-// TestTorture has the service work on a platform that is out of order again and again,
-// while it is killed and jobs are cancelled, and judges what came of it. Each round
-// follows from a seed of its own. Even seeds make short rounds, of which a normal run has
-// three; this makes other runs:
+// TestTorture runs the service on a platform with faults, kills it and cancels jobs meanwhile, and judges
+// the result. Each round follows from its own seed. Even seeds make short rounds. A normal run has three
+// of them; these variables change that:
 //
 //	STOKER_TORTURE_ROUNDS=30   so many rounds, long ones too
 //	STOKER_TORTURE_TIME=1h     rounds until the time is over, instead
@@ -69,9 +68,9 @@ func tortureRounds(t *testing.T, n int, draw func() uint32) {
 	}
 }
 
-// storms are what a platform can be like. In short rounds it is seldom so bad that a
-// start has to be repeated, for which the service waits half a minute.
-func storms(short bool) []string {
+// faultPlans are the faults that a platform can have. In short rounds few of them make the service
+// repeat a start, before which it waits half a minute.
+func faultPlans(short bool) []string {
 	if short {
 		return []string{"0.03", "reset-after=0.03", "504started=0.04", "429=0.03", "truncate=0.02,empty=0.02", "hang-after:1s=0.03"}
 	}
@@ -95,10 +94,10 @@ func torture(t *testing.T, seed uint32) {
 	if short {
 		jobs = 12
 	}
-	storm := storms(short)[random.IntN(len(storms(short)))]
-	t.Logf("faults: %s", storm)
+	faults := faultPlans(short)[random.IntN(len(faultPlans(short)))]
+	t.Logf("faults: %s", faults)
 	sim := simulate(t, "--encoders", "5", "--duration", "300ms", "--fail", "0.25", "--unlimited",
-		"--faults", storm, "--seed", fmt.Sprint(1+uint64(seed)))
+		"--faults", faults, "--seed", fmt.Sprint(1+uint64(seed)))
 	s := newService(t, sim.url, "STOKER_QUEUE_TARGET=8", "STOKER_POLL_INTERVAL=500ms")
 	life := s.run()
 	inputs := make([]string, jobs)
@@ -117,7 +116,7 @@ func torture(t *testing.T, seed uint32) {
 		}
 		if random.IntN(5) == 0 {
 			life.signal(syscall.SIGTERM)
-			if code := life.wait(patience); code != 0 {
+			if code := life.wait(processTimeout); code != 0 {
 				t.Errorf("stopped with exit code %d", code)
 			}
 		} else {
@@ -126,7 +125,7 @@ func torture(t *testing.T, seed uint32) {
 		life = s.run()
 	}
 	if ended == nil {
-		ended = h.end(15 * patience) // a start without an answer takes most of a minute, several in a row several of them
+		ended = h.end(15 * processTimeout) // a start without an answer takes most of a minute, several in a row several of them
 	}
 	life.kill()
 	s.run() // removes what the others left
@@ -144,7 +143,7 @@ func (h *history) within(limit time.Duration) *stokerv1.Batch {
 	select {
 	case b := <-h.done:
 		h.done <- b
-		return h.end(patience)
+		return h.end(processTimeout)
 	case <-time.After(limit):
 		return nil
 	}
@@ -153,7 +152,7 @@ func (h *history) within(limit time.Duration) *stokerv1.Batch {
 // cancel asks for a job's end. The job may have ended already.
 func (s *service) cancel(id string) {
 	s.t.Helper()
-	ctx, cancel := context.WithTimeout(s.t.Context(), patience)
+	ctx, cancel := context.WithTimeout(s.t.Context(), processTimeout)
 	defer cancel()
 	_, err := s.client.Batches().CancelJob(ctx, &stokerv1.CancelJobRequest{JobId: id, Reason: "tortured"}, grpc.WaitForReady(true))
 	if err != nil {

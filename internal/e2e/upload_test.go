@@ -13,14 +13,14 @@ import (
 
 	"github.com/stokerd/stoker/bitmovin/simulator"
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+	"github.com/stokerd/stoker/internal/testkit/platform"
 )
 
-// TestUpload submits a list that is too long for one message. The client is interrupted
-// and killed on the way, and the service is. In the end the batch has every job of the
-// list once, in the order of the list, and there is no other batch.
+// TestUpload submits a list that is too long for one message, while client and service are interrupted
+// and killed. In the end there is one batch, with every job of the list once, in the order of the list.
 func TestUpload(t *testing.T) {
 	t.Parallel()
-	s := newService(t, platform(t, &simulator.Simulator{Duration: time.Hour}))
+	s := newService(t, platform.Serve(t, &simulator.Simulator{Duration: time.Hour}))
 	life := s.run()
 	if _, err := s.client.Accounts().PauseAccount(t.Context(), &stokerv1.PauseAccountRequest{AccountId: "default"}); err != nil {
 		t.Fatal(err)
@@ -45,14 +45,14 @@ func TestUpload(t *testing.T) {
 	reach(client, shut)
 	client.signal(syscall.SIGINT)
 	hint, _ := client.hears("to go on: stoker submit " + file + " --resume")
-	if code := client.wait(patience); code != 130 || hint == "" {
+	if code := client.wait(processTimeout); code != 130 || hint == "" {
 		t.Errorf("interrupted, the client ended with %d", code)
 	}
 	g.open()
 
 	client = submit()
 	refusal, _ := client.hears("an upload of this list is not finished: batch ")
-	if code := client.wait(patience); code != 2 || refusal == "" {
+	if code := client.wait(processTimeout); code != 2 || refusal == "" {
 		t.Errorf("without --resume, the client ended with %d", code)
 	}
 
@@ -68,10 +68,10 @@ func TestUpload(t *testing.T) {
 	life.kill()
 	s.run()
 	g.open()
-	if code := client.wait(patience); code != 0 {
+	if code := client.wait(processTimeout); code != 0 {
 		t.Errorf("the service restarted, the client ended with %d", code)
 	}
-	if code := submit("--resume").wait(patience); code != 0 {
+	if code := submit("--resume").wait(processTimeout); code != 0 {
 		t.Errorf("all being there, the client ended with %d", code)
 	}
 

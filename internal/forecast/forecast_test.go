@@ -6,6 +6,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/stokerd/stoker/job"
 )
 
 // lengths are ways in which encodings can differ in length, one hour on average, and the
@@ -46,7 +48,7 @@ func seenAt(runs []run, now float64) (w Work) {
 		case r.end > now:
 			w.Running = append(w.Running, seconds(r.end-now))
 		}
-		if r.begin <= now && len(w.Lengths) < Sample {
+		if r.begin <= now && len(w.Lengths) < SampleSize {
 			w.Lengths = append(w.Lengths, seconds(r.end-r.begin))
 		}
 	}
@@ -68,7 +70,7 @@ func TestRangesHold(t *testing.T) {
 						end = max(end, r.end)
 					}
 					now := done * end
-					got, ok := seenAt(runs, now).Rest()
+					got, ok := seenAt(runs, now).Estimate(job.MaxEstimate)
 					if !ok {
 						t.Fatalf("%s on %d encoders: no forecast", name, encoders)
 					}
@@ -101,24 +103,24 @@ func TestRest(t *testing.T) {
 		from, to time.Duration // of what is likely; 0: nothing can be told
 	}{
 		"nothing is left":                {work: Work{Lengths: hours(1)}},
-		"nothing is known":               {work: Work{Waiting: 1, Lanes: 1}},
-		"years away":                     {work: Work{Waiting: 100_000, Lanes: 1, Lengths: hours(1)}},
-		"more years than a duration has": {work: Work{Waiting: 1_000_000, Lanes: 1, Lengths: hours(160)}},
+		"nothing is known":               {work: Work{Waiting: 1, Parallel: 1}},
+		"years away":                     {work: Work{Waiting: 100_000, Parallel: 1, Lengths: hours(1)}},
+		"more years than a duration has": {work: Work{Waiting: 1_000_000, Parallel: 1, Lengths: hours(160)}},
 		"one after the other":            {Work{Waiting: 10, Running: hours(0.5), Lengths: hours(1)}, 10 * time.Hour, 11 * time.Hour},
-		"the gaps count":                 {Work{Waiting: 10, Lanes: 1, Lengths: hours(1), Gap: time.Hour}, 20 * time.Hour, 20 * time.Hour},
-		"side by side":                   {Work{Waiting: 10_000, Lanes: 100, Lengths: hours(0.5, 1, 1.5)}, 98 * time.Hour, 104 * time.Hour},
-		"more lanes than are simulated":  {Work{Waiting: 100_000, Lanes: 1000, Lengths: hours(0.5, 1, 1.5)}, 98 * time.Hour, 104 * time.Hour},
-		"fewer jobs than are simulated":  {Work{Waiting: 3, Lanes: 1000, Lengths: hours(1)}, time.Hour, time.Hour},
+		"the gaps count":                 {Work{Waiting: 10, Parallel: 1, Lengths: hours(1), Gap: time.Hour}, 20 * time.Hour, 20 * time.Hour},
+		"side by side":                   {Work{Waiting: 10_000, Parallel: 100, Lengths: hours(0.5, 1, 1.5)}, 98 * time.Hour, 104 * time.Hour},
+		"more lanes than are simulated":  {Work{Waiting: 100_000, Parallel: 1000, Lengths: hours(0.5, 1, 1.5)}, 98 * time.Hour, 104 * time.Hour},
+		"fewer jobs than are simulated":  {Work{Waiting: 3, Parallel: 1000, Lengths: hours(1)}, time.Hour, time.Hour},
 		"one more than run":              {Work{Waiting: 1, Running: make([]time.Duration, 1000), Lengths: hours(1)}, time.Hour, time.Hour},
 		"the longest that runs":          {Work{Running: hours(0.1, 3, 0.1)}, 150 * time.Minute, 210 * time.Minute},
-		"more lanes than jobs":           {Work{Waiting: 3, Lanes: 50, Lengths: hours(1)}, time.Hour, time.Hour},
+		"more lanes than jobs":           {Work{Waiting: 3, Parallel: 50, Lengths: hours(1)}, time.Hour, time.Hour},
 		"many run, of which one is long": {Work{Running: append(hours(20), make([]time.Duration, 400)...)}, 15 * time.Hour, 25 * time.Hour},
 	} {
-		got, ok := tt.work.Rest()
+		got, ok := tt.work.Estimate(job.MaxEstimate)
 		if want := tt.to != 0; ok != want || ok && (got.Likely < tt.from || got.Likely > tt.to) {
 			t.Errorf("%s: %+v, %v; want between %v and %v", name, got, ok, tt.from, tt.to)
 		}
-		if again, _ := tt.work.Rest(); again != got {
+		if again, _ := tt.work.Estimate(job.MaxEstimate); again != got {
 			t.Errorf("%s: %+v, and asked again %+v", name, got, again)
 		}
 		if got.Earliest > got.Likely || got.Likely > got.Latest {
@@ -128,11 +130,11 @@ func TestRest(t *testing.T) {
 }
 
 func TestRestWithin(t *testing.T) {
-	w := Work{Waiting: 100_000, Lanes: 1, Lengths: []time.Duration{time.Hour}}
-	if got, ok := w.RestWithin(200_000 * time.Hour); !ok || got.Likely != 100_000*time.Hour {
+	w := Work{Waiting: 100_000, Parallel: 1, Lengths: []time.Duration{time.Hour}}
+	if got, ok := w.Estimate(200_000 * time.Hour); !ok || got.Likely != 100_000*time.Hour {
 		t.Errorf("100,000 hours of work will be done in %v, %v", got.Likely, ok)
 	}
-	if got, ok := w.RestWithin(90_000 * time.Hour); ok {
+	if got, ok := w.Estimate(90_000 * time.Hour); ok {
 		t.Errorf("100,000 hours of work will be done in 90,000: %+v", got)
 	}
 }
@@ -141,6 +143,6 @@ func BenchmarkRest(b *testing.B) {
 	random := rand.New(rand.NewPCG(1, 2))
 	w := seenAt(worked(random, 5000, 100, lengths["evenly within a half"].draw), 10*3600)
 	for b.Loop() {
-		w.Rest()
+		w.Estimate(job.MaxEstimate)
 	}
 }

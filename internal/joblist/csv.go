@@ -17,7 +17,7 @@ import (
 func (p *parser) readCSV(in io.Reader) error {
 	source := &recorder{in: in}
 	r := csv.NewReader(source)
-	r.FieldsPerRecord = -1 // counted here, so that one short line does not hide the others
+	r.FieldsPerRecord = -1 // record counts the fields, so that reading goes on after a short line
 	r.ReuseRecord = true
 	var columns []string
 	for {
@@ -29,7 +29,7 @@ func (p *parser) readCSV(in io.Reader) error {
 		if syntax, ok := errors.AsType[*csv.ParseError](err); ok {
 			p.mistake(syntax.StartLine, "%s; write a quote inside a quoted field twice", strings.TrimSpace(syntax.Err.Error()))
 			if columns == nil {
-				return nil // without a header nothing below makes sense
+				return nil // the header is unknown
 			}
 			continue
 		}
@@ -37,7 +37,7 @@ func (p *parser) readCSV(in io.Reader) error {
 			return err
 		}
 		line, _ := r.FieldPos(0)
-		if !slices.ContainsFunc(record, filled) {
+		if !slices.ContainsFunc(record, notBlank) {
 			continue // spreadsheets write empty rows as commas
 		}
 		if columns != nil {
@@ -51,23 +51,23 @@ func (p *parser) readCSV(in io.Reader) error {
 	}
 }
 
-// filled reports whether there is something in a cell.
-func filled(cell string) bool { return strings.TrimSpace(cell) != "" }
+// notBlank reports whether a cell holds more than white space.
+func notBlank(cell string) bool { return strings.TrimSpace(cell) != "" }
 
-// header checks the names of the columns. It returns nil if jobs cannot be read
-// with them. Spreadsheets write empty columns too: one without a name is fine as long as
-// there is nothing in it.
+// header checks and returns the names of the columns; nil if no job can be read with them.
+// Spreadsheets write empty columns as well: a column without a name may be there as long as its
+// cells are empty.
 func (p *parser) header(record []string, line int) []string {
 	columns := make([]string, len(record))
 	for i, cell := range record {
 		columns[i] = strings.TrimSpace(cell)
 	}
 	if slices.ContainsFunc(columns, func(c string) bool { return strings.Contains(c, "\r") }) {
-		p.mistake(line, "its lines end in CR alone; save the list with LF or CRLF at their ends")
+		p.mistake(line, "lines end in CR alone: save the list with lines that end in LF or CRLF")
 		return nil
 	}
-	if !slices.ContainsFunc(columns, known) {
-		p.mistake(line, "the first line has to name the columns, for example %s; %s", strings.Join(fields(), ","), instead(record))
+	if !slices.ContainsFunc(columns, isField) {
+		p.mistake(line, "the first line must name the columns, for example %s; %s", strings.Join(fieldNames(), ","), foundInstead(record))
 		return nil
 	}
 	before := len(p.mistakes)
@@ -76,12 +76,12 @@ func (p *parser) header(record []string, line int) []string {
 		case c == "":
 		case slices.Contains(columns[:i], c):
 			p.mistake(line, "column %q is there twice", c)
-		case !known(c):
+		case !isField(c):
 			p.mistake(line, "unknown column %q%s", c, p.columnHint(c))
 		}
 	}
 	if !p.forTemplate && !slices.Contains(columns, "input_path") {
-		p.mistake(line, "there is no column input_path")
+		p.mistake(line, "the column input_path is missing")
 	}
 	if len(p.mistakes) > before {
 		return nil
@@ -89,15 +89,15 @@ func (p *parser) header(record []string, line int) []string {
 	return columns
 }
 
-// instead says what is on the line that should name the columns.
-func instead(record []string) string {
+// foundInstead says what stands on the line that should name the columns.
+func foundInstead(record []string) string {
 	text := strings.Join(record, ",")
 	if !utf8.ValidString(text) {
 		return "this is not UTF-8 text: save the list as CSV in UTF-8"
 	}
 	for _, delimiter := range []string{";", "\t"} {
-		if slices.ContainsFunc(strings.Split(text, delimiter), known) {
-			return fmt.Sprintf("they are separated by %q, which has to be a comma", delimiter)
+		if slices.ContainsFunc(strings.Split(text, delimiter), isField) {
+			return fmt.Sprintf("the columns are separated by %q: separate them by commas", delimiter)
 		}
 	}
 	const enough = 60
@@ -108,33 +108,33 @@ func instead(record []string) string {
 }
 
 func (p *parser) columnHint(column string) string {
-	if hint := spelling.Hint(column, fields()); hint != "" {
+	if hint := spelling.Hint(column, fieldNames()); hint != "" {
 		return hint
 	}
-	return "; the columns are " + strings.Join(fields(), ", ") + " and var:<name>"
+	return "; the columns are " + strings.Join(fieldNames(), ", ") + " and var:<name>"
 }
 
-// record reads one job. Blanks around a field are no part of it, unless it stands in
-// quotes: those that do were written on purpose, and a path is what its bytes are.
+// record reads one job. White space around a field is dropped, unless the field is in quotes:
+// there it was written on purpose, and it may be part of a path.
 func (p *parser) record(columns, record []string, line int, quoted func(field int) bool) {
 	switch {
 	case len(record) < len(columns):
-		p.mistake(line, "too few fields: %d, and the header names %d", len(record), len(columns))
+		p.mistake(line, "%d fields, and the header names %d: too few", len(record), len(columns))
 		return
 	case len(record) > len(columns):
-		p.mistake(line, "%d fields, the header names %d; put a field that contains a comma in quotes", len(record), len(columns))
+		p.mistake(line, "%d fields, and the header names %d: too many; put a field that contains a comma in quotes", len(record), len(columns))
 		return
 	}
 	var spec job.Spec
 	for i, value := range record {
-		bare := strings.TrimSpace(value)
-		if bare == "" || bare != value && !quoted(i) {
-			value = bare
+		trimmed := strings.TrimSpace(value)
+		if trimmed == "" || trimmed != value && !quoted(i) {
+			value = trimmed
 		}
 		switch {
 		case value == "":
 		case columns[i] == "":
-			p.mistake(line, "field %d, %q, is in a column without a name", i+1, shorten([]byte(value)))
+			p.mistake(line, "field %d, %q, is in a column that has no name", i+1, shorten([]byte(value)))
 		default:
 			p.set(&spec, columns[i], value, line)
 		}

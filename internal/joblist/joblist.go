@@ -35,14 +35,14 @@ func ParseFormat(s string) (Format, error) {
 	return Auto, fmt.Errorf("format %q: want csv or jsonl", s)
 }
 
-// Options say what a list is and what it must have.
+// Options describe a list that is read.
 type Options struct {
 	// Name of the list in error messages. Default "list".
 	Name string
-	// Format of the list. Default: told from its first byte.
+	// Format of the list. Default: what its first characters look like.
 	Format Format
-	// ForTemplate reads a list for an encoding template: paths are optional,
-	// and output paths are not derived.
+	// ForTemplate reads a list for an encoding template: the column input_path is optional, and
+	// output paths are not derived.
 	ForTemplate bool
 }
 
@@ -52,12 +52,14 @@ type List struct {
 	Jobs []job.Spec
 	// Lines holds the number of the line on which each of Jobs begins, from 1.
 	Lines []int
+	// Derived says of each of Jobs whether its output path was derived from its input path.
+	Derived []bool
 }
 
 // Where names the line of the i-th job, such as titles.csv:17.
 func (l *List) Where(i int) string { return fmt.Sprintf("%s:%d", l.Name, l.Lines[i]) }
 
-// MaxMistakes is how many mistakes an [Error] lists; it counts the others.
+// MaxMistakes is how many mistakes an [Error] lists. It counts the others.
 const MaxMistakes = 100
 
 // Error lists what is wrong with a list, in the order of its lines.
@@ -69,7 +71,7 @@ type Error struct {
 
 // Mistake is one thing wrong with a list.
 type Mistake struct {
-	Line int // from 1; 0 speaks of the list as a whole
+	Line int // from 1; 0: the mistake concerns the list as a whole
 	Text string
 }
 
@@ -92,8 +94,9 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
-// Read reads a list to its end. If the list itself is wrong the error is an
-// [*Error]; any other error comes from r.
+// Read reads a list to its end. It checks the form of the list and that no key is there twice;
+// whether the jobs can be submitted is for the server to say. If the list has mistakes, the
+// error is an [*Error]; any other error comes from r.
 func Read(r io.Reader, o Options) (*List, error) {
 	p := &parser{
 		list:        &List{Name: cmp.Or(o.Name, "list")},
@@ -102,10 +105,7 @@ func Read(r io.Reader, o Options) (*List, error) {
 	if err := p.read(bufio.NewReader(r), o.Format); err != nil {
 		return nil, fmt.Errorf("read %s: %w", p.list.Name, err)
 	}
-	p.unique("key", func(j *job.Spec) string { return j.Key })
-	if !o.ForTemplate { // a template may tell jobs apart by something else: the server knows
-		p.unique("output_path", func(j *job.Spec) string { return strings.TrimSuffix(j.OutputPath, "/") })
-	}
+	p.findDuplicateKeys()
 	if len(p.list.Jobs) == 0 && len(p.mistakes) == 0 {
 		p.mistake(0, "no jobs in it")
 	}
@@ -116,13 +116,13 @@ func Read(r io.Reader, o Options) (*List, error) {
 	return p.list, nil
 }
 
-// read reads a list in whichever format. It returns only errors of in.
-func (p *parser) read(in *bufio.Reader, known Format) error {
-	format, err := sniff(in, known)
+// read reads a list in the wanted format. It returns only errors of in.
+func (p *parser) read(in *bufio.Reader, wanted Format) error {
+	format, err := detectFormat(in, wanted)
 	if err != nil {
 		return err
 	}
-	if start, _ := in.Peek(in.Size()); bytes.IndexByte(start, 0) >= 0 { // an error comes again when reading
+	if start, _ := in.Peek(in.Size()); bytes.IndexByte(start, 0) >= 0 { // reading meets the error again
 		p.mistake(0, "this is not a text file; save the list as CSV in UTF-8")
 		return nil
 	}
@@ -132,13 +132,14 @@ func (p *parser) read(in *bufio.Reader, known Format) error {
 	return p.readCSV(in)
 }
 
-// sniff skips a byte order mark and tells the format, unless it is known.
-func sniff(in *bufio.Reader, known Format) (Format, error) {
+// detectFormat skips a byte order mark and returns the format of a list: the wanted one, or what
+// the list begins like.
+func detectFormat(in *bufio.Reader, wanted Format) (Format, error) {
 	if mark, err := in.Peek(3); err == nil && bytes.Equal(mark, []byte("\ufeff")) {
-		_, _ = in.Discard(3) // what was peeked is in the buffer
+		_, _ = in.Discard(3) // cannot fail: the buffer holds what was peeked
 	}
-	if known != Auto {
-		return known, nil
+	if wanted != Auto {
+		return wanted, nil
 	}
 	for n := 1; ; n++ {
 		start, err := in.Peek(n)
@@ -150,7 +151,7 @@ func sniff(in *bufio.Reader, known Format) (Format, error) {
 		}
 		switch start[n-1] {
 		case ' ', '\t', '\r', '\n':
-		case '{', '[': // an array is no list, but JSON: what is said about it then makes sense
+		case '{', '[': // a JSON array is refused, with a message that makes sense for JSON
 			return JSONL, nil
 		default:
 			return CSV, nil
@@ -162,12 +163,12 @@ func sniff(in *bufio.Reader, known Format) (Format, error) {
 type parser struct {
 	list        *List
 	forTemplate bool
-	derived     []bool // of each job, whether its output path follows from its input path
 
 	mistakes []Mistake
-	more     int
+	more     int // mistakes beyond MaxMistakes
 }
 
+// mistake notes what is wrong with a line.
 func (p *parser) mistake(line int, format string, args ...any) {
 	if len(p.mistakes) == MaxMistakes {
 		p.more++
@@ -178,14 +179,7 @@ func (p *parser) mistake(line int, format string, args ...any) {
 
 const notUTF8 = "%s is not UTF-8 text; export the list as UTF-8"
 
-// mistaken reports whether a field of the line that is read is known to be wrong.
-func (p *parser) mistaken(field string, line int) bool {
-	return slices.ContainsFunc(p.mistakes[max(0, len(p.mistakes)-len(fields())):], func(m Mistake) bool {
-		return m.Line == line && strings.HasPrefix(m.Text, field)
-	})
-}
-
-// set puts the value of a known field into the job.
+// set sets a field of a job.
 func (p *parser) set(spec *job.Spec, field, value string, line int) {
 	if len(value) > maxLine {
 		p.mistake(line, "%s is %d bytes long; is a quote missing?", field, len(value))
@@ -212,66 +206,56 @@ func (p *parser) set(spec *job.Spec, field, value string, line int) {
 	}
 }
 
-// add completes a job, checks what can be checked without the server, and
-// appends it.
+// add appends a job, with an output path derived from its input path if it has none.
 func (p *parser) add(spec job.Spec, line int) {
-	p.derived = append(p.derived, !p.forTemplate && spec.OutputPath == "")
-	if !p.forTemplate {
-		switch {
-		case spec.InputPath == "" && !p.mistaken("input_path", line): // else it is there, and wrong
-			p.mistake(line, "input_path is empty")
-		case spec.OutputPath == "":
-			spec.OutputPath = DefaultOutputPath(spec.InputPath)
-		}
+	derived := !p.forTemplate && spec.OutputPath == "" && spec.InputPath != ""
+	if derived {
+		spec.OutputPath = DefaultOutputPath(spec.InputPath)
 	}
 	p.list.Jobs = append(p.list.Jobs, spec)
 	p.list.Lines = append(p.list.Lines, line)
+	p.list.Derived = append(p.list.Derived, derived)
 }
 
-// unique looks for values that more than one job has.
-func (p *parser) unique(field string, value func(*job.Spec) string) {
-	jobs := p.list.Jobs
-	if !p.repeats(value) {
+// findDuplicateKeys finds keys that more than one job has.
+func (p *parser) findDuplicateKeys() {
+	if !p.mayHaveDuplicateKeys() {
 		return
 	}
-	first := make(map[string]int, len(jobs))
-	for i := range jobs {
-		v, line := value(&jobs[i]), p.list.Lines[i]
-		if v == "" {
+	first := make(map[string]int, len(p.list.Jobs))
+	for i, j := range p.list.Jobs {
+		line := p.list.Lines[i]
+		if j.Key == "" {
 			continue
 		}
-		if other, ok := first[v]; ok {
-			remedy := ""
-			if field == "output_path" && p.derived[i] {
-				remedy = "; it follows from input_path: name another one in output_path"
-			}
-			p.mistake(line, "%s %q is also that of line %d%s", field, v, other, remedy)
+		if other, ok := first[j.Key]; ok {
+			p.mistake(line, "key %q is also the key of line %d", j.Key, other)
 			continue
 		}
-		first[v] = line
+		first[j.Key] = line
 	}
 }
 
-// repeats reports whether some value may be there twice. In a list of a million that
-// takes a small part of the room that a map of the values takes.
-func (p *parser) repeats(value func(*job.Spec) string) bool {
+// mayHaveDuplicateKeys compares the hashes of all keys. For a million jobs that takes a small
+// part of the memory that a map of the keys takes.
+func (p *parser) mayHaveDuplicateKeys() bool {
 	seed := maphash.MakeSeed()
 	sums := make([]uint64, 0, len(p.list.Jobs))
-	for i := range p.list.Jobs {
-		if v := value(&p.list.Jobs[i]); v != "" {
-			sums = append(sums, maphash.String(seed, v))
+	for _, j := range p.list.Jobs {
+		if j.Key != "" {
+			sums = append(sums, maphash.String(seed, j.Key))
 		}
 	}
 	slices.Sort(sums)
 	return len(slices.Compact(sums)) < len(sums)
 }
 
-// DefaultOutputPath is where the results of an asset go if the list does not
-// say: its path without leading slashes and without its extension.
+// DefaultOutputPath derives an output path from an input path: the same path without leading
+// slashes and without its extension.
 func DefaultOutputPath(input string) string {
 	input = strings.TrimLeft(input, "/")
 	base := path.Base(input)
-	if ext := path.Ext(base); ext != base { // a name like .hidden has no extension
+	if ext := path.Ext(base); ext != base { // .hidden is a name, not an extension
 		return strings.TrimSuffix(input, ext)
 	}
 	return input
@@ -279,11 +263,11 @@ func DefaultOutputPath(input string) string {
 
 const variablePrefix = "var:"
 
-// fields are the columns of CSV and the names in JSON Lines.
-func fields() []string { return []string{"key", "name", "input_path", "output_path"} }
+// fieldNames lists the columns of CSV and the fields of JSON Lines, variables apart.
+func fieldNames() []string { return []string{"key", "name", "input_path", "output_path"} }
 
-// known reports whether a list may have the field.
-func known(field string) bool {
-	return slices.Contains(fields(), field) ||
+// isField reports whether a list may have a field or column of this name.
+func isField(field string) bool {
+	return slices.Contains(fieldNames(), field) ||
 		strings.HasPrefix(field, variablePrefix) && field != variablePrefix
 }

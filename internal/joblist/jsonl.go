@@ -15,7 +15,7 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-// maxLine bounds a line of JSON, and a field of CSV, in bytes.
+// maxLine is the length of the longest line of JSON, and of the longest field of CSV, in bytes.
 const maxLine = 1 << 20
 
 // readJSONLines reads one job per line. It returns only errors of in.
@@ -38,8 +38,8 @@ func (p *parser) readJSONLines(in io.Reader) error {
 
 // object reads one job.
 func (p *parser) object(text []byte, line int) {
-	if !utf8.Valid(text) { // the decoder would put question marks in the place of what it cannot read
-		p.mistake(line, notUTF8, "this")
+	if !utf8.Valid(text) { // the decoder would replace invalid bytes by U+FFFD
+		p.mistake(line, notUTF8, "the line")
 		return
 	}
 	var object map[string]json.RawMessage
@@ -52,7 +52,7 @@ func (p *parser) object(text []byte, line int) {
 		switch {
 		case field == "variables":
 			p.variables(&spec, object[field], line)
-		case known(field):
+		case isField(field):
 			p.text(&spec, field, object[field], line)
 		default:
 			p.mistake(line, "unknown field %q%s", field, p.fieldHint(field))
@@ -62,10 +62,10 @@ func (p *parser) object(text []byte, line int) {
 }
 
 func (p *parser) fieldHint(field string) string {
-	if hint := spelling.Hint(field, append(fields(), "variables")); hint != "" {
+	if hint := spelling.Hint(field, append(fieldNames(), "variables")); hint != "" {
 		return hint
 	}
-	return "; the fields are " + strings.Join(fields(), ", ") + " and variables"
+	return "; the fields are " + strings.Join(fieldNames(), ", ") + " and variables"
 }
 
 func (p *parser) variables(spec *job.Spec, value json.RawMessage, line int) {
@@ -93,7 +93,7 @@ func (p *parser) text(spec *job.Spec, field string, value json.RawMessage, line 
 		return
 	}
 	if strings.ContainsRune(s, utf8.RuneError) && !bytes.ContainsRune(value, utf8.RuneError) && !bytes.Contains(bytes.ToLower(value), []byte(`\ufffd`)) {
-		p.mistake(line, `%s: %s has half a character in it, of two \u escapes only one`, field, shorten(value))
+		p.mistake(line, `%s: %s has half of a \u pair in it: the other half is missing`, field, shorten(value))
 		return
 	}
 	p.set(spec, field, s, line)
@@ -104,7 +104,7 @@ func jsonReason(err error) string {
 		return ""
 	}
 	if _, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-		return "" // its text speaks of Go types
+		return "" // its text names Go types
 	}
 	return ": " + err.Error()
 }

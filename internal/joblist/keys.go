@@ -5,15 +5,14 @@ import (
 	"encoding/hex"
 	"strconv"
 	"unicode/utf8"
+
+	"github.com/stokerd/stoker/job"
 )
 
-// maxKey is how many characters a key may have.
-const maxKey = 200
-
-// FillKeys gives every job without a key one that is the same whenever the list is read
-// again, also when lines were added or moved: its output path, or a hash of one that is too
-// long. A job without output path gets the number of its line. It returns how many jobs
-// got a key.
+// FillKeys gives every job without a key its output path as its key, or a hash of an output path
+// that is too long for one. Such a key is the same whenever the list is read again, also after
+// lines were added or moved. A job without an output path gets the number of its line. FillKeys
+// returns how many jobs got a key.
 func (l *List) FillKeys() int {
 	missing := 0
 	for _, j := range l.Jobs {
@@ -37,12 +36,12 @@ func (l *List) FillKeys() int {
 		switch {
 		case key == "":
 			key = "line-" + strconv.Itoa(l.Lines[i])
-		case utf8.RuneCountInString(key) > maxKey:
+		case utf8.RuneCountInString(key) > job.MaxKey:
 			sum := sha256.Sum256([]byte(key))
 			key = hex.EncodeToString(sum[:16])
 		}
 		for taken[key] {
-			key += "+" // somebody's own key
+			key += "+" // another job has this key of its own
 		}
 		j.Key = key
 		taken[key] = true

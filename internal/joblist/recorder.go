@@ -5,8 +5,8 @@ import (
 	"io"
 )
 
-// recorder keeps what was read since the last record: the CSV reader does not tell whether
-// a field stands in quotes.
+// recorder keeps the bytes of the record that is being read. The CSV reader does not say whether
+// a field was in quotes; the bytes do.
 type recorder struct {
 	in     io.Reader
 	text   []byte // from offset on
@@ -20,14 +20,14 @@ func (r *recorder) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// advance forgets what stands before an offset.
+// advance drops the bytes before an offset.
 func (r *recorder) advance(offset int64) {
 	n := int(offset - r.offset)
 	r.line += bytes.Count(r.text[:n], []byte{'\n'})
 	r.text, r.offset = append(r.text[:0], r.text[n:]...), offset
 }
 
-// at is the byte in a line and column, both from 1; 0 if there is none.
+// at returns the byte at a line and column, both from 1; 0 if there is none.
 func (r *recorder) at(line, column int) byte {
 	text := r.text
 	for range line - 1 - r.line {

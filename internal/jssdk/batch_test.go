@@ -88,7 +88,7 @@ func outcome(enc simulator.Encoding, run int) simulator.Outcome {
 	return simulator.Outcome{}
 }
 
-// startFault disturbs the first starts of the third and the last encoding.
+// startFault fails the first starts of the third and the last encoding.
 func startFault(c simulator.Call) simulator.Fault {
 	if c.Route != "POST /encoding/encodings/{id}/start" || c.NthOfEncoding != 1 {
 		return simulator.Fault{}
@@ -117,8 +117,7 @@ func runBatch(t *testing.T, url, key string) []scriptJob {
 	return jobs
 }
 
-// checkEncodings judges what was created: the ladder, in order, and where it
-// is written to.
+// checkEncodings checks the encodings: the ladder in its order, and its output paths.
 func checkEncodings(t *testing.T, sim *simulator.Simulator) {
 	t.Helper()
 	encodings := sim.Encodings()
@@ -149,7 +148,7 @@ func checkEncodings(t *testing.T, sim *simulator.Simulator) {
 	}
 }
 
-// checkLedger judges the calls.
+// checkLedger checks the calls.
 func checkLedger(t *testing.T, sim *simulator.Simulator) {
 	t.Helper()
 	calls := make(map[string]int)

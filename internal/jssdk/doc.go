@@ -1,5 +1,3 @@
-// Package jssdk runs the official JavaScript SDK, unmodified, against the
-// simulator: the proof that the simulator answers as that SDK expects. All of
-// it is in the test, which needs node and npm; with CI=true it fails without
-// them.
+// Package jssdk tests the simulator with the official, unmodified JavaScript SDK. The package consists
+// of tests, which need node and npm; with CI=true they fail without them, otherwise they are skipped.
 package jssdk

@@ -140,9 +140,6 @@ func (p Options) simulated() int {
 
 const accountID = "plan"
 
-// Storage is the name of the input and of the output that the batch must use.
-const Storage = "default"
-
 func (p Options) platform(sim clock.Clock) *simulator.Simulator {
 	s := &simulator.Simulator{
 		Clock: sim, Encoders: p.Encoders, QueueLimit: p.QueueLimit, Latency: p.Latency,
@@ -179,8 +176,8 @@ func (p Options) dispatcher(sim *clock.Simulation, table *store.Store, platform 
 	return dispatcher.New(dispatcher.Config{
 		Store: table, Clock: sim, Logger: slog.New(slog.DiscardHandler), PollInterval: p.PollInterval,
 		Accounts: []dispatcher.Account{{ID: accountID, Client: client, QueueTarget: p.QueueTarget, AutoTarget: p.AutoTarget}},
-		Inputs:   map[string]dispatcher.Storage{Storage: {Storage: input}},
-		Outputs:  map[string]dispatcher.Storage{Storage: {Storage: output}},
+		Inputs:   map[string]dispatcher.Storage{job.DefaultName: {Storage: input}},
+		Outputs:  map[string]dispatcher.Storage{job.DefaultName: {Storage: output}},
 	})
 }
 
@@ -245,7 +242,7 @@ func (p Options) outcome(r runs, waiting, s simulator.Stats) (Outcome, error) {
 func (p Options) forecastRest(o *Outcome, r runs) error {
 	n := len(r.ends)
 	last := 3 * n / 4
-	w := forecast.Work{Waiting: len(p.Jobs) - last, Lanes: p.Encoders, Lengths: r.lengths}
+	w := forecast.Work{Waiting: len(p.Jobs) - last, Parallel: p.Encoders, Lengths: r.lengths}
 	var mean time.Duration
 	for _, l := range r.lengths {
 		mean += l / time.Duration(len(r.lengths))
@@ -257,7 +254,7 @@ func (p Options) forecastRest(o *Outcome, r runs) error {
 		w.Lengths[i] = time.Duration(float64(l) * float64(busy) / float64(mean))
 	}
 	w.Gap = time.Duration(float64(busy) * o.Idle / (1 - o.Idle))
-	rest, ok := w.RestWithin(maxForecast)
+	rest, ok := w.Estimate(maxForecast)
 	if !ok {
 		return errors.New("the list would take more than a hundred years")
 	}

@@ -17,7 +17,7 @@ func plan(n, encoders int) Options {
 	recipe := job.DefaultRecipe()
 	p := Options{
 		Batch: job.Batch{
-			Priority: 50, Recipe: &recipe, Input: job.StorageRef{Name: Storage}, Output: job.StorageRef{Name: Storage},
+			Priority: 50, Recipe: &recipe, Input: job.StorageRef{Name: job.DefaultName}, Output: job.StorageRef{Name: job.DefaultName},
 			Retry: job.RetryPolicy{MaxRetries: 2, InitialBackoff: 10 * time.Second},
 		},
 		Encoders: encoders, Duration: time.Minute, Spread: 0.5, Latency: 100 * time.Millisecond, QueueTarget: 3, Seed: 1,

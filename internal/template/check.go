@@ -8,120 +8,120 @@ import (
 	"github.com/goccy/go-yaml"
 )
 
-// declaring lists the sections whose resources others refer to. They have to come
+// declaringSections lists the sections whose resources others refer to. They have to come
 // before whatever uses them.
-func declaring() []string { return []string{"inputs", "outputs", "configurations", "filters"} }
+func declaringSections() []string { return []string{"inputs", "outputs", "configurations", "filters"} }
 
-// sections checks what a template consists of. The platform drops what it does not know
+// checkSections checks what a template consists of. The platform drops what it does not know
 // without a word, so that a misspelt section would be missed only in the result.
-func (r *reader) sections() {
-	known := append([]string{"metadata", "encodings", "manifests"}, declaring()...)
+func (r *reader) checkSections() {
+	known := append([]string{"metadata", "encodings", "manifests"}, declaringSections()...)
 	slices.Sort(known)
 	for _, item := range r.doc {
 		section := fmt.Sprint(item.Key)
 		switch {
 		case section == "live":
-			r.mistake("$.live", "a live encoding has no end, so that it cannot be a job")
+			r.addMistake("$.live", "a live encoding has no end, so that it cannot be a job")
 		case section == "infrastructure", section == "notifications":
-			r.mistake("$."+section, "the platform does not take this in a template")
+			r.addMistake("$."+section, "the platform does not take this in a template")
 		case !slices.Contains(known, section):
-			r.mistake("$."+section, "unknown section; known are %s", strings.Join(known, ", "))
+			r.addMistake("$."+section, "unknown section; known are %s", strings.Join(known, ", "))
 		}
 	}
-	metadata, ok := child(r.doc, "metadata").(yaml.MapSlice)
+	metadata, ok := childOf(r.doc, "metadata").(yaml.MapSlice)
 	switch {
 	case !ok:
-		r.mistake("$", "metadata is missing: metadata: {type: VOD}")
-	case child(metadata, "type") != "VOD":
-		r.mistake("$.metadata.type", "want VOD")
+		r.addMistake("$", "metadata is missing: metadata: {type: VOD}")
+	case childOf(metadata, "type") != "VOD":
+		r.addMistake("$.metadata.type", "want VOD")
 	}
-	r.oneEncoding()
-	r.secrets()
+	r.checkEncoding()
+	r.checkSecrets()
 }
 
-// oneEncoding checks that there is one encoding that is started.
-func (r *reader) oneEncoding() {
-	encodings, _ := child(r.doc, "encodings").(yaml.MapSlice)
+// checkEncoding checks that there is one encoding that is started.
+func (r *reader) checkEncoding() {
+	encodings, _ := childOf(r.doc, "encodings").(yaml.MapSlice)
 	if len(encodings) != 1 {
-		r.mistake("$.encodings", "want one encoding, not %d: a job is one encoding", len(encodings))
+		r.addMistake("$.encodings", "want one encoding, not %d: a job is one encoding", len(encodings))
 		return
 	}
 	r.encoding = fmt.Sprint(encodings[0].Key)
 	path := "$.encodings." + r.encoding
 	encoding, ok := encodings[0].Value.(yaml.MapSlice)
 	if !ok {
-		r.mistake(path, "want a mapping with properties, streams, muxings and start")
+		r.addMistake(path, "want a mapping with properties, streams, muxings and start")
 		return
 	}
-	if has(encoding, "live") {
-		r.mistake(path+".live", "a live encoding has no end, so that it cannot be a job")
+	if hasKey(encoding, "live") {
+		r.addMistake(path+".live", "a live encoding has no end, so that it cannot be a job")
 	}
-	if !has(encoding, "start") {
-		r.mistake(path, "start is missing; without properties of its own it is written start: {}")
+	if !hasKey(encoding, "start") {
+		r.addMistake(path, "start is missing; without properties of its own it is written start: {}")
 	}
-	if streams, _ := child(encoding, "streams").(yaml.MapSlice); len(streams) == 0 {
-		r.mistake(path, "streams are missing")
+	if streams, _ := childOf(encoding, "streams").(yaml.MapSlice); len(streams) == 0 {
+		r.addMistake(path, "streams are missing")
 	}
 	for _, part := range []string{"properties", "start"} {
-		r.mapping(child(encoding, part), path+"."+part)
+		r.checkMapping(childOf(encoding, part), path+"."+part)
 	}
-	start, _ := child(encoding, "start").(yaml.MapSlice)
-	properties, _ := child(start, "properties").(yaml.MapSlice)
-	r.mapping(child(start, "properties"), path+".start.properties")
-	r.mapping(child(properties, "scheduling"), path+".start.properties.scheduling")
-	properties, _ = child(encoding, "properties").(yaml.MapSlice)
-	switch child(properties, "labels").(type) {
+	start, _ := childOf(encoding, "start").(yaml.MapSlice)
+	properties, _ := childOf(start, "properties").(yaml.MapSlice)
+	r.checkMapping(childOf(start, "properties"), path+".start.properties")
+	r.checkMapping(childOf(properties, "scheduling"), path+".start.properties.scheduling")
+	properties, _ = childOf(encoding, "properties").(yaml.MapSlice)
+	switch childOf(properties, "labels").(type) {
 	case nil, []any:
 	default:
-		r.mistake(path+".properties.labels", "want a list")
+		r.addMistake(path+".properties.labels", "want a list")
 	}
 }
 
-// destination notes an output path that is the same for all jobs.
-func (r *reader) destination(s, path string) {
-	if !perJob(s) {
+// checkDestination notes an output path that is the same for all jobs.
+func (r *reader) checkDestination(s, path string) {
+	if !variesByJob(s) {
 		r.shared = append(r.shared, Mistake{r.line(path), strings.TrimPrefix(path, "$.") +
 			" is the same for all jobs, which would overwrite each other; put ${output_path} or another variable of the job into it"})
 	}
 }
 
-// perJob reports whether a variable of the job is in a value.
-func perJob(v any) bool {
+// variesByJob reports whether a variable of the job is in a value.
+func variesByJob(v any) bool {
 	switch v := v.(type) {
 	case yaml.MapSlice:
-		return slices.ContainsFunc(v, func(item yaml.MapItem) bool { return perJob(item.Value) })
+		return slices.ContainsFunc(v, func(item yaml.MapItem) bool { return variesByJob(item.Value) })
 	case []any:
-		return slices.ContainsFunc(v, perJob)
+		return slices.ContainsFunc(v, variesByJob)
 	case string:
 		t, err := parseText(v)
-		return err != nil || slices.ContainsFunc(t.variables(), variable.perJob) // a mistake is told elsewhere
+		return err != nil || slices.ContainsFunc(t.variables(), variable.variesByJob) // a mistake is told elsewhere
 	}
 	return false
 }
 
-// mapping checks that what is filled in at a path has a place there.
-func (r *reader) mapping(v any, path string) {
+// checkMapping checks that what is filled in at a path has a place there.
+func (r *reader) checkMapping(v any, path string) {
 	switch v.(type) {
 	case nil, yaml.MapSlice:
 	default:
-		r.mistake(path, "want a mapping")
+		r.addMistake(path, "want a mapping")
 	}
 }
 
-// secrets checks that no credentials stand in the template: it is kept with every
+// checkSecrets checks that no credentials stand in the template: it is kept with every
 // batch. Storages of the server's configuration keep them apart.
-func (r *reader) secrets() {
+func (r *reader) checkSecrets() {
 	secret := []string{"password", "accessKey", "secretKey", "accountKey", "serviceAccountCredentials"}
 	for _, section := range []string{"inputs", "outputs"} {
-		types, _ := child(r.doc, section).(yaml.MapSlice)
+		types, _ := childOf(r.doc, section).(yaml.MapSlice)
 		for _, of := range types {
 			resources, _ := of.Value.(yaml.MapSlice)
 			for _, resource := range resources {
 				body, _ := resource.Value.(yaml.MapSlice)
-				properties, _ := child(body, "properties").(yaml.MapSlice)
+				properties, _ := childOf(body, "properties").(yaml.MapSlice)
 				for _, p := range properties {
 					if name := fmt.Sprint(p.Key); slices.Contains(secret, name) {
-						r.mistake(fmt.Sprintf("$.%s.%v.%v.properties.%s", section, of.Key, resource.Key, name),
+						r.addMistake(fmt.Sprintf("$.%s.%v.%v.properties.%s", section, of.Key, resource.Key, name),
 							"a secret must not stand in a template; configure a storage and refer to it by ${%s_id}", strings.TrimSuffix(section, "s"))
 					}
 				}
@@ -130,40 +130,40 @@ func (r *reader) secrets() {
 	}
 }
 
-// reference checks that what a value refers to is declared, and declared before it.
+// checkReference checks that what a value refers to is declared, and declared before it.
 // Only sections are checked of which it is certain how they are referred to.
-func (r *reader) reference(s, path string) {
+func (r *reader) checkReference(s, path string) {
 	target, ok := strings.CutPrefix(s, "$/")
 	if !ok {
 		return
 	}
 	steps := strings.Split(target, "/")
 	streams := len(steps) == 4 && steps[0] == "encodings" && steps[2] == "streams"
-	if !streams && !slices.Contains(declaring(), steps[0]) {
+	if !streams && !slices.Contains(declaringSections(), steps[0]) {
 		return
 	}
 	var at any = r.doc
 	for _, step := range steps {
 		m, _ := at.(yaml.MapSlice)
-		if !has(m, step) {
-			r.mistake(path, "%s is not declared in this template", s)
+		if !hasKey(m, step) {
+			r.addMistake(path, "%s is not declared in this template", s)
 			return
 		}
-		at = child(m, step)
+		at = childOf(m, step)
 	}
 	section, _, _ := strings.Cut(strings.TrimPrefix(path, "$."), ".")
-	if r.position(steps[0]) > r.position(section) {
-		r.mistake(path, "%s is declared later; sections have to come before what uses them", s)
+	if r.sectionIndex(steps[0]) > r.sectionIndex(section) {
+		r.addMistake(path, "%s is declared later; sections have to come before what uses them", s)
 	}
 }
 
-// position is where a section stands in the template.
-func (r *reader) position(section string) int {
+// sectionIndex is where a section stands in the template.
+func (r *reader) sectionIndex(section string) int {
 	return slices.IndexFunc(r.doc, func(item yaml.MapItem) bool { return fmt.Sprint(item.Key) == section })
 }
 
-// child is what a mapping has under a key, nil if nothing.
-func child(m yaml.MapSlice, key string) any {
+// childOf is what a mapping has under a key, nil if nothing.
+func childOf(m yaml.MapSlice, key string) any {
 	for _, item := range m {
 		if fmt.Sprint(item.Key) == key {
 			return item.Value
@@ -172,7 +172,7 @@ func child(m yaml.MapSlice, key string) any {
 	return nil
 }
 
-// has reports whether a mapping has a key, even if nothing is under it.
-func has(m yaml.MapSlice, key string) bool {
+// hasKey reports whether a mapping has a key, even if nothing is under it.
+func hasKey(m yaml.MapSlice, key string) bool {
 	return slices.ContainsFunc(m, func(item yaml.MapItem) bool { return fmt.Sprint(item.Key) == key })
 }

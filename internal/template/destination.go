@@ -14,8 +14,8 @@ import (
 // destination is where files of a job go: an outputPath, and the names beside it that the
 // template gives files.
 type destination struct {
-	path  text
-	files []text
+	path  templateText
+	files []templateText
 }
 
 // fileNames are the properties that name files in the output path of a muxing, manifest,
@@ -32,16 +32,16 @@ func isPath(name string) bool {
 	return name == "inputPath" || name == "outputPath" || slices.Contains(fileNames(), name)
 }
 
-// plain refuses characters that nobody sees.
-func (r *reader) plain(s, path string) {
+// checkText refuses characters that nobody sees.
+func (r *reader) checkText(s, path string) {
 	if at, what := job.FindHidden(s); at > 0 {
-		r.mistake(path, "%s at character %d of %q: leave it out", what, at, s)
+		r.addMistake(path, "%s at character %d of %q: leave it out", what, at, s)
 	}
 }
 
-// destinations notes where what a mapping describes goes.
-func (r *reader) destinations(m yaml.MapSlice) {
-	var files []text
+// noteDestinations notes where what a mapping describes goes.
+func (r *reader) noteDestinations(m yaml.MapSlice) {
+	var files []templateText
 	for _, item := range m {
 		if s, ok := item.Value.(string); ok && slices.Contains(fileNames(), fmt.Sprint(item.Key)) {
 			if t, err := parseText(s); err == nil { // a mistake is told elsewhere
@@ -49,10 +49,10 @@ func (r *reader) destinations(m yaml.MapSlice) {
 			}
 		}
 	}
-	outputs, _ := child(m, "outputs").([]any)
-	for _, output := range append([]any{child(m, "output")}, outputs...) {
+	outputs, _ := childOf(m, "outputs").([]any)
+	for _, output := range append([]any{childOf(m, "output")}, outputs...) {
 		o, _ := output.(yaml.MapSlice)
-		if s, ok := child(o, "outputPath").(string); ok {
+		if s, ok := childOf(o, "outputPath").(string); ok {
 			if t, err := parseText(s); err == nil {
 				r.writesTo = append(r.writesTo, destination{t, files})
 			}
@@ -66,13 +66,13 @@ func (d destination) variables() []variable {
 	for _, f := range d.files {
 		all = append(all, f.variables()...)
 	}
-	return slices.DeleteFunc(all, func(v variable) bool { return !v.perJob() })
+	return slices.DeleteFunc(all, func(v variable) bool { return !v.variesByJob() })
 }
 
-// ToldApartByOutputPath reports whether nothing but their output paths keeps the
+// DistinctByOutputPath reports whether nothing but their output paths keeps the
 // results of two jobs from overwriting each other: not all of them, if only some of the
 // files have another variable in their path or name.
-func (t *Template) ToldApartByOutputPath() bool {
+func (t *Template) DistinctByOutputPath() bool {
 	return !t.ownOutputs && slices.ContainsFunc(t.writesTo, func(d destination) bool {
 		own := d.variables()
 		return len(own) > 0 && !slices.ContainsFunc(own, func(v variable) bool { return v.kind != "" || v.name != outputPath })
@@ -83,11 +83,11 @@ func (t *Template) ToldApartByOutputPath() bool {
 // and the field of the job that most likely made it so long, named as in the API.
 func (t *Template) LongestFile(v Values) (length int, field string) {
 	for _, d := range t.writesTo {
-		directory, err := d.path.expand(v.of)
+		directory, err := d.path.expand(v.valueOf)
 		if err != nil {
 			continue // [Template.Check] tells
 		}
-		n := len(strings.Trim(directory, "/")) + len("/") + d.room(v)
+		n := len(strings.Trim(directory, "/")) + len("/") + d.longestName(v)
 		if n <= length {
 			continue
 		}
@@ -99,14 +99,14 @@ func (t *Template) LongestFile(v Values) (length int, field string) {
 	return length, field
 }
 
-// room is how many bytes the longest name of a file has.
-func (d destination) room(v Values) int {
+// longestName is how many bytes the longest name of a file has.
+func (d destination) longestName(v Values) int {
 	if len(d.files) == 0 {
 		return job.SegmentName
 	}
 	longest := 0
 	for _, f := range d.files {
-		if name, err := f.expand(v.of); err == nil {
+		if name, err := f.expand(v.valueOf); err == nil {
 			longest = max(longest, len(name))
 		}
 	}

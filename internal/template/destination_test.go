@@ -37,7 +37,7 @@ func TestToldApartByOutputPath(t *testing.T) {
 		{"a variable in one of two", []string{plain, `filename: "${var:title}.mp4", ` + plain}, true},
 		{"no output path", []string{`outputs: [{outputId: o, outputPath: "${job_id}"}]`}, false},
 	} {
-		if got := writing(t, tt.muxings...).ToldApartByOutputPath(); got != tt.want {
+		if got := writing(t, tt.muxings...).DistinctByOutputPath(); got != tt.want {
 			t.Errorf("%s: %t, want %t", tt.name, got, tt.want)
 		}
 	}

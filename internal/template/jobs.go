@@ -26,29 +26,29 @@ func (t *Template) Check(s job.Spec) []job.Violation {
 		}
 		_, has := s.Variables[used.name]
 		switch {
-		case used.kind != "" && !has, used.kind == "" && v.of(used) == "":
+		case used.kind != "" && !has, used.kind == "" && v.valueOf(used) == "":
 			add(used, "is required: the template uses %s", used)
 		default:
-			if err := used.suits(v.of(used)); err != nil {
+			if err := used.checkValue(v.valueOf(used)); err != nil {
 				add(used, "%v", err)
 			}
 		}
 	}
 	for _, text := range t.texts {
-		if _, err := text.expand(v.of); err != nil {
+		if _, err := text.expand(v.valueOf); err != nil {
 			add(text.variables()[0], "%v", err)
 		}
 	}
 	own := t.Variables()
 	for _, name := range slices.Sorted(maps.Keys(s.Variables)) {
 		if _, found := slices.BinarySearch(own, name); !found {
-			add(variable{ownText, name}, "the template has no variable %q; %s", name, offer(own))
+			add(variable{textKind, name}, "the template has no variable %q; %s", name, listNames(own))
 		}
 	}
 	return list
 }
 
-func offer(names []string) string {
+func listNames(names []string) string {
 	if len(names) == 0 {
 		return "it has none"
 	}

@@ -25,8 +25,8 @@ type Values struct {
 	Region       string // in place of the template's own; empty: that
 }
 
-// of is the value of a variable.
-func (v Values) of(variable variable) string {
+// valueOf is the value of a variable.
+func (v Values) valueOf(variable variable) string {
 	switch {
 	case variable.kind != "":
 		return v.Job.Variables[variable.name]
@@ -57,25 +57,25 @@ func (t *Template) Render(v Values) (string, error) {
 		return "", err
 	}
 	doc, _ := filled.(yaml.MapSlice)
-	doc = put(doc, v.EncodingName, "encodings", t.encoding, "properties", "name")
-	doc = put(doc, t.labels(doc, v.Labels), "encodings", t.encoding, "properties", "labels")
-	doc = put(doc, v.Priority, "encodings", t.encoding, "start", "properties", "scheduling", "priority")
+	doc = setPath(doc, v.EncodingName, "encodings", t.encoding, "properties", "name")
+	doc = setPath(doc, t.withLabels(doc, v.Labels), "encodings", t.encoding, "properties", "labels")
+	doc = setPath(doc, v.Priority, "encodings", t.encoding, "start", "properties", "scheduling", "priority")
 	if v.Region != "" {
-		doc = put(doc, v.Region, "encodings", t.encoding, "properties", "cloudRegion")
+		doc = setPath(doc, v.Region, "encodings", t.encoding, "properties", "cloudRegion")
 	}
 	var b bytes.Buffer
-	if err := write(&b, doc); err != nil {
+	if err := writeJSON(&b, doc); err != nil {
 		return "", err
 	}
 	return b.String(), nil
 }
 
-// labels are the labels in a filled-in template with more behind them.
-func (t *Template) labels(doc yaml.MapSlice, more []string) []any {
+// withLabels are the labels in a filled-in template with more behind them.
+func (t *Template) withLabels(doc yaml.MapSlice, more []string) []any {
 	var at any = doc
 	for _, step := range []string{"encodings", t.encoding, "properties", "labels"} {
 		m, _ := at.(yaml.MapSlice)
-		at = child(m, step)
+		at = childOf(m, step)
 	}
 	own, _ := at.([]any)
 	all := slices.Clone(own)
@@ -118,27 +118,27 @@ func fillText(s string, v Values) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if variable, ok := t.lone(); ok && variable.kind != "" {
-		own := v.of(variable)
-		if err := variable.suits(own); err != nil {
+	if variable, ok := t.soleVariable(); ok && variable.kind != "" {
+		own := v.valueOf(variable)
+		if err := variable.checkValue(own); err != nil {
 			return nil, fmt.Errorf("variable %s: %w", variable.name, err)
 		}
 		switch variable.kind {
-		case ownNumber:
+		case numberKind:
 			return json.Number(own), nil
-		case ownBool:
+		case boolKind:
 			return own == "true", nil
 		}
 	}
-	filled, err := t.expand(v.of)
+	filled, err := t.expand(v.valueOf)
 	if err != nil {
 		return nil, fmt.Errorf("%q %w", s, err)
 	}
 	return filled, nil
 }
 
-// put sets what is at a path, and makes the mappings on the way to it.
-func put(m yaml.MapSlice, value any, path ...string) yaml.MapSlice {
+// setPath sets what is at a path, and makes the mappings on the way to it.
+func setPath(m yaml.MapSlice, value any, path ...string) yaml.MapSlice {
 	i := slices.IndexFunc(m, func(item yaml.MapItem) bool { return fmt.Sprint(item.Key) == path[0] })
 	if i < 0 {
 		i = len(m)
@@ -146,14 +146,14 @@ func put(m yaml.MapSlice, value any, path ...string) yaml.MapSlice {
 	}
 	if len(path) > 1 {
 		below, _ := m[i].Value.(yaml.MapSlice)
-		value = put(below, value, path[1:]...)
+		value = setPath(below, value, path[1:]...)
 	}
 	m[i].Value = value
 	return m
 }
 
-// write writes JSON with the keys in their order, which encoding/json would sort.
-func write(b *bytes.Buffer, value any) error {
+// writeJSON writes JSON with the keys in their order, which encoding/json would sort.
+func writeJSON(b *bytes.Buffer, value any) error {
 	switch value := value.(type) {
 	case yaml.MapSlice:
 		b.WriteByte('{')
@@ -161,11 +161,11 @@ func write(b *bytes.Buffer, value any) error {
 			if i > 0 {
 				b.WriteByte(',')
 			}
-			if err := write(b, fmt.Sprint(item.Key)); err != nil {
+			if err := writeJSON(b, fmt.Sprint(item.Key)); err != nil {
 				return err
 			}
 			b.WriteByte(':')
-			if err := write(b, item.Value); err != nil {
+			if err := writeJSON(b, item.Value); err != nil {
 				return err
 			}
 		}
@@ -177,7 +177,7 @@ func write(b *bytes.Buffer, value any) error {
 			if i > 0 {
 				b.WriteByte(',')
 			}
-			if err := write(b, element); err != nil {
+			if err := writeJSON(b, element); err != nil {
 				return err
 			}
 		}

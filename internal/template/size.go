@@ -30,13 +30,13 @@ func parseYAML(source string) (*ast.File, error) {
 		return nil, sizeError{1, fmt.Sprintf("longer than %d bytes", maxBytes)}
 	}
 	tokens := lexer.Tokenize(source)
-	if t := tooDeep(tokens); t != nil {
+	if t := findTooDeep(tokens); t != nil {
 		return nil, sizeError{t.Position.Line, fmt.Sprintf("nested deeper than %d levels", maxNesting)}
 	}
 	if len(tokens) > maxTokens {
-		return nil, tooMany()
+		return nil, tooManyValues()
 	}
-	if t := tooLong(tokens); t != nil {
+	if t := findTooLong(tokens); t != nil {
 		return nil, sizeError{
 			t.Position.Line,
 			fmt.Sprintf("keys too long for what stands below them: the paths of all values come to more than %d bytes", maxPaths),
@@ -46,10 +46,10 @@ func parseYAML(source string) (*ast.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := measure{anchors: map[string]int{}}
+	m := sizeCounter{anchors: map[string]int{}}
 	for _, doc := range file.Docs {
-		if m.values(doc.Body) > maxValues {
-			return nil, tooMany()
+		if m.countValues(doc.Body) > maxValues {
+			return nil, tooManyValues()
 		}
 	}
 	return file, nil
@@ -63,14 +63,14 @@ type sizeError struct {
 
 func (e sizeError) Error() string { return e.text }
 
-func tooMany() sizeError {
+func tooManyValues() sizeError {
 	return sizeError{1, fmt.Sprintf("more than %d values, with aliases counted as what they stand for", maxValues)}
 }
 
-// tooDeep is the first token that stands too deep; nil if there is none. Only what can
+// findTooDeep is the first token that stands too deep; nil if there is none. Only what can
 // be nested within one line is counted: indentation takes room, and so is bounded by the
 // length of the text.
-func tooDeep(tokens token.Tokens) *token.Token {
+func findTooDeep(tokens token.Tokens) *token.Token {
 	brackets, dashes, line := 0, 0, 0
 	for _, t := range tokens {
 		if t.Position.Line != line {
@@ -91,9 +91,9 @@ func tooDeep(tokens token.Tokens) *token.Token {
 	return nil
 }
 
-// tooLong is the token at which all paths together are too long; nil if there is none.
-func tooLong(tokens token.Tokens) *token.Token {
-	var above path
+// findTooLong is the token at which all paths together are too long; nil if there is none.
+func findTooLong(tokens token.Tokens) *token.Token {
+	var above keyPath
 	line, column, all := 0, 0, 0
 	for i, t := range tokens {
 		if t.Position.Line != line {
@@ -117,49 +117,49 @@ func tooLong(tokens token.Tokens) *token.Token {
 	return nil
 }
 
-// path is what a token stands below, or more than that: keys whose ends are hard to see
+// keyPath is what a token stands below, or more than that: keys whose ends are hard to see
 // stay for longer than they should.
-type path struct {
-	levels []level
+type keyPath struct {
+	levels []pathLevel
 	size   int // of all keys together
 }
 
-// level is a bracket, or a key in a line that begins in a column.
-type level struct {
+// pathLevel is a bracket, or a key in a line that begins in a column.
+type pathLevel struct {
 	bracket      bool
 	column, size int
 }
 
-func (p *path) open() { p.levels = append(p.levels, level{bracket: true}) }
+func (p *keyPath) open() { p.levels = append(p.levels, pathLevel{bracket: true}) }
 
-func (p *path) close() {
+func (p *keyPath) close() {
 	for len(p.levels) > 0 && !p.pop().bracket {
 	}
 }
 
 // key puts a key in the place of those beside it: of the one in the same brackets, or of
 // all that do not stand further to the left.
-func (p *path) key(column, size int) {
-	flow := slices.ContainsFunc(p.levels, func(l level) bool { return l.bracket })
+func (p *keyPath) key(column, size int) {
+	flow := slices.ContainsFunc(p.levels, func(l pathLevel) bool { return l.bracket })
 	for n := len(p.levels); n > 0 && !p.levels[n-1].bracket && (flow || p.levels[n-1].column >= column && column > 0); n-- {
 		p.pop()
 	}
-	p.levels, p.size = append(p.levels, level{column: column, size: size}), p.size+size
+	p.levels, p.size = append(p.levels, pathLevel{column: column, size: size}), p.size+size
 }
 
-func (p *path) pop() level {
+func (p *keyPath) pop() pathLevel {
 	last := len(p.levels) - 1
 	top := p.levels[last]
 	p.levels, p.size = p.levels[:last], p.size-top.size
 	return top
 }
 
-// measure counts values without making them. It stops counting somewhere above the limit.
-type measure struct {
+// sizeCounter counts values without making them. It stops counting somewhere above the limit.
+type sizeCounter struct {
 	anchors map[string]int // values by the name of what they are marked with
 }
 
-func (m measure) values(node ast.Node) int {
+func (m sizeCounter) countValues(node ast.Node) int {
 	if node == nil {
 		return 0
 	}
@@ -167,20 +167,20 @@ func (m measure) values(node ast.Node) int {
 	switch node := node.(type) {
 	case *ast.MappingNode:
 		for _, entry := range node.Values {
-			n = min(n+m.values(entry), maxValues+1)
+			n = min(n+m.countValues(entry), maxValues+1)
 		}
 	case *ast.MappingValueNode:
 		// A long key counts once more for each value below it: it is in the paths of all.
-		below := m.values(node.Value) * (1 + len(node.Key.GetToken().Value)/longText)
-		n = min(m.values(node.Key)+below, maxValues+1)
+		below := m.countValues(node.Value) * (1 + len(node.Key.GetToken().Value)/longText)
+		n = min(m.countValues(node.Key)+below, maxValues+1)
 	case *ast.SequenceNode:
 		for _, element := range node.Values {
-			n = min(n+m.values(element), maxValues+1)
+			n = min(n+m.countValues(element), maxValues+1)
 		}
 	case *ast.TagNode:
-		return m.values(node.Value)
+		return m.countValues(node.Value)
 	case *ast.AnchorNode:
-		n = m.values(node.Value)
+		n = m.countValues(node.Value)
 		m.anchors[node.Name.String()] = n
 	case *ast.AliasNode:
 		return m.anchors[node.Value.String()]

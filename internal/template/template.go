@@ -15,10 +15,10 @@ import (
 // Template is an encoding template without mistakes. It is not changed after [Parse].
 type Template struct {
 	doc      yaml.MapSlice
-	encoding string     // the key of its one encoding
-	texts    []text     // the values that a variable could make a reference, each once
-	used     []variable // in whatever value, each once
-	shared   []Mistake  // output paths that are the same for all jobs
+	encoding string         // the key of its one encoding
+	texts    []templateText // the values that a variable could make a reference, each once
+	used     []variable     // in whatever value, each once
+	shared   []Mistake      // output paths that are the same for all jobs
 
 	writesTo   []destination
 	ownOutputs bool // the outputs that it declares differ from job to job
@@ -37,16 +37,16 @@ func (m Mistake) String() string { return fmt.Sprintf("line %d: %s", m.Line, m.T
 // in it.
 func Parse(source string) (*Template, []Mistake) {
 	r := reader{lines: map[string]int{}, seen: map[string]bool{}}
-	if !r.read(strings.TrimPrefix(source, "\ufeff")) {
+	if !r.parse(strings.TrimPrefix(source, "\ufeff")) {
 		return nil, r.mistakes
 	}
-	r.sections()
-	r.value(r.doc, "$")
-	if perJob(child(r.doc, "outputs")) {
+	r.checkSections()
+	r.readValue(r.doc, "$")
+	if variesByJob(childOf(r.doc, "outputs")) {
 		r.shared, r.ownOutputs = nil, true // the storages tell jobs apart
 	}
 	if n := len(r.Variables()); n > maxVariables {
-		r.mistake("$", "%d variables of the job's own, and a job can have %d", n, maxVariables)
+		r.addMistake("$", "%d variables of the job's own, and a job can have %d", n, maxVariables)
 	}
 	if len(r.mistakes) > 0 {
 		slices.SortStableFunc(r.mistakes, func(a, b Mistake) int { return cmp.Compare(a.Line, b.Line) })
@@ -68,8 +68,8 @@ type reader struct {
 	mistakes []Mistake
 }
 
-// mistake notes something wrong at a path.
-func (r *reader) mistake(path, format string, args ...any) {
+// addMistake notes something wrong at a path.
+func (r *reader) addMistake(path, format string, args ...any) {
 	message := fmt.Sprintf(format, args...)
 	if named := strings.TrimPrefix(strings.TrimPrefix(path, "$"), "."); named != "" {
 		message = named + ": " + message
@@ -91,14 +91,14 @@ func (r *reader) line(path string) int {
 	}
 }
 
-// read parses the YAML; false if there is no going on.
-func (r *reader) read(source string) bool {
+// parse parses the YAML; false if there is no going on.
+func (r *reader) parse(source string) bool {
 	file, err := parseYAML(source)
 	if err == nil {
 		err = yaml.UnmarshalWithOptions([]byte(source), &r.doc, yaml.UseOrderedMap())
 	}
 	if err != nil {
-		r.mistakes = append(r.mistakes, notYAML(err))
+		r.mistakes = append(r.mistakes, syntaxMistake(err))
 		return false
 	}
 	for i, doc := range file.Docs {
@@ -113,8 +113,8 @@ func (r *reader) read(source string) bool {
 	return true
 }
 
-// notYAML is in one line why a template cannot be read.
-func notYAML(err error) Mistake {
+// syntaxMistake is in one line why a template cannot be read.
+func syntaxMistake(err error) Mistake {
 	if e, ok := errors.AsType[sizeError](err); ok {
 		return Mistake{e.line, e.text}
 	}
@@ -137,62 +137,62 @@ func (r *reader) Visit(node ast.Node) ast.Visitor {
 	return r
 }
 
-// value finds the variables in a value and checks what can be filled in and
+// readValue finds the variables in a value and checks what can be filled in and
 // written again.
-func (r *reader) value(v any, path string) {
+func (r *reader) readValue(v any, path string) {
 	switch v := v.(type) {
 	case yaml.MapSlice:
-		r.destinations(v)
+		r.noteDestinations(v)
 		names := make(map[string]bool, len(v))
 		for _, item := range v {
 			name := fmt.Sprint(item.Key)
 			if names[name] { // what is filled in could end up in the one that does not count
-				r.mistake(path+"."+name, "is there twice, counting what << merges; leave one of them out")
+				r.addMistake(path+"."+name, "is there twice, counting what << merges; leave one of them out")
 			}
 			names[name] = true
 			if s, ok := item.Value.(string); ok && name == "outputPath" {
-				r.destination(s, path+"."+name)
+				r.checkDestination(s, path+"."+name)
 			}
 			if s, ok := item.Value.(string); ok && isPath(name) {
-				r.plain(s, path+"."+name)
+				r.checkText(s, path+"."+name)
 			}
 			if strings.Contains(name, "${") {
-				r.mistake(path+"."+name, "variables are for values, not for keys")
+				r.addMistake(path+"."+name, "variables are for values, not for keys")
 			}
-			r.value(item.Value, path+"."+name)
+			r.readValue(item.Value, path+"."+name)
 		}
 	case []any:
 		for i, element := range v {
-			r.value(element, fmt.Sprintf("%s[%d]", path, i))
+			r.readValue(element, fmt.Sprintf("%s[%d]", path, i))
 		}
 	case string:
-		r.text(v, path)
+		r.readText(v, path)
 	case float64:
 		if math.IsInf(v, 0) || math.IsNaN(v) {
-			r.mistake(path, "%v is not a number the platform knows", v)
+			r.addMistake(path, "%v is not a number the platform knows", v)
 		}
 	case nil, bool, int64, uint64:
 	default:
-		r.mistake(path, "want text, a number, true or false")
+		r.addMistake(path, "want text, a number, true or false")
 	}
 }
 
-// text notes the variables of a value.
-func (r *reader) text(s, path string) {
+// readText notes the variables of a value.
+func (r *reader) readText(s, path string) {
 	t, err := parseText(s)
 	if err != nil {
-		r.mistake(path, "%v", err)
+		r.addMistake(path, "%v", err)
 		return
 	}
 	variables := t.variables()
 	if len(variables) == 0 {
-		r.reference(s, path)
+		r.checkReference(s, path)
 		return
 	}
-	_, alone := t.lone()
+	_, alone := t.soleVariable()
 	for _, v := range variables {
-		if !alone && (v.kind == ownNumber || v.kind == ownBool) {
-			r.mistake(path, "%s has to stand alone; use ${var:%s} inside of text", v, v.name)
+		if !alone && (v.kind == numberKind || v.kind == boolKind) {
+			r.addMistake(path, "%s has to stand alone; use ${var:%s} inside of text", v, v.name)
 		}
 		if !slices.Contains(r.used, v) {
 			r.used = append(r.used, v)

@@ -20,8 +20,8 @@ const (
 	batchID    = "batch_id"
 )
 
-// given lists them in the order of the documentation.
-func given() []string {
+// builtinVariables lists them in the order of the documentation.
+func builtinVariables() []string {
 	return []string{inputID, inputPath, outputID, outputPath, name, key, jobID, batchID}
 }
 
@@ -29,9 +29,9 @@ func given() []string {
 type kind string
 
 const (
-	ownText   kind = "var"
-	ownNumber kind = "number"
-	ownBool   kind = "bool"
+	textKind   kind = "var"
+	numberKind kind = "number"
+	boolKind   kind = "bool"
 )
 
 // variable is what stands between ${ and }.
@@ -59,20 +59,20 @@ func (v variable) field() string {
 	return ""
 }
 
-// perJob reports whether jobs of one batch may differ in the variable.
-func (v variable) perJob() bool { return v.field() != "" || v.name == jobID }
+// variesByJob reports whether jobs of one batch may differ in the variable.
+func (v variable) variesByJob() bool { return v.field() != "" || v.name == jobID }
 
-// text is a value of the template: literal text and variables in turn.
-type text []part
+// templateText is a value of the template: literal text and variables in turn.
+type templateText []textPart
 
-// part is a literal, or a variable if its name is not empty.
-type part struct {
+// textPart is a literal, or a variable if its name is not empty.
+type textPart struct {
 	literal  string
 	variable variable
 }
 
-// lone is the variable that a text consists of; false if there is more to it.
-func (t text) lone() (variable, bool) {
+// soleVariable is the variable that a text consists of; false if there is more to it.
+func (t templateText) soleVariable() (variable, bool) {
 	if len(t) == 1 && t[0].variable.name != "" {
 		return t[0].variable, true
 	}
@@ -80,7 +80,7 @@ func (t text) lone() (variable, bool) {
 }
 
 // variables lists the variables of a text in their order.
-func (t text) variables() []variable {
+func (t templateText) variables() []variable {
 	var all []variable
 	for _, p := range t {
 		if p.variable.name != "" {
@@ -91,13 +91,13 @@ func (t text) variables() []variable {
 }
 
 // parseText finds the variables of a value.
-func parseText(s string) (text, error) {
-	var t text
+func parseText(s string) (templateText, error) {
+	var t templateText
 	var literal strings.Builder
 	end := func(rest string) {
 		literal.WriteString(rest)
 		if literal.Len() > 0 {
-			t = append(t, part{literal: literal.String()})
+			t = append(t, textPart{literal: literal.String()})
 			literal.Reset()
 		}
 	}
@@ -121,7 +121,7 @@ func parseText(s string) (text, error) {
 			return nil, err
 		}
 		end(s[:at])
-		t = append(t, part{variable: v})
+		t = append(t, textPart{variable: v})
 		s = s[at+length+1:]
 	}
 }
@@ -129,14 +129,14 @@ func parseText(s string) (text, error) {
 func parseVariable(s string) (variable, error) {
 	k, own, found := strings.Cut(s, ":")
 	if !found {
-		if slices.Contains(given(), s) {
+		if slices.Contains(builtinVariables(), s) {
 			return variable{name: s}, nil
 		}
 		return variable{}, fmt.Errorf("unknown variable ${%s}; known are %s, and ${var:NAME}, ${number:NAME} and ${bool:NAME} for a job's own",
-			s, strings.Join(given(), ", "))
+			s, strings.Join(builtinVariables(), ", "))
 	}
 	switch kind(k) {
-	case ownText, ownNumber, ownBool:
+	case textKind, numberKind, boolKind:
 	default:
 		return variable{}, fmt.Errorf("${%s}: a job's own variable is written ${var:NAME}, ${number:NAME} or ${bool:NAME}", s)
 	}
@@ -146,14 +146,14 @@ func parseVariable(s string) (variable, error) {
 	return variable{kind(k), own}, nil
 }
 
-// suits says why a value cannot be used by a variable; nil if it can.
-func (v variable) suits(value string) error {
+// checkValue says why a value cannot be used by a variable; nil if it can.
+func (v variable) checkValue(value string) error {
 	switch v.kind {
-	case ownNumber:
-		if !number(value) {
+	case numberKind:
+		if !isNumber(value) {
 			return fmt.Errorf("%q: the template wants a number", value)
 		}
-	case ownBool:
+	case boolKind:
 		if value != "true" && value != "false" {
 			return fmt.Errorf("%q: the template wants true or false", value)
 		}
@@ -161,8 +161,8 @@ func (v variable) suits(value string) error {
 	return nil
 }
 
-// number reports whether s is a number as JSON writes it, and nothing besides.
-func number(s string) bool {
+// isNumber reports whether s is a number as JSON writes it, and nothing besides.
+func isNumber(s string) bool {
 	digit := func(c byte) bool { return c >= '0' && c <= '9' }
 	return s != "" && (s[0] == '-' || digit(s[0])) && digit(s[len(s)-1]) && json.Valid([]byte(s))
 }
@@ -171,7 +171,7 @@ func number(s string) bool {
 var errReference = errors.New("makes a value begin with $/, which the platform takes for a reference into the template")
 
 // expand fills in a text. A text that is no reference does not become one.
-func (t text) expand(value func(variable) string) (string, error) {
+func (t templateText) expand(value func(variable) string) (string, error) {
 	var b strings.Builder
 	for _, p := range t {
 		if p.variable.name == "" {

@@ -24,7 +24,7 @@ func (f *fixture) places(at time.Time, b job.Batch) {
 	}
 	line, err := f.store.AccountLine(f.Context(), b.AccountID, at)
 	f.ok(err)
-	place, ok := line.Place(b.Seq)
+	place, ok := line.PlaceOf(b.Seq)
 	f.same("in line", ok, true)
 	ranks, err := f.store.JobRanks(f.Context(), b.Seq, at, numbers)
 	f.ok(err)
@@ -70,7 +70,7 @@ func linePlaces(f *fixture) {
 
 	line, err := f.store.AccountLine(f.Context(), "default", now)
 	f.ok(err)
-	share, _ := line.Share(a.Seq)
+	share, _ := line.ShareOf(a.Seq)
 	f.same("share", share, job.Share{
 		Seq: a.Seq, Priority: 50, InFlight: 2, Ended: 1, Due: 3, BackedOff: 1, NextDue: retryAt,
 	})
@@ -80,15 +80,15 @@ func linePlaces(f *fixture) {
 	f.ok(err)
 	line, err = f.store.AccountLine(f.Context(), "default", now)
 	f.ok(err)
-	_, found := line.Place(urgent.Seq)
+	_, found := line.PlaceOf(urgent.Seq)
 	f.same("a paused batch is in line", found, false)
 	f.places(retryAt, idle)
 
 	// One that has been passed over is not in the others' way.
 	line = line.Without(map[int64]bool{b.Seq: true, idle.Seq: true})
-	_, found = line.Place(b.Seq)
+	_, found = line.PlaceOf(b.Seq)
 	f.same("what is left out is in line", found, false)
-	place, _ := line.Place(a.Seq)
+	place, _ := line.PlaceOf(a.Seq)
 	f.same("the first of the rest", place.Position(0), int64(1))
 }
 
@@ -132,7 +132,7 @@ func linePlacesOfMany(f *fixture) {
 	for n := range int64(asked) {
 		ranks, err := f.store.JobRanks(f.Context(), big.Seq, now, []int64{many - n*97})
 		f.ok(err)
-		if place, ok := line.Place(big.Seq); !ok || place.Position(ranks[0]) < 2 {
+		if place, ok := line.PlaceOf(big.Seq); !ok || place.Position(ranks[0]) < 2 {
 			f.Fatalf("job %d is at %d", many-n*97, place.Position(ranks[0]))
 		}
 	}

@@ -86,14 +86,14 @@ func manyOutputs(f *fixture) {
 }
 
 func sharedOutputs(f *fixture) {
-	b := f.submit(2, func(b *job.Batch) { b.Open, b.ToldApartBy = true, job.ByTemplate })
+	b := f.submit(2, func(b *job.Batch) { b.Open, b.DistinctBy = true, job.ByTemplate })
 	f.add(b, 3, to("a", "out/1"), to("b", "out/1"), to("c", ""))
 	f.reopen()
 	f.add(b, 1, to("d", "out/1"))
 }
 
 func oneJobAlone(f *fixture) {
-	b := f.submit(0, func(b *job.Batch) { b.Open, b.ToldApartBy = true, job.ByNothing })
+	b := f.submit(0, func(b *job.Batch) { b.Open, b.DistinctBy = true, job.ByNothing })
 	wrong := f.refused(b, to("a", "out/a"), to("b", "out/b"))
 	f.same("two at once", wrong[0].Field, "jobs[1].output_path")
 	f.add(b, 1, to("a", "out/a"))

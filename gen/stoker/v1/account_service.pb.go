@@ -24,7 +24,7 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// ListingWay is how encodings are found.
+// ListingWay is how the server finds its encodings.
 type ListingWay int32
 
 const (
@@ -32,9 +32,9 @@ const (
 	ListingWay_LISTING_WAY_UNSPECIFIED ListingWay = 0
 	// The platform searches for the server's label.
 	ListingWay_LISTING_WAY_SEARCH ListingWay = 1
-	// The platform lists what everybody has created since a time; the server compares labels.
+	// The platform lists all encodings created since a time; the server compares labels.
 	ListingWay_LISTING_WAY_CREATION_TIME ListingWay = 2
-	// The platform lists everybody's encodings; the server compares labels and times.
+	// The platform lists all encodings; the server compares labels and times.
 	ListingWay_LISTING_WAY_WALK ListingWay = 3
 )
 
@@ -89,11 +89,11 @@ const (
 	ParameterFault_PARAMETER_FAULT_UNSPECIFIED ParameterFault = 0
 	// The platform refuses queries with it.
 	ParameterFault_PARAMETER_FAULT_REFUSED ParameterFault = 1
-	// Queries with it are not answered, while those without are.
+	// Queries with it are not answered; queries without it are.
 	ParameterFault_PARAMETER_FAULT_UNANSWERED ParameterFault = 2
-	// The platform answers as if it were not there.
+	// The platform answers as if the parameter were not there.
 	ParameterFault_PARAMETER_FAULT_IGNORED ParameterFault = 3
-	// The platform leaves out what it should find.
+	// The platform leaves out encodings that it should find.
 	ParameterFault_PARAMETER_FAULT_MISSES ParameterFault = 4
 )
 
@@ -150,9 +150,9 @@ const (
 	BreakerState_BREAKER_STATE_UNSPECIFIED BreakerState = 0
 	// The platform answers.
 	BreakerState_BREAKER_STATE_CLOSED BreakerState = 1
-	// It does not; nothing is sent until the next probe.
+	// The platform does not answer. No call is made until the next try.
 	BreakerState_BREAKER_STATE_OPEN BreakerState = 2
-	// One call is out to see whether it does again.
+	// One call is under way, to see whether the platform answers again.
 	BreakerState_BREAKER_STATE_PROBING BreakerState = 3
 )
 
@@ -206,11 +206,10 @@ type Account struct {
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	// How many encodings should be QUEUED on the platform at all times.
 	QueueTarget int32 `protobuf:"varint,2,opt,name=queue_target,json=queueTarget,proto3" json:"queue_target,omitempty"`
-	// What the platform has been seen to accept; at most queue_target.
+	// How many the platform is known to accept; at most queue_target.
 	EffectiveQueueTarget int32 `protobuf:"varint,3,opt,name=effective_queue_target,json=effectiveQueueTarget,proto3" json:"effective_queue_target,omitempty"`
-	// Encodings QUEUED at the platform: other people's as they were counted last, and this
-	// server's as they are known now, so that it is never less than queued_count. Unset
-	// before the first count.
+	// Encodings QUEUED at the platform: those of others at the latest count, and this server's own
+	// at present. It is never less than queued_count. Unset before the first count.
 	PlatformQueuedCount *int32 `protobuf:"varint,4,opt,name=platform_queued_count,json=platformQueuedCount,proto3,oneof" json:"platform_queued_count,omitempty"`
 	// When the platform's queue was counted last.
 	PlatformQueuedTime *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=platform_queued_time,json=platformQueuedTime,proto3" json:"platform_queued_time,omitempty"`
@@ -218,52 +217,52 @@ type Account struct {
 	QueuedCount int32 `protobuf:"varint,6,opt,name=queued_count,json=queuedCount,proto3" json:"queued_count,omitempty"`
 	// Jobs of this server that are RUNNING.
 	RunningCount int32 `protobuf:"varint,7,opt,name=running_count,json=runningCount,proto3" json:"running_count,omitempty"`
-	// Jobs whose start is not answered yet.
+	// Jobs whose start the platform has not answered yet.
 	StartingCount int32 `protobuf:"varint,8,opt,name=starting_count,json=startingCount,proto3" json:"starting_count,omitempty"`
 	// Jobs being cancelled.
 	CancellingCount int32 `protobuf:"varint,9,opt,name=cancelling_count,json=cancellingCount,proto3" json:"cancelling_count,omitempty"`
-	// Jobs configured ahead, ready to start with one call.
+	// Jobs whose encodings are configured ahead, so that one call starts each.
 	PreparedCount int32 `protobuf:"varint,10,opt,name=prepared_count,json=preparedCount,proto3" json:"prepared_count,omitempty"`
-	// Jobs being configured.
+	// Jobs whose encodings are being configured.
 	PreparingCount int32 `protobuf:"varint,11,opt,name=preparing_count,json=preparingCount,proto3" json:"preparing_count,omitempty"`
-	// Paused by somebody, or because max_starts_per_day is reached: nothing is configured or
-	// started.
+	// The account is paused, by PauseAccount or because max_starts_per_day is reached. No job is
+	// configured or started.
 	Paused bool `protobuf:"varint,12,opt,name=paused,proto3" json:"paused,omitempty"`
 	// Why, in words.
 	PausedReason string `protobuf:"bytes,13,opt,name=paused_reason,json=pausedReason,proto3" json:"paused_reason,omitempty"`
-	// When the account goes on by itself, because a new day has begun (UTC). Unset unless it
-	// has reached max_starts_per_day. ResumeAccount lets it go on at once.
+	// When an account that has reached max_starts_per_day continues by itself: at the beginning
+	// of the next day (UTC). Unset otherwise. ResumeAccount lets it continue at once.
 	PausedUntil *timestamppb.Timestamp `protobuf:"bytes,26,opt,name=paused_until,json=pausedUntil,proto3" json:"paused_until,omitempty"`
-	// After how many starts in a day (UTC) the account pauses. 0: after none. It is set in the
-	// server's configuration.
+	// After how many starts in a day (UTC) the account pauses. 0: there is no such limit. The
+	// server's configuration sets it.
 	MaxStartsPerDay int32 `protobuf:"varint,20,opt,name=max_starts_per_day,json=maxStartsPerDay,proto3" json:"max_starts_per_day,omitempty"`
-	// Starts of this day that count towards max_starts_per_day: those that the platform
-	// refused because of its own trouble do not, nor do those before the account was resumed.
-	// 0 without such a limit.
+	// Starts of this day that count towards max_starts_per_day. Starts that the platform refused
+	// because of a problem of its own do not count, nor do those before the latest ResumeAccount
+	// that lifted the limit. 0 without such a limit.
 	StartsTodayCount int32 `protobuf:"varint,21,opt,name=starts_today_count,json=startsTodayCount,proto3" json:"starts_today_count,omitempty"`
 	// Whether the platform can be used.
 	Breaker *Breaker `protobuf:"bytes,14,opt,name=breaker,proto3" json:"breaker,omitempty"`
-	// The platform's queue is full: no start before this time.
+	// The platform has said that its queue is full: no job is started before this time.
 	QueueFullUntil *timestamppb.Timestamp `protobuf:"bytes,15,opt,name=queue_full_until,json=queueFullUntil,proto3" json:"queue_full_until,omitempty"`
-	// Calls left per endpoint class.
+	// The rate limits of the platform, by class of calls.
 	Budgets []*Budget `protobuf:"bytes,16,rep,name=budgets,proto3" json:"budgets,omitempty"`
-	// How webhooks from the platform stand. Unset if this server takes none.
+	// Webhook deliveries from the platform. Unset if this server takes none.
 	Webhooks *Webhooks `protobuf:"bytes,17,opt,name=webhooks,proto3" json:"webhooks,omitempty"`
-	// What keeps jobs of one batch, or of all, from being worked on although the platform
-	// answers: a storage that it refuses, for example. At most 1 KiB; empty if nothing does.
-	// The batches concerned have it as their wait_reason.
+	// Why jobs of one batch, or of all, cannot be worked on although the platform answers: it
+	// refuses a storage, for example. At most 1 KiB; empty if there is no problem. The
+	// wait_reason of the batches concerned says the same.
 	Problem string `protobuf:"bytes,18,opt,name=problem,proto3" json:"problem,omitempty"`
 	// Why the account starts nothing right now. Unset if it is about to.
 	Wait *Wait `protobuf:"bytes,19,opt,name=wait,proto3" json:"wait,omitempty"`
 	// `wait` in words.
 	WaitReason string `protobuf:"bytes,25,opt,name=wait_reason,json=waitReason,proto3" json:"wait_reason,omitempty"`
-	// How this server finds its own encodings among all that the account has.
+	// How this server finds its own encodings among all encodings of the account.
 	Listing *Listing `protobuf:"bytes,22,opt,name=listing,proto3" json:"listing,omitempty"`
-	// Other Stokers, each with a job table of its own, that were seen at work with the same
-	// API key within the last hour. Each takes the others' encodings for somebody else's.
+	// Other Stoker servers, each with a job table of its own, that used the same API key within
+	// the last hour. Each leaves the encodings of the others alone.
 	OtherInstances []*OtherInstance `protobuf:"bytes,23,rep,name=other_instances,json=otherInstances,proto3" json:"other_instances,omitempty"`
-	// Values that the platform used and this server does not know, since it started: the first
-	// that were met first, at most 20. Nothing is wrong for that alone: a newer server may know them.
+	// Values from the platform that this server does not know: the first 20 since it started.
+	// They are no error in themselves. A newer version of the server may know them.
 	UnknownValues []*UnknownValue `protobuf:"bytes,24,rep,name=unknown_values,json=unknownValues,proto3" json:"unknown_values,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -481,18 +480,18 @@ func (x *Account) GetUnknownValues() []*UnknownValue {
 	return nil
 }
 
-// UnknownValue is a value of the platform's that this server does not know. It was not taken
-// for anything else.
+// UnknownValue is a value from the platform that this server does not know. The server did not
+// take it for any other value.
 type UnknownValue struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// What it is: status, encoding_type, task_type, retry_hint, message_type, event, error_code
-	// or field.
+	// The kind of value: status, encoding_type, task_type, retry_hint, message_type, event,
+	// error_code or field.
 	Kind string `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
-	// The value in the platform's words, at most 100 bytes on one line.
+	// The value as the platform spells it, at most 100 bytes on one line.
 	Value string `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`
-	// When it was met first.
+	// When it was first seen.
 	FirstTime *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=first_time,json=firstTime,proto3" json:"first_time,omitempty"`
-	// How often it was met. Fields are looked for once an hour only.
+	// How often it was seen. Fields are checked once an hour only.
 	Count         int64 `protobuf:"varint,4,opt,name=count,proto3" json:"count,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -556,21 +555,21 @@ func (x *UnknownValue) GetCount() int64 {
 	return 0
 }
 
-// Listing says how encodings are listed at the platform, and whether they have been
-// compared with the job table.
+// Listing says how encodings are listed at the platform, and whether the server has compared them
+// with its job table.
 type Listing struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// How encodings are found.
+	// How the server finds its encodings.
 	Way ListingWay `protobuf:"varint,1,opt,name=way,proto3,enum=stoker.v1.ListingWay" json:"way,omitempty"`
-	// The query parameters that do not work at this platform, by name. The server does
-	// without them, slower.
+	// The query parameters that do not work at this platform, sorted by name. The server does
+	// without them, which is slower.
 	FaultyParameters []*ListParameter `protobuf:"bytes,2,rep,name=faulty_parameters,json=faultyParameters,proto3" json:"faulty_parameters,omitempty"`
-	// Since when the platform is being compared with the job table. Unset once that is
-	// done. Until then only those jobs are started of which it is certain that they have not
-	// been: the ones submitted since the server began, and those that the platform shows
-	// to be configured and not started.
+	// Since when the server has been comparing the platform with its job table. Unset once that
+	// is done. Until then it starts only jobs that certainly have not been started before: those
+	// submitted since the comparison began, and those whose encoding the platform shows as
+	// configured and not started.
 	ComparingSince *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=comparing_since,json=comparingSince,proto3" json:"comparing_since,omitempty"`
-	// Why the comparison came to nothing when it was last tried. Empty if it did not fail.
+	// Why the latest try of the comparison failed; empty if it did not.
 	ComparingProblem string `protobuf:"bytes,4,opt,name=comparing_problem,json=comparingProblem,proto3" json:"comparing_problem,omitempty"`
 	unknownFields    protoimpl.UnknownFields
 	sizeCache        protoimpl.SizeCache
@@ -641,8 +640,8 @@ type ListParameter struct {
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	// What is wrong with it.
 	Fault ParameterFault `protobuf:"varint,2,opt,name=fault,proto3,enum=stoker.v1.ParameterFault" json:"fault,omitempty"`
-	// When that was found out. It is tried again a day later, or ten minutes later if there
-	// was no answer.
+	// When that was found out. The server tries the parameter again a day later, or ten minutes
+	// later if there was no answer.
 	Time          *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=time,proto3" json:"time,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -699,12 +698,12 @@ func (x *ListParameter) GetTime() *timestamppb.Timestamp {
 	return nil
 }
 
-// OtherInstance is another Stoker that uses the same API key.
+// OtherInstance is another Stoker server that uses the same API key.
 type OtherInstance struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The name of its job table, which is in the labels of its encodings: stoker-<id>.
+	// The id of its job table. Its encodings have the label stoker-<id>.
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	// When an encoding of it was last seen that was queued, running or less than an hour old.
+	// When one of its encodings was last seen that was queued, running or less than an hour old.
 	LastSeenTime  *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=last_seen_time,json=lastSeenTime,proto3" json:"last_seen_time,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -754,20 +753,20 @@ func (x *OtherInstance) GetLastSeenTime() *timestamppb.Timestamp {
 	return nil
 }
 
-// Webhooks tell the server that encodings have ended. They make things faster; the
-// server works without.
+// Webhooks is the state of the webhook deliveries by which the platform tells the server that
+// encodings have ended. They make the server faster; it works without them.
 type Webhooks struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Why deliveries cannot be expected, in at most 1 KiB. Empty if they can, or if this
-	// server was not asked to register for them.
+	// Why no deliveries can be expected, in at most 1 KiB. Empty if they can, or if the server is
+	// not configured to register for them.
 	Problem string `protobuf:"bytes,1,opt,name=problem,proto3" json:"problem,omitempty"`
-	// Deliveries that made the server look at an encoding, since it started.
+	// Deliveries since the server started that made it check an encoding.
 	UsedCount int64 `protobuf:"varint,2,opt,name=used_count,json=usedCount,proto3" json:"used_count,omitempty"`
-	// Signed deliveries that came to nothing: repeated, stale, or not about an encoding.
+	// Signed deliveries without effect: repeated, outdated, or not about an encoding.
 	IgnoredCount int64 `protobuf:"varint,3,opt,name=ignored_count,json=ignoredCount,proto3" json:"ignored_count,omitempty"`
-	// Deliveries that were not signed with the account's key, or not to be read.
+	// Deliveries that were unreadable or not signed with the account's key.
 	RejectedCount int64 `protobuf:"varint,4,opt,name=rejected_count,json=rejectedCount,proto3" json:"rejected_count,omitempty"`
-	// When one was used last.
+	// When the latest used delivery came.
 	LastUsedTime  *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=last_used_time,json=lastUsedTime,proto3" json:"last_used_time,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -838,16 +837,17 @@ func (x *Webhooks) GetLastUsedTime() *timestamppb.Timestamp {
 	return nil
 }
 
-// Breaker stops calls to a platform that cannot be used, and probes until it can.
+// Breaker is a circuit breaker. It stops calls while the platform cannot be used, and tries one call
+// from time to time.
 type Breaker struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Whether the platform can be used.
 	State BreakerState `protobuf:"varint,1,opt,name=state,proto3,enum=stoker.v1.BreakerState" json:"state,omitempty"`
 	// What is wrong, in at most 1 KiB; empty when closed.
 	Reason string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
-	// Since when.
+	// Since when the state is not CLOSED.
 	Since *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=since,proto3" json:"since,omitempty"`
-	// When it is tried again.
+	// When the platform is tried next.
 	NextProbeTime *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=next_probe_time,json=nextProbeTime,proto3" json:"next_probe_time,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -918,9 +918,9 @@ type Budget struct {
 	Class string `protobuf:"bytes,1,opt,name=class,proto3" json:"class,omitempty"`
 	// Calls allowed per minute.
 	LimitPerMinute int32 `protobuf:"varint,2,opt,name=limit_per_minute,json=limitPerMinute,proto3" json:"limit_per_minute,omitempty"`
-	// Calls that could be made at once.
+	// Calls that could be made right now.
 	Available int32 `protobuf:"varint,3,opt,name=available,proto3" json:"available,omitempty"`
-	// Throttled by the platform until this time.
+	// The platform has refused calls (429) until this time.
 	PausedUntil   *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=paused_until,json=pausedUntil,proto3" json:"paused_until,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -984,12 +984,12 @@ func (x *Budget) GetPausedUntil() *timestamppb.Timestamp {
 	return nil
 }
 
-// ListAccountsRequest says which page of the configured accounts is wanted.
+// ListAccountsRequest asks for a page of the configured accounts.
 type ListAccountsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Accounts per page, 1 to 1000. Default 1000. A page may have fewer.
 	PageSize int32 `protobuf:"varint,1,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
-	// next_page_token of the page before.
+	// next_page_token of the previous page.
 	PageToken     string `protobuf:"bytes,2,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1042,9 +1042,9 @@ func (x *ListAccountsRequest) GetPageToken() string {
 // ListAccountsResponse is one page of accounts.
 type ListAccountsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The accounts, by id.
+	// The accounts, sorted by id.
 	Accounts []*Account `protobuf:"bytes,1,rep,name=accounts,proto3" json:"accounts,omitempty"`
-	// For the next page; empty after the last one.
+	// The page_token for the next page; empty on the last page.
 	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1379,12 +1379,12 @@ func (x *ResumeAccountResponse) GetAccount() *Account {
 	return nil
 }
 
-// UpdateAccountRequest carries new values and says which of them to take.
+// UpdateAccountRequest has new values, and says which of them to apply.
 type UpdateAccountRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The account; id says which.
+	// The new values, and the id of the account.
 	Account *Account `protobuf:"bytes,1,opt,name=account,proto3" json:"account,omitempty"`
-	// Only queue_target: 1 to 1000.
+	// The fields to change. Only queue_target can be changed, to 1 to 1000.
 	UpdateMask    *fieldmaskpb.FieldMask `protobuf:"bytes,2,opt,name=update_mask,json=updateMask,proto3" json:"update_mask,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

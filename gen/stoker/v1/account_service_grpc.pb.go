@@ -30,19 +30,19 @@ const (
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// AccountService shows and steers the Bitmovin accounts that batches run on.
-// Accounts are configured on the server.
+// AccountService shows and controls the Bitmovin accounts that batches run on. Accounts are
+// defined in the configuration of the server.
 type AccountServiceClient interface {
 	// ListAccounts lists the configured accounts. Errors: INVALID_ARGUMENT.
 	ListAccounts(ctx context.Context, in *ListAccountsRequest, opts ...grpc.CallOption) (*ListAccountsResponse, error)
 	// GetAccount shows how an account stands. Errors: NOT_FOUND.
 	GetAccount(ctx context.Context, in *GetAccountRequest, opts ...grpc.CallOption) (*GetAccountResponse, error)
-	// PauseAccount stops starting jobs on the account. It survives a restart.
+	// PauseAccount stops starting jobs on the account, also after a restart of the server.
 	// Errors: NOT_FOUND.
 	PauseAccount(ctx context.Context, in *PauseAccountRequest, opts ...grpc.CallOption) (*PauseAccountResponse, error)
-	// ResumeAccount takes up work again. Errors: NOT_FOUND.
+	// ResumeAccount lets the account start jobs again. Errors: NOT_FOUND.
 	ResumeAccount(ctx context.Context, in *ResumeAccountRequest, opts ...grpc.CallOption) (*ResumeAccountResponse, error)
-	// UpdateAccount changes the queue target. It survives a restart.
+	// UpdateAccount changes the queue target, also after a restart of the server.
 	// Errors: INVALID_ARGUMENT; NOT_FOUND.
 	UpdateAccount(ctx context.Context, in *UpdateAccountRequest, opts ...grpc.CallOption) (*UpdateAccountResponse, error)
 }
@@ -109,19 +109,19 @@ func (c *accountServiceClient) UpdateAccount(ctx context.Context, in *UpdateAcco
 // All implementations must embed UnimplementedAccountServiceServer
 // for forward compatibility.
 //
-// AccountService shows and steers the Bitmovin accounts that batches run on.
-// Accounts are configured on the server.
+// AccountService shows and controls the Bitmovin accounts that batches run on. Accounts are
+// defined in the configuration of the server.
 type AccountServiceServer interface {
 	// ListAccounts lists the configured accounts. Errors: INVALID_ARGUMENT.
 	ListAccounts(context.Context, *ListAccountsRequest) (*ListAccountsResponse, error)
 	// GetAccount shows how an account stands. Errors: NOT_FOUND.
 	GetAccount(context.Context, *GetAccountRequest) (*GetAccountResponse, error)
-	// PauseAccount stops starting jobs on the account. It survives a restart.
+	// PauseAccount stops starting jobs on the account, also after a restart of the server.
 	// Errors: NOT_FOUND.
 	PauseAccount(context.Context, *PauseAccountRequest) (*PauseAccountResponse, error)
-	// ResumeAccount takes up work again. Errors: NOT_FOUND.
+	// ResumeAccount lets the account start jobs again. Errors: NOT_FOUND.
 	ResumeAccount(context.Context, *ResumeAccountRequest) (*ResumeAccountResponse, error)
-	// UpdateAccount changes the queue target. It survives a restart.
+	// UpdateAccount changes the queue target, also after a restart of the server.
 	// Errors: INVALID_ARGUMENT; NOT_FOUND.
 	UpdateAccount(context.Context, *UpdateAccountRequest) (*UpdateAccountResponse, error)
 	mustEmbedUnimplementedAccountServiceServer()

@@ -30,19 +30,19 @@ type BatchState int32
 const (
 	// Not set.
 	BatchState_BATCH_STATE_UNSPECIFIED BatchState = 0
-	// Jobs may still be added; those that are there are worked on.
+	// Jobs may still be added. The jobs that are there are worked on.
 	BatchState_BATCH_STATE_OPEN BatchState = 1
-	// Complete; its jobs are worked on.
+	// No jobs can be added any more. The jobs are worked on.
 	BatchState_BATCH_STATE_ACTIVE BatchState = 2
-	// No job is started; what is on the platform goes on.
+	// No job is started. Jobs at the platform go on.
 	BatchState_BATCH_STATE_PAUSED BatchState = 3
-	// Cancel asked for, not confirmed for every job.
+	// Cancelling was requested and is not confirmed for every job.
 	BatchState_BATCH_STATE_CANCELLING BatchState = 4
-	// Every job succeeded, or was cancelled by itself.
+	// The jobs succeeded. Some may have been cancelled one by one.
 	BatchState_BATCH_STATE_SUCCEEDED BatchState = 5
-	// At least one job failed; the counts say how many.
+	// At least one job failed. The counts say how many.
 	BatchState_BATCH_STATE_FAILED BatchState = 6
-	// Cancelled.
+	// The batch was cancelled.
 	BatchState_BATCH_STATE_CANCELLED BatchState = 7
 )
 
@@ -103,23 +103,22 @@ type JobState int32
 const (
 	// Not set.
 	JobState_JOB_STATE_UNSPECIFIED JobState = 0
-	// Not on the platform's queue; perhaps configured there already, perhaps
-	// waiting out a back-off.
+	// Not queued at the platform. The encoding may be configured there already, and the job may be
+	// in a back-off.
 	JobState_JOB_STATE_WAITING JobState = 1
-	// A start is decided and recorded; the platform's answer is not known yet.
+	// The start is recorded and being sent; the platform's answer is not known yet.
 	JobState_JOB_STATE_STARTING JobState = 2
-	// Accepted, waiting for an encoder.
+	// The platform accepted the start, and the encoding waits for an encoder.
 	JobState_JOB_STATE_QUEUED JobState = 3
 	// Encoding.
 	JobState_JOB_STATE_RUNNING JobState = 4
 	// Finished.
 	JobState_JOB_STATE_SUCCEEDED JobState = 5
-	// Given up: permanent error, retries used up, or refused.
+	// The job failed: by a permanent error, by a refusal, or with all retries used up.
 	JobState_JOB_STATE_FAILED JobState = 6
-	// Cancel asked for, not yet confirmed by the platform.
+	// Cancelling was requested and is not confirmed by the platform yet.
 	JobState_JOB_STATE_CANCELLING JobState = 7
-	// Cancelled before a start, stopped at the platform, or cancelled there by
-	// somebody else.
+	// Cancelled before a start, stopped at the platform, or cancelled there by others.
 	JobState_JOB_STATE_CANCELLED JobState = 8
 )
 
@@ -190,7 +189,7 @@ const (
 	FailureKind_FAILURE_KIND_START FailureKind = 3
 	// The platform refused the encoding or one of its parts.
 	FailureKind_FAILURE_KIND_CONFIGURE FailureKind = 4
-	// The encoding vanished from the platform.
+	// The encoding no longer exists at the platform.
 	FailureKind_FAILURE_KIND_GONE FailureKind = 5
 )
 
@@ -241,11 +240,11 @@ func (FailureKind) EnumDescriptor() ([]byte, []int) {
 	return file_stoker_v1_batch_proto_rawDescGZIP(), []int{2}
 }
 
-// Batch is a list of jobs submitted together: one recipe, one account, one
-// priority, one retry policy.
+// Batch is a list of jobs that were submitted together. They share one recipe, account, priority
+// and retry policy.
 type Batch struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Chosen by the server; sorts in submission order.
+	// Chosen by the server. Ids sort in the order of submission.
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	// Shown to people.
 	DisplayName string `protobuf:"bytes,2,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
@@ -257,10 +256,10 @@ type Batch struct {
 	StateReason string `protobuf:"bytes,5,opt,name=state_reason,json=stateReason,proto3" json:"state_reason,omitempty"`
 	// 0 to 100; higher goes first.
 	Priority int32 `protobuf:"varint,6,opt,name=priority,proto3" json:"priority,omitempty"`
-	// Name of the profile the recipe came from; empty for an inline recipe or a template.
+	// Name of the profile of the batch; empty for a recipe or a template.
 	Profile string `protobuf:"bytes,7,opt,name=profile,proto3" json:"profile,omitempty"`
-	// Name of the encoding template; empty for a profile, a recipe, or a template that
-	// came with the batch.
+	// Name of the encoding template; empty for a profile, a recipe, or a template that came with
+	// the submission.
 	Template string `protobuf:"bytes,8,opt,name=template,proto3" json:"template,omitempty"`
 	// Name of the storage the assets are read from; empty if input_id is set.
 	Input string `protobuf:"bytes,9,opt,name=input,proto3" json:"input,omitempty"`
@@ -276,34 +275,36 @@ type Batch struct {
 	FailureLimit *FailureLimit `protobuf:"bytes,14,opt,name=failure_limit,json=failureLimit,proto3" json:"failure_limit,omitempty"`
 	// Chosen by the caller.
 	Labels map[string]string `protobuf:"bytes,15,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	// How many jobs there are.
+	// How many jobs the batch has.
 	JobCount int64 `protobuf:"varint,16,opt,name=job_count,json=jobCount,proto3" json:"job_count,omitempty"`
 	// How many jobs are in each state.
 	Counts *JobCounts `protobuf:"bytes,17,opt,name=counts,proto3" json:"counts,omitempty"`
-	// Share of the work that is done, 0 to 100; jobs that run count with their progress.
+	// How much of the work is done, 0 to 100. Running jobs count with their progress.
 	Percent float64 `protobuf:"fixed64,18,opt,name=percent,proto3" json:"percent,omitempty"`
-	// Why it does not move, in words: those of `wait`, at most 1 KiB. Empty if it does, or has ended.
+	// `wait` in words, at most 1 KiB. Empty if the batch moves or has ended.
 	WaitReason string `protobuf:"bytes,19,opt,name=wait_reason,json=waitReason,proto3" json:"wait_reason,omitempty"`
-	// When the batch is expected to be done; unset while that cannot be told.
+	// When the batch is expected to be done; unset while there is no telling. In a list with many
+	// running batches, the estimate uses fewer of their jobs.
 	EstimatedFinishTime *timestamppb.Timestamp `protobuf:"bytes,20,opt,name=estimated_finish_time,json=estimatedFinishTime,proto3" json:"estimated_finish_time,omitempty"`
-	// With four chances in five it is done between these two; unset while that cannot be told.
+	// The earlier end of a range: with four chances in five the batch is done between
+	// earliest_finish_time and latest_finish_time. Unset while there is no telling.
 	EarliestFinishTime *timestamppb.Timestamp `protobuf:"bytes,25,opt,name=earliest_finish_time,json=earliestFinishTime,proto3" json:"earliest_finish_time,omitempty"`
 	// The later end of the range.
 	LatestFinishTime *timestamppb.Timestamp `protobuf:"bytes,26,opt,name=latest_finish_time,json=latestFinishTime,proto3" json:"latest_finish_time,omitempty"`
 	// When it was submitted.
 	CreateTime *timestamppb.Timestamp `protobuf:"bytes,21,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
-	// When it or one of its jobs last changed.
+	// When the batch or one of its jobs last changed.
 	UpdateTime *timestamppb.Timestamp `protobuf:"bytes,22,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
 	// When the platform accepted its first start.
 	StartTime *timestamppb.Timestamp `protobuf:"bytes,23,opt,name=start_time,json=startTime,proto3" json:"start_time,omitempty"`
 	// When its last job ended.
 	FinishTime *timestamppb.Timestamp `protobuf:"bytes,24,opt,name=finish_time,json=finishTime,proto3" json:"finish_time,omitempty"`
-	// Jobs that have succeeded in an earlier batch are left out.
+	// The batch leaves out jobs that have succeeded in an earlier batch.
 	SkipSucceeded bool `protobuf:"varint,27,opt,name=skip_succeeded,json=skipSucceeded,proto3" json:"skip_succeeded,omitempty"`
-	// How many were left out for that; they are not in job_count.
+	// How many jobs were left out because of skip_succeeded. job_count does not include them.
 	SkippedCount int64 `protobuf:"varint,28,opt,name=skipped_count,json=skippedCount,proto3" json:"skipped_count,omitempty"`
-	// Why it does not move: the reason of the first of its jobs to be started next, or if none
-	// waits, of one that is elsewhere. Unset if it does, or has ended.
+	// Why the batch does not move. This is the reason of its job that is to be started next or, if
+	// no job waits, of another job that has not ended. Unset if the batch moves or has ended.
 	Wait          *Wait `protobuf:"bytes,29,opt,name=wait,proto3" json:"wait,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -651,18 +652,17 @@ func (x *JobCounts) GetCancelled() int64 {
 	return 0
 }
 
-// RetryPolicy says how often and how soon a failed job is tried again. Trouble
-// on the way to the platform, and a full queue there, never use up a retry.
+// RetryPolicy says how often and how soon a failed job is tried again. A platform that cannot be
+// reached, and a full queue there, never use up a retry.
 type RetryPolicy struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Attempts that may follow the first. Default: the server's, normally 2.
 	MaxRetries *int32 `protobuf:"varint,1,opt,name=max_retries,json=maxRetries,proto3,oneof" json:"max_retries,omitempty"`
-	// Wait after the first failure; doubles with each further one. Default 10 s.
+	// Wait after the first failure. It doubles with each further one. Default 10 s.
 	InitialBackoff *durationpb.Duration `protobuf:"bytes,2,opt,name=initial_backoff,json=initialBackoff,proto3" json:"initial_backoff,omitempty"`
 	// Longest wait. Default 10 min.
 	MaxBackoff *durationpb.Duration `protobuf:"bytes,3,opt,name=max_backoff,json=maxBackoff,proto3" json:"max_backoff,omitempty"`
-	// Also retry attempts that were encoded (and paid) but whose output could not
-	// be written.
+	// Also retry attempts that were encoded, and paid, but whose output could not be written.
 	RetryTransferErrors bool `protobuf:"varint,4,opt,name=retry_transfer_errors,json=retryTransferErrors,proto3" json:"retry_transfer_errors,omitempty"`
 	unknownFields       protoimpl.UnknownFields
 	sizeCache           protoimpl.SizeCache
@@ -726,14 +726,14 @@ func (x *RetryPolicy) GetRetryTransferErrors() bool {
 	return false
 }
 
-// FailureLimit pauses a batch that fails too much to be worth going on.
+// FailureLimit pauses a batch in which too many jobs fail.
 type FailureLimit struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Pause when this many jobs have failed. 0: no limit.
 	Count int64 `protobuf:"varint,1,opt,name=count,proto3" json:"count,omitempty"`
-	// Pause when more than this share of the finished jobs has failed. 0: no limit.
+	// Pause when more than this percentage of the finished jobs has failed. 0: no limit.
 	Percent int32 `protobuf:"varint,2,opt,name=percent,proto3" json:"percent,omitempty"`
-	// Finished jobs before the share is judged. Default 20.
+	// How many jobs have to be finished before percent applies. Default 20.
 	MinFinished   int64 `protobuf:"varint,3,opt,name=min_finished,json=minFinished,proto3" json:"min_finished,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -790,25 +790,24 @@ func (x *FailureLimit) GetMinFinished() int64 {
 	return 0
 }
 
-// JobSpec is what a caller submits for one asset. None of its texts may hold control
-// characters, such as line breaks, or characters that nobody sees, such as U+200B (zero
-// width space) or U+202E (right-to-left override).
+// JobSpec is what a caller submits for one asset. None of its texts may have control characters,
+// such as line breaks, or invisible characters, such as U+200B (zero width space) or U+202E
+// (right-to-left override).
 type JobSpec struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Chosen by the caller; optional, unique in its batch.
 	Key string `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
 	// Shown to people; optional.
 	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
-	// Path of the asset on the input storage. Required for profiles and recipes. The
-	// storage's base path and a slash are put before it, and nothing else of it changes.
-	// At most 1,024 bytes, the base path included. Elements ".." are refused where the
-	// storage has a base path.
+	// Path of the asset on the input storage. Required for profiles and recipes. The server puts
+	// the base path of the storage and a slash before it, and changes nothing else. At most 1,024
+	// bytes, the base path included. Elements ".." are refused if the storage has a base path.
 	InputPath string `protobuf:"bytes,3,opt,name=input_path,json=inputPath,proto3" json:"input_path,omitempty"`
-	// Directory on the output storage, below the storage's base path. Required
-	// for profiles and recipes. A slash at its end says nothing; no two jobs of a batch
-	// may have the same one, unless the batch has a template that tells them apart by
-	// something else. The base path, this, the longest directory that is written below it
-	// and the name of a file there have at most 1,024 bytes together.
+	// Directory on the output storage, below the base path of the storage. Required for profiles
+	// and recipes. A slash at its end has no meaning. No two jobs of a batch may have the same
+	// output path, unless the template of the batch puts something else that differs into the
+	// paths it writes to. At most 1,024 bytes, counting the base path, the longest directory below
+	// the output path and the name of a file there.
 	OutputPath string `protobuf:"bytes,4,opt,name=output_path,json=outputPath,proto3" json:"output_path,omitempty"`
 	// Values for the variables of an encoding template: at most 50, of at most 4096
 	// characters each.
@@ -907,7 +906,7 @@ type Job struct {
 	EncodingId string `protobuf:"bytes,10,opt,name=encoding_id,json=encodingId,proto3" json:"encoding_id,omitempty"`
 	// Why the latest failed attempt failed.
 	Failure *Failure `protobuf:"bytes,11,opt,name=failure,proto3" json:"failure,omitempty"`
-	// Why it was cancelled, or why its latest attempt came to nothing, in words, at most 1 KiB.
+	// Why it was cancelled, or why its latest attempt failed, in words, at most 1 KiB.
 	Reason string `protobuf:"bytes,12,opt,name=reason,proto3" json:"reason,omitempty"`
 	// A waiting job is not started before this time.
 	NextAttemptTime *timestamppb.Timestamp `protobuf:"bytes,13,opt,name=next_attempt_time,json=nextAttemptTime,proto3" json:"next_attempt_time,omitempty"`
@@ -915,7 +914,7 @@ type Job struct {
 	CreateTime *timestamppb.Timestamp `protobuf:"bytes,14,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
 	// When it last changed.
 	UpdateTime *timestamppb.Timestamp `protobuf:"bytes,15,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
-	// When the platform accepted the current or latest attempt.
+	// When the platform accepted the start of the current or latest attempt.
 	StartTime *timestamppb.Timestamp `protobuf:"bytes,16,opt,name=start_time,json=startTime,proto3" json:"start_time,omitempty"`
 	// When the platform queued it.
 	QueuedTime *timestamppb.Timestamp `protobuf:"bytes,17,opt,name=queued_time,json=queuedTime,proto3" json:"queued_time,omitempty"`
@@ -923,15 +922,14 @@ type Job struct {
 	RunningTime *timestamppb.Timestamp `protobuf:"bytes,18,opt,name=running_time,json=runningTime,proto3" json:"running_time,omitempty"`
 	// When the job ended.
 	FinishTime *timestamppb.Timestamp `protobuf:"bytes,19,opt,name=finish_time,json=finishTime,proto3" json:"finish_time,omitempty"`
-	// The platform's own word for the status of the job's encoding, while that is one that this
-	// server does not know: at most 100 bytes, "(none)" if the platform told no status, JSON if it
-	// was no text. The job keeps its state meanwhile, holds no place in the queue that the platform
-	// does not count, and can be cancelled. Empty while the status is known: state tells it.
+	// The status of the job's encoding as the platform spells it, if this server does not know it:
+	// at most 100 bytes, "(none)" if the platform sent no status, JSON if it was not text. The job
+	// keeps its state meanwhile and can be cancelled. Empty while the status is known.
 	PlatformStatus string `protobuf:"bytes,20,opt,name=platform_status,json=platformStatus,proto3" json:"platform_status,omitempty"`
-	// Since when the platform has shown that status.
+	// Since when the encoding has had that status.
 	PlatformStatusTime *timestamppb.Timestamp `protobuf:"bytes,21,opt,name=platform_status_time,json=platformStatusTime,proto3" json:"platform_status_time,omitempty"`
-	// What it waits for. Unset while it runs, and once it has ended. It depends on other jobs and
-	// on the account as well: a watch sends it as it was when the job last changed.
+	// What the job waits for. Unset while it runs and once it has ended. This depends on other jobs
+	// and on the account as well; a watch sends it as it was when the job last changed.
 	Wait *Wait `protobuf:"bytes,22,opt,name=wait,proto3" json:"wait,omitempty"`
 	// `wait` in words, at most 1 KiB.
 	WaitReason    string `protobuf:"bytes,23,opt,name=wait_reason,json=waitReason,proto3" json:"wait_reason,omitempty"`
@@ -1130,12 +1128,12 @@ func (x *Job) GetWaitReason() string {
 	return ""
 }
 
-// Failure is why an attempt did not succeed, in the platform's words. Of these at most
-// 32 KiB are kept in all: longer texts have a note in the middle of how many bytes were
-// left out, and of more than 100 messages the first and the last are kept.
+// Failure says why an attempt did not succeed, as the platform put it. At most 32 KiB of its texts
+// are kept: a longer text has a note in its middle that says how many bytes were left out, and of
+// more than 100 messages the first and the last are kept.
 type Failure struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Who has to do something about it.
+	// What failed.
 	Kind FailureKind `protobuf:"varint,1,opt,name=kind,proto3,enum=stoker.v1.FailureKind" json:"kind,omitempty"`
 	// The platform's code for the error.
 	Code int32 `protobuf:"varint,2,opt,name=code,proto3" json:"code,omitempty"`
@@ -1145,15 +1143,15 @@ type Failure struct {
 	Category string `protobuf:"bytes,4,opt,name=category,proto3" json:"category,omitempty"`
 	// The platform's text.
 	Text string `protobuf:"bytes,5,opt,name=text,proto3" json:"text,omitempty"`
-	// The platform's hint, for example NO_RETRY.
+	// Whether the platform advises to retry, for example NO_RETRY.
 	RetryHint string `protobuf:"bytes,6,opt,name=retry_hint,json=retryHint,proto3" json:"retry_hint,omitempty"`
 	// The platform's error messages.
 	Messages []string `protobuf:"bytes,7,rep,name=messages,proto3" json:"messages,omitempty"`
-	// The platform's id of the refused request, for its support.
+	// The platform's request id of the refused call. The platform's support asks for it.
 	RequestId string `protobuf:"bytes,8,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	// When it happened.
 	Time *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=time,proto3" json:"time,omitempty"`
-	// The same attempt would fail again.
+	// Another attempt would fail in the same way.
 	Permanent     bool `protobuf:"varint,10,opt,name=permanent,proto3" json:"permanent,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1266,7 +1264,7 @@ type Attempt struct {
 	Number int32 `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"`
 	// The platform's id of its encoding.
 	EncodingId string `protobuf:"bytes,2,opt,name=encoding_id,json=encodingId,proto3" json:"encoding_id,omitempty"`
-	// Where it stands, or how it ended.
+	// The state of the attempt.
 	State JobState `protobuf:"varint,3,opt,name=state,proto3,enum=stoker.v1.JobState" json:"state,omitempty"`
 	// When the platform accepted the start.
 	StartTime *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=start_time,json=startTime,proto3" json:"start_time,omitempty"`
@@ -1371,13 +1369,13 @@ func (x *Attempt) GetFailure() *Failure {
 // JobEvent is one change of a job's state.
 type JobEvent struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// When.
+	// When the state changed.
 	Time *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=time,proto3" json:"time,omitempty"`
 	// The state before; unset for the submission.
 	From JobState `protobuf:"varint,2,opt,name=from,proto3,enum=stoker.v1.JobState" json:"from,omitempty"`
 	// The state after.
 	To JobState `protobuf:"varint,3,opt,name=to,proto3,enum=stoker.v1.JobState" json:"to,omitempty"`
-	// The attempt it belongs to.
+	// The number of the attempt.
 	Attempt int32 `protobuf:"varint,4,opt,name=attempt,proto3" json:"attempt,omitempty"`
 	// Why, in words.
 	Reason        string `protobuf:"bytes,5,opt,name=reason,proto3" json:"reason,omitempty"`

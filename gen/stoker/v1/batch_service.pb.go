@@ -27,11 +27,12 @@ const (
 // SubmitBatchRequest is a batch with its jobs.
 type SubmitBatchRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Chosen by the caller, any unique text: a repeat with the same id and payload
-	// returns the first answer and submits nothing. Kept as long as the batch.
+	// Any unique text, chosen by the caller. A request with the request_id and payload of an earlier
+	// one returns the batch of the earlier one and submits nothing. The request_id is kept as long
+	// as the batch.
 	RequestId string `protobuf:"bytes,1,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
-	// Shown to people. Default: the batch id. Like labels, reasons and the texts of jobs it
-	// may not hold control characters, or characters that nobody sees.
+	// Shown to people. Default: the batch id. Like labels, reasons and the texts of jobs, it may not
+	// have control characters or invisible characters.
 	DisplayName string `protobuf:"bytes,2,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
 	// The account to run on. Default "default".
 	Account string `protobuf:"bytes,3,opt,name=account,proto3" json:"account,omitempty"`
@@ -54,24 +55,23 @@ type SubmitBatchRequest struct {
 	InputId string `protobuf:"bytes,10,opt,name=input_id,json=inputId,proto3" json:"input_id,omitempty"`
 	// Id of an existing output at the platform, instead of output.
 	OutputId string `protobuf:"bytes,11,opt,name=output_id,json=outputId,proto3" json:"output_id,omitempty"`
-	// Attempts that may follow the first of a job. Default: the server's, normally 2.
+	// Attempts that may follow the first one of a job. Default: the server's, normally 2.
 	MaxRetries *int32 `protobuf:"varint,12,opt,name=max_retries,json=maxRetries,proto3,oneof" json:"max_retries,omitempty"`
 	// The whole retry policy, instead of max_retries.
 	RetryPolicy *RetryPolicy `protobuf:"bytes,13,opt,name=retry_policy,json=retryPolicy,proto3" json:"retry_policy,omitempty"`
 	// When the batch pauses itself. Default: never.
 	FailureLimit *FailureLimit `protobuf:"bytes,14,opt,name=failure_limit,json=failureLimit,proto3" json:"failure_limit,omitempty"`
-	// For people and filters.
+	// Chosen by the caller. ListBatches, CancelJobs and RetryJobs can select batches by them.
 	Labels map[string]string `protobuf:"bytes,15,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	// The jobs. At least one, unless keep_open is set; at most 100,000. Larger
-	// lists go through AddJobs.
+	// The jobs: at least one, unless keep_open is set, and at most 100,000. Send more with AddJobs.
 	Jobs []*JobSpec `protobuf:"bytes,16,rep,name=jobs,proto3" json:"jobs,omitempty"`
 	// Check everything, store nothing.
 	ValidateOnly bool `protobuf:"varint,17,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
-	// Leave the batch OPEN for AddJobs.
+	// Leave the batch OPEN, for AddJobs.
 	KeepOpen bool `protobuf:"varint,18,opt,name=keep_open,json=keepOpen,proto3" json:"keep_open,omitempty"`
-	// Leave out jobs that have succeeded already: in any batch of the same account, with
-	// the same key, asset, recipe or template, storages and output path. Every job
-	// needs a key. Holds for AddJobs as well. What was deleted with its batch is forgotten.
+	// Leave out jobs that have already succeeded in any batch of the same account, with the same
+	// key, paths, variables, storages, and recipe or template. Every job needs a key. AddJobs leaves
+	// them out as well. Jobs of deleted batches do not count.
 	SkipSucceeded bool `protobuf:"varint,20,opt,name=skip_succeeded,json=skipSucceeded,proto3" json:"skip_succeeded,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -277,7 +277,7 @@ type SubmitBatchRequest_Template struct {
 }
 
 type SubmitBatchRequest_Recipe struct {
-	// An inline recipe.
+	// A recipe that comes with the request.
 	Recipe *Recipe `protobuf:"bytes,7,opt,name=recipe,proto3,oneof"`
 }
 
@@ -297,10 +297,10 @@ func (*SubmitBatchRequest_InlineTemplate) isSubmitBatchRequest_EncodeWith() {}
 // InlineTemplate is a Bitmovin encoding template that belongs to one batch.
 type InlineTemplate struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The template as Bitmovin documents it, with variables such as `${input_path}` for what
-	// differs from job to job.
+	// The template as Bitmovin documents it, with variables such as `${input_path}` for values that
+	// differ from job to job.
 	Yaml string `protobuf:"bytes,1,opt,name=yaml,proto3" json:"yaml,omitempty"`
-	// Regions for jobs that the platform hints to retry elsewhere, used in order.
+	// Regions for jobs that the platform advises to retry in another region, used in order.
 	FallbackRegions []string `protobuf:"bytes,2,rep,name=fallback_regions,json=fallbackRegions,proto3" json:"fallback_regions,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
@@ -355,8 +355,8 @@ type SubmitBatchResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The batch; without id if validate_only was set.
 	Batch *Batch `protobuf:"bytes,1,opt,name=batch,proto3" json:"batch,omitempty"`
-	// What is allowed and odd, with validate_only as well; the first 100. A repeat of a
-	// request_id is answered without them.
+	// What is allowed and odd about the request; the first 100 warnings. A repeated request gets
+	// none.
 	Warnings []*Warning `protobuf:"bytes,2,rep,name=warnings,proto3" json:"warnings,omitempty"`
 	// How many warnings there are in all.
 	WarningCount  int64 `protobuf:"varint,3,opt,name=warning_count,json=warningCount,proto3" json:"warning_count,omitempty"`
@@ -415,10 +415,10 @@ func (x *SubmitBatchResponse) GetWarningCount() int64 {
 	return 0
 }
 
-// Warning is something about a request that is allowed and odd. Nobody has to act on it.
+// Warning says what is allowed and odd about a request. Nobody has to act on it.
 type Warning struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// What it is about, for example `jobs[17].input_path`.
+	// The path of the field, for example `jobs[17].input_path`.
 	Field string `protobuf:"bytes,1,opt,name=field,proto3" json:"field,omitempty"`
 	// What is odd about it.
 	Message       string `protobuf:"bytes,2,opt,name=message,proto3" json:"message,omitempty"`
@@ -475,7 +475,7 @@ type AddJobsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The batch.
 	BatchId string `protobuf:"bytes,1,opt,name=batch_id,json=batchId,proto3" json:"batch_id,omitempty"`
-	// The jobs; every one needs a key. At most 100,000.
+	// The jobs. Every one needs a key. At most 100,000.
 	Jobs          []*JobSpec `protobuf:"bytes,2,rep,name=jobs,proto3" json:"jobs,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -532,12 +532,12 @@ type AddJobsResponse struct {
 	Batch *Batch `protobuf:"bytes,1,opt,name=batch,proto3" json:"batch,omitempty"`
 	// Jobs that were added.
 	AddedCount int64 `protobuf:"varint,2,opt,name=added_count,json=addedCount,proto3" json:"added_count,omitempty"`
-	// Jobs whose key was there already.
+	// Jobs that were skipped because the batch already has their keys.
 	DuplicateCount int64 `protobuf:"varint,3,opt,name=duplicate_count,json=duplicateCount,proto3" json:"duplicate_count,omitempty"`
 	// Jobs left out because they have succeeded in an earlier batch; see
 	// SubmitBatchRequest.skip_succeeded.
 	SucceededCount int64 `protobuf:"varint,4,opt,name=succeeded_count,json=succeededCount,proto3" json:"succeeded_count,omitempty"`
-	// What is allowed and odd, of all jobs of the request; the first 100.
+	// What is allowed and odd about all jobs of the request; the first 100 warnings.
 	Warnings []*Warning `protobuf:"bytes,5,rep,name=warnings,proto3" json:"warnings,omitempty"`
 	// How many warnings there are in all.
 	WarningCount  int64 `protobuf:"varint,6,opt,name=warning_count,json=warningCount,proto3" json:"warning_count,omitempty"`
@@ -755,7 +755,7 @@ func (x *GetBatchRequest) GetBatchId() string {
 	return ""
 }
 
-// GetBatchResponse is how the batch stands.
+// GetBatchResponse has the batch.
 type GetBatchResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The batch.
@@ -801,7 +801,7 @@ func (x *GetBatchResponse) GetBatch() *Batch {
 	return nil
 }
 
-// ListBatchesRequest selects batches.
+// ListBatchesRequest selects batches. A batch has to match all filters.
 type ListBatchesRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Only batches in one of these states. Default: all.
@@ -810,10 +810,10 @@ type ListBatchesRequest struct {
 	Labels map[string]string `protobuf:"bytes,2,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	// Only batches of this account.
 	Account string `protobuf:"bytes,3,opt,name=account,proto3" json:"account,omitempty"`
-	// Batches per page, 1 to 1000. Default 50. A page may have fewer: it ends before a
-	// message has 3 MiB.
+	// Batches per page, 1 to 1000. Default 50. A page may have fewer, because no message has more
+	// than 3 MiB.
 	PageSize int32 `protobuf:"varint,4,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
-	// next_page_token of the page before, with the same filters.
+	// next_page_token of the previous page. The filters have to be the same.
 	PageToken     string `protobuf:"bytes,5,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -889,7 +889,7 @@ type ListBatchesResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The batches, the newest first.
 	Batches []*Batch `protobuf:"bytes,1,rep,name=batches,proto3" json:"batches,omitempty"`
-	// For the next page; empty after the last one.
+	// The page_token for the next page; empty on the last page.
 	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -985,18 +985,18 @@ func (x *GetJobRequest) GetJobId() string {
 	return ""
 }
 
-// GetJobResponse is a job with everything that happened to it.
+// GetJobResponse is a job with its attempts and its history.
 type GetJobResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The job.
 	Job *Job `protobuf:"bytes,1,opt,name=job,proto3" json:"job,omitempty"`
-	// Its attempts, the first one first. Of more than a message has room for, the latest.
+	// Its attempts, in order. If there are too many for one message, the latest.
 	Attempts []*Attempt `protobuf:"bytes,2,rep,name=attempts,proto3" json:"attempts,omitempty"`
-	// Its changes of state, the oldest first. Of more than a message has room for, the latest.
+	// Its changes of state, in order. If there are too many for one message, the latest.
 	Events []*JobEvent `protobuf:"bytes,3,rep,name=events,proto3" json:"events,omitempty"`
-	// How many attempts, earlier than those in attempts, are left out.
+	// How many earlier attempts are left out.
 	OmittedAttemptCount int32 `protobuf:"varint,4,opt,name=omitted_attempt_count,json=omittedAttemptCount,proto3" json:"omitted_attempt_count,omitempty"`
-	// How many events, earlier than those in events, are left out.
+	// How many earlier events are left out.
 	OmittedEventCount int32 `protobuf:"varint,5,opt,name=omitted_event_count,json=omittedEventCount,proto3" json:"omitted_event_count,omitempty"`
 	unknownFields     protoimpl.UnknownFields
 	sizeCache         protoimpl.SizeCache
@@ -1076,10 +1076,10 @@ type ListJobsRequest struct {
 	States []JobState `protobuf:"varint,2,rep,packed,name=states,proto3,enum=stoker.v1.JobState" json:"states,omitempty"`
 	// Only jobs with one of these keys. At most 1000.
 	Keys []string `protobuf:"bytes,3,rep,name=keys,proto3" json:"keys,omitempty"`
-	// Jobs per page, 1 to 1000. Default 100. A page may have fewer: it ends before a
-	// message has 3 MiB.
+	// Jobs per page, 1 to 1000. Default 100. A page may have fewer, because no message has more than
+	// 3 MiB.
 	PageSize int32 `protobuf:"varint,4,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
-	// next_page_token of the page before, with the same filters.
+	// next_page_token of the previous page. The filters have to be the same.
 	PageToken     string `protobuf:"bytes,5,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1153,9 +1153,9 @@ func (x *ListJobsRequest) GetPageToken() string {
 // ListJobsResponse is one page of jobs.
 type ListJobsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The jobs in submission order.
+	// The jobs in the order of submission.
 	Jobs []*Job `protobuf:"bytes,1,rep,name=jobs,proto3" json:"jobs,omitempty"`
-	// For the next page; empty after the last one.
+	// The page_token for the next page; empty on the last page.
 	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1210,15 +1210,15 @@ type WatchBatchRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The batch.
 	BatchId string `protobuf:"bytes,1,opt,name=batch_id,json=batchId,proto3" json:"batch_id,omitempty"`
-	// Cursor of the latest message seen. Default: start with a snapshot.
+	// Cursor of the latest message that the client has seen. Default: begin with a snapshot.
 	Cursor string `protobuf:"bytes,2,opt,name=cursor,proto3" json:"cursor,omitempty"`
-	// Also send jobs. Default: the batch with its counts only.
+	// Send jobs as well. Default: only the batch with its counts.
 	IncludeJobs bool `protobuf:"varint,3,opt,name=include_jobs,json=includeJobs,proto3" json:"include_jobs,omitempty"`
-	// Shortest time between two messages, 50 ms to 1 min. Default 100 ms. With thousands
-	// of watches the server takes more: 50 us for each.
+	// Shortest time between two messages, 50 ms to 1 min. Default 100 ms. With thousands of watches
+	// the interval is longer: 50 us for each of them.
 	MinInterval *durationpb.Duration `protobuf:"bytes,4,opt,name=min_interval,json=minInterval,proto3" json:"min_interval,omitempty"`
-	// With include_jobs: only jobs that are in one of these states when the message is
-	// made. A job that goes on to another state is not mentioned again. Default: all.
+	// With include_jobs: only jobs that are in one of these states when the message is made. The
+	// watch does not say when a job moves on to a state that is not listed. Default: all.
 	States        []JobState `protobuf:"varint,5,rep,packed,name=states,proto3,enum=stoker.v1.JobState" json:"states,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1289,20 +1289,19 @@ func (x *WatchBatchRequest) GetStates() []JobState {
 	return nil
 }
 
-// WatchBatchResponse is what changed since the message before.
+// WatchBatchResponse has what changed since the previous message.
 type WatchBatchResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Where to go on after a reconnect.
+	// Where to continue after a reconnect.
 	Cursor string `protobuf:"bytes,1,opt,name=cursor,proto3" json:"cursor,omitempty"`
-	// This message begins a snapshot: forget what was known before. A snapshot
-	// with many jobs goes on in further messages, which have this unset.
+	// This message begins a snapshot: drop all earlier jobs. A snapshot with many jobs continues in
+	// further messages, which have this unset.
 	Snapshot bool `protobuf:"varint,2,opt,name=snapshot,proto3" json:"snapshot,omitempty"`
 	// The batch as it is now. Unset in heartbeats.
 	Batch *Batch `protobuf:"bytes,3,opt,name=batch,proto3" json:"batch,omitempty"`
 	// The jobs that changed, each as it is now.
 	Jobs []*Job `protobuf:"bytes,4,rep,name=jobs,proto3" json:"jobs,omitempty"`
-	// Nothing changed; the connection and the server are alive. Sent every 15 s
-	// without changes.
+	// Nothing changed, and the server is alive. Sent after 15 s without another message.
 	Heartbeat     bool `protobuf:"varint,5,opt,name=heartbeat,proto3" json:"heartbeat,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1575,7 +1574,7 @@ func (x *CancelBatchResponse) GetBatch() *Batch {
 	return nil
 }
 
-// CancelJobsRequest selects jobs to cancel. Filters add up: a job has to pass all.
+// CancelJobsRequest selects jobs to cancel. A job has to match all filters.
 type CancelJobsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The batch. Give either this or labels.
@@ -1588,7 +1587,7 @@ type CancelJobsRequest struct {
 	FailureKinds []FailureKind `protobuf:"varint,4,rep,packed,name=failure_kinds,json=failureKinds,proto3,enum=stoker.v1.FailureKind" json:"failure_kinds,omitempty"`
 	// Only jobs whose latest failure has one of these categories.
 	Categories []string `protobuf:"bytes,5,rep,name=categories,proto3" json:"categories,omitempty"`
-	// Only jobs whose latest failure has one of these causes, as ListFailures tells them.
+	// Only jobs whose latest failure has one of these causes, as listed by ListFailures.
 	Causes []string `protobuf:"bytes,6,rep,name=causes,proto3" json:"causes,omitempty"`
 	// Why, in words; kept with the jobs.
 	Reason string `protobuf:"bytes,7,opt,name=reason,proto3" json:"reason,omitempty"`
@@ -1700,7 +1699,7 @@ type CancelJobsResponse struct {
 	Count int64 `protobuf:"varint,1,opt,name=count,proto3" json:"count,omitempty"`
 	// The batch afterwards; unset if labels were given.
 	Batch *Batch `protobuf:"bytes,2,opt,name=batch,proto3" json:"batch,omitempty"`
-	// How many batches they belong to.
+	// The number of batches that the jobs belong to.
 	BatchCount    int64 `protobuf:"varint,3,opt,name=batch_count,json=batchCount,proto3" json:"batch_count,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1803,12 +1802,12 @@ func (x *ListFailuresRequest) GetBatchId() string {
 	return ""
 }
 
-// ListFailuresResponse is what the failed jobs of a batch failed of.
+// ListFailuresResponse has the causes of the failures of a batch.
 type ListFailuresResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The causes, the most frequent first; at most 100.
 	Causes []*FailureCause `protobuf:"bytes,1,rep,name=causes,proto3" json:"causes,omitempty"`
-	// Jobs that are FAILED, those of causes beyond the first 100 included.
+	// All FAILED jobs, including those with causes beyond the first 100.
 	FailedCount   int64 `protobuf:"varint,2,opt,name=failed_count,json=failedCount,proto3" json:"failed_count,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1858,18 +1857,17 @@ func (x *ListFailuresResponse) GetFailedCount() int64 {
 	return 0
 }
 
-// FailureCause is what a number of jobs failed of. Failures have the same cause if
-// kind, codes, category and text are the same, paths and encoding ids left aside.
+// FailureCause is a cause of failures. Two failures have the same cause if their kind, codes,
+// category and text are the same, apart from paths and encoding ids in the text.
 type FailureCause struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Chooses the jobs in RetryJobs and CancelJobs. It is the same for as long as the
-	// batch is there.
+	// The id of the cause, for RetryJobs and CancelJobs. It does not change.
 	Cause string `protobuf:"bytes,1,opt,name=cause,proto3" json:"cause,omitempty"`
-	// How many jobs failed of it and are FAILED.
+	// How many FAILED jobs have this cause.
 	Count int64 `protobuf:"varint,2,opt,name=count,proto3" json:"count,omitempty"`
-	// The first of them.
+	// The first of these jobs.
 	JobId string `protobuf:"bytes,3,opt,name=job_id,json=jobId,proto3" json:"job_id,omitempty"`
-	// The failure of that one.
+	// The failure of that job.
 	Failure       *Failure `protobuf:"bytes,4,opt,name=failure,proto3" json:"failure,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1933,7 +1931,7 @@ func (x *FailureCause) GetFailure() *Failure {
 	return nil
 }
 
-// RetryJobsRequest selects jobs to retry: by id, or by filter.
+// RetryJobsRequest selects jobs to retry, by id or by filters. A job has to match all filters.
 type RetryJobsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The batch. Give either this or labels.
@@ -1950,10 +1948,10 @@ type RetryJobsRequest struct {
 	ValidateOnly bool `protobuf:"varint,6,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
 	// Only jobs whose key begins with this.
 	KeyPrefix string `protobuf:"bytes,7,opt,name=key_prefix,json=keyPrefix,proto3" json:"key_prefix,omitempty"`
-	// Only jobs that failed of one of these causes, as ListFailures tells them.
+	// Only jobs that failed with one of these causes, as listed by ListFailures.
 	Causes []string `protobuf:"bytes,8,rep,name=causes,proto3" json:"causes,omitempty"`
 	// The jobs of every batch that has all of these labels, one batch after the other.
-	// Batches that are being cancelled are passed over.
+	// Batches that are being cancelled are skipped.
 	Labels        map[string]string `protobuf:"bytes,9,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -2059,7 +2057,7 @@ type RetryJobsResponse struct {
 	Count int64 `protobuf:"varint,1,opt,name=count,proto3" json:"count,omitempty"`
 	// The batch afterwards; unset if labels were given.
 	Batch *Batch `protobuf:"bytes,2,opt,name=batch,proto3" json:"batch,omitempty"`
-	// How many batches they belong to.
+	// The number of batches that the jobs belong to.
 	BatchCount    int64 `protobuf:"varint,3,opt,name=batch_count,json=batchCount,proto3" json:"batch_count,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -2309,12 +2307,12 @@ func (x *ResumeBatchResponse) GetBatch() *Batch {
 	return nil
 }
 
-// UpdateBatchRequest carries new values and says which of them to take.
+// UpdateBatchRequest has new values, and says which of them to apply.
 type UpdateBatchRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The batch; id says which.
+	// The new values, and the id of the batch.
 	Batch *Batch `protobuf:"bytes,1,opt,name=batch,proto3" json:"batch,omitempty"`
-	// Any of display_name, priority, retry_policy, failure_limit, labels.
+	// The fields to change: any of display_name, priority, retry_policy, failure_limit, labels.
 	UpdateMask    *fieldmaskpb.FieldMask `protobuf:"bytes,2,opt,name=update_mask,json=updateMask,proto3" json:"update_mask,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

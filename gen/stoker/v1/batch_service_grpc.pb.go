@@ -42,90 +42,86 @@ const (
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// BatchService takes batches of encoding jobs, shows how they stand, and steers
-// them.
+// BatchService takes batches of encoding jobs, shows their state, and controls them.
 //
-// Every error carries google.rpc.ErrorInfo (domain "stoker"). INVALID_ARGUMENT
-// carries google.rpc.BadRequest with every violation and its path, of very many
-// the first; how many there are in all is "violations" in ErrorInfo's metadata.
-// FAILED_PRECONDITION carries google.rpc.PreconditionFailure. UNAVAILABLE
-// carries google.rpc.RetryInfo.
+// Every error carries google.rpc.ErrorInfo with the domain "stoker". INVALID_ARGUMENT carries
+// google.rpc.BadRequest with the violations and their paths. If there are very many, it has the
+// first ones, and "violations" in the metadata of ErrorInfo is the number of all.
+// FAILED_PRECONDITION carries google.rpc.PreconditionFailure, and UNAVAILABLE google.rpc.RetryInfo.
 type BatchServiceClient interface {
-	// SubmitBatch stores a batch and all of its jobs, or nothing. What it answers
-	// is durable. All violations are reported at once.
+	// SubmitBatch stores a batch and all of its jobs, or nothing. When it answers, the batch is
+	// durable. It reports all violations at once.
 	//
 	// Errors: INVALID_ARGUMENT; ALREADY_EXISTS if request_id was used with another
 	// payload; RESOURCE_EXHAUSTED if the disk is full.
 	SubmitBatch(ctx context.Context, in *SubmitBatchRequest, opts ...grpc.CallOption) (*SubmitBatchResponse, error)
-	// AddJobs appends jobs to an OPEN batch. Jobs whose key is already in the
-	// batch are skipped, so that an interrupted upload can be repeated.
+	// AddJobs appends jobs to an OPEN batch. It skips jobs whose key the batch already has, so that
+	// an interrupted upload can be repeated.
 	//
-	// Errors: INVALID_ARGUMENT (a job without key, or one that would write to where another
-	// job of the batch writes, among others); NOT_FOUND; FAILED_PRECONDITION if the batch
-	// is not open.
+	// Errors: INVALID_ARGUMENT, for example if a job has no key or would overwrite the output of
+	// another job of the batch; NOT_FOUND; FAILED_PRECONDITION if the batch is not open.
 	AddJobs(ctx context.Context, in *AddJobsRequest, opts ...grpc.CallOption) (*AddJobsResponse, error)
-	// CloseBatch ends the adding of jobs. Closing a closed batch changes nothing.
+	// CloseBatch lets no more jobs be added. Closing a closed batch changes nothing.
 	//
 	// Errors: NOT_FOUND.
 	CloseBatch(ctx context.Context, in *CloseBatchRequest, opts ...grpc.CallOption) (*CloseBatchResponse, error)
-	// GetBatch shows how a batch stands. Errors: NOT_FOUND.
+	// GetBatch returns a batch. Errors: NOT_FOUND.
 	GetBatch(ctx context.Context, in *GetBatchRequest, opts ...grpc.CallOption) (*GetBatchResponse, error)
 	// ListBatches lists batches, the newest first.
 	ListBatches(ctx context.Context, in *ListBatchesRequest, opts ...grpc.CallOption) (*ListBatchesResponse, error)
-	// GetJob shows a job with its attempts and its history. Errors: NOT_FOUND.
+	// GetJob returns a job with its attempts and its history. Errors: NOT_FOUND.
 	GetJob(ctx context.Context, in *GetJobRequest, opts ...grpc.CallOption) (*GetJobResponse, error)
-	// ListJobs lists the jobs of a batch in submission order. Errors: NOT_FOUND.
+	// ListJobs lists the jobs of a batch in the order of submission. Errors: NOT_FOUND.
 	ListJobs(ctx context.Context, in *ListJobsRequest, opts ...grpc.CallOption) (*ListJobsResponse, error)
-	// WatchBatch sends how a batch stands, then what changes, and ends with OK
-	// after the batch has ended.
+	// WatchBatch sends a batch as it is, then its changes, and ends with OK after the batch has
+	// ended.
 	//
-	// Each message carries a cursor. A client that comes back with its latest
-	// cursor misses nothing and sees nothing twice; a cursor that cannot be used
-	// gets a fresh snapshot, marked as one. A slow reader skips intermediate
-	// states, never the last one.
+	// Each message carries a cursor. A client that reconnects with its latest cursor misses nothing
+	// and sees nothing twice. If a cursor cannot be used, the watch begins with a new snapshot,
+	// which is marked as such. A slow client misses intermediate states, never the last one.
 	//
-	// Errors: NOT_FOUND; RESOURCE_EXHAUSTED if the caller has too many watches;
-	// UNAVAILABLE with RetryInfo when the server shuts down: come back with the cursor.
+	// Errors: NOT_FOUND; RESOURCE_EXHAUSTED if the caller has too many watches; UNAVAILABLE with
+	// RetryInfo when the server shuts down: reconnect with the cursor.
 	WatchBatch(ctx context.Context, in *WatchBatchRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchBatchResponse], error)
-	// CancelJob asks for the end of a job. It answers at once; the job is
-	// CANCELLED once the platform confirms it. A job that finishes first stays
-	// SUCCEEDED. Cancelling a cancelled job changes nothing.
+	// CancelJob requests the end of a job. It answers at once; the job is CANCELLED once the platform
+	// confirms it. A job that finishes before that is SUCCEEDED. Cancelling a cancelled job changes
+	// nothing.
 	//
 	// Errors: NOT_FOUND; FAILED_PRECONDITION if the job has succeeded or failed.
 	CancelJob(ctx context.Context, in *CancelJobRequest, opts ...grpc.CallOption) (*CancelJobResponse, error)
-	// CancelBatch asks for the end of every job of a batch, like CancelJob.
+	// CancelBatch requests the end of every job of a batch, like CancelJob.
 	//
-	// Errors: NOT_FOUND; FAILED_PRECONDITION if the batch has ended otherwise.
+	// Errors: NOT_FOUND; FAILED_PRECONDITION if the batch has succeeded or failed.
 	CancelBatch(ctx context.Context, in *CancelBatchRequest, opts ...grpc.CallOption) (*CancelBatchResponse, error)
-	// CancelJobs asks for the end of many jobs of a batch, like CancelJob. Jobs that
-	// end meanwhile are left as they are.
+	// CancelJobs requests the end of the selected jobs, like CancelJob. Jobs that end meanwhile stay
+	// as they are.
 	//
-	// Errors: INVALID_ARGUMENT (a cause the batch does not have, among others); NOT_FOUND.
+	// Errors: INVALID_ARGUMENT, for example for a cause that no batch has; NOT_FOUND.
 	CancelJobs(ctx context.Context, in *CancelJobsRequest, opts ...grpc.CallOption) (*CancelJobsResponse, error)
-	// RetryJobs gives failed or cancelled jobs of a batch another chance, with all
-	// of their retries. Earlier attempts are kept. If the batch had ended, what has
-	// failed in it no longer counts towards its failure limit.
+	// RetryJobs tries failed or cancelled jobs again, with all of their retries. Their earlier
+	// attempts are kept. If the batch had ended, its failed jobs no longer count towards its failure
+	// limit.
 	//
-	// Errors: NOT_FOUND; FAILED_PRECONDITION if a job named by id is neither
-	// failed nor cancelled; INVALID_ARGUMENT (a cause the batch does not have, among others).
+	// Errors: NOT_FOUND; FAILED_PRECONDITION if a job named by id is neither failed nor cancelled;
+	// INVALID_ARGUMENT, for example for a cause that no batch has.
 	RetryJobs(ctx context.Context, in *RetryJobsRequest, opts ...grpc.CallOption) (*RetryJobsResponse, error)
-	// ListFailures tells what the failed jobs of a batch failed of, and how many of each.
+	// ListFailures counts the failed jobs of a batch by the cause of their failure.
 	//
 	// Errors: NOT_FOUND.
 	ListFailures(ctx context.Context, in *ListFailuresRequest, opts ...grpc.CallOption) (*ListFailuresResponse, error)
-	// PauseBatch stops starting jobs; what is on the platform goes on.
+	// PauseBatch stops starting jobs of a batch. Jobs at the platform go on.
 	//
 	// Errors: NOT_FOUND; FAILED_PRECONDITION if the batch has ended.
 	PauseBatch(ctx context.Context, in *PauseBatchRequest, opts ...grpc.CallOption) (*PauseBatchResponse, error)
-	// ResumeBatch takes up work again. Failures up to now no longer count towards
-	// the failure limit.
+	// ResumeBatch lets jobs of a batch be started again. Failures so far no longer count towards the
+	// failure limit.
 	//
 	// Errors: NOT_FOUND; FAILED_PRECONDITION if the batch has ended.
 	ResumeBatch(ctx context.Context, in *ResumeBatchRequest, opts ...grpc.CallOption) (*ResumeBatchResponse, error)
 	// UpdateBatch changes the display name, priority, retry policy, failure limit
 	// or labels.
 	//
-	// Errors: INVALID_ARGUMENT (another field in the mask, among others); NOT_FOUND.
+	// Errors: INVALID_ARGUMENT, for example for another field in the mask; NOT_FOUND.
 	UpdateBatch(ctx context.Context, in *UpdateBatchRequest, opts ...grpc.CallOption) (*UpdateBatchResponse, error)
 	// DeleteBatch removes an ended batch and its jobs from the job table. Nothing
 	// is deleted at the platform.
@@ -325,90 +321,86 @@ func (c *batchServiceClient) DeleteBatch(ctx context.Context, in *DeleteBatchReq
 // All implementations must embed UnimplementedBatchServiceServer
 // for forward compatibility.
 //
-// BatchService takes batches of encoding jobs, shows how they stand, and steers
-// them.
+// BatchService takes batches of encoding jobs, shows their state, and controls them.
 //
-// Every error carries google.rpc.ErrorInfo (domain "stoker"). INVALID_ARGUMENT
-// carries google.rpc.BadRequest with every violation and its path, of very many
-// the first; how many there are in all is "violations" in ErrorInfo's metadata.
-// FAILED_PRECONDITION carries google.rpc.PreconditionFailure. UNAVAILABLE
-// carries google.rpc.RetryInfo.
+// Every error carries google.rpc.ErrorInfo with the domain "stoker". INVALID_ARGUMENT carries
+// google.rpc.BadRequest with the violations and their paths. If there are very many, it has the
+// first ones, and "violations" in the metadata of ErrorInfo is the number of all.
+// FAILED_PRECONDITION carries google.rpc.PreconditionFailure, and UNAVAILABLE google.rpc.RetryInfo.
 type BatchServiceServer interface {
-	// SubmitBatch stores a batch and all of its jobs, or nothing. What it answers
-	// is durable. All violations are reported at once.
+	// SubmitBatch stores a batch and all of its jobs, or nothing. When it answers, the batch is
+	// durable. It reports all violations at once.
 	//
 	// Errors: INVALID_ARGUMENT; ALREADY_EXISTS if request_id was used with another
 	// payload; RESOURCE_EXHAUSTED if the disk is full.
 	SubmitBatch(context.Context, *SubmitBatchRequest) (*SubmitBatchResponse, error)
-	// AddJobs appends jobs to an OPEN batch. Jobs whose key is already in the
-	// batch are skipped, so that an interrupted upload can be repeated.
+	// AddJobs appends jobs to an OPEN batch. It skips jobs whose key the batch already has, so that
+	// an interrupted upload can be repeated.
 	//
-	// Errors: INVALID_ARGUMENT (a job without key, or one that would write to where another
-	// job of the batch writes, among others); NOT_FOUND; FAILED_PRECONDITION if the batch
-	// is not open.
+	// Errors: INVALID_ARGUMENT, for example if a job has no key or would overwrite the output of
+	// another job of the batch; NOT_FOUND; FAILED_PRECONDITION if the batch is not open.
 	AddJobs(context.Context, *AddJobsRequest) (*AddJobsResponse, error)
-	// CloseBatch ends the adding of jobs. Closing a closed batch changes nothing.
+	// CloseBatch lets no more jobs be added. Closing a closed batch changes nothing.
 	//
 	// Errors: NOT_FOUND.
 	CloseBatch(context.Context, *CloseBatchRequest) (*CloseBatchResponse, error)
-	// GetBatch shows how a batch stands. Errors: NOT_FOUND.
+	// GetBatch returns a batch. Errors: NOT_FOUND.
 	GetBatch(context.Context, *GetBatchRequest) (*GetBatchResponse, error)
 	// ListBatches lists batches, the newest first.
 	ListBatches(context.Context, *ListBatchesRequest) (*ListBatchesResponse, error)
-	// GetJob shows a job with its attempts and its history. Errors: NOT_FOUND.
+	// GetJob returns a job with its attempts and its history. Errors: NOT_FOUND.
 	GetJob(context.Context, *GetJobRequest) (*GetJobResponse, error)
-	// ListJobs lists the jobs of a batch in submission order. Errors: NOT_FOUND.
+	// ListJobs lists the jobs of a batch in the order of submission. Errors: NOT_FOUND.
 	ListJobs(context.Context, *ListJobsRequest) (*ListJobsResponse, error)
-	// WatchBatch sends how a batch stands, then what changes, and ends with OK
-	// after the batch has ended.
+	// WatchBatch sends a batch as it is, then its changes, and ends with OK after the batch has
+	// ended.
 	//
-	// Each message carries a cursor. A client that comes back with its latest
-	// cursor misses nothing and sees nothing twice; a cursor that cannot be used
-	// gets a fresh snapshot, marked as one. A slow reader skips intermediate
-	// states, never the last one.
+	// Each message carries a cursor. A client that reconnects with its latest cursor misses nothing
+	// and sees nothing twice. If a cursor cannot be used, the watch begins with a new snapshot,
+	// which is marked as such. A slow client misses intermediate states, never the last one.
 	//
-	// Errors: NOT_FOUND; RESOURCE_EXHAUSTED if the caller has too many watches;
-	// UNAVAILABLE with RetryInfo when the server shuts down: come back with the cursor.
+	// Errors: NOT_FOUND; RESOURCE_EXHAUSTED if the caller has too many watches; UNAVAILABLE with
+	// RetryInfo when the server shuts down: reconnect with the cursor.
 	WatchBatch(*WatchBatchRequest, grpc.ServerStreamingServer[WatchBatchResponse]) error
-	// CancelJob asks for the end of a job. It answers at once; the job is
-	// CANCELLED once the platform confirms it. A job that finishes first stays
-	// SUCCEEDED. Cancelling a cancelled job changes nothing.
+	// CancelJob requests the end of a job. It answers at once; the job is CANCELLED once the platform
+	// confirms it. A job that finishes before that is SUCCEEDED. Cancelling a cancelled job changes
+	// nothing.
 	//
 	// Errors: NOT_FOUND; FAILED_PRECONDITION if the job has succeeded or failed.
 	CancelJob(context.Context, *CancelJobRequest) (*CancelJobResponse, error)
-	// CancelBatch asks for the end of every job of a batch, like CancelJob.
+	// CancelBatch requests the end of every job of a batch, like CancelJob.
 	//
-	// Errors: NOT_FOUND; FAILED_PRECONDITION if the batch has ended otherwise.
+	// Errors: NOT_FOUND; FAILED_PRECONDITION if the batch has succeeded or failed.
 	CancelBatch(context.Context, *CancelBatchRequest) (*CancelBatchResponse, error)
-	// CancelJobs asks for the end of many jobs of a batch, like CancelJob. Jobs that
-	// end meanwhile are left as they are.
+	// CancelJobs requests the end of the selected jobs, like CancelJob. Jobs that end meanwhile stay
+	// as they are.
 	//
-	// Errors: INVALID_ARGUMENT (a cause the batch does not have, among others); NOT_FOUND.
+	// Errors: INVALID_ARGUMENT, for example for a cause that no batch has; NOT_FOUND.
 	CancelJobs(context.Context, *CancelJobsRequest) (*CancelJobsResponse, error)
-	// RetryJobs gives failed or cancelled jobs of a batch another chance, with all
-	// of their retries. Earlier attempts are kept. If the batch had ended, what has
-	// failed in it no longer counts towards its failure limit.
+	// RetryJobs tries failed or cancelled jobs again, with all of their retries. Their earlier
+	// attempts are kept. If the batch had ended, its failed jobs no longer count towards its failure
+	// limit.
 	//
-	// Errors: NOT_FOUND; FAILED_PRECONDITION if a job named by id is neither
-	// failed nor cancelled; INVALID_ARGUMENT (a cause the batch does not have, among others).
+	// Errors: NOT_FOUND; FAILED_PRECONDITION if a job named by id is neither failed nor cancelled;
+	// INVALID_ARGUMENT, for example for a cause that no batch has.
 	RetryJobs(context.Context, *RetryJobsRequest) (*RetryJobsResponse, error)
-	// ListFailures tells what the failed jobs of a batch failed of, and how many of each.
+	// ListFailures counts the failed jobs of a batch by the cause of their failure.
 	//
 	// Errors: NOT_FOUND.
 	ListFailures(context.Context, *ListFailuresRequest) (*ListFailuresResponse, error)
-	// PauseBatch stops starting jobs; what is on the platform goes on.
+	// PauseBatch stops starting jobs of a batch. Jobs at the platform go on.
 	//
 	// Errors: NOT_FOUND; FAILED_PRECONDITION if the batch has ended.
 	PauseBatch(context.Context, *PauseBatchRequest) (*PauseBatchResponse, error)
-	// ResumeBatch takes up work again. Failures up to now no longer count towards
-	// the failure limit.
+	// ResumeBatch lets jobs of a batch be started again. Failures so far no longer count towards the
+	// failure limit.
 	//
 	// Errors: NOT_FOUND; FAILED_PRECONDITION if the batch has ended.
 	ResumeBatch(context.Context, *ResumeBatchRequest) (*ResumeBatchResponse, error)
 	// UpdateBatch changes the display name, priority, retry policy, failure limit
 	// or labels.
 	//
-	// Errors: INVALID_ARGUMENT (another field in the mask, among others); NOT_FOUND.
+	// Errors: INVALID_ARGUMENT, for example for another field in the mask; NOT_FOUND.
 	UpdateBatch(context.Context, *UpdateBatchRequest) (*UpdateBatchResponse, error)
 	// DeleteBatch removes an ended batch and its jobs from the job table. Nothing
 	// is deleted at the platform.

@@ -258,8 +258,8 @@ func (ManifestFormat) EnumDescriptor() ([]byte, []int) {
 	return file_stoker_v1_recipe_proto_rawDescGZIP(), []int{3}
 }
 
-// Recipe is how to encode an asset, in Stoker's own terms. What a field leaves
-// empty is left to the platform.
+// Recipe says how to encode an asset, in Stoker's own terms. The platform chooses for fields that
+// are not set.
 type Recipe struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Video renditions, in the order in which they are configured.
@@ -274,7 +274,7 @@ type Recipe struct {
 	Private bool `protobuf:"varint,5,opt,name=private,proto3" json:"private,omitempty"`
 	// Cloud region, for example AWS_EU_WEST_1. Default AUTO: the platform chooses.
 	Region string `protobuf:"bytes,6,opt,name=region,proto3" json:"region,omitempty"`
-	// Regions for jobs that the platform hints to retry elsewhere, used in order.
+	// Regions for jobs that the platform advises to retry in another region, used in order.
 	FallbackRegions []string `protobuf:"bytes,7,rep,name=fallback_regions,json=fallbackRegions,proto3" json:"fallback_regions,omitempty"`
 	// Encoder version, for example STABLE.
 	EncoderVersion string `protobuf:"bytes,8,opt,name=encoder_version,json=encoderVersion,proto3" json:"encoder_version,omitempty"`
@@ -394,13 +394,13 @@ type Video struct {
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	// The codec. Required.
 	Codec VideoCodec `protobuf:"varint,2,opt,name=codec,proto3,enum=stoker.v1.VideoCodec" json:"codec,omitempty"`
-	// Height in pixels. Default: follows the width, or the source.
+	// Height in pixels. Default: derived from the width, or that of the source.
 	Height int32 `protobuf:"varint,3,opt,name=height,proto3" json:"height,omitempty"`
-	// Width in pixels. Default: follows the height, or the source.
+	// Width in pixels. Default: derived from the height, or that of the source.
 	Width int32 `protobuf:"varint,4,opt,name=width,proto3" json:"width,omitempty"`
 	// Target bitrate in bit/s. Give exactly one of bitrate and crf.
 	Bitrate int64 `protobuf:"varint,5,opt,name=bitrate,proto3" json:"bitrate,omitempty"`
-	// Constant rate factor: 0 to 51 for H.264 and H.265, 0 to 63 for VP9; not for AV1.
+	// Constant rate factor: 0 to 51 for H.264 and H.265, 0 to 63 for VP9. AV1 has none.
 	Crf float64 `protobuf:"fixed64,6,opt,name=crf,proto3" json:"crf,omitempty"`
 	// Frames per second. Default: as the source.
 	FrameRate float64 `protobuf:"fixed64,7,opt,name=frame_rate,json=frameRate,proto3" json:"frame_rate,omitempty"`
@@ -587,16 +587,15 @@ func (x *Audio) GetChannelLayout() string {
 	return ""
 }
 
-// Muxing is one packaging of the renditions. FMP4, CMAF and TS package every
-// rendition by itself, in segments; MP4 writes one file per video rendition, with
-// all audio renditions in it.
+// Muxing is one packaging of the renditions. FMP4, CMAF and TS package every rendition by itself,
+// in segments. MP4 writes one file for each video rendition, with all audio renditions in it.
 type Muxing struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The format. Required.
 	Container Container `protobuf:"varint,1,opt,name=container,proto3,enum=stoker.v1.Container" json:"container,omitempty"`
 	// Seconds per segment. Default 4. Not for MP4.
 	SegmentLength float64 `protobuf:"fixed64,2,opt,name=segment_length,json=segmentLength,proto3" json:"segment_length,omitempty"`
-	// Directory below the job's output path. Two muxings need different ones.
+	// Directory below the job's output path. Each muxing needs another one.
 	Directory     string `protobuf:"bytes,3,opt,name=directory,proto3" json:"directory,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -658,7 +657,7 @@ type Manifest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The format. Required.
 	Format ManifestFormat `protobuf:"varint,1,opt,name=format,proto3,enum=stoker.v1.ManifestFormat" json:"format,omitempty"`
-	// File name, written to the job's output path. Default stream.mpd or master.m3u8.
+	// Name of the file in the job's output path. Default stream.mpd or master.m3u8.
 	Name          string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

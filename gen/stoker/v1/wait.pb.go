@@ -22,65 +22,67 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// WaitCode is a reason for waiting. If there are several, the one is told that has to go
-// away first.
+// WaitCode is a reason for waiting. If there are several reasons, it is the one that has to go away
+// first.
 type WaitCode int32
 
 const (
 	// Nothing waits.
 	WaitCode_WAIT_CODE_UNSPECIFIED WaitCode = 0
-	// Other jobs go first; there are free places in the queue. `position`.
+	// The queue has free places, and other jobs go first. `position`.
 	WaitCode_WAIT_CODE_IN_LINE WaitCode = 1
 	// `count` jobs of batches with a higher priority go first. `position`.
 	WaitCode_WAIT_CODE_PRIORITY WaitCode = 2
-	// The queue is full: `count` places of `limit` are taken, or may be. `position`.
+	// The queue is full: `count` of `limit` places are taken, or may be. `position`.
 	WaitCode_WAIT_CODE_QUEUE_FULL WaitCode = 3
-	// The platform refused a start because its queue is full. `until` is the next try.
+	// The platform refused a start because its queue is full. `until`: the next try.
 	WaitCode_WAIT_CODE_PLATFORM_FULL WaitCode = 4
-	// The platform's queue is to be counted before anything is started.
+	// The server counts the platform's queue before it starts anything.
 	WaitCode_WAIT_CODE_COUNTING WaitCode = 5
 	// The encoding is being configured. `since`.
 	WaitCode_WAIT_CODE_CONFIGURING WaitCode = 6
-	// The pause before attempt `attempt`. `until`.
+	// The job waits out the back-off before attempt `attempt`. `until`.
 	WaitCode_WAIT_CODE_BACKOFF WaitCode = 7
-	// The batch is paused. `since`; `text` is the reason that was given.
+	// The batch is paused. `since`; `text`: the reason that was given.
 	WaitCode_WAIT_CODE_BATCH_PAUSED WaitCode = 8
-	// The account `subject` is paused. `since`; `text` is the reason that was given.
+	// The account `subject` is paused. `since`; `text`: the reason that was given.
 	WaitCode_WAIT_CODE_ACCOUNT_PAUSED WaitCode = 9
-	// The account `subject` is not in the server's configuration any more.
+	// The account `subject` is no longer in the server's configuration.
 	WaitCode_WAIT_CODE_ACCOUNT_MISSING WaitCode = 10
-	// The calls of class `subject` are used up, or the platform has stopped them. `until`.
+	// The rate limit for calls of class `subject` is used up, or the platform refuses them. `until`.
 	WaitCode_WAIT_CODE_BUDGET WaitCode = 11
-	// The platform, or the account, cannot be used: the breaker is open. `since`; `until` is the
-	// next try; `text` says what is wrong.
+	// The platform or the account cannot be used: the breaker is open. `since`; `until`: the next
+	// try; `text`: what is wrong.
 	WaitCode_WAIT_CODE_BREAKER WaitCode = 12
-	// A storage or the recipe of the batch is refused or missing, so that the batch is passed over.
-	// `since`; `until` is the next try; `text` says what is wrong.
+	// A storage or the recipe of the batch is refused or missing, and the batch is skipped for now.
+	// `since`; `until`: the next try; `text`: what is wrong.
 	WaitCode_WAIT_CODE_STORAGE WaitCode = 13
-	// Nothing of this server's is found at the platform, as with the key of another organisation.
-	// `since`; `until` is the next try; `text` says what is wrong.
+	// None of this server's encodings is found at the platform: the key seems to be that of another
+	// organisation. `since`; `until`: the next try; `text`: what is wrong.
 	WaitCode_WAIT_CODE_ORGANISATION WaitCode = 14
-	// Calls for the job, or for the jobs of its batch, have failed, though not by the job's fault.
-	// `until` is the next try; `text` says what is wrong.
+	// Calls for the job, or for the jobs of its batch, have failed for reasons that do not lie with
+	// the job. `until`: the next try; `text`: what is wrong.
 	WaitCode_WAIT_CODE_PROBLEM WaitCode = 15
-	// The platform is compared with the job table before anything is started. `since`.
+	// The server compares the platform with its job table before it starts anything. `since`.
 	WaitCode_WAIT_CODE_RECONCILING WaitCode = 16
-	// `count` starts of the `limit` that a day may have are made. `until` is when the day ends.
+	// `count` of the `limit` starts of the day have been made. `until`: the end of the day.
 	WaitCode_WAIT_CODE_DAILY_LIMIT WaitCode = 17
-	// The start has been sent, or is about to be. `since`.
+	// The start is being sent, or is about to be. `since`.
 	WaitCode_WAIT_CODE_START WaitCode = 18
-	// The start was not answered, so that it may have been made: it is looked up before it is
-	// repeated. `since`; `until` is when the settle time is over, unset if it is.
+	// The start was not answered, and may have been made. The server checks that before it repeats
+	// the start. `since`; `until`: the end of the settle time, unset after it.
 	WaitCode_WAIT_CODE_UNKNOWN_START WaitCode = 19
-	// Queued at the platform, for the next free encoder. `since`; `count` for a batch.
+	// The encoding is queued at the platform and waits for a free encoder. `since`; `count`: such
+	// jobs of a batch.
 	WaitCode_WAIT_CODE_ENCODER WaitCode = 20
-	// The platform shows the status `text`, which this server does not know. `since`.
+	// The encoding has the status `text`, which this server does not know. `since`.
 	WaitCode_WAIT_CODE_UNKNOWN_STATUS WaitCode = 21
 	// The platform does not show the encoding. `since`.
 	WaitCode_WAIT_CODE_MISSING WaitCode = 22
-	// Cancel was asked for, and the end is not confirmed yet. `since`; `count` for a batch.
+	// Cancelling was requested, and the end is not confirmed yet. `since`; `count`: such jobs of a
+	// batch.
 	WaitCode_WAIT_CODE_STOP WaitCode = 23
-	// The batch has no job left that has not ended, and is open for more.
+	// All jobs of the batch have ended, and it is open for more.
 	WaitCode_WAIT_CODE_MORE_JOBS WaitCode = 24
 	// The account has no job to start.
 	WaitCode_WAIT_CODE_IDLE WaitCode = 25
@@ -173,32 +175,32 @@ func (WaitCode) EnumDescriptor() ([]byte, []int) {
 	return file_stoker_v1_wait_proto_rawDescGZIP(), []int{0}
 }
 
-// Wait is why a job waits, a batch does not move, or an account starts nothing: a code and
-// what belongs to it. Each code names the fields that it comes with; others are not set.
+// Wait says why a job waits, why a batch does not move, or why an account starts nothing. Each code
+// names the fields that come with it; other fields are not set.
 type Wait struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The reason.
 	Code WaitCode `protobuf:"varint,1,opt,name=code,proto3,enum=stoker.v1.WaitCode" json:"code,omitempty"`
-	// When it began; unset if that is not known.
+	// When the wait began; unset if that is not known.
 	Since *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=since,proto3" json:"since,omitempty"`
-	// When it is over, or when it is tried again; unset if that is not known.
+	// When the wait is over, or when the next try is made; unset if that is not known.
 	Until *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=until,proto3" json:"until,omitempty"`
-	// The job's place among the jobs of its account that are due, in the order in which they are
-	// started: 1 is the next. It comes with every code of a job that is due, and is within 5 %
-	// of the truth. 0 if the job is not in line; for a batch, that of its first job.
+	// The position of the job among the due jobs of its account, in the order in which they are
+	// started; 1 is the next. Every code of a due job comes with it. It is accurate to within 5 %.
+	// 0 if the job is not in line. For a batch, the position of its first job.
 	Position int64 `protobuf:"varint,4,opt,name=position,proto3" json:"position,omitempty"`
-	// When the job may be started at the earliest, by how fast places in the queue become free
-	// now. Unset while that cannot be told.
+	// When the job may be started at the earliest, judged by how fast places in the queue become
+	// free at present. Unset while there is no telling.
 	EarliestStartTime *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=earliest_start_time,json=earliestStartTime,proto3" json:"earliest_start_time,omitempty"`
-	// How many: see the code.
+	// A number that the code explains.
 	Count int64 `protobuf:"varint,6,opt,name=count,proto3" json:"count,omitempty"`
-	// Of how many: see the code.
+	// The limit of count, which the code explains.
 	Limit int64 `protobuf:"varint,7,opt,name=limit,proto3" json:"limit,omitempty"`
-	// The number of the attempt that is waited for.
+	// The number of the attempt that the job waits for.
 	Attempt int32 `protobuf:"varint,8,opt,name=attempt,proto3" json:"attempt,omitempty"`
 	// The account, or the class of calls.
 	Subject string `protobuf:"bytes,9,opt,name=subject,proto3" json:"subject,omitempty"`
-	// The words of the platform, or of whoever paused it; at most 400 bytes.
+	// Text from the platform, or the reason given with a pause; at most 400 bytes.
 	Text          string `protobuf:"bytes,10,opt,name=text,proto3" json:"text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

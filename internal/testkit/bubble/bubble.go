@@ -11,11 +11,11 @@ import (
 // Test is [synctest.Test]. Under the race detector the process has one processor
 // while a bubble exists.
 //
-// All timers of a bubble report to the race detector as one thread of execution. Where
-// two goroutines set off timers at the same moment, they break its books, and the process
-// dies of a segmentation fault or of a failed check: https://go.dev/issue/78156. On one
-// processor there is no same moment. Races are found there as well, since the detector
-// compares what is ordered by synchronisation, not what happened to run at once.
+// All timers of a bubble report to the race detector as one thread. Two goroutines that set
+// timers at the same moment corrupt the detector's state, and the process dies of a
+// segmentation fault or of a failed check: https://go.dev/issue/78156. One processor does
+// one thing at a time. The detector finds races there as well, because it compares the order
+// of synchronisation, not what happens to run at once.
 func Test(t *testing.T, f func(t *testing.T)) {
 	t.Helper()
 	if raceDetector {
@@ -25,7 +25,7 @@ func Test(t *testing.T, f func(t *testing.T)) {
 	synctest.Test(t, f)
 }
 
-// processors counts the bubbles for which all processors but one are kept back.
+// processors holds back all processors but one while there are bubbles.
 var processors keeper
 
 type keeper struct {

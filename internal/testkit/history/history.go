@@ -1,6 +1,6 @@
-// Package history judges watches by what the watcher saw. It knows the promises of the
-// contract and nothing of how they are kept: what is told is told in order, once, and
-// without a gap, however often the watcher, the connection or the server has died.
+// Package history checks the messages of a watch against the promises of the contract: every
+// change comes in order, once, and without a gap, however often the watcher, the connection or
+// the server has died. It knows nothing of the server's inner workings.
 package history
 
 import (
@@ -13,87 +13,87 @@ import (
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
 )
 
-// onePage is fewer jobs than a page of a snapshot can have: there is no further one.
+// onePage is fewer jobs than a page of a snapshot holds: a snapshot with fewer has one page.
 const onePage = 500
 
-// History is what one watcher saw of a batch, and what of it must not have happened.
+// History is what one watcher has seen of a batch.
 type History struct {
-	// Last is the batch as last told.
+	// Last is the batch as it was in the latest message.
 	Last *stokerv1.Batch
-	// State is the state of each job, by key, as last told.
+	// State is the state of each job, by key, as it was in the latest message about it.
 	State map[string]stokerv1.JobState
-	// Told is every [Look] that there was, since the latest snapshot.
-	Told map[string]bool
-	// Messages and Snapshots are how many there were.
+	// Seen is every [Fingerprint] since the latest snapshot.
+	Seen map[string]bool
+	// Messages and Snapshots count messages, and those that began a snapshot.
 	Messages, Snapshots int
-	// Wrong says what broke a promise, a sentence each.
-	Wrong []string
+	// Violations has a sentence for each broken promise.
+	Violations []string
 
-	states   []stokerv1.JobState  // all that may be told of; nil: every one
-	version  map[string]time.Time // update time of each job as last told
-	complete bool                 // the snapshot has certainly been told to its end
+	states           []stokerv1.JobState  // that were asked for; nil for all
+	updated          map[string]time.Time // update time of each job in the latest message about it
+	snapshotComplete bool                 // the snapshot has certainly ended
 }
 
-// New begins the history of a watcher of jobs in some states; without any, in all.
+// New starts the history of a watch of jobs in some states; without states, of all jobs.
 func New(states ...stokerv1.JobState) *History {
 	return &History{
-		State: map[string]stokerv1.JobState{}, Told: map[string]bool{},
-		states: states, version: map[string]time.Time{},
+		State: map[string]stokerv1.JobState{}, Seen: map[string]bool{},
+		states: states, updated: map[string]time.Time{},
 	}
 }
 
-// Complain adds to Wrong.
-func (h *History) Complain(format string, args ...any) {
-	h.Wrong = append(h.Wrong, fmt.Sprintf("message %d: ", h.Messages)+fmt.Sprintf(format, args...))
+// AddViolation adds a sentence to Violations.
+func (h *History) AddViolation(format string, args ...any) {
+	h.Violations = append(h.Violations, fmt.Sprintf("message %d: ", h.Messages)+fmt.Sprintf(format, args...))
 }
 
-// Add takes note of a message: what it tells has to be new, true, and in order.
+// Add checks a message: its jobs have to be new and in order, and agree with its batch.
 func (h *History) Add(m *stokerv1.WatchBatchResponse) {
 	h.Messages++
 	if m.GetSnapshot() {
 		h.Snapshots++
-		clear(h.version)
+		clear(h.updated)
 		clear(h.State)
-		clear(h.Told)
+		clear(h.Seen)
 	}
 	if m.GetHeartbeat() != (m.GetBatch() == nil) || m.GetCursor() == "" {
-		h.Complain("is incomplete: %v", m)
+		h.AddViolation("is incomplete: %v", m)
 	}
 	for _, j := range m.GetJobs() {
 		h.add(j)
 	}
 	if b := m.GetBatch(); b != nil {
 		if h.Last != nil && b.GetUpdateTime().AsTime().Before(h.Last.GetUpdateTime().AsTime()) {
-			h.Complain("shows the batch as it was before the message before")
+			h.AddViolation("shows the batch as it was before the message before")
 		}
 		h.Last = b
-		h.gaps(b)
+		h.checkCounts(b)
 	}
 	if m.GetSnapshot() {
-		h.complete = len(m.GetJobs()) < onePage // from the next message on
+		h.snapshotComplete = len(m.GetJobs()) < onePage // from the next message on
 	}
 }
 
 func (h *History) add(j *stokerv1.Job) {
-	told := Look(j)
+	seen := Fingerprint(j)
 	at := j.GetUpdateTime().AsTime()
 	switch {
-	case h.Told[told]:
-		h.Complain("repeats %s", told)
-	case at.Before(h.version[j.GetKey()]):
-		h.Complain("goes back in time to %s", told)
+	case h.Seen[seen]:
+		h.AddViolation("repeats %s", seen)
+	case at.Before(h.updated[j.GetKey()]):
+		h.AddViolation("goes back in time to %s", seen)
 	case h.states != nil && !slices.Contains(h.states, j.GetState()):
-		h.Complain("tells of a state that nobody asked for: %s", told)
+		h.AddViolation("tells of a state that nobody asked for: %s", seen)
 	}
-	h.Told[told] = true
-	h.version[j.GetKey()], h.State[j.GetKey()] = at, j.GetState()
+	h.Seen[seen] = true
+	h.updated[j.GetKey()], h.State[j.GetKey()] = at, j.GetState()
 }
 
-// gaps holds that nothing was left out. Who is told of every job knows as many of them
-// in each state as the batch counts. Who is told of some states may know jobs in them
-// that have gone on since, and never fewer than the batch counts. While jobs are missing,
-// in the midst of a snapshot or because they changed during it, neither can be said.
-func (h *History) gaps(b *stokerv1.Batch) {
+// checkCounts checks that no message was left out. A watcher of all jobs knows as many jobs in
+// each state as the batch counts. A watcher of some states may know jobs that have left them
+// since, but never fewer than the batch counts. Neither holds while jobs are missing because
+// the snapshot has not ended.
+func (h *History) checkCounts(b *stokerv1.Batch) {
 	known := map[stokerv1.JobState]int64{}
 	for _, s := range h.State {
 		known[s]++
@@ -104,40 +104,39 @@ func (h *History) gaps(b *stokerv1.Batch) {
 		}
 		for s, n := range counts(b.GetCounts()) {
 			if known[s] != n {
-				h.Complain("leaves a gap: told were %d jobs that are %v, the batch has %d", known[s], s, n)
+				h.AddViolation("leaves a gap: there were %d jobs that are %v, the batch has %d", known[s], s, n)
 			}
 		}
 		return
 	}
 	for s, n := range counts(b.GetCounts()) {
-		if h.complete && slices.Contains(h.states, s) && known[s] < n {
-			h.Complain("leaves a gap: told were %d jobs that are %v, the batch has %d", known[s], s, n)
+		if h.snapshotComplete && slices.Contains(h.states, s) && known[s] < n {
+			h.AddViolation("leaves a gap: there were %d jobs that are %v, the batch has %d", known[s], s, n)
 		}
 	}
 }
 
-// End holds the history against how the batch and its jobs, as far as the watcher asked
-// for them, have ended.
+// End checks the history against the batch and its jobs as they have ended.
 func (h *History) End(batch *stokerv1.Batch, jobs []*stokerv1.Job) {
 	if h.Snapshots != 1 {
-		h.Complain("was the end, and there were %d snapshots, want 1", h.Snapshots)
+		h.AddViolation("was the end, and there were %d snapshots, want 1", h.Snapshots)
 	}
 	if got, want := h.Last, batch; !got.GetFinishTime().AsTime().Equal(want.GetFinishTime().AsTime()) || got.GetState() != want.GetState() ||
 		!maps.Equal(counts(got.GetCounts()), counts(want.GetCounts())) {
-		h.Complain("shows the end as %v, want %v", got, want)
+		h.AddViolation("shows the end as %v, want %v", got, want)
 	}
 	for _, j := range jobs {
 		if h.states != nil && !slices.Contains(h.states, j.GetState()) {
 			continue
 		}
-		if want := Look(j); !h.Told[want] {
-			h.Complain("was the end, and %s was never told; last was %v", want, h.State[j.GetKey()])
+		if want := Fingerprint(j); !h.Seen[want] {
+			h.AddViolation("was the end, and %s never came; last was %v", want, h.State[j.GetKey()])
 		}
 	}
 }
 
-// Look is all that a message tells about a job that can change.
-func Look(j *stokerv1.Job) string {
+// Fingerprint is everything about a job that can change.
+func Fingerprint(j *stokerv1.Job) string {
 	return strings.Join([]string{
 		j.GetKey(), j.GetState().String(), fmt.Sprintf("%d%% attempt %d", j.GetProgress(), j.GetAttempt()),
 		j.GetEncodingId(), j.GetUpdateTime().AsTime().String(),

@@ -73,7 +73,7 @@ func TestHistory(t *testing.T) {
 				h.Add(m)
 			}
 			h.End(message(9, failed).GetBatch(), []*stokerv1.Job{job("a", waiting, 1), job("b", failed, 3)})
-			switch got := strings.Join(h.Wrong, "\n"); {
+			switch got := strings.Join(h.Violations, "\n"); {
 			case tt.want == "" && got != "":
 				t.Errorf("complains of %s", got)
 			case tt.want != "" && !strings.Contains(got, tt.want):

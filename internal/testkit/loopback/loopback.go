@@ -10,14 +10,13 @@ import (
 	"testing"
 )
 
-// The ports lie below those that systems choose from where the port is left to them, for
-// servers and for outgoing connections. Such a port can be somebody else's by the time a
-// server comes back to it.
+// The ports lie below those that systems hand out for port 0 and for outgoing connections: a
+// port that was handed out could be in use when a server is started on it again.
 const firstPort, ports = 10_000, 20_000
 
-// Addresses returns n addresses of the form 127.0.0.1:port on which nobody listens. Until
-// the test ends no other call gives them out, in this process or in another, also while
-// their servers are not there: whoever holds the port of UDP has that of TCP.
+// Addresses returns n addresses of the form 127.0.0.1:port on which nothing listens. Until the
+// test ends no other call returns them, in this process or another, even while their servers
+// are down: a call holds the UDP port of the same number.
 func Addresses(t testing.TB, n int) []string {
 	t.Helper()
 	var found []string
@@ -30,7 +29,7 @@ func Addresses(t testing.TB, n int) []string {
 	return found
 }
 
-// take keeps an address for a test, and reports whether it is free.
+// take reserves an address until the test ends, and reports whether it was free.
 func take(t testing.TB, address string) bool {
 	t.Helper()
 	free := func(err error) bool {

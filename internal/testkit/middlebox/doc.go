@@ -1,5 +1,5 @@
-// Package middlebox is a proxy between gRPC clients and a server, for tests: it passes
-// HTTP/2 on frame by frame, and breaks the calls that it is told to break, in the ways in
-// which proxies, load balancers and connections do that: RST_STREAM, GOAWAY, an HTML page
-// instead of an answer, an answer without its end.
+// Package middlebox is a proxy between gRPC clients and a server, for tests. It passes HTTP/2
+// on frame by frame, and breaks chosen calls as proxies, load balancers and networks do: with
+// RST_STREAM, with GOAWAY, with an HTML page instead of an answer, or without the end of an
+// answer.
 package middlebox

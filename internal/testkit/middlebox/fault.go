@@ -14,12 +14,12 @@ type Moment int
 
 // The moments.
 const (
-	// Instead of passing the call on: the server does not hear of it.
+	// Instead breaks the call before it reaches the server.
 	Instead Moment = iota
-	// Afterwards is when the server has answered: it has done what was asked, and
-	// nothing of its answer is passed on.
+	// Afterwards breaks the call when the server has answered: the work is done, and
+	// nothing of the answer reaches the client.
 	Afterwards
-	// Midway is after one message, or the first part of it, of the answer.
+	// Midway breaks the call after one message of the answer, or the first part of it.
 	Midway
 )
 
@@ -29,9 +29,9 @@ type Fault struct {
 	Way    Way
 }
 
-// Way is what the client gets to see.
+// Way is how a broken call looks to the client.
 type Way struct {
-	// Name tells people.
+	// Name is for the names of tests.
 	Name string
 
 	write func(c *connection, s *stream) error
@@ -47,7 +47,7 @@ func Reset(code http2.ErrCode) Way {
 	}}
 }
 
-// GoAway is GOAWAY with a code, upon which the connection ends.
+// GoAway is GOAWAY with a code, and then the end of the connection.
 func GoAway(code http2.ErrCode) Way {
 	return Way{"GOAWAY " + code.String(), func(c *connection, s *stream) error {
 		if err := c.client.WriteGoAway(s.id, code, []byte("going away")); err != nil {
@@ -57,17 +57,17 @@ func GoAway(code http2.ErrCode) Way {
 	}}
 }
 
-// Cut is the end of the connection, without a word.
+// Cut is the end of the connection without any frame.
 func Cut() Way {
 	return Way{"a cut connection", func(*connection, *stream) error { return errCut }}
 }
 
-// Silence is nothing at all: the connection stays.
+// Silence is no answer: the connection stays open.
 func Silence() Way {
 	return Way{"silence", func(*connection, *stream) error { return nil }}
 }
 
-// HalfFrame is the end of the connection in the midst of a frame, and of a message.
+// HalfFrame is the end of the connection in the middle of a frame, and of a message.
 func HalfFrame() Way {
 	return Way{"a connection cut in a frame", func(c *connection, s *stream) error {
 		if err := c.open(s); err != nil {
@@ -81,11 +81,10 @@ func HalfFrame() Way {
 	}}
 }
 
-// half is the beginning of a message of 1,000 bytes.
+// half is the start of a message of 1,000 bytes.
 var half = append([]byte{0, 0, 0, 3, 232}, "only this"...)
 
-// HalfMessage is the beginning of a message, and then the end of the answer, without
-// trailers.
+// HalfMessage is the start of a message, and then the end of the answer without trailers.
 func HalfMessage() Way {
 	return Way{"half a message", func(c *connection, s *stream) error {
 		if err := c.open(s); err != nil {
@@ -118,8 +117,8 @@ func NoTrailers() Way {
 	}}
 }
 
-// Page is an HTML page with an HTTP status. If an answer has begun, only its end is left to be broken:
-// then it is [Reset] with INTERNAL_ERROR, as proxies do.
+// Page is an HTML page with an HTTP status. If the answer has begun, it is [Reset] with
+// INTERNAL_ERROR instead, as proxies do.
 func Page(status int) Way {
 	return Way{fmt.Sprintf("a page with %d", status), func(c *connection, s *stream) error {
 		if s.opened {
@@ -133,7 +132,7 @@ func Page(status int) Way {
 	}}
 }
 
-// Status is a status of gRPC that the proxy made itself.
+// Status is a gRPC status that the proxy makes itself.
 func Status(code int, message string) Way {
 	return Way{fmt.Sprintf("gRPC status %d", code), func(c *connection, s *stream) error {
 		fields := []hpack.HeaderField{{Name: "grpc-status", Value: fmt.Sprint(code)}, {Name: "grpc-message", Value: message}}
@@ -144,7 +143,7 @@ func Status(code int, message string) Way {
 	}}
 }
 
-// open sends the headers of an answer.
+// open sends the headers of an answer if they have not been sent.
 func (c *connection) open(s *stream) error {
 	if s.opened {
 		return nil
@@ -153,7 +152,7 @@ func (c *connection) open(s *stream) error {
 	return c.client.headers(s.id, []hpack.HeaderField{{Name: ":status", Value: "200"}, {Name: "content-type", Value: "application/grpc"}}, false)
 }
 
-// fromClient looks at a frame from the client, and reports whether it is kept back.
+// fromClient handles a frame from the client, and reports whether to keep it from the server.
 func (c *connection) fromClient(f http2.Frame) (kept bool, err error) {
 	id := f.Header().StreamID
 	if h, ok := f.(*http2.MetaHeadersFrame); ok && c.stream(id) == nil {
@@ -175,7 +174,7 @@ func (c *connection) fromClient(f http2.Frame) (kept bool, err error) {
 	return broken || instead, nil
 }
 
-// fromServer looks at a frame from the server, and reports whether it is kept back.
+// fromServer handles a frame from the server, and reports whether to keep it from the client.
 func (c *connection) fromServer(f http2.Frame) (kept bool, err error) {
 	s := c.stream(f.Header().StreamID)
 	if s == nil {
@@ -206,7 +205,7 @@ func (c *connection) fromServer(f http2.Frame) (kept bool, err error) {
 	return false, nil
 }
 
-// ends reports whether a side has nothing more to say in a stream.
+// ends reports whether a frame is the last one of its side in a stream.
 func ends(f http2.Frame) bool {
 	switch f := f.(type) {
 	case *http2.MetaHeadersFrame:
@@ -223,7 +222,7 @@ func (c *connection) breakNow(s *stream) error {
 	return c.breakLocked(s)
 }
 
-// breakLocked breaks a stream, whose lock is held.
+// breakLocked breaks a stream. The connection's lock has to be held.
 func (c *connection) breakLocked(s *stream) error {
 	s.broken = true
 	return c.client.do(func() error { return s.fault.Way.write(c, s) })

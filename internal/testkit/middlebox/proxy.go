@@ -23,8 +23,8 @@ type Call struct {
 type Proxy struct {
 	// Dial connects to the server. Where it fails, the client's connection is closed.
 	Dial func() (net.Conn, error)
-	// Plan tells what happens to a call; nil: it is passed on. Plan is called in the order
-	// of the calls, never twice at the same time.
+	// Plan returns the fault for a call; nil to pass it on. It is called in the order of the
+	// calls, one at a time.
 	Plan func(Call) *Fault
 
 	mu    sync.Mutex
@@ -45,8 +45,7 @@ func (p *Proxy) Serve(l net.Listener) {
 	}
 }
 
-// Close ends all connections and waits until nothing of them runs any more. The
-// listener has to be closed before.
+// Close ends all connections and waits for their goroutines. Close the listener first.
 func (p *Proxy) Close() {
 	p.mu.Lock()
 	p.done = true
@@ -57,14 +56,14 @@ func (p *Proxy) Close() {
 	p.open.Wait()
 }
 
-// Calls is how often the method was called, broken calls included.
+// Calls counts the calls of a method, broken ones included.
 func (p *Proxy) Calls(method string) int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.calls[method]
 }
 
-// keep notes a connection to be closed, and reports whether it may be used.
+// keep registers a connection for [Proxy.Close], and reports whether the proxy is still open.
 func (p *Proxy) keep(c net.Conn) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -72,7 +71,7 @@ func (p *Proxy) keep(c net.Conn) bool {
 	return !p.done
 }
 
-// plan is what happens to the next call of a method.
+// plan returns the fault for the next call of a method.
 func (p *Proxy) plan(method string) *Fault {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -114,9 +113,9 @@ type side struct {
 	conn net.Conn
 	*http2.Framer
 
-	mu      sync.Mutex // around writes
+	mu      sync.Mutex // held while writing
 	encoder *hpack.Encoder
-	block   bytes.Buffer // what the encoder has written
+	block   bytes.Buffer // output of encoder
 }
 
 func newSide(conn net.Conn) *side {
@@ -153,7 +152,7 @@ func (s *side) headers(id uint32, fields []hpack.HeaderField, end bool) error {
 	return nil
 }
 
-// do writes to a side.
+// do calls write with the lock held.
 func (s *side) do(write func() error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -172,9 +171,9 @@ type connection struct {
 // stream is one call.
 type stream struct {
 	id     uint32
-	fault  *Fault // nil: none, or none any more
-	broken bool   // nothing of it is passed on any more
-	opened bool   // the client has the headers of an answer
+	fault  *Fault // nil: the call is passed on
+	broken bool   // nothing more of it is passed on
+	opened bool   // the client has got the headers of an answer
 	sent   int    // DATA frames that the client has got
 }
 
@@ -184,8 +183,8 @@ func (c *connection) stream(id uint32) *stream {
 	return c.streams[id]
 }
 
-// relay passes on what comes from one side to the other, unless pass keeps it.
-func (c *connection) relay(from, to *side, pass func(http2.Frame) (bool, error)) {
+// relay copies frames from one side to the other, except those that handle keeps.
+func (c *connection) relay(from, to *side, handle func(http2.Frame) (bool, error)) {
 	defer func() {
 		_ = from.conn.Close()
 		_ = to.conn.Close()
@@ -204,13 +203,13 @@ func (c *connection) relay(from, to *side, pass func(http2.Frame) (bool, error))
 			}
 			continue
 		}
-		kept, err := pass(f)
+		kept, err := handle(f)
 		if err != nil {
 			return
 		}
 		if kept {
 			if d, ok := f.(*http2.DataFrame); ok && len(d.Data()) > 0 {
-				// Whoever sent it waits for the other end to have read it.
+				// The sender waits for a window update from the reader that never got the frame.
 				err = from.do(func() error { return from.WriteWindowUpdate(0, uint32(len(d.Data()))) })
 			}
 		} else {
@@ -222,9 +221,9 @@ func (c *connection) relay(from, to *side, pass func(http2.Frame) (bool, error))
 	}
 }
 
-var errFrame = errors.New("a frame that is not expected")
+var errFrame = errors.New("unexpected frame")
 
-// forward writes a frame that was read elsewhere.
+// forward writes a frame that came from the other side.
 func (s *side) forward(f http2.Frame) error {
 	switch f := f.(type) {
 	case *http2.MetaHeadersFrame:

@@ -1,6 +1,6 @@
-// Package transcript keeps what a test has to show to people, such as what a program in
-// another language printed. With go test -artifacts it is left behind in files named
-// transcript.txt, which .ci/run prints; without, it goes with the test.
+// Package transcript keeps the output that a test wants people to see, such as what a program
+// in another language printed. With go test -artifacts it stays in files named
+// transcript.txt, which .ci/run prints; without, it is deleted with the test's directory.
 package transcript
 
 import (

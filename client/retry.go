@@ -1,0 +1,165 @@
+package client
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+	"google.golang.org/grpc"
+
+	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+)
+
+const (
+	// dialTries is how often a call is made while nothing accepts connections at the address. That
+	// takes about a second.
+	dialTries = 4
+	// uploadDialTries is the same once a part of a list is stored. That takes about half a minute,
+	// which is enough for a restart of the server.
+	uploadDialTries = 20
+	// longestWait is the longest wait before a repeat, unless the server advises a longer one.
+	longestWait = 2 * time.Second
+)
+
+// Repeat describes a call or a watch that is about to be repeated.
+type Repeat struct {
+	Method string        // name of the method, for example "SubmitBatch"
+	Err    error         // how the latest try ended
+	Wait   time.Duration // until the next try
+	Lost   bool          // the server may have carried out the call already
+}
+
+// uploadCall is the option of calls of an upload, which try longer to reach the server.
+type uploadCall struct{ grpc.EmptyCallOption }
+
+// retriedCall is a unary call with its repeats.
+type retriedCall struct {
+	method string // full name
+	effect callEffect
+	lost   bool // the answer to an earlier try was lost
+}
+
+// repeatCalls is an interceptor that repeats unary calls where that can help and does no harm.
+func (c *Client) repeatCalls(
+	ctx context.Context, method string, req, reply any, conn *grpc.ClientConn, invoke grpc.UnaryInvoker, options ...grpc.CallOption,
+) error {
+	k := retriedCall{method: method, effect: effectOf(method, req)}
+	t := &retryState{maxDials: dialTries, longest: longestWait, timeout: c.retryTimeout}
+	for _, o := range options {
+		if _, ok := o.(uploadCall); ok {
+			t.maxDials = uploadDialTries
+		}
+	}
+	for {
+		err := invoke(ctx, method, req, reply, conn, options...)
+		if err == nil || k.alreadyDone(err) {
+			return nil
+		}
+		failure := c.classify(err)
+		if !k.mayRepeat(ctx, failure) {
+			return k.finalError(failure, err)
+		}
+		wait, ok := t.next(ctx, failure, err)
+		if !ok {
+			return k.finalError(failure, err)
+		}
+		c.notifyRepeat(Repeat{Method: methodName(method), Err: err, Wait: wait, Lost: k.lost})
+		if cause := sleepUnlessDone(ctx, wait); cause != nil {
+			return k.finalError(failure, fmt.Errorf("%w: %w", cause, err))
+		}
+	}
+}
+
+// notifyRepeat calls OnRepeat.
+func (c *Client) notifyRepeat(r Repeat) {
+	if c.onRepeat != nil {
+		c.onRepeat(r)
+	}
+}
+
+// alreadyDone reports whether an error shows that an earlier try was carried out.
+func (k *retriedCall) alreadyDone(err error) bool {
+	return k.lost && k.method == stokerv1.BatchService_DeleteBatch_FullMethodName && Reason(err) == "NOT_FOUND"
+}
+
+// mayRepeat notes how a try failed, and reports whether the call may be repeated.
+func (k *retriedCall) mayRepeat(ctx context.Context, failure callFailure) bool {
+	k.lost = k.lost || failure == failedLost
+	if ctx.Err() != nil {
+		return false
+	}
+	switch failure {
+	case failedUnreachable:
+		return true
+	case failedUnavailable, failedLost:
+		return k.effect != notRepeatable
+	}
+	return false
+}
+
+// finalError is the error of a call that is not repeated any more.
+func (k *retriedCall) finalError(failure callFailure, err error) error {
+	if !k.lost || k.effect == readOnly || failure == failedRefused {
+		return err
+	}
+	return &LostAnswerError{Method: methodName(k.method), Repeatable: k.effect == idempotent, Err: err}
+}
+
+// retryState decides how long to wait before the next try, and when to give up.
+type retryState struct {
+	maxDials int           // tries while nothing accepts connections; 0: any number
+	longest  time.Duration // the longest wait, unless the server advises a longer one
+	timeout  time.Duration // from the first failure on; 0: none
+
+	waits        *backoff.ExponentialBackOff
+	until        time.Time // no try after that; zero: any time
+	dialFailures int       // tries since anything accepted a connection
+}
+
+// next returns how long to wait before the next try after one that failed with err; false if there is
+// none. A deadline of the caller replaces the timeout.
+func (t *retryState) next(ctx context.Context, failure callFailure, err error) (time.Duration, bool) {
+	if t.waits == nil {
+		t.waits = newBackOff(t.longest)
+		if t.timeout > 0 {
+			t.until = time.Now().Add(t.timeout)
+		}
+		if deadline, ok := ctx.Deadline(); ok {
+			t.until = deadline
+		}
+	}
+	if t.dialFailures++; failure != failedUnreachable {
+		t.dialFailures = 0
+	}
+	advised, _ := RetryDelay(err)
+	wait := max(t.waits.NextBackOff(), advised)
+	switch {
+	case t.maxDials > 0 && t.dialFailures >= t.maxDials:
+		return 0, false
+	case !t.until.IsZero() && time.Now().Add(wait).After(t.until):
+		return 0, false
+	}
+	return wait, true
+}
+
+// newBackOff makes a back-off that begins with 0.1 s and doubles up to longest. Each wait varies at
+// random by up to a half.
+func newBackOff(longest time.Duration) *backoff.ExponentialBackOff {
+	b := backoff.NewExponentialBackOff()
+	b.InitialInterval, b.Multiplier, b.MaxInterval = 100*time.Millisecond, 2, longest
+	b.Reset()
+	return b
+}
+
+// sleepUnlessDone waits for a duration. It returns early, with the cause, if ctx ends.
+func sleepUnlessDone(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}

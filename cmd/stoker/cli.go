@@ -1,0 +1,47 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/stokerd/stoker/internal/config"
+	"github.com/stokerd/stoker/internal/ui"
+)
+
+// cli holds the command line, the environment, the streams, and the flags that commands share.
+type cli struct {
+	args           []string // the command line
+	getenv         func(string) string
+	stdin          io.Reader
+	stdout, stderr io.Writer
+
+	server   string // --server
+	insecure bool   // --insecure
+	json     bool   // --json
+
+	started bool // the command line was understood, and its command runs
+	repeats callRepeats
+}
+
+// note tells the user something that is not the command's output.
+func (c *cli) note(format string, args ...any) {
+	_, _ = fmt.Fprintf(c.stderr, format+"\n", ui.PrintableArgs(args)...) // a command does not fail for its notes
+}
+
+// printJSON prints a message of the contract.
+func (c *cli) printJSON(m proto.Message) error { return ui.WriteJSON(c.stdout, m) }
+
+// printCount prints a number of jobs, for programs.
+func (c *cli) printCount(n int64) error {
+	_, err := fmt.Fprintln(c.stdout, n)
+	return err
+}
+
+// configSources are the sources of the configuration: this process's environment, a file, flags, and
+// the home directory for the variables of Bitmovin's examples.
+func (c *cli) configSources(file string, flags map[string]string) config.Sources {
+	return config.Sources{Getenv: c.getenv, ReadFile: os.ReadFile, Home: c.getenv("HOME"), File: file, Flags: flags}
+}

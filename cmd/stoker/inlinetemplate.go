@@ -1,0 +1,65 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/spf13/cobra"
+
+	"github.com/stokerd/stoker/client"
+	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+)
+
+// inlineTemplate is an encoding template in a file that the command line names.
+type inlineTemplate struct {
+	file    string
+	regions []string
+}
+
+func (t *inlineTemplate) addFlags(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringVar(&t.file, "template-file", "", "file with an encoding template of your own to encode with")
+	f.StringArrayVar(&t.regions, "fallback-region", nil, "with --template-file: region for jobs to be retried elsewhere; may be repeated")
+}
+
+// addTo reads the template, if there is one, into the request.
+func (t *inlineTemplate) addTo(r *stokerv1.SubmitBatchRequest) error {
+	if t.file == "" {
+		if len(t.regions) > 0 {
+			return usagef("--fallback-region is for --template-file; profiles and templates of the server bring their own")
+		}
+		return nil
+	}
+	text, err := os.ReadFile(t.file)
+	if err != nil {
+		return usageError(err)
+	}
+	if len(text) == 0 || !utf8.Valid(text) {
+		return usageError(errors.New(t.file + ": want a template, YAML or JSON in UTF-8"))
+	}
+	r.EncodeWith = &stokerv1.SubmitBatchRequest_InlineTemplate{
+		InlineTemplate: &stokerv1.InlineTemplate{Yaml: string(text), FallbackRegions: t.regions},
+	}
+	return nil
+}
+
+// locate turns the field of a violation in the template into a line of its file: ladder.yaml:4.
+func (t *inlineTemplate) locate(v client.Violation) client.Violation {
+	switch rest, below := strings.CutPrefix(v.Field, "inline_template."); {
+	case !below:
+	case strings.HasPrefix(rest, "fallback_regions"):
+		v.Field = "--fallback-region"
+	default:
+		v.Field = filepath.Base(t.file)
+		if numbered, ok := strings.CutPrefix(v.Message, "line "); ok {
+			if line, text, ok := strings.Cut(numbered, ": "); ok {
+				v.Field, v.Message = fmt.Sprintf("%s:%s", v.Field, line), text
+			}
+		}
+	}
+	return v
+}

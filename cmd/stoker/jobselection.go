@@ -1,0 +1,69 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+	"github.com/stokerd/stoker/internal/ui"
+)
+
+// jobSelection is the flags that select jobs of a batch, or of all batches with some labels.
+type jobSelection struct {
+	labels     []string
+	states     []string
+	keyPrefix  string
+	categories []string
+	causes     []string
+}
+
+func (s *jobSelection) addFlags(cmd *cobra.Command, states []stokerv1.JobState, stateUsage string) {
+	cmd.Flags().StringArrayVarP(&s.labels, "label", "l", nil, "key=value: the jobs of all batches with this label, instead of one batch; may be repeated")
+	cmd.Flags().StringSliceVar(&s.states, "state", nil, stateUsage)
+	cmd.Flags().StringVar(&s.keyPrefix, "key-prefix", "", "only jobs whose key begins with this")
+	cmd.Flags().StringArrayVar(&s.categories, "category", nil, "only jobs that failed with this category of the platform; may be repeated")
+	cmd.Flags().StringArrayVar(&s.causes, "cause", nil, "only jobs that failed for this cause, as stoker failures lists them; may be repeated")
+	completeFlag(cmd, "state", jobStateNames(states))
+}
+
+// checkArgs requires either one argument or --label.
+func (s *jobSelection) checkArgs(_ *cobra.Command, args []string) error {
+	if len(args) == 0 && len(s.labels) > 0 || len(args) == 1 && len(s.labels) == 0 {
+		return nil
+	}
+	return usagef("name one batch or job, or batches with --label")
+}
+
+// labelMap reads the labels; nil if there are none.
+func (s *jobSelection) labelMap() (map[string]string, error) {
+	if len(s.labels) == 0 {
+		return nil, nil
+	}
+	return parseLabels(s.labels)
+}
+
+// restricted reports whether a flag selects among the jobs of a batch.
+func (s *jobSelection) restricted() bool {
+	return len(s.states)+len(s.keyPrefix)+len(s.categories)+len(s.causes) > 0
+}
+
+// countText says how many jobs were selected, and in how many batches if that was by labels.
+func (s *jobSelection) countText(jobs, batches int64) string {
+	switch {
+	case len(s.labels) == 0:
+		return ui.Plural(jobs, "job")
+	case batches == 1:
+		return ui.Plural(jobs, "job") + " of 1 batch"
+	}
+	return fmt.Sprintf("%s of %d batches", ui.Plural(jobs, "job"), batches)
+}
+
+// isJobID reports whether an id is that of a job, BATCH/NUMBER, and not of a batch.
+func isJobID(id string) bool { return strings.Contains(id, "/") }
+
+// restrictedJob refuses flags that select jobs beside the id of a single job.
+func restrictedJob(id string) error {
+	return usagef("the flags choose among the jobs of a batch; %s is a job", id)
+}

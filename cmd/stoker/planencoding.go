@@ -1,0 +1,96 @@
+package main
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"maps"
+	"path/filepath"
+	"slices"
+
+	"github.com/stokerd/stoker/client"
+	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+	"github.com/stokerd/stoker/internal/config"
+	"github.com/stokerd/stoker/internal/joblist"
+	"github.com/stokerd/stoker/internal/spelling"
+	"github.com/stokerd/stoker/internal/template"
+	"github.com/stokerd/stoker/job"
+)
+
+// chooseEncoding sets the profile or the template of the batch.
+func (c *cli) chooseEncoding(p *planFlags) error {
+	b := job.Batch{
+		Priority: job.DefaultPriority, Retry: job.RetryPolicy{MaxRetries: p.maxRetries},
+		Input: job.StorageRef{Name: job.DefaultName}, Output: job.StorageRef{Name: job.DefaultName},
+	}
+	known := config.Config{Profiles: map[string]job.Recipe{job.DefaultName: job.DefaultRecipe()}}
+	if p.config != "" {
+		sources := c.configSources(p.config, nil)
+		sources.WithoutPlatform = true
+		read, err := config.Load(sources)
+		if err != nil {
+			return err
+		}
+		known = *read
+	}
+	var request stokerv1.SubmitBatchRequest
+	if err := p.inline.addTo(&request); err != nil {
+		return err
+	}
+	switch inline := request.GetInlineTemplate(); {
+	case inline != nil:
+		b.Template = &job.Template{Text: inline.GetYaml(), FallbackRegions: inline.GetFallbackRegions()}
+	case p.template != "":
+		t, ok := known.Templates[p.template]
+		if !ok {
+			return p.unknownName("template", p.template, slices.Sorted(maps.Keys(known.Templates)))
+		}
+		b.Template = &t
+	default:
+		name := cmp.Or(p.profile, job.DefaultName)
+		r, ok := known.Profiles[name]
+		if !ok {
+			return p.unknownName("profile", name, slices.Sorted(maps.Keys(known.Profiles)))
+		}
+		b.Recipe = &r
+	}
+	p.options.Batch = b
+	return nil
+}
+
+// checkTemplate refuses a template with mistakes, and jobs that do not set its variables as it needs, as
+// the service does.
+func (p *planFlags) checkTemplate(list *joblist.List) error {
+	if p.options.Batch.Template == nil {
+		return nil
+	}
+	t, mistakes := template.Parse(p.options.Batch.Template.Text)
+	if t != nil && len(list.Jobs) > 1 {
+		mistakes = t.SharedOutputs()
+	}
+	var wrong []client.Violation
+	for _, m := range mistakes {
+		field := cmp.Or(p.template, filepath.Base(p.inline.file))
+		wrong = append(wrong, client.Violation{Field: fmt.Sprintf("%s:%d", field, m.Line), Message: m.Text})
+	}
+	for i, j := range list.Jobs {
+		if len(wrong) >= joblist.MaxMistakes || len(mistakes) > 0 {
+			break
+		}
+		for _, v := range t.Check(j) {
+			wrong = append(wrong, client.Violation{Field: list.Where(i) + ": " + v.Field, Message: v.Message})
+		}
+	}
+	if len(wrong) > 0 {
+		return usageError(errors.New(violationLines(wrong, len(wrong))))
+	}
+	return nil
+}
+
+// unknownName refuses a profile or template that the configuration does not have.
+func (p *planFlags) unknownName(kind, name string, known []string) error {
+	if p.config == "" {
+		return usagef("--%s %s: name the file it is in with --config", kind, name)
+	}
+	return usagef("--%s %s: %s has no such %s%s", kind, name, p.config, kind, spelling.Hint(name, known))
+}

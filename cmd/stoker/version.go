@@ -1,0 +1,19 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/stokerd/stoker/internal/service"
+	"github.com/stokerd/stoker/internal/ui"
+)
+
+func versionCommand(c *cli) *cobra.Command {
+	return &cobra.Command{
+		Use:   "version",
+		Short: "Print the version",
+		Args:  noArgs,
+		RunE: func(*cobra.Command, []string) error {
+			return ui.WriteLine(c.stdout, "stoker "+service.Version())
+		},
+	}
+}

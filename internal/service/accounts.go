@@ -1,0 +1,52 @@
+package service
+
+import (
+	"fmt"
+	"log/slog"
+
+	"github.com/stokerd/stoker/bitmovin"
+	"github.com/stokerd/stoker/dispatcher"
+	"github.com/stokerd/stoker/internal/config"
+	"github.com/stokerd/stoker/store"
+	"github.com/stokerd/stoker/webhook"
+)
+
+// connectAccounts makes a client of the platform for every account, in the order of cfg. Accounts
+// with the same API key share a rate governor, because the platform limits keys.
+func connectAccounts(cfg *config.Config, log *slog.Logger) ([]dispatcher.Account, error) {
+	var accounts []dispatcher.Account
+	governors := map[string]*bitmovin.Governor{}
+	for _, a := range cfg.Accounts {
+		key, err := a.APIKey()
+		if err != nil {
+			key = "account " + a.ID // an account without key, for now, shares with nobody
+		}
+		if governors[key] == nil {
+			governors[key] = bitmovin.NewGovernor(nil)
+		}
+		client, err := bitmovin.New(bitmovin.Options{
+			BaseURL: a.URL, APIKey: a.APIKey, TenantOrgID: a.TenantOrgID, Governor: governors[key],
+			Logger: log.With("account", a.ID), UserAgent: "stoker/" + Version(),
+		})
+		if err != nil {
+			return nil, fmt.Errorf("account %s: %w", a.ID, err)
+		}
+		accounts = append(accounts, dispatcher.Account{
+			ID: a.ID, Client: client, QueueTarget: a.QueueTarget, AutoTarget: a.AutoTarget, MaxStartsPerDay: a.MaxStarts,
+		})
+	}
+	return accounts, nil
+}
+
+// newWebhookReceiver prepares to take webhooks for the accounts that have a key for them. accounts
+// are in the order of cfg.
+func newWebhookReceiver(cfg *config.Config, accounts []dispatcher.Account, jobs *store.Store, log *slog.Logger) (*webhook.Receiver, error) {
+	c := webhook.Config{URL: cfg.WebhookURL, Store: jobs, Logger: log}
+	for i, a := range cfg.Accounts {
+		if a.WebhookKey != "" {
+			client := accounts[i].Client
+			c.Accounts = append(c.Accounts, webhook.Account{ID: a.ID, Key: a.WebhookKey, Platform: client, Unknown: client.Unknown()})
+		}
+	}
+	return webhook.New(c)
+}

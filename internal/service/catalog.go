@@ -1,0 +1,34 @@
+package service
+
+import (
+	"github.com/stokerd/stoker/dispatcher"
+	"github.com/stokerd/stoker/internal/config"
+	"github.com/stokerd/stoker/job"
+	"github.com/stokerd/stoker/server"
+)
+
+// dispatcherStorages converts configured storages to those of the dispatcher.
+func dispatcherStorages(storages map[string]config.Storage) map[string]dispatcher.Storage {
+	converted := map[string]dispatcher.Storage{}
+	for name, s := range storages {
+		converted[name] = dispatcher.Storage(s)
+	}
+	return converted
+}
+
+// serverCatalog lists the profiles, templates and storages that a batch can name.
+func serverCatalog(cfg *config.Config) server.Catalog {
+	storages := map[string]server.Storage{}
+	for name, storage := range cfg.Inputs {
+		storages[name] = server.Storage{Input: true, InputBase: storage.BasePath}
+	}
+	for name, storage := range cfg.Outputs {
+		s := storages[name]
+		s.Output, s.OutputBase = true, storage.BasePath
+		storages[name] = s
+	}
+	return server.Catalog{
+		Profiles: cfg.Profiles, Templates: cfg.Templates, Storages: storages,
+		Retry: job.RetryPolicy{MaxRetries: cfg.MaxRetries},
+	}
+}

@@ -1,0 +1,30 @@
+package service
+
+import (
+	"io"
+	"net/http"
+
+	"github.com/stokerd/stoker/webhook"
+)
+
+// endpoints serves the probes, the metrics, and the platform's webhooks over HTTP.
+func (s *Service) endpoints() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { writeText(w, http.StatusOK, "ok") })
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
+		if s.stopping.Load() {
+			writeText(w, http.StatusServiceUnavailable, "stopping")
+			return
+		}
+		writeText(w, http.StatusOK, "ok")
+	})
+	mux.Handle("GET /metrics", metricsHandler(s.store.AccountStatuses))
+	mux.Handle(webhook.Pattern, s.webhooks)
+	return mux
+}
+
+func writeText(w http.ResponseWriter, status int, text string) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.WriteHeader(status)
+	_, _ = io.WriteString(w, text+"\n") // the caller may have hung up
+}

@@ -1,0 +1,139 @@
+package service
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/stokerd/stoker/job"
+)
+
+// metricsHandler serves the state of every account, and of the process, to Prometheus.
+func metricsHandler(statuses func() []job.AccountStatus) http.Handler {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(
+		collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		accountCollector{statuses},
+	)
+	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
+}
+
+// accountCollector reads the accounts' status at each scrape. It keeps no counts of its own.
+type accountCollector struct{ statuses func() []job.AccountStatus }
+
+// gauge is one figure of an account.
+type gauge struct {
+	desc  *prometheus.Desc
+	value func(job.AccountStatus) float64
+}
+
+func accountGauge(name, help string, value func(job.AccountStatus) float64) gauge {
+	return gauge{prometheus.NewDesc("stoker_account_"+name, help, []string{"account"}, nil), value}
+}
+
+// accountGauges are the figures of an account. The text of a problem is no label: Prometheus keeps
+// a series for every value of a label, and there is no end of texts.
+var accountGauges = []gauge{
+	accountGauge("queue_target", "Encodings to keep queued.", func(s job.AccountStatus) float64 { return float64(s.QueueTarget) }),
+	accountGauge("effective_queue_target", "What the platform has been seen to accept.", func(s job.AccountStatus) float64 { return float64(s.EffectiveQueueTarget) }),
+	accountGauge("platform_queued", "Encodings queued at the platform, of all its users; -1 if not known.", func(s job.AccountStatus) float64 { return float64(s.PlatformQueuedCount) }),
+	accountGauge("platform_queued_time_seconds", "When the platform's queue was counted last, in Unix time; 0 if it has not been.", func(s job.AccountStatus) float64 { return unix(s.PlatformQueuedTime) }),
+	accountGauge("queued", "Jobs queued at the platform.", func(s job.AccountStatus) float64 { return float64(s.QueuedCount) }),
+	accountGauge("running", "Jobs being encoded.", func(s job.AccountStatus) float64 { return float64(s.RunningCount) }),
+	accountGauge("starting", "Jobs whose start is not answered yet.", func(s job.AccountStatus) float64 { return float64(s.StartingCount) }),
+	accountGauge("cancelling", "Jobs being cancelled.", func(s job.AccountStatus) float64 { return float64(s.CancellingCount) }),
+	accountGauge("prepared", "Jobs configured ahead.", func(s job.AccountStatus) float64 { return float64(s.PreparedCount) }),
+	accountGauge("comparing", "1 while the platform is compared with the job table, after the start.", func(s job.AccountStatus) float64 { return indicator(!s.Listing.ComparingSince.IsZero()) }),
+	accountGauge("other_instances", "Other Stokers seen at work with the same API key within the last hour.", func(s job.AccountStatus) float64 { return float64(len(s.OtherInstances)) }),
+	accountGauge("starts_today", "Starts of this day (UTC) that count towards max_starts_per_day; 0 without such a limit.", func(s job.AccountStatus) float64 { return float64(s.StartsTodayCount) }),
+	accountGauge("max_starts_per_day", "Starts after which the account pauses for the day; 0 without such a limit.", func(s job.AccountStatus) float64 { return float64(s.MaxStartsPerDay) }),
+	accountGauge("paused", "1 if somebody paused the account, or max_starts_per_day is reached.", func(s job.AccountStatus) float64 { return indicator(s.Paused) }),
+	accountGauge("breaker_open", "1 if the platform cannot be used; the account's breaker says why.", func(s job.AccountStatus) float64 { return indicator(s.Breaker != job.BreakerClosed) }),
+	accountGauge("problem", "1 if jobs cannot be configured although the platform answers; the account's problem says why.", func(s job.AccountStatus) float64 { return indicator(s.Problem != "") }),
+}
+
+var (
+	waitDesc = prometheus.NewDesc("stoker_account_wait",
+		"1 with the reason why no job is started right now, as a wait code of the API; absent if a job is about to be started.", []string{"account", "code"}, nil)
+	listingDesc = prometheus.NewDesc("stoker_account_listing",
+		"1 for the way in which encodings are found: SEARCH, CREATION_TIME or WALK, from fast to slow.", []string{"account", "way"}, nil)
+	parameterDesc = prometheus.NewDesc("stoker_account_faulty_parameter",
+		"1 if a query parameter of the platform's lists is REFUSED, UNANSWERED, IGNORED, or MISSES encodings.", []string{"account", "parameter", "fault"}, nil)
+	budgetDesc = prometheus.NewDesc("stoker_account_calls_available",
+		"Calls of an endpoint class that could be made at once.", []string{"account", "class"}, nil)
+	limitDesc = prometheus.NewDesc("stoker_account_calls_limit",
+		"Calls of an endpoint class that the platform takes in a minute.", []string{"account", "class"}, nil)
+	unknownDesc = prometheus.NewDesc("stoker_unknown_platform_values_total",
+		"How often the platform used a value of a kind (status, error_code, field, ...) that is not known.", []string{"account", "kind"}, nil)
+	repeatsDesc = prometheus.NewDesc("stoker_platform_repeats_total",
+		"Calls that have to be made again because their answer could not be used, by purpose.", []string{"account", "call"}, nil)
+	pausedDesc = prometheus.NewDesc("stoker_account_calls_paused",
+		"1 if no call of an endpoint class is made for now: the platform asked for a pause, or others use up the key's limit.", []string{"account", "class"}, nil)
+)
+
+// Describe sends the description of every figure.
+func (accountCollector) Describe(ch chan<- *prometheus.Desc) {
+	for _, g := range accountGauges {
+		ch <- g.desc
+	}
+	ch <- waitDesc
+	ch <- listingDesc
+	ch <- parameterDesc
+	ch <- budgetDesc
+	ch <- limitDesc
+	ch <- pausedDesc
+	ch <- unknownDesc
+	ch <- repeatsDesc
+}
+
+// Collect sends the value of every figure.
+func (c accountCollector) Collect(ch chan<- prometheus.Metric) {
+	send := func(desc *prometheus.Desc, value float64, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, labels...)
+	}
+	for _, s := range c.statuses() {
+		for _, g := range accountGauges {
+			send(g.desc, g.value(s), s.ID)
+		}
+		for kind, n := range s.UnknownValueCounts {
+			ch <- prometheus.MustNewConstMetric(unknownDesc, prometheus.CounterValue, float64(n), s.ID, kind)
+		}
+		for call, n := range s.Repeats {
+			ch <- prometheus.MustNewConstMetric(repeatsDesc, prometheus.CounterValue, float64(n), s.ID, call)
+		}
+		if w := s.ExplainWait(time.Now()); w.Code != "" {
+			send(waitDesc, 1, s.ID, string(w.Code))
+		}
+		for _, way := range []job.ListingWay{job.ListBySearch, job.ListByTime, job.ListByWalk} {
+			send(listingDesc, indicator(s.Listing.Way == way), s.ID, string(way))
+		}
+		for _, p := range s.Listing.FaultyParameters {
+			send(parameterDesc, 1, s.ID, p.Name, string(p.Fault))
+		}
+		for _, b := range s.Budgets {
+			send(budgetDesc, float64(b.Available), s.ID, b.Class)
+			send(limitDesc, float64(b.LimitPerMinute), s.ID, b.Class)
+			send(pausedDesc, indicator(!b.PausedUntil.IsZero()), s.ID, b.Class)
+		}
+	}
+}
+
+// unix is a time in Unix seconds; 0 if it is not set.
+func unix(t time.Time) float64 {
+	if t.IsZero() {
+		return 0
+	}
+	return float64(t.UnixMilli()) / 1000
+}
+
+// indicator is 1 for true and 0 for false.
+func indicator(set bool) float64 {
+	if set {
+		return 1
+	}
+	return 0
+}

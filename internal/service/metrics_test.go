@@ -1,0 +1,65 @@
+package service
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stokerd/stoker/job"
+)
+
+func TestMetrics(t *testing.T) {
+	handler := metricsHandler(func() []job.AccountStatus {
+		return []job.AccountStatus{
+			{ID: "archive", QueueTarget: 20, PlatformQueuedCount: 4, PlatformQueuedTime: time.Unix(1_800_000_000, 0), RunningCount: 7, Breaker: job.BreakerClosed, Problem: "output archive: HTTP 403", Repeats: map[string]int64{"look": 17}, UnknownValueCounts: map[string]int64{"status": 4}, Budgets: []job.Budget{
+				{Class: "start", LimitPerMinute: 600, Available: 60}, {Class: "list", LimitPerMinute: 60, PausedUntil: time.Now()},
+			}},
+			{ID: "default", QueueTarget: 3, PlatformQueuedCount: -1, Breaker: job.BreakerOpen, BreakerReason: "GET /encoding/inputs: HTTP 401 (request 17)", Paused: true},
+		}
+	})
+	w := httptest.NewRecorder()
+	handler.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), "GET", "/metrics", nil))
+	for _, want := range []string{
+		`stoker_account_queue_target{account="archive"} 20`,
+		`stoker_account_running{account="archive"} 7`,
+		`stoker_account_calls_available{account="archive",class="start"} 60`,
+		`stoker_account_calls_limit{account="archive",class="start"} 600`,
+		`stoker_account_calls_paused{account="archive",class="start"} 0`,
+		`stoker_account_calls_paused{account="archive",class="list"} 1`,
+		`stoker_account_breaker_open{account="archive"} 0`,
+		`stoker_account_breaker_open{account="default"} 1`,
+		`stoker_account_problem{account="archive"} 1`,
+		`stoker_account_problem{account="default"} 0`,
+		`stoker_account_platform_queued{account="default"} -1`,
+		`stoker_account_platform_queued_time_seconds{account="archive"} 1.8e+09`,
+		`stoker_account_platform_queued_time_seconds{account="default"} 0`,
+		`stoker_account_wait{account="archive",code="IDLE"} 1`,
+		`stoker_account_wait{account="default",code="ACCOUNT_PAUSED"} 1`,
+		`stoker_account_paused{account="default"} 1`,
+		`stoker_unknown_platform_values_total{account="archive",kind="status"} 4`,
+		`stoker_platform_repeats_total{account="archive",call="look"} 17`,
+		"process_resident_memory_bytes",
+	} {
+		if !strings.Contains(w.Body.String(), want+"\n") && !strings.Contains(w.Body.String(), want+" ") {
+			t.Errorf("no %s in\n%s", want, w.Body)
+		}
+	}
+}
+
+// TestMetricsHoldNoTexts has the platform and people say things at length, and in no alphabet.
+func TestMetricsHoldNoTexts(t *testing.T) {
+	text := "wordy" + strings.Repeat("\xff\"\n{}", 1<<20)
+	handler := metricsHandler(func() []job.AccountStatus {
+		return []job.AccountStatus{{
+			ID: "default", Breaker: job.BreakerOpen, BreakerReason: text, Problem: text, Problems: map[string]job.Problem{text: {Text: text}},
+			Paused: true, PausedReason: text, Webhooks: &job.Webhooks{Problem: text},
+		}}
+	})
+	w := httptest.NewRecorder()
+	handler.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), "GET", "/metrics", nil))
+	if w.Code != http.StatusOK || w.Body.Len() > 64<<10 || strings.Contains(w.Body.String(), "wordy") {
+		t.Errorf("the answer is %d with %d bytes: %.200s", w.Code, w.Body.Len(), w.Body)
+	}
+}

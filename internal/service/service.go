@@ -1,0 +1,165 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	"google.golang.org/grpc"
+
+	"github.com/stokerd/stoker/dispatcher"
+	"github.com/stokerd/stoker/internal/config"
+	"github.com/stokerd/stoker/job"
+	"github.com/stokerd/stoker/server"
+	"github.com/stokerd/stoker/store"
+	"github.com/stokerd/stoker/webhook"
+)
+
+// drainTimeout is how long calls in flight may take when the service stops.
+const drainTimeout = 10 * time.Second
+
+// Service is everything that runs in one process, wired together.
+type Service struct {
+	log        *slog.Logger
+	store      *store.Store
+	dispatcher *dispatcher.Dispatcher
+	webhooks   *webhook.Receiver
+	server     *server.Server
+
+	grpc         *grpc.Server
+	grpcListener net.Listener
+	http         *http.Server
+	httpListener net.Listener // nil without an HTTP address
+
+	// stopping makes the readiness probe fail. Calls are accepted from the start: one that
+	// arrives before the server runs waits in the listener.
+	stopping atomic.Bool
+}
+
+// New opens the job table, prepares every part, and listens on the addresses of cfg. Nothing is
+// served and no call is made to the platform before [Service.Run], which also closes the service.
+// A service that is never run has to be closed with [Service.Close].
+//
+// The errors of the job table are those of [store.Open].
+func New(ctx context.Context, cfg *config.Config, log *slog.Logger) (_ *Service, err error) {
+	s := &Service{log: log}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.Close())
+		}
+	}()
+	if err := s.listen(ctx, cfg); err != nil {
+		return nil, err
+	}
+	if s.store, err = store.Open(ctx, cfg.DB, store.Options{Logger: log}); err != nil {
+		return nil, err
+	}
+	accounts, err := connectAccounts(cfg, log)
+	if err != nil {
+		return nil, err
+	}
+	s.dispatcher, err = dispatcher.New(dispatcher.Config{
+		Store: s.store, Logger: log, Accounts: accounts, PollInterval: cfg.PollInterval,
+		Inputs: dispatcherStorages(cfg.Inputs), Outputs: dispatcherStorages(cfg.Outputs),
+	})
+	if err != nil {
+		return nil, err
+	}
+	if s.webhooks, err = newWebhookReceiver(cfg, accounts, s.store, log); err != nil {
+		return nil, err
+	}
+	if s.server, err = server.New(server.Config{Store: s.store, Catalog: serverCatalog(cfg), Logger: log}); err != nil {
+		return nil, err
+	}
+	s.store.SetOnChange(func(changes []job.Change) {
+		s.server.Changed(changes)
+		s.dispatcher.Changed(changes)
+	})
+	s.grpc = grpc.NewServer(s.server.Options()...)
+	s.server.Register(s.grpc)
+	s.http = &http.Server{
+		Handler: s.endpoints(), ReadTimeout: 5 * time.Second, IdleTimeout: time.Minute,
+		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+	}
+	return s, nil
+}
+
+// listen opens the listeners. The errors name the settings.
+func (s *Service) listen(ctx context.Context, cfg *config.Config) (err error) {
+	if s.grpcListener, err = new(net.ListenConfig).Listen(ctx, "tcp", cfg.Listen); err != nil {
+		return fmt.Errorf("--listen %s: %w", cfg.Listen, err)
+	}
+	if cfg.HTTPListen == "" {
+		return nil
+	}
+	if s.httpListener, err = new(net.ListenConfig).Listen(ctx, "tcp", cfg.HTTPListen); err != nil {
+		return fmt.Errorf("--http-listen %s: %w", cfg.HTTPListen, err)
+	}
+	return nil
+}
+
+// GRPCAddress is the address on which the service takes calls, with the port that was chosen if the
+// configuration says 0.
+func (s *Service) GRPCAddress() string { return s.grpcListener.Addr().String() }
+
+// HTTPAddress is the address of the HTTP endpoints; empty if there are none.
+func (s *Service) HTTPAddress() string {
+	if s.httpListener == nil {
+		return ""
+	}
+	return s.httpListener.Addr().String()
+}
+
+// Run serves until ctx ends or a part fails. Then it stops the parts in the order of their
+// dependence, callers first and the job table last, and closes the service. It returns nil if ctx
+// ended and everything stopped in order.
+func (s *Service) Run(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	working, stopWork := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer stopWork(nil)
+
+	group.Go(func() error {
+		if err := s.grpc.Serve(s.grpcListener); !errors.Is(err, grpc.ErrServerStopped) { // stopped before it served
+			return err
+		}
+		return nil
+	})
+	if s.httpListener != nil {
+		group.Go(func() error {
+			if err := s.http.Serve(s.httpListener); !errors.Is(err, http.ErrServerClosed) {
+				return err
+			}
+			return nil
+		})
+	}
+	group.Go(func() error { return s.dispatcher.Run(working) })
+	group.Go(func() error { return s.webhooks.Run(ctx) })
+	group.Go(func() error {
+		<-ctx.Done()
+		s.log.Info("stopping", "cause", context.Cause(ctx))
+		s.stopping.Store(true)
+		s.server.Stop(s.grpc, drainTimeout)
+		stopWork(context.Cause(ctx))
+		return s.http.Close()
+	})
+	return errors.Join(group.Wait(), s.Close())
+}
+
+// Close releases the addresses and the job table. Listeners that have served are closed already.
+func (s *Service) Close() error {
+	for _, l := range []net.Listener{s.grpcListener, s.httpListener} {
+		if l != nil {
+			_ = l.Close()
+		}
+	}
+	if s.store == nil {
+		return nil
+	}
+	return s.store.Close()
+}

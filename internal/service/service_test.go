@@ -1,0 +1,117 @@
+package service_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stokerd/stoker/bitmovin/simulator"
+	"github.com/stokerd/stoker/client"
+	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+	"github.com/stokerd/stoker/internal/config"
+	"github.com/stokerd/stoker/internal/service"
+	"github.com/stokerd/stoker/internal/testkit/platform"
+)
+
+// mustNew makes a service on a simulated platform, with both addresses.
+func mustNew(t *testing.T) *service.Service {
+	t.Helper()
+	env := platform.Env(platform.Serve(t, &simulator.Simulator{}))
+	env["STOKER_DB"] = filepath.Join(t.TempDir(), "stoker.db")
+	env["STOKER_LISTEN"], env["STOKER_HTTP_LISTEN"] = "127.0.0.1:0", "127.0.0.1:0"
+	cfg, err := config.Load(config.Sources{Getenv: func(name string) string { return env[name] }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := service.New(t.Context(), cfg, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+var errStop = errors.New("stop")
+
+// A service can be told to stop before its servers have begun to serve.
+func TestStopsBeforeItServes(t *testing.T) {
+	for range 20 { // chance decides which is first
+		s := mustNew(t)
+		ctx, cancel := context.WithCancelCause(t.Context())
+		cancel(errStop)
+		if err := s.Run(ctx); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestCloseWithoutRun(t *testing.T) {
+	if err := mustNew(t).Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestProbes(t *testing.T) {
+	s := mustNew(t)
+	ctx, cancel := context.WithCancelCause(t.Context())
+	stopped := make(chan error, 1)
+	go func() { stopped <- s.Run(ctx) }()
+	for _, path := range []string{"/healthz", "/readyz", "/metrics"} {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+s.HTTPAddress()+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = response.Body.Close() // nothing is read from it
+		if response.StatusCode != http.StatusOK {
+			t.Errorf("%s: %s", path, response.Status)
+		}
+	}
+	cancel(errStop)
+	if err := <-stopped; err != nil {
+		t.Error(err)
+	}
+}
+
+// TestSimulation submits a batch to a simulation and watches it finish.
+func TestSimulation(t *testing.T) {
+	simulation := &service.Simulation{
+		Simulator: &simulator.Simulator{Duration: 50 * time.Millisecond, Unlimited: true},
+		Listen:    "127.0.0.1:0", DB: filepath.Join(t.TempDir(), "stoker.db"), QueueTarget: 3, PollInterval: 100 * time.Millisecond,
+	}
+	var last *stokerv1.Batch
+	err := simulation.Run(t.Context(), func(ctx context.Context, address string) (err error) {
+		conn, err := client.Dial(address, client.Options{})
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, conn.Close()) }()
+		batch, err := conn.Submit(ctx, &stokerv1.SubmitBatchRequest{
+			DisplayName: "two", Jobs: []*stokerv1.JobSpec{{InputPath: "a.mov", OutputPath: "a"}, {InputPath: "b.mov", OutputPath: "b"}},
+		})
+		if err != nil {
+			return err
+		}
+		for message, err := range conn.Watch(ctx, &stokerv1.WatchBatchRequest{BatchId: batch.GetId()}) {
+			if err != nil {
+				return err
+			}
+			if message.GetBatch() != nil {
+				last = message.GetBatch()
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if last.GetState() != stokerv1.BatchState_BATCH_STATE_SUCCEEDED || last.GetCounts().GetSucceeded() != 2 {
+		t.Errorf("the batch ended as %v", last)
+	}
+}

@@ -1,0 +1,94 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/stokerd/stoker/bitmovin"
+	"github.com/stokerd/stoker/bitmovin/simulator"
+	"github.com/stokerd/stoker/internal/config"
+	"github.com/stokerd/stoker/job"
+)
+
+// Simulation is a service whose platform is a simulator in the same process, with one account, one
+// input and one output, each named default.
+type Simulation struct {
+	// Simulator is the platform. It is closed at the end.
+	Simulator *simulator.Simulator
+	// Listen is the address for calls, such as 127.0.0.1:0. The HTTP endpoints are not served.
+	Listen string
+	// DB is the file of the job table.
+	DB string
+	// QueueTarget is how many encodings to keep queued.
+	QueueTarget int
+	// PollInterval is the longest time between two polls of an encoding's status.
+	PollInterval time.Duration
+}
+
+// errSimulationOver ends the service once the simulation has been used.
+var errSimulationOver = errors.New("the simulation is over")
+
+// Run starts simulator and service, calls use with the address of the service, and stops both when
+// use returns or ctx ends. The context of use also ends when one of them fails.
+func (s *Simulation) Run(ctx context.Context, use func(ctx context.Context, address string) error) error {
+	platform, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return fmt.Errorf("listen: %w", err)
+	}
+	service, err := New(ctx, s.config("http://"+platform.Addr().String()+"/v1"), slog.New(slog.DiscardHandler))
+	if err != nil {
+		return errors.Join(err, platform.Close())
+	}
+	// The service stops first: its last calls still find the platform.
+	serving, stopServing := context.WithCancelCause(ctx)
+	simulating, stopSimulating := context.WithCancelCause(context.WithoutCancel(ctx))
+	var group errgroup.Group
+	group.Go(func() error {
+		defer stopSimulating(nil)
+		return service.Run(serving)
+	})
+	group.Go(func() error {
+		defer stopServing(errors.New("the simulator has ended"))
+		return ServeSimulator(simulating, s.Simulator, platform)
+	})
+	err = use(serving, service.GRPCAddress())
+	stopServing(errSimulationOver)
+	return errors.Join(err, group.Wait())
+}
+
+// config configures the service for a platform at url. The storages are made up: a simulator reads
+// and writes nothing.
+func (s *Simulation) config(url string) *config.Config {
+	key := func() (string, error) { return "simulated", nil }
+	return &config.Config{
+		Listen: s.Listen, DB: s.DB, BitmovinURL: url, MaxRetries: job.DefaultMaxRetries, PollInterval: s.PollInterval,
+		Accounts: []config.Account{{ID: job.DefaultName, APIKey: key, QueueTarget: s.QueueTarget, URL: url}},
+		Inputs: map[string]config.Storage{job.DefaultName: {
+			Storage: bitmovin.Storage{Type: bitmovin.StorageHTTPS, Host: "masters.example.com"},
+		}},
+		Outputs: map[string]config.Storage{job.DefaultName: {
+			Storage: bitmovin.Storage{Type: bitmovin.StorageS3, Bucket: "encodes", AccessKey: "any", SecretKey: "any"},
+		}},
+		Profiles: map[string]job.Recipe{job.DefaultName: job.DefaultRecipe()},
+	}
+}
+
+// ServeSimulator serves a simulator until ctx ends, then cuts the calls in flight and closes the
+// simulator. It returns nil if ctx ended.
+func ServeSimulator(ctx context.Context, sim *simulator.Simulator, listener net.Listener) error {
+	web := &http.Server{Handler: sim, ReadHeaderTimeout: 10 * time.Second}
+	stop := context.AfterFunc(ctx, func() { _ = web.Close() }) // Serve returns its error
+	defer stop()
+	defer sim.Close()
+	if err := web.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}

@@ -1,0 +1,19 @@
+// Package gobuild builds programs of this module for tests that run them as processes.
+package gobuild
+
+import (
+	"context"
+	"fmt"
+	"os/exec"
+)
+
+// Program builds the package at a path below the module, such as cmd/stoker, to a file. flags are those
+// of go build.
+func Program(ctx context.Context, file, pkg string, flags ...string) error {
+	args := append([]string{"build", "-o", file}, flags...)
+	out, err := exec.CommandContext(ctx, "go", append(args, "github.com/stokerd/stoker/"+pkg)...).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("build %s: %w: %s", pkg, err, out)
+	}
+	return nil
+}

@@ -1,0 +1,95 @@
+package ui
+
+import (
+	"cmp"
+	"fmt"
+	"strings"
+	"time"
+
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+)
+
+// BatchTable lists batches, with the reason why one does not advance in the last column.
+func BatchTable(batches []*stokerv1.Batch) *Table {
+	list := &Table{Header: []string{"BATCH", "NAME", "STATE", "JOBS", "DONE", "FAILED", "CREATED", "WAIT"}}
+	for _, b := range batches {
+		list.AddRow(b.GetId(), b.GetDisplayName(), BatchState(b.GetState()), itoa(b.GetJobCount()),
+			fmt.Sprintf("%.0f%%", b.GetPercent()), itoa(b.GetCounts().GetFailed()), formatTime(b.GetCreateTime()), b.GetWaitReason())
+	}
+	return list
+}
+
+// FailureTable lists the causes for which jobs failed.
+func FailureTable(causes []*stokerv1.FailureCause) *Table {
+	list := &Table{Header: []string{"JOBS", "CAUSE", "FAILURE", "FOR EXAMPLE"}}
+	for _, cause := range causes {
+		list.AddRow(itoa(cause.GetCount()), cause.GetCause(), JobFailure(&stokerv1.Job{Failure: cause.GetFailure()}), cause.GetJobId())
+	}
+	return list
+}
+
+// BatchEnded reports whether a batch is in a final state.
+func BatchEnded(b *stokerv1.Batch) bool {
+	switch b.GetState() {
+	case stokerv1.BatchState_BATCH_STATE_SUCCEEDED, stokerv1.BatchState_BATCH_STATE_FAILED, stokerv1.BatchState_BATCH_STATE_CANCELLED:
+		return true
+	}
+	return false
+}
+
+// batchSummary is a batch on one line: its state and its counts, without anything that changes only
+// because time passes.
+func batchSummary(b *stokerv1.Batch) string {
+	var line strings.Builder
+	fmt.Fprintf(&line, "%s: %d of %s done", BatchState(b.GetState()), endedJobs(b), Plural(b.GetJobCount(), "job"))
+	for _, c := range stateCounts(b) {
+		if c.count > 0 {
+			fmt.Fprintf(&line, ", %d %s", c.count, c.state)
+		}
+	}
+	return line.String() + inBrackets(b.GetStateReason())
+}
+
+// stateCount is how many jobs are in a state.
+type stateCount struct {
+	state string
+	count int64
+}
+
+// stateCounts are the counts of a batch in the order of a job's life. Starting jobs count as queued:
+// the difference lasts a moment.
+func stateCounts(b *stokerv1.Batch) []stateCount {
+	n := b.GetCounts()
+	return []stateCount{
+		{"waiting", n.GetWaiting()},
+		{"queued", n.GetStarting() + n.GetQueued()},
+		{"running", n.GetRunning()},
+		{"cancelling", n.GetCancelling()},
+		{"succeeded", n.GetSucceeded()},
+		{"failed", n.GetFailed()},
+		{"cancelled", n.GetCancelled()},
+	}
+}
+
+// endedJobs counts the jobs of a batch that are in a final state.
+func endedJobs(b *stokerv1.Batch) int64 {
+	n := b.GetCounts()
+	return n.GetSucceeded() + n.GetFailed() + n.GetCancelled()
+}
+
+// timeLeft is how long a batch still takes, as a range if the estimate is one. It is empty without an
+// estimate, and in the last second.
+func timeLeft(b *stokerv1.Batch, now time.Time) string {
+	likely := b.GetEstimatedFinishTime()
+	if likely == nil || BatchEnded(b) || likely.AsTime().Sub(now) < time.Second {
+		return ""
+	}
+	left := func(t *timestamppb.Timestamp) string { return FormatDuration(t.AsTime().Sub(now)) }
+	earliest, latest := left(cmp.Or(b.GetEarliestFinishTime(), likely)), left(cmp.Or(b.GetLatestFinishTime(), likely))
+	if earliest != latest {
+		return earliest + " to " + latest
+	}
+	return left(likely)
+}

@@ -1,0 +1,186 @@
+package ui
+
+import (
+	"bufio"
+	"encoding/csv"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strconv"
+
+	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+)
+
+// JobWriter writes a list of jobs as they come. Output is complete after End.
+type JobWriter interface {
+	Add(*stokerv1.Job) error
+	End() error
+}
+
+// Storages are the storages of a batch: the names that the server knows them by, or else their ids at
+// the platform.
+type Storages struct {
+	Input  string `json:"input"`
+	Output string `json:"output"`
+}
+
+func buffered(w io.Writer) *bufio.Writer { return bufio.NewWriterSize(w, 64<<10) }
+
+// jobTable writes a table. A terminal gets its rows at the end, because the columns are aligned;
+// others get each row at once.
+type jobTable struct {
+	out     io.Writer
+	rows    *bufio.Writer
+	aligned bool
+	table   Table
+}
+
+// NewJobTable writes jobs as a [Table]; without any job, nothing.
+func NewJobTable(w io.Writer) JobWriter {
+	_, aligned := Terminal(w)
+	return &jobTable{
+		out: w, rows: buffered(w), aligned: aligned,
+		table: Table{Header: []string{"JOB", "TITLE", "STATE", "PROGRESS", "ATTEMPT", "REASON"}},
+	}
+}
+
+func (t *jobTable) Add(j *stokerv1.Job) error {
+	row := []string{j.GetId(), JobTitle(j), JobState(j.GetState()), fmt.Sprintf("%d%%", j.GetProgress()), itoa(j.GetAttempt()), jobReason(j)}
+	if !t.aligned {
+		return WriteRow(t.rows, row...)
+	}
+	t.table.AddRow(row...)
+	return nil
+}
+
+func (t *jobTable) End() error {
+	if len(t.table.Rows) > 0 {
+		return t.table.Write(t.out)
+	}
+	return t.rows.Flush()
+}
+
+// jobArray writes one array of JSON.
+type jobArray struct {
+	out   *bufio.Writer
+	array *JSONArray
+}
+
+// NewJobArray writes jobs as one array of JSON, each as the API has it.
+func NewJobArray(w io.Writer) JobWriter {
+	out := buffered(w)
+	return &jobArray{out: out, array: NewJSONArray(out)}
+}
+
+func (a *jobArray) Add(j *stokerv1.Job) error { return a.array.Add(j) }
+
+func (a *jobArray) End() error {
+	if err := a.array.End(); err != nil {
+		return err
+	}
+	return a.out.Flush()
+}
+
+// jobLines writes JSON Lines.
+type jobLines struct {
+	out    *bufio.Writer
+	prefix []byte // of every line: the storages
+}
+
+// NewJobLines writes jobs as JSON Lines, each as the API has it, after the storages of its batch.
+func NewJobLines(w io.Writer, s Storages) (JobWriter, error) {
+	text, err := json.Marshal(s)
+	if err != nil {
+		return nil, err
+	}
+	text = escapeHidden(text)
+	text[len(text)-1] = ',' // more fields follow: every job has an id
+	return &jobLines{out: buffered(w), prefix: text}, nil
+}
+
+func (l *jobLines) Add(j *stokerv1.Job) error {
+	line, err := jsonLine(j)
+	if err != nil {
+		return err
+	}
+	for _, part := range [][]byte{l.prefix, line[1:], {'\n'}} {
+		if _, err := l.out.Write(part); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (l *jobLines) End() error { return l.out.Flush() }
+
+// jobColumns are the columns of the CSV. New ones go to the end, because programs count columns.
+var jobColumns = []string{
+	"id", "key", "name", "state", "attempts", "progress", "encoding_id",
+	"input", "input_path", "output", "output_path",
+	"create_time", "start_time", "queued_time", "running_time", "finish_time", "next_attempt_time", "run_seconds",
+	"error_kind", "error_code", "error_category", "error_text", "error_retry_hint", "error_http_status", "error_request_id", "error_time",
+	"reason", "wait_reason",
+}
+
+// jobCSV writes CSV.
+type jobCSV struct {
+	out      *bufio.Writer
+	csv      *csv.Writer
+	storages Storages
+}
+
+// NewJobCSV writes jobs as CSV under a header, a row for each.
+func NewJobCSV(w io.Writer, s Storages) (JobWriter, error) {
+	out := buffered(w)
+	t := &jobCSV{out: out, csv: csv.NewWriter(out), storages: s}
+	return t, t.csv.Write(jobColumns)
+}
+
+func (t *jobCSV) Add(j *stokerv1.Job) error {
+	row := []string{
+		j.GetId(), j.GetKey(), j.GetName(), JobState(j.GetState()), itoa(j.GetAttempt()), itoa(j.GetProgress()), j.GetEncodingId(),
+		t.storages.Input, j.GetInputPath(), t.storages.Output, j.GetOutputPath(),
+		formatExactTime(j.GetCreateTime()), formatExactTime(j.GetStartTime()), formatExactTime(j.GetQueuedTime()), formatExactTime(j.GetRunningTime()),
+		formatExactTime(j.GetFinishTime()), formatExactTime(j.GetNextAttemptTime()), runSeconds(j),
+	}
+	row = append(row, failureColumns(j.GetFailure())...)
+	row = append(row, j.GetReason(), j.GetWaitReason())
+	return t.csv.Write(printableCells(row)) // CSV has no escapes; JSON keeps every character
+}
+
+func (t *jobCSV) End() error {
+	t.csv.Flush()
+	if err := t.csv.Error(); err != nil {
+		return err
+	}
+	return t.out.Flush()
+}
+
+// failureColumns are the columns from error_kind to error_time. All are empty without a failure.
+func failureColumns(f *stokerv1.Failure) []string {
+	if f == nil {
+		return make([]string, 8)
+	}
+	return []string{
+		enumName(f.GetKind().String(), "FAILURE_KIND_"), nonZero(f.GetCode()), f.GetCategory(), failureText(f),
+		f.GetRetryHint(), nonZero(f.GetHttpStatus()), f.GetRequestId(), formatExactTime(f.GetTime()),
+	}
+}
+
+// nonZero is a number; empty for 0, which stands for none.
+func nonZero(n int32) string {
+	if n == 0 {
+		return ""
+	}
+	return itoa(n)
+}
+
+// runSeconds is how long the latest attempt of a job ran on an encoder; empty if it has not ended, or
+// was never seen to run.
+func runSeconds(j *stokerv1.Job) string {
+	if j.GetRunningTime() == nil || j.GetFinishTime() == nil {
+		return ""
+	}
+	d := j.GetFinishTime().AsTime().Sub(j.GetRunningTime().AsTime())
+	return strconv.FormatFloat(max(d, 0).Seconds(), 'f', -1, 64)
+}

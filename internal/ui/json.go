@@ -1,0 +1,120 @@
+package ui
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"unicode/utf8"
+
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/stokerd/stoker/job"
+)
+
+// WriteJSON writes a message as indented JSON, with the field names of the contract. Fields that are
+// not set are left out.
+func WriteJSON(w io.Writer, m proto.Message) error {
+	line, err := jsonLine(m)
+	if err != nil {
+		return err
+	}
+	var text bytes.Buffer
+	if err := json.Indent(&text, line, "", "  "); err != nil {
+		return err
+	}
+	text.WriteByte('\n')
+	_, err = w.Write(text.Bytes())
+	return err
+}
+
+// writeJSONLine is [WriteJSON] on one line.
+func writeJSONLine(w io.Writer, m proto.Message) error {
+	line, err := jsonLine(m)
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(append(line, '\n'))
+	return err
+}
+
+// JSONArray writes messages as one array, each on a line of its own, as they come.
+type JSONArray struct {
+	w     io.Writer
+	began bool
+}
+
+// NewJSONArray writes an array to w.
+func NewJSONArray(w io.Writer) *JSONArray { return &JSONArray{w: w} }
+
+// Add writes a message.
+func (a *JSONArray) Add(m proto.Message) error {
+	line, err := jsonLine(m)
+	if err != nil {
+		return err
+	}
+	opening := ",\n"
+	if !a.began {
+		opening, a.began = "[\n", true
+	}
+	_, err = a.w.Write(append([]byte(opening), line...))
+	return err
+}
+
+// End writes the end of the array.
+func (a *JSONArray) End() error {
+	closing := "\n]\n"
+	if !a.began {
+		closing = "[]\n"
+	}
+	_, err := io.WriteString(a.w, closing)
+	return err
+}
+
+// EscapingWriter writes lines of JSON, one with each Write. It escapes the characters that [Printable]
+// leaves out.
+type EscapingWriter struct{ W io.Writer }
+
+// Write writes a line.
+func (e EscapingWriter) Write(line []byte) (int, error) {
+	text, ended := bytes.CutSuffix(line, []byte{'\n'})
+	text = escapeHidden(text)
+	if ended {
+		text = append(text[:len(text):len(text)], '\n')
+	}
+	if _, err := e.W.Write(text); err != nil {
+		return 0, err
+	}
+	return len(line), nil
+}
+
+// jsonLine encodes a message on one line.
+func jsonLine(m proto.Message) ([]byte, error) {
+	text, err := protojson.MarshalOptions{UseProtoNames: true}.Marshal(m)
+	if err != nil {
+		return nil, err
+	}
+	var line bytes.Buffer // the encoder varies its spaces on purpose
+	if err := json.Compact(&line, text); err != nil {
+		return nil, err
+	}
+	return escapeHidden(line.Bytes()), nil
+}
+
+// escapeHidden escapes the characters in a line of JSON that [Printable] leaves out. They can only
+// stand within its strings.
+func escapeHidden(line []byte) []byte {
+	if position, _ := job.FindHidden(string(line)); position == 0 {
+		return line
+	}
+	escaped := make([]byte, 0, len(line)+16)
+	for _, r := range string(line) {
+		if job.Hidden(r) {
+			escaped = fmt.Appendf(escaped, `\u%04x`, r)
+		} else {
+			escaped = utf8.AppendRune(escaped, r)
+		}
+	}
+	return escaped
+}

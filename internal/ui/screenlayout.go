@@ -1,0 +1,142 @@
+package ui
+
+import (
+	"fmt"
+	"image/color"
+	"strings"
+	"time"
+
+	"charm.land/lipgloss/v2"
+	"github.com/charmbracelet/x/ansi"
+
+	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+)
+
+// drawScreen draws a watched batch in lines of at most width columns, at most height of them.
+func drawScreen(w *watchedBatch, width, height int, now time.Time) string {
+	b := w.batch
+	lines := []string{headingLine(b), progressLine(w, width, now), countsLine(b)}
+	for _, text := range []string{batchReason(b), w.silence(now)} {
+		if text != "" {
+			lines = append(lines, colour(yellow, text))
+		}
+	}
+	// The last line ends in a new line, which takes one more. An empty line stands before each part.
+	room := height - len(lines) - 1
+	failures := failureLines(w.failures[max(0, len(w.failures)-max(0, room-1)):])
+	if len(failures) > 0 {
+		room -= len(failures) + 1
+	}
+	room -= 2 // the empty line, and the line that counts the jobs without room
+	if jobs := w.runningJobs(); len(jobs) > 0 && room > 0 && !BatchEnded(b) {
+		lines = append(append(lines, ""), runningLines(jobs, width, room)...)
+	}
+	if len(failures) > 0 {
+		lines = append(append(lines, ""), failures...)
+	}
+	for i, line := range lines {
+		lines[i] = ansi.Truncate(line, width, "…")
+	}
+	return strings.Join(lines, "\n") + "\n"
+}
+
+// headingLine is the name, the state and the id of a batch.
+func headingLine(b *stokerv1.Batch) string {
+	c := cyan
+	switch b.GetState() {
+	case stokerv1.BatchState_BATCH_STATE_SUCCEEDED:
+		c = green
+	case stokerv1.BatchState_BATCH_STATE_FAILED:
+		c = red
+	case stokerv1.BatchState_BATCH_STATE_PAUSED, stokerv1.BatchState_BATCH_STATE_CANCELLING, stokerv1.BatchState_BATCH_STATE_CANCELLED:
+		c = yellow
+	}
+	line := lipgloss.NewStyle().Bold(true).Render(Printable(b.GetDisplayName())) + "  " + colour(c, BatchState(b.GetState()))
+	if b.GetDisplayName() != b.GetId() {
+		line += colour(grey, "  "+Printable(b.GetId()))
+	}
+	return line
+}
+
+// progressLine is a bar, the number of jobs that have ended, their rate, and the time left.
+func progressLine(w *watchedBatch, width int, now time.Time) string {
+	b := w.batch
+	facts := fmt.Sprintf(" %3.0f %%  %d of %d", b.GetPercent(), endedJobs(b), b.GetJobCount())
+	if rate, ok := w.rate.perMinute(now); ok && !BatchEnded(b) {
+		facts += fmt.Sprintf("  %.1f/min", rate)
+	}
+	if left := timeLeft(b, now); left != "" {
+		facts += "  done in " + left
+	}
+	if BatchEnded(b) && b.GetStartTime() != nil && b.GetFinishTime() != nil {
+		facts += "  in " + FormatDuration(b.GetFinishTime().AsTime().Sub(b.GetStartTime().AsTime()))
+	}
+	return bar(b.GetPercent(), max(10, min(40, width-lipgloss.Width(facts)))) + facts
+}
+
+// countsLine is how many jobs are in each state.
+func countsLine(b *stokerv1.Batch) string {
+	colours := map[string]color.Color{"running": cyan, "succeeded": green, "failed": red, "cancelling": yellow, "cancelled": yellow}
+	var parts []string
+	for _, c := range stateCounts(b) {
+		if c.count == 0 && (c.state == "cancelling" || c.state == "cancelled") {
+			continue
+		}
+		text := fmt.Sprintf("%d %s", c.count, c.state)
+		if c.count == 0 {
+			text = colour(grey, text)
+		} else if tint, ok := colours[c.state]; ok {
+			text = colour(tint, text)
+		}
+		parts = append(parts, text)
+	}
+	return strings.Join(parts, colour(grey, " · "))
+}
+
+// batchReason says why a batch is in its state, or else why its jobs wait.
+func batchReason(b *stokerv1.Batch) string {
+	switch {
+	case b.GetStateReason() != "":
+		return Printable(b.GetStateReason())
+	case b.GetWaitReason() != "" && !BatchEnded(b):
+		return "waiting: " + strings.TrimPrefix(Printable(b.GetWaitReason()), "waiting ")
+	}
+	return ""
+}
+
+// failureLines are jobs that failed, or failed an attempt, each with the reason.
+func failureLines(jobs []*stokerv1.Job) []string {
+	var lines []string
+	for _, j := range jobs {
+		mark := colour(red, "✗ ")
+		if j.GetState() == stokerv1.JobState_JOB_STATE_WAITING {
+			mark = colour(yellow, "↻ ")
+		}
+		lines = append(lines, "  "+mark+JobTitle(j)+colour(grey, "  "+JobFailure(j)))
+	}
+	return lines
+}
+
+// runningLines are running jobs with their progress, room of them, and the number of the others.
+func runningLines(jobs []*stokerv1.Job, width, room int) []string {
+	widest := 0
+	for _, j := range jobs {
+		widest = max(widest, lipgloss.Width(JobTitle(j)))
+	}
+	widest = min(widest, max(16, width-40))
+	shown := jobs[:min(len(jobs), room)]
+	var lines []string
+	for _, j := range shown {
+		name := ansi.Truncate(JobTitle(j), widest, "…")
+		name += strings.Repeat(" ", widest-lipgloss.Width(name))
+		line := fmt.Sprintf("  %s  %s %3d %%", name, bar(float64(j.GetProgress()), 16), j.GetProgress())
+		if j.GetAttempt() > 1 {
+			line += colour(yellow, fmt.Sprintf("  attempt %d", j.GetAttempt()))
+		}
+		lines = append(lines, line)
+	}
+	if more := len(jobs) - len(shown); more > 0 {
+		lines = append(lines, colour(grey, fmt.Sprintf("  and %d more", more)))
+	}
+	return lines
+}

@@ -1,0 +1,71 @@
+package ui
+
+import (
+	"sync"
+	"time"
+
+	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+)
+
+// SilenceLimit is how long a server may send nothing to a watch. Its heartbeats come more often.
+const SilenceLimit = 20 * time.Second
+
+// silenceNotifier tells when the server falls silent and when it is back, beside a renderer whose
+// output would look as if nothing happened.
+type silenceNotifier struct {
+	WatchRenderer
+	notify            func(format string, args ...any)
+	connectionProblem func() string
+
+	mu          sync.Mutex
+	lastMessage time.Time
+	timer       *time.Timer // fires after a silence
+	silent      bool        // and the user knows
+	closed      bool
+}
+
+// NotifySilence wraps a renderer whose output goes to a file or a program: notify is called when
+// nothing has come from the server for [SilenceLimit], with the connectionProblem if there is one,
+// and again when the server is back.
+func NotifySilence(to WatchRenderer, notify func(format string, args ...any), connectionProblem func() string) WatchRenderer {
+	return newSilenceNotifier(to, notify, connectionProblem)
+}
+
+func newSilenceNotifier(to WatchRenderer, notify func(format string, args ...any), connectionProblem func() string) *silenceNotifier {
+	s := &silenceNotifier{WatchRenderer: to, notify: notify, connectionProblem: connectionProblem, lastMessage: time.Now()}
+	s.timer = time.AfterFunc(SilenceLimit, s.noticeSilence)
+	return s
+}
+
+func (s *silenceNotifier) Render(m *stokerv1.WatchBatchResponse) error {
+	s.noticeMessage()
+	return s.WatchRenderer.Render(m)
+}
+
+func (s *silenceNotifier) Close() {
+	s.mu.Lock()
+	s.closed = true
+	s.timer.Stop()
+	s.mu.Unlock()
+	s.WatchRenderer.Close()
+}
+
+func (s *silenceNotifier) noticeMessage() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.silent {
+		s.notify("The server is back after %s.", FormatDuration(time.Since(s.lastMessage)))
+	}
+	s.lastMessage, s.silent = time.Now(), false
+	s.timer.Reset(SilenceLimit)
+}
+
+func (s *silenceNotifier) noticeSilence() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed || time.Since(s.lastMessage) < SilenceLimit {
+		return // a message came at the same moment
+	}
+	s.silent = true
+	s.notify("Nothing heard from the server for %s%s; the watch goes on when it is back.", FormatDuration(SilenceLimit), inBrackets(s.connectionProblem()))
+}

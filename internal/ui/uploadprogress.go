@@ -1,0 +1,98 @@
+package ui
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"charm.land/lipgloss/v2"
+	"github.com/charmbracelet/x/ansi"
+)
+
+// Upload is how far the upload of a list is. The whole list is checked before any job is sent.
+type Upload struct {
+	Sending  bool  // not checking any more
+	Done     int64 // jobs that have been checked, or sent
+	Total    int64 // jobs of the list
+	Complete bool  // all jobs are sent
+}
+
+// UploadProgress shows an upload: on a terminal as a bar that is redrawn in place and removed at the
+// end, in a log as a line every few seconds.
+type UploadProgress struct {
+	w        io.Writer
+	terminal *os.File // nil for a log
+
+	sending  bool      // as last shown
+	began    time.Time // of checking or sending
+	doneThen int64     // when that began
+	nextLine time.Time // of a log: not before
+	drawn    bool
+}
+
+// progressInterval is the time between two lines in a log. A faster upload has none.
+const progressInterval = 5 * time.Second
+
+// NewUploadProgress shows an upload on w, as a bar if w is [Redrawable].
+func NewUploadProgress(w io.Writer, redrawable bool) *UploadProgress {
+	p := &UploadProgress{w: w}
+	if redrawable {
+		p.terminal, _ = Terminal(w)
+	}
+	return p
+}
+
+// Show shows how far an upload is now.
+func (p *UploadProgress) Show(u Upload) { p.showAt(u, time.Now()) }
+
+func (p *UploadProgress) showAt(u Upload, now time.Time) {
+	if p.began.IsZero() || u.Sending != p.sending {
+		p.sending, p.began, p.doneThen = u.Sending, now, u.Done
+		if p.terminal == nil && p.nextLine.IsZero() {
+			p.nextLine = now.Add(progressInterval)
+		}
+	}
+	facts := p.facts(u, now)
+	switch {
+	case p.terminal != nil:
+		_, _ = io.WriteString(p.w, "\r"+ansi.EraseLineRight+uploadBar(u, terminalWidth(p.terminal), facts)) // an upload goes on unseen
+		p.drawn = true
+	case !now.Before(p.nextLine) && !u.Complete:
+		_, _ = io.WriteString(p.w, facts+"\n")
+		p.nextLine = now.Add(progressInterval)
+	}
+}
+
+// facts are how far the upload is, its rate, and the time left.
+func (p *UploadProgress) facts(u Upload, now time.Time) string {
+	verb := "checked"
+	if u.Sending {
+		verb = "sent"
+	}
+	text := fmt.Sprintf("%s %d of %d jobs", verb, u.Done, u.Total)
+	passed, done := now.Sub(p.began), u.Done-p.doneThen
+	if passed <= 0 || done <= 0 {
+		return text
+	}
+	rate := float64(done) / passed.Seconds()
+	left := time.Duration(float64(u.Total-u.Done) / rate * float64(time.Second))
+	return fmt.Sprintf("%s, %.0f/s, done in %s", text, rate, FormatDuration(left))
+}
+
+// uploadBar is a bar and the facts on one line of the given width.
+func uploadBar(u Upload, width int, facts string) string {
+	percent := 100.0
+	if u.Total > 0 {
+		percent = 100 * float64(u.Done) / float64(u.Total)
+	}
+	facts = fmt.Sprintf(" %3.0f %%  %s", percent, facts)
+	return ansi.Truncate(bar(percent, max(10, min(40, width-lipgloss.Width(facts)-1)))+facts, width-1, "…")
+}
+
+// Close removes the bar.
+func (p *UploadProgress) Close() {
+	if p.drawn {
+		_, _ = io.WriteString(p.w, "\r"+ansi.EraseLineRight)
+	}
+}

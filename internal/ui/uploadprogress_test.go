@@ -1,0 +1,38 @@
+package ui
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestUploadProgress(t *testing.T) {
+	start := time.Date(2026, 3, 1, 20, 0, 0, 0, time.UTC)
+	var log strings.Builder
+	p := NewUploadProgress(&log, false)
+	for _, step := range []struct {
+		second int
+		u      Upload
+	}{
+		{0, Upload{Done: 10_000, Total: 100_000}},
+		{4, Upload{Done: 50_000, Total: 100_000}},
+		{6, Upload{Done: 90_000, Total: 100_000}},
+		{7, Upload{Sending: true, Done: 10_000, Total: 100_000}},
+		{12, Upload{Sending: true, Done: 30_000, Total: 100_000}},
+		{13, Upload{Sending: true, Done: 40_000, Total: 100_000}},
+		{29, Upload{Sending: true, Done: 100_000, Total: 100_000, Complete: true}},
+	} {
+		p.showAt(step.u, start.Add(time.Duration(step.second)*time.Second))
+	}
+	p.Close()
+	want := "checked 90000 of 100000 jobs, 13333/s, done in 1s\nsent 30000 of 100000 jobs, 4000/s, done in 18s\n"
+	if diff := cmp.Diff(want, log.String()); diff != "" {
+		t.Errorf("log (-want +got):\n%s", diff)
+	}
+	line := uploadBar(Upload{Done: 42, Total: 100}, 60, "sent 42 of 100 jobs")
+	if want := "  42 %  sent 42 of 100 jobs"; !strings.HasSuffix(line, want) || strings.Count(line, "━") != 13 {
+		t.Errorf("bar is %q, want 13 of 32 and %q", line, want)
+	}
+}

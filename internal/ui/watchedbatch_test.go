@@ -1,0 +1,53 @@
+package ui
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+	"github.com/stokerd/stoker/internal/testkit/sample"
+)
+
+func message(b *stokerv1.Batch, jobs ...*stokerv1.Job) *stokerv1.WatchBatchResponse {
+	return &stokerv1.WatchBatchResponse{Batch: b, Jobs: jobs}
+}
+
+func withCounts(state stokerv1.BatchState, n *stokerv1.JobCounts) *stokerv1.Batch {
+	return &stokerv1.Batch{Id: sample.BatchID, State: state, JobCount: 9, Counts: n}
+}
+
+func TestWatchedBatchReportsEachFailedAttemptOnce(t *testing.T) {
+	w, now := newWatchedBatch(), time.Now()
+	failed, running, waiting, succeeded := sample.Jobs()[0], sample.Jobs()[1], sample.Jobs()[2], sample.Jobs()[3]
+	first := &stokerv1.WatchBatchResponse{Snapshot: true, Batch: sample.Batch(), Jobs: sample.Jobs()}
+	ids := func(jobs []*stokerv1.Job) (ids []string) {
+		for _, j := range jobs {
+			ids = append(ids, j.GetId())
+		}
+		return ids
+	}
+	want := []string{failed.GetId(), waiting.GetId()}
+	if diff := cmp.Diff(want, ids(w.apply(first, now))); diff != "" {
+		t.Errorf("failures of the snapshot (-want +got):\n%s", diff)
+	}
+	if got := w.apply(first, now); len(got) > 0 {
+		t.Errorf("failures of the same snapshot again: %v, want none", ids(got))
+	}
+	if diff := cmp.Diff([]string{running.GetId()}, ids(w.runningJobs())); diff != "" {
+		t.Errorf("running (-want +got):\n%s", diff)
+	}
+	waiting.Attempt = 2
+	if diff := cmp.Diff([]string{waiting.GetId()}, ids(w.apply(message(nil, waiting), now))); diff != "" {
+		t.Errorf("failures of the next attempt (-want +got):\n%s", diff)
+	}
+	succeeded.Id, running.State = waiting.GetId(), stokerv1.JobState_JOB_STATE_QUEUED
+	w.apply(message(nil, succeeded, running), now)
+	if diff := cmp.Diff([]string{failed.GetId()}, ids(w.failures)); diff != "" {
+		t.Errorf("failures after one job made it (-want +got):\n%s", diff)
+	}
+	if got := w.runningJobs(); len(got) > 0 {
+		t.Errorf("running: %v, want none", ids(got))
+	}
+}

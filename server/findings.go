@@ -1,0 +1,151 @@
+package server
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+	"github.com/stokerd/stoker/job"
+)
+
+// findings collects what is wrong, and what is odd, about one request. The zero value is empty.
+type findings struct {
+	violations []job.Violation // the first [maxViolations]
+	more       int             // violations beyond those
+
+	warnings     []*stokerv1.Warning // the first [maxWarnings]
+	warningCount int64               // all of them
+
+	// job is the number of the job, from 1, to which the fields of new findings belong;
+	// 0: they belong to the request itself.
+	job int
+}
+
+// err is an *[job.InvalidError] with all violations, or nil if there are none.
+func (f *findings) err() error {
+	if len(f.violations) == 0 {
+		return nil
+	}
+	return &job.InvalidError{Violations: f.violations, More: f.more}
+}
+
+// invalid is the error of a request with one violation.
+func invalid(field, message string) error {
+	return &job.InvalidError{Violations: []job.Violation{{Field: field, Message: message}}}
+}
+
+// add notes a violation.
+func (f *findings) add(field, format string, args ...any) {
+	if len(f.violations) >= maxViolations {
+		f.more++
+		return
+	}
+	f.violations = append(f.violations, job.Violation{Field: f.path(field), Message: formatClipped(format, args)})
+}
+
+// addAll notes violations that were found elsewhere.
+func (f *findings) addAll(list []job.Violation) {
+	for _, v := range list {
+		if len(f.violations) >= maxViolations {
+			f.more++
+			continue
+		}
+		f.violations = append(f.violations, job.Violation{Field: f.path(v.Field), Message: v.Message})
+	}
+}
+
+// replace notes violations that say more than what the contract's rules found in the same
+// fields, whose violations it replaces.
+func (f *findings) replace(list []job.Violation) {
+	for _, v := range list {
+		same := func(earlier job.Violation) bool { return earlier.Field == v.Field }
+		if i := slices.IndexFunc(f.violations, same); i >= 0 {
+			f.violations[i] = v
+		} else {
+			f.addAll([]job.Violation{v})
+		}
+	}
+}
+
+// addUnknown notes that nothing of a kind has a name, and lists the names that exist.
+func (f *findings) addUnknown(field, kind, name string, names []string) {
+	f.addAll([]job.Violation{{Field: field, Message: fmt.Sprintf("unknown %s %q; %s", kind, clip(name, maxText), listed(names))}})
+}
+
+// listed lists names that a caller can choose from.
+func listed(names []string) string {
+	if len(names) == 0 {
+		return "there are none"
+	}
+	return "there are: " + strings.Join(names, ", ")
+}
+
+// warn notes something that is allowed and odd.
+func (f *findings) warn(field, format string, args ...any) {
+	if f.warningCount++; len(f.warnings) < maxWarnings {
+		f.warnings = append(f.warnings, &stokerv1.Warning{Field: clip(f.path(field), maxField), Message: formatClipped(format, args)})
+	}
+}
+
+// path is the path of a field in the request.
+func (f *findings) path(field string) string {
+	if f.job == 0 {
+		return field
+	}
+	return fmt.Sprintf("jobs[%d].%s", f.job-1, field)
+}
+
+// checkText refuses characters that are invisible or that a terminal obeys. It reports whether
+// there are none.
+func (f *findings) checkText(field, text string) bool {
+	at, what := job.FindHidden(text)
+	if at > 0 {
+		f.add(field, "%s at character %d of %q: leave it out", what, at, text)
+	}
+	return at == 0
+}
+
+// checkTexts refuses such characters in the names and values of a map, whose values have the
+// given fields. It skips a map with more entries than any map may have.
+func (f *findings) checkTexts(field string, m map[string]string, fieldOf func(name string) string) {
+	if len(m) > maxEntries {
+		return
+	}
+	for _, name := range slices.Sorted(maps.Keys(m)) {
+		if at, what := job.FindHidden(name); at > 0 {
+			f.add(field, "name %s: %s at character %d: leave it out", strconv.Quote(clip(name, maxField)), what, at)
+			continue
+		}
+		if at, _ := job.FindHidden(m[name]); at > 0 { // most values have none, and need no field
+			f.checkText(fieldOf(name), m[name])
+		}
+	}
+}
+
+// checkLabels does so for labels.
+func (f *findings) checkLabels(field string, labels map[string]string) {
+	f.checkTexts(field, labels, func(name string) string { return fmt.Sprintf("%s[%q]", field, name) })
+}
+
+// formatClipped formats a text and clips each string in args, which a caller may have chosen.
+func formatClipped(format string, args []any) string {
+	for i, arg := range args {
+		if text, ok := arg.(string); ok {
+			args[i] = clip(text, maxText)
+		}
+	}
+	return fmt.Sprintf(format, args...)
+}
+
+// clip cuts the middle out of a text with more than limit bytes. The beginning of a message
+// says what is wrong, and its end what would be right.
+func clip(text string, limit int) string {
+	if len(text) <= limit {
+		return text
+	}
+	head, tail := text[:limit/2], text[len(text)-limit/2+len("…"):]
+	return strings.ToValidUTF8(head, "") + "…" + strings.ToValidUTF8(tail, "")
+}

@@ -1,0 +1,383 @@
+package server
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+	"github.com/stokerd/stoker/internal/template"
+	"github.com/stokerd/stoker/job"
+)
+
+// submission turns a SubmitBatchRequest or an AddJobsRequest into a batch and its jobs, or into
+// the list of everything that is wrong with it. All rules of a submission are in this file, from
+// the request down to the fields of a job. Checking reads the configuration and changes nothing.
+type submission struct {
+	findings
+	contract contract
+	catalog  Catalog
+	accounts AccountStore
+
+	batch    job.Batch          // without id and times
+	template *template.Template // fills in the batch's template; nil without one, or if it has mistakes
+
+	keyReason   string         // why every job needs a key; empty: keys are optional
+	keys        map[string]int // the index of the job with each key
+	outputPaths *outputPathSet // nil: jobs may share an output path
+	inputBase   string         // the base path of the input storage
+	outputBase  string         // the base path of the output storage
+	longestFile int            // of the recipe, with the slash before it, in bytes
+}
+
+func (s *Server) newSubmission() *submission {
+	return &submission{contract: s.contract, catalog: s.catalog, accounts: s.store}
+}
+
+// checkSubmitBatch settles the batch that req asks for and checks the batch and its jobs.
+func (s *submission) checkSubmitBatch(req *stokerv1.SubmitBatchRequest) error {
+	s.addAll(s.contract.violations(req))
+	s.batch = job.Batch{
+		DisplayName: req.GetDisplayName(), Labels: req.GetLabels(),
+		AccountID: cmp.Or(req.GetAccount(), job.DefaultName), Priority: job.DefaultPriority,
+		State: job.BatchActive, Open: req.GetKeepOpen(),
+		FailureLimit: failureLimit(req.GetFailureLimit()), SkipSucceeded: req.GetSkipSucceeded(),
+	}
+	if req.Priority != nil {
+		s.batch.Priority = int(req.GetPriority())
+	}
+	if s.batch.Open {
+		s.batch.State = job.BatchOpen
+	}
+	s.checkAccount(s.batch.AccountID)
+	s.setEncoding(req)
+	s.batch.DistinctBy = distinctBy(s.template)
+	s.batch.Input = s.storage("input", req.GetInput(), req.GetInputId())
+	s.batch.Output = s.storage("output", req.GetOutput(), req.GetOutputId())
+	s.batch.Retry = s.retryPolicy("retry_policy", req.GetRetryPolicy())
+	if req.MaxRetries != nil {
+		if req.GetRetryPolicy() != nil {
+			s.add("max_retries", "excludes retry_policy; give the number there")
+		}
+		s.batch.Retry = s.catalog.Retry
+		s.batch.Retry.MaxRetries = int(req.GetMaxRetries())
+	}
+	s.checkText("request_id", req.GetRequestId())
+	s.checkText("display_name", req.GetDisplayName())
+	s.checkLabels("labels", req.GetLabels())
+	if len(req.GetJobs()) == 0 && !req.GetKeepOpen() {
+		s.add(jobsField, "name at least one job, or set keep_open to add jobs later")
+	}
+	if s.batch.SkipSucceeded {
+		s.keyReason = "skip_succeeded recognises a job by its key"
+	}
+	s.checkJobs(req.GetJobs())
+	return s.err()
+}
+
+// checkAddJobs checks jobs that are added to a batch; nil stands for a request without batch_id.
+func (s *submission) checkAddJobs(req *stokerv1.AddJobsRequest, b *job.Batch) error {
+	s.addAll(s.contract.violations(req))
+	if len(req.GetJobs()) == 0 {
+		s.add(jobsField, "name at least one job")
+	}
+	if b != nil {
+		s.batch = *b
+		if b.Template != nil {
+			s.template = s.parseTemplate("batch_id", "its template, ", *b.Template, len(req.GetJobs()))
+		}
+	}
+	s.keyReason = "a job that is added to a batch is recognised by its key"
+	s.checkJobs(req.GetJobs())
+	return s.err()
+}
+
+func (s *submission) checkAccount(id string) {
+	if _, ok := s.accounts.AccountStatus(id); !ok {
+		s.addUnknown("account", "account", id, mapSlice(s.accounts.AccountStatuses(), func(a job.AccountStatus) string { return a.ID }))
+	}
+}
+
+// setEncoding settles how the batch is encoded: by a profile, a recipe or a template.
+func (s *submission) setEncoding(req *stokerv1.SubmitBatchRequest) {
+	jobs := len(req.GetJobs())
+	switch with := req.GetEncodeWith().(type) {
+	case *stokerv1.SubmitBatchRequest_Recipe:
+		r := recipe(with.Recipe)
+		s.batch.Recipe = &r
+		s.replace(r.Validate("recipe"))
+	case *stokerv1.SubmitBatchRequest_Template:
+		t, ok := s.catalog.Templates[with.Template]
+		s.batch.Template = &t
+		if !ok {
+			s.addUnknown("template", "template", with.Template, slices.Sorted(maps.Keys(s.catalog.Templates)))
+			return
+		}
+		s.template = s.parseTemplate("template", fmt.Sprintf("template %q, ", t.Name), t, jobs)
+	case *stokerv1.SubmitBatchRequest_InlineTemplate:
+		t := job.Template{Text: with.InlineTemplate.GetYaml(), FallbackRegions: with.InlineTemplate.GetFallbackRegions()}
+		s.batch.Template = &t
+		s.replace(t.Validate("inline_template"))
+		const text = "inline_template.yaml"
+		if t.Text == "" {
+			s.replace([]job.Violation{{Field: text, Message: "is required: the text of the template"}})
+			return
+		}
+		s.template = s.parseTemplate(text, "", t, jobs)
+	default:
+		s.batch.Profile = cmp.Or(req.GetProfile(), job.DefaultName)
+		r, ok := s.catalog.Profiles[s.batch.Profile]
+		s.batch.Recipe = &r
+		if !ok {
+			s.addUnknown("profile", "profile", s.batch.Profile, slices.Sorted(maps.Keys(s.catalog.Profiles)))
+		}
+	}
+}
+
+// parseTemplate reads a template that is for a number of jobs. The prefix tells people which
+// template a mistake is in. The configuration checks its templates as well, so that mistakes in
+// a template of the configuration are those of a batch from an older version.
+func (s *submission) parseTemplate(field, prefix string, t job.Template, jobs int) *template.Template {
+	parsed, mistakes := template.Parse(t.Text)
+	if parsed != nil && jobs > 1 {
+		mistakes = parsed.SharedOutputs()
+	}
+	for _, m := range mistakes {
+		s.add(field, "%s%s", prefix, m)
+	}
+	return parsed
+}
+
+// distinctBy is what keeps the jobs of a batch from writing to one place; t is nil for a recipe.
+func distinctBy(t *template.Template) job.Distinction {
+	switch {
+	case t == nil || t.DistinctByOutputPath():
+		return job.ByOutputPath
+	case len(t.SharedOutputs()) > 0:
+		return job.ByNothing
+	}
+	return job.ByTemplate
+}
+
+// storage settles where a batch reads ("input") or writes ("output"): at a configured storage
+// or at one that exists at the platform. A template may bring its own and have use for neither.
+func (s *submission) storage(way, name, id string) job.StorageRef {
+	idField := way + "_id"
+	switch {
+	case s.template != nil && !s.template.Uses(idField):
+		if name != "" || id != "" {
+			field := way
+			if id != "" {
+				field = idField
+			}
+			s.add(field, "the template does not use it: there is no ${%s} in it", idField)
+		}
+		return job.StorageRef{}
+	case name != "" && id != "":
+		s.add(idField, "%s and %s exclude each other", way, idField)
+		return job.StorageRef{}
+	case id != "":
+		if strings.ContainsFunc(id, func(r rune) bool { return job.Hidden(r) || unicode.IsSpace(r) || r == '/' }) {
+			s.add(idField, "%q is not the id of an %s at the platform", id, way)
+		}
+		return job.StorageRef{ID: id}
+	}
+	name = cmp.Or(name, job.DefaultName)
+	usable := slices.DeleteFunc(slices.Sorted(maps.Keys(s.catalog.Storages)), func(n string) bool { return !s.catalog.Storages[n].usableAs(way) })
+	if _, exists := s.catalog.Storages[name]; !exists {
+		s.addUnknown(way, "storage", name, usable)
+	} else if !slices.Contains(usable, name) {
+		s.add(way, "storage %q cannot be used as %s; %s", name, way, listed(usable))
+	}
+	return job.StorageRef{Name: name}
+}
+
+// retryPolicy settles a retry policy, with the server's values where p leaves some out.
+func (s *submission) retryPolicy(field string, p *stokerv1.RetryPolicy) job.RetryPolicy {
+	r := retryPolicy(p, s.catalog.Retry)
+	m := retryPolicyMessage(r) // has the defaults
+	if first, longest := m.GetInitialBackoff().AsDuration(), m.GetMaxBackoff().AsDuration(); first > longest {
+		s.add(field+".max_backoff", "%s is shorter than initial_backoff, which is %s", longest, first)
+	}
+	return r
+}
+
+// contractChunk is how many jobs are held to the contract's rules at once, which is faster than
+// one by one. A chunk with a violation is checked job by job.
+const contractChunk = 1_000
+
+// checkJobs checks the jobs of one request, each by itself and against those before it.
+func (s *submission) checkJobs(jobs []*stokerv1.JobSpec) {
+	s.keys = make(map[string]int, len(jobs))
+	if s.template == nil || s.template.DistinctByOutputPath() {
+		s.outputPaths = newOutputPathSet(len(jobs))
+	}
+	s.inputBase = s.catalog.Storages[s.batch.Input.Name].InputBase
+	s.outputBase = s.catalog.Storages[s.batch.Output.Name].OutputBase
+	if s.batch.Recipe != nil {
+		s.longestFile = s.batch.Recipe.LongestFile()
+	}
+	allowed := false
+	for i, j := range jobs {
+		s.job = i + 1
+		if i%contractChunk == 0 {
+			allowed = s.contract.allows(jobs[i:min(i+contractChunk, len(jobs))])
+		}
+		if !allowed {
+			s.addAll(s.contract.violations(j))
+		}
+		s.checkName("key", j.GetKey())
+		s.checkName("name", j.GetName())
+		s.checkKey(i, j.GetKey())
+		s.checkInputPath(j.GetInputPath())
+		if s.checkOutputPath(j.GetOutputPath()) && s.outputPaths != nil {
+			s.checkDistinctOutputPath(jobs, i)
+		}
+		s.checkVariables(j)
+	}
+	s.job = 0
+}
+
+// checkName checks a text that identifies a job.
+func (s *submission) checkName(field, text string) {
+	if s.checkText(field, text) {
+		s.warnOfBlanks(field, text)
+	}
+}
+
+// warnOfBlanks warns of white space at the ends of a text, which is easily overlooked.
+func (s *submission) warnOfBlanks(field, text string) {
+	first, _ := utf8.DecodeRuneInString(text)
+	last, _ := utf8.DecodeLastRuneInString(text)
+	switch before, behind := unicode.IsSpace(first), unicode.IsSpace(last); {
+	case before && behind:
+		s.warn(field, "%q begins and ends with a blank, which is kept", text)
+	case before:
+		s.warn(field, "%q begins with a blank, which is kept", text)
+	case behind:
+		s.warn(field, "%q ends with a blank, which is kept", text)
+	}
+}
+
+// checkKey checks that a job has a key if it needs one, and that no other job has the same.
+func (s *submission) checkKey(i int, key string) {
+	if key == "" {
+		if s.keyReason != "" {
+			s.add("key", "is required: %s", s.keyReason)
+		}
+		return
+	}
+	if first, taken := s.keys[key]; taken {
+		s.add("key", "%q is already the key of jobs[%d]", key, first)
+		return
+	}
+	s.keys[key] = i
+}
+
+// checkInputPath checks a path on the input storage. The path is used as it is: at a storage,
+// paths are bytes.
+func (s *submission) checkInputPath(path string) {
+	const field = "input_path"
+	if path == "" {
+		if s.batch.Template == nil {
+			s.add(field, "is required: the path of the asset on the input storage")
+		}
+		return
+	}
+	if !s.checkText(field, path) {
+		return
+	}
+	s.warnOfBlanks(field, path)
+	switch upward := job.LeadsUpward(path); {
+	case upward && s.inputBase != "":
+		s.add(field, "%q: leave out ..; the path lies below the storage's base path", path)
+	case upward:
+		s.warn(field, "%q has .. in it, which is kept", path)
+	case s.inputBase != "" && path[0] == '/':
+		s.warn(field, "%q begins with a slash, which is kept: at the storage, two slashes follow the base path", path)
+	}
+	if n := len(job.InputPath(s.inputBase, path)); n > job.MaxPath && len(path) <= job.MaxPath { // the contract refuses longer ones
+		s.add(field, "is %d bytes long with the storage's base path before it; a storage takes %d", n, job.MaxPath)
+	}
+}
+
+// checkOutputPath checks a directory on the output storage, and reports whether the job has a
+// valid one.
+func (s *submission) checkOutputPath(submitted string) bool {
+	const field = "output_path"
+	path := job.CleanOutputPath(submitted)
+	switch {
+	case submitted == "" && s.batch.Template != nil:
+		return false
+	case submitted == "":
+		s.add(field, "is required: the directory on the output storage")
+		return false
+	case !s.checkText(field, path):
+		return false
+	case strings.HasPrefix(submitted, "/"):
+		s.add(field, "%q: leave out the slash at the beginning; the path is relative to the storage's base path", submitted)
+		return false
+	}
+	for element := range strings.SplitSeq(path, "/") {
+		if element == "" || element == "." || element == ".." {
+			s.add(field, "%q: leave out empty elements, . and ..", submitted)
+			return false
+		}
+	}
+	s.warnOfBlanks(field, path)
+	if s.batch.Template == nil {
+		s.checkLength(field, path, len(job.OutputPath(s.outputBase, path, ""))+s.longestFile)
+	}
+	return true
+}
+
+// checkLength checks the length of the longest path that a job writes to, of which a field of
+// the job has the largest part.
+func (s *submission) checkLength(field, outputPath string, n int) {
+	if n > job.MaxPath && len(outputPath) <= job.MaxPath { // the contract refuses longer ones
+		s.add(field, "makes the longest path %d bytes long, counting the storage's base path and the longest directory and file name; a storage takes %d",
+			n, job.MaxPath)
+	}
+}
+
+// checkDistinctOutputPath checks that no job before the one with index i writes to the same
+// directory.
+func (s *submission) checkDistinctOutputPath(jobs []*stokerv1.JobSpec, i int) {
+	const field = "output_path"
+	same, similar := s.outputPaths.insert(jobs, i)
+	switch {
+	case same >= 0:
+		s.add(field, "%q is written to by jobs[%d] already; one would overwrite the other", jobs[i].GetOutputPath(), same)
+	case similar >= 0:
+		s.warn(field, "%q and %q, the output path of jobs[%d], differ in case only; some systems treat them as one",
+			job.CleanOutputPath(jobs[i].GetOutputPath()), job.CleanOutputPath(jobs[similar].GetOutputPath()), similar)
+	}
+}
+
+// checkVariables checks whether the template can be filled in for a job.
+func (s *submission) checkVariables(j *stokerv1.JobSpec) {
+	if len(j.GetVariables()) > 0 {
+		if s.batch.Template == nil {
+			s.add("variables", "are for templates; this batch has a recipe")
+		}
+		s.checkTexts("variables", j.GetVariables(), func(name string) string { return "variables." + name })
+	}
+	if s.template == nil || len(j.GetVariables()) > maxEntries { // the contract refuses more
+		return
+	}
+	spec := jobSpec(j)
+	if wrong := s.template.Check(spec); len(wrong) > 0 {
+		for _, v := range wrong {
+			s.add(v.Field, "%s", v.Message)
+		}
+		return
+	}
+	n, field := s.template.LongestFile(template.Values{
+		Job: spec, InputPath: job.InputPath(s.inputBase, spec.InputPath), OutputPath: job.OutputPath(s.outputBase, spec.OutputPath, ""),
+	})
+	s.checkLength(field, spec.OutputPath, n)
+}

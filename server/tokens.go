@@ -1,0 +1,189 @@
+package server
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"errors"
+	"strings"
+
+	"google.golang.org/protobuf/proto"
+)
+
+// Tokens are opaque to callers. A token says what it is for, so that a token of another kind is
+// refused instead of misread:
+//
+//	page token: version, 'p', 8 bytes of hash, position
+//	of accounts: version, 'a', account id
+//	cursor:     version, 'c', scope, revision, page, batch id
+//
+// A scope is 'b' (batch only), 'j' (all jobs), or 'f' and a number; see [jobScope].
+//
+// Numbers are uvarints. The text is unpadded base64url.
+const tokenVersion = 1
+
+var errBadToken = errors.New("unusable token")
+
+// pageToken is a position in a list. The next page begins after it.
+type pageToken struct {
+	list     [8]byte // hash of the list and its filters
+	position int64
+}
+
+// listHash is a hash of what a page token belongs to: the kind of a list request and its filters.
+// strip removes the page from the request.
+func listHash[R interface {
+	proto.Message
+	GetPageToken() string
+}](req R, strip func(R),
+) ([8]byte, error) {
+	bare, ok := proto.Clone(req).(R)
+	if !ok {
+		return [8]byte{}, errBadToken
+	}
+	strip(bare)
+	text, err := proto.MarshalOptions{Deterministic: true}.Marshal(bare)
+	if err != nil {
+		return [8]byte{}, err
+	}
+	sum := sha256.Sum256(append([]byte(req.ProtoReflect().Descriptor().FullName()+"\n"), text...))
+	return [8]byte(sum[:8]), nil
+}
+
+func (t pageToken) String() string {
+	b := append([]byte{tokenVersion, 'p'}, t.list[:]...)
+	return encodeToken(binary.AppendUvarint(b, uint64(t.position)))
+}
+
+// parsePageToken reads what [pageToken.String] writes. Empty text means the first page. For a
+// token of another list the error is an *[job.InvalidError].
+func parsePageToken(text string, list [8]byte) (pageToken, error) {
+	if text == "" {
+		return pageToken{list: list}, nil
+	}
+	d := decodeToken(text, 'p')
+	t := pageToken{list: [8]byte(d.readBytes(8)), position: d.readNumber()}
+	if d.bad || len(d.rest) > 0 || t.position == 0 {
+		return pageToken{}, badPageToken()
+	}
+	if t.list != list {
+		return pageToken{}, invalid("page_token", "belongs to another list; repeat the filters of the request that it came from")
+	}
+	return t, nil
+}
+
+// accountToken is a position in the list of accounts: after the one with this id.
+type accountToken string
+
+func (t accountToken) String() string { return encodeToken(append([]byte{tokenVersion, 'a'}, t...)) }
+
+// parseAccountToken reads what [accountToken.String] writes. Empty text means the first page.
+func parseAccountToken(text string) (accountToken, error) {
+	if text == "" {
+		return "", nil
+	}
+	d := decodeToken(text, 'a')
+	if d.bad || len(d.rest) == 0 {
+		return "", badPageToken()
+	}
+	return accountToken(d.rest), nil
+}
+
+func badPageToken() error {
+	return invalid("page_token", "is not a page token; give next_page_token of the page before, or nothing")
+}
+
+// cursor is a watcher's position in the changes of a batch.
+type cursor struct {
+	batch string
+	jobs  jobScope // which jobs the watcher is sent
+	// revision is the last revision that was sent.
+	revision int64
+	// page is 0, or within a snapshot 1 more than the number of the last job that was sent. The
+	// snapshot shows the batch at revision.
+	page int64
+}
+
+func (c cursor) String() string {
+	b := []byte{tokenVersion, 'c'}
+	switch c.jobs {
+	case noJobs:
+		b = append(b, 'b')
+	case allJobs:
+		b = append(b, 'j')
+	default:
+		b = binary.AppendUvarint(append(b, 'f'), uint64(c.jobs))
+	}
+	b = binary.AppendUvarint(b, uint64(c.revision))
+	b = binary.AppendUvarint(b, uint64(c.page))
+	return encodeToken(append(b, c.batch...))
+}
+
+// parseCursor reads what [cursor.String] writes, or answers [errBadToken].
+func parseCursor(text string) (cursor, error) {
+	d := decodeToken(text, 'c')
+	c := cursor{jobs: d.readScope(), revision: d.readNumber(), page: d.readNumber()}
+	c.batch = string(d.rest)
+	if d.bad || c.batch == "" || c.page > 0 && c.jobs == noJobs {
+		return cursor{}, errBadToken
+	}
+	return c, nil
+}
+
+func encodeToken(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }
+
+// decoder reads the fields of a token. After the first mistake it returns zeros.
+type decoder struct {
+	rest []byte
+	bad  bool
+}
+
+// decodeToken opens a token of the given kind.
+func decodeToken(text string, kind byte) *decoder {
+	// The standard library would skip line ends, which a token does not have.
+	b, err := base64.RawURLEncoding.Strict().DecodeString(text)
+	if err != nil || strings.ContainsAny(text, "\r\n") || len(b) < 2 || b[0] != tokenVersion || b[1] != kind {
+		return &decoder{bad: true}
+	}
+	return &decoder{rest: b[2:]}
+}
+
+func (d *decoder) readBytes(n int) []byte {
+	if d.bad || len(d.rest) < n {
+		d.bad = true
+		return make([]byte, n)
+	}
+	b := d.rest[:n]
+	d.rest = d.rest[n:]
+	return b
+}
+
+// readNumber reads a uvarint that is in its shortest form and fits an int64.
+func (d *decoder) readNumber() int64 {
+	if d.bad {
+		return 0
+	}
+	n, size := binary.Uvarint(d.rest)
+	if size <= 0 || n > 1<<63-1 || size > 1 && d.rest[size-1] == 0 {
+		d.bad = true
+		return 0
+	}
+	d.rest = d.rest[size:]
+	return int64(n)
+}
+
+// readScope reads a scope.
+func (d *decoder) readScope() jobScope {
+	switch d.readBytes(1)[0] {
+	case 'b':
+		return noJobs
+	case 'j':
+		return allJobs
+	case 'f':
+		if n := d.readNumber(); n > 0 && n < int64(allJobs) && jobScope(n)&^allJobs == 0 {
+			return jobScope(n)
+		}
+	}
+	d.bad = true
+	return noJobs
+}

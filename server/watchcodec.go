@@ -1,0 +1,44 @@
+package server
+
+import (
+	"fmt"
+
+	"google.golang.org/grpc/encoding"
+	"google.golang.org/grpc/mem"
+	"google.golang.org/protobuf/proto"
+
+	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+)
+
+// message is an outgoing message of a watch. A message for many watchers is encoded once.
+type message struct {
+	*stokerv1.WatchBatchResponse
+	encoded []byte // nil: not encoded yet; never written to
+}
+
+// encodeMessage encodes m for many watchers.
+func encodeMessage(m *stokerv1.WatchBatchResponse) (*message, error) {
+	bytes, err := proto.Marshal(m)
+	if err != nil {
+		return nil, fmt.Errorf("encode message: %w", err)
+	}
+	return &message{m, bytes}, nil
+}
+
+// codec is gRPC's codec for protocol buffers, except that it does not encode a [message] again
+// that is encoded already.
+type codec struct{ encoding.CodecV2 }
+
+func newCodec() codec { return codec{encoding.GetCodecV2("proto")} }
+
+func (c codec) Marshal(v any) (mem.BufferSlice, error) {
+	m, ok := v.(*message)
+	switch {
+	case !ok:
+		return c.CodecV2.Marshal(v)
+	case m.encoded == nil:
+		return c.CodecV2.Marshal(m.WatchBatchResponse)
+	}
+	// The buffer belongs to no pool, so that freeing it does nothing.
+	return mem.BufferSlice{mem.SliceBuffer(m.encoded)}, nil
+}
