@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/stokerd/stoker/bitmovin"
+	"github.com/stokerd/stoker/internal/provision"
 	"github.com/stokerd/stoker/job"
 )
 
@@ -39,11 +40,11 @@ type confirmation struct {
 // nextName is the name of the encoding that the next start of a job would be of, or make.
 func (d *driver) nextName(j *job.Job) string {
 	if !d.templated(j.ID.Batch) {
-		return encodingName(j)
+		return provision.EncodingName(j)
 	}
 	next := *j
 	next.Attempt++
-	return templateName(&next)
+	return provision.AttemptName(&next)
 }
 
 // witness is an encoding that was made from a template and is at the platform.
@@ -53,7 +54,7 @@ type witness struct{ name, encoding string }
 func (d *driver) findWitness() (w witness, ok bool) {
 	for _, e := range d.live {
 		if e.job.EncodingID != "" && e.job.State.OnPlatform() && !e.unclear() && d.templated(e.job.ID.Batch) {
-			return witness{templateName(&e.job), e.job.EncodingID}, true
+			return witness{provision.AttemptName(&e.job), e.job.EncodingID}, true
 		}
 	}
 	return witness{}, false

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/stokerd/stoker/bitmovin"
+	"github.com/stokerd/stoker/internal/provision"
 	"github.com/stokerd/stoker/job"
 )
 
@@ -161,7 +162,7 @@ func (d *driver) doubt(c counted) {
 // names tell that they are ours, before their ids do.
 func (d *driver) unanswered(queued map[string]string) (n int) {
 	for _, name := range queued {
-		id, attempt, _ := jobOf(name)
+		id, attempt, _ := provision.ParseName(name)
 		e := d.live[id]
 		if attempt > 0 && e != nil && e.job.EncodingID == "" && (e.task == taskStart || e.job.Step == job.StepStart) {
 			n++
@@ -205,7 +206,7 @@ func (c counted) without(e *entry, settle time.Duration) bool {
 	if !e.goneSince.IsZero() {
 		at = e.goneSince.Add(settle)
 	}
-	name := templateName(&e.job)
+	name := provision.AttemptName(&e.job)
 	for _, queued := range c.queued {
 		if e.job.EncodingID == "" && queued == name {
 			return false

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/stokerd/stoker/bitmovin/simulator"
+	"github.com/stokerd/stoker/internal/provision"
 	"github.com/stokerd/stoker/job"
 )
 
@@ -187,7 +188,7 @@ func templateCrashScenario(t *testing.T, dieAt int) (points int) {
 	sim := &simulator.Simulator{
 		Seed: 1, Encoders: 2, Duration: 20 * time.Second, TemplateDelay: 3 * time.Second,
 		Outcome: func(e simulator.Encoding, _ int) simulator.Outcome {
-			_, attempt, _ := jobOf(e.Name)
+			_, attempt, _ := provision.ParseName(e.Name)
 			e.CloudRegion = map[bool]string{true: "AWS_EU_WEST_1"}[attempt == 1]
 			return crashOutcomes(e, attempt)
 		},

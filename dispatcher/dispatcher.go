@@ -11,6 +11,7 @@ import (
 
 	"github.com/stokerd/stoker/bitmovin"
 	"github.com/stokerd/stoker/internal/clock"
+	"github.com/stokerd/stoker/internal/provision"
 	"github.com/stokerd/stoker/job"
 )
 
@@ -63,11 +64,7 @@ type Account struct {
 }
 
 // Storage is a named place that batches read from or write to.
-type Storage struct {
-	bitmovin.Storage
-	// BasePath is put before every path on it; without a leading slash.
-	BasePath string
-}
+type Storage = provision.Storage
 
 // Dispatcher keeps the queues of its accounts filled with the jobs of the job table.
 type Dispatcher struct {

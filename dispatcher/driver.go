@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/stokerd/stoker/internal/clock"
+	"github.com/stokerd/stoker/internal/provision"
 	"github.com/stokerd/stoker/job"
 )
 
@@ -20,17 +21,16 @@ var errStopped = errors.New("the dispatcher stopped")
 // its state and decides; tasks do the calls side by side and hand what came of
 // them back to the loop.
 type driver struct {
-	account  Account
-	store    Store
-	log      *slog.Logger
-	poll     time.Duration
-	clock    clock.Clock
-	settle   time.Duration
-	grace    time.Duration
-	resource *resources
-	listing  *listing
-	lookups  lookups
-	storages map[string]map[string]Storage // by kind and name
+	account     Account
+	store       Store
+	log         *slog.Logger
+	poll        time.Duration
+	clock       clock.Clock
+	settle      time.Duration
+	grace       time.Duration
+	provisioner *provision.Provisioner
+	listing     *listing
+	lookups     lookups
 
 	bell    bell
 	rings   *rings
@@ -134,10 +134,9 @@ func newDriver(c Config, a Account) *driver {
 	d := &driver{
 		account: a, store: c.Store, log: log,
 		clock: c.Clock, poll: c.PollInterval, settle: cmp.Or(c.Settle, a.Client.Timeout()+settleMargin), grace: c.Grace,
-		storages: map[string]map[string]Storage{kindInput: c.Inputs, kindOutput: c.Outputs},
-		resource: newResources(c.Store, a, c.Clock),
-		listing:  newListing(c.Store, a, c.Clock, log),
-		bell:     newBell(), rings: newRings(), heard: map[string]bool{}, results: make(chan func()),
+		provisioner: provision.New(c.provision(a)),
+		listing:     newListing(c.Store, a, c.Clock, log),
+		bell:        newBell(), rings: newRings(), heard: map[string]bool{}, results: make(chan func()),
 		live: map[job.ID]*entry{}, confirmed: map[job.ID]confirmation{}, orphans: map[string]*orphanEntry{}, batches: map[string]*batch{},
 		problems: map[string]*trouble{}, breaker: newBreaker(),
 	}
@@ -147,6 +146,13 @@ func newDriver(c Config, a Account) *driver {
 	d.limit.aim(a.QueueTarget)
 	d.publish(nil)
 	return d
+}
+
+// provision is what the account's provisioner works with.
+func (c Config) provision(a Account) provision.Config {
+	return provision.Config{
+		AccountID: a.ID, Platform: a.Client, Store: c.Store, Inputs: c.Inputs, Outputs: c.Outputs, Clock: c.Clock,
+	}
 }
 
 // now is the present by the dispatcher's clock.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/stokerd/stoker/bitmovin"
+	"github.com/stokerd/stoker/internal/provision"
 	"github.com/stokerd/stoker/job"
 )
 
@@ -89,9 +90,9 @@ func (d *driver) search(ctx context.Context, e entry) (says evidence, other stri
 	if !d.listing.usable(bitmovin.ParamName) {
 		return noWord, ""
 	}
-	query := bitmovin.ListEncodings{Name: encodingName(&e.job), SkipTotalCount: true}
+	query := bitmovin.ListEncodings{Name: provision.EncodingName(&e.job), SkipTotalCount: true}
 	if e.batch.Template != nil {
-		query.Name = templateName(&e.job)
+		query.Name = provision.AttemptName(&e.job)
 	}
 	says, listed := absent, 0
 	err := d.listing.raw(ctx, query, func(found bitmovin.Encoding) (enough bool, err error) {
@@ -121,52 +122,9 @@ func (d *driver) sameOrganisation(ctx context.Context, e entry, missing time.Dur
 	if e.job.State == job.Cancelling && missing >= goneForGood {
 		return nil
 	}
-	started, remembered := cmp.Or(e.job.StartTime, e.job.StepTime), 0
-	for _, want := range d.sharedBy(e.batch) {
-		id, saved, err := d.store.Resource(ctx, d.account.ID, want.kind, want.hash)
-		if errors.Is(err, job.ErrNotFound) {
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		remembered++
-		if saved.After(started) {
-			continue
-		}
-		if exists, err := want.exists(ctx, id); err != nil || exists {
-			return err
-		}
+	missingAll, err := d.provisioner.AllMissing(ctx, &e.batch.Batch, cmp.Or(e.job.StartTime, e.job.StepTime))
+	if err == nil && missingAll {
+		err = errOtherOrganisation
 	}
-	if remembered > 0 {
-		return errOtherOrganisation
-	}
-	return nil
-}
-
-// sharedBy describes everything that the jobs of a batch share at the platform, as far
-// as the configuration still knows it.
-func (d *driver) sharedBy(b *batch) []resource {
-	var all []resource
-	for kind, ref := range map[string]job.StorageRef{kindInput: b.Input, kindOutput: b.Output} {
-		if s, ok := d.storages[kind][ref.Name]; ok {
-			if r, err := d.resource.storage(kind, ref.Name, s); err == nil {
-				all = append(all, r)
-			}
-		}
-	}
-	if b.Recipe == nil {
-		return all
-	}
-	for _, v := range b.Recipe.Videos {
-		if r, err := d.resource.config(videoConfig(v)); err == nil {
-			all = append(all, r)
-		}
-	}
-	for _, a := range b.Recipe.Audios {
-		if r, err := d.resource.config(audioConfig(a)); err == nil {
-			all = append(all, r)
-		}
-	}
-	return all
+	return err
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/stokerd/stoker/bitmovin"
 	"github.com/stokerd/stoker/internal/clock"
+	"github.com/stokerd/stoker/internal/provision"
 	"github.com/stokerd/stoker/job"
 )
 
@@ -51,7 +52,7 @@ func newListing(table Store, a Account, c clock.Clock, log *slog.Logger) *listin
 
 // load reads what earlier processes have found out.
 func (l *listing) load(ctx context.Context, instance string) error {
-	l.label = label(instance)
+	l.label = provision.Label(instance)
 	known, err := l.table.ListParameters(ctx, l.account)
 	if err != nil {
 		return err

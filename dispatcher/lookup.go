@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/stokerd/stoker/bitmovin"
+	"github.com/stokerd/stoker/internal/provision"
 	"github.com/stokerd/stoker/job"
 )
 
@@ -39,7 +40,7 @@ func (d *driver) named(ctx context.Context, j *job.Job) (encoding string, err er
 	if !d.listing.usable(bitmovin.ParamName) {
 		return "", nil
 	}
-	_, err = d.listNamed(ctx, templateName(j), func(e bitmovin.Encoding) (enough bool, err error) {
+	_, err = d.listNamed(ctx, provision.AttemptName(j), func(e bitmovin.Encoding) (enough bool, err error) {
 		own, err := d.own(ctx, e)
 		if own {
 			encoding = string(e.ID)
@@ -67,7 +68,7 @@ func (d *driver) absent(ctx context.Context, j *job.Job) (encoding string, at ti
 		l.asked, l.after, l.found = d.now(), after, map[attempt]bitmovin.EncodingID{}
 		query := bitmovin.ListEncodings{CreatedAfter: after, SkipTotalCount: true, Overlap: overlap}
 		_, err = d.created(ctx, query, func(e bitmovin.Encoding) (bool, error) {
-			if id, number, ok := jobOf(e.Name); ok && number > 0 {
+			if id, number, ok := provision.ParseName(e.Name); ok && number > 0 {
 				l.found[attempt{id, number}] = e.ID
 			}
 			return false, nil

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/stokerd/stoker/bitmovin"
+	"github.com/stokerd/stoker/internal/provision"
 )
 
 // othersFor is how long another instance is told of after it was last seen, and how long
@@ -25,7 +26,7 @@ func (l *listing) meet(e bitmovin.Encoding) {
 		return
 	}
 	for _, text := range e.Labels {
-		id, ok := strings.CutPrefix(text, label(""))
+		id, ok := strings.CutPrefix(text, provision.Label(""))
 		if !ok || id == "" || text == l.label {
 			continue
 		}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/stokerd/stoker/bitmovin"
+	"github.com/stokerd/stoker/internal/provision"
 	"github.com/stokerd/stoker/job"
 )
 
@@ -16,7 +17,7 @@ func (d *driver) own(ctx context.Context, e bitmovin.Encoding) (bool, error) {
 	if len(e.Labels) > 0 {
 		return slices.Contains(e.Labels, d.listing.label), nil
 	}
-	id, _, ok := jobOf(e.Name)
+	id, _, ok := provision.ParseName(e.Name)
 	if !ok {
 		return false, nil
 	}

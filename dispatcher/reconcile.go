@@ -6,12 +6,12 @@ import (
 	"errors"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/stokerd/stoker/bitmovin"
+	"github.com/stokerd/stoker/internal/provision"
 	"github.com/stokerd/stoker/job"
 )
 
@@ -124,8 +124,8 @@ func (d *driver) unknown(ctx context.Context, after time.Time) ([]bitmovin.Encod
 		return nil, err
 	}
 	return slices.SortedStableFunc(maps.Values(unknown), func(a, b bitmovin.Encoding) int {
-		_, n := attemptOf(a.Name)
-		_, m := attemptOf(b.Name)
+		_, n := provision.SplitAttempt(a.Name)
+		_, m := provision.SplitAttempt(b.Name)
 		// A template's later attempts tell that the earlier ones have ended.
 		return cmp.Or(a.CreatedAt.Compare(b.CreatedAt.Time), cmp.Compare(n, m))
 	}), nil
@@ -151,7 +151,7 @@ func (d *driver) strangers(ctx context.Context, encodings []bitmovin.Encoding) (
 
 // claim decides about an encoding of ours that belongs to no job.
 func (d *driver) claim(ctx context.Context, e bitmovin.Encoding) error {
-	id, attempt, ok := jobOf(e.Name)
+	id, attempt, ok := provision.ParseName(e.Name)
 	if other, err := d.elsewhere(ctx, id); err != nil || other {
 		return err
 	}
@@ -236,26 +236,4 @@ func (d *driver) adoptStarted(ctx context.Context, id job.ID, seen job.Observati
 // encoding stands.
 func unseeable(err error) bool {
 	return bitmovin.Ambiguous(err) || err != nil && !bitmovin.Outage(err)
-}
-
-// encodingName is how an encoding of ours is called: for people to recognise, and for us
-// to find the job again. White space in a title becomes single blanks, so that nobody
-// between here and there is tempted to tidy it up.
-func encodingName(j *job.Job) string {
-	return strings.TrimSpace(strings.Join(strings.Fields(j.Title()), " ") + " [" + j.ID.String() + "]")
-}
-
-// jobOf is the job that an encoding was named after and, for one made from a template,
-// the attempt; 0 for any other.
-func jobOf(name string) (id job.ID, attempt int, ok bool) {
-	name, attempt = attemptOf(name)
-	open := strings.LastIndexByte(name, '[')
-	if open < 0 || !strings.HasSuffix(name, "]") {
-		return job.ID{}, 0, false
-	}
-	id, err := job.ParseID(name[open+1 : len(name)-1])
-	if err != nil {
-		return job.ID{}, 0, false
-	}
-	return id, attempt, true
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/stokerd/stoker/bitmovin/simulator"
+	"github.com/stokerd/stoker/internal/provision"
 	"github.com/stokerd/stoker/job"
 )
 
@@ -23,7 +24,7 @@ func firstFails(n int) func(simulator.Encoding, int) simulator.Outcome {
 		if first[e.Name] == "" {
 			first[e.Name] = e.ID
 		}
-		if id, _, _ := jobOf(e.Name); id.Number <= int64(n) && first[e.Name] == e.ID {
+		if id, _, _ := provision.ParseName(e.Name); id.Number <= int64(n) && first[e.Name] == e.ID {
 			return broken(simulator.Retry)
 		}
 		return simulator.Outcome{}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/stokerd/stoker/bitmovin"
+	"github.com/stokerd/stoker/internal/provision"
 	"github.com/stokerd/stoker/job"
 )
 
@@ -33,7 +34,7 @@ func (d *driver) start(ctx context.Context, e entry) outcome {
 		return outcome{store: err}
 	}
 	e.job = j
-	err = d.account.Client.StartEncoding(ctx, bitmovin.EncodingID(j.EncodingID), startRequest(e), d.permit(ctx, j))
+	err = d.account.Client.StartEncoding(ctx, bitmovin.EncodingID(j.EncodingID), provision.StartRequest(&e.batch.Batch, &j), d.permit(ctx, j))
 	o := started(err)
 	if o.job, o.store = d.recordStart(ctx, e, err); o.store != nil {
 		o.job = j // it stays STARTING until the platform has been asked
@@ -113,25 +114,6 @@ func (d *driver) refused(ctx context.Context, e entry, refusal error) (job.Job, 
 		}
 		return u.Observe(seen, rules, now)
 	})
-}
-
-// startRequest is what a start says of its batch and recipe.
-func startRequest(e entry) *bitmovin.StartRequest {
-	r := &bitmovin.StartRequest{Scheduling: &bitmovin.Scheduling{Priority: new(e.batch.Priority)}}
-	if recipe := e.batch.Recipe; recipe != nil {
-		r.EncodingMode = recipe.EncodingMode
-		r.Scheduling.PrewarmedEncoderPoolIDs = recipe.PrewarmedPools
-	}
-	for _, m := range e.job.Manifests {
-		r.ManifestGenerator = "V2"
-		ref := bitmovin.ManifestResource{ManifestID: bitmovin.ManifestID(m.ID)}
-		if m.Format == job.HLS {
-			r.VODHLSManifests = append(r.VODHLSManifests, ref)
-		} else {
-			r.VODDashManifests = append(r.VODDashManifests, ref)
-		}
-	}
-	return r
 }
 
 // failureOf is a refused call in a job's words.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/stokerd/stoker/bitmovin"
+	"github.com/stokerd/stoker/internal/provision"
 	"github.com/stokerd/stoker/job"
 )
 
@@ -97,7 +98,7 @@ func (d *driver) spawn(ctx context.Context, kind taskKind, id job.ID, now time.T
 	if t := d.problems[b.ID]; t != nil {
 		e.setbacks = t.times
 	}
-	e.list, e.listed = d.walks.says(e, d.settle), d.walks.names[templateName(&e.job)]
+	e.list, e.listed = d.walks.says(e, d.settle), d.walks.names[provision.AttemptName(&e.job)]
 	d.busy[kind]++
 	snapshot := *e
 	d.beside(func() func() {

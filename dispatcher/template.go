@@ -4,11 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/stokerd/stoker/bitmovin"
-	"github.com/stokerd/stoker/internal/template"
+	"github.com/stokerd/stoker/internal/provision"
 	"github.com/stokerd/stoker/job"
 )
 
@@ -23,16 +22,13 @@ func (d *driver) templated(batchID string) bool {
 	return b != nil && b.Template != nil
 }
 
-// templateName is the name of the encoding of a job's current attempt.
-func templateName(j *job.Job) string { return fmt.Sprintf("%s #%d", encodingName(j), j.Attempt) }
-
 // startTemplate creates and starts an encoding from the batch's template: it records the
 // intent, makes the call, and records what came of it.
 func (d *driver) startTemplate(ctx context.Context, e entry) outcome {
-	t, err := parseTemplate(e.batch.Template)
-	var shared sharedIDs
+	t, err := provision.ParseTemplate(e.batch.Template)
+	var shared provision.Shared
 	if err == nil {
-		if shared, err = d.shareStorages(ctx, e.batch, t); err != nil {
+		if shared, err = d.provisioner.EnsureStorages(ctx, &e.batch.Batch, t); err != nil {
 			return prepared(e, job.Job{}, nil, err)
 		}
 	}
@@ -43,7 +39,7 @@ func (d *driver) startTemplate(ctx context.Context, e entry) outcome {
 	e.job = j
 	text := ""
 	if err == nil {
-		text, err = t.Render(d.templateValues(e, shared))
+		text, err = d.provisioner.RenderTemplate(t, &e.batch.Batch, &e.job, shared)
 	}
 	if err != nil { // it was checked at submission: the rules were others then
 		f := job.Failure{Kind: job.FailedConfigure, Text: err.Error(), Time: d.now(), Permanent: true}
@@ -66,50 +62,9 @@ func (d *driver) startTemplate(ctx context.Context, e entry) outcome {
 	return o
 }
 
-func parseTemplate(t *job.Template) (*template.Template, error) {
-	parsed, mistakes := template.Parse(t.Text)
-	if len(mistakes) > 0 {
-		return nil, fmt.Errorf("template %q: %s", t.Name, mistakes[0])
-	}
-	return parsed, nil
-}
-
-// shareStorages finds or creates the storages that a template refers to.
-func (d *driver) shareStorages(ctx context.Context, b *batch, t *template.Template) (sharedIDs, error) {
-	var ids sharedIDs
-	if t.Uses("input_id") {
-		id, err := d.storageID(ctx, &ids, b.Input, kindInput)
-		if err != nil {
-			return ids, err
-		}
-		ids.input = bitmovin.InputID(id)
-	}
-	if t.Uses("output_id") {
-		id, err := d.storageID(ctx, &ids, b.Output, kindOutput)
-		if err != nil {
-			return ids, err
-		}
-		ids.output = bitmovin.OutputID(id)
-	}
-	return ids, nil
-}
-
-// templateValues are what a template is filled in with for a job that is being started.
-func (d *driver) templateValues(e entry, shared sharedIDs) template.Values {
-	return template.Values{
-		ID: e.job.ID, Job: e.job.Spec,
-		InputPath: job.InputPath(shared.inputBase, e.job.InputPath), OutputPath: job.OutputPath(shared.outputBase, e.job.OutputPath, ""),
-		InputID: string(shared.input), OutputID: string(shared.output),
-		EncodingName: templateName(&e.job),
-		Labels:       []string{"stoker", label(d.store.InstanceID())},
-		Priority:     e.batch.Priority,
-		Region:       e.batch.Template.RegionOf(e.job.FallbackRegionIndex),
-	}
-}
-
 // templateRecord is how to record the end of a template's start; shares is set if something
 // that all jobs of the batch share is to blame.
-func (d *driver) templateRecord(ctx context.Context, e entry, shared sharedIDs, encoding string, err error) (record func(*job.Update) error, shares error) {
+func (d *driver) templateRecord(ctx context.Context, e entry, shared provision.Shared, encoding string, err error) (record func(*job.Update) error, shares error) {
 	now := d.now()
 	if record = undecided(e, err, now); record != nil {
 		return record, nil
@@ -269,20 +224,4 @@ func (d *driver) catchUp(ctx context.Context, j job.Job) (job.Job, error) {
 		return j, err
 	}
 	return d.record(ctx, entry{job: j, batch: &batch{read}}, observation(j.EncodingID, task))
-}
-
-// attemptOf splits the name of a template's encoding; 0 if name is not one.
-func attemptOf(name string) (rest string, attempt int) {
-	at := strings.LastIndex(name, "] #")
-	if at < 0 {
-		return name, 0
-	}
-	n, digits := 0, name[at+len("] #"):]
-	for _, c := range []byte(digits) {
-		if c < '0' || c > '9' || n > 1e6 {
-			return name, 0
-		}
-		n = 10*n + int(c-'0')
-	}
-	return name[:at+1], n
 }

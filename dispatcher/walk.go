@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/stokerd/stoker/bitmovin"
+	"github.com/stokerd/stoker/internal/provision"
 )
 
 const (
@@ -64,7 +65,7 @@ func (d *driver) spawnWalk(ctx context.Context, now time.Time) {
 			w.wanted[e.job.EncodingID] = true
 		}
 		if d.templated(e.job.ID.Batch) {
-			w.wanted[templateName(&e.job)] = true
+			w.wanted[provision.AttemptName(&e.job)] = true
 		}
 	}
 	ctx, d.endWalk = context.WithCancelCause(ctx)

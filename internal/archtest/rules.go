@@ -32,7 +32,7 @@ var rules = map[string]rule{
 	"bitmovin/simulator": {imports: []string{"internal/clock"}},
 
 	"store":      {imports: []string{"job"}},
-	"dispatcher": {imports: []string{"job", "bitmovin", "internal/clock", "internal/template"}},
+	"dispatcher": {imports: []string{"job", "bitmovin", "internal/clock", "internal/provision"}},
 	"webhook":    {imports: []string{"job", "bitmovin"}},
 
 	// The contract and the two ends of it.
@@ -49,6 +49,9 @@ var rules = map[string]rule{
 
 	// Encoding templates: read with the configuration, checked at submission, filled in at the start.
 	"internal/template": {imports: []string{"job"}},
+
+	// A batch's recipe or template as calls to the platform.
+	"internal/provision": {imports: []string{"job", "bitmovin", "internal/clock", "internal/template"}},
 
 	// The world's time, or simulated time.
 	"internal/clock": {stdOnly: true},
