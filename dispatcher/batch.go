@@ -24,9 +24,9 @@ func (b *batch) rules(settle time.Duration) job.Rules {
 }
 
 // rules are a batch's rules for one fact, as its account knows the platform.
-func (d *driver) rules(b *batch, settle time.Duration) job.Rules {
+func (w *worker) rules(b *batch, settle time.Duration) job.Rules {
 	r := b.rules(settle)
-	r.FreshEncoding = d.restartless.Load()
+	r.FreshEncoding = w.restartless.Load()
 	return r
 }
 

@@ -44,12 +44,12 @@ func (d *driver) ceilingReason() string {
 }
 
 // withinCeiling is an error if a start that has been recorded is one too many.
-func (d *driver) withinCeiling(ctx context.Context) error {
-	limit := d.account.MaxStartsPerDay
+func (w *worker) withinCeiling(ctx context.Context) error {
+	limit := w.account.MaxStartsPerDay
 	if limit == 0 {
 		return nil
 	}
-	starts, err := d.store.DailyStarts(ctx, d.account.ID, d.now())
+	starts, err := w.store.DailyStarts(ctx, w.account.ID, w.now())
 	if err != nil {
 		return err
 	}

@@ -67,7 +67,7 @@ func (d *driver) spawnConfirm(ctx context.Context, id job.ID, now time.Time) {
 	j := d.waiting(id)
 	name := d.nextName(&j)
 	d.spawn(ctx, taskConfirm, id, now, func(ctx context.Context, e entry) outcome {
-		o := d.confirm(ctx, e, name, w, ok)
+		o := d.worker.confirm(ctx, e, name, w, ok)
 		o.confirmation.name = name
 		return o
 	})
@@ -75,25 +75,25 @@ func (d *driver) spawnConfirm(ctx context.Context, id job.ID, now time.Time) {
 
 // confirm asks the platform whether a job that waits has been started without the job table
 // knowing. What it finds of that is adopted.
-func (d *driver) confirm(ctx context.Context, e entry, name string, w witness, hasWitness bool) outcome {
+func (w *worker) confirm(ctx context.Context, e entry, name string, seen witness, hasWitness bool) outcome {
 	template := e.batch.Template != nil
-	if !d.listing.usable(bitmovin.ParamName) || template && !hasWitness {
+	if !w.listing.usable(bitmovin.ParamName) || template && !hasWitness {
 		return outcome{}
 	}
 	o := outcome{called: true}
 	proven := false
 	if template {
-		if proven, o.platform = d.testifies(ctx, w); o.platform != nil || !proven {
+		if proven, o.platform = w.testifies(ctx, seen); o.platform != nil || !proven {
 			return o
 		}
 	}
 	var others []bitmovin.Encoding
-	listed, err := d.listNamed(ctx, name, func(found bitmovin.Encoding) (enough bool, err error) {
+	listed, err := w.listNamed(ctx, name, func(found bitmovin.Encoding) (enough bool, err error) {
 		if string(found.ID) == e.job.EncodingID {
 			proven = found.Status == bitmovin.StatusCreated || e.job.Stale(listedObservation(found))
 			return false, nil
 		}
-		ours, err := d.own(ctx, found)
+		ours, err := w.own(ctx, found)
 		if ours {
 			others = append(others, found)
 		}
@@ -101,11 +101,11 @@ func (d *driver) confirm(ctx context.Context, e entry, name string, w witness, h
 	})
 	var unknown []bitmovin.Encoding
 	if err == nil {
-		unknown, err = d.strangers(ctx, others)
+		unknown, err = w.strangers(ctx, others)
 	}
 	for _, other := range unknown {
 		if err == nil {
-			err = d.claim(ctx, other)
+			err = w.claim(ctx, other)
 		}
 	}
 	if err != nil {
@@ -116,14 +116,14 @@ func (d *driver) confirm(ctx context.Context, e entry, name string, w witness, h
 		o.confirmation.certain = true
 		return o
 	}
-	o.job, o.store = d.store.Job(ctx, e.job.ID)
+	o.job, o.store = w.store.Job(ctx, e.job.ID)
 	return o
 }
 
 // testifies reports whether the platform finds a witness by its name.
-func (d *driver) testifies(ctx context.Context, w witness) (found bool, err error) {
-	_, err = d.listNamed(ctx, w.name, func(e bitmovin.Encoding) (enough bool, err error) {
-		found = found || string(e.ID) == w.encoding
+func (w *worker) testifies(ctx context.Context, seen witness) (found bool, err error) {
+	_, err = w.listNamed(ctx, seen.name, func(e bitmovin.Encoding) (enough bool, err error) {
+		found = found || string(e.ID) == seen.encoding
 		return false, nil
 	})
 	return found, err
@@ -131,9 +131,9 @@ func (d *driver) testifies(ctx context.Context, w witness) (found bool, err erro
 
 // listNamed hands over the encodings with a name until visit has enough, and returns how many
 // the platform listed.
-func (d *driver) listNamed(ctx context.Context, name string, visit func(bitmovin.Encoding) (enough bool, err error)) (listed int, err error) {
+func (w *worker) listNamed(ctx context.Context, name string, visit func(bitmovin.Encoding) (enough bool, err error)) (listed int, err error) {
 	query := bitmovin.ListEncodings{Name: name, SkipTotalCount: true}
-	err = d.listing.raw(ctx, query, func(found bitmovin.Encoding) (enough bool, err error) {
+	err = w.listing.raw(ctx, query, func(found bitmovin.Encoding) (enough bool, err error) {
 		if listed++; found.Name != name {
 			return listed >= pageSize, nil // the platform takes no notice of the name
 		}

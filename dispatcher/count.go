@@ -37,7 +37,7 @@ type counted struct {
 func (d *driver) spawnCount(ctx context.Context) {
 	d.busy[taskCount]++
 	d.beside(func() func() {
-		c, err := d.count(ctx)
+		c, err := d.worker.count(ctx)
 		return func() { d.counted(c, err) }
 	})
 }
@@ -45,11 +45,11 @@ func (d *driver) spawnCount(ctx context.Context) {
 // count lists the QUEUED encodings. The list tells ours from other people's,
 // which a bare total could not. Where the platform cannot list by status, the newest
 // encodings are looked through for those that are queued.
-func (d *driver) count(ctx context.Context) (counted, error) {
-	c := counted{time: d.now(), queued: map[string]string{}}
+func (w *worker) count(ctx context.Context) (counted, error) {
+	c := counted{time: w.now(), queued: map[string]string{}}
 	query := bitmovin.ListEncodings{Status: bitmovin.StatusQueued, Limit: pageSize}
 	for {
-		page, err := d.listing.page(ctx, query)
+		page, err := w.listing.page(ctx, query)
 		if c.pages > 0 && (bitmovin.Unsupported(err) || bitmovin.Ambiguous(err)) {
 			c.partial = true
 			return c, nil // it takes no offset
@@ -153,7 +153,7 @@ func (d *driver) doubt(c counted) {
 	}
 	d.queue.doubts = 0
 	d.beside(func() func() {
-		d.listing.blame(context.Background(), job.ParameterMisses, nil, bitmovin.ParamStatus)
+		d.worker.listing.blame(context.Background(), job.ParameterMisses, nil, bitmovin.ParamStatus)
 		return func() {}
 	})
 }

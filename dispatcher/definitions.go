@@ -14,12 +14,12 @@ const defineInterval = time.Hour
 // spawnDefine has the platform's definitions of errors fetched. Nothing depends on them:
 // whatever becomes of the calls is no one's trouble.
 func (d *driver) spawnDefine(ctx context.Context, now time.Time) {
-	if !d.defines || d.stopping || !d.breaker.closed() || d.busy[taskDefine] > 0 || d.defineDue.After(now) {
+	if !d.worker.defines || d.stopping || !d.breaker.closed() || d.busy[taskDefine] > 0 || d.defineDue.After(now) {
 		return
 	}
 	d.busy[taskDefine]++
 	d.beside(func() func() {
-		d.define(ctx)
+		d.worker.define(ctx)
 		return func() {
 			d.busy[taskDefine]--
 			d.defineDue = d.now().Add(defineInterval)
@@ -27,17 +27,17 @@ func (d *driver) spawnDefine(ctx context.Context, now time.Time) {
 	})
 }
 
-func (d *driver) define(ctx context.Context) {
-	if err := d.account.Client.LoadDefinitions(ctx); err != nil && ctx.Err() == nil {
-		d.log.Info("the platform's definitions of errors cannot be had", "err", err)
+func (w *worker) define(ctx context.Context) {
+	if err := w.account.Client.LoadDefinitions(ctx); err != nil && ctx.Err() == nil {
+		w.log.Info("the platform's definitions of errors cannot be had", "err", err)
 	}
 }
 
 // explain completes the error of a failed run. Whether it may be retried depends on the hint: if
 // that is missing, the definitions are waited for.
-func (d *driver) explain(ctx context.Context, t *bitmovin.Task) {
-	if d.defines && t.Error != nil && t.Error.RetryHint == "" {
-		d.define(ctx)
-		d.account.Client.Explain(t)
+func (w *worker) explain(ctx context.Context, t *bitmovin.Task) {
+	if w.defines && t.Error != nil && t.Error.RetryHint == "" {
+		w.define(ctx)
+		w.account.Client.Explain(t)
 	}
 }

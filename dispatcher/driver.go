@@ -6,11 +6,9 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/stokerd/stoker/internal/clock"
-	"github.com/stokerd/stoker/internal/provision"
 	"github.com/stokerd/stoker/job"
 )
 
@@ -21,16 +19,15 @@ var errStopped = errors.New("the dispatcher stopped")
 // its state and decides; tasks do the calls side by side and hand what came of
 // them back to the loop.
 type driver struct {
-	account     Account
-	store       Store
-	log         *slog.Logger
-	poll        time.Duration
-	clock       clock.Clock
-	settle      time.Duration
-	grace       time.Duration
-	provisioner *provision.Provisioner
-	listing     *listing
-	lookups     lookups
+	account Account
+	store   Store
+	log     *slog.Logger
+	poll    time.Duration
+	clock   clock.Clock
+	settle  time.Duration
+	grace   time.Duration
+
+	worker *worker
 
 	bell    bell
 	rings   *rings
@@ -41,12 +38,6 @@ type driver struct {
 	beside     func(work func() (apply func()))
 	publishing sync.Mutex // keeps what is published in order; guards status
 	status     job.AccountStatus
-	defines    bool // the platform's definitions of errors are fetched; set before the loop runs
-	// restartless says that the platform does not start an encoding again that has run. It
-	// is found out anew by each process, at the cost of one refused call.
-	restartless atomic.Bool
-	making      sync.Map // ids of encodings that are being configured: no job has them yet
-
 	// What follows belongs to the loop.
 	countedAt time.Time // when the platform's queue was counted last
 	live      map[job.ID]*entry
@@ -134,9 +125,8 @@ func newDriver(c Config, a Account) *driver {
 	d := &driver{
 		account: a, store: c.Store, log: log,
 		clock: c.Clock, poll: c.PollInterval, settle: cmp.Or(c.Settle, a.Client.Timeout()+settleMargin), grace: c.Grace,
-		provisioner: provision.New(c.provision(a)),
-		listing:     newListing(c.Store, a, c.Clock, log),
-		bell:        newBell(), rings: newRings(), heard: map[string]bool{}, results: make(chan func()),
+		worker: newWorker(c, a, log),
+		bell:   newBell(), rings: newRings(), heard: map[string]bool{}, results: make(chan func()),
 		live: map[job.ID]*entry{}, confirmed: map[job.ID]confirmation{}, orphans: map[string]*orphanEntry{}, batches: map[string]*batch{},
 		problems: map[string]*trouble{}, breaker: newBreaker(),
 	}
@@ -146,13 +136,6 @@ func newDriver(c Config, a Account) *driver {
 	d.limit.aim(a.QueueTarget)
 	d.publish(nil)
 	return d
-}
-
-// provision is what the account's provisioner works with.
-func (c Config) provision(a Account) provision.Config {
-	return provision.Config{
-		AccountID: a.ID, Platform: a.Client, Store: c.Store, Inputs: c.Inputs, Outputs: c.Outputs, Clock: c.Clock,
-	}
 }
 
 // now is the present by the dispatcher's clock.
@@ -167,7 +150,7 @@ func (d *driver) load(ctx context.Context) error {
 	if err := d.readStarts(ctx, now); err != nil {
 		return err
 	}
-	if err := d.listing.load(ctx, d.store.InstanceID()); err != nil {
+	if err := d.worker.listing.load(ctx, d.store.InstanceID()); err != nil {
 		return err
 	}
 	d.loaded = now
@@ -204,7 +187,7 @@ func (d *driver) load(ctx context.Context) error {
 func (d *driver) run(ctx context.Context) error {
 	work, stop := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer stop(nil)
-	d.defines = true
+	d.worker.defines = true
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for ctx.Err() == nil {
@@ -297,25 +280,25 @@ func (d *driver) act(ctx context.Context, p plan, now time.Time) {
 		d.spawnPing(ctx)
 	}
 	for _, id := range p.stops {
-		d.spawn(ctx, taskStop, id, now, d.stop)
+		d.spawn(ctx, taskStop, id, now, d.worker.stop)
 	}
 	for _, id := range p.reprioritize {
-		d.spawn(ctx, taskReprioritize, id, now, d.reprioritize)
+		d.spawn(ctx, taskReprioritize, id, now, d.worker.reprioritize)
 	}
 	for _, id := range p.start {
-		d.spawn(ctx, taskStart, id, now, d.start)
+		d.spawn(ctx, taskStart, id, now, d.worker.start)
 	}
 	for _, id := range p.confirms {
 		d.spawnConfirm(ctx, id, now)
 	}
 	for _, id := range p.looks {
-		d.spawn(ctx, taskLook, id, now, d.look)
+		d.spawn(ctx, taskLook, id, now, d.worker.look)
 	}
 	if p.count {
 		d.spawnCount(ctx)
 	}
 	for _, id := range p.prepares {
-		d.spawn(ctx, taskPrepare, id, now, d.prepare)
+		d.spawn(ctx, taskPrepare, id, now, d.worker.prepare)
 	}
 	for _, encoding := range p.deletes {
 		d.spawnDelete(ctx, encoding)

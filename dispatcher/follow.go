@@ -10,23 +10,23 @@ import (
 )
 
 // look asks the platform how a job's encoding stands and records it.
-func (d *driver) look(ctx context.Context, e entry) outcome {
+func (w *worker) look(ctx context.Context, e entry) outcome {
 	if e.job.EncodingID == "" {
-		return d.lookUp(ctx, e)
+		return w.lookUp(ctx, e)
 	}
-	task, elsewhere, err := d.readStatus(ctx, e)
+	task, elsewhere, err := w.readStatus(ctx, e)
 	o := outcome{called: true, platform: err, eta: task.ETA(), elsewhere: elsewhere}
 	if e.batch.Template != nil && !task.QueuedAt.IsZero() && !task.CreatedAt.IsZero() {
 		o.setup = task.QueuedAt.Sub(task.CreatedAt.Time)
 	}
-	d.explain(ctx, &task)
+	w.explain(ctx, &task)
 	seen := observation(e.job.EncodingID, task)
 	if bitmovin.NotFound(err) {
 		o.missing = true
-		certain, other, err := d.vanished(ctx, e)
+		certain, other, err := w.vanished(ctx, e)
 		switch {
 		case other != "":
-			return d.corrected(ctx, e, other)
+			return w.corrected(ctx, e, other)
 		case errors.Is(err, errListed):
 			o.unsettled = err
 			return o
@@ -39,7 +39,7 @@ func (d *driver) look(ctx context.Context, e entry) outcome {
 		o.unsettled = err
 		return o
 	}
-	o.job, o.store = d.record(ctx, e, seen)
+	o.job, o.store = w.record(ctx, e, seen)
 	return o
 }
 
@@ -49,16 +49,16 @@ const takesError = 10
 
 // readStatus reads how an encoding stands. Where the platform breaks on its status, the
 // encoding itself tells enough, apart from why it failed.
-func (d *driver) readStatus(ctx context.Context, e entry) (task bitmovin.Task, elsewhere bool, err error) {
+func (w *worker) readStatus(ctx context.Context, e entry) (task bitmovin.Task, elsewhere bool, err error) {
 	id := bitmovin.EncodingID(e.job.EncodingID)
-	task, err = d.account.Client.Status(ctx, id)
+	task, err = w.account.Client.Status(ctx, id)
 	if err == nil {
-		err = d.about(ctx, id, task.ID)
+		err = w.about(ctx, id, task.ID)
 	}
 	if err == nil || e.failures == 0 && !e.elsewhere || bitmovin.NotFound(err) || bitmovin.Unauthorized(err) || bitmovin.Throttled(err) || ctx.Err() != nil {
 		return task, false, err
 	}
-	read, readErr := d.account.Client.Encoding(ctx, id)
+	read, readErr := w.account.Client.Encoding(ctx, id)
 	if readErr != nil || read.ID != id || read.Status == "" {
 		return task, false, err
 	}
@@ -82,8 +82,8 @@ var errOtherObject = errors.New("the platform answered about another encoding of
 // about is an error if the platform, asked for one encoding, answered about another one of
 // ours. An id that is nobody's is not held against it: nowhere is it said what the id of a
 // status is.
-func (d *driver) about(ctx context.Context, asked, answered bitmovin.EncodingID) error {
-	if answered == "" || answered == asked || !d.another(ctx, string(answered)) {
+func (w *worker) about(ctx context.Context, asked, answered bitmovin.EncodingID) error {
+	if answered == "" || answered == asked || !w.another(ctx, string(answered)) {
 		return nil
 	}
 	return fmt.Errorf("encoding %s: %w", asked, errOtherObject)
@@ -91,25 +91,25 @@ func (d *driver) about(ctx context.Context, asked, answered bitmovin.EncodingID)
 
 // another reports whether an encoding belongs, or belonged, to a job. Where the job table
 // cannot tell, nothing can be recorded of the encoding either.
-func (d *driver) another(ctx context.Context, encoding string) bool {
-	known, err := d.store.EncodingJobs(ctx, d.account.ID, []string{encoding})
+func (w *worker) another(ctx context.Context, encoding string) bool {
+	known, err := w.store.EncodingJobs(ctx, w.account.ID, []string{encoding})
 	return err == nil && len(known) > 0
 }
 
 // record applies an observation to a job. What would change nothing is not written.
-func (d *driver) record(ctx context.Context, e entry, seen job.Observation) (job.Job, error) {
-	rules, now := d.rules(e.batch, d.settle), d.now()
+func (w *worker) record(ctx context.Context, e entry, seen job.Observation) (job.Job, error) {
+	rules, now := w.rules(e.batch, w.settle), w.now()
 	try := job.NewUpdate(e.job)
 	if err := try.Observe(seen, rules, now); err == nil && !try.Changed() {
 		return e.job, nil
 	}
-	return d.update(ctx, e.job.ID, func(u *job.Update) error { return u.Observe(seen, rules, now) })
+	return w.update(ctx, e.job.ID, func(u *job.Update) error { return u.Observe(seen, rules, now) })
 }
 
 // update changes a job. What happened at the platform has happened: it is
 // recorded even if ctx has ended meanwhile.
-func (d *driver) update(ctx context.Context, id job.ID, f func(*job.Update) error) (job.Job, error) {
-	return d.store.UpdateJob(context.WithoutCancel(ctx), id, d.now(), f)
+func (w *worker) update(ctx context.Context, id job.ID, f func(*job.Update) error) (job.Job, error) {
+	return w.store.UpdateJob(context.WithoutCancel(ctx), id, w.now(), f)
 }
 
 // observation translates the platform's answer.
@@ -137,11 +137,11 @@ func observation(encodingID string, t bitmovin.Task) job.Observation {
 
 // stop asks the platform to stop a job's encoding. Whether it did is for the
 // next look to tell.
-func (d *driver) stop(ctx context.Context, e entry) outcome {
-	j, err := d.update(ctx, e.job.ID, func(u *job.Update) error { return u.BeginStop(d.now()) })
+func (w *worker) stop(ctx context.Context, e entry) outcome {
+	j, err := w.update(ctx, e.job.ID, func(u *job.Update) error { return u.BeginStop(w.now()) })
 	if err != nil {
 		return outcome{store: err}
 	}
-	err = d.account.Client.StopEncoding(ctx, bitmovin.EncodingID(j.EncodingID))
+	err = w.account.Client.StopEncoding(ctx, bitmovin.EncodingID(j.EncodingID))
 	return outcome{job: j, called: true, platform: err, unsettled: err}
 }

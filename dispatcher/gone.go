@@ -56,23 +56,23 @@ func gone(status, list, search evidence) evidence {
 //
 // The encoding of a template may be there under another id than its start was answered
 // with: as its name is no other's, it is that one.
-func (d *driver) vanished(ctx context.Context, e entry) (certain bool, other string, err error) {
-	now := d.now()
-	if !e.missed(now, d.settle) {
+func (w *worker) vanished(ctx context.Context, e entry) (certain bool, other string, err error) {
+	now := w.now()
+	if !e.missed(now, w.settle) {
 		return false, "", nil
 	}
 	search, other := noWord, e.listed
 	if other == "" && e.list == absent {
-		search, other = d.search(ctx, e)
+		search, other = w.search(ctx, e)
 	}
-	if other != "" && !d.another(ctx, other) {
+	if other != "" && !w.another(ctx, other) {
 		return false, other, nil
 	}
 	switch gone(absent, e.list, search) {
 	case shown:
 		return false, "", errListed
 	case absent:
-		err = d.sameOrganisation(ctx, e, now.Sub(e.goneSince))
+		err = w.sameOrganisation(ctx, e, now.Sub(e.goneSince))
 		return err == nil, "", err
 	}
 	return false, "", nil
@@ -86,8 +86,8 @@ func (e *entry) missed(now time.Time, settle time.Duration) bool {
 
 // search asks for a job's encoding by its name; other is the id under which a template's is
 // there if it is not the one that the job knows.
-func (d *driver) search(ctx context.Context, e entry) (says evidence, other string) {
-	if !d.listing.usable(bitmovin.ParamName) {
+func (w *worker) search(ctx context.Context, e entry) (says evidence, other string) {
+	if !w.listing.usable(bitmovin.ParamName) {
 		return noWord, ""
 	}
 	query := bitmovin.ListEncodings{Name: provision.EncodingName(&e.job), SkipTotalCount: true}
@@ -95,7 +95,7 @@ func (d *driver) search(ctx context.Context, e entry) (says evidence, other stri
 		query.Name = provision.AttemptName(&e.job)
 	}
 	says, listed := absent, 0
-	err := d.listing.raw(ctx, query, func(found bitmovin.Encoding) (enough bool, err error) {
+	err := w.listing.raw(ctx, query, func(found bitmovin.Encoding) (enough bool, err error) {
 		listed++
 		switch {
 		case string(found.ID) == e.job.EncodingID:
@@ -118,11 +118,11 @@ func (d *driver) search(ctx context.Context, e entry) (says evidence, other stri
 // another organisation: if the platform knows nothing of what the jobs of its batch share
 // there, although some of it was created once. What was created after the job's start says
 // nothing of where that was. Nor can anything be said of a batch that shares nothing.
-func (d *driver) sameOrganisation(ctx context.Context, e entry, missing time.Duration) error {
+func (w *worker) sameOrganisation(ctx context.Context, e entry, missing time.Duration) error {
 	if e.job.State == job.Cancelling && missing >= goneForGood {
 		return nil
 	}
-	missingAll, err := d.provisioner.AllMissing(ctx, &e.batch.Batch, cmp.Or(e.job.StartTime, e.job.StepTime))
+	missingAll, err := w.provisioner.AllMissing(ctx, &e.batch.Batch, cmp.Or(e.job.StartTime, e.job.StepTime))
 	if err == nil && missingAll {
 		err = errOtherOrganisation
 	}

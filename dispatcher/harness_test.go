@@ -162,7 +162,7 @@ func (w *world) prepare(c clock.Clock) {
 	for _, d := range w.disp.drivers {
 		fast := config.provision(d.account)
 		fast.HashRounds = 1 // slow on purpose otherwise
-		d.provisioner = provision.New(fast)
+		d.worker.provisioner = provision.New(fast)
 	}
 }
 

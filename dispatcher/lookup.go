@@ -36,12 +36,12 @@ type attempt struct {
 
 // named is the id of the encoding that a template's job was started as, as far as the
 // platform finds it by its name; empty if it does not.
-func (d *driver) named(ctx context.Context, j *job.Job) (encoding string, err error) {
-	if !d.listing.usable(bitmovin.ParamName) {
+func (w *worker) named(ctx context.Context, j *job.Job) (encoding string, err error) {
+	if !w.listing.usable(bitmovin.ParamName) {
 		return "", nil
 	}
-	_, err = d.listNamed(ctx, provision.AttemptName(j), func(e bitmovin.Encoding) (enough bool, err error) {
-		own, err := d.own(ctx, e)
+	_, err = w.listNamed(ctx, provision.AttemptName(j), func(e bitmovin.Encoding) (enough bool, err error) {
+		own, err := w.own(ctx, e)
 		if own {
 			encoding = string(e.ID)
 		}
@@ -53,27 +53,27 @@ func (d *driver) named(ctx context.Context, j *job.Job) (encoding string, err er
 // absent looks for the encoding that a template's job was started as among all that were
 // created since. If it is not there, it was not there at the time that is returned; zero if
 // that is not known yet, because another look is under way.
-func (d *driver) absent(ctx context.Context, j *job.Job) (encoding string, at time.Time, err error) {
-	l := &d.lookups
+func (w *worker) absent(ctx context.Context, j *job.Job) (encoding string, at time.Time, err error) {
+	l := &w.lookups
 	if !l.mu.TryLock() {
 		return "", time.Time{}, nil
 	}
 	defer l.mu.Unlock()
-	began, err := d.began(ctx, j)
+	began, err := w.began(ctx, j)
 	if err != nil {
 		return "", time.Time{}, err
 	}
 	after := began.Add(-reconcileMargin).Truncate(reconcileMargin)
-	if l.asked.Before(j.StepTime.Add(d.settle)) || l.after.After(after) || d.now().Sub(l.read) > lookupFor {
-		l.asked, l.after, l.found = d.now(), after, map[attempt]bitmovin.EncodingID{}
+	if l.asked.Before(j.StepTime.Add(w.settle)) || l.after.After(after) || w.now().Sub(l.read) > lookupFor {
+		l.asked, l.after, l.found = w.now(), after, map[attempt]bitmovin.EncodingID{}
 		query := bitmovin.ListEncodings{CreatedAfter: after, SkipTotalCount: true, Overlap: overlap}
-		_, err = d.created(ctx, query, func(e bitmovin.Encoding) (bool, error) {
+		_, err = w.created(ctx, query, func(e bitmovin.Encoding) (bool, error) {
 			if id, number, ok := provision.ParseName(e.Name); ok && number > 0 {
 				l.found[attempt{id, number}] = e.ID
 			}
 			return false, nil
 		})
-		l.read = d.now()
+		l.read = w.now()
 		if err != nil {
 			l.asked = time.Time{}
 			return "", time.Time{}, fmt.Errorf("look for the encoding of a start that was not answered: %w", err)
@@ -84,8 +84,8 @@ func (d *driver) absent(ctx context.Context, j *job.Job) (encoding string, at ti
 
 // began is when a job's current attempt was decided on, before its call: the time of its step
 // moves on with each process that picks it up.
-func (d *driver) began(ctx context.Context, j *job.Job) (time.Time, error) {
-	events, err := d.store.Events(ctx, j.ID)
+func (w *worker) began(ctx context.Context, j *job.Job) (time.Time, error) {
+	events, err := w.store.Events(ctx, j.ID)
 	began := j.StepTime
 	for _, e := range events {
 		if e.To == job.Starting && e.Attempt == j.Attempt && e.Time.Before(began) {

@@ -13,15 +13,15 @@ import (
 
 // own reports whether an encoding belongs to this job table. Its label tells; where the
 // platform's lists come without labels, its name does.
-func (d *driver) own(ctx context.Context, e bitmovin.Encoding) (bool, error) {
+func (w *worker) own(ctx context.Context, e bitmovin.Encoding) (bool, error) {
 	if len(e.Labels) > 0 {
-		return slices.Contains(e.Labels, d.listing.label), nil
+		return slices.Contains(e.Labels, w.listing.label), nil
 	}
 	id, _, ok := provision.ParseName(e.Name)
 	if !ok {
 		return false, nil
 	}
-	_, err := d.store.Batch(ctx, id.Batch)
+	_, err := w.store.Batch(ctx, id.Batch)
 	if errors.Is(err, job.ErrNotFound) {
 		return false, nil
 	}
@@ -36,20 +36,20 @@ const overlap = 10
 // visit has enough. It may hand over one twice. That an encoding is not among them proves
 // that there is none: a search that finds nothing of ours, at any time, is not believed,
 // and everybody's encodings are listed instead.
-func (d *driver) since(ctx context.Context, after time.Time, visit func(bitmovin.Encoding) (enough bool, err error)) error {
+func (w *worker) since(ctx context.Context, after time.Time, visit func(bitmovin.Encoding) (enough bool, err error)) error {
 	q := bitmovin.ListEncodings{CreatedAfter: after, SkipTotalCount: true, Overlap: overlap}
-	searched := d.listing.usable(bitmovin.ParamSearch)
+	searched := w.listing.usable(bitmovin.ParamSearch)
 	if searched {
 		search := q
-		search.Search = d.listing.search()
-		ours, err := d.created(ctx, search, visit)
-		if err != nil || ours > 0 || !d.listing.usable(bitmovin.ParamSearch) {
+		search.Search = w.listing.search()
+		ours, err := w.created(ctx, search, visit)
+		if err != nil || ours > 0 || !w.listing.usable(bitmovin.ParamSearch) {
 			return err
 		}
 	}
-	ours, err := d.created(ctx, q, visit)
+	ours, err := w.created(ctx, q, visit)
 	if err == nil && searched && ours > 0 {
-		d.listing.blame(ctx, job.ParameterMisses, nil, bitmovin.ParamSearch)
+		w.listing.blame(ctx, job.ParameterMisses, nil, bitmovin.ParamSearch)
 	}
 	return err
 }
@@ -58,26 +58,26 @@ func (d *driver) since(ctx context.Context, after time.Time, visit func(bitmovin
 // q.CreatedAfter. It returns how many of ours it has seen, older ones included. That the
 // platform leaves out by time no more than it should is verified: what comes next in the
 // list, without that parameter, must be older.
-func (d *driver) created(ctx context.Context, q bitmovin.ListEncodings, visit func(bitmovin.Encoding) (enough bool, err error)) (ours int, err error) {
+func (w *worker) created(ctx context.Context, q bitmovin.ListEncodings, visit func(bitmovin.Encoding) (enough bool, err error)) (ours int, err error) {
 	var missed []bitmovin.EncodingID
 	for range 2 {
-		pass := passing{driver: d, after: q.CreatedAfter, visit: visit, seen: map[bitmovin.EncodingID]bool{}}
-		err := d.listing.raw(ctx, q, func(e bitmovin.Encoding) (bool, error) { return pass.take(ctx, e) })
+		pass := passing{worker: w, after: q.CreatedAfter, visit: visit, seen: map[bitmovin.EncodingID]bool{}}
+		err := w.listing.raw(ctx, q, func(e bitmovin.Encoding) (bool, error) { return pass.take(ctx, e) })
 		ours += pass.ours
-		if err != nil || pass.enough || !d.listing.sends(bitmovin.ParamCreatedAfter) {
+		if err != nil || pass.enough || !w.listing.sends(bitmovin.ParamCreatedAfter) {
 			return ours, err
 		}
 		if missed != nil {
 			if !slices.ContainsFunc(missed, func(id bitmovin.EncodingID) bool { return !pass.seen[id] }) {
 				return ours, nil // they were just being created
 			}
-			d.listing.blame(ctx, job.ParameterMisses, nil, bitmovin.ParamCreatedAfter)
-			more, err := d.created(ctx, q, visit)
+			w.listing.blame(ctx, job.ParameterMisses, nil, bitmovin.ParamCreatedAfter)
+			more, err := w.created(ctx, q, visit)
 			return ours + more, err
 		}
-		more, err := d.beyond(ctx, q, pass.seen)
+		more, err := w.beyond(ctx, q, pass.seen)
 		for _, e := range more {
-			if own, err := d.own(ctx, e); err != nil {
+			if own, err := w.own(ctx, e); err != nil {
 				return ours, err
 			} else if own {
 				ours++
@@ -95,19 +95,19 @@ func (d *driver) created(ctx context.Context, q bitmovin.ListEncodings, visit fu
 
 // beyond lists what comes in the list after the encodings that were seen, or its first page
 // if there is no answer to an offset.
-func (d *driver) beyond(ctx context.Context, q bitmovin.ListEncodings, seen map[bitmovin.EncodingID]bool) ([]bitmovin.Encoding, error) {
+func (w *worker) beyond(ctx context.Context, q bitmovin.ListEncodings, seen map[bitmovin.EncodingID]bool) ([]bitmovin.Encoding, error) {
 	q.CreatedAfter, q.Offset = time.Time{}, len(seen)
-	page, err := d.listing.page(ctx, q)
+	page, err := w.listing.page(ctx, q)
 	if q.Offset > 0 && (bitmovin.Unsupported(err) || bitmovin.Ambiguous(err)) {
 		q.Offset = 0
-		page, err = d.listing.page(ctx, q)
+		page, err = w.listing.page(ctx, q)
 	}
 	return page.Items, err
 }
 
 // passing is one pass over what was created after a time.
 type passing struct {
-	driver *driver
+	worker *worker
 	after  time.Time
 	visit  func(bitmovin.Encoding) (enough bool, err error)
 	seen   map[bitmovin.EncodingID]bool // those that are new enough, whoever's they are
@@ -116,7 +116,7 @@ type passing struct {
 }
 
 func (p *passing) take(ctx context.Context, e bitmovin.Encoding) (enough bool, err error) {
-	own, err := p.driver.own(ctx, e)
+	own, err := p.worker.own(ctx, e)
 	if err != nil {
 		return false, err
 	}

@@ -18,33 +18,33 @@ func (e withdrawnError) Error() string { return "withdrawn while it waited for i
 // budget of its key, for a minute when the platform throttles, and meanwhile its job can
 // be cancelled, its batch or account paused, or the dispatcher stopped. So the client
 // asks when the call is about to leave, and the job table has the last word.
-func (d *driver) permit(ctx context.Context, intent job.Job) bitmovin.Permit {
+func (w *worker) permit(ctx context.Context, intent job.Job) bitmovin.Permit {
 	return func() error {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		j, err := d.store.Job(ctx, intent.ID)
+		j, err := w.store.Job(ctx, intent.ID)
 		if err != nil {
 			return err
 		}
 		if j.State != job.Starting || j.Step != job.StepStart || j.Attempt != intent.Attempt {
 			return withdrawnError{"the job is " + string(j.State)}
 		}
-		b, err := d.store.Batch(ctx, intent.ID.Batch)
+		b, err := w.store.Batch(ctx, intent.ID.Batch)
 		if err != nil {
 			return err
 		}
 		if !b.State.Dispatches() {
 			return withdrawnError{"the batch is " + string(b.State)}
 		}
-		account, err := d.store.AccountSettings(ctx, d.account.ID)
+		account, err := w.store.AccountSettings(ctx, w.account.ID)
 		if err != nil {
 			return err
 		}
 		if account.Paused {
 			return withdrawnError{"the account is paused"}
 		}
-		return d.withinCeiling(ctx)
+		return w.withinCeiling(ctx)
 	}
 }
 

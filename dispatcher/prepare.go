@@ -12,37 +12,37 @@ import (
 
 // prepare configures an encoding for a waiting job, so that a free place in the
 // queue costs one call.
-func (d *driver) prepare(ctx context.Context, e entry) outcome {
+func (w *worker) prepare(ctx context.Context, e entry) outcome {
 	if ctx.Err() != nil {
 		return outcome{}
 	}
-	shared, err := d.provisioner.EnsureShared(ctx, &e.batch.Batch)
+	shared, err := w.provisioner.EnsureShared(ctx, &e.batch.Batch)
 	if err != nil {
-		return d.unshared(ctx, e, err)
+		return w.unshared(ctx, e, err)
 	}
-	j, storeErr := d.update(ctx, e.job.ID, func(u *job.Update) error { return u.BeginCreate(d.now()) })
+	j, storeErr := w.update(ctx, e.job.ID, func(u *job.Update) error { return u.BeginCreate(w.now()) })
 	if storeErr != nil {
 		return outcome{store: storeErr}
 	}
 	e.job = j
-	encoding, manifests, err := d.configure(ctx, e, shared)
-	defer d.making.Delete(encoding) // once it is recorded
-	now := d.now()
+	encoding, manifests, err := w.configure(ctx, e, shared)
+	defer w.making.Delete(encoding) // once it is recorded
+	now := w.now()
 	switch {
 	case err == nil:
-		j, storeErr = d.update(ctx, j.ID, func(u *job.Update) error {
+		j, storeErr = w.update(ctx, j.ID, func(u *job.Update) error {
 			return u.Configured(encoding, manifests, now)
 		})
-	case d.blames(ctx, e, shared, err), e.exhausted(err):
+	case w.blames(ctx, e, shared, err), e.exhausted(err):
 		f, rules := failureOf(job.FailedConfigure, err, now), e.batch.rules(0)
-		j, storeErr = d.update(ctx, j.ID, func(u *job.Update) error {
+		j, storeErr = w.update(ctx, j.ID, func(u *job.Update) error {
 			return u.ConfigureRefused(encoding, f, rules, now)
 		})
 		if e.exhausted(err) {
 			err = vanishes(err) // the others of the batch will not fare better
 		}
 	default:
-		j, storeErr = d.update(ctx, j.ID, func(u *job.Update) error {
+		j, storeErr = w.update(ctx, j.ID, func(u *job.Update) error {
 			return u.CreateAbandoned(encoding, now)
 		})
 		if e.answered(err) {
@@ -66,13 +66,13 @@ func (e *entry) exhausted(err error) bool {
 
 // unshared handles that something that all jobs of a batch use cannot be had. A part
 // of the recipe that the platform refuses is the job's trouble, any other is not.
-func (d *driver) unshared(ctx context.Context, e entry, err error) outcome {
+func (w *worker) unshared(ctx context.Context, e entry, err error) outcome {
 	if _, common := errors.AsType[provision.SharedError](err); common || !e.answered(err) {
 		return prepared(e, job.Job{}, nil, err)
 	}
-	now := d.now()
+	now := w.now()
 	f, rules := failureOf(job.FailedConfigure, err, now), e.batch.rules(0)
-	j, storeErr := d.update(ctx, e.job.ID, func(u *job.Update) error { return u.ConfigureRefused("", f, rules, now) })
+	j, storeErr := w.update(ctx, e.job.ID, func(u *job.Update) error { return u.ConfigureRefused("", f, rules, now) })
 	return prepared(e, j, storeErr, err)
 }
 
@@ -96,35 +96,35 @@ func prepared(e entry, j job.Job, storeErr, err error) outcome {
 
 // blames reports whether a refused configuration is the job's fault: not if the
 // platform is out of order, and not if something that all jobs share has vanished there.
-func (d *driver) blames(ctx context.Context, e entry, shared provision.Shared, err error) bool {
+func (w *worker) blames(ctx context.Context, e entry, shared provision.Shared, err error) bool {
 	if !e.answered(err) {
 		return false
 	}
-	return bitmovin.Unauthorized(err) || d.provisioner.Verify(ctx, shared)
+	return bitmovin.Unauthorized(err) || w.provisioner.Verify(ctx, shared)
 }
 
 // configure creates an encoding and adds its parts. On an error it returns the encoding as
 // far as it got.
-func (d *driver) configure(ctx context.Context, e entry, shared provision.Shared) (string, []job.ManifestRef, error) {
-	encoding, err := d.provisioner.CreateEncoding(ctx, e.batch.Recipe, &e.job)
+func (w *worker) configure(ctx context.Context, e entry, shared provision.Shared) (string, []job.ManifestRef, error) {
+	encoding, err := w.provisioner.CreateEncoding(ctx, e.batch.Recipe, &e.job)
 	if err != nil {
 		return "", nil, err
 	}
-	if err := d.unclaimed(ctx, string(encoding)); err != nil {
+	if err := w.unclaimed(ctx, string(encoding)); err != nil {
 		return "", nil, err
 	}
-	manifests, err := d.provisioner.Configure(ctx, encoding, e.batch.Recipe, &e.job, shared)
+	manifests, err := w.provisioner.Configure(ctx, encoding, e.batch.Recipe, &e.job, shared)
 	return string(encoding), manifests, err
 }
 
 // unclaimed is an error if an encoding that is said to have been created just now has been
 // there before, for another job. It notes that the encoding is being configured.
-func (d *driver) unclaimed(ctx context.Context, id string) error {
-	if _, making := d.making.LoadOrStore(id, true); making {
+func (w *worker) unclaimed(ctx context.Context, id string) error {
+	if _, making := w.making.LoadOrStore(id, true); making {
 		return fmt.Errorf("create encoding %s: %w", id, errOtherObject)
 	}
-	if d.another(ctx, id) {
-		d.making.Delete(id)
+	if w.another(ctx, id) {
+		w.making.Delete(id)
 		return fmt.Errorf("create encoding %s: %w", id, errOtherObject)
 	}
 	return nil

@@ -29,13 +29,13 @@ type listed struct {
 // and who is missing from the list has ended. Where the platform cannot list by status,
 // each of them is looked at instead.
 func (d *driver) spawnList(ctx context.Context) {
-	if !d.listing.usable(bitmovin.ParamStatus) {
+	if !d.worker.listing.usable(bitmovin.ParamStatus) {
 		d.lookAtRunning(d.now())
 		return
 	}
 	d.busy[taskList]++
 	d.beside(func() func() {
-		l, err := d.list(ctx)
+		l, err := d.worker.list(ctx)
 		return func() { d.listed(ctx, l, err) }
 	})
 }
@@ -55,17 +55,17 @@ func (d *driver) lookAtRunning(now time.Time) {
 	d.listDue = now.Add(max(d.poll, time.Duration(running)*lookPace))
 }
 
-func (d *driver) list(ctx context.Context) (listed, error) {
-	l := listed{time: d.now(), running: map[string]job.Observation{}}
+func (w *worker) list(ctx context.Context) (listed, error) {
+	l := listed{time: w.now(), running: map[string]job.Observation{}}
 	query := bitmovin.ListEncodings{Status: bitmovin.StatusRunning, SkipTotalCount: true}
-	if d.listing.usable(bitmovin.ParamSearch) {
-		query.Search = d.listing.search()
+	if w.listing.usable(bitmovin.ParamSearch) {
+		query.Search = w.listing.search()
 	}
-	err := d.listing.raw(ctx, query, func(e bitmovin.Encoding) (bool, error) {
+	err := w.listing.raw(ctx, query, func(e bitmovin.Encoding) (bool, error) {
 		l.length++
 		if e.Status.Known() && e.Status != bitmovin.StatusRunning {
 			// Once the platform has refused to select by status, the list has no end.
-			return l.length >= job.MaxQueueTarget && !d.listing.usable(bitmovin.ParamStatus), nil
+			return l.length >= job.MaxQueueTarget && !w.listing.usable(bitmovin.ParamStatus), nil
 		}
 		l.running[string(e.ID)] = listedObservation(e)
 		return false, nil
@@ -95,7 +95,7 @@ func (d *driver) listed(ctx context.Context, l listed, err error) {
 		switch {
 		case ok && e.task == taskNone && e.job.State.OnPlatform() && (e.job.State != job.Running || seen.Progress > e.job.Progress):
 			d.spawn(ctx, taskRecord, id, now, func(ctx context.Context, e entry) outcome {
-				j, err := d.record(ctx, e, seen)
+				j, err := d.worker.record(ctx, e, seen)
 				return outcome{job: j, store: err, eta: extrapolate(seen, l.time)}
 			})
 		case !ok && e.job.State == job.Running && !e.unknown():

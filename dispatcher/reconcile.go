@@ -43,13 +43,13 @@ func (d *driver) preparedEncodings() map[string]job.ID {
 // An encoding that the platform gives no answer about, while it answers otherwise, keeps
 // nobody waiting for ever: from the third try on its job is treated as if its start had
 // not been answered, so that it is not started before it has been seen.
-func (d *driver) reconcile(ctx context.Context, prepared map[string]job.ID, try int) error {
+func (w *worker) reconcile(ctx context.Context, prepared map[string]job.ID, try int) error {
 	unseen := make(chan job.ID, len(prepared))
 	group, look := errgroup.WithContext(ctx)
 	group.SetLimit(sideBySide)
 	for encoding, id := range prepared {
 		group.Go(func() error {
-			task, err := d.account.Client.Status(look, bitmovin.EncodingID(encoding))
+			task, err := w.account.Client.Status(look, bitmovin.EncodingID(encoding))
 			switch {
 			case bitmovin.NotFound(err):
 				return nil // the start will find out
@@ -59,36 +59,36 @@ func (d *driver) reconcile(ctx context.Context, prepared map[string]job.ID, try 
 			case err != nil:
 				return err
 			}
-			return d.adoptStarted(look, id, observation(encoding, task))
+			return w.adoptStarted(look, id, observation(encoding, task))
 		})
 	}
 	group.Go(func() error {
-		d.listing.glance(look)
+		w.listing.glance(look)
 		return nil
 	})
 	if err := group.Wait(); err != nil {
 		return err
 	}
-	since, err := d.store.ReconcileSince(ctx, d.account.ID)
+	since, err := w.store.ReconcileSince(ctx, w.account.ID)
 	if err != nil || since.IsZero() {
 		return err
 	}
-	unknown, err := d.unknown(ctx, since.Add(-reconcileMargin))
+	unknown, err := w.unknown(ctx, since.Add(-reconcileMargin))
 	if err != nil {
 		return err
 	}
 	for _, e := range unknown {
-		if err := d.claim(ctx, e); err != nil {
+		if err := w.claim(ctx, e); err != nil {
 			return err
 		}
 	}
 	close(unseen)
 	for id := range unseen {
-		if _, err := d.update(ctx, id, func(u *job.Update) error { return u.BeginStart(d.now()) }); err != nil {
+		if _, err := w.update(ctx, id, func(u *job.Update) error { return u.BeginStart(w.now()) }); err != nil {
 			return err
 		}
 	}
-	return d.store.MarkReconciled(context.WithoutCancel(ctx), d.account.ID)
+	return w.store.MarkReconciled(context.WithoutCancel(ctx), w.account.ID)
 }
 
 // unknown are the encodings of ours that belong to no job and were created after a
@@ -97,10 +97,10 @@ func (d *driver) reconcile(ctx context.Context, prepared map[string]job.ID, try 
 //
 // The platform lists the newest first, and what the job table cannot know is newer than
 // all that it knows. Where that order holds, a page of known ones ends the search.
-func (d *driver) unknown(ctx context.Context, after time.Time) ([]bitmovin.Encoding, error) {
+func (w *worker) unknown(ctx context.Context, after time.Time) ([]bitmovin.Encoding, error) {
 	unknown, page := map[bitmovin.EncodingID]bitmovin.Encoding{}, []bitmovin.Encoding(nil)
 	settle := func() (strangers []bitmovin.Encoding, err error) {
-		strangers, err = d.strangers(ctx, page)
+		strangers, err = w.strangers(ctx, page)
 		for _, e := range strangers {
 			unknown[e.ID] = e
 		}
@@ -108,7 +108,7 @@ func (d *driver) unknown(ctx context.Context, after time.Time) ([]bitmovin.Encod
 		return strangers, err
 	}
 	ordered, last := true, time.Time{}
-	err := d.since(ctx, after, func(e bitmovin.Encoding) (enough bool, err error) {
+	err := w.since(ctx, after, func(e bitmovin.Encoding) (enough bool, err error) {
 		ordered = ordered && (last.IsZero() || !e.CreatedAt.After(last))
 		last = e.CreatedAt.Time
 		if page = append(page, e); len(page) < pageSize {
@@ -132,12 +132,12 @@ func (d *driver) unknown(ctx context.Context, after time.Time) ([]bitmovin.Encod
 }
 
 // strangers are those of our encodings that belong to no job.
-func (d *driver) strangers(ctx context.Context, encodings []bitmovin.Encoding) (strangers []bitmovin.Encoding, err error) {
+func (w *worker) strangers(ctx context.Context, encodings []bitmovin.Encoding) (strangers []bitmovin.Encoding, err error) {
 	ids := make([]string, len(encodings))
 	for i, e := range encodings {
 		ids[i] = string(e.ID)
 	}
-	known, err := d.store.EncodingJobs(ctx, d.account.ID, ids)
+	known, err := w.store.EncodingJobs(ctx, w.account.ID, ids)
 	if err != nil {
 		return nil, err
 	}
@@ -150,42 +150,42 @@ func (d *driver) strangers(ctx context.Context, encodings []bitmovin.Encoding) (
 }
 
 // claim decides about an encoding of ours that belongs to no job.
-func (d *driver) claim(ctx context.Context, e bitmovin.Encoding) error {
+func (w *worker) claim(ctx context.Context, e bitmovin.Encoding) error {
 	id, attempt, ok := provision.ParseName(e.Name)
-	if other, err := d.elsewhere(ctx, id); err != nil || other {
+	if other, err := w.elsewhere(ctx, id); err != nil || other {
 		return err
 	}
 	if attempt > 0 {
-		if claimed, err := d.claimTemplate(ctx, e, id, attempt); err != nil || claimed {
+		if claimed, err := w.claimTemplate(ctx, e, id, attempt); err != nil || claimed {
 			return err
 		}
 	}
 	if e.Status == bitmovin.StatusCreated {
-		if making, err := d.configuring(ctx, e, id); err != nil || making {
+		if making, err := w.configuring(ctx, e, id); err != nil || making {
 			return err
 		}
-		return d.orphan(ctx, string(e.ID))
+		return w.orphan(ctx, string(e.ID))
 	}
 	if attempt > 0 {
-		d.log.Warn("an encoding was started that its job does not know", "encoding", string(e.ID), "job", id.String(), "attempt", attempt)
+		w.log.Warn("an encoding was started that its job does not know", "encoding", string(e.ID), "job", id.String(), "attempt", attempt)
 		return nil
 	}
 	if !ok {
-		d.log.Warn("an encoding with our label has a name that is not ours", "encoding", string(e.ID), "name", e.Name)
+		w.log.Warn("an encoding with our label has a name that is not ours", "encoding", string(e.ID), "name", e.Name)
 		return nil
 	}
-	j, err := d.store.Job(ctx, id)
+	j, err := w.store.Job(ctx, id)
 	if errors.Is(err, job.ErrNotFound) { // its batch was deleted, or submitted after a backup
-		d.log.Warn("an encoding was started for a job that the job table does not know", "encoding", string(e.ID), "job", id.String())
+		w.log.Warn("an encoding was started for a job that the job table does not know", "encoding", string(e.ID), "job", id.String())
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	if _, err := d.catchUp(ctx, j); err != nil {
+	if _, err := w.catchUp(ctx, j); err != nil {
 		return err
 	}
-	task, err := d.account.Client.Status(ctx, e.ID)
+	task, err := w.account.Client.Status(ctx, e.ID)
 	switch {
 	case bitmovin.NotFound(err):
 		return nil
@@ -194,13 +194,13 @@ func (d *driver) claim(ctx context.Context, e bitmovin.Encoding) error {
 	case err != nil:
 		return err
 	}
-	return d.adoptStarted(ctx, id, observation(string(e.ID), task))
+	return w.adoptStarted(ctx, id, observation(string(e.ID), task))
 }
 
 // configuring reports whether an encoding is being configured right now, by this process, or
 // has just been: its job says so before it is created.
-func (d *driver) configuring(ctx context.Context, e bitmovin.Encoding, id job.ID) (bool, error) {
-	j, err := d.store.Job(ctx, id)
+func (w *worker) configuring(ctx context.Context, e bitmovin.Encoding, id job.ID) (bool, error) {
+	j, err := w.store.Job(ctx, id)
 	if errors.Is(err, job.ErrNotFound) {
 		return false, nil
 	}
@@ -209,25 +209,25 @@ func (d *driver) configuring(ctx context.Context, e bitmovin.Encoding, id job.ID
 
 // elsewhere reports whether a job belongs to another account, which may have the same
 // key: what is made for it is that account's.
-func (d *driver) elsewhere(ctx context.Context, id job.ID) (bool, error) {
-	b, err := d.store.Batch(ctx, id.Batch)
+func (w *worker) elsewhere(ctx context.Context, id job.ID) (bool, error) {
+	b, err := w.store.Batch(ctx, id.Batch)
 	if errors.Is(err, job.ErrNotFound) {
 		return false, nil
 	}
-	return b.AccountID != d.account.ID, err
+	return b.AccountID != w.account.ID, err
 }
 
 // adoptStarted has a waiting job go on with an encoding that was started without
 // the job table knowing.
-func (d *driver) adoptStarted(ctx context.Context, id job.ID, seen job.Observation) error {
-	now := d.now()
-	before, err := d.store.Job(ctx, id)
+func (w *worker) adoptStarted(ctx context.Context, id job.ID, seen job.Observation) error {
+	now := w.now()
+	before, err := w.store.Job(ctx, id)
 	if err != nil {
 		return err
 	}
-	after, err := d.update(ctx, id, func(u *job.Update) error { return u.Adopt(seen, now) })
+	after, err := w.update(ctx, id, func(u *job.Update) error { return u.Adopt(seen, now) })
 	if err == nil && before.State != after.State {
-		d.log.Info("adopted an encoding", "job", id.String(), "encoding", seen.EncodingID, "status", cmp.Or(seen.Unknown, string(seen.Status)))
+		w.log.Info("adopted an encoding", "job", id.String(), "encoding", seen.EncodingID, "status", cmp.Or(seen.Unknown, string(seen.Status)))
 	}
 	return err
 }

@@ -13,10 +13,10 @@ const unknownPriority = -1
 // reprioritize tells the platform the priority that a queued job's batch has by now.
 // It needs no record: what the platform was told is known to this process only, so that
 // its successor tells it again.
-func (d *driver) reprioritize(ctx context.Context, e entry) outcome {
-	err := d.account.Client.Reprioritize(ctx, bitmovin.EncodingID(e.job.EncodingID), e.batch.Priority)
+func (w *worker) reprioritize(ctx context.Context, e entry) outcome {
+	err := w.account.Client.Reprioritize(ctx, bitmovin.EncodingID(e.job.EncodingID), e.batch.Priority)
 	if bitmovin.Forbidden(err) { // no reason to stop all others, as in driver.deleted
-		d.log.Warn("the priority cannot be changed", "job", e.job.ID.String(), "err", err)
+		w.log.Warn("the priority cannot be changed", "job", e.job.ID.String(), "err", err)
 		err = nil // it stays where it is
 	}
 	return outcome{called: true, platform: err}

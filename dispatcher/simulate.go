@@ -70,7 +70,7 @@ func (d *driver) shareAhead(ctx context.Context, sim *clock.Simulation) (err err
 		done := false
 		sim.Go(func() {
 			for range shareTries {
-				if _, err = d.provisioner.EnsureShared(ctx, &b.Batch); err == nil || sim.Sleep(ctx, soon) != nil {
+				if _, err = d.worker.provisioner.EnsureShared(ctx, &b.Batch); err == nil || sim.Sleep(ctx, soon) != nil {
 					break
 				}
 			}

@@ -18,25 +18,25 @@ const patience = 3
 // start puts a prepared job on the platform's queue: it records the intent, makes
 // the call, and records what came of it. Whatever happens in between, the job table
 // says that a start may have been made.
-func (d *driver) start(ctx context.Context, e entry) outcome {
+func (w *worker) start(ctx context.Context, e entry) outcome {
 	if ctx.Err() != nil {
 		return outcome{}
 	}
 	if e.batch.Template != nil {
-		return d.startTemplate(ctx, e)
+		return w.startTemplate(ctx, e)
 	}
-	if e.job.StaleMark != "" && d.restartless.Load() {
-		j, err := d.update(ctx, e.job.ID, func(u *job.Update) error { return u.Renew(d.now()) })
+	if e.job.StaleMark != "" && w.restartless.Load() {
+		j, err := w.update(ctx, e.job.ID, func(u *job.Update) error { return u.Renew(w.now()) })
 		return outcome{job: j, store: err}
 	}
-	j, err := d.update(ctx, e.job.ID, func(u *job.Update) error { return u.BeginStart(d.now()) })
+	j, err := w.update(ctx, e.job.ID, func(u *job.Update) error { return u.BeginStart(w.now()) })
 	if err != nil {
 		return outcome{store: err}
 	}
 	e.job = j
-	err = d.account.Client.StartEncoding(ctx, bitmovin.EncodingID(j.EncodingID), provision.StartRequest(&e.batch.Batch, &j), d.permit(ctx, j))
+	err = w.account.Client.StartEncoding(ctx, bitmovin.EncodingID(j.EncodingID), provision.StartRequest(&e.batch.Batch, &j), w.permit(ctx, j))
 	o := started(err)
-	if o.job, o.store = d.recordStart(ctx, e, err); o.store != nil {
+	if o.job, o.store = w.recordStart(ctx, e, err); o.store != nil {
 		o.job = j // it stays STARTING until the platform has been asked
 	}
 	return o
@@ -51,16 +51,16 @@ func started(err error) outcome {
 }
 
 // recordStart records how a start call ended.
-func (d *driver) recordStart(ctx context.Context, e entry, err error) (job.Job, error) {
-	now := d.now()
+func (w *worker) recordStart(ctx context.Context, e entry, err error) (job.Job, error) {
+	now := w.now()
 	record := undecided(e, err, now)
 	switch {
 	case err == nil:
 		record = func(u *job.Update) error { return u.StartAccepted(now) }
 	case record == nil:
-		return d.refused(ctx, e, err)
+		return w.refused(ctx, e, err)
 	}
-	return d.update(ctx, e.job.ID, record)
+	return w.update(ctx, e.job.ID, record)
 }
 
 // undecided is what a start comes to that ended without the platform's word on this
@@ -94,18 +94,18 @@ func notMade(reason string, now time.Time) func(*job.Update) error {
 // have been refused because an earlier start, whose answer was lost, had worked after
 // all: so the encoding is looked at before the refusal counts. One that has run before was
 // perhaps refused for that: it is given up for a new one.
-func (d *driver) refused(ctx context.Context, e entry, refusal error) (job.Job, error) {
-	task, err := d.account.Client.Status(ctx, bitmovin.EncodingID(e.job.EncodingID))
-	now := d.now()
+func (w *worker) refused(ctx context.Context, e entry, refusal error) (job.Job, error) {
+	task, err := w.account.Client.Status(ctx, bitmovin.EncodingID(e.job.EncodingID))
+	now := w.now()
 	if err != nil {
-		return d.update(ctx, e.job.ID, func(u *job.Update) error { return u.StartUnknown(now) })
+		return w.update(ctx, e.job.ID, func(u *job.Update) error { return u.StartUnknown(now) })
 	}
 	f := failureOf(job.FailedStart, refusal, now)
-	seen, rules := observation(e.job.EncodingID, task), d.rules(e.batch, 0)
-	if e.job.Ran(seen) && !d.restartless.Swap(true) {
-		d.log.Warn("the platform does not start encodings again that have run: retries are configured anew", "job", e.job.ID.String(), "err", refusal)
+	seen, rules := observation(e.job.EncodingID, task), w.rules(e.batch, 0)
+	if e.job.Ran(seen) && !w.restartless.Swap(true) {
+		w.log.Warn("the platform does not start encodings again that have run: retries are configured anew", "job", e.job.ID.String(), "err", refusal)
 	}
-	return d.update(ctx, e.job.ID, func(u *job.Update) error {
+	return w.update(ctx, e.job.ID, func(u *job.Update) error {
 		if u.Job.Ran(seen) {
 			return u.RestartRefused("a restart was refused: "+f.Text, now)
 		}

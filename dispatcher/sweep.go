@@ -29,11 +29,11 @@ type orphanEntry struct {
 func (d *driver) spawnSweep(ctx context.Context) {
 	d.busy[taskSweep]++
 	began, from := d.now(), d.sweptFrom
-	sweep := func() error { return d.sweep(ctx, from, began.Add(-sweepAge)) }
+	sweep := func() error { return d.worker.sweep(ctx, from, began.Add(-sweepAge)) }
 	if !d.swept {
 		d.reconciles++
 		prepared, try := d.preparedEncodings(), d.reconciles
-		sweep = func() error { return d.reconcile(ctx, prepared, try) }
+		sweep = func() error { return d.worker.reconcile(ctx, prepared, try) }
 	}
 	d.beside(func() func() {
 		err := sweep()
@@ -67,19 +67,19 @@ func (d *driver) sweptOnce(began time.Time, err error) {
 // the job table once it is no longer among those, so that the table is asked last. Where
 // that takes the list of everybody's encodings, those are left out that earlier sweeps
 // have seen.
-func (d *driver) sweep(ctx context.Context, from, before time.Time) error {
-	d.listing.glance(ctx)
+func (w *worker) sweep(ctx context.Context, from, before time.Time) error {
+	w.listing.glance(ctx)
 	query := bitmovin.ListEncodings{Status: bitmovin.StatusCreated, SkipTotalCount: true}
-	if d.listing.usable(bitmovin.ParamSearch) {
-		query.Search = d.listing.search()
+	if w.listing.usable(bitmovin.ParamSearch) {
+		query.Search = w.listing.search()
 	}
-	if query.Search == "" || !d.listing.usable(bitmovin.ParamStatus) {
+	if query.Search == "" || !w.listing.usable(bitmovin.ParamStatus) {
 		query.CreatedAfter = from
 	}
 	var old []bitmovin.Encoding
-	err := d.listing.each(ctx, query, func(e bitmovin.Encoding) (bool, error) {
-		own, err := d.own(ctx, e)
-		if _, making := d.making.Load(string(e.ID)); own && !making && e.CreatedAt.Before(before) {
+	err := w.listing.each(ctx, query, func(e bitmovin.Encoding) (bool, error) {
+		own, err := w.own(ctx, e)
+		if _, making := w.making.Load(string(e.ID)); own && !making && e.CreatedAt.Before(before) {
 			old = append(old, e)
 		}
 		return false, err
@@ -87,12 +87,12 @@ func (d *driver) sweep(ctx context.Context, from, before time.Time) error {
 	if err != nil {
 		return err
 	}
-	unknown, err := d.strangers(ctx, old)
+	unknown, err := w.strangers(ctx, old)
 	if err != nil {
 		return err
 	}
 	for _, e := range unknown {
-		if err := d.claim(ctx, e); err != nil {
+		if err := w.claim(ctx, e); err != nil {
 			return err
 		}
 	}
@@ -100,9 +100,9 @@ func (d *driver) sweep(ctx context.Context, from, before time.Time) error {
 }
 
 // orphan records an encoding that nobody needs.
-func (d *driver) orphan(ctx context.Context, id string) error {
-	d.log.Info("found an encoding that belongs to no job", "encoding", id)
-	return d.store.AddOrphan(ctx, job.Orphan{AccountID: d.account.ID, EncodingID: id, CreateTime: d.now()})
+func (w *worker) orphan(ctx context.Context, id string) error {
+	w.log.Info("found an encoding that belongs to no job", "encoding", id)
+	return w.store.AddOrphan(ctx, job.Orphan{AccountID: w.account.ID, EncodingID: id, CreateTime: w.now()})
 }
 
 // spawnDelete deletes an encoding that nobody needs.
@@ -111,7 +111,7 @@ func (d *driver) spawnDelete(ctx context.Context, id string) {
 	o.task = taskDelete
 	d.busy[taskDelete]++
 	d.beside(func() func() {
-		err := d.delete(ctx, bitmovin.EncodingID(id))
+		err := d.worker.delete(ctx, bitmovin.EncodingID(id))
 		if err == nil {
 			err = d.store.DeleteOrphan(context.WithoutCancel(ctx), d.account.ID, id)
 		}
@@ -121,17 +121,17 @@ func (d *driver) spawnDelete(ctx context.Context, id string) {
 
 // delete removes an encoding that was never started. One that turns out to have
 // been started after all is stopped, and kept: it is part of the account's bill.
-func (d *driver) delete(ctx context.Context, id bitmovin.EncodingID) error {
-	task, err := d.account.Client.Status(ctx, id)
+func (w *worker) delete(ctx context.Context, id bitmovin.EncodingID) error {
+	task, err := w.account.Client.Status(ctx, id)
 	switch {
 	case err != nil:
 	case task.Status == bitmovin.StatusCreated:
-		err = d.account.Client.DeleteEncoding(ctx, id)
+		err = w.account.Client.DeleteEncoding(ctx, id)
 	case task.Status == bitmovin.StatusQueued || task.Status == bitmovin.StatusRunning:
-		err = d.account.Client.StopEncoding(ctx, id)
+		err = w.account.Client.StopEncoding(ctx, id)
 	case !task.Status.Known():
 		// It may run: it is stopped as long as nobody knows how it ends.
-		err = errors.Join(d.account.Client.StopEncoding(ctx, id), errUnknownStatus)
+		err = errors.Join(w.account.Client.StopEncoding(ctx, id), errUnknownStatus)
 	}
 	if bitmovin.NotFound(err) {
 		return nil

@@ -24,39 +24,39 @@ func (d *driver) templated(batchID string) bool {
 
 // startTemplate creates and starts an encoding from the batch's template: it records the
 // intent, makes the call, and records what came of it.
-func (d *driver) startTemplate(ctx context.Context, e entry) outcome {
+func (w *worker) startTemplate(ctx context.Context, e entry) outcome {
 	t, err := provision.ParseTemplate(e.batch.Template)
 	var shared provision.Shared
 	if err == nil {
-		if shared, err = d.provisioner.EnsureStorages(ctx, &e.batch.Batch, t); err != nil {
+		if shared, err = w.provisioner.EnsureStorages(ctx, &e.batch.Batch, t); err != nil {
 			return prepared(e, job.Job{}, nil, err)
 		}
 	}
-	j, storeErr := d.update(ctx, e.job.ID, func(u *job.Update) error { return u.BeginTemplateStart(d.now()) })
+	j, storeErr := w.update(ctx, e.job.ID, func(u *job.Update) error { return u.BeginTemplateStart(w.now()) })
 	if storeErr != nil {
 		return outcome{store: storeErr}
 	}
 	e.job = j
 	text := ""
 	if err == nil {
-		text, err = d.provisioner.RenderTemplate(t, &e.batch.Batch, &e.job, shared)
+		text, err = w.provisioner.RenderTemplate(t, &e.batch.Batch, &e.job, shared)
 	}
 	if err != nil { // it was checked at submission: the rules were others then
-		f := job.Failure{Kind: job.FailedConfigure, Text: err.Error(), Time: d.now(), Permanent: true}
-		j, storeErr = d.update(ctx, j.ID, func(u *job.Update) error { return u.StartRefused(f, e.batch.rules(0), f.Time) })
+		f := job.Failure{Kind: job.FailedConfigure, Text: err.Error(), Time: w.now(), Permanent: true}
+		j, storeErr = w.update(ctx, j.ID, func(u *job.Update) error { return u.StartRefused(f, e.batch.rules(0), f.Time) })
 		return outcome{job: j, store: storeErr}
 	}
-	encoding, err := d.account.Client.StartTemplate(ctx, text, d.permit(ctx, j))
+	encoding, err := w.account.Client.StartTemplate(ctx, text, w.permit(ctx, j))
 	o := started(err)
-	if err == nil && d.another(ctx, string(encoding)) {
+	if err == nil && w.another(ctx, string(encoding)) {
 		err = fmt.Errorf("start a template: encoding %s: %w", encoding, errOtherObject)
 		o.unsettled = err
 	}
-	record, shares := d.templateRecord(ctx, e, shared, string(encoding), err)
+	record, shares := w.templateRecord(ctx, e, shared, string(encoding), err)
 	if shares != nil {
 		o.foreign, o.platform = shares, nil
 	}
-	if o.job, o.store = d.update(ctx, e.job.ID, record); o.store != nil {
+	if o.job, o.store = w.update(ctx, e.job.ID, record); o.store != nil {
 		o.job = j // it stays STARTING until the platform has been asked
 	}
 	return o
@@ -64,8 +64,8 @@ func (d *driver) startTemplate(ctx context.Context, e entry) outcome {
 
 // templateRecord is how to record the end of a template's start; shares is set if something
 // that all jobs of the batch share is to blame.
-func (d *driver) templateRecord(ctx context.Context, e entry, shared provision.Shared, encoding string, err error) (record func(*job.Update) error, shares error) {
-	now := d.now()
+func (w *worker) templateRecord(ctx context.Context, e entry, shared provision.Shared, encoding string, err error) (record func(*job.Update) error, shares error) {
+	now := w.now()
 	if record = undecided(e, err, now); record != nil {
 		return record, nil
 	}
@@ -74,7 +74,7 @@ func (d *driver) templateRecord(ctx context.Context, e entry, shared provision.S
 		return func(u *job.Update) error { return u.TemplateAccepted(encoding, now) }, nil
 	case errors.Is(err, errOtherObject):
 		return func(u *job.Update) error { return u.StartUnknown(now) }, nil
-	case !d.blames(ctx, e, shared, err):
+	case !w.blames(ctx, e, shared, err):
 		shares = vanishes(err)
 	}
 	if shares == nil || e.exhausted(err) {
@@ -88,50 +88,50 @@ func (d *driver) templateRecord(ctx context.Context, e entry, shared provision.S
 // is looked at. One has not been started if it is still not there after the settle time,
 // among all that was created meanwhile; a search by its name that finds nothing, or has no
 // answer, proves nothing.
-func (d *driver) lookUp(ctx context.Context, e entry) outcome {
-	encoding, err := d.named(ctx, &e.job)
+func (w *worker) lookUp(ctx context.Context, e entry) outcome {
+	encoding, err := w.named(ctx, &e.job)
 	if encoding != "" {
-		return d.found(ctx, e, encoding)
+		return w.found(ctx, e, encoding)
 	}
-	if d.now().Sub(e.job.StepTime) < d.settle {
+	if w.now().Sub(e.job.StepTime) < w.settle {
 		return outcome{called: true, platform: err, unsettled: err} // the list may be behind, and the platform as well
 	}
-	encoding, asked, listErr := d.absent(ctx, &e.job)
+	encoding, asked, listErr := w.absent(ctx, &e.job)
 	switch {
 	case listErr != nil:
 		return outcome{called: true, platform: listErr, unsettled: listErr}
 	case encoding == "":
-		return d.notStarted(ctx, e, asked)
-	case err == nil && d.listing.usable(bitmovin.ParamName):
-		d.listing.blame(ctx, job.ParameterMisses, nil, bitmovin.ParamName)
+		return w.notStarted(ctx, e, asked)
+	case err == nil && w.listing.usable(bitmovin.ParamName):
+		w.listing.blame(ctx, job.ParameterMisses, nil, bitmovin.ParamName)
 	}
-	return d.found(ctx, e, encoding)
+	return w.found(ctx, e, encoding)
 }
 
 // corrected goes on with an encoding whose id is not the one that the answer to a template's
 // start had told.
-func (d *driver) corrected(ctx context.Context, e entry, encoding string) (o outcome) {
+func (w *worker) corrected(ctx context.Context, e entry, encoding string) (o outcome) {
 	o.called = true
-	o.job, o.store = d.update(ctx, e.job.ID, func(u *job.Update) error {
-		return u.TemplateCorrected(encoding, e.job.Attempt, d.now())
+	o.job, o.store = w.update(ctx, e.job.ID, func(u *job.Update) error {
+		return u.TemplateCorrected(encoding, e.job.Attempt, w.now())
 	})
 	if o.store == nil {
-		d.log.Warn("an encoding has another id than its start was answered with", "job", e.job.ID.String(), "encoding", encoding, "answered", e.job.EncodingID)
+		w.log.Warn("an encoding has another id than its start was answered with", "job", e.job.ID.String(), "encoding", encoding, "answered", e.job.EncodingID)
 	}
 	return o
 }
 
 // found goes on with the encoding that a template's unanswered start has made.
-func (d *driver) found(ctx context.Context, e entry, encoding string) (o outcome) {
+func (w *worker) found(ctx context.Context, e entry, encoding string) (o outcome) {
 	o.called = true
-	o.job, o.store = d.update(ctx, e.job.ID, func(u *job.Update) error {
-		return u.TemplateFound(encoding, e.job.Attempt, d.now())
+	o.job, o.store = w.update(ctx, e.job.ID, func(u *job.Update) error {
+		return u.TemplateFound(encoding, e.job.Attempt, w.now())
 	})
 	if o.store != nil {
 		return o
 	}
 	e.job = o.job
-	if o = d.look(ctx, e); o.job.Version == 0 {
+	if o = w.look(ctx, e); o.job.Version == 0 {
 		o.job = e.job
 	}
 	return o
@@ -139,20 +139,20 @@ func (d *driver) found(ctx context.Context, e entry, encoding string) (o outcome
 
 // notStarted records that a template's start was not made: its encoding was not there when
 // the platform was asked, zero if that is still to come.
-func (d *driver) notStarted(ctx context.Context, e entry, asked time.Time) outcome {
+func (w *worker) notStarted(ctx context.Context, e entry, asked time.Time) outcome {
 	o := outcome{called: true}
 	missing := asked.Sub(e.job.StepTime)
-	if missing < d.settle {
+	if missing < w.settle {
 		return o
 	}
-	if o.foreign = d.sameOrganisation(ctx, e, missing); o.foreign != nil {
+	if o.foreign = w.sameOrganisation(ctx, e, missing); o.foreign != nil {
 		return o // it may be in the organisation it was started in
 	}
-	o.job, o.store = d.update(ctx, e.job.ID, func(u *job.Update) error {
+	o.job, o.store = w.update(ctx, e.job.ID, func(u *job.Update) error {
 		if u.Job.EncodingID != "" || u.Job.Attempt != e.job.Attempt {
 			return job.ErrConflict
 		}
-		return u.StartNotMade("the start was not accepted", d.now())
+		return u.StartNotMade("the start was not accepted", w.now())
 	})
 	return o
 }
@@ -188,40 +188,40 @@ func (d *driver) lookUpNext(kind taskKind, e *entry, now time.Time) time.Time {
 // claimTemplate decides about an encoding of ours that was made from a template and
 // belongs to no job: the one its name tells goes on with it, if it waits for an
 // answer, or knows of no such attempt because the job table was restored from a backup.
-func (d *driver) claimTemplate(ctx context.Context, e bitmovin.Encoding, id job.ID, attempt int) (claimed bool, err error) {
-	j, err := d.store.Job(ctx, id)
+func (w *worker) claimTemplate(ctx context.Context, e bitmovin.Encoding, id job.ID, attempt int) (claimed bool, err error) {
+	j, err := w.store.Job(ctx, id)
 	if errors.Is(err, job.ErrNotFound) {
 		return false, nil
 	}
 	if err == nil && j.Attempt < attempt {
-		j, err = d.catchUp(ctx, j)
+		j, err = w.catchUp(ctx, j)
 	}
 	if err != nil {
 		return false, err
 	}
-	j, err = d.update(ctx, id, func(u *job.Update) error { return u.TemplateFound(string(e.ID), attempt, d.now()) })
+	j, err = w.update(ctx, id, func(u *job.Update) error { return u.TemplateFound(string(e.ID), attempt, w.now()) })
 	if err != nil || j.EncodingID != string(e.ID) {
 		return false, err
 	}
-	d.log.Info("adopted an encoding", "job", id.String(), "encoding", j.EncodingID, "status", string(e.Status))
+	w.log.Info("adopted an encoding", "job", id.String(), "encoding", j.EncodingID, "status", string(e.Status))
 	return true, nil
 }
 
 // catchUp has a job see how its encoding ended, before it can go on with a later one.
-func (d *driver) catchUp(ctx context.Context, j job.Job) (job.Job, error) {
+func (w *worker) catchUp(ctx context.Context, j job.Job) (job.Job, error) {
 	if !j.State.OnPlatform() || j.EncodingID == "" {
 		return j, nil
 	}
-	read, err := d.store.Batch(ctx, j.ID.Batch)
+	read, err := w.store.Batch(ctx, j.ID.Batch)
 	if err != nil {
 		return j, err
 	}
-	task, err := d.account.Client.Status(ctx, bitmovin.EncodingID(j.EncodingID))
+	task, err := w.account.Client.Status(ctx, bitmovin.EncodingID(j.EncodingID))
 	if err != nil {
 		if bitmovin.NotFound(err) {
 			return j, nil // to be believed only after a while
 		}
 		return j, err
 	}
-	return d.record(ctx, entry{job: j, batch: &batch{read}}, observation(j.EncodingID, task))
+	return w.record(ctx, entry{job: j, batch: &batch{read}}, observation(j.EncodingID, task))
 }

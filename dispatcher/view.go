@@ -143,7 +143,7 @@ func (d *driver) publish(v *view) {
 	}
 	s.Problem, s.Problems = d.problemsNow()
 	s.Waits, s.Repeats = d.waitsOf(), d.again.totals()
-	s.Listing, s.OtherInstances = d.listing.status()
+	s.Listing, s.OtherInstances = d.worker.listing.status()
 	if !d.swept {
 		s.Listing.ComparingSince = d.loaded
 	}

@@ -70,19 +70,19 @@ func (d *driver) spawnWalk(ctx context.Context, now time.Time) {
 	}
 	ctx, d.endWalk = context.WithCancelCause(ctx)
 	d.beside(func() func() {
-		err := d.walkAll(ctx, &w)
+		err := d.worker.walkAll(ctx, &w)
 		return func() { d.walked(w, err) }
 	})
 }
 
-func (d *driver) walkAll(ctx context.Context, w *walk) error {
+func (w *worker) walkAll(ctx context.Context, all *walk) error {
 	everything := bitmovin.ListEncodings{SkipTotalCount: true, Overlap: overlap}
-	return d.listing.raw(ctx, everything, func(e bitmovin.Encoding) (enough bool, err error) {
-		if w.wanted[string(e.ID)] {
-			w.ids[string(e.ID)] = true
+	return w.listing.raw(ctx, everything, func(e bitmovin.Encoding) (enough bool, err error) {
+		if all.wanted[string(e.ID)] {
+			all.ids[string(e.ID)] = true
 		}
-		if w.wanted[e.Name] {
-			w.names[e.Name] = string(e.ID)
+		if all.wanted[e.Name] {
+			all.names[e.Name] = string(e.ID)
 		}
 		return false, nil
 	})
