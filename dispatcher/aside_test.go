@@ -233,7 +233,7 @@ func TestLostStartsDelayNoRestart(t *testing.T) {
 		b := w.submit(3, nil)
 		w.awaitEnd(b.ID, 5*time.Minute)
 		for _, j := range w.jobs(b.ID) {
-			if waited := j.StartTime.Sub(b.CreateTime); waited > defaultSettle+4*time.Second+countPace { // the first count may come too early
+			if waited := j.StartTime.Sub(b.CreateTime); waited > defaultSettle+4*time.Second+minCountInterval { // the first count may come too early
 				w.t.Errorf("job %s was started after %v, want little more than %v", j.ID, waited, defaultSettle)
 			}
 		}

@@ -23,15 +23,15 @@ func (b *batch) rules(settle time.Duration) job.Rules {
 	return r
 }
 
-// rules are a batch's rules for one fact, as its account knows the platform.
-func (w *worker) rules(b *batch, settle time.Duration) job.Rules {
+// rulesFor are a batch's rules for one fact, as its account knows the platform.
+func (w *worker) rulesFor(b *batch, settle time.Duration) job.Rules {
 	r := b.rules(settle)
-	r.FreshEncoding = w.restartless.Load()
+	r.FreshEncoding = w.restartsRefused.Load()
 	return r
 }
 
-// batch reads a batch once and keeps it until somebody changes something.
-func (d *driver) batch(ctx context.Context, id string) (*batch, error) {
+// readBatch reads a batch once and keeps it until somebody changes something.
+func (d *accountLoop) readBatch(ctx context.Context, id string) (*batch, error) {
 	if b := d.batches[id]; b != nil {
 		return b, nil
 	}
@@ -44,8 +44,8 @@ func (d *driver) batch(ctx context.Context, id string) (*batch, error) {
 	return b, nil
 }
 
-// priority of a batch that has been read before; 0 otherwise.
-func (d *driver) priority(id string) int {
+// batchPriority of a batch that has been read before; 0 otherwise.
+func (d *accountLoop) batchPriority(id string) int {
 	if b := d.batches[id]; b != nil {
 		return b.Priority
 	}

@@ -1,12 +1,12 @@
 package dispatcher
 
-// bell wakes a loop. A ring is a hint that something may have changed: rings
+// wakeup wakes a loop. A ring is a hint that something may have changed: rings
 // coalesce, and whoever wakes looks for itself.
-type bell chan struct{}
+type wakeup chan struct{}
 
-func newBell() bell { return make(bell, 1) }
+func newWakeup() wakeup { return make(wakeup, 1) }
 
-func (b bell) ring() {
+func (b wakeup) notify() {
 	select {
 	case b <- struct{}{}:
 	default:

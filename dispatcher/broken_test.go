@@ -67,7 +67,7 @@ func TestBrokenEncodings(t *testing.T) {
 					}
 					most := sound + sound/4 + time.Second
 					if len(names) > 1 {
-						most += 2 * countPace // they can hold all places until the queue is counted
+						most += 2 * minCountInterval // they can hold all places until the queue is counted
 					}
 					if took > most {
 						w.t.Errorf("the others took %v, %v without", took, sound)

@@ -68,7 +68,7 @@ func TestTrickleCountsAtItsPace(t *testing.T) {
 			time.Sleep(500 * time.Millisecond)
 		}
 		took := time.Since(begin)
-		most := int(took/countPace) + int(took/DefaultPollInterval) + 5 // to count, and to list what runs
+		most := int(took/minCountInterval) + int(took/DefaultPollInterval) + 5 // to count, and to list what runs
 		if n := w.calls("GET /encoding/encodings"); n > most {
 			w.t.Errorf("%d lists in %v, want at most %d", n, took, most)
 		}

@@ -10,8 +10,8 @@ import (
 // whatever goes wrong, it costs no more than so many encodings. The job table counts, in
 // the transaction that records a start, so that the count survives the process.
 
-// readStarts reads how many starts the account has made today.
-func (d *driver) readStarts(ctx context.Context, now time.Time) error {
+// readDailyStarts reads how many starts the account has made today.
+func (d *accountLoop) readDailyStarts(ctx context.Context, now time.Time) error {
 	if d.account.MaxStartsPerDay == 0 {
 		return nil
 	}
@@ -19,32 +19,32 @@ func (d *driver) readStarts(ctx context.Context, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	before := d.ceilingReached()
-	d.starts = starts
-	if d.ceilingReached() && !before {
+	before := d.dailyStartsUsedUp()
+	d.dailyStarts = starts
+	if d.dailyStartsUsedUp() && !before {
 		d.log.Warn("the account has made all starts that it may make in a day; it goes on with the next day, or when somebody resumes it",
-			"limit", d.account.MaxStartsPerDay, "until", d.dayEnds())
+			"limit", d.account.MaxStartsPerDay, "until", d.dayEnd())
 	}
 	return nil
 }
 
-// ceilingReached reports whether the account has made all the starts of the day.
-func (d *driver) ceilingReached() bool {
+// dailyStartsUsedUp reports whether the account has made all the starts of the day.
+func (d *accountLoop) dailyStartsUsedUp() bool {
 	limit := d.account.MaxStartsPerDay
-	return limit > 0 && d.starts.Counted() >= limit
+	return limit > 0 && d.dailyStarts.Counted() >= limit
 }
 
-// dayEnds is when the day of which the starts are counted is over.
-func (d *driver) dayEnds() time.Time { return d.starts.Day.Add(24 * time.Hour) }
+// dayEnd is when the day of which the starts are counted is over.
+func (d *accountLoop) dayEnd() time.Time { return d.dailyStarts.Day.Add(24 * time.Hour) }
 
-// ceilingReason tells people why the account does nothing.
-func (d *driver) ceilingReason() string {
+// dailyStartsReason tells people why the account does nothing.
+func (d *accountLoop) dailyStartsReason() string {
 	return fmt.Sprintf("all %d starts of the day are made; goes on at %s, or when it is resumed",
-		d.account.MaxStartsPerDay, d.dayEnds().Format("2006-01-02 15:04 MST"))
+		d.account.MaxStartsPerDay, d.dayEnd().Format("2006-01-02 15:04 MST"))
 }
 
-// withinCeiling is an error if a start that has been recorded is one too many.
-func (w *worker) withinCeiling(ctx context.Context) error {
+// checkDailyStarts is an error if a start that has been recorded is one too many.
+func (w *worker) checkDailyStarts(ctx context.Context) error {
 	limit := w.account.MaxStartsPerDay
 	if limit == 0 {
 		return nil

@@ -25,10 +25,10 @@ import (
 //
 // All other jobs wait.
 
-// recent reports whether a batch was submitted since the process began.
-func (d *driver) recent(batchID string) bool {
+// submittedSinceLoad reports whether a batch was submitted since the process began.
+func (d *accountLoop) submittedSinceLoad(batchID string) bool {
 	b := d.batches[batchID]
-	return b != nil && !d.turnedBack && b.CreateTime.After(d.loaded)
+	return b != nil && !d.clockTurnedBack && b.CreateTime.After(d.loadTime)
 }
 
 // confirmation is an answer to the question whether a job has been started.
@@ -37,9 +37,9 @@ type confirmation struct {
 	certain bool   // it has not
 }
 
-// nextName is the name of the encoding that the next start of a job would be of, or make.
-func (d *driver) nextName(j *job.Job) string {
-	if !d.templated(j.ID.Batch) {
+// nextEncodingName is the name of the encoding that the next start of a job would be of, or make.
+func (d *accountLoop) nextEncodingName(j *job.Job) string {
+	if !d.hasTemplate(j.ID.Batch) {
 		return provision.EncodingName(j)
 	}
 	next := *j
@@ -47,53 +47,53 @@ func (d *driver) nextName(j *job.Job) string {
 	return provision.AttemptName(&next)
 }
 
-// witness is an encoding that was made from a template and is at the platform.
-type witness struct{ name, encoding string }
+// referenceEncoding is an encoding that was made from a template and is at the platform.
+type referenceEncoding struct{ name, encoding string }
 
-// findWitness returns one of those that are followed; false if there is none.
-func (d *driver) findWitness() (w witness, ok bool) {
-	for _, e := range d.live {
-		if e.job.EncodingID != "" && e.job.State.OnPlatform() && !e.unclear() && d.templated(e.job.ID.Batch) {
-			return witness{provision.AttemptName(&e.job), e.job.EncodingID}, true
+// findReference returns one of those that are followed; false if there is none.
+func (d *accountLoop) findReference() (w referenceEncoding, ok bool) {
+	for _, e := range d.tracked {
+		if e.job.EncodingID != "" && e.job.State.OnPlatform() && !e.cannotBePolled() && d.hasTemplate(e.job.ID.Batch) {
+			return referenceEncoding{provision.AttemptName(&e.job), e.job.EncodingID}, true
 		}
 	}
-	return witness{}, false
+	return referenceEncoding{}, false
 }
 
 // spawnConfirm asks about a job that waits. What a template's job needs for it is found
 // here, where it is known.
-func (d *driver) spawnConfirm(ctx context.Context, id job.ID, now time.Time) {
-	w, ok := d.findWitness()
-	j := d.waiting(id)
-	name := d.nextName(&j)
-	d.spawn(ctx, taskConfirm, id, now, func(ctx context.Context, e entry) outcome {
-		o := d.worker.confirm(ctx, e, name, w, ok)
+func (d *accountLoop) spawnConfirm(ctx context.Context, id job.ID, now time.Time) {
+	w, ok := d.findReference()
+	j := d.findNextJob(id)
+	name := d.nextEncodingName(&j)
+	d.spawnJobTask(ctx, taskConfirm, id, now, func(ctx context.Context, e trackedJob) outcome {
+		o := d.worker.confirmNotStarted(ctx, e, name, w, ok)
 		o.confirmation.name = name
 		return o
 	})
 }
 
-// confirm asks the platform whether a job that waits has been started without the job table
+// confirmNotStarted asks the platform whether a job that waits has been started without the job table
 // knowing. What it finds of that is adopted.
-func (w *worker) confirm(ctx context.Context, e entry, name string, seen witness, hasWitness bool) outcome {
+func (w *worker) confirmNotStarted(ctx context.Context, e trackedJob, name string, seen referenceEncoding, hasWitness bool) outcome {
 	template := e.batch.Template != nil
-	if !w.listing.usable(bitmovin.ParamName) || template && !hasWitness {
+	if !w.encodings.usable(bitmovin.ParamName) || template && !hasWitness {
 		return outcome{}
 	}
 	o := outcome{called: true}
 	proven := false
 	if template {
-		if proven, o.platform = w.testifies(ctx, seen); o.platform != nil || !proven {
+		if proven, o.callErr = w.findsReference(ctx, seen); o.callErr != nil || !proven {
 			return o
 		}
 	}
 	var others []bitmovin.Encoding
-	listed, err := w.listNamed(ctx, name, func(found bitmovin.Encoding) (enough bool, err error) {
+	listed, err := w.listByName(ctx, name, func(found bitmovin.Encoding) (enough bool, err error) {
 		if string(found.ID) == e.job.EncodingID {
 			proven = found.Status == bitmovin.StatusCreated || e.job.Stale(listedObservation(found))
 			return false, nil
 		}
-		ours, err := w.own(ctx, found)
+		ours, err := w.owns(ctx, found)
 		if ours {
 			others = append(others, found)
 		}
@@ -101,39 +101,39 @@ func (w *worker) confirm(ctx context.Context, e entry, name string, seen witness
 	})
 	var unknown []bitmovin.Encoding
 	if err == nil {
-		unknown, err = w.strangers(ctx, others)
+		unknown, err = w.selectUnknown(ctx, others)
 	}
 	for _, other := range unknown {
 		if err == nil {
-			err = w.claim(ctx, other)
+			err = w.reconcileUnknown(ctx, other)
 		}
 	}
 	if err != nil {
-		o.platform = err
+		o.callErr = err
 		return o
 	}
 	if proven && len(unknown) == 0 && listed < pageSize {
 		o.confirmation.certain = true
 		return o
 	}
-	o.job, o.store = w.store.Job(ctx, e.job.ID)
+	o.job, o.storeErr = w.store.Job(ctx, e.job.ID)
 	return o
 }
 
-// testifies reports whether the platform finds a witness by its name.
-func (w *worker) testifies(ctx context.Context, seen witness) (found bool, err error) {
-	_, err = w.listNamed(ctx, seen.name, func(e bitmovin.Encoding) (enough bool, err error) {
+// findsReference reports whether the platform finds a witness by its name.
+func (w *worker) findsReference(ctx context.Context, seen referenceEncoding) (found bool, err error) {
+	_, err = w.listByName(ctx, seen.name, func(e bitmovin.Encoding) (enough bool, err error) {
 		found = found || string(e.ID) == seen.encoding
 		return false, nil
 	})
 	return found, err
 }
 
-// listNamed hands over the encodings with a name until visit has enough, and returns how many
+// listByName hands over the encodings with a name until visit has enough, and returns how many
 // the platform listed.
-func (w *worker) listNamed(ctx context.Context, name string, visit func(bitmovin.Encoding) (enough bool, err error)) (listed int, err error) {
+func (w *worker) listByName(ctx context.Context, name string, visit func(bitmovin.Encoding) (enough bool, err error)) (listed int, err error) {
 	query := bitmovin.ListEncodings{Name: name, SkipTotalCount: true}
-	err = w.listing.raw(ctx, query, func(found bitmovin.Encoding) (enough bool, err error) {
+	err = w.encodings.eachListed(ctx, query, func(found bitmovin.Encoding) (enough bool, err error) {
 		if listed++; found.Name != name {
 			return listed >= pageSize, nil // the platform takes no notice of the name
 		}
@@ -148,6 +148,6 @@ func listedObservation(e bitmovin.Encoding) job.Observation {
 		EncodingID: string(e.ID), Progress: int(e.Progress),
 		QueuedAt: e.QueuedAt.Time, RunningAt: e.RunningAt.Time, FinishedAt: e.FinishedAt.Time,
 	}
-	o.Status, o.Unknown = remote(e.Status)
+	o.Status, o.Unknown = statusOf(e.Status)
 	return o
 }

@@ -68,8 +68,8 @@ type Storage = provision.Storage
 
 // Dispatcher keeps the queues of its accounts filled with the jobs of the job table.
 type Dispatcher struct {
-	drivers map[string]*driver
-	janitor *janitor
+	loops     map[string]*accountLoop
+	canceller *batchCanceller
 }
 
 // New returns a dispatcher that does nothing until it runs.
@@ -78,9 +78,9 @@ func New(c Config) (*Dispatcher, error) {
 	c.PollInterval = cmp.Or(c.PollInterval, DefaultPollInterval)
 	c.Grace = cmp.Or(c.Grace, DefaultGrace)
 	c.Clock = clock.Or(c.Clock)
-	d := &Dispatcher{drivers: map[string]*driver{}, janitor: newJanitor(c)}
+	d := &Dispatcher{loops: map[string]*accountLoop{}, canceller: newBatchCanceller(c)}
 	for _, a := range c.Accounts {
-		if _, taken := d.drivers[a.ID]; taken || a.ID == "" {
+		if _, taken := d.loops[a.ID]; taken || a.ID == "" {
 			return nil, fmt.Errorf("account %q: every account needs a name of its own", a.ID)
 		}
 		if a.AutoTarget {
@@ -90,7 +90,7 @@ func New(c Config) (*Dispatcher, error) {
 		if timeout := a.Client.Timeout(); c.Settle != 0 && c.Settle < timeout {
 			return nil, fmt.Errorf("account %q: a start settles in %v, but its call may take %v", a.ID, c.Settle, timeout)
 		}
-		d.drivers[a.ID] = newDriver(c, a)
+		d.loops[a.ID] = newAccountLoop(c, a)
 	}
 	return d, nil
 }
@@ -99,36 +99,36 @@ func New(c Config) (*Dispatcher, error) {
 // way, and returns nil. An error is returned only if the job table cannot be read
 // at the start.
 func (d *Dispatcher) Run(ctx context.Context) error {
-	for _, dr := range d.drivers {
+	for _, dr := range d.loops {
 		if err := dr.load(ctx); err != nil && ctx.Err() == nil {
 			return fmt.Errorf("account %s: %w", dr.account.ID, err)
 		}
 	}
 	var group errgroup.Group
-	for _, dr := range d.drivers {
+	for _, dr := range d.loops {
 		group.Go(func() error { return dr.run(ctx) })
 		group.Go(func() error {
 			dr.refresh(ctx)
 			return nil
 		})
 	}
-	group.Go(func() error { return d.janitor.run(ctx) })
+	group.Go(func() error { return d.canceller.run(ctx) })
 	return group.Wait()
 }
 
 // Changed wakes whoever has to do something about the changes. It never blocks.
 func (d *Dispatcher) Changed(changes []job.Change) {
 	for _, c := range changes {
-		dr := d.drivers[c.AccountID]
+		dr := d.loops[c.AccountID]
 		if dr != nil && c.EncodingID != "" {
-			dr.rings.add(c.EncodingID)
+			dr.hints.add(c.EncodingID)
 		}
 		if !c.Dispatch {
 			continue
 		}
-		d.janitor.bell.ring()
+		d.canceller.wakeup.notify()
 		if dr != nil {
-			dr.bell.ring()
+			dr.wakeup.notify()
 		}
 	}
 }

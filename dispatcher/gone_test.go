@@ -323,11 +323,11 @@ func TestCancelInOtherOrganisation(t *testing.T) {
 				if _, err := w.store.UpdateBatch(w.ctx, b.ID, time.Now(), func(b *job.Batch) error { return b.Cancel("enough") }); err != nil {
 					w.t.Fatal(err)
 				}
-				time.Sleep(goneForGood - time.Minute)
+				time.Sleep(cancelledMissingFor - time.Minute)
 				if b, err := w.store.Batch(w.ctx, b.ID); err != nil || b.Counts.Cancelling == 0 {
 					w.t.Errorf("%+v, %v: given up although the key may be changed back", b.Counts, err)
 				}
-				b = w.awaitEnd(b.ID, goneForGood)
+				b = w.awaitEnd(b.ID, cancelledMissingFor)
 				if b.State != job.BatchCancelled || b.Counts.Cancelled != 3 {
 					w.t.Errorf("batch is %s with %+v", b.State, b.Counts)
 				}

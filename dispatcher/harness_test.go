@@ -159,7 +159,7 @@ func (w *world) prepare(c clock.Clock) {
 	if w.disp, err = New(config); err != nil {
 		w.t.Fatal(err)
 	}
-	for _, d := range w.disp.drivers {
+	for _, d := range w.disp.loops {
 		fast := config.provision(d.account)
 		fast.HashRounds = 1 // slow on purpose otherwise
 		d.worker.provisioner = provision.New(fast)

@@ -8,27 +8,27 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-// chunk is how many jobs are cancelled in one transaction: a large batch must
+// cancelChunk is how many jobs are cancelled in one transaction: a large batch must
 // not keep others from the job table for long.
-const chunk = 500
+const cancelChunk = 500
 
 // recountInterval is the time between two checks of the batches' counts.
 const recountInterval = 10 * time.Minute
 
-// janitor carries a batch's cancellation to its jobs. Because the batch says
+// batchCanceller carries a batch's cancellation to its jobs. Because the batch says
 // that it is CANCELLING, a crash in between loses nothing. It also checks from time to
 // time that the counts of batches agree with their jobs.
-type janitor struct {
-	store Store
-	log   *slog.Logger
-	bell  bell
+type batchCanceller struct {
+	store  Store
+	log    *slog.Logger
+	wakeup wakeup
 }
 
-func newJanitor(c Config) *janitor {
-	return &janitor{store: c.Store, log: c.Logger, bell: newBell()}
+func newBatchCanceller(c Config) *batchCanceller {
+	return &batchCanceller{store: c.Store, log: c.Logger, wakeup: newWakeup()}
 }
 
-func (j *janitor) run(ctx context.Context) error {
+func (j *batchCanceller) run(ctx context.Context) error {
 	recount := time.Now().Add(recountInterval) // the job table has checked when it was opened
 	for {
 		retry := time.Minute
@@ -45,33 +45,33 @@ func (j *janitor) run(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-j.bell:
+		case <-j.wakeup:
 		case <-time.After(retry):
 		}
 	}
 }
 
-func (j *janitor) cancelBatches(ctx context.Context) error {
+func (j *batchCanceller) cancelBatches(ctx context.Context) error {
 	ids, err := j.store.CancellingBatches(ctx)
 	if err != nil {
 		return err
 	}
 	for _, id := range ids {
-		if err := j.cancel(ctx, id); err != nil {
+		if err := j.cancelJobs(ctx, id); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// cancel asks for the end of every job of a batch, chunk by chunk.
-func (j *janitor) cancel(ctx context.Context, batchID string) error {
+// cancelJobs asks for the end of every job of a batch, chunk by chunk.
+func (j *batchCanceller) cancelJobs(ctx context.Context, batchID string) error {
 	b, err := j.store.Batch(ctx, batchID)
 	if err != nil {
 		return err
 	}
 	pending := job.Filter{
-		BatchID: batchID, Limit: chunk,
+		BatchID: batchID, Limit: cancelChunk,
 		States: []job.State{job.Waiting, job.Starting, job.Queued, job.Running},
 	}
 	for {

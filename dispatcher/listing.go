@@ -16,20 +16,20 @@ import (
 )
 
 const (
-	// refusals is how often in a row a combination of parameters must be refused before
+	// refusalsToBlame is how often in a row a combination of parameters must be refused before
 	// another one is tried, silences how often there must be no answer to it.
-	refusals = 3
-	silences = 5
-	// refusedFor is how long a parameter that does not work is not used, silentFor one
+	refusalsToBlame = 3
+	silencesToBlame = 5
+	// refusedRetry is how long a parameter that does not work is not used, silentFor one
 	// that was given no answer.
-	refusedFor = 24 * time.Hour
-	silentFor  = 10 * time.Minute
+	refusedRetry    = 24 * time.Hour
+	unansweredRetry = 10 * time.Minute
 )
 
-// listing lists an account's encodings. No query parameter is taken for granted: one that
+// encodingList lists an account's encodings. No query parameter is taken for granted: one that
 // is refused is left out, and whoever lists compares for himself what the platform may
 // not have compared. What has been found out about them is kept in the job table.
-type listing struct {
+type encodingList struct {
 	client  *bitmovin.Client
 	table   ParameterStore
 	account string
@@ -37,21 +37,21 @@ type listing struct {
 	clock   clock.Clock
 	log     *slog.Logger
 
-	mu       sync.Mutex
-	faults   map[string]job.ListParameter // by parameter
-	failures map[string]int               // in a row, by combination of parameters
-	others   map[string]time.Time         // when other instances were last seen, by id
+	mu             sync.Mutex
+	faults         map[string]job.ListParameter // by parameter
+	failures       map[string]int               // in a row, by combination of parameters
+	otherInstances map[string]time.Time         // when other instances were last seen, by id
 }
 
-func newListing(table Store, a Account, c clock.Clock, log *slog.Logger) *listing {
-	return &listing{
+func newEncodingList(table Store, a Account, c clock.Clock, log *slog.Logger) *encodingList {
+	return &encodingList{
 		client: a.Client, table: table, account: a.ID, clock: c, log: log,
-		faults: map[string]job.ListParameter{}, failures: map[string]int{}, others: map[string]time.Time{},
+		faults: map[string]job.ListParameter{}, failures: map[string]int{}, otherInstances: map[string]time.Time{},
 	}
 }
 
 // load reads what earlier processes have found out.
-func (l *listing) load(ctx context.Context, instance string) error {
+func (l *encodingList) load(ctx context.Context, instance string) error {
 	l.label = provision.Label(instance)
 	known, err := l.table.ListParameters(ctx, l.account)
 	if err != nil {
@@ -65,46 +65,46 @@ func (l *listing) load(ctx context.Context, instance string) error {
 	return nil
 }
 
-// search is the query for our encodings. Only names are quoted in the platform's
+// searchQuery is the query for our encodings. Only names are quoted in the platform's
 // documentation; our label needs no quotes.
-func (l *listing) search() string { return "labels:" + l.label }
+func (l *encodingList) searchQuery() string { return "labels:" + l.label }
 
 // usable reports whether a parameter works, as far as is known.
-func (l *listing) usable(parameter string) bool {
+func (l *encodingList) usable(parameter string) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	p, ok := l.faults[parameter]
-	return !ok || l.overdue(p)
+	return !ok || l.retryDue(p)
 }
 
-// overdue reports whether a parameter that did not work is to be tried again. The caller
+// retryDue reports whether a parameter that did not work is to be tried again. The caller
 // holds l.mu.
-func (l *listing) overdue(p job.ListParameter) bool {
-	wait := refusedFor
+func (l *encodingList) retryDue(p job.ListParameter) bool {
+	wait := refusedRetry
 	if p.Fault == job.ParameterUnanswered {
-		wait = silentFor
+		wait = unansweredRetry
 	}
 	return l.clock.Now().Sub(p.Time) >= wait
 }
 
 // status is how encodings are listed, for people.
-func (l *listing) status() (s job.Listing, others []job.OtherInstance) {
+func (l *encodingList) status() (s job.Listing, others []job.OtherInstance) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	s.Way = l.way()
+	s.Way = l.listingWay()
 	for _, name := range slices.Sorted(maps.Keys(l.faults)) {
 		s.FaultyParameters = append(s.FaultyParameters, l.faults[name])
 	}
-	for _, id := range slices.Sorted(maps.Keys(l.others)) {
-		if seen := l.others[id]; l.clock.Now().Sub(seen) < othersFor {
+	for _, id := range slices.Sorted(maps.Keys(l.otherInstances)) {
+		if seen := l.otherInstances[id]; l.clock.Now().Sub(seen) < otherInstanceMemory {
 			others = append(others, job.OtherInstance{ID: id, LastSeenTime: seen})
 		}
 	}
 	return s, others
 }
 
-// way is how our encodings are found. The caller holds l.mu.
-func (l *listing) way() job.ListingWay {
+// listingWay is how our encodings are found. The caller holds l.mu.
+func (l *encodingList) listingWay() job.ListingWay {
 	if _, faulty := l.faults[bitmovin.ParamSearch]; !faulty {
 		return job.ListBySearch
 	}
@@ -114,9 +114,9 @@ func (l *listing) way() job.ListingWay {
 	return job.ListByWalk
 }
 
-// parameters are those of a query that one can do without, in the order in which they
+// optionalParameters are those of a query that one can do without, in the order in which they
 // are suspected.
-func parameters(q bitmovin.ListEncodings) (names []string) {
+func optionalParameters(q bitmovin.ListEncodings) (names []string) {
 	for _, p := range []struct {
 		name string
 		set  bool
@@ -135,9 +135,9 @@ func parameters(q bitmovin.ListEncodings) (names []string) {
 	return names
 }
 
-// suspects are the sets of parameters that may be why a query was refused, the smallest
+// suspectSets are the sets of parameters that may be why a query was refused, the smallest
 // first.
-func suspects(used []string) (sets [][]string) {
+func suspectSets(used []string) (sets [][]string) {
 	for _, name := range used {
 		sets = append(sets, []string{name})
 	}
@@ -149,12 +149,12 @@ func suspects(used []string) (sets [][]string) {
 	return append(sets, used)
 }
 
-// try makes a call with the parameters of q that work. If that is refused again and
+// query makes a call with the parameters of q that work. If that is refused again and
 // again, it finds out which of them are to blame by leaving them out. The call says that it
 // was heard as soon as there is an answer.
-func (l *listing) try(ctx context.Context, q bitmovin.ListEncodings, call func(q bitmovin.ListEncodings, heard func()) error) error {
+func (l *encodingList) query(ctx context.Context, q bitmovin.ListEncodings, call func(q bitmovin.ListEncodings, heard func()) error) error {
 	var used, without []string
-	for _, name := range parameters(q) {
+	for _, name := range optionalParameters(q) {
 		if l.sends(name) {
 			used = append(used, name)
 		} else {
@@ -166,13 +166,13 @@ func (l *listing) try(ctx context.Context, q bitmovin.ListEncodings, call func(q
 	err := call(q, func() {
 		if !answered {
 			answered = true
-			l.worked(ctx, used)
+			l.noteAccepted(ctx, used)
 		}
 	})
-	if err == nil || answered || q.Offset > 0 || !l.convinced(used, err) {
+	if err == nil || answered || q.Offset > 0 || !l.noteRefused(used, err) {
 		return err
 	}
-	fault, sets := job.ParameterRefused, suspects(used)
+	fault, sets := job.ParameterRefused, suspectSets(used)
 	if !bitmovin.Unsupported(err) {
 		fault, sets = job.ParameterUnanswered, sets[:len(used)] // it may be an outage
 	}
@@ -181,7 +181,7 @@ func (l *listing) try(ctx context.Context, q bitmovin.ListEncodings, call func(q
 		again := call(q, func() {
 			if !answered {
 				answered = true
-				l.blame(ctx, fault, err, blamed...)
+				l.noteFault(ctx, fault, err, blamed...)
 			}
 		})
 		if answered || !bitmovin.Unsupported(again) && !bitmovin.Ambiguous(again) {
@@ -192,20 +192,20 @@ func (l *listing) try(ctx context.Context, q bitmovin.ListEncodings, call func(q
 }
 
 // sends reports whether a parameter is sent: one that is ignored does no harm.
-func (l *listing) sends(parameter string) bool {
+func (l *encodingList) sends(parameter string) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	p, ok := l.faults[parameter]
-	return !ok || p.Fault == job.ParameterIgnored || l.overdue(p)
+	return !ok || p.Fault == job.ParameterIgnored || l.retryDue(p)
 }
 
-// convinced takes note of an error and reports whether it is time to leave something out.
-func (l *listing) convinced(used []string, err error) bool {
-	enough := refusals
+// noteRefused takes note of an error and reports whether it is time to leave something out.
+func (l *encodingList) noteRefused(used []string, err error) bool {
+	enough := refusalsToBlame
 	switch {
 	case bitmovin.Unsupported(err):
 	case bitmovin.Ambiguous(err):
-		enough = silences
+		enough = silencesToBlame
 	default:
 		return false
 	}
@@ -221,18 +221,18 @@ func (l *listing) convinced(used []string, err error) bool {
 	return l.failures[key] >= enough
 }
 
-// worked takes note that parameters were accepted.
-func (l *listing) worked(ctx context.Context, used []string) {
+// noteAccepted takes note that parameters were accepted.
+func (l *encodingList) noteAccepted(ctx context.Context, used []string) {
 	l.mu.Lock()
 	delete(l.failures, strings.Join(used, " "))
 	var mended []string
 	for _, name := range used {
-		if p, ok := l.faults[name]; ok && l.overdue(p) {
+		if p, ok := l.faults[name]; ok && l.retryDue(p) {
 			mended = append(mended, name)
 			delete(l.faults, name)
 		}
 	}
-	way := l.way()
+	way := l.listingWay()
 	l.mu.Unlock()
 	for _, name := range mended {
 		l.log.Info("a query parameter of the platform's lists is used again", "parameter", name, "way", string(way))
@@ -242,18 +242,18 @@ func (l *listing) worked(ctx context.Context, used []string) {
 	}
 }
 
-// blame takes note of what does not work. cause may be nil.
-func (l *listing) blame(ctx context.Context, fault job.ParameterFault, cause error, names ...string) {
+// noteFault takes note of what does not work. cause may be nil.
+func (l *encodingList) noteFault(ctx context.Context, fault job.ParameterFault, cause error, names ...string) {
 	for _, name := range names {
 		p := job.ListParameter{Name: name, Fault: fault, Time: l.clock.Now()}
 		l.mu.Lock()
 		before, known := l.faults[name]
 		news := !known || before.Fault != fault
-		fresh := !news && !l.overdue(before)
+		fresh := !news && !l.retryDue(before)
 		if !fresh {
 			l.faults[name] = p
 		}
-		way := l.way()
+		way := l.listingWay()
 		l.mu.Unlock()
 		if fresh {
 			continue
@@ -268,12 +268,12 @@ func (l *listing) blame(ctx context.Context, fault job.ParameterFault, cause err
 	}
 }
 
-// each hands over what q selects, each encoding once, until visit has enough. Where the
+// eachSelected hands over what q selects, each encoding once, until visit has enough. Where the
 // platform does not select, it lists more, and each leaves that out. Lists come the
 // newest first: where that order holds for a page and more, an encoding that is too old
 // ends the list.
-func (l *listing) each(ctx context.Context, q bitmovin.ListEncodings, visit func(bitmovin.Encoding) (enough bool, err error)) error {
-	return l.raw(ctx, q, func(e bitmovin.Encoding) (bool, error) {
+func (l *encodingList) eachSelected(ctx context.Context, q bitmovin.ListEncodings, visit func(bitmovin.Encoding) (enough bool, err error)) error {
+	return l.eachListed(ctx, q, func(e bitmovin.Encoding) (bool, error) {
 		if !selects(q, e) {
 			return false, nil
 		}
@@ -281,11 +281,11 @@ func (l *listing) each(ctx context.Context, q bitmovin.ListEncodings, visit func
 	})
 }
 
-// raw is each without leaving anything out.
-func (l *listing) raw(ctx context.Context, q bitmovin.ListEncodings, visit func(bitmovin.Encoding) (enough bool, err error)) error {
-	return l.try(ctx, q, func(sent bitmovin.ListEncodings, heard func()) error {
+// eachListed is each without leaving anything out.
+func (l *encodingList) eachListed(ctx context.Context, q bitmovin.ListEncodings, visit func(bitmovin.Encoding) (enough bool, err error)) error {
+	return l.query(ctx, q, func(sent bitmovin.ListEncodings, heard func()) error {
 		seen, sorted, last := map[bitmovin.EncodingID]bool{}, true, time.Time{}
-		check := compliance{query: sent, label: l.label}
+		check := filterCheck{query: sent, label: l.label}
 		for e, err := range l.client.Encodings(ctx, sent) {
 			if err != nil {
 				return err
@@ -295,8 +295,8 @@ func (l *listing) raw(ctx context.Context, q bitmovin.ListEncodings, visit func(
 				continue
 			}
 			seen[e.ID] = true
-			l.meet(e)
-			check.count(e)
+			l.noteOtherInstance(e)
+			check.add(e)
 			enough, err := visit(e)
 			if err != nil || enough {
 				return err
@@ -310,24 +310,24 @@ func (l *listing) raw(ctx context.Context, q bitmovin.ListEncodings, visit func(
 			}
 		}
 		heard()
-		l.blame(ctx, job.ParameterIgnored, nil, check.ignored()...)
+		l.noteFault(ctx, job.ParameterIgnored, nil, check.ignoredParameters()...)
 		return nil
 	})
 }
 
-// page lists one page of what q selects, or of more where the platform does not select.
-func (l *listing) page(ctx context.Context, q bitmovin.ListEncodings) (p bitmovin.Page[bitmovin.Encoding], err error) {
-	err = l.try(ctx, q, func(sent bitmovin.ListEncodings, heard func()) (err error) {
+// listPage lists one page of what q selects, or of more where the platform does not select.
+func (l *encodingList) listPage(ctx context.Context, q bitmovin.ListEncodings) (p bitmovin.Page[bitmovin.Encoding], err error) {
+	err = l.query(ctx, q, func(sent bitmovin.ListEncodings, heard func()) (err error) {
 		if p, err = l.client.ListEncodings(ctx, sent); err != nil {
 			return err
 		}
 		heard()
-		check := compliance{query: sent, label: l.label}
+		check := filterCheck{query: sent, label: l.label}
 		for _, e := range p.Items {
-			l.meet(e)
-			check.count(e)
+			l.noteOtherInstance(e)
+			check.add(e)
 		}
-		l.blame(ctx, job.ParameterIgnored, nil, check.ignored()...)
+		l.noteFault(ctx, job.ParameterIgnored, nil, check.ignoredParameters()...)
 		return nil
 	})
 	return p, err
@@ -345,17 +345,17 @@ func newerThan(e bitmovin.Encoding, t time.Time) bool {
 	return e.CreatedAt.IsZero() || !e.CreatedAt.Before(t.Truncate(time.Second))
 }
 
-// compliance counts what a list shows although the query does not select it.
-type compliance struct {
-	query   bitmovin.ListEncodings
-	label   string
-	listed  int
-	strange map[string]int // by parameter
+// filterCheck counts what a list shows although the query does not select it.
+type filterCheck struct {
+	query      bitmovin.ListEncodings
+	label      string
+	listed     int
+	unselected map[string]int // by parameter
 }
 
-func (c *compliance) count(e bitmovin.Encoding) {
-	if c.strange == nil {
-		c.strange = map[string]int{}
+func (c *filterCheck) add(e bitmovin.Encoding) {
+	if c.unselected == nil {
+		c.unselected = map[string]int{}
 	}
 	c.listed++
 	q := c.query
@@ -366,16 +366,16 @@ func (c *compliance) count(e bitmovin.Encoding) {
 		bitmovin.ParamCreatedAfter: !newerThan(e, q.CreatedAfter),
 	} {
 		if strange && !slices.Contains(q.Without, name) {
-			c.strange[name]++
+			c.unselected[name]++
 		}
 	}
 }
 
-// ignored are the parameters that the platform takes no notice of. A single encoding that
+// ignoredParameters are the parameters that the platform takes no notice of. A single encoding that
 // ought not to be there may have changed just now.
-func (c *compliance) ignored() (names []string) {
-	for _, name := range slices.Sorted(maps.Keys(c.strange)) {
-		if c.strange[name] >= 3 && 2*c.strange[name] > c.listed {
+func (c *filterCheck) ignoredParameters() (names []string) {
+	for _, name := range slices.Sorted(maps.Keys(c.unselected)) {
+		if c.unselected[name] >= 3 && 2*c.unselected[name] > c.listed {
 			names = append(names, name)
 		}
 	}

@@ -9,19 +9,19 @@ import (
 	"github.com/stokerd/stoker/internal/provision"
 )
 
-// othersFor is how long another instance is told of after it was last seen, and how long
+// otherInstanceMemory is how long another instance is told of after it was last seen, and how long
 // after the creation of an encoding its instance counts as being at work.
-const othersFor = time.Hour
+const otherInstanceMemory = time.Hour
 
-// meet notes an encoding that another Stoker, one with a job table of its own, has at the
+// noteOtherInstance notes an encoding that another Stoker, one with a job table of its own, has at the
 // platform right now. Both count the other's encodings as other people's; but somebody may
 // have meant to have one only. What has ended long ago is left by a job table that was used
 // before.
-func (l *listing) meet(e bitmovin.Encoding) {
+func (l *encodingList) noteOtherInstance(e bitmovin.Encoding) {
 	now := l.clock.Now()
 	switch {
 	case e.Status == bitmovin.StatusQueued, e.Status == bitmovin.StatusRunning:
-	case !e.CreatedAt.IsZero() && now.Sub(e.CreatedAt.Time) < othersFor:
+	case !e.CreatedAt.IsZero() && now.Sub(e.CreatedAt.Time) < otherInstanceMemory:
 	default:
 		return
 	}
@@ -31,17 +31,17 @@ func (l *listing) meet(e bitmovin.Encoding) {
 			continue
 		}
 		l.mu.Lock()
-		before, known := l.others[id]
-		l.others[id] = now
+		before, known := l.otherInstances[id]
+		l.otherInstances[id] = now
 		l.mu.Unlock()
-		if !known || now.Sub(before) >= othersFor {
+		if !known || now.Sub(before) >= otherInstanceMemory {
 			l.log.Warn("another Stoker is at work with the same API key", "instance", id, "encoding", string(e.ID), "status", string(e.Status))
 		}
 	}
 }
 
-// glance lists the newest encodings, whoever's they are, just for meeting other instances.
+// lookForOtherInstances lists the newest encodings, whoever's they are, just for meeting other instances.
 // Nothing depends on it: whatever is wrong is met again by the next call, and told there.
-func (l *listing) glance(ctx context.Context) {
-	_, _ = l.page(ctx, bitmovin.ListEncodings{SkipTotalCount: true})
+func (l *encodingList) lookForOtherInstances(ctx context.Context) {
+	_, _ = l.listPage(ctx, bitmovin.ListEncodings{SkipTotalCount: true})
 }

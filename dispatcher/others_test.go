@@ -99,18 +99,18 @@ func TestListParametersAreRemembered(t *testing.T) {
 		if diff := cmp.Diff(want, s.Listing.FaultyParameters); diff != "" {
 			w.t.Errorf("parameters (-want +got):\n%s", diff)
 		}
-		if n := searches.Load(); n != refusals {
-			w.t.Errorf("%d searches, want %d", n, refusals)
+		if n := searches.Load(); n != refusalsToBlame {
+			w.t.Errorf("%d searches, want %d", n, refusalsToBlame)
 		}
 		w.reopen(w.path)
 		w.run()
 		w.awaitStatus(time.Minute, "the comparison done", func(s job.AccountStatus) bool { return s.Listing.ComparingSince.IsZero() })
-		if n := searches.Load(); n != refusals {
-			w.t.Errorf("%d searches after a restart, want %d", n, refusals)
+		if n := searches.Load(); n != refusalsToBlame {
+			w.t.Errorf("%d searches after a restart, want %d", n, refusalsToBlame)
 		}
 		time.Sleep(25 * time.Hour)
-		if n := searches.Load(); n != refusals+1 {
-			w.t.Errorf("%d searches after a day, want %d", n, refusals+1)
+		if n := searches.Load(); n != refusalsToBlame+1 {
+			w.t.Errorf("%d searches after a day, want %d", n, refusalsToBlame+1)
 		}
 		mended.Store(true)
 		w.awaitStatus(25*time.Hour, "that search is used again", func(s job.AccountStatus) bool { return s.Listing.Way == job.ListBySearch })

@@ -11,11 +11,11 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-// own reports whether an encoding belongs to this job table. Its label tells; where the
+// owns reports whether an encoding belongs to this job table. Its label tells; where the
 // platform's lists come without labels, its name does.
-func (w *worker) own(ctx context.Context, e bitmovin.Encoding) (bool, error) {
+func (w *worker) owns(ctx context.Context, e bitmovin.Encoding) (bool, error) {
 	if len(e.Labels) > 0 {
-		return slices.Contains(e.Labels, w.listing.label), nil
+		return slices.Contains(e.Labels, w.encodings.label), nil
 	}
 	id, _, ok := provision.ParseName(e.Name)
 	if !ok {
@@ -28,56 +28,56 @@ func (w *worker) own(ctx context.Context, e bitmovin.Encoding) (bool, error) {
 	return err == nil, err
 }
 
-// overlap is how many encodings may be deleted between two pages of a list that is to prove
+// listOverlap is how many encodings may be deleted between two pages of a list that is to prove
 // that one is absent.
-const overlap = 10
+const listOverlap = 10
 
-// since hands over our encodings that were created after a time, the newest first, until
+// listOwnSince hands over our encodings that were created after a time, the newest first, until
 // visit has enough. It may hand over one twice. That an encoding is not among them proves
 // that there is none: a search that finds nothing of ours, at any time, is not believed,
 // and everybody's encodings are listed instead.
-func (w *worker) since(ctx context.Context, after time.Time, visit func(bitmovin.Encoding) (enough bool, err error)) error {
-	q := bitmovin.ListEncodings{CreatedAfter: after, SkipTotalCount: true, Overlap: overlap}
-	searched := w.listing.usable(bitmovin.ParamSearch)
+func (w *worker) listOwnSince(ctx context.Context, after time.Time, visit func(bitmovin.Encoding) (enough bool, err error)) error {
+	q := bitmovin.ListEncodings{CreatedAfter: after, SkipTotalCount: true, Overlap: listOverlap}
+	searched := w.encodings.usable(bitmovin.ParamSearch)
 	if searched {
 		search := q
-		search.Search = w.listing.search()
-		ours, err := w.created(ctx, search, visit)
-		if err != nil || ours > 0 || !w.listing.usable(bitmovin.ParamSearch) {
+		search.Search = w.encodings.searchQuery()
+		ours, err := w.listCreated(ctx, search, visit)
+		if err != nil || ours > 0 || !w.encodings.usable(bitmovin.ParamSearch) {
 			return err
 		}
 	}
-	ours, err := w.created(ctx, q, visit)
+	ours, err := w.listCreated(ctx, q, visit)
 	if err == nil && searched && ours > 0 {
-		w.listing.blame(ctx, job.ParameterMisses, nil, bitmovin.ParamSearch)
+		w.encodings.noteFault(ctx, job.ParameterMisses, nil, bitmovin.ParamSearch)
 	}
 	return err
 }
 
-// created hands over our encodings that q selects and that were created after
+// listCreated hands over our encodings that q selects and that were created after
 // q.CreatedAfter. It returns how many of ours it has seen, older ones included. That the
 // platform leaves out by time no more than it should is verified: what comes next in the
 // list, without that parameter, must be older.
-func (w *worker) created(ctx context.Context, q bitmovin.ListEncodings, visit func(bitmovin.Encoding) (enough bool, err error)) (ours int, err error) {
+func (w *worker) listCreated(ctx context.Context, q bitmovin.ListEncodings, visit func(bitmovin.Encoding) (enough bool, err error)) (ours int, err error) {
 	var missed []bitmovin.EncodingID
 	for range 2 {
-		pass := passing{worker: w, after: q.CreatedAfter, visit: visit, seen: map[bitmovin.EncodingID]bool{}}
-		err := w.listing.raw(ctx, q, func(e bitmovin.Encoding) (bool, error) { return pass.take(ctx, e) })
+		pass := createdPass{worker: w, after: q.CreatedAfter, visit: visit, seen: map[bitmovin.EncodingID]bool{}}
+		err := w.encodings.eachListed(ctx, q, func(e bitmovin.Encoding) (bool, error) { return pass.add(ctx, e) })
 		ours += pass.ours
-		if err != nil || pass.enough || !w.listing.sends(bitmovin.ParamCreatedAfter) {
+		if err != nil || pass.enough || !w.encodings.sends(bitmovin.ParamCreatedAfter) {
 			return ours, err
 		}
 		if missed != nil {
 			if !slices.ContainsFunc(missed, func(id bitmovin.EncodingID) bool { return !pass.seen[id] }) {
 				return ours, nil // they were just being created
 			}
-			w.listing.blame(ctx, job.ParameterMisses, nil, bitmovin.ParamCreatedAfter)
-			more, err := w.created(ctx, q, visit)
+			w.encodings.noteFault(ctx, job.ParameterMisses, nil, bitmovin.ParamCreatedAfter)
+			more, err := w.listCreated(ctx, q, visit)
 			return ours + more, err
 		}
-		more, err := w.beyond(ctx, q, pass.seen)
+		more, err := w.listBeyond(ctx, q, pass.seen)
 		for _, e := range more {
-			if own, err := w.own(ctx, e); err != nil {
+			if own, err := w.owns(ctx, e); err != nil {
 				return ours, err
 			} else if own {
 				ours++
@@ -93,20 +93,20 @@ func (w *worker) created(ctx context.Context, q bitmovin.ListEncodings, visit fu
 	return ours, nil
 }
 
-// beyond lists what comes in the list after the encodings that were seen, or its first page
+// listBeyond lists what comes in the list after the encodings that were seen, or its first page
 // if there is no answer to an offset.
-func (w *worker) beyond(ctx context.Context, q bitmovin.ListEncodings, seen map[bitmovin.EncodingID]bool) ([]bitmovin.Encoding, error) {
+func (w *worker) listBeyond(ctx context.Context, q bitmovin.ListEncodings, seen map[bitmovin.EncodingID]bool) ([]bitmovin.Encoding, error) {
 	q.CreatedAfter, q.Offset = time.Time{}, len(seen)
-	page, err := w.listing.page(ctx, q)
+	page, err := w.encodings.listPage(ctx, q)
 	if q.Offset > 0 && (bitmovin.Unsupported(err) || bitmovin.Ambiguous(err)) {
 		q.Offset = 0
-		page, err = w.listing.page(ctx, q)
+		page, err = w.encodings.listPage(ctx, q)
 	}
 	return page.Items, err
 }
 
-// passing is one pass over what was created after a time.
-type passing struct {
+// createdPass is one pass over what was created after a time.
+type createdPass struct {
 	worker *worker
 	after  time.Time
 	visit  func(bitmovin.Encoding) (enough bool, err error)
@@ -115,8 +115,8 @@ type passing struct {
 	enough bool
 }
 
-func (p *passing) take(ctx context.Context, e bitmovin.Encoding) (enough bool, err error) {
-	own, err := p.worker.own(ctx, e)
+func (p *createdPass) add(ctx context.Context, e bitmovin.Encoding) (enough bool, err error) {
+	own, err := p.worker.owns(ctx, e)
 	if err != nil {
 		return false, err
 	}

@@ -14,11 +14,11 @@ type withdrawnError struct{ reason string }
 
 func (e withdrawnError) Error() string { return "withdrawn while it waited for its turn: " + e.reason }
 
-// permit is the right to make a start that has been recorded. A start waits for the
+// startPermit is the right to make a start that has been recorded. A start waits for the
 // budget of its key, for a minute when the platform throttles, and meanwhile its job can
 // be cancelled, its batch or account paused, or the dispatcher stopped. So the client
 // asks when the call is about to leave, and the job table has the last word.
-func (w *worker) permit(ctx context.Context, intent job.Job) bitmovin.Permit {
+func (w *worker) startPermit(ctx context.Context, intent job.Job) bitmovin.Permit {
 	return func() error {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
@@ -44,12 +44,12 @@ func (w *worker) permit(ctx context.Context, intent job.Job) bitmovin.Permit {
 		if account.Paused {
 			return withdrawnError{"the account is paused"}
 		}
-		return w.withinCeiling(ctx)
+		return w.checkDailyStarts(ctx)
 	}
 }
 
-// withheld reports whether a start was not made because its permit was refused, and why.
-func withheld(err error) (reason string, yes bool) {
+// notPermitted reports whether a start was not made because its permit was refused, and why.
+func notPermitted(err error) (reason string, yes bool) {
 	if !errors.Is(err, bitmovin.ErrNotPermitted) || bitmovin.Ambiguous(err) {
 		return "", false
 	}

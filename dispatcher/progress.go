@@ -11,15 +11,15 @@ import (
 const (
 	// pageSize is how many encodings one call lists.
 	pageSize = 100
-	// listPace is the time to allow for each page, so that listing what runs takes
+	// listPageSpacing is the time to allow for each page, so that listing what runs takes
 	// less than half of the calls that all users of the key share.
-	listPace = 2500 * time.Millisecond
-	// lookPace is the same for looks at single encodings.
-	lookPace = 25 * time.Millisecond
+	listPageSpacing = 2500 * time.Millisecond
+	// pollSpacing is the same for looks at single encodings.
+	pollSpacing = 25 * time.Millisecond
 )
 
-// listed is what one pass over the running encodings showed.
-type listed struct {
+// runningList is what one pass over the running encodings showed.
+type runningList struct {
 	time    time.Time // before the first call
 	running map[string]job.Observation
 	length  int
@@ -28,44 +28,44 @@ type listed struct {
 // spawnList lists our running encodings: one call tells the progress of a hundred,
 // and who is missing from the list has ended. Where the platform cannot list by status,
 // each of them is looked at instead.
-func (d *driver) spawnList(ctx context.Context) {
-	if !d.worker.listing.usable(bitmovin.ParamStatus) {
-		d.lookAtRunning(d.now())
+func (d *accountLoop) spawnList(ctx context.Context) {
+	if !d.worker.encodings.usable(bitmovin.ParamStatus) {
+		d.pollRunning(d.now())
 		return
 	}
 	d.busy[taskList]++
-	d.beside(func() func() {
-		l, err := d.worker.list(ctx)
-		return func() { d.listed(ctx, l, err) }
+	d.runTask(func() func() {
+		l, err := d.worker.listRunning(ctx)
+		return func() { d.applyList(ctx, l, err) }
 	})
 }
 
-// lookAtRunning has all that runs looked at, in less than half of the calls that there are
+// pollRunning has all that runs looked at, in less than half of the calls that there are
 // for it.
-func (d *driver) lookAtRunning(now time.Time) {
+func (d *accountLoop) pollRunning(now time.Time) {
 	running := 0
-	for _, e := range d.live {
+	for _, e := range d.tracked {
 		if e.job.State == job.Running {
 			running++
-			if e.look.After(now) {
-				e.look = now
+			if e.nextPoll.After(now) {
+				e.nextPoll = now
 			}
 		}
 	}
-	d.listDue = now.Add(max(d.poll, time.Duration(running)*lookPace))
+	d.listDue = now.Add(max(d.pollInterval, time.Duration(running)*pollSpacing))
 }
 
-func (w *worker) list(ctx context.Context) (listed, error) {
-	l := listed{time: w.now(), running: map[string]job.Observation{}}
+func (w *worker) listRunning(ctx context.Context) (runningList, error) {
+	l := runningList{time: w.now(), running: map[string]job.Observation{}}
 	query := bitmovin.ListEncodings{Status: bitmovin.StatusRunning, SkipTotalCount: true}
-	if w.listing.usable(bitmovin.ParamSearch) {
-		query.Search = w.listing.search()
+	if w.encodings.usable(bitmovin.ParamSearch) {
+		query.Search = w.encodings.searchQuery()
 	}
-	err := w.listing.raw(ctx, query, func(e bitmovin.Encoding) (bool, error) {
+	err := w.encodings.eachListed(ctx, query, func(e bitmovin.Encoding) (bool, error) {
 		l.length++
 		if e.Status.Known() && e.Status != bitmovin.StatusRunning {
 			// Once the platform has refused to select by status, the list has no end.
-			return l.length >= job.MaxQueueTarget && !w.listing.usable(bitmovin.ParamStatus), nil
+			return l.length >= job.MaxQueueTarget && !w.encodings.usable(bitmovin.ParamStatus), nil
 		}
 		l.running[string(e.ID)] = listedObservation(e)
 		return false, nil
@@ -73,39 +73,39 @@ func (w *worker) list(ctx context.Context) (listed, error) {
 	return l, err
 }
 
-// listed records progress and has a closer look at what is missing.
-func (d *driver) listed(ctx context.Context, l listed, err error) {
+// applyList records progress and has a closer look at what is missing.
+func (d *accountLoop) applyList(ctx context.Context, l runningList, err error) {
 	now := d.now()
 	d.busy[taskList]--
-	d.observe(taskList, "", err, now)
-	again := d.repeat(taskList, err, now)
-	d.listDue = later(again, now.Add(max(d.poll, time.Duration(1+l.length/pageSize)*listPace)))
+	d.noteCall(taskList, "", err, now)
+	again := d.noteTaskEnd(taskList, err, now)
+	d.listDue = later(again, now.Add(max(d.pollInterval, time.Duration(1+l.length/pageSize)*listPageSpacing)))
 	if err != nil {
 		d.log.Warn("cannot list what runs", "err", err)
 		return
 	}
-	for id, e := range d.live {
+	for id, e := range d.tracked {
 		if !e.job.UpdateTime.Before(l.time) {
 			continue // the list may speak of a run before the latest start
 		}
 		seen, ok := l.running[e.job.EncodingID]
 		if ok {
-			e.unlisted = 0
+			e.unlistedCount = 0
 		}
 		switch {
 		case ok && e.task == taskNone && e.job.State.OnPlatform() && (e.job.State != job.Running || seen.Progress > e.job.Progress):
-			d.spawn(ctx, taskRecord, id, now, func(ctx context.Context, e entry) outcome {
-				j, err := d.worker.record(ctx, e, seen)
-				return outcome{job: j, store: err, eta: extrapolate(seen, l.time)}
+			d.spawnJobTask(ctx, taskRecord, id, now, func(ctx context.Context, e trackedJob) outcome {
+				j, err := d.worker.recordObservation(ctx, e, seen)
+				return outcome{job: j, storeErr: err, eta: estimateRemaining(seen, l.time)}
 			})
-		case !ok && e.job.State == job.Running && !e.unknown():
-			e.lookIfUnlisted(now)
+		case !ok && e.job.State == job.Running && !e.hasUnknownStatus():
+			e.pollIfUnlisted(now)
 		}
 	}
 }
 
-// extrapolate guesses from the progress when an encoding ends: lists tell no estimate.
-func extrapolate(o job.Observation, now time.Time) time.Duration {
+// estimateRemaining guesses from the progress when an encoding ends: lists tell no estimate.
+func estimateRemaining(o job.Observation, now time.Time) time.Duration {
 	if o.Progress < 5 || o.RunningAt.IsZero() {
 		return 0
 	}

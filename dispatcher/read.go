@@ -9,54 +9,54 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-// aheadOf is how many jobs to keep prepared for a queue target: enough for the
+// jobsToPrepare is how many jobs to keep prepared for a queue target: enough for the
 // next few free places, few enough to be thrown away without regret.
-func aheadOf(target int) int { return min(max(2*target, 4), 64) }
+func jobsToPrepare(target int) int { return min(max(2*target, 4), 64) }
 
 // read brings the loop's picture up to date with the job table.
-func (d *driver) read(ctx context.Context, now time.Time) error {
-	if d.stale.settings {
+func (d *accountLoop) read(ctx context.Context, now time.Time) error {
+	if d.outdated.settings {
 		if err := d.readSettings(ctx); err != nil {
 			return err
 		}
 	}
-	if d.stale.starts || d.ceilingReached() && !d.dayEnds().After(now) {
-		if err := d.readStarts(ctx, now); err != nil {
+	if d.outdated.dailyStarts || d.dailyStartsUsedUp() && !d.dayEnd().After(now) {
+		if err := d.readDailyStarts(ctx, now); err != nil {
 			return err
 		}
-		d.stale.starts = false
+		d.outdated.dailyStarts = false
 	}
-	if d.stale.live {
-		if err := d.readLive(ctx, now); err != nil {
+	if d.outdated.inFlight {
+		if err := d.readInFlight(ctx, now); err != nil {
 			return err
 		}
 	}
-	if d.stale.orphans {
+	if d.outdated.orphans {
 		if err := d.readOrphans(ctx, now); err != nil {
 			return err
 		}
 	}
-	if d.stale.window || (!d.nextDue.IsZero() && !d.nextDue.After(now)) {
-		return d.readWindow(ctx, now)
+	if d.outdated.nextJobs || (!d.nextDueTime.IsZero() && !d.nextDueTime.After(now)) {
+		return d.readNextJobs(ctx, now)
 	}
 	return nil
 }
 
-func (d *driver) readSettings(ctx context.Context) error {
+func (d *accountLoop) readSettings(ctx context.Context) error {
 	s, err := d.store.AccountSettings(ctx, d.account.ID)
 	if err != nil {
 		return err
 	}
-	d.paused = s
+	d.settings = s
 	if s.QueueTarget != 0 || !d.account.AutoTarget {
-		d.limit.aim(cmp.Or(s.QueueTarget, d.account.QueueTarget))
+		d.limit.setTarget(cmp.Or(s.QueueTarget, d.account.QueueTarget))
 	}
-	d.stale.settings = false
+	d.outdated.settings = false
 	return nil
 }
 
-// readLive adopts every job that has, or may have, something at the platform.
-func (d *driver) readLive(ctx context.Context, now time.Time) error {
+// readInFlight adopts every job that has, or may have, something at the platform.
+func (d *accountLoop) readInFlight(ctx context.Context, now time.Time) error {
 	jobs, err := d.store.JobsInFlight(ctx, d.account.ID)
 	if err != nil {
 		return err
@@ -64,27 +64,27 @@ func (d *driver) readLive(ctx context.Context, now time.Time) error {
 	seen := make(map[job.ID]bool, len(jobs))
 	for _, j := range jobs {
 		seen[j.ID] = true
-		d.adopt(j, now)
+		d.track(j, now)
 		if j.State == job.Queued {
-			if _, err := d.batch(ctx, j.ID.Batch); err != nil { // for its priority
+			if _, err := d.readBatch(ctx, j.ID.Batch); err != nil { // for its priority
 				return err
 			}
 		}
 	}
-	for id, e := range d.live {
+	for id, e := range d.tracked {
 		if !seen[id] && e.task == taskNone && e.notBefore.Before(now) {
-			delete(d.live, id) // cancelled, or deleted with its batch
+			delete(d.tracked, id) // cancelled, or deleted with its batch
 		}
 	}
-	d.stale.live = false
+	d.outdated.inFlight = false
 	return nil
 }
 
-// adopt takes over a job as the job table has it, unless something newer is known.
-func (d *driver) adopt(j job.Job, now time.Time) {
-	e := d.live[j.ID]
+// track takes over a job as the job table has it, unless something newer is known.
+func (d *accountLoop) track(j job.Job, now time.Time) {
+	e := d.tracked[j.ID]
 	if e == nil {
-		d.live[j.ID] = &entry{job: j, look: now, priority: unknownPriority}
+		d.tracked[j.ID] = &trackedJob{job: j, nextPoll: now, platformPriority: unknownPriority}
 		return
 	}
 	if j.Version > e.job.Version {
@@ -92,14 +92,14 @@ func (d *driver) adopt(j job.Job, now time.Time) {
 	}
 }
 
-func (d *driver) readWindow(ctx context.Context, now time.Time) error {
-	aside, err := d.asideNow(ctx, now)
+func (d *accountLoop) readNextJobs(ctx context.Context, now time.Time) error {
+	aside, err := d.collectSkipped(ctx, now)
 	if err != nil {
 		return err
 	}
-	limit := aheadOf(d.limit.wanted) + d.limit.wanted + d.waitingAside(now)
-	window, err := d.store.NextJobs(ctx, d.account.ID, now, limit, slices.Concat(aside.refused, aside.unlucky)...)
-	if err == nil && len(window) == 0 && len(aside.unlucky) > 0 {
+	limit := jobsToPrepare(d.limit.wanted) + d.limit.wanted + d.countBackedOff(now)
+	window, err := d.store.NextJobs(ctx, d.account.ID, now, limit, slices.Concat(aside.refused, aside.unanswered)...)
+	if err == nil && len(window) == 0 && len(aside.unanswered) > 0 {
 		window, err = d.store.NextJobs(ctx, d.account.ID, now, limit, aside.refused...)
 	}
 	if err != nil {
@@ -110,28 +110,28 @@ func (d *driver) readWindow(ctx context.Context, now time.Time) error {
 		return err
 	}
 	for _, j := range window {
-		if _, err := d.batch(ctx, j.ID.Batch); err != nil {
+		if _, err := d.readBatch(ctx, j.ID.Batch); err != nil {
 			return err
 		}
 	}
-	if len(d.window) == 0 && len(window) > 0 && !d.queue.time.IsZero() {
+	if len(d.nextJobs) == 0 && len(window) > 0 && !d.queue.time.IsZero() {
 		// Nobody has counted closely while there was nothing to start.
-		d.queue.time, d.queue.due = time.Time{}, d.queue.time.Add(countPace)
+		d.queue.time, d.queue.nextTime = time.Time{}, d.queue.time.Add(minCountInterval)
 	}
-	d.window, d.nextDue, d.stale.window = window, earlier(due, aside.until), false
+	d.nextJobs, d.nextDueTime, d.outdated.nextJobs = window, earlier(due, aside.until), false
 	return nil
 }
 
-func (d *driver) readOrphans(ctx context.Context, now time.Time) error {
+func (d *accountLoop) readOrphans(ctx context.Context, now time.Time) error {
 	orphans, err := d.store.Orphans(ctx, d.account.ID, 100)
 	if err != nil {
 		return err
 	}
 	for _, o := range orphans {
 		if d.orphans[o.EncodingID] == nil {
-			d.orphans[o.EncodingID] = &orphanEntry{notBefore: now}
+			d.orphans[o.EncodingID] = &orphanDeletion{notBefore: now}
 		}
 	}
-	d.stale.orphans = false
+	d.outdated.orphans = false
 	return nil
 }

@@ -19,14 +19,14 @@ import (
 // encodings it does not know: clocks differ.
 const reconcileMargin = 15 * time.Minute
 
-// sideBySide is how many encodings a predecessor has prepared are looked at together.
-const sideBySide = 16
+// maxReconcilePolls is how many encodings a predecessor has prepared are looked at together.
+const maxReconcilePolls = 16
 
 // preparedEncodings are the encodings that a predecessor has configured and, as far
 // as the job table knows, not started.
-func (d *driver) preparedEncodings() map[string]job.ID {
+func (d *accountLoop) preparedEncodings() map[string]job.ID {
 	prepared := map[string]job.ID{}
-	for id, e := range d.live {
+	for id, e := range d.tracked {
 		if e.job.Prepared() {
 			prepared[e.job.EncodingID] = id
 		}
@@ -46,24 +46,24 @@ func (d *driver) preparedEncodings() map[string]job.ID {
 func (w *worker) reconcile(ctx context.Context, prepared map[string]job.ID, try int) error {
 	unseen := make(chan job.ID, len(prepared))
 	group, look := errgroup.WithContext(ctx)
-	group.SetLimit(sideBySide)
+	group.SetLimit(maxReconcilePolls)
 	for encoding, id := range prepared {
 		group.Go(func() error {
 			task, err := w.account.Client.Status(look, bitmovin.EncodingID(encoding))
 			switch {
 			case bitmovin.NotFound(err):
 				return nil // the start will find out
-			case try >= 3 && unseeable(err):
+			case try >= 3 && saysNothing(err):
 				unseen <- id
 				return nil
 			case err != nil:
 				return err
 			}
-			return w.adoptStarted(look, id, observation(encoding, task))
+			return w.adoptStarted(look, id, taskObservation(encoding, task))
 		})
 	}
 	group.Go(func() error {
-		w.listing.glance(look)
+		w.encodings.lookForOtherInstances(look)
 		return nil
 	})
 	if err := group.Wait(); err != nil {
@@ -73,34 +73,34 @@ func (w *worker) reconcile(ctx context.Context, prepared map[string]job.ID, try 
 	if err != nil || since.IsZero() {
 		return err
 	}
-	unknown, err := w.unknown(ctx, since.Add(-reconcileMargin))
+	unknown, err := w.unknownEncodings(ctx, since.Add(-reconcileMargin))
 	if err != nil {
 		return err
 	}
 	for _, e := range unknown {
-		if err := w.claim(ctx, e); err != nil {
+		if err := w.reconcileUnknown(ctx, e); err != nil {
 			return err
 		}
 	}
 	close(unseen)
 	for id := range unseen {
-		if _, err := w.update(ctx, id, func(u *job.Update) error { return u.BeginStart(w.now()) }); err != nil {
+		if _, err := w.updateJob(ctx, id, func(u *job.Update) error { return u.BeginStart(w.now()) }); err != nil {
 			return err
 		}
 	}
 	return w.store.MarkReconciled(context.WithoutCancel(ctx), w.account.ID)
 }
 
-// unknown are the encodings of ours that belong to no job and were created after a
+// unknownEncodings are the encodings of ours that belong to no job and were created after a
 // time, the oldest first. So what is left to claim when a claim fails, or the process dies,
 // is newer than all that was claimed: they never hide behind those.
 //
 // The platform lists the newest first, and what the job table cannot know is newer than
 // all that it knows. Where that order holds, a page of known ones ends the search.
-func (w *worker) unknown(ctx context.Context, after time.Time) ([]bitmovin.Encoding, error) {
+func (w *worker) unknownEncodings(ctx context.Context, after time.Time) ([]bitmovin.Encoding, error) {
 	unknown, page := map[bitmovin.EncodingID]bitmovin.Encoding{}, []bitmovin.Encoding(nil)
 	settle := func() (strangers []bitmovin.Encoding, err error) {
-		strangers, err = w.strangers(ctx, page)
+		strangers, err = w.selectUnknown(ctx, page)
 		for _, e := range strangers {
 			unknown[e.ID] = e
 		}
@@ -108,7 +108,7 @@ func (w *worker) unknown(ctx context.Context, after time.Time) ([]bitmovin.Encod
 		return strangers, err
 	}
 	ordered, last := true, time.Time{}
-	err := w.since(ctx, after, func(e bitmovin.Encoding) (enough bool, err error) {
+	err := w.listOwnSince(ctx, after, func(e bitmovin.Encoding) (enough bool, err error) {
 		ordered = ordered && (last.IsZero() || !e.CreatedAt.After(last))
 		last = e.CreatedAt.Time
 		if page = append(page, e); len(page) < pageSize {
@@ -131,8 +131,8 @@ func (w *worker) unknown(ctx context.Context, after time.Time) ([]bitmovin.Encod
 	}), nil
 }
 
-// strangers are those of our encodings that belong to no job.
-func (w *worker) strangers(ctx context.Context, encodings []bitmovin.Encoding) (strangers []bitmovin.Encoding, err error) {
+// selectUnknown are those of our encodings that belong to no job.
+func (w *worker) selectUnknown(ctx context.Context, encodings []bitmovin.Encoding) (strangers []bitmovin.Encoding, err error) {
 	ids := make([]string, len(encodings))
 	for i, e := range encodings {
 		ids[i] = string(e.ID)
@@ -149,22 +149,22 @@ func (w *worker) strangers(ctx context.Context, encodings []bitmovin.Encoding) (
 	return strangers, nil
 }
 
-// claim decides about an encoding of ours that belongs to no job.
-func (w *worker) claim(ctx context.Context, e bitmovin.Encoding) error {
+// reconcileUnknown decides about an encoding of ours that belongs to no job.
+func (w *worker) reconcileUnknown(ctx context.Context, e bitmovin.Encoding) error {
 	id, attempt, ok := provision.ParseName(e.Name)
-	if other, err := w.elsewhere(ctx, id); err != nil || other {
+	if other, err := w.ownedElsewhere(ctx, id); err != nil || other {
 		return err
 	}
 	if attempt > 0 {
-		if claimed, err := w.claimTemplate(ctx, e, id, attempt); err != nil || claimed {
+		if claimed, err := w.reconcileTemplateEncoding(ctx, e, id, attempt); err != nil || claimed {
 			return err
 		}
 	}
 	if e.Status == bitmovin.StatusCreated {
-		if making, err := w.configuring(ctx, e, id); err != nil || making {
+		if making, err := w.isBeingConfigured(ctx, e, id); err != nil || making {
 			return err
 		}
-		return w.orphan(ctx, string(e.ID))
+		return w.recordOrphan(ctx, string(e.ID))
 	}
 	if attempt > 0 {
 		w.log.Warn("an encoding was started that its job does not know", "encoding", string(e.ID), "job", id.String(), "attempt", attempt)
@@ -182,24 +182,24 @@ func (w *worker) claim(ctx context.Context, e bitmovin.Encoding) error {
 	if err != nil {
 		return err
 	}
-	if _, err := w.catchUp(ctx, j); err != nil {
+	if _, err := w.refreshJob(ctx, j); err != nil {
 		return err
 	}
 	task, err := w.account.Client.Status(ctx, e.ID)
 	switch {
 	case bitmovin.NotFound(err):
 		return nil
-	case unseeable(err):
+	case saysNothing(err):
 		task = bitmovin.Task{Status: e.Status, QueuedAt: e.QueuedAt} // as listed; its job looks on
 	case err != nil:
 		return err
 	}
-	return w.adoptStarted(ctx, id, observation(string(e.ID), task))
+	return w.adoptStarted(ctx, id, taskObservation(string(e.ID), task))
 }
 
-// configuring reports whether an encoding is being configured right now, by this process, or
+// isBeingConfigured reports whether an encoding is being configured right now, by this process, or
 // has just been: its job says so before it is created.
-func (w *worker) configuring(ctx context.Context, e bitmovin.Encoding, id job.ID) (bool, error) {
+func (w *worker) isBeingConfigured(ctx context.Context, e bitmovin.Encoding, id job.ID) (bool, error) {
 	j, err := w.store.Job(ctx, id)
 	if errors.Is(err, job.ErrNotFound) {
 		return false, nil
@@ -207,9 +207,9 @@ func (w *worker) configuring(ctx context.Context, e bitmovin.Encoding, id job.ID
 	return j.Step == job.StepCreate || j.EncodingID == string(e.ID), err
 }
 
-// elsewhere reports whether a job belongs to another account, which may have the same
+// ownedElsewhere reports whether a job belongs to another account, which may have the same
 // key: what is made for it is that account's.
-func (w *worker) elsewhere(ctx context.Context, id job.ID) (bool, error) {
+func (w *worker) ownedElsewhere(ctx context.Context, id job.ID) (bool, error) {
 	b, err := w.store.Batch(ctx, id.Batch)
 	if errors.Is(err, job.ErrNotFound) {
 		return false, nil
@@ -225,15 +225,15 @@ func (w *worker) adoptStarted(ctx context.Context, id job.ID, seen job.Observati
 	if err != nil {
 		return err
 	}
-	after, err := w.update(ctx, id, func(u *job.Update) error { return u.Adopt(seen, now) })
+	after, err := w.updateJob(ctx, id, func(u *job.Update) error { return u.Adopt(seen, now) })
 	if err == nil && before.State != after.State {
 		w.log.Info("adopted an encoding", "job", id.String(), "encoding", seen.EncodingID, "status", cmp.Or(seen.Unknown, string(seen.Status)))
 	}
 	return err
 }
 
-// unseeable reports whether err says no more than that the platform does not tell how an
+// saysNothing reports whether err says no more than that the platform does not tell how an
 // encoding stands.
-func unseeable(err error) bool {
+func saysNothing(err error) bool {
 	return bitmovin.Ambiguous(err) || err != nil && !bitmovin.Outage(err)
 }

@@ -20,32 +20,32 @@ import (
 //
 // What goes on meanwhile (progress, early failures) is seen by listing; see progress.go.
 const (
-	// soon is when to look again at something that is expected to change at once.
-	soon = time.Second
-	// hungryWait is how short an encoding waited in the queue if encoders are hungry.
-	hungryWait = time.Second
-	// hungryLook is when to look at what is queued while they are.
-	hungryLook = 250 * time.Millisecond
-	// headLook bounds how often the head is looked at just in case.
-	headLook = 5 * time.Minute
-	// queuedLook is when to look at what waits in the queue although nobody has told of it.
-	queuedLook = 15 * time.Minute
-	// runningLook is the latest look at a running encoding: estimates can be wrong, though the
+	// changePoll is when to look again at something that is expected to change at once.
+	changePoll = time.Second
+	// starvingWait is how short an encoding waited in the queue if encoders are hungry.
+	starvingWait = time.Second
+	// starvingPoll is when to look at what is queued while they are.
+	starvingPoll = 250 * time.Millisecond
+	// maxHeadPoll bounds how often the head is looked at just in case.
+	maxHeadPoll = 5 * time.Minute
+	// queuedPoll is when to look at what waits in the queue although nobody has told of it.
+	queuedPoll = 15 * time.Minute
+	// maxRunningPoll is the latest look at a running encoding: estimates can be wrong, though the
 	// list shows whoever has ended before.
-	runningLook = time.Hour
+	maxRunningPoll = time.Hour
 )
 
-// pace is what the loop has learnt about how fast encodings come and go.
-type pace struct {
-	runtime time.Duration // how long encodings run, averaged; 0: not known yet
-	call    time.Duration // how long a start takes, averaged
-	setup   time.Duration // how long a template takes to be queued, averaged
-	hungry  time.Time     // encoders were last seen to be hungry
-	moved   time.Time     // the queue was last seen to have lost its head
+// drainRate is what the loop has learnt about how fast encodings come and go.
+type drainRate struct {
+	runtime       time.Duration // how long encodings run, averaged; 0: not known yet
+	startTime     time.Duration // how long a start takes, averaged
+	setupTime     time.Duration // how long a template takes to be queued, averaged
+	starvingTime  time.Time     // encoders were last seen to be hungry
+	headTakenTime time.Time     // the queue was last seen to have lost its head
 }
 
-// ran takes note of an encoding's run.
-func (p *pace) ran(j *job.Job, now time.Time) {
+// noteRun takes note of an encoding's run.
+func (p *drainRate) noteRun(j *job.Job, now time.Time) {
 	if j.RunningTime.IsZero() {
 		return
 	}
@@ -56,152 +56,152 @@ func (p *pace) ran(j *job.Job, now time.Time) {
 	p.runtime += (run - p.runtime) / 8
 }
 
-// justInCase is how often to look at the head of the queue although nothing tells
+// headPollInterval is how often to look at the head of the queue although nothing tells
 // that it has gone: a third as often as encodings usually end.
-func (p *pace) justInCase(running int) time.Duration {
+func (p *drainRate) headPollInterval(running int) time.Duration {
 	if p.runtime == 0 || running == 0 {
-		return soon
+		return changePoll
 	}
-	return min(max(3*p.runtime/time.Duration(running), soon), headLook)
+	return min(max(3*p.runtime/time.Duration(running), changePoll), maxHeadPoll)
 }
 
-// schedule decides when to look at a job again after a task.
-func (d *driver) schedule(kind taskKind, e *entry, o outcome, now time.Time) {
-	if o.setup > 0 {
-		d.pace.setUp(o.setup)
+// scheduleNextPoll decides when to look at a job again after a task.
+func (d *accountLoop) scheduleNextPoll(kind taskKind, e *trackedJob, o outcome, now time.Time) {
+	if o.setupTime > 0 {
+		d.drain.noteSetup(o.setupTime)
 	}
-	if kind == taskLook {
-		e.looked, e.elsewhere = now, o.elsewhere || e.elsewhere && o.platform != nil
+	if kind == taskPoll {
+		e.lastPoll, e.readsEncoding = now, o.readsEncoding || e.readsEncoding && o.callErr != nil
 		switch {
-		case !o.missing && o.platform == nil:
-			e.goneSince = time.Time{}
-		case o.missing && e.goneSince.IsZero():
-			e.goneSince = now
+		case !o.missing && o.callErr == nil:
+			e.missingSince = time.Time{}
+		case o.missing && e.missingSince.IsZero():
+			e.missingSince = now
 		}
 	}
 	if kind == taskStop {
-		e.stops++
+		e.stopRequests++
 	}
-	e.waited(kind, o.before)
+	e.notePoll(kind, o.stateBefore)
 	switch {
 	case e.notBefore.After(now):
-		e.look = e.notBefore
+		e.nextPoll = e.notBefore
 	case e.job.Step == job.StepStart && e.job.EncodingID == "":
-		e.look = d.lookUpNext(kind, e, now)
-	case e.unknown() && e.goneSince.IsZero():
-		e.look = now.Add(e.lookUnknown(now))
+		e.nextPoll = d.nextLookupTime(kind, e, now)
+	case e.hasUnknownStatus() && e.missingSince.IsZero():
+		e.nextPoll = now.Add(e.unknownStatusPause(now))
 	case e.expectsChange():
-		e.look = now.Add(e.nextLook())
+		e.nextPoll = now.Add(e.changePollPause())
 		if settled := e.job.StepTime.Add(d.settle); e.job.Step == job.StepStart && settled.After(now) {
-			e.look = earlier(e.look, settled)
+			e.nextPoll = earlier(e.nextPoll, settled)
 		}
-	case kind == taskRecord && e.job.State == job.Running && o.before == job.Running:
+	case kind == taskRecord && e.job.State == job.Running && o.stateBefore == job.Running:
 		// The list is no better informed than the look before it.
 	case e.job.State == job.Running:
-		e.look = now.Add(d.untilEnd(e, o, now))
-	case kind == taskStart && d.leads(e) && now.Sub(d.pace.hungry) < 2*hungryWait:
-		e.look = now.Add(d.setup(e) + hungryLook)
+		e.nextPoll = now.Add(d.nextRunningPoll(e, o, now))
+	case kind == taskStart && d.isQueueHead(e) && now.Sub(d.drain.starvingTime) < 2*starvingWait:
+		e.nextPoll = now.Add(d.setupTime(e) + starvingPoll)
 	default:
-		e.look = now.Add(queuedLook)
+		e.nextPoll = now.Add(queuedPoll)
 	}
 }
 
 // expectsChange reports whether something is expected to be seen of the encoding at once.
-func (e *entry) expectsChange() bool {
-	return e.job.Step == job.StepStart || e.job.State == job.Cancelling || !e.goneSince.IsZero()
+func (e *trackedJob) expectsChange() bool {
+	return e.job.Step == job.StepStart || e.job.State == job.Cancelling || !e.missingSince.IsZero()
 }
 
-// waited counts the looks that were to see something at once and did not.
-func (e *entry) waited(kind taskKind, before job.State) {
+// notePoll counts the looks that were to see something at once and did not.
+func (e *trackedJob) notePoll(kind taskKind, before job.State) {
 	switch {
 	case !e.expectsChange() || e.job.State != before:
-		e.waits = 0
-	case kind == taskLook:
-		e.waits++
+		e.unchangedPolls = 0
+	case kind == taskPoll:
+		e.unchangedPolls++
 	}
 }
 
 // predictable reports whether anything can be expected of the encoding: it is neither without
 // an answer nor in a status that nobody knows.
-func (e *entry) predictable() bool { return !e.unseen() && !e.unknown() }
+func (e *trackedJob) predictable() bool { return !e.lacksStatus() && !e.hasUnknownStatus() }
 
-// untilEnd is when a running encoding is expected to end: by the platform's
+// nextRunningPoll is when a running encoding is expected to end: by the platform's
 // estimate, else by how long others ran.
-func (d *driver) untilEnd(e *entry, o outcome, now time.Time) time.Duration {
+func (d *accountLoop) nextRunningPoll(e *trackedJob, o outcome, now time.Time) time.Duration {
 	eta := o.eta
-	if d.pace.runtime == 0 && eta > 0 && !e.job.RunningTime.IsZero() {
-		d.pace.runtime = max(now.Sub(e.job.RunningTime), 0) + eta // until one has ended
+	if d.drain.runtime == 0 && eta > 0 && !e.job.RunningTime.IsZero() {
+		d.drain.runtime = max(now.Sub(e.job.RunningTime), 0) + eta // until one has ended
 	}
-	if eta == 0 && d.pace.runtime > 0 && !e.job.RunningTime.IsZero() {
-		eta = e.job.RunningTime.Add(d.pace.runtime).Sub(now)
+	if eta == 0 && d.drain.runtime > 0 && !e.job.RunningTime.IsZero() {
+		eta = e.job.RunningTime.Add(d.drain.runtime).Sub(now)
 	}
 	if eta > 0 {
-		e.overdue = 0
+		e.overduePolls = 0
 	} else {
-		e.overdue++ // it should have ended
-		eta = growing(soon/2, e.overdue-10, maxPause)
-		if o.eta == 0 && d.pace.runtime == 0 {
-			eta = d.poll
+		e.overduePolls++ // it should have ended
+		eta = growingPause(changePoll/2, e.overduePolls-10, maxJobPause)
+		if o.eta == 0 && d.drain.runtime == 0 {
+			eta = d.pollInterval
 		}
 	}
-	return min(max(eta+eta/50, soon/4), runningLook)
+	return min(max(eta+eta/50, changePoll/4), maxRunningPoll)
 }
 
-// progressed draws conclusions about the others from what happened to one job.
-func (d *driver) progressed(before job.State, e *entry, now time.Time) {
+// noteProgress draws conclusions about the others from what happened to one job.
+func (d *accountLoop) noteProgress(before job.State, e *trackedJob, now time.Time) {
 	j := &e.job
 	if before == job.Running && j.State != job.Running {
-		d.pace.ran(j, now)
-		d.nudge(now)
+		d.drain.noteRun(j, now)
+		d.pollHead(now)
 	}
 	queued := before == job.Queued || before == job.Starting
 	if !queued || (j.State != job.Running && j.State != job.Succeeded) || j.StartTime.IsZero() {
 		return
 	}
-	d.pace.moved = now
-	if j.RunningTime.IsZero() || j.RunningTime.Sub(j.QueuedTime) < hungryWait {
-		d.pace.hungry = now
-		for _, other := range d.live {
-			if other.job.State == job.Queued && other.predictable() && now.Sub(other.looked) > hungryLook && !d.settingUp(other, now) {
-				other.look = now
+	d.drain.headTakenTime = now
+	if j.RunningTime.IsZero() || j.RunningTime.Sub(j.QueuedTime) < starvingWait {
+		d.drain.starvingTime = now
+		for _, other := range d.tracked {
+			if other.job.State == job.Queued && other.predictable() && now.Sub(other.lastPoll) > starvingPoll && !d.settingUp(other, now) {
+				other.nextPoll = now
 			}
 		}
 	}
 }
 
-// nudge has the head of our queue looked at: an encoder became free, so that it
+// pollHead has the head of our queue looked at: an encoder became free, so that it
 // has probably been taken.
-func (d *driver) nudge(now time.Time) {
-	if head := d.head(); head != nil && head.look.After(now) && !d.settingUp(head, now) {
-		head.look = now
+func (d *accountLoop) pollHead(now time.Time) {
+	if head := d.queueHead(); head != nil && head.nextPoll.After(now) && !d.settingUp(head, now) {
+		head.nextPoll = now
 	}
 }
 
-// head is our job that the platform takes next: the highest priority, then the
+// queueHead is our job that the platform takes next: the highest priority, then the
 // first that was queued. A job being looked at right now is passed over, and so is one
 // that the platform gives no answer about.
-func (d *driver) head() *entry {
-	var head *entry
-	for _, e := range d.live {
-		if e.job.State == job.Queued && e.task == taskNone && e.predictable() && (head == nil || d.before(&e.job, &head.job)) {
+func (d *accountLoop) queueHead() *trackedJob {
+	var head *trackedJob
+	for _, e := range d.tracked {
+		if e.job.State == job.Queued && e.task == taskNone && e.predictable() && (head == nil || d.precedes(&e.job, &head.job)) {
 			head = e
 		}
 	}
 	return head
 }
 
-// leads reports whether none of our queued jobs is ahead of e.
-func (d *driver) leads(e *entry) bool {
-	for _, other := range d.live {
-		if other != e && other.job.State == job.Queued && other.predictable() && d.before(&other.job, &e.job) {
+// isQueueHead reports whether none of our queued jobs is ahead of e.
+func (d *accountLoop) isQueueHead(e *trackedJob) bool {
+	for _, other := range d.tracked {
+		if other != e && other.job.State == job.Queued && other.predictable() && d.precedes(&other.job, &e.job) {
 			return false
 		}
 	}
 	return true
 }
 
-func (d *driver) before(a, b *job.Job) bool {
-	if pa, pb := d.priority(a.ID.Batch), d.priority(b.ID.Batch); pa != pb {
+func (d *accountLoop) precedes(a, b *job.Job) bool {
+	if pa, pb := d.batchPriority(a.ID.Batch), d.batchPriority(b.ID.Batch); pa != pb {
 		return pa > pb
 	}
 	if !a.StartTime.Equal(b.StartTime) {
@@ -212,24 +212,24 @@ func (d *driver) before(a, b *job.Job) bool {
 
 // watchHead keeps an eye on the head of our queue, just in case nothing else tells
 // that it has gone. It returns how many of our encodings run.
-func (d *driver) watchHead() (running int) {
-	for _, e := range d.live {
-		if e.job.State == job.Running && !e.unknown() {
+func (d *accountLoop) watchHead() (running int) {
+	for _, e := range d.tracked {
+		if e.job.State == job.Running && !e.hasUnknownStatus() {
 			running++
 		}
 	}
-	head := d.head()
+	head := d.queueHead()
 	if head == nil {
 		return running
 	}
-	since := d.pace.moved
-	for _, t := range []time.Time{head.looked, head.job.StartTime} {
+	since := d.drain.headTakenTime
+	for _, t := range []time.Time{head.lastPoll, head.job.StartTime} {
 		if t.After(since) {
 			since = t
 		}
 	}
-	if next := since.Add(d.pace.justInCase(running)); next.Before(head.look) {
-		head.look = next
+	if next := since.Add(d.drain.headPollInterval(running)); next.Before(head.nextPoll) {
+		head.nextPoll = next
 	}
 	return running
 }

@@ -16,10 +16,10 @@ import (
 // The loop, its decisions and its calls are those of Run. What is missing is what comes
 // from outside: nobody rings, so jobs have to be there before.
 func (d *Dispatcher) Simulate(ctx context.Context, sim *clock.Simulation) error {
-	if len(d.drivers) != 1 {
-		return fmt.Errorf("simulate %d accounts: want one", len(d.drivers))
+	if len(d.loops) != 1 {
+		return fmt.Errorf("simulate %d accounts: want one", len(d.loops))
 	}
-	for _, dr := range d.drivers {
+	for _, dr := range d.loops {
 		if err := dr.simulate(ctx, sim); err != nil {
 			return fmt.Errorf("account %s: %w", dr.account.ID, err)
 		}
@@ -27,19 +27,19 @@ func (d *Dispatcher) Simulate(ctx context.Context, sim *clock.Simulation) error 
 	return nil
 }
 
-func (d *driver) simulate(ctx context.Context, sim *clock.Simulation) error {
+func (d *accountLoop) simulate(ctx context.Context, sim *clock.Simulation) error {
 	var results []func()
-	d.beside = func(work func() (apply func())) {
+	d.runTask = func(work func() (apply func())) {
 		sim.Go(func() { results = append(results, work()) })
 	}
 	if err := d.load(ctx); err != nil {
 		return err
 	}
-	if err := d.shareAhead(ctx, sim); err != nil {
+	if err := d.ensureShared(ctx, sim); err != nil {
 		return err
 	}
 	for ctx.Err() == nil && !d.idle() {
-		wake, err := d.step(ctx)
+		wake, err := d.decideOnce(ctx)
 		if err != nil {
 			return err
 		}
@@ -54,12 +54,12 @@ func (d *driver) simulate(ctx context.Context, sim *clock.Simulation) error {
 	return context.Cause(ctx)
 }
 
-// shareTries is how often to try to make what jobs share.
-const shareTries = 100
+// ensureSharedTries is how often to try to make what jobs share.
+const ensureSharedTries = 100
 
-// shareAhead makes what the jobs of a batch share before any of them is prepared: they
+// ensureShared makes what the jobs of a batch share before any of them is prepared: they
 // would wait for the one that makes it by other means than the clock.
-func (d *driver) shareAhead(ctx context.Context, sim *clock.Simulation) (err error) {
+func (d *accountLoop) ensureShared(ctx context.Context, sim *clock.Simulation) (err error) {
 	if err := d.read(ctx, d.now()); err != nil {
 		return err
 	}
@@ -69,15 +69,15 @@ func (d *driver) shareAhead(ctx context.Context, sim *clock.Simulation) (err err
 		}
 		done := false
 		sim.Go(func() {
-			for range shareTries {
-				if _, err = d.worker.provisioner.EnsureShared(ctx, &b.Batch); err == nil || sim.Sleep(ctx, soon) != nil {
+			for range ensureSharedTries {
+				if _, err = d.worker.provisioner.EnsureShared(ctx, &b.Batch); err == nil || sim.Sleep(ctx, changePoll) != nil {
 					break
 				}
 			}
 			done = true
 		})
 		for !done {
-			sim.Step(d.now().Add(soon))
+			sim.Step(d.now().Add(changePoll))
 		}
 		if err != nil {
 			return err
@@ -87,6 +87,6 @@ func (d *driver) shareAhead(ctx context.Context, sim *clock.Simulation) (err err
 }
 
 // idle reports whether there is nothing left to do, and nothing to come.
-func (d *driver) idle() bool {
-	return d.swept && len(d.live) == 0 && len(d.window) == 0 && d.nextDue.IsZero() && d.stale == stale{}
+func (d *accountLoop) idle() bool {
+	return d.reconciled && len(d.tracked) == 0 && len(d.nextJobs) == 0 && d.nextDueTime.IsZero() && d.outdated == outdated{}
 }

@@ -194,11 +194,11 @@ func TestSweepForgetsNothing(t *testing.T) {
 	sim := &simulator.Simulator{Seed: 1}
 	inWorld(t, sim, func(w *world) {
 		w.prepare(nil)
-		d := w.disp.drivers["default"]
-		d.stale.settings = true
-		d.sweptOnce(d.now(), nil)
-		if want := (stale{live: true, window: true, orphans: true, settings: true}); d.stale != want {
-			w.t.Errorf("stale is %+v, want %+v", d.stale, want)
+		d := w.disp.loops["default"]
+		d.outdated.settings = true
+		d.applySweep(d.now(), nil)
+		if want := (outdated{inFlight: true, nextJobs: true, orphans: true, settings: true}); d.outdated != want {
+			w.t.Errorf("stale is %+v, want %+v", d.outdated, want)
 		}
 	})
 }

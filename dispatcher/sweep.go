@@ -12,13 +12,13 @@ import (
 const (
 	// sweepInterval is the time between two sweeps of an account.
 	sweepInterval = 10 * time.Minute
-	// sweepAge protects encodings whose creation has not been answered yet: a sweep
+	// minOrphanAge protects encodings whose creation has not been answered yet: a sweep
 	// leaves younger ones alone.
-	sweepAge = 10 * time.Minute
+	minOrphanAge = 10 * time.Minute
 )
 
-// orphanEntry is an encoding to delete.
-type orphanEntry struct {
+// orphanDeletion is an encoding to delete.
+type orphanDeletion struct {
 	task      taskKind
 	notBefore time.Time
 	failures  int
@@ -26,40 +26,40 @@ type orphanEntry struct {
 
 // spawnSweep compares the platform with the job table. The first sweep of a
 // process reconciles the two; the later ones look for orphans only.
-func (d *driver) spawnSweep(ctx context.Context) {
+func (d *accountLoop) spawnSweep(ctx context.Context) {
 	d.busy[taskSweep]++
-	began, from := d.now(), d.sweptFrom
-	sweep := func() error { return d.worker.sweep(ctx, from, began.Add(-sweepAge)) }
-	if !d.swept {
-		d.reconciles++
-		prepared, try := d.preparedEncodings(), d.reconciles
+	began, from := d.now(), d.sweepFrom
+	sweep := func() error { return d.worker.sweep(ctx, from, began.Add(-minOrphanAge)) }
+	if !d.reconciled {
+		d.reconcileTries++
+		prepared, try := d.preparedEncodings(), d.reconcileTries
 		sweep = func() error { return d.worker.reconcile(ctx, prepared, try) }
 	}
-	d.beside(func() func() {
+	d.runTask(func() func() {
 		err := sweep()
-		return func() { d.sweptOnce(began, err) }
+		return func() { d.applySweep(began, err) }
 	})
 }
 
-func (d *driver) sweptOnce(began time.Time, err error) {
+func (d *accountLoop) applySweep(began time.Time, err error) {
 	now := d.now()
 	d.busy[taskSweep]--
-	d.observe(taskSweep, "", err, now)
-	again := d.repeat(taskSweep, err, now)
+	d.noteCall(taskSweep, "", err, now)
+	again := d.noteTaskEnd(taskSweep, err, now)
 	if err != nil {
 		d.log.Warn("cannot sweep the account", "err", err)
 		d.sweepDue = now.Add(time.Minute)
-		if !d.swept {
-			d.comparing = err
+		if !d.reconciled {
+			d.reconcileErr = err
 			d.sweepDue = again
 		}
 		return
 	}
-	d.swept, d.comparing = true, nil
-	clear(d.confirmed)
-	d.sweptFrom = began.Add(-sweepAge - reconcileMargin)
+	d.reconciled, d.reconcileErr = true, nil
+	clear(d.confirmations)
+	d.sweepFrom = began.Add(-minOrphanAge - reconcileMargin)
 	d.sweepDue = now.Add(max(sweepInterval, 10*now.Sub(began))) // where lists are long, less often
-	d.stale.live, d.stale.window, d.stale.orphans = true, true, true
+	d.outdated.inFlight, d.outdated.nextJobs, d.outdated.orphans = true, true, true
 }
 
 // sweep finds encodings that carry our label, were created before a time and never
@@ -68,18 +68,18 @@ func (d *driver) sweptOnce(began time.Time, err error) {
 // that takes the list of everybody's encodings, those are left out that earlier sweeps
 // have seen.
 func (w *worker) sweep(ctx context.Context, from, before time.Time) error {
-	w.listing.glance(ctx)
+	w.encodings.lookForOtherInstances(ctx)
 	query := bitmovin.ListEncodings{Status: bitmovin.StatusCreated, SkipTotalCount: true}
-	if w.listing.usable(bitmovin.ParamSearch) {
-		query.Search = w.listing.search()
+	if w.encodings.usable(bitmovin.ParamSearch) {
+		query.Search = w.encodings.searchQuery()
 	}
-	if query.Search == "" || !w.listing.usable(bitmovin.ParamStatus) {
+	if query.Search == "" || !w.encodings.usable(bitmovin.ParamStatus) {
 		query.CreatedAfter = from
 	}
 	var old []bitmovin.Encoding
-	err := w.listing.each(ctx, query, func(e bitmovin.Encoding) (bool, error) {
-		own, err := w.own(ctx, e)
-		if _, making := w.making.Load(string(e.ID)); own && !making && e.CreatedAt.Before(before) {
+	err := w.encodings.eachSelected(ctx, query, func(e bitmovin.Encoding) (bool, error) {
+		own, err := w.owns(ctx, e)
+		if _, making := w.underConfiguration.Load(string(e.ID)); own && !making && e.CreatedAt.Before(before) {
 			old = append(old, e)
 		}
 		return false, err
@@ -87,41 +87,41 @@ func (w *worker) sweep(ctx context.Context, from, before time.Time) error {
 	if err != nil {
 		return err
 	}
-	unknown, err := w.strangers(ctx, old)
+	unknown, err := w.selectUnknown(ctx, old)
 	if err != nil {
 		return err
 	}
 	for _, e := range unknown {
-		if err := w.claim(ctx, e); err != nil {
+		if err := w.reconcileUnknown(ctx, e); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// orphan records an encoding that nobody needs.
-func (w *worker) orphan(ctx context.Context, id string) error {
+// recordOrphan records an encoding that nobody needs.
+func (w *worker) recordOrphan(ctx context.Context, id string) error {
 	w.log.Info("found an encoding that belongs to no job", "encoding", id)
 	return w.store.AddOrphan(ctx, job.Orphan{AccountID: w.account.ID, EncodingID: id, CreateTime: w.now()})
 }
 
 // spawnDelete deletes an encoding that nobody needs.
-func (d *driver) spawnDelete(ctx context.Context, id string) {
+func (d *accountLoop) spawnDelete(ctx context.Context, id string) {
 	o := d.orphans[id]
 	o.task = taskDelete
 	d.busy[taskDelete]++
-	d.beside(func() func() {
-		err := d.worker.delete(ctx, bitmovin.EncodingID(id))
+	d.runTask(func() func() {
+		err := d.worker.deleteEncoding(ctx, bitmovin.EncodingID(id))
 		if err == nil {
 			err = d.store.DeleteOrphan(context.WithoutCancel(ctx), d.account.ID, id)
 		}
-		return func() { d.deleted(id, err) }
+		return func() { d.applyDelete(id, err) }
 	})
 }
 
-// delete removes an encoding that was never started. One that turns out to have
+// deleteEncoding removes an encoding that was never started. One that turns out to have
 // been started after all is stopped, and kept: it is part of the account's bill.
-func (w *worker) delete(ctx context.Context, id bitmovin.EncodingID) error {
+func (w *worker) deleteEncoding(ctx context.Context, id bitmovin.EncodingID) error {
 	task, err := w.account.Client.Status(ctx, id)
 	switch {
 	case err != nil:
@@ -139,14 +139,14 @@ func (w *worker) delete(ctx context.Context, id bitmovin.EncodingID) error {
 	return err
 }
 
-func (d *driver) deleted(id string, err error) {
+func (d *accountLoop) applyDelete(id string, err error) {
 	now := d.now()
 	d.busy[taskDelete]--
 	// Nothing depends on the call, so that a 403 is no reason to stop all others: a key may
 	// have the right to encode, and not to move or delete encodings. If it has no right to
 	// anything, other calls tell.
 	if !bitmovin.Forbidden(err) {
-		d.observe(taskDelete, id, err, now)
+		d.noteCall(taskDelete, id, err, now)
 	}
 	if err == nil {
 		delete(d.orphans, id)
@@ -155,7 +155,7 @@ func (d *driver) deleted(id string, err error) {
 	o := d.orphans[id]
 	o.task = taskNone
 	o.failures++
-	d.again.total[taskDelete]++
-	o.notBefore = now.Add(growing(4*soon, o.failures, maxDelete))
+	d.retries.total[taskDelete]++
+	o.notBefore = now.Add(growingPause(4*changePoll, o.failures, maxDeletePause))
 	d.log.Warn("cannot delete an encoding", "encoding", id, "err", err)
 }

@@ -19,7 +19,7 @@ const (
 	taskProbe
 	taskStop
 	taskStart
-	taskLook
+	taskPoll
 	taskCount
 	taskPrepare
 	taskDelete
@@ -27,7 +27,7 @@ const (
 	taskList
 	taskRecord
 	taskReprioritize
-	taskDefine
+	taskDefinitions
 	taskWalk
 	taskConfirm
 	taskKinds // how many there are
@@ -41,75 +41,75 @@ func (k taskKind) String() string {
 type outcome struct {
 	// job is the job as the task left it.
 	job job.Job
-	// platform is how the platform's call ended, nil included, for the breaker.
+	// callErr is how the platform's call ended, nil included, for the breaker.
 	// It says nothing if no call was made.
-	platform error
-	called   bool
-	// store is set if the job table refused a change.
-	store error
-	// before is the job's state when the task began.
-	before job.State
+	callErr error
+	called  bool
+	// storeErr is set if the job table refused a change.
+	storeErr error
+	// stateBefore is the job's state when the task began.
+	stateBefore job.State
 	// eta is when the encoding is expected to end; zero if unknown.
 	eta time.Duration
-	// setup is how long the platform took to queue what a template made; zero if unknown.
-	setup time.Duration
+	// setupTime is how long the platform took to queue what a template made; zero if unknown.
+	setupTime time.Duration
 	// missing is set if the platform says that it has no such encoding.
 	missing bool
-	// elsewhere is set if the encoding could be read, though not its status.
-	elsewhere bool
+	// readsEncoding is set if the encoding could be read, though not its status.
+	readsEncoding bool
 	// confirmation is what the platform showed of a job that waits.
 	confirmation confirmation
-	// foreign is trouble with something all jobs share, for example a storage.
-	foreign error
-	// unsettled is what the platform answered if that settled nothing, though it may be no
+	// sharedErr is trouble with something all jobs share, for example a storage.
+	sharedErr error
+	// inconclusive is what the platform answered if that settled nothing, though it may be no
 	// outage: the same has to be asked again.
-	unsettled error
+	inconclusive error
 }
 
-// trouble is an error that is not the job's fault and after which it is tried again.
-func (o outcome) trouble() error {
+// retryReason is an error that is not the job's fault and after which it is tried again.
+func (o outcome) retryReason() error {
 	switch {
-	case o.store != nil && !errors.Is(o.store, job.ErrConflict):
-		return o.store
-	case o.platform != nil && (bitmovin.Outage(o.platform) || bitmovin.QueueFull(o.platform)):
-		return o.platform
-	case o.unsettled != nil:
-		return o.unsettled
+	case o.storeErr != nil && !errors.Is(o.storeErr, job.ErrConflict):
+		return o.storeErr
+	case o.callErr != nil && (bitmovin.Outage(o.callErr) || bitmovin.QueueFull(o.callErr)):
+		return o.callErr
+	case o.inconclusive != nil:
+		return o.inconclusive
 	}
-	return o.foreign
+	return o.sharedErr
 }
 
-// spawn runs a task for a job. The loop hears of its end.
-func (d *driver) spawn(ctx context.Context, kind taskKind, id job.ID, now time.Time, do func(context.Context, entry) outcome) {
+// spawnJobTask runs a task for a job. The loop hears of its end.
+func (d *accountLoop) spawnJobTask(ctx context.Context, kind taskKind, id job.ID, now time.Time, do func(context.Context, trackedJob) outcome) {
 	if d.stopping {
 		return
 	}
-	b, err := d.batch(ctx, id.Batch)
+	b, err := d.readBatch(ctx, id.Batch)
 	if err != nil {
 		d.log.Error("cannot read a batch", "batch", id.Batch, "err", err)
 		return
 	}
-	e := d.live[id]
+	e := d.tracked[id]
 	if e == nil {
-		e = &entry{job: d.waiting(id), priority: unknownPriority}
-		d.live[id] = e
+		e = &trackedJob{job: d.findNextJob(id), platformPriority: unknownPriority}
+		d.tracked[id] = e
 	}
-	e.task, e.since, e.batch, e.setbacks = kind, now, b, 0
-	if t := d.problems[b.ID]; t != nil {
-		e.setbacks = t.times
+	e.task, e.taskSince, e.batch, e.batchFailures = kind, now, b, 0
+	if t := d.batchBackoffs[b.ID]; t != nil {
+		e.batchFailures = t.failures
 	}
-	e.list, e.listed = d.walks.says(e, d.settle), d.walks.names[provision.AttemptName(&e.job)]
+	e.listEvidence, e.listedID = d.lastWalk.evidenceFor(e, d.settle), d.lastWalk.names[provision.AttemptName(&e.job)]
 	d.busy[kind]++
 	snapshot := *e
-	d.beside(func() func() {
+	d.runTask(func() func() {
 		o := do(ctx, snapshot)
-		return func() { d.finished(kind, id, o) }
+		return func() { d.finishJobTask(kind, id, o) }
 	})
 }
 
-// waiting finds a job in the window.
-func (d *driver) waiting(id job.ID) job.Job {
-	for _, j := range d.window {
+// findNextJob finds a job in the window.
+func (d *accountLoop) findNextJob(id job.ID) job.Job {
+	for _, j := range d.nextJobs {
 		if j.ID == id {
 			return j
 		}
@@ -117,114 +117,114 @@ func (d *driver) waiting(id job.ID) job.Job {
 	return job.Job{ID: id}
 }
 
-// finished takes note of what came of a job's task.
-func (d *driver) finished(kind taskKind, id job.ID, o outcome) {
+// finishJobTask takes note of what came of a job's task.
+func (d *accountLoop) finishJobTask(kind taskKind, id job.ID, o outcome) {
 	now := d.now()
 	d.busy[kind]--
-	e := d.live[id]
+	e := d.tracked[id]
 	e.task = taskNone
 	before, encoding := e.job.State, e.job.EncodingID
-	o.before = before
+	o.stateBefore = before
 	if o.called {
-		d.observe(kind, objectOf(e), o.platform, now)
+		d.noteCall(kind, objectOf(e), o.callErr, now)
 	}
-	switch trouble := o.trouble(); {
+	switch trouble := o.retryReason(); {
 	case trouble != nil:
-		d.again.total[kind]++
-		e.met(kind, trouble, now)
-		if e.unseen() && e.failures == 1 && d.standing(e, now).holds() {
-			d.queue.due = now // which tells whether it still holds a place
+		d.retries.total[kind]++
+		e.noteFailure(kind, trouble, now)
+		if e.lacksStatus() && e.failures == 1 && d.makeInFlight(e, now).holdsPlace() {
+			d.queue.nextTime = now // which tells whether it still holds a place
 		}
-		d.stale.window = d.stale.window || e.job.State == job.Waiting // others go first meanwhile
+		d.outdated.nextJobs = d.outdated.nextJobs || e.job.State == job.Waiting // others go first meanwhile
 		d.log.Warn("will be tried again", "task", kind.String(), "job", id.String(), "err", trouble, "failures", e.failures)
 	default:
-		e.settled(kind, o.job.Version > 0 && o.job.State != before)
+		e.clearFailure(kind, o.job.Version > 0 && o.job.State != before)
 	}
-	if bitmovin.Unauthorized(o.platform) {
-		e.forbidden++
-	} else if o.called && o.foreign == nil {
-		e.forbidden = 0
+	if bitmovin.Unauthorized(o.callErr) {
+		e.forbiddenCount++
+	} else if o.called && o.sharedErr == nil {
+		e.forbiddenCount = 0
 	}
-	if o.store != nil {
-		d.stale.live = true // it may have written what it did not acknowledge
+	if o.storeErr != nil {
+		d.outdated.inFlight = true // it may have written what it did not acknowledge
 	}
 	if kind == taskStart {
-		d.stale.starts = true
+		d.outdated.dailyStarts = true
 	}
-	if kind == taskConfirm && o.trouble() == nil {
-		d.confirmed[id] = o.confirmation
+	if kind == taskConfirm && o.retryReason() == nil {
+		d.confirmations[id] = o.confirmation
 	}
-	e.told(kind, o)
+	e.notePriority(kind, o)
 	d.learn(kind, e, o, now)
 	if o.job.Version > 0 {
-		d.adopt(o.job, now)
+		d.track(o.job, now)
 	}
 	if e.job.EncodingID != encoding {
-		d.stale.window = true // which says whether a job is configured
+		d.outdated.nextJobs = true // which says whether a job is configured
 	}
-	d.schedule(kind, e, o, now)
-	d.moved(before, e, now)
+	d.scheduleNextPoll(kind, e, o, now)
+	d.noteChange(before, e, now)
 }
 
 // objectOf is what a job's calls are about, for the breaker.
-func objectOf(e *entry) string { return cmp.Or(e.job.EncodingID, e.job.ID.String()) }
+func objectOf(e *trackedJob) string { return cmp.Or(e.job.EncodingID, e.job.ID.String()) }
 
-// observe tells the breaker how a call about an object ended; by default it is about the
+// noteCall tells the breaker how a call about an object ended; by default it is about the
 // account as a whole.
-func (d *driver) observe(kind taskKind, object string, err error, now time.Time) {
-	if d.breaker.observe(cmp.Or(object, kind.String()), err, now) {
+func (d *accountLoop) noteCall(kind taskKind, object string, err error, now time.Time) {
+	if d.breaker.noteCall(cmp.Or(object, kind.String()), err, now) {
 		d.log.Error("the platform cannot be used; jobs wait and lose no attempt", "task", kind.String(), "err", err)
 	}
 }
 
 // learn takes note of what a task says about the account.
-func (d *driver) learn(kind taskKind, e *entry, o outcome, now time.Time) {
+func (d *accountLoop) learn(kind taskKind, e *trackedJob, o outcome, now time.Time) {
 	switch {
-	case kind == taskStart && bitmovin.QueueFull(o.platform):
-		d.limit.full(d.queue.foreign+d.ownHeld(now), now)
-		d.queue.due = now
-		e.settled(kind, false) // the limit says when to go on
+	case kind == taskStart && bitmovin.QueueFull(o.callErr):
+		d.limit.noteRefused(d.queue.foreign+d.countOwnPlaces(now), now)
+		d.queue.nextTime = now
+		e.clearFailure(kind, false) // the limit says when to go on
 		d.log.Info("the platform's queue is full", "effective_target", d.limit.effective, "until", d.limit.fullUntil)
-	case errors.Is(o.foreign, errOtherOrganisation):
-		d.problem.met(o.foreign, now)
-	case o.foreign != nil && kind != taskLook:
-		d.setAside(e.batch.ID, o.foreign, now)
-	case kind == taskPrepare && bitmovin.Ambiguous(o.platform):
-		d.lostPrepare(e.batch.ID, now)
-	case kind == taskStart && o.called && o.platform == nil:
-		d.limit.accepted()
-		d.pace.called(now.Sub(e.since))
-		delete(d.problems, e.batch.ID)
-	case kind == taskPrepare && o.called && o.platform == nil:
-		delete(d.problems, e.batch.ID)
-		d.problem = trouble{}
-	case kind == taskLook && o.called && o.platform == nil && o.foreign == nil:
-		d.problem = trouble{}
+	case errors.Is(o.sharedErr, errOtherOrganisation):
+		d.accountBackoff.noteFailure(o.sharedErr, now)
+	case o.sharedErr != nil && kind != taskPoll:
+		d.skipBatch(e.batch.ID, o.sharedErr, now)
+	case kind == taskPrepare && bitmovin.Ambiguous(o.callErr):
+		d.noteUnansweredConfigure(e.batch.ID, now)
+	case kind == taskStart && o.called && o.callErr == nil:
+		d.limit.noteAccepted()
+		d.drain.noteStartCall(now.Sub(e.taskSince))
+		delete(d.batchBackoffs, e.batch.ID)
+	case kind == taskPrepare && o.called && o.callErr == nil:
+		delete(d.batchBackoffs, e.batch.ID)
+		d.accountBackoff = failureBackoff{}
+	case kind == taskPoll && o.called && o.callErr == nil && o.sharedErr == nil:
+		d.accountBackoff = failureBackoff{}
 	}
-	if kind == taskLook && o.job.State == job.Waiting && o.job.Attempt < e.job.Attempt {
-		d.setAside(e.batch.ID, errNotStarted, now) // it would hold a place again for as long
+	if kind == taskPoll && o.job.State == job.Waiting && o.job.Attempt < e.job.Attempt {
+		d.skipBatch(e.batch.ID, errNotStarted, now) // it would hold a place again for as long
 	}
 }
 
-// moved notes what a changed job makes necessary.
-func (d *driver) moved(before job.State, e *entry, now time.Time) {
+// noteChange notes what a changed job makes necessary.
+func (d *accountLoop) noteChange(before job.State, e *trackedJob, now time.Time) {
 	after := e.job.State
 	if after == job.Waiting || after == job.Cancelled {
-		d.stale.orphans = true
+		d.outdated.orphans = true
 	}
 	if before != after || e.job.Prepared() {
-		d.stale.window = true
+		d.outdated.nextJobs = true
 	}
-	d.progressed(before, e, now)
-	d.release(e.job.ID)
+	d.noteProgress(before, e, now)
+	d.untrackIfDone(e.job.ID)
 }
 
-// release forgets a job with which there is nothing more to do.
-func (d *driver) release(id job.ID) {
-	e := d.live[id]
+// untrackIfDone forgets a job with which there is nothing more to do.
+func (d *accountLoop) untrackIfDone(id job.ID) {
+	e := d.tracked[id]
 	j := &e.job
 	if e.task != taskNone || j.State.OnPlatform() || j.Prepared() || e.notBefore.After(d.now()) {
 		return
 	}
-	delete(d.live, id)
+	delete(d.tracked, id)
 }

@@ -20,41 +20,41 @@ var errNotStarted = errors.New("the platform gave no answer to a start, and did 
 // errNotConfigured is the same of configuring: there are recipes that the platform breaks on.
 var errNotConfigured = errors.New("the platform gives no answer when jobs are configured")
 
-// errVanishes is why a batch is passed over whose jobs share something that is made, and is
+// errSharedMissing is why a batch is passed over whose jobs share something that is made, and is
 // not there when it is used.
-var errVanishes = errors.New("what the jobs of the batch share is not there when it is used")
+var errSharedMissing = errors.New("what the jobs of the batch share is not there when it is used")
 
-// lostPrepares is how often in a row that must happen to jobs of a batch. Configuring takes
+// unansweredToSkip is how often in a row that must happen to jobs of a batch. Configuring takes
 // ten calls: where every tenth has no answer, two of three jobs meet that.
-const lostPrepares = 20
+const unansweredToSkip = 20
 
 // errNoAnswer is what people are told of encodings that cannot be followed. Those go at
 // their own pace; all others go on.
 var errNoAnswer = errors.New("the platform gives no answer about an encoding")
 
-// trouble is why nothing can be configured although the platform answers: of an
+// failureBackoff is why nothing can be configured although the platform answers: of an
 // account, or of a batch, whose storage for example is refused. Who is in trouble
 // must not be in the way of others.
-type trouble struct {
-	err   error     // nil: there is no trouble yet
-	since time.Time // when it was met first
-	until time.Time // nothing is tried before
-	times int
-	lost  int // prepares in a row that were not answered
+type failureBackoff struct {
+	err        error     // nil: there is no trouble yet
+	since      time.Time // when it was met first
+	until      time.Time // nothing is tried before
+	failures   int
+	unanswered int // prepares in a row that were not answered
 }
 
-// met takes note of trouble. What has gone wrong side by side has gone wrong once.
-func (t *trouble) met(err error, now time.Time) {
+// noteFailure takes note of trouble. What has gone wrong side by side has gone wrong once.
+func (t *failureBackoff) noteFailure(err error, now time.Time) {
 	if !t.until.After(now) {
-		t.times++
-		limit := maxPause
+		t.failures++
+		limit := maxJobPause
 		switch { // each try makes and deletes something
-		case errors.Is(err, errVanishes):
-			limit = maxRest
+		case errors.Is(err, errSharedMissing):
+			limit = maxSharedPause
 		case errors.Is(err, errNotConfigured):
-			limit = 4 * maxPause // on a platform that loses calls, the next try may well succeed
+			limit = 4 * maxJobPause // on a platform that loses calls, the next try may well succeed
 		}
-		t.until = now.Add(growing(4*soon, t.times, limit))
+		t.until = now.Add(growingPause(4*changePoll, t.failures, limit))
 	}
 	if t.err == nil {
 		t.since = now
@@ -62,54 +62,54 @@ func (t *trouble) met(err error, now time.Time) {
 	t.err = err
 }
 
-// setAside passes over a batch for a while.
-func (d *driver) setAside(batchID string, err error, now time.Time) {
-	d.troubleOf(batchID).met(err, now)
-	d.stale.window = true
+// skipBatch passes over a batch for a while.
+func (d *accountLoop) skipBatch(batchID string, err error, now time.Time) {
+	d.backoffOf(batchID).noteFailure(err, now)
+	d.outdated.nextJobs = true
 }
 
-// lostPrepare takes note that the platform did not answer when a job was configured.
-func (d *driver) lostPrepare(batchID string, now time.Time) {
-	t := d.troubleOf(batchID)
-	if t.lost++; t.lost >= lostPrepares {
-		d.setAside(batchID, errNotConfigured, now)
+// noteUnansweredConfigure takes note that the platform did not answer when a job was configured.
+func (d *accountLoop) noteUnansweredConfigure(batchID string, now time.Time) {
+	t := d.backoffOf(batchID)
+	if t.unanswered++; t.unanswered >= unansweredToSkip {
+		d.skipBatch(batchID, errNotConfigured, now)
 	}
 }
 
-func (d *driver) troubleOf(batchID string) *trouble {
-	t := d.problems[batchID]
+func (d *accountLoop) backoffOf(batchID string) *failureBackoff {
+	t := d.batchBackoffs[batchID]
 	if t == nil {
-		t = &trouble{}
-		d.problems[batchID] = t
+		t = &failureBackoff{}
+		d.batchBackoffs[batchID] = t
 	}
 	return t
 }
 
-// aside are the batches that are passed over for a while, by sequence number.
-type aside struct {
-	refused []int64   // whatever is tried will be refused again
-	unlucky []int64   // calls for them were lost; if there are no others, they go on
-	until   time.Time // when the first of them is due again; zero if there are none
+// skippedBatches are the batches that are passed over for a while, by sequence number.
+type skippedBatches struct {
+	refused    []int64   // whatever is tried will be refused again
+	unanswered []int64   // calls for them were lost; if there are no others, they go on
+	until      time.Time // when the first of them is due again; zero if there are none
 }
 
-// asideNow are the batches that are passed over now. Of batches that have ended or are
+// collectSkipped are the batches that are passed over now. Of batches that have ended or are
 // paused nothing is remembered.
-func (d *driver) asideNow(ctx context.Context, now time.Time) (a aside, err error) {
-	for _, id := range slices.Sorted(maps.Keys(d.problems)) {
-		b, err := d.batch(ctx, id)
+func (d *accountLoop) collectSkipped(ctx context.Context, now time.Time) (a skippedBatches, err error) {
+	for _, id := range slices.Sorted(maps.Keys(d.batchBackoffs)) {
+		b, err := d.readBatch(ctx, id)
 		switch {
 		case errors.Is(err, job.ErrNotFound), err == nil && !b.State.Dispatches():
-			delete(d.problems, id)
+			delete(d.batchBackoffs, id)
 			continue
 		case err != nil:
-			return aside{}, err
+			return skippedBatches{}, err
 		}
-		t := d.problems[id]
+		t := d.batchBackoffs[id]
 		switch {
 		case !t.until.After(now):
 			continue
 		case errors.Is(t.err, errNotStarted):
-			a.unlucky = append(a.unlucky, b.Seq)
+			a.unanswered = append(a.unanswered, b.Seq)
 		default:
 			a.refused = append(a.refused, b.Seq)
 		}
@@ -118,9 +118,9 @@ func (d *driver) asideNow(ctx context.Context, now time.Time) (a aside, err erro
 	return a, nil
 }
 
-// waitingAside is how many jobs that wait were met by trouble of their own a moment ago.
-func (d *driver) waitingAside(now time.Time) (n int) {
-	for _, e := range d.live {
+// countBackedOff is how many jobs that wait were met by trouble of their own a moment ago.
+func (d *accountLoop) countBackedOff(now time.Time) (n int) {
+	for _, e := range d.tracked {
 		if e.job.State == job.Waiting && e.notBefore.After(now) {
 			n++
 		}
@@ -128,16 +128,16 @@ func (d *driver) waitingAside(now time.Time) (n int) {
 	return n
 }
 
-// problemsNow tells people what keeps jobs from being configured, by batch and in all.
-func (d *driver) problemsNow() (all string, batches map[string]job.Problem) {
-	for _, id := range slices.Sorted(maps.Keys(d.problems)) {
-		if d.problems[id].err == nil {
+// collectProblems tells people what keeps jobs from being configured, by batch and in all.
+func (d *accountLoop) collectProblems() (all string, batches map[string]job.Problem) {
+	for _, id := range slices.Sorted(maps.Keys(d.batchBackoffs)) {
+		if d.batchBackoffs[id].err == nil {
 			continue
 		}
 		if batches == nil {
 			batches = map[string]job.Problem{}
 		}
-		batches[id] = d.problems[id].tell()
+		batches[id] = d.batchBackoffs[id].problem()
 		if b := d.batches[id]; b != nil {
 			told := batches[id]
 			told.Seq = b.Seq
@@ -145,18 +145,18 @@ func (d *driver) problemsNow() (all string, batches map[string]job.Problem) {
 		}
 		all = cmp.Or(all, batches[id].Text)
 	}
-	for id, err := range d.unseenNow() {
+	for id, err := range d.noStatusErrors() {
 		if batches == nil {
 			batches = map[string]job.Problem{}
 		}
-		batches[id] = cmp.Or(batches[id], job.Problem{Text: inShort(fmt.Errorf("%w: %w", errNoAnswer, err))})
+		batches[id] = cmp.Or(batches[id], job.Problem{Text: shortText(fmt.Errorf("%w: %w", errNoAnswer, err))})
 		all = cmp.Or(all, errNoAnswer.Error())
 	}
-	if err := d.again.problem(d.now()); err != nil {
-		all = inShort(err)
+	if err := d.retries.problem(d.now()); err != nil {
+		all = shortText(err)
 	}
-	if d.problem.err != nil {
-		all = inShort(d.problem.err)
+	if d.accountBackoff.err != nil {
+		all = shortText(d.accountBackoff.err)
 	}
 	return all, batches
 }

@@ -276,7 +276,7 @@ func TestUnknownStatusOfAnOrphan(t *testing.T) {
 			w.t.Errorf("%d stops in an hour", n)
 		}
 		stuck = false
-		time.Sleep(maxDelete + time.Minute)
+		time.Sleep(maxDeletePause + time.Minute)
 		w.checkNothingLeft()
 	})
 }

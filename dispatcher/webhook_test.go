@@ -333,11 +333,11 @@ func TestHint(t *testing.T) {
 			w.t.Errorf("%d looks after 100 rings for one encoding, want them to coalesce", looks)
 		}
 		w.halt()
-		for i := range 2 * maxRings {
+		for i := range 2 * maxHints {
 			w.store.HintEncoding("default", fmt.Sprint(id, i))
 		}
-		if n := len(w.disp.drivers["default"].rings.encodings); n != maxRings {
-			w.t.Errorf("%d rings are kept after the end, want %d", n, maxRings)
+		if n := len(w.disp.loops["default"].hints.encodings); n != maxHints {
+			w.t.Errorf("%d rings are kept after the end, want %d", n, maxHints)
 		}
 	})
 }
@@ -345,29 +345,29 @@ func TestHint(t *testing.T) {
 // A ring that comes while the encoding is being looked at is not lost: that look may
 // have been answered before.
 func TestHintDuringALook(t *testing.T) {
-	d := &driver{rings: newRings(), heard: map[string]bool{}, live: map[job.ID]*entry{}}
+	d := &accountLoop{hints: newHintQueue(), pendingHints: map[string]bool{}, tracked: map[job.ID]*trackedJob{}}
 	now := time.Now()
-	e := &entry{job: job.Job{EncodingID: "e"}, task: taskLook, look: now.Add(time.Hour)}
-	d.live[job.ID{Batch: "b", Number: 1}] = e
-	d.rings.add("e")
-	d.hear(now)
-	if !e.look.After(now) {
+	e := &trackedJob{job: job.Job{EncodingID: "e"}, task: taskPoll, nextPoll: now.Add(time.Hour)}
+	d.tracked[job.ID{Batch: "b", Number: 1}] = e
+	d.hints.add("e")
+	d.pollHinted(now)
+	if !e.nextPoll.After(now) {
 		t.Error("the look that is under way was changed")
 	}
 	e.task = taskNone
-	d.hear(now)
-	if e.look.After(now) {
+	d.pollHinted(now)
+	if e.nextPoll.After(now) {
 		t.Error("the ring was lost")
 	}
-	e.look = now.Add(time.Hour)
-	d.hear(now)
-	if !e.look.After(now) {
+	e.nextPoll = now.Add(time.Hour)
+	d.pollHinted(now)
+	if !e.nextPoll.After(now) {
 		t.Error("the ring was heard twice")
 	}
 	e.notBefore = now.Add(time.Minute)
-	d.rings.add("e")
-	d.hear(now)
-	if !e.look.After(now) {
+	d.hints.add("e")
+	d.pollHinted(now)
+	if !e.nextPoll.After(now) {
 		t.Error("the ring went before a pause after trouble")
 	}
 }

@@ -21,21 +21,21 @@ type worker struct {
 	clock   clock.Clock
 	settle  time.Duration
 
-	provisioner *provision.Provisioner
-	listing     *listing
-	lookups     lookups
-	defines     bool // the platform's definitions of errors are fetched; set before the loop runs
-	// restartless says that the platform does not start an encoding again that has run. It
+	provisioner      *provision.Provisioner
+	encodings        *encodingList
+	startLookup      startLookup
+	loadsDefinitions bool // the platform's definitions of errors are fetched; set before the loop runs
+	// restartsRefused says that the platform does not start an encoding again that has run. It
 	// is found out anew by each process, at the cost of one refused call.
-	restartless atomic.Bool
-	making      sync.Map // ids of encodings that are being configured: no job has them yet
+	restartsRefused    atomic.Bool
+	underConfiguration sync.Map // ids of encodings that are being configured: no job has them yet
 }
 
 func newWorker(c Config, a Account, log *slog.Logger) *worker {
 	return &worker{
 		account: a, store: c.Store, log: log, clock: c.Clock, settle: cmp.Or(c.Settle, a.Client.Timeout()+settleMargin),
 		provisioner: provision.New(c.provision(a)),
-		listing:     newListing(c.Store, a, c.Clock, log),
+		encodings:   newEncodingList(c.Store, a, c.Clock, log),
 	}
 }
 
