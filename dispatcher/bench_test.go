@@ -36,7 +36,7 @@ func decideAnew(b *testing.B, d *accountLoop) {
 	b.Helper()
 	now := time.Now()
 	d.outdated = outdated{inFlight: true, nextJobs: true, orphans: true, settings: true}
-	clear(d.batches)
+	clear(d.jobs.batches)
 	d.queue.time = now // counted just now
 	if err := d.read(b.Context(), now); err != nil {
 		b.Fatal(err)
@@ -68,7 +68,7 @@ func benchDriver(b *testing.B, finished int) *accountLoop {
 	if err := d.load(b.Context()); err != nil {
 		b.Fatal(err)
 	}
-	d.reconciled = true
+	d.reconciliation.done = true
 	return d
 }
 

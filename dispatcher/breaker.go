@@ -10,31 +10,38 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-// How many calls in a row must fail, for how long, and about how many objects, before the
-// breaker opens: calls go out side by side, and a hiccup of milliseconds fails several of
-// them; and one encoding that the platform breaks on says nothing of the platform. Where
-// too few objects are there to tell, a ping is asked. One refused key opens it at once.
+// The breaker opens when so many calls in a row have failed, for so long, and about so many
+// objects. Calls go out side by side, so that a hiccup of milliseconds fails several of them;
+// and a single encoding on which the platform breaks says nothing about the platform. Where
+// too few objects are in use to tell, a ping decides. One refused API key opens the breaker
+// at once.
 const (
 	failuresToTrip    = 5
 	failingTimeToTrip = 2 * time.Second
 	objectsToTrip     = 3
 )
 
-// quotaRefusalMemory is how soon after the breaker has closed another refusal for a quota counts as
-// the same trouble: the probe cannot tell whether the quota is still used up, so that
-// the pauses have to go on growing.
+// quotaRefusalMemory is how soon after the breaker has closed another refusal for a quota counts
+// as the same outage. The probe cannot tell whether the quota is still used up, so the pauses
+// go on growing.
 const quotaRefusalMemory = 5 * time.Minute
 
-// pingInterval is the time between two pings that are to tell an outage from an object that the
-// platform breaks on.
+// The pauses between two probes of an open breaker grow between these bounds.
+const (
+	firstProbePause = time.Second
+	maxProbePause   = time.Minute
+)
+
+// pingInterval is the time between two pings that tell an outage from an object on which the
+// platform breaks.
 const pingInterval = 30 * time.Second
 
-// maxUnanswered bounds the objects that are remembered for being without an answer.
+// maxUnanswered bounds how many objects without an answer are remembered.
 const maxUnanswered = 4096
 
-// breaker stops all calls of an account while the platform, or the way to it,
-// is out of order, and lets a single probe through from time to time. Because
-// nothing is sent while it is open, no outage costs a job an attempt.
+// breaker stops all calls of an account during an outage of the platform, or of the way to it,
+// and lets a single probe through from time to time. Because nothing is sent while it is
+// open, no outage costs a job an attempt.
 type breaker struct {
 	state     job.BreakerState
 	reason    string
@@ -42,26 +49,25 @@ type breaker struct {
 	probeTime time.Time
 
 	closedTime   time.Time       // when it closed last
-	failures     int             // in a row
-	failingSince time.Time       // since the first of them
-	objects      map[string]bool // what they were about, those in unanswered left out
-	unanswered   map[string]bool // objects without an answer while the platform answered otherwise
+	failures     int             // calls in a row that failed
+	failingSince time.Time       // when the first of them failed
+	objects      map[string]bool // what those calls were about, except what is in unanswered
+	unanswered   map[string]bool // objects without an answer while the platform gave other answers
 	pingDue      time.Time       // no ping before
 	backoff      *backoff.ExponentialBackOff
 }
 
 func newBreaker() breaker {
-	wait := backoff.NewExponentialBackOff()
-	wait.InitialInterval = time.Second
-	wait.MaxInterval = time.Minute
-	return breaker{state: job.BreakerClosed, backoff: wait, objects: map[string]bool{}, unanswered: map[string]bool{}}
+	probes := backoff.NewExponentialBackOff()
+	probes.InitialInterval = firstProbePause
+	probes.MaxInterval = maxProbePause
+	return breaker{state: job.BreakerClosed, backoff: probes, objects: map[string]bool{}, unanswered: map[string]bool{}}
 }
 
-// closed reports whether work may be sent.
+// closed reports whether calls may be sent.
 func (b *breaker) closed() bool { return b.state == job.BreakerClosed }
 
-// noteCall takes note of how a call about an object ended and reports whether the breaker
-// opened.
+// noteCall records how a call about an object ended, and reports whether the breaker opened.
 func (b *breaker) noteCall(object string, err error, now time.Time) (opened bool) {
 	if b.state != job.BreakerClosed {
 		return false // only the probe decides
@@ -85,13 +91,13 @@ func (b *breaker) noteCall(object string, err error, now time.Time) (opened bool
 	return true
 }
 
-// failsLong reports whether so many calls have failed that it may be an outage.
+// failsLong reports whether so many calls have failed for so long that it may be an outage.
 func (b *breaker) failsLong(now time.Time) bool {
 	return b.failures >= failuresToTrip && now.Sub(b.failingSince) >= failingTimeToTrip
 }
 
-// noteAnswer takes note that the platform answers: what went without an answer meanwhile is
-// to blame itself.
+// noteAnswer records that the platform answers: calls that failed meanwhile failed because of
+// their objects.
 func (b *breaker) noteAnswer() {
 	if b.failures == 0 {
 		return
@@ -104,13 +110,13 @@ func (b *breaker) noteAnswer() {
 	b.failures = 0
 }
 
-// wantsPing reports whether a ping has to tell an outage from objects that the platform
-// breaks on, and when.
+// wantsPing reports whether a ping has to tell an outage from objects on which the platform
+// breaks, and when it is due.
 func (b *breaker) wantsPing(now time.Time) (ping bool, due time.Time) {
 	return b.closed() && b.failsLong(now), b.pingDue
 }
 
-// notePing takes note of how a ping ended and reports whether the breaker opened.
+// notePing records how a ping ended, and reports whether the breaker opened.
 func (b *breaker) notePing(err error, now time.Time) (opened bool) {
 	b.pingDue = now.Add(pingInterval)
 	switch {
@@ -124,7 +130,7 @@ func (b *breaker) notePing(err error, now time.Time) (opened bool) {
 	return false
 }
 
-// trip stops everything until a probe succeeds.
+// trip opens the breaker until a probe succeeds.
 func (b *breaker) trip(err error, now time.Time) {
 	b.state, b.reason, b.since = job.BreakerOpen, shortText(err), now
 	if !bitmovin.QuotaExhausted(err) || now.Sub(b.closedTime) > quotaRefusalMemory {
@@ -133,10 +139,10 @@ func (b *breaker) trip(err error, now time.Time) {
 	b.probeTime = now.Add(b.backoff.NextBackOff())
 }
 
-// beginProbe lets one call through.
+// beginProbe lets one call through an open breaker.
 func (b *breaker) beginProbe() { b.state = job.BreakerProbing }
 
-// noteProbe takes note of how the probe ended and reports whether the breaker closed.
+// noteProbe records how the probe ended, and reports whether the breaker closed.
 func (b *breaker) noteProbe(err error, now time.Time) (closed bool) {
 	if err == nil || !bitmovin.Outage(err) {
 		b.state, b.reason, b.since, b.probeTime, b.failures = job.BreakerClosed, "", time.Time{}, time.Time{}, 0
@@ -148,6 +154,3 @@ func (b *breaker) noteProbe(err error, now time.Time) (closed bool) {
 	b.probeTime = now.Add(b.backoff.NextBackOff())
 	return false
 }
-
-// shortText is an error as people are told of it. The platform's words in it can be long.
-func shortText(err error) string { return job.Shorten(err.Error(), job.MaxReason) }

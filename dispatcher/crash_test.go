@@ -107,7 +107,7 @@ func (s mortalStore) SaveResource(ctx context.Context, account, kind, hash, id s
 }
 
 func (s mortalStore) Unreconciled(ctx context.Context, account string) (time.Time, error) {
-	return write(s.mortal, func() (time.Time, error) { return s.Store.ReconcileSince(ctx, account) })
+	return write(s.mortal, func() (time.Time, error) { return s.ReconcileSince(ctx, account) })
 }
 
 func (s mortalStore) Reconciled(ctx context.Context, account string) error {

@@ -7,92 +7,92 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-// How much may be under way side by side on one account.
+// How many tasks of a kind may be under way side by side on one account.
 const (
 	maxPrepares      = 8
 	maxPolls         = 16
-	maxNoStatusPolls = 8 // of these, at encodings that the platform gives no answer about
+	maxNoStatusPolls = 8 // of these, of encodings about which the platform gives no answer
 	maxStops         = 8
 	maxReprioritizes = 4
 	maxDeletes       = 2
 )
 
-// startSpacing is how long a start has the line for itself, so that the platform sees
-// starts in dispatch order. One that takes longer is not waited for.
+// startSpacing is how long no other start begins after one has, so that the platform sees
+// starts in dispatch order. A start that takes longer is not waited for.
 const startSpacing = time.Second
 
-// configuringHold is how long a job that is being configured keeps its place in the
-// order against jobs behind it that are ready.
+// configuringHold is how long a job that is being configured keeps its place in the dispatch
+// order. Then the jobs behind it that are ready are started first.
 const configuringHold = 2 * time.Second
 
-// view is everything a decision depends on: how the account stands, the next
-// jobs in dispatch order, and what is on the platform.
+// view is everything on which a decision depends: the state of the account, the next jobs in
+// dispatch order, and the jobs in flight.
 type view struct {
 	now time.Time
 
-	breakerClosed bool // the breaker is closed
-	probeDue      time.Time
-	wantsPing     bool // so many calls fail that a ping has to tell whether the platform is out
+	breakerClosed bool
+	probeDue      time.Time // while the breaker is open
+	wantsPing     bool      // so many calls fail that a ping has to tell whether it is an outage
 	pingDue       time.Time
-	paused        bool // by somebody: nothing is prepared or started
-	target        int  // how many encodings should be queued
-	fullUntil     time.Time
-	startBegan    time.Time // when the latest start that is under way began; zero if none is
-	countFresh    bool      // the platform's queue has been counted lately
+	paused        bool      // nothing is configured or started
+	target        int       // how many encodings should be queued
+	fullUntil     time.Time // no start before: the platform's queue was full
+	startBegan    time.Time // when the latest start began that is under way; zero if none is
+	countFresh    bool      // the platform's queue has been counted recently
 	foreign       int       // other people's encodings in it
 	countDue      time.Time
-	listDue       time.Time // what runs
-	sweepDue      time.Time
-	wantsWalk     bool // some encoding of ours is missing, and the list has not been walked since
+	listDue       time.Time // list what runs
+	sweepDue      time.Time // reconcile, or look for orphans
+	wantsWalk     bool      // an encoding is missing, and the list has not been walked since
 	walkDue       time.Time
-	// reconciled says that the platform has been compared with the job table. Before that only
-	// jobs that are certain are started; slow says that it takes long, so that it is worth
-	// while to ask about single ones.
+	// reconciled says that the platform has been compared with the job table. Before that,
+	// only jobs are started that certainly have not been. reconcileSlow says that
+	// comparing takes long, so that it is worth while to ask about single jobs.
 	reconciled, reconcileSlow bool
 
-	candidates    []candidate // jobs that wait, in dispatch order
-	prepareTarget int         // how many jobs to have prepared, or in preparation, ahead
-	// prepareAfter is when to configure again after something that all jobs share
-	// could not be used; zero: at once.
+	candidates    []candidate // waiting jobs in dispatch order
+	prepareTarget int         // how many of them to have prepared, or in preparation
+	// prepareAfter is when to configure again after a failure that concerns the whole account;
+	// zero: at once.
 	prepareAfter time.Time
-	inFlight     []inFlightJob // jobs at the platform
+	inFlight     []inFlightJob
 	orphans      []orphan
 
 	busy [taskKinds]int // tasks under way
 }
 
-// candidate is a job that waits.
+// candidate is a waiting job.
 type candidate struct {
 	id         job.ID
 	prepared   bool
-	template   bool // it needs no preparing, but what all jobs share
-	notStarted bool // it has not been started without the job table knowing
-	asked      bool // the platform has been asked whether it has, and could not say no
+	template   bool // it has a template, and needs no configuring
+	notStarted bool // it certainly has not been started without the job table knowing
+	asked      bool // the platform was asked whether it has been, and could not say no
 	task       taskKind
-	taskSince  time.Time // when the task began
-	notBefore  time.Time // after trouble that is not the job's
-	// trial says that its batch was in trouble: one of its jobs is configured at a time, to
-	// see whether that is over.
+	taskSince  time.Time
+	notBefore  time.Time // no task before, after a failure that is not the job's
+	// trial says that its batch has failed: one of its jobs at a time is configured, to see
+	// whether the failure is over.
 	trial bool
 }
 
-// inFlightJob is a job that is, or may be, on the platform.
+// inFlightJob is a job that has an encoding at the platform, or may have one.
 type inFlightJob struct {
 	id            job.ID
 	state         job.State
-	starting      bool // its start is not answered yet
+	starting      bool // its start has not been answered yet
 	ran           bool // an encoder took it, so that it holds no place in the queue
-	unknownStatus bool // its encoding shows a status that nobody knows
-	mayBeQueued   bool // the platform counts that encoding as queued, or may do so
-	leftQueue     bool // it cannot be looked at, and the platform's queue does not have it
-	lacksStatus   bool // the platform gave no answer about it when it was looked at last
-	stopRequested bool // a stop has been asked for lately, or could not be asked for
-	wrongPriority bool // the platform knows another priority than the batch has
+	unknownStatus bool // its encoding shows a status that this version does not know
+	mayBeQueued   bool // such an encoding may be counted as queued by the platform
+	leftQueue     bool // it cannot be polled, and the platform's queue does not contain it
+	lacksStatus   bool // the platform gave no answer about it when it was polled last
+	stopRequested bool // it was stopped a short time ago, or cannot be stopped yet
+	wrongPriority bool // the platform has another priority than the batch
 	task          taskKind
-	pollDue       time.Time // when to look at it next
+	pollDue       time.Time
 }
 
-// orphan is an encoding to delete.
+// orphan is an encoding that belongs to no job and is to be deleted.
 type orphan struct {
 	encoding  string
 	task      taskKind
@@ -102,7 +102,7 @@ type orphan struct {
 // plan is what to do now, and when to decide again at the latest.
 type plan struct {
 	starts   []job.ID // at most one
-	confirms []job.ID // see whether it has been started; at most one
+	confirms []job.ID // ask whether it has been started; at most one
 	prepares []job.ID
 	polls    []job.ID
 	stops    []job.ID
@@ -112,16 +112,16 @@ type plan struct {
 	deletes       []string
 	count         bool
 	list          bool
-	sweep         bool
+	sweep         bool // reconcile, if that has not been done yet
 	walk          bool
 	probe         bool
 	ping          bool
 	wake          time.Time
 }
 
-// decide is the whole policy of the dispatcher, without any effect: cancel
-// before start before look before count before prepare, and never more starts
-// than the queue has free places.
+// decide is the whole policy of the dispatcher, without any effect. A plan is carried out in
+// this order: stop, start, poll, count, configure. It never starts more encodings than the
+// queue has free places.
 func decide(v view) plan {
 	p := plan{wake: v.now.Add(time.Minute)}
 	if !v.breakerClosed {
@@ -142,7 +142,7 @@ func decide(v view) plan {
 	if v.wantsWalk && v.busy[taskWalk] == 0 {
 		p.walk = p.due(v.now, v.walkDue)
 	}
-	if v.busy[taskSweep] == 0 {
+	if v.busy[taskSweep] == 0 && v.busy[taskReconcile] == 0 {
 		p.sweep = p.due(v.now, v.sweepDue)
 	}
 	p.pollAndStop(v)
@@ -154,7 +154,7 @@ func decide(v view) plan {
 	return p
 }
 
-// due reports whether t has come, and makes sure to be awake when it does.
+// due reports whether t has come, and otherwise makes the loop wake when it comes.
 func (p *plan) due(now, t time.Time) bool {
 	if !t.After(now) {
 		return true
@@ -165,11 +165,12 @@ func (p *plan) due(now, t time.Time) bool {
 	return false
 }
 
-// pollAndStop looks at the jobs on the platform and stops those to be cancelled.
+// pollAndStop polls the jobs in flight, stops those that are being cancelled, and corrects
+// priorities.
 func (p *plan) pollAndStop(v view) {
-	looks, stops := maxPolls-v.busy[taskPoll], maxStops-v.busy[taskStop]
-	moves := maxReprioritizes - v.busy[taskReprioritize]
-	unseen := maxNoStatusPolls - v.countNoStatusPolls()
+	polls, stops := maxPolls-v.busy[taskPoll], maxStops-v.busy[taskStop]
+	reprioritizes := maxReprioritizes - v.busy[taskReprioritize]
+	noStatusPolls := maxNoStatusPolls - v.countNoStatusPolls()
 	for _, s := range v.inFlight {
 		if s.task != taskNone {
 			continue
@@ -181,23 +182,23 @@ func (p *plan) pollAndStop(v view) {
 			}
 			continue
 		}
-		if s.wrongPriority && moves > 0 {
+		if s.wrongPriority && reprioritizes > 0 {
 			p.reprioritizes = append(p.reprioritizes, s.id)
-			moves--
+			reprioritizes--
 			continue
 		}
-		if looks > 0 && (unseen > 0 || !s.lacksStatus) && p.due(v.now, s.pollDue) {
+		if polls > 0 && (noStatusPolls > 0 || !s.lacksStatus) && p.due(v.now, s.pollDue) {
 			p.polls = append(p.polls, s.id)
-			looks--
+			polls--
 			if s.lacksStatus {
-				unseen--
+				noStatusPolls--
 			}
 		}
 	}
 }
 
-// countNoStatusPolls is how many looks are under way that will probably have no answer: they may
-// take as long as a call can, and must not keep others from being looked at.
+// countNoStatusPolls counts the polls under way that will probably have no answer: they may take
+// as long as a call can, and must not keep other encodings from being polled.
 func (v view) countNoStatusPolls() (n int) {
 	for _, s := range v.inFlight {
 		if s.task == taskPoll && s.lacksStatus {
@@ -207,7 +208,7 @@ func (v view) countNoStatusPolls() (n int) {
 	return n
 }
 
-// deleteOrphans deletes encodings nobody needs.
+// deleteOrphans deletes encodings that belong to no job.
 func (p *plan) deleteOrphans(v view) {
 	deletes := maxDeletes - v.busy[taskDelete]
 	for _, o := range v.orphans {
@@ -218,13 +219,13 @@ func (p *plan) deleteOrphans(v view) {
 	}
 }
 
-// anyRunning reports whether any of our encodings runs.
+// anyRunning reports whether any of our encodings runs, as far as their statuses are known.
 func (v view) anyRunning() bool {
 	return slices.ContainsFunc(v.inFlight, func(s inFlightJob) bool { return s.state == job.Running && !s.unknownStatus })
 }
 
-// holdsPlace reports whether the job holds a place in the platform's queue, or may hold one. Where
-// nobody knows what its status means, the platform's own count decides.
+// holdsPlace reports whether the job holds a place in the platform's queue, or may hold one. If
+// its status is unknown, the platform's own count decides.
 func (s inFlightJob) holdsPlace() bool {
 	if s.unknownStatus {
 		return s.mayBeQueued && !s.leftQueue
@@ -232,8 +233,9 @@ func (s inFlightJob) holdsPlace() bool {
 	return !s.leftQueue && (s.starting || s.state == job.Queued || (s.state == job.Cancelling && !s.ran))
 }
 
-// freePlaces is how many encodings may be started without the queue growing beyond
-// its target by our own doing: whatever might hold a place counts as holding it.
+// freePlaces is how many encodings may be started before the queue reaches its target. Every
+// job that may hold a place counts as holding one, so that we never cause the queue to
+// exceed the target.
 func (v view) freePlaces() int {
 	held := v.foreign
 	for _, s := range v.inFlight {
@@ -244,8 +246,8 @@ func (v view) freePlaces() int {
 	return v.target - held
 }
 
-// startNext starts the next job in dispatch order. A job that is being configured keeps
-// its place for a while; then the ones behind it go first.
+// startNext starts the next job in dispatch order. A job that is being configured keeps its
+// place for a while; then the jobs behind it go first.
 func (p *plan) startNext(v view) {
 	free := v.freePlaces()
 	if free <= 0 || !v.countFresh || !p.due(v.now, v.fullUntil) {
@@ -272,8 +274,8 @@ func (p *plan) startNext(v view) {
 	}
 }
 
-// prepareAhead configures encodings before there is a place for them, so that a free
-// place costs one call.
+// prepareAhead configures encodings before there is a place for them, so that filling a free
+// place takes one call.
 func (p *plan) prepareAhead(v view) {
 	if !p.due(v.now, v.prepareAfter) {
 		return
@@ -289,7 +291,7 @@ func (p *plan) prepareAhead(v view) {
 			ahead++
 		case c.trial && trials[c.id.Batch]:
 		case !v.reconciled && !c.notStarted && !v.reconcileSlow:
-		case p.due(v.now, c.notBefore): // those in trouble do not keep others from it
+		case p.due(v.now, c.notBefore): // a job that waits out a failure does not hold up the others
 			p.prepares = append(p.prepares, c.id)
 			trials[c.id.Batch] = true
 			prepares--
@@ -298,7 +300,7 @@ func (p *plan) prepareAhead(v view) {
 	}
 }
 
-// batchesOnTrial are the batches of which a job is being configured.
+// batchesOnTrial are the batches that have a job being configured.
 func (v view) batchesOnTrial() map[string]bool {
 	trials := map[string]bool{}
 	for _, c := range v.candidates {

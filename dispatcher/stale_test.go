@@ -196,7 +196,7 @@ func TestSweepForgetsNothing(t *testing.T) {
 		w.prepare(nil)
 		d := w.disp.loops["default"]
 		d.outdated.settings = true
-		d.applySweep(d.now(), nil)
+		d.applySweep(taskSweep, d.now(), nil)
 		if want := (outdated{inFlight: true, nextJobs: true, orphans: true, settings: true}); d.outdated != want {
 			w.t.Errorf("stale is %+v, want %+v", d.outdated, want)
 		}

@@ -343,12 +343,12 @@ func TestQueuedButUnanswered(t *testing.T) {
 	posting := &trackedJob{job: job.Job{ID: id(2), State: job.Waiting}, task: taskStart}
 	answered := &trackedJob{job: job.Job{ID: id(3), State: job.Queued, Attempt: 1, EncodingID: "e3"}}
 	waiting := &trackedJob{job: job.Job{ID: id(4), State: job.Waiting}}
-	d := &accountLoop{tracked: map[job.ID]*trackedJob{id(1): starting, id(2): posting, id(3): answered, id(4): waiting}}
+	jobs := &jobTracker{tracked: map[job.ID]*trackedJob{id(1): starting, id(2): posting, id(3): answered, id(4): waiting}}
 	queued := map[string]string{
 		"e1": "film [b/1] #2", "e2": "film [b/2] #1", // ours
 		"e3": "film [b/3] #1", "e4": "film [b/4] #1", "e5": "film [b/5] #1", "e6": "film [b/1]", "e7": "film",
 	}
-	if n := d.countUnansweredStarts(queued); n != 2 {
+	if n := jobs.countUnansweredStarts(queued); n != 2 {
 		t.Errorf("%d encodings are taken for unanswered starts, want 2", n)
 	}
 }

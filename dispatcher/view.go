@@ -1,219 +1,159 @@
 package dispatcher
 
 import (
-	"context"
-	"errors"
 	"time"
 
 	"github.com/stokerd/stoker/job"
 )
 
-// stopRetryInterval is how long after a stop the platform is asked once more, should the
-// encoding still be there. Each further time takes twice as long.
-const stopRetryInterval = 30 * time.Second
+// jobsToPrepare is how many jobs to keep prepared for a queue target: enough for the next few
+// free places, and few enough to be discarded without regret when they are cancelled.
+func jobsToPrepare(target int) int { return min(max(2*target, 4), 64) }
 
-// prepareDecision prepares a decision: the head of the queue is watched, and the target follows
-// the drain.
-func (d *accountLoop) prepareDecision(now time.Time) {
-	running := d.watchHead()
-	if d.account.AutoTarget && d.settings.QueueTarget == 0 {
-		d.limit.setTarget(d.auto.chooseTarget(d.drain, running, DefaultQueueTarget, d.account.QueueTarget, now))
+// prepareDecision brings up to date what depends on the time: when the queue's head is polled,
+// and the target.
+func (l *accountLoop) prepareDecision(now time.Time) {
+	running := l.jobs.countRunning()
+	l.polls.scheduleQueueHead(running)
+	if l.account.AutoTarget && l.settings.QueueTarget == 0 {
+		l.limit.setTarget(l.auto.chooseTarget(l.polls.drain, running, DefaultQueueTarget, l.account.QueueTarget, now))
 	}
-	d.limit.grow(now)
+	l.limit.grow(now)
 }
 
-// collectView collects what a decision depends on. It changes nothing.
-func (d *accountLoop) collectView(now time.Time) view {
+// collectView collects everything on which a decision depends. It changes nothing.
+func (l *accountLoop) collectView(now time.Time) view {
 	v := view{
 		now:           now,
-		breakerClosed: d.breaker.closed(),
-		probeDue:      d.breaker.probeTime,
-		paused:        d.settings.Paused || d.dailyStartsUsedUp(),
-		target:        d.limit.effective,
-		fullUntil:     d.limit.fullUntil,
-		countFresh:    d.queue.fresh(now, d.pollInterval),
-		foreign:       d.queue.foreign,
-		countDue:      d.countDue(now),
-		listDue:       d.listDue,
-		sweepDue:      d.sweepDue,
-		reconciled:    d.reconciled,
-		reconcileSlow: now.Sub(d.loadTime) >= d.settle,
-		prepareTarget: jobsToPrepare(d.limit.wanted),
-		busy:          d.busy,
+		breakerClosed: l.breaker.closed(),
+		probeDue:      l.breaker.probeTime,
+		paused:        l.settings.Paused || l.dailyStarts.usedUp(),
+		target:        l.limit.effective,
+		fullUntil:     l.limit.fullUntil,
+		countFresh:    l.queue.isFresh(now, l.pollInterval),
+		foreign:       l.queue.foreign,
+		countDue:      l.nextCountTime(now),
+		listDue:       l.listDue,
+		sweepDue:      l.reconciliation.due,
+		reconciled:    l.reconciliation.done,
+		reconcileSlow: now.Sub(l.reconciliation.loadTime) >= l.worker.settle,
+		prepareTarget: jobsToPrepare(l.limit.wanted),
+		wantsWalk:     l.walks.wanted(l.jobs.tracked, l.worker.settle, now),
+		walkDue:       l.walks.due,
+		busy:          l.tasks.underWay,
 	}
-	v.wantsWalk, v.walkDue = d.wantsWalk(now), d.walkDue
-	v.wantsPing, v.pingDue = d.breaker.wantsPing(now)
-	if d.accountBackoff.until.After(now) {
-		v.prepareAfter = d.accountBackoff.until
+	v.wantsPing, v.pingDue = l.breaker.wantsPing(now)
+	if l.accountBackoff.until.After(now) {
+		v.prepareAfter = l.accountBackoff.until
 	}
-	for _, j := range d.nextJobs {
-		if c, ok := d.makeCandidate(j); ok {
+	for _, j := range l.nextJobs {
+		if c, waits := l.makeCandidate(j, now); waits {
 			v.candidates = append(v.candidates, c)
 		}
 	}
-	for _, e := range d.tracked {
-		if e.task == taskStart && e.taskSince.After(v.startBegan) {
-			v.startBegan = e.taskSince
+	for _, t := range l.jobs.tracked {
+		if t.task == taskStart && t.taskSince.After(v.startBegan) {
+			v.startBegan = t.taskSince
 		}
-		if e.job.State.OnPlatform() || e.task == taskStart {
-			s := d.makeInFlight(e, now)
-			s.wrongPriority = d.hasWrongPriority(e) && !e.notBefore.After(now)
-			v.inFlight = append(v.inFlight, s)
+		if t.job.State.OnPlatform() || t.task == taskStart {
+			f := l.makeInFlight(t, now)
+			f.wrongPriority = l.jobs.hasWrongPriority(t) && !t.notBefore.After(now)
+			v.inFlight = append(v.inFlight, f)
 		}
 	}
-	for id, o := range d.orphans {
+	for id, o := range l.orphans {
 		v.orphans = append(v.orphans, orphan{encoding: id, task: o.task, notBefore: o.notBefore})
 	}
 	return v
 }
 
-// makeCandidate is a job of the window as the loop knows it; false if the loop knows
-// that it no longer waits.
-func (d *accountLoop) makeCandidate(j job.Job) (candidate, bool) {
-	c := candidate{id: j.ID, prepared: j.Prepared(), template: d.hasTemplate(j.ID.Batch), notStarted: d.submittedSinceLoad(j.ID.Batch)}
-	if t := d.batchBackoffs[j.ID.Batch]; t != nil && t.err != nil && !errors.Is(t.err, errNotConfigured) {
-		c.trial = true
+// makeCandidate makes a candidate of one of the next jobs; false if the loop knows that the job
+// does not wait any more.
+func (l *accountLoop) makeCandidate(j job.Job, now time.Time) (c candidate, waits bool) {
+	c = candidate{id: j.ID, prepared: j.Prepared(), template: l.jobs.hasTemplate(j.ID.Batch)}
+	c.notStarted = l.reconciliation.isNew(l.jobs.batches[j.ID.Batch])
+	c.trial = l.batchBackoffs.onTrial(j.ID.Batch)
+	if answer, ok := l.reconciliation.confirmations[j.ID]; ok && answer.name == l.jobs.nextEncodingName(&j) {
+		c.asked, c.notStarted = true, c.notStarted || answer.notStarted
 	}
-	if answer, ok := d.confirmations[j.ID]; ok && answer.name == d.nextEncodingName(&j) {
-		c.asked, c.notStarted = true, c.notStarted || answer.certain
-	}
-	e := d.tracked[j.ID]
-	if e == nil {
+	t := l.jobs.tracked[j.ID]
+	if t == nil {
 		return c, true
 	}
-	if e.job.Version > j.Version {
-		if e.job.State != job.Waiting || e.job.NextAttemptTime.After(d.now()) {
+	if t.job.Version > j.Version {
+		if t.job.State != job.Waiting || t.job.NextAttemptTime.After(now) {
 			return c, false
 		}
-		c.prepared = e.job.Prepared()
+		c.prepared = t.job.Prepared()
 	}
-	c.task, c.taskSince, c.notBefore = e.task, e.taskSince, e.notBefore
-	return c, e.task != taskStart
+	c.task, c.taskSince, c.notBefore = t.task, t.taskSince, t.notBefore
+	return c, t.task != taskStart
 }
 
-func (d *accountLoop) makeInFlight(e *trackedJob, now time.Time) inFlightJob {
-	j := &e.job
+// makeInFlight describes a tracked job for a decision.
+func (l *accountLoop) makeInFlight(t *trackedJob, now time.Time) inFlightJob {
+	j := &t.job
 	return inFlightJob{
 		id:            j.ID,
 		state:         j.State,
-		starting:      j.State == job.Starting || j.Step == job.StepStart || e.task == taskStart,
+		starting:      j.State == job.Starting || j.Step == job.StepStart || t.task == taskStart,
 		ran:           !j.RunningTime.IsZero(),
-		unknownStatus: e.hasUnknownStatus(),
-		mayBeQueued:   e.hasUnknownStatus() && d.mayBeQueued(e),
-		leftQueue:     e.leftQueue && e.cannotBePolled() && e.task != taskStart,
-		lacksStatus:   e.lacksStatus(),
-		stopRequested: e.notBefore.After(now) || j.Step == job.StepStop && now.Sub(j.StepTime) < e.stopRetryPause(),
-		task:          e.task,
-		pollDue:       e.nextPoll,
+		unknownStatus: t.hasUnknownStatus(),
+		mayBeQueued:   t.hasUnknownStatus() && l.queue.mayContain(t),
+		leftQueue:     t.leftQueue && t.cannotBePolled() && t.task != taskStart,
+		lacksStatus:   t.lacksStatus(),
+		stopRequested: t.notBefore.After(now) || j.Step == job.StepStop && now.Sub(j.StepTime) < t.stopRetryPause(),
+		task:          t.task,
+		pollDue:       t.nextPoll,
 	}
 }
 
-// fresh reports whether the platform's queue has been counted lately enough to
-// start anything by it. A count may have waited for its turn, however short the poll.
-func (q queueCount) fresh(now time.Time, poll time.Duration) bool {
-	return !q.time.IsZero() && now.Sub(q.time) <= 3*max(poll, 2*minCountInterval)
-}
-
-// publish makes a snapshot for people. v is nil when nothing has been decided yet.
-func (d *accountLoop) publish(v *view) {
-	s := job.AccountStatus{
-		ID:                   d.account.ID,
-		QueueTarget:          d.limit.wanted,
-		EffectiveQueueTarget: d.limit.effective,
-		PlatformQueuedCount:  -1,
-		PreparingCount:       d.busy[taskPrepare],
-		Paused:               d.settings.Paused,
-		PausedReason:         d.settings.PausedReason,
-		PausedSince:          d.settings.PausedSince,
-		Breaker:              d.breaker.state,
-		BreakerReason:        d.breaker.reason,
-		BreakerSince:         d.breaker.since,
-		NextProbeTime:        d.breaker.probeTime,
-		MaxStartsPerDay:      d.account.MaxStartsPerDay,
-		StartsTodayCount:     d.dailyStarts.Counted(),
-	}
-	if d.dailyStartsUsedUp() {
-		s.PausedUntil = d.dayEnd()
-		if !s.Paused {
-			s.Paused, s.PausedReason = true, d.dailyStartsReason()
+// countOwnPlaces counts the places in the queue that are ours, or may be.
+func (l *accountLoop) countOwnPlaces(now time.Time) int {
+	held := 0
+	for _, t := range l.jobs.tracked {
+		if l.makeInFlight(t, now).holdsPlace() {
+			held++
 		}
 	}
-	if v != nil && d.limit.fullUntil.After(v.now) {
-		s.QueueFullUntil = d.limit.fullUntil
+	return held
+}
+
+// nextCountTime is when to count the queue next. Our own encodings are polled one by one. The
+// count is for everybody else's, so that it is needed when a place may be free.
+func (l *accountLoop) nextCountTime(now time.Time) time.Time {
+	switch {
+	case l.queue.nextTime.After(now):
+		return l.queue.nextTime
+	case len(l.nextJobs) == 0:
+		return l.queue.time.Add(max(idleCountInterval, l.pollInterval))
+	case l.queue.foreign > 0 || l.onlyCountTells(now) || l.countOwnPlaces(now) < l.limit.effective || l.queue.time.IsZero():
+		return now
 	}
-	s.Problem, s.Problems = d.collectProblems()
-	s.Waits, s.Repeats = d.waitReasons(), d.retries.totals()
-	s.Listing, s.OtherInstances = d.worker.encodings.status()
-	if !d.reconciled {
-		s.Listing.ComparingSince = d.loadTime
-	}
-	if d.reconcileErr != nil {
-		s.Listing.ComparingProblem = d.reconcileErr.Error()
-	}
-	for _, e := range d.tracked {
-		switch {
-		case e.task == taskStart: // its state is known when the call has been answered
-			s.StartingCount++
-		case e.job.State == job.Queued:
-			s.QueuedCount++
-		case e.job.State == job.Running:
-			s.RunningCount++
-		case e.job.State == job.Starting:
-			s.StartingCount++
-		case e.job.State == job.Cancelling:
-			s.CancellingCount++
-		case e.job.Prepared():
-			s.PreparedCount++
+	return now.Add(time.Minute) // every place is ours
+}
+
+// onlyCountTells reports whether an encoding may hold a place of which only a count can tell
+// when it is free: the encoding cannot be polled, or shows an unknown status.
+func (l *accountLoop) onlyCountTells(now time.Time) bool {
+	for _, t := range l.jobs.tracked {
+		if t.cannotBePolled() && l.makeInFlight(t, now).holdsPlace() {
+			return true
+		}
+		if t.hasUnknownStatus() && l.queue.mayContain(t) {
+			return true
 		}
 	}
-	d.describe(&s, v)
-	d.publishing.Lock()
-	defer d.publishing.Unlock()
-	d.status = s
-	d.store.PublishAccountStatus(d.snapshot())
+	return false
 }
 
-// publishInterval is how often a status is published although the loop had no reason to.
-const publishInterval = time.Second
-
-// refresh publishes the status of the account every second until ctx ends: budgets grow
-// while the loop sleeps.
-func (d *accountLoop) refresh(ctx context.Context) {
-	ticker := time.NewTicker(publishInterval)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-			d.publishing.Lock()
-			d.store.PublishAccountStatus(d.snapshot())
-			d.publishing.Unlock()
+// startedBeforeCount reports whether an encoding that lacks a status counts as holding a place
+// only because it was started too short a time before the count.
+func (l *accountLoop) startedBeforeCount(now time.Time) bool {
+	for _, t := range l.jobs.tracked {
+		if t.lacksStatus() && !t.inLastCount && t.job.Step != job.StepStart && l.makeInFlight(t, now).holdsPlace() {
+			return true
 		}
 	}
-}
-
-// snapshot is the latest status of the loop, with the budgets as they are right now.
-func (d *accountLoop) snapshot() job.AccountStatus {
-	s := d.status
-	s.Budgets = d.budgets()
-	unknown := d.account.Client.Unknown()
-	s.UnknownValues, s.UnknownValueCounts = nil, map[string]int64{}
-	for _, v := range unknown.List(maxUnknownValues) {
-		s.UnknownValues = append(s.UnknownValues, job.UnknownValue{Kind: string(v.Kind), Value: v.Value, FirstTime: v.First, Count: v.Count})
-	}
-	for kind, n := range unknown.Totals() {
-		s.UnknownValueCounts[string(kind)] = n
-	}
-	return s
-}
-
-func (d *accountLoop) budgets() (list []job.Budget) {
-	for _, c := range d.account.Client.Governor().State() {
-		list = append(list, job.Budget{
-			Class: c.Class.String(), LimitPerMinute: c.LimitPerMinute,
-			Available: c.Available, Waiting: c.Waiting, Next: c.Next, PausedUntil: c.PausedUntil,
-		})
-	}
-	return list
+	return false
 }

@@ -345,10 +345,10 @@ func TestHint(t *testing.T) {
 // A ring that comes while the encoding is being looked at is not lost: that look may
 // have been answered before.
 func TestHintDuringALook(t *testing.T) {
-	d := &accountLoop{hints: newHintQueue(), pendingHints: map[string]bool{}, tracked: map[job.ID]*trackedJob{}}
+	d := &accountLoop{hints: newHintQueue(), pendingHints: map[string]bool{}, jobs: newJobTracker()}
 	now := time.Now()
 	e := &trackedJob{job: job.Job{EncodingID: "e"}, task: taskPoll, nextPoll: now.Add(time.Hour)}
-	d.tracked[job.ID{Batch: "b", Number: 1}] = e
+	d.jobs.tracked[job.ID{Batch: "b", Number: 1}] = e
 	d.hints.add("e")
 	d.pollHinted(now)
 	if !e.nextPoll.After(now) {

@@ -1,0 +1,80 @@
+package dispatcher
+
+import (
+	"time"
+
+	"github.com/stokerd/stoker/internal/provision"
+	"github.com/stokerd/stoker/job"
+)
+
+// How often the platform's queue is counted. A count costs at least one of the 60 list calls a
+// minute that all users of the API key share.
+const (
+	minCountInterval  = 3 * time.Second // also the interval while other people use the queue
+	idleCountInterval = time.Minute     // while there is nothing to start
+)
+
+// listedAfter is how long an encoding has to be queued before every count must contain it: the
+// platform's lists may be behind.
+const listedAfter = time.Minute
+
+// queueCount is the platform's queue as last counted.
+type queueCount struct {
+	total    int // QUEUED encodings, everybody's
+	foreign  int // those of them that are not ours
+	time     time.Time
+	nextTime time.Time // no count before
+	// contradictions is how many counts in a row lacked encodings that polls showed as queued.
+	contradictions int
+}
+
+// isFresh reports whether the queue has been counted recently enough to start anything. A
+// count may have waited for its share of the calls, however short the poll interval is.
+func (q *queueCount) isFresh(now time.Time, pollInterval time.Duration) bool {
+	return !q.time.IsZero() && now.Sub(q.time) <= 3*max(pollInterval, 2*minCountInterval)
+}
+
+// mayContain reports whether the platform counts an encoding with an unknown status as queued. It
+// may as long as nothing has been counted since the encoding first showed that status.
+func (q *queueCount) mayContain(t *trackedJob) bool {
+	return t.inLastCount || !q.time.After(t.job.PlatformStatusTime)
+}
+
+// queueListing is the list of queued encodings at one moment.
+type queueListing struct {
+	time   time.Time         // before the call: a later start is not in the list
+	queued map[string]string // names by id
+	total  int
+	pages  int
+	// complete says that the whole queue was listed: a missing encoding is not queued.
+	complete bool
+	// partial says that the list was not one of queued encodings only, or was not read to its
+	// end.
+	partial bool
+}
+
+// excludes reports whether the list proves that an encoding holds no place in the queue: the
+// list is complete, and was read so long after the encoding's start that the encoding would
+// be in it.
+func (c *queueListing) excludes(t *trackedJob, settle time.Duration) bool {
+	at := t.job.StartTime.Add(changePoll)
+	if t.job.Step == job.StepStart {
+		at = t.job.StepTime.Add(settle)
+	}
+	if !t.missingSince.IsZero() {
+		at = t.missingSince.Add(settle)
+	}
+	name := provision.AttemptName(&t.job)
+	for _, queued := range c.queued {
+		if t.job.EncodingID == "" && queued == name {
+			return false
+		}
+	}
+	return c.complete && at.Before(c.time)
+}
+
+// mustContain reports whether the list must contain a queued encoding whose set-up takes as long
+// as given.
+func (c *queueListing) mustContain(t *trackedJob, setup time.Duration) bool {
+	return t.job.State == job.Queued && !c.partial && !t.cannotBePolled() && !t.hasUnknownStatus() && c.time.Sub(t.job.StartTime) >= listedAfter+setup
+}
