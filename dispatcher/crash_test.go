@@ -106,11 +106,11 @@ func (s mortalStore) SaveResource(ctx context.Context, account, kind, hash, id s
 	return err
 }
 
-func (s mortalStore) Unreconciled(ctx context.Context, account string) (time.Time, error) {
-	return write(s.mortal, func() (time.Time, error) { return s.ReconcileSince(ctx, account) })
+func (s mortalStore) ReconcileSince(ctx context.Context, account string) (time.Time, error) {
+	return write(s.mortal, func() (time.Time, error) { return s.Store.ReconcileSince(ctx, account) })
 }
 
-func (s mortalStore) Reconciled(ctx context.Context, account string) error {
+func (s mortalStore) MarkReconciled(ctx context.Context, account string) error {
 	_, err := write(s.mortal, func() (struct{}, error) { return struct{}{}, s.Store.MarkReconciled(ctx, account) })
 	return err
 }

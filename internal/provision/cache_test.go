@@ -6,10 +6,10 @@ import (
 	"fmt"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/stokerd/stoker/bitmovin"
+	"github.com/stokerd/stoker/internal/testkit/bubble"
 	"github.com/stokerd/stoker/job"
 )
 
@@ -157,7 +157,7 @@ func TestMissingResourceIsCreatedAnew(t *testing.T) {
 
 // A storage that is refused is asked for again after a pause that grows.
 func TestRefusedStorageWaits(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		platform, _, start := newFake()
 		p := start()
 		platform.refuse = &bitmovin.APIError{Status: 400, Message: "no such bucket"}
