@@ -1,6 +1,8 @@
 package dispatcher
 
 import (
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/stokerd/stoker/internal/provision"
@@ -179,6 +181,45 @@ func (k *jobTracker) waitReasons() map[job.ID]job.Wait {
 			all = map[job.ID]job.Wait{}
 		}
 		all[id] = w
+	}
+	return all
+}
+
+// describe counts the tracked jobs by state, and says what there is to say of single ones.
+func (k *jobTracker) describe(s *job.AccountStatus, now time.Time) {
+	for id, t := range k.tracked {
+		switch {
+		case t.task == taskStart: // its state is known when the call has been answered
+			s.StartingCount++
+		case t.job.State == job.Queued:
+			s.QueuedCount++
+		case t.job.State == job.Running:
+			s.RunningCount++
+		case t.job.State == job.Starting:
+			s.StartingCount++
+		case t.job.State == job.Cancelling:
+			s.CancellingCount++
+		case t.job.Prepared():
+			s.PreparedCount++
+		}
+		if n := t.statusNote(now); n != (job.Note{}) {
+			if s.Notes == nil {
+				s.Notes = map[job.ID]job.Note{}
+			}
+			s.Notes[id] = n
+		}
+	}
+}
+
+// noStatusErrors are the errors of encodings that again and again could not be polled or
+// stopped, one for each batch.
+func (k *jobTracker) noStatusErrors() map[string]error {
+	all := map[string]error{}
+	ids := slices.SortedFunc(maps.Keys(k.tracked), func(a, b job.ID) int { return int(a.Number - b.Number) })
+	for _, id := range ids {
+		if t := k.tracked[id]; all[id.Batch] == nil && t.failures >= failuresToReport && (t.lacksStatus() || t.failingTask == taskStop) {
+			all[id.Batch] = t.lastErr
+		}
 	}
 	return all
 }

@@ -139,7 +139,8 @@ func (l *accountLoop) decideOnce(work context.Context) (wake time.Time, err erro
 	if err := l.read(work, now); err != nil {
 		return now, err
 	}
-	l.pollHinted(now)
+	l.hints.moveTo(l.pendingHints)
+	l.pendingHints = l.polls.pollHinted(l.pendingHints, now)
 	l.prepareDecision(now)
 	v := l.collectView(now)
 	p := decide(v)

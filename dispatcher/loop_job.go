@@ -92,7 +92,7 @@ func (l *accountLoop) updateJobFailures(r taskResult) {
 	case err != nil:
 		l.retries.total[r.kind]++
 		t.noteFailure(r.kind, err, r.now)
-		if t.lacksStatus() && t.failures == 1 && l.makeInFlight(t, r.now).holdsPlace() {
+		if t.lacksStatus() && t.failures == 1 && l.queue.makeInFlight(t, r.now).holdsPlace() {
 			l.queue.nextTime = r.now // the count tells whether it still holds a place
 		}
 		l.log.Warn("will be tried again", "task", r.kind.String(), "job", t.job.ID.String(), "err", err, "failures", t.failures)
@@ -147,7 +147,7 @@ func (l *accountLoop) updateLimit(r taskResult) {
 	o := r.outcome
 	switch {
 	case bitmovin.QueueFull(o.callErr):
-		l.limit.noteRefused(l.queue.foreign+l.countOwnPlaces(r.now), r.now)
+		l.limit.noteRefused(l.queue.foreign+l.queue.countOwnPlaces(l.jobs.tracked, r.now), r.now)
 		l.queue.nextTime = r.now
 		r.tracked.clearFailure(taskStart, false) // the limit says when to go on
 		l.log.Info("the platform's queue is full", "effective_target", l.limit.effective, "until", l.limit.fullUntil)

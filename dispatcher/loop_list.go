@@ -15,9 +15,6 @@ const (
 	// listPageSpacing is the time to allow for each page, so that listing what runs takes less
 	// than half of the list calls that all users of the API key share.
 	listPageSpacing = 2500 * time.Millisecond
-	// pollSpacing is the time to allow for each poll, so that polling what runs takes less than
-	// half of the calls.
-	pollSpacing = 25 * time.Millisecond
 )
 
 // runningList is a list of the running encodings.
@@ -32,27 +29,13 @@ type runningList struct {
 // status, each of them is polled instead.
 func (l *accountLoop) spawnList(ctx context.Context) {
 	if !l.worker.encodings.usable(bitmovin.ParamStatus) {
-		l.pollRunning(l.now())
+		l.listDue = l.polls.pollRunning(l.now())
 		return
 	}
 	l.tasks.spawn(taskList, func() func() {
 		list, err := l.worker.listRunning(ctx)
 		return func() { l.applyList(ctx, list, err) }
 	})
-}
-
-// pollRunning polls all that runs.
-func (l *accountLoop) pollRunning(now time.Time) {
-	running := 0
-	for _, t := range l.jobs.tracked {
-		if t.job.State == job.Running {
-			running++
-			if t.nextPoll.After(now) {
-				t.nextPoll = now
-			}
-		}
-	}
-	l.listDue = now.Add(max(l.pollInterval, time.Duration(running)*pollSpacing))
 }
 
 // applyList records the progress that a list shows, and polls what is missing from it.

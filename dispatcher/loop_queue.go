@@ -56,7 +56,7 @@ func (l *accountLoop) applyCount(c queueListing, err error) {
 	switch {
 	case c.partial:
 		l.queue.nextTime = now.Add(max(l.pollInterval, time.Duration(c.pages)*minCountInterval))
-	case l.queue.foreign > 0 || l.startedBeforeCount(now):
+	case l.queue.foreign > 0 || l.queue.startedBeforeCount(l.jobs.tracked, now):
 		l.queue.nextTime = now.Add(minCountInterval)
 	}
 }

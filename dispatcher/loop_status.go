@@ -45,38 +45,12 @@ func (l *accountLoop) publishStatus(v *view) {
 			s.Paused, s.PausedReason = true, l.dailyStarts.pauseReason()
 		}
 	}
-	l.describeJobs(&s, now)
+	l.jobs.describe(&s, now)
 	l.describeQueue(&s, v, now)
 	l.describeProblems(&s, now)
 	l.describeListing(&s)
 	l.logWaitReason(s, now)
 	l.publisher.publish(s)
-}
-
-// describeJobs counts the tracked jobs by state, and says what there is to say of single ones.
-func (l *accountLoop) describeJobs(s *job.AccountStatus, now time.Time) {
-	for id, t := range l.jobs.tracked {
-		switch {
-		case t.task == taskStart: // its state is known when the call has been answered
-			s.StartingCount++
-		case t.job.State == job.Queued:
-			s.QueuedCount++
-		case t.job.State == job.Running:
-			s.RunningCount++
-		case t.job.State == job.Starting:
-			s.StartingCount++
-		case t.job.State == job.Cancelling:
-			s.CancellingCount++
-		case t.job.Prepared():
-			s.PreparedCount++
-		}
-		if n := t.statusNote(now); n != (job.Note{}) {
-			if s.Notes == nil {
-				s.Notes = map[job.ID]job.Note{}
-			}
-			s.Notes[id] = n
-		}
-	}
 }
 
 // describeQueue describes the queue: other people's encodings as last counted, and ours as they
@@ -87,7 +61,7 @@ func (l *accountLoop) describeQueue(s *job.AccountStatus, v *view, now time.Time
 		s.PlatformQueuedCount, s.PlatformQueuedTime = max(l.queue.foreign, 0)+s.QueuedCount, l.lastCountTime
 	}
 	s.Uncounted = v != nil && !v.countFresh
-	s.HeldCount = max(l.queue.foreign, 0) + l.countOwnPlaces(now)
+	s.HeldCount = max(l.queue.foreign, 0) + l.queue.countOwnPlaces(l.jobs.tracked, now)
 	if l.polls.drain.runtime > 0 {
 		s.DrainRate = float64(s.RunningCount) / l.polls.drain.runtime.Minutes()
 	}
@@ -103,7 +77,7 @@ func (l *accountLoop) describeProblems(s *job.AccountStatus, now time.Time) {
 	for _, id := range slices.Sorted(maps.Keys(s.Problems)) {
 		s.Problem = cmp.Or(s.Problem, s.Problems[id].Text)
 	}
-	for id, err := range l.noStatusErrors() {
+	for id, err := range l.jobs.noStatusErrors() {
 		if s.Problems == nil {
 			s.Problems = map[string]job.Problem{}
 		}
@@ -116,19 +90,6 @@ func (l *accountLoop) describeProblems(s *job.AccountStatus, now time.Time) {
 	if l.accountBackoff.err != nil {
 		s.Problem = shortText(l.accountBackoff.err)
 	}
-}
-
-// noStatusErrors are the errors of encodings that again and again could not be polled or
-// stopped, one for each batch.
-func (l *accountLoop) noStatusErrors() map[string]error {
-	all := map[string]error{}
-	ids := slices.SortedFunc(maps.Keys(l.jobs.tracked), func(a, b job.ID) int { return int(a.Number - b.Number) })
-	for _, id := range ids {
-		if t := l.jobs.tracked[id]; all[id.Batch] == nil && t.failures >= failuresToReport && (t.lacksStatus() || t.failingTask == taskStop) {
-			all[id.Batch] = t.lastErr
-		}
-	}
-	return all
 }
 
 // describeListing says how encodings are listed, and how far the platform has been compared with

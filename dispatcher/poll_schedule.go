@@ -36,6 +36,9 @@ const (
 	maxRunningPoll = time.Hour
 	// minRunningPoll is the earliest one.
 	minRunningPoll = changePoll / 4
+	// pollSpacing is the time to allow for each poll, so that polling all that runs takes less
+	// than half of the calls.
+	pollSpacing = 25 * time.Millisecond
 )
 
 // pollSchedule decides when each tracked job is polled next.
@@ -180,4 +183,37 @@ func (s *pollSchedule) setupTime(t *trackedJob) time.Duration {
 // isSettingUp reports whether a poll would show nothing new of an encoding yet.
 func (s *pollSchedule) isSettingUp(t *trackedJob, now time.Time) bool {
 	return now.Before(t.job.StartTime.Add(s.setupTime(t)))
+}
+
+// pollHinted makes the hinted encodings be polled at once. While a task is under way for one,
+// the answer to that task may be older than the hint: such hints are kept, and returned.
+func (s *pollSchedule) pollHinted(hinted map[string]bool, now time.Time) (kept map[string]bool) {
+	if len(hinted) == 0 {
+		return hinted
+	}
+	kept = map[string]bool{}
+	for _, t := range s.jobs.tracked {
+		switch id := t.job.EncodingID; {
+		case !hinted[id]:
+		case t.task != taskNone:
+			kept[id] = true
+		case t.nextPoll.After(now) && !t.notBefore.After(now):
+			t.nextPoll = now
+		}
+	}
+	return kept
+}
+
+// pollRunning polls all that runs. It returns when to do so again.
+func (s *pollSchedule) pollRunning(now time.Time) (again time.Time) {
+	running := 0
+	for _, t := range s.jobs.tracked {
+		if t.job.State == job.Running {
+			running++
+			if t.nextPoll.After(now) {
+				t.nextPoll = now
+			}
+		}
+	}
+	return now.Add(max(s.pollInterval, time.Duration(running)*pollSpacing))
 }

@@ -40,6 +40,60 @@ func (q *queueCount) mayContain(t *trackedJob) bool {
 	return t.inLastCount || !q.time.After(t.job.PlatformStatusTime)
 }
 
+// makeInFlight describes a tracked job for a decision.
+func (q *queueCount) makeInFlight(t *trackedJob, now time.Time) inFlightJob {
+	j := &t.job
+	return inFlightJob{
+		id:            j.ID,
+		state:         j.State,
+		starting:      j.State == job.Starting || j.Step == job.StepStart || t.task == taskStart,
+		ran:           !j.RunningTime.IsZero(),
+		unknownStatus: t.hasUnknownStatus(),
+		mayBeQueued:   t.hasUnknownStatus() && q.mayContain(t),
+		leftQueue:     t.leftQueue && t.cannotBePolled() && t.task != taskStart,
+		lacksStatus:   t.lacksStatus(),
+		stopRequested: t.notBefore.After(now) || j.Step == job.StepStop && now.Sub(j.StepTime) < t.stopRetryPause(),
+		task:          t.task,
+		pollDue:       t.nextPoll,
+	}
+}
+
+// countOwnPlaces counts the places in the queue that are ours, or may be.
+func (q *queueCount) countOwnPlaces(tracked map[job.ID]*trackedJob, now time.Time) int {
+	held := 0
+	for _, t := range tracked {
+		if q.makeInFlight(t, now).holdsPlace() {
+			held++
+		}
+	}
+	return held
+}
+
+// onlyCountTells reports whether an encoding may hold a place of which only a count can tell
+// when it is free: the encoding cannot be polled, or shows an unknown status.
+func (q *queueCount) onlyCountTells(tracked map[job.ID]*trackedJob, now time.Time) bool {
+	for _, t := range tracked {
+		if t.cannotBePolled() && q.makeInFlight(t, now).holdsPlace() {
+			return true
+		}
+		if t.hasUnknownStatus() && q.mayContain(t) {
+			return true
+		}
+	}
+	return false
+}
+
+// startedBeforeCount reports whether an encoding that lacks a status counts as holding a place
+// only because it was started too short a time before the count.
+func (q *queueCount) startedBeforeCount(tracked map[job.ID]*trackedJob, now time.Time) bool {
+	for _, t := range tracked {
+		if t.lacksStatus() && !t.inLastCount && t.job.Step != job.StepStart && q.makeInFlight(t, now).holdsPlace() {
+			return true
+		}
+	}
+	return false
+}
+
 // queueListing is the list of queued encodings at one moment.
 type queueListing struct {
 	time   time.Time         // before the call: a later start is not in the list

@@ -56,7 +56,7 @@ func (l *accountLoop) collectView(now time.Time) view {
 			v.startBegan = t.taskSince
 		}
 		if t.job.State.OnPlatform() || t.task == taskStart {
-			f := l.makeInFlight(t, now)
+			f := l.queue.makeInFlight(t, now)
 			f.wrongPriority = l.jobs.hasWrongPriority(t) && !t.notBefore.After(now)
 			v.inFlight = append(v.inFlight, f)
 		}
@@ -90,35 +90,6 @@ func (l *accountLoop) makeCandidate(j job.Job, now time.Time) (c candidate, wait
 	return c, t.task != taskStart
 }
 
-// makeInFlight describes a tracked job for a decision.
-func (l *accountLoop) makeInFlight(t *trackedJob, now time.Time) inFlightJob {
-	j := &t.job
-	return inFlightJob{
-		id:            j.ID,
-		state:         j.State,
-		starting:      j.State == job.Starting || j.Step == job.StepStart || t.task == taskStart,
-		ran:           !j.RunningTime.IsZero(),
-		unknownStatus: t.hasUnknownStatus(),
-		mayBeQueued:   t.hasUnknownStatus() && l.queue.mayContain(t),
-		leftQueue:     t.leftQueue && t.cannotBePolled() && t.task != taskStart,
-		lacksStatus:   t.lacksStatus(),
-		stopRequested: t.notBefore.After(now) || j.Step == job.StepStop && now.Sub(j.StepTime) < t.stopRetryPause(),
-		task:          t.task,
-		pollDue:       t.nextPoll,
-	}
-}
-
-// countOwnPlaces counts the places in the queue that are ours, or may be.
-func (l *accountLoop) countOwnPlaces(now time.Time) int {
-	held := 0
-	for _, t := range l.jobs.tracked {
-		if l.makeInFlight(t, now).holdsPlace() {
-			held++
-		}
-	}
-	return held
-}
-
 // nextCountTime is when to count the queue next. Our own encodings are polled one by one. The
 // count is for everybody else's, so that it is needed when a place may be free.
 func (l *accountLoop) nextCountTime(now time.Time) time.Time {
@@ -127,33 +98,8 @@ func (l *accountLoop) nextCountTime(now time.Time) time.Time {
 		return l.queue.nextTime
 	case len(l.nextJobs) == 0:
 		return l.queue.time.Add(max(idleCountInterval, l.pollInterval))
-	case l.queue.foreign > 0 || l.onlyCountTells(now) || l.countOwnPlaces(now) < l.limit.effective || l.queue.time.IsZero():
+	case l.queue.foreign > 0 || l.queue.onlyCountTells(l.jobs.tracked, now) || l.queue.countOwnPlaces(l.jobs.tracked, now) < l.limit.effective || l.queue.time.IsZero():
 		return now
 	}
 	return now.Add(time.Minute) // every place is ours
-}
-
-// onlyCountTells reports whether an encoding may hold a place of which only a count can tell
-// when it is free: the encoding cannot be polled, or shows an unknown status.
-func (l *accountLoop) onlyCountTells(now time.Time) bool {
-	for _, t := range l.jobs.tracked {
-		if t.cannotBePolled() && l.makeInFlight(t, now).holdsPlace() {
-			return true
-		}
-		if t.hasUnknownStatus() && l.queue.mayContain(t) {
-			return true
-		}
-	}
-	return false
-}
-
-// startedBeforeCount reports whether an encoding that lacks a status counts as holding a place
-// only because it was started too short a time before the count.
-func (l *accountLoop) startedBeforeCount(now time.Time) bool {
-	for _, t := range l.jobs.tracked {
-		if t.lacksStatus() && !t.inLastCount && t.job.Step != job.StepStart && l.makeInFlight(t, now).holdsPlace() {
-			return true
-		}
-	}
-	return false
 }

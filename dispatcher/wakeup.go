@@ -3,7 +3,6 @@ package dispatcher
 import (
 	"maps"
 	"sync"
-	"time"
 )
 
 // wakeup wakes one loop. A notification is a hint that something may have changed: several
@@ -49,25 +48,4 @@ func (q *hintQueue) moveTo(pending map[string]bool) {
 	defer q.mu.Unlock()
 	maps.Copy(pending, q.encodings)
 	clear(q.encodings)
-}
-
-// pollHinted makes the encodings be polled for which there are hints. While a task is under way
-// for one, the answer to that task may be older than the hint: its hint is kept until the task
-// has ended.
-func (l *accountLoop) pollHinted(now time.Time) {
-	l.hints.moveTo(l.pendingHints)
-	if len(l.pendingHints) == 0 {
-		return
-	}
-	kept := map[string]bool{}
-	for _, t := range l.jobs.tracked {
-		switch id := t.job.EncodingID; {
-		case !l.pendingHints[id]:
-		case t.task != taskNone:
-			kept[id] = true
-		case t.nextPoll.After(now) && !t.notBefore.After(now):
-			t.nextPoll = now
-		}
-	}
-	l.pendingHints = kept
 }

@@ -345,28 +345,33 @@ func TestHint(t *testing.T) {
 // A ring that comes while the encoding is being looked at is not lost: that look may
 // have been answered before.
 func TestHintDuringALook(t *testing.T) {
-	d := &accountLoop{hints: newHintQueue(), pendingHints: map[string]bool{}, jobs: newJobTracker()}
+	hints, pending := newHintQueue(), map[string]bool{}
+	polls := &pollSchedule{jobs: newJobTracker()}
+	pollHinted := func(now time.Time) {
+		hints.moveTo(pending)
+		pending = polls.pollHinted(pending, now)
+	}
 	now := time.Now()
 	e := &trackedJob{job: job.Job{EncodingID: "e"}, task: taskPoll, nextPoll: now.Add(time.Hour)}
-	d.jobs.tracked[job.ID{Batch: "b", Number: 1}] = e
-	d.hints.add("e")
-	d.pollHinted(now)
+	polls.jobs.tracked[job.ID{Batch: "b", Number: 1}] = e
+	hints.add("e")
+	pollHinted(now)
 	if !e.nextPoll.After(now) {
 		t.Error("the look that is under way was changed")
 	}
 	e.task = taskNone
-	d.pollHinted(now)
+	pollHinted(now)
 	if e.nextPoll.After(now) {
 		t.Error("the ring was lost")
 	}
 	e.nextPoll = now.Add(time.Hour)
-	d.pollHinted(now)
+	pollHinted(now)
 	if !e.nextPoll.After(now) {
 		t.Error("the ring was heard twice")
 	}
 	e.notBefore = now.Add(time.Minute)
-	d.hints.add("e")
-	d.pollHinted(now)
+	hints.add("e")
+	pollHinted(now)
 	if !e.nextPoll.After(now) {
 		t.Error("the ring went before a pause after trouble")
 	}
