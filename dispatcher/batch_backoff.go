@@ -129,9 +129,9 @@ func (bs batchBackoffs) onTrial(batchID string) bool {
 
 // skippedBatches are the sequence numbers of the batches that are skipped for a while.
 type skippedBatches struct {
-	refused    []int64   // whatever is tried would be refused again
-	unanswered []int64   // calls for them were lost; they go on if there are no others
-	until      time.Time // when the first of them goes on; zero if there are none
+	always      []int64   // the platform would refuse again whatever is tried
+	whileOthers []int64   // calls for them were lost; they are not skipped if there are no others
+	until       time.Time // when the first of them goes on; zero if there are none
 }
 
 // skipped collects the batches that are skipped now. read reads a batch; batches that do
@@ -151,9 +151,9 @@ func (bs batchBackoffs) skipped(read func(id string) (*batch, error), now time.T
 		case !t.until.After(now):
 			continue
 		case errors.Is(t.err, errNotStarted):
-			s.unanswered = append(s.unanswered, b.Seq)
+			s.whileOthers = append(s.whileOthers, b.Seq)
 		default:
-			s.refused = append(s.refused, b.Seq)
+			s.always = append(s.always, b.Seq)
 		}
 		s.until = earlier(s.until, t.until)
 	}

@@ -11,18 +11,18 @@ import (
 	"github.com/stokerd/stoker/store"
 )
 
-// BenchmarkDecision measures what the loop does when a bell rings: it reads settings,
+// BenchmarkDecision measures what the loop does after a wakeup: it reads settings,
 // live jobs, orphans and the window anew, and decides. It does so with 1,000 jobs at the
 // platform and 1,000 that wait, in a batch without any others and in one with a million
 // that have ended, by turns, so that whatever else the machine does hits both.
 func BenchmarkDecision(b *testing.B) {
-	drivers := []*accountLoop{benchDriver(b, 0), benchDriver(b, 1_000_000)}
-	took := make([]time.Duration, len(drivers))
+	loops := []*accountLoop{benchLoop(b, 0), benchLoop(b, 1_000_000)}
+	took := make([]time.Duration, len(loops))
 	n := 0
 	for b.Loop() {
-		for i, d := range drivers {
+		for i, l := range loops {
 			began := time.Now()
-			decideAnew(b, d)
+			decideAnew(b, l)
 			took[i] += time.Since(began)
 		}
 		n++
@@ -46,9 +46,9 @@ func decideAnew(b *testing.B, d *accountLoop) {
 	}
 }
 
-// benchDriver is a driver that has begun, on a job table with one batch: jobs that have
+// benchLoop is a loop that has begun, on a job table with one batch: jobs that have
 // ended, 960 that run and 40 that are queued, and 1,000 that wait.
-func benchDriver(b *testing.B, finished int) *accountLoop {
+func benchLoop(b *testing.B, finished int) *accountLoop {
 	b.Helper()
 	table, err := store.Open(b.Context(), filepath.Join(b.TempDir(), "stoker.db"), store.Options{Unsafe: true})
 	if err != nil {

@@ -132,7 +132,7 @@ func TestBrokenEncodingKeepsItsPace(t *testing.T) {
 				}
 				encoding := w.jobs(b.ID)[0].EncodingID
 				others := w.submit(200, nil)
-				for range 30 * 60 { // somebody rings all the time
+				for range 30 * 60 { // there is a hint all the time
 					w.store.HintEncoding("default", encoding)
 					time.Sleep(time.Second)
 				}

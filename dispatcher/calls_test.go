@@ -19,7 +19,7 @@ func TestProfileCalls(t *testing.T) {
 	}
 }
 
-// Thousands of encodings at once cost no storm of polls: listing what runs leaves half of
+// Thousands of encodings at once do not flood the platform with polls: listing what runs leaves half of
 // the lists that all users of the key share, and looks go where something is expected.
 // `make bench` does it with five thousand.
 func TestManyRunningCostFewCalls(t *testing.T) {

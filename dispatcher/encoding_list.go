@@ -13,6 +13,9 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
+// pageSize is how many encodings one call lists.
+const pageSize = 100
+
 // encodingList lists an account's encodings. It takes no query parameter for granted: one that
 // is refused is left out, and callers filter for themselves what the platform may not have
 // filtered. What was found out about the parameters is kept in the job table. It is safe for

@@ -73,9 +73,9 @@ func (l *encodingList) eachCreated(ctx context.Context, q bitmovin.ListEncodings
 		}
 		more, err := l.pageBeyond(ctx, q, pass.seen)
 		for _, e := range more {
-			if ours, err := l.owns(ctx, e); err != nil {
+			if isOwn, err := l.owns(ctx, e); err != nil {
 				return own, err
-			} else if ours {
+			} else if isOwn {
 				own++
 			}
 			if newerThan(e, q.CreatedAfter) && !pass.seen[e.ID] {

@@ -9,20 +9,9 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-const (
-	// pageSize is how many encodings one call lists.
-	pageSize = 100
-	// listPageSpacing is the time to allow for each page, so that listing what runs takes less
-	// than half of the list calls that all users of the API key share.
-	listPageSpacing = 2500 * time.Millisecond
-)
-
-// runningList is a list of the running encodings.
-type runningList struct {
-	time    time.Time // before the first call
-	running map[string]job.Observation
-	length  int
-}
+// listPageSpacing is the time to allow for each page, so that listing what runs takes less than
+// half of the list calls that all users of the API key share.
+const listPageSpacing = 2500 * time.Millisecond
 
 // spawnList lists our running encodings: one call shows the progress of a hundred, and an
 // encoding that is missing from the list has ended. Where the platform cannot list by

@@ -109,7 +109,7 @@ func (l *accountLoop) readDailyStarts(ctx context.Context, now time.Time) error 
 	before := l.dailyStarts.usedUp()
 	l.dailyStarts.counted = starts
 	if l.dailyStarts.usedUp() && !before {
-		l.log.Warn("the account has made all starts that it may make in a day; it goes on with the next day, or when somebody resumes it",
+		l.log.Warn("the account has made all starts that it may make in a day; it starts the next one tomorrow (UTC), or when it is resumed",
 			"limit", l.dailyStarts.max, "until", l.dailyStarts.dayEnd())
 	}
 	return nil
@@ -148,9 +148,9 @@ func (l *accountLoop) readNextJobs(ctx context.Context, now time.Time) error {
 		return err
 	}
 	limit := jobsToPrepare(l.limit.wanted) + l.limit.wanted + l.jobs.countBackedOff(now)
-	jobs, err := l.store.NextJobs(ctx, l.account.ID, now, limit, slices.Concat(skipped.refused, skipped.unanswered)...)
-	if err == nil && len(jobs) == 0 && len(skipped.unanswered) > 0 {
-		jobs, err = l.store.NextJobs(ctx, l.account.ID, now, limit, skipped.refused...)
+	jobs, err := l.store.NextJobs(ctx, l.account.ID, now, limit, slices.Concat(skipped.always, skipped.whileOthers)...)
+	if err == nil && len(jobs) == 0 && len(skipped.whileOthers) > 0 {
+		jobs, err = l.store.NextJobs(ctx, l.account.ID, now, limit, skipped.always...)
 	}
 	if err != nil {
 		return err

@@ -84,7 +84,7 @@ func (l *accountLoop) describeProblems(s *job.AccountStatus, now time.Time) {
 		s.Problems[id] = cmp.Or(s.Problems[id], job.Problem{Text: shortText(fmt.Errorf("%w: %w", errNoStatus, err))})
 		s.Problem = cmp.Or(s.Problem, errNoStatus.Error())
 	}
-	if err := l.retries.problem(now); err != nil {
+	if err := l.retries.lastingError(now); err != nil {
 		s.Problem = shortText(err)
 	}
 	if l.accountBackoff.err != nil {

@@ -70,9 +70,9 @@ var accountTasks = map[taskKind]string{
 	taskWalk: "list all encodings",
 }
 
-// problem is the error of a task that keeps failing although the platform answers; nil if
+// lastingError is the error of a task that keeps failing although the platform answers; nil if
 // there is none, or if the task has not been needed for a while.
-func (r *retryCounts) problem(now time.Time) error {
+func (r *retryCounts) lastingError(now time.Time) error {
 	for kind, n := range r.consecutive {
 		if n >= failuresToReport && now.Sub(r.lastTime[kind]) < 3*maxTaskPause {
 			return fmt.Errorf("cannot %s: %w", accountTasks[taskKind(kind)], r.lastErr[kind])

@@ -49,15 +49,6 @@ type pollSchedule struct {
 	pollInterval time.Duration
 }
 
-// taskResult is the result of a task for one job, as the loop takes note of it.
-type taskResult struct {
-	kind    taskKind
-	tracked *trackedJob
-	before  job.Job // as the loop knew it until now
-	outcome outcome
-	now     time.Time
-}
-
 // scheduleNextPoll sets when the job of a finished task is polled next.
 func (s *pollSchedule) scheduleNextPoll(r taskResult) {
 	t, now := r.tracked, r.now

@@ -35,7 +35,7 @@ type reconciliation struct {
 	tries int       // how often it was tried
 	err   error     // of the latest try
 	due   time.Time // the next try or, once it is done, the next sweep
-	// sweepFrom is the creation time before which everything has been swept.
+	// sweepFrom is the creation time before which earlier sweeps have seen everything.
 	sweepFrom time.Time
 	loadTime  time.Time // when this process began
 	// clockTurnedBack says that the job table may have changes from after loadTime.
@@ -55,8 +55,7 @@ func (r *reconciliation) isNew(b *batch) bool {
 	return b != nil && !r.clockTurnedBack && b.CreateTime.After(r.loadTime)
 }
 
-// finish records that the platform has been compared, or swept, by a task that began at a given
-// time.
+// finish records the end of a reconciliation or a sweep that began at a given time.
 func (r *reconciliation) finish(began, now time.Time) {
 	r.done, r.err = true, nil
 	clear(r.confirmations)

@@ -81,3 +81,12 @@ func (o outcome) retryReason() error {
 	}
 	return o.sharedErr
 }
+
+// taskResult is the result of a task for one job, as the loop takes note of it.
+type taskResult struct {
+	kind    taskKind
+	tracked *trackedJob
+	before  job.Job // as the loop knew it until now
+	outcome outcome
+	now     time.Time
+}

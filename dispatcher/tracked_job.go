@@ -126,6 +126,13 @@ func (t *trackedJob) isAnswer(err error) bool {
 	return !bitmovin.Outage(err)
 }
 
+// exceedsTolerance reports whether a refusal counts as the job's failure although a shared
+// resource is missing: that has happened again and again, however often the resource was
+// created anew.
+func (t *trackedJob) exceedsTolerance(err error) bool {
+	return t.batchFailures >= sharedFailuresTolerated && t.isAnswer(err) && !bitmovin.Unauthorized(err)
+}
+
 // pollIfUnlisted polls the encoding at once because a list lacks it that should have it. The
 // more lists in a row lack it, the longer it waits before the next poll.
 func (t *trackedJob) pollIfUnlisted(now time.Time) {

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -98,22 +97,4 @@ func (w *worker) completeError(ctx context.Context, t *bitmovin.Task) {
 		w.loadDefinitions(ctx)
 		w.account.Client.Explain(t)
 	}
-}
-
-// newFailure makes a job's failure of a refused call.
-func newFailure(kind job.FailureKind, err error, now time.Time) job.Failure {
-	f := job.Failure{Kind: kind, Text: err.Error(), Time: now}
-	if e, ok := errors.AsType[*bitmovin.APIError](err); ok {
-		f.Code, f.HTTPStatus, f.RequestID = e.Code, e.Status, e.RequestID
-		f.Text = e.Message
-		if f.Text == "" {
-			f.Text = http.StatusText(e.Status)
-		}
-		for _, m := range e.Details {
-			if m.Text != "" {
-				f.Messages = append(f.Messages, m.Text)
-			}
-		}
-	}
-	return f
 }

@@ -8,6 +8,13 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
+// runningList is a list of the running encodings.
+type runningList struct {
+	time    time.Time // before the first call
+	running map[string]job.Observation
+	length  int
+}
+
 // listRunning lists our running encodings.
 func (w *worker) listRunning(ctx context.Context) (runningList, error) {
 	l := runningList{time: w.now(), running: map[string]job.Observation{}}
@@ -25,16 +32,6 @@ func (w *worker) listRunning(ctx context.Context) (runningList, error) {
 		return false, nil
 	})
 	return l, err
-}
-
-// estimateRemaining estimates from the progress how long an encoding still runs, because lists
-// have no estimate; 0 if that is too early.
-func estimateRemaining(o job.Observation, now time.Time) time.Duration {
-	if o.Progress < 5 || o.RunningAt.IsZero() {
-		return 0
-	}
-	// The progress is rounded down, so that half a percent more is assumed.
-	return now.Sub(o.RunningAt) * time.Duration(200-2*o.Progress-1) / time.Duration(2*o.Progress+1)
 }
 
 // listOverlap is how many encodings may be deleted between two pages of a list that has to prove

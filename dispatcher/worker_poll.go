@@ -1,7 +1,6 @@
 package dispatcher
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -96,46 +95,4 @@ func (w *worker) recordObservation(ctx context.Context, t trackedJob, seen job.O
 		return t.job, nil
 	}
 	return w.updateJob(ctx, t.job.ID, func(u *job.Update) error { return u.Observe(seen, rules, now) })
-}
-
-// taskObservation is what a status shows of an encoding.
-func taskObservation(encodingID string, t bitmovin.Task) job.Observation {
-	o := job.Observation{
-		EncodingID: encodingID,
-		Progress:   int(t.Progress),
-		QueuedAt:   t.QueuedAt.Time,
-		RunningAt:  t.RunningAt.Time,
-		FinishedAt: t.FinishedAt.Time,
-		Messages:   t.ErrorTexts(),
-	}
-	o.Status, o.Unknown = statusOf(t.Status)
-	if o.FinishedAt.IsZero() {
-		o.FinishedAt = t.ErrorAt.Time
-	}
-	if t.Error != nil {
-		o.Failure = &job.Failure{
-			Code: t.Error.Code, Category: t.Error.Category, Text: t.Error.Text,
-			Hint: job.RetryHint(t.Error.RetryHint),
-		}
-	}
-	return o
-}
-
-// listedObservation is what a list shows of an encoding.
-func listedObservation(e bitmovin.Encoding) job.Observation {
-	o := job.Observation{
-		EncodingID: string(e.ID), Progress: int(e.Progress),
-		QueuedAt: e.QueuedAt.Time, RunningAt: e.RunningAt.Time, FinishedAt: e.FinishedAt.Time,
-	}
-	o.Status, o.Unknown = statusOf(e.Status)
-	return o
-}
-
-// statusOf is the status of an encoding, or the platform's word for a status that this version
-// does not know.
-func statusOf(s bitmovin.Status) (known job.Remote, unknown string) {
-	if s.Known() {
-		return job.Remote(s), ""
-	}
-	return "", cmp.Or(string(s), "(none)")
 }

@@ -106,13 +106,6 @@ func (w *worker) isJobsFault(ctx context.Context, t trackedJob, shared provision
 	return bitmovin.Unauthorized(err) || w.provisioner.Verify(ctx, shared)
 }
 
-// exceedsTolerance reports whether a refusal counts as the job's failure although a shared
-// resource is missing: that has happened again and again, however often the resource was
-// created anew.
-func (t *trackedJob) exceedsTolerance(err error) bool {
-	return t.batchFailures >= sharedFailuresTolerated && t.isAnswer(err) && !bitmovin.Unauthorized(err)
-}
-
 // sharedMissing is the error of a call that was refused because a shared resource is missing.
 func sharedMissing(err error) error {
 	return provision.SharedError{Err: fmt.Errorf("%w: %w", errSharedMissing, err)}

@@ -73,5 +73,5 @@ func (w *worker) templateStartUpdate(ctx context.Context, t trackedJob, shared p
 		f, rules := newFailure(job.FailedConfigure, err, now), t.batch.rules(0)
 		return func(u *job.Update) error { return u.StartRefused(f, rules, now) }, sharedErr
 	}
-	return notMadeUpdate("a storage of the batch has vanished at the platform", now), sharedErr
+	return notMadeUpdate("a storage of the batch is missing at the platform", now), sharedErr
 }

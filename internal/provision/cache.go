@@ -41,7 +41,7 @@ type resourceCache struct {
 
 	mu       sync.Mutex
 	verified map[string]string   // ids by resource key
-	refused  map[string]refusal  // storages that the platform refused lately, by resource key
+	refusals map[string]refusal  // of storages, by resource key
 	storages map[string]resource // by kind and name: the hash that describes one is slow
 }
 
@@ -58,7 +58,7 @@ func (c *resourceCache) ensure(ctx context.Context, want resource) (string, erro
 	key := want.key()
 	c.mu.Lock()
 	id, ok := c.verified[key]
-	refused := c.refused[key]
+	refused := c.refusals[key]
 	c.mu.Unlock()
 	switch {
 	case ok:
@@ -75,7 +75,7 @@ func (c *resourceCache) ensure(ctx context.Context, want resource) (string, erro
 			return "", err
 		}
 		c.verified[key] = id
-		delete(c.refused, key)
+		delete(c.refusals, key)
 		return id, nil
 	})
 	id, _ = result.(string)
@@ -89,13 +89,13 @@ func (c *resourceCache) noteRefusal(want resource, err error) {
 	if _, answered := errors.AsType[*bitmovin.APIError](err); !answered || bitmovin.Outage(err) || want.kind == kindConfiguration {
 		return
 	}
-	r, now := c.refused[want.key()], c.clock.Now()
+	r, now := c.refusals[want.key()], c.clock.Now()
 	if !r.until.After(now) { // requests that were refused side by side count once
 		r.until = now.Add(min(firstRefusalPause<<min(r.count, 20), maxRefusalPause))
 		r.count++
 	}
 	r.err = err
-	c.refused[want.key()] = r
+	c.refusals[want.key()] = r
 }
 
 // findOrCreate looks for a resource in the store, then at the platform, where a create call

@@ -46,7 +46,7 @@ func New(c Config) *Provisioner {
 		resources: &resourceCache{
 			accountID: c.AccountID, platform: c.Platform, store: c.Store, clock: clock.Or(c.Clock),
 			hashRounds: cmp.Or(c.HashRounds, DefaultHashRounds),
-			verified:   map[string]string{}, refused: map[string]refusal{}, storages: map[string]resource{},
+			verified:   map[string]string{}, refusals: map[string]refusal{}, storages: map[string]resource{},
 		},
 	}
 }

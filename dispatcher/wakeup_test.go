@@ -236,7 +236,7 @@ func TestWebhooksChangeNothing(t *testing.T) {
 				if !tt.off {
 					w.listen(way)
 				}
-				w.strangers(tt.foreign)
+				w.addForeignStarts(tt.foreign)
 				b := w.awaitEnd(w.submit(16, nil).ID, 2*time.Hour)
 				if diff := cmp.Diff(wantEndings(), endings(w.jobs(b.ID))); diff != "" {
 					w.t.Errorf("jobs (-want +got):\n%s", diff)
@@ -269,8 +269,8 @@ func wantEndings() []ending {
 	return all
 }
 
-// strangers starts encodings of other people.
-func (w *world) strangers(n int) {
+// addForeignStarts starts encodings of other people.
+func (w *world) addForeignStarts(n int) {
 	w.t.Helper()
 	other, err := bitmovin.New(bitmovin.Options{
 		APIKey: func() (string, error) { return "other", nil }, HTTPClient: w.sim.Client(),
@@ -330,21 +330,21 @@ func TestHint(t *testing.T) {
 		w.store.HintEncoding("no-such-account", id)
 		synctest.Wait()
 		if looks := w.calls(route) - before; looks < 1 || looks > 3 {
-			w.t.Errorf("%d looks after 100 rings for one encoding, want them to coalesce", looks)
+			w.t.Errorf("%d polls after 100 hints for one encoding, want them to coalesce", looks)
 		}
 		w.halt()
 		for i := range 2 * maxHints {
 			w.store.HintEncoding("default", fmt.Sprint(id, i))
 		}
 		if n := len(w.disp.loops["default"].hints.encodings); n != maxHints {
-			w.t.Errorf("%d rings are kept after the end, want %d", n, maxHints)
+			w.t.Errorf("%d hints are kept after the end, want %d", n, maxHints)
 		}
 	})
 }
 
-// A ring that comes while the encoding is being looked at is not lost: that look may
+// A hint that comes while the encoding is being polled is not lost: that poll may
 // have been answered before.
-func TestHintDuringALook(t *testing.T) {
+func TestHintDuringAPoll(t *testing.T) {
 	hints, pending := newHintQueue(), map[string]bool{}
 	polls := &pollSchedule{jobs: newJobTracker()}
 	pollHinted := func(now time.Time) {
@@ -357,22 +357,22 @@ func TestHintDuringALook(t *testing.T) {
 	hints.add("e")
 	pollHinted(now)
 	if !e.nextPoll.After(now) {
-		t.Error("the look that is under way was changed")
+		t.Error("the poll that is under way was changed")
 	}
 	e.task = taskNone
 	pollHinted(now)
 	if e.nextPoll.After(now) {
-		t.Error("the ring was lost")
+		t.Error("the hint was lost")
 	}
 	e.nextPoll = now.Add(time.Hour)
 	pollHinted(now)
 	if !e.nextPoll.After(now) {
-		t.Error("the ring was heard twice")
+		t.Error("the hint was followed twice")
 	}
 	e.notBefore = now.Add(time.Minute)
 	hints.add("e")
 	pollHinted(now)
 	if !e.nextPoll.After(now) {
-		t.Error("the ring went before a pause after trouble")
+		t.Error("the hint ended a pause after a failure")
 	}
 }
