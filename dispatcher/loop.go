@@ -63,13 +63,6 @@ type accountLoop struct {
 // outdated says what has to be read from the job table again.
 type outdated struct{ inFlight, nextJobs, orphans, settings, dailyStarts bool }
 
-// orphanDeletion is how the deletion of an encoding stands that belongs to no job.
-type orphanDeletion struct {
-	task      taskKind
-	notBefore time.Time
-	failures  int
-}
-
 func newAccountLoop(c Config, a Account) *accountLoop {
 	log := c.Logger.With("account", a.ID)
 	w := newWorker(c, a, log)

@@ -1,7 +1,6 @@
 package dispatcher
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -73,14 +72,6 @@ func (l *accountLoop) finishJobTask(kind taskKind, id job.ID, o outcome) {
 func (l *accountLoop) updateBreaker(r taskResult) {
 	if r.outcome.called {
 		l.noteCall(r.kind, r.tracked.callObject(), r.outcome.callErr, r.now)
-	}
-}
-
-// noteCall tells the breaker how a call about an object ended. Without an object, the call was
-// about the account as a whole.
-func (l *accountLoop) noteCall(kind taskKind, object string, err error, now time.Time) {
-	if l.breaker.noteCall(cmp.Or(object, kind.String()), err, now) {
-		l.logBreakerOpened(kind, err)
 	}
 }
 

@@ -57,7 +57,7 @@ func (c Config) provision(a Account) provision.Config {
 // now is the present by the dispatcher's clock.
 func (w *worker) now() time.Time { return w.clock.Now() }
 
-// ping asks the platform for a trifle.
+// ping makes the cheapest call there is, to see whether the platform answers.
 func (w *worker) ping(ctx context.Context) error { return w.account.Client.Ping(ctx) }
 
 // updateJob changes a job. What has happened at the platform is recorded even if ctx has ended
