@@ -104,7 +104,7 @@ func New(c Config) (*Dispatcher, error) {
 func (d *Dispatcher) Run(ctx context.Context) error {
 	for _, l := range d.loops {
 		if err := l.load(ctx); err != nil && ctx.Err() == nil {
-			return fmt.Errorf("account %s: %w", l.account.ID, err)
+			return fmt.Errorf("account %s: %w", l.accountID, err)
 		}
 	}
 	var group errgroup.Group

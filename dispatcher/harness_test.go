@@ -160,7 +160,7 @@ func (w *world) prepare(c clock.Clock) {
 		w.t.Fatal(err)
 	}
 	for _, d := range w.disp.loops {
-		fast := config.provision(d.account)
+		fast := config.provision(d.worker.account)
 		fast.HashRounds = 1 // slow on purpose otherwise
 		d.worker.provisioner = provision.New(fast)
 	}

@@ -17,10 +17,12 @@ var errStopped = errors.New("the dispatcher stopped")
 const readRetryPause = time.Second
 
 // accountLoop keeps one account's queue filled. One goroutine, the loop, owns all of its state
-// and decides. It makes no call to the platform: the worker's tasks do, side by side, and
-// bring their results back to the loop.
+// and decides. It makes no call to the platform, and does not have the client: the worker's
+// tasks make the calls, side by side, and bring their results back to the loop.
 type accountLoop struct {
-	account      Account
+	accountID    string
+	queueTarget  int  // configured; of an automatic target the largest
+	automatic    bool // the queue target follows the drain rate
 	store        Store
 	log          *slog.Logger
 	clock        clock.Clock
@@ -68,7 +70,7 @@ func newAccountLoop(c Config, a Account) *accountLoop {
 	w := newWorker(c, a, log)
 	jobs := newJobTracker()
 	l := &accountLoop{
-		account: a, store: c.Store, log: log, clock: c.Clock, pollInterval: c.PollInterval, grace: c.Grace, worker: w,
+		accountID: a.ID, queueTarget: a.QueueTarget, automatic: a.AutoTarget, store: c.Store, log: log, clock: c.Clock, pollInterval: c.PollInterval, grace: c.Grace, worker: w,
 		wakeup: newWakeup(), hints: newHintQueue(), tasks: newTaskRunner(),
 		publisher:   &statusPublisher{store: c.Store, client: a.Client},
 		dailyStarts: dailyStarts{max: a.MaxStartsPerDay}, jobs: jobs, orphans: map[string]*orphanDeletion{},

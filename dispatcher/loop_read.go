@@ -25,7 +25,7 @@ func (l *accountLoop) load(ctx context.Context) error {
 		return err
 	}
 	l.reconciliation.loadTime = now
-	changed, err := l.store.ReconcileSince(ctx, l.account.ID)
+	changed, err := l.store.ReconcileSince(ctx, l.accountID)
 	l.reconciliation.clockTurnedBack = err != nil || changed.After(now) // reconciling meets the error again
 	if err := l.readInFlight(ctx, now); err != nil {
 		return err
@@ -85,13 +85,13 @@ func (l *accountLoop) read(ctx context.Context, now time.Time) error {
 
 // readSettings reads what was changed of the account while the service ran.
 func (l *accountLoop) readSettings(ctx context.Context) error {
-	s, err := l.store.AccountSettings(ctx, l.account.ID)
+	s, err := l.store.AccountSettings(ctx, l.accountID)
 	if err != nil {
 		return err
 	}
 	l.settings = s
-	if s.QueueTarget != 0 || !l.account.AutoTarget {
-		l.limit.setTarget(cmp.Or(s.QueueTarget, l.account.QueueTarget))
+	if s.QueueTarget != 0 || !l.automatic {
+		l.limit.setTarget(cmp.Or(s.QueueTarget, l.queueTarget))
 	}
 	l.outdated.settings = false
 	return nil
@@ -102,7 +102,7 @@ func (l *accountLoop) readDailyStarts(ctx context.Context, now time.Time) error 
 	if l.dailyStarts.max == 0 {
 		return nil
 	}
-	starts, err := l.store.DailyStarts(ctx, l.account.ID, now)
+	starts, err := l.store.DailyStarts(ctx, l.accountID, now)
 	if err != nil {
 		return err
 	}
@@ -117,7 +117,7 @@ func (l *accountLoop) readDailyStarts(ctx context.Context, now time.Time) error 
 
 // readInFlight tracks every job that has, or may have, an encoding at the platform.
 func (l *accountLoop) readInFlight(ctx context.Context, now time.Time) error {
-	jobs, err := l.store.JobsInFlight(ctx, l.account.ID)
+	jobs, err := l.store.JobsInFlight(ctx, l.accountID)
 	if err != nil {
 		return err
 	}
@@ -148,14 +148,14 @@ func (l *accountLoop) readNextJobs(ctx context.Context, now time.Time) error {
 		return err
 	}
 	limit := jobsToPrepare(l.limit.wanted) + l.limit.wanted + l.jobs.countBackedOff(now)
-	jobs, err := l.store.NextJobs(ctx, l.account.ID, now, limit, slices.Concat(skipped.always, skipped.whileOthers)...)
+	jobs, err := l.store.NextJobs(ctx, l.accountID, now, limit, slices.Concat(skipped.always, skipped.whileOthers)...)
 	if err == nil && len(jobs) == 0 && len(skipped.whileOthers) > 0 {
-		jobs, err = l.store.NextJobs(ctx, l.account.ID, now, limit, skipped.always...)
+		jobs, err = l.store.NextJobs(ctx, l.accountID, now, limit, skipped.always...)
 	}
 	if err != nil {
 		return err
 	}
-	due, err := l.store.NextDueTime(ctx, l.account.ID, now)
+	due, err := l.store.NextDueTime(ctx, l.accountID, now)
 	if err != nil {
 		return err
 	}
@@ -174,7 +174,7 @@ func (l *accountLoop) readNextJobs(ctx context.Context, now time.Time) error {
 
 // readOrphans reads the encodings that are to be deleted.
 func (l *accountLoop) readOrphans(ctx context.Context, now time.Time) error {
-	orphans, err := l.store.Orphans(ctx, l.account.ID, maxOrphansRead)
+	orphans, err := l.store.Orphans(ctx, l.accountID, maxOrphansRead)
 	if err != nil {
 		return err
 	}

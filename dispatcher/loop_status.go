@@ -19,7 +19,7 @@ var errNoStatus = errors.New("the platform gives no answer about an encoding")
 func (l *accountLoop) publishStatus(v *view) {
 	now := l.now()
 	s := job.AccountStatus{
-		ID:                   l.account.ID,
+		ID:                   l.accountID,
 		QueueTarget:          l.limit.wanted,
 		EffectiveQueueTarget: l.limit.effective,
 		PreparingCount:       l.tasks.underWay[taskPrepare],

@@ -21,7 +21,7 @@ func (d *Dispatcher) Simulate(ctx context.Context, sim *clock.Simulation) error 
 	}
 	for _, l := range d.loops {
 		if err := l.simulate(ctx, sim); err != nil {
-			return fmt.Errorf("account %s: %w", l.account.ID, err)
+			return fmt.Errorf("account %s: %w", l.accountID, err)
 		}
 	}
 	return nil

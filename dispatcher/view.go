@@ -15,8 +15,8 @@ func jobsToPrepare(target int) int { return min(max(2*target, 4), 64) }
 func (l *accountLoop) prepareDecision(now time.Time) {
 	running := l.jobs.countRunning()
 	l.polls.scheduleQueueHead(running)
-	if l.account.AutoTarget && l.settings.QueueTarget == 0 {
-		l.limit.setTarget(l.auto.chooseTarget(l.polls.drain, running, DefaultQueueTarget, l.account.QueueTarget, now))
+	if l.automatic && l.settings.QueueTarget == 0 {
+		l.limit.setTarget(l.auto.chooseTarget(l.polls.drain, running, DefaultQueueTarget, l.queueTarget, now))
 	}
 	l.limit.grow(now)
 }
