@@ -31,19 +31,19 @@ func (l *accountLoop) load(ctx context.Context) error {
 		return err
 	}
 	for id, t := range l.jobs.tracked {
-		var recover func(*job.Update) error
+		var pickUp func(*job.Update) error
 		switch t.job.Step {
 		case job.StepCreate:
 			// The earlier process may have created an encoding or not. The sweep finds and deletes
 			// it; the job begins anew.
-			recover = func(u *job.Update) error { return u.CreateAbandoned("", now) }
+			pickUp = func(u *job.Update) error { return u.CreateAbandoned("", now) }
 		case job.StepStart:
 			// Its call may have waited for its share of the calls, and have been sent just now.
-			recover = func(u *job.Update) error { return u.StartUnknown(now) }
+			pickUp = func(u *job.Update) error { return u.StartUnknown(now) }
 		default:
 			continue
 		}
-		j, err := l.store.UpdateJob(ctx, id, now, recover)
+		j, err := l.store.UpdateJob(ctx, id, now, pickUp)
 		if err != nil {
 			return err
 		}

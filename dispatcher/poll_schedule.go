@@ -36,6 +36,10 @@ const (
 	maxRunningPoll = time.Hour
 	// minRunningPoll is the earliest one.
 	minRunningPoll = changePoll / 4
+	// firstOverduePoll is when to poll again an encoding that should have ended. The pause
+	// doubles with each poll after the first overduePollsAtOnce, up to maxJobPause.
+	firstOverduePoll   = changePoll / 2
+	overduePollsAtOnce = 10
 	// pollSpacing is the time to allow for each poll, so that polling all that runs takes less
 	// than half of the calls.
 	pollSpacing = 25 * time.Millisecond
@@ -104,7 +108,7 @@ func (s *pollSchedule) untilRunningPoll(t *trackedJob, estimate time.Duration, n
 		t.overduePolls = 0
 	} else {
 		t.overduePolls++ // it should have ended
-		eta = growingPause(changePoll/2, t.overduePolls-10, maxJobPause)
+		eta = growingPause(firstOverduePoll, t.overduePolls-overduePollsAtOnce, maxJobPause)
 		if estimate == 0 && s.drain.runtime == 0 {
 			eta = s.pollInterval
 		}

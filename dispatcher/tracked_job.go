@@ -25,6 +25,10 @@ const (
 	maxUnknownPoll = 2 * time.Minute
 )
 
+// unchangedPollsAtOnce is how many polls of an encoding that is expected to change at once follow
+// each other without the pause between them growing.
+const unchangedPollsAtOnce = 10
+
 // trackedJob is a job that the loop has something to do with: it is in flight, it is
 // prepared, or a task for it is under way. Tasks get a copy of it.
 type trackedJob struct {
@@ -188,7 +192,7 @@ func (t *trackedJob) noteForbidden(o outcome) {
 // changePollPause is how soon to poll again an encoding that is expected to change at once: the
 // longer it has not, the later.
 func (t *trackedJob) changePollPause() time.Duration {
-	return growingPause(changePoll, t.unchangedPolls-10, maxJobPause)
+	return growingPause(changePoll, t.unchangedPolls-unchangedPollsAtOnce, maxJobPause)
 }
 
 // stopRetryPause is how long after the latest stop to ask for one again.
