@@ -15,7 +15,7 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-// The defaults of a [Config].
+// The defaults of a [Config] and an [Account].
 const (
 	DefaultQueueTarget  = 3
 	DefaultAutoTarget   = 50

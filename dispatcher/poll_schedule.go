@@ -66,8 +66,8 @@ func (s *pollSchedule) scheduleNextPoll(r taskResult) {
 		t.nextPoll = now.Add(t.unknownStatusPause(now))
 	case t.expectsChange():
 		t.nextPoll = now.Add(t.changePollPause())
-		if settled := t.job.StepTime.Add(s.settle); t.job.Step == job.StepStart && settled.After(now) {
-			t.nextPoll = earlier(t.nextPoll, settled)
+		if settleEnd := t.job.StepTime.Add(s.settle); t.job.Step == job.StepStart && settleEnd.After(now) {
+			t.nextPoll = earlier(t.nextPoll, settleEnd)
 		}
 	case r.kind == taskRecord && t.job.State == job.Running && r.before.State == job.Running:
 		// The list knows no more than the poll before it.
@@ -84,12 +84,12 @@ func (s *pollSchedule) scheduleNextPoll(r taskResult) {
 // answered: soon, since most often it is there, and then when its absence proves something.
 // Each look takes a call of a class that allows few.
 func (s *pollSchedule) nextLookup(kind taskKind, t *trackedJob, now time.Time) time.Time {
-	next, settled := now.Add(changePoll), t.job.StepTime.Add(s.settle)
+	next, settleEnd := now.Add(changePoll), t.job.StepTime.Add(s.settle)
 	switch {
 	case kind != taskPoll:
 		return next
-	case settled.After(next):
-		return settled
+	case settleEnd.After(next):
+		return settleEnd
 	}
 	return now.Add(s.pollInterval) // the list of what was created since is being read
 }

@@ -64,8 +64,8 @@ func (q *queueCount) countOwnPlaces(tracked map[job.ID]*trackedJob, now time.Tim
 	return held
 }
 
-// onlyCountTells reports whether an encoding may hold a place of which only a count can tell
-// when it is free: the encoding cannot be polled, or shows an unknown status.
+// onlyCountTells reports whether an encoding may hold a place although it cannot be polled or
+// shows an unknown status. Only a count shows when such a place is free.
 func (q *queueCount) onlyCountTells(tracked map[job.ID]*trackedJob, now time.Time) bool {
 	for _, t := range tracked {
 		if t.cannotBePolled() && q.makeInFlight(t, now).holdsPlace() {

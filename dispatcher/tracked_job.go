@@ -60,7 +60,7 @@ type trackedJob struct {
 	leftQueue       bool      // it cannot be polled, and the platform's queue does not contain it
 	readsEncoding   bool      // its status resource has no answer, the encoding itself has
 
-	// What polls and lists have led to nothing.
+	// How often polls and lists led to nothing.
 	unchangedPolls int // polls in a row that should have seen a change at once
 	overduePolls   int // polls in a row of an encoding that should have ended
 	unlistedCount  int // lists in a row that lacked it for no reason

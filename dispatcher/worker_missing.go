@@ -59,7 +59,7 @@ func (w *worker) confirmMissing(ctx context.Context, t trackedJob) (certain bool
 
 // searchByName asks for a job's encoding by its name. other is the id under which a template's
 // encoding is there, if that is not the id that the job knows.
-func (w *worker) searchByName(ctx context.Context, t trackedJob) (says evidence, other string) {
+func (w *worker) searchByName(ctx context.Context, t trackedJob) (presence evidence, other string) {
 	if !w.encodings.usable(bitmovin.ParamName) {
 		return evidenceNone, ""
 	}
@@ -67,12 +67,12 @@ func (w *worker) searchByName(ctx context.Context, t trackedJob) (says evidence,
 	if t.batch.Template != nil {
 		query.Name = provision.AttemptName(&t.job)
 	}
-	says, listed := evidenceAbsent, 0
+	presence, listed := evidenceAbsent, 0
 	err := w.encodings.eachListed(ctx, query, func(found bitmovin.Encoding) (enough bool, err error) {
 		listed++
 		switch {
 		case string(found.ID) == t.job.EncodingID:
-			says = evidencePresent
+			presence = evidencePresent
 			return true, nil
 		case found.Name != query.Name:
 			return listed >= pageSize, nil // the platform ignores the name
@@ -84,7 +84,7 @@ func (w *worker) searchByName(ctx context.Context, t trackedJob) (says evidence,
 	if err != nil {
 		return evidenceNone, ""
 	}
-	return says, other
+	return presence, other
 }
 
 // checkOrganisation returns an error if the encoding of a job, missing for so long, may be in

@@ -290,8 +290,8 @@ func (w *worker) refreshJob(ctx context.Context, j job.Job) (job.Job, error) {
 	return w.recordObservation(ctx, trackedJob{job: j, batch: &batch{read}}, taskObservation(j.EncodingID, task))
 }
 
-// tellsNoStatus reports whether err means no more than that the platform does not tell how an
-// encoding stands.
+// tellsNoStatus reports whether err leaves open no more than how one encoding stands: the call
+// for its status had no answer, or was refused.
 func tellsNoStatus(err error) bool {
 	return bitmovin.Ambiguous(err) || err != nil && !bitmovin.Outage(err)
 }
