@@ -1,17 +1,17 @@
 package dispatcher
 
 import (
-	"context"
 	"math/rand/v2"
 	"time"
 
 	"github.com/stokerd/stoker/job"
 )
 
-// batch is what tasks need to know of a batch. It is not changed once made.
+// batch is a batch as it was when it was read. It is never changed, so that tasks may share it.
 type batch struct{ job.Batch }
 
-// rules are the batch's rules for one fact.
+// rules are the batch's rules for one change of a job. settle is how long a start without an
+// answer must be seen not to have happened.
 func (b *batch) rules(settle time.Duration) job.Rules {
 	r := job.Rules{Retry: b.Retry, Template: b.Template != nil, Settle: settle, Jitter: rand.Float64()}
 	switch {
@@ -21,33 +21,4 @@ func (b *batch) rules(settle time.Duration) job.Rules {
 		r.FallbackRegionCount = len(b.Template.FallbackRegions)
 	}
 	return r
-}
-
-// rules are a batch's rules for one fact, as its account knows the platform.
-func (d *driver) rules(b *batch, settle time.Duration) job.Rules {
-	r := b.rules(settle)
-	r.FreshEncoding = d.restartless.Load()
-	return r
-}
-
-// batch reads a batch once and keeps it until somebody changes something.
-func (d *driver) batch(ctx context.Context, id string) (*batch, error) {
-	if b := d.batches[id]; b != nil {
-		return b, nil
-	}
-	read, err := d.store.Batch(ctx, id)
-	if err != nil {
-		return nil, err
-	}
-	b := &batch{read}
-	d.batches[id] = b
-	return b, nil
-}
-
-// priority of a batch that has been read before; 0 otherwise.
-func (d *driver) priority(id string) int {
-	if b := d.batches[id]; b != nil {
-		return b.Priority
-	}
-	return 0
 }

@@ -11,18 +11,18 @@ import (
 	"github.com/stokerd/stoker/store"
 )
 
-// BenchmarkDecision measures what the loop does when a bell rings: it reads settings,
+// BenchmarkDecision measures what the loop does after a wakeup: it reads settings,
 // live jobs, orphans and the window anew, and decides. It does so with 1,000 jobs at the
 // platform and 1,000 that wait, in a batch without any others and in one with a million
 // that have ended, by turns, so that whatever else the machine does hits both.
 func BenchmarkDecision(b *testing.B) {
-	drivers := []*driver{benchDriver(b, 0), benchDriver(b, 1_000_000)}
-	took := make([]time.Duration, len(drivers))
+	loops := []*accountLoop{benchLoop(b, 0), benchLoop(b, 1_000_000)}
+	took := make([]time.Duration, len(loops))
 	n := 0
 	for b.Loop() {
-		for i, d := range drivers {
+		for i, l := range loops {
 			began := time.Now()
-			decideAnew(b, d)
+			decideAnew(b, l)
 			took[i] += time.Since(began)
 		}
 		n++
@@ -32,23 +32,23 @@ func BenchmarkDecision(b *testing.B) {
 	b.ReportMetric(took[1].Seconds()/took[0].Seconds(), "million/empty")
 }
 
-func decideAnew(b *testing.B, d *driver) {
+func decideAnew(b *testing.B, d *accountLoop) {
 	b.Helper()
 	now := time.Now()
-	d.stale = stale{live: true, window: true, orphans: true, settings: true}
-	clear(d.batches)
+	d.outdated = outdated{inFlight: true, nextJobs: true, orphans: true, settings: true}
+	clear(d.jobs.batches)
 	d.queue.time = now // counted just now
 	if err := d.read(b.Context(), now); err != nil {
 		b.Fatal(err)
 	}
-	if p := decide(d.view(now)); len(p.prepares) != maxPrepares {
+	if p := decide(d.collectView(now)); len(p.prepares) != maxPrepares {
 		b.Fatalf("prepares %d jobs, want %d", len(p.prepares), maxPrepares)
 	}
 }
 
-// benchDriver is a driver that has begun, on a job table with one batch: jobs that have
+// benchLoop is a loop that has begun, on a job table with one batch: jobs that have
 // ended, 960 that run and 40 that are queued, and 1,000 that wait.
-func benchDriver(b *testing.B, finished int) *driver {
+func benchLoop(b *testing.B, finished int) *accountLoop {
 	b.Helper()
 	table, err := store.Open(b.Context(), filepath.Join(b.TempDir(), "stoker.db"), store.Options{Unsafe: true})
 	if err != nil {
@@ -64,11 +64,11 @@ func benchDriver(b *testing.B, finished int) *driver {
 	if err != nil {
 		b.Fatal(err)
 	}
-	d := dispatcher.drivers["default"]
+	d := dispatcher.loops["default"]
 	if err := d.load(b.Context()); err != nil {
 		b.Fatal(err)
 	}
-	d.swept = true
+	d.reconciliation.done = true
 	return d
 }
 

@@ -10,89 +10,95 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-// How many calls in a row must fail, for how long, and about how many objects, before the
-// breaker opens: calls go out side by side, and a hiccup of milliseconds fails several of
-// them; and one encoding that the platform breaks on says nothing of the platform. Where
-// too few objects are there to tell, a ping is asked. One refused key opens it at once.
+// The breaker opens when so many calls in a row have failed, for so long, and about so many
+// objects. Calls go out side by side, so that a hiccup of milliseconds fails several of them;
+// and a single encoding on which the platform breaks says nothing about the platform. Where
+// too few objects are in use to tell, a ping decides. One refused API key opens the breaker
+// at once.
 const (
-	trips    = 5
-	tripped  = 2 * time.Second
-	distinct = 3
+	failuresToTrip    = 5
+	failingTimeToTrip = 2 * time.Second
+	objectsToTrip     = 3
 )
 
-// quotaMemory is how soon after the breaker has closed another refusal for a quota counts as
-// the same trouble: the probe cannot tell whether the quota is still used up, so that
-// the pauses have to go on growing.
-const quotaMemory = 5 * time.Minute
+// quotaRefusalMemory is how soon after the breaker has closed another refusal for a quota counts
+// as the same outage. The probe cannot tell whether the quota is still used up, so the pauses
+// go on growing.
+const quotaRefusalMemory = 5 * time.Minute
 
-// pingPace is the time between two pings that are to tell an outage from an object that the
-// platform breaks on.
-const pingPace = 30 * time.Second
+// The pauses between two probes of an open breaker grow between these bounds.
+const (
+	firstProbePause = time.Second
+	maxProbePause   = time.Minute
+)
 
-// maxUnanswered bounds the objects that are remembered for being without an answer.
+// pingInterval is the time between two pings that tell an outage from an object on which the
+// platform breaks.
+const pingInterval = 30 * time.Second
+
+// maxUnanswered bounds how many objects without an answer are remembered.
 const maxUnanswered = 4096
 
-// breaker stops all calls of an account while the platform, or the way to it,
-// is out of order, and lets a single probe through from time to time. Because
-// nothing is sent while it is open, no outage costs a job an attempt.
+// breaker stops all calls of an account during an outage of the platform, or of the way to it,
+// and lets a single probe through from time to time. Because nothing is sent while it is
+// open, no outage costs a job an attempt.
 type breaker struct {
 	state     job.BreakerState
 	reason    string
 	since     time.Time
-	nextProbe time.Time
+	probeTime time.Time
 
-	closedTime time.Time       // when it closed last
-	failures   int             // in a row
-	failing    time.Time       // since the first of them
-	objects    map[string]bool // what they were about, those in unanswered left out
-	unanswered map[string]bool // objects without an answer while the platform answered otherwise
-	pingDue    time.Time       // no ping before
-	wait       *backoff.ExponentialBackOff
+	closedTime   time.Time       // when it closed last
+	failures     int             // calls in a row that failed
+	failingSince time.Time       // when the first of them failed
+	objects      map[string]bool // what those calls were about, except what is in unanswered
+	unanswered   map[string]bool // objects without an answer while the platform gave other answers
+	pingDue      time.Time       // no ping before
+	backoff      *backoff.ExponentialBackOff
 }
 
 func newBreaker() breaker {
-	wait := backoff.NewExponentialBackOff()
-	wait.InitialInterval = time.Second
-	wait.MaxInterval = time.Minute
-	return breaker{state: job.BreakerClosed, wait: wait, objects: map[string]bool{}, unanswered: map[string]bool{}}
+	probes := backoff.NewExponentialBackOff()
+	probes.InitialInterval = firstProbePause
+	probes.MaxInterval = maxProbePause
+	return breaker{state: job.BreakerClosed, backoff: probes, objects: map[string]bool{}, unanswered: map[string]bool{}}
 }
 
-// closed reports whether work may be sent.
+// closed reports whether calls may be sent.
 func (b *breaker) closed() bool { return b.state == job.BreakerClosed }
 
-// observe takes note of how a call about an object ended and reports whether the breaker
-// opened.
-func (b *breaker) observe(object string, err error, now time.Time) (opened bool) {
+// noteCall records how a call about an object ended, and reports whether the breaker opened.
+func (b *breaker) noteCall(object string, err error, now time.Time) (opened bool) {
 	if b.state != job.BreakerClosed {
 		return false // only the probe decides
 	}
 	if err == nil || bitmovin.Throttled(err) || !bitmovin.Outage(err) {
-		b.answered()
+		b.noteAnswer()
 		delete(b.unanswered, object)
 		return false
 	}
 	if b.failures++; b.failures == 1 {
-		b.failing = now
+		b.failingSince = now
 	}
 	if !b.unanswered[object] {
 		b.objects[object] = true
 	}
-	enough := b.enough(now) && len(b.objects) >= distinct
+	enough := b.failsLong(now) && len(b.objects) >= objectsToTrip
 	if !enough && !bitmovin.Unauthorized(err) && !bitmovin.QuotaExhausted(err) {
 		return false
 	}
-	b.open(err, now)
+	b.trip(err, now)
 	return true
 }
 
-// enough reports whether so many calls have failed that it may be an outage.
-func (b *breaker) enough(now time.Time) bool {
-	return b.failures >= trips && now.Sub(b.failing) >= tripped
+// failsLong reports whether so many calls have failed for so long that it may be an outage.
+func (b *breaker) failsLong(now time.Time) bool {
+	return b.failures >= failuresToTrip && now.Sub(b.failingSince) >= failingTimeToTrip
 }
 
-// answered takes note that the platform answers: what went without an answer meanwhile is
-// to blame itself.
-func (b *breaker) answered() {
+// noteAnswer records that the platform answers: calls that failed meanwhile failed because of
+// their objects.
+func (b *breaker) noteAnswer() {
 	if b.failures == 0 {
 		return
 	}
@@ -104,50 +110,47 @@ func (b *breaker) answered() {
 	b.failures = 0
 }
 
-// doubts reports whether a ping has to tell an outage from objects that the platform
-// breaks on, and when.
-func (b *breaker) doubts(now time.Time) (ping bool, due time.Time) {
-	return b.closed() && b.enough(now), b.pingDue
+// wantsPing reports whether a ping has to tell an outage from objects on which the platform
+// breaks, and when it is due.
+func (b *breaker) wantsPing(now time.Time) (ping bool, due time.Time) {
+	return b.closed() && b.failsLong(now), b.pingDue
 }
 
-// pinged takes note of how a ping ended and reports whether the breaker opened.
-func (b *breaker) pinged(err error, now time.Time) (opened bool) {
-	b.pingDue = now.Add(pingPace)
+// notePing records how a ping ended, and reports whether the breaker opened.
+func (b *breaker) notePing(err error, now time.Time) (opened bool) {
+	b.pingDue = now.Add(pingInterval)
 	switch {
 	case !b.closed():
 	case err == nil || bitmovin.Throttled(err) || !bitmovin.Outage(err):
-		b.answered()
+		b.noteAnswer()
 	default:
-		b.open(err, now)
+		b.trip(err, now)
 		return true
 	}
 	return false
 }
 
-// open stops everything until a probe succeeds.
-func (b *breaker) open(err error, now time.Time) {
-	b.state, b.reason, b.since = job.BreakerOpen, inShort(err), now
-	if !bitmovin.QuotaExhausted(err) || now.Sub(b.closedTime) > quotaMemory {
-		b.wait.Reset()
+// trip opens the breaker until a probe succeeds.
+func (b *breaker) trip(err error, now time.Time) {
+	b.state, b.reason, b.since = job.BreakerOpen, shortText(err), now
+	if !bitmovin.QuotaExhausted(err) || now.Sub(b.closedTime) > quotaRefusalMemory {
+		b.backoff.Reset()
 	}
-	b.nextProbe = now.Add(b.wait.NextBackOff())
+	b.probeTime = now.Add(b.backoff.NextBackOff())
 }
 
-// probe lets one call through.
-func (b *breaker) probe() { b.state = job.BreakerProbing }
+// beginProbe lets one call through an open breaker.
+func (b *breaker) beginProbe() { b.state = job.BreakerProbing }
 
-// probed takes note of how the probe ended and reports whether the breaker closed.
-func (b *breaker) probed(err error, now time.Time) (closed bool) {
+// noteProbe records how the probe ended, and reports whether the breaker closed.
+func (b *breaker) noteProbe(err error, now time.Time) (closed bool) {
 	if err == nil || !bitmovin.Outage(err) {
-		b.state, b.reason, b.since, b.nextProbe, b.failures = job.BreakerClosed, "", time.Time{}, time.Time{}, 0
+		b.state, b.reason, b.since, b.probeTime, b.failures = job.BreakerClosed, "", time.Time{}, time.Time{}, 0
 		b.closedTime = now
 		clear(b.objects)
 		return true
 	}
-	b.state, b.reason = job.BreakerOpen, inShort(err)
-	b.nextProbe = now.Add(b.wait.NextBackOff())
+	b.state, b.reason = job.BreakerOpen, shortText(err)
+	b.probeTime = now.Add(b.backoff.NextBackOff())
 	return false
 }
-
-// inShort is an error as people are told of it. The platform's words in it can be long.
-func inShort(err error) string { return job.Shorten(err.Error(), job.MaxReason) }

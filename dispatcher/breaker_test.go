@@ -18,41 +18,41 @@ func TestBreaker(t *testing.T) {
 	t.Run("opens after several failures in a row", func(t *testing.T) {
 		b := newBreaker()
 		for range 3 {
-			for n := range trips - 1 {
-				b.observe(fmt.Sprint(n), outage, now)
+			for n := range failuresToTrip - 1 {
+				b.noteCall(fmt.Sprint(n), outage, now)
 			}
-			b.observe("e", refused, now) // an answer, if not a friendly one
+			b.noteCall("e", refused, now) // an answer, if not a friendly one
 		}
 		if !b.closed() {
 			t.Fatal("open although the platform answered in between")
 		}
-		for n := range 2 * trips {
-			b.observe(fmt.Sprint("e", n), outage, now)
+		for n := range 2 * failuresToTrip {
+			b.noteCall(fmt.Sprint("e", n), outage, now)
 		}
 		if !b.closed() {
 			t.Fatal("open after a hiccup")
 		}
-		b.observe("e", outage, now.Add(tripped))
-		if b.closed() || b.reason == "" || !b.nextProbe.After(now) {
-			t.Fatalf("after %d failures: %+v", trips, b)
+		b.noteCall("e", outage, now.Add(failingTimeToTrip))
+		if b.closed() || b.reason == "" || !b.probeTime.After(now) {
+			t.Fatalf("after %d failures: %+v", failuresToTrip, b)
 		}
 	})
 	t.Run("opens at once without a key", func(t *testing.T) {
 		b := newBreaker()
-		if !b.observe("e", &bitmovin.APIError{Status: 401}, now) || b.closed() {
+		if !b.noteCall("e", &bitmovin.APIError{Status: 401}, now) || b.closed() {
 			t.Fatal("closed after a 401")
 		}
 	})
 	t.Run("tells the beginning and the end of what is long", func(t *testing.T) {
 		b := newBreaker()
 		wordy := &bitmovin.APIError{Status: 401, Message: strings.Repeat("x", 6<<20), RequestID: "r-17"}
-		b.observe("e", wordy, now)
+		b.noteCall("e", wordy, now)
 		for _, told := range []string{"opened", "probed"} {
 			if len(b.reason) > job.MaxReason || !strings.Contains(b.reason, "HTTP 401") || !strings.HasSuffix(b.reason, "(request r-17)") {
 				t.Errorf("%s, it says %.200s… in %d bytes", told, b.reason, len(b.reason))
 			}
-			b.probe()
-			b.probed(wordy, now)
+			b.beginProbe()
+			b.noteProbe(wordy, now)
 		}
 	})
 	t.Run("stays closed for one object, until a ping fails as well", func(t *testing.T) {
@@ -60,19 +60,19 @@ func TestBreaker(t *testing.T) {
 		now := now
 		for range 20 {
 			now = now.Add(time.Minute)
-			for range 2 * trips {
-				now = now.Add(tripped)
-				b.observe("e", outage, now)
+			for range 2 * failuresToTrip {
+				now = now.Add(failingTimeToTrip)
+				b.noteCall("e", outage, now)
 			}
-			if ping, due := b.doubts(now); !b.closed() || !ping || due.After(now) {
+			if ping, due := b.wantsPing(now); !b.closed() || !ping || due.After(now) {
 				t.Fatalf("closed %v, in doubt %v, due in %v", b.closed(), ping, due.Sub(now))
 			}
-			b.pinged(nil, now)
-			if ping, _ := b.doubts(now); !b.closed() || ping {
+			b.notePing(nil, now)
+			if ping, _ := b.wantsPing(now); !b.closed() || ping {
 				t.Fatalf("after a good ping: closed %v, in doubt %v", b.closed(), ping)
 			}
 		}
-		if !b.pinged(outage, now) || b.closed() {
+		if !b.notePing(outage, now) || b.closed() {
 			t.Fatal("closed although the ping failed")
 		}
 	})
@@ -81,18 +81,18 @@ func TestBreaker(t *testing.T) {
 		sick := []string{"a", "b", "c", "d"}
 		for n := range 100 {
 			for _, object := range sick {
-				b.observe(object, outage, now.Add(time.Duration(n)*tripped))
+				b.noteCall(object, outage, now.Add(time.Duration(n)*failingTimeToTrip))
 			}
 			if n == 0 {
-				b.observe("e", nil, now)
+				b.noteCall("e", nil, now)
 			}
 		}
 		if !b.closed() {
 			t.Fatal("open for encodings that the platform breaks on")
 		}
-		b.observe("a", nil, now)
-		for n := range distinct + trips {
-			b.observe(fmt.Sprint(n), outage, now.Add(time.Duration(n)*tripped))
+		b.noteCall("a", nil, now)
+		for n := range objectsToTrip + failuresToTrip {
+			b.noteCall(fmt.Sprint(n), outage, now.Add(time.Duration(n)*failingTimeToTrip))
 		}
 		if b.closed() {
 			t.Fatal("closed although others have no answer either")
@@ -100,8 +100,8 @@ func TestBreaker(t *testing.T) {
 	})
 	t.Run("throttling is no outage", func(t *testing.T) {
 		b := newBreaker()
-		for range 2 * trips {
-			b.observe("e", throttled, now)
+		for range 2 * failuresToTrip {
+			b.noteCall("e", throttled, now)
 		}
 		if !b.closed() {
 			t.Fatal("open after 429s")
@@ -109,55 +109,55 @@ func TestBreaker(t *testing.T) {
 	})
 	t.Run("probes less and less often until it closes", func(t *testing.T) {
 		b := newBreaker()
-		b.observe("e", &bitmovin.APIError{Status: 401}, now)
+		b.noteCall("e", &bitmovin.APIError{Status: 401}, now)
 		at := now
 		for range 30 {
-			at = b.nextProbe
-			b.probe()
-			b.probed(outage, at)
+			at = b.probeTime
+			b.beginProbe()
+			b.noteProbe(outage, at)
 		}
-		if wait := b.nextProbe.Sub(at); wait < 20*time.Second || wait > 2*time.Minute {
+		if wait := b.probeTime.Sub(at); wait < 20*time.Second || wait > 2*time.Minute {
 			t.Errorf("the 30th probe comes after %v", wait)
 		}
-		if !b.probed(nil, at) || b.state != job.BreakerClosed || b.reason != "" {
+		if !b.noteProbe(nil, at) || b.state != job.BreakerClosed || b.reason != "" {
 			t.Errorf("after a good probe: %+v", b)
 		}
 	})
 }
 
 func TestLimit(t *testing.T) {
-	var l limit
+	var l queueLimit
 	target := func(now time.Time) int {
 		l.grow(now)
 		return l.effective
 	}
-	l.aim(10)
+	l.setTarget(10)
 	if got := target(now); got != 10 {
 		t.Fatalf("target %d, want 10", got)
 	}
-	l.full(4, now)
-	l.accepted()
-	l.full(4, now)
+	l.noteRefused(4, now)
+	l.noteAccepted()
+	l.noteRefused(4, now)
 	if got := target(now); got != 10 || !l.fullUntil.After(now) {
 		t.Fatalf("after 8004s that did not last: target %d, full until %v", got, l.fullUntil)
 	}
-	for range convincing {
-		l.full(4, now)
+	for range refusalsToShrink {
+		l.noteRefused(4, now)
 	}
 	if got := target(now); got != 4 {
 		t.Fatalf("after 8004 again and again with 4 accepted: target %d", got)
 	}
-	if got := target(now.Add(3 * growth)); got != 7 {
+	if got := target(now.Add(3 * growInterval)); got != 7 {
 		t.Errorf("three minutes later: target %d, want 7", got)
 	}
 	if got := target(now.Add(time.Hour)); got != 10 {
 		t.Errorf("an hour later: target %d, want 10", got)
 	}
-	l.full(0, now.Add(time.Hour)) // it has grown: one is enough
+	l.noteRefused(0, now.Add(time.Hour)) // it has grown: one is enough
 	if got := target(now.Add(time.Hour)); got != 1 {
 		t.Errorf("with nothing accepted: target %d, want 1: it must go on trying", got)
 	}
-	l.aim(5)
+	l.setTarget(5)
 	if got := target(now.Add(time.Hour)); got != 1 {
 		t.Errorf("a new target forgets what was learnt: %d", got)
 	}

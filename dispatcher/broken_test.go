@@ -70,7 +70,7 @@ func TestBrokenEncodings(t *testing.T) {
 					}
 					most := sound + sound/4 + time.Second
 					if len(names) > 1 {
-						most += 2 * countPace // they can hold all places until the queue is counted
+						most += 2 * minCountInterval // they can hold all places until the queue is counted
 					}
 					if took > most {
 						w.t.Errorf("the others took %v, %v without", took, sound)
@@ -135,7 +135,7 @@ func TestBrokenEncodingKeepsItsPace(t *testing.T) {
 				}
 				encoding := w.jobs(b.ID)[0].EncodingID
 				others := w.submit(200, nil)
-				for range 30 * 60 { // somebody rings all the time
+				for range 30 * 60 { // there is a hint all the time
 					w.store.HintEncoding("default", encoding)
 					time.Sleep(time.Second)
 				}

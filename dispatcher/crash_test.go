@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/stokerd/stoker/bitmovin/simulator"
+	"github.com/stokerd/stoker/internal/provision"
 	"github.com/stokerd/stoker/job"
 )
 
@@ -105,11 +106,11 @@ func (s mortalStore) SaveResource(ctx context.Context, account, kind, hash, id s
 	return err
 }
 
-func (s mortalStore) Unreconciled(ctx context.Context, account string) (time.Time, error) {
+func (s mortalStore) ReconcileSince(ctx context.Context, account string) (time.Time, error) {
 	return write(s.mortal, func() (time.Time, error) { return s.Store.ReconcileSince(ctx, account) })
 }
 
-func (s mortalStore) Reconciled(ctx context.Context, account string) error {
+func (s mortalStore) MarkReconciled(ctx context.Context, account string) error {
 	_, err := write(s.mortal, func() (struct{}, error) { return struct{}{}, s.Store.MarkReconciled(ctx, account) })
 	return err
 }
@@ -187,7 +188,7 @@ func templateCrashScenario(t *testing.T, dieAt int) (points int) {
 	sim := &simulator.Simulator{
 		Seed: 1, Encoders: 2, Duration: 20 * time.Second, TemplateDelay: 3 * time.Second,
 		Outcome: func(e simulator.Encoding, _ int) simulator.Outcome {
-			_, attempt, _ := jobOf(e.Name)
+			_, attempt, _ := provision.ParseName(e.Name)
 			e.CloudRegion = map[bool]string{true: "AWS_EU_WEST_1"}[attempt == 1]
 			return crashOutcomes(e, attempt)
 		},

@@ -7,92 +7,92 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-// How much may be under way side by side on one account.
+// How many tasks of a kind may be under way side by side on one account.
 const (
-	maxPrepares = 8
-	maxLooks    = 16
-	maxUnseen   = 8 // of these, at encodings that the platform gives no answer about
-	maxStops    = 8
-	maxMoves    = 4
-	maxDeletes  = 2
+	maxPrepares      = 8
+	maxPolls         = 16
+	maxNoStatusPolls = 8 // of these, of encodings about which the platform gives no answer
+	maxStops         = 8
+	maxReprioritizes = 4
+	maxDeletes       = 2
 )
 
-// startPace is how long a start has the line for itself, so that the platform sees
-// starts in dispatch order. One that takes longer is not waited for.
-const startPace = time.Second
+// startSpacing is how long no other start begins after one has, so that the platform sees
+// starts in dispatch order. A start that takes longer is not waited for.
+const startSpacing = time.Second
 
-// overtake is how long a job that is being configured keeps its place in the
-// order against jobs behind it that are ready.
-const overtake = 2 * time.Second
+// configuringHold is how long a job that is being configured keeps its place in the dispatch
+// order. Then the jobs behind it that are ready are started first.
+const configuringHold = 2 * time.Second
 
-// view is everything a decision depends on: how the account stands, the next
-// jobs in dispatch order, and what is on the platform.
+// view is everything on which a decision depends: the state of the account, the next jobs in
+// dispatch order, and the jobs in flight.
 type view struct {
 	now time.Time
 
-	working   bool // the breaker is closed
-	probe     time.Time
-	doubt     bool // so many calls fail that a ping has to tell whether the platform is out
-	pingDue   time.Time
-	paused    bool // by somebody: nothing is prepared or started
-	target    int  // how many encodings should be queued
-	fullUntil time.Time
-	started   time.Time // when the latest start that is under way began; zero if none is
-	counted   bool      // the platform's queue has been counted lately
-	foreign   int       // other people's encodings in it
-	countDue  time.Time
-	listDue   time.Time // what runs
-	sweepDue  time.Time
-	missing   bool // some encoding of ours is missing, and the list has not been walked since
-	walkDue   time.Time
-	// swept says that the platform has been compared with the job table. Before that only
-	// jobs that are certain are started; slow says that it takes long, so that it is worth
-	// while to ask about single ones.
-	swept, slow bool
+	breakerClosed bool
+	probeDue      time.Time // while the breaker is open
+	wantsPing     bool      // so many calls fail that a ping has to tell whether it is an outage
+	pingDue       time.Time
+	paused        bool      // nothing is configured or started
+	target        int       // how many encodings should be queued
+	fullUntil     time.Time // no start before: the platform's queue was full
+	startBegan    time.Time // when the latest start began that is under way; zero if none is
+	countFresh    bool      // the platform's queue has been counted recently
+	foreign       int       // other people's encodings in it
+	countDue      time.Time
+	listDue       time.Time // list what runs
+	sweepDue      time.Time // reconcile, or look for orphans
+	wantsWalk     bool      // an encoding is missing, and the list has not been walked since
+	walkDue       time.Time
+	// reconciled says that the platform has been compared with the job table. Before that,
+	// only jobs are started that certainly have not been. reconcileSlow says that
+	// comparing takes long, so that it is worth while to ask about single jobs.
+	reconciled, reconcileSlow bool
 
-	window  []candidate // jobs that wait, in dispatch order
-	prepare int         // how many jobs to have prepared, or in preparation, ahead
-	// prepareAfter is when to configure again after something that all jobs share
-	// could not be used; zero: at once.
+	candidates    []candidate // waiting jobs in dispatch order
+	prepareTarget int         // how many of them to have prepared, or in preparation
+	// prepareAfter is when to configure again after a failure that concerns the whole account;
+	// zero: at once.
 	prepareAfter time.Time
-	live         []standing // jobs at the platform
+	inFlight     []inFlightJob
 	orphans      []orphan
 
 	busy [taskKinds]int // tasks under way
 }
 
-// candidate is a job that waits.
+// candidate is a waiting job.
 type candidate struct {
-	id        job.ID
-	prepared  bool
-	template  bool // it needs no preparing, but what all jobs share
-	certain   bool // it has not been started without the job table knowing
-	asked     bool // the platform has been asked whether it has, and could not say no
-	task      taskKind
-	since     time.Time // when the task began
-	notBefore time.Time // after trouble that is not the job's
-	// trial says that its batch was in trouble: one of its jobs is configured at a time, to
-	// see whether that is over.
+	id         job.ID
+	prepared   bool
+	template   bool // it has a template, and needs no configuring
+	notStarted bool // it certainly has not been started without the job table knowing
+	asked      bool // the platform was asked whether it has been, and could not say no
+	task       taskKind
+	taskSince  time.Time
+	notBefore  time.Time // no task before, after a failure that is not the job's
+	// trial says that its batch has failed: one of its jobs at a time is configured, to see
+	// whether the failure is over.
 	trial bool
 }
 
-// standing is a job that is, or may be, on the platform.
-type standing struct {
-	id       job.ID
-	state    job.State
-	starting bool // its start is not answered yet
-	ran      bool // an encoder took it, so that it holds no place in the queue
-	unknown  bool // its encoding shows a status that nobody knows
-	counted  bool // the platform counts that encoding as queued, or may do so
-	left     bool // it cannot be looked at, and the platform's queue does not have it
-	unseen   bool // the platform gave no answer about it when it was looked at last
-	stopped  bool // a stop has been asked for lately, or could not be asked for
-	moved    bool // the platform knows another priority than the batch has
-	task     taskKind
-	look     time.Time // when to look at it next
+// inFlightJob is a job that has an encoding at the platform, or may have one.
+type inFlightJob struct {
+	id            job.ID
+	state         job.State
+	starting      bool // its start has not been answered yet
+	ran           bool // an encoder took it, so that it holds no place in the queue
+	unknownStatus bool // its encoding shows a status that this version does not know
+	mayBeQueued   bool // such an encoding may be counted as queued by the platform
+	leftQueue     bool // it cannot be polled, and the platform's queue does not contain it
+	lacksStatus   bool // the platform gave no answer about it when it was polled last
+	stopRequested bool // it was stopped a short time ago, or cannot be stopped yet
+	wrongPriority bool // the platform has another priority than the batch
+	task          taskKind
+	pollDue       time.Time
 }
 
-// orphan is an encoding to delete.
+// orphan is an encoding that belongs to no job and is to be deleted.
 type orphan struct {
 	encoding  string
 	task      taskKind
@@ -101,60 +101,60 @@ type orphan struct {
 
 // plan is what to do now, and when to decide again at the latest.
 type plan struct {
-	start    []job.ID // at most one
-	confirms []job.ID // see whether it has been started; at most one
+	starts   []job.ID // at most one
+	confirms []job.ID // ask whether it has been started; at most one
 	prepares []job.ID
-	looks    []job.ID
+	polls    []job.ID
 	stops    []job.ID
-	// reprioritize are queued jobs whose batch has another priority than when they
+	// reprioritizes are queued jobs whose batch has another priority than when they
 	// were started.
-	reprioritize []job.ID
-	deletes      []string
-	count        bool
-	list         bool
-	sweep        bool
-	walk         bool
-	probe        bool
-	ping         bool
-	wake         time.Time
+	reprioritizes []job.ID
+	deletes       []string
+	count         bool
+	list          bool
+	sweep         bool // reconcile, if that has not been done yet
+	walk          bool
+	probe         bool
+	ping          bool
+	wake          time.Time
 }
 
-// decide is the whole policy of the dispatcher, without any effect: cancel
-// before start before look before count before prepare, and never more starts
-// than the queue has free places.
+// decide is the whole policy of the dispatcher, without any effect. A plan is carried out in
+// this order: stop, start, poll, count, configure. It never starts more encodings than the
+// queue has free places.
 func decide(v view) plan {
 	p := plan{wake: v.now.Add(time.Minute)}
-	if !v.working {
+	if !v.breakerClosed {
 		if v.busy[taskProbe] == 0 {
-			p.probe = p.due(v.now, v.probe)
+			p.probe = p.due(v.now, v.probeDue)
 		}
 		return p
 	}
-	if v.doubt && v.busy[taskProbe] == 0 {
+	if v.wantsPing && v.busy[taskProbe] == 0 {
 		p.ping = p.due(v.now, v.pingDue)
 	}
 	if v.busy[taskCount] == 0 {
 		p.count = p.due(v.now, v.countDue)
 	}
-	if (v.swept || v.slow) && v.busy[taskList] == 0 && v.running() {
+	if (v.reconciled || v.reconcileSlow) && v.busy[taskList] == 0 && v.anyRunning() {
 		p.list = p.due(v.now, v.listDue)
 	}
-	if v.missing && v.busy[taskWalk] == 0 {
+	if v.wantsWalk && v.busy[taskWalk] == 0 {
 		p.walk = p.due(v.now, v.walkDue)
 	}
-	if v.busy[taskSweep] == 0 {
+	if v.busy[taskSweep] == 0 && v.busy[taskReconcile] == 0 {
 		p.sweep = p.due(v.now, v.sweepDue)
 	}
-	p.follow(v)
-	p.clean(v)
+	p.pollAndStop(v)
+	p.deleteOrphans(v)
 	if !v.paused {
-		p.fill(v)
-		p.ahead(v)
+		p.startNext(v)
+		p.prepareAhead(v)
 	}
 	return p
 }
 
-// due reports whether t has come, and makes sure to be awake when it does.
+// due reports whether t has come, and otherwise makes the loop wake when it comes.
 func (p *plan) due(now, t time.Time) bool {
 	if !t.After(now) {
 		return true
@@ -165,50 +165,51 @@ func (p *plan) due(now, t time.Time) bool {
 	return false
 }
 
-// follow looks at the jobs on the platform and stops those to be cancelled.
-func (p *plan) follow(v view) {
-	looks, stops := maxLooks-v.busy[taskLook], maxStops-v.busy[taskStop]
-	moves := maxMoves - v.busy[taskReprioritize]
-	unseen := maxUnseen - v.unseenLooks()
-	for _, s := range v.live {
+// pollAndStop polls the jobs in flight, stops those that are being cancelled, and corrects
+// priorities.
+func (p *plan) pollAndStop(v view) {
+	polls, stops := maxPolls-v.busy[taskPoll], maxStops-v.busy[taskStop]
+	reprioritizes := maxReprioritizes - v.busy[taskReprioritize]
+	noStatusPolls := maxNoStatusPolls - v.countNoStatusPolls()
+	for _, s := range v.inFlight {
 		if s.task != taskNone {
 			continue
 		}
-		if s.state == job.Cancelling && !s.starting && !s.stopped {
+		if s.state == job.Cancelling && !s.starting && !s.stopRequested {
 			if stops > 0 {
 				p.stops = append(p.stops, s.id)
 				stops--
 			}
 			continue
 		}
-		if s.moved && moves > 0 {
-			p.reprioritize = append(p.reprioritize, s.id)
-			moves--
+		if s.wrongPriority && reprioritizes > 0 {
+			p.reprioritizes = append(p.reprioritizes, s.id)
+			reprioritizes--
 			continue
 		}
-		if looks > 0 && (unseen > 0 || !s.unseen) && p.due(v.now, s.look) {
-			p.looks = append(p.looks, s.id)
-			looks--
-			if s.unseen {
-				unseen--
+		if polls > 0 && (noStatusPolls > 0 || !s.lacksStatus) && p.due(v.now, s.pollDue) {
+			p.polls = append(p.polls, s.id)
+			polls--
+			if s.lacksStatus {
+				noStatusPolls--
 			}
 		}
 	}
 }
 
-// unseenLooks is how many looks are under way that will probably have no answer: they may
-// take as long as a call can, and must not keep others from being looked at.
-func (v view) unseenLooks() (n int) {
-	for _, s := range v.live {
-		if s.task == taskLook && s.unseen {
+// countNoStatusPolls counts the polls under way that will probably have no answer: they may take
+// as long as a call can, and must not keep other encodings from being polled.
+func (v view) countNoStatusPolls() (n int) {
+	for _, s := range v.inFlight {
+		if s.task == taskPoll && s.lacksStatus {
 			n++
 		}
 	}
 	return n
 }
 
-// clean deletes encodings nobody needs.
-func (p *plan) clean(v view) {
+// deleteOrphans deletes encodings that belong to no job.
+func (p *plan) deleteOrphans(v view) {
 	deletes := maxDeletes - v.busy[taskDelete]
 	for _, o := range v.orphans {
 		if deletes > 0 && o.task == taskNone && p.due(v.now, o.notBefore) {
@@ -218,78 +219,79 @@ func (p *plan) clean(v view) {
 	}
 }
 
-// running reports whether any of our encodings runs.
-func (v view) running() bool {
-	return slices.ContainsFunc(v.live, func(s standing) bool { return s.state == job.Running && !s.unknown })
+// anyRunning reports whether any of our encodings runs, as far as their statuses are known.
+func (v view) anyRunning() bool {
+	return slices.ContainsFunc(v.inFlight, func(s inFlightJob) bool { return s.state == job.Running && !s.unknownStatus })
 }
 
-// holds reports whether the job holds a place in the platform's queue, or may hold one. Where
-// nobody knows what its status means, the platform's own count decides.
-func (s standing) holds() bool {
-	if s.unknown {
-		return s.counted && !s.left
+// holdsPlace reports whether the job holds a place in the platform's queue, or may hold one. If
+// its status is unknown, the platform's own count decides.
+func (s inFlightJob) holdsPlace() bool {
+	if s.unknownStatus {
+		return s.mayBeQueued && !s.leftQueue
 	}
-	return !s.left && (s.starting || s.state == job.Queued || (s.state == job.Cancelling && !s.ran))
+	return !s.leftQueue && (s.starting || s.state == job.Queued || (s.state == job.Cancelling && !s.ran))
 }
 
-// free is how many encodings may be started without the queue growing beyond
-// its target by our own doing: whatever might hold a place counts as holding it.
-func (v view) free() int {
+// freePlaces is how many encodings may be started before the queue reaches its target. Every
+// job that may hold a place counts as holding one, so that we never cause the queue to
+// exceed the target.
+func (v view) freePlaces() int {
 	held := v.foreign
-	for _, s := range v.live {
-		if s.holds() {
+	for _, s := range v.inFlight {
+		if s.holdsPlace() {
 			held++
 		}
 	}
 	return v.target - held
 }
 
-// fill starts the next job in dispatch order. A job that is being configured keeps
-// its place for a while; then the ones behind it go first.
-func (p *plan) fill(v view) {
-	free := v.free()
-	if free <= 0 || !v.counted || !p.due(v.now, v.fullUntil) {
+// startNext starts the next job in dispatch order. A job that is being configured keeps its
+// place for a while; then the jobs behind it go first.
+func (p *plan) startNext(v view) {
+	free := v.freePlaces()
+	if free <= 0 || !v.countFresh || !p.due(v.now, v.fullUntil) {
 		return
 	}
-	if !v.started.IsZero() && !p.due(v.now, v.started.Add(startPace)) {
+	if !v.startBegan.IsZero() && !p.due(v.now, v.startBegan.Add(startSpacing)) {
 		return
 	}
-	for _, c := range v.window {
+	for _, c := range v.candidates {
 		switch {
 		case free <= 0:
 			return
-		case c.task == taskPrepare && !p.due(v.now, c.since.Add(overtake)):
+		case c.task == taskPrepare && !p.due(v.now, c.taskSince.Add(configuringHold)):
 			free--
 		case c.template && !p.due(v.now, v.prepareAfter):
-		case !v.swept && !c.certain:
-			if v.slow && (c.prepared || c.template) && !c.asked && c.task == taskNone && v.busy[taskConfirm] == 0 && len(p.confirms) == 0 && p.due(v.now, c.notBefore) {
+		case !v.reconciled && !c.notStarted:
+			if v.reconcileSlow && (c.prepared || c.template) && !c.asked && c.task == taskNone && v.busy[taskConfirm] == 0 && len(p.confirms) == 0 && p.due(v.now, c.notBefore) {
 				p.confirms = append(p.confirms, c.id)
 			}
 		case c.task == taskNone && (c.prepared || c.template) && p.due(v.now, c.notBefore):
-			p.start = append(p.start, c.id)
+			p.starts = append(p.starts, c.id)
 			return
 		}
 	}
 }
 
-// ahead configures encodings before there is a place for them, so that a free
-// place costs one call.
-func (p *plan) ahead(v view) {
+// prepareAhead configures encodings before there is a place for them, so that filling a free
+// place takes one call.
+func (p *plan) prepareAhead(v view) {
 	if !p.due(v.now, v.prepareAfter) {
 		return
 	}
 	prepares, ahead := maxPrepares-v.busy[taskPrepare], 0
-	trials := v.trials()
-	for _, c := range v.window {
-		if ahead >= v.prepare || prepares <= 0 {
+	trials := v.batchesOnTrial()
+	for _, c := range v.candidates {
+		if ahead >= v.prepareTarget || prepares <= 0 {
 			return
 		}
 		switch {
 		case c.prepared || c.template || c.task != taskNone:
 			ahead++
 		case c.trial && trials[c.id.Batch]:
-		case !v.swept && !c.certain && !v.slow:
-		case p.due(v.now, c.notBefore): // those in trouble do not keep others from it
+		case !v.reconciled && !c.notStarted && !v.reconcileSlow:
+		case p.due(v.now, c.notBefore): // a job that waits out a failure does not hold up the others
 			p.prepares = append(p.prepares, c.id)
 			trials[c.id.Batch] = true
 			prepares--
@@ -298,10 +300,10 @@ func (p *plan) ahead(v view) {
 	}
 }
 
-// trials are the batches of which a job is being configured.
-func (v view) trials() map[string]bool {
+// batchesOnTrial are the batches that have a job being configured.
+func (v view) batchesOnTrial() map[string]bool {
 	trials := map[string]bool{}
-	for _, c := range v.window {
+	for _, c := range v.candidates {
 		if c.task == taskPrepare {
 			trials[c.id.Batch] = true
 		}

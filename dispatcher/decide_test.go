@@ -17,7 +17,7 @@ func id(n int64) job.ID { return job.ID{Batch: "b", Number: n} }
 // ready is a view in which nothing keeps jobs from being started.
 func ready() view {
 	return view{
-		now: now, working: true, target: 3, counted: true, swept: true, prepare: 6,
+		now: now, breakerClosed: true, target: 3, countFresh: true, reconciled: true, prepareTarget: 6,
 		countDue: now.Add(time.Hour), sweepDue: now.Add(time.Hour),
 	}
 }
@@ -39,78 +39,78 @@ func numbers(ids []job.ID) []int64 {
 }
 
 func TestDecideStarts(t *testing.T) {
-	queued := func(n int64) standing {
-		return standing{id: id(n), state: job.Queued, look: now.Add(time.Hour)}
+	queued := func(n int64) inFlightJob {
+		return inFlightJob{id: id(n), state: job.Queued, pollDue: now.Add(time.Hour)}
 	}
 	for _, tt := range []struct {
 		name string
 		edit func(*view)
 		want []int64
 	}{
-		{"starts the next in dispatch order", func(v *view) { v.window = waits(7, 3, 9, 1) }, []int64{7}},
+		{"starts the next in dispatch order", func(v *view) { v.candidates = waits(7, 3, 9, 1) }, []int64{7}},
 		{"one after the other", func(v *view) {
-			v.window, v.started = waits(3), now.Add(-startPace/2)
+			v.candidates, v.startBegan = waits(3), now.Add(-startSpacing/2)
 		}, nil},
 		{"but does not wait for one that hangs", func(v *view) {
-			v.window, v.started = waits(3), now.Add(-startPace)
+			v.candidates, v.startBegan = waits(3), now.Add(-startSpacing)
 		}, []int64{3}},
-		{"leaves other people's places alone", func(v *view) { v.window, v.foreign = waits(1, 2, 3), 2 }, []int64{1}},
-		{"never exceeds the target", func(v *view) { v.window, v.foreign = waits(1), 9 }, nil},
+		{"leaves other people's places alone", func(v *view) { v.candidates, v.foreign = waits(1, 2, 3), 2 }, []int64{1}},
+		{"never exceeds the target", func(v *view) { v.candidates, v.foreign = waits(1), 9 }, nil},
 		{"counts its own queued jobs", func(v *view) {
-			v.window, v.live = waits(4, 5, 6), []standing{queued(1), queued(2)}
+			v.candidates, v.inFlight = waits(4, 5, 6), []inFlightJob{queued(1), queued(2)}
 		}, []int64{4}},
 		{"counts starts without an answer", func(v *view) {
-			v.window = waits(4)
+			v.candidates = waits(4)
 			for n := range int64(3) {
-				v.live = append(v.live, standing{id: id(n + 1), state: job.Starting, starting: true, look: now.Add(time.Hour)})
+				v.inFlight = append(v.inFlight, inFlightJob{id: id(n + 1), state: job.Starting, starting: true, pollDue: now.Add(time.Hour)})
 			}
 		}, nil},
 		{"counts jobs being cancelled that no encoder has taken", func(v *view) {
-			v.window = waits(4, 5, 6)
-			v.live = []standing{
-				{id: id(1), state: job.Cancelling, stopped: true, look: now.Add(time.Hour)},
-				{id: id(2), state: job.Cancelling, stopped: true, ran: true, look: now.Add(time.Hour)},
+			v.candidates = waits(4, 5, 6)
+			v.inFlight = []inFlightJob{
+				{id: id(1), state: job.Cancelling, stopRequested: true, pollDue: now.Add(time.Hour)},
+				{id: id(2), state: job.Cancelling, stopRequested: true, ran: true, pollDue: now.Add(time.Hour)},
 			}
 		}, []int64{4}},
 		{"running jobs hold no place", func(v *view) {
-			v.window = waits(4)
+			v.candidates = waits(4)
 			for n := range int64(9) {
-				v.live = append(v.live, standing{id: id(n + 10), state: job.Running, look: now.Add(time.Hour)})
+				v.inFlight = append(v.inFlight, inFlightJob{id: id(n + 10), state: job.Running, pollDue: now.Add(time.Hour)})
 			}
 		}, []int64{4}},
 		{"what has left the queue, though it cannot be looked at, holds no place", func(v *view) {
-			v.window = waits(4)
+			v.candidates = waits(4)
 			for n := range int64(3) {
-				v.live = append(v.live, standing{id: id(n + 1), state: job.Queued, left: true, look: now.Add(time.Hour)})
+				v.inFlight = append(v.inFlight, inFlightJob{id: id(n + 1), state: job.Queued, leftQueue: true, pollDue: now.Add(time.Hour)})
 			}
 		}, []int64{4}},
-		{"waits for the count", func(v *view) { v.window, v.counted = waits(1), false }, nil},
+		{"waits for the count", func(v *view) { v.candidates, v.countFresh = waits(1), false }, nil},
 		{"waits while the platform's queue is full", func(v *view) {
-			v.window, v.fullUntil = waits(1), now.Add(time.Second)
+			v.candidates, v.fullUntil = waits(1), now.Add(time.Second)
 		}, nil},
-		{"a paused account starts nothing", func(v *view) { v.window, v.paused = waits(1), true }, nil},
-		{"an open breaker starts nothing", func(v *view) { v.window, v.working = waits(1), false }, nil},
+		{"a paused account starts nothing", func(v *view) { v.candidates, v.paused = waits(1), true }, nil},
+		{"an open breaker starts nothing", func(v *view) { v.candidates, v.breakerClosed = waits(1), false }, nil},
 		{"a job being configured keeps its place for a while", func(v *view) {
 			v.target = 1
-			v.window = append([]candidate{{id: id(1), task: taskPrepare, since: now.Add(-time.Second)}}, waits(2, 3)...)
+			v.candidates = append([]candidate{{id: id(1), task: taskPrepare, taskSince: now.Add(-time.Second)}}, waits(2, 3)...)
 		}, nil},
 		{"and loses it then", func(v *view) {
 			v.target = 1
-			v.window = append([]candidate{{id: id(1), task: taskPrepare, since: now.Add(-overtake)}}, waits(2, 3)...)
+			v.candidates = append([]candidate{{id: id(1), task: taskPrepare, taskSince: now.Add(-configuringHold)}}, waits(2, 3)...)
 		}, []int64{2}},
 		{"and does not keep the other places", func(v *view) {
 			v.target = 2
-			v.window = append([]candidate{{id: id(1), task: taskPrepare, since: now}}, waits(2, 3)...)
+			v.candidates = append([]candidate{{id: id(1), task: taskPrepare, taskSince: now}}, waits(2, 3)...)
 		}, []int64{2}},
 		{"a job in trouble is passed over", func(v *view) {
 			v.target = 1
-			v.window = append([]candidate{{id: id(1), prepared: true, notBefore: now.Add(time.Second)}}, waits(2)...)
+			v.candidates = append([]candidate{{id: id(1), prepared: true, notBefore: now.Add(time.Second)}}, waits(2)...)
 		}, []int64{2}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			v := ready()
 			tt.edit(&v)
-			if diff := cmp.Diff(tt.want, numbers(decide(v).start)); diff != "" {
+			if diff := cmp.Diff(tt.want, numbers(decide(v).starts)); diff != "" {
 				t.Errorf("starts (-want +got):\n%s", diff)
 			}
 		})
@@ -130,34 +130,34 @@ func TestDecidePrepares(t *testing.T) {
 		edit func(*view)
 		want []int64
 	}{
-		{"as many as are wanted ahead", func(v *view) { v.window = waiting(10) }, []int64{1, 2, 3, 4, 5, 6}},
+		{"as many as are wanted ahead", func(v *view) { v.candidates = waiting(10) }, []int64{1, 2, 3, 4, 5, 6}},
 		{"side by side, bounded", func(v *view) {
-			v.window, v.prepare = waiting(20), 20
+			v.candidates, v.prepareTarget = waiting(20), 20
 			v.busy[taskPrepare] = maxPrepares - 2
 		}, []int64{1, 2}},
 		{"before the first sweep what is certain", func(v *view) {
-			v.window, v.swept = waiting(3), false
-			v.window[1].certain = true
+			v.candidates, v.reconciled = waiting(3), false
+			v.candidates[1].notStarted = true
 		}, []int64{2}},
-		{"ahead of a long first sweep", func(v *view) { v.window, v.swept, v.slow = waiting(3), false, true }, []int64{1, 2, 3}},
-		{"not before the first sweep", func(v *view) { v.window, v.swept = waiting(3), false }, nil},
+		{"ahead of a long first sweep", func(v *view) { v.candidates, v.reconciled, v.reconcileSlow = waiting(3), false, true }, []int64{1, 2, 3}},
+		{"not before the first sweep", func(v *view) { v.candidates, v.reconciled = waiting(3), false }, nil},
 		{"not while something shared is broken", func(v *view) {
-			v.window, v.prepareAfter = waiting(3), now.Add(time.Second)
+			v.candidates, v.prepareAfter = waiting(3), now.Add(time.Second)
 		}, nil},
 		{"one of a batch that was in trouble", func(v *view) {
-			v.window = waiting(3)
-			for n := range v.window {
-				v.window[n].trial = true
+			v.candidates = waiting(3)
+			for n := range v.candidates {
+				v.candidates[n].trial = true
 			}
 		}, []int64{1}},
 		{"and none beside another one of it", func(v *view) {
-			v.window = waiting(3)
-			for n := range v.window {
-				v.window[n].trial = true
+			v.candidates = waiting(3)
+			for n := range v.candidates {
+				v.candidates[n].trial = true
 			}
-			v.window[1].task = taskPrepare
+			v.candidates[1].task = taskPrepare
 		}, nil},
-		{"not while paused", func(v *view) { v.window, v.paused = waiting(3), true }, nil},
+		{"not while paused", func(v *view) { v.candidates, v.paused = waiting(3), true }, nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			v := ready()
@@ -172,16 +172,16 @@ func TestDecidePrepares(t *testing.T) {
 func TestDecideFollows(t *testing.T) {
 	v := ready()
 	v.paused = true // what is on the platform is followed all the same
-	v.live = []standing{
-		{id: id(1), state: job.Running, look: now},
-		{id: id(2), state: job.Running, look: now.Add(time.Minute / 2)},
-		{id: id(3), state: job.Running, look: now, task: taskLook},
+	v.inFlight = []inFlightJob{
+		{id: id(1), state: job.Running, pollDue: now},
+		{id: id(2), state: job.Running, pollDue: now.Add(time.Minute / 2)},
+		{id: id(3), state: job.Running, pollDue: now, task: taskPoll},
 		{id: id(4), state: job.Cancelling},
-		{id: id(5), state: job.Cancelling, starting: true, look: now},
-		{id: id(6), state: job.Cancelling, stopped: true, look: now},
+		{id: id(5), state: job.Cancelling, starting: true, pollDue: now},
+		{id: id(6), state: job.Cancelling, stopRequested: true, pollDue: now},
 	}
 	p := decide(v)
-	if diff := cmp.Diff([]int64{1, 5, 6}, numbers(p.looks)); diff != "" {
+	if diff := cmp.Diff([]int64{1, 5, 6}, numbers(p.polls)); diff != "" {
 		t.Errorf("looks (-want +got):\n%s", diff)
 	}
 	if diff := cmp.Diff([]int64{4}, numbers(p.stops)); diff != "" {
@@ -200,13 +200,15 @@ func TestDecideAsks(t *testing.T) {
 		ping, walk bool
 	}{
 		{"nothing", func(*view) {}, false, false},
-		{"a ping, in doubt", func(v *view) { v.doubt = true }, true, false},
-		{"none yet", func(v *view) { v.doubt, v.pingDue = true, now.Add(time.Second) }, false, false},
-		{"none beside another", func(v *view) { v.doubt, v.busy[taskProbe] = true, 1 }, false, false},
-		{"the whole list, if something is missing", func(v *view) { v.missing = true }, false, true},
-		{"not again so soon", func(v *view) { v.missing, v.walkDue = true, now.Add(time.Second) }, false, false},
-		{"not beside another walk", func(v *view) { v.missing, v.busy[taskWalk] = true, 1 }, false, false},
-		{"nothing while the breaker is open", func(v *view) { v.doubt, v.missing, v.working, v.probe = true, true, false, now.Add(time.Second) }, false, false},
+		{"a ping, in doubt", func(v *view) { v.wantsPing = true }, true, false},
+		{"none yet", func(v *view) { v.wantsPing, v.pingDue = true, now.Add(time.Second) }, false, false},
+		{"none beside another", func(v *view) { v.wantsPing, v.busy[taskProbe] = true, 1 }, false, false},
+		{"the whole list, if something is missing", func(v *view) { v.wantsWalk = true }, false, true},
+		{"not again so soon", func(v *view) { v.wantsWalk, v.walkDue = true, now.Add(time.Second) }, false, false},
+		{"not beside another walk", func(v *view) { v.wantsWalk, v.busy[taskWalk] = true, 1 }, false, false},
+		{"nothing while the breaker is open", func(v *view) {
+			v.wantsPing, v.wantsWalk, v.breakerClosed, v.probeDue = true, true, false, now.Add(time.Second)
+		}, false, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			v := ready()
@@ -221,27 +223,27 @@ func TestDecideAsks(t *testing.T) {
 // Encodings without an answer, however many, leave room for looks at the others.
 func TestDecideLooksAtOthers(t *testing.T) {
 	v := ready()
-	for n := range int64(2 * maxLooks) {
-		v.live = append(v.live, standing{id: id(n + 1), state: job.Running, unseen: n < maxLooks, look: now})
+	for n := range int64(2 * maxPolls) {
+		v.inFlight = append(v.inFlight, inFlightJob{id: id(n + 1), state: job.Running, lacksStatus: n < maxPolls, pollDue: now})
 	}
-	v.live[0].task, v.live[1].task, v.busy[taskLook] = taskLook, taskLook, 2
+	v.inFlight[0].task, v.inFlight[1].task, v.busy[taskPoll] = taskPoll, taskPoll, 2
 	unseen := 0
 	p := decide(v)
-	for _, n := range numbers(p.looks) {
-		if n <= maxLooks {
+	for _, n := range numbers(p.polls) {
+		if n <= maxPolls {
 			unseen++
 		}
 	}
-	if len(p.looks) != maxLooks-2 || unseen != maxUnseen-2 {
-		t.Errorf("looks at %d, %d of them without an answer; want %d and %d", len(p.looks), unseen, maxLooks-2, maxUnseen-2)
+	if len(p.polls) != maxPolls-2 || unseen != maxNoStatusPolls-2 {
+		t.Errorf("looks at %d, %d of them without an answer; want %d and %d", len(p.polls), unseen, maxPolls-2, maxNoStatusPolls-2)
 	}
 }
 
 func TestDecideProbes(t *testing.T) {
 	v := ready()
-	v.working, v.probe = false, now
-	v.live = []standing{{id: id(1), state: job.Running, look: now}, {id: id(2), state: job.Cancelling}}
-	if p := decide(v); !p.probe || len(p.looks)+len(p.stops) > 0 || p.count || p.sweep {
+	v.breakerClosed, v.probeDue = false, now
+	v.inFlight = []inFlightJob{{id: id(1), state: job.Running, pollDue: now}, {id: id(2), state: job.Cancelling}}
+	if p := decide(v); !p.probe || len(p.polls)+len(p.stops) > 0 || p.count || p.sweep {
 		t.Errorf("with an open breaker: %+v, want only a probe", p)
 	}
 	v.busy[taskProbe] = 1
@@ -258,30 +260,30 @@ func TestDecideNeverExceedsTheTarget(t *testing.T) {
 		v.foreign = rapid.IntRange(0, 25).Draw(t, "foreign")
 		held := v.foreign
 		for n := range rapid.IntRange(0, 30).Draw(t, "live") {
-			s := standing{id: id(int64(n + 1)), look: now.Add(time.Hour), state: rapid.SampledFrom([]job.State{
+			s := inFlightJob{id: id(int64(n + 1)), pollDue: now.Add(time.Hour), state: rapid.SampledFrom([]job.State{
 				job.Starting, job.Queued, job.Running, job.Cancelling,
 			}).Draw(t, "state")}
 			s.starting = s.state == job.Starting
 			if s.state != job.Running {
 				held++
 			}
-			v.live = append(v.live, s)
+			v.inFlight = append(v.inFlight, s)
 		}
 		for n := range rapid.IntRange(0, 30).Draw(t, "window") {
-			v.window = append(v.window, candidate{
+			v.candidates = append(v.candidates, candidate{
 				id: id(int64(n + 100)), prepared: rapid.Bool().Draw(t, "prepared"),
-				task: rapid.SampledFrom([]taskKind{taskNone, taskPrepare}).Draw(t, "task"), since: now,
+				task: rapid.SampledFrom([]taskKind{taskNone, taskPrepare}).Draw(t, "task"), taskSince: now,
 			})
 		}
 		p := decide(v)
-		if len(p.start) > 0 && held+len(p.start) > v.target {
-			t.Fatalf("%d held and %d started, with a target of %d", held, len(p.start), v.target)
+		if len(p.starts) > 0 && held+len(p.starts) > v.target {
+			t.Fatalf("%d held and %d started, with a target of %d", held, len(p.starts), v.target)
 		}
-		if len(p.start) > 1 {
-			t.Fatalf("%d starts side by side", len(p.start))
+		if len(p.starts) > 1 {
+			t.Fatalf("%d starts side by side", len(p.starts))
 		}
 		started := map[job.ID]bool{}
-		for _, id := range append(p.start, p.prepares...) {
+		for _, id := range append(p.starts, p.prepares...) {
 			if started[id] {
 				t.Fatalf("%s is chosen twice", id)
 			}
@@ -297,11 +299,11 @@ func TestDecideNeverExceedsTheTarget(t *testing.T) {
 func TestDecideIsMonotone(t *testing.T) {
 	v := ready()
 	v.target = 10
-	v.window = waits(1, 2, 3, 4, 5, 6, 7, 8, 9, 10)
-	last := len(v.window) + 1
+	v.candidates = waits(1, 2, 3, 4, 5, 6, 7, 8, 9, 10)
+	last := len(v.candidates) + 1
 	for foreign := range 15 {
 		v.foreign = foreign
-		n := len(decide(v).start)
+		n := len(decide(v).starts)
 		if n > last {
 			t.Fatalf("%d starts with %d foreign encodings, %d with one less", n, foreign, last)
 		}

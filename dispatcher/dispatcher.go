@@ -11,10 +11,11 @@ import (
 
 	"github.com/stokerd/stoker/bitmovin"
 	"github.com/stokerd/stoker/internal/clock"
+	"github.com/stokerd/stoker/internal/provision"
 	"github.com/stokerd/stoker/job"
 )
 
-// The defaults of a [Config].
+// The defaults of a [Config] and an [Account].
 const (
 	DefaultQueueTarget  = 3
 	DefaultAutoTarget   = 50
@@ -22,9 +23,9 @@ const (
 	DefaultGrace        = 20 * time.Second
 )
 
-// settleMargin is by how much the settle time exceeds what a call can take: a call that a
-// dead process has sent can still have its effect as long as a living one would have waited
-// for the answer, and a moment longer, while the platform carries it out.
+// settleMargin is by how much the settle time exceeds the time-out of a call. A call that a
+// dead process has sent can have its effect as long as a living process would have waited for
+// the answer, and a little longer, while the platform carries it out.
 const settleMargin = 15 * time.Second
 
 // Config is what a [Dispatcher] works with.
@@ -35,15 +36,15 @@ type Config struct {
 	// Inputs and Outputs hold the storages by the name that batches use. The input
 	// and the output of one name may be different storages.
 	Inputs, Outputs map[string]Storage
-	// PollInterval is the longest time between two looks at the platform while
-	// there is anything to look for. Default [DefaultPollInterval].
+	// PollInterval is how often the platform is asked while there is anything to ask. Single
+	// encodings may be polled more rarely. Default [DefaultPollInterval].
 	PollInterval time.Duration
-	// Settle is how long a start whose answer was lost must be seen not to have
-	// happened before it is repeated. Default: 15 s more than the client's time-out. Less than the
-	// time-out is refused.
+	// Settle is how long a start without an answer must be seen not to have happened before it
+	// is repeated. Default: 15 s more than the client's time-out. Less than the time-out is
+	// refused.
 	Settle time.Duration
-	// Clock is what the dispatcher lives by. Default: the world's. With any other it can
-	// only be simulated; see [Dispatcher.Simulate].
+	// Clock is the time by which the dispatcher lives. Default: the world's. With any other
+	// clock it can only be simulated; see [Dispatcher.Simulate].
 	Clock clock.Clock
 	// Grace is how long a shutdown waits for calls under way. Default [DefaultGrace].
 	Grace time.Duration
@@ -54,25 +55,22 @@ type Account struct {
 	ID          string
 	Client      *bitmovin.Client
 	QueueTarget int // default [DefaultQueueTarget]; with AutoTarget the largest it may choose, default [DefaultAutoTarget]
-	// AutoTarget chooses the queue target by how fast the queue drains, unless somebody
-	// has set one while the service ran.
+	// AutoTarget chooses the queue target by how fast the queue drains, unless the account's
+	// settings in the job table have one.
 	AutoTarget bool
-	// MaxStartsPerDay is how many starts the account makes in a day (UTC) before it
-	// pauses, until the next one or until somebody resumes it; 0: no limit.
+	// MaxStartsPerDay is how many starts the account makes in a day (UTC) before it pauses,
+	// until the next day or until it is resumed; 0: no limit.
 	MaxStartsPerDay int
 }
 
 // Storage is a named place that batches read from or write to.
-type Storage struct {
-	bitmovin.Storage
-	// BasePath is put before every path on it; without a leading slash.
-	BasePath string
-}
+type Storage = provision.Storage
 
 // Dispatcher keeps the queues of its accounts filled with the jobs of the job table.
 type Dispatcher struct {
-	drivers map[string]*driver
-	janitor *janitor
+	loops        map[string]*accountLoop // by account
+	canceller    *batchCanceller
+	housekeeping *housekeeping
 }
 
 // New returns a dispatcher that does nothing until it runs.
@@ -81,9 +79,12 @@ func New(c Config) (*Dispatcher, error) {
 	c.PollInterval = cmp.Or(c.PollInterval, DefaultPollInterval)
 	c.Grace = cmp.Or(c.Grace, DefaultGrace)
 	c.Clock = clock.Or(c.Clock)
-	d := &Dispatcher{drivers: map[string]*driver{}, janitor: newJanitor(c)}
+	d := &Dispatcher{
+		loops:     map[string]*accountLoop{},
+		canceller: newBatchCanceller(c), housekeeping: &housekeeping{store: c.Store, log: c.Logger},
+	}
 	for _, a := range c.Accounts {
-		if _, taken := d.drivers[a.ID]; taken || a.ID == "" {
+		if _, taken := d.loops[a.ID]; taken || a.ID == "" {
 			return nil, fmt.Errorf("account %q: every account needs a name of its own", a.ID)
 		}
 		if a.AutoTarget {
@@ -93,45 +94,49 @@ func New(c Config) (*Dispatcher, error) {
 		if timeout := a.Client.Timeout(); c.Settle != 0 && c.Settle < timeout {
 			return nil, fmt.Errorf("account %q: a start settles in %v, but its call may take %v", a.ID, c.Settle, timeout)
 		}
-		d.drivers[a.ID] = newDriver(c, a)
+		d.loops[a.ID] = newAccountLoop(c, a)
 	}
 	return d, nil
 }
 
-// Run works until ctx ends. It then stops taking work, finishes the calls under
-// way, and returns nil. An error is returned only if the job table cannot be read
-// at the start.
+// Run works until ctx ends. Then it begins nothing new, finishes the calls under way, and
+// returns nil. It returns an error only if the job table cannot be read at the start.
 func (d *Dispatcher) Run(ctx context.Context) error {
-	for _, dr := range d.drivers {
-		if err := dr.load(ctx); err != nil && ctx.Err() == nil {
-			return fmt.Errorf("account %s: %w", dr.account.ID, err)
+	for _, l := range d.loops {
+		if err := l.load(ctx); err != nil && ctx.Err() == nil {
+			return fmt.Errorf("account %s: %w", l.accountID, err)
 		}
 	}
 	var group errgroup.Group
-	for _, dr := range d.drivers {
-		group.Go(func() error { return dr.run(ctx) })
+	for _, l := range d.loops {
+		group.Go(func() error { return l.run(ctx) })
 		group.Go(func() error {
-			dr.refresh(ctx)
+			l.publisher.run(ctx)
 			return nil
 		})
 	}
-	group.Go(func() error { return d.janitor.run(ctx) })
+	for _, run := range []func(context.Context){d.canceller.run, d.housekeeping.run} {
+		group.Go(func() error {
+			run(ctx)
+			return nil
+		})
+	}
 	return group.Wait()
 }
 
-// Changed wakes whoever has to do something about the changes. It never blocks.
+// Changed wakes the loops that have to react to changes of the job table. It never blocks.
 func (d *Dispatcher) Changed(changes []job.Change) {
 	for _, c := range changes {
-		dr := d.drivers[c.AccountID]
-		if dr != nil && c.EncodingID != "" {
-			dr.rings.add(c.EncodingID)
+		l := d.loops[c.AccountID]
+		if l != nil && c.EncodingID != "" {
+			l.hints.add(c.EncodingID)
 		}
 		if !c.Dispatch {
 			continue
 		}
-		d.janitor.bell.ring()
-		if dr != nil {
-			dr.bell.ring()
+		d.canceller.wakeup.notify()
+		if l != nil {
+			l.wakeup.notify()
 		}
 	}
 }

@@ -1,45 +1,73 @@
-// Package dispatcher keeps the queues of Bitmovin accounts filled with the jobs
-// of the job table.
+// Package dispatcher keeps the queues of Bitmovin accounts filled with the jobs of the job
+// table.
 //
-// # One loop for each account
+// # Loop, decision, worker
 //
-// A driver owns one account. Its loop is the only place where anything is
-// decided: it reads what is out of date in the job table ([Store]), collects
-// everything a decision depends on (view), asks the pure function decide what to
-// do, and starts tasks. Tasks make the calls, side by side and bounded, record what
-// came of them in the job table, and hand it to the loop, which decides again.
-// Bells wake the loop early; timers make sure that it wakes at all.
+// Each account has an accountLoop and a worker.
+//
+// The loop owns all state of the account, in one goroutine, and makes no call to the
+// platform. It repeats four steps (accountLoop.decideOnce): it reads from the job table
+// ([Store]) what is out of date; it collects everything on which a decision depends (view); it
+// asks the pure function decide for a plan; and it begins the plan's tasks.
+//
+// The worker makes the calls. Its methods run in the goroutines of tasks, side by side and
+// bounded. A task gets a copy of what the loop knows of its job (trackedJob), makes its
+// calls, records in the job table what came of them, and returns an outcome. The loop passes
+// the outcome to everything that learns from it (accountLoop.finishJobTask): the breaker, the
+// pauses of the job and its batch, the limit of the queue, the drain rate. Then it decides
+// again.
+//
+// A wakeup makes the loop decide early: after a change of the job table
+// ([Dispatcher.Changed]), or after a hint that an encoding has changed. Wakeups may be lost:
+// each decision sets a timer for the next one, so that the loop also runs without them.
+//
+// How a recipe or a template becomes calls is in internal/provision.
+//
+// # Where to find what
+//
+//	loop.go, loop_*.go    the loop: what it reads, begins, takes over and publishes
+//	view.go, decide.go    the decision
+//	poll_schedule.go,     what the loop has learnt, one type for each subject
+//	limit.go, drain.go,
+//	breaker.go, ...
+//	worker_*.go           the calls, one file for each kind of task
+//	encoding_list.go,     listing encodings on a platform whose query parameters may
+//	list_*.go             not work
+//	pauses.go             how long everything waits that has failed
 //
 // # Never more than the target
 //
-// free = target − other people's queued encodings − whatever of ours holds a
-// place, or might: queued jobs, starts whose answer is not known, jobs being cancelled
-// that no encoder has taken. Other people's encodings are counted by listing
-// the platform's queue; ours are followed one by one. Whatever is uncertain counts
-// as taken, so that the queue never grows beyond the target by our own doing.
+// The loop starts an encoding only if the queue has a free place:
+//
+//	free = target − other people's queued encodings − places that are ours, or may be
+//
+// Places that are ours, or may be, are queued jobs, starts without an answer, and jobs that
+// are being cancelled before an encoder took them. Other people's encodings are counted by
+// listing the platform's queue; ours are polled one by one. Whatever is uncertain counts as
+// taken, so that the service never causes the queue to exceed the target.
 //
 // # Never twice
 //
-// The platform knows no idempotency key. So each side effect is a step that is
-// recorded before it is made, and looked up before it is repeated:
+// The platform has no idempotency key. So each side effect is a step that is recorded before
+// its call, and looked up before the call is repeated:
 //
-//	step    on disk before   crash before the call     crash after it           crash after recording
-//	create  Step CREATE      a new encoding is made    the sweep deletes the    nothing to do
+//	step    recorded before  crash before the call     crash after it           crash after recording
+//	create  Step CREATE      a new encoding is made    a sweep deletes the      nothing to do
 //	                                                   encoding: never started
-//	start   STARTING         looked at: CREATED for    looked at: QUEUED or     nothing to do
-//	                         the settle time, so it    further, so it is
-//	                         is started                adopted
-//	post    STARTING         no encoding of its       found by its name, so    nothing to do
-//	                         name for the settle      it is adopted
-//	                         time, neither in a
-//	                         search nor in the whole
-//	                         list, so it is made
+//	start   STARTING         polled: CREATED for the   polled: QUEUED or        nothing to do
+//	                         settle time, so it is     further, so it is
+//	                         started                   adopted
+//	start   STARTING         its encoding is missing   found by its name, so    nothing to do
+//	from a                   for the settle time, in   it is adopted
+//	template                 a search and in the
+//	                         whole list, so it is
+//	                         started
 //	stop    Step STOP        asked again               asked again: harmless    nothing to do
 //	delete  orphan row       deleted                   404, so it is done       nothing to do
 //
-// A post creates and starts an encoding from a template in one call, so that there is no
-// encoding to be looked at before it: each attempt's has a name of its own instead.
+// A start from a template creates an encoding and starts it in one call, so that there is no
+// encoding to poll before it. Instead the encoding of each attempt has a name of its own.
 //
-// An error that leaves open whether a call had its effect is treated like a
-// crash after the call.
+// An error that leaves open whether a call had its effect is treated like a crash after the
+// call.
 package dispatcher

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/stokerd/stoker/bitmovin"
+	"github.com/stokerd/stoker/internal/provision"
 	"github.com/stokerd/stoker/job"
 )
 
@@ -109,13 +110,13 @@ func (r *exampleRules) setUp(ctx context.Context) (err error) {
 	}
 	recipe := job.DefaultRecipe()
 	for _, v := range recipe.Videos {
-		id, err := r.client.CreateConfiguration(ctx, videoConfig(v))
+		id, err := r.client.CreateConfiguration(ctx, provision.VideoConfiguration(v))
 		if err != nil {
 			return err
 		}
 		r.confs = append(r.confs, id)
 	}
-	id, err := r.client.CreateConfiguration(ctx, audioConfig(recipe.Audios[0]))
+	id, err := r.client.CreateConfiguration(ctx, provision.AudioConfiguration(recipe.Audios[0]))
 	r.confs = append(r.confs, id)
 	return err
 }

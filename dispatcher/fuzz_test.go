@@ -51,34 +51,34 @@ func (d *dice) yes() bool { return d.upTo(1) == 1 }
 func (d *dice) moment() time.Time { return now.Add(time.Duration(d.upTo(180)-90) * time.Second) }
 
 func (d *dice) task() taskKind {
-	return []taskKind{taskNone, taskNone, taskPrepare, taskLook, taskStop}[d.upTo(4)]
+	return []taskKind{taskNone, taskNone, taskPrepare, taskPoll, taskStop}[d.upTo(4)]
 }
 
 func anyView(d *dice) view {
 	v := view{
-		now: now, working: d.yes(), probe: d.moment(), paused: d.yes(),
-		target: d.upTo(30), fullUntil: d.moment(), counted: d.yes(),
+		now: now, breakerClosed: d.yes(), probeDue: d.moment(), paused: d.yes(),
+		target: d.upTo(30), fullUntil: d.moment(), countFresh: d.yes(),
 		foreign: d.upTo(30), countDue: d.moment(), listDue: d.moment(), sweepDue: d.moment(),
-		swept: d.yes(), slow: d.yes(), prepare: d.upTo(40), prepareAfter: d.moment(),
-		doubt: d.yes(), pingDue: d.moment(), missing: d.yes(), walkDue: d.moment(),
+		reconciled: d.yes(), reconcileSlow: d.yes(), prepareTarget: d.upTo(40), prepareAfter: d.moment(),
+		wantsPing: d.yes(), pingDue: d.moment(), wantsWalk: d.yes(), walkDue: d.moment(),
 	}
 	if d.yes() {
-		v.started = d.moment()
+		v.startBegan = d.moment()
 	}
 	for kind := range v.busy {
 		v.busy[kind] = d.upTo(20)
 	}
 	for n := range d.upTo(30) {
-		v.window = append(v.window, candidate{
-			id: id(int64(n + 100)), prepared: d.yes(), template: d.yes(), certain: d.yes(), asked: d.yes(),
-			task: d.task(), since: d.moment(), notBefore: d.moment(), trial: d.yes(),
+		v.candidates = append(v.candidates, candidate{
+			id: id(int64(n + 100)), prepared: d.yes(), template: d.yes(), notStarted: d.yes(), asked: d.yes(),
+			task: d.task(), taskSince: d.moment(), notBefore: d.moment(), trial: d.yes(),
 		})
 	}
 	onPlatform := []job.State{job.Starting, job.Queued, job.Running, job.Cancelling}
 	for n := range d.upTo(30) {
-		v.live = append(v.live, standing{
-			id: id(int64(n + 1)), state: onPlatform[d.upTo(3)], starting: d.yes(), ran: d.yes(), left: d.yes(), unseen: d.yes(),
-			stopped: d.yes(), moved: d.yes(), task: d.task(), look: d.moment(),
+		v.inFlight = append(v.inFlight, inFlightJob{
+			id: id(int64(n + 1)), state: onPlatform[d.upTo(3)], starting: d.yes(), ran: d.yes(), leftQueue: d.yes(), lacksStatus: d.yes(),
+			stopRequested: d.yes(), wrongPriority: d.yes(), task: d.task(), pollDue: d.moment(),
 		})
 	}
 	for n := range d.upTo(5) {
@@ -89,14 +89,14 @@ func anyView(d *dice) view {
 
 func checkPlan(t *testing.T, v view, p plan) {
 	t.Helper()
-	if len(p.start) > 0 && (!v.working || v.paused || !v.counted || v.now.Before(v.fullUntil) || v.free() < len(p.start)) {
-		t.Fatalf("starts %v with %d places free", p.start, v.free())
+	if len(p.starts) > 0 && (!v.breakerClosed || v.paused || !v.countFresh || v.now.Before(v.fullUntil) || v.freePlaces() < len(p.starts)) {
+		t.Fatalf("starts %v with %d places free", p.starts, v.freePlaces())
 	}
-	if len(p.prepares) > 0 && (!v.working || v.paused || v.now.Before(v.prepareAfter)) {
+	if len(p.prepares) > 0 && (!v.breakerClosed || v.paused || v.now.Before(v.prepareAfter)) {
 		t.Fatalf("prepares %v", p.prepares)
 	}
-	for _, c := range v.window {
-		if !v.swept && !c.certain && (slices.Contains(p.start, c.id) || !v.slow && slices.Contains(p.prepares, c.id)) {
+	for _, c := range v.candidates {
+		if !v.reconciled && !c.notStarted && (slices.Contains(p.starts, c.id) || !v.reconcileSlow && slices.Contains(p.prepares, c.id)) {
 			t.Fatalf("%v may have been started", c.id)
 		}
 	}
@@ -104,12 +104,12 @@ func checkPlan(t *testing.T, v view, p plan) {
 		kind        taskKind
 		chosen, max int
 	}{
-		{taskStart, len(p.start), 1},
+		{taskStart, len(p.starts), 1},
 		{taskPrepare, len(p.prepares), maxPrepares},
-		{taskLook, len(p.looks), maxLooks},
+		{taskPoll, len(p.polls), maxPolls},
 		{taskStop, len(p.stops), maxStops},
 		{taskConfirm, len(p.confirms), 1},
-		{taskReprioritize, len(p.reprioritize), maxMoves},
+		{taskReprioritize, len(p.reprioritizes), maxReprioritizes},
 		{taskDelete, len(p.deletes), maxDeletes},
 	} {
 		busy := v.busy[bound.kind]
@@ -120,7 +120,7 @@ func checkPlan(t *testing.T, v view, p plan) {
 			t.Fatalf("%d tasks of kind %v beside %d, want at most %d", bound.chosen, bound.kind, busy, bound.max)
 		}
 	}
-	if !v.working && (len(p.looks)+len(p.stops)+len(p.reprioritize)+len(p.deletes) > 0 || p.count || p.list || p.sweep || p.walk || p.ping) {
+	if !v.breakerClosed && (len(p.polls)+len(p.stops)+len(p.reprioritizes)+len(p.deletes) > 0 || p.count || p.list || p.sweep || p.walk || p.ping) {
 		t.Fatalf("works although the breaker is open: %+v", p)
 	}
 	checkChosen(t, v, p)
@@ -134,13 +134,13 @@ func checkPlan(t *testing.T, v view, p plan) {
 func checkChosen(t *testing.T, v view, p plan) {
 	t.Helper()
 	idle := map[job.ID]bool{}
-	for _, c := range v.window {
+	for _, c := range v.candidates {
 		idle[c.id] = c.task == taskNone
 	}
-	for _, s := range v.live {
+	for _, s := range v.inFlight {
 		idle[s.id] = s.task == taskNone
 	}
-	for _, list := range [][]job.ID{p.start, p.prepares, p.looks, p.stops, p.reprioritize} {
+	for _, list := range [][]job.ID{p.starts, p.prepares, p.polls, p.stops, p.reprioritizes} {
 		for _, id := range list {
 			if !idle[id] {
 				t.Fatalf("%s is chosen twice, or is being worked on", id)
@@ -148,7 +148,7 @@ func checkChosen(t *testing.T, v view, p plan) {
 			idle[id] = false
 		}
 	}
-	for _, s := range v.live {
+	for _, s := range v.inFlight {
 		if s.starting && slices.Contains(p.stops, s.id) {
 			t.Fatalf("%s is stopped before its start is answered", s.id)
 		}

@@ -15,6 +15,7 @@ import (
 	"github.com/stokerd/stoker/bitmovin"
 	"github.com/stokerd/stoker/bitmovin/simulator"
 	"github.com/stokerd/stoker/internal/clock"
+	"github.com/stokerd/stoker/internal/provision"
 	"github.com/stokerd/stoker/internal/testkit/bubble"
 	"github.com/stokerd/stoker/job"
 	"github.com/stokerd/stoker/store"
@@ -144,7 +145,7 @@ func (w *world) prepare(c clock.Clock) {
 	if w.table != nil {
 		table = w.table(table)
 	}
-	w.disp, err = New(Config{
+	config := Config{
 		Store:        table,
 		Logger:       slog.New(slog.NewTextHandler(w.t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})),
 		Accounts:     accounts,
@@ -158,12 +159,14 @@ func (w *world) prepare(c clock.Clock) {
 			"out": {Storage: bitmovin.Storage{Type: bitmovin.StorageS3, Bucket: "bucket", AccessKey: "a", SecretKey: "s"}, BasePath: "base"},
 			"gcs": {Storage: bitmovin.Storage{Type: bitmovin.StorageGCS, Bucket: "bucket", AccessKey: "a", SecretKey: "s"}},
 		},
-	})
-	if err != nil {
+	}
+	if w.disp, err = New(config); err != nil {
 		w.t.Fatal(err)
 	}
-	for _, d := range w.disp.drivers {
-		d.resource.rounds = 1 // slow on purpose otherwise
+	for _, d := range w.disp.loops {
+		fast := config.provision(d.worker.account)
+		fast.HashRounds = 1 // slow on purpose otherwise
+		d.worker.provisioner = provision.New(fast)
 	}
 }
 

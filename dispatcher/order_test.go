@@ -10,6 +10,7 @@ import (
 
 	"github.com/stokerd/stoker/bitmovin"
 	"github.com/stokerd/stoker/bitmovin/simulator"
+	"github.com/stokerd/stoker/internal/provision"
 	"github.com/stokerd/stoker/job"
 )
 
@@ -162,7 +163,7 @@ func TestOrder(t *testing.T) {
 				continue
 			}
 			enc, _ := w.sim.Encoding(e.EncodingID)
-			id, _, _ := jobOf(enc.Name)
+			id, _, _ := provision.ParseName(enc.Name)
 			order = append(order, map[string]string{first.ID: "a", second.ID: "b", urgent.ID: "u"}[id.Batch])
 		}
 		got := strings.Join(order, "")

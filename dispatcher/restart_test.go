@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/stokerd/stoker/bitmovin/simulator"
+	"github.com/stokerd/stoker/internal/provision"
 	"github.com/stokerd/stoker/job"
 )
 
@@ -203,7 +204,7 @@ func TestUnseenPreparedEncoding(t *testing.T) {
 				if tt.unknown {
 					at = slices.IndexFunc(jobs, func(j job.Job) bool { return j.State == job.Waiting && j.EncodingID == "" })
 					for _, e := range w.sim.Encodings() {
-						if n, _, _ := jobOf(e.Name); n == jobs[at].ID && len(e.Starts) > 0 {
+						if n, _, _ := provision.ParseName(e.Name); n == jobs[at].ID && len(e.Starts) > 0 {
 							id = e.ID
 						}
 					}

@@ -7,39 +7,39 @@ import (
 	"github.com/stokerd/stoker/internal/clock"
 )
 
-// Simulate does in simulated time what Run does, for one account, and returns when all
-// of its jobs have ended or ctx does. All that the dispatcher works with has to live by
-// the same clock: Config.Clock, the client's governor, and the platform, which must be a
-// simulator that is called in the caller's goroutine. The calls under way when ctx ends
-// are left to [clock.Simulation.Close].
+// Simulate does in simulated time what [Dispatcher.Run] does, for one account, and returns when
+// all of its jobs have ended or ctx does. Everything must live by the same clock:
+// Config.Clock, the client's governor, and the platform, which must be a simulator that is
+// called in the caller's goroutine. The calls under way when ctx ends are left to
+// [clock.Simulation.Close].
 //
-// The loop, its decisions and its calls are those of Run. What is missing is what comes
-// from outside: nobody rings, so jobs have to be there before.
+// The loop, its decisions and its calls are those of Run. There are no wakeups from
+// outside: the jobs have to be there before.
 func (d *Dispatcher) Simulate(ctx context.Context, sim *clock.Simulation) error {
-	if len(d.drivers) != 1 {
-		return fmt.Errorf("simulate %d accounts: want one", len(d.drivers))
+	if len(d.loops) != 1 {
+		return fmt.Errorf("simulate %d accounts: want one", len(d.loops))
 	}
-	for _, dr := range d.drivers {
-		if err := dr.simulate(ctx, sim); err != nil {
-			return fmt.Errorf("account %s: %w", dr.account.ID, err)
+	for _, l := range d.loops {
+		if err := l.simulate(ctx, sim); err != nil {
+			return fmt.Errorf("account %s: %w", l.accountID, err)
 		}
 	}
 	return nil
 }
 
-func (d *driver) simulate(ctx context.Context, sim *clock.Simulation) error {
+func (l *accountLoop) simulate(ctx context.Context, sim *clock.Simulation) error {
 	var results []func()
-	d.beside = func(work func() (apply func())) {
+	l.tasks.run = func(work func() (apply func())) {
 		sim.Go(func() { results = append(results, work()) })
 	}
-	if err := d.load(ctx); err != nil {
+	if err := l.load(ctx); err != nil {
 		return err
 	}
-	if err := d.shareAhead(ctx, sim); err != nil {
+	if err := l.ensureShared(ctx, sim); err != nil {
 		return err
 	}
-	for ctx.Err() == nil && !d.idle() {
-		wake, err := d.step(ctx)
+	for ctx.Err() == nil && !l.isIdle() {
+		wake, err := l.decideOnce(ctx)
 		if err != nil {
 			return err
 		}
@@ -54,30 +54,30 @@ func (d *driver) simulate(ctx context.Context, sim *clock.Simulation) error {
 	return context.Cause(ctx)
 }
 
-// shareTries is how often to try to make what jobs share.
-const shareTries = 100
+// ensureSharedTries is how often to try to create the resources that jobs share.
+const ensureSharedTries = 100
 
-// shareAhead makes what the jobs of a batch share before any of them is prepared: they
-// would wait for the one that makes it by other means than the clock.
-func (d *driver) shareAhead(ctx context.Context, sim *clock.Simulation) (err error) {
-	if err := d.read(ctx, d.now()); err != nil {
+// ensureShared creates the resources that the jobs of a batch share before any of them is
+// configured: jobs would wait for each other's request by other means than the clock.
+func (l *accountLoop) ensureShared(ctx context.Context, sim *clock.Simulation) (err error) {
+	if err := l.read(ctx, l.now()); err != nil {
 		return err
 	}
-	for _, b := range d.batches {
+	for _, b := range l.jobs.batches {
 		if b.Recipe == nil {
 			continue
 		}
 		done := false
 		sim.Go(func() {
-			for range shareTries {
-				if _, err = d.share(ctx, b); err == nil || sim.Sleep(ctx, soon) != nil {
+			for range ensureSharedTries {
+				if err = l.worker.ensureShared(ctx, b); err == nil || sim.Sleep(ctx, changePoll) != nil {
 					break
 				}
 			}
 			done = true
 		})
 		for !done {
-			sim.Step(d.now().Add(soon))
+			sim.Step(l.now().Add(changePoll))
 		}
 		if err != nil {
 			return err
@@ -86,7 +86,7 @@ func (d *driver) shareAhead(ctx context.Context, sim *clock.Simulation) (err err
 	return nil
 }
 
-// idle reports whether there is nothing left to do, and nothing to come.
-func (d *driver) idle() bool {
-	return d.swept && len(d.live) == 0 && len(d.window) == 0 && d.nextDue.IsZero() && d.stale == stale{}
+// isIdle reports whether there is nothing left to do, and nothing to come.
+func (l *accountLoop) isIdle() bool {
+	return l.reconciliation.done && len(l.jobs.tracked) == 0 && len(l.nextJobs) == 0 && l.nextDueTime.IsZero() && l.outdated == outdated{}
 }

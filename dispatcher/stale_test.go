@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/stokerd/stoker/bitmovin/simulator"
+	"github.com/stokerd/stoker/internal/provision"
 	"github.com/stokerd/stoker/job"
 )
 
@@ -72,7 +73,7 @@ func TestUnacknowledgedWrites(t *testing.T) {
 			t.Run(name+" "+string(state), func(t *testing.T) {
 				sim := &simulator.Simulator{Seed: 1, Encoders: 3, Duration: time.Minute, TakeAnyStart: true}
 				sim.Outcome = func(e simulator.Encoding, run int) simulator.Outcome {
-					if _, attempt, _ := jobOf(e.Name); strings.HasPrefix(e.Name, "k2 ") && run == 1 && attempt < 2 {
+					if _, attempt, _ := provision.ParseName(e.Name); strings.HasPrefix(e.Name, "k2 ") && run == 1 && attempt < 2 {
 						return broken(simulator.Retry)
 					}
 					return simulator.Outcome{}
@@ -193,11 +194,11 @@ func TestSweepForgetsNothing(t *testing.T) {
 	sim := &simulator.Simulator{Seed: 1}
 	inWorld(t, sim, func(w *world) {
 		w.prepare(nil)
-		d := w.disp.drivers["default"]
-		d.stale.settings = true
-		d.sweptOnce(d.now(), nil)
-		if want := (stale{live: true, window: true, orphans: true, settings: true}); d.stale != want {
-			w.t.Errorf("stale is %+v, want %+v", d.stale, want)
+		d := w.disp.loops["default"]
+		d.outdated.settings = true
+		d.applySweep(taskSweep, d.now(), nil)
+		if want := (outdated{inFlight: true, nextJobs: true, orphans: true, settings: true}); d.outdated != want {
+			w.t.Errorf("stale is %+v, want %+v", d.outdated, want)
 		}
 	})
 }

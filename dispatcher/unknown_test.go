@@ -14,6 +14,7 @@ import (
 
 	"github.com/stokerd/stoker/bitmovin"
 	"github.com/stokerd/stoker/bitmovin/simulator"
+	"github.com/stokerd/stoker/internal/provision"
 	"github.com/stokerd/stoker/job"
 )
 
@@ -56,7 +57,7 @@ func (w *world) misreport(edit func(path, name string, object map[string]any)) {
 
 // numbered reports whether an encoding belongs to one of the first n jobs.
 func numbered(name string, n int) bool {
-	id, _, ok := jobOf(name)
+	id, _, ok := provision.ParseName(name)
 	return ok && id.Number <= int64(n)
 }
 
@@ -283,7 +284,7 @@ func TestUnknownStatusOfAnOrphan(t *testing.T) {
 			w.t.Errorf("%d stops in an hour", n)
 		}
 		stuck.Store(false)
-		time.Sleep(maxDelete + time.Minute)
+		time.Sleep(maxDeletePause + time.Minute)
 		w.checkNothingLeft()
 	})
 }

@@ -1,0 +1,28 @@
+package dispatcher
+
+import "time"
+
+// shrinkInterval is how often an automatic target shrinks that is larger than it need be.
+const shrinkInterval = 10 * time.Second
+
+// autoTarget chooses a queue target by how fast the queue drains: as small as possible without
+// encoders waiting for us. It doubles while encoders are starving, and shrinks slowly to what
+// the drain rate needs.
+type autoTarget struct {
+	target     int
+	changeTime time.Time
+}
+
+// chooseTarget returns the target for now, between low and high.
+func (a *autoTarget) chooseTarget(d drainRate, running, low, high int, now time.Time) int {
+	want := min(max(d.queueNeeded(running), low), high)
+	switch {
+	case a.target < want:
+		a.target, a.changeTime = want, now
+	case now.Sub(d.starvingTime) < starvingWait && now.Sub(a.changeTime) >= changePoll:
+		a.target, a.changeTime = min(2*a.target, high), now
+	case a.target > want && now.Sub(a.changeTime) >= shrinkInterval:
+		a.target, a.changeTime = max(want, a.target*3/4), now
+	}
+	return a.target
+}

@@ -1,0 +1,180 @@
+package dispatcher
+
+import (
+	"errors"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/stokerd/stoker/job"
+)
+
+// errNotStarted is why a batch is skipped after a start of it had no answer and was not made:
+// there are jobs on which the platform breaks. As it may have been an accident, the batch is
+// skipped only while there are others to start.
+var errNotStarted = errors.New("the platform gave no answer to a start, and did not make it")
+
+// errNotConfigured is why a batch is skipped whose jobs again and again cannot be configured
+// because calls have no answer: there are recipes on which the platform breaks.
+var errNotConfigured = errors.New("the platform gives no answer when jobs are configured")
+
+// errSharedMissing is why a batch is skipped whose jobs share a resource that is created, and is
+// not there when it is used.
+var errSharedMissing = errors.New("what the jobs of the batch share is not there when it is used")
+
+// unansweredToSkip is how often in a row configuring a batch's jobs must have had no answer
+// before the batch is skipped. Configuring takes ten calls: on a platform that loses every
+// tenth call, two of three jobs meet a lost one.
+const unansweredToSkip = 20
+
+// sharedFailuresTolerated is how often in a row the jobs of a batch may find a shared resource
+// missing before it counts as the failure of the next one.
+const sharedFailuresTolerated = 5
+
+// A batch, or a whole account, is skipped after a failure for a pause that doubles between
+// firstSkipPause and maxJobPause, or one of these where the failure asks for a longer one.
+const (
+	firstSkipPause = 4 * time.Second
+	// maxUnansweredSkipPause is short: on a platform that loses calls the next try may
+	// succeed.
+	maxUnansweredSkipPause = 4 * maxJobPause
+	// maxMissingSkipPause is long: each try creates and deletes something.
+	maxMissingSkipPause = maxSharedPause
+)
+
+// failureBackoff is the pause after failures that concern more than one job.
+type failureBackoff struct {
+	err      error     // of the latest failure; nil: there was none
+	since    time.Time // of the first failure
+	until    time.Time // nothing is tried before
+	failures int       // in a row; those side by side count once
+}
+
+// noteFailure records a failure and makes the pause longer.
+func (b *failureBackoff) noteFailure(err error, now time.Time) {
+	if !b.until.After(now) {
+		b.failures++
+		limit := maxJobPause
+		switch {
+		case errors.Is(err, errSharedMissing):
+			limit = maxMissingSkipPause
+		case errors.Is(err, errNotConfigured):
+			limit = maxUnansweredSkipPause
+		}
+		b.until = now.Add(growingPause(firstSkipPause, b.failures, limit))
+	}
+	if b.err == nil {
+		b.since = now
+	}
+	b.err = err
+}
+
+// problem is the failure as the account's status shows it.
+func (b *failureBackoff) problem() job.Problem {
+	if b.err == nil {
+		return job.Problem{}
+	}
+	unanswered := errors.Is(b.err, errNotStarted) || errors.Is(b.err, errNotConfigured)
+	return job.Problem{Text: shortText(b.err), Since: b.since, Until: b.until, Refused: !unanswered}
+}
+
+// batchBackoff is the pause of one batch.
+type batchBackoff struct {
+	failureBackoff
+	unansweredConfigures int // in a row
+}
+
+// batchBackoffs are the pauses of batches by id.
+type batchBackoffs map[string]*batchBackoff
+
+// of returns the backoff of a batch and creates it if need be.
+func (bs batchBackoffs) of(batchID string) *batchBackoff {
+	b := bs[batchID]
+	if b == nil {
+		b = &batchBackoff{}
+		bs[batchID] = b
+	}
+	return b
+}
+
+// skip makes a batch be skipped for a while.
+func (bs batchBackoffs) skip(batchID string, err error, now time.Time) {
+	bs.of(batchID).noteFailure(err, now)
+}
+
+// noteUnansweredConfigure records that configuring a job of the batch had no answer, and reports
+// whether the batch is skipped for that.
+func (bs batchBackoffs) noteUnansweredConfigure(batchID string, now time.Time) (skipped bool) {
+	b := bs.of(batchID)
+	if b.unansweredConfigures++; b.unansweredConfigures >= unansweredToSkip {
+		b.noteFailure(errNotConfigured, now)
+		return true
+	}
+	return false
+}
+
+// failures is how often in a row a batch has failed.
+func (bs batchBackoffs) failures(batchID string) int {
+	if b := bs[batchID]; b != nil {
+		return b.failures
+	}
+	return 0
+}
+
+// onTrial reports whether a batch has failed and is tried again with one job at a time.
+func (bs batchBackoffs) onTrial(batchID string) bool {
+	b := bs[batchID]
+	return b != nil && b.err != nil && !errors.Is(b.err, errNotConfigured)
+}
+
+// skippedBatches are the sequence numbers of the batches that are skipped for a while.
+type skippedBatches struct {
+	always      []int64   // the platform would refuse again whatever is tried
+	whileOthers []int64   // calls for them were lost; they are not skipped if there are no others
+	until       time.Time // when the first of them goes on; zero if there are none
+}
+
+// skipped collects the batches that are skipped now. read reads a batch; batches that do
+// not dispatch any more are forgotten.
+func (bs batchBackoffs) skipped(read func(id string) (*batch, error), now time.Time) (s skippedBatches, err error) {
+	for _, id := range slices.Sorted(maps.Keys(bs)) {
+		b, err := read(id)
+		switch {
+		case errors.Is(err, job.ErrNotFound), err == nil && !b.State.Dispatches():
+			delete(bs, id)
+			continue
+		case err != nil:
+			return skippedBatches{}, err
+		}
+		t := bs[id]
+		switch {
+		case !t.until.After(now):
+			continue
+		case errors.Is(t.err, errNotStarted):
+			s.whileOthers = append(s.whileOthers, b.Seq)
+		default:
+			s.always = append(s.always, b.Seq)
+		}
+		s.until = earlier(s.until, t.until)
+	}
+	return s, nil
+}
+
+// problems are the failures of all batches, by id.
+func (bs batchBackoffs) problems(batches map[string]*batch) map[string]job.Problem {
+	var all map[string]job.Problem
+	for id, t := range bs {
+		if t.err == nil {
+			continue
+		}
+		if all == nil {
+			all = map[string]job.Problem{}
+		}
+		p := t.problem()
+		if b := batches[id]; b != nil {
+			p.Seq = b.Seq
+		}
+		all[id] = p
+	}
+	return all
+}

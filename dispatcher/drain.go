@@ -1,0 +1,78 @@
+package dispatcher
+
+import (
+	"math"
+	"time"
+
+	"github.com/stokerd/stoker/job"
+)
+
+const (
+	// refillTime is how long it takes to see a free place and to fill it, without the calls.
+	refillTime = 2 * time.Second
+	// headroomFactor is how many times what drains during that time should be queued:
+	// encodings do not end evenly.
+	headroomFactor = 3
+	// maxSetupTime is the longest set-up of a template that counts. A longer one is taken for a
+	// mishap.
+	maxSetupTime = 30 * time.Second
+	// averageOver is over how many values the averages run.
+	averageOver = 8
+)
+
+// drainRate is what the loop has learnt about how fast encodings come and go.
+type drainRate struct {
+	runtime       time.Duration // how long encodings run, averaged; 0: not known yet
+	startTime     time.Duration // how long a start call takes, averaged
+	setupTime     time.Duration // how long the platform takes to queue a template, averaged
+	starvingTime  time.Time     // when encoders were last seen to be starving
+	headTakenTime time.Time     // when the queue was last seen to have lost its head
+}
+
+// noteRun learns from an encoding that has run.
+func (d *drainRate) noteRun(j *job.Job, now time.Time) {
+	if j.RunningTime.IsZero() {
+		return
+	}
+	run := max(now.Sub(j.RunningTime), 0)
+	if d.runtime == 0 {
+		d.runtime = run
+	}
+	d.runtime += (run - d.runtime) / averageOver
+}
+
+// noteSetup learns how long the platform took to queue a template.
+func (d *drainRate) noteSetup(took time.Duration) {
+	took = min(took, maxSetupTime)
+	if d.setupTime == 0 {
+		d.setupTime = took
+	}
+	d.setupTime += (took - d.setupTime) / averageOver
+}
+
+// noteStartCall learns how long a start call took.
+func (d *drainRate) noteStartCall(took time.Duration) {
+	if d.startTime == 0 {
+		d.startTime = took
+	}
+	d.startTime += (took - d.startTime) / averageOver
+}
+
+// queueNeeded is how many encodings should be queued while so many run, so that no encoder waits
+// for us; 0 if that is not known.
+func (d *drainRate) queueNeeded(running int) int {
+	if d.runtime <= 0 {
+		return 0
+	}
+	perSecond := float64(running) / d.runtime.Seconds()
+	return int(math.Ceil(headroomFactor * perSecond * (refillTime + d.startTime + d.setupTime).Seconds()))
+}
+
+// headPollInterval is how often to poll the head of the queue in case no other sign shows that
+// it was taken: a third as often as encodings usually end.
+func (d *drainRate) headPollInterval(running int) time.Duration {
+	if d.runtime == 0 || running == 0 {
+		return changePoll
+	}
+	return min(max(3*d.runtime/time.Duration(running), changePoll), maxHeadPoll)
+}

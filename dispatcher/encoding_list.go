@@ -1,0 +1,196 @@
+package dispatcher
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/stokerd/stoker/bitmovin"
+	"github.com/stokerd/stoker/internal/clock"
+	"github.com/stokerd/stoker/internal/provision"
+	"github.com/stokerd/stoker/job"
+)
+
+// pageSize is how many encodings one call lists.
+const pageSize = 100
+
+// encodingList lists an account's encodings. It takes no query parameter for granted: one that
+// is refused is left out, and callers filter for themselves what the platform may not have
+// filtered. What was found out about the parameters is kept in the job table. It is safe for
+// concurrent use once it is loaded.
+type encodingList struct {
+	client     *bitmovin.Client
+	parameters ParameterStore
+	batches    batchReader
+	account    string
+	label      string // of our encodings
+	clock      clock.Clock
+	log        *slog.Logger
+
+	mu             sync.Mutex
+	faults         map[string]job.ListParameter // by parameter
+	failures       map[string]int               // in a row, by combination of parameters
+	otherInstances map[string]time.Time         // when other instances were last seen, by id
+}
+
+// batchReader reads batches.
+type batchReader interface {
+	Batch(ctx context.Context, id string) (job.Batch, error)
+}
+
+func newEncodingList(s Store, a Account, c clock.Clock, log *slog.Logger) *encodingList {
+	return &encodingList{
+		client: a.Client, parameters: s, batches: s, account: a.ID, clock: c, log: log,
+		faults: map[string]job.ListParameter{}, failures: map[string]int{}, otherInstances: map[string]time.Time{},
+	}
+}
+
+// load reads what earlier processes have found out.
+func (l *encodingList) load(ctx context.Context, instance string) error {
+	l.label = provision.Label(instance)
+	known, err := l.parameters.ListParameters(ctx, l.account)
+	if err != nil {
+		return err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, p := range known {
+		l.faults[p.Name] = p
+	}
+	return nil
+}
+
+// searchQuery is the search for our encodings. The platform's documentation quotes only names;
+// our label needs no quotes.
+func (l *encodingList) searchQuery() string { return "labels:" + l.label }
+
+// eachSelected calls visit for each encoding that q selects, once, until visit has enough. Where
+// the platform does not filter, it lists more, and eachSelected leaves the rest out.
+func (l *encodingList) eachSelected(ctx context.Context, q bitmovin.ListEncodings, visit func(bitmovin.Encoding) (enough bool, err error)) error {
+	return l.eachListed(ctx, q, func(e bitmovin.Encoding) (bool, error) {
+		if !selects(q, e) {
+			return false, nil
+		}
+		return visit(e)
+	})
+}
+
+// eachListed calls visit for each encoding that the platform lists for q, once, until visit has
+// enough. Lists have the newest encodings first: where that order holds for a page and more,
+// an encoding that is too old for q ends the list.
+func (l *encodingList) eachListed(ctx context.Context, q bitmovin.ListEncodings, visit func(bitmovin.Encoding) (enough bool, err error)) error {
+	return l.query(ctx, q, func(sent bitmovin.ListEncodings, answered func()) error {
+		seen, sorted, last := map[bitmovin.EncodingID]bool{}, true, time.Time{}
+		check := filterCheck{query: sent, label: l.label}
+		for e, err := range l.client.Encodings(ctx, sent) {
+			if err != nil {
+				return err
+			}
+			answered()
+			if seen[e.ID] {
+				continue
+			}
+			seen[e.ID] = true
+			l.noteOtherInstance(e)
+			check.add(e)
+			enough, err := visit(e)
+			if err != nil || enough {
+				return err
+			}
+			if !e.CreatedAt.IsZero() {
+				sorted = sorted && (last.IsZero() || !e.CreatedAt.After(last))
+				last = e.CreatedAt.Time
+			}
+			if sorted && len(seen) >= pageSize && last.Before(q.CreatedAfter) {
+				break
+			}
+		}
+		answered()
+		l.noteFault(ctx, job.ParameterIgnored, nil, check.ignoredParameters()...)
+		return nil
+	})
+}
+
+// eachNamed calls visit for each encoding with a name until visit has enough. It returns how many
+// encodings the platform listed.
+func (l *encodingList) eachNamed(ctx context.Context, name string, visit func(bitmovin.Encoding) (enough bool, err error)) (listed int, err error) {
+	query := bitmovin.ListEncodings{Name: name, SkipTotalCount: true}
+	err = l.eachListed(ctx, query, func(found bitmovin.Encoding) (enough bool, err error) {
+		if listed++; found.Name != name {
+			return listed >= pageSize, nil // the platform ignores the name
+		}
+		return visit(found)
+	})
+	return listed, err
+}
+
+// listPage lists one page of what q selects, or of more where the platform does not filter.
+func (l *encodingList) listPage(ctx context.Context, q bitmovin.ListEncodings) (p bitmovin.Page[bitmovin.Encoding], err error) {
+	err = l.query(ctx, q, func(sent bitmovin.ListEncodings, answered func()) (err error) {
+		if p, err = l.client.ListEncodings(ctx, sent); err != nil {
+			return err
+		}
+		answered()
+		check := filterCheck{query: sent, label: l.label}
+		for _, e := range p.Items {
+			l.noteOtherInstance(e)
+			check.add(e)
+		}
+		l.noteFault(ctx, job.ParameterIgnored, nil, check.ignoredParameters()...)
+		return nil
+	})
+	return p, err
+}
+
+// query makes a call with those parameters of q that work. If it is refused again and again,
+// query leaves out parameters to find out which of them cause it. The call reports that it
+// was answered as soon as there is an answer.
+func (l *encodingList) query(ctx context.Context, q bitmovin.ListEncodings, call func(q bitmovin.ListEncodings, answered func()) error) error {
+	var used, without []string
+	for _, name := range optionalParameters(q) {
+		if l.sends(name) {
+			used = append(used, name)
+		} else {
+			without = append(without, name)
+		}
+	}
+	answered := false
+	q.Without = without
+	err := call(q, func() {
+		if !answered {
+			answered = true
+			l.noteAccepted(ctx, used)
+		}
+	})
+	if err == nil || answered || q.Offset > 0 || !l.noteRefused(used, err) {
+		return err
+	}
+	fault, sets := job.ParameterRefused, suspectSets(used)
+	if !bitmovin.Unsupported(err) {
+		fault, sets = job.ParameterUnanswered, sets[:len(used)] // it may be an outage
+	}
+	for _, suspects := range sets {
+		q.Without = slices.Concat(without, suspects)
+		again := call(q, func() {
+			if !answered {
+				answered = true
+				l.noteFault(ctx, fault, err, suspects...)
+			}
+		})
+		if answered || !bitmovin.Unsupported(again) && !bitmovin.Ambiguous(again) {
+			return again
+		}
+	}
+	return err
+}
+
+// status describes how encodings are listed, for the account's status.
+func (l *encodingList) status() (s job.Listing, others []job.OtherInstance) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s.Way = l.way()
+	s.FaultyParameters = l.faultyParameters()
+	return s, l.recentInstances()
+}

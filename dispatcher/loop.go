@@ -1,0 +1,196 @@
+package dispatcher
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/stokerd/stoker/internal/clock"
+	"github.com/stokerd/stoker/job"
+)
+
+// errStopped is why calls are cut off when a shutdown has waited for the grace period.
+var errStopped = errors.New("the dispatcher stopped")
+
+// readRetryPause is how long the loop waits when the job table cannot be read.
+const readRetryPause = time.Second
+
+// accountLoop keeps one account's queue filled. One goroutine, the loop, owns all of its state
+// and decides. It makes no call to the platform, and does not have the client: the worker's
+// tasks make the calls, side by side, and bring their results back to the loop.
+type accountLoop struct {
+	accountID    string
+	queueTarget  int  // configured; of an automatic target the largest
+	automatic    bool // the queue target follows the drain rate
+	store        Store
+	log          *slog.Logger
+	clock        clock.Clock
+	pollInterval time.Duration
+	grace        time.Duration
+	worker       *worker
+
+	wakeup    wakeup
+	hints     *hintQueue
+	tasks     *taskRunner
+	publisher *statusPublisher
+
+	// From the job table.
+	outdated    outdated
+	settings    job.AccountSettings
+	dailyStarts dailyStarts
+	jobs        *jobTracker
+	nextJobs    []job.Job // waiting jobs in dispatch order
+	nextDueTime time.Time // when there may be more of them; zero: no such time is known
+	orphans     map[string]*orphanDeletion
+
+	// What was learnt from the platform's answers.
+	polls          *pollSchedule
+	pendingHints   map[string]bool // encodings to poll when their tasks have ended
+	queue          queueCount
+	lastCountTime  time.Time // when the queue was counted last, however long ago
+	limit          queueLimit
+	auto           autoTarget
+	breaker        breaker
+	accountBackoff failureBackoff
+	batchBackoffs  batchBackoffs
+	retries        retryCounts
+	reconciliation reconciliation
+	walks          listWalks
+	listDue        time.Time // list what runs
+	definitionsDue time.Time
+	waitLog        waitLog
+}
+
+// outdated says what has to be read from the job table again.
+type outdated struct{ inFlight, nextJobs, orphans, settings, dailyStarts bool }
+
+func newAccountLoop(c Config, a Account) *accountLoop {
+	log := c.Logger.With("account", a.ID)
+	w := newWorker(c, a, log)
+	jobs := newJobTracker()
+	l := &accountLoop{
+		accountID: a.ID, queueTarget: a.QueueTarget, automatic: a.AutoTarget, store: c.Store, log: log, clock: c.Clock, pollInterval: c.PollInterval, grace: c.Grace, worker: w,
+		wakeup: newWakeup(), hints: newHintQueue(), tasks: newTaskRunner(),
+		publisher:   &statusPublisher{store: c.Store, client: a.Client},
+		dailyStarts: dailyStarts{max: a.MaxStartsPerDay}, jobs: jobs, orphans: map[string]*orphanDeletion{},
+		polls:        &pollSchedule{jobs: jobs, settle: w.settle, pollInterval: c.PollInterval},
+		pendingHints: map[string]bool{}, breaker: newBreaker(), batchBackoffs: batchBackoffs{},
+		reconciliation: reconciliation{confirmations: map[job.ID]confirmation{}},
+	}
+	l.limit.setTarget(a.QueueTarget)
+	l.publishStatus(nil)
+	return l
+}
+
+// now is the present by the dispatcher's clock.
+func (l *accountLoop) now() time.Time { return l.clock.Now() }
+
+// run decides and acts until ctx ends, then waits for the tasks under way.
+func (l *accountLoop) run(ctx context.Context) error {
+	work, stop := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer stop(nil)
+	l.worker.loadsDefinitions = true
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for ctx.Err() == nil {
+		select {
+		case <-ctx.Done():
+			continue
+		case <-l.wakeup:
+			l.outdated = outdated{inFlight: true, nextJobs: true, orphans: true, settings: true, dailyStarts: true}
+			clear(l.jobs.batches)
+		case <-l.hints.wakeup:
+		case apply := <-l.tasks.results:
+			apply()
+		case <-timer.C:
+		}
+		l.tasks.applyReady()
+		wake, err := l.decideOnce(work)
+		if err != nil {
+			l.log.Error("cannot read the job table", "err", err)
+			wake = l.now().Add(readRetryPause)
+		}
+		timer.Reset(wake.Sub(l.now()))
+	}
+	l.shutDown(stop)
+	return nil
+}
+
+// shutDown waits for the tasks under way and cuts them off after the grace period. A call that
+// is cut off is recorded as one without an answer.
+func (l *accountLoop) shutDown(stop context.CancelCauseFunc) {
+	l.tasks.stopping = true
+	if l.tasks.underWay[taskWalk] > 0 {
+		l.walks.cancel(errStopped)
+	}
+	l.tasks.finish(l.grace, func() { stop(errStopped) })
+	l.publishStatus(nil)
+}
+
+// decideOnce reads what is out of date, decides, acts, and returns when to do so again.
+func (l *accountLoop) decideOnce(work context.Context) (wake time.Time, err error) {
+	now := l.now()
+	if err := l.read(work, now); err != nil {
+		return now, err
+	}
+	l.hints.moveTo(l.pendingHints)
+	l.pendingHints = l.polls.pollHinted(l.pendingHints, now)
+	l.prepareDecision(now)
+	v := l.collectView(now)
+	p := decide(v)
+	l.carryOut(work, p, now)
+	l.spawnDefinitions(work, now)
+	l.publishStatus(&v)
+	wake = earlier(p.wake, l.nextDueTime)
+	if l.dailyStarts.usedUp() {
+		wake = earlier(wake, l.dailyStarts.dayEnd())
+	}
+	return wake, nil
+}
+
+// carryOut begins the tasks of a plan.
+func (l *accountLoop) carryOut(ctx context.Context, p plan, now time.Time) {
+	if p.probe {
+		l.spawnProbe(ctx)
+	}
+	if p.ping {
+		l.spawnPing(ctx)
+	}
+	for _, id := range p.stops {
+		l.spawnJobTask(ctx, taskStop, id, now, l.worker.requestStop)
+	}
+	for _, id := range p.reprioritizes {
+		l.spawnJobTask(ctx, taskReprioritize, id, now, l.worker.reprioritize)
+	}
+	for _, id := range p.starts {
+		l.spawnJobTask(ctx, taskStart, id, now, l.worker.start)
+	}
+	for _, id := range p.confirms {
+		l.spawnConfirm(ctx, id, now)
+	}
+	for _, id := range p.polls {
+		l.spawnJobTask(ctx, taskPoll, id, now, l.worker.pollStatus)
+	}
+	if p.count {
+		l.spawnCount(ctx)
+	}
+	for _, id := range p.prepares {
+		l.spawnJobTask(ctx, taskPrepare, id, now, l.worker.prepare)
+	}
+	for _, encoding := range p.deletes {
+		l.spawnDelete(ctx, encoding)
+	}
+	if p.walk {
+		l.spawnWalk(ctx, now)
+	}
+	switch {
+	case p.sweep && l.reconciliation.done:
+		l.spawnSweep(ctx)
+	case p.sweep:
+		l.spawnReconcile(ctx)
+	}
+	if p.list {
+		l.spawnList(ctx)
+	}
+}

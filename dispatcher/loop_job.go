@@ -1,0 +1,177 @@
+package dispatcher
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/stokerd/stoker/bitmovin"
+	"github.com/stokerd/stoker/internal/provision"
+	"github.com/stokerd/stoker/job"
+)
+
+// spawnJobTask begins a task for a job. Its result goes to finishJobTask.
+func (l *accountLoop) spawnJobTask(ctx context.Context, kind taskKind, id job.ID, now time.Time, do func(context.Context, trackedJob) outcome) {
+	if l.tasks.stopping {
+		return
+	}
+	b, err := l.readBatch(ctx, id.Batch)
+	if err != nil {
+		l.log.Error("cannot read a batch", "batch", id.Batch, "err", err)
+		return
+	}
+	t := l.jobs.tracked[id]
+	if t == nil {
+		t = &trackedJob{job: l.findNextJob(id), platformPriority: unknownPriority}
+		l.jobs.tracked[id] = t
+	}
+	t.task, t.taskSince, t.batch, t.batchFailures = kind, now, b, l.batchBackoffs.failures(b.ID)
+	walk := &l.walks.last
+	t.listEvidence, t.listedID = walk.evidenceFor(t, l.worker.settle), walk.names[provision.AttemptName(&t.job)]
+	snapshot := *t
+	l.tasks.spawn(kind, func() func() {
+		o := do(ctx, snapshot)
+		return func() { l.finishJobTask(kind, id, o) }
+	})
+}
+
+// findNextJob returns one of the next jobs.
+func (l *accountLoop) findNextJob(id job.ID) job.Job {
+	for _, j := range l.nextJobs {
+		if j.ID == id {
+			return j
+		}
+	}
+	return job.Job{ID: id}
+}
+
+// finishJobTask passes the result of a job's task to everything that learns from it. Each of
+// these functions is called for every result, and decides for itself whether the
+// result concerns it. The first ones see the job as the loop knew it until now, the last
+// ones as the task left it.
+func (l *accountLoop) finishJobTask(kind taskKind, id job.ID, o outcome) {
+	t, now := l.jobs.tracked[id], l.now()
+	t.task = taskNone
+	r := taskResult{kind: kind, tracked: t, before: t.job, outcome: o, now: now}
+
+	l.updateBreaker(r)
+	l.updateJobFailures(r)
+	l.updateBackoffs(r)
+	l.updateLimit(r)
+	l.updateDrain(r)
+	if o.job.Version > 0 {
+		l.jobs.track(o.job, now)
+	}
+	l.markOutdated(r)
+	l.polls.scheduleNextPoll(r)
+	l.polls.noteProgress(r)
+	l.jobs.untrackIfDone(id, now)
+}
+
+// updateBreaker tells the breaker how the task's call ended.
+func (l *accountLoop) updateBreaker(r taskResult) {
+	if r.outcome.called {
+		l.noteCall(r.kind, r.tracked.callObject(), r.outcome.callErr, r.now)
+	}
+}
+
+// updateJobFailures notes on the job itself whether the task has to be repeated, and what it
+// says of the encoding.
+func (l *accountLoop) updateJobFailures(r taskResult) {
+	t, o := r.tracked, r.outcome
+	switch err := o.retryReason(); {
+	case err != nil:
+		l.retries.total[r.kind]++
+		t.noteFailure(r.kind, err, r.now)
+		if t.lacksStatus() && t.failures == 1 && l.queue.makeInFlight(t, r.now).holdsPlace() {
+			l.queue.nextTime = r.now // the count tells whether it still holds a place
+		}
+		l.log.Warn("will be tried again", "task", r.kind.String(), "job", t.job.ID.String(), "err", err, "failures", t.failures)
+	default:
+		t.clearFailure(r.kind, o.job.Version > 0 && o.job.State != r.before.State)
+		if r.kind == taskConfirm {
+			l.reconciliation.confirmations[t.job.ID] = o.confirmation
+		}
+	}
+	t.noteForbidden(o)
+	t.notePriority(r.kind, o)
+}
+
+// updateBackoffs makes the batch, or the whole account, wait after a failure that concerns more
+// than this job, and ends such a pause once a task has worked.
+func (l *accountLoop) updateBackoffs(r taskResult) {
+	o, batchID := r.outcome, r.tracked.batch.ID
+	worked := o.called && o.callErr == nil && o.sharedErr == nil
+	switch {
+	case errors.Is(o.sharedErr, errOtherOrganisation):
+		l.accountBackoff.noteFailure(o.sharedErr, r.now)
+	case o.sharedErr != nil && r.kind != taskPoll:
+		l.skipBatch(batchID, o.sharedErr, r.now)
+	case r.kind == taskPrepare && bitmovin.Ambiguous(o.callErr):
+		if l.batchBackoffs.noteUnansweredConfigure(batchID, r.now) {
+			l.outdated.nextJobs = true
+		}
+	case r.kind == taskStart && worked:
+		delete(l.batchBackoffs, batchID)
+	case r.kind == taskPrepare && worked:
+		delete(l.batchBackoffs, batchID)
+		l.accountBackoff = failureBackoff{}
+	case r.kind == taskPoll && worked:
+		l.accountBackoff = failureBackoff{}
+	}
+	if r.kind == taskPoll && o.job.State == job.Waiting && o.job.Attempt < r.before.Attempt {
+		l.skipBatch(batchID, errNotStarted, r.now) // its next start would hold a place as long again
+	}
+}
+
+// skipBatch makes a batch be skipped for a while.
+func (l *accountLoop) skipBatch(batchID string, err error, now time.Time) {
+	l.batchBackoffs.skip(batchID, err, now)
+	l.outdated.nextJobs = true
+}
+
+// updateLimit tells the queue limit whether the platform accepted a start.
+func (l *accountLoop) updateLimit(r taskResult) {
+	if r.kind != taskStart {
+		return
+	}
+	o := r.outcome
+	switch {
+	case bitmovin.QueueFull(o.callErr):
+		l.limit.noteRefused(l.queue.foreign+l.queue.countOwnPlaces(l.jobs.tracked, r.now), r.now)
+		l.queue.nextTime = r.now
+		r.tracked.clearFailure(taskStart, false) // the limit says when to go on
+		l.log.Info("the platform's queue is full", "effective_target", l.limit.effective, "until", l.limit.fullUntil)
+	case o.called && o.callErr == nil && o.sharedErr == nil:
+		l.limit.noteAccepted()
+	}
+}
+
+// updateDrain tells the drain rate how long a start and the set-up after it took.
+func (l *accountLoop) updateDrain(r taskResult) {
+	o := r.outcome
+	if r.kind == taskStart && o.called && o.callErr == nil && o.sharedErr == nil {
+		l.polls.drain.noteStartCall(r.now.Sub(r.tracked.taskSince))
+	}
+	if o.setupTime > 0 {
+		l.polls.drain.noteSetup(o.setupTime)
+	}
+}
+
+// markOutdated says what the loop has to read again because of a result.
+func (l *accountLoop) markOutdated(r taskResult) {
+	before, after := &r.before, &r.tracked.job
+	if r.outcome.storeErr != nil {
+		l.outdated.inFlight = true // the change may have been written although it was not acknowledged
+	}
+	if r.kind == taskStart {
+		l.outdated.dailyStarts = true
+	}
+	if after.State == job.Waiting || after.State == job.Cancelled {
+		l.outdated.orphans = true
+	}
+	failed := r.outcome.retryReason() != nil && before.State == job.Waiting // other jobs go first meanwhile
+	if failed || before.State != after.State || before.EncodingID != after.EncodingID || after.Prepared() {
+		l.outdated.nextJobs = true
+	}
+}

@@ -1,0 +1,56 @@
+package dispatcher
+
+import (
+	"context"
+	"time"
+
+	"github.com/stokerd/stoker/bitmovin"
+	"github.com/stokerd/stoker/job"
+)
+
+// listPageSpacing is the time to allow for each page, so that listing what runs takes less than
+// half of the list calls that all users of the API key share.
+const listPageSpacing = 2500 * time.Millisecond
+
+// spawnList lists our running encodings: one call shows the progress of a hundred, and an
+// encoding that is missing from the list has ended. Where the platform cannot list by
+// status, each of them is polled instead.
+func (l *accountLoop) spawnList(ctx context.Context) {
+	if !l.worker.encodings.usable(bitmovin.ParamStatus) {
+		l.listDue = l.polls.pollRunning(l.now())
+		return
+	}
+	l.tasks.spawn(taskList, func() func() {
+		list, err := l.worker.listRunning(ctx)
+		return func() { l.applyList(ctx, list, err) }
+	})
+}
+
+// applyList records the progress that a list shows, and polls what is missing from it.
+func (l *accountLoop) applyList(ctx context.Context, list runningList, err error) {
+	now := l.now()
+	again := l.finishAccountTask(taskList, err, now)
+	l.listDue = later(again, now.Add(max(l.pollInterval, time.Duration(1+list.length/pageSize)*listPageSpacing)))
+	if err != nil {
+		l.log.Warn("cannot list what runs", "err", err)
+		return
+	}
+	for id, t := range l.jobs.tracked {
+		if !t.job.UpdateTime.Before(list.time) {
+			continue // the list may show a run before the latest start
+		}
+		seen, listed := list.running[t.job.EncodingID]
+		if listed {
+			t.unlistedCount = 0
+		}
+		switch {
+		case listed && t.task == taskNone && t.job.State.OnPlatform() && (t.job.State != job.Running || seen.Progress > t.job.Progress):
+			l.spawnJobTask(ctx, taskRecord, id, now, func(ctx context.Context, t trackedJob) outcome {
+				j, err := l.worker.recordObservation(ctx, t, seen)
+				return outcome{job: j, storeErr: err, eta: estimateRemaining(seen, list.time)}
+			})
+		case !listed && t.job.State == job.Running && !t.hasUnknownStatus():
+			t.pollIfUnlisted(now)
+		}
+	}
+}

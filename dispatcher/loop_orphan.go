@@ -1,0 +1,45 @@
+package dispatcher
+
+import (
+	"context"
+	"time"
+
+	"github.com/stokerd/stoker/bitmovin"
+)
+
+// orphanDeletion is how the deletion of an encoding stands that belongs to no job.
+type orphanDeletion struct {
+	task      taskKind
+	notBefore time.Time
+	failures  int
+}
+
+// spawnDelete deletes an encoding that belongs to no job.
+func (l *accountLoop) spawnDelete(ctx context.Context, id string) {
+	l.orphans[id].task = taskDelete
+	l.tasks.spawn(taskDelete, func() func() {
+		err := l.worker.deleteOrphan(ctx, id)
+		return func() { l.applyDelete(id, err) }
+	})
+}
+
+// applyDelete takes note of the end of a deletion.
+func (l *accountLoop) applyDelete(id string, err error) {
+	now := l.now()
+	// Nothing depends on the deletion, so that a 403 must not open the breaker: a key may have the
+	// right to encode, and not the right to move or delete encodings. If it has no rights at
+	// all, other calls show it.
+	if !bitmovin.Forbidden(err) {
+		l.noteCall(taskDelete, id, err, now)
+	}
+	if err == nil {
+		delete(l.orphans, id)
+		return
+	}
+	o := l.orphans[id]
+	o.task = taskNone
+	o.failures++
+	l.retries.total[taskDelete]++
+	o.notBefore = now.Add(growingPause(firstSkipPause, o.failures, maxDeletePause))
+	l.log.Warn("cannot delete an encoding", "encoding", id, "err", err)
+}

@@ -1,0 +1,202 @@
+package dispatcher
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"time"
+
+	"github.com/stokerd/stoker/job"
+)
+
+// maxOrphansRead is how many encodings that are to be deleted the loop reads at once.
+const maxOrphansRead = 100
+
+// load reads what an earlier process has left behind.
+func (l *accountLoop) load(ctx context.Context) error {
+	now := l.now()
+	if err := l.readSettings(ctx); err != nil {
+		return err
+	}
+	if err := l.readDailyStarts(ctx, now); err != nil {
+		return err
+	}
+	if err := l.worker.encodings.load(ctx, l.store.InstanceID()); err != nil {
+		return err
+	}
+	l.reconciliation.loadTime = now
+	changed, err := l.store.ReconcileSince(ctx, l.accountID)
+	l.reconciliation.clockTurnedBack = err != nil || changed.After(now) // reconciling meets the error again
+	if err := l.readInFlight(ctx, now); err != nil {
+		return err
+	}
+	for id, t := range l.jobs.tracked {
+		var pickUp func(*job.Update) error
+		switch t.job.Step {
+		case job.StepCreate:
+			// The earlier process may have created an encoding or not. The sweep finds and deletes
+			// it; the job begins anew.
+			pickUp = func(u *job.Update) error { return u.CreateAbandoned("", now) }
+		case job.StepStart:
+			// Its call may have waited for its share of the calls, and have been sent just now.
+			pickUp = func(u *job.Update) error { return u.StartUnknown(now) }
+		default:
+			continue
+		}
+		j, err := l.store.UpdateJob(ctx, id, now, pickUp)
+		if err != nil {
+			return err
+		}
+		l.jobs.track(j, now)
+	}
+	l.outdated = outdated{nextJobs: true, orphans: true}
+	l.queue.nextTime, l.reconciliation.due = now, now
+	return nil
+}
+
+// read reads from the job table what is out of date.
+func (l *accountLoop) read(ctx context.Context, now time.Time) error {
+	if l.outdated.settings {
+		if err := l.readSettings(ctx); err != nil {
+			return err
+		}
+	}
+	if l.outdated.dailyStarts || l.dailyStarts.usedUp() && !l.dailyStarts.dayEnd().After(now) {
+		if err := l.readDailyStarts(ctx, now); err != nil {
+			return err
+		}
+		l.outdated.dailyStarts = false
+	}
+	if l.outdated.inFlight {
+		if err := l.readInFlight(ctx, now); err != nil {
+			return err
+		}
+	}
+	if l.outdated.orphans {
+		if err := l.readOrphans(ctx, now); err != nil {
+			return err
+		}
+	}
+	if l.outdated.nextJobs || (!l.nextDueTime.IsZero() && !l.nextDueTime.After(now)) {
+		return l.readNextJobs(ctx, now)
+	}
+	return nil
+}
+
+// readSettings reads what was changed of the account while the service ran.
+func (l *accountLoop) readSettings(ctx context.Context) error {
+	s, err := l.store.AccountSettings(ctx, l.accountID)
+	if err != nil {
+		return err
+	}
+	l.settings = s
+	if s.QueueTarget != 0 || !l.automatic {
+		l.limit.setTarget(cmp.Or(s.QueueTarget, l.queueTarget))
+	}
+	l.outdated.settings = false
+	return nil
+}
+
+// readDailyStarts reads how many starts the account has made today.
+func (l *accountLoop) readDailyStarts(ctx context.Context, now time.Time) error {
+	if l.dailyStarts.max == 0 {
+		return nil
+	}
+	starts, err := l.store.DailyStarts(ctx, l.accountID, now)
+	if err != nil {
+		return err
+	}
+	before := l.dailyStarts.usedUp()
+	l.dailyStarts.counted = starts
+	if l.dailyStarts.usedUp() && !before {
+		l.log.Warn("the account has made all starts that it may make in a day; it starts the next one tomorrow (UTC), or when it is resumed",
+			"limit", l.dailyStarts.max, "until", l.dailyStarts.dayEnd())
+	}
+	return nil
+}
+
+// readInFlight tracks every job that has, or may have, an encoding at the platform.
+func (l *accountLoop) readInFlight(ctx context.Context, now time.Time) error {
+	jobs, err := l.store.JobsInFlight(ctx, l.accountID)
+	if err != nil {
+		return err
+	}
+	seen := make(map[job.ID]bool, len(jobs))
+	for _, j := range jobs {
+		seen[j.ID] = true
+		l.jobs.track(j, now)
+		if j.State == job.Queued {
+			if _, err := l.readBatch(ctx, j.ID.Batch); err != nil { // for its priority
+				return err
+			}
+		}
+	}
+	for id, t := range l.jobs.tracked {
+		if !seen[id] && t.task == taskNone && t.notBefore.Before(now) {
+			delete(l.jobs.tracked, id) // cancelled, or deleted with its batch
+		}
+	}
+	l.outdated.inFlight = false
+	return nil
+}
+
+// readNextJobs reads the waiting jobs that are next in dispatch order, without those of skipped
+// batches.
+func (l *accountLoop) readNextJobs(ctx context.Context, now time.Time) error {
+	skipped, err := l.batchBackoffs.skipped(func(id string) (*batch, error) { return l.readBatch(ctx, id) }, now)
+	if err != nil {
+		return err
+	}
+	limit := jobsToPrepare(l.limit.wanted) + l.limit.wanted + l.jobs.countBackedOff(now)
+	jobs, err := l.store.NextJobs(ctx, l.accountID, now, limit, slices.Concat(skipped.always, skipped.whileOthers)...)
+	if err == nil && len(jobs) == 0 && len(skipped.whileOthers) > 0 {
+		jobs, err = l.store.NextJobs(ctx, l.accountID, now, limit, skipped.always...)
+	}
+	if err != nil {
+		return err
+	}
+	due, err := l.store.NextDueTime(ctx, l.accountID, now)
+	if err != nil {
+		return err
+	}
+	for _, j := range jobs {
+		if _, err := l.readBatch(ctx, j.ID.Batch); err != nil {
+			return err
+		}
+	}
+	if len(l.nextJobs) == 0 && len(jobs) > 0 && !l.queue.time.IsZero() {
+		// The queue was counted only rarely while there was nothing to start.
+		l.queue.time, l.queue.nextTime = time.Time{}, l.queue.time.Add(minCountInterval)
+	}
+	l.nextJobs, l.nextDueTime, l.outdated.nextJobs = jobs, earlier(due, skipped.until), false
+	return nil
+}
+
+// readOrphans reads the encodings that are to be deleted.
+func (l *accountLoop) readOrphans(ctx context.Context, now time.Time) error {
+	orphans, err := l.store.Orphans(ctx, l.accountID, maxOrphansRead)
+	if err != nil {
+		return err
+	}
+	for _, o := range orphans {
+		if l.orphans[o.EncodingID] == nil {
+			l.orphans[o.EncodingID] = &orphanDeletion{notBefore: now}
+		}
+	}
+	l.outdated.orphans = false
+	return nil
+}
+
+// readBatch reads a batch once and keeps it until the next wakeup.
+func (l *accountLoop) readBatch(ctx context.Context, id string) (*batch, error) {
+	if b := l.jobs.batches[id]; b != nil {
+		return b, nil
+	}
+	read, err := l.store.Batch(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	b := &batch{read}
+	l.jobs.batches[id] = b
+	return b, nil
+}

@@ -1,0 +1,214 @@
+package dispatcher
+
+import (
+	"time"
+
+	"github.com/stokerd/stoker/job"
+)
+
+// When to poll an encoding again. A poll costs one of 6,000 calls a minute. A free place in the
+// queue has to be seen at once, and a job under way should cost few calls:
+//
+//   - A running encoding is polled when it is expected to end.
+//   - When it has ended, an encoder has become free and has taken the head of the
+//     queue: the head is polled.
+//   - Encoders are starving when they take what is queued as soon as it is there. Then all
+//     that is queued is polled when one encoding has been taken, and a job that becomes the
+//     head is polled soon after its start.
+//   - In case no other sign shows that the head was taken, it is polled a third as often as
+//     encodings usually end.
+//
+// What happens in between (progress, early failures) is seen by listing; see loop_list.go.
+const (
+	// changePoll is when to poll again an encoding that is expected to change at once.
+	changePoll = time.Second
+	// starvingWait is the longest time in the queue after which encoders count as starving.
+	starvingWait = time.Second
+	// starvingPoll is when to poll a queued encoding while they are.
+	starvingPoll = 250 * time.Millisecond
+	// maxHeadPoll bounds how rarely the head of the queue is polled.
+	maxHeadPoll = 5 * time.Minute
+	// queuedPoll is when to poll an encoding in the queue although there is no sign that it was
+	// taken.
+	queuedPoll = 15 * time.Minute
+	// maxRunningPoll is the latest poll of a running encoding: estimates can be wrong. The list
+	// of what runs shows earlier ends.
+	maxRunningPoll = time.Hour
+	// minRunningPoll is the earliest one.
+	minRunningPoll = changePoll / 4
+	// firstOverduePoll is when to poll again an encoding that should have ended. The pause
+	// doubles with each poll after the first overduePollsAtOnce, up to maxJobPause.
+	firstOverduePoll   = changePoll / 2
+	overduePollsAtOnce = 10
+	// pollSpacing is the time to allow for each poll, so that polling all that runs takes less
+	// than half of the calls.
+	pollSpacing = 25 * time.Millisecond
+)
+
+// pollSchedule decides when each tracked job is polled next.
+type pollSchedule struct {
+	jobs         *jobTracker
+	drain        drainRate
+	settle       time.Duration
+	pollInterval time.Duration
+}
+
+// scheduleNextPoll sets when the job of a finished task is polled next.
+func (s *pollSchedule) scheduleNextPoll(r taskResult) {
+	t, now := r.tracked, r.now
+	t.notePoll(r.kind, r.outcome, r.before.State, now)
+	switch {
+	case t.notBefore.After(now):
+		t.nextPoll = t.notBefore
+	case t.job.Step == job.StepStart && t.job.EncodingID == "":
+		t.nextPoll = s.nextLookup(r.kind, t, now)
+	case t.hasUnknownStatus() && t.missingSince.IsZero():
+		t.nextPoll = now.Add(t.unknownStatusPause(now))
+	case t.expectsChange():
+		t.nextPoll = now.Add(t.changePollPause())
+		if settleEnd := t.job.StepTime.Add(s.settle); t.job.Step == job.StepStart && settleEnd.After(now) {
+			t.nextPoll = earlier(t.nextPoll, settleEnd)
+		}
+	case r.kind == taskRecord && t.job.State == job.Running && r.before.State == job.Running:
+		// The list knows no more than the poll before it.
+	case t.job.State == job.Running:
+		t.nextPoll = now.Add(s.untilRunningPoll(t, r.outcome.eta, now))
+	case r.kind == taskStart && s.jobs.isQueueHead(t) && now.Sub(s.drain.starvingTime) < 2*starvingWait:
+		t.nextPoll = now.Add(s.setupTime(t) + starvingPoll)
+	default:
+		t.nextPoll = now.Add(queuedPoll)
+	}
+}
+
+// nextLookup is when to look again for the encoding of a template whose start was not
+// answered: soon, since most often it is there, and then when its absence proves something.
+// Each look takes a call of a class that allows few.
+func (s *pollSchedule) nextLookup(kind taskKind, t *trackedJob, now time.Time) time.Time {
+	next, settleEnd := now.Add(changePoll), t.job.StepTime.Add(s.settle)
+	switch {
+	case kind != taskPoll:
+		return next
+	case settleEnd.After(next):
+		return settleEnd
+	}
+	return now.Add(s.pollInterval) // the list of what was created since is being read
+}
+
+// untilRunningPoll is how long to wait until a running encoding is expected to end: by the
+// platform's estimate eta, else by how long others ran.
+func (s *pollSchedule) untilRunningPoll(t *trackedJob, estimate time.Duration, now time.Time) time.Duration {
+	eta := estimate
+	if s.drain.runtime == 0 && eta > 0 && !t.job.RunningTime.IsZero() {
+		s.drain.runtime = max(now.Sub(t.job.RunningTime), 0) + eta // until one has ended
+	}
+	if eta == 0 && s.drain.runtime > 0 && !t.job.RunningTime.IsZero() {
+		eta = t.job.RunningTime.Add(s.drain.runtime).Sub(now)
+	}
+	if eta > 0 {
+		t.overduePolls = 0
+	} else {
+		t.overduePolls++ // it should have ended
+		eta = growingPause(firstOverduePoll, t.overduePolls-overduePollsAtOnce, maxJobPause)
+		if estimate == 0 && s.drain.runtime == 0 {
+			eta = s.pollInterval
+		}
+	}
+	return min(max(eta+eta/50, minRunningPoll), maxRunningPoll)
+}
+
+// noteProgress learns from what happened to one job, and makes others be polled that have
+// probably changed as well.
+func (s *pollSchedule) noteProgress(r taskResult) {
+	j, before, now := &r.tracked.job, r.before.State, r.now
+	if before == job.Running && j.State != job.Running {
+		s.drain.noteRun(j, now)
+		s.pollQueueHead(now)
+	}
+	queued := before == job.Queued || before == job.Starting
+	if !queued || (j.State != job.Running && j.State != job.Succeeded) || j.StartTime.IsZero() {
+		return
+	}
+	s.drain.headTakenTime = now
+	if !j.RunningTime.IsZero() && j.RunningTime.Sub(j.QueuedTime) >= starvingWait {
+		return
+	}
+	s.drain.starvingTime = now
+	for _, other := range s.jobs.tracked {
+		if other.job.State == job.Queued && other.isPredictable() && now.Sub(other.lastPoll) > starvingPoll && !s.isSettingUp(other, now) {
+			other.nextPoll = now
+		}
+	}
+}
+
+// pollQueueHead makes the head of our queue be polled at once: an encoder became free, and has
+// probably taken it.
+func (s *pollSchedule) pollQueueHead(now time.Time) {
+	if head := s.jobs.queueHead(); head != nil && head.nextPoll.After(now) && !s.isSettingUp(head, now) {
+		head.nextPoll = now
+	}
+}
+
+// scheduleQueueHead polls the head of our queue from time to time, in case no other sign shows
+// that it was taken.
+func (s *pollSchedule) scheduleQueueHead(running int) {
+	head := s.jobs.queueHead()
+	if head == nil {
+		return
+	}
+	since := s.drain.headTakenTime
+	for _, t := range []time.Time{head.lastPoll, head.job.StartTime} {
+		if t.After(since) {
+			since = t
+		}
+	}
+	if next := since.Add(s.drain.headPollInterval(running)); next.Before(head.nextPoll) {
+		head.nextPoll = next
+	}
+}
+
+// setupTime is how long an encoding is being set up after its start, as far as that is known. One
+// that is made from a template is CREATED meanwhile, and in no queue.
+func (s *pollSchedule) setupTime(t *trackedJob) time.Duration {
+	if s.jobs.hasTemplate(t.job.ID.Batch) {
+		return s.drain.setupTime
+	}
+	return 0
+}
+
+// isSettingUp reports whether a poll would show nothing new of an encoding yet.
+func (s *pollSchedule) isSettingUp(t *trackedJob, now time.Time) bool {
+	return now.Before(t.job.StartTime.Add(s.setupTime(t)))
+}
+
+// pollHinted makes the hinted encodings be polled at once. While a task is under way for one,
+// the answer to that task may be older than the hint: such hints are kept, and returned.
+func (s *pollSchedule) pollHinted(hinted map[string]bool, now time.Time) (kept map[string]bool) {
+	if len(hinted) == 0 {
+		return hinted
+	}
+	kept = map[string]bool{}
+	for _, t := range s.jobs.tracked {
+		switch id := t.job.EncodingID; {
+		case !hinted[id]:
+		case t.task != taskNone:
+			kept[id] = true
+		case t.nextPoll.After(now) && !t.notBefore.After(now):
+			t.nextPoll = now
+		}
+	}
+	return kept
+}
+
+// pollRunning polls all that runs. It returns when to do so again.
+func (s *pollSchedule) pollRunning(now time.Time) (again time.Time) {
+	running := 0
+	for _, t := range s.jobs.tracked {
+		if t.job.State == job.Running {
+			running++
+			if t.nextPoll.After(now) {
+				t.nextPoll = now
+			}
+		}
+	}
+	return now.Add(max(s.pollInterval, time.Duration(running)*pollSpacing))
+}

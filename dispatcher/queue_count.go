@@ -1,0 +1,90 @@
+package dispatcher
+
+import (
+	"time"
+
+	"github.com/stokerd/stoker/job"
+)
+
+// How often the platform's queue is counted. A count costs at least one of the 60 list calls a
+// minute that all users of the API key share.
+const (
+	minCountInterval  = 3 * time.Second // also the interval while other people use the queue
+	idleCountInterval = time.Minute     // while there is nothing to start
+)
+
+// queueCount is the platform's queue as last counted.
+type queueCount struct {
+	total    int // QUEUED encodings, everybody's
+	foreign  int // those of them that are not ours
+	time     time.Time
+	nextTime time.Time // no count before
+	// contradictions is how many counts in a row lacked encodings that polls showed as queued.
+	contradictions int
+}
+
+// isFresh reports whether the queue has been counted recently enough to start anything. A
+// count may have waited for its share of the calls, however short the poll interval is.
+func (q *queueCount) isFresh(now time.Time, pollInterval time.Duration) bool {
+	return !q.time.IsZero() && now.Sub(q.time) <= 3*max(pollInterval, 2*minCountInterval)
+}
+
+// mayContain reports whether the platform counts an encoding with an unknown status as queued. It
+// may as long as nothing has been counted since the encoding first showed that status.
+func (q *queueCount) mayContain(t *trackedJob) bool {
+	return t.inLastCount || !q.time.After(t.job.PlatformStatusTime)
+}
+
+// makeInFlight describes a tracked job for a decision.
+func (q *queueCount) makeInFlight(t *trackedJob, now time.Time) inFlightJob {
+	j := &t.job
+	return inFlightJob{
+		id:            j.ID,
+		state:         j.State,
+		starting:      j.State == job.Starting || j.Step == job.StepStart || t.task == taskStart,
+		ran:           !j.RunningTime.IsZero(),
+		unknownStatus: t.hasUnknownStatus(),
+		mayBeQueued:   t.hasUnknownStatus() && q.mayContain(t),
+		leftQueue:     t.leftQueue && t.cannotBePolled() && t.task != taskStart,
+		lacksStatus:   t.lacksStatus(),
+		stopRequested: t.notBefore.After(now) || j.Step == job.StepStop && now.Sub(j.StepTime) < t.stopRetryPause(),
+		task:          t.task,
+		pollDue:       t.nextPoll,
+	}
+}
+
+// countOwnPlaces counts the places in the queue that are ours, or may be.
+func (q *queueCount) countOwnPlaces(tracked map[job.ID]*trackedJob, now time.Time) int {
+	held := 0
+	for _, t := range tracked {
+		if q.makeInFlight(t, now).holdsPlace() {
+			held++
+		}
+	}
+	return held
+}
+
+// onlyCountTells reports whether an encoding may hold a place although it cannot be polled or
+// shows an unknown status. Only a count shows when such a place is free.
+func (q *queueCount) onlyCountTells(tracked map[job.ID]*trackedJob, now time.Time) bool {
+	for _, t := range tracked {
+		if t.cannotBePolled() && q.makeInFlight(t, now).holdsPlace() {
+			return true
+		}
+		if t.hasUnknownStatus() && q.mayContain(t) {
+			return true
+		}
+	}
+	return false
+}
+
+// startedBeforeCount reports whether an encoding that lacks a status counts as holding a place
+// only because it was started too short a time before the count.
+func (q *queueCount) startedBeforeCount(tracked map[job.ID]*trackedJob, now time.Time) bool {
+	for _, t := range tracked {
+		if t.lacksStatus() && !t.inLastCount && t.job.Step != job.StepStart && q.makeInFlight(t, now).holdsPlace() {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,64 @@
+package dispatcher
+
+import (
+	"time"
+
+	"github.com/stokerd/stoker/job"
+)
+
+// sweepInterval is the time between two sweeps of an account.
+const sweepInterval = 10 * time.Minute
+
+// slowSweepFactor is how many times as long as a sweep took the pause after it is at least: where
+// lists are long, sweeps are rare.
+const slowSweepFactor = 10
+
+// Before a new process has compared the platform with the job table, a waiting job may have been
+// started all the same: the table may be a restored backup. Comparing usually takes a second.
+// Where everybody's encodings have to be listed it may take a quarter of an hour. Meanwhile
+// these jobs have certainly not been started:
+//
+//   - The jobs of a batch that was submitted since the process began. No encoding can have
+//     their names.
+//   - A configured job, after the platform was asked for its name. The answer must contain
+//     the job's own encoding, which proves that the platform finds encodings by that name;
+//     it must show it CREATED, or as its last run left it; and it must contain no other one.
+//   - A template's job, after the platform was asked for the name of its next attempt and
+//     has none. Before that it must have found a reference, an encoding of another
+//     template's job that is there, by its name.
+//
+// All other jobs wait.
+
+// reconciliation is how far the platform has been compared with the job table.
+type reconciliation struct {
+	done  bool      // by this process
+	tries int       // how often it was tried
+	err   error     // of the latest try
+	due   time.Time // the next try or, once it is done, the next sweep
+	// sweepFrom is the creation time before which earlier sweeps have seen everything.
+	sweepFrom time.Time
+	loadTime  time.Time // when this process began
+	// clockTurnedBack says that the job table may have changes from after loadTime.
+	clockTurnedBack bool
+	// confirmations are answers about waiting jobs, until it is done.
+	confirmations map[job.ID]confirmation
+}
+
+// confirmation is an answer to the question whether a job has been started.
+type confirmation struct {
+	name       string // of the encoding that was asked for
+	notStarted bool   // it certainly has not been; otherwise it may have been
+}
+
+// isNew reports whether a batch was submitted since the process began.
+func (r *reconciliation) isNew(b *batch) bool {
+	return b != nil && !r.clockTurnedBack && b.CreateTime.After(r.loadTime)
+}
+
+// finish records the end of a reconciliation or a sweep that began at a given time.
+func (r *reconciliation) finish(began, now time.Time) {
+	r.done, r.err = true, nil
+	clear(r.confirmations)
+	r.sweepFrom = began.Add(-minOrphanAge - reconcileMargin)
+	r.due = now.Add(max(sweepInterval, slowSweepFactor*now.Sub(began)))
+}

@@ -1,0 +1,59 @@
+package dispatcher
+
+import (
+	"fmt"
+	"time"
+)
+
+// failuresToReport is how many failures in a row the account's status shows.
+const failuresToReport = 3
+
+// retryCounts counts the tasks that have to be repeated, by kind.
+type retryCounts struct {
+	total [taskKinds]int64 // since the process started
+
+	// Of the tasks that are not for one job:
+	consecutive [taskKinds]int
+	lastErr     [taskKinds]error
+	lastTime    [taskKinds]time.Time
+}
+
+// note records how a task ended that is not for one job, and returns when to begin it again if it
+// failed.
+func (r *retryCounts) note(kind taskKind, err error, now time.Time) (again time.Time) {
+	if err == nil {
+		r.consecutive[kind], r.lastErr[kind] = 0, nil
+		return now
+	}
+	r.total[kind]++
+	r.consecutive[kind]++
+	r.lastErr[kind], r.lastTime[kind] = err, now
+	return now.Add(growingPause(firstTaskPause, r.consecutive[kind], maxTaskPause))
+}
+
+// accountTasks describes the tasks that are not for one job or encoding.
+var accountTasks = map[taskKind]string{
+	taskCount: "count the platform's queue", taskList: "list what runs",
+	taskReconcile: "compare the platform with the job table", taskSweep: "look for encodings that belong to no job",
+	taskWalk: "list all encodings",
+}
+
+// lastingError is the error of a task that keeps failing although the platform answers; nil if
+// there is none, or if the task has not been needed for a while.
+func (r *retryCounts) lastingError(now time.Time) error {
+	for kind, n := range r.consecutive {
+		if n >= failuresToReport && now.Sub(r.lastTime[kind]) < 3*maxTaskPause {
+			return fmt.Errorf("cannot %s: %w", accountTasks[taskKind(kind)], r.lastErr[kind])
+		}
+	}
+	return nil
+}
+
+// totals are the repeated tasks since the process started, by kind.
+func (r *retryCounts) totals() map[string]int64 {
+	all := map[string]int64{}
+	for kind := taskNone + 1; kind < taskKinds; kind++ {
+		all[kind.String()] = r.total[kind]
+	}
+	return all
+}

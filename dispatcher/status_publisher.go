@@ -1,0 +1,77 @@
+package dispatcher
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/stokerd/stoker/bitmovin"
+	"github.com/stokerd/stoker/job"
+)
+
+// publishInterval is how often a status is published although the loop had no reason to.
+const publishInterval = time.Second
+
+// maxUnknownValues is how many unknown values of the platform's an account's status shows.
+const maxUnknownValues = 20
+
+// statusPublisher publishes the status of an account. It is safe for concurrent use.
+type statusPublisher struct {
+	store  AccountStore
+	client *bitmovin.Client // for what it knows of itself; it is not called
+
+	mu     sync.Mutex // also keeps what is published in order
+	status job.AccountStatus
+}
+
+// publish publishes a status, with the budgets as they are right now.
+func (p *statusPublisher) publish(s job.AccountStatus) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.status = s
+	p.republish()
+}
+
+// run publishes the latest status every second until ctx ends: budgets grow while the loop
+// sleeps.
+func (p *statusPublisher) run(ctx context.Context) {
+	ticker := time.NewTicker(publishInterval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			p.mu.Lock()
+			p.republish()
+			p.mu.Unlock()
+		}
+	}
+}
+
+// republish publishes the latest status with the budgets and unknown values as they are right
+// now. The caller holds p.mu.
+func (p *statusPublisher) republish() {
+	s := p.status
+	s.Budgets = p.budgets()
+	unknown := p.client.Unknown()
+	s.UnknownValues, s.UnknownValueCounts = nil, map[string]int64{}
+	for _, v := range unknown.List(maxUnknownValues) {
+		s.UnknownValues = append(s.UnknownValues, job.UnknownValue{Kind: string(v.Kind), Value: v.Value, FirstTime: v.First, Count: v.Count})
+	}
+	for kind, n := range unknown.Totals() {
+		s.UnknownValueCounts[string(kind)] = n
+	}
+	p.store.PublishAccountStatus(s)
+}
+
+// budgets are the shares of calls that the account has left.
+func (p *statusPublisher) budgets() (list []job.Budget) {
+	for _, c := range p.client.Governor().State() {
+		list = append(list, job.Budget{
+			Class: c.Class.String(), LimitPerMinute: c.LimitPerMinute,
+			Available: c.Available, Waiting: c.Waiting, Next: c.Next, PausedUntil: c.PausedUntil,
+		})
+	}
+	return list
+}

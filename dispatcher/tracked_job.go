@@ -1,0 +1,246 @@
+package dispatcher
+
+import (
+	"cmp"
+	"time"
+
+	"github.com/stokerd/stoker/bitmovin"
+	"github.com/stokerd/stoker/job"
+)
+
+// unknownPriority is the priority of an encoding that an earlier process has started.
+const unknownPriority = -1
+
+// stopRetryInterval is how long after a stop the platform is asked once more if the encoding is
+// still there. The pause doubles with each stop, up to maxStopRetryInterval.
+const (
+	stopRetryInterval    = 30 * time.Second
+	maxStopRetryInterval = 32 * stopRetryInterval
+)
+
+// An encoding with an unknown status is polled after half the time for which it has shown that
+// status, within these bounds.
+const (
+	minUnknownPoll = time.Second
+	maxUnknownPoll = 2 * time.Minute
+)
+
+// unchangedPollsAtOnce is how many polls of an encoding that is expected to change at once follow
+// each other without the pause between them growing.
+const unchangedPollsAtOnce = 10
+
+// trackedJob is a job that the loop has something to do with: it is in flight, it is
+// prepared, or a task for it is under way. Tasks get a copy of it.
+type trackedJob struct {
+	job   job.Job
+	batch *batch // as it was when the latest task began
+
+	task      taskKind
+	taskSince time.Time
+	nextPoll  time.Time
+	lastPoll  time.Time
+	notBefore time.Time // no task before, after a failure that is not the job's
+
+	// Failures of one kind of task in a row that are not the job's.
+	failures     int
+	failingTask  taskKind
+	failingSince time.Time
+	lastErr      error
+	// forbiddenCount counts 403s for this very job in a row.
+	forbiddenCount int
+	// batchFailures is how often in a row the batch had failed when the latest task began.
+	batchFailures int
+
+	// What the platform shows of the encoding.
+	missingSince    time.Time // when the platform first said that it has no such encoding
+	listEvidence    evidence  // what the latest walk said of it when the task began
+	listedID        string    // the id under which that walk found its name
+	inLastCount     bool      // the last count of the queue contained it
+	missedCountTime time.Time // the last count that should have contained it and did not; else zero
+	leftQueue       bool      // it cannot be polled, and the platform's queue does not contain it
+	readsEncoding   bool      // its status resource has no answer, the encoding itself has
+
+	// How often polls and lists led to nothing.
+	unchangedPolls int // polls in a row that should have seen a change at once
+	overduePolls   int // polls in a row of an encoding that should have ended
+	unlistedCount  int // lists in a row that lacked it for no reason
+
+	stopRequests     int // how often the platform was asked to stop it
+	platformPriority int // what the platform was told, or unknownPriority
+}
+
+// callObject is what calls for the job are about, for the breaker.
+func (t *trackedJob) callObject() string { return cmp.Or(t.job.EncodingID, t.job.ID.String()) }
+
+// noteFailure records that a task failed for a reason that is not the job's, and makes the
+// job wait before the next one.
+func (t *trackedJob) noteFailure(kind taskKind, err error, now time.Time) {
+	if t.failures == 0 || t.failingTask != kind {
+		t.failures, t.failingSince = 0, now
+	}
+	t.failures++
+	t.failingTask, t.lastErr = kind, err
+	t.notBefore = now.Add(jobPause(t.failures))
+}
+
+// clearFailure forgets the failures of a task once the same kind of task has worked, or
+// another one has changed the job's state. A list that happens to show the encoding proves
+// nothing about the calls that fail.
+func (t *trackedJob) clearFailure(kind taskKind, stateChanged bool) {
+	if kind == t.failingTask || stateChanged && kind != taskRecord {
+		t.failures, t.failingTask, t.lastErr = 0, taskNone, nil
+		t.notBefore, t.failingSince, t.leftQueue = time.Time{}, time.Time{}, false
+	}
+}
+
+// lacksStatus reports whether the platform gave no answer about the encoding when it was
+// polled last. Such an encoding is polled at its own pace, and no other job waits for it.
+func (t *trackedJob) lacksStatus() bool { return t.failures > 0 && t.failingTask == taskPoll }
+
+// cannotBePolled reports whether no poll tells how the encoding stands, so that only the
+// platform's queue as a whole shows whether it holds a place there.
+func (t *trackedJob) cannotBePolled() bool {
+	return t.lacksStatus() || !t.missingSince.IsZero() || t.job.Step == job.StepStart && t.job.EncodingID == ""
+}
+
+// hasUnknownStatus reports whether the encoding shows a status that this version does not know.
+// Nothing is expected of it: it is neither the queue's head nor about to end.
+func (t *trackedJob) hasUnknownStatus() bool { return t.job.PlatformStatus != "" }
+
+// isPredictable reports whether the encoding can be expected to behave as others do.
+func (t *trackedJob) isPredictable() bool { return !t.lacksStatus() && !t.hasUnknownStatus() }
+
+// expectsChange reports whether the encoding is expected to change at once.
+func (t *trackedJob) expectsChange() bool {
+	return t.job.Step == job.StepStart || t.job.State == job.Cancelling || !t.missingSince.IsZero()
+}
+
+// missingForLong reports whether the platform has said for the settle time that it does not
+// know the encoding's status.
+func (t *trackedJob) missingForLong(now time.Time, settle time.Duration) bool {
+	return !t.missingSince.IsZero() && now.Sub(t.missingSince) >= settle
+}
+
+// isAnswer reports whether err is the platform's answer to what was asked, and not a failure
+// on the way there or of the account.
+func (t *trackedJob) isAnswer(err error) bool {
+	if bitmovin.Unauthorized(err) {
+		return t.forbiddenCount >= maxForbidden
+	}
+	return !bitmovin.Outage(err)
+}
+
+// exceedsTolerance reports whether a refusal counts as the job's failure although a shared
+// resource is missing: that has happened again and again, however often the resource was
+// created anew.
+func (t *trackedJob) exceedsTolerance(err error) bool {
+	return t.batchFailures >= sharedFailuresTolerated && t.isAnswer(err) && !bitmovin.Unauthorized(err)
+}
+
+// pollIfUnlisted polls the encoding at once because a list lacks it that should have it. The
+// more lists in a row lack it, the longer it waits before the next poll.
+func (t *trackedJob) pollIfUnlisted(now time.Time) {
+	if !t.nextPoll.After(now) || t.lacksStatus() || t.unlistedCount > 0 && now.Sub(t.lastPoll) < growingPause(changePoll, t.unlistedCount, maxSharedPause) {
+		return
+	}
+	t.nextPoll = now
+	t.unlistedCount++
+}
+
+// notePoll records what a finished poll says of the encoding's presence, and counts the polls
+// that should have seen a change and did not.
+func (t *trackedJob) notePoll(kind taskKind, o outcome, before job.State, now time.Time) {
+	if kind == taskPoll {
+		t.lastPoll, t.readsEncoding = now, o.fromEncoding || t.readsEncoding && o.callErr != nil
+		switch {
+		case !o.missing && o.callErr == nil:
+			t.missingSince = time.Time{}
+		case o.missing && t.missingSince.IsZero():
+			t.missingSince = now
+		}
+	}
+	if kind == taskStop {
+		t.stopRequests++
+	}
+	switch {
+	case !t.expectsChange() || t.job.State != before:
+		t.unchangedPolls = 0
+	case kind == taskPoll:
+		t.unchangedPolls++
+	}
+}
+
+// notePriority records the priority that the platform was told.
+func (t *trackedJob) notePriority(kind taskKind, o outcome) {
+	switch {
+	case kind == taskStart && o.called:
+		t.platformPriority = t.batch.Priority
+	case kind == taskReprioritize && !bitmovin.Outage(o.callErr):
+		t.platformPriority = t.batch.Priority // done, or refused because it is no longer queued
+	}
+}
+
+// noteForbidden counts 403s for the job.
+func (t *trackedJob) noteForbidden(o outcome) {
+	if bitmovin.Unauthorized(o.callErr) {
+		t.forbiddenCount++
+	} else if o.called && o.sharedErr == nil {
+		t.forbiddenCount = 0
+	}
+}
+
+// changePollPause is how soon to poll again an encoding that is expected to change at once: the
+// longer it has not, the later.
+func (t *trackedJob) changePollPause() time.Duration {
+	return growingPause(changePoll, t.unchangedPolls-unchangedPollsAtOnce, maxJobPause)
+}
+
+// stopRetryPause is how long after the latest stop to ask for one again.
+func (t *trackedJob) stopRetryPause() time.Duration {
+	return growingPause(stopRetryInterval, t.stopRequests, maxStopRetryInterval)
+}
+
+// unknownStatusPause is how soon to poll again an encoding with an unknown status: soon after it
+// has first shown that status, or was told to stop.
+func (t *trackedJob) unknownStatusPause(now time.Time) time.Duration {
+	since := t.job.PlatformStatusTime
+	if t.job.Step == job.StepStop && t.job.StepTime.After(since) {
+		since = t.job.StepTime
+	}
+	return min(max(now.Sub(since)/2, minUnknownPoll), maxUnknownPoll)
+}
+
+// waitReason is why the job waits, if it waits for an answer about its encoding.
+func (t *trackedJob) waitReason() (w job.Wait, waits bool) {
+	switch {
+	case !t.job.State.OnPlatform():
+		return w, false
+	case t.failingTask == taskStop:
+		w.Code, w.Since = job.WaitStop, t.failingSince
+	case t.job.Step == job.StepStart && (t.lacksStatus() || t.job.EncodingID == ""):
+		w.Code, w.Since = job.WaitUnknownStart, t.job.StepTime
+	case t.lacksStatus():
+		w.Code, w.Since = job.WaitMissing, t.failingSince
+	case !t.missingSince.IsZero():
+		w.Code, w.Since = job.WaitMissing, t.missingSince
+	default:
+		return w, false
+	}
+	w.Until = t.nextPoll
+	if t.lastErr != nil {
+		w.Text = shortText(t.lastErr)
+	}
+	return w, true
+}
+
+// statusNote is what the account's status says of a job beyond the job table; zero if there is
+// nothing to say.
+func (t *trackedJob) statusNote(now time.Time) (n job.Note) {
+	if t.task == taskStart {
+		n.Starting, n.Since = true, t.taskSince
+	}
+	if t.lastErr != nil && t.failures > 0 && t.notBefore.After(now) {
+		n.Problem = job.Problem{Text: shortText(t.lastErr), Since: t.failingSince, Until: t.notBefore}
+	}
+	return n
+}

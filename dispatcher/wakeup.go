@@ -1,0 +1,51 @@
+package dispatcher
+
+import (
+	"maps"
+	"sync"
+)
+
+// wakeup wakes one loop. A notification is a hint that something may have changed: several
+// become one, and the loop reads for itself what has changed.
+type wakeup chan struct{}
+
+func newWakeup() wakeup { return make(wakeup, 1) }
+
+// notify wakes the loop. It never blocks.
+func (w wakeup) notify() {
+	select {
+	case w <- struct{}{}:
+	default:
+	}
+}
+
+// maxHints bounds the hints that wait for a loop that does not run, or does not run yet.
+const maxHints = 10_000
+
+// hintQueue holds the ids of encodings that are said to have changed and that the loop has not
+// polled since. A hint may be lost: the loop polls every encoding without it, only later.
+type hintQueue struct {
+	wakeup    wakeup
+	mu        sync.Mutex
+	encodings map[string]bool
+}
+
+func newHintQueue() *hintQueue { return &hintQueue{wakeup: newWakeup(), encodings: map[string]bool{}} }
+
+// add queues a hint and wakes the loop.
+func (q *hintQueue) add(encodingID string) {
+	q.mu.Lock()
+	if len(q.encodings) < maxHints {
+		q.encodings[encodingID] = true
+	}
+	q.mu.Unlock()
+	q.wakeup.notify()
+}
+
+// moveTo moves all hints to pending.
+func (q *hintQueue) moveTo(pending map[string]bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	maps.Copy(pending, q.encodings)
+	clear(q.encodings)
+}

@@ -1,0 +1,100 @@
+package dispatcher
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/stokerd/stoker/bitmovin"
+	"github.com/stokerd/stoker/internal/clock"
+	"github.com/stokerd/stoker/internal/provision"
+	"github.com/stokerd/stoker/job"
+)
+
+// worker makes the calls of one account and records in the job table what came of them. Its
+// methods run in the goroutines of tasks, side by side. It has nothing of the loop's state:
+// every field either never changes once the loop runs or is safe for concurrent use.
+type worker struct {
+	account Account
+	store   Store
+	log     *slog.Logger
+	clock   clock.Clock
+	settle  time.Duration
+
+	provisioner *provision.Provisioner
+	encodings   *encodingList
+	startLookup startLookup
+	// loadsDefinitions says that the platform's definitions of errors are fetched. It is set
+	// before the loop runs.
+	loadsDefinitions bool
+	// restartsRefused says that the platform does not start an encoding again that has run. Each
+	// process finds it out anew, at the cost of one refused call.
+	restartsRefused atomic.Bool
+	// underConfiguration has the ids of encodings that are being configured: they are in the job
+	// table only afterwards.
+	underConfiguration sync.Map
+}
+
+func newWorker(c Config, a Account, log *slog.Logger) *worker {
+	return &worker{
+		account: a, store: c.Store, log: log, clock: c.Clock, settle: cmp.Or(c.Settle, a.Client.Timeout()+settleMargin),
+		provisioner: provision.New(c.provision(a)),
+		encodings:   newEncodingList(c.Store, a, c.Clock, log),
+	}
+}
+
+// provision is what the account's provisioner works with.
+func (c Config) provision(a Account) provision.Config {
+	return provision.Config{
+		AccountID: a.ID, Platform: a.Client, Store: c.Store, Inputs: c.Inputs, Outputs: c.Outputs, Clock: c.Clock,
+	}
+}
+
+// now is the present by the dispatcher's clock.
+func (w *worker) now() time.Time { return w.clock.Now() }
+
+// ping makes the cheapest call there is, to see whether the platform answers.
+func (w *worker) ping(ctx context.Context) error { return w.account.Client.Ping(ctx) }
+
+// updateJob changes a job. What has happened at the platform is recorded even if ctx has ended
+// meanwhile.
+func (w *worker) updateJob(ctx context.Context, id job.ID, f func(*job.Update) error) (job.Job, error) {
+	return w.store.UpdateJob(context.WithoutCancel(ctx), id, w.now(), f)
+}
+
+// rulesFor are a batch's rules for one change of a job, as far as the account knows the platform.
+func (w *worker) rulesFor(b *batch, settle time.Duration) job.Rules {
+	r := b.rules(settle)
+	r.FreshEncoding = w.restartsRefused.Load()
+	return r
+}
+
+// errOtherObject is the error of an answer about something that was not asked for.
+var errOtherObject = errors.New("the platform answered about another encoding of ours")
+
+// belongsToJob reports whether an encoding belongs, or belonged, to a job. If the job table
+// cannot tell, nothing can be recorded of the encoding either.
+func (w *worker) belongsToJob(ctx context.Context, encoding string) bool {
+	known, err := w.store.EncodingJobs(ctx, w.account.ID, []string{encoding})
+	return err == nil && len(known) > 0
+}
+
+// loadDefinitions fetches the platform's definitions of errors.
+func (w *worker) loadDefinitions(ctx context.Context) {
+	if err := w.account.Client.LoadDefinitions(ctx); err != nil && ctx.Err() == nil {
+		w.log.Info("the platform's definitions of errors cannot be fetched", "err", err)
+	}
+}
+
+// completeError completes the error of a failed run. The retry hint decides whether the job may
+// be retried: if it is missing, the definitions are waited for.
+func (w *worker) completeError(ctx context.Context, t *bitmovin.Task) {
+	if w.loadsDefinitions && t.Error != nil && t.Error.RetryHint == "" {
+		w.loadDefinitions(ctx)
+		w.account.Client.Explain(t)
+	}
+}

@@ -1,0 +1,53 @@
+package dispatcher
+
+import (
+	"context"
+	"time"
+
+	"github.com/stokerd/stoker/bitmovin"
+	"github.com/stokerd/stoker/job"
+)
+
+// runningList is a list of the running encodings.
+type runningList struct {
+	time    time.Time // before the first call
+	running map[string]job.Observation
+	length  int
+}
+
+// listRunning lists our running encodings.
+func (w *worker) listRunning(ctx context.Context) (runningList, error) {
+	l := runningList{time: w.now(), running: map[string]job.Observation{}}
+	query := bitmovin.ListEncodings{Status: bitmovin.StatusRunning, SkipTotalCount: true}
+	if w.encodings.usable(bitmovin.ParamSearch) {
+		query.Search = w.encodings.searchQuery()
+	}
+	err := w.encodings.eachListed(ctx, query, func(e bitmovin.Encoding) (bool, error) {
+		l.length++
+		if e.Status.Known() && e.Status != bitmovin.StatusRunning {
+			// Once the platform has refused to select by status, the list has no end.
+			return l.length >= job.MaxQueueTarget && !w.encodings.usable(bitmovin.ParamStatus), nil
+		}
+		l.running[string(e.ID)] = listedObservation(e)
+		return false, nil
+	})
+	return l, err
+}
+
+// listOverlap is how many encodings may be deleted between two pages of a list that has to prove
+// that an encoding is absent.
+const listOverlap = 10
+
+// walkList lists all encodings of the account and notes those that the walk looks for.
+func (w *worker) walkList(ctx context.Context, walk *listWalk) error {
+	everything := bitmovin.ListEncodings{SkipTotalCount: true, Overlap: listOverlap}
+	return w.encodings.eachListed(ctx, everything, func(e bitmovin.Encoding) (enough bool, err error) {
+		if walk.wanted[string(e.ID)] {
+			walk.ids[string(e.ID)] = true
+		}
+		if walk.wanted[e.Name] {
+			walk.names[e.Name] = string(e.ID)
+		}
+		return false, nil
+	})
+}

@@ -1,0 +1,170 @@
+package dispatcher
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/stokerd/stoker/bitmovin"
+	"github.com/stokerd/stoker/internal/provision"
+	"github.com/stokerd/stoker/job"
+)
+
+// findUnansweredStart looks for the encoding of a template's job whose start was not answered. An
+// encoding that is there is polled. The start was not made if the encoding is still missing
+// after the settle time, among all that was created since. A search by its name that finds
+// nothing, or has no answer, proves nothing.
+func (w *worker) findUnansweredStart(ctx context.Context, t trackedJob) outcome {
+	encoding, err := w.findByName(ctx, &t.job)
+	if encoding != "" {
+		return w.continueWithFound(ctx, t, encoding)
+	}
+	if w.now().Sub(t.job.StepTime) < w.settle {
+		return outcome{called: true, callErr: err, inconclusive: err} // the list may be behind, and the platform as well
+	}
+	encoding, asked, listErr := w.findInFullList(ctx, &t.job)
+	switch {
+	case listErr != nil:
+		return outcome{called: true, callErr: listErr, inconclusive: listErr}
+	case encoding == "":
+		return w.recordNotStarted(ctx, t, asked)
+	case err == nil && w.encodings.usable(bitmovin.ParamName):
+		w.encodings.noteFault(ctx, job.ParameterMisses, nil, bitmovin.ParamName)
+	}
+	return w.continueWithFound(ctx, t, encoding)
+}
+
+// continueWithFound goes on with the encoding that a template's unanswered start has made.
+func (w *worker) continueWithFound(ctx context.Context, t trackedJob, encoding string) (o outcome) {
+	o.called = true
+	o.job, o.storeErr = w.updateJob(ctx, t.job.ID, func(u *job.Update) error {
+		return u.TemplateFound(encoding, t.job.Attempt, w.now())
+	})
+	if o.storeErr != nil {
+		return o
+	}
+	t.job = o.job
+	if o = w.pollStatus(ctx, t); o.job.Version == 0 {
+		o.job = t.job
+	}
+	return o
+}
+
+// correctEncodingID goes on with an encoding whose id is not the one with which the template's
+// start was answered.
+func (w *worker) correctEncodingID(ctx context.Context, t trackedJob, encoding string) (o outcome) {
+	o.called = true
+	o.job, o.storeErr = w.updateJob(ctx, t.job.ID, func(u *job.Update) error {
+		return u.TemplateCorrected(encoding, t.job.Attempt, w.now())
+	})
+	if o.storeErr == nil {
+		w.log.Warn("an encoding has another id than its start was answered with", "job", t.job.ID.String(), "encoding", encoding, "answered", t.job.EncodingID)
+	}
+	return o
+}
+
+// recordNotStarted records that a template's start was not made. asked is when the platform was
+// asked and its encoding was missing; zero if that is still to come.
+func (w *worker) recordNotStarted(ctx context.Context, t trackedJob, asked time.Time) outcome {
+	o := outcome{called: true}
+	missing := asked.Sub(t.job.StepTime)
+	if missing < w.settle {
+		return o
+	}
+	if o.sharedErr = w.checkOrganisation(ctx, t, missing); o.sharedErr != nil {
+		return o // the encoding may be in the organisation in which it was started
+	}
+	o.job, o.storeErr = w.updateJob(ctx, t.job.ID, func(u *job.Update) error {
+		if u.Job.EncodingID != "" || u.Job.Attempt != t.job.Attempt {
+			return job.ErrConflict
+		}
+		return u.StartNotMade("the start was not accepted", w.now())
+	})
+	return o
+}
+
+// startLookup finds the encodings of templates whose starts were not answered, where the platform
+// does not find them by name. If such an encoding is believed to be absent, another one is
+// paid for. So only the list of everything that was created since the start was decided on
+// proves it, with names compared here: neither a search that finds nothing nor a name that
+// the platform spells differently can cause a second start. One list serves all starts that
+// were not answered.
+type startLookup struct {
+	mu           sync.Mutex // held while the list is read
+	beginTime    time.Time  // when reading began
+	endTime      time.Time  // when reading ended
+	createdAfter time.Time  // older encodings are not in the list
+	found        map[templateAttempt]bitmovin.EncodingID
+}
+
+// lookupValid is how long a list serves other starts: the API key may become another
+// organisation's.
+const lookupValid = time.Minute
+
+// templateAttempt is the start of a template after which an encoding was named.
+type templateAttempt struct {
+	job    job.ID
+	number int
+}
+
+// findByName returns the id of the encoding that a template's job was started as, if the
+// platform finds it by its name; empty if it does not.
+func (w *worker) findByName(ctx context.Context, j *job.Job) (encoding string, err error) {
+	if !w.encodings.usable(bitmovin.ParamName) {
+		return "", nil
+	}
+	_, err = w.encodings.eachNamed(ctx, provision.AttemptName(j), func(e bitmovin.Encoding) (enough bool, err error) {
+		own, err := w.encodings.owns(ctx, e)
+		if own {
+			encoding = string(e.ID)
+		}
+		return own, err
+	})
+	return encoding, err
+}
+
+// findInFullList looks for the encoding that a template's job was started as among all that
+// were created since. If it is not there, at is when it was not; zero if that is not known yet,
+// because another task is reading the list.
+func (w *worker) findInFullList(ctx context.Context, j *job.Job) (encoding string, at time.Time, err error) {
+	l := &w.startLookup
+	if !l.mu.TryLock() {
+		return "", time.Time{}, nil
+	}
+	defer l.mu.Unlock()
+	began, err := w.attemptTime(ctx, j)
+	if err != nil {
+		return "", time.Time{}, err
+	}
+	after := began.Add(-reconcileMargin).Truncate(reconcileMargin)
+	if l.beginTime.Before(j.StepTime.Add(w.settle)) || l.createdAfter.After(after) || w.now().Sub(l.endTime) > lookupValid {
+		l.beginTime, l.createdAfter, l.found = w.now(), after, map[templateAttempt]bitmovin.EncodingID{}
+		query := bitmovin.ListEncodings{CreatedAfter: after, SkipTotalCount: true, Overlap: listOverlap}
+		_, err = w.encodings.eachCreated(ctx, query, func(e bitmovin.Encoding) (bool, error) {
+			if id, number, ok := provision.ParseName(e.Name); ok && number > 0 {
+				l.found[templateAttempt{id, number}] = e.ID
+			}
+			return false, nil
+		})
+		l.endTime = w.now()
+		if err != nil {
+			l.beginTime = time.Time{}
+			return "", time.Time{}, fmt.Errorf("look for the encoding of a start that was not answered: %w", err)
+		}
+	}
+	return string(l.found[templateAttempt{j.ID, j.Attempt}]), l.beginTime, nil
+}
+
+// attemptTime is when a job's current attempt was decided on, before its call. The time of the
+// job's step is later if another process has picked the job up since.
+func (w *worker) attemptTime(ctx context.Context, j *job.Job) (time.Time, error) {
+	events, err := w.store.Events(ctx, j.ID)
+	began := j.StepTime
+	for _, e := range events {
+		if e.To == job.Starting && e.Attempt == j.Attempt && e.Time.Before(began) {
+			began = e.Time
+		}
+	}
+	return began, err
+}

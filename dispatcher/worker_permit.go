@@ -1,0 +1,78 @@
+package dispatcher
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/stokerd/stoker/bitmovin"
+	"github.com/stokerd/stoker/job"
+)
+
+// withdrawnError is why a start that was recorded is not made: its reasons have changed while it
+// waited for its share of the calls.
+type withdrawnError struct{ reason string }
+
+func (e withdrawnError) Error() string { return "withdrawn while it waited for its turn: " + e.reason }
+
+// startPermit is the right to make a start that has been recorded. A start waits for the budget
+// of its API key, for a minute when the platform throttles. Meanwhile its job can be
+// cancelled, its batch or account paused, or the dispatcher stopped. So the client asks for
+// the permit when the call is about to be sent, and the job table decides.
+func (w *worker) startPermit(ctx context.Context, intent job.Job) bitmovin.Permit {
+	return func() error {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		j, err := w.store.Job(ctx, intent.ID)
+		if err != nil {
+			return err
+		}
+		if j.State != job.Starting || j.Step != job.StepStart || j.Attempt != intent.Attempt {
+			return withdrawnError{"the job is " + string(j.State)}
+		}
+		b, err := w.store.Batch(ctx, intent.ID.Batch)
+		if err != nil {
+			return err
+		}
+		if !b.State.Dispatches() {
+			return withdrawnError{"the batch is " + string(b.State)}
+		}
+		account, err := w.store.AccountSettings(ctx, w.account.ID)
+		if err != nil {
+			return err
+		}
+		if account.Paused {
+			return withdrawnError{"the account is paused"}
+		}
+		return w.checkDailyStarts(ctx)
+	}
+}
+
+// checkDailyStarts returns an error if a start that has been recorded exceeds the account's limit
+// of starts a day.
+func (w *worker) checkDailyStarts(ctx context.Context) error {
+	limit := w.account.MaxStartsPerDay
+	if limit == 0 {
+		return nil
+	}
+	starts, err := w.store.DailyStarts(ctx, w.account.ID, w.now())
+	if err != nil {
+		return err
+	}
+	if starts.Counted() > limit {
+		return withdrawnError{fmt.Sprintf("the account has made the %d starts that it may make in a day", limit)}
+	}
+	return nil
+}
+
+// notPermitted reports whether a start was not made because its permit was refused, and why.
+func notPermitted(err error) (reason string, yes bool) {
+	if !errors.Is(err, bitmovin.ErrNotPermitted) || bitmovin.Ambiguous(err) {
+		return "", false
+	}
+	if withdrawn, ok := errors.AsType[withdrawnError](err); ok {
+		return withdrawn.Error(), true
+	}
+	return err.Error(), true
+}

@@ -1,0 +1,188 @@
+package provision
+
+import (
+	"context"
+	"crypto/pbkdf2"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/singleflight"
+
+	"github.com/stokerd/stoker/bitmovin"
+	"github.com/stokerd/stoker/internal/clock"
+	"github.com/stokerd/stoker/job"
+)
+
+// DefaultHashRounds makes it slow to guess a weak password from the hash in a stolen job
+// table.
+const DefaultHashRounds = 100_000
+
+// A storage that the platform refused is not asked for again before a pause that doubles
+// with each refusal between these bounds.
+const (
+	firstRefusalPause = 4 * time.Second
+	maxRefusalPause   = 30 * time.Second
+)
+
+// resourceCache finds or creates shared resources, once per account and content. It verifies a
+// remembered id once in the life of the process, and again when the platform has refused
+// something that uses it.
+type resourceCache struct {
+	accountID  string
+	platform   Platform
+	store      ResourceStore
+	clock      clock.Clock
+	hashRounds int
+	calls      singleflight.Group
+
+	mu       sync.Mutex
+	verified map[string]string   // ids by resource key
+	refusals map[string]refusal  // of storages, by resource key
+	storages map[string]resource // by kind and name: the hash that describes one is slow
+}
+
+// refusal is the platform's refusal of a storage.
+type refusal struct {
+	err   error
+	until time.Time // no further request before
+	count int
+}
+
+// ensure returns the platform's id of a resource and creates the resource if it is missing.
+// Concurrent callers that want the same resource share one request.
+func (c *resourceCache) ensure(ctx context.Context, want resource) (string, error) {
+	key := want.key()
+	c.mu.Lock()
+	id, ok := c.verified[key]
+	refused := c.refusals[key]
+	c.mu.Unlock()
+	switch {
+	case ok:
+		return id, nil
+	case refused.until.After(c.clock.Now()):
+		return "", refused.err // another batch has asked for it just now
+	}
+	result, err, _ := c.calls.Do(key, func() (any, error) {
+		id, err := c.findOrCreate(ctx, want)
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if err != nil {
+			c.noteRefusal(want, err)
+			return "", err
+		}
+		c.verified[key] = id
+		delete(c.refusals, key)
+		return id, nil
+	})
+	id, _ = result.(string)
+	return id, err
+}
+
+// noteRefusal makes other batches that use a refused storage wait before they ask again. A
+// refused codec configuration costs a job an attempt, so that each job asks for itself. The
+// caller holds c.mu.
+func (c *resourceCache) noteRefusal(want resource, err error) {
+	if _, answered := errors.AsType[*bitmovin.APIError](err); !answered || bitmovin.Outage(err) || want.kind == kindConfiguration {
+		return
+	}
+	r, now := c.refusals[want.key()], c.clock.Now()
+	if !r.until.After(now) { // requests that were refused side by side count once
+		r.until = now.Add(min(firstRefusalPause<<min(r.count, 20), maxRefusalPause))
+		r.count++
+	}
+	r.err = err
+	c.refusals[want.key()] = r
+}
+
+// findOrCreate looks for a resource in the store, then at the platform, where a create call
+// whose answer was lost has left it, and creates it if it is in neither.
+func (c *resourceCache) findOrCreate(ctx context.Context, want resource) (string, error) {
+	id, _, err := c.store.Resource(ctx, c.accountID, string(want.kind), want.hash)
+	if err != nil && !errors.Is(err, job.ErrNotFound) {
+		return "", err
+	}
+	if err == nil {
+		exists, err := want.exists(ctx, id)
+		if err != nil || exists {
+			return id, err
+		}
+		if err := c.store.DeleteResource(ctx, c.accountID, string(want.kind), want.hash); err != nil {
+			return "", err
+		}
+	}
+	id, found, err := want.find(ctx, want.name)
+	if err == nil && found { // a list may show what the platform has deleted meanwhile
+		found, err = want.exists(ctx, id)
+	}
+	if err != nil {
+		return "", err
+	}
+	if !found {
+		if id, err = want.create(ctx, want.name); err != nil {
+			return "", err
+		}
+	}
+	return id, c.store.SaveResource(ctx, c.accountID, string(want.kind), want.hash, id, c.clock.Now())
+}
+
+// verify asks the platform for each resource again. It reports whether all of them exist under
+// the id that was used, and forgets those that do not: they are created anew when they are
+// needed next.
+func (c *resourceCache) verify(ctx context.Context, resources []usedResource) bool {
+	all := true
+	for _, used := range resources {
+		key := used.key()
+		c.mu.Lock()
+		id := c.verified[key]
+		c.mu.Unlock()
+		if id != used.id {
+			all = false // another job has found it missing
+			continue
+		}
+		if exists, err := used.exists(ctx, id); err != nil || !exists {
+			all = false
+			c.mu.Lock()
+			delete(c.verified, key)
+			c.mu.Unlock()
+		}
+	}
+	return all
+}
+
+// storage describes a configured input or output.
+func (c *resourceCache) storage(kind resourceKind, name string, s bitmovin.Storage) (resource, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	key := string(kind) + "/" + name
+	if known, ok := c.storages[key]; ok {
+		return known, nil
+	}
+	hash, err := c.storageHash(s)
+	if err != nil {
+		return resource{}, err
+	}
+	described := outputResource(c.platform, name, hash, s)
+	if kind == kindInput {
+		described = inputResource(c.platform, name, hash, s)
+	}
+	c.storages[key] = described
+	return described, nil
+}
+
+// storageHash identifies a storage by everything in which it differs from others,
+// credentials included, without giving those away.
+func (c *resourceCache) storageHash(s bitmovin.Storage) (string, error) {
+	content := fmt.Sprintf("%q", []string{
+		string(s.Type), s.Host, fmt.Sprint(s.Port), s.Username, s.Bucket, s.CloudRegion,
+		s.SignatureVersion, s.StorageClass, s.RoleARN, s.ExternalID, s.ExternalIDMode,
+		s.AccountName, s.Container, s.SigningRegion, s.AccessStyle, fmt.Sprint(s.SSL != nil && *s.SSL),
+		string(s.Password), string(s.AccessKey), string(s.SecretKey),
+		string(s.ServiceAccountCredentials), string(s.AccountKey),
+	})
+	key, err := pbkdf2.Key(sha256.New, content, []byte(c.store.InstanceID()), c.hashRounds, 16)
+	return hex.EncodeToString(key), err
+}

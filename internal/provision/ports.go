@@ -1,0 +1,58 @@
+package provision
+
+import (
+	"context"
+	"time"
+
+	"github.com/stokerd/stoker/bitmovin"
+)
+
+// ResourceStore remembers the ids of shared resources.
+type ResourceStore interface {
+	// InstanceID identifies the job table. It is part of every label and hash.
+	InstanceID() string
+	// Resource returns the platform's id of a resource and when it was saved. The error
+	// is [job.ErrNotFound] if there is none.
+	Resource(ctx context.Context, accountID, kind, hash string) (remoteID string, saved time.Time, err error)
+	SaveResource(ctx context.Context, accountID, kind, hash, remoteID string, now time.Time) error
+	DeleteResource(ctx context.Context, accountID, kind, hash string) error
+}
+
+// Platform is the part of the platform's API that a [Provisioner] calls.
+// [bitmovin.Client] implements it.
+type Platform interface {
+	InputAPI
+	OutputAPI
+	ConfigurationAPI
+	EncodingAPI
+}
+
+// InputAPI finds and creates inputs.
+type InputAPI interface {
+	InputExists(ctx context.Context, id bitmovin.InputID) (bool, error)
+	FindInput(ctx context.Context, kind bitmovin.StorageType, name string) (id bitmovin.InputID, found bool, err error)
+	CreateInput(ctx context.Context, s bitmovin.Storage) (bitmovin.InputID, error)
+}
+
+// OutputAPI finds and creates outputs.
+type OutputAPI interface {
+	OutputExists(ctx context.Context, id bitmovin.OutputID) (bool, error)
+	FindOutput(ctx context.Context, kind bitmovin.StorageType, name string) (id bitmovin.OutputID, found bool, err error)
+	CreateOutput(ctx context.Context, s bitmovin.Storage) (bitmovin.OutputID, error)
+}
+
+// ConfigurationAPI finds and creates codec configurations.
+type ConfigurationAPI interface {
+	ConfigurationExists(ctx context.Context, id bitmovin.ConfigID) (bool, error)
+	FindConfiguration(ctx context.Context, codec bitmovin.Codec, name string) (id bitmovin.ConfigID, found bool, err error)
+	CreateConfiguration(ctx context.Context, c bitmovin.Configuration) (bitmovin.ConfigID, error)
+}
+
+// EncodingAPI creates encodings and their parts.
+type EncodingAPI interface {
+	CreateEncoding(ctx context.Context, e bitmovin.Encoding) (bitmovin.Encoding, error)
+	CreateStream(ctx context.Context, encoding bitmovin.EncodingID, s bitmovin.Stream) (bitmovin.Stream, error)
+	CreateMuxing(ctx context.Context, encoding bitmovin.EncodingID, m bitmovin.Muxing) (bitmovin.Muxing, error)
+	CreateDashManifest(ctx context.Context, r bitmovin.ManifestRequest) (bitmovin.ManifestID, error)
+	CreateHLSManifest(ctx context.Context, r bitmovin.ManifestRequest) (bitmovin.ManifestID, error)
+}

@@ -1,0 +1,55 @@
+package provision
+
+import (
+	"cmp"
+
+	"github.com/stokerd/stoker/bitmovin"
+	"github.com/stokerd/stoker/internal/clock"
+)
+
+// Storage is a named place that batches read from or write to.
+type Storage struct {
+	bitmovin.Storage
+	// BasePath is put before every path on it; without a leading slash.
+	BasePath string
+}
+
+// Config is what a [Provisioner] works with.
+type Config struct {
+	AccountID string
+	Platform  Platform
+	Store     ResourceStore
+	// Inputs and Outputs hold the configured storages by the name that batches use. The
+	// input and the output of one name may be different storages.
+	Inputs, Outputs map[string]Storage
+	Clock           clock.Clock // default: the world's time
+	// HashRounds is how often the hash that identifies a storage is repeated. Default
+	// [DefaultHashRounds]. Changing it makes every storage be created anew.
+	HashRounds int
+}
+
+// Provisioner makes the calls that set up the encodings of one account. It is safe for
+// concurrent use.
+type Provisioner struct {
+	accountID string
+	platform  Platform
+	store     ResourceStore
+	storages  map[resourceKind]map[string]Storage // by name
+	resources *resourceCache
+}
+
+// New returns a provisioner that has verified nothing yet.
+func New(c Config) *Provisioner {
+	return &Provisioner{
+		accountID: c.AccountID, platform: c.Platform, store: c.Store,
+		storages: map[resourceKind]map[string]Storage{kindInput: c.Inputs, kindOutput: c.Outputs},
+		resources: &resourceCache{
+			accountID: c.AccountID, platform: c.Platform, store: c.Store, clock: clock.Or(c.Clock),
+			hashRounds: cmp.Or(c.HashRounds, DefaultHashRounds),
+			verified:   map[string]string{}, refusals: map[string]refusal{}, storages: map[string]resource{},
+		},
+	}
+}
+
+// labels are what every encoding of this job table carries.
+func (p *Provisioner) labels() []string { return []string{"stoker", Label(p.store.InstanceID())} }

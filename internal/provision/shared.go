@@ -1,0 +1,181 @@
+package provision
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/stokerd/stoker/bitmovin"
+	"github.com/stokerd/stoker/internal/template"
+	"github.com/stokerd/stoker/job"
+)
+
+// Shared holds the platform's ids of everything that the jobs of a batch share.
+type Shared struct {
+	input                 bitmovin.InputID
+	output                bitmovin.OutputID
+	inputBase, outputBase string // what precedes every path of a job
+	videos, audios        []bitmovin.ConfigID
+	used                  []usedResource
+}
+
+// SharedError is an error with a resource that all jobs of a batch share. It is not the
+// fault of the job that met it.
+type SharedError struct{ Err error }
+
+func (e SharedError) Error() string { return e.Err.Error() }
+
+// Unwrap returns the cause.
+func (e SharedError) Unwrap() error { return e.Err }
+
+// EnsureShared finds or creates everything that the jobs of a batch with a recipe share: its
+// storages and codec configurations. A codec configuration that the platform refuses is
+// the recipe's fault, and no [SharedError].
+func (p *Provisioner) EnsureShared(ctx context.Context, b *job.Batch) (Shared, error) {
+	var s Shared
+	if err := p.ensureInput(ctx, &s, b.Input); err != nil {
+		return s, err
+	}
+	if err := p.ensureOutput(ctx, &s, b.Output); err != nil {
+		return s, err
+	}
+	for _, v := range b.Recipe.Videos {
+		id, err := p.ensureConfiguration(ctx, &s, VideoConfiguration(v))
+		if err != nil {
+			return s, err
+		}
+		s.videos = append(s.videos, id)
+	}
+	for _, a := range b.Recipe.Audios {
+		id, err := p.ensureConfiguration(ctx, &s, AudioConfiguration(a))
+		if err != nil {
+			return s, err
+		}
+		s.audios = append(s.audios, id)
+	}
+	return s, nil
+}
+
+// EnsureStorages finds or creates those storages of a batch to which its template refers.
+func (p *Provisioner) EnsureStorages(ctx context.Context, b *job.Batch, t *template.Template) (s Shared, err error) {
+	if t.Uses("input_id") {
+		if err = p.ensureInput(ctx, &s, b.Input); err != nil {
+			return s, err
+		}
+	}
+	if t.Uses("output_id") {
+		err = p.ensureOutput(ctx, &s, b.Output)
+	}
+	return s, err
+}
+
+// Verify asks the platform for each shared resource again, after it has refused something
+// that uses them, and reports whether all of them exist. A missing one is created anew when
+// it is needed next.
+func (p *Provisioner) Verify(ctx context.Context, s Shared) bool {
+	return p.resources.verify(ctx, s.used)
+}
+
+func (p *Provisioner) ensureInput(ctx context.Context, s *Shared, ref job.StorageRef) error {
+	id, base, err := p.ensureStorage(ctx, s, kindInput, ref)
+	s.input, s.inputBase = bitmovin.InputID(id), base
+	return err
+}
+
+func (p *Provisioner) ensureOutput(ctx context.Context, s *Shared, ref job.StorageRef) error {
+	id, base, err := p.ensureStorage(ctx, s, kindOutput, ref)
+	s.output, s.outputBase = bitmovin.OutputID(id), base
+	return err
+}
+
+// ensureStorage returns the id and the base path of a batch's input or output. A reference
+// by id is taken as it is.
+func (p *Provisioner) ensureStorage(ctx context.Context, s *Shared, kind resourceKind, ref job.StorageRef) (id, base string, err error) {
+	if ref.ID != "" {
+		return ref.ID, "", nil
+	}
+	storage, ok := p.storages[kind][ref.Name]
+	if !ok {
+		return "", "", SharedError{fmt.Errorf("storage %q is not in the server's configuration any more", ref.Name)}
+	}
+	r, err := p.resources.storage(kind, ref.Name, storage.Storage)
+	if err == nil {
+		id, err = p.resources.ensure(ctx, r)
+	}
+	if err != nil {
+		return "", "", SharedError{fmt.Errorf("storage %q: %w", ref.Name, err)}
+	}
+	s.used = append(s.used, usedResource{r, id})
+	return id, storage.BasePath, nil
+}
+
+func (p *Provisioner) ensureConfiguration(ctx context.Context, s *Shared, c bitmovin.Configuration) (bitmovin.ConfigID, error) {
+	r, err := configurationResource(p.platform, c)
+	if err != nil {
+		return "", SharedError{err}
+	}
+	id, err := p.resources.ensure(ctx, r)
+	if err != nil {
+		err = fmt.Errorf("codec configuration %q: %w", c.Name, err)
+		if _, answered := errors.AsType[*bitmovin.APIError](err); !answered {
+			err = SharedError{err}
+		}
+		return "", err
+	}
+	s.used = append(s.used, usedResource{r, id})
+	return bitmovin.ConfigID(id), nil
+}
+
+// AllMissing reports whether the platform has none of the shared resources of a batch that the
+// store remembers and that were saved before the given time, although the store remembers
+// some. Then the API key probably belongs to another organisation than it did. A resource
+// that was saved later proves nothing: it may be the other organisation's.
+func (p *Provisioner) AllMissing(ctx context.Context, b *job.Batch, before time.Time) (bool, error) {
+	remembered := false
+	for _, r := range p.sharedResources(b) {
+		id, saved, err := p.store.Resource(ctx, p.accountID, string(r.kind), r.hash)
+		if errors.Is(err, job.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return false, err
+		}
+		remembered = true
+		if saved.After(before) {
+			continue
+		}
+		if exists, err := r.exists(ctx, id); err != nil || exists {
+			return false, err
+		}
+	}
+	return remembered, nil
+}
+
+// sharedResources describes everything that the jobs of a batch share, as far as it is
+// still configured.
+func (p *Provisioner) sharedResources(b *job.Batch) (all []resource) {
+	add := func(r resource, err error) {
+		if err == nil {
+			all = append(all, r)
+		}
+	}
+	for _, storage := range []struct {
+		kind resourceKind
+		ref  job.StorageRef
+	}{{kindInput, b.Input}, {kindOutput, b.Output}} {
+		if s, ok := p.storages[storage.kind][storage.ref.Name]; ok {
+			add(p.resources.storage(storage.kind, storage.ref.Name, s.Storage))
+		}
+	}
+	if b.Recipe == nil {
+		return all
+	}
+	for _, v := range b.Recipe.Videos {
+		add(configurationResource(p.platform, VideoConfiguration(v)))
+	}
+	for _, a := range b.Recipe.Audios {
+		add(configurationResource(p.platform, AudioConfiguration(a)))
+	}
+	return all
+}

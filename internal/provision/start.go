@@ -1,0 +1,50 @@
+package provision
+
+import (
+	"fmt"
+
+	"github.com/stokerd/stoker/bitmovin"
+	"github.com/stokerd/stoker/internal/template"
+	"github.com/stokerd/stoker/job"
+)
+
+// StartRequest is the content of the call that starts the configured encoding of a job.
+func StartRequest(b *job.Batch, j *job.Job) *bitmovin.StartRequest {
+	r := &bitmovin.StartRequest{Scheduling: &bitmovin.Scheduling{Priority: new(b.Priority)}}
+	if recipe := b.Recipe; recipe != nil {
+		r.EncodingMode = recipe.EncodingMode
+		r.Scheduling.PrewarmedEncoderPoolIDs = recipe.PrewarmedPools
+	}
+	for _, m := range j.Manifests {
+		r.ManifestGenerator = "V2"
+		ref := bitmovin.ManifestResource{ManifestID: bitmovin.ManifestID(m.ID)}
+		if m.Format == job.HLS {
+			r.VODHLSManifests = append(r.VODHLSManifests, ref)
+		} else {
+			r.VODDashManifests = append(r.VODDashManifests, ref)
+		}
+	}
+	return r
+}
+
+// ParseTemplate reads the text of a template. The error names the first mistake in it.
+func ParseTemplate(t *job.Template) (*template.Template, error) {
+	parsed, mistakes := template.Parse(t.Text)
+	if len(mistakes) > 0 {
+		return nil, fmt.Errorf("template %q: %s", t.Name, mistakes[0])
+	}
+	return parsed, nil
+}
+
+// RenderTemplate fills in the template of a batch for the current attempt of a job.
+func (p *Provisioner) RenderTemplate(t *template.Template, b *job.Batch, j *job.Job, s Shared) (string, error) {
+	return t.Render(template.Values{
+		ID: j.ID, Job: j.Spec,
+		InputPath: job.InputPath(s.inputBase, j.InputPath), OutputPath: job.OutputPath(s.outputBase, j.OutputPath, ""),
+		InputID: string(s.input), OutputID: string(s.output),
+		EncodingName: AttemptName(j),
+		Labels:       p.labels(),
+		Priority:     b.Priority,
+		Region:       b.Template.RegionOf(j.FallbackRegionIndex),
+	})
+}
