@@ -28,6 +28,8 @@ func TestLimitsOfTheContract(t *testing.T) {
 		"priority":                 {uint64(rules(submit, "priority").GetInt32().GetLte()), job.MaxPriority},
 		"display_name":             {rules(submit, "display_name").GetString().GetMaxLen(), job.MaxDisplayName},
 		"max_retries":              {uint64(rules(submit, "max_retries").GetInt32().GetLte()), job.MaxRetryLimit},
+		"page_size of ListJobs":    {uint64(rules(&stokerv1.ListJobsRequest{}, "page_size").GetInt32().GetLte()), job.MaxPageSize},
+		"page_size of ListBatches": {uint64(rules(&stokerv1.ListBatchesRequest{}, "page_size").GetInt32().GetLte()), job.MaxPageSize},
 		"key":                      {rules(spec, "key").GetString().GetMaxLen(), job.MaxKey},
 		"input_path":               {rules(spec, "input_path").GetString().GetMaxBytes(), job.MaxPath},
 		"output_path":              {rules(spec, "output_path").GetString().GetMaxBytes(), job.MaxPath},

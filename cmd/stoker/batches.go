@@ -8,6 +8,7 @@ import (
 
 	"github.com/stokerd/stoker/client"
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+	"github.com/stokerd/stoker/job"
 )
 
 func (c *cli) batchesCommand() *cobra.Command {
@@ -76,7 +77,7 @@ func (c *cli) listBatches(ctx context.Context, conn *client.Client, request *sto
 }
 
 // maxPage is the largest page the server gives.
-const maxPage = 1000
+const maxPage = job.MaxPageSize
 
 // complete offers values for a flag to the shell.
 func complete(cmd *cobra.Command, flag string, values []string) {

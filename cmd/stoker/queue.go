@@ -48,7 +48,7 @@ and are prepared, what is wrong, if anything, and why no other job is started ri
 		return c.printAccounts(accounts, budgets)
 	})
 	cmd.Flags().StringVar(&account, "account", "", "only this account")
-	cmd.Flags().Int32Var(&target, "target", 0, "set the queue target, 1 to 1000; it survives a restart")
+	cmd.Flags().Int32Var(&target, "target", 0, fmt.Sprintf("set the queue target, 1 to %d; it survives a restart", job.MaxQueueTarget))
 	cmd.Flags().BoolVar(&budgets, "budgets", false, "show the calls left per class of endpoints instead")
 	return cmd
 }
