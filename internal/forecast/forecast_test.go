@@ -129,7 +129,7 @@ func TestRest(t *testing.T) {
 	}
 }
 
-func TestRestWithin(t *testing.T) {
+func TestEstimateLimit(t *testing.T) {
 	w := Work{Waiting: 100_000, Parallel: 1, Lengths: []time.Duration{time.Hour}}
 	if got, ok := w.Estimate(200_000 * time.Hour); !ok || got.Likely != 100_000*time.Hour {
 		t.Errorf("100,000 hours of work will be done in %v, %v", got.Likely, ok)
