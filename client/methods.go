@@ -20,7 +20,7 @@ const (
 
 // methodEffects has the effect of every unary method. The package comment explains them.
 var methodEffects = map[string]callEffect{
-	stokerv1.BatchService_SubmitBatch_FullMethodName:  notRepeatable, // with a request_id: settles
+	stokerv1.BatchService_SubmitBatch_FullMethodName:  notRepeatable, // idempotent with a request_id
 	stokerv1.BatchService_AddJobs_FullMethodName:      idempotent,
 	stokerv1.BatchService_CloseBatch_FullMethodName:   idempotent,
 	stokerv1.BatchService_GetBatch_FullMethodName:     readOnly,

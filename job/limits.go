@@ -15,6 +15,8 @@ const (
 	MaxQueueTarget = 1_000
 	// MaxRequestJobs is how many jobs one SubmitBatch or AddJobs request may have.
 	MaxRequestJobs = 100_000
+	// MaxPageSize is how many items a page of a list may have.
+	MaxPageSize = 1_000
 	// MaxKey is the length of the longest key of a job, in characters.
 	MaxKey = 200
 	// MaxDisplayName is the length of the longest display name of a batch, in characters.

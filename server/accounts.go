@@ -13,7 +13,7 @@ import (
 
 // defaultAccountsPage is how many accounts a page has if the caller does not say. Hardly any server
 // has more.
-const defaultAccountsPage = 1_000
+const defaultAccountsPage = job.MaxPageSize
 
 // ListAccounts lists the configured accounts by id.
 func (s *Server) ListAccounts(_ context.Context, req *stokerv1.ListAccountsRequest) (*stokerv1.ListAccountsResponse, error) {

@@ -42,16 +42,16 @@ var errorTable = []struct {
 		return subject(req) + " was used before, with another payload; choose a new request_id for a new batch"
 	}},
 	{job.ErrConflict, codes.Aborted, "CONFLICT", func(_ error, req any) string {
-		return subject(req) + " was changed by somebody else at the same moment; try again"
+		return subject(req) + " was changed by another call at the same moment; try again"
 	}},
 	{job.ErrIllegalTransition, codes.FailedPrecondition, "WRONG_STATE", func(_ error, req any) string {
 		return subject(req) + " is in a state that does not allow this"
 	}},
 	{job.ErrFull, codes.ResourceExhausted, "DISK_FULL", fixedText("the server's disk is full; nothing was stored")},
 	{job.ErrUnavailable, codes.Unavailable, "JOB_TABLE_UNAVAILABLE", fixedText("the job table cannot be reached; try again")},
-	{ErrShutdown, codes.Unavailable, "SHUTTING_DOWN", fixedText("the server is shutting down; come back with the latest cursor")},
+	{ErrShutdown, codes.Unavailable, "SHUTTING_DOWN", fixedText("the server is shutting down; reconnect with the latest cursor")},
 	{errTooManyWatches, codes.ResourceExhausted, "TOO_MANY_WATCHES", ownText},
-	{errSlowReader, codes.ResourceExhausted, "SLOW_READER", fixedText("the reader is too slow; come back with the latest cursor")},
+	{errSlowReader, codes.ResourceExhausted, "SLOW_READER", fixedText("the reader is too slow; reconnect with the latest cursor")},
 	{context.Canceled, codes.Canceled, "CANCELLED", fixedText("the call was cancelled")},
 	{context.DeadlineExceeded, codes.DeadlineExceeded, "DEADLINE_EXCEEDED", fixedText("the call took longer than its deadline")},
 }

@@ -42,17 +42,17 @@ func TestShare(t *testing.T) {
 			t.Errorf("five watchers at one position made %d reads, want 1", reads)
 		}
 		if c, _ := sub.sharedRead(t.Context(), position{revision: 1}, slow); c.next != 1 {
-			t.Errorf("before a ring the read is kept, got %+v", c)
+			t.Errorf("before a change the read is kept, got %+v", c)
 		}
 		time.Sleep(time.Hour)
 		h.notify("b")
 		if c, _ := sub.sharedRead(t.Context(), position{revision: 1}, slow); c.next != 2 || c.outdated {
-			t.Errorf("after a ring it is read again, got %+v", c)
+			t.Errorf("after a change it is read again, got %+v", c)
 		}
 		time.Sleep(readSharingTime - 1)
 		h.notify("b")
 		if c, _ := sub.sharedRead(t.Context(), position{revision: 1}, slow); c.next != 2 || !c.outdated {
-			t.Errorf("shortly after a ring the read is still good, and known to be stale, got %+v", c)
+			t.Errorf("shortly after a change the read is still shared, and known to be outdated, got %+v", c)
 		}
 		time.Sleep(time.Nanosecond)
 		h.notify("b")
@@ -62,7 +62,7 @@ func TestShare(t *testing.T) {
 		select {
 		case <-sub.wakeup:
 		default:
-			t.Error("the bell was not rung")
+			t.Error("the watcher was not woken")
 		}
 	})
 }

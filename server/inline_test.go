@@ -57,7 +57,7 @@ func TestSubmitInlineTemplate(t *testing.T) {
 		{Key: "b", InputPath: "in/b.mp4", OutputPath: "out", Variables: map[string]string{"title": "b", "seconds": "a dozen"}},
 	}})
 	wantCode(t, err, codes.InvalidArgument)
-	if diff := cmp.Diff("jobs[0].variables.seconds: \"a dozen\": the template wants a number\n", violations(err)); diff != "" {
+	if diff := cmp.Diff("jobs[0].variables.seconds: \"a dozen\": the template needs a number\n", violations(err)); diff != "" {
 		t.Errorf("violations (-want +got):\n%s", diff)
 	}
 	added, err := w.batches.AddJobs(t.Context(), &stokerv1.AddJobsRequest{BatchId: b.GetId(), Jobs: []*stokerv1.JobSpec{
@@ -93,7 +93,7 @@ func TestSubmitInlineTemplateViolations(t *testing.T) {
 				"inline_template.fallback_regions[4]: \"\" is not a region; regions are spelled like AWS_EU_WEST_1\n" +
 				"inline_template.fallback_regions[3]: \"somewhere\" is not a region; regions are spelled like AWS_EU_WEST_1\n" +
 				"inline_template.yaml: line 1: metadata.type: want VOD\n" +
-				"inline_template.yaml: line 2: encodings.main: start is missing; without properties of its own it is written start: {}\n",
+				"inline_template.yaml: line 2: encodings.main: start is missing; write start: {} for a start without properties\n",
 		},
 		{"a secret", inline(secret, nil, one), "inline_template.yaml: line 5: outputs.s3RoleBased.out.properties.secretKey: " +
 			"a secret must not stand in a template; configure a storage and refer to it by ${output_id}\n"},

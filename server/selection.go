@@ -52,14 +52,14 @@ type selector interface {
 }
 
 // checkScope checks that req names either one batch or labels.
-func (found *findings) checkScope(req selector) {
+func (f *findings) checkScope(req selector) {
 	switch one, many := req.GetBatchId() != "", len(req.GetLabels()) > 0; {
 	case one && many:
-		found.add("batch_id", "batch_id and labels exclude each other")
-		found.add("labels", "batch_id and labels exclude each other")
+		f.add("batch_id", "batch_id and labels exclude each other")
+		f.add("labels", "batch_id and labels exclude each other")
 	case !one && !many:
-		found.add("batch_id", "is required, unless labels are given")
-		found.add("labels", "are required, unless batch_id is given")
+		f.add("batch_id", "is required, unless labels are given")
+		f.add("labels", "are required, unless batch_id is given")
 	}
 }
 

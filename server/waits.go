@@ -161,13 +161,13 @@ func newAccountLines(store LineStore) *accountLines {
 // place finds a batch in the line of its account; nil if it is not in the line.
 func (l *accountLines) place(ctx context.Context, a *job.AccountStatus, b *job.Batch, now time.Time) (*job.Place, error) {
 	l.mu.Lock()
-	al := l.lines[a.ID]
-	if al == nil {
-		al = &cachedLine{}
-		l.lines[a.ID] = al
+	c := l.lines[a.ID]
+	if c == nil {
+		c = &cachedLine{}
+		l.lines[a.ID] = c
 	}
 	l.mu.Unlock()
-	line, err := al.lineFor(b, now, func() (*job.Line, error) {
+	line, err := c.lineFor(b, now, func() (*job.Line, error) {
 		line, err := l.store.AccountLine(ctx, a.ID, now)
 		if err != nil {
 			return nil, fmt.Errorf("read line: %w", err)
@@ -186,17 +186,17 @@ func (l *accountLines) place(ctx context.Context, a *job.AccountStatus, b *job.B
 
 // lineFor returns the line as it was read last, if that is recent enough. A line that was read
 // before the batch joined it is not.
-func (al *cachedLine) lineFor(b *job.Batch, now time.Time, read func() (*job.Line, error)) (*job.Line, error) {
-	al.mu.Lock()
-	defer al.mu.Unlock()
-	if al.line != nil && now.Sub(al.readTime) < min(lineKeepFactor*al.readDuration, maxLineAge) {
-		if _, ok := al.line.ShareOf(b.Seq); ok || al.readTime.After(b.UpdateTime) {
-			return al.line, nil
+func (c *cachedLine) lineFor(b *job.Batch, now time.Time, read func() (*job.Line, error)) (*job.Line, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.line != nil && now.Sub(c.readTime) < min(lineKeepFactor*c.readDuration, maxLineAge) {
+		if _, ok := c.line.ShareOf(b.Seq); ok || c.readTime.After(b.UpdateTime) {
+			return c.line, nil
 		}
 	}
 	line, err := read()
 	if err == nil {
-		al.line, al.readTime, al.readDuration = line, now, time.Since(now)
+		c.line, c.readTime, c.readDuration = line, now, time.Since(now)
 	}
 	return line, err
 }

@@ -201,7 +201,7 @@ func TestWatch(t *testing.T) {
 		})
 	})
 
-	t.Run("survives a lost ring", func(t *testing.T) {
+	t.Run("survives a lost wakeup", func(t *testing.T) {
 		within(t, nil, func(t *testing.T, w *world) {
 			b := w.submit(1)
 			s := w.watch(&stokerv1.WatchBatchRequest{BatchId: b.GetId()})

@@ -8,10 +8,8 @@ import (
 	"github.com/stokerd/stoker/client"
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
 	"github.com/stokerd/stoker/internal/ui"
+	"github.com/stokerd/stoker/job"
 )
-
-// maxPageSize is the largest page that the server returns.
-const maxPageSize = 1000
 
 func batchesCommand(c *cli) *cobra.Command {
 	var states, labels []string
@@ -50,7 +48,7 @@ func (c *cli) listBatches(ctx context.Context, conn *client.Client, request *sto
 	array := ui.NewJSONArray(c.stdout)
 	var batches []*stokerv1.Batch
 	for limit > 0 {
-		request.PageSize = int32(min(limit, maxPageSize))
+		request.PageSize = int32(min(limit, job.MaxPageSize))
 		page, err := conn.Batches().ListBatches(ctx, request)
 		if err != nil {
 			return err

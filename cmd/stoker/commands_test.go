@@ -16,6 +16,7 @@ import (
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
 	"github.com/stokerd/stoker/internal/testkit/golden"
 	"github.com/stokerd/stoker/internal/testkit/sample"
+	"github.com/stokerd/stoker/job"
 )
 
 func TestOutput(t *testing.T) {
@@ -71,7 +72,7 @@ func TestRequests(t *testing.T) {
 		args string
 		want proto.Message
 	}{
-		{"jobs " + sample.BatchID + " --state FAILED --key a", &stokerv1.ListJobsRequest{BatchId: sample.BatchID, States: failed, Keys: []string{"a"}, PageSize: maxPageSize}},
+		{"jobs " + sample.BatchID + " --state FAILED --key a", &stokerv1.ListJobsRequest{BatchId: sample.BatchID, States: failed, Keys: []string{"a"}, PageSize: job.MaxPageSize}},
 		{"cancel b/1 --reason late", &stokerv1.CancelJobRequest{JobId: "b/1", Reason: "late"}},
 		{"retry b/1", &stokerv1.RetryJobsRequest{BatchId: "b", JobIds: []string{"b/1"}}},
 		{"retry b --state failed --dry-run", &stokerv1.RetryJobsRequest{BatchId: "b", States: failed, ValidateOnly: true}},

@@ -136,7 +136,7 @@ func (c *cli) sumUpDemo(ctx context.Context, conn *client.Client, batchID string
 	if err != nil {
 		return err
 	}
-	jobs, err := conn.Batches().ListJobs(ctx, &stokerv1.ListJobsRequest{BatchId: batchID, PageSize: maxPageSize})
+	jobs, err := conn.Batches().ListJobs(ctx, &stokerv1.ListJobsRequest{BatchId: batchID, PageSize: job.MaxPageSize})
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/stokerd/stoker/client"
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
 	"github.com/stokerd/stoker/internal/ui"
+	"github.com/stokerd/stoker/job"
 )
 
 func jobsCommand(c *cli) *cobra.Command {
@@ -34,7 +35,7 @@ was at some moment while the list was made.`,
 	completeFlag(cmd, "state", jobStateNames(jobStates()))
 	completeFlag(cmd, "format", []string{"table", "csv", "jsonl"})
 	return c.clientCommand(cmd, answerTimeout, func(ctx context.Context, conn *client.Client, args []string) error {
-		request := &stokerv1.ListJobsRequest{BatchId: args[0], Keys: keys, PageSize: maxPageSize}
+		request := &stokerv1.ListJobsRequest{BatchId: args[0], Keys: keys, PageSize: job.MaxPageSize}
 		var err error
 		if request.States, err = parseJobStates(states, jobStates()); err != nil {
 			return err

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -35,7 +36,7 @@ func queueCommand(c *cli) *cobra.Command {
 		Args: noArgs,
 	}
 	cmd.Flags().StringVar(&account, "account", "", "only this account")
-	cmd.Flags().Int32Var(&target, "target", 0, "set the queue target, 1 to 1000; it survives a restart")
+	cmd.Flags().Int32Var(&target, "target", 0, fmt.Sprintf("set the queue target, 1 to %d; it survives a restart", job.MaxQueueTarget))
 	cmd.Flags().BoolVar(&budgets, "budgets", false, "show the calls left per class of endpoints instead")
 	return c.clientCommand(cmd, answerTimeout, func(ctx context.Context, conn *client.Client, _ []string) error {
 		if cmd.Flags().Changed("target") {

@@ -378,8 +378,8 @@ stoker.yaml:6: profiles.hd.videos[1].codec: "XVID" is not one of H264, H265, VP9
 stoker.yaml:7: profiles.hd.videos[1].bitrate: give a bitrate in bit/s, or a crf
 stoker.yaml:10: templates.a: nowhere.yaml: file does not exist
 bad.yaml:1: template b: not YAML: sequence end token ']' not found
-worse.yaml:2: template c: encodings.main: start is missing; without properties of its own it is written start: {}
-worse.yaml:4: template c: encodings.main.streams.v.properties.inputPath: ${env:HOME}: a job's own variable is written ${var:NAME}, ${number:NAME} or ${bool:NAME}
+worse.yaml:2: template c: encodings.main: start is missing; write start: {} for a start without properties
+worse.yaml:4: template c: encodings.main.streams.v.properties.inputPath: ${env:HOME}: a variable that jobs define is written ${var:NAME}, ${number:NAME} or ${bool:NAME}
 stoker.yaml:13: templates.d.fallback_regions: want at most 3 regions
 stoker.yaml:13: templates.d.fallback_regions[1]: "eu-west" is not a region; regions are spelled like AWS_EU_WEST_1
 stoker.yaml:14: templates.e: say where the template is: a file, or {file: ..., fallback_regions: [...]}

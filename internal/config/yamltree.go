@@ -38,7 +38,7 @@ func decode(name string, text []byte, d *document) *yamlTree {
 		switch {
 		case doc.Body == nil:
 		case i > 0:
-			t.mistake(line(doc.Body), "a second document; put everything into one")
+			t.mistake(line(doc.Body), "this is a second document; put everything into one")
 		default:
 			t.readRoot(doc.Body, d)
 		}

@@ -91,7 +91,7 @@ func TestRangesHold(t *testing.T) {
 	}
 }
 
-func TestRest(t *testing.T) {
+func TestEstimate(t *testing.T) {
 	hours := func(h ...float64) (d []time.Duration) {
 		for _, h := range h {
 			d = append(d, seconds(3600*h))
@@ -129,7 +129,7 @@ func TestRest(t *testing.T) {
 	}
 }
 
-func TestRestWithin(t *testing.T) {
+func TestEstimateLimit(t *testing.T) {
 	w := Work{Waiting: 100_000, Parallel: 1, Lengths: []time.Duration{time.Hour}}
 	if got, ok := w.Estimate(200_000 * time.Hour); !ok || got.Likely != 100_000*time.Hour {
 		t.Errorf("100,000 hours of work will be done in %v, %v", got.Likely, ok)
@@ -139,7 +139,7 @@ func TestRestWithin(t *testing.T) {
 	}
 }
 
-func BenchmarkRest(b *testing.B) {
+func BenchmarkEstimate(b *testing.B) {
 	random := rand.New(rand.NewPCG(1, 2))
 	w := seenAt(worked(random, 5000, 100, lengths["evenly within a half"].draw), 10*3600)
 	for b.Loop() {

@@ -8,12 +8,12 @@ import (
 	"github.com/goccy/go-yaml"
 )
 
-// declaringSections lists the sections whose resources others refer to. They have to come
-// before whatever uses them.
+// declaringSections lists the sections with resources that other sections refer to. They have to
+// come before the sections that use them.
 func declaringSections() []string { return []string{"inputs", "outputs", "configurations", "filters"} }
 
-// checkSections checks what a template consists of. The platform drops what it does not know
-// without a word, so that a misspelt section would be missed only in the result.
+// checkSections checks the sections of a template. The platform ignores unknown sections, so that a
+// misspelt one would only be missed in the result.
 func (r *reader) checkSections() {
 	known := append([]string{"metadata", "encodings", "manifests"}, declaringSections()...)
 	slices.Sort(known)
@@ -21,11 +21,11 @@ func (r *reader) checkSections() {
 		section := fmt.Sprint(item.Key)
 		switch {
 		case section == "live":
-			r.addMistake("$.live", "a live encoding has no end, so that it cannot be a job")
+			r.addMistake("$.live", "a live encoding has no end and cannot be a job")
 		case section == "infrastructure", section == "notifications":
-			r.addMistake("$."+section, "the platform does not take this in a template")
+			r.addMistake("$."+section, "the platform does not allow this in a template")
 		case !slices.Contains(known, section):
-			r.addMistake("$."+section, "unknown section; known are %s", strings.Join(known, ", "))
+			r.addMistake("$."+section, "unknown section; the sections are %s", strings.Join(known, ", "))
 		}
 	}
 	metadata, ok := childOf(r.doc, "metadata").(yaml.MapSlice)
@@ -39,7 +39,7 @@ func (r *reader) checkSections() {
 	r.checkSecrets()
 }
 
-// checkEncoding checks that there is one encoding that is started.
+// checkEncoding checks that the template has one encoding, and that it starts it.
 func (r *reader) checkEncoding() {
 	encodings, _ := childOf(r.doc, "encodings").(yaml.MapSlice)
 	if len(encodings) != 1 {
@@ -54,10 +54,10 @@ func (r *reader) checkEncoding() {
 		return
 	}
 	if hasKey(encoding, "live") {
-		r.addMistake(path+".live", "a live encoding has no end, so that it cannot be a job")
+		r.addMistake(path+".live", "a live encoding has no end and cannot be a job")
 	}
 	if !hasKey(encoding, "start") {
-		r.addMistake(path, "start is missing; without properties of its own it is written start: {}")
+		r.addMistake(path, "start is missing; write start: {} for a start without properties")
 	}
 	if streams, _ := childOf(encoding, "streams").(yaml.MapSlice); len(streams) == 0 {
 		r.addMistake(path, "streams are missing")
@@ -85,7 +85,7 @@ func (r *reader) checkDestination(s, path string) {
 	}
 }
 
-// variesByJob reports whether a variable of the job is in a value.
+// variesByJob reports whether a value has a variable in it that differs between jobs.
 func variesByJob(v any) bool {
 	switch v := v.(type) {
 	case yaml.MapSlice:
@@ -94,12 +94,12 @@ func variesByJob(v any) bool {
 		return slices.ContainsFunc(v, variesByJob)
 	case string:
 		t, err := parseText(v)
-		return err != nil || slices.ContainsFunc(t.variables(), variable.variesByJob) // a mistake is told elsewhere
+		return err != nil || slices.ContainsFunc(t.variables(), variable.variesByJob) // readText reports the error
 	}
 	return false
 }
 
-// checkMapping checks that what is filled in at a path has a place there.
+// checkMapping checks that a value is a mapping, into which [Template.Render] can put something.
 func (r *reader) checkMapping(v any, path string) {
 	switch v.(type) {
 	case nil, yaml.MapSlice:
@@ -108,8 +108,8 @@ func (r *reader) checkMapping(v any, path string) {
 	}
 }
 
-// checkSecrets checks that no credentials stand in the template: it is kept with every
-// batch. Storages of the server's configuration keep them apart.
+// checkSecrets checks that the template has no credentials, because it is stored with every batch.
+// Credentials belong into a storage of the server's configuration.
 func (r *reader) checkSecrets() {
 	secret := []string{"password", "accessKey", "secretKey", "accountKey", "serviceAccountCredentials"}
 	for _, section := range []string{"inputs", "outputs"} {
@@ -130,8 +130,8 @@ func (r *reader) checkSecrets() {
 	}
 }
 
-// checkReference checks that what a value refers to is declared, and declared before it.
-// Only sections are checked of which it is certain how they are referred to.
+// checkReference checks that a reference in a value is to something that is declared before it. It
+// checks only sections whose form of references is certain.
 func (r *reader) checkReference(s, path string) {
 	target, ok := strings.CutPrefix(s, "$/")
 	if !ok {
@@ -153,16 +153,16 @@ func (r *reader) checkReference(s, path string) {
 	}
 	section, _, _ := strings.Cut(strings.TrimPrefix(path, "$."), ".")
 	if r.sectionIndex(steps[0]) > r.sectionIndex(section) {
-		r.addMistake(path, "%s is declared later; sections have to come before what uses them", s)
+		r.addMistake(path, "%s is declared later; a section has to come before the sections that use it", s)
 	}
 }
 
-// sectionIndex is where a section stands in the template.
+// sectionIndex is the index of a section in the template.
 func (r *reader) sectionIndex(section string) int {
 	return slices.IndexFunc(r.doc, func(item yaml.MapItem) bool { return fmt.Sprint(item.Key) == section })
 }
 
-// childOf is what a mapping has under a key, nil if nothing.
+// childOf is the value of a key in a mapping; nil if the mapping does not have the key.
 func childOf(m yaml.MapSlice, key string) any {
 	for _, item := range m {
 		if fmt.Sprint(item.Key) == key {
@@ -172,7 +172,7 @@ func childOf(m yaml.MapSlice, key string) any {
 	return nil
 }
 
-// hasKey reports whether a mapping has a key, even if nothing is under it.
+// hasKey reports whether a mapping has a key, even one without a value.
 func hasKey(m yaml.MapSlice, key string) bool {
 	return slices.ContainsFunc(m, func(item yaml.MapItem) bool { return fmt.Sprint(item.Key) == key })
 }

@@ -11,15 +11,14 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-// destination is where files of a job go: an outputPath, and the names beside it that the
-// template gives files.
+// destination says where files of a job are written: an outputPath, and the file names that the
+// template has beside it.
 type destination struct {
 	path  templateText
 	files []templateText
 }
 
-// fileNames are the properties that name files in the output path of a muxing, manifest,
-// sprite or thumbnail.
+// fileNames lists the properties that name files of a muxing, manifest, sprite or thumbnail.
 func fileNames() []string {
 	return []string{
 		"filename", "fileName", "segmentNaming", "segmentNamingTemplate", "initSegmentName", "initSegmentNameTemplate",
@@ -27,24 +26,24 @@ func fileNames() []string {
 	}
 }
 
-// isPath reports whether a property holds a path, or the name of a file.
+// isPath reports whether a property has a path or a file name as its value.
 func isPath(name string) bool {
 	return name == "inputPath" || name == "outputPath" || slices.Contains(fileNames(), name)
 }
 
-// checkText refuses characters that nobody sees.
+// checkText refuses invisible characters.
 func (r *reader) checkText(s, path string) {
 	if at, what := job.FindHidden(s); at > 0 {
 		r.addMistake(path, "%s at character %d of %q: leave it out", what, at, s)
 	}
 }
 
-// noteDestinations notes where what a mapping describes goes.
+// noteDestinations notes where the files are written that a mapping describes.
 func (r *reader) noteDestinations(m yaml.MapSlice) {
 	var files []templateText
 	for _, item := range m {
 		if s, ok := item.Value.(string); ok && slices.Contains(fileNames(), fmt.Sprint(item.Key)) {
-			if t, err := parseText(s); err == nil { // a mistake is told elsewhere
+			if t, err := parseText(s); err == nil { // readText reports the error
 				files = append(files, t)
 			}
 		}
@@ -60,7 +59,7 @@ func (r *reader) noteDestinations(m yaml.MapSlice) {
 	}
 }
 
-// variables lists the variables of the job in a destination.
+// variables lists the variables in a destination that differ between jobs.
 func (d destination) variables() []variable {
 	all := d.path.variables()
 	for _, f := range d.files {
@@ -69,9 +68,8 @@ func (d destination) variables() []variable {
 	return slices.DeleteFunc(all, func(v variable) bool { return !v.variesByJob() })
 }
 
-// DistinctByOutputPath reports whether nothing but their output paths keeps the
-// results of two jobs from overwriting each other: not all of them, if only some of the
-// files have another variable in their path or name.
+// DistinctByOutputPath reports whether two jobs with the same output path would overwrite some of
+// each other's files: whether some destination has no other variable that differs between jobs.
 func (t *Template) DistinctByOutputPath() bool {
 	return !t.ownOutputs && slices.ContainsFunc(t.writesTo, func(d destination) bool {
 		own := d.variables()
@@ -79,13 +77,13 @@ func (t *Template) DistinctByOutputPath() bool {
 	})
 }
 
-// LongestFile is how many bytes the longest path has that a job's files are written to,
-// and the field of the job that most likely made it so long, named as in the API.
+// LongestFile returns the length of the longest path of a job's files in bytes, and the field of the
+// job that most likely makes it so long, named as in the API.
 func (t *Template) LongestFile(v Values) (length int, field string) {
 	for _, d := range t.writesTo {
 		directory, err := d.path.expand(v.valueOf)
 		if err != nil {
-			continue // [Template.Check] tells
+			continue // [Template.Check] reports the error
 		}
 		n := len(strings.Trim(directory, "/")) + len("/") + d.longestName(v)
 		if n <= length {
@@ -99,7 +97,7 @@ func (t *Template) LongestFile(v Values) (length int, field string) {
 	return length, field
 }
 
-// longestName is how many bytes the longest name of a file has.
+// longestName is the length of the longest file name, in bytes.
 func (d destination) longestName(v Values) int {
 	if len(d.files) == 0 {
 		return job.SegmentName

@@ -23,7 +23,7 @@ func writing(t *testing.T, muxings ...string) *template.Template {
 
 // What keeps the results of two jobs apart is where they are written to, and nothing else
 // that is in a template.
-func TestToldApartByOutputPath(t *testing.T) {
+func TestDistinctByOutputPath(t *testing.T) {
 	const plain = `outputs: [{outputId: o, outputPath: "${output_path}/video"}]`
 	for _, tt := range []struct {
 		name    string

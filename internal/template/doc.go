@@ -1,9 +1,9 @@
-// Package template reads Bitmovin encoding templates with variables in them, and
-// fills them in for one job after the other.
+// Package template reads Bitmovin encoding templates with variables in them, and fills them in for
+// jobs.
 //
-// A template is YAML (or JSON) as the platform takes it: metadata of type VOD, one
-// encoding with a start, and whatever they need. It says how to encode; which asset,
-// from where and to where comes from the job and its batch by variables in its values:
+// A template is YAML (or JSON) as the platform takes it, with metadata of type VOD and one encoding
+// with a start. It says how to encode. Variables in its values say which asset of which storage is
+// encoded, and where the results go. They get their values from the job and its batch:
 //
 //	${input_id}     the platform's id of the batch's input storage
 //	${input_path}   the job's input path on it
@@ -17,42 +17,36 @@
 //	${number:NAME}  the job's variable NAME, as a number
 //	${bool:NAME}    the job's variable NAME, which is true or false
 //
-// Numbers and booleans stand alone in their value; all others may stand anywhere in
-// it, any number of times. $${ is a plain ${. A $ before anything else is
-// nothing special, so that references such as $/inputs/https/in stay what they are.
-// Inside braces and brackets YAML wants a value with a variable in quotes:
-// {inputPath: "${input_path}"}.
+// A variable for a number or boolean must be the whole value. All others may be anywhere in a value,
+// any number of times. $${ stands for a plain ${. A $ before anything else has no meaning, so that
+// references such as $/inputs/https/in do not change. Within braces and brackets, YAML needs quotes
+// around a value with a variable: {inputPath: "${input_path}"}.
 //
-// A path lies below the base path of its storage if the template uses the storage,
-// that is if ${input_id} or ${output_id} is in it. A template without them brings
-// inputs and outputs of its own, and is given the paths as they are.
+// If the template uses ${input_id} or ${output_id}, the paths on that storage begin with its base
+// path. A template without them has inputs and outputs of its own, and gets the paths as they are.
 //
-// # Nothing gets out of its value
+// # Values stay values
 //
-// Variables are filled in after the YAML has been read, into the values that it came
-// to. So no path, title or variable can end its value and begin something else,
-// whatever quotes, colons and line breaks are in it. What comes out is written as JSON,
-// which is YAML as well. One thing is left that a value could be taken for: a
-// reference. A job whose values turn plain text into something that begins with $/ is
-// refused.
+// Variables are filled in after the YAML has been parsed. No path, title or variable can therefore
+// end its value and begin something else, whatever quotes, colons and line breaks it has. The result
+// is written as JSON, which is YAML as well. A value could still be taken for a reference. A job is
+// refused if its values turn plain text into something that begins with $/.
 //
-// # Where jobs write to
+// # Where jobs write
 //
-// An outputPath without a variable of the job is the same for all jobs of a batch, which
-// would all be paid, and of which the last to end would be left. So such a template is for
-// one job alone, unless the outputs that it declares differ from job to job.
+// An outputPath without a variable of the job is the same for all jobs of a batch: each would
+// overwrite the results of the one before. Such a template is for one job only, unless the outputs
+// that it declares differ from job to job.
 //
-// If some outputPath, with the names of the files beside it, has no other variable of the
-// job than ${output_path}, no two jobs of a batch may have the same output path. Otherwise
-// they may: the template tells them apart by something else, and that it does so for every
-// two jobs is up to whoever submits them.
+// If some outputPath, together with the file names beside it, has no variable of the job but
+// ${output_path}, no two jobs of a batch may have the same output path. Otherwise they may, and the
+// caller has to make sure that the other variables differ.
 //
-// # What is filled in besides
+// # What else is filled in
 //
-// The encoding's name, by which an encoding is found again whose start was never
-// answered; a label behind the template's own; and the batch's priority at the start.
-// All three replace what the template says of them. A job that is tried again in another
-// region has that in place of the template's cloudRegion. Whatever else the template says
-// of how and where to encode, encoder version, encoding mode and prewarmed pools among it,
-// goes to the platform as it stands there.
+// The server sets the name of the encoding, by which it finds an encoding whose start was never
+// answered; it adds a label; and it sets the priority of the batch at the start. The name and the
+// priority replace those of the template. For a job that is tried again in another region, that
+// region replaces the cloudRegion of the template. Everything else, such as encoder version, encoding
+// mode and prewarmed pools, goes to the platform as it is in the template.
 package template

@@ -9,8 +9,8 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-// Check lists what keeps the template from being filled in for a job. Fields are
-// named as in the API, without the job in front: "input_path", "variables.title".
+// Check lists why the template cannot be filled in for a job. Fields are named as in the API, without
+// the job before them: "input_path", "variables.title".
 func (t *Template) Check(s job.Spec) []job.Violation {
 	var list []job.Violation
 	add := func(v variable, format string, args ...any) {
@@ -55,7 +55,7 @@ func listNames(names []string) string {
 	return "it has: " + strings.Join(names, ", ")
 }
 
-// Variables lists the names of the jobs' own variables, sorted.
+// Variables lists the names of the variables that jobs define, sorted.
 func (t *Template) Variables() []string {
 	var names []string
 	for _, v := range t.used {
@@ -67,6 +67,6 @@ func (t *Template) Variables() []string {
 	return slices.Compact(names)
 }
 
-// SharedOutputs are the output paths that are the same for all jobs: a mistake where
-// there are several, since only one of them would leave its output there.
+// SharedOutputs lists the output paths that are the same for all jobs. They are mistakes if there is
+// more than one job, because the jobs would overwrite each other's output.
 func (t *Template) SharedOutputs() []Mistake { return t.shared }

@@ -11,18 +11,18 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-// Values are what a template is filled in with.
+// Values are the values that a template is filled in with.
 type Values struct {
 	ID  job.ID
 	Job job.Spec
-	// InputPath and OutputPath are the job's paths with their base paths before them.
+	// InputPath and OutputPath are the paths of the job with the base paths of their storages.
 	InputPath, OutputPath string
-	InputID, OutputID     string // the platform's
+	InputID, OutputID     string // the ids of the storages at the platform
 
 	EncodingName string
-	Labels       []string // behind the template's own
+	Labels       []string // added to those of the template
 	Priority     int
-	Region       string // in place of the template's own; empty: that
+	Region       string // replaces the region of the template; empty: does not replace it
 }
 
 // valueOf is the value of a variable.
@@ -48,9 +48,9 @@ func (v Values) valueOf(variable variable) string {
 	return v.ID.Batch
 }
 
-// Render fills in the template. It is JSON with its keys in the template's order, in
-// which the platform creates what they describe. An error says that a value does not suit;
-// [Template.Check] would have told.
+// Render fills in the template and returns it as JSON. Its keys are in the order of the template, in
+// which the platform creates the resources. An error says that a value cannot be filled in;
+// [Template.Check] finds these errors beforehand.
 func (t *Template) Render(v Values) (string, error) {
 	filled, err := fill(t.doc, v)
 	if err != nil {
@@ -70,7 +70,7 @@ func (t *Template) Render(v Values) (string, error) {
 	return b.String(), nil
 }
 
-// withLabels are the labels in a filled-in template with more behind them.
+// withLabels returns the labels in a filled-in template, followed by more.
 func (t *Template) withLabels(doc yaml.MapSlice, more []string) []any {
 	var at any = doc
 	for _, step := range []string{"encodings", t.encoding, "properties", "labels"} {
@@ -137,7 +137,7 @@ func fillText(s string, v Values) (any, error) {
 	return filled, nil
 }
 
-// setPath sets what is at a path, and makes the mappings on the way to it.
+// setPath sets the value at a path, and creates the mappings on the way to it.
 func setPath(m yaml.MapSlice, value any, path ...string) yaml.MapSlice {
 	i := slices.IndexFunc(m, func(item yaml.MapItem) bool { return fmt.Sprint(item.Key) == path[0] })
 	if i < 0 {
@@ -152,7 +152,7 @@ func setPath(m yaml.MapSlice, value any, path ...string) yaml.MapSlice {
 	return m
 }
 
-// writeJSON writes JSON with the keys in their order, which encoding/json would sort.
+// writeJSON writes JSON with the keys in their order. encoding/json would sort them.
 func writeJSON(b *bytes.Buffer, value any) error {
 	switch value := value.(type) {
 	case yaml.MapSlice:

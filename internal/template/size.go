@@ -10,21 +10,19 @@ import (
 	"github.com/goccy/go-yaml/token"
 )
 
-// What a template may grow to. Those that people write have some hundred values, but
-// anybody who may submit a batch may bring one: what is small as text and huge as a
-// document has to be found out before it is read.
+// Limits on templates. A usual template has some hundred values. But everybody who may submit a batch
+// may send a template, and a small text can stand for a huge document. The size has to be checked
+// before the document is parsed.
 const (
 	maxBytes   = 1 << 20
-	maxValues  = 10_000 // each alias counted as all that it stands for, and long text as several
+	maxValues  = 10_000 // an alias counts as all values that it stands for, and a long text as several
 	maxTokens  = 5 * maxValues
 	maxNesting = 100
-	longText   = 256      // bytes; so much text counts as one more value
-	maxPaths   = 16 << 20 // bytes; the parser gives each value its path, so that a long key costs as much as stands below it
-
-	maxVariables = 50 // the API takes no more of a job
+	longText   = 256      // bytes; each such piece of a text counts as one more value
+	maxPaths   = 16 << 20 // bytes; the parser keeps the path of each value, so that a long key costs memory for every value below it
 )
 
-// parseYAML parses a template that is not too deep and not too large.
+// parseYAML parses a template, unless it is nested too deep or too large.
 func parseYAML(source string) (*ast.File, error) {
 	if len(source) > maxBytes {
 		return nil, sizeError{1, fmt.Sprintf("longer than %d bytes", maxBytes)}
@@ -39,7 +37,7 @@ func parseYAML(source string) (*ast.File, error) {
 	if t := findTooLong(tokens); t != nil {
 		return nil, sizeError{
 			t.Position.Line,
-			fmt.Sprintf("keys too long for what stands below them: the paths of all values come to more than %d bytes", maxPaths),
+			fmt.Sprintf("keys are too long: the paths of all values together have more than %d bytes", maxPaths),
 		}
 	}
 	file, err := parser.Parse(tokens, 0)
@@ -55,7 +53,7 @@ func parseYAML(source string) (*ast.File, error) {
 	return file, nil
 }
 
-// sizeError is why a template is not read at all.
+// sizeError says that a template is too large to be parsed.
 type sizeError struct {
 	line int
 	text string
@@ -64,12 +62,11 @@ type sizeError struct {
 func (e sizeError) Error() string { return e.text }
 
 func tooManyValues() sizeError {
-	return sizeError{1, fmt.Sprintf("more than %d values, with aliases counted as what they stand for", maxValues)}
+	return sizeError{1, fmt.Sprintf("more than %d values; an alias counts as all values that it stands for", maxValues)}
 }
 
-// findTooDeep is the first token that stands too deep; nil if there is none. Only what can
-// be nested within one line is counted: indentation takes room, and so is bounded by the
-// length of the text.
+// findTooDeep finds the first token that is nested too deep; nil if there is none. It counts nesting
+// within a line only. Nesting by indentation is limited by the length of the text.
 func findTooDeep(tokens token.Tokens) *token.Token {
 	brackets, dashes, line := 0, 0, 0
 	for _, t := range tokens {
@@ -91,7 +88,7 @@ func findTooDeep(tokens token.Tokens) *token.Token {
 	return nil
 }
 
-// findTooLong is the token at which all paths together are too long; nil if there is none.
+// findTooLong finds the token at which all paths together are too long; nil if there is none.
 func findTooLong(tokens token.Tokens) *token.Token {
 	var above keyPath
 	line, column, all := 0, 0, 0
@@ -105,7 +102,7 @@ func findTooLong(tokens token.Tokens) *token.Token {
 		case token.SequenceEndType, token.MappingEndType:
 			above.close()
 		case token.MappingKeyType:
-			column = 0 // what stands below this key may begin further to the left than it does
+			column = 0 // a value of this key may begin further to the left than the key
 		}
 		if i+1 < len(tokens) && tokens[i+1].Type == token.MappingValueType {
 			above.key(column, len(t.Value))
@@ -117,14 +114,14 @@ func findTooLong(tokens token.Tokens) *token.Token {
 	return nil
 }
 
-// keyPath is what a token stands below, or more than that: keys whose ends are hard to see
-// stay for longer than they should.
+// keyPath has the keys above a token, and sometimes more: a key whose end is hard to see stays longer
+// than it should.
 type keyPath struct {
 	levels []pathLevel
-	size   int // of all keys together
+	size   int // of all keys, in bytes
 }
 
-// pathLevel is a bracket, or a key in a line that begins in a column.
+// pathLevel is a bracket, or a key in a line that begins at a column.
 type pathLevel struct {
 	bracket      bool
 	column, size int
@@ -137,8 +134,8 @@ func (p *keyPath) close() {
 	}
 }
 
-// key puts a key in the place of those beside it: of the one in the same brackets, or of
-// all that do not stand further to the left.
+// key adds a key. It replaces the key before it in the same brackets, or all keys that do not begin
+// further to the left.
 func (p *keyPath) key(column, size int) {
 	flow := slices.ContainsFunc(p.levels, func(l pathLevel) bool { return l.bracket })
 	for n := len(p.levels); n > 0 && !p.levels[n-1].bracket && (flow || p.levels[n-1].column >= column && column > 0); n-- {
@@ -154,9 +151,9 @@ func (p *keyPath) pop() pathLevel {
 	return top
 }
 
-// sizeCounter counts values without making them. It stops counting somewhere above the limit.
+// sizeCounter counts the values of a document without making them. It stops counting above the limit.
 type sizeCounter struct {
-	anchors map[string]int // values by the name of what they are marked with
+	anchors map[string]int // how many values each anchor stands for, by its name
 }
 
 func (m sizeCounter) countValues(node ast.Node) int {
@@ -170,7 +167,7 @@ func (m sizeCounter) countValues(node ast.Node) int {
 			n = min(n+m.countValues(entry), maxValues+1)
 		}
 	case *ast.MappingValueNode:
-		// A long key counts once more for each value below it: it is in the paths of all.
+		// A long key counts once more for each value below it, because it is in the path of each.
 		below := m.countValues(node.Value) * (1 + len(node.Key.GetToken().Value)/longText)
 		n = min(m.countValues(node.Key)+below, maxValues+1)
 	case *ast.SequenceNode:

@@ -10,9 +10,9 @@ import (
 // as a document is refused before it is made into one: this test would not end otherwise.
 func TestTooMuch(t *testing.T) {
 	const (
-		large = "line 1: more than 10000 values, with aliases counted as what they stand for"
+		large = "line 1: more than 10000 values; an alias counts as all values that it stands for"
 		deep  = "line 1: nested deeper than 100 levels"
-		paths = "keys too long for what stands below them: the paths of all values come to more than 16777216 bytes"
+		paths = "keys are too long: the paths of all values together have more than 16777216 bytes"
 	)
 	var laughs strings.Builder
 	laughs.WriteString("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n")
@@ -48,7 +48,7 @@ func TestTooMuch(t *testing.T) {
 		{"deep, further down", small + "\na: " + strings.Repeat("[", 101), "line 20: nested deeper than 100 levels"},
 		{
 			"many variables", strings.Replace(small, "      labels:", "      more: "+many.String()+"\n      labels:", 1),
-			"line 2: 52 variables of the job's own, and a job can have 50",
+			"line 2: uses 52 variables of jobs; a job can have 50",
 		},
 		{"an alias of itself", "metadata: &m {type: *m}", "line 1: metadata.type: want VOD\nline 1: encodings: want one encoding, not 0: a job is one encoding"},
 	} {

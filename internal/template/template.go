@@ -10,18 +10,20 @@ import (
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
+
+	"github.com/stokerd/stoker/job"
 )
 
-// Template is an encoding template without mistakes. It is not changed after [Parse].
+// Template is an encoding template without mistakes. It does not change after [Parse].
 type Template struct {
 	doc      yaml.MapSlice
 	encoding string         // the key of its one encoding
-	texts    []templateText // the values that a variable could make a reference, each once
-	used     []variable     // in whatever value, each once
+	texts    []templateText // values that a variable at their beginning could turn into a reference, each once
+	used     []variable     // the variables in all values, each once
 	shared   []Mistake      // output paths that are the same for all jobs
 
 	writesTo   []destination
-	ownOutputs bool // the outputs that it declares differ from job to job
+	ownOutputs bool // the template declares outputs that differ from job to job
 }
 
 // Mistake is one thing wrong with a template.
@@ -32,9 +34,8 @@ type Mistake struct {
 
 func (m Mistake) String() string { return fmt.Sprintf("line %d: %s", m.Line, m.Text) }
 
-// Parse reads a template, or says everything that is wrong with it, in the order of
-// its lines. What it cannot know is whether the platform takes the properties of what is
-// in it.
+// Parse reads a template, or returns all of its mistakes in the order of lines. It cannot check
+// whether the platform accepts the properties in it.
 func Parse(source string) (*Template, []Mistake) {
 	r := reader{lines: map[string]int{}, seen: map[string]bool{}}
 	if !r.parse(strings.TrimPrefix(source, "\ufeff")) {
@@ -43,10 +44,10 @@ func Parse(source string) (*Template, []Mistake) {
 	r.checkSections()
 	r.readValue(r.doc, "$")
 	if variesByJob(childOf(r.doc, "outputs")) {
-		r.shared, r.ownOutputs = nil, true // the storages tell jobs apart
+		r.shared, r.ownOutputs = nil, true // the jobs write to different storages
 	}
-	if n := len(r.Variables()); n > maxVariables {
-		r.addMistake("$", "%d variables of the job's own, and a job can have %d", n, maxVariables)
+	if n := len(r.Variables()); n > job.MaxVariables {
+		r.addMistake("$", "uses %d variables of jobs; a job can have %d", n, job.MaxVariables)
 	}
 	if len(r.mistakes) > 0 {
 		slices.SortStableFunc(r.mistakes, func(a, b Mistake) int { return cmp.Compare(a.Line, b.Line) })
@@ -55,20 +56,20 @@ func Parse(source string) (*Template, []Mistake) {
 	return &r.Template, nil
 }
 
-// Uses reports whether a variable such as "input_id" is anywhere in the template.
+// Uses reports whether the template uses a built-in variable such as "input_id".
 func (t *Template) Uses(name string) bool {
 	return slices.ContainsFunc(t.used, func(v variable) bool { return v.kind == "" && v.name == name })
 }
 
-// reader reads a template and goes on after mistakes.
+// reader reads a template. It goes on after mistakes.
 type reader struct {
 	Template
 	lines    map[string]int  // by path, such as $.encodings.main
-	seen     map[string]bool // values that are in texts
+	seen     map[string]bool // the values in texts
 	mistakes []Mistake
 }
 
-// addMistake notes something wrong at a path.
+// addMistake notes a mistake at a path.
 func (r *reader) addMistake(path, format string, args ...any) {
 	message := fmt.Sprintf(format, args...)
 	if named := strings.TrimPrefix(strings.TrimPrefix(path, "$"), "."); named != "" {
@@ -77,7 +78,7 @@ func (r *reader) addMistake(path, format string, args ...any) {
 	r.mistakes = append(r.mistakes, Mistake{Line: r.line(path), Text: message})
 }
 
-// line is the line of a path, or of the nearest one above it.
+// line is the line of a path or, if that is unknown, of the nearest path above it.
 func (r *reader) line(path string) int {
 	for {
 		if n, ok := r.lines[path]; ok {
@@ -91,7 +92,7 @@ func (r *reader) line(path string) int {
 	}
 }
 
-// parse parses the YAML; false if there is no going on.
+// parse parses the YAML. It returns false if nothing more can be checked.
 func (r *reader) parse(source string) bool {
 	file, err := parseYAML(source)
 	if err == nil {
@@ -105,7 +106,7 @@ func (r *reader) parse(source string) bool {
 		switch {
 		case doc.Body == nil:
 		case i > 0:
-			r.mistakes = append(r.mistakes, Mistake{doc.Body.GetToken().Position.Line, "a second document; put everything into one"})
+			r.mistakes = append(r.mistakes, Mistake{doc.Body.GetToken().Position.Line, "this is a second document; put everything into one"})
 		default:
 			ast.Walk(r, doc.Body)
 		}
@@ -113,7 +114,7 @@ func (r *reader) parse(source string) bool {
 	return true
 }
 
-// syntaxMistake is in one line why a template cannot be read.
+// syntaxMistake says on one line why a template cannot be parsed.
 func syntaxMistake(err error) Mistake {
 	if e, ok := errors.AsType[sizeError](err); ok {
 		return Mistake{e.line, e.text}
@@ -125,20 +126,19 @@ func syntaxMistake(err error) Mistake {
 	return Mistake{1, "not YAML: " + message}
 }
 
-// Visit remembers the line of every path.
+// Visit notes the line of every path.
 func (r *reader) Visit(node ast.Node) ast.Visitor {
 	if _, known := r.lines[node.GetPath()]; !known {
 		line := node.GetToken().Position.Line
 		if entry, ok := node.(*ast.MappingValueNode); ok {
-			line = entry.Key.GetToken().Position.Line // its own token is the colon, or worse
+			line = entry.Key.GetToken().Position.Line // the token of an entry is not its beginning
 		}
 		r.lines[node.GetPath()] = line
 	}
 	return r
 }
 
-// readValue finds the variables in a value and checks what can be filled in and
-// written again.
+// readValue finds the variables in a value, and checks that the value can be written as JSON.
 func (r *reader) readValue(v any, path string) {
 	switch v := v.(type) {
 	case yaml.MapSlice:
@@ -146,8 +146,8 @@ func (r *reader) readValue(v any, path string) {
 		names := make(map[string]bool, len(v))
 		for _, item := range v {
 			name := fmt.Sprint(item.Key)
-			if names[name] { // what is filled in could end up in the one that does not count
-				r.addMistake(path+"."+name, "is there twice, counting what << merges; leave one of them out")
+			if names[name] { // [Template.Render] might set the one that the platform ignores
+				r.addMistake(path+"."+name, "is there twice, counting the keys that << merges; leave one of them out")
 			}
 			names[name] = true
 			if s, ok := item.Value.(string); ok && name == "outputPath" {
@@ -157,7 +157,7 @@ func (r *reader) readValue(v any, path string) {
 				r.checkText(s, path+"."+name)
 			}
 			if strings.Contains(name, "${") {
-				r.addMistake(path+"."+name, "variables are for values, not for keys")
+				r.addMistake(path+"."+name, "a variable can be in a value, not in a key")
 			}
 			r.readValue(item.Value, path+"."+name)
 		}
@@ -177,7 +177,7 @@ func (r *reader) readValue(v any, path string) {
 	}
 }
 
-// readText notes the variables of a value.
+// readText notes the variables of a text.
 func (r *reader) readText(s, path string) {
 	t, err := parseText(s)
 	if err != nil {
@@ -192,13 +192,13 @@ func (r *reader) readText(s, path string) {
 	_, alone := t.soleVariable()
 	for _, v := range variables {
 		if !alone && (v.kind == numberKind || v.kind == boolKind) {
-			r.addMistake(path, "%s has to stand alone; use ${var:%s} inside of text", v, v.name)
+			r.addMistake(path, "%s has to be the whole value; use ${var:%s} within text", v, v.name)
 		}
 		if !slices.Contains(r.used, v) {
 			r.used = append(r.used, v)
 		}
 	}
-	if t[0].variable.name != "" && !r.seen[s] { // a $ before a variable is never plain text
+	if t[0].variable.name != "" && !r.seen[s] { // the value begins with a variable
 		r.seen[s] = true
 		r.texts = append(r.texts, t)
 	}

@@ -208,39 +208,39 @@ func TestMistakes(t *testing.T) {
 		{"the same key twice", "metadata: {type: VOD}\nmetadata: 1\n", "line 2: not YAML: mapping key \"metadata\" already defined at [1:1]"},
 		{"a list", "- a", "line 1: not YAML: sequence was used where mapping is expected"},
 		{"nothing", "", "line 1: metadata is missing: metadata: {type: VOD}\nline 1: encodings: want one encoding, not 0: a job is one encoding"},
-		{"two documents", small + "---\na: b\n", "line 20: a second document; put everything into one"},
+		{"two documents", small + "---\na: b\n", "line 20: this is a second document; put everything into one"},
 		{"live", edit("type: VOD", "type: LIVE"), "line 3: metadata.type: want VOD"},
-		{"live encoding", edit("    start:", "    live:"), "line 5: encodings.main: start is missing; without properties of its own it is written start: {}\n" +
-			"line 18: encodings.main.live: a live encoding has no end, so that it cannot be a job"},
+		{"live encoding", edit("    start:", "    live:"), "line 5: encodings.main: start is missing; write start: {} for a start without properties\n" +
+			"line 18: encodings.main.live: a live encoding has no end and cannot be a job"},
 		{
 			"sections", "infrastructure: {}\nnotifications: {}\nlive: {}\nconfiguration: {}" + small,
-			"line 1: infrastructure: the platform does not take this in a template\n" +
-				"line 2: notifications: the platform does not take this in a template\n" +
-				"line 3: live: a live encoding has no end, so that it cannot be a job\n" +
-				"line 4: configuration: unknown section; known are configurations, encodings, filters, inputs, manifests, metadata, outputs",
+			"line 1: infrastructure: the platform does not allow this in a template\n" +
+				"line 2: notifications: the platform does not allow this in a template\n" +
+				"line 3: live: a live encoding has no end and cannot be a job\n" +
+				"line 4: configuration: unknown section; the sections are configurations, encodings, filters, inputs, manifests, metadata, outputs",
 		},
 		{"two encodings", edit("encodings:\n", "encodings:\n  other: {}\n"), "line 4: encodings: want one encoding, not 2: a job is one encoding"},
 		{"no streams", edit("streams:", "stream:"), "line 5: encodings.main: streams are missing"},
 		{"start is a list", edit("    start:", "    start: []"), "line 18: encodings.main.start: want a mapping"},
 		{"unknown variable", edit("${input_path}", "${inputPath}"), "line 14: encodings.main.streams.v.properties.inputStreams[0].inputPath: " +
-			"unknown variable ${inputPath}; known are input_id, input_path, output_id, output_path, name, key, job_id, batch_id, " +
-			"and ${var:NAME}, ${number:NAME} and ${bool:NAME} for a job's own"},
+			"unknown variable ${inputPath}; the variables are input_id, input_path, output_id, output_path, name, key, job_id, batch_id, " +
+			"and ${var:NAME}, ${number:NAME} and ${bool:NAME} for those that jobs define"},
 		{"unknown kind", edit("${input_path}", "${env:HOME}"), "line 14: encodings.main.streams.v.properties.inputStreams[0].inputPath: " +
-			"${env:HOME}: a job's own variable is written ${var:NAME}, ${number:NAME} or ${bool:NAME}"},
+			"${env:HOME}: a variable that jobs define is written ${var:NAME}, ${number:NAME} or ${bool:NAME}"},
 		{"name of a variable", edit("${input_path}", "${var:a b}"), "line 14: encodings.main.streams.v.properties.inputStreams[0].inputPath: " +
-			"${var:a b}: a variable's name is made of letters, digits and _ . -"},
+			"${var:a b}: the name of a variable may have letters, digits and _ . -"},
 		{"no end", edit("${input_path}", "${input_path"), "line 14: encodings.main.streams.v.properties.inputStreams[0].inputPath: " +
 			"\"${input_path\": the } of a variable is missing; write $${ for a plain ${"},
 		{"number in text", edit("${number:rate}", "${number:rate} fps"), "line 15: encodings.main.streams.v.properties.rate: " +
-			"${number:rate} has to stand alone; use ${var:rate} inside of text"},
-		{"variable in a key", edit("      v:\n", "      ${key}:\n"), "line 9: encodings.main.streams.${key}: variables are for values, not for keys"},
+			"${number:rate} has to be the whole value; use ${var:rate} within text"},
+		{"variable in a key", edit("      v:\n", "      ${key}:\n"), "line 9: encodings.main.streams.${key}: a variable can be in a value, not in a key"},
 		{"infinite", edit("${number:rate}", ".inf"), "line 15: encodings.main.streams.v.properties.rate: +Inf is not a number the platform knows"},
 		{"binary", edit("${number:rate}", "!!binary aGk="), "line 15: encodings.main.streams.v.properties.rate: want text, a number, true or false"},
 		{
 			"merged and given", edit("      description:", "      <<: {name: base, cloudRegion: A}\n      name: mine\n      description:"),
-			"line 8: encodings.main.properties.name: is there twice, counting what << merges; leave one of them out",
+			"line 8: encodings.main.properties.name: is there twice, counting the keys that << merges; leave one of them out",
 		},
-		{"one key in two spellings", edit("rate: ${number:rate}", "rates: {1: a, 0x1: b}"), "line 15: encodings.main.streams.v.properties.rates.1: is there twice, counting what << merges; leave one of them out"},
+		{"one key in two spellings", edit("rate: ${number:rate}", "rates: {1: a, 0x1: b}"), "line 15: encodings.main.streams.v.properties.rates.1: is there twice, counting the keys that << merges; leave one of them out"},
 		{
 			"secret", "inputs: {s3: {in: {properties: {bucketName: b, secretKey: x}}}}" + small,
 			"line 1: inputs.s3.in.properties.secretKey: a secret must not stand in a template; configure a storage and refer to it by ${input_id}",
@@ -256,7 +256,7 @@ func TestMistakes(t *testing.T) {
 		},
 		{
 			"declared later", edit("codecConfigId: c", "codecConfigId: $/configurations/video/h264/c") + "configurations: {video: {h264: {c: {}}}}\n",
-			"line 17: encodings.main.streams.v.properties.codecConfigId: $/configurations/video/h264/c is declared later; sections have to come before what uses them",
+			"line 17: encodings.main.streams.v.properties.codecConfigId: $/configurations/video/h264/c is declared later; a section has to come before the sections that use it",
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -295,8 +295,8 @@ func TestCheck(t *testing.T) {
 			"variables.trim: is required: the template uses ${bool:trim}",
 		}},
 		{"not what is wanted", func(s *job.Spec) { s.Variables["rate"], s.Variables["trim"] = "25 fps", "yes" }, []string{
-			`variables.rate: "25 fps": the template wants a number`,
-			`variables.trim: "yes": the template wants true or false`,
+			`variables.rate: "25 fps": the template needs a number`,
+			`variables.trim: "yes": the template needs true or false`,
 		}},
 		{"one that is not used", func(s *job.Spec) { s.Variables["tema"] = "x" }, []string{
 			`variables.tema: the template has no variable "tema"; it has: rate, team, trim`,

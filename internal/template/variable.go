@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// The variables that are not a job's own.
+// The built-in variables. Jobs define all others.
 const (
 	inputID    = "input_id"
 	inputPath  = "input_path"
@@ -20,12 +20,12 @@ const (
 	batchID    = "batch_id"
 )
 
-// builtinVariables lists them in the order of the documentation.
+// builtinVariables lists the built-in variables in the order of the documentation.
 func builtinVariables() []string {
 	return []string{inputID, inputPath, outputID, outputPath, name, key, jobID, batchID}
 }
 
-// kind is how a job's own variable is used.
+// kind says what a variable that jobs define is used as.
 type kind string
 
 const (
@@ -36,7 +36,7 @@ const (
 
 // variable is what stands between ${ and }.
 type variable struct {
-	kind kind // empty: not one of the job's own
+	kind kind // empty: a built-in variable
 	name string
 }
 
@@ -47,8 +47,8 @@ func (v variable) String() string {
 	return "${" + string(v.kind) + ":" + v.name + "}"
 }
 
-// field is the part of a job that the variable's value comes from, named as in the
-// API; empty if it does not come from the job.
+// field is the field of a job that the variable gets its value from, named as in the API; empty if it
+// does not get it from the job.
 func (v variable) field() string {
 	switch {
 	case v.kind != "":
@@ -59,19 +59,19 @@ func (v variable) field() string {
 	return ""
 }
 
-// variesByJob reports whether jobs of one batch may differ in the variable.
+// variesByJob reports whether the variable may differ between jobs of one batch.
 func (v variable) variesByJob() bool { return v.field() != "" || v.name == jobID }
 
-// templateText is a value of the template: literal text and variables in turn.
+// templateText is a text in the template, split into literal text and variables.
 type templateText []textPart
 
-// textPart is a literal, or a variable if its name is not empty.
+// textPart is a variable if that has a name, and literal text otherwise.
 type textPart struct {
 	literal  string
 	variable variable
 }
 
-// soleVariable is the variable that a text consists of; false if there is more to it.
+// soleVariable is the variable that is the whole text; false if there is none.
 func (t templateText) soleVariable() (variable, bool) {
 	if len(t) == 1 && t[0].variable.name != "" {
 		return t[0].variable, true
@@ -79,7 +79,7 @@ func (t templateText) soleVariable() (variable, bool) {
 	return variable{}, false
 }
 
-// variables lists the variables of a text in their order.
+// variables lists the variables of a text in order.
 func (t templateText) variables() []variable {
 	var all []variable
 	for _, p := range t {
@@ -90,7 +90,7 @@ func (t templateText) variables() []variable {
 	return all
 }
 
-// parseText finds the variables of a value.
+// parseText splits a text into literal text and variables.
 func parseText(s string) (templateText, error) {
 	var t templateText
 	var literal strings.Builder
@@ -132,45 +132,45 @@ func parseVariable(s string) (variable, error) {
 		if slices.Contains(builtinVariables(), s) {
 			return variable{name: s}, nil
 		}
-		return variable{}, fmt.Errorf("unknown variable ${%s}; known are %s, and ${var:NAME}, ${number:NAME} and ${bool:NAME} for a job's own",
+		return variable{}, fmt.Errorf("unknown variable ${%s}; the variables are %s, and ${var:NAME}, ${number:NAME} and ${bool:NAME} for those that jobs define",
 			s, strings.Join(builtinVariables(), ", "))
 	}
 	switch kind(k) {
 	case textKind, numberKind, boolKind:
 	default:
-		return variable{}, fmt.Errorf("${%s}: a job's own variable is written ${var:NAME}, ${number:NAME} or ${bool:NAME}", s)
+		return variable{}, fmt.Errorf("${%s}: a variable that jobs define is written ${var:NAME}, ${number:NAME} or ${bool:NAME}", s)
 	}
 	if strings.Trim(own, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-") != "" || own == "" {
-		return variable{}, fmt.Errorf("${%s}: a variable's name is made of letters, digits and _ . -", s)
+		return variable{}, fmt.Errorf("${%s}: the name of a variable may have letters, digits and _ . -", s)
 	}
 	return variable{kind(k), own}, nil
 }
 
-// checkValue says why a value cannot be used by a variable; nil if it can.
+// checkValue returns why a variable cannot have a value; nil if it can.
 func (v variable) checkValue(value string) error {
 	switch v.kind {
 	case numberKind:
 		if !isNumber(value) {
-			return fmt.Errorf("%q: the template wants a number", value)
+			return fmt.Errorf("%q: the template needs a number", value)
 		}
 	case boolKind:
 		if value != "true" && value != "false" {
-			return fmt.Errorf("%q: the template wants true or false", value)
+			return fmt.Errorf("%q: the template needs true or false", value)
 		}
 	}
 	return nil
 }
 
-// isNumber reports whether s is a number as JSON writes it, and nothing besides.
+// isNumber reports whether s is a number in JSON, without white space around it.
 func isNumber(s string) bool {
 	digit := func(c byte) bool { return c >= '0' && c <= '9' }
 	return s != "" && (s[0] == '-' || digit(s[0])) && digit(s[len(s)-1]) && json.Valid([]byte(s))
 }
 
-// errReference says that plain text would be taken for a reference.
+// errReference says that the platform would take a text for a reference.
 var errReference = errors.New("makes a value begin with $/, which the platform takes for a reference into the template")
 
-// expand fills in a text. A text that is no reference does not become one.
+// expand fills in a text. It refuses values that would turn it into a reference.
 func (t templateText) expand(value func(variable) string) (string, error) {
 	var b strings.Builder
 	for _, p := range t {
