@@ -17,6 +17,7 @@ import (
 	"github.com/stokerd/stoker/internal/testkit/bubble"
 	"github.com/stokerd/stoker/job"
 	"github.com/stokerd/stoker/store"
+	"github.com/stokerd/stoker/store/sqlite"
 )
 
 // world is a dispatcher with everything around it: a real job table, the real
@@ -70,7 +71,7 @@ func inWorld(t *testing.T, sim *simulator.Simulator, test func(w *world)) {
 
 func (w *world) open() {
 	w.t.Helper()
-	s, err := store.Open(w.ctx, w.path, store.Options{Unsafe: true})
+	s, err := sqlite.Open(w.ctx, w.path, store.Options{Unsafe: true})
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -81,7 +82,7 @@ func (w *world) open() {
 func (w *world) backup() (path string) {
 	w.t.Helper()
 	path = w.path + ".backup"
-	if err := w.store.Backup(w.ctx, path); err != nil {
+	if err := sqlite.Backup(w.ctx, w.path, path); err != nil {
 		w.t.Fatal(err)
 	}
 	return path

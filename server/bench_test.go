@@ -17,12 +17,13 @@ import (
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
 	"github.com/stokerd/stoker/server"
 	"github.com/stokerd/stoker/store"
+	"github.com/stokerd/stoker/store/sqlite"
 )
 
 // benchWorld is a server on a loopback port over a durable job table.
 func benchWorld(b *testing.B) stokerv1.BatchServiceClient {
 	b.Helper()
-	table, err := store.Open(b.Context(), filepath.Join(b.TempDir(), "stoker.db"), store.Options{})
+	table, err := sqlite.Open(b.Context(), filepath.Join(b.TempDir(), "stoker.db"), store.Options{})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/stokerd/stoker/job"
 	"github.com/stokerd/stoker/store"
+	"github.com/stokerd/stoker/store/sqlite"
 )
 
 // The job table is copied while it is in use, and when nobody uses it.
@@ -112,7 +113,7 @@ func names(t *testing.T, dir string) []string {
 
 func mustOpenTable(t *testing.T, path string) *store.Store {
 	t.Helper()
-	s, err := store.Open(t.Context(), path, store.Options{Unsafe: true})
+	s, err := sqlite.Open(t.Context(), path, store.Options{Unsafe: true})
 	if err != nil {
 		t.Fatal(err)
 	}

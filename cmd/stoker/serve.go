@@ -16,7 +16,7 @@ import (
 	"github.com/stokerd/stoker/internal/config"
 	"github.com/stokerd/stoker/internal/logdedup"
 	"github.com/stokerd/stoker/job"
-	"github.com/stokerd/stoker/store"
+	"github.com/stokerd/stoker/store/sqlite"
 )
 
 func (c *cli) serveCommand() *cobra.Command {
@@ -177,9 +177,9 @@ func explain(cfg *config.Config, flag string, err error) error {
 		err    error
 		remedy string
 	}{
-		{store.ErrLocked, "stop the other one, or give this one a " + flag + " of its own"},
-		{store.ErrNewer, "start the newer Stoker, or give this one a " + flag + " of its own"},
-		{store.ErrNotDatabase, "name another file with " + flag + "; this one was not touched"},
+		{sqlite.ErrLocked, "stop the other one, or give this one a " + flag + " of its own"},
+		{sqlite.ErrNewer, "start the newer Stoker, or give this one a " + flag + " of its own"},
+		{sqlite.ErrNotDatabase, "name another file with " + flag + "; this one was not touched"},
 		{job.ErrFull, "make room on the disk; nothing that was acknowledged is lost"},
 	}
 	for _, r := range remedies {

@@ -20,6 +20,7 @@ import (
 	"github.com/stokerd/stoker/job"
 	"github.com/stokerd/stoker/server"
 	"github.com/stokerd/stoker/store"
+	"github.com/stokerd/stoker/store/sqlite"
 	"github.com/stokerd/stoker/webhook"
 )
 
@@ -60,7 +61,7 @@ func newService(ctx context.Context, cfg *config.Config, log *slog.Logger) (_ *s
 			return nil, fmt.Errorf("--http-listen %s: %w", cfg.HTTPListen, err)
 		}
 	}
-	if s.store, err = store.Open(ctx, cfg.DB, store.Options{Logger: log}); err != nil {
+	if s.store, err = sqlite.Open(ctx, cfg.DB, store.Options{Logger: log}); err != nil {
 		return nil, err
 	}
 	connected, err := clients(cfg, log)

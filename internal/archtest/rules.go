@@ -31,9 +31,10 @@ var rules = map[string]rule{
 	"bitmovin":           {imports: []string{"internal/clock"}},
 	"bitmovin/simulator": {imports: []string{"internal/clock"}},
 
-	"store":      {imports: []string{"job"}},
-	"dispatcher": {imports: []string{"job", "bitmovin", "internal/clock", "internal/template"}},
-	"webhook":    {imports: []string{"job", "bitmovin"}},
+	"store":        {imports: []string{"job"}},
+	"store/sqlite": {imports: []string{"job", "store"}},
+	"dispatcher":   {imports: []string{"job", "bitmovin", "internal/clock", "internal/template"}},
+	"webhook":      {imports: []string{"job", "bitmovin"}},
 
 	// The contract and the two ends of it.
 	"gen/stoker/v1": {},
@@ -59,7 +60,7 @@ var rules = map[string]rule{
 	// When a batch will be done: from how it goes, and by running it ahead of time.
 	"internal/forecast": {stdOnly: true},
 	"internal/plan": {imports: []string{
-		"job", "store", "bitmovin", "bitmovin/simulator", "dispatcher", "internal/clock", "internal/forecast",
+		"job", "store", "store/sqlite", "bitmovin", "bitmovin/simulator", "dispatcher", "internal/clock", "internal/forecast",
 	}},
 
 	"examples": {stdOnly: true},

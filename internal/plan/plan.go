@@ -22,6 +22,7 @@ import (
 	"github.com/stokerd/stoker/internal/forecast"
 	"github.com/stokerd/stoker/job"
 	"github.com/stokerd/stoker/store"
+	"github.com/stokerd/stoker/store/sqlite"
 )
 
 // Options is a batch and what is assumed about the platform. The platform's documented rate
@@ -86,7 +87,7 @@ func Run(ctx context.Context, p Options) (o Outcome, err error) {
 		return o, fmt.Errorf("rehearse: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	table, err := store.Open(ctx, filepath.Join(dir, "plan.db"), store.Options{Unsafe: true})
+	table, err := sqlite.Open(ctx, filepath.Join(dir, "plan.db"), store.Options{Unsafe: true})
 	if err != nil {
 		return o, fmt.Errorf("rehearse: %w", err)
 	}
