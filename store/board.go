@@ -71,6 +71,13 @@ func (b *board) complete(a job.AccountStatus) job.AccountStatus {
 	return a
 }
 
+// setSettings has the status of an account show settings as they were just changed.
+func (b *board) setSettings(accountID string, settings job.AccountSettings) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.settings[accountID] = settings
+}
+
 // forgive has the status of an account show that it may start again, until it is published anew.
 func (b *board) forgive(accountID string) {
 	b.mu.Lock()

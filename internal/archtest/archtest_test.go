@@ -24,6 +24,7 @@ func TestCheck(t *testing.T) {
 	rules := map[string]rule{
 		"job":            {stdOnly: true},
 		"store":          {imports: []string{"job"}},
+		"store/sqlite":   {imports: []string{"job", "store"}},
 		"server":         {imports: []string{"job"}},
 		"storetest":      {imports: []string{"store", "job"}, testSupport: true},
 		"cmd/stoker":     {everything: true},
@@ -37,8 +38,8 @@ func TestCheck(t *testing.T) {
 	}{
 		{
 			name: "no fault",
-			file: "store/more.go",
-			text: source("store", module+"/job", "database/sql"),
+			file: "store/sqlite/more.go",
+			text: source("sqlite", module+"/job", "database/sql"),
 		},
 		{
 			name: "against the direction",
@@ -62,13 +63,13 @@ func TestCheck(t *testing.T) {
 			name: "a technology away from home",
 			file: "server/bad.go",
 			text: source("server", "database/sql/driver"),
-			want: []string{"server/bad.go: imports database/sql/driver: its home is store"},
+			want: []string{"server/bad.go: imports database/sql/driver: its home is store/sqlite"},
 		},
 		{
 			name: "even where everything of the module is allowed",
 			file: "cmd/stoker/bad.go",
 			text: source("main", module+"/store", "modernc.org/sqlite"),
-			want: []string{"cmd/stoker/bad.go: imports modernc.org/sqlite: its home is store"},
+			want: []string{"cmd/stoker/bad.go: imports modernc.org/sqlite: its home is store/sqlite"},
 		},
 		{
 			name: "a name that only begins like a technology",
@@ -120,7 +121,8 @@ func TestCheck(t *testing.T) {
 			fsys := fstest.MapFS{
 				"go.mod":                  {Data: []byte("module " + module + "\n")},
 				"job/job.go":              {Data: []byte(source("job", "errors"))},
-				"store/store.go":          {Data: []byte(source("store", module+"/job", "database/sql"))},
+				"store/store.go":          {Data: []byte(source("store", module+"/job"))},
+				"store/sqlite/open.go":    {Data: []byte(source("sqlite", module+"/store", "database/sql"))},
 				"storetest/run.go":        {Data: []byte(source("storetest", module+"/store", "testing"))},
 				"server/server.go":        {Data: []byte(source("server", module+"/job", "google.golang.org/grpc/codes"))},
 				"cmd/stoker/main.go":      {Data: []byte(source("main", module+"/store", module+"/server"))},

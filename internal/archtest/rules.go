@@ -95,7 +95,7 @@ var homes = []struct {
 	},
 	{
 		technology: []string{"database/sql", "modernc.org/sqlite", "github.com/pressly/goose"},
-		packages:   []string{"store"},
+		packages:   []string{"store/sqlite"},
 	},
 	{
 		technology: []string{

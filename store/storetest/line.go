@@ -8,13 +8,13 @@ import (
 )
 
 // places compares the place of every waiting job of a batch with where it stands in the whole
-// window, which is the truth.
+// next jobs, which are the truth.
 func (f *fixture) places(at time.Time, b job.Batch) {
 	f.Helper()
-	window, err := f.store.NextJobs(f.Context(), b.AccountID, at, math.MaxInt32)
+	next, err := f.store.NextJobs(f.Context(), b.AccountID, at, math.MaxInt32)
 	f.ok(err)
 	var numbers, want []int64
-	for i, j := range window {
+	for i, j := range next {
 		if j.ID.Batch == b.ID {
 			numbers, want = append(numbers, j.ID.Number), append(want, int64(i)+1)
 		}

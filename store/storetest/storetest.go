@@ -13,9 +13,10 @@ import (
 	"github.com/stokerd/stoker/store"
 )
 
-// Run holds stores to every guarantee. open returns the store that belongs to a
-// directory, an empty one if it is new, and closes it when its test ends.
-func Run(t *testing.T, open func(t *testing.T, dir string) *store.Store) {
+// Run holds stores to every guarantee. open returns the store of its test: with an empty job
+// table at first, and with the same job table once more when it is called again with the same t,
+// after the store before was closed. It closes the store when its test ends.
+func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 	for _, guarantee := range []struct {
 		name  string
 		check func(*fixture)
@@ -55,18 +56,21 @@ func Run(t *testing.T, open func(t *testing.T, dir string) *store.Store) {
 		{"bulk changes stay within their limit", updateJobsLimit},
 		{"bulk changes are all or nothing", updateJobsObjects},
 		{"no concurrent change is lost", concurrentChanges},
-		{"the bell rings for everybody concerned", bellRings},
+		{"one job may move many times in one transaction", groupedMoves},
+		{"a selection sees what was changed in its transaction", groupedSelections},
+		{"a panic is the error of its caller and changes nothing", panics},
+		{"everybody concerned is told of a change", changesAreTold},
 
 		{"jobs are listed by number", listJobs},
 		{"the latest runs are known", latestRuns},
-		{"the window goes by priority, then fair shares, then number", windowOrder},
-		{"the window leaves out what must wait", windowWaits},
+		{"the next jobs go by priority, then fair shares, then number", nextJobsOrder},
+		{"what must wait is not among the next jobs", nextJobsWait},
 		{"the next back-off to end is known", nextDue},
 		{"parameters that do not work are kept by account", listParameters},
 		{"a restart finds what is at the platform", liveJobs},
 		{"what the platform may hold unknown to the table is remembered", unreconciled},
 		{"batches to cancel are known until all jobs have been told", cancellingBatches},
-		{"the place of a job in line is that of the window", linePlaces},
+		{"the place of a job in line is that of the next jobs", linePlaces},
 		{"the place of a job of twenty thousand is found without reading the others", linePlacesOfMany},
 		{"encodings lead to their jobs", encodingJobs},
 		{"changes are read in order, each once", changesInOrder},
@@ -80,11 +84,10 @@ func Run(t *testing.T, open func(t *testing.T, dir string) *store.Store) {
 		{"failures are grouped by cause", causesGroup},
 	} {
 		t.Run(guarantee.name, func(t *testing.T) {
-			dir := t.TempDir()
-			f := &fixture{T: t, store: open(t, dir)}
+			f := &fixture{T: t, store: open(t)}
 			f.reopen = func() {
 				f.ok(f.store.Close())
-				f.store = open(t, dir)
+				f.store = open(t)
 			}
 			guarantee.check(f)
 		})

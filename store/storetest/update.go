@@ -90,13 +90,13 @@ func updateMoves(f *fixture) {
 
 func updateInvisible(f *fixture) {
 	b := f.submit(1, nil)
-	var rung int
-	f.store.SetOnChange(func([]store.Change) { rung++ })
+	var told int
+	f.store.SetOnChange(func([]store.Change) { told++ })
 	j := f.update(b, 1, func(u *job.Update) error { return u.BeginCreate(now) })
 	f.same("version, revision", []int64{j.Version, j.Revision}, []int64{2, 1})
 	f.same("step", f.job(b, 1).Step, job.StepCreate)
 	f.same("batch", f.batch(b.ID), b)
-	f.same("rung", rung, 0)
+	f.same("told", told, 0)
 }
 
 func updateNothing(f *fixture) {
@@ -279,7 +279,7 @@ func concurrentChanges(f *fixture) {
 	f.same("counts", got.Counts, counts)
 }
 
-func bellRings(f *fixture) {
+func changesAreTold(f *fixture) {
 	var heard []store.Change
 	f.store.SetOnChange(func(changes []store.Change) { heard = append(heard, changes...) })
 	expect := func(what string, want ...store.Change) {
