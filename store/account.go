@@ -59,7 +59,7 @@ func (s *Store) DailyStarts(ctx context.Context, accountID string, now time.Time
 func (s *Store) ForgiveStarts(ctx context.Context, accountID string, now time.Time) error {
 	o := op{what: "forgive the starts of account " + accountID}
 	err := writeOnly(ctx, s, o, func(u *unit) error {
-		if err := u.claim("starts", accountID, ""); err != nil {
+		if err := u.claimStarts(accountID); err != nil {
 			return err
 		}
 		u.rows.ForgivenStarts = append(u.rows.ForgivenStarts, ForgivenStarts{AccountID: accountID, Day: job.Day(now)})

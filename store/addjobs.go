@@ -86,7 +86,7 @@ func (u *unit) appendJobs(h *batchHeader, fresh, left []job.Spec, now time.Time)
 		h.Revision += max(added, 1)
 		h.Counts.Waiting += added
 		h.UpdateTime, h.changed = now, true
-		u.wakeup(&h.Batch).Dispatch = true
+		u.wakeup(h.Batch).Dispatch = true
 	}
 	return u.flushAndEvict(h)
 }

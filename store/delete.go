@@ -25,7 +25,7 @@ func (s *Store) DeleteBatch(ctx context.Context, id string) error {
 			return err
 		}
 		u.rows.DeletedBatches = append(u.rows.DeletedBatches, h.Seq)
-		u.wakeup(&h.Batch).Dispatch = true
+		u.wakeup(h.Batch).Dispatch = true
 		return u.flush() // whoever asks for it next, in this group, does not find it
 	})
 	if err != nil {

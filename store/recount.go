@@ -97,7 +97,7 @@ func (s *Store) correctCounts(ctx context.Context, id string, now time.Time) (co
 		h.Counts, h.UpdateTime, h.changed = counts, now, true
 		h.Revision++
 		h.Derive(now)
-		u.wakeup(&h.Batch).Dispatch = true
+		u.wakeup(h.Batch).Dispatch = true
 		return c, nil
 	})
 	if err != nil || c.was == c.is && !c.blocks {

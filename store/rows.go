@@ -13,10 +13,10 @@ const FirstRevision = 1
 // on it.
 const ReadyBlockSize = 256
 
-// Want is what the members of a unit of work have declared. No entry occurs twice.
+// Want is what the members of a unit of work have declared. No batch and no job occurs twice.
 type Want struct {
 	Batches    []string     // ids
-	Jobs       []job.ID     // their batches are among Batches
+	Jobs       []job.ID     // by batch and number; their batches are among Batches
 	Selections []job.Filter // their batches are among Batches
 }
 
@@ -77,7 +77,7 @@ type JobRow struct {
 	BatchSeq    int64
 	ReadState   job.State
 	ReadVersion int64
-	Job         job.Job
+	Job         *job.Job
 }
 
 // AttemptRow is an attempt that has ended. It replaces an earlier one with the same number.
@@ -96,7 +96,7 @@ type EventRow struct {
 // HeaderRow is a batch of which the header fields are written, if the stored row still has the
 // revision that it was read with.
 type HeaderRow struct {
-	Batch        job.Batch
+	Batch        *job.Batch
 	ReadRevision int64
 }
 

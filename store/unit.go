@@ -13,7 +13,8 @@ import (
 )
 
 // unit is the unit of work of one transaction, shared by the members of a group. It caches
-// batches and jobs and collects the rows that they are to become.
+// batches and jobs and collects the rows that they are to become. The writer uses one unit for
+// all of its transactions, one after the other: begin it for each.
 //
 // A member has to find everything that it may object to before it changes anything: nothing
 // takes back the first half of a member whose second half objects.
@@ -23,12 +24,12 @@ type unit struct {
 	outputs *outputIndex
 
 	headers  map[string]*batchHeader // by batch id
-	jobs     map[job.ID]job.Job
+	jobs     map[job.ID]*job.Job
 	selected map[*job.Filter][]job.Job
 	dirty    map[string]bool // ids of batches whose jobs were changed since the load
 
 	rows       Rows
-	pending    map[job.ID]int // where a job stands in rows.Jobs
+	pending    map[job.ID]bool // jobs in rows
 	written    map[rowKey]bool
 	readyDelta map[readyBlock]int64
 	wakeups    map[string]*job.Change // by batch id
@@ -44,17 +45,30 @@ type readyBlock struct{ batchSeq, block int64 }
 // batchHeader is the part of a batch that changes with its jobs, see [Loaded.Headers]. It is read
 // and written once in a unit, however many jobs change.
 type batchHeader struct {
-	job.Batch
+	*job.Batch
 	readRevision int64
 	changed      bool // set it after a change of a field
 }
 
-func newUnit(ctx context.Context, tx Tx, outputs *outputIndex) *unit {
+func newUnit(outputs *outputIndex) *unit {
 	return &unit{
-		ctx: ctx, tx: tx, outputs: outputs,
-		headers: map[string]*batchHeader{}, jobs: map[job.ID]job.Job{}, selected: map[*job.Filter][]job.Job{}, dirty: map[string]bool{},
-		pending: map[job.ID]int{}, written: map[rowKey]bool{}, readyDelta: map[readyBlock]int64{}, wakeups: map[string]*job.Change{},
+		outputs: outputs,
+		headers: map[string]*batchHeader{}, jobs: map[job.ID]*job.Job{}, selected: map[*job.Filter][]job.Job{}, dirty: map[string]bool{},
+		pending: map[job.ID]bool{}, written: map[rowKey]bool{}, readyDelta: map[readyBlock]int64{}, wakeups: map[string]*job.Change{},
 	}
+}
+
+// begin makes the unit that of a transaction which has just begun.
+func (u *unit) begin(ctx context.Context, tx Tx) {
+	u.ctx, u.tx, u.panicked, u.rows = ctx, tx, nil, Rows{}
+	clear(u.headers)
+	clear(u.jobs)
+	clear(u.selected)
+	clear(u.dirty)
+	clear(u.pending)
+	clear(u.written)
+	clear(u.readyDelta)
+	clear(u.wakeups)
 }
 
 // err is what ends the unit: an error of the database, or a panic of a member.
@@ -64,18 +78,11 @@ func (u *unit) err() error { return cmp.Or(u.tx.Err(), u.panicked) }
 func (u *unit) load(group []*op) error {
 	var want Want
 	var selections []*job.Filter
-	batches, jobs := map[string]bool{}, map[job.ID]bool{}
 	for _, o := range group {
-		if o.batch != "" && !batches[o.batch] {
-			batches[o.batch] = true
+		if o.batch != "" {
 			want.Batches = append(want.Batches, o.batch)
 		}
-		for _, id := range o.jobs {
-			if !jobs[id] {
-				jobs[id] = true
-				want.Jobs = append(want.Jobs, id)
-			}
-		}
+		want.Jobs = append(want.Jobs, o.jobs...)
 		if o.selection != nil {
 			selections = append(selections, o.selection)
 			want.Selections = append(want.Selections, *o.selection)
@@ -84,6 +91,12 @@ func (u *unit) load(group []*op) error {
 	if len(want.Batches) == 0 {
 		return nil
 	}
+	slices.Sort(want.Batches)
+	want.Batches = slices.Compact(want.Batches)
+	slices.SortFunc(want.Jobs, func(a, b job.ID) int {
+		return cmp.Or(cmp.Compare(a.Batch, b.Batch), cmp.Compare(a.Number, b.Number))
+	})
+	want.Jobs = slices.Compact(want.Jobs)
 	got, err := u.tx.Load(u.ctx, want)
 	if err != nil {
 		return err
@@ -97,13 +110,13 @@ func (u *unit) load(group []*op) error {
 
 // cache keeps what was read, apart from batches that are cached already.
 func (u *unit) cache(got Loaded) {
-	for _, b := range got.Headers {
-		if u.headers[b.ID] == nil {
+	for i := range got.Headers {
+		if b := &got.Headers[i]; u.headers[b.ID] == nil {
 			u.headers[b.ID] = &batchHeader{Batch: b, readRevision: b.Revision}
 		}
 	}
-	for _, j := range got.Jobs {
-		u.jobs[j.ID] = j
+	for i := range got.Jobs {
+		u.jobs[got.Jobs[i].ID] = &got.Jobs[i]
 	}
 }
 
@@ -127,17 +140,18 @@ func (u *unit) header(id string) (*batchHeader, error) {
 // job returns a job of a batch that exists. It shares nothing with the cache, so a function that
 // objects after it has changed something leaves no trace.
 func (u *unit) job(id job.ID) (job.Job, error) {
-	j, ok := u.jobs[id]
-	if !ok {
+	cached := u.jobs[id]
+	if cached == nil {
 		got, err := u.tx.Load(u.ctx, Want{Batches: []string{id.Batch}, Jobs: []job.ID{id}})
 		if err != nil {
 			return job.Job{}, err
 		}
 		u.cache(got)
-		if j, ok = u.jobs[id]; !ok {
+		if cached = u.jobs[id]; cached == nil {
 			return job.Job{}, fmt.Errorf("job %s: %w", id, job.ErrNotFound)
 		}
 	}
+	j := *cached
 	j.Variables, j.Manifests = maps.Clone(j.Variables), slices.Clone(j.Manifests)
 	if j.Failure != nil {
 		j.Failure = new(*j.Failure)
@@ -157,27 +171,20 @@ func (u *unit) selection(f *job.Filter) ([]job.Job, error) {
 	return u.tx.Jobs(u.ctx, *f)
 }
 
-// setJob collects the row of a job that was changed, and caches the job. A row is written once,
-// and the database knows the transition table: a row that would move twice is written in between.
-func (u *unit) setJob(h *batchHeader, before, after job.Job) error {
-	u.dirty[h.ID] = true
-	i, again := u.pending[after.ID]
-	if again {
-		if row := &u.rows.Jobs[i]; row.ReadState != before.State && before.State != after.State {
-			if err := u.flush(); err != nil {
-				return err
-			}
-			again = false
+// setJob collects the row of a job that was changed, and caches the job. Rows are written before
+// one of them changes again, so that the database judges every change: not only what became of a
+// job in the end, but every state and every move on the way.
+func (u *unit) setJob(h *batchHeader, before, after *job.Job) error {
+	if u.pending[after.ID] {
+		if err := u.flush(); err != nil {
+			return err
 		}
 	}
-	if again {
-		u.rows.Jobs[i].Job = after
-	} else {
-		u.pending[after.ID] = len(u.rows.Jobs)
-		u.rows.Jobs = append(u.rows.Jobs, JobRow{BatchSeq: h.Seq, ReadState: before.State, ReadVersion: before.Version, Job: after})
-	}
+	u.pending[after.ID] = true
+	u.dirty[h.ID] = true
+	u.rows.Jobs = append(u.rows.Jobs, JobRow{BatchSeq: h.Seq, ReadState: before.State, ReadVersion: before.Version, Job: after})
 	u.jobs[after.ID] = after
-	if was, is := isReady(&before), isReady(&after); was && !is {
+	if was, is := isReady(before), isReady(after); was && !is {
 		u.countReady(h.Seq, after.ID.Number, -1)
 	} else if is && !was {
 		u.countReady(h.Seq, after.ID.Number, 1)
@@ -201,16 +208,25 @@ func (u *unit) claim(kind, account, key string) error {
 func (u *unit) countStarts(accountID string, n int, now time.Time) error {
 	day := job.Day(now)
 	for i := range u.rows.Starts {
-		// The sum of both may be written in place of both if neither could reach zero.
+		// Neither of two changes of the same sign is cut off at zero if their sum is not.
 		if s := &u.rows.Starts[i]; s.AccountID == accountID && s.Day.Equal(day) && (s.Change < 0) == (n < 0) {
 			s.Change += n
 			return nil
 		}
 	}
-	if err := u.claim("starts", accountID, ""); err != nil {
+	if err := u.claimStarts(accountID); err != nil {
 		return err
 	}
 	u.rows.Starts = append(u.rows.Starts, StartsChange{AccountID: accountID, Day: day, Change: n})
+	return nil
+}
+
+// claimStarts is [unit.claim] for the starts of an account, which most transactions count.
+func (u *unit) claimStarts(accountID string) error {
+	if slices.ContainsFunc(u.rows.Starts, func(s StartsChange) bool { return s.AccountID == accountID }) ||
+		slices.ContainsFunc(u.rows.ForgivenStarts, func(s ForgivenStarts) bool { return s.AccountID == accountID }) {
+		return u.flush()
+	}
 	return nil
 }
 

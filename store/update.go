@@ -113,7 +113,7 @@ func (u *unit) apply(h *batchHeader, before job.Job, update *job.Update, now tim
 		j.Revision = h.Revision + 1
 	}
 	round(&j.PlatformStatusTime, &j.StepTime, &j.NextAttemptTime, &j.UpdateTime, &j.StartTime, &j.QueuedTime, &j.RunningTime, &j.FinishTime)
-	if err := u.setJob(h, before, j); err != nil {
+	if err := u.setJob(h, &before, &j); err != nil {
 		return job.Job{}, err
 	}
 	if update.Ended != nil {
@@ -132,7 +132,7 @@ func (u *unit) apply(h *batchHeader, before job.Job, update *job.Update, now tim
 	if update.Visible() {
 		h.Revision = j.Revision
 		h.UpdateTime, h.changed = now, true
-		u.wakeup(&h.Batch)
+		u.wakeup(h.Batch)
 	}
 	if j.State != before.State {
 		u.rows.Events = append(u.rows.Events, EventRow{BatchSeq: h.Seq, Event: job.Event{
@@ -140,7 +140,7 @@ func (u *unit) apply(h *batchHeader, before job.Job, update *job.Update, now tim
 		}})
 		followed := h.moveJob(before.State, j.State, now)
 		if followed || requestedByUser(before.State, j.State) {
-			u.wakeup(&h.Batch).Dispatch = true
+			u.wakeup(h.Batch).Dispatch = true
 		}
 	}
 	return j, nil

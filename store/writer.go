@@ -19,6 +19,7 @@ type writer struct {
 	log     *slog.Logger
 	notify  func([]job.Change)
 	outputs *outputIndex
+	unit    *unit // used by the goroutine alone
 
 	ops     chan *op
 	closing chan struct{} // closed: take no more
@@ -43,8 +44,9 @@ type op struct {
 }
 
 func startWriter(ctx context.Context, engine Engine, log *slog.Logger, notify func([]job.Change)) *writer {
+	outputs := newOutputIndex()
 	w := &writer{
-		engine: engine, log: log, notify: notify, outputs: newOutputIndex(),
+		engine: engine, log: log, notify: notify, outputs: outputs, unit: newUnit(outputs),
 		ops: make(chan *op, groupLimit), closing: make(chan struct{}), closed: make(chan struct{}),
 	}
 	// A context that ends in the middle of a statement takes the whole transaction down, with
@@ -171,7 +173,8 @@ func (w *writer) try(ctx context.Context, group []*op) (changes []job.Change, do
 		fail(group, "begin", err)
 		return nil, true
 	}
-	u := newUnit(ctx, tx, w.outputs)
+	u := w.unit
+	u.begin(ctx, tx)
 	if err := u.runAll(group); err != nil {
 		w.rollback(ctx, tx)
 		if len(group) > 1 {

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 	"slices"
 
@@ -46,17 +47,16 @@ func (t *transaction) Load(ctx context.Context, want store.Want) (got store.Load
 	if err != nil {
 		return got, err
 	}
-	numbers := map[string][]int64{}
-	for _, id := range want.Jobs {
-		numbers[id.Batch] = append(numbers[id.Batch], id.Number)
-	}
 	for i := range got.Headers {
-		b := &got.Headers[i]
-		jobs, err := t.loadJobs(ctx, b, numbers[b.ID])
+		jobs, err := t.loadJobs(ctx, &got.Headers[i], want.Jobs)
 		if err != nil {
 			return got, err
 		}
-		got.Jobs = append(got.Jobs, jobs...)
+		if got.Jobs == nil {
+			got.Jobs = jobs
+		} else {
+			got.Jobs = append(got.Jobs, jobs...)
+		}
 	}
 	got.Selected = make([][]job.Job, len(want.Selections))
 	for i, f := range want.Selections {
@@ -67,13 +67,18 @@ func (t *transaction) Load(ctx context.Context, want store.Want) (got store.Load
 	return got, nil
 }
 
-func (t *transaction) loadJobs(ctx context.Context, b *job.Batch, numbers []int64) ([]job.Job, error) {
+// loadJobs reads those of the jobs that are of one batch. The ids are sorted.
+func (t *transaction) loadJobs(ctx context.Context, b *job.Batch, ids []job.ID) ([]job.Job, error) {
+	first, _ := slices.BinarySearchFunc(ids, b.ID, func(id job.ID, batch string) int { return cmp.Compare(id.Batch, batch) })
+	var numbers []int64
+	for ; first < len(ids) && ids[first].Batch == b.ID; first++ {
+		numbers = append(numbers, ids[first].Number)
+	}
 	switch len(numbers) {
 	case 0:
 		return nil, nil
 	case 1:
 		return all(ctx, t, scanJob, oneJob, b.Seq, numbers[0], b.ID)
 	}
-	slices.Sort(numbers) // so that neighbours are found side by side
 	return all(ctx, t, scanJob, manyJobs, b.Seq, encode(numbers), b.ID)
 }

@@ -30,7 +30,7 @@ UPDATE jobs
  WHERE batch = $1 AND number = $2 AND state = $3 AND version = $4`
 	for i := range rows.Jobs {
 		r := &rows.Jobs[i]
-		j := &r.Job
+		j := r.Job
 		n, err := t.exec(ctx, update, r.BatchSeq, j.ID.Number, string(r.ReadState), r.ReadVersion,
 			string(j.State), j.Version, j.Revision, string(j.Step), ms(j.StepTime), j.Attempt, j.Failures, j.EncodingID,
 			j.FallbackRegionIndex, j.StaleMark, j.Progress, ms(j.NextAttemptTime), ms(j.UpdateTime), ms(j.StartTime),
@@ -84,7 +84,7 @@ UPDATE batches
        failures_forgiven = $17, state_time = $18
  WHERE seq = $1 AND revision = $2`
 	for i := range rows.Headers {
-		b := &rows.Headers[i].Batch
+		b := rows.Headers[i].Batch
 		c := &b.Counts
 		n, err := t.exec(ctx, update, b.Seq, rows.Headers[i].ReadRevision, string(b.State), b.StateReason,
 			c.Waiting, c.Starting, c.Queued, c.Running, c.Succeeded, c.Failed, c.Cancelling, c.Cancelled,
