@@ -51,7 +51,7 @@ func (s *Store) DailyStarts(ctx context.Context, accountID string, now time.Time
 	if today := job.Day(now); d.Day.Before(today) {
 		return job.DailyStarts{Day: today}, nil
 	}
-	return d, nil // of a later day, if the clock was set back: it is the stricter count
+	return d, nil // of a later day if the clock was set back: then it is the stricter count
 }
 
 // ForgiveStarts lets an account make as many starts as its ceiling allows once more, on the
@@ -76,8 +76,8 @@ func (s *Store) ForgiveStarts(ctx context.Context, accountID string, now time.Ti
 // ReconcileSince returns since when the platform may hold encodings of an account that the
 // job table does not know of: when a batch of it, or one of its jobs, was last changed in
 // a way that watchers see, before this process changed anything. If an earlier process
-// did not get as far as [Store.MarkReconciled], it is what that would have been told. It is
-// the zero time if there is nothing to compare.
+// did not get as far as [Store.MarkReconciled], it is the time before that one changed anything.
+// It is the zero time if there is nothing to compare.
 func (s *Store) ReconcileSince(ctx context.Context, accountID string) (time.Time, error) {
 	since, err := write(ctx, s, op{what: "last change", readsTable: true}, func(u *unit) (time.Time, error) {
 		return u.tx.ReconcileSince(u.ctx, accountID)

@@ -12,13 +12,12 @@ import (
 // AddJobs appends jobs to a batch that is open for more, all of them or none. A
 // job whose key the batch has already is a duplicate and is not added, so a caller that does
 // not know whether an earlier call arrived repeats it. The batch must be open, else the
-// answer is a [job.StateError]. A job that would write to where another job of the
-// batch writes is refused: the answer is then a
-// [job.InvalidError].
+// answer is a [job.StateError]. If a job would write to the same place as another job of the
+// batch, the answer is a [job.InvalidError].
 //
 // If the batch has SkipSucceeded, jobs that have succeeded in an earlier batch are
-// skipped: they are those that are neither added nor duplicates. A job that was skipped
-// once is skipped again, whatever has become of the earlier batch.
+// skipped: they are the jobs that are neither added nor duplicates. A job that was skipped
+// once is skipped again, even if the earlier batch has been deleted since.
 func (s *Store) AddJobs(ctx context.Context, batchID string, jobs []job.Spec, now time.Time) (b job.Batch, added, duplicates int64, err error) {
 	round(&now)
 	type outcome struct {
@@ -26,7 +25,7 @@ func (s *Store) AddJobs(ctx context.Context, batchID string, jobs []job.Spec, no
 		added, duplicates int64
 	}
 	o := op{what: "add jobs to batch " + batchID, batch: batchID, readsTable: true}
-	if err := s.readOutputs(ctx, batchID); err != nil {
+	if err := s.writer.outputs.prepare(ctx, s.engine, batchID); err != nil {
 		return job.Batch{}, 0, 0, fmt.Errorf("%s: %w", o.what, err)
 	}
 	out, err := write(ctx, s, o, func(u *unit) (outcome, error) {
@@ -67,21 +66,21 @@ func (s *Store) AddJobs(ctx context.Context, batchID string, jobs []job.Spec, no
 	return out.batch, out.added, out.duplicates, nil
 }
 
-// appendJobs inserts jobs that are added to a batch, keeps what has to be known of those that
+// appendJobs inserts jobs that are added to a batch, keeps the keys and paths of those that
 // it skips, and has the batch read again.
-func (u *unit) appendJobs(h *batchHeader, fresh, left []job.Spec, now time.Time) error {
+func (u *unit) appendJobs(h *batchHeader, fresh, skippedJobs []job.Spec, now time.Time) error {
 	added := int64(len(fresh))
 	u.dirty[h.ID] = true
-	// A revision for each, so that a watcher can stop reading between any two.
+	// Each job gets a revision of its own, so a watcher can stop reading between any two.
 	jobs := NewJobs{BatchSeq: h.Seq, LastNumber: h.Counts.Total(), Revision: h.Revision + 1, RevisionStep: 1, Time: now, Jobs: fresh}
 	if err := u.insertJobs(jobs); err != nil {
 		return err
 	}
-	skipped, err := u.insertSkipped(h.Seq, left)
+	skipped, err := u.insertSkipped(h.Seq, skippedJobs)
 	if err != nil {
 		return err
 	}
-	u.addOutputs(h.Seq, h.Counts.Total(), fresh, left)
+	u.addOutputs(h.Seq, h.Counts.Total(), fresh, skippedJobs)
 	if added > 0 || skipped > 0 {
 		h.Revision += max(added, 1)
 		h.Counts.Waiting += added

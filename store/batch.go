@@ -33,7 +33,7 @@ func (s *Store) Batches(ctx context.Context, f job.BatchFilter) ([]job.Batch, er
 }
 
 // CancellingBatches returns the ids of batches that are being cancelled and have
-// jobs that have not been told yet.
+// jobs that are neither being cancelled nor ended, in the order of submission.
 func (s *Store) CancellingBatches(ctx context.Context) ([]string, error) {
 	list, err := s.engine.CancellingBatches(ctx)
 	if err != nil {
@@ -47,8 +47,8 @@ func (s *Store) CancellingBatches(ctx context.Context) ([]string, error) {
 // batch as it then is. An error of f changes nothing and is returned as it is.
 //
 // f may change the display name, priority, state with its reason, Open, the retry
-// policy, the failure limit, the failures forgiven and the labels; whatever else
-// it changes is not stored. It may be called twice and must do nothing else.
+// policy, the failure limit, the failures forgiven and the labels; other changes are not
+// stored. It may be called twice and must do nothing else.
 func (s *Store) UpdateBatch(ctx context.Context, id string, now time.Time, f func(*job.Batch) error) (job.Batch, error) {
 	round(&now)
 	return write(ctx, s, op{what: "update batch " + id, batch: id}, func(u *unit) (job.Batch, error) {
@@ -77,7 +77,7 @@ func (s *Store) UpdateBatch(ctx context.Context, id string, now time.Time, f fun
 		}
 		b.Revision, b.UpdateTime = before.Revision+1, now
 		if !b.Open {
-			u.outputs.drop(b.Seq) // nobody adds to it any more
+			u.outputs.drop(b.Seq) // no jobs are added to it any more
 		}
 		u.rows.Batches = append(u.rows.Batches, BatchRow{
 			Batch: b, ReadRevision: before.Revision, LabelsChanged: !maps.Equal(b.Labels, before.Labels),

@@ -6,10 +6,10 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-// DeleteBatch removes a batch that has ended, with its jobs, attempts and events;
-// for one that has not the answer is a [job.StateError]. The batch is gone for
-// everybody when the method returns; its rows follow in the background, a few at
-// a time, so that nobody has to wait behind them. Its RequestID is free again.
+// DeleteBatch removes a batch that has ended, with its jobs, attempts and events. If it has not
+// ended the answer is a [job.StateError]. No read finds the batch when the method has returned.
+// Its rows are removed in the background, a few at a time: other writes do not wait long. Its
+// RequestID is free again.
 func (s *Store) DeleteBatch(ctx context.Context, id string) error {
 	err := writeOnly(ctx, s, op{what: "delete batch " + id, batch: id}, func(u *unit) error {
 		h, err := u.header(id)
@@ -26,14 +26,14 @@ func (s *Store) DeleteBatch(ctx context.Context, id string) error {
 		}
 		u.rows.DeletedBatches = append(u.rows.DeletedBatches, h.Seq)
 		u.wakeup(h.Batch).Dispatch = true
-		return u.flush() // whoever asks for it next, in this group, does not find it
+		return u.flush() // the next member of the group does not find it
 	})
 	if err != nil {
 		return err
 	}
 	select {
 	case s.reap <- struct{}{}:
-	default: // it has been told already
+	default: // it is going to look anyway
 	}
 	return nil
 }

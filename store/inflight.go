@@ -8,7 +8,7 @@ import (
 )
 
 // JobsInFlight returns the jobs of an account that have, or may have, something at the
-// platform: what a restart has to pick up. Those are the jobs in STARTING, QUEUED,
+// platform, for the account's loop to go on with after a restart. Those are the jobs in STARTING, QUEUED,
 // RUNNING and CANCELLING, those WAITING with an encoding, and all with a step that
 // is not resolved, ended ones too. They come in the order of their submission.
 func (s *Store) JobsInFlight(ctx context.Context, accountID string) ([]job.Job, error) {
@@ -20,7 +20,7 @@ func (s *Store) JobsInFlight(ctx context.Context, accountID string) ([]job.Job, 
 }
 
 // EncodingJobs tells which of the given encodings of an account belong, or
-// belonged, to a job, and to which. Encodings of nobody are not in the answer.
+// belonged, to a job, and to which. Other encodings are not in the answer.
 func (s *Store) EncodingJobs(ctx context.Context, accountID string, encodingIDs []string) (map[string]job.ID, error) {
 	if len(encodingIDs) == 0 {
 		return map[string]job.ID{}, nil

@@ -28,7 +28,7 @@ func (s *Store) Jobs(ctx context.Context, f job.Filter) ([]job.Job, error) {
 // Changes returns a batch and those of its jobs that changed after a revision,
 // at most limit, in the order of their revisions, from one view of the table. No
 // two of them have the same revision. With states there are only those that are in
-// one of them now; what has gone on to another state is left out.
+// one of them now, not those that have gone on to another state.
 //
 // A reader that got fewer jobs than limit has seen everything up to the batch's
 // revision and asks next for what came after that; one that got limit jobs asks
@@ -71,9 +71,9 @@ func (s *Store) Events(ctx context.Context, id job.ID) ([]job.Event, error) {
 	return list, nil
 }
 
-// RecentRuns returns what runs in a batch, and which of its jobs have succeeded: of both those
-// with the highest numbers, at most running and ended of them. That costs no more for a
-// batch with a million jobs.
+// RecentRuns returns the jobs of a batch in RUNNING and in SUCCEEDED: of each state those with the
+// highest numbers, at most running and at most ended of them. The cost does not grow with the
+// batch.
 func (s *Store) RecentRuns(ctx context.Context, batchID string, running, ended int) ([]job.Run, error) {
 	runs, err := s.engine.RecentRuns(ctx, batchID, job.Running, running)
 	if err != nil {

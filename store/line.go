@@ -14,8 +14,8 @@ import (
 const maxBackedOff = 20_000
 
 // AccountLine returns the order in which the waiting jobs of an account are started: that of
-// [Store.NextJobs]. What it costs grows with the batches that have waiting jobs, some three
-// microseconds for each, and with the jobs that wait out a back-off, not with the others.
+// [Store.NextJobs]. The cost grows with the batches that have waiting jobs, some three
+// microseconds for each, and with the jobs that wait out a back-off, not with other jobs.
 func (s *Store) AccountLine(ctx context.Context, accountID string, now time.Time) (*job.Line, error) {
 	shares, err := s.engine.QueueShares(ctx, accountID, now, maxBackedOff)
 	if err != nil {

@@ -17,8 +17,8 @@ import (
 // Batches of a higher priority go first. Batches of the same priority share: the
 // next job is one of the batch with the fewest jobs in flight, those chosen
 // before it by this call included; among equals of the one that has begun fewer,
-// then of the one submitted first. (Without the former the batch submitted first
-// would win whenever the end of its latest job has not been seen yet.)
+// then of the one submitted first. (If batches that have begun fewer jobs did not go first, the
+// batch submitted first would win whenever one of its jobs has just ended.)
 // Inside a batch the order is that of the numbers, so a job that is retried
 // keeps its place. Batches with one of the given sequence numbers are left out.
 func (s *Store) NextJobs(ctx context.Context, accountID string, now time.Time, limit int, except ...int64) ([]job.Job, error) {
@@ -72,7 +72,7 @@ func take(ctx context.Context, r QueueReader, shares []*share, now time.Time, li
 	for len(shares) > 0 && len(taken) < limit {
 		s := shares[0]
 		if len(s.due) == 0 && !s.exhausted {
-			// As many as the batch will get if all of them have enough, and one for luck.
+			// As many as the batch gets if all batches have enough, and one more.
 			if err := s.read(ctx, r, now, (limit-len(taken))/len(shares)+1); err != nil {
 				return nil, err
 			}

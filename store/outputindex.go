@@ -10,53 +10,52 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-// No two jobs of a batch have one output path. Those that come in one request are held
-// against each other; those that are added later, against what the batch has already. An
-// index on the paths would cost every submission an eighth of its time, and hardly any
-// batch is added to. So the paths of those that are open are kept in memory, as hashes of
-// what stands in the table: from the submission on, or read from there when they are
-// needed. They are dropped whenever a transaction is taken back.
+// No two jobs of a batch have one output path. Jobs of one request are compared with each other,
+// and jobs that are added later with those of the batch. A database index on the paths would cost
+// every submission an eighth of its time, and jobs are added to hardly any batch. So the paths of
+// batches that are open are kept in memory, as hashes: from the submission on, or read from the
+// table when they are needed. The index is emptied whenever a transaction is rolled back.
 
-// maxOutputs is how many paths of all batches are kept, 8 bytes each. The batch that is
-// added to is kept in any case.
+// maxOutputs is how many paths of all batches are kept, 8 bytes each. Those of the batch that
+// jobs are being added to are kept in any case.
 const maxOutputs = 4_000_000
 
-// outputIndex holds the output paths of batches that are added to.
+// outputIndex holds the output paths of batches that jobs are added to.
 type outputIndex struct {
 	seed maphash.Seed
-	mu   sync.Mutex // guards the map; what is in it belongs to the writer
+	mu   sync.Mutex // guards the map; its values belong to the writer
 	of   map[int64]*batchOutputs
 }
 
-// batchOutputs are the paths of the jobs of a batch up to a number, and of those that it
-// has left out.
+// batchOutputs are the paths of the jobs of a batch up to a number, and of the jobs that it
+// has skipped.
 type batchOutputs struct {
-	last    int64
+	last    int64    // the number
 	list    []output // by hash
-	skipped bool     // those that it has left out are among them
+	skipped bool     // the paths of skipped jobs are in list
 }
 
-// output is the path of a job: above, 40 bits of its hash, so that a million paths share
-// none with most others; below, the job's number, 0 if it was left out.
+// output is the path of a job. Its upper 40 bits are those of the path's hash, enough for a million
+// paths with hardly any two alike. Its lower 24 bits are the job's number, 0 if it was skipped.
 type output uint64
 
-// farNumber stands for all numbers that have no room in an output.
-const farNumber = 1<<24 - 1
+// maxOutputNumber stands for itself and all greater numbers.
+const maxOutputNumber = 1<<24 - 1
 
 func makeOutput(hash uint64, number int64) output {
-	return output(hash&^farNumber | uint64(min(number, farNumber)))
+	return output(hash&^maxOutputNumber | uint64(min(number, maxOutputNumber)))
 }
 
 // hash is the output without its number.
-func (o output) hash() output { return o &^ farNumber }
+func (o output) hash() output { return o &^ maxOutputNumber }
 
-func (o output) number() int64 { return int64(o & farNumber) }
+func (o output) number() int64 { return int64(o & maxOutputNumber) }
 
 func newOutputIndex() *outputIndex {
 	return &outputIndex{seed: maphash.MakeSeed(), of: map[int64]*batchOutputs{}}
 }
 
-// get is what is kept of a batch; nil if that is nothing.
+// get returns the paths of a batch; nil if none are kept.
 func (o *outputIndex) get(seq int64) *batchOutputs {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -87,14 +86,14 @@ func (o *outputIndex) keep(seq int64, b *batchOutputs) *batchOutputs {
 	return b
 }
 
-// drop forgets a batch that is not added to any more.
+// drop removes a batch that no jobs are added to any more.
 func (o *outputIndex) drop(seq int64) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	delete(o.of, seq)
 }
 
-// reset forgets everything: the table is not what it was taken for.
+// reset removes everything: the table may not have the rows that it came from.
 func (o *outputIndex) reset() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -117,8 +116,8 @@ func (b *batchOutputs) add(sorted []output, last int64) {
 	b.last = max(b.last, last)
 }
 
-// with is what has a hash.
-func (b *batchOutputs) with(hash output) []output {
+// withHash returns the outputs that have a hash.
+func (b *batchOutputs) withHash(hash output) []output {
 	from, _ := slices.BinarySearch(b.list, hash)
 	to := from
 	for to < len(b.list) && b.list[to].hash() == hash {
@@ -127,7 +126,7 @@ func (b *batchOutputs) with(hash output) []output {
 	return b.list[from:to]
 }
 
-// read adds the paths of the jobs after those that it knows.
+// read adds the paths of the jobs with numbers after b.last.
 func (o *outputIndex) read(ctx context.Context, r SubmissionReader, seq int64, b *batchOutputs) error {
 	var list []output
 	last := b.last
@@ -156,11 +155,10 @@ func (o *outputIndex) readSkipped(ctx context.Context, r SubmissionReader, seq i
 	return nil
 }
 
-// readOutputs reads the paths of a batch ahead of the transaction that adds to it: those of
-// a million jobs take a second, in which other writes go on.
-func (s *Store) readOutputs(ctx context.Context, batchID string) error {
-	o := s.writer.outputs
-	return s.engine.Snapshot(ctx, func(r Reader) error {
+// prepare reads the paths of a batch ahead of the transaction that adds jobs to it: those of
+// a million jobs take a second, and meanwhile other writes go on.
+func (o *outputIndex) prepare(ctx context.Context, engine Engine, batchID string) error {
+	return engine.Snapshot(ctx, func(r Reader) error {
 		batch, err := r.Batch(ctx, batchID)
 		if errors.Is(err, job.ErrNotFound) || err == nil && (!batch.Open || batch.ToldApartBy != job.ByOutputPath || o.get(batch.Seq) != nil) {
 			return nil
@@ -177,7 +175,7 @@ func (s *Store) readOutputs(ctx context.Context, batchID string) error {
 	})
 }
 
-// currentOutputs are the paths of a batch as the transaction sees them.
+// currentOutputs returns the paths of a batch as the transaction sees them.
 func (u *unit) currentOutputs(seq int64) (*batchOutputs, error) {
 	b := u.outputs.keep(seq, &batchOutputs{})
 	if err := u.outputs.read(u.ctx, u.tx, seq, b); err != nil {
@@ -189,7 +187,7 @@ func (u *unit) currentOutputs(seq int64) (*batchOutputs, error) {
 	return b, u.outputs.readSkipped(u.ctx, u.tx, seq, b)
 }
 
-// sorted are the paths of jobs that have the numbers after last, by hash.
+// sorted returns the paths of jobs that have the numbers after last, by hash.
 func (o *outputIndex) sorted(jobs []job.Spec, last int64) []output {
 	list := make([]output, 0, len(jobs))
 	for i, j := range jobs {
@@ -201,16 +199,16 @@ func (o *outputIndex) sorted(jobs []job.Spec, last int64) []output {
 	return list
 }
 
-// addOutputs keeps the paths of jobs that were inserted after a number, and of jobs that
-// were left out.
-func (u *unit) addOutputs(seq, last int64, inserted, left []job.Spec) {
+// addOutputs keeps the paths of jobs that were inserted after number last, and of jobs that
+// were skipped.
+func (u *unit) addOutputs(seq, last int64, inserted, skippedJobs []job.Spec) {
 	o := u.outputs
 	b := o.get(seq)
 	if b == nil {
 		return
 	}
 	b.add(o.sorted(inserted, last), last+int64(len(inserted)))
-	skipped := o.sorted(left, 0)
+	skipped := o.sorted(skippedJobs, 0)
 	for i := range skipped {
 		skipped[i] = skipped[i].hash()
 	}

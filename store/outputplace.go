@@ -14,7 +14,7 @@ import (
 const maxViolations = 100
 
 // checkOutputPlaces refuses jobs for a batch, unless the batch's distinction says that they write
-// to places of their own. fresh are those of the request's jobs whose keys are new to the batch.
+// to places of their own. fresh are the jobs of the request with keys that are new to the batch.
 func (u *unit) checkOutputPlaces(b job.Batch, jobs, fresh []job.Spec) error {
 	switch b.ToldApartBy {
 	case job.ByOutputPath:
@@ -31,15 +31,15 @@ func (u *unit) checkOutputPlaces(b job.Batch, jobs, fresh []job.Spec) error {
 	return nil
 }
 
-// checkOutputPaths refuses jobs for a batch that would write to where another one writes: one of
+// checkOutputPaths refuses jobs for a batch that would write to the place of another job: one of
 // the batch, one of the same request, or one that the batch has skipped because it has
-// succeeded. fresh are those of the request's jobs whose keys are new to the batch.
+// succeeded. fresh are the jobs of the request with keys that are new to the batch.
 func (u *unit) checkOutputPaths(seq int64, batchID string, jobs, fresh []job.Spec) error {
 	have, err := u.currentOutputs(seq)
 	if err != nil {
 		return err
 	}
-	suspects := u.outputs.suspects(have, fresh)
+	suspects := u.outputs.findSuspects(have, fresh)
 	if len(suspects) == 0 {
 		return nil
 	}
@@ -48,23 +48,23 @@ func (u *unit) checkOutputPaths(seq int64, batchID string, jobs, fresh []job.Spe
 	first := map[string]int64{} // by path, of the request
 	for _, s := range suspects {
 		if len(wrong.Violations) == maxViolations {
-			wrong.More++ // most likely: nobody looks any more
+			wrong.More++ // most likely: the table is not asked about so many
 			continue
 		}
 		path := fresh[s.number()].OutputPath
-		writer := ""
+		owner := ""
 		if earlier, taken := first[path]; taken {
-			writer = fmt.Sprintf("is written to by jobs[%d] already", at[earlier])
+			owner = fmt.Sprintf("is written to by jobs[%d] already", at[earlier])
 		} else {
 			first[path] = s.number()
-			if writer, err = u.writerOf(seq, batchID, have.with(s.hash()), fresh[s.number()]); err != nil {
+			if owner, err = u.describeOwner(seq, batchID, have.withHash(s.hash()), fresh[s.number()]); err != nil {
 				return err
 			}
 		}
-		if writer != "" {
+		if owner != "" {
 			wrong.Violations = append(wrong.Violations, job.Violation{
 				Field:   fmt.Sprintf("jobs[%d].output_path", at[s.number()]),
-				Message: fmt.Sprintf("%q %s; one would overwrite the other", path, writer),
+				Message: fmt.Sprintf("%q %s; one would overwrite the other", path, owner),
 			})
 		}
 	}
@@ -74,9 +74,9 @@ func (u *unit) checkOutputPaths(seq int64, batchID string, jobs, fresh []job.Spe
 	return &wrong
 }
 
-// suspects are the jobs whose paths have the hash of another one's, with their indexes
-// for numbers, in that order.
-func (o *outputIndex) suspects(have *batchOutputs, jobs []job.Spec) []output {
+// findSuspects returns the jobs with a path that has the hash of another job's path. Their numbers
+// are their indexes, in ascending order.
+func (o *outputIndex) findSuspects(have *batchOutputs, jobs []job.Spec) []output {
 	list := o.sorted(jobs, -1)
 	var found []output
 	at := 0 // in what the batch has: both lists are sorted
@@ -92,8 +92,8 @@ func (o *outputIndex) suspects(have *batchOutputs, jobs []job.Spec) []output {
 	return found
 }
 
-// writerOf says who writes to the path of a job, if one of those with its hash does.
-func (u *unit) writerOf(seq int64, batchID string, candidates []output, j job.Spec) (string, error) {
+// describeOwner says which of the candidates writes to the path of a job; empty if none does.
+func (u *unit) describeOwner(seq int64, batchID string, candidates []output, j job.Spec) (string, error) {
 	for _, c := range candidates {
 		var number int64
 		var key string
@@ -101,7 +101,7 @@ func (u *unit) writerOf(seq int64, batchID string, candidates []output, j job.Sp
 		switch n := c.number(); n {
 		case 0:
 			key, err = u.tx.SkippedOutputOwner(u.ctx, seq, j.OutputPath, j.Key)
-		case farNumber:
+		case maxOutputNumber:
 			number, key, err = u.tx.OutputOwner(u.ctx, seq, n, math.MaxInt64, j.OutputPath)
 		default:
 			number, key, err = u.tx.OutputOwner(u.ctx, seq, n, n, j.OutputPath)
@@ -121,7 +121,7 @@ func (u *unit) writerOf(seq int64, batchID string, candidates []output, j job.Sp
 	return "", nil
 }
 
-// positions says which of jobs each of fresh is: fresh are some of them, in their order.
+// positions returns the index in jobs of each of fresh, which are some of jobs in their order.
 func positions(jobs, fresh []job.Spec) []int {
 	at := make([]int, 0, len(fresh))
 	for i, j := range jobs {

@@ -15,9 +15,9 @@ import (
 //
 // Counters and rows are written in one transaction, so there should never be
 // anything to correct; but a batch with wrong counters is one that is not dispatched,
-// or never ends. [New] has it done once in the background. What it costs grows
-// with the jobs of live batches, a tenth of a second or two for a million, and
-// keeps nobody from writing.
+// or never ends. [New] has it done once in the background. The cost grows
+// with the jobs of live batches, a tenth of a second or two for a million. Writes go on
+// meanwhile.
 func (s *Store) Recount(ctx context.Context, now time.Time) (corrected int, err error) {
 	round(&now)
 	ids, err := s.engine.LiveBatches(ctx)
@@ -25,7 +25,7 @@ func (s *Store) Recount(ctx context.Context, now time.Time) (corrected int, err 
 		return 0, fmt.Errorf("list live batches: %w", err)
 	}
 	for _, id := range ids {
-		right, err := s.countsRight(ctx, id)
+		right, err := countsRight(ctx, s.engine, id)
 		if err != nil {
 			return corrected, fmt.Errorf("recount batch %s: %w", id, err)
 		}
@@ -43,9 +43,10 @@ func (s *Store) Recount(ctx context.Context, now time.Time) (corrected int, err 
 	return corrected, nil
 }
 
-// countsRight reports whether a batch counts its jobs rightly, in all and by blocks, or is gone.
-func (s *Store) countsRight(ctx context.Context, id string) (right bool, err error) {
-	err = s.engine.Snapshot(ctx, func(r Reader) error {
+// countsRight reports whether the counters of a batch, its own and those by block, agree with its
+// jobs. They do for a batch that does not exist any more.
+func countsRight(ctx context.Context, engine Engine, id string) (right bool, err error) {
+	err = engine.Snapshot(ctx, func(r Reader) error {
 		b, err := r.Batch(ctx, id)
 		if errors.Is(err, job.ErrNotFound) {
 			right = true

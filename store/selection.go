@@ -27,8 +27,8 @@ func (s *Store) CountSelectedJobs(ctx context.Context, sel job.Selection) (int64
 	return n, nil
 }
 
-// FailureCauses returns what the FAILED jobs of a batch failed of, the most frequent cause
-// first, at most limit of them. What it costs grows with the number of those jobs.
+// FailureCauses returns the causes that the FAILED jobs of a batch failed of, the most frequent
+// one first, at most limit of them. The cost grows with the number of those jobs.
 func (s *Store) FailureCauses(ctx context.Context, batchID string, limit int) ([]job.Cause, error) {
 	list, err := s.engine.FailureCauses(ctx, batchID, limit)
 	if err != nil {

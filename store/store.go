@@ -14,7 +14,7 @@ import (
 // Options are the choices that opening a job table leaves to its caller. The zero value is ready
 // for production.
 type Options struct {
-	// Logger hears about trouble in the background. Default: nobody.
+	// Logger gets the problems of work in the background. Default: they are not logged.
 	Logger *slog.Logger
 	// OnChange is called after every commit that watchers or the dispatcher
 	// should know of, with one change for each batch concerned. The goroutine that

@@ -13,15 +13,14 @@ import (
 
 // Submit stores a batch with all of its jobs, or nothing. An empty id is filled
 // with a new one and an empty state according to Open; Seq, Counts, Skipped, Revision
-// and the times are set here. If a batch with this
-// RequestID and PayloadHash is there already it is returned as it is now, and
+// and the times are set here. If a batch with this RequestID and PayloadHash is there already it is returned as it is now, and
 // created is false; with another hash, and for a repeated batch id or job key, the
 // answer is [job.ErrExists]. A deleted batch has given its RequestID free.
 //
 // The caller has checked that no two of the jobs have one output path.
 //
-// With SkipSucceeded, jobs that have succeeded before are left out. If that is all of
-// them the batch has no jobs, and ends at once unless it is open.
+// With SkipSucceeded, jobs that have succeeded before are skipped. If all of them are,
+// the batch has no jobs, and ends at once unless it is open.
 func (s *Store) Submit(ctx context.Context, sub job.Submission, now time.Time) (b job.Batch, created bool, err error) {
 	round(&now)
 	b, err = write(ctx, s, op{what: "submit batch", readsTable: true}, func(u *unit) (job.Batch, error) {
@@ -35,7 +34,7 @@ func (s *Store) Submit(ctx context.Context, sub job.Submission, now time.Time) (
 		return b, err
 	})
 	if err != nil {
-		return job.Batch{}, false, err // created is the writer's, which may still be at it
+		return job.Batch{}, false, err // created belongs to the writer, which may still be running it
 	}
 	return b, created, nil
 }

@@ -15,7 +15,7 @@ import (
 const succeededPerQuery = 500
 
 // succeededJobs tells which of the jobs, all of them for b, have succeeded in a batch that
-// encodes like b. What it costs grows with their number and that of their successes,
+// encodes like b. The cost grows with their number and that of their successes,
 // not with the table.
 func succeededJobs(ctx context.Context, r Reader, b job.Batch, jobs []job.Spec) (map[int]bool, error) {
 	done := map[int]bool{}
@@ -46,8 +46,8 @@ func succeededJobs(ctx context.Context, r Reader, b job.Batch, jobs []job.Spec) 
 	return done, nil
 }
 
-// encodeKey is what the jobs of a batch have in common that decides what comes out of
-// them, in a form that can be compared. The name of a recipe or template is no part of it.
+// encodeKey is everything that the jobs of a batch have in common and that decides their output,
+// in a form that can be compared. The name of a recipe or template is no part of it.
 func encodeKey(b job.Batch) string {
 	var template job.Template
 	if b.Template != nil {

@@ -33,7 +33,7 @@ type unit struct {
 	written    map[rowKey]bool
 	readyDelta map[readyBlock]int64
 	wakeups    map[string]*job.Change // by batch id
-	panicked   error
+	panicked   *panicError
 }
 
 // rowKey names a row that rows has already.
@@ -70,9 +70,6 @@ func (u *unit) begin(ctx context.Context, tx Tx) {
 	clear(u.readyDelta)
 	clear(u.wakeups)
 }
-
-// err is what ends the unit: an error of the database, or a panic of a member.
-func (u *unit) err() error { return cmp.Or(u.tx.Err(), u.panicked) }
 
 // load reads what the members of a group have declared.
 func (u *unit) load(group []*op) error {
@@ -159,8 +156,8 @@ func (u *unit) job(id job.ID) (job.Job, error) {
 	return j, nil
 }
 
-// selection returns the jobs that a declared filter chooses. It is asked again if a member has
-// changed jobs of the batch since it was loaded.
+// selection returns the jobs that a declared filter chooses. The table is asked once more if a
+// member has changed jobs of the batch since the load.
 func (u *unit) selection(f *job.Filter) ([]job.Job, error) {
 	if !u.dirty[f.BatchID] {
 		return u.selected[f], nil

@@ -55,7 +55,7 @@ func startWriter(ctx context.Context, engine Engine, log *slog.Logger, notify fu
 	return w
 }
 
-// close takes no more writes and returns when those at hand are done.
+// close takes no more writes and returns when those that were handed in are done.
 func (w *writer) close() {
 	close(w.closing)
 	<-w.closed
@@ -192,28 +192,28 @@ func (w *writer) try(ctx context.Context, group []*op) (changes []job.Change, do
 }
 
 // runAll runs the members of a group and writes their rows. An error of a member that leaves the
-// unit intact is kept in the member.
-func (u *unit) runAll(group []*op) error {
-	if err := u.load(group); err != nil {
-		return err
-	}
-	for _, o := range group {
-		o.err = o.call(u)
-		if err := u.err(); err != nil {
-			return err
-		}
-	}
-	return u.flush()
-}
-
-// call runs one member. A panic of it ends the unit: nobody knows how far it has come.
-func (o *op) call(u *unit) (err error) {
+// unit intact is kept in the member. A panic ends the unit: nothing says how far the member got.
+func (u *unit) runAll(group []*op) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			u.panicked = &panicError{value: p, stack: debug.Stack()}
 			err = u.panicked
 		}
 	}()
+	if err := u.load(group); err != nil {
+		return err
+	}
+	for _, o := range group {
+		o.err = o.call(u)
+		if err := u.tx.Err(); err != nil {
+			return err
+		}
+	}
+	return u.flush()
+}
+
+// call runs one member.
+func (o *op) call(u *unit) error {
 	if o.readsTable {
 		if err := u.flush(); err != nil {
 			return err
@@ -232,7 +232,7 @@ func (e *panicError) Error() string { return fmt.Sprintf("panic: %v", e.value) }
 
 // failAlone gives a member that ran by itself the error that took its unit down.
 func (w *writer) failAlone(o *op, u *unit, err error) {
-	if p, ok := u.panicked.(*panicError); ok { //nolint:errorlint // it is set as it is
+	if p := u.panicked; p != nil {
 		w.log.Error("a write panicked and was rolled back", "write", o.what, "panic", p.value, "stack", string(p.stack))
 	}
 	o.err = fmt.Errorf("%s: %w", o.what, err)

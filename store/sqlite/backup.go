@@ -13,14 +13,14 @@ import (
 )
 
 // Backup writes a compact copy of the job table at from, as it is at one moment,
-// to a new file. It may be in use, by this process or another, or not: a backup
+// to a new file. The table may be in use, by this process or another: a backup
 // reads beside everything else and does not take the lock of [Open]. Copying the
 // file of a running Stoker by other means gives no whole copy.
 //
 // The copy is on the disk when Backup returns; until then its name ends in
 // .partial. A file that exists is not overwritten: the answer is [job.ErrExists].
-// It is [job.ErrNotFound] if there is nothing at from, and [ErrNotDatabase] if that
-// is no job table.
+// If there is nothing at from the answer is [job.ErrNotFound], and if that is no job table
+// [ErrNotDatabase].
 func Backup(ctx context.Context, from, to string) (err error) {
 	defer func() {
 		if err != nil {
@@ -47,7 +47,7 @@ func Backup(ctx context.Context, from, to string) (err error) {
 	if err := flush(partial); err != nil {
 		return err
 	}
-	if err := checkNew(to); err != nil { // somebody else may have been faster
+	if err := checkNew(to); err != nil { // another backup may have been faster
 		return errors.Join(err, os.Remove(partial))
 	}
 	if err := os.Rename(partial, to); err != nil {
@@ -65,8 +65,8 @@ func checkNew(path string) error {
 	return ignoreMissing(err)
 }
 
-// checkTable sees to it that the file at path is a job table; a backup must not
-// make one.
+// checkTable returns an error unless the file at path is a job table: opening it must not make
+// one.
 func checkTable(ctx context.Context, path string) error {
 	if _, err := os.Stat(path); err != nil {
 		if errors.Is(err, os.ErrNotExist) {
@@ -85,7 +85,7 @@ func checkTable(ctx context.Context, path string) error {
 }
 
 // vacuumInto copies on a connection of its own: those of the readers refuse
-// everything that writes.
+// every statement that writes.
 func vacuumInto(ctx context.Context, from, to string) (err error) {
 	db, err := sql.Open("sqlite", dsn(from, "busy_timeout(10000)"))
 	if err != nil {

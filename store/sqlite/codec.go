@@ -25,7 +25,7 @@ func (s stamp) time() time.Time {
 }
 
 // encode is how a structured value is stored. Values of package job always have
-// a JSON form; were one not to, that would be a mistake in this program.
+// a JSON form, so an error is a mistake in this program.
 func encode[T any](v T) string {
 	b, err := json.Marshal(v)
 	if err != nil {
@@ -66,7 +66,7 @@ func encodeNullable[T any](p *T) *string {
 	return new(encode(p))
 }
 
-// encodeList stores a list for json_each; an empty list, which filters nothing,
+// encodeList passes a list to json_each; an empty list, which filters nothing,
 // is NULL.
 func encodeList[T ~string](list []T) *string {
 	if len(list) == 0 {

@@ -20,8 +20,8 @@ var (
 	ErrNotDatabase = errors.New("not a job table")
 )
 
-// interpret turns what the driver says into one of the errors of package job,
-// by its code. What has no meaning there stays as it is.
+// interpret turns an error of the driver into one of package job, by its code. An error that has
+// no meaning there stays as it is.
 func interpret(err error) error {
 	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return err

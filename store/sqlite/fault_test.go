@@ -291,7 +291,7 @@ func TestReadersRecover(t *testing.T) {
 	}
 	for name, read := range map[string]func(*reader) error{
 		"a query":    func(r *reader) error { return list(r) },
-		"a snapshot": func(r *reader) error { return r.snapshot(t.Context(), func(q snapshot) error { return list(q) }) },
+		"a snapshot": func(r *reader) error { return r.withSnapshot(t.Context(), func(q snapshot) error { return list(q) }) },
 	} {
 		r, err := openReader(path, 1)
 		if err != nil {
@@ -328,7 +328,7 @@ func TestSnapshotsShareConnections(t *testing.T) {
 	inside.Add(2)
 	for n := range 2 {
 		group.Go(func() {
-			err := r.snapshot(t.Context(), func(q snapshot) error {
+			err := r.withSnapshot(t.Context(), func(q snapshot) error {
 				inside.Done()
 				inside.Wait() // every connection is taken
 				_, err := one(t.Context(), q, scalar[int], fmt.Sprintf(`SELECT %d`, n))

@@ -9,8 +9,8 @@ import (
 
 // fileLock keeps a second Stoker away from a job table. It is an exclusive
 // transaction, open as long as the store is, on an empty database beside the
-// table: SQLite takes the operating system's lock for it, everywhere, and the
-// system drops it when the process ends, however it ends.
+// table. SQLite takes the operating system's lock for it, on every system, and the
+// system releases it when the process ends, however it ends.
 type fileLock struct {
 	db   *sql.DB
 	conn *sql.Conn

@@ -24,7 +24,7 @@ var migrations embed.FS
 
 // migrate brings the schema up to date, one transaction per step.
 func migrate(ctx context.Context, db *sql.DB) error {
-	version, err := version(ctx, db)
+	version, err := readVersion(ctx, db)
 	if err != nil {
 		return err
 	}
@@ -45,13 +45,13 @@ func migrate(ctx context.Context, db *sql.DB) error {
 	return guardTransitions(ctx, db)
 }
 
-// version is the number of the newest migration the file has seen; 0 for a new one.
-func version(ctx context.Context, db *sql.DB) (int64, error) {
+// readVersion reads the number of the newest migration that the file has had; 0 for a new one.
+func readVersion(ctx context.Context, db *sql.DB) (int64, error) {
 	var version int64
 	var migrated bool
-	const look = `SELECT count(*) FROM sqlite_schema WHERE name = 'goose_db_version'`
+	const exists = `SELECT count(*) FROM sqlite_schema WHERE name = 'goose_db_version'`
 	const query = `SELECT coalesce(max(version_id), 0) FROM goose_db_version WHERE is_applied`
-	err := db.QueryRowContext(ctx, look).Scan(&migrated)
+	err := db.QueryRowContext(ctx, exists).Scan(&migrated)
 	if err == nil && migrated {
 		err = db.QueryRowContext(ctx, query).Scan(&version)
 	}
@@ -63,7 +63,7 @@ func version(ctx context.Context, db *sql.DB) (int64, error) {
 
 // checkVersion returns [ErrNewer] if the schema is one this binary does not know.
 func checkVersion(ctx context.Context, db *sql.DB) error {
-	version, err := version(ctx, db)
+	version, err := readVersion(ctx, db)
 	if err != nil {
 		return err
 	}
@@ -74,8 +74,8 @@ func checkVersion(ctx context.Context, db *sql.DB) error {
 }
 
 // guardTransitions makes the database refuse every move that is not in the table
-// of package job. The trigger follows that table, not a migration: it is
-// replaced whenever it says something else.
+// of package job. The trigger is made from that table, not by a migration, and is replaced
+// whenever it differs.
 func guardTransitions(ctx context.Context, db *sql.DB) error {
 	want := transitionTrigger()
 	var have string

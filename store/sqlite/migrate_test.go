@@ -18,7 +18,7 @@ func TestUpgrade(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "stoker.db")
 			makeOld(t, path, old)
 			s := mustOpenAt(t, path)
-			got, err := version(t.Context(), s.db.reader.db)
+			got, err := readVersion(t.Context(), s.db.reader.db)
 			if err != nil || got != schemaVersion {
 				t.Errorf("version %d, %v, want %d", got, err, schemaVersion)
 			}

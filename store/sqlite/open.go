@@ -98,7 +98,7 @@ func (db *database) InstanceID() string { return db.instance }
 
 // Snapshot calls read with one view of the table.
 func (db *database) Snapshot(ctx context.Context, read func(store.Reader) error) error {
-	return db.reader.snapshot(ctx, func(s snapshot) error { return read(queries{s}) })
+	return db.reader.withSnapshot(ctx, func(s snapshot) error { return read(queries{s}) })
 }
 
 // Close closes all connections and releases the lock.
@@ -106,12 +106,13 @@ func (db *database) Close() error {
 	return errors.Join(db.writer.close(), db.reader.close(), db.lock.release())
 }
 
-// writerDSN: WAL lets readers go on beside the writer; FULL flushes every
-// commit, which group commit makes cheap; the cache and the rare checkpoints (at
-// most 40 MiB of log) are what durable writes profit from most. A cache of 16 MiB
-// takes about twice as much memory: to each page of 4 KiB comes a header, and the
-// driver's allocator rounds up. A larger one helps those alone who add random keys to
-// a batch that has several hundred thousand: by a fourth.
+// writerDSN names the database for the connection that writes.
+//
+// WAL lets readers go on beside the writer. FULL flushes every commit, which group commit makes
+// cheap. Durable writes profit most from the cache and from rare checkpoints (at most 40 MiB of
+// log). A cache of 16 MiB takes about twice as much memory: each page of 4 KiB has a header, and
+// the driver's allocator rounds up. A larger cache helps only where random keys are added to a
+// batch that has several hundred thousand: by a fourth.
 func writerDSN(path string, unsafe bool) string {
 	synchronous := "synchronous(FULL)"
 	if unsafe {
@@ -129,7 +130,7 @@ func dsn(path string, pragmas ...string) string {
 }
 
 // inspect refuses a file that is not for this Stoker before anything could
-// change it. It tells whether there is nothing in it yet, or no file.
+// change it. It reports whether the file is empty or does not exist.
 func inspect(ctx context.Context, path string) (empty bool, err error) {
 	info, err := os.Stat(path)
 	if errors.Is(err, os.ErrNotExist) {
@@ -150,11 +151,11 @@ func inspect(ctx context.Context, path string) (empty bool, err error) {
 
 	var application, tables int64
 	// The migrations' own book-keeping is there before the first of them has run.
-	const look = `
+	const query = `
 SELECT (SELECT application_id FROM pragma_application_id),
        (SELECT count(*) FROM sqlite_schema WHERE name NOT LIKE 'sqlite\_%' ESCAPE '\' AND name NOT LIKE 'goose\_%' ESCAPE '\')`
-	if err := db.QueryRowContext(ctx, look).Scan(&application, &tables); err != nil {
-		return false, fmt.Errorf("look at it: %w", interpret(err))
+	if err := db.QueryRowContext(ctx, query).Scan(&application, &tables); err != nil {
+		return false, fmt.Errorf("read what it is: %w", interpret(err))
 	}
 	switch {
 	case tables == 0:

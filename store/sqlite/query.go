@@ -16,7 +16,7 @@ import (
 // or the transaction of the writer.
 type querier interface {
 	stmt(ctx context.Context, text string) (*sql.Stmt, error)
-	// fault turns an error of the driver into one for callers.
+	// fault turns an error of the driver into one for callers and notes it.
 	fault(err error) error
 }
 
@@ -28,7 +28,7 @@ type row interface {
 // all runs a query and reads every row. The rows are closed when it returns:
 // a connection can do one thing at a time.
 func all[T any](ctx context.Context, q querier, scan func(row) (T, error), text string, args ...any) ([]T, error) {
-	stmt, err := q.stmt(ctx, text) //nolint:sqlclosecheck // kept for the next time by who prepared it
+	stmt, err := q.stmt(ctx, text) //nolint:sqlclosecheck // the querier keeps it for the next time
 	if err != nil {
 		return nil, q.fault(err)
 	}
@@ -51,10 +51,10 @@ func all[T any](ctx context.Context, q querier, scan func(row) (T, error), text 
 	return list, nil
 }
 
-// one runs a query for one row. There being none is [job.ErrNotFound].
+// one runs a query for one row. If there is none the error is [job.ErrNotFound].
 func one[T any](ctx context.Context, q querier, scan func(row) (T, error), text string, args ...any) (T, error) {
 	var none T
-	stmt, err := q.stmt(ctx, text) //nolint:sqlclosecheck // kept for the next time by who prepared it
+	stmt, err := q.stmt(ctx, text) //nolint:sqlclosecheck // the querier keeps it for the next time
 	if err != nil {
 		return none, q.fault(err)
 	}

@@ -30,15 +30,15 @@ func filterArgs(f job.Filter, state job.State) []any {
 	return []any{f.BatchID, f.AfterNumber, string(state), encodeList(distinct(f.Keys)), encodeList(f.FailureKinds), encodeList(f.Categories)}
 }
 
-// choose picks the statement whose index fits the filter best.
-func choose(f job.Filter, byNumber, byState, byKey string) string {
+// filterQuery returns the statement whose index fits the filter best.
+func filterQuery(f job.Filter) string {
 	switch {
 	case len(f.Keys) > 0:
-		return byKey
+		return jobsByKey
 	case len(f.States) > 0:
-		return byState
+		return jobsByState
 	}
-	return byNumber
+	return jobsByNumber
 }
 
 // filterStates returns the states to ask for one by one.
@@ -57,7 +57,7 @@ func (r queries) Jobs(ctx context.Context, f job.Filter) ([]job.Job, error) {
 	var merged []job.Job
 	states := filterStates(f)
 	for _, state := range states {
-		list, err := all(ctx, r.q, scanJob, choose(f, jobsByNumber, jobsByState, jobsByKey), append(filterArgs(f, state), limit(f.Limit))...)
+		list, err := all(ctx, r.q, scanJob, filterQuery(f), append(filterArgs(f, state), limit(f.Limit))...)
 		if err != nil {
 			return nil, err
 		}
@@ -72,10 +72,10 @@ func (r queries) Jobs(ctx context.Context, f job.Filter) ([]job.Job, error) {
 	return merged, nil
 }
 
-// causeKey is what [job.Cause] calls its key, of a job with a failure. What tells the
-// job from others is left out of the text; a path without a directory is too short to
-// be told from ordinary words. The input path goes first: it may contain the other. The
-// beginning of a text is enough to tell causes apart, and its end may be the job's own.
+// causeKey is the key of the [job.Cause] of a job with a failure. The job's own encoding and
+// paths are replaced in the text; a path without a directory is not, as it may be an ordinary
+// word. The input path goes first: it may contain the output path. Of a long text the key has
+// the beginning, which is enough to distinguish causes; the end may be the job's own.
 const causeKey = `json_array(j.failure ->> '$.kind', coalesce(j.failure ->> '$.code', 0), coalesce(j.failure ->> '$.http_status', 0),
        substr(coalesce(j.failure ->> '$.category', ''), 1, 200),
        substr(replace(replace(replace(coalesce(j.failure ->> '$.text', '') || coalesce('; ' || (j.failure ->> '$.messages[0]'), ''),

@@ -41,7 +41,7 @@ func scanJob(r row) (job.Job, error) {
 			return job.Job{}, fmt.Errorf("job %s: %w", j.ID, err)
 		}
 	}
-	// What an older version has written may be of any length.
+	// Texts that an older version has written may have any length.
 	j.Failure, j.Reason = j.Failure.Shorten(job.MaxFailure), job.Shorten(j.Reason, job.MaxReason)
 	return j, nil
 }

@@ -58,7 +58,7 @@ func (r *reader) stmt(ctx context.Context, text string) (*sql.Stmt, error) {
 	if ok {
 		return stmt, nil
 	}
-	// Not under the lock: preparing may wait for a connection.
+	// The lock is not held: preparing may wait for a connection.
 	stmt, err := r.db.PrepareContext(ctx, text)
 	if err != nil {
 		return nil, err
@@ -66,7 +66,7 @@ func (r *reader) stmt(ctx context.Context, text string) (*sql.Stmt, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if first, ok := r.stmts[text]; ok {
-		return first, stmt.Close() //nolint:sqlclosecheck // the others stay open, for the next time
+		return first, stmt.Close() //nolint:sqlclosecheck // the first one stays open, for the next time
 	}
 	r.stmts[text] = stmt
 	return stmt, nil
@@ -80,11 +80,12 @@ func (r *reader) fault(err error) error {
 	return err
 }
 
-// snapshot is one view of the table, however many queries it takes.
+// snapshot shows the table as it is at one moment, to any number of queries.
 type snapshot struct {
 	reader *reader
 	tx     *sql.Tx
-	missed *[]string // statements nobody had prepared yet
+	// unprepared collects the statements that the pool had not prepared yet.
+	unprepared *[]string
 }
 
 func (s snapshot) stmt(ctx context.Context, text string) (*sql.Stmt, error) {
@@ -94,33 +95,33 @@ func (s snapshot) stmt(ctx context.Context, text string) (*sql.Stmt, error) {
 	if ok {
 		return s.tx.StmtContext(ctx, stmt), nil
 	}
-	// On the connection of the snapshot: to wait for another one while holding this
-	// one is how a pool comes to a standstill.
-	*s.missed = append(*s.missed, text)
+	// Prepared on the connection of the snapshot. Waiting for a second connection while holding
+	// this one would bring the pool to a standstill.
+	*s.unprepared = append(*s.unprepared, text)
 	return s.tx.PrepareContext(ctx, text)
 }
 
 func (s snapshot) fault(err error) error { return s.reader.fault(err) }
 
-// snapshot calls f with a snapshot, which ends when f returns: a read transaction
+// withSnapshot calls f with a snapshot, which ends when f returns: a read transaction
 // that stays open keeps the log from being reset, and the log grows.
-func (r *reader) snapshot(ctx context.Context, f func(snapshot) error) error {
+func (r *reader) withSnapshot(ctx context.Context, f func(snapshot) error) error {
 	r.dropConns()
-	var missed []string
-	if err := r.view(ctx, &missed, f); err != nil {
+	var unprepared []string
+	if err := r.runSnapshot(ctx, &unprepared, f); err != nil {
 		return err
 	}
-	for _, text := range missed {
-		_, _ = r.stmt(ctx, text) //nolint:sqlclosecheck // for the next time; this one has what it wanted
+	for _, text := range unprepared {
+		_, _ = r.stmt(ctx, text) //nolint:sqlclosecheck // only prepared, for the next snapshot
 	}
 	return nil
 }
 
-func (r *reader) view(ctx context.Context, missed *[]string, f func(snapshot) error) error {
+func (r *reader) runSnapshot(ctx context.Context, unprepared *[]string, f func(snapshot) error) error {
 	tx, err := r.db.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
 	if err != nil {
 		return fmt.Errorf("begin snapshot: %w", r.fault(err))
 	}
 	defer tx.Rollback()
-	return f(snapshot{reader: r, tx: tx, missed: missed})
+	return f(snapshot{reader: r, tx: tx, unprepared: unprepared})
 }

@@ -85,10 +85,12 @@ func (t *transaction) writePlatform(ctx context.Context, rows *store.Rows) error
 	return nil
 }
 
-// A job table may be older than what happened at the platform: somebody has put back a
-// backup. Nothing in it says so. But whatever it does not know was created after the last
-// change it knows. So a process notes that time before it changes anything itself, and it stays
-// noted until the account has been compared with the platform.
+// noteLastChange notes for each account when it was last changed, unless that is noted already.
+//
+// A job table that was restored from a backup does not know the latest encodings at the platform,
+// and nothing in it says that it was restored. But the encodings that it does not know were
+// created after the last change that it knows. So a process notes that time before it changes
+// anything itself. The time stays noted until the account has been compared with the platform.
 const noteLastChange = `
 INSERT INTO unreconciled (account, since)
 SELECT account, max(update_time)

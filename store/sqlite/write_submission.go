@@ -66,11 +66,11 @@ func (t *transaction) InsertJobs(ctx context.Context, n store.NewJobs) error {
 
 // insertJobsText is the statement that inserts n jobs. $1 is the batch, $2 the time, $3
 // the number before theirs, $4 the revision of the first, and $5 what comes to it with
-// each further one; every row adds its own five. Those have no names because SQLite
-// finds a name by going through all of them, which takes as long as to insert the rows.
+// each further one; every row adds its own five. Those have no names: SQLite
+// finds a name by going through all of them, which takes as long as inserting the rows.
 //
-// A row that is refused takes back the whole transaction (see [store.Tx]). OR FAIL saves
-// SQLite the copies of pages with which it would take back the statement alone.
+// A row that is refused ends the whole transaction (see [store.Tx]). So SQLite need not be able to
+// take back the statement alone, and OR FAIL saves it the copies of pages that this needs.
 func insertJobsText(n int) string {
 	const insert = `
 INSERT OR FAIL INTO jobs (batch, create_time, update_time, number, revision, key, name, input_path, output_path, variables,
