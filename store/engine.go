@@ -120,11 +120,11 @@ type JobReader interface {
 // ACTIVE and has jobs in WAITING. A job is ready if it is in WAITING and has no time for its
 // next attempt.
 type QueueReader interface {
-	// DispatchableBatches returns Seq, Priority, InFlight and Ended of the batches of an account
-	// that dispatch, by descending priority, then by seq.
-	DispatchableBatches(ctx context.Context, accountID string) ([]job.Share, error)
-	// QueueShares returns the same batches with all fields of their shares. Of each batch it
-	// counts at most maxBackedOff jobs that wait out a back-off.
+	// DispatchableBatches returns the batches of an account that dispatch, by descending priority,
+	// then by seq.
+	DispatchableBatches(ctx context.Context, accountID string) ([]DispatchableBatch, error)
+	// QueueShares returns the shares of the same batches. Of each batch it counts at most
+	// maxBackedOff jobs that wait out a back-off.
 	QueueShares(ctx context.Context, accountID string, now time.Time, maxBackedOff int) ([]job.Share, error)
 	// DueJobs returns the jobs of a batch that are ready or whose back-off is over, with numbers
 	// above afterNumber, at most limit, by number.

@@ -28,10 +28,11 @@ func (s *Store) NextJobs(ctx context.Context, accountID string, now time.Time, l
 		if err != nil {
 			return err
 		}
-		shares := make([]*share, 0, len(batches))
-		for _, b := range batches {
+		list, shares := make([]share, len(batches)), make([]*share, 0, len(batches))
+		for i, b := range batches {
 			if !slices.Contains(except, b.Seq) {
-				shares = append(shares, &share{seq: b.Seq, priority: b.Priority, inFlight: b.InFlight, begun: b.InFlight + b.Ended})
+				list[i] = share{seq: b.Seq, priority: b.Priority, inFlight: b.InFlight, begun: b.InFlight + b.Ended}
+				shares = append(shares, &list[i])
 			}
 		}
 		for len(shares) > 0 && len(next) < limit {

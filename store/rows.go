@@ -153,6 +153,14 @@ type ListParameterRow struct {
 	Parameter job.ListParameter
 }
 
+// DispatchableBatch is what decides when a batch may start its next job.
+type DispatchableBatch struct {
+	Seq      int64
+	Priority int
+	InFlight int64 // jobs that are starting, queued, running or being cancelled
+	Ended    int64 // jobs that have ended
+}
+
 // SucceededJob is a job that has succeeded.
 type SucceededJob struct {
 	Index     int // of the job that it was found for

@@ -14,7 +14,7 @@ import (
 
 // unit is the unit of work of one transaction, shared by the members of a group. It caches
 // batches and jobs and collects the rows that they are to become. The writer uses one unit for
-// all of its transactions, one after the other: begin it for each.
+// all of its transactions, one after the other, between begin and end.
 //
 // A member has to find everything that it may object to before it changes anything: nothing
 // takes back the first half of a member whose second half objects.
@@ -59,16 +59,23 @@ func newUnit(outputs *outputIndex) *unit {
 }
 
 // begin makes the unit that of a transaction which has just begun.
-func (u *unit) begin(ctx context.Context, tx Tx) {
-	u.ctx, u.tx, u.panicked, u.rows = ctx, tx, nil, Rows{}
-	clear(u.headers)
-	clear(u.jobs)
-	clear(u.selected)
-	clear(u.dirty)
-	clear(u.pending)
-	clear(u.written)
-	clear(u.readyDelta)
-	clear(u.wakeups)
+func (u *unit) begin(ctx context.Context, tx Tx) { u.ctx, u.tx = ctx, tx }
+
+// end lets go of everything that the unit holds, after its transaction has ended.
+func (u *unit) end() {
+	u.ctx, u.tx, u.panicked, u.rows = nil, nil, nil, Rows{}
+	u.headers, u.jobs, u.selected, u.dirty = emptied(u.headers), emptied(u.jobs), emptied(u.selected), emptied(u.dirty)
+	u.pending, u.written, u.readyDelta, u.wakeups = emptied(u.pending), emptied(u.written), emptied(u.readyDelta), emptied(u.wakeups)
+}
+
+// emptied returns an empty map: the same one unless it has become large. A map does not shrink,
+// and emptying a large one takes long each time.
+func emptied[K comparable, V any](m map[K]V) map[K]V {
+	if len(m) > 4*groupLimit {
+		return map[K]V{}
+	}
+	clear(m)
+	return m
 }
 
 // load reads what the members of a group have declared.
@@ -248,15 +255,13 @@ func (u *unit) flush() error {
 			u.rows.ReadyBlocks = append(u.rows.ReadyBlocks, ReadyBlockChange{BatchSeq: b.batchSeq, Block: b.block, Change: change})
 		}
 	}
-	clear(u.readyDelta)
+	u.readyDelta = emptied(u.readyDelta)
 	if u.rows.empty() {
 		return nil
 	}
 	u.rows.sort()
 	err := u.tx.Write(u.ctx, &u.rows)
-	u.rows = Rows{}
-	clear(u.pending)
-	clear(u.written)
+	u.rows, u.pending, u.written = Rows{}, emptied(u.pending), emptied(u.written)
 	return err
 }
 

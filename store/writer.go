@@ -175,6 +175,7 @@ func (w *writer) try(ctx context.Context, group []*op) (changes []job.Change, do
 	}
 	u := w.unit
 	u.begin(ctx, tx)
+	defer u.end()
 	if err := u.runAll(group); err != nil {
 		w.rollback(ctx, tx)
 		if len(group) > 1 {

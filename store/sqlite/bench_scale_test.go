@@ -20,9 +20,9 @@ func BenchmarkReads(b *testing.B) {
 			name string
 			run  func() error
 		}{
-			{"window", func() error { _, err := s.NextJobs(b.Context(), "default", testTime, 100); return err }},
+			{"next_jobs", func() error { _, err := s.NextJobs(b.Context(), "default", testTime, 100); return err }},
 			{"next_due", func() error { _, err := s.NextDueTime(b.Context(), "default", testTime); return err }},
-			{"live", func() error { _, err := s.JobsInFlight(b.Context(), "default"); return err }},
+			{"in_flight", func() error { _, err := s.JobsInFlight(b.Context(), "default"); return err }},
 			{"changes", func() error { _, _, err := s.Changes(b.Context(), id, revision, 100); return err }},
 			{"batch", func() error { _, err := s.Batch(b.Context(), id); return err }},
 		} {
@@ -118,7 +118,7 @@ SELECT seq, n.i, iif(finish_time, 'SUCCEEDED', 'WAITING'), finish_time, '', '', 
 		name string
 		run  func() error
 	}{
-		{"window", func() error { _, err := s.NextJobs(b.Context(), "default", testTime, 100); return err }},
+		{"next_jobs", func() error { _, err := s.NextJobs(b.Context(), "default", testTime, 100); return err }},
 		{"next_due", func() error { _, err := s.NextDueTime(b.Context(), "default", testTime); return err }},
 		{"list_active", func() error {
 			_, err := s.Batches(b.Context(), job.BatchFilter{States: []job.BatchState{job.BatchOpen, job.BatchActive}, Limit: 50})

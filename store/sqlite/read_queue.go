@@ -17,10 +17,10 @@ SELECT seq, priority, starting + queued + running + cancelling, succeeded + fail
  WHERE account = $1 AND state IN ('OPEN', 'ACTIVE') AND waiting > 0
  ORDER BY priority DESC, seq`
 
-func (r queries) DispatchableBatches(ctx context.Context, accountID string) ([]job.Share, error) {
-	scan := func(r row) (s job.Share, err error) {
-		err = r.Scan(&s.Seq, &s.Priority, &s.InFlight, &s.Ended)
-		return s, err
+func (r queries) DispatchableBatches(ctx context.Context, accountID string) ([]store.DispatchableBatch, error) {
+	scan := func(r row) (b store.DispatchableBatch, err error) {
+		err = r.Scan(&b.Seq, &b.Priority, &b.InFlight, &b.Ended)
+		return b, err
 	}
 	return all(ctx, r.q, scan, dispatchable, accountID)
 }
