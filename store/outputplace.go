@@ -111,7 +111,7 @@ func (u *unit) describeOwner(seq int64, batchID string, candidates []output, j j
 		case err != nil:
 			return "", err
 		case number == 0:
-			return fmt.Sprintf("is where key %q has been written to, which this batch leaves out", key), nil
+			return fmt.Sprintf("is where the job with key %q has written, which this batch skips", key), nil
 		case key == "":
 			return fmt.Sprintf("is written to by job %s already", id), nil
 		default:

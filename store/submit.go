@@ -13,9 +13,9 @@ import (
 
 // Submit stores a batch with all of its jobs, or nothing. An empty id is filled
 // with a new one and an empty state according to Open; Seq, Counts, Skipped, Revision
-// and the times are set here. If a batch with this RequestID and PayloadHash is there already it is returned as it is now, and
-// created is false; with another hash, and for a repeated batch id or job key, the
-// answer is [job.ErrExists]. A deleted batch has given its RequestID free.
+// and the times are set here. If a batch with this RequestID and PayloadHash exists already, it
+// is returned as it is now, and created is false. With another hash, and for a repeated batch id
+// or job key, the answer is [job.ErrExists]. The RequestID of a deleted batch is free.
 //
 // The caller has checked that no two of the jobs have one output path.
 //
@@ -59,7 +59,7 @@ func (u *unit) submit(sub job.Submission, now time.Time) (job.Batch, error) {
 	if _, err := u.insertSkipped(b.Seq, skipped); err != nil {
 		return job.Batch{}, err
 	}
-	if b.Open && b.ToldApartBy == job.ByOutputPath { // it will be added to
+	if b.Open && b.ToldApartBy == job.ByOutputPath { // jobs are going to be added
 		u.outputs.keep(b.Seq, &batchOutputs{skipped: true})
 		u.addOutputs(b.Seq, 0, jobs, skipped)
 	}

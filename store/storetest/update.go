@@ -12,8 +12,7 @@ import (
 	"github.com/stokerd/stoker/store"
 )
 
-// jobKeepsFields fills every field there is, so that a new field of a job cannot
-// be forgotten.
+// jobKeepsFields fills every field by reflection, so it covers new fields of a job as well.
 func jobKeepsFields(f *fixture) {
 	b := f.submit(1, nil)
 	want := f.job(b, 1)
@@ -233,7 +232,7 @@ func updateJobsObjects(f *fixture) {
 }
 
 // concurrentChanges lets many callers change few jobs at once, some in ways that
-// are refused, and checks that the books balance.
+// are refused, and compares versions, revisions and counts afterwards.
 func concurrentChanges(f *fixture) {
 	const callers, rounds, jobs = 8, 40, 5
 	b := f.submit(jobs, nil)
