@@ -29,8 +29,9 @@ type Engine interface {
 
 // Tx is the transaction of a unit of work. Its reads see what it has written.
 //
-// After an error of the database nothing more can be done with it than to roll it back. An
-// answer such as [job.ErrNotFound] of a read is no error of the database.
+// After an error of the database nothing more can be done with it than to roll it back, and Err
+// returns that error. Every error of a method that writes is one. The [job.ErrNotFound] of a read
+// is none.
 type Tx interface {
 	Reader
 	// Load reads what the members of a unit have declared. On a database that has other

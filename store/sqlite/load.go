@@ -34,7 +34,8 @@ const (
 	oneJob      = `SELECT ` + jobColumns + ` FROM jobs AS j JOIN (SELECT $3 AS id) AS b WHERE j.batch = $1 AND j.number = $2`
 	manyJobs    = `
 SELECT ` + jobColumns + `
-  FROM (SELECT $3 AS id) AS b CROSS JOIN json_each($2) AS n CROSS JOIN jobs AS j ON j.batch = $1 AND j.number = n.value`
+  FROM batches AS b CROSS JOIN json_each($2) AS n CROSS JOIN jobs AS j ON j.batch = b.seq AND j.number = n.value
+ WHERE b.seq = $1`
 )
 
 // Load reads the batches, then the jobs of each.
@@ -80,5 +81,5 @@ func (t *transaction) loadJobs(ctx context.Context, b *job.Batch, ids []job.ID) 
 	case 1:
 		return all(ctx, t, scanJob, oneJob, b.Seq, numbers[0], b.ID)
 	}
-	return all(ctx, t, scanJob, manyJobs, b.Seq, encode(numbers), b.ID)
+	return all(ctx, t, scanJob, manyJobs, b.Seq, encode(numbers))
 }

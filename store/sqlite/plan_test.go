@@ -26,6 +26,8 @@ func TestPlans(t *testing.T) {
 		{"ranks: blocks", readyBlocks, "PRIMARY KEY (batch=? AND block<?)", false},
 		{"ranks: numbers of a block", readyNumbers, "COVERING INDEX jobs_ready (batch=? AND number>? AND number<?)", false},
 		{"ranks: jobs after their back-off", dueRetryNumbers, "COVERING INDEX jobs_backoff (batch=? AND next_attempt_time<?)", false},
+		{"load: batches", manyHeaders, "INDEX sqlite_autoindex_batches_1 (id=?)", true},
+		{"load: jobs", manyJobs, "PRIMARY KEY (batch=? AND number=?)", false},
 		{"next due: batches", nextDue, "batches_dispatch (account=?)", false},
 		{"next due: jobs", nextDue, "jobs_backoff (batch=? AND next_attempt_time>?)", false},
 		{"batches by state", batchesByState, "batches_state (state=? AND seq<?)", false},
