@@ -25,6 +25,7 @@ import (
 	"github.com/stokerd/stoker/internal/testkit/middlebox"
 	"github.com/stokerd/stoker/job"
 	"github.com/stokerd/stoker/store"
+	"github.com/stokerd/stoker/store/sqlite"
 )
 
 // ways are all ways in which what stands between a client and the server breaks a call.
@@ -68,7 +69,7 @@ const batches = "/stoker.v1.BatchService/"
 func through(t *testing.T, o client.Options, method string, faults []*middlebox.Fault, f func(t *testing.T, c far)) {
 	t.Helper()
 	bubble.Test(t, func(t *testing.T) {
-		table, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "stoker.db"), store.Options{Unsafe: true})
+		table, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "stoker.db"), store.Options{Unsafe: true})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -20,6 +20,7 @@ import (
 	"github.com/stokerd/stoker/job"
 	"github.com/stokerd/stoker/server"
 	"github.com/stokerd/stoker/store"
+	"github.com/stokerd/stoker/store/sqlite"
 )
 
 // life is one life of a real server over a job table that outlives it.
@@ -60,7 +61,7 @@ func (l *life) end() {
 // TestWatchSurvivesRestarts follows a batch through three lives of a server.
 func TestWatchSurvivesRestarts(t *testing.T) {
 	bubble.Test(t, func(t *testing.T) {
-		table, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "stoker.db"), store.Options{Unsafe: true})
+		table, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "stoker.db"), store.Options{Unsafe: true})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -9,6 +9,7 @@ import (
 	"github.com/stokerd/stoker/bitmovin/simulator"
 	"github.com/stokerd/stoker/job"
 	"github.com/stokerd/stoker/store"
+	"github.com/stokerd/stoker/store/sqlite"
 )
 
 // BenchmarkDecision measures what the loop does after a wakeup: it reads settings,
@@ -50,7 +51,7 @@ func decideAnew(b *testing.B, d *accountLoop) {
 // ended, 960 that run and 40 that are queued, and 1,000 that wait.
 func benchLoop(b *testing.B, finished int) *accountLoop {
 	b.Helper()
-	table, err := store.Open(b.Context(), filepath.Join(b.TempDir(), "stoker.db"), store.Options{Unsafe: true})
+	table, err := sqlite.Open(b.Context(), filepath.Join(b.TempDir(), "stoker.db"), store.Options{Unsafe: true})
 	if err != nil {
 		b.Fatal(err)
 	}

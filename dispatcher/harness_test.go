@@ -19,6 +19,7 @@ import (
 	"github.com/stokerd/stoker/internal/testkit/bubble"
 	"github.com/stokerd/stoker/job"
 	"github.com/stokerd/stoker/store"
+	"github.com/stokerd/stoker/store/sqlite"
 )
 
 // exhaustive has tables of tests try all combinations, not only every pair.
@@ -75,7 +76,7 @@ func inWorld(t *testing.T, sim *simulator.Simulator, test func(w *world)) {
 
 func (w *world) open() {
 	w.t.Helper()
-	s, err := store.Open(w.ctx, w.path, store.Options{Unsafe: true})
+	s, err := sqlite.Open(w.ctx, w.path, store.Options{Unsafe: true})
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -86,7 +87,7 @@ func (w *world) open() {
 func (w *world) backup() (path string) {
 	w.t.Helper()
 	path = w.path + ".backup"
-	if err := w.store.Backup(w.ctx, path); err != nil {
+	if err := sqlite.Backup(w.ctx, w.path, path); err != nil {
 		w.t.Fatal(err)
 	}
 	return path

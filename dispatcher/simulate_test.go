@@ -10,6 +10,7 @@ import (
 	"github.com/stokerd/stoker/internal/clock"
 	"github.com/stokerd/stoker/job"
 	"github.com/stokerd/stoker/store"
+	"github.com/stokerd/stoker/store/sqlite"
 )
 
 // TestSimulate runs the same work as Run does in a bubble, and as Simulate does by a
@@ -55,7 +56,7 @@ func (l workload) simulate(t *testing.T) simulator.Stats {
 	platform := l.simulated()
 	platform.Clock = sim
 	defer platform.Close()
-	table, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "stoker.db"), store.Options{Unsafe: true})
+	table, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "stoker.db"), store.Options{Unsafe: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -84,7 +85,7 @@ func TestSimulateWantsOneAccount(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	table, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "stoker.db"), store.Options{Unsafe: true})
+	table, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "stoker.db"), store.Options{Unsafe: true})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,6 +20,7 @@ import (
 	"github.com/stokerd/stoker/job"
 	"github.com/stokerd/stoker/server"
 	"github.com/stokerd/stoker/store"
+	"github.com/stokerd/stoker/store/sqlite"
 )
 
 // benchWorld is a client of a server on a loopback port over a durable job table.
@@ -32,7 +33,7 @@ func benchWorld(b *testing.B) stokerv1.BatchServiceClient {
 // benchTable is benchWorld with its job table.
 func benchTable(b *testing.B) (*store.Store, stokerv1.BatchServiceClient) {
 	b.Helper()
-	table, err := store.Open(b.Context(), filepath.Join(b.TempDir(), "stoker.db"), store.Options{})
+	table, err := sqlite.Open(b.Context(), filepath.Join(b.TempDir(), "stoker.db"), store.Options{})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/stokerd/stoker/job"
 	"github.com/stokerd/stoker/server"
 	"github.com/stokerd/stoker/store"
+	"github.com/stokerd/stoker/store/sqlite"
 )
 
 // audience is a batch under watch by many: what happens to it, and who looks on.
@@ -92,7 +93,7 @@ func TestFigures(t *testing.T) {
 
 // watch has the audience watch a batch of a real server over a durable job table.
 func (a audience) watch(t *testing.T) reach {
-	table, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "stoker.db"), store.Options{})
+	table, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "stoker.db"), store.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/stokerd/stoker/job"
 	"github.com/stokerd/stoker/server"
 	"github.com/stokerd/stoker/store"
+	"github.com/stokerd/stoker/store/sqlite"
 )
 
 var _ server.Store = (*store.Store)(nil)
@@ -46,7 +47,7 @@ func newWorld(t *testing.T, change func(*server.Config)) *world {
 	t.Helper()
 	w := &world{t: t}
 	var err error
-	w.store, err = store.Open(t.Context(), filepath.Join(t.TempDir(), "stoker.db"), store.Options{Unsafe: true})
+	w.store, err = sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "stoker.db"), store.Options{Unsafe: true})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,53 +2,100 @@ package store
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
 	"github.com/stokerd/stoker/job"
 )
 
-const selectSettings = `SELECT paused, paused_reason, paused_time, queue_target FROM accounts WHERE id = $1`
-
-func scanSettings(r row) (a job.AccountSettings, err error) {
-	var since stamp
-	err = r.Scan(&a.Paused, &a.PausedReason, &since, &a.QueueTarget)
-	a.PausedReason, a.PausedSince = job.Shorten(a.PausedReason, job.MaxReason), since.time()
-	return a, err
-}
-
 // AccountSettings returns what was saved for an account, the zero value if
 // nothing was.
 func (s *Store) AccountSettings(ctx context.Context, id string) (job.AccountSettings, error) {
-	a, err := one(ctx, s.reader, scanSettings, selectSettings, id)
-	if err != nil && !errors.Is(err, job.ErrNotFound) {
+	a, err := ignoreMissing(s.engine.AccountSettings(ctx, id))
+	if err != nil {
 		return job.AccountSettings{}, fmt.Errorf("settings of account %s: %w", id, err)
 	}
 	return a, nil
 }
 
 // UpdateAccountSettings changes what is saved for an account, in one transaction, and wakes
-// whoever works on the account. An error of f changes nothing and is returned.
+// the account's loop. An error of f changes nothing and is returned. f may be called twice and
+// must do nothing else.
 func (s *Store) UpdateAccountSettings(ctx context.Context, id string, now time.Time, f func(*job.AccountSettings) error) (job.AccountSettings, error) {
-	a, err := write(ctx, s, "save settings of account "+id, func(t *tx) (job.AccountSettings, error) {
-		a, err := one(ctx, t, scanSettings, selectSettings, id)
-		if err != nil && !errors.Is(err, job.ErrNotFound) {
+	o := op{what: "save settings of account " + id, readsTable: true}
+	a, err := write(ctx, s, o, func(u *unit) (job.AccountSettings, error) {
+		a, err := ignoreMissing(u.tx.AccountSettings(u.ctx, id))
+		if err != nil {
 			return a, err
 		}
 		if err := f(&a); err != nil {
 			return a, err
 		}
-		const save = `INSERT OR REPLACE INTO accounts (id, paused, paused_reason, paused_time, queue_target, update_time) VALUES ($1, $2, $3, $4, $5, $6)`
-		_, err = t.exec(save, id, a.Paused, a.PausedReason, ms(a.PausedSince), a.QueueTarget, ms(now))
-		return a, err
+		u.rows.Settings = append(u.rows.Settings, SettingsRow{AccountID: id, Settings: a, UpdateTime: now})
+		return a, nil
 	})
 	if err != nil {
 		return job.AccountSettings{}, err
 	}
-	s.board.mu.Lock()
-	s.board.settings[id] = a
-	s.board.mu.Unlock()
+	s.board.setSettings(id, a)
 	s.notify([]job.Change{{AccountID: id, Dispatch: true}})
 	return a, nil
+}
+
+// DailyStarts returns how many starts an account has made on the day of now.
+func (s *Store) DailyStarts(ctx context.Context, accountID string, now time.Time) (job.DailyStarts, error) {
+	d, err := ignoreMissing(s.engine.DailyStarts(ctx, accountID))
+	if err != nil {
+		return job.DailyStarts{}, fmt.Errorf("starts of account %s: %w", accountID, err)
+	}
+	if today := job.Day(now); d.Day.Before(today) {
+		return job.DailyStarts{Day: today}, nil
+	}
+	return d, nil // of a later day if the clock was set back: then it is the stricter count
+}
+
+// ForgiveStarts lets an account make as many starts as its ceiling allows once more, on the
+// day of now, and wakes the account's loop.
+func (s *Store) ForgiveStarts(ctx context.Context, accountID string, now time.Time) error {
+	o := op{what: "forgive the starts of account " + accountID}
+	err := writeOnly(ctx, s, o, func(u *unit) error {
+		if err := u.claimStarts(accountID); err != nil {
+			return err
+		}
+		u.rows.ForgivenStarts = append(u.rows.ForgivenStarts, ForgivenStarts{AccountID: accountID, Day: job.Day(now)})
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	s.board.forgive(accountID)
+	s.notify([]job.Change{{AccountID: accountID, Dispatch: true}})
+	return nil
+}
+
+// ReconcileSince returns since when the platform may hold encodings of an account that the
+// job table does not know of: when a batch of it, or one of its jobs, was last changed in
+// a way that watchers see, before this process changed anything. If an earlier process
+// did not get as far as [Store.MarkReconciled], it is the time before that one changed anything.
+// It is the zero time if there is nothing to compare.
+func (s *Store) ReconcileSince(ctx context.Context, accountID string) (time.Time, error) {
+	since, err := write(ctx, s, op{what: "last change", readsTable: true}, func(u *unit) (time.Time, error) {
+		return u.tx.ReconcileSince(u.ctx, accountID)
+	})
+	if err != nil {
+		return time.Time{}, fmt.Errorf("account %s: %w", accountID, err)
+	}
+	return since, nil
+}
+
+// MarkReconciled notes that the job table knows all that the platform holds of an account.
+func (s *Store) MarkReconciled(ctx context.Context, accountID string) error {
+	o := op{what: "note that account " + accountID + " is reconciled"}
+	return writeOnly(ctx, s, o, func(u *unit) error {
+		if err := u.claim("reconciled", accountID, ""); err != nil {
+			return err
+		}
+		u.rows.ReconciledAccounts = append(u.rows.ReconciledAccounts, accountID)
+		return nil
+	})
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-// board holds what the parts of the process tell each other about accounts and nobody has to
-// remember: how each account stands, and how its webhooks do.
+// board holds what the parts of the process tell each other about accounts and what is not kept
+// across restarts: the status of each account and of its webhooks.
 type board struct {
 	mu       sync.Mutex
 	statuses map[string]job.AccountStatus
@@ -25,23 +25,24 @@ func newBoard() *board {
 	}
 }
 
-// PublishAccountStatus replaces how an account stands, for [Store.AccountStatus]. It is not
-// kept across restarts. Only accounts that have been published can be asked for.
+// PublishAccountStatus replaces the status of an account that [Store.AccountStatus] returns. It is
+// not kept across restarts.
 func (s *Store) PublishAccountStatus(a job.AccountStatus) {
 	s.board.mu.Lock()
 	defer s.board.mu.Unlock()
 	s.board.statuses[a.ID] = a
 }
 
-// PublishWebhooks replaces how the webhooks of an account stand, which its status shows.
+// PublishWebhooks replaces the status of the webhooks of an account, which is part of its own.
 func (s *Store) PublishWebhooks(accountID string, w job.Webhooks) {
 	s.board.mu.Lock()
 	defer s.board.mu.Unlock()
 	s.board.webhooks[accountID] = w
 }
 
-// AccountStatus returns how an account stands, with settings as they were changed last even
-// if nobody has acted on them yet; false if there is no such account. It reads no table.
+// AccountStatus returns the status of an account, with settings as they were changed last even
+// if the account's loop has not acted on them yet; false if no status was published. It reads no
+// table.
 func (s *Store) AccountStatus(id string) (job.AccountStatus, bool) {
 	s.board.mu.Lock()
 	defer s.board.mu.Unlock()
@@ -49,7 +50,7 @@ func (s *Store) AccountStatus(id string) (job.AccountStatus, bool) {
 	return s.board.complete(a), ok
 }
 
-// AccountStatuses returns how all accounts stand, by id. It reads no table.
+// AccountStatuses returns the status of all accounts, by id. It reads no table.
 func (s *Store) AccountStatuses() []job.AccountStatus {
 	s.board.mu.Lock()
 	defer s.board.mu.Unlock()
@@ -60,7 +61,7 @@ func (s *Store) AccountStatuses() []job.AccountStatus {
 	return all
 }
 
-// complete adds to a published status what others have said since.
+// complete adds the latest settings and webhooks to a published status.
 func (b *board) complete(a job.AccountStatus) job.AccountStatus {
 	if settings, ok := b.settings[a.ID]; ok {
 		a = a.With(settings)
@@ -69,6 +70,13 @@ func (b *board) complete(a job.AccountStatus) job.AccountStatus {
 		a.Webhooks = &w
 	}
 	return a
+}
+
+// setSettings has the status of an account show settings as they were just changed.
+func (b *board) setSettings(accountID string, settings job.AccountSettings) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.settings[accountID] = settings
 }
 
 // forgive has the status of an account show that it may start again, until it is published anew.
@@ -83,8 +91,8 @@ func (b *board) forgive(accountID string) {
 	b.statuses[accountID] = a.With(b.settings[accountID])
 }
 
-// HintEncoding says that an encoding of an account is worth a look at the platform. It wakes
-// whoever follows the account, and is kept nowhere.
+// HintEncoding says that the status of an encoding of an account should be read from the platform.
+// It wakes the account's loop, and is kept nowhere.
 func (s *Store) HintEncoding(accountID, encodingID string) {
 	if encodingID != "" {
 		s.notify([]job.Change{{AccountID: accountID, EncodingID: encodingID}})

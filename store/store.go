@@ -1,9 +1,9 @@
 package store
 
 import (
+	"cmp"
 	"context"
-	"database/sql"
-	"errors"
+	"fmt"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -11,10 +11,10 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-// Options are the choices [Open] leaves to its caller. The zero value is ready
+// Options are the choices that opening a job table leaves to its caller. The zero value is ready
 // for production.
 type Options struct {
-	// Logger hears about trouble in the background. Default: nobody.
+	// Logger gets the problems of work in the background. Default: they are not logged.
 	Logger *slog.Logger
 	// OnChange is called after every commit that watchers or the dispatcher
 	// should know of, with one change for each batch concerned. The goroutine that
@@ -22,15 +22,15 @@ type Options struct {
 	// that writes. See also [Store.SetOnChange].
 	OnChange func([]job.Change)
 	// Unsafe leaves flushing to the operating system. A power failure may then
-	// damage the file; a crash of the process alone cannot. Meant for tests.
+	// damage the table; a crash of the process alone cannot. Meant for tests.
 	Unsafe bool
 	// Readers is how many connections read side by side. Default 4: more of
 	// them take processor time from the writer.
 	Readers int
 }
 
-// defaultReaders is the default of [Options.Readers].
-const defaultReaders = 4
+// DefaultReaders is the default of [Options.Readers].
+const DefaultReaders = 4
 
 // The values the methods take and give are those of package job, so that
 // callers can name them without knowing this package.
@@ -43,29 +43,43 @@ type (
 	AccountSettings = job.AccountSettings
 )
 
+var errClosed = fmt.Errorf("%w: it has been closed", job.ErrUnavailable)
+
 // Store is the job table. Its methods may be called concurrently.
 type Store struct {
-	path     string
+	engine   Engine
 	log      *slog.Logger
-	instance string
 	onChange atomic.Pointer[func([]job.Change)]
+	writer   *writer
 
-	lock    *fileLock
-	writeDB *sql.DB
-	writer  *writer
-	reader  *reader
-
-	reap       chan struct{} // capacity 1: there are deleted batches to clear away
+	reap       chan struct{} // capacity 1: there are deleted batches to remove
 	board      *board
 	background sync.WaitGroup
 	stop       context.CancelCauseFunc
 	closeOnce  func() error
 }
 
+// New makes a job table of an engine, which the Store closes. Callers use the function Open of an
+// engine's package, such as store/sqlite.
+func New(engine Engine, o Options) *Store {
+	s := &Store{
+		engine: engine, log: cmp.Or(o.Logger, slog.New(slog.DiscardHandler)), board: newBoard(), reap: make(chan struct{}, 1),
+	}
+	s.SetOnChange(o.OnChange)
+	ctx, stop := context.WithCancelCause(context.Background())
+	s.stop = stop
+	s.writer = startWriter(ctx, engine, s.log, s.notify)
+	s.closeOnce = sync.OnceValue(s.close)
+	s.background.Go(func() { s.reapDeleted(ctx) })
+	s.background.Go(func() { s.recountOnce(ctx) })
+	s.reap <- struct{}{} // an earlier process may not have come to the end of it
+	return s
+}
+
 // InstanceID is a random word of lower-case letters and digits that was made
-// together with the file. It tells this service's encodings at the platform from
+// together with the table. It tells this service's encodings at the platform from
 // everybody else's.
-func (s *Store) InstanceID() string { return s.instance }
+func (s *Store) InstanceID() string { return s.engine.InstanceID() }
 
 // SetOnChange replaces [Options.OnChange], for the commits from now on.
 func (s *Store) SetOnChange(f func([]job.Change)) { s.onChange.Store(&f) }
@@ -77,12 +91,12 @@ func (s *Store) notify(changes []job.Change) {
 }
 
 // Close finishes the writes that have been handed in, refuses further ones and
-// lets go of the file. A second call does nothing more.
+// releases the table. A second call does nothing more.
 func (s *Store) Close() error { return s.closeOnce() }
 
 func (s *Store) close() error {
 	s.stop(errClosed)
 	s.writer.close()
 	s.background.Wait()
-	return errors.Join(s.writer.release(), s.reader.close(), s.writeDB.Close(), s.lock.release())
+	return s.engine.Close()
 }

@@ -2,11 +2,9 @@ package store
 
 import (
 	"context"
-	"database/sql"
-	"database/sql/driver"
-	"errors"
 	"fmt"
 	"log/slog"
+	"runtime/debug"
 
 	"github.com/stokerd/stoker/job"
 )
@@ -15,115 +13,74 @@ import (
 // first one wait without saving much more.
 const groupLimit = 256
 
-// writer runs all writes, one after the other, in its own goroutine and on its
-// own connection. A connection that may have been harmed by an error is given up,
-// and the next write opens another: a disk that comes back is found again.
+// writer runs all writes, one group after the other, in its own goroutine.
 type writer struct {
-	db      *sql.DB
+	engine  Engine
 	log     *slog.Logger
-	conn    *sql.Conn            // nil after it was given up; used by the goroutine alone, as is stmts
-	stmts   map[string]*sql.Stmt // by text, prepared on conn
-	changed func([]job.Change)
-	began   bool // something has been committed; used by the goroutine alone
-	outputs *outputs
+	notify  func([]job.Change)
+	outputs *outputIndex
+	unit    *unit // used by the goroutine alone
 
 	ops     chan *op
 	closing chan struct{} // closed: take no more
 	closed  chan struct{} // closed: the goroutine has ended
 }
 
-// op is one write: a function that runs in a transaction, perhaps together with
-// others, perhaps once more by itself. done gets its outcome after the commit.
+// op is one write: what it touches, and a function that runs in a unit of work, perhaps together
+// with others, perhaps once more by itself.
 type op struct {
-	run  func(*tx) error
+	what string // it does, for errors of the database
+
+	batch     string      // id; empty: it touches none that exists
+	jobs      []job.ID    // of that batch
+	selection *job.Filter // of that batch
+	// readsTable is set if run asks the transaction for more than it has declared. The rows of
+	// the members before it are written first.
+	readsTable bool
+
+	run  func(*unit) error
 	err  error
-	done chan error // capacity 1
+	done chan error // capacity 1; gets the outcome after the commit
 }
 
-func startWriter(ctx context.Context, db *sql.DB, log *slog.Logger, changed func([]job.Change)) (*writer, error) {
+func startWriter(ctx context.Context, engine Engine, log *slog.Logger, notify func([]job.Change)) *writer {
+	outputs := newOutputIndex()
 	w := &writer{
-		db: db, log: log, stmts: map[string]*sql.Stmt{}, changed: changed, outputs: newOutputs(),
+		engine: engine, log: log, notify: notify, outputs: outputs, unit: newUnit(outputs),
 		ops: make(chan *op, groupLimit), closing: make(chan struct{}), closed: make(chan struct{}),
 	}
-	if err := w.connect(ctx); err != nil {
-		return nil, err
-	}
-	// A context that ends in the middle of a statement makes SQLite roll back the
-	// whole transaction, with everybody else's writes in it. So no context of a
-	// caller reaches a statement of the writer.
+	// A context that ends in the middle of a statement takes the whole transaction down, with
+	// everybody else's writes in it. So no caller's context reaches a statement of the writer.
 	go w.loop(context.WithoutCancel(ctx))
-	return w, nil
+	return w
 }
 
-// close takes no more writes and returns when those at hand are done.
+// close takes no more writes and returns when those that were handed in are done.
 func (w *writer) close() {
 	close(w.closing)
 	<-w.closed
 }
 
-// connect sees to it that there is a connection.
-func (w *writer) connect(ctx context.Context) error {
-	if w.conn != nil {
-		return nil
-	}
-	conn, err := w.db.Conn(ctx)
-	if err != nil {
-		return fmt.Errorf("connect the writer: %w", interpret(err))
-	}
-	w.conn = conn
-	return nil
-}
-
-// release gives the connection back, after close.
-func (w *writer) release() error {
-	if w.conn == nil {
-		return nil
-	}
-	err := errors.Join(w.closeStmts(), w.conn.Close())
-	w.conn = nil
-	return err
-}
-
-func (w *writer) closeStmts() error {
-	var errs []error
-	for _, s := range w.stmts {
-		errs = append(errs, s.Close())
-	}
-	clear(w.stmts)
-	return errors.Join(errs...)
-}
-
-// giveUp closes the connection for good after an error that may have harmed it.
-// What was not committed is gone with it.
-func (w *writer) giveUp(why error) {
-	if w.conn == nil || !harmful(why) {
-		return
-	}
-	w.log.Warn("connection of the writer given up", "err", why)
-	// Closed, not put back into the pool for the next caller. Whatever there is to
-	// complain about, why has said it.
-	_ = w.closeStmts()
-	_ = w.conn.Raw(func(any) error { return driver.ErrBadConn })
-	w.conn = nil
-}
-
-// write runs one write and returns its result after the commit, with trouble of
-// the database described by what. Errors of run itself come back as they are.
-func write[T any](ctx context.Context, s *Store, what string, run func(*tx) (T, error)) (T, error) {
+// write runs one write and returns its result after the commit. An error of the database names
+// what was done; an error of run itself comes back as it is.
+func write[T any](ctx context.Context, s *Store, o op, run func(*unit) (T, error)) (T, error) {
 	var result, none T
-	o := &op{done: make(chan error, 1)}
-	o.run = func(t *tx) (err error) {
-		result, err = run(t)
-		if t.broken != nil {
-			return fmt.Errorf("%s: %w", what, t.broken)
-		}
+	o.done = make(chan error, 1)
+	o.run = func(u *unit) (err error) {
+		result, err = run(u)
 		return err
 	}
 	// When this returns early the goroutine may still write to result.
-	if err := s.writer.do(ctx, o); err != nil {
+	if err := s.writer.do(ctx, &o); err != nil {
 		return none, err
 	}
 	return result, nil
+}
+
+// writeOnly is a write without a result.
+func writeOnly(ctx context.Context, s *Store, o op, run func(*unit) error) error {
+	_, err := write(ctx, s, o, func(u *unit) (struct{}, error) { return struct{}{}, run(u) })
+	return err
 }
 
 // do hands o to the goroutine and waits for its outcome.
@@ -174,7 +131,7 @@ func (w *writer) loop(ctx context.Context) {
 	}
 }
 
-// gather collects what is waiting already.
+// gather collects the writes that are waiting already.
 func (w *writer) gather(first *op) []*op {
 	group := []*op{first}
 	for len(group) < groupLimit {
@@ -188,117 +145,111 @@ func (w *writer) gather(first *op) []*op {
 	return group
 }
 
-// commit runs a group in one transaction and answers its members. If a statement
-// of one of them fails, all are run again one by one, so that each gets the
-// outcome that is its own.
+// commit runs a group in one unit of work and answers its members. If one of them takes the unit
+// down, all are run again one by one, so that each gets the outcome that is its own.
 func (w *writer) commit(ctx context.Context, group []*op) {
-	changes, whole := w.try(ctx, group)
-	if !whole && len(group) > 1 {
+	changes, done := w.try(ctx, group)
+	if !done {
 		for _, o := range group {
 			w.commit(ctx, []*op{o})
 		}
 		return
 	}
-	w.changed(changes)
+	w.notify(changes)
 	for _, o := range group {
 		o.done <- o.err
 	}
 }
 
-// try runs a group in one transaction. It returns false if a statement of one of
-// its members failed; then nothing was written. If the transaction itself cannot
-// begin or commit, that is every member's outcome.
-func (w *writer) try(ctx context.Context, group []*op) (changes []job.Change, whole bool) {
+// try runs a group in one unit of work. It returns false if the group is to be run again one by
+// one; then nothing was written. If the transaction itself cannot begin or commit, that is the
+// outcome of every member.
+func (w *writer) try(ctx context.Context, group []*op) (changes []job.Change, done bool) {
 	for _, o := range group {
 		o.err = nil // of an earlier try
 	}
-	if err := w.begin(ctx); err != nil {
+	tx, err := w.engine.Begin(ctx)
+	if err != nil {
 		fail(group, "begin", err)
 		return nil, true
 	}
-	if err := w.remember(ctx); err != nil {
-		w.rollback(ctx, err)
-		fail(group, "remember the last change", err)
-		return nil, true
-	}
-	t := newTx(ctx, w)
-	for _, o := range group {
-		o.err = o.run(t)
-		if t.broken != nil {
-			w.rollback(ctx, t.broken)
+	u := w.unit
+	u.begin(ctx, tx)
+	defer u.end()
+	if err := u.runAll(group); err != nil {
+		w.rollback(ctx, tx)
+		if len(group) > 1 {
 			return nil, false
 		}
+		w.failAlone(group[0], u, err)
+		return nil, true
 	}
-	if err := t.flush(); err != nil {
-		w.rollback(ctx, err)
-		fail(group, "write batches", err)
-		return nil, len(group) == 1
-	}
-	if err := w.exec(ctx, "COMMIT"); err != nil {
-		w.rollback(ctx, err)
+	if err := tx.Commit(ctx); err != nil {
+		w.rollback(ctx, tx)
 		fail(group, "commit", err)
 		return nil, true
 	}
-	w.began = true
-	return t.changes(), true
+	return u.changes(), true
 }
 
-// remember notes in the first transaction, before anything is written, what the job table
-// knew when it was opened; see [Store.ReconcileSince].
-func (w *writer) remember(ctx context.Context) error {
-	if w.began {
-		return nil
+// runAll runs the members of a group and writes their rows. An error of a member that leaves the
+// unit intact is kept in the member. A panic ends the unit: nothing says how far the member got.
+func (u *unit) runAll(group []*op) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			u.panicked = &panicError{value: p, stack: debug.Stack()}
+			err = u.panicked
+		}
+	}()
+	if err := u.load(group); err != nil {
+		return err
 	}
-	return w.exec(ctx, rememberLastChange)
+	for _, o := range group {
+		o.err = o.call(u)
+		if err := u.tx.Err(); err != nil {
+			return err
+		}
+	}
+	return u.flush()
+}
+
+// call runs one member.
+func (o *op) call(u *unit) error {
+	if o.readsTable {
+		if err := u.flush(); err != nil {
+			return err
+		}
+	}
+	return o.run(u)
+}
+
+// panicError is a panic of a function that a caller handed in.
+type panicError struct {
+	value any
+	stack []byte
+}
+
+func (e *panicError) Error() string { return fmt.Sprintf("panic: %v", e.value) }
+
+// failAlone gives a member that ran by itself the error that took its unit down.
+func (w *writer) failAlone(o *op, u *unit, err error) {
+	if p := u.panicked; p != nil {
+		w.log.Error("a write panicked and was rolled back", "write", o.what, "panic", p.value, "stack", string(p.stack))
+	}
+	o.err = fmt.Errorf("%s: %w", o.what, err)
 }
 
 // fail gives every member of the group that did not fail by itself the same outcome.
 func fail(group []*op, what string, err error) {
 	for _, o := range group {
 		if o.err == nil {
-			o.err = fmt.Errorf("%s: %w", what, err)
+			o.err = fmt.Errorf("%s: %s: %w", o.what, what, err)
 		}
 	}
 }
 
-func (w *writer) exec(ctx context.Context, text string) error {
-	stmt, err := w.stmt(ctx, text) //nolint:sqlclosecheck // kept for the next time
-	if err != nil {
-		return err
-	}
-	if _, err := stmt.ExecContext(ctx); err != nil {
-		return interpret(err)
-	}
-	return nil
-}
-
-// begin opens a transaction, on a new connection if the last one was given up.
-func (w *writer) begin(ctx context.Context) error {
-	if err := w.connect(ctx); err != nil {
-		return err
-	}
-	err := w.exec(ctx, "BEGIN IMMEDIATE")
-	w.giveUp(err)
-	return err
-}
-
-// rollback leaves no transaction open. SQLite may have rolled back by itself, on
-// a full disk for example; that there is nothing left to do is then no trouble.
-func (w *writer) rollback(ctx context.Context, why error) {
+// rollback takes back a transaction. What is known of output paths may come from it.
+func (w *writer) rollback(ctx context.Context, tx Tx) {
 	w.outputs.reset()
-	_ = w.exec(ctx, "ROLLBACK")
-	w.giveUp(why)
-}
-
-// stmt prepares a statement once.
-func (w *writer) stmt(ctx context.Context, text string) (*sql.Stmt, error) {
-	if stmt, ok := w.stmts[text]; ok {
-		return stmt, nil
-	}
-	stmt, err := w.conn.PrepareContext(ctx, text)
-	if err != nil {
-		return nil, interpret(err)
-	}
-	w.stmts[text] = stmt
-	return stmt, nil
+	tx.Rollback(ctx)
 }

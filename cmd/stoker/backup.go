@@ -10,7 +10,7 @@ import (
 
 	"github.com/stokerd/stoker/internal/config"
 	"github.com/stokerd/stoker/job"
-	"github.com/stokerd/stoker/store"
+	"github.com/stokerd/stoker/store/sqlite"
 )
 
 func backupCommand(c *cli) *cobra.Command {
@@ -40,7 +40,7 @@ Exit codes: 0 copied; 1 could not copy; 2 wrong usage, nothing to copy, or FILE 
 			if err != nil {
 				return err
 			}
-			if err := store.Backup(cmd.Context(), cfg.DB, args[0]); err != nil {
+			if err := sqlite.Backup(cmd.Context(), cfg.DB, args[0]); err != nil {
 				return explainBackup(cfg, args[0], err)
 			}
 			c.note("%s copied to %s", cfg.DB, args[0])
@@ -63,8 +63,8 @@ func explainBackup(cfg *config.Config, to string, err error) error {
 		return usagef("%s exists already, and a backup overwrites nothing: name another file", to)
 	case errors.Is(err, job.ErrNotFound):
 		return usagef("%s: there is no job table: name the one of the service with --db", cfg.DB)
-	case errors.Is(err, store.ErrNotDatabase):
-		return usagef("%s: %w: name the one of the service with --db", cfg.DB, store.ErrNotDatabase)
+	case errors.Is(err, sqlite.ErrNotDatabase):
+		return usagef("%s: %w: name the one of the service with --db", cfg.DB, sqlite.ErrNotDatabase)
 	case errors.Is(err, job.ErrFull):
 		return runError(fmt.Errorf("%s: no space left for the copy", to))
 	}

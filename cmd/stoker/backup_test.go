@@ -11,6 +11,7 @@ import (
 
 	"github.com/stokerd/stoker/job"
 	"github.com/stokerd/stoker/store"
+	"github.com/stokerd/stoker/store/sqlite"
 )
 
 // TestBackup copies the job table while a service uses it, and while none does.
@@ -112,7 +113,7 @@ func names(t *testing.T, dir string) []string {
 
 func mustOpenTable(t *testing.T, path string) *store.Store {
 	t.Helper()
-	s, err := store.Open(t.Context(), path, store.Options{Unsafe: true})
+	s, err := sqlite.Open(t.Context(), path, store.Options{Unsafe: true})
 	if err != nil {
 		t.Fatal(err)
 	}

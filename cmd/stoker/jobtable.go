@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 
 	"github.com/stokerd/stoker/job"
-	"github.com/stokerd/stoker/store"
+	"github.com/stokerd/stoker/store/sqlite"
 )
 
 // explainJobTable adds advice to an error of the job table. db is its file, and flag the flag that
@@ -17,9 +17,9 @@ func explainJobTable(db, flag string, err error) error {
 		err    error
 		remedy string
 	}{
-		{store.ErrLocked, "stop the other one, or give this one a " + flag + " of its own"},
-		{store.ErrNewer, "start the newer Stoker, or give this one a " + flag + " of its own"},
-		{store.ErrNotDatabase, "name another file with " + flag + "; this one was not touched"},
+		{sqlite.ErrLocked, "stop the other one, or give this one a " + flag + " of its own"},
+		{sqlite.ErrNewer, "start the newer Stoker, or give this one a " + flag + " of its own"},
+		{sqlite.ErrNotDatabase, "name another file with " + flag + "; this one was not touched"},
 		{job.ErrFull, "make room on the disk; nothing that was acknowledged is lost"},
 	} {
 		if errors.Is(err, known.err) {

@@ -13,6 +13,7 @@ import (
 
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
 	"github.com/stokerd/stoker/store"
+	"github.com/stokerd/stoker/store/sqlite"
 )
 
 // bare is the yardstick for a submission: it inserts the same rows into the same schema on the
@@ -32,7 +33,7 @@ const rowsPerInsert = 64
 func newBare(t *testing.T, indexed bool) *bare {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "bare.db")
-	table, err := store.Open(t.Context(), path, store.Options{})
+	table, err := sqlite.Open(t.Context(), path, store.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,6 +15,7 @@ import (
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
 	"github.com/stokerd/stoker/job"
 	"github.com/stokerd/stoker/store"
+	"github.com/stokerd/stoker/store/sqlite"
 )
 
 // On the platform of the start: more encodings run and are queued than the service has
@@ -136,7 +137,7 @@ func (s *service) touch(batch string, now time.Time) {
 // table opens the job table while the service does not run.
 func (s *service) table() *store.Store {
 	s.t.Helper()
-	table, err := store.Open(s.t.Context(), s.db, store.Options{Unsafe: true})
+	table, err := sqlite.Open(s.t.Context(), s.db, store.Options{Unsafe: true})
 	if err != nil {
 		s.t.Fatal(err)
 	}

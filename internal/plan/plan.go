@@ -22,6 +22,7 @@ import (
 	"github.com/stokerd/stoker/internal/forecast"
 	"github.com/stokerd/stoker/job"
 	"github.com/stokerd/stoker/store"
+	"github.com/stokerd/stoker/store/sqlite"
 )
 
 // Options holds a batch and the assumptions about the platform. The documented rate limits are
@@ -86,7 +87,7 @@ func Run(ctx context.Context, p Options) (o Outcome, err error) {
 		return o, fmt.Errorf("simulate: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	table, err := store.Open(ctx, filepath.Join(dir, "plan.db"), store.Options{Unsafe: true})
+	table, err := sqlite.Open(ctx, filepath.Join(dir, "plan.db"), store.Options{Unsafe: true})
 	if err != nil {
 		return o, fmt.Errorf("simulate: %w", err)
 	}

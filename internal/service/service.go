@@ -18,6 +18,7 @@ import (
 	"github.com/stokerd/stoker/job"
 	"github.com/stokerd/stoker/server"
 	"github.com/stokerd/stoker/store"
+	"github.com/stokerd/stoker/store/sqlite"
 	"github.com/stokerd/stoker/webhook"
 )
 
@@ -46,7 +47,7 @@ type Service struct {
 // served and no call is made to the platform before [Service.Run], which also closes the service.
 // A service that is never run has to be closed with [Service.Close].
 //
-// The errors of the job table are those of [store.Open].
+// The errors of the job table are those of [sqlite.Open].
 func New(ctx context.Context, cfg *config.Config, log *slog.Logger) (_ *Service, err error) {
 	s := &Service{log: log}
 	defer func() {
@@ -57,7 +58,7 @@ func New(ctx context.Context, cfg *config.Config, log *slog.Logger) (_ *Service,
 	if err := s.listen(ctx, cfg); err != nil {
 		return nil, err
 	}
-	if s.store, err = store.Open(ctx, cfg.DB, store.Options{Logger: log}); err != nil {
+	if s.store, err = sqlite.Open(ctx, cfg.DB, store.Options{Logger: log}); err != nil {
 		return nil, err
 	}
 	accounts, err := connectAccounts(cfg, log)

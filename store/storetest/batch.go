@@ -171,9 +171,9 @@ func batchReopens(f *fixture) {
 	f.same("state after retry", got.State, job.BatchActive)
 	f.same("finish time after retry", got.FinishTime, time.Time{})
 	f.same("counts after retry", got.Counts, job.Counts{Waiting: 1, Succeeded: 1})
-	window, err := f.store.NextJobs(f.Context(), "default", now, 10)
+	next, err := f.store.NextJobs(f.Context(), "default", now, 10)
 	f.ok(err)
-	f.same("window", numbers(window), []int64{1})
+	f.same("next", numbers(next), []int64{1})
 }
 
 // After more jobs had failed than the limit allows, and all had ended.
@@ -204,7 +204,7 @@ func batchPausesItself(f *fixture) {
 	if got.StateReason == "" {
 		f.Error("it does not say why")
 	}
-	window, err := f.store.NextJobs(f.Context(), "default", now, 10)
+	next, err := f.store.NextJobs(f.Context(), "default", now, 10)
 	f.ok(err)
-	f.same("window", numbers(window), []int64{})
+	f.same("next", numbers(next), []int64{})
 }

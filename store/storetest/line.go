@@ -7,14 +7,14 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-// places compares the place of every waiting job of a batch with where it stands in the whole
-// window, which is the truth.
+// places compares the place of every waiting job of a batch with its place in the list of all next
+// jobs, which is right.
 func (f *fixture) places(at time.Time, b job.Batch) {
 	f.Helper()
-	window, err := f.store.NextJobs(f.Context(), b.AccountID, at, math.MaxInt32)
+	next, err := f.store.NextJobs(f.Context(), b.AccountID, at, math.MaxInt32)
 	f.ok(err)
 	var numbers, want []int64
-	for i, j := range window {
+	for i, j := range next {
 		if j.ID.Batch == b.ID {
 			numbers, want = append(numbers, j.ID.Number), append(want, int64(i)+1)
 		}
@@ -75,7 +75,7 @@ func linePlaces(f *fixture) {
 		Seq: a.Seq, Priority: 50, InFlight: 2, Ended: 1, Due: 3, BackedOff: 1, NextDue: retryAt,
 	})
 
-	// A batch that is paused is in no line, nor is one that nobody has.
+	// A batch that is paused is in no line, nor is one that does not exist.
 	_, err = f.store.UpdateBatch(f.Context(), urgent.ID, now, func(b *job.Batch) error { return b.Pause("lunch") })
 	f.ok(err)
 	line, err = f.store.AccountLine(f.Context(), "default", now)
@@ -84,7 +84,7 @@ func linePlaces(f *fixture) {
 	f.same("a paused batch is in line", found, false)
 	f.places(retryAt, idle)
 
-	// One that has been passed over is not in the others' way.
+	// A batch that has been left out is not in the way of others.
 	line = line.Without(map[int64]bool{b.Seq: true, idle.Seq: true})
 	_, found = line.PlaceOf(b.Seq)
 	f.same("what is left out is in line", found, false)
@@ -124,7 +124,7 @@ func linePlacesOfMany(f *fixture) {
 		f.places(now.Add(time.Hour), b) // all back-offs are over
 	}
 
-	// Whatever there is of jobs, a place is found in a moment: a walk through them would not be.
+	// However many jobs there are, a place is found in a moment: reading them all would take longer.
 	line, err := f.store.AccountLine(f.Context(), "default", now)
 	f.ok(err)
 	began := time.Now()

@@ -9,7 +9,7 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-// refused adds jobs that have to be refused, and returns what is said about them.
+// refused adds jobs that have to be refused, and returns the violations.
 func (f *fixture) refused(b job.Batch, jobs ...job.Spec) []job.Violation {
 	f.Helper()
 	before := f.batch(b.ID)
@@ -47,14 +47,14 @@ func oneOutputEach(f *fixture) {
 	f.same("a path twice", f.refused(b, to("a", "out/a"), to("c", "out/c"), to("d", "out/c")), []job.Violation{taken(2, "out/c", "jobs[1]")})
 
 	f.add(b, 2, to("k2", "out/2"), to("a", "out/a"), to("", "out/nameless"))
-	f.add(b, 0, to("k2", "out/2"), to("a", "out/a")) // as a caller does who has not heard the answer
+	f.add(b, 0, to("k2", "out/2"), to("a", "out/a")) // as a caller does that did not get the answer
 	f.same("a path that was added", f.refused(b, to("e", "out/nameless")), []job.Violation{taken(0, "out/nameless", "job "+b.ID+"/4")})
 	f.reopen()
 	f.same("after a restart", f.refused(b, to("e", "out/a")), []job.Violation{taken(0, "out/a", fmt.Sprintf("job %s/3, key %q,", b.ID, "a"))})
 	f.add(b, 3, to("e", "out/e"), to("", ""), to("", ""))
 
 	other := f.submit(1, func(b *job.Batch) { b.Open = true })
-	f.add(other, 1, to("a", "out/a")) // what another batch does is another matter
+	f.add(other, 1, to("a", "out/a")) // another batch may write there
 }
 
 func manyOutputs(f *fixture) {
@@ -110,19 +110,19 @@ func outputsOfSkipped(f *fixture) {
 	f.same("skipped", b.Skipped, int64(1))
 	want := job.Violation{
 		Field:   "jobs[0].output_path",
-		Message: `"out/1" is where key "k1" has been written to, which this batch leaves out; one would overwrite the other`,
+		Message: `"out/1" is where the job with key "k1" has written, which this batch skips; one would overwrite the other`,
 	}
-	f.same("the path of a job left out at submission", f.refused(b, to("a", "out/1")), []job.Violation{want})
+	f.same("the path of a job skipped at submission", f.refused(b, to("a", "out/1")), []job.Violation{want})
 	f.reopen()
 	f.same("after a restart", f.refused(b, to("a", "out/1")), []job.Violation{want})
 	f.add(b, 0, specs(1)...)
 
 	later, _ := f.rerun(nil, func(b *job.Batch) { b.Open = true })
 	f.add(later, 0, specs(1)...)
-	f.same("the path of a job left out later", f.refused(later, to("a", "out/1")), []job.Violation{want})
+	f.same("the path of a job skipped later", f.refused(later, to("a", "out/1")), []job.Violation{want})
 
 	mixed, _ := f.rerun([]job.Spec{to("a", "out/1")}, func(b *job.Batch) { b.Open = true })
 	wrong := f.refused(mixed, specs(2)...)
-	f.same("a job that would be left out", len(wrong), 1)
+	f.same("a job that would be skipped", len(wrong), 1)
 	f.same("its field", wrong[0].Field, "jobs[0].output_path")
 }

@@ -16,7 +16,7 @@ func listJobs(f *fixture) {
 	f.update(b, 5, cancel)
 	f.update(b, 6, started...)
 	f.update(b, 7, cancel)
-	f.submit(3, nil) // somebody else's
+	f.submit(3, nil) // of another batch
 	for _, tt := range []struct {
 		name   string
 		filter store.JobFilter
@@ -64,7 +64,7 @@ func latestRuns(f *fixture) {
 	f.same("unknown batch", none, []job.Run(nil))
 }
 
-func liveJobs(f *fixture) {
+func jobsInFlight(f *fixture) {
 	b := f.submit(10, nil)
 	create := func(u *job.Update) error { return u.BeginCreate(now) }
 	f.update(b, 1, configured)                     // prepared
@@ -172,7 +172,7 @@ func changesInOrder(f *fixture) {
 	f.same("batch", got, b)
 	f.same("nothing changed", jobs, []job.Job(nil))
 
-	for _, n := range []int64{9, 4, 7, 4, 1} { // 4 twice: its first change is overtaken
+	for _, n := range []int64{9, 4, 7, 4, 1} { // 4 twice: only its last change is found
 		f.update(b, n, func(u *job.Update) error {
 			if u.Job.Prepared() {
 				return u.BeginStart(now)

@@ -12,7 +12,7 @@ func selectJobs(f *fixture) {
 	f.update(b, 3, append(started, failed)...)     // FAILED, ENCODING, no category
 	f.update(b, 5, cancel)
 	f.update(b, 11, started...)
-	f.submit(3, nil) // somebody else's
+	f.submit(3, nil) // of another batch
 	for _, tt := range []struct {
 		name string
 		sel  job.Selection
@@ -62,7 +62,7 @@ func updateNumbered(f *fixture) {
 	f.same("state of job 4", f.job(b, 4).State, job.Waiting)
 }
 
-// causesGroup holds that what is a job's own in a failure does not make it a cause of its own.
+// causesGroup checks that failures which differ in the job's own paths and encoding have one cause.
 func causesGroup(f *fixture) {
 	b := f.submit(6, nil)
 	give := func(number int64, failure job.Failure) {

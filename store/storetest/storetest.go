@@ -13,9 +13,10 @@ import (
 	"github.com/stokerd/stoker/store"
 )
 
-// Run holds stores to every guarantee. open returns the store that belongs to a
-// directory, an empty one if it is new, and closes it when its test ends.
-func Run(t *testing.T, open func(t *testing.T, dir string) *store.Store) {
+// Run holds stores to every guarantee. open returns the store of its test: with an empty job
+// table at first, and with the same job table once more when it is called again with the same t,
+// after the store before was closed. It closes the store when its test ends.
+func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 	for _, guarantee := range []struct {
 		name  string
 		check func(*fixture)
@@ -25,17 +26,17 @@ func Run(t *testing.T, open func(t *testing.T, dir string) *store.Store) {
 		{"a repeated submission gets the first answer", submitRepeats},
 		{"a batch without jobs ends at once unless it is open", submitEmpty},
 		{"what has succeeded is not submitted again, if asked", skipSucceeded},
-		{"what is another job is no reason to skip one", skipNothingElse},
-		{"what has succeeded is not added either, however often it is tried", addSkipsSucceeded},
+		{"only the same job is skipped", skipNothingElse},
+		{"what has succeeded is not added either, however often it is added", addSkipsSucceeded},
 		{"a batch that skips all of its jobs ends as an empty one does", skipAll},
-		{"what was deleted has not succeeded", skipForgets},
+		{"what succeeded in a deleted batch is submitted again", skipForgets},
 		{"jobs are added once per key", addJobsOnce},
 		{"jobs are added to open batches only", addJobsToOpen},
 		{"no two jobs of a batch write to one place", oneOutputEach},
-		{"not where there are many either", manyOutputs},
-		{"unless something else tells apart what they write", sharedOutputs},
+		{"nor do any of thousands", manyOutputs},
+		{"unless a template distinguishes what they write", sharedOutputs},
 		{"a batch whose template writes to one place has one job", oneJobAlone},
-		{"nor where one has written to that is left out", outputsOfSkipped},
+		{"no job writes to where a skipped one has written", outputsOfSkipped},
 		{"a batch is changed as a whole or not at all", updateBatch},
 		{"batches are listed newest first", listBatches},
 		{"a batch is deleted after its end only", deleteBatch},
@@ -47,7 +48,7 @@ func Run(t *testing.T, open func(t *testing.T, dir string) *store.Store) {
 		{"an update that objects changes nothing", updateObjects},
 		{"what the transition table does not allow is refused", updateIllegal},
 		{"ended attempts are kept", attemptsAreKept},
-		{"encodings nobody needs become orphans", orphansAreKept},
+		{"encodings that no job needs become orphans", orphansAreKept},
 		{"a batch ends with its last job", batchEnds},
 		{"a batch opens again with a retry", batchReopens},
 		{"a batch that fails too much pauses itself", batchPausesItself},
@@ -55,24 +56,27 @@ func Run(t *testing.T, open func(t *testing.T, dir string) *store.Store) {
 		{"bulk changes stay within their limit", updateJobsLimit},
 		{"bulk changes are all or nothing", updateJobsObjects},
 		{"no concurrent change is lost", concurrentChanges},
-		{"the bell rings for everybody concerned", bellRings},
+		{"one job may move many times in one transaction", groupedMoves},
+		{"a selection sees what was changed in its transaction", groupedSelections},
+		{"a panic is the error of its caller and changes nothing", panics},
+		{"everybody concerned is told of a change", changesAreTold},
 
 		{"jobs are listed by number", listJobs},
 		{"the latest runs are known", latestRuns},
-		{"the window goes by priority, then fair shares, then number", windowOrder},
-		{"the window leaves out what must wait", windowWaits},
+		{"the next jobs go by priority, then fair shares, then number", nextJobsOrder},
+		{"what must wait is not among the next jobs", nextJobsWait},
 		{"the next back-off to end is known", nextDue},
 		{"parameters that do not work are kept by account", listParameters},
-		{"a restart finds what is at the platform", liveJobs},
-		{"what the platform may hold unknown to the table is remembered", unreconciled},
-		{"batches to cancel are known until all jobs have been told", cancellingBatches},
-		{"the place of a job in line is that of the window", linePlaces},
+		{"a restart finds the jobs in flight", jobsInFlight},
+		{"since when the platform may hold unknown encodings is kept", unreconciled},
+		{"batches to cancel are known until all of their jobs are cancelled or being cancelled", cancellingBatches},
+		{"the place of a job in line is that of the next jobs", linePlaces},
 		{"the place of a job of twenty thousand is found without reading the others", linePlacesOfMany},
 		{"encodings lead to their jobs", encodingJobs},
 		{"changes are read in order, each once", changesInOrder},
 
-		{"resources are remembered per account", resources},
-		{"settings are remembered per account", accountSettings},
+		{"resources are kept by account", resources},
+		{"settings are kept by account", accountSettings},
 		{"starts are counted per account and day", dailyStarts},
 
 		{"jobs are selected by state, key prefix and failure", selectJobs},
@@ -80,21 +84,20 @@ func Run(t *testing.T, open func(t *testing.T, dir string) *store.Store) {
 		{"failures are grouped by cause", causesGroup},
 	} {
 		t.Run(guarantee.name, func(t *testing.T) {
-			dir := t.TempDir()
-			f := &fixture{T: t, store: open(t, dir)}
+			f := &fixture{T: t, store: open(t)}
 			f.reopen = func() {
 				f.ok(f.store.Close())
-				f.store = open(t, dir)
+				f.store = open(t)
 			}
 			guarantee.check(f)
 		})
 	}
 }
 
-// now is when everything happens unless a guarantee needs time to pass.
+// now is the time of all calls, unless a guarantee needs time to pass.
 var now = time.Date(2026, 3, 14, 15, 9, 26, 535_000_000, time.UTC)
 
-// fixture is a store under test with shorthand for what must work on the way.
+// fixture is a store under test, with helpers for calls that have to succeed.
 type fixture struct {
 	*testing.T
 	store  *store.Store
@@ -166,7 +169,7 @@ func (f *fixture) update(b job.Batch, number int64, facts ...func(*job.Update) e
 	return j
 }
 
-// The facts most guarantees are told with.
+// The facts that most guarantees use.
 func configured(u *job.Update) error {
 	return u.Configured(encodingOf(u.Job.ID), nil, now)
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/stokerd/stoker/store"
 )
 
-// fullBatch has a value in every field a submission may set.
+// fullBatch has a value in every field that a submission may set.
 func fullBatch() job.Batch {
 	recipe := job.DefaultRecipe()
 	return job.Batch{

@@ -58,7 +58,7 @@ func skipSucceeded(f *fixture) {
 	plain := f.submit(5, nil)
 	f.same("without being asked", plain.Skipped+plain.Counts.Waiting, int64(5))
 
-	// A third time: what succeeded in either.
+	// A third time: jobs that succeeded in either batch are skipped.
 	f.succeed(again, 1)
 	third, _ := f.rerun(specs(4), nil)
 	f.same("third time", f.keys(third), []string{"k3", "k4"})
@@ -124,9 +124,9 @@ func addSkipsSucceeded(f *fixture) {
 	f.same("revision", b.Revision, open.Revision+1)
 	f.same("stored", f.batch(b.ID), b)
 
-	// As a caller does who has not heard the answer: what was left out stays so, though
-	// nobody knows any more that it succeeded.
-	f.ok(f.forget(first))
+	// As a caller does that did not get the answer: a skipped job is skipped again, although the
+	// batch in which it succeeded is deleted.
+	f.ok(f.endAndDelete(first))
 	again, added, skipped, err := f.store.AddJobs(f.Context(), open.ID, specs(4), now.Add(time.Minute))
 	f.ok(err)
 	f.same("the second time: added, there", []int64{added, skipped}, []int64{0, 2})
@@ -143,8 +143,8 @@ func addSkipsSucceeded(f *fixture) {
 	f.same("changed", b.UpdateTime, now.Add(time.Hour))
 }
 
-// forget ends a batch and deletes it.
-func (f *fixture) forget(b job.Batch) error {
+// endAndDelete ends a batch and deletes it.
+func (f *fixture) endAndDelete(b job.Batch) error {
 	f.Helper()
 	for {
 		n, err := f.store.UpdateJobs(f.Context(), job.Filter{BatchID: b.ID, States: []job.State{job.Waiting}, Limit: 100}, now, cancel)
@@ -181,7 +181,7 @@ func skipForgets(f *fixture) {
 	f.succeed(again, 1)
 	skips, _ := f.rerun(specs(1), nil)
 	f.same("skipped", skips.Skipped, int64(1))
-	f.ok(f.store.DeleteBatch(f.Context(), skips.ID)) // with the keys it left out
+	f.ok(f.store.DeleteBatch(f.Context(), skips.ID)) // with the keys that it has skipped
 	if _, err := f.store.Batch(f.Context(), skips.ID); !errors.Is(err, job.ErrNotFound) {
 		f.Errorf("deleted batch: %v", err)
 	}

@@ -12,8 +12,7 @@ import (
 	"github.com/stokerd/stoker/store"
 )
 
-// jobKeepsFields fills every field there is, so that a new field of a job cannot
-// be forgotten.
+// jobKeepsFields fills every field by reflection, so it covers new fields of a job as well.
 func jobKeepsFields(f *fixture) {
 	b := f.submit(1, nil)
 	want := f.job(b, 1)
@@ -90,13 +89,13 @@ func updateMoves(f *fixture) {
 
 func updateInvisible(f *fixture) {
 	b := f.submit(1, nil)
-	var rung int
-	f.store.SetOnChange(func([]store.Change) { rung++ })
+	var told int
+	f.store.SetOnChange(func([]store.Change) { told++ })
 	j := f.update(b, 1, func(u *job.Update) error { return u.BeginCreate(now) })
 	f.same("version, revision", []int64{j.Version, j.Revision}, []int64{2, 1})
 	f.same("step", f.job(b, 1).Step, job.StepCreate)
 	f.same("batch", f.batch(b.ID), b)
-	f.same("rung", rung, 0)
+	f.same("told", told, 0)
 }
 
 func updateNothing(f *fixture) {
@@ -233,7 +232,7 @@ func updateJobsObjects(f *fixture) {
 }
 
 // concurrentChanges lets many callers change few jobs at once, some in ways that
-// are refused, and checks that the books balance.
+// are refused, and compares versions, revisions and counts afterwards.
 func concurrentChanges(f *fixture) {
 	const callers, rounds, jobs = 8, 40, 5
 	b := f.submit(jobs, nil)
@@ -279,7 +278,7 @@ func concurrentChanges(f *fixture) {
 	f.same("counts", got.Counts, counts)
 }
 
-func bellRings(f *fixture) {
+func changesAreTold(f *fixture) {
 	var heard []store.Change
 	f.store.SetOnChange(func(changes []store.Change) { heard = append(heard, changes...) })
 	expect := func(what string, want ...store.Change) {

@@ -1,0 +1,179 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"github.com/stokerd/stoker/job"
+)
+
+// Engine is a database that keeps the job table: its statements, its schema and its
+// connections. It decides nothing about jobs and batches; it stores what [Store] tells it to.
+//
+// Errors of the database are those of package job, as far as these have a word for them:
+// [job.ErrNotFound], [job.ErrExists], [job.ErrConflict], [job.ErrIllegalTransition],
+// [job.ErrFull] and [job.ErrUnavailable]. Times are kept to the millisecond.
+type Engine interface {
+	// A read outside of a snapshot sees what had been committed when it began.
+	Reader
+	// Snapshot calls read with a Reader that shows the table as it is at one moment. The
+	// Reader must not be used after read has returned.
+	Snapshot(ctx context.Context, read func(Reader) error) error
+	// Begin begins the transaction of a unit of work. The Store has at most one at a time.
+	Begin(ctx context.Context) (Tx, error)
+	// InstanceID is the random word that was made together with the table.
+	InstanceID() string
+	// Close releases the table. No transaction is open then.
+	Close() error
+}
+
+// Tx is the transaction of a unit of work. Its reads see what it has written.
+//
+// After an error of the database nothing more can be done with it than to roll it back, and Err
+// returns that error. Every error of a method that writes is one. The [job.ErrNotFound] of a read
+// is none.
+type Tx interface {
+	Reader
+	// Load reads what the members of a unit have declared. On a database that has other
+	// writers it locks the batches, in the order of their seq, before it reads anything else.
+	Load(ctx context.Context, want Want) (Loaded, error)
+	// InsertBatch inserts a batch with its labels and returns its seq.
+	InsertBatch(ctx context.Context, b job.Batch, requestID string, payloadHash []byte) (seq int64, err error)
+	// InsertJobs inserts jobs in WAITING. All of them or none are inserted.
+	InsertJobs(ctx context.Context, jobs NewJobs) error
+	// InsertSkipped keeps the keys and output paths of jobs that a batch has skipped, adds the
+	// number of those it did not have to the batch's count, and returns that number.
+	InsertSkipped(ctx context.Context, batchSeq int64, jobs []job.Spec) (int64, error)
+	// Write writes the rows of a unit. Within rows no row of the table is named twice. A row
+	// that is no longer as it was read is [job.ErrConflict].
+	Write(ctx context.Context, rows *Rows) error
+	// ReconcileSince notes when each account was last changed, unless that is noted already,
+	// and returns what is noted of one. It is zero if the account has no batches.
+	ReconcileSince(ctx context.Context, accountID string) (time.Time, error)
+	// RecountReadyBlocks counts the ready jobs of a batch anew.
+	RecountReadyBlocks(ctx context.Context, batchSeq int64) error
+	// ReapDeleted removes a part of a batch that is marked as deleted, at most limit jobs, and
+	// the batch itself at the end. It reports whether there may be more to remove.
+	ReapDeleted(ctx context.Context, limit int) (more bool, err error)
+	// Err is the first error of the database in this transaction, nil if there was none.
+	Err() error
+	// Commit ends the transaction. It must be rolled back if Commit fails.
+	Commit(ctx context.Context) error
+	// Rollback ends the transaction and takes back what it has written.
+	Rollback(ctx context.Context)
+}
+
+// Reader is everything that can be asked of a job table. Single rows that do not exist are
+// [job.ErrNotFound]. Deleted batches do not exist.
+type Reader interface {
+	BatchReader
+	JobReader
+	QueueReader
+	SubmissionReader
+	AccountReader
+}
+
+// BatchReader reads batches.
+type BatchReader interface {
+	Batch(ctx context.Context, id string) (job.Batch, error)
+	BatchBySeq(ctx context.Context, seq int64) (job.Batch, error)
+	// Batches returns the batches that f chooses, newest first.
+	Batches(ctx context.Context, f job.BatchFilter) ([]job.Batch, error)
+	// LiveBatches returns the ids of the batches that have not ended.
+	LiveBatches(ctx context.Context) ([]string, error)
+	// CancellingBatches returns the ids of batches in CANCELLING that have jobs which are
+	// neither ended nor in CANCELLING, in the order of submission.
+	CancellingBatches(ctx context.Context) ([]string, error)
+	// BatchByRequestID returns the id of the batch that was submitted with a request id, which
+	// must not be empty, and the hash of that submission.
+	BatchByRequestID(ctx context.Context, requestID string) (id string, payloadHash []byte, err error)
+}
+
+// JobReader reads jobs and what belongs to them. Batches that do not exist have no jobs.
+type JobReader interface {
+	Job(ctx context.Context, id job.ID) (job.Job, error)
+	// Jobs returns the jobs that f chooses, by number.
+	Jobs(ctx context.Context, f job.Filter) ([]job.Job, error)
+	// ChangedJobs returns the jobs of a batch with a revision above afterRevision and above
+	// [FirstRevision], at most limit, by revision; with states only those in one of them.
+	ChangedJobs(ctx context.Context, batchID string, afterRevision int64, limit int, states []job.State) ([]job.Job, error)
+	// JobsInFlight returns the jobs described at [Store.JobsInFlight].
+	JobsInFlight(ctx context.Context, accountID string) ([]job.Job, error)
+	// Attempts returns the ended attempts of a job by number.
+	Attempts(ctx context.Context, id job.ID) ([]job.Attempt, error)
+	// Events returns the events of a job by version.
+	Events(ctx context.Context, id job.ID) ([]job.Event, error)
+	// EncodingJobs returns the job or attempt that each of the given encodings belongs to.
+	EncodingJobs(ctx context.Context, accountID string, encodingIDs []string) (map[string]job.ID, error)
+	// SelectJobNumbers returns numbers above after, ascending, at most limit.
+	SelectJobNumbers(ctx context.Context, sel job.Selection, after int64, limit int) ([]int64, error)
+	CountSelectedJobs(ctx context.Context, sel job.Selection) (int64, error)
+	// FailureCauses returns the causes described at [Store.FailureCauses].
+	FailureCauses(ctx context.Context, batchID string, limit int) ([]job.Cause, error)
+	// RecentRuns returns the jobs of a batch in one state with the highest numbers, at most
+	// limit, highest first.
+	RecentRuns(ctx context.Context, batchID string, state job.State, limit int) ([]job.Run, error)
+	// CountJobs counts the jobs of a batch by state, from their rows.
+	CountJobs(ctx context.Context, batchSeq int64) (job.Counts, error)
+}
+
+// QueueReader reads what the order of dispatch is made of. A batch dispatches if it is OPEN or
+// ACTIVE and has jobs in WAITING. A job is ready if it is in WAITING and has no time for its
+// next attempt.
+type QueueReader interface {
+	// DispatchableBatches returns the batches of an account that dispatch, by descending priority,
+	// then by seq.
+	DispatchableBatches(ctx context.Context, accountID string) ([]DispatchableBatch, error)
+	// QueueShares returns the shares of the same batches. Of each batch it counts at most
+	// maxBackedOff jobs that wait out a back-off.
+	QueueShares(ctx context.Context, accountID string, now time.Time, maxBackedOff int) ([]job.Share, error)
+	// DueJobs returns the jobs of a batch that are ready or whose back-off is over, with numbers
+	// above afterNumber, at most limit, by number.
+	DueJobs(ctx context.Context, batchSeq, afterNumber int64, now time.Time, limit int) ([]job.Job, error)
+	// NextDueTime returns when the first back-off after now ends, in the batches of an account
+	// that dispatch; zero if there is none.
+	NextDueTime(ctx context.Context, accountID string, now time.Time) (time.Time, error)
+	// ReadyBlocks returns the stored counts of ready jobs of the blocks up to and including
+	// last, by block. Blocks without ready jobs may be missing.
+	ReadyBlocks(ctx context.Context, batchSeq, last int64) ([]ReadyBlock, error)
+	// ReadyBlocksCorrect reports whether the stored counts agree with the jobs.
+	ReadyBlocksCorrect(ctx context.Context, batchSeq int64) (bool, error)
+	// ReadyNumbers returns the numbers from first to last that ready jobs have, ascending.
+	ReadyNumbers(ctx context.Context, batchSeq, first, last int64) ([]int64, error)
+	// DueRetryNumbers returns the numbers of jobs whose back-off is over, at most limit.
+	DueRetryNumbers(ctx context.Context, batchSeq int64, now time.Time, limit int) ([]int64, error)
+}
+
+// SubmissionReader reads what a submission is checked against.
+type SubmissionReader interface {
+	// KnownKeys returns those of the keys that jobs of a batch have. No job has the empty key.
+	KnownKeys(ctx context.Context, batchSeq int64, keys []string) ([]string, error)
+	// SkippedKeys returns those of the keys that a batch has skipped.
+	SkippedKeys(ctx context.Context, batchSeq int64, keys []string) ([]string, error)
+	// SucceededJobs returns the jobs in SUCCEEDED that have the key and the output path of one
+	// of the given jobs. No job has the empty key.
+	SucceededJobs(ctx context.Context, jobs []job.Spec) ([]SucceededJob, error)
+	// OutputPaths calls visit with the number and output path of each job of a batch with a
+	// number above after and a path. visit must not keep path.
+	OutputPaths(ctx context.Context, batchSeq, after int64, visit func(number int64, path []byte)) error
+	// SkippedOutputPaths does so for the jobs that a batch has skipped.
+	SkippedOutputPaths(ctx context.Context, batchSeq int64, visit func(path []byte)) error
+	// OutputOwner returns the number and key of a job of a batch that has the output path and a
+	// number from first to last.
+	OutputOwner(ctx context.Context, batchSeq, first, last int64, path string) (number int64, key string, err error)
+	// SkippedOutputOwner returns the key of a job with the output path that a batch has skipped,
+	// other than exceptKey.
+	SkippedOutputOwner(ctx context.Context, batchSeq int64, path, exceptKey string) (key string, err error)
+}
+
+// AccountReader reads what is kept of accounts.
+type AccountReader interface {
+	AccountSettings(ctx context.Context, accountID string) (job.AccountSettings, error)
+	// DailyStarts returns the count of the latest day on which an account made starts.
+	DailyStarts(ctx context.Context, accountID string) (job.DailyStarts, error)
+	// Orphans returns orphans of an account, at most limit, oldest first.
+	Orphans(ctx context.Context, accountID string, limit int) ([]job.Orphan, error)
+	// ListParameters returns the list parameters of an account by name.
+	ListParameters(ctx context.Context, accountID string) ([]job.ListParameter, error)
+	Resource(ctx context.Context, key ResourceKey) (remoteID string, saved time.Time, err error)
+}

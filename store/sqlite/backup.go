@@ -1,0 +1,125 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+
+	"github.com/stokerd/stoker/job"
+)
+
+// Backup writes a compact copy of the job table at from, as it is at one moment,
+// to a new file. The table may be in use, by this process or another: a backup
+// reads beside everything else and does not take the lock of [Open]. Copying the
+// file of a running Stoker by other means gives no whole copy.
+//
+// The copy is on the disk when Backup returns; until then its name ends in
+// .partial. A file that exists is not overwritten: the answer is [job.ErrExists].
+// If there is nothing at from the answer is [job.ErrNotFound], and if that is no job table
+// [ErrNotDatabase].
+func Backup(ctx context.Context, from, to string) (err error) {
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("back up the job table to %s: %w", to, err)
+		}
+	}()
+	if err := checkNew(to); err != nil {
+		return err
+	}
+	from, err = filepath.Abs(from)
+	if err != nil {
+		return err
+	}
+	if err := checkTable(ctx, from); err != nil {
+		return err
+	}
+	partial := to + ".partial"
+	if err := ignoreMissing(os.Remove(partial)); err != nil {
+		return err
+	}
+	if err := vacuumInto(ctx, from, partial); err != nil {
+		return errors.Join(err, ignoreMissing(os.Remove(partial)))
+	}
+	if err := flush(partial); err != nil {
+		return err
+	}
+	if err := checkNew(to); err != nil { // another backup may have been faster
+		return errors.Join(err, os.Remove(partial))
+	}
+	if err := os.Rename(partial, to); err != nil {
+		return err
+	}
+	return flushDir(filepath.Dir(to))
+}
+
+// checkNew returns [job.ErrExists] if there is something at path.
+func checkNew(path string) error {
+	_, err := os.Lstat(path)
+	if err == nil {
+		return job.ErrExists
+	}
+	return ignoreMissing(err)
+}
+
+// checkTable returns an error unless the file at path is a job table: opening it must not make
+// one.
+func checkTable(ctx context.Context, path string) error {
+	if _, err := os.Stat(path); err != nil {
+		if errors.Is(err, os.ErrNotExist) {
+			return fmt.Errorf("%s: %w", path, job.ErrNotFound)
+		}
+		return err
+	}
+	empty, err := inspect(ctx, path)
+	if err == nil && empty {
+		err = fmt.Errorf("%w: it is empty", ErrNotDatabase)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	return nil
+}
+
+// vacuumInto copies on a connection of its own: those of the readers refuse
+// every statement that writes.
+func vacuumInto(ctx context.Context, from, to string) (err error) {
+	db, err := sql.Open("sqlite", dsn(from, "busy_timeout(10000)"))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	_, err = db.ExecContext(ctx, `VACUUM INTO $1`, to)
+	return interpret(err)
+}
+
+func ignoreMissing(err error) error {
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+// flush brings a file's content to the disk.
+func flush(path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
+}
+
+// flushDir brings the names in a directory to the disk, where the system has a way.
+func flushDir(path string) error {
+	if runtime.GOOS == "windows" {
+		return nil
+	}
+	d, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}

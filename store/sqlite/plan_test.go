@@ -1,0 +1,89 @@
+package sqlite
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// The statements that run again and again while batches are worked on must find
+// their rows through the index named, which holds nothing but what is alive or
+// leads to it directly. A plan that walks through jobs grows with finished work;
+// one that sorts reads more rows than it gives back.
+func TestPlans(t *testing.T) {
+	bareLimit := regexp.MustCompile(`LIMIT \$\d+(\s*$|\))`)
+	s := mustOpen(t)
+	for _, tt := range []struct {
+		name, query, index string
+		sorts              bool // fewer rows than the answer's limit is worth caring about
+	}{
+		{"next jobs: batches", dispatchable, "COVERING INDEX batches_dispatch (account=?)", false},
+		{"next jobs: ready jobs", readyJobs, "jobs_ready (batch=? AND number>?)", false},
+		{"next jobs: jobs after their back-off", dueJobs, "jobs_backoff (batch=? AND next_attempt_time<?)", true},
+		{"line: batches", queueShares, "COVERING INDEX batches_dispatch (account=?)", false},
+		{"line: jobs that wait out a back-off", queueShares, "COVERING INDEX jobs_backoff (batch=? AND next_attempt_time>?)", false},
+		{"ranks: blocks", readyBlocks, "PRIMARY KEY (batch=? AND block<?)", false},
+		{"ranks: numbers of a block", readyNumbers, "COVERING INDEX jobs_ready (batch=? AND number>? AND number<?)", false},
+		{"ranks: jobs after their back-off", dueRetryNumbers, "COVERING INDEX jobs_backoff (batch=? AND next_attempt_time<?)", false},
+		{"load: batches", manyHeaders, "INDEX sqlite_autoindex_batches_1 (id=?)", true},
+		{"load: jobs", manyJobs, "PRIMARY KEY (batch=? AND number=?)", false},
+		{"next due: batches", nextDue, "batches_dispatch (account=?)", false},
+		{"next due: jobs", nextDue, "jobs_backoff (batch=? AND next_attempt_time>?)", false},
+		{"batches by state", batchesByState, "batches_state (state=? AND seq<?)", false},
+		{"in flight", jobsInFlight, "jobs_live", false},
+		{"cancelling batches", cancellingBatches, "batches_cancelling", false},
+		{"encoding jobs: jobs", encodingJobs, "jobs_encoding (encoding_id=?)", true},
+		{"encoding jobs: attempts", encodingJobs, "attempts_encoding (encoding_id=?)", true},
+		{"changes", changedJobs, "jobs_revision (batch=? AND revision>?)", false},
+		{"jobs by number", jobsByNumber, "PRIMARY KEY (batch=? AND number>?)", false},
+		{"jobs by state", jobsByState, "jobs_state (batch=? AND state=? AND number>?)", false},
+		{"jobs by key", jobsByKey, "jobs_key (batch=? AND key=? AND number>?)", true},
+		{"runs", recentRuns, "INDEX jobs_state (batch=? AND state=?)", false},
+		{"jobs that succeeded", succeededJobs, "jobs_succeeded (key=? AND output_path=?)", false},
+		{"orphans", orphansOf, "PRIMARY KEY (account=?)", true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if bareLimit.MatchString(tt.query) {
+				t.Error("is planned anew for every limit: write LIMIT $1 + 0")
+			}
+			plan := explain(t, s, tt.query)
+			if !strings.Contains(strings.Join(plan, "\n"), tt.index) {
+				t.Errorf("no step uses %s", tt.index)
+			}
+			for _, step := range plan {
+				if strings.HasPrefix(step, "SCAN") && !strings.Contains(step, "VIRTUAL TABLE") && step != "SCAN CONSTANT ROW" &&
+					!strings.HasPrefix(step, "SCAN (subquery") && // the rows of a search, up to a limit
+					!strings.Contains(step, "jobs_live") && !strings.Contains(step, "batches_cancelling") {
+					t.Errorf("walks through a table: %s", step)
+				}
+				if strings.Contains(step, "TEMP B-TREE") && !tt.sorts {
+					t.Errorf("sorts: %s", step)
+				}
+			}
+			if t.Failed() {
+				t.Log(strings.Join(plan, "\n"))
+			}
+		})
+	}
+}
+
+func explain(t *testing.T, s *table, query string) []string {
+	t.Helper()
+	var parameters []any
+	for n := 1; n <= 9; n++ {
+		if strings.Contains(query, fmt.Sprintf("$%d", n)) {
+			parameters = make([]any, n)
+		}
+	}
+	scan := func(r row) (step string, err error) {
+		var id, parent, unused int
+		err = r.Scan(&id, &parent, &unused, &step)
+		return step, err
+	}
+	plan, err := all(t.Context(), s.db.reader, scan, "EXPLAIN QUERY PLAN "+query, parameters...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return plan
+}

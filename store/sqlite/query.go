@@ -1,0 +1,75 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+
+	"github.com/stokerd/stoker/job"
+)
+
+// Limits in statements are written "LIMIT $3 + 0". SQLite looks at the value of a
+// parameter that is the whole limit while it plans, and plans anew whenever another
+// value is bound: that takes five times as long as a short query itself.
+
+// querier runs prepared statements: the pool of readers, one of its snapshots,
+// or the transaction of the writer.
+type querier interface {
+	stmt(ctx context.Context, text string) (*sql.Stmt, error)
+	// fault turns an error of the driver into one for callers and notes it.
+	fault(err error) error
+}
+
+// row is what a scan function reads from.
+type row interface {
+	Scan(dest ...any) error
+}
+
+// all runs a query and reads every row. The rows are closed when it returns:
+// a connection can do one thing at a time.
+func all[T any](ctx context.Context, q querier, scan func(row) (T, error), text string, args ...any) ([]T, error) {
+	stmt, err := q.stmt(ctx, text) //nolint:sqlclosecheck // the querier keeps it for the next time
+	if err != nil {
+		return nil, q.fault(err)
+	}
+	rows, err := stmt.QueryContext(ctx, args...)
+	if err != nil {
+		return nil, q.fault(err)
+	}
+	defer rows.Close()
+	var list []T
+	for rows.Next() {
+		v, err := scan(rows)
+		if err != nil {
+			return nil, q.fault(err)
+		}
+		list = append(list, v)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, q.fault(err)
+	}
+	return list, nil
+}
+
+// one runs a query for one row. If there is none the error is [job.ErrNotFound].
+func one[T any](ctx context.Context, q querier, scan func(row) (T, error), text string, args ...any) (T, error) {
+	var none T
+	stmt, err := q.stmt(ctx, text) //nolint:sqlclosecheck // the querier keeps it for the next time
+	if err != nil {
+		return none, q.fault(err)
+	}
+	v, err := scan(stmt.QueryRowContext(ctx, args...))
+	if errors.Is(err, sql.ErrNoRows) {
+		return none, job.ErrNotFound
+	}
+	if err != nil {
+		return none, q.fault(err)
+	}
+	return v, nil
+}
+
+// scalar scans a row of one column.
+func scalar[T any](r row) (v T, err error) {
+	err = r.Scan(&v)
+	return v, err
+}

@@ -1,0 +1,153 @@
+package sqlite
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+
+	"github.com/stokerd/stoker/job"
+)
+
+const batchColumns = `id, seq, display_name, account, priority, state, state_reason, open, profile, recipe, template,
+       input, output, retry, failure_limit, failures_forgiven, labels,
+       waiting, starting, queued, running, succeeded, failed, cancelling, cancelled,
+       revision, create_time, update_time, start_time, finish_time, skip_succeeded, skipped, told_apart_by, state_time`
+
+func scanBatch(r row) (job.Batch, error) {
+	var b job.Batch
+	var recipe, template, input, output, retry, limit, labels text
+	var create, update, start, finish, state stamp
+	c := &b.Counts
+	err := r.Scan(&b.ID, &b.Seq, &b.DisplayName, &b.AccountID, &b.Priority, (*string)(&b.State), &b.StateReason, &b.Open, &b.Profile, &recipe, &template,
+		&input, &output, &retry, &limit, &b.FailuresForgiven, &labels,
+		&c.Waiting, &c.Starting, &c.Queued, &c.Running, &c.Succeeded, &c.Failed, &c.Cancelling, &c.Cancelled,
+		&b.Revision, &create, &update, &start, &finish, &b.SkipSucceeded, &b.Skipped, &b.DistinctBy, &state)
+	if err != nil {
+		return job.Batch{}, err
+	}
+	b.CreateTime, b.UpdateTime, b.StartTime, b.FinishTime, b.StateTime = create.time(), update.time(), start.time(), finish.time(), state.time()
+	b.StateReason = job.Shorten(b.StateReason, job.MaxReason)
+	for _, column := range []struct {
+		stored text
+		target any
+	}{
+		{recipe, &b.Recipe},
+		{template, &b.Template},
+		{input, &b.Input},
+		{output, &b.Output},
+		{retry, &b.Retry},
+		{limit, &b.FailureLimit},
+		{labels, &b.Labels},
+	} {
+		if err := column.stored.decode(column.target); err != nil {
+			return job.Batch{}, fmt.Errorf("batch %s: %w", b.ID, err)
+		}
+	}
+	return b, nil
+}
+
+// queries answers what can be asked of a job table, on the connections of its querier.
+type queries struct{ q querier }
+
+func (r queries) Batch(ctx context.Context, id string) (job.Batch, error) {
+	const query = `SELECT ` + batchColumns + ` FROM batches WHERE id = $1 AND deleted = 0`
+	return one(ctx, r.q, scanBatch, query, id)
+}
+
+func (r queries) BatchBySeq(ctx context.Context, seq int64) (job.Batch, error) {
+	const query = `SELECT ` + batchColumns + ` FROM batches WHERE seq = $1 AND deleted = 0`
+	return one(ctx, r.q, scanBatch, query, seq)
+}
+
+// The lists of batches share their parameters: $1 before seq, $2 limit, $3 account,
+// and $4 the one state, or all of them as JSON.
+const (
+	allBatches     = `SELECT ` + batchColumns + ` FROM batches WHERE seq < $1 AND deleted = 0 AND ($3 = '' OR account = $3) ORDER BY seq DESC LIMIT $2 + 0`
+	batchesByState = `
+SELECT ` + batchColumns + `
+  FROM batches INDEXED BY batches_state
+ WHERE state = $4 AND seq < $1 AND deleted = 0 AND ($3 = '' OR account = $3)
+ ORDER BY seq DESC LIMIT $2 + 0`
+	batchesByLabel = `
+SELECT ` + batchColumns + `
+  FROM batches
+ WHERE seq IN (SELECT batch FROM batch_labels WHERE name = $5 AND value = $6 AND batch < $1)
+   AND NOT EXISTS (SELECT 1 FROM json_each($7) AS l
+                    WHERE NOT EXISTS (SELECT 1 FROM batch_labels AS have
+                                       WHERE have.name = l.key AND have.value = l.value AND have.batch = batches.seq))
+   AND deleted = 0 AND ($3 = '' OR account = $3)
+   AND ($4 IS NULL OR state IN (SELECT value FROM json_each($4)))
+ ORDER BY seq DESC LIMIT $2 + 0`
+)
+
+func (r queries) Batches(ctx context.Context, f job.BatchFilter) ([]job.Batch, error) {
+	if len(f.States) == 0 || len(f.Labels) > 0 {
+		return r.batchesIn(ctx, f, "")
+	}
+	// State by state, in the order of the index, as with jobs.
+	var list []job.Batch
+	for _, state := range distinct(f.States) {
+		some, err := r.batchesIn(ctx, f, state)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, some...)
+	}
+	slices.SortFunc(list, func(a, b job.Batch) int { return cmp.Compare(b.Seq, a.Seq) })
+	if f.Limit > 0 {
+		list = list[:min(len(list), f.Limit)]
+	}
+	return list, nil
+}
+
+// batchesIn returns the batches that f chooses, or only those of them that are in a state.
+func (r queries) batchesIn(ctx context.Context, f job.BatchFilter, state job.BatchState) ([]job.Batch, error) {
+	before := f.BeforeSeq
+	if before <= 0 {
+		before = math.MaxInt64
+	}
+	args := []any{before, limit(f.Limit), f.AccountID}
+	switch {
+	case len(f.Labels) > 0:
+		first := slices.Min(slices.Collect(maps.Keys(f.Labels)))
+		return all(ctx, r.q, scanBatch, batchesByLabel, append(args, encodeList(f.States), first, f.Labels[first], encode(f.Labels))...)
+	case state != "":
+		return all(ctx, r.q, scanBatch, batchesByState, append(args, string(state))...)
+	}
+	return all(ctx, r.q, scanBatch, allBatches, args...)
+}
+
+// limit is n in the spelling of SQL, where no limit is a negative one.
+func limit(n int) int {
+	if n <= 0 {
+		return -1
+	}
+	return n
+}
+
+const cancellingBatches = `
+SELECT id FROM batches INDEXED BY batches_cancelling
+ WHERE state = 'CANCELLING' AND waiting + starting + queued + running > 0
+ ORDER BY seq`
+
+func (r queries) CancellingBatches(ctx context.Context) ([]string, error) {
+	return all(ctx, r.q, scalar[string], cancellingBatches)
+}
+
+func (r queries) LiveBatches(ctx context.Context) ([]string, error) {
+	const query = `SELECT id FROM batches INDEXED BY batches_live WHERE finish_time = 0 AND deleted = 0`
+	return all(ctx, r.q, scalar[string], query)
+}
+
+func (r queries) BatchByRequestID(ctx context.Context, requestID string) (id string, payloadHash []byte, err error) {
+	const query = `SELECT id, payload_hash FROM batches WHERE request_id = $1 AND request_id <> ''`
+	scan := func(r row) (id string, err error) {
+		err = r.Scan(&id, &payloadHash)
+		return id, err
+	}
+	id, err = one(ctx, r.q, scan, query, requestID)
+	return id, payloadHash, err
+}

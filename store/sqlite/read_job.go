@@ -1,0 +1,189 @@
+package sqlite
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/stokerd/stoker/job"
+)
+
+// jobColumns is read by scanJob. Statements that use it call jobs j and batches b.
+const jobColumns = `b.id, j.number, j.key, j.name, j.input_path, j.output_path, j.variables,
+       j.state, j.version, j.revision, j.step, j.step_time, j.attempt, j.failures,
+       j.encoding_id, j.manifests, j.regions, j.stale_mark, j.progress, j.next_attempt_time, j.create_time, j.update_time,
+       j.start_time, j.queued_time, j.running_time, j.finish_time, j.failure, j.reason,
+       j.platform_status, j.platform_status_time`
+
+func scanJob(r row) (job.Job, error) {
+	var j job.Job
+	var variables, manifests text
+	var failure *text
+	var step, next, create, update, start, queued, running, finish, status stamp
+	err := r.Scan(&j.ID.Batch, &j.ID.Number, &j.Key, &j.Name, &j.InputPath, &j.OutputPath, &variables,
+		(*string)(&j.State), &j.Version, &j.Revision, (*string)(&j.Step), &step, &j.Attempt, &j.Failures,
+		&j.EncodingID, &manifests, &j.FallbackRegionIndex, &j.StaleMark, &j.Progress, &next, &create, &update,
+		&start, &queued, &running, &finish, &failure, &j.Reason,
+		&j.PlatformStatus, &status)
+	if err != nil {
+		return job.Job{}, err
+	}
+	j.StepTime, j.NextAttemptTime, j.CreateTime, j.UpdateTime = step.time(), next.time(), create.time(), update.time()
+	j.StartTime, j.QueuedTime, j.RunningTime, j.FinishTime = start.time(), queued.time(), running.time(), finish.time()
+	j.PlatformStatusTime = status.time()
+	if err := variables.decode(&j.Variables); err != nil {
+		return job.Job{}, fmt.Errorf("job %s: %w", j.ID, err)
+	}
+	if err := manifests.decode(&j.Manifests); err != nil {
+		return job.Job{}, fmt.Errorf("job %s: %w", j.ID, err)
+	}
+	if failure != nil {
+		if err := failure.decode(&j.Failure); err != nil {
+			return job.Job{}, fmt.Errorf("job %s: %w", j.ID, err)
+		}
+	}
+	// Texts that an older version has written may have any length.
+	j.Failure, j.Reason = j.Failure.Shorten(job.MaxFailure), job.Shorten(j.Reason, job.MaxReason)
+	return j, nil
+}
+
+func (r queries) Job(ctx context.Context, id job.ID) (job.Job, error) {
+	const query = `
+SELECT ` + jobColumns + `
+  FROM batches AS b JOIN jobs AS j ON j.batch = b.seq
+ WHERE b.id = $1 AND b.deleted = 0 AND j.number = $2`
+	return one(ctx, r.q, scanJob, query, id.Batch, id.Number)
+}
+
+const changedJobs = `
+SELECT ` + jobColumns + `
+  FROM batches AS b CROSS JOIN jobs AS j INDEXED BY jobs_revision ON j.batch = b.seq
+ WHERE b.id = $1 AND j.revision <> 1 AND j.revision > $2
+   AND ($4 IS NULL OR j.state IN (SELECT value FROM json_each($4)))
+ ORDER BY j.revision LIMIT $3 + 0`
+
+func (r queries) ChangedJobs(ctx context.Context, batchID string, afterRevision int64, limit int, states []job.State) ([]job.Job, error) {
+	return all(ctx, r.q, scanJob, changedJobs, batchID, afterRevision, limit, encodeList(distinct(states)))
+}
+
+// jobsInFlight repeats the condition of its index word for word: that is how SQLite
+// recognises that the index holds all of them.
+const jobsInFlight = `
+SELECT ` + jobColumns + `
+  FROM jobs AS j INDEXED BY jobs_live CROSS JOIN batches AS b ON b.seq = j.batch
+ WHERE (j.state = 'STARTING' OR j.state = 'QUEUED' OR j.state = 'RUNNING' OR j.state = 'CANCELLING' OR j.step <> '' OR (j.state = 'WAITING' AND j.encoding_id <> ''))
+   AND b.account = $1 AND b.deleted = 0
+ ORDER BY j.batch, j.number`
+
+func (r queries) JobsInFlight(ctx context.Context, accountID string) ([]job.Job, error) {
+	return all(ctx, r.q, scanJob, jobsInFlight, accountID)
+}
+
+func (r queries) Attempts(ctx context.Context, id job.ID) ([]job.Attempt, error) {
+	const query = `
+SELECT a.attempt, a.encoding_id, a.state, a.start_time, a.queued_time, a.running_time, a.finish_time, a.failure
+  FROM batches AS b JOIN attempts AS a ON a.batch = b.seq
+ WHERE b.id = $1 AND b.deleted = 0 AND a.number = $2
+ ORDER BY a.attempt`
+	return all(ctx, r.q, scanAttempt, query, id.Batch, id.Number)
+}
+
+func scanAttempt(r row) (job.Attempt, error) {
+	var a job.Attempt
+	var start, queued, running, finish stamp
+	var failure *text
+	if err := r.Scan(&a.Number, &a.EncodingID, (*string)(&a.State), &start, &queued, &running, &finish, &failure); err != nil {
+		return job.Attempt{}, err
+	}
+	a.StartTime, a.QueuedTime, a.RunningTime, a.FinishTime = start.time(), queued.time(), running.time(), finish.time()
+	if failure == nil {
+		return a, nil
+	}
+	if err := failure.decode(&a.Failure); err != nil {
+		return job.Attempt{}, err
+	}
+	a.Failure = a.Failure.Shorten(job.MaxFailure)
+	return a, nil
+}
+
+func (r queries) Events(ctx context.Context, id job.ID) ([]job.Event, error) {
+	const query = `
+SELECT b.id, e.number, e.version, e.time, e.from_state, e.to_state, e.attempt, e.reason
+  FROM batches AS b JOIN events AS e ON e.batch = b.seq
+ WHERE b.id = $1 AND b.deleted = 0 AND e.number = $2
+ ORDER BY e.version`
+	scan := func(r row) (e job.Event, err error) {
+		var at stamp
+		err = r.Scan(&e.Job.Batch, &e.Job.Number, &e.Version, &at, (*string)(&e.From), (*string)(&e.To), &e.Attempt, &e.Reason)
+		e.Time, e.Reason = at.time(), job.Shorten(e.Reason, job.MaxReason)
+		return e, err
+	}
+	return all(ctx, r.q, scan, query, id.Batch, id.Number)
+}
+
+// An encoding may belong to a job, which uses it now, or to one of its ended attempts.
+const encodingJobs = `
+SELECT e.value, b.id, a.number
+  FROM json_each($2) AS e
+ CROSS JOIN attempts AS a INDEXED BY attempts_encoding ON a.encoding_id = e.value AND a.encoding_id <> ''
+ CROSS JOIN batches AS b ON b.seq = a.batch
+ WHERE b.account = $1 AND b.deleted = 0
+ UNION
+SELECT e.value, b.id, j.number
+  FROM json_each($2) AS e
+ CROSS JOIN jobs AS j INDEXED BY jobs_encoding ON j.encoding_id = e.value AND j.encoding_id <> ''
+ CROSS JOIN batches AS b ON b.seq = j.batch
+ WHERE b.account = $1 AND b.deleted = 0`
+
+func (r queries) EncodingJobs(ctx context.Context, accountID string, encodingIDs []string) (map[string]job.ID, error) {
+	type owner struct {
+		encoding string
+		job      job.ID
+	}
+	scan := func(r row) (o owner, err error) {
+		err = r.Scan(&o.encoding, &o.job.Batch, &o.job.Number)
+		return o, err
+	}
+	list, err := all(ctx, r.q, scan, encodingJobs, accountID, encodeList(encodingIDs))
+	owners := make(map[string]job.ID, len(list))
+	for _, o := range list {
+		owners[o.encoding] = o.job
+	}
+	return owners, err
+}
+
+const recentRuns = `
+SELECT j.number, j.running_time, j.finish_time, j.progress, j.update_time
+  FROM batches AS b CROSS JOIN jobs AS j INDEXED BY jobs_state ON j.batch = b.seq
+ WHERE b.id = $1 AND b.deleted = 0 AND j.state = $2
+ ORDER BY j.number DESC
+ LIMIT $3 + 0`
+
+func (r queries) RecentRuns(ctx context.Context, batchID string, state job.State, limit int) ([]job.Run, error) {
+	scan := func(r row) (run job.Run, err error) {
+		var began, finished, seen stamp
+		err = r.Scan(&run.Number, &began, &finished, &run.Progress, &seen)
+		run.Began, run.Ended, run.Seen = began.time(), finished.time(), seen.time()
+		return run, err
+	}
+	return all(ctx, r.q, scan, recentRuns, batchID, string(state), limit)
+}
+
+func (r queries) CountJobs(ctx context.Context, batchSeq int64) (job.Counts, error) {
+	const query = `SELECT state, count(*) FROM jobs INDEXED BY jobs_state WHERE batch = $1 GROUP BY state`
+	type count struct {
+		state job.State
+		n     int64
+	}
+	scan := func(r row) (c count, err error) {
+		err = r.Scan((*string)(&c.state), &c.n)
+		return c, err
+	}
+	list, err := all(ctx, r.q, scan, query, batchSeq)
+	var counts job.Counts
+	for _, c := range list {
+		if n := counts.Of(c.state); n != nil {
+			*n = c.n
+		}
+	}
+	return counts, err
+}
