@@ -49,8 +49,8 @@ const (
 	EncodingLive EncodingType = "LIVE"
 )
 
-// Encoding is one encoding. [Client.CreateEncoding] sends only the fields of the first group. The
-// platform sets the others.
+// Encoding is one encoding of the platform. [Client.CreateEncoding] sends only the fields of the
+// first group; the platform sets the others.
 type Encoding struct {
 	Name           string   `json:"name"`
 	Labels         []string `json:"labels"`
@@ -78,8 +78,8 @@ type encodingBody struct {
 }
 
 // CreateEncoding creates an encoding in status CREATED. It costs nothing until it is started.
-// After an [Ambiguous] error look for its name before repeating the call: names need not be
-// unique at the platform, so a repetition creates a second encoding.
+// After an [Ambiguous] error look for the name of the encoding before repeating the call: names
+// need not be unique at the platform, so a repetition may create a second encoding.
 func (c *Client) CreateEncoding(ctx context.Context, e Encoding) (Encoding, error) {
 	body := encodingBody{
 		Name: e.Name, Labels: e.Labels, CloudRegion: e.CloudRegion, EncoderVersion: e.EncoderVersion,
@@ -117,8 +117,8 @@ type ListEncodings struct {
 	Limit          int  // per page; default and maximum 100
 	SkipTotalCount bool // do not ask for the total; the platform discourages asking
 	// Overlap is how many encodings of a page [Client.Encodings] reads again with the next
-	// page, at most half a page. Up to as many encodings may be deleted between two pages
-	// without one being missed.
+	// page, at most half a page. It returns these encodings twice. If up to Overlap encodings
+	// are deleted while it reads the next page, it misses none.
 	Overlap int
 	// Without names parameters that are not sent, whatever the other fields say, because the
 	// platform refuses them. Without [ParamLimit] it sends pages of its own size.
@@ -146,7 +146,8 @@ func (l ListEncodings) toQuery() url.Values {
 	return q
 }
 
-// toCall returns the call for one page. A list by name is as urgent as reading one encoding.
+// toCall returns the call for one page, with urgency u. A list by name is as urgent as reading
+// one encoding, whatever u is.
 func (l ListEncodings) toCall(u urgency) call {
 	if l.Name != "" {
 		u = urgencyStatus

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// retryAfterPages is the number of pages after which a failed page is read again instead of
-// giving up the walk.
+// retryAfterPages is how many pages a walk must have read for it to repeat the reading of a page
+// that fails. A shorter walk ends with the error.
 const retryAfterPages = 10
 
 // encodingWalk reads the pages of a list of encodings. It selects pages by offset as long as that
@@ -20,14 +20,15 @@ type encodingWalk struct {
 	query    ListEncodings
 	previous map[string]bool // ids of the previous page
 	byTime   bool
-	seen     map[string]bool // ids read since the last page by offset
+	seen     map[string]bool // ids of the last page by offset, and of all pages by time
 	oldest   time.Time       // creation time of the oldest encoding so far
 	sorted   bool            // every encoding so far was older than the one before it
 	pages    int             // how many pages were read
 }
 
-// Encodings reads all pages of a selection from its Offset on. It ends after the first error. If
-// the list changes meanwhile, an encoding may be returned twice or missed.
+// Encodings reads all pages of a selection from its Offset on. It ends after the first error.
+// After ten pages it first repeats a failing page, up to four times. If the list changes
+// meanwhile, an encoding may be returned twice or missed; see [ListEncodings.Overlap].
 func (c *Client) Encodings(ctx context.Context, l ListEncodings) iter.Seq2[Encoding, error] {
 	return func(yield func(Encoding, error) bool) {
 		w := encodingWalk{client: c, query: l, sorted: true}
@@ -71,7 +72,8 @@ func (w *encodingWalk) nextPage(ctx context.Context) (items []Encoding, more boo
 	return w.nextPage(ctx)
 }
 
-// readPage reads a page. After retryAfterPages it repeats a call that fails.
+// readPage reads a page. After retryAfterPages it repeats a call whose error is [Ambiguous] or
+// [Throttled], with growing pauses.
 func (w *encodingWalk) readPage(ctx context.Context) (p Page[Encoding], err error) {
 	wait := time.Second
 	for range 5 {
@@ -87,7 +89,8 @@ func (w *encodingWalk) readPage(ctx context.Context) (p Page[Encoding], err erro
 	return p, err
 }
 
-// addPage records a page and returns the items that were not read before.
+// addPage records a page and returns its items. By time it leaves out items that were read before;
+// by offset it does not.
 func (w *encodingWalk) addPage(p Page[Encoding]) (items []Encoding, more bool, err error) {
 	w.pages++
 	before := w.previous
@@ -115,8 +118,8 @@ func (w *encodingWalk) addPage(p Page[Encoding]) (items []Encoding, more bool, e
 	return items, p.More(), nil
 }
 
-// continueByTime makes the next page begin where the last one ended. Times are sent in whole
-// seconds.
+// continueByTime makes the next page begin with the second in which the oldest encoding was
+// created: times are sent in whole seconds, and others may have been created in the same one.
 func (w *encodingWalk) continueByTime() {
 	w.query.Offset = 0
 	w.query.CreatedBefore = w.oldest.Truncate(time.Second).Add(time.Second)

@@ -7,7 +7,7 @@ import (
 	"net/http"
 )
 
-// WebhookTrigger is the event at which the platform calls a webhook. The platform has none for the
+// WebhookTrigger is the event at which the platform calls a webhook. There is no trigger for the
 // start of an encoding or for its cancellation.
 type WebhookTrigger string
 
@@ -111,7 +111,7 @@ func (c *Client) DeleteWebhook(ctx context.Context, t WebhookTrigger, id Webhook
 	return c.do(ctx, call{method: http.MethodDelete, path: path + "/" + escape(id), class: ClassOther}, nil)
 }
 
-// Notification is the state of the deliveries of a webhook.
+// Notification says whether the platform still delivers to a webhook.
 type Notification struct {
 	ID WebhookID `json:"id"` // of the webhook
 	// Muted is true if ten deliveries in a row have failed. Then the platform delivers
