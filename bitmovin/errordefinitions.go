@@ -57,7 +57,9 @@ var (
 		10000: decodingError, 10001: decodingError, 10002: decodingError, 10003: decodingError,
 		10004: decodingError, 10005: decodingError, 10006: decodingError, 10007: decodingError,
 	}
-	decodingError = definition{Category: "DECODING ERROR", Description: "the input cannot be decoded", RetryHint: RetryPointless}
+	decodingError = definition{
+		Category: "DECODING ERROR", Description: "the input cannot be decoded", RetryHint: RetryPointless,
+	}
 )
 
 // catalogue holds the definitions of API errors or of encoding errors.

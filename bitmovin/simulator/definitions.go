@@ -62,7 +62,7 @@ func encodingDefinitions() []definition {
 	}
 }
 
-// simulatedFailure is the reason of runs that [Simulator.FailRate] lets fail.
+// simulatedFailure returns the error of a run that fails because of [Simulator.FailRate].
 func simulatedFailure() TaskError {
 	return TaskError{
 		Code: 90001, Category: "SIMULATED ERROR", RetryHint: Retry,

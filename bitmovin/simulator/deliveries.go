@@ -19,7 +19,7 @@ const (
 	webhookResponseTimeout = 10 * time.Second
 )
 
-// Delivery describes a notification before it is delivered.
+// Delivery describes a webhook delivery for [Simulator.Deliver].
 type Delivery struct {
 	WebhookID  string
 	URL        string
@@ -67,8 +67,8 @@ type payloadEncoding struct {
 	CloudRegion    string `json:"cloudRegion"`
 }
 
-// notify queues the deliveries about the end of a run. There are none about CANCELED, as on
-// the platform. The caller holds s.mu.
+// notify queues the deliveries about the end of a run. As on the platform, a run that ends in
+// CANCELED has no delivery. The caller holds s.mu.
 func (s *Simulator) notify(enc *encoding) {
 	events := map[Status]string{Finished: "finished", Error: "error", TransferError: "transfer-error"}
 	event, ok := events[enc.status]
@@ -118,8 +118,8 @@ func (w *webhook) newNotification(ids *identifiers, enc *encoding, moment time.T
 }
 
 // deliverQueue delivers the notifications of a webhook one after the other until its queue is
-// empty. Notifications that are queued when the webhook is muted, or the simulator closed,
-// are lost.
+// empty. If the webhook is muted or the simulator is closed, the queued notifications are
+// lost.
 func (s *Simulator) deliverQueue(w *webhook) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -138,8 +138,8 @@ func (s *Simulator) deliverQueue(w *webhook) {
 	w.delivering = false
 }
 
-// deliver sends a notification once, or as often as Deliver says. It returns how often that
-// was, and how many of the last tries failed in a row.
+// deliver sends a notification once, or as often as [Simulator.Deliver] says. It returns how
+// often it tried, and how many tries have failed since the latest success.
 func (s *Simulator) deliver(w *webhook, n notification) (tries, failed int) {
 	tries = 1
 	if s.Deliver != nil {
@@ -155,7 +155,8 @@ func (s *Simulator) deliver(w *webhook, n notification) (tries, failed int) {
 	return tries, failed
 }
 
-// countDelivery counts tries and failures, and mutes a webhook that fails too often.
+// countDelivery counts tries and failures, and mutes the webhook after muteAfter failures in a
+// row.
 func (s *Simulator) countDelivery(w *webhook, tries, failed int) {
 	s.stats.delivered += tries - failed
 	s.stats.undelivered += failed
@@ -195,8 +196,8 @@ func (s *Simulator) post(w *webhook, body []byte) bool {
 	return err == nil && resp.StatusCode/100 == 2
 }
 
-// defaultWebhookClient returns a client for one request: the deliveries of the platform come
-// from many machines, which share no connections.
+// defaultWebhookClient returns a client for one request, which shares no connection: the
+// deliveries of the platform come from many machines.
 func defaultWebhookClient(insecure bool) *http.Client {
 	return &http.Client{Transport: &http.Transport{
 		Proxy:                 http.ProxyFromEnvironment,
