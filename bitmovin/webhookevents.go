@@ -60,8 +60,8 @@ type WebhookEvent struct {
 // VerifyWebhookSignature checks whether header, the value of [SignatureHeader], is the HMAC-SHA512
 // of the raw body with the key of the webhook, in hexadecimal digits of either case. Otherwise, and
 // always with an empty key, it returns [ErrSignature]. It compares signatures in constant time. The
-// signature covers no time, so a repeated delivery passes: the caller must ignore event ids that it
-// has seen.
+// signature says nothing about when a delivery was sent, so a repeated delivery passes: the caller
+// must ignore event ids that it has seen.
 func VerifyWebhookSignature(key Secret, body []byte, header string) error {
 	if key == "" {
 		return fmt.Errorf("%w: no key to verify with", ErrSignature)

@@ -29,8 +29,9 @@ type Simulator struct {
 	QueueLimit int
 
 	// TakeAnyStart accepts a start in every status. In another status than CREATED or
-	// ERROR the start changes nothing and is only recorded in [Simulator.Starts]. Tests find
-	// in this way clients that rely on the refusal of a second start.
+	// ERROR, or before TemplateDelay has passed, the start changes nothing and is only
+	// recorded in [Simulator.Starts]. So tests find clients that rely on the refusal of a
+	// second start.
 	TakeAnyStart bool
 
 	// QueueFullStatus is the HTTP status and QueueFullCode the API error code of the answer
