@@ -88,7 +88,8 @@ func (l *loader) readStorage(path string, n storageNode) (Storage, bool) {
 }
 
 // readSecret reads a secret from the environment variable or the file that the configuration file
-// names. At is the path of its key without _env and _file.
+// names. It returns "" if neither is named. At is the path of the key in the configuration file,
+// without _env and _file.
 func (l *loader) readSecret(at, env, file string) bitmovin.Secret {
 	switch {
 	case env != "" && file != "":
@@ -116,8 +117,8 @@ func (l *loader) readSecret(at, env, file string) bitmovin.Secret {
 	return ""
 }
 
-// checkEnvName refuses a name that cannot be one of an environment variable. The message does not
-// repeat it, because it may be the secret itself.
+// checkEnvName refuses a text that cannot be the name of an environment variable. The message does
+// not repeat the text, which may be the secret itself.
 func (l *loader) checkEnvName(path, name string) bool {
 	const plain = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_0123456789"
 	if strings.Trim(name, plain) == "" {
