@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// retryAfterPages is how many pages a walk must have read for it to repeat the reading of a page
-// that fails. A shorter walk ends with the error.
-const retryAfterPages = 10
+// repeatAfterPages is how many pages must have been read before a walk reads a failing page again.
+// Before that the first failure counts.
+const repeatAfterPages = 10
 
 // encodingWalk reads the pages of a list of encodings. It selects pages by offset as long as that
 // works. If the platform refuses an offset, fails on it (as some do beyond ten thousand items)
@@ -22,7 +22,7 @@ type encodingWalk struct {
 	byTime   bool
 	seen     map[string]bool // ids of the last page by offset, and of all pages by time
 	oldest   time.Time       // creation time of the oldest encoding so far
-	sorted   bool            // every encoding so far was older than the one before it
+	sorted   bool            // no encoding so far was newer than the encoding before it
 	pages    int             // how many pages were read
 }
 
@@ -72,13 +72,13 @@ func (w *encodingWalk) nextPage(ctx context.Context) (items []Encoding, more boo
 	return w.nextPage(ctx)
 }
 
-// readPage reads a page. After retryAfterPages it repeats a call whose error is [Ambiguous] or
+// readPage reads a page. After repeatAfterPages it repeats a call whose error is [Ambiguous] or
 // [Throttled], with growing pauses.
 func (w *encodingWalk) readPage(ctx context.Context) (p Page[Encoding], err error) {
 	wait := time.Second
 	for range 5 {
 		p, err = list[Encoding](ctx, w.client, w.query.toCall(urgencyList), w.query.Offset, w.query.Limit)
-		if w.pages < retryAfterPages || !Ambiguous(err) && !Throttled(err) || ctx.Err() != nil {
+		if w.pages < repeatAfterPages || !Ambiguous(err) && !Throttled(err) || ctx.Err() != nil {
 			return p, err
 		}
 		if w.client.governor.clock.Sleep(ctx, wait) != nil {

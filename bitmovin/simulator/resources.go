@@ -37,7 +37,7 @@ func newResource(s *Simulator, k *kind, enc *encoding, fields map[string]json.Ra
 	r := &resource{kind: k, created: s.schedule.moment, custom: fields["customData"]}
 	kept := make(map[string]json.RawMessage, len(fields))
 	for name, value := range fields {
-		if !isSecret(name) && !isServerSide(name) && !bytes.Equal(value, []byte("null")) {
+		if !isSecret(name) && !isLeftOut(name) && !bytes.Equal(value, []byte("null")) {
 			kept[name] = value
 		}
 	}
@@ -49,9 +49,9 @@ func newResource(s *Simulator, k *kind, enc *encoding, fields map[string]json.Ra
 	return r, nil
 }
 
-// isServerSide reports whether a field of the client is left out of the stored object, because
-// the simulator decides the field, or keeps it apart as customData.
-func isServerSide(field string) bool {
+// isLeftOut reports whether the stored object leaves out a field that the client sent: the
+// simulator decides the field, or keeps it apart as customData.
+func isLeftOut(field string) bool {
 	switch field {
 	case "id", "type", "createdAt", "modifiedAt", "customData", "status", "signature", "servicePrincipal":
 		return true

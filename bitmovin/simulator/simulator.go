@@ -112,8 +112,8 @@ type Simulator struct {
 	// and 10 s for a response, as the platform does.
 	WebhookClient *http.Client
 
-	// Deliver, if set, returns how many times one notification is delivered: 0 loses it, 2
-	// delivers it twice with the same event id. Nil means once.
+	// Deliver, if set, returns how many times a delivery is sent: 0 loses it, 2 sends it
+	// twice with the same event id. Nil means once.
 	Deliver func(Delivery) int
 
 	once sync.Once

@@ -56,7 +56,7 @@ type Stats struct {
 type counters struct {
 	firstStart, lastEnd         time.Time
 	busy, idleQueued, idleEmpty time.Duration    // up to the moment of the schedule
-	atLastEnd                   [2]time.Duration // idleQueued and idleEmpty at lastEnd
+	idleAtLastEnd               [2]time.Duration // idleQueued and idleEmpty at lastEnd
 	maxQueued, maxRunning       int
 	starts, queueFull           int
 	ends                        map[Status]int
@@ -80,7 +80,7 @@ func (c *counters) ended(at time.Time, status Status) {
 	}
 	c.ends[status]++
 	c.lastEnd = at
-	c.atLastEnd = [2]time.Duration{c.idleQueued, c.idleEmpty}
+	c.idleAtLastEnd = [2]time.Duration{c.idleQueued, c.idleEmpty}
 }
 
 func (c *counters) answered(route string, status int) {
@@ -128,7 +128,7 @@ func (s *Simulator) currentStats() Stats {
 		stats.Makespan = s.schedule.moment.Sub(c.firstStart)
 	default:
 		stats.Makespan = c.lastEnd.Sub(c.firstStart)
-		stats.IdleQueued, stats.IdleEmpty = c.atLastEnd[0], c.atLastEnd[1]
+		stats.IdleQueued, stats.IdleEmpty = c.idleAtLastEnd[0], c.idleAtLastEnd[1]
 	}
 	return stats
 }

@@ -25,10 +25,10 @@ type webhook struct {
 	createdAt string
 
 	muted      bool
-	failures   int            // in a row
-	queue      []notification // not yet delivered
-	delivering bool           // a goroutine delivers the queue
-	firedAt    string         // time of the latest event
+	failures   int              // in a row
+	queue      []queuedDelivery // not yet delivered
+	delivering bool             // a goroutine delivers the queue
+	firedAt    string           // time of the latest event
 }
 
 // webhookTrigger is a type of event, of one encoding or of all.

@@ -148,7 +148,7 @@ func (l *lineCounter) endInterval(k key, of *line) {
 		delete(l.lines, k)
 		return
 	}
-	_ = l.write(context.Background(), of)
+	_ = l.writeCount(context.Background(), of)
 	of.interval = min(2*of.interval, l.maxInterval)
 	of.timer.Reset(of.interval)
 }
@@ -170,11 +170,11 @@ func (l *lineCounter) endCount(ctx context.Context, k key) error {
 	known := l.lines[k]
 	known.timer.Stop()
 	delete(l.lines, k)
-	return l.write(ctx, known)
+	return l.writeCount(ctx, known)
 }
 
-// write writes the count of a line, if it was repeated.
-func (l *lineCounter) write(ctx context.Context, of *line) error {
+// writeCount writes the count of a line, if it was repeated.
+func (l *lineCounter) writeCount(ctx context.Context, of *line) error {
 	if of.count == 0 {
 		return nil
 	}
