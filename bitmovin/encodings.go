@@ -22,7 +22,7 @@ const (
 	ParamLimit        = "limit"
 )
 
-// encodingPath is the path of an encoding or, with parts, of something below it.
+// encodingPath returns the path of an encoding or, with parts, of a resource below the encoding.
 func encodingPath(id EncodingID, parts ...string) string {
 	return strings.Join(append([]string{encodingsPath, escape(id)}, parts...), "/")
 }
@@ -31,7 +31,7 @@ func encodingPath(id EncodingID, parts ...string) string {
 // of the constants is kept as the platform sent it.
 type EncodingType string
 
-// UnmarshalJSON accepts every JSON value. It keeps one that is no string as JSON text.
+// UnmarshalJSON accepts every JSON value. It keeps a value that is no string as JSON text.
 func (t *EncodingType) UnmarshalJSON(b []byte) error {
 	*t = EncodingType(unmarshalEnum(b))
 	return nil
@@ -77,7 +77,7 @@ type encodingBody struct {
 	EncoderVersion string   `json:"encoderVersion,omitempty"`
 }
 
-// CreateEncoding creates an encoding in status CREATED. It costs nothing until it is started.
+// CreateEncoding creates an encoding in status CREATED, which costs nothing until it is started.
 // After an [Ambiguous] error look for the name of the encoding before repeating the call: names
 // need not be unique at the platform, so a repetition may create a second encoding.
 func (c *Client) CreateEncoding(ctx context.Context, e Encoding) (Encoding, error) {
@@ -121,7 +121,7 @@ type ListEncodings struct {
 	// are deleted while it reads the next page, it misses none.
 	Overlap int
 	// Without names parameters that are not sent, whatever the other fields say, because the
-	// platform refuses them. Without [ParamLimit] it sends pages of its own size.
+	// platform refuses them. Without [ParamLimit] the platform chooses the size of pages.
 	Without []string
 }
 

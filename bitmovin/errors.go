@@ -181,10 +181,10 @@ func Outage(err error) bool {
 }
 
 // Ambiguous reports whether the call may have taken effect although it returned an error. Then
-// look up its effect before repeating it. A call is ambiguous if it may have been sent and got no
-// readable answer, or was answered with 408 or any 5xx; the documentation warns of a 504 after
-// which the encoding runs. A 429 in any format, a full queue and a quota are not ambiguous,
-// because the platform checks limits before anything else.
+// look for the effect before repeating the call. A call is ambiguous if it may have been sent
+// and got no readable answer, or was answered with 408 or any 5xx; the documentation warns of a
+// 504 after which the encoding runs. A 429 in any format, a full queue and a quota are not
+// ambiguous, because the platform checks limits before anything else.
 func Ambiguous(err error) bool {
 	if e, ok := errors.AsType[*TransportError](err); ok {
 		return e.Sent
@@ -197,7 +197,7 @@ func Ambiguous(err error) bool {
 }
 
 // unsupportedStatuses are the statuses that refuse a request as such. The platform does not
-// document which of them it, or a gateway before it, answers to an unsupported query.
+// document which of them answers an unsupported query, and a gateway may choose another.
 var unsupportedStatuses = []int{
 	http.StatusBadRequest, http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusNotAcceptable,
 	http.StatusGone, http.StatusRequestURITooLong, http.StatusUnprocessableEntity, http.StatusNotImplemented,

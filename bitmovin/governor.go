@@ -42,9 +42,9 @@ type Governor struct {
 	buckets [classEnd]*bucket
 }
 
-// urgency orders the calls that wait for the budget of one class. It follows from the kind of
-// call. So a cancellation does not wait for the configuration of later jobs, and the count of
-// the queue does not wait for a list of many pages.
+// urgency orders the calls that wait for the budget of one class. The kind of a call decides its
+// urgency. So a cancellation does not wait for the configuration of later jobs, and the count
+// of the queue does not wait for a list of many pages.
 type urgency int
 
 // The urgencies, the least urgent first.

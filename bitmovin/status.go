@@ -13,7 +13,7 @@ import (
 // [Status.Terminal], because nobody knows what "running" or "PAUSED" would mean.
 type Status string
 
-// UnmarshalJSON accepts every JSON value. It keeps one that is no string as JSON text.
+// UnmarshalJSON accepts every JSON value. It keeps a value that is no string as JSON text.
 func (s *Status) UnmarshalJSON(b []byte) error {
 	*s = Status(unmarshalEnum(b))
 	return nil
@@ -52,7 +52,7 @@ func (s Status) Terminal() bool {
 // of the constants is kept as the platform sent it.
 type RetryHint string
 
-// UnmarshalJSON accepts every JSON value. It keeps one that is no string as JSON text.
+// UnmarshalJSON accepts every JSON value. It keeps a value that is no string as JSON text.
 func (h *RetryHint) UnmarshalJSON(b []byte) error {
 	*h = RetryHint(unmarshalEnum(b))
 	return nil

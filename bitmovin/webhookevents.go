@@ -29,7 +29,7 @@ const (
 	EventEncodingStatusChanged WebhookEventType = "ENCODING_STATUS_CHANGED"
 )
 
-// UnmarshalJSON accepts every JSON value. It keeps one that is no string as JSON text.
+// UnmarshalJSON accepts every JSON value. It keeps a value that is no string as JSON text.
 func (t *WebhookEventType) UnmarshalJSON(b []byte) error {
 	*t = WebhookEventType(unmarshalEnum(b))
 	return nil
@@ -51,7 +51,7 @@ type WebhookEvent struct {
 	EventID   string // the same in a repeated delivery
 	EventType WebhookEventType
 	WebhookID WebhookID
-	// EncodingID is empty if the event is not about an encoding. If its type is unknown,
+	// EncodingID is empty if the event is not about an encoding. If EventType is unknown,
 	// EncodingID may be the id of something else.
 	EncodingID  EncodingID
 	TriggeredAt Time

@@ -126,7 +126,7 @@ func (c *Client) Notifications(ctx context.Context) ([]Notification, error) {
 	return collect(listAll[Notification](ctx, c, call{path: "/notifications", class: ClassOther}, 0, maxPageSize))
 }
 
-// Unmute makes the platform deliver to a muted webhook again. It does not deliver what was missed.
+// Unmute makes the platform deliver to a muted webhook again. Missed deliveries are not sent again.
 func (c *Client) Unmute(ctx context.Context, id WebhookID) error {
 	return c.do(ctx, call{method: http.MethodPost, path: "/notifications/" + escape(id) + "/unmute", class: ClassOther}, nil)
 }

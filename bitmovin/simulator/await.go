@@ -84,8 +84,8 @@ func (s *Simulator) await(ctx context.Context, met func() bool) error {
 
 // AwaitStatus waits until the encoding is in the status, however briefly. It returns
 // [ErrUnknownEncoding] for an id that does not exist, and the context's cause if the context
-// ends first. The end of the encoding in another status does not end the wait: it may be
-// started again.
+// ends first. The end of a run in another status does not end the wait, because the encoding
+// may be started again.
 func (s *Simulator) AwaitStatus(ctx context.Context, encodingID string, status Status) error {
 	s.init()
 	s.mu.Lock()

@@ -127,7 +127,7 @@ func checkVideo(maxCRF float64) func(*checker) {
 func checkAV1(c *checker) {
 	checkVideo(63)(c)
 	if c.has("crf") {
-		c.addError("crf", "does not go with AV1, which takes a bitrate")
+		c.addError("crf", "is not possible with AV1; set bitrate")
 	}
 }
 

@@ -20,7 +20,7 @@ type Call struct {
 	EncodingID string
 	Name       string
 	// Nth counts the calls of this route that have passed authentication and rate limits,
-	// from 1. NthOfEncoding counts those for this encoding.
+	// from 1. NthOfEncoding counts only the calls that name EncodingID.
 	Nth           int
 	NthOfEncoding int
 }

@@ -12,7 +12,7 @@ import (
 // meet no rate limit and no fault, and are not in the ledger.
 func (s *Simulator) serveInspection(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodGet {
-		http.Error(w, "only GET is possible here", http.StatusMethodNotAllowed)
+		http.Error(w, "only GET is allowed here", http.StatusMethodNotAllowed)
 		return
 	}
 	var result any

@@ -93,7 +93,7 @@ func (c *schedule) cancelRun(enc *encoding) {
 }
 
 func (c *schedule) endRun(enc *encoding) {
-	if enc.outcome.InQueue && enc.status == Running { // an encoder took it before Outcome.After had passed
+	if enc.outcome.InQueue && enc.status == Running { // an encoder was free before Outcome.After had passed
 		enc.outcome = Outcome{Status: Finished}
 	}
 	c.finish(enc, cmp.Or(enc.outcome.Status, Finished), enc.outcome.Messages)

@@ -51,8 +51,8 @@ type Simulator struct {
 	// is free. Zero means that a free encoder takes it at once.
 	StartDelay time.Duration
 
-	// StopDelay is the time from an accepted stop until the encoding is CANCELED, unless it
-	// ends by itself before. Zero means at once.
+	// StopDelay is the time from an accepted stop until the encoding is CANCELED, unless the
+	// run ends before. Zero means at once.
 	StopDelay time.Duration
 
 	// TemplateDelay is how long the encoding of a template has type NONE, no streams and

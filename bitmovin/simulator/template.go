@@ -84,7 +84,7 @@ func (b *builder) build(doc orderedMap) error {
 	}
 	for _, section := range []string{"infrastructure", "notifications", "live"} {
 		if doc.child(section) != nil {
-			return invalid("%s is not possible in a template here", section)
+			return invalid("the simulator does not support %s in a template", section)
 		}
 	}
 	encodings := doc.child("encodings")
@@ -215,7 +215,7 @@ func (b *builder) resolve(path string, value any, forward bool) (any, error) {
 				message: fmt.Sprintf("%s: %s is not declared", path, v),
 			}
 		case ref.section > b.section && !forward:
-			return nil, invalid("%s: %s is declared later; sections must come before their users", path, v)
+			return nil, invalid("%s: %s is declared later; a section must come before the sections that refer to it", path, v)
 		}
 		return ref.id, nil
 	case map[string]any:
