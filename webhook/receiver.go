@@ -106,7 +106,7 @@ func newAccount(a Account, log *slog.Logger, register bool) *account {
 	return added
 }
 
-// ServeHTTP receives a delivery. The documentation of the package says how it is answered.
+// ServeHTTP receives a delivery. The documentation of the package says how deliveries are answered.
 func (r *Receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	a := r.accounts[req.PathValue("account")]
 	if a == nil {

@@ -139,7 +139,7 @@ func (a *account) ensureWebhook(ctx context.Context, t bitmovin.WebhookTrigger, 
 			continue
 		}
 		// A webhook without keyPrefix was created by somebody else for this service. It is
-		// kept, because its key is not known before it delivers.
+		// kept, because only its deliveries show whether it has the key.
 		marked := strings.HasPrefix(h.Description, keyPrefix)
 		if kept == "" && (!marked || h.Description == current) {
 			kept = h.ID
