@@ -29,7 +29,7 @@ func (l *loader) loadStorages() {
 	l.sampleOutput()
 }
 
-// addStorage adds a storage unless another one has its name.
+// addStorage adds a storage to the inputs or outputs. A name that is taken there is a mistake.
 func (l *loader) addStorage(storages map[string]Storage, path, role, name string, s Storage) {
 	if _, taken := storages[name]; taken {
 		l.mistakeAt(path+".name", "there is %s named %q already; use: input and use: output let two storages share a name", role, name)
