@@ -4,12 +4,12 @@
 //
 // # Guarantees
 //
-// Every method that calls the platform takes a context. Methods that change something make one
-// HTTP request, and the client never repeats that request: it does not retry after errors, 429
-// or time-outs, follows no redirect, and keeps net/http from sending a POST again (see
-// [Client]). The API has no idempotency key. So the caller decides whether to repeat a call,
-// because only the caller can look up whether it took effect. Methods that read a list may make
-// several requests, and may read a page again.
+// Every method that calls the platform takes a context. A method that changes something makes at
+// most one HTTP request, and the client never repeats that request: it does not retry after
+// errors, 429 or time-outs, follows no redirect, and keeps net/http from sending a POST again
+// (see [Client]). The API has no idempotency key. So the caller decides whether to repeat a
+// call, because only the caller can look up whether the call took effect. A method that reads a
+// list may make several requests, and may read a page again.
 //
 // A nil error means that the platform answered with its success envelope and a usable result.
 // Otherwise the error is of one of three kinds:

@@ -3,8 +3,9 @@ package simulator
 import "net/http"
 
 // manifestRoutes are the routes of all DASH manifests and of all HLS manifests, however they
-// were created. A manifest that the start of an encoding names takes the status of the
-// encoding. A manifest with a start of its own is FINISHED at once.
+// were created. A manifest that the start of an encoding names is QUEUED until the run ends,
+// and then has the status in which the run ended. A manifest with a start of its own is
+// FINISHED at once.
 func manifestRoutes(known *catalog) []route {
 	var routes []route
 	for _, k := range known.kinds {

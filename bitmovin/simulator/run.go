@@ -153,8 +153,8 @@ func (c *schedule) chooseOutcome(enc *encoding) (Outcome, time.Duration) {
 	}, duration
 }
 
-// runEnded gives the manifests of an encoding its status, and notifies webhooks of the end of
-// the run.
+// runEnded gives the manifests of an encoding the status in which its run ended, and queues the
+// webhook deliveries about the end.
 func (s *Simulator) runEnded(enc *encoding) {
 	for _, id := range enc.manifests {
 		if m := s.resources.byID[id]; m != nil {
