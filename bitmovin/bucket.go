@@ -15,7 +15,7 @@ import (
 // platform reports whole seconds, and responses take time to arrive.
 const windowTolerance = 2 * time.Second
 
-// bucket holds the budget of one class of calls, and the calls that wait for it.
+// bucket holds the budget of one endpoint class, and the calls that wait for it.
 type bucket struct {
 	clock clock.Clock
 	limit int // calls per minute
@@ -25,9 +25,10 @@ type bucket struct {
 	granted     uint64 // calls granted so far; the ticket of a call is its number
 	pausedUntil time.Time
 
-	// reported is how many calls are left in the window of the platform: the number that it
-	// reported, less the calls that were granted since. It is valid until reportedUntil, the
-	// end of the window. reportedTicket is the latest call whose response is included.
+	// reported is how many calls are left in the window of the platform: the number that the
+	// platform reported, less the calls that were granted since. It is valid until
+	// reportedUntil, the end of the window. reportedTicket is the latest call whose response
+	// was taken into account.
 	reported       int
 	reportedUntil  time.Time
 	reportedTicket uint64
@@ -42,7 +43,7 @@ type waiter struct {
 	since   time.Time
 	wake    clock.Event // happens when the waiter has a ticket, or is to watch the clock
 	ticket  uint64      // 0: not granted yet
-	watches bool        // it watches the clock
+	watches bool        // this waiter watches the clock
 }
 
 // newBucket returns a full bucket of perMinute calls.
@@ -51,21 +52,20 @@ func newBucket(perMinute int, c clock.Clock) *bucket {
 }
 
 // splitLimit divides a limit per minute into a steady rate and a burst. Burst + 60 s x rate is
-// 2 % below the limit, or equal to a limit below ten calls.
+// 2 % below the limit. It equals a limit of two to nine calls, and is 1.5 for a limit of one.
 func splitLimit(perMinute int) (rate.Limit, int) {
 	burst := max(1, perMinute/10)
 	steady := float64(perMinute-burst) - float64(perMinute)/50
 	if perMinute < 10 {
 		steady = float64(perMinute - burst)
 	}
-	// A limit of one call a minute leaves a rate of zero, with which the bucket would never
-	// be refilled.
+	// For a limit of one call a minute, steady is zero, and the bucket would never be refilled.
 	return rate.Limit(max(steady, 0.5) / limitWindow.Seconds()), burst
 }
 
-// acquire waits until the budget grants the call. One of the waiters watches the clock and
-// grants tickets to all in their order; the others wait for their events. A watcher that
-// leaves passes the watch on.
+// acquire waits until the budget grants the call. If ctx ends first, it returns the cause of
+// ctx. One of the waiters watches the clock and grants tickets to all waiters in their order;
+// the others wait for their events. A watcher that leaves passes the watch on.
 func (b *bucket) acquire(ctx context.Context, u urgency) (ticket uint64, err error) {
 	if ctx.Err() != nil {
 		return 0, context.Cause(ctx)
@@ -130,7 +130,7 @@ func (b *bucket) grantUntil(ctx context.Context, w *waiter) error {
 			if err != nil {
 				return err
 			}
-			continue // try again: a 429 may have paused the class meanwhile
+			continue // take only now: a 429 may have paused the class meanwhile
 		}
 		chosen := b.chooseNext(ticket)
 		b.dequeue(chosen)
@@ -203,7 +203,8 @@ func (b *bucket) pause(until time.Time) {
 }
 
 // adoptReport takes over what the platform reports about its window in the response to the call
-// with ticket. The report may not include calls that were granted after that one.
+// with ticket. Calls that were granted after that one may be missing from the report, so
+// adoptReport subtracts them.
 func (b *bucket) adoptReport(now time.Time, ticket uint64, remaining int, reset time.Duration) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -213,8 +214,8 @@ func (b *bucket) adoptReport(now time.Time, ticket uint64, remaining int, reset 
 	case !b.reportedUntil.After(now), ticket > b.reportedTicket && until.After(b.reportedUntil.Add(windowTolerance)):
 		b.reported, b.reportedUntil, b.reportedTicket = left, until, ticket
 	default:
-		// It is the same window. Responses may arrive out of order: the lowest number is the
-		// newest, or errs on the safe side.
+		// The report is about the same window. Responses may arrive out of order: the lowest
+		// number is the newest, or errs on the safe side.
 		b.reported, b.reportedTicket = min(b.reported, left), max(b.reportedTicket, ticket)
 	}
 }

@@ -55,12 +55,12 @@ type Options struct {
 // It never sends a POST twice. By itself net/http would do so in two cases: when a reused
 // connection turns out to be closed, and when an HTTP/2 server refuses a stream. Both require
 // that the request has no body, or one that GetBody returns again. Hence every POST has a body,
-// at least {}, and no request has GetBody. net/http may send GETs and DELETEs again; their
-// effect is the same.
+// at least {}, and no request has GetBody. net/http may send GETs and DELETEs again; sent twice
+// they have the effect of one.
 //
-// Values that this package does not know are kept as the platform sent them, and recorded in
-// [Client.Unknown]: the statuses, hints, types and error codes of all responses. Once an hour
-// the fields of a task and of a list of encodings are compared with the documented ones.
+// The client keeps values that it does not know as the platform sent them, and records them in
+// [Client.Unknown]: the statuses, hints, types and error codes of all responses. It also records
+// undocumented fields. For that it checks one task, one encoding and one page of encodings an hour.
 type Client struct {
 	base      string // without a trailing slash
 	apiKey    func() (string, error)
@@ -162,11 +162,11 @@ type call struct {
 	method  string
 	path    string // below the base URL, with escaped segments
 	query   url.Values
-	omit    []string // parameters of a list that must not be sent
+	omit    []string // parameters that list must not send
 	class   Class
-	urgency urgency  // within the class
+	urgency urgency  // among the calls of the class
 	body    any      // encoded as JSON; nil sends no body, or {} with a POST
-	secrets []Secret // in the body; they must not appear in an error
+	secrets []Secret // credentials in the body, which must not appear in an error
 	permit  Permit   // nil unless the call costs money
 }
 
@@ -214,8 +214,8 @@ func (c *Client) do(ctx context.Context, cl call, out any) error {
 	return err
 }
 
-// recordUnknown records the unknown values of a decoded response or of an [*APIError], and
-// completes the latter by what is known about its code.
+// recordUnknown records the unknown values of a decoded response or of an [*APIError]. It also
+// gives an APIError without a message the text of its code.
 func (c *Client) recordUnknown(resp response, out any, err error) {
 	if refusal, ok := errors.AsType[*APIError](err); ok {
 		c.explainError(refusal)
@@ -236,7 +236,7 @@ func (c *Client) recordUnknown(resp response, out any, err error) {
 	}
 }
 
-// key reads the API key. Its errors are [ErrNoAPIKey], with the reason if there is one.
+// key reads the API key. Its errors wrap [ErrNoAPIKey], with the reason if there is one.
 func (c *Client) key() (Secret, error) {
 	if c.apiKey == nil {
 		return "", ErrNoAPIKey
@@ -250,13 +250,13 @@ func (c *Client) key() (Secret, error) {
 		return "", ErrNoAPIKey
 	}
 	if strings.ContainsFunc(key, func(r rune) bool { return r < ' ' || r > '~' }) {
-		return "", fmt.Errorf("%w: it contains characters that no key has", ErrNoAPIKey)
+		return "", fmt.Errorf("%w: the key contains characters other than printable ASCII", ErrNoAPIKey)
 	}
 	return Secret(key), nil
 }
 
-// roundTrip sends one request and reads its whole response. Its errors are [*TransportError],
-// except that of a response that is too large.
+// roundTrip sends one request and reads the whole response. Its errors are [*TransportError], except
+// for a response that is too large, a [*GatewayError], and for a request that cannot be built.
 func (c *Client) roundTrip(ctx context.Context, cl call, key Secret, body []byte) (response, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, c.timeout,
 		fmt.Errorf("no answer within %v: %w", c.timeout, context.DeadlineExceeded))
@@ -264,7 +264,7 @@ func (c *Client) roundTrip(ctx context.Context, cl call, key Secret, body []byte
 	resp := response{method: cl.method, path: cl.path, redact: redactor{append([]Secret{key}, cl.secrets...)}}
 	var trace connTrace
 	fail := func(err error) (response, error) {
-		// The wrapping error names the method and the URL, as does the TransportError.
+		// A url.Error repeats the method and the path, which the TransportError names.
 		if wrapped, ok := errors.AsType[*url.Error](err); ok {
 			err = wrapped.Err
 		}
@@ -308,7 +308,7 @@ func (c *Client) request(ctx context.Context, cl call, key Secret, body []byte) 
 		return nil, err
 	}
 	req.ContentLength = int64(len(body))
-	req.GetBody = nil // net/http must not send it again; see Client
+	req.GetBody = nil // net/http must not send the request again; see Client
 	req.Header.Set("X-Api-Key", string(key))
 	if c.tenant != "" {
 		req.Header.Set("X-Tenant-Org-Id", c.tenant)
@@ -336,7 +336,7 @@ func checkPath(path string) error {
 // escape turns an id into one segment of a path.
 func escape[T ~string](id T) string { return url.PathEscape(string(id)) }
 
-// connTrace records whether a request wanted a connection and got one. Transports other than
+// connTrace records whether a request asked for a connection and got one. Transports other than
 // that of net/http may report neither.
 type connTrace struct{ wanted, got atomic.Bool }
 

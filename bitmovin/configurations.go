@@ -51,11 +51,12 @@ const configurationsPath = "/encoding/configurations"
 type Configuration struct {
 	ID      ConfigID `json:"id,omitempty"` // set by the platform
 	Type    Codec    `json:"type"`
-	Name    string   `json:"name,omitempty"`    // required by the documentation
+	Name    string   `json:"name,omitempty"`    // required, says the documentation
 	Bitrate int64    `json:"bitrate,omitempty"` // bits per second; required for audio
 	Rate    float64  `json:"rate,omitempty"`    // frames per second, or samples per second for audio
 
-	// Video only. Either Bitrate or CRF; one of Width and Height follows from the other.
+	// Video only. Set either Bitrate or CRF. If only one of Width and Height is set, the
+	// platform derives the other.
 	Width               int      `json:"width,omitempty"`
 	Height              int      `json:"height,omitempty"`
 	CRF                 *float64 `json:"crf,omitempty"`
@@ -92,7 +93,7 @@ func (c *Client) ConfigurationExists(ctx context.Context, id ConfigID) (bool, er
 }
 
 // FindConfiguration returns the id of the first configuration of a codec whose name is
-// exactly name.
+// exactly name. It reads several pages if there are so many.
 func (c *Client) FindConfiguration(ctx context.Context, codec Codec, name string) (id ConfigID, found bool, err error) {
 	segment := codec.segment()
 	if segment == "" {

@@ -4,14 +4,15 @@
 //
 // # Guarantees
 //
-// Every method takes a context and makes at most one HTTP request, except those that are
-// documented to read several pages. The client repeats nothing by itself: it does not retry
-// after errors, 429 or time-outs, follows no redirect, and keeps net/http from sending a POST
-// again (see [Client]). The API has no idempotency key. So the caller decides whether to repeat
-// a call, because only the caller can look up whether it took effect.
+// Every method that calls the platform takes a context. A method that changes something makes at
+// most one HTTP request, and the client never repeats that request: it does not retry after
+// errors, 429 or time-outs, follows no redirect, and keeps net/http from sending a POST again
+// (see [Client]). The API has no idempotency key. So the caller decides whether to repeat a
+// call, because only the caller can look up whether the call took effect. A method that reads a
+// list may make several requests, and may read a page again.
 //
-// A nil error means that the platform answered with its success envelope and a complete
-// result. Otherwise the error is of one of three kinds:
+// A nil error means that the platform answered with its success envelope and a usable result.
+// Otherwise the error is of one of three kinds:
 //
 //   - [*APIError]: the platform answered with an error.
 //   - [*GatewayError]: the answer is not in the format of the platform: an HTML page of a
@@ -19,8 +20,10 @@
 //   - [*TransportError]: no complete answer arrived.
 //
 // The predicates in errors.go, such as [QueueFull], [Outage] and [Ambiguous], say what an error
-// means for the job. Errors about the arguments of a call, such as an empty id or a storage
-// without its bucket, are of none of these kinds: they are found before anything is sent.
+// means for the job. Two errors are of none of these kinds: an error about the arguments of a
+// call, such as an empty id or a storage without its bucket, which is found before anything is
+// sent; and an answer that does not match the question, such as the previous page of a list or
+// another resource.
 //
 // Decoding tolerates changes of the platform. Unknown fields are ignored, missing optional
 // fields are zero, unknown values of enumerations are kept, and unreadable dates become the zero
@@ -28,12 +31,12 @@
 //
 // # Rate limits
 //
-// Each call first waits for a [Governor], which keeps the calls of each endpoint class below the
-// documented limit within any 60 seconds. All clients of an API key should share one Governor.
+// Each call first waits for a [Governor], which keeps the calls of each endpoint class within the
+// limit of the class in any 60 seconds. All clients of an API key should share one Governor.
 //
 // # Secrets
 //
 // The API key is read anew for each request. Storage credentials are of type [Secret]. Neither
-// appears in errors, in logs, or in anything else that this package formats; the client removes
-// them from texts that it received.
+// the key nor a credential appears in errors, in logs, or in anything else that this package
+// formats; the client removes both from texts that it received.
 package bitmovin

@@ -22,7 +22,7 @@ const (
 	ParamLimit        = "limit"
 )
 
-// encodingPath is the path of an encoding or, with parts, of something below it.
+// encodingPath returns the path of an encoding or, with parts, of a resource below the encoding.
 func encodingPath(id EncodingID, parts ...string) string {
 	return strings.Join(append([]string{encodingsPath, escape(id)}, parts...), "/")
 }
@@ -31,7 +31,7 @@ func encodingPath(id EncodingID, parts ...string) string {
 // of the constants is kept as the platform sent it.
 type EncodingType string
 
-// UnmarshalJSON accepts every JSON value. It keeps one that is no string as JSON text.
+// UnmarshalJSON accepts every JSON value. It keeps a value that is no string as JSON text.
 func (t *EncodingType) UnmarshalJSON(b []byte) error {
 	*t = EncodingType(unmarshalEnum(b))
 	return nil
@@ -49,8 +49,8 @@ const (
 	EncodingLive EncodingType = "LIVE"
 )
 
-// Encoding is one encoding. [Client.CreateEncoding] sends only the fields of the first group. The
-// platform sets the others.
+// Encoding is one encoding of the platform. [Client.CreateEncoding] sends only the fields of the
+// first group; the platform sets the others.
 type Encoding struct {
 	Name           string   `json:"name"`
 	Labels         []string `json:"labels"`
@@ -77,9 +77,9 @@ type encodingBody struct {
 	EncoderVersion string   `json:"encoderVersion,omitempty"`
 }
 
-// CreateEncoding creates an encoding in status CREATED. It costs nothing until it is started.
-// After an [Ambiguous] error look for its name before repeating the call: names need not be
-// unique at the platform, so a repetition creates a second encoding.
+// CreateEncoding creates an encoding in status CREATED, which costs nothing until it is started.
+// After an [Ambiguous] error look for the name of the encoding before repeating the call: names
+// need not be unique at the platform, so a repetition may create a second encoding.
 func (c *Client) CreateEncoding(ctx context.Context, e Encoding) (Encoding, error) {
 	body := encodingBody{
 		Name: e.Name, Labels: e.Labels, CloudRegion: e.CloudRegion, EncoderVersion: e.EncoderVersion,
@@ -117,11 +117,11 @@ type ListEncodings struct {
 	Limit          int  // per page; default and maximum 100
 	SkipTotalCount bool // do not ask for the total; the platform discourages asking
 	// Overlap is how many encodings of a page [Client.Encodings] reads again with the next
-	// page, at most half a page. Up to as many encodings may be deleted between two pages
-	// without one being missed.
+	// page, at most half a page. It returns these encodings twice. If up to Overlap encodings
+	// are deleted while it reads the next page, it misses none.
 	Overlap int
 	// Without names parameters that are not sent, whatever the other fields say, because the
-	// platform refuses them. Without [ParamLimit] it sends pages of its own size.
+	// platform refuses them. Without [ParamLimit] the platform chooses the size of pages.
 	Without []string
 }
 
@@ -146,7 +146,8 @@ func (l ListEncodings) toQuery() url.Values {
 	return q
 }
 
-// toCall returns the call for one page. A list by name is as urgent as reading one encoding.
+// toCall returns the call for one page, with urgency u. A list by name is as urgent as reading
+// one encoding, whatever u is.
 func (l ListEncodings) toCall(u urgency) call {
 	if l.Name != "" {
 		u = urgencyStatus

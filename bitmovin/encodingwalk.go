@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// retryAfterPages is the number of pages after which a failed page is read again instead of
-// giving up the walk.
-const retryAfterPages = 10
+// repeatAfterPages is how many pages must have been read before a walk reads a failing page again.
+// Before that the first failure counts.
+const repeatAfterPages = 10
 
 // encodingWalk reads the pages of a list of encodings. It selects pages by offset as long as that
 // works. If the platform refuses an offset, fails on it (as some do beyond ten thousand items)
@@ -20,14 +20,15 @@ type encodingWalk struct {
 	query    ListEncodings
 	previous map[string]bool // ids of the previous page
 	byTime   bool
-	seen     map[string]bool // ids read since the last page by offset
+	seen     map[string]bool // ids of the last page by offset, and of all pages by time
 	oldest   time.Time       // creation time of the oldest encoding so far
-	sorted   bool            // every encoding so far was older than the one before it
+	sorted   bool            // no encoding so far was newer than the encoding before it
 	pages    int             // how many pages were read
 }
 
-// Encodings reads all pages of a selection from its Offset on. It ends after the first error. If
-// the list changes meanwhile, an encoding may be returned twice or missed.
+// Encodings reads all pages of a selection from its Offset on. It ends after the first error.
+// After ten pages it first repeats a failing page, up to four times. If the list changes
+// meanwhile, an encoding may be returned twice or missed; see [ListEncodings.Overlap].
 func (c *Client) Encodings(ctx context.Context, l ListEncodings) iter.Seq2[Encoding, error] {
 	return func(yield func(Encoding, error) bool) {
 		w := encodingWalk{client: c, query: l, sorted: true}
@@ -71,12 +72,13 @@ func (w *encodingWalk) nextPage(ctx context.Context) (items []Encoding, more boo
 	return w.nextPage(ctx)
 }
 
-// readPage reads a page. After retryAfterPages it repeats a call that fails.
+// readPage reads a page. After repeatAfterPages it repeats a call whose error is [Ambiguous] or
+// [Throttled], with growing pauses.
 func (w *encodingWalk) readPage(ctx context.Context) (p Page[Encoding], err error) {
 	wait := time.Second
 	for range 5 {
 		p, err = list[Encoding](ctx, w.client, w.query.toCall(urgencyList), w.query.Offset, w.query.Limit)
-		if w.pages < retryAfterPages || !Ambiguous(err) && !Throttled(err) || ctx.Err() != nil {
+		if w.pages < repeatAfterPages || !Ambiguous(err) && !Throttled(err) || ctx.Err() != nil {
 			return p, err
 		}
 		if w.client.governor.clock.Sleep(ctx, wait) != nil {
@@ -87,7 +89,8 @@ func (w *encodingWalk) readPage(ctx context.Context) (p Page[Encoding], err erro
 	return p, err
 }
 
-// addPage records a page and returns the items that were not read before.
+// addPage records a page and returns its items. By time it leaves out items that were read before;
+// by offset it does not.
 func (w *encodingWalk) addPage(p Page[Encoding]) (items []Encoding, more bool, err error) {
 	w.pages++
 	before := w.previous
@@ -115,8 +118,8 @@ func (w *encodingWalk) addPage(p Page[Encoding]) (items []Encoding, more bool, e
 	return items, p.More(), nil
 }
 
-// continueByTime makes the next page begin where the last one ended. Times are sent in whole
-// seconds.
+// continueByTime makes the next page begin with the second in which the oldest encoding was
+// created: times are sent in whole seconds, and others may have been created in the same one.
 func (w *encodingWalk) continueByTime() {
 	w.query.Offset = 0
 	w.query.CreatedBefore = w.oldest.Truncate(time.Second).Add(time.Second)

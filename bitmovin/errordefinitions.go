@@ -15,7 +15,7 @@ import (
 const (
 	// definitionsAge is the time after which a loaded catalogue is loaded again.
 	definitionsAge = 24 * time.Hour
-	// definitionsRetry is the time after which loading is tried again.
+	// definitionsRetry is the time after which loading is tried again if it failed.
 	definitionsRetry = time.Hour
 	// These bound a catalogue, whose size the platform decides.
 	maxDefinitions     = 2000
@@ -40,8 +40,8 @@ func (d definition) Text() string {
 	return firstText(d.Message, d.Description)
 }
 
-// What the documentation says about error codes. It is used as long as the catalogues of the
-// platform are not loaded, and for codes that they lack.
+// The documented definitions. They are used as long as the catalogues of the platform are not
+// loaded, and for codes that the catalogues lack.
 var (
 	documentedAPIErrors = map[int]definition{
 		codeMinutesExceeded: {Description: "the encoding minutes of the month are used up"},
@@ -57,7 +57,9 @@ var (
 		10000: decodingError, 10001: decodingError, 10002: decodingError, 10003: decodingError,
 		10004: decodingError, 10005: decodingError, 10006: decodingError, 10007: decodingError,
 	}
-	decodingError = definition{Category: "DECODING ERROR", Description: "the input cannot be decoded", RetryHint: RetryPointless}
+	decodingError = definition{
+		Category: "DECODING ERROR", Description: "the input cannot be decoded", RetryHint: RetryPointless,
+	}
 )
 
 // catalogue holds the definitions of API errors or of encoding errors.
@@ -67,10 +69,10 @@ type catalogue struct {
 
 	mu     sync.RWMutex
 	loaded map[int]definition // nil: not loaded yet
-	due    time.Time          // when to load it again; zero: not tried yet
+	due    time.Time          // when to load the catalogue again; zero: not tried yet
 }
 
-// find returns the definition of a code.
+// find returns the definition of a code: the loaded one, otherwise the documented one.
 func (c *catalogue) find(code int) (definition, bool) {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
@@ -88,7 +90,8 @@ func (c *catalogue) state() (tried, loaded bool) {
 	return !c.due.IsZero(), c.loaded != nil
 }
 
-// update stores the result of loading; nil means that it failed.
+// update stores the result of loading and when to load again. If loaded is nil, loading has failed
+// and update keeps the earlier definitions.
 func (c *catalogue) update(loaded map[int]definition, due time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -98,12 +101,13 @@ func (c *catalogue) update(loaded map[int]definition, due time.Time) {
 }
 
 // LoadDefinitions loads the catalogues of API errors and of encoding errors from the platform.
-// From then on the client completes errors by them: a missing text, and for encoding errors also
-// a missing category and hint. Until then, and for codes that are not in them, it uses what is
-// documented.
+// From then on the client completes errors by the catalogues: a missing text, and for encoding
+// errors also a missing category and hint. For codes that the catalogues lack, it uses the
+// documented definitions. Before the first call of LoadDefinitions it completes API errors by the
+// documented definitions, and encoding errors not at all.
 //
 // LoadDefinitions may be called at any time. It skips a catalogue that was loaded less than a
-// day ago, or could not be loaded less than an hour ago. Concurrent calls wait for each other.
+// day ago, or whose loading failed less than an hour ago. Concurrent calls wait for each other.
 // Its error says what could not be loaded.
 func (c *Client) LoadDefinitions(ctx context.Context) error {
 	select {
@@ -134,8 +138,8 @@ func (c *Client) loadCatalogue(ctx context.Context, of *catalogue) error {
 	return nil
 }
 
-// fetchDefinitions reads a catalogue up to its bounds. If the platform repeats its page, that
-// page is taken to be the whole catalogue.
+// fetchDefinitions reads a catalogue up to maxDefinitions and maxDefinitionBytes. If the platform
+// sends the same page again, the catalogue is taken to end there.
 func (c *Client) fetchDefinitions(ctx context.Context, path string) (map[int]definition, error) {
 	found, size := map[int]definition{}, 0
 	for item, err := range listAll[definitionBody](ctx, c, call{path: path, class: ClassOther}, 0, maxPageSize) {

@@ -27,7 +27,7 @@ const (
 // APIError is an error in the envelope of the platform, whatever the HTTP status.
 type APIError struct {
 	Method, Path     string // the call, without host and query
-	Status           int    // HTTP status; may be 2xx if only the envelope says ERROR
+	Status           int    // HTTP status; 2xx if only the envelope says ERROR
 	Code             int    // 0 if the platform sent none, or one that is no number
 	TextCode         string // a code that is no number, at most 100 bytes
 	Message          string // if the platform sent none, the definition of the code
@@ -100,11 +100,11 @@ func (e *TransportError) Error() string {
 // or a network error in it.
 func (e *TransportError) Unwrap() error { return e.Err }
 
-// QueueFull reports whether the platform refused a start because its limit of queued encodings
-// is reached. Nothing was started, and the job loses no attempt. The official samples use code
-// 8004, another source 8003. Both count, because a wrong guess only costs a short wait. The HTTP
-// status is not documented and does not matter, except that a 5xx is a malfunction whatever its
-// body says.
+// QueueFull reports whether the platform refused a start because the account's limit of queued
+// encodings is reached. Nothing was started, and the job loses no attempt. The official samples
+// use code 8004, another source 8003. Both codes count, because a wrong guess only costs a short
+// wait. The HTTP status is not documented and does not matter, except that a 5xx is a
+// malfunction whatever its body says.
 func QueueFull(err error) bool {
 	e, ok := errors.AsType[*APIError](err)
 	return ok && e.Status < 500 && (e.Code == codeQueueLimit || e.Code == codeQueueLimitAlt)
@@ -112,8 +112,7 @@ func QueueFull(err error) bool {
 
 // QuotaExhausted reports whether the account has used up a quota of its contract: code 8001,
 // 8002, or 8005 to 8007, with any HTTP status below 500. The call had no effect, and the error
-// says nothing about the job. The call can succeed only after some time, or after a person has
-// acted.
+// says nothing about the job. The call can succeed only after the quota is renewed or raised.
 func QuotaExhausted(err error) bool {
 	e, ok := errors.AsType[*APIError](err)
 	if !ok || e.Status >= 500 {
@@ -130,8 +129,8 @@ func QuotaExhausted(err error) bool {
 // the HTTP status is not documented.
 func accountLimit(err error) bool { return QueueFull(err) || QuotaExhausted(err) }
 
-// Throttled reports whether a rate limit refused the call: status 429 in any format, unless it is
-// [QueueFull] or [QuotaExhausted]. The [Governor] has already paused the endpoint class.
+// Throttled reports whether a rate limit refused the call: status 429 in any format, unless the
+// error is [QueueFull] or [QuotaExhausted]. The [Governor] has already paused the endpoint class.
 func Throttled(err error) bool {
 	return statusOf(err) == http.StatusTooManyRequests && !accountLimit(err)
 }
@@ -149,7 +148,8 @@ func Unauthorized(err error) bool {
 	return false
 }
 
-// Forbidden reports whether the platform itself answered 403, unless it is [QuotaExhausted].
+// Forbidden reports whether the platform itself, and no gateway, answered 403, unless the error is
+// [QuotaExhausted].
 func Forbidden(err error) bool {
 	e, ok := errors.AsType[*APIError](err)
 	return ok && e.Status == http.StatusForbidden && !QuotaExhausted(err)
@@ -164,8 +164,8 @@ func NotFound(err error) bool {
 }
 
 // Outage reports whether err says nothing about the job: the platform or the network fails, or
-// the account is refused, throttled or out of quota. The same call for any job would fail, so no
-// job may lose an attempt by it. Outage is also true of calls whose own context has ended: check
+// the account is refused, throttled or out of quota. The same call would fail for any job, so no
+// job may lose an attempt by it. Outage is also true of a call whose own context has ended: check
 // that context first.
 func Outage(err error) bool {
 	if _, ok := errors.AsType[*TransportError](err); ok {
@@ -181,10 +181,10 @@ func Outage(err error) bool {
 }
 
 // Ambiguous reports whether the call may have taken effect although it returned an error. Then
-// look up its effect before repeating it. A call is ambiguous if it may have been sent and got no
-// readable answer, or was answered with 408 or any 5xx; the documentation warns of a 504 after
-// which the encoding runs. A 429 in any format, a full queue and a quota are not ambiguous,
-// because the platform checks limits before anything else.
+// look for the effect before repeating the call. A call is ambiguous if it may have been sent
+// and got no readable answer, or was answered with 408 or any 5xx; the documentation warns of a
+// 504 after which the encoding runs. A 429 in any format, a full queue and a quota are not
+// ambiguous, because the platform checks limits before anything else.
 func Ambiguous(err error) bool {
 	if e, ok := errors.AsType[*TransportError](err); ok {
 		return e.Sent
@@ -197,15 +197,15 @@ func Ambiguous(err error) bool {
 }
 
 // unsupportedStatuses are the statuses that refuse a request as such. The platform does not
-// document which of them it, or a gateway before it, answers to an unsupported query.
+// document which of them answers an unsupported query, and a gateway may choose another.
 var unsupportedStatuses = []int{
 	http.StatusBadRequest, http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusNotAcceptable,
 	http.StatusGone, http.StatusRequestURITooLong, http.StatusUnprocessableEntity, http.StatusNotImplemented,
 }
 
-// Unsupported reports whether the platform may have refused a list because of its query, so that
-// another query may succeed. Its statuses have other meanings as well: it must not be used for
-// calls that change something.
+// Unsupported reports whether the platform may have refused a list because of the query, so that
+// another query may succeed. The same statuses have other meanings as well, so Unsupported must
+// not be used for calls that change something.
 func Unsupported(err error) bool {
 	return !QueueFull(err) && !QuotaExhausted(err) && slices.Contains(unsupportedStatuses, statusOf(err))
 }

@@ -6,18 +6,18 @@ import (
 	"unicode/utf8"
 )
 
-// Bounds of what the platform sends, in bytes. A response may contain megabytes, and its texts
-// get into errors, job tables and logs.
+// Bounds of the texts that are kept of a response, in bytes unless stated otherwise. A response may
+// contain megabytes, and its texts get into errors, job tables and logs.
 const (
-	maxText      = 32 << 10 // of texts for people
-	maxValue     = 100      // of enumerations, such as statuses and hints, and of request ids
-	maxID        = 256      // of ids; a longer text is not taken for an id
-	maxTextCount = 1_000    // number of texts in a list
+	maxText      = 32 << 10 // of a text for people
+	maxValue     = 100      // of a value of an enumeration, such as a status, and of a request id
+	maxID        = 256      // of an id; a longer text is not taken for an id
+	maxTextCount = 1_000    // how many messages a list keeps
 )
 
 // excerpt returns text in valid UTF-8 with at most limit bytes. It keeps the beginning and the
-// end and says between them how many bytes were left out. Secrets must be removed before,
-// because half of one would not be recognised.
+// end and says between them how many bytes were left out. The caller must have removed secrets,
+// because half a secret would not be recognised.
 func excerpt[T ~string](text T, limit int) T {
 	s := strings.ToValidUTF8(string(text), "\uFFFD")
 	if len(s) <= limit {
@@ -41,7 +41,8 @@ const gapFormat = " [… %d bytes left out …] "
 // see [maxID].
 type bounded interface{ boundTexts() }
 
-// boundTexts shortens texts. Enumerations, such as the status, were shortened when decoded.
+// boundTexts shortens the messages and the error. Decoding has already shortened the enumerations,
+// such as the status.
 func (t *Task) boundTexts() {
 	t.Messages = excerpts(t.Messages)
 	if e := t.Error; e != nil {
@@ -49,7 +50,7 @@ func (t *Task) boundTexts() {
 	}
 }
 
-// boundTexts shortens the name. It keeps its end, which says whose encoding it is.
+// boundTexts shortens the name. The end of the name stays, because it says whose encoding it is.
 func (e *Encoding) boundTexts() {
 	e.Name = excerpt(e.Name, maxText)
 }
@@ -62,7 +63,8 @@ func (p *pageBody[T]) boundTexts() {
 	}
 }
 
-// excerpts shortens the texts of messages, and removes the middle of a list that is too long.
+// excerpts shortens the texts of messages. Of more than maxTextCount messages it keeps the first
+// and the last half as many.
 func excerpts(messages []Message) []Message {
 	if n := len(messages); n > maxTextCount {
 		messages = append(messages[:maxTextCount/2:maxTextCount/2], messages[n-maxTextCount/2:]...)

@@ -24,13 +24,13 @@ const (
 // for concurrent use and meant to be shared by all clients of that key.
 //
 // For each class it guarantees that no more calls than the limit leave within any 60 seconds.
-// A token bucket holds a tenth of the limit for bursts and is refilled with the rest, less two
-// percent. The two percent allow for calls that leave evenly and arrive bunched.
+// A token bucket holds a tenth of the limit for bursts. Each minute it is refilled with the rest,
+// less two percent, which allow for calls that leave evenly and arrive bunched.
 //
 // A new Governor starts with full buckets: it does not know the calls of an earlier process, or
-// of others with the same key. The responses of the platform correct it. Their x-ratelimit-*
-// headers reduce the budget and never increase it. A 429 pauses the class until the reset, or
-// for a minute if the response names none.
+// of others with the same key. The responses of the platform correct the budget. Their
+// x-ratelimit-* headers reduce the budget and never increase it. A 429 pauses the class for the
+// time that its headers name, at most an hour, or for a minute if they name none.
 //
 // Calls that wait for the same class leave in the order of their urgency, and within an urgency
 // in the order of their arrival. Cancelling an encoding comes first, then starting one, reading
@@ -42,27 +42,27 @@ type Governor struct {
 	buckets [classEnd]*bucket
 }
 
-// urgency orders the calls that wait for the budget of one class. It follows from the kind of
-// call. So a cancellation does not wait for the configuration of later jobs, and the count of
-// the queue does not wait for a list of many pages.
+// urgency orders the calls that wait for the budget of one class. The kind of a call decides its
+// urgency. So a cancellation does not wait for the configuration of later jobs, and the count
+// of the queue does not wait for a list of many pages.
 type urgency int
 
 // The urgencies, the least urgent first.
 const (
 	urgencyPrepare urgency = iota // everything else, such as configuring and deleting
 	urgencyList                   // reading all pages of a list
-	urgencyCount                  // reading one page of a list, which counts the queue
+	urgencyCount                  // reading one page of a list, as the count of the queue does
 	urgencyStatus                 // reading one encoding, by its id or its name
 	urgencyStart                  // starting or reprioritizing an encoding
 	urgencyCancel                 // stopping an encoding
 )
 
 // Others who use the same key may leave less budget than the urgent calls need. Without the
-// following bounds the less urgent ones would then wait for ever. For example, the account could
-// not be reconciled because of the counts of the queue.
+// following bounds the less urgent calls would then wait for ever. For example, counts of the
+// queue could keep an account from being reconciled.
 const (
-	overtakingLimit = limitWindow // after waiting this long a call can become the oldest that leaves
-	oldestEvery     = 4           // with every so many calls, the call that has waited longest leaves
+	overtakingLimit = limitWindow // a call that has waited this long may leave before more urgent ones
+	oldestEvery     = 4           // one call in so many is the one that has waited longest
 )
 
 // NewGovernor returns a governor with the given limits.
@@ -94,11 +94,11 @@ type ClassState struct {
 	LimitPerMinute int
 	Available      int       // calls that could leave now
 	Waiting        int       // calls that wait
-	Next           time.Time // when the next of them leaves; zero if none waits
+	Next           time.Time // when the next waiting call leaves; zero if none waits
 	PausedUntil    time.Time // end of a pause after a 429 or of a used-up window; zero if there is none
 }
 
-// State returns the budgets of all classes, in the order in which these are declared.
+// State returns the budgets of all classes, in the order in which the classes are declared.
 func (g *Governor) State() []ClassState {
 	now := g.clock.Now()
 	states := make([]ClassState, 0, classEnd-1)
@@ -116,8 +116,8 @@ func (g *Governor) acquire(ctx context.Context, class Class, u urgency) (ticket 
 	return g.bucketOf(class).acquire(ctx, u)
 }
 
-// observe corrects the budget by the response to the call with ticket. The header is nil if
-// there was no response.
+// observe corrects the budget by the headers of the response to the call with ticket. It does
+// nothing if h is nil, which means that there was no response.
 func (g *Governor) observe(class Class, ticket uint64, h http.Header, throttled bool) {
 	if h == nil {
 		return

@@ -5,10 +5,10 @@ import "strconv"
 // Class is a group of endpoints that share one rate limit.
 type Class int
 
-// The endpoint classes, with the calls that each may make in a minute for one API key. The
-// methods of a path are counted separately. Documented limits come from the rate-limit page of
-// the platform or a copy of it. Guessed limits are cautious, because the page does not mention
-// the path.
+// The endpoint classes, with the default limit of each: calls per minute for one API key. The
+// platform counts the methods of a path separately. Documented limits come from the rate-limit
+// page of the platform or a copy of it. Guessed limits are cautious, because the page does not
+// mention the path.
 const (
 	_                   Class = iota
 	ClassEncodingCreate       // POST /encoding/encodings and /encoding/templates/start: 600, documented (template: guessed)

@@ -10,7 +10,7 @@ import (
 )
 
 // listNamed returns the items of a list whose name is exactly name. If the platform refuses to
-// select by name it reads the whole list.
+// select by name, listNamed reads the whole list.
 func listNamed[T identified](ctx context.Context, c *Client, cl call, name string, nameOf func(T) string) ([]T, error) {
 	cl.query = url.Values{ParamName: {name}}
 	found, err := collect(listAll[T](ctx, c, cl, 0, maxPageSize))
@@ -25,8 +25,8 @@ func listNamed[T identified](ctx context.Context, c *Client, cl call, name strin
 // errOtherResource is returned for a response about a resource that was not asked for.
 var errOtherResource = errors.New("the answer is about another resource")
 
-// existsResult turns the result of a read into whether the resource exists: a 404 of the
-// platform means no, and every other error stays one.
+// existsResult turns the result of a read into whether the resource exists. [NotFound] means no;
+// every other error is returned.
 func existsResult[ID ~string](asked, answered ID, err error) (bool, error) {
 	switch {
 	case NotFound(err):

@@ -6,15 +6,15 @@ import (
 )
 
 // ManifestRequest describes a default manifest, which the platform derives from the muxings of an
-// encoding. Create it before the start and name it in the [StartRequest].
+// encoding. Create the manifest before the start and name it in the [StartRequest].
 type ManifestRequest struct {
 	EncodingID   EncodingID       `json:"encodingId"`
 	Outputs      []EncodingOutput `json:"outputs,omitempty"`
 	Name         string           `json:"name,omitempty"`
-	ManifestName string           `json:"manifestName,omitempty"` // the file, such as "stream.mpd"
+	ManifestName string           `json:"manifestName,omitempty"` // name of the file, such as "stream.mpd"
 }
 
-// manifest is the result of its creation.
+// manifest is the answer to the creation of a manifest.
 type manifest struct {
 	ID ManifestID `json:"id"`
 }

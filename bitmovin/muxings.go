@@ -32,7 +32,7 @@ func (t MuxingType) segment() string {
 	return ""
 }
 
-// Permission is who may read an output file.
+// Permission says who may read an output file.
 type Permission string
 
 // The permissions.
@@ -46,7 +46,7 @@ type ACLEntry struct {
 	Permission Permission `json:"permission"`
 }
 
-// EncodingOutput is a folder of an output to write to.
+// EncodingOutput is the folder of an output to which a muxing or manifest is written.
 type EncodingOutput struct {
 	OutputID   OutputID   `json:"outputId"`
 	OutputPath string     `json:"outputPath"`

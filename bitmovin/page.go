@@ -12,7 +12,7 @@ import (
 	"strconv"
 )
 
-// maxPageSize is the largest page the platform serves.
+// maxPageSize is the largest page that the platform serves, in items.
 const maxPageSize = 100
 
 // Page is one page of a list.
@@ -27,12 +27,12 @@ type Page[T any] struct {
 
 	next        bool // the platform names a next page
 	received    int  // how many items were received, unusable ones included
-	unknownSize bool // the platform chose the size of pages and does not report it
+	unknownSize bool // the platform chose the size of a full page and does not report it
 }
 
-// More reports whether the list continues after p. It does if the platform names a next page.
-// Otherwise the total decides. Without a total, a full page is taken to be followed by another
-// one.
+// More reports whether the list continues after p. An empty page ends the list. Otherwise the list
+// continues if the platform names a next page, or if the total says so. Without a total, a full
+// page or one of unknown size is taken to be followed by another.
 func (p Page[T]) More() bool {
 	switch {
 	case p.received == 0:
@@ -54,7 +54,8 @@ type pageBody[T identified] struct {
 	Items      []T    `json:"items"`
 }
 
-// list reads one page of the list that the path and query of cl select.
+// list reads one page of the list that the path and query of cl select. A limit that is not
+// between 1 and maxPageSize becomes maxPageSize.
 func list[T identified](ctx context.Context, c *Client, cl call, offset, limit int) (Page[T], error) {
 	if limit <= 0 || limit > maxPageSize {
 		limit = maxPageSize
@@ -78,7 +79,7 @@ func list[T identified](ctx context.Context, c *Client, cl call, offset, limit i
 	} else if slices.Contains(cl.omit, ParamLimit) {
 		p.unknownSize = true
 	}
-	// A total that is less than what the page shows is ignored.
+	// A total that is less than the page shows is ignored.
 	if body.TotalCount != nil && *body.TotalCount >= int64(offset+p.received) {
 		p.Total, p.TotalKnown = *body.TotalCount, true
 	} else if body.TotalCount != nil && p.received == 0 && *body.TotalCount >= 0 {
@@ -92,9 +93,9 @@ func list[T identified](ctx context.Context, c *Client, cl call, offset, limit i
 	return p, nil
 }
 
-// errRepeatedPage ends the reading of a list whose platform ignores the offset. Such a list would
-// never end.
-var errRepeatedPage = errors.New("the list repeats its page")
+// errRepeatedPage ends the reading of a list for which the platform ignores the offset. Such a list
+// would never end.
+var errRepeatedPage = errors.New("the platform sent the previous page again")
 
 // idsOf returns the set of ids of a page.
 func idsOf[T identified](items []T) map[string]bool {
@@ -117,6 +118,7 @@ func isRepeated[T identified](before map[string]bool, items []T) bool {
 }
 
 // listAll reads a list from offset on, one page after the other, as far as the consumer iterates.
+// If the platform may have refused the limit of the first page, listAll leaves the limit out.
 func listAll[T identified](ctx context.Context, c *Client, cl call, offset, limit int) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		var zero T
@@ -124,7 +126,7 @@ func listAll[T identified](ctx context.Context, c *Client, cl call, offset, limi
 		for {
 			p, err := list[T](ctx, c, cl, offset, limit)
 			if before == nil && Unsupported(err) {
-				cl.omit = []string{ParamLimit} // the platform may have refused this parameter
+				cl.omit = []string{ParamLimit}
 				p, err = list[T](ctx, c, cl, offset, limit)
 			}
 			if err == nil && isRepeated(before, p.Items) {

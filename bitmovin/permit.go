@@ -9,9 +9,8 @@ import (
 
 // Permit decides whether a call that costs money may still be made. It returns nil, or why the
 // call must not be made. The reasons to start an encoding may be gone when the call leaves,
-// because meanwhile it waits for its rate limit and for a connection. So the client calls the
-// Permit after both, just before it writes the request. It may call it twice, in the goroutine
-// of the call or of the transport.
+// because the call first waits for its rate limit and for a connection. So the client calls the
+// Permit after each of these waits. It may call the Permit in the goroutine of the transport.
 //
 // A nil Permit permits everything.
 type Permit func() error
@@ -34,7 +33,7 @@ func (p Permit) check() error {
 // permittedBody is the body of a request that needs a permit. It checks the permit when the
 // transport reads the first byte, which it does after it has a connection. The headers may have
 // been sent by then. A server does not act on a request without its body; still, a call that
-// ends here counts as possibly made.
+// the permit refuses here counts as [Ambiguous].
 type permittedBody struct {
 	io.Reader
 	permit  Permit

@@ -22,7 +22,8 @@ func (Secret) String() string { return redacted }
 // GoString returns a placeholder.
 func (Secret) GoString() string { return redacted }
 
-// Format writes a placeholder for every verb. Without it verbs such as %d would print the value.
+// Format writes a placeholder for every verb. Without Format, verbs such as %d would print the
+// value.
 func (Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
 
 // LogValue returns a placeholder.
@@ -50,8 +51,8 @@ func (r redactor) text(s string) string {
 }
 
 // err returns err itself if its text contains no secret and is not too long. Otherwise it returns
-// a new error with the cleaned text, because the secret could still be reached by Unwrap. Errors
-// of net/http may quote a broken response with all of its headers.
+// a new error with the cleaned text, which does not wrap err: Unwrap would reveal the secret.
+// Errors of net/http may quote a broken response with all of its headers.
 func (r redactor) err(err error) error {
 	text := err.Error()
 	if clean := excerpt(r.text(text), maxText); clean != text {

@@ -35,8 +35,8 @@ type envelope struct {
 	Data      json.RawMessage `json:"data"`
 }
 
-// identified is implemented by results that are useless without a certain field. For example, a
-// created resource without an id is an unreadable response and not a success.
+// identified is implemented by results that are useless without a certain field. For example, the
+// creation of a resource whose id is missing counts as unreadable and not as a success.
 type identified interface {
 	requiredField() (field, value string)
 }
@@ -163,7 +163,7 @@ func (c *errorCode) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// gatewayError returns the error of a response that cannot be used, with the reason.
+// gatewayError returns the [*GatewayError] of a response that cannot be used.
 func (resp response) gatewayError(reason string) error {
 	return &GatewayError{
 		Method: resp.method, Path: resp.path, Status: resp.status,
@@ -183,8 +183,8 @@ func (resp response) snippet() string {
 }
 
 // retryAfter returns how long a response asks to wait: Retry-After in seconds or as a date,
-// otherwise x-ratelimit-reset if no call is left, otherwise 0. The rate-limit headers are in
-// every response and ask to wait only in a 429.
+// otherwise x-ratelimit-reset if no call is left, otherwise 0. The result is meant for a 429:
+// every response has the rate-limit headers, and only in a 429 they ask to wait.
 func retryAfter(h http.Header, now time.Time) time.Duration {
 	v := h.Get("Retry-After")
 	if d, ok := seconds(v); ok {
@@ -203,7 +203,8 @@ func retryAfter(h http.Header, now time.Time) time.Duration {
 // maxRetryAfter bounds retryAfter: a wrong header must not stop an account for days.
 const maxRetryAfter = time.Hour
 
-// seconds parses a non-negative number of seconds, which may have a fraction.
+// seconds parses a non-negative number of seconds, which may have a fraction. A larger number than
+// maxRetryAfter becomes maxRetryAfter.
 func seconds(s string) (time.Duration, bool) {
 	f, err := strconv.ParseFloat(strings.TrimSpace(s), 64)
 	if err != nil || !(f >= 0) {

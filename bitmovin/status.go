@@ -13,7 +13,7 @@ import (
 // [Status.Terminal], because nobody knows what "running" or "PAUSED" would mean.
 type Status string
 
-// UnmarshalJSON accepts every JSON value. It keeps one that is no string as JSON text.
+// UnmarshalJSON accepts every JSON value. It keeps a value that is no string as JSON text.
 func (s *Status) UnmarshalJSON(b []byte) error {
 	*s = Status(unmarshalEnum(b))
 	return nil
@@ -21,11 +21,11 @@ func (s *Status) UnmarshalJSON(b []byte) error {
 
 // The statuses of an encoding, in the usual order.
 const (
-	StatusCreated       Status = "CREATED"        // configured, never started
+	StatusCreated       Status = "CREATED"        // never started
 	StatusQueued        Status = "QUEUED"         // started, waiting for an encoder
 	StatusRunning       Status = "RUNNING"        // on an encoder
 	StatusFinished      Status = "FINISHED"       // done
-	StatusError         Status = "ERROR"          // failed; see [Task.Error]
+	StatusError         Status = "ERROR"          // failed; Task.Error says why
 	StatusCanceled      Status = "CANCELED"       // stopped by somebody
 	StatusTransferError Status = "TRANSFER_ERROR" // encoded, but writing to an output failed
 )
@@ -52,7 +52,7 @@ func (s Status) Terminal() bool {
 // of the constants is kept as the platform sent it.
 type RetryHint string
 
-// UnmarshalJSON accepts every JSON value. It keeps one that is no string as JSON text.
+// UnmarshalJSON accepts every JSON value. It keeps a value that is no string as JSON text.
 func (h *RetryHint) UnmarshalJSON(b []byte) error {
 	*h = RetryHint(unmarshalEnum(b))
 	return nil
@@ -75,14 +75,14 @@ const (
 	RetryUndefined         RetryHint = "UNDEFINED"
 )
 
-// Task describes the latest run of an encoding. Its status is empty if the platform sent none;
-// what that means is not documented. It has no number of the run: after a restart only its times
-// distinguish an old ERROR from a new one.
+// Task describes the latest run of an encoding. The status is empty if the platform sent none; what
+// an empty status means is not documented. Runs have no number: after another start, only the
+// times distinguish an old ERROR from a new one.
 type Task struct {
 	ID         EncodingID `json:"id"` // may be missing
 	Status     Status     `json:"status"`
 	Progress   Percent    `json:"progress"`
-	ETASeconds float64    `json:"eta"` // 0 if unknown
+	ETASeconds float64    `json:"eta"` // seconds until the run ends; 0 if unknown
 	Subtasks   []Subtask  `json:"subtasks"`
 	Messages   []Message  `json:"messages"`
 	CreatedAt  Time       `json:"createdAt"`
@@ -90,7 +90,7 @@ type Task struct {
 	RunningAt  Time       `json:"runningAt"`
 	FinishedAt Time       `json:"finishedAt"`
 	ErrorAt    Time       `json:"errorAt"`
-	// Error is the reason of a failed run. It is nil if the platform gave none; treat such a
+	// Error says why the run failed. It is nil if the platform gave no reason; treat such a
 	// failure as permanent.
 	Error *TaskError `json:"error"`
 }
@@ -114,8 +114,8 @@ func (t Task) ErrorTexts() []string {
 	return texts
 }
 
-// TaskError is the reason of a failed run. [Client.Status] fills its empty fields by its code; see
-// [Client.LoadDefinitions]. Its codes have five digits and are unrelated to those of [APIError].
+// TaskError says why a run failed. [Client.Status] fills the empty fields by the code; see
+// [Client.LoadDefinitions]. The codes are unrelated to those of [APIError].
 type TaskError struct {
 	Code      int       `json:"code"`
 	Category  string    `json:"category"`
@@ -157,7 +157,7 @@ type Subtask struct {
 	Messages []Message `json:"messages"`
 }
 
-// Status returns the latest run of an encoding.
+// Status returns the latest run of an encoding, whose error it completes; see [Client.Explain].
 func (c *Client) Status(ctx context.Context, id EncodingID) (Task, error) {
 	var t Task
 	err := c.do(ctx, call{method: http.MethodGet, path: encodingPath(id, "status"), class: ClassStatus, urgency: urgencyStatus}, &t)

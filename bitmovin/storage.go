@@ -73,8 +73,8 @@ type Storage struct {
 	AccessStyle   string // GENERIC_S3
 }
 
-// Validate returns an error that names the required fields which are empty, or says that the type
-// is unknown. The error contains no values of fields.
+// Validate returns an error if the type is unknown, a required field is empty, or the host is more
+// than a name. The error names the field and contains no value but the type.
 func (s Storage) Validate() error {
 	var missing []string
 	need := func(field string, there bool) {
@@ -110,7 +110,7 @@ func (s Storage) Validate() error {
 	if len(missing) > 0 {
 		return fmt.Errorf("%s storage lacks %s", s.Type, strings.Join(missing, ", "))
 	}
-	if strings.ContainsAny(s.Host, "/@") { // the error does not repeat it: it may contain a password
+	if strings.ContainsAny(s.Host, "/@") { // the error does not repeat the host, which may contain a password
 		return fmt.Errorf("the host of %s storage must be a name such as files.example.com: leave out https://, users and paths", s.Type)
 	}
 	return nil
@@ -119,7 +119,7 @@ func (s Storage) Validate() error {
 // String returns only the type and the name, none of the other fields.
 func (s Storage) String() string { return fmt.Sprintf("%s storage %q", s.Type, s.Name) }
 
-// secrets returns the credentials that the body contains.
+// secrets returns the credentials that [Storage.body] contains.
 func (s Storage) secrets() []Secret {
 	return []Secret{s.Password, s.AccessKey, s.SecretKey, s.ServiceAccountCredentials, s.AccountKey}
 }
@@ -163,7 +163,7 @@ func (s Storage) body() storageBody {
 	}
 }
 
-// storedStorage is an input or an output as the platform describes it.
+// storedStorage is what is read of the platform's description of an input or output.
 type storedStorage[ID ~string] struct {
 	ID   ID     `json:"id"`
 	Name string `json:"name"`

@@ -14,10 +14,11 @@ func (s startedTemplate) requiredField() (field, value string) {
 	return "encodingId", string(s.EncodingID)
 }
 
-// StartTemplate creates and starts the encoding that a template (YAML or JSON text) describes. It
-// returns at once; for some seconds after that the encoding has type NONE and no streams. After
-// an [Ambiguous] error look for the name of the encoding before repeating the call, because the
-// call both creates and starts. The permit is checked just before the call leaves.
+// StartTemplate creates and starts the encoding that a template (YAML or JSON text) describes. The
+// platform answers at once; for some seconds after that the encoding has type NONE and no
+// streams. After an [Ambiguous] error look for the name of the encoding before repeating the
+// call, because the call both creates and starts. The permit is checked just before the call
+// leaves.
 //
 // The template is sent as one JSON string. In a JSON object the order of the fields would
 // matter, because the platform creates the resources in that order.

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// fieldsInterval is the time between two responses of a kind whose fields are compared with the
-// documented ones. New fields appear with releases of the platform, so one response in an hour
+// fieldsInterval is how long after a response of one shape the next one is compared with the
+// documented fields. New fields appear with releases of the platform, so one response in an hour
 // is enough.
 const fieldsInterval = time.Hour
 
@@ -85,7 +85,8 @@ type fieldSampler struct {
 	last map[string]time.Time // by the name of the shape
 }
 
-// due reports whether a shape was not compared within fieldsInterval. Then it counts as compared.
+// due reports whether the last comparison of a shape is fieldsInterval ago. If so, due records now
+// as the time of the last comparison.
 func (f *fieldSampler) due(name string, now time.Time) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -100,7 +101,7 @@ func (f *fieldSampler) due(name string, now time.Time) bool {
 }
 
 // compareFields records the fields of raw that its shape does not have, and those whose type is
-// not the documented one. The latter are decoded as if they were missing.
+// not the documented one. Decoding treats a field of another type as missing.
 func compareFields(u *UnknownValues, path string, raw json.RawMessage, s objectShape) {
 	var fields map[string]json.RawMessage
 	if json.Unmarshal(raw, &fields) != nil {

@@ -30,14 +30,14 @@ const (
 	UnknownField        UnknownKind = "field"      // an undocumented field, or one of another type
 )
 
-// unknownKinds are all of them.
+// unknownKinds are all kinds.
 var unknownKinds = []UnknownKind{
 	UnknownStatus, UnknownEncodingType, UnknownTaskType, UnknownRetryHint,
 	UnknownMessageType, UnknownEvent, UnknownErrorCode, UnknownField,
 }
 
-// maxUnknown bounds how many values of a kind are remembered. Values beyond that are only
-// counted. The bound holds for each kind, so one kind cannot displace the others.
+// maxUnknown bounds how many values of a kind are remembered. Values beyond the bound are counted,
+// but not logged. The bound holds for each kind, so one kind cannot displace the others.
 const maxUnknown = 50
 
 // UnknownValue is a value that the platform sent and this package does not know.
@@ -45,12 +45,12 @@ type UnknownValue struct {
 	Kind  UnknownKind
 	Value string // on one line, at most 100 bytes
 	First time.Time
-	Count int64 // how often it was received
+	Count int64 // how often the value was received
 }
 
-// UnknownValues records values that this package does not know. It logs each value once and counts
-// all of them. The code that receives a value must treat it in a way that is right whatever the
-// value means. UnknownValues is safe for concurrent use. A nil one records nothing.
+// UnknownValues records values that this package does not know. It logs a value when it is first
+// received and counts all receipts. The code that receives an unknown value must act rightly
+// whatever the value means. UnknownValues is safe for concurrent use. A nil one records nothing.
 type UnknownValues struct {
 	log   *slog.Logger
 	clock clock.Clock
@@ -88,12 +88,12 @@ func (u *UnknownValues) Note(kind UnknownKind, value string) {
 	}
 	u.mu.Unlock()
 	if known == nil && room {
-		u.log.Log(context.Background(), logLevel(kind), "the platform uses a value that is not known", "kind", string(kind), "value", value)
+		u.log.Log(context.Background(), logLevel(kind), "the platform sent an unknown value", "kind", string(kind), "value", value)
 	}
 }
 
-// logLevel returns the level at which a value is logged. A kind on which decisions depend is a
-// warning.
+// logLevel returns the level at which a value is logged: a warning if decisions depend on values of
+// its kind.
 func logLevel(kind UnknownKind) slog.Level {
 	switch kind {
 	case UnknownStatus, UnknownRetryHint, UnknownEvent:
@@ -102,7 +102,7 @@ func logLevel(kind UnknownKind) slog.Level {
 	return slog.LevelInfo
 }
 
-// forget removes a value that has become known. It stays in the totals.
+// forget removes a value that has become known. The totals still count it.
 func (u *UnknownValues) forget(kind UnknownKind, value string) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -128,7 +128,7 @@ func (u *UnknownValues) List(n int) []UnknownValue {
 	return all[:min(n, len(all))]
 }
 
-// Totals returns how often unknown values of each kind were received. Every kind is in it.
+// Totals returns how often unknown values of each kind were received. The map has every kind.
 func (u *UnknownValues) Totals() map[UnknownKind]int64 {
 	totals := map[UnknownKind]int64{}
 	for _, kind := range unknownKinds {
@@ -149,7 +149,7 @@ const noValue = "(none)"
 // without control characters. Known values stay the same, and no other becomes a known one.
 func cleanValue(s string) string { return cleanText(s, maxValue) }
 
-// cleanText does the same with a text of at most limit bytes.
+// cleanText returns at most the first limit bytes of s, as valid UTF-8 without control characters.
 func cleanText(s string, limit int) string {
 	if len(s) > limit {
 		end := limit

@@ -72,7 +72,7 @@ func unmarshalEnum(b []byte) string {
 // platform sent it.
 type MessageType string
 
-// UnmarshalJSON accepts every JSON value. It keeps one that is no string as JSON text.
+// UnmarshalJSON accepts every JSON value. It keeps a value that is no string as JSON text.
 func (t *MessageType) UnmarshalJSON(b []byte) error {
 	*t = MessageType(unmarshalEnum(b))
 	return nil

@@ -21,7 +21,7 @@ var ErrSignature = errors.New("webhook signature does not match")
 // it.
 type WebhookEventType string
 
-// The events that end an encoding.
+// The documented events of an encoding.
 const (
 	EventEncodingFinished      WebhookEventType = "ENCODING_FINISHED"
 	EventEncodingError         WebhookEventType = "ENCODING_ERROR"
@@ -29,7 +29,7 @@ const (
 	EventEncodingStatusChanged WebhookEventType = "ENCODING_STATUS_CHANGED"
 )
 
-// UnmarshalJSON accepts every JSON value. It keeps one that is no string as JSON text.
+// UnmarshalJSON accepts every JSON value. It keeps a value that is no string as JSON text.
 func (t *WebhookEventType) UnmarshalJSON(b []byte) error {
 	*t = WebhookEventType(unmarshalEnum(b))
 	return nil
@@ -51,17 +51,17 @@ type WebhookEvent struct {
 	EventID   string // the same in a repeated delivery
 	EventType WebhookEventType
 	WebhookID WebhookID
-	// EncodingID is empty if the event is not about an encoding. If its type is unknown,
+	// EncodingID is empty if the event is not about an encoding. If EventType is unknown,
 	// EncodingID may be the id of something else.
 	EncodingID  EncodingID
 	TriggeredAt Time
 }
 
-// VerifyWebhookSignature checks whether a header with the name [SignatureHeader] is the HMAC-SHA512
+// VerifyWebhookSignature checks whether header, the value of [SignatureHeader], is the HMAC-SHA512
 // of the raw body with the key of the webhook, in hexadecimal digits of either case. Otherwise, and
-// always with an empty key, it returns [ErrSignature]. It takes the same time for every wrong
-// signature. The signature covers no time, so a repeated delivery passes: the caller must ignore
-// event ids that it has seen.
+// always with an empty key, it returns [ErrSignature]. It compares signatures in constant time. The
+// signature says nothing about when a delivery was sent, so a repeated delivery passes: the caller
+// must ignore event ids that it has seen.
 func VerifyWebhookSignature(key Secret, body []byte, header string) error {
 	if key == "" {
 		return fmt.Errorf("%w: no key to verify with", ErrSignature)
@@ -75,8 +75,9 @@ func VerifyWebhookSignature(key Secret, body []byte, header string) error {
 	return nil
 }
 
-// ParseWebhook decodes the body of a delivery. It fails if the body is not a JSON object. The type
-// of the event may be missing or unknown; then EncodingID is whatever id the event names.
+// ParseWebhook decodes the body of a delivery. It fails if the body is not a JSON object or the
+// encoding id is longer than 256 bytes. The type of the event may be missing or unknown; then
+// EncodingID is whatever id the event names.
 func ParseWebhook(body []byte) (WebhookEvent, error) {
 	var raw struct {
 		EventID      string           `json:"eventId"`

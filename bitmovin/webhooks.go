@@ -7,7 +7,7 @@ import (
 	"net/http"
 )
 
-// WebhookTrigger is the event at which the platform calls a webhook. The platform has none for the
+// WebhookTrigger is the event at which the platform calls a webhook. There is no trigger for the
 // start of an encoding or for its cancellation.
 type WebhookTrigger string
 
@@ -111,7 +111,7 @@ func (c *Client) DeleteWebhook(ctx context.Context, t WebhookTrigger, id Webhook
 	return c.do(ctx, call{method: http.MethodDelete, path: path + "/" + escape(id), class: ClassOther}, nil)
 }
 
-// Notification is the state of the deliveries of a webhook.
+// Notification says whether the platform still delivers to a webhook.
 type Notification struct {
 	ID WebhookID `json:"id"` // of the webhook
 	// Muted is true if ten deliveries in a row have failed. Then the platform delivers
@@ -126,7 +126,7 @@ func (c *Client) Notifications(ctx context.Context) ([]Notification, error) {
 	return collect(listAll[Notification](ctx, c, call{path: "/notifications", class: ClassOther}, 0, maxPageSize))
 }
 
-// Unmute makes the platform deliver to a muted webhook again. It does not deliver what was missed.
+// Unmute makes the platform deliver to a muted webhook again. Missed deliveries are not sent again.
 func (c *Client) Unmute(ctx context.Context, id WebhookID) error {
 	return c.do(ctx, call{method: http.MethodPost, path: "/notifications/" + escape(id) + "/unmute", class: ClassOther}, nil)
 }

@@ -12,12 +12,12 @@ import (
 type outcome int
 
 const (
-	accepted     outcome = iota // its encoding was reported to the store
-	duplicate                   // its event was accepted before
-	stale                       // its event is too old, from the future, or without a readable time
-	irrelevant                  // its event is not about an encoding
-	forged                      // it is not signed with the key of the account
-	malformed                   // it cannot be read
+	accepted     outcome = iota // the store is told the encoding
+	duplicate                   // the event was accepted before
+	stale                       // the event is too old, from the future, or without a readable time
+	irrelevant                  // the event is not about an encoding
+	forged                      // the delivery is not signed with the key of the account
+	malformed                   // the delivery is too large, cannot be received, or is no event
 	outcomeCount                // how many outcomes there are
 )
 
@@ -36,7 +36,7 @@ func (o outcome) status() int {
 	return http.StatusOK
 }
 
-// logInterval is the least time between two log lines about unused deliveries: their senders
+// logInterval is the least time between two log lines about suspicious deliveries: the senders
 // must not be able to flood the log.
 const logInterval = time.Minute
 
@@ -45,10 +45,11 @@ type counters struct {
 	mu           sync.Mutex
 	counts       [outcomeCount]int64
 	lastAccepted time.Time
-	nextLog      time.Time // no log line before
+	nextLog      time.Time // before this time nothing is logged
 }
 
-// count counts a delivery, and logs suspicious ones.
+// count counts a delivery. It logs a forged, malformed or stale one, but only one per
+// logInterval.
 func (a *account) count(o outcome, from string) {
 	now, c := time.Now(), &a.counters
 	c.mu.Lock()
@@ -69,7 +70,7 @@ func (a *account) count(o outcome, from string) {
 	}
 }
 
-// publish stores the state of the webhooks of an account.
+// publish passes the state of the webhooks of an account to the store.
 func (r *Receiver) publish(a *account) {
 	if a == r.unknownAccount {
 		return

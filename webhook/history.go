@@ -5,8 +5,8 @@ import (
 	"sync"
 )
 
-// historySize is how many events of an account are remembered. The platform allows 600 starts
-// a minute, so this covers more than maxAge.
+// historySize is how many events of an account are remembered. An account can start 600
+// encodings a minute, so these are the events of more than maxAge.
 const historySize = 16384
 
 // digest stands for the id of an event, which can have any length.
@@ -17,11 +17,11 @@ type digest [sha256.Size]byte
 type history struct {
 	mu     sync.Mutex
 	seen   map[digest]struct{}
-	order  []digest // a ring once it is full
-	oldest int
+	order  []digest // in order; once it has historySize digests, a ring
+	oldest int      // index of the oldest digest in the ring
 }
 
-// add remembers an event and reports whether it is new.
+// add remembers the event with an id, and reports whether the event is new.
 func (h *history) add(id string) bool {
 	d := digest(sha256.Sum256([]byte(id)))
 	h.mu.Lock()

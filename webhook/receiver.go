@@ -19,10 +19,10 @@ import (
 const Pattern = "POST /webhooks/bitmovin/{account}"
 
 const (
-	// maxBody bounds the bytes of a delivery. Those of the platform have about 1,000.
+	// maxBody bounds the bytes of a delivery. A delivery of the platform has about 1,000.
 	maxBody = 64 << 10
-	// maxAge is how far the time of an event may lie in the past, or, since clocks differ,
-	// in the future.
+	// maxAge is how far the time of an event may lie in the past. Since clocks differ, it may
+	// also lie as far in the future.
 	maxAge = 10 * time.Minute
 	// signatureSize is the length of a signature in hexadecimal digits.
 	signatureSize = 128
@@ -60,7 +60,7 @@ type Account struct {
 	Key bitmovin.Secret
 	// Platform registers webhooks. It is used only if [Config.URL] is set.
 	Platform Platform
-	// Unknown records event types that are not known. Nil records none.
+	// Unknown records unknown event types. Nil records none.
 	Unknown *bitmovin.UnknownValues
 }
 
@@ -92,8 +92,8 @@ func New(c Config) (*Receiver, error) {
 		r.accounts[a.ID] = newAccount(a, log.With("account", a.ID), c.URL != "")
 		r.publish(r.accounts[a.ID])
 	}
-	// With a random key a delivery for an unknown account is answered like one with a wrong
-	// signature, and takes as long.
+	// Because of the random key, a delivery for an account that does not exist is answered
+	// like one with a wrong signature, and takes as long.
 	r.unknownAccount = newAccount(Account{Key: bitmovin.Secret(rand.Text())}, log, false)
 	return r, nil
 }
@@ -106,7 +106,7 @@ func newAccount(a Account, log *slog.Logger, register bool) *account {
 	return added
 }
 
-// ServeHTTP receives a delivery. The documentation of the package says how it is answered.
+// ServeHTTP receives a delivery. The documentation of the package says how deliveries are answered.
 func (r *Receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	a := r.accounts[req.PathValue("account")]
 	if a == nil {
@@ -121,7 +121,7 @@ func (r *Receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	w.WriteHeader(o.status())
 }
 
-// classify reads a delivery. It returns the encoding that an accepted delivery is about.
+// classify reads a delivery. It returns the outcome, and for an accepted delivery the encoding.
 func (a *account) classify(w http.ResponseWriter, req *http.Request) (bitmovin.EncodingID, outcome) {
 	signature := strings.TrimSpace(req.Header.Get(bitmovin.SignatureHeader))
 	if len(signature) != signatureSize {
@@ -144,8 +144,8 @@ func (a *account) classify(w http.ResponseWriter, req *http.Request) (bitmovin.E
 	return event.EncodingID, a.classifyEvent(event, time.Now())
 }
 
-// classifyEvent classifies a signed event and remembers it if it is accepted. An event without
-// a time is stale: it could be repeated for ever.
+// classifyEvent returns the outcome of a signed event, and remembers an accepted one. An event
+// without a time is stale, because it could be repeated for ever.
 func (a *account) classifyEvent(e bitmovin.WebhookEvent, now time.Time) outcome {
 	id := e.EventID
 	if id == "" {

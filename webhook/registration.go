@@ -22,8 +22,8 @@ const (
 	retryInterval = time.Minute
 )
 
-// triggers are the triggers to register for: all that end an encoding. The platform has none
-// for its cancellation.
+// triggers are the triggers to register for: all ends of an encoding but its cancellation, for
+// which the platform has no trigger.
 var triggers = []bitmovin.WebhookTrigger{bitmovin.OnFinished, bitmovin.OnError, bitmovin.OnTransferError}
 
 // Platform is the part of the Bitmovin API that registers webhooks. [bitmovin.Client]
@@ -36,9 +36,9 @@ type Platform interface {
 	Unmute(ctx context.Context, id bitmovin.WebhookID) error
 }
 
-// errMuted is returned when a webhook was muted. It has been un-muted by then.
-var errMuted = errors.New("ten deliveries in a row had failed and the platform had stopped them;" +
-	" they have been resumed, but check that the URL leads to this service")
+// errMuted says that a webhook was muted and has been un-muted.
+var errMuted = errors.New("ten deliveries in a row had failed and the platform had stopped delivering;" +
+	" deliveries are resumed, but check that the URL leads to this service")
 
 // registrationState is the result of the latest check of the registration.
 type registrationState struct {
@@ -65,9 +65,9 @@ func (s *registrationState) set(err error) (changed bool) {
 	return changed
 }
 
-// Run keeps the webhooks of all accounts registered until ctx ends. It always returns nil, and
-// does not remove the webhooks. It repeats what fails: without webhooks the ends of encodings
-// are only noticed later.
+// Run keeps the webhooks of all accounts registered until ctx ends. Then it returns nil and
+// leaves the webhooks registered. A registration that fails is repeated and logged: without
+// webhooks the ends of encodings are only noticed later.
 func (r *Receiver) Run(ctx context.Context) error {
 	var group sync.WaitGroup
 	if r.url != "" {
@@ -107,8 +107,8 @@ func (r *Receiver) keepRegistered(ctx context.Context, a *account) {
 	}
 }
 
-// register makes sure that every trigger has its webhook and that none of them is muted. After
-// an error it continues with the others; it returns the first one.
+// register makes sure that every trigger has its webhook and that no webhook is muted. After an
+// error it continues with the other triggers; it returns the first error.
 func (a *account) register(ctx context.Context, url string) error {
 	var first error
 	ours := map[bitmovin.WebhookID]bool{}
@@ -125,8 +125,8 @@ func (a *account) register(ctx context.Context, url string) error {
 	return first
 }
 
-// ensureWebhook returns the webhook of a trigger. It creates it if there is none, and deletes
-// those with another key.
+// ensureWebhook returns the webhook of a trigger. It creates a missing webhook, and deletes
+// those that this package has created with another key or twice.
 func (a *account) ensureWebhook(ctx context.Context, t bitmovin.WebhookTrigger, url string) (bitmovin.WebhookID, error) {
 	hooks, err := a.Platform.ListWebhooks(ctx, t)
 	if err != nil {
@@ -138,8 +138,8 @@ func (a *account) ensureWebhook(ctx context.Context, t bitmovin.WebhookTrigger, 
 		if h.URL != url {
 			continue
 		}
-		// A webhook with another description was created by somebody else for this service.
-		// Its key is not known before it delivers, so it is kept.
+		// A webhook without keyPrefix was created by somebody else for this service. It is
+		// kept, because only its deliveries show whether it has the key.
 		marked := strings.HasPrefix(h.Description, keyPrefix)
 		if kept == "" && (!marked || h.Description == current) {
 			kept = h.ID
@@ -148,8 +148,8 @@ func (a *account) ensureWebhook(ctx context.Context, t bitmovin.WebhookTrigger, 
 		if !marked {
 			continue
 		}
-		// It has an earlier key, or is one too many. It is deleted before another one is
-		// created, because the platform allows five.
+		// This webhook has an earlier key, or is one too many. It is deleted before another
+		// one is created, because the platform allows five.
 		if err := a.Platform.DeleteWebhook(ctx, t, h.ID); err != nil && !bitmovin.NotFound(err) {
 			return "", err
 		}
@@ -166,16 +166,15 @@ func (a *account) ensureWebhook(ctx context.Context, t bitmovin.WebhookTrigger, 
 // keyPrefix begins the description of a webhook that this package has created.
 const keyPrefix = "stoker key "
 
-// describeKey returns the description of a webhook. It identifies the key without revealing
-// it: the platform does not return the key of a webhook.
+// describeKey returns the description of a webhook. The description identifies the key without
+// revealing it, because the platform does not return the key of a webhook.
 func describeKey(key bitmovin.Secret, url string) string {
 	mac := hmac.New(sha512.New, []byte(key))
 	mac.Write([]byte(url))
 	return keyPrefix + hex.EncodeToString(mac.Sum(nil)[:4])
 }
 
-// unmute un-mutes those of our webhooks that are muted. It returns [errMuted] if there were
-// any.
+// unmute un-mutes our webhooks. It returns [errMuted] if one was muted.
 func (a *account) unmute(ctx context.Context, ours map[bitmovin.WebhookID]bool) error {
 	notifications, err := a.Platform.Notifications(ctx)
 	if err != nil {

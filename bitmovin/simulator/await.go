@@ -17,7 +17,7 @@ type waiter struct {
 	done chan struct{}
 }
 
-// waiters are all that wait.
+// waiters are the calls of Await methods that have not returned.
 type waiters struct{ list []*waiter }
 
 func (w *waiters) add(met func() bool) *waiter {
@@ -30,7 +30,7 @@ func (w *waiters) remove(gone *waiter) {
 	w.list = slices.DeleteFunc(w.list, func(other *waiter) bool { return other == gone })
 }
 
-// wake ends the waiting of those whose condition is met.
+// wake ends the waiters whose condition is met.
 func (w *waiters) wake() {
 	w.list = slices.DeleteFunc(w.list, func(waiting *waiter) bool {
 		met := waiting.met()
@@ -41,7 +41,7 @@ func (w *waiters) wake() {
 	})
 }
 
-// wakeAll ends all waiting.
+// wakeAll ends all waiters.
 func (w *waiters) wakeAll() {
 	for _, waiting := range w.list {
 		close(waiting.done)
@@ -49,10 +49,12 @@ func (w *waiters) wakeAll() {
 	w.list = nil
 }
 
-// wake checks all waiters. It is called after every transition and every call.
+// wake ends the waiters whose condition is met. It is called after every transition and every
+// call. The caller holds s.mu.
 func (s *Simulator) wake() { s.waiters.wake() }
 
-// await returns nil once met returns true; met runs under the lock.
+// await waits until met returns true; met runs under the lock. If the simulator is closed
+// first, await returns errClosed; if ctx ends first, the cause of ctx.
 func (s *Simulator) await(ctx context.Context, met func() bool) error {
 	s.mu.Lock()
 	s.advanceToNow()
@@ -82,8 +84,8 @@ func (s *Simulator) await(ctx context.Context, met func() bool) error {
 
 // AwaitStatus waits until the encoding is in the status, however briefly. It returns
 // [ErrUnknownEncoding] for an id that does not exist, and the context's cause if the context
-// ends first. The end of the encoding in another status does not end the wait: it may be
-// started again.
+// ends first. The end of a run in another status does not end the wait, because the encoding
+// may be started again.
 func (s *Simulator) AwaitStatus(ctx context.Context, encodingID string, status Status) error {
 	s.init()
 	s.mu.Lock()

@@ -22,7 +22,7 @@ type call struct {
 	header   http.Header // of the answer
 
 	requestID  string
-	encodingID string // that the path names or the call created
+	encodingID string // of the encoding that the path names or the call created
 }
 
 func (c *call) routeName() string {
@@ -70,8 +70,8 @@ func (s *Simulator) newCall(r *http.Request, body []byte) *call {
 	return c
 }
 
-// serve checks a call in the order of the platform: key, size, rate limit and path. Then
-// come a fault, if there is one, and the effect.
+// serve checks a call in the order of the platform: key, size, rate limit and path. Then the
+// latency passes, and the call fails by a fault or takes effect.
 func (c *call) serve(s *Simulator) response {
 	if refusal := c.admit(s); refusal != nil {
 		return c.refuse(s, refusal, Fault{})
@@ -107,7 +107,7 @@ func (c *call) admit(s *Simulator) *apiError {
 	return &apiError{status: http.StatusNotFound, code: CodeNotFound, message: "no such path: " + c.r.URL.Path}
 }
 
-// tooMany is the refusal by a rate limit.
+// tooMany returns the refusal by a rate limit.
 func tooMany() *apiError {
 	return &apiError{status: http.StatusTooManyRequests, code: CodeTooMany, message: "too many requests; see the x-ratelimit-* headers"}
 }
@@ -125,7 +125,7 @@ func (s *Simulator) accepts(key string) bool {
 	return false
 }
 
-// chooseFault decides whether the call goes wrong.
+// chooseFault counts the call and returns its fault, the zero value if it has none.
 func (c *call) chooseFault(s *Simulator) Fault {
 	if s.Fault == nil && len(s.Faults.Rates) == 0 {
 		return Fault{}
@@ -154,7 +154,7 @@ func (c *call) chooseFault(s *Simulator) Fault {
 	return s.Faults.pick(s.ids.chance(faultSalt, c.route.name, itoa(what.Nth)))
 }
 
-// refuse answers a call that does not take effect.
+// refuse answers a call that does not take effect, because of e or of the fault.
 func (c *call) refuse(s *Simulator, e *apiError, fault Fault) response {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -187,7 +187,7 @@ func (c *call) perform(s *Simulator, fault Fault) response {
 	return c.finish(s, resp, fault, now, c.route.method != http.MethodGet && !c.route.readOnly)
 }
 
-// failure is the response with an error.
+// failure returns the response with an error.
 func (c *call) failure(e *apiError, now time.Time) response {
 	return response{
 		status: e.status, code: e.code, contentType: "application/json", header: c.header,

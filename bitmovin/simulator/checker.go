@@ -12,7 +12,7 @@ import (
 // of one answer.
 type checker struct {
 	s      *Simulator
-	enc    *encoding // of streams and muxings
+	enc    *encoding // to which the stream or muxing belongs
 	kind   *kind
 	fields map[string]json.RawMessage
 	code   int
@@ -127,7 +127,7 @@ func checkVideo(maxCRF float64) func(*checker) {
 func checkAV1(c *checker) {
 	checkVideo(63)(c)
 	if c.has("crf") {
-		c.addError("crf", "does not go with AV1, which takes a bitrate")
+		c.addError("crf", "is not possible with AV1; set bitrate")
 	}
 }
 
@@ -154,7 +154,7 @@ func checkStream(c *checker) {
 
 func (c *checker) checkInputStream(at string, in InputStream) {
 	if in.InputStreamID != "" {
-		return // it reads from a filter or a sidecar, which are not modelled
+		return // the stream reads from a filter or a sidecar, which are not modelled
 	}
 	if in.InputPath == "" {
 		c.addError(at+"inputPath", "is required")
@@ -173,7 +173,8 @@ func (c *checker) checkInputStream(at string, in InputStream) {
 	}
 }
 
-// checkRateControl refuses a video without bitrate and crf unless per-title sets it.
+// checkRateControl refuses a configuration without bitrate and crf unless the stream has a
+// per-title mode, which chooses the bitrate.
 func (c *checker) checkRateControl(config *resource) {
 	if config == nil {
 		return

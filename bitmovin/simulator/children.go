@@ -51,7 +51,7 @@ func childKindRoutes(path string, k *kind, of func(*encoding) *[]*resource) []ro
 	}
 }
 
-// createChild adds a stream or muxing to an encoding that may be started.
+// createChild adds a stream or muxing to an encoding that can be started.
 func createChild(k *kind, of func(*encoding) *[]*resource) handler {
 	return onEncoding(func(s *Simulator, c *call, enc *encoding) (any, error) {
 		if enc.template != nil || enc.status != Created && enc.status != Error {

@@ -28,13 +28,13 @@ func listDefinitions(all []definition) handler {
 
 func apiDefinitions() []definition {
 	return []definition{
-		{Code: CodeInternal, Category: "GENERAL", Description: "something went wrong on this side"},
+		{Code: CodeInternal, Category: "GENERAL", Description: "an internal error, which says nothing about the request"},
 		{Code: CodeInvalid, Category: "REQUEST", Description: "the request cannot be understood or lacks something"},
 		{Code: CodeReference, Category: "REQUEST", Description: "the request names something that does not exist"},
-		{Code: CodeState, Category: "REQUEST", Description: "not possible in the present status"},
+		{Code: CodeState, Category: "REQUEST", Description: "the request is not possible in the present status"},
 		{Code: CodeUnauthorized, Category: "ACCESS", Description: "the API key is missing or unknown"},
 		{Code: CodeNotFound, Category: "REQUEST", Description: "the path names something that does not exist"},
-		{Code: CodeMethod, Category: "REQUEST", Description: "the path does not know this method"},
+		{Code: CodeMethod, Category: "REQUEST", Description: "the path does not have this method"},
 		{Code: CodeTooMany, Category: "LIMIT", Description: "too many requests in this minute"},
 		{Code: CodeTooLarge, Category: "REQUEST", Description: "the request body is too large"},
 		{Code: CodeUnavailable, Category: "GENERAL", Description: "the service is shutting down"},
@@ -49,7 +49,7 @@ func apiDefinitions() []definition {
 }
 
 // encodingDefinitions describes failures of runs. Codes 10000 to 10007 are the platform's.
-// The others stand for the rest of its list.
+// The others are inventions, which stand for the rest of the platform's list.
 func encodingDefinitions() []definition {
 	decoding := "DECODING ERROR"
 	return []definition{
@@ -62,7 +62,7 @@ func encodingDefinitions() []definition {
 	}
 }
 
-// simulatedFailure is the reason of runs that [Simulator.FailRate] lets fail.
+// simulatedFailure returns the error of a run that fails because of [Simulator.FailRate].
 func simulatedFailure() TaskError {
 	return TaskError{
 		Code: 90001, Category: "SIMULATED ERROR", RetryHint: Retry,

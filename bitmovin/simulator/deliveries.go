@@ -19,7 +19,7 @@ const (
 	webhookResponseTimeout = 10 * time.Second
 )
 
-// Delivery describes a notification before it is delivered.
+// Delivery describes a webhook delivery for [Simulator.Deliver].
 type Delivery struct {
 	WebhookID  string
 	URL        string
@@ -28,13 +28,13 @@ type Delivery struct {
 	EncodingID string
 }
 
-// notification is the body of a delivery, with its description.
-type notification struct {
+// queuedDelivery is a delivery that has not been sent: its description and its body.
+type queuedDelivery struct {
 	delivery Delivery
 	body     []byte
 }
 
-// payload is a notification on the wire.
+// payload is the body of a delivery.
 type payload struct {
 	ID                     string          `json:"id"`
 	EventID                string          `json:"eventId"`
@@ -67,8 +67,8 @@ type payloadEncoding struct {
 	CloudRegion    string `json:"cloudRegion"`
 }
 
-// notify queues the deliveries about the end of a run. There are none about CANCELED, as on
-// the platform. The caller holds s.mu.
+// notify queues the deliveries about the end of a run. As on the platform, a run that ends in
+// CANCELED has no delivery. The caller holds s.mu.
 func (s *Simulator) notify(enc *encoding) {
 	events := map[Status]string{Finished: "finished", Error: "error", TransferError: "transfer-error"}
 	event, ok := events[enc.status]
@@ -81,7 +81,7 @@ func (s *Simulator) notify(enc *encoding) {
 				continue
 			}
 			w.firedAt = timestamp(s.schedule.moment)
-			w.queue = append(w.queue, w.newNotification(s.ids, enc, s.schedule.moment))
+			w.queue = append(w.queue, w.newDelivery(s.ids, enc, s.schedule.moment))
 			s.stats.inFlight++
 			if !w.delivering {
 				w.delivering = true
@@ -91,8 +91,8 @@ func (s *Simulator) notify(enc *encoding) {
 	}
 }
 
-// newNotification makes the notification about the end of a run.
-func (w *webhook) newNotification(ids *identifiers, enc *encoding, moment time.Time) notification {
+// newDelivery returns the delivery about the end of a run.
+func (w *webhook) newDelivery(ids *identifiers, enc *encoding, moment time.Time) queuedDelivery {
 	eventID := ids.newID()
 	custom := w.fields.CustomData
 	if custom == nil {
@@ -111,15 +111,14 @@ func (w *webhook) newNotification(ids *identifiers, enc *encoding, moment time.T
 			EncoderVersion: enc.encoderVersion, CloudRegion: enc.cloudRegion,
 		},
 	}
-	return notification{
+	return queuedDelivery{
 		Delivery{w.id, w.fields.URL, eventID, p.EventType, enc.id},
 		mustMarshal(p),
 	}
 }
 
-// deliverQueue delivers the notifications of a webhook one after the other until its queue is
-// empty. Notifications that are queued when the webhook is muted, or the simulator closed,
-// are lost.
+// deliverQueue sends the deliveries of a webhook one after the other until the queue is empty. If
+// the webhook is muted or the simulator is closed, the queued deliveries are lost.
 func (s *Simulator) deliverQueue(w *webhook) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -138,9 +137,9 @@ func (s *Simulator) deliverQueue(w *webhook) {
 	w.delivering = false
 }
 
-// deliver sends a notification once, or as often as Deliver says. It returns how often that
-// was, and how many of the last tries failed in a row.
-func (s *Simulator) deliver(w *webhook, n notification) (tries, failed int) {
+// deliver sends a delivery once, or as often as [Simulator.Deliver] says. It returns how
+// often it tried, and how many tries have failed since the latest success.
+func (s *Simulator) deliver(w *webhook, n queuedDelivery) (tries, failed int) {
 	tries = 1
 	if s.Deliver != nil {
 		tries = s.Deliver(n.delivery)
@@ -155,7 +154,8 @@ func (s *Simulator) deliver(w *webhook, n notification) (tries, failed int) {
 	return tries, failed
 }
 
-// countDelivery counts tries and failures, and mutes a webhook that fails too often.
+// countDelivery counts tries and failures, and mutes the webhook after muteAfter failures in a
+// row.
 func (s *Simulator) countDelivery(w *webhook, tries, failed int) {
 	s.stats.delivered += tries - failed
 	s.stats.undelivered += failed
@@ -167,7 +167,7 @@ func (s *Simulator) countDelivery(w *webhook, tries, failed int) {
 	}
 }
 
-// post sends a notification once. It reports whether the receiver answered with a 2xx status.
+// post sends a delivery once. It reports whether the receiver answered with a 2xx status.
 func (s *Simulator) post(w *webhook, body []byte) bool {
 	ctx, cancel := context.WithTimeout(s.ctx, webhookConnectTimeout+webhookResponseTimeout)
 	defer cancel()
@@ -195,8 +195,8 @@ func (s *Simulator) post(w *webhook, body []byte) bool {
 	return err == nil && resp.StatusCode/100 == 2
 }
 
-// defaultWebhookClient returns a client for one request: the deliveries of the platform come
-// from many machines, which share no connections.
+// defaultWebhookClient returns a client for one request, which shares no connection: the
+// deliveries of the platform come from many machines.
 func defaultWebhookClient(insecure bool) *http.Client {
 	return &http.Client{Transport: &http.Transport{
 		Proxy:                 http.ProxyFromEnvironment,

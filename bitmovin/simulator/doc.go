@@ -28,16 +28,17 @@
 //
 // The simulator reads and writes no media and does not check whether outputs work. Live
 // encodings, filters, DRM, thumbnails, sprites, custom manifests, stored templates and
-// transfer retries have no paths (404) and are ignored inside a template. Where the
-// documentation of the platform names no HTTP status, the simulator chose one; a comment says
-// so. The API error codes are its own, except those of limits.
+// transfer retries have no paths (404). Inside a template live encodings, notifications and
+// infrastructure are refused; the rest is ignored. Where the documentation of the platform
+// names no HTTP status, the simulator chose one. The API error codes are its own, except
+// those of limits.
 //
 // # Stricter than the platform
 //
 // Every id in a body must exist. Required fields must be there and have the right type. A
 // start needs a stream and a muxing. A video without bitrate and crf needs a per-title mode.
-// Streams and muxings can be changed only while the encoding can be started. Unknown fields
-// are kept and returned, secrets and customData are not.
+// Streams and muxings can be added and deleted only while the encoding can be started. Unknown
+// fields are kept and returned. Secrets are not returned, and customData only at its own path.
 //
 // # Checking a client
 //
@@ -49,6 +50,6 @@
 //
 // # Time
 //
-// Events take place at their own time and are computed at the next call, so a hundred
-// thousand encodings need one timer. All randomness follows from [Simulator.Seed].
+// Events take place at their own time, but are computed at the next call or by a timer. So a
+// hundred thousand encodings need one timer. All random choices follow from [Simulator.Seed].
 package simulator

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// encodingBody holds the fields of a new encoding that a client decides.
+// encodingBody holds the fields that a client sets in a new encoding.
 type encodingBody struct {
 	Name                 string                     `json:"name"`
 	Description          string                     `json:"description"`
@@ -102,8 +102,8 @@ func createEncoding(s *Simulator, c *call) (any, error) {
 	return enc.view(s.schedule.moment), nil
 }
 
-// newEncoding checks the fields of a new encoding and returns it without storing it. With
-// named it requires a name.
+// newEncoding checks the fields of a new encoding and returns the encoding without storing it.
+// If named, the encoding must have a name.
 func newEncoding(s *Simulator, fields map[string]json.RawMessage, named bool) (*encoding, error) {
 	check := &checker{s: s, kind: new(kind), fields: fields}
 	if named {

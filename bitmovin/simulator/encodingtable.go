@@ -42,16 +42,16 @@ type encoding struct {
 	manifests  []string
 	messages   []Message
 	stopAt     time.Time // when an accepted stop takes effect, or zero
-	// epoch grows with every transition and reprioritization. Events and queue entries of
-	// another epoch are ignored.
+	// epoch grows with every transition, reprioritization and deletion. Events and queue
+	// entries of an earlier epoch are ignored.
 	epoch int
 }
 
-// encodingTable holds all encodings, with an index for every selective filter of the list:
-// the cost of a list does not grow with what finished long ago.
+// encodingTable holds all encodings. Its indexes by status, name and label keep a filtered list
+// fast, however many encodings there are.
 type encodingTable struct {
 	byID     map[string]*encoding // deleted ones included
-	created  []*encoding          // in order of creation, deleted ones until they are removed
+	created  []*encoding          // in order of creation; remove purges deleted ones now and then
 	deleted  int                  // how many of created are deleted
 	byStatus map[Status]map[*encoding]struct{}
 	byName   map[string][]*encoding // by lower-case name
@@ -79,7 +79,7 @@ func (t *encodingTable) find(id string) *encoding {
 	return nil
 }
 
-// insert adds an encoding that has its id. It has no status yet.
+// insert adds an encoding that has an id but no status yet.
 func (t *encodingTable) insert(enc *encoding) {
 	name := strings.ToLower(enc.name)
 	t.byName[name] = append(t.byName[name], enc)
@@ -92,7 +92,7 @@ func (t *encodingTable) insert(enc *encoding) {
 	t.created = append(t.created, enc)
 }
 
-// remove marks an encoding as deleted. It can still be found by its id in byID.
+// remove marks an encoding as deleted. The encoding stays in byID.
 func (t *encodingTable) remove(enc *encoding) {
 	enc.deleted = true
 	enc.epoch++
@@ -104,7 +104,7 @@ func (t *encodingTable) remove(enc *encoding) {
 	enc.streams, enc.muxings = nil, nil
 }
 
-// setStatus changes the status and makes earlier events of the encoding void.
+// setStatus changes the status. Events of the encoding that were scheduled before are void.
 func (t *encodingTable) setStatus(enc *encoding, status Status) {
 	delete(t.byStatus[enc.status], enc)
 	enc.status = status
@@ -115,8 +115,8 @@ func (t *encodingTable) setStatus(enc *encoding, status Status) {
 // count returns how many encodings are in a status.
 func (t *encodingTable) count(status Status) int { return len(t.byStatus[status]) }
 
-// candidates returns a fresh slice with all encodings that the filter can match, the newest
-// first.
+// candidates returns a new slice with at least the encodings that match the filter, the newest
+// first. An index leaves out most of the others.
 func (t *encodingTable) candidates(f filter) []*encoding {
 	var found []*encoding
 	switch {

@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// API error codes. Only the codes of limits, 8001 to 8007, are the platform's. The others are
-// the simulator's own, because the platform does not document its own: clients should
-// decide by HTTP status first. GET /general/error-definitions lists all of them.
+// API error codes. Only the codes of limits, 8001 to 8007, are the platform's. The platform
+// does not document the others, so they are inventions: clients should decide by HTTP status
+// first. GET /general/error-definitions lists all codes.
 const (
 	CodeInternal     = 1    // 500, injected faults
 	CodeInvalid      = 1001 // 400, the request cannot be understood or lacks something
@@ -21,13 +21,13 @@ const (
 	CodeTooMany      = 1007 // 429
 	CodeTooLarge     = 1008 // 413
 	CodeUnavailable  = 1009 // 503, after Close
-	CodeMinutes      = 8001 // this and the other quotas of the account: only faults answer with them
+	CodeMinutes      = 8001 // a quota of the account, as 8002 and 8005 to 8007: only faults answer with it
 	CodeBytes        = 8002
 	CodeQueueFull    = 8004 // the limit of queued encodings
 	CodeQuota5       = 8005
 	CodeQuota6       = 8006
 	CodeQuota7       = 8007
-	CodeWebhooks     = 8100 // 403, too many webhooks
+	CodeWebhooks     = 8100 // 403, too many webhooks with one trigger
 )
 
 // apiError is an answer in the error envelope.
@@ -121,7 +121,7 @@ func mustMarshal(v any) []byte {
 	return body
 }
 
-// timestamp formats a time in a way that all SDKs can read. A zero time is empty.
+// timestamp formats a time in a way that all SDKs can read. A zero time becomes "".
 func timestamp(t time.Time) string {
 	if t.IsZero() {
 		return ""

@@ -20,13 +20,13 @@ type Call struct {
 	EncodingID string
 	Name       string
 	// Nth counts the calls of this route that have passed authentication and rate limits,
-	// from 1. NthOfEncoding counts those for this encoding.
+	// from 1. NthOfEncoding counts only the calls that name EncodingID.
 	Nth           int
 	NthOfEncoding int
 }
 
-// callKey is the key of the counts behind Nth, for which encodingID is empty, and
-// NthOfEncoding.
+// callKey names a count of calls: [Call.Nth] if encodingID is empty, otherwise
+// [Call.NthOfEncoding].
 type callKey struct {
 	route, encodingID string
 }
@@ -37,8 +37,8 @@ type FaultKind int
 // The kinds of fault.
 const (
 	NoFault        FaultKind = iota
-	JSONFault                // an error in the API's envelope with Fault.Status (503) and Fault.Code (1)
-	HTMLFault                // an HTML page of a gateway with Fault.Status (502)
+	JSONFault                // an error in the API's envelope with Fault.Status and Fault.Code
+	HTMLFault                // an HTML page of a gateway with Fault.Status
 	RateLimitFault           // 429, as if the rate limit of the key were used up
 	HangFault                // no answer for Fault.Delay, then the connection is cut
 	ResetFault               // the connection is cut before the answer
@@ -59,8 +59,8 @@ func (k FaultKind) String() string {
 type Fault struct {
 	Kind FaultKind
 
-	// After lets the call take effect before it goes wrong. A start answered with 504 may
-	// have started the encoding all the same.
+	// After lets the call take effect before it goes wrong. For example, a start that is
+	// answered with 504 starts the encoding all the same.
 	After bool
 
 	// Status is the HTTP status of JSONFault (default 503) and HTMLFault (default 502).
@@ -68,11 +68,12 @@ type Fault struct {
 	Status int
 	Code   int
 
-	// Delay is how long HangFault waits. Zero means until the client leaves.
+	// Delay is how long HangFault waits. Zero means until the client leaves or the
+	// simulator is closed.
 	Delay time.Duration
 }
 
-// name returns the name of the fault in the ledger.
+// name returns the name of the fault in the ledger, "" for no fault.
 func (f Fault) name() string {
 	name := f.Kind.String()
 	switch f.Kind {
@@ -87,7 +88,7 @@ func (f Fault) name() string {
 	return name
 }
 
-// status returns the HTTP status that the fault sends, 0 if it sends none.
+// status returns the HTTP status that the fault sends, 0 if the fault itself has none.
 func (f Fault) status() int {
 	switch f.Kind {
 	case JSONFault:

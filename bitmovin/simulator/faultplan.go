@@ -24,8 +24,8 @@ type FaultRate struct {
 // Another text would choose other calls: runs could no longer be replayed by their seeds.
 const faultSalt = "storm"
 
-// faultNames are the faults that [ParseFaultPlan] knows by a fixed name. The names of the
-// others contain an HTTP status.
+// faultNames returns the faults that [ParseFaultPlan] knows by a fixed name. The other names
+// contain an HTTP status or a time.
 func faultNames() map[string]Fault {
 	quota := func(code int) Fault { return Fault{Kind: JSONFault, Status: http.StatusForbidden, Code: code} }
 	return map[string]Fault{
@@ -113,7 +113,7 @@ func parseFault(name string) (Fault, error) {
 	if hang, delayText, ok := strings.Cut(name, ":"); ok && (hang == "hang" || hang == "hang-after") {
 		delay, err := time.ParseDuration(delayText)
 		if err != nil || delay <= 0 {
-			return Fault{}, fmt.Errorf("%q: %q is not a time to hang", name, delayText)
+			return Fault{}, fmt.Errorf("%q: %q is not a positive duration such as 10s", name, delayText)
 		}
 		return Fault{Kind: HangFault, After: hang == "hang-after", Delay: delay}, nil
 	}
@@ -139,7 +139,8 @@ func parseFault(name string) (Fault, error) {
 	return Fault{}, fmt.Errorf("unknown fault %q", name)
 }
 
-// check reports rates that are not shares, alone or together.
+// check returns an error if a rate is not between 0 and 1, or if the rates add up to more than
+// 1.
 func (p FaultPlan) check() error {
 	sum := 0.0
 	for _, r := range p.Rates {
@@ -154,7 +155,8 @@ func (p FaultPlan) check() error {
 	return nil
 }
 
-// pick returns the fault for a number in [0,1).
+// pick returns the fault for a random number in [0,1), the zero Fault if the number lies beyond
+// the rates.
 func (p FaultPlan) pick(chance float64) Fault {
 	for _, r := range p.Rates {
 		if chance < r.Rate {

@@ -8,15 +8,15 @@ import (
 	"strings"
 )
 
-// identifiers draws ids and random decisions, and numbers whatever is created. The same
-// seed and the same calls give the same results.
+// identifiers draws ids, makes random decisions, and numbers what happens. The same seed and
+// the same calls in the same order give the same results.
 type identifiers struct {
 	seed   uint64
 	random *rand.Rand
 	order  int64
 }
 
-// newIdentifiers draws a seed if it is zero.
+// newIdentifiers returns identifiers with a seed. A zero seed means a random one.
 func newIdentifiers(seed uint64) *identifiers {
 	if seed == 0 {
 		seed = rand.Uint64() | 1
@@ -34,15 +34,15 @@ func (i *identifiers) newID() string {
 	return formatUUID(b)
 }
 
-// nextOrder returns the next number of the sequence that breaks ties: of events at one
-// time, of encodings in the queue, and of creations.
+// nextOrder returns the next number of a sequence. The numbers order events at one time,
+// encodings in the queue, and creations.
 func (i *identifiers) nextOrder() int64 {
 	i.order++
 	return i.order
 }
 
-// chance returns a number in [0,1) that depends only on the seed and the parts. A run can
-// therefore be replayed whatever the order of its calls.
+// chance returns a number in [0,1) that depends only on the seed and the parts. So a random
+// decision can be replayed, whatever calls came before it.
 func (i *identifiers) chance(parts ...string) float64 {
 	h := fnv.New64a()
 	h.Write(binary.LittleEndian.AppendUint64(nil, i.seed))

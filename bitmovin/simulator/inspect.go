@@ -8,11 +8,11 @@ import (
 
 // serveInspection answers GET /simulator/stats, /simulator/encodings and /simulator/ledger
 // with [Stats], [Encoding] and [Entry] values as JSON. The ledger takes ?encoding=ID and
-// ?since=SEQ, which selects the entries after that number. These requests need no key,
+// ?since=SEQ, which selects the entries whose seq is higher. These requests need no key,
 // meet no rate limit and no fault, and are not in the ledger.
 func (s *Simulator) serveInspection(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodGet {
-		http.Error(w, "only GET is possible here", http.StatusMethodNotAllowed)
+		http.Error(w, "only GET is allowed here", http.StatusMethodNotAllowed)
 		return
 	}
 	var result any

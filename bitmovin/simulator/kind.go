@@ -2,21 +2,21 @@ package simulator
 
 import "strings"
 
-// class groups the kinds that share an endpoint for all of them.
+// class is a group of kinds, such as all inputs, with an endpoint that lists all of them.
 type class struct {
 	base  string // "/encoding/inputs"
 	group string
-	what  string // its name in messages
+	what  string // name of one resource in error messages, such as "input"
 }
 
 // kind is a type of resource, such as an S3 output or an H264 configuration.
 type kind struct {
 	class    *class
-	path     string // "/encoding/inputs/http"; of muxings, the last segment
-	typ      string // "HTTP"
-	template string // its path in a template, such as "http" or "video/h264"
-	required []string
-	// named is true if the API requires a name. Templates may leave it out.
+	path     string   // "/encoding/inputs/http"; of a muxing only the last segment
+	typ      string   // "HTTP"
+	template string   // path below its section of a template, such as "http" or "video/h264"
+	required []string // fields
+	// named is true if the API requires a name. A template may leave the name out.
 	named bool
 	check func(*checker)
 }
@@ -25,7 +25,7 @@ type kind struct {
 // compared by their addresses.
 type catalog struct {
 	inputs, outputs, configurations, manifests *class
-	kinds                                      []*kind // of these classes
+	kinds                                      []*kind // of the four classes
 	muxings                                    []*kind
 	stream                                     *kind
 }

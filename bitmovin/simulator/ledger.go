@@ -8,13 +8,14 @@ import (
 	"time"
 )
 
-// Entry is one call in the ledger. Entries are in the order in which the calls took effect.
+// Entry is one call in the ledger. Entries are in the order in which the calls took effect or
+// were refused.
 type Entry struct {
 	Seq  int64     `json:"seq"` // from 1, without gaps
 	Time time.Time `json:"time"`
 
 	// Key is the API key. A key of more than eight characters is shortened to its first
-	// four and an ellipsis. Org is the X-Tenant-Org-Id.
+	// four and an ellipsis. Org is the header X-Tenant-Org-Id.
 	Key string `json:"key"`
 	Org string `json:"org,omitempty"`
 
@@ -35,8 +36,8 @@ type Entry struct {
 	Status int `json:"status"`
 	Code   int `json:"code,omitempty"`
 
-	// Effect is true if the call changed something, whatever the client was told. Fault
-	// names the injected fault; it is empty if there was none.
+	// Effect is true if the simulator carried out a call that changes something, whatever
+	// the client was told. Fault names the injected fault; it is empty if there was none.
 	Effect bool   `json:"effect"`
 	Fault  string `json:"fault,omitempty"`
 }
@@ -44,7 +45,7 @@ type Entry struct {
 // ledger keeps the latest entries.
 type ledger struct {
 	seq     int64
-	entries []Entry // in order, from oldest on and then from the beginning
+	entries []Entry // a ring: in order from oldest to the end, then from 0
 	oldest  int     // index of the oldest entry
 }
 
@@ -61,7 +62,7 @@ func (l *ledger) add(e Entry, limit int) {
 	l.oldest = (l.oldest + 1) % len(l.entries)
 }
 
-// Ledger returns the latest calls, up to LedgerLimit, in the order in which they took effect.
+// Ledger returns the latest calls, at most [Simulator.LedgerLimit], in the order of [Entry.Seq].
 func (s *Simulator) Ledger() []Entry {
 	s.init()
 	s.mu.Lock()
@@ -78,8 +79,8 @@ func shortKey(key string) string {
 	return key[:4] + "…"
 }
 
-// isSecret reports whether a field is never returned and never in the ledger. The username is
-// among them because the platform does not return that of an HTTP input.
+// isSecret reports whether a field must be neither returned nor in the ledger. The username
+// counts, because the platform does not return the username of an HTTP input.
 func isSecret(field string) bool {
 	switch field {
 	case "accessKey", "secretKey", "password", "username", "accountName", "accountKey",
@@ -89,7 +90,7 @@ func isSecret(field string) bool {
 	return false
 }
 
-// redactBody returns a body as it appears in the ledger.
+// redactBody returns a body as it appears in the ledger: JSON without secrets.
 func redactBody(body []byte) json.RawMessage {
 	if len(body) == 0 {
 		return nil
@@ -112,7 +113,7 @@ func redactBody(body []byte) json.RawMessage {
 	return clean
 }
 
-// maskSecrets replaces the secrets in a decoded JSON value. It changes the value itself.
+// maskSecrets replaces the secrets in a decoded JSON value, which it changes and returns.
 func maskSecrets(value any) any {
 	switch v := value.(type) {
 	case map[string]any:

@@ -14,7 +14,7 @@ const (
 // page is the part of a list that a request selects.
 type page struct {
 	offset, limit int
-	self          url.URL // the request, from which the links to other pages are made
+	self          url.URL // of the request; links to other pages are made from it
 	omitTotal     bool
 }
 
@@ -48,7 +48,7 @@ func pageNumber(query url.Values, name string, otherwise, low, high int) (int, e
 	return n, nil
 }
 
-// list is the result of a call that lists.
+// list is one page of a list in an answer of the API.
 type list struct {
 	TotalCount *int   `json:"totalCount,omitempty"`
 	Offset     int    `json:"offset"`
@@ -58,7 +58,7 @@ type list struct {
 	Items      []any  `json:"items"`
 }
 
-// paginate renders the page of all.
+// paginate renders page p of the list all.
 func paginate[T any](p page, all []T, render func(T) any) list {
 	l := list{Offset: p.offset, Limit: p.limit, Items: []any{}}
 	if !p.omitTotal {
@@ -88,7 +88,8 @@ func (p page) link(offset int) string {
 	return p.self.String()
 }
 
-// boolean reads a flag in the spellings of all SDKs, such as true, True and 1.
+// boolean reads a flag in the spellings of all SDKs, such as true, True and 1. A missing flag is
+// false.
 func boolean(query url.Values, name string) (bool, error) {
 	text := query.Get(name)
 	if text == "" {

@@ -46,7 +46,7 @@ type filter struct {
 	timeBounds []timeBound
 }
 
-// timeBound keeps encodings whose time is after (or before) at.
+// timeBound selects encodings with a time after at if newer, otherwise before at.
 type timeBound struct {
 	of    func(*encoding) time.Time
 	newer bool
@@ -92,7 +92,7 @@ func parseFilter(query url.Values) (filter, error) {
 	return f, err
 }
 
-// exactTerm returns a term of the search that is not a prefix, or nil.
+// exactTerm returns the first term of the search that is not a prefix, or nil.
 func (f filter) exactTerm() *term {
 	for i := range f.terms {
 		if !f.terms[i].prefix {
@@ -127,8 +127,9 @@ func (f filter) matches(enc *encoding) bool {
 	return true
 }
 
-// parseSort reads a field name, optionally followed by :asc or :desc or preceded by -. The
-// platform does not document how it spells directions.
+// parseSort reads a field name, which may be followed by :asc or :desc, or preceded by - for
+// descending. The default is ascending. The platform does not document how it spells
+// directions. An empty text gives a nil order.
 func parseSort(text string) (func(a, b *encoding) int, error) {
 	if text == "" {
 		return nil, nil

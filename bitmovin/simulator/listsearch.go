@@ -19,7 +19,8 @@ func (t term) matches(enc *encoding) bool {
 	return slices.ContainsFunc(enc.labels, t.fits)
 }
 
-// fits reports whether a value equals the text, or begins with it. Case does not matter.
+// fits reports whether a value equals the text of the term, or begins with the text if the term is
+// a prefix. Case does not matter.
 func (t term) fits(value string) bool {
 	value = strings.ToLower(value)
 	return value == t.text || t.prefix && strings.HasPrefix(value, t.text)

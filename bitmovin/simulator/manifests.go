@@ -2,9 +2,10 @@ package simulator
 
 import "net/http"
 
-// manifestRoutes are the routes of manifests of a format, however they were created. A
-// manifest that a start names follows its encoding; one that is started by itself is
-// finished at once.
+// manifestRoutes are the routes of all DASH manifests and of all HLS manifests, however they
+// were created. A manifest that the start of an encoding names is QUEUED until the run ends,
+// and then has the status in which the run ended. A manifest with a start of its own is
+// FINISHED at once.
 func manifestRoutes(known *catalog) []route {
 	var routes []route
 	for _, k := range known.kinds {
@@ -47,7 +48,7 @@ func stopManifest(k *kind) handler {
 		if err != nil {
 			return nil, err
 		}
-		return nil, manifestRefusal(m, "stopped") // one that is started by itself is finished already
+		return nil, manifestRefusal(m, "stopped") // a manifest with a start of its own is FINISHED already
 	}
 }
 

@@ -30,9 +30,9 @@ type Limit struct {
 }
 
 // DocumentedLimits returns the limits that apply where [Simulator.Limits] says nothing else.
-// The platform documents all but two: the limits of templates, taken to be those of start,
-// and of other (notifications and error definitions) are assumptions. DELETE has the limit
-// of POST and is counted apart.
+// The platform documents all but two. The limit of templates is assumed to be that of start,
+// and the limit of other (webhooks, notifications and error definitions) is a guess. DELETE
+// has the limit of POST and is counted apart.
 func DocumentedLimits() []Limit {
 	budgets := []struct {
 		group     string
@@ -65,8 +65,8 @@ type limiter struct {
 	calls map[[2]string]int // by group and method
 
 	mu     sync.Mutex
-	minute time.Time         // the present one
-	used   map[[3]string]int // calls in this minute, by key, group and method
+	minute time.Time         // beginning of the present minute
+	used   map[[3]string]int // calls in the present minute, by key, group and method
 }
 
 func newLimiter(now func() time.Time, overrides []Limit) *limiter {
@@ -78,7 +78,7 @@ func newLimiter(now func() time.Time, overrides []Limit) *limiter {
 }
 
 // take counts a call and sets the x-ratelimit-* headers. It returns false if the call is over
-// the limit.
+// the limit; such a call is not counted.
 func (l *limiter) take(key, group, method string, header http.Header) bool {
 	limit := l.calls[[2]string{group, method}]
 	if limit <= 0 {

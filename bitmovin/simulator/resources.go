@@ -21,9 +21,9 @@ func (c *call) object() (map[string]json.RawMessage, error) {
 	return fields, nil
 }
 
-// newResource checks the fields of a new resource and returns it without id and without
-// storing it. enc is the encoding that a stream or muxing belongs to. With named it requires
-// a name.
+// newResource checks the fields of a new resource and returns the resource without an id and
+// without storing it. enc is the encoding that a stream or muxing belongs to. If named, the
+// resource must have a name.
 func newResource(s *Simulator, k *kind, enc *encoding, fields map[string]json.RawMessage, named bool) (*resource, error) {
 	check := &checker{s: s, enc: enc, kind: k, fields: fields}
 	check.checkCommon()
@@ -37,7 +37,7 @@ func newResource(s *Simulator, k *kind, enc *encoding, fields map[string]json.Ra
 	r := &resource{kind: k, created: s.schedule.moment, custom: fields["customData"]}
 	kept := make(map[string]json.RawMessage, len(fields))
 	for name, value := range fields {
-		if !isSecret(name) && !isServerSide(name) && !bytes.Equal(value, []byte("null")) {
+		if !isSecret(name) && !isLeftOut(name) && !bytes.Equal(value, []byte("null")) {
 			kept[name] = value
 		}
 	}
@@ -49,10 +49,9 @@ func newResource(s *Simulator, k *kind, enc *encoding, fields map[string]json.Ra
 	return r, nil
 }
 
-// isServerSide reports whether a client may send a field but does not decide it. It is also
-// true of customData, which is kept apart and not echoed. Unknown fields are kept and
-// echoed.
-func isServerSide(field string) bool {
+// isLeftOut reports whether the stored object leaves out a field that the client sent: the
+// simulator decides the field, or keeps it apart as customData.
+func isLeftOut(field string) bool {
 	switch field {
 	case "id", "type", "createdAt", "modifiedAt", "customData", "status", "signature", "servicePrincipal":
 		return true
@@ -60,8 +59,8 @@ func isServerSide(field string) bool {
 	return false
 }
 
-// resourceRoutes are the routes of inputs, outputs, codec configurations and
-// default manifests, and of the generic endpoints above them.
+// resourceRoutes are the routes of inputs, outputs, codec configurations and default
+// manifests, by kind and for all kinds of a class.
 func resourceRoutes(known *catalog) []route {
 	var routes []route
 	for _, k := range known.kinds {
@@ -201,7 +200,7 @@ func checkPermissions(s *Simulator, c *call) (any, error) {
 	return map[string]any{"outputId": r.id, "outputType": r.kind.typ, "path": body.Path, "passed": true}, nil
 }
 
-// optional decodes a body that may be empty, null or {}.
+// optional decodes a body that may be empty.
 func (c *call) optional(into any) error {
 	if len(bytes.TrimSpace(c.body)) == 0 {
 		return nil

@@ -9,15 +9,14 @@ import (
 	"time"
 )
 
-// resource is anything that is created by a POST and read back, except encodings and
-// webhooks.
+// resource is an input, output, codec configuration, manifest, stream or muxing.
 type resource struct {
 	id      string
 	kind    *kind
 	created time.Time
 	fields  json.RawMessage // the object without id, type, times and secrets
-	custom  json.RawMessage
-	status  Status // of manifests
+	custom  json.RawMessage // customData
+	status  Status          // of manifests
 	order   int64
 }
 
@@ -70,7 +69,7 @@ func (t *resourceTable) remove(r *resource) {
 	t.byKind[r.kind] = slices.DeleteFunc(t.byKind[r.kind], func(other *resource) bool { return other == r })
 }
 
-// findOfClass returns the resource of a class, or a 404.
+// findOfClass returns the resource with an id and of a class, or a 404.
 func (t *resourceTable) findOfClass(of *class, id string) (*resource, error) {
 	r := t.byID[id]
 	if r == nil || r.kind.class != of {
@@ -79,7 +78,7 @@ func (t *resourceTable) findOfClass(of *class, id string) (*resource, error) {
 	return r, nil
 }
 
-// findOfKind returns the resource of a kind, or a 404.
+// findOfKind returns the resource with an id and of a kind, or a 404.
 func (t *resourceTable) findOfKind(k *kind, id string) (*resource, error) {
 	r := t.byID[id]
 	if r == nil || r.kind != k {

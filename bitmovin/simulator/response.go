@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// response is what the client is sent.
+// response is what is sent to the client.
 type response struct {
 	status      int
 	code        int // of the API error
@@ -19,9 +19,9 @@ type response struct {
 	// cut ends the connection before the response is complete: in the middle of the body,
 	// or at once if status is 0.
 	cut      bool
-	hang     bool // wait for hangFor, or until the client leaves if that is 0, before the cut
-	hangFor  time.Duration
-	intended int // the status without the fault
+	hang     bool          // wait for hangFor before the cut
+	hangFor  time.Duration // 0: until the client leaves
+	intended int           // the status without the fault
 }
 
 // write sends the response. It cuts a connection by a panic that net/http and
@@ -48,7 +48,7 @@ func (resp response) write(s *Simulator, w http.ResponseWriter, r *http.Request)
 }
 
 // sleep waits for d, or without limit if d is zero. It returns false if the client leaves or
-// the simulator is closed before that.
+// the simulator is closed before d has passed. With a Clock, d must not be zero.
 func (s *Simulator) sleep(client context.Context, d time.Duration) bool {
 	if s.Clock != nil {
 		return s.Clock.Sleep(client, d) == nil

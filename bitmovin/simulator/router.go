@@ -17,7 +17,7 @@ type route struct {
 	status int // of a successful answer
 	group  string
 	do     handler
-	// readOnly is true of a call that changes nothing although it is not a GET.
+	// readOnly says that a call changes nothing although it is no GET.
 	readOnly bool
 }
 
@@ -46,9 +46,9 @@ func deleteRoute(path, group string, do handler) route {
 	return route{name: "DELETE " + path, method: http.MethodDelete, status: http.StatusOK, group: group, do: do}
 }
 
-// router finds the route of a path. It is a tree with a node for each segment. A literal
-// segment wins over a parameter at the same place. [net/http.ServeMux] refuses the patterns
-// of this API: /inputs/{id}/type and /inputs/http/{id} overlap.
+// router is a node of a tree that finds the route of a path. Each node stands for a segment. A
+// literal segment wins over a parameter at the same place. [net/http.ServeMux] would refuse
+// the patterns of this API: /inputs/{id}/type and /inputs/http/{id} overlap.
 type router struct {
 	literal map[string]*router
 	param   *router
@@ -94,7 +94,8 @@ func (r *router) add(rt *route) {
 	r.methods[rt.method] = rt
 }
 
-// find returns the node of a path, or nil, and sets the parameters in it.
+// find returns the node of a path, or nil. It stores the values of the path's parameters in
+// params.
 func (r *router) find(path string, params map[string]string) *router {
 	if path == "" {
 		if r.methods == nil {

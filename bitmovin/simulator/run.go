@@ -5,14 +5,14 @@ import (
 	"time"
 )
 
-// create adds an encoding that has its id.
+// create adds an encoding, which must have an id, in status CREATED.
 func (c *schedule) create(enc *encoding) {
 	enc.createdAt, enc.order = c.moment, c.ids.nextOrder()
 	c.encodings.insert(enc)
 	c.setStatus(enc, Created)
 }
 
-// start makes a start that has passed all checks take effect.
+// start queues an encoding whose start has passed all checks.
 func (c *schedule) start(enc *encoding) {
 	enc.run++
 	enc.queuedAt, enc.runningAt, enc.finishedAt = c.moment, time.Time{}, time.Time{}
@@ -26,16 +26,17 @@ func (c *schedule) start(enc *encoding) {
 	c.waitForEncoder(enc)
 }
 
-// reprioritize gives a queued encoding another priority. Among encodings of the same
-// priority it keeps the place of its start.
+// reprioritize gives a queued encoding another priority. Encodings of the same priority stay in
+// the order of their starts.
 func (c *schedule) reprioritize(enc *encoding, priority int) {
 	enc.priority = priority
 	enc.modifiedAt = c.moment
-	enc.epoch++ // its queue entry and its events so far are void
+	enc.epoch++ // the queue entry and the events so far are void
 	c.waitForEncoder(enc)
 }
 
-// waitForEncoder schedules what can happen to a queued encoding, under its present epoch.
+// waitForEncoder schedules, under the present epoch, what can happen to a queued encoding: an
+// accepted stop, the end in the queue, and its turn for an encoder.
 func (c *schedule) waitForEncoder(enc *encoding) {
 	c.scheduleStop(enc)
 	if enc.outcome.InQueue {
@@ -67,8 +68,8 @@ func (c *schedule) run(enc *encoding) {
 	c.scheduleStop(enc)
 }
 
-// stop makes a stop of a queued or running encoding take effect, now or after StopDelay. A
-// second stop changes nothing.
+// stop cancels a queued or running encoding, now or after StopDelay. A second stop changes
+// nothing.
 func (c *schedule) stop(enc *encoding) {
 	if enc.stopAt.IsZero() {
 		enc.stopAt = c.moment.Add(max(0, c.config.StopDelay))
@@ -92,7 +93,7 @@ func (c *schedule) cancelRun(enc *encoding) {
 }
 
 func (c *schedule) endRun(enc *encoding) {
-	if enc.outcome.InQueue && enc.status == Running { // the encoder came first
+	if enc.outcome.InQueue && enc.status == Running { // an encoder was free before Outcome.After had passed
 		enc.outcome = Outcome{Status: Finished}
 	}
 	c.finish(enc, cmp.Or(enc.outcome.Status, Finished), enc.outcome.Messages)
@@ -115,8 +116,8 @@ func (c *schedule) finish(enc *encoding, status Status, messages []Message) {
 	c.changed()
 }
 
-// setStatus is the only place where a status changes. The caller calls changed when all
-// that belongs to the change is done.
+// setStatus changes a status; nothing else does. The caller calls changed once the rest of the
+// encoding has changed too.
 func (c *schedule) setStatus(enc *encoding, status Status) {
 	c.encodings.setStatus(enc, status)
 	enc.modifiedAt = c.moment
@@ -152,7 +153,8 @@ func (c *schedule) chooseOutcome(enc *encoding) (Outcome, time.Duration) {
 	}, duration
 }
 
-// runEnded lets manifests follow their encoding and notifies webhooks of the end of its run.
+// runEnded gives the manifests of an encoding the status in which its run ended, and queues the
+// webhook deliveries about the end.
 func (s *Simulator) runEnded(enc *encoding) {
 	for _, id := range enc.manifests {
 		if m := s.resources.byID[id]; m != nil {

@@ -4,12 +4,12 @@ import (
 	"time"
 )
 
-// schedule decides what happens to encodings and when. It is a discrete-event simulation
-// that is moved forward lazily: every call, and one timer for the next event, advance it to
-// the present. Events take place at their own time and not at the time they are noticed, so
-// the outcome does not depend on how often anybody looks.
+// schedule decides what happens to encodings and when. It is a discrete-event simulation: every
+// call, and one timer for the next event, advance it to the present. Events take place at
+// their own time, not when a call or the timer advances the simulation. So the outcome does
+// not depend on how often clients call.
 type schedule struct {
-	config    *Simulator // its fields, which are only read
+	config    *Simulator // only its exported fields are read
 	ids       *identifiers
 	encodings *encodingTable
 	stats     *counters
@@ -22,7 +22,7 @@ type schedule struct {
 	pendingTemplates int                       // templates whose encodings are still being set up
 }
 
-// event is something that happens to an encoding by itself.
+// event is something that happens to an encoding without a call.
 type event struct {
 	at    time.Time
 	order int64
@@ -59,7 +59,7 @@ func newSchedule(s *Simulator) *schedule {
 	return c
 }
 
-// after schedules do for enc unless the encoding changes before.
+// after schedules do for enc in d. do does not run if the epoch of enc has changed by then.
 func (c *schedule) after(d time.Duration, enc *encoding, do func(*encoding)) {
 	c.events.push(event{c.moment.Add(d), c.ids.nextOrder(), enc, enc.epoch, do})
 }
@@ -94,7 +94,8 @@ func (c *schedule) assign() {
 	}
 }
 
-// addEncoderTime moves the moment to at and adds up busy and idle encoder time until then.
+// addEncoderTime moves the moment to at, and adds the busy and idle encoder time since the
+// moment before.
 func (c *schedule) addEncoderTime(at time.Time) {
 	passed := at.Sub(c.moment)
 	if passed <= 0 {

@@ -28,13 +28,15 @@ type Simulator struct {
 	// QueueFullCode and changes nothing. Zero means 100, a negative number means no limit.
 	QueueLimit int
 
-	// TakeAnyStart accepts a start in every status instead of refusing it. The start of an
-	// encoding that is QUEUED or RUNNING or has ended is only recorded in
-	// [Simulator.Starts]. It would cost money: this finds clients that rely on refusals.
+	// TakeAnyStart accepts a start in every status. In another status than CREATED or
+	// ERROR, or before TemplateDelay has passed, the start changes nothing and is only
+	// recorded in [Simulator.Starts]. So tests find clients that rely on the refusal of a
+	// second start.
 	TakeAnyStart bool
 
-	// QueueFullStatus and QueueFullCode answer a start beyond QueueLimit. Zero means 403
-	// and 8004. The platform does not document its status.
+	// QueueFullStatus is the HTTP status and QueueFullCode the API error code of the answer
+	// to a start beyond QueueLimit. Zero means 403 and 8004. The platform does not document
+	// the status.
 	QueueFullStatus int
 	QueueFullCode   int
 
@@ -49,17 +51,17 @@ type Simulator struct {
 	// is free. Zero means that a free encoder takes it at once.
 	StartDelay time.Duration
 
-	// StopDelay is the time from an accepted stop until the encoding is CANCELED, unless it
-	// ends by itself before. Zero means at once.
+	// StopDelay is the time from an accepted stop until the encoding is CANCELED, unless the
+	// run ends before. Zero means at once.
 	StopDelay time.Duration
 
 	// TemplateDelay is how long the encoding of a template has type NONE, no streams and
-	// status CREATED before it is QUEUED. It counts against QueueLimit meanwhile. Zero
-	// means that it is QUEUED at once.
+	// status CREATED before it is QUEUED. Meanwhile the encoding counts against QueueLimit.
+	// Zero means that the encoding is QUEUED at once.
 	TemplateDelay time.Duration
 
 	// FailRate is the share, 0 to 1, of runs that end in ERROR with the hint RETRY, half-way
-	// through. Seed and the name of the encoding decide which ones. It is not used if
+	// through. Seed and the name of the encoding decide which runs. FailRate is not used if
 	// Outcome is set.
 	FailRate float64
 
@@ -83,7 +85,7 @@ type Simulator struct {
 	// examples do without it.
 	OmitTotalCount bool
 
-	// Latency is the time before a call takes effect.
+	// Latency is the time between the arrival of a call and its effect.
 	Latency time.Duration
 
 	// Fault, if set, chooses the fault of every call that has passed authentication and
@@ -93,9 +95,9 @@ type Simulator struct {
 	// Faults injects random faults, which Seed replays.
 	Faults FaultPlan
 
-	// Clock tells the simulator the time. Nil means real time. With any other clock the
-	// simulator has no timer: what is due happens at the next call, with its own time. Then
-	// do not use webhooks, the Await methods or hangs without a delay.
+	// Clock tells the simulator the time. Nil means real time. With a Clock the simulator
+	// has no timer: an event that is due is computed at the next call, and keeps its own
+	// time. With a Clock do not use webhooks, the Await methods or hangs without a delay.
 	Clock clock.Clock
 
 	// Seed decides everything random: ids, failed runs and faults. Zero means a random seed,
@@ -110,8 +112,8 @@ type Simulator struct {
 	// and 10 s for a response, as the platform does.
 	WebhookClient *http.Client
 
-	// Deliver, if set, returns how many times one notification is delivered: 0 loses it, 2
-	// delivers it twice with the same event id. Nil means once.
+	// Deliver, if set, returns how many times a delivery is sent: 0 loses it, 2 sends it
+	// twice with the same event id. Nil means once.
 	Deliver func(Delivery) int
 
 	once sync.Once
@@ -129,8 +131,8 @@ const (
 )
 
 // Close stops the timer, abandons webhook deliveries and requests that hang, and waits until
-// the goroutines of the simulator have ended. It answers later API calls with 503. Ledger,
-// statistics and snapshots stay readable.
+// the goroutines of the simulator have ended. A closed simulator answers API calls with 503.
+// Ledger, statistics and snapshots stay readable.
 func (s *Simulator) Close() {
 	s.init()
 	s.mu.Lock()

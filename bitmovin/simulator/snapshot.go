@@ -103,9 +103,9 @@ func (enc *encoding) snapshot(moment time.Time) Encoding {
 	return snap
 }
 
-// decodeStored reads a stored object as far as possible. The fields that validation knows
-// have their types. But encoding/json also matches fields in another case, such as NAME,
-// whose types nobody has checked; those are skipped.
+// decodeStored decodes a stored object. The fields that a checker knows have the right types.
+// But encoding/json also matches fields in another case, such as NAME, whose types nobody has
+// checked. A field of a wrong type is skipped.
 func decodeStored(stored json.RawMessage, into any) {
 	_ = json.Unmarshal(stored, into)
 }

@@ -27,8 +27,8 @@ type manifestRef struct {
 	ManifestID string `json:"manifestId"`
 }
 
-// startEncoding queues an encoding that is CREATED or in ERROR. All official batch programs
-// rely on the restart from ERROR.
+// startEncoding queues an encoding in status CREATED or ERROR. All official batch programs
+// start an encoding in ERROR again.
 func startEncoding(s *Simulator, c *call) (any, error) {
 	return onEncoding(func(s *Simulator, c *call, enc *encoding) (any, error) {
 		if enc.template != nil || enc.status != Created && enc.status != Error {
@@ -59,7 +59,7 @@ func startEncoding(s *Simulator, c *call) (any, error) {
 	})(s, c)
 }
 
-// checkStart reports everything that is wrong with the body of a start.
+// checkStart returns everything that is wrong with the body of a start as one error, or nil.
 func checkStart(s *Simulator, request startRequest) error {
 	check := &checker{s: s}
 	if p := request.Scheduling.Priority; p != nil && (*p < 0 || *p > 100) {

@@ -9,7 +9,7 @@ import (
 
 var errClosed = errors.New("simulator closed")
 
-// state is everything behind the Simulator's fields.
+// state is what a Simulator keeps besides its exported fields.
 type state struct {
 	// Set once by init and never changed.
 	ctx        context.Context // ends at Close
@@ -34,8 +34,8 @@ type state struct {
 	stats      counters
 }
 
-// init prepares the state behind the zero value. Every exported method and the handler
-// call it first.
+// init prepares the state at its first call. Every exported method that uses the state calls
+// it first.
 func (s *Simulator) init() {
 	s.once.Do(func() {
 		s.ctx, s.cancel = context.WithCancelCause(context.Background())
@@ -52,16 +52,15 @@ func (s *Simulator) init() {
 	})
 }
 
-// advanceToNow lets everything happen that is due by now. The caller holds s.mu.
+// advanceToNow computes all events that are due by now. The caller holds s.mu.
 func (s *Simulator) advanceToNow() {
 	now := s.now()
 	s.schedule.advance(now)
 	s.proceed(now)
 }
 
-// proceed lets the consequences of a call happen that are due at once, and sets the timer
-// for the next event. With a clock of its own the simulator has no timer. The caller holds
-// s.mu.
+// proceed computes the events that became due by a call, and sets the timer for the next
+// event. With a Clock the simulator has no timer. The caller holds s.mu.
 func (s *Simulator) proceed(now time.Time) {
 	s.schedule.assign()
 	s.schedule.advance(now)

@@ -8,14 +8,15 @@ import (
 
 func itoa(n int) string { return strconv.Itoa(n) }
 
-// Stats counts what happened so far. Encoder time is summed over all encoders, from the
-// first accepted start to the end of the latest run, or to the present while anything is
-// queued or running.
+// Stats counts what happened so far. Encoder time is summed over all encoders, for the time of
+// the Makespan.
 type Stats struct {
 	// Seed replays the random choices of this simulator.
 	Seed     uint64 `json:"seed,string"`
 	Encoders int    `json:"encoders"`
 
+	// Makespan is the time from FirstStart, the first accepted start, to LastEnd, the end
+	// of the latest run, or to the present while anything is queued or running.
 	FirstStart time.Time     `json:"firstStart,omitzero"`
 	LastEnd    time.Time     `json:"lastEnd,omitzero"`
 	Makespan   time.Duration `json:"makespanNs"`
@@ -27,7 +28,8 @@ type Stats struct {
 	IdleQueued time.Duration `json:"idleQueuedNs"`
 	IdleEmpty  time.Duration `json:"idleEmptyNs"`
 
-	// ByStatus counts the encodings that exist now.
+	// ByStatus counts the encodings that exist now. MaxQueued and MaxRunning are the most
+	// encodings that were QUEUED or RUNNING at one time.
 	ByStatus   map[Status]int `json:"byStatus"`
 	MaxQueued  int            `json:"maxQueued"`
 	MaxRunning int            `json:"maxRunning"`
@@ -53,8 +55,8 @@ type Stats struct {
 // counters are the running totals behind Stats.
 type counters struct {
 	firstStart, lastEnd         time.Time
-	busy, idleQueued, idleEmpty time.Duration // up to the moment of the schedule
-	atLastEnd                   [2]time.Duration
+	busy, idleQueued, idleEmpty time.Duration    // up to the moment of the schedule
+	idleAtLastEnd               [2]time.Duration // idleQueued and idleEmpty at lastEnd
 	maxQueued, maxRunning       int
 	starts, queueFull           int
 	ends                        map[Status]int
@@ -62,7 +64,7 @@ type counters struct {
 	calls                       map[string]map[int]int
 	rateLimited, faults         int
 	delivered, undelivered      int
-	inFlight                    int // deliveries that are queued or being sent
+	inFlight                    int // deliveries that are queued or on their way
 }
 
 func (c *counters) started(at time.Time) {
@@ -78,7 +80,7 @@ func (c *counters) ended(at time.Time, status Status) {
 	}
 	c.ends[status]++
 	c.lastEnd = at
-	c.atLastEnd = [2]time.Duration{c.idleQueued, c.idleEmpty}
+	c.idleAtLastEnd = [2]time.Duration{c.idleQueued, c.idleEmpty}
 }
 
 func (c *counters) answered(route string, status int) {
@@ -98,7 +100,7 @@ func (s *Simulator) Stats() Stats {
 	return s.currentStats()
 }
 
-// currentStats returns the totals up to the moment. The caller holds s.mu.
+// currentStats returns the totals up to the moment of the schedule. The caller holds s.mu.
 func (s *Simulator) currentStats() Stats {
 	c := &s.stats
 	stats := Stats{
@@ -126,7 +128,7 @@ func (s *Simulator) currentStats() Stats {
 		stats.Makespan = s.schedule.moment.Sub(c.firstStart)
 	default:
 		stats.Makespan = c.lastEnd.Sub(c.firstStart)
-		stats.IdleQueued, stats.IdleEmpty = c.atLastEnd[0], c.atLastEnd[1]
+		stats.IdleQueued, stats.IdleEmpty = c.idleAtLastEnd[0], c.idleAtLastEnd[1]
 	}
 	return stats
 }

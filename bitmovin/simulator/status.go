@@ -60,7 +60,8 @@ func (enc *encoding) renderTask(moment time.Time) taskBody {
 	return t
 }
 
-// renderSubtasks renders the steps of the latest run. They follow each other.
+// renderSubtasks renders the steps of the latest run, one after the other. Before RUNNING there
+// are none.
 func (enc *encoding) renderSubtasks(moment time.Time) []subtask {
 	list := []subtask{}
 	if enc.runningAt.IsZero() {
@@ -104,7 +105,7 @@ func scale(d time.Duration, by float64) time.Duration {
 	return time.Duration(float64(d) * by)
 }
 
-// elapsed returns how much of the latest run has passed, from 0 to 1.
+// elapsed returns the share of its duration that the latest run has had, from 0 to 1.
 func (enc *encoding) elapsed(moment time.Time) float64 {
 	if enc.runningAt.IsZero() {
 		return 0
@@ -116,7 +117,7 @@ func (enc *encoding) elapsed(moment time.Time) float64 {
 	return min(1, float64(end.Sub(enc.runningAt))/float64(max(1, enc.duration)))
 }
 
-// progress is in percent. It is 100 only when the run has finished.
+// progress returns the progress of the latest run in percent. While RUNNING it is at most 99.
 func (enc *encoding) progress(moment time.Time) int {
 	switch enc.status {
 	case Finished, TransferError:
@@ -129,7 +130,7 @@ func (enc *encoding) progress(moment time.Time) int {
 	return 0
 }
 
-// remaining is the time that a running encoding still needs.
+// remaining returns how much of its duration a running encoding has left.
 func (enc *encoding) remaining(moment time.Time) time.Duration {
 	return max(0, enc.runningAt.Add(enc.duration).Sub(moment))
 }

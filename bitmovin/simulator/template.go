@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// template holds what an encoding that is started from a template will get when it is set up.
+// template holds what the encoding of a template gets after [Simulator.TemplateDelay].
 type template struct {
 	streams, muxings []*resource
 	request          startRequest
@@ -22,9 +22,9 @@ func templateRoutes() []route {
 	return []route{start}
 }
 
-// startTemplate creates all that a template declares and answers at once with the id of its
-// encoding, which is set up and queued TemplateDelay later. A template with mistakes creates
-// nothing.
+// startTemplate creates the resources of a template and answers with the id of the encoding.
+// The encoding gets its streams and muxings and is queued TemplateDelay later. A template with
+// mistakes creates nothing.
 func startTemplate(s *Simulator, c *call) (any, error) {
 	doc, err := parseTemplate(c.body)
 	if err != nil {
@@ -84,7 +84,7 @@ func (b *builder) build(doc orderedMap) error {
 	}
 	for _, section := range []string{"infrastructure", "notifications", "live"} {
 		if doc.child(section) != nil {
-			return invalid("%s is not possible in a template here", section)
+			return invalid("the simulator does not support %s in a template", section)
 		}
 	}
 	encodings := doc.child("encodings")
@@ -109,7 +109,7 @@ func (b *builder) build(doc orderedMap) error {
 	return b.readStart(encodings)
 }
 
-// declare gives an id to everything that a path can name.
+// declare gives an id to everything that a $/ path can name.
 func (b *builder) declare(doc orderedMap) {
 	for i, item := range doc {
 		name := fmt.Sprint(item.Key)
@@ -129,8 +129,8 @@ func (b *builder) declare(doc orderedMap) {
 	}
 }
 
-// declarations lists the resources of a section that the simulator knows. It ignores the
-// others, as the platform does.
+// declarations returns the resources of a section whose kinds the simulator knows. Others are
+// ignored, as on the platform.
 func (b *builder) declarations(section string, body orderedMap) []declaration {
 	var all []declaration
 	for _, k := range b.s.known.kinds {
@@ -185,8 +185,8 @@ func atPath(path string, err error) error {
 	return e
 }
 
-// resolveFields resolves the references in properties. With forward it accepts references to
-// later sections, which only a start may have, for its manifests.
+// resolveFields replaces the references in properties by ids. If forward, it accepts references
+// to later sections: a start may name manifests that are declared later.
 func (b *builder) resolveFields(path string, properties orderedMap, forward bool) (map[string]json.RawMessage, error) {
 	resolved, err := b.resolve(path, properties.plain(), forward)
 	if err != nil {
@@ -215,7 +215,7 @@ func (b *builder) resolve(path string, value any, forward bool) (any, error) {
 				message: fmt.Sprintf("%s: %s is not declared", path, v),
 			}
 		case ref.section > b.section && !forward:
-			return nil, invalid("%s: %s is declared later; sections must come before their users", path, v)
+			return nil, invalid("%s: %s is declared later; a section must come before the sections that refer to it", path, v)
 		}
 		return ref.id, nil
 	case map[string]any:
@@ -234,8 +234,8 @@ func (b *builder) resolve(path string, value any, forward bool) (any, error) {
 	return value, nil
 }
 
-// buildEncoding builds the encoding and its children. Its start is read last, when the
-// manifests exist that it may name.
+// buildEncoding builds the encoding and its streams and muxings. readStart reads the start
+// later, when the manifests exist that the start may name.
 func (b *builder) buildEncoding(key string, body orderedMap) error {
 	path := "$/encodings/" + key
 	fields, err := b.resolveFields(path, body.child("properties"), false)
@@ -246,7 +246,7 @@ func (b *builder) buildEncoding(key string, body orderedMap) error {
 		return atPath(path, err)
 	}
 	b.enc.id, b.result = b.refs[path].id, new(template)
-	b.s.encodings.byID[b.enc.id] = b.enc // manifests refer to it
+	b.s.encodings.byID[b.enc.id] = b.enc // for manifests, which refer to it
 	if body.child("live") != nil || !body.has("start") {
 		return invalid("%s must have start, and not live", path)
 	}
@@ -262,7 +262,7 @@ func (b *builder) buildEncoding(key string, body orderedMap) error {
 }
 
 func (b *builder) buildMuxings(path string, body orderedMap) error {
-	parent := *b.enc // as it will be, for the check of stream ids
+	parent := *b.enc // the encoding as it will be, for the check of stream ids
 	parent.streams = b.result.streams
 	for _, group := range body {
 		name := fmt.Sprint(group.Key)

@@ -65,7 +65,7 @@ func orderedJSON(decoder *json.Decoder) (any, error) {
 				return nil, err
 			}
 			if seen[key] {
-				return nil, fmt.Errorf("%v is there twice", key) // it is undefined which of them counts
+				return nil, fmt.Errorf("%v is there twice", key) // JSON does not define which one counts
 			}
 			seen[key] = true
 			value, err := orderedJSON(decoder)
@@ -127,7 +127,7 @@ func (o orderedMap) text(key string) string {
 	return ""
 }
 
-// plain returns the mapping as encoding/json would decode it.
+// plain returns the mapping and all mappings in it as map[string]any, without their order.
 func (o orderedMap) plain() map[string]any {
 	m := make(map[string]any, len(o))
 	for _, item := range o {

@@ -14,7 +14,7 @@ func (s *Simulator) Client() *http.Client {
 	return &http.Client{Transport: transport{s}}
 }
 
-// transport serves requests by the simulator itself.
+// transport passes requests to the simulator.
 type transport struct{ s *Simulator }
 
 func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -63,7 +63,8 @@ func (r *recorder) serve(h http.Handler, req *http.Request) (cut bool) {
 	return false
 }
 
-// httpResponse returns the recorded response. One that was cut ends in an error.
+// httpResponse returns the recorded response. If the connection was cut, the body ends in an
+// error.
 func (r *recorder) httpResponse(req *http.Request, cut bool) *http.Response {
 	var body io.Reader = &r.body
 	length := int64(r.body.Len())

@@ -41,8 +41,8 @@ func (s Status) valid() bool {
 // Outcome says how one run of an encoding ends. The zero value is FINISHED
 // after the run's whole duration.
 type Outcome struct {
-	// Status is FINISHED, ERROR, TRANSFER_ERROR or CANCELED, as if somebody else had
-	// stopped it. Empty means FINISHED.
+	// Status is FINISHED, ERROR, TRANSFER_ERROR, or CANCELED as if somebody else had
+	// stopped the run. Empty means FINISHED.
 	Status Status
 
 	// Error is the error object of the status answer; nil leaves it out.
@@ -51,12 +51,12 @@ type Outcome struct {
 	// Messages are added to the status answer when the run ends.
 	Messages []Message
 
-	// After is the time from RUNNING to the end, or with InQueue from the start to the
-	// end. Zero means the duration of the run.
+	// After is the time from RUNNING to the end; zero means the whole duration of the run.
+	// With InQueue it is the time from the start to the end; zero means at once.
 	After time.Duration
 
-	// InQueue ends the run while it is QUEUED, unless an encoder takes it before After has
-	// passed. Then the run finishes.
+	// InQueue ends the run while the encoding is QUEUED. If an encoder takes the encoding
+	// before After has passed, the run ends in FINISHED.
 	InQueue bool
 }
 
@@ -168,7 +168,7 @@ type ACLEntry struct {
 type Resource struct {
 	ID   string `json:"id"`
 	Type string `json:"type"`
-	// Kind is the path at which it was created, such as /encoding/inputs/http.
+	// Kind is the path at which the resource was created, such as /encoding/inputs/http.
 	Kind string `json:"kind"`
 	// Fields is the object as the API returns it, without secrets.
 	Fields json.RawMessage `json:"fields"`

@@ -15,7 +15,7 @@ const (
 	muteAfter   = 10 // consecutive failed deliveries
 )
 
-// webhook is a registered receiver of events with one trigger.
+// webhook is a registered URL, to which the events of one trigger are delivered.
 type webhook struct {
 	id        string
 	trigger   webhookTrigger
@@ -25,10 +25,10 @@ type webhook struct {
 	createdAt string
 
 	muted      bool
-	failures   int            // in a row
-	queue      []notification // not yet delivered
-	delivering bool           // a goroutine delivers the queue
-	firedAt    string         // time of the latest event
+	failures   int              // in a row
+	queue      []queuedDelivery // not yet delivered
+	delivering bool             // a goroutine delivers the queue
+	firedAt    string           // time of the latest event
 }
 
 // webhookTrigger is a type of event, of one encoding or of all.
@@ -41,7 +41,7 @@ func (k webhookTrigger) eventType() string {
 	return "ENCODING_" + strings.ToUpper(strings.ReplaceAll(k.event, "-", "_"))
 }
 
-// webhookFields holds the fields of a webhook that the client decides and sees.
+// webhookFields holds the fields of a webhook that the client sets, except the secret key.
 type webhookFields struct {
 	Name        string          `json:"name,omitempty"`
 	Description string          `json:"description,omitempty"`

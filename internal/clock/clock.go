@@ -20,7 +20,7 @@ type Clock interface {
 	NewEvent() Event
 }
 
-// Event happens once. One goroutine or routine waits for another by it.
+// Event happens once. With an Event a goroutine or routine waits for another.
 type Event interface {
 	// Wait waits until the event has happened. If ctx ends first it returns the cause of
 	// ctx.

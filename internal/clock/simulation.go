@@ -8,33 +8,33 @@ import (
 	"time"
 )
 
-// errEnded is returned by the Sleep and Wait of a routine whose simulation is closed.
+// errEnded is returned by Sleep and Wait when the simulation is closed.
 var errEnded = errors.New("the simulation has ended")
 
-// Simulation is a clock whose time passes only in [Simulation.Step]. The code that lives by it
-// runs in routines: functions that run one at a time, in the order in which they are due. No
-// time passes while a routine runs. So the outcome of a simulation depends only on its
-// routines, and a simulated hour takes as long as the work in it.
+// Simulation is a clock whose time passes only in [Simulation.Step]. The code that uses it runs
+// in routines: functions that run one at a time, in the order in which they are due. No time
+// passes while a routine runs. So the outcome of a simulation depends only on its routines,
+// and a simulated hour takes as long as the work in it.
 //
 // A routine must wait for another routine only by an [Event]; by any other means it would wait
-// for ever. It may call what is outside the simulation, such as a database, for any time.
+// for ever. It may call code outside the simulation, such as a database, and block in it.
 //
 // A Simulation may be used only by its routines and by the goroutine that calls Step.
 type Simulation struct {
 	now     time.Time
 	queue   routineQueue
-	waiting map[*routine]bool // for an event
+	waiting map[*routine]bool // routines that wait for an event
 	order   int64             // of the routine that was queued last
-	current *routine
+	current *routine          // the routine that runs; nil outside Step and Close
 }
 
 // routine is a function that runs in simulated time.
 type routine struct {
 	due   time.Time
 	order int64                   // among routines that are due at the same time
-	next  func() (struct{}, bool) // runs it to its next sleep; false if it has ended
-	stop  func()
-	yield func(struct{}) bool
+	next  func() (struct{}, bool) // runs the routine to its next Sleep or Wait, or to its end
+	stop  func()                  // makes yield return false, and runs the routine to its end
+	yield func(struct{}) bool     // lets next return; false if the simulation is closed
 }
 
 // NewSimulation returns a simulation whose time is start.
@@ -65,7 +65,8 @@ func (s *Simulation) Sleep(ctx context.Context, d time.Duration) error {
 	return s.current.suspend(ctx)
 }
 
-// suspend lets other routines run until r is run again.
+// suspend lets other routines run until r is run again. It returns the cause of ctx if ctx has
+// ended by then, or errEnded if the simulation is closed.
 func (r *routine) suspend(ctx context.Context) error {
 	if !r.yield(struct{}{}) {
 		return errEnded
@@ -73,8 +74,8 @@ func (r *routine) suspend(ctx context.Context) error {
 	return context.Cause(ctx)
 }
 
-// NewEvent returns an event for which one routine may wait. If its ctx ends meanwhile, Wait
-// still returns only when the event has happened.
+// NewEvent returns an event for which one routine may wait. If the ctx of Wait ends meanwhile,
+// Wait still returns only when the event has happened.
 func (s *Simulation) NewEvent() Event { return &simulatedEvent{simulation: s} }
 
 type simulatedEvent struct {
@@ -116,8 +117,8 @@ func (s *Simulation) Step(until time.Time) bool {
 	return true
 }
 
-// Close ends all routines: their Sleep or Wait returns an error, and Close returns when they
-// have returned.
+// Close ends all routines: their Sleep or Wait returns an error. Close returns when all
+// routines have returned.
 func (s *Simulation) Close() {
 	for r := range s.waiting {
 		s.enqueue(r, 0)

@@ -20,29 +20,29 @@ import (
 
 // Config is the whole configuration.
 type Config struct {
-	Listen         string // host:port of the gRPC listener
-	HTTPListen     string // host:port of the listener for health and webhooks; empty: none
-	InsecureListen bool   // allows addresses that other machines can reach
-	DB             string // path of the job table
-	BitmovinURL    string // for accounts without one of their own; has no trailing slash
-	QueueTarget    int    // for accounts without one of their own, unless AutoTarget is set
-	AutoTarget     bool   // such accounts adapt their target to how fast their queue drains
-	MaxQueueTarget int    // the maximum of such accounts
-	MaxStarts      int    // starts per day, for accounts without a limit of their own; 0: no limit
-	MaxRetries     int    // for batches without one of their own
-	PollInterval   time.Duration
-	WebhookURL     string // URL at which Bitmovin reaches HTTPListen, without a trailing slash; empty: no webhooks are registered
-	WebhookKeyFile string // file with the key of accounts without one of their own
+	Listen         string        // host:port of the gRPC listener
+	HTTPListen     string        // host:port of the listener for health, metrics and webhooks; empty: none
+	InsecureListen bool          // allows addresses that other machines can reach
+	DB             string        // path of the job table
+	BitmovinURL    string        // for accounts without a URL of their own; has no trailing slash
+	QueueTarget    int           // for accounts without a queue target of their own, unless AutoTarget is set
+	AutoTarget     bool          // accounts without a queue target adapt theirs to how fast their queue drains
+	MaxQueueTarget int           // with AutoTarget the maximum of a queue target
+	MaxStarts      int           // starts per day, for accounts without a limit of their own; 0: no limit
+	MaxRetries     int           // attempts that may follow the first, for batches that do not set it
+	PollInterval   time.Duration // usual time between two counts of the platform's queue
+	WebhookURL     string        // URL at which Bitmovin reaches HTTPListen, without a trailing slash; empty: registers none
+	WebhookKeyFile string        // file with the webhook key of accounts without one of their own
 	LogLevel       slog.Level
 	LogJSON        bool
 
 	// Accounts holds the accounts in the order of the file. It holds at least one, except
 	// with [Sources.WithoutPlatform].
 	Accounts []Account
-	// Inputs and Outputs hold the storages by name. A storage that can be both is in both.
-	// The input and the output of a name may be different storages.
+	// Inputs and Outputs hold the storages by name. A storage that is input and output is in
+	// both. The input and the output of a name may be different storages.
 	Inputs, Outputs map[string]Storage
-	// Profiles always holds one named default.
+	// Profiles holds the recipes by name, and always one named default.
 	Profiles  map[string]job.Recipe
 	Templates map[string]job.Template
 }
@@ -51,7 +51,7 @@ type Config struct {
 type Account struct {
 	ID string
 	// APIKey reads the key anew with each call, so a key can be replaced while the service
-	// runs. If there is no key, the error says where it was expected.
+	// runs. If there is no key, the error says where a key was expected.
 	APIKey      func() (string, error)
 	TenantOrgID string
 	QueueTarget int  // with AutoTarget the maximum
@@ -59,14 +59,14 @@ type Account struct {
 	MaxStarts   int  // starts per day (UTC), after which the account pauses; 0: no limit
 	URL         string
 	// WebhookKey is the key with which the platform signs webhooks. If it is empty, the
-	// service accepts none.
+	// service accepts no webhooks for the account.
 	WebhookKey bitmovin.Secret
 }
 
 // Storage is an input or an output.
 type Storage struct {
 	bitmovin.Storage
-	// BasePath is prepended to every path of a job. It neither begins nor ends with a slash.
+	// BasePath is put before every path of a job. It neither begins nor ends with a slash.
 	BasePath string
 }
 
@@ -180,8 +180,8 @@ func (l *loader) loadFile() {
 	l.mistakes = append(l.mistakes, l.yaml.mistakes...)
 }
 
-// loadSettings sets every setting to its default or, if a source has it, to the value of the last
-// one: file, environment, flags.
+// loadSettings gives every setting the value of the first source that has one: flag, environment,
+// file, default.
 func (l *loader) loadSettings() {
 	for _, s := range Settings() {
 		value, where, name := s.Default, "default of --"+s.Name, ""
@@ -227,7 +227,7 @@ func (l *loader) defaultAccount() Account {
 	return account
 }
 
-// setQueueTarget sets the queue target of an account: its own, or if that is 0 the common one.
+// setQueueTarget sets the queue target of an account: its own or, if own is 0, that of --queue-target.
 func (l *loader) setQueueTarget(a *Account, own int) {
 	switch {
 	case own != 0:
@@ -330,8 +330,8 @@ func (l *loader) loadTemplates() {
 	}
 }
 
-// resolvePath resolves a path in the configuration file. It is relative to the directory of that
-// file.
+// resolvePath resolves a path that the configuration file contains. A relative path begins at the
+// directory of the configuration file.
 func (l *loader) resolvePath(path string) string {
 	if filepath.IsAbs(path) {
 		return path

@@ -3,12 +3,12 @@
 // (queue_target). Flags override variables, and variables override the file.
 //
 // Accounts, storages, profiles and templates can only be in the file; example.yaml in this
-// directory shows all of it. Secrets are not allowed in the file: it names the environment
-// variable or the file that holds them.
+// directory shows all keys. Secrets are not allowed in the file: the file names the environment
+// variable or the other file that holds a secret.
 //
 // The account, the input and the output named default can also come from the variables of
 // Bitmovin's own examples; see [Sample]. What the configuration file says comes first.
 //
-// After a mistake the package reads on. [Error] lists all mistakes, each with its place and its
-// remedy.
+// After a mistake the package reads on. [Error] lists all mistakes, each with its place and with
+// how to correct it.
 package config

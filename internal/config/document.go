@@ -2,7 +2,8 @@ package config
 
 import "github.com/stokerd/stoker/job"
 
-// document is the content of the YAML file. Settings holds the values of its settings by key.
+// document is the content of the YAML file. Settings holds the values of the settings in it, by
+// [Setting.key].
 type document struct {
 	Settings  map[string]string       `yaml:"-"`
 	Accounts  []accountNode           `yaml:"accounts"`
@@ -11,7 +12,7 @@ type document struct {
 	Templates map[string]templateNode `yaml:"templates"`
 }
 
-// templateNode is an entry of templates. Without regions it may be written as its file alone.
+// templateNode is an entry of templates. An entry without regions may be the path of the file alone.
 type templateNode struct {
 	File            string   `yaml:"file" single:"true"`
 	FallbackRegions []string `yaml:"fallback_regions"`

@@ -20,8 +20,8 @@ func NewSample(s Sources) Sample {
 	return Sample{getenv: s.Getenv, readFile: s.ReadFile, home: s.Home}
 }
 
-// Get returns the value of a variable and the place where it was found. Both are empty if it is not
-// found.
+// Get returns the value of a variable and the place where it was found. Both are empty if the
+// variable is set nowhere.
 func (s Sample) Get(name string) (value, where string) {
 	const local = "examples.properties"
 	if v := s.property(local, name); v != "" {

@@ -15,7 +15,7 @@ import (
 
 // Setting is one setting of the service.
 type Setting struct {
-	Name    string // of the flag
+	Name    string // of the flag, without --
 	Kind    string // what the value is, for the help text; a flag of kind bool needs no value
 	Default string
 	Usage   string
@@ -83,7 +83,7 @@ func Settings() []Setting {
 			c.MaxRetries, err = parseInt(v, 0, job.MaxRetryLimit)
 			return err
 		}},
-		{"poll-interval", "duration", "10s", "longest time between two polls of the platform; it is usually much shorter", func(c *Config, v string) (err error) {
+		{"poll-interval", "duration", "10s", "usual time between two counts of the platform's queue, and between two lists of the running encodings", func(c *Config, v string) (err error) {
 			c.PollInterval, err = parseDuration(v, 100*time.Millisecond, time.Hour)
 			return err
 		}},

@@ -30,7 +30,7 @@ func (l *loader) loadStorages() {
 	l.sampleOutput()
 }
 
-// addStorage adds a storage unless another one has its name.
+// addStorage adds a storage to the inputs or outputs. A name that is taken there is a mistake.
 func (l *loader) addStorage(storages map[string]Storage, path, role, name string, s Storage) {
 	if _, taken := storages[name]; taken {
 		l.mistakeAt(path+".name", "there is %s named %q already; use: input and use: output let two storages share a name", role, name)
@@ -89,7 +89,8 @@ func (l *loader) readStorage(path string, n storageNode) (Storage, bool) {
 }
 
 // readSecret reads a secret from the environment variable or the file that the configuration file
-// names. At is the path of its key without _env and _file.
+// names. It returns "" if neither is named. At is the path of the key in the configuration file,
+// without _env and _file.
 func (l *loader) readSecret(at, env, file string) bitmovin.Secret {
 	switch {
 	case env != "" && file != "":
@@ -117,8 +118,8 @@ func (l *loader) readSecret(at, env, file string) bitmovin.Secret {
 	return ""
 }
 
-// checkEnvName refuses a name that cannot be one of an environment variable. The message does not
-// repeat it, because it may be the secret itself.
+// checkEnvName refuses a text that cannot be the name of an environment variable. The message does
+// not repeat the text, which may be the secret itself.
 func (l *loader) checkEnvName(path, name string) bool {
 	const plain = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_0123456789"
 	if strings.Trim(name, plain) == "" {

@@ -7,14 +7,16 @@ import (
 	"github.com/stokerd/stoker/bitmovin"
 )
 
-// webhookKeyEnv is the environment variable with the key of accounts without one of their own.
+// webhookKeyEnv is the environment variable with the webhook key of accounts without one of their
+// own.
 const webhookKeyEnv = "STOKER_WEBHOOK_KEY"
 
-// minWebhookKey is the least length of a key. Anybody who guesses a key can pretend to be the
-// platform.
+// minWebhookKey is the least length of a webhook key in bytes. Anybody who guesses a key can
+// pretend to be the platform.
 const minWebhookKey = 16
 
-// loadWebhooks gives the shared key to the accounts without one of their own.
+// loadWebhooks gives the shared webhook key to the accounts without one of their own, and checks
+// that webhooks can be used if a URL for them is set.
 func (l *loader) loadWebhooks() {
 	shared := l.sharedWebhookKey()
 	for i := range l.config.Accounts {
@@ -30,7 +32,7 @@ func (l *loader) loadWebhooks() {
 	}
 }
 
-// sharedWebhookKey reads the key of the accounts without one of their own.
+// sharedWebhookKey reads the webhook key of the accounts without one of their own.
 func (l *loader) sharedWebhookKey() bitmovin.Secret {
 	const setting = "webhook-key-file"
 	file, key := l.config.WebhookKeyFile, strings.TrimSpace(l.Getenv(webhookKeyEnv))
@@ -51,7 +53,7 @@ func (l *loader) sharedWebhookKey() bitmovin.Secret {
 	return bitmovin.Secret(key)
 }
 
-// ownWebhookKey reads the key of one account. It is empty if the account names none.
+// ownWebhookKey reads the webhook key of one account. It returns "" if the account names none.
 func (l *loader) ownWebhookKey(path string, a accountNode) bitmovin.Secret {
 	key := l.readSecret(path+".webhook_key", a.WebhookKeyEnv, a.WebhookKeyFile)
 	l.checkWebhookKey(l.yaml.location(path), string(key))

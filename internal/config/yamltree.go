@@ -24,7 +24,8 @@ type yamlTree struct {
 	mistakes []Mistake
 }
 
-// decode decodes text into d as far as possible.
+// decode decodes text into d as far as possible, and collects the mistakes in the tree that it
+// returns.
 func decode(name string, text []byte, d *document) *yamlTree {
 	t := &yamlTree{name: name, lines: map[string]int{}, anchors: map[string]ast.Node{}}
 	d.Settings = map[string]string{}
@@ -54,7 +55,8 @@ func syntaxError(err error) (line int, message string) {
 	return 1, message
 }
 
-// location returns the file and line of a path, or of the nearest path above it.
+// location returns file:line of a path, or of the nearest path above it. Without a file it returns
+// the path.
 func (t *yamlTree) location(path string) string {
 	if t == nil {
 		return path
@@ -103,7 +105,7 @@ func (t *yamlTree) readRoot(node ast.Node, d *document) {
 	})
 }
 
-// readMapping calls each with every key of a mapping.
+// readMapping calls each with every key and value of a mapping.
 func (t *yamlTree) readMapping(node ast.Node, path string, each func(key string, value ast.Node)) {
 	m, ok := t.resolve(node).(ast.MapNode)
 	if !ok {
@@ -227,7 +229,7 @@ func (t *yamlTree) unknownKey(key, path string, known []string) {
 	t.mistake(line, "%sunknown key %q%s", prefix(path), key, hint)
 }
 
-// resolve returns the node that an alias stands for, and the node inside an anchor or a tag.
+// resolve returns the node that an alias stands for, or the node inside an anchor or a tag.
 func (t *yamlTree) resolve(node ast.Node) ast.Node {
 	switch n := node.(type) {
 	case *ast.AnchorNode:

@@ -10,13 +10,15 @@
 // Two lines are equal if their level, message and attributes are equal. The comparison leaves
 // out what differs with each occurrence:
 //
-//   - in all lines: times and durations, also those of a call (grpc.start_time,
-//     grpc.request.deadline, grpc.duration), and the port of its caller (peer.address);
-//   - in lines about a failure, which have an attribute "err" or "grpc.error": also numbers,
-//     the object that failed (job, encoding, batch, subject, name), and in the text of the
-//     failure everything that looks like an id, a port or an amount, and the request id. So a
-//     thousand jobs that are refused for one reason are one line.
+//   - in all lines: times and durations, also those of a gRPC call (grpc.start_time,
+//     grpc.request.deadline, grpc.duration), the port of its caller (peer.address), and in the
+//     message everything that looks like an id, a port or an amount;
+//   - in lines about a failure, which have an attribute "err" or "grpc.error": also attributes
+//     that are numbers, the object that failed (job, encoding, batch, subject, name), and in
+//     the text of the failure everything that looks like an id, a port or an amount, and the
+//     request id. So a thousand jobs that are refused for one reason are one line.
 //
-// Lines about anything else, such as an unknown encoding, are written for each object. Lines
-// below INFO are never counted, because whoever turns on debugging wants to see all of them.
+// Lines about anything but a failure, such as an unknown encoding, are written for each object.
+// Lines below INFO are never counted, because whoever turns on debugging wants to see all of
+// them.
 package logdedup

@@ -11,17 +11,17 @@ import (
 
 // Options configure a [Handler].
 type Options struct {
-	// Interval is how long equal lines are counted after the first one. It doubles as long
-	// as more of them follow. Default: a minute.
+	// Interval is how long equal lines are counted after the first one. The interval doubles
+	// as long as equal lines follow. Default: a minute.
 	Interval time.Duration
 	// MaxInterval bounds the doubled interval. Default: an hour.
 	MaxInterval time.Duration
-	// MaxLines is how many different lines are counted at a time. A line beyond that ends
-	// the count of another one, which is written first. Default: 1,000.
+	// MaxLines is how many different lines are counted at a time. One more line ends the
+	// count of another line, which is written first. Default: 1,000.
 	MaxLines int
 }
 
-// Handler is a [slog.Handler] that writes lines by another one. Use [New].
+// Handler is a [slog.Handler] that writes lines to another one. Use [New].
 type Handler struct {
 	counter *lineCounter
 	scopes  []scope // added by WithAttrs and WithGroup, in their order
@@ -33,7 +33,8 @@ type scope struct {
 	attrs []slog.Attr
 }
 
-// New returns a handler that writes by next. Close it, or counts are lost.
+// New returns a handler that writes to next. The caller must close it, or the last counts are
+// lost.
 func New(next slog.Handler, o Options) *Handler {
 	return &Handler{counter: &lineCounter{
 		next: next, lines: map[key]*line{}, max: cmp.Or(o.MaxLines, 1_000),
@@ -41,12 +42,13 @@ func New(next slog.Handler, o Options) *Handler {
 	}}
 }
 
-// Enabled reports what the handler behind this one reports.
+// Enabled reports whether the next handler writes lines of a level.
 func (h *Handler) Enabled(ctx context.Context, level slog.Level) bool {
 	return h.counter.next.Enabled(ctx, level)
 }
 
-// WithAttrs returns a handler whose lines also have these attributes. Both share their counts.
+// WithAttrs returns a handler whose lines also have these attributes. Both handlers count
+// together.
 func (h *Handler) WithAttrs(attrs []slog.Attr) slog.Handler {
 	if len(attrs) == 0 {
 		return h
@@ -54,8 +56,8 @@ func (h *Handler) WithAttrs(attrs []slog.Attr) slog.Handler {
 	return &Handler{counter: h.counter, scopes: append(slices.Clip(h.scopes), scope{attrs: shortenAttrs(attrs)})}
 }
 
-// WithGroup returns a handler whose lines have their attributes in a group. Both share their
-// counts.
+// WithGroup returns a handler whose lines have their attributes in a group. Both handlers count
+// together.
 func (h *Handler) WithGroup(name string) slog.Handler {
 	if name == "" {
 		return h
@@ -95,7 +97,7 @@ type lineCounter struct {
 	interval, maxInterval time.Duration
 	max                   int
 
-	mu     sync.Mutex // also held while a line is written, which keeps lines in order
+	mu     sync.Mutex // held even while a line is written, so that lines stay in order
 	lines  map[key]*line
 	closed bool
 }
@@ -105,9 +107,9 @@ type line struct {
 	timer    *time.Timer // ends the interval
 	interval time.Duration
 
-	count int         // since it was written
-	first time.Time   // the time of the first repetition
-	last  slog.Record // the latest repetition
+	count int         // repetitions since the line was last written
+	first time.Time   // time of the first of these
+	last  slog.Record // the latest of these
 }
 
 func (l *lineCounter) handle(ctx context.Context, k key, r slog.Record) error {
@@ -134,18 +136,19 @@ func (l *lineCounter) handle(ctx context.Context, k key, r slog.Record) error {
 	return l.next.Handle(ctx, r)
 }
 
-// endInterval writes a count at the end of an interval. It has no caller to return an error to.
+// endInterval writes a count at the end of an interval. It drops the error of the next handler,
+// because there is no caller to return it to.
 func (l *lineCounter) endInterval(k key, of *line) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.lines[k] != of {
-		return // its count has been ended meanwhile
+		return // the count has been ended meanwhile
 	}
 	if of.count == 0 {
 		delete(l.lines, k)
 		return
 	}
-	_ = l.write(context.Background(), of)
+	_ = l.writeCount(context.Background(), of)
 	of.interval = min(2*of.interval, l.maxInterval)
 	of.timer.Reset(of.interval)
 }
@@ -167,11 +170,11 @@ func (l *lineCounter) endCount(ctx context.Context, k key) error {
 	known := l.lines[k]
 	known.timer.Stop()
 	delete(l.lines, k)
-	return l.write(ctx, known)
+	return l.writeCount(ctx, known)
 }
 
-// write writes the count of a line, if it was repeated.
-func (l *lineCounter) write(ctx context.Context, of *line) error {
+// writeCount writes the count of a line, if it was repeated.
+func (l *lineCounter) writeCount(ctx context.Context, of *line) error {
 	if of.count == 0 {
 		return nil
 	}

@@ -21,14 +21,14 @@ var failureAttrs = []string{"err", "grpc.error"}
 // objectAttrs are the attributes with the object that failed.
 var objectAttrs = []string{"job", "encoding", "batch", "subject", "name"}
 
-// callAttrs are the attributes that differ with each call.
+// callAttrs are the attributes of a gRPC call that differ with each call.
 var callAttrs = []string{"grpc.start_time", "grpc.request.deadline", "grpc.duration"}
 
 // keyOf returns the key of a line.
 func keyOf(level slog.Level, message string, attrs []slog.Attr) key {
 	k := keyer{hash: sha256.New(), failed: slices.ContainsFunc(attrs, isFailure)}
 	k.put(level.String())
-	k.put(pattern(message)) // libraries also write messages that are not constant
+	k.put(pattern(message)) // the messages of libraries may contain numbers and ids
 	k.attrs(attrs)
 	return key(k.hash.Sum(nil))
 }
@@ -75,7 +75,7 @@ func (k keyer) attr(a slog.Attr) {
 	}
 }
 
-// text adds the text of an attribute without what differs with each occurrence.
+// text adds the text of the attribute name, without what differs with each occurrence.
 func (k keyer) text(name, text string) {
 	switch {
 	case slices.Contains(callAttrs, name), k.failed && slices.Contains(objectAttrs, name):
@@ -91,9 +91,9 @@ func (k keyer) text(name, text string) {
 	}
 }
 
-// pattern returns the text of a failure without what differs with each occurrence: the request
-// id, and words that look like an id, a port or an amount. Numbers of three or four digits
-// stay: they may be statuses or codes, which distinguish failures.
+// pattern returns a text without what differs with each occurrence: the request id, and words
+// that look like an id, a port or an amount. Numbers of three or four digits stay, because they
+// may be statuses or codes, which distinguish failures.
 func pattern(text string) string {
 	if begin := strings.LastIndex(text, "(request "); begin >= 0 {
 		end := strings.IndexByte(text[begin:], ')')
@@ -103,7 +103,7 @@ func pattern(text string) string {
 		text = text[:begin] + text[begin+end+1:]
 	}
 	var b strings.Builder
-	masked, numbered := false, false // the word before was masked; it was, and a slash followed
+	masked, numbered := false, false // whether the last word was masked, and whether a slash after a masked word was last
 	for len(text) > 0 {
 		n := strings.IndexFunc(text, func(r rune) bool { return !inWord(r) })
 		switch {

@@ -8,7 +8,7 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-// maxText bounds the bytes of a text.
+// maxText bounds the bytes of a message, and of the key or value of an attribute.
 const maxText = 1 << 10
 
 func shorten(text string) string { return job.Shorten(text, maxText) }
@@ -37,14 +37,14 @@ func shortenValue(v slog.Value) slog.Value {
 	return v
 }
 
-// plainText returns a value as the handlers of slog write it. So it contains nothing that they
-// would not write.
+// plainText returns a value as the handlers of slog write it. So the text contains no secret that
+// those handlers would not write.
 func plainText(v slog.Value) (text string) {
 	if v.Kind() != slog.KindAny {
 		return v.String()
 	}
 	defer func() {
-		if recover() != nil { // the method panics on a nil pointer; the handler behind this one reports that
+		if recover() != nil { // a method panics on a nil pointer; the next handler reports that
 			text = ""
 		}
 	}()

@@ -25,13 +25,13 @@ import (
 	"github.com/stokerd/stoker/store/sqlite"
 )
 
-// Options holds a batch and the assumptions about the platform. The documented rate limits are
-// assumed, and that nobody else uses the account.
+// Options holds a batch and the assumptions about the platform. Two more assumptions are the
+// documented rate limits, and that nobody else uses the account.
 type Options struct {
 	Batch job.Batch // with recipe or template, storages named [Storage], retry policy and priority
 	Jobs  []job.Spec
 
-	Encoders int           // how many encodings the account runs side by side; at least 1
+	Encoders int           // how many encodings the platform runs side by side; at least 1
 	Duration time.Duration // average duration of an encoding
 	Spread   float64       // durations are spread evenly between 1-Spread and 1+Spread times the average; 0 to 1
 	FailRate float64       // share of runs that end in an error that a retry may mend; 0 to 1
@@ -43,9 +43,9 @@ type Options struct {
 	AutoTarget   bool          // the account adapts the target to how fast its queue drains
 	PollInterval time.Duration // default: the dispatcher's
 
-	// Sample is how many jobs are simulated. The rest of a longer list is forecast from
-	// them; for that each encoder should have [RoundsPerEncoder] of them. 0: all jobs are
-	// simulated.
+	// Sample is how many jobs are simulated. Of a longer list the other jobs are forecast
+	// from these; for that Sample should be at least Encoders x [RoundsPerEncoder]. 0: all
+	// jobs are simulated.
 	Sample int
 	Seed   uint64 // the same seed gives the same durations and failures
 }
@@ -53,7 +53,7 @@ type Options struct {
 // Outcome is the result of a simulation.
 type Outcome struct {
 	Jobs      int // in the batch
-	Simulated int // how many of them were simulated; the others are forecast
+	Simulated int // how many jobs were simulated; the others are forecast
 
 	// Makespan is the time from the submission to the end of the last job. Its three values
 	// are the same if all jobs were simulated.
@@ -61,14 +61,14 @@ type Outcome struct {
 	Bound     time.Duration // the least time in which the encoders could run all jobs
 	Busy      float64       // share of encoder time, from the first start to the last end, in which an encoding runs
 	Idle      float64       // share of encoder time that is idle while jobs wait to be started
-	Calls     float64       // per job
-	Throttled int           // calls that a rate limit refused (429)
+	Calls     float64       // calls to the platform per job
+	Throttled int           // calls of the simulated jobs that a rate limit refused (429)
 	Failed    int           // jobs that failed for good
 	Retried   int           // attempts beyond the first
 }
 
-// RoundsPerEncoder is how many jobs per encoder should be simulated before the rest of a list
-// is forecast.
+// RoundsPerEncoder is how many jobs per encoder should be simulated if the rest of a list is
+// forecast.
 const RoundsPerEncoder = 8
 
 // maxForecast bounds a forecast.
@@ -108,7 +108,7 @@ func Run(ctx context.Context, p Options) (o Outcome, err error) {
 	if err != nil {
 		return o, fmt.Errorf("simulate: %w", err)
 	}
-	var waiting simulator.Stats // the latest while jobs waited to be started
+	var waiting simulator.Stats // the latest statistics before the last job was started
 	sim.Go(func() {
 		for sim.Sleep(ctx, max(p.Duration/20, time.Millisecond)) == nil {
 			if s := platform.Stats(); s.Starts < n {
@@ -123,7 +123,7 @@ func Run(ctx context.Context, p Options) (o Outcome, err error) {
 	if err != nil {
 		return o, fmt.Errorf("simulate: %w", err)
 	}
-	for _, e := range platform.Encodings() { // the job table knows only when it saw that a run had ended
+	for _, e := range platform.Encodings() { // the job table has only the times at which the dispatcher noticed an end
 		if !e.RunningAt.IsZero() && !e.FinishedAt.IsZero() {
 			runs.lengths = append(runs.lengths, e.FinishedAt.Sub(e.RunningAt))
 		}
@@ -182,13 +182,13 @@ func (p Options) dispatcher(sim *clock.Simulation, table *store.Store, platform 
 	})
 }
 
-// runs collects what the job table knows about the simulated jobs.
+// runs collects the results of the simulated jobs.
 type runs struct {
-	ends     []time.Time     // in order
-	lengths  []time.Duration // of encodings
-	failed   int
-	attempts int
-	failure  *job.Failure // of a job that failed
+	ends     []time.Time     // of jobs, the earliest first
+	lengths  []time.Duration // of runs of encodings
+	failed   int             // jobs that did not succeed
+	attempts int             // of all jobs
+	failure  *job.Failure    // of one job that did not succeed
 }
 
 func readRuns(ctx context.Context, table *store.Store, batch string) (r runs, err error) {
@@ -248,8 +248,8 @@ func (p Options) forecastRest(o *Outcome, r runs) error {
 	for _, l := range r.lengths {
 		mean += l / time.Duration(len(r.lengths))
 	}
-	// Busy is the encoder time of a job with its failed runs, the gap is the idle time before
-	// it.
+	// busy is the encoder time of a job with its failed runs, w.Gap the idle time before the
+	// job.
 	busy := o.Bound * time.Duration(p.Encoders) / time.Duration(n)
 	for i, l := range w.Lengths {
 		w.Lengths[i] = time.Duration(float64(l) * float64(busy) / float64(mean))
