@@ -32,17 +32,6 @@ type Options struct {
 // DefaultReaders is the default of [Options.Readers].
 const DefaultReaders = 4
 
-// The values the methods take and give are those of package job, so that
-// callers can name them without knowing this package.
-type (
-	Submission      = job.Submission
-	BatchFilter     = job.BatchFilter
-	JobFilter       = job.Filter
-	Change          = job.Change
-	Orphan          = job.Orphan
-	AccountSettings = job.AccountSettings
-)
-
 var errClosed = fmt.Errorf("%w: it has been closed", job.ErrUnavailable)
 
 // Store is the job table. Its methods may be called concurrently.

@@ -12,6 +12,7 @@ import (
 	_ "modernc.org/sqlite" // the driver that the job table uses
 
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+	"github.com/stokerd/stoker/job"
 	"github.com/stokerd/stoker/store"
 	"github.com/stokerd/stoker/store/sqlite"
 )
@@ -37,7 +38,7 @@ func newBare(t *testing.T, indexed bool) *bare {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := table.Submit(t.Context(), store.Submission{}, time.Now()); err != nil {
+	if _, _, err := table.Submit(t.Context(), job.Submission{}, time.Now()); err != nil {
 		t.Fatal(err)
 	}
 	if err := table.Close(); err != nil {

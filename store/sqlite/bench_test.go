@@ -40,7 +40,7 @@ func specs(n int) []job.Spec {
 
 func mustSubmit(tb testing.TB, s *store.Store, jobs []job.Spec) job.Batch {
 	tb.Helper()
-	b, _, err := s.Submit(tb.Context(), store.Submission{Batch: job.Batch{AccountID: "default", Priority: 50}, Jobs: jobs}, benchTime)
+	b, _, err := s.Submit(tb.Context(), job.Submission{Batch: job.Batch{AccountID: "default", Priority: 50}, Jobs: jobs}, benchTime)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -62,7 +62,7 @@ func BenchmarkAddJobs100k(b *testing.B) {
 	s := openDurable(b)
 	jobs := specs(100_000)
 	for b.Loop() {
-		open, _, err := s.Submit(b.Context(), store.Submission{Batch: job.Batch{AccountID: "default", Open: true}}, benchTime)
+		open, _, err := s.Submit(b.Context(), job.Submission{Batch: job.Batch{AccountID: "default", Open: true}}, benchTime)
 		if err != nil {
 			b.Fatal(err)
 		}

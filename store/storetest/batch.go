@@ -5,11 +5,10 @@ import (
 	"time"
 
 	"github.com/stokerd/stoker/job"
-	"github.com/stokerd/stoker/store"
 )
 
 func updateBatch(f *fixture) {
-	sub := store.Submission{Batch: fullBatch(), Jobs: specs(2)}
+	sub := job.Submission{Batch: fullBatch(), Jobs: specs(2)}
 	b, _, err := f.store.Submit(f.Context(), sub, now)
 	f.ok(err)
 	later := now.Add(time.Second)
@@ -70,19 +69,19 @@ func listBatches(f *fixture) {
 	four := f.submit(1, nil)
 	for _, tt := range []struct {
 		name   string
-		filter store.BatchFilter
+		filter job.BatchFilter
 		want   []job.Batch
 	}{
-		{"all", store.BatchFilter{}, []job.Batch{four, three, two, one}},
-		{"limit", store.BatchFilter{Limit: 2}, []job.Batch{four, three}},
-		{"page", store.BatchFilter{Limit: 2, BeforeSeq: three.Seq}, []job.Batch{two, one}},
-		{"state", store.BatchFilter{States: []job.BatchState{job.BatchSucceeded, job.BatchPaused}}, []job.Batch{three}},
-		{"account", store.BatchFilter{AccountID: "other"}, []job.Batch{two}},
-		{"label", store.BatchFilter{Labels: map[string]string{"team": "vod"}}, []job.Batch{two, one}},
-		{"labels", store.BatchFilter{Labels: map[string]string{"team": "vod", "tier": "gold"}}, []job.Batch{one}},
-		{"label and page", store.BatchFilter{Labels: map[string]string{"tier": "gold"}, BeforeSeq: three.Seq}, []job.Batch{one}},
-		{"unknown label", store.BatchFilter{Labels: map[string]string{"team": "gold"}}, nil},
-		{"label and state", store.BatchFilter{Labels: map[string]string{"tier": "gold"}, States: []job.BatchState{job.BatchActive}}, []job.Batch{one}},
+		{"all", job.BatchFilter{}, []job.Batch{four, three, two, one}},
+		{"limit", job.BatchFilter{Limit: 2}, []job.Batch{four, three}},
+		{"page", job.BatchFilter{Limit: 2, BeforeSeq: three.Seq}, []job.Batch{two, one}},
+		{"state", job.BatchFilter{States: []job.BatchState{job.BatchSucceeded, job.BatchPaused}}, []job.Batch{three}},
+		{"account", job.BatchFilter{AccountID: "other"}, []job.Batch{two}},
+		{"label", job.BatchFilter{Labels: map[string]string{"team": "vod"}}, []job.Batch{two, one}},
+		{"labels", job.BatchFilter{Labels: map[string]string{"team": "vod", "tier": "gold"}}, []job.Batch{one}},
+		{"label and page", job.BatchFilter{Labels: map[string]string{"tier": "gold"}, BeforeSeq: three.Seq}, []job.Batch{one}},
+		{"unknown label", job.BatchFilter{Labels: map[string]string{"team": "gold"}}, nil},
+		{"label and state", job.BatchFilter{Labels: map[string]string{"tier": "gold"}, States: []job.BatchState{job.BatchActive}}, []job.Batch{one}},
 	} {
 		got, err := f.store.Batches(f.Context(), tt.filter)
 		f.ok(err)
@@ -91,7 +90,7 @@ func listBatches(f *fixture) {
 }
 
 func deleteBatch(f *fixture) {
-	sub := store.Submission{Batch: job.Batch{AccountID: "default", Labels: map[string]string{"a": "b"}}, Jobs: specs(2), RequestID: "r"}
+	sub := job.Submission{Batch: job.Batch{AccountID: "default", Labels: map[string]string{"a": "b"}}, Jobs: specs(2), RequestID: "r"}
 	b, _, err := f.store.Submit(f.Context(), sub, now)
 	f.ok(err)
 	f.update(b, 1, append(started, failed)...)
@@ -112,12 +111,12 @@ func deleteBatch(f *fixture) {
 			f.Errorf("%s: %v, want %v", what, err, job.ErrNotFound)
 		}
 	}
-	for _, filter := range []store.BatchFilter{{}, {Labels: map[string]string{"a": "b"}}} {
+	for _, filter := range []job.BatchFilter{{}, {Labels: map[string]string{"a": "b"}}} {
 		list, err := f.store.Batches(f.Context(), filter)
 		f.ok(err)
 		f.same("batches", list, []job.Batch(nil))
 	}
-	jobs, err := f.store.Jobs(f.Context(), store.JobFilter{BatchID: b.ID})
+	jobs, err := f.store.Jobs(f.Context(), job.Filter{BatchID: b.ID})
 	f.ok(err)
 	f.same("jobs", jobs, []job.Job(nil))
 

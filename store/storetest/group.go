@@ -7,7 +7,6 @@ import (
 	"sync/atomic"
 
 	"github.com/stokerd/stoker/job"
-	"github.com/stokerd/stoker/store"
 )
 
 // stall keeps the writes that come meanwhile waiting, so that they share transactions.
@@ -88,7 +87,7 @@ func groupedSelections(f *fixture) {
 			if _, err := f.store.UpdateJob(f.Context(), id, now, configured); err != nil {
 				f.Errorf("%s: %v", id, err)
 			}
-			filter := store.JobFilter{BatchID: b.ID, States: []job.State{job.Waiting}, Limit: 7}
+			filter := job.Filter{BatchID: b.ID, States: []job.State{job.Waiting}, Limit: 7}
 			n, err := f.store.UpdateJobs(f.Context(), filter, now, func(u *job.Update) error {
 				if u.Job.State != job.Waiting {
 					return errors.New("it does not wait")
@@ -114,7 +113,7 @@ func panics(f *fixture) {
 		panic("oh")
 	})
 	calls := 0
-	_, jobsErr := f.store.UpdateJobs(f.Context(), store.JobFilter{BatchID: b.ID}, now, func(u *job.Update) error {
+	_, jobsErr := f.store.UpdateJobs(f.Context(), job.Filter{BatchID: b.ID}, now, func(u *job.Update) error {
 		if calls++; calls%3 == 0 {
 			panic("oh")
 		}

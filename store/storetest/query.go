@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/stokerd/stoker/job"
-	"github.com/stokerd/stoker/store"
 )
 
 func listJobs(f *fixture) {
@@ -19,27 +18,27 @@ func listJobs(f *fixture) {
 	f.submit(3, nil) // of another batch
 	for _, tt := range []struct {
 		name   string
-		filter store.JobFilter
+		filter job.Filter
 		want   []int64
 	}{
-		{"all", store.JobFilter{}, []int64{1, 2, 3, 4, 5, 6, 7, 8}},
-		{"page", store.JobFilter{AfterNumber: 2, Limit: 3}, []int64{3, 4, 5}},
-		{"state", store.JobFilter{States: []job.State{job.Cancelled}}, []int64{5, 7}},
-		{"states", store.JobFilter{States: []job.State{job.Queued, job.Cancelled, job.Failed, job.Cancelled}}, []int64{3, 5, 6, 7}},
-		{"states, page", store.JobFilter{States: []job.State{job.Queued, job.Waiting, job.Cancelled}, AfterNumber: 1, Limit: 3}, []int64{2, 4, 5}},
-		{"keys", store.JobFilter{Keys: []string{"k7", "k1", "nobody's", "k7", ""}}, []int64{1, 7}},
-		{"keys and state", store.JobFilter{Keys: []string{"k7", "k1"}, States: []job.State{job.Cancelled}}, []int64{7}},
-		{"failure kind", store.JobFilter{FailureKinds: []job.FailureKind{job.FailedGone, job.FailedEncoding}}, []int64{2, 3}},
-		{"failure kind and state", store.JobFilter{FailureKinds: []job.FailureKind{job.FailedEncoding}, States: []job.State{job.Failed}}, []int64{3}},
-		{"category", store.JobFilter{Categories: []string{"DOWNLOAD", "UPLOAD"}}, []int64{2}},
-		{"unknown category", store.JobFilter{Categories: []string{"UPLOAD"}}, nil},
+		{"all", job.Filter{}, []int64{1, 2, 3, 4, 5, 6, 7, 8}},
+		{"page", job.Filter{AfterNumber: 2, Limit: 3}, []int64{3, 4, 5}},
+		{"state", job.Filter{States: []job.State{job.Cancelled}}, []int64{5, 7}},
+		{"states", job.Filter{States: []job.State{job.Queued, job.Cancelled, job.Failed, job.Cancelled}}, []int64{3, 5, 6, 7}},
+		{"states, page", job.Filter{States: []job.State{job.Queued, job.Waiting, job.Cancelled}, AfterNumber: 1, Limit: 3}, []int64{2, 4, 5}},
+		{"keys", job.Filter{Keys: []string{"k7", "k1", "nobody's", "k7", ""}}, []int64{1, 7}},
+		{"keys and state", job.Filter{Keys: []string{"k7", "k1"}, States: []job.State{job.Cancelled}}, []int64{7}},
+		{"failure kind", job.Filter{FailureKinds: []job.FailureKind{job.FailedGone, job.FailedEncoding}}, []int64{2, 3}},
+		{"failure kind and state", job.Filter{FailureKinds: []job.FailureKind{job.FailedEncoding}, States: []job.State{job.Failed}}, []int64{3}},
+		{"category", job.Filter{Categories: []string{"DOWNLOAD", "UPLOAD"}}, []int64{2}},
+		{"unknown category", job.Filter{Categories: []string{"UPLOAD"}}, nil},
 	} {
 		tt.filter.BatchID = b.ID
 		got, err := f.store.Jobs(f.Context(), tt.filter)
 		f.ok(err)
 		f.same(tt.name, numbers(got), tt.want)
 	}
-	unknown, err := f.store.Jobs(f.Context(), store.JobFilter{BatchID: "nobody's"})
+	unknown, err := f.store.Jobs(f.Context(), job.Filter{BatchID: "nobody's"})
 	f.ok(err)
 	f.same("unknown batch", unknown, []job.Job(nil))
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+
 	"github.com/stokerd/stoker/job"
 	"github.com/stokerd/stoker/store"
 )
@@ -127,7 +128,7 @@ func (f *fixture) submit(n int, edit func(*job.Batch)) job.Batch {
 	if edit != nil {
 		edit(&b)
 	}
-	stored, created, err := f.store.Submit(f.Context(), store.Submission{Batch: b, Jobs: specs(n)}, now)
+	stored, created, err := f.store.Submit(f.Context(), job.Submission{Batch: b, Jobs: specs(n)}, now)
 	f.ok(err)
 	if !created {
 		f.Fatal("not created")

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/stokerd/stoker/job"
-	"github.com/stokerd/stoker/store"
 )
 
 // fullBatch has a value in every field that a submission may set.
@@ -24,7 +23,7 @@ func fullBatch() job.Batch {
 }
 
 func submitStoresAll(f *fixture) {
-	sub := store.Submission{Batch: fullBatch(), Jobs: []job.Spec{
+	sub := job.Submission{Batch: fullBatch(), Jobs: []job.Spec{
 		{Key: "a", Name: "A", InputPath: "in/a.mp4", OutputPath: "out/a", Variables: map[string]string{"crf": "23"}},
 		{InputPath: "in/b.mp4", OutputPath: "out/b"},
 		{InputPath: "in/c.mp4", OutputPath: "out/c"},
@@ -47,7 +46,7 @@ func submitStoresAll(f *fixture) {
 	f.same("answer", got, want)
 	f.same("batch", f.batch(want.ID), want)
 
-	jobs, err := f.store.Jobs(f.Context(), store.JobFilter{BatchID: want.ID})
+	jobs, err := f.store.Jobs(f.Context(), job.Filter{BatchID: want.ID})
 	f.ok(err)
 	var wantJobs []job.Job
 	for i, spec := range sub.Jobs {
@@ -67,7 +66,7 @@ func submitStoresAll(f *fixture) {
 func submitStoresNothing(f *fixture) {
 	twice := append(specs(300), job.Spec{Key: "k7"})
 	b := job.Batch{ID: "b", AccountID: "default"}
-	_, _, err := f.store.Submit(f.Context(), store.Submission{Batch: b, Jobs: twice, RequestID: "r"}, now)
+	_, _, err := f.store.Submit(f.Context(), job.Submission{Batch: b, Jobs: twice, RequestID: "r"}, now)
 	if !errors.Is(err, job.ErrExists) {
 		f.Fatalf("submit with a repeated key: %v, want %v", err, job.ErrExists)
 	}
@@ -77,18 +76,18 @@ func submitStoresNothing(f *fixture) {
 	if _, err := f.store.Job(f.Context(), job.ID{Batch: "b", Number: 1}); !errors.Is(err, job.ErrNotFound) {
 		f.Errorf("job: %v, want %v", err, job.ErrNotFound)
 	}
-	_, created, err := f.store.Submit(f.Context(), store.Submission{Batch: b, Jobs: specs(300), RequestID: "r"}, now)
+	_, created, err := f.store.Submit(f.Context(), job.Submission{Batch: b, Jobs: specs(300), RequestID: "r"}, now)
 	f.ok(err)
 	f.same("created after the mistake was put right", created, true)
 
-	_, _, err = f.store.Submit(f.Context(), store.Submission{Batch: b}, now)
+	_, _, err = f.store.Submit(f.Context(), job.Submission{Batch: b}, now)
 	if !errors.Is(err, job.ErrExists) {
 		f.Errorf("submit with a repeated batch id: %v, want %v", err, job.ErrExists)
 	}
 }
 
 func submitRepeats(f *fixture) {
-	sub := store.Submission{Batch: job.Batch{AccountID: "default"}, Jobs: specs(2), RequestID: "r", PayloadHash: []byte{1}}
+	sub := job.Submission{Batch: job.Batch{AccountID: "default"}, Jobs: specs(2), RequestID: "r", PayloadHash: []byte{1}}
 	first, created, err := f.store.Submit(f.Context(), sub, now)
 	f.ok(err)
 	f.same("created", created, true)

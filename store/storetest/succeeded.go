@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/stokerd/stoker/job"
-	"github.com/stokerd/stoker/store"
 )
 
 // rerun is a batch that skips what has succeeded, of a list like that of [fixture.submit].
@@ -17,7 +16,7 @@ func (f *fixture) rerun(jobs []job.Spec, edit func(*job.Batch)) (b job.Batch, le
 	}
 	left, err := f.store.CountSucceeded(f.Context(), b, jobs)
 	f.ok(err)
-	b, _, err = f.store.Submit(f.Context(), store.Submission{Batch: b, Jobs: jobs}, now)
+	b, _, err = f.store.Submit(f.Context(), job.Submission{Batch: b, Jobs: jobs}, now)
 	f.ok(err)
 	f.same("jobs skipped, as foretold", b.Skipped, left)
 	return b, left

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/stokerd/stoker/job"
-	"github.com/stokerd/stoker/store"
 )
 
 // jobKeepsFields fills every field by reflection, so it covers new fields of a job as well.
@@ -90,7 +89,7 @@ func updateMoves(f *fixture) {
 func updateInvisible(f *fixture) {
 	b := f.submit(1, nil)
 	var told int
-	f.store.SetOnChange(func([]store.Change) { told++ })
+	f.store.SetOnChange(func([]job.Change) { told++ })
 	j := f.update(b, 1, func(u *job.Update) error { return u.BeginCreate(now) })
 	f.same("version, revision", []int64{j.Version, j.Revision}, []int64{2, 1})
 	f.same("step", f.job(b, 1).Step, job.StepCreate)
@@ -196,12 +195,12 @@ func orphansAreKept(f *fixture) {
 func updateJobsLimit(f *fixture) {
 	b := f.submit(7, nil)
 	f.update(b, 2, started...)
-	pending := store.JobFilter{BatchID: b.ID, States: []job.State{job.Queued, job.Waiting}, Limit: 4}
+	pending := job.Filter{BatchID: b.ID, States: []job.State{job.Queued, job.Waiting}, Limit: 4}
 	for _, want := range []int64{4, 3, 0} {
 		n, err := f.store.UpdateJobs(f.Context(), pending, now, cancel)
 		f.ok(err)
 		f.same("changed", n, want)
-		jobs, err := f.store.Jobs(f.Context(), store.JobFilter{BatchID: b.ID})
+		jobs, err := f.store.Jobs(f.Context(), job.Filter{BatchID: b.ID})
 		f.ok(err)
 		for _, j := range jobs {
 			told := j.State == job.Cancelled || j.State == job.Cancelling
@@ -212,7 +211,7 @@ func updateJobsLimit(f *fixture) {
 	_, changed, err := f.store.Changes(f.Context(), b.ID, b.Revision+3, 100) // after the start of job 2
 	f.ok(err)
 	f.same("each has a revision of its own", numbers(changed), []int64{1, 2, 3, 4, 5, 6, 7})
-	n, err := f.store.UpdateJobs(f.Context(), store.JobFilter{BatchID: b.ID, Limit: 3}, now, cancel)
+	n, err := f.store.UpdateJobs(f.Context(), job.Filter{BatchID: b.ID, Limit: 3}, now, cancel)
 	f.ok(err)
 	f.same("changed when there is nothing left to do", n, int64(0))
 }
@@ -220,12 +219,12 @@ func updateJobsLimit(f *fixture) {
 func updateJobsObjects(f *fixture) {
 	b := f.submit(3, nil)
 	f.update(b, 1, cancel)
-	_, err := f.store.UpdateJobs(f.Context(), store.JobFilter{BatchID: b.ID}, now, retry)
+	_, err := f.store.UpdateJobs(f.Context(), job.Filter{BatchID: b.ID}, now, retry)
 	if !errors.Is(err, job.ErrIllegalTransition) {
 		f.Errorf("retry all: %v, want %v", err, job.ErrIllegalTransition)
 	}
 	f.same("counts", f.batch(b.ID).Counts, job.Counts{Waiting: 2, Cancelled: 1})
-	_, err = f.store.UpdateJobs(f.Context(), store.JobFilter{BatchID: "nobody's"}, now, retry)
+	_, err = f.store.UpdateJobs(f.Context(), job.Filter{BatchID: "nobody's"}, now, retry)
 	if !errors.Is(err, job.ErrNotFound) {
 		f.Errorf("unknown batch: %v, want %v", err, job.ErrNotFound)
 	}
@@ -266,7 +265,7 @@ func concurrentChanges(f *fixture) {
 	group.Wait()
 	got := f.batch(b.ID)
 	f.same("revisions", got.Revision-b.Revision, int64(callers*rounds))
-	list, err := f.store.Jobs(f.Context(), store.JobFilter{BatchID: b.ID})
+	list, err := f.store.Jobs(f.Context(), job.Filter{BatchID: b.ID})
 	f.ok(err)
 	var versions int64
 	var counts job.Counts
@@ -279,15 +278,15 @@ func concurrentChanges(f *fixture) {
 }
 
 func changesAreTold(f *fixture) {
-	var heard []store.Change
-	f.store.SetOnChange(func(changes []store.Change) { heard = append(heard, changes...) })
-	expect := func(what string, want ...store.Change) {
+	var heard []job.Change
+	f.store.SetOnChange(func(changes []job.Change) { heard = append(heard, changes...) })
+	expect := func(what string, want ...job.Change) {
 		f.Helper()
 		f.same(what, heard, want)
 		heard = nil
 	}
 	b := f.submit(2, func(b *job.Batch) { b.Open = true })
-	quiet := store.Change{BatchID: b.ID, AccountID: "default"}
+	quiet := job.Change{BatchID: b.ID, AccountID: "default"}
 	loud := quiet
 	loud.Dispatch = true
 	expect("submit", loud)
@@ -305,7 +304,7 @@ func changesAreTold(f *fixture) {
 	expect("accepted", quiet)
 	f.update(b, 1, cancel)
 	expect("cancel", loud)
-	_, err = f.store.UpdateJobs(f.Context(), store.JobFilter{BatchID: b.ID, States: []job.State{job.Waiting}}, now, cancel)
+	_, err = f.store.UpdateJobs(f.Context(), job.Filter{BatchID: b.ID, States: []job.State{job.Waiting}}, now, cancel)
 	f.ok(err)
 	expect("cancel many", loud)
 	f.update(b, 2, retry)
