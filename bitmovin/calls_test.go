@@ -51,8 +51,8 @@ func testCalls(t *testing.T, tests []callTest) {
 			if diff := cmp.Diff(tt.body, body); diff != "" {
 				t.Errorf("body (-want +got)\n%s", diff)
 			}
-			for _, s := range c.Governor().State() {
-				if spent := c.Governor().bucketOf(s.Class).granted; (spent != 0) != (s.Class == tt.class) {
+			for _, s := range c.RateGovernor().State() {
+				if spent := c.RateGovernor().bucketOf(s.Class).granted; (spent != 0) != (s.Class == tt.class) {
 					t.Errorf("spent %d of class %v", spent, s.Class)
 				}
 			}
@@ -96,7 +96,7 @@ func TestEncodingCalls(t *testing.T) {
 		{
 			name: "Encoding",
 			call: func(ctx context.Context, c *Client) error {
-				e, err := c.Encoding(ctx, "e")
+				e, err := c.ReadEncoding(ctx, "e")
 				return want(err, e.ID, "x")
 			},
 			want:  "GET /encoding/encodings/e",
@@ -111,7 +111,7 @@ func TestEncodingCalls(t *testing.T) {
 		{
 			name: "ListEncodings",
 			call: func(ctx context.Context, c *Client) error {
-				_, err := c.ListEncodings(ctx, ListEncodings{
+				_, err := c.ListEncodings(ctx, EncodingQuery{
 					Status: StatusQueued, Name: "a b", Search: `labels:x AND name:y*`,
 					CreatedAfter: at, CreatedBefore: at, Offset: 200, Limit: 50,
 				})
@@ -124,7 +124,7 @@ func TestEncodingCalls(t *testing.T) {
 		{
 			name: "ListEncodings with defaults",
 			call: func(ctx context.Context, c *Client) error {
-				_, err := c.ListEncodings(ctx, ListEncodings{Limit: 1000})
+				_, err := c.ListEncodings(ctx, EncodingQuery{Limit: 1000})
 				return err
 			},
 			want:  "GET /encoding/encodings?includeTotalCount=true&limit=100",
@@ -159,7 +159,7 @@ func TestEncodingCalls(t *testing.T) {
 		{
 			name: "Status",
 			call: func(ctx context.Context, c *Client) error {
-				s, err := c.Status(ctx, "e")
+				s, err := c.ReadStatus(ctx, "e")
 				return want(err, s.Status, "RUNNING")
 			},
 			want:  "GET /encoding/encodings/e/status",

@@ -142,8 +142,8 @@ func newTransport() *http.Transport {
 // Timeout returns the time that bounds each call.
 func (c *Client) Timeout() time.Duration { return c.timeout }
 
-// Governor returns the governor of the client.
-func (c *Client) Governor() *Governor { return c.governor }
+// RateGovernor returns the governor of the client.
+func (c *Client) RateGovernor() *Governor { return c.governor }
 
 // Unknown returns the values of the platform that this package does not know.
 func (c *Client) Unknown() *UnknownValues { return c.unknown }

@@ -356,7 +356,7 @@ func TestAnswerTooLarge(t *testing.T) {
 	c := newTestClient(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = w.Write(bytes.Repeat([]byte(" "), maxResponse+1))
 	}))
-	_, err := c.Status(t.Context(), "e")
+	_, err := c.ReadStatus(t.Context(), "e")
 	if e, ok := errors.AsType[*GatewayError](err); !ok || !strings.Contains(e.Reason, "8 MiB") {
 		t.Errorf("err = %v, want a GatewayError about the size", err)
 	}

@@ -12,7 +12,7 @@ import (
 const encodingsPath = "/encoding/encodings"
 
 // The parameters of a list of encodings that the platform may refuse; see
-// [ListEncodings.Without].
+// [EncodingQuery.Without].
 const (
 	ParamSearch       = "search"
 	ParamName         = "name"
@@ -89,10 +89,10 @@ func (c *Client) CreateEncoding(ctx context.Context, e Encoding) (Encoding, erro
 	return created, err
 }
 
-// Encoding returns one encoding. The error is [NotFound] if there is none, for example because
-// the platform deleted it after 90 days. To follow a running encoding use [Client.Status], whose
+// ReadEncoding returns one encoding. The error is [NotFound] if there is none, for example because
+// the platform deleted it after 90 days. To follow a running encoding use [Client.ReadStatus], whose
 // budget is twenty times larger.
-func (c *Client) Encoding(ctx context.Context, id EncodingID) (Encoding, error) {
+func (c *Client) ReadEncoding(ctx context.Context, id EncodingID) (Encoding, error) {
 	var e Encoding
 	err := c.do(ctx, call{method: http.MethodGet, path: encodingPath(id), class: ClassEncodingRead, urgency: urgencyStatus}, &e)
 	return e, err
@@ -104,8 +104,8 @@ func (c *Client) DeleteEncoding(ctx context.Context, id EncodingID) error {
 	return c.do(ctx, call{method: http.MethodDelete, path: encodingPath(id), class: ClassSubresource}, nil)
 }
 
-// ListEncodings selects encodings. Zero fields do not restrict the selection.
-type ListEncodings struct {
+// EncodingQuery selects encodings. Zero fields do not restrict the selection.
+type EncodingQuery struct {
 	Status Status
 	Name   string // exact
 	// Search is a query in a subset of Lucene: exact terms or prefixes (term*) in the fields
@@ -126,7 +126,7 @@ type ListEncodings struct {
 }
 
 // toQuery returns the parameters of the selection, without offset and limit.
-func (l ListEncodings) toQuery() url.Values {
+func (l EncodingQuery) toQuery() url.Values {
 	q := url.Values{}
 	for key, value := range map[string]string{
 		"status": string(l.Status), "name": l.Name, "search": l.Search,
@@ -148,7 +148,7 @@ func (l ListEncodings) toQuery() url.Values {
 
 // toCall returns the call for one page, with urgency u. A list by name is as urgent as reading
 // one encoding, whatever u is.
-func (l ListEncodings) toCall(u urgency) call {
+func (l EncodingQuery) toCall(u urgency) call {
 	if l.Name != "" {
 		u = urgencyStatus
 	}
@@ -156,6 +156,6 @@ func (l ListEncodings) toCall(u urgency) call {
 }
 
 // ListEncodings returns one page. All users of the key together may list 60 pages a minute.
-func (c *Client) ListEncodings(ctx context.Context, l ListEncodings) (Page[Encoding], error) {
+func (c *Client) ListEncodings(ctx context.Context, l EncodingQuery) (Page[Encoding], error) {
 	return list[Encoding](ctx, c, l.toCall(urgencyCount), l.Offset, l.Limit)
 }

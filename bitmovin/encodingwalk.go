@@ -17,7 +17,7 @@ const repeatAfterPages = 10
 // that of encodings older than the last one read.
 type encodingWalk struct {
 	client   *Client
-	query    ListEncodings
+	query    EncodingQuery
 	previous map[string]bool // ids of the previous page
 	byTime   bool
 	seen     map[string]bool // ids of the last page by offset, and of all pages by time
@@ -28,8 +28,8 @@ type encodingWalk struct {
 
 // Encodings reads all pages of a selection from its Offset on. It ends after the first error.
 // After ten pages it first repeats a failing page, up to four times. If the list changes
-// meanwhile, an encoding may be returned twice or missed; see [ListEncodings.Overlap].
-func (c *Client) Encodings(ctx context.Context, l ListEncodings) iter.Seq2[Encoding, error] {
+// meanwhile, an encoding may be returned twice or missed; see [EncodingQuery.Overlap].
+func (c *Client) Encodings(ctx context.Context, l EncodingQuery) iter.Seq2[Encoding, error] {
 	return func(yield func(Encoding, error) bool) {
 		w := encodingWalk{client: c, query: l, sorted: true}
 		for {

@@ -69,7 +69,7 @@ func (s *datedServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func TestEncodingsWithoutOffset(t *testing.T) {
 	for name, tt := range map[string]struct {
 		srv   datedServer
-		query ListEncodings
+		query EncodingQuery
 		stuck bool
 	}{
 		"ignored":             {srv: datedServer{ignoresOffset: true}},
@@ -77,9 +77,9 @@ func TestEncodingsWithoutOffset(t *testing.T) {
 		"grows":               {srv: datedServer{grows: 3}},
 		"refused":             {srv: datedServer{maxOffset: 1}},
 		"refused far behind":  {srv: datedServer{maxOffset: 60}},
-		"no limit":            {srv: datedServer{ownSize: 7}, query: ListEncodings{Without: []string{ParamLimit}}},
-		"overlaps":            {query: ListEncodings{Overlap: 4}},
-		"shrinks":             {srv: datedServer{grows: -2}, query: ListEncodings{Overlap: 4}},
+		"no limit":            {srv: datedServer{ownSize: 7}, query: EncodingQuery{Without: []string{ParamLimit}}},
+		"overlaps":            {query: EncodingQuery{Overlap: 4}},
+		"shrinks":             {srv: datedServer{grows: -2}, query: EncodingQuery{Overlap: 4}},
 		"and time ignored":    {srv: datedServer{ignoresOffset: true, ignoresTime: true}, stuck: true},
 		"both, as it grows":   {srv: datedServer{ignoresOffset: true, ignoresTime: true, grows: 3}, stuck: true},
 		"and oldest first":    {srv: datedServer{ignoresOffset: true, oldestFirst: true}, stuck: true},
@@ -136,7 +136,7 @@ func TestEncodingsIsPatientFarBehind(t *testing.T) {
 	defer srv.Close()
 	c := mustNew(t, Options{BaseURL: srv.URL, APIKey: fixedKey(testKey), Governor: NewGovernor(Limits{ClassEncodingList: 100_000})})
 	n := 0
-	for _, err := range c.Encodings(t.Context(), ListEncodings{Limit: 10}) {
+	for _, err := range c.Encodings(t.Context(), EncodingQuery{Limit: 10}) {
 		if err != nil {
 			t.Fatal(err)
 		}

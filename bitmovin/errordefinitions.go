@@ -188,7 +188,7 @@ func (b definitionBody) toDefinition() definition {
 }
 
 // Explain fills the empty fields of the error of a failed run with the definition of its code.
-// It does nothing before [Client.LoadDefinitions] has been called. [Client.Status] calls it.
+// It does nothing before [Client.LoadDefinitions] has been called. [Client.ReadStatus] calls it.
 func (c *Client) Explain(t *Task) {
 	tried, loaded := c.encodingErrors.state()
 	if !tried || t.Error == nil || t.Error.Code == 0 {

@@ -84,7 +84,7 @@ func TestDefinitionsCompleteErrors(t *testing.T) {
 			s := &catalogues{encoding: tt.definitions, task: tt.task}
 			c := s.client(t)
 			_ = c.LoadDefinitions(t.Context())
-			got, err := c.Status(t.Context(), "e")
+			got, err := c.ReadStatus(t.Context(), "e")
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -34,7 +34,7 @@ func TestLongRefusal(t *testing.T) {
 		_, _ = w.Write([]byte(`{"requestId":` + quoted(long(mib)) + `,"status":"ERROR","data":{"code":1001,"message":` + quoted(long(3*mib)) +
 			`,"developerMessage":` + quoted(long(2*mib)) + `,"details":[{"text":` + quoted(long(mib)) + `}` + strings.Repeat(`,{"text":"d"}`, 5_000) + `]}}`))
 	}))
-	_, err := c.Status(t.Context(), "e")
+	_, err := c.ReadStatus(t.Context(), "e")
 	e, ok := errors.AsType[*APIError](err)
 	if !ok || !Unauthorized(err) {
 		t.Fatalf("err = %.200v, want a refusal", err)
@@ -54,7 +54,7 @@ func TestLongRefusal(t *testing.T) {
 func TestLongStatus(t *testing.T) {
 	c := newTestClient(t, success(`{"status":`+quoted(long(mib))+`,"messages":[{"type":"ERROR","text":`+quoted(long(2*mib))+`}`+strings.Repeat(`,{"type":"ERROR","text":"m"}`, 5_000)+
 		`],"error":{"code":1,"category":`+quoted(long(mib))+`,"text":`+quoted(long(mib))+`,"retryHint":`+quoted(long(mib))+`}}`))
-	task, err := c.Status(t.Context(), "e")
+	task, err := c.ReadStatus(t.Context(), "e")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,7 +76,7 @@ func TestOverlongID(t *testing.T) {
 		t.Errorf("an encoding with an overlong id: err = %.200v, want an unreadable answer", err)
 	}
 	c = newTestClient(t, success(`{"items":[{"id":`+quoted(long(mib))+`},{"id":"a","name":`+quoted(long(mib))+`,"status":`+quoted(long(mib))+`}]}`))
-	page, err := c.ListEncodings(t.Context(), ListEncodings{})
+	page, err := c.ListEncodings(t.Context(), EncodingQuery{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,7 +102,7 @@ func TestLongBrokenAnswer(t *testing.T) {
 	}))
 	defer web.Close()
 	c := mustNew(t, Options{BaseURL: web.URL, APIKey: fixedKey(testKey)})
-	_, err := c.Status(t.Context(), "e")
+	_, err := c.ReadStatus(t.Context(), "e")
 	if _, ok := errors.AsType[*TransportError](err); !ok {
 		t.Fatalf("err = %.200v, want a TransportError", err)
 	}

@@ -189,7 +189,7 @@ func TestGovernorPausesOn429(t *testing.T) {
 				if err := c.StartEncoding(t.Context(), "e", nil, nil); !Throttled(err) {
 					t.Fatalf("err = %v, want throttled", err)
 				}
-				if available(c.Governor(), ClassStart, 1) {
+				if available(c.RateGovernor(), ClassStart, 1) {
 					t.Error("the class is ready during its pause")
 				}
 				if _, err := c.CreateEncoding(t.Context(), Encoding{Name: "other class"}); err != nil {
@@ -242,7 +242,7 @@ func TestQueueFullDoesNotPause(t *testing.T) {
 		if err := c.StartEncoding(t.Context(), "e", nil, nil); !QueueFull(err) {
 			t.Fatalf("err = %v, want a full queue", err)
 		}
-		if !available(c.Governor(), ClassStart, 1) {
+		if !available(c.RateGovernor(), ClassStart, 1) {
 			t.Error("a full queue has paused starts")
 		}
 	})

@@ -75,7 +75,7 @@ func TestEncodingsWalksAllPages(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			c := newTestClient(t, &tt.srv)
 			i := 0
-			for e, err := range c.Encodings(t.Context(), ListEncodings{Limit: 10}) {
+			for e, err := range c.Encodings(t.Context(), EncodingQuery{Limit: 10}) {
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -96,7 +96,7 @@ func TestEncodingsWalksAllPages(t *testing.T) {
 
 func TestEncodingsStopsEarly(t *testing.T) {
 	srv := &listServer{n: 1000, total: true}
-	for e, err := range newTestClient(t, srv).Encodings(t.Context(), ListEncodings{Offset: 5}) {
+	for e, err := range newTestClient(t, srv).Encodings(t.Context(), EncodingQuery{Offset: 5}) {
 		if err != nil || e.ID != "5" {
 			t.Errorf("first item: %v, %v", e.ID, err)
 		}
@@ -117,7 +117,7 @@ func TestEncodingsEndsWithTheFirstError(t *testing.T) {
 		srv.ServeHTTP(w, r)
 	})
 	var items, failures int
-	for _, err := range newTestClient(t, h).Encodings(t.Context(), ListEncodings{Limit: 10}) {
+	for _, err := range newTestClient(t, h).Encodings(t.Context(), EncodingQuery{Limit: 10}) {
 		if err != nil {
 			failures++
 			if !Outage(err) {
@@ -134,7 +134,7 @@ func TestEncodingsEndsWithTheFirstError(t *testing.T) {
 
 func TestEncodingsEndsOnAListThatRepeatsItself(t *testing.T) {
 	var last error
-	for _, err := range newTestClient(t, &listServer{n: 50, stuck: true}).Encodings(t.Context(), ListEncodings{Limit: 10}) {
+	for _, err := range newTestClient(t, &listServer{n: 50, stuck: true}).Encodings(t.Context(), EncodingQuery{Limit: 10}) {
 		last = err
 	}
 	if !errors.Is(last, errRepeatedPage) {
@@ -160,7 +160,7 @@ func TestListEncodingsPage(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got, err := newTestClient(t, success(tt.result)).ListEncodings(t.Context(), ListEncodings{Offset: 2, Limit: 10})
+			got, err := newTestClient(t, success(tt.result)).ListEncodings(t.Context(), EncodingQuery{Offset: 2, Limit: 10})
 			if err != nil {
 				t.Fatal(err)
 			}

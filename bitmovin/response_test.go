@@ -18,7 +18,7 @@ func TestDecodeIsTolerant(t *testing.T) {
 		"queuedAt":"yesterday","runningAt":"2026-01-02T03:04:05.25Z","finishedAt":17,"createdAt":null,
 		"messages":[{"type":"ODD","text":"t","date":"?"}],
 		"error":{"code":"x","category":"C","text":"T"}}`))
-	got, err := c.Status(t.Context(), "e")
+	got, err := c.ReadStatus(t.Context(), "e")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,7 +46,7 @@ func TestUnknownStatus(t *testing.T) {
 		`{"status":"` + strings.Repeat("ä", 80) + `"}`: Status(strings.Repeat("ä", 50)),
 	} {
 		c := newTestClient(t, success(sent))
-		got, err := c.Status(t.Context(), "e")
+		got, err := c.ReadStatus(t.Context(), "e")
 		if err != nil || got.Status != want || got.Status.Known() || got.Status.Terminal() {
 			t.Errorf("%s: status %q, %v, want %q", sent, got.Status, err, want)
 		}
@@ -65,7 +65,7 @@ func TestOddTaskError(t *testing.T) {
 		`{"code":91000,"retryHint":"no_retry"}`:              {Code: 91000, RetryHint: "no_retry"},
 	} {
 		c := newTestClient(t, success(`{"status":"ERROR","error":`+sent+`}`))
-		got, err := c.Status(t.Context(), "e")
+		got, err := c.ReadStatus(t.Context(), "e")
 		if err != nil {
 			t.Fatal(err)
 		}

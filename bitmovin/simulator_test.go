@@ -94,38 +94,38 @@ func TestLifeOfAnEncoding(t *testing.T) {
 		if err := c.StartEncoding(ctx, id, &request, nil); err != nil {
 			t.Fatal(err)
 		}
-		queued := must[bitmovin.Page[bitmovin.Encoding]](t)(c.ListEncodings(ctx, bitmovin.ListEncodings{Status: bitmovin.StatusQueued}))
+		queued := must[bitmovin.Page[bitmovin.Encoding]](t)(c.ListEncodings(ctx, bitmovin.EncodingQuery{Status: bitmovin.StatusQueued}))
 		if queued.Total != 1 || !queued.TotalKnown {
 			t.Errorf("%d encodings queued, want 1", queued.Total)
 		}
 		if err := c.Reprioritize(ctx, id, 10); err != nil {
 			t.Error(err)
 		}
-		started, _ := sim.Encoding(string(id))
+		started, _ := sim.FindEncoding(string(id))
 		var got bitmovin.StartRequest
 		if err := json.Unmarshal(started.StartRequest, &got); err != nil || got.Scheduling == nil || got.ManifestGenerator != "V2" {
 			t.Errorf("start request arrived as %+v, %v", got, err)
 		}
 		time.Sleep(15 * time.Second)
-		if task := must[bitmovin.Task](t)(c.Status(ctx, id)); task.Status != bitmovin.StatusRunning || task.Progress == 0 || task.QueuedAt.IsZero() {
+		if task := must[bitmovin.Task](t)(c.ReadStatus(ctx, id)); task.Status != bitmovin.StatusRunning || task.Progress == 0 || task.QueuedAt.IsZero() {
 			t.Errorf("half-way through: %+v", task)
 		}
 		if err := sim.AwaitIdle(ctx); err != nil {
 			t.Fatal(err)
 		}
-		if task := must[bitmovin.Task](t)(c.Status(ctx, id)); task.Status != bitmovin.StatusFinished || task.FinishedAt.IsZero() || task.Error != nil {
+		if task := must[bitmovin.Task](t)(c.ReadStatus(ctx, id)); task.Status != bitmovin.StatusFinished || task.FinishedAt.IsZero() || task.Error != nil {
 			t.Errorf("at the end: %+v", task)
 		}
-		if e := must[bitmovin.Encoding](t)(c.Encoding(ctx, id)); e.Name != "a-1" || !slices.Equal(e.Labels, []string{"batch"}) || e.Type != bitmovin.EncodingVOD {
+		if e := must[bitmovin.Encoding](t)(c.ReadEncoding(ctx, id)); e.Name != "a-1" || !slices.Equal(e.Labels, []string{"batch"}) || e.Type != bitmovin.EncodingVOD {
 			t.Errorf("encoding reads back as %+v", e)
 		}
-		if p := must[bitmovin.Page[bitmovin.Encoding]](t)(c.ListEncodings(ctx, bitmovin.ListEncodings{Search: "labels:batch"})); len(p.Items) != 1 || p.Total != 1 {
+		if p := must[bitmovin.Page[bitmovin.Encoding]](t)(c.ListEncodings(ctx, bitmovin.EncodingQuery{Search: "labels:batch"})); len(p.Items) != 1 || p.Total != 1 {
 			t.Errorf("search by label: %+v", p)
 		}
 		if err := c.DeleteEncoding(ctx, id); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := c.Encoding(ctx, id); !bitmovin.NotFound(err) {
+		if _, err := c.ReadEncoding(ctx, id); !bitmovin.NotFound(err) {
 			t.Errorf("after the deletion: err = %v, want not found", err)
 		}
 	})
@@ -148,7 +148,7 @@ func TestFullQueueAndStop(t *testing.T) {
 			if err := c.StopEncoding(t.Context(), first); err != nil {
 				t.Fatal(err)
 			}
-			if task := must[bitmovin.Task](t)(c.Status(t.Context(), first)); task.Status != bitmovin.StatusCanceled {
+			if task := must[bitmovin.Task](t)(c.ReadStatus(t.Context(), first)); task.Status != bitmovin.StatusCanceled {
 				t.Errorf("stopped encoding is %s", task.Status)
 			}
 			if err := c.StartEncoding(t.Context(), second, nil, nil); err != nil {
@@ -171,7 +171,7 @@ func TestFailedRun(t *testing.T) {
 		if err := sim.AwaitIdle(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		task := must[bitmovin.Task](t)(c.Status(t.Context(), id))
+		task := must[bitmovin.Task](t)(c.ReadStatus(t.Context(), id))
 		want := bitmovin.TaskError{Code: 10006, Category: "DECODING ERROR", Text: "t", RetryHint: bitmovin.RetryPointless}
 		if task.Status != bitmovin.StatusError || task.Error == nil || *task.Error != want {
 			t.Errorf("got %+v with %+v", task, task.Error)
@@ -201,7 +201,7 @@ func TestFaults(t *testing.T) {
 					if err == nil || !bitmovin.Outage(err) {
 						t.Errorf("err = %v, want an outage", err)
 					}
-					status := must[bitmovin.Task](t)(c.Status(t.Context(), id)).Status
+					status := must[bitmovin.Task](t)(c.ReadStatus(t.Context(), id)).Status
 					throttled := kind == simulator.RateLimitFault
 					if bitmovin.Throttled(err) != throttled {
 						t.Errorf("err = %v: throttled %v, want %v", err, !throttled, throttled)
@@ -230,7 +230,7 @@ func TestFullSpeedIsNeverThrottled(t *testing.T) {
 		defer cancel()
 		var wg sync.WaitGroup
 		for _, call := range []func() error{
-			func() error { _, err := c.ListEncodings(ctx, bitmovin.ListEncodings{Limit: 1}); return err },
+			func() error { _, err := c.ListEncodings(ctx, bitmovin.EncodingQuery{Limit: 1}); return err },
 			func() error { _, err := c.CreateEncoding(ctx, bitmovin.Encoding{Name: "x"}); return err },
 			func() error { return c.Ping(ctx) },
 		} {
@@ -249,7 +249,7 @@ func TestFullSpeedIsNeverThrottled(t *testing.T) {
 			}
 		}
 		wg.Wait()
-		if lists := sim.Stats().CallsBy["GET /encoding/encodings"]; len(lists) != 1 || lists[http.StatusOK] < 500 {
+		if lists := sim.ReadStats().CallsBy["GET /encoding/encodings"]; len(lists) != 1 || lists[http.StatusOK] < 500 {
 			t.Errorf("answers to lists: %v, want at least 500 times 200 and nothing else", lists)
 		}
 	})
@@ -279,7 +279,7 @@ func TestEveryResourceIsAccepted(t *testing.T) {
 			if ok, err := c.InputExists(ctx, in); !ok || err != nil {
 				t.Errorf("%s input exists: %v, %v", s.Type, ok, err)
 			}
-			if got, _ := sim.Resource(string(in)); got.Type != string(s.Type) {
+			if got, _ := sim.FindResource(string(in)); got.Type != string(s.Type) {
 				t.Errorf("%s input is stored as %+v", s.Type, got)
 			}
 			if ok, err := c.InputExists(ctx, "missing"); ok || err != nil {
@@ -304,7 +304,7 @@ func TestEveryResourceIsAccepted(t *testing.T) {
 			if got, found, err := c.FindConfiguration(ctx, codec, "n"); got != id || !found || err != nil {
 				t.Errorf("%s: found %q, %v, want %q", codec, got, err, id)
 			}
-			stored, _ := sim.Resource(string(id))
+			stored, _ := sim.FindResource(string(id))
 			var got bitmovin.Configuration
 			if err := json.Unmarshal(stored.Fields, &got); err != nil || got.Type != codec || got.Bitrate != conf.Bitrate {
 				t.Errorf("%s is stored as %+v, %v", codec, got, err)
@@ -331,10 +331,10 @@ encodings:
 		if err := sim.AwaitIdle(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		if task := must[bitmovin.Task](t)(c.Status(t.Context(), id)); task.Status != bitmovin.StatusFinished {
+		if task := must[bitmovin.Task](t)(c.ReadStatus(t.Context(), id)); task.Status != bitmovin.StatusFinished {
 			t.Errorf("got %+v", task)
 		}
-		if p := must[bitmovin.Page[bitmovin.Encoding]](t)(c.ListEncodings(t.Context(), bitmovin.ListEncodings{Name: "from-template"})); len(p.Items) != 1 || p.Items[0].ID != id {
+		if p := must[bitmovin.Page[bitmovin.Encoding]](t)(c.ListEncodings(t.Context(), bitmovin.EncodingQuery{Name: "from-template"})); len(p.Items) != 1 || p.Items[0].ID != id {
 			t.Errorf("search by name: %+v", p)
 		}
 	})

@@ -27,7 +27,7 @@ type ManifestResource struct {
 
 // StartEncoding puts an encoding into the queue of the platform. Its status must be CREATED, or
 // ERROR for another run with the same settings. A start costs money and has no idempotency key:
-// after an [Ambiguous] error read [Client.Status] before starting again. After [QueueFull]
+// after an [Ambiguous] error read [Client.ReadStatus] before starting again. After [QueueFull]
 // nothing was started. The permit is checked just before the call leaves. With a nil req the
 // platform decides everything.
 func (c *Client) StartEncoding(ctx context.Context, id EncodingID, req *StartRequest, permit Permit) error {

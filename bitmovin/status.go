@@ -114,7 +114,7 @@ func (t Task) ErrorTexts() []string {
 	return texts
 }
 
-// TaskError says why a run failed. [Client.Status] fills the empty fields by the code; see
+// TaskError says why a run failed. [Client.ReadStatus] fills the empty fields by the code; see
 // [Client.LoadDefinitions]. The codes are unrelated to those of [APIError].
 type TaskError struct {
 	Code      int       `json:"code"`
@@ -157,8 +157,8 @@ type Subtask struct {
 	Messages []Message `json:"messages"`
 }
 
-// Status returns the latest run of an encoding, whose error it completes; see [Client.Explain].
-func (c *Client) Status(ctx context.Context, id EncodingID) (Task, error) {
+// ReadStatus returns the latest run of an encoding, whose error it completes; see [Client.Explain].
+func (c *Client) ReadStatus(ctx context.Context, id EncodingID) (Task, error) {
 	var t Task
 	err := c.do(ctx, call{method: http.MethodGet, path: encodingPath(id, "status"), class: ClassStatus, urgency: urgencyStatus}, &t)
 	c.Explain(&t)

@@ -54,10 +54,10 @@ func TestUnknownValuesAreNoted(t *testing.T) {
 		success(answers[r.URL.Path])(w, r)
 	}))
 	for range 2 {
-		if _, err := c.Status(t.Context(), "e"); err != nil {
+		if _, err := c.ReadStatus(t.Context(), "e"); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := c.ListEncodings(t.Context(), ListEncodings{}); err != nil {
+		if _, err := c.ListEncodings(t.Context(), EncodingQuery{}); err != nil {
 			t.Fatal(err)
 		}
 		if err := c.DeleteEncoding(t.Context(), "e"); err == nil {
@@ -88,7 +88,7 @@ func TestUnknownValuesAreBounded(t *testing.T) {
 		success(fmt.Sprintf(`{"status":"S%d %s"}`, n, strings.Repeat("x", 10_000)))(w, r)
 	}))
 	for range 3 * maxUnknown {
-		if _, err := c.Status(t.Context(), "e"); err != nil {
+		if _, err := c.ReadStatus(t.Context(), "e"); err != nil {
 			t.Fatal(err)
 		}
 	}

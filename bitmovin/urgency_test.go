@@ -255,7 +255,7 @@ func TestGovernorInAClosedSimulation(t *testing.T) {
 
 // What kind of call it is decides how urgent it is.
 func TestCallsByUrgency(t *testing.T) {
-	ask := func(l ListEncodings) func(context.Context, *Client) error {
+	ask := func(l EncodingQuery) func(context.Context, *Client) error {
 		return func(ctx context.Context, c *Client) error {
 			for _, err := range c.Encodings(ctx, l) {
 				return err
@@ -293,13 +293,13 @@ func TestCallsByUrgency(t *testing.T) {
 		{
 			class: ClassEncodingList,
 			calls: []step{
-				{"sweep", ask(ListEncodings{Status: StatusCreated})},
-				{"running", ask(ListEncodings{Status: StatusRunning})},
+				{"sweep", ask(EncodingQuery{Status: StatusCreated})},
+				{"running", ask(EncodingQuery{Status: StatusRunning})},
 				{"count", func(ctx context.Context, c *Client) error {
-					_, err := c.ListEncodings(ctx, ListEncodings{Status: StatusQueued})
+					_, err := c.ListEncodings(ctx, EncodingQuery{Status: StatusQueued})
 					return err
 				}},
-				{"name", ask(ListEncodings{Name: "film #1"})},
+				{"name", ask(EncodingQuery{Name: "film #1"})},
 			},
 			want: []string{"name", "count", "sweep", "running"},
 		},

@@ -46,7 +46,7 @@ func (t WebhookEventType) Known() bool {
 }
 
 // WebhookEvent is the content of a webhook delivery. It does not say why an encoding failed; see
-// [Client.Status]. Deliveries may be repeated, out of order, or missing.
+// [Client.ReadStatus]. Deliveries may be repeated, out of order, or missing.
 type WebhookEvent struct {
 	EventID   string // the same in a repeated delivery
 	EventType WebhookEventType

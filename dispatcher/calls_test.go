@@ -39,9 +39,9 @@ func TestManyRunningCostFewCalls(t *testing.T) {
 		w.submitLadder(2*encoders, nil)
 		time.Sleep(15 * time.Minute) // 600 starts a minute are allowed
 		const minutes = 30
-		before := w.sim.Stats()
+		before := w.sim.ReadStats()
 		time.Sleep(minutes * time.Minute)
-		after := w.sim.Stats()
+		after := w.sim.ReadStats()
 		if running := after.ByStatus[simulator.Running]; running < encoders*99/100 {
 			w.t.Fatalf("%d encodings run, want %d", running, encoders)
 		}

@@ -20,7 +20,7 @@ func TestBatchRunsToItsEnd(t *testing.T) {
 			t.Errorf("batch is %s with %+v", b.State, b.Counts)
 		}
 		w.audit(b.ID)
-		stats := w.sim.Stats()
+		stats := w.sim.ReadStats()
 		if stats.RateLimited != 0 || stats.MaxQueued > 3 {
 			t.Errorf("%d calls were throttled, at most %d queued with a target of 3", stats.RateLimited, stats.MaxQueued)
 		}
@@ -104,7 +104,7 @@ func TestOutcomes(t *testing.T) {
 			},
 			state: job.Succeeded, attempts: 2,
 			check: func(t *testing.T, w *world, j job.Job) {
-				if e, _ := w.sim.Encoding(j.EncodingID); e.CloudRegion != "AWS_US_EAST_1" {
+				if e, _ := w.sim.FindEncoding(j.EncodingID); e.CloudRegion != "AWS_US_EAST_1" {
 					t.Errorf("succeeded in region %s", e.CloudRegion)
 				}
 			},
@@ -169,7 +169,7 @@ func TestQueueFull(t *testing.T) {
 				w.t.Errorf("job %s used %d attempts: a full queue costs none", j.ID, j.Attempt)
 			}
 		}
-		if s := w.sim.Stats(); s.QueueFull == 0 || s.QueueFull > 40 {
+		if s := w.sim.ReadStats(); s.QueueFull == 0 || s.QueueFull > 40 {
 			w.t.Errorf("%d starts met a full queue: want some, and few", s.QueueFull)
 		}
 		w.audit(b.ID)
@@ -210,7 +210,7 @@ func TestPauseAccount(t *testing.T) {
 		}
 		b := w.submit(3, nil)
 		time.Sleep(10 * time.Minute)
-		if n := w.sim.Stats().Starts; n != 0 {
+		if n := w.sim.ReadStats().Starts; n != 0 {
 			w.t.Errorf("%d starts on a paused account", n)
 		}
 		if s, _ := w.store.AccountStatus("default"); !s.Paused || s.PausedReason != "maintenance" {
@@ -245,7 +245,7 @@ func TestEveryContainerAndManifest(t *testing.T) {
 		})
 		b = w.awaitEnd(b.ID, time.Hour)
 		j := w.jobs(b.ID)[0]
-		e, _ := w.sim.Encoding(j.EncodingID)
+		e, _ := w.sim.FindEncoding(j.EncodingID)
 		if j.State != job.Succeeded || len(e.Streams) != 8 || len(e.Muxings) != 3*8+6 || len(e.Manifests) != 2 {
 			w.t.Errorf("job is %s (%v) with %d streams, %d muxings, %d manifests",
 				j.State, j.Failure, len(e.Streams), len(e.Muxings), len(e.Manifests))
@@ -266,10 +266,10 @@ func TestShortPollInterval(t *testing.T) {
 		if b.State != job.BatchSucceeded {
 			w.t.Errorf("batch is %s with %+v", b.State, b.Counts)
 		}
-		if s := w.sim.Stats(); s.RateLimited != 0 {
+		if s := w.sim.ReadStats(); s.RateLimited != 0 {
 			w.t.Errorf("%d calls were throttled", s.RateLimited)
 		}
-		w.t.Logf("%v", w.sim.Stats().Makespan)
+		w.t.Logf("%v", w.sim.ReadStats().Makespan)
 	})
 }
 
@@ -291,7 +291,7 @@ func TestFailureLimit(t *testing.T) {
 			w.t.Error("paused without a reason")
 		}
 		time.Sleep(time.Hour) // what is on the platform ends; nothing else begins
-		started := w.sim.Stats().Starts
+		started := w.sim.ReadStats().Starts
 		if started > 12 { // three that failed, what was on the platform then, and what failed unseen
 			w.t.Errorf("%d encodings were started before the batch paused itself", started)
 		}

@@ -68,7 +68,7 @@ func (l *encodingList) searchQuery() string { return "labels:" + l.label }
 
 // eachSelected calls visit for each encoding that q selects, once, until visit has enough. Where
 // the platform does not filter, it lists more, and eachSelected leaves the rest out.
-func (l *encodingList) eachSelected(ctx context.Context, q bitmovin.ListEncodings, visit func(bitmovin.Encoding) (enough bool, err error)) error {
+func (l *encodingList) eachSelected(ctx context.Context, q bitmovin.EncodingQuery, visit func(bitmovin.Encoding) (enough bool, err error)) error {
 	return l.eachListed(ctx, q, func(e bitmovin.Encoding) (bool, error) {
 		if !selects(q, e) {
 			return false, nil
@@ -80,8 +80,8 @@ func (l *encodingList) eachSelected(ctx context.Context, q bitmovin.ListEncoding
 // eachListed calls visit for each encoding that the platform lists for q, once, until visit has
 // enough. Lists have the newest encodings first: where that order holds for a page and more,
 // an encoding that is too old for q ends the list.
-func (l *encodingList) eachListed(ctx context.Context, q bitmovin.ListEncodings, visit func(bitmovin.Encoding) (enough bool, err error)) error {
-	return l.query(ctx, q, func(sent bitmovin.ListEncodings, answered func()) error {
+func (l *encodingList) eachListed(ctx context.Context, q bitmovin.EncodingQuery, visit func(bitmovin.Encoding) (enough bool, err error)) error {
+	return l.query(ctx, q, func(sent bitmovin.EncodingQuery, answered func()) error {
 		seen, sorted, last := map[bitmovin.EncodingID]bool{}, true, time.Time{}
 		check := filterCheck{query: sent, label: l.label}
 		for e, err := range l.client.Encodings(ctx, sent) {
@@ -116,7 +116,7 @@ func (l *encodingList) eachListed(ctx context.Context, q bitmovin.ListEncodings,
 // eachNamed calls visit for each encoding with a name until visit has enough. It returns how many
 // encodings the platform listed.
 func (l *encodingList) eachNamed(ctx context.Context, name string, visit func(bitmovin.Encoding) (enough bool, err error)) (listed int, err error) {
-	query := bitmovin.ListEncodings{Name: name, SkipTotalCount: true}
+	query := bitmovin.EncodingQuery{Name: name, SkipTotalCount: true}
 	err = l.eachListed(ctx, query, func(found bitmovin.Encoding) (enough bool, err error) {
 		if listed++; found.Name != name {
 			return listed >= pageSize, nil // the platform ignores the name
@@ -127,8 +127,8 @@ func (l *encodingList) eachNamed(ctx context.Context, name string, visit func(bi
 }
 
 // listPage lists one page of what q selects, or of more where the platform does not filter.
-func (l *encodingList) listPage(ctx context.Context, q bitmovin.ListEncodings) (p bitmovin.Page[bitmovin.Encoding], err error) {
-	err = l.query(ctx, q, func(sent bitmovin.ListEncodings, answered func()) (err error) {
+func (l *encodingList) listPage(ctx context.Context, q bitmovin.EncodingQuery) (p bitmovin.Page[bitmovin.Encoding], err error) {
+	err = l.query(ctx, q, func(sent bitmovin.EncodingQuery, answered func()) (err error) {
 		if p, err = l.client.ListEncodings(ctx, sent); err != nil {
 			return err
 		}
@@ -147,7 +147,7 @@ func (l *encodingList) listPage(ctx context.Context, q bitmovin.ListEncodings) (
 // query makes a call with those parameters of q that work. If it is refused again and again,
 // query leaves out parameters to find out which of them cause it. The call reports that it
 // was answered as soon as there is an answer.
-func (l *encodingList) query(ctx context.Context, q bitmovin.ListEncodings, call func(q bitmovin.ListEncodings, answered func()) error) error {
+func (l *encodingList) query(ctx context.Context, q bitmovin.EncodingQuery, call func(q bitmovin.EncodingQuery, answered func()) error) error {
 	var used, without []string
 	for _, name := range optionalParameters(q) {
 		if l.sends(name) {

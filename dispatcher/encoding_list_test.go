@@ -197,7 +197,7 @@ func restartTwisted(t *testing.T, how twist, templates bool) {
 		} else {
 			b = w.submit(twistedJobs, nil)
 		}
-		w.await(b.ID, time.Hour, "a start without an answer", func(job.Batch) bool { return w.calls(start) >= 4 && w.sim.Stats().Starts >= 5 })
+		w.await(b.ID, time.Hour, "a start without an answer", func(job.Batch) bool { return w.calls(start) >= 4 && w.sim.ReadStats().Starts >= 5 })
 		time.Sleep(time.Second)
 		close(first.dead)
 		w.reopen(w.path)
@@ -205,7 +205,7 @@ func restartTwisted(t *testing.T, how twist, templates bool) {
 		w.mortal, w.network = nil, twisted(w.sim.Client().Transport, how)
 		w.run()
 		b = w.awaitEnd(b.ID, 3*time.Hour)
-		if starts := w.sim.Stats().Starts; b.State != job.BatchSucceeded || starts != twistedJobs {
+		if starts := w.sim.ReadStats().Starts; b.State != job.BatchSucceeded || starts != twistedJobs {
 			w.t.Errorf("batch is %s with %+v after %d starts, want %d", b.State, b.Counts, starts, twistedJobs)
 		}
 		w.audit(b.ID)
@@ -241,7 +241,7 @@ func TestTwistedLookUp(t *testing.T) {
 				w.run()
 				b := w.submitLadder(twistedJobs, nil)
 				b = w.awaitEnd(b.ID, 3*time.Hour)
-				if starts := w.sim.Stats().Starts; b.State != job.BatchSucceeded || starts != twistedJobs {
+				if starts := w.sim.ReadStats().Starts; b.State != job.BatchSucceeded || starts != twistedJobs {
 					w.t.Errorf("batch is %s with %+v after %d starts, want %d", b.State, b.Counts, starts, twistedJobs)
 				}
 				w.audit(b.ID)
@@ -288,7 +288,7 @@ func restoreTwisted(t *testing.T, how twist, templates bool) {
 		w.network = twisted(w.sim.Client().Transport, how)
 		w.run()
 		b = w.awaitEnd(b.ID, 3*time.Hour)
-		if starts := w.sim.Stats().Starts; b.State != job.BatchSucceeded || starts != twistedJobs {
+		if starts := w.sim.ReadStats().Starts; b.State != job.BatchSucceeded || starts != twistedJobs {
 			w.t.Errorf("batch is %s with %+v after %d starts, want %d", b.State, b.Counts, starts, twistedJobs)
 		}
 		w.audit(b.ID)

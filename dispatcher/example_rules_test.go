@@ -41,7 +41,7 @@ func (r *exampleRules) run(ctx context.Context, n int) error {
 		if !left {
 			return nil
 		}
-		queued, err := r.client.ListEncodings(ctx, bitmovin.ListEncodings{Status: bitmovin.StatusQueued, Limit: 1})
+		queued, err := r.client.ListEncodings(ctx, bitmovin.EncodingQuery{Status: bitmovin.StatusQueued, Limit: 1})
 		if err != nil {
 			return err
 		}
@@ -91,7 +91,7 @@ func (r *exampleRules) watch(ctx context.Context, jobs []exampleJob) error {
 		if !j.started || j.done {
 			continue
 		}
-		task, err := r.client.Status(ctx, j.encoding)
+		task, err := r.client.ReadStatus(ctx, j.encoding)
 		if err != nil {
 			return err
 		}

@@ -68,7 +68,7 @@ func (w *world) checkSampleEncodings() {
 	w.t.Helper()
 	var last time.Time
 	for n, j := range w.jobs("sample") {
-		e, ok := w.sim.Encoding(j.EncodingID)
+		e, ok := w.sim.FindEncoding(j.EncodingID)
 		if !ok || len(e.Starts) != 1 {
 			w.t.Fatalf("job %d: encoding %+v", n+1, e)
 		}

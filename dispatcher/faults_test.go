@@ -40,9 +40,9 @@ func TestOutage(t *testing.T) {
 				if s, _ := w.store.AccountStatus("default"); s.Breaker == job.BreakerClosed || s.BreakerReason == "" {
 					w.t.Errorf("an hour into the outage the breaker is %s (%s)", s.Breaker, s.BreakerReason)
 				}
-				before := w.sim.Stats().Calls
+				before := w.sim.ReadStats().Calls
 				time.Sleep(time.Hour)
-				if n := w.sim.Stats().Calls - before; n > 150 {
+				if n := w.sim.ReadStats().Calls - before; n > 150 {
 					w.t.Errorf("%d calls in an hour of outage", n)
 				}
 				b = w.awaitEnd(b.ID, 70*time.Hour)
@@ -76,7 +76,7 @@ func TestMissingKey(t *testing.T) {
 		if s, _ := w.store.AccountStatus("default"); s.Breaker == job.BreakerClosed {
 			w.t.Error("the breaker is closed although there is no key")
 		}
-		if n := w.sim.Stats().Calls; n != 0 {
+		if n := w.sim.ReadStats().Calls; n != 0 {
 			w.t.Errorf("%d calls without a key", n)
 		}
 		b = w.awaitEnd(b.ID, time.Hour)
@@ -285,7 +285,7 @@ func TestCancelUnderFire(t *testing.T) {
 				if err != nil || (j.State != job.Cancelled && j.State != job.Succeeded) {
 					w.t.Errorf("job is %s (%v)", j.State, err)
 				}
-				if e, ok := w.sim.Encoding(j.EncodingID); ok && j.State == job.Cancelled && e.Status != simulator.Canceled {
+				if e, ok := w.sim.FindEncoding(j.EncodingID); ok && j.State == job.Cancelled && e.Status != simulator.Canceled {
 					w.t.Errorf("job is CANCELLED, its encoding is %s", e.Status)
 				}
 				w.checkNothingLeft()

@@ -106,7 +106,7 @@ func (l workload) measure(w *world, run func()) figures {
 			case <-stop:
 				return
 			case <-time.After(time.Second):
-				s := w.sim.Stats()
+				s := w.sim.ReadStats()
 				f.queue = append(f.queue, sample{s.ByStatus[simulator.Queued], s.ByStatus[simulator.Running]})
 				if s.Starts < l.jobs() {
 					waiting = s
@@ -117,7 +117,7 @@ func (l workload) measure(w *world, run func()) figures {
 	run()
 	close(stop)
 	sampling.Wait()
-	end := w.sim.Stats()
+	end := w.sim.ReadStats()
 	f.makespan = float64(end.Makespan) * float64(l.encoders) / float64(end.Busy)
 	f.idle = float64(waiting.IdleEmpty) / float64(waiting.IdleEmpty+waiting.Busy)
 	f.calls = float64(end.Calls) / float64(l.jobs())

@@ -10,7 +10,7 @@ import (
 
 // selects reports whether a query selects an encoding, apart from its search. An encoding without
 // a readable time may be new.
-func selects(q bitmovin.ListEncodings, e bitmovin.Encoding) bool {
+func selects(q bitmovin.EncodingQuery, e bitmovin.Encoding) bool {
 	return (q.Status == "" || e.Status == q.Status) && (q.Name == "" || e.Name == q.Name) &&
 		(q.CreatedAfter.IsZero() || newerThan(e, q.CreatedAfter))
 }
@@ -26,7 +26,7 @@ const unselectedToBlame = 3
 
 // filterCheck counts the encodings that a list contains although the query does not select them.
 type filterCheck struct {
-	query      bitmovin.ListEncodings
+	query      bitmovin.EncodingQuery
 	label      string
 	listed     int
 	unselected map[string]int // by parameter

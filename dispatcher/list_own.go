@@ -33,7 +33,7 @@ func (l *encodingList) owns(ctx context.Context, e bitmovin.Encoding) (bool, err
 // them is absent: a search that finds nothing of ours, created at any time, is not believed, and
 // everybody's encodings are listed instead.
 func (l *encodingList) eachOwnSince(ctx context.Context, after time.Time, visit func(bitmovin.Encoding) (enough bool, err error)) error {
-	q := bitmovin.ListEncodings{CreatedAfter: after, SkipTotalCount: true, Overlap: listOverlap}
+	q := bitmovin.EncodingQuery{CreatedAfter: after, SkipTotalCount: true, Overlap: listOverlap}
 	searched := l.usable(bitmovin.ParamSearch)
 	if searched {
 		search := q
@@ -54,7 +54,7 @@ func (l *encodingList) eachOwnSince(ctx context.Context, after time.Time, visit 
 // q.CreatedAfter. It returns how many of ours it has seen, older ones included. It verifies
 // that the platform leaves out by time no more than it should: what comes next in the list
 // without that parameter must be older.
-func (l *encodingList) eachCreated(ctx context.Context, q bitmovin.ListEncodings, visit func(bitmovin.Encoding) (enough bool, err error)) (own int, err error) {
+func (l *encodingList) eachCreated(ctx context.Context, q bitmovin.EncodingQuery, visit func(bitmovin.Encoding) (enough bool, err error)) (own int, err error) {
 	var missed []bitmovin.EncodingID
 	for range 2 {
 		pass := createdPass{list: l, after: q.CreatedAfter, visit: visit, seen: map[bitmovin.EncodingID]bool{}}
@@ -91,7 +91,7 @@ func (l *encodingList) eachCreated(ctx context.Context, q bitmovin.ListEncodings
 
 // pageBeyond lists the page that comes in the list after the encodings that were seen. If there
 // is no answer to an offset, it lists the first page.
-func (l *encodingList) pageBeyond(ctx context.Context, q bitmovin.ListEncodings, seen map[bitmovin.EncodingID]bool) ([]bitmovin.Encoding, error) {
+func (l *encodingList) pageBeyond(ctx context.Context, q bitmovin.EncodingQuery, seen map[bitmovin.EncodingID]bool) ([]bitmovin.Encoding, error) {
 	q.CreatedAfter, q.Offset = time.Time{}, len(seen)
 	page, err := l.listPage(ctx, q)
 	if q.Offset > 0 && (bitmovin.Unsupported(err) || bitmovin.Ambiguous(err)) {

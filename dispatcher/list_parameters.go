@@ -24,7 +24,7 @@ const (
 
 // optionalParameters are the parameters of a query that it can do without, in the order in which
 // they are suspected.
-func optionalParameters(q bitmovin.ListEncodings) (names []string) {
+func optionalParameters(q bitmovin.EncodingQuery) (names []string) {
 	for _, p := range []struct {
 		name string
 		set  bool

@@ -138,7 +138,7 @@ func TestForbiddenNiceties(t *testing.T) {
 // priorities are those of a batch's queued jobs at the platform.
 func (w *world) priorities(batch string) (list []int) {
 	for _, j := range w.jobs(batch) {
-		if e, ok := w.sim.Encoding(j.EncodingID); ok && e.Status == simulator.Queued {
+		if e, ok := w.sim.FindEncoding(j.EncodingID); ok && e.Status == simulator.Queued {
 			list = append(list, e.Priority)
 		}
 	}
@@ -162,7 +162,7 @@ func TestOrder(t *testing.T) {
 			if e.Route != "POST /encoding/encodings/{id}/start" {
 				continue
 			}
-			enc, _ := w.sim.Encoding(e.EncodingID)
+			enc, _ := w.sim.FindEncoding(e.EncodingID)
 			id, _, _ := provision.ParseName(enc.Name)
 			order = append(order, map[string]string{first.ID: "a", second.ID: "b", urgent.ID: "u"}[id.Batch])
 		}

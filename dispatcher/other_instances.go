@@ -46,7 +46,7 @@ func (l *encodingList) noteOtherInstance(e bitmovin.Encoding) {
 // lookForOtherInstances lists the newest encodings, whoever's they are, only to note other
 // instances. Nothing depends on it: the next call meets any error again, and reports it.
 func (l *encodingList) lookForOtherInstances(ctx context.Context) {
-	_, _ = l.listPage(ctx, bitmovin.ListEncodings{SkipTotalCount: true})
+	_, _ = l.listPage(ctx, bitmovin.EncodingQuery{SkipTotalCount: true})
 }
 
 // recentInstances are the other instances that were seen recently. The caller holds l.mu.

@@ -36,7 +36,7 @@ func TestInputPathsArriveAsTheyAre(t *testing.T) {
 				}
 				w.awaitEnd(b.ID, time.Hour)
 				for i, j := range w.jobs(b.ID) {
-					e, _ := w.sim.Encoding(j.EncodingID)
+					e, _ := w.sim.FindEncoding(j.EncodingID)
 					if len(e.Streams) == 0 {
 						w.t.Fatalf("%s: job %s is %s and has no stream", b.ID, j.ID, j.State)
 					}

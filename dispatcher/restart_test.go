@@ -44,13 +44,13 @@ func TestRestoredBackup(t *testing.T) {
 		backup := w.backup()
 		time.Sleep(5 * time.Minute)
 		w.reopen(backup)
-		before := w.sim.Stats().Starts
+		before := w.sim.ReadStats().Starts
 		w.run()
 		b = w.awaitEnd(b.ID, time.Hour)
 		if b.State != job.BatchSucceeded {
 			w.t.Errorf("batch is %s with %+v", b.State, b.Counts)
 		}
-		if starts := w.sim.Stats().Starts; starts != 30 || before < 20 {
+		if starts := w.sim.ReadStats().Starts; starts != 30 || before < 20 {
 			w.t.Errorf("%d starts before the restore, %d in all, want 30", before, starts)
 		}
 		w.audit(b.ID)
@@ -75,7 +75,7 @@ func TestRestoredOldBackup(t *testing.T) {
 				backup := w.backup()
 				time.Sleep(later)
 				w.reopen(backup)
-				before := w.sim.Stats().Starts
+				before := w.sim.ReadStats().Starts
 				ids, batches := []string{b.ID}, 1
 				for i := range lives {
 					if i%5 == 0 {
@@ -93,7 +93,7 @@ func TestRestoredOldBackup(t *testing.T) {
 						w.t.Errorf("batch is %s with %+v", b.State, b.Counts)
 					}
 				}
-				if starts := w.sim.Stats().Starts; starts != jobs+batches-1 || before < jobs*3/5 {
+				if starts := w.sim.ReadStats().Starts; starts != jobs+batches-1 || before < jobs*3/5 {
 					w.t.Errorf("%d starts before the restore, %d in all, want one for each job", before, starts)
 				}
 				w.audit(ids...)
@@ -125,7 +125,7 @@ func TestRestoredBackupMovedOn(t *testing.T) {
 				w.reopen(backup)
 				w.run()
 				b = w.awaitEnd(b.ID, time.Hour)
-				if starts := w.sim.Stats().Starts; b.State != job.BatchSucceeded || starts != 18 {
+				if starts := w.sim.ReadStats().Starts; b.State != job.BatchSucceeded || starts != 18 {
 					w.t.Errorf("batch is %s after %d starts, want two for each of 9 jobs", b.State, starts)
 				}
 				w.audit(b.ID)
@@ -217,7 +217,7 @@ func TestUnseenPreparedEncoding(t *testing.T) {
 				}
 				broken.Store("")
 				b = w.awaitEnd(b.ID, time.Hour)
-				if starts := w.sim.Stats().Starts; b.State != job.BatchSucceeded || starts != 30 {
+				if starts := w.sim.ReadStats().Starts; b.State != job.BatchSucceeded || starts != 30 {
 					w.t.Errorf("batch is %s after %d starts, want 30", b.State, starts)
 				}
 				w.audit(b.ID)

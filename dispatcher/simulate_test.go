@@ -31,7 +31,7 @@ func TestSimulate(t *testing.T) {
 				b := w.submit(l.jobs(), nil)
 				w.run()
 				w.awaitEnd(b.ID, 24*time.Hour)
-				ran = w.sim.Stats()
+				ran = w.sim.ReadStats()
 			})
 			simulated := l.simulate(t)
 			if got, want := simulated.Makespan, ran.Makespan; got < want*95/100 || got > want*105/100 {
@@ -77,7 +77,7 @@ func (l workload) simulate(t *testing.T) simulator.Stats {
 	if b, err := table.Batch(t.Context(), b.ID); err != nil || b.State != job.BatchSucceeded {
 		t.Errorf("the batch is %s, %v", b.State, err)
 	}
-	return platform.Stats()
+	return platform.ReadStats()
 }
 
 func TestSimulateWantsOneAccount(t *testing.T) {

@@ -41,7 +41,7 @@ func TestListOfAnEarlierRun(t *testing.T) {
 		w.submit(2, func(b *job.Batch) { b.Priority = 90 }) // takes the encoder, and the first job waits for it
 		time.Sleep(time.Minute)
 		j := w.jobs(b.ID)[0]
-		if e, _ := w.sim.Encoding(j.EncodingID); len(e.Starts) != 2 || e.Status != simulator.Queued {
+		if e, _ := w.sim.FindEncoding(j.EncodingID); len(e.Starts) != 2 || e.Status != simulator.Queued {
 			w.t.Fatalf("the encoding is %s after %d starts: the test shows nothing", e.Status, len(e.Starts))
 		}
 		if j.State != job.Queued {

@@ -67,7 +67,7 @@ func (p *statusPublisher) republish() {
 
 // budgets are the shares of calls that the account has left.
 func (p *statusPublisher) budgets() (list []job.Budget) {
-	for _, c := range p.client.Governor().State() {
+	for _, c := range p.client.RateGovernor().State() {
 		list = append(list, job.Budget{
 			Class: c.Class.String(), LimitPerMinute: c.LimitPerMinute,
 			Available: c.Available, Waiting: c.Waiting, Next: c.Next, PausedUntil: c.PausedUntil,

@@ -139,7 +139,7 @@ func TestUnknownStatusInTheQueue(t *testing.T) {
 		begin := time.Now()
 		most, dry := 0, 0
 		for !w.batch(b.ID).State.Terminal() && time.Since(begin) < time.Hour {
-			queued := w.sim.Stats().ByStatus[simulator.Queued]
+			queued := w.sim.ReadStats().ByStatus[simulator.Queued]
 			most = max(most, queued)
 			if waiting := w.batch(b.ID).Counts.Waiting; queued == 0 && waiting > 0 {
 				dry++

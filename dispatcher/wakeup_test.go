@@ -301,7 +301,7 @@ func TestWebhooksShowAnEarlyFailure(t *testing.T) {
 			}
 			b := w.awaitEnd(w.submit(1, nil).ID, time.Hour)
 			j := w.jobs(b.ID)[0]
-			e, _ := w.sim.Encoding(j.EncodingID)
+			e, _ := w.sim.FindEncoding(j.EncodingID)
 			lag = j.FinishTime.Sub(e.FinishedAt)
 		})
 		return lag

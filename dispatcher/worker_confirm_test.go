@@ -49,7 +49,7 @@ func longWalk(t *testing.T, submit func(w *world, n int) job.Batch) {
 		w.mortal = first
 		w.run()
 		old := submit(w, 30)
-		w.await(old.ID, time.Hour, "five starts", func(job.Batch) bool { return w.sim.Stats().Starts >= 5 })
+		w.await(old.ID, time.Hour, "five starts", func(job.Batch) bool { return w.sim.ReadStats().Starts >= 5 })
 		time.Sleep(time.Second)
 		close(first.dead)
 		w.reopen(w.path)
@@ -66,7 +66,7 @@ func longWalk(t *testing.T, submit func(w *world, n int) job.Batch) {
 			w.t.Errorf("after %v with %+v it says %+v, want a walk under way", time.Since(begin), old.Counts, status.Listing)
 		}
 		w.awaitEnd(old.ID, 2*time.Hour)
-		if starts := w.sim.Stats().Starts; starts != 40 {
+		if starts := w.sim.ReadStats().Starts; starts != 40 {
 			w.t.Errorf("%d starts for 40 jobs", starts)
 		}
 		w.await(old.ID, 2*time.Hour, "the end of the walk", func(job.Batch) bool {
@@ -104,7 +104,7 @@ func TestLongWalkAfterABackup(t *testing.T) {
 				w.network = twisted(w.sim.Client().Transport, twist{"search": "400"})
 				w.run()
 				b = w.awaitEnd(b.ID, 3*time.Hour)
-				if starts := w.sim.Stats().Starts; b.State != job.BatchSucceeded || starts != 40 {
+				if starts := w.sim.ReadStats().Starts; b.State != job.BatchSucceeded || starts != 40 {
 					w.t.Errorf("batch is %s after %d starts for 40 jobs", b.State, starts)
 				}
 				w.audit(b.ID)

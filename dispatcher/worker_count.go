@@ -16,7 +16,7 @@ const maxUnfilteredPages = 3
 // searched for queued ones.
 func (w *worker) countQueue(ctx context.Context) (queueListing, error) {
 	c := queueListing{time: w.now(), queued: map[string]string{}}
-	query := bitmovin.ListEncodings{Status: bitmovin.StatusQueued, Limit: pageSize}
+	query := bitmovin.EncodingQuery{Status: bitmovin.StatusQueued, Limit: pageSize}
 	for {
 		page, err := w.encodings.listPage(ctx, query)
 		if c.pages > 0 && (bitmovin.Unsupported(err) || bitmovin.Ambiguous(err)) {

@@ -18,7 +18,7 @@ type runningList struct {
 // listRunning lists our running encodings.
 func (w *worker) listRunning(ctx context.Context) (runningList, error) {
 	l := runningList{time: w.now(), running: map[string]job.Observation{}}
-	query := bitmovin.ListEncodings{Status: bitmovin.StatusRunning, SkipTotalCount: true}
+	query := bitmovin.EncodingQuery{Status: bitmovin.StatusRunning, SkipTotalCount: true}
 	if w.encodings.usable(bitmovin.ParamSearch) {
 		query.Search = w.encodings.searchQuery()
 	}
@@ -40,7 +40,7 @@ const listOverlap = 10
 
 // walkList lists all encodings of the account and notes those that the walk looks for.
 func (w *worker) walkList(ctx context.Context, walk *listWalk) error {
-	everything := bitmovin.ListEncodings{SkipTotalCount: true, Overlap: listOverlap}
+	everything := bitmovin.EncodingQuery{SkipTotalCount: true, Overlap: listOverlap}
 	return w.encodings.eachListed(ctx, everything, func(e bitmovin.Encoding) (enough bool, err error) {
 		if walk.wanted[string(e.ID)] {
 			walk.ids[string(e.ID)] = true

@@ -140,7 +140,7 @@ func (w *worker) findInFullList(ctx context.Context, j *job.Job) (encoding strin
 	after := began.Add(-reconcileMargin).Truncate(reconcileMargin)
 	if l.beginTime.Before(j.StepTime.Add(w.settle)) || l.createdAfter.After(after) || w.now().Sub(l.endTime) > lookupValid {
 		l.beginTime, l.createdAfter, l.found = w.now(), after, map[templateAttempt]bitmovin.EncodingID{}
-		query := bitmovin.ListEncodings{CreatedAfter: after, SkipTotalCount: true, Overlap: listOverlap}
+		query := bitmovin.EncodingQuery{CreatedAfter: after, SkipTotalCount: true, Overlap: listOverlap}
 		_, err = w.encodings.eachCreated(ctx, query, func(e bitmovin.Encoding) (bool, error) {
 			if id, number, ok := provision.ParseName(e.Name); ok && number > 0 {
 				l.found[templateAttempt{id, number}] = e.ID

@@ -63,7 +63,7 @@ func (w *worker) searchByName(ctx context.Context, t trackedJob) (presence evide
 	if !w.encodings.usable(bitmovin.ParamName) {
 		return evidenceNone, ""
 	}
-	query := bitmovin.ListEncodings{Name: provision.EncodingName(&t.job), SkipTotalCount: true}
+	query := bitmovin.EncodingQuery{Name: provision.EncodingName(&t.job), SkipTotalCount: true}
 	if t.batch.Template != nil {
 		query.Name = provision.AttemptName(&t.job)
 	}

@@ -53,7 +53,7 @@ func TestOtherOrganisation(t *testing.T) {
 				w.t.Errorf("job %s is %s after attempt %d: %v", j.ID, j.State, j.Attempt, j.Failure)
 			}
 		}
-		if n := theirs.Stats().Starts; n != 0 {
+		if n := theirs.ReadStats().Starts; n != 0 {
 			w.t.Errorf("%d encodings were started in the other organisation", n)
 		}
 		w.audit(b.ID)
@@ -283,7 +283,7 @@ func TestGoOnInOtherOrganisation(t *testing.T) {
 			}
 			time.Sleep(time.Minute)
 			b := w.awaitEnd(w.submit(6, nil).ID, time.Hour)
-			if n := theirs.Stats().Starts; b.State != job.BatchSucceeded || n != 6 {
+			if n := theirs.ReadStats().Starts; b.State != job.BatchSucceeded || n != 6 {
 				w.t.Errorf("restart %v: batch is %s after %d starts, want 6", restart, b.State, n)
 			}
 			time.Sleep(time.Minute) // encodings that are there make one forget those that are not

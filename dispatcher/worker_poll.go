@@ -51,14 +51,14 @@ const failuresToBelieveError = 10
 // encoding itself shows enough, except why it failed.
 func (w *worker) readStatus(ctx context.Context, t trackedJob) (task bitmovin.Task, fromEncoding bool, err error) {
 	id := bitmovin.EncodingID(t.job.EncodingID)
-	task, err = w.account.Client.Status(ctx, id)
+	task, err = w.account.Client.ReadStatus(ctx, id)
 	if err == nil {
 		err = w.checkAnsweredID(ctx, id, task.ID)
 	}
 	if err == nil || t.failures == 0 && !t.readsEncoding || bitmovin.NotFound(err) || bitmovin.Unauthorized(err) || bitmovin.Throttled(err) || ctx.Err() != nil {
 		return task, false, err
 	}
-	read, readErr := w.account.Client.Encoding(ctx, id)
+	read, readErr := w.account.Client.ReadEncoding(ctx, id)
 	if readErr != nil || read.ID != id || read.Status == "" {
 		return task, false, err
 	}

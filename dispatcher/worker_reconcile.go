@@ -70,7 +70,7 @@ func (w *worker) pollPrepared(ctx context.Context, prepared map[string]job.ID, t
 	group.SetLimit(maxReconcilePolls)
 	for encoding, id := range prepared {
 		group.Go(func() error {
-			task, err := w.account.Client.Status(poll, bitmovin.EncodingID(encoding))
+			task, err := w.account.Client.ReadStatus(poll, bitmovin.EncodingID(encoding))
 			switch {
 			case bitmovin.NotFound(err):
 				return nil // the start will find out
@@ -202,7 +202,7 @@ func (w *worker) reconcileUnknown(ctx context.Context, e bitmovin.Encoding) erro
 	if _, err := w.refreshJob(ctx, j); err != nil {
 		return err
 	}
-	task, err := w.account.Client.Status(ctx, e.ID)
+	task, err := w.account.Client.ReadStatus(ctx, e.ID)
 	switch {
 	case bitmovin.NotFound(err):
 		return nil
@@ -280,7 +280,7 @@ func (w *worker) refreshJob(ctx context.Context, j job.Job) (job.Job, error) {
 	if err != nil {
 		return j, err
 	}
-	task, err := w.account.Client.Status(ctx, bitmovin.EncodingID(j.EncodingID))
+	task, err := w.account.Client.ReadStatus(ctx, bitmovin.EncodingID(j.EncodingID))
 	if err != nil {
 		if bitmovin.NotFound(err) {
 			return j, nil // to be believed only after a while

@@ -96,7 +96,7 @@ func notMadeUpdate(reason string, now time.Time) func(*job.Update) error {
 // encoding is polled before the refusal counts. An encoding that has run before may have been
 // refused for that: a new one replaces it.
 func (w *worker) handleStartRefusal(ctx context.Context, t trackedJob, refusal error) (job.Job, error) {
-	task, err := w.account.Client.Status(ctx, bitmovin.EncodingID(t.job.EncodingID))
+	task, err := w.account.Client.ReadStatus(ctx, bitmovin.EncodingID(t.job.EncodingID))
 	now := w.now()
 	if err != nil {
 		return w.updateJob(ctx, t.job.ID, func(u *job.Update) error { return u.StartUnknown(now) })

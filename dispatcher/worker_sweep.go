@@ -23,7 +23,7 @@ var errUnknownStatus = errors.New("the encoding shows a status that is not known
 // earlier sweeps have seen.
 func (w *worker) sweep(ctx context.Context, from, before time.Time) error {
 	w.encodings.lookForOtherInstances(ctx)
-	query := bitmovin.ListEncodings{Status: bitmovin.StatusCreated, SkipTotalCount: true}
+	query := bitmovin.EncodingQuery{Status: bitmovin.StatusCreated, SkipTotalCount: true}
 	if w.encodings.usable(bitmovin.ParamSearch) {
 		query.Search = w.encodings.searchQuery()
 	}
@@ -65,7 +65,7 @@ func (w *worker) deleteOrphan(ctx context.Context, id string) error {
 // deleteEncoding deletes an encoding that was never started. One that turns out to have been
 // started after all is stopped, and kept: it is part of the account's bill.
 func (w *worker) deleteEncoding(ctx context.Context, id bitmovin.EncodingID) error {
-	task, err := w.account.Client.Status(ctx, id)
+	task, err := w.account.Client.ReadStatus(ctx, id)
 	switch {
 	case err != nil:
 	case task.Status == bitmovin.StatusCreated:

@@ -41,14 +41,14 @@ func TestTemplateSettings(t *testing.T) {
 			w.t.Fatal(err)
 		}
 		id := bitmovin.EncodingID(w.jobs(b.ID)[0].EncodingID)
-		e, err := client.Encoding(w.ctx, id)
+		e, err := client.ReadEncoding(w.ctx, id)
 		if err != nil {
 			w.t.Fatal(err)
 		}
 		if e.CloudRegion != "AWS_EU_WEST_1" || e.EncoderVersion != "2.201.0" {
 			w.t.Errorf("encoded in %s by version %s", e.CloudRegion, e.EncoderVersion)
 		}
-		started, _ := w.sim.Encoding(string(id))
+		started, _ := w.sim.FindEncoding(string(id))
 		var start bitmovin.StartRequest
 		if err := json.Unmarshal(started.StartRequest, &start); err != nil {
 			w.t.Fatal(err)

@@ -61,7 +61,7 @@ func TestTemplateBatch(t *testing.T) {
 			w.t.Errorf("batch is %s with %+v", b.State, b.Counts)
 		}
 		w.audit(b.ID)
-		stats := w.sim.Stats()
+		stats := w.sim.ReadStats()
 		if stats.RateLimited != 0 || stats.MaxQueued > 3 {
 			w.t.Errorf("%d calls were throttled, at most %d queued with a target of 3", stats.RateLimited, stats.MaxQueued)
 		}
@@ -72,7 +72,7 @@ func TestTemplateBatch(t *testing.T) {
 			w.t.Errorf("%d inputs and %d outputs, want one of each", in, out)
 		}
 		j := w.jobs(b.ID)[6]
-		e, _ := w.sim.Encoding(j.EncodingID)
+		e, _ := w.sim.FindEncoding(j.EncodingID)
 		if want := "k7 [" + j.ID.String() + "] #1"; e.Name != want || e.Priority != 70 || e.CloudRegion != "AWS_EU_WEST_1" {
 			w.t.Errorf("encoding %q with priority %d in %s, want %q", e.Name, e.Priority, e.CloudRegion, want)
 		}
@@ -328,7 +328,7 @@ func TestTemplateCalls(t *testing.T) {
 			w.run()
 			b := w.submitLadder(l.jobs(), nil)
 			w.awaitEnd(b.ID, time.Hour)
-			end := w.sim.Stats()
+			end := w.sim.ReadStats()
 			calls := float64(end.Calls) / float64(l.jobs())
 			makespan := float64(end.Makespan) * float64(l.encoders) / float64(end.Busy)
 			t.Logf("%v, set up in %v: %.2f calls a job, makespan %.3f of the bound", l, delay, calls, makespan)
@@ -380,8 +380,8 @@ func TestTemplateOtherOrganisation(t *testing.T) {
 		w.run()
 		b := w.submitLadder(1, nil)
 		time.Sleep(time.Hour)
-		if j := w.jobs(b.ID)[0]; j.State != job.Starting || theirs.Stats().Starts != 0 {
-			w.t.Errorf("job is %s after %d starts in the other organisation", j.State, theirs.Stats().Starts)
+		if j := w.jobs(b.ID)[0]; j.State != job.Starting || theirs.ReadStats().Starts != 0 {
+			w.t.Errorf("job is %s after %d starts in the other organisation", j.State, theirs.ReadStats().Starts)
 		}
 		wrong.Store(false)
 		if b := w.awaitEnd(b.ID, time.Hour); b.State != job.BatchSucceeded {

@@ -106,7 +106,7 @@ func (p *wrongPlatform) concerned(r *http.Request, body []byte) bool {
 	path := strings.TrimPrefix(r.URL.Path, "/v1")
 	named := string(body)
 	if id := anyID.FindStringSubmatch(path); id != nil {
-		e, ok := p.sim.Encoding(id[1])
+		e, ok := p.sim.FindEncoding(id[1])
 		if !ok {
 			return false
 		}

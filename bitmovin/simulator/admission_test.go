@@ -95,7 +95,7 @@ func TestRateLimit(t *testing.T) {
 		a.refused("GET", "/encoding/encodings", "", 429, simulator.CodeTooMany)
 		time.Sleep(time.Millisecond)
 		a.must("GET", "/encoding/encodings", "")
-		stats := a.sim.Stats()
+		stats := a.sim.ReadStats()
 		if stats.RateLimited != 2 || stats.CallsBy["GET /encoding/encodings"][429] != 2 {
 			t.Errorf("%d calls over the limit, want 2", stats.RateLimited)
 		}
@@ -157,7 +157,7 @@ func TestClose(t *testing.T) {
 	a.sim.Close()
 	a.sim.Close()
 	a.refused("GET", "/encoding/encodings", "", 503, simulator.CodeUnavailable)
-	if _, ok := a.sim.Encoding(enc); !ok {
+	if _, ok := a.sim.FindEncoding(enc); !ok {
 		t.Error("snapshots are gone after Close")
 	}
 }
@@ -199,7 +199,7 @@ func TestFailRateHint(t *testing.T) {
 		a := newAPI(t, &simulator.Simulator{FailRate: 1, Duration: time.Minute})
 		enc := a.started(a.storage(), "a")
 		a.await(enc, simulator.Error)
-		if got := a.sim.Stats().Makespan; got != 30*time.Second {
+		if got := a.sim.ReadStats().Makespan; got != 30*time.Second {
 			t.Errorf("failed after %v, want half of a minute", got)
 		}
 		task := a.must("GET", "/encoding/encodings/"+enc+"/status", "")

@@ -53,7 +53,7 @@ func TestAwait(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := a.sim.Stats().Makespan; got != time.Minute {
+			if got := a.sim.ReadStats().Makespan; got != time.Minute {
 				t.Errorf("woken after %v, want 1m", got)
 			}
 		})

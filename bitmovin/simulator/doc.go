@@ -44,7 +44,7 @@
 //
 // [Simulator.Ledger] lists the calls in the order in which they took effect: what the client
 // sent, what it was told, and whether the call took effect. [Simulator.Starts] and
-// [Simulator.Encodings] show the encodings, [Simulator.Stats] how well the encoders were
+// [Simulator.Encodings] show the encodings, [Simulator.ReadStats] how well the encoders were
 // used. The same is served as JSON under /simulator/ledger, /simulator/encodings and
 // /simulator/stats.
 //

@@ -28,7 +28,7 @@ func FuzzBodies(f *testing.F) {
 		a := newAPI(t, &simulator.Simulator{})
 		st := a.storage()
 		enc := a.prepared(st, "fuzzed")
-		snap, _ := a.sim.Encoding(enc)
+		snap, _ := a.sim.FindEncoding(enc)
 		one := "/encoding/encodings/" + enc
 		paths := []string{
 			"/encoding/encodings", "/encoding/inputs/http", "/encoding/configurations/video/h264",

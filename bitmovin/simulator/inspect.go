@@ -18,7 +18,7 @@ func (s *Simulator) serveInspection(w http.ResponseWriter, r *http.Request) {
 	var result any
 	switch r.URL.Path {
 	case "/simulator/stats":
-		result = s.Stats()
+		result = s.ReadStats()
 	case "/simulator/encodings":
 		result = s.Encodings()
 	case "/simulator/ledger":

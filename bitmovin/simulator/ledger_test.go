@@ -58,7 +58,7 @@ func TestLedgerLimit(t *testing.T) {
 	if diff := cmp.Diff([]int64{8, 9, 10}, seqs); diff != "" {
 		t.Errorf("kept (-want +got):\n%s", diff)
 	}
-	if stats := a.sim.Stats(); stats.Calls != 10 || stats.CallsBy["GET /encoding/inputs"][200] != 10 {
+	if stats := a.sim.ReadStats(); stats.Calls != 10 || stats.CallsBy["GET /encoding/inputs"][200] != 10 {
 		t.Errorf("counts %d and %v, want 10", stats.Calls, stats.CallsBy)
 	}
 }
@@ -72,7 +72,7 @@ func TestStartsSurviveDeletion(t *testing.T) {
 		if got := len(a.sim.Starts(enc)); got != 1 {
 			t.Errorf("%d starts after the deletion, want 1", got)
 		}
-		if snap, ok := a.sim.Encoding(enc); !ok || !snap.Deleted {
+		if snap, ok := a.sim.FindEncoding(enc); !ok || !snap.Deleted {
 			t.Errorf("snapshot %+v, %v", snap, ok)
 		}
 		if got := a.sim.Encodings(); len(got) != 0 {
@@ -123,7 +123,7 @@ func TestSnapshot(t *testing.T) {
 	st := a.storage()
 	id := a.prepared(st, "film")
 	a.must("POST", "/encoding/encodings/"+id+"/start", `{"scheduling":{"priority":70}}`)
-	enc, _ := a.sim.Encoding(id)
+	enc, _ := a.sim.FindEncoding(id)
 	want := []simulator.Muxing{{
 		ID: enc.Muxings[0].ID, Type: "FMP4", SegmentLength: 4,
 		Streams: []simulator.StreamRef{{StreamID: enc.Streams[0].ID}},
@@ -139,7 +139,7 @@ func TestSnapshot(t *testing.T) {
 	if enc.Priority != 70 || enc.Status != simulator.Queued || len(enc.Starts) != 1 || !strings.Contains(string(enc.StartRequest), "70") {
 		t.Errorf("snapshot %+v", enc)
 	}
-	if r, _ := a.sim.Resource(st.video); r.Type != "H264" || !strings.Contains(string(r.Fields), `"height":480`) {
+	if r, _ := a.sim.FindResource(st.video); r.Type != "H264" || !strings.Contains(string(r.Fields), `"height":480`) {
 		t.Errorf("resource %+v", r)
 	}
 	if got := len(a.sim.Resources()); got != 3 {

@@ -32,7 +32,7 @@ func TestTwoEncodersTakeTurns(t *testing.T) {
 			t.Errorf("finish times (-want +got):\n%s", diff)
 		}
 		time.Sleep(time.Hour) // idle time after the last run does not count
-		stats := a.sim.Stats()
+		stats := a.sim.ReadStats()
 		want := []time.Duration{5 * h, h, 0, 3 * h}
 		if diff := cmp.Diff(want, []time.Duration{stats.Busy, stats.IdleEmpty, stats.IdleQueued, stats.Makespan}); diff != "" {
 			t.Errorf("busy, idle with an empty queue, idle with a queue, makespan (-want +got):\n%s", diff)
@@ -53,12 +53,12 @@ func TestEventsHappenAtTheirOwnTime(t *testing.T) {
 		first, second := a.started(st, "a"), a.started(st, "b")
 		time.Sleep(24 * time.Hour)
 		for id, want := range map[string]time.Duration{first: time.Minute, second: 61 * time.Minute} {
-			enc, _ := sim.Encoding(id)
+			enc, _ := sim.FindEncoding(id)
 			if got := enc.RunningAt.Sub(begin); got != want {
 				t.Errorf("%s ran after %v, want %v", enc.Name, got, want)
 			}
 		}
-		if idle := sim.Stats().IdleQueued; idle != time.Minute {
+		if idle := sim.ReadStats().IdleQueued; idle != time.Minute {
 			t.Errorf("idle with a queue for %v, want 1m", idle)
 		}
 	})
@@ -83,7 +83,7 @@ func TestPriority(t *testing.T) {
 		a.idle()
 		order := make(map[string]int)
 		for _, e := range a.sim.Encodings() {
-			order[e.Name] = int(e.RunningAt.Sub(a.sim.Stats().FirstStart) / time.Minute)
+			order[e.Name] = int(e.RunningAt.Sub(a.sim.ReadStats().FirstStart) / time.Minute)
 		}
 		// low was started before mid1, and keeps that place in its new priority.
 		want := map[string]int{"first": 0, "high": 1, "low": 2, "mid1": 3, "mid2": 4}
@@ -103,14 +103,14 @@ func TestReprioritize(t *testing.T) {
 		a.must("POST", "/encoding/encodings/"+stopped+"/stop", "")
 		a.must("POST", "/encoding/encodings/"+stopped+"/reprioritize", `{"priority":100}`)
 		a.await(stopped, simulator.Canceled) // the stop is not forgotten
-		if got := a.sim.Stats().Makespan; got != 30*time.Second {
+		if got := a.sim.ReadStats().Makespan; got != 30*time.Second {
 			t.Errorf("canceled after %v, want 30s", got)
 		}
 		a.await(second, simulator.Running)
 		if got := a.status(first); got != "QUEUED" {
 			t.Errorf("the encoding that was put back is %s, want QUEUED", got)
 		}
-		if got := a.sim.Stats().Makespan; got != time.Minute {
+		if got := a.sim.ReadStats().Makespan; got != time.Minute {
 			t.Errorf("the second one ran after %v, want 1m", got)
 		}
 	})
@@ -224,7 +224,7 @@ func TestOutcomes(t *testing.T) {
 				begin := time.Now()
 				id := a.started(a.storage(), "a")
 				a.idle()
-				enc, _ := sim.Encoding(id)
+				enc, _ := sim.FindEncoding(id)
 				if enc.Status != tt.status || enc.FinishedAt.Sub(begin).Truncate(time.Millisecond) != tt.after {
 					t.Errorf("%s after %v, want %s after %v", enc.Status, enc.FinishedAt.Sub(begin), tt.status, tt.after)
 				}
@@ -361,7 +361,7 @@ func TestQueueLimit(t *testing.T) {
 		}
 		time.Sleep(time.Minute)
 		a.start(extra)
-		stats := a.sim.Stats()
+		stats := a.sim.ReadStats()
 		if stats.QueueFull != 1 || stats.Starts != 4 || len(a.sim.Starts(extra)) != 1 {
 			t.Errorf("%d refused and %d accepted starts, want 1 and 4", stats.QueueFull, stats.Starts)
 		}

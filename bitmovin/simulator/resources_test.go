@@ -167,12 +167,12 @@ func TestValidation(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			a := &api{t, a.sim, a.key}
 			body := fill(tt.body, "PERTITLE", perTitle, "VIDEO", st.video, "STREAM", stream, "OUT", st.output, `"IN"`, `"`+st.input+`"`)
-			before, _ := a.sim.Encoding(enc)
+			before, _ := a.sim.FindEncoding(enc)
 			r := a.refused("POST", tt.path, body, 400, tt.code)
 			if diff := cmp.Diff(tt.fields, r.fields); diff != "" {
 				t.Errorf("fields (-want +got):\n%s\n%s", diff, r.body)
 			}
-			if after, _ := a.sim.Encoding(enc); !cmp.Equal(before, after) {
+			if after, _ := a.sim.FindEncoding(enc); !cmp.Equal(before, after) {
 				t.Error("a refused call changed the encoding")
 			}
 		})

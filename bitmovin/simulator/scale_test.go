@@ -28,7 +28,7 @@ func TestManyClients(t *testing.T) {
 		}
 		wg.Wait()
 		a.idle()
-		stats := a.sim.Stats()
+		stats := a.sim.ReadStats()
 		if want := clients * each / 7 * time.Hour; stats.Makespan != want || stats.IdleEmpty+stats.IdleQueued != 0 {
 			t.Errorf("makespan %v, idle %v, want %v and none", stats.Makespan, stats.IdleEmpty+stats.IdleQueued, want)
 		}

@@ -22,8 +22,8 @@ func (s *Simulator) Encodings() []Encoding {
 	return all
 }
 
-// Encoding returns a snapshot of one encoding, also after its deletion.
-func (s *Simulator) Encoding(id string) (Encoding, bool) {
+// FindEncoding returns a snapshot of one encoding, also after its deletion.
+func (s *Simulator) FindEncoding(id string) (Encoding, bool) {
 	s.init()
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -62,8 +62,8 @@ func (s *Simulator) Resources() []Resource {
 	return all
 }
 
-// Resource returns a snapshot of one input, output, codec configuration or manifest.
-func (s *Simulator) Resource(id string) (Resource, bool) {
+// FindResource returns a snapshot of one input, output, codec configuration or manifest.
+func (s *Simulator) FindResource(id string) (Resource, bool) {
 	s.init()
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -91,8 +91,8 @@ func (c *counters) answered(route string, status int) {
 	c.calls[route][status]++
 }
 
-// Stats returns the totals up to now.
-func (s *Simulator) Stats() Stats {
+// ReadStats returns the totals up to now.
+func (s *Simulator) ReadStats() Stats {
 	s.init()
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -101,13 +101,13 @@ func TestTemplate(t *testing.T) {
 		a.refused("DELETE", "/encoding/encodings/"+id, "", 400, simulator.CodeState)
 
 		time.Sleep(3 * time.Second)
-		enc, _ := a.sim.Encoding(id)
+		enc, _ := a.sim.FindEncoding(id)
 		if enc.Status != simulator.Running || !enc.Template || enc.Priority != 60 || len(enc.Starts) != 1 {
 			t.Errorf("after the delay: %+v", enc)
 		}
 		var kinds []string
 		for _, s := range enc.Streams {
-			config, _ := a.sim.Resource(s.CodecConfigID)
+			config, _ := a.sim.FindResource(s.CodecConfigID)
 			kinds = append(kinds, config.Type)
 		}
 		for _, m := range enc.Muxings {
@@ -120,7 +120,7 @@ func TestTemplate(t *testing.T) {
 			t.Errorf("muxing %+v", enc.Muxings[0])
 		}
 		a.idle()
-		if m, _ := a.sim.Resource(enc.Manifests[0]); m.Type != "HLS" || a.must("GET", "/encoding/manifests/"+m.ID, "")["status"] != "FINISHED" {
+		if m, _ := a.sim.FindResource(enc.Manifests[0]); m.Type != "HLS" || a.must("GET", "/encoding/manifests/"+m.ID, "")["status"] != "FINISHED" {
 			t.Errorf("manifest %+v", m)
 		}
 		if got := a.must("GET", "/encoding/encodings?search=labels:batch-1", ""); got["totalCount"] != 1.0 {
@@ -142,7 +142,7 @@ func TestTemplateForms(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			a := newAPI(t, &simulator.Simulator{})
 			id, _ := a.must("POST", "/encoding/templates/start", body)["encodingId"].(string)
-			enc, _ := a.sim.Encoding(id)
+			enc, _ := a.sim.FindEncoding(id)
 			if enc.Name != "film" || enc.Status != simulator.Running || len(enc.Muxings) != 1 {
 				t.Errorf("encoding %+v", enc)
 			}

@@ -167,7 +167,7 @@ func TestWebhookMuting(t *testing.T) {
 		if got := len(in.events()); got != 21 {
 			t.Errorf("%d deliveries after muting by hand, want 21", got)
 		}
-		if stats := a.sim.Stats(); stats.WebhooksDelivered != 2 || stats.WebhooksFailed != 19 {
+		if stats := a.sim.ReadStats(); stats.WebhooksDelivered != 2 || stats.WebhooksFailed != 19 {
 			t.Errorf("delivered %d, failed %d, want 2 and 19", stats.WebhooksDelivered, stats.WebhooksFailed)
 		}
 	})
@@ -257,7 +257,7 @@ func TestWebhookOverHTTP(t *testing.T) {
 		t.Errorf("content type %q", contentType)
 	}
 	a.idle()
-	if stats := a.sim.Stats(); stats.WebhooksDelivered != 1 {
+	if stats := a.sim.ReadStats(); stats.WebhooksDelivered != 1 {
 		t.Errorf("%d delivered, want 1", stats.WebhooksDelivered)
 	}
 }

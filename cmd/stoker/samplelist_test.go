@@ -26,7 +26,7 @@ func TestSample(t *testing.T) {
 	}
 	type file struct{ Input, InputKind, Output, OutputKind, Permission string }
 	kind := func(id string) string {
-		resource, _ := sim.Resource(id)
+		resource, _ := sim.FindResource(id)
 		return resource.Kind
 	}
 	encodings := sim.Encodings()

@@ -149,6 +149,12 @@ func TestCheck(t *testing.T) {
 			},
 		},
 		{
+			name: "a method with the name of a type",
+			file: "internal/ghost/names.go",
+			text: source("ghost") + "type t struct{}\ntype u struct{}\ntype Error struct{}\nfunc (t) u() {}\nfunc (Error) Error() string { return \"\" }\n",
+			want: []string{"internal/ghost/names.go: t.u has the name of a type: call the method by a verb"},
+		},
+		{
 			name: "words that only resemble coined ones",
 			file: "internal/ghost/more.go",
 			text: source("ghost") + "\n// Brainstorming beside a label, with gusto.\n",

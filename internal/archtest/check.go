@@ -46,8 +46,32 @@ func check(fsys fs.FS, rules []rule) ([]string, error) {
 	for _, r := range rules {
 		broken = append(broken, checkUse(r, used[r.pkg])...)
 	}
+	broken = append(broken, checkNames(files)...)
 	slices.Sort(broken)
 	return slices.Compact(broken), nil
+}
+
+// checkNames finds the names that a type and a method of one package share. An error type may be
+// called Error, as its method has to be.
+func checkNames(files []file) []string {
+	var broken []string
+	types := map[string]bool{} // by package and name
+	for _, f := range files {
+		for _, name := range f.types {
+			types[f.pkg()+"."+name] = true
+		}
+	}
+	for _, f := range files {
+		if f.generated {
+			continue
+		}
+		for name, owner := range f.methodOf {
+			if name != "Error" && types[f.pkg()+"."+name] {
+				broken = append(broken, fmt.Sprintf("%s: %s.%s has the name of a type: call the method by a verb", f.path, owner, name))
+			}
+		}
+	}
+	return broken
 }
 
 // checkTable holds the table itself to its order.

@@ -20,7 +20,9 @@ type file struct {
 	imports    []string
 	lines      int
 	generated  bool
-	methods    map[string]int // by the type that has them
+	methods    map[string]int    // by the type that has them
+	methodOf   map[string]string // by the method's name: a type that has it
+	types      []string
 	interfaces map[string]int // methods, by the interface that lists them
 	words      map[string]int // of identifiers, comments and the file's name, in lower case: the first line of each
 }
@@ -94,6 +96,7 @@ func parse(fsys fs.FS, name string) (file, error) {
 	}
 	f.generated = ast.IsGenerated(syntax)
 	f.methods, f.interfaces = methods(syntax), interfaces(syntax)
+	f.methodOf, f.types = methodNames(syntax), typeNames(syntax)
 	f.words = words(syntax, positions, strings.TrimSuffix(path.Base(name), ".go"))
 	return f, nil
 }
@@ -107,6 +110,32 @@ func methods(syntax *ast.File) map[string]int {
 		}
 	}
 	return counts
+}
+
+// methodNames lists the names of the file's methods, each with a type that has it.
+func methodNames(syntax *ast.File) map[string]string {
+	names := map[string]string{}
+	for _, decl := range syntax.Decls {
+		if f, ok := decl.(*ast.FuncDecl); ok && f.Recv != nil {
+			names[f.Name.Name] = typeName(f.Recv.List[0].Type)
+		}
+	}
+	return names
+}
+
+// typeNames lists the types that the file declares.
+func typeNames(syntax *ast.File) []string {
+	var names []string
+	for _, decl := range syntax.Decls {
+		if d, ok := decl.(*ast.GenDecl); ok && d.Tok == token.TYPE {
+			for _, spec := range d.Specs {
+				if t, ok := spec.(*ast.TypeSpec); ok {
+					names = append(names, t.Name.Name)
+				}
+			}
+		}
+	}
+	return names
 }
 
 // interfaces counts the methods that each interface of the file lists itself.

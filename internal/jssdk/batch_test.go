@@ -64,7 +64,7 @@ func TestBatch(t *testing.T) {
 	}
 	checkEncodings(t, sim)
 	checkLedger(t, sim)
-	if stats := sim.Stats(); stats.MaxQueued > 3 {
+	if stats := sim.ReadStats(); stats.MaxQueued > 3 {
 		t.Errorf("%d encodings were queued, more than the target of 3", stats.MaxQueued)
 	}
 }
@@ -127,7 +127,7 @@ func checkEncodings(t *testing.T, sim *simulator.Simulator) {
 	for _, enc := range encodings {
 		var ladder, paths []string
 		for _, stream := range enc.Streams {
-			config, _ := sim.Resource(stream.CodecConfigID)
+			config, _ := sim.FindResource(stream.CodecConfigID)
 			ladder = append(ladder, config.Type)
 			if in := stream.InputStreams[0]; in.InputPath != "videos/in.mp4" || in.SelectionMode != "AUTO" {
 				t.Errorf("%s reads %+v", enc.Name, in)

@@ -111,7 +111,7 @@ func Run(ctx context.Context, p Options) (o Outcome, err error) {
 	var waiting simulator.Stats // the latest statistics before the last job was started
 	sim.Go(func() {
 		for sim.Sleep(ctx, max(p.Duration/20, time.Millisecond)) == nil {
-			if s := platform.Stats(); s.Starts < n {
+			if s := platform.ReadStats(); s.Starts < n {
 				waiting = s
 			}
 		}
@@ -128,7 +128,7 @@ func Run(ctx context.Context, p Options) (o Outcome, err error) {
 			runs.lengths = append(runs.lengths, e.FinishedAt.Sub(e.RunningAt))
 		}
 	}
-	return p.outcome(runs, waiting, platform.Stats())
+	return p.outcome(runs, waiting, platform.ReadStats())
 }
 
 // simulated returns how many jobs are simulated.

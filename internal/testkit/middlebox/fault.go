@@ -155,13 +155,13 @@ func (c *connection) open(s *stream) error {
 // fromClient handles a frame from the client, and reports whether to keep it from the server.
 func (c *connection) fromClient(f http2.Frame) (kept bool, err error) {
 	id := f.Header().StreamID
-	if h, ok := f.(*http2.MetaHeadersFrame); ok && c.stream(id) == nil {
+	if h, ok := f.(*http2.MetaHeadersFrame); ok && c.findStream(id) == nil {
 		s := &stream{id: id, fault: c.proxy.plan(h.PseudoValue("path"))}
 		c.mu.Lock()
 		c.streams[id] = s
 		c.mu.Unlock()
 	}
-	s := c.stream(id)
+	s := c.findStream(id)
 	if s == nil {
 		return false, nil
 	}
@@ -176,7 +176,7 @@ func (c *connection) fromClient(f http2.Frame) (kept bool, err error) {
 
 // fromServer handles a frame from the server, and reports whether to keep it from the client.
 func (c *connection) fromServer(f http2.Frame) (kept bool, err error) {
-	s := c.stream(f.Header().StreamID)
+	s := c.findStream(f.Header().StreamID)
 	if s == nil {
 		return false, nil
 	}

@@ -177,7 +177,7 @@ type stream struct {
 	sent   int    // DATA frames that the client has got
 }
 
-func (c *connection) stream(id uint32) *stream {
+func (c *connection) findStream(id uint32) *stream {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.streams[id]
