@@ -88,8 +88,19 @@ func toStatus(err error, req any) (s *status.Status, known bool) {
 		}
 		return newStatus(s.Code(), s.Message(), &errdetails.ErrorInfo{Reason: reasonOf(s.Code()), Domain: job.ErrorDomain}), true
 	}
-	return newStatus(codes.Internal, "internal error; the server's log has more",
-		&errdetails.ErrorInfo{Reason: "INTERNAL", Domain: job.ErrorDomain}), false
+	return internalStatus(""), false
+}
+
+// internalStatus is what the caller sees of an error that has no other status: nothing but the id
+// under which the log has more.
+func internalStatus(callID string) *status.Status {
+	info := &errdetails.ErrorInfo{Reason: "INTERNAL", Domain: job.ErrorDomain}
+	text := "internal error; the server's log has more"
+	if callID != "" {
+		info.Metadata = map[string]string{callIDKey: callID}
+		text += " under call_id " + callID
+	}
+	return newStatus(codes.Internal, text, info)
 }
 
 // invalidStatus lists the violations for which there is room, the first one in its text as well,

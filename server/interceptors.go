@@ -20,8 +20,8 @@ import (
 )
 
 // Options returns the options that the gRPC server has to be made with: limits, keepalive and
-// interceptors. The interceptors are, from the outside in, logging, statuses, recovery from panics
-// and validation.
+// interceptors. The interceptors are, from the outside in, the id of the call, logging, statuses,
+// recovery from panics and validation.
 func (s *Server) Options() []grpc.ServerOption {
 	logger := s.callLogger()
 	logged := []logging.Option{
@@ -32,12 +32,14 @@ func (s *Server) Options() []grpc.ServerOption {
 	}
 	return []grpc.ServerOption{
 		grpc.ChainUnaryInterceptor(
+			unaryCallID,
 			logging.UnaryServerInterceptor(logger, logged...),
 			s.unaryStatus,
 			recovery.UnaryServerInterceptor(),
 			s.unaryValidate,
 		),
 		grpc.ChainStreamInterceptor(
+			streamCallID,
 			logging.StreamServerInterceptor(logger, logged...),
 			s.streamStatus,
 			recovery.StreamServerInterceptor(),
@@ -124,8 +126,11 @@ func (s *Server) fail(ctx context.Context, err error, req any, method string) er
 		err = ctx.Err() // the call is over, and err a consequence of that
 	}
 	st, known := toStatus(err, req)
+	if !known {
+		st = internalStatus(callID(ctx))
+	}
 	if !known || errors.Is(err, job.ErrFull) || errors.Is(err, job.ErrUnavailable) {
-		s.log.ErrorContext(ctx, "call failed", "method", method, "subject", subject(req), "err", err)
+		s.log.ErrorContext(ctx, "call failed", callIDKey, callID(ctx), "method", method, "subject", subject(req), "err", err)
 	}
 	return st.Err()
 }

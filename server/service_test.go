@@ -1,16 +1,21 @@
 package server_test
 
 import (
+	"bytes"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/metadata"
 	reflectionpb "google.golang.org/grpc/reflection/grpc_reflection_v1"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -132,13 +137,60 @@ type broken struct{ server.Store }
 func (broken) AccountStatuses() []job.AccountStatus { panic("index out of range") }
 
 func TestPanic(t *testing.T) {
-	w := newWorld(t, func(c *server.Config) { c.Store = broken{c.Store} })
-	_, err := w.account.ListAccounts(t.Context(), &stokerv1.ListAccountsRequest{})
+	var log lockedBuffer
+	w := newWorld(t, func(c *server.Config) {
+		c.Store, c.Logger = broken{c.Store}, slog.New(slog.NewTextHandler(&log, nil))
+	})
+	var trailer metadata.MD
+	_, err := w.account.ListAccounts(t.Context(), &stokerv1.ListAccountsRequest{}, grpc.Trailer(&trailer))
 	wantCode(t, err, codes.Internal)
 	wantReason(t, err, "INTERNAL")
-	if got := status.Convert(err).Message(); got != "internal error; the server's log has more" {
+	ids := trailer.Get("call-id")
+	if len(ids) != 1 || len(ids[0]) != 12 {
+		t.Fatalf("the trailer has the ids %q, want one", ids)
+	}
+	if got := status.Convert(err).Message(); got != "internal error; the server's log has more under call_id "+ids[0] {
 		t.Errorf("the caller is told %q", got)
 	}
+	for _, d := range status.Convert(err).Details() {
+		if info, ok := d.(*errdetails.ErrorInfo); ok && info.GetMetadata()["call_id"] != ids[0] {
+			t.Errorf("the details have %v, want call_id %s", info.GetMetadata(), ids[0])
+		}
+	}
+	if n := strings.Count(log.String(), "call_id="+ids[0]); n != 2 {
+		t.Errorf("%d lines of the log have the id, want that of the error and that of the call's end:\n%s", n, log.String())
+	}
+}
+
+// TestStreamHasACallID holds that the end of a watch can be found in the log as well.
+func TestStreamHasACallID(t *testing.T) {
+	w := newWorld(t, nil)
+	stream, err := w.batches.WatchBatch(t.Context(), &stokerv1.WatchBatchRequest{BatchId: "none"})
+	if err == nil {
+		_, err = stream.Recv()
+	}
+	wantCode(t, err, codes.NotFound)
+	if ids := stream.Trailer().Get("call-id"); len(ids) != 1 || len(ids[0]) != 12 {
+		t.Errorf("the trailer has the ids %q, want one", ids)
+	}
+}
+
+// lockedBuffer is a buffer that several goroutines may write to.
+type lockedBuffer struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.String()
 }
 
 func TestUnknownMethod(t *testing.T) {

@@ -201,7 +201,7 @@ func TestEqual(t *testing.T) {
 		{"number that is told of", []any{"effective_target", 3}, []any{"effective_target", 2}, false},
 		{"time", []any{"until", time.Unix(1, 0)}, []any{"until", time.Unix(2, 0)}, true},
 		{"duration", []any{"took", time.Second}, []any{"took", time.Minute}, true},
-		{"call", []any{"grpc.method", "CancelJob", "peer.address", "127.0.0.1:40000", "grpc.start_time", "a"}, []any{"grpc.method", "CancelJob", "peer.address", "127.0.0.1:40001", "grpc.start_time", "b"}, true},
+		{"call", []any{"grpc.method", "CancelJob", "peer.address", "127.0.0.1:40000", "grpc.start_time", "a", "call_id", "0a"}, []any{"grpc.method", "CancelJob", "peer.address", "127.0.0.1:40001", "grpc.start_time", "b", "call_id", "0b"}, true},
 		{"failed call", []any{"grpc.code", "NotFound", "grpc.error", `job "` + id + `/1" was not found`}, []any{"grpc.code", "NotFound", "grpc.error", `job "` + other + `/1234" was not found`}, true},
 		{"caller", []any{"peer.address", "10.0.0.1:40000"}, []any{"peer.address", "10.0.0.2:40000"}, false},
 		{"failure in a group", []any{slog.Group("g", "err", "no", "job", "a/1")}, []any{slog.Group("g", "err", "no", "job", "b/1")}, true},

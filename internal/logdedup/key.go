@@ -22,7 +22,7 @@ var failureAttrs = []string{"err", "grpc.error"}
 var objectAttrs = []string{"job", "encoding", "batch", "subject", "name"}
 
 // callAttrs are the attributes of a gRPC call that differ with each call.
-var callAttrs = []string{"grpc.start_time", "grpc.request.deadline", "grpc.duration"}
+var callAttrs = []string{"call_id", "grpc.start_time", "grpc.request.deadline", "grpc.duration"}
 
 // keyOf returns the key of a line.
 func keyOf(level slog.Level, message string, attrs []slog.Attr) key {
