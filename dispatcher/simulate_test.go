@@ -50,10 +50,27 @@ func TestSimulate(t *testing.T) {
 // simulate works through the workload by a clock of its own.
 func (l workload) simulate(t *testing.T) simulator.Stats {
 	t.Helper()
-	begin := time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
-	sim := clock.NewSimulation(begin)
+	var stats simulator.Stats
+	inSimulation(t, l.simulated(), func(w *world, sim *clock.Simulation) {
+		w.target, w.auto = l.target, l.auto
+		b := w.submitAt(sim.Now(), l.jobs(), l.edit)
+		w.prepare(sim)
+		if err := w.disp.Simulate(t.Context(), sim); err != nil {
+			t.Fatal(err)
+		}
+		if b, err := w.store.Batch(t.Context(), b.ID); err != nil || b.State != job.BatchSucceeded {
+			t.Errorf("the batch is %s, %v", b.State, err)
+		}
+		stats = w.sim.ReadStats()
+	})
+	return stats
+}
+
+// inSimulation runs a test in simulated time, without a bubble.
+func inSimulation(t *testing.T, platform *simulator.Simulator, test func(w *world, sim *clock.Simulation)) {
+	t.Helper()
+	sim := clock.NewSimulation(time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC))
 	defer sim.Close()
-	platform := l.simulated()
 	platform.Clock = sim
 	defer platform.Close()
 	table, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "stoker.db"), store.Options{Unsafe: true})
@@ -65,19 +82,10 @@ func (l workload) simulate(t *testing.T) simulator.Stats {
 			t.Error(err)
 		}
 	}()
-	w := &world{
-		t: t, ctx: t.Context(), sim: platform, store: table, target: l.target, auto: l.auto,
+	test(&world{
+		t: t, ctx: t.Context(), sim: platform, store: table, inputs: "in",
 		governor: bitmovin.NewGovernorWithClock(sim, nil), apiKey: func() (string, error) { return "test-key", nil },
-	}
-	b := w.submitAt(begin, l.jobs(), nil)
-	w.prepare(sim)
-	if err := w.disp.Simulate(t.Context(), sim); err != nil {
-		t.Fatal(err)
-	}
-	if b, err := table.Batch(t.Context(), b.ID); err != nil || b.State != job.BatchSucceeded {
-		t.Errorf("the batch is %s, %v", b.State, err)
-	}
-	return platform.ReadStats()
+	}, sim)
 }
 
 func TestSimulateWantsOneAccount(t *testing.T) {

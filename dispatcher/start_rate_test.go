@@ -1,0 +1,111 @@
+package dispatcher
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stokerd/stoker/bitmovin/simulator"
+	"github.com/stokerd/stoker/internal/clock"
+	"github.com/stokerd/stoker/job"
+)
+
+// large is an account whose encoders take every start at once, so that only the platform's rate
+// limits, the way there and Stoker itself bound the starts.
+type large struct {
+	way    time.Duration // how long a call takes
+	target int
+	edit   func(*job.Batch)
+}
+
+// The first minute fills the buckets of the governor and the queue; the steady minutes follow.
+const (
+	warmUp        = time.Minute
+	steadyMinutes = 2
+)
+
+// startRate is what a large account came to in its steady minutes.
+type startRate struct {
+	starts    float64 // accepted, each second
+	calls     float64 // for each start
+	throttled int
+	cpu       time.Duration // for each start, the simulator's included
+}
+
+// errMeasured ends a simulation that has been measured.
+var errMeasured = errors.New("measured")
+
+func (l large) measure(t *testing.T) (r startRate) {
+	t.Helper()
+	platform := &simulator.Simulator{Seed: 1, Encoders: 3000, QueueLimit: -1, Duration: 3 * time.Minute, Latency: l.way, LedgerLimit: 1}
+	inSimulation(t, platform, func(w *world, sim *clock.Simulation) {
+		w.target = l.target
+		w.submitAt(sim.Now(), 600*(steadyMinutes+2), l.edit)
+		w.prepare(sim)
+		ctx, cancel := context.WithCancelCause(t.Context())
+		defer cancel(nil)
+		var before, after simulator.Stats
+		var began, ended time.Duration
+		sim.Go(func() {
+			_ = sim.Sleep(ctx, warmUp)
+			before, began = platform.ReadStats(), cpuTime()
+			_ = sim.Sleep(ctx, steadyMinutes*time.Minute)
+			after, ended = platform.ReadStats(), cpuTime()
+			cancel(errMeasured)
+		})
+		if err := w.disp.Simulate(ctx, sim); !errors.Is(err, errMeasured) {
+			t.Fatalf("%+v: %v", l, err)
+		}
+		starts := after.Starts - before.Starts
+		r.starts = float64(starts) / (steadyMinutes * time.Minute).Seconds()
+		r.calls = float64(after.Calls-before.Calls) / float64(starts)
+		r.throttled = after.RateLimited
+		r.cpu = (ended - began) / time.Duration(max(starts, 1))
+	})
+	return r
+}
+
+// cpuTime is the processor time of this process until now.
+func cpuTime() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		return 0
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// TestStartRate measures how near one API key comes to the platform's ceiling of ten starts a
+// second, at several distances from it. `make bench` runs all of it.
+func TestStartRate(t *testing.T) {
+	const ms = time.Millisecond
+	runs := []large{{target: 50, way: 250 * ms}}
+	if os.Getenv("STOKER_FIGURES") != "" {
+		runs = nil
+		for _, target := range []int{DefaultQueueTarget, 50} {
+			for _, way := range []time.Duration{50 * ms, 100 * ms, 250 * ms, 500 * ms} {
+				runs = append(runs, large{target: target, way: way})
+			}
+		}
+		runs = append(runs, large{target: 100, way: 250 * ms}, large{target: 1000, way: 250 * ms})
+	}
+	var table strings.Builder
+	fmt.Fprintln(&table, "| recipe | target | a call takes | starts/s | calls a job | 429s | processor time a job |")
+	fmt.Fprintln(&table, "|---|---|---|---|---|---|---|")
+	for _, recipe := range []struct {
+		name string
+		edit func(*job.Batch)
+	}{{"profile", nil}, {"template", ladder(t)}} {
+		for _, l := range runs {
+			l.edit = recipe.edit
+			r := l.measure(t)
+			fmt.Fprintf(&table, "| %s | %d | %v | %.2f | %.1f | %d | %.1f ms |\n",
+				recipe.name, l.target, l.way, r.starts, r.calls, r.throttled, r.cpu.Seconds()*1000)
+		}
+	}
+	t.Logf("3,000 encoders, in simulated time, at the documented rate limits:\n%s", table.String())
+}
