@@ -21,8 +21,10 @@ type bucket struct {
 	limit int // calls per minute
 
 	mu          sync.Mutex
-	tokens      *rate.Limiter
-	granted     uint64 // calls granted so far; the ticket of a call is its number
+	tokens      *rate.Limiter // spreads the calls
+	fullTime    time.Time     // when tokens was last full, or nearly
+	window      callWindow    // keeps the limit
+	granted     uint64        // calls granted so far; the ticket of a call is its number
 	pausedUntil time.Time
 
 	// reported is how many calls are left in the window of the platform: the number that the
@@ -48,19 +50,51 @@ type waiter struct {
 
 // newBucket returns a full bucket of perMinute calls.
 func newBucket(perMinute int, c clock.Clock) *bucket {
-	return &bucket{clock: c, limit: perMinute, tokens: rate.NewLimiter(splitLimit(perMinute))}
+	slow, _ := steadyRates(perMinute)
+	return &bucket{
+		clock: c, limit: perMinute, tokens: rate.NewLimiter(slow, burstOf(perMinute)),
+		window: callWindow{times: make([]time.Time, perMinute-slack(perMinute))},
+	}
 }
 
-// splitLimit divides a limit per minute into a steady rate and a burst. Burst + 60 s x rate is
-// 2 % below the limit. It equals a limit of two to nine calls, and is 1.5 for a limit of one.
-func splitLimit(perMinute int) (rate.Limit, int) {
-	burst := max(1, perMinute/10)
-	steady := float64(perMinute-burst) - float64(perMinute)/50
+// slack is how many calls of a limit are not used: a hundredth, or none of a limit below ten.
+func slack(perMinute int) int {
 	if perMinute < 10 {
-		steady = float64(perMinute - burst)
+		return 0
 	}
-	// For a limit of one call a minute, steady is zero, and the bucket would never be refilled.
-	return rate.Limit(max(steady, 0.5) / limitWindow.Seconds()), burst
+	return (perMinute + 99) / 100
+}
+
+// burstOf is how many calls may leave at once: a sixtieth of the limit, or a tenth if that is at most
+// six calls.
+func burstOf(perMinute int) int { return max(1, perMinute/60, min(perMinute/10, 6)) }
+
+// steadyRates are the rates at which a bucket is refilled. A burst and a minute at the slow rate
+// use the limit up to its slack; so does a minute at the full rate, without a burst.
+func steadyRates(perMinute int) (slow, full rate.Limit) {
+	n, burst := perMinute-slack(perMinute), burstOf(perMinute)
+	// For a limit of one call a minute, the slow rate would be zero, and the bucket never refilled.
+	slow = rate.Limit(max(float64(n-burst), 0.5) / limitWindow.Seconds())
+	if perMinute < 10 {
+		return slow, slow
+	}
+	return slow, rate.Limit(float64(n) / limitWindow.Seconds())
+}
+
+// adjustRate chooses the rate: the slow one as long as a burst may be in the window. The caller
+// holds b.mu.
+func (b *bucket) adjustRate(now time.Time) {
+	if b.tokens.TokensAt(now) > float64(b.tokens.Burst())-1 {
+		b.fullTime = now
+	}
+	slow, full := steadyRates(b.limit)
+	wanted := slow
+	if now.Sub(b.fullTime) > limitWindow {
+		wanted = full
+	}
+	if b.tokens.Limit() != wanted {
+		b.tokens.SetLimitAt(now, wanted)
+	}
 }
 
 // acquire waits until the budget grants the call. If ctx ends first, it returns the cause of
@@ -170,6 +204,10 @@ func (b *bucket) tryTake(now time.Time) (ticket uint64, delay time.Duration) {
 	if until := b.blockedUntil(now); !until.IsZero() {
 		return 0, until.Sub(now)
 	}
+	b.adjustRate(now)
+	if free := b.window.freeAt(); free.After(now) {
+		return 0, free.Sub(now)
+	}
 	r := b.tokens.ReserveN(now, 1)
 	if delay := r.DelayFrom(now); delay > 0 {
 		r.CancelAt(now)
@@ -177,6 +215,7 @@ func (b *bucket) tryTake(now time.Time) (ticket uint64, delay time.Duration) {
 	}
 	b.reported--
 	b.granted++
+	b.window.add(now)
 	return b.granted, 0
 }
 
@@ -226,7 +265,7 @@ func (b *bucket) state(now time.Time) ClassState {
 	defer b.mu.Unlock()
 	s := ClassState{
 		LimitPerMinute: b.limit,
-		Available:      max(0, int(b.tokens.TokensAt(now))),
+		Available:      max(0, min(int(b.tokens.TokensAt(now)), b.window.free(now))),
 		PausedUntil:    b.blockedUntil(now),
 	}
 	if b.reportedUntil.After(now) {
@@ -247,5 +286,9 @@ func (b *bucket) nextCallTime(now time.Time) time.Time {
 		return until
 	}
 	short := 1 - b.tokens.TokensAt(now)
-	return now.Add(max(0, time.Duration(short/float64(b.tokens.Limit())*float64(time.Second))))
+	next := now.Add(max(0, time.Duration(short/float64(b.tokens.Limit())*float64(time.Second))))
+	if free := b.window.freeAt(); free.After(next) {
+		return free
+	}
+	return next
 }

@@ -23,9 +23,9 @@ const (
 // Governor keeps the calls of one API key below the platform's rate limits. It is safe
 // for concurrent use and meant to be shared by all clients of that key.
 //
-// For each class it guarantees that no more calls than the limit leave within any 60 seconds.
-// A token bucket holds a tenth of the limit for bursts. Each minute it is refilled with the rest,
-// less two percent, which allow for calls that leave evenly and arrive bunched.
+// For each class it guarantees that no more calls than the limit leave within any 60 seconds, less
+// one percent, which allows for calls that leave evenly and arrive bunched. A token bucket
+// spreads the calls: after a pause a sixtieth of the limit may leave at once, and the rest evenly.
 //
 // A new Governor starts with full buckets: it does not know the calls of an earlier process, or
 // of others with the same key. The responses of the platform correct the budget. Their

@@ -63,6 +63,9 @@ func TestGovernorNeverOverrunsAWindow(t *testing.T) {
 					t.Errorf("%d calls within a minute, limit %d", got, limit)
 				}
 				want := limit * 8
+				if limit >= 60 {
+					want = limit * 97 / 10
+				}
 				if limit < 7 {
 					want = limit * 5 // tiny limits leave little after the burst
 				}
@@ -126,7 +129,7 @@ func TestGovernorClassesAreIndependent(t *testing.T) {
 			t.Fatal(err)
 		}
 		begin := time.Now()
-		for range 50 {
+		for range 10 {
 			if err := acquire(t.Context(), g, ClassStart); err != nil {
 				t.Fatal(err)
 			}
