@@ -280,6 +280,26 @@ func (b *bucket) state(now time.Time) ClassState {
 	return s
 }
 
+// budget returns the budget at now.
+func (b *bucket) budget(now time.Time) Budget {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	free := min(int(b.tokens.TokensAt(now)), b.window.free(now))
+	if b.reportedUntil.After(now) {
+		free = min(free, b.reported)
+	}
+	if b.pausedUntil.After(now) {
+		free = 0
+	}
+	free -= len(b.queue)
+	r := Budget{PerMinute: b.limit, Free: max(free, 0), Next: now}
+	if free <= 0 {
+		waiting := time.Duration(float64(len(b.queue)) / float64(b.tokens.Limit()) * float64(time.Second))
+		r.Next = b.nextCallTime(now).Add(waiting)
+	}
+	return r
+}
+
 // nextCallTime returns when the budget grants the next call. The caller holds b.mu.
 func (b *bucket) nextCallTime(now time.Time) time.Time {
 	if until := b.blockedUntil(now); !until.IsZero() {

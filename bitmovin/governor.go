@@ -110,6 +110,16 @@ func (g *Governor) State() []ClassState {
 	return states
 }
 
+// Budget is how the budget of one class stands for a caller that makes no call which has to wait.
+type Budget struct {
+	PerMinute int
+	Free      int       // calls that could leave now, besides those that wait
+	Next      time.Time // when another call could leave, if none is free
+}
+
+// ReadBudget returns the budget of a class.
+func (g *Governor) ReadBudget(class Class) Budget { return g.bucketOf(class).budget(g.clock.Now()) }
+
 // acquire waits until a call of class may leave, and counts it. If ctx ends first it returns the
 // cause of ctx and counts nothing. The ticket identifies the call in observe.
 func (g *Governor) acquire(ctx context.Context, class Class, u urgency) (ticket uint64, err error) {

@@ -18,6 +18,8 @@ type Clock interface {
 	Sleep(ctx context.Context, d time.Duration) error
 	// NewEvent returns an event that has not happened.
 	NewEvent() Event
+	// Go calls f beside the caller, who waits for it by an event.
+	Go(f func())
 }
 
 // Event happens once. With an Event a goroutine or routine waits for another.
@@ -49,6 +51,9 @@ func (Real) Sleep(ctx context.Context, d time.Duration) error {
 		return context.Cause(ctx)
 	}
 }
+
+// Go calls f in a goroutine of its own.
+func (Real) Go(f func()) { go f() }
 
 // NewEvent returns an event that has not happened.
 func (Real) NewEvent() Event { return realEvent(make(chan struct{})) }

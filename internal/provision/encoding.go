@@ -1,10 +1,12 @@
 package provision
 
 import (
+	"cmp"
 	"context"
 	"path"
 
 	"github.com/stokerd/stoker/bitmovin"
+	"github.com/stokerd/stoker/internal/clock"
 	"github.com/stokerd/stoker/job"
 )
 
@@ -19,11 +21,13 @@ func (p *Provisioner) CreateEncoding(ctx context.Context, r *job.Recipe, j *job.
 	return created.ID, err
 }
 
-// Configure adds streams, muxings and manifests to an encoding, in the order of the
-// recipe. After an error the encoding is incomplete, and of no further use. The
-// manifests that it returns have to be attached at the start; see [StartRequest].
+// Configure adds streams, muxings and manifests to an encoding. What does not depend on each other
+// is created side by side: the renditions, then the MP4 files, then the manifests. All
+// calls have ended when Configure returns. After an error the encoding is incomplete, and of
+// no further use. The manifests that it returns have to be attached at the start; see
+// [StartRequest].
 func (p *Provisioner) Configure(ctx context.Context, encoding bitmovin.EncodingID, r *job.Recipe, j *job.Job, s Shared) ([]job.ManifestRef, error) {
-	b := encodingBuilder{platform: p.platform, encoding: encoding, recipe: r, job: j, shared: s}
+	b := encodingBuilder{platform: p.platform, clock: p.clock, encoding: encoding, recipe: r, job: j, shared: s}
 	if err := b.createRenditions(ctx); err != nil {
 		return nil, err
 	}
@@ -33,6 +37,7 @@ func (p *Provisioner) Configure(ctx context.Context, encoding bitmovin.EncodingI
 // encodingBuilder adds the parts of one encoding.
 type encodingBuilder struct {
 	platform EncodingAPI
+	clock    clock.Clock
 	encoding bitmovin.EncodingID
 	recipe   *job.Recipe
 	job      *job.Job
@@ -42,22 +47,50 @@ type encodingBuilder struct {
 // createRenditions creates a stream for each rendition, with its segmented muxings, and
 // then the MP4 files.
 func (b encodingBuilder) createRenditions(ctx context.Context) error {
-	var videos, audios []bitmovin.StreamID
-	for i, v := range b.recipe.Videos {
-		id, err := b.createRendition(ctx, b.shared.videos[i], v.Directory())
-		if err != nil {
+	videos := make([]bitmovin.StreamID, len(b.recipe.Videos))
+	audios := make([]bitmovin.StreamID, len(b.recipe.Audios))
+	var calls []func() error
+	add := func(id *bitmovin.StreamID, config bitmovin.ConfigID, directory string) {
+		calls = append(calls, func() (err error) {
+			*id, err = b.createRendition(ctx, config, directory)
 			return err
-		}
-		videos = append(videos, id)
+		})
+	}
+	for i, v := range b.recipe.Videos {
+		add(&videos[i], b.shared.videos[i], v.Directory())
 	}
 	for i, a := range b.recipe.Audios {
-		id, err := b.createRendition(ctx, b.shared.audios[i], a.Directory())
-		if err != nil {
-			return err
-		}
-		audios = append(audios, id)
+		add(&audios[i], b.shared.audios[i], a.Directory())
 	}
-	return b.createFiles(ctx, videos, audios)
+	if err := b.together(ctx, calls); err != nil {
+		return err
+	}
+	return b.together(ctx, b.files(ctx, videos, audios))
+}
+
+// together makes calls side by side and waits for all of them. Of several errors it returns
+// that of the first call.
+func (b encodingBuilder) together(ctx context.Context, calls []func() error) error {
+	errs := make([]error, len(calls))
+	var ends []clock.Event
+	for i, call := range calls[:max(len(calls)-1, 0)] {
+		end := b.clock.NewEvent()
+		ends = append(ends, end)
+		b.clock.Go(func() {
+			defer end.Set()
+			errs[i] = call()
+		})
+	}
+	if last := len(calls) - 1; last >= 0 {
+		errs[last] = calls[last]()
+	}
+	for i, end := range ends {
+		// The calls end soon after ctx. Nothing may be added to the encoding afterwards.
+		if err := end.Wait(context.WithoutCancel(ctx)); err != nil {
+			errs[i] = err
+		}
+	}
+	return cmp.Or(errs...)
 }
 
 // createRendition creates a stream and its segmented muxings.
@@ -75,50 +108,44 @@ func (b encodingBuilder) createRendition(ctx context.Context, config bitmovin.Co
 	if err != nil {
 		return "", err
 	}
+	var calls []func() error
 	for _, m := range b.recipe.Muxings {
 		if m.Container == job.MP4 {
 			continue
 		}
-		length := m.SegmentLength
-		if length == 0 {
-			length = job.DefaultSegmentLength
-		}
-		err := b.createMuxing(ctx, bitmovin.Muxing{
-			Type:          bitmovin.MuxingType(m.Container),
-			SegmentLength: length,
-			Streams:       []bitmovin.MuxingStream{{StreamID: stream.ID}},
-			Outputs:       b.outputs(path.Join(m.Directory, directory)),
+		calls = append(calls, func() error {
+			return b.createMuxing(ctx, bitmovin.Muxing{
+				Type:          bitmovin.MuxingType(m.Container),
+				SegmentLength: cmp.Or(m.SegmentLength, job.DefaultSegmentLength),
+				Streams:       []bitmovin.MuxingStream{{StreamID: stream.ID}},
+				Outputs:       b.outputs(path.Join(m.Directory, directory)),
+			})
 		})
-		if err != nil {
-			return "", err
-		}
 	}
-	return stream.ID, nil
+	return stream.ID, b.together(ctx, calls)
 }
 
-// createFiles creates one MP4 file for each video, with all audios in it; without any video,
-// one for each audio.
-func (b encodingBuilder) createFiles(ctx context.Context, videos, audios []bitmovin.StreamID) error {
+// files are the calls that create one MP4 file for each video, with all audios in it; without any
+// video, one for each audio.
+func (b encodingBuilder) files(ctx context.Context, videos, audios []bitmovin.StreamID) (calls []func() error) {
 	for _, m := range b.recipe.Muxings {
 		if m.Container != job.MP4 {
 			continue
 		}
+		add := func(directory string, streams []bitmovin.StreamID) {
+			calls = append(calls, func() error { return b.createFile(ctx, path.Join(m.Directory, directory), streams) })
+		}
 		for i, v := range b.recipe.Videos {
-			streams := append([]bitmovin.StreamID{videos[i]}, audios...)
-			if err := b.createFile(ctx, path.Join(m.Directory, v.Directory()), streams); err != nil {
-				return err
-			}
+			add(v.Directory(), append([]bitmovin.StreamID{videos[i]}, audios...))
 		}
 		for i, a := range b.recipe.Audios {
 			if len(videos) > 0 {
 				break
 			}
-			if err := b.createFile(ctx, path.Join(m.Directory, a.Directory()), audios[i:i+1]); err != nil {
-				return err
-			}
+			add(a.Directory(), audios[i:i+1])
 		}
 	}
-	return nil
+	return calls
 }
 
 func (b encodingBuilder) createFile(ctx context.Context, directory string, streams []bitmovin.StreamID) error {
@@ -138,8 +165,12 @@ func (b encodingBuilder) createMuxing(ctx context.Context, m bitmovin.Muxing) er
 
 // createManifests creates the recipe's manifests.
 func (b encodingBuilder) createManifests(ctx context.Context) ([]job.ManifestRef, error) {
-	var refs []job.ManifestRef
-	for _, m := range b.recipe.Manifests {
+	if len(b.recipe.Manifests) == 0 {
+		return nil, nil
+	}
+	refs := make([]job.ManifestRef, len(b.recipe.Manifests))
+	var calls []func() error
+	for i, m := range b.recipe.Manifests {
 		request := bitmovin.ManifestRequest{
 			EncodingID: b.encoding, Outputs: b.outputs(""),
 			Name: m.FileName(), ManifestName: m.FileName(),
@@ -148,11 +179,14 @@ func (b encodingBuilder) createManifests(ctx context.Context) ([]job.ManifestRef
 		if m.Format == job.HLS {
 			create = b.platform.CreateHLSManifest
 		}
-		id, err := retryThrottled(ctx, func() (bitmovin.ManifestID, error) { return create(ctx, request) })
-		if err != nil {
-			return nil, err
-		}
-		refs = append(refs, job.ManifestRef{Format: m.Format, ID: string(id)})
+		calls = append(calls, func() error {
+			id, err := retryThrottled(ctx, func() (bitmovin.ManifestID, error) { return create(ctx, request) })
+			refs[i] = job.ManifestRef{Format: m.Format, ID: string(id)}
+			return err
+		})
+	}
+	if err := b.together(ctx, calls); err != nil {
+		return nil, err
 	}
 	return refs, nil
 }

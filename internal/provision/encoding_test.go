@@ -3,6 +3,9 @@ package provision
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -15,18 +18,21 @@ import (
 type recordingAPI struct {
 	Platform
 	throttle int // times each call is throttled before it has an effect
-	left     int
-	log      []string
-	streams  int
+
+	mu        sync.Mutex
+	throttled map[string]int
+	log       []string
 }
 
 func (a *recordingAPI) call(format string, args ...any) error {
-	if a.left > 0 {
-		a.left--
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	text := fmt.Sprintf(format, args...)
+	if a.throttled[text] < a.throttle && !strings.HasPrefix(text, "encoding ") {
+		a.throttled[text]++
 		return &bitmovin.APIError{Status: 429}
 	}
-	a.left = a.throttle
-	a.log = append(a.log, fmt.Sprintf(format, args...))
+	a.log = append(a.log, text)
 	return nil
 }
 
@@ -36,12 +42,8 @@ func (a *recordingAPI) CreateEncoding(_ context.Context, e bitmovin.Encoding) (b
 }
 
 func (a *recordingAPI) CreateStream(_ context.Context, id bitmovin.EncodingID, s bitmovin.Stream) (bitmovin.Stream, error) {
-	err := a.call("stream of %s: %s from %s", id, s.CodecConfigID, s.InputStreams[0].InputPath)
-	if err == nil {
-		a.streams++
-	}
-	s.ID = bitmovin.StreamID(fmt.Sprintf("s%d", a.streams))
-	return s, err
+	s.ID = bitmovin.StreamID("stream-" + s.CodecConfigID)
+	return s, a.call("stream of %s: %s from %s", id, s.CodecConfigID, s.InputStreams[0].InputPath)
 }
 
 func (a *recordingAPI) CreateMuxing(_ context.Context, id bitmovin.EncodingID, m bitmovin.Muxing) (bitmovin.Muxing, error) {
@@ -60,8 +62,8 @@ func (a *recordingAPI) CreateHLSManifest(_ context.Context, r bitmovin.ManifestR
 	return "hls", a.call("HLS of %s: %s", r.EncodingID, r.ManifestName)
 }
 
-// The parts of an encoding are created in the order of the recipe, one call each, and a call that
-// is throttled is repeated.
+// The parts of an encoding are created with one call each, and a call that is throttled is repeated.
+// What needs another part follows it.
 func TestConfigure(t *testing.T) {
 	recipe := &job.Recipe{
 		Region:    "AWS_EU_WEST_1",
@@ -77,7 +79,7 @@ func TestConfigure(t *testing.T) {
 	}
 	var logs [2][]string
 	for throttle := range logs {
-		api := &recordingAPI{throttle: throttle}
+		api := &recordingAPI{throttle: throttle, throttled: map[string]int{}}
 		p := New(Config{Platform: api, Store: &fakeStore{}})
 		id, err := p.CreateEncoding(t.Context(), recipe, j)
 		if err != nil {
@@ -91,22 +93,33 @@ func TestConfigure(t *testing.T) {
 		if r := StartRequest(&job.Batch{Priority: 70, Recipe: recipe}, j); len(r.VODDashManifests) != 1 || len(r.VODHLSManifests) != 1 || *r.Scheduling.Priority != 70 {
 			t.Errorf("the start has %+v", r)
 		}
+		for _, pair := range [][2]string{{"stream of e: v", "FMP4 of e: [stream-v]"}, {"stream of e: a", "FMP4 of e: [stream-a]"}, {"stream of e: a", "MP4"}, {"stream of e: v", "MP4"}} {
+			if indexOf(api.log, pair[0]) > indexOf(api.log, pair[1]) {
+				t.Errorf("%q comes after %q", pair[0], pair[1])
+			}
+		}
+		slices.Sort(api.log)
 		logs[throttle] = api.log
 	}
 	if diff := cmp.Diff(logs[0], logs[1]); diff != "" {
 		t.Errorf("throttled (-without +with):\n%s", diff)
 	}
 	want := []string{
-		"encoding film [b/1] [stoker stoker-instance] in AWS_EU_WEST_1",
-		"stream of e: v from masters/a.mov",
-		"FMP4 of e: [s1] to base/out/a/video/720 ",
-		"stream of e: a from masters/a.mov",
-		"FMP4 of e: [s2] to base/out/a/audio/128 ",
-		"MP4 of e: [s1 s2] to base/out/a/video/720 720.mp4",
 		"DASH of e: stream.mpd",
+		"FMP4 of e: [stream-a] to base/out/a/audio/128 ",
+		"FMP4 of e: [stream-v] to base/out/a/video/720 ",
 		"HLS of e: master.m3u8",
+		"MP4 of e: [stream-v stream-a] to base/out/a/video/720 720.mp4",
+		"encoding film [b/1] [stoker stoker-instance] in AWS_EU_WEST_1",
+		"stream of e: a from masters/a.mov",
+		"stream of e: v from masters/a.mov",
 	}
 	if diff := cmp.Diff(want, logs[0]); diff != "" {
 		t.Errorf("calls (-want +got):\n%s", diff)
 	}
+}
+
+// indexOf is the place of the first text with a prefix; -1 if there is none.
+func indexOf(texts []string, prefix string) int {
+	return slices.IndexFunc(texts, func(s string) bool { return strings.HasPrefix(s, prefix) })
 }

@@ -34,6 +34,7 @@ type Provisioner struct {
 	accountID string
 	platform  Platform
 	store     ResourceStore
+	clock     clock.Clock
 	storages  map[resourceKind]map[string]Storage // by name
 	resources *resourceCache
 }
@@ -41,7 +42,7 @@ type Provisioner struct {
 // New returns a provisioner that has verified nothing yet.
 func New(c Config) *Provisioner {
 	return &Provisioner{
-		accountID: c.AccountID, platform: c.Platform, store: c.Store,
+		accountID: c.AccountID, platform: c.Platform, store: c.Store, clock: clock.Or(c.Clock),
 		storages: map[resourceKind]map[string]Storage{kindInput: c.Inputs, kindOutput: c.Outputs},
 		resources: &resourceCache{
 			accountID: c.AccountID, platform: c.Platform, store: c.Store, clock: clock.Or(c.Clock),
