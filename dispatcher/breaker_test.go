@@ -135,14 +135,14 @@ func TestLimit(t *testing.T) {
 	if got := target(now); got != 10 {
 		t.Fatalf("target %d, want 10", got)
 	}
-	l.noteRefused(4, now)
+	l.noteRefused(4, now, now)
 	l.noteAccepted()
-	l.noteRefused(4, now)
+	l.noteRefused(4, now, now)
 	if got := target(now); got != 10 || !l.fullUntil.After(now) {
 		t.Fatalf("after 8004s that did not last: target %d, full until %v", got, l.fullUntil)
 	}
 	for range refusalsToShrink {
-		l.noteRefused(4, now)
+		l.noteRefused(4, now, now)
 	}
 	if got := target(now); got != 4 {
 		t.Fatalf("after 8004 again and again with 4 accepted: target %d", got)
@@ -153,7 +153,7 @@ func TestLimit(t *testing.T) {
 	if got := target(now.Add(time.Hour)); got != 10 {
 		t.Errorf("an hour later: target %d, want 10", got)
 	}
-	l.noteRefused(0, now.Add(time.Hour)) // it has grown: one is enough
+	l.noteRefused(0, now.Add(time.Hour), now.Add(time.Hour)) // it has grown: one is enough
 	if got := target(now.Add(time.Hour)); got != 1 {
 		t.Errorf("with nothing accepted: target %d, want 1: it must go on trying", got)
 	}

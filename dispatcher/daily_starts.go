@@ -2,6 +2,7 @@ package dispatcher
 
 import (
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/stokerd/stoker/job"
@@ -18,6 +19,14 @@ type dailyStarts struct {
 
 // usedUp reports whether the account has made all starts of the day.
 func (s *dailyStarts) usedUp() bool { return s.max > 0 && s.counted.Counted() >= s.max }
+
+// left is how many more starts the account may make today.
+func (s *dailyStarts) left() int {
+	if s.max == 0 {
+		return math.MaxInt
+	}
+	return max(s.max-s.counted.Counted(), 0)
+}
 
 // dayEnd is when the counted day ends.
 func (s *dailyStarts) dayEnd() time.Time { return s.counted.Day.Add(24 * time.Hour) }

@@ -4,22 +4,31 @@ import (
 	"slices"
 	"time"
 
+	"github.com/stokerd/stoker/bitmovin"
 	"github.com/stokerd/stoker/job"
 )
 
 // How many tasks of a kind may be under way side by side on one account.
 const (
-	maxPrepares      = 8
-	maxPolls         = 16
+	maxStarts        = 64
+	maxPrepares      = 64
+	maxPolls         = 64
 	maxNoStatusPolls = 8 // of these, of encodings about which the platform gives no answer
 	maxStops         = 8
 	maxReprioritizes = 4
 	maxDeletes       = 2
 )
 
-// startSpacing is how long no other start begins after one has, so that the platform sees
-// starts in dispatch order. A start that takes longer is not waited for.
-const startSpacing = time.Second
+// startPatience is how long a start is waited for before others begin beyond those that are to be
+// under way side by side.
+const startPatience = time.Second
+
+// budgetPatience is how long a job keeps those of a lower priority from being started while it
+// waits for the budget of its calls.
+const budgetPatience = time.Second
+
+// unsentPause is when to look again whether a start of higher priority has been sent.
+const unsentPause = 20 * time.Millisecond
 
 // configuringHold is how long a job that is being configured keeps its place in the dispatch
 // order. Then the jobs behind it that are ready are started first.
@@ -34,12 +43,15 @@ type view struct {
 	probeDue      time.Time // while the breaker is open
 	wantsPing     bool      // so many calls fail that a ping has to tell whether it is an outage
 	pingDue       time.Time
-	paused        bool      // nothing is configured or started
-	target        int       // how many encodings should be queued
-	fullUntil     time.Time // no start before: the platform's queue was full
-	startBegan    time.Time // when the latest start began that is under way; zero if none is
-	countFresh    bool      // the platform's queue has been counted recently
-	foreign       int       // other people's encodings in it
+	paused        bool            // nothing is configured or started
+	target        int             // how many encodings should be queued
+	fullUntil     time.Time       // no start before: the platform's queue was full
+	startsAhead   int             // how many starts should be under way side by side
+	startsToday   int             // how many more may begin today
+	startBudget   bitmovin.Budget // of the calls that start what is prepared
+	createBudget  bitmovin.Budget // of the calls that create encodings, from templates or to configure them
+	countFresh    bool            // the platform's queue has been counted recently
+	foreign       int             // other people's encodings in it
 	countDue      time.Time
 	listDue       time.Time // list what runs
 	sweepDue      time.Time // reconcile, or look for orphans
@@ -66,6 +78,7 @@ type candidate struct {
 	id         job.ID
 	prepared   bool
 	template   bool // it has a template, and needs no configuring
+	priority   int
 	notStarted bool // it certainly has not been started without the job table knowing
 	asked      bool // the platform was asked whether it has been, and could not say no
 	task       taskKind
@@ -80,7 +93,11 @@ type candidate struct {
 type inFlightJob struct {
 	id            job.ID
 	state         job.State
-	starting      bool // its start has not been answered yet
+	starting      bool      // its start has not been answered yet
+	unsent        bool      // the call of its start has not left yet
+	startBegan    time.Time // when that task began
+	priority      int       // of its batch, when that task began
+	template      bool
 	ran           bool // an encoder took it, so that it holds no place in the queue
 	unknownStatus bool // its encoding shows a status that this version does not know
 	mayBeQueued   bool // such an encoding may be counted as queued by the platform
@@ -101,7 +118,10 @@ type orphan struct {
 
 // plan is what to do now, and when to decide again at the latest.
 type plan struct {
-	starts   []job.ID // at most one
+	starts []job.ID // in dispatch order
+	// urgent is the highest priority of a job that waits to be started: no start of a lower
+	// one may be sent any more. -1 if none waits.
+	urgent   int
 	confirms []job.ID // ask whether it has been started; at most one
 	prepares []job.ID
 	polls    []job.ID
@@ -123,7 +143,7 @@ type plan struct {
 // this order: stop, start, poll, count, configure. It never starts more encodings than the
 // queue has free places.
 func decide(v view) plan {
-	p := plan{wake: v.now.Add(time.Minute)}
+	p := plan{wake: v.now.Add(time.Minute), urgent: -1}
 	if !v.breakerClosed {
 		if v.busy[taskProbe] == 0 {
 			p.probe = p.due(v.now, v.probeDue)
@@ -246,32 +266,107 @@ func (v view) freePlaces() int {
 	return v.target - held
 }
 
-// startNext starts the next job in dispatch order. A job that is being configured keeps its
-// place for a while; then the jobs behind it go first.
+// startNext starts the next jobs in dispatch order, side by side: as many as there are free places,
+// as their calls may leave at once, and as the way to the platform needs. A job that is being
+// configured keeps its place for a while; then the jobs behind it go first.
+//
+// No start of a lower priority begins before those of a higher one have been sent. Starts of one
+// priority may overtake each other by the time of one call.
 func (p *plan) startNext(v view) {
+	underWay := v.countStarts(p)
+	p.urgent = underWay.urgent
 	free := v.freePlaces()
 	if free <= 0 || !v.countFresh || !p.due(v.now, v.fullUntil) {
+		p.noteUrgent(v)
 		return
 	}
-	if !v.startBegan.IsZero() && !p.due(v.now, v.startBegan.Add(startSpacing)) {
-		return
-	}
+	begin := min(v.startsAhead-underWay.count, maxStarts-v.busy[taskStart], v.startsToday-v.busy[taskStart])
+	calls := map[bool]int{true: v.createBudget.Free - underWay.unsentTemplates, false: v.startBudget.Free - underWay.unsentStarts}
 	for _, c := range v.candidates {
-		switch {
-		case free <= 0:
+		if free <= 0 {
 			return
+		}
+		switch {
 		case c.task == taskPrepare && !p.due(v.now, c.taskSince.Add(configuringHold)):
 			free--
 		case c.template && !p.due(v.now, v.prepareAfter):
 		case !v.reconciled && !c.notStarted:
-			if v.reconcileSlow && (c.prepared || c.template) && !c.asked && c.task == taskNone && v.busy[taskConfirm] == 0 && len(p.confirms) == 0 && p.due(v.now, c.notBefore) {
+			if v.reconcileSlow && c.isReady() && !c.asked && v.busy[taskConfirm] == 0 && len(p.confirms) == 0 && p.due(v.now, c.notBefore) {
 				p.confirms = append(p.confirms, c.id)
 			}
-		case c.task == taskNone && (c.prepared || c.template) && p.due(v.now, c.notBefore):
+		case c.isReady() && p.due(v.now, c.notBefore):
+			if c.priority < p.urgent { // those of higher priority have not been sent yet
+				p.due(v.now, v.now.Add(unsentPause))
+				return
+			}
+			next := v.nextCall(c.template)
+			if calls[c.template] <= 0 && !p.due(v.now, next) && next.Sub(v.now) > budgetPatience {
+				continue // the calls of others do not wait for it
+			}
+			p.urgent = c.priority
+			if begin <= 0 || calls[c.template] <= 0 {
+				return
+			}
 			p.starts = append(p.starts, c.id)
+			free--
+			begin--
+			calls[c.template]--
+		}
+	}
+}
+
+// nextCall is when another call may leave that starts a job, if none may now.
+func (v view) nextCall(template bool) time.Time {
+	b := v.startBudget
+	if template {
+		b = v.createBudget
+	}
+	if b.Next.After(v.now) {
+		return b.Next
+	}
+	return v.now.Add(time.Minute / time.Duration(max(b.PerMinute, 1))) // what is free is used right now
+}
+
+// noteUrgent notes the priority of the job that would be started if there were a place.
+func (p *plan) noteUrgent(v view) {
+	for _, c := range v.candidates {
+		if c.isReady() && (v.reconciled || c.notStarted) && !c.notBefore.After(v.now) && (!c.template || !v.prepareAfter.After(v.now)) {
+			p.urgent = max(p.urgent, c.priority)
 			return
 		}
 	}
+}
+
+// isReady reports whether the job can be started with one call.
+func (c candidate) isReady() bool { return c.task == taskNone && (c.prepared || c.template) }
+
+// startsUnderWay are the starts that have begun and not ended.
+type startsUnderWay struct {
+	count                         int // without those that take too long to be waited for
+	unsentStarts, unsentTemplates int // their calls have not left
+	urgent                        int // the highest priority of those; -1 if there is none
+}
+
+// countStarts counts the starts under way.
+func (v view) countStarts(p *plan) startsUnderWay {
+	n := startsUnderWay{urgent: -1}
+	for _, s := range v.inFlight {
+		if s.task != taskStart {
+			continue
+		}
+		if s.unsent {
+			n.urgent = max(n.urgent, s.priority)
+			if s.template {
+				n.unsentTemplates++
+			} else {
+				n.unsentStarts++
+			}
+		}
+		if !p.due(v.now, s.startBegan.Add(startPatience)) {
+			n.count++
+		}
+	}
+	return n
 }
 
 // prepareAhead configures encodings before there is a place for them, so that filling a free
@@ -280,10 +375,14 @@ func (p *plan) prepareAhead(v view) {
 	if !p.due(v.now, v.prepareAfter) {
 		return
 	}
-	prepares, ahead := maxPrepares-v.busy[taskPrepare], 0
+	prepares, ahead := min(maxPrepares-v.busy[taskPrepare], v.createBudget.Free-p.templateStarts(v)), 0
 	trials := v.batchesOnTrial()
 	for _, c := range v.candidates {
-		if ahead >= v.prepareTarget || prepares <= 0 {
+		if ahead >= v.prepareTarget {
+			return
+		}
+		if prepares <= 0 {
+			p.due(v.now, v.nextCall(true))
 			return
 		}
 		switch {
@@ -298,6 +397,16 @@ func (p *plan) prepareAhead(v view) {
 			ahead++
 		}
 	}
+}
+
+// templateStarts is how many of the plan's starts use the budget of what creates encodings.
+func (p *plan) templateStarts(v view) (n int) {
+	for _, c := range v.candidates {
+		if c.template && slices.Contains(p.starts, c.id) {
+			n++
+		}
+	}
+	return n
 }
 
 // batchesOnTrial are the batches that have a job being configured.

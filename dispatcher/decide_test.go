@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"github.com/stokerd/stoker/bitmovin"
 	"github.com/stokerd/stoker/job"
 )
 
@@ -19,13 +20,16 @@ func ready() view {
 	return view{
 		now: now, breakerClosed: true, target: 3, countFresh: true, reconciled: true, prepareTarget: 6,
 		countDue: now.Add(time.Hour), sweepDue: now.Add(time.Hour),
+		startsAhead: 1, startsToday: 100,
+		startBudget:  bitmovin.Budget{PerMinute: 600, Free: 100, Next: now},
+		createBudget: bitmovin.Budget{PerMinute: 600, Free: 100, Next: now},
 	}
 }
 
 func waits(numbers ...int64) []candidate {
 	var list []candidate
 	for _, n := range numbers {
-		list = append(list, candidate{id: id(n), prepared: true})
+		list = append(list, candidate{id: id(n), prepared: true, priority: 50})
 	}
 	return list
 }
@@ -42,6 +46,9 @@ func TestDecideStarts(t *testing.T) {
 	queued := func(n int64) inFlightJob {
 		return inFlightJob{id: id(n), state: job.Queued, pollDue: now.Add(time.Hour)}
 	}
+	starting := func(n int64, priority int, ago time.Duration) inFlightJob {
+		return inFlightJob{id: id(n), state: job.Starting, task: taskStart, starting: true, startBegan: now.Add(-ago), priority: priority, pollDue: now.Add(time.Hour)}
+	}
 	for _, tt := range []struct {
 		name string
 		edit func(*view)
@@ -49,11 +56,35 @@ func TestDecideStarts(t *testing.T) {
 	}{
 		{"starts the next in dispatch order", func(v *view) { v.candidates = waits(7, 3, 9, 1) }, []int64{7}},
 		{"one after the other", func(v *view) {
-			v.candidates, v.startBegan = waits(3), now.Add(-startSpacing/2)
+			v.candidates, v.inFlight = waits(3), []inFlightJob{starting(1, 50, startPatience/2)}
 		}, nil},
 		{"but does not wait for one that hangs", func(v *view) {
-			v.candidates, v.startBegan = waits(3), now.Add(-startSpacing)
+			v.candidates, v.inFlight = waits(3), []inFlightJob{starting(1, 50, startPatience)}
 		}, []int64{3}},
+		{"side by side, as many as the way needs", func(v *view) {
+			v.target, v.startsAhead, v.candidates, v.inFlight = 9, 3, waits(2, 3, 4, 5), []inFlightJob{starting(1, 50, 0)}
+		}, []int64{2, 3}},
+		{"as many as may leave at once", func(v *view) {
+			v.target, v.startsAhead, v.candidates, v.startBudget.Free = 9, 9, waits(2, 3, 4, 5), 2
+		}, []int64{2, 3}},
+		{"no more in a day than it may", func(v *view) {
+			v.target, v.startsAhead, v.candidates, v.startsToday = 9, 9, waits(2, 3, 4, 5), 1
+		}, []int64{2}},
+		{"no lower priority beside a higher one", func(v *view) {
+			v.target, v.startsAhead, v.candidates = 9, 9, append(waits(2, 3), waits(4)...)
+			v.candidates[2].priority = 30
+		}, []int64{2, 3}},
+		{"no lower priority before a higher one was sent", func(v *view) {
+			v.target, v.startsAhead, v.candidates, v.inFlight = 9, 9, waits(4), []inFlightJob{starting(1, 80, 0)}
+			v.inFlight[0].unsent = true
+		}, nil},
+		{"but then", func(v *view) {
+			v.target, v.startsAhead, v.candidates, v.inFlight = 9, 9, waits(4), []inFlightJob{starting(1, 80, 0)}
+		}, []int64{4}},
+		{"a higher priority before a lower one was sent", func(v *view) {
+			v.target, v.startsAhead, v.candidates, v.inFlight = 9, 9, waits(4), []inFlightJob{starting(1, 30, 0)}
+			v.inFlight[0].unsent = true
+		}, []int64{4}},
 		{"leaves other people's places alone", func(v *view) { v.candidates, v.foreign = waits(1, 2, 3), 2 }, []int64{1}},
 		{"never exceeds the target", func(v *view) { v.candidates, v.foreign = waits(1), 9 }, nil},
 		{"counts its own queued jobs", func(v *view) {
@@ -257,6 +288,7 @@ func TestDecideNeverExceedsTheTarget(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		v := ready()
 		v.target = rapid.IntRange(1, 20).Draw(t, "target")
+		v.startsAhead = rapid.IntRange(1, 20).Draw(t, "starts side by side")
 		v.foreign = rapid.IntRange(0, 25).Draw(t, "foreign")
 		held := v.foreign
 		for n := range rapid.IntRange(0, 30).Draw(t, "live") {
@@ -279,7 +311,7 @@ func TestDecideNeverExceedsTheTarget(t *testing.T) {
 		if len(p.starts) > 0 && held+len(p.starts) > v.target {
 			t.Fatalf("%d held and %d started, with a target of %d", held, len(p.starts), v.target)
 		}
-		if len(p.starts) > 1 {
+		if len(p.starts) > v.startsAhead {
 			t.Fatalf("%d starts side by side", len(p.starts))
 		}
 		started := map[job.ID]bool{}

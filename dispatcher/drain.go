@@ -18,12 +18,17 @@ const (
 	maxSetupTime = 30 * time.Second
 	// averageOver is over how many values the averages run.
 	averageOver = 8
+	// startsOver is the time over which starts are counted.
+	startsOver = 5 * time.Second
 )
 
 // drainRate is what the loop has learnt about how fast encodings come and go.
 type drainRate struct {
 	runtime       time.Duration // how long encodings run, averaged; 0: not known yet
 	startTime     time.Duration // how long a start call takes, averaged
+	prepareTime   time.Duration // how long configuring a job takes, averaged
+	starts        float64       // accepted each second, averaged over startsOver, at latestStart
+	latestStart   time.Time
 	setupTime     time.Duration // how long the platform takes to queue a template, averaged
 	starvingTime  time.Time     // when encoders were last seen to be starving
 	headTakenTime time.Time     // when the queue was last seen to have lost its head
@@ -50,12 +55,32 @@ func (d *drainRate) noteSetup(took time.Duration) {
 	d.setupTime += (took - d.setupTime) / averageOver
 }
 
-// noteStartCall learns how long a start call took.
-func (d *drainRate) noteStartCall(took time.Duration) {
+// noteStartCall learns how long an accepted start took.
+func (d *drainRate) noteStartCall(took time.Duration, now time.Time) {
 	if d.startTime == 0 {
 		d.startTime = took
 	}
 	d.startTime += (took - d.startTime) / averageOver
+	d.starts = d.startsEachSecond(now) + 1/startsOver.Seconds()
+	d.latestStart = now
+}
+
+// startsEachSecond is how many starts are accepted each second.
+func (d *drainRate) startsEachSecond(now time.Time) float64 {
+	return d.starts * math.Exp(-now.Sub(d.latestStart).Seconds()/startsOver.Seconds())
+}
+
+// startsDuring is how many starts are accepted within a time.
+func (d *drainRate) startsDuring(span time.Duration, now time.Time) int {
+	return int(math.Ceil(d.startsEachSecond(now) * span.Seconds()))
+}
+
+// notePrepare learns how long it took to configure a job.
+func (d *drainRate) notePrepare(took time.Duration) {
+	if d.prepareTime == 0 {
+		d.prepareTime = took
+	}
+	d.prepareTime += (took - d.prepareTime) / averageOver
 }
 
 // queueNeeded is how many encodings should be queued while so many run, so that no encoder waits

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/stokerd/stoker/bitmovin"
 	"github.com/stokerd/stoker/job"
 )
 
@@ -62,9 +63,9 @@ func anyView(d *dice) view {
 		reconciled: d.yes(), reconcileSlow: d.yes(), prepareTarget: d.upTo(40), prepareAfter: d.moment(),
 		wantsPing: d.yes(), pingDue: d.moment(), wantsWalk: d.yes(), walkDue: d.moment(),
 	}
-	if d.yes() {
-		v.startBegan = d.moment()
-	}
+	v.startsAhead, v.startsToday = d.upTo(20), d.upTo(20)
+	v.startBudget = bitmovin.Budget{PerMinute: 600, Free: d.upTo(20), Next: d.moment()}
+	v.createBudget = bitmovin.Budget{PerMinute: 600, Free: d.upTo(20), Next: d.moment()}
 	for kind := range v.busy {
 		v.busy[kind] = d.upTo(20)
 	}
@@ -72,6 +73,7 @@ func anyView(d *dice) view {
 		v.candidates = append(v.candidates, candidate{
 			id: id(int64(n + 100)), prepared: d.yes(), template: d.yes(), notStarted: d.yes(), asked: d.yes(),
 			task: d.task(), taskSince: d.moment(), notBefore: d.moment(), trial: d.yes(),
+			priority: 50 - n/10,
 		})
 	}
 	onPlatform := []job.State{job.Starting, job.Queued, job.Running, job.Cancelling}
@@ -104,7 +106,7 @@ func checkPlan(t *testing.T, v view, p plan) {
 		kind        taskKind
 		chosen, max int
 	}{
-		{taskStart, len(p.starts), 1},
+		{taskStart, len(p.starts), min(maxStarts, v.startsAhead, v.startBudget.Free+v.createBudget.Free)},
 		{taskPrepare, len(p.prepares), maxPrepares},
 		{taskPoll, len(p.polls), maxPolls},
 		{taskStop, len(p.stops), maxStops},

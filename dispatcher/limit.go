@@ -23,6 +23,7 @@ type queueLimit struct {
 	effective  int
 	fullUntil  time.Time // no start before
 	refusals   int       // in a row
+	refuseTime time.Time // of the latest of them
 	changeTime time.Time
 	grown      bool // since the last accepted start: a single refusal shrinks it again
 }
@@ -36,9 +37,14 @@ func (l *queueLimit) setTarget(target int) {
 }
 
 // noteRefused records that a start was refused because the queue is full, while so many
-// encodings of everybody's were known to be queued.
-func (l *queueLimit) noteRefused(queued int, now time.Time) {
+// encodings of everybody's were known to be queued. Starts that were under way side by side
+// count as one.
+func (l *queueLimit) noteRefused(queued int, began, now time.Time) {
+	if l.refusals > 0 && began.Before(l.refuseTime) {
+		return
+	}
 	l.refusals++
+	l.refuseTime = now
 	if l.refusals >= refusalsToShrink || l.grown {
 		l.effective = max(1, min(queued, l.effective))
 		l.changeTime, l.grown = now, false

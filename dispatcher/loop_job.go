@@ -3,6 +3,7 @@ package dispatcher
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"time"
 
 	"github.com/stokerd/stoker/bitmovin"
@@ -24,6 +25,9 @@ func (l *accountLoop) spawnJobTask(ctx context.Context, kind taskKind, id job.ID
 	if t == nil {
 		t = &trackedJob{job: l.findNextJob(id), platformPriority: unknownPriority}
 		l.jobs.tracked[id] = t
+	}
+	if kind == taskStart {
+		t.sent = new(atomic.Bool)
 	}
 	t.task, t.taskSince, t.batch, t.batchFailures = kind, now, b, l.batchBackoffs.failures(b.ID)
 	walk := &l.walks.last
@@ -138,7 +142,7 @@ func (l *accountLoop) updateLimit(r taskResult) {
 	o := r.outcome
 	switch {
 	case bitmovin.QueueFull(o.callErr):
-		l.limit.noteRefused(l.queue.foreign+l.queue.countOwnPlaces(l.jobs.tracked, r.now), r.now)
+		l.limit.noteRefused(l.queue.foreign+l.queue.countOwnPlaces(l.jobs.tracked, r.now), r.tracked.taskSince, r.now)
 		l.queue.nextTime = r.now
 		r.tracked.clearFailure(taskStart, false) // the limit says when to go on
 		l.log.Info("the platform's queue is full", "effective_target", l.limit.effective, "until", l.limit.fullUntil)
@@ -151,7 +155,10 @@ func (l *accountLoop) updateLimit(r taskResult) {
 func (l *accountLoop) updateDrain(r taskResult) {
 	o := r.outcome
 	if r.kind == taskStart && o.called && o.callErr == nil && o.sharedErr == nil {
-		l.polls.drain.noteStartCall(r.now.Sub(r.tracked.taskSince))
+		l.polls.drain.noteStartCall(r.now.Sub(r.tracked.taskSince), r.now)
+	}
+	if r.kind == taskPrepare && o.job.Prepared() {
+		l.polls.drain.notePrepare(r.now.Sub(r.tracked.taskSince))
 	}
 	if o.setupTime > 0 {
 		l.polls.drain.noteSetup(o.setupTime)

@@ -147,7 +147,7 @@ func (l *accountLoop) readNextJobs(ctx context.Context, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	limit := jobsToPrepare(l.limit.wanted) + l.limit.wanted + l.jobs.countBackedOff(now)
+	limit := l.jobsToPrepare(now) + l.limit.wanted + l.jobs.countBackedOff(now)
 	jobs, err := l.store.NextJobs(ctx, l.accountID, now, limit, slices.Concat(skipped.always, skipped.whileOthers)...)
 	if err == nil && len(jobs) == 0 && len(skipped.whileOthers) > 0 {
 		jobs, err = l.store.NextJobs(ctx, l.accountID, now, limit, skipped.always...)

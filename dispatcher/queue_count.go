@@ -38,7 +38,7 @@ func (q *queueCount) mayContain(t *trackedJob) bool {
 // makeInFlight describes a tracked job for a decision.
 func (q *queueCount) makeInFlight(t *trackedJob, now time.Time) inFlightJob {
 	j := &t.job
-	return inFlightJob{
+	f := inFlightJob{
 		id:            j.ID,
 		state:         j.State,
 		starting:      j.State == job.Starting || j.Step == job.StepStart || t.task == taskStart,
@@ -51,6 +51,10 @@ func (q *queueCount) makeInFlight(t *trackedJob, now time.Time) inFlightJob {
 		task:          t.task,
 		pollDue:       t.nextPoll,
 	}
+	if t.task == taskStart && t.sent != nil {
+		f.unsent, f.startBegan, f.priority, f.template = !t.sent.Load(), t.taskSince, t.batch.Priority, t.batch.Template != nil
+	}
+	return f
 }
 
 // countOwnPlaces counts the places in the queue that are ours, or may be.

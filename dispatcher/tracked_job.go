@@ -2,6 +2,7 @@ package dispatcher
 
 import (
 	"cmp"
+	"sync/atomic"
 	"time"
 
 	"github.com/stokerd/stoker/bitmovin"
@@ -37,6 +38,7 @@ type trackedJob struct {
 
 	task      taskKind
 	taskSince time.Time
+	sent      *atomic.Bool // the call of the start under way has left
 	nextPoll  time.Time
 	lastPoll  time.Time
 	notBefore time.Time // no task before, after a failure that is not the job's

@@ -1,14 +1,24 @@
 package dispatcher
 
 import (
+	"math"
 	"time"
 
+	"github.com/stokerd/stoker/bitmovin"
 	"github.com/stokerd/stoker/job"
 )
 
-// jobsToPrepare is how many jobs to keep prepared for a queue target: enough for the next few
-// free places, and few enough to be discarded without regret when they are cancelled.
-func jobsToPrepare(target int) int { return min(max(2*target, 4), 64) }
+// jobsToPrepare is how many jobs to keep prepared, or in preparation, for a queue target: enough for
+// the next few free places and for those that become free while a job is configured, and few
+// enough to be discarded without regret when they are cancelled.
+func jobsToPrepare(target, startedMeanwhile int) int {
+	return min(max(2*target, 4), 64) + min(startedMeanwhile, 64)
+}
+
+// jobsToPrepare is how many jobs to keep prepared at the rate at which jobs are started now.
+func (l *accountLoop) jobsToPrepare(now time.Time) int {
+	return jobsToPrepare(l.limit.wanted, l.polls.drain.startsDuring(l.polls.drain.prepareTime, now))
+}
 
 // prepareDecision brings up to date what depends on the time: when the queue's head is polled,
 // and the target.
@@ -19,6 +29,16 @@ func (l *accountLoop) prepareDecision(now time.Time) {
 		l.limit.setTarget(l.auto.chooseTarget(l.polls.drain, running, DefaultQueueTarget, l.queueTarget, now))
 	}
 	l.limit.grow(now)
+}
+
+// startsAhead is how many starts should be under way side by side: as many as may leave while one
+// is answered, and one more. While the platform says that its queue is full it is one.
+func (l *accountLoop) startsAhead() int {
+	if l.limit.refusals > 0 || l.limit.grown {
+		return 1
+	}
+	perSecond := float64(l.worker.readBudget(bitmovin.ClassStart).PerMinute) / 60
+	return 1 + int(math.Ceil(perSecond*l.polls.drain.startTime.Seconds()))
 }
 
 // collectView collects everything on which a decision depends. It changes nothing.
@@ -37,7 +57,11 @@ func (l *accountLoop) collectView(now time.Time) view {
 		sweepDue:      l.reconciliation.due,
 		reconciled:    l.reconciliation.done,
 		reconcileSlow: now.Sub(l.reconciliation.loadTime) >= l.worker.settle,
-		prepareTarget: jobsToPrepare(l.limit.wanted),
+		prepareTarget: l.jobsToPrepare(now),
+		startsAhead:   l.startsAhead(),
+		startsToday:   l.dailyStarts.left(),
+		startBudget:   l.worker.readBudget(bitmovin.ClassStart),
+		createBudget:  l.worker.readBudget(bitmovin.ClassEncodingCreate),
 		wantsWalk:     l.walks.wanted(l.jobs.tracked, l.worker.settle, now),
 		walkDue:       l.walks.due,
 		busy:          l.tasks.underWay,
@@ -52,9 +76,6 @@ func (l *accountLoop) collectView(now time.Time) view {
 		}
 	}
 	for _, t := range l.jobs.tracked {
-		if t.task == taskStart && t.taskSince.After(v.startBegan) {
-			v.startBegan = t.taskSince
-		}
 		if t.job.State.OnPlatform() || t.task == taskStart {
 			f := l.queue.makeInFlight(t, now)
 			f.wrongPriority = l.jobs.hasWrongPriority(t) && !t.notBefore.After(now)
@@ -70,7 +91,7 @@ func (l *accountLoop) collectView(now time.Time) view {
 // makeCandidate makes a candidate of one of the next jobs; false if the loop knows that the job
 // does not wait any more.
 func (l *accountLoop) makeCandidate(j job.Job, now time.Time) (c candidate, waits bool) {
-	c = candidate{id: j.ID, prepared: j.Prepared(), template: l.jobs.hasTemplate(j.ID.Batch)}
+	c = candidate{id: j.ID, prepared: j.Prepared(), template: l.jobs.hasTemplate(j.ID.Batch), priority: l.jobs.batchPriority(j.ID.Batch)}
 	c.notStarted = l.reconciliation.isNew(l.jobs.batches[j.ID.Batch])
 	c.trial = l.batchBackoffs.onTrial(j.ID.Batch)
 	if answer, ok := l.reconciliation.confirmations[j.ID]; ok && answer.name == l.jobs.nextEncodingName(&j) {

@@ -25,6 +25,9 @@ type worker struct {
 	clock   clock.Clock
 	settle  time.Duration
 
+	// urgent is the highest priority of a job that waits to be started, as the loop decided last.
+	urgent atomic.Int64
+
 	provisioner *provision.Provisioner
 	encodings   *encodingList
 	startLookup startLookup
@@ -56,6 +59,11 @@ func (c Config) provision(a Account) provision.Config {
 
 // now is the present by the dispatcher's clock.
 func (w *worker) now() time.Time { return w.clock.Now() }
+
+// readBudget tells how many calls of a class may leave.
+func (w *worker) readBudget(class bitmovin.Class) bitmovin.Budget {
+	return w.account.Client.RateGovernor().ReadBudget(class)
+}
 
 // ping makes the cheapest call there is, to see whether the platform answers.
 func (w *worker) ping(ctx context.Context) error { return w.account.Client.Ping(ctx) }

@@ -17,36 +17,52 @@ func (e withdrawnError) Error() string { return "withdrawn while it waited for i
 
 // startPermit is the right to make a start that has been recorded. A start waits for the budget
 // of its API key, for a minute when the platform throttles. Meanwhile its job can be
-// cancelled, its batch or account paused, or the dispatcher stopped. So the client asks for
-// the permit when the call is about to be sent, and the job table decides.
-func (w *worker) startPermit(ctx context.Context, intent job.Job) bitmovin.Permit {
+// cancelled, its batch or account paused, the dispatcher stopped, or a job of higher priority
+// can have become ready. So the client asks for the permit when the call is about to be sent,
+// and the job table decides. The start counts as sent once it has been permitted.
+func (w *worker) startPermit(ctx context.Context, t trackedJob) bitmovin.Permit {
 	return func() error {
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
+		if t.sent.Load() { // the client asks again when it has a connection
+			return w.checkIntent(ctx, t.job)
 		}
-		j, err := w.store.Job(ctx, intent.ID)
-		if err != nil {
-			return err
+		if int64(t.batch.Priority) < w.urgent.Load() {
+			return withdrawnError{"a job of higher priority is started first"}
 		}
-		if j.State != job.Starting || j.Step != job.StepStart || j.Attempt != intent.Attempt {
-			return withdrawnError{"the job is " + string(j.State)}
+		err := w.checkIntent(ctx, t.job)
+		if err == nil {
+			t.sent.Store(true)
 		}
-		b, err := w.store.Batch(ctx, intent.ID.Batch)
-		if err != nil {
-			return err
-		}
-		if !b.State.Dispatches() {
-			return withdrawnError{"the batch is " + string(b.State)}
-		}
-		account, err := w.store.AccountSettings(ctx, w.account.ID)
-		if err != nil {
-			return err
-		}
-		if account.Paused {
-			return withdrawnError{"the account is paused"}
-		}
-		return w.checkDailyStarts(ctx)
+		return err
 	}
+}
+
+// checkIntent returns an error if a start that has been recorded must not be made any more.
+func (w *worker) checkIntent(ctx context.Context, intent job.Job) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	j, err := w.store.Job(ctx, intent.ID)
+	if err != nil {
+		return err
+	}
+	if j.State != job.Starting || j.Step != job.StepStart || j.Attempt != intent.Attempt {
+		return withdrawnError{"the job is " + string(j.State)}
+	}
+	b, err := w.store.Batch(ctx, intent.ID.Batch)
+	if err != nil {
+		return err
+	}
+	if !b.State.Dispatches() {
+		return withdrawnError{"the batch is " + string(b.State)}
+	}
+	account, err := w.store.AccountSettings(ctx, w.account.ID)
+	if err != nil {
+		return err
+	}
+	if account.Paused {
+		return withdrawnError{"the account is paused"}
+	}
+	return w.checkDailyStarts(ctx)
 }
 
 // checkDailyStarts returns an error if a start that has been recorded exceeds the account's limit

@@ -33,7 +33,7 @@ func (w *worker) start(ctx context.Context, t trackedJob) outcome {
 	}
 	t.job = j
 	request := provision.StartRequest(&t.batch.Batch, &j)
-	err = w.account.Client.StartEncoding(ctx, bitmovin.EncodingID(j.EncodingID), request, w.startPermit(ctx, j))
+	err = w.account.Client.StartEncoding(ctx, bitmovin.EncodingID(j.EncodingID), request, w.startPermit(ctx, t))
 	o := startOutcome(err)
 	if o.job, o.storeErr = w.recordStart(ctx, t, err); o.storeErr != nil {
 		o.job = j // it stays STARTING until the platform has been asked

@@ -38,7 +38,7 @@ func (w *worker) startTemplate(ctx context.Context, t trackedJob) outcome {
 		j, storeErr = w.updateJob(ctx, j.ID, func(u *job.Update) error { return u.StartRefused(f, t.batch.rules(0), f.Time) })
 		return outcome{job: j, storeErr: storeErr}
 	}
-	encoding, err := w.account.Client.StartTemplate(ctx, text, w.startPermit(ctx, j))
+	encoding, err := w.account.Client.StartTemplate(ctx, text, w.startPermit(ctx, t))
 	o := startOutcome(err)
 	if err == nil && w.belongsToJob(ctx, string(encoding)) {
 		err = fmt.Errorf("start a template: encoding %s: %w", encoding, errOtherObject)
