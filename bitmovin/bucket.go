@@ -53,7 +53,7 @@ func newBucket(perMinute int, c clock.Clock) *bucket {
 	slow, _ := steadyRates(perMinute)
 	return &bucket{
 		clock: c, limit: perMinute, tokens: rate.NewLimiter(slow, burstOf(perMinute)),
-		window: callWindow{times: make([]time.Time, perMinute-slack(perMinute))},
+		window: callWindow{limit: perMinute - slack(perMinute)},
 	}
 }
 
