@@ -30,7 +30,7 @@ func longWalk(t *testing.T, submit func(w *world, n int) job.Batch) {
 	t.Helper()
 	many := 100_000
 	if testing.Short() {
-		many = 25_000 // under the race detector
+		many = 30_000 // under the race detector
 	}
 	sim := &simulator.Simulator{Seed: 1, Encoders: 3, Duration: time.Minute, Latency: 50 * time.Millisecond, TakeAnyStart: true}
 	var starts atomic.Int64

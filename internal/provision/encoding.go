@@ -205,7 +205,7 @@ func (b encodingBuilder) outputs(directory string) []bitmovin.EncodingOutput {
 }
 
 // throttledRetries is how often a throttled call is repeated before its error is returned.
-const throttledRetries = 3
+const throttledRetries = 10
 
 // retryThrottled repeats a call that the platform throttled: the call had no effect, and
 // giving up would throw away what has been configured already. The client's governor waits
