@@ -40,7 +40,7 @@ type accountLoop struct {
 	settings    job.AccountSettings
 	dailyStarts dailyStarts
 	jobs        *jobTracker
-	nextJobs    []job.Job // waiting jobs in dispatch order
+	line        line
 	nextDueTime time.Time // when there may be more of them; zero: no such time is known
 	orphans     map[string]*orphanDeletion
 

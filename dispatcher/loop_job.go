@@ -23,7 +23,8 @@ func (l *accountLoop) spawnJobTask(ctx context.Context, kind taskKind, id job.ID
 	}
 	t := l.jobs.tracked[id]
 	if t == nil {
-		t = &trackedJob{job: l.findNextJob(id), platformPriority: unknownPriority}
+		j, _ := l.line.find(id)
+		t = &trackedJob{job: j, platformPriority: unknownPriority}
 		l.jobs.tracked[id] = t
 	}
 	if kind == taskStart {
@@ -37,16 +38,6 @@ func (l *accountLoop) spawnJobTask(ctx context.Context, kind taskKind, id job.ID
 		o := do(ctx, snapshot)
 		return func() { l.finishJobTask(kind, id, o) }
 	})
-}
-
-// findNextJob returns one of the next jobs.
-func (l *accountLoop) findNextJob(id job.ID) job.Job {
-	for _, j := range l.nextJobs {
-		if j.ID == id {
-			return j
-		}
-	}
-	return job.Job{ID: id}
 }
 
 // finishJobTask passes the result of a job's task to everything that learns from it. Each of
@@ -177,8 +168,17 @@ func (l *accountLoop) markOutdated(r taskResult) {
 	if after.State == job.Waiting || after.State == job.Cancelled {
 		l.outdated.orphans = true
 	}
-	failed := r.outcome.retryReason() != nil && before.State == job.Waiting // other jobs go first meanwhile
-	if failed || before.State != after.State || before.EncodingID != after.EncodingID || after.Prepared() {
+	l.line.changed = l.line.changed || before.State != after.State
+	switch {
+	case r.outcome.retryReason() != nil && before.State == job.Waiting: // other jobs go first meanwhile
+		l.outdated.nextJobs = true
+	case after.State != job.Waiting:
+		l.line.leave(after.ID)
+		if after.State == job.Failed { // its batch may have paused itself
+			l.outdated.nextJobs = true
+		}
+	case before.State == job.Waiting && after.Prepared(): // it keeps its place
+	case before.Version != after.Version:
 		l.outdated.nextJobs = true
 	}
 }

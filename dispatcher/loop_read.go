@@ -77,7 +77,7 @@ func (l *accountLoop) read(ctx context.Context, now time.Time) error {
 			return err
 		}
 	}
-	if l.outdated.nextJobs || (!l.nextDueTime.IsZero() && !l.nextDueTime.After(now)) {
+	if l.outdated.nextJobs || l.line.isOutdated(l.lineNeeded(now), now) || (!l.nextDueTime.IsZero() && !l.nextDueTime.After(now)) {
 		return l.readNextJobs(ctx, now)
 	}
 	return nil
@@ -140,6 +140,11 @@ func (l *accountLoop) readInFlight(ctx context.Context, now time.Time) error {
 	return nil
 }
 
+// lineNeeded is how many waiting jobs a decision may have to do with.
+func (l *accountLoop) lineNeeded(now time.Time) int {
+	return l.jobsToPrepare(now) + l.limit.wanted + l.jobs.countBackedOff(now)
+}
+
 // readNextJobs reads the waiting jobs that are next in dispatch order, without those of skipped
 // batches.
 func (l *accountLoop) readNextJobs(ctx context.Context, now time.Time) error {
@@ -147,7 +152,7 @@ func (l *accountLoop) readNextJobs(ctx context.Context, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	limit := l.jobsToPrepare(now) + l.limit.wanted + l.jobs.countBackedOff(now)
+	limit := 2 * l.lineNeeded(now)
 	jobs, err := l.store.NextJobs(ctx, l.accountID, now, limit, slices.Concat(skipped.always, skipped.whileOthers)...)
 	if err == nil && len(jobs) == 0 && len(skipped.whileOthers) > 0 {
 		jobs, err = l.store.NextJobs(ctx, l.accountID, now, limit, skipped.always...)
@@ -164,11 +169,11 @@ func (l *accountLoop) readNextJobs(ctx context.Context, now time.Time) error {
 			return err
 		}
 	}
-	if len(l.nextJobs) == 0 && len(jobs) > 0 && !l.queue.time.IsZero() {
+	if l.line.count() == 0 && len(jobs) > 0 && !l.queue.time.IsZero() {
 		// The queue was counted only rarely while there was nothing to start.
 		l.queue.time, l.queue.nextTime = time.Time{}, l.queue.time.Add(minCountInterval)
 	}
-	l.nextJobs, l.nextDueTime, l.outdated.nextJobs = jobs, earlier(due, skipped.until), false
+	l.line, l.nextDueTime, l.outdated.nextJobs = newLine(jobs, limit, now), earlier(due, skipped.until), false
 	return nil
 }
 

@@ -49,7 +49,7 @@ func (l *accountLoop) applySweep(kind taskKind, began time.Time, err error) {
 // spawnConfirm asks whether a waiting job has been started without the job table knowing.
 func (l *accountLoop) spawnConfirm(ctx context.Context, id job.ID, now time.Time) {
 	reference, ok := l.jobs.findReference()
-	j := l.findNextJob(id)
+	j, _ := l.line.find(id)
 	name := l.jobs.nextEncodingName(&j)
 	l.spawnJobTask(ctx, taskConfirm, id, now, func(ctx context.Context, t trackedJob) outcome {
 		o := l.worker.confirmNotStarted(ctx, t, name, reference, ok)

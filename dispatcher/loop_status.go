@@ -33,7 +33,7 @@ func (l *accountLoop) publishStatus(v *view) {
 		MaxStartsPerDay:      l.dailyStarts.max,
 		StartsTodayCount:     l.dailyStarts.counted.Counted(),
 		Settle:               l.worker.settle,
-		InLineCount:          len(l.nextJobs),
+		InLineCount:          l.line.count(),
 		NextDueTime:          l.nextDueTime,
 		Organisation:         l.accountBackoff.problem(),
 		Waits:                l.jobs.waitReasons(),

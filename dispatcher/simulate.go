@@ -88,5 +88,5 @@ func (l *accountLoop) ensureShared(ctx context.Context, sim *clock.Simulation) (
 
 // isIdle reports whether there is nothing left to do, and nothing to come.
 func (l *accountLoop) isIdle() bool {
-	return l.reconciliation.done && len(l.jobs.tracked) == 0 && len(l.nextJobs) == 0 && l.nextDueTime.IsZero() && l.outdated == outdated{}
+	return l.reconciliation.done && len(l.jobs.tracked) == 0 && l.line.count() == 0 && l.nextDueTime.IsZero() && l.outdated == outdated{}
 }

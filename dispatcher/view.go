@@ -70,16 +70,23 @@ func (l *accountLoop) collectView(now time.Time) view {
 	if l.accountBackoff.until.After(now) {
 		v.prepareAfter = l.accountBackoff.until
 	}
-	for _, j := range l.nextJobs {
-		if c, waits := l.makeCandidate(j, now); waits {
-			v.candidates = append(v.candidates, c)
-		}
-	}
 	for _, t := range l.jobs.tracked {
 		if t.job.State.OnPlatform() || t.task == taskStart {
 			f := l.queue.makeInFlight(t, now)
 			f.wrongPriority = l.jobs.hasWrongPriority(t) && !t.notBefore.After(now)
 			v.inFlight = append(v.inFlight, f)
+		}
+	}
+	needed := l.lineNeeded(now)
+	if v.reconciled { // a job can be configured or started wherever it stands
+		needed += max(v.freePlaces(), 0) - l.limit.wanted
+	}
+	for i := range l.line.jobs {
+		if len(v.candidates) >= needed {
+			break
+		}
+		if c, waits := l.makeCandidate(&l.line.jobs[i], now); waits {
+			v.candidates = append(v.candidates, c)
 		}
 	}
 	for id, o := range l.orphans {
@@ -90,11 +97,14 @@ func (l *accountLoop) collectView(now time.Time) view {
 
 // makeCandidate makes a candidate of one of the next jobs; false if the loop knows that the job
 // does not wait any more.
-func (l *accountLoop) makeCandidate(j job.Job, now time.Time) (c candidate, waits bool) {
+func (l *accountLoop) makeCandidate(j *job.Job, now time.Time) (c candidate, waits bool) {
+	if l.line.left[j.ID] {
+		return c, false
+	}
 	c = candidate{id: j.ID, prepared: j.Prepared(), template: l.jobs.hasTemplate(j.ID.Batch), priority: l.jobs.batchPriority(j.ID.Batch)}
 	c.notStarted = l.reconciliation.isNew(l.jobs.batches[j.ID.Batch])
 	c.trial = l.batchBackoffs.onTrial(j.ID.Batch)
-	if answer, ok := l.reconciliation.confirmations[j.ID]; ok && answer.name == l.jobs.nextEncodingName(&j) {
+	if answer, ok := l.reconciliation.confirmations[j.ID]; ok && answer.name == l.jobs.nextEncodingName(j) {
 		c.asked, c.notStarted = true, c.notStarted || answer.notStarted
 	}
 	t := l.jobs.tracked[j.ID]
@@ -117,7 +127,7 @@ func (l *accountLoop) nextCountTime(now time.Time) time.Time {
 	switch {
 	case l.queue.nextTime.After(now):
 		return l.queue.nextTime
-	case len(l.nextJobs) == 0:
+	case l.line.count() == 0:
 		return l.queue.time.Add(max(idleCountInterval, l.pollInterval))
 	case l.queue.foreign > 0 || l.queue.onlyCountTells(l.jobs.tracked, now) || l.queue.countOwnPlaces(l.jobs.tracked, now) < l.limit.effective || l.queue.time.IsZero():
 		return now
