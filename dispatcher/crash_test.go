@@ -177,7 +177,7 @@ func crashScenario(t *testing.T, dieAt int) (points int) {
 		Seed: 1, Encoders: 2, Duration: 20 * time.Second, Outcome: crashOutcomes,
 		Latency: 20 * time.Millisecond, StopDelay: time.Second, TakeAnyStart: true,
 	}
-	return liveTwice(t, sim, dieAt, func(b *job.Batch) {
+	return liveTwice(t, sim, 3, dieAt, func(b *job.Batch) {
 		b.Recipe.Region, b.Recipe.FallbackRegions = "AWS_EU_WEST_1", []string{"AWS_US_EAST_1"}
 	})
 }
@@ -194,16 +194,16 @@ func templateCrashScenario(t *testing.T, dieAt int) (points int) {
 		},
 		Latency: 20 * time.Millisecond, StopDelay: time.Second,
 	}
-	return liveTwice(t, sim, dieAt, ladder(t))
+	return liveTwice(t, sim, 3, dieAt, ladder(t))
 }
 
 // liveTwice lives once until the given point, and then for good. It returns how many
 // points the first life had.
-func liveTwice(t *testing.T, sim *simulator.Simulator, dieAt int, edit func(*job.Batch)) (points int) {
+func liveTwice(t *testing.T, sim *simulator.Simulator, target, dieAt int, edit func(*job.Batch)) (points int) {
 	t.Helper()
 	inWorld(t, sim, func(w *world) {
 		first := newMortal(dieAt)
-		w.mortal = first
+		w.mortal, w.target = first, target
 		w.run()
 		b := w.submit(7, func(b *job.Batch) {
 			b.Retry = job.RetryPolicy{MaxRetries: 1, InitialBackoff: 2 * time.Second, RetryTransferErrors: true}
