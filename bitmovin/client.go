@@ -129,8 +129,8 @@ func newTransport() *http.Transport {
 		Proxy:               http.ProxyFromEnvironment,
 		DialContext:         dialer.DialContext,
 		ForceAttemptHTTP2:   true,
-		MaxIdleConns:        128,
-		MaxIdleConnsPerHost: 64,
+		MaxIdleConns:        256,
+		MaxIdleConnsPerHost: 128,
 		// This is shorter than the idle limit of common gateways. A POST that is sent on a
 		// connection which the gateway has just closed cannot simply be sent again.
 		IdleConnTimeout:     50 * time.Second,

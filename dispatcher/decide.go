@@ -19,9 +19,9 @@ const (
 	maxDeletes       = 2
 )
 
-// startPatience is how long a start is waited for before others begin beyond those that are to be
-// under way side by side.
-const startPatience = time.Second
+// minStartPatience is how long a start is waited for at least before others begin beyond those that
+// are to be under way side by side.
+const minStartPatience = time.Second
 
 // budgetPatience is how long a job keeps those of a lower priority from being started while it
 // waits for the budget of its calls.
@@ -47,6 +47,7 @@ type view struct {
 	target        int             // how many encodings should be queued
 	fullUntil     time.Time       // no start before: the platform's queue was full
 	startsAhead   int             // how many starts should be under way side by side
+	startPatience time.Duration   // how long a start is waited for
 	startsToday   int             // how many more may begin today
 	startBudget   bitmovin.Budget // of the calls that start what is prepared
 	createBudget  bitmovin.Budget // of the calls that create encodings, from templates or to configure them
@@ -280,7 +281,7 @@ func (p *plan) startNext(v view) {
 		p.noteUrgent(v)
 		return
 	}
-	begin := min(v.startsAhead-underWay.count, maxStarts-v.busy[taskStart], v.startsToday-v.busy[taskStart])
+	begin := min(max(v.startsAhead-underWay.late, 1)-underWay.count, maxStarts-v.busy[taskStart], v.startsToday-v.busy[taskStart])
 	calls := map[bool]int{true: v.createBudget.Free - underWay.unsentTemplates, false: v.startBudget.Free - underWay.unsentStarts}
 	for _, c := range v.candidates {
 		if free <= 0 {
@@ -342,7 +343,8 @@ func (c candidate) isReady() bool { return c.task == taskNone && (c.prepared || 
 
 // startsUnderWay are the starts that have begun and not ended.
 type startsUnderWay struct {
-	count                         int // without those that take too long to be waited for
+	count                         int // without those that are late
+	late                          int // they take too long to be waited for
 	unsentStarts, unsentTemplates int // their calls have not left
 	urgent                        int // the highest priority of those; -1 if there is none
 }
@@ -362,7 +364,9 @@ func (v view) countStarts(p *plan) startsUnderWay {
 				n.unsentStarts++
 			}
 		}
-		if !p.due(v.now, s.startBegan.Add(startPatience)) {
+		if p.due(v.now, s.startBegan.Add(v.startPatience)) {
+			n.late++
+		} else {
 			n.count++
 		}
 	}

@@ -20,7 +20,7 @@ func ready() view {
 	return view{
 		now: now, breakerClosed: true, target: 3, countFresh: true, reconciled: true, prepareTarget: 6,
 		countDue: now.Add(time.Hour), sweepDue: now.Add(time.Hour),
-		startsAhead: 1, startsToday: 100,
+		startsAhead: 1, startPatience: time.Second, startsToday: 100,
 		startBudget:  bitmovin.Budget{PerMinute: 600, Free: 100, Next: now},
 		createBudget: bitmovin.Budget{PerMinute: 600, Free: 100, Next: now},
 	}
@@ -56,10 +56,10 @@ func TestDecideStarts(t *testing.T) {
 	}{
 		{"starts the next in dispatch order", func(v *view) { v.candidates = waits(7, 3, 9, 1) }, []int64{7}},
 		{"one after the other", func(v *view) {
-			v.candidates, v.inFlight = waits(3), []inFlightJob{starting(1, 50, startPatience/2)}
+			v.candidates, v.inFlight = waits(3), []inFlightJob{starting(1, 50, time.Second/2)}
 		}, nil},
 		{"but does not wait for one that hangs", func(v *view) {
-			v.candidates, v.inFlight = waits(3), []inFlightJob{starting(1, 50, startPatience)}
+			v.candidates, v.inFlight = waits(3), []inFlightJob{starting(1, 50, time.Second)}
 		}, []int64{3}},
 		{"side by side, as many as the way needs", func(v *view) {
 			v.target, v.startsAhead, v.candidates, v.inFlight = 9, 3, waits(2, 3, 4, 5), []inFlightJob{starting(1, 50, 0)}

@@ -63,6 +63,7 @@ func anyView(d *dice) view {
 		reconciled: d.yes(), reconcileSlow: d.yes(), prepareTarget: d.upTo(40), prepareAfter: d.moment(),
 		wantsPing: d.yes(), pingDue: d.moment(), wantsWalk: d.yes(), walkDue: d.moment(),
 	}
+	v.startPatience = time.Duration(d.upTo(90)) * time.Second
 	v.startsAhead, v.startsToday = d.upTo(20), d.upTo(20)
 	v.startBudget = bitmovin.Budget{PerMinute: 600, Free: d.upTo(20), Next: d.moment()}
 	v.createBudget = bitmovin.Budget{PerMinute: 600, Free: d.upTo(20), Next: d.moment()}
@@ -106,7 +107,7 @@ func checkPlan(t *testing.T, v view, p plan) {
 		kind        taskKind
 		chosen, max int
 	}{
-		{taskStart, len(p.starts), min(maxStarts, v.startsAhead, v.startBudget.Free+v.createBudget.Free)},
+		{taskStart, len(p.starts), min(maxStarts, max(v.startsAhead, 1), v.startBudget.Free+v.createBudget.Free)},
 		{taskPrepare, len(p.prepares), maxPrepares},
 		{taskPoll, len(p.polls), maxPolls},
 		{taskStop, len(p.stops), maxStops},

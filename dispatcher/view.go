@@ -59,6 +59,7 @@ func (l *accountLoop) collectView(now time.Time) view {
 		reconcileSlow: now.Sub(l.reconciliation.loadTime) >= l.worker.settle,
 		prepareTarget: l.jobsToPrepare(now),
 		startsAhead:   l.startsAhead(),
+		startPatience: max(minStartPatience, 4*l.polls.drain.startTime),
 		startsToday:   l.dailyStarts.left(),
 		startBudget:   l.worker.readBudget(bitmovin.ClassStart),
 		createBudget:  l.worker.readBudget(bitmovin.ClassEncodingCreate),
