@@ -46,6 +46,14 @@
 // listing the platform's queue; ours are polled one by one. Whatever is uncertain counts as
 // taken, so that the service never causes the queue to exceed the target.
 //
+// # Side by side, in order
+//
+// Starts and configurations begin when their first call may leave at once (bitmovin.Budget). So
+// nothing waits behind the budget that a job of higher priority would have to overtake, and as
+// many are under way as the way to the platform needs. What has been recorded and waits all the
+// same, because the platform throttles meanwhile, gives way: the permit of a start is refused
+// while a job of higher priority is ready (worker.urgent).
+//
 // # Never twice
 //
 // The platform has no idempotency key. So each side effect is a step that is recorded before
