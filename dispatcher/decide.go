@@ -300,9 +300,11 @@ func (p *plan) startNext(v view) {
 				p.due(v.now, v.now.Add(unsentPause))
 				return
 			}
-			next := v.nextCall(c.template)
-			if calls[c.template] <= 0 && !p.due(v.now, next) && next.Sub(v.now) > budgetPatience {
-				continue // the calls of others do not wait for it
+			if calls[c.template] <= 0 {
+				p.due(v.now, v.nextCall(c.template))
+			}
+			if v.waitsLong(c) {
+				continue
 			}
 			p.urgent = c.priority
 			if begin <= 0 || calls[c.template] <= 0 {
@@ -316,12 +318,23 @@ func (p *plan) startNext(v view) {
 	}
 }
 
+// waitsLong reports whether the calls that start a job are throttled for so long that jobs of a lower
+// priority, whose calls are others, do not wait for it.
+func (v view) waitsLong(c candidate) bool {
+	return v.budgetOf(c.template).Next.Sub(v.now) > budgetPatience
+}
+
+// budgetOf is the budget of the calls that start a job.
+func (v view) budgetOf(template bool) bitmovin.Budget {
+	if template {
+		return v.createBudget
+	}
+	return v.startBudget
+}
+
 // nextCall is when another call may leave that starts a job, if none may now.
 func (v view) nextCall(template bool) time.Time {
-	b := v.startBudget
-	if template {
-		b = v.createBudget
-	}
+	b := v.budgetOf(template)
 	if b.Next.After(v.now) {
 		return b.Next
 	}
@@ -331,7 +344,7 @@ func (v view) nextCall(template bool) time.Time {
 // noteUrgent notes the priority of the job that would be started if there were a place.
 func (p *plan) noteUrgent(v view) {
 	for _, c := range v.candidates {
-		if c.isReady() && (v.reconciled || c.notStarted) && !c.notBefore.After(v.now) && (!c.template || !v.prepareAfter.After(v.now)) {
+		if c.isReady() && !v.waitsLong(c) && (v.reconciled || c.notStarted) && !c.notBefore.After(v.now) && (!c.template || !v.prepareAfter.After(v.now)) {
 			p.urgent = max(p.urgent, c.priority)
 			return
 		}

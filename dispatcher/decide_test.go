@@ -81,6 +81,17 @@ func TestDecideStarts(t *testing.T) {
 		{"but then", func(v *view) {
 			v.target, v.startsAhead, v.candidates, v.inFlight = 9, 9, waits(4), []inFlightJob{starting(1, 80, 0)}
 		}, []int64{4}},
+		{"a lower priority if the calls of a higher one are throttled", func(v *view) {
+			v.target, v.startsAhead, v.candidates = 9, 9, append([]candidate{{id: id(1), template: true, priority: 80}}, waits(2)...)
+			v.createBudget = bitmovin.Budget{PerMinute: 600, Next: now.Add(time.Minute)}
+		}, []int64{2}},
+		{"under a small limit", func(v *view) {
+			v.candidates, v.startBudget = waits(2), bitmovin.Budget{PerMinute: 6, Free: 1, Next: now}
+		}, []int64{2}},
+		{"but not if they only wait for their turn", func(v *view) {
+			v.target, v.startsAhead, v.candidates = 9, 9, append([]candidate{{id: id(1), template: true, priority: 80}}, waits(2)...)
+			v.createBudget = bitmovin.Budget{PerMinute: 600, Next: now.Add(100 * time.Millisecond)}
+		}, nil},
 		{"a higher priority before a lower one was sent", func(v *view) {
 			v.target, v.startsAhead, v.candidates, v.inFlight = 9, 9, waits(4), []inFlightJob{starting(1, 30, 0)}
 			v.inFlight[0].unsent = true
@@ -340,5 +351,23 @@ func TestDecideIsMonotone(t *testing.T) {
 			t.Fatalf("%d starts with %d foreign encodings, %d with one less", n, foreign, last)
 		}
 		last = n
+	}
+}
+
+// A job waits to be started although no place is free, unless its calls are throttled for long: then
+// what was recorded for a lower priority is not withdrawn for it.
+func TestDecideUrgent(t *testing.T) {
+	v := ready()
+	v.foreign, v.candidates = v.target, append([]candidate{{id: id(1), template: true, priority: 80}}, waits(2)...)
+	if p := decide(v); p.urgent != 80 || len(p.starts) > 0 {
+		t.Errorf("urgent %d, starts %v; want 80, none", p.urgent, p.starts)
+	}
+	v.createBudget = bitmovin.Budget{PerMinute: 600, Next: now.Add(time.Minute)}
+	if p := decide(v); p.urgent != 50 {
+		t.Errorf("urgent %d with throttled calls, want 50", p.urgent)
+	}
+	v.candidates = nil
+	if p := decide(v); p.urgent != -1 {
+		t.Errorf("urgent %d without jobs, want -1", p.urgent)
 	}
 }
