@@ -391,3 +391,50 @@ func TestClassNames(t *testing.T) {
 		t.Errorf("unknown class is called %q", got)
 	}
 }
+
+// Calls that never cease use the limit up to one percent, once the burst of the beginning is a minute
+// old.
+func TestGovernorUsesTheLimit(t *testing.T) {
+	for limit, want := range map[int]int{60: 59, 600: 594, 6000: 5940} {
+		t.Run(strconv.Itoa(limit), func(t *testing.T) {
+			bubble.Test(t, func(t *testing.T) {
+				g, begin := NewGovernor(Limits{ClassStart: limit}), time.Now()
+				perMinute := make([]int, 6)
+				for minute := 0; minute < len(perMinute); minute = int(time.Since(begin) / time.Minute) {
+					perMinute[minute]++
+					if err := acquire(t.Context(), g, ClassStart); err != nil {
+						t.Fatal(err)
+					}
+				}
+				for minute, got := range perMinute[1:] {
+					if got < want-1 || got > want+1 {
+						t.Errorf("%d calls in minute %d, want %d", got, minute+2, want)
+					}
+				}
+			})
+		})
+	}
+}
+
+// A budget says what could leave now, besides what waits already, and when the next call could.
+func TestGovernorBudget(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
+		g := NewGovernor(Limits{ClassStart: 600})
+		if b := g.ReadBudget(ClassStart); b.PerMinute != 600 || b.Free != 10 || b.Next.After(time.Now()) {
+			t.Errorf("at first: %+v", b)
+		}
+		for range 10 {
+			if err := acquire(t.Context(), g, ClassStart); err != nil {
+				t.Fatal(err)
+			}
+		}
+		b := g.ReadBudget(ClassStart)
+		if wait := time.Until(b.Next); b.Free != 0 || wait < 90*time.Millisecond || wait > 110*time.Millisecond {
+			t.Errorf("after a burst: %+v, in %v", b, wait)
+		}
+		g.observe(ClassStart, 1, headers("0", "30"), true)
+		if b := g.ReadBudget(ClassStart); b.Free != 0 || time.Until(b.Next) < 29*time.Second {
+			t.Errorf("throttled: %+v", b)
+		}
+	})
+}
