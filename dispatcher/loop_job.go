@@ -160,7 +160,9 @@ func (l *accountLoop) updateDrain(r taskResult) {
 func (l *accountLoop) markOutdated(r taskResult) {
 	before, after := &r.before, &r.tracked.job
 	if r.outcome.storeErr != nil {
-		l.outdated.inFlight = true // the change may have been written although it was not acknowledged
+		// The change may have been written although it was not acknowledged, or the job was not what
+		// the line has.
+		l.outdated.inFlight, l.outdated.nextJobs = true, true
 	}
 	if r.kind == taskStart {
 		l.outdated.dailyStarts = true
