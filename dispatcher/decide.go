@@ -121,8 +121,8 @@ type orphan struct {
 type plan struct {
 	starts []job.ID // in dispatch order
 	// urgent is the highest priority of a job that waits to be started: no start of a lower
-	// one may be sent any more. -1 if none waits.
-	urgent   int
+	// one may be sent any more.
+	urgent   urgency
 	confirms []job.ID // ask whether it has been started; at most one
 	prepares []job.ID
 	polls    []job.ID
@@ -144,7 +144,7 @@ type plan struct {
 // this order: stop, start, poll, count, configure. It never starts more encodings than the
 // queue has free places.
 func decide(v view) plan {
-	p := plan{wake: v.now.Add(time.Minute), urgent: -1}
+	p := plan{wake: v.now.Add(time.Minute), urgent: noUrgency}
 	if !v.breakerClosed {
 		if v.busy[taskProbe] == 0 {
 			p.probe = p.due(v.now, v.probeDue)
@@ -275,7 +275,7 @@ func (v view) freePlaces() int {
 // priority may overtake each other by the time of one call.
 func (p *plan) startNext(v view) {
 	underWay := v.countStarts(p)
-	p.urgent = underWay.urgent
+	p.urgent.raise(underWay.urgent)
 	free := v.freePlaces()
 	if free <= 0 || !v.countFresh || !p.due(v.now, v.fullUntil) {
 		p.noteUrgent(v)
@@ -296,17 +296,18 @@ func (p *plan) startNext(v view) {
 				p.confirms = append(p.confirms, c.id)
 			}
 		case c.isReady() && p.due(v.now, c.notBefore):
-			if c.priority < p.urgent { // those of higher priority have not been sent yet
-				p.due(v.now, v.now.Add(unsentPause))
-				return
-			}
 			if calls[c.template] <= 0 {
 				p.due(v.now, v.nextCall(c.template))
 			}
 			if v.waitsLong(c) {
+				p.urgent.raiseClass(c)
 				continue
 			}
-			p.urgent = c.priority
+			if c.priority < p.urgent.above(c.template) { // those of higher priority have not been sent yet
+				p.due(v.now, v.now.Add(unsentPause))
+				return
+			}
+			p.urgent.raise(c.priority)
 			if begin <= 0 || calls[c.template] <= 0 {
 				return
 			}
@@ -344,8 +345,12 @@ func (v view) nextCall(template bool) time.Time {
 // noteUrgent notes the priority of the job that would be started if there were a place.
 func (p *plan) noteUrgent(v view) {
 	for _, c := range v.candidates {
-		if c.isReady() && !v.waitsLong(c) && (v.reconciled || c.notStarted) && !c.notBefore.After(v.now) && (!c.template || !v.prepareAfter.After(v.now)) {
-			p.urgent = max(p.urgent, c.priority)
+		if c.isReady() && (v.reconciled || c.notStarted) && !c.notBefore.After(v.now) && (!c.template || !v.prepareAfter.After(v.now)) {
+			if v.waitsLong(c) {
+				p.urgent.raiseClass(c)
+				continue
+			}
+			p.urgent.raise(c.priority)
 			return
 		}
 	}
@@ -353,6 +358,36 @@ func (p *plan) noteUrgent(v view) {
 
 // isReady reports whether the job can be started with one call.
 func (c candidate) isReady() bool { return c.task == taskNone && (c.prepared || c.template) }
+
+// urgency is the highest priority that waits to be started, for the starts of what is prepared and
+// for those from templates: their calls wait for different budgets. -1 if none waits.
+type urgency struct{ starts, templates int }
+
+// noUrgency is the urgency if no job waits.
+var noUrgency = urgency{-1, -1}
+
+// above is the priority below which no start may be made.
+func (u urgency) above(template bool) int {
+	if template {
+		return u.templates
+	}
+	return u.starts
+}
+
+// raise takes a waiting job into account.
+func (u *urgency) raise(priority int) {
+	u.starts, u.templates = max(u.starts, priority), max(u.templates, priority)
+}
+
+// raiseClass takes a waiting job into account whose calls are throttled: the others do not wait for
+// it.
+func (u *urgency) raiseClass(c candidate) {
+	if c.template {
+		u.templates = max(u.templates, c.priority)
+	} else {
+		u.starts = max(u.starts, c.priority)
+	}
+}
 
 // startsUnderWay are the starts that have begun and not ended.
 type startsUnderWay struct {

@@ -359,15 +359,15 @@ func TestDecideIsMonotone(t *testing.T) {
 func TestDecideUrgent(t *testing.T) {
 	v := ready()
 	v.foreign, v.candidates = v.target, append([]candidate{{id: id(1), template: true, priority: 80}}, waits(2)...)
-	if p := decide(v); p.urgent != 80 || len(p.starts) > 0 {
-		t.Errorf("urgent %d, starts %v; want 80, none", p.urgent, p.starts)
+	if p := decide(v); p.urgent != (urgency{80, 80}) || len(p.starts) > 0 {
+		t.Errorf("urgent %v, starts %v; want 80, none", p.urgent, p.starts)
 	}
 	v.createBudget = bitmovin.Budget{PerMinute: 600, Next: now.Add(time.Minute)}
-	if p := decide(v); p.urgent != 50 {
-		t.Errorf("urgent %d with throttled calls, want 50", p.urgent)
+	if p := decide(v); p.urgent != (urgency{starts: 50, templates: 80}) {
+		t.Errorf("urgent %v with throttled calls, want 50 for the others", p.urgent)
 	}
 	v.candidates = nil
-	if p := decide(v); p.urgent != -1 {
-		t.Errorf("urgent %d without jobs, want -1", p.urgent)
+	if p := decide(v); p.urgent != noUrgency {
+		t.Errorf("urgent %v without jobs, want none", p.urgent)
 	}
 }

@@ -151,7 +151,7 @@ func (l *accountLoop) decideOnce(work context.Context) (wake time.Time, err erro
 
 // carryOut begins the tasks of a plan.
 func (l *accountLoop) carryOut(ctx context.Context, p plan, now time.Time) {
-	l.worker.urgent.Store(int64(p.urgent))
+	l.worker.urgent.Store(&p.urgent)
 	if p.probe {
 		l.spawnProbe(ctx)
 	}

@@ -26,7 +26,7 @@ type worker struct {
 	settle  time.Duration
 
 	// urgent is the highest priority of a job that waits to be started, as the loop decided last.
-	urgent atomic.Int64
+	urgent atomic.Pointer[urgency]
 
 	provisioner *provision.Provisioner
 	encodings   *encodingList

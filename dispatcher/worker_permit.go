@@ -25,7 +25,7 @@ func (w *worker) startPermit(ctx context.Context, t trackedJob) bitmovin.Permit 
 		if t.sent.Load() { // the client asks again when it has a connection
 			return w.checkIntent(ctx, t.job)
 		}
-		if int64(t.batch.Priority) < w.urgent.Load() {
+		if u := w.urgent.Load(); u != nil && t.batch.Priority < u.above(t.batch.Template != nil) {
 			return withdrawnError{"a job of higher priority is started first"}
 		}
 		err := w.checkIntent(ctx, t.job)
