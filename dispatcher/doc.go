@@ -26,7 +26,7 @@
 // # Where to find what
 //
 //	loop.go, loop_*.go    the loop: what it reads, begins, takes over and publishes
-//	view.go, decide.go    the decision
+//	view.go, decide*.go   the decision
 //	poll_schedule.go,     what the loop has learnt, one type for each subject
 //	limit.go, drain.go,
 //	breaker.go, ...
