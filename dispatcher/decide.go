@@ -1,6 +1,7 @@
 package dispatcher
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -167,12 +168,20 @@ func decide(v view) plan {
 		p.sweep = p.due(v.now, v.sweepDue)
 	}
 	p.pollAndStop(v)
+	for _, list := range [][]job.ID{p.polls, p.stops, p.reprioritizes} {
+		slices.SortFunc(list, compareIDs) // the jobs in flight come in any order
+	}
 	p.deleteOrphans(v)
 	if !v.paused {
 		p.startNext(v)
 		p.prepareAhead(v)
 	}
 	return p
+}
+
+// compareIDs orders jobs by batch and number.
+func compareIDs(a, b job.ID) int {
+	return cmp.Or(cmp.Compare(a.Batch, b.Batch), cmp.Compare(a.Number, b.Number))
 }
 
 // due reports whether t has come, and otherwise makes the loop wake when it comes.
