@@ -71,7 +71,7 @@ var (
 	unknownDesc = prometheus.NewDesc("stoker_unknown_platform_values_total",
 		"How often the platform used a value that this version does not know, by kind (status, error_code, field, ...).", []string{"account", "kind"}, nil)
 	repeatsDesc = prometheus.NewDesc("stoker_platform_repeats_total",
-		"Calls to the platform that were repeated because they got no usable answer, by purpose.", []string{"account", "call"}, nil)
+		"Calls to the platform that were repeated because their answer left the result open, by kind of call.", []string{"account", "call"}, nil)
 	pausedDesc = prometheus.NewDesc("stoker_account_calls_paused",
 		"1 if calls of an endpoint class are paused: the platform asked for it, or other users of the key use up its limit.", []string{"account", "class"}, nil)
 )
