@@ -27,16 +27,16 @@ func cancelCommand(c *cli) *cobra.Command {
 		Long: `Cancel a batch, the jobs of it that the flags select, or a single job
 (BATCH/NUMBER). With --label, cancel the jobs of every batch that has the label.
 
-The command does not wait: what is on the platform is stopped there, and a job that
-finishes before that stays finished. With flags that select jobs, or --dry-run, the
-number of jobs is printed.`,
+The command does not wait until the encodings at Bitmovin are stopped. A job whose
+encoding ends before that keeps its result. With flags that select jobs, --label or
+--dry-run, the number of jobs is printed.`,
 		Example: `  stoker cancel 0192f0c1-... --reason "wrong masters"
   stoker cancel 0192f0c1-... --state waiting --key-prefix trailer- --dry-run
   stoker cancel --label team=vod --state waiting`,
 		Args: selection.checkArgs,
 	}
-	cmd.Flags().StringVar(&reason, "reason", "", "why; kept with the batch or job")
-	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "only say how many jobs it would be")
+	cmd.Flags().StringVar(&reason, "reason", "", "why; stored with the batch or job, and shown")
+	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "only count the jobs, change nothing")
 	selection.addFlags(cmd, cancellable(), "waiting, starting, queued or running (default: all of them); may be repeated")
 	return c.clientCommand(cmd, answerTimeout, func(ctx context.Context, conn *client.Client, args []string) error {
 		some := selection.restricted() || dryRun
@@ -76,9 +76,9 @@ func (c *cli) cancelJobs(ctx context.Context, conn *client.Client, selection job
 	case request.GetValidateOnly():
 		c.note("%s would be cancelled", jobs)
 	default:
-		c.note("%s cancelled, or about to be", jobs)
+		c.note("%s cancelled, or being cancelled", jobs)
 		if c.repeats.lostAnswer("CancelJobs") {
-			c.note("An earlier answer of the server was lost: what was cancelled before that is not counted.")
+			c.note("An earlier answer of the server was lost: jobs that were cancelled before that are not counted.")
 		}
 	}
 	return c.printCount(response.GetCount())

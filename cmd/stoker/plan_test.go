@@ -116,8 +116,8 @@ func TestPlanRefuses(t *testing.T) {
 		"LIST --encoders 2 --duration 1m --max-retries 101":   "--max-retries 101: want 0 to 100",
 		"LIST --encoders 2 --duration 1m --sample 3":          "--sample 3: want at least 4, two for each encoder",
 		"LIST --encoders 2 --duration 1m --poll-interval 0s":  "--poll-interval must be more than 0",
-		"LIST --encoders 2 --duration 1m --profile hd":        "--profile hd: name the file it is in with --config",
-		"LIST --encoders 2 --duration 1m --template hd":       "--template hd: name the file it is in with --config",
+		"LIST --encoders 2 --duration 1m --profile hd":        "--profile hd: name the configuration file that has it with --config",
+		"LIST --encoders 2 --duration 1m --template hd":       "--template hd: name the configuration file that has it with --config",
 		"nowhere.csv --encoders 2 --duration 1m":              "no such file",
 	} {
 		got := command{}.run(t.Context(), strings.Fields("plan "+strings.ReplaceAll(args, "LIST", list))...)

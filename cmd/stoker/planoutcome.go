@@ -9,7 +9,7 @@ import (
 	"github.com/stokerd/stoker/internal/ui"
 )
 
-// outcomeTable is an outcome for people.
+// outcomeTable is an outcome as a table, for people.
 func outcomeTable(o plan.Outcome) *ui.Table {
 	t := &ui.Table{Header: []string{"MEASURE", "VALUE"}}
 	t.AddRow("makespan", ui.FormatDuration(o.Makespan.Likely))

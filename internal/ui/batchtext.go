@@ -23,7 +23,7 @@ func BatchTable(batches []*stokerv1.Batch) *Table {
 
 // FailureTable lists causes of failures, a row each, with the number of jobs and one of them.
 func FailureTable(causes []*stokerv1.FailureCause) *Table {
-	list := &Table{Header: []string{"JOBS", "CAUSE", "FAILURE", "FOR EXAMPLE"}}
+	list := &Table{Header: []string{"JOBS", "CAUSE", "FAILURE", "EXAMPLE JOB"}}
 	for _, cause := range causes {
 		list.AddRow(itoa(cause.GetCount()), cause.GetCause(), JobFailure(&stokerv1.Job{Failure: cause.GetFailure()}), cause.GetJobId())
 	}
