@@ -38,8 +38,8 @@ The job table is deleted at the end, unless --keep names a file for it.
 The service listens on 127.0.0.1:7070, or on the address of --listen, so that all other
 commands can be tried on it.
 
-Exit codes: 0 the titles ended as planned, one of them failed; 1 they did not; 2 wrong
-usage; 130 and 143 interrupted.`,
+Exit codes: 0 the titles ended as planned, with one of them FAILED; 1 they did not; 2
+wrong usage; 130 and 143 interrupted.`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx := cmd.Context()

@@ -22,8 +22,8 @@ func jobsCommand(c *cli) *cobra.Command {
 table; csv with a header; or jsonl with one object per line: the job as the API has it,
 and the storages of its batch as input and output.
 
-Jobs are printed page by page while they are read, however many there are. Each is
-printed as it was when its page was read, so two rows may differ in time.`,
+Except in a table on a terminal, rows are printed while the jobs are read, however many
+there are. Each row shows its job as it was when it was read.`,
 		Example: `  stoker jobs 0192f0c1-... --state failed
   stoker jobs 0192f0c1-... --state succeeded --format csv > results.csv`,
 		Args: oneArg,

@@ -20,7 +20,7 @@ type jobSelection struct {
 }
 
 func (s *jobSelection) addFlags(cmd *cobra.Command, states []stokerv1.JobState, stateUsage string) {
-	cmd.Flags().StringArrayVarP(&s.labels, "label", "l", nil, "key=value: instead of one batch, all batches with this label; may be repeated, for batches with all of them")
+	cmd.Flags().StringArrayVarP(&s.labels, "label", "l", nil, "key=value: all batches with this label, instead of one batch; repeated: all batches with every label")
 	cmd.Flags().StringSliceVar(&s.states, "state", nil, stateUsage)
 	cmd.Flags().StringVar(&s.keyPrefix, "key-prefix", "", "only jobs whose key begins with this")
 	cmd.Flags().StringArrayVar(&s.categories, "category", nil, "only jobs whose latest failure has this error category of Bitmovin; may be repeated")

@@ -30,7 +30,7 @@ func outcomeTable(o plan.Outcome) *ui.Table {
 	return t
 }
 
-// printOutcome prints an outcome as JSON.
+// printOutcome prints an outcome as JSON, with times in seconds and shares from 0 to 1.
 func (c *cli) printOutcome(o plan.Outcome) error {
 	text, err := json.MarshalIndent(struct {
 		Jobs      int     `json:"jobs"`

@@ -45,9 +45,9 @@ line that names the columns, in any order:
 
 JSON Lines has one object per line with the same names.
 
-A list of more than 100,000 jobs, or of more megabytes than fit one message, is checked
-and then uploaded in parts; its first jobs are started during the upload. If the upload
-is interrupted, the same command with --resume sends the rest, and nothing is submitted
+A list of more than 100,000 jobs, or of more than 24 MiB as a message, is checked and
+then uploaded in parts; its first jobs are started during the upload. If the upload is
+interrupted, the same command with --resume sends the rest, and nothing is submitted
 twice. In such an upload, and with --skip-succeeded, a job without a key gets its output
 path as key.
 
