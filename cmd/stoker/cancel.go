@@ -9,8 +9,8 @@ import (
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
 )
 
-// cancellable are the states in which a job can be cancelled.
-func cancellable() []stokerv1.JobState {
+// cancellableStates are the states in which a job can be cancelled.
+func cancellableStates() []stokerv1.JobState {
 	return []stokerv1.JobState{
 		stokerv1.JobState_JOB_STATE_WAITING, stokerv1.JobState_JOB_STATE_STARTING,
 		stokerv1.JobState_JOB_STATE_QUEUED, stokerv1.JobState_JOB_STATE_RUNNING,
@@ -37,14 +37,14 @@ encoding ends before that keeps its result. With flags that select jobs, --label
 	}
 	cmd.Flags().StringVar(&reason, "reason", "", "why; stored with the batch or job, and shown")
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "only count the jobs, change nothing")
-	selection.addFlags(cmd, cancellable(), "waiting, starting, queued or running (default: all of them); may be repeated")
+	selection.addFlags(cmd, cancellableStates(), "waiting, starting, queued or running (default: all of them); may be repeated")
 	return c.clientCommand(cmd, answerTimeout, func(ctx context.Context, conn *client.Client, args []string) error {
 		some := selection.restricted() || dryRun
 		switch {
 		case len(args) == 0:
 			return c.cancelJobs(ctx, conn, selection, &stokerv1.CancelJobsRequest{Reason: reason, ValidateOnly: dryRun})
 		case isJobID(args[0]) && some:
-			return restrictedJob(args[0])
+			return restrictedJobError(args[0])
 		case isJobID(args[0]):
 			response, err := conn.Batches().CancelJob(ctx, &stokerv1.CancelJobRequest{JobId: args[0], Reason: reason})
 			return c.printJob(response.GetJob(), err)
@@ -58,7 +58,7 @@ encoding ends before that keeps its result. With flags that select jobs, --label
 
 // cancelJobs cancels the selected jobs and prints how many there were.
 func (c *cli) cancelJobs(ctx context.Context, conn *client.Client, selection jobSelection, request *stokerv1.CancelJobsRequest) (err error) {
-	if request.States, err = parseJobStates(selection.states, cancellable()); err != nil {
+	if request.States, err = parseJobStates(selection.states, cancellableStates()); err != nil {
 		return err
 	}
 	if request.Labels, err = selection.labelMap(); err != nil {

@@ -63,7 +63,7 @@ func (s *jobSelection) countText(jobs, batches int64) string {
 // isJobID reports whether an id is that of a job, BATCH/NUMBER, and not of a batch.
 func isJobID(id string) bool { return strings.Contains(id, "/") }
 
-// restrictedJob is the error for flags that need a batch, used with the id of a single job.
-func restrictedJob(id string) error {
+// restrictedJobError is the error for flags that need a batch, used with the id of a single job.
+func restrictedJobError(id string) error {
 	return usagef("the flags choose among the jobs of a batch; %s is a job", id)
 }

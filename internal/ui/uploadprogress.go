@@ -25,11 +25,11 @@ type UploadProgress struct {
 	w        io.Writer
 	terminal *os.File // nil for a log
 
-	sending  bool      // as last shown
-	began    time.Time // when checking began; if sending, when sending began
-	doneThen int64     // jobs done at that time
-	nextLine time.Time // the earliest time of the next line in a log
-	drawn    bool      // a bar is on the terminal
+	sending         bool      // as last shown
+	began           time.Time // when checking began; if sending, when sending began
+	doneAtBeginning int64     // jobs done at that time
+	nextLine        time.Time // the earliest time of the next line in a log
+	drawn           bool      // a bar is on the terminal
 }
 
 // progressInterval is the time before the first line in a log, and between two lines.
@@ -49,7 +49,7 @@ func (p *UploadProgress) Show(u Upload) { p.showAt(u, time.Now()) }
 
 func (p *UploadProgress) showAt(u Upload, now time.Time) {
 	if p.began.IsZero() || u.Sending != p.sending {
-		p.sending, p.began, p.doneThen = u.Sending, now, u.Done
+		p.sending, p.began, p.doneAtBeginning = u.Sending, now, u.Done
 		if p.terminal == nil && p.nextLine.IsZero() {
 			p.nextLine = now.Add(progressInterval)
 		}
@@ -72,7 +72,7 @@ func (p *UploadProgress) facts(u Upload, now time.Time) string {
 		verb = "sent"
 	}
 	text := fmt.Sprintf("%s %d of %d jobs", verb, u.Done, u.Total)
-	passed, done := now.Sub(p.began), u.Done-p.doneThen
+	passed, done := now.Sub(p.began), u.Done-p.doneAtBeginning
 	if passed <= 0 || done <= 0 {
 		return text
 	}

@@ -63,9 +63,9 @@ func (p *Proxy) Calls(method string) int {
 	return p.calls[method]
 }
 
-// keep registers a connection for [Proxy.Close]. It returns false after Close: then the caller closes the
-// connection.
-func (p *Proxy) keep(c net.Conn) bool {
+// register notes a connection for [Proxy.Close] to close. It returns false after Close: then the caller
+// closes the connection.
+func (p *Proxy) register(c net.Conn) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.conns = append(p.conns, c)
@@ -91,7 +91,7 @@ func (p *Proxy) plan(method string) *Fault {
 func (p *Proxy) pass(client net.Conn) {
 	defer func() { _ = client.Close() }() // the other side may have closed it
 	preface := make([]byte, len(http2.ClientPreface))
-	if _, err := io.ReadFull(client, preface); err != nil || !p.keep(client) {
+	if _, err := io.ReadFull(client, preface); err != nil || !p.register(client) {
 		return
 	}
 	server, err := p.Dial()
@@ -99,7 +99,7 @@ func (p *Proxy) pass(client net.Conn) {
 		return
 	}
 	defer func() { _ = server.Close() }()
-	if _, err := server.Write(preface); err != nil || !p.keep(server) {
+	if _, err := server.Write(preface); err != nil || !p.register(server) {
 		return
 	}
 	c := &connection{proxy: p, client: newSide(client), server: newSide(server), streams: map[uint32]*stream{}}
