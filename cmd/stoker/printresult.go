@@ -5,7 +5,8 @@ import (
 	"github.com/stokerd/stoker/internal/ui"
 )
 
-// printJob prints a job that a call has changed, or returns the error of the call.
+// printJob prints the job that a call has changed. If err, the error of the call, is not nil, it returns
+// err.
 func (c *cli) printJob(j *stokerv1.Job, err error) error {
 	switch {
 	case err != nil:
@@ -16,7 +17,7 @@ func (c *cli) printJob(j *stokerv1.Job, err error) error {
 	return ui.WriteRow(c.stdout, j.GetId(), ui.JobState(j.GetState()))
 }
 
-// printBatch prints a batch that a call has changed, or returns the error of the call.
+// printBatch is [cli.printJob] for a batch.
 func (c *cli) printBatch(b *stokerv1.Batch, err error) error {
 	switch {
 	case err != nil:
@@ -27,7 +28,7 @@ func (c *cli) printBatch(b *stokerv1.Batch, err error) error {
 	return ui.WriteRow(c.stdout, b.GetId(), ui.BatchState(b.GetState()))
 }
 
-// printAccount prints an account that a call has changed, or returns the error of the call.
+// printAccount is [cli.printJob] for an account.
 func (c *cli) printAccount(a *stokerv1.Account, err error) error {
 	switch {
 	case err != nil:

@@ -16,7 +16,7 @@ import (
 	"github.com/stokerd/stoker/internal/testkit/platform"
 )
 
-// user is a person at a shell with a service running.
+// user runs stoker's commands in a directory of its own, against a running service.
 type user struct {
 	t      *testing.T
 	server string
