@@ -16,7 +16,7 @@ func BatchTable(batches []*stokerv1.Batch) *Table {
 	list := &Table{Header: []string{"BATCH", "NAME", "STATE", "JOBS", "DONE", "FAILED", "CREATED", "WAIT"}}
 	for _, b := range batches {
 		list.AddRow(b.GetId(), b.GetDisplayName(), BatchState(b.GetState()), itoa(b.GetJobCount()),
-			fmt.Sprintf("%.0f%%", b.GetPercent()), itoa(b.GetCounts().GetFailed()), formatTime(b.GetCreateTime()), b.GetWaitReason())
+			fmt.Sprintf("%d%%", int(b.GetPercent())), itoa(b.GetCounts().GetFailed()), formatTime(b.GetCreateTime()), b.GetWaitReason())
 	}
 	return list
 }

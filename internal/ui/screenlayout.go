@@ -62,7 +62,7 @@ func headingLine(b *stokerv1.Batch) string {
 // progressLine is a bar, the number of jobs that have ended, their rate, and the time left.
 func progressLine(w *watchedBatch, width int, now time.Time) string {
 	b := w.batch
-	facts := fmt.Sprintf(" %3.0f %%  %d of %d", b.GetPercent(), endedJobs(b), b.GetJobCount())
+	facts := fmt.Sprintf(" %3d %%  %d of %d", int(b.GetPercent()), endedJobs(b), b.GetJobCount())
 	if rate, ok := w.rate.perMinute(now); ok && !BatchEnded(b) {
 		facts += fmt.Sprintf("  %.1f/min", rate)
 	}
