@@ -16,8 +16,8 @@ const (
 	// another one is tried; silencesToBlame is how often it must have no answer.
 	refusalsToBlame = 3
 	silencesToBlame = 5
-	// refusedRetry is how long a parameter that does not work is not used; unansweredRetry is the
-	// same for one that had no answer.
+	// refusedRetry is how long a parameter that does not work is not used; unansweredRetry is how
+	// long one is not used with which calls had no answer.
 	refusedRetry    = 24 * time.Hour
 	unansweredRetry = 10 * time.Minute
 )
@@ -120,7 +120,7 @@ func (l *encodingList) noteRefused(used []string, err error) (leaveOut bool) {
 	defer l.mu.Unlock()
 	for _, name := range used {
 		if _, known := l.faults[name]; known {
-			enough = 1 // it was only tried again
+			enough = 1 // the parameter did not work before, and was only tried again
 		}
 	}
 	key := strings.Join(used, " ")

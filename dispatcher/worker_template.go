@@ -14,8 +14,8 @@ import (
 // encoding of each attempt has a name of its own, which is known before the call, and the
 // platform is asked for that name before the call is repeated.
 
-// startTemplate creates and starts an encoding from the batch's template: it records the
-// intent, makes the call, and records what came of it.
+// startTemplate creates and starts an encoding from the batch's template in one call: it records
+// the intent, makes the call, and records the result.
 func (w *worker) startTemplate(ctx context.Context, t trackedJob) outcome {
 	parsed, err := provision.ParseTemplate(t.batch.Template)
 	var shared provision.Shared
