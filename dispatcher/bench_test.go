@@ -11,10 +11,10 @@ import (
 	"github.com/stokerd/stoker/store"
 )
 
-// BenchmarkDecision measures what the loop does after a wakeup: it reads settings,
-// live jobs, orphans and the window anew, and decides. It does so with 1,000 jobs at the
-// platform and 1,000 that wait, in a batch without any others and in one with a million
-// that have ended, by turns, so that whatever else the machine does hits both.
+// BenchmarkDecision measures what the account loop does after a wakeup: it reads settings, jobs
+// in flight, orphans and the next jobs anew, and decides. It does so with 1,000 jobs at the
+// platform and 1,000 that wait, in a batch without any others and in one with a million that have
+// ended, by turns, so that other load on the machine slows both.
 func BenchmarkDecision(b *testing.B) {
 	loops := []*accountLoop{benchLoop(b, 0), benchLoop(b, 1_000_000)}
 	took := make([]time.Duration, len(loops))
@@ -46,8 +46,8 @@ func decideAnew(b *testing.B, d *accountLoop) {
 	}
 }
 
-// benchLoop is a loop that has begun, on a job table with one batch: jobs that have
-// ended, 960 that run and 40 that are queued, and 1,000 that wait.
+// benchLoop is an account loop on a job table with one batch: finished jobs that have ended, 960
+// that run and 40 that are queued, and 1,000 that wait.
 func benchLoop(b *testing.B, finished int) *accountLoop {
 	b.Helper()
 	table, err := store.Open(b.Context(), filepath.Join(b.TempDir(), "stoker.db"), store.Options{Unsafe: true})
