@@ -54,7 +54,7 @@ func benchLoop(b *testing.B, finished int) *accountLoop {
 	if err != nil {
 		b.Fatal(err)
 	}
-	b.Cleanup(func() { _ = table.Close() }) // nothing is read from it any more
+	b.Cleanup(func() { _ = table.Close() }) // no read follows
 	fillTable(b, table, finished)
 	client, err := bitmovin.New(bitmovin.Options{HTTPClient: new(simulator.Simulator).Client()})
 	if err != nil {

@@ -25,16 +25,16 @@ import (
 	"github.com/stokerd/stoker/webhook"
 )
 
-// hookKey is what deliveries are signed with.
+// hookKey is the key with which webhooks are signed.
 const hookKey = bitmovin.Secret("signed-with-this")
 
-// letter is a delivery on its way.
+// letter is a webhook on its way from the platform.
 type letter struct {
 	path, signature string
 	body            []byte
 }
 
-// sign returns the letter with another body, signed with a key.
+// sign returns the webhook with another body, signed with a key.
 func (l letter) sign(key bitmovin.Secret, body []byte) letter {
 	mac := hmac.New(sha512.New, []byte(key))
 	mac.Write(body)
@@ -42,11 +42,10 @@ func (l letter) sign(key bitmovin.Secret, body []byte) letter {
 	return l
 }
 
-// post is the way from the platform to the receiver. It needs no network.
+// post carries webhooks from the platform to the receiver, without a network.
 type post struct {
 	mux *http.ServeMux
-	// carry brings a letter to its receiver, or does something else with it. Nil
-	// brings it.
+	// carry is called for each webhook, to bring it to the receiver or not. Nil brings each.
 	carry func(p *post, l letter)
 	held  []letter
 
@@ -79,7 +78,7 @@ func (p *post) bring(l letter) {
 	p.mux.ServeHTTP(httptest.NewRecorder(), r)
 }
 
-// webhooks is how the webhooks of the account stand.
+// webhooks is the status of the account's webhooks.
 func (w *world) webhooks() job.Webhooks {
 	w.t.Helper()
 	a, _ := w.store.AccountStatus("default")
@@ -89,7 +88,7 @@ func (w *world) webhooks() job.Webhooks {
 	return *a.Webhooks
 }
 
-// listen registers webhooks for the dispatcher that runs, and takes the deliveries.
+// listen registers webhooks at the platform and runs their receiver.
 func (w *world) listen(p *post) {
 	w.t.Helper()
 	client, err := bitmovin.New(bitmovin.Options{APIKey: w.apiKey, HTTPClient: w.sim.Client(), Governor: w.governor})
@@ -107,18 +106,19 @@ func (w *world) listen(p *post) {
 	p.mux.Handle(webhook.Pattern, r)
 	ctx, cancel := context.WithCancelCause(w.ctx)
 	var group sync.WaitGroup
-	group.Go(func() { _ = r.Run(ctx) }) // it never returns an error
+	group.Go(func() { _ = r.Run(ctx) }) // Run never returns an error
 	w.t.Cleanup(func() {
 		cancel(nil)
 		group.Wait()
 	})
-	time.Sleep(10 * time.Second) // the governor lets such calls through one a second
+	time.Sleep(10 * time.Second) // the governor allows one such call a second
 	if s := w.webhooks(); s.Problem != "" {
 		w.t.Fatalf("webhooks: %s", s.Problem)
 	}
 }
 
-// fates gives every kind of end to some job.
+// fates lets k1 to k5 fail in different ways; k1 succeeds in its third attempt, and all others in
+// their first.
 func fates(e simulator.Encoding, run int) simulator.Outcome {
 	key, _, _ := strings.Cut(e.Name, " ")
 	switch {
@@ -154,8 +154,7 @@ func endings(jobs []job.Job) (all []ending) {
 	return all
 }
 
-// Webhooks make things faster, never different: whatever happens to deliveries, and
-// whatever they claim, the jobs end as they would have without any.
+// Whatever happens to webhooks, and whatever they claim, the jobs end as without any.
 func TestWebhooksChangeNothing(t *testing.T) {
 	for _, tt := range []struct {
 		name    string
@@ -163,7 +162,7 @@ func TestWebhooksChangeNothing(t *testing.T) {
 		foreign int // encodings of other people
 		deliver func(simulator.Delivery) int
 		carry   func(*post, letter)
-		// want tells whether the receiver saw what this case is about.
+		// want reports whether the receiver got the webhooks that the case is about.
 		want func(job.Webhooks) bool
 	}{
 		{name: "none", off: true},
@@ -208,8 +207,8 @@ func TestWebhooksChangeNothing(t *testing.T) {
 			want: func(s job.Webhooks) bool { return s.UsedCount == 0 && s.RejectedCount > 45 },
 		},
 		{
-			name: "lies in our own hand", carry: func(p *post, l letter) {
-				// Each event claims the end of all that have ended before, and the opposite of what happened.
+			name: "false claims with the right key", carry: func(p *post, l letter) {
+				// Each webhook repeats all earlier ones with the opposite event.
 				for i, old := range p.log {
 					lie := bytes.ReplaceAll(old.body, []byte(`"eventId":"`), append([]byte(`"eventId":"`), byte('a'+i%26), byte('a'+len(p.log)%26)))
 					lie = bytes.ReplaceAll(lie, []byte("ENCODING_FINISHED"), []byte("ENCODING_LOST"))
@@ -245,16 +244,16 @@ func TestWebhooksChangeNothing(t *testing.T) {
 				if tt.off {
 					return
 				}
-				time.Sleep(20 * time.Minute) // for what is under way
+				time.Sleep(20 * time.Minute) // for late webhooks
 				if s := w.webhooks(); !tt.want(s) {
-					w.t.Errorf("deliveries %+v are not what this case is about", s)
+					w.t.Errorf("webhooks %+v: the test shows nothing", s)
 				}
 			})
 		})
 	}
 }
 
-// wantEndings is how 16 jobs with those fates end.
+// wantEndings is how 16 jobs with the outcomes of fates end.
 func wantEndings() []ending {
 	all := []ending{
 		{Key: "k1", State: job.Succeeded, Attempt: 3},
@@ -283,8 +282,8 @@ func (w *world) addForeignStarts(n int) {
 	}
 }
 
-// A failure that comes early is seen at once with webhooks, and without them when
-// what runs is listed the next time.
+// An early failure is seen at once with webhooks, and without them when the running encodings are
+// listed the next time.
 func TestWebhooksShowAnEarlyFailure(t *testing.T) {
 	seen := func(hooks bool) (lag time.Duration) {
 		early := broken(simulator.NoRetry)
@@ -311,7 +310,8 @@ func TestWebhooksShowAnEarlyFailure(t *testing.T) {
 	}
 }
 
-// A hint may come at any time, and for anything.
+// Many hints about one encoding lead to few polls, hints about unknown encodings and accounts to
+// none, and no more than maxHints are kept.
 func TestHint(t *testing.T) {
 	inWorld(t, &simulator.Simulator{Seed: 1, Duration: 10 * time.Minute}, func(w *world) {
 		w.poll = time.Hour
@@ -329,8 +329,8 @@ func TestHint(t *testing.T) {
 		}
 		w.store.HintEncoding("no-such-account", id)
 		synctest.Wait()
-		if looks := w.calls(route) - before; looks < 1 || looks > 3 {
-			w.t.Errorf("%d polls after 100 hints for one encoding, want them to coalesce", looks)
+		if polls := w.calls(route) - before; polls < 1 || polls > 3 {
+			w.t.Errorf("%d polls after 100 hints for one encoding, want 1 to 3", polls)
 		}
 		w.halt()
 		for i := range 2 * maxHints {
@@ -342,8 +342,8 @@ func TestHint(t *testing.T) {
 	})
 }
 
-// A hint that comes while the encoding is being polled is not lost: that poll may
-// have been answered before.
+// A hint that comes while its encoding is being polled leads to another poll: the first one may
+// have been answered before the encoding changed.
 func TestHintDuringAPoll(t *testing.T) {
 	hints, pending := newHintQueue(), map[string]bool{}
 	polls := &pollSchedule{jobs: newJobTracker()}
