@@ -12,7 +12,7 @@ import (
 )
 
 // A batch whose jobs cannot be configured or started, however urgent, delays no other batch.
-func TestTroubleKeepsNobodyWaiting(t *testing.T) {
+func TestFailingBatchDelaysNoOther(t *testing.T) {
 	refused := func(route, body string, status int) func(simulator.Call) simulator.Fault {
 		return func(c simulator.Call) simulator.Fault {
 			if c.Route == route && bytes.Contains(c.Body, []byte(body)) {
@@ -73,7 +73,7 @@ func TestTroubleKeepsNobodyWaiting(t *testing.T) {
 // A thousand urgent jobs on which the platform breaks when they are configured, with an error or
 // without an answer, do not hold up the jobs of another batch, although there is always another of
 // them to try.
-func TestManyBrokenJobsKeepNobodyWaiting(t *testing.T) {
+func TestBrokenJobsDelayNoOtherBatch(t *testing.T) {
 	for name, fault := range map[string]simulator.Fault{
 		"no answer":  {Kind: simulator.HangFault},
 		"status 500": {Kind: simulator.JSONFault, Status: http.StatusInternalServerError},
@@ -104,7 +104,7 @@ func TestManyBrokenJobsKeepNobodyWaiting(t *testing.T) {
 
 // A batch whose starts the platform never answers and never makes does not hold up another batch,
 // and loses no attempt.
-func TestStartsThatBreakKeepNobodyWaiting(t *testing.T) {
+func TestLostStartsDelayNoOtherBatch(t *testing.T) {
 	for _, template := range []bool{false, true} {
 		t.Run(fmt.Sprintf("template: %v", template), func(t *testing.T) {
 			sim := &simulator.Simulator{Seed: 1, Encoders: 3, Duration: time.Minute}
@@ -161,7 +161,7 @@ func TestRefusedStorageOfMany(t *testing.T) {
 
 // Once a storage is no longer refused, its batch goes on at once, without an attempt lost or a
 // problem left.
-func TestTroubleEnds(t *testing.T) {
+func TestBatchGoesOnAfterRefusal(t *testing.T) {
 	var mended time.Time
 	sim := &simulator.Simulator{Seed: 1, Encoders: 3, Duration: time.Minute}
 	sim.Fault = func(c simulator.Call) simulator.Fault {

@@ -159,6 +159,6 @@ func TestLimit(t *testing.T) {
 	}
 	l.setTarget(5)
 	if got := target(now.Add(time.Hour)); got != 1 {
-		t.Errorf("a new target forgets what was learnt: %d", got)
+		t.Errorf("after a new target the effective one is %d: the learnt limit is lost", got)
 	}
 }

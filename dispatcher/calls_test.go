@@ -61,7 +61,7 @@ func TestManyRunningCostFewCalls(t *testing.T) {
 
 // Jobs that are submitted one by one while no other job waits do not have the queue counted for
 // each of them: all users of the API key share the list calls.
-func TestTrickleCountsAtItsPace(t *testing.T) {
+func TestSingleJobsCauseFewCounts(t *testing.T) {
 	sim := &simulator.Simulator{Seed: 1, Encoders: 100, Duration: 20 * time.Second, Latency: 50 * time.Millisecond}
 	inWorld(t, sim, func(w *world) {
 		w.run()

@@ -30,7 +30,7 @@ type mortal struct {
 
 func newMortal(dieAt int) *mortal { return &mortal{dieAt: dieAt, dead: make(chan struct{})} }
 
-// alive passes a crash point and reports whether the process lives on.
+// alive passes a crash point and reports whether the process is still alive.
 func (m *mortal) alive() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()

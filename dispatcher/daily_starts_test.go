@@ -21,7 +21,7 @@ func TestCeilingOfStarts(t *testing.T) {
 		t.Run(kind, func(t *testing.T) {
 			sim := &simulator.Simulator{Seed: 1, Duration: 10 * time.Second}
 			inWorld(t, sim, func(w *world) {
-				w.ceiling = 5
+				w.maxStartsPerDay = 5
 				w.run()
 				b := submit(w)
 				time.Sleep(20 * time.Minute)
@@ -61,12 +61,12 @@ func (w *world) checkCeiling(b job.Batch, starts int64) {
 }
 
 // Resuming the account on the same day allows as many starts again.
-func TestResumeAfterTheCeiling(t *testing.T) {
+func TestResumeAllowsMoreStarts(t *testing.T) {
 	inWorld(t, &simulator.Simulator{Seed: 1, Duration: 10 * time.Second}, func(w *world) {
-		w.ceiling = 4
+		w.maxStartsPerDay = 4
 		w.run()
 		b := w.submit(7, nil)
-		w.await(b.ID, time.Hour, "the ceiling", func(b job.Batch) bool { return b.Counts.Succeeded == 4 })
+		w.await(b.ID, time.Hour, "all starts of the day", func(b job.Batch) bool { return b.Counts.Succeeded == 4 })
 		if err := w.resume("default"); err != nil {
 			w.t.Fatal(err)
 		}
@@ -83,7 +83,7 @@ func TestResumeAfterTheCeiling(t *testing.T) {
 // limit.
 func TestStartsThatAreNotMadeDoNotCount(t *testing.T) {
 	inWorld(t, &simulator.Simulator{Seed: 1, Duration: 10 * time.Second, Encoders: 1, QueueLimit: 1}, func(w *world) {
-		w.ceiling = 6
+		w.maxStartsPerDay = 6
 		w.run()
 		b := w.submit(6, nil)
 		b = w.awaitEnd(b.ID, time.Hour)

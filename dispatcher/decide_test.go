@@ -170,7 +170,7 @@ func TestDecidePrepares(t *testing.T) {
 }
 
 // Jobs in flight are polled and stopped when they are due, also on a paused account.
-func TestDecideFollows(t *testing.T) {
+func TestDecidePollsAndStops(t *testing.T) {
 	v := ready()
 	v.paused = true
 	v.inFlight = []inFlightJob{
@@ -194,7 +194,7 @@ func TestDecideFollows(t *testing.T) {
 }
 
 // A ping and a walk begin when they are due, unless one is under way.
-func TestDecideAsks(t *testing.T) {
+func TestDecidePingsAndWalks(t *testing.T) {
 	for _, tt := range []struct {
 		name       string
 		edit       func(*view)
@@ -222,7 +222,7 @@ func TestDecideAsks(t *testing.T) {
 }
 
 // However many encodings have no answer, some polls go to the others.
-func TestDecideLooksAtOthers(t *testing.T) {
+func TestDecidePollsOthers(t *testing.T) {
 	v := ready()
 	for n := range int64(2 * maxPolls) {
 		v.inFlight = append(v.inFlight, inFlightJob{id: id(n + 1), state: job.Running, lacksStatus: n < maxPolls, pollDue: now})
@@ -260,7 +260,7 @@ func TestDecideNeverExceedsTheTarget(t *testing.T) {
 		v.target = rapid.IntRange(1, 20).Draw(t, "target")
 		v.foreign = rapid.IntRange(0, 25).Draw(t, "foreign")
 		held := v.foreign
-		for n := range rapid.IntRange(0, 30).Draw(t, "live") {
+		for n := range rapid.IntRange(0, 30).Draw(t, "in flight") {
 			s := inFlightJob{id: id(int64(n + 1)), pollDue: now.Add(time.Hour), state: rapid.SampledFrom([]job.State{
 				job.Starting, job.Queued, job.Running, job.Cancelling,
 			}).Draw(t, "state")}
@@ -270,7 +270,7 @@ func TestDecideNeverExceedsTheTarget(t *testing.T) {
 			}
 			v.inFlight = append(v.inFlight, s)
 		}
-		for n := range rapid.IntRange(0, 30).Draw(t, "window") {
+		for n := range rapid.IntRange(0, 30).Draw(t, "candidates") {
 			v.candidates = append(v.candidates, candidate{
 				id: id(int64(n + 100)), prepared: rapid.Bool().Draw(t, "prepared"),
 				task: rapid.SampledFrom([]taskKind{taskNone, taskPrepare}).Draw(t, "task"), taskSince: now,

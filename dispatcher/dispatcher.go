@@ -36,9 +36,9 @@ type Config struct {
 	// Inputs and Outputs hold the storages by the name that batches use. The input
 	// and the output of one name may be different storages.
 	Inputs, Outputs map[string]Storage
-	// PollInterval is the usual time between two lists of what runs, and between two counts of
-	// the platform's queue. A single encoding is polled when it is expected to change. Default
-	// [DefaultPollInterval].
+	// PollInterval is the usual time between two lists of the running encodings, and between two
+	// counts of the platform's queue. A single encoding is polled when it is expected to change.
+	// Default [DefaultPollInterval].
 	PollInterval time.Duration
 	// Settle is the settle time: how long a start without an answer is looked up before it is
 	// repeated. Default: 15 s more than the client's time-out. [New] refuses less than the

@@ -104,8 +104,8 @@ func withoutLabels(resp *http.Response) (*http.Response, error) {
 	return resp, nil
 }
 
-// disposable is a client of other people with the same API key, and no limit on creating encodings.
-func (w *world) disposable() *bitmovin.Client {
+// foreignClient is a client of other people with the same API key, and no limit on creating encodings.
+func (w *world) foreignClient() *bitmovin.Client {
 	w.t.Helper()
 	client, err := bitmovin.New(bitmovin.Options{
 		APIKey: func() (string, error) { return "test-key", nil }, HTTPClient: w.sim.Client(),
@@ -117,10 +117,10 @@ func (w *world) disposable() *bitmovin.Client {
 	return client
 }
 
-// foreigners creates n encodings of other people with the given labels.
-func (w *world) foreigners(n int, labels ...string) (ids []bitmovin.EncodingID) {
+// createForeign creates n encodings of other people with the given labels.
+func (w *world) createForeign(n int, labels ...string) (ids []bitmovin.EncodingID) {
 	w.t.Helper()
-	client := w.disposable()
+	client := w.foreignClient()
 	for i := range n {
 		e, err := client.CreateEncoding(w.ctx, bitmovin.Encoding{Name: fmt.Sprintf("foreign %d", i), Labels: labels})
 		if err != nil {
@@ -186,7 +186,7 @@ func restartTwisted(t *testing.T, how twist, templates bool) {
 		return simulator.Fault{}
 	}
 	inWorld(t, sim, func(w *world) {
-		w.foreigners(130)
+		w.createForeign(130)
 		first := newMortal(0)
 		w.mortal = first
 		w.run()
@@ -200,7 +200,7 @@ func restartTwisted(t *testing.T, how twist, templates bool) {
 		time.Sleep(time.Second)
 		close(first.dead)
 		w.reopen(w.path)
-		w.foreigners(130)
+		w.createForeign(130)
 		w.mortal, w.network = nil, twisted(w.sim.Client().Transport, how)
 		w.run()
 		b = w.awaitEnd(b.ID, 3*time.Hour)
@@ -235,7 +235,7 @@ func TestTwistedLookUp(t *testing.T) {
 				return simulator.Fault{}
 			}
 			inWorld(t, sim, func(w *world) {
-				w.foreigners(130)
+				w.createForeign(130)
 				w.network = twisted(w.sim.Client().Transport, how)
 				w.run()
 				b := w.submitLadder(twistedJobs, nil)
@@ -271,7 +271,7 @@ func restoreTwisted(t *testing.T, how twist, templates bool) {
 		TakeAnyStart: true, OmitTotalCount: true, Unlimited: true,
 	}
 	inWorld(t, sim, func(w *world) {
-		w.foreigners(130)
+		w.createForeign(130)
 		w.run()
 		var b job.Batch
 		if templates {
@@ -283,7 +283,7 @@ func restoreTwisted(t *testing.T, how twist, templates bool) {
 		backup := w.backup()
 		time.Sleep(2 * time.Minute)
 		w.reopen(backup)
-		w.foreigners(130)
+		w.createForeign(130)
 		w.network = twisted(w.sim.Client().Transport, how)
 		w.run()
 		b = w.awaitEnd(b.ID, 3*time.Hour)

@@ -239,7 +239,7 @@ func TestForbiddenJob(t *testing.T) {
 }
 
 // In whatever state a job is cancelled, it is CANCELLED only once the platform has confirmed it.
-func TestCancelUnderFire(t *testing.T) {
+func TestCancelInAnyState(t *testing.T) {
 	at := func(ok func(job.Job) bool) func(*world, job.ID) {
 		return func(w *world, id job.ID) { w.cancelWhen(id, ok) }
 	}

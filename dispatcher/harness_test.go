@@ -37,17 +37,17 @@ type world struct {
 	stop  context.CancelCauseFunc
 	done  chan error
 
-	mortal   *mortal           // the process that runs next; nil: one that cannot be killed
-	network  roundTripper      // the transport to the simulator; nil: the simulator's own
-	table    func(Store) Store // wraps the job table for the dispatcher; nil: not wrapped
-	others   []string          // further accounts with the same key
-	target   int
-	auto     bool
-	ceiling  int // MaxStartsPerDay
-	poll     time.Duration
-	governor *bitmovin.Governor
-	apiKey   func() (string, error)
-	inputs   string // directory of the input paths of submitted jobs
+	mortal          *mortal           // the process that runs next; nil: one that cannot be killed
+	network         roundTripper      // the transport to the simulator; nil: the simulator's own
+	table           func(Store) Store // wraps the job table for the dispatcher; nil: not wrapped
+	others          []string          // further accounts with the same key
+	target          int
+	auto            bool
+	maxStartsPerDay int // MaxStartsPerDay
+	poll            time.Duration
+	governor        *bitmovin.Governor
+	apiKey          func() (string, error)
+	inputs          string // directory of the input paths of submitted jobs
 }
 
 // roundTripper makes a transport of a function.
@@ -137,7 +137,7 @@ func (w *world) prepare(c clock.Clock) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	accounts := []Account{{ID: "default", Client: client, QueueTarget: w.target, AutoTarget: w.auto, MaxStartsPerDay: w.ceiling}}
+	accounts := []Account{{ID: "default", Client: client, QueueTarget: w.target, AutoTarget: w.auto, MaxStartsPerDay: w.maxStartsPerDay}}
 	for _, id := range w.others {
 		accounts = append(accounts, Account{ID: id, Client: client})
 	}

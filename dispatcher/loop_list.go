@@ -26,7 +26,8 @@ func (l *accountLoop) spawnList(ctx context.Context) {
 	})
 }
 
-// applyList records the progress that a list shows, and polls what is missing from it.
+// applyList records the progress that a list shows, and polls the running encodings that the list
+// lacks.
 func (l *accountLoop) applyList(ctx context.Context, list runningList, err error) {
 	now := l.now()
 	again := l.finishAccountTask(taskList, err, now)

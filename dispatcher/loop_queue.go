@@ -8,7 +8,7 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-// spawnCount lists what is queued at the platform, ours and everybody else's.
+// spawnCount lists the encodings that are queued at the platform, ours and other people's.
 func (l *accountLoop) spawnCount(ctx context.Context) {
 	l.tasks.spawn(taskCount, func() func() {
 		c, err := l.worker.countQueue(ctx)

@@ -56,7 +56,7 @@ func (l *accountLoop) load(ctx context.Context) error {
 	return nil
 }
 
-// read reads from the job table what is out of date.
+// read reads again from the job table whatever l.outdated names, and what has become due.
 func (l *accountLoop) read(ctx context.Context, now time.Time) error {
 	if l.outdated.settings {
 		if err := l.readSettings(ctx); err != nil {

@@ -101,7 +101,7 @@ func TestReprioritize(t *testing.T) {
 
 // An API key that may neither reprioritize nor delete encodings can encode all the same: the
 // forbidden calls do not open the breaker.
-func TestForbiddenNiceties(t *testing.T) {
+func TestForbiddenReprioritizeAndDelete(t *testing.T) {
 	const move, remove = "POST /encoding/encodings/{id}/reprioritize", "DELETE /encoding/encodings/{id}"
 	sim := &simulator.Simulator{Seed: 1, Encoders: 1, Duration: 10 * time.Minute}
 	sim.Fault = func(c simulator.Call) simulator.Fault {

@@ -35,7 +35,7 @@ func (w *world) awaitStatus(limit time.Duration, what string, ok func(job.Accoun
 func TestOtherInstance(t *testing.T) {
 	sim := &simulator.Simulator{Seed: 1, Encoders: 1, Duration: 3 * time.Hour}
 	inWorld(t, sim, func(w *world) {
-		w.foreigners(2, "stoker", "stoker-abandoned")
+		w.createForeign(2, "stoker", "stoker-abandoned")
 		time.Sleep(2 * time.Hour) // old encodings that were never started do not count
 		second := *w
 		second.path, second.governor = w.path+".second", bitmovin.NewGovernor(nil)
@@ -43,7 +43,7 @@ func TestOtherInstance(t *testing.T) {
 		defer second.close()
 		second.run()
 		b := second.submit(2, nil)
-		second.await(b.ID, time.Minute, "it at work", func(b job.Batch) bool { return b.Counts.Running == 1 && b.Counts.Queued == 1 })
+		second.await(b.ID, time.Minute, "its jobs under way", func(b job.Batch) bool { return b.Counts.Running == 1 && b.Counts.Queued == 1 })
 		second.halt()
 		w.run()
 		seen := func(s job.AccountStatus) bool { return len(s.OtherInstances) > 0 }
@@ -54,7 +54,7 @@ func TestOtherInstance(t *testing.T) {
 		time.Sleep(5 * time.Hour) // one runs, then the other one
 		w.awaitStatus(time.Second, "another instance still", seen)
 		time.Sleep(3 * time.Hour)
-		w.awaitStatus(time.Second, "nobody else any more", func(s job.AccountStatus) bool { return !seen(s) })
+		w.awaitStatus(time.Second, "no other instance", func(s job.AccountStatus) bool { return !seen(s) })
 	})
 }
 
@@ -105,7 +105,7 @@ func TestListParametersAreRemembered(t *testing.T) {
 		}
 		w.reopen(w.path)
 		w.run()
-		w.awaitStatus(time.Minute, "the comparison done", func(s job.AccountStatus) bool { return s.Listing.ComparingSince.IsZero() })
+		w.awaitStatus(time.Minute, "the end of reconciling", func(s job.AccountStatus) bool { return s.Listing.ComparingSince.IsZero() })
 		if n := searches.Load(); n != refusalsToBlame {
 			w.t.Errorf("%d searches after a restart, want %d", n, refusalsToBlame)
 		}
@@ -146,7 +146,7 @@ func TestComparisonThatFails(t *testing.T) {
 			w.t.Errorf("%+v count as faulty, though no call is answered without them either", s.Listing.FaultyParameters)
 		}
 		mended.Store(true)
-		w.awaitStatus(time.Minute, "the comparison done", func(s job.AccountStatus) bool {
+		w.awaitStatus(time.Minute, "the end of reconciling", func(s job.AccountStatus) bool {
 			return s.Listing.ComparingSince.IsZero() && s.Listing.ComparingProblem == ""
 		})
 		w.awaitEnd(b.ID, time.Hour)
@@ -166,6 +166,6 @@ func TestCountThatFindsNothing(t *testing.T) {
 		if p := s.Listing.FaultyParameters[0]; p.Name != bitmovin.ParamStatus || p.Fault != job.ParameterMisses {
 			w.t.Errorf("faulty parameters %+v", s.Listing.FaultyParameters)
 		}
-		w.awaitStatus(2*time.Minute, "what is queued", func(s job.AccountStatus) bool { return s.PlatformQueuedCount >= 2 })
+		w.awaitStatus(2*time.Minute, "two queued encodings", func(s job.AccountStatus) bool { return s.PlatformQueuedCount >= 2 })
 	})
 }

@@ -12,13 +12,13 @@ import (
 //   - A running encoding is polled when it is expected to end.
 //   - When it has ended, an encoder has become free and has taken the head of the
 //     queue: the head is polled.
-//   - Encoders are starving when they take what is queued as soon as it is there. Then all
-//     that is queued is polled when one encoding has been taken, and a job that becomes the
-//     head is polled soon after its start.
+//   - Encoders are starving when they take an encoding as soon as it is queued. Then all queued
+//     encodings are polled when an encoder has taken one, and a job that becomes the head is
+//     polled soon after its start.
 //   - In case no other sign shows that the head was taken, it is polled a third as often as
 //     encodings usually end.
 //
-// What happens in between (progress, early failures) is seen by listing; see loop_list.go.
+// Lists show progress and early failures in between; see loop_list.go.
 const (
 	// changePoll is when to poll again an encoding that is expected to change at once.
 	changePoll = time.Second
@@ -33,7 +33,7 @@ const (
 	// taken.
 	queuedPoll = 15 * time.Minute
 	// maxRunningPoll is the latest poll of a running encoding: estimates can be wrong. The list
-	// of what runs shows earlier ends.
+	// of running encodings shows earlier ends.
 	maxRunningPoll = time.Hour
 	// minRunningPoll is the earliest poll of a running encoding.
 	minRunningPoll = changePoll / 4
@@ -41,8 +41,8 @@ const (
 	// doubles with each poll after the first overduePollsAtOnce, up to maxJobPause.
 	firstOverduePoll   = changePoll / 2
 	overduePollsAtOnce = 10
-	// pollSpacing is the time to allow for each poll, so that polling all that runs takes less
-	// than half of the calls.
+	// pollSpacing is the time to allow for each poll, so that polling all running encodings takes
+	// less than half of the calls.
 	pollSpacing = 25 * time.Millisecond
 )
 
@@ -92,7 +92,7 @@ func (s *pollSchedule) nextLookup(kind taskKind, t *trackedJob, now time.Time) t
 	case settleEnd.After(next):
 		return settleEnd
 	}
-	return now.Add(s.pollInterval) // another task is reading the list of what was created since
+	return now.Add(s.pollInterval) // another task is reading the list of encodings created since
 }
 
 // untilRunningPoll is how long to wait until a running encoding is expected to end: by the

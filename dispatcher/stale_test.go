@@ -50,15 +50,15 @@ func TestListOfAnEarlierRun(t *testing.T) {
 	})
 }
 
-// forgetful is a job table that returns an error from one write that it has made, as on a disk
+// unacknowledged is a job table that returns an error from one write that it has made, as on a disk
 // that fails while the log is flushed.
-type forgetful struct {
+type unacknowledged struct {
 	Store
 	state job.State   // the error is that of the first write that brings a job into this state
 	done  atomic.Bool // that write has been made
 }
 
-func (s *forgetful) UpdateJob(ctx context.Context, id job.ID, now time.Time, f func(*job.Update) error) (job.Job, error) {
+func (s *unacknowledged) UpdateJob(ctx context.Context, id job.ID, now time.Time, f func(*job.Update) error) (job.Job, error) {
 	j, err := s.Store.UpdateJob(ctx, id, now, f)
 	if err == nil && j.State == s.state && !s.done.Swap(true) {
 		return job.Job{}, job.ErrUnavailable
@@ -79,7 +79,7 @@ func TestUnacknowledgedWrites(t *testing.T) {
 					return simulator.Outcome{}
 				}
 				inWorld(t, sim, func(w *world) {
-					table := &forgetful{state: state}
+					table := &unacknowledged{state: state}
 					w.table = func(s Store) Store { table.Store = s; return table }
 					w.run()
 					b := w.awaitEnd(w.submit(3, edit).ID, 5*time.Minute)
@@ -99,16 +99,16 @@ func TestUnacknowledgedWrites(t *testing.T) {
 // full is a job table on a disk that is full at times.
 type full struct {
 	Store
-	now   atomic.Bool  // the disk is full now
-	tries atomic.Int64 // writes while it was
+	isFull atomic.Bool  // the disk is full now
+	tries  atomic.Int64 // writes while it was
 }
 
 func (s *full) UpdateJob(ctx context.Context, id job.ID, now time.Time, f func(*job.Update) error) (job.Job, error) {
-	if !s.now.Load() {
+	if !s.isFull.Load() {
 		return s.Store.UpdateJob(ctx, id, now, f)
 	}
 	if s.tries.Add(1) > 10_000 {
-		s.now.Store(false) // in case of an endless loop: time would stand still
+		s.isFull.Store(false) // in case of an endless loop: time would stand still
 	}
 	return job.Job{}, job.ErrFull
 }
@@ -123,7 +123,7 @@ func TestStopsOnAFullDisk(t *testing.T) {
 		w.run()
 		b := w.submit(6, nil)
 		w.await(b.ID, time.Minute, "all under way", func(b job.Batch) bool { return b.Counts.Queued+b.Counts.Running == 6 })
-		disk.now.Store(true)
+		disk.isFull.Store(true)
 		if _, err := w.store.UpdateBatch(w.ctx, b.ID, time.Now(), func(b *job.Batch) error { return b.Cancel("enough") }); err != nil {
 			w.t.Fatal(err)
 		}
@@ -131,7 +131,7 @@ func TestStopsOnAFullDisk(t *testing.T) {
 		if n := disk.tries.Load(); n == 0 || n > 500 {
 			w.t.Errorf("%d tries in ten minutes for 6 jobs, want 1 to 500", n)
 		}
-		disk.now.Store(false)
+		disk.isFull.Store(false)
 		if b = w.awaitEnd(b.ID, 2*time.Minute); b.State != job.BatchCancelled {
 			w.t.Errorf("batch is %s", b.State)
 		}
@@ -195,7 +195,7 @@ func without(resp *http.Response, field string) (*http.Response, error) {
 }
 
 // The end of a sweep keeps what the loop already has to read again.
-func TestSweepForgetsNothing(t *testing.T) {
+func TestSweepKeepsOutdated(t *testing.T) {
 	sim := &simulator.Simulator{Seed: 1}
 	inWorld(t, sim, func(w *world) {
 		w.prepare(nil)

@@ -13,22 +13,22 @@ import (
 	"github.com/stokerd/stoker/server"
 )
 
-// asked is a gRPC server on the world's job table, to ask for wait codes.
-type asked struct {
+// waitServer is a gRPC server on the world's job table, to ask for wait codes.
+type waitServer struct {
 	*world
 	server *server.Server
 }
 
-func (w *world) asked() *asked {
+func (w *world) waitServer() *waitServer {
 	w.t.Helper()
 	s, err := server.New(server.Config{Store: w.store})
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	return &asked{w, s}
+	return &waitServer{w, s}
 }
 
-func (a *asked) job(b job.Batch, number int64) *stokerv1.Job {
+func (a *waitServer) job(b job.Batch, number int64) *stokerv1.Job {
 	a.t.Helper()
 	resp, err := a.server.GetJob(a.ctx, &stokerv1.GetJobRequest{JobId: job.ID{Batch: b.ID, Number: number}.String()})
 	if err != nil {
@@ -37,7 +37,7 @@ func (a *asked) job(b job.Batch, number int64) *stokerv1.Job {
 	return resp.GetJob()
 }
 
-func (a *asked) batch(b job.Batch) *stokerv1.Batch {
+func (a *waitServer) batch(b job.Batch) *stokerv1.Batch {
 	a.t.Helper()
 	resp, err := a.server.GetBatch(a.ctx, &stokerv1.GetBatchRequest{BatchId: b.ID})
 	if err != nil {
@@ -46,7 +46,7 @@ func (a *asked) batch(b job.Batch) *stokerv1.Batch {
 	return resp.GetBatch()
 }
 
-func (a *asked) account() *stokerv1.Account {
+func (a *waitServer) account() *stokerv1.Account {
 	a.t.Helper()
 	resp, err := a.server.GetAccount(a.ctx, &stokerv1.GetAccountRequest{AccountId: "default"})
 	if err != nil {
@@ -56,7 +56,7 @@ func (a *asked) account() *stokerv1.Account {
 }
 
 // waits checks the wait code of a job, and that the job has a wait reason only with a code.
-func (a *asked) waits(b job.Batch, number int64, want stokerv1.WaitCode) *stokerv1.Wait {
+func (a *waitServer) waits(b job.Batch, number int64, want stokerv1.WaitCode) *stokerv1.Wait {
 	a.t.Helper()
 	j := a.job(b, number)
 	if got := j.GetWait().GetCode(); got != want || (j.GetWaitReason() == "") != (want == 0) {
@@ -65,8 +65,8 @@ func (a *asked) waits(b job.Batch, number int64, want stokerv1.WaitCode) *stoker
 	return j.GetWait()
 }
 
-// in finds the first job in a state.
-func (w *world) in(b job.Batch, state job.State) int64 {
+// firstIn finds the first job in a state.
+func (w *world) firstIn(b job.Batch, state job.State) int64 {
 	w.t.Helper()
 	jobs, err := w.store.Jobs(w.ctx, job.Filter{BatchID: b.ID, States: []job.State{state}, Limit: 1})
 	if err != nil || len(jobs) == 0 {
@@ -90,7 +90,7 @@ func TestWhyTwentyThousandWait(t *testing.T) {
 		b := w.submit(many, nil)
 		b = w.await(b.ID, time.Minute, "a full queue", func(b job.Batch) bool { return b.Counts.Queued == 3 && b.Counts.Running == 5 })
 		time.Sleep(5 * time.Second)
-		a := w.asked()
+		a := w.waitServer()
 
 		a.waits(b, 1, notWaiting) // job 1 runs
 		a.waits(b, 6, stokerv1.WaitCode_WAIT_CODE_ENCODER)
@@ -155,7 +155,7 @@ func TestWhyTwentyThousandWait(t *testing.T) {
 		if got := a.waits(b, many, stokerv1.WaitCode_WAIT_CODE_ACCOUNT_PAUSED); got.GetText() != "invoice" || got.GetSince() == nil {
 			t.Errorf("on a paused account a job waits for %v", got)
 		}
-		running := w.in(b, job.Running)
+		running := w.firstIn(b, job.Running)
 		if _, err := a.server.CancelJob(w.ctx, &stokerv1.CancelJobRequest{JobId: job.ID{Batch: b.ID, Number: running}.String()}); err != nil {
 			t.Fatal(err)
 		}
@@ -231,7 +231,7 @@ func TestWhyJobsWait(t *testing.T) {
 				w.run()
 				b := w.submit(20, tt.batch)
 				time.Sleep(tt.after)
-				a := w.asked()
+				a := w.waitServer()
 				got := a.waits(b, tt.number, tt.want)
 				if tt.until != (got.GetUntil() != nil) {
 					t.Errorf("until is %v", got.GetUntil())
@@ -254,7 +254,7 @@ func TestWhyMissing(t *testing.T) {
 		b := w.submit(10, nil)
 		w.await(b.ID, time.Minute, "all under way", func(b job.Batch) bool { return b.Counts.Queued == 3 && b.Counts.Running == 3 })
 		wrong.Store(true)
-		a := w.asked()
+		a := w.waitServer()
 		w.await(b.ID, 30*time.Minute, "a missing encoding", func(job.Batch) bool {
 			return a.job(b, 1).GetWait().GetCode() == stokerv1.WaitCode_WAIT_CODE_MISSING
 		})
@@ -292,7 +292,7 @@ func TestWhyAnAccountIsIdle(t *testing.T) {
 	inWorld(t, &simulator.Simulator{Seed: 1, Encoders: 2, Duration: 20 * time.Second}, func(w *world) {
 		w.run()
 		time.Sleep(time.Minute)
-		if got := w.asked().account(); got.GetWait().GetCode() != stokerv1.WaitCode_WAIT_CODE_IDLE || got.GetWaitReason() == "" {
+		if got := w.waitServer().account(); got.GetWait().GetCode() != stokerv1.WaitCode_WAIT_CODE_IDLE || got.GetWaitReason() == "" {
 			t.Errorf("the account waits for %v", got.GetWait())
 		}
 	})

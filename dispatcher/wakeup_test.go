@@ -28,42 +28,42 @@ import (
 // hookKey is the key with which webhooks are signed.
 const hookKey = bitmovin.Secret("signed-with-this")
 
-// letter is a webhook on its way from the platform.
-type letter struct {
+// delivery is a webhook on its way from the platform.
+type delivery struct {
 	path, signature string
 	body            []byte
 }
 
 // sign returns the webhook with another body, signed with a key.
-func (l letter) sign(key bitmovin.Secret, body []byte) letter {
+func (l delivery) sign(key bitmovin.Secret, body []byte) delivery {
 	mac := hmac.New(sha512.New, []byte(key))
 	mac.Write(body)
 	l.body, l.signature = body, hex.EncodeToString(mac.Sum(nil))
 	return l
 }
 
-// post carries webhooks from the platform to the receiver, without a network.
-type post struct {
+// webhookCarrier carries webhooks from the platform to the receiver, without a network.
+type webhookCarrier struct {
 	mux *http.ServeMux
-	// carry is called for each webhook, to bring it to the receiver or not. Nil brings each.
-	carry func(p *post, l letter)
-	held  []letter
+	// carry is called for each webhook, to deliver it or not. Nil delivers each.
+	carry func(p *webhookCarrier, l delivery)
+	held  []delivery
 
 	mu  sync.Mutex
-	log []letter
+	log []delivery
 }
 
-func (p *post) RoundTrip(r *http.Request) (*http.Response, error) {
+func (p *webhookCarrier) RoundTrip(r *http.Request) (*http.Response, error) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
 		return nil, err
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	l := letter{r.URL.Path, r.Header.Get(bitmovin.SignatureHeader), body}
+	l := delivery{r.URL.Path, r.Header.Get(bitmovin.SignatureHeader), body}
 	p.log = append(p.log, l)
 	if p.carry == nil {
-		p.bring(l)
+		p.deliver(l)
 	} else {
 		p.carry(p, l)
 	}
@@ -72,7 +72,7 @@ func (p *post) RoundTrip(r *http.Request) (*http.Response, error) {
 	return answer.Result(), nil
 }
 
-func (p *post) bring(l letter) {
+func (p *webhookCarrier) deliver(l delivery) {
 	r := httptest.NewRequest(http.MethodPost, l.path, bytes.NewReader(l.body))
 	r.Header.Set(bitmovin.SignatureHeader, l.signature)
 	p.mux.ServeHTTP(httptest.NewRecorder(), r)
@@ -89,7 +89,7 @@ func (w *world) webhooks() job.Webhooks {
 }
 
 // listen registers webhooks at the platform and runs their receiver.
-func (w *world) listen(p *post) {
+func (w *world) listen(p *webhookCarrier) {
 	w.t.Helper()
 	client, err := bitmovin.New(bitmovin.Options{APIKey: w.apiKey, HTTPClient: w.sim.Client(), Governor: w.governor})
 	if err != nil {
@@ -161,7 +161,7 @@ func TestWebhooksChangeNothing(t *testing.T) {
 		off     bool
 		foreign int // encodings of other people
 		deliver func(simulator.Delivery) int
-		carry   func(*post, letter)
+		carry   func(*webhookCarrier, delivery)
 		// want reports whether the receiver got the webhooks that the case is about.
 		want func(job.Webhooks) bool
 	}{
@@ -179,19 +179,19 @@ func TestWebhooksChangeNothing(t *testing.T) {
 			want: func(s job.Webhooks) bool { return s.UsedCount > 15 && s.IgnoredCount == s.UsedCount },
 		},
 		{
-			name: "late", carry: func(p *post, l letter) { time.AfterFunc(3*time.Minute, func() { p.bring(l) }) },
+			name: "late", carry: func(p *webhookCarrier, l delivery) { time.AfterFunc(3*time.Minute, func() { p.deliver(l) }) },
 			want: func(s job.Webhooks) bool { return s.UsedCount > 5 && s.IgnoredCount+s.RejectedCount == 0 },
 		},
 		{
-			name: "too late", carry: func(p *post, l letter) { time.AfterFunc(11*time.Minute, func() { p.bring(l) }) },
+			name: "too late", carry: func(p *webhookCarrier, l delivery) { time.AfterFunc(11*time.Minute, func() { p.deliver(l) }) },
 			want: func(s job.Webhooks) bool { return s.UsedCount == 0 && s.IgnoredCount > 0 },
 		},
 		{
-			name: "out of order", carry: func(p *post, l letter) {
+			name: "out of order", carry: func(p *webhookCarrier, l delivery) {
 				if p.held = append(p.held, l); len(p.held) == 3 {
 					slices.Reverse(p.held)
 					for _, l := range p.held {
-						p.bring(l)
+						p.deliver(l)
 					}
 					p.held = nil
 				}
@@ -199,21 +199,21 @@ func TestWebhooksChangeNothing(t *testing.T) {
 			want: func(s job.Webhooks) bool { return s.UsedCount >= 15 },
 		},
 		{
-			name: "forged", carry: func(p *post, l letter) {
-				p.bring(l.sign("guessed", l.body))
-				p.bring(letter{l.path, l.signature, bytes.Replace(l.body, []byte("FINISHED"), []byte("ERROR"), 1)[1:]})
-				p.bring(letter{path: l.path, body: l.body})
+			name: "forged", carry: func(p *webhookCarrier, l delivery) {
+				p.deliver(l.sign("guessed", l.body))
+				p.deliver(delivery{l.path, l.signature, bytes.Replace(l.body, []byte("FINISHED"), []byte("ERROR"), 1)[1:]})
+				p.deliver(delivery{path: l.path, body: l.body})
 			},
 			want: func(s job.Webhooks) bool { return s.UsedCount == 0 && s.RejectedCount > 45 },
 		},
 		{
-			name: "false claims with the right key", carry: func(p *post, l letter) {
+			name: "false claims with the right key", carry: func(p *webhookCarrier, l delivery) {
 				// Each webhook repeats all earlier ones with the opposite event.
 				for i, old := range p.log {
 					lie := bytes.ReplaceAll(old.body, []byte(`"eventId":"`), append([]byte(`"eventId":"`), byte('a'+i%26), byte('a'+len(p.log)%26)))
 					lie = bytes.ReplaceAll(lie, []byte("ENCODING_FINISHED"), []byte("ENCODING_LOST"))
 					lie = bytes.ReplaceAll(lie, []byte("ENCODING_ERROR"), []byte("ENCODING_FINISHED"))
-					p.bring(l.sign(hookKey, lie))
+					p.deliver(l.sign(hookKey, lie))
 				}
 			},
 			want: func(s job.Webhooks) bool { return s.UsedCount > 100 },
@@ -224,7 +224,7 @@ func TestWebhooksChangeNothing(t *testing.T) {
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			way := &post{carry: tt.carry}
+			way := &webhookCarrier{carry: tt.carry}
 			sim := &simulator.Simulator{
 				Seed: 1, Encoders: 4, Duration: 90 * time.Second, Outcome: fates, QueueLimit: -1,
 				Deliver: tt.deliver, WebhookClient: &http.Client{Transport: way},
@@ -288,7 +288,7 @@ func TestWebhooksShowAnEarlyFailure(t *testing.T) {
 	seen := func(hooks bool) (lag time.Duration) {
 		early := broken(simulator.NoRetry)
 		early.After = 20 * time.Second
-		way := new(post)
+		way := new(webhookCarrier)
 		sim := &simulator.Simulator{
 			Seed: 1, Duration: time.Hour, Outcome: failWith("k1", 1, early), WebhookClient: &http.Client{Transport: way},
 		}
@@ -367,7 +367,7 @@ func TestHintDuringAPoll(t *testing.T) {
 	e.nextPoll = now.Add(time.Hour)
 	pollHinted(now)
 	if !e.nextPoll.After(now) {
-		t.Error("the hint was followed twice")
+		t.Error("one hint led to two polls")
 	}
 	e.notBefore = now.Add(time.Minute)
 	hints.add("e")

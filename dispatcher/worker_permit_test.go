@@ -81,7 +81,7 @@ func TestKillDuringTemplateStart(t *testing.T) {
 				}
 				time.Sleep(time.Minute)
 				w.audit(b.ID)
-				for name, n := range w.posts() {
+				for name, n := range w.countTemplateEncodings() {
 					if n != 1 {
 						w.t.Errorf("%d encodings are called %s", n, name)
 					}

@@ -40,8 +40,8 @@ func (w *world) submitLadder(n int, edit func(*job.Batch)) job.Batch {
 	})
 }
 
-// posts counts the encodings that were made from templates, by name.
-func (w *world) posts() map[string]int {
+// countTemplateEncodings counts the encodings that were made from templates, by name.
+func (w *world) countTemplateEncodings() map[string]int {
 	n := map[string]int{}
 	for _, e := range w.sim.Encodings() {
 		n[e.Name]++
@@ -66,7 +66,7 @@ func TestTemplateBatch(t *testing.T) {
 			w.t.Errorf("%d calls were throttled, at most %d queued with a target of 3", stats.RateLimited, stats.MaxQueued)
 		}
 		if posts, creates := w.calls(templatesStart), w.calls("POST /encoding/encodings"); posts != 20 || creates != 0 {
-			w.t.Errorf("%d templates and %d encodings for 20 jobs", posts, creates)
+			w.t.Errorf("%d starts from templates and %d calls to create an encoding for 20 jobs, want 20 and 0", posts, creates)
 		}
 		if in, out := w.calls("POST /encoding/inputs/http"), w.calls("POST /encoding/outputs/s3"); in != 1 || out != 1 {
 			w.t.Errorf("%d inputs and %d outputs, want one of each", in, out)
@@ -124,7 +124,7 @@ func TestTemplateOutcomes(t *testing.T) {
 		if diff := cmp.Diff(want, got); diff != "" {
 			w.t.Errorf("jobs (-want +got):\n%s", diff)
 		}
-		for name, n := range w.posts() {
+		for name, n := range w.countTemplateEncodings() {
 			if n != 1 {
 				w.t.Errorf("%d encodings are called %s", n, name)
 			}
@@ -164,7 +164,7 @@ func TestTemplateLostAnswers(t *testing.T) {
 					w.t.Errorf("batch is %s with %+v", b.State, b.Counts)
 				}
 				w.audit(b.ID)
-				for name, n := range w.posts() {
+				for name, n := range w.countTemplateEncodings() {
 					if n != 1 {
 						w.t.Errorf("%d encodings are called %s", n, name)
 					}
@@ -231,7 +231,7 @@ func TestTemplateRefused(t *testing.T) {
 		if j.State != job.Failed || j.Attempt != 3 || j.Failure.Kind != job.FailedConfigure || j.Failure.HTTPStatus != http.StatusBadRequest {
 			w.t.Errorf("job is %s after attempt %d: %+v", j.State, j.Attempt, j.Failure)
 		}
-		if n := len(w.posts()); n != 0 {
+		if n := len(w.countTemplateEncodings()); n != 0 {
 			w.t.Errorf("%d encodings", n)
 		}
 	})
@@ -306,7 +306,7 @@ func TestTemplateRestoredBackup(t *testing.T) {
 		if b.State != job.BatchSucceeded || before < 20 {
 			w.t.Errorf("batch is %s with %+v, %d starts before the restore", b.State, b.Counts, before)
 		}
-		for name, n := range w.posts() {
+		for name, n := range w.countTemplateEncodings() {
 			if n != 1 {
 				w.t.Errorf("%d encodings are called %s", n, name)
 			}
