@@ -2,7 +2,7 @@ package dispatcher
 
 import "time"
 
-// shrinkInterval is how often an automatic target shrinks that is larger than it need be.
+// shrinkInterval is how often an automatic queue target shrinks while it is too large.
 const shrinkInterval = 10 * time.Second
 
 // autoTarget chooses a queue target by how fast the queue drains: the smallest at which no

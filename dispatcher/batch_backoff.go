@@ -20,7 +20,7 @@ var errNotConfigured = errors.New("the platform gives no answer when jobs are co
 
 // errSharedMissing is why a batch is skipped after the platform refused a call because a resource
 // that its jobs share, and that was found or created just before, is missing.
-var errSharedMissing = errors.New("what the jobs of the batch share is not there when it is used")
+var errSharedMissing = errors.New("a storage or codec configuration of the batch is missing at the platform when it is used")
 
 // unansweredToSkip is how often in a row configuring a batch's jobs must have had no answer
 // before the batch is skipped. Configuring takes ten calls: on a platform that loses every
@@ -48,7 +48,7 @@ type failureBackoff struct {
 	err      error     // of the latest failure; nil: there was none
 	since    time.Time // of the first failure
 	until    time.Time // nothing is tried before
-	failures int       // in a row; those side by side count once
+	failures int       // in a row; failures side by side count once
 }
 
 // noteFailure records a failure and makes the pause longer.
@@ -132,7 +132,7 @@ func (bs batchBackoffs) onTrial(batchID string) bool {
 type skippedBatches struct {
 	always      []int64   // skipped even if no other batch has jobs to start
 	whileOthers []int64   // skipped only while another batch has jobs to start; see errNotStarted
-	until       time.Time // when the first of them goes on; zero if there are none
+	until       time.Time // when the first of these batches goes on; zero if there are none
 }
 
 // skipped collects the batches that are skipped now. read reads a batch; batches that do

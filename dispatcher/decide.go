@@ -39,7 +39,7 @@ type view struct {
 	fullUntil     time.Time // no start before: the platform's queue was full
 	startBegan    time.Time // when the latest start began that is under way; zero if none is
 	countFresh    bool      // the platform's queue has been counted recently
-	foreign       int       // other people's encodings in it
+	foreign       int       // other people's encodings in the queue
 	countDue      time.Time
 	listDue       time.Time // list the running encodings
 	sweepDue      time.Time // sweep, or reconcile if that has not been done yet
@@ -51,7 +51,7 @@ type view struct {
 	reconciled, reconcileSlow bool
 
 	candidates    []candidate // waiting jobs in dispatch order
-	prepareTarget int         // how many of them to have prepared, or in preparation
+	prepareTarget int         // how many candidates to have prepared, or in preparation
 	// prepareAfter is when to configure again after a failure that concerns the whole account;
 	// zero: at once.
 	prepareAfter time.Time
@@ -66,7 +66,7 @@ type candidate struct {
 	id         job.ID
 	prepared   bool
 	template   bool // it has a template, and needs no configuring
-	notStarted bool // it certainly has not been started without the job table knowing
+	notStarted bool // it certainly has not been started in a way that the job table does not know
 	asked      bool // the platform was asked whether it has been started; notStarted is the answer
 	task       taskKind
 	taskSince  time.Time
@@ -106,8 +106,7 @@ type plan struct {
 	prepares []job.ID
 	polls    []job.ID
 	stops    []job.ID
-	// reprioritizes are queued jobs whose batch has another priority than when they
-	// were started.
+	// reprioritizes are queued jobs whose batch has another priority than the platform was told.
 	reprioritizes []job.ID
 	deletes       []string
 	count         bool

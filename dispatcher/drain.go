@@ -8,7 +8,7 @@ import (
 )
 
 const (
-	// refillTime is how long it takes to see a free place and to fill it, without the calls.
+	// refillTime is how long the loop takes to see a free place and to fill it, without the calls.
 	refillTime = 2 * time.Second
 	// headroomFactor times as many encodings as end while a place is seen and filled should be
 	// queued: encodings do not end evenly.

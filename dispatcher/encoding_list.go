@@ -168,7 +168,7 @@ func (l *encodingList) query(ctx context.Context, q bitmovin.ListEncodings, call
 	}
 	fault, sets := job.ParameterRefused, suspectSets(used)
 	if !bitmovin.Unsupported(err) {
-		fault, sets = job.ParameterUnanswered, sets[:len(used)] // it may be an outage
+		fault, sets = job.ParameterUnanswered, sets[:len(used)] // there may be an outage: fewer calls
 	}
 	for _, suspects := range sets {
 		q.Without = slices.Concat(without, suspects)

@@ -106,8 +106,8 @@ type createdPass struct {
 	list   *encodingList
 	after  time.Time
 	visit  func(bitmovin.Encoding) (enough bool, err error)
-	seen   map[bitmovin.EncodingID]bool // those that are new enough, whoever's they are
-	own    int                          // ours, of any age
+	seen   map[bitmovin.EncodingID]bool // everybody's encodings that are new enough
+	own    int                          // number of our encodings, of any age
 	enough bool
 }
 

@@ -100,7 +100,7 @@ func (l *encodingList) noteAccepted(ctx context.Context, used []string) {
 	for _, name := range mended {
 		l.log.Info("a query parameter of the platform's lists is used again", "parameter", name, "way", string(way))
 		if err := l.parameters.DeleteListParameter(context.WithoutCancel(ctx), l.account, name); err != nil {
-			l.log.Error("cannot forget about a query parameter", "parameter", name, "err", err)
+			l.log.Error("cannot record that a query parameter works again", "parameter", name, "err", err)
 		}
 	}
 }
@@ -149,7 +149,7 @@ func (l *encodingList) noteFault(ctx context.Context, fault job.ParameterFault, 
 				"parameter", name, "fault", string(fault), "way", string(way), "err", cause)
 		}
 		if err := l.parameters.SaveListParameter(context.WithoutCancel(ctx), l.account, p); err != nil {
-			l.log.Error("cannot remember a query parameter", "parameter", name, "err", err)
+			l.log.Error("cannot record that a query parameter does not work", "parameter", name, "err", err)
 		}
 	}
 }

@@ -16,7 +16,7 @@ const (
 // queueCount is the platform's queue as last counted.
 type queueCount struct {
 	total    int // QUEUED encodings, everybody's
-	foreign  int // those of them that are not ours
+	foreign  int // other people's among them
 	time     time.Time
 	nextTime time.Time // no count before
 	// contradictions is how many counts in a row lacked encodings that polls showed as queued.

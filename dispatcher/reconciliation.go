@@ -31,7 +31,7 @@ const slowSweepFactor = 10
 
 // reconciliation is how far the platform has been compared with the job table.
 type reconciliation struct {
-	done  bool      // this process has compared them
+	done  bool      // this process has compared platform and job table
 	tries int       // how often the comparison was begun
 	err   error     // of the latest try
 	due   time.Time // of the next try or, once done, of the next sweep
@@ -47,7 +47,7 @@ type reconciliation struct {
 // confirmation is an answer to the question whether a job has been started.
 type confirmation struct {
 	name       string // of the encoding that was asked for
-	notStarted bool   // it certainly has not been; otherwise it may have been
+	notStarted bool   // the job certainly has not been started; otherwise it may have been
 }
 
 // isNew reports whether a batch was submitted since the process began.

@@ -184,7 +184,7 @@ func (w *worker) reconcileUnknown(ctx context.Context, e bitmovin.Encoding) erro
 		return w.recordOrphan(ctx, string(e.ID))
 	}
 	if attempt > 0 {
-		w.log.Warn("an encoding was started that its job does not know", "encoding", string(e.ID), "job", id.String(), "attempt", attempt)
+		w.log.Warn("an encoding was started in an attempt that its job does not know", "encoding", string(e.ID), "job", id.String(), "attempt", attempt)
 		return nil
 	}
 	if !ok {

@@ -15,7 +15,7 @@ const minOrphanAge = 10 * time.Minute
 
 // errUnknownStatus is why an orphan whose status this version does not know is kept and stopped
 // again later.
-var errUnknownStatus = errors.New("the encoding shows a status that is not known")
+var errUnknownStatus = errors.New("the encoding has an unknown status")
 
 // sweep finds encodings of ours that were created before a time, were never started, and belong to
 // no job, and records them as orphans. An encoding that is being configured is in the job table

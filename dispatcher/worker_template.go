@@ -33,7 +33,7 @@ func (w *worker) startTemplate(ctx context.Context, t trackedJob) outcome {
 	if err == nil {
 		text, err = w.provisioner.RenderTemplate(parsed, &t.batch.Batch, &t.job, shared)
 	}
-	if err != nil { // it was checked when it was submitted, by an earlier version's rules
+	if err != nil { // an earlier version, with other rules, has accepted the template
 		f := job.Failure{Kind: job.FailedConfigure, Text: err.Error(), Time: w.now(), Permanent: true}
 		j, storeErr = w.updateJob(ctx, j.ID, func(u *job.Update) error { return u.StartRefused(f, t.batch.rules(0), f.Time) })
 		return outcome{job: j, storeErr: storeErr}
