@@ -8,8 +8,8 @@ import (
 	"github.com/stokerd/stoker/bitmovin"
 )
 
-// selects reports whether a query selects an encoding, the query's search left aside. An encoding
-// without a readable creation time counts as new.
+// selects reports whether the status, name and creation time of a query select an encoding. An
+// encoding without a readable creation time counts as new.
 func selects(q bitmovin.ListEncodings, e bitmovin.Encoding) bool {
 	return (q.Status == "" || e.Status == q.Status) && (q.Name == "" || e.Name == q.Name) &&
 		(q.CreatedAfter.IsZero() || newerThan(e, q.CreatedAfter))

@@ -13,7 +13,9 @@ import (
 // more.
 type withdrawnError struct{ reason string }
 
-func (e withdrawnError) Error() string { return "withdrawn while the start waited for the rate limit: " + e.reason }
+func (e withdrawnError) Error() string {
+	return "withdrawn while the start waited for the rate limit: " + e.reason
+}
 
 // startPermit is the permit of a recorded start. A start waits for the budget of its API key, up to
 // a minute and more when the platform throttles. Meanwhile its job can be cancelled, its batch or
