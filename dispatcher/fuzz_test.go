@@ -11,14 +11,14 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-// FuzzDecide lets chance make up a whole view, possible or not. Whatever it is, the
-// decision keeps the target, the bounds of what goes on side by side and the switches
-// that forbid things, touches nothing twice and nothing that is being worked on, and
-// is the same when it is made again.
+// FuzzDecide decides about random views, possible or not. Each plan keeps the target and the limits
+// of tasks side by side, does nothing that breaker, pause or reconciling forbid, begins one task
+// at most for a job or encoding and none where one is under way, and is the same when it is made
+// again.
 func FuzzDecide(f *testing.F) {
 	for seed := range byte(16) {
 		throws := make([]byte, 400)
-		_, _ = rand.NewChaCha8([32]byte{seed}).Read(throws) // it never fails
+		_, _ = rand.NewChaCha8([32]byte{seed}).Read(throws) // Read never fails
 		f.Add(throws)
 	}
 	f.Fuzz(func(t *testing.T, throws []byte) {
@@ -32,11 +32,11 @@ func FuzzDecide(f *testing.F) {
 	})
 }
 
-// dice are thrown one byte at a time, so that the fuzzer's small changes are small
-// changes of the view. When there are none left they show 0.
+// dice are the fuzzer's bytes. Each random value takes one byte, so that small changes of the
+// fuzzer are small changes of the view. When no byte is left, the value is 0.
 type dice []byte
 
-// upTo throws 0 to n.
+// upTo returns a random number from 0 to n.
 func (d *dice) upTo(n int) int {
 	if len(*d) == 0 {
 		return 0
@@ -114,7 +114,7 @@ func checkPlan(t *testing.T, v view, p plan) {
 	} {
 		busy := v.busy[bound.kind]
 		if bound.kind == taskStart {
-			busy = 0 // what is under way is judged by when it began
+			busy = 0 // startSpacing limits starts under way, and not their number
 		}
 		if bound.chosen > max(0, bound.max-busy) {
 			t.Fatalf("%d tasks of kind %v beside %d, want at most %d", bound.chosen, bound.kind, busy, bound.max)
@@ -129,8 +129,8 @@ func checkPlan(t *testing.T, v view, p plan) {
 	}
 }
 
-// checkChosen: every job and encoding is chosen once at most, and only if nobody
-// works on it.
+// checkChosen checks that every job and encoding is chosen once at most, and only if no task for
+// it is under way.
 func checkChosen(t *testing.T, v view, p plan) {
 	t.Helper()
 	idle := map[job.ID]bool{}

@@ -11,11 +11,12 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-// errNoStatus is the problem of a batch that has encodings without a status. They are polled at
-// their own pace; all other jobs go on.
+// errNoStatus is the problem of a batch that has encodings about which the platform gives no
+// answer. Such encodings are polled at their own pace; all other jobs go on.
 var errNoStatus = errors.New("the platform gives no answer about an encoding")
 
-// publishStatus publishes how the account stands. v is nil when nothing has been decided yet.
+// publishStatus publishes the account's status. v is the view of the latest decision, nil at the
+// beginning and at the end of the loop.
 func (l *accountLoop) publishStatus(v *view) {
 	now := l.now()
 	s := job.AccountStatus{
@@ -92,8 +93,8 @@ func (l *accountLoop) describeProblems(s *job.AccountStatus, now time.Time) {
 	}
 }
 
-// describeListing says how encodings are listed, and how far the platform has been compared with
-// the job table.
+// describeListing says how encodings are listed, and whether the platform is still being compared
+// with the job table.
 func (l *accountLoop) describeListing(s *job.AccountStatus) {
 	s.Listing, s.OtherInstances = l.worker.encodings.status()
 	if !l.reconciliation.done {

@@ -9,7 +9,7 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-// publishInterval is how often a status is published although the loop had no reason to.
+// publishInterval is how often the latest status is published again.
 const publishInterval = time.Second
 
 // maxUnknownValues is how many unknown values of the platform's an account's status shows.
@@ -18,9 +18,9 @@ const maxUnknownValues = 20
 // statusPublisher publishes the status of an account. It is safe for concurrent use.
 type statusPublisher struct {
 	store  AccountStore
-	client *bitmovin.Client // for what it knows of itself; it is not called
+	client *bitmovin.Client // for its budgets and unknown values; no call is made
 
-	mu     sync.Mutex // also keeps what is published in order
+	mu     sync.Mutex // held while publishing, so that statuses are published in order
 	status job.AccountStatus
 }
 
@@ -65,7 +65,7 @@ func (p *statusPublisher) republish() {
 	p.store.PublishAccountStatus(s)
 }
 
-// budgets are the shares of calls that the account has left.
+// budgets are the budgets of the client's governor, by endpoint class.
 func (p *statusPublisher) budgets() (list []job.Budget) {
 	for _, c := range p.client.RateGovernor().State() {
 		list = append(list, job.Budget{

@@ -6,8 +6,8 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-// jobsToPrepare is how many jobs to keep prepared for a queue target: enough for the next few
-// free places, and few enough to be discarded without regret when they are cancelled.
+// jobsToPrepare is how many jobs to keep prepared for a queue target: enough for the next free
+// places, and few enough that little is wasted when they are cancelled.
 func jobsToPrepare(target int) int { return min(max(2*target, 4), 64) }
 
 // prepareDecision brings up to date what depends on the time: when the queue's head is polled,
@@ -67,8 +67,8 @@ func (l *accountLoop) collectView(now time.Time) view {
 	return v
 }
 
-// makeCandidate makes a candidate of one of the next jobs; false if the loop knows that the job
-// does not wait any more.
+// makeCandidate makes a candidate of one of the next jobs; waits is false if the loop knows that
+// the job is no longer due or is being started.
 func (l *accountLoop) makeCandidate(j job.Job, now time.Time) (c candidate, waits bool) {
 	c = candidate{id: j.ID, prepared: j.Prepared(), template: l.jobs.hasTemplate(j.ID.Batch)}
 	c.notStarted = l.reconciliation.isNew(l.jobs.batches[j.ID.Batch])
@@ -90,8 +90,8 @@ func (l *accountLoop) makeCandidate(j job.Job, now time.Time) (c candidate, wait
 	return c, t.task != taskStart
 }
 
-// nextCountTime is when to count the queue next. Our own encodings are polled one by one. The
-// count is for everybody else's, so that it is needed when a place may be free.
+// nextCountTime is when to count the queue next. Our own encodings are polled one by one; the
+// count is for other people's, so that it is needed only when a place may be free.
 func (l *accountLoop) nextCountTime(now time.Time) time.Time {
 	switch {
 	case l.queue.nextTime.After(now):

@@ -9,16 +9,18 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-// withdrawnError is why a start that was recorded is not made: its reasons have changed while it
-// waited for its share of the calls.
+// withdrawnError is why a recorded start is not made: job, batch or account do not allow it any
+// more.
 type withdrawnError struct{ reason string }
 
-func (e withdrawnError) Error() string { return "withdrawn while it waited for its turn: " + e.reason }
+func (e withdrawnError) Error() string {
+	return "withdrawn while the start waited for the rate limit: " + e.reason
+}
 
-// startPermit is the right to make a start that has been recorded. A start waits for the budget
-// of its API key, for a minute when the platform throttles. Meanwhile its job can be
-// cancelled, its batch or account paused, or the dispatcher stopped. So the client asks for
-// the permit when the call is about to be sent, and the job table decides.
+// startPermit is the permit of a recorded start. A start waits for the budget of its API key, up to
+// a minute and more when the platform throttles. Meanwhile its job can be cancelled, its batch or
+// account paused, or the dispatcher stopped. So the client asks for the permit when the call is
+// about to be sent, and the job table decides.
 func (w *worker) startPermit(ctx context.Context, intent job.Job) bitmovin.Permit {
 	return func() error {
 		if ctx.Err() != nil {

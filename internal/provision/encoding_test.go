@@ -11,11 +11,12 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-// recordingAPI notes what is created, and throttles each call as often as told first.
+// recordingAPI is a platform that records the calls. It throttles each call, as often as throttle
+// says, before the call has an effect.
 type recordingAPI struct {
 	Platform
-	throttle int // times each call is throttled before it has an effect
-	left     int
+	throttle int // how often each call is throttled first
+	left     int // how often the present call is still throttled
 	log      []string
 	streams  int
 }
