@@ -10,9 +10,10 @@
 //	var:<name>   value of the variable <name> of an encoding template; any number of them
 //
 // The delimiter is the comma. Fields may be quoted. White space around a field is dropped, unless
-// it is in quotes. An empty field counts as missing. A list may have a byte order mark, CRLF, and empty lines, rows and columns.
-// JSON Lines has one object per line with the same field names; variables may also stand in one
-// object named variables. A line of JSON Lines and a field of CSV may have 1 MiB.
+// it is in quotes. An empty field counts as missing. A list may have a byte order mark, CRLF, and
+// empty lines, rows and columns. JSON Lines has one object per line with the same field names;
+// variables may also stand in one object named variables. A line of JSON Lines and a field of CSV
+// may have 1 MiB.
 //
 // Reading goes on after a mistake, so that every bad line is reported, with its number. The
 // package checks the form of the list and finds duplicate keys. The server checks the jobs: which
