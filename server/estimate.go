@@ -67,8 +67,8 @@ func runningWork(b job.Batch, runs []job.Run, sample runSample) (done float64) {
 }
 
 // estimate is how long b will take from now, judged by how long its encodings take and how many run
-// at a time. It returns false if no job runs, if no length is known yet, during rampUp, or if more
-// jobs may be added.
+// at a time. It returns false if b is not ACTIVE (paused, or open for more jobs), if no job runs, if
+// no length is known yet, and during rampUp.
 func estimate(b job.Batch, runs []job.Run, now time.Time) (forecast.Range, bool) {
 	running := int(b.Counts.Running)
 	if b.State != job.BatchActive || running == 0 || b.StartTime.IsZero() ||

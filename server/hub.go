@@ -187,8 +187,8 @@ type waitAnswer struct {
 	revision int64 // of the batch at that time; 0: the batch changed during the read
 }
 
-// sharedWait returns why the batch does not move. It calls find, which reads the job table, or
-// returns what another watcher found less than half of [waitInterval] ago.
+// sharedWait returns why the batch does not move: the answer of find, which reads the job table, or
+// the answer that another watcher got less than half of [waitInterval] ago.
 func (b *watchedBatch) sharedWait(now time.Time, find func(time.Time) (waitAnswer, error)) (waitAnswer, error) {
 	b.waitMutex.Lock()
 	defer b.waitMutex.Unlock()
@@ -202,8 +202,9 @@ func (b *watchedBatch) sharedWait(now time.Time, find func(time.Time) (waitAnswe
 	return a, err
 }
 
-// sharedRead returns what read finds at a position, or what another watcher has read there since
-// the batch last changed or within [readSharingTime]. One read at a time runs for a position.
+// sharedRead returns the change after a position: the result of read, or the result that another
+// watcher got since the batch last changed or within [readSharingTime]. Only one read at a time runs
+// for a position.
 //
 // Watchers that waited for a read share its error. An error is not kept for others, nor are
 // reads that found nothing to send, pages of snapshots, or more than [maxKeptReads].
@@ -223,7 +224,7 @@ func (b *watchedBatch) sharedRead(ctx context.Context, p position, read func() (
 	b.reads[p] = r
 	b.mu.Unlock()
 
-	defer func() { // also if read panics
+	defer func() { // deferred, so that waiting watchers go on if read panics
 		b.mu.Lock()
 		if useless := r.err != nil || r.change.msg == nil || p.page > 0; b.reads[p] == r && (useless || len(b.reads) > maxKeptReads) {
 			delete(b.reads, p)
