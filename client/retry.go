@@ -12,11 +12,11 @@ import (
 )
 
 const (
-	// dialTries is how often a call is made while nothing accepts connections at the address. That
-	// takes about a second.
+	// dialTries is how many times a call is tried while nothing accepts connections at the
+	// address. The tries take about a second.
 	dialTries = 4
-	// uploadDialTries is the same once a part of a list is stored. That takes about half a minute,
-	// which is enough for a restart of the server.
+	// uploadDialTries is dialTries for the calls of an upload once a part of the list is stored.
+	// The tries take about half a minute, enough for a restart of the server.
 	uploadDialTries = 20
 	// longestWait is the longest wait before a repeat, unless the server advises a longer one.
 	longestWait = 2 * time.Second
@@ -25,12 +25,12 @@ const (
 // Repeat describes a call or a watch that is about to be repeated.
 type Repeat struct {
 	Method string        // name of the method, for example "SubmitBatch"
-	Err    error         // how the latest try ended
+	Err    error         // of the latest try
 	Wait   time.Duration // until the next try
 	Lost   bool          // the server may have carried out the call already
 }
 
-// uploadCall is the option of calls of an upload, which try longer to reach the server.
+// uploadCall is the call option by which the calls of an upload are tried uploadDialTries times.
 type uploadCall struct{ grpc.EmptyCallOption }
 
 // retriedCall is a unary call with its repeats.
@@ -40,7 +40,7 @@ type retriedCall struct {
 	lost   bool // the answer to an earlier try was lost
 }
 
-// repeatCalls is an interceptor that repeats unary calls where that can help and does no harm.
+// repeatCalls is an interceptor that repeats unary calls as the package comment says.
 func (c *Client) repeatCalls(
 	ctx context.Context, method string, req, reply any, conn *grpc.ClientConn, invoke grpc.UnaryInvoker, options ...grpc.CallOption,
 ) error {
@@ -117,8 +117,8 @@ type retryState struct {
 	dialFailures int       // tries since anything accepted a connection
 }
 
-// next returns how long to wait before the next try after one that failed with err; false if there is
-// none. A deadline of the caller replaces the timeout.
+// next returns how long to wait before the next try, after a try that failed with err. It returns
+// false if there is no next try. A deadline of ctx replaces the timeout.
 func (t *retryState) next(ctx context.Context, failure callFailure, err error) (time.Duration, bool) {
 	if t.waits == nil {
 		t.waits = newBackOff(t.longest)

@@ -227,7 +227,7 @@ func TestWaitOfAJob(t *testing.T) {
 				s.account.Problems = map[string]job.Problem{"b": {Text: "no bucket", Since: ago, Until: later, Refused: true}}
 			}},
 			job.Wait{Code: job.WaitStorage, Since: ago, Until: later, Text: "no bucket"},
-			"it is skipped for now: no bucket",
+			"waiting for the next try: no bucket",
 		},
 		{
 			"calls of the batch fail",
@@ -235,13 +235,13 @@ func TestWaitOfAJob(t *testing.T) {
 				s.account.Problems = map[string]job.Problem{"a": {Text: "other"}, "b": {Text: "time-out", Until: later}}
 			}},
 			job.Wait{Code: job.WaitProblem, Until: later, Text: "time-out"},
-			"it is skipped for now: time-out",
+			"waiting for the next try: time-out",
 		},
 		{
 			"calls of the job fail",
 			[]func(*scene){note(job.Note{Problem: job.Problem{Text: "HTTP 500", Until: later}})},
 			job.Wait{Code: job.WaitProblem, Until: later, Text: "HTTP 500"},
-			"it is skipped for now: HTTP 500",
+			"waiting for the next try: HTTP 500",
 		},
 		{
 			"the key is another organisation's",
@@ -407,7 +407,7 @@ func TestWaitOfAnAccount(t *testing.T) {
 		{"nothing can be used", func(a *job.AccountStatus) {
 			a.InLineCount = 0
 			a.Problems = map[string]job.Problem{"b": {Text: "no bucket", Until: later, Refused: true}}
-		}, job.WaitStorage, "it is skipped for now: no bucket"},
+		}, job.WaitStorage, "waiting for the next try: no bucket"},
 		{"others can", func(a *job.AccountStatus) {
 			a.HeldCount = 2
 			a.Problems = map[string]job.Problem{"b": {Text: "no bucket", Until: later, Refused: true}}

@@ -146,7 +146,7 @@ func TestBulkScope(t *testing.T) {
 		},
 		"ids": {
 			&stokerv1.RetryJobsRequest{Labels: vod, JobIds: []string{id + "/1"}},
-			"job_ids: need a batch_id: the jobs belong to one batch\n",
+			"job_ids: need a batch_id: all jobs have to be of one batch\n",
 		},
 	} {
 		_, err := w.batches.RetryJobs(t.Context(), tt.req)
