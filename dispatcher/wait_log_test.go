@@ -100,7 +100,7 @@ func TestWhyTwentyThousandWait(t *testing.T) {
 				t.Errorf("job %d waits for %v, want it at %d", number, got, want)
 			}
 		}
-		if got := a.batch(b); got.GetWait().GetPosition() != 1 || got.GetWaitReason() != "waiting for a free slot (3 of 3 queued)" {
+		if got := a.batch(b); got.GetWait().GetPosition() != 1 || got.GetWaitReason() != "waiting for a free place (3 of 3 queued)" {
 			t.Errorf("the batch waits for %v: %q", got.GetWait(), got.GetWaitReason())
 		}
 		if got := a.account(); got.GetPlatformQueuedCount() != 3 || got.GetPlatformQueuedTime() == nil || got.GetWait().GetCode() != queueFull {

@@ -35,7 +35,7 @@ type Transition struct {
 // transitions has every allowed transition. The database, the diagram in the documentation and every
 // change of state follow this table.
 var transitions = []Transition{
-	{Waiting, Starting, "a slot is free"},
+	{Waiting, Starting, "a place is free"},
 	{Waiting, Failed, "cannot be configured"},
 	{Waiting, Cancelled, "cancelled before a start"},
 

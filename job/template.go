@@ -30,7 +30,7 @@ func (u *Update) BeginTemplateStart(now time.Time) error {
 		return fmt.Errorf("job %s: start a template: %w: %s", j.ID, ErrConflict, j.State)
 	}
 	u.dropEncoding() // a retry through the API keeps the encoding of the attempt before
-	return u.openStart("a slot is free", now)
+	return u.openStart("a place is free", now)
 }
 
 // TemplateAccepted records that the platform accepted the template and made an encoding from it: the

@@ -133,7 +133,7 @@ func (u *Update) BeginStart(now time.Time) error {
 	if !j.Prepared() {
 		return fmt.Errorf("job %s: start: %w: %s", j.ID, ErrConflict, j.State)
 	}
-	return u.openStart("a slot is free", now)
+	return u.openStart("a place is free", now)
 }
 
 // openStart opens the next attempt and moves the job to STARTING.

@@ -101,7 +101,7 @@ func (w Wait) text() string {
 	case WaitPriority:
 		return "behind " + formatJobs(w.Count) + " of higher priority"
 	case WaitQueueFull:
-		return fmt.Sprintf("waiting for a free slot (%d of %d queued)", w.Count, w.Limit)
+		return fmt.Sprintf("waiting for a free place (%d of %d queued)", w.Count, w.Limit)
 	case WaitPlatformFull:
 		return "the platform says that its queue is full"
 	case WaitCounting:

@@ -26,7 +26,7 @@ func Batch() *stokerv1.Batch {
 		State: stokerv1.BatchState_BATCH_STATE_ACTIVE, JobCount: 6, Percent: 41.6,
 		Counts:     &stokerv1.JobCounts{Waiting: 1, Starting: 1, Queued: 1, Running: 1, Succeeded: 1, Failed: 1},
 		Wait:       &stokerv1.Wait{Code: stokerv1.WaitCode_WAIT_CODE_QUEUE_FULL, Position: 1, Count: 3, Limit: 3},
-		WaitReason: "waiting for a free slot (3 of 3 queued)",
+		WaitReason: "waiting for a free place (3 of 3 queued)",
 		CreateTime: At(0), StartTime: At(1), EstimatedFinishTime: At(5 * minute),
 	}
 }
