@@ -70,8 +70,8 @@ func (b *failureBackoff) noteFailure(err error, now time.Time) {
 	b.err = err
 }
 
-// problem is the failure as the account's status shows it.
-func (b *failureBackoff) problem() job.Problem {
+// describeProblem is the failure as the account's status shows it.
+func (b *failureBackoff) describeProblem() job.Problem {
 	if b.err == nil {
 		return job.Problem{}
 	}
@@ -171,7 +171,7 @@ func (bs batchBackoffs) problems(batches map[string]*batch) map[string]job.Probl
 		if all == nil {
 			all = map[string]job.Problem{}
 		}
-		p := t.problem()
+		p := t.describeProblem()
 		if b := batches[id]; b != nil {
 			p.Seq = b.Seq
 		}

@@ -34,7 +34,7 @@ type view struct {
 	probeDue      time.Time // while the breaker is open
 	wantsPing     bool      // so many calls fail that a ping has to tell whether there is an outage
 	pingDue       time.Time
-	paused        bool      // nothing is configured or started
+	accountPaused bool      // nothing is configured or started
 	target        int       // how many encodings should be queued
 	fullUntil     time.Time // no start before: the platform's queue was full
 	startBegan    time.Time // when the latest start began that is under way; zero if none is
@@ -67,7 +67,7 @@ type candidate struct {
 	prepared   bool
 	template   bool // it has a template, and needs no configuring
 	notStarted bool // it certainly has not been started in a way that the job table does not know
-	asked      bool // the platform was asked whether it has been started; notStarted is the answer
+	confirmed  bool // the platform was asked whether it has been started; notStarted is the answer
 	task       taskKind
 	taskSince  time.Time
 	notBefore  time.Time // no task before, after a failure that is not the job's
@@ -146,7 +146,7 @@ func decide(v view) plan {
 	}
 	p.pollAndStop(v)
 	p.deleteOrphans(v)
-	if !v.paused {
+	if !v.accountPaused {
 		p.startNext(v)
 		p.prepareAhead(v)
 	}
@@ -263,7 +263,7 @@ func (p *plan) startNext(v view) {
 			free--
 		case c.template && !p.due(v.now, v.prepareAfter):
 		case !v.reconciled && !c.notStarted:
-			if v.reconcileSlow && (c.prepared || c.template) && !c.asked && c.task == taskNone && v.busy[taskConfirm] == 0 && len(p.confirms) == 0 && p.due(v.now, c.notBefore) {
+			if v.reconcileSlow && (c.prepared || c.template) && !c.confirmed && c.task == taskNone && v.busy[taskConfirm] == 0 && len(p.confirms) == 0 && p.due(v.now, c.notBefore) {
 				p.confirms = append(p.confirms, c.id)
 			}
 		case c.task == taskNone && (c.prepared || c.template) && p.due(v.now, c.notBefore):

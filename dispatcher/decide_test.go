@@ -88,7 +88,7 @@ func TestDecideStarts(t *testing.T) {
 		{"waits while the platform's queue is full", func(v *view) {
 			v.candidates, v.fullUntil = waits(1), now.Add(time.Second)
 		}, nil},
-		{"a paused account starts nothing", func(v *view) { v.candidates, v.paused = waits(1), true }, nil},
+		{"a paused account starts nothing", func(v *view) { v.candidates, v.accountPaused = waits(1), true }, nil},
 		{"an open breaker starts nothing", func(v *view) { v.candidates, v.breakerClosed = waits(1), false }, nil},
 		{"a job being configured keeps its place for a while", func(v *view) {
 			v.target = 1
@@ -157,7 +157,7 @@ func TestDecidePrepares(t *testing.T) {
 			}
 			v.candidates[1].task = taskPrepare
 		}, nil},
-		{"not while paused", func(v *view) { v.candidates, v.paused = waiting(3), true }, nil},
+		{"not while paused", func(v *view) { v.candidates, v.accountPaused = waiting(3), true }, nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			v := ready()
@@ -172,7 +172,7 @@ func TestDecidePrepares(t *testing.T) {
 // Jobs in flight are polled and stopped when they are due, also on a paused account.
 func TestDecidePollsAndStops(t *testing.T) {
 	v := ready()
-	v.paused = true
+	v.accountPaused = true
 	v.inFlight = []inFlightJob{
 		{id: id(1), state: job.Running, pollDue: now},
 		{id: id(2), state: job.Running, pollDue: now.Add(time.Minute / 2)},

@@ -56,7 +56,7 @@ func (d *dice) task() taskKind {
 
 func anyView(d *dice) view {
 	v := view{
-		now: now, breakerClosed: d.yes(), probeDue: d.moment(), paused: d.yes(),
+		now: now, breakerClosed: d.yes(), probeDue: d.moment(), accountPaused: d.yes(),
 		target: d.upTo(30), fullUntil: d.moment(), countFresh: d.yes(),
 		foreign: d.upTo(30), countDue: d.moment(), listDue: d.moment(), sweepDue: d.moment(),
 		reconciled: d.yes(), reconcileSlow: d.yes(), prepareTarget: d.upTo(40), prepareAfter: d.moment(),
@@ -70,7 +70,7 @@ func anyView(d *dice) view {
 	}
 	for n := range d.upTo(30) {
 		v.candidates = append(v.candidates, candidate{
-			id: id(int64(n + 100)), prepared: d.yes(), template: d.yes(), notStarted: d.yes(), asked: d.yes(),
+			id: id(int64(n + 100)), prepared: d.yes(), template: d.yes(), notStarted: d.yes(), confirmed: d.yes(),
 			task: d.task(), taskSince: d.moment(), notBefore: d.moment(), trial: d.yes(),
 		})
 	}
@@ -89,10 +89,10 @@ func anyView(d *dice) view {
 
 func checkPlan(t *testing.T, v view, p plan) {
 	t.Helper()
-	if len(p.starts) > 0 && (!v.breakerClosed || v.paused || !v.countFresh || v.now.Before(v.fullUntil) || v.freePlaces() < len(p.starts)) {
+	if len(p.starts) > 0 && (!v.breakerClosed || v.accountPaused || !v.countFresh || v.now.Before(v.fullUntil) || v.freePlaces() < len(p.starts)) {
 		t.Fatalf("starts %v with %d places free", p.starts, v.freePlaces())
 	}
-	if len(p.prepares) > 0 && (!v.breakerClosed || v.paused || v.now.Before(v.prepareAfter)) {
+	if len(p.prepares) > 0 && (!v.breakerClosed || v.accountPaused || v.now.Before(v.prepareAfter)) {
 		t.Fatalf("prepares %v", p.prepares)
 	}
 	for _, c := range v.candidates {

@@ -36,7 +36,7 @@ func (l *accountLoop) publishStatus(v *view) {
 		Settle:               l.worker.settle,
 		InLineCount:          len(l.nextJobs),
 		NextDueTime:          l.nextDueTime,
-		Organisation:         l.accountBackoff.problem(),
+		Organisation:         l.accountBackoff.describeProblem(),
 		Waits:                l.jobs.waitReasons(),
 		Repeats:              l.retries.totals(),
 	}

@@ -27,7 +27,7 @@ func (l *accountLoop) collectView(now time.Time) view {
 		now:           now,
 		breakerClosed: l.breaker.closed(),
 		probeDue:      l.breaker.probeTime,
-		paused:        l.settings.Paused || l.dailyStarts.usedUp(),
+		accountPaused: l.settings.Paused || l.dailyStarts.usedUp(),
 		target:        l.limit.effective,
 		fullUntil:     l.limit.fullUntil,
 		countFresh:    l.queue.isFresh(now, l.pollInterval),
@@ -74,7 +74,7 @@ func (l *accountLoop) makeCandidate(j job.Job, now time.Time) (c candidate, wait
 	c.notStarted = l.reconciliation.isNew(l.jobs.batches[j.ID.Batch])
 	c.trial = l.batchBackoffs.onTrial(j.ID.Batch)
 	if answer, ok := l.reconciliation.confirmations[j.ID]; ok && answer.name == l.jobs.nextEncodingName(&j) {
-		c.asked, c.notStarted = true, c.notStarted || answer.notStarted
+		c.confirmed, c.notStarted = true, c.notStarted || answer.notStarted
 	}
 	t := l.jobs.tracked[j.ID]
 	if t == nil {

@@ -255,7 +255,7 @@ func oneWrongHour(t *testing.T, call wrongCall, how string) {
 		if took > 8*time.Minute {
 			w.t.Errorf("the other batch has not ended after %v", took)
 		}
-		if b.Counts.Live() > b.Counts.Running && s.Problem == "" {
+		if b.Counts.Unfinished() > b.Counts.Running && s.Problem == "" {
 			w.t.Errorf("batch is %s with %+v, and the account shows no problem", b.State, b.Counts)
 		}
 		w.audit(append(batches, b.ID, other.ID)...)

@@ -156,10 +156,10 @@ func (c *Counts) Move(from, to State) {
 }
 
 // Total is how many jobs there are.
-func (c Counts) Total() int64 { return c.Live() + c.Finished() }
+func (c Counts) Total() int64 { return c.Unfinished() + c.Finished() }
 
-// Live is how many jobs have not ended.
-func (c Counts) Live() int64 {
+// Unfinished is how many jobs have not ended.
+func (c Counts) Unfinished() int64 {
 	return c.Waiting + c.Starting + c.Queued + c.Running + c.Cancelling
 }
 
@@ -176,10 +176,10 @@ func (b *Batch) Derive(now time.Time) bool {
 	before := b.State
 	b.FailuresForgiven = min(b.FailuresForgiven, b.Counts.Failed) // a retried job counts again when it fails again
 	switch {
-	case b.State.Terminal() && b.Counts.Live() > 0:
+	case b.State.Terminal() && b.Counts.Unfinished() > 0:
 		b.State, b.StateReason, b.FinishTime = BatchActive, "", time.Time{}
 		b.FailuresForgiven = b.Counts.Failed // whoever retried a job knows of these failures
-	case !b.State.Terminal() && !b.Open && b.Counts.Live() == 0:
+	case !b.State.Terminal() && !b.Open && b.Counts.Unfinished() == 0:
 		b.finish(now)
 	case b.State.Dispatches():
 		if why := b.FailureLimit.exceeded(b.Counts, b.FailuresForgiven); why != "" {

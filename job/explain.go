@@ -226,12 +226,12 @@ func (e WaitExplainer) BatchWait(first *Job) Wait {
 	case b.State.Terminal():
 		return Wait{}
 	case b.State == BatchCancelling:
-		return Wait{Code: WaitStop, Since: b.StateTime, Count: b.Counts.Live()}
-	case b.Counts.Live() == 0 && b.State == BatchOpen:
+		return Wait{Code: WaitStop, Since: b.StateTime, Count: b.Counts.Unfinished()}
+	case b.Counts.Unfinished() == 0 && b.State == BatchOpen:
 		return Wait{Code: WaitMoreJobs, Since: b.UpdateTime}
 	case b.Counts.Waiting > 0:
 		return e.firstJobWait(first)
-	case b.Counts.Live() == 0 && b.State == BatchPaused:
+	case b.Counts.Unfinished() == 0 && b.State == BatchPaused:
 		return e.batchBlocked()
 	case b.Counts.Running > 0 || first == nil:
 		return Wait{}

@@ -74,7 +74,7 @@ func (s *Server) jobForBatchWait(ctx context.Context, b *job.Batch, place *job.P
 		return &j, err
 	case place != nil: // all waiting jobs are in a back-off
 		filter.States = []job.State{job.Waiting}
-	case b.Counts.Waiting == 0 && b.Counts.Running == 0 && b.Counts.Live() > 0:
+	case b.Counts.Waiting == 0 && b.Counts.Running == 0 && b.Counts.Unfinished() > 0:
 		filter.States = []job.State{job.Starting, job.Queued, job.Cancelling}
 	default:
 		return nil, nil
