@@ -73,7 +73,7 @@ func newAccountLoop(c Config, a Account) *accountLoop {
 	l := &accountLoop{
 		accountID: a.ID, queueTarget: a.QueueTarget, automatic: a.AutoTarget, store: c.Store, log: log, clock: c.Clock, pollInterval: c.PollInterval, grace: c.Grace, worker: w,
 		wakeup: newWakeup(), hints: newHintQueue(), tasks: newTaskRunner(),
-		publisher:   &statusPublisher{store: c.Store, client: a.Client},
+		publisher:   newStatusPublisher(c.Store, a.Client),
 		dailyStarts: dailyStarts{max: a.MaxStartsPerDay}, jobs: jobs, orphans: map[string]*orphanDeletion{},
 		polls:        &pollSchedule{jobs: jobs, settle: w.settle, pollInterval: c.PollInterval},
 		pendingHints: map[string]bool{}, breaker: newBreaker(), batchBackoffs: batchBackoffs{},

@@ -2,6 +2,7 @@ package dispatcher
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -9,7 +10,7 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-// publishInterval is how often the latest status is published again.
+// publishInterval is how often the latest status is published again while its budgets change.
 const publishInterval = time.Second
 
 // maxUnknownValues is how many unknown values of the platform's an account's status shows.
@@ -20,8 +21,14 @@ type statusPublisher struct {
 	store  AccountStore
 	client *bitmovin.Client // for its budgets and unknown values; no call is made
 
+	changed wakeup // there is a new status
+
 	mu     sync.Mutex // held while publishing, so that statuses are published in order
 	status job.AccountStatus
+}
+
+func newStatusPublisher(s AccountStore, c *bitmovin.Client) *statusPublisher {
+	return &statusPublisher{store: s, client: c, changed: newWakeup()}
 }
 
 // publish publishes a status, with the budgets as they are right now.
@@ -30,30 +37,39 @@ func (p *statusPublisher) publish(s job.AccountStatus) {
 	defer p.mu.Unlock()
 	p.status = s
 	p.republish()
+	p.changed.notify()
 }
 
-// run publishes the latest status every second until ctx ends: budgets grow while the loop
-// sleeps.
+// run publishes the latest status every second until ctx ends, as long as its budgets grow: they do
+// so while the loop sleeps.
 func (p *statusPublisher) run(ctx context.Context) {
-	ticker := time.NewTicker(publishInterval)
-	defer ticker.Stop()
+	timer := time.NewTimer(publishInterval)
+	defer timer.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-ticker.C:
-			p.mu.Lock()
-			p.republish()
-			p.mu.Unlock()
+		case <-timer.C:
 		}
+		p.mu.Lock()
+		growing := p.republish()
+		p.mu.Unlock()
+		if !growing {
+			select {
+			case <-ctx.Done():
+				return
+			case <-p.changed:
+			}
+		}
+		timer.Reset(publishInterval)
 	}
 }
 
 // republish publishes the latest status with the budgets and unknown values as they are right
-// now. The caller holds p.mu.
-func (p *statusPublisher) republish() {
+// now, and reports whether the budgets will grow. The caller holds p.mu.
+func (p *statusPublisher) republish() bool {
 	s := p.status
-	s.Budgets = p.budgets()
+	s.Budgets = p.readBudgets()
 	unknown := p.client.Unknown()
 	s.UnknownValues, s.UnknownValueCounts = nil, map[string]int64{}
 	for _, v := range unknown.List(maxUnknownValues) {
@@ -63,10 +79,11 @@ func (p *statusPublisher) republish() {
 		s.UnknownValueCounts[string(kind)] = n
 	}
 	p.store.PublishAccountStatus(s)
+	return slices.ContainsFunc(p.client.RateGovernor().State(), func(c bitmovin.ClassState) bool { return !c.Full })
 }
 
-// budgets are the budgets of the client's governor, by endpoint class.
-func (p *statusPublisher) budgets() (list []job.Budget) {
+// readBudgets returns the budgets of the client's governor, by endpoint class.
+func (p *statusPublisher) readBudgets() (list []job.Budget) {
 	for _, c := range p.client.RateGovernor().State() {
 		list = append(list, job.Budget{
 			Class: c.Class.String(), LimitPerMinute: c.LimitPerMinute,
