@@ -107,6 +107,6 @@ func (l *accountLoop) describeListing(s *job.AccountStatus) {
 
 // logWaitReason logs why the account starts nothing when that has changed.
 func (l *accountLoop) logWaitReason(s job.AccountStatus, now time.Time) {
-	s.Budgets = l.publisher.readBudgets()
+	s.Budgets, _ = l.publisher.readBudgets()
 	l.waitLog.note(&s, now, l.log)
 }

@@ -2,7 +2,6 @@ package dispatcher
 
 import (
 	"context"
-	"slices"
 	"sync"
 	"time"
 
@@ -68,8 +67,8 @@ func (p *statusPublisher) run(ctx context.Context) {
 // republish publishes the latest status with the budgets and unknown values as they are right
 // now, and reports whether the budgets will grow. The caller holds p.mu.
 func (p *statusPublisher) republish() bool {
-	s := p.status
-	s.Budgets = p.readBudgets()
+	s, growing := p.status, false
+	s.Budgets, growing = p.readBudgets()
 	unknown := p.client.Unknown()
 	s.UnknownValues, s.UnknownValueCounts = nil, map[string]int64{}
 	for _, v := range unknown.List(maxUnknownValues) {
@@ -79,16 +78,18 @@ func (p *statusPublisher) republish() bool {
 		s.UnknownValueCounts[string(kind)] = n
 	}
 	p.store.PublishAccountStatus(s)
-	return slices.ContainsFunc(p.client.RateGovernor().State(), func(c bitmovin.ClassState) bool { return !c.Full })
+	return growing
 }
 
-// readBudgets returns the budgets of the client's governor, by endpoint class.
-func (p *statusPublisher) readBudgets() (list []job.Budget) {
+// readBudgets returns the budgets of the client's governor, by endpoint class, and whether any of
+// them will grow.
+func (p *statusPublisher) readBudgets() (list []job.Budget, growing bool) {
 	for _, c := range p.client.RateGovernor().State() {
+		growing = growing || !c.Full
 		list = append(list, job.Budget{
 			Class: c.Class.String(), LimitPerMinute: c.LimitPerMinute,
 			Available: c.Available, Waiting: c.Waiting, Next: c.Next, PausedUntil: c.PausedUntil,
 		})
 	}
-	return list
+	return list, growing
 }

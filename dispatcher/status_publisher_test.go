@@ -36,7 +36,8 @@ func TestBudgetsGrowInTheStatus(t *testing.T) {
 		if cmp.Equal(used.Budgets, grown.Budgets) {
 			w.t.Errorf("later the budgets are still %+v", used.Budgets)
 		}
-		for i, now := range w.disp.loops["default"].publisher.readBudgets() {
+		budgets, _ := w.disp.loops["default"].publisher.readBudgets()
+		for i, now := range budgets {
 			if grown.Budgets[i] != now {
 				w.t.Errorf("the status shows %+v, it is %+v", grown.Budgets[i], now)
 			}
