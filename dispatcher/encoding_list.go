@@ -115,9 +115,15 @@ func (l *encodingList) eachListed(ctx context.Context, q bitmovin.EncodingQuery,
 // eachNamed calls visit for each encoding called name until visit has enough. It returns how many
 // encodings the platform listed.
 func (l *encodingList) eachNamed(ctx context.Context, name string, visit func(bitmovin.Encoding) (enough bool, err error)) (listed int, err error) {
+	return l.eachNamedOrID(ctx, name, "", visit)
+}
+
+// eachNamedOrID is eachNamed, and calls visit for the encoding with an id as well, whatever it is
+// called, if the platform lists it.
+func (l *encodingList) eachNamedOrID(ctx context.Context, name, id string, visit func(bitmovin.Encoding) (enough bool, err error)) (listed int, err error) {
 	query := bitmovin.EncodingQuery{Name: name, SkipTotalCount: true}
 	err = l.eachListed(ctx, query, func(found bitmovin.Encoding) (enough bool, err error) {
-		if listed++; found.Name != name {
+		if listed++; found.Name != name && (id == "" || string(found.ID) != id) {
 			return listed >= pageSize, nil // the platform ignores the name
 		}
 		return visit(found)

@@ -63,19 +63,16 @@ func (w *worker) searchByName(ctx context.Context, t trackedJob) (presence evide
 	if !w.encodings.usable(bitmovin.ParamName) {
 		return evidenceNone, ""
 	}
-	query := bitmovin.EncodingQuery{Name: provision.EncodingName(&t.job), SkipTotalCount: true}
+	name := provision.EncodingName(&t.job)
 	if t.batch.Template != nil {
-		query.Name = provision.AttemptName(&t.job)
+		name = provision.AttemptName(&t.job)
 	}
-	presence, listed := evidenceAbsent, 0
-	err := w.encodings.eachListed(ctx, query, func(found bitmovin.Encoding) (enough bool, err error) {
-		listed++
+	presence = evidenceAbsent
+	_, err := w.encodings.eachNamedOrID(ctx, name, t.job.EncodingID, func(found bitmovin.Encoding) (enough bool, err error) {
 		switch {
 		case string(found.ID) == t.job.EncodingID:
 			presence = evidencePresent
 			return true, nil
-		case found.Name != query.Name:
-			return listed >= pageSize, nil // the platform ignores the name
 		case t.batch.Template != nil:
 			other = string(found.ID)
 		}
