@@ -181,11 +181,7 @@ func TestBatchGoesOnAfterRefusal(t *testing.T) {
 		if status, _ := w.store.AccountStatus("default"); status.Problem != "" || len(status.Problems) != 0 {
 			w.t.Errorf("problems are still %q, %v", status.Problem, status.Problems)
 		}
-		for _, j := range w.jobs(b.ID) {
-			if j.Attempt != 1 {
-				w.t.Errorf("job %s used %d attempts", j.ID, j.Attempt)
-			}
-		}
+		w.usedOneAttemptEach(b)
 	})
 }
 

@@ -267,19 +267,25 @@ func liveTwice(t *testing.T, sim *simulator.Simulator, dieAt int, edit func(*job
 		})
 		go w.cancelWhenOnPlatform(job.ID{Batch: b.ID, Number: 5})
 		go w.cancelWhenPrepared(job.ID{Batch: b.ID, Number: 7})
-		if w.endsOrDies(b.ID, first) {
-			points = first.passed()
-		} else {
-			w.halt()
-			w.mortal = nil
-			w.run()
-		}
+		points = w.passOrRestart(b.ID, first)
 		b = w.awaitEnd(b.ID, time.Hour)
 		time.Sleep(time.Minute) // orphans are deleted
 		w.audit(b.ID)
 		w.checkCrashOutcome(b)
 	})
 	return points
+}
+
+// passOrRestart waits for the end of a batch and returns how many crash points the process has
+// passed. If the process died it returns 0, and another process runs.
+func (w *world) passOrRestart(id string, m *mortal) (points int) {
+	if w.endsOrDies(id, m) {
+		return m.passed()
+	}
+	w.halt()
+	w.mortal = nil
+	w.run()
+	return 0
 }
 
 // endsOrDies waits for the end of a batch or of the process; false if the process died.

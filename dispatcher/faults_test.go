@@ -49,11 +49,7 @@ func TestOutage(t *testing.T) {
 				if b.State != job.BatchSucceeded {
 					w.t.Errorf("batch is %s with %+v", b.State, b.Counts)
 				}
-				for _, j := range w.jobs(b.ID) {
-					if j.Attempt != 1 {
-						w.t.Errorf("job %s used %d attempts", j.ID, j.Attempt)
-					}
-				}
+				w.usedOneAttemptEach(b)
 				w.audit(b.ID)
 			})
 		})
@@ -123,11 +119,7 @@ func TestLostAnswers(t *testing.T) {
 					if b.State != job.BatchSucceeded {
 						w.t.Errorf("batch is %s with %+v", b.State, b.Counts)
 					}
-					for _, j := range w.jobs(b.ID) {
-						if j.Attempt != 1 {
-							w.t.Errorf("job %s used %d attempts", j.ID, j.Attempt)
-						}
-					}
+					w.usedOneAttemptEach(b)
 					w.audit(b.ID)
 				})
 			})

@@ -328,3 +328,13 @@ func (w *world) resume(account string) error {
 func (w *world) setQueueTarget(account string, target int) error {
 	return w.settings(account, func(s *job.AccountSettings) { s.QueueTarget = target })
 }
+
+// usedOneAttemptEach checks that no job of a batch needed a second attempt.
+func (w *world) usedOneAttemptEach(b job.Batch) {
+	w.t.Helper()
+	for _, j := range w.jobs(b.ID) {
+		if j.Attempt != 1 {
+			w.t.Errorf("job %s used %d attempts", j.ID, j.Attempt)
+		}
+	}
+}

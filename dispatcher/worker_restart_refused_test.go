@@ -197,13 +197,7 @@ func TestRefusedRestartCrashPoints(t *testing.T) {
 				b.Retry = job.RetryPolicy{MaxRetries: 1, InitialBackoff: 2 * time.Second}
 				b.Recipe.Videos = b.Recipe.Videos[:1]
 			})
-			if w.endsOrDies(b.ID, first) {
-				points = first.passed()
-			} else {
-				w.halt()
-				w.mortal = nil
-				w.run()
-			}
+			points = w.passOrRestart(b.ID, first)
 			b = w.awaitEnd(b.ID, time.Hour)
 			time.Sleep(time.Minute) // orphans are deleted
 			w.audit(b.ID)
