@@ -9,6 +9,7 @@ import (
 	"google.golang.org/grpc"
 
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+	"github.com/stokerd/stoker/internal/clock"
 )
 
 const (
@@ -65,7 +66,7 @@ func (c *Client) repeatCalls(
 			return k.finalError(failure, err)
 		}
 		c.notifyRepeat(Repeat{Method: methodName(method), Err: err, Wait: wait, Lost: k.lost})
-		if cause := sleepUnlessDone(ctx, wait); cause != nil {
+		if cause := (clock.Real{}).Sleep(ctx, wait); cause != nil {
 			return k.finalError(failure, fmt.Errorf("%w: %w", cause, err))
 		}
 	}
@@ -150,16 +151,4 @@ func newBackOff(longest time.Duration) *backoff.ExponentialBackOff {
 	b.InitialInterval, b.Multiplier, b.MaxInterval = 100*time.Millisecond, 2, longest
 	b.Reset()
 	return b
-}
-
-// sleepUnlessDone waits for a duration. It returns early, with the cause, if ctx ends.
-func sleepUnlessDone(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
 }

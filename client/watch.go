@@ -14,6 +14,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+	"github.com/stokerd/stoker/internal/clock"
 )
 
 const (
@@ -63,7 +64,7 @@ func (c *Client) Watch(ctx context.Context, req *stokerv1.WatchBatchRequest) ite
 				return
 			}
 			c.notifyRepeat(Repeat{Method: "WatchBatch", Err: err, Wait: wait})
-			if err := sleepUnlessDone(ctx, wait); err != nil {
+			if err := (clock.Real{}).Sleep(ctx, wait); err != nil {
 				w.yieldError(err)
 				return
 			}
