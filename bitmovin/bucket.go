@@ -271,6 +271,7 @@ func (b *bucket) state(now time.Time) ClassState {
 	if b.reportedUntil.After(now) {
 		s.Available = max(0, min(s.Available, b.reported))
 	}
+	s.Full = s.Available >= b.tokens.Burst() && s.PausedUntil.IsZero() && len(b.queue) == 0
 	if !s.PausedUntil.IsZero() {
 		s.Available = 0
 	}

@@ -133,7 +133,7 @@ func (c *Client) loadCatalogue(ctx context.Context, of *catalogue) error {
 	}
 	of.update(definitions, now.Add(definitionsAge))
 	for code := range maps.Keys(definitions) {
-		c.unknown.forget(UnknownErrorCode, strconv.Itoa(code))
+		c.unknown.remove(UnknownErrorCode, strconv.Itoa(code))
 	}
 	return nil
 }

@@ -93,6 +93,7 @@ type ClassState struct {
 	Class          Class
 	LimitPerMinute int
 	Available      int       // calls that could leave now
+	Full           bool      // Available is as large as it gets, until the next call
 	Waiting        int       // calls that wait
 	Next           time.Time // when the next waiting call leaves; zero if none waits
 	PausedUntil    time.Time // end of a pause after a 429 or of a used-up window; zero if there is none

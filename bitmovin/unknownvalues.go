@@ -102,8 +102,8 @@ func logLevel(kind UnknownKind) slog.Level {
 	return slog.LevelInfo
 }
 
-// forget removes a value that has become known. The totals still count it.
-func (u *UnknownValues) forget(kind UnknownKind, value string) {
+// remove removes a value that has become known. The totals still count it.
+func (u *UnknownValues) remove(kind UnknownKind, value string) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	delete(u.values[kind], value)

@@ -28,11 +28,12 @@ type Options struct {
 	Insecure bool
 	// UserAgent names the program in the log of the server. Default "stoker-go".
 	UserAgent string
-	// MessageBytes is the size of a request beyond which [Client.Submit] splits its list. It has
-	// to be less than the largest request that the server takes. Default 24 MiB.
+	// MessageBytes is the largest request, in bytes, that [Client.Submit] sends without splitting
+	// its list. It has to be less than the largest request that the server takes, by default
+	// 32 MiB. Default 24 MiB.
 	MessageBytes int
-	// RetryTimeout is how long a call without an answer is repeated, from its first failure on,
-	// if its context has no deadline. Default: until its context ends.
+	// RetryTimeout is how long, from its first failure on, a call is repeated whose context has
+	// no deadline. Default: until the context ends.
 	RetryTimeout time.Duration
 	// OnRepeat, if set, is called before each repeat of a call or a watch. Several goroutines may
 	// call it at once.
@@ -51,12 +52,12 @@ type Client struct {
 	onRepeat     func(Repeat)
 }
 
-// maxAnswer is the size of the largest answer that the client takes.
+// maxAnswer is the size of the largest answer that the client takes, in bytes.
 const maxAnswer = 16 << 20
 
-// Dial prepares a connection to a server, for example "127.0.0.1:7070". The first call connects, and
-// fails if the server cannot be reached. Dial refuses plain text to another machine unless o allows
-// it.
+// Dial prepares a connection to the server at a gRPC target, for example "127.0.0.1:7070". It does not
+// connect: the first call does, and fails if the server cannot be reached. Dial refuses plain text to
+// another machine unless Insecure is set.
 func Dial(target string, o Options) (*Client, error) {
 	secure := insecure.NewCredentials()
 	switch {
@@ -66,8 +67,8 @@ func Dial(target string, o Options) (*Client, error) {
 		return nil, fmt.Errorf("dial %s: refusing plain text to another machine: set TLS, or Insecure to allow it", target)
 	}
 	c := &Client{messageBytes: cmp.Or(o.MessageBytes, 24<<20), retryTimeout: o.RetryTimeout, onRepeat: o.OnRepeat}
-	// By default, gRPC waits up to two minutes before it tries to connect again. A watch would
-	// resume that much later than it could.
+	// By default, gRPC waits up to two minutes before it tries to connect again, and so would a
+	// watch.
 	connecting := backoff.Config{BaseDelay: time.Second, Multiplier: 1.6, Jitter: 0.2, MaxDelay: longestReconnect}
 	options := append([]grpc.DialOption{
 		grpc.WithTransportCredentials(secure),
@@ -85,8 +86,7 @@ func Dial(target string, o Options) (*Client, error) {
 	return c, nil
 }
 
-// IsLoopback reports whether a gRPC target, or an address to listen on, can be reached from this
-// machine only.
+// IsLoopback reports whether only this machine can reach a gRPC target or an address to listen on.
 func IsLoopback(target string) bool {
 	if strings.HasPrefix(target, "unix:") || strings.HasPrefix(target, "unix-abstract:") {
 		return true
@@ -106,7 +106,7 @@ func IsLoopback(target string) bool {
 }
 
 // Batches is the generated client of BatchService. Its calls are repeated as the package comment
-// says, except WatchBatch; use [Client.Watch] for that.
+// says. WatchBatch is not repeated; use [Client.Watch].
 func (c *Client) Batches() stokerv1.BatchServiceClient { return c.batches }
 
 // Accounts is the generated client of AccountService. Its calls are repeated as the package comment

@@ -10,14 +10,14 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-// Violation is one thing wrong with one field of a request.
+// Violation is one thing that is wrong with a field of a request.
 type Violation struct {
 	Field   string // path, for example "jobs[17].input_path"
 	Message string // what is wrong and what would be right
 }
 
-// Violations lists what the server found wrong with a request. If that is very much, it lists the
-// first violations. It is empty for errors of another kind.
+// Violations lists what the server found wrong with a request. The list may lack the last violations;
+// see [ViolationCount]. It is empty for errors of another kind.
 func Violations(err error) []Violation {
 	bad, ok := detail[*errdetails.BadRequest](err)
 	if !ok {
@@ -35,15 +35,15 @@ func Violations(err error) []Violation {
 func ViolationCount(err error) int {
 	listed := len(Violations(err))
 	info, _ := detail[*errdetails.ErrorInfo](err)
-	total, _ := strconv.Atoi(info.GetMetadata()[totalViolations]) // 0 if it is not there
+	total, _ := strconv.Atoi(info.GetMetadata()[totalViolations]) // 0 without the number
 	return max(listed, total)
 }
 
 // totalViolations is the key of the number of violations in the metadata of an error.
 const totalViolations = "violations"
 
-// Reason is the server's machine-readable reason for an error, for example
-// WRONG_STATE, or empty if the error did not come from a Stoker server.
+// Reason is the server's machine-readable reason for an error, for example WRONG_STATE. It is empty if
+// the error is not from a Stoker server.
 func Reason(err error) string {
 	info, ok := detail[*errdetails.ErrorInfo](err)
 	if !ok || info.GetDomain() != job.ErrorDomain {
@@ -52,8 +52,8 @@ func Reason(err error) string {
 	return info.GetReason()
 }
 
-// RetryDelay is how long the server advises to wait before the call is repeated; false if it does not
-// advise to repeat it.
+// RetryDelay is how long the server advises to wait before the call is repeated; false if the server
+// does not advise a repeat.
 func RetryDelay(err error) (time.Duration, bool) {
 	info, ok := detail[*errdetails.RetryInfo](err)
 	return info.GetRetryDelay().AsDuration(), ok

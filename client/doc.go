@@ -3,7 +3,7 @@
 // [Dial] makes a [Client]. Its Batches and Accounts are the generated clients of the two services.
 // Some things are easier with the methods and functions of this package:
 //
-//   - [Client.Submit] submits a batch. It can be repeated without submitting twice, and splits
+//   - [Client.Submit] submits a batch, repeats the call without submitting twice, and splits
 //     lists that do not fit one message.
 //   - [Client.Watch] follows a batch to its end, through reconnects and restarts of the server,
 //     without missing a change or seeing one twice.
@@ -12,7 +12,7 @@
 // # Calls without an answer
 //
 // Every error of a Stoker server carries a google.rpc.ErrorInfo with the domain "stoker". An error
-// without it was not made by the server: the connection broke, or a proxy answered in place of the
+// without ErrorInfo is not from the server: the connection broke, or a proxy answered in place of the
 // server, with any code. The server may have carried out the call. The client repeats such a call if
 // a repeat changes nothing more than the first call did:
 //
@@ -26,15 +26,15 @@
 //   - CancelJobs is repeated. The answer does not count jobs that an earlier try has cancelled.
 //   - DeleteBatch is repeated. A batch that is not found by the repeat was deleted.
 //   - WatchBatch is repeated with its cursor by [Client.Watch].
-//   - RetryJobs, and SubmitBatch without request_id, are not repeated: a job that has failed again
-//     in between would be encoded, and paid, once more.
+//   - RetryJobs is not repeated: a job that has failed again in between would be encoded, and paid,
+//     once more. SubmitBatch without request_id is not repeated: it would submit a second batch.
 //
 // A call is repeated until its context ends or, if the context has no deadline, for the RetryTimeout
 // of [Options]. A watch that has begun is repeated until its context ends. The waits between repeats
 // grow from a tenth of a second to two seconds, for a watch to five, and vary at random. If nothing
-// accepts connections at the address, the call fails after four tries. [Options] has a function that
-// is called for each repeat. A call that changes something and gets no answer in the end fails with a
-// [LostAnswerError].
+// accepts connections at the address, the call fails after four tries. The client calls OnRepeat of
+// [Options] before each repeat. A call that changes something and gets no answer in the end fails
+// with a [LostAnswerError].
 //
 // The client does not repeat calls that gRPC itself refuses, because a message is too large or cannot
 // be encoded.

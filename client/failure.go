@@ -12,14 +12,14 @@ import (
 )
 
 // LostAnswerError is the error of a call that changes something and whose answer did not come: the
-// connection broke, something between client and server answered in place of the server, or the
-// caller's context ended first. The server may have carried out the call, or not, or may still do so.
+// connection broke, a proxy answered in place of the server, or the caller's context ended first. The
+// server may have carried out the call, or not, or may still do so.
 type LostAnswerError struct {
-	// Method is the method's name, for example "RetryJobs".
+	// Method is the name of the method, for example "RetryJobs".
 	Method string
-	// Repeatable says that the same request can be sent again: a request that was carried out
-	// changes nothing the second time. The client has repeated it without success. Before another
-	// call is made again, its result should be looked up.
+	// Repeatable says that the caller can send the same request again: if the first was carried
+	// out, the second changes nothing. If Repeatable is false, the caller should look up the
+	// result before another try.
 	Repeatable bool
 	// Err is the error that came instead of the answer. It has a gRPC status.
 	Err error
@@ -55,15 +55,14 @@ const (
 func (c *Client) classify(err error) callFailure {
 	t := classifyError(err)
 	if t == failedUnreachable && c.conn.GetState() == connectivity.Ready {
-		return failedLost // a proxy is there, and cannot reach the server
+		return failedLost // a proxy accepted the connection and cannot reach the server
 	}
 	return t
 }
 
-// classifyError classifies an error by its content. A detail of every error of a Stoker server says
-// that it is from there. An error without details is from something in between, whatever its code:
-// a proxy that lost the server answers UNAVAILABLE, INTERNAL, CANCELLED, UNIMPLEMENTED (for a page
-// with 404) or UNKNOWN.
+// classifyError classifies an error by its content. Every error of a Stoker server has details. An
+// error without details is from a proxy, whatever its code: a proxy that lost the server answers
+// UNAVAILABLE, INTERNAL, CANCELLED, UNIMPLEMENTED (for a page with 404) or UNKNOWN.
 func classifyError(err error) callFailure {
 	answer, ok := errors.AsType[interface {
 		error
@@ -77,7 +76,7 @@ func classifyError(err error) callFailure {
 	has := func(s string) bool { return strings.Contains(text, s) }
 	switch reason := Reason(err); {
 	case reason == "CANCELLED", reason == "DEADLINE_EXCEEDED":
-		return failedLost // this client did not cancel: something in between has given up
+		return failedLost // a proxy cancelled the call, not this client
 	case reason != "" && code == codes.Unavailable:
 		return failedUnavailable
 	case reason != "", len(answer.GRPCStatus().Proto().GetDetails()) > 0, slices.ContainsFunc(ownErrors, begins):
@@ -100,8 +99,8 @@ var ownErrors = []string{
 var dialErrors = []string{"Error while dialing", "name resolver error"}
 
 // Unanswered reports whether a call that failed with err got no answer from a Stoker server: the
-// server was not reached, its answer did not come, or something in between answered in its place. It
-// is false if the client itself refused to send the request or to take the answer.
+// server was not reached, its answer did not come, or a proxy answered in its place. Unanswered is
+// false if the client itself refused to send the request or to take the answer.
 func Unanswered(err error) bool {
 	t := classifyError(err)
 	return t == failedUnreachable || t == failedLost

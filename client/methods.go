@@ -6,11 +6,12 @@ import (
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
 )
 
-// callEffect says whether a call without an answer may be repeated.
+// callEffect says what a repeat of a call changes, and so whether a call without an answer may be
+// repeated.
 type callEffect int
 
 const (
-	// notRepeatable: a repeat may do the same once more.
+	// notRepeatable: a repeat may have the effect of the call a second time.
 	notRepeatable callEffect = iota
 	// readOnly: the call changes nothing.
 	readOnly
@@ -18,7 +19,7 @@ const (
 	idempotent
 )
 
-// methodEffects has the effect of every unary method. The package comment explains them.
+// methodEffects has the effect of every unary method. The package comment has the reasons.
 var methodEffects = map[string]callEffect{
 	stokerv1.BatchService_SubmitBatch_FullMethodName:  notRepeatable, // idempotent with a request_id
 	stokerv1.BatchService_AddJobs_FullMethodName:      idempotent,

@@ -9,14 +9,15 @@ import (
 	"google.golang.org/grpc"
 
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+	"github.com/stokerd/stoker/internal/clock"
 )
 
 const (
-	// dialTries is how often a call is made while nothing accepts connections at the address. That
-	// takes about a second.
+	// dialTries is how many times a call is tried while nothing accepts connections at the
+	// address. The tries take about a second.
 	dialTries = 4
-	// uploadDialTries is the same once a part of a list is stored. That takes about half a minute,
-	// which is enough for a restart of the server.
+	// uploadDialTries is dialTries for the calls of an upload once a part of the list is stored.
+	// The tries take about half a minute, enough for a restart of the server.
 	uploadDialTries = 20
 	// longestWait is the longest wait before a repeat, unless the server advises a longer one.
 	longestWait = 2 * time.Second
@@ -25,12 +26,12 @@ const (
 // Repeat describes a call or a watch that is about to be repeated.
 type Repeat struct {
 	Method string        // name of the method, for example "SubmitBatch"
-	Err    error         // how the latest try ended
+	Err    error         // of the latest try
 	Wait   time.Duration // until the next try
 	Lost   bool          // the server may have carried out the call already
 }
 
-// uploadCall is the option of calls of an upload, which try longer to reach the server.
+// uploadCall is the call option by which the calls of an upload are tried uploadDialTries times.
 type uploadCall struct{ grpc.EmptyCallOption }
 
 // retriedCall is a unary call with its repeats.
@@ -40,7 +41,7 @@ type retriedCall struct {
 	lost   bool // the answer to an earlier try was lost
 }
 
-// repeatCalls is an interceptor that repeats unary calls where that can help and does no harm.
+// repeatCalls is an interceptor that repeats unary calls as the package comment says.
 func (c *Client) repeatCalls(
 	ctx context.Context, method string, req, reply any, conn *grpc.ClientConn, invoke grpc.UnaryInvoker, options ...grpc.CallOption,
 ) error {
@@ -65,7 +66,7 @@ func (c *Client) repeatCalls(
 			return k.finalError(failure, err)
 		}
 		c.notifyRepeat(Repeat{Method: methodName(method), Err: err, Wait: wait, Lost: k.lost})
-		if cause := sleepUnlessDone(ctx, wait); cause != nil {
+		if cause := (clock.Real{}).Sleep(ctx, wait); cause != nil {
 			return k.finalError(failure, fmt.Errorf("%w: %w", cause, err))
 		}
 	}
@@ -117,8 +118,8 @@ type retryState struct {
 	dialFailures int       // tries since anything accepted a connection
 }
 
-// next returns how long to wait before the next try after one that failed with err; false if there is
-// none. A deadline of the caller replaces the timeout.
+// next returns how long to wait before the next try, after a try that failed with err. It returns
+// false if there is no next try. A deadline of ctx replaces the timeout.
 func (t *retryState) next(ctx context.Context, failure callFailure, err error) (time.Duration, bool) {
 	if t.waits == nil {
 		t.waits = newBackOff(t.longest)
@@ -150,16 +151,4 @@ func newBackOff(longest time.Duration) *backoff.ExponentialBackOff {
 	b.InitialInterval, b.Multiplier, b.MaxInterval = 100*time.Millisecond, 2, longest
 	b.Reset()
 	return b
-}
-
-// sleepUnlessDone waits for a duration. It returns early, with the cause, if ctx ends.
-func sleepUnlessDone(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
 }

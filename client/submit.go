@@ -13,21 +13,21 @@ import (
 )
 
 const (
-	// partJobs and partBytes limit the jobs in one part of a list that does not fit one message.
-	// Parts are so small that the server can serve other clients between two of them.
+	// partJobs and partBytes limit one part of a list that does not fit one message. Parts are
+	// small, so that the server can serve other clients between two of them.
 	partJobs  = 10_000
 	partBytes = 2 << 20
 )
 
 // SubmitOptions are the options of [Client.SubmitWith].
 type SubmitOptions struct {
-	// BatchID is the batch of an earlier, interrupted submission of the same request, whose list
-	// does not fit one message. Jobs that the batch has are not sent again. Empty: begin a batch.
+	// BatchID is the batch of an interrupted upload of the same request. Jobs that the batch has
+	// are not sent again. Empty: a new batch.
 	BatchID string
 	// Progress, if set, is called after each part.
 	Progress func(Progress)
 	// Warn, if set, is called at most once for each part of the list that the server has warnings
-	// about. It gets the first 100 of them and the number of all. Jobs are numbered as in the
+	// about. It gets the first 100 warnings and the number of all. Jobs are numbered as in the
 	// request. A request that is repeated because its answer was lost may have no warnings.
 	Warn func(list []Warning, total int64)
 }
@@ -40,14 +40,14 @@ type Progress struct {
 	Uploaded bool            // all parts are stored
 }
 
-// Submit stores a batch and returns once it is durable. It repeats the request if no answer comes,
-// with one request_id, so that nothing is submitted twice. A caller that wants to repeat Submit
-// itself after an error has to set request_id: without one, two calls submit two batches. Submit does
-// not change req.
+// Submit submits a batch and returns once the server has stored it. If no answer comes, Submit repeats
+// the request with the same request_id, so that nothing is submitted twice. A caller that repeats
+// Submit itself after an error has to set request_id: without one, two calls submit two batches.
+// Submit does not change req.
 //
 // If the list does not fit one message, every job needs a key. Submit first has the whole list
-// checked. Then it uploads the list in parts to an open batch, whose jobs are worked on from the
-// first part on. To continue an interrupted upload, call Submit again with the same request_id.
+// checked. Then it uploads the list in parts to an open batch, whose jobs are started from the first
+// part on. To continue an interrupted upload, call Submit again with the same request_id.
 //
 // Invalid input is an error with the code INVALID_ARGUMENT, and nothing is stored. [Violations] lists
 // what is wrong; jobs are numbered as in req.
@@ -84,8 +84,8 @@ func (c *Client) SubmitWith(ctx context.Context, req *stokerv1.SubmitBatchReques
 	return u.begin(ctx)
 }
 
-// NewRequestID returns a new unique request_id. A caller that knows the request_id of a submission
-// can repeat it later.
+// NewRequestID returns a new unique request_id. A caller that keeps the request_id of a submission can
+// repeat the submission later.
 func NewRequestID() (string, error) {
 	id, err := uuid.NewV7()
 	if err != nil {
@@ -94,7 +94,7 @@ func NewRequestID() (string, error) {
 	return id.String(), nil
 }
 
-// Fits reports whether req fits one message. It is then submitted as a whole or not at all.
+// Fits reports whether req fits one message, so that [Client.Submit] submits all of it or nothing.
 func (c *Client) Fits(req *stokerv1.SubmitBatchRequest) bool {
 	return len(req.GetJobs()) <= job.MaxRequestJobs && proto.Size(req) <= c.messageBytes
 }

@@ -22,13 +22,13 @@ type upload struct {
 	options SubmitOptions
 }
 
-// part is a run of jobs that fits one message.
+// part is a run of jobs of the list that fits one message.
 type part struct {
-	first int // index of the first of them in the whole list
+	first int // index in the list of the first job
 	jobs  []*stokerv1.JobSpec
 }
 
-// end is how many jobs this part and those before it have together.
+// end is how many jobs the list has up to the end of the part.
 func (p part) end() int64 { return int64(p.first + len(p.jobs)) }
 
 // split splits jobs into parts, at least one. The same list is always split in the same way, so that
@@ -63,7 +63,7 @@ func checkParts(req *stokerv1.SubmitBatchRequest) error {
 		wrong = append(wrong, Violation{jobField(i, "key"), fmt.Sprintf("%q is already the key of jobs[%d]", jobs[i].GetKey(), first)})
 	}
 	if req.GetTemplate() != "" || req.GetInlineTemplate() != nil {
-		return invalid(wrong, 0) // jobs of a template may share an output path; only the server can tell
+		return invalid(wrong, 0) // only the server knows whether jobs of the template may share an output path
 	}
 	for i, first := range duplicates(jobs, func(j *stokerv1.JobSpec) string { return job.CleanOutputPath(j.GetOutputPath()) }) {
 		wrong = append(wrong, Violation{
@@ -74,9 +74,9 @@ func checkParts(req *stokerv1.SubmitBatchRequest) error {
 	return invalid(wrong, 0)
 }
 
-// duplicates yields the index of every job with the value of an earlier job, and the index of the
-// first job with that value. It compares hashes first: a map of all values, which takes as much
-// memory as the jobs, is made only if two hashes are equal.
+// duplicates yields the index of every job that has the value of an earlier job, and the index of the
+// first job with that value. Empty values do not count. duplicates compares hashes first: it makes a
+// map of all values, which takes as much memory as the jobs, only if two hashes are equal.
 func duplicates(jobs []*stokerv1.JobSpec, value func(*stokerv1.JobSpec) string) iter.Seq2[int, int] {
 	return func(yield func(int, int) bool) {
 		seed := maphash.MakeSeed()
@@ -139,7 +139,7 @@ func (u *upload) validate(ctx context.Context) (*stokerv1.Batch, error) {
 	return batch, nil
 }
 
-// begin stores the first part, and then the others.
+// begin submits the first part as a new batch and adds the others.
 func (u *upload) begin(ctx context.Context) (*stokerv1.Batch, error) {
 	first := withoutJobs(u.head)
 	first.Jobs, first.KeepOpen = u.parts[0].jobs, true
@@ -151,7 +151,7 @@ func (u *upload) begin(ctx context.Context) (*stokerv1.Batch, error) {
 	return u.finish(ctx, resp.GetBatch())
 }
 
-// resume continues with a batch that has a part of the list.
+// resume continues with the batch that has the beginning of the list.
 func (u *upload) resume(ctx context.Context) (*stokerv1.Batch, error) {
 	got, err := u.client.batches.GetBatch(ctx, &stokerv1.GetBatchRequest{BatchId: u.options.BatchID})
 	if err != nil {
@@ -160,9 +160,9 @@ func (u *upload) resume(ctx context.Context) (*stokerv1.Batch, error) {
 	return u.finish(ctx, got.GetBatch())
 }
 
-// finish stores the jobs of the list that b does not have yet, and closes b. Parts are stored one after
-// another, so that b has the beginning of the list. Jobs that b has anyway are not stored twice: the
-// server recognises their keys.
+// finish adds the parts of the list that b does not have yet, and closes b unless it is to stay open.
+// Parts are added in order, so that b has the beginning of the list. A job that is sent again is not
+// added twice: the server recognises its key.
 func (u *upload) finish(ctx context.Context, b *stokerv1.Batch) (*stokerv1.Batch, error) {
 	there := b.GetJobCount() + b.GetSkippedCount()
 	u.reportProgress(b, min(there, u.total))

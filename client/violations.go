@@ -15,8 +15,8 @@ import (
 // maxViolations is how many violations one error lists.
 const maxViolations = 100
 
-// invalid returns the error of a server that found these violations and more that it does not list;
-// nil if there are none.
+// invalid returns the error that a server returns for these violations, and more that are not listed;
+// nil without violations.
 func invalid(wrong []Violation, more int) error {
 	total := len(wrong) + more
 	if total == 0 {
@@ -44,7 +44,7 @@ func invalid(wrong []Violation, more int) error {
 func jobField(i int, name string) string { return fmt.Sprintf("jobs[%d].%s", i, name) }
 
 // renumberJobs converts the job indexes of violations from those of a part to those of the whole list.
-// Violations of the request itself are the same for every part; it keeps those of the first part.
+// Violations of the request itself are the same for every part: only those of the first part are kept.
 func renumberJobs(part []Violation, first int) []Violation {
 	var whole []Violation
 	for _, v := range part {

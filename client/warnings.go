@@ -2,13 +2,13 @@ package client
 
 import stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
 
-// Warning says what is allowed and odd about a request.
+// Warning is one thing in a request that is allowed but odd.
 type Warning struct {
 	Field   string // path, for example "jobs[17].input_path"
-	Message string // what is odd about it
+	Message string // what is odd about the field
 }
 
-// withWarnings is an answer that can have warnings.
+// withWarnings is an answer with warnings.
 type withWarnings interface {
 	GetWarnings() []*stokerv1.Warning
 	GetWarningCount() int64

@@ -14,26 +14,27 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+	"github.com/stokerd/stoker/internal/clock"
 )
 
 const (
-	// longestReconnect is the longest wait between two attempts to reconnect.
+	// longestReconnect is the longest wait before a try to reconnect.
 	longestReconnect = 5 * time.Second
 	// longestSilence is the time without a message after which a watch counts as lost. The
 	// interval of the watch comes on top. The server sends a heartbeat every 15 s.
 	longestSilence = 45 * time.Second
 )
 
-// Watch follows a batch until it has ended. It yields the batch as it is, then its changes, and
-// heartbeats. It does not change req.
+// Watch follows a batch until the batch has ended. It yields the state of the batch, then its changes,
+// and heartbeats. It does not change req.
 //
 // The watch reconnects with its latest cursor, any number of times, if the connection is lost, the
-// server restarts, or something in between ends the stream or holds back messages. It ends
+// server restarts, or a proxy ends the stream or holds back messages. The watch ends
 //
 //   - without an error after the batch has ended and all of its changes were yielded;
-//   - with one error if the server refuses it, if the server cannot be reached at first, or if ctx
-//     ends;
-//   - when the caller stops ranging over it.
+//   - with one error if the server refuses the watch, if the server cannot be reached before the
+//     first message, or if ctx ends;
+//   - when the caller stops ranging over the watch.
 func (c *Client) Watch(ctx context.Context, req *stokerv1.WatchBatchRequest) iter.Seq2[*stokerv1.WatchBatchResponse, error] {
 	return func(yield func(*stokerv1.WatchBatchResponse, error) bool) {
 		ctx, cancel := context.WithCancelCause(ctx)
@@ -63,7 +64,7 @@ func (c *Client) Watch(ctx context.Context, req *stokerv1.WatchBatchRequest) ite
 				return
 			}
 			c.notifyRepeat(Repeat{Method: "WatchBatch", Err: err, Wait: wait})
-			if err := sleepUnlessDone(ctx, wait); err != nil {
+			if err := (clock.Real{}).Sleep(ctx, wait); err != nil {
 				w.yieldError(err)
 				return
 			}
@@ -78,12 +79,13 @@ type watch struct {
 	client   *Client
 	req      *stokerv1.WatchBatchRequest
 	yield    func(*stokerv1.WatchBatchResponse, error) bool
-	batch    *stokerv1.Batch // the latest one
+	batch    *stokerv1.Batch // as it was last received; nil before
 	progress bool            // a message came since the last wait
 	stopped  bool            // the caller has stopped ranging
 }
 
-// connect watches with one stream. It returns nil when the watch is over.
+// connect watches with one stream. It returns nil when the watch is over, and else why the stream
+// ended.
 func (w *watch) connect(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(errStopped)
@@ -117,8 +119,8 @@ func (w *watch) connect(ctx context.Context) error {
 	return errEarly
 }
 
-// mayBeOver reports whether a watch can be over that ended with OK. A watch that resumed with the
-// cursor of the end gets no message at all.
+// mayBeOver reports whether a stream that ended with OK can be the end of the watch: the batch has
+// ended, or the watch resumed at the end of the batch and got no message.
 func (w *watch) mayBeOver() bool {
 	switch w.batch.GetState() {
 	case stokerv1.BatchState_BATCH_STATE_SUCCEEDED, stokerv1.BatchState_BATCH_STATE_FAILED, stokerv1.BatchState_BATCH_STATE_CANCELLED:
@@ -127,7 +129,7 @@ func (w *watch) mayBeOver() bool {
 	return w.batch == nil && w.req.GetCursor() != ""
 }
 
-// Errors for what a server never does, and something in between may.
+// Errors of streams that a proxy broke: a server sends heartbeats, and does not end a stream early.
 var (
 	errSilent = status.Error(codes.Unavailable, "no message came from the server, not even a heartbeat")
 	errEarly  = status.Error(codes.Unavailable, "the stream ended before the batch")
@@ -139,9 +141,9 @@ func (w *watch) yieldError(err error) {
 	}
 }
 
-// canResume reports whether a watch that ended with err can go on. began says that it has had a
-// message. The server refuses a resumed watch as one too many until it notices that the previous
-// connection was lost.
+// canResume reports whether a watch whose stream ended with err can go on. began says that the watch
+// has had a message: until the server notices that its previous connection was lost, it may refuse
+// the resumed watch as one too many.
 func canResume(err error, began bool) bool {
 	switch Reason(err) {
 	case "SLOW_READER", "TOO_MANY_WATCHES":

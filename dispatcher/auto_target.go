@@ -2,12 +2,12 @@ package dispatcher
 
 import "time"
 
-// shrinkInterval is how often an automatic target shrinks that is larger than it need be.
+// shrinkInterval is how often an automatic queue target shrinks while it is too large.
 const shrinkInterval = 10 * time.Second
 
-// autoTarget chooses a queue target by how fast the queue drains: as small as possible without
-// encoders waiting for us. It doubles while encoders are starving, and shrinks slowly to what
-// the drain rate needs.
+// autoTarget chooses a queue target by how fast the queue drains: the smallest at which no
+// encoder waits for a start. The target doubles while encoders are starving, and shrinks slowly
+// to what the drain rate needs.
 type autoTarget struct {
 	target     int
 	changeTime time.Time

@@ -7,7 +7,7 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-// batch is a batch as it was when it was read. It is never changed, so that tasks may share it.
+// batch is a batch as the loop has read it. It is never changed, so that tasks may share it.
 type batch struct{ job.Batch }
 
 // rules are the batch's rules for one change of a job. settle is how long a start without an

@@ -9,18 +9,18 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-// errNotStarted is why a batch is skipped after a start of it had no answer and was not made:
-// there are jobs on which the platform breaks. As it may have been an accident, the batch is
-// skipped only while there are others to start.
+// errNotStarted is why a batch is skipped after the start of one of its jobs had no answer and
+// was not made. The platform may break on that job. As the lost start may also have been an
+// accident, the batch is skipped only while other batches have jobs to start.
 var errNotStarted = errors.New("the platform gave no answer to a start, and did not make it")
 
 // errNotConfigured is why a batch is skipped whose jobs again and again cannot be configured
-// because calls have no answer: there are recipes on which the platform breaks.
+// because calls have no answer. The platform may break on its recipe.
 var errNotConfigured = errors.New("the platform gives no answer when jobs are configured")
 
-// errSharedMissing is why a batch is skipped whose jobs share a resource that is created, and is
-// not there when it is used.
-var errSharedMissing = errors.New("what the jobs of the batch share is not there when it is used")
+// errSharedMissing is why a batch is skipped after the platform refused a call because a resource
+// that its jobs share, and that was found or created just before, is missing.
+var errSharedMissing = errors.New("a storage or codec configuration of the batch is missing at the platform when it is used")
 
 // unansweredToSkip is how often in a row configuring a batch's jobs must have had no answer
 // before the batch is skipped. Configuring takes ten calls: on a platform that loses every
@@ -31,14 +31,15 @@ const unansweredToSkip = 20
 // missing before it counts as the failure of the next one.
 const sharedFailuresTolerated = 5
 
-// A batch, or a whole account, is skipped after a failure for a pause that doubles between
-// firstSkipPause and maxJobPause, or one of these where the failure asks for a longer one.
+// After a failure a batch, or a whole account, is skipped for a pause that doubles from
+// firstSkipPause up to a limit: maxJobPause, or one of the longer limits below.
 const (
 	firstSkipPause = 4 * time.Second
-	// maxUnansweredSkipPause is short: on a platform that loses calls the next try may
-	// succeed.
+	// maxUnansweredSkipPause is the limit after errNotConfigured. It is short: on a platform
+	// that loses calls the next try may succeed.
 	maxUnansweredSkipPause = 4 * maxJobPause
-	// maxMissingSkipPause is long: each try creates and deletes something.
+	// maxMissingSkipPause is the limit after errSharedMissing. It is long: each try creates and
+	// deletes an encoding.
 	maxMissingSkipPause = maxSharedPause
 )
 
@@ -47,7 +48,7 @@ type failureBackoff struct {
 	err      error     // of the latest failure; nil: there was none
 	since    time.Time // of the first failure
 	until    time.Time // nothing is tried before
-	failures int       // in a row; those side by side count once
+	failures int       // in a row; failures side by side count once
 }
 
 // noteFailure records a failure and makes the pause longer.
@@ -69,8 +70,8 @@ func (b *failureBackoff) noteFailure(err error, now time.Time) {
 	b.err = err
 }
 
-// problem is the failure as the account's status shows it.
-func (b *failureBackoff) problem() job.Problem {
+// describeProblem is the failure as the account's status shows it.
+func (b *failureBackoff) describeProblem() job.Problem {
 	if b.err == nil {
 		return job.Problem{}
 	}
@@ -129,9 +130,9 @@ func (bs batchBackoffs) onTrial(batchID string) bool {
 
 // skippedBatches are the sequence numbers of the batches that are skipped for a while.
 type skippedBatches struct {
-	always      []int64   // the platform would refuse again whatever is tried
-	whileOthers []int64   // calls for them were lost; they are not skipped if there are no others
-	until       time.Time // when the first of them goes on; zero if there are none
+	always      []int64   // skipped even if no other batch has jobs to start
+	whileOthers []int64   // skipped only while another batch has jobs to start; see errNotStarted
+	until       time.Time // when the first of these batches goes on; zero if there are none
 }
 
 // skipped collects the batches that are skipped now. read reads a batch; batches that do
@@ -170,7 +171,7 @@ func (bs batchBackoffs) problems(batches map[string]*batch) map[string]job.Probl
 		if all == nil {
 			all = map[string]job.Problem{}
 		}
-		p := t.problem()
+		p := t.describeProblem()
 		if b := batches[id]; b != nil {
 			p.Seq = b.Seq
 		}

@@ -11,8 +11,8 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-// A batch that cannot be worked on, however urgent, is nobody's trouble but its own.
-func TestTroubleKeepsNobodyWaiting(t *testing.T) {
+// A batch whose jobs cannot be configured or started, however urgent, delays no other batch.
+func TestFailingBatchDelaysNoOther(t *testing.T) {
 	refused := func(route, body string, status int) func(simulator.Call) simulator.Fault {
 		return func(c simulator.Call) simulator.Fault {
 			if c.Route == route && bytes.Contains(c.Body, []byte(body)) {
@@ -26,7 +26,7 @@ func TestTroubleKeepsNobodyWaiting(t *testing.T) {
 		name  string
 		edit  func(*job.Batch)
 		fault func(simulator.Call) simulator.Fault
-		// configured says that it happens to what is configured, which is nothing of a template's.
+		// configured says that the fault concerns configuring, which a template's jobs do not need.
 		configured bool
 	}{
 		{"unknown storage", func(b *job.Batch) { b.Input.Name = "gone" }, nil, false},
@@ -62,7 +62,7 @@ func TestTroubleKeepsNobodyWaiting(t *testing.T) {
 					}
 					status, _ := w.store.AccountStatus("default")
 					if told := status.Problems[urgent.ID].Text; told == "" || told != status.Problem || len(status.Problems) > 1 {
-						w.t.Errorf("problems %v, in all %q", status.Problems, status.Problem)
+						w.t.Errorf("problems of batches %v, of the account %q; want the urgent batch's alone", status.Problems, status.Problem)
 					}
 				})
 			})
@@ -70,10 +70,10 @@ func TestTroubleKeepsNobodyWaiting(t *testing.T) {
 	}
 }
 
-// However many jobs the platform breaks on when they are configured, at once or after a
-// long while, and however urgent they are: there is always another of them to try, and yet
-// the others go on.
-func TestManyBrokenJobsKeepNobodyWaiting(t *testing.T) {
+// A thousand urgent jobs on which the platform breaks when they are configured, with an error or
+// without an answer, do not hold up the jobs of another batch, although there is always another of
+// them to try.
+func TestBrokenJobsDelayNoOtherBatch(t *testing.T) {
 	for name, fault := range map[string]simulator.Fault{
 		"no answer":  {Kind: simulator.HangFault},
 		"status 500": {Kind: simulator.JSONFault, Status: http.StatusInternalServerError},
@@ -102,9 +102,9 @@ func TestManyBrokenJobsKeepNobodyWaiting(t *testing.T) {
 	}
 }
 
-// Starts that the platform never answers and never makes, however often, are in
-// nobody's way for long.
-func TestStartsThatBreakKeepNobodyWaiting(t *testing.T) {
+// A batch whose starts the platform never answers and never makes does not hold up another batch,
+// and loses no attempt.
+func TestLostStartsDelayNoOtherBatch(t *testing.T) {
 	for _, template := range []bool{false, true} {
 		t.Run(fmt.Sprintf("template: %v", template), func(t *testing.T) {
 			sim := &simulator.Simulator{Seed: 1, Encoders: 3, Duration: time.Minute}
@@ -135,7 +135,7 @@ func TestStartsThatBreakKeepNobodyWaiting(t *testing.T) {
 	}
 }
 
-// Many batches use a storage that is refused. The platform is not asked for it by each.
+// Many batches use a storage that the platform refuses. All of them together make few calls for it.
 func TestRefusedStorageOfMany(t *testing.T) {
 	sim := &simulator.Simulator{Seed: 1, Encoders: 3, Duration: time.Minute}
 	const route = "POST /encoding/outputs/gcs"
@@ -154,13 +154,14 @@ func TestRefusedStorageOfMany(t *testing.T) {
 		w.awaitEnd(other.ID, 5*time.Minute)
 		time.Sleep(10 * time.Minute)
 		if n := w.calls(route); n > 40 {
-			w.t.Errorf("asked for %d times", n)
+			w.t.Errorf("%d calls to create the storage, want at most 40", n)
 		}
 	})
 }
 
-// What is in the way of a batch goes: it is worked on as if nothing had been.
-func TestTroubleEnds(t *testing.T) {
+// Once a storage is no longer refused, its batch goes on at once, without an attempt lost or a
+// problem left.
+func TestBatchGoesOnAfterRefusal(t *testing.T) {
 	var mended time.Time
 	sim := &simulator.Simulator{Seed: 1, Encoders: 3, Duration: time.Minute}
 	sim.Fault = func(c simulator.Call) simulator.Fault {
@@ -175,20 +176,17 @@ func TestTroubleEnds(t *testing.T) {
 		b := w.submit(3, func(b *job.Batch) { b.Output.Name = "gcs" })
 		b = w.awaitEnd(b.ID, 2*time.Hour)
 		if late := b.FinishTime.Sub(mended); b.State != job.BatchSucceeded || late > 2*time.Minute {
-			w.t.Errorf("batch is %s, %v after the trouble was over", b.State, late)
+			w.t.Errorf("batch is %s, %v after the storage was accepted", b.State, late)
 		}
 		if status, _ := w.store.AccountStatus("default"); status.Problem != "" || len(status.Problems) != 0 {
 			w.t.Errorf("problems are still %q, %v", status.Problem, status.Problems)
 		}
-		for _, j := range w.jobs(b.ID) {
-			if j.Attempt != 1 {
-				w.t.Errorf("job %s used %d attempts", j.ID, j.Attempt)
-			}
-		}
+		w.usedOneAttemptEach(b)
 	})
 }
 
-// A codec configuration is a part of the recipe: refused, it fails the jobs that need it.
+// A codec configuration is a part of the recipe: if the platform refuses it, the jobs that need it
+// fail.
 func TestRefusedRecipe(t *testing.T) {
 	for _, status := range []int{http.StatusBadRequest, http.StatusForbidden} {
 		t.Run(http.StatusText(status), func(t *testing.T) {
@@ -218,8 +216,8 @@ func TestRefusedRecipe(t *testing.T) {
 	}
 }
 
-// Where there is nobody else to start, lost starts hold nothing up once it is known
-// that they were not made.
+// Where no other batch has jobs to start, jobs are started again as soon as it is known that
+// their lost starts were not made.
 func TestLostStartsDelayNoRestart(t *testing.T) {
 	sim := &simulator.Simulator{Seed: 1, Encoders: 3, Duration: time.Minute}
 	sim.Fault = func(c simulator.Call) simulator.Fault {

@@ -12,7 +12,7 @@ const (
 	// cancelChunk is how many jobs are cancelled in one transaction: a large batch must not keep
 	// others from the job table for long.
 	cancelChunk = 500
-	// cancelInterval is how often to look for batches that are being cancelled without a wakeup;
+	// cancelInterval is how often to look for CANCELLING batches if no wakeup comes;
 	// cancelRetryPause is the pause after a failure.
 	cancelInterval   = time.Minute
 	cancelRetryPause = time.Second

@@ -12,10 +12,10 @@ import (
 	"github.com/stokerd/stoker/store/sqlite"
 )
 
-// BenchmarkDecision measures what the loop does after a wakeup: it reads settings,
-// live jobs, orphans and the window anew, and decides. It does so with 1,000 jobs at the
-// platform and 1,000 that wait, in a batch without any others and in one with a million
-// that have ended, by turns, so that whatever else the machine does hits both.
+// BenchmarkDecision measures what the account loop does after a wakeup: it reads settings, jobs
+// in flight, orphans and the next jobs anew, and decides. It does so with 1,000 jobs at the
+// platform and 1,000 that wait, in a batch without any others and in one with a million that have
+// ended, by turns, so that other load on the machine slows both.
 func BenchmarkDecision(b *testing.B) {
 	loops := []*accountLoop{benchLoop(b, 0), benchLoop(b, 1_000_000)}
 	took := make([]time.Duration, len(loops))
@@ -47,15 +47,15 @@ func decideAnew(b *testing.B, d *accountLoop) {
 	}
 }
 
-// benchLoop is a loop that has begun, on a job table with one batch: jobs that have
-// ended, 960 that run and 40 that are queued, and 1,000 that wait.
+// benchLoop is an account loop on a job table with one batch: finished jobs that have ended, 960
+// that run and 40 that are queued, and 1,000 that wait.
 func benchLoop(b *testing.B, finished int) *accountLoop {
 	b.Helper()
 	table, err := sqlite.Open(b.Context(), filepath.Join(b.TempDir(), "stoker.db"), store.Options{Unsafe: true})
 	if err != nil {
 		b.Fatal(err)
 	}
-	b.Cleanup(func() { _ = table.Close() }) // nothing is read from it any more
+	b.Cleanup(func() { _ = table.Close() }) // no read follows
 	fillTable(b, table, finished)
 	client, err := bitmovin.New(bitmovin.Options{HTTPClient: new(simulator.Simulator).Client()})
 	if err != nil {

@@ -13,8 +13,8 @@ import (
 // The breaker opens when so many calls in a row have failed, for so long, and about so many
 // objects. Calls go out side by side, so that a hiccup of milliseconds fails several of them;
 // and a single encoding on which the platform breaks says nothing about the platform. Where
-// too few objects are in use to tell, a ping decides. One refused API key opens the breaker
-// at once.
+// the failed calls are about fewer objects, a ping decides. A single refusal of the API key, or
+// for a used-up quota, opens the breaker at once.
 const (
 	failuresToTrip    = 5
 	failingTimeToTrip = 2 * time.Second
@@ -51,7 +51,7 @@ type breaker struct {
 	closedTime   time.Time       // when it closed last
 	failures     int             // calls in a row that failed
 	failingSince time.Time       // when the first of them failed
-	objects      map[string]bool // what those calls were about, except what is in unanswered
+	objects      map[string]bool // objects of those calls, without the ones in unanswered
 	unanswered   map[string]bool // objects without an answer while the platform gave other answers
 	pingDue      time.Time       // no ping before
 	backoff      *backoff.ExponentialBackOff

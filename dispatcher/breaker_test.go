@@ -21,7 +21,7 @@ func TestBreaker(t *testing.T) {
 			for n := range failuresToTrip - 1 {
 				b.noteCall(fmt.Sprint(n), outage, now)
 			}
-			b.noteCall("e", refused, now) // an answer, if not a friendly one
+			b.noteCall("e", refused, now) // a refusal is an answer
 		}
 		if !b.closed() {
 			t.Fatal("open although the platform answered in between")
@@ -43,7 +43,7 @@ func TestBreaker(t *testing.T) {
 			t.Fatal("closed after a 401")
 		}
 	})
-	t.Run("tells the beginning and the end of what is long", func(t *testing.T) {
+	t.Run("keeps beginning and end of a long reason", func(t *testing.T) {
 		b := newBreaker()
 		wordy := &bitmovin.APIError{Status: 401, Message: strings.Repeat("x", 6<<20), RequestID: "r-17"}
 		b.noteCall("e", wordy, now)
@@ -65,11 +65,11 @@ func TestBreaker(t *testing.T) {
 				b.noteCall("e", outage, now)
 			}
 			if ping, due := b.wantsPing(now); !b.closed() || !ping || due.After(now) {
-				t.Fatalf("closed %v, in doubt %v, due in %v", b.closed(), ping, due.Sub(now))
+				t.Fatalf("closed %v, wants a ping %v, due in %v", b.closed(), ping, due.Sub(now))
 			}
 			b.notePing(nil, now)
 			if ping, _ := b.wantsPing(now); !b.closed() || ping {
-				t.Fatalf("after a good ping: closed %v, in doubt %v", b.closed(), ping)
+				t.Fatalf("after a good ping: closed %v, wants a ping %v", b.closed(), ping)
 			}
 		}
 		if !b.notePing(outage, now) || b.closed() {
@@ -153,12 +153,12 @@ func TestLimit(t *testing.T) {
 	if got := target(now.Add(time.Hour)); got != 10 {
 		t.Errorf("an hour later: target %d, want 10", got)
 	}
-	l.noteRefused(0, now.Add(time.Hour), now.Add(time.Hour)) // it has grown: one is enough
+	l.noteRefused(0, now.Add(time.Hour), now.Add(time.Hour)) // the target has grown: one refusal shrinks it
 	if got := target(now.Add(time.Hour)); got != 1 {
 		t.Errorf("with nothing accepted: target %d, want 1: it must go on trying", got)
 	}
 	l.setTarget(5)
 	if got := target(now.Add(time.Hour)); got != 1 {
-		t.Errorf("a new target forgets what was learnt: %d", got)
+		t.Errorf("after a new target the effective one is %d: the learnt limit is lost", got)
 	}
 }

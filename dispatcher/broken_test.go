@@ -12,8 +12,8 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-// unanswered makes the platform break on the encodings of the named jobs: on whatever is
-// asked of their status, from their start on.
+// unanswered makes every call that reads an encoding of the named jobs, or its status, meet the
+// fault.
 func unanswered(fault simulator.Fault, names ...string) func(simulator.Call) simulator.Fault {
 	return func(c simulator.Call) simulator.Fault {
 		name, _, _ := strings.Cut(c.Name, " ")
@@ -24,8 +24,8 @@ func unanswered(fault simulator.Fault, names ...string) func(simulator.Call) sim
 	}
 }
 
-// One encoding, or a few, that the platform gives no answer about is nobody's trouble but its
-// own: the others end as if it were not there, and the platform counts as usable.
+// Encodings about which the platform gives no answer delay no others and do not open the breaker;
+// their jobs have a wait reason.
 func TestBrokenEncodings(t *testing.T) {
 	server := simulator.Fault{Kind: simulator.JSONFault, Status: http.StatusInternalServerError}
 	for n, tt := range []struct {
@@ -70,10 +70,10 @@ func TestBrokenEncodings(t *testing.T) {
 					}
 					most := sound + sound/4 + time.Second
 					if len(names) > 1 {
-						most += 2 * minCountInterval // they can hold all places until the queue is counted
+						most += 2 * minCountInterval // the broken ones can hold all places until the queue is counted
 					}
 					if took > most {
-						w.t.Errorf("the others took %v, %v without", took, sound)
+						w.t.Errorf("the others took %v, and %v without broken ones", took, sound)
 					}
 					time.Sleep(10 * time.Minute)
 					s, _ := w.store.AccountStatus("default")
@@ -81,7 +81,7 @@ func TestBrokenEncodings(t *testing.T) {
 						w.t.Errorf("the breaker opened: %s", s.BreakerReason)
 					}
 					if len(s.Waits) != len(names) || names != nil && s.Problems[b.ID].Text == "" {
-						w.t.Errorf("%d jobs are said to wait, want %d; problems %v", len(s.Waits), len(names), s.Problems)
+						w.t.Errorf("%d jobs have a wait reason, want %d; problems %v", len(s.Waits), len(names), s.Problems)
 					}
 				})
 			}
@@ -89,8 +89,8 @@ func TestBrokenEncodings(t *testing.T) {
 	}
 }
 
-// An encoding without an answer is asked about less and less often, whatever happens
-// beside it, and whatever it is in.
+// An encoding about which the platform gives no answer is polled less and less often, in each
+// state, whatever other jobs and hints there are.
 func TestBrokenEncodingKeepsItsPace(t *testing.T) {
 	phases := []string{"queued", "cancelling", "starting", "running"}
 	if testing.Short() {
@@ -100,7 +100,7 @@ func TestBrokenEncodingKeepsItsPace(t *testing.T) {
 		t.Run(phase, func(t *testing.T) {
 			var broken atomic.Bool
 			sim := &simulator.Simulator{Seed: 1, Encoders: 2, Duration: 20 * time.Second, StopDelay: time.Hour}
-			var first string // its batch
+			var first string // the batch of the broken encoding
 			sim.EncodingDuration = func(e simulator.Encoding) time.Duration {
 				return map[bool]time.Duration{true: 3 * time.Hour}[strings.Contains(e.Name, first) && phase != "queued"]
 			}
@@ -135,12 +135,12 @@ func TestBrokenEncodingKeepsItsPace(t *testing.T) {
 				}
 				encoding := w.jobs(b.ID)[0].EncodingID
 				others := w.submit(200, nil)
-				for range 30 * 60 { // there is a hint all the time
+				for range 30 * 60 { // a hint each second
 					w.store.HintEncoding("default", encoding)
 					time.Sleep(time.Second)
 				}
 				if asked := asked.Load(); asked > 2*(30*2+10) {
-					w.t.Errorf("asked %d times in 30 minutes", asked)
+					w.t.Errorf("%d polls in 30 minutes, want at most 140", asked)
 				}
 				w.awaitEnd(others.ID, time.Hour)
 				broken.Store(false)
@@ -154,8 +154,8 @@ func TestBrokenEncodingKeepsItsPace(t *testing.T) {
 	}
 }
 
-// One job is all there is, and the platform is out: that is seen, although only one
-// encoding can tell.
+// The breaker opens in an outage even if the account has one job in flight, so that all calls are
+// about one encoding.
 func TestOutageWithOneJob(t *testing.T) {
 	for _, phase := range []string{"queued", "running"} {
 		t.Run(phase, func(t *testing.T) {

@@ -8,8 +8,8 @@ import (
 	"github.com/stokerd/stoker/bitmovin/simulator"
 )
 
-// What a profile with four renditions costs, where encoders take what is queued almost at
-// once: ten calls to configure and start it, and what it takes to see it run and end.
+// A profile with four renditions costs at most 12.9 calls a job where encoders take queued
+// encodings almost at once: ten to configure and start it, the rest to see it run and end.
 func TestProfileCalls(t *testing.T) {
 	l := workload{encoders: 100, duration: time.Minute, rounds: 8, target: 3}
 	if testing.Short() {
@@ -22,9 +22,9 @@ func TestProfileCalls(t *testing.T) {
 	}
 }
 
-// Thousands of encodings at once do not flood the platform with polls: listing what runs leaves half of
-// the lists that all users of the key share, and looks go where something is expected.
-// `make bench` does it with five thousand.
+// However many encodings run, listing them leaves half of the list calls that all users of the
+// API key share, and an encoding is polled only when a change is expected. `make bench` does it
+// with five thousand.
 func TestManyRunningCostFewCalls(t *testing.T) {
 	encoders := 200
 	if os.Getenv("STOKER_FIGURES") != "" {
@@ -48,20 +48,20 @@ func TestManyRunningCostFewCalls(t *testing.T) {
 		perMinute := func(route string) float64 {
 			return float64(after.CallsBy[route][200]-before.CallsBy[route][200]) / minutes
 		}
-		lists, looks := perMinute("GET /encoding/encodings"), perMinute("GET /encoding/encodings/{id}/status")
+		lists, polls := perMinute("GET /encoding/encodings"), perMinute("GET /encoding/encodings/{id}/status")
 		ended := float64(after.Ends[simulator.Finished]-before.Ends[simulator.Finished]) / minutes
-		w.t.Logf("with %d running, of which %.0f end each minute: %.1f lists and %.0f looks a minute", encoders, ended, lists, looks)
-		// Four looks for each that ends, and one an hour at each that runs.
+		w.t.Logf("with %d running, of which %.0f end each minute: %.1f lists and %.0f polls a minute", encoders, ended, lists, polls)
+		// Four polls of each encoding that ends, and one an hour of each that runs.
 		most := 4*ended + float64(encoders)/60 + 10
-		if lists > 30 || looks > most || after.RateLimited > 0 {
-			w.t.Errorf("%.1f lists and %.0f looks a minute, want at most 30 and %.0f; %d calls throttled", lists, looks, most, after.RateLimited)
+		if lists > 30 || polls > most || after.RateLimited > 0 {
+			w.t.Errorf("%.1f lists and %.0f polls a minute, want at most 30 and %.0f; %d calls throttled", lists, polls, most, after.RateLimited)
 		}
 	})
 }
 
-// Jobs that come one by one, each to an empty window, do not have the queue counted for
-// each: everybody who uses the key shares these calls.
-func TestTrickleCountsAtItsPace(t *testing.T) {
+// Jobs that are submitted one by one while no other job waits do not have the queue counted for
+// each of them: all users of the API key share the list calls.
+func TestSingleJobsCauseFewCounts(t *testing.T) {
 	sim := &simulator.Simulator{Seed: 1, Encoders: 100, Duration: 20 * time.Second, Latency: 50 * time.Millisecond}
 	inWorld(t, sim, func(w *world) {
 		w.run()
@@ -71,7 +71,7 @@ func TestTrickleCountsAtItsPace(t *testing.T) {
 			time.Sleep(500 * time.Millisecond)
 		}
 		took := time.Since(begin)
-		most := int(took/minCountInterval) + int(took/DefaultPollInterval) + 5 // to count, and to list what runs
+		most := int(took/minCountInterval) + int(took/DefaultPollInterval) + 5 // to count, and to list the running encodings
 		if n := w.calls("GET /encoding/encodings"); n > most {
 			w.t.Errorf("%d lists in %v, want at most %d", n, took, most)
 		}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -16,9 +18,9 @@ import (
 
 var errDead = errors.New("the process is dead")
 
-// mortal is one life of the process. Every write to the job table and every call to
-// the platform has a point before it and a point after it; at one of them the process
-// dies: from then on nothing it does has any effect, and no answer reaches it.
+// mortal is a process that can be killed. Every write to the job table and every call to the
+// platform has a crash point before it and one after it. After the point at which the process
+// dies, its writes and calls have no effect, and it gets no results.
 type mortal struct {
 	mu     sync.Mutex
 	points int
@@ -28,7 +30,7 @@ type mortal struct {
 
 func newMortal(dieAt int) *mortal { return &mortal{dieAt: dieAt, dead: make(chan struct{})} }
 
-// alive passes a point.
+// alive passes a crash point and reports whether the process is still alive.
 func (m *mortal) alive() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -45,14 +47,14 @@ func (m *mortal) alive() bool {
 	return true
 }
 
-// passed is how many points have been passed so far.
+// passed is how many crash points have been passed so far.
 func (m *mortal) passed() int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.points
 }
 
-// mortalTransport is the network of a process that can die.
+// mortalTransport makes the calls of a process that can be killed.
 type mortalTransport struct {
 	*mortal
 	inner http.RoundTripper
@@ -72,13 +74,14 @@ func (t mortalTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
-// mortalStore is the job table of a process that can die.
+// mortalStore is the job table as a process uses it that can be killed. It overrides every method
+// that writes; see TestMortalStoreOverridesWrites.
 type mortalStore struct {
 	Store
 	*mortal
 }
 
-// write passes the points around one commit.
+// write passes the crash points before and after one commit.
 func write[T any](m *mortal, commit func() (T, error)) (T, error) {
 	var zero T
 	if !m.alive() {
@@ -106,6 +109,25 @@ func (s mortalStore) SaveResource(ctx context.Context, account, kind, hash, id s
 	return err
 }
 
+func (s mortalStore) DeleteResource(ctx context.Context, account, kind, hash string) error {
+	_, err := write(s.mortal, func() (struct{}, error) { return struct{}{}, s.Store.DeleteResource(ctx, account, kind, hash) })
+	return err
+}
+
+func (s mortalStore) SaveListParameter(ctx context.Context, account string, p job.ListParameter) error {
+	_, err := write(s.mortal, func() (struct{}, error) { return struct{}{}, s.Store.SaveListParameter(ctx, account, p) })
+	return err
+}
+
+func (s mortalStore) DeleteListParameter(ctx context.Context, account, name string) error {
+	_, err := write(s.mortal, func() (struct{}, error) { return struct{}{}, s.Store.DeleteListParameter(ctx, account, name) })
+	return err
+}
+
+func (s mortalStore) Recount(ctx context.Context, now time.Time) (int, error) {
+	return write(s.mortal, func() (int, error) { return s.Store.Recount(ctx, now) })
+}
+
 func (s mortalStore) ReconcileSince(ctx context.Context, account string) (time.Time, error) {
 	return write(s.mortal, func() (time.Time, error) { return s.Store.ReconcileSince(ctx, account) })
 }
@@ -125,13 +147,46 @@ func (s mortalStore) DeleteOrphan(ctx context.Context, account, encoding string)
 	return err
 }
 
-// TestCrashPoints kills the process at every point of a scenario that passes through
-// all states of a job, starts it again, and lets the simulator's ledger judge.
+// Every method of Store but those that only read fails once the process is dead: a method that
+// mortalStore does not override would write on.
+func TestMortalStoreOverridesWrites(t *testing.T) {
+	reads := []string{
+		"AccountSettings", "Batch", "CancellingBatches", "DailyStarts", "EncodingJobs", "Events", "InstanceID", "Job",
+		"JobsInFlight", "ListParameters", "NextDueTime", "NextJobs", "Orphans", "Resource",
+		"PublishAccountStatus", // it writes to memory only
+	}
+	dead := newMortal(1)
+	dead.alive()
+	s := reflect.ValueOf(mortalStore{mortal: dead}) // an inherited method would panic
+	for m := range reflect.TypeFor[Store]().Methods() {
+		if slices.Contains(reads, m.Name) {
+			continue
+		}
+		t.Run(m.Name, func(t *testing.T) {
+			defer func() {
+				if recover() != nil {
+					t.Error("mortalStore does not override the method")
+				}
+			}()
+			var args []reflect.Value
+			for in := range m.Type.Ins() {
+				args = append(args, reflect.Zero(in))
+			}
+			out := s.MethodByName(m.Name).Call(args)
+			if err, _ := out[len(out)-1].Interface().(error); !errors.Is(err, errDead) {
+				t.Errorf("got error %v, want %v", err, errDead)
+			}
+		})
+	}
+}
+
+// TestCrashPoints kills the process at every crash point of a scenario that passes through all
+// states of a job, starts another one, and compares jobs, attempts and the simulator's starts.
 func TestCrashPoints(t *testing.T) {
 	everyPoint(t, crashScenario, 200)
 }
 
-// TestTemplateCrashPoints does so with a template, whose start creates the encoding.
+// TestTemplateCrashPoints does the same with a template, whose start creates the encoding.
 func TestTemplateCrashPoints(t *testing.T) {
 	everyPoint(t, templateCrashScenario, 100)
 }
@@ -145,7 +200,7 @@ func everyPoint(t *testing.T, scenario func(t *testing.T, dieAt int) (points int
 	}
 	step := 1
 	if testing.Short() {
-		step = 29 // a sample of them, under the race detector
+		step = 29 // only a sample of the points, under the race detector
 	}
 	for n := 1; n <= points; n += step {
 		scenario(t, n)
@@ -155,7 +210,7 @@ func everyPoint(t *testing.T, scenario func(t *testing.T, dieAt int) (points int
 	}
 }
 
-// crashOutcomes fails k2 once, k3 for good, k4 in transfer, and k6 in its first region.
+// crashOutcomes lets k2 fail once, k3 for good, k4 in transfer, and k6 in its first region.
 func crashOutcomes(e simulator.Encoding, run int) simulator.Outcome {
 	name, _, _ := strings.Cut(e.Name, " ")
 	switch {
@@ -182,8 +237,9 @@ func crashScenario(t *testing.T, dieAt int) (points int) {
 	})
 }
 
-// templateCrashScenario is the same with a template. Its seventh job is not prepared
-// but set up when it is cancelled, and a region is left by a new encoding as well.
+// templateCrashScenario passes a batch with a template through all states. Its seventh job is being
+// set up, not prepared, when it is cancelled; a retry in another region gets a new encoding, like
+// every retry of a template.
 func templateCrashScenario(t *testing.T, dieAt int) (points int) {
 	sim := &simulator.Simulator{
 		Seed: 1, Encoders: 2, Duration: 20 * time.Second, TemplateDelay: 3 * time.Second,
@@ -197,8 +253,8 @@ func templateCrashScenario(t *testing.T, dieAt int) (points int) {
 	return liveTwice(t, sim, 3, dieAt, ladder(t))
 }
 
-// liveTwice lives once until the given point, and then for good. It returns how many
-// points the first life had.
+// liveTwice runs one process until the given crash point, and then another one to the end. It
+// returns how many crash points the first one passed if it was not killed.
 func liveTwice(t *testing.T, sim *simulator.Simulator, target, dieAt int, edit func(*job.Batch)) (points int) {
 	t.Helper()
 	inWorld(t, sim, func(w *world) {
@@ -211,22 +267,28 @@ func liveTwice(t *testing.T, sim *simulator.Simulator, target, dieAt int, edit f
 		})
 		go w.cancelWhenOnPlatform(job.ID{Batch: b.ID, Number: 5})
 		go w.cancelWhenPrepared(job.ID{Batch: b.ID, Number: 7})
-		if w.endsOrDies(b.ID, first) {
-			points = first.passed()
-		} else {
-			w.halt()
-			w.mortal = nil
-			w.run()
-		}
+		points = w.passOrRestart(b.ID, first)
 		b = w.awaitEnd(b.ID, time.Hour)
-		time.Sleep(time.Minute) // for what nobody needs any more
+		time.Sleep(time.Minute) // orphans are deleted
 		w.audit(b.ID)
 		w.checkCrashOutcome(b)
 	})
 	return points
 }
 
-// endsOrDies waits for the end of a batch or of the process; false if it died.
+// passOrRestart waits for the end of a batch and returns how many crash points the process has
+// passed. If the process died it returns 0, and another process runs.
+func (w *world) passOrRestart(id string, m *mortal) (points int) {
+	if w.endsOrDies(id, m) {
+		return m.passed()
+	}
+	w.halt()
+	w.mortal = nil
+	w.run()
+	return 0
+}
+
+// endsOrDies waits for the end of a batch or of the process; false if the process died.
 func (w *world) endsOrDies(id string, m *mortal) bool {
 	end := time.Now().Add(time.Hour)
 	for time.Now().Before(end) {

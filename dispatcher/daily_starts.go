@@ -8,9 +8,9 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-// dailyStarts is the limit of an account's starts a day. It is the last guard against an endless
-// loop of any kind: whatever goes wrong costs no more than so many encodings. The job
-// table counts in the transaction that records a start, so that the count survives the
+// dailyStarts limits the starts of an account in a day (UTC). The limit is the last guard against
+// an endless loop of any kind: whatever goes wrong costs no more than max encodings a day. The
+// job table counts in the transaction that records a start, so that the count survives the
 // process.
 type dailyStarts struct {
 	max     int // 0: no limit

@@ -8,8 +8,8 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-// An account that has made all starts of the day makes no other, prepares nothing, and says
-// so: whatever loops, whoever restarts the process. It goes on with the next day.
+// An account that has made all starts of the day starts and prepares nothing more, and its status
+// says so, also after a restart. It goes on the next day.
 func TestCeilingOfStarts(t *testing.T) {
 	for kind, submit := range map[string]func(w *world) job.Batch{
 		"profile":  func(w *world) job.Batch { return w.submit(12, nil) },
@@ -21,7 +21,7 @@ func TestCeilingOfStarts(t *testing.T) {
 		t.Run(kind, func(t *testing.T) {
 			sim := &simulator.Simulator{Seed: 1, Duration: 10 * time.Second}
 			inWorld(t, sim, func(w *world) {
-				w.ceiling = 5
+				w.maxStartsPerDay = 5
 				w.run()
 				b := submit(w)
 				time.Sleep(20 * time.Minute)
@@ -43,7 +43,8 @@ func TestCeilingOfStarts(t *testing.T) {
 	}
 }
 
-// checkCeiling wants so many jobs to have been started, and none to follow today.
+// checkCeiling checks that so many jobs have succeeded, that none is in flight, and that the
+// account's status shows today's five starts as used up.
 func (w *world) checkCeiling(b job.Batch, starts int64) {
 	w.t.Helper()
 	got, err := w.store.Batch(w.ctx, b.ID)
@@ -59,13 +60,13 @@ func (w *world) checkCeiling(b job.Batch, starts int64) {
 	}
 }
 
-// Somebody who resumes the account lets it make as many starts once more.
-func TestResumeAfterTheCeiling(t *testing.T) {
+// Resuming the account on the same day allows as many starts again.
+func TestResumeAllowsMoreStarts(t *testing.T) {
 	inWorld(t, &simulator.Simulator{Seed: 1, Duration: 10 * time.Second}, func(w *world) {
-		w.ceiling = 4
+		w.maxStartsPerDay = 4
 		w.run()
 		b := w.submit(7, nil)
-		w.await(b.ID, time.Hour, "the ceiling", func(b job.Batch) bool { return b.Counts.Succeeded == 4 })
+		w.await(b.ID, time.Hour, "all starts of the day", func(b job.Batch) bool { return b.Counts.Succeeded == 4 })
 		if err := w.resume("default"); err != nil {
 			w.t.Fatal(err)
 		}
@@ -78,10 +79,11 @@ func TestResumeAfterTheCeiling(t *testing.T) {
 	})
 }
 
-// What is given back does not count: a full queue must not use up the day.
+// A start that is given back because the platform's queue is full does not count against the
+// limit.
 func TestStartsThatAreNotMadeDoNotCount(t *testing.T) {
 	inWorld(t, &simulator.Simulator{Seed: 1, Duration: 10 * time.Second, Encoders: 1, QueueLimit: 1}, func(w *world) {
-		w.ceiling = 6
+		w.maxStartsPerDay = 6
 		w.run()
 		b := w.submit(6, nil)
 		b = w.awaitEnd(b.ID, time.Hour)

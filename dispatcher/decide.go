@@ -42,9 +42,9 @@ type view struct {
 
 	breakerClosed bool
 	probeDue      time.Time // while the breaker is open
-	wantsPing     bool      // so many calls fail that a ping has to tell whether it is an outage
+	wantsPing     bool      // so many calls fail that a ping has to tell whether there is an outage
 	pingDue       time.Time
-	paused        bool            // nothing is configured or started
+	accountPaused bool            // nothing is configured or started
 	target        int             // how many encodings should be queued
 	fullUntil     time.Time       // no start before: the platform's queue was full
 	startsAhead   int             // how many starts should be under way side by side
@@ -53,19 +53,19 @@ type view struct {
 	startBudget   bitmovin.Budget // of the calls that start what is prepared
 	createBudget  bitmovin.Budget // of the calls that create encodings, from templates or to configure them
 	countFresh    bool            // the platform's queue has been counted recently
-	foreign       int             // other people's encodings in it
+	foreign       int             // other people's encodings in the queue
 	countDue      time.Time
-	listDue       time.Time // list what runs
-	sweepDue      time.Time // reconcile, or look for orphans
+	listDue       time.Time // list the running encodings
+	sweepDue      time.Time // sweep, or reconcile if that has not been done yet
 	wantsWalk     bool      // an encoding is missing, and the list has not been walked since
 	walkDue       time.Time
-	// reconciled says that the platform has been compared with the job table. Before that,
-	// only jobs are started that certainly have not been. reconcileSlow says that
-	// comparing takes long, so that it is worth while to ask about single jobs.
+	// reconciled says that the platform has been compared with the job table. Before that, a job
+	// is started only if it certainly has not been started already. reconcileSlow says that the
+	// comparison takes so long that the platform is asked about single jobs meanwhile.
 	reconciled, reconcileSlow bool
 
 	candidates    []candidate // waiting jobs in dispatch order
-	prepareTarget int         // how many of them to have prepared, or in preparation
+	prepareTarget int         // how many candidates to have prepared, or in preparation
 	// prepareAfter is when to configure again after a failure that concerns the whole account;
 	// zero: at once.
 	prepareAfter time.Time
@@ -81,13 +81,13 @@ type candidate struct {
 	prepared   bool
 	template   bool // it has a template, and needs no configuring
 	priority   int
-	notStarted bool // it certainly has not been started without the job table knowing
-	asked      bool // the platform was asked whether it has been, and could not say no
+	notStarted bool // it certainly has not been started in a way that the job table does not know
+	confirmed  bool // the platform was asked whether it has been started; notStarted is the answer
 	task       taskKind
 	taskSince  time.Time
 	notBefore  time.Time // no task before, after a failure that is not the job's
-	// trial says that its batch has failed: one of its jobs at a time is configured, to see
-	// whether the failure is over.
+	// trial says that its batch has failed: only one job of the batch at a time is configured,
+	// to see whether the failure is over.
 	trial bool
 }
 
@@ -102,11 +102,11 @@ type inFlightJob struct {
 	template      bool
 	ran           bool // an encoder took it, so that it holds no place in the queue
 	unknownStatus bool // its encoding shows a status that this version does not know
-	mayBeQueued   bool // such an encoding may be counted as queued by the platform
+	mayBeQueued   bool // the platform may count its encoding, whose status is unknown, as queued
 	leftQueue     bool // it cannot be polled, and the platform's queue does not contain it
 	lacksStatus   bool // the platform gave no answer about it when it was polled last
 	stopRequested bool // it was stopped a short time ago, or cannot be stopped yet
-	wrongPriority bool // the platform has another priority than the batch
+	wrongPriority bool // its encoding is queued under another priority than the batch has now
 	task          taskKind
 	pollDue       time.Time
 }
@@ -124,17 +124,16 @@ type plan struct {
 	// urgent is the highest priority of a job that waits to be started: no start of a lower
 	// one may be sent any more.
 	urgent   urgency
-	confirms []job.ID // ask whether it has been started; at most one
+	confirms []job.ID // jobs to ask the platform about: have they been started? At most one
 	prepares []job.ID
 	polls    []job.ID
 	stops    []job.ID
-	// reprioritizes are queued jobs whose batch has another priority than when they
-	// were started.
+	// reprioritizes are queued jobs whose batch has another priority than the platform was told.
 	reprioritizes []job.ID
 	deletes       []string
 	count         bool
 	list          bool
-	sweep         bool // reconcile, if that has not been done yet
+	sweep         bool // sweep, or reconcile if that has not been done yet
 	walk          bool
 	probe         bool
 	ping          bool
@@ -142,8 +141,8 @@ type plan struct {
 }
 
 // decide is the whole policy of the dispatcher, without any effect. A plan is carried out in
-// this order: stop, start, poll, count, configure. It never starts more encodings than the
-// queue has free places.
+// this order: stop, start, poll, count, configure. No plan starts more encodings than the queue
+// has free places.
 func decide(v view) plan {
 	p := plan{wake: v.now.Add(time.Minute), urgent: noUrgency}
 	if !v.breakerClosed {
@@ -172,7 +171,7 @@ func decide(v view) plan {
 		slices.SortFunc(list, compareIDs) // the jobs in flight come in any order
 	}
 	p.deleteOrphans(v)
-	if !v.paused {
+	if !v.accountPaused {
 		p.startNext(v)
 		p.prepareAhead(v)
 	}
@@ -264,8 +263,8 @@ func (s inFlightJob) holdsPlace() bool {
 }
 
 // freePlaces is how many encodings may be started before the queue reaches its target. Every
-// job that may hold a place counts as holding one, so that we never cause the queue to
-// exceed the target.
+// job that may hold a place counts as holding one, so that no start makes the queue exceed the
+// target.
 func (v view) freePlaces() int {
 	held := v.foreign
 	for _, s := range v.inFlight {

@@ -31,7 +31,7 @@ func (p *plan) startNext(v view) {
 			free--
 		case c.template && !p.due(v.now, v.prepareAfter):
 		case !v.reconciled && !c.notStarted:
-			if v.reconcileSlow && c.isReady() && !c.asked && v.busy[taskConfirm] == 0 && len(p.confirms) == 0 && p.due(v.now, c.notBefore) {
+			if v.reconcileSlow && c.isReady() && !c.confirmed && v.busy[taskConfirm] == 0 && len(p.confirms) == 0 && p.due(v.now, c.notBefore) {
 				p.confirms = append(p.confirms, c.id)
 			}
 		case c.isReady() && p.due(v.now, c.notBefore):

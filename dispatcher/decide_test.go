@@ -120,7 +120,7 @@ func TestDecideStarts(t *testing.T) {
 				v.inFlight = append(v.inFlight, inFlightJob{id: id(n + 10), state: job.Running, pollDue: now.Add(time.Hour)})
 			}
 		}, []int64{4}},
-		{"what has left the queue, though it cannot be looked at, holds no place", func(v *view) {
+		{"an encoding that has left the queue holds no place, though it cannot be polled", func(v *view) {
 			v.candidates = waits(4)
 			for n := range int64(3) {
 				v.inFlight = append(v.inFlight, inFlightJob{id: id(n + 1), state: job.Queued, leftQueue: true, pollDue: now.Add(time.Hour)})
@@ -130,7 +130,7 @@ func TestDecideStarts(t *testing.T) {
 		{"waits while the platform's queue is full", func(v *view) {
 			v.candidates, v.fullUntil = waits(1), now.Add(time.Second)
 		}, nil},
-		{"a paused account starts nothing", func(v *view) { v.candidates, v.paused = waits(1), true }, nil},
+		{"a paused account starts nothing", func(v *view) { v.candidates, v.accountPaused = waits(1), true }, nil},
 		{"an open breaker starts nothing", func(v *view) { v.candidates, v.breakerClosed = waits(1), false }, nil},
 		{"a job being configured keeps its place for a while", func(v *view) {
 			v.target = 1
@@ -144,7 +144,7 @@ func TestDecideStarts(t *testing.T) {
 			v.target = 2
 			v.candidates = append([]candidate{{id: id(1), task: taskPrepare, taskSince: now}}, waits(2, 3)...)
 		}, []int64{2}},
-		{"a job in trouble is passed over", func(v *view) {
+		{"a job that waits after a failure is passed over", func(v *view) {
 			v.target = 1
 			v.candidates = append([]candidate{{id: id(1), prepared: true, notBefore: now.Add(time.Second)}}, waits(2)...)
 		}, []int64{2}},
@@ -177,29 +177,29 @@ func TestDecidePrepares(t *testing.T) {
 			v.candidates, v.prepareTarget = waiting(20), 20
 			v.busy[taskPrepare] = maxPrepares - 2
 		}, []int64{1, 2}},
-		{"before the first sweep what is certain", func(v *view) {
+		{"before reconciling, only jobs that certainly were not started", func(v *view) {
 			v.candidates, v.reconciled = waiting(3), false
 			v.candidates[1].notStarted = true
 		}, []int64{2}},
-		{"ahead of a long first sweep", func(v *view) { v.candidates, v.reconciled, v.reconcileSlow = waiting(3), false, true }, []int64{1, 2, 3}},
-		{"not before the first sweep", func(v *view) { v.candidates, v.reconciled = waiting(3), false }, nil},
-		{"not while something shared is broken", func(v *view) {
+		{"before a slow reconciling has ended", func(v *view) { v.candidates, v.reconciled, v.reconcileSlow = waiting(3), false, true }, []int64{1, 2, 3}},
+		{"not before reconciling", func(v *view) { v.candidates, v.reconciled = waiting(3), false }, nil},
+		{"not while the whole account waits after a failure", func(v *view) {
 			v.candidates, v.prepareAfter = waiting(3), now.Add(time.Second)
 		}, nil},
-		{"one of a batch that was in trouble", func(v *view) {
+		{"one of a batch on trial", func(v *view) {
 			v.candidates = waiting(3)
 			for n := range v.candidates {
 				v.candidates[n].trial = true
 			}
 		}, []int64{1}},
-		{"and none beside another one of it", func(v *view) {
+		{"none of a batch on trial while another of its jobs is configured", func(v *view) {
 			v.candidates = waiting(3)
 			for n := range v.candidates {
 				v.candidates[n].trial = true
 			}
 			v.candidates[1].task = taskPrepare
 		}, nil},
-		{"not while paused", func(v *view) { v.candidates, v.paused = waiting(3), true }, nil},
+		{"not while paused", func(v *view) { v.candidates, v.accountPaused = waiting(3), true }, nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			v := ready()
@@ -211,9 +211,10 @@ func TestDecidePrepares(t *testing.T) {
 	}
 }
 
-func TestDecideFollows(t *testing.T) {
+// Jobs in flight are polled and stopped when they are due, also on a paused account.
+func TestDecidePollsAndStops(t *testing.T) {
 	v := ready()
-	v.paused = true // what is on the platform is followed all the same
+	v.accountPaused = true
 	v.inFlight = []inFlightJob{
 		{id: id(1), state: job.Running, pollDue: now},
 		{id: id(2), state: job.Running, pollDue: now.Add(time.Minute / 2)},
@@ -224,7 +225,7 @@ func TestDecideFollows(t *testing.T) {
 	}
 	p := decide(v)
 	if diff := cmp.Diff([]int64{1, 5, 6}, numbers(p.polls)); diff != "" {
-		t.Errorf("looks (-want +got):\n%s", diff)
+		t.Errorf("polls (-want +got):\n%s", diff)
 	}
 	if diff := cmp.Diff([]int64{4}, numbers(p.stops)); diff != "" {
 		t.Errorf("stops (-want +got):\n%s", diff)
@@ -234,20 +235,20 @@ func TestDecideFollows(t *testing.T) {
 	}
 }
 
-// What concerns the account as a whole is asked when it is due, once at a time.
-func TestDecideAsks(t *testing.T) {
+// A ping and a walk begin when they are due, unless one is under way.
+func TestDecidePingsAndWalks(t *testing.T) {
 	for _, tt := range []struct {
 		name       string
 		edit       func(*view)
 		ping, walk bool
 	}{
 		{"nothing", func(*view) {}, false, false},
-		{"a ping, in doubt", func(v *view) { v.wantsPing = true }, true, false},
-		{"none yet", func(v *view) { v.wantsPing, v.pingDue = true, now.Add(time.Second) }, false, false},
-		{"none beside another", func(v *view) { v.wantsPing, v.busy[taskProbe] = true, 1 }, false, false},
-		{"the whole list, if something is missing", func(v *view) { v.wantsWalk = true }, false, true},
-		{"not again so soon", func(v *view) { v.wantsWalk, v.walkDue = true, now.Add(time.Second) }, false, false},
-		{"not beside another walk", func(v *view) { v.wantsWalk, v.busy[taskWalk] = true, 1 }, false, false},
+		{"a ping, if there may be an outage", func(v *view) { v.wantsPing = true }, true, false},
+		{"no ping before it is due", func(v *view) { v.wantsPing, v.pingDue = true, now.Add(time.Second) }, false, false},
+		{"no ping beside another", func(v *view) { v.wantsPing, v.busy[taskProbe] = true, 1 }, false, false},
+		{"a walk, if an encoding is missing", func(v *view) { v.wantsWalk = true }, false, true},
+		{"no walk before it is due", func(v *view) { v.wantsWalk, v.walkDue = true, now.Add(time.Second) }, false, false},
+		{"no walk beside another", func(v *view) { v.wantsWalk, v.busy[taskWalk] = true, 1 }, false, false},
 		{"nothing while the breaker is open", func(v *view) {
 			v.wantsPing, v.wantsWalk, v.breakerClosed, v.probeDue = true, true, false, now.Add(time.Second)
 		}, false, false},
@@ -262,22 +263,22 @@ func TestDecideAsks(t *testing.T) {
 	}
 }
 
-// Encodings without an answer, however many, leave room for looks at the others.
-func TestDecideLooksAtOthers(t *testing.T) {
+// However many encodings have no answer, some polls go to the others.
+func TestDecidePollsOthers(t *testing.T) {
 	v := ready()
 	for n := range int64(2 * maxPolls) {
 		v.inFlight = append(v.inFlight, inFlightJob{id: id(n + 1), state: job.Running, lacksStatus: n < maxPolls, pollDue: now})
 	}
 	v.inFlight[0].task, v.inFlight[1].task, v.busy[taskPoll] = taskPoll, taskPoll, 2
-	unseen := 0
+	noStatus := 0
 	p := decide(v)
 	for _, n := range numbers(p.polls) {
 		if n <= maxPolls {
-			unseen++
+			noStatus++
 		}
 	}
-	if len(p.polls) != maxPolls-2 || unseen != maxNoStatusPolls-2 {
-		t.Errorf("looks at %d, %d of them without an answer; want %d and %d", len(p.polls), unseen, maxPolls-2, maxNoStatusPolls-2)
+	if len(p.polls) != maxPolls-2 || noStatus != maxNoStatusPolls-2 {
+		t.Errorf("polls %d, %d of them without an answer; want %d and %d", len(p.polls), noStatus, maxPolls-2, maxNoStatusPolls-2)
 	}
 }
 
@@ -294,7 +295,7 @@ func TestDecideProbes(t *testing.T) {
 	}
 }
 
-// However the account stands, its own starts never push the queue over the target.
+// Whatever the state of the account, a plan never pushes the queue over the target.
 func TestDecideNeverExceedsTheTarget(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		v := ready()
@@ -302,7 +303,7 @@ func TestDecideNeverExceedsTheTarget(t *testing.T) {
 		v.startsAhead = rapid.IntRange(1, 20).Draw(t, "starts side by side")
 		v.foreign = rapid.IntRange(0, 25).Draw(t, "foreign")
 		held := v.foreign
-		for n := range rapid.IntRange(0, 30).Draw(t, "live") {
+		for n := range rapid.IntRange(0, 30).Draw(t, "in flight") {
 			s := inFlightJob{id: id(int64(n + 1)), pollDue: now.Add(time.Hour), state: rapid.SampledFrom([]job.State{
 				job.Starting, job.Queued, job.Running, job.Cancelling,
 			}).Draw(t, "state")}
@@ -312,7 +313,7 @@ func TestDecideNeverExceedsTheTarget(t *testing.T) {
 			}
 			v.inFlight = append(v.inFlight, s)
 		}
-		for n := range rapid.IntRange(0, 30).Draw(t, "window") {
+		for n := range rapid.IntRange(0, 30).Draw(t, "candidates") {
 			v.candidates = append(v.candidates, candidate{
 				id: id(int64(n + 100)), prepared: rapid.Bool().Draw(t, "prepared"),
 				task: rapid.SampledFrom([]taskKind{taskNone, taskPrepare}).Draw(t, "task"), taskSince: now,
@@ -333,12 +334,12 @@ func TestDecideNeverExceedsTheTarget(t *testing.T) {
 			started[id] = true
 		}
 		if !p.wake.After(v.now) {
-			t.Fatalf("wakes at %v although nothing is due", p.wake)
+			t.Fatalf("the next decision is at %v, not after now", p.wake)
 		}
 	})
 }
 
-// More other people's encodings never make us start more.
+// More encodings of other people in the queue never lead to more starts.
 func TestDecideIsMonotone(t *testing.T) {
 	v := ready()
 	v.target = 10

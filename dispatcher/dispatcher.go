@@ -24,8 +24,8 @@ const (
 )
 
 // settleMargin is by how much the settle time exceeds the time-out of a call. A call that a
-// dead process has sent can have its effect as long as a living process would have waited for
-// the answer, and a little longer, while the platform carries it out.
+// killed process has sent can take effect as long as the process would have waited for the
+// answer, and a little longer, while the platform carries it out.
 const settleMargin = 15 * time.Second
 
 // Config is what a [Dispatcher] works with.
@@ -36,21 +36,22 @@ type Config struct {
 	// Inputs and Outputs hold the storages by the name that batches use. The input
 	// and the output of one name may be different storages.
 	Inputs, Outputs map[string]Storage
-	// PollInterval is how often the platform is asked while there is anything to ask. Single
-	// encodings may be polled more rarely. Default [DefaultPollInterval].
+	// PollInterval is the usual time between two lists of the running encodings, and between two
+	// counts of the platform's queue. A single encoding is polled when it is expected to change.
+	// Default [DefaultPollInterval].
 	PollInterval time.Duration
-	// Settle is how long a start without an answer must be seen not to have happened before it
-	// is repeated. Default: 15 s more than the client's time-out. Less than the time-out is
-	// refused.
+	// Settle is the settle time: how long a start without an answer is looked up before it is
+	// repeated. Default: 15 s more than the client's time-out. [New] refuses less than the
+	// time-out.
 	Settle time.Duration
-	// Clock is the time by which the dispatcher lives. Default: the world's. With any other
-	// clock it can only be simulated; see [Dispatcher.Simulate].
+	// Clock tells the time. Default: the system's clock. With any other clock the dispatcher
+	// cannot run, but only be simulated; see [Dispatcher.Simulate].
 	Clock clock.Clock
 	// Grace is how long a shutdown waits for calls under way. Default [DefaultGrace].
 	Grace time.Duration
 }
 
-// Account is one Bitmovin account to keep busy.
+// Account is one Bitmovin account whose queue is kept full.
 type Account struct {
 	ID          string
 	Client      *bitmovin.Client
@@ -63,7 +64,7 @@ type Account struct {
 	MaxStartsPerDay int
 }
 
-// Storage is a named place that batches read from or write to.
+// Storage is an input or output at the platform, with the base path of all paths on it.
 type Storage = provision.Storage
 
 // Dispatcher keeps the queues of its accounts filled with the jobs of the job table.
@@ -73,7 +74,8 @@ type Dispatcher struct {
 	housekeeping *housekeeping
 }
 
-// New returns a dispatcher that does nothing until it runs.
+// New returns a dispatcher that does nothing until it runs. It returns an error if two accounts
+// have the same id, if one has none, or if c.Settle is less than the time-out of a client.
 func New(c Config) (*Dispatcher, error) {
 	c.Logger = cmp.Or(c.Logger, slog.New(slog.DiscardHandler))
 	c.PollInterval = cmp.Or(c.PollInterval, DefaultPollInterval)
@@ -85,14 +87,14 @@ func New(c Config) (*Dispatcher, error) {
 	}
 	for _, a := range c.Accounts {
 		if _, taken := d.loops[a.ID]; taken || a.ID == "" {
-			return nil, fmt.Errorf("account %q: every account needs a name of its own", a.ID)
+			return nil, fmt.Errorf("account %q: every account needs an id of its own", a.ID)
 		}
 		if a.AutoTarget {
 			a.QueueTarget = cmp.Or(a.QueueTarget, DefaultAutoTarget)
 		}
 		a.QueueTarget = cmp.Or(a.QueueTarget, DefaultQueueTarget)
 		if timeout := a.Client.Timeout(); c.Settle != 0 && c.Settle < timeout {
-			return nil, fmt.Errorf("account %q: a start settles in %v, but its call may take %v", a.ID, c.Settle, timeout)
+			return nil, fmt.Errorf("account %q: the settle time of %v is less than the time-out of a call, %v", a.ID, c.Settle, timeout)
 		}
 		d.loops[a.ID] = newAccountLoop(c, a)
 	}
@@ -124,7 +126,8 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 	return group.Wait()
 }
 
-// Changed wakes the loops that have to react to changes of the job table. It never blocks.
+// Changed wakes the account loops that have to react to changes of the job table, and gives them
+// the hints among the changes. It never blocks.
 func (d *Dispatcher) Changed(changes []job.Change) {
 	for _, c := range changes {
 		l := d.loops[c.AccountID]

@@ -128,7 +128,7 @@ func TestOutcomes(t *testing.T) {
 	}
 }
 
-// A retried job restarts the same encoding, and backs off in between.
+// A retry starts the same encoding again after its back-off.
 func TestRetryRestartsTheSameEncoding(t *testing.T) {
 	sim := &simulator.Simulator{Seed: 1, Duration: time.Minute, Outcome: failWith("k1", 1, broken(simulator.Retry))}
 	inWorld(t, sim, func(w *world) {
@@ -191,7 +191,7 @@ func TestCancelBatch(t *testing.T) {
 		if b.State != job.BatchCancelled || b.Counts.Cancelled != 30 {
 			w.t.Errorf("batch is %s with %+v", b.State, b.Counts)
 		}
-		time.Sleep(time.Minute) // for the encodings nobody needs any more
+		time.Sleep(time.Minute) // orphans are deleted
 		for _, e := range w.sim.Encodings() {
 			if e.Status == simulator.Queued || e.Status == simulator.Running || (e.Status == simulator.Created && !e.Deleted) {
 				w.t.Errorf("encoding %s is still %s", e.Name, e.Status)
@@ -256,7 +256,7 @@ func TestEveryContainerAndManifest(t *testing.T) {
 	})
 }
 
-// A short poll interval must not starve the count of the calls it needs.
+// With a short poll interval, counts still get their share of the list calls.
 func TestShortPollInterval(t *testing.T) {
 	sim := &simulator.Simulator{Seed: 1, Encoders: 4, Duration: 200 * time.Millisecond, Latency: 5 * time.Millisecond}
 	inWorld(t, sim, func(w *world) {
@@ -273,7 +273,7 @@ func TestShortPollInterval(t *testing.T) {
 	})
 }
 
-// A wrong ladder must not fail a hundred thousand jobs one by one.
+// A batch pauses itself once too many of its jobs have failed.
 func TestFailureLimit(t *testing.T) {
 	var mended atomic.Bool
 	sim := &simulator.Simulator{Seed: 1, Encoders: 2, Duration: time.Minute}
@@ -290,9 +290,9 @@ func TestFailureLimit(t *testing.T) {
 		if b.StateReason == "" {
 			w.t.Error("paused without a reason")
 		}
-		time.Sleep(time.Hour) // what is on the platform ends; nothing else begins
+		time.Sleep(time.Hour) // the encodings at the platform end, and no other is started
 		started := w.sim.ReadStats().Starts
-		if started > 12 { // three that failed, what was on the platform then, and what failed unseen
+		if started > 12 { // the three that failed, and those at the platform when the third was seen
 			w.t.Errorf("%d encodings were started before the batch paused itself", started)
 		}
 		mended.Store(true)

@@ -12,10 +12,10 @@
 //
 // The worker makes the calls. Its methods run in the goroutines of tasks, side by side and
 // bounded. A task gets a copy of what the loop knows of its job (trackedJob), makes its
-// calls, records in the job table what came of them, and returns an outcome. The loop passes
-// the outcome to everything that learns from it (accountLoop.finishJobTask): the breaker, the
-// pauses of the job and its batch, the limit of the queue, the drain rate. Then it decides
-// again.
+// calls, records their results in the job table, and returns an outcome. The loop passes the
+// outcome to everything that learns from it (accountLoop.finishJobTask): the breaker, the
+// pauses of the job and its batch, the limit of the queue, the drain rate. Then the loop
+// decides again.
 //
 // A wakeup makes the loop decide early: after a change of the job table
 // ([Dispatcher.Changed]), or after a hint that an encoding has changed. Wakeups may be lost:
@@ -33,7 +33,7 @@
 //	worker_*.go           the calls, one file for each kind of task
 //	encoding_list.go,     listing encodings on a platform whose query parameters may
 //	list_*.go             not work
-//	pauses.go             how long everything waits that has failed
+//	pauses.go             how long a failed call or task waits before it is repeated
 //
 // # Never more than the target
 //

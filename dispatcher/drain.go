@@ -8,15 +8,16 @@ import (
 )
 
 const (
-	// refillTime is how long it takes to see a free place and to fill it, without the calls.
+	// refillTime is how long the loop takes to see a free place and to fill it, without the calls.
 	refillTime = 2 * time.Second
-	// headroomFactor is how many times what drains during that time should be queued:
-	// encodings do not end evenly.
+	// headroomFactor times as many encodings as end while a place is seen and filled should be
+	// queued: encodings do not end evenly.
 	headroomFactor = 3
-	// maxSetupTime is the longest set-up of a template that counts. A longer one is taken for a
-	// mishap.
+	// maxSetupTime is the longest set-up of a template's encoding that the average takes: a
+	// longer one, probably an accident, counts as this long.
 	maxSetupTime = 30 * time.Second
-	// averageOver is over how many values the averages run.
+	// averageOver is the weight of the averages: a new value moves one by an eighth of the
+	// difference.
 	averageOver = 8
 	// startsOver is the time over which starts are counted.
 	startsOver = 5 * time.Second
@@ -29,9 +30,9 @@ type drainRate struct {
 	prepareTime   time.Duration // how long configuring a job takes, averaged
 	starts        float64       // accepted each second, averaged over startsOver, at latestStart
 	latestStart   time.Time
-	setupTime     time.Duration // how long the platform takes to queue a template, averaged
+	setupTime     time.Duration // how long the platform takes to queue a template's encoding, averaged
 	starvingTime  time.Time     // when encoders were last seen to be starving
-	headTakenTime time.Time     // when the queue was last seen to have lost its head
+	headTakenTime time.Time     // when an encoder was last seen to have taken a queued encoding
 }
 
 // noteRun learns from an encoding that has run.
@@ -46,7 +47,7 @@ func (d *drainRate) noteRun(j *job.Job, now time.Time) {
 	d.runtime += (run - d.runtime) / averageOver
 }
 
-// noteSetup learns how long the platform took to queue a template.
+// noteSetup learns how long the platform took to queue the encoding of a template.
 func (d *drainRate) noteSetup(took time.Duration) {
 	took = min(took, maxSetupTime)
 	if d.setupTime == 0 {
@@ -84,7 +85,7 @@ func (d *drainRate) notePrepare(took time.Duration) {
 }
 
 // queueNeeded is how many encodings should be queued while so many run, so that no encoder waits
-// for us; 0 if that is not known.
+// for a start; 0 if that is not known.
 func (d *drainRate) queueNeeded(running int) int {
 	if d.runtime <= 0 {
 		return 0

@@ -16,10 +16,9 @@ import (
 // pageSize is how many encodings one call lists.
 const pageSize = 100
 
-// encodingList lists an account's encodings. It takes no query parameter for granted: one that
-// is refused is left out, and callers filter for themselves what the platform may not have
-// filtered. What was found out about the parameters is kept in the job table. It is safe for
-// concurrent use once it is loaded.
+// encodingList lists an account's encodings. No query parameter has to work: a refused one is left
+// out, and what the platform may not have filtered is filtered here. Parameters that do not work
+// are remembered in the job table. An encodingList is safe for concurrent use once it is loaded.
 type encodingList struct {
 	client     *bitmovin.Client
 	parameters ParameterStore
@@ -47,7 +46,7 @@ func newEncodingList(s Store, a Account, c clock.Clock, log *slog.Logger) *encod
 	}
 }
 
-// load reads what earlier processes have found out.
+// load reads which parameters did not work for earlier processes.
 func (l *encodingList) load(ctx context.Context, instance string) error {
 	l.label = provision.Label(instance)
 	known, err := l.parameters.ListParameters(ctx, l.account)
@@ -62,12 +61,12 @@ func (l *encodingList) load(ctx context.Context, instance string) error {
 	return nil
 }
 
-// searchQuery is the search for our encodings. The platform's documentation quotes only names;
-// our label needs no quotes.
+// searchQuery is the value of the search parameter that selects our encodings. The platform's
+// documentation quotes only names; our label needs no quotes.
 func (l *encodingList) searchQuery() string { return "labels:" + l.label }
 
 // eachSelected calls visit for each encoding that q selects, once, until visit has enough. Where
-// the platform does not filter, it lists more, and eachSelected leaves the rest out.
+// the platform does not filter, its list has more, and eachSelected leaves the rest out.
 func (l *encodingList) eachSelected(ctx context.Context, q bitmovin.EncodingQuery, visit func(bitmovin.Encoding) (enough bool, err error)) error {
 	return l.eachListed(ctx, q, func(e bitmovin.Encoding) (bool, error) {
 		if !selects(q, e) {
@@ -113,12 +112,18 @@ func (l *encodingList) eachListed(ctx context.Context, q bitmovin.EncodingQuery,
 	})
 }
 
-// eachNamed calls visit for each encoding with a name until visit has enough. It returns how many
+// eachNamed calls visit for each encoding called name until visit has enough. It returns how many
 // encodings the platform listed.
 func (l *encodingList) eachNamed(ctx context.Context, name string, visit func(bitmovin.Encoding) (enough bool, err error)) (listed int, err error) {
+	return l.eachNamedOrID(ctx, name, "", visit)
+}
+
+// eachNamedOrID is eachNamed, and calls visit for the encoding with an id as well, whatever it is
+// called, if the platform lists it.
+func (l *encodingList) eachNamedOrID(ctx context.Context, name, id string, visit func(bitmovin.Encoding) (enough bool, err error)) (listed int, err error) {
 	query := bitmovin.EncodingQuery{Name: name, SkipTotalCount: true}
 	err = l.eachListed(ctx, query, func(found bitmovin.Encoding) (enough bool, err error) {
-		if listed++; found.Name != name {
+		if listed++; found.Name != name && (id == "" || string(found.ID) != id) {
 			return listed >= pageSize, nil // the platform ignores the name
 		}
 		return visit(found)
@@ -144,9 +149,9 @@ func (l *encodingList) listPage(ctx context.Context, q bitmovin.EncodingQuery) (
 	return p, err
 }
 
-// query makes a call with those parameters of q that work. If it is refused again and again,
-// query leaves out parameters to find out which of them cause it. The call reports that it
-// was answered as soon as there is an answer.
+// query makes a call with those parameters of q that work. If the call is refused again and again,
+// query leaves out parameters to find out which of them cause the refusals. call must call
+// answered as soon as the platform has answered.
 func (l *encodingList) query(ctx context.Context, q bitmovin.EncodingQuery, call func(q bitmovin.EncodingQuery, answered func()) error) error {
 	var used, without []string
 	for _, name := range optionalParameters(q) {
@@ -169,7 +174,7 @@ func (l *encodingList) query(ctx context.Context, q bitmovin.EncodingQuery, call
 	}
 	fault, sets := job.ParameterRefused, suspectSets(used)
 	if !bitmovin.Unsupported(err) {
-		fault, sets = job.ParameterUnanswered, sets[:len(used)] // it may be an outage
+		fault, sets = job.ParameterUnanswered, sets[:len(used)] // there may be an outage: fewer calls
 	}
 	for _, suspects := range sets {
 		q.Without = slices.Concat(without, suspects)

@@ -18,23 +18,23 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-// twist is what a platform makes of query parameters of its list of encodings.
+// twist says how a platform mistreats query parameters of its list of encodings, by parameter:
+// ignored, nothing, or the HTTP status with which it refuses them.
 type twist map[string]string
 
-// The twists besides a status, with which queries are refused.
 const (
 	ignored = "ignored"
-	nothing = "nothing" // it is accepted, and selects nothing
+	nothing = "nothing" // the parameter is accepted, and selects nothing
 	broken5 = "500"
 )
 
-// selectsNothing are values that select nothing.
+// selectsNothing are values that select nothing, by parameter.
 var selectsNothing = map[string]string{
 	"search": "labels:nobody", "name": "nobody", "status": "TRANSFER_ERROR", "createdAtNewerThan": "2100-01-01T00:00:00Z",
 	"offset": "1000000",
 }
 
-// twisted is the way to a platform with a twist.
+// twisted is the transport to a platform with a twist.
 func twisted(inner http.RoundTripper, how twist) roundTripper {
 	return func(r *http.Request) (*http.Response, error) {
 		if r.Method != http.MethodGet || !strings.HasSuffix(r.URL.Path, "/encoding/encodings") {
@@ -75,7 +75,7 @@ func respond(r *http.Request, status int, body string) *http.Response {
 	}
 }
 
-// withoutLabels takes the labels out of a list.
+// withoutLabels removes the labels from the answer to a list call.
 func withoutLabels(resp *http.Response) (*http.Response, error) {
 	text, err := io.ReadAll(resp.Body)
 	if err != nil {
@@ -104,8 +104,8 @@ func withoutLabels(resp *http.Response) (*http.Response, error) {
 	return resp, nil
 }
 
-// disposable is somebody else's client of the platform.
-func (w *world) disposable() *bitmovin.Client {
+// foreignClient is a client of other people with the same API key, and no limit on creating encodings.
+func (w *world) foreignClient() *bitmovin.Client {
 	w.t.Helper()
 	client, err := bitmovin.New(bitmovin.Options{
 		APIKey: func() (string, error) { return "test-key", nil }, HTTPClient: w.sim.Client(),
@@ -117,10 +117,10 @@ func (w *world) disposable() *bitmovin.Client {
 	return client
 }
 
-// foreigners creates n encodings of somebody else, each with a label of somebody's own.
-func (w *world) foreigners(n int, labels ...string) (ids []bitmovin.EncodingID) {
+// createForeign creates n encodings of other people with the given labels.
+func (w *world) createForeign(n int, labels ...string) (ids []bitmovin.EncodingID) {
 	w.t.Helper()
-	client := w.disposable()
+	client := w.foreignClient()
 	for i := range n {
 		e, err := client.CreateEncoding(w.ctx, bitmovin.Encoding{Name: fmt.Sprintf("foreign %d", i), Labels: labels})
 		if err != nil {
@@ -131,7 +131,7 @@ func (w *world) foreigners(n int, labels ...string) (ids []bitmovin.EncodingID) 
 	return ids
 }
 
-// twists are all platforms to try.
+// twists are the platforms to try, by name.
 func twists() map[string]twist {
 	all := map[string]twist{
 		"no labels":                     {"labels": ignored},
@@ -155,9 +155,8 @@ func twists() map[string]twist {
 	return all
 }
 
-// A process dies with a start that nobody heard the answer of, and the next one finds a
-// platform that does not take, or not heed, a parameter of its lists. All jobs end, and none
-// is paid for twice.
+// A process is killed while a start has no answer yet, and the next one meets a platform that
+// refuses or ignores a query parameter of its lists. All jobs succeed with one start each.
 func TestTwistedLists(t *testing.T) {
 	all := twists()
 	for n, name := range slices.Sorted(maps.Keys(all)) {
@@ -187,7 +186,7 @@ func restartTwisted(t *testing.T, how twist, templates bool) {
 		return simulator.Fault{}
 	}
 	inWorld(t, sim, func(w *world) {
-		w.foreigners(130)
+		w.createForeign(130)
 		first := newMortal(0)
 		w.mortal = first
 		w.run()
@@ -201,19 +200,26 @@ func restartTwisted(t *testing.T, how twist, templates bool) {
 		time.Sleep(time.Second)
 		close(first.dead)
 		w.reopen(w.path)
-		w.foreigners(130)
+		w.createForeign(130)
 		w.mortal, w.network = nil, twisted(w.sim.Client().Transport, how)
 		w.run()
-		b = w.awaitEnd(b.ID, 3*time.Hour)
-		if starts := w.sim.ReadStats().Starts; b.State != job.BatchSucceeded || starts != twistedJobs {
-			w.t.Errorf("batch is %s with %+v after %d starts, want %d", b.State, b.Counts, starts, twistedJobs)
-		}
-		w.audit(b.ID)
+		w.endsWithOneStartEach(b)
 	})
 }
 
-// Nobody hears the answer to the start of a template, while the process goes on: its
-// encoding is found on any of these platforms before it is started again.
+// endsWithOneStartEach waits for the end of a batch of twistedJobs jobs, all of which must succeed
+// after one start at the platform.
+func (w *world) endsWithOneStartEach(b job.Batch) {
+	w.t.Helper()
+	b = w.awaitEnd(b.ID, 3*time.Hour)
+	if starts := w.sim.ReadStats().Starts; b.State != job.BatchSucceeded || starts != twistedJobs {
+		w.t.Errorf("batch is %s with %+v after %d starts, want %d", b.State, b.Counts, starts, twistedJobs)
+	}
+	w.audit(b.ID)
+}
+
+// The answer to the start of a template is lost, and the process goes on. On each of these
+// platforms it finds the encoding before it would repeat the start.
 func TestTwistedLookUp(t *testing.T) {
 	all := twists()
 	for n, name := range slices.Sorted(maps.Keys(all)) {
@@ -231,34 +237,30 @@ func TestTwistedLookUp(t *testing.T) {
 				case c.Nth == 3:
 					return simulator.Fault{Kind: simulator.JSONFault, After: true}
 				case c.Nth == 6:
-					return simulator.Fault{Kind: simulator.JSONFault} // not made
+					return simulator.Fault{Kind: simulator.JSONFault} // the start is not made
 				}
 				return simulator.Fault{}
 			}
 			inWorld(t, sim, func(w *world) {
-				w.foreigners(130)
+				w.createForeign(130)
 				w.network = twisted(w.sim.Client().Transport, how)
 				w.run()
 				b := w.submitLadder(twistedJobs, nil)
-				b = w.awaitEnd(b.ID, 3*time.Hour)
-				if starts := w.sim.ReadStats().Starts; b.State != job.BatchSucceeded || starts != twistedJobs {
-					w.t.Errorf("batch is %s with %+v after %d starts, want %d", b.State, b.Counts, starts, twistedJobs)
-				}
-				w.audit(b.ID)
+				w.endsWithOneStartEach(b)
 			})
 		})
 	}
 }
 
-// A job table is older than what was started: what it does not know is
-// found and adopted.
+// The job table is a restored backup. On each of these platforms the encodings that it does not
+// know are found and adopted.
 func TestTwistedListsAfterABackup(t *testing.T) {
 	all := twists()
 	for n, name := range slices.Sorted(maps.Keys(all)) {
 		how := all[name]
 		for _, templates := range []bool{false, true} {
 			if !exhaustive && templates != (n%2 != 0) || testing.Short() && n%7 != 0 {
-				continue // the other half of what TestTwistedLists tries
+				continue // TestTwistedLists tries the other half
 			}
 			t.Run(fmt.Sprintf("%s templates=%v", name, templates), func(t *testing.T) { restoreTwisted(t, how, templates) })
 		}
@@ -272,7 +274,7 @@ func restoreTwisted(t *testing.T, how twist, templates bool) {
 		TakeAnyStart: true, OmitTotalCount: true, Unlimited: true,
 	}
 	inWorld(t, sim, func(w *world) {
-		w.foreigners(130)
+		w.createForeign(130)
 		w.run()
 		var b job.Batch
 		if templates {
@@ -284,13 +286,9 @@ func restoreTwisted(t *testing.T, how twist, templates bool) {
 		backup := w.backup()
 		time.Sleep(2 * time.Minute)
 		w.reopen(backup)
-		w.foreigners(130)
+		w.createForeign(130)
 		w.network = twisted(w.sim.Client().Transport, how)
 		w.run()
-		b = w.awaitEnd(b.ID, 3*time.Hour)
-		if starts := w.sim.ReadStats().Starts; b.State != job.BatchSucceeded || starts != twistedJobs {
-			w.t.Errorf("batch is %s with %+v after %d starts, want %d", b.State, b.Counts, starts, twistedJobs)
-		}
-		w.audit(b.ID)
+		w.endsWithOneStartEach(b)
 	})
 }

@@ -1,6 +1,6 @@
 package dispatcher
 
-// evidence is what one way of asking proves about the presence of an encoding.
+// evidence is what one way of asking the platform proves about the presence of an encoding.
 type evidence int
 
 const (
@@ -10,10 +10,10 @@ const (
 )
 
 // combineEvidence decides about an encoding when its status, a walk of the whole list and a
-// search say different things. It is present if any of them shows it. It is absent only if
-// its status is not known and the complete list lacks it. A search that shows nothing proves
-// nothing, since it may be behind or misunderstood. For an encoding whose id is not known, the
-// status counts as absent.
+// search say different things. The encoding is present if any of them shows it. It is absent
+// only if the platform does not know its status and the complete list lacks it. A search that
+// shows nothing proves nothing: its index may be behind, or the query misunderstood. For an
+// encoding whose id is not known, the status counts as absent.
 func combineEvidence(status, list, search evidence) evidence {
 	switch {
 	case status == evidencePresent, list == evidencePresent, search == evidencePresent:

@@ -9,9 +9,8 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-// exampleRules dispatches by the exact rules of Bitmovin's BatchEncoding example: its
-// loop, its sleeps, its serial calls. It is the reference for our figures and has
-// no other use.
+// exampleRules dispatches as Bitmovin's BatchEncoding example does, with its loop, its sleeps and
+// its serial calls. TestFigures compares the dispatcher with it.
 type exampleRules struct {
 	client *bitmovin.Client
 	target int

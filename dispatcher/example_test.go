@@ -13,7 +13,8 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-// The example's own six jobs give the example's calls, ladder, paths and order.
+// The six jobs of Bitmovin's BatchEncoding example lead to the example's calls, renditions, paths
+// and order of starts.
 func TestSampleOnTheLedger(t *testing.T) {
 	sim := &simulator.Simulator{Seed: 1, Encoders: 2, Duration: time.Minute}
 	inWorld(t, sim, func(w *world) {
@@ -67,7 +68,8 @@ func TestSampleOnTheLedger(t *testing.T) {
 	})
 }
 
-// checkSampleEncodings compares what was configured, and in which order it was started.
+// checkSampleEncodings checks the muxings of the six encodings, and in which order they were
+// started.
 func (w *world) checkSampleEncodings() {
 	w.t.Helper()
 	var last time.Time

@@ -13,7 +13,7 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-// A weekend without the platform costs no job anything.
+// An outage of 60 hours costs no job an attempt, and few calls are made meanwhile.
 func TestOutage(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
@@ -49,11 +49,7 @@ func TestOutage(t *testing.T) {
 				if b.State != job.BatchSucceeded {
 					w.t.Errorf("batch is %s with %+v", b.State, b.Counts)
 				}
-				for _, j := range w.jobs(b.ID) {
-					if j.Attempt != 1 {
-						w.t.Errorf("job %s used %d attempts", j.ID, j.Attempt)
-					}
-				}
+				w.usedOneAttemptEach(b)
 				w.audit(b.ID)
 			})
 		})
@@ -86,7 +82,8 @@ func TestMissingKey(t *testing.T) {
 	})
 }
 
-// A start whose answer is lost is looked up, never repeated blindly.
+// Whichever call fails or loses its answer, all jobs succeed in their first attempt, and none is
+// started twice.
 func TestLostAnswers(t *testing.T) {
 	for n, tt := range []struct {
 		name  string
@@ -122,11 +119,7 @@ func TestLostAnswers(t *testing.T) {
 					if b.State != job.BatchSucceeded {
 						w.t.Errorf("batch is %s with %+v", b.State, b.Counts)
 					}
-					for _, j := range w.jobs(b.ID) {
-						if j.Attempt != 1 {
-							w.t.Errorf("job %s used %d attempts", j.ID, j.Attempt)
-						}
-					}
+					w.usedOneAttemptEach(b)
 					w.audit(b.ID)
 				})
 			})
@@ -134,7 +127,8 @@ func TestLostAnswers(t *testing.T) {
 	}
 }
 
-// Something shared that vanishes at the platform is created anew and costs nobody an attempt.
+// A codec configuration that is deleted at the platform is created anew, and costs no job an
+// attempt.
 func TestVanishedConfiguration(t *testing.T) {
 	sim := &simulator.Simulator{Seed: 1, Duration: time.Minute}
 	inWorld(t, sim, func(w *world) {
@@ -173,7 +167,7 @@ func (w *world) deleteConfiguration(id string) {
 	}
 }
 
-// Trouble with the account costs no job an attempt, whatever the platform calls it.
+// A refusal of the account costs no job an attempt, with whichever status and code.
 func TestRefusedAccount(t *testing.T) {
 	for _, tt := range []struct {
 		name         string
@@ -215,8 +209,8 @@ func TestRefusedAccount(t *testing.T) {
 	}
 }
 
-// A 403 for one job, while others are served, is that job's after a while: it must not
-// hold up everybody else for ever.
+// A 403 for one job again and again, while the platform serves others, counts as that job's
+// failure: it does not hold up the others.
 func TestForbiddenJob(t *testing.T) {
 	sim := &simulator.Simulator{Seed: 1, Encoders: 2, Duration: time.Minute}
 	sim.Fault = func(c simulator.Call) simulator.Fault {
@@ -236,16 +230,16 @@ func TestForbiddenJob(t *testing.T) {
 	})
 }
 
-// Cancelled at whatever moment: CANCELLED means that the platform confirmed it.
-func TestCancelUnderFire(t *testing.T) {
+// In whatever state a job is cancelled, it is CANCELLED only once the platform has confirmed it.
+func TestCancelInAnyState(t *testing.T) {
 	at := func(ok func(job.Job) bool) func(*world, job.ID) {
 		return func(w *world, id job.ID) { w.cancelWhen(id, ok) }
 	}
 	for _, tt := range []struct {
 		name   string
 		cancel func(*world, job.ID)
-		down   time.Duration // the platform is down from the cancellation on
-		crash  bool          // and the process starts again
+		down   time.Duration // how long the platform is down from the cancellation on
+		crash  bool          // the process is restarted after the cancellation
 	}{
 		{"while it is created", at(func(j job.Job) bool { return j.Step == job.StepCreate }), 0, false},
 		{"prepared", at(func(j job.Job) bool { return j.Prepared() }), 0, false},
@@ -295,18 +289,18 @@ func TestCancelUnderFire(t *testing.T) {
 	}
 }
 
-// checkNothingLeft checks that nothing is left at the platform that nobody follows.
+// checkNothingLeft checks that no encoding at the platform is queued, running or an orphan.
 func (w *world) checkNothingLeft() {
 	w.t.Helper()
 	for _, e := range w.sim.Encodings() {
 		if (e.Status == simulator.Created && !e.Deleted) || e.Status == simulator.Queued || e.Status == simulator.Running {
-			w.t.Errorf("encoding %s is left %s", e.Name, e.Status)
+			w.t.Errorf("encoding %s is still %s", e.Name, e.Status)
 		}
 	}
 }
 
-// Throttled in the middle of configuring, so that it takes longer than from one sweep to
-// the next: what is there already is kept, and not taken for something left over.
+// If calls are throttled so that configuring an encoding takes longer than from one sweep to the
+// next, the encoding is kept, and not deleted as an orphan.
 func TestThrottledWhileConfiguring(t *testing.T) {
 	sim := &simulator.Simulator{Seed: 1, Encoders: 3, Duration: time.Minute}
 	sim.Fault = func(c simulator.Call) simulator.Fault {

@@ -23,9 +23,9 @@ type workload struct {
 	rounds   int // jobs for each encoder
 	target   int
 	auto     bool
-	poll     time.Duration    // the longest time between two looks; 0: the default
-	edit     func(*job.Batch) // what else is said of the batch
-	disturb  int              // which of 20 calls on a route fails, of which 8004 refuses every second start; 0: none
+	poll     time.Duration    // poll interval; 0: the default
+	edit     func(*job.Batch) // changes the batch before it is submitted; nil: nothing
+	disturb  int              // which of 20 calls on a route fails; see disturbance; 0: none
 }
 
 func (l workload) jobs() int { return l.encoders * l.rounds }
@@ -47,21 +47,21 @@ func (l workload) String() string {
 	return s
 }
 
-// figures are what a workload came to.
+// figures are the results of a workload.
 type figures struct {
-	makespan  float64 // over the lower bound: all the work, evenly on all encoders
+	makespan  float64 // divided by its lower bound: the work spread evenly over all encoders
 	idle      float64 // share of encoder time without work while jobs waited
-	calls     float64 // for each job
+	calls     float64 // per job
 	throttled int
 	queue     []sample
 }
 
-// sample is the platform at one moment.
+// sample is how many encodings are queued and running at one moment.
 type sample struct{ queued, running int }
 
-// simulated returns a simulator for the workload, at the documented rate limits and
-// with 100 ms for each call. Encodings take between half and one and a half times the
-// duration, which of it follows from their name.
+// simulated returns a simulator for the workload, at the documented rate limits and with 100 ms
+// for each call. An encoding takes between half and one and a half times the duration, which does
+// not change from run to run.
 func (l workload) simulated() *simulator.Simulator {
 	s := &simulator.Simulator{Seed: 1, Encoders: l.encoders, Duration: l.duration, Latency: 100 * time.Millisecond, LedgerLimit: 1}
 	n := 0
@@ -93,11 +93,11 @@ func disturbance(fails int) func(simulator.Call) simulator.Fault {
 	}
 }
 
-// measure runs a workload and judges by the simulator's books. Jobs wait until the last
-// of them has been started.
+// measure runs a workload and takes its figures from the simulator. Idle time counts until the
+// last job is started, since until then jobs wait.
 func (l workload) measure(w *world, run func()) figures {
 	var f figures
-	var waiting simulator.Stats // as it was when jobs were last seen to wait
+	var waiting simulator.Stats // when a job was last seen to wait
 	stop := make(chan struct{})
 	var sampling sync.WaitGroup
 	sampling.Go(func() {
@@ -156,8 +156,8 @@ func (l workload) example(t *testing.T) (f figures) {
 	return f
 }
 
-// TestFigures prints the figures of design and documentation. It takes minutes and proves
-// nothing that other tests do not: `make bench` runs it.
+// TestFigures prints the figures of design and documentation. It takes minutes and checks nothing
+// that other tests do not: `make bench` runs it.
 func TestFigures(t *testing.T) {
 	if os.Getenv("STOKER_FIGURES") == "" {
 		t.Skip("prints figures; make bench runs it")
@@ -191,7 +191,7 @@ func TestFigures(t *testing.T) {
 	}
 	disturbed := workload{encoders: 20, duration: time.Minute, rounds: 50, target: 3}
 	var runs []figures
-	for _, disturbed.disturb = range []int{1, 3, 5, 7, 9} { // starts that are not refused anyway
+	for _, disturbed.disturb = range []int{1, 3, 5, 7, 9} { // odd, since every second start is refused anyway
 		runs = append(runs, disturbed.stoker(t))
 	}
 	slices.SortFunc(runs, func(a, b figures) int { return cmp.Compare(a.makespan, b.makespan) })

@@ -12,14 +12,14 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-// FuzzDecide lets chance make up a whole view, possible or not. Whatever it is, the
-// decision keeps the target, the bounds of what goes on side by side and the switches
-// that forbid things, touches nothing twice and nothing that is being worked on, and
-// is the same when it is made again.
+// FuzzDecide decides about random views, possible or not. Each plan keeps the target and the limits
+// of tasks side by side, does nothing that breaker, pause or reconciling forbid, begins one task
+// at most for a job or encoding and none where one is under way, and is the same when it is made
+// again.
 func FuzzDecide(f *testing.F) {
 	for seed := range byte(16) {
 		throws := make([]byte, 400)
-		_, _ = rand.NewChaCha8([32]byte{seed}).Read(throws) // it never fails
+		_, _ = rand.NewChaCha8([32]byte{seed}).Read(throws) // Read never fails
 		f.Add(throws)
 	}
 	f.Fuzz(func(t *testing.T, throws []byte) {
@@ -33,11 +33,11 @@ func FuzzDecide(f *testing.F) {
 	})
 }
 
-// dice are thrown one byte at a time, so that the fuzzer's small changes are small
-// changes of the view. When there are none left they show 0.
+// dice are the fuzzer's bytes. Each random value takes one byte, so that small changes of the
+// fuzzer are small changes of the view. When no byte is left, the value is 0.
 type dice []byte
 
-// upTo throws 0 to n.
+// upTo returns a random number from 0 to n.
 func (d *dice) upTo(n int) int {
 	if len(*d) == 0 {
 		return 0
@@ -57,7 +57,7 @@ func (d *dice) task() taskKind {
 
 func anyView(d *dice) view {
 	v := view{
-		now: now, breakerClosed: d.yes(), probeDue: d.moment(), paused: d.yes(),
+		now: now, breakerClosed: d.yes(), probeDue: d.moment(), accountPaused: d.yes(),
 		target: d.upTo(30), fullUntil: d.moment(), countFresh: d.yes(),
 		foreign: d.upTo(30), countDue: d.moment(), listDue: d.moment(), sweepDue: d.moment(),
 		reconciled: d.yes(), reconcileSlow: d.yes(), prepareTarget: d.upTo(40), prepareAfter: d.moment(),
@@ -72,7 +72,7 @@ func anyView(d *dice) view {
 	}
 	for n := range d.upTo(30) {
 		v.candidates = append(v.candidates, candidate{
-			id: id(int64(n + 100)), prepared: d.yes(), template: d.yes(), notStarted: d.yes(), asked: d.yes(),
+			id: id(int64(n + 100)), prepared: d.yes(), template: d.yes(), notStarted: d.yes(), confirmed: d.yes(),
 			task: d.task(), taskSince: d.moment(), notBefore: d.moment(), trial: d.yes(),
 			priority: 50 - n/10,
 		})
@@ -92,10 +92,10 @@ func anyView(d *dice) view {
 
 func checkPlan(t *testing.T, v view, p plan) {
 	t.Helper()
-	if len(p.starts) > 0 && (!v.breakerClosed || v.paused || !v.countFresh || v.now.Before(v.fullUntil) || v.freePlaces() < len(p.starts)) {
+	if len(p.starts) > 0 && (!v.breakerClosed || v.accountPaused || !v.countFresh || v.now.Before(v.fullUntil) || v.freePlaces() < len(p.starts)) {
 		t.Fatalf("starts %v with %d places free", p.starts, v.freePlaces())
 	}
-	if len(p.prepares) > 0 && (!v.breakerClosed || v.paused || v.now.Before(v.prepareAfter)) {
+	if len(p.prepares) > 0 && (!v.breakerClosed || v.accountPaused || v.now.Before(v.prepareAfter)) {
 		t.Fatalf("prepares %v", p.prepares)
 	}
 	for _, c := range v.candidates {
@@ -117,7 +117,7 @@ func checkPlan(t *testing.T, v view, p plan) {
 	} {
 		busy := v.busy[bound.kind]
 		if bound.kind == taskStart {
-			busy = 0 // what is under way is judged by when it began
+			busy = 0 // startSpacing limits starts under way, and not their number
 		}
 		if bound.chosen > max(0, bound.max-busy) {
 			t.Fatalf("%d tasks of kind %v beside %d, want at most %d", bound.chosen, bound.kind, busy, bound.max)
@@ -132,8 +132,8 @@ func checkPlan(t *testing.T, v view, p plan) {
 	}
 }
 
-// checkChosen: every job and encoding is chosen once at most, and only if nobody
-// works on it.
+// checkChosen checks that every job and encoding is chosen once at most, and only if no task for
+// it is under way.
 func checkChosen(t *testing.T, v view, p plan) {
 	t.Helper()
 	idle := map[job.ID]bool{}

@@ -22,12 +22,11 @@ import (
 	"github.com/stokerd/stoker/store/sqlite"
 )
 
-// exhaustive has tables of tests try all combinations, not only every pair.
+// exhaustive makes tests with tables try all combinations, not only every pair.
 var exhaustive = os.Getenv("STOKER_EXHAUSTIVE") != ""
 
-// world is a dispatcher with everything around it: a real job table, the real
-// client, and the simulator in place of the platform. It lives in a synctest bubble,
-// so that hours pass in milliseconds.
+// world is a dispatcher with the real job table, the real client, and the simulator as the
+// platform. It runs in a synctest bubble, so that hours pass in milliseconds.
 type world struct {
 	t    *testing.T
 	ctx  context.Context
@@ -39,17 +38,17 @@ type world struct {
 	stop  context.CancelCauseFunc
 	done  chan error
 
-	mortal   *mortal           // the process that runs next; nil: an immortal one
-	network  roundTripper      // in place of the way to the simulator
-	table    func(Store) Store // what the dispatcher has in place of the job table
-	others   []string          // further accounts with the same key
-	target   int
-	auto     bool
-	ceiling  int // of starts a day
-	poll     time.Duration
-	governor *bitmovin.Governor
-	apiKey   func() (string, error)
-	inputs   string // the directory of what is submitted
+	mortal          *mortal           // the process that runs next; nil: one that cannot be killed
+	network         roundTripper      // the transport to the simulator; nil: the simulator's own
+	table           func(Store) Store // wraps the job table for the dispatcher; nil: not wrapped
+	others          []string          // further accounts with the same key
+	target          int
+	auto            bool
+	maxStartsPerDay int // MaxStartsPerDay
+	poll            time.Duration
+	governor        *bitmovin.Governor
+	apiKey          func() (string, error)
+	inputs          string // directory of the input paths of submitted jobs
 }
 
 // roundTripper makes a transport of a function.
@@ -83,7 +82,7 @@ func (w *world) open() {
 	w.store = s
 }
 
-// backup copies the job table as it is now and returns where to.
+// backup copies the job table as it is now and returns the path of the copy.
 func (w *world) backup() (path string) {
 	w.t.Helper()
 	path = w.path + ".backup"
@@ -111,7 +110,7 @@ func (w *world) close() {
 	}
 }
 
-// run starts a dispatcher.
+// run makes a dispatcher and runs it.
 func (w *world) run() {
 	w.t.Helper()
 	w.prepare(nil)
@@ -121,7 +120,7 @@ func (w *world) run() {
 	go func() { w.done <- w.disp.Run(ctx) }()
 }
 
-// prepare makes a dispatcher, with a clock of its own if there is one.
+// prepare makes a dispatcher with the given clock, nil for the bubble's.
 func (w *world) prepare(c clock.Clock) {
 	w.t.Helper()
 	var table Store = w.store
@@ -139,7 +138,7 @@ func (w *world) prepare(c clock.Clock) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	accounts := []Account{{ID: "default", Client: client, QueueTarget: w.target, AutoTarget: w.auto, MaxStartsPerDay: w.ceiling}}
+	accounts := []Account{{ID: "default", Client: client, QueueTarget: w.target, AutoTarget: w.auto, MaxStartsPerDay: w.maxStartsPerDay}}
 	for _, id := range w.others {
 		accounts = append(accounts, Account{ID: id, Client: client})
 	}
@@ -166,7 +165,7 @@ func (w *world) prepare(c clock.Clock) {
 	}
 	for _, d := range w.disp.loops {
 		fast := config.provision(d.worker.account)
-		fast.HashRounds = 1 // slow on purpose otherwise
+		fast.HashRounds = 1 // the default is slow on purpose
 		d.worker.provisioner = provision.New(fast)
 	}
 }
@@ -250,14 +249,14 @@ func (w *world) jobs(id string) []job.Job {
 	return jobs
 }
 
-// audit checks what must hold whatever happened: the platform accepted at most one
-// start per recorded attempt, and nothing of ours runs there without a job.
+// audit checks what must hold after every test: the platform accepted at most one start for each
+// recorded attempt, and every encoding that was started belongs to a job of the batches.
 func (w *world) audit(batches ...string) {
 	w.t.Helper()
 	w.auditExcept("", batches...)
 }
 
-// auditExcept leaves encodings of the given name out.
+// auditExcept is audit without the encodings called foreign.
 func (w *world) auditExcept(foreign string, batches ...string) {
 	w.t.Helper()
 	starts := map[string]int{} // by encoding
@@ -296,7 +295,7 @@ func (w *world) auditExcept(foreign string, batches ...string) {
 	}
 }
 
-// calls counts the calls of a route that were answered, by route.
+// calls counts the calls of a route in the simulator's ledger.
 func (w *world) calls(route string) (n int) {
 	for _, e := range w.sim.Ledger() {
 		if e.Route == route {
@@ -306,10 +305,10 @@ func (w *world) calls(route string) (n int) {
 	return n
 }
 
-// defaultSettle is how long a start settles without any further word.
+// defaultSettle is the settle time of a dispatcher without Config.Settle.
 const defaultSettle = bitmovin.DefaultTimeout + settleMargin
 
-// settings changes what is saved for an account.
+// settings changes the settings of an account in the job table.
 func (w *world) settings(account string, f func(*job.AccountSettings)) error {
 	_, err := w.store.UpdateAccountSettings(w.ctx, account, time.Now(), func(s *job.AccountSettings) error {
 		f(s)
@@ -328,4 +327,14 @@ func (w *world) resume(account string) error {
 
 func (w *world) setQueueTarget(account string, target int) error {
 	return w.settings(account, func(s *job.AccountSettings) { s.QueueTarget = target })
+}
+
+// usedOneAttemptEach checks that no job of a batch needed a second attempt.
+func (w *world) usedOneAttemptEach(b job.Batch) {
+	w.t.Helper()
+	for _, j := range w.jobs(b.ID) {
+		if j.Attempt != 1 {
+			w.t.Errorf("job %s used %d attempts", j.ID, j.Attempt)
+		}
+	}
 }

@@ -20,7 +20,7 @@ func newJobTracker() *jobTracker {
 	return &jobTracker{tracked: map[job.ID]*trackedJob{}, batches: map[string]*batch{}}
 }
 
-// track takes over a job as the job table has it, unless something newer is known.
+// track takes over a job from the job table, unless the tracked one is at least as new.
 func (k *jobTracker) track(j job.Job, now time.Time) {
 	t := k.tracked[j.ID]
 	if t == nil {
@@ -32,7 +32,7 @@ func (k *jobTracker) track(j job.Job, now time.Time) {
 	}
 }
 
-// untrackIfDone forgets a job with which there is nothing more to do.
+// untrackIfDone forgets a job without task, encoding and pause.
 func (k *jobTracker) untrackIfDone(id job.ID, now time.Time) {
 	t := k.tracked[id]
 	j := &t.job
@@ -75,8 +75,8 @@ func (k *jobTracker) precedes(a, b *job.Job) bool {
 	return a.ID.Number < b.ID.Number
 }
 
-// queueHead is the queued job of ours that the platform takes next; nil if there is none. A
-// job that is being polled right now does not count, nor does an unpredictable one.
+// queueHead is the queued job of ours that the platform takes next; nil if there is none. A job
+// with a task under way does not count, nor does an unpredictable one.
 func (k *jobTracker) queueHead() *trackedJob {
 	var head *trackedJob
 	for _, t := range k.tracked {
@@ -131,8 +131,8 @@ func (k *jobTracker) countUnansweredStarts(queued map[string]string) (n int) {
 	return n
 }
 
-// preparedEncodings are the encodings that are configured and, as far as the job table knows,
-// not started, with their jobs.
+// preparedEncodings are the jobs, by encoding, of the encodings that are configured and, as far as
+// the job table knows, not started.
 func (k *jobTracker) preparedEncodings() map[string]job.ID {
 	prepared := map[string]job.ID{}
 	for id, t := range k.tracked {
@@ -155,7 +155,7 @@ func (k *jobTracker) nextEncodingName(j *job.Job) string {
 }
 
 // referenceEncoding is an encoding that was made from a template and is known to be at the
-// platform. A search that finds it by its name can be trusted.
+// platform. If the platform finds it by its name, its answers to searches by name can be trusted.
 type referenceEncoding struct{ name, encoding string }
 
 // findReference returns one of the tracked encodings of templates; false if there is none.
@@ -185,7 +185,8 @@ func (k *jobTracker) waitReasons() map[job.ID]job.Wait {
 	return all
 }
 
-// describe counts the tracked jobs by state, and says what there is to say of single ones.
+// describe adds to the account's status the tracked jobs' counts by state, and a note of each job
+// that needs one.
 func (k *jobTracker) describe(s *job.AccountStatus, now time.Time) {
 	for id, t := range k.tracked {
 		switch {

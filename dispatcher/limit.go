@@ -16,8 +16,8 @@ const (
 )
 
 // queueLimit learns how many queued encodings the platform accepts. The effective target starts
-// at the wanted one, shrinks to what was accepted when the platform says again and again that
-// its queue is full (error 8004), and grows back slowly.
+// at the wanted one. It shrinks to the number that was queued when the platform says again and
+// again that its queue is full (error 8004), and grows back slowly.
 type queueLimit struct {
 	wanted     int
 	effective  int
@@ -25,7 +25,7 @@ type queueLimit struct {
 	refusals   int       // in a row
 	refuseTime time.Time // of the latest of them
 	changeTime time.Time
-	grown      bool // since the last accepted start: a single refusal shrinks it again
+	grown      bool // effective has grown since the last accepted start: one refusal shrinks it again
 }
 
 // setTarget sets the wanted target.
@@ -55,7 +55,7 @@ func (l *queueLimit) noteRefused(queued int, began, now time.Time) {
 // noteAccepted records that a start was accepted.
 func (l *queueLimit) noteAccepted() { l.refusals, l.grown = 0, false }
 
-// grow raises the effective target by one for each interval since it shrank.
+// grow raises the effective target by one for each growInterval since it changed.
 func (l *queueLimit) grow(now time.Time) {
 	for l.effective < l.wanted && now.Sub(l.changeTime) >= growInterval {
 		l.effective++

@@ -8,20 +8,21 @@ import (
 	"github.com/stokerd/stoker/bitmovin"
 )
 
-// selects reports whether a query selects an encoding, apart from its search. An encoding without
-// a readable time may be new.
+// selects reports whether the status, name and creation time of a query select an encoding. An
+// encoding without a readable creation time counts as new.
 func selects(q bitmovin.EncodingQuery, e bitmovin.Encoding) bool {
 	return (q.Status == "" || e.Status == q.Status) && (q.Name == "" || e.Name == q.Name) &&
 		(q.CreatedAfter.IsZero() || newerThan(e, q.CreatedAfter))
 }
 
-// newerThan compares as the platform does: it is sent times in whole seconds.
+// newerThan compares in whole seconds, since the platform is sent whole seconds.
 func newerThan(e bitmovin.Encoding, t time.Time) bool {
 	return e.CreatedAt.IsZero() || !e.CreatedAt.Before(t.Truncate(time.Second))
 }
 
-// An encoding that a query does not select may have changed just now. A parameter counts as
-// ignored only if a list has that many of them, and if they are more than half of it.
+// unselectedToBlame is how many encodings that a query does not select a list must have before a
+// parameter counts as ignored; they must also be more than half of the list. A single one may
+// have changed just now.
 const unselectedToBlame = 3
 
 // filterCheck counts the encodings that a list contains although the query does not select them.

@@ -29,8 +29,8 @@ func (l *encodingList) owns(ctx context.Context, e bitmovin.Encoding) (bool, err
 }
 
 // eachOwnSince calls visit for each of our encodings that were created after a time, the newest
-// first, until visit has enough. It may call it twice for one. An encoding that is not among
-// them is absent: a search that finds nothing of ours, created at any time, is not believed, and
+// first, until visit has enough. An encoding may be visited twice. An encoding that is not visited
+// is absent: if a search finds nothing of ours, created at any time, it is not believed, and
 // everybody's encodings are listed instead.
 func (l *encodingList) eachOwnSince(ctx context.Context, after time.Time, visit func(bitmovin.Encoding) (enough bool, err error)) error {
 	q := bitmovin.EncodingQuery{CreatedAfter: after, SkipTotalCount: true, Overlap: listOverlap}
@@ -52,8 +52,8 @@ func (l *encodingList) eachOwnSince(ctx context.Context, after time.Time, visit 
 
 // eachCreated calls visit for each of our encodings that q selects and that were created after
 // q.CreatedAfter. It returns how many of ours it has seen, older ones included. It verifies
-// that the platform leaves out by time no more than it should: what comes next in the list
-// without that parameter must be older.
+// that the platform leaves out by time no more than it should: the encodings that follow in the
+// list without that parameter must be older.
 func (l *encodingList) eachCreated(ctx context.Context, q bitmovin.EncodingQuery, visit func(bitmovin.Encoding) (enough bool, err error)) (own int, err error) {
 	var missed []bitmovin.EncodingID
 	for range 2 {
@@ -65,7 +65,7 @@ func (l *encodingList) eachCreated(ctx context.Context, q bitmovin.EncodingQuery
 		}
 		if missed != nil {
 			if !slices.ContainsFunc(missed, func(id bitmovin.EncodingID) bool { return !pass.seen[id] }) {
-				return own, nil // they were just being created
+				return own, nil // the missed encodings were just being created
 			}
 			l.noteFault(ctx, job.ParameterMisses, nil, bitmovin.ParamCreatedAfter)
 			more, err := l.eachCreated(ctx, q, visit)
@@ -89,8 +89,8 @@ func (l *encodingList) eachCreated(ctx context.Context, q bitmovin.EncodingQuery
 	return own, nil
 }
 
-// pageBeyond lists the page that comes in the list after the encodings that were seen. If there
-// is no answer to an offset, it lists the first page.
+// pageBeyond lists the page that follows, in the list without q.CreatedAfter, the encodings that
+// were seen. If the platform refuses the offset or does not answer, it lists the first page.
 func (l *encodingList) pageBeyond(ctx context.Context, q bitmovin.EncodingQuery, seen map[bitmovin.EncodingID]bool) ([]bitmovin.Encoding, error) {
 	q.CreatedAfter, q.Offset = time.Time{}, len(seen)
 	page, err := l.listPage(ctx, q)
@@ -106,8 +106,8 @@ type createdPass struct {
 	list   *encodingList
 	after  time.Time
 	visit  func(bitmovin.Encoding) (enough bool, err error)
-	seen   map[bitmovin.EncodingID]bool // those that are new enough, whoever's they are
-	own    int                          // ours, of any age
+	seen   map[bitmovin.EncodingID]bool // everybody's encodings that are new enough
+	own    int                          // number of our encodings, of any age
 	enough bool
 }
 

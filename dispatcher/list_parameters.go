@@ -16,8 +16,8 @@ const (
 	// another one is tried; silencesToBlame is how often it must have no answer.
 	refusalsToBlame = 3
 	silencesToBlame = 5
-	// refusedRetry is how long a parameter that does not work is not used; unansweredRetry is the
-	// same for one that had no answer.
+	// refusedRetry is how long a parameter that does not work is not used; unansweredRetry is how
+	// long one is not used with which calls had no answer.
 	refusedRetry    = 24 * time.Hour
 	unansweredRetry = 10 * time.Minute
 )
@@ -100,7 +100,7 @@ func (l *encodingList) noteAccepted(ctx context.Context, used []string) {
 	for _, name := range mended {
 		l.log.Info("a query parameter of the platform's lists is used again", "parameter", name, "way", string(way))
 		if err := l.parameters.DeleteListParameter(context.WithoutCancel(ctx), l.account, name); err != nil {
-			l.log.Error("cannot forget about a query parameter", "parameter", name, "err", err)
+			l.log.Error("cannot record that a query parameter works again", "parameter", name, "err", err)
 		}
 	}
 }
@@ -120,7 +120,7 @@ func (l *encodingList) noteRefused(used []string, err error) (leaveOut bool) {
 	defer l.mu.Unlock()
 	for _, name := range used {
 		if _, known := l.faults[name]; known {
-			enough = 1 // it was only tried again
+			enough = 1 // the parameter did not work before, and was only tried again
 		}
 	}
 	key := strings.Join(used, " ")
@@ -149,7 +149,7 @@ func (l *encodingList) noteFault(ctx context.Context, fault job.ParameterFault, 
 				"parameter", name, "fault", string(fault), "way", string(way), "err", cause)
 		}
 		if err := l.parameters.SaveListParameter(context.WithoutCancel(ctx), l.account, p); err != nil {
-			l.log.Error("cannot remember a query parameter", "parameter", name, "err", err)
+			l.log.Error("cannot record that a query parameter does not work", "parameter", name, "err", err)
 		}
 	}
 }

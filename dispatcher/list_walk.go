@@ -20,13 +20,14 @@ const (
 var errIncomplete = errors.New("the list lacks encodings whose status is known")
 
 // listWalk is one complete pass over the list of all encodings of the account, whatever their
-// status and whosever they are: no filter can be misunderstood. A hundred thousand encodings
-// take a quarter of an hour. One walk serves all encodings that are missing when it begins.
+// status and whosever they are. It sends no filter that the platform could misunderstand. A
+// hundred thousand encodings take a quarter of an hour. One walk serves all encodings that are
+// missing when it begins.
 type listWalk struct {
 	began  time.Time         // zero: there was none
-	wanted map[string]bool   // ids and names that were looked for
-	ids    map[string]bool   // the ids among them that are listed
-	names  map[string]string // the names among them that are listed, with their ids
+	wanted map[string]bool   // ids and names of the encodings to look for
+	ids    map[string]bool   // the wanted ids that the list has
+	names  map[string]string // the ids of the listed encodings with wanted names, by name
 }
 
 // evidenceFor is what the walk proves about a job's encoding.
@@ -41,8 +42,9 @@ func (w *listWalk) evidenceFor(t *trackedJob, settle time.Duration) evidence {
 	return evidenceAbsent
 }
 
-// check returns an error if the walk did not pass encodings that are known to be there, and
-// that are not so new that the list may be behind: then it proves nothing about others.
+// check returns an error if the list lacks an encoding that is known to be at the platform and
+// was started at least the settle time before the walk. Then the walk proves nothing about other
+// encodings.
 func (w *listWalk) check(tracked map[job.ID]*trackedJob, settle time.Duration) error {
 	for _, t := range tracked {
 		id := t.job.EncodingID
@@ -58,7 +60,7 @@ func (w *listWalk) check(tracked map[job.ID]*trackedJob, settle time.Duration) e
 type listWalks struct {
 	last   listWalk
 	due    time.Time
-	cancel context.CancelCauseFunc // of the walk under way, which may take long
+	cancel context.CancelCauseFunc // ends the walk under way
 }
 
 // wanted reports whether the list has to be walked: an encoding has been missing for the settle

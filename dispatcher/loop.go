@@ -10,7 +10,8 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-// errStopped is why calls are cut off when a shutdown has waited for the grace period.
+// errStopped is the cause with which calls are cut off when a shutdown has waited for the grace
+// period, and walks at its beginning.
 var errStopped = errors.New("the dispatcher stopped")
 
 // readRetryPause is how long the loop waits when the job table cannot be read.
@@ -21,7 +22,7 @@ const readRetryPause = time.Second
 // tasks make the calls, side by side, and bring their results back to the loop.
 type accountLoop struct {
 	accountID    string
-	queueTarget  int  // configured; of an automatic target the largest
+	queueTarget  int  // as configured; the largest one if automatic
 	automatic    bool // the queue target follows the drain rate
 	store        Store
 	log          *slog.Logger
@@ -41,7 +42,7 @@ type accountLoop struct {
 	dailyStarts dailyStarts
 	jobs        *jobTracker
 	line        line
-	nextDueTime time.Time // when there may be more of them; zero: no such time is known
+	nextDueTime time.Time // when there may be more next jobs; zero: not known
 	orphans     map[string]*orphanDeletion
 
 	// What was learnt from the platform's answers.
@@ -57,7 +58,7 @@ type accountLoop struct {
 	retries        retryCounts
 	reconciliation reconciliation
 	walks          listWalks
-	listDue        time.Time // list what runs
+	listDue        time.Time // list the running encodings
 	definitionsDue time.Time
 	waitLog        waitLog
 }
@@ -72,7 +73,7 @@ func newAccountLoop(c Config, a Account) *accountLoop {
 	l := &accountLoop{
 		accountID: a.ID, queueTarget: a.QueueTarget, automatic: a.AutoTarget, store: c.Store, log: log, clock: c.Clock, pollInterval: c.PollInterval, grace: c.Grace, worker: w,
 		wakeup: newWakeup(), hints: newHintQueue(), tasks: newTaskRunner(),
-		publisher:   &statusPublisher{store: c.Store, client: a.Client},
+		publisher:   newStatusPublisher(c.Store, a.Client),
 		dailyStarts: dailyStarts{max: a.MaxStartsPerDay}, jobs: jobs, orphans: map[string]*orphanDeletion{},
 		polls:        &pollSchedule{jobs: jobs, settle: w.settle, pollInterval: c.PollInterval},
 		pendingHints: map[string]bool{}, breaker: newBreaker(), batchBackoffs: batchBackoffs{},

@@ -6,15 +6,15 @@ import (
 	"time"
 )
 
-// finishAccountTask passes the error of a task that is not for one job to the breaker and to the
-// retry counts, and returns when to begin the task again if it failed.
+// finishAccountTask passes the result of a task for the account as a whole to the breaker and to
+// the retry counts, and returns when to begin the task again if it failed.
 func (l *accountLoop) finishAccountTask(kind taskKind, err error, now time.Time) (again time.Time) {
 	l.noteCall(kind, "", err, now)
 	return l.retries.note(kind, err, now)
 }
 
-// noteCall tells the breaker how a call about an object ended. Without an object, the call was
-// about the account as a whole.
+// noteCall tells the breaker how a call about an object ended. An empty object stands for the
+// account as a whole.
 func (l *accountLoop) noteCall(kind taskKind, object string, err error, now time.Time) {
 	if l.breaker.noteCall(cmp.Or(object, kind.String()), err, now) {
 		l.logBreakerOpened(kind, err)
@@ -26,8 +26,8 @@ func (l *accountLoop) logBreakerOpened(kind taskKind, err error) {
 	l.log.Error("the platform cannot be used; jobs wait and lose no attempt", "task", kind.String(), "err", err)
 }
 
-// spawnPing makes the cheapest call there is, to tell an outage from single objects without an
-// answer.
+// spawnPing makes the platform's cheapest call while the breaker is closed, to tell an outage from
+// single objects without an answer.
 func (l *accountLoop) spawnPing(ctx context.Context) {
 	l.tasks.spawn(taskProbe, func() func() {
 		err := l.worker.ping(ctx)
@@ -39,7 +39,8 @@ func (l *accountLoop) spawnPing(ctx context.Context) {
 	})
 }
 
-// spawnProbe makes the cheapest call there is, to see whether an outage is over.
+// spawnProbe makes the platform's cheapest call while the breaker is open, to see whether an outage
+// is over.
 func (l *accountLoop) spawnProbe(ctx context.Context) {
 	l.breaker.beginProbe()
 	l.tasks.spawn(taskProbe, func() func() {
@@ -59,8 +60,8 @@ func (l *accountLoop) spawnProbe(ctx context.Context) {
 // not be fetched.
 const definitionsInterval = time.Hour
 
-// spawnDefinitions fetches the platform's definitions of errors. Nothing depends on them, so
-// that an error is not passed to the breaker.
+// spawnDefinitions fetches the platform's definitions of errors if they are due. No start depends
+// on them, so that the breaker does not learn of an error.
 func (l *accountLoop) spawnDefinitions(ctx context.Context, now time.Time) {
 	if !l.worker.loadsDefinitions || l.tasks.stopping || !l.breaker.closed() || l.tasks.underWay[taskDefinitions] > 0 || l.definitionsDue.After(now) {
 		return

@@ -70,8 +70,8 @@ func (l *accountLoop) updateBreaker(r taskResult) {
 	}
 }
 
-// updateJobFailures notes on the job itself whether the task has to be repeated, and what it
-// says of the encoding.
+// updateJobFailures records on the tracked job whether the task has to be repeated, and what its
+// result shows of the encoding.
 func (l *accountLoop) updateJobFailures(r taskResult) {
 	t, o := r.tracked, r.outcome
 	switch err := o.retryReason(); {
@@ -79,9 +79,9 @@ func (l *accountLoop) updateJobFailures(r taskResult) {
 		l.retries.total[r.kind]++
 		t.noteFailure(r.kind, err, r.now)
 		if t.lacksStatus() && t.failures == 1 && l.queue.makeInFlight(t, r.now).holdsPlace() {
-			l.queue.nextTime = r.now // the count tells whether it still holds a place
+			l.queue.nextTime = r.now // the count tells whether the encoding still holds a place
 		}
-		l.log.Warn("will be tried again", "task", r.kind.String(), "job", t.job.ID.String(), "err", err, "failures", t.failures)
+		l.log.Warn("a job's task failed and will be repeated", "task", r.kind.String(), "job", t.job.ID.String(), "err", err, "failures", t.failures)
 	default:
 		t.clearFailure(r.kind, o.job.Version > 0 && o.job.State != r.before.State)
 		if r.kind == taskConfirm {

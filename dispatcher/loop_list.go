@@ -8,13 +8,13 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-// listPageSpacing is the time to allow for each page, so that listing what runs takes less than
-// half of the list calls that all users of the API key share.
+// listPageSpacing is the time to allow for each page, so that listing the running encodings takes
+// less than half of the list calls that all users of the API key share.
 const listPageSpacing = 2500 * time.Millisecond
 
 // spawnList lists our running encodings: one call shows the progress of a hundred, and an
-// encoding that is missing from the list has ended. Where the platform cannot list by
-// status, each of them is polled instead.
+// encoding that is missing from the list has probably ended. Where the platform cannot list by
+// status, each running encoding is polled instead.
 func (l *accountLoop) spawnList(ctx context.Context) {
 	if !l.worker.encodings.usable(bitmovin.ParamStatus) {
 		l.listDue = l.polls.pollRunning(l.now())
@@ -26,13 +26,14 @@ func (l *accountLoop) spawnList(ctx context.Context) {
 	})
 }
 
-// applyList records the progress that a list shows, and polls what is missing from it.
+// applyList records the progress that a list shows, and polls the running encodings that the list
+// lacks.
 func (l *accountLoop) applyList(ctx context.Context, list runningList, err error) {
 	now := l.now()
 	again := l.finishAccountTask(taskList, err, now)
 	l.listDue = later(again, now.Add(max(l.pollInterval, time.Duration(1+list.length/pageSize)*listPageSpacing)))
 	if err != nil {
-		l.log.Warn("cannot list what runs", "err", err)
+		l.log.Warn("cannot list the running encodings", "err", err)
 		return
 	}
 	for id, t := range l.jobs.tracked {

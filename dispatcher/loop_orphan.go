@@ -7,14 +7,14 @@ import (
 	"github.com/stokerd/stoker/bitmovin"
 )
 
-// orphanDeletion is how the deletion of an encoding stands that belongs to no job.
+// orphanDeletion is the state of the deletion of an orphan.
 type orphanDeletion struct {
 	task      taskKind
 	notBefore time.Time
 	failures  int
 }
 
-// spawnDelete deletes an encoding that belongs to no job.
+// spawnDelete deletes an orphan.
 func (l *accountLoop) spawnDelete(ctx context.Context, id string) {
 	l.orphans[id].task = taskDelete
 	l.tasks.spawn(taskDelete, func() func() {
@@ -23,7 +23,7 @@ func (l *accountLoop) spawnDelete(ctx context.Context, id string) {
 	})
 }
 
-// applyDelete takes note of the end of a deletion.
+// applyDelete records how the deletion of an orphan ended.
 func (l *accountLoop) applyDelete(id string, err error) {
 	now := l.now()
 	// Nothing depends on the deletion, so that a 403 must not open the breaker: a key may have the
@@ -41,5 +41,5 @@ func (l *accountLoop) applyDelete(id string, err error) {
 	o.failures++
 	l.retries.total[taskDelete]++
 	o.notBefore = now.Add(growingPause(firstSkipPause, o.failures, maxDeletePause))
-	l.log.Warn("cannot delete an encoding", "encoding", id, "err", err)
+	l.log.Warn("cannot delete an orphan", "encoding", id, "err", err)
 }

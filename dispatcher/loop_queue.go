@@ -8,7 +8,7 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-// spawnCount lists what is queued at the platform, ours and everybody else's.
+// spawnCount lists the encodings that are queued at the platform, ours and other people's.
 func (l *accountLoop) spawnCount(ctx context.Context) {
 	l.tasks.spawn(taskCount, func() func() {
 		c, err := l.worker.countQueue(ctx)
@@ -33,12 +33,12 @@ func (l *accountLoop) applyCount(c queueListing, err error) {
 			t.leftQueue, t.unlistedCount = false, 0
 			continue
 		}
-		if t.cannotBePolled() { // it is polled at its own pace; the count only shows that it is not there
+		if t.cannotBePolled() { // polled at its own pace; the count only shows that it is not queued
 			t.leftQueue = c.excludes(t, l.worker.settle)
 			continue
 		}
 		if !c.partial && !t.hasUnknownStatus() && t.job.State == job.Queued && t.job.StartTime.Add(l.polls.setupTime(t)).Before(c.time) {
-			t.pollIfUnlisted(now) // it has left the queue
+			t.pollIfUnlisted(now) // the encoding has left the queue
 		}
 	}
 	l.queue = queueCount{
@@ -55,9 +55,10 @@ func (l *accountLoop) applyCount(c queueListing, err error) {
 }
 
 // checkCount compares a count with what polls show. An encoding contradicts the count if it has
-// been queued for long, was missing from the count before, and was still queued when it was
-// polled after that. If counts go on being contradicted, and contain none of ours, the
-// platform does not find what is queued, and its status parameter is not used any more.
+// been queued for long, was missing from the previous count, and was still queued when it was
+// polled after that. If refusalsToBlame counts in a row are contradicted, and contain none of our
+// encodings, the platform does not find what is queued, and its status parameter is not used any
+// more.
 func (l *accountLoop) checkCount(c queueListing) {
 	contradicted, found := false, false
 	for _, t := range l.jobs.tracked {

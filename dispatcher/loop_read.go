@@ -9,10 +9,11 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-// maxOrphansRead is how many encodings that are to be deleted the loop reads at once.
+// maxOrphansRead is how many orphans the loop reads at once.
 const maxOrphansRead = 100
 
-// load reads what an earlier process has left behind.
+// load reads what an earlier process has left in the job table, and picks up the steps that it
+// had begun.
 func (l *accountLoop) load(ctx context.Context) error {
 	now := l.now()
 	if err := l.readSettings(ctx); err != nil {
@@ -34,11 +35,12 @@ func (l *accountLoop) load(ctx context.Context) error {
 		var pickUp func(*job.Update) error
 		switch t.job.Step {
 		case job.StepCreate:
-			// The earlier process may have created an encoding or not. The sweep finds and deletes
-			// it; the job begins anew.
+			// The earlier process may have created an encoding. A sweep finds and deletes it; the
+			// job begins anew.
 			pickUp = func(u *job.Update) error { return u.CreateAbandoned("", now) }
 		case job.StepStart:
-			// Its call may have waited for its share of the calls, and have been sent just now.
+			// The start may have waited for the budget of the key, and have been sent just before
+			// that process ended: the settle time begins now.
 			pickUp = func(u *job.Update) error { return u.StartUnknown(now) }
 		default:
 			continue
@@ -54,7 +56,7 @@ func (l *accountLoop) load(ctx context.Context) error {
 	return nil
 }
 
-// read reads from the job table what is out of date.
+// read reads again from the job table whatever l.outdated names, and what has become due.
 func (l *accountLoop) read(ctx context.Context, now time.Time) error {
 	if l.outdated.settings {
 		if err := l.readSettings(ctx); err != nil {
@@ -83,7 +85,7 @@ func (l *accountLoop) read(ctx context.Context, now time.Time) error {
 	return nil
 }
 
-// readSettings reads what was changed of the account while the service ran.
+// readSettings reads the account settings, pause and queue target, and takes over the target.
 func (l *accountLoop) readSettings(ctx context.Context) error {
 	s, err := l.store.AccountSettings(ctx, l.accountID)
 	if err != nil {
@@ -177,7 +179,7 @@ func (l *accountLoop) readNextJobs(ctx context.Context, now time.Time) error {
 	return nil
 }
 
-// readOrphans reads the encodings that are to be deleted.
+// readOrphans reads the orphans.
 func (l *accountLoop) readOrphans(ctx context.Context, now time.Time) error {
 	orphans, err := l.store.Orphans(ctx, l.accountID, maxOrphansRead)
 	if err != nil {

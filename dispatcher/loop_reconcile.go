@@ -7,10 +7,11 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-// sweepRetryPause is the pause after a sweep that failed.
+// sweepRetryPause is the pause after a failed sweep.
 const sweepRetryPause = time.Minute
 
-// spawnReconcile compares the platform with the job table, once in the life of the process.
+// spawnReconcile compares the platform with the job table. A process does so once, and repeats it
+// until it has succeeded.
 func (l *accountLoop) spawnReconcile(ctx context.Context) {
 	r := &l.reconciliation
 	r.tries++
@@ -30,7 +31,7 @@ func (l *accountLoop) spawnSweep(ctx context.Context) {
 	})
 }
 
-// applySweep takes note of the end of a reconciliation or a sweep.
+// applySweep records how a reconciliation or a sweep ended.
 func (l *accountLoop) applySweep(kind taskKind, began time.Time, err error) {
 	now, r := l.now(), &l.reconciliation
 	again := l.finishAccountTask(kind, err, now)
@@ -46,7 +47,8 @@ func (l *accountLoop) applySweep(kind taskKind, began time.Time, err error) {
 	l.outdated.inFlight, l.outdated.nextJobs, l.outdated.orphans = true, true, true
 }
 
-// spawnConfirm asks whether a waiting job has been started without the job table knowing.
+// spawnConfirm asks the platform whether a waiting job has been started without the job table
+// knowing.
 func (l *accountLoop) spawnConfirm(ctx context.Context, id job.ID, now time.Time) {
 	reference, ok := l.jobs.findReference()
 	j, _ := l.line.find(id)

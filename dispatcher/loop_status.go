@@ -11,11 +11,12 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-// errNoStatus is the problem of a batch that has encodings without a status. They are polled at
-// their own pace; all other jobs go on.
+// errNoStatus is the problem of a batch that has encodings about which the platform gives no
+// answer. Such encodings are polled at their own pace; all other jobs go on.
 var errNoStatus = errors.New("the platform gives no answer about an encoding")
 
-// publishStatus publishes how the account stands. v is nil when nothing has been decided yet.
+// publishStatus publishes the account's status. v is the view of the latest decision, nil at the
+// beginning and at the end of the loop.
 func (l *accountLoop) publishStatus(v *view) {
 	now := l.now()
 	s := job.AccountStatus{
@@ -35,7 +36,7 @@ func (l *accountLoop) publishStatus(v *view) {
 		Settle:               l.worker.settle,
 		InLineCount:          l.line.count(),
 		NextDueTime:          l.nextDueTime,
-		Organisation:         l.accountBackoff.problem(),
+		Organisation:         l.accountBackoff.describeProblem(),
 		Waits:                l.jobs.waitReasons(),
 		Repeats:              l.retries.totals(),
 	}
@@ -92,8 +93,8 @@ func (l *accountLoop) describeProblems(s *job.AccountStatus, now time.Time) {
 	}
 }
 
-// describeListing says how encodings are listed, and how far the platform has been compared with
-// the job table.
+// describeListing says how encodings are listed, and whether the platform is still being compared
+// with the job table.
 func (l *accountLoop) describeListing(s *job.AccountStatus) {
 	s.Listing, s.OtherInstances = l.worker.encodings.status()
 	if !l.reconciliation.done {
@@ -106,6 +107,6 @@ func (l *accountLoop) describeListing(s *job.AccountStatus) {
 
 // logWaitReason logs why the account starts nothing when that has changed.
 func (l *accountLoop) logWaitReason(s job.AccountStatus, now time.Time) {
-	s.Budgets = l.publisher.budgets()
+	s.Budgets, _ = l.publisher.readBudgets()
 	l.waitLog.note(&s, now, l.log)
 }

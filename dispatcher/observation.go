@@ -52,8 +52,8 @@ func statusOf(s bitmovin.Status) (known job.Remote, unknown string) {
 	return "", cmp.Or(string(s), "(none)")
 }
 
-// estimateRemaining estimates from the progress how long an encoding still runs, because lists
-// have no estimate; 0 if that is too early.
+// estimateRemaining estimates from its progress how long a listed encoding still runs, because
+// lists have no estimate; 0 below 5 % progress.
 func estimateRemaining(o job.Observation, now time.Time) time.Duration {
 	if o.Progress < 5 || o.RunningAt.IsZero() {
 		return 0
@@ -62,7 +62,7 @@ func estimateRemaining(o job.Observation, now time.Time) time.Duration {
 	return now.Sub(o.RunningAt) * time.Duration(200-2*o.Progress-1) / time.Duration(2*o.Progress+1)
 }
 
-// newFailure makes a job's failure of a refused call.
+// newFailure describes a refused call as a failure of the job.
 func newFailure(kind job.FailureKind, err error, now time.Time) job.Failure {
 	f := job.Failure{Kind: kind, Text: err.Error(), Time: now}
 	if e, ok := errors.AsType[*bitmovin.APIError](err); ok {

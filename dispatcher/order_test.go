@@ -14,7 +14,7 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-// Other people's encodings count, and ours never push the queue over the target.
+// Other people's queued encodings count: ours never push the queue over the target.
 func TestForeignEncodings(t *testing.T) {
 	sim := &simulator.Simulator{Seed: 1, Encoders: 1, Duration: time.Minute, QueueLimit: -1}
 	inWorld(t, sim, func(w *world) {
@@ -30,7 +30,7 @@ func TestForeignEncodings(t *testing.T) {
 			w.startForeign(other)
 		}
 		b := w.submit(3, nil)
-		time.Sleep(2 * time.Minute) // 6 foreign ones, 1 a minute: at least 3 are queued still
+		time.Sleep(2 * time.Minute) // of 6 foreign ones 1 ends a minute: at least 3 are still queued
 		for _, j := range w.jobs(b.ID) {
 			if j.State != job.Waiting {
 				w.t.Errorf("job %s is %s while other people fill the queue", j.ID, j.State)
@@ -69,8 +69,8 @@ func (w *world) startForeign(c *bitmovin.Client) {
 	must(c.StartEncoding(w.ctx, e.ID, nil, nil))
 }
 
-// A change of priority reaches what is already queued at the platform, also when the
-// service was restarted in between.
+// A change of a batch's priority is sent to the platform for encodings that are queued already,
+// also if the process is restarted in between.
 func TestReprioritize(t *testing.T) {
 	sim := &simulator.Simulator{Seed: 1, Encoders: 1, Duration: 10 * time.Minute}
 	inWorld(t, sim, func(w *world) {
@@ -99,9 +99,9 @@ func TestReprioritize(t *testing.T) {
 	})
 }
 
-// A key that may not move encodings, nor delete them, can encode all the same: what is
-// forbidden is left alone, and stops nothing else.
-func TestForbiddenNiceties(t *testing.T) {
+// An API key that may neither reprioritize nor delete encodings can encode all the same: the
+// forbidden calls do not open the breaker.
+func TestForbiddenReprioritizeAndDelete(t *testing.T) {
 	const move, remove = "POST /encoding/encodings/{id}/reprioritize", "DELETE /encoding/encodings/{id}"
 	sim := &simulator.Simulator{Seed: 1, Encoders: 1, Duration: 10 * time.Minute}
 	sim.Fault = func(c simulator.Call) simulator.Fault {
@@ -171,7 +171,7 @@ func TestOrder(t *testing.T) {
 			w.t.Fatalf("started in the order %s, want both u first, then the rest", got)
 		}
 		for n := range got {
-			// What has ended, and what has not, is seen a moment late.
+			// The end of an encoding is seen late.
 			if ahead := strings.Count(got[:n], "a") - strings.Count(got[:n], "b"); ahead < -2 || ahead > 2 {
 				w.t.Errorf("started in the order %s: after %d starts one batch is %d ahead", got, n, ahead)
 			}
@@ -179,7 +179,7 @@ func TestOrder(t *testing.T) {
 	})
 }
 
-// The automatic target follows the drain: small for few encoders, larger for many.
+// The automatic queue target follows the drain rate: small for few encoders, larger for many.
 func TestAutomaticTarget(t *testing.T) {
 	for _, tt := range []struct{ encoders, low, high int }{{2, 3, 4}, {60, 5, 40}} {
 		if testing.Short() && tt.encoders > 10 {

@@ -13,13 +13,13 @@ import (
 )
 
 // otherInstanceMemory is how long another instance is shown after it was last seen, and how long
-// after the creation of an encoding its instance counts as being at work.
+// after the creation of one of its encodings it counts as being at work.
 const otherInstanceMemory = time.Hour
 
-// noteOtherInstance records an encoding that another Stoker, one with a job table of its own, has
-// at the platform right now. Each of the two counts the other's encodings as other people's,
-// which works; but the operator may have meant to run only one. Encodings that ended long ago
-// were left by a job table that was used before.
+// noteOtherInstance records the other Stoker, one with a job table of its own, to which a queued,
+// running or new encoding belongs. Each of the two counts the other's encodings as other
+// people's, which works; but the operator may have meant to run only one. An encoding that ended
+// long ago may be left from a job table that was used before, and does not count.
 func (l *encodingList) noteOtherInstance(e bitmovin.Encoding) {
 	now := l.clock.Now()
 	switch {

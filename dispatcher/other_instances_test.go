@@ -30,34 +30,35 @@ func (w *world) awaitStatus(limit time.Duration, what string, ok func(job.Accoun
 	}
 }
 
-// Another Stoker with the same key is told of as long as it is at work, and an hour longer.
+// The account's status shows another Stoker with the same API key as long as it is at work, and an
+// hour longer.
 func TestOtherInstance(t *testing.T) {
 	sim := &simulator.Simulator{Seed: 1, Encoders: 1, Duration: 3 * time.Hour}
 	inWorld(t, sim, func(w *world) {
-		w.foreigners(2, "stoker", "stoker-abandoned")
-		time.Sleep(2 * time.Hour) // they have never been started
+		w.createForeign(2, "stoker", "stoker-abandoned")
+		time.Sleep(2 * time.Hour) // old encodings that were never started do not count
 		second := *w
 		second.path, second.governor = w.path+".second", bitmovin.NewGovernor(nil)
 		second.open()
 		defer second.close()
 		second.run()
 		b := second.submit(2, nil)
-		second.await(b.ID, time.Minute, "it at work", func(b job.Batch) bool { return b.Counts.Running == 1 && b.Counts.Queued == 1 })
+		second.await(b.ID, time.Minute, "its jobs under way", func(b job.Batch) bool { return b.Counts.Running == 1 && b.Counts.Queued == 1 })
 		second.halt()
 		w.run()
 		seen := func(s job.AccountStatus) bool { return len(s.OtherInstances) > 0 }
 		s := w.awaitStatus(time.Minute, "another instance", seen)
 		if got := s.OtherInstances[0].ID; len(s.OtherInstances) != 1 || got != second.store.InstanceID() {
-			w.t.Errorf("it has seen %+v", s.OtherInstances)
+			w.t.Errorf("the account has seen %+v", s.OtherInstances)
 		}
 		time.Sleep(5 * time.Hour) // one runs, then the other one
 		w.awaitStatus(time.Second, "another instance still", seen)
 		time.Sleep(3 * time.Hour)
-		w.awaitStatus(time.Second, "nobody else any more", func(s job.AccountStatus) bool { return !seen(s) })
+		w.awaitStatus(time.Second, "no other instance", func(s job.AccountStatus) bool { return !seen(s) })
 	})
 }
 
-// Two accounts of one process with one key are not two Stokers.
+// Two accounts of one process with one API key do not count each other as another Stoker.
 func TestOtherAccountIsNoOtherInstance(t *testing.T) {
 	sim := &simulator.Simulator{Seed: 1, Encoders: 3, Duration: time.Minute}
 	inWorld(t, sim, func(w *world) {
@@ -73,8 +74,8 @@ func TestOtherAccountIsNoOtherInstance(t *testing.T) {
 	})
 }
 
-// What does not work is found out once, is told, is remembered by the next process, and is
-// tried again a day later.
+// A query parameter that the platform refuses is found once, shown in the account's status,
+// remembered by the next process, and tried again a day later.
 func TestListParametersAreRemembered(t *testing.T) {
 	var searches atomic.Int64
 	var mended atomic.Bool
@@ -104,7 +105,7 @@ func TestListParametersAreRemembered(t *testing.T) {
 		}
 		w.reopen(w.path)
 		w.run()
-		w.awaitStatus(time.Minute, "the comparison done", func(s job.AccountStatus) bool { return s.Listing.ComparingSince.IsZero() })
+		w.awaitStatus(time.Minute, "the end of reconciling", func(s job.AccountStatus) bool { return s.Listing.ComparingSince.IsZero() })
 		if n := searches.Load(); n != refusalsToBlame {
 			w.t.Errorf("%d searches after a restart, want %d", n, refusalsToBlame)
 		}
@@ -115,12 +116,12 @@ func TestListParametersAreRemembered(t *testing.T) {
 		mended.Store(true)
 		w.awaitStatus(25*time.Hour, "that search is used again", func(s job.AccountStatus) bool { return s.Listing.Way == job.ListBySearch })
 		if known, err := w.store.ListParameters(w.ctx, "default"); err != nil || len(known) != 0 {
-			w.t.Errorf("it remembers %+v, %v", known, err)
+			w.t.Errorf("the job table remembers %+v, %v", known, err)
 		}
 	})
 }
 
-// While the comparison fails, the account says why, and not that it works.
+// While reconciling fails, the account's status shows why, and blames no query parameter.
 func TestComparisonThatFails(t *testing.T) {
 	sim := &simulator.Simulator{Seed: 1, Encoders: 3, Duration: time.Minute}
 	inWorld(t, sim, func(w *world) {
@@ -142,10 +143,10 @@ func TestComparisonThatFails(t *testing.T) {
 		}
 		time.Sleep(10 * time.Minute)
 		if s, _ := w.store.AccountStatus("default"); len(s.Listing.FaultyParameters) > 0 {
-			w.t.Errorf("it blames %+v, though nothing is answered without them", s.Listing.FaultyParameters)
+			w.t.Errorf("%+v count as faulty, though no call is answered without them either", s.Listing.FaultyParameters)
 		}
 		mended.Store(true)
-		w.awaitStatus(time.Minute, "the comparison done", func(s job.AccountStatus) bool {
+		w.awaitStatus(time.Minute, "the end of reconciling", func(s job.AccountStatus) bool {
 			return s.Listing.ComparingSince.IsZero() && s.Listing.ComparingProblem == ""
 		})
 		w.awaitEnd(b.ID, time.Hour)
@@ -153,8 +154,8 @@ func TestComparisonThatFails(t *testing.T) {
 	})
 }
 
-// The platform lists nothing as queued although something is: other people's encodings count
-// all the same, once that has been noticed.
+// The platform's lists by status lack the queued encodings. Once counts have been contradicted
+// by polls, other people's encodings count all the same.
 func TestCountThatFindsNothing(t *testing.T) {
 	sim := &simulator.Simulator{Seed: 1, Encoders: 1, Duration: 2 * time.Minute}
 	inWorld(t, sim, func(w *world) {
@@ -163,8 +164,8 @@ func TestCountThatFindsNothing(t *testing.T) {
 		w.submit(40, nil)
 		s := w.awaitStatus(time.Hour, "that status misses encodings", func(s job.AccountStatus) bool { return len(s.Listing.FaultyParameters) > 0 })
 		if p := s.Listing.FaultyParameters[0]; p.Name != bitmovin.ParamStatus || p.Fault != job.ParameterMisses {
-			w.t.Errorf("it blames %+v", s.Listing.FaultyParameters)
+			w.t.Errorf("faulty parameters %+v", s.Listing.FaultyParameters)
 		}
-		w.awaitStatus(2*time.Minute, "what is queued", func(s job.AccountStatus) bool { return s.PlatformQueuedCount >= 2 })
+		w.awaitStatus(2*time.Minute, "two queued encodings", func(s job.AccountStatus) bool { return s.PlatformQueuedCount >= 2 })
 	})
 }

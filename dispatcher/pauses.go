@@ -2,8 +2,8 @@ package dispatcher
 
 import "time"
 
-// Nothing that fails is repeated without a pause, however often and for whatever reason it
-// fails. The pauses double up to a bound:
+// Every failed call and task is repeated only after a pause, whatever the reason. The pauses
+// double up to a bound:
 //
 //	what fails                                    pause          then
 //	a call for one job, without an answer         0.5 to 30 s    goes on; the breaker opens in an outage
@@ -20,7 +20,7 @@ import "time"
 const (
 	firstJobPause  = 500 * time.Millisecond // short: most calls without an answer work the next time
 	maxJobPause    = 30 * time.Second       // a job goes on soon after the platform does
-	maxSharedPause = 5 * time.Minute        // each try creates and deletes something
+	maxSharedPause = 5 * time.Minute        // each try creates and deletes an encoding
 	maxDeletePause = time.Hour              // nothing is urgent about an orphan
 	firstTaskPause = time.Second
 	maxTaskPause   = time.Minute // the account starts nothing meanwhile

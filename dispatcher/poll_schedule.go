@@ -12,19 +12,20 @@ import (
 //   - A running encoding is polled when it is expected to end.
 //   - When it has ended, an encoder has become free and has taken the head of the
 //     queue: the head is polled.
-//   - Encoders are starving when they take what is queued as soon as it is there. Then all
-//     that is queued is polled when one encoding has been taken, and a job that becomes the
-//     head is polled soon after its start.
+//   - Encoders are starving when they take an encoding as soon as it is queued. Then all queued
+//     encodings are polled when an encoder has taken one, and a job that becomes the head is
+//     polled soon after its start.
 //   - In case no other sign shows that the head was taken, it is polled a third as often as
 //     encodings usually end.
 //
-// What happens in between (progress, early failures) is seen by listing; see loop_list.go.
+// Lists show progress and early failures in between; see loop_list.go.
 const (
 	// changePoll is when to poll again an encoding that is expected to change at once.
 	changePoll = time.Second
-	// starvingWait is the longest time in the queue after which encoders count as starving.
+	// starvingWait is how long an encoding must have been queued when an encoder takes it; if the
+	// time was shorter, encoders are starving.
 	starvingWait = time.Second
-	// starvingPoll is when to poll a queued encoding while they are.
+	// starvingPoll is when to poll a queued encoding while encoders are starving.
 	starvingPoll = 250 * time.Millisecond
 	// maxHeadPoll bounds how rarely the head of the queue is polled.
 	maxHeadPoll = 5 * time.Minute
@@ -32,16 +33,16 @@ const (
 	// taken.
 	queuedPoll = 15 * time.Minute
 	// maxRunningPoll is the latest poll of a running encoding: estimates can be wrong. The list
-	// of what runs shows earlier ends.
+	// of running encodings shows earlier ends.
 	maxRunningPoll = time.Hour
-	// minRunningPoll is the earliest one.
+	// minRunningPoll is the earliest poll of a running encoding.
 	minRunningPoll = changePoll / 4
 	// firstOverduePoll is when to poll again an encoding that should have ended. The pause
 	// doubles with each poll after the first overduePollsAtOnce, up to maxJobPause.
 	firstOverduePoll   = changePoll / 2
 	overduePollsAtOnce = 10
-	// pollSpacing is the time to allow for each poll, so that polling all that runs takes less
-	// than half of the calls.
+	// pollSpacing is the time to allow for each poll, so that polling all running encodings takes
+	// less than half of the calls.
 	pollSpacing = 25 * time.Millisecond
 )
 
@@ -80,9 +81,9 @@ func (s *pollSchedule) scheduleNextPoll(r taskResult) {
 	}
 }
 
-// nextLookup is when to look again for the encoding of a template whose start was not
-// answered: soon, since most often it is there, and then when its absence proves something.
-// Each look takes a call of a class that allows few.
+// nextLookup is when to look again for the encoding of a template's start that was not answered.
+// The first look is soon, since most often the encoding is there; the second one at the end of the
+// settle time, when its absence proves something. Each look takes one of the few list calls.
 func (s *pollSchedule) nextLookup(kind taskKind, t *trackedJob, now time.Time) time.Time {
 	next, settleEnd := now.Add(changePoll), t.job.StepTime.Add(s.settle)
 	switch {
@@ -91,11 +92,11 @@ func (s *pollSchedule) nextLookup(kind taskKind, t *trackedJob, now time.Time) t
 	case settleEnd.After(next):
 		return settleEnd
 	}
-	return now.Add(s.pollInterval) // the list of what was created since is being read
+	return now.Add(s.pollInterval) // another task is reading the list of encodings created since
 }
 
 // untilRunningPoll is how long to wait until a running encoding is expected to end: by the
-// platform's estimate eta, else by how long others ran.
+// platform's estimate, or by how long others ran if estimate is 0.
 func (s *pollSchedule) untilRunningPoll(t *trackedJob, estimate time.Duration, now time.Time) time.Duration {
 	eta := estimate
 	if s.drain.runtime == 0 && eta > 0 && !t.job.RunningTime.IsZero() {
@@ -116,8 +117,8 @@ func (s *pollSchedule) untilRunningPoll(t *trackedJob, estimate time.Duration, n
 	return min(max(eta+eta/50, minRunningPoll), maxRunningPoll)
 }
 
-// noteProgress learns from what happened to one job, and makes others be polled that have
-// probably changed as well.
+// noteProgress learns from a task's result how the queue drains, and makes other queued jobs be
+// polled that have probably changed as well.
 func (s *pollSchedule) noteProgress(r taskResult) {
 	j, before, now := &r.tracked.job, r.before.State, r.now
 	if before == job.Running && j.State != job.Running {
@@ -199,7 +200,7 @@ func (s *pollSchedule) pollHinted(hinted map[string]bool, now time.Time) (kept m
 	return kept
 }
 
-// pollRunning polls all that runs. It returns when to do so again.
+// pollRunning makes all running encodings be polled at once. It returns when to do so again.
 func (s *pollSchedule) pollRunning(now time.Time) (again time.Time) {
 	running := 0
 	for _, t := range s.jobs.tracked {

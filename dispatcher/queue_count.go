@@ -16,21 +16,21 @@ const (
 // queueCount is the platform's queue as last counted.
 type queueCount struct {
 	total    int // QUEUED encodings, everybody's
-	foreign  int // those of them that are not ours
+	foreign  int // other people's among them
 	time     time.Time
 	nextTime time.Time // no count before
 	// contradictions is how many counts in a row lacked encodings that polls showed as queued.
 	contradictions int
 }
 
-// isFresh reports whether the queue has been counted recently enough to start anything. A
-// count may have waited for its share of the calls, however short the poll interval is.
+// isFresh reports whether the queue has been counted recently enough to start anything. However
+// short the poll interval is, a count may be 18 s old, since it may have waited for its budget.
 func (q *queueCount) isFresh(now time.Time, pollInterval time.Duration) bool {
 	return !q.time.IsZero() && now.Sub(q.time) <= 3*max(pollInterval, 2*minCountInterval)
 }
 
-// mayContain reports whether the platform counts an encoding with an unknown status as queued. It
-// may as long as nothing has been counted since the encoding first showed that status.
+// mayContain reports whether the platform may count an encoding with an unknown status as queued:
+// the last count has it, or there was no count since the encoding first showed that status.
 func (q *queueCount) mayContain(t *trackedJob) bool {
 	return t.inLastCount || !q.time.After(t.job.PlatformStatusTime)
 }

@@ -19,7 +19,7 @@ type queueListing struct {
 	pages  int
 	// complete says that the whole queue was listed: a missing encoding is not queued.
 	complete bool
-	// partial says that the list was not one of queued encodings only, or was not read to its
+	// partial says that the list had encodings that are not queued, or could not be read to its
 	// end.
 	partial bool
 }

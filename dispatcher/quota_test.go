@@ -11,9 +11,8 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-// A used-up quota is the account's trouble, on whichever call and with whichever HTTP status
-// it arrives: the breaker opens and says why, no job loses an attempt, and what refuses
-// is not asked again and again.
+// A refusal for a used-up quota opens the breaker, with the platform's reason, on whichever call
+// and with whichever HTTP status it comes. No job loses an attempt, and few calls are made.
 func TestQuotaCostsNoAttempt(t *testing.T) {
 	statuses := []int{http.StatusForbidden, http.StatusTooManyRequests, http.StatusBadRequest, http.StatusNotFound, http.StatusUnauthorized}
 	routes := []struct {
@@ -68,7 +67,7 @@ func quotaScenario(t *testing.T, route string, templated bool, fault simulator.F
 			time.Sleep(100 * time.Millisecond)
 		}
 		if !strings.Contains(reason, fmt.Sprintf("code %d", fault.Code)) {
-			w.t.Errorf("the breaker said %q, want that it names code %d", reason, fault.Code)
+			w.t.Errorf("the breaker's reason is %q, want code %d in it", reason, fault.Code)
 		}
 		if n := w.calls(route); n > 400 {
 			w.t.Errorf("%d calls in an hour of refusals", n)

@@ -9,8 +9,8 @@ import (
 // sweepInterval is the time between two sweeps of an account.
 const sweepInterval = 10 * time.Minute
 
-// slowSweepFactor is how many times as long as a sweep took the pause after it is at least: where
-// lists are long, sweeps are rare.
+// slowSweepFactor times as long as a sweep took is the shortest pause after it: where lists are
+// long, sweeps are rare.
 const slowSweepFactor = 10
 
 // Before a new process has compared the platform with the job table, a waiting job may have been
@@ -31,23 +31,23 @@ const slowSweepFactor = 10
 
 // reconciliation is how far the platform has been compared with the job table.
 type reconciliation struct {
-	done  bool      // by this process
-	tries int       // how often it was tried
+	done  bool      // this process has compared platform and job table
+	tries int       // how often the comparison was begun
 	err   error     // of the latest try
-	due   time.Time // the next try or, once it is done, the next sweep
+	due   time.Time // of the next try or, once done, of the next sweep
 	// sweepFrom is the creation time before which earlier sweeps have seen everything.
 	sweepFrom time.Time
 	loadTime  time.Time // when this process began
 	// clockTurnedBack says that the job table may have changes from after loadTime.
 	clockTurnedBack bool
-	// confirmations are answers about waiting jobs, until it is done.
+	// confirmations are the answers about waiting jobs, until the comparison is done.
 	confirmations map[job.ID]confirmation
 }
 
 // confirmation is an answer to the question whether a job has been started.
 type confirmation struct {
 	name       string // of the encoding that was asked for
-	notStarted bool   // it certainly has not been; otherwise it may have been
+	notStarted bool   // the job certainly has not been started; otherwise it may have been
 }
 
 // isNew reports whether a batch was submitted since the process began.

@@ -33,8 +33,8 @@ func TestRestart(t *testing.T) {
 	})
 }
 
-// The job table as it was five minutes ago: what went on since is found at the platform
-// and adopted, not paid again.
+// The job table is a backup of five minutes ago. The encodings that were started since are found
+// at the platform and adopted, not paid for again.
 func TestRestoredBackup(t *testing.T) {
 	sim := &simulator.Simulator{Seed: 1, Encoders: 3, Duration: time.Minute, TakeAnyStart: true}
 	inWorld(t, sim, func(w *world) {
@@ -57,9 +57,8 @@ func TestRestoredBackup(t *testing.T) {
 	})
 }
 
-// The job table as it was long ago. While the account is being compared with the platform,
-// looks at what runs and a new submission change the table; and the process dies, again
-// and again, before it is done.
+// The job table is an old backup. While the account is being reconciled, polls and new batches
+// change the table, and the process is killed again and again before it has finished.
 func TestRestoredOldBackup(t *testing.T) {
 	for name, lives := range map[string]int{"at once": 0, "with deaths": 25} {
 		t.Run(name, func(t *testing.T) {
@@ -102,8 +101,8 @@ func TestRestoredOldBackup(t *testing.T) {
 	}
 }
 
-// Since the backup jobs have failed in one region and gone on in another, with a new
-// encoding. The old one is seen to have failed before the new one is adopted.
+// Since the backup, jobs have failed in one region and gone on in another with a new encoding. The
+// failure of the old encoding is recorded before the new one is adopted.
 func TestRestoredBackupMovedOn(t *testing.T) {
 	for _, age := range []time.Duration{5 * time.Second, 40 * time.Second, 90 * time.Second} {
 		t.Run(age.String(), func(t *testing.T) {
@@ -134,7 +133,7 @@ func TestRestoredBackupMovedOn(t *testing.T) {
 	}
 }
 
-// Two accounts with one key see each other's encodings, and leave them alone.
+// Two accounts with one API key list each other's encodings, and neither adopt nor delete them.
 func TestAccountsWithOneKey(t *testing.T) {
 	sim := &simulator.Simulator{Seed: 1, Encoders: 3, Duration: time.Minute}
 	inWorld(t, sim, func(w *world) {
@@ -145,7 +144,7 @@ func TestAccountsWithOneKey(t *testing.T) {
 		if err := w.pause("other", "lunch"); err != nil {
 			w.t.Fatal(err)
 		}
-		time.Sleep(time.Hour) // what is prepared waits
+		time.Sleep(time.Hour) // prepared encodings wait
 		if err := w.resume("other"); err != nil {
 			w.t.Fatal(err)
 		}
@@ -159,14 +158,14 @@ func TestAccountsWithOneKey(t *testing.T) {
 	})
 }
 
-// A process begins, and the platform breaks on one of the encodings that its predecessor
-// has prepared. The others go on; that one is not started before it has been seen, since
-// a backup does not know that it was.
+// The platform gives a new process no answer about one of the encodings that the earlier process
+// has prepared. The other jobs go on. That one is not started before its status is known: the
+// job table may be a backup, and the encoding may have been started since.
 func TestUnseenPreparedEncoding(t *testing.T) {
 	for n, tt := range []struct {
 		name     string
-		restored bool // the job table is an older one
-		unknown  bool // which does not know the encoding
+		restored bool // the job table is a restored backup
+		unknown  bool // the backup does not know the encoding
 		status   int
 	}{
 		{"restart", false, false, http.StatusInternalServerError},
@@ -213,7 +212,7 @@ func TestUnseenPreparedEncoding(t *testing.T) {
 				w.run()
 				b = w.await(b.ID, time.Hour, "all but one done", func(b job.Batch) bool { return b.Counts.Succeeded == 29 })
 				if b.Counts.Starting != 1 {
-					w.t.Errorf("%+v, want the one that is not seen to be starting", b.Counts)
+					w.t.Errorf("%+v, want the job without an answer to be STARTING", b.Counts)
 				}
 				broken.Store("")
 				b = w.awaitEnd(b.ID, time.Hour)

@@ -12,14 +12,14 @@ const failuresToReport = 3
 type retryCounts struct {
 	total [taskKinds]int64 // since the process started
 
-	// Of the tasks that are not for one job:
+	// Of tasks for the account as a whole:
 	consecutive [taskKinds]int
 	lastErr     [taskKinds]error
 	lastTime    [taskKinds]time.Time
 }
 
-// note records how a task ended that is not for one job, and returns when to begin it again if it
-// failed.
+// note records how a task for the account as a whole ended, and returns when to begin it again if
+// it failed.
 func (r *retryCounts) note(kind taskKind, err error, now time.Time) (again time.Time) {
 	if err == nil {
 		r.consecutive[kind], r.lastErr[kind] = 0, nil
@@ -31,9 +31,9 @@ func (r *retryCounts) note(kind taskKind, err error, now time.Time) (again time.
 	return now.Add(growingPause(firstTaskPause, r.consecutive[kind], maxTaskPause))
 }
 
-// accountTasks describes the tasks that are not for one job or encoding.
+// accountTasks describes, for the status, the tasks for the account as a whole.
 var accountTasks = map[taskKind]string{
-	taskCount: "count the platform's queue", taskList: "list what runs",
+	taskCount: "count the platform's queue", taskList: "list the running encodings",
 	taskReconcile: "compare the platform with the job table", taskSweep: "look for encodings that belong to no job",
 	taskWalk: "list all encodings",
 }

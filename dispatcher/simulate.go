@@ -7,14 +7,14 @@ import (
 	"github.com/stokerd/stoker/internal/clock"
 )
 
-// Simulate does in simulated time what [Dispatcher.Run] does, for one account, and returns when
-// all of its jobs have ended or ctx does. Everything must live by the same clock:
+// Simulate does in simulated time what [Dispatcher.Run] does, for one account. It returns when
+// all of the account's jobs have ended, or when ctx ends. One clock must tell the time to
 // Config.Clock, the client's governor, and the platform, which must be a simulator that is
 // called in the caller's goroutine. The calls under way when ctx ends are left to
 // [clock.Simulation.Close].
 //
-// The loop, its decisions and its calls are those of Run. There are no wakeups from
-// outside: the jobs have to be there before.
+// The loop, its decisions and its calls are those of Run. No wakeup comes from outside: all jobs
+// must be in the job table before.
 func (d *Dispatcher) Simulate(ctx context.Context, sim *clock.Simulation) error {
 	if len(d.loops) != 1 {
 		return fmt.Errorf("simulate %d accounts: want one", len(d.loops))
@@ -57,8 +57,9 @@ func (l *accountLoop) simulate(ctx context.Context, sim *clock.Simulation) error
 // ensureSharedTries is how often to try to create the resources that jobs share.
 const ensureSharedTries = 100
 
-// ensureShared creates the resources that the jobs of a batch share before any of them is
-// configured: jobs would wait for each other's request by other means than the clock.
+// ensureShared creates the resources that the jobs of a batch share before any job is configured:
+// later, jobs would wait for each other's request, and the simulated clock does not see such
+// waits.
 func (l *accountLoop) ensureShared(ctx context.Context, sim *clock.Simulation) (err error) {
 	if err := l.read(ctx, l.now()); err != nil {
 		return err
@@ -86,7 +87,8 @@ func (l *accountLoop) ensureShared(ctx context.Context, sim *clock.Simulation) (
 	return nil
 }
 
-// isIdle reports whether there is nothing left to do, and nothing to come.
+// isIdle reports whether the account has been reconciled, no job is tracked, due or backed off,
+// and nothing has to be read again.
 func (l *accountLoop) isIdle() bool {
 	return l.reconciliation.done && len(l.jobs.tracked) == 0 && l.line.count() == 0 && l.nextDueTime.IsZero() && l.outdated == outdated{}
 }

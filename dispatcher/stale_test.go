@@ -16,8 +16,8 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-// A list that took its time shows a run that has failed since. The job has been started
-// again and is not taken to run.
+// The answer to a slow list call shows a run that has failed since. The job has been started again
+// meanwhile, and does not become RUNNING by that list.
 func TestListOfAnEarlierRun(t *testing.T) {
 	sim := &simulator.Simulator{Seed: 1, Encoders: 1, Duration: 8 * time.Second}
 	sim.EncodingDuration = func(e simulator.Encoding) time.Duration {
@@ -38,7 +38,7 @@ func TestListOfAnEarlierRun(t *testing.T) {
 		w.run()
 		b := w.submit(1, func(b *job.Batch) { b.Retry.InitialBackoff = time.Second })
 		w.await(b.ID, time.Minute, "one running", func(b job.Batch) bool { return b.Counts.Running == 1 })
-		w.submit(2, func(b *job.Batch) { b.Priority = 90 }) // takes the encoder, and the first job waits for it
+		w.submit(2, func(b *job.Batch) { b.Priority = 90 }) // takes the encoder: the first job stays queued
 		time.Sleep(time.Minute)
 		j := w.jobs(b.ID)[0]
 		if e, _ := w.sim.FindEncoding(j.EncodingID); len(e.Starts) != 2 || e.Status != simulator.Queued {
@@ -50,15 +50,15 @@ func TestListOfAnEarlierRun(t *testing.T) {
 	})
 }
 
-// forgetful answers one write with an error although it has made it, as a disk may that
-// fails while the log is flushed.
-type forgetful struct {
+// unacknowledged is a job table that returns an error from one write that it has made, as on a disk
+// that fails while the log is flushed.
+type unacknowledged struct {
 	Store
-	state job.State // the write that brings a job there
-	done  atomic.Bool
+	state job.State   // the error is that of the first write that brings a job into this state
+	done  atomic.Bool // that write has been made
 }
 
-func (s *forgetful) UpdateJob(ctx context.Context, id job.ID, now time.Time, f func(*job.Update) error) (job.Job, error) {
+func (s *unacknowledged) UpdateJob(ctx context.Context, id job.ID, now time.Time, f func(*job.Update) error) (job.Job, error) {
 	j, err := s.Store.UpdateJob(ctx, id, now, f)
 	if err == nil && j.State == s.state && !s.done.Swap(true) {
 		return job.Job{}, job.ErrUnavailable
@@ -66,7 +66,7 @@ func (s *forgetful) UpdateJob(ctx context.Context, id job.ID, now time.Time, f f
 	return j, err
 }
 
-// What the job table wrote without acknowledging it is found there, soon.
+// A change that the job table has written, but returned an error for, is read from it again soon.
 func TestUnacknowledgedWrites(t *testing.T) {
 	for _, state := range []job.State{job.Starting, job.Queued, job.Running, job.Waiting, job.Succeeded} {
 		for name, edit := range map[string]func(*job.Batch){"recipe": nil, "template": ladder(t)} {
@@ -79,11 +79,15 @@ func TestUnacknowledgedWrites(t *testing.T) {
 					return simulator.Outcome{}
 				}
 				inWorld(t, sim, func(w *world) {
-					w.table = func(s Store) Store { return &forgetful{Store: s, state: state} }
+					table := &unacknowledged{state: state}
+					w.table = func(s Store) Store { table.Store = s; return table }
 					w.run()
 					b := w.awaitEnd(w.submit(3, edit).ID, 5*time.Minute)
 					if b.State != job.BatchSucceeded {
 						w.t.Errorf("batch is %s with %+v", b.State, b.Counts)
+					}
+					if !table.done.Load() {
+						w.t.Error("every write was acknowledged: the test shows nothing")
 					}
 					w.audit(b.ID)
 				})
@@ -95,21 +99,22 @@ func TestUnacknowledgedWrites(t *testing.T) {
 // full is a job table on a disk that is full at times.
 type full struct {
 	Store
-	now   atomic.Bool
-	tries atomic.Int64
+	isFull atomic.Bool  // the disk is full now
+	tries  atomic.Int64 // writes while it was
 }
 
 func (s *full) UpdateJob(ctx context.Context, id job.ID, now time.Time, f func(*job.Update) error) (job.Job, error) {
-	if !s.now.Load() {
+	if !s.isFull.Load() {
 		return s.Store.UpdateJob(ctx, id, now, f)
 	}
 	if s.tries.Add(1) > 10_000 {
-		s.now.Store(false) // so that time goes on
+		s.isFull.Store(false) // in case of an endless loop: time would stand still
 	}
 	return job.Job{}, job.ErrFull
 }
 
-// While the disk is full nothing can be stopped. That is tried again, and not all the time.
+// While the disk is full no encoding can be stopped, since no intent can be recorded. Each stop is
+// tried again after pauses.
 func TestStopsOnAFullDisk(t *testing.T) {
 	sim := &simulator.Simulator{Seed: 1, Encoders: 3, Duration: time.Hour}
 	inWorld(t, sim, func(w *world) {
@@ -118,23 +123,23 @@ func TestStopsOnAFullDisk(t *testing.T) {
 		w.run()
 		b := w.submit(6, nil)
 		w.await(b.ID, time.Minute, "all under way", func(b job.Batch) bool { return b.Counts.Queued+b.Counts.Running == 6 })
-		disk.now.Store(true)
+		disk.isFull.Store(true)
 		if _, err := w.store.UpdateBatch(w.ctx, b.ID, time.Now(), func(b *job.Batch) error { return b.Cancel("enough") }); err != nil {
 			w.t.Fatal(err)
 		}
 		time.Sleep(10 * time.Minute)
 		if n := disk.tries.Load(); n == 0 || n > 500 {
-			w.t.Errorf("%d tries in ten minutes, want some for each of 6 jobs", n)
+			w.t.Errorf("%d tries in ten minutes for 6 jobs, want 1 to 500", n)
 		}
-		disk.now.Store(false)
+		disk.isFull.Store(false)
 		if b = w.awaitEnd(b.ID, 2*time.Minute); b.State != job.BatchCancelled {
 			w.t.Errorf("batch is %s", b.State)
 		}
 	})
 }
 
-// Something on the way sends starts twice, and the platform's answers say nothing of
-// when an encoding was queued. The second start is refused because the first was not.
+// A proxy sends starts twice, and the platform's answers lack the time at which an encoding was
+// queued. The second start is refused because the first one worked: no job fails for that.
 func TestRefusedBecauseItRuns(t *testing.T) {
 	sim := &simulator.Simulator{Seed: 1, Encoders: 2, Duration: time.Minute}
 	inWorld(t, sim, func(w *world) {
@@ -162,7 +167,7 @@ func TestRefusedBecauseItRuns(t *testing.T) {
 	})
 }
 
-// sendTwice sends a request whose answer nobody hears, and leaves it to be sent again.
+// sendTwice sends a request and drops the answer, so that the caller can send it again.
 func sendTwice(way http.RoundTripper, r *http.Request) error {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
@@ -177,7 +182,7 @@ func sendTwice(way http.RoundTripper, r *http.Request) error {
 	return resp.Body.Close()
 }
 
-// without is an answer that lacks a field.
+// without removes a field from an answer.
 func without(resp *http.Response, field string) (*http.Response, error) {
 	body, err := io.ReadAll(resp.Body)
 	if err := errors.Join(err, resp.Body.Close()); err != nil {
@@ -189,8 +194,8 @@ func without(resp *http.Response, field string) (*http.Response, error) {
 	return resp, nil
 }
 
-// A sweep does not make the loop forget what else it has to read.
-func TestSweepForgetsNothing(t *testing.T) {
+// The end of a sweep keeps what the loop already has to read again.
+func TestSweepKeepsOutdated(t *testing.T) {
 	sim := &simulator.Simulator{Seed: 1}
 	inWorld(t, sim, func(w *world) {
 		w.prepare(nil)
@@ -198,7 +203,7 @@ func TestSweepForgetsNothing(t *testing.T) {
 		d.outdated.settings = true
 		d.applySweep(taskSweep, d.now(), nil)
 		if want := (outdated{inFlight: true, nextJobs: true, orphans: true, settings: true}); d.outdated != want {
-			w.t.Errorf("stale is %+v, want %+v", d.outdated, want)
+			w.t.Errorf("outdated is %+v, want %+v", d.outdated, want)
 		}
 	})
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-// publishInterval is how often a status is published although the loop had no reason to.
+// publishInterval is how often the latest status is published again while its budgets change.
 const publishInterval = time.Second
 
 // maxUnknownValues is how many unknown values of the platform's an account's status shows.
@@ -18,10 +18,16 @@ const maxUnknownValues = 20
 // statusPublisher publishes the status of an account. It is safe for concurrent use.
 type statusPublisher struct {
 	store  AccountStore
-	client *bitmovin.Client // for what it knows of itself; it is not called
+	client *bitmovin.Client // for its budgets and unknown values; no call is made
 
-	mu     sync.Mutex // also keeps what is published in order
+	changed wakeup // there is a new status
+
+	mu     sync.Mutex // held while publishing, so that statuses are published in order
 	status job.AccountStatus
+}
+
+func newStatusPublisher(s AccountStore, c *bitmovin.Client) *statusPublisher {
+	return &statusPublisher{store: s, client: c, changed: newWakeup()}
 }
 
 // publish publishes a status, with the budgets as they are right now.
@@ -30,30 +36,39 @@ func (p *statusPublisher) publish(s job.AccountStatus) {
 	defer p.mu.Unlock()
 	p.status = s
 	p.republish()
+	p.changed.notify()
 }
 
-// run publishes the latest status every second until ctx ends: budgets grow while the loop
-// sleeps.
+// run publishes the latest status every second until ctx ends, as long as its budgets grow: they do
+// so while the loop sleeps.
 func (p *statusPublisher) run(ctx context.Context) {
-	ticker := time.NewTicker(publishInterval)
-	defer ticker.Stop()
+	timer := time.NewTimer(publishInterval)
+	defer timer.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-ticker.C:
-			p.mu.Lock()
-			p.republish()
-			p.mu.Unlock()
+		case <-timer.C:
 		}
+		p.mu.Lock()
+		growing := p.republish()
+		p.mu.Unlock()
+		if !growing {
+			select {
+			case <-ctx.Done():
+				return
+			case <-p.changed:
+			}
+		}
+		timer.Reset(publishInterval)
 	}
 }
 
 // republish publishes the latest status with the budgets and unknown values as they are right
-// now. The caller holds p.mu.
-func (p *statusPublisher) republish() {
-	s := p.status
-	s.Budgets = p.budgets()
+// now, and reports whether the budgets will grow. The caller holds p.mu.
+func (p *statusPublisher) republish() bool {
+	s, growing := p.status, false
+	s.Budgets, growing = p.readBudgets()
 	unknown := p.client.Unknown()
 	s.UnknownValues, s.UnknownValueCounts = nil, map[string]int64{}
 	for _, v := range unknown.List(maxUnknownValues) {
@@ -63,15 +78,18 @@ func (p *statusPublisher) republish() {
 		s.UnknownValueCounts[string(kind)] = n
 	}
 	p.store.PublishAccountStatus(s)
+	return growing
 }
 
-// budgets are the shares of calls that the account has left.
-func (p *statusPublisher) budgets() (list []job.Budget) {
+// readBudgets returns the budgets of the client's governor, by endpoint class, and whether any of
+// them will grow.
+func (p *statusPublisher) readBudgets() (list []job.Budget, growing bool) {
 	for _, c := range p.client.RateGovernor().State() {
+		growing = growing || !c.Full
 		list = append(list, job.Budget{
 			Class: c.Class.String(), LimitPerMinute: c.LimitPerMinute,
 			Available: c.Available, Waiting: c.Waiting, Next: c.Next, PausedUntil: c.PausedUntil,
 		})
 	}
-	return list
+	return list, growing
 }

@@ -22,7 +22,11 @@ type JobStore interface {
 	Job(ctx context.Context, id job.ID) (job.Job, error)
 	// Events returns a job's changes of state, the oldest first.
 	Events(ctx context.Context, id job.ID) ([]job.Event, error)
+	// UpdateJob applies f to a job, writes it, and returns it as it then is. An error of f
+	// changes nothing. f may be called twice.
 	UpdateJob(ctx context.Context, id job.ID, now time.Time, f func(*job.Update) error) (job.Job, error)
+	// UpdateJobs does so with the jobs that filter chooses, at most its Limit, in one
+	// transaction, and returns how many changed.
 	UpdateJobs(ctx context.Context, filter job.Filter, now time.Time, f func(*job.Update) error) (int64, error)
 }
 
@@ -38,18 +42,18 @@ type QueueStore interface {
 	JobsInFlight(ctx context.Context, accountID string) ([]job.Job, error)
 	// CancellingBatches returns the batches whose jobs are still to be cancelled.
 	CancellingBatches(ctx context.Context) ([]string, error)
-	// Recount corrects batches whose counts disagree with their jobs.
+	// Recount corrects the batches whose counts disagree with their jobs, and returns how many.
 	Recount(ctx context.Context, now time.Time) (mended int, err error)
 }
 
-// ResourceStore remembers the resources that were created at the platform once and are used
-// again, and how far the platform has been compared with the job table.
+// ResourceStore remembers the platform's ids of the resources that jobs share, and whether the
+// platform has been compared with the job table.
 type ResourceStore interface {
 	InstanceID() string
 	// ReconcileSince returns since when the platform may have encodings of the account that the
 	// job table does not know; zero if it cannot have any.
 	ReconcileSince(ctx context.Context, accountID string) (time.Time, error)
-	// MarkReconciled records that there are none any more.
+	// MarkReconciled records that the job table knows all encodings of the account.
 	MarkReconciled(ctx context.Context, accountID string) error
 	// Resource returns the platform's id of a resource and when it was saved.
 	Resource(ctx context.Context, accountID, kind, hash string) (remoteID string, saved time.Time, err error)
@@ -70,7 +74,7 @@ type OrphanStore interface {
 	Orphans(ctx context.Context, accountID string, limit int) ([]job.Orphan, error)
 	AddOrphan(ctx context.Context, o job.Orphan) error
 	DeleteOrphan(ctx context.Context, accountID, encodingID string) error
-	// EncodingJobs returns the jobs of those encodings that belong to one.
+	// EncodingJobs returns, by encoding, the jobs of those of the encodings that belong to one.
 	EncodingJobs(ctx context.Context, accountID string, encodingIDs []string) (map[string]job.ID, error)
 }
 

@@ -43,15 +43,15 @@ func (k taskKind) String() string {
 type outcome struct {
 	// job is the job as the task left it. Its version is 0 if the task did not read it.
 	job job.Job
-	// called says that the task called the platform; callErr is how the call ended.
+	// called says that the task called the platform; callErr is the error of the call.
 	called  bool
 	callErr error
 	// storeErr is set if the job table refused a change.
 	storeErr error
 	// sharedErr is an error with a resource that many jobs share, for example a storage.
 	sharedErr error
-	// inconclusive is an answer, or a missing one, after which the same has to be asked again,
-	// although it may be no outage.
+	// inconclusive is the error after which the same call has to be repeated, because its answer
+	// is missing or cannot be used, even if there is no outage.
 	inconclusive error
 
 	// eta is the time until the encoding is expected to end; 0 if that is not known.
@@ -59,7 +59,7 @@ type outcome struct {
 	// setupTime is how long the platform took to queue an encoding that was made from a
 	// template; 0 if that is not known.
 	setupTime time.Duration
-	// missing says that the platform knows no such encoding.
+	// missing says that the platform does not know the encoding's status.
 	missing bool
 	// fromEncoding says that the status was read from the encoding itself, because its status
 	// resource had no answer.
@@ -82,7 +82,7 @@ func (o outcome) retryReason() error {
 	return o.sharedErr
 }
 
-// taskResult is the result of a task for one job, as the loop takes note of it.
+// taskResult is the outcome of a task for one job, with what the loop knew of the job.
 type taskResult struct {
 	kind    taskKind
 	tracked *trackedJob

@@ -12,7 +12,7 @@ type taskRunner struct {
 	stopping bool           // results are still applied, but no task for a job begins
 	results  chan func()
 	group    sync.WaitGroup
-	// run calls work in another goroutine, and brings what it returns to the loop's.
+	// run calls work in another goroutine, and apply, which work returns, in the loop's.
 	run func(work func() (apply func()))
 }
 
@@ -24,8 +24,8 @@ func newTaskRunner() *taskRunner {
 	return r
 }
 
-// spawn begins a task. What work returns is called in the loop's goroutine when the task has
-// ended.
+// spawn begins a task: work is called in another goroutine. The function that it returns is called
+// in the loop's goroutine once work has ended.
 func (r *taskRunner) spawn(kind taskKind, work func() (apply func())) {
 	r.underWay[kind]++
 	r.run(func() func() {
@@ -50,8 +50,8 @@ func (r *taskRunner) applyReady() {
 	}
 }
 
-// finish waits for the tasks under way and applies their results. It calls cutOff if they
-// have not ended after the grace period.
+// finish waits for the tasks under way and applies their results. It calls cutOff if they have
+// not ended after the grace period, and goes on waiting.
 func (r *taskRunner) finish(grace time.Duration, cutOff func()) {
 	done := make(chan struct{})
 	go func() {

@@ -9,11 +9,11 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-// unknownPriority is the priority of an encoding that an earlier process has started.
+// unknownPriority is the platformPriority of an encoding that an earlier process has started.
 const unknownPriority = -1
 
-// stopRetryInterval is how long after a stop the platform is asked once more if the encoding is
-// still there. The pause doubles with each stop, up to maxStopRetryInterval.
+// stopRetryInterval is how long after a stop the platform is asked for another one if the encoding
+// has not ended. The pause doubles with each stop, up to maxStopRetryInterval.
 const (
 	stopRetryInterval    = 30 * time.Second
 	maxStopRetryInterval = 32 * stopRetryInterval
@@ -43,14 +43,14 @@ type trackedJob struct {
 	lastPoll  time.Time
 	notBefore time.Time // no task before, after a failure that is not the job's
 
-	// Failures of one kind of task in a row that are not the job's.
+	// Failures in a row of one kind of task, none of them a failure of the job.
 	failures     int
 	failingTask  taskKind
 	failingSince time.Time
 	lastErr      error
 	// forbiddenCount counts 403s for this very job in a row.
 	forbiddenCount int
-	// batchFailures is how often in a row the batch had failed when the latest task began.
+	// batchFailures is batchBackoffs.failures of the batch when the latest task began.
 	batchFailures int
 
 	// What the platform shows of the encoding.
@@ -65,17 +65,17 @@ type trackedJob struct {
 	// How often polls and lists led to nothing.
 	unchangedPolls int // polls in a row that should have seen a change at once
 	overduePolls   int // polls in a row of an encoding that should have ended
-	unlistedCount  int // lists in a row that lacked it for no reason
+	unlistedCount  int // lists in a row that lacked it although they should have it
 
 	stopRequests     int // how often the platform was asked to stop it
-	platformPriority int // what the platform was told, or unknownPriority
+	platformPriority int // the priority that the platform was told, or unknownPriority
 }
 
-// callObject is what calls for the job are about, for the breaker.
+// callObject names, for the breaker, the object of the job's calls: its encoding, or else the job.
 func (t *trackedJob) callObject() string { return cmp.Or(t.job.EncodingID, t.job.ID.String()) }
 
-// noteFailure records that a task failed for a reason that is not the job's, and makes the
-// job wait before the next one.
+// noteFailure records that a task failed for a reason that is not the job's, and makes the job
+// wait before its next task.
 func (t *trackedJob) noteFailure(kind taskKind, err error, now time.Time) {
 	if t.failures == 0 || t.failingTask != kind {
 		t.failures, t.failingSince = 0, now
@@ -85,8 +85,8 @@ func (t *trackedJob) noteFailure(kind taskKind, err error, now time.Time) {
 	t.notBefore = now.Add(jobPause(t.failures))
 }
 
-// clearFailure forgets the failures of a task once the same kind of task has worked, or
-// another one has changed the job's state. A list that happens to show the encoding proves
+// clearFailure forgets the failures of a task once a task of the same kind has worked, or one of
+// another kind has changed the job's state. A list that shows the encoding (taskRecord) proves
 // nothing about the calls that fail.
 func (t *trackedJob) clearFailure(kind taskKind, stateChanged bool) {
 	if kind == t.failingTask || stateChanged && kind != taskRecord {
@@ -109,7 +109,7 @@ func (t *trackedJob) cannotBePolled() bool {
 // Nothing is expected of it: it is neither the queue's head nor about to end.
 func (t *trackedJob) hasUnknownStatus() bool { return t.job.PlatformStatus != "" }
 
-// isPredictable reports whether the encoding can be expected to behave as others do.
+// isPredictable reports whether the platform shows the encoding's status, and a known one.
 func (t *trackedJob) isPredictable() bool { return !t.lacksStatus() && !t.hasUnknownStatus() }
 
 // expectsChange reports whether the encoding is expected to change at once.
@@ -123,8 +123,8 @@ func (t *trackedJob) missingForLong(now time.Time, settle time.Duration) bool {
 	return !t.missingSince.IsZero() && now.Sub(t.missingSince) >= settle
 }
 
-// isAnswer reports whether err is the platform's answer to what was asked, and not a failure
-// on the way there or of the account.
+// isAnswer reports whether err is the platform's answer about this very job, and neither an outage
+// nor a refusal of the account. A 403 counts once there were maxForbidden in a row.
 func (t *trackedJob) isAnswer(err error) bool {
 	if bitmovin.Unauthorized(err) {
 		return t.forbiddenCount >= maxForbidden
@@ -133,8 +133,8 @@ func (t *trackedJob) isAnswer(err error) bool {
 }
 
 // exceedsTolerance reports whether a refusal counts as the job's failure although a shared
-// resource is missing: that has happened again and again, however often the resource was
-// created anew.
+// resource is missing: jobs of the batch have found one missing again and again, however often
+// it was created anew.
 func (t *trackedJob) exceedsTolerance(err error) bool {
 	return t.batchFailures >= sharedFailuresTolerated && t.isAnswer(err) && !bitmovin.Unauthorized(err)
 }
@@ -182,7 +182,7 @@ func (t *trackedJob) notePriority(kind taskKind, o outcome) {
 	}
 }
 
-// noteForbidden counts 403s for the job.
+// noteForbidden counts the job's 403s in a row.
 func (t *trackedJob) noteForbidden(o outcome) {
 	if bitmovin.Unauthorized(o.callErr) {
 		t.forbiddenCount++
@@ -191,8 +191,8 @@ func (t *trackedJob) noteForbidden(o outcome) {
 	}
 }
 
-// changePollPause is how soon to poll again an encoding that is expected to change at once: the
-// longer it has not, the later.
+// changePollPause is how soon to poll again an encoding that is expected to change at once. The
+// pause grows while it does not change.
 func (t *trackedJob) changePollPause() time.Duration {
 	return growingPause(changePoll, t.unchangedPolls-unchangedPollsAtOnce, maxJobPause)
 }
@@ -202,8 +202,8 @@ func (t *trackedJob) stopRetryPause() time.Duration {
 	return growingPause(stopRetryInterval, t.stopRequests, maxStopRetryInterval)
 }
 
-// unknownStatusPause is how soon to poll again an encoding with an unknown status: soon after it
-// has first shown that status, or was told to stop.
+// unknownStatusPause is how soon to poll again an encoding with an unknown status: after half the
+// time since it first showed that status or was told to stop.
 func (t *trackedJob) unknownStatusPause(now time.Time) time.Duration {
 	since := t.job.PlatformStatusTime
 	if t.job.Step == job.StepStop && t.job.StepTime.After(since) {
@@ -235,8 +235,8 @@ func (t *trackedJob) waitReason() (w job.Wait, waits bool) {
 	return w, true
 }
 
-// statusNote is what the account's status says of a job beyond the job table; zero if there is
-// nothing to say.
+// statusNote is what the account's status says of a job beyond the job table: a start under way,
+// or the reason of a pause. It is zero if the job has neither.
 func (t *trackedJob) statusNote(now time.Time) (n job.Note) {
 	if t.task == taskStart {
 		n.Starting, n.Since = true, t.taskSince

@@ -18,8 +18,8 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-// misreport has the platform's answers edited on their way: edit gets every object with
-// an id and a status in it, with the name of its encoding, and the path that was asked.
+// misreport edits the platform's answers about encodings: edit gets every object that has an id and
+// a status, the name of its encoding, and the path of the call.
 func (w *world) misreport(edit func(path, name string, object map[string]any)) {
 	inner := w.sim.Client().Transport
 	w.network = func(r *http.Request) (*http.Response, error) {
@@ -61,9 +61,9 @@ func numbered(name string, n int) bool {
 	return ok && id.Number <= int64(n)
 }
 
-// Encodings that show a status nobody knows, and that the platform does not count as queued, hold
-// no place: the others go on as if they were not there. They are seen, looked at now and
-// then, and taken up again when they show something else.
+// Encodings with an unknown status that the platform does not count as queued hold no place: the
+// other jobs go on. They are polled from time to time, shown in the account's status, and go on
+// when they show a known status.
 func TestUnknownStatusHoldsNoPlace(t *testing.T) {
 	for n, word := range []any{"PAUSED", "running", 7, "", nil, "GONE", map[string]any{"is": "RUNNING"}} {
 		if testing.Short() && n%4 != 0 {
@@ -85,7 +85,7 @@ func TestUnknownStatusHoldsNoPlace(t *testing.T) {
 				before := w.calls("GET /encoding/encodings/{id}/status")
 				time.Sleep(time.Hour)
 				if n := w.calls("GET /encoding/encodings/{id}/status") - before; n < 3*20 || n > 3*45 {
-					w.t.Errorf("%d looks in an hour at three encodings with a status that nobody knows", n)
+					w.t.Errorf("%d polls in an hour of three encodings with an unknown status, want 60 to 135", n)
 				}
 				want := map[any]string{"": "(none)", nil: "(none)", 7: "7"}
 				for i, j := range w.jobs(b.ID)[:3] {
@@ -100,7 +100,7 @@ func TestUnknownStatusHoldsNoPlace(t *testing.T) {
 				s, _ := w.store.AccountStatus("default")
 				told := slices.ContainsFunc(s.UnknownValues, func(v job.UnknownValue) bool { return v.Kind == "status" && v.Count > 3 })
 				if !told || s.Breaker != job.BreakerClosed {
-					w.t.Errorf("the account tells of %v, its breaker is %s", s.UnknownValues, s.Breaker)
+					w.t.Errorf("the account shows the unknown values %v, its breaker is %s", s.UnknownValues, s.Breaker)
 				}
 				stuck.Store(false)
 				w.awaitEnd(b.ID, 5*time.Minute)
@@ -115,7 +115,7 @@ func TestUnknownStatusHoldsNoPlace(t *testing.T) {
 	}
 }
 
-// expected looks a word up that is no text.
+// expected returns the text that the job table has for a status that is no text.
 func (w *world) expected(words map[any]string, word any) (string, bool) {
 	if _, object := word.(map[string]any); object {
 		return `{"is":"RUNNING"}`, true
@@ -124,8 +124,8 @@ func (w *world) expected(words map[any]string, word any) (string, bool) {
 	return text, ok
 }
 
-// Encodings that show such a status while the platform counts them as queued hold their
-// places: the queue does not grow beyond its target, nor does it run dry.
+// Encodings with an unknown status that the platform counts as queued hold their places: the queue
+// does not exceed its target, and is empty only for a short time.
 func TestUnknownStatusInTheQueue(t *testing.T) {
 	sim := &simulator.Simulator{Seed: 1, Encoders: 2, Duration: 30 * time.Second}
 	inWorld(t, sim, func(w *world) {
@@ -137,24 +137,24 @@ func TestUnknownStatusInTheQueue(t *testing.T) {
 		w.run()
 		b := w.submit(20, nil)
 		begin := time.Now()
-		most, dry := 0, 0
+		most, empty := 0, 0
 		for !w.batch(b.ID).State.Terminal() && time.Since(begin) < time.Hour {
 			queued := w.sim.ReadStats().ByStatus[simulator.Queued]
 			most = max(most, queued)
 			if waiting := w.batch(b.ID).Counts.Waiting; queued == 0 && waiting > 0 {
-				dry++
+				empty++
 			}
 			time.Sleep(100 * time.Millisecond)
 		}
 		// 20 encodings of 30 s on two encoders take 5 minutes.
-		if took := time.Since(begin); most > w.target || dry > 50 || took > 6*time.Minute {
-			w.t.Errorf("up to %d queued for a target of %d, dry for %d looks, done after %v", most, w.target, dry, took)
+		if took := time.Since(begin); most > w.target || empty > 50 || took > 6*time.Minute {
+			w.t.Errorf("up to %d queued for a target of %d, none for %d ms, done after %v", most, w.target, 100*empty, took)
 		}
 		w.audit(b.ID)
 	})
 }
 
-// What lists say in words that nobody knows keeps nothing from ending.
+// All jobs end although lists show unknown statuses.
 func TestUnknownStatusInLists(t *testing.T) {
 	sim := &simulator.Simulator{Seed: 1, Encoders: 4, Duration: 2 * time.Minute}
 	inWorld(t, sim, func(w *world) {
@@ -175,8 +175,8 @@ func TestUnknownStatusInLists(t *testing.T) {
 	})
 }
 
-// A job that is cancelled while its encoding shows such a status is stopped, and CANCELLED
-// when the platform confirms it.
+// The encoding of a job that is cancelled while it shows an unknown status is stopped; the job is
+// CANCELLED once the platform has confirmed that.
 func TestUnknownStatusIsCancelled(t *testing.T) {
 	sim := &simulator.Simulator{Seed: 1, Encoders: 2, Duration: time.Hour, StopDelay: time.Second}
 	inWorld(t, sim, func(w *world) {
@@ -209,8 +209,8 @@ func TestUnknownStatusIsCancelled(t *testing.T) {
 	})
 }
 
-// A start whose answer is lost, a restart of the process and a status that nobody knows at
-// the same time: nothing is started again, for either kind of start.
+// A lost answer to a start, a restart of the process and an unknown status together cause no
+// second start, with a recipe and with a template.
 func TestUnknownStatusAfterALostStart(t *testing.T) {
 	for _, templated := range []bool{false, true} {
 		t.Run(fmt.Sprint("template ", templated), func(t *testing.T) {
@@ -255,8 +255,8 @@ func TestUnknownStatusAfterALostStart(t *testing.T) {
 	}
 }
 
-// An encoding that nobody needs is not forgotten as long as nobody knows what it does, and
-// stopped in case it runs.
+// An orphan with an unknown status is kept, and stopped again and again in case it runs, until its
+// status is known.
 func TestUnknownStatusOfAnOrphan(t *testing.T) {
 	sim := &simulator.Simulator{Seed: 1, Encoders: 2, Duration: 10 * time.Hour, StopDelay: time.Second}
 	inWorld(t, sim, func(w *world) {
@@ -289,21 +289,22 @@ func TestUnknownStatusOfAnOrphan(t *testing.T) {
 	})
 }
 
-// The hint of a failed run that tells none is the one of its code's definition; the platform's
-// definitions are fetched once a day for an account, and never waited for when they fail.
+// If the error of a failed run has no retry hint, the hint of its code's definition counts. An
+// account fetches the platform's definitions once a day; if they cannot be fetched, jobs end
+// without.
 func TestMissingHintIsDefined(t *testing.T) {
 	for n, tt := range []struct {
 		name     string
-		hint     any // of code 90001 in the definitions
-		fault    simulator.Fault
+		hint     any             // of code 90001 in the definitions
+		fault    simulator.Fault // of calls for the definitions
 		attempts int
-		calls    int // of each catalogue, in a day
+		calls    int // for each of the two lists of definitions, in a day
 	}{
 		{"no retry", "NO_RETRY", simulator.Fault{}, 1, 1},
 		{"retry", "RETRY", simulator.Fault{}, 3, 1},
 		{"unknown", "MAYBE", simulator.Fault{}, 3, 1},
 		{"odd", 5, simulator.Fault{}, 3, 1},
-		{"no definitions", "NO_RETRY", simulator.Fault{Kind: simulator.JSONFault, Status: http.StatusNotFound, Code: 1005}, 3, 48}, // each time without a limit as well
+		{"no definitions", "NO_RETRY", simulator.Fault{Kind: simulator.JSONFault, Status: http.StatusNotFound, Code: 1005}, 3, 48}, // each call is repeated without a limit parameter
 		{"broken definitions", "NO_RETRY", simulator.Fault{Kind: simulator.TruncateFault}, 3, 24},
 	} {
 		if testing.Short() && n%4 != 0 {
@@ -353,7 +354,7 @@ func TestMissingHintIsDefined(t *testing.T) {
 	}
 }
 
-// define has the platform define the failures of its runs with another hint.
+// define changes the hint in the platform's definition of code 90001.
 func (w *world) define(hint any) {
 	inner := w.network
 	w.network = func(r *http.Request) (*http.Response, error) {
@@ -372,7 +373,7 @@ func (w *world) define(hint any) {
 	}
 }
 
-// The simulator says nothing that nobody knows, through all that may become of a job.
+// The simulator shows no unknown value, however jobs end.
 func TestSimulatorIsKnown(t *testing.T) {
 	sim := &simulator.Simulator{
 		Seed: 1, Encoders: 2, Duration: 20 * time.Second, Outcome: crashOutcomes, StopDelay: time.Second, TakeAnyStart: true,
@@ -389,7 +390,7 @@ func TestSimulatorIsKnown(t *testing.T) {
 	})
 }
 
-// batch is a batch as it is now.
+// batch reads a batch.
 func (w *world) batch(id string) job.Batch {
 	w.t.Helper()
 	b, err := w.store.Batch(w.ctx, id)

@@ -47,7 +47,7 @@ func (l *accountLoop) collectView(now time.Time) view {
 		now:           now,
 		breakerClosed: l.breaker.closed(),
 		probeDue:      l.breaker.probeTime,
-		paused:        l.settings.Paused || l.dailyStarts.usedUp(),
+		accountPaused: l.settings.Paused || l.dailyStarts.usedUp(),
 		target:        l.limit.effective,
 		fullUntil:     l.limit.fullUntil,
 		countFresh:    l.queue.isFresh(now, l.pollInterval),
@@ -96,8 +96,8 @@ func (l *accountLoop) collectView(now time.Time) view {
 	return v
 }
 
-// makeCandidate makes a candidate of one of the next jobs; false if the loop knows that the job
-// does not wait any more.
+// makeCandidate makes a candidate of one of the next jobs; waits is false if the loop knows that
+// the job is no longer due or is being started.
 func (l *accountLoop) makeCandidate(j *job.Job, now time.Time) (c candidate, waits bool) {
 	if l.line.left[j.ID] {
 		return c, false
@@ -106,7 +106,7 @@ func (l *accountLoop) makeCandidate(j *job.Job, now time.Time) (c candidate, wai
 	c.notStarted = l.reconciliation.isNew(l.jobs.batches[j.ID.Batch])
 	c.trial = l.batchBackoffs.onTrial(j.ID.Batch)
 	if answer, ok := l.reconciliation.confirmations[j.ID]; ok && answer.name == l.jobs.nextEncodingName(j) {
-		c.asked, c.notStarted = true, c.notStarted || answer.notStarted
+		c.confirmed, c.notStarted = true, c.notStarted || answer.notStarted
 	}
 	t := l.jobs.tracked[j.ID]
 	if t == nil {
@@ -122,8 +122,8 @@ func (l *accountLoop) makeCandidate(j *job.Job, now time.Time) (c candidate, wai
 	return c, t.task != taskStart
 }
 
-// nextCountTime is when to count the queue next. Our own encodings are polled one by one. The
-// count is for everybody else's, so that it is needed when a place may be free.
+// nextCountTime is when to count the queue next. Our own encodings are polled one by one; the
+// count is for other people's, so that it is needed only when a place may be free.
 func (l *accountLoop) nextCountTime(now time.Time) time.Time {
 	switch {
 	case l.queue.nextTime.After(now):

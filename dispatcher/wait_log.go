@@ -7,7 +7,7 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-// waitLogInterval is how long the log does not repeat a reason for waiting: some come and go.
+// waitLogInterval is how long the log does not repeat a wait code: some come and go.
 const waitLogInterval = time.Minute
 
 // slowReconcile is how long it may take to compare the platform with the job table before the

@@ -13,22 +13,22 @@ import (
 	"github.com/stokerd/stoker/server"
 )
 
-// asked is a server that people ask why things wait.
-type asked struct {
+// waitServer is a gRPC server on the world's job table, to ask for wait codes.
+type waitServer struct {
 	*world
 	server *server.Server
 }
 
-func (w *world) asked() *asked {
+func (w *world) waitServer() *waitServer {
 	w.t.Helper()
 	s, err := server.New(server.Config{Store: w.store})
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	return &asked{w, s}
+	return &waitServer{w, s}
 }
 
-func (a *asked) job(b job.Batch, number int64) *stokerv1.Job {
+func (a *waitServer) job(b job.Batch, number int64) *stokerv1.Job {
 	a.t.Helper()
 	resp, err := a.server.GetJob(a.ctx, &stokerv1.GetJobRequest{JobId: job.ID{Batch: b.ID, Number: number}.String()})
 	if err != nil {
@@ -37,7 +37,7 @@ func (a *asked) job(b job.Batch, number int64) *stokerv1.Job {
 	return resp.GetJob()
 }
 
-func (a *asked) batch(b job.Batch) *stokerv1.Batch {
+func (a *waitServer) batch(b job.Batch) *stokerv1.Batch {
 	a.t.Helper()
 	resp, err := a.server.GetBatch(a.ctx, &stokerv1.GetBatchRequest{BatchId: b.ID})
 	if err != nil {
@@ -46,7 +46,7 @@ func (a *asked) batch(b job.Batch) *stokerv1.Batch {
 	return resp.GetBatch()
 }
 
-func (a *asked) account() *stokerv1.Account {
+func (a *waitServer) account() *stokerv1.Account {
 	a.t.Helper()
 	resp, err := a.server.GetAccount(a.ctx, &stokerv1.GetAccountRequest{AccountId: "default"})
 	if err != nil {
@@ -55,8 +55,8 @@ func (a *asked) account() *stokerv1.Account {
 	return resp.GetAccount()
 }
 
-// waits checks that a job waits for what it is said to, and that its words are those of the code.
-func (a *asked) waits(b job.Batch, number int64, want stokerv1.WaitCode) *stokerv1.Wait {
+// waits checks the wait code of a job, and that the job has a wait reason only with a code.
+func (a *waitServer) waits(b job.Batch, number int64, want stokerv1.WaitCode) *stokerv1.Wait {
 	a.t.Helper()
 	j := a.job(b, number)
 	if got := j.GetWait().GetCode(); got != want || (j.GetWaitReason() == "") != (want == 0) {
@@ -65,8 +65,8 @@ func (a *asked) waits(b job.Batch, number int64, want stokerv1.WaitCode) *stoker
 	return j.GetWait()
 }
 
-// in finds the first job in a state.
-func (w *world) in(b job.Batch, state job.State) int64 {
+// firstIn finds the first job in a state.
+func (w *world) firstIn(b job.Batch, state job.State) int64 {
 	w.t.Helper()
 	jobs, err := w.store.Jobs(w.ctx, job.Filter{BatchID: b.ID, States: []job.State{state}, Limit: 1})
 	if err != nil || len(jobs) == 0 {
@@ -81,7 +81,7 @@ const (
 	priorityFirst = stokerv1.WaitCode_WAIT_CODE_PRIORITY
 )
 
-// Samples of a batch of twenty thousand jobs say each what it waits for, and where it stands.
+// Sampled jobs of a batch of twenty thousand show their wait code, position and earliest start.
 func TestWhyTwentyThousandWait(t *testing.T) {
 	sim := &simulator.Simulator{Seed: 1, Encoders: 5, Duration: 10 * time.Minute}
 	inWorld(t, sim, func(w *world) {
@@ -90,9 +90,9 @@ func TestWhyTwentyThousandWait(t *testing.T) {
 		b := w.submit(many, nil)
 		b = w.await(b.ID, time.Minute, "a full queue", func(b job.Batch) bool { return b.Counts.Queued == 3 && b.Counts.Running == 5 })
 		time.Sleep(5 * time.Second)
-		a := w.asked()
+		a := w.waitServer()
 
-		a.waits(b, 1, notWaiting) // it runs
+		a.waits(b, 1, notWaiting) // job 1 runs
 		a.waits(b, 6, stokerv1.WaitCode_WAIT_CODE_ENCODER)
 		for _, number := range []int64{9, 10, 137, 2_000, 9_999, many} {
 			got := a.waits(b, number, queueFull)
@@ -100,14 +100,14 @@ func TestWhyTwentyThousandWait(t *testing.T) {
 				t.Errorf("job %d waits for %v, want it at %d", number, got, want)
 			}
 		}
-		if got := a.batch(b); got.GetWait().GetPosition() != 1 || got.GetWaitReason() != "waiting for a free slot (3 of 3 queued)" {
+		if got := a.batch(b); got.GetWait().GetPosition() != 1 || got.GetWaitReason() != "waiting for a free place (3 of 3 queued)" {
 			t.Errorf("the batch waits for %v: %q", got.GetWait(), got.GetWaitReason())
 		}
 		if got := a.account(); got.GetPlatformQueuedCount() != 3 || got.GetPlatformQueuedTime() == nil || got.GetWait().GetCode() != queueFull {
 			t.Errorf("the account has %d queued, and waits for %v", got.GetPlatformQueuedCount(), got.GetWait())
 		}
 
-		// More urgent ones go first; the batch itself is behind them too.
+		// More urgent jobs go first.
 		urgent := w.submit(500, func(b *job.Batch) { b.Priority = 90 })
 		if got := a.waits(b, 9_999, priorityFirst); got.GetCount() != 500 || got.GetPosition() != 500+9_999-8 {
 			t.Errorf("behind others a job waits for %v", got)
@@ -123,8 +123,8 @@ func TestWhyTwentyThousandWait(t *testing.T) {
 			t.Errorf("one of a paused batch waits for %v", paused)
 		}
 
-		// A job is started when it said that it would be, or later, but not much.
-		time.Sleep(31 * time.Minute) // the pace is known
+		// A job is started at its earliest start time, or after at most twice as long.
+		time.Sleep(31 * time.Minute) // the drain rate is known
 		const watched = 60
 		told := a.waits(b, watched, queueFull)
 		if told.GetEarliestStartTime() == nil {
@@ -134,10 +134,10 @@ func TestWhyTwentyThousandWait(t *testing.T) {
 		w.await(b.ID, 6*time.Hour, "the start", func(job.Batch) bool { return w.job(b, watched).State != job.Waiting })
 		earliest, took := told.GetEarliestStartTime().AsTime().Sub(began), time.Since(began)
 		if earliest > took || earliest < took/2 {
-			t.Errorf("a job at %d was to be started after %v at the earliest, and was after %v", told.GetPosition(), earliest, took)
+			t.Errorf("the earliest start at position %d was %v ahead, the start came after %v", told.GetPosition(), earliest, took)
 		}
 
-		// Every job on a page says the same as each by itself.
+		// ListJobs and GetJob show the same wait reason.
 		page, err := a.server.ListJobs(w.ctx, &stokerv1.ListJobsRequest{BatchId: b.ID, PageSize: 1000})
 		if err != nil {
 			t.Fatal(err)
@@ -155,7 +155,7 @@ func TestWhyTwentyThousandWait(t *testing.T) {
 		if got := a.waits(b, many, stokerv1.WaitCode_WAIT_CODE_ACCOUNT_PAUSED); got.GetText() != "invoice" || got.GetSince() == nil {
 			t.Errorf("on a paused account a job waits for %v", got)
 		}
-		running := w.in(b, job.Running)
+		running := w.firstIn(b, job.Running)
 		if _, err := a.server.CancelJob(w.ctx, &stokerv1.CancelJobRequest{JobId: job.ID{Batch: b.ID, Number: running}.String()}); err != nil {
 			t.Fatal(err)
 		}
@@ -163,7 +163,7 @@ func TestWhyTwentyThousandWait(t *testing.T) {
 	})
 }
 
-// Whatever goes wrong with an account, a job says what it is that it waits for.
+// Whatever an account's jobs wait for, a job shows the right wait code.
 func TestWhyJobsWait(t *testing.T) {
 	const startRoute, configRoute = "POST /encoding/encodings/{id}/start", "POST /encoding/encodings/{id}/streams"
 	on := func(route string, f simulator.Fault) func(simulator.Call) simulator.Fault {
@@ -181,7 +181,7 @@ func TestWhyJobsWait(t *testing.T) {
 		after  time.Duration
 		number int64
 		want   stokerv1.WaitCode
-		until  bool // it says when that is over
+		until  bool // the wait has an end
 	}{
 		{
 			name: "an outage", fault: on("", simulator.Fault{Kind: simulator.ResetFault}), after: time.Minute,
@@ -231,7 +231,7 @@ func TestWhyJobsWait(t *testing.T) {
 				w.run()
 				b := w.submit(20, tt.batch)
 				time.Sleep(tt.after)
-				a := w.asked()
+				a := w.waitServer()
 				got := a.waits(b, tt.number, tt.want)
 				if tt.until != (got.GetUntil() != nil) {
 					t.Errorf("until is %v", got.GetUntil())
@@ -244,7 +244,8 @@ func TestWhyJobsWait(t *testing.T) {
 	}
 }
 
-// An encoding that the platform does not show any more is what its job waits for.
+// A job whose encoding the platform does not know waits with code MISSING, and with ORGANISATION
+// once all shared resources are missing as well.
 func TestWhyMissing(t *testing.T) {
 	ours := &simulator.Simulator{Seed: 1, Encoders: 3, Duration: 10 * time.Minute}
 	theirs := &simulator.Simulator{Seed: 2, Encoders: 3, Duration: 10 * time.Minute}
@@ -253,7 +254,7 @@ func TestWhyMissing(t *testing.T) {
 		b := w.submit(10, nil)
 		w.await(b.ID, time.Minute, "all under way", func(b job.Batch) bool { return b.Counts.Queued == 3 && b.Counts.Running == 3 })
 		wrong.Store(true)
-		a := w.asked()
+		a := w.waitServer()
 		w.await(b.ID, 30*time.Minute, "a missing encoding", func(job.Batch) bool {
 			return a.job(b, 1).GetWait().GetCode() == stokerv1.WaitCode_WAIT_CODE_MISSING
 		})
@@ -263,7 +264,7 @@ func TestWhyMissing(t *testing.T) {
 	})
 }
 
-// The platform's count is never less than what is known to be ours, whenever it was made.
+// The status never shows fewer queued encodings than ours, however old the last count is.
 func TestQueuedIsNeverBelowOurs(t *testing.T) {
 	sim := &simulator.Simulator{Seed: 1, Encoders: 2, Duration: 20 * time.Second}
 	inWorld(t, sim, func(w *world) {
@@ -286,13 +287,13 @@ func TestQueuedIsNeverBelowOurs(t *testing.T) {
 	})
 }
 
-// An account that has nothing to do says so.
+// An account without jobs waits with code IDLE.
 func TestWhyAnAccountIsIdle(t *testing.T) {
 	inWorld(t, &simulator.Simulator{Seed: 1, Encoders: 2, Duration: 20 * time.Second}, func(w *world) {
 		w.run()
 		time.Sleep(time.Minute)
-		if got := w.asked().account(); got.GetWait().GetCode() != stokerv1.WaitCode_WAIT_CODE_IDLE || got.GetWaitReason() == "" {
-			t.Errorf("it waits for %v", got.GetWait())
+		if got := w.waitServer().account(); got.GetWait().GetCode() != stokerv1.WaitCode_WAIT_CODE_IDLE || got.GetWaitReason() == "" {
+			t.Errorf("the account waits for %v", got.GetWait())
 		}
 	})
 }

@@ -5,8 +5,8 @@ import (
 	"sync"
 )
 
-// wakeup wakes one loop. A notification is a hint that something may have changed: several
-// become one, and the loop reads for itself what has changed.
+// wakeup wakes one loop. It says that something may have changed: several wakeups become one, and
+// the loop reads for itself what has changed.
 type wakeup chan struct{}
 
 func newWakeup() wakeup { return make(wakeup, 1) }
@@ -19,7 +19,7 @@ func (w wakeup) notify() {
 	}
 }
 
-// maxHints bounds the hints that wait for a loop that does not run, or does not run yet.
+// maxHints is how many hints wait for a loop that does not run; more are lost.
 const maxHints = 10_000
 
 // hintQueue holds the ids of encodings that are said to have changed and that the loop has not

@@ -25,46 +25,45 @@ import (
 	"github.com/stokerd/stoker/webhook"
 )
 
-// hookKey is what deliveries are signed with.
+// hookKey is the key with which webhooks are signed.
 const hookKey = bitmovin.Secret("signed-with-this")
 
-// letter is a delivery on its way.
-type letter struct {
+// delivery is a webhook on its way from the platform.
+type delivery struct {
 	path, signature string
 	body            []byte
 }
 
-// sign returns the letter with another body, signed with a key.
-func (l letter) sign(key bitmovin.Secret, body []byte) letter {
+// sign returns the webhook with another body, signed with a key.
+func (l delivery) sign(key bitmovin.Secret, body []byte) delivery {
 	mac := hmac.New(sha512.New, []byte(key))
 	mac.Write(body)
 	l.body, l.signature = body, hex.EncodeToString(mac.Sum(nil))
 	return l
 }
 
-// post is the way from the platform to the receiver. It needs no network.
-type post struct {
+// webhookCarrier carries webhooks from the platform to the receiver, without a network.
+type webhookCarrier struct {
 	mux *http.ServeMux
-	// carry brings a letter to its receiver, or does something else with it. Nil
-	// brings it.
-	carry func(p *post, l letter)
-	held  []letter
+	// carry is called for each webhook, to deliver it or not. Nil delivers each.
+	carry func(p *webhookCarrier, l delivery)
+	held  []delivery
 
 	mu  sync.Mutex
-	log []letter
+	log []delivery
 }
 
-func (p *post) RoundTrip(r *http.Request) (*http.Response, error) {
+func (p *webhookCarrier) RoundTrip(r *http.Request) (*http.Response, error) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
 		return nil, err
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	l := letter{r.URL.Path, r.Header.Get(bitmovin.SignatureHeader), body}
+	l := delivery{r.URL.Path, r.Header.Get(bitmovin.SignatureHeader), body}
 	p.log = append(p.log, l)
 	if p.carry == nil {
-		p.bring(l)
+		p.deliver(l)
 	} else {
 		p.carry(p, l)
 	}
@@ -73,13 +72,13 @@ func (p *post) RoundTrip(r *http.Request) (*http.Response, error) {
 	return answer.Result(), nil
 }
 
-func (p *post) bring(l letter) {
+func (p *webhookCarrier) deliver(l delivery) {
 	r := httptest.NewRequest(http.MethodPost, l.path, bytes.NewReader(l.body))
 	r.Header.Set(bitmovin.SignatureHeader, l.signature)
 	p.mux.ServeHTTP(httptest.NewRecorder(), r)
 }
 
-// webhooks is how the webhooks of the account stand.
+// webhooks is the status of the account's webhooks.
 func (w *world) webhooks() job.Webhooks {
 	w.t.Helper()
 	a, _ := w.store.AccountStatus("default")
@@ -89,8 +88,8 @@ func (w *world) webhooks() job.Webhooks {
 	return *a.Webhooks
 }
 
-// listen registers webhooks for the dispatcher that runs, and takes the deliveries.
-func (w *world) listen(p *post) {
+// listen registers webhooks at the platform and runs their receiver.
+func (w *world) listen(p *webhookCarrier) {
 	w.t.Helper()
 	client, err := bitmovin.New(bitmovin.Options{APIKey: w.apiKey, HTTPClient: w.sim.Client(), Governor: w.governor})
 	if err != nil {
@@ -107,18 +106,19 @@ func (w *world) listen(p *post) {
 	p.mux.Handle(webhook.Pattern, r)
 	ctx, cancel := context.WithCancelCause(w.ctx)
 	var group sync.WaitGroup
-	group.Go(func() { _ = r.Run(ctx) }) // it never returns an error
+	group.Go(func() { _ = r.Run(ctx) }) // Run never returns an error
 	w.t.Cleanup(func() {
 		cancel(nil)
 		group.Wait()
 	})
-	time.Sleep(10 * time.Second) // the governor lets such calls through one a second
+	time.Sleep(10 * time.Second) // the governor allows one such call a second
 	if s := w.webhooks(); s.Problem != "" {
 		w.t.Fatalf("webhooks: %s", s.Problem)
 	}
 }
 
-// fates gives every kind of end to some job.
+// fates lets k1 to k5 fail in different ways; k1 succeeds in its third attempt, and all others in
+// their first.
 func fates(e simulator.Encoding, run int) simulator.Outcome {
 	key, _, _ := strings.Cut(e.Name, " ")
 	switch {
@@ -154,16 +154,15 @@ func endings(jobs []job.Job) (all []ending) {
 	return all
 }
 
-// Webhooks make things faster, never different: whatever happens to deliveries, and
-// whatever they claim, the jobs end as they would have without any.
+// Whatever happens to webhooks, and whatever they claim, the jobs end as without any.
 func TestWebhooksChangeNothing(t *testing.T) {
 	for _, tt := range []struct {
 		name    string
 		off     bool
 		foreign int // encodings of other people
 		deliver func(simulator.Delivery) int
-		carry   func(*post, letter)
-		// want tells whether the receiver saw what this case is about.
+		carry   func(*webhookCarrier, delivery)
+		// want reports whether the receiver got the webhooks that the case is about.
 		want func(job.Webhooks) bool
 	}{
 		{name: "none", off: true},
@@ -180,19 +179,19 @@ func TestWebhooksChangeNothing(t *testing.T) {
 			want: func(s job.Webhooks) bool { return s.UsedCount > 15 && s.IgnoredCount == s.UsedCount },
 		},
 		{
-			name: "late", carry: func(p *post, l letter) { time.AfterFunc(3*time.Minute, func() { p.bring(l) }) },
+			name: "late", carry: func(p *webhookCarrier, l delivery) { time.AfterFunc(3*time.Minute, func() { p.deliver(l) }) },
 			want: func(s job.Webhooks) bool { return s.UsedCount > 5 && s.IgnoredCount+s.RejectedCount == 0 },
 		},
 		{
-			name: "too late", carry: func(p *post, l letter) { time.AfterFunc(11*time.Minute, func() { p.bring(l) }) },
+			name: "too late", carry: func(p *webhookCarrier, l delivery) { time.AfterFunc(11*time.Minute, func() { p.deliver(l) }) },
 			want: func(s job.Webhooks) bool { return s.UsedCount == 0 && s.IgnoredCount > 0 },
 		},
 		{
-			name: "out of order", carry: func(p *post, l letter) {
+			name: "out of order", carry: func(p *webhookCarrier, l delivery) {
 				if p.held = append(p.held, l); len(p.held) == 3 {
 					slices.Reverse(p.held)
 					for _, l := range p.held {
-						p.bring(l)
+						p.deliver(l)
 					}
 					p.held = nil
 				}
@@ -200,21 +199,21 @@ func TestWebhooksChangeNothing(t *testing.T) {
 			want: func(s job.Webhooks) bool { return s.UsedCount >= 15 },
 		},
 		{
-			name: "forged", carry: func(p *post, l letter) {
-				p.bring(l.sign("guessed", l.body))
-				p.bring(letter{l.path, l.signature, bytes.Replace(l.body, []byte("FINISHED"), []byte("ERROR"), 1)[1:]})
-				p.bring(letter{path: l.path, body: l.body})
+			name: "forged", carry: func(p *webhookCarrier, l delivery) {
+				p.deliver(l.sign("guessed", l.body))
+				p.deliver(delivery{l.path, l.signature, bytes.Replace(l.body, []byte("FINISHED"), []byte("ERROR"), 1)[1:]})
+				p.deliver(delivery{path: l.path, body: l.body})
 			},
 			want: func(s job.Webhooks) bool { return s.UsedCount == 0 && s.RejectedCount > 45 },
 		},
 		{
-			name: "lies in our own hand", carry: func(p *post, l letter) {
-				// Each event claims the end of all that have ended before, and the opposite of what happened.
+			name: "false claims with the right key", carry: func(p *webhookCarrier, l delivery) {
+				// Each webhook repeats all earlier ones with the opposite event.
 				for i, old := range p.log {
 					lie := bytes.ReplaceAll(old.body, []byte(`"eventId":"`), append([]byte(`"eventId":"`), byte('a'+i%26), byte('a'+len(p.log)%26)))
 					lie = bytes.ReplaceAll(lie, []byte("ENCODING_FINISHED"), []byte("ENCODING_LOST"))
 					lie = bytes.ReplaceAll(lie, []byte("ENCODING_ERROR"), []byte("ENCODING_FINISHED"))
-					p.bring(l.sign(hookKey, lie))
+					p.deliver(l.sign(hookKey, lie))
 				}
 			},
 			want: func(s job.Webhooks) bool { return s.UsedCount > 100 },
@@ -225,7 +224,7 @@ func TestWebhooksChangeNothing(t *testing.T) {
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			way := &post{carry: tt.carry}
+			way := &webhookCarrier{carry: tt.carry}
 			sim := &simulator.Simulator{
 				Seed: 1, Encoders: 4, Duration: 90 * time.Second, Outcome: fates, QueueLimit: -1,
 				Deliver: tt.deliver, WebhookClient: &http.Client{Transport: way},
@@ -245,16 +244,16 @@ func TestWebhooksChangeNothing(t *testing.T) {
 				if tt.off {
 					return
 				}
-				time.Sleep(20 * time.Minute) // for what is under way
+				time.Sleep(20 * time.Minute) // for late webhooks
 				if s := w.webhooks(); !tt.want(s) {
-					w.t.Errorf("deliveries %+v are not what this case is about", s)
+					w.t.Errorf("webhooks %+v: the test shows nothing", s)
 				}
 			})
 		})
 	}
 }
 
-// wantEndings is how 16 jobs with those fates end.
+// wantEndings is how 16 jobs with the outcomes of fates end.
 func wantEndings() []ending {
 	all := []ending{
 		{Key: "k1", State: job.Succeeded, Attempt: 3},
@@ -283,13 +282,13 @@ func (w *world) addForeignStarts(n int) {
 	}
 }
 
-// A failure that comes early is seen at once with webhooks, and without them when
-// what runs is listed the next time.
+// An early failure is seen at once with webhooks, and without them when the running encodings are
+// listed the next time.
 func TestWebhooksShowAnEarlyFailure(t *testing.T) {
 	seen := func(hooks bool) (lag time.Duration) {
 		early := broken(simulator.NoRetry)
 		early.After = 20 * time.Second
-		way := new(post)
+		way := new(webhookCarrier)
 		sim := &simulator.Simulator{
 			Seed: 1, Duration: time.Hour, Outcome: failWith("k1", 1, early), WebhookClient: &http.Client{Transport: way},
 		}
@@ -311,7 +310,8 @@ func TestWebhooksShowAnEarlyFailure(t *testing.T) {
 	}
 }
 
-// A hint may come at any time, and for anything.
+// Many hints about one encoding lead to few polls, hints about unknown encodings and accounts to
+// none, and no more than maxHints are kept.
 func TestHint(t *testing.T) {
 	inWorld(t, &simulator.Simulator{Seed: 1, Duration: 10 * time.Minute}, func(w *world) {
 		w.poll = time.Hour
@@ -329,8 +329,8 @@ func TestHint(t *testing.T) {
 		}
 		w.store.HintEncoding("no-such-account", id)
 		synctest.Wait()
-		if looks := w.calls(route) - before; looks < 1 || looks > 3 {
-			w.t.Errorf("%d polls after 100 hints for one encoding, want them to coalesce", looks)
+		if polls := w.calls(route) - before; polls < 1 || polls > 3 {
+			w.t.Errorf("%d polls after 100 hints for one encoding, want 1 to 3", polls)
 		}
 		w.halt()
 		for i := range 2 * maxHints {
@@ -342,8 +342,8 @@ func TestHint(t *testing.T) {
 	})
 }
 
-// A hint that comes while the encoding is being polled is not lost: that poll may
-// have been answered before.
+// A hint that comes while its encoding is being polled leads to another poll: the first one may
+// have been answered before the encoding changed.
 func TestHintDuringAPoll(t *testing.T) {
 	hints, pending := newHintQueue(), map[string]bool{}
 	polls := &pollSchedule{jobs: newJobTracker()}
@@ -367,7 +367,7 @@ func TestHintDuringAPoll(t *testing.T) {
 	e.nextPoll = now.Add(time.Hour)
 	pollHinted(now)
 	if !e.nextPoll.After(now) {
-		t.Error("the hint was followed twice")
+		t.Error("one hint led to two polls")
 	}
 	e.notBefore = now.Add(time.Minute)
 	hints.add("e")

@@ -15,9 +15,9 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-// worker makes the calls of one account and records in the job table what came of them. Its
-// methods run in the goroutines of tasks, side by side. It has nothing of the loop's state:
-// every field either never changes once the loop runs or is safe for concurrent use.
+// worker makes the calls of one account and records their results in the job table. Its methods
+// run in the goroutines of tasks, side by side. It has nothing of the loop's state: every field
+// either never changes once the loop runs or is safe for concurrent use.
 type worker struct {
 	account Account
 	store   Store
@@ -34,11 +34,11 @@ type worker struct {
 	// loadsDefinitions says that the platform's definitions of errors are fetched. It is set
 	// before the loop runs.
 	loadsDefinitions bool
-	// restartsRefused says that the platform does not start an encoding again that has run. Each
-	// process finds it out anew, at the cost of one refused call.
+	// restartsRefused says that the platform refuses to start an encoding again that has run.
+	// Each process learns that anew, at the cost of one refused call.
 	restartsRefused atomic.Bool
-	// underConfiguration has the ids of encodings that are being configured: they are in the job
-	// table only afterwards.
+	// underConfiguration has the ids of the encodings that are being configured. The job table
+	// has such an id only once its encoding is configured.
 	underConfiguration sync.Map
 }
 
@@ -65,7 +65,7 @@ func (w *worker) readBudget(class bitmovin.Class) bitmovin.Budget {
 	return w.account.Client.RateGovernor().ReadBudget(class)
 }
 
-// ping makes the cheapest call there is, to see whether the platform answers.
+// ping makes the platform's cheapest call, to see whether it answers.
 func (w *worker) ping(ctx context.Context) error { return w.account.Client.Ping(ctx) }
 
 // updateJob changes a job. What has happened at the platform is recorded even if ctx has ended
@@ -74,14 +74,15 @@ func (w *worker) updateJob(ctx context.Context, id job.ID, f func(*job.Update) e
 	return w.store.UpdateJob(context.WithoutCancel(ctx), id, w.now(), f)
 }
 
-// rulesFor are a batch's rules for one change of a job, as far as the account knows the platform.
+// rulesFor are a batch's rules for one change of a job, with what the worker has learnt about
+// restarts.
 func (w *worker) rulesFor(b *batch, settle time.Duration) job.Rules {
 	r := b.rules(settle)
 	r.FreshEncoding = w.restartsRefused.Load()
 	return r
 }
 
-// errOtherObject is the error of an answer about something that was not asked for.
+// errOtherObject is the error of an answer about another encoding of ours than was asked for.
 var errOtherObject = errors.New("the platform answered about another encoding of ours")
 
 // belongsToJob reports whether an encoding belongs, or belonged, to a job. If the job table
@@ -98,8 +99,8 @@ func (w *worker) loadDefinitions(ctx context.Context) {
 	}
 }
 
-// completeError completes the error of a failed run. The retry hint decides whether the job may
-// be retried: if it is missing, the definitions are waited for.
+// completeError adds to the error of a failed run the retry hint of the platform's definitions if
+// it has none. The hint decides whether the job is retried, so completeError waits for them.
 func (w *worker) completeError(ctx context.Context, t *bitmovin.Task) {
 	if w.loadsDefinitions && t.Error != nil && t.Error.RetryHint == "" {
 		w.loadDefinitions(ctx)

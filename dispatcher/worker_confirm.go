@@ -7,8 +7,8 @@ import (
 )
 
 // confirmNotStarted asks the platform whether a waiting job has been started without the job
-// table knowing, by the name that its encoding would have; see reconciliation. Encodings that it
-// finds are adopted.
+// table knowing, by the name that its encoding would have; see reconciliation. Encodings that the
+// platform finds and the job table does not know are reconciled at once.
 func (w *worker) confirmNotStarted(ctx context.Context, t trackedJob, name string, reference referenceEncoding, hasReference bool) outcome {
 	template := t.batch.Template != nil
 	if !w.encodings.usable(bitmovin.ParamName) || template && !hasReference {

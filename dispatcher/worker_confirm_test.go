@@ -11,10 +11,10 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-// A process begins while somebody else has created very many encodings, and the platform
-// neither searches nor lists by time. Until all of them are walked through, jobs go on: those
-// of a new batch at once, those of an old one as soon as the platform has shown that they
-// were not started. One start of the predecessor's was not answered.
+// A process begins while the account has very many encodings of other people, and the platform
+// neither searches nor lists by time. While the whole list is read, jobs go on: those of a new
+// batch at once, those of an old one once the platform has shown that they were not started. One
+// start of the earlier process was not answered.
 func TestLongWalk(t *testing.T) {
 	for kind, submit := range map[string]func(w *world, n int) job.Batch{
 		"profile":  func(w *world, n int) job.Batch { return w.submit(n, nil) },
@@ -53,7 +53,7 @@ func longWalk(t *testing.T, submit func(w *world, n int) job.Batch) {
 		time.Sleep(time.Second)
 		close(first.dead)
 		w.reopen(w.path)
-		w.foreigners(many)
+		w.createForeign(many)
 		w.mortal, w.network = nil, twisted(w.sim.Client().Transport, twist{"search": "400", "createdAtNewerThan": "400"})
 		w.run()
 		begin := time.Now()
@@ -78,8 +78,8 @@ func longWalk(t *testing.T, submit func(w *world, n int) job.Batch) {
 	})
 }
 
-// The same with a job table from before the encodings that have run since: none of them
-// is started again before the walk is over, nor after.
+// The same with a restored backup: no job that was started since is started again, neither while
+// the list is read nor afterwards.
 func TestLongWalkAfterABackup(t *testing.T) {
 	for name, templates := range map[string]bool{"profile": false, "template": true} {
 		if testing.Short() && templates {
@@ -100,7 +100,7 @@ func TestLongWalkAfterABackup(t *testing.T) {
 				backup := w.backup()
 				time.Sleep(5 * time.Minute)
 				w.reopen(backup)
-				w.foreigners(12_000)
+				w.createForeign(12_000)
 				w.network = twisted(w.sim.Client().Transport, twist{"search": "400"})
 				w.run()
 				b = w.awaitEnd(b.ID, 3*time.Hour)

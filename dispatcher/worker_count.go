@@ -11,9 +11,9 @@ import (
 // maxUnfilteredPages is how many pages of encodings of any status are searched for queued ones.
 const maxUnfilteredPages = 3
 
-// countQueue lists the QUEUED encodings. The list tells ours from other people's, which a bare
-// total could not. Where the platform cannot list by status, the newest encodings are
-// searched for queued ones.
+// countQueue lists the QUEUED encodings: a total alone would not tell ours from other people's.
+// Where the platform cannot list by status, countQueue looks for queued ones among the newest
+// encodings.
 func (w *worker) countQueue(ctx context.Context) (queueListing, error) {
 	c := queueListing{time: w.now(), queued: map[string]string{}}
 	query := bitmovin.EncodingQuery{Status: bitmovin.StatusQueued, Limit: pageSize}
@@ -32,8 +32,8 @@ func (w *worker) countQueue(ctx context.Context) (queueListing, error) {
 			return e.Status.Known() && e.Status != bitmovin.StatusQueued
 		})
 		for _, e := range page.Items {
-			// The platform counts everything as queued that its list of queued encodings contains,
-			// even with an unknown status.
+			// The platform counts every encoding as queued that its list of queued encodings
+			// contains, even one with an unknown status.
 			if e.Status == bitmovin.StatusQueued || !unfiltered && !e.Status.Known() {
 				c.queued[string(e.ID)] = e.Name
 			}

@@ -8,7 +8,7 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-// runningList is a list of the running encodings.
+// runningList is the list of running encodings at one moment.
 type runningList struct {
 	time    time.Time // before the first call
 	running map[string]job.Observation
@@ -25,7 +25,7 @@ func (w *worker) listRunning(ctx context.Context) (runningList, error) {
 	err := w.encodings.eachListed(ctx, query, func(e bitmovin.Encoding) (bool, error) {
 		l.length++
 		if e.Status.Known() && e.Status != bitmovin.StatusRunning {
-			// Once the platform has refused to select by status, the list has no end.
+			// A platform that does not select by status lists all encodings there are.
 			return l.length >= job.MaxQueueTarget && !w.encodings.usable(bitmovin.ParamStatus), nil
 		}
 		l.running[string(e.ID)] = listedObservation(e)

@@ -11,17 +11,17 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-// findUnansweredStart looks for the encoding of a template's job whose start was not answered. An
-// encoding that is there is polled. The start was not made if the encoding is still missing
-// after the settle time, among all that was created since. A search by its name that finds
-// nothing, or has no answer, proves nothing.
+// findUnansweredStart looks for the encoding of a template's job whose start was not answered. If
+// it finds the encoding, it polls it. The start was not made if, after the settle time, the list of
+// all encodings created since lacks the encoding. A search by name that finds nothing, or has no
+// answer, proves nothing.
 func (w *worker) findUnansweredStart(ctx context.Context, t trackedJob) outcome {
 	encoding, err := w.findByName(ctx, &t.job)
 	if encoding != "" {
 		return w.continueWithFound(ctx, t, encoding)
 	}
 	if w.now().Sub(t.job.StepTime) < w.settle {
-		return outcome{called: true, callErr: err, inconclusive: err} // the list may be behind, and the platform as well
+		return outcome{called: true, callErr: err, inconclusive: err} // list and start may both be under way still
 	}
 	encoding, asked, listErr := w.findInFullList(ctx, &t.job)
 	switch {
@@ -64,8 +64,8 @@ func (w *worker) correctEncodingID(ctx context.Context, t trackedJob, encoding s
 	return o
 }
 
-// recordNotStarted records that a template's start was not made. asked is when the platform was
-// asked and its encoding was missing; zero if that is still to come.
+// recordNotStarted records that a template's start was not made, if its encoding was missing for
+// the settle time. asked is when the list lacked the encoding; zero if no list was read yet.
 func (w *worker) recordNotStarted(ctx context.Context, t trackedJob, asked time.Time) outcome {
 	o := outcome{called: true}
 	missing := asked.Sub(t.job.StepTime)
@@ -84,11 +84,11 @@ func (w *worker) recordNotStarted(ctx context.Context, t trackedJob, asked time.
 	return o
 }
 
-// startLookup finds the encodings of templates whose starts were not answered, where the platform
-// does not find them by name. If such an encoding is believed to be absent, another one is
-// paid for. So only the list of everything that was created since the start was decided on
-// proves it, with names compared here: neither a search that finds nothing nor a name that
-// the platform spells differently can cause a second start. One list serves all starts that
+// startLookup finds the encodings of templates' starts that were not answered, where the platform
+// does not find them by name. If such an encoding is wrongly believed to be absent, a second one
+// is paid for. So only the list of all encodings that were created since the start was decided on
+// proves its absence, with the names parsed here: neither a search that finds nothing nor a title
+// that the platform spells differently can cause a second start. One list serves all starts that
 // were not answered.
 type startLookup struct {
 	mu           sync.Mutex // held while the list is read
@@ -124,9 +124,9 @@ func (w *worker) findByName(ctx context.Context, j *job.Job) (encoding string, e
 	return encoding, err
 }
 
-// findInFullList looks for the encoding that a template's job was started as among all that
-// were created since. If it is not there, at is when it was not; zero if that is not known yet,
-// because another task is reading the list.
+// findInFullList looks for the encoding that a template's job was started as among all encodings
+// that were created since. at is when reading the list began; zero if another task is reading it
+// right now.
 func (w *worker) findInFullList(ctx context.Context, j *job.Job) (encoding string, at time.Time, err error) {
 	l := &w.startLookup
 	if !l.mu.TryLock() {
@@ -156,8 +156,8 @@ func (w *worker) findInFullList(ctx context.Context, j *job.Job) (encoding strin
 	return string(l.found[templateAttempt{j.ID, j.Attempt}]), l.beginTime, nil
 }
 
-// attemptTime is when a job's current attempt was decided on, before its call. The time of the
-// job's step is later if another process has picked the job up since.
+// attemptTime is when a job's current attempt was recorded, before its call. The job's StepTime
+// is later if another process has picked the job up since.
 func (w *worker) attemptTime(ctx context.Context, j *job.Job) (time.Time, error) {
 	events, err := w.store.Events(ctx, j.ID)
 	began := j.StepTime

@@ -25,16 +25,16 @@ var errListed = errors.New("the platform does not know the status of an encoding
 const cancelledMissingFor = time.Hour
 
 // confirmMissing decides about an encoding whose status the platform does not know: certain is
-// true if the encoding can be believed to be gone. A new encoding would be paid for, so a
-// single answer is not enough: it may come from a replica that does not know the encoding yet.
-// Nor are many answers, as long as
+// true if the encoding is certainly gone. A new encoding would be paid for, so a single answer is
+// not enough: it may come from a replica that does not know the encoding yet. Nor are many
+// answers enough, as long as
 //
 //   - the list shows the encoding, or has not been walked as a whole since, or
 //   - everything else of ours is missing as well: then the API key is another organisation's,
 //     and the encoding goes on in the one in which it was started.
 //
-// A template's encoding may be there under another id than its start was answered with. Its
-// name is no other encoding's, so that other is its real id.
+// A template's encoding may be there under another id than its start was answered with. As no
+// other encoding has its name, that id is its real one: confirmMissing returns it as other.
 func (w *worker) confirmMissing(ctx context.Context, t trackedJob) (certain bool, other string, err error) {
 	now := w.now()
 	if !t.missingForLong(now, w.settle) {
@@ -63,19 +63,16 @@ func (w *worker) searchByName(ctx context.Context, t trackedJob) (presence evide
 	if !w.encodings.usable(bitmovin.ParamName) {
 		return evidenceNone, ""
 	}
-	query := bitmovin.EncodingQuery{Name: provision.EncodingName(&t.job), SkipTotalCount: true}
+	name := provision.EncodingName(&t.job)
 	if t.batch.Template != nil {
-		query.Name = provision.AttemptName(&t.job)
+		name = provision.AttemptName(&t.job)
 	}
-	presence, listed := evidenceAbsent, 0
-	err := w.encodings.eachListed(ctx, query, func(found bitmovin.Encoding) (enough bool, err error) {
-		listed++
+	presence = evidenceAbsent
+	_, err := w.encodings.eachNamedOrID(ctx, name, t.job.EncodingID, func(found bitmovin.Encoding) (enough bool, err error) {
 		switch {
 		case string(found.ID) == t.job.EncodingID:
 			presence = evidencePresent
 			return true, nil
-		case found.Name != query.Name:
-			return listed >= pageSize, nil // the platform ignores the name
 		case t.batch.Template != nil:
 			other = string(found.ID)
 		}
@@ -88,9 +85,9 @@ func (w *worker) searchByName(ctx context.Context, t trackedJob) (presence evide
 }
 
 // checkOrganisation returns an error if the encoding of a job, missing for so long, may be in
-// another organisation: the platform knows nothing of what the jobs of its batch share,
-// although some of it was created once. Resources that were created after the job's start
-// prove nothing, and nothing can be said of a batch that shares nothing.
+// another organisation: the platform has none of the resources that the jobs of its batch share,
+// although some were created once. Resources that were created after the job's start prove
+// nothing. For a batch whose jobs share none it returns nil.
 func (w *worker) checkOrganisation(ctx context.Context, t trackedJob, missing time.Duration) error {
 	if t.job.State == job.Cancelling && missing >= cancelledMissingFor {
 		return nil

@@ -15,8 +15,8 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-// inTwoOrganisations runs a test in a world whose key belongs to another organisation as
-// long as wrong is set.
+// inTwoOrganisations runs a test in a world whose API key belongs to another organisation, theirs,
+// while wrong is set.
 func inTwoOrganisations(t *testing.T, ours, theirs *simulator.Simulator, test func(w *world, wrong *atomic.Bool)) {
 	t.Helper()
 	inWorld(t, ours, func(w *world) {
@@ -32,8 +32,8 @@ func inTwoOrganisations(t *testing.T, ours, theirs *simulator.Simulator, test fu
 	})
 }
 
-// With another organisation's key everything of ours is missing. That is no reason to
-// encode it again there: it goes on in its own organisation, and is paid there.
+// With another organisation's API key all our encodings are missing. They are not encoded again
+// there: they go on in the organisation in which they were started.
 func TestOtherOrganisation(t *testing.T) {
 	ours := &simulator.Simulator{Seed: 1, Encoders: 3, Duration: 10 * time.Minute}
 	theirs := &simulator.Simulator{Seed: 2, Encoders: 3, Duration: 10 * time.Minute}
@@ -60,7 +60,7 @@ func TestOtherOrganisation(t *testing.T) {
 	})
 }
 
-// says is what the platform is made to say of one encoding, when it is asked in one way.
+// says is the answer of the platform to one way of asking for an encoding.
 type says string
 
 const (
@@ -69,8 +69,8 @@ const (
 	fails  says = "fails"
 )
 
-// contradiction answers what is asked of an encoding in three ways as each is told to, from the
-// moment that the encoding is set. Anything else is answered by the simulator.
+// contradiction is a transport to the simulator that changes the answers about one encoding, once
+// that is set: of its status, of lists, and of searches by its name.
 type contradiction struct {
 	status, list, search says
 	encoding             atomic.Value // of type string
@@ -107,7 +107,7 @@ func (v *contradiction) RoundTrip(r *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// answer replaces an answer.
+// answer replaces status and body of an answer.
 func answer(resp *http.Response, status int, body string) (*http.Response, error) {
 	if err := resp.Body.Close(); err != nil {
 		return nil, err
@@ -142,8 +142,8 @@ func omit(resp *http.Response, id string) (*http.Response, error) {
 	return answer(resp, resp.StatusCode, string(body))
 }
 
-// A status, the list and a search say of an encoding what they like. It is replaced, and
-// paid for again, only if its status is not known and the whole list lacks it.
+// The status, the list and a search contradict each other about an encoding. It is replaced, and
+// paid for again, only if the platform does not know its status and the whole list lacks it.
 func TestGone(t *testing.T) {
 	for i, status := range []says{has, hasNot, fails} {
 		for j, list := range []says{has, hasNot, fails} {
@@ -187,7 +187,7 @@ func TestGone(t *testing.T) {
 	}
 }
 
-// A walk of a long list does not hold up a shutdown.
+// A walk of a long list does not delay a shutdown.
 func TestHaltDuringWalk(t *testing.T) {
 	sim := &simulator.Simulator{Seed: 1, Encoders: -1}
 	inWorld(t, sim, func(w *world) {
@@ -216,8 +216,8 @@ func TestHaltDuringWalk(t *testing.T) {
 	})
 }
 
-// A template's start that was not answered is made again, and paid, only if the whole list
-// lacks its encoding, whatever a search says.
+// A template's start that was not answered is repeated, and paid for, only if the whole list lacks
+// its encoding, whatever a search shows.
 func TestTemplateStartGone(t *testing.T) {
 	for _, made := range []bool{true, false} {
 		for _, list := range []says{has, fails} {
@@ -253,7 +253,7 @@ func TestTemplateStartGone(t *testing.T) {
 						if s, _ := w.store.AccountStatus("default"); j.State == job.Starting && s.Waits[j.ID].Code != job.WaitUnknownStart {
 							w.t.Errorf("waits for %+v", s.Waits[j.ID])
 						}
-						if seen || !made { // otherwise it waits to be found
+						if seen || !made { // otherwise the job waits for the encoding to be found
 							w.audit(b.ID)
 						}
 					})
@@ -263,9 +263,9 @@ func TestTemplateStartGone(t *testing.T) {
 	}
 }
 
-// Work goes on with another organisation's key, which makes there what jobs share. That
-// is no reason to encode anew there what was started in the former one, also after a
-// restart; and nothing that was queued in the former one keeps others waiting.
+// With another organisation's API key new jobs go on, and the resources that they share are created
+// there. Jobs that were started in the former organisation are not encoded again, also after a
+// restart, and hold up no others.
 func TestGoOnInOtherOrganisation(t *testing.T) {
 	for _, restart := range []bool{false, true} {
 		ours := &simulator.Simulator{Seed: 1, Encoders: 3, Duration: 10 * time.Minute}
@@ -286,7 +286,7 @@ func TestGoOnInOtherOrganisation(t *testing.T) {
 			if n := theirs.ReadStats().Starts; b.State != job.BatchSucceeded || n != 6 {
 				w.t.Errorf("restart %v: batch is %s after %d starts, want 6", restart, b.State, n)
 			}
-			time.Sleep(time.Minute) // encodings that are there make one forget those that are not
+			time.Sleep(time.Minute) // the account has encodings in the other organisation now
 			if s, _ := w.store.AccountStatus("default"); !strings.Contains(s.Problem, "another organisation") {
 				w.t.Errorf("restart %v: the problem is %q", restart, s.Problem)
 			}
@@ -302,14 +302,14 @@ func TestGoOnInOtherOrganisation(t *testing.T) {
 	}
 }
 
-// The key is another organisation's for good. What was started in the former one can be
-// cancelled, though it takes its time.
+// If the API key stays another organisation's, jobs that were started in the former one can still
+// be cancelled; that takes cancelledMissingFor.
 func TestCancelInOtherOrganisation(t *testing.T) {
 	for name, edit := range map[string]func(*job.Batch){"recipe": nil, "template": ladder(t)} {
 		t.Run(name, func(t *testing.T) {
 			ours := &simulator.Simulator{Seed: 1, Encoders: 3, Duration: 10 * time.Minute}
 			ours.Fault = func(c simulator.Call) simulator.Fault {
-				if c.Route == templatesStart && c.Nth == 1 { // so that it is not known whether there is an encoding
+				if c.Route == templatesStart && c.Nth == 1 { // a start without an answer
 					return simulator.Fault{Kind: simulator.ResetFault, After: true}
 				}
 				return simulator.Fault{}

@@ -9,17 +9,19 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-// withdrawnError is why a start that was recorded is not made: its reasons have changed while it
-// waited for its share of the calls.
+// withdrawnError is why a recorded start is not made: job, batch or account do not allow it any
+// more.
 type withdrawnError struct{ reason string }
 
-func (e withdrawnError) Error() string { return "withdrawn while it waited for its turn: " + e.reason }
+func (e withdrawnError) Error() string {
+	return "withdrawn while the start waited for the rate limit: " + e.reason
+}
 
-// startPermit is the right to make a start that has been recorded. A start waits for the budget
-// of its API key, for a minute when the platform throttles. Meanwhile its job can be
-// cancelled, its batch or account paused, the dispatcher stopped, or a job of higher priority
-// can have become ready. So the client asks for the permit when the call is about to be sent,
-// and the job table decides. The start counts as sent once it has been permitted.
+// startPermit is the permit of a recorded start. A start waits for the budget of its API key, up to
+// a minute and more when the platform throttles. Meanwhile its job can be cancelled, its batch or
+// account paused, the dispatcher stopped, or a job of higher priority can become ready. So the
+// client asks for the permit when the call is about to be sent, and the job table decides. The
+// start counts as sent once it has been permitted.
 func (w *worker) startPermit(ctx context.Context, t trackedJob) bitmovin.Permit {
 	return func() error {
 		if t.sent.Load() { // the client asks again when it has a connection

@@ -15,9 +15,8 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-// lateTransport is the network of a process that is killed while its first start from a
-// template is on the wire: the platform carries the call out, but only after a while, and
-// nobody is there to read its answer.
+// lateTransport makes the calls of a process that is killed during its first start from a
+// template: the platform carries the call out after a while, and no process reads its answer.
 type lateTransport struct {
 	*mortal
 	inner      http.RoundTripper
@@ -58,9 +57,8 @@ func (m *mortal) kill() {
 	}
 }
 
-// A process is killed while the start of a template is under way, and the next one begins
-// at once. The call can take effect for as long as it could have been waited for, and no
-// later start may have been made by then.
+// A process is killed while the start of a template is under way, and the next one begins at once.
+// The call takes effect later, up to its time-out; until then the next process does not repeat it.
 func TestKillDuringTemplateStart(t *testing.T) {
 	for _, late := range []time.Duration{0, 20 * time.Second, 31 * time.Second, bitmovin.DefaultTimeout + settleMargin - time.Second} {
 		t.Run("on the wire for "+late.String(), func(t *testing.T) {
@@ -83,7 +81,7 @@ func TestKillDuringTemplateStart(t *testing.T) {
 				}
 				time.Sleep(time.Minute)
 				w.audit(b.ID)
-				for name, n := range w.posts() {
+				for name, n := range w.countTemplateEncodings() {
 					if n != 1 {
 						w.t.Errorf("%d encodings are called %s", n, name)
 					}
@@ -131,8 +129,8 @@ func (w *world) useUpStarts() {
 	}
 }
 
-// A start that waits for the budget of its key is not made if its job is cancelled, or
-// its batch or account paused, meanwhile. That costs no attempt.
+// A start that waits for the budget of its API key is not made if meanwhile its job is cancelled
+// or its batch or account is paused. The job loses no attempt.
 func TestStartIsWithdrawnWhileItWaits(t *testing.T) {
 	withdraw := map[string]func(w *world, id job.ID){
 		"job cancelled": func(w *world, id job.ID) {
@@ -186,7 +184,7 @@ func TestStartIsWithdrawnWhileItWaits(t *testing.T) {
 	}
 }
 
-// A process that is killed while a start waits for the budget of its key has not made it.
+// A start that waits for the budget of its API key is not made if the process is killed meanwhile.
 func TestKillWhileAStartWaits(t *testing.T) {
 	sim := &simulator.Simulator{Seed: 1, Duration: 5 * time.Second}
 	inWorld(t, sim, func(w *world) {
@@ -199,7 +197,7 @@ func TestKillWhileAStartWaits(t *testing.T) {
 		b := w.submitLadder(1, func(b *job.Batch) { table.batch = b.ID })
 		w.await(b.ID, time.Minute, "a start that waits", func(b job.Batch) bool { return b.Counts.Starting == 1 })
 		w.halt()
-		w.governor = bitmovin.NewGovernor(nil) // of another process
+		w.governor = bitmovin.NewGovernor(nil) // the next process has a governor of its own
 		w.run()
 		b = w.awaitEnd(b.ID, time.Hour)
 		w.audit(b.ID)

@@ -9,7 +9,7 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-// pollStatus asks the platform how a job's encoding stands and records it.
+// pollStatus asks the platform for the status of a job's encoding and records it.
 func (w *worker) pollStatus(ctx context.Context, t trackedJob) outcome {
 	if t.job.EncodingID == "" {
 		return w.findUnansweredStart(ctx, t)
@@ -47,8 +47,8 @@ func (w *worker) pollStatus(ctx context.Context, t trackedJob) outcome {
 // answer before an ERROR that is read from the encoding itself, without its reason, is believed.
 const failuresToBelieveError = 10
 
-// readStatus reads how an encoding stands. If the platform has no answer for its status, the
-// encoding itself shows enough, except why it failed.
+// readStatus reads the status of an encoding. If the status call fails a second time in a row,
+// readStatus reads the encoding itself, which shows all but the reason of a failed run.
 func (w *worker) readStatus(ctx context.Context, t trackedJob) (task bitmovin.Task, fromEncoding bool, err error) {
 	id := bitmovin.EncodingID(t.job.EncodingID)
 	task, err = w.account.Client.ReadStatus(ctx, id)

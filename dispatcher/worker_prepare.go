@@ -58,8 +58,8 @@ func (w *worker) ensureShared(ctx context.Context, b *batch) error {
 	return err
 }
 
-// configure creates an encoding and adds its parts. On an error it returns the encoding as
-// far as it got.
+// configure creates an encoding and adds its parts. After an error the returned id is that of the
+// incomplete encoding, or empty.
 func (w *worker) configure(ctx context.Context, t trackedJob, shared provision.Shared) (string, []job.ManifestRef, error) {
 	encoding, err := w.provisioner.CreateEncoding(ctx, t.batch.Recipe, &t.job)
 	if err != nil {
@@ -72,8 +72,8 @@ func (w *worker) configure(ctx context.Context, t trackedJob, shared provision.S
 	return string(encoding), manifests, err
 }
 
-// reserve notes that an encoding is being configured. It returns an error if the encoding, which
-// is said to be new, has been there before for another job.
+// reserve records that an encoding is being configured. It returns an error if the platform
+// answered a create call with the id of another job's encoding.
 func (w *worker) reserve(ctx context.Context, id string) error {
 	if _, taken := w.underConfiguration.LoadOrStore(id, true); taken {
 		return fmt.Errorf("create encoding %s: %w", id, errOtherObject)
@@ -85,8 +85,8 @@ func (w *worker) reserve(ctx context.Context, id string) error {
 	return nil
 }
 
-// handleSharedError handles that a resource which the batch's jobs share cannot be used. A part
-// of the recipe that the platform refuses is the job's failure; anything else is not.
+// handleSharedError records that a resource cannot be used that the jobs of the batch share. A
+// codec configuration that the platform refuses is the job's failure; anything else is not.
 func (w *worker) handleSharedError(ctx context.Context, t trackedJob, err error) outcome {
 	if _, shared := errors.AsType[provision.SharedError](err); shared || !t.isAnswer(err) {
 		return prepareOutcome(t, job.Job{}, nil, err)
@@ -97,8 +97,8 @@ func (w *worker) handleSharedError(ctx context.Context, t trackedJob, err error)
 	return prepareOutcome(t, j, storeErr, err)
 }
 
-// isJobsFault reports whether a refused configuration is the job's fault: not in an outage, and
-// not if a shared resource is missing at the platform.
+// isJobsFault reports whether a refused call is the job's fault. It is not in an outage, nor if a
+// shared resource is missing at the platform.
 func (w *worker) isJobsFault(ctx context.Context, t trackedJob, shared provision.Shared, err error) bool {
 	if !t.isAnswer(err) {
 		return false

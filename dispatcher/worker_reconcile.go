@@ -22,15 +22,15 @@ const reconcileMargin = 15 * time.Minute
 // maxReconcilePolls is how many prepared encodings are polled side by side.
 const maxReconcilePolls = 16
 
-// triesToGiveUpPoll is from which try on a prepared encoding is passed over about which the
-// platform gives no answer.
+// triesToGiveUpPoll is the try from which on reconciling goes on without the status of a prepared
+// encoding about which the platform gives no answer.
 const triesToGiveUpPoll = 3
 
 // reconcile brings the job table in line with what happened at the platform without its
 // knowledge. After a crash that is little: encodings that were being created, and starts
-// without an answer. After a backup was restored it is everything since: jobs that are waiting
-// in the table have been started, and have perhaps finished. Their encodings are adopted,
-// and not paid for again.
+// without an answer. After a backup was restored it is everything since the backup: jobs that
+// wait in the table have been started, and have perhaps ended. Their encodings are adopted, so
+// that they are not paid for again.
 //
 // An encoding about which the platform gives no answer, while it answers otherwise, does not
 // hold up all others forever: from the third try on its job is treated as if its start had not
@@ -73,7 +73,7 @@ func (w *worker) pollPrepared(ctx context.Context, prepared map[string]job.ID, t
 			task, err := w.account.Client.ReadStatus(poll, bitmovin.EncodingID(encoding))
 			switch {
 			case bitmovin.NotFound(err):
-				return nil // the start will find out
+				return nil // the job's start will be refused, and handles that
 			case try >= triesToGiveUpPoll && tellsNoStatus(err):
 				without <- id
 				return nil
@@ -184,7 +184,7 @@ func (w *worker) reconcileUnknown(ctx context.Context, e bitmovin.Encoding) erro
 		return w.recordOrphan(ctx, string(e.ID))
 	}
 	if attempt > 0 {
-		w.log.Warn("an encoding was started that its job does not know", "encoding", string(e.ID), "job", id.String(), "attempt", attempt)
+		w.log.Warn("an encoding was started in an attempt that its job does not know", "encoding", string(e.ID), "job", id.String(), "attempt", attempt)
 		return nil
 	}
 	if !ok {
@@ -283,7 +283,7 @@ func (w *worker) refreshJob(ctx context.Context, j job.Job) (job.Job, error) {
 	task, err := w.account.Client.ReadStatus(ctx, bitmovin.EncodingID(j.EncodingID))
 	if err != nil {
 		if bitmovin.NotFound(err) {
-			return j, nil // to be believed only after a while
+			return j, nil // a single 404 proves nothing; see confirmMissing
 		}
 		return j, err
 	}

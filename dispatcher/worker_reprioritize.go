@@ -12,7 +12,7 @@ import (
 func (w *worker) reprioritize(ctx context.Context, t trackedJob) outcome {
 	err := w.account.Client.Reprioritize(ctx, bitmovin.EncodingID(t.job.EncodingID), t.batch.Priority)
 	if bitmovin.Forbidden(err) { // it must not open the breaker; see accountLoop.applyDelete
-		w.log.Warn("the priority cannot be changed", "job", t.job.ID.String(), "err", err)
+		w.log.Warn("the platform forbids changing an encoding's priority", "job", t.job.ID.String(), "err", err)
 		err = nil // the encoding keeps its place
 	}
 	return outcome{called: true, callErr: err}

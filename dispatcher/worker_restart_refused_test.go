@@ -13,8 +13,8 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-// firstFails makes the first encoding of each job whose number is up to n end in ERROR, in
-// every run. An encoding that is made for the job later succeeds.
+// firstFails makes the first encoding of each of the first n jobs end in ERROR, in every run. A
+// later encoding of the job succeeds.
 func firstFails(n int) func(simulator.Encoding, int) simulator.Outcome {
 	var mu sync.Mutex
 	first := map[string]string{} // encodings by name
@@ -45,8 +45,8 @@ func refusedRestart(n int, status int, refused *atomic.Int64) *simulator.Simulat
 	}
 }
 
-// A platform that does not start an encoding again that has ended in ERROR costs no job a
-// retry: it is configured anew, and so is every other one from then on, without asking.
+// If the platform refuses to start an encoding again that has ended in ERROR, the job's retry gets
+// a new encoding and is not lost. From then on every retry gets a new encoding at once.
 func TestRefusedRestart(t *testing.T) {
 	for _, status := range []int{400, 403, 404, 409, 410, 422} {
 		t.Run(http.StatusText(status), func(t *testing.T) {
@@ -72,7 +72,7 @@ func TestRefusedRestart(t *testing.T) {
 	}
 }
 
-// What the platform tells of a run has no times, so that one run cannot be told from another.
+// The same if the platform's answers lack the times by which one run is told from another.
 func TestRefusedRestartWithoutTimes(t *testing.T) {
 	var refused atomic.Int64
 	sim := refusedRestart(4, http.StatusConflict, &refused)
@@ -99,8 +99,8 @@ func TestRefusedRestartWithoutTimes(t *testing.T) {
 	})
 }
 
-// A job that has failed for good and is retried by hand goes on with a new encoding as well:
-// the first one after a refusal, the next one without.
+// A FAILED job that somebody retries goes on with a new encoding as well: the first such job after
+// a refusal, the next one without.
 func TestRefusedRestartByHand(t *testing.T) {
 	var refused atomic.Int64
 	sim := refusedRestart(2, http.StatusConflict, &refused)
@@ -123,8 +123,8 @@ func TestRefusedRestartByHand(t *testing.T) {
 	})
 }
 
-// A restart that is accepted and brings about nothing uses an attempt; the next one is made
-// with a new encoding, instead of waiting for nothing again.
+// A restart that the platform accepts but does not carry out uses an attempt; the next attempt gets
+// a new encoding.
 func TestRestartWithoutEffect(t *testing.T) {
 	sim := &simulator.Simulator{Seed: 1, Encoders: 4, Duration: 10 * time.Second, Outcome: firstFails(1)}
 	inWorld(t, sim, func(w *world) {
@@ -149,8 +149,8 @@ func TestRestartWithoutEffect(t *testing.T) {
 	})
 }
 
-// A full queue, a used-up quota or a platform that is out say nothing about the encoding: it
-// is kept, and started again later.
+// A restart that meets a full queue, a used-up quota or an outage is repeated later with the same
+// encoding.
 func TestRestartDelayed(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
@@ -182,7 +182,7 @@ func TestRestartDelayed(t *testing.T) {
 	}
 }
 
-// TestRefusedRestartCrashPoints kills the process at every point of a life in which
+// TestRefusedRestartCrashPoints kills the process at every crash point of a scenario in which
 // restarts are refused.
 func TestRefusedRestartCrashPoints(t *testing.T) {
 	everyPoint(t, func(t *testing.T, dieAt int) (points int) {
@@ -197,15 +197,9 @@ func TestRefusedRestartCrashPoints(t *testing.T) {
 				b.Retry = job.RetryPolicy{MaxRetries: 1, InitialBackoff: 2 * time.Second}
 				b.Recipe.Videos = b.Recipe.Videos[:1]
 			})
-			if w.endsOrDies(b.ID, first) {
-				points = first.passed()
-			} else {
-				w.halt()
-				w.mortal = nil
-				w.run()
-			}
+			points = w.passOrRestart(b.ID, first)
 			b = w.awaitEnd(b.ID, time.Hour)
-			time.Sleep(time.Minute) // for what nobody needs any more
+			time.Sleep(time.Minute) // orphans are deleted
 			w.audit(b.ID)
 			for n, j := range w.jobs(b.ID) {
 				if most := map[bool]int{true: 2, false: 1}[n < 2]; j.State != job.Succeeded || j.Attempt > most {

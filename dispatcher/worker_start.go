@@ -13,9 +13,9 @@ import (
 // allows others, before that counts as a refusal of the job.
 const maxForbidden = 3
 
-// start puts a prepared job into the platform's queue: it records the intent, makes the call,
-// and records what came of it. Whatever happens in between, the job table says that a start
-// may have been made.
+// start puts a job's encoding into the platform's queue: it records the intent, makes the call,
+// and records the result. Whatever happens in between, the job table says that a start may have
+// been made.
 func (w *worker) start(ctx context.Context, t trackedJob) outcome {
 	if ctx.Err() != nil {
 		return outcome{}
@@ -91,10 +91,10 @@ func notMadeUpdate(reason string, now time.Time) func(*job.Update) error {
 	return func(u *job.Update) error { return u.StartNotMade(reason, now) }
 }
 
-// handleStartRefusal handles a start that the platform refused for this very job. It may have
-// been refused because an earlier start, whose answer was lost, had worked after all: so the
-// encoding is polled before the refusal counts. An encoding that has run before may have been
-// refused for that: a new one replaces it.
+// handleStartRefusal records a start that the platform refused for this very job. The reason may be
+// that an earlier start, whose answer was lost, had worked after all: so the encoding is polled
+// before the refusal counts. An encoding that has run before may be refused for that: a new one
+// replaces it.
 func (w *worker) handleStartRefusal(ctx context.Context, t trackedJob, refusal error) (job.Job, error) {
 	task, err := w.account.Client.ReadStatus(ctx, bitmovin.EncodingID(t.job.EncodingID))
 	now := w.now()
@@ -104,7 +104,7 @@ func (w *worker) handleStartRefusal(ctx context.Context, t trackedJob, refusal e
 	f := newFailure(job.FailedStart, refusal, now)
 	seen, rules := taskObservation(t.job.EncodingID, task), w.rulesFor(t.batch, 0)
 	if t.job.Ran(seen) && !w.restartsRefused.Swap(true) {
-		w.log.Warn("the platform does not start encodings again that have run: retries are configured anew", "job", t.job.ID.String(), "err", refusal)
+		w.log.Warn("the platform refuses to start an encoding again that has run; retries get a new encoding from now on", "job", t.job.ID.String(), "err", refusal)
 	}
 	return w.updateJob(ctx, t.job.ID, func(u *job.Update) error {
 		if u.Job.Ran(seen) {

@@ -13,14 +13,15 @@ import (
 // younger ones alone.
 const minOrphanAge = 10 * time.Minute
 
-// errUnknownStatus is why an encoding that is to be deleted is not forgotten.
-var errUnknownStatus = errors.New("the encoding shows a status that is not known")
+// errUnknownStatus is why an orphan whose status this version does not know is kept and stopped
+// again later.
+var errUnknownStatus = errors.New("the encoding has an unknown status")
 
-// sweep finds encodings that carry our label, were created before a time and never started, and
-// belong to no job. They become orphans. An encoding that is being configured is in the job
-// table before it is removed from underConfiguration, so the table is asked last. Where a
-// sweep has to list everybody's encodings, it leaves out those created before from, which
-// earlier sweeps have seen.
+// sweep finds encodings of ours that were created before a time, were never started, and belong to
+// no job, and records them as orphans. An encoding that is being configured is in the job table
+// before it is removed from underConfiguration, so the table is asked last. Where a sweep has to
+// list everybody's encodings, it leaves out those created before from, which earlier sweeps have
+// seen.
 func (w *worker) sweep(ctx context.Context, from, before time.Time) error {
 	w.encodings.lookForOtherInstances(ctx)
 	query := bitmovin.EncodingQuery{Status: bitmovin.StatusCreated, SkipTotalCount: true}
@@ -48,13 +49,13 @@ func (w *worker) sweep(ctx context.Context, from, before time.Time) error {
 	return w.reconcileAll(ctx, unknown)
 }
 
-// recordOrphan records an encoding that belongs to no job. The loop deletes it.
+// recordOrphan records an encoding that belongs to no job as an orphan. The loop deletes it.
 func (w *worker) recordOrphan(ctx context.Context, id string) error {
 	w.log.Info("found an encoding that belongs to no job", "encoding", id)
 	return w.store.AddOrphan(ctx, job.Orphan{AccountID: w.account.ID, EncodingID: id, CreateTime: w.now()})
 }
 
-// deleteOrphan deletes an encoding that belongs to no job, and then its record.
+// deleteOrphan deletes an orphan at the platform, and then in the job table.
 func (w *worker) deleteOrphan(ctx context.Context, id string) error {
 	if err := w.deleteEncoding(ctx, bitmovin.EncodingID(id)); err != nil {
 		return err
@@ -73,7 +74,7 @@ func (w *worker) deleteEncoding(ctx context.Context, id bitmovin.EncodingID) err
 	case task.Status == bitmovin.StatusQueued || task.Status == bitmovin.StatusRunning:
 		err = w.account.Client.StopEncoding(ctx, id)
 	case !task.Status.Known():
-		// It may run: it is stopped again and again until its status is known.
+		// The encoding may run: it is stopped again and again until its status is known.
 		err = errors.Join(w.account.Client.StopEncoding(ctx, id), errUnknownStatus)
 	}
 	if bitmovin.NotFound(err) {

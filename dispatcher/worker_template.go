@@ -14,8 +14,8 @@ import (
 // encoding of each attempt has a name of its own, which is known before the call, and the
 // platform is asked for that name before the call is repeated.
 
-// startTemplate creates and starts an encoding from the batch's template: it records the
-// intent, makes the call, and records what came of it.
+// startTemplate creates and starts an encoding from the batch's template in one call: it records
+// the intent, makes the call, and records the result.
 func (w *worker) startTemplate(ctx context.Context, t trackedJob) outcome {
 	parsed, err := provision.ParseTemplate(t.batch.Template)
 	var shared provision.Shared
@@ -33,7 +33,7 @@ func (w *worker) startTemplate(ctx context.Context, t trackedJob) outcome {
 	if err == nil {
 		text, err = w.provisioner.RenderTemplate(parsed, &t.batch.Batch, &t.job, shared)
 	}
-	if err != nil { // it was checked when it was submitted, by an earlier version's rules
+	if err != nil { // an earlier version, with other rules, has accepted the template
 		f := job.Failure{Kind: job.FailedConfigure, Text: err.Error(), Time: w.now(), Permanent: true}
 		j, storeErr = w.updateJob(ctx, j.ID, func(u *job.Update) error { return u.StartRefused(f, t.batch.rules(0), f.Time) })
 		return outcome{job: j, storeErr: storeErr}

@@ -19,7 +19,7 @@ func settings(t *testing.T) func(*job.Batch) {
 	use := ladder(t)
 	return func(b *job.Batch) {
 		use(b)
-		b.Template.Name = "" // an inline one
+		b.Template.Name = "" // submitted with the batch
 		b.Template.Text = strings.NewReplacer(
 			"cloudRegion: AWS_EU_WEST_1", "cloudRegion: AWS_EU_WEST_1\n      encoderVersion: 2.201.0",
 			"encodingMode: STANDARD", "encodingMode: THREE_PASS\n        scheduling: {prewarmedEncoderPoolIds: [pool-1, pool-2]}",
@@ -27,8 +27,8 @@ func settings(t *testing.T) func(*job.Batch) {
 	}
 }
 
-// What a template says of region, encoder version, encoding mode and prewarmed pools
-// arrives as it stands there, beside the batch's priority.
+// Region, encoder version, encoding mode and prewarmed pools of a template arrive at the platform
+// as they are in its text, with the batch's priority.
 func TestTemplateSettings(t *testing.T) {
 	sim := &simulator.Simulator{Seed: 1, Duration: time.Minute}
 	inWorld(t, sim, func(w *world) {
@@ -63,8 +63,8 @@ func TestTemplateSettings(t *testing.T) {
 	})
 }
 
-// A retry that the platform hints to try elsewhere is rendered with the next fallback
-// region, everything else as before; also by a process that has only the job table.
+// After the retry hint RETRY_IN_DIFFERENT_REGION a template is rendered with the next fallback
+// region and everything else as before, also after a restart.
 func TestTemplateRegions(t *testing.T) {
 	hint := map[string]simulator.RetryHint{"#1": simulator.RetryInDifferentRegion, "#2": simulator.Retry, "#3": simulator.RetryInDifferentRegion, "#4": simulator.RetryInDifferentRegion}
 	sim := &simulator.Simulator{Seed: 1, Duration: time.Minute, Outcome: func(e simulator.Encoding, _ int) simulator.Outcome {

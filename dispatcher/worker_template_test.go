@@ -16,7 +16,7 @@ import (
 
 const templatesStart = "POST /encoding/templates/start"
 
-// ladder makes a batch use the template that is the default ladder.
+// ladder makes a batch use the template of internal/template/testdata/ladder.yaml.
 func ladder(t *testing.T) func(*job.Batch) {
 	t.Helper()
 	text, err := os.ReadFile("../internal/template/testdata/ladder.yaml")
@@ -28,7 +28,7 @@ func ladder(t *testing.T) func(*job.Batch) {
 	}
 }
 
-// submitLadder stores a batch of n jobs that use the ladder.
+// submitLadder stores a batch of n jobs with the template of ladder.
 func (w *world) submitLadder(n int, edit func(*job.Batch)) job.Batch {
 	w.t.Helper()
 	use := ladder(w.t)
@@ -40,8 +40,8 @@ func (w *world) submitLadder(n int, edit func(*job.Batch)) job.Batch {
 	})
 }
 
-// posts counts the encodings that templates were made into, by name.
-func (w *world) posts() map[string]int {
+// countTemplateEncodings counts the encodings that were made from templates, by name.
+func (w *world) countTemplateEncodings() map[string]int {
 	n := map[string]int{}
 	for _, e := range w.sim.Encodings() {
 		n[e.Name]++
@@ -66,7 +66,7 @@ func TestTemplateBatch(t *testing.T) {
 			w.t.Errorf("%d calls were throttled, at most %d queued with a target of 3", stats.RateLimited, stats.MaxQueued)
 		}
 		if posts, creates := w.calls(templatesStart), w.calls("POST /encoding/encodings"); posts != 20 || creates != 0 {
-			w.t.Errorf("%d templates and %d encodings for 20 jobs", posts, creates)
+			w.t.Errorf("%d starts from templates and %d calls to create an encoding for 20 jobs, want 20 and 0", posts, creates)
 		}
 		if in, out := w.calls("POST /encoding/inputs/http"), w.calls("POST /encoding/outputs/s3"); in != 1 || out != 1 {
 			w.t.Errorf("%d inputs and %d outputs, want one of each", in, out)
@@ -124,7 +124,7 @@ func TestTemplateOutcomes(t *testing.T) {
 		if diff := cmp.Diff(want, got); diff != "" {
 			w.t.Errorf("jobs (-want +got):\n%s", diff)
 		}
-		for name, n := range w.posts() {
+		for name, n := range w.countTemplateEncodings() {
 			if n != 1 {
 				w.t.Errorf("%d encodings are called %s", n, name)
 			}
@@ -132,8 +132,9 @@ func TestTemplateOutcomes(t *testing.T) {
 	})
 }
 
-// An answer that is lost costs a look, not a second encoding; a call that is lost costs
-// the settle time, not an attempt.
+// If the answer to a template's start is lost, the encoding is looked up, and no second one is
+// made. If the call itself is lost, the start is repeated after the settle time, in the same
+// attempt.
 func TestTemplateLostAnswers(t *testing.T) {
 	for name, tt := range map[string]struct {
 		fault simulator.Fault
@@ -157,13 +158,13 @@ func TestTemplateLostAnswers(t *testing.T) {
 			}
 			inWorld(t, sim, func(w *world) {
 				w.run()
-				b := w.submitLadder(4, func(b *job.Batch) { b.Template.Name = "" }) // it came with the batch
+				b := w.submitLadder(4, func(b *job.Batch) { b.Template.Name = "" }) // submitted with the batch
 				b = w.awaitEnd(b.ID, time.Hour)
 				if b.State != job.BatchSucceeded {
 					w.t.Errorf("batch is %s with %+v", b.State, b.Counts)
 				}
 				w.audit(b.ID)
-				for name, n := range w.posts() {
+				for name, n := range w.countTemplateEncodings() {
 					if n != 1 {
 						w.t.Errorf("%d encodings are called %s", n, name)
 					}
@@ -178,7 +179,7 @@ func TestTemplateLostAnswers(t *testing.T) {
 	}
 }
 
-// A full queue, or a storage that cannot be used, costs no attempt.
+// A template's start that is refused because the queue is full costs no attempt.
 func TestTemplateQueueFull(t *testing.T) {
 	sim := &simulator.Simulator{Seed: 1, Encoders: 1, Duration: time.Minute, QueueLimit: 1, TemplateDelay: time.Second}
 	inWorld(t, sim, func(w *world) {
@@ -217,7 +218,7 @@ func TestTemplateUnknownStorage(t *testing.T) {
 	})
 }
 
-// A template that the platform refuses fails its job by the retry policy.
+// If the platform refuses a template, its job fails after the retries of its policy.
 func TestTemplateRefused(t *testing.T) {
 	sim := &simulator.Simulator{Seed: 1}
 	inWorld(t, sim, func(w *world) {
@@ -230,13 +231,13 @@ func TestTemplateRefused(t *testing.T) {
 		if j.State != job.Failed || j.Attempt != 3 || j.Failure.Kind != job.FailedConfigure || j.Failure.HTTPStatus != http.StatusBadRequest {
 			w.t.Errorf("job is %s after attempt %d: %+v", j.State, j.Attempt, j.Failure)
 		}
-		if n := len(w.posts()); n != 0 {
+		if n := len(w.countTemplateEncodings()); n != 0 {
 			w.t.Errorf("%d encodings", n)
 		}
 	})
 }
 
-// An input that somebody deleted at the platform is created anew, and no job pays for it.
+// An input that is deleted at the platform is created anew, and no job loses an attempt.
 func TestTemplateStorageVanishes(t *testing.T) {
 	sim := &simulator.Simulator{Seed: 1, Encoders: 1, Duration: time.Minute}
 	inWorld(t, sim, func(w *world) {
@@ -263,7 +264,7 @@ func TestTemplateStorageVanishes(t *testing.T) {
 	})
 }
 
-// delete deletes something at the platform behind Stoker's back.
+// delete deletes the object at path at the platform, as other people could.
 func (w *world) delete(path string) {
 	w.t.Helper()
 	req, err := http.NewRequestWithContext(w.ctx, http.MethodDelete, "http://platform/v1"+path, nil)
@@ -280,8 +281,8 @@ func (w *world) delete(path string) {
 	}
 }
 
-// The job table as it was five minutes ago: attempts that it knows nothing of are
-// adopted, the latest one of each job, and none is paid again.
+// The job table is a backup of five minutes ago. The latest encoding of each job that was started
+// since is adopted, and none is paid for again.
 func TestTemplateRestoredBackup(t *testing.T) {
 	sim := &simulator.Simulator{
 		Seed: 1, Encoders: 3, Duration: time.Minute, TemplateDelay: 2 * time.Second,
@@ -305,7 +306,7 @@ func TestTemplateRestoredBackup(t *testing.T) {
 		if b.State != job.BatchSucceeded || before < 20 {
 			w.t.Errorf("batch is %s with %+v, %d starts before the restore", b.State, b.Counts, before)
 		}
-		for name, n := range w.posts() {
+		for name, n := range w.countTemplateEncodings() {
 			if n != 1 {
 				w.t.Errorf("%d encodings are called %s", n, name)
 			}
@@ -314,7 +315,7 @@ func TestTemplateRestoredBackup(t *testing.T) {
 	})
 }
 
-// What a template costs: one call to start it, and what it takes to see it run and end.
+// A template's job costs at most four calls: one to start it, the others to see it run and end.
 func TestTemplateCalls(t *testing.T) {
 	for _, delay := range []time.Duration{0, 3 * time.Second} {
 		if testing.Short() && delay == 0 {
@@ -339,8 +340,8 @@ func TestTemplateCalls(t *testing.T) {
 	}
 }
 
-// What a template start has put into the queue is ours before the platform's answer tells
-// so; what others, or earlier attempts of other jobs, have there is not.
+// A queued encoding counts as ours by its name, even if the answer to its template's start is
+// missing. Encodings of other people, and of other attempts, do not.
 func TestQueuedButUnanswered(t *testing.T) {
 	starting := &trackedJob{job: job.Job{ID: id(1), State: job.Starting, Step: job.StepStart, Attempt: 2}}
 	posting := &trackedJob{job: job.Job{ID: id(2), State: job.Waiting}, task: taskStart}
@@ -356,8 +357,8 @@ func TestQueuedButUnanswered(t *testing.T) {
 	}
 }
 
-// A start without an answer, and then another organisation's key: there is no such
-// encoding there, but that says nothing about the organisation it was started in.
+// A template's start has no answer, and then the API key is another organisation's. The encoding
+// is missing there, but the start is not repeated: the encoding may be in the former one.
 func TestTemplateOtherOrganisation(t *testing.T) {
 	var wrong atomic.Bool
 	ours := &simulator.Simulator{Seed: 1, Duration: time.Minute}

@@ -17,17 +17,17 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-// wrongs are ways in which one call can be answered wrongly, for ever.
+// wrongs are the wrong answers to try for each call.
 var wrongs = []string{"400", "404", "409", "410", "an unknown id", "an empty id", "another object"}
 
 // wrongCall is a call that is answered wrongly where it concerns one batch.
 type wrongCall struct {
 	name     string
-	route    string // method and path, as an expression
-	template bool   // the batch has a template
-	known    bool   // what its jobs share was made by an earlier process
-	act      func(w *world, b job.Batch)
-	long     bool // its jobs run for longer than an hour
+	route    string                      // method and path, as a regular expression
+	template bool                        // the batch has a template
+	known    bool                        // an earlier process has created the resources that its jobs share
+	act      func(w *world, b job.Batch) // makes the call happen, if it does not by itself
+	long     bool                        // its jobs run for longer than an hour
 	// account says that the call is about the account as a whole, so that every batch waits.
 	account bool
 }
@@ -75,7 +75,7 @@ var wrongCalls = []wrongCall{
 		}
 	}},
 	{name: "count", route: `GET /encoding/encodings\?.*status=QUEUED`, account: true},
-	{name: "list what runs", route: `GET /encoding/encodings\?.*status=RUNNING`, long: true},
+	{name: "list running", route: `GET /encoding/encodings\?.*status=RUNNING`, long: true},
 	{name: "sweep", route: `GET /encoding/encodings\?.*search=`, account: true},
 	{name: "any list", route: `GET /encoding/encodings\?`, account: true},
 	{name: "ping", route: `GET /encoding/inputs\?`},
@@ -89,9 +89,9 @@ type wrongPlatform struct {
 	route  *regexp.Regexp
 	how    string
 	on     atomic.Bool
-	batch  string          // whose calls are concerned
-	others string          // the id of an object that is not concerned
-	spared map[string]bool // ids of what others use
+	batch  string          // only calls for this batch are answered wrongly
+	others string          // the id of another batch's encoding, for wrong answers
+	spared map[string]bool // ids of resources that other batches use
 	calls  atomic.Int64
 	wrong  atomic.Int64
 }
@@ -150,7 +150,7 @@ func (p *wrongPlatform) RoundTrip(r *http.Request) (*http.Response, error) {
 	}[p.how])
 }
 
-// rename gives what an answer is about another id.
+// rename changes the id of the object in an answer.
 func rename(resp *http.Response, id string) (*http.Response, error) {
 	var page map[string]any
 	if err := json.NewDecoder(resp.Body).Decode(&page); err != nil {
@@ -173,7 +173,7 @@ func rename(resp *http.Response, id string) (*http.Response, error) {
 	return answer(resp, resp.StatusCode, string(body))
 }
 
-// concernedBatch uses what no other batch does.
+// concernedBatch makes a batch use storages and codecs that no other batch uses.
 func concernedBatch(t *testing.T, template bool) func(*job.Batch) {
 	t.Helper()
 	return func(b *job.Batch) {
@@ -188,14 +188,14 @@ func concernedBatch(t *testing.T, template bool) func(*job.Batch) {
 	}
 }
 
-// hourlyCalls is the most that may be sent in an hour in which one call is answered wrongly
-// all the time, hourlyWrong how many of them may be that call: at most two a minute for each of
-// three jobs, and some while the pauses grow. Some five hundred are counts and lists,
-// which are made every ten seconds anyway while something runs.
+// hourlyCalls is how many calls may be made in an hour in which one call is always answered
+// wrongly, hourlyWrong how many of them may be that call: at most two a minute for each of three
+// jobs, and some while the pauses grow. About five hundred are counts and lists, which are made
+// every ten seconds anyway while encodings run.
 const hourlyCalls, hourlyWrong = 1500, 500
 
-// Whatever a call is answered wrongly with, and for however long: it is repeated with a
-// pause that grows, people are told, and nobody else is concerned.
+// A call that is always answered wrongly is repeated after pauses that grow. The account's status
+// shows a problem, and no other batch waits.
 func TestWrongAnswers(t *testing.T) {
 	for n, call := range wrongCalls {
 		for m, how := range wrongs {
@@ -255,15 +255,16 @@ func oneWrongHour(t *testing.T, call wrongCall, how string) {
 		if took > 8*time.Minute {
 			w.t.Errorf("the other batch has not ended after %v", took)
 		}
-		if b.Counts.Live() > b.Counts.Running && s.Problem == "" {
-			w.t.Errorf("batch is %s with %+v, and nobody is told why", b.State, b.Counts)
+		if b.Counts.Unfinished() > b.Counts.Running && s.Problem == "" {
+			w.t.Errorf("batch is %s with %+v, and the account shows no problem", b.State, b.Counts)
 		}
 		w.audit(append(batches, b.ID, other.ID)...)
 	})
 }
 
-// A platform contradicts itself: its list shows what jobs share, and nothing else knows it,
-// however often it is made anew. Encodings are not made and deleted for ever meanwhile.
+// A platform contradicts itself: its lists show the resources that jobs share, and no other call
+// knows them, however often they are created anew. Few encodings are created and deleted
+// meanwhile, and jobs use attempts, so that the batch ends.
 func TestContradiction(t *testing.T) {
 	for name, route := range map[string]string{
 		"configuration": `(GET /encoding/configurations/[0-9a-f-]{36}|POST /encoding/encodings/ID/streams)`,
@@ -303,7 +304,7 @@ func TestContradiction(t *testing.T) {
 					used += j.Attempt
 				}
 				if used == 0 {
-					w.t.Error("no attempt was used, so that it goes on for ever")
+					w.t.Error("no attempt was used: the batch would never end")
 				}
 				w.audit(first.ID, b.ID, other.ID)
 			})

@@ -8,12 +8,12 @@ type AccountStatus struct {
 	ID                   string
 	QueueTarget          int // how many encodings should be QUEUED at the platform
 	EffectiveQueueTarget int // how many the platform is known to accept; at most QueueTarget
-	// PlatformQueuedCount is how many encodings are QUEUED at the platform: those of others at
-	// PlatformQueuedTime, and those of this service at present. It is never less than
-	// QueuedCount; -1 before the first count.
+	// PlatformQueuedCount is how many encodings are QUEUED at the platform: those of others as
+	// counted at PlatformQueuedTime, and those of this service at present. It is -1 before the
+	// first count, and otherwise at least QueuedCount.
 	PlatformQueuedCount int
 	PlatformQueuedTime  time.Time
-	Uncounted           bool // the count is too old to start jobs by it
+	Uncounted           bool // the count is too old, and no job is started before the next one
 	// HeldCount is how many places of the queue are taken or may be: by encodings of others, and
 	// by jobs of this service that are queued, whose start has no answer, or that are being
 	// cancelled before an encoder has taken them. Jobs are started only while it is less than
@@ -22,14 +22,15 @@ type AccountStatus struct {
 	// DrainRate is how many places of the queue become free in a minute, judged by how many
 	// encodings run and how long they take; 0 if unknown.
 	DrainRate float64
-	// InLineCount is how many jobs could be started next, as far ahead as the dispatcher reads.
+	// InLineCount is how many jobs from the head of the line the dispatcher has read to start
+	// them; the line may have more.
 	InLineCount int
-	// NextDueTime is when the next back-off ends, or when the next skipped batch is tried again;
-	// zero if there is neither.
+	// NextDueTime is when the next back-off ends, or when the next batch with a problem is tried
+	// again; zero if there is neither.
 	NextDueTime time.Time
 
 	QueuedCount, RunningCount, StartingCount, CancellingCount int // jobs of this service
-	PreparedCount, PreparingCount                             int
+	PreparedCount, PreparingCount                             int // jobs that are configured, and that are being configured
 
 	Paused       bool
 	PausedReason string
@@ -44,22 +45,22 @@ type AccountStatus struct {
 	NextProbeTime time.Time // zero when closed
 
 	MaxStartsPerDay  int       // 0: no limit, and starts are not counted
-	StartsTodayCount int       // starts of this day (UTC) that count towards the limit
-	PausedUntil      time.Time // when an account that has reached the limit continues; zero otherwise
+	StartsTodayCount int       // starts of this day (UTC) that count towards MaxStartsPerDay
+	PausedUntil      time.Time // when an account that has reached MaxStartsPerDay continues; zero otherwise
 
-	QueueFullUntil time.Time // the platform said that its queue is full: no start before this time
+	QueueFullUntil time.Time // no start before this time, because the platform said that its queue is full
 	// Problem is why jobs cannot be configured although the platform answers, for example a
 	// storage that it refuses; empty if there is none.
 	Problem string
-	// Problems has the problems of single batches, by batch id. Other batches go on meanwhile.
+	// Problems has the problems of batches, by batch id. Other batches go on meanwhile.
 	Problems map[string]Problem
-	// Organisation is set if none of the service's encodings is found at the platform. The API
-	// key is then probably that of another organisation.
+	// Organisation is the problem that the platform shows none of the service's encodings. The
+	// API key is then probably that of another organisation.
 	Organisation Problem
-	// Notes has what the dispatcher knows of single jobs and the job table does not.
+	// Notes has what the dispatcher knows of jobs and the job table does not.
 	Notes map[ID]Note
 
-	// Waits has the jobs at the platform about which it gives no usable answer: the start is
+	// Waits has the jobs about whose encodings the platform gives no usable answer: the start is
 	// unknown, the encoding is missing or cannot be read, or stopping it is refused.
 	Waits map[ID]Wait
 	// Repeats counts calls since the process started that were repeated because their answer
@@ -77,10 +78,11 @@ type AccountStatus struct {
 	// OtherInstances has the other Stoker servers seen within the last hour, sorted by id.
 	OtherInstances []OtherInstance
 
-	Webhooks *Webhooks // nil: the service takes none
+	Webhooks *Webhooks // nil: the service does not receive webhooks
 }
 
-// With returns the status with settings that were changed after the snapshot.
+// With returns the status with settings that may have changed after the snapshot. The pause of a
+// reached daily limit stays, and so does an effective queue target that the platform has lowered.
 func (a AccountStatus) With(s AccountSettings) AccountStatus {
 	if s.Paused || a.PausedUntil.IsZero() {
 		a.Paused, a.PausedReason, a.PausedSince = s.Paused, s.PausedReason, s.PausedSince
@@ -97,29 +99,29 @@ func (a AccountStatus) With(s AccountSettings) AccountStatus {
 // StartsExhausted reports whether the account has reached its daily limit of starts.
 func (a *AccountStatus) StartsExhausted() bool { return !a.PausedUntil.IsZero() }
 
-// BreakerState says whether calls are made for an account.
+// BreakerState says whether the service calls the platform for an account.
 type BreakerState string
 
 // The states of an account's breaker.
 const (
 	BreakerClosed  BreakerState = "CLOSED"  // the platform answers
 	BreakerOpen    BreakerState = "OPEN"    // the platform does not answer; no call is made until the next probe
-	BreakerProbing BreakerState = "PROBING" // one call is under way, to see whether the platform answers again
+	BreakerProbing BreakerState = "PROBING" // one call, the probe, is under way to see whether the platform answers again
 )
 
 // Problem is why a batch, a job or an account cannot be worked on although the platform answers.
 // The zero value means that there is no problem.
 type Problem struct {
 	Text  string
-	Seq   int64     // sequence number of the batch; 0 if unknown, or if it is not about a batch
+	Seq   int64     // sequence number of the batch; 0 if unknown, or if the problem is not that of a batch
 	Since time.Time // zero if unknown
-	Until time.Time // when the next try is made; for a batch zero if it is not skipped until then
+	Until time.Time // when the next try is made; zero for a batch whose other jobs are started meanwhile
 	// Refused says that the platform refuses a storage or a recipe, or that the configuration
 	// no longer has it. Otherwise calls have failed, and may succeed the next time.
 	Refused bool
 }
 
-// asWait returns the wait for the end of a problem.
+// asWait returns the wait for the end of the problem.
 func (p Problem) asWait() Wait {
 	w := Wait{Code: WaitProblem, Since: p.Since, Until: p.Until, Text: oneLine(p.Text)}
 	if p.Refused {
@@ -131,18 +133,18 @@ func (p Problem) asWait() Wait {
 // Note is what the dispatcher knows of a job and the job table does not.
 type Note struct {
 	Starting bool      // the call that starts the job is under way, or about to be made
-	Since    time.Time // when that began
+	Since    time.Time // since when Starting is true
 	Problem  Problem   // calls for the job have failed, for reasons that do not lie with the job
 }
 
-// Budget is the rate limit for one class of calls.
+// Budget is the rate limit for the calls of one endpoint class.
 type Budget struct {
 	Class          string
 	LimitPerMinute int
 	Available      int       // calls that could be made right now
-	Waiting        int       // calls that wait to be made
-	Next           time.Time // when the next of these can be made
-	PausedUntil    time.Time // no call is made before, because of a 429; zero otherwise
+	Waiting        int       // calls that wait for the rate limit
+	Next           time.Time // when the next waiting call can be made
+	PausedUntil    time.Time // when calls go on after the platform answered 429; zero without a 429
 }
 
 // UnknownValue is a value from the platform that this service does not know.
@@ -154,7 +156,7 @@ type UnknownValue struct {
 }
 
 // Webhooks is the state of the deliveries by which the platform tells the service that encodings
-// have ended. They make the service faster; it works without them.
+// have ended. With them the service learns of an end sooner; it works without them.
 type Webhooks struct {
 	// Problem is why no deliveries can be expected; empty if they can, or if the service is not
 	// configured to register for them.
@@ -167,7 +169,7 @@ type Webhooks struct {
 }
 
 // AccountSettings are the settings of an account that were changed through the API. The zero value
-// leaves everything as configured.
+// changes nothing of the configuration.
 type AccountSettings struct {
 	Paused       bool
 	PausedReason string
@@ -175,7 +177,8 @@ type AccountSettings struct {
 	QueueTarget  int       // 0: as configured
 }
 
-// Pause stops configuring and starting jobs. A repeated pause replaces the reason.
+// Pause stops configuring and starting jobs. A repeated pause replaces the reason and keeps
+// PausedSince.
 func (s *AccountSettings) Pause(reason string, now time.Time) {
 	if !s.Paused {
 		s.PausedSince = now

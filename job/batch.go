@@ -10,13 +10,13 @@ type BatchState string
 
 // The states of a batch.
 const (
-	BatchOpen       BatchState = "OPEN"       // jobs may still be added; the jobs that are there are worked on
-	BatchActive     BatchState = "ACTIVE"     // no jobs can be added any more; the jobs are worked on
+	BatchOpen       BatchState = "OPEN"       // jobs are started, and may still be added
+	BatchActive     BatchState = "ACTIVE"     // jobs are started, and none can be added any more
 	BatchPaused     BatchState = "PAUSED"     // no job is started; jobs at the platform go on
-	BatchCancelling BatchState = "CANCELLING" // cancelling was requested and is not confirmed for every job
-	BatchSucceeded  BatchState = "SUCCEEDED"  // the jobs succeeded; some may have been cancelled one by one
-	BatchFailed     BatchState = "FAILED"     // at least one job failed
-	BatchCancelled  BatchState = "CANCELLED"  // the batch was cancelled
+	BatchCancelling BatchState = "CANCELLING" // cancelling was requested, and some job has not ended yet
+	BatchSucceeded  BatchState = "SUCCEEDED"  // no job failed, and at least one succeeded or there are no jobs
+	BatchFailed     BatchState = "FAILED"     // at least one job failed; if the batch was cancelled, too late for every job
+	BatchCancelled  BatchState = "CANCELLED"  // the batch was cancelled, or all of its jobs were
 )
 
 // BatchStates lists every state, in the order in which a batch goes through them.
@@ -29,7 +29,7 @@ func (s BatchState) Terminal() bool {
 	return s == BatchSucceeded || s == BatchFailed || s == BatchCancelled
 }
 
-// Dispatches reports whether jobs of a batch in s may be started.
+// Dispatches reports whether jobs of a batch in state s may be started.
 func (s BatchState) Dispatches() bool { return s == BatchOpen || s == BatchActive }
 
 // StorageRef names the storage that a batch reads from or writes to: a storage of the server's
@@ -39,12 +39,13 @@ type StorageRef struct {
 	ID   string `json:"id,omitzero"`   // of an existing input or output
 }
 
-// FailureLimit pauses a batch in which too many jobs fail. The zero value never does.
+// FailureLimit pauses a batch in which too many jobs fail. The zero value never pauses a batch.
+// Failures that [Batch.FailuresForgiven] counts do not count here.
 type FailureLimit struct {
-	// Count is how many failed jobs are too many; 0: no limit.
+	// Count is the number of failed jobs that pauses the batch; 0: no limit.
 	Count int64 `json:"count,omitzero"`
-	// Percent is the percentage of the finished jobs that may have failed; 0: no limit. It
-	// applies once MinFinished jobs have finished.
+	// Percent is the highest percentage of failed jobs among the finished ones that does not
+	// pause the batch; 0: no limit.
 	Percent int `json:"percent,omitzero"`
 	// MinFinished is how many jobs have to be finished before Percent applies. Default 20.
 	MinFinished int64 `json:"min_finished,omitzero"`
@@ -53,8 +54,8 @@ type FailureLimit struct {
 // DefaultMinFinished is the default of [FailureLimit.MinFinished].
 const DefaultMinFinished = 20
 
-// Batch is a list of jobs that were submitted together. They share one recipe, account, priority and
-// retry policy.
+// Batch is a list of jobs that were submitted together. They share one recipe or template, account,
+// priority and retry policy.
 type Batch struct {
 	ID          string // UUIDv7
 	Seq         int64  // sequence number in the order of submission; set by the job table
@@ -63,8 +64,8 @@ type Batch struct {
 	Priority    int // 0 to 100; higher goes first
 
 	State       BatchState
-	StateReason string    // why it is paused or was cancelled
-	StateTime   time.Time // since when the batch is in State; zero if unknown
+	StateReason string    // why the batch is paused or was cancelled
+	StateTime   time.Time // since when the batch has been in State; zero if unknown
 
 	Profile  string  // name of the profile that the recipe is from; empty for a recipe that came with the submission
 	Recipe   *Recipe // the recipe as it was at submission; nil for a template
@@ -82,7 +83,7 @@ type Batch struct {
 	// paths and variables, in a batch of the same account with the same recipe or template and
 	// the same storages.
 	SkipSucceeded bool
-	// DistinctBy says how it is ensured that no two jobs write to the same place.
+	// DistinctBy says by what the jobs write to different places.
 	DistinctBy Distinction
 
 	Counts   Counts
@@ -93,26 +94,26 @@ type Batch struct {
 	CreateTime time.Time
 	UpdateTime time.Time
 	StartTime  time.Time // of the first accepted start; zero before
-	FinishTime time.Time // when it became terminal
+	FinishTime time.Time // when the batch ended; zero before
 }
 
 // Template is a Bitmovin encoding template with Stoker's job variables.
 type Template struct {
 	Name string `json:"name,omitzero"` // of a configured template; empty for an inline one
 	Text string `json:"text"`
-	// FallbackRegions are used in order for RETRY_IN_DIFFERENT_REGION, at most 3. The
-	// region of the first attempt is the template's own.
+	// FallbackRegions are the regions, at most 3, that a job moves to one after the other when
+	// the platform advises RETRY_IN_DIFFERENT_REGION. The first region is in Text.
 	FallbackRegions []string `json:"fallback_regions,omitempty"`
 }
 
-// Distinction says how it is ensured that no two jobs of a batch write to the same place.
+// Distinction says by what the jobs of a batch write to different places.
 type Distinction int
 
 // The ways to distinguish jobs.
 const (
-	ByOutputPath Distinction = iota // no two jobs have the same output path
-	ByTemplate                      // the template writes to places that differ by something else
-	ByNothing                       // the template always writes to the same place: only one job is allowed
+	ByOutputPath Distinction = iota // by the output path: no two jobs may have the same
+	ByTemplate                      // by other variables of the template, which are not compared
+	ByNothing                       // by nothing, so that the batch may have one job only
 )
 
 // Counts is how many jobs of a batch are in each state.
@@ -155,10 +156,10 @@ func (c *Counts) Move(from, to State) {
 }
 
 // Total is how many jobs there are.
-func (c Counts) Total() int64 { return c.Live() + c.Finished() }
+func (c Counts) Total() int64 { return c.Unfinished() + c.Finished() }
 
-// Live is how many jobs have not ended.
-func (c Counts) Live() int64 {
+// Unfinished is how many jobs have not ended.
+func (c Counts) Unfinished() int64 {
 	return c.Waiting + c.Starting + c.Queued + c.Running + c.Cancelling
 }
 
@@ -168,17 +169,17 @@ func (c Counts) Finished() int64 { return c.Succeeded + c.Failed + c.Cancelled }
 // InFlight is how many jobs are at the platform or are being started.
 func (c Counts) InFlight() int64 { return c.Starting + c.Queued + c.Running + c.Cancelling }
 
-// Derive derives the state of the batch from the counts of its jobs: it ends the batch when the last
-// job has ended, makes it active again when a job is retried, and pauses it when too many jobs fail.
-// It reports whether the state changed.
+// Derive derives the state of the batch from the counts of its jobs. The batch ends when its last job
+// has ended, unless it is Open. It becomes ACTIVE again when a job is retried, and is paused when too
+// many jobs fail. Derive reports whether the state changed.
 func (b *Batch) Derive(now time.Time) bool {
 	before := b.State
 	b.FailuresForgiven = min(b.FailuresForgiven, b.Counts.Failed) // a retried job counts again when it fails again
 	switch {
-	case b.State.Terminal() && b.Counts.Live() > 0:
+	case b.State.Terminal() && b.Counts.Unfinished() > 0:
 		b.State, b.StateReason, b.FinishTime = BatchActive, "", time.Time{}
-		b.FailuresForgiven = b.Counts.Failed // the caller of the retry knows of these failures
-	case !b.State.Terminal() && !b.Open && b.Counts.Live() == 0:
+		b.FailuresForgiven = b.Counts.Failed // whoever retried a job knows of these failures
+	case !b.State.Terminal() && !b.Open && b.Counts.Unfinished() == 0:
 		b.finish(now)
 	case b.State.Dispatches():
 		if why := b.FailureLimit.exceeded(b.Counts, b.FailuresForgiven); why != "" {
@@ -192,6 +193,7 @@ func (b *Batch) Derive(now time.Time) bool {
 	return true
 }
 
+// finish moves the batch to its final state.
 func (b *Batch) finish(now time.Time) {
 	switch {
 	case b.State == BatchCancelling && (b.Counts.Cancelled > 0 || b.Counts.Total() == 0):
@@ -206,6 +208,7 @@ func (b *Batch) finish(now time.Time) {
 	b.FinishTime = now
 }
 
+// exceeded returns why a batch with these counts is to be paused; empty if it is not.
 func (l FailureLimit) exceeded(c Counts, forgiven int64) string {
 	failed := c.Failed - forgiven
 	if l.Count > 0 && failed >= l.Count {
@@ -222,7 +225,8 @@ func (l FailureLimit) exceeded(c Counts, forgiven int64) string {
 	return ""
 }
 
-// Pause stops starting jobs. Jobs at the platform go on.
+// Pause stops starting jobs. Jobs at the platform go on. A paused batch keeps its reason. The error
+// for a batch that is cancelled or has ended is a [*StateError].
 func (b *Batch) Pause(reason string) error {
 	switch b.State {
 	case BatchPaused:
@@ -234,7 +238,9 @@ func (b *Batch) Pause(reason string) error {
 	return b.wrongState("only an OPEN or ACTIVE batch can be paused")
 }
 
-// Resume lets jobs be started again. Failures so far no longer count towards the failure limit.
+// Resume lets jobs be started again. Failures so far no longer count towards the failure limit. A
+// batch that is not paused does not change. The error for a batch that is cancelled or has ended is
+// a [*StateError].
 func (b *Batch) Resume() error {
 	switch b.State {
 	case BatchOpen, BatchActive:
@@ -250,7 +256,9 @@ func (b *Batch) Resume() error {
 	return b.wrongState("only a PAUSED batch can be resumed")
 }
 
-// Cancel requests the end of every job. The jobs follow one by one.
+// Cancel moves the batch to CANCELLING, where no job is started or added. The caller then cancels its
+// jobs one by one. A cancelled batch keeps its reason. The error for a batch that has SUCCEEDED or
+// FAILED is a [*StateError].
 func (b *Batch) Cancel(reason string) error {
 	switch b.State {
 	case BatchCancelling, BatchCancelled:
@@ -262,7 +270,8 @@ func (b *Batch) Cancel(reason string) error {
 	return b.wrongState("it has ended and cannot be cancelled")
 }
 
-// Close lets no more jobs be added.
+// Close stops adding jobs. A batch that is closed or has ended does not change. The error is always
+// nil.
 func (b *Batch) Close() error {
 	if b.State.Terminal() || !b.Open {
 		return nil

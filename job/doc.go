@@ -1,8 +1,8 @@
-// Package job is the vocabulary of Stoker: batches, jobs, attempts, recipes,
-// the states a job can be in and the only ways it may move between them.
+// Package job is the vocabulary of Stoker: batches, jobs, attempts and recipes, the states of a
+// job, and its allowed moves between states.
 //
-// Every type is a plain value and every rule a pure function, so that the job table, the dispatcher
-// and the API share them without knowing each other. The package imports the standard library only.
+// Types are plain values and rules are pure functions, so that the job table, the dispatcher and the
+// API share them without knowing each other. The package imports the standard library only.
 //
 // The rules are in three files:
 //
@@ -12,6 +12,6 @@
 //     outdated fact changes nothing.
 //   - batch.go derives the state of a batch from the counts of its jobs.
 //
-// explain.go says why a job waits, wait.go puts that into words, and limits.go has the limits and
-// defaults that the server, its clients and the configuration share.
+// explain.go finds out why a job waits, and wait.go puts the reason into words. limits.go has the
+// limits and defaults that the server, its clients and the configuration share.
 package job

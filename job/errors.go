@@ -6,8 +6,7 @@ import (
 	"strings"
 )
 
-// The errors that all packages share. They are matched with errors.Is; the text around them is for
-// people.
+// The errors that all packages share, to be matched with errors.Is.
 var (
 	ErrNotFound          = errors.New("not found")
 	ErrExists            = errors.New("already exists")
@@ -33,8 +32,7 @@ func (e *StateError) Error() string {
 // Is makes errors.Is(err, ErrIllegalTransition) true.
 func (e *StateError) Is(target error) bool { return target == ErrIllegalTransition }
 
-// Violation is one thing wrong with one field of a request, list or
-// configuration.
+// Violation is one thing that is wrong with a field of a request, list or configuration.
 type Violation struct {
 	Field   string // path, for example "jobs[17].input_path"
 	Message string // what is wrong and what would be right
@@ -42,11 +40,11 @@ type Violation struct {
 
 func (v Violation) String() string { return v.Field + ": " + v.Message }
 
-// InvalidError lists everything that is wrong with a request, so that all of it can be corrected at
-// once.
+// InvalidError lists everything that is wrong with a request, so that the caller can correct all of
+// it at once.
 type InvalidError struct {
 	Violations []Violation
-	More       int // violations beyond those
+	More       int // how many other violations there are
 }
 
 func (e *InvalidError) Error() string {

@@ -8,8 +8,8 @@ import (
 	"unicode/utf8"
 )
 
-// Limits on texts from the platform, or from something between it and this service, in bytes. Such a
-// text can have megabytes, and a list of a thousand jobs contains a thousand of them.
+// Limits on texts from the platform or from a proxy before it, in bytes. Such a text can have
+// megabytes, and a list of a thousand jobs contains a thousand of them.
 const (
 	// MaxReason is the length of the longest reason of a job, event, batch, breaker or pause, and
 	// of the longest text of a problem.
@@ -25,8 +25,8 @@ const (
 
 // Shorten returns text with at most limit bytes: its beginning, its end, and between them a note of
 // how many bytes were left out. Texts say at their beginning what was tried, and at their end what
-// went wrong. The result is valid UTF-8, even if text is not. The note in a text that is shortened
-// again counts all bytes that were left out.
+// went wrong. The result is valid UTF-8, even if text is not. If a text is shortened again, its note
+// counts the bytes that were left out before as well.
 func Shorten(text string, limit int) string {
 	text = strings.ToValidUTF8(text, "\uFFFD")
 	if len(text) <= limit {
@@ -49,7 +49,8 @@ const gapBegin, gapEnd = " [… ", " bytes left out …] "
 // gapNote is the note that replaces n bytes.
 func gapNote(n int) string { return gapBegin + strconv.Itoa(n) + gapEnd }
 
-// bytesLeftOut is how many bytes were left out of text earlier, minus the bytes of its notes.
+// bytesLeftOut is how many bytes were left out of text earlier, by its notes, minus the bytes of the
+// notes.
 func bytesLeftOut(text string) (n int) {
 	for part := range strings.SplitSeq(text, gapEnd) {
 		begin := strings.LastIndex(part, gapBegin)
@@ -63,7 +64,7 @@ func bytesLeftOut(text string) (n int) {
 	return n
 }
 
-// runeBoundary is where the last character ends that is completely within the first n bytes of text.
+// runeBoundary is the end of the last character that is completely within the first n bytes of text.
 func runeBoundary(text string, n int) int {
 	for n > 0 && !utf8.RuneStart(text[n]) {
 		n--
@@ -71,9 +72,9 @@ func runeBoundary(text string, n int) int {
 	return n
 }
 
-// Shorten returns a copy of f with at most limit bytes of text, and at most 100 messages. A limit
-// below 4 KiB counts as 4 KiB. The texts share the room: room that one does not need is left to the
-// others. A nil f stays nil.
+// Shorten returns a copy of f with at most limit bytes in all texts together, and at most 100
+// messages. A limit below 4 KiB counts as 4 KiB. Long texts are shortened, to equal lengths; short
+// ones are kept. A nil f stays nil.
 func (f *Failure) Shorten(limit int) *Failure {
 	if f == nil {
 		return nil
@@ -105,8 +106,8 @@ func firstAndLast(messages []string) []string {
 	return slices.Concat(messages[:first], []string{note}, messages[len(messages)-last:])
 }
 
-// shortenTogether shortens texts to room bytes in all. Texts that need less than an equal share leave
-// the rest to the others.
+// shortenTogether shortens texts to room bytes in all. A text shorter than an equal share leaves the
+// rest of its share to the others.
 func shortenTogether(texts []string, room int) {
 	lengths := make([]int, len(texts))
 	for i, text := range texts {

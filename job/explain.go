@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// WaitExplainer explains why one batch and its jobs wait. It decides nothing: it tells people what
-// the dispatcher decides.
+// WaitExplainer explains to people why one batch and its jobs wait. The dispatcher decides nothing
+// by it.
 type WaitExplainer struct {
 	Now     time.Time
 	Batch   *Batch
@@ -15,18 +15,18 @@ type WaitExplainer struct {
 	Place   *Place         // of the batch in the line of its account; nil: it is not in the line
 }
 
-// configuringClasses are the classes of the calls that configure an encoding.
+// configuringClasses are the endpoint classes of the calls that configure an encoding.
 var configuringClasses = []string{"encoding-create", "subresource", "resource-write", "resource-read", "manifest"}
 
-// The classes of other calls.
+// The endpoint classes of other calls.
 const (
 	startClass         = "start"           // starts an encoding
 	templateStartClass = "encoding-create" // creates and starts an encoding from a template
 	countClass         = "encoding-list"   // counts queued encodings
 )
 
-// JobWait returns why a job in any state waits, or the zero Wait if it does not. For a due job,
-// rank is how many due jobs of its batch go before it.
+// JobWait returns why a job waits, whatever its state, or the zero Wait if the job does not wait.
+// For a due job, rank is how many due jobs of its batch are started before it.
 func (e WaitExplainer) JobWait(j *Job, rank int64) Wait {
 	if j.State.Terminal() {
 		return Wait{}
@@ -47,7 +47,8 @@ func (e WaitExplainer) JobWait(j *Job, rank int64) Wait {
 	return Wait{}
 }
 
-// waitingWait returns the reason of a WAITING job: of several, the one that has to go away first.
+// waitingWait is the wait of a WAITING job. If there are several reasons, it is the one that has to
+// go away first.
 func (e WaitExplainer) waitingWait(j *Job, rank int64) Wait {
 	if w := e.batchBlocked(); w.Code != "" {
 		return w
@@ -65,7 +66,7 @@ func (e WaitExplainer) waitingWait(j *Job, rank int64) Wait {
 	switch {
 	case j.NextAttemptTime.After(e.Now):
 		return Wait{Code: WaitBackoff, Attempt: j.Attempt + 1, Until: j.NextAttemptTime}
-	case !problem.Until.IsZero(): // a problem without a next try concerns another job of the batch
+	case !problem.Until.IsZero(): // without a next try, the problem is that of another job of the batch
 		return problem.asWait()
 	case note.Starting:
 		return e.pendingStartWait(note.Since)
@@ -80,7 +81,7 @@ func (e WaitExplainer) waitingWait(j *Job, rank int64) Wait {
 	return e.inLineWait(j, rank)
 }
 
-// reconcilingWait is the wait for the comparison of the platform with the job table.
+// reconcilingWait is the wait for the end of reconciling.
 func (a *AccountStatus) reconcilingWait(now time.Time) Wait {
 	if a.Listing.ComparingSince.IsZero() {
 		return Wait{}
@@ -91,8 +92,8 @@ func (a *AccountStatus) reconcilingWait(now time.Time) Wait {
 	return Wait{Code: WaitReconciling, Since: a.Listing.ComparingSince, Text: oneLine(a.Listing.ComparingProblem)}
 }
 
-// batchBlocked is why no job of the batch is started, if the reason lies with the batch itself or
-// with its missing account.
+// batchBlocked is why no job of the batch is started, if the batch itself or its missing account is
+// the reason.
 func (e WaitExplainer) batchBlocked() Wait {
 	switch b := e.Batch; {
 	case b.State == BatchCancelling:
@@ -135,7 +136,7 @@ func (e WaitExplainer) inLineWait(j *Job, rank int64) Wait {
 	return w
 }
 
-// startingWait is the reason of a STARTING job.
+// startingWait is the wait of a STARTING job.
 func (e WaitExplainer) startingWait(j *Job) Wait {
 	if w := e.Account.breakerWait(); w.Code != "" {
 		return w
@@ -162,8 +163,8 @@ func (e WaitExplainer) startClass() string {
 	return startClass
 }
 
-// unknownStartWait is the wait of a job whose start was not answered. It ends with the settle time,
-// or later if the platform shows nothing about the encoding.
+// unknownStartWait is the wait of a job whose start was not answered. The wait ends with the settle
+// time, or later if the platform shows nothing about the encoding.
 func (e WaitExplainer) unknownStartWait(j *Job) Wait {
 	w := Wait{Code: WaitUnknownStart, Since: j.StepTime, Text: oneLine(e.Account.Waits[j.ID].Text)}
 	if end := j.StepTime.Add(e.Account.Settle); e.Account.Settle > 0 && end.After(e.Now) {
@@ -172,7 +173,7 @@ func (e WaitExplainer) unknownStartWait(j *Job) Wait {
 	return w
 }
 
-// platformWait is the reason of a job whose start was accepted.
+// platformWait is the wait of a job whose start was accepted.
 func (e WaitExplainer) platformWait(j *Job) Wait {
 	w, waits := e.Account.Waits[j.ID]
 	w.Text = oneLine(w.Text)
@@ -197,7 +198,7 @@ func (e WaitExplainer) platformWait(j *Job) Wait {
 	return Wait{}
 }
 
-// cancellingWait is the reason of a CANCELLING job.
+// cancellingWait is the wait of a CANCELLING job.
 func (e WaitExplainer) cancellingWait(j *Job) Wait {
 	if w := e.Account.breakerWait(); w.Code != "" {
 		return w
@@ -215,21 +216,22 @@ func (e WaitExplainer) cancellingWait(j *Job) Wait {
 	return w
 }
 
-// BatchWait returns why the batch does not move, or the zero Wait if it does or has ended. The
-// reason is that of its job that is to be started next or, if no job waits or runs, of the first
-// other job that has not ended. first is this job; nil if it was not read.
+// BatchWait returns why the batch does not move, or the zero Wait if it moves or has ended. If jobs
+// are WAITING, the reason is that of the job to be started next. If no job is WAITING or RUNNING, it
+// is that of the first job that has not ended. first is the job that gives the reason; nil if the
+// caller has not read it.
 func (e WaitExplainer) BatchWait(first *Job) Wait {
 	b := e.Batch
 	switch {
 	case b.State.Terminal():
 		return Wait{}
 	case b.State == BatchCancelling:
-		return Wait{Code: WaitStop, Since: b.StateTime, Count: b.Counts.Live()}
-	case b.Counts.Live() == 0 && b.State == BatchOpen:
+		return Wait{Code: WaitStop, Since: b.StateTime, Count: b.Counts.Unfinished()}
+	case b.Counts.Unfinished() == 0 && b.State == BatchOpen:
 		return Wait{Code: WaitMoreJobs, Since: b.UpdateTime}
 	case b.Counts.Waiting > 0:
 		return e.firstJobWait(first)
-	case b.Counts.Live() == 0 && b.State == BatchPaused:
+	case b.Counts.Unfinished() == 0 && b.State == BatchPaused:
 		return e.batchBlocked()
 	case b.Counts.Running > 0 || first == nil:
 		return Wait{}
@@ -239,7 +241,8 @@ func (e WaitExplainer) BatchWait(first *Job) Wait {
 	return w
 }
 
-// firstJobWait is the reason of the job that is to be started next.
+// firstJobWait is the wait of the job that is to be started next. Without that job, it is the wait of
+// a job about which nothing is known.
 func (e WaitExplainer) firstJobWait(first *Job) Wait {
 	if first != nil && first.State == Waiting {
 		return e.JobWait(first, 0)
@@ -278,7 +281,7 @@ func (a *AccountStatus) ExplainWait(now time.Time) Wait {
 	return Wait{}
 }
 
-// emptyLineWait is why no job is in line.
+// emptyLineWait is why the account has no job in line. Of several problems, it is the oldest.
 func (a *AccountStatus) emptyLineWait(now time.Time) Wait {
 	var worst Problem
 	for _, t := range a.Problems {
@@ -300,7 +303,7 @@ func (a *AccountStatus) emptyLineWait(now time.Time) Wait {
 
 // allBlocked is why no job of the account is started, whatever the job.
 func (a *AccountStatus) allBlocked(now time.Time) Wait {
-	if a.StartsExhausted() && a.PausedSince.IsZero() { // the daily limit sets Paused as well
+	if a.StartsExhausted() && a.PausedSince.IsZero() { // the daily limit sets Paused too, without PausedSince
 		return Wait{Code: WaitDailyLimit, Count: int64(a.StartsTodayCount), Limit: int64(a.MaxStartsPerDay), Until: a.PausedUntil}
 	}
 	if a.Paused {
@@ -325,7 +328,7 @@ func (a *AccountStatus) breakerWait() Wait {
 	return Wait{Code: WaitBreaker, Since: a.BreakerSince, Until: a.NextProbeTime, Text: oneLine(a.BreakerReason)}
 }
 
-// platformBlocked is why the next job is not started, whatever number of places is free.
+// platformBlocked is why the next job is not started, even if places are free.
 func (a *AccountStatus) platformBlocked(now time.Time) Wait {
 	if a.QueueFullUntil.After(now) {
 		return Wait{Code: WaitPlatformFull, Until: a.QueueFullUntil}
@@ -336,11 +339,11 @@ func (a *AccountStatus) platformBlocked(now time.Time) Wait {
 	return Wait{}
 }
 
-// queueBlocked is why the next job does not get a place in the queue. If starts that wait for the
-// rate limit take places, the rate limit is the reason.
+// queueBlocked is why the next job does not get a place in the queue. If the queue is full because
+// starts of the class wait for the rate limit, the rate limit is the reason.
 func (a *AccountStatus) queueBlocked(now time.Time, class string) Wait {
 	if a.HeldCount < a.EffectiveQueueTarget {
-		if a.Uncounted { // a full queue does not have to be counted
+		if a.Uncounted { // of a full queue, the count does not matter
 			return a.countingWait(now)
 		}
 		return Wait{}
@@ -361,8 +364,8 @@ func (a *AccountStatus) countingWait(now time.Time) Wait {
 	return Wait{Code: WaitCounting}
 }
 
-// budgetWait is the wait for the rate limit of one of the classes: calls wait and none can be made
-// now, or the platform refuses them. It is the zero Wait if there is no such class.
+// budgetWait is the wait for the rate limit of the first of the classes whose calls wait, or were
+// refused with a 429. It is the zero Wait if there is no such class.
 func (a *AccountStatus) budgetWait(now time.Time, classes ...string) Wait {
 	for _, b := range a.Budgets {
 		if !slices.Contains(classes, b.Class) {
@@ -378,13 +381,14 @@ func (a *AccountStatus) budgetWait(now time.Time, classes ...string) Wait {
 	return Wait{}
 }
 
-// earliestDeviations is how many standard deviations the earliest time of a start lies before the
-// likely time: nine of ten jobs start later.
+// earliestDeviations is how many standard deviations [Wait.Earliest] lies before the likely start:
+// nine of ten jobs start later.
 const earliestDeviations = 1.3
 
-// earliestStart is when the job with this position may be started at the earliest: once as many
-// places have become free, at the present rate. It is zero if the rate is unknown, and while the
-// queue is not full, when the rate says nothing.
+// earliestStart is when the job at this position may be started at the earliest: when enough places
+// have become free at the present drain rate, or on the next day if the daily limit is used up
+// before. It is zero if the daily limit allows the start and the drain rate is unknown or, because
+// the queue is not full, says nothing.
 func (a *AccountStatus) earliestStart(position int64, now time.Time) (t time.Time) {
 	if a.DrainRate > 0 && a.HeldCount >= a.EffectiveQueueTarget {
 		places := float64(position) + float64(a.HeldCount-a.EffectiveQueueTarget)

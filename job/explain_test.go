@@ -73,19 +73,19 @@ func TestWaitOfAJob(t *testing.T) {
 		{
 			"every place is taken", nil,
 			job.Wait{Code: job.WaitQueueFull, Position: 5, Count: 3, Limit: 3},
-			"waiting for a free slot (3 of 3 queued); position 5",
+			"waiting for a free place (3 of 3 queued); position 5",
 		},
 		{
 			"places become free",
 			[]func(*scene){func(s *scene) { s.account.DrainRate, s.rank = 2, 9 }},
 			job.Wait{Code: job.WaitQueueFull, Position: 10, Count: 3, Limit: 3, Earliest: noon.Add(176 * time.Second)},
-			"waiting for a free slot (3 of 3 queued); position 10, not before 2026-03-14T12:02:56Z",
+			"waiting for a free place (3 of 3 queued); position 10, not before 2026-03-14T12:02:56Z",
 		},
 		{
 			"the first",
 			[]func(*scene){func(s *scene) { s.rank, s.account.DrainRate = 0, 2 }},
 			job.Wait{Code: job.WaitQueueFull, Position: 1, Count: 3, Limit: 3},
-			"waiting for a free slot (3 of 3 queued)",
+			"waiting for a free place (3 of 3 queued)",
 		},
 		{
 			"there is room",
@@ -113,7 +113,7 @@ func TestWaitOfAJob(t *testing.T) {
 				s.account.StartsTodayCount, s.account.MaxStartsPerDay = 497, 500
 			}},
 			job.Wait{Code: job.WaitQueueFull, Position: 5, Count: 3, Limit: 3, Earliest: noon.Add(12 * time.Hour)},
-			"waiting for a free slot (3 of 3 queued); position 5, not before 2026-03-15T00:00:00Z",
+			"waiting for a free place (3 of 3 queued); position 5, not before 2026-03-15T00:00:00Z",
 		},
 		{
 			"the platform is full",
@@ -137,7 +137,7 @@ func TestWaitOfAJob(t *testing.T) {
 			"nobody need count",
 			[]func(*scene){func(s *scene) { s.account.Uncounted = true }, spent("encoding-list")},
 			job.Wait{Code: job.WaitQueueFull, Position: 5, Count: 3, Limit: 3},
-			"waiting for a free slot (3 of 3 queued); position 5",
+			"waiting for a free place (3 of 3 queued); position 5",
 		},
 		{
 			"the places are taken by starts that cannot be sent",
@@ -187,7 +187,7 @@ func TestWaitOfAJob(t *testing.T) {
 			"which is over",
 			[]func(*scene){func(s *scene) { s.job.Attempt, s.job.NextAttemptTime = 1, ago }},
 			job.Wait{Code: job.WaitQueueFull, Position: 5, Count: 3, Limit: 3},
-			"waiting for a free slot (3 of 3 queued); position 5",
+			"waiting for a free place (3 of 3 queued); position 5",
 		},
 		{
 			"the batch is paused",
@@ -227,7 +227,7 @@ func TestWaitOfAJob(t *testing.T) {
 				s.account.Problems = map[string]job.Problem{"b": {Text: "no bucket", Since: ago, Until: later, Refused: true}}
 			}},
 			job.Wait{Code: job.WaitStorage, Since: ago, Until: later, Text: "no bucket"},
-			"it is skipped for now: no bucket",
+			"waiting for the next try: no bucket",
 		},
 		{
 			"calls of the batch fail",
@@ -235,13 +235,13 @@ func TestWaitOfAJob(t *testing.T) {
 				s.account.Problems = map[string]job.Problem{"a": {Text: "other"}, "b": {Text: "time-out", Until: later}}
 			}},
 			job.Wait{Code: job.WaitProblem, Until: later, Text: "time-out"},
-			"it is skipped for now: time-out",
+			"waiting for the next try: time-out",
 		},
 		{
 			"calls of the job fail",
 			[]func(*scene){note(job.Note{Problem: job.Problem{Text: "HTTP 500", Until: later}})},
 			job.Wait{Code: job.WaitProblem, Until: later, Text: "HTTP 500"},
-			"it is skipped for now: HTTP 500",
+			"waiting for the next try: HTTP 500",
 		},
 		{
 			"the key is another organisation's",
@@ -348,7 +348,7 @@ func TestWaitOfABatch(t *testing.T) {
 		want  job.Wait
 		words string
 	}{
-		{"its first job waits", func(*scene) {}, nil, job.Wait{Code: job.WaitQueueFull, Position: 1, Count: 3, Limit: 3}, "waiting for a free slot (3 of 3 queued)"},
+		{"its first job waits", func(*scene) {}, nil, job.Wait{Code: job.WaitQueueFull, Position: 1, Count: 3, Limit: 3}, "waiting for a free place (3 of 3 queued)"},
 		{
 			"its first job is being configured", func(s *scene) { s.account.HeldCount = 0 }, &job.Job{State: job.Waiting, Step: job.StepCreate, StepTime: ago},
 			job.Wait{Code: job.WaitConfiguring, Since: ago},
@@ -401,13 +401,13 @@ func TestWaitOfAnAccount(t *testing.T) {
 		want   job.WaitCode
 		words  string
 	}{
-		{"full", func(*job.AccountStatus) {}, job.WaitQueueFull, "waiting for a free slot (3 of 3 queued)"},
+		{"full", func(*job.AccountStatus) {}, job.WaitQueueFull, "waiting for a free place (3 of 3 queued)"},
 		{"nothing to do", func(a *job.AccountStatus) { a.InLineCount = 0 }, job.WaitIdle, "no job waits to be started"},
 		{"nothing is due", func(a *job.AccountStatus) { a.InLineCount, a.NextDueTime = 0, later }, job.WaitBackoff, "jobs pause before their next attempt until 2026-03-14T12:01:00Z"},
 		{"nothing can be used", func(a *job.AccountStatus) {
 			a.InLineCount = 0
 			a.Problems = map[string]job.Problem{"b": {Text: "no bucket", Until: later, Refused: true}}
-		}, job.WaitStorage, "it is skipped for now: no bucket"},
+		}, job.WaitStorage, "waiting for the next try: no bucket"},
 		{"others can", func(a *job.AccountStatus) {
 			a.HeldCount = 2
 			a.Problems = map[string]job.Problem{"b": {Text: "no bucket", Until: later, Refused: true}}

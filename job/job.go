@@ -16,7 +16,7 @@ type ID struct {
 
 func (id ID) String() string { return id.Batch + "/" + strconv.FormatInt(id.Number, 10) }
 
-// ParseID reads what [ID.String] writes.
+// ParseID parses an id as [ID.String] writes it.
 func ParseID(s string) (ID, error) {
 	batch, number, found := strings.Cut(s, "/")
 	n, err := strconv.ParseInt(number, 10, 64)
@@ -35,8 +35,7 @@ type Spec struct {
 	Variables  map[string]string // values for the variables of an encoding template
 }
 
-// Title is a title for people: the job's name, else its key, else the last element of its input
-// path.
+// Title is what people call the job: its name, else its key, else the last element of its input path.
 func (s Spec) Title() string {
 	switch {
 	case s.Name != "":
@@ -47,16 +46,16 @@ func (s Spec) Title() string {
 	return s.InputPath[strings.LastIndexByte(s.InputPath, '/')+1:]
 }
 
-// Step is a side effect at the platform whose intent is recorded and whose result is not recorded
-// yet. After a crash, the dispatcher looks at the platform before it repeats an unfinished step.
+// Step is what is being done at the platform for a job: the intent is recorded, the result is not.
+// After a crash, the dispatcher looks at the platform before it repeats a step.
 type Step string
 
 // The steps of a job.
 const (
 	StepNone   Step = ""
 	StepCreate Step = "CREATE" // creating and configuring the encoding
-	StepStart  Step = "START"  // starting it
-	StepStop   Step = "STOP"   // stopping it
+	StepStart  Step = "START"  // starting the encoding
+	StepStop   Step = "STOP"   // stopping the encoding
 )
 
 // Job is one asset to encode.
@@ -65,8 +64,8 @@ type Job struct {
 	Spec
 
 	State   State
-	Version int64 // grows with every change of this job; serves as optimistic lock and as sequence number of events
-	// Revision is the revision of the batch after the latest change of this job.
+	Version int64 // grows with every change of the job; it is the optimistic lock and the sequence number of events
+	// Revision is the revision of the batch after the latest visible change of the job.
 	Revision int64
 
 	Step     Step
@@ -74,41 +73,44 @@ type Job struct {
 
 	// Attempt is the number of the current or latest attempt; 0 before the first.
 	Attempt int
-	// Failures counts the failed attempts that used up retries, since the job was submitted or
-	// retried through the API.
+	// Failures counts the failed attempts since the job was submitted or retried through the
+	// API. [RetryPolicy.MaxRetries] limits them.
 	Failures int
 
-	// EncodingID is set once the encoding is completely configured at the platform or, for a
-	// template, accepted by it.
+	// EncodingID is the encoding of the job. It is empty until the encoding is completely
+	// configured at the platform or, for a template, until the platform has accepted the start.
 	EncodingID string
-	// Manifests were configured with the encoding and are attached at each start.
+	// Manifests are the manifests that were configured with the encoding. Each start names them.
 	Manifests []ManifestRef
-	// FallbackRegionIndex is how often a retry has moved on to the next fallback region.
+	// FallbackRegionIndex is how many times the job has moved on to the next fallback region.
 	FallbackRegionIndex int
-	// StaleMark is the [Observation.Mark] of the previous run of the same encoding. Observations
-	// with this mark are about that run and are ignored.
+	// StaleMark is the [Observation.Mark] of the previous run of the same encoding; empty if the
+	// encoding has not run before. Observations with this mark are about the previous run.
 	StaleMark string
 
 	Progress int // percent of the current attempt
-	// PlatformStatus is the status of the encoding as the platform spells it, while this service
+	// PlatformStatus is the status of the encoding, as the platform spells it, if this service
 	// does not know that status; empty otherwise. The job keeps its state meanwhile.
-	// PlatformStatusTime is since when the encoding has had it.
+	// PlatformStatusTime is when the service first saw that status.
 	PlatformStatus     string
 	PlatformStatusTime time.Time
 
-	NextAttemptTime time.Time // a WAITING job is not started before; zero: at once
+	NextAttemptTime time.Time // when the back-off of a WAITING job ends; zero without a back-off
 	CreateTime      time.Time
 	UpdateTime      time.Time
-	StartTime       time.Time // when the current or latest attempt was accepted
-	QueuedTime      time.Time // when the platform queued the current or latest attempt
-	RunningTime     time.Time // when an encoder took it
-	FinishTime      time.Time // when the job became terminal
+	// StartTime, QueuedTime and RunningTime are those of the current or latest attempt; zero
+	// before they are known.
+	StartTime   time.Time // when the platform accepted the start
+	QueuedTime  time.Time // when the platform queued the encoding
+	RunningTime time.Time // when an encoder took the encoding
+	FinishTime  time.Time // when the job ended; zero before
 
-	Failure *Failure // of the latest attempt that failed
-	Reason  string   // why it was cancelled, or is waiting, in words
+	Failure *Failure // of the latest attempt that failed; nil if none did or the job succeeded
+	Reason  string   // why the job was cancelled, or why it is WAITING again, in words
 }
 
-// Prepared reports whether the start call is all that a start of the job needs.
+// Prepared reports whether the job is WAITING and its encoding is configured, so that only the start
+// is left to do.
 func (j *Job) Prepared() bool { return j.State == Waiting && j.EncodingID != "" }
 
 // ManifestRef is a manifest that exists at the platform.
@@ -117,8 +119,8 @@ type ManifestRef struct {
 	ID     string         `json:"id"`
 }
 
-// Attempt is an attempt that ended without success. The job itself describes an attempt that is
-// under way or succeeded.
+// Attempt is an attempt that ended without success. An attempt that is under way or has succeeded is
+// described by the fields of its [Job].
 type Attempt struct {
 	Number      int
 	EncodingID  string
@@ -135,21 +137,21 @@ type Event struct {
 	Job     ID
 	Version int64
 	Time    time.Time
-	From    State // empty for the submission
+	From    State // empty for the event of the submission
 	To      State
 	Attempt int
 	Reason  string
 }
 
-// FailureKind groups failures by what failed.
+// FailureKind says what failed.
 type FailureKind string
 
 // The kinds of failure. Calls that fail because the platform cannot be used are not failures of a
 // job.
 const (
 	FailedEncoding  FailureKind = "ENCODING"  // the platform ran the encoding and reported ERROR
-	FailedTransfer  FailureKind = "TRANSFER"  // encoded, but the output could not be written
-	FailedStart     FailureKind = "START"     // the platform refused to start it
+	FailedTransfer  FailureKind = "TRANSFER"  // the platform encoded the asset but could not write the output
+	FailedStart     FailureKind = "START"     // the platform refused the start, or accepted and lost it
 	FailedConfigure FailureKind = "CONFIGURE" // the platform refused the encoding or one of its parts
 	FailedGone      FailureKind = "GONE"      // the encoding no longer exists at the platform
 )
@@ -166,7 +168,7 @@ const (
 	HintUndefined       RetryHint = "UNDEFINED"
 )
 
-// Failure says why an attempt did not succeed, as the platform put it.
+// Failure says why an attempt did not succeed, in the platform's words.
 type Failure struct {
 	Kind       FailureKind `json:"kind"`
 	Code       int         `json:"code,omitzero"`        // encoding error code, or API error code
@@ -175,13 +177,13 @@ type Failure struct {
 	Text       string      `json:"text,omitzero"`
 	Hint       RetryHint   `json:"hint,omitzero"`
 	Messages   []string    `json:"messages,omitempty"`
-	RequestID  string      `json:"request_id,omitzero"`
+	RequestID  string      `json:"request_id,omitzero"` // of the platform, to quote to its support
 	Time       time.Time   `json:"time,omitzero"`
 	// Permanent says that another attempt would fail in the same way.
 	Permanent bool `json:"permanent,omitzero"`
 }
 
-// String is one line for people.
+// String is the failure in words, with texts as the platform wrote them.
 func (f *Failure) String() string {
 	var b strings.Builder
 	b.WriteString(string(f.Kind))

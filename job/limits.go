@@ -2,8 +2,8 @@ package job
 
 import "time"
 
-// The limits and defaults that the server, its clients and the configuration share. The
-// contract repeats some of them in its rules; a test of the server compares the two.
+// The limits and defaults that the server, its clients and the configuration share. The rules of the
+// contract repeat some of them; a test of the server compares the two.
 const (
 	// DefaultName is the account, profile or storage that is used where none is named.
 	DefaultName = "default"
@@ -25,10 +25,11 @@ const (
 	MaxVariables = 50
 	// MaxFallbackRegions is how many fallback regions a recipe or template may name.
 	MaxFallbackRegions = 3
-	// MaxPath is the length of the longest path that a storage takes, in bytes: S3, GCS and
-	// Azure allow as much. The storage's base path and the file name count as well.
+	// MaxPath is the length of the longest path of a file on a storage, in bytes, with the base
+	// path of the storage and the file name. S3, GCS and Azure allow that much.
 	MaxPath = 1024
-	// MaxEstimate is how far ahead the start of a job or the end of a batch is estimated.
+	// MaxEstimate is how far ahead the start of a job or the end of a batch is estimated. What is
+	// further away has no estimate.
 	MaxEstimate = 365 * 24 * time.Hour
 )
 

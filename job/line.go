@@ -7,22 +7,23 @@ import (
 	"time"
 )
 
-// Share is how many jobs one batch has in the line of its account, and at the platform.
+// Share is how many jobs of one batch are in the line of its account, in a back-off, in flight and
+// ended.
 type Share struct {
 	Seq       int64 // of the batch
 	Priority  int
 	InFlight  int64     // jobs that are starting, queued, running or being cancelled
 	Ended     int64     // jobs that have ended
 	Due       int64     // waiting jobs that are not in a back-off
-	NextDue   time.Time // when the next back-off ends; zero without one
+	NextDue   time.Time // when the next back-off ends; zero if no job is in a back-off
 	BackedOff int64     // jobs in a back-off
 }
 
-// Line is the order in which the waiting jobs of one account are started. Jobs of batches with a
-// higher priority go first. Among batches of the same priority, the next job is one of the batch
-// with the fewest jobs in flight, then of the batch of which fewer have begun, then of the batch
-// that was submitted first. That is the order of the dispatcher, derived from the number of jobs
-// of each batch without reading the jobs. A Line does not change; making it sorts the batches once.
+// Line is the order in which the due jobs of one account are started. Jobs of batches with a higher
+// priority go first. Among batches of the same priority, the next job is one of the batch with the
+// fewest jobs in flight, then with the fewest ended jobs, then of the batch that was submitted
+// first. That is the order of the dispatcher. Line derives it from the number of jobs of each batch,
+// without reading the jobs. A Line does not change.
 type Line struct {
 	tiers  []tier // from the highest priority to the lowest
 	shares map[int64]Share
@@ -34,18 +35,18 @@ type Line struct {
 // flight now, and those that go before it. Jobs are started in the order of their levels. A batch
 // has one job on each level from its first to the one before its last.
 type tier struct {
-	priority      int
-	shares        []Share
-	due           int64       // jobs in all
-	first, last   []levelMark // sorted by level
-	firsts, lasts []int64     // the sums of the levels before each of them
+	priority           int
+	shares             []Share
+	due                int64       // due jobs of all batches of the tier
+	starts, ends       []levelMark // the first level of each batch, and the level after its last; sorted by level
+	startSums, endSums []int64     // startSums[i] is the sum of the levels of starts[:i]; endSums as well
 }
 
 // levelMark is the first level of a batch, or the level after its last.
 type levelMark struct{ level, ended, seq int64 }
 
-// NewLine makes the line of an account from its batches whose jobs may be started. They may be in
-// any order.
+// NewLine makes the line of an account from the shares of its batches whose jobs may be started. The
+// shares may be in any order.
 func NewLine(shares []Share) *Line {
 	l := &Line{shares: make(map[int64]Share, len(shares))}
 	shares = slices.Clone(shares)
@@ -69,15 +70,15 @@ func newTier(shares []Share) tier {
 	for _, s := range shares {
 		if s.Due > 0 {
 			t.due += s.Due
-			t.first = append(t.first, levelMark{s.InFlight, s.Ended, s.Seq})
-			t.last = append(t.last, levelMark{s.InFlight + s.Due, s.Ended, s.Seq})
+			t.starts = append(t.starts, levelMark{s.InFlight, s.Ended, s.Seq})
+			t.ends = append(t.ends, levelMark{s.InFlight + s.Due, s.Ended, s.Seq})
 		}
 	}
-	t.firsts, t.lasts = sortLevels(t.first), sortLevels(t.last)
+	t.startSums, t.endSums = sortLevels(t.starts), sortLevels(t.ends)
 	return t
 }
 
-// sortLevels sorts marks by level and returns the sum of the levels before each.
+// sortLevels sorts marks by level. It returns, at index i, the sum of the levels of the first i marks.
 func sortLevels(marks []levelMark) []int64 {
 	slices.SortFunc(marks, func(a, b levelMark) int { return cmp.Compare(a.level, b.level) })
 	sums := make([]int64, len(marks)+1)
@@ -87,7 +88,7 @@ func sortLevels(marks []levelMark) []int64 {
 	return sums
 }
 
-// Without returns the line without the batches with some sequence numbers.
+// Without returns the line without the batches whose sequence numbers are in seqs.
 func (l *Line) Without(seqs map[int64]bool) *Line {
 	if len(seqs) == 0 {
 		return l
@@ -108,14 +109,15 @@ func (l *Line) ShareOf(seq int64) (Share, bool) {
 // Place says where the jobs of one batch stand in a line.
 type Place struct {
 	share Share
-	above int64 // jobs of higher priority
+	above int64 // due jobs of higher priority
 	tier  *tier
-	// The levels of the batches that go before this one on the same level, sorted.
-	firsts, lasts []int64
+	// The levels of tier.starts and tier.ends, without the batches that go after this one where
+	// both have a job on one level. Sorted.
+	tiedStarts, tiedEnds []int64
 }
 
-// PlaceOf returns the place of a batch; false if the batch is not in the line. It goes through the
-// batches of the same priority.
+// PlaceOf returns the place of a batch; false if the batch is not in the line. Its time is linear in
+// the number of batches of the same priority.
 func (l *Line) PlaceOf(seq int64) (Place, bool) {
 	own, ok := l.shares[seq]
 	if !ok {
@@ -131,7 +133,7 @@ func (l *Line) PlaceOf(seq int64) (Place, bool) {
 			p.tier = t
 		}
 	}
-	p.firsts, p.lasts = own.tieWinners(p.tier.first), own.tieWinners(p.tier.last)
+	p.tiedStarts, p.tiedEnds = own.tieWinners(p.tier.starts), own.tieWinners(p.tier.ends)
 	return p, true
 }
 
@@ -149,27 +151,27 @@ func (s Share) tieWinners(marks []levelMark) []int64 {
 // BatchShare returns the share of the batch.
 func (p *Place) BatchShare() Share { return p.share }
 
-// HigherPriorityCount returns how many jobs of batches with a higher priority go first.
+// HigherPriorityCount returns how many due jobs of batches with a higher priority go first.
 func (p *Place) HigherPriorityCount() int64 { return p.above }
 
-// Position returns the position in line of the job of the batch before which rank others of the
-// batch go; 1 is the next job to be started.
+// Position returns the position in line of the due job of the batch that has rank due jobs of the
+// batch before it. Position 1 is the next job to be started.
 func (p *Place) Position(rank int64) int64 {
 	level := p.share.InFlight + rank
-	// The jobs on lower levels go first. Of each batch, these are the levels from its first up to
-	// this one, less those after its last.
-	before := distanceBelow(p.tier.first, p.tier.firsts, level) - distanceBelow(p.tier.last, p.tier.lasts, level)
-	tied := countUpTo(p.firsts, level) - countUpTo(p.lasts, level)
+	// The jobs on lower levels go first. Of each batch, they are as many as the levels from its
+	// first up to this one, less the levels from its end up to this one.
+	before := distanceBelow(p.tier.starts, p.tier.startSums, level) - distanceBelow(p.tier.ends, p.tier.endSums, level)
+	tied := countUpTo(p.tiedStarts, level) - countUpTo(p.tiedEnds, level)
 	return p.above + before + tied + 1
 }
 
-// distanceBelow sums up how far the marks below a level are below it.
+// distanceBelow is the sum of the distances from the marks below a level to the level.
 func distanceBelow(marks []levelMark, sums []int64, level int64) int64 {
 	n := sort.Search(len(marks), func(i int) bool { return marks[i].level >= level })
 	return int64(n)*level - sums[n]
 }
 
-// countUpTo counts the levels that are not above a level.
+// countUpTo counts the levels that are at most level. levels is sorted.
 func countUpTo(levels []int64, level int64) int64 {
 	return int64(sort.Search(len(levels), func(i int) bool { return levels[i] > level }))
 }

@@ -18,8 +18,8 @@ type Listing struct {
 	Way              ListingWay
 	FaultyParameters []ListParameter // query parameters that cannot be used, sorted by name
 	// ComparingSince is since when the service has been comparing the platform with the job
-	// table; zero once that is done. ComparingProblem is why the latest try failed; empty if it
-	// did not.
+	// table; zero once the comparison is done. ComparingProblem is why the latest try failed;
+	// empty if it did not fail.
 	ComparingSince   time.Time
 	ComparingProblem string
 }
@@ -28,7 +28,7 @@ type Listing struct {
 type ListParameter struct {
 	Name  string // as the platform spells it, such as "search"
 	Fault ParameterFault
-	Time  time.Time // when that was found out; the parameter is tried again a day later
+	Time  time.Time // when the fault was found; the parameter is tried again a day later
 }
 
 // ParameterFault is what is wrong with a query parameter.
@@ -37,7 +37,7 @@ type ParameterFault string
 // What may be wrong with a query parameter.
 const (
 	ParameterRefused    ParameterFault = "REFUSED"    // the platform refuses queries with it
-	ParameterUnanswered ParameterFault = "UNANSWERED" // queries with it get no answer, those without do; tried again ten minutes later
+	ParameterUnanswered ParameterFault = "UNANSWERED" // only queries without it get an answer; the parameter is tried again ten minutes later
 	ParameterIgnored    ParameterFault = "IGNORED"    // the platform answers as if the parameter were not there
 	ParameterMisses     ParameterFault = "MISSES"     // the platform leaves out encodings that it should find
 )

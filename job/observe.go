@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Remote is the status of an encoding as the platform names it.
+// Remote is the status of an encoding, as the platform spells it.
 type Remote string
 
 // The statuses of an encoding at the platform.
@@ -18,7 +18,7 @@ const (
 	RemoteError         Remote = "ERROR"
 	RemoteCanceled      Remote = "CANCELED"
 	RemoteTransferError Remote = "TRANSFER_ERROR"
-	// RemoteGone stands for a 404: the encoding does not exist any more.
+	// RemoteGone is the status of an encoding that does not exist: the platform answers 404.
 	RemoteGone Remote = "GONE"
 )
 
@@ -33,24 +33,25 @@ func (r Remote) known() bool {
 
 // Observation is the status of an encoding as it was read at the platform.
 type Observation struct {
-	EncodingID string // observations of an encoding that the job no longer uses are ignored
+	EncodingID string // a job ignores observations of any encoding but its own
 	Status     Remote
-	// Unknown is a status that this service does not know, as the platform spells it. It only
-	// says that the encoding exists; Status has no meaning then.
+	// Unknown is a status that this service does not know, as the platform spells it; empty if it
+	// knows the status. An unknown status only says that the encoding exists. Status has no
+	// meaning then.
 	Unknown    string
 	Progress   int // percent
 	QueuedAt   time.Time
 	RunningAt  time.Time
 	FinishedAt time.Time
-	// Failure is the platform's error object for ERROR and TRANSFER_ERROR. An ERROR without one
-	// is permanent.
+	// Failure is the platform's error object for ERROR and TRANSFER_ERROR; nil if the platform
+	// sent none. An ERROR without a Failure is permanent.
 	Failure *Failure
 	// Messages are the platform's error messages.
 	Messages []string
 }
 
-// Mark identifies the run of the encoding that o is about. The platform has no number for a run, so
-// that only its timestamps distinguish one from the next. Mark is empty without timestamps.
+// Mark identifies the run of the encoding that o is about, by the timestamps of the run: the platform
+// does not number runs. Mark is empty without timestamps.
 func (o Observation) Mark() string {
 	if o.QueuedAt.IsZero() && o.FinishedAt.IsZero() {
 		return ""
@@ -58,8 +59,8 @@ func (o Observation) Mark() string {
 	return strconv.FormatInt(unixMilli(o.QueuedAt), 36) + "." + strconv.FormatInt(unixMilli(o.FinishedAt), 36)
 }
 
-// unknownRunMark is the mark of a run without timestamps. No observation has it: it only says that
-// the encoding has run.
+// unknownRunMark is the [Job.StaleMark] after a run without timestamps. No observation has this mark:
+// it only says that the encoding has run.
 const unknownRunMark = "-"
 
 // Ran reports whether o, observed after the latest start of the job was refused, shows that the
@@ -90,24 +91,24 @@ type Rules struct {
 	// Template says that the batch has an encoding template. Each attempt then has an encoding
 	// of its own.
 	Template bool
-	// FreshEncoding says that the platform does not start an encoding again that has run before.
-	// Each attempt after a run then needs a new encoding.
+	// FreshEncoding says that the platform refuses to start an encoding that has run before. Each
+	// attempt after a run then needs a new encoding.
 	FreshEncoding bool
-	// Settle is how long after a start without an answer the encoding must not have started
-	// before the start counts as not made. The platform may act on a call after its gateway has
-	// given up on it.
+	// Settle is the settle time. A start without an answer counts as not made if its encoding has
+	// not started after this time. Until then the platform may still act on the call, even if a
+	// gateway has given up on it.
 	Settle time.Duration
-	// Jitter in [0, 1) spreads back-offs.
+	// Jitter in [0, 1) spreads back-offs; see [RetryPolicy.Backoff].
 	Jitter float64
 }
 
-// staleEndLimit is how long after an accepted start the end of an earlier run counts as stale.
-// Without this limit, a job would wait forever if the platform lost an accepted start.
+// staleEndLimit is how long after an accepted start an observation that does not show the start, the
+// end of an earlier run or CREATED, counts as outdated. After that, the platform has lost the start.
+// Without the limit, the job would wait for ever.
 const staleEndLimit = 10 * time.Minute
 
 // Observe applies an observation of the job's encoding. Late, repeated and out-of-order observations
-// change nothing. An unknown status is kept with the job, and is evidence neither of a start, nor
-// that there was none, nor of an end.
+// change nothing. An unknown status is kept with the job, and does not end the job.
 func (u *Update) Observe(o Observation, r Rules, now time.Time) error {
 	j := &u.Job
 	if !j.State.OnPlatform() || j.EncodingID == "" || o.EncodingID != j.EncodingID {
@@ -121,7 +122,7 @@ func (u *Update) Observe(o Observation, r Rules, now time.Time) error {
 	}
 	u.clearUnknownStatus(now)
 	if r.Template && j.Step == StepStart && o.Status == RemoteCreated {
-		return u.StartAccepted(now) // otherwise the encoding would not exist
+		return u.StartAccepted(now) // an encoding of a template exists only after an accepted start
 	}
 	stale := j.Stale(o)
 	if j.Step == StepStart && (stale || o.Status == RemoteCreated) {
@@ -160,16 +161,17 @@ func (u *Update) Observe(o Observation, r Rules, now time.Time) error {
 	return nil
 }
 
-// Adopt gives a waiting job an encoding that has its name and that was started without the job table
-// knowing of it, because the table was restored from a backup. The job goes on as after a start
-// without an answer, and is not encoded and paid again. Any other job does not change.
+// Adopt gives a WAITING job the encoding that has its name at the platform and was started although
+// the job table, restored from a backup, has no record of the start. The job goes on as after a
+// start without an answer, and is not encoded and paid again. A job in any other state does not
+// change.
 func (u *Update) Adopt(o Observation, now time.Time) error {
 	j := &u.Job
 	if j.State != Waiting || o.Unknown == "" && (o.Status == RemoteCreated || o.Status == RemoteGone) {
 		return nil
 	}
 	if o.EncodingID == j.EncodingID && j.Stale(o) {
-		return nil // the job table knows of this run
+		return nil // the job table has a record of this run
 	}
 	if j.EncodingID != "" && j.EncodingID != o.EncodingID && j.StaleMark == "" {
 		u.Orphan = j.EncodingID
@@ -188,9 +190,9 @@ func (u *Update) Adopt(o Observation, now time.Time) error {
 	return nil
 }
 
-// observeUnknown handles an unknown status. The job keeps its state, with two exceptions: the
-// encoding of a template exists only if its start was accepted, and a cancelled job whose start must
-// have arrived by now can be stopped.
+// observeUnknown applies an unknown status. The job keeps its state, with one exception: the encoding
+// of a template exists only after an accepted start. A CANCELLING job may be stopped after the settle
+// time.
 func (u *Update) observeUnknown(o Observation, r Rules, now time.Time) error {
 	j := &u.Job
 	switch {
@@ -224,8 +226,8 @@ func (u *Update) clearUnknownStatus(now time.Time) {
 	}
 }
 
-// completeFailure returns the platform's error object with what is missing in it, or a failure that
-// says that there was none.
+// completeFailure returns the platform's error object, or an empty failure if there is none, with
+// messages, kind, time and, where the platform gives no reason, a text.
 func (o Observation) completeFailure(now time.Time) *Failure {
 	f := Failure{Time: now}
 	if o.Failure != nil {
@@ -255,8 +257,8 @@ func (o Observation) completeFailure(now time.Time) *Failure {
 	return &f
 }
 
-// observeCreated handles an encoding that is not started although its start was accepted. Right
-// after the start, the platform's answer may be outdated. Later, the platform has lost the start.
+// observeCreated applies CREATED although the start was accepted. Up to staleEndLimit after the start,
+// the observation counts as outdated. Then the platform has lost the start, and the attempt ends.
 func (u *Update) observeCreated(r Rules, now time.Time) error {
 	j := &u.Job
 	if now.Sub(j.StartTime) < staleEndLimit {
@@ -310,8 +312,8 @@ func (u *Update) observeRunning(o Observation, now time.Time) error {
 	return nil
 }
 
-// recordTimes records that the platform accepted the current attempt, when it queued it, and when an
-// encoder took it.
+// recordTimes records that the platform accepted the current attempt, and when the encoding was
+// queued and was taken by an encoder, if the observation has these times.
 func (u *Update) recordTimes(o Observation, now time.Time) {
 	j := &u.Job
 	if j.StartTime.IsZero() {

@@ -5,12 +5,12 @@ import (
 	"strings"
 )
 
-// SegmentName is the length of the name of a file that the platform names itself, such as a
-// segment, in bytes.
+// SegmentName is the length, in bytes, of a file name that the platform chooses, such as that of a
+// segment.
 const SegmentName = len("segment_0000000000.m4s")
 
-// InputPath puts the base path of a storage, if it has one, and a slash before a path. It changes
-// nothing else: at a storage, paths are bytes.
+// InputPath is a path on a storage: the base path of the storage, if it has one, a slash and p. Both
+// stay as they are, because a storage compares paths byte by byte.
 func InputPath(base, p string) string {
 	if base == "" {
 		return p
@@ -18,14 +18,14 @@ func InputPath(base, p string) string {
 	return base + "/" + p
 }
 
-// OutputPath is a directory below the output path of a job, with the base path of the storage before
-// it. It never begins with a slash.
+// OutputPath is the path of a directory below the output path of a job: base path of the storage,
+// output path and directory, cleaned. It never begins with a slash.
 func OutputPath(base, output, directory string) string {
 	return strings.TrimPrefix(path.Join(base, output, directory), "/")
 }
 
-// LongestFile is the length of the longest path below a job's output path that r gives a file, in
-// bytes and with the slash before it.
+// LongestFile is the length of the longest path of a file below a job's output path, in bytes, with
+// the slash before the path.
 func (r Recipe) LongestFile() int {
 	longest := 0
 	note := func(name string, room int) { longest = max(longest, len("/")+len(name)+room) }
@@ -56,11 +56,11 @@ func (r Recipe) directories() []string {
 	return all
 }
 
-// MP4Name is the name of the file that an MP4 muxing writes in a directory.
+// MP4Name is the name of the file that an MP4 muxing writes to a directory.
 func MP4Name(directory string) string { return path.Base(directory) + ".mp4" }
 
-// CleanOutputPath is an output path as it is stored: without a slash at its end, so that both
-// spellings name one directory. Jobs of one batch whose clean output paths are equal would
+// CleanOutputPath is an output path as the job table stores it: without a slash at its end, because
+// both spellings name one directory. Two jobs of a batch whose clean output paths are equal
 // overwrite each other's files.
 func CleanOutputPath(p string) string { return strings.TrimSuffix(p, "/") }
 

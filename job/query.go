@@ -6,8 +6,9 @@ import "time"
 type Submission struct {
 	Batch Batch
 	Jobs  []Spec
-	// RequestID, if not empty, makes a repeated submission return the batch of the first.
-	// PayloadHash distinguishes a repeat from another submission with the same RequestID.
+	// RequestID identifies the submission: a second one with the same RequestID returns the batch
+	// of the first. Empty: every submission makes a batch. PayloadHash distinguishes a repeat from
+	// another submission with the same RequestID.
 	RequestID   string
 	PayloadHash []byte
 }
@@ -15,9 +16,9 @@ type Submission struct {
 // BatchFilter selects batches, the newest first. Empty fields select all.
 type BatchFilter struct {
 	States    []BatchState
-	Labels    map[string]string // all of them
+	Labels    map[string]string // a batch has to have all of them
 	AccountID string
-	BeforeSeq int64 // only batches submitted before this one; 0: from the newest
+	BeforeSeq int64 // only batches with a lower sequence number; 0: all
 	Limit     int
 }
 
@@ -32,16 +33,16 @@ type Filter struct {
 	Limit        int      // 0: no limit
 }
 
-// Change says what a commit changed, to wake those who wait for it. It is a hint: what changed is
-// read from the job table.
+// Change is a wakeup: it says which batch or account a commit has changed. The change itself is read
+// from the job table.
 type Change struct {
 	BatchID   string // empty: the account itself changed
 	AccountID string
 	// EncodingID is an encoding of the account whose status should be read at the platform soon;
 	// usually empty.
 	EncodingID string
-	// Dispatch is set if the change may give the dispatcher work and was not made by it: a
-	// submission, a cancellation, a retry, a pause, a new priority.
+	// Dispatch is set if the change may give the dispatcher work and the dispatcher did not make
+	// it: a submission, a cancellation, a retry, a pause, a new priority.
 	Dispatch bool
 }
 
@@ -53,32 +54,33 @@ type Orphan struct {
 	CreateTime time.Time
 }
 
-// Selection selects jobs of one batch that are changed together. Empty fields select all.
+// Selection selects jobs of one batch that are changed together. Empty fields other than BatchID and
+// States select all.
 type Selection struct {
 	BatchID   string
 	States    []State // at least one
 	KeyPrefix string
-	// The following fields are about the latest attempt that failed.
+	// The following fields select by the failure of the latest attempt that failed.
 	FailureKinds []FailureKind
 	Categories   []string
-	Causes       []string // as [Cause.Key] has them
+	Causes       []string // values of [Cause.Key]
 }
 
-// Cause is a cause of failures in a batch.
+// Cause is what failures of a batch have in common, and how many jobs have it.
 type Cause struct {
 	// Key identifies the cause: kind, codes, category and text of the failure, without the paths
 	// and the encoding of the job.
 	Key     string
 	Count   int64   // FAILED jobs with this cause
 	First   ID      // the first of these jobs
-	Failure Failure // the failure of that job
+	Failure Failure // of the job First
 }
 
-// Run says how long the encoding of a job has run. The estimate of other jobs is made from it.
+// Run says how long the encoding of a job has run. The lengths of other jobs are estimated from it.
 type Run struct {
 	Number   int64 // of the job
 	Began    time.Time
 	Ended    time.Time // zero while it runs
-	Progress int       // in percent, as of Seen
+	Progress int       // percent, at the time Seen
 	Seen     time.Time // when the job last changed
 }

@@ -5,7 +5,7 @@ import "strconv"
 // Codec is a video or audio codec in the platform's spelling.
 type Codec string
 
-// The codecs Stoker can configure.
+// The codecs that Stoker can configure.
 const (
 	H264    Codec = "H264"
 	H265    Codec = "H265"
@@ -17,10 +17,10 @@ const (
 	Opus    Codec = "OPUS"
 )
 
-// Container is a muxing format.
+// Container is a muxing format, in the platform's spelling.
 type Container string
 
-// The muxing formats Stoker can configure.
+// The muxing formats that Stoker can configure.
 const (
 	FMP4 Container = "FMP4"
 	CMAF Container = "CMAF"
@@ -31,39 +31,40 @@ const (
 // ManifestFormat is a kind of manifest.
 type ManifestFormat string
 
-// The manifests Stoker can configure.
+// The manifests that Stoker can configure.
 const (
 	DASH ManifestFormat = "DASH"
 	HLS  ManifestFormat = "HLS"
 )
 
-// Recipe says how to encode an asset, in Stoker's own terms. It is stored with the batch, so that a
-// later change of a profile does not change batches that were submitted before.
+// Recipe says how to encode an asset, in Stoker's own terms. The batch stores its recipe: a later
+// change of a profile does not change batches that were submitted before.
 type Recipe struct {
 	Videos    []Video    `json:"videos,omitempty" yaml:"videos"`
 	Audios    []Audio    `json:"audios,omitempty" yaml:"audios"`
 	Muxings   []Muxing   `json:"muxings,omitempty" yaml:"muxings"`
 	Manifests []Manifest `json:"manifests,omitempty" yaml:"manifests"`
 
-	// Private withholds public read permission from the output files.
+	// Private withholds the permission to read the output files from the public, which has it by
+	// default.
 	Private bool `json:"private,omitzero" yaml:"private"`
 
 	Region          string   `json:"region,omitzero" yaml:"region"`                      // cloud region; empty: AUTO, the platform chooses
 	FallbackRegions []string `json:"fallback_regions,omitempty" yaml:"fallback_regions"` // at most 3, used in order for RETRY_IN_DIFFERENT_REGION
 	EncoderVersion  string   `json:"encoder_version,omitzero" yaml:"encoder_version"`    // empty: the platform's default
-	EncodingMode    string   `json:"encoding_mode,omitzero" yaml:"encoding_mode"`        // STANDARD, SINGLE_PASS, TWO_PASS, THREE_PASS; empty: the platform's default
+	EncodingMode    string   `json:"encoding_mode,omitzero" yaml:"encoding_mode"`        // STANDARD, SINGLE_PASS, TWO_PASS, THREE_PASS or SMART_PASS; empty: the platform's default
 
 	PrewarmedPools []string `json:"prewarmed_encoder_pool_ids,omitempty" yaml:"prewarmed_encoder_pool_ids"`
 }
 
 // Video is one video rendition.
 type Video struct {
-	Name      string  `json:"name,omitzero" yaml:"name"`             // names the output directory; default: the height, else the bitrate in kbit/s
+	Name      string  `json:"name,omitzero" yaml:"name"`             // names the output directory; default: the height, else the bitrate in kbit/s and a k
 	Codec     Codec   `json:"codec" yaml:"codec"`                    // H264, H265, VP9 or AV1
 	Height    int     `json:"height,omitzero" yaml:"height"`         // pixels; 0 with Width: follows the aspect ratio; both 0: as the source
 	Width     int     `json:"width,omitzero" yaml:"width"`           // pixels; 0: follows the aspect ratio
 	Bitrate   int64   `json:"bitrate,omitzero" yaml:"bitrate"`       // bit/s; exactly one of Bitrate and CRF
-	CRF       float64 `json:"crf,omitzero" yaml:"crf"`               // constant rate factor
+	CRF       float64 `json:"crf,omitzero" yaml:"crf"`               // constant rate factor, up to 63, for H264 and H265 up to 51; not for AV1
 	FrameRate float64 `json:"frame_rate,omitzero" yaml:"frame_rate"` // frames per second; 0: as the source
 	Preset    string  `json:"preset,omitzero" yaml:"preset"`         // for example VOD_STANDARD; empty: the platform's default
 	Profile   string  `json:"profile,omitzero" yaml:"profile"`       // codec profile, for example HIGH; empty: the platform's default
@@ -92,7 +93,7 @@ type Muxing struct {
 // DefaultSegmentLength is the default of [Muxing.SegmentLength], in seconds.
 const DefaultSegmentLength = 4.0
 
-// Manifest is one manifest over all renditions, generated with the encoding.
+// Manifest is one manifest over all renditions. The platform writes it at the end of the encoding.
 type Manifest struct {
 	Format ManifestFormat `json:"format" yaml:"format"`
 	Name   string         `json:"name,omitzero" yaml:"name"` // file name; default stream.mpd or master.m3u8
@@ -110,7 +111,7 @@ func DefaultRecipe() Recipe {
 	}
 }
 
-// Directory is the directory of the rendition, below the job's output path.
+// Directory is the directory of the video rendition, relative to the job's output path.
 func (video Video) Directory() string {
 	switch {
 	case video.Name != "":
@@ -121,7 +122,7 @@ func (video Video) Directory() string {
 	return "video/" + strconv.FormatInt(video.Bitrate/1000, 10) + "k"
 }
 
-// Directory is the directory of the rendition, below the job's output path.
+// Directory is the directory of the audio rendition, relative to the job's output path.
 func (audio Audio) Directory() string {
 	if audio.Name != "" {
 		return "audio/" + audio.Name
@@ -140,7 +141,8 @@ func (m Manifest) FileName() string {
 	return "stream.mpd"
 }
 
-// RegionOf is the cloud region for a job that has moved to the next fallback region moves times.
+// RegionOf is the cloud region of a job that has moved to the next fallback region moves times; empty
+// for AUTO.
 func (r Recipe) RegionOf(moves int) string { return regionOf(r.Region, r.FallbackRegions, moves) }
 
 func regionOf(first string, fallback []string, moves int) string {

@@ -5,18 +5,18 @@ import (
 	"time"
 )
 
-// RetryPolicy says how often and how soon a failed job is tried again.
+// RetryPolicy says how often and how soon a failed job is retried.
 type RetryPolicy struct {
-	// MaxRetries is how many attempts may follow the first. 2 allows three attempts in all, and 0
-	// no retries. The default is applied at submission, not here.
+	// MaxRetries is how many attempts may follow the first: 2 allows three attempts in all, 0 no
+	// retry. The server sets [DefaultMaxRetries] in a submission that names no number.
 	MaxRetries int `json:"max_retries"`
-	// InitialBackoff is the wait after the first failure. It doubles with each further failure.
-	// Default 10 s.
+	// InitialBackoff is the longest back-off after the first failure. It doubles with each
+	// further failure. Default 10 s.
 	InitialBackoff time.Duration `json:"initial_backoff,omitzero"`
-	// MaxBackoff is the longest wait. Default 10 min.
+	// MaxBackoff is the longest back-off after any failure. Default 10 min.
 	MaxBackoff time.Duration `json:"max_backoff,omitzero"`
-	// RetryTransferErrors also retries attempts that were encoded, and paid, but whose output
-	// could not be written.
+	// RetryTransferErrors also retries jobs that were encoded, and paid, but whose output could
+	// not be written.
 	RetryTransferErrors bool `json:"retry_transfer_errors,omitzero"`
 }
 
@@ -30,9 +30,9 @@ const (
 	DefaultMaxBackoff     = 10 * time.Minute
 )
 
-// Backoff is how long to wait after the given number of failures; 1 is the first. jitter in [0, 1)
-// spreads the waits over the upper half of the interval, so that jobs that failed together are not
-// tried again together.
+// Backoff is the back-off after the given number of failures; 1 is the first. It is between half and
+// all of the longest back-off: jitter, in [0, 1), says where, so that jobs that failed together are
+// not retried together.
 func (p RetryPolicy) Backoff(failures int, jitter float64) time.Duration {
 	wait := cmp.Or(p.InitialBackoff, DefaultInitialBackoff)
 	limit := cmp.Or(p.MaxBackoff, DefaultMaxBackoff)
@@ -46,8 +46,8 @@ func (p RetryPolicy) Backoff(failures int, jitter float64) time.Duration {
 	return wait/2 + time.Duration(jitter*float64(wait/2))
 }
 
-// allows reports whether a job with this failure may be tried again. failures counts its failures,
-// this one included.
+// allows reports whether a job that failed with f may be retried. failures counts its failures, this
+// one included.
 func (p RetryPolicy) allows(f *Failure, failures int) bool {
 	if f.Permanent || failures > p.MaxRetries {
 		return false

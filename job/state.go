@@ -11,13 +11,13 @@ type State string
 
 // The states of a job. See [Transitions] for how a job moves between them.
 const (
-	Waiting    State = "WAITING"    // not queued at the platform; the encoding may be configured there, and the job may be in a back-off
-	Starting   State = "STARTING"   // the start is recorded and being sent; the platform's answer is not known yet
-	Queued     State = "QUEUED"     // accepted by the platform, waiting for an encoder
-	Running    State = "RUNNING"    // encoding
-	Succeeded  State = "SUCCEEDED"  // finished
-	Failed     State = "FAILED"     // failed by a permanent error, by a refusal, or with all retries used up
-	Cancelling State = "CANCELLING" // cancelling was requested and is not confirmed by the platform yet
+	Waiting    State = "WAITING"    // not started; the encoding may be configured, and the job may be in a back-off
+	Starting   State = "STARTING"   // the start is recorded; the platform's answer is not known yet
+	Queued     State = "QUEUED"     // the platform accepted the start; the encoding waits for an encoder
+	Running    State = "RUNNING"    // an encoder encodes the asset
+	Succeeded  State = "SUCCEEDED"  // the platform finished the encoding
+	Failed     State = "FAILED"     // the latest attempt failed, with a permanent failure or with all retries used up
+	Cancelling State = "CANCELLING" // cancelling was requested after the start, and the platform has not confirmed the end yet
 	Cancelled  State = "CANCELLED"  // cancelled before a start, stopped at the platform, or cancelled there by others
 )
 
@@ -26,7 +26,7 @@ func States() []State {
 	return []State{Waiting, Starting, Queued, Running, Succeeded, Failed, Cancelling, Cancelled}
 }
 
-// Transition is one allowed move of a job.
+// Transition is one allowed change of a job's state.
 type Transition struct {
 	From, To State
 	Why      string
@@ -35,7 +35,7 @@ type Transition struct {
 // transitions has every allowed transition. The database, the diagram in the documentation and every
 // change of state follow this table.
 var transitions = []Transition{
-	{Waiting, Starting, "a slot is free"},
+	{Waiting, Starting, "a place is free"},
 	{Waiting, Failed, "cannot be configured"},
 	{Waiting, Cancelled, "cancelled before a start"},
 
@@ -44,27 +44,27 @@ var transitions = []Transition{
 	{Starting, Succeeded, "found finished"},
 	{Starting, Waiting, "not started, or failed with retries left"},
 	{Starting, Failed, "refused for good"},
-	{Starting, Cancelling, "cancel asked"},
+	{Starting, Cancelling, "cancellation requested"},
 	{Starting, Cancelled, "cancelled at the platform"},
 
 	{Queued, Running, "an encoder took it"},
 	{Queued, Succeeded, "finished"},
 	{Queued, Waiting, "failed, retries left"},
 	{Queued, Failed, "failed for good"},
-	{Queued, Cancelling, "cancel asked"},
+	{Queued, Cancelling, "cancellation requested"},
 	{Queued, Cancelled, "cancelled at the platform"},
 
 	{Running, Succeeded, "finished"},
 	{Running, Waiting, "failed, retries left"},
 	{Running, Failed, "failed for good"},
-	{Running, Cancelling, "cancel asked"},
+	{Running, Cancelling, "cancellation requested"},
 	{Running, Cancelled, "cancelled at the platform"},
 
 	{Cancelling, Cancelled, "stop confirmed"},
 	{Cancelling, Succeeded, "finished first"},
 
-	{Failed, Waiting, "retry asked"},
-	{Cancelled, Waiting, "retry asked"},
+	{Failed, Waiting, "retry requested"},
+	{Cancelled, Waiting, "retry requested"},
 }
 
 // Transitions returns a copy of the transition table.
@@ -73,11 +73,11 @@ func Transitions() []Transition { return slices.Clone(transitions) }
 // Valid reports whether s is one of [States].
 func (s State) Valid() bool { return slices.Contains(States(), s) }
 
-// Terminal reports whether a job in s is finished. A terminal job moves only
-// when somebody asks for a retry.
+// Terminal reports whether a job in s has ended. A FAILED or CANCELLED job moves again only when a
+// retry is requested, a SUCCEEDED job never.
 func (s State) Terminal() bool { return s == Succeeded || s == Failed || s == Cancelled }
 
-// OnPlatform reports whether a job in s is or may be queued or running at the platform.
+// OnPlatform reports whether the encoding of a job in s is or may be queued or running at the platform.
 func (s State) OnPlatform() bool {
 	return s == Starting || s == Queued || s == Running || s == Cancelling
 }
@@ -93,8 +93,8 @@ func (s State) To(next State) error {
 	return fmt.Errorf("%w: %s to %s", ErrIllegalTransition, s, next)
 }
 
-// Diagram draws the transition table as a Mermaid state diagram. It is
-// embedded in docs/architecture.md; make generate/docs writes it there.
+// Diagram draws the transition table as a Mermaid state diagram. make generate/docs writes the diagram
+// to docs/architecture.md.
 func Diagram() string {
 	var b strings.Builder
 	b.WriteString("stateDiagram-v2\n")

@@ -9,32 +9,33 @@ import (
 // from others in two ways: its encoding id becomes known with the answer to the start, and each
 // attempt has an encoding of its own.
 
-// Validate lists what is wrong with the regions of t. Its text is checked by package template.
-// Fields are named as in the API and in the configuration, below the given path.
+// Validate lists what is wrong with the fallback regions of t. Package template checks Text. Fields
+// are named as in the API and in the configuration, below the given path.
 func (t Template) Validate(path string) []Violation {
 	v := violationList{path: path}
 	v.fallbackRegions(t.FallbackRegions)
 	return v.list
 }
 
-// RegionOf is the cloud region for a job that has moved to the next fallback region moves times;
-// empty for the region in the template.
+// RegionOf is the cloud region of a job that has moved to the next fallback region moves times; empty
+// for the region in Text.
 func (t Template) RegionOf(moves int) string { return regionOf("", t.FallbackRegions, moves) }
 
 // BeginTemplateStart records the intent to create and start an encoding from the template of the
-// batch, and opens the next attempt. The job has no encoding until the platform has answered or has
-// been asked.
+// batch, and opens the next attempt. The job has no encoding until the platform has answered the
+// start, or the encoding is found by its name. The error matches [ErrConflict] if the job is not
+// WAITING.
 func (u *Update) BeginTemplateStart(now time.Time) error {
 	if j := &u.Job; j.State != Waiting {
 		return fmt.Errorf("job %s: start a template: %w: %s", j.ID, ErrConflict, j.State)
 	}
-	u.dropEncoding() // that of an attempt before a retry through the API
-	return u.openStart("a slot is free", now)
+	u.dropEncoding() // a retry through the API keeps the encoding of the attempt before
+	return u.openStart("a place is free", now)
 }
 
-// TemplateAccepted records that the platform accepted the template and made an encoding from it: it
-// answered so, or the encoding was found by its name. An encoding that the job does not need becomes
-// an orphan.
+// TemplateAccepted records that the platform accepted the template and made an encoding from it: the
+// platform answered the start, or the encoding was found by its name. An encoding that the job does
+// not need becomes an orphan.
 func (u *Update) TemplateAccepted(encoding string, now time.Time) error {
 	j := &u.Job
 	if j.Step != StepStart || j.EncodingID != "" {
@@ -48,8 +49,9 @@ func (u *Update) TemplateAccepted(encoding string, now time.Time) error {
 }
 
 // TemplateFound gives the job an encoding that was found at the platform under the name of the given
-// attempt. Either its start was recorded and never answered, or the job table does not know of it
-// because it was restored from a backup. Any other encoding changes nothing. See [Update.Adopt].
+// attempt. Either the start of the attempt is recorded and was not answered, or the job table,
+// restored from a backup, has no record of it. Any other encoding changes nothing. See
+// [Update.Adopt].
 func (u *Update) TemplateFound(encoding string, attempt int, now time.Time) error {
 	j := &u.Job
 	switch {
@@ -66,8 +68,8 @@ func (u *Update) TemplateFound(encoding string, attempt int, now time.Time) erro
 	return nil
 }
 
-// TemplateCorrected records that the encoding of the given attempt, which was found by its name, has
-// another id than the answer to its start said.
+// TemplateCorrected replaces the encoding id of the given attempt, from the answer to the start, by the
+// id of the encoding that was found by its name.
 func (u *Update) TemplateCorrected(encoding string, attempt int, now time.Time) error {
 	j := &u.Job
 	if j.State.OnPlatform() && j.EncodingID != "" && j.EncodingID != encoding && j.Attempt == attempt {

@@ -4,10 +4,10 @@ import (
 	"fmt"
 )
 
-// Hidden reports whether r must not be in a name, label, reason, key or path. That are control
-// characters, which a terminal obeys; invisible characters, which make different texts look equal;
-// and characters that change the direction of a text. Joiners (U+200C, U+200D) and variation
-// selectors are allowed: words and emoji are written with them.
+// Hidden reports whether r is a hidden character, which must not be in a name, label, reason, key or
+// path. Hidden are control characters, which a terminal obeys; invisible characters, which make
+// different texts look equal; and characters that change the direction of a text. Joiners (U+200C,
+// U+200D) and variation selectors are not hidden: words and emoji are written with them.
 func Hidden(r rune) bool {
 	if r < 0x80 {
 		return r < 0x20 || r == 0x7f
@@ -15,9 +15,9 @@ func Hidden(r rune) bool {
 	return r < 0xa0 || hiddenNames[r] != ""
 }
 
-// FindHidden finds the first hidden character of a text; see [Hidden]. It returns its position,
-// counted in characters from 1, and its name, such as "U+200B ZERO WIDTH SPACE". The position is 0
-// if there is none.
+// FindHidden finds the first [Hidden] character of a text. It returns the position of the character,
+// in characters from 1, and its name, such as "U+200B ZERO WIDTH SPACE". The position is 0 if no
+// character is hidden.
 func FindHidden(text string) (position int, what string) {
 	if !mayHide(text) {
 		return 0, ""
@@ -31,7 +31,7 @@ func FindHidden(text string) (position int, what string) {
 	return 0, ""
 }
 
-// mayHide reports whether a text has anything but printable ASCII characters, which are never hidden.
+// mayHide reports whether a text has other than printable ASCII characters, which are never hidden.
 func mayHide(text string) bool {
 	for i := range len(text) {
 		if c := text[i]; c < 0x20 || c >= 0x7f {
@@ -41,7 +41,7 @@ func mayHide(text string) bool {
 	return false
 }
 
-// CharacterName names a character that is hidden, by its number and its Unicode name.
+// CharacterName names a [Hidden] character by its number and its Unicode name.
 func CharacterName(r rune) string {
 	name := hiddenNames[r]
 	if name == "" {

@@ -5,18 +5,18 @@ import (
 	"time"
 )
 
-// Update is one change of a job. A transaction reads the job, applies facts to the update by its
-// methods, and writes the result. The methods are pure. A method whose fact is outdated changes
-// nothing and returns nil.
+// Update is one change of a job. A transaction reads the job, applies facts by the methods of the
+// update, and writes the result. The methods have no effect outside the update. A method whose fact
+// is outdated changes nothing and returns nil; a Begin method returns [ErrConflict].
 type Update struct {
 	Job Job
-	// Ended is the attempt that this change ended without success, if it did. It is stored beside
-	// the job.
+	// Ended is the attempt that the update ended without success; nil if it ended none. The
+	// transaction stores it beside the job.
 	Ended *Attempt
-	// Orphan is the id of an encoding that was never started and that no job needs any more. It
-	// has to be deleted at the platform.
+	// Orphan is the id of an encoding that was never started and that no job needs any more;
+	// empty if there is none. It has to be deleted at the platform.
 	Orphan string
-	// Reason explains a change of state, in its event.
+	// Reason is the reason of a change of state, for its event.
 	Reason string
 
 	from    State
@@ -28,33 +28,33 @@ type Update struct {
 // NewUpdate begins an update of j.
 func NewUpdate(j Job) *Update { return &Update{Job: j, from: j.State} }
 
-// Changed reports whether anything has to be written.
+// Changed reports whether the update has to be written.
 func (u *Update) Changed() bool { return u.changed || u.Orphan != "" }
 
-// Visible reports whether watchers can see the change. Other changes are written without waking
-// them.
+// Visible reports whether a watch shows the change. Other changes do not wake watches.
 func (u *Update) Visible() bool { return u.visible }
 
 // From returns the state before the update.
 func (u *Update) From() State { return u.from }
 
 // Starts returns how many starts the update records, minus those that turned out not to have been
-// made.
+// made. It may be negative.
 func (u *Update) Starts() int { return u.starts }
 
-// markChanged notes a change that only the dispatcher sees.
+// markChanged notes a change that no watch shows.
 func (u *Update) markChanged(now time.Time) {
 	u.changed = true
 	u.Job.UpdateTime = now
 }
 
-// markVisible notes a change that watchers see as well.
+// markVisible notes a change that watches show.
 func (u *Update) markVisible(now time.Time) {
 	u.markChanged(now)
 	u.visible = true
 }
 
-// moveTo moves the job along the transition table.
+// moveTo moves the job to another state and ends its step. The error matches [ErrIllegalTransition] if
+// the transition is not in the table.
 func (u *Update) moveTo(next State, reason string, now time.Time) error {
 	if err := u.Job.State.To(next); err != nil {
 		return fmt.Errorf("job %s: %w", u.Job.ID, err)
@@ -71,7 +71,8 @@ func (u *Update) moveTo(next State, reason string, now time.Time) error {
 	return nil
 }
 
-// BeginCreate records the intent to create and configure an encoding.
+// BeginCreate records the intent to create and configure an encoding. The error matches [ErrConflict]
+// if the job is not WAITING or has an encoding.
 func (u *Update) BeginCreate(now time.Time) error {
 	j := &u.Job
 	if j.State != Waiting || j.EncodingID != "" {
@@ -82,8 +83,8 @@ func (u *Update) BeginCreate(now time.Time) error {
 	return nil
 }
 
-// Configured records that the encoding and its manifests are completely configured for the job. The
-// encoding becomes an orphan if the job does not need it any more.
+// Configured records that the encoding and its manifests are completely configured for the job. If the
+// job does not need the encoding any more, the encoding becomes an orphan.
 func (u *Update) Configured(encoding string, manifests []ManifestRef, now time.Time) error {
 	j := &u.Job
 	if j.Step == StepCreate {
@@ -100,7 +101,7 @@ func (u *Update) Configured(encoding string, manifests []ManifestRef, now time.T
 }
 
 // CreateAbandoned records that configuring was given up for reasons that do not lie with the job.
-// The encoding becomes an orphan if it was created; its id is empty otherwise.
+// encoding becomes an orphan; it is empty if no encoding was created.
 func (u *Update) CreateAbandoned(encoding string, now time.Time) error {
 	if u.Job.Step == StepCreate {
 		u.Job.Step, u.Job.StepTime = StepNone, time.Time{}
@@ -110,8 +111,9 @@ func (u *Update) CreateAbandoned(encoding string, now time.Time) error {
 	return nil
 }
 
-// ConfigureRefused records that the platform refused the encoding of the job or a part of it. This
-// uses up an attempt although nothing was started, so that a job that can never be configured ends.
+// ConfigureRefused records that the platform refused the encoding of the job or a part of it. The
+// refusal counts as a failed attempt although nothing was started: otherwise a job that can never be
+// configured would not end. encoding becomes an orphan; it is empty if no encoding was created.
 func (u *Update) ConfigureRefused(encoding string, f Failure, r Rules, now time.Time) error {
 	if err := u.CreateAbandoned(encoding, now); err != nil {
 		return err
@@ -124,13 +126,14 @@ func (u *Update) ConfigureRefused(encoding string, f Failure, r Rules, now time.
 	return u.failAttempt(&f, "", r, now)
 }
 
-// BeginStart records the intent to start the encoding of the job, and opens the next attempt.
+// BeginStart records the intent to start the encoding of the job, and opens the next attempt. The
+// error matches [ErrConflict] if the job is not [Job.Prepared].
 func (u *Update) BeginStart(now time.Time) error {
 	j := &u.Job
 	if !j.Prepared() {
 		return fmt.Errorf("job %s: start: %w: %s", j.ID, ErrConflict, j.State)
 	}
-	return u.openStart("a slot is free", now)
+	return u.openStart("a place is free", now)
 }
 
 // openStart opens the next attempt and moves the job to STARTING.
@@ -146,7 +149,7 @@ func (u *Update) openStart(reason string, now time.Time) error {
 	return nil
 }
 
-// openAttempt counts the next attempt and clears what belongs to the previous one.
+// openAttempt counts the next attempt and clears progress and times of the previous one.
 func (u *Update) openAttempt() {
 	j := &u.Job
 	j.Attempt++
@@ -172,8 +175,8 @@ func (u *Update) StartAccepted(now time.Time) error {
 	return u.moveTo(Queued, "start accepted", now)
 }
 
-// StartUnknown records that the start call ended without a usable answer. The job keeps its state
-// until the platform has been asked.
+// StartUnknown records that the start call ended without a usable answer. The settle time begins, and
+// the job keeps its state until an observation shows whether the start was made.
 func (u *Update) StartUnknown(now time.Time) error {
 	if u.Job.Step == StepStart {
 		u.Job.StepTime = now
@@ -182,8 +185,8 @@ func (u *Update) StartUnknown(now time.Time) error {
 	return nil
 }
 
-// StartNotMade records that the start certainly did not happen, for a reason that does not lie with
-// the job. The attempt does not count.
+// StartNotMade records that the start was certainly not made, for a reason that does not lie with the
+// job. The attempt does not count. The job waits again, or is CANCELLED if that was requested.
 func (u *Update) StartNotMade(reason string, now time.Time) error {
 	j := &u.Job
 	if j.Step != StepStart {
@@ -202,8 +205,8 @@ func (u *Update) StartNotMade(reason string, now time.Time) error {
 	return u.moveTo(Waiting, reason, now)
 }
 
-// StartRefused records that the platform refused to start this job. The caller has made sure that
-// the encoding does not run.
+// StartRefused records that the platform refused to start the encoding of the job. The caller must
+// have made sure that the encoding does not run.
 func (u *Update) StartRefused(f Failure, r Rules, now time.Time) error {
 	j := &u.Job
 	if j.Step != StepStart {
@@ -221,8 +224,8 @@ func (u *Update) StartRefused(f Failure, r Rules, now time.Time) error {
 	return u.failAttempt(&f, j.StaleMark, r, now)
 }
 
-// RestartRefused records that the platform does not start an encoding again that has run before.
-// The attempt does not count, and the job is configured again, with a new encoding. The old encoding
+// RestartRefused records that the platform refused the start because the encoding has run before. The
+// attempt does not count, and the job is configured again, with a new encoding. The old encoding
 // stays at the platform: the account has paid for its run.
 func (u *Update) RestartRefused(reason string, now time.Time) error {
 	j := &u.Job
@@ -235,8 +238,8 @@ func (u *Update) RestartRefused(reason string, now time.Time) error {
 	return u.StartNotMade(reason, now)
 }
 
-// Renew drops an encoding that has run before, because the platform is known not to start such an
-// encoding again. The job waits to be configured with a new one.
+// Renew drops the encoding of a WAITING job if it has run before, because the platform is known to
+// refuse the start of such an encoding. The job is then configured with a new encoding.
 func (u *Update) Renew(now time.Time) error {
 	if u.Job.State == Waiting && u.Job.StaleMark != "" {
 		u.dropEncoding()
@@ -245,8 +248,9 @@ func (u *Update) Renew(now time.Time) error {
 	return nil
 }
 
-// failAttempt ends the current attempt with f. The job waits for the next attempt, or fails if it
-// has none left. mark is the mark of the run that failed; empty if there was none.
+// failAttempt ends the current attempt with f. The job waits for the next attempt, or fails if the
+// retry policy allows none. mark is the [Observation.Mark] of the run that failed; empty if the
+// encoding did not run.
 func (u *Update) failAttempt(f *Failure, mark string, r Rules, now time.Time) error {
 	j := &u.Job
 	f = u.keepFailure(f)
@@ -256,7 +260,7 @@ func (u *Update) failAttempt(f *Failure, mark string, r Rules, now time.Time) er
 		j.StaleMark = mark
 		return u.moveTo(Failed, f.String(), now)
 	}
-	idle := mark != "" && mark == j.StaleMark // the latest start has not led to a new run
+	idle := mark != "" && mark == j.StaleMark // the latest start did not lead to a new run
 	j.StaleMark = mark
 	switch {
 	case f.Hint == HintDifferentRegion && j.FallbackRegionIndex < r.FallbackRegionCount:
@@ -265,9 +269,9 @@ func (u *Update) failAttempt(f *Failure, mark string, r Rules, now time.Time) er
 	case r.Template:
 		u.dropEncoding() // each attempt has an encoding of its own
 	case mark != "" && (r.FreshEncoding || idle):
-		u.dropEncoding() // the platform would not start it again
+		u.dropEncoding() // the platform would refuse to start it again
 	case f.Kind == FailedTransfer || f.Kind == FailedGone:
-		u.dropEncoding() // the encoding cannot be started again
+		u.dropEncoding() // such an encoding cannot be started again
 	}
 	j.NextAttemptTime = now.Add(r.Retry.Backoff(j.Failures, r.Jitter))
 	j.Reason = Shorten(f.String(), MaxReason)
@@ -279,19 +283,20 @@ func (u *Update) failAttempt(f *Failure, mark string, r Rules, now time.Time) er
 	return u.moveTo(Waiting, j.Reason, now)
 }
 
-// keepFailure sets the failure of the job to f, shortened, and returns it. All failures pass here,
-// so that no text of the platform becomes part of a job unshortened.
+// keepFailure sets the failure of the job to f, shortened, and returns it. Every failure of a job is
+// set here, so that none has a text of unlimited length.
 func (u *Update) keepFailure(f *Failure) *Failure {
 	u.Job.Failure = f.Shorten(MaxFailure)
 	return u.Job.Failure
 }
 
-// dropEncoding clears the encoding of the job, so that the next attempt gets a new one.
+// dropEncoding takes the encoding from the job, so that the next attempt gets a new one.
 func (u *Update) dropEncoding() {
 	u.Job.EncodingID, u.Job.Manifests, u.Job.StaleMark = "", nil, ""
 }
 
-// endCancelled ends a job that no longer runs as CANCELLED.
+// endCancelled ends the current attempt and the job as CANCELLED. f is why the attempt failed
+// meanwhile; nil if it did not fail.
 func (u *Update) endCancelled(reason string, f *Failure, now time.Time) error {
 	u.Job.Reason = Shorten(reason, MaxReason)
 	if f != nil {
@@ -301,7 +306,7 @@ func (u *Update) endCancelled(reason string, f *Failure, now time.Time) error {
 	return u.moveTo(Cancelled, reason, now)
 }
 
-// endAttempt sets Ended to the current attempt.
+// endAttempt notes the current attempt in Ended.
 func (u *Update) endAttempt(state State, f *Failure, now time.Time) {
 	j := &u.Job
 	u.Ended = &Attempt{
@@ -310,8 +315,9 @@ func (u *Update) endAttempt(state State, f *Failure, now time.Time) {
 	}
 }
 
-// Cancel requests the end of the job. A job that is not at the platform is CANCELLED at once, any
-// other once the platform confirms it.
+// Cancel requests the end of the job. A WAITING job is CANCELLED at once; a started job is CANCELLING
+// until the platform confirms the end. A job that is cancelled already keeps its reason. The error
+// for a job that has SUCCEEDED or FAILED is a [*StateError].
 func (u *Update) Cancel(reason string, now time.Time) error {
 	j := &u.Job
 	switch j.State {
@@ -327,7 +333,7 @@ func (u *Update) Cancel(reason string, now time.Time) error {
 		if err := u.moveTo(Cancelled, reason, now); err != nil {
 			return err
 		}
-		// The result of creating an encoding that is under way is still to come.
+		// A creation that is under way still has to report its encoding, which becomes an orphan.
 		j.Step, j.StepTime = step, since
 		return nil
 	case Starting, Queued, Running:
@@ -336,14 +342,15 @@ func (u *Update) Cancel(reason string, now time.Time) error {
 		if err := u.moveTo(Cancelling, reason, now); err != nil {
 			return err
 		}
-		// The result of a start that is under way has to be known before anything can be stopped.
+		// The result of a start that is under way has to be known before the encoding can be stopped.
 		j.Step, j.StepTime = step, since
 		return nil
 	}
 	return &StateError{Resource: "job", ID: j.ID.String(), State: string(j.State), Problem: "it has ended and cannot be cancelled"}
 }
 
-// BeginStop records the intent to stop the encoding of the job.
+// BeginStop records the intent to stop the encoding of the job. The error matches [ErrConflict] if the
+// job is not CANCELLING, or if the result of its start is not known.
 func (u *Update) BeginStop(now time.Time) error {
 	j := &u.Job
 	if j.State != Cancelling || j.Step == StepStart {
@@ -354,8 +361,8 @@ func (u *Update) BeginStop(now time.Time) error {
 	return nil
 }
 
-// Retry lets a failed or cancelled job be tried again, with all of its retries. Its earlier attempts
-// are kept.
+// Retry lets a FAILED or CANCELLED job be started again, with all of its retries. Attempts go on being
+// numbered. The error for a job in any other state is a [*StateError].
 func (u *Update) Retry(now time.Time) error {
 	j := &u.Job
 	if j.State != Failed && j.State != Cancelled {
@@ -368,5 +375,5 @@ func (u *Update) Retry(now time.Time) error {
 	}
 	j.Failures, j.NextAttemptTime, j.FinishTime = 0, time.Time{}, time.Time{}
 	j.Reason = ""
-	return u.moveTo(Waiting, "retry asked", now)
+	return u.moveTo(Waiting, "retry requested", now)
 }

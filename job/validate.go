@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// Validate lists everything that is wrong with r. Fields are named as in the
-// API and in the configuration, below the given path.
+// Validate lists everything that is wrong with r; nil if nothing is. Fields are named as in the API and
+// in the configuration, below the given path.
 func (r Recipe) Validate(path string) []Violation {
 	v := violationList{path: path}
 	if len(r.Videos)+len(r.Audios) == 0 {
@@ -93,7 +93,7 @@ func (video Video) validate(v *violationList, field string) {
 	case video.Bitrate == 0 && video.CRF == 0:
 		v.add(field+".bitrate", "give a bitrate in bit/s, or a crf")
 	case video.CRF != 0 && video.Codec == AV1:
-		v.add(field+".crf", "the platform has none for AV1; give a bitrate in bit/s")
+		v.add(field+".crf", "the platform has no crf for AV1; give a bitrate in bit/s")
 	case video.Bitrate != 0 && video.CRF != 0:
 		v.add(field+".crf", "bitrate and crf exclude each other")
 	case video.CRF == 0 && (video.Bitrate < 10_000 || video.Bitrate > 500_000_000):
@@ -104,7 +104,7 @@ func (video Video) validate(v *violationList, field string) {
 		v.addf(field+".crf", "%g: want 0 to 51 for %s", video.CRF, video.Codec)
 	}
 	if video.FrameRate < 0 || video.FrameRate > 300 {
-		v.addf(field+".frame_rate", "%g: want frames per second, or 0 to follow the source", video.FrameRate)
+		v.addf(field+".frame_rate", "%g: want at most 300 frames per second, or 0 to follow the source", video.FrameRate)
 	}
 	v.checkName(field, video.Name)
 }
@@ -117,7 +117,7 @@ func (audio Audio) validate(v *violationList, field string) {
 		v.addf(field+".bitrate", "%d: want 6000 to 2000000 bit/s", audio.Bitrate)
 	}
 	if audio.SampleRate < 0 || audio.SampleRate > 192_000 {
-		v.addf(field+".sample_rate", "%d: want Hz, or 0 to follow the source", audio.SampleRate)
+		v.addf(field+".sample_rate", "%d: want 1 to 192000 Hz, or 0 to follow the source", audio.SampleRate)
 	}
 	v.checkName(field, audio.Name)
 }
@@ -139,8 +139,7 @@ func (v *violationList) addf(field, format string, args ...any) {
 	v.add(field, fmt.Sprintf(format, args...))
 }
 
-// claimDirectory notes that field writes to directory. It is a violation if another field does so
-// already.
+// claimDirectory notes that field writes to directory, or adds a violation if another field does.
 func (v *violationList) claimDirectory(taken map[string]string, directory, field string) {
 	if other, ok := taken[directory]; ok {
 		v.addf(field, "writes to the same directory %q as %s; give it a name or directory of its own", directory, other)
@@ -149,7 +148,7 @@ func (v *violationList) claimDirectory(taken map[string]string, directory, field
 	taken[directory] = field
 }
 
-// checkName refuses names that are paths.
+// checkName adds a violation if a name is a path or has hidden characters.
 func (v *violationList) checkName(field, name string) {
 	if strings.ContainsAny(name, "/\\") || name == "." || name == ".." {
 		v.addf(field+".name", "%q: want a name without slashes that is not . or ..", name)
@@ -157,14 +156,14 @@ func (v *violationList) checkName(field, name string) {
 	v.checkText(field+".name", name)
 }
 
-// checkText refuses invisible characters.
+// checkText adds a violation if a text has hidden characters.
 func (v *violationList) checkText(field, text string) {
 	if at, what := FindHidden(text); at > 0 {
 		v.addf(field, "%s at character %d of %q: leave it out", what, at, text)
 	}
 }
 
-// staysBelow reports whether a relative path has no empty elements, "." or "..".
+// staysBelow reports whether a path is empty, or relative and without empty elements, "." and "..".
 func staysBelow(path string) bool {
 	if path == "" {
 		return true

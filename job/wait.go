@@ -8,36 +8,37 @@ import (
 	"time"
 )
 
-// WaitCode is a reason why a job waits, a batch does not move, or an account starts nothing. The
-// empty code means that nothing waits.
+// WaitCode says why a job waits, a batch does not move, or an account starts nothing. The empty code
+// says that it does not wait.
 type WaitCode string
 
-// The reasons for waiting, each with the fields of [Wait] that it sets. The contract has the same
-// codes, as WAIT_CODE_<name>.
+// The reasons for waiting, each with the fields of [Wait] that it sets. In addition, the wait of a job
+// in line sets Position, also if its code is PLATFORM_FULL, COUNTING or BUDGET. The contract has the
+// same codes, as WAIT_CODE_<name>.
 const (
-	WaitInLine         WaitCode = "IN_LINE"         // other jobs go first: Position
-	WaitPriority       WaitCode = "PRIORITY"        // Count jobs of higher priority go first; Position
+	WaitInLine         WaitCode = "IN_LINE"         // other jobs go first; Position, Earliest
+	WaitPriority       WaitCode = "PRIORITY"        // Count jobs of higher priority go first; Position, Earliest
 	WaitQueueFull      WaitCode = "QUEUE_FULL"      // Count of Limit places of the queue are taken; Position, Earliest
 	WaitPlatformFull   WaitCode = "PLATFORM_FULL"   // the platform refused a start because its queue is full; Until
-	WaitCounting       WaitCode = "COUNTING"        // the platform's queue has to be counted before anything is started
+	WaitCounting       WaitCode = "COUNTING"        // the platform's queue has to be counted before a start
 	WaitConfiguring    WaitCode = "CONFIGURING"     // the encoding is being configured; Since
-	WaitBackoff        WaitCode = "BACKOFF"         // the back-off before attempt Attempt; Until
-	WaitBatchPaused    WaitCode = "BATCH_PAUSED"    // Since; Text: the reason that was given
-	WaitAccountPaused  WaitCode = "ACCOUNT_PAUSED"  // account Subject; Since; Text: the reason that was given
+	WaitBackoff        WaitCode = "BACKOFF"         // the job is in the back-off before attempt Attempt; Until
+	WaitBatchPaused    WaitCode = "BATCH_PAUSED"    // the batch is paused; Since; Text: the reason that was given
+	WaitAccountPaused  WaitCode = "ACCOUNT_PAUSED"  // account Subject is paused; Since; Text: the reason that was given
 	WaitAccountMissing WaitCode = "ACCOUNT_MISSING" // account Subject is not in the configuration
 	WaitBudget         WaitCode = "BUDGET"          // the rate limit for calls of class Subject is used up; Until
 	WaitBreaker        WaitCode = "BREAKER"         // the platform cannot be used; Since; Until: the next try; Text
 	WaitStorage        WaitCode = "STORAGE"         // a storage or the recipe of the batch cannot be used; Since; Until: the next try; Text
 	WaitOrganisation   WaitCode = "ORGANISATION"    // the key seems to be another organisation's; Since; Until: the next try; Text
 	WaitProblem        WaitCode = "PROBLEM"         // calls for the job failed, for reasons that do not lie with the job; Until: the next try; Text
-	WaitReconciling    WaitCode = "RECONCILING"     // the platform has to be compared with the job table first; Since
+	WaitReconciling    WaitCode = "RECONCILING"     // the platform has to be compared with the job table first; Since; Text: why the latest try failed
 	WaitDailyLimit     WaitCode = "DAILY_LIMIT"     // Count of Limit starts of the day have been made; Until
 	WaitStart          WaitCode = "START"           // the start has been sent, or is about to be; Since
-	WaitUnknownStart   WaitCode = "UNKNOWN_START"   // the start was not answered, and is looked up before it is repeated; Since; Until
+	WaitUnknownStart   WaitCode = "UNKNOWN_START"   // the start was not answered, and is looked up before it is repeated; Since; Until; Text
 	WaitEncoder        WaitCode = "ENCODER"         // queued at the platform, waiting for a free encoder; Since
 	WaitUnknownStatus  WaitCode = "UNKNOWN_STATUS"  // the encoding has status Text, which this service does not know; Since
-	WaitMissing        WaitCode = "MISSING"         // the platform does not show the encoding; Since
-	WaitStop           WaitCode = "STOP"            // cancelling was requested and is not confirmed yet, of a batch for Count jobs; Since
+	WaitMissing        WaitCode = "MISSING"         // the platform does not show the encoding; Since; Text
+	WaitStop           WaitCode = "STOP"            // cancelling was requested and is not confirmed yet; Since; Text; for a batch Count jobs
 	WaitMoreJobs       WaitCode = "MORE_JOBS"       // all jobs of the batch have ended, and it is open for more
 	WaitIdle           WaitCode = "IDLE"            // the account has no job to start
 )
@@ -55,18 +56,18 @@ func WaitCodes() []WaitCode {
 // MaxWaitText is the length of the longest text of a [Wait], in bytes.
 const MaxWaitText = 400
 
-// Wait is why something waits: a code, and the values that belong to it. Fields that the code does
-// not name are zero.
+// Wait is why a job, a batch or an account waits: a code, and the values that belong to the code. The
+// other fields are zero.
 type Wait struct {
 	Code  WaitCode
 	Since time.Time // when the wait began; zero if unknown
 	Until time.Time // when the wait is over, or when the next try is made; zero if unknown
-	// Position is the position of the job among the due jobs of its account, in the order in
-	// which they are started; 1 is the next. 0 if it is unknown or the job is not in line. It
-	// is accurate to within 5 %.
+	// Position is the position of the job in the line of its account; 1 is the next job to be
+	// started, 0 says that the position is unknown or that the job is not in line. A watch shows
+	// a new position only after a change of more than 5 %.
 	Position int64
-	// Earliest is when the job may be started at the earliest, judged by how fast places in the
-	// queue become free at present; zero if there is no telling.
+	// Earliest is when the job may be started at the earliest, judged by the present drain rate;
+	// zero if unknown.
 	Earliest     time.Time
 	Count, Limit int64
 	Attempt      int    // the number of the attempt that the job waits for
@@ -74,7 +75,7 @@ type Wait struct {
 	Text         string // from the platform, or the reason given with a pause; at most [MaxWaitText] bytes
 }
 
-// String returns the wait in words, on one line; empty if nothing waits. Times are in UTC.
+// String returns the wait in words, on one line; empty for the zero Wait. Times are in UTC.
 func (w Wait) String() string {
 	text := w.text()
 	if w.Code != WaitInLine && w.Position > 1 {
@@ -100,7 +101,7 @@ func (w Wait) text() string {
 	case WaitPriority:
 		return "behind " + formatJobs(w.Count) + " of higher priority"
 	case WaitQueueFull:
-		return fmt.Sprintf("waiting for a free slot (%d of %d queued)", w.Count, w.Limit)
+		return fmt.Sprintf("waiting for a free place (%d of %d queued)", w.Count, w.Limit)
 	case WaitPlatformFull:
 		return "the platform says that its queue is full"
 	case WaitCounting:
@@ -122,7 +123,7 @@ func (w Wait) text() string {
 	return w.platformText()
 }
 
-// platformText is text for reasons that lie with the platform.
+// platformText is text for the other codes: the rate limit, the platform, and a job at the platform.
 func (w Wait) platformText() string {
 	switch w.Code {
 	case WaitBudget:
@@ -130,7 +131,7 @@ func (w Wait) platformText() string {
 	case WaitBreaker:
 		return withReason("the platform cannot be used"+sinceTime(w.Since), w.Text)
 	case WaitStorage, WaitProblem:
-		return withReason("it is skipped for now", w.Text)
+		return withReason("waiting for the next try", w.Text)
 	case WaitOrganisation:
 		return cmp.Or(w.Text, "the API key seems to belong to another organisation")
 	case WaitReconciling:
@@ -160,8 +161,8 @@ func (w Wait) platformText() string {
 	return ""
 }
 
-// SimilarTo reports whether w and o differ at most in numbers that change by themselves as work goes
-// on.
+// SimilarTo reports whether a watch has no need to show o after w. It ignores a change of Position of
+// at most 5 %, and any change of Since, Earliest, Count and Attempt.
 func (w Wait) SimilarTo(o Wait) bool {
 	return w.Code == o.Code && w.Subject == o.Subject && w.Text == o.Text && w.Until.Equal(o.Until) && w.Limit == o.Limit &&
 		max(w.Position, o.Position)-min(w.Position, o.Position) <= max(w.Position, o.Position)/20

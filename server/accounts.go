@@ -11,11 +11,10 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-// defaultAccountsPage is how many accounts a page has if the caller does not say. Hardly any server
-// has more.
+// defaultAccountsPage is how many accounts a page has if the request has no page_size.
 const defaultAccountsPage = job.MaxPageSize
 
-// ListAccounts lists the configured accounts by id.
+// ListAccounts lists the configured accounts, in the order of their ids.
 func (s *Server) ListAccounts(_ context.Context, req *stokerv1.ListAccountsRequest) (*stokerv1.ListAccountsResponse, error) {
 	after, err := parseAccountToken(req.GetPageToken())
 	if err != nil {
@@ -31,7 +30,7 @@ func (s *Server) ListAccounts(_ context.Context, req *stokerv1.ListAccountsReque
 	return resp, nil
 }
 
-// GetAccount shows how an account stands.
+// GetAccount returns the status of an account.
 func (s *Server) GetAccount(_ context.Context, req *stokerv1.GetAccountRequest) (*stokerv1.GetAccountResponse, error) {
 	m, err := s.renderAccount(req.GetAccountId())
 	if err != nil {
@@ -40,7 +39,7 @@ func (s *Server) GetAccount(_ context.Context, req *stokerv1.GetAccountRequest) 
 	return &stokerv1.GetAccountResponse{Account: m}, nil
 }
 
-// PauseAccount stops starting jobs on the account.
+// PauseAccount stops configuring and starting jobs of the account.
 func (s *Server) PauseAccount(ctx context.Context, req *stokerv1.PauseAccountRequest) (*stokerv1.PauseAccountResponse, error) {
 	now := time.Now()
 	m, err := s.updateAccount(ctx, req.GetAccountId(), now, func(a *job.AccountSettings) { a.Pause(req.GetReason(), now) })
@@ -50,8 +49,8 @@ func (s *Server) PauseAccount(ctx context.Context, req *stokerv1.PauseAccountReq
 	return &stokerv1.PauseAccountResponse{Account: m}, nil
 }
 
-// ResumeAccount lets the account start jobs again. An account that has reached its daily limit of
-// starts may make as many again.
+// ResumeAccount lets jobs of the account be started again. If the account has reached its daily limit
+// of starts, the count of starts begins at 0 again.
 func (s *Server) ResumeAccount(ctx context.Context, req *stokerv1.ResumeAccountRequest) (*stokerv1.ResumeAccountResponse, error) {
 	now := time.Now()
 	if a, ok := s.store.AccountStatus(req.GetAccountId()); ok && a.StartsExhausted() {
@@ -66,7 +65,7 @@ func (s *Server) ResumeAccount(ctx context.Context, req *stokerv1.ResumeAccountR
 	return &stokerv1.ResumeAccountResponse{Account: m}, nil
 }
 
-// UpdateAccount changes the queue target.
+// UpdateAccount changes the queue target of an account. It survives a restart.
 func (s *Server) UpdateAccount(ctx context.Context, req *stokerv1.UpdateAccountRequest) (*stokerv1.UpdateAccountResponse, error) {
 	in := req.GetAccount()
 	var found findings
@@ -94,7 +93,8 @@ func (s *Server) UpdateAccount(ctx context.Context, req *stokerv1.UpdateAccountR
 	return &stokerv1.UpdateAccountResponse{Account: m}, nil
 }
 
-// updateAccount changes the settings of a configured account and returns its message afterwards.
+// updateAccount changes the settings of a configured account and returns the message of the account
+// after the change.
 func (s *Server) updateAccount(ctx context.Context, id string, now time.Time, f func(*job.AccountSettings)) (*stokerv1.Account, error) {
 	if _, err := s.renderAccount(id); err != nil {
 		return nil, err

@@ -238,7 +238,10 @@ func TestOlderTable(t *testing.T) {
 func TestLongHistory(t *testing.T) {
 	w := newWorld(t, nil)
 	b := w.submit(1)
-	const attempts = 500
+	attempts := 500
+	if testing.Short() {
+		attempts = 150 // under the race detector
+	}
 	for n := range attempts {
 		w.update(b.GetId(), 1, func(u *job.Update, now time.Time) error {
 			if u.Job.EncodingID == "" {
@@ -258,7 +261,7 @@ func TestLongHistory(t *testing.T) {
 		t.Fatal(err)
 	}
 	shown, events := got.GetAttempts(), got.GetEvents()
-	if n := len(shown); n < 100 || n+int(got.GetOmittedAttemptCount()) != attempts || shown[n-1].GetNumber() != attempts {
+	if n := len(shown); n < 100 || n+int(got.GetOmittedAttemptCount()) != attempts || shown[n-1].GetNumber() != int32(attempts) {
 		t.Errorf("%d attempts are shown up to number %d and %d are left out, want %d in all", n, shown[n-1].GetNumber(), got.GetOmittedAttemptCount(), attempts)
 	}
 	if n := len(events) + int(got.GetOmittedEventCount()); len(events) < 100 || n != 3*attempts+1 {
@@ -299,12 +302,16 @@ func TestAccountPages(t *testing.T) {
 
 // TestEnormousVariables shows jobs from before there was a limit to what they bring.
 func TestEnormousVariables(t *testing.T) {
+	value, name := 20<<20, 9<<20
+	if testing.Short() {
+		value, name = 5<<20, 5<<20 // larger than an answer, under the race detector
+	}
 	w := newWorld(t, nil)
 	b, _, err := w.store.Submit(t.Context(), job.Submission{
 		Batch: job.Batch{ID: "older", AccountID: "default", State: job.BatchActive, Priority: 50, CreateTime: time.Now(), UpdateTime: time.Now(), Template: &job.Template{Text: plainTemplate}},
 		Jobs: []job.Spec{
-			{Key: "a", InputPath: "in/a", OutputPath: "a", Variables: map[string]string{"title": strings.Repeat("t", 20<<20), "seconds": "1"}},
-			{Key: "b", InputPath: "in/b", OutputPath: "b", Variables: map[string]string{strings.Repeat("n", 9<<20): "1"}},
+			{Key: "a", InputPath: "in/a", OutputPath: "a", Variables: map[string]string{"title": strings.Repeat("t", value), "seconds": "1"}},
+			{Key: "b", InputPath: "in/b", OutputPath: "b", Variables: map[string]string{strings.Repeat("n", name): "1"}},
 			{Key: "c", InputPath: "in/c", OutputPath: "c"},
 		},
 	}, time.Now())

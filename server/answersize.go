@@ -7,17 +7,17 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-// Limits on the size of answers. Clients read messages of [maxResponseBytes] unless they are
-// configured otherwise, and most clients in other languages are not.
+// Limits on the size of answers, in bytes. Most clients in other languages read no message larger
+// than [maxResponseBytes], which is gRPC's default.
 const (
 	// maxPageBytes is the size of the largest list in one message.
 	maxPageBytes = maxResponseBytes / 2
-	// maxItemBytes is the size of the largest job, batch or account. Today's rules allow none
-	// that is larger; the texts of one that was stored earlier are cut.
+	// maxItemBytes is the size of the largest job, batch or account in an answer. The rules for
+	// requests allow none that is larger; [fitted] cuts one that an older version stored.
 	maxItemBytes = maxResponseBytes / 4
 	// maxAnswerBytes is the size of the largest answer: a page and what comes with it.
 	maxAnswerBytes = maxPageBytes + maxItemBytes
-	// itemOverhead is an upper limit of what an item takes in a message beside its own bytes.
+	// itemOverhead is the most that an item takes in a message beside its own bytes.
 	itemOverhead = 8
 )
 
@@ -27,8 +27,8 @@ type pageRoom int
 // newPage returns the room of an empty page.
 func newPage() pageRoom { return maxPageBytes }
 
-// takes puts m on the page if there is room for it, and reports whether there was. There is always
-// room for the first item.
+// takes puts m on the page if there is room, and reports whether there was. There is always room for
+// the first item.
 func (r *pageRoom) takes(m proto.Message) bool {
 	size := pageRoom(proto.Size(m) + itemOverhead)
 	if size > *r && *r < maxPageBytes {
@@ -51,9 +51,9 @@ func pageOf[T any, M proto.Message](items []T, message func(T) M) []M {
 	return list
 }
 
-// fitted returns m, or a shortened copy if m has more than limit bytes. The copy has its longest
-// texts cut, and then its lists. A shortened answer is better than none: a job that is too large to
-// be sent would make the whole list unreadable.
+// fitted returns m, or a shortened copy if m has more than limit bytes: the longest texts are cut
+// first, then lists and maps. A job that is too large to be sent would make its whole list
+// unreadable.
 func fitted[M proto.Message](m M, limit int) M {
 	if proto.Size(m) <= limit {
 		return m
@@ -62,7 +62,7 @@ func fitted[M proto.Message](m M, limit int) M {
 	if !ok {
 		return m
 	}
-	// Texts are cut before lists: a short text of each entry says more than no entry.
+	// A list of short texts says more than a short list.
 	entries := limit
 	for text := limit / 2; proto.Size(short) > limit && entries > 0; {
 		shorten(short.ProtoReflect(), text, entries)
@@ -109,7 +109,8 @@ func shortenList(list protoreflect.List, fd protoreflect.FieldDescriptor, text, 
 	}
 }
 
-// shortenMap cuts values. It drops entries with long keys, because a cut key would be another key.
+// shortenMap cuts the values of a map. It drops entries with long keys, because a cut key would be
+// another key.
 func shortenMap(all protoreflect.Map, fd protoreflect.FieldDescriptor, text, entries int) {
 	all.Range(func(key protoreflect.MapKey, value protoreflect.Value) bool {
 		switch {

@@ -112,7 +112,7 @@ func TestListJobs(t *testing.T) {
 	if second.GetNextPageToken() != "" {
 		t.Error("the last page has a next_page_token")
 	}
-	if got, want := first.GetJobs()[0].GetWaitReason(), "waiting for a free slot (3 of 3 queued)"; got != want {
+	if got, want := first.GetJobs()[0].GetWaitReason(), "waiting for a free place (3 of 3 queued)"; got != want {
 		t.Errorf("a waiting job's reason is %q, want %q", got, want)
 	}
 

@@ -14,12 +14,12 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-// defaultBatchesPage is how many batches a page has if the caller does not say.
+// defaultBatchesPage is how many batches a page has if the request has no page_size.
 const defaultBatchesPage = 50
 
 // SubmitBatch stores a batch and all of its jobs, or nothing.
 func (s *Server) SubmitBatch(ctx context.Context, req *stokerv1.SubmitBatchRequest) (*stokerv1.SubmitBatchResponse, error) {
-	var hash []byte // tells requests with one request_id apart; nil without request_id
+	var hash []byte // distinguishes a repeat from another request with the same request_id; nil without request_id
 	if req.GetRequestId() != "" {
 		var err error
 		if hash, err = digest.Of(req); err != nil {
@@ -27,8 +27,8 @@ func (s *Server) SubmitBatch(ctx context.Context, req *stokerv1.SubmitBatchReque
 		}
 	}
 	check := s.newSubmission()
-	// A repeated request gets the first answer without being checked again: the configuration
-	// may have changed since.
+	// A repeated request is answered with the batch of the first and not checked again: the
+	// configuration may have changed since.
 	if hash != nil && !req.GetValidateOnly() {
 		first, err := s.store.BatchByRequestID(ctx, req.GetRequestId(), hash)
 		switch {
@@ -77,15 +77,15 @@ func (s *Server) respondSubmit(ctx context.Context, b job.Batch, check *submissi
 	return &stokerv1.SubmitBatchResponse{Batch: m, Warnings: check.warnings, WarningCount: check.warningCount}, nil
 }
 
-// takeJobs converts the jobs of a request and removes them from it. The request would
-// otherwise hold 100,000 jobs in memory while the job table writes them, for a second or more.
+// takeJobs converts the jobs of a request and removes them from the request. Otherwise the request
+// would hold 100,000 jobs in memory while the job table writes them, for a second or more.
 func takeJobs(jobs *[]*stokerv1.JobSpec) []job.Spec {
 	specs := mapSlice(*jobs, jobSpec)
 	*jobs = nil
 	return specs
 }
 
-// AddJobs appends jobs to an OPEN batch.
+// AddJobs adds jobs to a batch that is open.
 func (s *Server) AddJobs(ctx context.Context, req *stokerv1.AddJobsRequest) (*stokerv1.AddJobsResponse, error) {
 	var batch *job.Batch
 	if req.GetBatchId() != "" {
@@ -114,7 +114,7 @@ func (s *Server) AddJobs(ctx context.Context, req *stokerv1.AddJobsRequest) (*st
 	}, nil
 }
 
-// GetBatch shows how a batch stands.
+// GetBatch returns a batch without its jobs.
 func (s *Server) GetBatch(ctx context.Context, req *stokerv1.GetBatchRequest) (*stokerv1.GetBatchResponse, error) {
 	b, err := s.store.Batch(ctx, req.GetBatchId())
 	if err != nil {
@@ -164,7 +164,7 @@ func (s *Server) ListBatches(ctx context.Context, req *stokerv1.ListBatchesReque
 	return resp, nil
 }
 
-// CloseBatch ends the adding of jobs.
+// CloseBatch closes a batch: no jobs can be added any more.
 func (s *Server) CloseBatch(ctx context.Context, req *stokerv1.CloseBatchRequest) (*stokerv1.CloseBatchResponse, error) {
 	m, err := s.updateBatch(ctx, req.GetBatchId(), (*job.Batch).Close)
 	if err != nil {
@@ -173,7 +173,7 @@ func (s *Server) CloseBatch(ctx context.Context, req *stokerv1.CloseBatchRequest
 	return &stokerv1.CloseBatchResponse{Batch: m}, nil
 }
 
-// CancelBatch asks for the end of every job of a batch. It answers at once; the jobs follow.
+// CancelBatch requests the end of every job of a batch. It answers before the jobs have ended.
 func (s *Server) CancelBatch(ctx context.Context, req *stokerv1.CancelBatchRequest) (*stokerv1.CancelBatchResponse, error) {
 	m, err := s.updateBatch(ctx, req.GetBatchId(), func(b *job.Batch) error { return b.Cancel(req.GetReason()) })
 	if err != nil {
@@ -182,7 +182,7 @@ func (s *Server) CancelBatch(ctx context.Context, req *stokerv1.CancelBatchReque
 	return &stokerv1.CancelBatchResponse{Batch: m}, nil
 }
 
-// PauseBatch stops starting jobs.
+// PauseBatch stops starting jobs of a batch. Jobs at the platform go on.
 func (s *Server) PauseBatch(ctx context.Context, req *stokerv1.PauseBatchRequest) (*stokerv1.PauseBatchResponse, error) {
 	m, err := s.updateBatch(ctx, req.GetBatchId(), func(b *job.Batch) error { return b.Pause(req.GetReason()) })
 	if err != nil {
@@ -191,7 +191,7 @@ func (s *Server) PauseBatch(ctx context.Context, req *stokerv1.PauseBatchRequest
 	return &stokerv1.PauseBatchResponse{Batch: m}, nil
 }
 
-// ResumeBatch takes up work again.
+// ResumeBatch lets jobs of a paused batch be started again.
 func (s *Server) ResumeBatch(ctx context.Context, req *stokerv1.ResumeBatchRequest) (*stokerv1.ResumeBatchResponse, error) {
 	m, err := s.updateBatch(ctx, req.GetBatchId(), (*job.Batch).Resume)
 	if err != nil {
@@ -209,7 +209,7 @@ func (s *Server) DeleteBatch(ctx context.Context, req *stokerv1.DeleteBatchReque
 	return &stokerv1.DeleteBatchResponse{}, nil
 }
 
-// updateBatch applies a change to a batch and returns its message afterwards.
+// updateBatch applies a change to a batch and returns the message of the batch after the change.
 func (s *Server) updateBatch(ctx context.Context, id string, change func(*job.Batch) error) (*stokerv1.Batch, error) {
 	b, err := s.store.UpdateBatch(ctx, id, time.Now(), change)
 	if err != nil {

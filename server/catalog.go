@@ -2,14 +2,14 @@ package server
 
 import "github.com/stokerd/stoker/job"
 
-// Catalog is what a submission can name: the part of the configuration that callers see. It
-// does not change after [New].
+// Catalog has the parts of the configuration that a submission can name. It must not change after
+// [New].
 type Catalog struct {
-	Profiles  map[string]job.Recipe
-	Templates map[string]job.Template
-	Storages  map[string]Storage
-	// Retry holds the values of a retry policy that a submission leaves out. Its zero value
-	// means no retries; the usual default is [job.DefaultMaxRetries].
+	Profiles  map[string]job.Recipe   // by name
+	Templates map[string]job.Template // by name
+	Storages  map[string]Storage      // by name
+	// Retry has the values of a retry policy that a submission leaves out. Its zero value allows
+	// no retries: set MaxRetries, usually to [job.DefaultMaxRetries].
 	Retry job.RetryPolicy
 }
 
@@ -17,7 +17,7 @@ type Catalog struct {
 type Storage struct {
 	Input  bool // assets can be read from it
 	Output bool // results can be written to it
-	// InputBase and OutputBase precede every path that is read or written. They neither begin
+	// InputBase and OutputBase are the base paths for reading and for writing. They neither begin
 	// nor end with a slash.
 	InputBase, OutputBase string
 }

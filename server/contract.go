@@ -13,7 +13,7 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-// contract checks messages against the rules that the contract states for their fields.
+// contract checks messages against the protovalidate rules of the contract.
 type contract struct{ validator protovalidate.Validator }
 
 func newContract() (contract, error) {
@@ -27,8 +27,8 @@ func newContract() (contract, error) {
 // jobsField is the name of the list of jobs in a request.
 const jobsField = "jobs"
 
-// violations lists the rules that m breaks. It skips the jobs of a request: a submission
-// checks each of them as a message of its own.
+// violations lists the rules that m breaks. It skips the jobs of a request: [submission.checkJobs]
+// checks each job as a message of its own.
 func (c contract) violations(m proto.Message) []job.Violation {
 	skipJobs := protovalidate.FilterFunc(func(_ protoreflect.Message, d protoreflect.Descriptor) bool { return d.Name() != jobsField })
 	err := c.validator.Validate(m, protovalidate.WithFilter(skipJobs))
@@ -49,13 +49,13 @@ func (c contract) violations(m proto.Message) []job.Violation {
 	return all
 }
 
-// allows reports whether none of the jobs breaks a rule. That is faster than asking for the
-// violations of each.
+// allows reports whether none of the jobs breaks a rule. It is faster than violations of each job.
 func (c contract) allows(jobs []*stokerv1.JobSpec) bool {
 	return c.validator.Validate(&stokerv1.SubmitBatchRequest{Jobs: jobs}) == nil
 }
 
-// ruleText says which rule of m is broken. Enum values appear by name; the rules state numbers.
+// ruleText says what a field of m would have to be. It names enum values, where the rule has their
+// numbers.
 func ruleText(m protoreflect.MessageDescriptor, v *protovalidate.Violation) string {
 	field, path := v.FieldDescriptor, v.Proto.GetField().GetElements()
 	if field == nil && len(path) == 1 { // an entry of a list

@@ -1,5 +1,5 @@
-// Package server implements the gRPC services of Stoker. It checks requests, calls the job table,
-// and makes messages and statuses of the results. The rules for states of jobs and batches are in
+// Package server implements the gRPC services of Stoker. It checks requests, reads and changes the
+// job table, and answers with messages and statuses. The rules for states of jobs and batches are in
 // package job; the rules for requests are here, those for a submission in submission.go.
 //
 // # Errors
@@ -11,30 +11,29 @@
 // # Watching
 //
 // A watch holds a position in the revisions of a batch and nothing else. When the batch changes,
-// the hub wakes its watchers; each reads what changed after its own position and sends that. This
-// gives the following guarantees:
+// the hub wakes the watchers of the batch. Each watcher reads what changed after its position, and
+// sends the changes. This gives the following guarantees:
 //
 //   - Ordered, unique, without gaps: the states of a job are sent in the order of revisions,
 //     each at most once. A position only moves past what was sent.
 //   - Resumable: each message carries the position as its cursor. The server keeps nothing
 //     about a watcher that is not connected.
-//   - Latest state wins: a slow watcher gets the sum of the changes that it missed. There is no
-//     queue that could overflow, and a slow watcher costs the others nothing.
-//   - Wakeups are hints. A heartbeat reads the job table as well, so that a lost wakeup delays
+//   - Latest state wins: a slow watcher gets the present state of what changed, not each change.
+//     There is no queue that could overflow, and a slow watcher costs the others nothing.
+//   - A wakeup may be lost. Each heartbeat reads the job table too, so that a lost wakeup delays
 //     a change and never loses it.
-//   - The stream ends with OK once the batch has ended and everything about it was sent.
+//   - The stream ends with OK once the batch has ended and all of its changes were sent.
 //
-// A watch of some states is sent the same as others, without the jobs that are in other states
-// when the message is made. Which jobs a watch is sent is its scope. The scope is part of its
-// position and cursor: only watchers with the same scope share reads, and a cursor can only be
-// used with the same scope.
+// The scope of a watch says which jobs it sends: none, all, or those that are in some states when
+// a message is made. The scope is part of position and cursor: only watchers with the same scope
+// share reads, and a cursor can only be used with the same scope.
 //
-// A snapshot with jobs is sent in pages. All of it shows one revision: jobs that have changed
-// since are left out and follow as changes. An interrupted snapshot continues where it stopped.
+// A snapshot with jobs is sent in pages. All pages show one revision: jobs that have changed since
+// are left out and follow as changes. An interrupted snapshot continues where it stopped.
 //
 // # Shutdown
 //
 // [Server.Stop] works in this order: health answers NOT_SERVING, watches end with UNAVAILABLE and
-// the advice to come back, calls under way finish, and calls that have not finished after the grace
+// the advice to reconnect, calls under way finish, and calls that have not finished after the grace
 // period are cut off. Only then may the job table be closed.
 package server

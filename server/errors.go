@@ -19,7 +19,7 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-// retryDelay is how long callers are advised to wait if the server cannot answer now.
+// retryDelay is how long an UNAVAILABLE error advises callers to wait.
 const retryDelay = time.Second
 
 var (
@@ -27,14 +27,13 @@ var (
 	errSlowReader     = errors.New("the reader is too slow")
 )
 
-// errorTable maps errors to what callers see. The first row that matches counts, so that precise
-// rows come before general ones.
+// errorTable maps errors to the statuses that callers see. The first row that matches counts.
 var errorTable = []struct {
 	err    error
 	code   codes.Code
 	reason string // of the ErrorInfo
-	// text is for people. It never contains the text of a database or driver. req is the
-	// request, or nil.
+	// text is the text of the status, for people. It never contains the text of a database or
+	// driver. req is the request, or nil if it is unknown.
 	text func(err error, req any) string
 }{
 	{job.ErrNotFound, codes.NotFound, "NOT_FOUND", func(_ error, req any) string { return subject(req) + " was not found" }},
@@ -62,7 +61,8 @@ func fixedText(text string) func(error, any) string {
 
 func ownText(err error, _ any) string { return err.Error() }
 
-// toStatus returns what the caller sees of err, and whether err is known.
+// toStatus returns the status that the caller sees for err. known is false for an error that the
+// status does not describe: it has to be logged.
 func toStatus(err error, req any) (s *status.Status, known bool) {
 	if invalid, ok := errors.AsType[*job.InvalidError](err); ok {
 		return invalidStatus(invalid), true
@@ -103,8 +103,8 @@ func internalStatus(callID string) *status.Status {
 	return newStatus(codes.Internal, text, info)
 }
 
-// invalidStatus lists the violations for which there is room, the first one in its text as well,
-// and says how many there are in all.
+// invalidStatus returns the status of an invalid request. Its details list as many violations as fit
+// maxBadRequest, and the number of all. Its text is the first violation.
 func invalidStatus(err *job.InvalidError) *status.Status {
 	list, total := err.Violations, len(err.Violations)+err.More
 	bad := &errdetails.BadRequest{}
@@ -140,8 +140,8 @@ func stateStatus(err *job.StateError) *status.Status {
 		}}})
 }
 
-// newStatus makes a status with details. It leaves the details out if they cannot be encoded,
-// which does not happen with the types used here.
+// newStatus makes a status with details. The details are left out if they cannot be encoded, which
+// does not happen with the types used here.
 func newStatus(code codes.Code, text string, details ...protoadapt.MessageV1) *status.Status {
 	s := status.New(code, clip(text, maxText))
 	if full, err := s.WithDetails(details...); err == nil {
@@ -153,7 +153,7 @@ func newStatus(code codes.Code, text string, details ...protoadapt.MessageV1) *s
 // reasonOf is the name of a code in the contract of gRPC, such as INVALID_ARGUMENT.
 func reasonOf(c codes.Code) string { return code.Code(c).String() }
 
-// subject names the resource that a request is about.
+// subject names the job, batch, account or request_id that a request is about.
 func subject(req any) string {
 	named := func(kind, id string) string { return fmt.Sprintf("%s %q", kind, clip(id, maxField)) }
 	switch r := req.(type) {

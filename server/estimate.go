@@ -16,13 +16,14 @@ const (
 	// pageRuns is how many running jobs, and how many jobs that have succeeded, are read to
 	// render all batches of one page.
 	pageRuns = 2_000
-	// minPageSample is how many of each kind are read of a batch, however many batches run.
+	// minPageSample is how many running jobs, and how many that have succeeded, are read of a
+	// batch at least, however many batches of the page run.
 	minPageSample = 10
-	// rampUp is how long after its first start a batch is taken to use all the encoders that
-	// it gets, if no job has succeeded by then.
+	// rampUp is how long after the first start of a batch its end is not estimated, unless a job
+	// has succeeded: the batch may not have all of its encoders yet.
 	rampUp = 30 * time.Second
 	// minProgress is the least progress, in percent, from which the length of a run is
-	// estimated. The platform tells whole percents, which are too coarse for less.
+	// estimated. The platform reports whole percents, which are too coarse for less.
 	minProgress = 3
 )
 
@@ -32,8 +33,8 @@ type runSample struct{ running, ended int }
 // wholeSample is the sample for one batch.
 var wholeSample = runSample{running: maxRunningRead, ended: forecast.SampleSize}
 
-// pageSample is the sample for each batch of a page. The more of its batches run, the fewer jobs
-// of each are read, so that a page costs about the same whatever it has.
+// pageSample is the sample for each batch of a page. The more batches of the page run, the fewer jobs
+// are read of each, so that the cost of a page is bounded.
 func pageSample(batches []job.Batch) runSample {
 	sample, n, running := wholeSample, 0, int64(0)
 	for _, b := range batches {
@@ -65,21 +66,21 @@ func runningWork(b job.Batch, runs []job.Run, sample runSample) (done float64) {
 	return done
 }
 
-// estimate is when b will be done, judged by how long its encodings take and how many run at a
-// time. It is false while there is no telling: no length is known yet, the batch is still being
-// given encoders, or more jobs may be added.
+// estimate is how long b will take from now, judged by how long its encodings take and how many run
+// at a time. It returns false if b is not ACTIVE (paused, or open for more jobs), if no job runs, if
+// no length is known yet, and during rampUp.
 func estimate(b job.Batch, runs []job.Run, now time.Time) (forecast.Range, bool) {
 	running := int(b.Counts.Running)
 	if b.State != job.BatchActive || running == 0 || b.StartTime.IsZero() ||
 		b.Counts.Succeeded == 0 && now.Sub(b.StartTime) < rampUp {
 		return forecast.Range{}, false
 	}
-	// The sample is made of the jobs that began last, whether they have ended or not. Among the
-	// jobs that ended last, short ones would be too frequent.
+	// The sample is the jobs that began last, whether they have ended or not. Among the jobs that
+	// ended last, short ones would be too frequent.
 	slices.SortFunc(runs, func(a, b job.Run) int { return -cmp.Compare(a.Number, b.Number) })
 	work := forecast.Work{Waiting: int(b.Counts.Waiting + b.Counts.Starting + b.Counts.Queued), Parallel: running}
 	var sum time.Duration
-	var unknown []time.Duration // the time since their start of jobs whose length is unknown
+	var unknown []time.Duration // how long the running jobs of unknown length have run
 	for _, r := range runs {
 		length, ok := runLength(r)
 		if ok && len(work.Lengths) < forecast.SampleSize {
@@ -101,7 +102,7 @@ func estimate(b job.Batch, runs []job.Run, now time.Time) (forecast.Range, bool)
 	return work.Estimate(job.MaxEstimate)
 }
 
-// runLength is how long a run took, or will take, judged by its progress; false if unknown.
+// runLength is how long a run took or, judged by its progress, will take; false if unknown.
 func runLength(r job.Run) (time.Duration, bool) {
 	switch {
 	case r.Began.IsZero():

@@ -11,10 +11,10 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-// maxCauses is how many causes of failures are listed.
+// maxCauses is how many causes an answer lists, the most frequent first.
 const maxCauses = 100
 
-// ListFailures counts the failed jobs of a batch by the cause of their failure.
+// ListFailures counts the FAILED jobs of a batch by the cause of their failure.
 func (s *Server) ListFailures(ctx context.Context, req *stokerv1.ListFailuresRequest) (*stokerv1.ListFailuresResponse, error) {
 	b, err := s.store.Batch(ctx, req.GetBatchId())
 	if err != nil {
@@ -35,14 +35,15 @@ func (s *Server) ListFailures(ctx context.Context, req *stokerv1.ListFailuresReq
 	}, nil
 }
 
-// causeID is the id of a cause for callers. It is short enough for a command line.
+// causeID is the id of a cause in the API: a hash of [job.Cause.Key], short enough for a command line.
+// A cause has the same id in every batch.
 func causeID(key string) string {
 	sum := sha256.Sum256([]byte(key))
 	return hex.EncodeToString(sum[:6])
 }
 
-// causeKeys returns the keys of those causes with the given ids that the batch has, and marks
-// their ids in known. A cause has the same id in every batch.
+// causeKeys returns the keys of the causes in the batch whose ids are among ids, and marks these ids
+// in known.
 func (s *Server) causeKeys(ctx context.Context, batchID string, ids []string, known map[string]bool) ([]string, error) {
 	causes, err := s.store.FailureCauses(ctx, batchID, maxCauses)
 	if err != nil {

@@ -11,16 +11,16 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-// findings collects what is wrong, and what is odd, about one request. The zero value is empty.
+// findings collects the violations in one request, and the warnings about it. The zero value is empty.
 type findings struct {
 	violations []job.Violation // the first [maxViolations]
-	more       int             // violations beyond those
+	more       int             // how many other violations there are
 
 	warnings     []*stokerv1.Warning // the first [maxWarnings]
-	warningCount int64               // all of them
+	warningCount int64               // how many warnings there are in all
 
-	// job is the number of the job, from 1, to which the fields of new findings belong;
-	// 0: they belong to the request itself.
+	// job is the number, from 1, of the job to which the fields of new findings belong; 0: the
+	// fields are those of the request.
 	job int
 }
 
@@ -46,7 +46,7 @@ func (f *findings) add(field, format string, args ...any) {
 	f.violations = append(f.violations, job.Violation{Field: f.path(field), Message: formatClipped(format, args)})
 }
 
-// addAll notes violations that were found elsewhere.
+// addAll notes a list of violations.
 func (f *findings) addAll(list []job.Violation) {
 	for _, v := range list {
 		if len(f.violations) >= maxViolations {
@@ -57,8 +57,8 @@ func (f *findings) addAll(list []job.Violation) {
 	}
 }
 
-// replace notes violations that say more than what the contract's rules found in the same
-// fields, whose violations it replaces.
+// replace notes violations that say more than the rules of the contract: each replaces the earlier
+// violation of the same field.
 func (f *findings) replace(list []job.Violation) {
 	for _, v := range list {
 		same := func(earlier job.Violation) bool { return earlier.Field == v.Field }
@@ -70,7 +70,8 @@ func (f *findings) replace(list []job.Violation) {
 	}
 }
 
-// addUnknown notes that nothing of a kind has a name, and lists the names that exist.
+// addUnknown notes that the configuration has no account, profile, template or storage (the kind) of
+// this name. names are the names that a caller can choose from.
 func (f *findings) addUnknown(field, kind, name string, names []string) {
 	f.addAll([]job.Violation{{Field: field, Message: fmt.Sprintf("unknown %s %q; %s", kind, clip(name, maxText), listed(names))}})
 }
@@ -83,7 +84,7 @@ func listed(names []string) string {
 	return "there are: " + strings.Join(names, ", ")
 }
 
-// warn notes something that is allowed and odd.
+// warn notes something that is allowed but odd.
 func (f *findings) warn(field, format string, args ...any) {
 	if f.warningCount++; len(f.warnings) < maxWarnings {
 		f.warnings = append(f.warnings, &stokerv1.Warning{Field: clip(f.path(field), maxField), Message: formatClipped(format, args)})
@@ -98,8 +99,7 @@ func (f *findings) path(field string) string {
 	return fmt.Sprintf("jobs[%d].%s", f.job-1, field)
 }
 
-// checkText refuses characters that are invisible or that a terminal obeys. It reports whether
-// there are none.
+// checkText notes a violation if a text has hidden characters. It reports whether the text has none.
 func (f *findings) checkText(field, text string) bool {
 	at, what := job.FindHidden(text)
 	if at > 0 {
@@ -108,8 +108,8 @@ func (f *findings) checkText(field, text string) bool {
 	return at == 0
 }
 
-// checkTexts refuses such characters in the names and values of a map, whose values have the
-// given fields. It skips a map with more entries than any map may have.
+// checkTexts notes violations for hidden characters in the names and values of a map. fieldOf is the
+// field of a value. It skips a map with more than maxEntries entries, which is refused elsewhere.
 func (f *findings) checkTexts(field string, m map[string]string, fieldOf func(name string) string) {
 	if len(m) > maxEntries {
 		return
@@ -119,18 +119,18 @@ func (f *findings) checkTexts(field string, m map[string]string, fieldOf func(na
 			f.add(field, "name %s: %s at character %d: leave it out", strconv.Quote(clip(name, maxField)), what, at)
 			continue
 		}
-		if at, _ := job.FindHidden(m[name]); at > 0 { // most values have none, and need no field
+		if at, _ := job.FindHidden(m[name]); at > 0 { // makes a field only for the few values that need one
 			f.checkText(fieldOf(name), m[name])
 		}
 	}
 }
 
-// checkLabels does so for labels.
+// checkLabels notes violations for hidden characters in labels.
 func (f *findings) checkLabels(field string, labels map[string]string) {
 	f.checkTexts(field, labels, func(name string) string { return fmt.Sprintf("%s[%q]", field, name) })
 }
 
-// formatClipped formats a text and clips each string in args, which a caller may have chosen.
+// formatClipped formats a text. It clips each string in args, because a caller may have chosen it.
 func formatClipped(format string, args []any) string {
 	for i, arg := range args {
 		if text, ok := arg.(string); ok {

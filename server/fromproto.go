@@ -15,7 +15,7 @@ import (
 // This file converts messages to values of package job. The names of enum values are those of
 // package job with a prefix; a test compares the two.
 
-// enumName is the name of an enum value without its prefix; empty for the unset value.
+// enumName is the name of an enum value without its prefix; empty for UNSPECIFIED.
 func enumName[W ~string](value fmt.Stringer, prefix string) W {
 	w := strings.TrimPrefix(value.String(), prefix)
 	if w == "UNSPECIFIED" {
@@ -43,7 +43,7 @@ func jobSpec(s *stokerv1.JobSpec) job.Spec {
 	}
 }
 
-// retryPolicy takes what p leaves out from the server's own policy.
+// retryPolicy converts p, with the server's values for those that p leaves out.
 func retryPolicy(p *stokerv1.RetryPolicy, server job.RetryPolicy) job.RetryPolicy {
 	if p == nil {
 		return server

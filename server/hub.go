@@ -10,7 +10,7 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-// hub wakes the watchers of a batch when it changes, limits how many watches there are, and lets
+// hub wakes the watchers of a batch when the batch changes, limits the number of watches, and lets
 // watchers at the same position share one read.
 type hub struct {
 	limits Limits
@@ -19,8 +19,8 @@ type hub struct {
 	mu      sync.Mutex
 	cause   error // why all watches have ended; set before done is closed
 	batches map[string]*watchedBatch
-	callers map[string]int // watches of each caller
-	watches int
+	callers map[string]int // how many watches each caller has
+	watches int            // how many watches there are in all
 }
 
 func newHub(l Limits) *hub {
@@ -33,15 +33,15 @@ func newHub(l Limits) *hub {
 const readSharingTime = 50 * time.Millisecond
 
 // maxKeptReads is how many reads of a batch are kept for other watchers. Watchers that are up to
-// date stand at a few positions. A watcher that catches up passes many, and while the batch does
-// not change nothing removes its reads.
+// date are at a few positions. A watcher that catches up passes many positions, and its reads would
+// be kept until the batch changes.
 const maxKeptReads = 32
 
 // watchedBatch is a batch with at least one watcher.
 type watchedBatch struct {
 	mu            sync.Mutex
 	subscriptions map[*subscription]struct{}
-	changeCount   int                       // how often the watchers have been notified
+	changeCount   int                       // how many times the watchers have been notified
 	clearedTime   time.Time                 // when reads was last cleared
 	reads         map[position]*pendingRead // under way, or kept: up to date, or younger than readSharingTime
 
@@ -55,12 +55,13 @@ type subscription struct {
 	hub    *hub
 	id     string // of the batch
 	caller string
-	// wakeup gets a value after the batch changed. It has room for one: a watcher that has not
-	// woken yet needs no second.
+	// wakeup gets a value after the batch changed. It has room for one value: a watcher that has
+	// not woken yet needs no second.
 	wakeup chan struct{}
 }
 
-// subscribe adds a watcher of a batch. The caller has to close the subscription.
+// subscribe adds a watcher of a batch. The subscription has to be closed. The error is errTooManyWatches
+// or, after close, the cause.
 func (h *hub) subscribe(caller, batch string) (*subscription, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -110,7 +111,7 @@ func (s *subscription) close() {
 	}
 }
 
-// clearWakeup takes back a wakeup that the watcher is about to act upon anyway.
+// clearWakeup removes a wakeup, if there is one. The watcher calls it right before it reads changes.
 func (s *subscription) clearWakeup() {
 	select {
 	case <-s.wakeup:
@@ -159,15 +160,15 @@ type position struct {
 	page     int64 // as in [cursor]; 0: not within a snapshot
 }
 
-// change is what a watcher at a position has to be sent.
+// change is what changed after a position, for the watchers there.
 type change struct {
 	batch job.Batch
-	msg   *message // nil: there is nothing to send; shared, never written to
-	next  int64    // the revision, or within a snapshot the page, that the watcher reaches with it
-	more  bool     // there is more to read at once
+	msg   *message // to be sent; nil: nothing is to be sent; shared, never written to
+	next  int64    // the revision, or within a snapshot the page, of a watcher that has sent msg
+	more  bool     // msg did not hold all changes: the next read follows at once
 	// snapshot says that the position cannot be used any more: the watcher needs a new snapshot.
 	snapshot bool
-	// outdated says that the batch has changed since this was read.
+	// outdated says that the batch has changed since the change was read.
 	outdated bool
 }
 
@@ -181,13 +182,13 @@ type pendingRead struct {
 
 // waitAnswer is why a batch does not move.
 type waitAnswer struct {
-	time     time.Time // when it was found out; zero: never
+	time     time.Time // when the wait was read; zero: never
 	wait     job.Wait
-	revision int64 // of the batch at that time; 0: the batch changed meanwhile
+	revision int64 // of the batch at that time; 0: the batch changed during the read
 }
 
-// sharedWait returns why the batch does not move. It calls find, which reads the job table, or
-// returns what another watcher found less than half of [waitInterval] ago.
+// sharedWait returns why the batch does not move: the answer of find, which reads the job table, or
+// the answer that another watcher got less than half of [waitInterval] ago.
 func (b *watchedBatch) sharedWait(now time.Time, find func(time.Time) (waitAnswer, error)) (waitAnswer, error) {
 	b.waitMutex.Lock()
 	defer b.waitMutex.Unlock()
@@ -201,8 +202,9 @@ func (b *watchedBatch) sharedWait(now time.Time, find func(time.Time) (waitAnswe
 	return a, err
 }
 
-// sharedRead returns what read finds at a position, or what another watcher has read there since
-// the batch last changed or within [readSharingTime]. One read at a time runs for a position.
+// sharedRead returns the change after a position: the result of read, or the result that another
+// watcher got since the batch last changed or within [readSharingTime]. Only one read at a time runs
+// for a position.
 //
 // Watchers that waited for a read share its error. An error is not kept for others, nor are
 // reads that found nothing to send, pages of snapshots, or more than [maxKeptReads].
@@ -222,7 +224,7 @@ func (b *watchedBatch) sharedRead(ctx context.Context, p position, read func() (
 	b.reads[p] = r
 	b.mu.Unlock()
 
-	defer func() { // also if read panics
+	defer func() { // deferred, so that waiting watchers go on if read panics
 		b.mu.Lock()
 		if useless := r.err != nil || r.change.msg == nil || p.page > 0; b.reads[p] == r && (useless || len(b.reads) > maxKeptReads) {
 			delete(b.reads, p)
@@ -234,7 +236,7 @@ func (b *watchedBatch) sharedRead(ctx context.Context, p position, read func() (
 	return b.readResult(r)
 }
 
-// readResult returns what a finished read found, and whether it is outdated by now.
+// readResult returns the change of a finished read, and sets whether it is outdated by now.
 func (b *watchedBatch) readResult(r *pendingRead) (change, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

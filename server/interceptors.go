@@ -47,12 +47,12 @@ func (s *Server) Options() []grpc.ServerOption {
 		grpc.UnknownServiceHandler(unknownMethod),
 		grpc.ForceServerCodecV2(newCodec()),
 		grpc.MaxRecvMsgSize(s.limits.MaxRequestBytes),
-		// Clients read 4 MiB unless configured otherwise. Answers stay below that; see
-		// [maxAnswerBytes]. A larger one must fail here, where it is logged.
+		// Answers stay below this limit; see [maxAnswerBytes]. A larger answer has to fail
+		// here, where the error is logged, and not at the client.
 		grpc.MaxSendMsgSize(maxResponseBytes),
 		grpc.MaxHeaderListSize(64 << 10),
-		// gRPC does not refuse a stream beyond its limit: the call would hang. The limit on
-		// watches, which refuses with an error, has to be reached first.
+		// Beyond this limit, gRPC lets a call hang. The limit on watches, which returns an
+		// error, has to be reached first.
 		grpc.MaxConcurrentStreams(uint32(s.limits.WatchesPerCaller) + 1_000),
 		grpc.ConnectionTimeout(20 * time.Second),
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: 30 * time.Second, Timeout: 10 * time.Second}),
@@ -120,10 +120,11 @@ func (s *Server) streamStatus(srv any, stream grpc.ServerStream, info *grpc.Stre
 	return nil
 }
 
-// fail returns the status of err, and logs an error that the status does not describe.
+// fail returns the status of err as an error. It logs an error that the status does not describe, and
+// every error of the job table.
 func (s *Server) fail(ctx context.Context, err error, req any, method string) error {
 	if ctx.Err() != nil && !isRefusal(err) {
-		err = ctx.Err() // the call is over, and err a consequence of that
+		err = ctx.Err() // the call was cancelled or is past its deadline, and err follows from that
 	}
 	st, known := toStatus(err, req)
 	if !known {
@@ -135,7 +136,7 @@ func (s *Server) fail(ctx context.Context, err error, req any, method string) er
 	return st.Err()
 }
 
-// isRefusal reports whether err says something about the request itself.
+// isRefusal reports whether err refuses the request, whatever the state of the call.
 func isRefusal(err error) bool {
 	st, known := toStatus(err, nil)
 	return known && st.Code() != codes.Unavailable
@@ -172,14 +173,15 @@ func (f *firstRequest) RecvMsg(m any) error {
 	return f.validate(m)
 }
 
-// unknownMethod answers calls of methods that the server does not have, most often from a newer
+// unknownMethod answers a call of a method that the server does not have, most often from a newer
 // client.
 func unknownMethod(_ any, stream grpc.ServerStream) error {
 	method, _ := grpc.Method(stream.Context())
 	return status.Errorf(codes.Unimplemented, "this server has no method %s; is it older than the client?", method)
 }
 
-// validate checks a request against the rules of the contract, and the text of its reason.
+// validate checks the size of a request, the rules of the contract, and that a reason has no hidden
+// characters.
 func (s *Server) validate(req any) error {
 	if err := checkSize(req); err != nil {
 		return err
@@ -194,8 +196,8 @@ func (s *Server) validate(req any) error {
 	return found.err()
 }
 
-// checkedByHandler reports whether the handler of req checks it, the rules of the contract
-// included, so that the caller learns of all violations at once.
+// checkedByHandler reports whether the handler of req checks the rules of the contract together with
+// its own, so that the caller learns of all violations at once.
 func checkedByHandler(req any) bool {
 	switch req.(type) {
 	case *stokerv1.SubmitBatchRequest, *stokerv1.AddJobsRequest, *stokerv1.UpdateBatchRequest:

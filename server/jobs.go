@@ -13,10 +13,10 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-// defaultJobsPage is how many jobs a page has if the caller does not say.
+// defaultJobsPage is how many jobs a page has if the request has no page_size.
 const defaultJobsPage = 100
 
-// GetJob shows a job with its attempts and its history.
+// GetJob returns a job with its attempts and events: the latest ones, if all do not fit an answer.
 func (s *Server) GetJob(ctx context.Context, req *stokerv1.GetJobRequest) (*stokerv1.GetJobResponse, error) {
 	id, err := jobID("job_id", req.GetJobId())
 	if err != nil {
@@ -50,10 +50,10 @@ func (s *Server) GetJob(ctx context.Context, req *stokerv1.GetJobRequest) (*stok
 	return resp, nil
 }
 
-// maxAttemptsBytes is how much of a page the attempts of a job may take. The events get the rest.
+// maxAttemptsBytes is how many bytes of a page the attempts of a job may take. The events get the rest.
 const maxAttemptsBytes = maxPageBytes * 3 / 4
 
-// shortenFailures shortens the failures of many attempts so that together they fit on a page.
+// shortenFailures shortens the failures of attempts so that together they fit maxAttemptsBytes.
 func shortenFailures(attempts []job.Attempt) []job.Attempt {
 	for i := range attempts {
 		a := &attempts[i]
@@ -62,8 +62,8 @@ func shortenFailures(attempts []job.Attempt) []job.Attempt {
 	return attempts
 }
 
-// lastThatFit returns as many of the last messages as fit in a number of bytes. The last ones say
-// how the job stands.
+// lastThatFit returns as many of the last messages as fit in a number of bytes. The last ones matter
+// most: they are the latest attempts or events.
 func lastThatFit[M proto.Message](list []M, bytes int) []M {
 	for i, m := range slices.Backward(list) {
 		if bytes -= proto.Size(m) + itemOverhead; bytes < 0 {
@@ -73,7 +73,7 @@ func lastThatFit[M proto.Message](list []M, bytes int) []M {
 	return list
 }
 
-// ListJobs lists the jobs of a batch in submission order.
+// ListJobs lists the jobs of a batch in the order of submission.
 func (s *Server) ListJobs(ctx context.Context, req *stokerv1.ListJobsRequest) (*stokerv1.ListJobsResponse, error) {
 	list, err := listHash(req, func(r *stokerv1.ListJobsRequest) { r.PageSize, r.PageToken = 0, "" })
 	if err != nil {
@@ -106,7 +106,7 @@ func (s *Server) ListJobs(ctx context.Context, req *stokerv1.ListJobsRequest) (*
 	return resp, nil
 }
 
-// CancelJob asks for the end of a job and answers at once.
+// CancelJob requests the end of a job. It answers before the job has ended.
 func (s *Server) CancelJob(ctx context.Context, req *stokerv1.CancelJobRequest) (*stokerv1.CancelJobResponse, error) {
 	id, err := jobID("job_id", req.GetJobId())
 	if err != nil {
@@ -128,7 +128,7 @@ func (s *Server) CancelJob(ctx context.Context, req *stokerv1.CancelJobRequest) 
 	return &stokerv1.CancelJobResponse{Job: message(j)}, nil
 }
 
-// jobID reads a job id from a field of a request.
+// jobID parses the job id in a field of a request. The error is an [*job.InvalidError].
 func jobID(field, text string) (job.ID, error) {
 	id, err := job.ParseID(text)
 	if err != nil {

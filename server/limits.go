@@ -9,27 +9,27 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-// A request of 32 MiB can hold 30 million entries, and each of them can be wrong. These limits
-// bound what the server checks, and what it says about an invalid request.
+// Limits on what the server checks, and on what it says about an invalid request. A request of 32 MiB
+// can hold 30 million entries, and each of them can be wrong.
 const (
 	// maxEntries is how many entries a map, or a list of anything but jobs, may have before
 	// the request is refused unchecked. The contract allows fewer where it states a limit.
 	maxEntries = 1_000
-	// maxViolations is how many violations are kept. The others are counted.
+	// maxViolations is how many violations of a request are kept. The others are only counted.
 	maxViolations = 100
-	// maxWarnings is how many warnings are kept. The others are counted.
+	// maxWarnings is how many warnings about a request are kept. The others are only counted.
 	maxWarnings = 100
-	// maxBadRequest is the size of the largest list of violations that is sent, in bytes. An
-	// error travels in headers, as base64 and beside its text. Many clients, those in Python,
+	// maxBadRequest is the size of the largest list of violations in an error, in bytes. gRPC
+	// sends an error in headers, as base64 and beside its text. Many clients, those in Python,
 	// C++ and Java among them, take 8 KiB of headers and drop a larger error altogether.
 	maxBadRequest = 4 << 10
-	// maxText bounds the text of an error, maxField and maxMessage the path and the text of
-	// a violation, all in bytes. A caller's own words may be in them.
+	// maxText limits the text of an error, maxField the path of a violation and maxMessage its
+	// text, all in bytes. A caller's own words may be in them.
 	maxText, maxField, maxMessage = 300, 200, 600
 )
 
-// checkSize refuses a request with too many entries in a list or map. It looks into messages,
-// but not into the entries of lists.
+// checkSize refuses a request with too many entries in a list or map. It also checks the messages in
+// the request, but not those in lists.
 func checkSize(req any) error {
 	m, ok := req.(proto.Message)
 	if !ok {
@@ -41,7 +41,8 @@ func checkSize(req any) error {
 	return nil
 }
 
-// oversized finds a list or map with too many entries in m, and says what is wrong with it.
+// oversized finds a list or map of m with too many entries. It returns the path of the field and the
+// text of the violation; both are empty if there is none.
 func oversized(m protoreflect.Message, prefix string) (field, problem string) {
 	m.Range(func(fd protoreflect.FieldDescriptor, v protoreflect.Value) bool {
 		entries, most := 0, maxEntries

@@ -8,14 +8,14 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-// outputPathSet holds the output paths of the jobs of one request. It finds paths that are
-// equal, or equal but for upper and lower case, with little memory: it keeps a hash of each
-// path, and a path itself only where two have the same hash.
+// outputPathSet has the output paths of the jobs of one request. It finds paths that are equal, or
+// equal but for upper and lower case. To save memory, it keeps the hash of each path, and a path
+// itself only if an earlier path has the same hash.
 type outputPathSet struct {
 	seed   maphash.Seed
 	buffer []byte         // the path that is hashed, in lower case
-	first  map[uint64]int // the first job with each hash
-	others map[string]int // the jobs whose hash another one before them has, by path
+	first  map[uint64]int // the index of the first job with each hash
+	others map[string]int // by path, the indexes of jobs that are not the first with their hash
 }
 
 func newOutputPathSet(jobs int) *outputPathSet {
@@ -46,7 +46,7 @@ func (o *outputPathSet) insert(jobs []*stokerv1.JobSpec, i int) (same, similar i
 	return -1, -1
 }
 
-// hash is the same for paths that differ in case only.
+// hash is the hash of a path in lower case, so that paths that differ in case only have the same hash.
 func (o *outputPathSet) hash(path string) uint64 {
 	o.buffer = o.buffer[:0]
 	for i := range len(path) {

@@ -7,7 +7,7 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-// Store is the job table as the services use it.
+// Store is the job table as the services need it.
 type Store interface {
 	BatchStore
 	JobStore
@@ -18,71 +18,75 @@ type Store interface {
 
 // BatchStore keeps batches. Errors are those of package job.
 type BatchStore interface {
+	// Submit stores a batch and its jobs, or returns the batch of an earlier Submit with the same
+	// request id and payload; created is false then.
 	Submit(ctx context.Context, s job.Submission, now time.Time) (b job.Batch, created bool, err error)
 	// BatchByRequestID returns the batch of an earlier Submit with this request id. The error
-	// matches [job.ErrNotFound] if there is none, or [job.ErrExists] if its payload was another.
+	// matches [job.ErrNotFound] if there was none, and [job.ErrExists] if its payload was another.
 	BatchByRequestID(ctx context.Context, requestID string, payloadHash []byte) (job.Batch, error)
 	// CountSucceeded counts the jobs that a batch like b would leave out because of
 	// [job.Batch.SkipSucceeded].
 	CountSucceeded(ctx context.Context, b job.Batch, jobs []job.Spec) (int64, error)
-	// AddJobs adds the jobs whose keys are new. Jobs with a known key are duplicates. A batch
-	// with SkipSucceeded also leaves out jobs that have succeeded; neither number has these.
+	// AddJobs adds the jobs whose keys the batch does not have. It counts jobs whose keys the
+	// batch has as duplicates. A batch with SkipSucceeded also leaves out jobs that have
+	// succeeded; they are neither added nor duplicates.
 	AddJobs(ctx context.Context, batchID string, jobs []job.Spec, now time.Time) (b job.Batch, added, duplicates int64, err error)
 	Batch(ctx context.Context, id string) (job.Batch, error)
 	Batches(ctx context.Context, f job.BatchFilter) ([]job.Batch, error)
+	// UpdateBatch changes a batch by f in one transaction and returns the batch after it.
 	UpdateBatch(ctx context.Context, id string, now time.Time, f func(*job.Batch) error) (job.Batch, error)
 	DeleteBatch(ctx context.Context, id string) error
 }
 
-// JobStore keeps the jobs of batches and reads what changed. Errors are those of package job.
+// JobStore keeps the jobs of batches. Errors are those of package job.
 type JobStore interface {
 	Job(ctx context.Context, id job.ID) (job.Job, error)
 	Attempts(ctx context.Context, id job.ID) ([]job.Attempt, error)
 	Events(ctx context.Context, id job.ID) ([]job.Event, error)
 	Jobs(ctx context.Context, f job.Filter) ([]job.Job, error)
+	// UpdateJob changes a job by f in one transaction and returns the job after it.
 	UpdateJob(ctx context.Context, id job.ID, now time.Time, f func(*job.Update) error) (job.Job, error)
 	// Changes reads a batch and, in the order of revisions, at most limit of its jobs whose
-	// revision is greater than after, in one snapshot. With states it reads only jobs that are
-	// in one of them now. Jobs that have changed all have different revisions.
+	// revision is greater than after, in one transaction. With states it reads only jobs that
+	// are in one of them now. No two changed jobs of a batch have the same revision.
 	Changes(ctx context.Context, batchID string, after int64, limit int, states ...job.State) (job.Batch, []job.Job, error)
 }
 
-// LineStore reads where jobs stand in the line of their account, and how long others took. Errors
-// are those of package job.
+// LineStore reads the lines of accounts, and how long jobs took. Errors are those of package job.
 type LineStore interface {
-	// AccountLine returns the order in which the waiting jobs of an account are started.
+	// AccountLine returns the line of an account.
 	AccountLine(ctx context.Context, accountID string, now time.Time) (*job.Line, error)
-	// NextJobOfBatch returns the job that is started next of the batch with a sequence number.
-	// The error matches [job.ErrNotFound] if no job is due.
+	// NextJobOfBatch returns the due job that is started next in the batch with a sequence
+	// number. The error matches [job.ErrNotFound] if no job is due.
 	NextJobOfBatch(ctx context.Context, batchSeq int64, now time.Time) (job.Job, error)
-	// JobRanks returns for each job number how many due jobs of the batch have a smaller one.
+	// JobRanks returns for each job number how many due jobs of the batch have a lower number.
 	JobRanks(ctx context.Context, batchSeq int64, now time.Time, numbers []int64) ([]int64, error)
-	// RecentRuns returns the running jobs of a batch and those that have succeeded: of each the
-	// ones with the highest numbers, at most so many.
+	// RecentRuns returns jobs of a batch with the highest numbers: at most running RUNNING jobs
+	// and at most ended SUCCEEDED jobs.
 	RecentRuns(ctx context.Context, batchID string, running, ended int) ([]job.Run, error)
 }
 
 // BulkStore changes many jobs of a batch. Errors are those of package job.
 type BulkStore interface {
 	// SelectJobNumbers returns the numbers of selected jobs, in ascending order: at most limit
-	// that are greater than after.
+	// numbers, all greater than after.
 	SelectJobNumbers(ctx context.Context, sel job.Selection, after int64, limit int) ([]int64, error)
 	CountSelectedJobs(ctx context.Context, sel job.Selection) (int64, error)
-	// UpdateJobsByNumber changes the jobs with these numbers in one transaction, and
-	// returns how many changed.
+	// UpdateJobsByNumber changes the jobs with these numbers by f in one transaction, and returns
+	// how many changed.
 	UpdateJobsByNumber(ctx context.Context, batchID string, numbers []int64, now time.Time, f func(*job.Update) error) (int64, error)
 	// FailureCauses counts FAILED jobs by the cause of their failure, the most frequent first.
 	FailureCauses(ctx context.Context, batchID string, limit int) ([]job.Cause, error)
 }
 
-// AccountStore has the latest published status of each account, and keeps account settings.
+// AccountStore has the account status and the account settings of each account.
 type AccountStore interface {
-	// AccountStatus is false for an account that is not configured. It must be cheap: every
-	// rendered batch asks for it.
+	// AccountStatus returns the status of an account; false if the account is not configured. It
+	// has to be cheap: every message of a batch needs it.
 	AccountStatus(id string) (job.AccountStatus, bool)
-	// AccountStatuses is sorted by id.
+	// AccountStatuses returns the status of every account, sorted by id.
 	AccountStatuses() []job.AccountStatus
-	// UpdateAccountSettings changes the settings of an account in one transaction.
+	// UpdateAccountSettings changes the settings of an account by f in one transaction.
 	UpdateAccountSettings(ctx context.Context, id string, now time.Time, f func(*job.AccountSettings) error) (job.AccountSettings, error)
 	// ForgiveStarts excludes the starts of the day so far from the account's daily limit.
 	ForgiveStarts(ctx context.Context, id string, now time.Time) error

@@ -10,13 +10,13 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-// renderBatch makes the message of a batch, with what has to be worked out: its percentage, why
-// it does not move, and when it will be done.
+// renderBatch makes the message of a batch, with percentage, wait and estimated end, which the job
+// table does not store.
 func (s *Server) renderBatch(ctx context.Context, b job.Batch) (*stokerv1.Batch, error) {
 	return s.renderSampled(ctx, b, wholeSample)
 }
 
-// renderCurrent does so for a batch as it is stored now; nil for an empty id.
+// renderCurrent reads a batch and makes its message; nil for an empty id.
 func (s *Server) renderCurrent(ctx context.Context, id string) (*stokerv1.Batch, error) {
 	if id == "" {
 		return nil, nil
@@ -28,7 +28,7 @@ func (s *Server) renderCurrent(ctx context.Context, id string) (*stokerv1.Batch,
 	return s.renderBatch(ctx, b)
 }
 
-// renderSampled does so with a sample of the batch's jobs.
+// renderSampled is renderBatch with a smaller sample of the jobs, for percentage and estimated end.
 func (s *Server) renderSampled(ctx context.Context, b job.Batch, sample runSample) (*stokerv1.Batch, error) {
 	now := time.Now()
 	m := batchMessage(b)
@@ -60,8 +60,8 @@ func (s *Server) renderSampled(ctx context.Context, b job.Batch, sample runSampl
 	return fitted(m, maxItemBytes), nil
 }
 
-// isStalled reports whether no job of b is started for now. What runs then says nothing about
-// the end of the batch.
+// isStalled reports whether the account of b starts no jobs for now. The end of b cannot be estimated
+// then.
 func (s *Server) isStalled(b job.Batch) bool {
 	a, ok := s.store.AccountStatus(b.AccountID)
 	return !ok || a.Paused || a.Breaker == job.BreakerOpen

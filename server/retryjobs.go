@@ -13,10 +13,10 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-// retryWriters is how many jobs named by id are changed concurrently, so that they share commits.
+// retryWriters is how many jobs named by id are changed at once, so that they share commits.
 const retryWriters = 64
 
-// RetryJobs gives failed or cancelled jobs another chance.
+// RetryJobs lets FAILED or CANCELLED jobs be started again, or only counts them.
 func (s *Server) RetryJobs(ctx context.Context, req *stokerv1.RetryJobsRequest) (*stokerv1.RetryJobsResponse, error) {
 	ids, err := checkRetryJobs(req)
 	if err != nil {
@@ -39,8 +39,8 @@ func (s *Server) RetryJobs(ctx context.Context, req *stokerv1.RetryJobsRequest) 
 	return &stokerv1.RetryJobsResponse{Count: count, BatchCount: batches, Batch: m}, nil
 }
 
-// checkNotCancelling refuses a retry in a batch that is being cancelled, which would cancel the
-// jobs again.
+// checkNotCancelling refuses a retry in a batch that is CANCELLING: the batch would cancel the jobs
+// again.
 func (s *Server) checkNotCancelling(ctx context.Context, id string) error {
 	b, err := s.store.Batch(ctx, id)
 	if err != nil {
@@ -60,7 +60,7 @@ func checkRetryJobs(req *stokerv1.RetryJobsRequest) ([]job.ID, error) {
 	var found findings
 	found.checkScope(req)
 	if len(req.GetJobIds()) > 0 && req.GetBatchId() == "" {
-		found.add("job_ids", "need a batch_id: the jobs belong to one batch")
+		found.add("job_ids", "need a batch_id: all jobs have to be of one batch")
 		return nil, found.err()
 	}
 	filters := len(req.GetStates()) + len(req.GetFailureKinds()) + len(req.GetCategories()) + len(req.GetKeyPrefix()) + len(req.GetCauses())
@@ -85,8 +85,8 @@ func checkRetryJobs(req *stokerv1.RetryJobsRequest) ([]job.ID, error) {
 	return ids, found.err()
 }
 
-// retryByID retries the jobs with these ids. It checks all of them before it changes the first, so
-// that a request with an invalid one changes nothing.
+// retryByID retries or counts the jobs with these ids. It checks all jobs before it changes the first,
+// so that a request with an invalid job changes nothing.
 func (s *Server) retryByID(ctx context.Context, batchID string, ids []job.ID, validateOnly bool) (int64, error) {
 	if err := s.checkNotCancelling(ctx, batchID); err != nil {
 		return 0, err
@@ -127,8 +127,8 @@ func (s *Server) retryByID(ctx context.Context, batchID string, ids []job.ID, va
 	return retried.Load(), err
 }
 
-// retryByFilter retries or counts every job that the request selects. A request with labels skips
-// batches that are being cancelled.
+// retryByFilter retries or counts every job that the request selects. A request with labels leaves out
+// batches that are CANCELLING; for a request with a batch_id such a batch is an error.
 func (s *Server) retryByFilter(ctx context.Context, req *stokerv1.RetryJobsRequest) (jobs, batches int64, err error) {
 	sels, err := s.selections(ctx, req, []job.State{job.Failed})
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 // bulkChunk is how many jobs one transaction changes. Other writers run between two chunks.
 const bulkChunk = 1_000
 
-// CancelJobs asks for the end of every job that the request selects.
+// CancelJobs requests the end of every job that the request selects, or only counts these jobs.
 func (s *Server) CancelJobs(ctx context.Context, req *stokerv1.CancelJobsRequest) (*stokerv1.CancelJobsResponse, error) {
 	var found findings
 	found.checkScope(req)
@@ -39,8 +39,7 @@ func (s *Server) CancelJobs(ctx context.Context, req *stokerv1.CancelJobsRequest
 	return &stokerv1.CancelJobsResponse{Count: count, BatchCount: batches, Batch: m}, nil
 }
 
-// selector is a request that selects jobs by filters, of one batch or of all batches with some
-// labels.
+// selector is a request that selects jobs by filters: in one batch, or in all batches with some labels.
 type selector interface {
 	GetBatchId() string
 	GetLabels() map[string]string
@@ -63,8 +62,8 @@ func (f *findings) checkScope(req selector) {
 	}
 }
 
-// selections returns what req selects, batch by batch. The states are the default for a request
-// that names none. Batches without a job in the states are left out.
+// selections returns a selection for each batch of req. states are those of a request that names none.
+// With causes, batches that have none of them are left out; a cause that no batch has is a violation.
 func (s *Server) selections(ctx context.Context, req selector, states []job.State) ([]job.Selection, error) {
 	if len(req.GetStates()) > 0 {
 		states = jobStates(req.GetStates())
@@ -100,8 +99,8 @@ func (s *Server) selections(ctx context.Context, req selector, states []job.Stat
 	return sels, found.err()
 }
 
-// batchesInScope returns the ids of the batches that req is about, the oldest first. If it names
-// labels, batches without a job in one of the states are left out.
+// batchesInScope returns the ids of the batches of req, the oldest first. Of the batches with the
+// labels of req, those without a job in one of the states are left out.
 func (s *Server) batchesInScope(ctx context.Context, req selector, states []job.State) ([]string, error) {
 	if id := req.GetBatchId(); id != "" {
 		if _, err := s.store.Batch(ctx, id); err != nil {
@@ -128,8 +127,8 @@ func (s *Server) batchesInScope(ctx context.Context, req selector, states []job.
 	}
 }
 
-// updateSelected applies f to the selected jobs, or only counts them. It returns how many jobs of
-// how many batches these are.
+// updateSelected applies f to the selected jobs, or only counts them. It returns the number of jobs and
+// of their batches.
 func (s *Server) updateSelected(ctx context.Context, sels []job.Selection, now time.Time, countOnly bool, f func(*job.Update) error) (jobs, batches int64, err error) {
 	for _, sel := range sels {
 		var n int64
@@ -151,9 +150,8 @@ func (s *Server) updateSelected(ctx context.Context, sels []job.Selection, now t
 	return jobs, batches, nil
 }
 
-// updateSelection applies f to the jobs of one selection. It goes through the batch once, by job
-// number. It skips jobs that have left the selected states in the meantime, and does not return
-// to jobs that f moves into them.
+// updateSelection applies f to the jobs of one selection, once, in the order of job numbers. It leaves
+// out jobs that have left the selected states in the meantime.
 func (s *Server) updateSelection(ctx context.Context, sel job.Selection, now time.Time, f func(*job.Update) error) (int64, error) {
 	guarded := func(u *job.Update) error {
 		if !slices.Contains(sel.States, u.Job.State) {

@@ -16,7 +16,7 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-// Config has what a [Server] needs.
+// Config is the configuration of a [Server].
 type Config struct {
 	Store   Store // required
 	Catalog Catalog
@@ -26,11 +26,11 @@ type Config struct {
 
 // Limits limit watches and requests.
 type Limits struct {
-	// WatchesPerCaller is how many watches one address may hold at a time. Default 1,000.
+	// WatchesPerCaller is how many watches one IP address may have at a time. Default 1,000.
 	WatchesPerCaller int
-	// Watches is how many watches there may be in all. Default 10,000.
+	// Watches is how many watches the server may have at a time. Default 10,000.
 	Watches int
-	// MaxRequestBytes is the size of the largest request. Default 32 MiB, which is enough for
+	// MaxRequestBytes is the size of the largest request, in bytes. Default 32 MiB, enough for
 	// 100,000 jobs with paths of ordinary length.
 	MaxRequestBytes int
 }
@@ -53,7 +53,7 @@ type Server struct {
 	accountLines *accountLines
 }
 
-// New makes a server that is ready to be registered.
+// New makes a server, to be registered by [Server.Register].
 func New(c Config) (*Server, error) {
 	if c.Store == nil {
 		return nil, errors.New("server: Store is required")
@@ -79,8 +79,8 @@ func New(c Config) (*Server, error) {
 	return s, nil
 }
 
-// Register registers both services, health, reflection and channelz with g, which has to be made
-// with [Server.Options].
+// Register registers both services, health, reflection and channelz with g. g has to be made with
+// [Server.Options].
 func (s *Server) Register(g *grpc.Server) {
 	stokerv1.RegisterBatchServiceServer(g, s)
 	stokerv1.RegisterAccountServiceServer(g, s)
@@ -100,15 +100,15 @@ func (s *Server) Changed(changes []job.Change) {
 	}
 }
 
-// Shutdown makes health answer NOT_SERVING, and ends present and future watches with UNAVAILABLE
-// and the advice to come back. Other calls go on.
+// Shutdown makes health answer NOT_SERVING, and ends present and future watches with UNAVAILABLE and
+// the advice to reconnect. Other calls go on.
 func (s *Server) Shutdown() {
 	s.health.Shutdown()
 	s.hub.close(ErrShutdown)
 }
 
-// Stop shuts the server down. Calls under way on g have the grace period to finish and are then cut
-// off. When Stop returns, no handler runs any more.
+// Stop shuts down the server and g. Calls under way on g are cut off if they have not finished after
+// the grace period. When Stop returns, no handler runs any more.
 func (s *Server) Stop(g *grpc.Server, grace time.Duration) {
 	s.Shutdown()
 	finished := make(chan struct{})

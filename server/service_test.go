@@ -262,7 +262,7 @@ func TestPassedOver(t *testing.T) {
 		}
 		return got.GetBatch().GetWaitReason()
 	}
-	if got, want := waitReason(held), "it is skipped for now: "+problem; got != want {
+	if got, want := waitReason(held), "waiting for the next try: "+problem; got != want {
 		t.Errorf("wait reason is %q, want %q", got, want)
 	}
 	if got := waitReason(other); strings.Contains(got, problem) {

@@ -14,9 +14,9 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-// submission turns a SubmitBatchRequest or an AddJobsRequest into a batch and its jobs, or into
-// the list of everything that is wrong with it. All rules of a submission are in this file, from
-// the request down to the fields of a job. Checking reads the configuration and changes nothing.
+// submission checks a SubmitBatchRequest or an AddJobsRequest and makes a batch of it, or lists
+// everything that is wrong with it. All rules of a submission are in this file, from the request down
+// to the fields of a job. A submission reads the configuration and changes nothing.
 type submission struct {
 	findings
 	contract contract
@@ -24,21 +24,21 @@ type submission struct {
 	accounts AccountStore
 
 	batch    job.Batch          // without id and times
-	template *template.Template // fills in the batch's template; nil without one, or if it has mistakes
+	template *template.Template // the batch's template, parsed; nil without one, or if it has mistakes
 
 	keyReason   string         // why every job needs a key; empty: keys are optional
 	keys        map[string]int // the index of the job with each key
 	outputPaths *outputPathSet // nil: jobs may share an output path
 	inputBase   string         // the base path of the input storage
 	outputBase  string         // the base path of the output storage
-	longestFile int            // of the recipe, with the slash before it, in bytes
+	longestFile int            // as of [job.Recipe.LongestFile]
 }
 
 func (s *Server) newSubmission() *submission {
 	return &submission{contract: s.contract, catalog: s.catalog, accounts: s.store}
 }
 
-// checkSubmitBatch settles the batch that req asks for and checks the batch and its jobs.
+// checkSubmitBatch sets the batch that req asks for, and checks the batch and its jobs.
 func (s *submission) checkSubmitBatch(req *stokerv1.SubmitBatchRequest) error {
 	s.addAll(s.contract.violations(req))
 	s.batch = job.Batch{
@@ -79,7 +79,7 @@ func (s *submission) checkSubmitBatch(req *stokerv1.SubmitBatchRequest) error {
 	return s.err()
 }
 
-// checkAddJobs checks jobs that are added to a batch; nil stands for a request without batch_id.
+// checkAddJobs checks the jobs that req adds to b. b is nil if req has no batch_id.
 func (s *submission) checkAddJobs(req *stokerv1.AddJobsRequest, b *job.Batch) error {
 	s.addAll(s.contract.violations(req))
 	if len(req.GetJobs()) == 0 {
@@ -102,7 +102,7 @@ func (s *submission) checkAccount(id string) {
 	}
 }
 
-// setEncoding settles how the batch is encoded: by a profile, a recipe or a template.
+// setEncoding sets how the batch is encoded: by a profile, a recipe or a template.
 func (s *submission) setEncoding(req *stokerv1.SubmitBatchRequest) {
 	jobs := len(req.GetJobs())
 	switch with := req.GetEncodeWith().(type) {
@@ -138,9 +138,9 @@ func (s *submission) setEncoding(req *stokerv1.SubmitBatchRequest) {
 	}
 }
 
-// parseTemplate reads a template that is for a number of jobs. The prefix tells people which
-// template a mistake is in. The configuration checks its templates as well, so that mistakes in
-// a template of the configuration are those of a batch from an older version.
+// parseTemplate parses a template for a number of jobs. prefix begins the text of each violation, to say
+// which template it is in. Loading the configuration checks its templates too: a stored template can
+// only have mistakes if an older version did not know them.
 func (s *submission) parseTemplate(field, prefix string, t job.Template, jobs int) *template.Template {
 	parsed, mistakes := template.Parse(t.Text)
 	if parsed != nil && jobs > 1 {
@@ -152,7 +152,7 @@ func (s *submission) parseTemplate(field, prefix string, t job.Template, jobs in
 	return parsed
 }
 
-// distinctBy is what keeps the jobs of a batch from writing to one place; t is nil for a recipe.
+// distinctBy says by what the jobs of a batch write to different places; t is nil for a recipe.
 func distinctBy(t *template.Template) job.Distinction {
 	switch {
 	case t == nil || t.DistinctByOutputPath():
@@ -163,8 +163,9 @@ func distinctBy(t *template.Template) job.Distinction {
 	return job.ByTemplate
 }
 
-// storage settles where a batch reads ("input") or writes ("output"): at a configured storage
-// or at one that exists at the platform. A template may bring its own and have use for neither.
+// storage returns the storage that a batch reads from (way is "input") or writes to ("output"): one of
+// the configuration, by name, or one that exists at the platform, by id. It returns none for a
+// template that does not use the storage's id.
 func (s *submission) storage(way, name, id string) job.StorageRef {
 	idField := way + "_id"
 	switch {
@@ -196,7 +197,7 @@ func (s *submission) storage(way, name, id string) job.StorageRef {
 	return job.StorageRef{Name: name}
 }
 
-// retryPolicy settles a retry policy, with the server's values where p leaves some out.
+// retryPolicy returns and checks a retry policy, with the server's values for those that p leaves out.
 func (s *submission) retryPolicy(field string, p *stokerv1.RetryPolicy) job.RetryPolicy {
 	r := retryPolicy(p, s.catalog.Retry)
 	m := retryPolicyMessage(r) // has the defaults
@@ -206,11 +207,11 @@ func (s *submission) retryPolicy(field string, p *stokerv1.RetryPolicy) job.Retr
 	return r
 }
 
-// contractChunk is how many jobs are held to the contract's rules at once, which is faster than
-// one by one. A chunk with a violation is checked job by job.
+// contractChunk is how many jobs are checked against the contract at once, which is faster than one by
+// one. A chunk with a violation is checked job by job.
 const contractChunk = 1_000
 
-// checkJobs checks the jobs of one request, each by itself and against those before it.
+// checkJobs checks the jobs of one request, each by itself and against the jobs before it.
 func (s *submission) checkJobs(jobs []*stokerv1.JobSpec) {
 	s.keys = make(map[string]int, len(jobs))
 	if s.template == nil || s.template.DistinctByOutputPath() {
@@ -242,7 +243,7 @@ func (s *submission) checkJobs(jobs []*stokerv1.JobSpec) {
 	s.job = 0
 }
 
-// checkName checks a text that identifies a job.
+// checkName checks the key or the name of a job.
 func (s *submission) checkName(field, text string) {
 	if s.checkText(field, text) {
 		s.warnOfBlanks(field, text)
@@ -278,8 +279,8 @@ func (s *submission) checkKey(i int, key string) {
 	s.keys[key] = i
 }
 
-// checkInputPath checks a path on the input storage. The path is used as it is: at a storage,
-// paths are bytes.
+// checkInputPath checks a path on the input storage. The path is kept as it is, because a storage
+// compares paths byte by byte.
 func (s *submission) checkInputPath(path string) {
 	const field = "input_path"
 	if path == "" {
@@ -305,8 +306,7 @@ func (s *submission) checkInputPath(path string) {
 	}
 }
 
-// checkOutputPath checks a directory on the output storage, and reports whether the job has a
-// valid one.
+// checkOutputPath checks a directory on the output storage, and reports whether it is given and valid.
 func (s *submission) checkOutputPath(submitted string) bool {
 	const field = "output_path"
 	path := job.CleanOutputPath(submitted)
@@ -335,8 +335,8 @@ func (s *submission) checkOutputPath(submitted string) bool {
 	return true
 }
 
-// checkLength checks the length of the longest path that a job writes to, of which a field of
-// the job has the largest part.
+// checkLength checks n, the length in bytes of the longest path that a job writes to. field is the field
+// of the job that has the largest part in it.
 func (s *submission) checkLength(field, outputPath string, n int) {
 	if n > job.MaxPath && len(outputPath) <= job.MaxPath { // the contract refuses longer ones
 		s.add(field, "makes the longest path %d bytes long, counting the storage's base path and the longest directory and file name; a storage takes %d",

@@ -41,7 +41,7 @@ func TestSubmit(t *testing.T) {
 		},
 		Labels: map[string]string{"team": "vod"}, JobCount: 3, Counts: &stokerv1.JobCounts{Waiting: 3},
 		Wait:       &stokerv1.Wait{Code: stokerv1.WaitCode_WAIT_CODE_QUEUE_FULL, Position: 1, Count: 3, Limit: 3},
-		WaitReason: "waiting for a free slot (3 of 3 queued)",
+		WaitReason: "waiting for a free place (3 of 3 queued)",
 	}
 	if diff := cmp.Diff(want, b, protocmp.Transform(), protocmp.IgnoreFields(want, "create_time", "update_time")); diff != "" {
 		t.Errorf("submitted batch (-want +got):\n%s", diff)

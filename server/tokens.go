@@ -10,12 +10,12 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// Tokens are opaque to callers. A token says what it is for, so that a token of another kind is
+// Tokens are opaque to callers. A token begins with its kind, so that a token of another kind is
 // refused instead of misread:
 //
-//	page token: version, 'p', 8 bytes of hash, position
-//	of accounts: version, 'a', account id
-//	cursor:     version, 'c', scope, revision, page, batch id
+//	page token:             version, 'p', 8 bytes of hash, position
+//	page token of accounts: version, 'a', account id
+//	cursor:                 version, 'c', scope, revision, page, batch id
 //
 // A scope is 'b' (batch only), 'j' (all jobs), or 'f' and a number; see [jobScope].
 //
@@ -24,14 +24,14 @@ const tokenVersion = 1
 
 var errBadToken = errors.New("unusable token")
 
-// pageToken is a position in a list. The next page begins after it.
+// pageToken is a position in a list, after which the next page begins.
 type pageToken struct {
-	list     [8]byte // hash of the list and its filters
-	position int64
+	list     [8]byte // of listHash
+	position int64   // the batch's sequence number or the job's number
 }
 
-// listHash is a hash of what a page token belongs to: the kind of a list request and its filters.
-// strip removes the page from the request.
+// listHash is a hash of the list that a page token belongs to: the type of the request and its filters.
+// strip removes page size and page token from the request.
 func listHash[R interface {
 	proto.Message
 	GetPageToken() string
@@ -55,8 +55,8 @@ func (t pageToken) String() string {
 	return encodeToken(binary.AppendUvarint(b, uint64(t.position)))
 }
 
-// parsePageToken reads what [pageToken.String] writes. Empty text means the first page. For a
-// token of another list the error is an *[job.InvalidError].
+// parsePageToken parses a token as [pageToken.String] writes it. Empty text means the first page. For a
+// bad token, or one of another list, the error is a [*job.InvalidError].
 func parsePageToken(text string, list [8]byte) (pageToken, error) {
 	if text == "" {
 		return pageToken{list: list}, nil
@@ -72,12 +72,12 @@ func parsePageToken(text string, list [8]byte) (pageToken, error) {
 	return t, nil
 }
 
-// accountToken is a position in the list of accounts: after the one with this id.
+// accountToken is a position in the list of accounts: after the account with this id.
 type accountToken string
 
 func (t accountToken) String() string { return encodeToken(append([]byte{tokenVersion, 'a'}, t...)) }
 
-// parseAccountToken reads what [accountToken.String] writes. Empty text means the first page.
+// parseAccountToken parses a token as [accountToken.String] writes it. Empty text means the first page.
 func parseAccountToken(text string) (accountToken, error) {
 	if text == "" {
 		return "", nil
@@ -90,17 +90,16 @@ func parseAccountToken(text string) (accountToken, error) {
 }
 
 func badPageToken() error {
-	return invalid("page_token", "is not a page token; give next_page_token of the page before, or nothing")
+	return invalid("page_token", "is not a page token; give next_page_token of the page before, or leave it out for the first page")
 }
 
 // cursor is a watcher's position in the changes of a batch.
 type cursor struct {
 	batch string
-	jobs  jobScope // which jobs the watcher is sent
-	// revision is the last revision that was sent.
+	jobs  jobScope // which jobs the watch sends
+	// revision is the last revision that was sent, or that the snapshot shows.
 	revision int64
-	// page is 0, or within a snapshot 1 more than the number of the last job that was sent. The
-	// snapshot shows the batch at revision.
+	// page is 0, or within a snapshot the number of the last job that was sent, plus 1.
 	page int64
 }
 
@@ -119,7 +118,7 @@ func (c cursor) String() string {
 	return encodeToken(append(b, c.batch...))
 }
 
-// parseCursor reads what [cursor.String] writes, or answers [errBadToken].
+// parseCursor parses a token as [cursor.String] writes it. The error is [errBadToken].
 func parseCursor(text string) (cursor, error) {
 	d := decodeToken(text, 'c')
 	c := cursor{jobs: d.readScope(), revision: d.readNumber(), page: d.readNumber()}
@@ -172,7 +171,6 @@ func (d *decoder) readNumber() int64 {
 	return int64(n)
 }
 
-// readScope reads a scope.
 func (d *decoder) readScope() jobScope {
 	switch d.readBytes(1)[0] {
 	case 'b':

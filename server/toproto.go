@@ -25,7 +25,7 @@ func breakerStateMessage(s job.BreakerState) stokerv1.BreakerState {
 	return stokerv1.BreakerState(stokerv1.BreakerState_value["BREAKER_STATE_"+string(s)])
 }
 
-// timestamp is unset for the zero time.
+// timestamp is nil for the zero time.
 func timestamp(t time.Time) *timestamppb.Timestamp {
 	if t.IsZero() {
 		return nil
@@ -33,8 +33,8 @@ func timestamp(t time.Time) *timestamppb.Timestamp {
 	return timestamppb.New(t)
 }
 
-// batchMessage has what is stored of a batch. [Server.renderBatch] adds what has to be worked out,
-// such as the percentage.
+// batchMessage makes a message of what the job table has of a batch. [Server.renderBatch] adds
+// percentage, wait and estimated end.
 func batchMessage(b job.Batch) *stokerv1.Batch {
 	m := &stokerv1.Batch{
 		Id: b.ID, DisplayName: b.DisplayName, Account: b.AccountID,
@@ -61,7 +61,7 @@ func countsMessage(c job.Counts) *stokerv1.JobCounts {
 	}
 }
 
-// retryPolicyMessage spells out the defaults.
+// retryPolicyMessage makes a message of a retry policy, with the defaults of the back-off.
 func retryPolicyMessage(p job.RetryPolicy) *stokerv1.RetryPolicy {
 	return &stokerv1.RetryPolicy{
 		MaxRetries:          new(int32(p.MaxRetries)),
@@ -80,7 +80,7 @@ func failureLimitMessage(l job.FailureLimit) *stokerv1.FailureLimit {
 	}
 }
 
-// waitMessage is nil if nothing waits.
+// waitMessage is nil for the zero wait.
 func waitMessage(w job.Wait) *stokerv1.Wait {
 	if w.Code == "" {
 		return nil
@@ -93,7 +93,7 @@ func waitMessage(w job.Wait) *stokerv1.Wait {
 	}
 }
 
-// jobMessage has what is stored of a job. [Server.jobMessages] adds what it waits for.
+// jobMessage makes a message of what the job table has of a job. [Server.jobMessages] adds the wait.
 func jobMessage(j job.Job) *stokerv1.Job {
 	return &stokerv1.Job{
 		Id: j.ID.String(), Key: j.Key, Name: j.Name,
@@ -120,8 +120,8 @@ func failureMessage(f *job.Failure) *stokerv1.Failure {
 	}
 }
 
-// attemptMessages returns the attempts of j: those that ended without success, and the one under
-// way or succeeded, which is described by the job itself.
+// attemptMessages returns the attempts of j: those that ended without success, and the one that is
+// under way or succeeded, made of the fields of j.
 func attemptMessages(j job.Job, ended []job.Attempt) []*stokerv1.Attempt {
 	last := 0
 	out := make([]*stokerv1.Attempt, 0, len(ended)+1)
@@ -144,8 +144,8 @@ func attemptMessages(j job.Job, ended []job.Attempt) []*stokerv1.Attempt {
 	return out
 }
 
-// eventMessages returns the changes of j's state, the submission first. The submission is not
-// stored as an event; the job has its time.
+// eventMessages returns the events of j. The first is the submission, which is not stored as an event:
+// its time is the CreateTime of j.
 func eventMessages(j job.Job, events []job.Event) []*stokerv1.JobEvent {
 	out := make([]*stokerv1.JobEvent, 0, len(events)+1)
 	out = append(out, &stokerv1.JobEvent{Time: timestamp(j.CreateTime), To: jobStateMessage(job.Waiting), Reason: "submitted"})

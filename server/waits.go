@@ -11,11 +11,12 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-// maxPositionRead is the last position in line at which the first job of a batch is read, to say
-// why the batch waits. Jobs further back are neither being configured nor started.
+// maxPositionRead is the last position in line at which the first job of a batch is read to explain
+// why the batch waits. Jobs further back are neither being configured nor started, so that nothing
+// is to be learned from them.
 const maxPositionRead = 200
 
-// waitExplainer gathers what explains the waits of a batch and its jobs.
+// waitExplainer makes the explainer for a batch, from account status and place in line.
 func (s *Server) waitExplainer(ctx context.Context, b *job.Batch, now time.Time) (job.WaitExplainer, error) {
 	at := job.WaitExplainer{Now: now, Batch: b}
 	a, ok := s.store.AccountStatus(b.AccountID)
@@ -31,7 +32,8 @@ func (s *Server) waitExplainer(ctx context.Context, b *job.Batch, now time.Time)
 	return at, err
 }
 
-// boundTexts returns the status for the jobs of one batch, with its texts shortened once for all.
+// boundTexts returns the status for one batch, without the problems of others, with its texts shortened
+// once for all jobs.
 func boundTexts(a job.AccountStatus, batchID string) *job.AccountStatus {
 	a.BreakerReason, a.PausedReason = job.Shorten(a.BreakerReason, job.MaxReason), job.Shorten(a.PausedReason, job.MaxReason)
 	if p, ok := a.Problems[batchID]; ok {
@@ -57,8 +59,7 @@ func (s *Server) batchWait(ctx context.Context, b job.Batch, now time.Time) (job
 	return at.BatchWait(first), nil
 }
 
-// jobForBatchWait reads the job whose reason for waiting is also that of its batch; nil if no job
-// has to be read for it.
+// jobForBatchWait reads the job whose wait is also that of its batch; nil if no job has to be read.
 func (s *Server) jobForBatchWait(ctx context.Context, b *job.Batch, place *job.Place, now time.Time) (*job.Job, error) {
 	filter := job.Filter{BatchID: b.ID, Limit: 1}
 	switch {
@@ -73,7 +74,7 @@ func (s *Server) jobForBatchWait(ctx context.Context, b *job.Batch, place *job.P
 		return &j, err
 	case place != nil: // all waiting jobs are in a back-off
 		filter.States = []job.State{job.Waiting}
-	case b.Counts.Waiting == 0 && b.Counts.Running == 0 && b.Counts.Live() > 0:
+	case b.Counts.Waiting == 0 && b.Counts.Running == 0 && b.Counts.Unfinished() > 0:
 		filter.States = []job.State{job.Starting, job.Queued, job.Cancelling}
 	default:
 		return nil, nil
@@ -85,8 +86,8 @@ func (s *Server) jobForBatchWait(ctx context.Context, b *job.Batch, place *job.P
 	return &jobs[0], nil
 }
 
-// jobMessages returns a function that makes the message of a job, with what the job waits for. It
-// reads what explains the waits once for all jobs, which belong to one batch.
+// jobMessages returns a function that makes the message of one of the jobs, with its wait. All jobs are
+// of b. The explainer and the ranks of the jobs are read once.
 func (s *Server) jobMessages(ctx context.Context, b job.Batch, jobs []job.Job) (func(job.Job) *stokerv1.Job, error) {
 	now := time.Now()
 	at, err := s.waitExplainer(ctx, &b, now)
@@ -105,8 +106,8 @@ func (s *Server) jobMessages(ctx context.Context, b job.Batch, jobs []job.Job) (
 	}, nil
 }
 
-// jobRanks returns how many jobs of the batch go before each of the jobs that are in line, by job
-// number.
+// jobRanks returns, by job number, how many due jobs of the batch are started before each of the jobs
+// that are due.
 func (s *Server) jobRanks(ctx context.Context, at job.WaitExplainer, jobs []job.Job) (map[int64]int64, error) {
 	if at.Place == nil {
 		return nil, nil
@@ -128,8 +129,8 @@ func (s *Server) jobRanks(ctx context.Context, at job.WaitExplainer, jobs []job.
 	return ranks, nil
 }
 
-// accountLines caches the line of each account. Reading a line costs something for each batch that
-// waits, and there may be thousands of these.
+// accountLines caches the line of each account, because the time to read a line grows with the number
+// of waiting batches.
 type accountLines struct {
 	store LineStore
 
@@ -137,8 +138,8 @@ type accountLines struct {
 	lines map[string]*cachedLine // by account
 }
 
-// cachedLine is the line of one account. The first caller that finds it too old reads it again,
-// while others wait.
+// cachedLine is the line of one account. If the line is too old, one caller reads it again while others
+// wait.
 type cachedLine struct {
 	mu           sync.Mutex
 	line         *job.Line
@@ -147,8 +148,8 @@ type cachedLine struct {
 }
 
 const (
-	// lineKeepFactor is how much longer a line is kept than reading it took: reading then takes
-	// a twentieth of the time at most.
+	// lineKeepFactor is how many times longer a line is kept than reading it took, so that
+	// reading takes a twentieth of the time at most.
 	lineKeepFactor = 20
 	// maxLineAge is how old a line may be, however long reading it took.
 	maxLineAge = 2 * time.Second
@@ -158,7 +159,8 @@ func newAccountLines(store LineStore) *accountLines {
 	return &accountLines{store: store, lines: map[string]*cachedLine{}}
 }
 
-// place finds a batch in the line of its account; nil if it is not in the line.
+// place finds a batch in the line of its account; nil if the batch is not in the line. Batches with a
+// problem are not in the line until their next try.
 func (l *accountLines) place(ctx context.Context, a *job.AccountStatus, b *job.Batch, now time.Time) (*job.Place, error) {
 	l.mu.Lock()
 	c := l.lines[a.ID]
@@ -172,7 +174,7 @@ func (l *accountLines) place(ctx context.Context, a *job.AccountStatus, b *job.B
 		if err != nil {
 			return nil, fmt.Errorf("read line: %w", err)
 		}
-		return line.Without(skippedBatches(a, now)), nil
+		return line.Without(batchesWithProblem(a, now)), nil
 	})
 	if err != nil {
 		return nil, err
@@ -184,8 +186,8 @@ func (l *accountLines) place(ctx context.Context, a *job.AccountStatus, b *job.B
 	return &place, nil
 }
 
-// lineFor returns the line as it was read last, if that is recent enough. A line that was read
-// before the batch joined it is not.
+// lineFor returns the cached line if it is recent enough, and reads it otherwise. A line without the
+// batch is not recent enough if it was read before the latest change of the batch.
 func (c *cachedLine) lineFor(b *job.Batch, now time.Time, read func() (*job.Line, error)) (*job.Line, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -201,9 +203,9 @@ func (c *cachedLine) lineFor(b *job.Batch, now time.Time, read func() (*job.Line
 	return line, err
 }
 
-// skippedBatches returns the sequence numbers of the batches that the dispatcher skips for now,
-// because of a problem.
-func skippedBatches(a *job.AccountStatus, now time.Time) map[int64]bool {
+// batchesWithProblem returns the sequence numbers of the batches of which the dispatcher starts no job for
+// now, because of a problem.
+func batchesWithProblem(a *job.AccountStatus, now time.Time) map[int64]bool {
 	var seqs map[int64]bool
 	for _, t := range a.Problems {
 		if t.Seq != 0 && t.Until.After(now) {

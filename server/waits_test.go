@@ -37,7 +37,7 @@ func TestWaitsEverywhere(t *testing.T) {
 		same(what+": a queued job", jobs[0].GetWait(), &stokerv1.Wait{Code: stokerv1.WaitCode_WAIT_CODE_ENCODER})
 		same(what+": the first to wait", jobs[1].GetWait(), waits(1))
 		same(what+": the second", jobs[2].GetWait(), waits(2))
-		if got, want := jobs[2].GetWaitReason(), "waiting for a free slot (3 of 3 queued); position 2"; got != want {
+		if got, want := jobs[2].GetWaitReason(), "waiting for a free place (3 of 3 queued); position 2"; got != want {
 			t.Errorf("%s: in words %q, want %q", what, got, want)
 		}
 	}

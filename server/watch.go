@@ -15,29 +15,30 @@ import (
 )
 
 const (
-	// watchPage is how many jobs one message of a watch has at most.
+	// watchPage is the largest number of jobs in one message of a watch.
 	watchPage = 500
-	// defaultMinInterval is the shortest time between two messages, unless the caller asks for
-	// another. The pages of a snapshot, and of changes that do not fit one message, follow each
-	// other at once.
+	// defaultMinInterval is the shortest time between two messages of changes, if the request has
+	// no min_interval. The pages of a snapshot, and changes that do not fit one message, follow
+	// each other at once.
 	defaultMinInterval = 100 * time.Millisecond
-	// messageCost is the processor time that one message may take on average. With many watchers
-	// the interval grows with it, so that they leave time for other calls.
+	// messageCost is the processor time for one message, on average. The interval of a watch is
+	// at least messageCost for each watch of the server, to leave time for other calls.
 	messageCost = 50 * time.Microsecond
 	// heartbeatInterval is the longest time without a message.
 	heartbeatInterval = 15 * time.Second
-	// waitInterval is how often a watch checks whether the batch waits for another reason. The
-	// reason depends on the account as well, and can change while the batch does not.
+	// waitInterval is the time between two checks of whether the batch waits for another reason.
+	// The reason can change while the batch does not, because it depends on the account too.
 	waitInterval = 2 * time.Second
 	// sendTimeout is how long a client may take to make room for one message. Without it, a
-	// stream that nobody reads would be held until its connection ends.
+	// stream that nobody reads would stay open until its connection ends.
 	sendTimeout = 30 * time.Second
-	// readTimeout limits a read that several watchers share. None of them can cancel it.
+	// readTimeout is the longest time of a read that several watchers share. No watcher can
+	// cancel such a read.
 	readTimeout = 30 * time.Second
 )
 
-// WatchBatch sends how a batch stands, then what changes, and ends with OK after the batch has
-// ended. The package comment says what it guarantees.
+// WatchBatch sends the present state of a batch, then its changes, and ends with OK after the batch has
+// ended. The package comment has its guarantees.
 func (s *Server) WatchBatch(req *stokerv1.WatchBatchRequest, stream grpc.ServerStreamingServer[stokerv1.WatchBatchResponse]) error {
 	ctx := stream.Context()
 	jobs, err := scopeOf(req)
@@ -64,7 +65,7 @@ func (s *Server) WatchBatch(req *stokerv1.WatchBatchRequest, stream grpc.ServerS
 	return w.follow(ctx)
 }
 
-// caller identifies a caller by its address, for the limit on watches.
+// caller is the IP address of a caller, by which watches are limited.
 func caller(ctx context.Context) string {
 	p, ok := peer.FromContext(ctx)
 	if !ok {
@@ -83,16 +84,16 @@ type watch struct {
 	stream       grpc.ServerStreamingServer[stokerv1.WatchBatchResponse]
 	interval     time.Duration
 
-	position cursor    // everything up to here has been sent
+	position cursor    // everything up to this position has been sent
 	batch    job.Batch // as it was last sent, or read at the start
-	lastWait job.Wait  // why the batch does not move, as it was last sent
+	lastWait job.Wait  // of the batch, as it was last sent, or read at the start
 	sentTime time.Time // when the last message was sent
-	dueTime  time.Time // when the last message was due
+	dueTime  time.Time // when the last message of changes was due
 }
 
-// start brings the watcher to a position from which it can follow changes: that of its cursor,
-// or the end of a snapshot if the cursor cannot be used. A cursor of a watch of other jobs cannot
-// be used, because the watcher has not seen all jobs up to there.
+// start brings the watcher to a position from which it can follow changes: the position of its cursor
+// or, if the cursor cannot be used, the end of a new snapshot. A cursor with another scope cannot be
+// used, because the watcher has not seen all jobs up to its position.
 func (w *watch) start(ctx context.Context, from string, jobs jobScope, b job.Batch) error {
 	wait, err := w.s.batchWait(ctx, b, time.Now())
 	if err != nil {
@@ -109,7 +110,7 @@ func (w *watch) start(ctx context.Context, from string, jobs jobScope, b job.Bat
 	return w.sendSnapshot(ctx, b)
 }
 
-// sendSnapshot sends the batch, and its jobs if the watcher wants them.
+// sendSnapshot sends the batch, and the jobs in the scope of the watch.
 func (w *watch) sendSnapshot(ctx context.Context, b job.Batch) error {
 	w.batch = b
 	w.position.revision = b.Revision
@@ -145,7 +146,7 @@ func (w *watch) sendPages(ctx context.Context) error {
 	return nil
 }
 
-// follow sends changes until the batch has ended.
+// follow sends changes, waits and heartbeats until the batch has ended.
 func (w *watch) follow(ctx context.Context) error {
 	w.dueTime = w.sentTime
 	c, err := w.sendChanges(ctx)
@@ -168,7 +169,7 @@ func (w *watch) follow(ctx context.Context) error {
 		c, err = change{}, nil
 		wakeup := w.subscription.wakeup
 		if ready != nil {
-			wakeup = nil // a message is due already: a thousand watchers need not wake for nothing
+			wakeup = nil // a message is due already, so that a wakeup says nothing new
 		}
 		select {
 		case <-wakeup:
@@ -199,12 +200,11 @@ func (w *watch) follow(ctx context.Context) error {
 	}
 }
 
-// nextDue is when the next message may be sent: at once if the last one was long ago, else at a
-// multiple of the interval. Watchers of a batch that changes all the time then wake at the same
-// moments, are at the same positions, and share what is read and encoded.
+// nextDue is when the next message of changes may be sent: at once if the interval since the last one
+// is over, else at a multiple of the interval. Watchers of a batch that changes all the time then wake
+// at the same moments, are at the same positions, and share what is read and encoded.
 //
-// With many watchers the interval is longer: their messages would be late anyway, and fewer of
-// them cost less.
+// With many watches the interval is longer; see [messageCost].
 func (w *watch) nextDue(now time.Time) time.Time {
 	interval := w.interval
 	if needed := time.Duration(w.subscription.hub.watchCount()) * messageCost; needed > interval {
@@ -221,8 +221,8 @@ func (w *watch) nextDue(now time.Time) time.Time {
 	return due
 }
 
-// sendChanges sends everything that changed after the watcher's position, and returns the last
-// change. If that is outdated, sendChanges has to be called again.
+// sendChanges sends everything that changed after the watcher's position, and returns the last change.
+// If that change is outdated, sendChanges has to be called again.
 func (w *watch) sendChanges(ctx context.Context) (change, error) {
 	for {
 		at := position{revision: w.position.revision, jobs: w.position.jobs}
@@ -251,9 +251,9 @@ func (w *watch) sendChanges(ctx context.Context) (change, error) {
 // batchEnded reports whether the batch had ended when the change was read.
 func (c change) batchEnded() bool { return c.batch.State.Terminal() }
 
-// shareRead reads at a position, for all watchers there. The read goes on when the stream of the
-// watcher that began it ends. A read that takes too long is UNAVAILABLE, so that clients come
-// back; it is not a deadline of theirs.
+// shareRead reads at a position, for all watchers there. The read goes on if the stream of the watcher
+// that began it ends. The error of a read that takes longer than readTimeout is [job.ErrUnavailable],
+// so that clients reconnect; DEADLINE_EXCEEDED would be about their own deadline.
 func (w *watch) shareRead(ctx context.Context, p position, read func(context.Context) (change, error)) (change, error) {
 	return w.subscription.sharedRead(ctx, p, func() (change, error) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readTimeout)
@@ -266,11 +266,11 @@ func (w *watch) shareRead(ctx context.Context, p position, read func(context.Con
 	})
 }
 
-// sendWait sends the batch again if it waits for another reason than the watcher knows.
+// sendWait sends the batch again if its wait differs from the one that was last sent.
 func (w *watch) sendWait(ctx context.Context) error {
 	a, err := w.subscription.sharedWait(time.Now(), func(now time.Time) (waitAnswer, error) { return w.s.readWait(ctx, w.batch.ID, now) })
 	if err != nil || a.revision != w.batch.Revision || a.wait.SimilarTo(w.lastWait) {
-		return err // if the batch has changed, that is sent anyway, with its reason
+		return err // a change of the batch is sent anyway, with the wait
 	}
 	m, err := w.s.renderBatch(ctx, w.batch)
 	if err != nil {
@@ -279,7 +279,8 @@ func (w *watch) sendWait(ctx context.Context) error {
 	return w.sendOwn(&stokerv1.WatchBatchResponse{Cursor: w.position.String(), Batch: m})
 }
 
-// sendHeartbeat sends a heartbeat. If a wakeup was lost, it wakes the watchers instead.
+// sendHeartbeat sends a heartbeat. If the batch has changed, because a wakeup was lost or is not acted
+// upon yet, sendHeartbeat wakes the watchers instead.
 func (w *watch) sendHeartbeat(ctx context.Context) error {
 	b, err := w.s.store.Batch(ctx, w.position.batch)
 	if err != nil {
@@ -297,7 +298,8 @@ func (w *watch) sendOwn(m *stokerv1.WatchBatchResponse) error {
 	return w.send(&message{WatchBatchResponse: m})
 }
 
-// send sends one message. The client has [sendTimeout] to make room for it.
+// send sends one message. The error is errSlowReader if the client does not make room for the message
+// within [sendTimeout].
 func (w *watch) send(m *message) error {
 	done := make(chan error, 1)
 	// A blocked SendMsg ends with the stream's context, which ends when the handler returns.

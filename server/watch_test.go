@@ -187,7 +187,7 @@ func TestWatch(t *testing.T) {
 		within(t, nil, func(t *testing.T, w *world) {
 			b := w.submit(1)
 			s := w.watch(&stokerv1.WatchBatchRequest{BatchId: b.GetId()})
-			if got, want := s.next().GetBatch().GetWaitReason(), "waiting for a free slot (3 of 3 queued)"; got != want {
+			if got, want := s.next().GetBatch().GetWaitReason(), "waiting for a free place (3 of 3 queued)"; got != want {
 				t.Errorf("wait reason is %q, want %q", got, want)
 			}
 			if err := w.accounts.change("default", func(a *job.AccountStatus) {

@@ -25,8 +25,7 @@ func encodeMessage(m *stokerv1.WatchBatchResponse) (*message, error) {
 	return &message{m, bytes}, nil
 }
 
-// codec is gRPC's codec for protocol buffers, except that it does not encode a [message] again
-// that is encoded already.
+// codec is gRPC's codec for protocol buffers, which sends a [message] that is already encoded as it is.
 type codec struct{ encoding.CodecV2 }
 
 func newCodec() codec { return codec{encoding.GetCodecV2("proto")} }

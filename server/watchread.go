@@ -10,8 +10,8 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-// readPage reads the page of a snapshot of b at a cursor. It leaves out jobs that have changed
-// since the snapshot began: they follow as changes.
+// readPage reads the page of a snapshot of b at a cursor. It leaves out jobs that have changed since
+// the snapshot began, and follow as changes.
 func (s *Server) readPage(ctx context.Context, at cursor, b job.Batch) (change, error) {
 	jobs, err := s.store.Jobs(ctx, job.Filter{BatchID: at.batch, States: at.jobs.states(), AfterNumber: at.page - 1, Limit: watchPage})
 	if err != nil {
@@ -82,8 +82,8 @@ func (s *Server) readChanges(ctx context.Context, id string, p position) (change
 	return c, err
 }
 
-// readWait finds out why a batch does not move. The answer has no revision if the batch changed
-// meanwhile: it may then be about neither state.
+// readWait reads why a batch does not move. The answer has no revision if the batch changed during the
+// read: the wait may then be that of neither revision.
 func (s *Server) readWait(ctx context.Context, id string, now time.Time) (waitAnswer, error) {
 	b, err := s.store.Batch(ctx, id)
 	if err != nil {

@@ -5,9 +5,9 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-// jobScope says which jobs a watcher is sent: those in a set of states. Bit n stands for the state
-// with number n in the contract. Watchers that name the same states, in whatever order, have the
-// same scope and share reads.
+// jobScope says which jobs a watch sends: those in a set of states. Bit n stands for the state with
+// number n in the contract. Watchers that name the same states, in whatever order, have the same scope
+// and share reads.
 type jobScope uint16
 
 const (
@@ -15,11 +15,11 @@ const (
 	allJobs jobScope = 1<<(stokerv1.JobState_JOB_STATE_CANCELLED+1) - 1<<stokerv1.JobState_JOB_STATE_WAITING
 )
 
-// scopeOf is the scope that a request asks for.
+// scopeOf is the scope of a request. The error is a [*job.InvalidError].
 func scopeOf(req *stokerv1.WatchBatchRequest) (jobScope, error) {
 	switch {
 	case len(req.GetStates()) > 0 && !req.GetIncludeJobs():
-		return noJobs, invalid("states", "select jobs, and without include_jobs no jobs are sent: set include_jobs, or leave states out")
+		return noJobs, invalid("states", "select jobs, but without include_jobs no jobs are sent: set include_jobs, or leave states out")
 	case !req.GetIncludeJobs():
 		return noJobs, nil
 	case len(req.GetStates()) == 0:
@@ -32,7 +32,7 @@ func scopeOf(req *stokerv1.WatchBatchRequest) (jobScope, error) {
 	return s, nil
 }
 
-// states lists the states to ask the job table for; none means all.
+// states lists the states of the jobs in the scope; nil means all states.
 func (s jobScope) states() []job.State {
 	if s == allJobs {
 		return nil

@@ -59,7 +59,7 @@ func (s *Store) DailyStarts(ctx context.Context, accountID string, now time.Time
 func (s *Store) ForgiveStarts(ctx context.Context, accountID string, now time.Time) error {
 	o := op{what: "forgive the starts of account " + accountID}
 	err := writeOnly(ctx, s, o, func(u *unit) error {
-		if err := u.claimStarts(accountID); err != nil {
+		if err := u.reserveStarts(accountID); err != nil {
 			return err
 		}
 		u.rows.ForgivenStarts = append(u.rows.ForgivenStarts, ForgivenStarts{AccountID: accountID, Day: job.Day(now)})
@@ -92,7 +92,7 @@ func (s *Store) ReconcileSince(ctx context.Context, accountID string) (time.Time
 func (s *Store) MarkReconciled(ctx context.Context, accountID string) error {
 	o := op{what: "note that account " + accountID + " is reconciled"}
 	return writeOnly(ctx, s, o, func(u *unit) error {
-		if err := u.claim("reconciled", accountID, ""); err != nil {
+		if err := u.reserveRow("reconciled", accountID, ""); err != nil {
 			return err
 		}
 		u.rows.ReconciledAccounts = append(u.rows.ReconciledAccounts, accountID)

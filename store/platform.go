@@ -25,7 +25,7 @@ func (s *Store) AddOrphan(ctx context.Context, o job.Orphan) error {
 // DeleteOrphan removes an orphan, which may be unknown.
 func (s *Store) DeleteOrphan(ctx context.Context, accountID, encodingID string) error {
 	return writeOnly(ctx, s, op{what: "delete orphan"}, func(u *unit) error {
-		if err := u.claim("orphan", accountID, encodingID); err != nil {
+		if err := u.reserveRow("orphan", accountID, encodingID); err != nil {
 			return err
 		}
 		u.rows.DeletedOrphans = append(u.rows.DeletedOrphans, job.Orphan{AccountID: accountID, EncodingID: encodingID})
@@ -47,7 +47,7 @@ func (s *Store) Resource(ctx context.Context, accountID, kind, hash string) (rem
 // SaveResource keeps the id of a resource, in place of an earlier one.
 func (s *Store) SaveResource(ctx context.Context, accountID, kind, hash, remoteID string, now time.Time) error {
 	return writeOnly(ctx, s, op{what: "save resource"}, func(u *unit) error {
-		if err := u.claim("resource "+kind, accountID, hash); err != nil {
+		if err := u.reserveRow("resource "+kind, accountID, hash); err != nil {
 			return err
 		}
 		u.rows.Resources = append(u.rows.Resources, ResourceRow{ResourceKey: ResourceKey{accountID, kind, hash}, RemoteID: remoteID, Time: now})
@@ -58,7 +58,7 @@ func (s *Store) SaveResource(ctx context.Context, accountID, kind, hash, remoteI
 // DeleteResource removes the id of a resource, which may be unknown.
 func (s *Store) DeleteResource(ctx context.Context, accountID, kind, hash string) error {
 	return writeOnly(ctx, s, op{what: "delete resource"}, func(u *unit) error {
-		if err := u.claim("resource "+kind, accountID, hash); err != nil {
+		if err := u.reserveRow("resource "+kind, accountID, hash); err != nil {
 			return err
 		}
 		u.rows.DeletedResources = append(u.rows.DeletedResources, ResourceKey{accountID, kind, hash})
@@ -81,7 +81,7 @@ func (s *Store) ListParameters(ctx context.Context, accountID string) ([]job.Lis
 func (s *Store) SaveListParameter(ctx context.Context, accountID string, p job.ListParameter) error {
 	o := op{what: "save list parameter " + p.Name + " of account " + accountID}
 	return writeOnly(ctx, s, o, func(u *unit) error {
-		if err := u.claim("list parameter", accountID, p.Name); err != nil {
+		if err := u.reserveRow("list parameter", accountID, p.Name); err != nil {
 			return err
 		}
 		u.rows.ListParameters = append(u.rows.ListParameters, ListParameterRow{AccountID: accountID, Parameter: p})
@@ -93,7 +93,7 @@ func (s *Store) SaveListParameter(ctx context.Context, accountID string, p job.L
 func (s *Store) DeleteListParameter(ctx context.Context, accountID, name string) error {
 	o := op{what: "delete list parameter " + name + " of account " + accountID}
 	return writeOnly(ctx, s, o, func(u *unit) error {
-		if err := u.claim("list parameter", accountID, name); err != nil {
+		if err := u.reserveRow("list parameter", accountID, name); err != nil {
 			return err
 		}
 		row := ListParameterRow{AccountID: accountID, Parameter: job.ListParameter{Name: name}}

@@ -27,8 +27,8 @@ type Loaded struct {
 	// Revision, StartTime and FinishTime.
 	Headers []job.Batch
 	Jobs    []job.Job
-	// Selected are the jobs that each of the selections chooses, by number.
-	Selected [][]job.Job
+	// SelectedJobs are the jobs that each of the selections chooses, by number.
+	SelectedJobs [][]job.Job
 }
 
 // NewJobs are jobs to be inserted, with the numbers after LastNumber.

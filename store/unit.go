@@ -107,7 +107,7 @@ func (u *unit) load(group []*op) error {
 	}
 	u.cache(got)
 	for i, selection := range selections {
-		u.selected[selection] = got.Selected[i]
+		u.selected[selection] = got.SelectedJobs[i]
 	}
 	return nil
 }
@@ -196,8 +196,8 @@ func (u *unit) setJob(h *batchHeader, before, after *job.Job) error {
 	return nil
 }
 
-// claim has a row be written once: if rows has it already, they are written first.
-func (u *unit) claim(kind, account, key string) error {
+// reserveRow has a row be written once: if rows has it already, they are written first.
+func (u *unit) reserveRow(kind, account, key string) error {
 	k := rowKey{kind, account, key}
 	if u.written[k] {
 		if err := u.flush(); err != nil {
@@ -218,15 +218,15 @@ func (u *unit) countStarts(accountID string, n int, now time.Time) error {
 			return nil
 		}
 	}
-	if err := u.claimStarts(accountID); err != nil {
+	if err := u.reserveStarts(accountID); err != nil {
 		return err
 	}
 	u.rows.Starts = append(u.rows.Starts, StartsChange{AccountID: accountID, Day: day, Change: n})
 	return nil
 }
 
-// claimStarts is [unit.claim] for the starts of an account, which most transactions count.
-func (u *unit) claimStarts(accountID string) error {
+// reserveStarts is [unit.reserveRow] for the starts of an account, which most transactions count.
+func (u *unit) reserveStarts(accountID string) error {
 	if slices.ContainsFunc(u.rows.Starts, func(s StartsChange) bool { return s.AccountID == accountID }) ||
 		slices.ContainsFunc(u.rows.ForgivenStarts, func(s ForgivenStarts) bool { return s.AccountID == accountID }) {
 		return u.flush()
@@ -235,7 +235,7 @@ func (u *unit) claimStarts(accountID string) error {
 }
 
 func (u *unit) addOrphan(o job.Orphan) error {
-	if err := u.claim("orphan", o.AccountID, o.EncodingID); err != nil {
+	if err := u.reserveRow("orphan", o.AccountID, o.EncodingID); err != nil {
 		return err
 	}
 	u.rows.Orphans = append(u.rows.Orphans, o)

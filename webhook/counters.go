@@ -14,7 +14,7 @@ type outcome int
 const (
 	accepted     outcome = iota // the store is told the encoding
 	duplicate                   // the event was accepted before
-	stale                       // the event is too old, from the future, or without a readable time
+	outdated                    // the event is too old, from the future, or without a readable time
 	irrelevant                  // the event is not about an encoding
 	forged                      // the delivery is not signed with the key of the account
 	malformed                   // the delivery is too large, cannot be received, or is no event
@@ -57,7 +57,7 @@ func (a *account) count(o outcome, from string) {
 	if o == accepted {
 		c.lastAccepted = now
 	}
-	suspicious := o == forged || o == malformed || o == stale
+	suspicious := o == forged || o == malformed || o == outdated
 	logged := suspicious && !now.Before(c.nextLog)
 	if logged {
 		c.nextLog = now.Add(logInterval)
@@ -66,7 +66,7 @@ func (a *account) count(o outcome, from string) {
 	c.mu.Unlock()
 	if logged {
 		a.log.Warn("webhook delivery not used", "outcome", o.String(), "from", from,
-			"forged", counts[forged], "malformed", counts[malformed], "stale", counts[stale])
+			"forged", counts[forged], "malformed", counts[malformed], "stale", counts[outdated])
 	}
 }
 
@@ -80,6 +80,6 @@ func (r *Receiver) publish(a *account) {
 	n := &a.counters.counts
 	r.store.PublishWebhooks(a.ID, job.Webhooks{
 		Problem: a.registration.text(), LastUsedTime: a.counters.lastAccepted,
-		UsedCount: n[accepted], IgnoredCount: n[duplicate] + n[stale] + n[irrelevant], RejectedCount: n[forged] + n[malformed],
+		UsedCount: n[accepted], IgnoredCount: n[duplicate] + n[outdated] + n[irrelevant], RejectedCount: n[forged] + n[malformed],
 	})
 }

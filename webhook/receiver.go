@@ -155,7 +155,7 @@ func (a *account) classifyEvent(e bitmovin.WebhookEvent, now time.Time) outcome 
 	case e.EncodingID == "":
 		return irrelevant
 	case now.Sub(e.TriggeredAt.Time).Abs() > maxAge:
-		return stale
+		return outdated
 	case !a.history.add(id):
 		return duplicate
 	}

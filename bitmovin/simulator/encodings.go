@@ -55,7 +55,7 @@ func encodingRoutes() []route {
 		postRoute(base, groupEncodings, createEncoding),
 		getRoute(base, groupEncodings, listEncodings),
 		getRoute(one, groupEncoding, onEncoding(func(s *Simulator, _ *call, enc *encoding) (any, error) {
-			return enc.view(s.schedule.moment), nil
+			return enc.render(s.schedule.moment), nil
 		})),
 		deleteRoute(one, groupEncoding, onEncoding(deleteEncoding)),
 		start,
@@ -99,7 +99,7 @@ func createEncoding(s *Simulator, c *call) (any, error) {
 	enc.id, enc.key = s.ids.newID(), shortKey(c.key)
 	s.schedule.create(enc)
 	c.encodingID = enc.id
-	return enc.view(s.schedule.moment), nil
+	return enc.render(s.schedule.moment), nil
 }
 
 // newEncoding checks the fields of a new encoding and returns the encoding without storing it.
@@ -143,8 +143,8 @@ func deleteEncoding(s *Simulator, _ *call, enc *encoding) (any, error) {
 	return idOnly(enc.id), nil
 }
 
-// view renders an encoding as it is at a moment.
-func (enc *encoding) view(moment time.Time) encodingView {
+// render renders an encoding as it is at a moment.
+func (enc *encoding) render(moment time.Time) encodingView {
 	v := encodingView{
 		ID: enc.id, Name: enc.name, Description: enc.description,
 		Type: "NONE", Status: enc.status, Progress: enc.progress(moment), Labels: enc.labels,

@@ -33,7 +33,7 @@ func listEncodings(s *Simulator, c *call) (any, error) {
 	if order != nil {
 		slices.SortStableFunc(found, order)
 	}
-	return paginate(p, found, func(enc *encoding) any { return enc.view(s.schedule.moment) }), nil
+	return paginate(p, found, func(enc *encoding) any { return enc.render(s.schedule.moment) }), nil
 }
 
 // filter is the selection of a list of encodings.

@@ -65,7 +65,7 @@ type webhookView struct {
 	Schema     map[string]any `json:"schema"`
 }
 
-func (w *webhook) view() any {
+func (w *webhook) render() any {
 	return webhookView{
 		webhookFields: w.fields, ID: w.id, Type: "WEBHOOK", EventType: w.trigger.eventType(),
 		Category: "ENCODING", ResourceID: w.trigger.encodingID, Muted: w.muted,
@@ -110,7 +110,7 @@ func webhookRoutes() []route {
 			routes = append(routes, create,
 				getRoute(path, groupOther, listWebhooks(event)),
 				getRoute(path+"/{webhook}", groupOther, onWebhook(event, func(_ *Simulator, w *webhook) any {
-					return w.view()
+					return w.render()
 				})),
 				deleteRoute(path+"/{webhook}", groupOther, onWebhook(event, removeWebhook)))
 		}
@@ -120,7 +120,7 @@ func webhookRoutes() []route {
 	mute.status, unmute.status = http.StatusOK, http.StatusOK
 	return append(routes, mute, unmute,
 		getRoute("/notifications", groupOther, listWebhooks("")),
-		getRoute("/notifications/{webhook}", groupOther, onWebhook("", func(_ *Simulator, w *webhook) any { return w.view() })),
+		getRoute("/notifications/{webhook}", groupOther, onWebhook("", func(_ *Simulator, w *webhook) any { return w.render() })),
 		deleteRoute("/notifications/{webhook}", groupOther, onWebhook("", removeWebhook)),
 		getRoute("/notifications/{webhook}/states", groupOther, webhookStates),
 	)
@@ -159,7 +159,7 @@ func createWebhook(event string) handler {
 			}
 		}
 		s.webhooks.insert(w)
-		return w.view(), nil
+		return w.render(), nil
 	}
 }
 
@@ -209,7 +209,7 @@ func listWebhooks(event string) handler {
 			}
 			found = s.webhooks.byTrigger[trigger]
 		}
-		return paginate(p, found, (*webhook).view), nil
+		return paginate(p, found, (*webhook).render), nil
 	}
 }
 

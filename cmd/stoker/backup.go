@@ -18,18 +18,20 @@ func backupCommand(c *cli) *cobra.Command {
 	settings := map[string]string{}
 	cmd := &cobra.Command{
 		Use:   "backup FILE",
-		Short: "Copy the job table",
+		Short: "Copy the job table to a file",
 		Long: `Copy the job table, as it is at one moment, to a new file on this machine.
 
-The service may be running: it goes on undisturbed. Once the command has ended with
-exit code 0, the copy is complete and on the disk; until then its name ends in
-.partial. A file that exists is not overwritten.
+The service may be running, and is not disturbed. When the command ends with exit code
+0, the copy is complete and on the disk; until then its name ends in .partial. A file
+that exists is not overwritten.
 
-To restore, stop the service, put the copy in the place of its --db, and delete the
--wal and -shm files beside it. At its next start the service compares the job table
-with the platform before it starts anything.
+To restore a copy, stop the service, delete the -wal and -shm files beside the job
+table, and put the copy in the job table's place. When the service starts again, it
+first compares the job table with the platform: encodings that were started after the
+copy was made are adopted, and not started again.
 
-Exit codes: 0 copied; 1 could not copy; 2 wrong usage, nothing to copy, or FILE exists.`,
+Exit codes: 0 copied; 1 could not copy; 2 wrong usage, no job table to copy, or FILE
+exists.`,
 		Example: `  stoker backup stoker-$(date +%F).db
   stoker backup --db /var/lib/stoker/stoker.db /mnt/backup/stoker.db`,
 		Args: oneArg,
@@ -56,15 +58,16 @@ Exit codes: 0 copied; 1 could not copy; 2 wrong usage, nothing to copy, or FILE 
 	return cmd
 }
 
-// explainBackup says why there is no copy, with advice.
+// explainBackup turns an error of [store.Backup], which should have copied to the file to, into one with
+// a file, a remedy and an exit code.
 func explainBackup(cfg *config.Config, to string, err error) error {
 	switch {
 	case errors.Is(err, job.ErrExists):
 		return usagef("%s exists already, and a backup overwrites nothing: name another file", to)
 	case errors.Is(err, job.ErrNotFound):
-		return usagef("%s: there is no job table: name the one of the service with --db", cfg.DB)
+		return usagef("%s: there is no job table: name the service's with --db", cfg.DB)
 	case errors.Is(err, sqlite.ErrNotDatabase):
-		return usagef("%s: %w: name the one of the service with --db", cfg.DB, sqlite.ErrNotDatabase)
+		return usagef("%s: %w: name the service's with --db", cfg.DB, sqlite.ErrNotDatabase)
 	case errors.Is(err, job.ErrFull):
 		return runError(fmt.Errorf("%s: no space left for the copy", to))
 	}

@@ -18,14 +18,14 @@ func batchesCommand(c *cli) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "batches",
 		Short: "List batches, the newest first",
-		Long: `List batches, the newest first. The last column says what the first waiting job of
-a batch waits for.`,
+		Long: `List batches, the newest first. The column WAIT says what the first waiting job of a
+batch waits for.`,
 		Args: noArgs,
 	}
 	cmd.Flags().StringSliceVar(&states, "state", nil, "only batches in this state, such as active or failed; may be repeated")
-	cmd.Flags().StringArrayVarP(&labels, "label", "l", nil, "only batches with this key=value; may be repeated")
+	cmd.Flags().StringArrayVarP(&labels, "label", "l", nil, "key=value: only batches with this label; may be repeated")
 	cmd.Flags().StringVar(&account, "account", "", "only batches of this account")
-	cmd.Flags().IntVarP(&limit, "limit", "n", 50, "how many at most")
+	cmd.Flags().IntVarP(&limit, "limit", "n", 50, "how many batches at most")
 	completeFlag(cmd, "state", batchStateNames())
 	return c.clientCommand(cmd, answerTimeout, func(ctx context.Context, conn *client.Client, _ []string) error {
 		request := &stokerv1.ListBatchesRequest{Account: account}

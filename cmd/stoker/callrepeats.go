@@ -13,21 +13,21 @@ import (
 	"github.com/stokerd/stoker/internal/ui"
 )
 
-// notedRepeat is the number of the repeat that the user is told of. The ones before it take less than
-// a second together; where no server listens there are no more of them.
+// notedRepeat is the number of the repeat of which the user is told. The repeats before it take less than a
+// second together. Most calls to an address where no server listens fail before it.
 const notedRepeat = 4
 
-// callRepeats counts the calls of a command that were made again because no answer came. Several
-// goroutines may use it.
+// callRepeats counts the repeats of a command's calls, made because no answer came. Several goroutines may
+// use it.
 type callRepeats struct {
 	mu          sync.Mutex
 	count       int
 	lastError   error
 	lastTime    time.Time
-	lostAnswers map[string]bool // methods with an answer that did not come
+	lostAnswers map[string]bool // methods of which an answer was lost
 }
 
-// add takes note of a call that is made again, and reports whether the user has to be told.
+// add records a repeat, and reports whether the user has to be told of it.
 func (c *callRepeats) add(r client.Repeat) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -37,22 +37,22 @@ func (c *callRepeats) add(r client.Repeat) bool {
 	c.lostAnswers[r.Method] = c.lostAnswers[r.Method] || r.Lost
 	c.lastError, c.lastTime = r.Err, time.Now()
 	if r.Method == "WatchBatch" {
-		return false // a watch tells of silence itself
+		return false // the renderer of a watch tells the user of silence
 	}
 	c.count++
 	return c.count == notedRepeat
 }
 
-// lostAnswer reports whether an answer of a method was lost: the answer that came at last may not
-// count everything that was done.
+// lostAnswer reports whether an answer of a method was lost. Then the answer of the repeated call may count
+// less than was done.
 func (c *callRepeats) lostAnswer(method string) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.lostAnswers[method]
 }
 
-// connectionProblem says why the latest call was made again; empty if that is so long ago that the
-// server must have been heard since.
+// connectionProblem says why a call got no answer. It is empty if the latest repeat was longer ago than
+// [ui.SilenceLimit].
 func (c *callRepeats) connectionProblem() string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -62,14 +62,14 @@ func (c *callRepeats) connectionProblem() string {
 	return connectionErrorText(c.lastError)
 }
 
-// statusError is an error that carries a status of gRPC. Its message may have more around it.
+// statusError is an error with a gRPC status.
 type statusError interface {
 	error
 	GRPCStatus() *status.Status
 }
 
-// connectionErrorText says why no answer came, without the names of gRPC's parts: the innermost text,
-// and the status in place of an HTML page.
+// connectionErrorText says why no answer came. It leaves out what gRPC puts around the innermost error, and
+// of an HTML page keeps only the HTTP status.
 func connectionErrorText(err error) string {
 	message := err.Error()
 	if s, ok := errors.AsType[statusError](err); ok {

@@ -78,11 +78,11 @@ func TestLostAnswers(t *testing.T) {
 		{
 			name: "cancelled jobs", method: "CancelJobs", times: 1, fault: lost, args: []string{"cancel", sample.BatchID, "--state", "waiting"},
 			stdout: "412\n", asked: 2,
-			stderr: []string{"412 jobs cancelled, or about to be\n", "An earlier answer of the server was lost: what was cancelled before that is not counted.\n"},
+			stderr: []string{"412 jobs cancelled, or being cancelled\n", "An earlier answer of the server was lost: jobs that were cancelled before that are not counted.\n"},
 		},
 		{
 			name: "cancelled jobs, and nothing lost", method: "CancelJobs", args: []string{"cancel", sample.BatchID, "--state", "waiting"},
-			stdout: "412\n", stderr: []string{"412 jobs cancelled, or about to be\n"}, asked: 1,
+			stdout: "412\n", stderr: []string{"412 jobs cancelled, or being cancelled\n"}, asked: 1,
 		},
 		{
 			name: "a proxy that takes its time", method: "CancelBatch", times: 4, fault: page, args: []string{"cancel", sample.BatchID},

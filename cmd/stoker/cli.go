@@ -22,26 +22,26 @@ type cli struct {
 	insecure bool   // --insecure
 	json     bool   // --json
 
-	started bool // the command line was understood, and its command runs
+	started bool // the command line is valid, and the command runs
 	repeats callRepeats
 }
 
-// note tells the user something that is not the command's output.
+// note writes a line to standard error. Strings among args are made [ui.Printable].
 func (c *cli) note(format string, args ...any) {
-	_, _ = fmt.Fprintf(c.stderr, format+"\n", ui.PrintableArgs(args)...) // a command does not fail for its notes
+	_, _ = fmt.Fprintf(c.stderr, format+"\n", ui.PrintableArgs(args)...) // a note that cannot be written does not fail the command
 }
 
-// printJSON prints a message of the contract.
+// printJSON prints a message of the API as indented JSON.
 func (c *cli) printJSON(m proto.Message) error { return ui.WriteJSON(c.stdout, m) }
 
-// printCount prints a number of jobs, for programs.
+// printCount prints a number of jobs to standard output, for programs.
 func (c *cli) printCount(n int64) error {
 	_, err := fmt.Fprintln(c.stdout, n)
 	return err
 }
 
-// configSources are the sources of the configuration: this process's environment, a file, flags, and
-// the home directory for the variables of Bitmovin's examples.
+// configSources are the sources of the configuration: flags, by setting, the environment, and file, which
+// may be empty. The home directory may have the variables of Bitmovin's examples.
 func (c *cli) configSources(file string, flags map[string]string) config.Sources {
 	return config.Sources{Getenv: c.getenv, ReadFile: os.ReadFile, Home: c.getenv("HOME"), File: file, Flags: flags}
 }

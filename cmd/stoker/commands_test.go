@@ -118,7 +118,7 @@ func TestSubmitDryRunForPrograms(t *testing.T) {
 	if err := protojson.Unmarshal([]byte(got.stdout), &b); err != nil || b.GetJobCount() == 0 || got.code != exitOK {
 		t.Errorf("%+v, %v; want the batch as the server would make it", got, err)
 	}
-	if want := "standard input: 1 job, nothing wrong; nothing was submitted\n"; got.stderr != want {
+	if want := "standard input: 1 job, no mistakes; nothing was submitted\n"; got.stderr != want {
 		t.Errorf("stderr is %q, want %q", got.stderr, want)
 	}
 }
@@ -204,8 +204,8 @@ func TestWrongUse(t *testing.T) {
 		{args: "backup", want: "want one argument, and got 0: stoker backup FILE\n"},
 		{args: "submit -", stdin: "input_path\n,\na,b,c\n", want: "standard input:3: 3 fields"},
 		{args: "submit - --label x", stdin: "input_path\na\n", want: "--label x: want key=value"},
-		{args: "submit - --profile a --template b", want: "none of the others can be"},
-		{args: "submit - --template a --template-file b", want: "none of the others can be"},
+		{args: "submit - --profile a --template b", want: "stoker: --profile and --template cannot be used together\n"},
+		{args: "submit - --template a --template-file b", want: "--template and --template-file cannot be used together"},
 		{args: "submit - --template-file nowhere.yaml", stdin: "input_path\na\n", want: "nowhere.yaml: no such file"},
 		{args: "submit - --template-file /dev/null", stdin: "input_path\na\n", want: "/dev/null: want a template"},
 		{args: "submit - --fallback-region A", stdin: "input_path\na\n", want: "--fallback-region is for --template-file"},

@@ -28,17 +28,18 @@ func demoCommand(c *cli) *cobra.Command {
 	var listen, keep string
 	cmd := &cobra.Command{
 		Use:   "demo",
-		Short: "See it work: service, simulator and a batch in one process",
-		Long: `See it work, without account and set-up. The service and a simulator of the
-Bitmovin API start in this process, a batch of open films is submitted, and you watch
-it finish in about half a minute. Some titles fail and are retried; one fails for good.
-Nothing is left behind.
+		Short: "See Stoker work: service, simulator and a batch in one process",
+		Long: `See Stoker work, without an account or set-up. The service and a simulator of the
+Bitmovin API start in this process, a batch of 50 open films is submitted, and you watch
+it finish in about half a minute. Three titles fail and are retried; one fails for good.
+The job table is deleted at the end, unless --keep names a file for it.
 
---serve starts the same service and simulator on 127.0.0.1:7070, or on another address
-of this machine, submits nothing, and stays until Ctrl-C, for you to play with.
+--serve starts the same service and simulator, submits nothing, and stays until Ctrl-C.
+The service listens on 127.0.0.1:7070, or on the address of --listen, so that all other
+commands can be tried on it.
 
-Exit codes: 0 everything went as scripted, including the title that fails; 1 it did
-not; 130 and 143 interrupted.`,
+Exit codes: 0 the titles ended as planned, with one of them FAILED; 1 they did not; 2
+wrong usage; 130 and 143 interrupted.`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx := cmd.Context()
@@ -58,15 +59,16 @@ not; 130 and 143 interrupted.`,
 			return demoError(ctx, runSimulation(ctx, "127.0.0.1:0", keep, c.runDemo))
 		},
 	}
-	cmd.Flags().BoolVar(&serve, "serve", false, "start service and simulator on "+defaultServer+" and stay")
-	cmd.Flags().StringVar(&listen, "listen", defaultServer, "with --serve: the address to listen on")
-	cmd.Flags().BoolVar(&titles, "titles", false, "print the list of titles")
-	cmd.Flags().StringVar(&keep, "keep", "", "keep the job table in this file")
+	cmd.Flags().BoolVar(&serve, "serve", false, "start service and simulator, and stay until Ctrl-C")
+	cmd.Flags().StringVar(&listen, "listen", defaultServer, "with --serve: host:port on this machine to listen on")
+	cmd.Flags().BoolVar(&titles, "titles", false, "only print the list of titles, as CSV for stoker submit")
+	cmd.Flags().StringVar(&keep, "keep", "", "file for the job table, which is kept (default: a temporary file)")
 	cmd.MarkFlagsMutuallyExclusive("serve", "titles")
 	return cmd
 }
 
-// demoError gives an error of the demo its exit code.
+// demoError gives an error of the demo its exit code: that of the signal if there was one, else 1 unless
+// it has a code.
 func demoError(ctx context.Context, err error) error {
 	if err == nil {
 		return nil
@@ -80,8 +82,8 @@ func demoError(ctx context.Context, err error) error {
 	return runError(err)
 }
 
-// runSimulation calls use while the demo's service and simulator run. The job table is in the file db;
-// if that is empty, it is temporary.
+// runSimulation calls use, with the gRPC address, while the demo's service and simulator run. The job table
+// is the file db, or a temporary file if db is empty.
 func runSimulation(ctx context.Context, listen, db string, use func(ctx context.Context, address string) error) (err error) {
 	if db == "" {
 		dir, tempErr := os.MkdirTemp("", "stoker-demo-")
@@ -101,7 +103,7 @@ func runSimulation(ctx context.Context, listen, db string, use func(ctx context.
 	return explainJobTable(db, "--keep", err)
 }
 
-// runDemo submits the titles, watches them until they have ended, and sums up.
+// runDemo submits the titles, watches them until they have ended, and prints a summary.
 func (c *cli) runDemo(ctx context.Context, address string) (err error) {
 	conn, err := client.Dial(address, client.Options{})
 	if err != nil {
@@ -125,12 +127,13 @@ func (c *cli) runDemo(ctx context.Context, address string) (err error) {
 	c.note("")
 	err = c.watchUntilDone(ctx, conn, watchRequest(batch.GetId()))
 	if exit, ok := errors.AsType[*exitError](err); err != nil && (!ok || exit.code != exitFailed || exit.err != nil) {
-		return err // other than that some jobs failed
+		return err // the watch failed, not only some jobs
 	}
 	return c.sumUpDemo(ctx, conn, batch.GetId())
 }
 
-// sumUpDemo says how the batch ended. It returns an error if that was not as scripted.
+// sumUpDemo prints how the batch ended, and what to try next. It returns an error if the batch did not end
+// as [demoFailures] says.
 func (c *cli) sumUpDemo(ctx context.Context, conn *client.Client, batchID string) error {
 	response, err := conn.Batches().GetBatch(ctx, &stokerv1.GetBatchRequest{BatchId: batchID})
 	if err != nil {
@@ -161,7 +164,7 @@ func (c *cli) sumUpDemo(ctx context.Context, conn *client.Client, batchID string
 	return checkDemo(retried, len(failures), succeeded)
 }
 
-// suggestNextSteps names commands to go on with, as they work in the present directory.
+// suggestNextSteps prints commands to try next. They work in the present directory.
 func (c *cli) suggestNextSteps() {
 	const list = "examples/open-movies.csv"
 	stoker := os.Args[0]

@@ -11,16 +11,16 @@ import (
 
 const demoEncoders, demoQueueTarget = 8, 3
 
-// scriptedFailure is a title of the demo that does not simply succeed.
+// scriptedFailure is a title of the demo of which encodings fail.
 type scriptedFailure struct {
 	title   string // part of its input path
-	runs    int    // that fail, or everyRun
+	runs    int    // how many of its first runs fail, or everyRun
 	outcome simulator.Outcome
 }
 
 const everyRun = -1
 
-// demoFailures are the titles that fail: three in their first runs, and one for good.
+// demoFailures are the titles that fail: three of them succeed after a retry, and one fails for good.
 func demoFailures() []scriptedFailure {
 	return []scriptedFailure{
 		{"big-buck-bunny", 1, failedRun(60001, "ENCODING ERROR", simulator.Retry, "An encoder instance was lost while it was working")},
@@ -40,8 +40,8 @@ func failedRun(code int, category string, hint simulator.RetryHint, text string)
 	}
 }
 
-// demoPlatform is a simulator on which encodings take some seconds each and fail as [demoFailures] says.
-// It does the same every time.
+// demoPlatform is a simulator on which encodings take two to five seconds each, by their input path, and
+// fail as [demoFailures] says.
 func demoPlatform() *simulator.Simulator {
 	return &simulator.Simulator{
 		Encoders: demoEncoders,

@@ -19,18 +19,19 @@ const (
 	defaultServer = "127.0.0.1:7070"
 	// answerTimeout is how long most commands repeat a call that gets no answer.
 	answerTimeout = 30 * time.Second
-	// untilInterrupted is for commands that repeat a call for as long as the user lets them.
+	// untilInterrupted is the timeout of commands that repeat a call without limit of time, until the user
+	// interrupts them.
 	untilInterrupted = 0
 )
 
-// clientCommand gives cmd the flags of a command that talks to a server, and has it call do with a
-// client of that server. A call without an answer is repeated until the timeout; 0 means for ever.
-// The client connects with its first call.
+// clientCommand adds the flags for talking to a server to cmd, and makes cmd run do with a client of that
+// server. The client repeats a call without an answer until timeout has passed; untilInterrupted means
+// without limit. It connects with its first call.
 func (c *cli) clientCommand(cmd *cobra.Command, timeout time.Duration, do func(ctx context.Context, conn *client.Client, args []string) error) *cobra.Command {
 	cmd.Flags().StringVar(&c.server, "server", cmp.Or(c.getenv("STOKER_SERVER"), defaultServer),
-		"host:port of the server; also $STOKER_SERVER")
-	cmd.Flags().BoolVar(&c.insecure, "insecure", false, "talk to a server on another machine without encryption")
-	cmd.Flags().BoolVar(&c.json, "json", false, "print JSON, in the API's own terms")
+		"host:port of stoker serve; also $STOKER_SERVER")
+	cmd.Flags().BoolVar(&c.insecure, "insecure", false, "allow --server to be another machine, although nothing is encrypted")
+	cmd.Flags().BoolVar(&c.json, "json", false, "print the messages of the API as JSON")
 	cmd.Long = cmp.Or(cmd.Long, cmd.Short+".") + "\n" + exitCodes
 	cmd.RunE = func(cmd *cobra.Command, args []string) (err error) {
 		conn, err := c.dial(timeout)
@@ -55,7 +56,8 @@ func (c *cli) dial(timeout time.Duration) (*client.Client, error) {
 	})
 }
 
-// checkServer checks the address of a server before anything is sent to it.
+// checkServer checks that the address is host:port, or unix:PATH, and is on this machine unless insecure is
+// set.
 func checkServer(address string, insecure bool) error {
 	if strings.HasPrefix(address, "unix:") {
 		return nil
@@ -65,12 +67,13 @@ func checkServer(address string, insecure bool) error {
 		return errors.New("want host:port, for example " + defaultServer)
 	}
 	if !insecure && !client.IsLoopback(address) {
-		return errors.New("the server is on another machine, and nothing would be encrypted: reach it through a tunnel, or say --insecure")
+		return errors.New("the server is on another machine, and the connection would not be encrypted: use a tunnel to it, or say --insecure")
 	}
 	return nil
 }
 
-// noteRepeat takes note of a call that is made again. It may be called by several goroutines.
+// noteRepeat counts a call that is repeated, and tells the user of it once. It may be called by several
+// goroutines.
 func (c *cli) noteRepeat(r client.Repeat) {
 	if c.repeats.add(r) {
 		c.note("No answer from the server at %s (%s); trying again.", c.server, connectionErrorText(r.Err))

@@ -16,9 +16,10 @@ import (
 )
 
 const exitCodes = `
-Exit codes: 0 all succeeded; 1 some jobs failed, or the command did; 2 wrong usage,
-bad input, or a name that does not exist; 3 the server cannot be reached, or does not
-answer; 130 and 143 interrupted.`
+Exit codes: 0 done, and all watched jobs succeeded; 1 the command failed, or the watched
+batch ended as FAILED or CANCELLED; 2 wrong usage, bad input, or a name that does not
+exist; 3 the server cannot be reached, or does not answer; 130 interrupted by Ctrl-C,
+143 by SIGTERM.`
 
 // The exit codes.
 const (
@@ -29,8 +30,8 @@ const (
 	exitInterrupted = 130 // by Ctrl-C
 )
 
-// exitError ends the program with a code. Without err nothing is printed, because the command has
-// printed everything.
+// exitError ends the program with an exit code. If err is nil, no error is printed: the output of the
+// command says what is wrong.
 type exitError struct {
 	code int
 	err  error
@@ -45,15 +46,15 @@ func (e *exitError) Error() string {
 
 func (e *exitError) Unwrap() error { return e.err }
 
-// usageError marks an error as a mistake of the user: exit code 2.
+// usageError gives an error exit code 2: a mistake of the user.
 func usageError(err error) error { return &exitError{code: exitUsage, err: err} }
 
-// usagef is [usageError] with a format. The strings among its arguments are made printable.
+// usagef is [usageError] with a format. Strings among args are made [ui.Printable].
 func usagef(format string, args ...any) error {
 	return usageError(fmt.Errorf(format, ui.PrintableArgs(args)...))
 }
 
-// runError marks an error of a command that was used rightly: exit code 1.
+// runError gives an error exit code 1: the command line was right, and the command failed.
 func runError(err error) error { return &exitError{code: exitFailed, err: err} }
 
 // reportError prints an error and returns the exit code for it.
@@ -62,10 +63,10 @@ func (c *cli) reportError(ctx context.Context, err error) int {
 	if text == "" {
 		return code
 	}
-	if !strings.Contains(text, "\n") { // otherwise it is a list of mistakes, each with its place
+	if !strings.Contains(text, "\n") { // a list of mistakes has the place of each instead
 		text = "stoker: " + text
 	}
-	_, _ = fmt.Fprintln(c.stderr, ui.PrintableLines(text)) // an error that cannot be printed still has its code
+	_, _ = fmt.Fprintln(c.stderr, ui.PrintableLines(text)) // an error that cannot be printed still has its exit code
 	return code
 }
 
@@ -98,7 +99,19 @@ func (c *cli) exitStatus(ctx context.Context, err error) (code int, text string)
 	if c.started {
 		return exitFailed, err.Error()
 	}
-	return exitUsage, ui.Printable(err.Error()) // of the command library: unknown flags, wrong arguments
+	return exitUsage, commandLineText(err)
+}
+
+// commandLineText is an error of the command library about flags or arguments. Flags that exclude each
+// other are reported in this program's words.
+func commandLineText(err error) string {
+	text := ui.Printable(err.Error())
+	if _, set, ok := strings.Cut(text, "none of the others can be; ["); ok {
+		if names, ok := strings.CutSuffix(set, "] were all set"); ok {
+			return "--" + strings.Join(strings.Fields(names), " and --") + " cannot be used together"
+		}
+	}
+	return text
 }
 
 // statusExit is [cli.exitStatus] for the status of a call to the server.
@@ -119,7 +132,8 @@ func statusExit(server string, s *status.Status) (code int, text string) {
 	return exitFailed, fmt.Sprintf("%s (%s)", message, s.Code())
 }
 
-// lostAnswerText reports a call without an answer, with advice.
+// lostAnswerText reports a call that may have been carried out, but got no answer, and says whether the
+// command can be repeated.
 func lostAnswerText(server string, lost *client.LostAnswerError) string {
 	advice := "the command can be repeated: nothing is done twice"
 	if !lost.Repeatable {
@@ -129,7 +143,8 @@ func lostAnswerText(server string, lost *client.LostAnswerError) string {
 		server, connectionErrorText(lost.Err), advice)
 }
 
-// violationLines are the mistakes in a request, one to a line, and how many more of the total there are.
+// violationLines lists mistakes in a request, a line each, and counts those of the total that are not in
+// violations.
 func violationLines(violations []client.Violation, total int) string {
 	lines := make([]string, len(violations))
 	for i, v := range violations {

@@ -14,8 +14,8 @@ func failuresCommand(c *cli) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "failures BATCH",
 		Short: "List the causes for which jobs of a batch failed",
-		Long: `List the causes for which jobs of a batch failed, the most frequent first, and how
-many jobs failed for each. Failures that differ only in their paths are one cause.
+		Long: `List the causes for which jobs of a batch failed, at most 100, the most frequent
+first, with the number of jobs. Failures that differ only in their paths are one cause.
 stoker retry --cause takes the value in the column CAUSE.`,
 		Example: "  stoker failures 0192f0c1-...",
 		Args:    oneArg,
@@ -36,7 +36,7 @@ stoker retry --cause takes the value in the column CAUSE.`,
 			rest -= cause.GetCount()
 		}
 		if rest > 0 {
-			c.note("and %s of other causes", ui.Plural(rest, "job"))
+			c.note("and %s with other causes", ui.Plural(rest, "job"))
 		}
 		return ui.FailureTable(response.GetCauses()).Write(c.stdout)
 	})

@@ -169,7 +169,7 @@ func (f *fake) GetJob(_ context.Context, r *stokerv1.GetJobRequest) (*stokerv1.G
 		},
 		Events: []*stokerv1.JobEvent{
 			{Time: sample.At(0), To: stokerv1.JobState_JOB_STATE_WAITING, Reason: "submitted"},
-			{Time: sample.At(2), From: stokerv1.JobState_JOB_STATE_WAITING, To: stokerv1.JobState_JOB_STATE_STARTING, Attempt: 1, Reason: "a slot is free"},
+			{Time: sample.At(2), From: stokerv1.JobState_JOB_STATE_WAITING, To: stokerv1.JobState_JOB_STATE_STARTING, Attempt: 1, Reason: "a place is free"},
 		},
 	}, nil
 }
@@ -215,7 +215,7 @@ func (f *fake) ListAccounts(_ context.Context, r *stokerv1.ListAccountsRequest) 
 		{
 			Id: "archive", QueueTarget: 20, EffectiveQueueTarget: 12, PlatformQueuedCount: new(int32(11)), QueuedCount: 9, RunningCount: 40,
 			PlatformQueuedTime: sample.At(30), Wait: &stokerv1.Wait{Code: stokerv1.WaitCode_WAIT_CODE_QUEUE_FULL, Count: 12, Limit: 12},
-			WaitReason: "waiting for a free slot (12 of 12 queued)", StartingCount: 1, PreparedCount: 24, Budgets: []*stokerv1.Budget{{Class: "encoding-list", LimitPerMinute: 54, Available: 5}},
+			WaitReason: "waiting for a free place (12 of 12 queued)", StartingCount: 1, PreparedCount: 24, Budgets: []*stokerv1.Budget{{Class: "encoding-list", LimitPerMinute: 54, Available: 5}},
 			UnknownValues: []*stokerv1.UnknownValue{
 				{Kind: "status", Value: "PAUSED", FirstTime: sample.At(7), Count: 12},
 				{Kind: "error_code", Value: "8100", FirstTime: sample.At(8), Count: 1},

@@ -20,7 +20,7 @@ func noArgs(cmd *cobra.Command, args []string) error {
 	return usagef("%s takes no arguments, and got %q", cmd.CommandPath(), strings.Join(args, " "))
 }
 
-// oneArg requires the one argument that the command's usage names.
+// oneArg requires exactly one argument.
 func oneArg(cmd *cobra.Command, args []string) error {
 	if len(args) == 1 {
 		return nil
@@ -28,14 +28,15 @@ func oneArg(cmd *cobra.Command, args []string) error {
 	return usagef("want one argument, and got %d: %s", len(args), strings.TrimSuffix(cmd.UseLine(), " [flags]"))
 }
 
-// completeFlag offers values for a flag to the shell's completion.
+// completeFlag lets the shell complete the values of a flag.
 func completeFlag(cmd *cobra.Command, flag string, values []string) {
 	if err := cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)); err != nil {
-		panic(err) // the flag does not exist: every test finds that
+		panic(err) // the flag does not exist, which every test of the command finds
 	}
 }
 
-// parseJobStates reads the values of --state, such as failed.
+// parseJobStates parses the values of --state, such as failed or FAILED. It returns a usage error for a
+// state that is not allowed.
 func parseJobStates(names []string, allowed []stokerv1.JobState) ([]stokerv1.JobState, error) {
 	known := jobStateNames(allowed)
 	var states []stokerv1.JobState
@@ -79,7 +80,7 @@ func jobStates() []stokerv1.JobState {
 	return states
 }
 
-// jobStateNames are states of a job as --state takes them.
+// jobStateNames are the names of states as --state takes them.
 func jobStateNames(states []stokerv1.JobState) []string {
 	names := make([]string, len(states))
 	for i, s := range states {
@@ -88,8 +89,8 @@ func jobStateNames(states []stokerv1.JobState) []string {
 	return names
 }
 
-// batchStateNames are all states of a batch, in the order of their numbers from 1, as --state takes
-// them.
+// batchStateNames are the names of all states of a batch as --state takes them. The first one has the
+// number 1 in the API.
 func batchStateNames() []string {
 	var names []string
 	for n := stokerv1.BatchState(1); stokerv1.BatchState_name[int32(n)] != ""; n++ {
@@ -98,7 +99,7 @@ func batchStateNames() []string {
 	return names
 }
 
-// parseLabels reads the values of --label.
+// parseLabels parses the values of --label: key=value, each key once.
 func parseLabels(pairs []string) (map[string]string, error) {
 	labels := map[string]string{}
 	for _, pair := range pairs {
@@ -107,18 +108,18 @@ func parseLabels(pairs []string) (map[string]string, error) {
 			return nil, usagef("--label %s: want key=value", pair)
 		}
 		if _, twice := labels[key]; twice {
-			return nil, usagef("--label %s: %q is there twice", pair, key)
+			return nil, usagef("--label %s: key %q is given twice", pair, key)
 		}
 		labels[key] = value
 	}
 	return labels, nil
 }
 
-// settingFlag is a flag for a setting of the configuration. It only keeps its value, which the
-// configuration checks together with everything else: the user learns of all mistakes at once.
+// settingFlag is a flag for a setting of the configuration. It stores the value unchecked: [config.Load]
+// checks all settings together, so that the user learns of all mistakes at once.
 type settingFlag struct {
 	config.Setting
-	values map[string]string // by setting
+	values map[string]string // by the setting's name
 }
 
 func (f *settingFlag) String() string { return f.Default }

@@ -14,7 +14,7 @@ import (
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
 )
 
-// inlineTemplate is an encoding template in a file that the command line names.
+// inlineTemplate is the flags for an encoding template in a file of the user.
 type inlineTemplate struct {
 	file    string
 	regions []string
@@ -22,11 +22,11 @@ type inlineTemplate struct {
 
 func (t *inlineTemplate) addFlags(cmd *cobra.Command) {
 	f := cmd.Flags()
-	f.StringVar(&t.file, "template-file", "", "file with an encoding template of your own to encode with")
-	f.StringArrayVar(&t.regions, "fallback-region", nil, "with --template-file: region for jobs to be retried elsewhere; may be repeated")
+	f.StringVar(&t.file, "template-file", "", "file with your own encoding template, YAML or JSON, to encode with, instead of a profile")
+	f.StringArrayVar(&t.regions, "fallback-region", nil, "with --template-file: region to retry a job in, if Bitmovin advises another region; may be repeated")
 }
 
-// addTo reads the template, if there is one, into the request.
+// addTo reads the file, if the flags name one, and puts the template into the request.
 func (t *inlineTemplate) addTo(r *stokerv1.SubmitBatchRequest) error {
 	if t.file == "" {
 		if len(t.regions) > 0 {
@@ -47,7 +47,8 @@ func (t *inlineTemplate) addTo(r *stokerv1.SubmitBatchRequest) error {
 	return nil
 }
 
-// locate turns the field of a violation in the template into a line of its file: ladder.yaml:4.
+// locate replaces the field of a violation in the template by file and line, such as ladder.yaml:4. Other
+// violations are returned as they are.
 func (t *inlineTemplate) locate(v client.Violation) client.Violation {
 	switch rest, below := strings.CutPrefix(v.Field, "inline_template."); {
 	case !below:

@@ -19,12 +19,12 @@ func jobsCommand(c *cli) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "jobs BATCH",
 		Short: "List the jobs of a batch",
-		Long: `List the jobs of a batch in the order of their submission, as a table, as csv with
-a header, or as jsonl: one object per line, which is the API's job with the storages
-of its batch as input and output.
+		Long: `List the jobs of a batch in the order in which they were submitted. --format chooses a
+table; csv with a header; or jsonl with one object per line: the job as the API has it,
+and the storages of its batch as input and output.
 
-Rows are printed as they are read, however many there are. Each shows its job as it
-was at some moment while the list was made.`,
+Except in a table on a terminal, rows are printed while the jobs are read, however many
+there are. Each row shows its job as it was when it was read.`,
 		Example: `  stoker jobs 0192f0c1-... --state failed
   stoker jobs 0192f0c1-... --state succeeded --format csv > results.csv`,
 		Args: oneArg,
@@ -52,7 +52,8 @@ was at some moment while the list was made.`,
 	})
 }
 
-// newJobWriter makes the writer for a format. For some it reads the storages of the batch.
+// newJobWriter makes the writer for a format. For csv and jsonl it asks the server for the storages of the
+// batch.
 func (c *cli) newJobWriter(ctx context.Context, conn *client.Client, format, batchID string) (ui.JobWriter, error) {
 	switch {
 	case format == "table" && c.json:
@@ -72,7 +73,7 @@ func (c *cli) newJobWriter(ctx context.Context, conn *client.Client, format, bat
 	return ui.NewJobLines(c.stdout, storages)
 }
 
-// readStorages reads which storages a batch has.
+// readStorages asks the server for the storages of a batch.
 func readStorages(ctx context.Context, conn *client.Client, batchID string) (ui.Storages, error) {
 	response, err := conn.Batches().GetBatch(ctx, &stokerv1.GetBatchRequest{BatchId: batchID})
 	if err != nil {
@@ -82,7 +83,8 @@ func readStorages(ctx context.Context, conn *client.Client, batchID string) (ui.
 	return ui.Storages{Input: cmp.Or(b.GetInput(), b.GetInputId()), Output: cmp.Or(b.GetOutput(), b.GetOutputId())}, nil
 }
 
-// listJobs writes page after page, keeping one page in memory. It returns how many jobs there were.
+// listJobs reads the jobs page by page and writes them. It keeps one page in memory. It returns the number
+// of jobs written.
 func listJobs(ctx context.Context, conn *client.Client, request *stokerv1.ListJobsRequest, to ui.JobWriter) (count int, err error) {
 	for {
 		page, err := conn.Batches().ListJobs(ctx, request)

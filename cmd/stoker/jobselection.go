@@ -10,7 +10,7 @@ import (
 	"github.com/stokerd/stoker/internal/ui"
 )
 
-// jobSelection is the flags that select jobs of a batch, or of all batches with some labels.
+// jobSelection is the flags that select jobs of one batch, or of all batches with some labels.
 type jobSelection struct {
 	labels     []string
 	states     []string
@@ -20,11 +20,11 @@ type jobSelection struct {
 }
 
 func (s *jobSelection) addFlags(cmd *cobra.Command, states []stokerv1.JobState, stateUsage string) {
-	cmd.Flags().StringArrayVarP(&s.labels, "label", "l", nil, "key=value: the jobs of all batches with this label, instead of one batch; may be repeated")
+	cmd.Flags().StringArrayVarP(&s.labels, "label", "l", nil, "key=value: all batches with this label, instead of one batch; repeated: all batches with every label")
 	cmd.Flags().StringSliceVar(&s.states, "state", nil, stateUsage)
 	cmd.Flags().StringVar(&s.keyPrefix, "key-prefix", "", "only jobs whose key begins with this")
-	cmd.Flags().StringArrayVar(&s.categories, "category", nil, "only jobs that failed with this category of the platform; may be repeated")
-	cmd.Flags().StringArrayVar(&s.causes, "cause", nil, "only jobs that failed for this cause, as stoker failures lists them; may be repeated")
+	cmd.Flags().StringArrayVar(&s.categories, "category", nil, "only jobs whose latest failure has this error category of Bitmovin; may be repeated")
+	cmd.Flags().StringArrayVar(&s.causes, "cause", nil, "only jobs whose latest failure has this cause, from the column CAUSE of stoker failures; may be repeated")
 	completeFlag(cmd, "state", jobStateNames(states))
 }
 
@@ -44,12 +44,12 @@ func (s *jobSelection) labelMap() (map[string]string, error) {
 	return parseLabels(s.labels)
 }
 
-// restricted reports whether a flag selects among the jobs of a batch.
+// restricted reports whether a flag selects some of a batch's jobs.
 func (s *jobSelection) restricted() bool {
 	return len(s.states)+len(s.keyPrefix)+len(s.categories)+len(s.causes) > 0
 }
 
-// countText says how many jobs were selected, and in how many batches if that was by labels.
+// countText is a number of jobs, with the number of their batches if these were selected by labels.
 func (s *jobSelection) countText(jobs, batches int64) string {
 	switch {
 	case len(s.labels) == 0:
@@ -63,7 +63,7 @@ func (s *jobSelection) countText(jobs, batches int64) string {
 // isJobID reports whether an id is that of a job, BATCH/NUMBER, and not of a batch.
 func isJobID(id string) bool { return strings.Contains(id, "/") }
 
-// restrictedJob refuses flags that select jobs beside the id of a single job.
-func restrictedJob(id string) error {
+// restrictedJobError is the error for flags that need a batch, used with the id of a single job.
+func restrictedJobError(id string) error {
 	return usagef("the flags choose among the jobs of a batch; %s is a job", id)
 }

@@ -10,15 +10,15 @@ import (
 	"github.com/stokerd/stoker/store/sqlite"
 )
 
-// explainJobTable adds advice to an error of the job table. db is its file, and flag the flag that
-// names the file. Other errors are returned as they are.
+// explainJobTable adds a remedy to an error of the job table in the file db, which flag names on the
+// command line. Other errors are returned as they are.
 func explainJobTable(db, flag string, err error) error {
 	for _, known := range []struct {
 		err    error
 		remedy string
 	}{
-		{sqlite.ErrLocked, "stop the other one, or give this one a " + flag + " of its own"},
-		{sqlite.ErrNewer, "start the newer Stoker, or give this one a " + flag + " of its own"},
+		{sqlite.ErrLocked, "stop that process, or name another file with " + flag},
+		{sqlite.ErrNewer, "start the newer Stoker, or name another file with " + flag},
 		{sqlite.ErrNotDatabase, "name another file with " + flag + "; this one was not touched"},
 		{job.ErrFull, "make room on the disk; nothing that was acknowledged is lost"},
 	} {
@@ -32,14 +32,14 @@ func explainJobTable(db, flag string, err error) error {
 	return err
 }
 
-// explainFile says why the system does not let a file be used; err if it does.
+// explainFile says why the file at path cannot be opened for writing. It returns err if it can.
 func explainFile(path, flag string, err error) error {
 	if _, dirErr := os.Stat(filepath.Dir(path)); errors.Is(dirErr, os.ErrNotExist) {
 		return fmt.Errorf("%s: there is no such directory: make it, or name another file with %s", path, flag)
 	}
 	file, openErr := os.OpenFile(path, os.O_RDWR, 0)
 	if openErr != nil {
-		return fmt.Errorf("%s: it must be writable, the directory too: %w", path, openErr)
+		return fmt.Errorf("%s: the file and its directory must be writable: %w", path, openErr)
 	}
 	_ = file.Close() // nothing was written
 	return err

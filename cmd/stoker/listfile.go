@@ -27,9 +27,9 @@ type listFlags struct {
 
 func (l *listFlags) addFlags(cmd *cobra.Command) {
 	f := cmd.Flags()
-	f.StringVar(&l.format, "format", "", "csv or jsonl (default: by the first character)")
+	f.StringVar(&l.format, "format", "", "csv or jsonl (default: jsonl if the list begins with {, else csv)")
 	f.StringVar(&l.profile, "profile", "", `profile to encode with (default "default")`)
-	f.StringVar(&l.template, "template", "", "encoding template to encode with, instead of a profile")
+	f.StringVar(&l.template, "template", "", "encoding template of the configuration to encode with, instead of a profile")
 	l.inline.addFlags(cmd)
 	cmd.MarkFlagsMutuallyExclusive("profile", "template", "template-file")
 }
@@ -52,7 +52,7 @@ func (c *cli) readList(flags listFlags, args []string) (*joblist.List, error) {
 	if err != nil {
 		return nil, usageError(err)
 	}
-	defer func() { _ = file.Close() }() // it was only read
+	defer func() { _ = file.Close() }()
 	options.Name = filepath.Base(args[0])
 	list, err := joblist.Read(file, options)
 	if _, ok := errors.AsType[*joblist.Error](err); err != nil && !ok {
@@ -61,7 +61,7 @@ func (c *cli) readList(flags listFlags, args []string) (*joblist.List, error) {
 	return list, err
 }
 
-// jobSpecs are the jobs of a list as the contract has them.
+// jobSpecs are the jobs of a list as messages of the API.
 func jobSpecs(list *joblist.List) []*stokerv1.JobSpec {
 	specs := make([]*stokerv1.JobSpec, len(list.Jobs))
 	for i, j := range list.Jobs {
@@ -83,11 +83,11 @@ func locateViolations(err error, list *joblist.List, t inlineTemplate) error {
 	return usageError(errors.New(violationLines(violations, client.ViolationCount(err))))
 }
 
-// jobField matches the name of a job in what the server says, with its index.
+// jobField matches a job in a message of the server, such as jobs[17], and captures its index.
 var jobField = regexp.MustCompile(`\bjobs\[(\d+)\]`)
 
-// locateViolation names jobs by their lines in the list, and says if an output path was derived because
-// the list has none.
+// locateViolation names jobs by their lines in the list. If the violation is in an output path that was
+// derived from the input path, it adds that.
 func locateViolation(v client.Violation, list *joblist.List) client.Violation {
 	v.Message = jobField.ReplaceAllStringFunc(v.Message, func(name string) string { return locateJob(name, list) })
 	if m := jobField.FindStringSubmatch(v.Field); m != nil && strings.HasSuffix(v.Field, ".output_path") {

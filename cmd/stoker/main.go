@@ -1,5 +1,6 @@
-// Stoker keeps Bitmovin's encoder fed. The command runs the gRPC service for batches of encoding jobs,
-// a simulator of the platform to try it on, and the commands that work with a running service.
+// Command stoker runs Stoker's gRPC service, which keeps Bitmovin's encoder queue full, and a simulator of
+// the platform. Its other commands submit batches of encoding jobs to a running service, and watch and
+// manage them.
 package main
 
 import (

@@ -14,12 +14,12 @@ func pauseCommand(c *cli) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "pause BATCH | --account ACCOUNT",
 		Short: "Stop starting jobs of a batch, or on an account",
-		Long: `Stop starting jobs of a batch, or of all batches on an account. What is on the
-platform goes on.`,
+		Long: `Stop starting jobs of a batch, or of all batches on an account, until stoker resume.
+Encodings that are queued or running at Bitmovin go on.`,
 		Args: batchOrAccount(&account),
 	}
 	cmd.Flags().StringVar(&account, "account", "", "pause this account instead of a batch")
-	cmd.Flags().StringVar(&reason, "reason", "", "why; shown as the reason why nothing starts")
+	cmd.Flags().StringVar(&reason, "reason", "", "why; shown as what the jobs wait for")
 	return c.clientCommand(cmd, answerTimeout, func(ctx context.Context, conn *client.Client, args []string) error {
 		if account != "" {
 			response, err := conn.Accounts().PauseAccount(ctx, &stokerv1.PauseAccountRequest{AccountId: account, Reason: reason})

@@ -18,9 +18,9 @@ import (
 const (
 	// defaultSample is how many jobs of a long list are simulated unless --sample says otherwise.
 	defaultSample = 500
-	// jobEffort and pollEffort are roughly the time it takes to simulate a job, and a poll of it.
+	// jobEffort and pollEffort are about the computing time for simulating one job, and one poll of it.
 	jobEffort, pollEffort = 1500 * time.Microsecond, 50 * time.Microsecond
-	// maxDuration bounds --duration: weeks of simulated time take minutes.
+	// maxDuration is the largest --duration. The simulation of weeks takes minutes.
 	maxDuration = 7 * 24 * time.Hour
 )
 
@@ -38,22 +38,25 @@ func planCommand(c *cli) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "plan FILE|-",
 		Short: "Estimate how long a list of jobs takes",
-		Long: `Estimate how long a list of jobs takes, before any of it is submitted. The list is
-that of stoker submit.
+		Long: `Estimate how long a list of jobs takes, before it is submitted. The list has the same
+format as for stoker submit.
 
-The service's own dispatcher works through the list against a simulated Bitmovin, in
-simulated time: nothing is called, and a day takes a few seconds. The documented rate
-limits hold, and nobody else uses the account. You say what is not known beforehand:
-how many encodings the account runs side by side, how long they take, how many fail.
+The service's own dispatcher works through the list on a simulated platform, in simulated
+time: Bitmovin is not called, and a simulated day takes a few seconds. The simulation
+has the documented rate limits, and no other users of the account. The flags say what
+cannot be known beforehand: how many encodings run side by side, how long they take, and
+how many fail.
 
-Of a long list some jobs are simulated. The rest is forecast from these, as a range
-that holds in four cases out of five.
+Of a long list only some jobs are simulated (--sample). The rest is estimated from them:
+the makespan is then also a range, which holds in four cases out of five.
 
   makespan              from the submission to the end of the last job
-  bound                 the shortest possible time with that many encoders
-  encoders busy         share of their time in which they encode
-  idle while jobs wait  share of their time in which they stand still although jobs wait
-  calls a job           to the Bitmovin API, which limits calls per minute
+  bound                 the shortest time in which so many encoders can run the list
+  makespan over bound   1.000 is the best possible
+  encoders busy         share of the encoders' time in which they encode
+  idle while jobs wait  share of the encoders' time in which they are idle although jobs
+                        wait
+  calls a job           calls to the Bitmovin API, which limits calls per minute
 
 Exit codes: 0 planned; 1 could not; 2 wrong usage, or a list with mistakes.`,
 		Example: `  stoker plan titles.csv --encoders 20 --duration 4m
@@ -78,16 +81,16 @@ Exit codes: 0 planned; 1 could not; 2 wrong usage, or a list with mistakes.`,
 	f, r := cmd.Flags(), &p.options
 	f.IntVar(&r.Encoders, "encoders", 0, "encodings that the account runs side by side (required)")
 	f.DurationVar(&r.Duration, "duration", 0, "how long an encoding runs, on average (required)")
-	f.Float64Var(&r.Spread, "spread", 0.5, "how much lengths differ: 0.5 is from half to one and a half times the duration")
-	f.StringVar(&p.target, "queue-target", strconv.Itoa(dispatcher.DefaultQueueTarget), "encodings to keep queued, or auto")
-	f.IntVar(&r.QueueLimit, "queue-limit", 0, "queued encodings that Bitmovin takes (default: any number)")
-	f.Float64Var(&r.FailRate, "fail", 0, "share of runs that end in an error worth retrying, 0 to 1")
-	f.IntVar(&p.maxRetries, "max-retries", job.DefaultMaxRetries, "attempts that may follow the first of a job")
-	f.DurationVar(&r.Latency, "latency", 100*time.Millisecond, "how long every call takes")
+	f.Float64Var(&r.Spread, "spread", 0.5, "how much durations differ: 0.5 is from 0.5 to 1.5 times --duration, 0 is not at all")
+	f.StringVar(&p.target, "queue-target", strconv.Itoa(dispatcher.DefaultQueueTarget), "encodings to keep queued at Bitmovin, or auto")
+	f.IntVar(&r.QueueLimit, "queue-limit", 0, "queued encodings that Bitmovin accepts; 0 for any number")
+	f.Float64Var(&r.FailRate, "fail", 0, "share of encodings, 0 to 1, that fail with an error that a retry may help")
+	f.IntVar(&p.maxRetries, "max-retries", job.DefaultMaxRetries, "how many attempts a job may have after its first")
+	f.DurationVar(&r.Latency, "latency", 100*time.Millisecond, "how long every call to Bitmovin takes")
 	f.DurationVar(&r.PollInterval, "poll-interval", dispatcher.DefaultPollInterval, "longest time between two polls of an encoding's status")
 	f.StringVar(&p.config, "config", "", "configuration file whose profiles and templates can be named")
 	p.addFlags(cmd)
-	f.IntVar(&r.Sample, "sample", 0, "jobs of a long list to simulate (default: 500, or 8 for each encoder if that is more)")
+	f.IntVar(&r.Sample, "sample", 0, "how many jobs of a long list to simulate (default: 500, or 8 for each encoder if that is more)")
 	f.BoolVar(&c.json, "json", false, "print JSON; times are in seconds")
 	f.SortFlags = false
 	return cmd
@@ -164,12 +167,12 @@ func (c *cli) plan(ctx context.Context, p *planFlags, args []string) error {
 	c.note("%s on %s, %v each%s, queue target %s", ui.Plural(int64(outcome.Jobs), "job"), ui.Plural(int64(p.options.Encoders), "encoder"),
 		p.options.Duration, p.durationRange(), p.target)
 	if outcome.Simulated < outcome.Jobs {
-		c.note("%d of them were simulated in %s; the rest is forecast from those.", outcome.Simulated, ui.FormatDuration(time.Since(began)))
+		c.note("%d of them were simulated in %s; the rest is estimated from those.", outcome.Simulated, ui.FormatDuration(time.Since(began)))
 	}
 	return outcomeTable(outcome).Write(c.stdout)
 }
 
-// effort is how many jobs are simulated, and about how long that takes.
+// effort is how many jobs are simulated, and about how much computing time that takes.
 func (p *planFlags) effort() (jobs int, takes time.Duration) {
 	r := &p.options
 	jobs = min(len(r.Jobs), r.Sample)

@@ -35,7 +35,7 @@ func TestPlan(t *testing.T) {
 	if m := got["makespan_seconds"]; m < got["bound_seconds"] || m > 1.05*bound {
 		t.Errorf("the makespan is %.0f s", m)
 	}
-	if got["jobs"] != 1000 || got["rehearsed"] != 40 || got["earliest_seconds"] >= got["latest_seconds"] {
+	if got["jobs"] != 1000 || got["simulated"] != 40 || got["earliest_seconds"] >= got["latest_seconds"] {
 		t.Errorf("planned %v", got)
 	}
 	people := command{}.run(t.Context(), "plan", titles(t, 20), "--encoders", "4", "--duration", "1m", "--queue-target", "auto", "--spread", "0")
@@ -116,8 +116,8 @@ func TestPlanRefuses(t *testing.T) {
 		"LIST --encoders 2 --duration 1m --max-retries 101":   "--max-retries 101: want 0 to 100",
 		"LIST --encoders 2 --duration 1m --sample 3":          "--sample 3: want at least 4, two for each encoder",
 		"LIST --encoders 2 --duration 1m --poll-interval 0s":  "--poll-interval must be more than 0",
-		"LIST --encoders 2 --duration 1m --profile hd":        "--profile hd: name the file it is in with --config",
-		"LIST --encoders 2 --duration 1m --template hd":       "--template hd: name the file it is in with --config",
+		"LIST --encoders 2 --duration 1m --profile hd":        "--profile hd: name the configuration file that has it with --config",
+		"LIST --encoders 2 --duration 1m --template hd":       "--template hd: name the configuration file that has it with --config",
 		"nowhere.csv --encoders 2 --duration 1m":              "no such file",
 	} {
 		got := command{}.run(t.Context(), strings.Fields("plan "+strings.ReplaceAll(args, "LIST", list))...)

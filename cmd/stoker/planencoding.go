@@ -17,7 +17,7 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-// chooseEncoding sets the profile or the template of the batch.
+// chooseEncoding sets the batch to simulate, with the profile or template that the flags name.
 func (c *cli) chooseEncoding(p *planFlags) error {
 	b := job.Batch{
 		Priority: job.DefaultPriority, Retry: job.RetryPolicy{MaxRetries: p.maxRetries},
@@ -58,8 +58,8 @@ func (c *cli) chooseEncoding(p *planFlags) error {
 	return nil
 }
 
-// checkTemplate refuses a template with mistakes, and jobs that do not set its variables as it needs, as
-// the service does.
+// checkTemplate refuses what the service would refuse: a template with mistakes, and jobs that do not set
+// the template's variables as it needs.
 func (p *planFlags) checkTemplate(list *joblist.List) error {
 	if p.options.Batch.Template == nil {
 		return nil
@@ -90,7 +90,7 @@ func (p *planFlags) checkTemplate(list *joblist.List) error {
 // unknownName refuses a profile or template that the configuration does not have.
 func (p *planFlags) unknownName(kind, name string, known []string) error {
 	if p.config == "" {
-		return usagef("--%s %s: name the file it is in with --config", kind, name)
+		return usagef("--%s %s: name the configuration file that has it with --config", kind, name)
 	}
 	return usagef("--%s %s: %s has no such %s%s", kind, name, p.config, kind, spelling.Hint(name, known))
 }

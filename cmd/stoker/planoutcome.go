@@ -9,7 +9,7 @@ import (
 	"github.com/stokerd/stoker/internal/ui"
 )
 
-// outcomeTable is an outcome for people.
+// outcomeTable is an outcome as a table, for people.
 func outcomeTable(o plan.Outcome) *ui.Table {
 	t := &ui.Table{Header: []string{"MEASURE", "VALUE"}}
 	t.AddRow("makespan", ui.FormatDuration(o.Makespan.Likely))
@@ -30,11 +30,11 @@ func outcomeTable(o plan.Outcome) *ui.Table {
 	return t
 }
 
-// printOutcome prints an outcome as JSON.
+// printOutcome prints an outcome as JSON, with times in seconds and shares from 0 to 1.
 func (c *cli) printOutcome(o plan.Outcome) error {
 	text, err := json.MarshalIndent(struct {
 		Jobs      int     `json:"jobs"`
-		Rehearsed int     `json:"rehearsed"`
+		Simulated int     `json:"simulated"`
 		Makespan  float64 `json:"makespan_seconds"`
 		Earliest  float64 `json:"earliest_seconds"`
 		Latest    float64 `json:"latest_seconds"`

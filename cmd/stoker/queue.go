@@ -24,20 +24,26 @@ func queueCommand(c *cli) *cobra.Command {
 		Short: "Show the accounts and their queues",
 		Long: `Show a line for each account:
 
-  TARGET    encodings to keep queued at Bitmovin; two numbers if it accepts less
-  QUEUED    encodings queued at Bitmovin by all its users, as counted at the time
-            in COUNTED
-  OURS      encodings among them that this server queued
-  RUNNING, STARTING, PREPARED  jobs of this server
-  STATE     what is wrong with the account, if anything
-  WAIT      why no other job is started right now`,
+  TARGET    encodings to keep queued at Bitmovin; "3 of 10" if Bitmovin was seen to
+            accept only 3
+  QUEUED    encodings queued at Bitmovin by all users of the account, counted at the
+            time in COUNTED; ? if not known
+  OURS      those of them that this server started
+  RUNNING   jobs of this server that an encoder is working on
+  STARTING  jobs whose start Bitmovin has not answered yet
+  PREPARED  waiting jobs that are configured at Bitmovin already
+  STATE     "working", or why no jobs are started, and problems
+  WAIT      what the next job waits for
+
+With --budgets, show a line for each class of API endpoints of an account: how many
+calls the account may make per minute, and how many it can make at once now.`,
 		Example: `  stoker queue --budgets
   stoker queue --account default --target 10`,
 		Args: noArgs,
 	}
 	cmd.Flags().StringVar(&account, "account", "", "only this account")
-	cmd.Flags().Int32Var(&target, "target", 0, fmt.Sprintf("set the queue target, 1 to %d; it survives a restart", job.MaxQueueTarget))
-	cmd.Flags().BoolVar(&budgets, "budgets", false, "show the calls left per class of endpoints instead")
+	cmd.Flags().Int32Var(&target, "target", 0, fmt.Sprintf("set the queue target, 1 to %d, of --account or else of account %s; it survives a restart", job.MaxQueueTarget, job.DefaultName))
+	cmd.Flags().BoolVar(&budgets, "budgets", false, "show how many API calls may be made instead")
 	return c.clientCommand(cmd, answerTimeout, func(ctx context.Context, conn *client.Client, _ []string) error {
 		if cmd.Flags().Changed("target") {
 			response, err := conn.Accounts().UpdateAccount(ctx, &stokerv1.UpdateAccountRequest{

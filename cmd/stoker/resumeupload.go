@@ -7,8 +7,8 @@ import (
 	"github.com/stokerd/stoker/internal/ui"
 )
 
-// checkResume decides from the latest upload of a list, which is batch b, whether to go on with it.
-// It returns an error if the list needs --resume, or can no longer be resumed.
+// checkResume decides whether to go on with batch b, the latest upload of a list of total jobs. It returns
+// an error if b is unfinished and resume, the flag, is false, or if b takes no more jobs and resume is true.
 func (c *cli) checkResume(b *stokerv1.Batch, total int64, resume bool) (resumed bool, err error) {
 	state := b.GetState()
 	takesMore := state == stokerv1.BatchState_BATCH_STATE_OPEN || state == stokerv1.BatchState_BATCH_STATE_PAUSED
@@ -30,11 +30,12 @@ func (c *cli) checkResume(b *stokerv1.Batch, total int64, resume bool) (resumed 
 // they have succeeded before.
 func uploadedCount(b *stokerv1.Batch) int64 { return b.GetJobCount() + b.GetSkippedCount() }
 
-// resumeRequestID is the request id for --resume: two commands that begin the same list at the same
-// moment share a batch by it.
+// resumeRequestID is the request id for --resume. Two commands that begin to upload the same list at the
+// same moment have the same one, and so fill one batch.
 func resumeRequestID(digest string) string { return "resume-" + digest }
 
-// sameCommand is the present command line, quoted for a shell, with --resume added if that is asked.
+// sameCommand is the command line of this process, quoted for a shell. With resume, it ends in --resume
+// unless that is in it.
 func (c *cli) sameCommand(resume bool) string {
 	words := []string{"stoker"}
 	for _, arg := range c.args {
@@ -47,7 +48,7 @@ func (c *cli) sameCommand(resume bool) string {
 	return strings.Join(words, " ")
 }
 
-// shellQuote is a word as a shell has to read it.
+// shellQuote quotes a word for a POSIX shell, if it needs quotes.
 func shellQuote(word string) string {
 	const plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_=+./:,@%"
 	if word != "" && strings.Trim(word, plain) == "" {

@@ -11,8 +11,8 @@ import (
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
 )
 
-// retryable are the states in which a job can be retried.
-func retryable() []stokerv1.JobState {
+// retryableStates are the states in which a job can be retried.
+func retryableStates() []stokerv1.JobState {
 	return []stokerv1.JobState{stokerv1.JobState_JOB_STATE_FAILED, stokerv1.JobState_JOB_STATE_CANCELLED}
 }
 
@@ -23,8 +23,8 @@ func retryCommand(c *cli) *cobra.Command {
 		Use:   "retry BATCH|JOB | --label KEY=VALUE",
 		Short: "Retry failed or cancelled jobs",
 		Long: `Retry the failed jobs of a batch, a single job (BATCH/NUMBER), or the failed jobs
-of every batch that has a label. Each job gets all of its retries again; its earlier
-attempts are kept.`,
+of every batch that has a label. Print the number of jobs. Each job gets as many retries
+as it had at first, and keeps the record of its earlier attempts.`,
 		Example: `  stoker retry 0192f0c1-...                    # all failed jobs
   stoker retry 0192f0c1-... --state failed,cancelled
   stoker retry 0192f0c1-... --category "DECODING ERROR" --dry-run
@@ -32,8 +32,8 @@ attempts are kept.`,
   stoker retry --label team=vod --cause 5f1d3a09c2e4`,
 		Args: selection.checkArgs,
 	}
-	selection.addFlags(cmd, retryable(), "failed (the default) or cancelled; may be repeated")
-	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "only say how many jobs it would be")
+	selection.addFlags(cmd, retryableStates(), "failed (the default) or cancelled; may be repeated")
+	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "only count the jobs, change nothing")
 	cmd.Flags().BoolVarP(&watch, "watch", "w", false, "watch the batch until it has ended")
 	cmd.MarkFlagsMutuallyExclusive("dry-run", "watch")
 	return c.clientCommand(cmd, answerTimeout, func(ctx context.Context, conn *client.Client, args []string) error {
@@ -49,11 +49,11 @@ attempts are kept.`,
 	})
 }
 
-// retryRequest is the request that a command line stands for.
+// retryRequest makes the request from the flags and the argument.
 func retryRequest(selection jobSelection, args []string) (*stokerv1.RetryJobsRequest, error) {
 	request := &stokerv1.RetryJobsRequest{KeyPrefix: selection.keyPrefix, Categories: selection.categories, Causes: selection.causes}
 	var err error
-	if request.States, err = parseJobStates(selection.states, retryable()); err != nil {
+	if request.States, err = parseJobStates(selection.states, retryableStates()); err != nil {
 		return nil, err
 	}
 	switch {
@@ -62,7 +62,7 @@ func retryRequest(selection jobSelection, args []string) (*stokerv1.RetryJobsReq
 	case !isJobID(args[0]):
 		request.BatchId = args[0]
 	case selection.restricted():
-		err = restrictedJob(args[0])
+		err = restrictedJobError(args[0])
 	default:
 		request.BatchId, _, _ = strings.Cut(args[0], "/")
 		request.JobIds = args

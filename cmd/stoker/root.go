@@ -35,13 +35,16 @@ const (
 func rootCommand(c *cli) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "stoker",
-		Short: "Keep Bitmovin's encoder fed with batches of jobs",
+		Short: "Keep Bitmovin's encoder queue full with batches of jobs",
 		Long: `Stoker takes batches of encoding jobs, keeps a chosen number of encodings queued
-at Bitmovin, retries what fails, and shows how it goes.
+at Bitmovin, retries failed jobs, and shows the progress.
 
-  stoker demo                            see it work: no account, no set-up
+  stoker demo                            see it work, without an account or set-up
   stoker serve                           run the service
   stoker submit titles.csv --watch       submit a list of jobs and watch it finish
+
+On a terminal, lists are tables with a header. In a file or a pipe, they are lines with
+tabs between the columns, without a header. Notes and errors go to standard error.
 ` + exitCodes,
 		Args:          knownCommand,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
@@ -75,7 +78,7 @@ at Bitmovin, retries what fails, and shows how it goes.
 	return root
 }
 
-// noteStart has cmd note that it runs: the errors before that are those of the command line.
+// noteStart makes cmd set c.started when it runs. An error before that is a mistake in the command line.
 func (c *cli) noteStart(cmd *cobra.Command) {
 	run := cmd.RunE
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -84,7 +87,7 @@ func (c *cli) noteStart(cmd *cobra.Command) {
 	}
 }
 
-// flagError puts an error about the value of a flag into this program's words.
+// flagError rewrites an error about the value of a flag, which quotes strconv, in this program's words.
 func flagError(err error) error {
 	number, ok := errors.AsType[*strconv.NumError](err)
 	if !ok {
@@ -100,7 +103,7 @@ func flagError(err error) error {
 	return fmt.Errorf("%s: want a number", problem)
 }
 
-// knownCommand refuses a command that does not exist.
+// knownCommand refuses the name of a command that does not exist, and suggests one that does.
 func knownCommand(root *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil

@@ -15,7 +15,7 @@ const sampleName = "BatchEncoding"
 // sampleJobs is how many encodings the example makes of its one asset.
 const sampleJobs = 6
 
-// readSampleList makes the job list of the example, for the asset that its variables name.
+// readSampleList makes the job list of the example, for the asset that HTTP_INPUT_FILE_PATH names.
 func (c *cli) readSampleList() (*joblist.List, error) {
 	const variable = "HTTP_INPUT_FILE_PATH"
 	input, where := config.NewSample(c.configSources("", nil)).Get(variable)
@@ -31,6 +31,6 @@ func (c *cli) readSampleList() (*joblist.List, error) {
 		})
 		list.Lines = append(list.Lines, 1)
 	}
-	c.note("six encodings of %s, from %s", input, where)
+	c.note("six encodings of the asset %s (path from %s)", input, where)
 	return list, nil
 }

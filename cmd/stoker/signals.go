@@ -7,7 +7,7 @@ import (
 	"syscall"
 )
 
-// interrupted is the cause of a context that a signal has ended.
+// interrupted is the [context.Cause] of a context that a signal has ended.
 type interrupted struct {
 	signal syscall.Signal
 }
@@ -18,8 +18,8 @@ func (i *interrupted) Error() string { return i.signal.String() }
 // SIGTERM.
 func (i *interrupted) code() int { return 128 + int(i.signal) }
 
-// interruptible returns a context that ends with the first SIGINT or SIGTERM. While parent lasts, a
-// second one ends the process at once. Nothing is lost by that; things are left untidy.
+// interruptible returns a context that ends with the first SIGINT or SIGTERM. A second one, while parent
+// lasts, ends the process at once. Then nothing stored is lost, but temporary files may stay.
 func interruptible(parent context.Context) context.Context {
 	ctx, cancel := context.WithCancelCause(parent)
 	signals := make(chan os.Signal, 2)
@@ -35,6 +35,6 @@ func interruptible(parent context.Context) context.Context {
 }
 
 func interruptedBy(s os.Signal) *interrupted {
-	number, _ := s.(syscall.Signal) // every signal of this system is one
+	number, _ := s.(syscall.Signal) // always succeeds on Unix
 	return &interrupted{signal: number}
 }

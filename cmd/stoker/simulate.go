@@ -18,15 +18,27 @@ func simulateCommand(c *cli) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "simulate",
 		Short: "Run a simulator of the Bitmovin API",
-		Long: `Run a simulator of the Bitmovin API, to try things without an account. It has the
-documented rate limits, queues and encoders, and encodes nothing. It accepts any API
-key.
+		Long: `Run a simulator of the Bitmovin API, to try Stoker without an account. The simulator has
+the documented rate limits, queues encodings and runs them for the time of --duration,
+but encodes nothing. It accepts any API key.
 
-/simulator/ledger lists the calls, /simulator/encodings the encodings, and
+GET /simulator/ledger lists the calls, /simulator/encodings the encodings, and
 /simulator/stats the totals.
 
---faults lets calls fail: a share of all calls, such as 0.05, or a list of faults with
-their shares, such as 429=0.01,html502=0.02,reset=0.01,504started=0.02,hang:30s=0.01,8005=0.01.
+--faults makes calls fail. A number, such as 0.05, is the share of all calls that fail,
+in many ways. A list, such as 429=0.01,html502=0.02, has the share of each fault:
+
+  429            refused by a rate limit
+  html502        an HTML page with a status from 500 to 599, without effect
+  json500        a JSON error with a status from 500 to 599, without effect
+  504started     a JSON error with such a status, although the call took effect
+  8001, 8002, 8005, 8006, 8007
+                 refused with the error code of a used-up quota
+  reset          the connection is cut, without effect; reset-after: with effect
+  truncate       half of the answer, with effect; truncate-lost: without effect
+  empty          an empty answer, with effect; empty-lost: without effect
+  hang           no answer, without effect; hang-after: with effect; hang:30s and
+                 hang-after:30s: no answer for that time
 
 Exit codes: 0 stopped by SIGTERM or Ctrl-C; 1 could not start; 2 wrong usage.`,
 		Example: `  stoker simulate --encoders 20 --duration 10s --fail 0.05 &
@@ -51,14 +63,14 @@ Exit codes: 0 stopped by SIGTERM or Ctrl-C; 1 could not start; 2 wrong usage.`,
 	f := cmd.Flags()
 	f.StringVar(&listen, "listen", "127.0.0.1:7080", "host:port to listen on")
 	f.IntVar(&sim.Encoders, "encoders", 10, "encodings that run side by side")
-	f.IntVar(&sim.QueueLimit, "queue-limit", 100, "encodings that may be queued; starts beyond it get error 8004")
+	f.IntVar(&sim.QueueLimit, "queue-limit", 100, "encodings that may be queued; a start beyond that is refused with error 8004")
 	f.DurationVar(&sim.Duration, "duration", 30*time.Second, "how long an encoding runs")
-	f.DurationVar(&sim.StartDelay, "start-delay", 0, "how long an encoding is queued at least")
-	f.Float64Var(&sim.FailRate, "fail", 0, "share of runs that end in an error worth retrying, 0 to 1")
+	f.DurationVar(&sim.StartDelay, "start-delay", 0, "shortest time for which an encoding is queued")
+	f.Float64Var(&sim.FailRate, "fail", 0, "share of encodings, 0 to 1, that fail with an error that a retry may help")
 	f.DurationVar(&sim.Latency, "latency", 0, "how long every call takes")
 	f.StringVar(&faults, "faults", "", "calls that fail; see above")
-	f.BoolVar(&sim.Unlimited, "unlimited", false, "no rate limits")
-	f.Uint64Var(&sim.Seed, "seed", 0, "repeats the random choices of another run (default: new ones each time)")
+	f.BoolVar(&sim.Unlimited, "unlimited", false, "answer any number of calls, without rate limits")
+	f.Uint64Var(&sim.Seed, "seed", 0, "number that decides all random choices; the same seed repeats them (default: a new one each time)")
 	f.SortFlags = false
 	return cmd
 }

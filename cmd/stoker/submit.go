@@ -31,8 +31,8 @@ func submitCommand(c *cli) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "submit FILE|-",
 		Short: "Submit a list of jobs",
-		Long: `Submit a list of jobs as one batch, and print the batch's id. Either all of it is
-accepted, or nothing.
+		Long: `Submit a list of jobs as one batch, and print the batch's id. If the list has a
+mistake, no job of it is accepted.
 
 The list is CSV or JSON Lines; - reads it from standard input. CSV begins with a
 line that names the columns, in any order:
@@ -45,14 +45,16 @@ line that names the columns, in any order:
 
 JSON Lines has one object per line with the same names.
 
-A list of more than 100,000 jobs, or of many megabytes, is uploaded in parts, and its
-jobs start after the first part. If the upload is interrupted, the same command with
---resume sends the rest; nothing is submitted twice. A job without key gets its output
-path as key then, as with --skip-succeeded.
+A list of more than 100,000 jobs, or of more than 24 MiB as a message, is checked and
+then uploaded in parts; its first jobs are started during the upload. If the upload is
+interrupted, the same command with --resume sends the rest, and nothing is submitted
+twice. In such an upload, and with --skip-succeeded, a job without a key gets its output
+path as key.
 
 --sample submits the job list of Bitmovin's BatchEncoding example instead: six
-encodings of HTTP_INPUT_FILE_PATH, which is looked for where the example looks for it
-(./examples.properties, environment, ~/.bitmovin/examples.properties).`,
+encodings of the asset that HTTP_INPUT_FILE_PATH names. The variable is read from
+./examples.properties, the environment or ~/.bitmovin/examples.properties, whichever has
+it first.`,
 		Example: `  stoker submit titles.csv --watch
   stoker submit titles.jsonl --profile hevc --priority 80 --label team=vod
   stoker submit archive.csv --skip-succeeded    # what an earlier run has not done
@@ -80,20 +82,20 @@ func (s *submission) addFlags(cmd *cobra.Command, priority, maxRetries *int32) {
 	f, r := cmd.Flags(), &s.request
 	f.BoolVarP(&s.watch, "watch", "w", false, "watch the batch until it has ended")
 	f.BoolVar(&s.sample, "sample", false, "submit the jobs of Bitmovin's BatchEncoding example")
-	f.BoolVar(&s.dryRun, "dry-run", false, "check everything, submit nothing")
-	f.StringVar(&r.DisplayName, "name", "", "name of the batch (default: the file's)")
+	f.BoolVar(&s.dryRun, "dry-run", false, "check list and flags on the server, submit nothing")
+	f.StringVar(&r.DisplayName, "name", "", "name of the batch (default: the file's name)")
 	s.listFlags.addFlags(cmd)
-	f.StringVar(&r.Input, "input", "", `storage to read from (default "default")`)
-	f.StringVar(&r.Output, "output", "", `storage to write to (default "default")`)
-	f.StringVar(&r.InputId, "input-id", "", "existing input at Bitmovin to read from, instead of --input")
-	f.StringVar(&r.OutputId, "output-id", "", "existing output at Bitmovin to write to, instead of --output")
+	f.StringVar(&r.Input, "input", "", `name of the storage to read from (default "default")`)
+	f.StringVar(&r.Output, "output", "", `name of the storage to write to (default "default")`)
+	f.StringVar(&r.InputId, "input-id", "", "id of an input that exists at Bitmovin to read from, instead of --input")
+	f.StringVar(&r.OutputId, "output-id", "", "id of an output that exists at Bitmovin to write to, instead of --output")
 	f.StringVar(&r.Account, "account", "", `account to encode on (default "default")`)
-	f.Int32Var(priority, "priority", 50, "0 to 100; higher goes first")
-	f.Int32Var(maxRetries, "max-retries", 0, "attempts that may follow the first of a job (default: the server's)")
-	f.StringArrayVarP(&s.labels, "label", "l", nil, "key=value; may be repeated")
-	f.BoolVar(&r.SkipSucceeded, "skip-succeeded", false, "leave out jobs that have succeeded in an earlier batch")
-	f.BoolVar(&s.resume, "resume", false, "go on with an interrupted upload of this list; begin one if there is none")
-	f.StringVar(&r.RequestId, "request-id", "", "any unique text: a repeat with the same one submits nothing twice")
+	f.Int32Var(priority, "priority", 50, "0 to 100; jobs of a higher priority are started first")
+	f.Int32Var(maxRetries, "max-retries", 0, "how many attempts a job may have after its first (default: the server's --max-retries)")
+	f.StringArrayVarP(&s.labels, "label", "l", nil, "key=value: label of the batch, by which other commands find it; may be repeated")
+	f.BoolVar(&r.SkipSucceeded, "skip-succeeded", false, "leave out jobs that succeeded in an earlier batch with the same key, paths and settings")
+	f.BoolVar(&s.resume, "resume", false, "go on with an interrupted upload of this list, or begin one if there is none")
+	f.StringVar(&r.RequestId, "request-id", "", "unique text of your choice: the same submission with the same text makes no second batch")
 	cmd.MarkFlagsMutuallyExclusive("input", "input-id")
 	cmd.MarkFlagsMutuallyExclusive("output", "output-id")
 	cmd.MarkFlagsMutuallyExclusive("sample", "format")
@@ -130,7 +132,7 @@ func (c *cli) submit(ctx context.Context, conn *client.Client, s *submission, ar
 	return ui.WriteLine(c.stdout, batch.GetId())
 }
 
-// completeRequest adds the fields of the request that are not set by a flag directly.
+// completeRequest sets the fields of the request that no flag sets directly.
 func (s *submission) completeRequest(list *joblist.List) (err error) {
 	r := &s.request
 	if r.Labels, err = parseLabels(s.labels); err != nil {
@@ -154,7 +156,7 @@ func (c *cli) noteSubmitted(s *submission, list *joblist.List, batch *stokerv1.B
 	jobs := submittedText(int64(len(list.Lines)), batch.GetSkippedCount())
 	switch {
 	case s.dryRun:
-		c.note("%s: %s, nothing wrong; nothing was submitted", list.Name, jobs)
+		c.note("%s: %s, no mistakes; nothing was submitted", list.Name, jobs)
 	case s.resume && ui.BatchEnded(batch):
 		c.note("nothing was submitted: batch %s had the whole list already and is %s; without --resume it is submitted anew",
 			batch.GetId(), ui.BatchState(batch.GetState()))
@@ -165,7 +167,7 @@ func (c *cli) noteSubmitted(s *submission, list *joblist.List, batch *stokerv1.B
 	}
 }
 
-// submittedText says how many jobs of a list were submitted.
+// submittedText is how many of a list's jobs were submitted, and how many skipped.
 func submittedText(total, skipped int64) string {
 	if skipped == 0 {
 		return ui.Plural(total, "job")

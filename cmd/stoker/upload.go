@@ -16,7 +16,7 @@ import (
 	"github.com/stokerd/stoker/internal/ui"
 )
 
-// send submits the list, in one message if it fits, else in parts.
+// send submits the list: in one message if it fits, or else in parts.
 func (c *cli) send(ctx context.Context, conn *client.Client, s *submission, list *joblist.List) (*stokerv1.Batch, error) {
 	if s.request.GetSkipSucceeded() {
 		list.FillKeys()
@@ -29,12 +29,12 @@ func (c *cli) send(ctx context.Context, conn *client.Client, s *submission, list
 		c.note("%s without key: their output paths are their keys", ui.Plural(int64(n), "job"))
 		s.request.Jobs = jobSpecs(list)
 	}
-	list.Jobs = nil // the request has them, and a million jobs take room
+	list.Jobs = nil // the request has the jobs, and a million of them take much memory
 	return c.sendParts(ctx, conn, s)
 }
 
-// sendWhole submits a request in one message. If the answer does not come, the batch may exist all
-// the same: the request has an id, so that it can be sent again and makes no second batch.
+// sendWhole submits a request in one message, with a request id. If no answer comes, the batch may exist
+// nevertheless: then it prints the command that sends the request again without making a second batch.
 func (c *cli) sendWhole(ctx context.Context, conn *client.Client, s *submission) (*stokerv1.Batch, error) {
 	r, again := &s.request, c.sameCommand(false)
 	switch {
@@ -59,8 +59,8 @@ func (c *cli) sendWhole(ctx context.Context, conn *client.Client, s *submission)
 	return batch, err
 }
 
-// uploadLabel is the label of a batch that was uploaded in parts. Its value follows from the list and
-// the flags ([requestDigest]): an interrupted upload is found by it, from any machine.
+// uploadLabel is the label of a batch that was uploaded in parts. Its value is [requestDigest] of the list
+// and the flags, by which the same command on any machine finds an interrupted upload.
 const uploadLabel = "stoker.upload"
 
 // sendParts uploads a request that does not fit one message.
@@ -98,8 +98,8 @@ func (c *cli) sendParts(ctx context.Context, conn *client.Client, s *submission)
 	return batch, err
 }
 
-// findUpload labels the request, and returns the id of the batch with an earlier upload of the same
-// list to go on with; empty if there is none.
+// findUpload sets [uploadLabel] in the request. It returns the id of the batch with an earlier upload of
+// the same list, if the upload is to be continued; else "".
 func (c *cli) findUpload(ctx context.Context, conn *client.Client, s *submission) (batchID string, err error) {
 	r := &s.request
 	digest, err := requestDigest(r)
@@ -141,7 +141,7 @@ func requestDigest(r *stokerv1.SubmitBatchRequest) (string, error) {
 	return hex.EncodeToString(sum[:16]), nil
 }
 
-// latestBatch reads the newest batch with some labels; nil if there is none.
+// latestBatch returns the newest batch that has all of the labels; nil if there is none.
 func latestBatch(ctx context.Context, conn *client.Client, labels map[string]string) (*stokerv1.Batch, error) {
 	page, err := conn.Batches().ListBatches(ctx, &stokerv1.ListBatchesRequest{Labels: labels, PageSize: 1})
 	if err != nil || len(page.GetBatches()) == 0 {
@@ -150,7 +150,7 @@ func latestBatch(ctx context.Context, conn *client.Client, labels map[string]str
 	return page.GetBatches()[0], nil
 }
 
-// isTemporary reports whether a submission can succeed later although it failed with err.
+// isTemporary reports whether a submission that failed with err can succeed if it is repeated unchanged.
 func isTemporary(ctx context.Context, err error) bool {
 	if ctx.Err() != nil || errors.Is(err, context.Canceled) {
 		return true

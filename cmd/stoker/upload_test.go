@@ -232,7 +232,7 @@ func TestSubmitSkipSucceeded(t *testing.T) {
 	if got := submit(list, "--watch"); got.code != exitFailed {
 		t.Fatalf("first run: %+v, want exit code %d", got, exitFailed)
 	}
-	if got, want := submit(list, "--dry-run"), "standard input: 2 jobs (2 more have succeeded before), nothing wrong; nothing was submitted\n"; got.stderr != want {
+	if got, want := submit(list, "--dry-run"), "standard input: 2 jobs (2 more have succeeded before), no mistakes; nothing was submitted\n"; got.stderr != want {
 		t.Errorf("dry run says %q, want %q", got.stderr, want)
 	}
 	got := submit(list, "--watch")

@@ -10,7 +10,7 @@ import (
 func versionCommand(c *cli) *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
-		Short: "Print the version",
+		Short: "Print the version of this program",
 		Args:  noArgs,
 		RunE: func(*cobra.Command, []string) error {
 			return ui.WriteLine(c.stdout, "stoker "+service.Version())

@@ -5,7 +5,7 @@ import (
 	"github.com/stokerd/stoker/internal/joblist"
 )
 
-// maxWarnings is how many warnings are printed. The others are counted.
+// maxWarnings is how many warnings of a submission are printed. Further ones are only counted.
 const maxWarnings = 100
 
 // warnings are the server's warnings of a submission.
@@ -19,7 +19,7 @@ func (w *warnings) add(list []client.Warning, total int64) {
 	w.total += total
 }
 
-// printWarnings prints warnings. Those of jobs name the lines of the list.
+// printWarnings prints warnings to standard error. A warning about a job names its line in the list.
 func (c *cli) printWarnings(all warnings, list *joblist.List) {
 	for _, w := range all.first {
 		located := locateViolation(client.Violation(w), list)

@@ -18,12 +18,12 @@ func watchCommand(c *cli) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "watch BATCH",
 		Short: "Watch a batch until it has ended",
-		Long: `Watch a batch until it has ended: live on a terminal, otherwise one line for each
-change, or one JSON object for each message with --json. Ctrl-C ends the watch, not
-the batch. If the server goes away, the watch says so and waits for it.
+		Long: `Watch a batch until it has ended. A terminal shows it live. In a file or a pipe, each
+change is a line; with --json, each message of the API is a line. Ctrl-C ends the watch,
+not the batch. If the server stops answering, the watch says so and waits for it.
 
 With --state, a line is printed for each job that enters one of these states. Nothing
-is printed when it leaves that state.`,
+is printed when the job leaves that state.`,
 		Example: `  stoker watch 0192f0c1-...
   stoker watch 0192f0c1-... --state failed`,
 		Args: oneArg,
@@ -43,16 +43,16 @@ is printed when it leaves that state.`,
 	})
 }
 
-// watchRequest asks for a batch with all of its jobs.
+// watchRequest is a request to watch a batch with all of its jobs.
 func watchRequest(batchID string) *stokerv1.WatchBatchRequest {
 	return &stokerv1.WatchBatchRequest{BatchId: batchID, IncludeJobs: true}
 }
 
-// errUserLeft is returned when the user has stopped a watch on the screen, where Ctrl-C is a key and
-// no signal.
+// errUserLeft is returned when the user has pressed a key to stop a watch on the screen. There Ctrl-C is
+// such a key and sends no signal.
 var errUserLeft error = &exitError{code: exitInterrupted}
 
-// watch is [cli.watchUntilDone] for a user who may leave: then it says how to watch the batch again.
+// watch is [cli.watchUntilDone]. If the user interrupts it, it says how to watch the batch again.
 func (c *cli) watch(ctx context.Context, conn *client.Client, request *stokerv1.WatchBatchRequest) error {
 	err := c.watchUntilDone(ctx, conn, request)
 	if ctx.Err() != nil || errors.Is(err, errUserLeft) {
@@ -78,7 +78,8 @@ func (c *cli) watchUntilDone(ctx context.Context, conn *client.Client, request *
 	return batchResult(batch)
 }
 
-// newWatchRenderer chooses how a watch is shown. leave is called when the user stops it on the screen.
+// newWatchRenderer chooses how a watch is shown: as JSON, as a log of some states, on the screen of a
+// terminal, or as a log. leave is called when the user stops the watch on the screen.
 func (c *cli) newWatchRenderer(someStates bool, leave func()) ui.WatchRenderer {
 	problem := c.repeats.connectionProblem
 	switch {
@@ -92,7 +93,8 @@ func (c *cli) newWatchRenderer(someStates bool, leave func()) ui.WatchRenderer {
 	return ui.NotifySilence(ui.NewLogRenderer(c.stdout), c.note, problem)
 }
 
-// renderWatch passes the messages of a watch to the renderer and returns the batch as it was last.
+// renderWatch passes the messages of a watch to the renderer, and returns the batch as the latest message
+// has it.
 func renderWatch(ctx context.Context, conn *client.Client, request *stokerv1.WatchBatchRequest, to ui.WatchRenderer) (*stokerv1.Batch, error) {
 	var batch *stokerv1.Batch
 	for message, err := range conn.Watch(ctx, request) {

@@ -165,15 +165,15 @@ func TestWallOfLines(t *testing.T) {
 
 // TestWordyPlatform has the platform put very long texts into all of its answers.
 func TestWordyPlatform(t *testing.T) {
-	mib := 1 << 20
+	mib, messages := 1<<20, 20_000
 	if testing.Short() {
-		mib = 32 << 10
+		mib, messages = 32<<10, 1_000 // under the race detector
 	}
 	failing := func(o simulator.Outcome) func(simulator.Encoding, int) simulator.Outcome {
 		o.Status = simulator.Error
 		return func(simulator.Encoding, int) simulator.Outcome { return o }
 	}
-	many := make([]simulator.Message, 20_000)
+	many := make([]simulator.Message, messages)
 	for i := range many {
 		many[i] = simulator.Message{Type: "ERROR", Text: wordy(100)}
 	}
@@ -203,7 +203,7 @@ func TestWordyPlatform(t *testing.T) {
 		{name: "refuses webhooks", method: "POST", path: "/encoding/encodings/finished", says: refusal(400, 1000, wordy(6*mib)), until: func(_ *stokerv1.Batch, a *stokerv1.Account) bool {
 			return strings.Contains(a.GetWebhooks().GetProblem(), "BEGIN") && len(a.GetWebhooks().GetProblem()) <= 1<<10
 		}},
-		{name: "fails with a long message", outcome: failing(simulator.Outcome{Messages: []simulator.Message{{Type: "ERROR", Text: wordy(4_500_000)}}}), until: failed},
+		{name: "fails with a long message", outcome: failing(simulator.Outcome{Messages: []simulator.Message{{Type: "ERROR", Text: wordy(4 * mib)}}}), until: failed},
 		{name: "fails with many messages", outcome: failing(simulator.Outcome{Messages: many}), until: failed},
 		{name: "fails with a long text", outcome: failing(simulator.Outcome{Error: &simulator.TaskError{Code: 1, Text: wordy(6 * mib)}}), until: failed},
 		{name: "fails with a long category", outcome: failing(simulator.Outcome{Error: &simulator.TaskError{Code: 1, Category: wordy(6 * mib)}}), until: failed},

@@ -34,8 +34,8 @@ func check(fsys fs.FS, rules []rule) ([]string, error) {
 		for _, imported := range f.imports {
 			used[f.pkg()][imported] = true
 		}
-		for typ, n := range f.methods {
-			methods[f.pkg()+"."+typ] += n
+		for typ, names := range f.methods {
+			methods[f.pkg()+"."+typ] += len(names)
 		}
 	}
 	for typ, n := range methods {
@@ -65,9 +65,11 @@ func checkNames(files []file) []string {
 		if f.generated {
 			continue
 		}
-		for name, owner := range f.methodOf {
-			if name != "Error" && types[f.pkg()+"."+name] {
-				broken = append(broken, fmt.Sprintf("%s: %s.%s has the name of a type: call the method by a verb", f.path, owner, name))
+		for owner, names := range f.methods {
+			for _, name := range names {
+				if name != "Error" && types[f.pkg()+"."+name] {
+					broken = append(broken, fmt.Sprintf("%s: %s.%s has the name of a type: call the method by a verb", f.path, owner, name))
+				}
 			}
 		}
 	}

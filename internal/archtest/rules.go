@@ -109,7 +109,7 @@ var rules = []rule{
 		is: "The gRPC API: checks requests, turns errors into statuses, streams watches.",
 	},
 	{
-		pkg: "client", imports: []string{"job", "gen/stoker/v1"}, uses: []string{grpc, protobuf, rpcDetails, backoff, uuid},
+		pkg: "client", imports: []string{"job", "internal/clock", "gen/stoker/v1"}, uses: []string{grpc, protobuf, rpcDetails, backoff, uuid},
 		is: "The Go client: repeats what may be repeated, resumes watches.",
 	},
 

@@ -20,8 +20,7 @@ type file struct {
 	imports    []string
 	lines      int
 	generated  bool
-	methods    map[string]int    // by the type that has them
-	methodOf   map[string]string // by the method's name: a type that has it
+	methods    map[string][]string // by the type that has them
 	types      []string
 	interfaces map[string]int // methods, by the interface that lists them
 	words      map[string]int // of identifiers, comments and the file's name, in lower case: the first line of each
@@ -95,29 +94,18 @@ func parse(fsys fs.FS, name string) (file, error) {
 		return f, nil
 	}
 	f.generated = ast.IsGenerated(syntax)
-	f.methods, f.interfaces = methods(syntax), interfaces(syntax)
-	f.methodOf, f.types = methodNames(syntax), typeNames(syntax)
+	f.types, f.methods, f.interfaces = typeNames(syntax), methods(syntax), interfaces(syntax)
 	f.words = words(syntax, positions, strings.TrimSuffix(path.Base(name), ".go"))
 	return f, nil
 }
 
-// methods counts the file's methods by the type of their receiver.
-func methods(syntax *ast.File) map[string]int {
-	counts := map[string]int{}
+// methods lists the names of the file's methods by the type of their receiver.
+func methods(syntax *ast.File) map[string][]string {
+	names := map[string][]string{}
 	for _, decl := range syntax.Decls {
 		if f, ok := decl.(*ast.FuncDecl); ok && f.Recv != nil {
-			counts[typeName(f.Recv.List[0].Type)]++
-		}
-	}
-	return counts
-}
-
-// methodNames lists the names of the file's methods, each with a type that has it.
-func methodNames(syntax *ast.File) map[string]string {
-	names := map[string]string{}
-	for _, decl := range syntax.Decls {
-		if f, ok := decl.(*ast.FuncDecl); ok && f.Recv != nil {
-			names[f.Name.Name] = typeName(f.Recv.List[0].Type)
+			owner := typeName(f.Recv.List[0].Type)
+			names[owner] = append(names[owner], f.Name.Name)
 		}
 	}
 	return names

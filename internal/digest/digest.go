@@ -1,5 +1,5 @@
-// Package digest tells submissions apart by their content. The server recognises a repeated
-// request by it, and the command finds the batch of an interrupted upload.
+// Package digest hashes submissions. By the digest, the server recognises a repeated request, and
+// the command finds the batch of an interrupted upload.
 package digest
 
 import (
@@ -12,11 +12,12 @@ import (
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
 )
 
-// Of returns a hash of all of req but its request_id. Equal requests have equal digests within
-// one build; the encoding underneath has not changed between builds so far, but may.
+// Of returns the SHA-256 of all fields of req but request_id. Equal requests have equal digests
+// within one build. Protobuf does not promise equal bytes in other builds, but has kept them so
+// far. An error means that req cannot be encoded, for example because a text is not UTF-8.
 //
-// Nothing else may use req during the call, which changes req and restores it. The jobs are
-// hashed one by one, so that the call needs little memory.
+// Of changes req during the call and restores it, so that nothing else may use req meanwhile. It
+// encodes one job at a time to save memory.
 func Of(req *stokerv1.SubmitBatchRequest) ([]byte, error) {
 	id, jobs := req.RequestId, req.Jobs
 	req.RequestId, req.Jobs = "", nil
@@ -28,7 +29,7 @@ func Of(req *stokerv1.SubmitBatchRequest) ([]byte, error) {
 		if err != nil {
 			return fmt.Errorf("hash request: %w", err)
 		}
-		// The length before each message keeps the boundary between two of them in the hash.
+		// The lengths are hashed too: the same bytes, split otherwise, are another request.
 		var size [8]byte
 		binary.BigEndian.PutUint64(size[:], uint64(len(text)))
 		hash.Write(size[:])

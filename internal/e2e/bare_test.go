@@ -17,8 +17,8 @@ import (
 	"github.com/stokerd/stoker/store/sqlite"
 )
 
-// bare is the yardstick for a submission: it inserts the same rows into the same schema on the
-// same disk, with the same flushes, by multi-row inserts alone.
+// bare measures how long storing a submission takes at least: it inserts the same rows into the same
+// schema on the same disk, with the same flushes, and does nothing else.
 type bare struct {
 	t    *testing.T
 	db   *sql.DB
@@ -85,7 +85,8 @@ func (b *bare) statement() string {
 	return "INSERT INTO jobs (" + strings.Join(columns, ", ") + ") VALUES " + strings.Join(rows, ", ")
 }
 
-// insert stores jobs in one transaction. It drops those that do not fill a statement, at most 63.
+// insert stores jobs in one transaction, and returns how long that took. It leaves out the last jobs if
+// they do not fill a statement, at most 63.
 func (b *bare) insert(jobs []*stokerv1.JobSpec) time.Duration {
 	b.t.Helper()
 	began := time.Now()
@@ -121,7 +122,7 @@ func (b *bare) exec(text string) {
 	}
 }
 
-// words reads the rows of a query for one column of text.
+// words runs a query that selects one column of text, and returns its rows.
 func (b *bare) words(text string) (list []string) {
 	b.t.Helper()
 	rows, err := b.db.QueryContext(b.t.Context(), text)

@@ -16,7 +16,7 @@ import (
 	"github.com/stokerd/stoker/internal/testkit/platform"
 )
 
-// user is a person at a shell with a service running.
+// user runs stoker's commands in a directory of its own, against a running service.
 type user struct {
 	t      *testing.T
 	server string
@@ -86,7 +86,7 @@ func TestMistakes(t *testing.T) {
 		want string // in the output or on stderr
 	}{
 		{"submit junk.bin", 2, "junk.bin: this is not a text file"},
-		{"submit empty.csv", 2, "empty.csv: no jobs in it"},
+		{"submit empty.csv", 2, "empty.csv: the list has no jobs"},
 		{"submit bad.csv", 2, `bad.csv:3: key "a" is also the key of line 2`},
 		{"submit pathless.csv", 2, "pathless.csv:3: input_path: is required"},
 		{"submit wide.csv", 2, "wide.csv:2: input_path is 41943040 bytes long"},

@@ -19,7 +19,7 @@ type death struct {
 	after, before bool
 }
 
-// deaths draws moments: half of them at starts, where money is spent.
+// deaths draws n moments at random. Half of them are at starts of encodings, which cost money.
 func deaths(random *rand.Rand, n int) []death {
 	all := make([]death, n)
 	for i := range all {
@@ -39,7 +39,7 @@ func deaths(random *rand.Rand, n int) []death {
 	return all
 }
 
-// callKiller has a service die at calls that it makes to a simulator.
+// callKiller tells a test when to end a service: at a call that the service makes to a simulator.
 type callKiller struct {
 	mu    sync.Mutex
 	armed bool
@@ -49,14 +49,14 @@ type callKiller struct {
 
 func newKiller() *callKiller { return &callKiller{due: make(chan struct{}, 1)} }
 
-// arm prepares the next death.
+// arm sets the call at which the next death is due.
 func (s *callKiller) arm(d death) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.armed, s.next = true, d
 }
 
-// disarm calls the next death off, and reports whether it was still to come.
+// disarm cancels the next death. It reports whether that death was not due yet.
 func (s *callKiller) disarm() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -65,7 +65,8 @@ func (s *callKiller) disarm() bool {
 	return armed
 }
 
-// fault is the simulator's hook.
+// fault is the simulator's hook Fault. At the armed call it reports that the death is due, and holds the
+// call or its answer back if the death asks for that.
 func (s *callKiller) fault(c simulator.Call) simulator.Fault {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -83,9 +84,9 @@ func (s *callKiller) fault(c simulator.Call) simulator.Fault {
 	return simulator.Fault{}
 }
 
-// killRepeatedly ends a service by end at each of the moments, and starts it again on the same job
-// table, until there are no moments left or the batch has ended. It returns how often the service
-// died, and its last life.
+// killRepeatedly calls end with the process of the service at each of the moments, and starts the service
+// again on the same job table. It returns when no moments are left or the batch has ended: how often the
+// service was ended, and its last process.
 func (s *service) killRepeatedly(life *process, killer *callKiller, moments []death, h *history, end func(*process)) (times int, _ *process) {
 	s.t.Helper()
 	for _, moment := range moments {

@@ -80,7 +80,7 @@ func (s *service) useOnce() (batch string) {
 	return batch
 }
 
-// works starts the service and finds the batch in it.
+// works checks that the service starts and still has the batch.
 func (s *service) works(batch string) {
 	s.t.Helper()
 	s.run()
@@ -199,7 +199,8 @@ func TestFullDisk(t *testing.T) {
 	}
 }
 
-// isFull checks that a service refuses a batch that does not fit, and shows the one that it has.
+// isFull checks that a service on a full disk refuses a batch that does not fit, and still shows the one
+// that it has.
 func (s *service) isFull(batch string) {
 	s.t.Helper()
 	_, err := s.client.Batches().SubmitBatch(s.t.Context(), submission("too much", 5000))

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// gate is a proxy between clients and a service, in all of its lives. It stops after a number of bytes
-// from clients: then the test can do something to either side.
+// gate is a proxy between clients and a service, also after the service was started again. It stops
+// relaying after a number of bytes from clients, so that the test can do something to either side.
 type gate struct {
 	service  *service
 	listener net.Listener
@@ -55,7 +55,7 @@ func newGate(t *testing.T, s *service) *gate {
 
 func (g *gate) address() string { return g.listener.Addr().String() }
 
-// join connects a client with the present life of the service.
+// join connects a client with the service, or closes the client's connection if the service is down.
 func (g *gate) join(client net.Conn) {
 	server, err := net.Dial("tcp", g.service.address)
 	if err != nil {
@@ -78,7 +78,7 @@ func (g *gate) join(client net.Conn) {
 	}
 }
 
-// copy passes on the bytes of one side until either closes.
+// copy relays the bytes of one side until either side closes. If gated, they have to pass the gate.
 func (g *gate) copy(from, to net.Conn, gated bool) {
 	defer func() { // the other way ends too
 		_ = from.Close()
@@ -114,7 +114,7 @@ func (g *gate) pass(n int) {
 	}
 }
 
-// after has the gate shut after n more bytes, and returns a channel that is closed then.
+// after makes the gate shut after so many more bytes, and returns a channel that is closed then.
 func (g *gate) after(bytes int) <-chan struct{} {
 	g.mu.Lock()
 	defer g.mu.Unlock()

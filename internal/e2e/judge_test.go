@@ -21,16 +21,16 @@ type evidence interface {
 	Ledger() []simulator.Entry
 }
 
-// history watches a batch through all lives of the service, as any client can, and checks that no
-// later message contradicts an earlier one.
+// history watches a batch, also while the service is killed and started again, and checks that a job that
+// has ended does not change its state.
 type history struct {
 	t     *testing.T
 	begun chan struct{}        // closed with the first message
 	done  chan *stokerv1.Batch // the batch as it ended; nil if the watch failed
 }
 
-// follow watches a batch until it has ended. It returns once the watch has begun, and can survive the
-// service.
+// follow starts to watch a batch until it has ended, and returns with the first message. The watch goes on
+// after the service was killed and started again.
 func (s *service) follow(batch string) *history {
 	s.t.Helper()
 	h := &history{t: s.t, begun: make(chan struct{}), done: make(chan *stokerv1.Batch, 1)}
@@ -75,7 +75,7 @@ func (h *history) watch(s *service, id string) (last *stokerv1.Batch) {
 	return last
 }
 
-// end waits for the batch to end.
+// end waits for the batch to end and returns it. It fails the test after limit.
 func (h *history) end(limit time.Duration) *stokerv1.Batch {
 	h.t.Helper()
 	select {
@@ -98,7 +98,7 @@ func terminal(s stokerv1.JobState) bool {
 	return false
 }
 
-// want is how a job has to end. Zero attempts means that any number of them will do.
+// want is how a job has to end. Zero attempts means any number of attempts.
 type want struct {
 	state    stokerv1.JobState
 	attempts int
@@ -143,7 +143,7 @@ func (s *service) verdict(platform evidence, batch *stokerv1.Batch, acknowledged
 	}
 }
 
-// payment is what the platform did for one job.
+// payment is how many encodings of one job the platform started, and how many it finished.
 type payment struct {
 	starts, finished int
 }
@@ -246,7 +246,7 @@ func count(jobs []*stokerv1.Job) *stokerv1.JobCounts {
 	return c
 }
 
-// cleared waits until the platform has no encoding that is running or was never started. A life of the
+// cleared waits until the platform has no encoding that is running or was never started. A restarted
 // service removes what a killed one had configured.
 func cleared(t *testing.T, platform evidence) {
 	t.Helper()

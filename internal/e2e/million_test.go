@@ -46,7 +46,7 @@ func specs(first, n int) []*stokerv1.JobSpec {
 	return list
 }
 
-// paused starts a service that starts no jobs.
+// paused starts a service whose account is paused, so that it starts no jobs.
 func paused(t *testing.T) (*service, *process) {
 	t.Helper()
 	s := newService(t, platform.Serve(t, &simulator.Simulator{Duration: time.Hour}))
@@ -112,8 +112,8 @@ func (s *service) submitMillion() string {
 	return id
 }
 
-// measureLists reads pages and the batch while jobs change 500 times a second, and with
-// watchers.
+// measureLists measures how long reading pages of jobs and the batch takes, while jobs change 500 times a
+// second, without and with watchers.
 func measureLists(t *testing.T) {
 	s, life := paused(t)
 	id := s.submitMillion()
@@ -207,8 +207,8 @@ func (s *service) lister(request *stokerv1.ListJobsRequest) func(context.Context
 	}
 }
 
-// churn changes jobs so many times a second, each by its own call that cancels or retries it. The
-// function it returns ends that, and returns how many changes there were in how many seconds.
+// churn changes jobs, perSecond times a second, each by a call that cancels or retries one job. The
+// function stop ends that, and returns how many changes there were and in how many seconds.
 func (s *service) churn(batch string, perSecond int) (stop func() (n int, seconds float64)) {
 	if perSecond == 0 {
 		return func() (int, float64) { return 0, 0 }
@@ -280,7 +280,7 @@ func (s *service) measureWatchers(batch string, pid int) {
 	quiet()
 }
 
-// drain reads a watch to its end, and reports when so many jobs have come.
+// drain reads a watch to its end. It calls reached once, when so many jobs have come.
 func (s *service) drain(stream grpc.ServerStreamingClient[stokerv1.WatchBatchResponse], jobs int, reached func()) {
 	have, told := 0, false
 	for {
@@ -300,7 +300,8 @@ func (s *service) drain(stream grpc.ServerStreamingClient[stokerv1.WatchBatchRes
 	}
 }
 
-// percentiles runs something for two seconds, or a hundred times if that takes longer.
+// percentiles calls run for two seconds, at least a hundred times, and returns how long it takes in the
+// median and in the slowest hundredth.
 func percentiles(t *testing.T, run func(context.Context) error) (p50, p99 time.Duration) {
 	t.Helper()
 	var all []time.Duration
@@ -322,7 +323,8 @@ func median(all []time.Duration) time.Duration {
 
 func ratio(a, b time.Duration) float64 { return a.Seconds() / b.Seconds() }
 
-// memory is the resident set of a process, at most and now, and what of it is files.
+// memory describes the resident set of a process: its maximum, its size now, and the parts of that which
+// are memory and mapped files.
 func memory(t *testing.T, pid int) string {
 	t.Helper()
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))

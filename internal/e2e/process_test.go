@@ -13,10 +13,10 @@ import (
 	"time"
 )
 
-// processTimeout is the timeout for what takes a process a moment.
+// processTimeout is how long a test waits for what a process usually does in a moment.
 const processTimeout = 60 * time.Second
 
-// process is a running stoker.
+// process is a stoker command that was started, and its stderr.
 type process struct {
 	t      *testing.T
 	cmd    *exec.Cmd
@@ -28,9 +28,9 @@ type process struct {
 	more  chan struct{} // closed and replaced with every line
 }
 
-// start runs the binary. Its environment is env alone, with a home of its own, so
-// that nothing of whoever runs the test reaches it. What it says on stderr is kept, and
-// shown if the test fails.
+// start starts the binary in a directory of its own, which is also its HOME. Its environment is env, HOME
+// and PATH, so that no other variable of this process affects it. Its stderr is kept, and logged if the
+// test fails. It is killed when the test ends.
 func start(t *testing.T, env []string, args ...string) *process {
 	t.Helper()
 	return startCommand(t, env, exec.Command(binary(t), args...))
@@ -58,7 +58,7 @@ func startCommand(t *testing.T, env []string, cmd *exec.Cmd) *process {
 	return p
 }
 
-// read keeps what the process says until its end.
+// read reads the stderr of the process into p.lines, until the process ends.
 func (p *process) read(stderr io.Reader) {
 	defer close(p.exited)
 	lines := bufio.NewScanner(stderr)
@@ -73,7 +73,7 @@ func (p *process) read(stderr io.Reader) {
 	_ = p.cmd.Wait() // the exit code is in ProcessState
 }
 
-// said is all it said so far, or the end of it.
+// said is what the process has written to stderr so far, at most the last 200 lines.
 func (p *process) said() string {
 	const enough = 200
 	p.mu.Lock()
@@ -85,8 +85,8 @@ func (p *process) said() string {
 	return strings.Join(lines, "\n") + "\n"
 }
 
-// hears waits until the process says a line with the text in it, and returns the
-// line; false if it ended without.
+// hears waits until the process has written a line with the text to stderr, and returns the line. It
+// returns false if the process ends without such a line.
 func (p *process) hears(text string) (string, bool) {
 	p.t.Helper()
 	late := time.After(processTimeout)
@@ -126,7 +126,7 @@ func (p *process) signal(s syscall.Signal) {
 	}
 }
 
-// kill ends the process on the spot, as the kernel would when memory is short.
+// kill ends the process with SIGKILL and waits until it has ended.
 func (p *process) kill() {
 	p.t.Helper()
 	p.signal(syscall.SIGKILL)

@@ -18,17 +18,19 @@ import (
 	"github.com/stokerd/stoker/internal/testkit/platform"
 )
 
-// service is `stoker serve` on one job table, through all of its lives.
+// service is `stoker serve` on one job table and one address. It can be ended and run again: each of its
+// processes is a life of the service.
 type service struct {
 	t       *testing.T
 	env     []string
 	db      string
-	address string         // in every life
-	client  *client.Client // finds the present life by itself
-	lost    atomic.Int64   // calls that it made again because their answer was lost
+	address string         // of gRPC, the same in every life
+	client  *client.Client // connects again after a restart
+	lost    atomic.Int64   // calls that client repeated because their answer was lost
 }
 
-// newService prepares a service on a platform at url. It does not run yet.
+// newService prepares a service on a platform at url; settings are environment variables. The service does
+// not run yet.
 func newService(t *testing.T, url string, settings ...string) *service {
 	t.Helper()
 	s := &service{t: t, db: filepath.Join(t.TempDir(), "stoker.db"), address: loopback.Addresses(t, 1)[0]}

@@ -18,17 +18,17 @@ import (
 	"github.com/stokerd/stoker/store/sqlite"
 )
 
-// On the platform of the start: more encodings run and are queued than the service has
-// places for, less ten, and a few dozen have been configured for the jobs that come next.
+// The queue target of the service, and the jobs of each kind at the platform when it starts. Ten places of
+// the queue are free.
 const (
 	startTarget   = 50
 	startRunning  = 960
 	startQueued   = 40
-	startPrepared = 64
+	startPrepared = 64 // configured, not started
 )
 
-// measureStart starts the service on a table with a million jobs, 1,000 of which are at
-// the platform, and tells how long it takes to the first start of an encoding.
+// measureStart starts the service on a table with a million jobs, 1,000 of which are at the platform, and
+// measures how long it takes until the first encoding is started.
 func measureStart(t *testing.T) {
 	sim := &simulator.Simulator{Encoders: startRunning, QueueLimit: -1, Duration: 10 * time.Hour, Unlimited: true}
 	far := newDistant(t, sim)
@@ -69,8 +69,8 @@ func measureStart(t *testing.T) {
 	}
 }
 
-// populate brings the first jobs of a batch to where they are in the middle of things,
-// at the platform and in the job table, without the service.
+// populate makes the first jobs of a batch RUNNING, the next ones QUEUED and further ones configured, at
+// the platform and in the job table. The service does not run meanwhile.
 func (s *service) populate(sim *simulator.Simulator, batch string) {
 	s.t.Helper()
 	table := s.table()
@@ -116,9 +116,9 @@ func (s *service) populate(sim *simulator.Simulator, batch string) {
 	}
 }
 
-// touch changes a batch at the given time. The service looks at what was created at the
-// platform since the latest change, so that one in the future has it find nothing: as if
-// all of it had begun before.
+// touch changes a batch at the given time. When the service starts, it looks for encodings that were
+// created since the latest change of the job table. A change in the future makes it find none, as if all
+// encodings were older.
 func (s *service) touch(batch string, now time.Time) {
 	s.t.Helper()
 	table := s.table()
@@ -144,7 +144,8 @@ func (s *service) table() *store.Store {
 	return table
 }
 
-// distant is a platform that is some way off, and tells when an encoding is started.
+// distant serves a simulator with a delay before every call. It tells when the first encoding is started,
+// and counts the calls before that.
 type distant struct {
 	url     string
 	started chan time.Time // the first start; capacity 1
@@ -175,7 +176,7 @@ func (d *distant) begin(latency time.Duration) {
 	d.latency, d.calls, d.over = latency, map[string]int{}, false
 }
 
-// note takes note of a call and returns how long it is under way.
+// note counts a call and returns how long to delay it. The first start of an encoding ends the count.
 func (d *distant) note(r *http.Request) time.Duration {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -12,7 +12,7 @@ import (
 	"github.com/stokerd/stoker/internal/testkit/platform"
 )
 
-// graceful is how long a service may take to stop when the platform answers.
+// graceful is the longest time in which a service has to stop after SIGTERM if the platform answers.
 const graceful = 15 * time.Second
 
 // TestStop stops the service with SIGTERM at moments of a batch, with retries in flight.
@@ -57,7 +57,7 @@ func TestStop(t *testing.T) {
 	s.verdict(sim, ended, inputs, retries, expectedEnd)
 }
 
-// backingOff is how many jobs wait for their next attempt.
+// backingOff counts the jobs of a batch that wait for another attempt.
 func (s *service) backingOff(batch string) (n int) {
 	s.t.Helper()
 	for _, j := range s.jobs(batch) {
@@ -120,7 +120,7 @@ func hanging(t *testing.T) (*service, *simulator.Simulator, *process) {
 	return s, sim, life
 }
 
-// finishes starts the service again and has its only batch end well, with one start.
+// finishes starts the service again and checks that its only batch succeeds with a single start.
 func (s *service) finishes(sim *simulator.Simulator) {
 	s.t.Helper()
 	s.run()

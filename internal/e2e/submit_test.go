@@ -64,7 +64,7 @@ func TestSubmitUnderKill(t *testing.T) {
 	s.checkSubmitted(acknowledged, jobs)
 }
 
-// submission is a batch of so many jobs.
+// submission is a request for a batch of so many jobs.
 func submission(id string, jobs int) *stokerv1.SubmitBatchRequest {
 	request := &stokerv1.SubmitBatchRequest{RequestId: id, DisplayName: id}
 	for i := range jobs {

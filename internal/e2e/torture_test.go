@@ -57,7 +57,7 @@ func TestTorture(t *testing.T) {
 	tortureRounds(t, rounds, rand.Uint32)
 }
 
-// tortureRounds runs rounds with fresh seeds side by side: they wait more than they work.
+// tortureRounds runs n rounds side by side, because they mostly wait. draw returns the seed of each.
 func tortureRounds(t *testing.T, n int, draw func() uint32) {
 	for range n {
 		seed := draw()
@@ -138,7 +138,7 @@ func torture(t *testing.T, seed uint32) {
 	}
 }
 
-// within waits for the end of the batch, but no longer than limit: then it is nil.
+// within waits for the batch to end and returns it; nil if limit has passed before.
 func (h *history) within(limit time.Duration) *stokerv1.Batch {
 	select {
 	case b := <-h.done:
@@ -149,7 +149,7 @@ func (h *history) within(limit time.Duration) *stokerv1.Batch {
 	}
 }
 
-// cancel asks for a job's end. The job may have ended already.
+// cancel cancels a job, which may have ended already.
 func (s *service) cancel(id string) {
 	s.t.Helper()
 	ctx, cancel := context.WithTimeout(s.t.Context(), processTimeout)

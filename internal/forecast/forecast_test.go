@@ -102,19 +102,19 @@ func TestEstimate(t *testing.T) {
 		work     Work
 		from, to time.Duration // of what is likely; 0: nothing can be told
 	}{
-		"nothing is left":                {work: Work{Lengths: hours(1)}},
-		"nothing is known":               {work: Work{Waiting: 1, Parallel: 1}},
-		"years away":                     {work: Work{Waiting: 100_000, Parallel: 1, Lengths: hours(1)}},
-		"more years than a duration has": {work: Work{Waiting: 1_000_000, Parallel: 1, Lengths: hours(160)}},
-		"one after the other":            {Work{Waiting: 10, Running: hours(0.5), Lengths: hours(1)}, 10 * time.Hour, 11 * time.Hour},
-		"the gaps count":                 {Work{Waiting: 10, Parallel: 1, Lengths: hours(1), Gap: time.Hour}, 20 * time.Hour, 20 * time.Hour},
-		"side by side":                   {Work{Waiting: 10_000, Parallel: 100, Lengths: hours(0.5, 1, 1.5)}, 98 * time.Hour, 104 * time.Hour},
-		"more lanes than are simulated":  {Work{Waiting: 100_000, Parallel: 1000, Lengths: hours(0.5, 1, 1.5)}, 98 * time.Hour, 104 * time.Hour},
-		"fewer jobs than are simulated":  {Work{Waiting: 3, Parallel: 1000, Lengths: hours(1)}, time.Hour, time.Hour},
-		"one more than run":              {Work{Waiting: 1, Running: make([]time.Duration, 1000), Lengths: hours(1)}, time.Hour, time.Hour},
-		"the longest that runs":          {Work{Running: hours(0.1, 3, 0.1)}, 150 * time.Minute, 210 * time.Minute},
-		"more lanes than jobs":           {Work{Waiting: 3, Parallel: 50, Lengths: hours(1)}, time.Hour, time.Hour},
-		"many run, of which one is long": {Work{Running: append(hours(20), make([]time.Duration, 400)...)}, 15 * time.Hour, 25 * time.Hour},
+		"nothing is left":                  {work: Work{Lengths: hours(1)}},
+		"nothing is known":                 {work: Work{Waiting: 1, Parallel: 1}},
+		"years away":                       {work: Work{Waiting: 100_000, Parallel: 1, Lengths: hours(1)}},
+		"more years than a duration has":   {work: Work{Waiting: 1_000_000, Parallel: 1, Lengths: hours(160)}},
+		"one after the other":              {Work{Waiting: 10, Running: hours(0.5), Lengths: hours(1)}, 10 * time.Hour, 11 * time.Hour},
+		"the gaps count":                   {Work{Waiting: 10, Parallel: 1, Lengths: hours(1), Gap: time.Hour}, 20 * time.Hour, 20 * time.Hour},
+		"side by side":                     {Work{Waiting: 10_000, Parallel: 100, Lengths: hours(0.5, 1, 1.5)}, 98 * time.Hour, 104 * time.Hour},
+		"more encoders than are simulated": {Work{Waiting: 100_000, Parallel: 1000, Lengths: hours(0.5, 1, 1.5)}, 98 * time.Hour, 104 * time.Hour},
+		"fewer jobs than are simulated":    {Work{Waiting: 3, Parallel: 1000, Lengths: hours(1)}, time.Hour, time.Hour},
+		"one more than run":                {Work{Waiting: 1, Running: make([]time.Duration, 1000), Lengths: hours(1)}, time.Hour, time.Hour},
+		"the longest that runs":            {Work{Running: hours(0.1, 3, 0.1)}, 150 * time.Minute, 210 * time.Minute},
+		"more encoders than jobs":          {Work{Waiting: 3, Parallel: 50, Lengths: hours(1)}, time.Hour, time.Hour},
+		"many run, of which one is long":   {Work{Running: append(hours(20), make([]time.Duration, 400)...)}, 15 * time.Hour, 25 * time.Hour},
 	} {
 		got, ok := tt.work.Estimate(job.MaxEstimate)
 		if want := tt.to != 0; ok != want || ok && (got.Likely < tt.from || got.Likely > tt.to) {

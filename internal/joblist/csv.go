@@ -17,7 +17,7 @@ import (
 func (p *parser) readCSV(in io.Reader) error {
 	source := &recorder{in: in}
 	r := csv.NewReader(source)
-	r.FieldsPerRecord = -1 // record counts the fields, so that reading goes on after a short line
+	r.FieldsPerRecord = -1 // p.record counts the fields, so that reading goes on after a short row
 	r.ReuseRecord = true
 	var columns []string
 	for {
@@ -29,7 +29,7 @@ func (p *parser) readCSV(in io.Reader) error {
 		if syntax, ok := errors.AsType[*csv.ParseError](err); ok {
 			p.mistake(syntax.StartLine, "%s; write a quote inside a quoted field twice", strings.TrimSpace(syntax.Err.Error()))
 			if columns == nil {
-				return nil // the header is unknown
+				return nil // without a header, the other rows cannot be read
 			}
 			continue
 		}
@@ -38,7 +38,7 @@ func (p *parser) readCSV(in io.Reader) error {
 		}
 		line, _ := r.FieldPos(0)
 		if !slices.ContainsFunc(record, notBlank) {
-			continue // spreadsheets write empty rows as commas
+			continue // a spreadsheet writes an empty row as commas
 		}
 		if columns != nil {
 			quoted := func(i int) bool { return source.at(r.FieldPos(i)) == '"' }
@@ -54,9 +54,9 @@ func (p *parser) readCSV(in io.Reader) error {
 // notBlank reports whether a cell holds more than white space.
 func notBlank(cell string) bool { return strings.TrimSpace(cell) != "" }
 
-// header checks and returns the names of the columns; nil if no job can be read with them.
-// Spreadsheets write empty columns as well: a column without a name may be there as long as its
-// cells are empty.
+// header returns the names of the columns. It returns nil after a mistake in the header: the other
+// rows are not read then. A column without a name is allowed, because spreadsheets write empty
+// columns; record refuses a value in it.
 func (p *parser) header(record []string, line int) []string {
 	columns := make([]string, len(record))
 	for i, cell := range record {
@@ -75,7 +75,7 @@ func (p *parser) header(record []string, line int) []string {
 		switch {
 		case c == "":
 		case slices.Contains(columns[:i], c):
-			p.mistake(line, "column %q is there twice", c)
+			p.mistake(line, "column %q appears twice", c)
 		case !isField(c):
 			p.mistake(line, "unknown column %q%s", c, p.columnHint(c))
 		}
@@ -89,7 +89,7 @@ func (p *parser) header(record []string, line int) []string {
 	return columns
 }
 
-// foundInstead says what stands on the line that should name the columns.
+// foundInstead says what the first row holds instead of the names of the columns.
 func foundInstead(record []string) string {
 	text := strings.Join(record, ",")
 	if !utf8.ValidString(text) {
@@ -114,8 +114,8 @@ func (p *parser) columnHint(column string) string {
 	return "; the columns are " + strings.Join(fieldNames(), ", ") + " and var:<name>"
 }
 
-// record reads one job. White space around a field is dropped, unless the field is in quotes:
-// there it was written on purpose, and it may be part of a path.
+// record reads one job. White space around a field is dropped. In quotes it is kept, because it may
+// be part of a path; a field of white space alone is empty all the same.
 func (p *parser) record(columns, record []string, line int, quoted func(field int) bool) {
 	switch {
 	case len(record) < len(columns):

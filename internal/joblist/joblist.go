@@ -21,12 +21,12 @@ type Format string
 
 // The formats of a list.
 const (
-	Auto  Format = ""      // JSON Lines if the list starts with {, else CSV
+	Auto  Format = ""      // JSON Lines if the list starts with { or [, else CSV
 	CSV   Format = "csv"   // comma-separated, with a header
 	JSONL Format = "jsonl" // one JSON object per line
 )
 
-// ParseFormat reads the name of a format, as a user gives it.
+// ParseFormat reads the name of a format. The empty name is [Auto].
 func ParseFormat(s string) (Format, error) {
 	switch f := Format(s); f {
 	case Auto, CSV, JSONL:
@@ -35,28 +35,29 @@ func ParseFormat(s string) (Format, error) {
 	return Auto, fmt.Errorf("format %q: want csv or jsonl", s)
 }
 
-// Options describe a list that is read.
+// Options say how [Read] reads a list.
 type Options struct {
-	// Name of the list in error messages. Default "list".
+	// Name is the name of the list in error messages. Default "list".
 	Name string
-	// Format of the list. Default: what its first characters look like.
+	// Format is the format of the list. Default [Auto].
 	Format Format
 	// ForTemplate reads a list for an encoding template: the column input_path is optional, and
 	// output paths are not derived.
 	ForTemplate bool
 }
 
-// List is a list of jobs.
+// List is a list of jobs without mistakes.
 type List struct {
-	Name string
+	Name string // as in [Options]
 	Jobs []job.Spec
 	// Lines holds the number of the line on which each of Jobs begins, from 1.
 	Lines []int
-	// Derived says of each of Jobs whether its output path was derived from its input path.
+	// Derived says of each of Jobs whether its output path is [DefaultOutputPath] of its input
+	// path, because the list has none.
 	Derived []bool
 }
 
-// Where names the line of the i-th job, such as titles.csv:17.
+// Where names the line of Jobs[i], such as titles.csv:17.
 func (l *List) Where(i int) string { return fmt.Sprintf("%s:%d", l.Name, l.Lines[i]) }
 
 // MaxMistakes is how many mistakes an [Error] lists. It counts the others.
@@ -94,9 +95,9 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
-// Read reads a list to its end. It checks the form of the list and that no key is there twice;
-// whether the jobs can be submitted is for the server to say. If the list has mistakes, the
-// error is an [*Error]; any other error comes from r.
+// Read reads a list to its end. It checks the form of the list, that no two jobs have the same
+// key, and that there is a job. If the list has mistakes, the error is an [*Error]; any other
+// error comes from r.
 func Read(r io.Reader, o Options) (*List, error) {
 	p := &parser{
 		list:        &List{Name: cmp.Or(o.Name, "list")},
@@ -107,7 +108,7 @@ func Read(r io.Reader, o Options) (*List, error) {
 	}
 	p.findDuplicateKeys()
 	if len(p.list.Jobs) == 0 && len(p.mistakes) == 0 {
-		p.mistake(0, "no jobs in it")
+		p.mistake(0, "the list has no jobs")
 	}
 	if len(p.mistakes) > 0 {
 		slices.SortStableFunc(p.mistakes, func(a, b Mistake) int { return cmp.Compare(a.Line, b.Line) })
@@ -122,7 +123,8 @@ func (p *parser) read(in *bufio.Reader, wanted Format) error {
 	if err != nil {
 		return err
 	}
-	if start, _ := in.Peek(in.Size()); bytes.IndexByte(start, 0) >= 0 { // reading meets the error again
+	start, _ := in.Peek(in.Size()) // the next read returns an error of Peek again
+	if bytes.IndexByte(start, 0) >= 0 {
 		p.mistake(0, "this is not a text file; save the list as CSV in UTF-8")
 		return nil
 	}
@@ -132,8 +134,8 @@ func (p *parser) read(in *bufio.Reader, wanted Format) error {
 	return p.readCSV(in)
 }
 
-// detectFormat skips a byte order mark and returns the format of a list: the wanted one, or what
-// the list begins like.
+// detectFormat skips a byte order mark and returns the format of the list: the wanted one or, for
+// Auto, the format that the first character suggests.
 func detectFormat(in *bufio.Reader, wanted Format) (Format, error) {
 	if mark, err := in.Peek(3); err == nil && bytes.Equal(mark, []byte("\ufeff")) {
 		_, _ = in.Discard(3) // cannot fail: the buffer holds what was peeked
@@ -151,7 +153,7 @@ func detectFormat(in *bufio.Reader, wanted Format) (Format, error) {
 		}
 		switch start[n-1] {
 		case ' ', '\t', '\r', '\n':
-		case '{', '[': // a JSON array is refused, with a message that makes sense for JSON
+		case '{', '[': // readJSONLines refuses an array, with a message about JSON
 			return JSONL, nil
 		default:
 			return CSV, nil
@@ -179,7 +181,8 @@ func (p *parser) mistake(line int, format string, args ...any) {
 
 const notUTF8 = "%s is not UTF-8 text; export the list as UTF-8"
 
-// set sets a field of a job.
+// set sets a field of a job: one of fieldNames, or a variable. It notes a mistake instead if the
+// value is too long or not UTF-8.
 func (p *parser) set(spec *job.Spec, field, value string, line int) {
 	if len(value) > maxLine {
 		p.mistake(line, "%s is %d bytes long; is a quote missing?", field, len(value))
@@ -206,7 +209,8 @@ func (p *parser) set(spec *job.Spec, field, value string, line int) {
 	}
 }
 
-// add appends a job, with an output path derived from its input path if it has none.
+// add appends a job. It derives the output path of a job that has none, unless the list is for a
+// template.
 func (p *parser) add(spec job.Spec, line int) {
 	derived := !p.forTemplate && spec.OutputPath == "" && spec.InputPath != ""
 	if derived {
@@ -217,7 +221,7 @@ func (p *parser) add(spec job.Spec, line int) {
 	p.list.Derived = append(p.list.Derived, derived)
 }
 
-// findDuplicateKeys finds keys that more than one job has.
+// findDuplicateKeys notes a mistake for each job whose key an earlier job has.
 func (p *parser) findDuplicateKeys() {
 	if !p.mayHaveDuplicateKeys() {
 		return
@@ -236,8 +240,8 @@ func (p *parser) findDuplicateKeys() {
 	}
 }
 
-// mayHaveDuplicateKeys compares the hashes of all keys. For a million jobs that takes a small
-// part of the memory that a map of the keys takes.
+// mayHaveDuplicateKeys reports whether the hashes of two keys are equal. For a million jobs, the
+// hashes take a small part of the memory of a map of the keys.
 func (p *parser) mayHaveDuplicateKeys() bool {
 	seed := maphash.MakeSeed()
 	sums := make([]uint64, 0, len(p.list.Jobs))
@@ -250,12 +254,12 @@ func (p *parser) mayHaveDuplicateKeys() bool {
 	return len(slices.Compact(sums)) < len(sums)
 }
 
-// DefaultOutputPath derives an output path from an input path: the same path without leading
+// DefaultOutputPath derives an output path from an input path: the input path without leading
 // slashes and without its extension.
 func DefaultOutputPath(input string) string {
 	input = strings.TrimLeft(input, "/")
 	base := path.Base(input)
-	if ext := path.Ext(base); ext != base { // .hidden is a name, not an extension
+	if ext := path.Ext(base); ext != base { // .hidden is a file name without an extension
 		return strings.TrimSuffix(input, ext)
 	}
 	return input
@@ -263,10 +267,10 @@ func DefaultOutputPath(input string) string {
 
 const variablePrefix = "var:"
 
-// fieldNames lists the columns of CSV and the fields of JSON Lines, variables apart.
+// fieldNames lists the columns of CSV and the fields of JSON Lines, without variables.
 func fieldNames() []string { return []string{"key", "name", "input_path", "output_path"} }
 
-// isField reports whether a list may have a field or column of this name.
+// isField reports whether field is one of fieldNames or var:<name>.
 func isField(field string) bool {
 	return slices.Contains(fieldNames(), field) ||
 		strings.HasPrefix(field, variablePrefix) && field != variablePrefix

@@ -142,7 +142,7 @@ titles.csv:8: input_path is not UTF-8 text; export the list as UTF-8`,
 		{
 			name: "half a character",
 			text: `{"input_path":"a\ud83d","output_path":"out/a"}`,
-			want: `titles.csv:1: input_path: "a\ud83d" has half of a \u pair in it: the other half is missing`,
+			want: `titles.csv:1: input_path: "a\ud83d" has one half of a \u surrogate pair; the other half is missing`,
 		},
 		{
 			name: "unknown columns",
@@ -150,7 +150,7 @@ titles.csv:8: input_path is not UTF-8 text; export the list as UTF-8`,
 			want: `titles.csv:1: unknown column "inputpath"; did you mean "input_path"?
 titles.csv:1: unknown column "codec"; the columns are key, name, input_path, output_path and var:<name>
 titles.csv:1: unknown column "var:"; the columns are key, name, input_path, output_path and var:<name>
-titles.csv:1: column "key" is there twice
+titles.csv:1: column "key" appears twice
 titles.csv:1: the column input_path is missing`,
 		},
 		{
@@ -188,8 +188,8 @@ titles.csv:1: the column input_path is missing`,
 			text: `[{"input_path": "in/sintel.mov"}]`,
 			want: `titles.csv:1: want one JSON object per line`,
 		},
-		{name: "empty", text: "\n\n", want: `titles.csv: no jobs in it`},
-		{name: "header only", text: "input_path\n", want: `titles.csv: no jobs in it`},
+		{name: "empty", text: "\n\n", want: `titles.csv: the list has no jobs`},
+		{name: "header only", text: "input_path\n", want: `titles.csv: the list has no jobs`},
 		{
 			name:    "json lines",
 			options: joblist.Options{Format: joblist.JSONL},

@@ -15,7 +15,7 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-// maxLine is the length of the longest line of JSON, and of the longest field of CSV, in bytes.
+// maxLine is how many bytes a line of JSON Lines, or a field of CSV, may have.
 const maxLine = 1 << 20
 
 // readJSONLines reads one job per line. It returns only errors of in.
@@ -36,7 +36,7 @@ func (p *parser) readJSONLines(in io.Reader) error {
 	return lines.Err()
 }
 
-// object reads one job.
+// object reads one job. A job with mistakes is added too: Read returns no list then.
 func (p *parser) object(text []byte, line int) {
 	if !utf8.Valid(text) { // the decoder would replace invalid bytes by U+FFFD
 		p.mistake(line, notUTF8, "the line")
@@ -68,6 +68,7 @@ func (p *parser) fieldHint(field string) string {
 	return "; the fields are " + strings.Join(fieldNames(), ", ") + " and variables"
 }
 
+// variables reads the field named variables.
 func (p *parser) variables(spec *job.Spec, value json.RawMessage, line int) {
 	var object map[string]json.RawMessage
 	if err := json.Unmarshal(value, &object); err != nil {
@@ -83,6 +84,7 @@ func (p *parser) variables(spec *job.Spec, value json.RawMessage, line int) {
 	}
 }
 
+// text reads a field whose value is a text. A null counts as a missing field.
 func (p *parser) text(spec *job.Spec, field string, value json.RawMessage, line int) {
 	if string(value) == "null" {
 		return
@@ -93,7 +95,7 @@ func (p *parser) text(spec *job.Spec, field string, value json.RawMessage, line 
 		return
 	}
 	if strings.ContainsRune(s, utf8.RuneError) && !bytes.ContainsRune(value, utf8.RuneError) && !bytes.Contains(bytes.ToLower(value), []byte(`\ufffd`)) {
-		p.mistake(line, `%s: %s has half of a \u pair in it: the other half is missing`, field, shorten(value))
+		p.mistake(line, `%s: %s has one half of a \u surrogate pair; the other half is missing`, field, shorten(value))
 		return
 	}
 	p.set(spec, field, s, line)

@@ -10,9 +10,11 @@ import (
 )
 
 // FillKeys gives every job without a key its output path as its key, or a hash of an output path
-// that is too long for one. Such a key is the same whenever the list is read again, also after
-// lines were added or moved. A job without an output path gets the number of its line. FillKeys
-// returns how many jobs got a key.
+// that is longer than [job.MaxKey]. A job without an output path gets the key line-<number of its
+// line>. If the key is taken, a + follows it. FillKeys returns how many jobs got a key.
+//
+// A key from a unique output path stays the same when lines are added or moved. A key from a line
+// number or with a + may change.
 func (l *List) FillKeys() int {
 	missing := 0
 	for _, j := range l.Jobs {
@@ -41,7 +43,7 @@ func (l *List) FillKeys() int {
 			key = hex.EncodeToString(sum[:16])
 		}
 		for taken[key] {
-			key += "+" // another job has this key of its own
+			key += "+"
 		}
 		j.Key = key
 		taken[key] = true

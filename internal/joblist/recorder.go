@@ -5,13 +5,13 @@ import (
 	"io"
 )
 
-// recorder keeps the bytes of the record that is being read. The CSV reader does not say whether
-// a field was in quotes; the bytes do.
+// recorder keeps the bytes of the CSV record that is being read. They tell whether a field is in
+// quotes; the CSV reader does not.
 type recorder struct {
 	in     io.Reader
-	text   []byte // from offset on
-	offset int64
-	line   int // lines before text
+	text   []byte // the bytes of the list from offset on, as far as they were read
+	offset int64  // of text in the list
+	line   int    // how many lines the list has before text
 }
 
 func (r *recorder) Read(p []byte) (int, error) {
@@ -20,14 +20,15 @@ func (r *recorder) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// advance drops the bytes before an offset.
+// advance drops the bytes before an offset in the list.
 func (r *recorder) advance(offset int64) {
 	n := int(offset - r.offset)
 	r.line += bytes.Count(r.text[:n], []byte{'\n'})
 	r.text, r.offset = append(r.text[:0], r.text[n:]...), offset
 }
 
-// at returns the byte at a line and column, both from 1; 0 if there is none.
+// at returns the byte at a line and column of the list, both from 1; 0 if the column is past the
+// end of the text.
 func (r *recorder) at(line, column int) byte {
 	text := r.text
 	for range line - 1 - r.line {

@@ -17,20 +17,20 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-// DefaultHashRounds makes it slow to guess a weak password from the hash in a stolen job
-// table.
+// DefaultHashRounds is the default of Config.HashRounds. So many rounds make it slow to guess a
+// weak password from the hash in a stolen job table.
 const DefaultHashRounds = 100_000
 
-// A storage that the platform refused is not asked for again before a pause that doubles
+// After the platform has refused a storage, no call is made for it during a pause that doubles
 // with each refusal between these bounds.
 const (
 	firstRefusalPause = 4 * time.Second
 	maxRefusalPause   = 30 * time.Second
 )
 
-// resourceCache finds or creates shared resources, once per account and content. It verifies a
-// remembered id once in the life of the process, and again when the platform has refused
-// something that uses it.
+// resourceCache finds or creates shared resources, once per account and content. It asks the
+// platform once in the life of the process whether a stored id exists, and again when the
+// platform has refused a call that uses the id. It is safe for concurrent use.
 type resourceCache struct {
 	accountID  string
 	platform   Platform
@@ -42,18 +42,18 @@ type resourceCache struct {
 	mu       sync.Mutex
 	verified map[string]string   // ids by resource key
 	refusals map[string]refusal  // of storages, by resource key
-	storages map[string]resource // by kind and name: the hash that describes one is slow
+	storages map[string]resource // by kind and name, because hashing one is slow
 }
 
 // refusal is the platform's refusal of a storage.
 type refusal struct {
 	err   error
-	until time.Time // no further request before
-	count int
+	until time.Time // no call before
+	count int       // in a row
 }
 
 // ensure returns the platform's id of a resource and creates the resource if it is missing.
-// Concurrent callers that want the same resource share one request.
+// Concurrent callers that want the same resource share one search and one create call.
 func (c *resourceCache) ensure(ctx context.Context, want resource) (string, error) {
 	key := want.key()
 	c.mu.Lock()
@@ -64,7 +64,7 @@ func (c *resourceCache) ensure(ctx context.Context, want resource) (string, erro
 	case ok:
 		return id, nil
 	case refused.until.After(c.clock.Now()):
-		return "", refused.err // another batch has asked for it just now
+		return "", refused.err // the platform has just refused it
 	}
 	result, err, _ := c.calls.Do(key, func() (any, error) {
 		id, err := c.findOrCreate(ctx, want)
@@ -82,15 +82,15 @@ func (c *resourceCache) ensure(ctx context.Context, want resource) (string, erro
 	return id, err
 }
 
-// noteRefusal makes other batches that use a refused storage wait before they ask again. A
-// refused codec configuration costs a job an attempt, so that each job asks for itself. The
-// caller holds c.mu.
+// noteRefusal makes all batches that use a refused storage wait before the next call for it. A
+// refused codec configuration is not noted: it costs each job an attempt, and each attempt makes
+// the call anew. The caller holds c.mu.
 func (c *resourceCache) noteRefusal(want resource, err error) {
 	if _, answered := errors.AsType[*bitmovin.APIError](err); !answered || bitmovin.Outage(err) || want.kind == kindConfiguration {
 		return
 	}
 	r, now := c.refusals[want.key()], c.clock.Now()
-	if !r.until.After(now) { // requests that were refused side by side count once
+	if !r.until.After(now) { // calls that were refused side by side count once
 		r.until = now.Add(min(firstRefusalPause<<min(r.count, 20), maxRefusalPause))
 		r.count++
 	}
@@ -99,7 +99,7 @@ func (c *resourceCache) noteRefusal(want resource, err error) {
 }
 
 // findOrCreate looks for a resource in the store, then at the platform, where a create call
-// whose answer was lost has left it, and creates it if it is in neither.
+// whose answer was lost may have left it, and creates it if neither has it.
 func (c *resourceCache) findOrCreate(ctx context.Context, want resource) (string, error) {
 	id, _, err := c.store.Resource(ctx, c.accountID, string(want.kind), want.hash)
 	if err != nil && !errors.Is(err, job.ErrNotFound) {
@@ -115,7 +115,7 @@ func (c *resourceCache) findOrCreate(ctx context.Context, want resource) (string
 		}
 	}
 	id, found, err := want.find(ctx, want.name)
-	if err == nil && found { // a list may show what the platform has deleted meanwhile
+	if err == nil && found { // a list may still show a resource that was deleted
 		found, err = want.exists(ctx, id)
 	}
 	if err != nil {
@@ -130,8 +130,8 @@ func (c *resourceCache) findOrCreate(ctx context.Context, want resource) (string
 }
 
 // verify asks the platform for each resource again. It reports whether all of them exist under
-// the id that was used, and forgets those that do not: they are created anew when they are
-// needed next.
+// the ids that were used; an error counts as missing. It forgets the missing ones, so that they
+// are looked up, and if need be created, when they are needed next.
 func (c *resourceCache) verify(ctx context.Context, resources []usedResource) bool {
 	all := true
 	for _, used := range resources {
@@ -140,7 +140,7 @@ func (c *resourceCache) verify(ctx context.Context, resources []usedResource) bo
 		id := c.verified[key]
 		c.mu.Unlock()
 		if id != used.id {
-			all = false // another job has found it missing
+			all = false // another job has found the resource missing
 			continue
 		}
 		if exists, err := used.exists(ctx, id); err != nil || !exists {
@@ -153,7 +153,7 @@ func (c *resourceCache) verify(ctx context.Context, resources []usedResource) bo
 	return all
 }
 
-// storage describes a configured input or output.
+// storage describes a configured input or output as a resource.
 func (c *resourceCache) storage(kind resourceKind, name string, s bitmovin.Storage) (resource, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -173,8 +173,8 @@ func (c *resourceCache) storage(kind resourceKind, name string, s bitmovin.Stora
 	return described, nil
 }
 
-// storageHash identifies a storage by everything in which it differs from others,
-// credentials included, without giving those away.
+// storageHash identifies a storage by all its fields but the name, credentials included, without
+// giving the credentials away.
 func (c *resourceCache) storageHash(s bitmovin.Storage) (string, error) {
 	content := fmt.Sprintf("%q", []string{
 		string(s.Type), s.Host, fmt.Sprint(s.Port), s.Username, s.Bucket, s.CloudRegion,

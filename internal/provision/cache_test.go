@@ -46,13 +46,13 @@ func (s *fakeStore) DeleteResource(_ context.Context, _, kind, hash string) erro
 	return nil
 }
 
-// fakePlatform has inputs only.
+// fakePlatform is a platform with inputs only.
 type fakePlatform struct {
 	Platform
 	mu      sync.Mutex
 	inputs  map[bitmovin.InputID]string // names
-	creates int
-	refuse  error
+	creates int                         // calls to create an input
+	refuse  error                       // the answer to such a call, if set
 }
 
 func (p *fakePlatform) InputExists(_ context.Context, id bitmovin.InputID) (bool, error) {
@@ -103,7 +103,7 @@ func ensureInput(t *testing.T, p *Provisioner) (Shared, error) {
 	return s, err
 }
 
-// A resource is created once, whoever wants it: jobs side by side, and the next process.
+// A resource is created once, for all jobs side by side and for the next process.
 func TestResourceIsCreatedOnce(t *testing.T) {
 	platform, store, start := newFake()
 	p := start()
@@ -128,7 +128,7 @@ func TestResourceIsCreatedOnce(t *testing.T) {
 	}
 }
 
-// A resource that the platform has no more is created anew once that has been noticed.
+// A resource that is missing at the platform is created anew after Verify has found it missing.
 func TestMissingResourceIsCreatedAnew(t *testing.T) {
 	platform, _, start := newFake()
 	p := start()
@@ -138,24 +138,24 @@ func TestMissingResourceIsCreatedAnew(t *testing.T) {
 	}
 	b := &job.Batch{Input: job.StorageRef{Name: "in"}}
 	if all, err := p.AllMissing(t.Context(), b, time.Now()); all || err != nil {
-		t.Errorf("all are missing: %v, %v", all, err)
+		t.Errorf("before the input is deleted AllMissing is %v, %v, want false", all, err)
 	}
 	clear(platform.inputs)
 	if all, err := p.AllMissing(t.Context(), b, time.Now()); !all || err != nil {
-		t.Errorf("all are missing: %v, %v", all, err)
+		t.Errorf("after the input is deleted AllMissing is %v, %v, want true", all, err)
 	}
 	if all, err := p.AllMissing(t.Context(), b, time.Now().Add(-time.Hour)); !all || err != nil {
-		t.Errorf("all that was there before are missing: %v, %v", all, err)
+		t.Errorf("of a time before the input was saved AllMissing is %v, %v, want true", all, err)
 	}
 	if p.Verify(t.Context(), s) {
-		t.Error("a missing input exists")
+		t.Error("Verify says that a deleted input exists")
 	}
 	if s, err := ensureInput(t, p); err != nil || s.input != "input-2" {
 		t.Errorf("got %+v, %v", s, err)
 	}
 }
 
-// A storage that is refused is asked for again after a pause that grows.
+// Calls for a storage that the platform refuses are made after pauses that grow.
 func TestRefusedStorageWaits(t *testing.T) {
 	bubble.Test(t, func(t *testing.T) {
 		platform, _, start := newFake()
@@ -169,12 +169,13 @@ func TestRefusedStorageWaits(t *testing.T) {
 			time.Sleep(time.Second)
 		}
 		if platform.creates != 5 { // after 0, 4, 12, 28 and 58 s
-			t.Errorf("asked %d times in a minute", platform.creates)
+			t.Errorf("%d calls in a minute, want 5", platform.creates)
 		}
 	})
 }
 
-// A batch may refer to a storage by its id, or by a name that is configured no more.
+// A storage that a batch names by its id is used as it is; a name that is no longer configured is
+// a SharedError.
 func TestStorageReferences(t *testing.T) {
 	_, _, start := newFake()
 	p := start()

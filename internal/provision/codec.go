@@ -31,7 +31,7 @@ func AudioConfiguration(a job.Audio) bitmovin.Configuration {
 	}
 }
 
-// codecName is the codec's name in ordinary spelling.
+// codecName is the codec's name as people write it, for the name of a configuration.
 func codecName(c job.Codec) string {
 	switch c {
 	case job.H264:

@@ -9,11 +9,11 @@
 //     [Provisioner.Configure] adds streams, muxings and manifests. A template needs no
 //     configuring: [Provisioner.RenderTemplate] fills it in for one job.
 //
-// The package decides nothing about jobs. It records no attempt, repeats no call that
-// failed for another reason than throttling, and starts no encoding: [StartRequest] only
-// says what a start has to contain. An error that concerns every job of the batch is a
-// [SharedError]; all others are the platform's answer about this one job.
+// The package decides nothing about jobs. It records no attempt, repeats a call only if the
+// platform throttled it, and starts no encoding: [StartRequest] only makes the content of a
+// start. An error that concerns every job of the batch is a [SharedError]; any other error is
+// about the one job.
 //
-// [EncodingName] and [AttemptName] give an encoding a name from which [ParseName] reads the
-// job again.
+// [EncodingName] and [AttemptName] name an encoding after its job; [ParseName] reads the job's
+// id from such a name.
 package provision

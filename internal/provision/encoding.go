@@ -10,7 +10,8 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-// CreateEncoding creates the encoding of a job, without any parts.
+// CreateEncoding creates the encoding of a job, without streams, muxings and manifests. A call
+// that is throttled is not repeated.
 func (p *Provisioner) CreateEncoding(ctx context.Context, r *job.Recipe, j *job.Job) (bitmovin.EncodingID, error) {
 	created, err := p.platform.CreateEncoding(ctx, bitmovin.Encoding{
 		Name:           EncodingName(j),
@@ -22,10 +23,9 @@ func (p *Provisioner) CreateEncoding(ctx context.Context, r *job.Recipe, j *job.
 }
 
 // Configure adds streams, muxings and manifests to an encoding. What does not depend on each other
-// is created side by side: the renditions, then the MP4 files, then the manifests. All
-// calls have ended when Configure returns. After an error the encoding is incomplete, and of
-// no further use. The manifests that it returns have to be attached at the start; see
-// [StartRequest].
+// is created side by side: the renditions, then the MP4 muxings, then the manifests. All calls have
+// ended when Configure returns. After an error the encoding is incomplete, and cannot be used. The
+// job must have the returned manifests before [StartRequest] is called.
 func (p *Provisioner) Configure(ctx context.Context, encoding bitmovin.EncodingID, r *job.Recipe, j *job.Job, s Shared) ([]job.ManifestRef, error) {
 	b := encodingBuilder{platform: p.platform, clock: p.clock, encoding: encoding, recipe: r, job: j, shared: s}
 	if err := b.createRenditions(ctx); err != nil {
@@ -34,7 +34,7 @@ func (p *Provisioner) Configure(ctx context.Context, encoding bitmovin.EncodingI
 	return b.createManifests(ctx)
 }
 
-// encodingBuilder adds the parts of one encoding.
+// encodingBuilder adds streams, muxings and manifests to one encoding.
 type encodingBuilder struct {
 	platform EncodingAPI
 	clock    clock.Clock
@@ -44,8 +44,8 @@ type encodingBuilder struct {
 	shared   Shared
 }
 
-// createRenditions creates a stream for each rendition, with its segmented muxings, and
-// then the MP4 files.
+// createRenditions creates a stream for each rendition, with its segmented muxings, and then the
+// MP4 muxings.
 func (b encodingBuilder) createRenditions(ctx context.Context) error {
 	videos := make([]bitmovin.StreamID, len(b.recipe.Videos))
 	audios := make([]bitmovin.StreamID, len(b.recipe.Audios))
@@ -65,7 +65,7 @@ func (b encodingBuilder) createRenditions(ctx context.Context) error {
 	if err := b.together(ctx, calls); err != nil {
 		return err
 	}
-	return b.together(ctx, b.files(ctx, videos, audios))
+	return b.together(ctx, b.mp4Calls(ctx, videos, audios))
 }
 
 // together makes calls side by side and waits for all of them. Of several errors it returns
@@ -125,9 +125,9 @@ func (b encodingBuilder) createRendition(ctx context.Context, config bitmovin.Co
 	return stream.ID, b.together(ctx, calls)
 }
 
-// files are the calls that create one MP4 file for each video, with all audios in it; without any
-// video, one for each audio.
-func (b encodingBuilder) files(ctx context.Context, videos, audios []bitmovin.StreamID) (calls []func() error) {
+// mp4Calls are the calls that create an MP4 muxing for each video, with all audios in it; without
+// any video, one for each audio.
+func (b encodingBuilder) mp4Calls(ctx context.Context, videos, audios []bitmovin.StreamID) (calls []func() error) {
 	for _, m := range b.recipe.Muxings {
 		if m.Container != job.MP4 {
 			continue
@@ -191,7 +191,7 @@ func (b encodingBuilder) createManifests(ctx context.Context) ([]job.ManifestRef
 	return refs, nil
 }
 
-// outputs says where files go, directory being relative to the job's output path.
+// outputs is where files go at the platform; directory is relative to the job's output path.
 func (b encodingBuilder) outputs(directory string) []bitmovin.EncodingOutput {
 	permission := bitmovin.PublicRead
 	if b.recipe.Private {
@@ -207,9 +207,9 @@ func (b encodingBuilder) outputs(directory string) []bitmovin.EncodingOutput {
 // throttledRetries is how often a throttled call is repeated before its error is returned.
 const throttledRetries = 10
 
-// retryThrottled repeats a call that the platform throttled: the call had no effect, and
-// giving up would throw away what has been configured already. The client's governor waits
-// before each repetition.
+// retryThrottled repeats a call that the platform throttled: the call had no effect, and giving up
+// would waste the parts that have been created already. The client's governor waits before each
+// repeat.
 func retryThrottled[T any](ctx context.Context, call func() (T, error)) (T, error) {
 	for range throttledRetries {
 		if result, err := call(); !bitmovin.Throttled(err) || ctx.Err() != nil {

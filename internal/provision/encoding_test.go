@@ -14,13 +14,14 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-// recordingAPI notes what is created, and throttles each call as often as told first.
+// recordingAPI is a platform that records the calls. It throttles each call, as often as throttle
+// says, before the call has an effect.
 type recordingAPI struct {
 	Platform
-	throttle int // times each call is throttled before it has an effect
+	throttle int // how often each call is throttled first
 
 	mu        sync.Mutex
-	throttled map[string]int
+	throttled map[string]int // how often a call has been throttled
 	log       []string
 }
 

@@ -9,7 +9,7 @@ import (
 
 // ResourceStore remembers the ids of shared resources.
 type ResourceStore interface {
-	// InstanceID identifies the job table. It is part of every label and hash.
+	// InstanceID identifies the job table. It is part of every label and of a storage's hash.
 	InstanceID() string
 	// Resource returns the platform's id of a resource and when it was saved. The error
 	// is [job.ErrNotFound] if there is none.

@@ -7,10 +7,10 @@ import (
 	"github.com/stokerd/stoker/internal/clock"
 )
 
-// Storage is a named place that batches read from or write to.
+// Storage is an input or output at the platform, with the base path of all paths on it.
 type Storage struct {
 	bitmovin.Storage
-	// BasePath is put before every path on it; without a leading slash.
+	// BasePath is put before every path on the storage. It has no leading slash.
 	BasePath string
 }
 
@@ -22,13 +22,13 @@ type Config struct {
 	// Inputs and Outputs hold the configured storages by the name that batches use. The
 	// input and the output of one name may be different storages.
 	Inputs, Outputs map[string]Storage
-	Clock           clock.Clock // default: the world's time
-	// HashRounds is how often the hash that identifies a storage is repeated. Default
-	// [DefaultHashRounds]. Changing it makes every storage be created anew.
+	Clock           clock.Clock // default: the system's clock
+	// HashRounds is the number of rounds of the hash that identifies a storage. Default
+	// [DefaultHashRounds]. After a change every storage is created anew.
 	HashRounds int
 }
 
-// Provisioner makes the calls that set up the encodings of one account. It is safe for
+// Provisioner makes the calls that configure the encodings of one account. It is safe for
 // concurrent use.
 type Provisioner struct {
 	accountID string
@@ -39,7 +39,7 @@ type Provisioner struct {
 	resources *resourceCache
 }
 
-// New returns a provisioner that has verified nothing yet.
+// New returns a provisioner. It makes no call; the first use of each stored id verifies it.
 func New(c Config) *Provisioner {
 	return &Provisioner{
 		accountID: c.AccountID, platform: c.Platform, store: c.Store, clock: clock.Or(c.Clock),
@@ -52,5 +52,5 @@ func New(c Config) *Provisioner {
 	}
 }
 
-// labels are what every encoding of this job table carries.
+// labels are the labels of every encoding of this job table.
 func (p *Provisioner) labels() []string { return []string{"stoker", Label(p.store.InstanceID())} }

@@ -22,8 +22,8 @@ const (
 // resource describes a shared resource: how to recognise, find and create it.
 type resource struct {
 	kind   resourceKind
-	name   string // at the platform; contains the beginning of the hash
-	hash   string // of its content
+	name   string // at the platform; it contains the beginning of the hash
+	hash   string // of the content: equal hashes, equal resources
 	exists func(ctx context.Context, id string) (bool, error)
 	find   func(ctx context.Context, name string) (id string, found bool, err error)
 	create func(ctx context.Context, name string) (id string, err error)

@@ -11,17 +11,17 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-// Shared holds the platform's ids of everything that the jobs of a batch share.
+// Shared holds the platform's ids of the resources that the jobs of a batch share.
 type Shared struct {
 	input                 bitmovin.InputID
 	output                bitmovin.OutputID
-	inputBase, outputBase string // what precedes every path of a job
+	inputBase, outputBase string // base paths of the storages
 	videos, audios        []bitmovin.ConfigID
 	used                  []usedResource
 }
 
-// SharedError is an error with a resource that all jobs of a batch share. It is not the
-// fault of the job that met it.
+// SharedError is an error with a resource that all jobs of a batch share. It is not the fault of
+// the job for which the resource was used.
 type SharedError struct{ Err error }
 
 func (e SharedError) Error() string { return e.Err.Error() }
@@ -29,9 +29,9 @@ func (e SharedError) Error() string { return e.Err.Error() }
 // Unwrap returns the cause.
 func (e SharedError) Unwrap() error { return e.Err }
 
-// EnsureShared finds or creates everything that the jobs of a batch with a recipe share: its
-// storages and codec configurations. A codec configuration that the platform refuses is
-// the recipe's fault, and no [SharedError].
+// EnsureShared finds or creates the resources that the jobs of a batch with a recipe share: its
+// storages and codec configurations. The error is a [SharedError], except if the platform answers
+// to a codec configuration with an error: that is the recipe's fault.
 func (p *Provisioner) EnsureShared(ctx context.Context, b *job.Batch) (Shared, error) {
 	var s Shared
 	if err := p.ensureInput(ctx, &s, b.Input); err != nil {
@@ -57,7 +57,8 @@ func (p *Provisioner) EnsureShared(ctx context.Context, b *job.Batch) (Shared, e
 	return s, nil
 }
 
-// EnsureStorages finds or creates those storages of a batch to which its template refers.
+// EnsureStorages finds or creates those storages of a batch to which its template refers. The
+// error is a [SharedError].
 func (p *Provisioner) EnsureStorages(ctx context.Context, b *job.Batch, t *template.Template) (s Shared, err error) {
 	if t.Uses("input_id") {
 		if err = p.ensureInput(ctx, &s, b.Input); err != nil {
@@ -70,9 +71,9 @@ func (p *Provisioner) EnsureStorages(ctx context.Context, b *job.Batch, t *templ
 	return s, err
 }
 
-// Verify asks the platform for each shared resource again, after it has refused something
-// that uses them, and reports whether all of them exist. A missing one is created anew when
-// it is needed next.
+// Verify asks the platform for each shared resource again, after it has refused a call that uses
+// them, and reports whether all of them exist; an error counts as missing. A missing resource is
+// created anew when it is needed next.
 func (p *Provisioner) Verify(ctx context.Context, s Shared) bool {
 	return p.resources.verify(ctx, s.used)
 }
@@ -97,7 +98,7 @@ func (p *Provisioner) ensureStorage(ctx context.Context, s *Shared, kind resourc
 	}
 	storage, ok := p.storages[kind][ref.Name]
 	if !ok {
-		return "", "", SharedError{fmt.Errorf("storage %q is not in the server's configuration any more", ref.Name)}
+		return "", "", SharedError{fmt.Errorf("storage %q is no longer in the server's configuration", ref.Name)}
 	}
 	r, err := p.resources.storage(kind, ref.Name, storage.Storage)
 	if err == nil {
@@ -127,10 +128,11 @@ func (p *Provisioner) ensureConfiguration(ctx context.Context, s *Shared, c bitm
 	return bitmovin.ConfigID(id), nil
 }
 
-// AllMissing reports whether the platform has none of the shared resources of a batch that the
-// store remembers and that were saved before the given time, although the store remembers
-// some. Then the API key probably belongs to another organisation than it did. A resource
-// that was saved later proves nothing: it may be the other organisation's.
+// AllMissing reports whether the platform has lost the shared resources of a batch: the store
+// remembers some, and the platform has none of those that were saved up to the given time. Then
+// the API key probably belongs to another organisation than it did. A resource that was saved
+// later is not asked for: it may be the other organisation's. If all were saved later, AllMissing
+// reports true as well.
 func (p *Provisioner) AllMissing(ctx context.Context, b *job.Batch, before time.Time) (bool, error) {
 	remembered := false
 	for _, r := range p.sharedResources(b) {
@@ -152,8 +154,8 @@ func (p *Provisioner) AllMissing(ctx context.Context, b *job.Batch, before time.
 	return remembered, nil
 }
 
-// sharedResources describes everything that the jobs of a batch share, as far as it is
-// still configured.
+// sharedResources describes the resources that the jobs of a batch share, without storages that
+// are no longer in the server's configuration.
 func (p *Provisioner) sharedResources(b *job.Batch) (all []resource) {
 	add := func(r resource, err error) {
 		if err == nil {

@@ -27,7 +27,7 @@ func StartRequest(b *job.Batch, j *job.Job) *bitmovin.StartRequest {
 	return r
 }
 
-// ParseTemplate reads the text of a template. The error names the first mistake in it.
+// ParseTemplate parses the text of a template. The error names the first mistake in it.
 func ParseTemplate(t *job.Template) (*template.Template, error) {
 	parsed, mistakes := template.Parse(t.Text)
 	if len(mistakes) > 0 {

@@ -11,15 +11,16 @@ import (
 	"github.com/stokerd/stoker/webhook"
 )
 
-// connectAccounts makes a client of the platform for every account, in the order of cfg. Accounts
-// with the same API key share a rate governor, because the platform limits keys.
+// connectAccounts makes a client of the platform for every account, in the order of cfg. It makes no
+// call. Accounts with the same API key share a rate governor, because the platform's rate limits are per
+// key.
 func connectAccounts(cfg *config.Config, log *slog.Logger) ([]dispatcher.Account, error) {
 	var accounts []dispatcher.Account
 	governors := map[string]*bitmovin.Governor{}
 	for _, a := range cfg.Accounts {
 		key, err := a.APIKey()
 		if err != nil {
-			key = "account " + a.ID // an account without key, for now, shares with nobody
+			key = "account " + a.ID // an account that has no key yet gets a governor of its own
 		}
 		if governors[key] == nil {
 			governors[key] = bitmovin.NewGovernor(nil)
@@ -38,8 +39,8 @@ func connectAccounts(cfg *config.Config, log *slog.Logger) ([]dispatcher.Account
 	return accounts, nil
 }
 
-// newWebhookReceiver prepares to take webhooks for the accounts that have a key for them. accounts
-// are in the order of cfg.
+// newWebhookReceiver makes a receiver of webhooks for the accounts that have a webhook key. accounts has
+// the order of cfg.Accounts.
 func newWebhookReceiver(cfg *config.Config, accounts []dispatcher.Account, jobs *store.Store, log *slog.Logger) (*webhook.Receiver, error) {
 	c := webhook.Config{URL: cfg.WebhookURL, Store: jobs, Logger: log}
 	for i, a := range cfg.Accounts {

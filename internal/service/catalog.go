@@ -7,7 +7,7 @@ import (
 	"github.com/stokerd/stoker/server"
 )
 
-// dispatcherStorages converts configured storages to those of the dispatcher.
+// dispatcherStorages converts configured storages, by name, to the dispatcher's type.
 func dispatcherStorages(storages map[string]config.Storage) map[string]dispatcher.Storage {
 	converted := map[string]dispatcher.Storage{}
 	for name, s := range storages {
@@ -16,7 +16,8 @@ func dispatcherStorages(storages map[string]config.Storage) map[string]dispatche
 	return converted
 }
 
-// serverCatalog lists the profiles, templates and storages that a batch can name.
+// serverCatalog lists the profiles, templates and storages that a batch can name, and the default retry
+// policy.
 func serverCatalog(cfg *config.Config) server.Catalog {
 	storages := map[string]server.Storage{}
 	for name, storage := range cfg.Inputs {

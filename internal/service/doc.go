@@ -1,10 +1,9 @@
 // Package service wires the parts of Stoker into one service: the job table, the accounts with their
 // clients of the platform, the dispatcher, the gRPC server, the receiver of webhooks, and the HTTP
-// endpoints for probes and metrics.
+// endpoints for health checks and metrics.
 //
-// It is the only place that knows how the parts fit together. The serve command runs a service for a
-// configuration; the demo runs one with a simulator behind it ([Simulation]); a test can run either in
-// its own process:
+// No other package connects the parts. The serve command runs a [Service] for a configuration. The demo
+// runs a [Simulation]: a service whose platform is a simulator. A test can run either in its own process:
 //
 //	s, err := service.New(ctx, cfg, log)
 //	if err != nil {

@@ -7,7 +7,8 @@ import (
 	"github.com/stokerd/stoker/webhook"
 )
 
-// endpoints serves the probes, the metrics, and the platform's webhooks over HTTP.
+// endpoints serves over HTTP: /healthz, always 200 while the process answers; /readyz, 503 once the
+// service is stopping; /metrics for Prometheus; and the platform's webhooks.
 func (s *Service) endpoints() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { writeText(w, http.StatusOK, "ok") })

@@ -11,7 +11,7 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-// metricsHandler serves the state of every account, and of the process, to Prometheus.
+// metricsHandler serves metrics of every account and of the process in Prometheus' format.
 func metricsHandler(statuses func() []job.AccountStatus) http.Handler {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(
@@ -22,10 +22,10 @@ func metricsHandler(statuses func() []job.AccountStatus) http.Handler {
 	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
 }
 
-// accountCollector reads the accounts' status at each scrape. It keeps no counts of its own.
+// accountCollector reads the status of every account at each scrape. It stores nothing.
 type accountCollector struct{ statuses func() []job.AccountStatus }
 
-// gauge is one figure of an account.
+// gauge is one metric of an account, and how to read it from the account's status.
 type gauge struct {
 	desc  *prometheus.Desc
 	value func(job.AccountStatus) float64
@@ -35,21 +35,22 @@ func accountGauge(name, help string, value func(job.AccountStatus) float64) gaug
 	return gauge{prometheus.NewDesc("stoker_account_"+name, help, []string{"account"}, nil), value}
 }
 
-// accountGauges are the figures of an account. The text of a problem is no label: Prometheus keeps
-// a series for every value of a label, and there is no end of texts.
+// accountGauges are the metrics of an account that have no label but the account. The text of a problem
+// is not made a label: Prometheus keeps a series for every value of a label, and the number of different
+// texts has no bound.
 var accountGauges = []gauge{
-	accountGauge("queue_target", "Encodings to keep queued.", func(s job.AccountStatus) float64 { return float64(s.QueueTarget) }),
-	accountGauge("effective_queue_target", "What the platform has been seen to accept.", func(s job.AccountStatus) float64 { return float64(s.EffectiveQueueTarget) }),
-	accountGauge("platform_queued", "Encodings queued at the platform, of all its users; -1 if not known.", func(s job.AccountStatus) float64 { return float64(s.PlatformQueuedCount) }),
+	accountGauge("queue_target", "Encodings to keep queued at the platform.", func(s job.AccountStatus) float64 { return float64(s.QueueTarget) }),
+	accountGauge("effective_queue_target", "The queue target, or less if the platform was seen to accept less.", func(s job.AccountStatus) float64 { return float64(s.EffectiveQueueTarget) }),
+	accountGauge("platform_queued", "Encodings queued at the platform by all users of the account; -1 if not known.", func(s job.AccountStatus) float64 { return float64(s.PlatformQueuedCount) }),
 	accountGauge("platform_queued_time_seconds", "When the platform's queue was counted last, in Unix time; 0 if it has not been.", func(s job.AccountStatus) float64 { return unix(s.PlatformQueuedTime) }),
-	accountGauge("queued", "Jobs queued at the platform.", func(s job.AccountStatus) float64 { return float64(s.QueuedCount) }),
-	accountGauge("running", "Jobs being encoded.", func(s job.AccountStatus) float64 { return float64(s.RunningCount) }),
-	accountGauge("starting", "Jobs whose start is not answered yet.", func(s job.AccountStatus) float64 { return float64(s.StartingCount) }),
+	accountGauge("queued", "Jobs of this service queued at the platform.", func(s job.AccountStatus) float64 { return float64(s.QueuedCount) }),
+	accountGauge("running", "Jobs that an encoder is working on.", func(s job.AccountStatus) float64 { return float64(s.RunningCount) }),
+	accountGauge("starting", "Jobs whose start the platform has not answered yet.", func(s job.AccountStatus) float64 { return float64(s.StartingCount) }),
 	accountGauge("cancelling", "Jobs being cancelled.", func(s job.AccountStatus) float64 { return float64(s.CancellingCount) }),
-	accountGauge("prepared", "Jobs configured ahead.", func(s job.AccountStatus) float64 { return float64(s.PreparedCount) }),
-	accountGauge("comparing", "1 while the platform is compared with the job table, after the start.", func(s job.AccountStatus) float64 { return indicator(!s.Listing.ComparingSince.IsZero()) }),
+	accountGauge("prepared", "Waiting jobs that are configured at the platform already.", func(s job.AccountStatus) float64 { return float64(s.PreparedCount) }),
+	accountGauge("comparing", "1 while the platform is compared with the job table, after the service has started.", func(s job.AccountStatus) float64 { return indicator(!s.Listing.ComparingSince.IsZero()) }),
 	accountGauge("other_instances", "Other Stokers seen at work with the same API key within the last hour.", func(s job.AccountStatus) float64 { return float64(len(s.OtherInstances)) }),
-	accountGauge("starts_today", "Starts of this day (UTC) that count towards max_starts_per_day; 0 without such a limit.", func(s job.AccountStatus) float64 { return float64(s.StartsTodayCount) }),
+	accountGauge("starts_today", "Starts of encodings on this day (UTC) that count towards max_starts_per_day; 0 without such a limit.", func(s job.AccountStatus) float64 { return float64(s.StartsTodayCount) }),
 	accountGauge("max_starts_per_day", "Starts after which the account pauses for the day; 0 without such a limit.", func(s job.AccountStatus) float64 { return float64(s.MaxStartsPerDay) }),
 	accountGauge("paused", "1 if somebody paused the account, or max_starts_per_day is reached.", func(s job.AccountStatus) float64 { return indicator(s.Paused) }),
 	accountGauge("breaker_open", "1 if the platform cannot be used; the account's breaker says why.", func(s job.AccountStatus) float64 { return indicator(s.Breaker != job.BreakerClosed) }),
@@ -60,22 +61,22 @@ var (
 	waitDesc = prometheus.NewDesc("stoker_account_wait",
 		"1 with the reason why no job is started right now, as a wait code of the API; absent if a job is about to be started.", []string{"account", "code"}, nil)
 	listingDesc = prometheus.NewDesc("stoker_account_listing",
-		"1 for the way in which encodings are found: SEARCH, CREATION_TIME or WALK, from fast to slow.", []string{"account", "way"}, nil)
+		"1 for the way in which encodings are listed: SEARCH, CREATION_TIME or WALK, from fast to slow; 0 for the others.", []string{"account", "way"}, nil)
 	parameterDesc = prometheus.NewDesc("stoker_account_faulty_parameter",
 		"1 if a query parameter of the platform's lists is REFUSED, UNANSWERED, IGNORED, or MISSES encodings.", []string{"account", "parameter", "fault"}, nil)
 	budgetDesc = prometheus.NewDesc("stoker_account_calls_available",
-		"Calls of an endpoint class that could be made at once.", []string{"account", "class"}, nil)
+		"Calls of an endpoint class that can be made right now.", []string{"account", "class"}, nil)
 	limitDesc = prometheus.NewDesc("stoker_account_calls_limit",
-		"Calls of an endpoint class that the platform takes in a minute.", []string{"account", "class"}, nil)
+		"Calls of an endpoint class that the platform allows per minute.", []string{"account", "class"}, nil)
 	unknownDesc = prometheus.NewDesc("stoker_unknown_platform_values_total",
-		"How often the platform used a value of a kind (status, error_code, field, ...) that is not known.", []string{"account", "kind"}, nil)
+		"How often the platform used a value that this version does not know, by kind (status, error_code, field, ...).", []string{"account", "kind"}, nil)
 	repeatsDesc = prometheus.NewDesc("stoker_platform_repeats_total",
-		"Calls that have to be made again because their answer could not be used, by purpose.", []string{"account", "call"}, nil)
+		"Calls to the platform that were repeated because their answer left the result open, by kind of call.", []string{"account", "call"}, nil)
 	pausedDesc = prometheus.NewDesc("stoker_account_calls_paused",
-		"1 if no call of an endpoint class is made for now: the platform asked for a pause, or others use up the key's limit.", []string{"account", "class"}, nil)
+		"1 if calls of an endpoint class are paused: the platform asked for it, or other users of the key use up its limit.", []string{"account", "class"}, nil)
 )
 
-// Describe sends the description of every figure.
+// Describe sends the description of every metric of an account.
 func (accountCollector) Describe(ch chan<- *prometheus.Desc) {
 	for _, g := range accountGauges {
 		ch <- g.desc
@@ -90,7 +91,7 @@ func (accountCollector) Describe(ch chan<- *prometheus.Desc) {
 	ch <- repeatsDesc
 }
 
-// Collect sends the value of every figure.
+// Collect reads every account's status and sends the values of its metrics.
 func (c accountCollector) Collect(ch chan<- prometheus.Metric) {
 	send := func(desc *prometheus.Desc, value float64, labels ...string) {
 		ch <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, labels...)

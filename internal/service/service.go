@@ -22,10 +22,11 @@ import (
 	"github.com/stokerd/stoker/webhook"
 )
 
-// drainTimeout is how long calls in flight may take when the service stops.
+// drainTimeout is how long gRPC calls in flight may still take when the service stops.
 const drainTimeout = 10 * time.Second
 
-// Service is everything that runs in one process, wired together.
+// Service is the parts of Stoker in one process: job table, dispatcher, gRPC server, webhook receiver and
+// HTTP endpoints.
 type Service struct {
 	log        *slog.Logger
 	store      *store.Store
@@ -38,16 +39,16 @@ type Service struct {
 	http         *http.Server
 	httpListener net.Listener // nil without an HTTP address
 
-	// stopping makes the readiness probe fail. Calls are accepted from the start: one that
-	// arrives before the server runs waits in the listener.
+	// stopping makes /readyz answer 503. Before Run it is not set, because a call that arrives then is not
+	// refused: it waits in the listener.
 	stopping atomic.Bool
 }
 
-// New opens the job table, prepares every part, and listens on the addresses of cfg. Nothing is
-// served and no call is made to the platform before [Service.Run], which also closes the service.
-// A service that is never run has to be closed with [Service.Close].
+// New listens on the addresses of cfg, opens the job table and makes every part. Before [Service.Run] no
+// call is answered and none is made to the platform. Run also closes the service. A service that is never
+// run has to be closed with [Service.Close].
 //
-// The errors of the job table are those of [sqlite.Open].
+// If the job table cannot be opened, the error is that of [sqlite.Open].
 func New(ctx context.Context, cfg *config.Config, log *slog.Logger) (_ *Service, err error) {
 	s := &Service{log: log}
 	defer func() {
@@ -91,7 +92,7 @@ func New(ctx context.Context, cfg *config.Config, log *slog.Logger) (_ *Service,
 	return s, nil
 }
 
-// listen opens the listeners. The errors name the settings.
+// listen opens the listeners. An error names the setting, such as --listen.
 func (s *Service) listen(ctx context.Context, cfg *config.Config) (err error) {
 	if s.grpcListener, err = new(net.ListenConfig).Listen(ctx, "tcp", cfg.Listen); err != nil {
 		return fmt.Errorf("--listen %s: %w", cfg.Listen, err)
@@ -105,11 +106,11 @@ func (s *Service) listen(ctx context.Context, cfg *config.Config) (err error) {
 	return nil
 }
 
-// GRPCAddress is the address on which the service takes calls, with the port that was chosen if the
-// configuration says 0.
+// GRPCAddress is the host:port of the gRPC server. If the configured port is 0, it is the port that the
+// system chose.
 func (s *Service) GRPCAddress() string { return s.grpcListener.Addr().String() }
 
-// HTTPAddress is the address of the HTTP endpoints; empty if there are none.
+// HTTPAddress is the host:port of the HTTP endpoints; empty if the configuration has none.
 func (s *Service) HTTPAddress() string {
 	if s.httpListener == nil {
 		return ""
@@ -117,16 +118,15 @@ func (s *Service) HTTPAddress() string {
 	return s.httpListener.Addr().String()
 }
 
-// Run serves until ctx ends or a part fails. Then it stops the parts in the order of their
-// dependence, callers first and the job table last, and closes the service. It returns nil if ctx
-// ended and everything stopped in order.
+// Run serves until ctx ends or a part fails. Then it stops the gRPC server, within about ten seconds, then
+// the dispatcher, and closes the job table last. It returns nil if ctx ended and no part failed.
 func (s *Service) Run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	working, stopWork := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer stopWork(nil)
 
 	group.Go(func() error {
-		if err := s.grpc.Serve(s.grpcListener); !errors.Is(err, grpc.ErrServerStopped) { // stopped before it served
+		if err := s.grpc.Serve(s.grpcListener); !errors.Is(err, grpc.ErrServerStopped) { // ctx ended before Serve was called
 			return err
 		}
 		return nil
@@ -152,7 +152,7 @@ func (s *Service) Run(ctx context.Context) error {
 	return errors.Join(group.Wait(), s.Close())
 }
 
-// Close releases the addresses and the job table. Listeners that have served are closed already.
+// Close closes the listeners and the job table.
 func (s *Service) Close() error {
 	for _, l := range []net.Listener{s.grpcListener, s.httpListener} {
 		if l != nil {

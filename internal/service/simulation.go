@@ -22,21 +22,23 @@ import (
 type Simulation struct {
 	// Simulator is the platform. It is closed at the end.
 	Simulator *simulator.Simulator
-	// Listen is the address for calls, such as 127.0.0.1:0. The HTTP endpoints are not served.
+	// Listen is the host:port of the gRPC server; port 0 lets the system choose. There are no HTTP
+	// endpoints.
 	Listen string
 	// DB is the file of the job table.
 	DB string
-	// QueueTarget is how many encodings to keep queued.
+	// QueueTarget is how many encodings to keep queued at the simulator.
 	QueueTarget int
 	// PollInterval is the longest time between two polls of an encoding's status.
 	PollInterval time.Duration
 }
 
-// errSimulationOver ends the service once the simulation has been used.
+// errSimulationOver is the cause of stopping the service after use has returned.
 var errSimulationOver = errors.New("the simulation is over")
 
-// Run starts simulator and service, calls use with the address of the service, and stops both when
-// use returns or ctx ends. The context of use also ends when one of them fails.
+// Run starts simulator and service, and calls use with the gRPC address of the service. It stops both
+// when use has returned or ctx has ended, the service first. The context of use ends with ctx, and when
+// simulator or service fails.
 func (s *Simulation) Run(ctx context.Context, use func(ctx context.Context, address string) error) error {
 	platform, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
@@ -46,7 +48,7 @@ func (s *Simulation) Run(ctx context.Context, use func(ctx context.Context, addr
 	if err != nil {
 		return errors.Join(err, platform.Close())
 	}
-	// The service stops first: its last calls still find the platform.
+	// The service stops first, so that its last calls still reach the simulator.
 	serving, stopServing := context.WithCancelCause(ctx)
 	simulating, stopSimulating := context.WithCancelCause(context.WithoutCancel(ctx))
 	var group errgroup.Group
@@ -63,8 +65,8 @@ func (s *Simulation) Run(ctx context.Context, use func(ctx context.Context, addr
 	return errors.Join(err, group.Wait())
 }
 
-// config configures the service for a platform at url. The storages are made up: a simulator reads
-// and writes nothing.
+// config configures the service for a platform at url. Its storages do not exist, because a simulator
+// reads and writes no files.
 func (s *Simulation) config(url string) *config.Config {
 	key := func() (string, error) { return "simulated", nil }
 	return &config.Config{
@@ -80,11 +82,11 @@ func (s *Simulation) config(url string) *config.Config {
 	}
 }
 
-// ServeSimulator serves a simulator until ctx ends, then cuts the calls in flight and closes the
-// simulator. It returns nil if ctx ended.
+// ServeSimulator serves a simulator over HTTP until ctx ends. Then it closes the connections, calls in
+// flight included, and the simulator. It returns nil if ctx ended.
 func ServeSimulator(ctx context.Context, sim *simulator.Simulator, listener net.Listener) error {
 	web := &http.Server{Handler: sim, ReadHeaderTimeout: 10 * time.Second}
-	stop := context.AfterFunc(ctx, func() { _ = web.Close() }) // Serve returns its error
+	stop := context.AfterFunc(ctx, func() { _ = web.Close() })
 	defer stop()
 	defer sim.Close()
 	if err := web.Serve(listener); !errors.Is(err, http.ErrServerClosed) {

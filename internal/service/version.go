@@ -2,8 +2,8 @@ package service
 
 import "runtime/debug"
 
-// Version is the version of the module that this program was built from, or the revision if it was
-// built from a working copy.
+// Version is the module version of this program: a tag such as v1.2.0, a pseudo-version with the revision
+// if another commit was built, or "(devel)" or "unknown" if the build recorded none.
 func Version() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {

@@ -8,12 +8,12 @@ import (
 	"github.com/goccy/go-yaml"
 )
 
-// declaringSections lists the sections with resources that other sections refer to. They have to
-// come before the sections that use them.
+// declaringSections lists the sections with resources that other sections refer to. The platform
+// needs them before the sections that refer to them.
 func declaringSections() []string { return []string{"inputs", "outputs", "configurations", "filters"} }
 
-// checkSections checks the sections of a template. The platform ignores unknown sections, so that a
-// misspelt one would only be missed in the result.
+// checkSections checks the sections of a template. The platform ignores unknown sections: without
+// the check, a misspelt section would only be missed in the result.
 func (r *reader) checkSections() {
 	known := append([]string{"metadata", "encodings", "manifests"}, declaringSections()...)
 	slices.Sort(known)
@@ -39,7 +39,7 @@ func (r *reader) checkSections() {
 	r.checkSecrets()
 }
 
-// checkEncoding checks that the template has one encoding, and that it starts it.
+// checkEncoding checks that the template has one encoding, with streams and a start.
 func (r *reader) checkEncoding() {
 	encodings, _ := childOf(r.doc, "encodings").(yaml.MapSlice)
 	if len(encodings) != 1 {
@@ -77,8 +77,8 @@ func (r *reader) checkEncoding() {
 	}
 }
 
-// checkDestination notes an output path that is the same for all jobs.
-func (r *reader) checkDestination(s, path string) {
+// noteSharedOutput notes an output path that is the same for all jobs.
+func (r *reader) noteSharedOutput(s, path string) {
 	if !variesByJob(s) {
 		r.shared = append(r.shared, Mistake{r.line(path), strings.TrimPrefix(path, "$.") +
 			" is the same for all jobs, which would overwrite each other; put ${output_path} or another variable of the job into it"})
@@ -99,7 +99,7 @@ func variesByJob(v any) bool {
 	return false
 }
 
-// checkMapping checks that a value is a mapping, into which [Template.Render] can put something.
+// checkMapping checks that a value is missing or a mapping, so that [Template.Render] can add keys.
 func (r *reader) checkMapping(v any, path string) {
 	switch v.(type) {
 	case nil, yaml.MapSlice:
@@ -130,8 +130,8 @@ func (r *reader) checkSecrets() {
 	}
 }
 
-// checkReference checks that a reference in a value is to something that is declared before it. It
-// checks only sections whose form of references is certain.
+// checkReference checks that the resource to which a value refers is declared, and before the value.
+// It checks only references to declaringSections and to streams, whose form is certain.
 func (r *reader) checkReference(s, path string) {
 	target, ok := strings.CutPrefix(s, "$/")
 	if !ok {

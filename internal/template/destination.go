@@ -38,7 +38,8 @@ func (r *reader) checkText(s, path string) {
 	}
 }
 
-// noteDestinations notes where the files are written that a mapping describes.
+// noteDestinations notes the destinations of a mapping that has an output or outputs, such as a
+// muxing.
 func (r *reader) noteDestinations(m yaml.MapSlice) {
 	var files []templateText
 	for _, item := range m {
@@ -69,7 +70,7 @@ func (d destination) variables() []variable {
 }
 
 // DistinctByOutputPath reports whether two jobs with the same output path would overwrite some of
-// each other's files: whether some destination has no other variable that differs between jobs.
+// each other's files: whether ${output_path} is all that differs between jobs in some destination.
 func (t *Template) DistinctByOutputPath() bool {
 	return !t.ownOutputs && slices.ContainsFunc(t.writesTo, func(d destination) bool {
 		own := d.variables()
@@ -77,8 +78,9 @@ func (t *Template) DistinctByOutputPath() bool {
 	})
 }
 
-// LongestFile returns the length of the longest path of a job's files in bytes, and the field of the
-// job that most likely makes it so long, named as in the API.
+// LongestFile returns the length of the longest path of a job's files, in bytes, and the field of the
+// job that most likely makes the path so long, named as in the API. Values that cannot be filled in
+// do not count.
 func (t *Template) LongestFile(v Values) (length int, field string) {
 	for _, d := range t.writesTo {
 		directory, err := d.path.expand(v.valueOf)
@@ -97,7 +99,8 @@ func (t *Template) LongestFile(v Values) (length int, field string) {
 	return length, field
 }
 
-// longestName is the length of the longest file name, in bytes.
+// longestName is the length of the longest file name, in bytes; without file names, that of a name
+// that the platform chooses.
 func (d destination) longestName(v Values) int {
 	if len(d.files) == 0 {
 		return job.SegmentName

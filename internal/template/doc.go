@@ -2,8 +2,8 @@
 // jobs.
 //
 // A template is YAML (or JSON) as the platform takes it, with metadata of type VOD and one encoding
-// with a start. It says how to encode. Variables in its values say which asset of which storage is
-// encoded, and where the results go. They get their values from the job and its batch:
+// with a start. The template says how to encode. Variables in its values say which asset of which
+// storage is encoded, and where the results go. They get their values from the job and its batch:
 //
 //	${input_id}     the platform's id of the batch's input storage
 //	${input_path}   the job's input path on it
@@ -22,8 +22,11 @@
 // references such as $/inputs/https/in do not change. Within braces and brackets, YAML needs quotes
 // around a value with a variable: {inputPath: "${input_path}"}.
 //
-// If the template uses ${input_id} or ${output_id}, the paths on that storage begin with its base
-// path. A template without them has inputs and outputs of its own, and gets the paths as they are.
+// If the template uses ${input_id} or ${output_id}, the paths on that storage begin with the
+// storage's base path. A template without them has inputs and outputs of its own, and gets the paths
+// as they are. It must not contain credentials, because it is stored with every batch.
+//
+// A template may have 1 MiB and 10,000 values, and may use 50 variables that jobs define.
 //
 // # Values stay values
 //
@@ -39,14 +42,14 @@
 // that it declares differ from job to job.
 //
 // If some outputPath, together with the file names beside it, has no variable of the job but
-// ${output_path}, no two jobs of a batch may have the same output path. Otherwise they may, and the
-// caller has to make sure that the other variables differ.
+// ${output_path}, no two jobs of a batch may have the same output path. Otherwise two jobs may have
+// the same output path, and the caller has to make sure that their other variables differ.
 //
 // # What else is filled in
 //
 // The server sets the name of the encoding, by which it finds an encoding whose start was never
-// answered; it adds a label; and it sets the priority of the batch at the start. The name and the
-// priority replace those of the template. For a job that is tried again in another region, that
-// region replaces the cloudRegion of the template. Everything else, such as encoder version, encoding
-// mode and prewarmed pools, goes to the platform as it is in the template.
+// answered. It adds a label, and sets the priority of the start to that of the batch. The name and
+// the priority replace those of the template. If a job is retried in another region, that region
+// replaces the cloudRegion of the template. Everything else, such as encoder version, encoding mode
+// and prewarmed pools, goes to the platform as it is in the template.
 package template

@@ -9,8 +9,8 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-// Check lists why the template cannot be filled in for a job. Fields are named as in the API, without
-// the job before them: "input_path", "variables.title".
+// Check lists why the template cannot be filled in for a job; nil if it can. Fields are named as in
+// the API, relative to the job: "input_path", "variables.title".
 func (t *Template) Check(s job.Spec) []job.Violation {
 	var list []job.Violation
 	add := func(v variable, format string, args ...any) {
@@ -67,6 +67,6 @@ func (t *Template) Variables() []string {
 	return slices.Compact(names)
 }
 
-// SharedOutputs lists the output paths that are the same for all jobs. They are mistakes if there is
+// SharedOutputs lists the output paths that are the same for all jobs. They are mistakes in a batch of
 // more than one job, because the jobs would overwrite each other's output.
 func (t *Template) SharedOutputs() []Mistake { return t.shared }

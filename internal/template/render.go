@@ -11,7 +11,7 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-// Values are the values that a template is filled in with.
+// Values are what [Template.Render] fills into a template and adds to it.
 type Values struct {
 	ID  job.ID
 	Job job.Spec
@@ -22,7 +22,7 @@ type Values struct {
 	EncodingName string
 	Labels       []string // added to those of the template
 	Priority     int
-	Region       string // replaces the region of the template; empty: does not replace it
+	Region       string // replaces the region of the template; empty: that of the template
 }
 
 // valueOf is the value of a variable.
@@ -48,8 +48,8 @@ func (v Values) valueOf(variable variable) string {
 	return v.ID.Batch
 }
 
-// Render fills in the template and returns it as JSON. Its keys are in the order of the template, in
-// which the platform creates the resources. An error says that a value cannot be filled in;
+// Render fills in the template and returns it as JSON. The keys keep their order, because the
+// platform creates the resources in that order. An error says that a value cannot be filled in;
 // [Template.Check] finds these errors beforehand.
 func (t *Template) Render(v Values) (string, error) {
 	filled, err := fill(t.doc, v)
@@ -85,7 +85,7 @@ func (t *Template) withLabels(doc yaml.MapSlice, more []string) []any {
 	return all
 }
 
-// fill copies a value of the template with the variables filled in.
+// fill returns a copy of a value of the template with the variables filled in.
 func fill(value any, v Values) (any, error) {
 	switch value := value.(type) {
 	case yaml.MapSlice:
@@ -113,6 +113,8 @@ func fill(value any, v Values) (any, error) {
 	return value, nil
 }
 
+// fillText returns a text with the variables filled in. A text that is a number or boolean variable
+// becomes a number or boolean.
 func fillText(s string, v Values) (any, error) {
 	t, err := parseText(s)
 	if err != nil {
@@ -137,7 +139,7 @@ func fillText(s string, v Values) (any, error) {
 	return filled, nil
 }
 
-// setPath sets the value at a path, and creates the mappings on the way to it.
+// setPath sets the value at a path of keys, creates the mappings that are missing there, and returns m.
 func setPath(m yaml.MapSlice, value any, path ...string) yaml.MapSlice {
 	i := slices.IndexFunc(m, func(item yaml.MapItem) bool { return fmt.Sprint(item.Key) == path[0] })
 	if i < 0 {
@@ -152,7 +154,7 @@ func setPath(m yaml.MapSlice, value any, path ...string) yaml.MapSlice {
 	return m
 }
 
-// writeJSON writes JSON with the keys in their order. encoding/json would sort them.
+// writeJSON writes a value as JSON. The keys keep their order, which encoding/json would not.
 func writeJSON(b *bytes.Buffer, value any) error {
 	switch value := value.(type) {
 	case yaml.MapSlice:

@@ -10,9 +10,9 @@ import (
 	"github.com/goccy/go-yaml/token"
 )
 
-// Limits on templates. A usual template has some hundred values. But everybody who may submit a batch
-// may send a template, and a small text can stand for a huge document. The size has to be checked
-// before the document is parsed.
+// Limits on templates. A usual template has some hundred values. But whoever may submit a batch may
+// send a template, and a small text can stand for a huge document, through aliases. So the size is
+// checked before the document is built.
 const (
 	maxBytes   = 1 << 20
 	maxValues  = 10_000 // an alias counts as all values that it stands for, and a long text as several
@@ -22,7 +22,7 @@ const (
 	maxPaths   = 16 << 20 // bytes; the parser keeps the path of each value, so that a long key costs memory for every value below it
 )
 
-// parseYAML parses a template, unless it is nested too deep or too large.
+// parseYAML parses a template. A template above the limits is a sizeError.
 func parseYAML(source string) (*ast.File, error) {
 	if len(source) > maxBytes {
 		return nil, sizeError{1, fmt.Sprintf("longer than %d bytes", maxBytes)}
@@ -88,7 +88,8 @@ func findTooDeep(tokens token.Tokens) *token.Token {
 	return nil
 }
 
-// findTooLong finds the token at which all paths together are too long; nil if there is none.
+// findTooLong finds the token at which the paths of all tokens so far have more than maxPaths bytes;
+// nil if there is none.
 func findTooLong(tokens token.Tokens) *token.Token {
 	var above keyPath
 	line, column, all := 0, 0, 0
@@ -114,8 +115,8 @@ func findTooLong(tokens token.Tokens) *token.Token {
 	return nil
 }
 
-// keyPath has the keys above a token, and sometimes more: a key whose end is hard to see stays longer
-// than it should.
+// keyPath has the keys above a token. It may have too many, because the end of a key is not always
+// seen; it never has too few.
 type keyPath struct {
 	levels []pathLevel
 	size   int // of all keys, in bytes
@@ -151,7 +152,8 @@ func (p *keyPath) pop() pathLevel {
 	return top
 }
 
-// sizeCounter counts the values of a document without making them. It stops counting above the limit.
+// sizeCounter counts the values of a document without expanding its aliases. It stops counting above
+// maxValues.
 type sizeCounter struct {
 	anchors map[string]int // how many values each anchor stands for, by its name
 }

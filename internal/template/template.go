@@ -18,7 +18,7 @@ import (
 type Template struct {
 	doc      yaml.MapSlice
 	encoding string         // the key of its one encoding
-	texts    []templateText // values that a variable at their beginning could turn into a reference, each once
+	texts    []templateText // the values that begin with a variable, which may turn them into references; each once
 	used     []variable     // the variables in all values, each once
 	shared   []Mistake      // output paths that are the same for all jobs
 
@@ -34,8 +34,8 @@ type Mistake struct {
 
 func (m Mistake) String() string { return fmt.Sprintf("line %d: %s", m.Line, m.Text) }
 
-// Parse reads a template, or returns all of its mistakes in the order of lines. It cannot check
-// whether the platform accepts the properties in it.
+// Parse reads a template. If the template has mistakes, Parse returns nil and all mistakes in the
+// order of lines. It cannot check whether the platform accepts the properties in the template.
 func Parse(source string) (*Template, []Mistake) {
 	r := reader{lines: map[string]int{}, seen: map[string]bool{}}
 	if !r.parse(strings.TrimPrefix(source, "\ufeff")) {
@@ -56,7 +56,7 @@ func Parse(source string) (*Template, []Mistake) {
 	return &r.Template, nil
 }
 
-// Uses reports whether the template uses a built-in variable such as "input_id".
+// Uses reports whether the template uses the built-in variable of this name, such as "input_id".
 func (t *Template) Uses(name string) bool {
 	return slices.ContainsFunc(t.used, func(v variable) bool { return v.kind == "" && v.name == name })
 }
@@ -64,12 +64,12 @@ func (t *Template) Uses(name string) bool {
 // reader reads a template. It goes on after mistakes.
 type reader struct {
 	Template
-	lines    map[string]int  // by path, such as $.encodings.main
-	seen     map[string]bool // the values in texts
+	lines    map[string]int  // line numbers by path, such as $.encodings.main
+	seen     map[string]bool // the values in texts, as they are written
 	mistakes []Mistake
 }
 
-// addMistake notes a mistake at a path.
+// addMistake notes a mistake in the value at a path.
 func (r *reader) addMistake(path, format string, args ...any) {
 	message := fmt.Sprintf(format, args...)
 	if named := strings.TrimPrefix(strings.TrimPrefix(path, "$"), "."); named != "" {
@@ -92,7 +92,8 @@ func (r *reader) line(path string) int {
 	}
 }
 
-// parse parses the YAML. It returns false if nothing more can be checked.
+// parse parses the YAML and notes the lines of all paths. It returns false if source is not YAML or
+// too large: nothing more can be checked then.
 func (r *reader) parse(source string) bool {
 	file, err := parseYAML(source)
 	if err == nil {
@@ -131,14 +132,15 @@ func (r *reader) Visit(node ast.Node) ast.Visitor {
 	if _, known := r.lines[node.GetPath()]; !known {
 		line := node.GetToken().Position.Line
 		if entry, ok := node.(*ast.MappingValueNode); ok {
-			line = entry.Key.GetToken().Position.Line // the token of an entry is not its beginning
+			line = entry.Key.GetToken().Position.Line // the token of an entry is its colon
 		}
 		r.lines[node.GetPath()] = line
 	}
 	return r
 }
 
-// readValue finds the variables in a value, and checks that the value can be written as JSON.
+// readValue notes the variables and destinations in a value, and checks that the value can be written
+// as JSON.
 func (r *reader) readValue(v any, path string) {
 	switch v := v.(type) {
 	case yaml.MapSlice:
@@ -147,11 +149,11 @@ func (r *reader) readValue(v any, path string) {
 		for _, item := range v {
 			name := fmt.Sprint(item.Key)
 			if names[name] { // [Template.Render] might set the one that the platform ignores
-				r.addMistake(path+"."+name, "is there twice, counting the keys that << merges; leave one of them out")
+				r.addMistake(path+"."+name, "appears twice, counting the keys that << merges; leave one of them out")
 			}
 			names[name] = true
 			if s, ok := item.Value.(string); ok && name == "outputPath" {
-				r.checkDestination(s, path+"."+name)
+				r.noteSharedOutput(s, path+"."+name)
 			}
 			if s, ok := item.Value.(string); ok && isPath(name) {
 				r.checkText(s, path+"."+name)

@@ -238,9 +238,9 @@ func TestMistakes(t *testing.T) {
 		{"binary", edit("${number:rate}", "!!binary aGk="), "line 15: encodings.main.streams.v.properties.rate: want text, a number, true or false"},
 		{
 			"merged and given", edit("      description:", "      <<: {name: base, cloudRegion: A}\n      name: mine\n      description:"),
-			"line 8: encodings.main.properties.name: is there twice, counting the keys that << merges; leave one of them out",
+			"line 8: encodings.main.properties.name: appears twice, counting the keys that << merges; leave one of them out",
 		},
-		{"one key in two spellings", edit("rate: ${number:rate}", "rates: {1: a, 0x1: b}"), "line 15: encodings.main.streams.v.properties.rates.1: is there twice, counting the keys that << merges; leave one of them out"},
+		{"one key in two spellings", edit("rate: ${number:rate}", "rates: {1: a, 0x1: b}"), "line 15: encodings.main.streams.v.properties.rates.1: appears twice, counting the keys that << merges; leave one of them out"},
 		{
 			"secret", "inputs: {s3: {in: {properties: {bucketName: b, secretKey: x}}}}" + small,
 			"line 1: inputs.s3.in.properties.secretKey: a secret must not stand in a template; configure a storage and refer to it by ${input_id}",

@@ -25,7 +25,7 @@ func builtinVariables() []string {
 	return []string{inputID, inputPath, outputID, outputPath, name, key, jobID, batchID}
 }
 
-// kind says what a variable that jobs define is used as.
+// kind says as what the template uses a variable that jobs define.
 type kind string
 
 const (
@@ -34,7 +34,7 @@ const (
 	boolKind   kind = "bool"
 )
 
-// variable is what stands between ${ and }.
+// variable is a variable as a template names it, between ${ and }.
 type variable struct {
 	kind kind // empty: a built-in variable
 	name string
@@ -47,8 +47,8 @@ func (v variable) String() string {
 	return "${" + string(v.kind) + ":" + v.name + "}"
 }
 
-// field is the field of a job that the variable gets its value from, named as in the API; empty if it
-// does not get it from the job.
+// field is the field of a job that has the variable's value, named as in the API; empty if the value
+// is not from a field of the job.
 func (v variable) field() string {
 	switch {
 	case v.kind != "":
@@ -62,7 +62,7 @@ func (v variable) field() string {
 // variesByJob reports whether the variable may differ between jobs of one batch.
 func (v variable) variesByJob() bool { return v.field() != "" || v.name == jobID }
 
-// templateText is a text in the template, split into literal text and variables.
+// templateText is a text of the template, split into literal text and variables.
 type templateText []textPart
 
 // textPart is a variable if that has a name, and literal text otherwise.
@@ -126,6 +126,7 @@ func parseText(s string) (templateText, error) {
 	}
 }
 
+// parseVariable parses what stands between ${ and }.
 func parseVariable(s string) (variable, error) {
 	k, own, found := strings.Cut(s, ":")
 	if !found {
@@ -170,7 +171,7 @@ func isNumber(s string) bool {
 // errReference says that the platform would take a text for a reference.
 var errReference = errors.New("makes a value begin with $/, which the platform takes for a reference into the template")
 
-// expand fills in a text. It refuses values that would turn it into a reference.
+// expand fills in a text with values. It returns errReference if they turn the text into a reference.
 func (t templateText) expand(value func(variable) string) (string, error) {
 	var b strings.Builder
 	for _, p := range t {

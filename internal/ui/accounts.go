@@ -8,7 +8,8 @@ import (
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
 )
 
-// AccountTable lists accounts with their queues, their state at now, and why no job is started.
+// AccountTable lists accounts, a row each: queue target, counts of encodings and jobs, the account's
+// state at the time now, and why no other job is started.
 func AccountTable(accounts []*stokerv1.Account, now time.Time) *Table {
 	list := &Table{Header: []string{"ACCOUNT", "TARGET", "QUEUED", "OURS", "RUNNING", "STARTING", "PREPARED", "STATE", "COUNTED", "WAIT"}}
 	for _, a := range accounts {
@@ -30,9 +31,9 @@ func AccountTable(accounts []*stokerv1.Account, now time.Time) *Table {
 	return list
 }
 
-// BudgetTable lists how many calls each account may make, by class of endpoints.
+// BudgetTable lists the call budgets of accounts, a row for each endpoint class.
 func BudgetTable(accounts []*stokerv1.Account) *Table {
-	list := &Table{Header: []string{"ACCOUNT", "CALLS", "PER MINUTE", "LEFT NOW", "THROTTLED UNTIL"}}
+	list := &Table{Header: []string{"ACCOUNT", "CLASS", "PER MINUTE", "LEFT NOW", "THROTTLED UNTIL"}}
 	for _, a := range accounts {
 		for _, b := range a.GetBudgets() {
 			list.AddRow(a.GetId(), b.GetClass(), itoa(b.GetLimitPerMinute()), itoa(b.GetAvailable()), formatTime(b.GetPausedUntil()))
@@ -41,8 +42,8 @@ func BudgetTable(accounts []*stokerv1.Account) *Table {
 	return list
 }
 
-// UnknownValues says on one line which values of the platform the server does not know; empty if
-// there are none.
+// UnknownValues names the first three values of the platform that the server does not know, and counts
+// the others. It is empty if there are none.
 func UnknownValues(a *stokerv1.Account) string {
 	values := a.GetUnknownValues()
 	if len(values) == 0 {
@@ -59,12 +60,12 @@ func UnknownValues(a *stokerv1.Account) string {
 	return fmt.Sprintf("Account %s: the platform uses values that this server does not know: %s.", a.GetId(), strings.Join(shown, ", "))
 }
 
-// longComparison is how long comparing the platform with the job table takes before the account's
-// state mentions it. It usually takes a second.
+// longComparison is the time after which the account's state mentions that the platform is still being
+// compared with the job table. A comparison usually takes a second.
 const longComparison = 10 * time.Second
 
-// accountState says whether jobs of an account are started, why not, why encodings are found slowly, and
-// which other Stokers use the account's key.
+// accountState says whether jobs of an account are started or why not, why encodings are listed slowly,
+// and which other Stokers use the account's API key.
 func accountState(a *stokerv1.Account, now time.Time) string {
 	parts := []string{workingState(a, now)}
 	if slow := slowListing(a.GetListing()); slow != "" {
@@ -77,8 +78,8 @@ func accountState(a *stokerv1.Account, now time.Time) string {
 	return strings.Join(parts, "; ")
 }
 
-// workingState says whether jobs of an account are started, and why not. A full queue counts as working,
-// and so does an empty list.
+// workingState says whether jobs of an account are started, and why not. An account is working also if
+// its queue is full or it has no jobs.
 func workingState(a *stokerv1.Account, now time.Time) string {
 	switch w := a.GetWait(); w.GetCode() {
 	case stokerv1.WaitCode_WAIT_CODE_ACCOUNT_PAUSED, stokerv1.WaitCode_WAIT_CODE_DAILY_LIMIT:
@@ -93,9 +94,9 @@ func workingState(a *stokerv1.Account, now time.Time) string {
 	l := a.GetListing()
 	switch {
 	case l.GetComparingSince() != nil && l.GetComparingProblem() != "":
-		return "cannot be compared with the job table, jobs from before wait: " + l.GetComparingProblem()
+		return "the platform cannot be compared with the job table; jobs from before the restart wait: " + l.GetComparingProblem()
 	case l.GetComparingSince() != nil && now.Sub(l.GetComparingSince().AsTime()) > longComparison:
-		return "being compared with the job table for " + FormatDuration(now.Sub(l.GetComparingSince().AsTime()))
+		return "comparing the platform with the job table for " + FormatDuration(now.Sub(l.GetComparingSince().AsTime()))
 	}
 	if problem := a.GetProblem(); problem != "" {
 		return "working, with a problem: " + problem
@@ -106,7 +107,8 @@ func workingState(a *stokerv1.Account, now time.Time) string {
 	return "working"
 }
 
-// slowListing says how encodings are found if the fast way does not work, and why; else it is empty.
+// slowListing says in which slower way encodings are listed, and which faulty query parameters of the
+// platform are the cause. It is empty if no parameter is faulty.
 func slowListing(l *stokerv1.Listing) string {
 	var reasons []string
 	for _, p := range l.GetFaultyParameters() {
@@ -126,9 +128,9 @@ func slowListing(l *stokerv1.Listing) string {
 	way := "listing encodings"
 	switch l.GetWay() {
 	case stokerv1.ListingWay_LISTING_WAY_CREATION_TIME:
-		way = "finding encodings among everybody's"
+		way = "listing encodings of all users"
 	case stokerv1.ListingWay_LISTING_WAY_WALK:
-		way = "finding encodings by walking the whole list"
+		way = "listing encodings without any filter"
 	}
-	return way + ", slower, because " + strings.Join(reasons, " and ")
+	return way + ", which is slower, because " + strings.Join(reasons, " and ")
 }

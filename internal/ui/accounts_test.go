@@ -30,10 +30,10 @@ func TestAccountState(t *testing.T) {
 		{&stokerv1.Account{Webhooks: &stokerv1.Webhooks{Problem: "muted"}}, "working, without webhooks: muted"},
 		{&stokerv1.Account{Problem: "no such bucket"}, "working, with a problem: no such bucket"},
 		{&stokerv1.Account{Listing: &stokerv1.Listing{Way: stokerv1.ListingWay_LISTING_WAY_SEARCH, ComparingSince: sample.At(-5)}}, "working"},
-		{&stokerv1.Account{Listing: &stokerv1.Listing{ComparingSince: sample.At(-120)}}, "being compared with the job table for 2m0s"},
+		{&stokerv1.Account{Listing: &stokerv1.Listing{ComparingSince: sample.At(-120)}}, "comparing the platform with the job table for 2m0s"},
 		{
 			&stokerv1.Account{Listing: &stokerv1.Listing{ComparingSince: sample.At(-5), ComparingProblem: "HTTP 400"}},
-			"cannot be compared with the job table, jobs from before wait: HTTP 400",
+			"the platform cannot be compared with the job table; jobs from before the restart wait: HTTP 400",
 		},
 		{
 			&stokerv1.Account{Listing: &stokerv1.Listing{
@@ -43,7 +43,7 @@ func TestAccountState(t *testing.T) {
 					{Name: "search", Fault: stokerv1.ParameterFault_PARAMETER_FAULT_REFUSED},
 				},
 			}},
-			"working; finding encodings by walking the whole list, slower, because createdAtNewerThan is ignored and search is refused",
+			"working; listing encodings without any filter, which is slower, because createdAtNewerThan is ignored and search is refused",
 		},
 		{
 			&stokerv1.Account{OtherInstances: []*stokerv1.OtherInstance{{Id: "abcdefghij234567", LastSeenTime: sample.At(-60)}}},

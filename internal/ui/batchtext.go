@@ -11,19 +11,19 @@ import (
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
 )
 
-// BatchTable lists batches, with the reason why one does not advance in the last column.
+// BatchTable lists batches, a row each. The last column says why a batch waits.
 func BatchTable(batches []*stokerv1.Batch) *Table {
 	list := &Table{Header: []string{"BATCH", "NAME", "STATE", "JOBS", "DONE", "FAILED", "CREATED", "WAIT"}}
 	for _, b := range batches {
 		list.AddRow(b.GetId(), b.GetDisplayName(), BatchState(b.GetState()), itoa(b.GetJobCount()),
-			fmt.Sprintf("%.0f%%", b.GetPercent()), itoa(b.GetCounts().GetFailed()), formatTime(b.GetCreateTime()), b.GetWaitReason())
+			fmt.Sprintf("%d%%", int(b.GetPercent())), itoa(b.GetCounts().GetFailed()), formatTime(b.GetCreateTime()), b.GetWaitReason())
 	}
 	return list
 }
 
-// FailureTable lists the causes for which jobs failed.
+// FailureTable lists causes of failures, a row each, with the number of jobs and one of them.
 func FailureTable(causes []*stokerv1.FailureCause) *Table {
-	list := &Table{Header: []string{"JOBS", "CAUSE", "FAILURE", "FOR EXAMPLE"}}
+	list := &Table{Header: []string{"JOBS", "CAUSE", "FAILURE", "EXAMPLE JOB"}}
 	for _, cause := range causes {
 		list.AddRow(itoa(cause.GetCount()), cause.GetCause(), JobFailure(&stokerv1.Job{Failure: cause.GetFailure()}), cause.GetJobId())
 	}
@@ -39,8 +39,8 @@ func BatchEnded(b *stokerv1.Batch) bool {
 	return false
 }
 
-// batchSummary is a batch on one line: its state and its counts, without anything that changes only
-// because time passes.
+// batchSummary is a batch on one line: its state, counts and reason. The line has no time in it, so that
+// it changes only with the batch.
 func batchSummary(b *stokerv1.Batch) string {
 	var line strings.Builder
 	fmt.Fprintf(&line, "%s: %d of %s done", BatchState(b.GetState()), endedJobs(b), Plural(b.GetJobCount(), "job"))
@@ -58,8 +58,8 @@ type stateCount struct {
 	count int64
 }
 
-// stateCounts are the counts of a batch in the order of a job's life. Starting jobs count as queued:
-// the difference lasts a moment.
+// stateCounts are the job counts of a batch, in the order of a job's states. STARTING jobs count as
+// queued, because a job is STARTING only for a moment.
 func stateCounts(b *stokerv1.Batch) []stateCount {
 	n := b.GetCounts()
 	return []stateCount{
@@ -79,8 +79,8 @@ func endedJobs(b *stokerv1.Batch) int64 {
 	return n.GetSucceeded() + n.GetFailed() + n.GetCancelled()
 }
 
-// timeLeft is how long a batch still takes, as a range if the estimate is one. It is empty without an
-// estimate, and in the last second.
+// timeLeft is how long a batch still takes, such as 3m0s or 2m0s to 4m0s. It is empty without an
+// estimate, after the end, and when less than a second is left.
 func timeLeft(b *stokerv1.Batch, now time.Time) string {
 	likely := b.GetEstimatedFinishTime()
 	if likely == nil || BatchEnded(b) || likely.AsTime().Sub(now) < time.Second {

@@ -1,7 +1,7 @@
 // Package ui renders for people and for programs: tables, JSON, CSV, the live screen and the log of a
 // watched batch, the progress of an upload.
 //
-// It takes messages of the contract, or plain values, and a writer; it makes no call and knows no
-// command line. Names, reasons and errors are other people's texts: every renderer passes them through
-// [Printable], or escapes them in JSON.
+// It renders messages of the API, or plain values, to a writer. It makes no call and reads no flags.
+// Names, reasons and errors come from users and from the platform, and may contain control characters:
+// every renderer passes them through [Printable], or escapes them in JSON.
 package ui

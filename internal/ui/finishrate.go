@@ -2,25 +2,25 @@ package ui
 
 import "time"
 
-// finishRate measures how many jobs end in a minute.
+// finishRate measures how many jobs of a batch end per minute.
 type finishRate struct {
 	samples []rateSample // oldest first
 }
 
-// rateSample is how many jobs had ended at a time.
+// rateSample is the number of jobs that had ended at a time.
 type rateSample struct {
 	time  time.Time
 	ended int64
 }
 
 const (
-	// rateWindow is the time over which the rate is measured.
+	// rateWindow is the period over which the rate is measured.
 	rateWindow = time.Minute
-	// shortestMeasurement is the time before which a rate would mean nothing.
+	// shortestMeasurement is the period that a rate needs at least.
 	shortestMeasurement = 3 * time.Second
 )
 
-// add notes how many jobs have ended by now.
+// add records how many jobs have ended by now.
 func (r *finishRate) add(now time.Time, ended int64) {
 	if n := len(r.samples); n > 0 && r.samples[n-1].ended == ended {
 		return
@@ -32,7 +32,8 @@ func (r *finishRate) add(now time.Time, ended int64) {
 	}
 }
 
-// perMinute returns the rate; false if it cannot be told yet.
+// perMinute returns the rate. It returns false before shortestMeasurement has passed, and if no job has
+// ended in the window.
 func (r *finishRate) perMinute(now time.Time) (float64, bool) {
 	if len(r.samples) == 0 {
 		return 0, false

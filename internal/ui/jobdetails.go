@@ -6,7 +6,7 @@ import (
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
 )
 
-// JobDetails is a job with its attempts and its history, for people.
+// JobDetails is a text of several lines about a job, its attempts and its events.
 func JobDetails(response *stokerv1.GetJobResponse) string {
 	j := response.GetJob()
 	text := alignPairs([][2]string{
@@ -19,9 +19,9 @@ func JobDetails(response *stokerv1.GetJobResponse) string {
 		{"reason", jobReason(j)},
 		{"encoding", j.GetEncodingId()},
 		{"platform status", unknownStatus(j)},
-		{"not before", formatTime(j.GetNextAttemptTime())},
+		{"no attempt before", formatTime(j.GetNextAttemptTime())},
 		{"waits since", formatTime(j.GetWait().GetSince())},
-		{"until", formatTime(j.GetWait().GetUntil())},
+		{"waits until", formatTime(j.GetWait().GetUntil())},
 	})
 	if attempts := response.GetAttempts(); len(attempts) > 0 {
 		text += "\n" + attemptTable(attempts).aligned()
@@ -53,10 +53,11 @@ func eventTable(events []*stokerv1.JobEvent) *Table {
 	return list
 }
 
-// unknownStatus is the platform's status of a job if the server does not know it.
+// unknownStatus is the platform's status of a job if the server does not know that status; else it is
+// empty.
 func unknownStatus(j *stokerv1.Job) string {
 	if j.GetPlatformStatus() == "" {
 		return ""
 	}
-	return j.GetPlatformStatus() + " (not known) since " + formatTime(j.GetPlatformStatusTime())
+	return j.GetPlatformStatus() + " (unknown to this server) since " + formatTime(j.GetPlatformStatusTime())
 }

@@ -11,14 +11,14 @@ import (
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
 )
 
-// JobWriter writes a list of jobs as they come. Output is complete after End.
+// JobWriter writes a list of jobs, each with a call of Add. The output is complete only after End.
 type JobWriter interface {
 	Add(*stokerv1.Job) error
 	End() error
 }
 
-// Storages are the storages of a batch: the names that the server knows them by, or else their ids at
-// the platform.
+// Storages identifies the input and the output storage of a batch, each by its configured name or by its
+// id at the platform.
 type Storages struct {
 	Input  string `json:"input"`
 	Output string `json:"output"`
@@ -26,8 +26,8 @@ type Storages struct {
 
 func buffered(w io.Writer) *bufio.Writer { return bufio.NewWriterSize(w, 64<<10) }
 
-// jobTable writes a table. A terminal gets its rows at the end, because the columns are aligned;
-// others get each row at once.
+// jobTable writes a table. For a terminal it keeps all rows until End, because the columns are aligned;
+// otherwise it keeps none.
 type jobTable struct {
 	out     io.Writer
 	rows    *bufio.Writer
@@ -35,7 +35,7 @@ type jobTable struct {
 	table   Table
 }
 
-// NewJobTable writes jobs as a [Table]; without any job, nothing.
+// NewJobTable writes jobs as a [Table]. Without jobs it writes nothing, not even a header.
 func NewJobTable(w io.Writer) JobWriter {
 	_, aligned := Terminal(w)
 	return &jobTable{
@@ -66,7 +66,7 @@ type jobArray struct {
 	array *JSONArray
 }
 
-// NewJobArray writes jobs as one array of JSON, each as the API has it.
+// NewJobArray writes jobs as one JSON array of API messages.
 func NewJobArray(w io.Writer) JobWriter {
 	out := buffered(w)
 	return &jobArray{out: out, array: NewJSONArray(out)}
@@ -84,10 +84,10 @@ func (a *jobArray) End() error {
 // jobLines writes JSON Lines.
 type jobLines struct {
 	out    *bufio.Writer
-	prefix []byte // of every line: the storages
+	prefix []byte // how every line begins: the storages
 }
 
-// NewJobLines writes jobs as JSON Lines, each as the API has it, after the storages of its batch.
+// NewJobLines writes jobs as JSON Lines. Each line has the fields of s, and then those of the API's job.
 func NewJobLines(w io.Writer, s Storages) (JobWriter, error) {
 	text, err := json.Marshal(s)
 	if err != nil {
@@ -113,7 +113,8 @@ func (l *jobLines) Add(j *stokerv1.Job) error {
 
 func (l *jobLines) End() error { return l.out.Flush() }
 
-// jobColumns are the columns of the CSV. New ones go to the end, because programs count columns.
+// jobColumns are the columns of the CSV. A new one is added at the end, because programs may address
+// columns by their numbers.
 var jobColumns = []string{
 	"id", "key", "name", "state", "attempts", "progress", "encoding_id",
 	"input", "input_path", "output", "output_path",
@@ -129,7 +130,7 @@ type jobCSV struct {
 	storages Storages
 }
 
-// NewJobCSV writes jobs as CSV under a header, a row for each.
+// NewJobCSV writes jobs as CSV: a header, even without jobs, and a row for each job.
 func NewJobCSV(w io.Writer, s Storages) (JobWriter, error) {
 	out := buffered(w)
 	t := &jobCSV{out: out, csv: csv.NewWriter(out), storages: s}
@@ -167,7 +168,7 @@ func failureColumns(f *stokerv1.Failure) []string {
 	}
 }
 
-// nonZero is a number; empty for 0, which stands for none.
+// nonZero is a number as text; empty for 0, which means that the field is not set.
 func nonZero(n int32) string {
 	if n == 0 {
 		return ""
@@ -175,8 +176,8 @@ func nonZero(n int32) string {
 	return itoa(n)
 }
 
-// runSeconds is how long the latest attempt of a job ran on an encoder; empty if it has not ended, or
-// was never seen to run.
+// runSeconds is how many seconds the latest attempt of a job ran on an encoder. It is empty if the
+// attempt has not ended, or was never seen to run.
 func runSeconds(j *stokerv1.Job) string {
 	if j.GetRunningTime() == nil || j.GetFinishTime() == nil {
 		return ""

@@ -18,7 +18,8 @@ func JobState(s stokerv1.JobState) string { return enumName(s.String(), "JOB_STA
 // enumName is the name of a value without the prefix that all values of its type share.
 func enumName(name, prefix string) string { return strings.TrimPrefix(name, prefix) }
 
-// JobTitle is the name by which people recognise a job: its name, else its key, else its file's name.
+// JobTitle is what people recognise a job by: its name, or else its key, or else the last part of its
+// input path, or else its id.
 func JobTitle(j *stokerv1.Job) string {
 	path := j.GetInputPath()
 	return Printable(cmp.Or(j.GetName(), j.GetKey(), path[strings.LastIndexByte(path, '/')+1:], j.GetId()))
@@ -47,7 +48,7 @@ func failureLine(f *stokerv1.Failure) string {
 	return head
 }
 
-// failureText is the platform's text and messages on one line, each of them once.
+// failureText is the platform's text and messages on one line, equal ones once.
 func failureText(f *stokerv1.Failure) string {
 	var parts []string
 	for _, text := range append([]string{f.GetText()}, f.GetMessages()...) {
@@ -58,7 +59,7 @@ func failureText(f *stokerv1.Failure) string {
 	return strings.Join(strings.Fields(Printable(strings.Join(parts, "; "))), " ")
 }
 
-// failedAttemptLine says that a job failed, or an attempt of it.
+// failedAttemptLine says that a job failed, or that an attempt of it failed and another follows.
 func failedAttemptLine(j *stokerv1.Job) string {
 	event := "failed"
 	if j.GetState() == stokerv1.JobState_JOB_STATE_WAITING {
@@ -67,7 +68,8 @@ func failedAttemptLine(j *stokerv1.Job) string {
 	return fmt.Sprintf("%s: %s: %s (%s)", JobTitle(j), event, JobFailure(j), j.GetId())
 }
 
-// jobReason says why a job is in its state, where that needs a reason.
+// jobReason says why a job failed, or else what it waits for and why its latest attempt ended. It is
+// empty if the server gives no reason.
 func jobReason(j *stokerv1.Job) string {
 	switch {
 	case j.GetState() == stokerv1.JobState_JOB_STATE_FAILED:

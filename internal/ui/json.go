@@ -39,7 +39,7 @@ func writeJSONLine(w io.Writer, m proto.Message) error {
 	return err
 }
 
-// JSONArray writes messages as one array, each on a line of its own, as they come.
+// JSONArray writes messages as one JSON array, a line each. It keeps none of them in memory.
 type JSONArray struct {
 	w     io.Writer
 	began bool
@@ -48,7 +48,7 @@ type JSONArray struct {
 // NewJSONArray writes an array to w.
 func NewJSONArray(w io.Writer) *JSONArray { return &JSONArray{w: w} }
 
-// Add writes a message.
+// Add writes a message as the next element.
 func (a *JSONArray) Add(m proto.Message) error {
 	line, err := jsonLine(m)
 	if err != nil {
@@ -62,7 +62,7 @@ func (a *JSONArray) Add(m proto.Message) error {
 	return err
 }
 
-// End writes the end of the array.
+// End closes the array; [] if it has no elements.
 func (a *JSONArray) End() error {
 	closing := "\n]\n"
 	if !a.began {
@@ -72,11 +72,11 @@ func (a *JSONArray) End() error {
 	return err
 }
 
-// EscapingWriter writes lines of JSON, one with each Write. It escapes the characters that [Printable]
-// leaves out.
+// EscapingWriter escapes, in lines of JSON, the characters that [Printable] replaces. Each Write has to
+// be one whole line.
 type EscapingWriter struct{ W io.Writer }
 
-// Write writes a line.
+// Write writes a line to W.
 func (e EscapingWriter) Write(line []byte) (int, error) {
 	text, ended := bytes.CutSuffix(line, []byte{'\n'})
 	text = escapeHidden(text)
@@ -95,15 +95,15 @@ func jsonLine(m proto.Message) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	var line bytes.Buffer // the encoder varies its spaces on purpose
+	var line bytes.Buffer // protojson varies its spaces on purpose
 	if err := json.Compact(&line, text); err != nil {
 		return nil, err
 	}
 	return escapeHidden(line.Bytes()), nil
 }
 
-// escapeHidden escapes the characters in a line of JSON that [Printable] leaves out. They can only
-// stand within its strings.
+// escapeHidden escapes the characters in a line of JSON that [Printable] replaces. Compact JSON has such
+// characters only within strings.
 func escapeHidden(line []byte) []byte {
 	if position, _ := job.FindHidden(string(line)); position == 0 {
 		return line

@@ -7,21 +7,22 @@ import (
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
 )
 
-// logRenderer writes a watched batch to a log: a line for a change of the counts, at most one a
-// second, a line for a failed attempt, and the reason why jobs wait while none is at the platform.
+// logRenderer writes a watched batch to a log. Each failed attempt is a line. Changed counts are a line,
+// at most one a second, with the reason why jobs wait if no job is at the platform.
 type logRenderer struct {
 	w       io.Writer
 	watched *watchedBatch
 
 	lastSummary  string
-	nextSummary  time.Time // not before
-	waitingSince time.Time // when all jobs that are left began to wait; zero if they do not
+	nextSummary  time.Time // the earliest time of the next summary
+	waitingSince time.Time // since when no job is at the platform and some wait; zero if that is not so
 }
 
-// reasonDelay is how long all jobs wait before a log says why.
+// reasonDelay is how long no job is at the platform before the log says why.
 const reasonDelay = 3 * time.Second
 
-// NewLogRenderer writes a watched batch to a log.
+// NewLogRenderer writes a watched batch to a log: a line for each failed attempt, and a line when the
+// counts change, at most one a second.
 func NewLogRenderer(w io.Writer) WatchRenderer { return &logRenderer{w: w, watched: newWatchedBatch()} }
 
 func (l *logRenderer) Render(m *stokerv1.WatchBatchResponse) error {
@@ -36,8 +37,8 @@ func (l *logRenderer) Render(m *stokerv1.WatchBatchResponse) error {
 
 func (*logRenderer) Close() {}
 
-// writeSummary writes the counts if they have changed and the last ones are a second old. The end is
-// written at once.
+// writeSummary writes the summary if it has changed and the previous one is at least a second old. The
+// summary of an ended batch does not wait for that.
 func (l *logRenderer) writeSummary(now time.Time) error {
 	b := l.watched.batch
 	if b == nil {
@@ -49,12 +50,12 @@ func (l *logRenderer) writeSummary(now time.Time) error {
 	}
 	l.lastSummary, l.nextSummary = summary, now.Add(time.Second)
 	if left := timeLeft(b, now); left != "" {
-		summary += ", done in " + left
+		summary += ", " + left + " left"
 	}
 	return WriteLine(l.w, summary)
 }
 
-// waitReason says why jobs wait once none has been at the platform for a while.
+// waitReason says why jobs wait, if none has been at the platform for reasonDelay; else it is empty.
 func (l *logRenderer) waitReason(b *stokerv1.Batch, now time.Time) string {
 	n := b.GetCounts()
 	if n.GetWaiting() == 0 || n.GetStarting()+n.GetQueued()+n.GetRunning() > 0 || b.GetWaitReason() == "" || b.GetStateReason() != "" {

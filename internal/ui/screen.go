@@ -13,11 +13,11 @@ import (
 type ScreenOptions struct {
 	// Out is the terminal.
 	Out io.Writer
-	// In gives the keys if it is a terminal.
+	// In is where keys are read from, if it is a terminal.
 	In io.Reader
-	// ConnectionProblem says why the server cannot be heard; empty if that is not known.
+	// ConnectionProblem says why no messages come from the server; empty if that is not known.
 	ConnectionProblem func() string
-	// Leave is called when the user presses a key to stop watching, or the screen cannot be drawn.
+	// Leave is called when the user presses q, Esc or Ctrl-C, or when the screen cannot be drawn.
 	Leave func()
 }
 
@@ -27,14 +27,14 @@ type screen struct {
 	done    chan struct{} // closed when the terminal has been given back
 }
 
-// StartScreen takes over a terminal, until Close, to show a watched batch there. The screen is redrawn
-// in place, and stays as it was last.
+// StartScreen shows a watched batch on a terminal until Close. The screen is redrawn in place. Its last
+// state stays on the terminal.
 func StartScreen(o ScreenOptions) WatchRenderer {
 	options := []tea.ProgramOption{tea.WithOutput(o.Out), tea.WithoutSignalHandler()}
 	if in, ok := Terminal(o.In); ok {
 		options = append(options, tea.WithInput(in))
 	} else {
-		options = append(options, tea.WithInput(nil)) // a job list may have come from there
+		options = append(options, tea.WithInput(nil)) // standard input may have been the job list
 	}
 	watched := newWatchedBatch()
 	watched.connectionProblem = o.ConnectionProblem
@@ -68,17 +68,17 @@ type screenModel struct {
 	width, height int
 }
 
-// tick is sent every second: the times on the screen change.
+// tick is sent every second, to redraw the times on the screen.
 type tick struct{}
 
 func nextTick() tea.Cmd {
 	return tea.Tick(time.Second, func(time.Time) tea.Msg { return tick{} })
 }
 
-// Init starts the clock.
+// Init schedules the first tick.
 func (s *screenModel) Init() tea.Cmd { return nextTick() }
 
-// Update takes in a message of the watch, a tick, a key, or a new size.
+// Update handles a message of the watch, a tick, a key, or a new size of the terminal.
 func (s *screenModel) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	switch msg := msg.(type) {
 	case *stokerv1.WatchBatchResponse:

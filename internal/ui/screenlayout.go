@@ -12,7 +12,7 @@ import (
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
 )
 
-// drawScreen draws a watched batch in lines of at most width columns, at most height of them.
+// drawScreen draws a watched batch in at most height lines of at most width columns each.
 func drawScreen(w *watchedBatch, width, height int, now time.Time) string {
 	b := w.batch
 	lines := []string{headingLine(b), progressLine(w, width, now), countsLine(b)}
@@ -21,13 +21,14 @@ func drawScreen(w *watchedBatch, width, height int, now time.Time) string {
 			lines = append(lines, colour(yellow, text))
 		}
 	}
-	// The last line ends in a new line, which takes one more. An empty line stands before each part.
+	// The text ends in a line break, which needs a line of the terminal too. An empty line precedes the
+	// running jobs, and another one the failures.
 	room := height - len(lines) - 1
 	failures := failureLines(w.failures[max(0, len(w.failures)-max(0, room-1)):])
 	if len(failures) > 0 {
 		room -= len(failures) + 1
 	}
-	room -= 2 // the empty line, and the line that counts the jobs without room
+	room -= 2 // the empty line before the running jobs, and the line "and N more" below them
 	if jobs := w.runningJobs(); len(jobs) > 0 && room > 0 && !BatchEnded(b) {
 		lines = append(append(lines, ""), runningLines(jobs, width, room)...)
 	}
@@ -61,12 +62,12 @@ func headingLine(b *stokerv1.Batch) string {
 // progressLine is a bar, the number of jobs that have ended, their rate, and the time left.
 func progressLine(w *watchedBatch, width int, now time.Time) string {
 	b := w.batch
-	facts := fmt.Sprintf(" %3.0f %%  %d of %d", b.GetPercent(), endedJobs(b), b.GetJobCount())
+	facts := fmt.Sprintf(" %3d %%  %d of %d", int(b.GetPercent()), endedJobs(b), b.GetJobCount())
 	if rate, ok := w.rate.perMinute(now); ok && !BatchEnded(b) {
 		facts += fmt.Sprintf("  %.1f/min", rate)
 	}
 	if left := timeLeft(b, now); left != "" {
-		facts += "  done in " + left
+		facts += "  " + left + " left"
 	}
 	if BatchEnded(b) && b.GetStartTime() != nil && b.GetFinishTime() != nil {
 		facts += "  in " + FormatDuration(b.GetFinishTime().AsTime().Sub(b.GetStartTime().AsTime()))
@@ -104,7 +105,8 @@ func batchReason(b *stokerv1.Batch) string {
 	return ""
 }
 
-// failureLines are jobs that failed, or failed an attempt, each with the reason.
+// failureLines are jobs with the reason of each failure. ✗ marks a job that failed for good, ↻ one that
+// gets another attempt.
 func failureLines(jobs []*stokerv1.Job) []string {
 	var lines []string
 	for _, j := range jobs {
@@ -117,7 +119,8 @@ func failureLines(jobs []*stokerv1.Job) []string {
 	return lines
 }
 
-// runningLines are running jobs with their progress, room of them, and the number of the others.
+// runningLines are the first running jobs with their progress, at most room of them, and a line that
+// counts the others.
 func runningLines(jobs []*stokerv1.Job, width, room int) []string {
 	widest := 0
 	for _, j := range jobs {

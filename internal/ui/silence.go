@@ -7,11 +7,12 @@ import (
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
 )
 
-// SilenceLimit is how long a server may send nothing to a watch. Its heartbeats come more often.
+// SilenceLimit is the time without a message after which a watch counts as silent. The server's
+// heartbeats come more often.
 const SilenceLimit = 20 * time.Second
 
-// silenceNotifier tells when the server falls silent and when it is back, beside a renderer whose
-// output would look as if nothing happened.
+// silenceNotifier wraps a renderer that does not show a silence of the server. It tells the user when the
+// server falls silent and when it is back.
 type silenceNotifier struct {
 	WatchRenderer
 	notify            func(format string, args ...any)
@@ -19,14 +20,14 @@ type silenceNotifier struct {
 
 	mu          sync.Mutex
 	lastMessage time.Time
-	timer       *time.Timer // fires after a silence
-	silent      bool        // and the user knows
+	timer       *time.Timer // fires SilenceLimit after the latest message
+	silent      bool        // the user has been told of a silence that lasts
 	closed      bool
 }
 
-// NotifySilence wraps a renderer whose output goes to a file or a program: notify is called when
-// nothing has come from the server for [SilenceLimit], with the connectionProblem if there is one,
-// and again when the server is back.
+// NotifySilence wraps a renderer whose output goes to a file or a program. It calls notify when no
+// message has come from the server for [SilenceLimit], with the text of connectionProblem unless that is
+// empty, and again with the next message.
 func NotifySilence(to WatchRenderer, notify func(format string, args ...any), connectionProblem func() string) WatchRenderer {
 	return newSilenceNotifier(to, notify, connectionProblem)
 }

@@ -9,14 +9,14 @@ import (
 )
 
 // stateLog writes a line for each job that enters one of the watched states, and one for the batch
-// when it has ended. Such a watch does not tell when a job leaves a state, so there is no more to show.
+// when it has ended. The server does not report when a job leaves the watched states.
 type stateLog struct {
 	w       io.Writer
-	written map[string]string // by job, its latest attempt and line
+	written map[string]string // by job id: the attempt and line that were written last
 	batch   *stokerv1.Batch
 }
 
-// NewStateLog writes a watch that is limited to some states of jobs to a log.
+// NewStateLog writes to a log what a watch that is limited to some job states reports.
 func NewStateLog(w io.Writer) WatchRenderer { return &stateLog{w: w, written: map[string]string{}} }
 
 func (l *stateLog) Render(m *stokerv1.WatchBatchResponse) error {

@@ -75,7 +75,8 @@ func printableCells(row []string) []string {
 	return cells
 }
 
-// alignPairs is names and their values, a pair on a line. Pairs with an empty value are left out.
+// alignPairs formats names and their values in two columns, a pair on each line. Pairs with an empty
+// value are left out.
 func alignPairs(pairs [][2]string) string {
 	list := Table{Header: []string{"", ""}}
 	for _, p := range pairs {

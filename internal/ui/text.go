@@ -12,9 +12,9 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-// Printable is a text that is safe to print: on one line, and without control characters, invisible
-// characters, and characters that change the reading order ([job.Hidden]), each of which becomes a
-// space. An old job table may hold any of them.
+// Printable makes a text safe to print on one line: every control character, line breaks included, every
+// invisible character and every character that changes the reading order ([job.Hidden]) becomes a space.
+// An old job table may hold such characters.
 func Printable(text string) string {
 	return strings.Map(func(r rune) rune {
 		if job.Hidden(r) {
@@ -33,7 +33,8 @@ func PrintableLines(text string) string {
 	return strings.Join(lines, "\n")
 }
 
-// PrintableArgs are the arguments of a format, with every string made [Printable].
+// PrintableArgs returns the arguments of a format with every string made [Printable]. Other types, errors
+// among them, stay as they are.
 func PrintableArgs(args []any) []any {
 	printable := make([]any, len(args))
 	for i, arg := range args {
@@ -45,14 +46,14 @@ func PrintableArgs(args []any) []any {
 	return printable
 }
 
-// WriteLine writes a text on one line.
+// WriteLine writes a text, made [Printable], as one line.
 func WriteLine(w io.Writer, line string) error {
 	_, err := io.WriteString(w, Printable(line)+"\n")
 	return err
 }
 
-// FormatDuration is a duration as exact as people need it: in seconds, from an hour on in minutes.
-// A negative one is 0s.
+// FormatDuration formats a duration to the second, such as 3m20s, and from an hour on to the minute, such
+// as 2h5m. A negative duration is 0s.
 func FormatDuration(d time.Duration) string {
 	switch {
 	case d < 0:
@@ -63,7 +64,7 @@ func FormatDuration(d time.Duration) string {
 	return strings.TrimSuffix(d.Round(time.Minute).String(), "0s")
 }
 
-// Plural is "1 job" or "2 jobs".
+// Plural counts a noun whose plural ends in s: "1 job", "2 jobs".
 func Plural(n int64, noun string) string {
 	if n == 1 {
 		return "1 " + noun
@@ -74,7 +75,7 @@ func Plural(n int64, noun string) string {
 // formatTime is a time in UTC, to the second; empty if it is not set.
 func formatTime(t *timestamppb.Timestamp) string { return formatTimeAs(time.RFC3339, t) }
 
-// formatExactTime is a time in UTC, as exact as it is known; empty if it is not set.
+// formatExactTime is a time in UTC, with the fraction of the second; empty if it is not set.
 func formatExactTime(t *timestamppb.Timestamp) string { return formatTimeAs(time.RFC3339Nano, t) }
 
 func formatTimeAs(layout string, t *timestamppb.Timestamp) string {

@@ -10,10 +10,11 @@ import (
 	"github.com/charmbracelet/x/ansi"
 )
 
-// Upload is how far the upload of a list is. The whole list is checked before any job is sent.
+// Upload is the progress of uploading a list. The server checks the whole list before it stores the first
+// part.
 type Upload struct {
-	Sending  bool  // not checking any more
-	Done     int64 // jobs that have been checked, or sent
+	Sending  bool  // the check is over, jobs are being sent
+	Done     int64 // jobs checked; if Sending, jobs sent
 	Total    int64 // jobs of the list
 	Complete bool  // all jobs are sent
 }
@@ -24,14 +25,14 @@ type UploadProgress struct {
 	w        io.Writer
 	terminal *os.File // nil for a log
 
-	sending  bool      // as last shown
-	began    time.Time // of checking or sending
-	doneThen int64     // when that began
-	nextLine time.Time // of a log: not before
-	drawn    bool
+	sending         bool      // as last shown
+	began           time.Time // when checking began; if sending, when sending began
+	doneAtBeginning int64     // jobs done at that time
+	nextLine        time.Time // the earliest time of the next line in a log
+	drawn           bool      // a bar is on the terminal
 }
 
-// progressInterval is the time between two lines in a log. A faster upload has none.
+// progressInterval is the time before the first line in a log, and between two lines.
 const progressInterval = 5 * time.Second
 
 // NewUploadProgress shows an upload on w, as a bar if w is [Redrawable].
@@ -48,7 +49,7 @@ func (p *UploadProgress) Show(u Upload) { p.showAt(u, time.Now()) }
 
 func (p *UploadProgress) showAt(u Upload, now time.Time) {
 	if p.began.IsZero() || u.Sending != p.sending {
-		p.sending, p.began, p.doneThen = u.Sending, now, u.Done
+		p.sending, p.began, p.doneAtBeginning = u.Sending, now, u.Done
 		if p.terminal == nil && p.nextLine.IsZero() {
 			p.nextLine = now.Add(progressInterval)
 		}
@@ -56,7 +57,7 @@ func (p *UploadProgress) showAt(u Upload, now time.Time) {
 	facts := p.facts(u, now)
 	switch {
 	case p.terminal != nil:
-		_, _ = io.WriteString(p.w, "\r"+ansi.EraseLineRight+uploadBar(u, terminalWidth(p.terminal), facts)) // an upload goes on unseen
+		_, _ = io.WriteString(p.w, "\r"+ansi.EraseLineRight+uploadBar(u, terminalWidth(p.terminal), facts)) // the upload goes on even if its bar cannot be drawn
 		p.drawn = true
 	case !now.Before(p.nextLine) && !u.Complete:
 		_, _ = io.WriteString(p.w, facts+"\n")
@@ -64,20 +65,20 @@ func (p *UploadProgress) showAt(u Upload, now time.Time) {
 	}
 }
 
-// facts are how far the upload is, its rate, and the time left.
+// facts are how many jobs are done, the jobs per second, and the time left.
 func (p *UploadProgress) facts(u Upload, now time.Time) string {
 	verb := "checked"
 	if u.Sending {
 		verb = "sent"
 	}
 	text := fmt.Sprintf("%s %d of %d jobs", verb, u.Done, u.Total)
-	passed, done := now.Sub(p.began), u.Done-p.doneThen
+	passed, done := now.Sub(p.began), u.Done-p.doneAtBeginning
 	if passed <= 0 || done <= 0 {
 		return text
 	}
 	rate := float64(done) / passed.Seconds()
 	left := time.Duration(float64(u.Total-u.Done) / rate * float64(time.Second))
-	return fmt.Sprintf("%s, %.0f/s, done in %s", text, rate, FormatDuration(left))
+	return fmt.Sprintf("%s, %.0f/s, %s left", text, rate, FormatDuration(left))
 }
 
 // uploadBar is a bar and the facts on one line of the given width.

@@ -8,9 +8,9 @@ import (
 
 // WatchRenderer shows the messages of a watched batch.
 type WatchRenderer interface {
-	// Render is called for every message, in order.
+	// Render shows a message. It is called for every message, in order.
 	Render(*stokerv1.WatchBatchResponse) error
-	// Close is called after the last message.
+	// Close ends the output. It is called after the last message.
 	Close()
 }
 

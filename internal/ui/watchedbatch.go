@@ -8,23 +8,23 @@ import (
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
 )
 
-// watchedBatch collects the messages of a watch.
+// watchedBatch is what the messages of a watch have told of a batch.
 type watchedBatch struct {
 	batch       *stokerv1.Batch          // nil before the first message
 	running     map[string]*stokerv1.Job // by id
 	rate        finishRate
 	lastMessage time.Time
 
-	// failedAttempts holds, by id, the latest attempt of a job that is known to have failed.
+	// failedAttempts has, by job id, the number of the latest failed attempt that apply has returned.
 	failedAttempts map[string]int32
 	// failures are the jobs that failed last, the most recent at the end.
 	failures []*stokerv1.Job
 
-	// connectionProblem says why the server cannot be heard, if that is known.
+	// connectionProblem says why no messages come from the server; empty if that is not known.
 	connectionProblem func() string
 }
 
-// maxFailures is how many failures are kept to be shown.
+// maxFailures is how many failed jobs are kept to be shown.
 const maxFailures = 5
 
 func newWatchedBatch() *watchedBatch {
@@ -34,7 +34,7 @@ func newWatchedBatch() *watchedBatch {
 	}
 }
 
-// apply takes in a message. It returns the jobs of which it tells a failed attempt for the first time.
+// apply takes in a message. It returns the jobs with a failed attempt that no earlier message reported.
 func (w *watchedBatch) apply(m *stokerv1.WatchBatchResponse, now time.Time) (failures []*stokerv1.Job) {
 	w.lastMessage = now
 	if m.GetSnapshot() {
@@ -87,7 +87,7 @@ func (w *watchedBatch) runningJobs() []*stokerv1.Job {
 	return jobs
 }
 
-// silence says that the server has sent nothing for a while; empty while messages come.
+// silence says that no message has come from the server for [SilenceLimit] or longer; else it is empty.
 func (w *watchedBatch) silence(now time.Time) string {
 	if passed := now.Sub(w.lastMessage); passed >= SilenceLimit && !BatchEnded(w.batch) {
 		return "nothing heard from the server for " + FormatDuration(passed) + inBrackets(w.connectionProblem()) + "; the watch goes on when it is back"

@@ -59,9 +59,9 @@ func (t *transaction) Load(ctx context.Context, want store.Want) (got store.Load
 			got.Jobs = append(got.Jobs, jobs...)
 		}
 	}
-	got.Selected = make([][]job.Job, len(want.Selections))
+	got.SelectedJobs = make([][]job.Job, len(want.Selections))
 	for i, f := range want.Selections {
-		if got.Selected[i], err = t.Jobs(ctx, f); err != nil {
+		if got.SelectedJobs[i], err = t.Jobs(ctx, f); err != nil {
 			return got, err
 		}
 	}

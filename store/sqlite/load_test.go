@@ -56,8 +56,8 @@ func TestLoad(t *testing.T) {
 	if diff := cmp.Diff(want, got.Jobs); diff != "" {
 		t.Errorf("jobs (-want +got):\n%s", diff)
 	}
-	if len(got.Selected) != 2 || len(got.Selected[0]) != 2 || len(got.Selected[1]) != 0 {
-		t.Errorf("selected %v", got.Selected)
+	if len(got.SelectedJobs) != 2 || len(got.SelectedJobs[0]) != 2 || len(got.SelectedJobs[1]) != 0 {
+		t.Errorf("selected %v", got.SelectedJobs)
 	}
 	one := load(store.Want{Batches: []string{"z"}, Jobs: []job.ID{id("z", 2)}})
 	if diff := cmp.Diff(got.Headers[:1], one.Headers); diff != "" {

@@ -9,8 +9,8 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-// refused adds jobs that have to be refused, and returns the violations.
-func (f *fixture) refused(b job.Batch, jobs ...job.Spec) []job.Violation {
+// submitRefused adds jobs that have to be refused, and returns the violations.
+func (f *fixture) submitRefused(b job.Batch, jobs ...job.Spec) []job.Violation {
 	f.Helper()
 	before := f.batch(b.ID)
 	_, added, _, err := f.store.AddJobs(f.Context(), b.ID, jobs, now.Add(time.Minute))
@@ -42,15 +42,15 @@ func oneOutputEach(f *fixture) {
 		}
 	}
 	second := fmt.Sprintf("job %s/2, key %q,", b.ID, "k2")
-	f.same("another job's path", f.refused(b, to("a", "out/a"), to("k1", "out/2"), to("b", "out/2"), to("", "out/2")),
+	f.same("another job's path", f.submitRefused(b, to("a", "out/a"), to("k1", "out/2"), to("b", "out/2"), to("", "out/2")),
 		[]job.Violation{taken(2, "out/2", second), taken(3, "out/2", "jobs[2]")})
-	f.same("a path twice", f.refused(b, to("a", "out/a"), to("c", "out/c"), to("d", "out/c")), []job.Violation{taken(2, "out/c", "jobs[1]")})
+	f.same("a path twice", f.submitRefused(b, to("a", "out/a"), to("c", "out/c"), to("d", "out/c")), []job.Violation{taken(2, "out/c", "jobs[1]")})
 
 	f.add(b, 2, to("k2", "out/2"), to("a", "out/a"), to("", "out/nameless"))
 	f.add(b, 0, to("k2", "out/2"), to("a", "out/a")) // as a caller does that did not get the answer
-	f.same("a path that was added", f.refused(b, to("e", "out/nameless")), []job.Violation{taken(0, "out/nameless", "job "+b.ID+"/4")})
+	f.same("a path that was added", f.submitRefused(b, to("e", "out/nameless")), []job.Violation{taken(0, "out/nameless", "job "+b.ID+"/4")})
 	f.reopen()
-	f.same("after a restart", f.refused(b, to("e", "out/a")), []job.Violation{taken(0, "out/a", fmt.Sprintf("job %s/3, key %q,", b.ID, "a"))})
+	f.same("after a restart", f.submitRefused(b, to("e", "out/a")), []job.Violation{taken(0, "out/a", fmt.Sprintf("job %s/3, key %q,", b.ID, "a"))})
 	f.add(b, 3, to("e", "out/e"), to("", ""), to("", ""))
 
 	other := f.submit(1, func(b *job.Batch) { b.Open = true })
@@ -73,13 +73,13 @@ func manyOutputs(f *fixture) {
 		for i := range again {
 			again[i].Key += "+"
 		}
-		invalid := f.refused(b, again...)
+		invalid := f.submitRefused(b, again...)
 		f.same("violations told", len(invalid), 100)
 		f.same("the first", invalid[0].Field, "jobs[0].output_path")
 	}
 	for i, j := range part(2) {
 		j.Key = "new"
-		if wrong := f.refused(b, j); !strings.Contains(wrong[0].Message, fmt.Sprintf("/%d, key %q", 2*size+i+1, fmt.Sprintf("2-%d", i))) {
+		if wrong := f.submitRefused(b, j); !strings.Contains(wrong[0].Message, fmt.Sprintf("/%d, key %q", 2*size+i+1, fmt.Sprintf("2-%d", i))) {
 			f.Fatalf("%v does not name job %d", wrong, 2*size+i+1)
 		}
 	}
@@ -94,12 +94,12 @@ func sharedOutputs(f *fixture) {
 
 func oneJobAlone(f *fixture) {
 	b := f.submit(0, func(b *job.Batch) { b.Open, b.DistinctBy = true, job.ByNothing })
-	wrong := f.refused(b, to("a", "out/a"), to("b", "out/b"))
+	wrong := f.submitRefused(b, to("a", "out/a"), to("b", "out/b"))
 	f.same("two at once", wrong[0].Field, "jobs[1].output_path")
 	f.add(b, 1, to("a", "out/a"))
 	f.add(b, 0, to("a", "out/a"))
 	f.reopen()
-	wrong = f.refused(b, to("a", "out/a"), to("b", "out/b"))
+	wrong = f.submitRefused(b, to("a", "out/a"), to("b", "out/b"))
 	f.same("another one later", wrong[0].Field, "jobs[1].output_path")
 }
 
@@ -112,17 +112,17 @@ func outputsOfSkipped(f *fixture) {
 		Field:   "jobs[0].output_path",
 		Message: `"out/1" is where the job with key "k1" has written, which this batch skips; one would overwrite the other`,
 	}
-	f.same("the path of a job skipped at submission", f.refused(b, to("a", "out/1")), []job.Violation{want})
+	f.same("the path of a job skipped at submission", f.submitRefused(b, to("a", "out/1")), []job.Violation{want})
 	f.reopen()
-	f.same("after a restart", f.refused(b, to("a", "out/1")), []job.Violation{want})
+	f.same("after a restart", f.submitRefused(b, to("a", "out/1")), []job.Violation{want})
 	f.add(b, 0, specs(1)...)
 
 	later, _ := f.rerun(nil, func(b *job.Batch) { b.Open = true })
 	f.add(later, 0, specs(1)...)
-	f.same("the path of a job skipped later", f.refused(later, to("a", "out/1")), []job.Violation{want})
+	f.same("the path of a job skipped later", f.submitRefused(later, to("a", "out/1")), []job.Violation{want})
 
 	mixed, _ := f.rerun([]job.Spec{to("a", "out/1")}, func(b *job.Batch) { b.Open = true })
-	wrong := f.refused(mixed, specs(2)...)
+	wrong := f.submitRefused(mixed, specs(2)...)
 	f.same("a job that would be skipped", len(wrong), 1)
 	f.same("its field", wrong[0].Field, "jobs[0].output_path")
 }

@@ -78,7 +78,7 @@ func updateMoves(f *fixture) {
 		return job.Event{Job: job.ID{Batch: b.ID, Number: 2}, Version: version, Time: now, From: from, To: to, Attempt: 1, Reason: reason}
 	}
 	f.same("events", events, []job.Event{
-		event(3, job.Waiting, job.Starting, "a slot is free"),
+		event(3, job.Waiting, job.Starting, "a place is free"),
 		event(4, job.Starting, job.Queued, "start accepted"),
 		event(5, job.Queued, job.Running, "an encoder took it"),
 		event(6, job.Running, job.Cancelling, "enough"),

@@ -204,12 +204,12 @@ type Account struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The name in the server's configuration.
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	// How many encodings should be QUEUED on the platform at all times.
+	// How many encodings should be QUEUED at the platform at all times.
 	QueueTarget int32 `protobuf:"varint,2,opt,name=queue_target,json=queueTarget,proto3" json:"queue_target,omitempty"`
-	// How many the platform is known to accept; at most queue_target.
+	// How many queued encodings the platform is known to accept; at most queue_target.
 	EffectiveQueueTarget int32 `protobuf:"varint,3,opt,name=effective_queue_target,json=effectiveQueueTarget,proto3" json:"effective_queue_target,omitempty"`
 	// Encodings QUEUED at the platform: those of others at the latest count, and this server's own
-	// at present. It is never less than queued_count. Unset before the first count.
+	// at present. At least queued_count; unset before the first count.
 	PlatformQueuedCount *int32 `protobuf:"varint,4,opt,name=platform_queued_count,json=platformQueuedCount,proto3,oneof" json:"platform_queued_count,omitempty"`
 	// When the platform's queue was counted last.
 	PlatformQueuedTime *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=platform_queued_time,json=platformQueuedTime,proto3" json:"platform_queued_time,omitempty"`
@@ -228,13 +228,12 @@ type Account struct {
 	// The account is paused, by PauseAccount or because max_starts_per_day is reached. No job is
 	// configured or started.
 	Paused bool `protobuf:"varint,12,opt,name=paused,proto3" json:"paused,omitempty"`
-	// Why, in words.
+	// Why the account is paused, in words.
 	PausedReason string `protobuf:"bytes,13,opt,name=paused_reason,json=pausedReason,proto3" json:"paused_reason,omitempty"`
 	// When an account that has reached max_starts_per_day continues by itself: at the beginning
 	// of the next day (UTC). Unset otherwise. ResumeAccount lets it continue at once.
 	PausedUntil *timestamppb.Timestamp `protobuf:"bytes,26,opt,name=paused_until,json=pausedUntil,proto3" json:"paused_until,omitempty"`
-	// After how many starts in a day (UTC) the account pauses. 0: there is no such limit. The
-	// server's configuration sets it.
+	// After how many starts in a day (UTC) the account pauses, as configured. 0: no limit.
 	MaxStartsPerDay int32 `protobuf:"varint,20,opt,name=max_starts_per_day,json=maxStartsPerDay,proto3" json:"max_starts_per_day,omitempty"`
 	// Starts of this day that count towards max_starts_per_day. Starts that the platform refused
 	// because of a problem of its own do not count, nor do those before the latest ResumeAccount
@@ -242,17 +241,17 @@ type Account struct {
 	StartsTodayCount int32 `protobuf:"varint,21,opt,name=starts_today_count,json=startsTodayCount,proto3" json:"starts_today_count,omitempty"`
 	// Whether the platform can be used.
 	Breaker *Breaker `protobuf:"bytes,14,opt,name=breaker,proto3" json:"breaker,omitempty"`
-	// The platform has said that its queue is full: no job is started before this time.
+	// No job is started before this time, because the platform said that its queue is full.
 	QueueFullUntil *timestamppb.Timestamp `protobuf:"bytes,15,opt,name=queue_full_until,json=queueFullUntil,proto3" json:"queue_full_until,omitempty"`
 	// The rate limits of the platform, by class of calls.
 	Budgets []*Budget `protobuf:"bytes,16,rep,name=budgets,proto3" json:"budgets,omitempty"`
-	// Webhook deliveries from the platform. Unset if this server takes none.
+	// Webhook deliveries from the platform. Unset if this server does not receive webhooks.
 	Webhooks *Webhooks `protobuf:"bytes,17,opt,name=webhooks,proto3" json:"webhooks,omitempty"`
-	// Why jobs of one batch, or of all, cannot be worked on although the platform answers: it
-	// refuses a storage, for example. At most 1 KiB; empty if there is no problem. The
+	// Why jobs of one batch, or of all, cannot be configured or started although the platform
+	// answers: for example, it refuses a storage. At most 1 KiB; empty if there is no problem. The
 	// wait_reason of the batches concerned says the same.
 	Problem string `protobuf:"bytes,18,opt,name=problem,proto3" json:"problem,omitempty"`
-	// Why the account starts nothing right now. Unset if it is about to.
+	// Why the account starts nothing right now. Unset if it is about to start a job.
 	Wait *Wait `protobuf:"bytes,19,opt,name=wait,proto3" json:"wait,omitempty"`
 	// `wait` in words.
 	WaitReason string `protobuf:"bytes,25,opt,name=wait_reason,json=waitReason,proto3" json:"wait_reason,omitempty"`
@@ -261,8 +260,8 @@ type Account struct {
 	// Other Stoker servers, each with a job table of its own, that used the same API key within
 	// the last hour. Each leaves the encodings of the others alone.
 	OtherInstances []*OtherInstance `protobuf:"bytes,23,rep,name=other_instances,json=otherInstances,proto3" json:"other_instances,omitempty"`
-	// Values from the platform that this server does not know: the first 20 since it started.
-	// They are no error in themselves. A newer version of the server may know them.
+	// Values from the platform that this server does not know: the first 20 since it started. An
+	// unknown value is no error. A newer version of the server may know it.
 	UnknownValues []*UnknownValue `protobuf:"bytes,24,rep,name=unknown_values,json=unknownValues,proto3" json:"unknown_values,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -480,8 +479,8 @@ func (x *Account) GetUnknownValues() []*UnknownValue {
 	return nil
 }
 
-// UnknownValue is a value from the platform that this server does not know. The server did not
-// take it for any other value.
+// UnknownValue is a value from the platform that this server does not know, and has not taken for any
+// other value.
 type UnknownValue struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The kind of value: status, encoding_type, task_type, retry_hint, message_type, event,
@@ -489,9 +488,9 @@ type UnknownValue struct {
 	Kind string `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
 	// The value as the platform spells it, at most 100 bytes on one line.
 	Value string `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`
-	// When it was first seen.
+	// When the server first saw the value.
 	FirstTime *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=first_time,json=firstTime,proto3" json:"first_time,omitempty"`
-	// How often it was seen. Fields are checked once an hour only.
+	// How many times the server saw the value. It checks fields once an hour only.
 	Count         int64 `protobuf:"varint,4,opt,name=count,proto3" json:"count,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -565,11 +564,11 @@ type Listing struct {
 	// without them, which is slower.
 	FaultyParameters []*ListParameter `protobuf:"bytes,2,rep,name=faulty_parameters,json=faultyParameters,proto3" json:"faulty_parameters,omitempty"`
 	// Since when the server has been comparing the platform with its job table. Unset once that
-	// is done. Until then it starts only jobs that certainly have not been started before: those
+	// is done. Until then the server starts only jobs that certainly were not started before: those
 	// submitted since the comparison began, and those whose encoding the platform shows as
 	// configured and not started.
 	ComparingSince *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=comparing_since,json=comparingSince,proto3" json:"comparing_since,omitempty"`
-	// Why the latest try of the comparison failed; empty if it did not.
+	// Why the latest try of the comparison failed; empty if it did not fail.
 	ComparingProblem string `protobuf:"bytes,4,opt,name=comparing_problem,json=comparingProblem,proto3" json:"comparing_problem,omitempty"`
 	unknownFields    protoimpl.UnknownFields
 	sizeCache        protoimpl.SizeCache
@@ -638,9 +637,9 @@ type ListParameter struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// As the platform spells it, for example search.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// What is wrong with it.
+	// What is wrong with the parameter.
 	Fault ParameterFault `protobuf:"varint,2,opt,name=fault,proto3,enum=stoker.v1.ParameterFault" json:"fault,omitempty"`
-	// When that was found out. The server tries the parameter again a day later, or ten minutes
+	// When the fault was found. The server tries the parameter again a day later, or ten minutes
 	// later if there was no answer.
 	Time          *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=time,proto3" json:"time,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -754,7 +753,7 @@ func (x *OtherInstance) GetLastSeenTime() *timestamppb.Timestamp {
 }
 
 // Webhooks is the state of the webhook deliveries by which the platform tells the server that
-// encodings have ended. They make the server faster; it works without them.
+// encodings have ended. With them the server learns of an end sooner; it works without them.
 type Webhooks struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Why no deliveries can be expected, in at most 1 KiB. Empty if they can, or if the server is
@@ -766,7 +765,7 @@ type Webhooks struct {
 	IgnoredCount int64 `protobuf:"varint,3,opt,name=ignored_count,json=ignoredCount,proto3" json:"ignored_count,omitempty"`
 	// Deliveries that were unreadable or not signed with the account's key.
 	RejectedCount int64 `protobuf:"varint,4,opt,name=rejected_count,json=rejectedCount,proto3" json:"rejected_count,omitempty"`
-	// When the latest used delivery came.
+	// When the latest delivery came that counts in used_count.
 	LastUsedTime  *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=last_used_time,json=lastUsedTime,proto3" json:"last_used_time,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1140,7 +1139,7 @@ func (x *GetAccountRequest) GetAccountId() string {
 	return ""
 }
 
-// GetAccountResponse is how the account stands.
+// GetAccountResponse is the status of the account.
 type GetAccountResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The account.

@@ -35,14 +35,16 @@ const (
 type AccountServiceClient interface {
 	// ListAccounts lists the configured accounts. Errors: INVALID_ARGUMENT.
 	ListAccounts(ctx context.Context, in *ListAccountsRequest, opts ...grpc.CallOption) (*ListAccountsResponse, error)
-	// GetAccount shows how an account stands. Errors: NOT_FOUND.
+	// GetAccount returns the status of an account. Errors: NOT_FOUND.
 	GetAccount(ctx context.Context, in *GetAccountRequest, opts ...grpc.CallOption) (*GetAccountResponse, error)
-	// PauseAccount stops starting jobs on the account, also after a restart of the server.
+	// PauseAccount stops configuring and starting jobs of the account. Jobs at the platform go on. The
+	// pause survives a restart of the server. Pausing a paused account replaces the reason.
 	// Errors: NOT_FOUND.
 	PauseAccount(ctx context.Context, in *PauseAccountRequest, opts ...grpc.CallOption) (*PauseAccountResponse, error)
-	// ResumeAccount lets the account start jobs again. Errors: NOT_FOUND.
+	// ResumeAccount lets jobs of the account be configured and started again. If max_starts_per_day is
+	// reached, the starts of the day so far no longer count. Errors: NOT_FOUND.
 	ResumeAccount(ctx context.Context, in *ResumeAccountRequest, opts ...grpc.CallOption) (*ResumeAccountResponse, error)
-	// UpdateAccount changes the queue target, also after a restart of the server.
+	// UpdateAccount changes the queue target. The change survives a restart of the server.
 	// Errors: INVALID_ARGUMENT; NOT_FOUND.
 	UpdateAccount(ctx context.Context, in *UpdateAccountRequest, opts ...grpc.CallOption) (*UpdateAccountResponse, error)
 }
@@ -114,14 +116,16 @@ func (c *accountServiceClient) UpdateAccount(ctx context.Context, in *UpdateAcco
 type AccountServiceServer interface {
 	// ListAccounts lists the configured accounts. Errors: INVALID_ARGUMENT.
 	ListAccounts(context.Context, *ListAccountsRequest) (*ListAccountsResponse, error)
-	// GetAccount shows how an account stands. Errors: NOT_FOUND.
+	// GetAccount returns the status of an account. Errors: NOT_FOUND.
 	GetAccount(context.Context, *GetAccountRequest) (*GetAccountResponse, error)
-	// PauseAccount stops starting jobs on the account, also after a restart of the server.
+	// PauseAccount stops configuring and starting jobs of the account. Jobs at the platform go on. The
+	// pause survives a restart of the server. Pausing a paused account replaces the reason.
 	// Errors: NOT_FOUND.
 	PauseAccount(context.Context, *PauseAccountRequest) (*PauseAccountResponse, error)
-	// ResumeAccount lets the account start jobs again. Errors: NOT_FOUND.
+	// ResumeAccount lets jobs of the account be configured and started again. If max_starts_per_day is
+	// reached, the starts of the day so far no longer count. Errors: NOT_FOUND.
 	ResumeAccount(context.Context, *ResumeAccountRequest) (*ResumeAccountResponse, error)
-	// UpdateAccount changes the queue target, also after a restart of the server.
+	// UpdateAccount changes the queue target. The change survives a restart of the server.
 	// Errors: INVALID_ARGUMENT; NOT_FOUND.
 	UpdateAccount(context.Context, *UpdateAccountRequest) (*UpdateAccountResponse, error)
 	mustEmbedUnimplementedAccountServiceServer()

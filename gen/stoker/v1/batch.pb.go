@@ -24,25 +24,26 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// BatchState is where a batch stands.
+// BatchState is the state of a batch.
 type BatchState int32
 
 const (
 	// Not set.
 	BatchState_BATCH_STATE_UNSPECIFIED BatchState = 0
-	// Jobs may still be added. The jobs that are there are worked on.
+	// Jobs are started, and may still be added.
 	BatchState_BATCH_STATE_OPEN BatchState = 1
-	// No jobs can be added any more. The jobs are worked on.
+	// Jobs are started, and none can be added any more.
 	BatchState_BATCH_STATE_ACTIVE BatchState = 2
 	// No job is started. Jobs at the platform go on.
 	BatchState_BATCH_STATE_PAUSED BatchState = 3
-	// Cancelling was requested and is not confirmed for every job.
+	// Cancelling was requested, and some job has not ended yet.
 	BatchState_BATCH_STATE_CANCELLING BatchState = 4
-	// The jobs succeeded. Some may have been cancelled one by one.
+	// No job failed, and at least one succeeded or the batch has no jobs. Jobs may have been cancelled
+	// one by one.
 	BatchState_BATCH_STATE_SUCCEEDED BatchState = 5
 	// At least one job failed. The counts say how many.
 	BatchState_BATCH_STATE_FAILED BatchState = 6
-	// The batch was cancelled.
+	// The batch was cancelled, or all of its jobs were.
 	BatchState_BATCH_STATE_CANCELLED BatchState = 7
 )
 
@@ -97,26 +98,26 @@ func (BatchState) EnumDescriptor() ([]byte, []int) {
 	return file_stoker_v1_batch_proto_rawDescGZIP(), []int{0}
 }
 
-// JobState is where a job stands.
+// JobState is the state of a job.
 type JobState int32
 
 const (
 	// Not set.
 	JobState_JOB_STATE_UNSPECIFIED JobState = 0
-	// Not queued at the platform. The encoding may be configured there already, and the job may be
-	// in a back-off.
+	// Not started. The encoding may be configured at the platform already, and the job may be in a
+	// back-off.
 	JobState_JOB_STATE_WAITING JobState = 1
-	// The start is recorded and being sent; the platform's answer is not known yet.
+	// The start is recorded; the platform's answer is not known yet.
 	JobState_JOB_STATE_STARTING JobState = 2
 	// The platform accepted the start, and the encoding waits for an encoder.
 	JobState_JOB_STATE_QUEUED JobState = 3
-	// Encoding.
+	// An encoder encodes the asset.
 	JobState_JOB_STATE_RUNNING JobState = 4
-	// Finished.
+	// The platform finished the encoding.
 	JobState_JOB_STATE_SUCCEEDED JobState = 5
-	// The job failed: by a permanent error, by a refusal, or with all retries used up.
+	// The latest attempt failed, with a permanent failure or with all retries used up.
 	JobState_JOB_STATE_FAILED JobState = 6
-	// Cancelling was requested and is not confirmed by the platform yet.
+	// Cancelling was requested after the start, and the platform has not confirmed the end yet.
 	JobState_JOB_STATE_CANCELLING JobState = 7
 	// Cancelled before a start, stopped at the platform, or cancelled there by others.
 	JobState_JOB_STATE_CANCELLED JobState = 8
@@ -175,7 +176,7 @@ func (JobState) EnumDescriptor() ([]byte, []int) {
 	return file_stoker_v1_batch_proto_rawDescGZIP(), []int{1}
 }
 
-// FailureKind groups failures by what failed.
+// FailureKind says what failed.
 type FailureKind int32
 
 const (
@@ -183,9 +184,9 @@ const (
 	FailureKind_FAILURE_KIND_UNSPECIFIED FailureKind = 0
 	// The encoding ran and ended in ERROR.
 	FailureKind_FAILURE_KIND_ENCODING FailureKind = 1
-	// Encoded, but the output could not be written.
+	// The platform encoded the asset but could not write the output.
 	FailureKind_FAILURE_KIND_TRANSFER FailureKind = 2
-	// The platform refused the start.
+	// The platform refused the start, or accepted and lost it.
 	FailureKind_FAILURE_KIND_START FailureKind = 3
 	// The platform refused the encoding or one of its parts.
 	FailureKind_FAILURE_KIND_CONFIGURE FailureKind = 4
@@ -240,19 +241,19 @@ func (FailureKind) EnumDescriptor() ([]byte, []int) {
 	return file_stoker_v1_batch_proto_rawDescGZIP(), []int{2}
 }
 
-// Batch is a list of jobs that were submitted together. They share one recipe, account, priority
-// and retry policy.
+// Batch is a list of jobs that were submitted together. They share one recipe or template, account,
+// priority and retry policy.
 type Batch struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Chosen by the server. Ids sort in the order of submission.
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	// Shown to people.
 	DisplayName string `protobuf:"bytes,2,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
-	// The account its encodings run on.
+	// The account on which the encodings of the batch run.
 	Account string `protobuf:"bytes,3,opt,name=account,proto3" json:"account,omitempty"`
-	// Where the batch stands.
+	// The state of the batch.
 	State BatchState `protobuf:"varint,4,opt,name=state,proto3,enum=stoker.v1.BatchState" json:"state,omitempty"`
-	// Why it is paused or was cancelled, in words.
+	// Why the batch is paused or was cancelled, in words.
 	StateReason string `protobuf:"bytes,5,opt,name=state_reason,json=stateReason,proto3" json:"state_reason,omitempty"`
 	// 0 to 100; higher goes first.
 	Priority int32 `protobuf:"varint,6,opt,name=priority,proto3" json:"priority,omitempty"`
@@ -261,15 +262,15 @@ type Batch struct {
 	// Name of the encoding template; empty for a profile, a recipe, or a template that came with
 	// the submission.
 	Template string `protobuf:"bytes,8,opt,name=template,proto3" json:"template,omitempty"`
-	// Name of the storage the assets are read from; empty if input_id is set.
+	// Name of the storage that the assets are read from; empty if input_id is set.
 	Input string `protobuf:"bytes,9,opt,name=input,proto3" json:"input,omitempty"`
-	// Name of the storage the results are written to; empty if output_id is set.
+	// Name of the storage that the results are written to; empty if output_id is set.
 	Output string `protobuf:"bytes,10,opt,name=output,proto3" json:"output,omitempty"`
 	// Id of an existing input at the platform.
 	InputId string `protobuf:"bytes,11,opt,name=input_id,json=inputId,proto3" json:"input_id,omitempty"`
 	// Id of an existing output at the platform.
 	OutputId string `protobuf:"bytes,12,opt,name=output_id,json=outputId,proto3" json:"output_id,omitempty"`
-	// How failed jobs are tried again.
+	// How failed jobs are retried.
 	RetryPolicy *RetryPolicy `protobuf:"bytes,13,opt,name=retry_policy,json=retryPolicy,proto3" json:"retry_policy,omitempty"`
 	// When the batch pauses itself.
 	FailureLimit *FailureLimit `protobuf:"bytes,14,opt,name=failure_limit,json=failureLimit,proto3" json:"failure_limit,omitempty"`
@@ -279,32 +280,35 @@ type Batch struct {
 	JobCount int64 `protobuf:"varint,16,opt,name=job_count,json=jobCount,proto3" json:"job_count,omitempty"`
 	// How many jobs are in each state.
 	Counts *JobCounts `protobuf:"bytes,17,opt,name=counts,proto3" json:"counts,omitempty"`
-	// How much of the work is done, 0 to 100. Running jobs count with their progress.
+	// How much of the work is done, 0 to 100. Running jobs count with their progress or, if there are
+	// more than 1,000 (in a list of many batches, fewer), as not begun.
 	Percent float64 `protobuf:"fixed64,18,opt,name=percent,proto3" json:"percent,omitempty"`
 	// `wait` in words, at most 1 KiB. Empty if the batch moves or has ended.
 	WaitReason string `protobuf:"bytes,19,opt,name=wait_reason,json=waitReason,proto3" json:"wait_reason,omitempty"`
-	// When the batch is expected to be done; unset while there is no telling. In a list with many
-	// running batches, the estimate uses fewer of their jobs.
+	// When the batch is expected to be done; unset without an estimate, for example if the batch is
+	// not ACTIVE or no job runs. In a list with many running batches, the estimate uses fewer of
+	// their jobs.
 	EstimatedFinishTime *timestamppb.Timestamp `protobuf:"bytes,20,opt,name=estimated_finish_time,json=estimatedFinishTime,proto3" json:"estimated_finish_time,omitempty"`
-	// The earlier end of a range: with four chances in five the batch is done between
-	// earliest_finish_time and latest_finish_time. Unset while there is no telling.
+	// The earlier end of a range: the chance that the batch is done between earliest_finish_time and
+	// latest_finish_time is four in five. Unset without an estimate.
 	EarliestFinishTime *timestamppb.Timestamp `protobuf:"bytes,25,opt,name=earliest_finish_time,json=earliestFinishTime,proto3" json:"earliest_finish_time,omitempty"`
 	// The later end of the range.
 	LatestFinishTime *timestamppb.Timestamp `protobuf:"bytes,26,opt,name=latest_finish_time,json=latestFinishTime,proto3" json:"latest_finish_time,omitempty"`
-	// When it was submitted.
+	// When the batch was submitted.
 	CreateTime *timestamppb.Timestamp `protobuf:"bytes,21,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
 	// When the batch or one of its jobs last changed.
 	UpdateTime *timestamppb.Timestamp `protobuf:"bytes,22,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
-	// When the platform accepted its first start.
+	// When the platform accepted the first start of a job.
 	StartTime *timestamppb.Timestamp `protobuf:"bytes,23,opt,name=start_time,json=startTime,proto3" json:"start_time,omitempty"`
-	// When its last job ended.
+	// When the batch ended.
 	FinishTime *timestamppb.Timestamp `protobuf:"bytes,24,opt,name=finish_time,json=finishTime,proto3" json:"finish_time,omitempty"`
 	// The batch leaves out jobs that have succeeded in an earlier batch.
 	SkipSucceeded bool `protobuf:"varint,27,opt,name=skip_succeeded,json=skipSucceeded,proto3" json:"skip_succeeded,omitempty"`
 	// How many jobs were left out because of skip_succeeded. job_count does not include them.
 	SkippedCount int64 `protobuf:"varint,28,opt,name=skipped_count,json=skippedCount,proto3" json:"skipped_count,omitempty"`
-	// Why the batch does not move. This is the reason of its job that is to be started next or, if
-	// no job waits, of another job that has not ended. Unset if the batch moves or has ended.
+	// Why the batch does not move. If jobs are WAITING, this is the reason of the job to be started
+	// next; if no job is WAITING or RUNNING, that of another job that has not ended. Unset if the
+	// batch moves or has ended.
 	Wait          *Wait `protobuf:"bytes,29,opt,name=wait,proto3" json:"wait,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -652,17 +656,18 @@ func (x *JobCounts) GetCancelled() int64 {
 	return 0
 }
 
-// RetryPolicy says how often and how soon a failed job is tried again. A platform that cannot be
-// reached, and a full queue there, never use up a retry.
+// RetryPolicy says how often and how soon a failed job is retried. A platform that cannot be reached,
+// and a full queue there, never use up a retry.
 type RetryPolicy struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Attempts that may follow the first. Default: the server's, normally 2.
+	// How many attempts may follow the first. Default: the server's, normally 2.
 	MaxRetries *int32 `protobuf:"varint,1,opt,name=max_retries,json=maxRetries,proto3,oneof" json:"max_retries,omitempty"`
-	// Wait after the first failure. It doubles with each further one. Default 10 s.
+	// Longest back-off after the first failure. It doubles with each further failure. Each back-off is
+	// between half of the longest and all of it, at random. Default 10 s.
 	InitialBackoff *durationpb.Duration `protobuf:"bytes,2,opt,name=initial_backoff,json=initialBackoff,proto3" json:"initial_backoff,omitempty"`
-	// Longest wait. Default 10 min.
+	// Longest back-off after any failure. Default 10 min.
 	MaxBackoff *durationpb.Duration `protobuf:"bytes,3,opt,name=max_backoff,json=maxBackoff,proto3" json:"max_backoff,omitempty"`
-	// Also retry attempts that were encoded, and paid, but whose output could not be written.
+	// Also retry jobs that were encoded, and paid, but whose output could not be written.
 	RetryTransferErrors bool `protobuf:"varint,4,opt,name=retry_transfer_errors,json=retryTransferErrors,proto3" json:"retry_transfer_errors,omitempty"`
 	unknownFields       protoimpl.UnknownFields
 	sizeCache           protoimpl.SizeCache
@@ -896,29 +901,30 @@ type Job struct {
 	OutputPath string `protobuf:"bytes,5,opt,name=output_path,json=outputPath,proto3" json:"output_path,omitempty"`
 	// Values for the variables of an encoding template.
 	Variables map[string]string `protobuf:"bytes,6,rep,name=variables,proto3" json:"variables,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	// Where the job stands.
+	// The state of the job.
 	State JobState `protobuf:"varint,7,opt,name=state,proto3,enum=stoker.v1.JobState" json:"state,omitempty"`
 	// Percent of the current attempt.
 	Progress int32 `protobuf:"varint,8,opt,name=progress,proto3" json:"progress,omitempty"`
 	// Number of the current or latest attempt; 0 before the first.
 	Attempt int32 `protobuf:"varint,9,opt,name=attempt,proto3" json:"attempt,omitempty"`
-	// The platform's id of its encoding; empty until that is configured.
+	// The platform's id of the job's encoding; empty until the encoding is configured or, for a
+	// template, started.
 	EncodingId string `protobuf:"bytes,10,opt,name=encoding_id,json=encodingId,proto3" json:"encoding_id,omitempty"`
-	// Why the latest failed attempt failed.
+	// Why the latest attempt that failed did so. Unset if none failed, and once the job has succeeded.
 	Failure *Failure `protobuf:"bytes,11,opt,name=failure,proto3" json:"failure,omitempty"`
-	// Why it was cancelled, or why its latest attempt failed, in words, at most 1 KiB.
+	// Why the job was cancelled, or why it is WAITING again, in words, at most 1 KiB.
 	Reason string `protobuf:"bytes,12,opt,name=reason,proto3" json:"reason,omitempty"`
-	// A waiting job is not started before this time.
+	// When the back-off of a WAITING job ends.
 	NextAttemptTime *timestamppb.Timestamp `protobuf:"bytes,13,opt,name=next_attempt_time,json=nextAttemptTime,proto3" json:"next_attempt_time,omitempty"`
-	// When it was submitted.
+	// When the job was submitted.
 	CreateTime *timestamppb.Timestamp `protobuf:"bytes,14,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
-	// When it last changed.
+	// When the job last changed.
 	UpdateTime *timestamppb.Timestamp `protobuf:"bytes,15,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
 	// When the platform accepted the start of the current or latest attempt.
 	StartTime *timestamppb.Timestamp `protobuf:"bytes,16,opt,name=start_time,json=startTime,proto3" json:"start_time,omitempty"`
-	// When the platform queued it.
+	// When the platform queued the encoding of that attempt.
 	QueuedTime *timestamppb.Timestamp `protobuf:"bytes,17,opt,name=queued_time,json=queuedTime,proto3" json:"queued_time,omitempty"`
-	// When an encoder took it.
+	// When an encoder took the encoding of that attempt.
 	RunningTime *timestamppb.Timestamp `protobuf:"bytes,18,opt,name=running_time,json=runningTime,proto3" json:"running_time,omitempty"`
 	// When the job ended.
 	FinishTime *timestamppb.Timestamp `protobuf:"bytes,19,opt,name=finish_time,json=finishTime,proto3" json:"finish_time,omitempty"`
@@ -926,10 +932,10 @@ type Job struct {
 	// at most 100 bytes, "(none)" if the platform sent no status, JSON if it was not text. The job
 	// keeps its state meanwhile and can be cancelled. Empty while the status is known.
 	PlatformStatus string `protobuf:"bytes,20,opt,name=platform_status,json=platformStatus,proto3" json:"platform_status,omitempty"`
-	// Since when the encoding has had that status.
+	// When the server first saw that status.
 	PlatformStatusTime *timestamppb.Timestamp `protobuf:"bytes,21,opt,name=platform_status_time,json=platformStatusTime,proto3" json:"platform_status_time,omitempty"`
-	// What the job waits for. Unset while it runs and once it has ended. This depends on other jobs
-	// and on the account as well; a watch sends it as it was when the job last changed.
+	// Why the job waits. Unset while the job runs and once it has ended. The reason depends on other
+	// jobs and on the account too; a watch sends it as it was when the job last changed.
 	Wait *Wait `protobuf:"bytes,22,opt,name=wait,proto3" json:"wait,omitempty"`
 	// `wait` in words, at most 1 KiB.
 	WaitReason    string `protobuf:"bytes,23,opt,name=wait_reason,json=waitReason,proto3" json:"wait_reason,omitempty"`
@@ -1128,7 +1134,7 @@ func (x *Job) GetWaitReason() string {
 	return ""
 }
 
-// Failure says why an attempt did not succeed, as the platform put it. At most 32 KiB of its texts
+// Failure says why an attempt did not succeed, in the platform's words. At most 32 KiB of its texts
 // are kept: a longer text has a note in its middle that says how many bytes were left out, and of
 // more than 100 messages the first and the last are kept.
 type Failure struct {
@@ -1149,7 +1155,7 @@ type Failure struct {
 	Messages []string `protobuf:"bytes,7,rep,name=messages,proto3" json:"messages,omitempty"`
 	// The platform's request id of the refused call. The platform's support asks for it.
 	RequestId string `protobuf:"bytes,8,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
-	// When it happened.
+	// When the attempt failed.
 	Time *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=time,proto3" json:"time,omitempty"`
 	// Another attempt would fail in the same way.
 	Permanent     bool `protobuf:"varint,10,opt,name=permanent,proto3" json:"permanent,omitempty"`
@@ -1262,19 +1268,19 @@ type Attempt struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// 1 is the first.
 	Number int32 `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"`
-	// The platform's id of its encoding.
+	// The platform's id of the encoding.
 	EncodingId string `protobuf:"bytes,2,opt,name=encoding_id,json=encodingId,proto3" json:"encoding_id,omitempty"`
 	// The state of the attempt.
 	State JobState `protobuf:"varint,3,opt,name=state,proto3,enum=stoker.v1.JobState" json:"state,omitempty"`
 	// When the platform accepted the start.
 	StartTime *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=start_time,json=startTime,proto3" json:"start_time,omitempty"`
-	// When the platform queued it.
+	// When the platform queued the encoding.
 	QueuedTime *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=queued_time,json=queuedTime,proto3" json:"queued_time,omitempty"`
-	// When an encoder took it.
+	// When an encoder took the encoding.
 	RunningTime *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=running_time,json=runningTime,proto3" json:"running_time,omitempty"`
-	// When it ended.
+	// When the attempt ended.
 	FinishTime *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=finish_time,json=finishTime,proto3" json:"finish_time,omitempty"`
-	// Why it failed.
+	// Why the attempt failed.
 	Failure       *Failure `protobuf:"bytes,8,opt,name=failure,proto3" json:"failure,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1377,7 +1383,7 @@ type JobEvent struct {
 	To JobState `protobuf:"varint,3,opt,name=to,proto3,enum=stoker.v1.JobState" json:"to,omitempty"`
 	// The number of the attempt.
 	Attempt int32 `protobuf:"varint,4,opt,name=attempt,proto3" json:"attempt,omitempty"`
-	// Why, in words.
+	// Why the state changed, in words.
 	Reason        string `protobuf:"bytes,5,opt,name=reason,proto3" json:"reason,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

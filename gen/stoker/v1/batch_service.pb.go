@@ -55,7 +55,7 @@ type SubmitBatchRequest struct {
 	InputId string `protobuf:"bytes,10,opt,name=input_id,json=inputId,proto3" json:"input_id,omitempty"`
 	// Id of an existing output at the platform, instead of output.
 	OutputId string `protobuf:"bytes,11,opt,name=output_id,json=outputId,proto3" json:"output_id,omitempty"`
-	// Attempts that may follow the first one of a job. Default: the server's, normally 2.
+	// How many attempts of a job may follow the first. Default: the server's, normally 2.
 	MaxRetries *int32 `protobuf:"varint,12,opt,name=max_retries,json=maxRetries,proto3,oneof" json:"max_retries,omitempty"`
 	// The whole retry policy, instead of max_retries.
 	RetryPolicy *RetryPolicy `protobuf:"bytes,13,opt,name=retry_policy,json=retryPolicy,proto3" json:"retry_policy,omitempty"`
@@ -65,13 +65,13 @@ type SubmitBatchRequest struct {
 	Labels map[string]string `protobuf:"bytes,15,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	// The jobs: at least one, unless keep_open is set, and at most 100,000. Send more with AddJobs.
 	Jobs []*JobSpec `protobuf:"bytes,16,rep,name=jobs,proto3" json:"jobs,omitempty"`
-	// Check everything, store nothing.
+	// Check the request and store nothing.
 	ValidateOnly bool `protobuf:"varint,17,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
-	// Leave the batch OPEN, for AddJobs.
+	// Leave the batch OPEN, so that AddJobs can add jobs until CloseBatch.
 	KeepOpen bool `protobuf:"varint,18,opt,name=keep_open,json=keepOpen,proto3" json:"keep_open,omitempty"`
 	// Leave out jobs that have already succeeded in any batch of the same account, with the same
 	// key, paths, variables, storages, and recipe or template. Every job needs a key. AddJobs leaves
-	// them out as well. Jobs of deleted batches do not count.
+	// out such jobs too. Jobs of deleted batches do not count.
 	SkipSucceeded bool `protobuf:"varint,20,opt,name=skip_succeeded,json=skipSucceeded,proto3" json:"skip_succeeded,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -353,10 +353,10 @@ func (x *InlineTemplate) GetFallbackRegions() []string {
 // SubmitBatchResponse is the stored batch.
 type SubmitBatchResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The batch; without id if validate_only was set.
+	// The batch. If validate_only was set, it has no id and is not stored.
 	Batch *Batch `protobuf:"bytes,1,opt,name=batch,proto3" json:"batch,omitempty"`
-	// What is allowed and odd about the request; the first 100 warnings. A repeated request gets
-	// none.
+	// What is allowed but odd about the request: the first 100 warnings. The answer to a repeated
+	// request has none.
 	Warnings []*Warning `protobuf:"bytes,2,rep,name=warnings,proto3" json:"warnings,omitempty"`
 	// How many warnings there are in all.
 	WarningCount  int64 `protobuf:"varint,3,opt,name=warning_count,json=warningCount,proto3" json:"warning_count,omitempty"`
@@ -415,12 +415,12 @@ func (x *SubmitBatchResponse) GetWarningCount() int64 {
 	return 0
 }
 
-// Warning says what is allowed and odd about a request. Nobody has to act on it.
+// Warning is one thing in a request that is allowed but odd. The caller does not have to act on it.
 type Warning struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The path of the field, for example `jobs[17].input_path`.
 	Field string `protobuf:"bytes,1,opt,name=field,proto3" json:"field,omitempty"`
-	// What is odd about it.
+	// What is odd about the field.
 	Message       string `protobuf:"bytes,2,opt,name=message,proto3" json:"message,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -470,7 +470,7 @@ func (x *Warning) GetMessage() string {
 	return ""
 }
 
-// AddJobsRequest appends jobs to a batch.
+// AddJobsRequest has jobs to add to a batch.
 type AddJobsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The batch.
@@ -528,16 +528,16 @@ func (x *AddJobsRequest) GetJobs() []*JobSpec {
 // AddJobsResponse says what was added.
 type AddJobsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The batch afterwards.
+	// The batch after the call.
 	Batch *Batch `protobuf:"bytes,1,opt,name=batch,proto3" json:"batch,omitempty"`
-	// Jobs that were added.
+	// How many jobs were added.
 	AddedCount int64 `protobuf:"varint,2,opt,name=added_count,json=addedCount,proto3" json:"added_count,omitempty"`
-	// Jobs that were skipped because the batch already has their keys.
+	// How many jobs were not added because the batch already has their keys.
 	DuplicateCount int64 `protobuf:"varint,3,opt,name=duplicate_count,json=duplicateCount,proto3" json:"duplicate_count,omitempty"`
-	// Jobs left out because they have succeeded in an earlier batch; see
+	// How many jobs were left out because they have succeeded in an earlier batch; see
 	// SubmitBatchRequest.skip_succeeded.
 	SucceededCount int64 `protobuf:"varint,4,opt,name=succeeded_count,json=succeededCount,proto3" json:"succeeded_count,omitempty"`
-	// What is allowed and odd about all jobs of the request; the first 100 warnings.
+	// What is allowed but odd about the request: the first 100 warnings.
 	Warnings []*Warning `protobuf:"bytes,5,rep,name=warnings,proto3" json:"warnings,omitempty"`
 	// How many warnings there are in all.
 	WarningCount  int64 `protobuf:"varint,6,opt,name=warning_count,json=warningCount,proto3" json:"warning_count,omitempty"`
@@ -985,14 +985,14 @@ func (x *GetJobRequest) GetJobId() string {
 	return ""
 }
 
-// GetJobResponse is a job with its attempts and its history.
+// GetJobResponse is a job with its attempts and events.
 type GetJobResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The job.
 	Job *Job `protobuf:"bytes,1,opt,name=job,proto3" json:"job,omitempty"`
-	// Its attempts, in order. If there are too many for one message, the latest.
+	// The attempts of the job, in order. If there are too many for one message, the latest.
 	Attempts []*Attempt `protobuf:"bytes,2,rep,name=attempts,proto3" json:"attempts,omitempty"`
-	// Its changes of state, in order. If there are too many for one message, the latest.
+	// The changes of the job's state, in order. If there are too many for one message, the latest.
 	Events []*JobEvent `protobuf:"bytes,3,rep,name=events,proto3" json:"events,omitempty"`
 	// How many earlier attempts are left out.
 	OmittedAttemptCount int32 `protobuf:"varint,4,opt,name=omitted_attempt_count,json=omittedAttemptCount,proto3" json:"omitted_attempt_count,omitempty"`
@@ -1214,8 +1214,8 @@ type WatchBatchRequest struct {
 	Cursor string `protobuf:"bytes,2,opt,name=cursor,proto3" json:"cursor,omitempty"`
 	// Send jobs as well. Default: only the batch with its counts.
 	IncludeJobs bool `protobuf:"varint,3,opt,name=include_jobs,json=includeJobs,proto3" json:"include_jobs,omitempty"`
-	// Shortest time between two messages, 50 ms to 1 min. Default 100 ms. With thousands of watches
-	// the interval is longer: 50 us for each of them.
+	// Shortest time between two messages of changes, 50 ms to 1 min. Default 100 ms. With thousands of
+	// watches the interval is longer: 50 us for each watch of the server.
 	MinInterval *durationpb.Duration `protobuf:"bytes,4,opt,name=min_interval,json=minInterval,proto3" json:"min_interval,omitempty"`
 	// With include_jobs: only jobs that are in one of these states when the message is made. The
 	// watch does not say when a job moves on to a state that is not listed. Default: all.
@@ -1301,7 +1301,7 @@ type WatchBatchResponse struct {
 	Batch *Batch `protobuf:"bytes,3,opt,name=batch,proto3" json:"batch,omitempty"`
 	// The jobs that changed, each as it is now.
 	Jobs []*Job `protobuf:"bytes,4,rep,name=jobs,proto3" json:"jobs,omitempty"`
-	// Nothing changed, and the server is alive. Sent after 15 s without another message.
+	// The batch has not changed, and the server is alive. Sent after 15 s without another message.
 	Heartbeat     bool `protobuf:"varint,5,opt,name=heartbeat,proto3" json:"heartbeat,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1377,7 +1377,7 @@ type CancelJobRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// `<batch id>/<number>`.
 	JobId string `protobuf:"bytes,1,opt,name=job_id,json=jobId,proto3" json:"job_id,omitempty"`
-	// Why, in words; kept with the job.
+	// Why the job is cancelled, in words; kept with the job.
 	Reason        string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1951,7 +1951,7 @@ type RetryJobsRequest struct {
 	// Only jobs that failed with one of these causes, as listed by ListFailures.
 	Causes []string `protobuf:"bytes,8,rep,name=causes,proto3" json:"causes,omitempty"`
 	// The jobs of every batch that has all of these labels, one batch after the other.
-	// Batches that are being cancelled are skipped.
+	// Batches that are CANCELLING are left out.
 	Labels        map[string]string `protobuf:"bytes,9,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -49,19 +49,19 @@ const (
 // first ones, and "violations" in the metadata of ErrorInfo is the number of all.
 // FAILED_PRECONDITION carries google.rpc.PreconditionFailure, and UNAVAILABLE google.rpc.RetryInfo.
 type BatchServiceClient interface {
-	// SubmitBatch stores a batch and all of its jobs, or nothing. When it answers, the batch is
+	// SubmitBatch stores a batch and all of its jobs, or nothing. It answers once the batch is
 	// durable. It reports all violations at once.
 	//
 	// Errors: INVALID_ARGUMENT; ALREADY_EXISTS if request_id was used with another
 	// payload; RESOURCE_EXHAUSTED if the disk is full.
 	SubmitBatch(ctx context.Context, in *SubmitBatchRequest, opts ...grpc.CallOption) (*SubmitBatchResponse, error)
-	// AddJobs appends jobs to an OPEN batch. It skips jobs whose key the batch already has, so that
-	// an interrupted upload can be repeated.
+	// AddJobs adds jobs to a batch that was submitted with keep_open and is not closed. It does not add
+	// jobs whose keys the batch already has, so that an interrupted upload can be repeated.
 	//
 	// Errors: INVALID_ARGUMENT, for example if a job has no key or would overwrite the output of
 	// another job of the batch; NOT_FOUND; FAILED_PRECONDITION if the batch is not open.
 	AddJobs(ctx context.Context, in *AddJobsRequest, opts ...grpc.CallOption) (*AddJobsResponse, error)
-	// CloseBatch lets no more jobs be added. Closing a closed batch changes nothing.
+	// CloseBatch closes a batch: no jobs can be added any more. Closing a closed batch changes nothing.
 	//
 	// Errors: NOT_FOUND.
 	CloseBatch(ctx context.Context, in *CloseBatchRequest, opts ...grpc.CallOption) (*CloseBatchResponse, error)
@@ -69,62 +69,65 @@ type BatchServiceClient interface {
 	GetBatch(ctx context.Context, in *GetBatchRequest, opts ...grpc.CallOption) (*GetBatchResponse, error)
 	// ListBatches lists batches, the newest first.
 	ListBatches(ctx context.Context, in *ListBatchesRequest, opts ...grpc.CallOption) (*ListBatchesResponse, error)
-	// GetJob returns a job with its attempts and its history. Errors: NOT_FOUND.
+	// GetJob returns a job with its attempts and events. Errors: NOT_FOUND.
 	GetJob(ctx context.Context, in *GetJobRequest, opts ...grpc.CallOption) (*GetJobResponse, error)
 	// ListJobs lists the jobs of a batch in the order of submission. Errors: NOT_FOUND.
 	ListJobs(ctx context.Context, in *ListJobsRequest, opts ...grpc.CallOption) (*ListJobsResponse, error)
-	// WatchBatch sends a batch as it is, then its changes, and ends with OK after the batch has
-	// ended.
+	// WatchBatch sends the present state of a batch, then its changes, and ends with OK after the batch
+	// has ended.
 	//
 	// Each message carries a cursor. A client that reconnects with its latest cursor misses nothing
 	// and sees nothing twice. If a cursor cannot be used, the watch begins with a new snapshot,
 	// which is marked as such. A slow client misses intermediate states, never the last one.
 	//
-	// Errors: NOT_FOUND; RESOURCE_EXHAUSTED if the caller has too many watches; UNAVAILABLE with
-	// RetryInfo when the server shuts down: reconnect with the cursor.
+	// Errors: NOT_FOUND; INVALID_ARGUMENT, for example for states without include_jobs;
+	// RESOURCE_EXHAUSTED if the caller has too many watches, or if it does not read the messages;
+	// UNAVAILABLE with RetryInfo when the server shuts down: reconnect with the cursor.
 	WatchBatch(ctx context.Context, in *WatchBatchRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchBatchResponse], error)
-	// CancelJob requests the end of a job. It answers at once; the job is CANCELLED once the platform
-	// confirms it. A job that finishes before that is SUCCEEDED. Cancelling a cancelled job changes
-	// nothing.
+	// CancelJob requests the end of a job. A job that is not started is CANCELLED at once. A started job
+	// is CANCELLING until the platform confirms the end; if the encoding finishes before that, the job
+	// is SUCCEEDED. Cancelling a cancelled job changes nothing.
 	//
 	// Errors: NOT_FOUND; FAILED_PRECONDITION if the job has succeeded or failed.
 	CancelJob(ctx context.Context, in *CancelJobRequest, opts ...grpc.CallOption) (*CancelJobResponse, error)
-	// CancelBatch requests the end of every job of a batch, like CancelJob.
+	// CancelBatch requests the end of every job of a batch, like CancelJob. It answers before the jobs
+	// have ended. Cancelling a cancelled batch changes nothing.
 	//
 	// Errors: NOT_FOUND; FAILED_PRECONDITION if the batch has succeeded or failed.
 	CancelBatch(ctx context.Context, in *CancelBatchRequest, opts ...grpc.CallOption) (*CancelBatchResponse, error)
-	// CancelJobs requests the end of the selected jobs, like CancelJob. Jobs that end meanwhile stay
-	// as they are.
+	// CancelJobs requests the end of the selected jobs, like CancelJob. Jobs that end during the call
+	// stay as they are.
 	//
 	// Errors: INVALID_ARGUMENT, for example for a cause that no batch has; NOT_FOUND.
 	CancelJobs(ctx context.Context, in *CancelJobsRequest, opts ...grpc.CallOption) (*CancelJobsResponse, error)
-	// RetryJobs tries failed or cancelled jobs again, with all of their retries. Their earlier
+	// RetryJobs lets FAILED or CANCELLED jobs be started again, with all of their retries. Their earlier
 	// attempts are kept. If the batch had ended, its failed jobs no longer count towards its failure
 	// limit.
 	//
-	// Errors: NOT_FOUND; FAILED_PRECONDITION if a job named by id is neither failed nor cancelled;
-	// INVALID_ARGUMENT, for example for a cause that no batch has.
+	// Errors: NOT_FOUND; FAILED_PRECONDITION if a job named by id is neither FAILED nor CANCELLED, or if
+	// the batch named by batch_id is CANCELLING; INVALID_ARGUMENT, for example for a cause that no
+	// batch has.
 	RetryJobs(ctx context.Context, in *RetryJobsRequest, opts ...grpc.CallOption) (*RetryJobsResponse, error)
 	// ListFailures counts the failed jobs of a batch by the cause of their failure.
 	//
 	// Errors: NOT_FOUND.
 	ListFailures(ctx context.Context, in *ListFailuresRequest, opts ...grpc.CallOption) (*ListFailuresResponse, error)
-	// PauseBatch stops starting jobs of a batch. Jobs at the platform go on.
+	// PauseBatch stops starting jobs of a batch. Jobs at the platform go on. Pausing a paused batch
+	// changes nothing.
 	//
-	// Errors: NOT_FOUND; FAILED_PRECONDITION if the batch has ended.
+	// Errors: NOT_FOUND; FAILED_PRECONDITION if the batch is CANCELLING or has ended.
 	PauseBatch(ctx context.Context, in *PauseBatchRequest, opts ...grpc.CallOption) (*PauseBatchResponse, error)
 	// ResumeBatch lets jobs of a batch be started again. Failures so far no longer count towards the
-	// failure limit.
+	// failure limit. Resuming a batch that is not paused changes nothing.
 	//
-	// Errors: NOT_FOUND; FAILED_PRECONDITION if the batch has ended.
+	// Errors: NOT_FOUND; FAILED_PRECONDITION if the batch is CANCELLING or has ended.
 	ResumeBatch(ctx context.Context, in *ResumeBatchRequest, opts ...grpc.CallOption) (*ResumeBatchResponse, error)
-	// UpdateBatch changes the display name, priority, retry policy, failure limit
-	// or labels.
+	// UpdateBatch changes the display name, priority, retry policy, failure limit or labels of a batch.
 	//
 	// Errors: INVALID_ARGUMENT, for example for another field in the mask; NOT_FOUND.
 	UpdateBatch(ctx context.Context, in *UpdateBatchRequest, opts ...grpc.CallOption) (*UpdateBatchResponse, error)
-	// DeleteBatch removes an ended batch and its jobs from the job table. Nothing
-	// is deleted at the platform.
+	// DeleteBatch deletes a batch that has ended, and its jobs, from the job table. Nothing is deleted
+	// at the platform.
 	//
 	// Errors: NOT_FOUND; FAILED_PRECONDITION if the batch has not ended.
 	DeleteBatch(ctx context.Context, in *DeleteBatchRequest, opts ...grpc.CallOption) (*DeleteBatchResponse, error)
@@ -328,19 +331,19 @@ func (c *batchServiceClient) DeleteBatch(ctx context.Context, in *DeleteBatchReq
 // first ones, and "violations" in the metadata of ErrorInfo is the number of all.
 // FAILED_PRECONDITION carries google.rpc.PreconditionFailure, and UNAVAILABLE google.rpc.RetryInfo.
 type BatchServiceServer interface {
-	// SubmitBatch stores a batch and all of its jobs, or nothing. When it answers, the batch is
+	// SubmitBatch stores a batch and all of its jobs, or nothing. It answers once the batch is
 	// durable. It reports all violations at once.
 	//
 	// Errors: INVALID_ARGUMENT; ALREADY_EXISTS if request_id was used with another
 	// payload; RESOURCE_EXHAUSTED if the disk is full.
 	SubmitBatch(context.Context, *SubmitBatchRequest) (*SubmitBatchResponse, error)
-	// AddJobs appends jobs to an OPEN batch. It skips jobs whose key the batch already has, so that
-	// an interrupted upload can be repeated.
+	// AddJobs adds jobs to a batch that was submitted with keep_open and is not closed. It does not add
+	// jobs whose keys the batch already has, so that an interrupted upload can be repeated.
 	//
 	// Errors: INVALID_ARGUMENT, for example if a job has no key or would overwrite the output of
 	// another job of the batch; NOT_FOUND; FAILED_PRECONDITION if the batch is not open.
 	AddJobs(context.Context, *AddJobsRequest) (*AddJobsResponse, error)
-	// CloseBatch lets no more jobs be added. Closing a closed batch changes nothing.
+	// CloseBatch closes a batch: no jobs can be added any more. Closing a closed batch changes nothing.
 	//
 	// Errors: NOT_FOUND.
 	CloseBatch(context.Context, *CloseBatchRequest) (*CloseBatchResponse, error)
@@ -348,62 +351,65 @@ type BatchServiceServer interface {
 	GetBatch(context.Context, *GetBatchRequest) (*GetBatchResponse, error)
 	// ListBatches lists batches, the newest first.
 	ListBatches(context.Context, *ListBatchesRequest) (*ListBatchesResponse, error)
-	// GetJob returns a job with its attempts and its history. Errors: NOT_FOUND.
+	// GetJob returns a job with its attempts and events. Errors: NOT_FOUND.
 	GetJob(context.Context, *GetJobRequest) (*GetJobResponse, error)
 	// ListJobs lists the jobs of a batch in the order of submission. Errors: NOT_FOUND.
 	ListJobs(context.Context, *ListJobsRequest) (*ListJobsResponse, error)
-	// WatchBatch sends a batch as it is, then its changes, and ends with OK after the batch has
-	// ended.
+	// WatchBatch sends the present state of a batch, then its changes, and ends with OK after the batch
+	// has ended.
 	//
 	// Each message carries a cursor. A client that reconnects with its latest cursor misses nothing
 	// and sees nothing twice. If a cursor cannot be used, the watch begins with a new snapshot,
 	// which is marked as such. A slow client misses intermediate states, never the last one.
 	//
-	// Errors: NOT_FOUND; RESOURCE_EXHAUSTED if the caller has too many watches; UNAVAILABLE with
-	// RetryInfo when the server shuts down: reconnect with the cursor.
+	// Errors: NOT_FOUND; INVALID_ARGUMENT, for example for states without include_jobs;
+	// RESOURCE_EXHAUSTED if the caller has too many watches, or if it does not read the messages;
+	// UNAVAILABLE with RetryInfo when the server shuts down: reconnect with the cursor.
 	WatchBatch(*WatchBatchRequest, grpc.ServerStreamingServer[WatchBatchResponse]) error
-	// CancelJob requests the end of a job. It answers at once; the job is CANCELLED once the platform
-	// confirms it. A job that finishes before that is SUCCEEDED. Cancelling a cancelled job changes
-	// nothing.
+	// CancelJob requests the end of a job. A job that is not started is CANCELLED at once. A started job
+	// is CANCELLING until the platform confirms the end; if the encoding finishes before that, the job
+	// is SUCCEEDED. Cancelling a cancelled job changes nothing.
 	//
 	// Errors: NOT_FOUND; FAILED_PRECONDITION if the job has succeeded or failed.
 	CancelJob(context.Context, *CancelJobRequest) (*CancelJobResponse, error)
-	// CancelBatch requests the end of every job of a batch, like CancelJob.
+	// CancelBatch requests the end of every job of a batch, like CancelJob. It answers before the jobs
+	// have ended. Cancelling a cancelled batch changes nothing.
 	//
 	// Errors: NOT_FOUND; FAILED_PRECONDITION if the batch has succeeded or failed.
 	CancelBatch(context.Context, *CancelBatchRequest) (*CancelBatchResponse, error)
-	// CancelJobs requests the end of the selected jobs, like CancelJob. Jobs that end meanwhile stay
-	// as they are.
+	// CancelJobs requests the end of the selected jobs, like CancelJob. Jobs that end during the call
+	// stay as they are.
 	//
 	// Errors: INVALID_ARGUMENT, for example for a cause that no batch has; NOT_FOUND.
 	CancelJobs(context.Context, *CancelJobsRequest) (*CancelJobsResponse, error)
-	// RetryJobs tries failed or cancelled jobs again, with all of their retries. Their earlier
+	// RetryJobs lets FAILED or CANCELLED jobs be started again, with all of their retries. Their earlier
 	// attempts are kept. If the batch had ended, its failed jobs no longer count towards its failure
 	// limit.
 	//
-	// Errors: NOT_FOUND; FAILED_PRECONDITION if a job named by id is neither failed nor cancelled;
-	// INVALID_ARGUMENT, for example for a cause that no batch has.
+	// Errors: NOT_FOUND; FAILED_PRECONDITION if a job named by id is neither FAILED nor CANCELLED, or if
+	// the batch named by batch_id is CANCELLING; INVALID_ARGUMENT, for example for a cause that no
+	// batch has.
 	RetryJobs(context.Context, *RetryJobsRequest) (*RetryJobsResponse, error)
 	// ListFailures counts the failed jobs of a batch by the cause of their failure.
 	//
 	// Errors: NOT_FOUND.
 	ListFailures(context.Context, *ListFailuresRequest) (*ListFailuresResponse, error)
-	// PauseBatch stops starting jobs of a batch. Jobs at the platform go on.
+	// PauseBatch stops starting jobs of a batch. Jobs at the platform go on. Pausing a paused batch
+	// changes nothing.
 	//
-	// Errors: NOT_FOUND; FAILED_PRECONDITION if the batch has ended.
+	// Errors: NOT_FOUND; FAILED_PRECONDITION if the batch is CANCELLING or has ended.
 	PauseBatch(context.Context, *PauseBatchRequest) (*PauseBatchResponse, error)
 	// ResumeBatch lets jobs of a batch be started again. Failures so far no longer count towards the
-	// failure limit.
+	// failure limit. Resuming a batch that is not paused changes nothing.
 	//
-	// Errors: NOT_FOUND; FAILED_PRECONDITION if the batch has ended.
+	// Errors: NOT_FOUND; FAILED_PRECONDITION if the batch is CANCELLING or has ended.
 	ResumeBatch(context.Context, *ResumeBatchRequest) (*ResumeBatchResponse, error)
-	// UpdateBatch changes the display name, priority, retry policy, failure limit
-	// or labels.
+	// UpdateBatch changes the display name, priority, retry policy, failure limit or labels of a batch.
 	//
 	// Errors: INVALID_ARGUMENT, for example for another field in the mask; NOT_FOUND.
 	UpdateBatch(context.Context, *UpdateBatchRequest) (*UpdateBatchResponse, error)
-	// DeleteBatch removes an ended batch and its jobs from the job table. Nothing
-	// is deleted at the platform.
+	// DeleteBatch deletes a batch that has ended, and its jobs, from the job table. Nothing is deleted
+	// at the platform.
 	//
 	// Errors: NOT_FOUND; FAILED_PRECONDITION if the batch has not ended.
 	DeleteBatch(context.Context, *DeleteBatchRequest) (*DeleteBatchResponse, error)

@@ -258,8 +258,8 @@ func (ManifestFormat) EnumDescriptor() ([]byte, []int) {
 	return file_stoker_v1_recipe_proto_rawDescGZIP(), []int{3}
 }
 
-// Recipe says how to encode an asset, in Stoker's own terms. The platform chooses for fields that
-// are not set.
+// Recipe says how to encode an asset, in Stoker's own terms. Where a field is not set and names no
+// default, the platform chooses.
 type Recipe struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Video renditions, in the order in which they are configured.
@@ -389,8 +389,8 @@ func (x *Recipe) GetPrewarmedEncoderPoolIds() []string {
 // Video is one video rendition.
 type Video struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Names the output directory `video/<name>`. Default: the height, else the
-	// bitrate in kbit/s.
+	// Names the output directory `video/<name>`. Default: the height, else the bitrate in kbit/s and
+	// a k.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	// The codec. Required.
 	Codec VideoCodec `protobuf:"varint,2,opt,name=codec,proto3,enum=stoker.v1.VideoCodec" json:"codec,omitempty"`
@@ -588,14 +588,15 @@ func (x *Audio) GetChannelLayout() string {
 }
 
 // Muxing is one packaging of the renditions. FMP4, CMAF and TS package every rendition by itself,
-// in segments. MP4 writes one file for each video rendition, with all audio renditions in it.
+// in segments. MP4 writes one file for each video rendition, with all audio renditions in it; without
+// a video, one for each audio rendition.
 type Muxing struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The format. Required.
 	Container Container `protobuf:"varint,1,opt,name=container,proto3,enum=stoker.v1.Container" json:"container,omitempty"`
 	// Seconds per segment. Default 4. Not for MP4.
 	SegmentLength float64 `protobuf:"fixed64,2,opt,name=segment_length,json=segmentLength,proto3" json:"segment_length,omitempty"`
-	// Directory below the job's output path. Each muxing needs another one.
+	// Directory below the job's output path, different for each muxing. It may be empty for one muxing.
 	Directory     string `protobuf:"bytes,3,opt,name=directory,proto3" json:"directory,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

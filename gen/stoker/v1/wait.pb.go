@@ -27,7 +27,7 @@ const (
 type WaitCode int32
 
 const (
-	// Nothing waits.
+	// The job, batch or account does not wait.
 	WaitCode_WAIT_CODE_UNSPECIFIED WaitCode = 0
 	// The queue has free places, and other jobs go first. `position`.
 	WaitCode_WAIT_CODE_IN_LINE WaitCode = 1
@@ -41,7 +41,7 @@ const (
 	WaitCode_WAIT_CODE_COUNTING WaitCode = 5
 	// The encoding is being configured. `since`.
 	WaitCode_WAIT_CODE_CONFIGURING WaitCode = 6
-	// The job waits out the back-off before attempt `attempt`. `until`.
+	// The job is in the back-off before attempt `attempt`. `until`.
 	WaitCode_WAIT_CODE_BACKOFF WaitCode = 7
 	// The batch is paused. `since`; `text`: the reason that was given.
 	WaitCode_WAIT_CODE_BATCH_PAUSED WaitCode = 8
@@ -54,7 +54,7 @@ const (
 	// The platform or the account cannot be used: the breaker is open. `since`; `until`: the next
 	// try; `text`: what is wrong.
 	WaitCode_WAIT_CODE_BREAKER WaitCode = 12
-	// A storage or the recipe of the batch is refused or missing, and the batch is skipped for now.
+	// A storage or the recipe of the batch is refused or missing, and no job of the batch is started.
 	// `since`; `until`: the next try; `text`: what is wrong.
 	WaitCode_WAIT_CODE_STORAGE WaitCode = 13
 	// None of this server's encodings is found at the platform: the key seems to be that of another
@@ -63,24 +63,26 @@ const (
 	// Calls for the job, or for the jobs of its batch, have failed for reasons that do not lie with
 	// the job. `until`: the next try; `text`: what is wrong.
 	WaitCode_WAIT_CODE_PROBLEM WaitCode = 15
-	// The server compares the platform with its job table before it starts anything. `since`.
+	// The server compares the platform with its job table before it starts the job. `since`; `text`:
+	// why the latest try failed.
 	WaitCode_WAIT_CODE_RECONCILING WaitCode = 16
 	// `count` of the `limit` starts of the day have been made. `until`: the end of the day.
 	WaitCode_WAIT_CODE_DAILY_LIMIT WaitCode = 17
 	// The start is being sent, or is about to be. `since`.
 	WaitCode_WAIT_CODE_START WaitCode = 18
 	// The start was not answered, and may have been made. The server checks that before it repeats
-	// the start. `since`; `until`: the end of the settle time, unset after it.
+	// the start. `since`; `until`: the end of the settle time, unset after it; `text`: what keeps the
+	// server from checking.
 	WaitCode_WAIT_CODE_UNKNOWN_START WaitCode = 19
 	// The encoding is queued at the platform and waits for a free encoder. `since`; `count`: such
 	// jobs of a batch.
 	WaitCode_WAIT_CODE_ENCODER WaitCode = 20
 	// The encoding has the status `text`, which this server does not know. `since`.
 	WaitCode_WAIT_CODE_UNKNOWN_STATUS WaitCode = 21
-	// The platform does not show the encoding. `since`.
+	// The platform does not show the encoding. `since`; `text`: more about it.
 	WaitCode_WAIT_CODE_MISSING WaitCode = 22
-	// Cancelling was requested, and the end is not confirmed yet. `since`; `count`: such jobs of a
-	// batch.
+	// Cancelling was requested, and the end is not confirmed yet. `since`; `text`: why the platform
+	// refused to stop the encoding; `count`: such jobs of a batch.
 	WaitCode_WAIT_CODE_STOP WaitCode = 23
 	// All jobs of the batch have ended, and it is open for more.
 	WaitCode_WAIT_CODE_MORE_JOBS WaitCode = 24
@@ -186,11 +188,12 @@ type Wait struct {
 	// When the wait is over, or when the next try is made; unset if that is not known.
 	Until *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=until,proto3" json:"until,omitempty"`
 	// The position of the job among the due jobs of its account, in the order in which they are
-	// started; 1 is the next. Every code of a due job comes with it. It is accurate to within 5 %.
-	// 0 if the job is not in line. For a batch, the position of its first job.
+	// started; 1 is the next. Every code of a job in line comes with a position; 0 if the job is
+	// not in line, or if its position is not known. A watch sends a new position only after a
+	// change of more than 5 %. For a batch, the position of its first job.
 	Position int64 `protobuf:"varint,4,opt,name=position,proto3" json:"position,omitempty"`
 	// When the job may be started at the earliest, judged by how fast places in the queue become
-	// free at present. Unset while there is no telling.
+	// free at present. Unset if that is not known.
 	EarliestStartTime *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=earliest_start_time,json=earliestStartTime,proto3" json:"earliest_start_time,omitempty"`
 	// A number that the code explains.
 	Count int64 `protobuf:"varint,6,opt,name=count,proto3" json:"count,omitempty"`
@@ -198,7 +201,7 @@ type Wait struct {
 	Limit int64 `protobuf:"varint,7,opt,name=limit,proto3" json:"limit,omitempty"`
 	// The number of the attempt that the job waits for.
 	Attempt int32 `protobuf:"varint,8,opt,name=attempt,proto3" json:"attempt,omitempty"`
-	// The account, or the class of calls.
+	// The id of the account, or the class of calls.
 	Subject string `protobuf:"bytes,9,opt,name=subject,proto3" json:"subject,omitempty"`
 	// Text from the platform, or the reason given with a pause; at most 400 bytes.
 	Text          string `protobuf:"bytes,10,opt,name=text,proto3" json:"text,omitempty"`

@@ -1,4 +1,5 @@
-// Package bubble runs tests in bubbles of testing/synctest, under the race detector too.
+// Package bubble runs tests in bubbles of testing/synctest. Unlike synctest.Test, it is safe under the
+// race detector.
 package bubble
 
 import (
@@ -8,14 +9,13 @@ import (
 	"testing/synctest"
 )
 
-// Test is [synctest.Test]. Under the race detector the process has one processor
-// while a bubble exists.
+// Test is [synctest.Test]. Under the race detector it sets GOMAXPROCS to 1 for the whole process while a
+// bubble exists.
 //
-// All timers of a bubble report to the race detector as one thread. Two goroutines that set
-// timers at the same moment corrupt the detector's state, and the process dies of a
-// segmentation fault or of a failed check: https://go.dev/issue/78156. One processor does
-// one thing at a time. The detector finds races there as well, because it compares the order
-// of synchronisation, not what happens to run at once.
+// To the race detector, all timers of a bubble are one thread. If two goroutines set timers at the same
+// moment, they corrupt the detector's state, and the process dies of a segmentation fault or of a failed
+// check: https://go.dev/issue/78156. With GOMAXPROCS=1 that cannot happen. The detector still finds races,
+// because it compares the order of synchronisation, not what runs at the same time.
 func Test(t *testing.T, f func(t *testing.T)) {
 	t.Helper()
 	if raceDetector {
@@ -25,16 +25,16 @@ func Test(t *testing.T, f func(t *testing.T)) {
 	synctest.Test(t, f)
 }
 
-// processors holds back all processors but one while there are bubbles.
-var processors keeper
+// processors keeps GOMAXPROCS at 1 while there are bubbles.
+var processors processorLimit
 
-type keeper struct {
+type processorLimit struct {
 	mu      sync.Mutex
 	bubbles int
 	before  int // GOMAXPROCS without bubbles
 }
 
-func (k *keeper) take() {
+func (k *processorLimit) take() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.bubbles == 0 {
@@ -43,7 +43,7 @@ func (k *keeper) take() {
 	k.bubbles++
 }
 
-func (k *keeper) giveBack() {
+func (k *processorLimit) giveBack() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.bubbles--

@@ -1,4 +1,4 @@
-// Package gobuild builds programs of this module for tests that run them as processes.
+// Package gobuild builds programs of this module, for tests that run them as processes.
 package gobuild
 
 import (
@@ -7,8 +7,8 @@ import (
 	"os/exec"
 )
 
-// Program builds the package at a path below the module, such as cmd/stoker, to a file. flags are those
-// of go build.
+// Program builds the package pkg, a path in this module such as cmd/stoker, to a file. flags are passed to
+// go build.
 func Program(ctx context.Context, file, pkg string, flags ...string) error {
 	args := append([]string{"build", "-o", file}, flags...)
 	out, err := exec.CommandContext(ctx, "go", append(args, "github.com/stokerd/stoker/"+pkg)...).CombinedOutput()

@@ -1,5 +1,5 @@
 // Package golden compares the output of a test with a file in the testdata directory of its package.
-// With the flag -update the files are written anew.
+// The test flag -update overwrites the files instead.
 package golden
 
 import (
@@ -11,9 +11,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew")
+var update = flag.Bool("update", false, "overwrite the golden files with the output of the tests")
 
-// Check compares got with testdata/NAME.golden.
+// Check fails the test if got differs from testdata/NAME.golden. With -update it writes got to that file.
 func Check(t *testing.T, name, got string) {
 	t.Helper()
 	file := filepath.Join("testdata", name+".golden")

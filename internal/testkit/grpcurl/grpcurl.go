@@ -1,5 +1,5 @@
-// Package grpcurl gives tests the grpcurl command, at the version that tools/grpcurl pins, to hold
-// the server against a client that knows the contract from reflection alone.
+// Package grpcurl gives tests the grpcurl command, in the version that tools/grpcurl pins. grpcurl is a
+// client that knows the API from server reflection alone.
 package grpcurl
 
 import (
@@ -14,21 +14,21 @@ import (
 	"testing"
 )
 
-// command is the package that the tool module builds.
+// command is the Go package of the grpcurl command.
 const command = "github.com/fullstorydev/grpcurl/cmd/grpcurl"
 
-// Path returns the path of a grpcurl executable. The first call on a machine compiles it, which takes
-// a minute or two; afterwards Go's build cache holds it, for all packages and processes alike.
+// Path returns the path of a grpcurl executable. The first call on a machine compiles grpcurl, which takes
+// a minute or two. Later calls, from any package, find it in Go's build cache.
 //
-// Where the sources are neither on this machine nor to be downloaded, Path skips the test, unless the
-// environment says CI=true: there a test that cannot run is a failure, as a failing build is anywhere.
+// If the sources are not on this machine and cannot be downloaded, Path skips the test; in an environment
+// with CI=true it fails the test. If the build fails, Path fails the test everywhere.
 func Path(t testing.TB) string {
 	t.Helper()
 	tool, err := toolModule()
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Resolving every package of the program downloads what is missing, and compiles nothing.
+	// go list downloads the missing sources, and compiles nothing.
 	if _, err := goCommand(t, tool, "list", "-deps", "-f", "", command); err != nil {
 		if os.Getenv("CI") == "true" {
 			t.Fatalf("sources of grpcurl: %v", err)
@@ -42,7 +42,8 @@ func Path(t testing.TB) string {
 	return path
 }
 
-// toolModule finds tools/grpcurl above the working directory, which for a test is its package.
+// toolModule returns the nearest directory tools/grpcurl above the working directory, which for a test is
+// its package.
 func toolModule() (string, error) {
 	dir, err := os.Getwd()
 	if err != nil {
@@ -62,14 +63,14 @@ func toolModule() (string, error) {
 	}
 }
 
-// goCommand runs the go command in dir and returns what it printed. Its error carries what the
-// command complained of.
+// goCommand runs the go command in dir and returns its output. The error contains what the command wrote to
+// stderr.
 func goCommand(t testing.TB, dir string, args ...string) (string, error) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), "go", args...)
 	cmd.Dir = dir
-	// The tool is a module of its own: a workspace around this one must not choose its versions,
-	// and flags meant for the tests (a vendor mode, an overlay) are not meant for it.
+	// tools/grpcurl is a module of its own. A workspace must not choose its versions, and GOFLAGS for the
+	// tests (-mod=vendor, -overlay) must not apply to it.
 	cmd.Env = append(os.Environ(), "GOWORK=off", "GOFLAGS=")
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr

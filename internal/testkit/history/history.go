@@ -1,6 +1,6 @@
-// Package history checks the messages of a watch against the promises of the contract: every
-// change comes in order, once, and without a gap, however often the watcher, the connection or
-// the server has died. It knows nothing of the server's inner workings.
+// Package history checks the messages of a watch against what the API promises: every change comes in
+// order, once, and without a gap, also if the watcher, the connection or the server dies in between. It
+// uses nothing but the messages.
 package history
 
 import (
@@ -13,28 +13,30 @@ import (
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
 )
 
-// onePage is fewer jobs than a page of a snapshot holds: a snapshot with fewer has one page.
+// onePage is less than the number of jobs in a page of a snapshot. A first page with fewer jobs is the
+// whole snapshot.
 const onePage = 500
 
 // History is what one watcher has seen of a batch.
 type History struct {
-	// Last is the batch as it was in the latest message.
+	// Last is the batch as it was in the latest message with a batch.
 	Last *stokerv1.Batch
 	// State is the state of each job, by key, as it was in the latest message about it.
 	State map[string]stokerv1.JobState
 	// Seen is every [Fingerprint] since the latest snapshot.
 	Seen map[string]bool
-	// Messages and Snapshots count messages, and those that began a snapshot.
+	// Messages counts all messages. Snapshots counts those that began a snapshot.
 	Messages, Snapshots int
-	// Violations has a sentence for each broken promise.
+	// Violations has a sentence for each broken promise, in the order of the messages.
 	Violations []string
 
-	states           []stokerv1.JobState  // that were asked for; nil for all
-	updated          map[string]time.Time // update time of each job in the latest message about it
-	snapshotComplete bool                 // the snapshot has certainly ended
+	states           []stokerv1.JobState  // the watched states; nil for all
+	updated          map[string]time.Time // by job key, the update time in the latest message about the job
+	snapshotComplete bool                 // the snapshot was one page and has been read
 }
 
-// New starts the history of a watch of jobs in some states; without states, of all jobs.
+// New starts the history of a watch that asks for jobs in these states. Without states it asks for all
+// jobs.
 func New(states ...stokerv1.JobState) *History {
 	return &History{
 		State: map[string]stokerv1.JobState{}, Seen: map[string]bool{},
@@ -42,12 +44,14 @@ func New(states ...stokerv1.JobState) *History {
 	}
 }
 
-// AddViolation adds a sentence to Violations.
+// AddViolation adds a sentence to Violations. The sentence begins with the number of the latest message,
+// so format is a predicate, such as "repeats %s".
 func (h *History) AddViolation(format string, args ...any) {
 	h.Violations = append(h.Violations, fmt.Sprintf("message %d: ", h.Messages)+fmt.Sprintf(format, args...))
 }
 
-// Add checks a message: its jobs have to be new and in order, and agree with its batch.
+// Add checks the next message. No job may be as it was in an earlier message, or older, and the jobs so
+// far have to agree with the counts of the batch.
 func (h *History) Add(m *stokerv1.WatchBatchResponse) {
 	h.Messages++
 	if m.GetSnapshot() {
@@ -89,10 +93,10 @@ func (h *History) add(j *stokerv1.Job) {
 	h.updated[j.GetKey()], h.State[j.GetKey()] = at, j.GetState()
 }
 
-// checkCounts checks that no message was left out. A watcher of all jobs knows as many jobs in
-// each state as the batch counts. A watcher of some states may know jobs that have left them
-// since, but never fewer than the batch counts. Neither holds while jobs are missing because
-// the snapshot has not ended.
+// checkCounts checks by the counts of b that no message was left out. A watcher of all jobs knows as many
+// jobs in each state as b counts. A watcher of some states is not told when a job leaves them, so it may
+// know more jobs in a state than b counts, but never fewer. Neither is checked while the snapshot is
+// incomplete.
 func (h *History) checkCounts(b *stokerv1.Batch) {
 	known := map[stokerv1.JobState]int64{}
 	for _, s := range h.State {
@@ -116,7 +120,7 @@ func (h *History) checkCounts(b *stokerv1.Batch) {
 	}
 }
 
-// End checks the history against the batch and its jobs as they have ended.
+// End checks the history against the ended batch and its jobs, as they were read after the watch.
 func (h *History) End(batch *stokerv1.Batch, jobs []*stokerv1.Job) {
 	if h.Snapshots != 1 {
 		h.AddViolation("was the end, and there were %d snapshots, want 1", h.Snapshots)
@@ -135,7 +139,8 @@ func (h *History) End(batch *stokerv1.Batch, jobs []*stokerv1.Job) {
 	}
 }
 
-// Fingerprint is everything about a job that can change.
+// Fingerprint is a job's key, state, progress, attempt, encoding and update time as one text. A message
+// about a job repeats an earlier one if the fingerprints are equal.
 func Fingerprint(j *stokerv1.Job) string {
 	return strings.Join([]string{
 		j.GetKey(), j.GetState().String(), fmt.Sprintf("%d%% attempt %d", j.GetProgress(), j.GetAttempt()),

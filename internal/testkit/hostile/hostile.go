@@ -1,4 +1,5 @@
-// Package hostile gives tests a text that would do harm on a terminal, and finds the harm.
+// Package hostile gives tests a text that would do harm on a terminal, and checks that output does not
+// contain it unescaped.
 package hostile
 
 import (
@@ -11,18 +12,19 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-// Text would set a terminal's title and colour, end its line and be read backwards. It contains
-// INJECTED at the start of a line.
+// Text sets a terminal's title and colour, reverses the reading order, and begins a new line with
+// INJECTED, if it is printed as it is.
 const Text = "a\x1b]0;owned\a\u009b31m\u202eb\u2066\u200bc\x7f\r\nINJECTED\td"
 
-// Spoil returns a copy of a message with [Text] in every string, page tokens and cursors excepted.
+// Spoil returns a copy of a message with [Text] in its string fields, lists and maps of strings, and those
+// of the messages in it. Page tokens, cursors and fields of a oneof stay as they are.
 func Spoil[M proto.Message](m M) M {
 	spoilt := proto.CloneOf(m)
 	spoil(spoilt.ProtoReflect())
 	return spoilt
 }
 
-// spoil puts [Text] into every string of a message.
+// spoil is [Spoil] in place.
 func spoil(m protoreflect.Message) {
 	for i := range m.Descriptor().Fields().Len() {
 		fd := m.Descriptor().Fields().Get(i)
@@ -47,7 +49,8 @@ func spoil(m protoreflect.Message) {
 	}
 }
 
-// CheckPrintable fails the test if the output has a hidden character in it, or a line that [Text] began.
+// CheckPrintable fails the test if a hidden character ([job.Hidden]) is in the output, tabs excepted, or
+// if a line of it begins with INJECTED.
 func CheckPrintable(t *testing.T, printed string) {
 	t.Helper()
 	for line := range strings.Lines(printed) {

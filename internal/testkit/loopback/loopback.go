@@ -1,4 +1,5 @@
-// Package loopback finds addresses of this machine for test servers that come and go.
+// Package loopback finds free addresses of this machine for test servers that are stopped and started
+// again.
 package loopback
 
 import (
@@ -10,13 +11,13 @@ import (
 	"testing"
 )
 
-// The ports lie below those that systems hand out for port 0 and for outgoing connections: a
-// port that was handed out could be in use when a server is started on it again.
+// The ports lie below those that systems choose for port 0 and for outgoing connections. A port from
+// there could be taken by somebody else while its server is stopped.
 const firstPort, ports = 10_000, 20_000
 
-// Addresses returns n addresses of the form 127.0.0.1:port on which nothing listens. Until the
-// test ends no other call returns them, in this process or another, even while their servers
-// are down: a call holds the UDP port of the same number.
+// Addresses returns n addresses of the form 127.0.0.1:port on which nothing listens. Until the test ends
+// no other call returns them, in this process or another, even while no server listens on them: Addresses
+// holds the UDP port of the same number.
 func Addresses(t testing.TB, n int) []string {
 	t.Helper()
 	var found []string
@@ -42,11 +43,11 @@ func take(t testing.TB, address string) bool {
 	if !free(err) {
 		return false
 	}
-	t.Cleanup(func() { _ = kept.Close() }) // nobody sends to it
+	t.Cleanup(func() { _ = kept.Close() })
 	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", address)
 	if !free(err) {
 		return false
 	}
-	_ = l.Close() // nobody has connected
+	_ = l.Close()
 	return true
 }

@@ -9,45 +9,45 @@ import (
 	"golang.org/x/net/http2/hpack"
 )
 
-// Moment is when a call is broken.
+// Moment is when the proxy breaks a call.
 type Moment int
 
 // The moments.
 const (
-	// Instead breaks the call before it reaches the server.
+	// Instead breaks the call when the client has sent its whole request. The server gets nothing of it.
 	Instead Moment = iota
-	// Afterwards breaks the call when the server has answered: the work is done, and
-	// nothing of the answer reaches the client.
+	// Afterwards breaks the call when the server has sent its whole answer. Nothing of the answer reaches
+	// the client.
 	Afterwards
-	// Midway breaks the call after one message of the answer, or the first part of it.
+	// Midway breaks the call after the first DATA frame of the answer, when the server sends more.
 	Midway
 )
 
-// Fault is how a call is broken.
+// Fault is when and how a call is broken.
 type Fault struct {
 	Moment Moment
 	Way    Way
 }
 
-// Way is how a broken call looks to the client.
+// Way is what the client gets of a broken call.
 type Way struct {
-	// Name is for the names of tests.
+	// Name describes the way in the names of tests.
 	Name string
 
 	write func(c *connection, s *stream) error
 }
 
-// errCut ends a connection.
+// errCut makes the proxy close both connections.
 var errCut = errors.New("the connection is cut")
 
-// Reset is RST_STREAM with a code.
+// Reset ends the call with RST_STREAM and a code.
 func Reset(code http2.ErrCode) Way {
 	return Way{"RST_STREAM " + code.String(), func(c *connection, s *stream) error {
 		return c.client.WriteRSTStream(s.id, code)
 	}}
 }
 
-// GoAway is GOAWAY with a code, and then the end of the connection.
+// GoAway sends GOAWAY with a code, and then closes the connection.
 func GoAway(code http2.ErrCode) Way {
 	return Way{"GOAWAY " + code.String(), func(c *connection, s *stream) error {
 		if err := c.client.WriteGoAway(s.id, code, []byte("going away")); err != nil {
@@ -57,23 +57,23 @@ func GoAway(code http2.ErrCode) Way {
 	}}
 }
 
-// Cut is the end of the connection without any frame.
+// Cut closes the connection without sending a frame.
 func Cut() Way {
 	return Way{"a cut connection", func(*connection, *stream) error { return errCut }}
 }
 
-// Silence is no answer: the connection stays open.
+// Silence sends nothing more of the call, and keeps the connection open.
 func Silence() Way {
 	return Way{"silence", func(*connection, *stream) error { return nil }}
 }
 
-// HalfFrame is the end of the connection in the middle of a frame, and of a message.
+// HalfFrame closes the connection in the middle of a frame, which is also the middle of a message.
 func HalfFrame() Way {
 	return Way{"a connection cut in a frame", func(c *connection, s *stream) error {
 		if err := c.open(s); err != nil {
 			return err
 		}
-		frame := binary.BigEndian.AppendUint32([]byte{0, 4, 0, byte(http2.FrameData), 0}, s.id) // of 1 KiB
+		frame := binary.BigEndian.AppendUint32([]byte{0, 4, 0, byte(http2.FrameData), 0}, s.id) // the header of a frame of 1 KiB
 		if _, err := c.client.conn.Write(append(frame, half...)); err != nil {
 			return err
 		}
@@ -81,10 +81,10 @@ func HalfFrame() Way {
 	}}
 }
 
-// half is the start of a message of 1,000 bytes.
+// half is the first bytes of a message of 1,000 bytes.
 var half = append([]byte{0, 0, 0, 3, 232}, "only this"...)
 
-// HalfMessage is the start of a message, and then the end of the answer without trailers.
+// HalfMessage sends the first bytes of a message, and ends the answer without trailers.
 func HalfMessage() Way {
 	return Way{"half a message", func(c *connection, s *stream) error {
 		if err := c.open(s); err != nil {
@@ -94,7 +94,7 @@ func HalfMessage() Way {
 	}}
 }
 
-// HalfMessageOK is the beginning of a message, and then trailers that say OK.
+// HalfMessageOK sends the first bytes of a message, and then trailers with the status OK.
 func HalfMessageOK() Way {
 	return Way{"half a message, and OK", func(c *connection, s *stream) error {
 		if err := c.open(s); err != nil {
@@ -107,7 +107,7 @@ func HalfMessageOK() Way {
 	}}
 }
 
-// NoTrailers is the end of an answer without trailers.
+// NoTrailers ends the answer without trailers.
 func NoTrailers() Way {
 	return Way{"no trailers", func(c *connection, s *stream) error {
 		if err := c.open(s); err != nil {
@@ -117,8 +117,8 @@ func NoTrailers() Way {
 	}}
 }
 
-// Page is an HTML page with an HTTP status. If the answer has begun, it is [Reset] with
-// INTERNAL_ERROR instead, as proxies do.
+// Page sends an HTML page with an HTTP status. If the client has got headers of the answer already, it is
+// [Reset] with INTERNAL_ERROR instead, as proxies do.
 func Page(status int) Way {
 	return Way{fmt.Sprintf("a page with %d", status), func(c *connection, s *stream) error {
 		if s.opened {
@@ -132,7 +132,7 @@ func Page(status int) Way {
 	}}
 }
 
-// Status is a gRPC status that the proxy makes itself.
+// Status ends the call with a gRPC status that the proxy makes itself.
 func Status(code int, message string) Way {
 	return Way{fmt.Sprintf("gRPC status %d", code), func(c *connection, s *stream) error {
 		fields := []hpack.HeaderField{{Name: "grpc-status", Value: fmt.Sprint(code)}, {Name: "grpc-message", Value: message}}
@@ -143,7 +143,7 @@ func Status(code int, message string) Way {
 	}}
 }
 
-// open sends the headers of an answer if they have not been sent.
+// open sends the headers of an answer to the client, unless they have been sent.
 func (c *connection) open(s *stream) error {
 	if s.opened {
 		return nil
@@ -152,7 +152,7 @@ func (c *connection) open(s *stream) error {
 	return c.client.headers(s.id, []hpack.HeaderField{{Name: ":status", Value: "200"}, {Name: "content-type", Value: "application/grpc"}}, false)
 }
 
-// fromClient handles a frame from the client, and reports whether to keep it from the server.
+// fromClient handles a frame from the client. If kept, the server must not get the frame.
 func (c *connection) fromClient(f http2.Frame) (kept bool, err error) {
 	id := f.Header().StreamID
 	if h, ok := f.(*http2.MetaHeadersFrame); ok && c.findStream(id) == nil {
@@ -174,7 +174,7 @@ func (c *connection) fromClient(f http2.Frame) (kept bool, err error) {
 	return broken || instead, nil
 }
 
-// fromServer handles a frame from the server, and reports whether to keep it from the client.
+// fromServer handles a frame from the server. If kept, the client must not get the frame.
 func (c *connection) fromServer(f http2.Frame) (kept bool, err error) {
 	s := c.findStream(f.Header().StreamID)
 	if s == nil {
@@ -205,7 +205,7 @@ func (c *connection) fromServer(f http2.Frame) (kept bool, err error) {
 	return false, nil
 }
 
-// ends reports whether a frame is the last one of its side in a stream.
+// ends reports whether a frame is the last one that its sender sends in the stream.
 func ends(f http2.Frame) bool {
 	switch f := f.(type) {
 	case *http2.MetaHeadersFrame:
@@ -222,7 +222,7 @@ func (c *connection) breakNow(s *stream) error {
 	return c.breakLocked(s)
 }
 
-// breakLocked breaks a stream. The connection's lock has to be held.
+// breakLocked breaks a stream by its fault. The caller holds c.mu.
 func (c *connection) breakLocked(s *stream) error {
 	s.broken = true
 	return c.client.do(func() error { return s.fault.Way.write(c, s) })

@@ -16,15 +16,15 @@ import (
 // Call is one call on its way through a [Proxy].
 type Call struct {
 	Method string // for example "/stoker.v1.BatchService/SubmitBatch"
-	Number int    // how many calls of the method there were before
+	Number int    // of the method: 0 for the first call
 }
 
-// Proxy passes connections on to a server.
+// Proxy relays connections to a server. Dial has to be set.
 type Proxy struct {
-	// Dial connects to the server. Where it fails, the client's connection is closed.
+	// Dial connects to the server. If it fails, the proxy closes the client's connection.
 	Dial func() (net.Conn, error)
-	// Plan returns the fault for a call; nil to pass it on. It is called in the order of the
-	// calls, one at a time.
+	// Plan returns the fault for a call; nil to pass the call on. Plan is called for one call after the
+	// other. Without Plan all calls are passed on.
 	Plan func(Call) *Fault
 
 	mu    sync.Mutex
@@ -34,7 +34,7 @@ type Proxy struct {
 	open  sync.WaitGroup
 }
 
-// Serve takes connections from l until l is closed.
+// Serve relays the connections to l until l is closed.
 func (p *Proxy) Serve(l net.Listener) {
 	for {
 		client, err := l.Accept()
@@ -45,7 +45,7 @@ func (p *Proxy) Serve(l net.Listener) {
 	}
 }
 
-// Close ends all connections and waits for their goroutines. Close the listener first.
+// Close closes all connections and waits for their goroutines. The listener has to be closed before.
 func (p *Proxy) Close() {
 	p.mu.Lock()
 	p.done = true
@@ -56,15 +56,16 @@ func (p *Proxy) Close() {
 	p.open.Wait()
 }
 
-// Calls counts the calls of a method, broken ones included.
+// Calls returns how many calls of a method there were, broken ones included.
 func (p *Proxy) Calls(method string) int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.calls[method]
 }
 
-// keep registers a connection for [Proxy.Close], and reports whether the proxy is still open.
-func (p *Proxy) keep(c net.Conn) bool {
+// register notes a connection for [Proxy.Close] to close. It returns false after Close: then the caller
+// closes the connection.
+func (p *Proxy) register(c net.Conn) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.conns = append(p.conns, c)
@@ -86,11 +87,11 @@ func (p *Proxy) plan(method string) *Fault {
 	return p.Plan(call)
 }
 
-// pass relays one connection to its end.
+// pass relays one connection until it ends.
 func (p *Proxy) pass(client net.Conn) {
 	defer func() { _ = client.Close() }() // the other side may have closed it
 	preface := make([]byte, len(http2.ClientPreface))
-	if _, err := io.ReadFull(client, preface); err != nil || !p.keep(client) {
+	if _, err := io.ReadFull(client, preface); err != nil || !p.register(client) {
 		return
 	}
 	server, err := p.Dial()
@@ -98,7 +99,7 @@ func (p *Proxy) pass(client net.Conn) {
 		return
 	}
 	defer func() { _ = server.Close() }()
-	if _, err := server.Write(preface); err != nil || !p.keep(server) {
+	if _, err := server.Write(preface); err != nil || !p.register(server) {
 		return
 	}
 	c := &connection{proxy: p, client: newSide(client), server: newSide(server), streams: map[uint32]*stream{}}
@@ -113,9 +114,9 @@ type side struct {
 	conn net.Conn
 	*http2.Framer
 
-	mu      sync.Mutex // held while writing
+	mu      sync.Mutex // held while a frame is written
 	encoder *hpack.Encoder
-	block   bytes.Buffer // output of encoder
+	block   bytes.Buffer // what encoder has encoded
 }
 
 func newSide(conn net.Conn) *side {
@@ -126,7 +127,8 @@ func newSide(conn net.Conn) *side {
 	return s
 }
 
-// headers writes a HEADERS frame.
+// headers writes a HEADERS frame, and CONTINUATION frames if the fields do not fit one. The caller holds
+// s.mu.
 func (s *side) headers(id uint32, fields []hpack.HeaderField, end bool) error {
 	s.block.Reset()
 	for _, f := range fields {
@@ -159,7 +161,7 @@ func (s *side) do(write func() error) error {
 	return write()
 }
 
-// connection is a client's connection and the one to the server that belongs to it.
+// connection is a client's connection and the proxy's own connection to the server for it.
 type connection struct {
 	proxy          *Proxy
 	client, server *side
@@ -172,9 +174,9 @@ type connection struct {
 type stream struct {
 	id     uint32
 	fault  *Fault // nil: the call is passed on
-	broken bool   // nothing more of it is passed on
-	opened bool   // the client has got the headers of an answer
-	sent   int    // DATA frames that the client has got
+	broken bool   // the fault has happened: nothing more is passed on
+	opened bool   // the headers of an answer have been sent to the client
+	sent   int    // DATA frames that have been sent to the client
 }
 
 func (c *connection) findStream(id uint32) *stream {
@@ -183,7 +185,8 @@ func (c *connection) findStream(id uint32) *stream {
 	return c.streams[id]
 }
 
-// relay copies frames from one side to the other, except those that handle keeps.
+// relay copies frames from one side to the other, except those that handle keeps. It ends when either side
+// fails, and closes both.
 func (c *connection) relay(from, to *side, handle func(http2.Frame) (bool, error)) {
 	defer func() {
 		_ = from.conn.Close()
@@ -194,7 +197,7 @@ func (c *connection) relay(from, to *side, handle func(http2.Frame) (bool, error
 		if err != nil {
 			return
 		}
-		if ping, ok := f.(*http2.PingFrame); ok { // from hop to hop, as a proxy does
+		if ping, ok := f.(*http2.PingFrame); ok { // the proxy answers PINGs itself
 			if !ping.IsAck() {
 				err = from.do(func() error { return from.WritePing(true, ping.Data) })
 			}
@@ -209,7 +212,8 @@ func (c *connection) relay(from, to *side, handle func(http2.Frame) (bool, error
 		}
 		if kept {
 			if d, ok := f.(*http2.DataFrame); ok && len(d.Data()) > 0 {
-				// The sender waits for a window update from the reader that never got the frame.
+				// The sender counts the frame against the connection's window. The other side, which does not
+				// get the frame, will not reopen the window.
 				err = from.do(func() error { return from.WriteWindowUpdate(0, uint32(len(d.Data()))) })
 			}
 		} else {
@@ -223,7 +227,7 @@ func (c *connection) relay(from, to *side, handle func(http2.Frame) (bool, error
 
 var errFrame = errors.New("unexpected frame")
 
-// forward writes a frame that came from the other side.
+// forward writes a frame that came from the other side. The caller holds s.mu.
 func (s *side) forward(f http2.Frame) error {
 	switch f := f.(type) {
 	case *http2.MetaHeadersFrame:

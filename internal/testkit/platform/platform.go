@@ -1,4 +1,5 @@
-// Package platform gives tests a simulated platform over HTTP, and the environment of a service on it.
+// Package platform serves a simulator to tests over HTTP, and has the environment variables of a service
+// that uses it.
 package platform
 
 import (
@@ -21,8 +22,8 @@ func Serve(t testing.TB, sim *simulator.Simulator) string {
 	return server.URL + "/v1"
 }
 
-// Env is the environment in which stoker serve has an account, an input and an output on the platform
-// at url, named default.
+// Env is environment variables for stoker serve: the platform at url, and an account, an input and an
+// output, each named default.
 func Env(url string) map[string]string {
 	return map[string]string{
 		"STOKER_BITMOVIN_URL": url, "BITMOVIN_API_KEY": "key", "HTTP_INPUT_HOST": "masters.example.com",
@@ -30,7 +31,7 @@ func Env(url string) map[string]string {
 	}
 }
 
-// Environ is [Env] as a process takes it.
+// Environ is [Env] in the form that os/exec takes: NAME=VALUE, sorted by name.
 func Environ(url string) []string {
 	var environ []string
 	env := Env(url)

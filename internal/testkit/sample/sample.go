@@ -1,4 +1,4 @@
-// Package sample makes a batch and its jobs as the API has them, for tests of output.
+// Package sample makes API messages of one batch and its jobs, for tests of output.
 package sample
 
 import (
@@ -14,24 +14,25 @@ const BatchID = "01920000-0000-7000-8000-000000000001"
 
 const minute = 60
 
-// At is a time, in seconds after the start of [Batch].
+// At is the time so many seconds after [Batch] was created.
 func At(seconds int) *timestamppb.Timestamp {
 	return timestamppb.New(time.Date(2026, 3, 1, 20, 0, seconds, 0, time.UTC))
 }
 
-// Batch is a batch that is being worked on.
+// Batch is an ACTIVE batch of six jobs.
 func Batch() *stokerv1.Batch {
 	return &stokerv1.Batch{
 		Id: BatchID, DisplayName: "night run", Account: "default", Priority: 50, Profile: "default",
 		State: stokerv1.BatchState_BATCH_STATE_ACTIVE, JobCount: 6, Percent: 41.6,
 		Counts:     &stokerv1.JobCounts{Waiting: 1, Starting: 1, Queued: 1, Running: 1, Succeeded: 1, Failed: 1},
 		Wait:       &stokerv1.Wait{Code: stokerv1.WaitCode_WAIT_CODE_QUEUE_FULL, Position: 1, Count: 3, Limit: 3},
-		WaitReason: "waiting for a free slot (3 of 3 queued)",
+		WaitReason: "waiting for a free place (3 of 3 queued)",
 		CreateTime: At(0), StartTime: At(1), EstimatedFinishTime: At(5 * minute),
 	}
 }
 
-// Jobs are jobs of [Batch] in all kinds of states: failed, running, waiting after a failure, succeeded.
+// Jobs are four jobs of [Batch]: FAILED, RUNNING in its second attempt, WAITING after a failed attempt, and
+// SUCCEEDED.
 func Jobs() []*stokerv1.Job {
 	decoding := &stokerv1.Failure{
 		Kind: stokerv1.FailureKind_FAILURE_KIND_ENCODING, Code: 10003, Category: "DECODING ERROR",
@@ -68,7 +69,8 @@ func Jobs() []*stokerv1.Job {
 	}
 }
 
-// Watch is the messages of a watch that ends when [Batch] is in a final state.
+// Watch is the messages of a watch of [Batch]: a snapshot, a heartbeat, and the batch in the given final
+// state.
 func Watch(state stokerv1.BatchState) []*stokerv1.WatchBatchResponse {
 	last := Batch()
 	last.State, last.Percent, last.FinishTime = state, 100, At(3*minute)

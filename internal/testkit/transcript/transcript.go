@@ -1,6 +1,6 @@
-// Package transcript keeps the output that a test wants people to see, such as what a program
-// in another language printed. With go test -artifacts it stays in files named
-// transcript.txt, which .ci/run prints; without, it is deleted with the test's directory.
+// Package transcript stores output of a test for people to read, such as what a program in another
+// language printed. With go test -artifacts the output stays in files named transcript.txt, which .ci/run
+// prints. Without that flag it is deleted when the test ends.
 package transcript
 
 import (
@@ -12,7 +12,7 @@ import (
 	"testing"
 )
 
-// Add adds a line, or several, to the transcript of a test, under its name.
+// Add adds one or more lines to the transcript of a test. The first call adds the test's name above them.
 func Add(t *testing.T, format string, args ...any) {
 	t.Helper()
 	path := filepath.Join(t.ArtifactDir(), "transcript.txt")
