@@ -20,16 +20,21 @@ func newJobTracker() *jobTracker {
 	return &jobTracker{tracked: map[job.ID]*trackedJob{}, batches: map[string]*batch{}}
 }
 
-// track takes over a job from the job table, unless the tracked one is at least as new.
+// track takes over a job from the job table, unless the tracked one is at least as new. A job whose
+// state was changed otherwise than by a task of its own, such as by reconciling, is polled at once.
 func (k *jobTracker) track(j job.Job, now time.Time) {
 	t := k.tracked[j.ID]
 	if t == nil {
 		k.tracked[j.ID] = &trackedJob{job: j, nextPoll: now, platformPriority: unknownPriority}
 		return
 	}
-	if j.Version > t.job.Version {
-		t.job = j
+	if j.Version <= t.job.Version {
+		return
 	}
+	if j.State != t.job.State {
+		t.nextPoll = now // the time was set for a job in another state
+	}
+	t.job = j
 }
 
 // untrackIfDone forgets a job without task, encoding and pause.

@@ -51,6 +51,9 @@ func (l *accountLoop) load(ctx context.Context) error {
 		}
 		l.jobs.track(j, now)
 	}
+	for encoding := range l.jobs.preparedEncodings() {
+		l.reconciliation.inherited[encoding] = true
+	}
 	l.outdated = outdated{nextJobs: true, orphans: true}
 	l.queue.nextTime, l.reconciliation.due = now, now
 	return nil
