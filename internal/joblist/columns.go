@@ -129,9 +129,11 @@ func (p *parser) checkNamed(line int, has []string) {
 	}
 }
 
-// fieldHint ends a message about an unknown column.
-func fieldHint(column string) string {
-	if hint := spelling.Hint(column, fieldNames()); hint != "" {
+// fieldHint ends a message about an unknown column. It may mean one of our fields, but none of those that
+// the list has.
+func fieldHint(column string, has ...string) string {
+	lacks := slices.DeleteFunc(fieldNames(), func(field string) bool { return slices.Contains(has, field) })
+	if hint := spelling.Hint(column, lacks); hint != "" {
 		return hint
 	}
 	return "; the columns are " + strings.Join(fieldNames(), ", ") + " and var:<name>"
@@ -156,6 +158,9 @@ func (p *parser) suggestColumns(columns, row []string) {
 		} else if c != "" {
 			unknown = append(unknown, c)
 		}
+	}
+	if len(unknown) == 0 && slices.Contains(have, inputPath) {
+		return // something else is wrong
 	}
 	for _, c := range unknown {
 		meant := spelling.Closest(c, fieldNames())

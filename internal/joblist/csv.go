@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"encoding/csv"
 	"errors"
+	"fmt"
 	"io"
 	"slices"
 	"strconv"
@@ -105,7 +106,7 @@ func (p *parser) isRowComment(t *table, record []string) bool {
 	}
 	text := strings.TrimLeft(record[0], "#/")
 	if len(record) == len(t.columns) && text != "" && text[0] != ' ' {
-		p.mistake(t.line(), "a comment or a value? put the value %s in quotes, or leave out the comment", excerpt(record[0]))
+		p.mistake(t.line(), "%s may be a comment or a value: put a value in quotes, or leave out the line", excerpt(record[0]))
 	} else {
 		p.skipped.comments++
 	}
@@ -141,11 +142,15 @@ func (p *parser) header(t *table, record []string, v preview) bool {
 		return false
 	}
 	before := len(p.mistakes)
+	var have []string
+	for _, c := range t.names {
+		have = append(have, fieldOf(c))
+	}
 	for i, c := range t.names {
 		field := ""
 		if c != "" {
 			if field = p.columns.field(c); field == "" {
-				p.mistake(line, "unknown column %s%s", excerpt(c), fieldHint(c))
+				p.mistake(line, "unknown column %s%s", excerpt(c), fieldHint(c, have...))
 			}
 		}
 		if other := slices.Index(t.columns, field); other >= 0 && field != "" && field != ignored {
@@ -181,11 +186,11 @@ func (p *parser) record(t *table, record []string) {
 	t.rows++
 	switch {
 	case len(record) < len(t.columns):
-		p.mistake(line, "%d fields, and the header names %d: too few", len(record), len(t.columns))
+		p.mistake(line, "%s, and the header names %d: too few", fieldCount(record), len(t.columns))
 		return
 	case slices.ContainsFunc(record[len(t.columns):], notBlank):
-		p.mistake(line, "%d fields, and the header names %d: too many; put a field that contains %q in quotes",
-			len(record), len(t.columns), t.dialect.comma)
+		p.mistake(line, "%s, and the header names %d: too many; put a field that contains %q in quotes",
+			fieldCount(record), len(t.columns), t.Comma)
 		return
 	}
 	var spec job.Spec
@@ -207,6 +212,13 @@ func (p *parser) record(t *table, record []string) {
 		}
 	}
 	p.add(spec, line)
+}
+
+func fieldCount(record []string) string {
+	if len(record) == 1 {
+		return "1 field"
+	}
+	return fmt.Sprintf("%d fields", len(record))
 }
 
 // counts reports whether a value in a column without a name is the number of the row, from 0 or 1, as

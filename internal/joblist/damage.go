@@ -37,7 +37,7 @@ func (p *parser) damage(value string) string {
 			}
 			at += n
 		}
-		return p.unreadable(fmt.Sprintf("byte %d, 0x%02X, is not UTF-8", at+1, value[at]))
+		return p.unreadable(at, value[at])
 	case p.text.charset.encoding != nil && strings.ContainsRune(value, utf8.RuneError):
 		at := strings.IndexRune(value, utf8.RuneError)
 		return fmt.Sprintf("character %d cannot be read as %s", 1+utf8.RuneCountInString(value[:at]), p.text.charset.name)
@@ -49,22 +49,20 @@ func (p *parser) damage(value string) string {
 	return ""
 }
 
-// unreadable is a problem with the charset, with the remedy.
-func (p *parser) unreadable(problem string) string {
+// unreadable says that a byte of a value is not UTF-8. It suggests the most likely charset: the one of
+// Windows, unless the byte is no letter there.
+func (p *parser) unreadable(at int, b byte) string {
+	problem := fmt.Sprintf("byte %d, 0x%02X, is not UTF-8", at+1, b)
 	if !p.text.told {
 		return problem
 	}
-	p.suggestCharset()
-	return problem + `: save the list as "CSV UTF-8", or say which charset it has, with --list-charset`
-}
-
-// suggestCharset suggests the most likely charset of a text that is not UTF-8.
-func (p *parser) suggestCharset() {
-	if p.text.mac {
+	switch {
+	case p.text.mac:
 		p.suggest("--list-charset", "macintosh")
-	} else {
+	case b >= 0xa0:
 		p.suggest("--list-charset", "latin1")
 	}
+	return problem + `: save the list as "CSV UTF-8", or say which charset it has, with --list-charset`
 }
 
 // excerpt is the beginning of a text in quotes, and [shorten] of it.

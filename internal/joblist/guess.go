@@ -53,7 +53,7 @@ func (p *parser) headerless(v preview, comma rune) string {
 	example := "the first line must name the columns, for example " + strings.Join(fieldNames(), string(comma))
 	cells := splitRow(v.first(), comma)
 	switch {
-	case v.all(listingLine.MatchString):
+	case v.all(isListing):
 		p.suggest("--list-format", string(S3Listing))
 		return "this is the output of aws s3 ls, and not CSV with a line that names the columns"
 	case v.all(inventoryRow.MatchString):
@@ -66,7 +66,7 @@ func (p *parser) headerless(v preview, comma rune) string {
 	case v.all(isAddress):
 		return "these are addresses, and not paths on a storage: the storage of the batch has the host or the bucket;" +
 			" give the paths below it, under a line that names the column input_path"
-	case len(cells) < 2 && v.all(looksLikePath):
+	case len(cells) < 2 && v.all(func(line string) bool { return isComment(line) || looksLikePath(line) }):
 		p.suggest("--list-format", string(Paths))
 		return "this is a list of paths, and not CSV with a line that names the columns"
 	case !slices.ContainsFunc(cells, looksLikePath) && !slices.ContainsFunc(cells, isAddress):

@@ -24,7 +24,7 @@ func (p *parser) readJSON(in io.Reader) error {
 		if problem, ok := errors.AsType[*jsonProblem](err); ok {
 			p.mistake(problem.line, "%s", problem.text)
 			if name := onlyList(problem.object); name != "" {
-				p.mistake(problem.line, unpackText, name, name)
+				p.unpack(problem.line, name)
 			}
 			continue
 		}
@@ -47,7 +47,10 @@ type objectReader struct {
 	names   map[string]bool // of fields, all of them, if [Options.Columns] are given
 }
 
-const unpackText = "the list is in the field %q of one object: take it out with jq '.%s'"
+// unpack notes that the list is in a field of an object.
+func (p *parser) unpack(line int, field string) {
+	p.mistake(line, "the list is in the field %q of one object; to take it out: jq '.%s' %s | stoker submit -", field, field, p.list.Name)
+}
 
 // object reads one job. A job with mistakes is added too: Read returns no list then.
 func (o *objectReader) object(found jsonObject) {
@@ -65,6 +68,12 @@ func (o *objectReader) object(found jsonObject) {
 		o.mistake(line, "a field appears twice")
 		return
 	}
+	for _, name := range slices.Sorted(maps.Keys(object)) {
+		if value := object[name]; objectsInside.Match(value[:min(len(value), maxHead)]) {
+			o.unpack(line, name)
+			return
+		}
+	}
 	var spec job.Spec
 	from := map[string]string{} // the name of each field in the object
 	foreign := false            // the object has columns of others
@@ -78,7 +87,8 @@ func (o *objectReader) object(found jsonObject) {
 			o.variables(&spec, object[name], line)
 		case field == ignored:
 		case field == "":
-			foreign = o.unknownField(name, object[name], line) || foreign
+			foreign = true
+			o.unknownField(name, object, line)
 		case from[field] != "":
 			o.mistake(line, "the fields %q and %q are both %s", from[field], name, field)
 		default:
@@ -97,23 +107,18 @@ func (o *objectReader) object(found jsonObject) {
 	o.add(spec, line)
 }
 
-// unknownField notes a mistake for a field that no job has, once for each name. It reports whether the
-// field may be left out.
-func (o *objectReader) unknownField(name string, value json.RawMessage, line int) bool {
+// unknownField notes a mistake for a field that no job has, once for each name.
+func (o *objectReader) unknownField(name string, object map[string]json.RawMessage, line int) {
 	if o.unknown[name] {
-		return true
+		return
 	}
 	o.unknown[name] = true
-	if objectsInside.Match(value[:min(len(value), maxHead)]) {
-		o.mistake(line, unpackText, name, name)
-		return false
-	}
-	hint := spelling.Hint(name, append(fieldNames(), "variables"))
+	lacks := slices.DeleteFunc(append(fieldNames(), "variables"), func(field string) bool { return object[field] != nil })
+	hint := spelling.Hint(name, lacks)
 	if hint == "" {
 		hint = "; the fields are " + strings.Join(fieldNames(), ", ") + " and variables"
 	}
 	o.mistake(line, "unknown field %s%s", excerpt(name), hint)
-	return true
 }
 
 // suggestFor suggests which fields of an object are which.

@@ -34,17 +34,36 @@ func (p *parser) endOfLines(l *lines) error {
 	return nil
 }
 
-// listingLine matches a line of aws s3 ls: time, size, and the key behind one blank.
-var listingLine = regexp.MustCompile(`^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d +(\d+|\d+(?:\.\d+)? (?:Bytes?|[KMGTPE]iB)) (.+)$`)
+// listingLine matches a line of aws s3 ls: time, size, and the key behind one blank. readableLine matches
+// one with --human-readable.
+var (
+	listingLine  = regexp.MustCompile(`^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d +\d+ (.+)$`)
+	readableLine = regexp.MustCompile(`^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d +\d+(?:\.\d+)? (?:Bytes?|[KMGTPE]iB) (.+)$`)
+)
 
 // listingTotal matches what aws s3 ls --summarize prints at the end.
 var listingTotal = regexp.MustCompile(`^\s*Total (Objects|Size): `)
 
+// isListing reports whether a line is one of aws s3 ls.
+func isListing(line string) bool {
+	return listingLine.MatchString(line) || readableLine.MatchString(line) || listingTotal.MatchString(line) || strings.HasPrefix(strings.TrimSpace(line), "PRE ")
+}
+
 // readListing reads the output of aws s3 ls --recursive. It returns only errors of in.
 func (p *parser) readListing(in io.Reader) error {
 	l := newLines(in)
+	var format *regexp.Regexp
 	for line, ok := l.next(); ok; line, ok = l.next() {
-		fields := listingLine.FindStringSubmatch(line)
+		if format == nil && isListing(line) {
+			format = listingLine
+			if readableLine.MatchString(line) {
+				format = readableLine
+			}
+		}
+		var fields []string
+		if format != nil {
+			fields = format.FindStringSubmatch(line)
+		}
 		switch {
 		case strings.TrimSpace(line) == "", listingTotal.MatchString(line):
 		case strings.HasPrefix(strings.TrimSpace(line), "PRE "):
@@ -52,10 +71,10 @@ func (p *parser) readListing(in io.Reader) error {
 			return nil
 		case fields == nil:
 			p.mistake(l.n, "want time, size and key, as aws s3 ls --recursive prints them; it reads %s", excerpt(line))
-		case strings.HasSuffix(fields[2], "/"):
+		case strings.HasSuffix(fields[1], "/"):
 			p.skipped.folders++
 		default:
-			p.addPath(fields[2], l.n)
+			p.addPath(fields[1], l.n)
 		}
 	}
 	return p.endOfLines(l)

@@ -17,7 +17,7 @@ import (
 func TestFormulasInCSV(t *testing.T) {
 	for value, cell := range map[string]string{
 		`=HYPERLINK("https://example.com";"x")`: `'=HYPERLINK("https://example.com";"x")`,
-		"+1": "'+1", "-1": "'-1", "@sum(a)": "'@sum(a)", " =1": "' =1", "\u00a0@a": "'\u00a0@a", "＝1": "'＝1",
+		"+1":                                    "'+1", "-1": "'-1", "@sum(a)": "'@sum(a)", " =1": "' =1", "\u00a0@a": "'\u00a0@a", "＝1": "'＝1",
 		"": "", "a=b": "a=b", "'=1": "'=1", "é-1": "é-1", "#1": "#1", " x": " x",
 	} {
 		plain := written(t, ui.NewJobCSV, &stokerv1.Job{Id: "b/1", Key: value, InputPath: value})
