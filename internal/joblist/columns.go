@@ -73,17 +73,32 @@ func ParseColumns(texts []string) ([]Column, error) {
 
 // columnNames knows the columns of a list: those of [Options.Columns], and our own.
 type columnNames struct {
-	named []Column
-	found map[string]bool // of named, by Theirs
+	named  []Column
+	found  map[string]bool   // of named, by Theirs
+	fields map[string]string // of the first columns that field was asked for
 }
 
 func newColumnNames(named []Column) *columnNames {
-	return &columnNames{named: named, found: map[string]bool{}}
+	return &columnNames{named: named, found: map[string]bool{}, fields: map[string]string{}}
 }
 
 // field is the field that a column is: one of fieldNames, a variable, or ignored. It is empty for an
 // unknown column.
 func (c *columnNames) field(column string) string {
+	field, known := c.fields[column]
+	if !known {
+		field = c.findField(column)
+		if len(c.fields) < maxColumns {
+			c.fields[column] = field
+		}
+	}
+	return field
+}
+
+// maxColumns is how many columns columnNames remembers. Objects may have any number of them.
+const maxColumns = 1000
+
+func (c *columnNames) findField(column string) string {
 	if n := c.lookUp(column); n != nil {
 		c.found[n.Theirs] = true
 		return cmp.Or(n.Ours, ignored)

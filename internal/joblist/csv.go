@@ -21,6 +21,7 @@ type table struct {
 	dialect dialect
 	columns []string // the field of each column: "" for one without a name, ignored for one that is not read
 	names   []string // what the list calls each column
+	sparse  bool     // some columns are not read
 	rows    int      // that were read behind the header
 	counter int      // the column without a name that counts the rows; -1: there is none
 }
@@ -64,7 +65,7 @@ func (p *parser) readCSV(in *bufio.Reader) error {
 			}
 		case !slices.ContainsFunc(record, notBlank): // a spreadsheet writes an empty row as commas
 		case p.isRowComment(t, record):
-		case p.repeatsHeader(t, record):
+		case t.repeatsHeader(record):
 			p.mistake(t.line(), "the line repeats the header: two lists were put together; leave the line out")
 		default:
 			p.record(t, record)
@@ -114,17 +115,25 @@ func (p *parser) isRowComment(t *table, record []string) bool {
 }
 
 // repeatsHeader reports whether a row names columns, as the header does: every field the name of a
-// column, in any order.
-func (p *parser) repeatsHeader(t *table, record []string) bool {
-	named := false
+// column, in any order. Of several columns at least two have to be named, since one name may be a value.
+func (t *table) repeatsHeader(record []string) bool {
+	named := 0
 	for _, cell := range record {
 		cell = strings.TrimSpace(strings.TrimPrefix(cell, byteOrderMark))
-		if cell != "" && !p.columns.known(cell) && !slices.Contains(t.names, cell) {
+		switch {
+		case cell == "":
+		case slices.Contains(t.names, cell), len(t.names) > 1 && isFieldName(cell):
+			named++
+		default:
 			return false
 		}
-		named = named || fieldOf(cell) == inputPath || cell != "" && cell == t.names[0]
 	}
-	return named
+	return named >= min(2, len(t.names))
+}
+
+// isFieldName reports whether a text is one of fieldNames, in upper or lower case.
+func isFieldName(text string) bool {
+	return slices.ContainsFunc(fieldNames(), func(field string) bool { return strings.EqualFold(field, text) })
 }
 
 // header reads the names of the columns, and reports whether it has no mistake: else the other rows are
@@ -168,6 +177,7 @@ func (p *parser) header(t *table, record []string, v preview) bool {
 			t.counter = 0
 		}
 	}
+	t.sparse = slices.Contains(t.columns, ignored)
 	p.checkNamed(line, t.names)
 	if !p.options.ForTemplate && !slices.Contains(t.columns, inputPath) {
 		p.mistake(line, "the column input_path is missing")
@@ -205,7 +215,7 @@ func (p *parser) record(t *table, record []string) {
 		case field == "":
 			p.mistake(line, "field %d, %s, is in a column that has no name", i+1, excerpt(value))
 		default:
-			if slices.Contains(t.columns, ignored) {
+			if t.sparse {
 				value = strings.Clone(value) // else the job would keep the whole row in memory
 			}
 			p.set(&spec, field, value, line)

@@ -41,7 +41,7 @@ func (p *parser) damage(value string) string {
 	case p.text.charset.encoding != nil && strings.ContainsRune(value, utf8.RuneError):
 		at := strings.IndexRune(value, utf8.RuneError)
 		return fmt.Sprintf("character %d cannot be read as %s", 1+utf8.RuneCountInString(value[:at]), p.text.charset.name)
-	case len(value) > 4 && len(value) < 32 && shortened.MatchString(value):
+	case len(value) < 32 && strings.Contains(value, "+") && shortened.MatchString(value):
 		return value + " is a number that a spreadsheet has shortened, and its digits are lost: make the column text, and enter the values anew"
 	case value != "" && value[0] == '#' && slices.Contains(cellErrors, value):
 		return value + " is the error of a formula in a spreadsheet"

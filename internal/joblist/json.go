@@ -18,7 +18,10 @@ import (
 // readJSON reads one job per object. It returns only errors of in.
 func (p *parser) readJSON(in io.Reader) error {
 	s := &objectScanner{in: in, line: 1, lineStart: true}
-	o := objectReader{parser: p, unknown: map[string]bool{}, names: map[string]bool{}}
+	o := objectReader{
+		parser: p, unknown: map[string]bool{}, names: map[string]bool{},
+		values: map[string]json.RawMessage{}, from: map[string]string{},
+	}
 	for {
 		found, err := s.next()
 		if problem, ok := errors.AsType[*jsonProblem](err); ok {
@@ -45,6 +48,11 @@ type objectReader struct {
 	*parser
 	unknown map[string]bool // fields that were reported as unknown
 	names   map[string]bool // of fields, all of them, if [Options.Columns] are given
+
+	// Of the current object, reused for the next:
+	values map[string]json.RawMessage
+	sorted []string          // the names of its fields
+	from   map[string]string // the name of each of our fields in it
 }
 
 // unpack notes that the list is in a field of an object.
@@ -59,8 +67,9 @@ func (o *objectReader) object(found jsonObject) {
 		o.mistake(line, "%s", o.damage(string(found.text)))
 		return
 	}
-	var object map[string]json.RawMessage
-	if err := json.Unmarshal(found.text, &object); err != nil || object == nil {
+	object := o.values
+	clear(object)
+	if err := json.Unmarshal(found.text, &object); err != nil {
 		o.mistake(line, "want one JSON object for each job%s", jsonReason(err))
 		return
 	}
@@ -68,16 +77,18 @@ func (o *objectReader) object(found jsonObject) {
 		o.mistake(line, "a field appears twice")
 		return
 	}
-	for _, name := range slices.Sorted(maps.Keys(object)) {
-		if value := object[name]; objectsInside.Match(value[:min(len(value), maxHead)]) {
+	clear(o.from)
+	o.sorted = slices.AppendSeq(o.sorted[:0], maps.Keys(object))
+	slices.Sort(o.sorted)
+	for _, name := range o.sorted {
+		if value := object[name]; value[0] == '[' && objectsInside.Match(value[:min(len(value), maxHead)]) {
 			o.unpack(line, name)
 			return
 		}
 	}
 	var spec job.Spec
-	from := map[string]string{} // the name of each field in the object
-	foreign := false            // the object has columns of others
-	for _, name := range slices.Sorted(maps.Keys(object)) {
+	foreign := false // the object has columns of others
+	for _, name := range o.sorted {
 		field := o.columns.field(name)
 		if len(o.options.Columns) > 0 {
 			o.names[name] = true
@@ -89,16 +100,16 @@ func (o *objectReader) object(found jsonObject) {
 		case field == "":
 			foreign = true
 			o.unknownField(name, object, line)
-		case from[field] != "":
-			o.mistake(line, "the fields %q and %q are both %s", from[field], name, field)
+		case o.from[field] != "":
+			o.mistake(line, "the fields %q and %q are both %s", o.from[field], name, field)
 		default:
-			if from[field] = name; name != field {
+			if o.from[field] = name; name != field {
 				o.list.columns[field] = name
 			}
 			o.value(&spec, field, object[name], line)
 		}
 	}
-	if noInput := from[inputPath] == "" && !o.options.ForTemplate && len(o.list.Jobs) == 0; foreign || noInput {
+	if noInput := o.from[inputPath] == "" && !o.options.ForTemplate && len(o.list.Jobs) == 0; foreign || noInput {
 		o.suggestFor(object)
 		if noInput && !foreign && o.remedy != nil {
 			o.mistake(line, "the field input_path is missing")

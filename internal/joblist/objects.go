@@ -61,6 +61,9 @@ func (s *objectScanner) next() (jsonObject, error) {
 			}
 			continue
 		}
+		if s.text && !s.escape && s.readText() {
+			continue
+		}
 		c := s.chunk[0]
 		s.chunk = s.chunk[1:]
 		done, problem := s.read(c)
@@ -71,6 +74,20 @@ func (s *objectScanner) next() (jsonObject, error) {
 			return jsonObject{line: s.start, text: s.object, members: s.members}, nil
 		}
 	}
+}
+
+// readText reads what a text has up to its end, an escape or the end of the line, and reports whether
+// that is anything.
+func (s *objectScanner) readText() bool {
+	n := 0
+	for n < len(s.chunk) && s.chunk[n] != '"' && s.chunk[n] != '\\' && s.chunk[n] != '\n' {
+		n++
+	}
+	if n == 0 || len(s.object) > maxLine { // inside reports the latter
+		return false
+	}
+	s.object, s.chunk = append(s.object, s.chunk[:n]...), s.chunk[n:]
+	return true
 }
 
 // fill reads more of the text. At its end it reports what is not complete.
