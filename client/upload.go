@@ -65,13 +65,26 @@ func checkParts(req *stokerv1.SubmitBatchRequest) error {
 	if req.GetTemplate() != "" || req.GetInlineTemplate() != nil {
 		return invalid(wrong, 0) // only the server knows whether jobs of the template may share an output path
 	}
-	for i, first := range duplicates(jobs, func(j *stokerv1.JobSpec) string { return job.CleanOutputPath(j.GetOutputPath()) }) {
-		wrong = append(wrong, Violation{
-			jobField(i, "output_path"),
-			fmt.Sprintf("%q is written to by jobs[%d] already; one would overwrite the other", jobs[i].GetOutputPath(), first),
-		})
+	for i, first := range duplicates(jobs, outputPath) {
+		const already = "is written to by jobs[%d] already; one would overwrite the other"
+		if path := jobs[i].GetOutputPath(); path != "" {
+			wrong = append(wrong, Violation{jobField(i, "output_path"), fmt.Sprintf("%q "+already, path, first)})
+		} else {
+			wrong = append(wrong, Violation{
+				jobField(i, "input_path"),
+				fmt.Sprintf("derives the output path %q, which "+already+"; give an output_path", outputPath(jobs[i]), first),
+			})
+		}
 	}
 	return invalid(wrong, 0)
+}
+
+// outputPath is where a job of a profile or recipe writes to, as the server sees it.
+func outputPath(j *stokerv1.JobSpec) string {
+	if path := j.GetOutputPath(); path != "" {
+		return job.CleanOutputPath(path)
+	}
+	return job.DeriveOutputPath(j.GetInputPath())
 }
 
 // duplicates yields the index of every job that has the value of an earlier job, and the index of the

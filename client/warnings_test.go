@@ -47,10 +47,14 @@ func TestWarnings(t *testing.T) {
 func TestOutputPathsOfParts(t *testing.T) {
 	jobs := specs(10)
 	jobs[8].OutputPath = "out/1/"
+	jobs[9].InputPath, jobs[9].OutputPath = "/out//2.mov", ""
 	tb := &table{jobs: map[string]bool{}}
 	within(t, tb.service(), client.Options{MessageBytes: 200}, func(t *testing.T, c *client.Client) {
 		_, err := c.Submit(t.Context(), &stokerv1.SubmitBatchRequest{Jobs: jobs})
-		want := []client.Violation{{Field: "jobs[8].output_path", Message: `"out/1/" is written to by jobs[1] already; one would overwrite the other`}}
+		want := []client.Violation{
+			{Field: "jobs[8].output_path", Message: `"out/1/" is written to by jobs[1] already; one would overwrite the other`},
+			{Field: "jobs[9].input_path", Message: `derives the output path "out/2", which is written to by jobs[2] already; one would overwrite the other; give an output_path`},
+		}
 		if diff := cmp.Diff(want, client.Violations(err)); diff != "" || len(tb.calls) > 0 {
 			t.Errorf("after the calls %q (-want +got):\n%s", tb.calls, diff)
 		}

@@ -64,6 +64,23 @@ func MP4Name(directory string) string { return path.Base(directory) + ".mp4" }
 // overwrite each other's files.
 func CleanOutputPath(p string) string { return strings.TrimSuffix(p, "/") }
 
+// DeriveOutputPath is the output path of a job that names none: its input path without slashes at the
+// beginning and without the extension, cleaned. It is empty for an empty path and for an address
+// ([FindAddress]).
+func DeriveOutputPath(input string) string {
+	if kind, _ := FindAddress(input); kind != NoAddress {
+		return ""
+	}
+	derived := path.Clean("/" + input)[1:]
+	base := path.Base(derived)
+	switch stem := strings.TrimSuffix(base, path.Ext(base)); stem {
+	case "", ".", "..": // .hidden is a file name without an extension
+		return derived
+	default:
+		return strings.TrimSuffix(derived, path.Ext(base))
+	}
+}
+
 // LeadsUpward reports whether one of the elements of a path is "..".
 func LeadsUpward(p string) bool {
 	if !strings.Contains(p, "..") {

@@ -102,7 +102,7 @@ func (s *Server) AddJobs(ctx context.Context, req *stokerv1.AddJobsRequest) (*st
 	jobs := takeJobs(&req.Jobs)
 	b, added, duplicates, err := s.store.AddJobs(ctx, req.GetBatchId(), jobs, time.Now())
 	if err != nil {
-		return nil, fmt.Errorf("add jobs: %w", err)
+		return nil, fmt.Errorf("add jobs: %w", check.explainDerived(err))
 	}
 	m, err := s.renderBatch(ctx, b)
 	if err != nil {

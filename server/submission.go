@@ -16,7 +16,8 @@ import (
 
 // submission checks a SubmitBatchRequest or an AddJobsRequest and makes a batch of it, or lists
 // everything that is wrong with it. All rules of a submission are in this file, from the request down
-// to the fields of a job. A submission reads the configuration and changes nothing.
+// to the fields of a job, and in jobpaths.go. A submission reads the configuration. It changes nothing
+// but the output path of a job that names none.
 type submission struct {
 	findings
 	contract contract
@@ -32,6 +33,9 @@ type submission struct {
 	inputBase   string         // the base path of the input storage
 	outputBase  string         // the base path of the output storage
 	longestFile int            // as of [job.Recipe.LongestFile]
+
+	derives bool  // whether jobs that name no output path get the derived one
+	derived []int // the indexes of these jobs, ascending
 }
 
 func (s *Server) newSubmission() *submission {
@@ -222,6 +226,7 @@ func (s *submission) checkJobs(jobs []*stokerv1.JobSpec) {
 	if s.batch.Recipe != nil {
 		s.longestFile = s.batch.Recipe.LongestFile()
 	}
+	s.derives = s.batch.Template == nil || s.template != nil && s.template.Uses("output_path")
 	allowed := false
 	for i, j := range jobs {
 		s.job = i + 1
@@ -234,11 +239,14 @@ func (s *submission) checkJobs(jobs []*stokerv1.JobSpec) {
 		s.checkName("key", j.GetKey())
 		s.checkName("name", j.GetName())
 		s.checkKey(i, j.GetKey())
-		s.checkInputPath(j.GetInputPath())
-		if s.checkOutputPath(j.GetOutputPath()) && s.outputPaths != nil {
+		inputOK := s.checkInputPath(j.GetInputPath())
+		if inputOK && j.GetOutputPath() == "" && s.derives {
+			s.deriveOutputPath(j, i)
+		}
+		if s.checkOutputPath(j) && s.outputPaths != nil {
 			s.checkDistinctOutputPath(jobs, i)
 		}
-		s.checkVariables(j)
+		s.checkVariables(j, inputOK || j.GetInputPath() == "")
 	}
 	s.job = 0
 }
@@ -279,87 +287,9 @@ func (s *submission) checkKey(i int, key string) {
 	s.keys[key] = i
 }
 
-// checkInputPath checks a path on the input storage. The path is kept as it is, because a storage
-// compares paths byte by byte.
-func (s *submission) checkInputPath(path string) {
-	const field = "input_path"
-	if path == "" {
-		if s.batch.Template == nil {
-			s.add(field, "is required: the path of the asset on the input storage")
-		}
-		return
-	}
-	if !s.checkText(field, path) {
-		return
-	}
-	s.warnOfBlanks(field, path)
-	switch upward := job.LeadsUpward(path); {
-	case upward && s.inputBase != "":
-		s.add(field, "%q: leave out ..; the path lies below the storage's base path", path)
-	case upward:
-		s.warn(field, "%q has .. in it, which is kept", path)
-	case s.inputBase != "" && path[0] == '/':
-		s.warn(field, "%q begins with a slash, which is kept: at the storage, two slashes follow the base path", path)
-	}
-	if n := len(job.InputPath(s.inputBase, path)); n > job.MaxPath && len(path) <= job.MaxPath { // the contract refuses longer ones
-		s.add(field, "is %d bytes long with the storage's base path before it; a storage takes %d", n, job.MaxPath)
-	}
-}
-
-// checkOutputPath checks a directory on the output storage, and reports whether it is given and valid.
-func (s *submission) checkOutputPath(submitted string) bool {
-	const field = "output_path"
-	path := job.CleanOutputPath(submitted)
-	switch {
-	case submitted == "" && s.batch.Template != nil:
-		return false
-	case submitted == "":
-		s.add(field, "is required: the directory on the output storage")
-		return false
-	case !s.checkText(field, path):
-		return false
-	case strings.HasPrefix(submitted, "/"):
-		s.add(field, "%q: leave out the slash at the beginning; the path is relative to the storage's base path", submitted)
-		return false
-	}
-	for element := range strings.SplitSeq(path, "/") {
-		if element == "" || element == "." || element == ".." {
-			s.add(field, "%q: leave out empty elements, . and ..", submitted)
-			return false
-		}
-	}
-	s.warnOfBlanks(field, path)
-	if s.batch.Template == nil {
-		s.checkLength(field, path, len(job.OutputPath(s.outputBase, path, ""))+s.longestFile)
-	}
-	return true
-}
-
-// checkLength checks n, the length in bytes of the longest path that a job writes to. field is the field
-// of the job that has the largest part in it.
-func (s *submission) checkLength(field, outputPath string, n int) {
-	if n > job.MaxPath && len(outputPath) <= job.MaxPath { // the contract refuses longer ones
-		s.add(field, "makes the longest path %d bytes long, counting the storage's base path and the longest directory and file name; a storage takes %d",
-			n, job.MaxPath)
-	}
-}
-
-// checkDistinctOutputPath checks that no job before the one with index i writes to the same
-// directory.
-func (s *submission) checkDistinctOutputPath(jobs []*stokerv1.JobSpec, i int) {
-	const field = "output_path"
-	same, similar := s.outputPaths.insert(jobs, i)
-	switch {
-	case same >= 0:
-		s.add(field, "%q is written to by jobs[%d] already; one would overwrite the other", jobs[i].GetOutputPath(), same)
-	case similar >= 0:
-		s.warn(field, "%q and %q, the output path of jobs[%d], differ in case only; some systems treat them as one",
-			job.CleanOutputPath(jobs[i].GetOutputPath()), job.CleanOutputPath(jobs[similar].GetOutputPath()), similar)
-	}
-}
-
-// checkVariables checks whether the template can be filled in for a job.
-func (s *submission) checkVariables(j *stokerv1.JobSpec) {
+// checkVariables checks whether the template can be filled in for a job. An input path that was refused is
+// not told about again, nor is the output path that cannot be derived from it.
+func (s *submission) checkVariables(j *stokerv1.JobSpec, inputOK bool) {
 	if len(j.GetVariables()) > 0 {
 		if s.batch.Template == nil {
 			s.add("variables", "are for templates; this batch has a recipe")
@@ -370,14 +300,18 @@ func (s *submission) checkVariables(j *stokerv1.JobSpec) {
 		return
 	}
 	spec := jobSpec(j)
+	if !inputOK {
+		const something = "refused"
+		spec.InputPath, spec.OutputPath = something, cmp.Or(spec.OutputPath, something)
+	}
 	if wrong := s.template.Check(spec); len(wrong) > 0 {
 		for _, v := range wrong {
-			s.add(v.Field, "%s", v.Message)
+			s.add(s.writtenField(v.Field), "%s", v.Message)
 		}
 		return
 	}
 	n, field := s.template.LongestFile(template.Values{
 		Job: spec, InputPath: job.InputPath(s.inputBase, spec.InputPath), OutputPath: job.OutputPath(s.outputBase, spec.OutputPath, ""),
 	})
-	s.checkLength(field, spec.OutputPath, n)
+	s.checkLength(s.writtenField(field), spec.OutputPath, n)
 }

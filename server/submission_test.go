@@ -194,7 +194,7 @@ func TestViolationsAreBounded(t *testing.T) {
 	w := newWorld(t, nil)
 	req := &stokerv1.SubmitBatchRequest{}
 	for range 250 {
-		req.Jobs = append(req.Jobs, &stokerv1.JobSpec{})
+		req.Jobs = append(req.Jobs, &stokerv1.JobSpec{OutputPath: "/out"})
 	}
 	_, err := w.batches.SubmitBatch(t.Context(), req)
 	if shown := strings.Count(violations(err), "\n"); shown < 25 || shown > 100 {

@@ -104,7 +104,7 @@ func TestSubmit(t *testing.T) {
 		RequestId: "once", DisplayName: "night run", EncodeWith: &stokerv1.SubmitBatchRequest_Profile{Profile: "hevc"},
 		Input: "masters", Output: "encodes", Priority: new(int32(0)), MaxRetries: new(int32(0)),
 		Labels: map[string]string{"team": "vod", "a": ""},
-		Jobs:   []*stokerv1.JobSpec{{Key: "sintel", Name: "Sintel", InputPath: "in/sintel.mov", OutputPath: "in/sintel"}},
+		Jobs:   []*stokerv1.JobSpec{{Key: "sintel", Name: "Sintel", InputPath: "in/sintel.mov"}},
 	}
 	if diff := cmp.Diff(proto.Message(request), f.last(t), protocmp.Transform()); diff != "" {
 		t.Errorf("request (-want +got):\n%s", diff)
@@ -171,7 +171,7 @@ func TestSubmitBringsItsTemplate(t *testing.T) {
 	want := result{exitUsage, "", `ladder.yaml:1: encodings: want one encoding, not 0
 --fallback-region: "x" is no region
 ladder.yaml: is odd
-standard input:2: variables.title: is required
+standard input:2: var:title: is required
 `}
 	if diff := cmp.Diff(want, got, cmp.AllowUnexported(result{})); diff != "" {
 		t.Errorf("result (-want +got):\n%s", diff)
@@ -199,7 +199,14 @@ func TestWrongUse(t *testing.T) {
 		{args: "submit", want: "name one file, - for standard input, or --sample"},
 		{args: "submit nowhere.csv", want: "nowhere.csv: no such file"},
 		{args: "submit .", want: "is a directory"},
-		{args: "submit - --format xml", want: `stoker: --format "xml": want csv or jsonl`},
+		{args: "submit - --list-format xml", want: "stoker: --list-format xml: want csv, jsonl, paths, s3-inventory, s3-ls\n"},
+		{args: "submit - --list-format s3ls", want: "--list-format s3ls: want csv, jsonl, paths, s3-inventory, s3-ls; did you mean \"s3-ls\"?"},
+		{args: "submit - --list-columns File", want: "--list-columns File: want THEIRS=OURS"},
+		{args: "submit - --list-columns File=inputpath", want: `--list-columns File=inputpath: "inputpath" is no field of a job; did you mean "input_path"?`},
+		{args: "submit - --list-columns A=key,B=Key", want: "--list-columns B=Key: A=key says otherwise"},
+		{args: "submit - --list-charset latin", want: "--list-charset latin: unknown charset; known are utf-8,"},
+		{args: "submit --sample --list-format csv", want: "--list-format and --sample cannot be used together"},
+		{args: "plan - --encoders 1 --duration 1m --list-format xml", want: "--list-format xml: want csv"},
 		{args: "failures", want: "want one argument, and got 0: stoker failures BATCH\n"},
 		{args: "backup", want: "want one argument, and got 0: stoker backup FILE\n"},
 		{args: "submit -", stdin: "input_path\n,\na,b,c\n", want: "standard input:3: 3 fields"},

@@ -16,12 +16,17 @@ import (
 func jobsCommand(c *cli) *cobra.Command {
 	var states, keys []string
 	var format string
+	var bom bool
 	cmd := &cobra.Command{
 		Use:   "jobs BATCH",
 		Short: "List the jobs of a batch",
 		Long: `List the jobs of a batch in the order in which they were submitted. --format chooses a
 table; csv with a header; or jsonl with one object per line: the job as the API has it,
 and the storages of its batch as input and output.
+
+For a spreadsheet, --bom writes CSV with a byte order mark, by which Excel knows UTF-8,
+and an apostrophe before every value that would be a formula there. Without it, paths
+and keys are to the byte what was submitted, for the next program.
 
 Except in a table on a terminal, rows are printed while the jobs are read, however many
 there are. Each row shows its job as it was when it was read.`,
@@ -32,6 +37,7 @@ there are. Each row shows its job as it was when it was read.`,
 	cmd.Flags().StringSliceVar(&states, "state", nil, "only jobs in this state, such as failed; may be repeated")
 	cmd.Flags().StringArrayVar(&keys, "key", nil, "only the job with this key; may be repeated")
 	cmd.Flags().StringVar(&format, "format", "table", "table, csv or jsonl")
+	cmd.Flags().BoolVar(&bom, "bom", false, "with --format csv: for Excel and other spreadsheets")
 	completeFlag(cmd, "state", jobStateNames(jobStates()))
 	completeFlag(cmd, "format", []string{"table", "csv", "jsonl"})
 	return c.clientCommand(cmd, answerTimeout, func(ctx context.Context, conn *client.Client, args []string) error {
@@ -40,7 +46,10 @@ there are. Each row shows its job as it was when it was read.`,
 		if request.States, err = parseJobStates(states, jobStates()); err != nil {
 			return err
 		}
-		to, err := c.newJobWriter(ctx, conn, format, args[0])
+		if bom && format != "csv" {
+			return usagef("--bom is for --format csv")
+		}
+		to, err := c.newJobWriter(ctx, conn, format, bom, args[0])
 		if err != nil {
 			return err
 		}
@@ -52,9 +61,9 @@ there are. Each row shows its job as it was when it was read.`,
 	})
 }
 
-// newJobWriter makes the writer for a format. For csv and jsonl it asks the server for the storages of the
+// newJobWriter makes the writer for a format, with bom for a spreadsheet. For csv and jsonl it asks the server for the storages of the
 // batch.
-func (c *cli) newJobWriter(ctx context.Context, conn *client.Client, format, batchID string) (ui.JobWriter, error) {
+func (c *cli) newJobWriter(ctx context.Context, conn *client.Client, format string, bom bool, batchID string) (ui.JobWriter, error) {
 	switch {
 	case format == "table" && c.json:
 		return ui.NewJobArray(c.stdout), nil
@@ -67,7 +76,10 @@ func (c *cli) newJobWriter(ctx context.Context, conn *client.Client, format, bat
 	if err != nil {
 		return nil, err
 	}
-	if format == "csv" {
+	switch {
+	case bom:
+		return ui.NewSpreadsheetCSV(c.stdout, storages)
+	case format == "csv":
 		return ui.NewJobCSV(c.stdout, storages)
 	}
 	return ui.NewJobLines(c.stdout, storages)

@@ -19,6 +19,8 @@ import (
 // listFlags name a list of jobs, and the profile or template to encode them with.
 type listFlags struct {
 	format   string
+	columns  []string
+	charset  string
 	profile  string
 	template string
 	inline   inlineTemplate
@@ -27,11 +29,14 @@ type listFlags struct {
 
 func (l *listFlags) addFlags(cmd *cobra.Command) {
 	f := cmd.Flags()
-	f.StringVar(&l.format, "format", "", "csv or jsonl (default: jsonl if the list begins with {, else csv)")
+	f.StringVar(&l.format, "list-format", "", strings.Join(joblist.Formats(), ", ")+" (default: jsonl if the list begins with { or [, else csv)")
+	f.StringSliceVar(&l.columns, "list-columns", nil, "THEIRS=OURS,...: what other columns are, for example Filename=input_path; columns that nobody knows are ignored then")
+	f.StringVar(&l.charset, "list-charset", "", "charset of the list, for example latin1 (default: told from its bytes, UTF-8 or UTF-16)")
 	f.StringVar(&l.profile, "profile", "", `profile to encode with (default "default")`)
 	f.StringVar(&l.template, "template", "", "encoding template of the configuration to encode with, instead of a profile")
 	l.inline.addFlags(cmd)
 	cmd.MarkFlagsMutuallyExclusive("profile", "template", "template-file")
+	completeFlag(cmd, "list-format", joblist.Formats())
 }
 
 // readList reads the list of jobs that a command line names.
@@ -39,26 +44,62 @@ func (c *cli) readList(flags listFlags, args []string) (*joblist.List, error) {
 	if flags.sample {
 		return c.readSampleList()
 	}
-	format, err := joblist.ParseFormat(flags.format)
+	options, err := flags.options()
 	if err != nil {
-		return nil, usagef("--%w", err)
+		return nil, err
 	}
-	options := joblist.Options{Name: args[0], Format: format, ForTemplate: flags.template != "" || flags.inline.file != ""}
-	if args[0] == "-" {
-		options.Name = "standard input"
-		return joblist.Read(c.stdin, options)
+	options.Name = "standard input"
+	in := c.stdin
+	if args[0] != "-" {
+		file, err := os.Open(args[0])
+		if err != nil {
+			return nil, usageError(err)
+		}
+		defer func() { _ = file.Close() }()
+		options.Name, in = filepath.Base(args[0]), file
 	}
-	file, err := os.Open(args[0])
-	if err != nil {
-		return nil, usageError(err)
+	list, err := joblist.Read(in, options)
+	if wrong, ok := errors.AsType[*joblist.Error](err); ok {
+		return nil, c.withRemedy(wrong)
 	}
-	defer func() { _ = file.Close() }()
-	options.Name = filepath.Base(args[0])
-	list, err := joblist.Read(file, options)
-	if _, ok := errors.AsType[*joblist.Error](err); err != nil && !ok {
+	if err != nil && args[0] != "-" {
 		return nil, usageError(err) // the file cannot be read: it is a directory, for example
 	}
-	return list, err
+	if err != nil {
+		return nil, err
+	}
+	for _, what := range list.Skipped {
+		c.note("%s: %s", list.Name, what)
+	}
+	return list, nil
+}
+
+// options are the flags as options of the reader.
+func (l *listFlags) options() (joblist.Options, error) {
+	o := joblist.Options{ForTemplate: l.template != "" || l.inline.file != ""}
+	var err error
+	if o.Format, err = joblist.ParseFormat(l.format); err != nil {
+		return o, usagef("--list-format %w", err)
+	}
+	if o.Columns, err = joblist.ParseColumns(l.columns); err != nil {
+		return o, usagef("--list-columns %w", err)
+	}
+	if o.Charset, err = joblist.ParseCharset(l.charset); err != nil {
+		return o, usagef("--list-charset %w", err)
+	}
+	return o, nil
+}
+
+// withRemedy is the error about a list, with the command that takes the list, if there is one.
+func (c *cli) withRemedy(wrong *joblist.Error) error {
+	if len(wrong.Remedy) == 0 {
+		return wrong
+	}
+	lead := "to take it as it is"
+	if wrong.Remedy[0] == "--list-charset" {
+		lead = "if that is its charset"
+	}
+	return usageError(fmt.Errorf("%w\n%s: %s", wrong, lead, c.commandWith(wrong.Remedy[0], wrong.Remedy[1])))
 }
 
 // jobSpecs are the jobs of a list as messages of the API.
@@ -86,15 +127,9 @@ func locateViolations(err error, list *joblist.List, t inlineTemplate) error {
 // jobField matches a job in a message of the server, such as jobs[17], and captures its index.
 var jobField = regexp.MustCompile(`\bjobs\[(\d+)\]`)
 
-// locateViolation names jobs by their lines in the list. If the violation is in an output path that was
-// derived from the input path, it adds that.
+// locateViolation names jobs by their lines in the list, and fields as the list names them.
 func locateViolation(v client.Violation, list *joblist.List) client.Violation {
 	v.Message = jobField.ReplaceAllStringFunc(v.Message, func(name string) string { return locateJob(name, list) })
-	if m := jobField.FindStringSubmatch(v.Field); m != nil && strings.HasSuffix(v.Field, ".output_path") {
-		if i, err := strconv.Atoi(m[1]); err == nil && i < len(list.Derived) && list.Derived[i] {
-			v.Message += "; it was derived from input_path: name another one in output_path"
-		}
-	}
 	v.Field = locateJob(v.Field, list)
 	return v
 }
@@ -113,7 +148,7 @@ func locateJob(field string, list *joblist.List) string {
 	}
 	where := list.Where(i)
 	if rest = strings.TrimPrefix(rest, "."); rest != "" {
-		return fmt.Sprintf("%s: %s", where, rest)
+		return fmt.Sprintf("%s: %s", where, list.ColumnOf(rest))
 	}
 	return where
 }

@@ -148,6 +148,9 @@ func (c *cli) plan(ctx context.Context, p *planFlags, args []string) error {
 	if err := p.checkTemplate(list); err != nil {
 		return err
 	}
+	if err := c.checkJobs(p.options.Batch, list); err != nil {
+		return err
+	}
 	r := &p.options
 	r.Jobs = list.Jobs
 	if n, takes := p.effort(); takes > 5*time.Second {

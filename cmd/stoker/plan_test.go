@@ -88,7 +88,7 @@ func TestPlanWithTemplate(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "cut.yaml")
 	for name, tt := range map[string]struct{ old, new, want string }{
 		"mistake":  {"metadata:", "meta:", "cut.yaml:"},
-		"variable": {"${input_path}", "${var:reel}", "titles.csv:2: variables.reel: is required"},
+		"variable": {"${input_path}", "${var:reel}", "titles.csv:2: var:reel: is required"},
 	} {
 		if err := os.WriteFile(file, bytes.ReplaceAll(text, []byte(tt.old), []byte(tt.new)), 0o600); err != nil {
 			t.Fatal(err)

@@ -15,6 +15,7 @@ import (
 	"github.com/stokerd/stoker/internal/spelling"
 	"github.com/stokerd/stoker/internal/template"
 	"github.com/stokerd/stoker/job"
+	"github.com/stokerd/stoker/server"
 )
 
 // chooseEncoding sets the batch to simulate, with the profile or template that the flags name.
@@ -58,8 +59,7 @@ func (c *cli) chooseEncoding(p *planFlags) error {
 	return nil
 }
 
-// checkTemplate refuses what the service would refuse: a template with mistakes, and jobs that do not set
-// the template's variables as it needs.
+// checkTemplate refuses a template with mistakes, as the service would.
 func (p *planFlags) checkTemplate(list *joblist.List) error {
 	if p.options.Batch.Template == nil {
 		return nil
@@ -73,17 +73,41 @@ func (p *planFlags) checkTemplate(list *joblist.List) error {
 		field := cmp.Or(p.template, filepath.Base(p.inline.file))
 		wrong = append(wrong, client.Violation{Field: fmt.Sprintf("%s:%d", field, m.Line), Message: m.Text})
 	}
-	for i, j := range list.Jobs {
-		if len(wrong) >= joblist.MaxMistakes || len(mistakes) > 0 {
-			break
-		}
-		for _, v := range t.Check(j) {
-			wrong = append(wrong, client.Violation{Field: list.Where(i) + ": " + v.Field, Message: v.Message})
-		}
-	}
 	if len(wrong) > 0 {
 		return usageError(errors.New(violationLines(wrong, len(wrong))))
 	}
+	return nil
+}
+
+// checkJobs refuses jobs that the service would refuse, and prints the warnings that it would have. Jobs
+// that name no output path get the one that the service derives.
+func (c *cli) checkJobs(b job.Batch, list *joblist.List) error {
+	var all warnings
+	for first := 0; first < len(list.Jobs); first += job.MaxRequestJobs {
+		part := *list
+		part.Jobs = list.Jobs[first:min(first+job.MaxRequestJobs, len(list.Jobs))]
+		part.Lines = list.Lines[first:]
+		specs := jobSpecs(&part)
+		odd, err := server.CheckJobs(b, specs)
+		if invalid, ok := errors.AsType[*job.InvalidError](err); ok {
+			wrong := make([]client.Violation, len(invalid.Violations))
+			for i, v := range invalid.Violations {
+				wrong[i] = locateViolation(client.Violation{Field: v.Field, Message: v.Message}, &part)
+			}
+			return usageError(errors.New(violationLines(wrong, len(wrong)+invalid.More)))
+		}
+		if err != nil {
+			return err
+		}
+		for i := range part.Jobs {
+			part.Jobs[i].OutputPath = specs[i].GetOutputPath()
+		}
+		for _, w := range odd {
+			located := locateViolation(client.Violation{Field: w.GetField(), Message: w.GetMessage()}, &part)
+			all.add([]client.Warning{client.Warning(located)}, 1)
+		}
+	}
+	c.printWarnings(all, list)
 	return nil
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"strconv"
 
 	"github.com/stokerd/stoker/internal/plan"
@@ -46,8 +47,8 @@ func (c *cli) printOutcome(o plan.Outcome) error {
 		Retried   int     `json:"retries"`
 		Failed    int     `json:"failed"`
 	}{
-		o.Jobs, o.Simulated, o.Makespan.Likely.Seconds(), o.Makespan.Earliest.Seconds(), o.Makespan.Latest.Seconds(),
-		o.Bound.Seconds(), o.Busy, o.Idle, o.Calls, o.Throttled, o.Retried, o.Failed,
+		o.Jobs, o.Simulated, ui.Seconds(o.Makespan.Likely), ui.Seconds(o.Makespan.Earliest), ui.Seconds(o.Makespan.Latest),
+		ui.Seconds(o.Bound), rounded(o.Busy), rounded(o.Idle), rounded(o.Calls), o.Throttled, o.Retried, o.Failed,
 	}, "", "  ")
 	if err != nil {
 		return err
@@ -55,3 +56,6 @@ func (c *cli) printOutcome(o plan.Outcome) error {
 	_, err = c.stdout.Write(append(text, '\n'))
 	return err
 }
+
+// rounded is a number with four digits behind the point: the others are noise.
+func rounded(x float64) float64 { return math.Round(x*10_000) / 10_000 }

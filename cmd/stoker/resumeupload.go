@@ -48,6 +48,17 @@ func (c *cli) sameCommand(resume bool) string {
 	return strings.Join(words, " ")
 }
 
+// commandWith is the command line of this process with another value of a flag, quoted for a shell.
+func (c *cli) commandWith(flag, value string) string {
+	words := []string{"stoker"}
+	for i, arg := range c.args {
+		if arg != flag && !strings.HasPrefix(arg, flag+"=") && (i == 0 || c.args[i-1] != flag) {
+			words = append(words, shellQuote(arg))
+		}
+	}
+	return strings.Join(append(words, flag, shellQuote(value)), " ")
+}
+
 // shellQuote quotes a word for a POSIX shell, if it needs quotes.
 func shellQuote(word string) string {
 	const plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_=+./:,@%"

@@ -18,7 +18,10 @@ const sampleJobs = 6
 // readSampleList makes the job list of the example, for the asset that HTTP_INPUT_FILE_PATH names.
 func (c *cli) readSampleList() (*joblist.List, error) {
 	const variable = "HTTP_INPUT_FILE_PATH"
-	input, where := config.NewSample(c.configSources("", nil)).Get(variable)
+	input, where, err := config.NewSample(c.configSources("", nil)).Get(variable)
+	if err != nil {
+		return nil, err
+	}
 	if input == "" {
 		return nil, usagef("--sample: set %s to the path of an asset on the HTTP input, for example videos/1080p_Sintel.mp4", variable)
 	}

@@ -34,8 +34,8 @@ func submitCommand(c *cli) *cobra.Command {
 		Long: `Submit a list of jobs as one batch, and print the batch's id. If the list has a
 mistake, no job of it is accepted.
 
-The list is CSV or JSON Lines; - reads it from standard input. CSV begins with a
-line that names the columns, in any order:
+The list is CSV or JSON; - reads it from standard input. CSV begins with a line that
+names the columns, in any order:
 
   key          chosen by you, unique in the list; optional
   name         shown to people; optional
@@ -43,7 +43,15 @@ line that names the columns, in any order:
   output_path  directory on the output storage; default: input_path without its extension
   var:NAME     value of the variable NAME of an encoding template
 
-JSON Lines has one object per line with the same names.
+JSON has objects with the same names, one in each line or all in an array. Separators,
+UTF-16, gzip and the spelling "Input Path" are understood. What has to be named:
+
+  --list-format paths          one input path in each line
+  --list-format s3-ls          the output of aws s3 ls --recursive
+  --list-format s3-inventory   CSV of an S3 inventory
+  --list-columns File=input_path,Title=name
+                               columns with other names; File= leaves a column out
+  --list-charset latin1        text in neither UTF-8 nor UTF-16
 
 A list of more than 100,000 jobs, or of more than 24 MiB as a message, is checked and
 then uploaded in parts; its first jobs are started during the upload. If the upload is
@@ -98,7 +106,9 @@ func (s *submission) addFlags(cmd *cobra.Command, priority, maxRetries *int32) {
 	f.StringVar(&r.RequestId, "request-id", "", "unique text of your choice: the same submission with the same text makes no second batch")
 	cmd.MarkFlagsMutuallyExclusive("input", "input-id")
 	cmd.MarkFlagsMutuallyExclusive("output", "output-id")
-	cmd.MarkFlagsMutuallyExclusive("sample", "format")
+	cmd.MarkFlagsMutuallyExclusive("sample", "list-format")
+	cmd.MarkFlagsMutuallyExclusive("sample", "list-columns")
+	cmd.MarkFlagsMutuallyExclusive("sample", "list-charset")
 	cmd.MarkFlagsMutuallyExclusive("sample", "template")
 	cmd.MarkFlagsMutuallyExclusive("sample", "template-file")
 	cmd.MarkFlagsMutuallyExclusive("watch", "dry-run")

@@ -119,8 +119,8 @@ var rules = []rule{
 		is:  "Finds the known word that an unknown one was probably meant to be.",
 	},
 	{
-		pkg: "internal/joblist", imports: []string{"job", "internal/spelling"},
-		is: "Reads lists of jobs, as CSV or JSON Lines.",
+		pkg: "internal/joblist", imports: []string{"job", "internal/spelling"}, uses: []string{"golang.org/x/text"},
+		is: "Reads lists of jobs as spreadsheets, buckets and programs write them.",
 	},
 	{
 		pkg: "internal/config", imports: []string{"job", "bitmovin", "internal/spelling", "internal/template"}, uses: []string{yaml},

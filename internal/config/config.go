@@ -214,14 +214,16 @@ func (l *loader) loadAccounts() {
 		seen[a.ID] = true
 		l.config.Accounts = append(l.config.Accounts, l.readAccount(path, a))
 	}
-	key, _ := l.sample.Get("BITMOVIN_API_KEY")
-	if !seen[job.DefaultName] && (len(l.file.Accounts) == 0 || key != "") {
+	if seen[job.DefaultName] {
+		return
+	}
+	if key, _ := l.sampleValue("BITMOVIN_API_KEY"); len(l.file.Accounts) == 0 || key != "" {
 		l.config.Accounts = append(l.config.Accounts, l.defaultAccount())
 	}
 }
 
 func (l *loader) defaultAccount() Account {
-	tenant, _ := l.sample.Get("BITMOVIN_TENANT_ORG_ID")
+	tenant, _ := l.sampleValue("BITMOVIN_TENANT_ORG_ID")
 	account := Account{ID: job.DefaultName, APIKey: l.sample.apiKey, TenantOrgID: tenant, URL: l.config.BitmovinURL, MaxStarts: l.config.MaxStarts}
 	l.setQueueTarget(&account, 0)
 	return account
@@ -270,6 +272,7 @@ func (l *loader) readAccount(path string, a accountNode) Account {
 		name := l.resolvePath(a.APIKeyFile)
 		account.APIKey = func() (string, error) { return l.keyFromFile(name) }
 	case a.ID == job.DefaultName:
+		_, _ = l.sampleValue("BITMOVIN_API_KEY") // notes a mistake; the value is read again for every call
 		account.APIKey = l.sample.apiKey
 	default:
 		l.mistakeAt(path, "say where the API key is: api_key_env or api_key_file")

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -130,15 +131,31 @@ func (l *loader) checkEnvName(path, name string) bool {
 	return false
 }
 
+// sampleValue is [Sample.Get]. A value that cannot be meant is a mistake.
+func (l *loader) sampleValue(name string) (value, where string) {
+	value, where, err := l.sample.Get(name)
+	if wrong, ok := errors.AsType[*Error](err); ok {
+		l.mistakes = append(l.mistakes, wrong.Mistakes...)
+	}
+	return value, where
+}
+
 // sampleInput makes the HTTP server of the [Sample] the input named default, unless the file has
 // one.
 func (l *loader) sampleInput() {
-	host, where := l.sample.Get("HTTP_INPUT_HOST")
-	if _, taken := l.config.Inputs[job.DefaultName]; taken || host == "" {
+	if _, taken := l.config.Inputs[job.DefaultName]; taken {
+		return
+	}
+	const hostVariable = "HTTP_INPUT_HOST"
+	host, where := l.sampleValue(hostVariable)
+	if host == "" {
 		return
 	}
 	s := bitmovin.Storage{Type: bitmovin.StorageHTTP, Host: host}
 	if err := s.Validate(); err != nil {
+		if !strings.HasSuffix(where, hostVariable) { // it is from a file
+			where += ": " + hostVariable
+		}
 		l.mistake(where, "%v", err)
 		return
 	}
@@ -147,14 +164,21 @@ func (l *loader) sampleInput() {
 
 // sampleOutput makes the bucket of the [Sample] the output named default, unless the file has one.
 func (l *loader) sampleOutput() {
-	bucket, where := l.sample.Get("S3_OUTPUT_BUCKET_NAME")
-	if _, taken := l.config.Outputs[job.DefaultName]; taken || bucket == "" {
+	if _, taken := l.config.Outputs[job.DefaultName]; taken {
 		return
 	}
-	access, _ := l.sample.Get("S3_OUTPUT_ACCESS_KEY")
-	secret, _ := l.sample.Get("S3_OUTPUT_SECRET_KEY")
-	base, _ := l.sample.Get("S3_OUTPUT_BASE_PATH")
-	if access == "" || secret == "" {
+	before := len(l.mistakes)
+	bucket, where := l.sampleValue("S3_OUTPUT_BUCKET_NAME")
+	if bucket == "" {
+		return
+	}
+	access, _ := l.sampleValue("S3_OUTPUT_ACCESS_KEY")
+	secret, _ := l.sampleValue("S3_OUTPUT_SECRET_KEY")
+	base, _ := l.sampleValue("S3_OUTPUT_BASE_PATH")
+	switch {
+	case strings.ContainsAny(bucket, "/:"):
+		l.mistake(where, "S3_OUTPUT_BUCKET_NAME: give the name of the bucket alone, without s3:// and without a path, which belongs into S3_OUTPUT_BASE_PATH")
+	case (access == "" || secret == "") && len(l.mistakes) == before:
 		l.mistake(where, "a bucket needs S3_OUTPUT_ACCESS_KEY and S3_OUTPUT_SECRET_KEY as well")
 	}
 	l.config.Outputs[job.DefaultName] = Storage{

@@ -1,34 +1,56 @@
 package joblist
 
 import (
+	"bufio"
 	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
-	"github.com/stokerd/stoker/internal/spelling"
 	"github.com/stokerd/stoker/job"
 )
 
+// table is a list in CSV, as far as it was read.
+type table struct {
+	*csv.Reader
+	source  *recorder
+	dialect dialect
+	columns []string // the field of each column: "" for one without a name, ignored for one that is not read
+	names   []string // what the list calls each column
+	sparse  bool     // some columns are not read
+	rows    int      // that were read behind the header
+	counter int      // the column without a name that counts the rows; -1: there is none
+}
+
 // readCSV reads a header and one job per record. It returns only errors of in.
-func (p *parser) readCSV(in io.Reader) error {
-	source := &recorder{in: in}
-	r := csv.NewReader(source)
-	r.FieldsPerRecord = -1 // p.record counts the fields, so that reading goes on after a short row
-	r.ReuseRecord = true
-	var columns []string
+func (p *parser) readCSV(in *bufio.Reader) error {
+	d, err := p.detectDialect(in)
+	if err != nil {
+		return err
+	}
+	preview, err := previewOf(in)
+	if err != nil {
+		return err
+	}
+	p.list.header = true
+	t := &table{source: &recorder{in: in}, dialect: d, counter: -1}
+	t.Reader = csv.NewReader(t.source)
+	t.Comma = d.comma
+	t.FieldsPerRecord = -1 // p.record counts the fields, so that reading goes on after a short row
+	t.ReuseRecord = true
 	for {
-		source.advance(r.InputOffset())
-		record, err := r.Read()
+		t.source.advance(t.InputOffset())
+		record, err := t.Read()
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if syntax, ok := errors.AsType[*csv.ParseError](err); ok {
-			p.mistake(syntax.StartLine, "%s; write a quote inside a quoted field twice", strings.TrimSpace(syntax.Err.Error()))
-			if columns == nil {
+			p.syntaxError(t, syntax)
+			if t.columns == nil {
 				return nil // without a header, the other rows cannot be read
 			}
 			continue
@@ -36,108 +58,182 @@ func (p *parser) readCSV(in io.Reader) error {
 		if err != nil {
 			return err
 		}
-		line, _ := r.FieldPos(0)
-		if !slices.ContainsFunc(record, notBlank) {
-			continue // a spreadsheet writes an empty row as commas
-		}
-		if columns != nil {
-			quoted := func(i int) bool { return source.at(r.FieldPos(i)) == '"' }
-			p.record(columns, record, line, quoted)
-			continue
-		}
-		if columns = p.header(record, line); columns == nil {
-			return nil
+		switch {
+		case t.columns == nil:
+			if ok := p.header(t, record, preview); !ok {
+				return nil
+			}
+		case !slices.ContainsFunc(record, notBlank): // a spreadsheet writes an empty row as commas
+		case p.isRowComment(t, record):
+		case t.repeatsHeader(record):
+			p.mistake(t.line(), "the line repeats the header: two lists were put together; leave the line out")
+		default:
+			p.record(t, record)
 		}
 	}
+}
+
+// line is the number of the line on which the current record begins.
+func (t *table) line() int {
+	line, _ := t.FieldPos(0)
+	return line + t.dialect.lines
+}
+
+// quoted reports whether a field of the current record is in quotes.
+func (t *table) quoted(field int) bool { return t.source.at(t.FieldPos(field)) == '"' }
+
+// syntaxError notes a mistake in the quotes of a row, unless the row is a comment.
+func (p *parser) syntaxError(t *table, syntax *csv.ParseError) {
+	first := string([]byte{t.source.at(syntax.StartLine, 1), t.source.at(syntax.StartLine, 2)})
+	if isComment(first) && errors.Is(syntax.Err, csv.ErrBareQuote) {
+		p.skipped.comments++
+		return
+	}
+	remedy := "write a quote inside a quoted field twice"
+	if errors.Is(syntax.Err, csv.ErrBareQuote) {
+		remedy = "put a field that contains a quote in quotes, and write the quote inside twice"
+	}
+	p.mistake(syntax.StartLine+t.dialect.lines, "%s; %s", strings.TrimSpace(syntax.Err.Error()), remedy)
 }
 
 // notBlank reports whether a cell holds more than white space.
 func notBlank(cell string) bool { return strings.TrimSpace(cell) != "" }
 
-// header returns the names of the columns. It returns nil after a mistake in the header: the other
-// rows are not read then. A column without a name is allowed, because spreadsheets write empty
-// columns; record refuses a value in it.
-func (p *parser) header(record []string, line int) []string {
-	columns := make([]string, len(record))
-	for i, cell := range record {
-		columns[i] = strings.TrimSpace(cell)
+// isRowComment reports whether a row is a comment. A row that begins with # and has as many fields as
+// the header may as well be a job: this is noted as a mistake.
+func (p *parser) isRowComment(t *table, record []string) bool {
+	if !isComment(record[0]) || t.quoted(0) || slices.Contains(cellErrors, record[0]) {
+		return false
 	}
-	if slices.ContainsFunc(columns, func(c string) bool { return strings.Contains(c, "\r") }) {
-		p.mistake(line, "lines end in CR alone: save the list with lines that end in LF or CRLF")
-		return nil
+	text := strings.TrimLeft(record[0], "#/")
+	if len(record) == len(t.columns) && text != "" && text[0] != ' ' {
+		p.mistake(t.line(), "%s may be a comment or a value: put a value in quotes, or leave out the line", excerpt(record[0]))
+	} else {
+		p.skipped.comments++
 	}
-	if !slices.ContainsFunc(columns, isField) {
-		p.mistake(line, "the first line must name the columns, for example %s; %s", strings.Join(fieldNames(), ","), foundInstead(record))
-		return nil
-	}
-	before := len(p.mistakes)
-	for i, c := range columns {
+	return true
+}
+
+// repeatsHeader reports whether a row names columns, as the header does: every field the name of a
+// column, in any order. Of several columns at least two have to be named, since one name may be a value.
+func (t *table) repeatsHeader(record []string) bool {
+	named := 0
+	for _, cell := range record {
+		cell = strings.TrimSpace(strings.TrimPrefix(cell, byteOrderMark))
 		switch {
-		case c == "":
-		case slices.Contains(columns[:i], c):
-			p.mistake(line, "column %q appears twice", c)
-		case !isField(c):
-			p.mistake(line, "unknown column %q%s", c, p.columnHint(c))
+		case cell == "":
+		case slices.Contains(t.names, cell), len(t.names) > 1 && isFieldName(cell):
+			named++
+		default:
+			return false
 		}
 	}
-	if !p.forTemplate && !slices.Contains(columns, "input_path") {
+	return named >= min(2, len(t.names))
+}
+
+// isFieldName reports whether a text is one of fieldNames, in upper or lower case.
+func isFieldName(text string) bool {
+	return slices.ContainsFunc(fieldNames(), func(field string) bool { return strings.EqualFold(field, text) })
+}
+
+// header reads the names of the columns, and reports whether it has no mistake: else the other rows are
+// not read. A column without a name is allowed, because spreadsheets write empty columns; record
+// refuses a value in it.
+func (p *parser) header(t *table, record []string, v preview) bool {
+	line := t.line()
+	t.names = trimmed(record)
+	if bad := slices.IndexFunc(t.names, func(c string) bool { return !utf8.ValidString(c) }); bad >= 0 {
+		p.mistake(line, "the name of column %d: %s", bad+1, p.damage(t.names[bad]))
+		return false
+	}
+	if !slices.ContainsFunc(t.names, p.columns.known) {
+		p.mistake(line, "%s", p.headerless(v, t.dialect.comma))
+		return false
+	}
+	before := len(p.mistakes)
+	var have []string
+	for _, c := range t.names {
+		have = append(have, fieldOf(c))
+	}
+	for i, c := range t.names {
+		field := ""
+		if c != "" {
+			if field = p.columns.field(c); field == "" {
+				p.mistake(line, "unknown column %s%s", excerpt(c), fieldHint(c, have...))
+			}
+		}
+		if other := slices.Index(t.columns, field); other >= 0 && field != "" && field != ignored {
+			if t.names[other] == c {
+				p.mistake(line, "column %q appears twice", c)
+			} else {
+				p.mistake(line, "the columns %q and %q are both %s", t.names[other], c, field)
+			}
+		}
+		t.columns = append(t.columns, field)
+		if field != "" && field != ignored && field != c {
+			p.list.columns[field] = c
+		}
+		if i == 0 && c == "" {
+			t.counter = 0
+		}
+	}
+	t.sparse = slices.Contains(t.columns, ignored)
+	p.checkNamed(line, t.names)
+	if !p.options.ForTemplate && !slices.Contains(t.columns, inputPath) {
 		p.mistake(line, "the column input_path is missing")
 	}
 	if len(p.mistakes) > before {
-		return nil
+		p.suggestColumns(t.names, v.row(t.dialect.comma))
+		return false
 	}
-	return columns
-}
-
-// foundInstead says what the first row holds instead of the names of the columns.
-func foundInstead(record []string) string {
-	text := strings.Join(record, ",")
-	if !utf8.ValidString(text) {
-		return "this is not UTF-8 text: save the list as CSV in UTF-8"
-	}
-	for _, delimiter := range []string{";", "\t"} {
-		if slices.ContainsFunc(strings.Split(text, delimiter), isField) {
-			return fmt.Sprintf("the columns are separated by %q: separate them by commas", delimiter)
-		}
-	}
-	const enough = 60
-	if runes := []rune(text); len(runes) > enough {
-		text = string(runes[:enough]) + "…"
-	}
-	return fmt.Sprintf("it reads %q", text)
-}
-
-func (p *parser) columnHint(column string) string {
-	if hint := spelling.Hint(column, fieldNames()); hint != "" {
-		return hint
-	}
-	return "; the columns are " + strings.Join(fieldNames(), ", ") + " and var:<name>"
+	return true
 }
 
 // record reads one job. White space around a field is dropped. In quotes it is kept, because it may
 // be part of a path; a field of white space alone is empty all the same.
-func (p *parser) record(columns, record []string, line int, quoted func(field int) bool) {
+func (p *parser) record(t *table, record []string) {
+	line := t.line()
+	t.rows++
 	switch {
-	case len(record) < len(columns):
-		p.mistake(line, "%d fields, and the header names %d: too few", len(record), len(columns))
+	case len(record) < len(t.columns):
+		p.mistake(line, "%s, and the header names %d: too few", fieldCount(record), len(t.columns))
 		return
-	case len(record) > len(columns):
-		p.mistake(line, "%d fields, and the header names %d: too many; put a field that contains a comma in quotes", len(record), len(columns))
+	case slices.ContainsFunc(record[len(t.columns):], notBlank):
+		p.mistake(line, "%s, and the header names %d: too many; put a field that contains %q in quotes",
+			fieldCount(record), len(t.columns), t.Comma)
 		return
 	}
 	var spec job.Spec
-	for i, value := range record {
-		trimmed := strings.TrimSpace(value)
-		if trimmed == "" || trimmed != value && !quoted(i) {
+	for i, field := range t.columns {
+		value := record[i]
+		if trimmed := strings.TrimSpace(value); trimmed == "" || trimmed != value && !t.quoted(i) {
 			value = trimmed
 		}
 		switch {
-		case value == "":
-		case columns[i] == "":
-			p.mistake(line, "field %d, %q, is in a column that has no name", i+1, shorten([]byte(value)))
+		case value == "" || field == ignored:
+		case field == "" && t.counts(i, value):
+		case field == "":
+			p.mistake(line, "field %d, %s, is in a column that has no name", i+1, excerpt(value))
 		default:
-			p.set(&spec, columns[i], value, line)
+			if t.sparse {
+				value = strings.Clone(value) // else the job would keep the whole row in memory
+			}
+			p.set(&spec, field, value, line)
 		}
 	}
 	p.add(spec, line)
+}
+
+func fieldCount(record []string) string {
+	if len(record) == 1 {
+		return "1 field"
+	}
+	return fmt.Sprintf("%d fields", len(record))
+}
+
+// counts reports whether a value in a column without a name is the number of the row, from 0 or 1, as
+// programs that write tables put it into the first column.
+func (t *table) counts(column int, value string) bool {
+	n, err := strconv.Atoi(value)
+	return column == t.counter && err == nil && (n == t.rows || n == t.rows-1)
 }

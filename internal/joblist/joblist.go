@@ -2,38 +2,15 @@ package joblist
 
 import (
 	"bufio"
-	"bytes"
 	"cmp"
-	"errors"
 	"fmt"
 	"hash/maphash"
 	"io"
-	"path"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/stokerd/stoker/job"
 )
-
-// Format is how a list is written.
-type Format string
-
-// The formats of a list.
-const (
-	Auto  Format = ""      // JSON Lines if the list starts with { or [, else CSV
-	CSV   Format = "csv"   // comma-separated, with a header
-	JSONL Format = "jsonl" // one JSON object per line
-)
-
-// ParseFormat reads the name of a format. The empty name is [Auto].
-func ParseFormat(s string) (Format, error) {
-	switch f := Format(s); f {
-	case Auto, CSV, JSONL:
-		return f, nil
-	}
-	return Auto, fmt.Errorf("format %q: want csv or jsonl", s)
-}
 
 // Options say how [Read] reads a list.
 type Options struct {
@@ -41,24 +18,38 @@ type Options struct {
 	Name string
 	// Format is the format of the list. Default [Auto].
 	Format Format
-	// ForTemplate reads a list for an encoding template: the column input_path is optional, and
-	// output paths are not derived.
+	// Columns say which column is which field, for a list whose columns have other names than
+	// ours. With them, columns that nobody knows are ignored. Only for CSV and JSON.
+	Columns []Column
+	// Charset is how the text is encoded. The zero value tells UTF-8 and UTF-16 from the bytes.
+	Charset Charset
+	// ForTemplate reads a list for an encoding template: the column input_path is optional.
 	ForTemplate bool
 }
 
-// List is a list of jobs without mistakes.
+// List is a list of jobs without mistakes. Jobs that name no output path have none.
 type List struct {
 	Name string // as in [Options]
 	Jobs []job.Spec
 	// Lines holds the number of the line on which each of Jobs begins, from 1.
 	Lines []int
-	// Derived says of each of Jobs whether its output path is [DefaultOutputPath] of its input
-	// path, because the list has none.
-	Derived []bool
+	// Skipped says, in words, which lines are no jobs: comments, for example.
+	Skipped []string
+
+	columns map[string]string // what the list calls a field, if not as we do
+	header  bool              // the list has a line that names its columns
 }
 
 // Where names the line of Jobs[i], such as titles.csv:17.
 func (l *List) Where(i int) string { return fmt.Sprintf("%s:%d", l.Name, l.Lines[i]) }
+
+// ColumnOf is what the list calls a field of the API's jobs, such as input_path or variables.title.
+func (l *List) ColumnOf(field string) string {
+	if name, ok := strings.CutPrefix(field, "variables."); ok && l.header {
+		field = variablePrefix + name
+	}
+	return cmp.Or(l.columns[field], field)
+}
 
 // MaxMistakes is how many mistakes an [Error] lists. It counts the others.
 const MaxMistakes = 100
@@ -68,6 +59,9 @@ type Error struct {
 	Name     string
 	Mistakes []Mistake
 	More     int // mistakes beyond MaxMistakes
+	// Remedy are the options, as flags of a command line, with which Read takes the list as it is,
+	// or at least reads it further. Empty if the list has to be changed.
+	Remedy []string
 }
 
 // Mistake is one thing wrong with a list.
@@ -99,11 +93,8 @@ func (e *Error) Error() string {
 // key, and that there is a job. If the list has mistakes, the error is an [*Error]; any other
 // error comes from r.
 func Read(r io.Reader, o Options) (*List, error) {
-	p := &parser{
-		list:        &List{Name: cmp.Or(o.Name, "list")},
-		forTemplate: o.ForTemplate,
-	}
-	if err := p.read(bufio.NewReader(r), o.Format); err != nil {
+	p := newParser(o)
+	if err := p.read(r); err != nil {
 		return nil, fmt.Errorf("read %s: %w", p.list.Name, err)
 	}
 	p.findDuplicateKeys()
@@ -112,62 +103,64 @@ func Read(r io.Reader, o Options) (*List, error) {
 	}
 	if len(p.mistakes) > 0 {
 		slices.SortStableFunc(p.mistakes, func(a, b Mistake) int { return cmp.Compare(a.Line, b.Line) })
-		return nil, &Error{Name: p.list.Name, Mistakes: p.mistakes, More: p.more}
+		return nil, &Error{Name: p.list.Name, Mistakes: p.mistakes, More: p.more, Remedy: p.remedy}
 	}
+	p.list.Skipped = p.skipped.texts()
 	return p.list, nil
-}
-
-// read reads a list in the wanted format. It returns only errors of in.
-func (p *parser) read(in *bufio.Reader, wanted Format) error {
-	format, err := detectFormat(in, wanted)
-	if err != nil {
-		return err
-	}
-	start, _ := in.Peek(in.Size()) // the next read returns an error of Peek again
-	if bytes.IndexByte(start, 0) >= 0 {
-		p.mistake(0, "this is not a text file; save the list as CSV in UTF-8")
-		return nil
-	}
-	if format == JSONL {
-		return p.readJSONLines(in)
-	}
-	return p.readCSV(in)
-}
-
-// detectFormat skips a byte order mark and returns the format of the list: the wanted one or, for
-// Auto, the format that the first character suggests.
-func detectFormat(in *bufio.Reader, wanted Format) (Format, error) {
-	if mark, err := in.Peek(3); err == nil && bytes.Equal(mark, []byte("\ufeff")) {
-		_, _ = in.Discard(3) // cannot fail: the buffer holds what was peeked
-	}
-	if wanted != Auto {
-		return wanted, nil
-	}
-	for n := 1; ; n++ {
-		start, err := in.Peek(n)
-		if len(start) < n {
-			if errors.Is(err, io.EOF) || errors.Is(err, bufio.ErrBufferFull) {
-				return CSV, nil
-			}
-			return Auto, err
-		}
-		switch start[n-1] {
-		case ' ', '\t', '\r', '\n':
-		case '{', '[': // readJSONLines refuses an array, with a message about JSON
-			return JSONL, nil
-		default:
-			return CSV, nil
-		}
-	}
 }
 
 // parser collects jobs and mistakes.
 type parser struct {
-	list        *List
-	forTemplate bool
+	options Options
+	list    *List
+	columns *columnNames
+	text    text // the list as it is encoded
 
 	mistakes []Mistake
 	more     int // mistakes beyond MaxMistakes
+	remedy   []string
+	skipped  skipped
+}
+
+func newParser(o Options) *parser {
+	return &parser{
+		options: o, columns: newColumnNames(o.Columns),
+		list: &List{Name: cmp.Or(o.Name, "list"), columns: map[string]string{}},
+	}
+}
+
+// read reads a list. It returns only errors of r.
+func (p *parser) read(r io.Reader) error {
+	in, problem, err := p.text.open(r, p.options.Charset)
+	if err != nil {
+		return err
+	}
+	if problem != "" {
+		p.mistake(0, "%s", problem)
+		return nil
+	}
+	format := p.options.Format
+	if format == Auto {
+		if format, err = detectFormat(in); err != nil {
+			return err
+		}
+	}
+	if len(p.options.Columns) > 0 && format != CSV && format != JSONL {
+		p.mistake(0, "a list of the format %s has no columns that --list-columns could name", format)
+		return nil
+	}
+	switch format {
+	case JSONL:
+		return p.readJSON(in)
+	case Paths:
+		return p.readPaths(in)
+	case S3Listing:
+		return p.readListing(in)
+	case S3Inventory:
+		return p.readInventory(in)
+	case Auto, CSV:
+	}
+	return p.readCSV(in)
 }
 
 // mistake notes what is wrong with a line.
@@ -179,17 +172,19 @@ func (p *parser) mistake(line int, format string, args ...any) {
 	p.mistakes = append(p.mistakes, Mistake{Line: line, Text: fmt.Sprintf(format, args...)})
 }
 
-const notUTF8 = "%s is not UTF-8 text; export the list as UTF-8"
+// suggest notes the flags that take the list. The first suggestion counts, because what is found later
+// may follow from it.
+func (p *parser) suggest(flags ...string) {
+	if p.remedy == nil {
+		p.remedy = flags
+	}
+}
 
 // set sets a field of a job: one of fieldNames, or a variable. It notes a mistake instead if the
-// value is too long or not UTF-8.
+// value cannot be what somebody meant to write.
 func (p *parser) set(spec *job.Spec, field, value string, line int) {
-	if len(value) > maxLine {
-		p.mistake(line, "%s is %d bytes long; is a quote missing?", field, len(value))
-		return
-	}
-	if !utf8.ValidString(value) {
-		p.mistake(line, notUTF8, field)
+	if problem := p.damage(value); problem != "" {
+		p.mistake(line, "%s: %s", p.list.ColumnOf(field), problem)
 		return
 	}
 	switch field {
@@ -197,7 +192,7 @@ func (p *parser) set(spec *job.Spec, field, value string, line int) {
 		spec.Key = value
 	case "name":
 		spec.Name = value
-	case "input_path":
+	case inputPath:
 		spec.InputPath = value
 	case "output_path":
 		spec.OutputPath = value
@@ -209,16 +204,17 @@ func (p *parser) set(spec *job.Spec, field, value string, line int) {
 	}
 }
 
-// add appends a job. It derives the output path of a job that has none, unless the list is for a
-// template.
+// add appends a job.
 func (p *parser) add(spec job.Spec, line int) {
-	derived := !p.forTemplate && spec.OutputPath == "" && spec.InputPath != ""
-	if derived {
-		spec.OutputPath = DefaultOutputPath(spec.InputPath)
-	}
 	p.list.Jobs = append(p.list.Jobs, spec)
 	p.list.Lines = append(p.list.Lines, line)
-	p.list.Derived = append(p.list.Derived, derived)
+}
+
+// addPath appends a job that has nothing but an input path.
+func (p *parser) addPath(path string, line int) {
+	var spec job.Spec
+	p.set(&spec, inputPath, path, line)
+	p.add(spec, line)
 }
 
 // findDuplicateKeys notes a mistake for each job whose key an earlier job has.
@@ -233,7 +229,7 @@ func (p *parser) findDuplicateKeys() {
 			continue
 		}
 		if other, ok := first[j.Key]; ok {
-			p.mistake(line, "key %q is also the key of line %d", j.Key, other)
+			p.mistake(line, "%s %s is also the %s of line %d", p.list.ColumnOf("key"), excerpt(j.Key), p.list.ColumnOf("key"), other)
 			continue
 		}
 		first[j.Key] = line
@@ -254,24 +250,48 @@ func (p *parser) mayHaveDuplicateKeys() bool {
 	return len(slices.Compact(sums)) < len(sums)
 }
 
-// DefaultOutputPath derives an output path from an input path: the input path without leading
-// slashes and without its extension.
-func DefaultOutputPath(input string) string {
-	input = strings.TrimLeft(input, "/")
-	base := path.Base(input)
-	if ext := path.Ext(base); ext != base { // .hidden is a file name without an extension
-		return strings.TrimSuffix(input, ext)
-	}
-	return input
+// skipped counts lines that are no jobs, by what they are.
+type skipped struct {
+	comments, folders, old int
 }
 
-const variablePrefix = "var:"
+func (s skipped) texts() []string {
+	var all []string
+	for _, c := range []struct {
+		n         int
+		one, many string
+	}{
+		{s.comments, "1 comment was skipped", "%d comments were skipped"},
+		{s.folders, "1 folder was skipped", "%d folders were skipped"},
+		{s.old, "1 older version or deleted object was skipped", "%d older versions and deleted objects were skipped"},
+	} {
+		switch c.n {
+		case 0:
+		case 1:
+			all = append(all, c.one)
+		default:
+			all = append(all, fmt.Sprintf(c.many, c.n))
+		}
+	}
+	return all
+}
 
-// fieldNames lists the columns of CSV and the fields of JSON Lines, without variables.
-func fieldNames() []string { return []string{"key", "name", "input_path", "output_path"} }
+// lines reads lines up to the length that a line may have. next returns a line without its end.
+type lines struct {
+	scanner *bufio.Scanner
+	n       int // the number of the line that next returned
+}
 
-// isField reports whether field is one of fieldNames or var:<name>.
-func isField(field string) bool {
-	return slices.Contains(fieldNames(), field) ||
-		strings.HasPrefix(field, variablePrefix) && field != variablePrefix
+func newLines(in io.Reader) *lines {
+	s := bufio.NewScanner(in)
+	s.Buffer(nil, maxLine)
+	return &lines{scanner: s}
+}
+
+func (l *lines) next() (string, bool) {
+	if !l.scanner.Scan() {
+		return "", false
+	}
+	l.n++
+	return l.scanner.Text(), true
 }

@@ -1,6 +1,7 @@
 package joblist
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"strconv"
@@ -10,8 +11,8 @@ import (
 )
 
 // FillKeys gives every job without a key its output path as its key, or a hash of an output path
-// that is longer than [job.MaxKey]. A job without an output path gets the key line-<number of its
-// line>. If the key is taken, a + follows it. FillKeys returns how many jobs got a key.
+// that is longer than [job.MaxKey]. The output path of a job that names none is the one that the server
+// derives ([job.DeriveOutputPath]). A job with neither of them gets the key line-<number of its line>. If the key is taken, a + follows it. FillKeys returns how many jobs got a key.
 //
 // A key from a unique output path stays the same when lines are added or moved. A key from a line
 // number or with a + may change.
@@ -34,7 +35,7 @@ func (l *List) FillKeys() int {
 		if j.Key != "" {
 			continue
 		}
-		key := j.OutputPath
+		key := cmp.Or(j.OutputPath, job.DeriveOutputPath(j.InputPath))
 		switch {
 		case key == "":
 			key = "line-" + strconv.Itoa(l.Lines[i])

@@ -7,6 +7,9 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
 )
@@ -128,13 +131,36 @@ type jobCSV struct {
 	out      *bufio.Writer
 	csv      *csv.Writer
 	storages Storages
+	cell     func(string) string // what is written for a value
 }
 
 // NewJobCSV writes jobs as CSV: a header, even without jobs, and a row for each job.
 func NewJobCSV(w io.Writer, s Storages) (JobWriter, error) {
 	out := buffered(w)
-	t := &jobCSV{out: out, csv: csv.NewWriter(out), storages: s}
+	t := &jobCSV{out: out, csv: csv.NewWriter(out), storages: s, cell: Printable}
 	return t, t.csv.Write(jobColumns)
+}
+
+// NewSpreadsheetCSV is [NewJobCSV] for a spreadsheet: with a byte order mark, by which Excel knows UTF-8,
+// and with an apostrophe before every value that a spreadsheet would take for a formula.
+func NewSpreadsheetCSV(w io.Writer, s Storages) (JobWriter, error) {
+	out := buffered(w)
+	if _, err := out.WriteString("\ufeff"); err != nil {
+		return nil, err
+	}
+	t := &jobCSV{out: out, csv: csv.NewWriter(out), storages: s, cell: withoutFormula}
+	return t, t.csv.Write(jobColumns)
+}
+
+// withoutFormula is a value as a cell that no spreadsheet takes for a formula. Some spreadsheets look
+// behind blanks, and some know the wide forms of the characters as well.
+func withoutFormula(value string) string {
+	value = Printable(value)
+	first, _ := utf8.DecodeRuneInString(strings.TrimLeftFunc(value, unicode.IsSpace))
+	if strings.ContainsRune("=+-@＝＋－＠", first) && value != "" {
+		return "'" + value
+	}
+	return value
 }
 
 func (t *jobCSV) Add(j *stokerv1.Job) error {
@@ -146,7 +172,10 @@ func (t *jobCSV) Add(j *stokerv1.Job) error {
 	}
 	row = append(row, failureColumns(j.GetFailure())...)
 	row = append(row, j.GetReason(), j.GetWaitReason())
-	return t.csv.Write(printableCells(row)) // CSV has no escapes; JSON keeps every character
+	for i, value := range row {
+		row[i] = t.cell(value) // CSV has no escapes; JSON keeps every character
+	}
+	return t.csv.Write(row)
 }
 
 func (t *jobCSV) End() error {
@@ -183,5 +212,5 @@ func runSeconds(j *stokerv1.Job) string {
 		return ""
 	}
 	d := j.GetFinishTime().AsTime().Sub(j.GetRunningTime().AsTime())
-	return strconv.FormatFloat(max(d, 0).Seconds(), 'f', -1, 64)
+	return strconv.FormatFloat(Seconds(max(d, 0)), 'f', -1, 64)
 }

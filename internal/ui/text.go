@@ -64,6 +64,12 @@ func FormatDuration(d time.Duration) string {
 	return strings.TrimSuffix(d.Round(time.Minute).String(), "0s")
 }
 
+// Seconds is a duration in seconds to the millisecond, as the number with the fewest digits:
+// [time.Duration.Seconds] makes 3.7039999999999997 of 3.704 s.
+func Seconds(d time.Duration) float64 {
+	return float64(d.Round(time.Millisecond).Milliseconds()) / 1000
+}
+
 // Plural counts a noun whose plural ends in s: "1 job", "2 jobs".
 func Plural(n int64, noun string) string {
 	if n == 1 {

@@ -806,10 +806,14 @@ type JobSpec struct {
 	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
 	// Path of the asset on the input storage. Required for profiles and recipes. The server puts
 	// the base path of the storage and a slash before it, and changes nothing else. At most 1,024
-	// bytes, the base path included. Elements ".." are refused if the storage has a base path.
+	// bytes, the base path included. Elements ".." are refused if the storage has a base path, and
+	// so is everything that is no path on a storage: URLs, addresses of buckets, and paths on a
+	// computer.
 	InputPath string `protobuf:"bytes,3,opt,name=input_path,json=inputPath,proto3" json:"input_path,omitempty"`
-	// Directory on the output storage, below the base path of the storage. Required for profiles
-	// and recipes. A slash at its end has no meaning. No two jobs of a batch may have the same
+	// Directory on the output storage, below the base path of the storage. Default: the input path
+	// without slashes at the beginning and without the extension, with neither empty elements nor
+	// "." and ".."; for a template, only if it uses ${output_path}. A slash at the end has no
+	// meaning. No two jobs of a batch may have the same
 	// output path, unless the template of the batch puts something else that differs into the
 	// paths it writes to. At most 1,024 bytes, counting the base path, the longest directory below
 	// the output path and the name of a file there.

@@ -1,0 +1,257 @@
+package joblist
+
+import (
+	"cmp"
+	"encoding/csv"
+	"fmt"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/stokerd/stoker/internal/spelling"
+)
+
+const (
+	variablePrefix = "var:"
+	inputPath      = "input_path"
+	ignored        = "-" // instead of a field, for a column that is not read
+)
+
+// fieldNames lists the columns of CSV and the fields of JSON, without variables.
+func fieldNames() []string { return []string{"key", "name", inputPath, "output_path"} }
+
+// fieldOf is the field that a column of our own names: one of fieldNames, or var:<name>. Upper and
+// lower case count as the same letter there, and so do blank, - and _. It is empty for other columns.
+func fieldOf(column string) string {
+	if len(column) > len(variablePrefix) && strings.EqualFold(column[:len(variablePrefix)], variablePrefix) {
+		if name := strings.TrimSpace(column[len(variablePrefix):]); name != "" {
+			return variablePrefix + name
+		}
+	}
+	if folded := fold(column); slices.Contains(fieldNames(), folded) {
+		return folded
+	}
+	return ""
+}
+
+// fold makes names equal that differ only in case, or in blanks, - and _.
+func fold(name string) string {
+	words := strings.FieldsFunc(strings.ToLower(name), func(r rune) bool { return r == '_' || r == '-' || r == ' ' || r == '\u00a0' })
+	return strings.Join(words, "_")
+}
+
+// Column says which field a column of a list is.
+type Column struct {
+	Theirs string // as the list names it
+	Ours   string // a field; empty: the column is not read
+}
+
+// ParseColumns reads texts like "File Name=input_path". In "Size=" the column is not read. The error
+// begins with the text.
+func ParseColumns(texts []string) ([]Column, error) {
+	var columns []Column
+	for _, text := range texts {
+		at := strings.LastIndexByte(text, '=')
+		if at <= 0 {
+			return nil, fmt.Errorf("%s: want THEIRS=OURS, for example Filename=input_path", text)
+		}
+		theirs, ours := strings.TrimSpace(text[:at]), strings.TrimSpace(text[at+1:])
+		field := fieldOf(ours)
+		if field == "" && ours != "" {
+			return nil, fmt.Errorf("%s: %q is no field of a job%s", text, ours, fieldHint(ours))
+		}
+		for _, c := range columns {
+			if c.Theirs == theirs || field != "" && c.Ours == field {
+				return nil, fmt.Errorf("%s: %s=%s says otherwise", text, c.Theirs, c.Ours)
+			}
+		}
+		columns = append(columns, Column{theirs, field})
+	}
+	return columns, nil
+}
+
+// columnNames knows the columns of a list: those of [Options.Columns], and our own.
+type columnNames struct {
+	named  []Column
+	found  map[string]bool   // of named, by Theirs
+	fields map[string]string // of the first columns that field was asked for
+}
+
+func newColumnNames(named []Column) *columnNames {
+	return &columnNames{named: named, found: map[string]bool{}, fields: map[string]string{}}
+}
+
+// field is the field that a column is: one of fieldNames, a variable, or ignored. It is empty for an
+// unknown column.
+func (c *columnNames) field(column string) string {
+	field, known := c.fields[column]
+	if !known {
+		field = c.findField(column)
+		if len(c.fields) < maxColumns {
+			c.fields[column] = field
+		}
+	}
+	return field
+}
+
+// maxColumns is how many columns columnNames remembers. Objects may have any number of them.
+const maxColumns = 1000
+
+func (c *columnNames) findField(column string) string {
+	if n := c.lookUp(column); n != nil {
+		c.found[n.Theirs] = true
+		return cmp.Or(n.Ours, ignored)
+	}
+	field := fieldOf(column)
+	if field == "" && len(c.named) > 0 {
+		return ignored
+	}
+	return field
+}
+
+// lookUp finds a column among the named ones: one that is spelled the same, or else one that differs
+// only as in fold. It returns nil if there is none.
+func (c *columnNames) lookUp(column string) *Column {
+	for i, n := range c.named {
+		if n.Theirs == column {
+			return &c.named[i]
+		}
+	}
+	for i, n := range c.named {
+		if fold(n.Theirs) == fold(column) {
+			return &c.named[i]
+		}
+	}
+	return nil
+}
+
+// known reports whether a column is one of ours, or a named one.
+func (c *columnNames) known(column string) bool {
+	return fieldOf(column) != "" || c.lookUp(column) != nil
+}
+
+// checkNamed notes a mistake for each column of [Options.Columns] that the list does not have.
+func (p *parser) checkNamed(line int, has []string) {
+	for _, n := range p.columns.named {
+		if !p.columns.found[n.Theirs] {
+			hint := spelling.Hint(n.Theirs, has)
+			if hint == "" {
+				hint = "; the list has " + strings.Join(has, ", ")
+			}
+			p.mistake(line, "--list-columns %s=%s: the list has no such column%s", n.Theirs, n.Ours, hint)
+		}
+	}
+}
+
+// fieldHint ends a message about an unknown column. It may mean one of our fields, but none of those that
+// the list has.
+func fieldHint(column string, has ...string) string {
+	lacks := slices.DeleteFunc(fieldNames(), func(field string) bool { return slices.Contains(has, field) })
+	if hint := spelling.Hint(column, lacks); hint != "" {
+		return hint
+	}
+	return "; the columns are " + strings.Join(fieldNames(), ", ") + " and var:<name>"
+}
+
+// suggestColumns suggests --list-columns for a list with unknown columns, if it becomes readable by
+// that. row has the values of the first job, as far as they are known.
+func (p *parser) suggestColumns(columns, row []string) {
+	if len(p.columns.named) > 0 {
+		return
+	}
+	var flags []string
+	var have, unknown []string
+	input := ""
+	for _, c := range columns {
+		field := fieldOf(c)
+		if field == inputPath {
+			input = c
+		}
+		if field != "" {
+			have = append(have, field)
+		} else if c != "" {
+			unknown = append(unknown, c)
+		}
+	}
+	if len(unknown) == 0 && slices.Contains(have, inputPath) {
+		return // something else is wrong
+	}
+	for _, c := range unknown {
+		meant := spelling.Closest(c, fieldNames())
+		if meant == "" || slices.Contains(have, meant) || meant != inputPath && likelyPath(c) {
+			continue
+		}
+		have = append(have, meant)
+		flags = append(flags, c+"="+meant)
+	}
+	if !slices.Contains(have, inputPath) {
+		c := pathColumn(columns, row)
+		if c == "" && !p.options.ForTemplate {
+			return
+		}
+		if c != "" {
+			flags = append(flags, c+"="+inputPath)
+		}
+	}
+	switch {
+	case len(flags) > 0:
+	case input != "":
+		flags = []string{input + "=" + inputPath}
+	case len(have) > 0:
+		known := columns[slices.IndexFunc(columns, func(c string) bool { return fieldOf(c) != "" })]
+		flags = []string{known + "=" + fieldOf(known)}
+	default:
+		return
+	}
+	var text strings.Builder
+	w := csv.NewWriter(&text)
+	_ = w.Write(flags) // cannot fail
+	w.Flush()
+	p.suggest("--list-columns", strings.TrimSpace(text.String()))
+}
+
+// pathColumn is the column that most likely holds the paths of the assets; empty if none does. A name
+// alone suffices if there is no row.
+func pathColumn(columns, row []string) string {
+	best, rank := "", len(pathNames)+1
+	for i, c := range columns {
+		r := slices.Index(pathNames, fold(c))
+		if r < 0 {
+			r = len(pathNames)
+		}
+		if i < len(row) && !looksLikePath(row[i]) || len(row) == 0 && r == len(pathNames) {
+			continue
+		}
+		if r < rank && c != "" {
+			best, rank = c, r
+		}
+	}
+	return best
+}
+
+// pathNames lists what columns of paths are called, the likeliest first.
+var pathNames = []string{
+	"path", "file_path", "filepath", "full_path", "input", "source", "src", "source_path", "input_file", "file", "filename", "file_name",
+	"asset", "object", "object_key", "object_name", "s3_key", "location", "key", "name", "url", "uri",
+	"pfad", "datei", "dateiname", "chemin", "fichier", "ruta", "archivo",
+}
+
+func likelyPath(column string) bool { return slices.Contains(pathNames, fold(column)) }
+
+// extension matches the end of a file name.
+var extension = regexp.MustCompile(`^\.[A-Za-z][A-Za-z0-9]{1,4}$`)
+
+// looksLikePath reports whether a value is a path on a storage by its looks.
+func looksLikePath(value string) bool {
+	if isAddress(value) || strings.HasPrefix(value, "<") {
+		return false
+	}
+	return strings.Contains(value, "/") && !datelike.MatchString(value) || extension.MatchString(path.Ext(value)) || slices.Contains(containers, path.Ext(value))
+}
+
+// containers are extensions of assets that do not look like extensions.
+var containers = []string{".3gp", ".3g2"}
+
+// datelike matches dates such as 29/11/2026.
+var datelike = regexp.MustCompile(`^\d{1,4}[/.]\d{1,2}[/.]\d{1,4}\b`)
