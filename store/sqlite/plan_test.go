@@ -41,6 +41,12 @@ func TestPlans(t *testing.T) {
 		{"jobs by key", jobsByKey, "jobs_key (batch=? AND key=? AND number>?)", true},
 		{"runs", recentRuns, "INDEX jobs_state (batch=? AND state=?)", false},
 		{"jobs that succeeded", succeededJobs, "jobs_succeeded (key=? AND output_path=?)", false},
+		{"selection by state", numbersByState, "jobs_state (batch=? AND state=? AND number>?)", false},
+		{"selection by cause", numbersByCause, "jobs_cause (batch=? AND cause=? AND state=? AND number>?)", false},
+		{"count by cause", countByCause, "jobs_cause (batch=? AND cause=? AND state=? AND number>?)", false},
+		{"causes: counts", failureCauses, "COVERING INDEX failure_causes_jobs (batch=?)", false},
+		{"recount causes", countedCauses, "COVERING INDEX jobs_cause (batch=?)", false},
+		{"causes: first jobs", failureCauses, "COVERING INDEX jobs_cause (batch=? AND cause=? AND state=?)", false},
 		{"orphans", orphansOf, "PRIMARY KEY (account=?)", true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
