@@ -144,9 +144,11 @@ type QueueReader interface {
 	// NextDueTime returns when the first back-off after now ends, in the batches of an account
 	// that dispatch; zero if there is none.
 	NextDueTime(ctx context.Context, accountID string, now time.Time) (time.Time, error)
-	// ReadyBlocks returns the stored counts of ready jobs of the blocks up to and including
-	// last, by block. Blocks without ready jobs may be missing.
-	ReadyBlocks(ctx context.Context, batchSeq, last int64) ([]ReadyBlock, error)
+	// ReadyBefore returns the sum of the stored counts of ready jobs of the blocks before one.
+	ReadyBefore(ctx context.Context, batchSeq, block int64) (int64, error)
+	// ReadyBlocks returns the stored counts of ready jobs of the blocks from first to last, by
+	// block. Blocks without ready jobs may be missing.
+	ReadyBlocks(ctx context.Context, batchSeq, first, last int64) ([]ReadyBlock, error)
 	// ReadyBlocksCorrect reports whether the stored counts agree with the jobs.
 	ReadyBlocksCorrect(ctx context.Context, batchSeq int64) (bool, error)
 	// ReadyNumbers returns the numbers from first to last that ready jobs have, ascending.

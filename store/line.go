@@ -28,15 +28,15 @@ func (s *Store) AccountLine(ctx context.Context, accountID string, now time.Time
 // of the batch have smaller numbers. It answers in the order of the numbers given. A job is due
 // if [Store.NextJobs] may return it.
 //
-// It reads the counts of the blocks before the jobs, the numbers in their own blocks, and those
-// whose back-off is over.
+// It reads the sum of the blocks before the jobs, the numbers in their own blocks, and those whose
+// back-off is over.
 func (s *Store) JobRanks(ctx context.Context, batchSeq int64, now time.Time, numbers []int64) ([]int64, error) {
 	if len(numbers) == 0 {
 		return nil, nil
 	}
 	list := make([]int64, len(numbers))
 	err := s.engine.Snapshot(ctx, func(r Reader) error {
-		known, err := readRanks(ctx, r, batchSeq, now, slices.Max(numbers))
+		known, err := readRanks(ctx, r, batchSeq, now, slices.Min(numbers), slices.Max(numbers))
 		if err != nil {
 			return err
 		}
@@ -60,20 +60,26 @@ func (s *Store) JobRanks(ctx context.Context, batchSeq int64, now time.Time, num
 // ranks are the places of the jobs of a batch, as far as they have been read.
 type ranks struct {
 	batchSeq int64
-	before   []int64           // how many ready jobs there are before each block
+	first    int64             // block
+	before   []int64           // how many ready jobs there are before each block from the first on
 	due      []int64           // the numbers of those whose back-off is over
 	ready    map[int64][]int64 // the numbers of the ready ones in each block that was asked for
 }
 
-// readRanks reads what the ranks of the numbers up to last follow from.
-func readRanks(ctx context.Context, r QueueReader, batchSeq int64, now time.Time, last int64) (*ranks, error) {
-	known := &ranks{batchSeq: batchSeq, before: make([]int64, blockOf(last)+2), ready: map[int64][]int64{}}
-	blocks, err := r.ReadyBlocks(ctx, batchSeq, blockOf(last))
+// readRanks reads what the ranks of the numbers from first to last follow from.
+func readRanks(ctx context.Context, r QueueReader, batchSeq int64, now time.Time, first, last int64) (*ranks, error) {
+	known := &ranks{batchSeq: batchSeq, first: blockOf(first), before: make([]int64, blockOf(last)-blockOf(first)+2), ready: map[int64][]int64{}}
+	before, err := r.ReadyBefore(ctx, batchSeq, known.first)
 	if err != nil {
 		return nil, err
 	}
+	blocks, err := r.ReadyBlocks(ctx, batchSeq, known.first, blockOf(last))
+	if err != nil {
+		return nil, err
+	}
+	known.before[0] = before
 	for _, b := range blocks {
-		known.before[b.Block+1] = b.Ready
+		known.before[b.Block-known.first+1] = b.Ready
 	}
 	for i := 1; i < len(known.before); i++ {
 		known.before[i] += known.before[i-1]
@@ -96,7 +102,7 @@ func (k *ranks) of(ctx context.Context, r QueueReader, number int64) (int64, err
 	}
 	here, _ := slices.BinarySearch(ready, number)
 	due, _ := slices.BinarySearch(k.due, number)
-	return k.before[block] + int64(here+due), nil
+	return k.before[block-k.first] + int64(here+due), nil
 }
 
 func blockOf(number int64) int64 { return (number - 1) / ReadyBlockSize }

@@ -57,7 +57,7 @@ func (r queries) Jobs(ctx context.Context, f job.Filter) ([]job.Job, error) {
 	var merged []job.Job
 	states := filterStates(f)
 	for _, state := range states {
-		list, err := all(ctx, r.q, scanJob, filterQuery(f), append(filterArgs(f, state), limit(f.Limit))...)
+		list, err := all(ctx, r.q, scanJob(), filterQuery(f), append(filterArgs(f, state), limit(f.Limit))...)
 		if err != nil {
 			return nil, err
 		}
