@@ -144,8 +144,8 @@ type QueueReader interface {
 	// NextDueTime returns when the first back-off after now ends, in the batches of an account
 	// that dispatch; zero if there is none.
 	NextDueTime(ctx context.Context, accountID string, now time.Time) (time.Time, error)
-	// ReadyBefore returns the sum of the stored counts of ready jobs of the blocks before one.
-	ReadyBefore(ctx context.Context, batchSeq, block int64) (int64, error)
+	// ReadySum returns the sum of the stored counts of ready jobs of the blocks from first to last.
+	ReadySum(ctx context.Context, batchSeq, first, last int64) (int64, error)
 	// ReadyBlocks returns the stored counts of ready jobs of the blocks from first to last, by
 	// block. Blocks without ready jobs may be missing.
 	ReadyBlocks(ctx context.Context, batchSeq, first, last int64) ([]ReadyBlock, error)

@@ -29,17 +29,21 @@ func (s *Store) AccountLine(ctx context.Context, accountID string, now time.Time
 // if [Store.NextJobs] may return it.
 //
 // It reads the sum of the blocks before the jobs, the numbers in their own blocks, and those whose
-// back-off is over.
+// back-off is over. The next call goes on with the sum of this one if no job of the batch has become
+// ready meanwhile, or is ready no more: a walk through a batch does not begin at its first block with each
+// page.
 func (s *Store) JobRanks(ctx context.Context, batchSeq int64, now time.Time, numbers []int64) ([]int64, error) {
 	if len(numbers) == 0 {
 		return nil, nil
 	}
 	list := make([]int64, len(numbers))
+	from, version := s.sums.get(batchSeq)
 	err := s.engine.Snapshot(ctx, func(r Reader) error {
-		known, err := readRanks(ctx, r, batchSeq, now, slices.Min(numbers), slices.Max(numbers))
+		known, err := readRanks(ctx, r, batchSeq, now, from, slices.Min(numbers), slices.Max(numbers))
 		if err != nil {
 			return err
 		}
+		s.sums.put(batchSeq, known.lastSum(), version)
 		for i, n := range numbers {
 			if i > 0 && n == numbers[i-1]+1 {
 				list[i] = list[i-1] + 1 // the one before is due as well
@@ -66,10 +70,14 @@ type ranks struct {
 	ready    map[int64][]int64 // the numbers of the ready ones in each block that was asked for
 }
 
-// readRanks reads what the ranks of the numbers from first to last follow from.
-func readRanks(ctx context.Context, r QueueReader, batchSeq int64, now time.Time, first, last int64) (*ranks, error) {
+// readRanks reads what the ranks of the numbers from first to last follow from. from is a sum that is
+// known already.
+func readRanks(ctx context.Context, r QueueReader, batchSeq int64, now time.Time, from blockSum, first, last int64) (*ranks, error) {
 	known := &ranks{batchSeq: batchSeq, first: blockOf(first), before: make([]int64, blockOf(last)-blockOf(first)+2), ready: map[int64][]int64{}}
-	before, err := r.ReadyBefore(ctx, batchSeq, known.first)
+	if from.block > known.first {
+		from = blockSum{}
+	}
+	between, err := r.ReadySum(ctx, batchSeq, from.block, known.first-1)
 	if err != nil {
 		return nil, err
 	}
@@ -77,7 +85,7 @@ func readRanks(ctx context.Context, r QueueReader, batchSeq int64, now time.Time
 	if err != nil {
 		return nil, err
 	}
-	known.before[0] = before
+	known.before[0] = from.ready + between
 	for _, b := range blocks {
 		known.before[b.Block-known.first+1] = b.Ready
 	}
@@ -87,6 +95,12 @@ func readRanks(ctx context.Context, r QueueReader, batchSeq int64, now time.Time
 	known.due, err = r.DueRetryNumbers(ctx, batchSeq, now, maxBackedOff)
 	slices.Sort(known.due)
 	return known, err
+}
+
+// lastSum is the sum of the blocks before the last one.
+func (k *ranks) lastSum() blockSum {
+	n := len(k.before) - 2
+	return blockSum{block: k.first + int64(n), ready: k.before[n]}
 }
 
 // of is how many jobs go before the one with this number.

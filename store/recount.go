@@ -90,6 +90,7 @@ func (s *Store) correctCounts(ctx context.Context, id string, now time.Time) (co
 		if c.blocks, err = correctUnless(u, h.Seq, u.tx.ReadyBlocksCorrect, u.tx.RecountReadyBlocks); err != nil {
 			return correction{}, err
 		}
+		u.reblocked[h.Seq] = u.reblocked[h.Seq] || c.blocks
 		if c.causes, err = correctUnless(u, h.Seq, u.tx.CausesCorrect, u.tx.RecountCauses); err != nil {
 			return correction{}, err
 		}

@@ -33,6 +33,7 @@ type unit struct {
 	written    map[rowKey]bool
 	readyDelta map[readyBlock]int64
 	causeDelta map[failureCause]int64
+	reblocked  map[int64]bool         // by seq: batches of which counts of ready jobs were written
 	wakeups    map[string]*job.Change // by batch id
 	panicked   *panicError
 }
@@ -61,7 +62,7 @@ func newUnit(outputs *outputIndex) *unit {
 	return &unit{
 		outputs: outputs,
 		headers: map[string]*batchHeader{}, jobs: map[job.ID]*job.Job{}, selected: map[*job.Filter][]job.Job{}, dirty: map[string]bool{},
-		pending: map[job.ID]bool{}, written: map[rowKey]bool{}, readyDelta: map[readyBlock]int64{}, causeDelta: map[failureCause]int64{},
+		pending: map[job.ID]bool{}, written: map[rowKey]bool{}, readyDelta: map[readyBlock]int64{}, causeDelta: map[failureCause]int64{}, reblocked: map[int64]bool{},
 		wakeups: map[string]*job.Change{},
 	}
 }
@@ -74,7 +75,7 @@ func (u *unit) end() {
 	u.ctx, u.tx, u.panicked, u.rows = nil, nil, nil, Rows{}
 	u.headers, u.jobs, u.selected, u.dirty = emptied(u.headers), emptied(u.jobs), emptied(u.selected), emptied(u.dirty)
 	u.pending, u.written, u.readyDelta, u.causeDelta = emptied(u.pending), emptied(u.written), emptied(u.readyDelta), emptied(u.causeDelta)
-	u.wakeups = emptied(u.wakeups)
+	u.reblocked, u.wakeups = emptied(u.reblocked), emptied(u.wakeups)
 }
 
 // emptied returns an empty map: the same one unless it has become large. A map does not shrink,
@@ -266,6 +267,7 @@ func (u *unit) flush() error {
 	for b, change := range u.readyDelta {
 		if change != 0 {
 			u.rows.ReadyBlocks = append(u.rows.ReadyBlocks, ReadyBlockChange{BatchSeq: b.batchSeq, Block: b.block, Change: change})
+			u.reblocked[b.batchSeq] = true
 		}
 	}
 	for c, change := range u.causeDelta {

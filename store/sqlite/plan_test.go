@@ -23,7 +23,7 @@ func TestPlans(t *testing.T) {
 		{"next jobs: jobs after their back-off", dueJobs, "jobs_backoff (batch=? AND next_attempt_time<?)", true},
 		{"line: batches", queueShares, "COVERING INDEX batches_dispatch (account=?)", false},
 		{"line: jobs that wait out a back-off", queueShares, "COVERING INDEX jobs_backoff (batch=? AND next_attempt_time>?)", false},
-		{"ranks: sum of blocks", readyBefore, "PRIMARY KEY (batch=? AND block<?)", false},
+		{"ranks: sum of blocks", readySum, "PRIMARY KEY (batch=? AND block>? AND block<?)", false},
 		{"ranks: blocks", readyBlocks, "PRIMARY KEY (batch=? AND block>? AND block<?)", false},
 		{"ranks: numbers of a block", readyNumbers, "COVERING INDEX jobs_ready (batch=? AND number>? AND number<?)", false},
 		{"ranks: jobs after their back-off", dueRetryNumbers, "COVERING INDEX jobs_backoff (batch=? AND next_attempt_time<?)", false},

@@ -94,7 +94,7 @@ func (r queries) NextDueTime(ctx context.Context, accountID string, now time.Tim
 }
 
 const (
-	readyBefore  = `SELECT coalesce(sum(ready), 0) FROM ready_blocks WHERE batch = $1 AND block < $2`
+	readySum     = `SELECT coalesce(sum(ready), 0) FROM ready_blocks WHERE batch = $1 AND block >= $2 AND block <= $3`
 	readyBlocks  = `SELECT block, ready FROM ready_blocks WHERE batch = $1 AND block >= $2 AND block <= $3 ORDER BY block`
 	readyNumbers = `
 SELECT number FROM jobs INDEXED BY jobs_ready
@@ -111,8 +111,8 @@ func scanReadyBlock(r row) (b store.ReadyBlock, err error) {
 	return b, err
 }
 
-func (r queries) ReadyBefore(ctx context.Context, batchSeq, block int64) (int64, error) {
-	return one(ctx, r.q, scalar[int64], readyBefore, batchSeq, block)
+func (r queries) ReadySum(ctx context.Context, batchSeq, first, last int64) (int64, error) {
+	return one(ctx, r.q, scalar[int64], readySum, batchSeq, first, last)
 }
 
 func (r queries) ReadyBlocks(ctx context.Context, batchSeq, first, last int64) ([]store.ReadyBlock, error) {
