@@ -181,6 +181,9 @@ type Failure struct {
 	Time       time.Time   `json:"time,omitzero"`
 	// Permanent says that another attempt would fail in the same way.
 	Permanent bool `json:"permanent,omitzero"`
+	// Cause is the id of what this failure has in common with those of other jobs; see [Job.CauseOf].
+	// The [Update] sets it.
+	Cause string `json:"cause,omitzero"`
 }
 
 // String is the failure in words, with texts as the platform wrote them.

@@ -63,17 +63,7 @@ type Selection struct {
 	// The following fields select by the failure of the latest attempt that failed.
 	FailureKinds []FailureKind
 	Categories   []string
-	Causes       []string // values of [Cause.Key]
-}
-
-// Cause is what failures of a batch have in common, and how many jobs have it.
-type Cause struct {
-	// Key identifies the cause: kind, codes, category and text of the failure, without the paths
-	// and the encoding of the job.
-	Key     string
-	Count   int64   // FAILED jobs with this cause
-	First   ID      // the first of these jobs
-	Failure Failure // of the job First
+	Causes       []string // values of [Failure.Cause]
 }
 
 // Run says how long the encoding of a job has run. The lengths of other jobs are estimated from it.

@@ -283,11 +283,13 @@ func (u *Update) failAttempt(f *Failure, mark string, r Rules, now time.Time) er
 	return u.moveTo(Waiting, j.Reason, now)
 }
 
-// keepFailure sets the failure of the job to f, shortened, and returns it. Every failure of a job is
-// set here, so that none has a text of unlimited length.
+// keepFailure sets the failure of the job to f, shortened and with its cause, and returns it. Every failure
+// of a job is set here, so that none has a text of unlimited length or no cause.
 func (u *Update) keepFailure(f *Failure) *Failure {
-	u.Job.Failure = f.Shorten(MaxFailure)
-	return u.Job.Failure
+	f = f.Shorten(MaxFailure)
+	f.Cause = u.Job.CauseOf(f)
+	u.Job.Failure = f
+	return f
 }
 
 // dropEncoding takes the encoding from the job, so that the next attempt gets a new one.

@@ -207,6 +207,7 @@ func TestOlderTable(t *testing.T) {
 		w.update(b.GetId(), n+1, func(u *job.Update, now time.Time) error {
 			err := u.Observe(job.Observation{EncodingID: u.Job.EncodingID, Status: job.RemoteError}, job.Rules{}, now)
 			u.Job.Failure, u.Ended.Failure, u.Reason, u.Job.Reason, u.Job.EncodingID = failure, failure, long, long, word
+			failure.Cause = u.Job.CauseOf(failure) // the upgrade has done this
 			return err
 		})
 	}

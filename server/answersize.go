@@ -27,10 +27,10 @@ type pageRoom int
 // newPage returns the room of an empty page.
 func newPage() pageRoom { return maxPageBytes }
 
-// takes puts m on the page if there is room, and reports whether there was. There is always room for
-// the first item.
-func (r *pageRoom) takes(m proto.Message) bool {
-	size := pageRoom(proto.Size(m) + itemOverhead)
+// takes puts a message of a size on the page if there is room, and reports whether there was. There is
+// always room for the first item.
+func (r *pageRoom) takes(bytes int) bool {
+	size := pageRoom(bytes + itemOverhead)
 	if size > *r && *r < maxPageBytes {
 		return false
 	}
@@ -42,8 +42,13 @@ func (r *pageRoom) takes(m proto.Message) bool {
 func pageOf[T any, M proto.Message](items []T, message func(T) M) []M {
 	list, page := make([]M, 0, len(items)), newPage()
 	for _, item := range items {
-		m := fitted(message(item), maxItemBytes)
-		if !page.takes(m) {
+		m := message(item)
+		size := proto.Size(m)
+		if size > maxItemBytes {
+			m = fitted(m, maxItemBytes)
+			size = proto.Size(m)
+		}
+		if !page.takes(size) {
 			break
 		}
 		list = append(list, m)

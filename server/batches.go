@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"google.golang.org/protobuf/proto"
 
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
 	"github.com/stokerd/stoker/internal/digest"
@@ -153,7 +154,7 @@ func (s *Server) ListBatches(ctx context.Context, req *stokerv1.ListBatchesReque
 		if err != nil {
 			return nil, err
 		}
-		if !page.takes(m) { // a batch with as many labels as allowed has more than 16 KiB
+		if !page.takes(proto.Size(m)) { // a batch with as many labels as allowed has more than 16 KiB
 			break
 		}
 		resp.Batches = append(resp.Batches, m)

@@ -150,6 +150,60 @@ func BenchmarkListWaiting(b *testing.B) {
 	}
 }
 
+// BenchmarkWalk lists all jobs of a batch, a thousand on a page: half of them wait, the others have
+// succeeded.
+func BenchmarkWalk(b *testing.B) {
+	const jobs = 50_000
+	table, batches := benchTable(b)
+	resp, err := batches.SubmitBatch(b.Context(), submission(jobs))
+	if err != nil {
+		b.Fatal(err)
+	}
+	id := resp.GetBatch().GetId()
+	numbers := make([]int64, jobs/2)
+	for i := range numbers {
+		numbers[i] = int64(i + 1)
+	}
+	finishJobs(b, table, id, numbers)
+	b.ReportAllocs()
+	for b.Loop() {
+		listed := 0
+		for request := (&stokerv1.ListJobsRequest{BatchId: id, PageSize: job.MaxPageSize}); ; {
+			page, err := batches.ListJobs(b.Context(), request)
+			if err != nil {
+				b.Fatal(err)
+			}
+			listed += len(page.GetJobs())
+			if request.PageToken = page.GetNextPageToken(); request.PageToken == "" {
+				break
+			}
+		}
+		if listed != jobs {
+			b.Fatalf("listed %d jobs, want %d", listed, jobs)
+		}
+	}
+	b.ReportMetric(float64(b.N)*jobs/b.Elapsed().Seconds(), "jobs/s")
+}
+
+// finishJobs takes waiting jobs through all states to SUCCEEDED.
+func finishJobs(b *testing.B, table *store.Store, batchID string, numbers []int64) {
+	b.Helper()
+	now := time.Now()
+	for _, change := range []func(*job.Update) error{
+		func(u *job.Update) error { return u.Configured("enc-"+u.Job.ID.String(), nil, now) },
+		func(u *job.Update) error { return u.BeginStart(now) },
+		func(u *job.Update) error { return u.StartAccepted(now) },
+		func(u *job.Update) error {
+			o := job.Observation{EncodingID: u.Job.EncodingID, Status: job.RemoteFinished, QueuedAt: now, RunningAt: now, FinishedAt: now}
+			return u.Observe(o, job.Rules{}, now)
+		},
+	} {
+		if _, err := table.UpdateJobsByNumber(b.Context(), batchID, numbers, now, change); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
 // BenchmarkWatchWaiting shows a watcher all of twenty thousand jobs that wait.
 func BenchmarkWatchWaiting(b *testing.B) {
 	batches := benchWorld(b)

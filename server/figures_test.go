@@ -79,6 +79,7 @@ func TestFigures(t *testing.T) {
 		{watchers: 1_000, rate: 500},
 		{watchers: 1_000, rate: 500, interval: 50 * time.Millisecond},
 		{watchers: 1_000, rate: 500, slow: true},
+		{watchers: 5_000, rate: 500},
 		{watchers: 10_000, rate: 50},
 	} {
 		t.Run(a.String(), func(t *testing.T) {

@@ -77,6 +77,8 @@ type BulkStore interface {
 	UpdateJobsByNumber(ctx context.Context, batchID string, numbers []int64, now time.Time, f func(*job.Update) error) (int64, error)
 	// FailureCauses counts FAILED jobs by the cause of their failure, the most frequent first.
 	FailureCauses(ctx context.Context, batchID string, limit int) ([]job.Cause, error)
+	// KnownCauses returns those of the causes that FAILED jobs of a batch have.
+	KnownCauses(ctx context.Context, batchID string, causes []string) ([]string, error)
 }
 
 // AccountStore has the account status and the account settings of each account.

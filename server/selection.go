@@ -80,12 +80,15 @@ func (s *Server) selections(ctx context.Context, req selector, states []job.Stat
 			FailureKinds: mapSlice(req.GetFailureKinds(), failureKind), Categories: req.GetCategories(),
 		}
 		if len(req.GetCauses()) > 0 {
-			sel.Causes, err = s.causeKeys(ctx, id, req.GetCauses(), known)
+			sel.Causes, err = s.store.KnownCauses(ctx, id, req.GetCauses())
 			if err != nil {
-				return nil, err
+				return nil, fmt.Errorf("look up causes: %w", err)
 			}
 			if len(sel.Causes) == 0 {
 				continue
+			}
+			for _, cause := range sel.Causes {
+				known[cause] = true
 			}
 		}
 		sels = append(sels, sel)

@@ -227,11 +227,11 @@ func (s *submission) checkJobs(jobs []*stokerv1.JobSpec) {
 		s.longestFile = s.batch.Recipe.LongestFile()
 	}
 	s.derives = s.batch.Template == nil || s.template != nil && s.template.Uses("output_path")
-	allowed := false
+	chunks, allowed := s.allowedChunks(jobs), false
 	for i, j := range jobs {
 		s.job = i + 1
 		if i%contractChunk == 0 {
-			allowed = s.contract.allows(jobs[i:min(i+contractChunk, len(jobs))])
+			allowed = <-chunks
 		}
 		if !allowed {
 			s.addAll(s.contract.violations(j))
@@ -249,6 +249,23 @@ func (s *submission) checkJobs(jobs []*stokerv1.JobSpec) {
 		s.checkVariables(j, inputOK || j.GetInputPath() == "")
 	}
 	s.job = 0
+}
+
+// allowedChunks tells of each chunk of jobs, one after the other, whether it keeps to the contract. It
+// checks them beside the caller, which takes half of the time of a submission's checks away.
+func (s *submission) allowedChunks(jobs []*stokerv1.JobSpec) <-chan bool {
+	chunks := make(chan bool, len(jobs)/contractChunk+1)
+	allows := func(chunk []*stokerv1.JobSpec) (ok bool) {
+		// A panic comes again when the jobs are checked one by one, and there ends the call alone.
+		defer func() { ok = recover() == nil && ok }()
+		return s.contract.allows(chunk)
+	}
+	go func() {
+		for chunk := range slices.Chunk(jobs, contractChunk) {
+			chunks <- allows(chunk)
+		}
+	}()
+	return chunks
 }
 
 // checkName checks the key or the name of a job.

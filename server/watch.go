@@ -51,18 +51,33 @@ func (s *Server) WatchBatch(req *stokerv1.WatchBatchRequest, stream grpc.ServerS
 		return err
 	}
 	defer sub.close()
-	b, err := s.store.Batch(ctx, req.GetBatchId())
-	if err != nil {
-		return fmt.Errorf("read batch: %w", err)
-	}
 	w := &watch{
 		s: s, subscription: sub, stream: stream,
 		interval: cmp.Or(req.GetMinInterval().AsDuration(), defaultMinInterval),
 	}
-	if err := w.start(ctx, req.GetCursor(), jobs, b); err != nil {
+	if err := w.start(ctx, req, jobs); err != nil {
 		return err
 	}
 	return w.follow(ctx)
+}
+
+// apart runs f in a goroutine of its own and returns its result. A panic of f is one of the caller.
+//
+// There are thousands of watchers, and each has a goroutine for hours. What reads or makes a message needs
+// a deep stack for a moment; if it ran in the watcher's own goroutine, this would keep much of it.
+func apart[T any](f func() (T, error)) (result T, err error) {
+	var panicked any
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		defer func() { panicked = recover() }()
+		result, err = f()
+	}()
+	<-done
+	if panicked != nil {
+		panic(panicked)
+	}
+	return result, err
 }
 
 // caller is the IP address of a caller, by which watches are limited.
@@ -84,23 +99,30 @@ type watch struct {
 	stream       grpc.ServerStreamingServer[stokerv1.WatchBatchResponse]
 	interval     time.Duration
 
-	position cursor    // everything up to this position has been sent
-	batch    job.Batch // as it was last sent, or read at the start
-	lastWait job.Wait  // of the batch, as it was last sent, or read at the start
-	sentTime time.Time // when the last message was sent
-	dueTime  time.Time // when the last message of changes was due
+	position cursor     // everything up to this position has been sent
+	batch    *job.Batch // as it was last sent, or read at the start; shared, never written to
+	lastWait job.Wait   // of the batch, as it was last sent, or read at the start
+	sentTime time.Time  // when the last message was sent
+	dueTime  time.Time  // when the last message of changes was due
 }
 
 // start brings the watcher to a position from which it can follow changes: the position of its cursor
 // or, if the cursor cannot be used, the end of a new snapshot. A cursor with another scope cannot be
 // used, because the watcher has not seen all jobs up to its position.
-func (w *watch) start(ctx context.Context, from string, jobs jobScope, b job.Batch) error {
-	wait, err := w.s.batchWait(ctx, b, time.Now())
+func (w *watch) start(ctx context.Context, req *stokerv1.WatchBatchRequest, jobs jobScope) error {
+	b, err := apart(func() (*job.Batch, error) {
+		b, err := w.s.store.Batch(ctx, req.GetBatchId())
+		if err != nil {
+			return nil, fmt.Errorf("read batch: %w", err)
+		}
+		w.lastWait, err = w.s.batchWait(ctx, b, time.Now())
+		return &b, err
+	})
 	if err != nil {
 		return err
 	}
-	w.batch, w.lastWait, w.sentTime = b, wait, time.Now()
-	at, err := parseCursor(from)
+	w.batch, w.sentTime = b, time.Now()
+	at, err := parseCursor(req.GetCursor())
 	usable := err == nil && at.batch == b.ID && at.jobs == jobs && at.revision <= b.Revision
 	if usable {
 		w.position = at
@@ -111,18 +133,23 @@ func (w *watch) start(ctx context.Context, from string, jobs jobScope, b job.Bat
 }
 
 // sendSnapshot sends the batch, and the jobs in the scope of the watch.
-func (w *watch) sendSnapshot(ctx context.Context, b job.Batch) error {
+func (w *watch) sendSnapshot(ctx context.Context, b *job.Batch) error {
 	w.batch = b
 	w.position.revision = b.Revision
 	if w.position.jobs != noJobs {
 		w.position.page = 1
 		return w.sendPages(ctx)
 	}
-	m, err := w.s.renderBatch(ctx, b)
+	return w.sendBatch(ctx, true)
+}
+
+// sendBatch sends the batch as it was last sent or read, with its wait as it is now.
+func (w *watch) sendBatch(ctx context.Context, snapshot bool) error {
+	m, err := apart(func() (*stokerv1.Batch, error) { return w.s.renderBatch(ctx, *w.batch) })
 	if err != nil {
 		return err
 	}
-	return w.sendOwn(&stokerv1.WatchBatchResponse{Cursor: w.position.String(), Snapshot: true, Batch: m})
+	return w.sendOwn(&stokerv1.WatchBatchResponse{Cursor: w.position.String(), Snapshot: snapshot, Batch: m})
 }
 
 // sendPages sends the pages of a snapshot from the watcher's position on.
@@ -248,8 +275,8 @@ func (w *watch) sendChanges(ctx context.Context) (change, error) {
 	}
 }
 
-// batchEnded reports whether the batch had ended when the change was read.
-func (c change) batchEnded() bool { return c.batch.State.Terminal() }
+// batchEnded reports whether the batch had ended when the change was read. Without a change it had not.
+func (c change) batchEnded() bool { return c.batch != nil && c.batch.State.Terminal() }
 
 // shareRead reads at a position, for all watchers there. The read goes on if the stream of the watcher
 // that began it ends. The error of a read that takes longer than readTimeout is [job.ErrUnavailable],
@@ -258,7 +285,7 @@ func (w *watch) shareRead(ctx context.Context, p position, read func(context.Con
 	return w.subscription.sharedRead(ctx, p, func() (change, error) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readTimeout)
 		defer cancel()
-		c, err := read(ctx)
+		c, err := apart(func() (change, error) { return read(ctx) })
 		if err != nil && ctx.Err() != nil {
 			return change{}, fmt.Errorf("%w: a read took longer than %s", job.ErrUnavailable, readTimeout)
 		}
@@ -268,25 +295,26 @@ func (w *watch) shareRead(ctx context.Context, p position, read func(context.Con
 
 // sendWait sends the batch again if its wait differs from the one that was last sent.
 func (w *watch) sendWait(ctx context.Context) error {
-	a, err := w.subscription.sharedWait(time.Now(), func(now time.Time) (waitAnswer, error) { return w.s.readWait(ctx, w.batch.ID, now) })
+	a, err := w.subscription.sharedWait(time.Now(), func(now time.Time) (waitAnswer, error) {
+		return apart(func() (waitAnswer, error) { return w.s.readWait(ctx, w.batch.ID, now) })
+	})
 	if err != nil || a.revision != w.batch.Revision || a.wait.SimilarTo(w.lastWait) {
 		return err // a change of the batch is sent anyway, with the wait
 	}
-	m, err := w.s.renderBatch(ctx, w.batch)
-	if err != nil {
-		return err
-	}
-	return w.sendOwn(&stokerv1.WatchBatchResponse{Cursor: w.position.String(), Batch: m})
+	return w.sendBatch(ctx, false)
 }
 
 // sendHeartbeat sends a heartbeat. If the batch has changed, because a wakeup was lost or is not acted
 // upon yet, sendHeartbeat wakes the watchers instead.
 func (w *watch) sendHeartbeat(ctx context.Context) error {
-	b, err := w.s.store.Batch(ctx, w.position.batch)
+	revision, err := apart(func() (int64, error) {
+		b, err := w.s.store.Batch(ctx, w.position.batch)
+		return b.Revision, err
+	})
 	if err != nil {
 		return fmt.Errorf("read batch: %w", err)
 	}
-	if b.Revision != w.position.revision {
+	if revision != w.position.revision {
 		w.subscription.hub.notify(w.position.batch)
 		return nil
 	}

@@ -12,14 +12,14 @@ import (
 
 // readPage reads the page of a snapshot of b at a cursor. It leaves out jobs that have changed since
 // the snapshot began, and follow as changes.
-func (s *Server) readPage(ctx context.Context, at cursor, b job.Batch) (change, error) {
+func (s *Server) readPage(ctx context.Context, at cursor, b *job.Batch) (change, error) {
 	jobs, err := s.store.Jobs(ctx, job.Filter{BatchID: at.batch, States: at.jobs.states(), AfterNumber: at.page - 1, Limit: watchPage})
 	if err != nil {
 		return change{}, fmt.Errorf("read jobs: %w", err)
 	}
 	first, full := at.page == 1, len(jobs) == watchPage
 	shown := slices.DeleteFunc(slices.Clone(jobs), func(j job.Job) bool { return j.Revision > at.revision })
-	message, err := s.jobMessages(ctx, b, shown)
+	message, err := s.jobMessages(ctx, *b, shown)
 	if err != nil {
 		return change{}, err
 	}
@@ -36,7 +36,7 @@ func (s *Server) readPage(ctx context.Context, at cursor, b job.Batch) (change, 
 	if !first && len(resp.Jobs) == 0 {
 		return c, nil
 	}
-	if resp.Batch, err = s.renderBatch(ctx, b); err != nil {
+	if resp.Batch, err = s.renderBatch(ctx, *b); err != nil {
 		return change{}, err
 	}
 	c.msg, err = encodeMessage(resp)
@@ -56,7 +56,7 @@ func (s *Server) readChanges(ctx context.Context, id string, p position) (change
 	if err != nil {
 		return change{}, fmt.Errorf("read changes: %w", err)
 	}
-	c := change{batch: b, next: b.Revision}
+	c := change{batch: &b, next: b.Revision}
 	switch {
 	case b.Revision == p.revision:
 		return c, nil

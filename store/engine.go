@@ -52,6 +52,8 @@ type Tx interface {
 	ReconcileSince(ctx context.Context, accountID string) (time.Time, error)
 	// RecountReadyBlocks counts the ready jobs of a batch anew.
 	RecountReadyBlocks(ctx context.Context, batchSeq int64) error
+	// RecountCauses counts the causes of the failures in a batch anew.
+	RecountCauses(ctx context.Context, batchSeq int64) error
 	// ReapDeleted removes a part of a batch that is marked as deleted, at most limit jobs, and
 	// the batch itself at the end. It reports whether there may be more to remove.
 	ReapDeleted(ctx context.Context, limit int) (more bool, err error)
@@ -68,6 +70,7 @@ type Tx interface {
 type Reader interface {
 	BatchReader
 	JobReader
+	SelectionReader
 	QueueReader
 	SubmissionReader
 	AccountReader
@@ -105,16 +108,24 @@ type JobReader interface {
 	Events(ctx context.Context, id job.ID) ([]job.Event, error)
 	// EncodingJobs returns the job or attempt that each of the given encodings belongs to.
 	EncodingJobs(ctx context.Context, accountID string, encodingIDs []string) (map[string]job.ID, error)
-	// SelectJobNumbers returns numbers above after, ascending, at most limit.
-	SelectJobNumbers(ctx context.Context, sel job.Selection, after int64, limit int) ([]int64, error)
-	CountSelectedJobs(ctx context.Context, sel job.Selection) (int64, error)
-	// FailureCauses returns the causes described at [Store.FailureCauses].
-	FailureCauses(ctx context.Context, batchID string, limit int) ([]job.Cause, error)
 	// RecentRuns returns the jobs of a batch in one state with the highest numbers, at most
 	// limit, highest first.
 	RecentRuns(ctx context.Context, batchID string, state job.State, limit int) ([]job.Run, error)
 	// CountJobs counts the jobs of a batch by state, from their rows.
 	CountJobs(ctx context.Context, batchSeq int64) (job.Counts, error)
+}
+
+// SelectionReader reads which jobs of a batch are changed together, and why jobs failed.
+type SelectionReader interface {
+	// SelectJobNumbers returns numbers above after, ascending, at most limit.
+	SelectJobNumbers(ctx context.Context, sel job.Selection, after int64, limit int) ([]int64, error)
+	CountSelectedJobs(ctx context.Context, sel job.Selection) (int64, error)
+	// FailureCauses returns the causes described at [Store.FailureCauses].
+	FailureCauses(ctx context.Context, batchID string, limit int) ([]job.Cause, error)
+	// KnownCauses returns those of the causes that FAILED jobs of a batch have.
+	KnownCauses(ctx context.Context, batchID string, causes []string) ([]string, error)
+	// CausesCorrect reports whether the stored counts of causes agree with the jobs of a batch.
+	CausesCorrect(ctx context.Context, batchSeq int64) (bool, error)
 }
 
 // QueueReader reads what the order of dispatch is made of. A batch dispatches if it is OPEN or
@@ -133,9 +144,11 @@ type QueueReader interface {
 	// NextDueTime returns when the first back-off after now ends, in the batches of an account
 	// that dispatch; zero if there is none.
 	NextDueTime(ctx context.Context, accountID string, now time.Time) (time.Time, error)
-	// ReadyBlocks returns the stored counts of ready jobs of the blocks up to and including
-	// last, by block. Blocks without ready jobs may be missing.
-	ReadyBlocks(ctx context.Context, batchSeq, last int64) ([]ReadyBlock, error)
+	// ReadySum returns the sum of the stored counts of ready jobs of the blocks from first to last.
+	ReadySum(ctx context.Context, batchSeq, first, last int64) (int64, error)
+	// ReadyBlocks returns the stored counts of ready jobs of the blocks from first to last, by
+	// block. Blocks without ready jobs may be missing.
+	ReadyBlocks(ctx context.Context, batchSeq, first, last int64) ([]ReadyBlock, error)
 	// ReadyBlocksCorrect reports whether the stored counts agree with the jobs.
 	ReadyBlocksCorrect(ctx context.Context, batchSeq int64) (bool, error)
 	// ReadyNumbers returns the numbers from first to last that ready jobs have, ascending.

@@ -28,18 +28,22 @@ func (s *Store) AccountLine(ctx context.Context, accountID string, now time.Time
 // of the batch have smaller numbers. It answers in the order of the numbers given. A job is due
 // if [Store.NextJobs] may return it.
 //
-// It reads the counts of the blocks before the jobs, the numbers in their own blocks, and those
-// whose back-off is over.
+// It reads the sum of the blocks before the jobs, the numbers in their own blocks, and those whose
+// back-off is over. The next call goes on with the sum of this one if no job of the batch has become
+// ready meanwhile, or is ready no more: a walk through a batch does not begin at its first block with each
+// page.
 func (s *Store) JobRanks(ctx context.Context, batchSeq int64, now time.Time, numbers []int64) ([]int64, error) {
 	if len(numbers) == 0 {
 		return nil, nil
 	}
 	list := make([]int64, len(numbers))
+	from, version := s.sums.get(batchSeq)
 	err := s.engine.Snapshot(ctx, func(r Reader) error {
-		known, err := readRanks(ctx, r, batchSeq, now, slices.Max(numbers))
+		known, err := readRanks(ctx, r, batchSeq, now, from, slices.Min(numbers), slices.Max(numbers))
 		if err != nil {
 			return err
 		}
+		s.sums.put(batchSeq, known.lastSum(), version)
 		for i, n := range numbers {
 			if i > 0 && n == numbers[i-1]+1 {
 				list[i] = list[i-1] + 1 // the one before is due as well
@@ -60,20 +64,30 @@ func (s *Store) JobRanks(ctx context.Context, batchSeq int64, now time.Time, num
 // ranks are the places of the jobs of a batch, as far as they have been read.
 type ranks struct {
 	batchSeq int64
-	before   []int64           // how many ready jobs there are before each block
+	first    int64             // block
+	before   []int64           // how many ready jobs there are before each block from the first on
 	due      []int64           // the numbers of those whose back-off is over
 	ready    map[int64][]int64 // the numbers of the ready ones in each block that was asked for
 }
 
-// readRanks reads what the ranks of the numbers up to last follow from.
-func readRanks(ctx context.Context, r QueueReader, batchSeq int64, now time.Time, last int64) (*ranks, error) {
-	known := &ranks{batchSeq: batchSeq, before: make([]int64, blockOf(last)+2), ready: map[int64][]int64{}}
-	blocks, err := r.ReadyBlocks(ctx, batchSeq, blockOf(last))
+// readRanks reads what the ranks of the numbers from first to last follow from. from is a sum that is
+// known already.
+func readRanks(ctx context.Context, r QueueReader, batchSeq int64, now time.Time, from blockSum, first, last int64) (*ranks, error) {
+	known := &ranks{batchSeq: batchSeq, first: blockOf(first), before: make([]int64, blockOf(last)-blockOf(first)+2), ready: map[int64][]int64{}}
+	if from.block > known.first {
+		from = blockSum{}
+	}
+	between, err := r.ReadySum(ctx, batchSeq, from.block, known.first-1)
 	if err != nil {
 		return nil, err
 	}
+	blocks, err := r.ReadyBlocks(ctx, batchSeq, known.first, blockOf(last))
+	if err != nil {
+		return nil, err
+	}
+	known.before[0] = from.ready + between
 	for _, b := range blocks {
-		known.before[b.Block+1] = b.Ready
+		known.before[b.Block-known.first+1] = b.Ready
 	}
 	for i := 1; i < len(known.before); i++ {
 		known.before[i] += known.before[i-1]
@@ -81,6 +95,12 @@ func readRanks(ctx context.Context, r QueueReader, batchSeq int64, now time.Time
 	known.due, err = r.DueRetryNumbers(ctx, batchSeq, now, maxBackedOff)
 	slices.Sort(known.due)
 	return known, err
+}
+
+// lastSum is the sum of the blocks before the last one.
+func (k *ranks) lastSum() blockSum {
+	n := len(k.before) - 2
+	return blockSum{block: k.first + int64(n), ready: k.before[n]}
 }
 
 // of is how many jobs go before the one with this number.
@@ -96,7 +116,7 @@ func (k *ranks) of(ctx context.Context, r QueueReader, number int64) (int64, err
 	}
 	here, _ := slices.BinarySearch(ready, number)
 	due, _ := slices.BinarySearch(k.due, number)
-	return k.before[block] + int64(here+due), nil
+	return k.before[block-k.first] + int64(here+due), nil
 }
 
 func blockOf(number int64) int64 { return (number - 1) / ReadyBlockSize }

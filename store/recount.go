@@ -43,8 +43,8 @@ func (s *Store) Recount(ctx context.Context, now time.Time) (corrected int, err 
 	return corrected, nil
 }
 
-// countsRight reports whether the counters of a batch, its own and those by block, agree with its
-// jobs. They do for a batch that does not exist any more.
+// countsRight reports whether the counters of a batch, its own and those by block and by cause, agree
+// with its jobs. They do for a batch that does not exist any more.
 func countsRight(ctx context.Context, engine Engine, id string) (right bool, err error) {
 	err = engine.Snapshot(ctx, func(r Reader) error {
 		b, err := r.Batch(ctx, id)
@@ -60,6 +60,10 @@ func countsRight(ctx context.Context, engine Engine, id string) (right bool, err
 			return err
 		}
 		right, err = r.ReadyBlocksCorrect(ctx, b.Seq)
+		if err != nil || !right {
+			return err
+		}
+		right, err = r.CausesCorrect(ctx, b.Seq)
 		return err
 	})
 	return right, err
@@ -69,8 +73,8 @@ func countsRight(ctx context.Context, engine Engine, id string) (right bool, err
 // right by now. It is not interrupted: the log is to name every batch that was corrected.
 func (s *Store) correctCounts(ctx context.Context, id string, now time.Time) (corrected bool, err error) {
 	type correction struct {
-		was, is job.Counts
-		blocks  bool
+		was, is        job.Counts
+		blocks, causes bool // these were wrong
 	}
 	o := op{what: "recount batch " + id, batch: id, readsTable: true}
 	c, err := write(context.WithoutCancel(ctx), s, o, func(u *unit) (correction, error) {
@@ -82,15 +86,13 @@ func (s *Store) correctCounts(ctx context.Context, id string, now time.Time) (co
 		if err != nil {
 			return correction{}, err
 		}
-		right, err := u.tx.ReadyBlocksCorrect(u.ctx, h.Seq)
-		if err != nil {
+		c := correction{was: h.Counts, is: counts}
+		if c.blocks, err = correctUnless(u, h.Seq, u.tx.ReadyBlocksCorrect, u.tx.RecountReadyBlocks); err != nil {
 			return correction{}, err
 		}
-		c := correction{h.Counts, counts, !right}
-		if c.blocks {
-			if err := u.tx.RecountReadyBlocks(u.ctx, h.Seq); err != nil {
-				return correction{}, err
-			}
+		u.reblocked[h.Seq] = u.reblocked[h.Seq] || c.blocks
+		if c.causes, err = correctUnless(u, h.Seq, u.tx.CausesCorrect, u.tx.RecountCauses); err != nil {
+			return correction{}, err
 		}
 		if c.was == c.is {
 			return c, nil
@@ -101,11 +103,21 @@ func (s *Store) correctCounts(ctx context.Context, id string, now time.Time) (co
 		u.wakeup(h.Batch).Dispatch = true
 		return c, nil
 	})
-	if err != nil || c.was == c.is && !c.blocks {
+	if err != nil || c.was == c.is && !c.blocks && !c.causes {
 		return false, err
 	}
-	s.log.Warn("counters of a batch did not agree with its jobs and were corrected", "batch", id, "were", c.was, "are", c.is, "blocks", c.blocks)
+	s.log.Warn("counters of a batch did not agree with its jobs and were corrected", "batch", id, "were", c.was, "are", c.is,
+		"blocks", c.blocks, "causes", c.causes)
 	return true, nil
+}
+
+// correctUnless has counts of a batch be counted anew unless they are correct.
+func correctUnless(u *unit, batchSeq int64, correct func(context.Context, int64) (bool, error), recount func(context.Context, int64) error) (corrected bool, err error) {
+	right, err := correct(u.ctx, batchSeq)
+	if err != nil || right {
+		return false, err
+	}
+	return true, recount(u.ctx, batchSeq)
 }
 
 // recountOnce is the check of [New].

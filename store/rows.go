@@ -55,6 +55,7 @@ type Rows struct {
 	// DeletedBatches are marked as deleted, by seq, and lose their request id.
 	DeletedBatches []int64
 	ReadyBlocks    []ReadyBlockChange
+	Causes         []CauseChange
 
 	Starts         []StartsChange
 	ForgivenStarts []ForgivenStarts
@@ -115,6 +116,13 @@ type ReadyBlock struct{ Block, Ready int64 }
 // ReadyBlockChange adds Change to the count of a block, which does not go below zero.
 type ReadyBlockChange struct{ BatchSeq, Block, Change int64 }
 
+// CauseChange adds Change to the number of FAILED jobs of a batch that have a cause.
+type CauseChange struct {
+	BatchSeq int64
+	Cause    string
+	Change   int64
+}
+
 // StartsChange adds Change to the starts that an account has made on a day. A later day than the
 // stored one begins with no starts; on an earlier one, Change is added to the stored day. The
 // count does not go below zero, and no more starts are forgiven than were made.
@@ -170,7 +178,7 @@ type SucceededJob struct {
 }
 
 func (r *Rows) empty() bool {
-	return len(r.Jobs)+len(r.Attempts)+len(r.Events)+len(r.Headers)+len(r.Batches)+len(r.DeletedBatches)+len(r.ReadyBlocks)+
+	return len(r.Jobs)+len(r.Attempts)+len(r.Events)+len(r.Headers)+len(r.Batches)+len(r.DeletedBatches)+len(r.ReadyBlocks)+len(r.Causes)+
 		len(r.Starts)+len(r.ForgivenStarts)+len(r.Settings)+len(r.Orphans)+len(r.DeletedOrphans)+len(r.Resources)+len(r.DeletedResources)+
 		len(r.ListParameters)+len(r.DeletedListParameters)+len(r.ReconciledAccounts) == 0
 }

@@ -28,11 +28,36 @@ func (s *Store) CountSelectedJobs(ctx context.Context, sel job.Selection) (int64
 }
 
 // FailureCauses returns the causes that the FAILED jobs of a batch failed of, the most frequent
-// one first, at most limit of them. The cost grows with the number of those jobs.
+// one first, at most limit of them. Of causes with as many jobs each, any may be beyond the limit.
+// The cost grows with the limit, and not with the number of jobs.
 func (s *Store) FailureCauses(ctx context.Context, batchID string, limit int) ([]job.Cause, error) {
 	list, err := s.engine.FailureCauses(ctx, batchID, limit)
 	if err != nil {
 		return nil, fmt.Errorf("causes of failures of batch %s: %w", batchID, err)
 	}
 	return list, nil
+}
+
+// KnownCauses returns those of the causes that FAILED jobs of a batch have.
+func (s *Store) KnownCauses(ctx context.Context, batchID string, causes []string) ([]string, error) {
+	list, err := s.engine.KnownCauses(ctx, batchID, causes)
+	if err != nil {
+		return nil, fmt.Errorf("causes of failures of batch %s: %w", batchID, err)
+	}
+	return list, nil
+}
+
+// failedBecause is the cause of a FAILED job; empty for other jobs.
+func failedBecause(j *job.Job) string {
+	if j.State != job.Failed || j.Failure == nil {
+		return ""
+	}
+	return j.Failure.Cause
+}
+
+// countCause notes that one more job of a batch has failed of a cause, or one less; "" is no cause.
+func (u *unit) countCause(batchSeq int64, cause string, change int64) {
+	if cause != "" {
+		u.causeDelta[failureCause{batchSeq, cause}] += change
+	}
 }

@@ -40,6 +40,7 @@ type Store struct {
 	log      *slog.Logger
 	onChange atomic.Pointer[func([]job.Change)]
 	writer   *writer
+	sums     *blockSums
 
 	reap       chan struct{} // capacity 1: there are deleted batches to remove
 	board      *board
@@ -52,12 +53,13 @@ type Store struct {
 // engine's package, such as store/sqlite.
 func New(engine Engine, o Options) *Store {
 	s := &Store{
-		engine: engine, log: cmp.Or(o.Logger, slog.New(slog.DiscardHandler)), board: newBoard(), reap: make(chan struct{}, 1),
+		engine: engine, log: cmp.Or(o.Logger, slog.New(slog.DiscardHandler)), board: newBoard(), sums: &blockSums{},
+		reap: make(chan struct{}, 1),
 	}
 	s.SetOnChange(o.OnChange)
 	ctx, stop := context.WithCancelCause(context.Background())
 	s.stop = stop
-	s.writer = startWriter(ctx, engine, s.log, s.notify)
+	s.writer = startWriter(ctx, engine, s.log, s.notify, s.sums)
 	s.closeOnce = sync.OnceValue(s.close)
 	s.background.Go(func() { s.reapDeleted(ctx) })
 	s.background.Go(func() { s.recountOnce(ctx) })

@@ -32,6 +32,8 @@ type unit struct {
 	pending    map[job.ID]bool // jobs in rows
 	written    map[rowKey]bool
 	readyDelta map[readyBlock]int64
+	causeDelta map[failureCause]int64
+	reblocked  map[int64]bool         // by seq: batches of which counts of ready jobs were written
 	wakeups    map[string]*job.Change // by batch id
 	panicked   *panicError
 }
@@ -41,6 +43,12 @@ type rowKey struct{ kind, account, key string }
 
 // readyBlock names a block of ready jobs.
 type readyBlock struct{ batchSeq, block int64 }
+
+// failureCause names a cause of failures in a batch.
+type failureCause struct {
+	batchSeq int64
+	cause    string
+}
 
 // batchHeader is the part of a batch that changes with its jobs, see [Loaded.Headers]. It is read
 // and written once in a unit, however many jobs change.
@@ -54,7 +62,8 @@ func newUnit(outputs *outputIndex) *unit {
 	return &unit{
 		outputs: outputs,
 		headers: map[string]*batchHeader{}, jobs: map[job.ID]*job.Job{}, selected: map[*job.Filter][]job.Job{}, dirty: map[string]bool{},
-		pending: map[job.ID]bool{}, written: map[rowKey]bool{}, readyDelta: map[readyBlock]int64{}, wakeups: map[string]*job.Change{},
+		pending: map[job.ID]bool{}, written: map[rowKey]bool{}, readyDelta: map[readyBlock]int64{}, causeDelta: map[failureCause]int64{}, reblocked: map[int64]bool{},
+		wakeups: map[string]*job.Change{},
 	}
 }
 
@@ -65,7 +74,8 @@ func (u *unit) begin(ctx context.Context, tx Tx) { u.ctx, u.tx = ctx, tx }
 func (u *unit) end() {
 	u.ctx, u.tx, u.panicked, u.rows = nil, nil, nil, Rows{}
 	u.headers, u.jobs, u.selected, u.dirty = emptied(u.headers), emptied(u.jobs), emptied(u.selected), emptied(u.dirty)
-	u.pending, u.written, u.readyDelta, u.wakeups = emptied(u.pending), emptied(u.written), emptied(u.readyDelta), emptied(u.wakeups)
+	u.pending, u.written, u.readyDelta, u.causeDelta = emptied(u.pending), emptied(u.written), emptied(u.readyDelta), emptied(u.causeDelta)
+	u.reblocked, u.wakeups = emptied(u.reblocked), emptied(u.wakeups)
 }
 
 // emptied returns an empty map: the same one unless it has become large. A map does not shrink,
@@ -193,6 +203,10 @@ func (u *unit) setJob(h *batchHeader, before, after *job.Job) error {
 	} else if is && !was {
 		u.countReady(h.Seq, after.ID.Number, 1)
 	}
+	if was, is := failedBecause(before), failedBecause(after); was != is {
+		u.countCause(h.Seq, was, -1)
+		u.countCause(h.Seq, is, 1)
+	}
 	return nil
 }
 
@@ -253,9 +267,15 @@ func (u *unit) flush() error {
 	for b, change := range u.readyDelta {
 		if change != 0 {
 			u.rows.ReadyBlocks = append(u.rows.ReadyBlocks, ReadyBlockChange{BatchSeq: b.batchSeq, Block: b.block, Change: change})
+			u.reblocked[b.batchSeq] = true
 		}
 	}
-	u.readyDelta = emptied(u.readyDelta)
+	for c, change := range u.causeDelta {
+		if change != 0 {
+			u.rows.Causes = append(u.rows.Causes, CauseChange{BatchSeq: c.batchSeq, Cause: c.cause, Change: change})
+		}
+	}
+	u.readyDelta, u.causeDelta = emptied(u.readyDelta), emptied(u.causeDelta)
 	if u.rows.empty() {
 		return nil
 	}
@@ -291,6 +311,9 @@ func (r *Rows) sort() {
 	slices.SortFunc(r.Headers, func(a, b HeaderRow) int { return cmp.Compare(a.Batch.Seq, b.Batch.Seq) })
 	slices.SortFunc(r.ReadyBlocks, func(a, b ReadyBlockChange) int {
 		return cmp.Or(cmp.Compare(a.BatchSeq, b.BatchSeq), cmp.Compare(a.Block, b.Block))
+	})
+	slices.SortFunc(r.Causes, func(a, b CauseChange) int {
+		return cmp.Or(cmp.Compare(a.BatchSeq, b.BatchSeq), cmp.Compare(a.Cause, b.Cause))
 	})
 }
 

@@ -19,6 +19,7 @@ type writer struct {
 	log     *slog.Logger
 	notify  func([]job.Change)
 	outputs *outputIndex
+	sums    *blockSums
 	unit    *unit // used by the goroutine alone
 
 	ops     chan *op
@@ -43,10 +44,10 @@ type op struct {
 	done chan error // capacity 1; gets the outcome after the commit
 }
 
-func startWriter(ctx context.Context, engine Engine, log *slog.Logger, notify func([]job.Change)) *writer {
+func startWriter(ctx context.Context, engine Engine, log *slog.Logger, notify func([]job.Change), sums *blockSums) *writer {
 	outputs := newOutputIndex()
 	w := &writer{
-		engine: engine, log: log, notify: notify, outputs: outputs, unit: newUnit(outputs),
+		engine: engine, log: log, notify: notify, outputs: outputs, sums: sums, unit: newUnit(outputs),
 		ops: make(chan *op, groupLimit), closing: make(chan struct{}), closed: make(chan struct{}),
 	}
 	// A context that ends in the middle of a statement takes the whole transaction down, with
@@ -184,7 +185,9 @@ func (w *writer) try(ctx context.Context, group []*op) (changes []job.Change, do
 		w.failAlone(group[0], u, err)
 		return nil, true
 	}
-	if err := tx.Commit(ctx); err != nil {
+	err = tx.Commit(ctx)
+	w.sums.drop(u.reblocked) // a commit that failed may have been made
+	if err != nil {
 		w.rollback(ctx, tx)
 		fail(group, "commit", err)
 		return nil, true

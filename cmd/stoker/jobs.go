@@ -95,22 +95,43 @@ func readStorages(ctx context.Context, conn *client.Client, batchID string) (ui.
 	return ui.Storages{Input: cmp.Or(b.GetInput(), b.GetInputId()), Output: cmp.Or(b.GetOutput(), b.GetOutputId())}, nil
 }
 
-// listJobs reads the jobs page by page and writes them. It keeps one page in memory. It returns the number
-// of jobs written.
+// listJobs reads the jobs page by page and writes them. While it writes a page, it reads the next one. It
+// returns the number of jobs written.
 func listJobs(ctx context.Context, conn *client.Client, request *stokerv1.ListJobsRequest, to ui.JobWriter) (count int, err error) {
-	for {
-		page, err := conn.Batches().ListJobs(ctx, request)
-		if err != nil {
-			return count, err
-		}
-		for _, j := range page.GetJobs() {
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	pages := make(chan []*stokerv1.Job)
+	failed := make(chan error, 1)
+	go func() { failed <- readPages(ctx, conn, request, pages) }()
+	for jobs := range pages {
+		for _, j := range jobs {
 			if err := to.Add(j); err != nil {
 				return count, err
 			}
 			count++
 		}
+	}
+	if err := <-failed; err != nil {
+		return count, err
+	}
+	return count, to.End()
+}
+
+// readPages sends the pages of a list until there are no more or ctx ends, and closes pages.
+func readPages(ctx context.Context, conn *client.Client, request *stokerv1.ListJobsRequest, pages chan<- []*stokerv1.Job) error {
+	defer close(pages)
+	for {
+		page, err := conn.Batches().ListJobs(ctx, request)
+		if err != nil {
+			return err
+		}
+		select {
+		case pages <- page.GetJobs():
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
 		if request.PageToken = page.GetNextPageToken(); request.PageToken == "" {
-			return count, to.End()
+			return nil
 		}
 	}
 }

@@ -92,6 +92,37 @@ func submitWithLive(b *testing.B, s *table) (batchID string, revision int64) {
 	return "big", after.Revision - 500
 }
 
+// BenchmarkFailures measures what is asked of the failures in a batch of which a million jobs have failed.
+func BenchmarkFailures(b *testing.B) {
+	s := openWithFinished(b, 1_000_000)
+	const fail = `
+UPDATE jobs
+   SET cause = printf('%012x', number % 200), state = 'FAILED', failure = json_object('kind', 'ENCODING', 'text', 'no bytes', 'cause', printf('%012x', number % 200))`
+	const count = `INSERT INTO failure_causes (batch, cause, jobs) SELECT batch, cause, count(*) FROM jobs GROUP BY batch, cause`
+	// The guard of transitions knows no way from one end to another.
+	for _, statement := range []string{`DROP TRIGGER jobs_transition`, fail, count} {
+		if _, err := s.exec(b, statement); err != nil {
+			b.Fatal(err)
+		}
+	}
+	sel := job.Selection{BatchID: "big", States: []job.State{job.Failed}, Causes: []string{fmt.Sprintf("%012x", 7)}}
+	for _, read := range []struct {
+		name string
+		run  func() error
+	}{
+		{"causes", func() error { _, err := s.FailureCauses(b.Context(), "big", 100); return err }},
+		{"jobs_of_cause", func() error { _, err := s.SelectJobNumbers(b.Context(), sel, 0, 1000); return err }},
+	} {
+		b.Run(read.name, func(b *testing.B) {
+			for b.Loop() {
+				if err := read.run(); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
 // BenchmarkManyBatches measures what an account pays for having ten thousand
 // batches, every second one paused, and a hundred thousand that have ended.
 func BenchmarkManyBatches(b *testing.B) {

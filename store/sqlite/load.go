@@ -79,7 +79,7 @@ func (t *transaction) loadJobs(ctx context.Context, b *job.Batch, ids []job.ID) 
 	case 0:
 		return nil, nil
 	case 1:
-		return all(ctx, t, scanJob, oneJob, b.Seq, numbers[0], b.ID)
+		return all(ctx, t, scanJob(), oneJob, b.Seq, numbers[0], b.ID)
 	}
-	return all(ctx, t, scanJob, manyJobs, b.Seq, encode(numbers))
+	return all(ctx, t, scanJob(), manyJobs, b.Seq, encode(numbers))
 }

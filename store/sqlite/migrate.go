@@ -17,7 +17,7 @@ import (
 const applicationID = 0x53746f6b
 
 // schemaVersion is the number of the newest migration.
-const schemaVersion = 9
+const schemaVersion = 11
 
 //go:embed migrations/*.sql
 var migrations embed.FS
@@ -31,11 +31,7 @@ func migrate(ctx context.Context, db *sql.DB) error {
 	if version == schemaVersion {
 		return guardTransitions(ctx, db)
 	}
-	files, err := fs.Sub(migrations, "migrations")
-	if err != nil {
-		return err
-	}
-	steps, err := goose.NewProvider(goose.DialectSQLite3, db, files)
+	steps, err := newMigrations(db)
 	if err != nil {
 		return fmt.Errorf("read migrations: %w", err)
 	}
@@ -43,6 +39,16 @@ func migrate(ctx context.Context, db *sql.DB) error {
 		return fmt.Errorf("migrate: %w", interpret(err))
 	}
 	return guardTransitions(ctx, db)
+}
+
+// newMigrations returns all migrations: those in SQL, and the one that needs the rules of package job.
+func newMigrations(db *sql.DB) (*goose.Provider, error) {
+	files, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return nil, err
+	}
+	return goose.NewProvider(goose.DialectSQLite3, db, files,
+		goose.WithGoMigrations(goose.NewGoMigration(fillCausesVersion, &goose.GoFunc{RunTx: fillCauses}, nil)))
 }
 
 // readVersion reads the number of the newest migration that the file has had; 0 for a new one.

@@ -1,14 +1,15 @@
 package sqlite
 
 import (
+	"crypto/sha256"
 	"database/sql"
-	"io/fs"
+	"encoding/hex"
 	"path/filepath"
 	"strconv"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/pressly/goose/v3"
+	"github.com/stokerd/stoker/job"
 )
 
 // A file of every earlier schema is brought up to date with everything in it.
@@ -26,12 +27,13 @@ func TestUpgrade(t *testing.T) {
 			if diff := cmp.Diff(schema(t, fresh), schema(t, s)); diff != "" {
 				t.Errorf("schema (-of a new file +of the upgraded one):\n%s", diff)
 			}
-			if b := mustBatch(t, s, "b"); b.DisplayName != "from before" || b.Counts.Total() != 2 {
+			if b := mustBatch(t, s, "b"); b.DisplayName != "from before" || b.Counts.Total() != 5 {
 				t.Errorf("batch %q with %+v", b.DisplayName, b.Counts)
 			}
 			if right, err := s.db.ReadyBlocksCorrect(t.Context(), mustBatch(t, s, "b").Seq); !right || err != nil {
 				t.Errorf("the counts of ready jobs are right: %t, %v", right, err)
 			}
+			checkOldCauses(t, s)
 			for _, step := range story[1:4] {
 				if err := step.run(t, s); err != nil {
 					t.Errorf("%s: %v", step.name, err)
@@ -39,6 +41,31 @@ func TestUpgrade(t *testing.T) {
 			}
 			checkWhole(t, s)
 		})
+	}
+}
+
+// oldFailure is a failure as it was stored before failures had causes.
+func oldFailure(number string) string {
+	return `{"kind":"ENCODING","code":1001,"category":"<READ> \u0026 more","text":"\"in/` + number + `\" for e` + number + `: in/` + number + `/out\n","messages":["no\ttime"]}`
+}
+
+// checkOldCauses checks that the jobs of [makeOld] that failed are found by their cause, and that its
+// id is the one that they had before causes were stored: a hash of this list.
+func checkOldCauses(t *testing.T, s *table) {
+	t.Helper()
+	const list = `["ENCODING",1001,0,"<READ> & more","\"…\" for …: …/out\n; no\ttime"]`
+	sum := sha256.Sum256([]byte(list))
+	id := hex.EncodeToString(sum[:6])
+	causes, err := s.FailureCauses(t.Context(), "b", 10)
+	if err != nil || len(causes) != 1 || causes[0].ID != id || causes[0].Count != 2 || causes[0].First.Number != 3 {
+		t.Errorf("causes %+v, %v", causes, err)
+	}
+	if right, err := s.db.CausesCorrect(t.Context(), mustBatch(t, s, "b").Seq); !right || err != nil {
+		t.Errorf("the counts of causes are right: %t, %v", right, err)
+	}
+	numbers, err := s.SelectJobNumbers(t.Context(), job.Selection{BatchID: "b", States: []job.State{job.Failed}, Causes: []string{id}}, 0, 10)
+	if diff := cmp.Diff([]int64{3, 4}, numbers); err != nil || diff != "" {
+		t.Errorf("jobs of the cause: %v (-want +got):\n%s", err, diff)
 	}
 }
 
@@ -55,11 +82,7 @@ func makeOld(t *testing.T, path string, to int64) {
 		}
 	}()
 	db.SetMaxOpenConns(1)
-	files, err := fs.Sub(migrations, "migrations")
-	if err != nil {
-		t.Fatal(err)
-	}
-	steps, err := goose.NewProvider(goose.DialectSQLite3, db, files)
+	steps, err := newMigrations(db)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,13 +95,20 @@ func makeOld(t *testing.T, path string, to int64) {
 		`INSERT INTO batches (seq, id, request_id, payload_hash, display_name, account, priority, state, state_reason, open, profile, recipe, template,
 		        input, output, retry, failure_limit, failures_forgiven, labels, waiting, starting, queued, running, succeeded, failed, cancelling, cancelled,
 		        revision, create_time, update_time, start_time, finish_time)
-		 VALUES (1, 'b', 'r', x'00', 'from before', 'a', 50, 'ACTIVE', '', 0, '', '', '', '', '', '', '', 0, '', 1, 0, 0, 0, 1, 0, 0, 0, 3, 1, 1, 1, 0)`,
+		 VALUES (1, 'b', 'r', x'00', 'from before', 'a', 50, 'ACTIVE', '', 0, '', '', '', '', '', '', '', 0, '', 2, 0, 0, 0, 1, 2, 0, 0, 3, 1, 1, 1, 0)`,
 		`INSERT INTO jobs (batch, number, state, finish_time, key, name, input_path, output_path, variables, version, revision, step, step_time,
 		        attempt, failures, encoding_id, manifests, regions, stale_mark, progress, next_attempt_time, create_time, update_time,
 		        start_time, queued_time, running_time, reason)
 		 VALUES (1, 1, 'WAITING', 0, '', '', 'in', 'out', '', 1, 1, '', 0, 0, 0, '', '', 0, '', 0, 0, 1, 1, 0, 0, 0, ''),
 		        (1, 2, 'SUCCEEDED', 1, 'k', '', 'in', 'out', '', 2, 3, '', 0, 1, 0, 'e2', '', 0, '', 100, 0, 1, 1, 1, 1, 1, '')`,
-		`INSERT INTO events (batch, number, version, time, from_state, to_state, attempt, reason) VALUES (1, 2, 2, 1, 'RUNNING', 'SUCCEEDED', 1, 'finished')`,
+		`INSERT INTO jobs (batch, number, state, finish_time, key, name, input_path, output_path, variables, version, revision, step, step_time,
+		        attempt, failures, encoding_id, manifests, regions, stale_mark, progress, next_attempt_time, create_time, update_time,
+		        start_time, queued_time, running_time, reason, failure)
+		 VALUES (1, 3, 'FAILED', 1, '', '', 'in/3', 'in/3/out', '', 2, 1, '', 0, 1, 1, 'e3', '', 0, '', 0, 0, 1, 1, 1, 1, 1, '', '` + oldFailure("3") + `'),
+		        (1, 4, 'FAILED', 1, '', '', 'in/4', 'in/4/out', '', 2, 1, '', 0, 1, 1, 'e4', '', 0, '', 0, 0, 1, 1, 1, 1, 1, '', '` + oldFailure("4") + `'),
+		        (1, 5, 'WAITING', 0, '', '', 'in/5', 'out', '', 2, 1, '', 0, 1, 1, 'e5', '', 0, '', 0, 9, 1, 1, 1, 1, 1, '', '{"kind":"START"}')`,
+		`INSERT INTO events (batch, number, version, time, from_state, to_state, attempt, reason) VALUES (1, 2, 2, 1, 'RUNNING', 'SUCCEEDED', 1, 'finished'),
+		        (1, 3, 2, 1, 'RUNNING', 'FAILED', 1, ''), (1, 4, 2, 1, 'RUNNING', 'FAILED', 1, '')`,
 	} {
 		if _, err := db.ExecContext(t.Context(), insert); err != nil {
 			t.Fatal(err)

@@ -23,7 +23,8 @@ func TestPlans(t *testing.T) {
 		{"next jobs: jobs after their back-off", dueJobs, "jobs_backoff (batch=? AND next_attempt_time<?)", true},
 		{"line: batches", queueShares, "COVERING INDEX batches_dispatch (account=?)", false},
 		{"line: jobs that wait out a back-off", queueShares, "COVERING INDEX jobs_backoff (batch=? AND next_attempt_time>?)", false},
-		{"ranks: blocks", readyBlocks, "PRIMARY KEY (batch=? AND block<?)", false},
+		{"ranks: sum of blocks", readySum, "PRIMARY KEY (batch=? AND block>? AND block<?)", false},
+		{"ranks: blocks", readyBlocks, "PRIMARY KEY (batch=? AND block>? AND block<?)", false},
 		{"ranks: numbers of a block", readyNumbers, "COVERING INDEX jobs_ready (batch=? AND number>? AND number<?)", false},
 		{"ranks: jobs after their back-off", dueRetryNumbers, "COVERING INDEX jobs_backoff (batch=? AND next_attempt_time<?)", false},
 		{"load: batches", manyHeaders, "INDEX sqlite_autoindex_batches_1 (id=?)", true},
@@ -41,6 +42,12 @@ func TestPlans(t *testing.T) {
 		{"jobs by key", jobsByKey, "jobs_key (batch=? AND key=? AND number>?)", true},
 		{"runs", recentRuns, "INDEX jobs_state (batch=? AND state=?)", false},
 		{"jobs that succeeded", succeededJobs, "jobs_succeeded (key=? AND output_path=?)", false},
+		{"selection by state", numbersByState, "jobs_state (batch=? AND state=? AND number>?)", false},
+		{"selection by cause", numbersByCause, "jobs_cause (batch=? AND cause=? AND state=? AND number>?)", false},
+		{"count by cause", countByCause, "jobs_cause (batch=? AND cause=? AND state=? AND number>?)", false},
+		{"causes: counts", failureCauses, "COVERING INDEX failure_causes_jobs (batch=?)", false},
+		{"recount causes", countedCauses, "COVERING INDEX jobs_cause (batch=?)", false},
+		{"causes: first jobs", failureCauses, "COVERING INDEX jobs_cause (batch=? AND cause=? AND state=?)", false},
 		{"orphans", orphansOf, "PRIMARY KEY (account=?)", true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
+	"time"
 
 	"github.com/stokerd/stoker/job"
 )
@@ -72,4 +74,29 @@ func one[T any](ctx context.Context, q querier, scan func(row) (T, error), text 
 func scalar[T any](r row) (v T, err error) {
 	err = r.Scan(&v)
 	return v, err
+}
+
+// values are the values of a row, read one after the other. The first one of an unexpected type is an
+// error.
+type values struct {
+	rest []any
+	err  error
+}
+
+// text returns a text; empty for NULL.
+func (v *values) text() string { return next[string](v) }
+
+// number returns a number; 0 for NULL.
+func (v *values) number() int64 { return next[int64](v) }
+
+// time returns a stored time.
+func (v *values) time() time.Time { return stamp(v.number()).time() }
+
+func next[T any](v *values) T {
+	value, ok := v.rest[0].(T)
+	if !ok && v.rest[0] != nil && v.err == nil {
+		v.err = fmt.Errorf("stored value: %T, want %T", v.rest[0], value)
+	}
+	v.rest = v.rest[1:]
+	return value
 }

@@ -1,49 +1,75 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
 	"github.com/stokerd/stoker/job"
 )
 
-// jobColumns is read by scanJob. Statements that use it call jobs j and batches b.
+// jobColumns is read by [jobScan]. Statements that use it call jobs j and batches b.
 const jobColumns = `b.id, j.number, j.key, j.name, j.input_path, j.output_path, j.variables,
        j.state, j.version, j.revision, j.step, j.step_time, j.attempt, j.failures,
        j.encoding_id, j.manifests, j.regions, j.stale_mark, j.progress, j.next_attempt_time, j.create_time, j.update_time,
        j.start_time, j.queued_time, j.running_time, j.finish_time, j.failure, j.reason,
        j.platform_status, j.platform_status_time`
 
-func scanJob(r row) (job.Job, error) {
-	var j job.Job
-	var variables, manifests text
-	var failure *text
-	var step, next, create, update, start, queued, running, finish, status stamp
-	err := r.Scan(&j.ID.Batch, &j.ID.Number, &j.Key, &j.Name, &j.InputPath, &j.OutputPath, &variables,
-		(*string)(&j.State), &j.Version, &j.Revision, (*string)(&j.Step), &step, &j.Attempt, &j.Failures,
-		&j.EncodingID, &manifests, &j.FallbackRegionIndex, &j.StaleMark, &j.Progress, &next, &create, &update,
-		&start, &queued, &running, &finish, &failure, &j.Reason,
-		&j.PlatformStatus, &status)
-	if err != nil {
+// jobScan scans the rows of one query. Lists of jobs are long, so it uses the same room for each row,
+// and keeps one copy of a text that row after row repeats.
+type jobScan struct {
+	values  [30]any // of jobColumns
+	targets [30]any // the addresses of values
+	batch   string  // id, in the row before
+	state   job.State
+}
+
+// scanJob returns the scan function for one query.
+func scanJob() func(row) (job.Job, error) {
+	s := &jobScan{}
+	for i := range s.values {
+		s.targets[i] = &s.values[i]
+	}
+	return s.scan
+}
+
+func (s *jobScan) scan(r row) (job.Job, error) {
+	if err := r.Scan(s.targets[:]...); err != nil {
 		return job.Job{}, err
 	}
-	j.StepTime, j.NextAttemptTime, j.CreateTime, j.UpdateTime = step.time(), next.time(), create.time(), update.time()
-	j.StartTime, j.QueuedTime, j.RunningTime, j.FinishTime = start.time(), queued.time(), running.time(), finish.time()
-	j.PlatformStatusTime = status.time()
-	if err := variables.decode(&j.Variables); err != nil {
-		return job.Job{}, fmt.Errorf("job %s: %w", j.ID, err)
+	v := values{rest: s.values[:]}
+	if id := v.text(); id != s.batch {
+		s.batch = id
 	}
-	if err := manifests.decode(&j.Manifests); err != nil {
-		return job.Job{}, fmt.Errorf("job %s: %w", j.ID, err)
+	j := job.Job{ID: job.ID{Batch: s.batch, Number: v.number()}}
+	j.Key, j.Name, j.InputPath, j.OutputPath = v.text(), v.text(), v.text(), v.text()
+	variables := text(v.text())
+	if state := job.State(v.text()); state != s.state {
+		s.state = state
 	}
-	if failure != nil {
-		if err := failure.decode(&j.Failure); err != nil {
-			return job.Job{}, fmt.Errorf("job %s: %w", j.ID, err)
-		}
+	j.State, j.Version, j.Revision = s.state, v.number(), v.number()
+	j.Step, j.StepTime, j.Attempt, j.Failures = job.Step(v.text()), v.time(), int(v.number()), int(v.number())
+	j.EncodingID = v.text()
+	manifests := text(v.text())
+	j.FallbackRegionIndex, j.StaleMark, j.Progress = int(v.number()), v.text(), int(v.number())
+	j.NextAttemptTime, j.CreateTime, j.UpdateTime = v.time(), v.time(), v.time()
+	j.StartTime, j.QueuedTime, j.RunningTime, j.FinishTime = v.time(), v.time(), v.time(), v.time()
+	failure := text(v.text())
+	j.Reason, j.PlatformStatus, j.PlatformStatusTime = v.text(), v.text(), v.time()
+	if v.err != nil {
+		return job.Job{}, fmt.Errorf("job %s: %w", j.ID, v.err)
+	}
+	if err := decodeJob(&j, variables, manifests, failure); err != nil {
+		return job.Job{}, fmt.Errorf("job %s: %w", j.ID, err)
 	}
 	// Texts that an older version has written may have any length.
 	j.Failure, j.Reason = j.Failure.Shorten(job.MaxFailure), job.Shorten(j.Reason, job.MaxReason)
 	return j, nil
+}
+
+// decodeJob decodes the structured values of a job.
+func decodeJob(j *job.Job, variables, manifests, failure text) error {
+	return cmp.Or(variables.decode(&j.Variables), manifests.decode(&j.Manifests), failure.decode(&j.Failure))
 }
 
 func (r queries) Job(ctx context.Context, id job.ID) (job.Job, error) {
@@ -51,7 +77,7 @@ func (r queries) Job(ctx context.Context, id job.ID) (job.Job, error) {
 SELECT ` + jobColumns + `
   FROM batches AS b JOIN jobs AS j ON j.batch = b.seq
  WHERE b.id = $1 AND b.deleted = 0 AND j.number = $2`
-	return one(ctx, r.q, scanJob, query, id.Batch, id.Number)
+	return one(ctx, r.q, scanJob(), query, id.Batch, id.Number)
 }
 
 const changedJobs = `
@@ -62,7 +88,7 @@ SELECT ` + jobColumns + `
  ORDER BY j.revision LIMIT $3 + 0`
 
 func (r queries) ChangedJobs(ctx context.Context, batchID string, afterRevision int64, limit int, states []job.State) ([]job.Job, error) {
-	return all(ctx, r.q, scanJob, changedJobs, batchID, afterRevision, limit, encodeList(distinct(states)))
+	return all(ctx, r.q, scanJob(), changedJobs, batchID, afterRevision, limit, encodeList(distinct(states)))
 }
 
 // jobsInFlight repeats the condition of its index word for word: that is how SQLite
@@ -75,7 +101,7 @@ SELECT ` + jobColumns + `
  ORDER BY j.batch, j.number`
 
 func (r queries) JobsInFlight(ctx context.Context, accountID string) ([]job.Job, error) {
-	return all(ctx, r.q, scanJob, jobsInFlight, accountID)
+	return all(ctx, r.q, scanJob(), jobsInFlight, accountID)
 }
 
 func (r queries) Attempts(ctx context.Context, id job.ID) ([]job.Attempt, error) {

@@ -65,11 +65,11 @@ SELECT ` + jobColumns + `
 )
 
 func (r queries) DueJobs(ctx context.Context, batchSeq, afterNumber int64, now time.Time, limit int) ([]job.Job, error) {
-	list, err := all(ctx, r.q, scanJob, readyJobs, batchSeq, afterNumber, limit)
+	list, err := all(ctx, r.q, scanJob(), readyJobs, batchSeq, afterNumber, limit)
 	if err != nil {
 		return nil, err
 	}
-	due, err := all(ctx, r.q, scanJob, dueJobs, batchSeq, afterNumber, limit, ms(now))
+	due, err := all(ctx, r.q, scanJob(), dueJobs, batchSeq, afterNumber, limit, ms(now))
 	if err != nil {
 		return nil, err
 	}
@@ -94,7 +94,8 @@ func (r queries) NextDueTime(ctx context.Context, accountID string, now time.Tim
 }
 
 const (
-	readyBlocks  = `SELECT block, ready FROM ready_blocks WHERE batch = $1 AND block <= $2 ORDER BY block`
+	readySum     = `SELECT coalesce(sum(ready), 0) FROM ready_blocks WHERE batch = $1 AND block >= $2 AND block <= $3`
+	readyBlocks  = `SELECT block, ready FROM ready_blocks WHERE batch = $1 AND block >= $2 AND block <= $3 ORDER BY block`
 	readyNumbers = `
 SELECT number FROM jobs INDEXED BY jobs_ready
  WHERE batch = $1 AND number >= $2 AND number <= $3 AND state = 'WAITING' AND next_attempt_time = 0
@@ -110,8 +111,12 @@ func scanReadyBlock(r row) (b store.ReadyBlock, err error) {
 	return b, err
 }
 
-func (r queries) ReadyBlocks(ctx context.Context, batchSeq, last int64) ([]store.ReadyBlock, error) {
-	return all(ctx, r.q, scanReadyBlock, readyBlocks, batchSeq, last)
+func (r queries) ReadySum(ctx context.Context, batchSeq, first, last int64) (int64, error) {
+	return one(ctx, r.q, scalar[int64], readySum, batchSeq, first, last)
+}
+
+func (r queries) ReadyBlocks(ctx context.Context, batchSeq, first, last int64) ([]store.ReadyBlock, error) {
+	return all(ctx, r.q, scanReadyBlock, readyBlocks, batchSeq, first, last)
 }
 
 func (r queries) ReadyNumbers(ctx context.Context, batchSeq, first, last int64) ([]int64, error) {

@@ -79,6 +79,41 @@ func TestRecountBlocks(t *testing.T) {
 	})
 }
 
+// So are the counts of causes, also those that no job has.
+func TestRecountCauses(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
+		s := mustOpen(t)
+		synctest.Wait() // until the check that Open begins is over
+		want := mustSubmitTo(t, s, make([]job.Spec, 3)...)
+		fail := func(u *job.Update) error {
+			return u.ConfigureRefused("", job.Failure{Text: "no such codec", Permanent: true}, job.Rules{}, testTime)
+		}
+		if _, err := s.UpdateJobs(t.Context(), job.Filter{BatchID: want.ID, Limit: 2}, testTime, fail); err != nil {
+			t.Fatal(err)
+		}
+		right, err := s.FailureCauses(t.Context(), want.ID, 10)
+		if err != nil || len(right) != 1 || right[0].Count != 2 {
+			t.Fatalf("causes %+v, %v", right, err)
+		}
+		for _, damage := range []string{
+			`UPDATE failure_causes SET jobs = 7`,
+			`INSERT INTO failure_causes (batch, cause, jobs) SELECT seq, 'none', 1 FROM batches`,
+			`DELETE FROM failure_causes`,
+		} {
+			if _, err := s.exec(t, damage); err != nil {
+				t.Fatal(err)
+			}
+			if corrected, err := s.Recount(t.Context(), testTime); corrected != 1 || err != nil {
+				t.Errorf("%s: corrected %d batches, %v, want 1", damage, corrected, err)
+			}
+			got, err := s.FailureCauses(t.Context(), want.ID, 10)
+			if diff := cmp.Diff(right, got); err != nil || diff != "" {
+				t.Errorf("%s: %v (-want +got):\n%s", damage, err, diff)
+			}
+		}
+	})
+}
+
 // A file that has come to contradict itself is put right by whoever opens it.
 func TestOpenRecounts(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "stoker.db")

@@ -22,6 +22,15 @@ SELECT $1, (number - 1) / $2, count(*)
 	return err
 }
 
+// RecountCauses counts the causes of the failures in a batch anew.
+func (t *transaction) RecountCauses(ctx context.Context, batchSeq int64) error {
+	if _, err := t.exec(ctx, `DELETE FROM failure_causes WHERE batch = $1`, batchSeq); err != nil {
+		return err
+	}
+	_, err := t.exec(ctx, `INSERT INTO failure_causes (batch, cause, jobs) SELECT $1, * FROM (`+countedCauses+`)`, batchSeq)
+	return err
+}
+
 // ReapDeleted removes a part of a deleted batch, the batch itself at the end.
 func (t *transaction) ReapDeleted(ctx context.Context, limit int) (more bool, err error) {
 	seqs, err := all(ctx, t, scalar[int64], `SELECT seq FROM batches WHERE deleted = 1 LIMIT 1`)
@@ -41,9 +50,13 @@ func (t *transaction) ReapDeleted(ctx context.Context, limit int) (more bool, er
 	}
 	args := []any{seq, first + int64(limit)}
 	if first == 0 {
-		const skipped = `DELETE FROM skipped WHERE batch = $1 AND key IN (SELECT key FROM skipped WHERE batch = $1 LIMIT $2 + 0)`
-		if n, err := t.exec(ctx, skipped, seq, limit); err != nil || n > 0 {
-			return true, err
+		for _, statement := range []string{
+			`DELETE FROM skipped WHERE batch = $1 AND key IN (SELECT key FROM skipped WHERE batch = $1 LIMIT $2 + 0)`,
+			`DELETE FROM failure_causes WHERE batch = $1 AND cause IN (SELECT cause FROM failure_causes WHERE batch = $1 LIMIT $2 + 0)`,
+		} {
+			if n, err := t.exec(ctx, statement, seq, limit); err != nil || n > 0 {
+				return true, err
+			}
 		}
 		statements, args = []string{`DELETE FROM ready_blocks WHERE batch = $1`, `DELETE FROM batch_labels WHERE batch = $1`, `DELETE FROM batches WHERE seq = $1`}, []any{seq}
 	}

@@ -11,7 +11,7 @@ import (
 // Write writes row by row: to SQLite, which runs in this process, a statement is a function call.
 func (t *transaction) Write(ctx context.Context, rows *store.Rows) error {
 	for _, write := range []func(context.Context, *store.Rows) error{
-		t.writeJobs, t.writeAttempts, t.writeEvents, t.writeHeaders, t.writeBatches, t.writeReadyBlocks, t.writeStarts, t.writeAccounts, t.writePlatform,
+		t.writeJobs, t.writeAttempts, t.writeEvents, t.writeHeaders, t.writeBatches, t.writeReadyBlocks, t.writeCauses, t.writeStarts, t.writeAccounts, t.writePlatform,
 	} {
 		if err := write(ctx, rows); err != nil {
 			return err
@@ -25,7 +25,7 @@ func (t *transaction) writeJobs(ctx context.Context, rows *store.Rows) error {
 UPDATE jobs
    SET state = $5, version = $6, revision = $7, step = $8, step_time = $9, attempt = $10, failures = $11, encoding_id = $12,
        regions = $13, stale_mark = $14, progress = $15, next_attempt_time = $16, update_time = $17, start_time = $18,
-       queued_time = $19, running_time = $20, finish_time = $21, failure = $22, reason = $23, manifests = $24,
+       queued_time = $19, running_time = $20, finish_time = $21, failure = $22, cause = coalesce($22 ->> '$.cause', ''), reason = $23, manifests = $24,
        platform_status = $25, platform_status_time = $26
  WHERE batch = $1 AND number = $2 AND state = $3 AND version = $4`
 	for i := range rows.Jobs {
@@ -142,6 +142,28 @@ INSERT INTO ready_blocks (batch, block, ready) VALUES ($1, $2, max($3, 0))
     ON CONFLICT (batch, block) DO UPDATE SET ready = max(ready + $3, 0)`
 	for _, b := range rows.ReadyBlocks {
 		if _, err := t.exec(ctx, save, b.BatchSeq, b.Block, b.Change); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// writeCauses removes a cause with its last job: there may be as many causes as failures.
+func (t *transaction) writeCauses(ctx context.Context, rows *store.Rows) error {
+	const (
+		save = `
+INSERT INTO failure_causes (batch, cause, jobs) VALUES ($1, $2, $3)
+    ON CONFLICT (batch, cause) DO UPDATE SET jobs = jobs + $3`
+		remove = `DELETE FROM failure_causes WHERE batch = $1 AND cause = $2 AND jobs <= 0`
+	)
+	for _, c := range rows.Causes {
+		if _, err := t.exec(ctx, save, c.BatchSeq, c.Cause, c.Change); err != nil {
+			return err
+		}
+		if c.Change > 0 {
+			continue
+		}
+		if _, err := t.exec(ctx, remove, c.BatchSeq, c.Cause); err != nil {
 			return err
 		}
 	}

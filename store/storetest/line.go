@@ -1,7 +1,9 @@
 package storetest
 
 import (
+	"fmt"
 	"math"
+	"slices"
 	"testing"
 	"time"
 
@@ -142,4 +144,39 @@ func linePlacesOfMany(f *fixture) {
 		}
 	}
 	f.Logf("%s for a place in %d jobs", time.Since(began)/asked, many)
+}
+
+// linePlacesOfPages compares the ranks that are read in pages, as lists do, with those that are read at
+// once. Between the pages jobs before and after them change.
+func linePlacesOfPages(f *fixture) {
+	const many, page = 3000, 100
+	b := f.submit(many, nil)
+	other := f.submit(many, nil)
+	for first := int64(1); first <= many; first += page {
+		due, err := f.store.Jobs(f.Context(), job.Filter{BatchID: b.ID, States: []job.State{job.Waiting}})
+		f.ok(err)
+		all := numbers(due)
+		want, err := f.store.JobRanks(f.Context(), b.Seq, now, all)
+		f.ok(err)
+		for i, n := range all {
+			if n < first || n >= first+page {
+				all[i] = 0
+			}
+		}
+		from := slices.IndexFunc(all, func(n int64) bool { return n > 0 })
+		to := from + slices.IndexFunc(append(all[from:], 0), func(n int64) bool { return n == 0 })
+		for range 2 { // the second time goes on from the first
+			got, err := f.store.JobRanks(f.Context(), b.Seq, now, all[from:to])
+			f.ok(err)
+			f.same(fmt.Sprintf("ranks from job %d on", first), got, want[from:to])
+		}
+		switch first / page % 4 {
+		case 0:
+			f.update(b, 1+first/2, cancel)
+		case 1:
+			f.update(b, 1+first/2, started...)
+		case 2:
+			f.update(other, first, cancel)
+		}
+	}
 }

@@ -61,35 +61,3 @@ func updateNumbered(f *fixture) {
 	f.same("no such job", errors.Is(err, job.ErrNotFound), true)
 	f.same("state of job 4", f.job(b, 4).State, job.Waiting)
 }
-
-// causesGroup checks that failures which differ in the job's own paths and encoding have one cause.
-func causesGroup(f *fixture) {
-	b := f.submit(6, nil)
-	give := func(number int64, failure job.Failure) {
-		f.update(b, number, append(started, func(u *job.Update) error {
-			failure.Hint = job.HintNoRetry
-			return u.Observe(job.Observation{EncodingID: u.Job.EncodingID, Status: job.RemoteError, Failure: &failure}, job.Rules{}, now)
-		})...)
-	}
-	for n := range int64(3) {
-		j := f.job(b, n+1)
-		give(n+1, job.Failure{Category: "DOWNLOAD", Text: "input answered 403: " + j.InputPath + ", wanted for " + j.OutputPath})
-	}
-	give(4, job.Failure{Category: "DOWNLOAD", Text: "input answered 404"})
-	f.update(b, 5, append(started, failedOnce)...) // it is tried again, and has not failed
-	causes, err := f.store.FailureCauses(f.Context(), b.ID, 10)
-	f.ok(err)
-	var got []int64
-	for _, c := range causes {
-		got = append(got, c.Count, c.First.Number)
-		numbers, err := f.store.SelectJobNumbers(f.Context(), job.Selection{BatchID: b.ID, States: []job.State{job.Failed}, Causes: []string{c.Key}}, 0, 10)
-		f.ok(err)
-		f.same("jobs of a cause", int64(len(numbers)), c.Count)
-		f.same("first of them", numbers[0], c.First.Number)
-		f.same("its failure", f.job(b, numbers[0]).Failure, &c.Failure)
-	}
-	f.same("counts and first jobs", got, []int64{3, 1, 1, 4})
-	causes, err = f.store.FailureCauses(f.Context(), b.ID, 1)
-	f.ok(err)
-	f.same("the most frequent one", len(causes), 1)
-}

@@ -73,6 +73,7 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 		{"batches to cancel are known until all of their jobs are cancelled or being cancelled", cancellingBatches},
 		{"the place of a job in line is that of the next jobs", linePlaces},
 		{"the place of a job of twenty thousand is found without reading the others", linePlacesOfMany},
+		{"so are those of a whole batch, page by page, while it changes", linePlacesOfPages},
 		{"encodings lead to their jobs", encodingJobs},
 		{"changes are read in order, each once", changesInOrder},
 
@@ -83,6 +84,7 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 		{"jobs are selected by state, key prefix and failure", selectJobs},
 		{"jobs named by number are changed together or not at all", updateNumbered},
 		{"failures are grouped by cause", causesGroup},
+		{"the counts of causes are right whatever happens", causesCount},
 	} {
 		t.Run(guarantee.name, func(t *testing.T) {
 			f := &fixture{T: t, store: open(t)}
