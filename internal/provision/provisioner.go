@@ -12,6 +12,8 @@ type Storage struct {
 	bitmovin.Storage
 	// BasePath is put before every path on the storage. It has no leading slash.
 	BasePath string
+	// SkipPermissionCheck leaves out the check whether the platform may write to the output.
+	SkipPermissionCheck bool
 }
 
 // Config is what a [Provisioner] works with.

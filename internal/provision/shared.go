@@ -17,6 +17,7 @@ type Shared struct {
 	output                bitmovin.OutputID
 	inputBase, outputBase string // base paths of the storages
 	videos, audios        []bitmovin.ConfigID
+	deinterlace           bitmovin.FilterID // empty: none
 	used                  []usedResource
 }
 
@@ -30,8 +31,8 @@ func (e SharedError) Error() string { return e.Err.Error() }
 func (e SharedError) Unwrap() error { return e.Err }
 
 // EnsureShared finds or creates the resources that the jobs of a batch with a recipe share: its
-// storages and codec configurations. The error is a [SharedError], except if the platform answers
-// to a codec configuration with an error: that is the recipe's fault.
+// storages, codec configurations and filter. The error is a [SharedError], except if the platform
+// answers to a codec configuration or filter with an error: that is the recipe's fault.
 func (p *Provisioner) EnsureShared(ctx context.Context, b *job.Batch) (Shared, error) {
 	var s Shared
 	if err := p.ensureInput(ctx, &s, b.Input); err != nil {
@@ -53,6 +54,14 @@ func (p *Provisioner) EnsureShared(ctx context.Context, b *job.Batch) (Shared, e
 			return s, err
 		}
 		s.audios = append(s.audios, id)
+	}
+	if d := b.Recipe.Deinterlace; d != nil {
+		r, err := deinterlaceResource(p.platform, *d)
+		id, err := p.ensureRecipePart(ctx, &s, "deinterlacing filter", r, err)
+		if err != nil {
+			return s, err
+		}
+		s.deinterlace = bitmovin.FilterID(id)
 	}
 	return s, nil
 }
@@ -113,19 +122,26 @@ func (p *Provisioner) ensureStorage(ctx context.Context, s *Shared, kind resourc
 
 func (p *Provisioner) ensureConfiguration(ctx context.Context, s *Shared, c bitmovin.Configuration) (bitmovin.ConfigID, error) {
 	r, err := configurationResource(p.platform, c)
+	id, err := p.ensureRecipePart(ctx, s, fmt.Sprintf("codec configuration %q", c.Name), r, err)
+	return bitmovin.ConfigID(id), err
+}
+
+// ensureRecipePart returns the id of a resource that the recipe describes. err is why it could not be
+// described. what names it in errors.
+func (p *Provisioner) ensureRecipePart(ctx context.Context, s *Shared, what string, r resource, err error) (string, error) {
 	if err != nil {
 		return "", SharedError{err}
 	}
 	id, err := p.resources.ensure(ctx, r)
 	if err != nil {
-		err = fmt.Errorf("codec configuration %q: %w", c.Name, err)
+		err = fmt.Errorf("%s: %w", what, err)
 		if _, answered := errors.AsType[*bitmovin.APIError](err); !answered {
 			err = SharedError{err}
 		}
 		return "", err
 	}
 	s.used = append(s.used, usedResource{r, id})
-	return bitmovin.ConfigID(id), nil
+	return id, nil
 }
 
 // AllMissing reports whether the platform has lost the shared resources of a batch: the store
@@ -178,6 +194,9 @@ func (p *Provisioner) sharedResources(b *job.Batch) (all []resource) {
 	}
 	for _, a := range b.Recipe.Audios {
 		add(configurationResource(p.platform, AudioConfiguration(a)))
+	}
+	if d := b.Recipe.Deinterlace; d != nil {
+		add(deinterlaceResource(p.platform, *d))
 	}
 	return all
 }

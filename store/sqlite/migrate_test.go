@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"database/sql"
+	"errors"
 	"io/fs"
 	"path/filepath"
 	"strconv"
@@ -9,6 +10,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/pressly/goose/v3"
+
+	"github.com/stokerd/stoker/job"
 )
 
 // A file of every earlier schema is brought up to date with everything in it.
@@ -39,6 +42,25 @@ func TestUpgrade(t *testing.T) {
 			}
 			checkWhole(t, s)
 		})
+	}
+}
+
+// A recipe that was private before access control lists is private after them; other recipes stay.
+func TestUpgradeKeepsRecipesPrivate(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "stoker.db")
+	makeOld(t, path, 9)
+	db, err := sql.Open("sqlite", writerDSN(path, true))
+	if err == nil {
+		_, err = db.ExecContext(t.Context(), "UPDATE batches SET recipe = $1",
+			`{"videos":[{"codec":"H264","bitrate":100000}],"private":true,"region":"AWS_EU_WEST_1"}`)
+	}
+	if err := errors.Join(err, db.Close()); err != nil {
+		t.Fatal(err)
+	}
+	s := mustOpenAt(t, path)
+	want := &job.Recipe{Videos: []job.Video{{Codec: job.H264, Bitrate: 100_000}}, ACL: job.Private, Region: "AWS_EU_WEST_1"}
+	if diff := cmp.Diff(want, mustBatch(t, s, "b").Recipe); diff != "" {
+		t.Errorf("recipe (-want +got):\n%s", diff)
 	}
 }
 
