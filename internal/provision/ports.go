@@ -40,6 +40,7 @@ type OutputAPI interface {
 	OutputExists(ctx context.Context, id bitmovin.OutputID) (bool, error)
 	FindOutput(ctx context.Context, kind bitmovin.StorageType, name string) (id bitmovin.OutputID, found bool, err error)
 	CreateOutput(ctx context.Context, s bitmovin.Storage) (bitmovin.OutputID, error)
+	CheckPermissions(ctx context.Context, id bitmovin.OutputID, path string) (bitmovin.PermissionCheck, error)
 }
 
 // ConfigurationAPI finds and creates codec configurations.

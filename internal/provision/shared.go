@@ -31,14 +31,18 @@ func (e SharedError) Error() string { return e.Err.Error() }
 func (e SharedError) Unwrap() error { return e.Err }
 
 // EnsureShared finds or creates the resources that the jobs of a batch with a recipe share: its
-// storages, codec configurations and filter. The error is a [SharedError], except if the platform
+// storages, codec configurations and filter. It checks that the platform may write to the output,
+// of which outputPath is the directory of one job; see [PermissionError]. The error is a [SharedError], except if the platform
 // answers to a codec configuration or filter with an error: that is the recipe's fault.
-func (p *Provisioner) EnsureShared(ctx context.Context, b *job.Batch) (Shared, error) {
+func (p *Provisioner) EnsureShared(ctx context.Context, b *job.Batch, outputPath string) (Shared, error) {
 	var s Shared
 	if err := p.ensureInput(ctx, &s, b.Input); err != nil {
 		return s, err
 	}
 	if err := p.ensureOutput(ctx, &s, b.Output); err != nil {
+		return s, err
+	}
+	if err := p.checkOutput(ctx, b, s, outputPath); err != nil {
 		return s, err
 	}
 	for _, v := range b.Recipe.Videos {
@@ -66,16 +70,19 @@ func (p *Provisioner) EnsureShared(ctx context.Context, b *job.Batch) (Shared, e
 	return s, nil
 }
 
-// EnsureStorages finds or creates those storages of a batch to which its template refers. The
-// error is a [SharedError].
-func (p *Provisioner) EnsureStorages(ctx context.Context, b *job.Batch, t *template.Template) (s Shared, err error) {
+// EnsureStorages finds or creates those storages of a batch to which its template refers, and checks
+// that the platform may write to the output as [Provisioner.EnsureShared] does. The error is a
+// [SharedError].
+func (p *Provisioner) EnsureStorages(ctx context.Context, b *job.Batch, t *template.Template, outputPath string) (s Shared, err error) {
 	if t.Uses("input_id") {
 		if err = p.ensureInput(ctx, &s, b.Input); err != nil {
 			return s, err
 		}
 	}
 	if t.Uses("output_id") {
-		err = p.ensureOutput(ctx, &s, b.Output)
+		if err = p.ensureOutput(ctx, &s, b.Output); err == nil {
+			err = p.checkOutput(ctx, b, s, outputPath)
+		}
 	}
 	return s, err
 }
