@@ -171,6 +171,7 @@ func TestExample(t *testing.T) {
 		outputs := map[string]config.Storage{
 			"default": {BasePath: "published", Storage: bitmovin.Storage{
 				Type: "S3", Bucket: "encodes", CloudRegion: "EU_WEST_1", AccessKey: "AKIA", SecretKey: "s3cret",
+				SignatureVersion: "S3_V4", StorageClass: "STANDARD",
 			}},
 			"cold": inputs["cold"],
 			"lab":  inputs["lab"],
@@ -204,7 +205,18 @@ func TestExample(t *testing.T) {
 				Audios:  stereo,
 				Muxings: []job.Muxing{{Container: job.MP4}},
 			},
+			"per-title": {
+				Videos:    []job.Video{{Codec: job.H264, Mode: job.PerTitleTemplate}},
+				Audios:    stereo,
+				Muxings:   []job.Muxing{{Container: job.MP4, FragmentDuration: 4000}},
+				Manifests: []job.Manifest{{Format: job.HLS}},
+				PerTitle:  &job.PerTitle{MinBitrate: 400_000, MaxBitrate: 8_000_000},
+			},
 		}
+		if premium := c.Profiles["premium"]; len(premium.Videos) != 2 || len(premium.Audios) != 2 { // see TestWholeProfile
+			t.Errorf("profile premium: %+v", premium)
+		}
+		delete(c.Profiles, "premium")
 		if diff := cmp.Diff(want, c.Profiles); diff != "" {
 			t.Errorf("profiles (-want +got):\n%s", diff)
 		}
