@@ -51,8 +51,10 @@ func checkPackaging(s *Simulator, streams, muxings []*resource, request startReq
 		field string
 		refs  []manifestRef
 	}{
-		{"vodDashManifests", request.DASH}, {"vodHlsManifests", request.HLS},
-		{"previewDashManifests", request.PreviewDASH}, {"previewHlsManifests", request.PreviewHLS},
+		{"vodDashManifests", request.DASH},
+		{"vodHlsManifests", request.HLS},
+		{"previewDashManifests", request.PreviewDASH},
+		{"previewHlsManifests", request.PreviewHLS},
 	} {
 		for i, ref := range list.refs {
 			if m := s.resources.byID[ref.ManifestID]; m != nil && m.isDefaultManifest() {
