@@ -373,12 +373,13 @@ func TestLogHoldsNoSecrets(t *testing.T) {
 	c := mustNew(t, Options{APIKey: fixedKey(testKey), Logger: logger, HTTPClient: &http.Client{Transport: handlerTransport{echo}}})
 	_, err := c.CreateOutput(t.Context(), Storage{
 		Type: StorageS3, Bucket: "b", AccessKey: "AKIA-access", SecretKey: "very\"secret\nkey",
+		ServicePrincipal: ServicePrincipal{TenantID: "t", ClientID: "i", ClientSecret: "hush-hush", ClientCertificate: "BEGIN\nkeyline"},
 	})
 	if err == nil {
 		t.Fatal("no error from a 502")
 	}
 	for _, text := range []string{log.String(), err.Error()} {
-		for _, secret := range []string{testKey, "AKIA-access", "very"} {
+		for _, secret := range []string{testKey, "AKIA-access", "very", "hush", "keyline"} {
 			if strings.Contains(text, secret) {
 				t.Errorf("%q shows %q", text, secret)
 			}

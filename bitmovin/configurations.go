@@ -55,13 +55,21 @@ type Configuration struct {
 	Bitrate int64    `json:"bitrate,omitempty"` // bits per second; required for audio
 	Rate    float64  `json:"rate,omitempty"`    // frames per second, or samples per second for audio
 
-	// Video only. Set either Bitrate or CRF. If only one of Width and Height is set, the
+	// Video only. Set either Bitrate or CRF, or neither for a per-title stream. If only one of Width and Height is set, the
 	// platform derives the other.
 	Width               int      `json:"width,omitempty"`
 	Height              int      `json:"height,omitempty"`
 	CRF                 *float64 `json:"crf,omitempty"`
 	PresetConfiguration string   `json:"presetConfiguration,omitempty"` // such as VOD_STANDARD
 	Profile             string   `json:"profile,omitempty"`
+	Level               string   `json:"level,omitempty"`              // such as 4.1; H264 and H265
+	DynamicRangeFormat  string   `json:"dynamicRangeFormat,omitempty"` // such as HDR10; not AV1
+	PixelFormat         string   `json:"pixelFormat,omitempty"`        // such as YUV420P10LE
+	// The distance between keyframes, in frames or in seconds; not AV1.
+	MinGOP              int     `json:"minGop,omitempty"`
+	MaxGOP              int     `json:"maxGop,omitempty"`
+	MinKeyframeInterval float64 `json:"minKeyframeInterval,omitempty"`
+	MaxKeyframeInterval float64 `json:"maxKeyframeInterval,omitempty"`
 
 	// Audio only.
 	ChannelLayout string `json:"channelLayout,omitempty"`

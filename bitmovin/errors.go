@@ -163,6 +163,9 @@ func NotFound(err error) bool {
 	return ok && (e.Status == http.StatusNotFound || e.Status == http.StatusGone) && !accountLimit(err)
 }
 
+// NotImplemented reports whether the platform or a gateway answered 501: there is no such call.
+func NotImplemented(err error) bool { return statusOf(err) == http.StatusNotImplemented }
+
 // Outage reports whether err says nothing about the job: the platform or the network fails, or
 // the account is refused, throttled or out of quota. The same call would fail for any job, so no
 // job may lose an attempt by it. Outage is also true of a call whose own context has ended: check

@@ -6,9 +6,10 @@ import (
 
 const inputsPath = "/encoding/inputs"
 
-// CreateInput creates an input. The platform does not check the credentials.
+// CreateInput creates an input. The platform does not check the credentials. Fields that only outputs
+// of the type have are not sent.
 func (c *Client) CreateInput(ctx context.Context, s Storage) (InputID, error) {
-	return createStorage[InputID](ctx, c, inputsPath, s)
+	return createStorage[InputID](ctx, c, inputsPath, s.asInput())
 }
 
 // InputExists reports whether an input exists.

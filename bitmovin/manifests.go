@@ -12,7 +12,11 @@ type ManifestRequest struct {
 	Outputs      []EncodingOutput `json:"outputs,omitempty"`
 	Name         string           `json:"name,omitempty"`
 	ManifestName string           `json:"manifestName,omitempty"` // name of the file, such as "stream.mpd"
+	Profile      string           `json:"profile,omitempty"`      // of DASH: LIVE or ON_DEMAND; empty: the platform's default
 }
+
+// OnDemand is the profile of a DASH manifest that refers to one file for each rendition.
+const OnDemand = "ON_DEMAND"
 
 // manifest is the answer to the creation of a manifest.
 type manifest struct {

@@ -66,7 +66,18 @@ type Muxing struct {
 	Outputs       []EncodingOutput `json:"outputs,omitempty"`
 	SegmentLength float64          `json:"segmentLength,omitempty"` // seconds; required for FMP4 and CMAF
 	Filename      string           `json:"filename,omitempty"`      // MP4
+
+	FragmentDuration int `json:"fragmentDuration,omitempty"` // milliseconds; MP4; 0: not fragmented
+	// StreamConditionsMode says what happens if the conditions of a stream do not hold: DROP_MUXING
+	// or DROP_STREAM. Empty: the platform's default.
+	StreamConditionsMode string `json:"streamConditionsMode,omitempty"`
 }
+
+// The values of StreamConditionsMode.
+const (
+	DropMuxing = "DROP_MUXING"
+	DropStream = "DROP_STREAM"
+)
 
 func (m Muxing) requiredField() (field, value string) { return "id", string(m.ID) }
 

@@ -3,6 +3,7 @@ package bitmovin
 import (
 	"context"
 	"fmt"
+	"net/http"
 )
 
 const outputsPath = "/encoding/outputs"
@@ -23,4 +24,24 @@ func (c *Client) OutputExists(ctx context.Context, id OutputID) (bool, error) {
 // FindOutput returns the id of the first output of a type whose name is exactly name.
 func (c *Client) FindOutput(ctx context.Context, t StorageType, name string) (id OutputID, found bool, err error) {
 	return findStorage[OutputID](ctx, c, outputsPath, t, name)
+}
+
+// PermissionCheck is the platform's answer whether it may write to an output.
+type PermissionCheck struct {
+	// Passed is nil if the answer does not say.
+	Passed        *bool  `json:"passed"`
+	FailureReason string `json:"failureReason"`
+}
+
+// CheckPermissions asks the platform whether it may write below a path of an output, which it tries
+// with an empty file, WritePermissionTestFile.txt. The platform can check S3 outputs only.
+func (c *Client) CheckPermissions(ctx context.Context, id OutputID, path string) (PermissionCheck, error) {
+	body := struct {
+		Path string `json:"path,omitempty"`
+	}{path}
+	var answer PermissionCheck
+	err := c.do(ctx, call{
+		method: http.MethodPost, path: outputsPath + "/" + escape(id) + "/check-permissions", class: ClassResourceWrite, body: body,
+	}, &answer)
+	return answer, err
 }

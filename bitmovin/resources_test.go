@@ -199,6 +199,7 @@ func TestStorageValidate(t *testing.T) {
 		{Type: StorageGCS, Bucket: "b", AccessKey: "a", SecretKey: "s"},
 		{Type: StorageGCSServiceAccount, Bucket: "b", ServiceAccountCredentials: "{}"},
 		{Type: StorageAzure, AccountName: "n", AccountKey: "k", Container: "c"},
+		{Type: StorageAzure, AccountName: "n", Container: "c", ServicePrincipal: ServicePrincipal{TenantID: "t", ClientID: "i", ClientSecret: "s"}},
 		{Type: StorageGenericS3, Host: "h", Bucket: "b", AccessKey: "a", SecretKey: "s"},
 	}
 	for _, s := range complete {
@@ -212,5 +213,13 @@ func TestStorageValidate(t *testing.T) {
 	err := Storage{Type: StorageS3, AccessKey: "a"}.Validate()
 	if err == nil || err.Error() != "S3 storage lacks bucket, secret key" {
 		t.Errorf("err = %v", err)
+	}
+	for _, p := range []ServicePrincipal{{ClientID: "i", ClientSecret: "s"}, {TenantID: "t", ClientSecret: "s"}, {TenantID: "t", ClientID: "i"}} {
+		if err := (Storage{Type: StorageAzure, AccountName: "n", Container: "c", ServicePrincipal: p}).Validate(); err == nil {
+			t.Errorf("half a service principal is valid: %+v", p)
+		}
+		if err := (Storage{Type: StorageAzure, AccountName: "n", Container: "c", AccountKey: "k", ServicePrincipal: p}).Validate(); err == nil {
+			t.Errorf("an account key with a service principal is valid: %+v", p)
+		}
 	}
 }

@@ -12,7 +12,31 @@ type StartRequest struct {
 	ManifestGenerator string             `json:"manifestGenerator,omitempty"` // LEGACY or V2
 	VODDashManifests  []ManifestResource `json:"vodDashManifests,omitempty"`
 	VODHLSManifests   []ManifestResource `json:"vodHlsManifests,omitempty"`
+	PerTitle          *PerTitle          `json:"perTitle,omitempty"` // required with a per-title stream
 }
+
+// PerTitle holds the per-title configuration of each codec that has per-title streams.
+type PerTitle struct {
+	H264 *PerTitleConfiguration `json:"h264Configuration,omitempty"`
+	H265 *PerTitleConfiguration `json:"h265Configuration,omitempty"`
+	VP9  *PerTitleConfiguration `json:"vp9Configuration,omitempty"`
+	AV1  *PerTitleConfiguration `json:"av1Configuration,omitempty"`
+}
+
+// PerTitleConfiguration bounds what the platform chooses. Zero fields leave its defaults.
+type PerTitleConfiguration struct {
+	MinBitrate         int64   `json:"minBitrate,omitempty"`         // bit/s
+	MaxBitrate         int64   `json:"maxBitrate,omitempty"`         // bit/s
+	MinBitrateStepSize float64 `json:"minBitrateStepSize,omitempty"` // ratio between neighbouring renditions
+	MaxBitrateStepSize float64 `json:"maxBitrateStepSize,omitempty"`
+	TargetQualityCRF   float64 `json:"targetQualityCrf,omitempty"` // not AV1
+	// AutoRepresentations lets the platform add renditions to those of the templates. Nil: it adds
+	// none.
+	AutoRepresentations *AutoRepresentations `json:"autoRepresentations,omitempty"`
+}
+
+// AutoRepresentations says how the platform adds renditions.
+type AutoRepresentations struct{}
 
 // Scheduling says where an encoding stands in the queue of the platform.
 type Scheduling struct {

@@ -54,8 +54,8 @@ type Storage struct {
 	Bucket           string // every type but HTTP, HTTPS and AZURE
 	AccessKey        Secret // S3, GCS, GENERIC_S3
 	SecretKey        Secret // S3, GCS, GENERIC_S3
-	CloudRegion      string // S3, S3_ROLE_BASED, GCS, GCS_SERVICE_ACCOUNT; default AUTO
-	SignatureVersion string // S3, GENERIC_S3: S3_V2 or S3_V4
+	CloudRegion      string // S3, S3_ROLE_BASED, GCS, GCS_SERVICE_ACCOUNT; empty: unknown
+	SignatureVersion string // S3 and S3_ROLE_BASED outputs, GENERIC_S3: S3_V2 or S3_V4
 	StorageClass     string // S3 outputs
 
 	RoleARN        string // S3_ROLE_BASED
@@ -65,12 +65,27 @@ type Storage struct {
 	ServiceAccountCredentials Secret // GCS_SERVICE_ACCOUNT: the account's JSON
 
 	AccountName string // AZURE
-	AccountKey  Secret // AZURE
+	AccountKey  Secret // AZURE; or a service principal
 	Container   string // AZURE
+
+	// ServicePrincipal has the credentials of an AZURE storage without account key.
+	ServicePrincipal ServicePrincipal
 
 	SSL           *bool  // GENERIC_S3
 	SigningRegion string // GENERIC_S3
 	AccessStyle   string // GENERIC_S3
+}
+
+// ServicePrincipal identifies an application to Azure, by a client secret or a client certificate.
+type ServicePrincipal struct {
+	TenantID, ClientID string
+	ClientSecret       Secret
+	ClientCertificate  Secret // certificate and private key in PEM, with its line ends
+}
+
+// complete reports whether the service principal has all that it needs.
+func (p ServicePrincipal) complete() bool {
+	return p.TenantID != "" && p.ClientID != "" && (p.ClientSecret != "" || p.ClientCertificate != "")
 }
 
 // Validate returns an error if the type is unknown, a required field is empty, or the host is more
@@ -102,13 +117,17 @@ func (s Storage) Validate() error {
 		need("service account credentials", s.ServiceAccountCredentials != "")
 	case StorageAzure:
 		need("account name", s.AccountName != "")
-		need("account key", s.AccountKey != "")
+		need("account key, or a service principal (tenant id, client id, and client secret or client certificate)",
+			s.AccountKey != "" || s.ServicePrincipal.complete())
 		need("container", s.Container != "")
 	default:
 		return fmt.Errorf("unknown storage type %q", s.Type)
 	}
 	if len(missing) > 0 {
 		return fmt.Errorf("%s storage lacks %s", s.Type, strings.Join(missing, ", "))
+	}
+	if s.AccountKey != "" && s.ServicePrincipal != (ServicePrincipal{}) {
+		return fmt.Errorf("%s storage: account key and service principal exclude each other", s.Type)
 	}
 	if strings.ContainsAny(s.Host, "/@") { // the error does not repeat the host, which may contain a password
 		return fmt.Errorf("the host of %s storage must be a name such as files.example.com: leave out https://, users and paths", s.Type)
@@ -121,7 +140,10 @@ func (s Storage) String() string { return fmt.Sprintf("%s storage %q", s.Type, s
 
 // secrets returns the credentials that [Storage.body] contains.
 func (s Storage) secrets() []Secret {
-	return []Secret{s.Password, s.AccessKey, s.SecretKey, s.ServiceAccountCredentials, s.AccountKey}
+	return []Secret{
+		s.Password, s.AccessKey, s.SecretKey, s.ServiceAccountCredentials, s.AccountKey,
+		s.ServicePrincipal.ClientSecret, s.ServicePrincipal.ClientCertificate,
+	}
 }
 
 // storageBody is a storage on the wire, where credentials are plain text.
@@ -148,10 +170,20 @@ type storageBody struct {
 	SSL                       *bool       `json:"ssl,omitempty"`
 	SigningRegion             string      `json:"signingRegion,omitempty"`
 	AccessStyle               string      `json:"accessStyle,omitempty"`
+
+	ServicePrincipal *servicePrincipalBody `json:"servicePrincipal,omitempty"`
+}
+
+// servicePrincipalBody is a [ServicePrincipal] on the wire.
+type servicePrincipalBody struct {
+	TenantID          string `json:"tenantId"`
+	ClientID          string `json:"clientId"`
+	ClientSecret      string `json:"clientSecret,omitempty"`
+	ClientCertificate string `json:"clientCertificate,omitempty"`
 }
 
 func (s Storage) body() storageBody {
-	return storageBody{
+	body := storageBody{
 		Type: s.Type, Name: s.Name,
 		Host: s.Host, Port: s.Port, Username: s.Username, Password: string(s.Password),
 		BucketName: s.Bucket, AccessKey: string(s.AccessKey), SecretKey: string(s.SecretKey),
@@ -161,6 +193,18 @@ func (s Storage) body() storageBody {
 		AccountName:               s.AccountName, AccountKey: string(s.AccountKey), Container: s.Container,
 		SSL: s.SSL, SigningRegion: s.SigningRegion, AccessStyle: s.AccessStyle,
 	}
+	if p := s.ServicePrincipal; p != (ServicePrincipal{}) {
+		body.ServicePrincipal = &servicePrincipalBody{p.TenantID, p.ClientID, string(p.ClientSecret), string(p.ClientCertificate)}
+	}
+	return body
+}
+
+// asInput returns the storage with the fields that inputs of its type have.
+func (s Storage) asInput() Storage {
+	if s.Type == StorageS3 || s.Type == StorageS3RoleBased {
+		s.SignatureVersion, s.StorageClass = "", ""
+	}
+	return s
 }
 
 // storedStorage is what is read of the platform's description of an input or output.

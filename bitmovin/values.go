@@ -15,6 +15,7 @@ type (
 	InputID    string
 	OutputID   string
 	ConfigID   string
+	FilterID   string
 	StreamID   string
 	MuxingID   string
 	ManifestID string

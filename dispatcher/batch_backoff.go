@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/stokerd/stoker/internal/provision"
 	"github.com/stokerd/stoker/job"
 )
 
@@ -47,6 +48,7 @@ const (
 type failureBackoff struct {
 	err      error     // of the latest failure; nil: there was none
 	since    time.Time // of the first failure
+	noted    time.Time // of the latest failure
 	until    time.Time // nothing is tried before
 	failures int       // in a row; failures side by side count once
 }
@@ -63,11 +65,14 @@ func (b *failureBackoff) noteFailure(err error, now time.Time) {
 			limit = maxUnansweredSkipPause
 		}
 		b.until = now.Add(growingPause(firstSkipPause, b.failures, limit))
+		if _, denied := errors.AsType[provision.PermissionError](err); denied {
+			b.until = now.Add(provision.PermissionRecheck) // only a person can give the right
+		}
 	}
 	if b.err == nil {
 		b.since = now
 	}
-	b.err = err
+	b.err, b.noted = err, now
 }
 
 // describeProblem is the failure as the account's status shows it.
@@ -149,6 +154,8 @@ func (bs batchBackoffs) skipped(read func(id string) (*batch, error), now time.T
 		}
 		t := bs[id]
 		switch {
+		case b.StateTime.After(t.noted): // somebody has resumed it
+			delete(bs, id)
 		case !t.until.After(now):
 			continue
 		case errors.Is(t.err, errNotStarted):

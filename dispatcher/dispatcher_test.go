@@ -223,36 +223,43 @@ func TestPauseAccount(t *testing.T) {
 	})
 }
 
+// Every codec is packaged in every container that can hold it, with both manifests.
 func TestEveryContainerAndManifest(t *testing.T) {
 	sim := &simulator.Simulator{Seed: 1, Duration: time.Minute}
 	inWorld(t, sim, func(w *world) {
 		w.run()
-		b := w.submit(1, func(b *job.Batch) {
-			b.Recipe.Videos = append(
-				b.Recipe.Videos,
-				job.Video{Name: "hevc", Codec: job.H265, Height: 1080, CRF: 23},
-				job.Video{Name: "vp9", Codec: job.VP9, Height: 720, Bitrate: 900_000},
-				job.Video{Name: "av1", Codec: job.AV1, Height: 720, Bitrate: 700_000},
-			)
-			b.Recipe.Audios = append(b.Recipe.Audios, job.Audio{Name: "opus", Codec: job.Opus, Bitrate: 96_000})
-			b.Recipe.Muxings = []job.Muxing{
+		check := func(edit func(r *job.Recipe), streams, muxings int) {
+			w.t.Helper()
+			b := w.submit(1, func(b *job.Batch) {
+				b.Recipe.Videos = append(b.Recipe.Videos, job.Video{Name: "hevc", Codec: job.H265, Height: 1080, CRF: 23})
+				b.Recipe.Manifests = []job.Manifest{{Format: job.DASH}, {Format: job.HLS}}
+				edit(b.Recipe)
+			})
+			b = w.awaitEnd(b.ID, time.Hour)
+			j := w.jobs(b.ID)[0]
+			e, _ := w.sim.FindEncoding(j.EncodingID)
+			if j.State != job.Succeeded || len(e.Streams) != streams || len(e.Muxings) != muxings || len(e.Manifests) != 2 {
+				w.t.Errorf("job is %s (%v) with %d streams, %d muxings, %d manifests",
+					j.State, j.Failure, len(e.Streams), len(e.Muxings), len(e.Manifests))
+			}
+			if request := string(e.StartRequest); !strings.Contains(request, "vodDashManifests") || !strings.Contains(request, "vodHlsManifests") {
+				w.t.Errorf("the start does not attach the manifests: %s", request)
+			}
+		}
+		check(func(r *job.Recipe) {
+			r.Videos = append(r.Videos, job.Video{Name: "vp9", Codec: job.VP9, Height: 720, Bitrate: 900_000}, job.Video{Name: "av1", Codec: job.AV1, Height: 720, Bitrate: 700_000})
+			r.Audios = append(r.Audios, job.Audio{Name: "opus", Codec: job.Opus, Bitrate: 96_000})
+			r.Muxings = []job.Muxing{{Container: job.FMP4}, {Container: job.CMAF, Directory: "cmaf"}, {Container: job.MP4, Directory: "mp4"}}
+		}, 8, 2*8+6)
+		check(func(r *job.Recipe) {
+			r.Muxings = []job.Muxing{
 				{Container: job.FMP4},
 				{Container: job.CMAF, Directory: "cmaf"},
 				{Container: job.TS, Directory: "ts"},
 				{Container: job.MP4, Directory: "mp4"},
 			}
-			b.Recipe.Manifests = []job.Manifest{{Format: job.DASH}, {Format: job.HLS}}
-		})
-		b = w.awaitEnd(b.ID, time.Hour)
-		j := w.jobs(b.ID)[0]
-		e, _ := w.sim.FindEncoding(j.EncodingID)
-		if j.State != job.Succeeded || len(e.Streams) != 8 || len(e.Muxings) != 3*8+6 || len(e.Manifests) != 2 {
-			w.t.Errorf("job is %s (%v) with %d streams, %d muxings, %d manifests",
-				j.State, j.Failure, len(e.Streams), len(e.Muxings), len(e.Manifests))
-		}
-		if request := string(e.StartRequest); !strings.Contains(request, "vodDashManifests") || !strings.Contains(request, "vodHlsManifests") {
-			w.t.Errorf("the start does not attach the manifests: %s", request)
-		}
+		}, 5, 3*5+4)
+		check(func(r *job.Recipe) { r.Muxings = []job.Muxing{{Container: job.MP4, FragmentDuration: 4000}} }, 5, 5)
 	})
 }
 

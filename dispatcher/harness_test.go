@@ -164,7 +164,7 @@ func (w *world) prepare(c clock.Clock) {
 		w.t.Fatal(err)
 	}
 	for _, d := range w.disp.loops {
-		fast := config.provision(d.worker.account)
+		fast := config.provision(d.worker.account, d.worker.log)
 		fast.HashRounds = 1 // the default is slow on purpose
 		d.worker.provisioner = provision.New(fast)
 	}

@@ -13,6 +13,8 @@ import "time"
 //	batch's jobs share is missing again           4 s to 5 min   after five times each uses an attempt
 //	configuring, without an answer                4 s to 2 min   goes on
 //	a storage, refused                            4 to 30 s      goes on, for all batches together
+//	an output to which the platform
+//	may not write                                 5 min          goes on, at once if the batch is resumed
 //	deleting an orphan, refused                   4 s to 1 h     goes on: an orphan costs nothing
 //	counting, listing, reconciling, sweeping      1 s to 1 min   goes on
 //	walking the whole list                        10 s, or as

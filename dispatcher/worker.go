@@ -45,15 +45,15 @@ type worker struct {
 func newWorker(c Config, a Account, log *slog.Logger) *worker {
 	return &worker{
 		account: a, store: c.Store, log: log, clock: c.Clock, settle: cmp.Or(c.Settle, a.Client.Timeout()+settleMargin),
-		provisioner: provision.New(c.provision(a)),
+		provisioner: provision.New(c.provision(a, log)),
 		encodings:   newEncodingList(c.Store, a, c.Clock, log),
 	}
 }
 
 // provision is what the account's provisioner works with.
-func (c Config) provision(a Account) provision.Config {
+func (c Config) provision(a Account, log *slog.Logger) provision.Config {
 	return provision.Config{
-		AccountID: a.ID, Platform: a.Client, Store: c.Store, Inputs: c.Inputs, Outputs: c.Outputs, Clock: c.Clock,
+		Logger: log, AccountID: a.ID, Platform: a.Client, Store: c.Store, Inputs: c.Inputs, Outputs: c.Outputs, Clock: c.Clock,
 	}
 }
 

@@ -16,7 +16,7 @@ func (w *worker) prepare(ctx context.Context, t trackedJob) outcome {
 	if ctx.Err() != nil {
 		return outcome{}
 	}
-	shared, err := w.provisioner.EnsureShared(ctx, &t.batch.Batch)
+	shared, err := w.provisioner.EnsureShared(ctx, &t.batch.Batch, t.job.OutputPath)
 	if err != nil {
 		return w.handleSharedError(ctx, t, err)
 	}
@@ -54,7 +54,7 @@ func (w *worker) prepare(ctx context.Context, t trackedJob) outcome {
 
 // ensureShared finds or creates what the jobs of a batch with a recipe share.
 func (w *worker) ensureShared(ctx context.Context, b *batch) error {
-	_, err := w.provisioner.EnsureShared(ctx, &b.Batch)
+	_, err := w.provisioner.EnsureShared(ctx, &b.Batch, "")
 	return err
 }
 

@@ -20,7 +20,7 @@ func (w *worker) startTemplate(ctx context.Context, t trackedJob) outcome {
 	parsed, err := provision.ParseTemplate(t.batch.Template)
 	var shared provision.Shared
 	if err == nil {
-		if shared, err = w.provisioner.EnsureStorages(ctx, &t.batch.Batch, parsed); err != nil {
+		if shared, err = w.provisioner.EnsureStorages(ctx, &t.batch.Batch, parsed, t.job.OutputPath); err != nil {
 			return prepareOutcome(t, job.Job{}, nil, err)
 		}
 	}

@@ -34,13 +34,20 @@ func (r Recipe) LongestFile() int {
 	}
 	for _, m := range r.Muxings {
 		for _, directory := range r.directories() {
-			at := path.Join(m.Directory, directory)
-			if m.Container == MP4 {
+			at := widestPerTitle.Replace(path.Join(m.Directory, directory))
+			if !m.IsSegmented() {
 				note(at+"/"+MP4Name(at), 0)
 			} else {
 				note(at+"/", SegmentName)
 			}
 		}
+	}
+	for _, t := range r.Thumbnails {
+		note(t.Folder()+"/"+t.FileName(), SegmentName)
+	}
+	for _, s := range r.Sprites {
+		note(s.Folder()+"/"+s.FileName(), SegmentName)
+		note(s.Folder()+"/"+s.VTTFileName(), 0)
 	}
 	return longest
 }

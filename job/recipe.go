@@ -1,6 +1,6 @@
 package job
 
-import "strconv"
+import "slices"
 
 // Codec is a video or audio codec in the platform's spelling.
 type Codec string
@@ -37,6 +37,16 @@ const (
 	HLS  ManifestFormat = "HLS"
 )
 
+// ACL is the access control list that is sent with every output of an encoding.
+type ACL string
+
+// The access control lists.
+const (
+	PublicRead ACL = "PUBLIC_READ" // everybody may read the files
+	Private    ACL = "PRIVATE"     // the owner of the storage decides
+	NoACL      ACL = "NONE"        // no list is sent; the platform then takes PUBLIC_READ
+)
+
 // Recipe says how to encode an asset, in Stoker's own terms. The batch stores its recipe: a later
 // change of a profile does not change batches that were submitted before.
 type Recipe struct {
@@ -45,9 +55,19 @@ type Recipe struct {
 	Muxings   []Muxing   `json:"muxings,omitempty" yaml:"muxings"`
 	Manifests []Manifest `json:"manifests,omitempty" yaml:"manifests"`
 
-	// Private withholds the permission to read the output files from the public, which has it by
-	// default.
-	Private bool `json:"private,omitzero" yaml:"private"`
+	// PerTitle holds bounds for the videos with a per-title mode. Nil: the platform's defaults.
+	PerTitle *PerTitle `json:"per_title,omitempty" yaml:"per_title"`
+	// Deinterlace is the filter before every video. Nil: none.
+	Deinterlace *Deinterlace `json:"deinterlace,omitempty" yaml:"deinterlace"`
+	// Thumbnails and Sprites are pictures of the first video.
+	Thumbnails []Thumbnail `json:"thumbnails,omitempty" yaml:"thumbnails"`
+	Sprites    []Sprite    `json:"sprites,omitempty" yaml:"sprites"`
+
+	// ACL says who may read the output files. Empty: [PublicRead].
+	ACL ACL `json:"acl,omitzero" yaml:"acl"`
+	// AllowUnknown lets values pass that the platform's SDKs did not have when this version was
+	// made. They are checked by the platform alone.
+	AllowUnknown bool `json:"allow_unknown,omitzero" yaml:"allow_unknown"`
 
 	Region          string   `json:"region,omitzero" yaml:"region"`                      // cloud region; empty: AUTO, the platform chooses
 	FallbackRegions []string `json:"fallback_regions,omitempty" yaml:"fallback_regions"` // at most 3, used in order for RETRY_IN_DIFFERENT_REGION
@@ -57,38 +77,25 @@ type Recipe struct {
 	PrewarmedPools []string `json:"prewarmed_encoder_pool_ids,omitempty" yaml:"prewarmed_encoder_pool_ids"`
 }
 
-// Video is one video rendition.
-type Video struct {
-	Name      string  `json:"name,omitzero" yaml:"name"`             // names the output directory; default: the height, else the bitrate in kbit/s and a k
-	Codec     Codec   `json:"codec" yaml:"codec"`                    // H264, H265, VP9 or AV1
-	Height    int     `json:"height,omitzero" yaml:"height"`         // pixels; 0 with Width: follows the aspect ratio; both 0: as the source
-	Width     int     `json:"width,omitzero" yaml:"width"`           // pixels; 0: follows the aspect ratio
-	Bitrate   int64   `json:"bitrate,omitzero" yaml:"bitrate"`       // bit/s; exactly one of Bitrate and CRF
-	CRF       float64 `json:"crf,omitzero" yaml:"crf"`               // constant rate factor, up to 63, for H264 and H265 up to 51; not for AV1
-	FrameRate float64 `json:"frame_rate,omitzero" yaml:"frame_rate"` // frames per second; 0: as the source
-	Preset    string  `json:"preset,omitzero" yaml:"preset"`         // for example VOD_STANDARD; empty: the platform's default
-	Profile   string  `json:"profile,omitzero" yaml:"profile"`       // codec profile, for example HIGH; empty: the platform's default
-}
-
-// Audio is one audio rendition.
-type Audio struct {
-	Name          string `json:"name,omitzero" yaml:"name"`                     // names the output directory; default: the bitrate in kbit/s
-	Codec         Codec  `json:"codec" yaml:"codec"`                            // AAC, HE_AAC_V1, HE_AAC_V2 or OPUS
-	Bitrate       int64  `json:"bitrate" yaml:"bitrate"`                        // bit/s
-	SampleRate    int    `json:"sample_rate,omitzero" yaml:"sample_rate"`       // Hz; 0: as the source
-	ChannelLayout string `json:"channel_layout,omitzero" yaml:"channel_layout"` // for example STEREO; empty: as the source
-}
-
 // Muxing is one packaging of the renditions. FMP4, CMAF and TS package every rendition by itself, in
 // segments. MP4 writes one file for each video rendition, with all audio renditions in it; without a
-// video, one for each audio rendition.
+// video, one for each audio rendition. MP4 with a FragmentDuration writes one file for each rendition.
 type Muxing struct {
 	Container     Container `json:"container" yaml:"container"`
 	SegmentLength float64   `json:"segment_length,omitzero" yaml:"segment_length"` // seconds; default 4; not for MP4
+	// FragmentDuration makes a fragmented MP4, which a manifest can refer to; in milliseconds. 0: not
+	// fragmented.
+	FragmentDuration int `json:"fragment_duration,omitzero" yaml:"fragment_duration"`
 	// Directory is a directory below the job's output path. It separates the files of this muxing
 	// from those of others. It may be empty for one muxing.
 	Directory string `json:"directory,omitzero" yaml:"directory"`
 }
+
+// IsFragmented reports whether the muxing is a fragmented MP4.
+func (m Muxing) IsFragmented() bool { return m.Container == MP4 && m.FragmentDuration > 0 }
+
+// IsSegmented reports whether the muxing writes segments.
+func (m Muxing) IsSegmented() bool { return m.Container != MP4 }
 
 // DefaultSegmentLength is the default of [Muxing.SegmentLength], in seconds.
 const DefaultSegmentLength = 4.0
@@ -111,25 +118,6 @@ func DefaultRecipe() Recipe {
 	}
 }
 
-// Directory is the directory of the video rendition, relative to the job's output path.
-func (video Video) Directory() string {
-	switch {
-	case video.Name != "":
-		return "video/" + video.Name
-	case video.Height != 0:
-		return "video/" + strconv.Itoa(video.Height)
-	}
-	return "video/" + strconv.FormatInt(video.Bitrate/1000, 10) + "k"
-}
-
-// Directory is the directory of the audio rendition, relative to the job's output path.
-func (audio Audio) Directory() string {
-	if audio.Name != "" {
-		return "audio/" + audio.Name
-	}
-	return "audio/" + strconv.FormatInt(audio.Bitrate/1000, 10)
-}
-
 // FileName is the manifest's file name.
 func (m Manifest) FileName() string {
 	switch {
@@ -150,4 +138,17 @@ func regionOf(first string, fallback []string, moves int) string {
 		return first
 	}
 	return fallback[min(moves, len(fallback))-1]
+}
+
+// Codecs lists the codecs of all renditions, each once.
+func (r Recipe) Codecs() []Codec {
+	var all []Codec
+	for _, v := range r.Videos {
+		all = append(all, v.Codec)
+	}
+	for _, a := range r.Audios {
+		all = append(all, a.Codec)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
 }

@@ -2,12 +2,14 @@ package job
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 )
 
-// Validate lists everything that is wrong with r; nil if nothing is. Fields are named as in the API and
-// in the configuration, below the given path.
+// Validate lists what is wrong with r in itself; nil if nothing is. Package capability checks whether
+// the platform can do it. Fields are named as in the API and in the configuration, below the given
+// path.
 func (r Recipe) Validate(path string) []Violation {
 	v := violationList{path: path}
 	if len(r.Videos)+len(r.Audios) == 0 {
@@ -29,11 +31,9 @@ func (r Recipe) Validate(path string) []Violation {
 	}
 	r.validateMuxings(&v)
 	r.validateManifests(&v)
+	r.validatePerTitle(&v)
+	r.validateImages(&v, directories)
 	v.fallbackRegions(r.FallbackRegions)
-	modes := []string{"", "STANDARD", "SINGLE_PASS", "TWO_PASS", "THREE_PASS", "SMART_PASS"}
-	if !slices.Contains(modes, r.EncodingMode) {
-		v.addf("encoding_mode", "%q is not one of %s", r.EncodingMode, strings.Join(modes[1:], ", "))
-	}
 	return v.list
 }
 
@@ -46,17 +46,20 @@ func (r Recipe) validateMuxings(v *violationList) {
 			if m.SegmentLength < 0 || m.SegmentLength > 60 {
 				v.addf(field+".segment_length", "%g s: want more than 0 and at most 60 seconds", m.SegmentLength)
 			}
+			if m.FragmentDuration != 0 {
+				v.addf(field+".fragment_duration", "is for MP4; the segments of %s have a segment_length", m.Container)
+			}
 		case MP4:
 			if m.SegmentLength != 0 {
 				v.add(field+".segment_length", "an MP4 muxing has no segments; leave it out")
 			}
+			if m.FragmentDuration < 0 || m.FragmentDuration > 60_000 {
+				v.addf(field+".fragment_duration", "%d: want 1 to 60000 milliseconds, or 0 for a file without fragments", m.FragmentDuration)
+			}
 		default:
 			v.addf(field+".container", "%q is not one of FMP4, CMAF, TS, MP4", m.Container)
 		}
-		if !staysBelow(m.Directory) {
-			v.addf(field+".directory", "%q: want a relative directory without . and ..", m.Directory)
-		}
-		v.checkText(field+".directory", m.Directory)
+		v.checkDirectory(field+".directory", m.Directory)
 		v.claimDirectory(directories, m.Directory, field)
 	}
 }
@@ -90,6 +93,9 @@ func (video Video) validate(v *violationList, field string) {
 		v.addf(field+".width", "%d: want 1 to 15360 pixels, or 0 to follow the aspect ratio", video.Width)
 	}
 	switch {
+	case video.IsPerTitle() && video.CRF != 0:
+		v.add(field+".crf", "the platform chooses the quality of a per-title rendition; leave it out")
+	case video.Bitrate == 0 && video.CRF == 0 && video.IsPerTitle(): // the platform chooses
 	case video.Bitrate == 0 && video.CRF == 0:
 		v.add(field+".bitrate", "give a bitrate in bit/s, or a crf")
 	case video.CRF != 0 && video.Codec == AV1:
@@ -102,11 +108,28 @@ func (video Video) validate(v *violationList, field string) {
 		v.addf(field+".crf", "%g: want 0 to 63 (51 for H264 and H265)", video.CRF)
 	case video.CRF > 51 && (video.Codec == H264 || video.Codec == H265):
 		v.addf(field+".crf", "%g: want 0 to 51 for %s", video.CRF, video.Codec)
+	case video.Codec == VP9 && video.CRF != math.Trunc(video.CRF):
+		v.addf(field+".crf", "%g: want a whole number for VP9", video.CRF)
 	}
 	if video.FrameRate < 0 || video.FrameRate > 300 {
 		v.addf(field+".frame_rate", "%g: want at most 300 frames per second, or 0 to follow the source", video.FrameRate)
 	}
+	video.validateGOP(v, field)
 	v.checkName(field, video.Name)
+}
+
+// validateGOP checks the distances between keyframes.
+func (video Video) validateGOP(v *violationList, field string) {
+	if video.MinGOP < 0 || video.MaxGOP < 0 || video.MaxGOP > 0 && video.MinGOP > video.MaxGOP {
+		v.addf(field+".max_gop", "want 0 or more frames, and min_gop (%d) not above max_gop (%d)", video.MinGOP, video.MaxGOP)
+	}
+	least, most := video.MinKeyframeInterval, video.MaxKeyframeInterval
+	if least < 0 || most < 0 || most > 0 && least > most {
+		v.addf(field+".max_keyframe_interval", "want 0 or more seconds, and min_keyframe_interval (%g) not above max_keyframe_interval (%g)", least, most)
+	}
+	if video.MinGOP+video.MaxGOP > 0 && least+most > 0 {
+		v.add(field+".max_keyframe_interval", "give the distance between keyframes in frames (min_gop, max_gop) or in seconds, not in both")
+	}
 }
 
 func (audio Audio) validate(v *violationList, field string) {
@@ -119,7 +142,35 @@ func (audio Audio) validate(v *violationList, field string) {
 	if audio.SampleRate < 0 || audio.SampleRate > 192_000 {
 		v.addf(field+".sample_rate", "%d: want 1 to 192000 Hz, or 0 to follow the source", audio.SampleRate)
 	}
+	if audio.Position != 0 && (audio.SelectionMode == "" || audio.SelectionMode == "AUTO") {
+		v.add(field+".position", "say what it counts: selection_mode AUDIO_RELATIVE or POSITION_ABSOLUTE")
+	}
+	if audio.Position < 0 || audio.Position > 255 {
+		v.addf(field+".position", "%d: want 0 to 255; 0 is the first stream", audio.Position)
+	}
+	if !isLanguage(audio.Language) {
+		v.addf(field+".language", "%q: want a language tag such as de or pt-BR", audio.Language)
+	}
 	v.checkName(field, audio.Name)
+}
+
+// isLanguage reports whether a text is empty or looks like a language tag: letters and digits, in
+// parts of at most eight with - between them.
+func isLanguage(tag string) bool {
+	if tag == "" {
+		return true
+	}
+	for i, part := range strings.Split(tag, "-") {
+		if len(part) == 0 || len(part) > 8 || i == 0 && len(part) < 2 {
+			return false
+		}
+		for _, c := range []byte(part) {
+			if letter := c|0x20 >= 'a' && c|0x20 <= 'z'; !letter && (i == 0 || c < '0' || c > '9') {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // violationList collects violations of fields below one path.
@@ -156,6 +207,14 @@ func (v *violationList) checkName(field, name string) {
 	v.checkText(field+".name", name)
 }
 
+// checkDirectory adds a violation if a directory is not below the job's output path.
+func (v *violationList) checkDirectory(field, directory string) {
+	if !staysBelow(directory) {
+		v.addf(field, "%q: want a relative directory without . and ..", directory)
+	}
+	v.checkText(field, directory)
+}
+
 // checkText adds a violation if a text has hidden characters.
 func (v *violationList) checkText(field, text string) {
 	if at, what := FindHidden(text); at > 0 {
@@ -176,14 +235,15 @@ func staysBelow(path string) bool {
 	return true
 }
 
-// fallbackRegions checks the fallback regions of a recipe or template.
+// fallbackRegions checks how many fallback regions a recipe or template has. Package capability
+// checks whether they exist.
 func (v *violationList) fallbackRegions(regions []string) {
 	if len(regions) > MaxFallbackRegions {
 		v.addf("fallback_regions", "want at most %d regions", MaxFallbackRegions)
 	}
 	for i, region := range regions {
-		if strings.Trim(region, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") != "" || region == "" {
-			v.addf(fmt.Sprintf("fallback_regions[%d]", i), "%q is not a region; regions are spelled like AWS_EU_WEST_1", region)
+		if region == "" {
+			v.addf(fmt.Sprintf("fallback_regions[%d]", i), "is empty; regions are spelled like AWS_EU_WEST_1")
 		}
 	}
 }

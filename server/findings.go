@@ -91,6 +91,13 @@ func (f *findings) warn(field, format string, args ...any) {
 	}
 }
 
+// warnAll notes a list of things that are allowed but odd.
+func (f *findings) warnAll(list []job.Violation) {
+	for _, w := range list {
+		f.warn(w.Field, "%s", w.Message)
+	}
+}
+
 // path is the path of a field in the request.
 func (f *findings) path(field string) string {
 	if f.job == 0 {

@@ -64,43 +64,6 @@ func failureLimit(l *stokerv1.FailureLimit) job.FailureLimit {
 	return job.FailureLimit{Count: l.GetCount(), Percent: int(l.GetPercent()), MinFinished: l.GetMinFinished()}
 }
 
-func recipe(r *stokerv1.Recipe) job.Recipe {
-	return job.Recipe{
-		Videos: mapSlice(r.GetVideos(), func(v *stokerv1.Video) job.Video {
-			return job.Video{
-				Name:   v.GetName(),
-				Codec:  enumName[job.Codec](v.GetCodec(), "VIDEO_CODEC_"),
-				Height: int(v.GetHeight()), Width: int(v.GetWidth()),
-				Bitrate: v.GetBitrate(), CRF: v.GetCrf(), FrameRate: v.GetFrameRate(),
-				Preset: v.GetPreset(), Profile: v.GetProfile(),
-			}
-		}),
-		Audios: mapSlice(r.GetAudios(), func(a *stokerv1.Audio) job.Audio {
-			return job.Audio{
-				Name:    a.GetName(),
-				Codec:   enumName[job.Codec](a.GetCodec(), "AUDIO_CODEC_"),
-				Bitrate: a.GetBitrate(), SampleRate: int(a.GetSampleRate()), ChannelLayout: a.GetChannelLayout(),
-			}
-		}),
-		Muxings: mapSlice(r.GetMuxings(), func(m *stokerv1.Muxing) job.Muxing {
-			return job.Muxing{
-				Container:     enumName[job.Container](m.GetContainer(), "CONTAINER_"),
-				SegmentLength: m.GetSegmentLength(), Directory: m.GetDirectory(),
-			}
-		}),
-		Manifests: mapSlice(r.GetManifests(), func(m *stokerv1.Manifest) job.Manifest {
-			return job.Manifest{
-				Format: enumName[job.ManifestFormat](m.GetFormat(), "MANIFEST_FORMAT_"),
-				Name:   m.GetName(),
-			}
-		}),
-		Private: r.GetPrivate(),
-		Region:  r.GetRegion(), FallbackRegions: r.GetFallbackRegions(),
-		EncoderVersion: r.GetEncoderVersion(), EncodingMode: r.GetEncodingMode(),
-		PrewarmedPools: r.GetPrewarmedEncoderPoolIds(),
-	}
-}
-
 // mapSlice converts each element of a list. An empty list becomes nil.
 func mapSlice[A, B any](list []A, f func(A) B) []B {
 	if len(list) == 0 {

@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+	"github.com/stokerd/stoker/internal/capability"
 	"github.com/stokerd/stoker/internal/template"
 	"github.com/stokerd/stoker/job"
 )
@@ -113,7 +114,7 @@ func (s *submission) setEncoding(req *stokerv1.SubmitBatchRequest) {
 	case *stokerv1.SubmitBatchRequest_Recipe:
 		r := recipe(with.Recipe)
 		s.batch.Recipe = &r
-		s.replace(r.Validate("recipe"))
+		s.noteRecipe(r, "recipe")
 	case *stokerv1.SubmitBatchRequest_Template:
 		t, ok := s.catalog.Templates[with.Template]
 		s.batch.Template = &t
@@ -126,6 +127,9 @@ func (s *submission) setEncoding(req *stokerv1.SubmitBatchRequest) {
 		t := job.Template{Text: with.InlineTemplate.GetYaml(), FallbackRegions: with.InlineTemplate.GetFallbackRegions()}
 		s.batch.Template = &t
 		s.replace(t.Validate("inline_template"))
+		wrong, odd := capability.CheckFallbackRegions(t.FallbackRegions, false, "inline_template")
+		s.replace(wrong)
+		s.warnAll(odd)
 		const text = "inline_template.yaml"
 		if t.Text == "" {
 			s.replace([]job.Violation{{Field: text, Message: "is required: the text of the template"}})
@@ -138,8 +142,17 @@ func (s *submission) setEncoding(req *stokerv1.SubmitBatchRequest) {
 		s.batch.Recipe = &r
 		if !ok {
 			s.addUnknown("profile", "profile", s.batch.Profile, slices.Sorted(maps.Keys(s.catalog.Profiles)))
+			return
 		}
+		s.noteRecipe(r, "profile")
 	}
+}
+
+// noteRecipe notes what the platform cannot do with a recipe, and what it may have learnt.
+func (s *submission) noteRecipe(r job.Recipe, field string) {
+	wrong, odd := capability.CheckRecipe(r, field)
+	s.replace(wrong)
+	s.warnAll(odd)
 }
 
 // parseTemplate parses a template for a number of jobs. prefix begins the text of each violation, to say

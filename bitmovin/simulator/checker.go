@@ -108,6 +108,13 @@ func (c *checker) checkCommon() {
 func checkStorage(c *checker) {
 	c.texts("host", "bucketName", "accessKey", "secretKey", "roleArn", "accountName", "container", "username", "password")
 	c.within("port", 1, 65535)
+	c.checkEnums()
+	if c.kind.class == c.s.known.inputs {
+		c.checkInputFields()
+	}
+	if c.kind.typ == "AZURE" {
+		c.checkAzure()
+	}
 }
 
 func checkVideo(maxCRF float64) func(*checker) {
@@ -116,7 +123,7 @@ func checkVideo(maxCRF float64) func(*checker) {
 		c.within("crf", 0, maxCRF)
 		c.within("width", 1, 16384)
 		c.within("height", 1, 16384)
-		c.texts("presetConfiguration", "profile")
+		c.checkEnums()
 		if c.has("bitrate") && c.has("crf") {
 			c.addError("crf", "and bitrate exclude each other")
 		}
@@ -135,6 +142,7 @@ func checkAudio(c *checker) {
 	c.require("bitrate")
 	c.within("bitrate", 1, 1e7)
 	c.within("rate", 1, 1e6)
+	c.checkEnums()
 }
 
 func checkStream(c *checker) {
@@ -149,6 +157,7 @@ func checkStream(c *checker) {
 		config := c.findResource(c.s.known.configurations, "codecConfigId", configID)
 		c.checkRateControl(config)
 	}
+	c.checkEnum("mode", streamModes)
 	c.checkOutputs()
 }
 
@@ -224,8 +233,11 @@ func checkMuxing(c *checker) {
 	var refs []StreamRef
 	c.read("streams", &refs)
 	for i, ref := range refs {
-		if findChild(c.enc.streams, ref.StreamID) == nil {
-			c.addMissingReference(fmt.Sprintf("streams[%d].streamId", i), "stream", ref.StreamID)
+		field := fmt.Sprintf("streams[%d].streamId", i)
+		if stream := findChild(c.enc.streams, ref.StreamID); stream != nil {
+			c.checkContainer(field, stream)
+		} else {
+			c.addMissingReference(field, "stream", ref.StreamID)
 		}
 	}
 	if c.kind.path == "fmp4" && len(refs) > 1 {

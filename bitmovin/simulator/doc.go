@@ -26,7 +26,7 @@
 //
 // # What is not modelled
 //
-// The simulator reads and writes no media and does not check whether outputs work. Live
+// The simulator reads and writes no media. Live
 // encodings, filters, DRM, thumbnails, sprites, custom manifests, stored templates and
 // transfer retries have no paths (404). Inside a template live encodings, notifications and
 // infrastructure are refused; the rest is ignored. Where the documentation of the platform
@@ -35,8 +35,10 @@
 //
 // # Stricter than the platform
 //
-// Every id in a body must exist. Required fields must be there and have the right type. A
-// start needs a stream and a muxing. A video without bitrate and crf needs a per-title mode.
+// Every id in a body must exist. A value of an enumeration must be one that the official SDKs
+// have, and a type must have the fields that a client sends and other types have. A codec must fit
+// into its container, and a default manifest must have a muxing to refer to. Required fields must be there and have the right type. A
+// start needs a stream and a muxing, and the configuration of its per-title streams. A video without bitrate and crf needs a per-title mode.
 // Streams and muxings can be added and deleted only while the encoding can be started. Unknown
 // fields are kept and returned. Secrets are not returned, and customData only at its own path.
 //

@@ -121,6 +121,7 @@ func newEncoding(s *Simulator, fields map[string]json.RawMessage, named bool) (*
 	if len(body.FallbackCloudRegions) > 3 {
 		check.addError("fallbackCloudRegions", "are at most three")
 	}
+	check.checkRegions()
 	if err := check.err(); err != nil {
 		return nil, err
 	}

@@ -3,7 +3,6 @@ package simulator
 import (
 	"bytes"
 	"encoding/json"
-	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -98,9 +97,7 @@ func resourceRoutes(known *catalog) []route {
 			}),
 		)
 	}
-	check := postRoute(known.outputs.base+"/{id}/check-permissions", known.outputs.group, checkPermissions)
-	check.status, check.readOnly = http.StatusOK, true
-	return append(routes, check)
+	return append(routes, permissionRoute(known))
 }
 
 func createResource(k *kind) handler {
@@ -184,20 +181,6 @@ func listKinds(kinds ...*kind) handler {
 		}
 		return paginate(page, found, func(r *resource) any { return r.render() }), nil
 	}
-}
-
-func checkPermissions(s *Simulator, c *call) (any, error) {
-	r, err := s.resources.findOfClass(s.known.outputs, c.params["id"])
-	if err != nil {
-		return nil, err
-	}
-	var body struct {
-		Path string `json:"path"`
-	}
-	if err := c.optional(&body); err != nil {
-		return nil, err
-	}
-	return map[string]any{"outputId": r.id, "outputType": r.kind.typ, "path": body.Path, "passed": true}, nil
 }
 
 // optional decodes a body that may be empty.

@@ -132,7 +132,7 @@ func TestValidation(t *testing.T) {
 		{"array", "/encoding/encodings", `[]`, simulator.CodeInvalid, nil},
 		{"no name", "/encoding/encodings", `{}`, simulator.CodeInvalid, []string{"name"}},
 		{"labels", "/encoding/encodings", `{"name":"n","labels":"x"}`, simulator.CodeInvalid, []string{"labels"}},
-		{"fallbacks", "/encoding/encodings", `{"name":"n","fallbackCloudRegions":["A","B","C","D"]}`, simulator.CodeInvalid, []string{"fallbackCloudRegions"}},
+		{"fallbacks", "/encoding/encodings", `{"name":"n","fallbackCloudRegions":["AWS_US_EAST_1","AWS_US_EAST_2","AWS_US_WEST_1","AWS_US_WEST_2"]}`, simulator.CodeInvalid, []string{"fallbackCloudRegions"}},
 		{"http host", "/encoding/inputs/http", `{"type":"S3"}`, simulator.CodeInvalid, []string{"type", "host"}},
 		{"s3 keys", "/encoding/outputs/s3", `{"bucketName":"b","accessKey":""}`, simulator.CodeInvalid, []string{"accessKey", "secretKey"}},
 		{"aac bitrate", "/encoding/configurations/audio/aac", `{"name":"n"}`, simulator.CodeInvalid, []string{"bitrate"}},
@@ -187,11 +187,17 @@ func TestChildren(t *testing.T) {
 	stream := a.create(path+"/streams", fill(
 		`{"inputStreams":[{"inputId":"IN","inputPath":"p"}],"codecConfigId":"VIDEO","customData":{"a":1}}`,
 		"IN", st.input, "VIDEO", st.video))
+	vp9 := a.create(path+"/streams", fill(`{"inputStreams":[{"inputId":"IN","inputPath":"p"}],"codecConfigId":"VIDEO"}`,
+		"IN", st.input, "VIDEO", a.create("/encoding/configurations/video/vp9", `{"name":"v","bitrate":800000}`)))
 	for kind, body := range map[string]string{
 		"fmp4": `{"segmentLength":4.0,`, "cmaf": `{"segmentLength":4,`, "webm": `{"segmentLength":4,`,
 		"ts": `{`, "mp4": `{"filename":"a.mp4",`, "progressive-ts": `{"filename":"a.ts",`, "progressive-webm": `{`,
 	} {
-		muxing := a.must("POST", path+"/muxings/"+kind, body+`"streams":[{"streamId":"`+stream+`"}]}`)
+		of := stream
+		if strings.HasSuffix(kind, "webm") {
+			of = vp9
+		}
+		muxing := a.must("POST", path+"/muxings/"+kind, body+`"streams":[{"streamId":"`+of+`"}]}`)
 		if want := strings.ToUpper(strings.ReplaceAll(kind, "-", "_")); muxing["type"] != want {
 			t.Errorf("%s: type %v, want %s", kind, muxing["type"], want)
 		}
@@ -215,8 +221,8 @@ func TestChildren(t *testing.T) {
 	spare := a.create(path+"/streams", fill(
 		`{"inputStreams":[{"inputId":"IN","inputPath":"p"}],"codecConfigId":"VIDEO"}`, "IN", st.input, "VIDEO", st.video))
 	a.must("DELETE", path+"/streams/"+spare, "")
-	if list := a.must("GET", path+"/streams", ""); list["totalCount"] != 1.0 {
-		t.Errorf("%v streams, want 1", list["totalCount"])
+	if list := a.must("GET", path+"/streams", ""); list["totalCount"] != 2.0 {
+		t.Errorf("%v streams, want 2", list["totalCount"])
 	}
 }
 

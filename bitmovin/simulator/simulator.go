@@ -16,7 +16,7 @@ import (
 // [Simulator.Close] ends what the simulator does by itself: its timer and the deliveries of
 // webhooks.
 //
-// EncodingDuration and Outcome run while the simulator is locked: they must be quick and must
+// EncodingDuration, Outcome and DenyPermission run while the simulator is locked: they must be quick and must
 // not call methods of the simulator. Fault and Deliver run unlocked, possibly several at a
 // time.
 type Simulator struct {
@@ -69,6 +69,10 @@ type Simulator struct {
 	// encoding. The zero Outcome is FINISHED.
 	Outcome func(enc Encoding, run int) Outcome
 
+	// DenyPermission, if set, returns why the platform may not write to a path of an S3 output;
+	// empty if it may. It is called whenever a client has the permissions checked.
+	DenyPermission func(PermissionCheck) string
+
 	// APIKeys are the accepted keys. None means that every key is accepted except an empty
 	// one. A call with another key gets 401.
 	APIKeys []string
@@ -84,6 +88,10 @@ type Simulator struct {
 	// includeTotalCount=true. The documentation requires that parameter; the official
 	// examples do without it.
 	OmitTotalCount bool
+
+	// TakeUnknownValues accepts values of the platform's enumerations that the simulator does not
+	// know. The enumerations grow.
+	TakeUnknownValues bool
 
 	// Latency is the time between the arrival of a call and its effect.
 	Latency time.Duration

@@ -21,6 +21,8 @@ type startRequest struct {
 	HLS               []manifestRef `json:"vodHlsManifests"`
 	PreviewDASH       []manifestRef `json:"previewDashManifests"`
 	PreviewHLS        []manifestRef `json:"previewHlsManifests"`
+
+	PerTitle map[string]json.RawMessage `json:"perTitle"`
 }
 
 type manifestRef struct {
@@ -49,6 +51,9 @@ func startEncoding(s *Simulator, c *call) (any, error) {
 			return nil, err
 		}
 		if err := checkStart(s, request); err != nil {
+			return nil, err
+		}
+		if err := checkPackaging(s, enc.streams, enc.muxings, request); err != nil {
 			return nil, err
 		}
 		if s.queueIsFull() {

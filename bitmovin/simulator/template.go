@@ -298,6 +298,9 @@ func (b *builder) readStart(encodings orderedMap) error {
 	if err := checkStart(b.s, b.result.request); err != nil {
 		return atPath(path, err)
 	}
+	if err := checkPackaging(b.s, b.result.streams, b.result.muxings, b.result.request); err != nil {
+		return atPath(path, err)
+	}
 	if !bytes.Equal(body, []byte("{}")) {
 		b.result.startBody = body
 	}

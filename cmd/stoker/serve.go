@@ -81,6 +81,9 @@ func (c *cli) serve(ctx context.Context, cfg *config.Config) error {
 	}
 	log.InfoContext(ctx, "listening", "grpc", s.GRPCAddress(), "http", s.HTTPAddress(), "db", cfg.DB, "version", service.Version())
 	logMissing(ctx, cfg, log)
+	for _, w := range cfg.Warnings {
+		log.WarnContext(ctx, "the configuration is odd", "where", w.Where, "what", w.Text)
+	}
 	if err := s.Run(ctx); err != nil {
 		return runError(explainJobTable(cfg.DB, "--db", err))
 	}

@@ -14,7 +14,7 @@ import (
 
 func simulateCommand(c *cli) *cobra.Command {
 	sim := &simulator.Simulator{}
-	var listen, faults string
+	var listen, faults, denied string
 	cmd := &cobra.Command{
 		Use:   "simulate",
 		Short: "Run a simulator of the Bitmovin API",
@@ -57,6 +57,9 @@ Exit codes: 0 stopped by SIGTERM or Ctrl-C; 1 could not start; 2 wrong usage.`,
 			if err := checkSimulator(sim); err != nil {
 				return err
 			}
+			if denied != "" {
+				sim.DenyPermission = func(simulator.PermissionCheck) string { return denied }
+			}
 			return c.simulate(cmd.Context(), sim, listen)
 		},
 	}
@@ -69,6 +72,8 @@ Exit codes: 0 stopped by SIGTERM or Ctrl-C; 1 could not start; 2 wrong usage.`,
 	f.Float64Var(&sim.FailRate, "fail", 0, "share of encodings, 0 to 1, that fail with an error that a retry may help")
 	f.DurationVar(&sim.Latency, "latency", 0, "how long every call takes")
 	f.StringVar(&faults, "faults", "", "calls that fail; see above")
+	f.StringVar(&denied, "deny-writes", "", "why the platform may not write to any S3 output, as the check of permissions answers")
+	f.BoolVar(&sim.TakeUnknownValues, "unknown-values", false, "take profiles, presets, regions and other values that the official SDKs do not have")
 	f.BoolVar(&sim.Unlimited, "unlimited", false, "answer any number of calls, without rate limits")
 	f.Uint64Var(&sim.Seed, "seed", 0, "number that decides all random choices; the same seed repeats them (default: a new one each time)")
 	f.SortFlags = false

@@ -46,6 +46,15 @@ var rules = []rule{
 		is:  "The vocabulary: batches, jobs, recipes, the table of states, and the pure functions that apply facts to a job.",
 	},
 
+	{
+		pkg: "internal/spelling",
+		is:  "Finds the known word that an unknown one was probably meant to be.",
+	},
+	{
+		pkg: "internal/capability", imports: []string{"job", "internal/spelling"},
+		is: "What the platform can do with a recipe or a storage: values, fields, containers.",
+	},
+
 	// The platform: a client, and a stand-in that shares no code with it, so that neither can hide the
 	// other's mistakes. Neither knows Stoker.
 	{
@@ -102,7 +111,7 @@ var rules = []rule{
 		is: "The digest by which both ends recognise a submission.",
 	},
 	{
-		pkg: "server", imports: []string{"job", "gen/stoker/v1", "internal/digest", "internal/forecast", "internal/template"},
+		pkg: "server", imports: []string{"job", "gen/stoker/v1", "internal/capability", "internal/digest", "internal/forecast", "internal/template"},
 		uses: []string{
 			grpc, protobuf, rpcDetails, "buf.build/go/protovalidate", "github.com/grpc-ecosystem/go-grpc-middleware/v2", uuid, xsync,
 		},
@@ -115,15 +124,11 @@ var rules = []rule{
 
 	// The command, and what it is made of.
 	{
-		pkg: "internal/spelling",
-		is:  "Finds the known word that an unknown one was probably meant to be.",
-	},
-	{
 		pkg: "internal/joblist", imports: []string{"job", "internal/spelling"}, uses: []string{"golang.org/x/text"},
 		is: "Reads lists of jobs as spreadsheets, buckets and programs write them.",
 	},
 	{
-		pkg: "internal/config", imports: []string{"job", "bitmovin", "internal/spelling", "internal/template"}, uses: []string{yaml},
+		pkg: "internal/config", imports: []string{"job", "bitmovin", "internal/capability", "internal/spelling", "internal/template"}, uses: []string{yaml},
 		is: "Reads the configuration of the service.",
 	},
 	{

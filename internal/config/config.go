@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/stokerd/stoker/bitmovin"
+	"github.com/stokerd/stoker/internal/capability"
 	"github.com/stokerd/stoker/internal/template"
 	"github.com/stokerd/stoker/job"
 )
@@ -45,6 +46,9 @@ type Config struct {
 	// Profiles holds the recipes by name, and always one named default.
 	Profiles  map[string]job.Recipe
 	Templates map[string]job.Template
+
+	// Warnings are what is allowed but odd.
+	Warnings []Mistake
 }
 
 // Account is one API key with its queue target.
@@ -68,6 +72,8 @@ type Storage struct {
 	bitmovin.Storage
 	// BasePath is put before every path of a job. It neither begins nor ends with a slash.
 	BasePath string
+	// SkipPermissionCheck leaves out the check whether the platform may write to the output.
+	SkipPermissionCheck bool
 }
 
 // Sources are the places from which the configuration is read.
@@ -165,6 +171,16 @@ func (l *loader) mistake(where, format string, args ...any) {
 // mistakeAt adds a mistake in the file, at the line of a path such as accounts[1].id.
 func (l *loader) mistakeAt(path, format string, args ...any) {
 	l.mistake(l.yaml.location(path), path+": "+format, args...)
+}
+
+// noteFindings adds violations as mistakes, and warnings, at the lines of their fields.
+func (l *loader) noteFindings(violations, warnings []job.Violation) {
+	for _, v := range violations {
+		l.mistakeAt(v.Field, "%s", v.Message)
+	}
+	for _, w := range warnings {
+		l.config.Warnings = append(l.config.Warnings, Mistake{Where: l.yaml.location(w.Field), Text: w.Field + ": " + w.Message})
+	}
 }
 
 func (l *loader) loadFile() {
@@ -301,9 +317,7 @@ func (l *loader) keyFromFile(name string) (string, error) {
 func (l *loader) loadProfiles() {
 	for _, name := range slices.Sorted(maps.Keys(l.file.Profiles)) {
 		recipe := l.file.Profiles[name]
-		for _, v := range recipe.Validate("profiles." + name) {
-			l.mistakeAt(v.Field, "%s", v.Message)
-		}
+		l.noteFindings(capability.CheckRecipe(recipe, "profiles."+name))
 		l.config.Profiles[name] = recipe
 	}
 }
@@ -322,9 +336,8 @@ func (l *loader) loadTemplates() {
 			continue
 		}
 		t := job.Template{Name: name, Text: string(text), FallbackRegions: node.FallbackRegions}
-		for _, v := range t.Validate(path) {
-			l.mistakeAt(v.Field, "%s", v.Message)
-		}
+		l.noteFindings(t.Validate(path), nil)
+		l.noteFindings(capability.CheckFallbackRegions(t.FallbackRegions, false, path))
 		_, mistakes := template.Parse(string(text))
 		for _, m := range mistakes {
 			l.mistake(fmt.Sprintf("%s:%d", file, m.Line), "template %s: %s", name, m.Text)

@@ -171,6 +171,7 @@ func TestExample(t *testing.T) {
 		outputs := map[string]config.Storage{
 			"default": {BasePath: "published", Storage: bitmovin.Storage{
 				Type: "S3", Bucket: "encodes", CloudRegion: "EU_WEST_1", AccessKey: "AKIA", SecretKey: "s3cret",
+				SignatureVersion: "S3_V4", StorageClass: "STANDARD",
 			}},
 			"cold": inputs["cold"],
 			"lab":  inputs["lab"],
@@ -197,14 +198,25 @@ func TestExample(t *testing.T) {
 				Audios:    stereo,
 				Muxings:   []job.Muxing{{Container: job.CMAF, SegmentLength: 6}},
 				Manifests: []job.Manifest{{Format: job.DASH}, {Format: job.HLS, Name: "index.m3u8"}},
-				Private:   true, Region: "AWS_EU_WEST_1", FallbackRegions: []string{"AWS_EU_CENTRAL_1"},
+				ACL:       job.Private, Region: "AWS_EU_WEST_1", FallbackRegions: []string{"AWS_EU_CENTRAL_1"},
 			},
 			"preview": {
 				Videos:  []job.Video{{Name: "small", Codec: job.H264, Height: 360, Bitrate: 400_000}},
 				Audios:  stereo,
 				Muxings: []job.Muxing{{Container: job.MP4}},
 			},
+			"per-title": {
+				Videos:    []job.Video{{Codec: job.H264, Mode: job.PerTitleTemplate}},
+				Audios:    stereo,
+				Muxings:   []job.Muxing{{Container: job.MP4, FragmentDuration: 4000}},
+				Manifests: []job.Manifest{{Format: job.HLS}},
+				PerTitle:  &job.PerTitle{MinBitrate: 400_000, MaxBitrate: 8_000_000},
+			},
 		}
+		if premium := c.Profiles["premium"]; len(premium.Videos) != 2 || len(premium.Audios) != 2 { // see TestWholeProfile
+			t.Errorf("profile premium: %+v", premium)
+		}
+		delete(c.Profiles, "premium")
 		if diff := cmp.Diff(want, c.Profiles); diff != "" {
 			t.Errorf("profiles (-want +got):\n%s", diff)
 		}
@@ -342,7 +354,7 @@ storages:
 stoker.yaml:20: storages[4].secret_key: a secret must not be in this file; name an environment variable (secret_key_env) or a file (secret_key_file) that holds it
 stoker.yaml:3: storages[0]: S3 storage lacks access key, secret key
 stoker.yaml:9: storages[1].use: HTTP can only be an input
-stoker.yaml:11: storages[2].type: "FTP": want HTTP, HTTPS, S3, S3_ROLE_BASED, GCS, GCS_SERVICE_ACCOUNT, AZURE or GENERIC_S3
+stoker.yaml:11: storages[2].type: unknown type "FTP"; did you mean "HTTP"?
 stoker.yaml:15: storages[3].password_env: environment variable NOT_SET is not set
 stoker.yaml:21: storages[5].name: there is an input named "b" already; use: input and use: output let two storages share a name
 stoker.yaml:24: storages[6]: a storage needs a name
@@ -362,7 +374,7 @@ templates:
   a: nowhere.yaml
   b: bad.yaml
   c: worse.yaml
-  d: {file: fine.yaml, fallback_regions: [AWS_US_EAST_1, eu-west, A, B], region: A}
+  d: {file: fine.yaml, fallback_regions: [AWS_US_EAST_1, eu-west-1, AWS_US_EAST_2, AZURE_US_EAST], region: A}
   e: {fallback_regions: [A]}
   f: [fine.yaml]
   g:
@@ -381,7 +393,8 @@ bad.yaml:1: template b: not YAML: sequence end token ']' not found
 worse.yaml:2: template c: encodings.main: start is missing; write start: {} for a start without properties
 worse.yaml:4: template c: encodings.main.streams.v.properties.inputPath: ${env:HOME}: a variable that jobs define is written ${var:NAME}, ${number:NAME} or ${bool:NAME}
 stoker.yaml:13: templates.d.fallback_regions: want at most 3 regions
-stoker.yaml:13: templates.d.fallback_regions[1]: "eu-west" is not a region; regions are spelled like AWS_EU_WEST_1
+stoker.yaml:13: templates.d.fallback_regions[1]: unknown cloud region "eu-west-1"; did you mean "AWS_EU_WEST_1"? (allow_unknown: true passes it on as it is)
+stoker.yaml:13: templates.d.fallback_regions[3]: AZURE_US_EAST is a region of AZURE, and AWS_US_EAST_1 one of AWS; the platform takes fallback regions of one provider only
 stoker.yaml:14: templates.e: say where the template is: a file, or {file: ..., fallback_regions: [...]}
 stoker.yaml:15: templates.f: say where the template is: a file, or {file: ..., fallback_regions: [...]}
 stoker.yaml:16: templates.g: say where the template is: a file, or {file: ..., fallback_regions: [...]}`,

@@ -57,6 +57,11 @@ type storageNode struct {
 
 	AccountName string `yaml:"account_name"`
 	Container   string `yaml:"container"`
+	TenantID    string `yaml:"tenant_id"`
+	ClientID    string `yaml:"client_id"`
+
+	CheckPermissions *bool `yaml:"check_permissions"` // default true
+	AllowUnknown     bool  `yaml:"allow_unknown"`
 
 	PasswordEnv     string `yaml:"password_env"`
 	PasswordFile    string `yaml:"password_file"`
@@ -68,4 +73,9 @@ type storageNode struct {
 	AccountKeyFile  string `yaml:"account_key_file"`
 	CredentialsEnv  string `yaml:"credentials_env"`
 	CredentialsFile string `yaml:"credentials_file"`
+
+	ClientSecretEnv       string `yaml:"client_secret_env"`
+	ClientSecretFile      string `yaml:"client_secret_file"`
+	ClientCertificateEnv  string `yaml:"client_certificate_env"`
+	ClientCertificateFile string `yaml:"client_certificate_file"`
 }

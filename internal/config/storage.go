@@ -3,9 +3,12 @@ package config
 import (
 	"errors"
 	"fmt"
+	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/stokerd/stoker/bitmovin"
+	"github.com/stokerd/stoker/internal/capability"
 	"github.com/stokerd/stoker/job"
 )
 
@@ -20,6 +23,9 @@ func (l *loader) loadStorages() {
 			continue
 		}
 		input, output := l.storageUses(path, node, storage.Type)
+		l.noteFindings(capability.CheckStorage(capability.Storage{
+			Type: string(storage.Type), Input: input, Output: output, Fields: node.setFields(), AllowUnknown: node.AllowUnknown,
+		}, path))
 		if input {
 			l.addStorage(l.config.Inputs, path, "an input", node.Name, storage)
 		}
@@ -68,18 +74,22 @@ func (l *loader) readStorage(path string, n storageNode) (Storage, bool) {
 			SigningRegion: n.SigningRegion, AccessStyle: n.AccessStyle, StorageClass: n.StorageClass,
 			RoleARN: n.RoleARN, ExternalID: n.ExternalID, ExternalIDMode: n.ExternalIDMode,
 			AccountName: n.AccountName, Container: n.Container,
+			ServicePrincipal: bitmovin.ServicePrincipal{TenantID: n.TenantID, ClientID: n.ClientID},
 		},
+		SkipPermissionCheck: n.CheckPermissions != nil && !*n.CheckPermissions,
 	}
 	s.Password = l.readSecret(path+".password", n.PasswordEnv, n.PasswordFile)
 	s.AccessKey = l.readSecret(path+".access_key", n.AccessKeyEnv, n.AccessKeyFile)
 	s.SecretKey = l.readSecret(path+".secret_key", n.SecretKeyEnv, n.SecretKeyFile)
 	s.AccountKey = l.readSecret(path+".account_key", n.AccountKeyEnv, n.AccountKeyFile)
 	s.ServiceAccountCredentials = l.readSecret(path+".credentials", n.CredentialsEnv, n.CredentialsFile)
+	s.ServicePrincipal.ClientSecret = l.readSecret(path+".client_secret", n.ClientSecretEnv, n.ClientSecretFile)
+	s.ServicePrincipal.ClientCertificate = l.readSecret(path+".client_certificate", n.ClientCertificateEnv, n.ClientCertificateFile)
 	if len(l.mistakes) > before {
 		return s, false // Validate would report the wrong values as missing
 	}
 	if !s.Type.Known() {
-		l.mistakeAt(path+".type", "%q: want HTTP, HTTPS, S3, S3_ROLE_BASED, GCS, GCS_SERVICE_ACCOUNT, AZURE or GENERIC_S3", n.Type)
+		l.mistakeAt(path+".type", "unknown type %q%s", n.Type, capability.StorageTypeHint(n.Type))
 		return s, false
 	}
 	if err := s.Validate(); err != nil {
@@ -87,6 +97,24 @@ func (l *loader) readStorage(path string, n storageNode) (Storage, bool) {
 		return s, false
 	}
 	return s, true
+}
+
+// setFields are the keys of the storage that are set and that not every type has, with their values.
+// The key of a secret is there without its _env or _file, and without its value.
+func (n storageNode) setFields() map[string]string {
+	set := map[string]string{}
+	for name, value := range fieldsOf(reflect.ValueOf(&n).Elem()).byName {
+		if value.IsZero() || slices.Contains([]string{"name", "type", "use", "base_path", "allow_unknown"}, name) {
+			continue
+		}
+		secret := strings.TrimSuffix(strings.TrimSuffix(name, "_env"), "_file")
+		if secret != name {
+			set[secret] = ""
+			continue
+		}
+		set[name] = fmt.Sprint(reflect.Indirect(value))
+	}
+	return set
 }
 
 // readSecret reads a secret from the environment variable or the file that the configuration file

@@ -83,10 +83,10 @@ func (c *resourceCache) ensure(ctx context.Context, want resource) (string, erro
 }
 
 // noteRefusal makes all batches that use a refused storage wait before the next call for it. A
-// refused codec configuration is not noted: it costs each job an attempt, and each attempt makes
-// the call anew. The caller holds c.mu.
+// refused codec configuration or filter is not noted: it costs each job an attempt, and each
+// attempt makes the call anew. The caller holds c.mu.
 func (c *resourceCache) noteRefusal(want resource, err error) {
-	if _, answered := errors.AsType[*bitmovin.APIError](err); !answered || bitmovin.Outage(err) || want.kind == kindConfiguration {
+	if _, answered := errors.AsType[*bitmovin.APIError](err); !answered || bitmovin.Outage(err) || want.ofRecipe() {
 		return
 	}
 	r, now := c.refusals[want.key()], c.clock.Now()
@@ -176,13 +176,16 @@ func (c *resourceCache) storage(kind resourceKind, name string, s bitmovin.Stora
 // storageHash identifies a storage by all its fields but the name, credentials included, without
 // giving the credentials away.
 func (c *resourceCache) storageHash(s bitmovin.Storage) (string, error) {
-	content := fmt.Sprintf("%q", []string{
+	fields := []string{
 		string(s.Type), s.Host, fmt.Sprint(s.Port), s.Username, s.Bucket, s.CloudRegion,
 		s.SignatureVersion, s.StorageClass, s.RoleARN, s.ExternalID, s.ExternalIDMode,
 		s.AccountName, s.Container, s.SigningRegion, s.AccessStyle, fmt.Sprint(s.SSL != nil && *s.SSL),
 		string(s.Password), string(s.AccessKey), string(s.SecretKey),
 		string(s.ServiceAccountCredentials), string(s.AccountKey),
-	})
-	key, err := pbkdf2.Key(sha256.New, content, []byte(c.store.InstanceID()), c.hashRounds, 16)
+	}
+	if p := s.ServicePrincipal; p != (bitmovin.ServicePrincipal{}) { // the hashes of other storages are those of earlier versions
+		fields = append(fields, p.TenantID, p.ClientID, string(p.ClientSecret), string(p.ClientCertificate))
+	}
+	key, err := pbkdf2.Key(sha256.New, fmt.Sprintf("%q", fields), []byte(c.store.InstanceID()), c.hashRounds, 16)
 	return hex.EncodeToString(key), err
 }

@@ -12,7 +12,10 @@ func VideoConfiguration(v job.Video) bitmovin.Configuration {
 	c := bitmovin.Configuration{
 		Type: bitmovin.Codec(v.Codec), Name: codecName(v.Codec),
 		Height: v.Height, Width: v.Width, Bitrate: v.Bitrate, Rate: v.FrameRate,
-		PresetConfiguration: v.Preset, Profile: v.Profile,
+		PresetConfiguration: v.Preset, Profile: v.Profile, Level: v.Level,
+		DynamicRangeFormat: v.DynamicRangeFormat, PixelFormat: v.PixelFormat,
+		MinGOP: v.MinGOP, MaxGOP: v.MaxGOP,
+		MinKeyframeInterval: v.MinKeyframeInterval, MaxKeyframeInterval: v.MaxKeyframeInterval,
 	}
 	if v.CRF != 0 {
 		c.CRF = new(v.CRF)

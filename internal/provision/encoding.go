@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"path"
+	"slices"
 
 	"github.com/stokerd/stoker/bitmovin"
 	"github.com/stokerd/stoker/internal/clock"
@@ -50,22 +51,22 @@ func (b encodingBuilder) createRenditions(ctx context.Context) error {
 	videos := make([]bitmovin.StreamID, len(b.recipe.Videos))
 	audios := make([]bitmovin.StreamID, len(b.recipe.Audios))
 	var calls []func() error
-	add := func(id *bitmovin.StreamID, config bitmovin.ConfigID, directory string) {
+	add := func(id *bitmovin.StreamID, stream bitmovin.Stream, directory string) {
 		calls = append(calls, func() (err error) {
-			*id, err = b.createRendition(ctx, config, directory)
+			*id, err = b.createRendition(ctx, stream, directory)
 			return err
 		})
 	}
 	for i, v := range b.recipe.Videos {
-		add(&videos[i], b.shared.videos[i], v.Directory())
+		add(&videos[i], b.videoStream(b.shared.videos[i], v), v.Directory())
 	}
 	for i, a := range b.recipe.Audios {
-		add(&audios[i], b.shared.audios[i], a.Directory())
+		add(&audios[i], b.audioStream(b.shared.audios[i], a), a.Directory())
 	}
 	if err := b.together(ctx, calls); err != nil {
 		return err
 	}
-	return b.together(ctx, b.mp4Calls(ctx, videos, audios))
+	return b.together(ctx, slices.Concat(b.mp4Calls(ctx, videos, audios), b.videoExtraCalls(ctx, videos)))
 }
 
 // together makes calls side by side and waits for all of them. Of several errors it returns
@@ -94,31 +95,25 @@ func (b encodingBuilder) together(ctx context.Context, calls []func() error) err
 }
 
 // createRendition creates a stream and its segmented muxings.
-func (b encodingBuilder) createRendition(ctx context.Context, config bitmovin.ConfigID, directory string) (bitmovin.StreamID, error) {
+func (b encodingBuilder) createRendition(ctx context.Context, wanted bitmovin.Stream, directory string) (bitmovin.StreamID, error) {
 	stream, err := retryThrottled(ctx, func() (bitmovin.Stream, error) {
-		return b.platform.CreateStream(ctx, b.encoding, bitmovin.Stream{
-			CodecConfigID: config,
-			InputStreams: []bitmovin.InputStream{{
-				InputID:       b.shared.input,
-				InputPath:     job.InputPath(b.shared.inputBase, b.job.InputPath),
-				SelectionMode: bitmovin.SelectAuto,
-			}},
-		})
+		return b.platform.CreateStream(ctx, b.encoding, wanted)
 	})
 	if err != nil {
 		return "", err
 	}
 	var calls []func() error
 	for _, m := range b.recipe.Muxings {
-		if m.Container == job.MP4 {
+		if !m.IsSegmented() {
 			continue
 		}
 		calls = append(calls, func() error {
 			return b.createMuxing(ctx, bitmovin.Muxing{
-				Type:          bitmovin.MuxingType(m.Container),
-				SegmentLength: cmp.Or(m.SegmentLength, job.DefaultSegmentLength),
-				Streams:       []bitmovin.MuxingStream{{StreamID: stream.ID}},
-				Outputs:       b.outputs(path.Join(m.Directory, directory)),
+				Type:                 bitmovin.MuxingType(m.Container),
+				SegmentLength:        cmp.Or(m.SegmentLength, job.DefaultSegmentLength),
+				Streams:              []bitmovin.MuxingStream{{StreamID: stream.ID}},
+				Outputs:              b.outputs(path.Join(m.Directory, directory)),
+				StreamConditionsMode: conditionsMode(wanted.Conditions != nil, bitmovin.DropMuxing),
 			})
 		})
 	}
@@ -126,36 +121,56 @@ func (b encodingBuilder) createRendition(ctx context.Context, config bitmovin.Co
 }
 
 // mp4Calls are the calls that create an MP4 muxing for each video, with all audios in it; without
-// any video, one for each audio.
+// any video, one for each audio. Of a fragmented MP4 they create one for each rendition.
 func (b encodingBuilder) mp4Calls(ctx context.Context, videos, audios []bitmovin.StreamID) (calls []func() error) {
 	for _, m := range b.recipe.Muxings {
-		if m.Container != job.MP4 {
+		if m.IsSegmented() {
 			continue
 		}
-		add := func(directory string, streams []bitmovin.StreamID) {
-			calls = append(calls, func() error { return b.createFile(ctx, path.Join(m.Directory, directory), streams) })
+		add := func(directory string, streams []bitmovin.StreamID, conditions string) {
+			calls = append(calls, func() error { return b.createFile(ctx, m, directory, streams, conditions) })
 		}
+		shared := !m.IsFragmented() // all audios are in the file of each video
 		for i, v := range b.recipe.Videos {
-			add(v.Directory(), append([]bitmovin.StreamID{videos[i]}, audios...))
+			if shared {
+				add(v.Directory(), append([]bitmovin.StreamID{videos[i]}, audios...), conditionsMode(b.anyOptional(), bitmovin.DropStream))
+			} else {
+				add(v.Directory(), videos[i:i+1], "")
+			}
 		}
 		for i, a := range b.recipe.Audios {
-			if len(videos) > 0 {
+			if shared && len(videos) > 0 {
 				break
 			}
-			add(a.Directory(), audios[i:i+1])
+			add(a.Directory(), audios[i:i+1], conditionsMode(a.Optional, bitmovin.DropMuxing))
 		}
 	}
 	return calls
 }
 
-func (b encodingBuilder) createFile(ctx context.Context, directory string, streams []bitmovin.StreamID) error {
-	m := bitmovin.Muxing{
+// conditionsMode is the mode of a muxing whose streams may be left out; empty without such a stream.
+func conditionsMode(optional bool, mode string) string {
+	if optional {
+		return mode
+	}
+	return ""
+}
+
+// anyOptional reports whether any audio may be left out.
+func (b encodingBuilder) anyOptional() bool {
+	return slices.ContainsFunc(b.recipe.Audios, func(a job.Audio) bool { return a.Optional })
+}
+
+func (b encodingBuilder) createFile(ctx context.Context, m job.Muxing, rendition string, streams []bitmovin.StreamID, conditions string) error {
+	directory := path.Join(m.Directory, rendition)
+	file := bitmovin.Muxing{
 		Type: bitmovin.MuxingMP4, Filename: job.MP4Name(directory), Outputs: b.outputs(directory),
+		FragmentDuration: m.FragmentDuration, StreamConditionsMode: conditions,
 	}
 	for _, id := range streams {
-		m.Streams = append(m.Streams, bitmovin.MuxingStream{StreamID: id})
+		file.Streams = append(file.Streams, bitmovin.MuxingStream{StreamID: id})
 	}
-	return b.createMuxing(ctx, m)
+	return b.createMuxing(ctx, file)
 }
 
 func (b encodingBuilder) createMuxing(ctx context.Context, m bitmovin.Muxing) error {
@@ -175,6 +190,9 @@ func (b encodingBuilder) createManifests(ctx context.Context) ([]job.ManifestRef
 			EncodingID: b.encoding, Outputs: b.outputs(""),
 			Name: m.FileName(), ManifestName: m.FileName(),
 		}
+		if m.Format == job.DASH && b.onlyFragmented() {
+			request.Profile = bitmovin.OnDemand
+		}
 		create := b.platform.CreateDashManifest
 		if m.Format == job.HLS {
 			create = b.platform.CreateHLSManifest
@@ -191,17 +209,21 @@ func (b encodingBuilder) createManifests(ctx context.Context) ([]job.ManifestRef
 	return refs, nil
 }
 
+// onlyFragmented reports whether a manifest can refer to fragmented MP4 files alone.
+func (b encodingBuilder) onlyFragmented() bool {
+	return !slices.ContainsFunc(b.recipe.Muxings, func(m job.Muxing) bool { return !m.IsFragmented() })
+}
+
 // outputs is where files go at the platform; directory is relative to the job's output path.
 func (b encodingBuilder) outputs(directory string) []bitmovin.EncodingOutput {
-	permission := bitmovin.PublicRead
-	if b.recipe.Private {
-		permission = bitmovin.Private
-	}
-	return []bitmovin.EncodingOutput{{
+	output := bitmovin.EncodingOutput{
 		OutputID:   b.shared.output,
 		OutputPath: job.OutputPath(b.shared.outputBase, b.job.OutputPath, directory),
-		ACL:        []bitmovin.ACLEntry{{Permission: permission}},
-	}}
+	}
+	if acl := cmp.Or(b.recipe.ACL, job.PublicRead); acl != job.NoACL {
+		output.ACL = []bitmovin.ACLEntry{{Permission: bitmovin.Permission(acl)}}
+	}
+	return []bitmovin.EncodingOutput{output}
 }
 
 // throttledRetries is how often a throttled call is repeated before its error is returned.

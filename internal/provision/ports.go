@@ -24,6 +24,7 @@ type Platform interface {
 	InputAPI
 	OutputAPI
 	ConfigurationAPI
+	FilterAPI
 	EncodingAPI
 }
 
@@ -39,6 +40,7 @@ type OutputAPI interface {
 	OutputExists(ctx context.Context, id bitmovin.OutputID) (bool, error)
 	FindOutput(ctx context.Context, kind bitmovin.StorageType, name string) (id bitmovin.OutputID, found bool, err error)
 	CreateOutput(ctx context.Context, s bitmovin.Storage) (bitmovin.OutputID, error)
+	CheckPermissions(ctx context.Context, id bitmovin.OutputID, path string) (bitmovin.PermissionCheck, error)
 }
 
 // ConfigurationAPI finds and creates codec configurations.
@@ -48,11 +50,21 @@ type ConfigurationAPI interface {
 	CreateConfiguration(ctx context.Context, c bitmovin.Configuration) (bitmovin.ConfigID, error)
 }
 
+// FilterAPI finds and creates filters.
+type FilterAPI interface {
+	DeinterlaceExists(ctx context.Context, id bitmovin.FilterID) (bool, error)
+	FindDeinterlace(ctx context.Context, name string) (id bitmovin.FilterID, found bool, err error)
+	CreateDeinterlace(ctx context.Context, f bitmovin.DeinterlaceFilter) (bitmovin.FilterID, error)
+}
+
 // EncodingAPI creates encodings and their parts.
 type EncodingAPI interface {
 	CreateEncoding(ctx context.Context, e bitmovin.Encoding) (bitmovin.Encoding, error)
 	CreateStream(ctx context.Context, encoding bitmovin.EncodingID, s bitmovin.Stream) (bitmovin.Stream, error)
 	CreateMuxing(ctx context.Context, encoding bitmovin.EncodingID, m bitmovin.Muxing) (bitmovin.Muxing, error)
+	AddFilters(ctx context.Context, encoding bitmovin.EncodingID, stream bitmovin.StreamID, filters []bitmovin.StreamFilter) error
+	CreateThumbnail(ctx context.Context, encoding bitmovin.EncodingID, stream bitmovin.StreamID, t bitmovin.Thumbnail) error
+	CreateSprite(ctx context.Context, encoding bitmovin.EncodingID, stream bitmovin.StreamID, s bitmovin.Sprite) error
 	CreateDashManifest(ctx context.Context, r bitmovin.ManifestRequest) (bitmovin.ManifestID, error)
 	CreateHLSManifest(ctx context.Context, r bitmovin.ManifestRequest) (bitmovin.ManifestID, error)
 }

@@ -2,6 +2,7 @@ package provision
 
 import (
 	"cmp"
+	"log/slog"
 
 	"github.com/stokerd/stoker/bitmovin"
 	"github.com/stokerd/stoker/internal/clock"
@@ -12,6 +13,8 @@ type Storage struct {
 	bitmovin.Storage
 	// BasePath is put before every path on the storage. It has no leading slash.
 	BasePath string
+	// SkipPermissionCheck leaves out the check whether the platform may write to the output.
+	SkipPermissionCheck bool
 }
 
 // Config is what a [Provisioner] works with.
@@ -22,7 +25,8 @@ type Config struct {
 	// Inputs and Outputs hold the configured storages by the name that batches use. The
 	// input and the output of one name may be different storages.
 	Inputs, Outputs map[string]Storage
-	Clock           clock.Clock // default: the system's clock
+	Clock           clock.Clock  // default: the system's clock
+	Logger          *slog.Logger // default: none
 	// HashRounds is the number of rounds of the hash that identifies a storage. Default
 	// [DefaultHashRounds]. After a change every storage is created anew.
 	HashRounds int
@@ -37,6 +41,8 @@ type Provisioner struct {
 	clock     clock.Clock
 	storages  map[resourceKind]map[string]Storage // by name
 	resources *resourceCache
+
+	permissions *permissionChecker
 }
 
 // New returns a provisioner. It makes no call; the first use of each stored id verifies it.
@@ -48,6 +54,10 @@ func New(c Config) *Provisioner {
 			accountID: c.AccountID, platform: c.Platform, store: c.Store, clock: clock.Or(c.Clock),
 			hashRounds: cmp.Or(c.HashRounds, DefaultHashRounds),
 			verified:   map[string]string{}, refusals: map[string]refusal{}, storages: map[string]resource{},
+		},
+		permissions: &permissionChecker{
+			api: c.Platform, clock: clock.Or(c.Clock), log: cmp.Or(c.Logger, slog.New(slog.DiscardHandler)),
+			answers: map[permissionKey]permissionAnswer{},
 		},
 	}
 }

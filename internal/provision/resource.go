@@ -8,6 +8,7 @@ import (
 	"fmt"
 
 	"github.com/stokerd/stoker/bitmovin"
+	"github.com/stokerd/stoker/job"
 )
 
 // resourceKind is the kind of a shared resource in the [ResourceStore].
@@ -17,6 +18,7 @@ const (
 	kindInput         resourceKind = "input"
 	kindOutput        resourceKind = "output"
 	kindConfiguration resourceKind = "configuration"
+	kindDeinterlace   resourceKind = "deinterlace"
 )
 
 // resource describes a shared resource: how to recognise, find and create it.
@@ -31,6 +33,9 @@ type resource struct {
 
 // key identifies the resource within the account.
 func (r resource) key() string { return string(r.kind) + "/" + r.hash }
+
+// ofRecipe reports whether the recipe describes the resource, and not the configuration.
+func (r resource) ofRecipe() bool { return r.kind == kindConfiguration || r.kind == kindDeinterlace }
 
 // usedResource is a resource together with the id under which a batch uses it.
 type usedResource struct {
@@ -99,6 +104,35 @@ func configurationResource(api ConfigurationAPI, c bitmovin.Configuration) (reso
 			named := c
 			named.Name = name
 			id, err := api.CreateConfiguration(ctx, named)
+			return string(id), err
+		},
+	}, nil
+}
+
+// deinterlaceResource describes a deinterlacing filter.
+func deinterlaceResource(api FilterAPI, d job.Deinterlace) (resource, error) {
+	filter := bitmovin.DeinterlaceFilter{
+		Name: "deinterlace", Parity: d.Parity, Mode: d.Mode, FrameSelectionMode: d.FrameSelectionMode, AutoEnable: d.AutoEnable,
+	}
+	content, err := json.Marshal(filter)
+	if err != nil {
+		return resource{}, err
+	}
+	sum := sha256.Sum256(content)
+	hash := hex.EncodeToString(sum[:])
+	return resource{
+		kind: kindDeinterlace, hash: hash, name: fmt.Sprintf("%s [stoker %s]", filter.Name, hash[:12]),
+		exists: func(ctx context.Context, id string) (bool, error) {
+			return api.DeinterlaceExists(ctx, bitmovin.FilterID(id))
+		},
+		find: func(ctx context.Context, name string) (string, bool, error) {
+			id, found, err := api.FindDeinterlace(ctx, name)
+			return string(id), found, err
+		},
+		create: func(ctx context.Context, name string) (string, error) {
+			named := filter
+			named.Name = name
+			id, err := api.CreateDeinterlace(ctx, named)
 			return string(id), err
 		},
 	}, nil

@@ -17,6 +17,7 @@ type Shared struct {
 	output                bitmovin.OutputID
 	inputBase, outputBase string // base paths of the storages
 	videos, audios        []bitmovin.ConfigID
+	deinterlace           bitmovin.FilterID // empty: none
 	used                  []usedResource
 }
 
@@ -30,14 +31,18 @@ func (e SharedError) Error() string { return e.Err.Error() }
 func (e SharedError) Unwrap() error { return e.Err }
 
 // EnsureShared finds or creates the resources that the jobs of a batch with a recipe share: its
-// storages and codec configurations. The error is a [SharedError], except if the platform answers
-// to a codec configuration with an error: that is the recipe's fault.
-func (p *Provisioner) EnsureShared(ctx context.Context, b *job.Batch) (Shared, error) {
+// storages, codec configurations and filter. It checks that the platform may write to the output,
+// of which outputPath is the directory of one job; see [PermissionError]. The error is a [SharedError], except if the platform
+// answers to a codec configuration or filter with an error: that is the recipe's fault.
+func (p *Provisioner) EnsureShared(ctx context.Context, b *job.Batch, outputPath string) (Shared, error) {
 	var s Shared
 	if err := p.ensureInput(ctx, &s, b.Input); err != nil {
 		return s, err
 	}
 	if err := p.ensureOutput(ctx, &s, b.Output); err != nil {
+		return s, err
+	}
+	if err := p.checkOutput(ctx, b, s, outputPath); err != nil {
 		return s, err
 	}
 	for _, v := range b.Recipe.Videos {
@@ -54,19 +59,30 @@ func (p *Provisioner) EnsureShared(ctx context.Context, b *job.Batch) (Shared, e
 		}
 		s.audios = append(s.audios, id)
 	}
+	if d := b.Recipe.Deinterlace; d != nil {
+		r, err := deinterlaceResource(p.platform, *d)
+		id, err := p.ensureRecipePart(ctx, &s, "deinterlacing filter", r, err)
+		if err != nil {
+			return s, err
+		}
+		s.deinterlace = bitmovin.FilterID(id)
+	}
 	return s, nil
 }
 
-// EnsureStorages finds or creates those storages of a batch to which its template refers. The
-// error is a [SharedError].
-func (p *Provisioner) EnsureStorages(ctx context.Context, b *job.Batch, t *template.Template) (s Shared, err error) {
+// EnsureStorages finds or creates those storages of a batch to which its template refers, and checks
+// that the platform may write to the output as [Provisioner.EnsureShared] does. The error is a
+// [SharedError].
+func (p *Provisioner) EnsureStorages(ctx context.Context, b *job.Batch, t *template.Template, outputPath string) (s Shared, err error) {
 	if t.Uses("input_id") {
 		if err = p.ensureInput(ctx, &s, b.Input); err != nil {
 			return s, err
 		}
 	}
 	if t.Uses("output_id") {
-		err = p.ensureOutput(ctx, &s, b.Output)
+		if err = p.ensureOutput(ctx, &s, b.Output); err == nil {
+			err = p.checkOutput(ctx, b, s, outputPath)
+		}
 	}
 	return s, err
 }
@@ -113,19 +129,26 @@ func (p *Provisioner) ensureStorage(ctx context.Context, s *Shared, kind resourc
 
 func (p *Provisioner) ensureConfiguration(ctx context.Context, s *Shared, c bitmovin.Configuration) (bitmovin.ConfigID, error) {
 	r, err := configurationResource(p.platform, c)
+	id, err := p.ensureRecipePart(ctx, s, fmt.Sprintf("codec configuration %q", c.Name), r, err)
+	return bitmovin.ConfigID(id), err
+}
+
+// ensureRecipePart returns the id of a resource that the recipe describes. err is why it could not be
+// described. what names it in errors.
+func (p *Provisioner) ensureRecipePart(ctx context.Context, s *Shared, what string, r resource, err error) (string, error) {
 	if err != nil {
 		return "", SharedError{err}
 	}
 	id, err := p.resources.ensure(ctx, r)
 	if err != nil {
-		err = fmt.Errorf("codec configuration %q: %w", c.Name, err)
+		err = fmt.Errorf("%s: %w", what, err)
 		if _, answered := errors.AsType[*bitmovin.APIError](err); !answered {
 			err = SharedError{err}
 		}
 		return "", err
 	}
 	s.used = append(s.used, usedResource{r, id})
-	return bitmovin.ConfigID(id), nil
+	return id, nil
 }
 
 // AllMissing reports whether the platform has lost the shared resources of a batch: the store
@@ -178,6 +201,9 @@ func (p *Provisioner) sharedResources(b *job.Batch) (all []resource) {
 	}
 	for _, a := range b.Recipe.Audios {
 		add(configurationResource(p.platform, AudioConfiguration(a)))
+	}
+	if d := b.Recipe.Deinterlace; d != nil {
+		add(deinterlaceResource(p.platform, *d))
 	}
 	return all
 }

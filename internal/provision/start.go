@@ -14,6 +14,7 @@ func StartRequest(b *job.Batch, j *job.Job) *bitmovin.StartRequest {
 	if recipe := b.Recipe; recipe != nil {
 		r.EncodingMode = recipe.EncodingMode
 		r.Scheduling.PrewarmedEncoderPoolIDs = recipe.PrewarmedPools
+		r.PerTitle = perTitle(recipe)
 	}
 	for _, m := range j.Manifests {
 		r.ManifestGenerator = "V2"

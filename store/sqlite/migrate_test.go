@@ -4,11 +4,13 @@ import (
 	"crypto/sha256"
 	"database/sql"
 	"encoding/hex"
+	"errors"
 	"path/filepath"
 	"strconv"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
 	"github.com/stokerd/stoker/job"
 )
 
@@ -69,7 +71,27 @@ func checkOldCauses(t *testing.T, s *table) {
 	}
 }
 
-// makeOld makes a file as a Stoker with an earlier schema has left it.
+// A recipe that was private before access control lists is private after them; other recipes stay.
+func TestUpgradeKeepsRecipesPrivate(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "stoker.db")
+	makeOld(t, path, 9)
+	db, err := sql.Open("sqlite", writerDSN(path, true))
+	if err == nil {
+		_, err = db.ExecContext(t.Context(), "UPDATE batches SET recipe = $1",
+			`{"videos":[{"codec":"H264","bitrate":100000}],"private":true,"region":"AWS_EU_WEST_1"}`)
+	}
+	if err := errors.Join(err, db.Close()); err != nil {
+		t.Fatal(err)
+	}
+	s := mustOpenAt(t, path)
+	want := &job.Recipe{Videos: []job.Video{{Codec: job.H264, Bitrate: 100_000}}, ACL: job.Private, Region: "AWS_EU_WEST_1"}
+	if diff := cmp.Diff(want, mustBatch(t, s, "b").Recipe); diff != "" {
+		t.Errorf("recipe (-want +got):\n%s", diff)
+	}
+}
+
+// makeOld makes a file as a Stoker with an earlier schema has left it. Its rows were written in the first
+// schema.
 func makeOld(t *testing.T, path string, to int64) {
 	t.Helper()
 	db, err := sql.Open("sqlite", writerDSN(path, true))
@@ -86,10 +108,9 @@ func makeOld(t *testing.T, path string, to int64) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := steps.UpTo(t.Context(), to); err != nil {
+	if _, err := steps.UpTo(t.Context(), 1); err != nil {
 		t.Fatal(err)
 	}
-	// In the words of the first schema.
 	for _, insert := range []string{
 		`INSERT INTO meta VALUES ('instance_id', 'abcdefghijklmnop')`,
 		`INSERT INTO batches (seq, id, request_id, payload_hash, display_name, account, priority, state, state_reason, open, profile, recipe, template,
@@ -113,6 +134,9 @@ func makeOld(t *testing.T, path string, to int64) {
 		if _, err := db.ExecContext(t.Context(), insert); err != nil {
 			t.Fatal(err)
 		}
+	}
+	if _, err := steps.UpTo(t.Context(), to); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -22,6 +22,63 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// Acl is the access control list that is sent with every output of an encoding.
+type Acl int32
+
+const (
+	// Not set: PUBLIC_READ.
+	Acl_ACL_UNSPECIFIED Acl = 0
+	// Everybody may read the files.
+	Acl_ACL_PUBLIC_READ Acl = 1
+	// The owner of the storage decides.
+	Acl_ACL_PRIVATE Acl = 2
+	// No list is sent. The platform then takes PUBLIC_READ.
+	Acl_ACL_NONE Acl = 3
+)
+
+// Enum value maps for Acl.
+var (
+	Acl_name = map[int32]string{
+		0: "ACL_UNSPECIFIED",
+		1: "ACL_PUBLIC_READ",
+		2: "ACL_PRIVATE",
+		3: "ACL_NONE",
+	}
+	Acl_value = map[string]int32{
+		"ACL_UNSPECIFIED": 0,
+		"ACL_PUBLIC_READ": 1,
+		"ACL_PRIVATE":     2,
+		"ACL_NONE":        3,
+	}
+)
+
+func (x Acl) Enum() *Acl {
+	p := new(Acl)
+	*p = x
+	return p
+}
+
+func (x Acl) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Acl) Descriptor() protoreflect.EnumDescriptor {
+	return file_stoker_v1_recipe_proto_enumTypes[0].Descriptor()
+}
+
+func (Acl) Type() protoreflect.EnumType {
+	return &file_stoker_v1_recipe_proto_enumTypes[0]
+}
+
+func (x Acl) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Acl.Descriptor instead.
+func (Acl) EnumDescriptor() ([]byte, []int) {
+	return file_stoker_v1_recipe_proto_rawDescGZIP(), []int{0}
+}
+
 // VideoCodec is a video codec.
 type VideoCodec int32
 
@@ -67,11 +124,11 @@ func (x VideoCodec) String() string {
 }
 
 func (VideoCodec) Descriptor() protoreflect.EnumDescriptor {
-	return file_stoker_v1_recipe_proto_enumTypes[0].Descriptor()
+	return file_stoker_v1_recipe_proto_enumTypes[1].Descriptor()
 }
 
 func (VideoCodec) Type() protoreflect.EnumType {
-	return &file_stoker_v1_recipe_proto_enumTypes[0]
+	return &file_stoker_v1_recipe_proto_enumTypes[1]
 }
 
 func (x VideoCodec) Number() protoreflect.EnumNumber {
@@ -80,7 +137,7 @@ func (x VideoCodec) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use VideoCodec.Descriptor instead.
 func (VideoCodec) EnumDescriptor() ([]byte, []int) {
-	return file_stoker_v1_recipe_proto_rawDescGZIP(), []int{0}
+	return file_stoker_v1_recipe_proto_rawDescGZIP(), []int{1}
 }
 
 // AudioCodec is an audio codec.
@@ -128,11 +185,11 @@ func (x AudioCodec) String() string {
 }
 
 func (AudioCodec) Descriptor() protoreflect.EnumDescriptor {
-	return file_stoker_v1_recipe_proto_enumTypes[1].Descriptor()
+	return file_stoker_v1_recipe_proto_enumTypes[2].Descriptor()
 }
 
 func (AudioCodec) Type() protoreflect.EnumType {
-	return &file_stoker_v1_recipe_proto_enumTypes[1]
+	return &file_stoker_v1_recipe_proto_enumTypes[2]
 }
 
 func (x AudioCodec) Number() protoreflect.EnumNumber {
@@ -141,7 +198,7 @@ func (x AudioCodec) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use AudioCodec.Descriptor instead.
 func (AudioCodec) EnumDescriptor() ([]byte, []int) {
-	return file_stoker_v1_recipe_proto_rawDescGZIP(), []int{1}
+	return file_stoker_v1_recipe_proto_rawDescGZIP(), []int{2}
 }
 
 // Container is a muxing format.
@@ -189,11 +246,11 @@ func (x Container) String() string {
 }
 
 func (Container) Descriptor() protoreflect.EnumDescriptor {
-	return file_stoker_v1_recipe_proto_enumTypes[2].Descriptor()
+	return file_stoker_v1_recipe_proto_enumTypes[3].Descriptor()
 }
 
 func (Container) Type() protoreflect.EnumType {
-	return &file_stoker_v1_recipe_proto_enumTypes[2]
+	return &file_stoker_v1_recipe_proto_enumTypes[3]
 }
 
 func (x Container) Number() protoreflect.EnumNumber {
@@ -202,7 +259,7 @@ func (x Container) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Container.Descriptor instead.
 func (Container) EnumDescriptor() ([]byte, []int) {
-	return file_stoker_v1_recipe_proto_rawDescGZIP(), []int{2}
+	return file_stoker_v1_recipe_proto_rawDescGZIP(), []int{3}
 }
 
 // ManifestFormat is a kind of manifest.
@@ -242,11 +299,11 @@ func (x ManifestFormat) String() string {
 }
 
 func (ManifestFormat) Descriptor() protoreflect.EnumDescriptor {
-	return file_stoker_v1_recipe_proto_enumTypes[3].Descriptor()
+	return file_stoker_v1_recipe_proto_enumTypes[4].Descriptor()
 }
 
 func (ManifestFormat) Type() protoreflect.EnumType {
-	return &file_stoker_v1_recipe_proto_enumTypes[3]
+	return &file_stoker_v1_recipe_proto_enumTypes[4]
 }
 
 func (x ManifestFormat) Number() protoreflect.EnumNumber {
@@ -255,7 +312,7 @@ func (x ManifestFormat) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use ManifestFormat.Descriptor instead.
 func (ManifestFormat) EnumDescriptor() ([]byte, []int) {
-	return file_stoker_v1_recipe_proto_rawDescGZIP(), []int{3}
+	return file_stoker_v1_recipe_proto_rawDescGZIP(), []int{4}
 }
 
 // Recipe says how to encode an asset, in Stoker's own terms. Where a field is not set and names no
@@ -270,8 +327,8 @@ type Recipe struct {
 	Muxings []*Muxing `protobuf:"bytes,3,rep,name=muxings,proto3" json:"muxings,omitempty"`
 	// Manifests over all renditions, generated with the encoding.
 	Manifests []*Manifest `protobuf:"bytes,4,rep,name=manifests,proto3" json:"manifests,omitempty"`
-	// Withhold public read permission from the output files. Default: they are public.
-	Private bool `protobuf:"varint,5,opt,name=private,proto3" json:"private,omitempty"`
+	// Who may read the output files. Default: everybody.
+	Acl Acl `protobuf:"varint,5,opt,name=acl,proto3,enum=stoker.v1.Acl" json:"acl,omitempty"`
 	// Cloud region, for example AWS_EU_WEST_1. Default AUTO: the platform chooses.
 	Region string `protobuf:"bytes,6,opt,name=region,proto3" json:"region,omitempty"`
 	// Regions for jobs that the platform advises to retry in another region, used in order.
@@ -282,8 +339,19 @@ type Recipe struct {
 	EncodingMode string `protobuf:"bytes,9,opt,name=encoding_mode,json=encodingMode,proto3" json:"encoding_mode,omitempty"`
 	// Ids of prewarmed encoder pools to run on.
 	PrewarmedEncoderPoolIds []string `protobuf:"bytes,10,rep,name=prewarmed_encoder_pool_ids,json=prewarmedEncoderPoolIds,proto3" json:"prewarmed_encoder_pool_ids,omitempty"`
-	unknownFields           protoimpl.UnknownFields
-	sizeCache               protoimpl.SizeCache
+	// Bounds for the videos with a per-title mode.
+	PerTitle *PerTitle `protobuf:"bytes,11,opt,name=per_title,json=perTitle,proto3" json:"per_title,omitempty"`
+	// A filter before every video that turns interlaced into progressive.
+	Deinterlace *Deinterlace `protobuf:"bytes,12,opt,name=deinterlace,proto3" json:"deinterlace,omitempty"`
+	// Series of single pictures of the first video.
+	Thumbnails []*Thumbnail `protobuf:"bytes,13,rep,name=thumbnails,proto3" json:"thumbnails,omitempty"`
+	// Pictures of many small ones of the first video, for the time bar of a player.
+	Sprites []*Sprite `protobuf:"bytes,14,rep,name=sprites,proto3" json:"sprites,omitempty"`
+	// Let values pass that the platform's SDKs did not have when this server was made. The answer
+	// warns of each. Default: they are refused.
+	AllowUnknown  bool `protobuf:"varint,15,opt,name=allow_unknown,json=allowUnknown,proto3" json:"allow_unknown,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Recipe) Reset() {
@@ -344,11 +412,11 @@ func (x *Recipe) GetManifests() []*Manifest {
 	return nil
 }
 
-func (x *Recipe) GetPrivate() bool {
+func (x *Recipe) GetAcl() Acl {
 	if x != nil {
-		return x.Private
+		return x.Acl
 	}
-	return false
+	return Acl_ACL_UNSPECIFIED
 }
 
 func (x *Recipe) GetRegion() string {
@@ -386,6 +454,441 @@ func (x *Recipe) GetPrewarmedEncoderPoolIds() []string {
 	return nil
 }
 
+func (x *Recipe) GetPerTitle() *PerTitle {
+	if x != nil {
+		return x.PerTitle
+	}
+	return nil
+}
+
+func (x *Recipe) GetDeinterlace() *Deinterlace {
+	if x != nil {
+		return x.Deinterlace
+	}
+	return nil
+}
+
+func (x *Recipe) GetThumbnails() []*Thumbnail {
+	if x != nil {
+		return x.Thumbnails
+	}
+	return nil
+}
+
+func (x *Recipe) GetSprites() []*Sprite {
+	if x != nil {
+		return x.Sprites
+	}
+	return nil
+}
+
+func (x *Recipe) GetAllowUnknown() bool {
+	if x != nil {
+		return x.AllowUnknown
+	}
+	return false
+}
+
+// PerTitle bounds what the platform chooses for the videos with a per-title mode.
+type PerTitle struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The least bitrate in bit/s.
+	MinBitrate int64 `protobuf:"varint,1,opt,name=min_bitrate,json=minBitrate,proto3" json:"min_bitrate,omitempty"`
+	// The largest bitrate in bit/s.
+	MaxBitrate int64 `protobuf:"varint,2,opt,name=max_bitrate,json=maxBitrate,proto3" json:"max_bitrate,omitempty"`
+	// The least ratio between the bitrates of neighbouring renditions.
+	MinBitrateStepSize float64 `protobuf:"fixed64,3,opt,name=min_bitrate_step_size,json=minBitrateStepSize,proto3" json:"min_bitrate_step_size,omitempty"`
+	// The largest ratio between the bitrates of neighbouring renditions.
+	MaxBitrateStepSize float64 `protobuf:"fixed64,4,opt,name=max_bitrate_step_size,json=maxBitrateStepSize,proto3" json:"max_bitrate_step_size,omitempty"`
+	// Quality of the best rendition, as a constant rate factor. Not for AV1.
+	TargetQualityCrf float64 `protobuf:"fixed64,5,opt,name=target_quality_crf,json=targetQualityCrf,proto3" json:"target_quality_crf,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
+}
+
+func (x *PerTitle) Reset() {
+	*x = PerTitle{}
+	mi := &file_stoker_v1_recipe_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PerTitle) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PerTitle) ProtoMessage() {}
+
+func (x *PerTitle) ProtoReflect() protoreflect.Message {
+	mi := &file_stoker_v1_recipe_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PerTitle.ProtoReflect.Descriptor instead.
+func (*PerTitle) Descriptor() ([]byte, []int) {
+	return file_stoker_v1_recipe_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *PerTitle) GetMinBitrate() int64 {
+	if x != nil {
+		return x.MinBitrate
+	}
+	return 0
+}
+
+func (x *PerTitle) GetMaxBitrate() int64 {
+	if x != nil {
+		return x.MaxBitrate
+	}
+	return 0
+}
+
+func (x *PerTitle) GetMinBitrateStepSize() float64 {
+	if x != nil {
+		return x.MinBitrateStepSize
+	}
+	return 0
+}
+
+func (x *PerTitle) GetMaxBitrateStepSize() float64 {
+	if x != nil {
+		return x.MaxBitrateStepSize
+	}
+	return 0
+}
+
+func (x *PerTitle) GetTargetQualityCrf() float64 {
+	if x != nil {
+		return x.TargetQualityCrf
+	}
+	return 0
+}
+
+// Deinterlace turns interlaced video into progressive.
+type Deinterlace struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// AUTO, TOP_FIELD_FIRST or BOTTOM_FIELD_FIRST.
+	Parity string `protobuf:"bytes,1,opt,name=parity,proto3" json:"parity,omitempty"`
+	// FRAME, FIELD, FRAME_NOSPATIAL or FIELD_NOSPATIAL.
+	Mode string `protobuf:"bytes,2,opt,name=mode,proto3" json:"mode,omitempty"`
+	// ALL or INTERLACED.
+	FrameSelectionMode string `protobuf:"bytes,3,opt,name=frame_selection_mode,json=frameSelectionMode,proto3" json:"frame_selection_mode,omitempty"`
+	// ALWAYS_ON, META_DATA_BASED or META_DATA_AND_CONTENT_BASED.
+	AutoEnable    string `protobuf:"bytes,4,opt,name=auto_enable,json=autoEnable,proto3" json:"auto_enable,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Deinterlace) Reset() {
+	*x = Deinterlace{}
+	mi := &file_stoker_v1_recipe_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Deinterlace) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Deinterlace) ProtoMessage() {}
+
+func (x *Deinterlace) ProtoReflect() protoreflect.Message {
+	mi := &file_stoker_v1_recipe_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Deinterlace.ProtoReflect.Descriptor instead.
+func (*Deinterlace) Descriptor() ([]byte, []int) {
+	return file_stoker_v1_recipe_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Deinterlace) GetParity() string {
+	if x != nil {
+		return x.Parity
+	}
+	return ""
+}
+
+func (x *Deinterlace) GetMode() string {
+	if x != nil {
+		return x.Mode
+	}
+	return ""
+}
+
+func (x *Deinterlace) GetFrameSelectionMode() string {
+	if x != nil {
+		return x.FrameSelectionMode
+	}
+	return ""
+}
+
+func (x *Deinterlace) GetAutoEnable() string {
+	if x != nil {
+		return x.AutoEnable
+	}
+	return ""
+}
+
+// Thumbnail is a series of single pictures.
+type Thumbnail struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// File names, with %number% for the position. Default: thumbnail-%number%.png.
+	Pattern string `protobuf:"bytes,1,opt,name=pattern,proto3" json:"pattern,omitempty"`
+	// Height in pixels. Default: derived from the width. Give at least one of the two.
+	Height int32 `protobuf:"varint,2,opt,name=height,proto3" json:"height,omitempty"`
+	// Width in pixels. Default: derived from the height.
+	Width int32 `protobuf:"varint,3,opt,name=width,proto3" json:"width,omitempty"`
+	// Seconds between two pictures, at least 1. Give exactly one of interval and positions.
+	Interval float64 `protobuf:"fixed64,4,opt,name=interval,proto3" json:"interval,omitempty"`
+	// Positions of the pictures, in the unit.
+	Positions []float64 `protobuf:"fixed64,5,rep,packed,name=positions,proto3" json:"positions,omitempty"`
+	// Of the positions: SECONDS or PERCENTS.
+	Unit string `protobuf:"bytes,6,opt,name=unit,proto3" json:"unit,omitempty"`
+	// With height and width: PAD, CROP or STRETCH.
+	AspectMode string `protobuf:"bytes,7,opt,name=aspect_mode,json=aspectMode,proto3" json:"aspect_mode,omitempty"`
+	// Directory below the job's output path. Default: thumbnails.
+	Directory     string `protobuf:"bytes,8,opt,name=directory,proto3" json:"directory,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Thumbnail) Reset() {
+	*x = Thumbnail{}
+	mi := &file_stoker_v1_recipe_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Thumbnail) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Thumbnail) ProtoMessage() {}
+
+func (x *Thumbnail) ProtoReflect() protoreflect.Message {
+	mi := &file_stoker_v1_recipe_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Thumbnail.ProtoReflect.Descriptor instead.
+func (*Thumbnail) Descriptor() ([]byte, []int) {
+	return file_stoker_v1_recipe_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *Thumbnail) GetPattern() string {
+	if x != nil {
+		return x.Pattern
+	}
+	return ""
+}
+
+func (x *Thumbnail) GetHeight() int32 {
+	if x != nil {
+		return x.Height
+	}
+	return 0
+}
+
+func (x *Thumbnail) GetWidth() int32 {
+	if x != nil {
+		return x.Width
+	}
+	return 0
+}
+
+func (x *Thumbnail) GetInterval() float64 {
+	if x != nil {
+		return x.Interval
+	}
+	return 0
+}
+
+func (x *Thumbnail) GetPositions() []float64 {
+	if x != nil {
+		return x.Positions
+	}
+	return nil
+}
+
+func (x *Thumbnail) GetUnit() string {
+	if x != nil {
+		return x.Unit
+	}
+	return ""
+}
+
+func (x *Thumbnail) GetAspectMode() string {
+	if x != nil {
+		return x.AspectMode
+	}
+	return ""
+}
+
+func (x *Thumbnail) GetDirectory() string {
+	if x != nil {
+		return x.Directory
+	}
+	return ""
+}
+
+// Sprite is a picture of many small ones, with a WebVTT file that tells where each of them is.
+type Sprite struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// File name that ends in .jpg, .jpeg or .png. Default: sprite.jpg.
+	SpriteName string `protobuf:"bytes,1,opt,name=sprite_name,json=spriteName,proto3" json:"sprite_name,omitempty"`
+	// File name that ends in .vtt. Default: sprite.vtt.
+	VttName string `protobuf:"bytes,2,opt,name=vtt_name,json=vttName,proto3" json:"vtt_name,omitempty"`
+	// Height of one picture in pixels. Default: derived from the width. Give at least one of the two.
+	Height int32 `protobuf:"varint,3,opt,name=height,proto3" json:"height,omitempty"`
+	// Width of one picture in pixels. Default: derived from the height.
+	Width int32 `protobuf:"varint,4,opt,name=width,proto3" json:"width,omitempty"`
+	// Distance between two pictures, in the unit. Default: 10.
+	Distance float64 `protobuf:"fixed64,5,opt,name=distance,proto3" json:"distance,omitempty"`
+	// SECONDS or PERCENTS. Default: SECONDS.
+	Unit string `protobuf:"bytes,6,opt,name=unit,proto3" json:"unit,omitempty"`
+	// Rows of pictures in one file. Together with v_tiles. Default: all pictures in one file.
+	HTiles int32 `protobuf:"varint,7,opt,name=h_tiles,json=hTiles,proto3" json:"h_tiles,omitempty"`
+	// Columns of pictures in one file.
+	VTiles int32 `protobuf:"varint,8,opt,name=v_tiles,json=vTiles,proto3" json:"v_tiles,omitempty"`
+	// INTERVAL_END or INTERVAL_START.
+	CreationMode string `protobuf:"bytes,9,opt,name=creation_mode,json=creationMode,proto3" json:"creation_mode,omitempty"`
+	// With height and width: PAD, CROP or STRETCH.
+	AspectMode string `protobuf:"bytes,10,opt,name=aspect_mode,json=aspectMode,proto3" json:"aspect_mode,omitempty"`
+	// Directory below the job's output path. Default: sprites.
+	Directory     string `protobuf:"bytes,11,opt,name=directory,proto3" json:"directory,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Sprite) Reset() {
+	*x = Sprite{}
+	mi := &file_stoker_v1_recipe_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Sprite) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Sprite) ProtoMessage() {}
+
+func (x *Sprite) ProtoReflect() protoreflect.Message {
+	mi := &file_stoker_v1_recipe_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Sprite.ProtoReflect.Descriptor instead.
+func (*Sprite) Descriptor() ([]byte, []int) {
+	return file_stoker_v1_recipe_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *Sprite) GetSpriteName() string {
+	if x != nil {
+		return x.SpriteName
+	}
+	return ""
+}
+
+func (x *Sprite) GetVttName() string {
+	if x != nil {
+		return x.VttName
+	}
+	return ""
+}
+
+func (x *Sprite) GetHeight() int32 {
+	if x != nil {
+		return x.Height
+	}
+	return 0
+}
+
+func (x *Sprite) GetWidth() int32 {
+	if x != nil {
+		return x.Width
+	}
+	return 0
+}
+
+func (x *Sprite) GetDistance() float64 {
+	if x != nil {
+		return x.Distance
+	}
+	return 0
+}
+
+func (x *Sprite) GetUnit() string {
+	if x != nil {
+		return x.Unit
+	}
+	return ""
+}
+
+func (x *Sprite) GetHTiles() int32 {
+	if x != nil {
+		return x.HTiles
+	}
+	return 0
+}
+
+func (x *Sprite) GetVTiles() int32 {
+	if x != nil {
+		return x.VTiles
+	}
+	return 0
+}
+
+func (x *Sprite) GetCreationMode() string {
+	if x != nil {
+		return x.CreationMode
+	}
+	return ""
+}
+
+func (x *Sprite) GetAspectMode() string {
+	if x != nil {
+		return x.AspectMode
+	}
+	return ""
+}
+
+func (x *Sprite) GetDirectory() string {
+	if x != nil {
+		return x.Directory
+	}
+	return ""
+}
+
 // Video is one video rendition.
 type Video struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -398,7 +901,7 @@ type Video struct {
 	Height int32 `protobuf:"varint,3,opt,name=height,proto3" json:"height,omitempty"`
 	// Width in pixels. Default: derived from the height, or that of the source.
 	Width int32 `protobuf:"varint,4,opt,name=width,proto3" json:"width,omitempty"`
-	// Target bitrate in bit/s. Give exactly one of bitrate and crf.
+	// Target bitrate in bit/s. Give exactly one of bitrate and crf, unless the mode is per title.
 	Bitrate int64 `protobuf:"varint,5,opt,name=bitrate,proto3" json:"bitrate,omitempty"`
 	// Constant rate factor: 0 to 51 for H.264 and H.265, 0 to 63 for VP9. AV1 has none.
 	Crf float64 `protobuf:"fixed64,6,opt,name=crf,proto3" json:"crf,omitempty"`
@@ -406,15 +909,33 @@ type Video struct {
 	FrameRate float64 `protobuf:"fixed64,7,opt,name=frame_rate,json=frameRate,proto3" json:"frame_rate,omitempty"`
 	// Codec preset, for example VOD_STANDARD.
 	Preset string `protobuf:"bytes,8,opt,name=preset,proto3" json:"preset,omitempty"`
-	// Codec profile, for example HIGH.
-	Profile       string `protobuf:"bytes,9,opt,name=profile,proto3" json:"profile,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	// Codec profile, for example HIGH for H.264 and main10 for H.265. VP9 and AV1 have none.
+	Profile string `protobuf:"bytes,9,opt,name=profile,proto3" json:"profile,omitempty"`
+	// Codec level, for example 4.1. For H.264 and H.265.
+	Level string `protobuf:"bytes,10,opt,name=level,proto3" json:"level,omitempty"`
+	// Mode of the stream. With PER_TITLE_TEMPLATE, PER_TITLE_TEMPLATE_FIXED_RESOLUTION or
+	// PER_TITLE_TEMPLATE_FIXED_RESOLUTION_AND_BITRATE the platform chooses what the rendition leaves
+	// open, and may make several renditions of one. Default: STANDARD.
+	Mode string `protobuf:"bytes,11,opt,name=mode,proto3" json:"mode,omitempty"`
+	// Dynamic range, for example SDR, HDR10 or HLG. Not for AV1.
+	DynamicRangeFormat string `protobuf:"bytes,12,opt,name=dynamic_range_format,json=dynamicRangeFormat,proto3" json:"dynamic_range_format,omitempty"`
+	// Pixel format, for example YUV420P10LE.
+	PixelFormat string `protobuf:"bytes,13,opt,name=pixel_format,json=pixelFormat,proto3" json:"pixel_format,omitempty"`
+	// The least distance between keyframes, in frames. Not for AV1.
+	MinGop int32 `protobuf:"varint,14,opt,name=min_gop,json=minGop,proto3" json:"min_gop,omitempty"`
+	// The largest distance between keyframes, in frames. Not for AV1.
+	MaxGop int32 `protobuf:"varint,15,opt,name=max_gop,json=maxGop,proto3" json:"max_gop,omitempty"`
+	// The least distance between keyframes, in seconds. Excludes min_gop and max_gop. Not for AV1.
+	MinKeyframeInterval float64 `protobuf:"fixed64,16,opt,name=min_keyframe_interval,json=minKeyframeInterval,proto3" json:"min_keyframe_interval,omitempty"`
+	// The largest distance between keyframes, in seconds.
+	MaxKeyframeInterval float64 `protobuf:"fixed64,17,opt,name=max_keyframe_interval,json=maxKeyframeInterval,proto3" json:"max_keyframe_interval,omitempty"`
+	unknownFields       protoimpl.UnknownFields
+	sizeCache           protoimpl.SizeCache
 }
 
 func (x *Video) Reset() {
 	*x = Video{}
-	mi := &file_stoker_v1_recipe_proto_msgTypes[1]
+	mi := &file_stoker_v1_recipe_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -426,7 +947,7 @@ func (x *Video) String() string {
 func (*Video) ProtoMessage() {}
 
 func (x *Video) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_recipe_proto_msgTypes[1]
+	mi := &file_stoker_v1_recipe_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -439,7 +960,7 @@ func (x *Video) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Video.ProtoReflect.Descriptor instead.
 func (*Video) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_recipe_proto_rawDescGZIP(), []int{1}
+	return file_stoker_v1_recipe_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Video) GetName() string {
@@ -505,6 +1026,62 @@ func (x *Video) GetProfile() string {
 	return ""
 }
 
+func (x *Video) GetLevel() string {
+	if x != nil {
+		return x.Level
+	}
+	return ""
+}
+
+func (x *Video) GetMode() string {
+	if x != nil {
+		return x.Mode
+	}
+	return ""
+}
+
+func (x *Video) GetDynamicRangeFormat() string {
+	if x != nil {
+		return x.DynamicRangeFormat
+	}
+	return ""
+}
+
+func (x *Video) GetPixelFormat() string {
+	if x != nil {
+		return x.PixelFormat
+	}
+	return ""
+}
+
+func (x *Video) GetMinGop() int32 {
+	if x != nil {
+		return x.MinGop
+	}
+	return 0
+}
+
+func (x *Video) GetMaxGop() int32 {
+	if x != nil {
+		return x.MaxGop
+	}
+	return 0
+}
+
+func (x *Video) GetMinKeyframeInterval() float64 {
+	if x != nil {
+		return x.MinKeyframeInterval
+	}
+	return 0
+}
+
+func (x *Video) GetMaxKeyframeInterval() float64 {
+	if x != nil {
+		return x.MaxKeyframeInterval
+	}
+	return 0
+}
+
 // Audio is one audio rendition.
 type Audio struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -518,13 +1095,22 @@ type Audio struct {
 	SampleRate int32 `protobuf:"varint,4,opt,name=sample_rate,json=sampleRate,proto3" json:"sample_rate,omitempty"`
 	// Channel layout, for example STEREO. Default: as the source.
 	ChannelLayout string `protobuf:"bytes,5,opt,name=channel_layout,json=channelLayout,proto3" json:"channel_layout,omitempty"`
+	// Language tag such as de or pt-BR, for manifests and players. It names the output directory too.
+	Language string `protobuf:"bytes,6,opt,name=language,proto3" json:"language,omitempty"`
+	// How the source's stream is selected: AUTO, AUDIO_RELATIVE or POSITION_ABSOLUTE. Default: AUTO.
+	SelectionMode string `protobuf:"bytes,7,opt,name=selection_mode,json=selectionMode,proto3" json:"selection_mode,omitempty"`
+	// Which of the source's audio streams (AUDIO_RELATIVE), or of all its streams (POSITION_ABSOLUTE),
+	// counted from 0.
+	Position int32 `protobuf:"varint,8,opt,name=position,proto3" json:"position,omitempty"`
+	// Leave the rendition out of an asset that has no such stream. Default: the encoding fails.
+	Optional      bool `protobuf:"varint,9,opt,name=optional,proto3" json:"optional,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Audio) Reset() {
 	*x = Audio{}
-	mi := &file_stoker_v1_recipe_proto_msgTypes[2]
+	mi := &file_stoker_v1_recipe_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -536,7 +1122,7 @@ func (x *Audio) String() string {
 func (*Audio) ProtoMessage() {}
 
 func (x *Audio) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_recipe_proto_msgTypes[2]
+	mi := &file_stoker_v1_recipe_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -549,7 +1135,7 @@ func (x *Audio) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Audio.ProtoReflect.Descriptor instead.
 func (*Audio) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_recipe_proto_rawDescGZIP(), []int{2}
+	return file_stoker_v1_recipe_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Audio) GetName() string {
@@ -587,9 +1173,37 @@ func (x *Audio) GetChannelLayout() string {
 	return ""
 }
 
+func (x *Audio) GetLanguage() string {
+	if x != nil {
+		return x.Language
+	}
+	return ""
+}
+
+func (x *Audio) GetSelectionMode() string {
+	if x != nil {
+		return x.SelectionMode
+	}
+	return ""
+}
+
+func (x *Audio) GetPosition() int32 {
+	if x != nil {
+		return x.Position
+	}
+	return 0
+}
+
+func (x *Audio) GetOptional() bool {
+	if x != nil {
+		return x.Optional
+	}
+	return false
+}
+
 // Muxing is one packaging of the renditions. FMP4, CMAF and TS package every rendition by itself,
 // in segments. MP4 writes one file for each video rendition, with all audio renditions in it; without
-// a video, one for each audio rendition.
+// a video, one for each audio rendition. MP4 with a fragment_duration writes one file for each rendition.
 type Muxing struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The format. Required.
@@ -597,14 +1211,16 @@ type Muxing struct {
 	// Seconds per segment. Default 4. Not for MP4.
 	SegmentLength float64 `protobuf:"fixed64,2,opt,name=segment_length,json=segmentLength,proto3" json:"segment_length,omitempty"`
 	// Directory below the job's output path, different for each muxing. It may be empty for one muxing.
-	Directory     string `protobuf:"bytes,3,opt,name=directory,proto3" json:"directory,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Directory string `protobuf:"bytes,3,opt,name=directory,proto3" json:"directory,omitempty"`
+	// Milliseconds per fragment. It makes a fragmented MP4, which a manifest can refer to. For MP4 only.
+	FragmentDuration int32 `protobuf:"varint,4,opt,name=fragment_duration,json=fragmentDuration,proto3" json:"fragment_duration,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
 }
 
 func (x *Muxing) Reset() {
 	*x = Muxing{}
-	mi := &file_stoker_v1_recipe_proto_msgTypes[3]
+	mi := &file_stoker_v1_recipe_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -616,7 +1232,7 @@ func (x *Muxing) String() string {
 func (*Muxing) ProtoMessage() {}
 
 func (x *Muxing) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_recipe_proto_msgTypes[3]
+	mi := &file_stoker_v1_recipe_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -629,7 +1245,7 @@ func (x *Muxing) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Muxing.ProtoReflect.Descriptor instead.
 func (*Muxing) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_recipe_proto_rawDescGZIP(), []int{3}
+	return file_stoker_v1_recipe_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Muxing) GetContainer() Container {
@@ -653,6 +1269,13 @@ func (x *Muxing) GetDirectory() string {
 	return ""
 }
 
+func (x *Muxing) GetFragmentDuration() int32 {
+	if x != nil {
+		return x.FragmentDuration
+	}
+	return 0
+}
+
 // Manifest is one manifest over all renditions.
 type Manifest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -666,7 +1289,7 @@ type Manifest struct {
 
 func (x *Manifest) Reset() {
 	*x = Manifest{}
-	mi := &file_stoker_v1_recipe_proto_msgTypes[4]
+	mi := &file_stoker_v1_recipe_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -678,7 +1301,7 @@ func (x *Manifest) String() string {
 func (*Manifest) ProtoMessage() {}
 
 func (x *Manifest) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_recipe_proto_msgTypes[4]
+	mi := &file_stoker_v1_recipe_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -691,7 +1314,7 @@ func (x *Manifest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Manifest.ProtoReflect.Descriptor instead.
 func (*Manifest) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_recipe_proto_rawDescGZIP(), []int{4}
+	return file_stoker_v1_recipe_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Manifest) GetFormat() ManifestFormat {
@@ -712,14 +1335,14 @@ var File_stoker_v1_recipe_proto protoreflect.FileDescriptor
 
 const file_stoker_v1_recipe_proto_rawDesc = "" +
 	"\n" +
-	"\x16stoker/v1/recipe.proto\x12\tstoker.v1\x1a\x1bbuf/validate/validate.proto\"\x8d\x04\n" +
+	"\x16stoker/v1/recipe.proto\x12\tstoker.v1\x1a\x1bbuf/validate/validate.proto\"\xa7\x06\n" +
 	"\x06Recipe\x122\n" +
 	"\x06videos\x18\x01 \x03(\v2\x10.stoker.v1.VideoB\b\xbaH\x05\x92\x01\x02\x102R\x06videos\x122\n" +
 	"\x06audios\x18\x02 \x03(\v2\x10.stoker.v1.AudioB\b\xbaH\x05\x92\x01\x02\x102R\x06audios\x127\n" +
 	"\amuxings\x18\x03 \x03(\v2\x11.stoker.v1.MuxingB\n" +
 	"\xbaH\a\x92\x01\x04\b\x01\x10\x04R\amuxings\x12;\n" +
-	"\tmanifests\x18\x04 \x03(\v2\x13.stoker.v1.ManifestB\b\xbaH\x05\x92\x01\x02\x10\x04R\tmanifests\x12\x18\n" +
-	"\aprivate\x18\x05 \x01(\bR\aprivate\x12\x1f\n" +
+	"\tmanifests\x18\x04 \x03(\v2\x13.stoker.v1.ManifestB\b\xbaH\x05\x92\x01\x02\x10\x04R\tmanifests\x12*\n" +
+	"\x03acl\x18\x05 \x01(\x0e2\x0e.stoker.v1.AclB\b\xbaH\x05\x82\x01\x02\x10\x01R\x03acl\x12\x1f\n" +
 	"\x06region\x18\x06 \x01(\tB\a\xbaH\x04r\x02\x18@R\x06region\x12;\n" +
 	"\x10fallback_regions\x18\a \x03(\tB\x10\xbaH\r\x92\x01\n" +
 	"\x10\x03\"\x06r\x04\x10\x01\x18@R\x0ffallbackRegions\x120\n" +
@@ -728,7 +1351,63 @@ const file_stoker_v1_recipe_proto_rawDesc = "" +
 	"\x1aprewarmed_encoder_pool_ids\x18\n" +
 	" \x03(\tB\x10\xbaH\r\x92\x01\n" +
 	"\x10\n" +
-	"\"\x06r\x04\x10\x01\x18@R\x17prewarmedEncoderPoolIds\"\xf3\x02\n" +
+	"\"\x06r\x04\x10\x01\x18@R\x17prewarmedEncoderPoolIds\x120\n" +
+	"\tper_title\x18\v \x01(\v2\x13.stoker.v1.PerTitleR\bperTitle\x128\n" +
+	"\vdeinterlace\x18\f \x01(\v2\x16.stoker.v1.DeinterlaceR\vdeinterlace\x12>\n" +
+	"\n" +
+	"thumbnails\x18\r \x03(\v2\x14.stoker.v1.ThumbnailB\b\xbaH\x05\x92\x01\x02\x10\n" +
+	"R\n" +
+	"thumbnails\x125\n" +
+	"\asprites\x18\x0e \x03(\v2\x11.stoker.v1.SpriteB\b\xbaH\x05\x92\x01\x02\x10\n" +
+	"R\asprites\x12#\n" +
+	"\rallow_unknown\x18\x0f \x01(\bR\fallowUnknown\"\xc9\x02\n" +
+	"\bPerTitle\x12.\n" +
+	"\vmin_bitrate\x18\x01 \x01(\x03B\r\xbaH\n" +
+	"\"\b\x18\x80ʵ\xee\x01(\x00R\n" +
+	"minBitrate\x12.\n" +
+	"\vmax_bitrate\x18\x02 \x01(\x03B\r\xbaH\n" +
+	"\"\b\x18\x80ʵ\xee\x01(\x00R\n" +
+	"maxBitrate\x12J\n" +
+	"\x15min_bitrate_step_size\x18\x03 \x01(\x01B\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00\x00Y@)\x00\x00\x00\x00\x00\x00\x00\x00R\x12minBitrateStepSize\x12J\n" +
+	"\x15max_bitrate_step_size\x18\x04 \x01(\x01B\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00\x00Y@)\x00\x00\x00\x00\x00\x00\x00\x00R\x12maxBitrateStepSize\x12E\n" +
+	"\x12target_quality_crf\x18\x05 \x01(\x01B\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00\x80O@)\x00\x00\x00\x00\x00\x00\x00\x00R\x10targetQualityCrf\"\xb0\x01\n" +
+	"\vDeinterlace\x12\x1f\n" +
+	"\x06parity\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18@R\x06parity\x12\x1b\n" +
+	"\x04mode\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04mode\x129\n" +
+	"\x14frame_selection_mode\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18@R\x12frameSelectionMode\x12(\n" +
+	"\vauto_enable\x18\x04 \x01(\tB\a\xbaH\x04r\x02\x18@R\n" +
+	"autoEnable\"\xd8\x02\n" +
+	"\tThumbnail\x12\"\n" +
+	"\apattern\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\apattern\x12\"\n" +
+	"\x06height\x18\x02 \x01(\x05B\n" +
+	"\xbaH\a\x1a\x05\x18\xc0C(\x00R\x06height\x12 \n" +
+	"\x05width\x18\x03 \x01(\x05B\n" +
+	"\xbaH\a\x1a\x05\x18\x80x(\x00R\x05width\x123\n" +
+	"\binterval\x18\x04 \x01(\x01B\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00\x18\xf5@)\x00\x00\x00\x00\x00\x00\x00\x00R\binterval\x12=\n" +
+	"\tpositions\x18\x05 \x03(\x01B\x1f\xbaH\x1c\x92\x01\x19\x10\xe8\a\"\x14\x12\x12\x19\x00\x00\x00\x00\x00u\"A)\x00\x00\x00\x00\x00\x00\x00\x00R\tpositions\x12\x1b\n" +
+	"\x04unit\x18\x06 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04unit\x12(\n" +
+	"\vaspect_mode\x18\a \x01(\tB\a\xbaH\x04r\x02\x18@R\n" +
+	"aspectMode\x12&\n" +
+	"\tdirectory\x18\b \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\tdirectory\"\xba\x03\n" +
+	"\x06Sprite\x12)\n" +
+	"\vsprite_name\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\n" +
+	"spriteName\x12#\n" +
+	"\bvtt_name\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\avttName\x12\"\n" +
+	"\x06height\x18\x03 \x01(\x05B\n" +
+	"\xbaH\a\x1a\x05\x18\xc0C(\x00R\x06height\x12 \n" +
+	"\x05width\x18\x04 \x01(\x05B\n" +
+	"\xbaH\a\x1a\x05\x18\x80x(\x00R\x05width\x123\n" +
+	"\bdistance\x18\x05 \x01(\x01B\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00\x18\xf5@)\x00\x00\x00\x00\x00\x00\x00\x00R\bdistance\x12\x1b\n" +
+	"\x04unit\x18\x06 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04unit\x12#\n" +
+	"\ah_tiles\x18\a \x01(\x05B\n" +
+	"\xbaH\a\x1a\x05\x18\xe8\a(\x00R\x06hTiles\x12#\n" +
+	"\av_tiles\x18\b \x01(\x05B\n" +
+	"\xbaH\a\x1a\x05\x18\xe8\a(\x00R\x06vTiles\x12,\n" +
+	"\rcreation_mode\x18\t \x01(\tB\a\xbaH\x04r\x02\x18@R\fcreationMode\x12(\n" +
+	"\vaspect_mode\x18\n" +
+	" \x01(\tB\a\xbaH\x04r\x02\x18@R\n" +
+	"aspectMode\x12&\n" +
+	"\tdirectory\x18\v \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\tdirectory\"\xfc\x05\n" +
 	"\x05Video\x12\x1b\n" +
 	"\x04name\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18dR\x04name\x127\n" +
 	"\x05codec\x18\x02 \x01(\x0e2\x15.stoker.v1.VideoCodecB\n" +
@@ -743,7 +1422,16 @@ const file_stoker_v1_recipe_proto_rawDesc = "" +
 	"\n" +
 	"frame_rate\x18\a \x01(\x01B\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00\xc0r@)\x00\x00\x00\x00\x00\x00\x00\x00R\tframeRate\x12\x1f\n" +
 	"\x06preset\x18\b \x01(\tB\a\xbaH\x04r\x02\x18@R\x06preset\x12!\n" +
-	"\aprofile\x18\t \x01(\tB\a\xbaH\x04r\x02\x18@R\aprofile\"\xe3\x01\n" +
+	"\aprofile\x18\t \x01(\tB\a\xbaH\x04r\x02\x18@R\aprofile\x12\x1d\n" +
+	"\x05level\x18\n" +
+	" \x01(\tB\a\xbaH\x04r\x02\x18@R\x05level\x12\x1b\n" +
+	"\x04mode\x18\v \x01(\tB\a\xbaH\x04r\x02\x18@R\x04mode\x129\n" +
+	"\x14dynamic_range_format\x18\f \x01(\tB\a\xbaH\x04r\x02\x18@R\x12dynamicRangeFormat\x12*\n" +
+	"\fpixel_format\x18\r \x01(\tB\a\xbaH\x04r\x02\x18@R\vpixelFormat\x12$\n" +
+	"\amin_gop\x18\x0e \x01(\x05B\v\xbaH\b\x1a\x06\x18\xa0\x8d\x06(\x00R\x06minGop\x12$\n" +
+	"\amax_gop\x18\x0f \x01(\x05B\v\xbaH\b\x1a\x06\x18\xa0\x8d\x06(\x00R\x06maxGop\x12K\n" +
+	"\x15min_keyframe_interval\x18\x10 \x01(\x01B\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00 \xac@)\x00\x00\x00\x00\x00\x00\x00\x00R\x13minKeyframeInterval\x12K\n" +
+	"\x15max_keyframe_interval\x18\x11 \x01(\x01B\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00 \xac@)\x00\x00\x00\x00\x00\x00\x00\x00R\x13maxKeyframeInterval\"\xfc\x02\n" +
 	"\x05Audio\x12\x1b\n" +
 	"\x04name\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18dR\x04name\x127\n" +
 	"\x05codec\x18\x02 \x01(\x0e2\x15.stoker.v1.AudioCodecB\n" +
@@ -751,16 +1439,27 @@ const file_stoker_v1_recipe_proto_rawDesc = "" +
 	"\abitrate\x18\x03 \x01(\x03B\f\xbaH\t\"\a\x18\x80\x89z(\xf0.R\abitrate\x12,\n" +
 	"\vsample_rate\x18\x04 \x01(\x05B\v\xbaH\b\x1a\x06\x18\x80\xdc\v(\x00R\n" +
 	"sampleRate\x12.\n" +
-	"\x0echannel_layout\x18\x05 \x01(\tB\a\xbaH\x04r\x02\x18@R\rchannelLayout\"\xb0\x01\n" +
+	"\x0echannel_layout\x18\x05 \x01(\tB\a\xbaH\x04r\x02\x18@R\rchannelLayout\x12#\n" +
+	"\blanguage\x18\x06 \x01(\tB\a\xbaH\x04r\x02\x18#R\blanguage\x12.\n" +
+	"\x0eselection_mode\x18\a \x01(\tB\a\xbaH\x04r\x02\x18@R\rselectionMode\x12&\n" +
+	"\bposition\x18\b \x01(\x05B\n" +
+	"\xbaH\a\x1a\x05\x18\xff\x01(\x00R\bposition\x12\x1a\n" +
+	"\boptional\x18\t \x01(\bR\boptional\"\xea\x01\n" +
 	"\x06Muxing\x12>\n" +
 	"\tcontainer\x18\x01 \x01(\x0e2\x14.stoker.v1.ContainerB\n" +
 	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\tcontainer\x12>\n" +
 	"\x0esegment_length\x18\x02 \x01(\x01B\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00\x00N@)\x00\x00\x00\x00\x00\x00\x00\x00R\rsegmentLength\x12&\n" +
-	"\tdirectory\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\tdirectory\"g\n" +
+	"\tdirectory\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\tdirectory\x128\n" +
+	"\x11fragment_duration\x18\x04 \x01(\x05B\v\xbaH\b\x1a\x06\x18\xe0\xd4\x03(\x00R\x10fragmentDuration\"g\n" +
 	"\bManifest\x12=\n" +
 	"\x06format\x18\x01 \x01(\x0e2\x19.stoker.v1.ManifestFormatB\n" +
 	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\x06format\x12\x1c\n" +
-	"\x04name\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\x04name*\x7f\n" +
+	"\x04name\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\x04name*N\n" +
+	"\x03Acl\x12\x13\n" +
+	"\x0fACL_UNSPECIFIED\x10\x00\x12\x13\n" +
+	"\x0fACL_PUBLIC_READ\x10\x01\x12\x0f\n" +
+	"\vACL_PRIVATE\x10\x02\x12\f\n" +
+	"\bACL_NONE\x10\x03*\x7f\n" +
 	"\n" +
 	"VideoCodec\x12\x1b\n" +
 	"\x17VIDEO_CODEC_UNSPECIFIED\x10\x00\x12\x14\n" +
@@ -798,33 +1497,43 @@ func file_stoker_v1_recipe_proto_rawDescGZIP() []byte {
 	return file_stoker_v1_recipe_proto_rawDescData
 }
 
-var file_stoker_v1_recipe_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_stoker_v1_recipe_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
+var file_stoker_v1_recipe_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
+var file_stoker_v1_recipe_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
 var file_stoker_v1_recipe_proto_goTypes = []any{
-	(VideoCodec)(0),     // 0: stoker.v1.VideoCodec
-	(AudioCodec)(0),     // 1: stoker.v1.AudioCodec
-	(Container)(0),      // 2: stoker.v1.Container
-	(ManifestFormat)(0), // 3: stoker.v1.ManifestFormat
-	(*Recipe)(nil),      // 4: stoker.v1.Recipe
-	(*Video)(nil),       // 5: stoker.v1.Video
-	(*Audio)(nil),       // 6: stoker.v1.Audio
-	(*Muxing)(nil),      // 7: stoker.v1.Muxing
-	(*Manifest)(nil),    // 8: stoker.v1.Manifest
+	(Acl)(0),            // 0: stoker.v1.Acl
+	(VideoCodec)(0),     // 1: stoker.v1.VideoCodec
+	(AudioCodec)(0),     // 2: stoker.v1.AudioCodec
+	(Container)(0),      // 3: stoker.v1.Container
+	(ManifestFormat)(0), // 4: stoker.v1.ManifestFormat
+	(*Recipe)(nil),      // 5: stoker.v1.Recipe
+	(*PerTitle)(nil),    // 6: stoker.v1.PerTitle
+	(*Deinterlace)(nil), // 7: stoker.v1.Deinterlace
+	(*Thumbnail)(nil),   // 8: stoker.v1.Thumbnail
+	(*Sprite)(nil),      // 9: stoker.v1.Sprite
+	(*Video)(nil),       // 10: stoker.v1.Video
+	(*Audio)(nil),       // 11: stoker.v1.Audio
+	(*Muxing)(nil),      // 12: stoker.v1.Muxing
+	(*Manifest)(nil),    // 13: stoker.v1.Manifest
 }
 var file_stoker_v1_recipe_proto_depIdxs = []int32{
-	5, // 0: stoker.v1.Recipe.videos:type_name -> stoker.v1.Video
-	6, // 1: stoker.v1.Recipe.audios:type_name -> stoker.v1.Audio
-	7, // 2: stoker.v1.Recipe.muxings:type_name -> stoker.v1.Muxing
-	8, // 3: stoker.v1.Recipe.manifests:type_name -> stoker.v1.Manifest
-	0, // 4: stoker.v1.Video.codec:type_name -> stoker.v1.VideoCodec
-	1, // 5: stoker.v1.Audio.codec:type_name -> stoker.v1.AudioCodec
-	2, // 6: stoker.v1.Muxing.container:type_name -> stoker.v1.Container
-	3, // 7: stoker.v1.Manifest.format:type_name -> stoker.v1.ManifestFormat
-	8, // [8:8] is the sub-list for method output_type
-	8, // [8:8] is the sub-list for method input_type
-	8, // [8:8] is the sub-list for extension type_name
-	8, // [8:8] is the sub-list for extension extendee
-	0, // [0:8] is the sub-list for field type_name
+	10, // 0: stoker.v1.Recipe.videos:type_name -> stoker.v1.Video
+	11, // 1: stoker.v1.Recipe.audios:type_name -> stoker.v1.Audio
+	12, // 2: stoker.v1.Recipe.muxings:type_name -> stoker.v1.Muxing
+	13, // 3: stoker.v1.Recipe.manifests:type_name -> stoker.v1.Manifest
+	0,  // 4: stoker.v1.Recipe.acl:type_name -> stoker.v1.Acl
+	6,  // 5: stoker.v1.Recipe.per_title:type_name -> stoker.v1.PerTitle
+	7,  // 6: stoker.v1.Recipe.deinterlace:type_name -> stoker.v1.Deinterlace
+	8,  // 7: stoker.v1.Recipe.thumbnails:type_name -> stoker.v1.Thumbnail
+	9,  // 8: stoker.v1.Recipe.sprites:type_name -> stoker.v1.Sprite
+	1,  // 9: stoker.v1.Video.codec:type_name -> stoker.v1.VideoCodec
+	2,  // 10: stoker.v1.Audio.codec:type_name -> stoker.v1.AudioCodec
+	3,  // 11: stoker.v1.Muxing.container:type_name -> stoker.v1.Container
+	4,  // 12: stoker.v1.Manifest.format:type_name -> stoker.v1.ManifestFormat
+	13, // [13:13] is the sub-list for method output_type
+	13, // [13:13] is the sub-list for method input_type
+	13, // [13:13] is the sub-list for extension type_name
+	13, // [13:13] is the sub-list for extension extendee
+	0,  // [0:13] is the sub-list for field type_name
 }
 
 func init() { file_stoker_v1_recipe_proto_init() }
@@ -837,8 +1546,8 @@ func file_stoker_v1_recipe_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_stoker_v1_recipe_proto_rawDesc), len(file_stoker_v1_recipe_proto_rawDesc)),
-			NumEnums:      4,
-			NumMessages:   5,
+			NumEnums:      5,
+			NumMessages:   9,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
