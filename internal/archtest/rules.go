@@ -72,7 +72,11 @@ var rules = []rule{
 	},
 
 	{
-		pkg: "internal/template", imports: []string{"job"}, uses: []string{yaml},
+		pkg: "internal/spelling",
+		is:  "Finds the known word that an unknown one was probably meant to be.",
+	},
+	{
+		pkg: "internal/template", imports: []string{"job", "internal/spelling"}, uses: []string{yaml},
 		is: "Encoding templates: reads, checks and fills them in.",
 	},
 	{
@@ -114,10 +118,6 @@ var rules = []rule{
 	},
 
 	// The command, and what it is made of.
-	{
-		pkg: "internal/spelling",
-		is:  "Finds the known word that an unknown one was probably meant to be.",
-	},
 	{
 		pkg: "internal/joblist", imports: []string{"job", "internal/spelling"},
 		is: "Reads lists of jobs, as CSV or JSON Lines.",

@@ -309,7 +309,7 @@ func (l *loader) loadTemplates() {
 	for _, name := range slices.Sorted(maps.Keys(l.file.Templates)) {
 		path, node := "templates."+name, l.file.Templates[name]
 		if node.File == "" {
-			l.mistakeAt(path, "say where the template is: a file, or {file: ..., fallback_regions: [...]}")
+			l.mistakeAt(path, "say where the template is: a file, or {file: ..., fallback_regions: [...], variables: {...}}")
 			continue
 		}
 		file := l.resolvePath(node.File)
@@ -318,11 +318,14 @@ func (l *loader) loadTemplates() {
 			l.mistakeAt(path, "%s: %v", node.File, fileCause(err))
 			continue
 		}
-		t := job.Template{Name: name, Text: string(text), FallbackRegions: node.FallbackRegions}
-		for _, v := range t.Validate(path) {
+		t := job.Template{
+			Name: name, Text: string(text), FallbackRegions: node.FallbackRegions,
+			AllowUnknown: node.AllowUnknown, Variables: node.variables(),
+		}
+		parsed, mistakes := template.Parse(t)
+		for _, v := range slices.Concat(t.Validate(path), template.CheckDeclarations(path, t.Variables, parsed)) {
 			l.mistakeAt(v.Field, "%s", v.Message)
 		}
-		_, mistakes := template.Parse(string(text))
 		for _, m := range mistakes {
 			l.mistake(fmt.Sprintf("%s:%d", file, m.Line), "template %s: %s", name, m.Text)
 		}
