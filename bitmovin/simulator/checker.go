@@ -154,7 +154,10 @@ func checkStream(c *checker) {
 
 func (c *checker) checkInputStream(at string, in InputStream) {
 	if in.InputStreamID != "" {
-		return // the stream reads from a filter or a sidecar, which are not modelled
+		if !c.isPart(c.enc, in.InputStreamID, "/input-streams/") {
+			c.addMissingReference(at+"inputStreamId", "input stream", in.InputStreamID)
+		}
+		return
 	}
 	if in.InputPath == "" {
 		c.addError(at+"inputPath", "is required")

@@ -64,16 +64,21 @@ func isLeftOut(field string) bool {
 func resourceRoutes(known *catalog) []route {
 	var routes []route
 	for _, k := range known.kinds {
+		if k.class == known.manifests {
+			continue // see manifestRoutes
+		}
 		group := k.class.group
 		routes = append(routes,
 			postRoute(k.path, group, createResource(k)),
 			getRoute(k.path, group, listKinds(k)),
 			getRoute(k.path+"/{id}", group, getResource(k)),
-			getRoute(k.path+"/{id}/customData", group, getCustomData(k)),
 			deleteRoute(k.path+"/{id}", group, removeResource(k)),
 		)
+		if !k.noCustom {
+			routes = append(routes, getRoute(k.path+"/{id}/customData", group, getCustomData(k)))
+		}
 	}
-	for _, cl := range []*class{known.inputs, known.outputs, known.configurations, known.manifests} {
+	for _, cl := range []*class{known.inputs, known.outputs, known.configurations, known.filters, known.manifests} {
 		var kinds []*kind
 		for _, k := range known.kinds {
 			if k.class == cl {
@@ -82,13 +87,6 @@ func resourceRoutes(known *catalog) []route {
 		}
 		routes = append(routes,
 			getRoute(cl.base, cl.group, listKinds(kinds...)),
-			getRoute(cl.base+"/{id}", cl.group, func(s *Simulator, c *call) (any, error) {
-				r, err := s.resources.findOfClass(cl, c.params["id"])
-				if err != nil {
-					return nil, err
-				}
-				return r.render(), nil
-			}),
 			getRoute(cl.base+"/{id}/type", cl.group, func(s *Simulator, c *call) (any, error) {
 				r, err := s.resources.findOfClass(cl, c.params["id"])
 				if err != nil {
@@ -97,6 +95,16 @@ func resourceRoutes(known *catalog) []route {
 				return map[string]string{"type": r.kind.typ}, nil
 			}),
 		)
+		if cl == known.manifests {
+			continue // the API has no path for a manifest of any format
+		}
+		routes = append(routes, getRoute(cl.base+"/{id}", cl.group, func(s *Simulator, c *call) (any, error) {
+			r, err := s.resources.findOfClass(cl, c.params["id"])
+			if err != nil {
+				return nil, err
+			}
+			return r.render(), nil
+		}))
 	}
 	check := postRoute(known.outputs.base+"/{id}/check-permissions", known.outputs.group, checkPermissions)
 	check.status, check.readOnly = http.StatusOK, true

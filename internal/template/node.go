@@ -137,10 +137,9 @@ func (b *nodeBuilder) buildMapping(n ast.MapNode) *node {
 		m.line = lineOf(n)
 	}
 	given := map[string]bool{} // keys that stand in the mapping itself
-	var merged []string        // keys that << has brought in
 	for it := n.MapRange(); it.Next(); {
 		if _, ok := it.Key().(*ast.MergeKeyNode); ok {
-			merged = append(merged, b.merge(m, it.Value())...)
+			b.merge(m, it.Value())
 			continue
 		}
 		key, ok := b.keyText(it.Key())
@@ -165,7 +164,7 @@ func (b *nodeBuilder) buildMapping(n ast.MapNode) *node {
 
 // merge adds the entries of the mapping, or of the mappings in the list, that << names. Entries
 // that are there already stay.
-func (b *nodeBuilder) merge(m *node, value ast.Node) (keys []string) {
+func (b *nodeBuilder) merge(m *node, value ast.Node) {
 	from := b.build(value)
 	sources := []*node{from}
 	if from.kind == listNode {
@@ -179,11 +178,9 @@ func (b *nodeBuilder) merge(m *node, value ast.Node) (keys []string) {
 		for _, e := range source.entries {
 			if !slices.ContainsFunc(m.entries, func(have entry) bool { return have.key == e.key }) {
 				m.entries = append(m.entries, e)
-				keys = append(keys, e.key)
 			}
 		}
 	}
-	return keys
 }
 
 // keyText is the text of a key.
