@@ -192,14 +192,13 @@ func (c *checker) checkRateControl(config *resource) {
 }
 
 // findResource returns the resource that a field names. If there is none it adds an error
-// and returns nil.
+// and returns nil. It returns nil for a foreign resource too.
 func (c *checker) findResource(of *class, field, id string) *resource {
-	r := c.s.resources.byID[id]
-	if r == nil || r.kind.class != of {
+	if !c.s.exists(of, id) {
 		c.addMissingReference(field, of.what, id)
 		return nil
 	}
-	return r
+	return c.s.resources.byID[id]
 }
 
 func (c *checker) checkOutputs() {

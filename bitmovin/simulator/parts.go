@@ -231,7 +231,7 @@ func (c *checker) findMissing(name, id, encodingID string) string {
 	}
 	switch name {
 	case "inputId":
-		if r := c.s.resources.byID[id]; r == nil || r.kind.class != c.s.known.inputs {
+		if !c.s.exists(c.s.known.inputs, id) {
 			return "input"
 		}
 	case "inputStreamId", "metadataInputStreamId":

@@ -228,3 +228,22 @@ func TestPartMistakes(t *testing.T) {
 	a.refused("POST", enc+"/keyframes", `{"time":2}`, 400, simulator.CodeState)
 	a.refused("DELETE", enc+"/keyframes/"+key, "", 400, simulator.CodeState)
 }
+
+// With TakeForeignIDs, a client may name what exists in a real account, but not what it has deleted.
+func TestForeignIDs(t *testing.T) {
+	const foreign = "6f1c2d34-0000-4000-8000-000000000001"
+	body := func(id string) string {
+		return fill(`{"inputStreams":[{"inputId":"ID","inputPath":"p"}],"codecConfigId":"ID"}`, "ID", id)
+	}
+	a := newAPI(t, &simulator.Simulator{Encoders: -1, TakeForeignIDs: true})
+	st := a.storage()
+	streams := "/encoding/encodings/" + a.prepared(st, "a") + "/streams"
+	a.create(streams, body(foreign))
+	a.refused("POST", streams, body("nobody"), 400, simulator.CodeReference)
+	a.refused("POST", streams, body(st.output), 400, simulator.CodeReference)
+	a.must("DELETE", "/encoding/inputs/http/"+st.input, "")
+	a.refused("POST", streams, body(st.input), 400, simulator.CodeReference)
+
+	strict := newAPI(t, &simulator.Simulator{Encoders: -1})
+	strict.refused("POST", "/encoding/encodings/"+strict.prepared(strict.storage(), "a")+"/streams", body(foreign), 400, simulator.CodeReference)
+}

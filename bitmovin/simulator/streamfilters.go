@@ -67,7 +67,7 @@ func addStreamFilters(s *Simulator, c *call, enc *encoding, stream *resource) (a
 // checkStreamFilters checks that all filters exist.
 func (s *Simulator) checkStreamFilters(list []streamFilter) error {
 	for _, f := range list {
-		if r := s.resources.byID[f.ID]; r == nil || r.kind.class != s.known.filters {
+		if !s.exists(s.known.filters, f.ID) {
 			return &apiError{status: http.StatusBadRequest, code: CodeReference, message: fmt.Sprintf("filter %q does not exist", f.ID)}
 		}
 	}
