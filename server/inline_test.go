@@ -88,12 +88,12 @@ func TestSubmitInlineTemplateViolations(t *testing.T) {
 		{"no template", inline("", nil, one), "inline_template.yaml: is required: the text of the template\n"},
 		{"not YAML", inline("a: [", nil, one), "inline_template.yaml: line 1: not YAML: sequence end token ']' not found\n"},
 		{
-			"the template and its regions", inline("metadata: {type: LIVE}\nencodings: {main: {streams: {v: {}}}}", []string{"AWS_US_EAST_1", "AWS_US_EAST_2", "AWS_EU_WEST_1", "somewhere", ""}, one),
+			"the template and its regions", inline("metadata: {type: LIVE}\nencodings: {main: {streams: {v: {properties: {codecConfigId: c, inputStreams: [{inputPath: p}]}}}}}", []string{"AWS_US_EAST_1", "AWS_US_EAST_2", "AWS_EU_WEST_1", "somewhere", ""}, one),
 			"inline_template.fallback_regions: want at most 3 regions\n" +
 				"inline_template.fallback_regions[4]: is empty; regions are spelled like AWS_EU_WEST_1\n" +
 				"inline_template.fallback_regions[3]: unknown cloud region \"somewhere\"; there are 84, such as AWS_US_EAST_1 (allow_unknown: true passes it on as it is)\n" +
-				"inline_template.yaml: line 1: metadata.type: want VOD\n" +
-				"inline_template.yaml: line 2: encodings.main: start is missing; write start: {} for a start without properties\n",
+				"inline_template.yaml: line 1: metadata.type: want VOD, not LIVE: live encodings are not for batches\n" +
+				"inline_template.yaml: line 2: encodings.main: start is missing, without which the encoding never leaves CREATED; write start: {} for a start without properties\n",
 		},
 		{"a secret", inline(secret, nil, one), "inline_template.yaml: line 5: outputs.s3RoleBased.out.properties.secretKey: " +
 			"a secret must not stand in a template; configure a storage and refer to it by ${output_id}\n"},

@@ -40,7 +40,7 @@ func (c *cli) chooseEncoding(p *planFlags) error {
 	}
 	switch inline := request.GetInlineTemplate(); {
 	case inline != nil:
-		b.Template = &job.Template{Text: inline.GetYaml(), FallbackRegions: inline.GetFallbackRegions()}
+		b.Template = &job.Template{Text: inline.GetYaml(), FallbackRegions: inline.GetFallbackRegions(), AllowUnknown: inline.GetAllowUnknown()}
 	case p.template != "":
 		t, ok := known.Templates[p.template]
 		if !ok {
@@ -64,7 +64,7 @@ func (p *planFlags) checkTemplate(list *joblist.List) error {
 	if p.options.Batch.Template == nil {
 		return nil
 	}
-	t, mistakes := template.Parse(p.options.Batch.Template.Text)
+	t, mistakes := template.Parse(*p.options.Batch.Template)
 	if t != nil && len(list.Jobs) > 1 {
 		mistakes = t.SharedOutputs()
 	}
