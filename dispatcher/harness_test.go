@@ -17,6 +17,7 @@ import (
 	"github.com/stokerd/stoker/internal/clock"
 	"github.com/stokerd/stoker/internal/provision"
 	"github.com/stokerd/stoker/internal/testkit/bubble"
+	"github.com/stokerd/stoker/internal/testkit/jobtable"
 	"github.com/stokerd/stoker/job"
 	"github.com/stokerd/stoker/store"
 	"github.com/stokerd/stoker/store/sqlite"
@@ -75,11 +76,7 @@ func inWorld(t *testing.T, sim *simulator.Simulator, test func(w *world)) {
 
 func (w *world) open() {
 	w.t.Helper()
-	s, err := sqlite.Open(w.ctx, w.path, store.Options{Unsafe: true})
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	w.store = s
+	w.store = jobtable.Open(w.t, w.path)
 }
 
 // backup copies the job table as it is now and returns the path of the copy.
