@@ -22,10 +22,10 @@ import (
 	"github.com/stokerd/stoker/client"
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
 	"github.com/stokerd/stoker/internal/testkit/bubble"
+	"github.com/stokerd/stoker/internal/testkit/jobtable"
 	"github.com/stokerd/stoker/internal/testkit/middlebox"
 	"github.com/stokerd/stoker/job"
 	"github.com/stokerd/stoker/store"
-	"github.com/stokerd/stoker/store/sqlite"
 )
 
 // ways are all ways in which what stands between a client and the server breaks a call.
@@ -69,10 +69,7 @@ const batches = "/stoker.v1.BatchService/"
 func through(t *testing.T, o client.Options, method string, faults []*middlebox.Fault, f func(t *testing.T, c far)) {
 	t.Helper()
 	bubble.Test(t, func(t *testing.T) {
-		table, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "stoker.db"), store.Options{Unsafe: true})
-		if err != nil {
-			t.Fatal(err)
-		}
+		table := jobtable.Open(t, filepath.Join(t.TempDir(), "stoker.db"))
 		defer func() { _ = table.Close() }() // nothing is read from it any more
 		server := begin(t, table)
 		defer server.end()

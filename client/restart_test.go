@@ -17,10 +17,10 @@ import (
 	"github.com/stokerd/stoker/client"
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
 	"github.com/stokerd/stoker/internal/testkit/bubble"
+	"github.com/stokerd/stoker/internal/testkit/jobtable"
 	"github.com/stokerd/stoker/job"
 	"github.com/stokerd/stoker/server"
 	"github.com/stokerd/stoker/store"
-	"github.com/stokerd/stoker/store/sqlite"
 )
 
 // life is one life of a real server over a job table that outlives it.
@@ -61,10 +61,7 @@ func (l *life) end() {
 // TestWatchSurvivesRestarts follows a batch through three lives of a server.
 func TestWatchSurvivesRestarts(t *testing.T) {
 	bubble.Test(t, func(t *testing.T) {
-		table, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "stoker.db"), store.Options{Unsafe: true})
-		if err != nil {
-			t.Fatal(err)
-		}
+		table := jobtable.Open(t, filepath.Join(t.TempDir(), "stoker.db"))
 		defer func() { _ = table.Close() }() // nothing is read from it any more
 		var mu sync.Mutex
 		now := begin(t, table)

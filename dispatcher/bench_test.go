@@ -7,9 +7,9 @@ import (
 
 	"github.com/stokerd/stoker/bitmovin"
 	"github.com/stokerd/stoker/bitmovin/simulator"
+	"github.com/stokerd/stoker/internal/testkit/jobtable"
 	"github.com/stokerd/stoker/job"
 	"github.com/stokerd/stoker/store"
-	"github.com/stokerd/stoker/store/sqlite"
 )
 
 // BenchmarkDecision measures what the account loop does after a wakeup: it reads settings, jobs
@@ -51,10 +51,7 @@ func decideAnew(b *testing.B, d *accountLoop) {
 // that run and 40 that are queued, and 1,000 that wait.
 func benchLoop(b *testing.B, finished int) *accountLoop {
 	b.Helper()
-	table, err := sqlite.Open(b.Context(), filepath.Join(b.TempDir(), "stoker.db"), store.Options{Unsafe: true})
-	if err != nil {
-		b.Fatal(err)
-	}
+	table := jobtable.Open(b, filepath.Join(b.TempDir(), "stoker.db"))
 	b.Cleanup(func() { _ = table.Close() }) // no read follows
 	fillTable(b, table, finished)
 	client, err := bitmovin.New(bitmovin.Options{HTTPClient: new(simulator.Simulator).Client()})

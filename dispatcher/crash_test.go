@@ -3,6 +3,7 @@ package dispatcher
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"reflect"
 	"slices"
@@ -198,15 +199,14 @@ func everyPoint(t *testing.T, scenario func(t *testing.T, dieAt int) (points int
 	if points < atLeast {
 		t.Errorf("only %d points: the scenario does not pass through all states", points)
 	}
-	step := 1
-	if testing.Short() {
-		step = 29 // only a sample of the points, under the race detector
-	}
-	for n := 1; n <= points; n += step {
-		scenario(t, n)
-		if t.Failed() {
-			t.Fatalf("after dying at point %d of %d", n, points)
+	for n := 1; n <= points; n++ {
+		if !inSample(n, 29) {
+			continue // a sample of them, under the race detector
 		}
+		t.Run(fmt.Sprintf("dying at point %d of %d", n, points), func(t *testing.T) {
+			t.Parallel()
+			scenario(t, n)
+		})
 	}
 }
 

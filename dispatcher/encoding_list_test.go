@@ -162,7 +162,7 @@ func TestTwistedLists(t *testing.T) {
 	for n, name := range slices.Sorted(maps.Keys(all)) {
 		how := all[name]
 		for _, templates := range []bool{false, true} {
-			if !exhaustive && templates != (n%2 == 0) || testing.Short() && n%7 != 0 {
+			if !exhaustive && templates != (n%2 == 0) || !inSample(n, 7) {
 				continue
 			}
 			t.Run(fmt.Sprintf("%s templates=%v", name, templates), func(t *testing.T) { restartTwisted(t, how, templates) })
@@ -224,7 +224,7 @@ func TestTwistedLookUp(t *testing.T) {
 	all := twists()
 	for n, name := range slices.Sorted(maps.Keys(all)) {
 		how := all[name]
-		if testing.Short() && n%7 != 0 {
+		if !inSample(n, 7) {
 			continue // a sample of them, under the race detector
 		}
 		t.Run(name, func(t *testing.T) {
@@ -259,7 +259,7 @@ func TestTwistedListsAfterABackup(t *testing.T) {
 	for n, name := range slices.Sorted(maps.Keys(all)) {
 		how := all[name]
 		for _, templates := range []bool{false, true} {
-			if !exhaustive && templates != (n%2 != 0) || testing.Short() && n%7 != 0 {
+			if !exhaustive && templates != (n%2 != 0) || !inSample(n, 7) {
 				continue // TestTwistedLists tries the other half
 			}
 			t.Run(fmt.Sprintf("%s templates=%v", name, templates), func(t *testing.T) { restoreTwisted(t, how, templates) })

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -17,6 +18,7 @@ import (
 	"github.com/stokerd/stoker/internal/clock"
 	"github.com/stokerd/stoker/internal/provision"
 	"github.com/stokerd/stoker/internal/testkit/bubble"
+	"github.com/stokerd/stoker/internal/testkit/jobtable"
 	"github.com/stokerd/stoker/job"
 	"github.com/stokerd/stoker/store"
 	"github.com/stokerd/stoker/store/sqlite"
@@ -24,6 +26,13 @@ import (
 
 // exhaustive makes tests with tables try all combinations, not only every pair.
 var exhaustive = os.Getenv("STOKER_EXHAUSTIVE") != ""
+
+// inSample reports whether to try the n-th case of a test. Under the race detector, which makes a test several times
+// as slow, one case of so many is tried, and each run of the tests begins with another one.
+func inSample(n, every int) bool { return !testing.Short() || n%every == sampleStart%every }
+
+// sampleStart is the first case of a sample.
+var sampleStart = rand.Int()
 
 // world is a dispatcher with the real job table, the real client, and the simulator as the
 // platform. It runs in a synctest bubble, so that hours pass in milliseconds.
@@ -75,11 +84,7 @@ func inWorld(t *testing.T, sim *simulator.Simulator, test func(w *world)) {
 
 func (w *world) open() {
 	w.t.Helper()
-	s, err := sqlite.Open(w.ctx, w.path, store.Options{Unsafe: true})
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	w.store = s
+	w.store = jobtable.Open(w.t, w.path)
 }
 
 // backup copies the job table as it is now and returns the path of the copy.

@@ -175,7 +175,7 @@ func TestUnseenPreparedEncoding(t *testing.T) {
 		{"unknown to the backup", true, true, http.StatusInternalServerError},
 		{"unknown to the backup, refused", true, true, http.StatusBadRequest},
 	} {
-		if testing.Short() && n%3 != 2 {
+		if !inSample(n, 3) {
 			continue // a sample of them, under the race detector
 		}
 		t.Run(tt.name, func(t *testing.T) {

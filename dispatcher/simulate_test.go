@@ -8,9 +8,8 @@ import (
 	"github.com/stokerd/stoker/bitmovin"
 	"github.com/stokerd/stoker/bitmovin/simulator"
 	"github.com/stokerd/stoker/internal/clock"
+	"github.com/stokerd/stoker/internal/testkit/jobtable"
 	"github.com/stokerd/stoker/job"
-	"github.com/stokerd/stoker/store"
-	"github.com/stokerd/stoker/store/sqlite"
 )
 
 // TestSimulate runs the same workloads with Run in a bubble and with Simulate. Their makespans must
@@ -73,10 +72,7 @@ func inSimulation(t *testing.T, platform *simulator.Simulator, test func(w *worl
 	defer sim.Close()
 	platform.Clock = sim
 	defer platform.Close()
-	table, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "stoker.db"), store.Options{Unsafe: true})
-	if err != nil {
-		t.Fatal(err)
-	}
+	table := jobtable.Open(t, filepath.Join(t.TempDir(), "stoker.db"))
 	defer func() {
 		if err := table.Close(); err != nil {
 			t.Error(err)
@@ -93,10 +89,7 @@ func TestSimulateWantsOneAccount(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	table, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "stoker.db"), store.Options{Unsafe: true})
-	if err != nil {
-		t.Fatal(err)
-	}
+	table := jobtable.Open(t, filepath.Join(t.TempDir(), "stoker.db"))
 	defer func() { _ = table.Close() }() // no read follows
 	d, err := New(Config{Store: table, Accounts: []Account{{ID: "a", Client: client}, {ID: "b", Client: client}}})
 	if err != nil {

@@ -66,7 +66,7 @@ func numbered(name string, n int) bool {
 // when they show a known status.
 func TestUnknownStatusHoldsNoPlace(t *testing.T) {
 	for n, word := range []any{"PAUSED", "running", 7, "", nil, "GONE", map[string]any{"is": "RUNNING"}} {
-		if testing.Short() && n%4 != 0 {
+		if !inSample(n, 4) {
 			continue // a sample of them, under the race detector
 		}
 		t.Run(fmt.Sprint(word), func(t *testing.T) {
@@ -307,7 +307,7 @@ func TestMissingHintIsDefined(t *testing.T) {
 		{"no definitions", "NO_RETRY", simulator.Fault{Kind: simulator.JSONFault, Status: http.StatusNotFound, Code: 1005}, 3, 48}, // each call is repeated without a limit parameter
 		{"broken definitions", "NO_RETRY", simulator.Fault{Kind: simulator.TruncateFault}, 3, 24},
 	} {
-		if testing.Short() && n%4 != 0 {
+		if !inSample(n, 4) {
 			continue // a sample of them, under the race detector
 		}
 		t.Run(tt.name, func(t *testing.T) {

@@ -15,10 +15,10 @@ import (
 	"google.golang.org/grpc/test/bufconn"
 
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+	"github.com/stokerd/stoker/internal/testkit/jobtable"
 	"github.com/stokerd/stoker/job"
 	"github.com/stokerd/stoker/server"
 	"github.com/stokerd/stoker/store"
-	"github.com/stokerd/stoker/store/sqlite"
 )
 
 var _ server.Store = (*store.Store)(nil)
@@ -46,11 +46,7 @@ type world struct {
 func newWorld(t *testing.T, change func(*server.Config)) *world {
 	t.Helper()
 	w := &world{t: t}
-	var err error
-	w.store, err = sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "stoker.db"), store.Options{Unsafe: true})
-	if err != nil {
-		t.Fatal(err)
-	}
+	w.store = jobtable.Open(t, filepath.Join(t.TempDir(), "stoker.db"))
 	t.Cleanup(func() {
 		if err := w.store.Close(); err != nil {
 			t.Error(err)

@@ -190,6 +190,10 @@ var rules = []rule{
 		is: "Puts text that would do harm on a terminal into messages, and finds the harm.",
 	},
 	{
+		pkg: "internal/testkit/jobtable", imports: []string{"store", "store/sqlite"}, uses: []string{sql}, testSupport: true,
+		is: "Opens job tables quickly: a new one is a copy of an empty one.",
+	},
+	{
 		pkg: "internal/testkit/loopback", testSupport: true,
 		is: "Finds free addresses for test servers.",
 	},

@@ -47,7 +47,7 @@ var built = sync.OnceValues(func() (string, error) {
 	path := filepath.Join(buildDir(), "stoker")
 	var flags []string
 	if raceDetector {
-		flags = append(flags, "-race")
+		flags = gobuild.Race
 	}
 	return path, gobuild.Program(context.Background(), path, "cmd/stoker", flags...)
 })

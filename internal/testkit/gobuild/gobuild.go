@@ -7,6 +7,12 @@ import (
 	"os/exec"
 )
 
+// Race is the flags that build a program with the race detector, but for SQLite: RACE in the Makefile says why.
+var Race = []string{
+	"-race", "-gcflags=modernc.org/sqlite/lib=-race=false",
+	"-gcflags=modernc.org/libc/...=-race=false", "-gcflags=modernc.org/memory=-race=false",
+}
+
 // Program builds the package pkg, a path in this module such as cmd/stoker, to a file. flags are passed to
 // go build.
 func Program(ctx context.Context, file, pkg string, flags ...string) error {
