@@ -168,6 +168,7 @@ func (w *world) prepare(c clock.Clock) {
 		fast.HashRounds = 1 // the default is slow on purpose
 		d.worker.provisioner = provision.New(fast)
 	}
+	w.checkIndexes()
 }
 
 // halt stops the dispatcher, if one runs, and waits for it.

@@ -61,6 +61,8 @@ type accountLoop struct {
 	listDue        time.Time // list the running encodings
 	definitionsDue time.Time
 	waitLog        waitLog
+
+	decided func() // called after each decision; nil except in tests
 }
 
 // outdated says what has to be read from the job table again.
@@ -69,7 +71,7 @@ type outdated struct{ inFlight, nextJobs, orphans, settings, dailyStarts bool }
 func newAccountLoop(c Config, a Account) *accountLoop {
 	log := c.Logger.With("account", a.ID)
 	w := newWorker(c, a, log)
-	jobs := newJobTracker()
+	jobs := newJobTracker(c.Clock.Now())
 	l := &accountLoop{
 		accountID: a.ID, queueTarget: a.QueueTarget, automatic: a.AutoTarget, store: c.Store, log: log, clock: c.Clock, pollInterval: c.PollInterval, grace: c.Grace, worker: w,
 		wakeup: newWakeup(), hints: newHintQueue(), tasks: newTaskRunner(),
@@ -143,6 +145,9 @@ func (l *accountLoop) decideOnce(work context.Context) (wake time.Time, err erro
 	l.carryOut(work, p, now)
 	l.spawnDefinitions(work, now)
 	l.publishStatus(&v)
+	if l.decided != nil {
+		l.decided()
+	}
 	wake = earlier(p.wake, l.nextDueTime)
 	if l.dailyStarts.usedUp() {
 		wake = earlier(wake, l.dailyStarts.dayEnd())

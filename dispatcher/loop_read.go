@@ -79,7 +79,7 @@ func (l *accountLoop) read(ctx context.Context, now time.Time) error {
 			return err
 		}
 	}
-	if l.outdated.nextJobs || l.line.isOutdated(l.lineNeeded(now), now) || (!l.nextDueTime.IsZero() && !l.nextDueTime.After(now)) {
+	if l.outdated.nextJobs || l.line.isOutdated(l.lineNeeded(l.limit.wanted, now), now) || (!l.nextDueTime.IsZero() && !l.nextDueTime.After(now)) {
 		return l.readNextJobs(ctx, now)
 	}
 	return nil
@@ -126,25 +126,20 @@ func (l *accountLoop) readInFlight(ctx context.Context, now time.Time) error {
 	seen := make(map[job.ID]bool, len(jobs))
 	for _, j := range jobs {
 		seen[j.ID] = true
-		l.jobs.track(j, now)
 		if j.State == job.Queued {
 			if _, err := l.readBatch(ctx, j.ID.Batch); err != nil { // for its priority
 				return err
 			}
 		}
+		l.jobs.track(j, now)
 	}
 	for id, t := range l.jobs.tracked {
 		if !seen[id] && t.task == taskNone && t.notBefore.Before(now) {
-			delete(l.jobs.tracked, id) // cancelled, or deleted with its batch
+			l.jobs.remove(t) // cancelled, or deleted with its batch
 		}
 	}
 	l.outdated.inFlight = false
 	return nil
-}
-
-// lineNeeded is how many waiting jobs a decision may have to do with.
-func (l *accountLoop) lineNeeded(now time.Time) int {
-	return l.jobsToPrepare(now) + l.limit.wanted + l.jobs.countBackedOff(now)
 }
 
 // readNextJobs reads the waiting jobs that are next in dispatch order, without those of skipped
@@ -154,7 +149,7 @@ func (l *accountLoop) readNextJobs(ctx context.Context, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	limit := 2 * l.lineNeeded(now)
+	limit := 2 * l.lineNeeded(l.limit.wanted, now)
 	jobs, err := l.store.NextJobs(ctx, l.accountID, now, limit, slices.Concat(skipped.always, skipped.whileOthers)...)
 	if err == nil && len(jobs) == 0 && len(skipped.whileOthers) > 0 {
 		jobs, err = l.store.NextJobs(ctx, l.accountID, now, limit, skipped.always...)
@@ -204,6 +199,6 @@ func (l *accountLoop) readBatch(ctx context.Context, id string) (*batch, error) 
 		return nil, err
 	}
 	b := &batch{read}
-	l.jobs.batches[id] = b
+	l.jobs.setBatch(b)
 	return b, nil
 }
