@@ -114,6 +114,7 @@ func (w *world) close() {
 func (w *world) run() {
 	w.t.Helper()
 	w.prepare(nil)
+	w.checkIndexes()
 	w.store.SetOnChange(w.disp.Changed)
 	ctx, stop := context.WithCancelCause(w.ctx)
 	w.stop, w.done = stop, make(chan error, 1)
@@ -168,7 +169,6 @@ func (w *world) prepare(c clock.Clock) {
 		fast.HashRounds = 1 // the default is slow on purpose
 		d.worker.provisioner = provision.New(fast)
 	}
-	w.checkIndexes()
 }
 
 // halt stops the dispatcher, if one runs, and waits for it.

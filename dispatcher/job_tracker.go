@@ -71,6 +71,19 @@ func (k *jobTracker) untrackIfDone(id job.ID, now time.Time) {
 	k.remove(t)
 }
 
+// hasJobsOf reports whether any job of a batch is tracked.
+func (k *jobTracker) hasJobsOf(batchID string) bool { return len(k.index.byBatch[batchID]) > 0 }
+
+// removeBatch forgets the jobs of a batch that has been deleted, apart from those with a task or a
+// pause.
+func (k *jobTracker) removeBatch(id string, now time.Time) {
+	for t := range k.index.byBatch[id] {
+		if t.task == taskNone && !t.notBefore.After(now) {
+			k.remove(t)
+		}
+	}
+}
+
 // batchPriority is the priority of a batch that has been read; 0 for any other.
 func (k *jobTracker) batchPriority(id string) int {
 	if b := k.batches[id]; b != nil {

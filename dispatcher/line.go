@@ -17,6 +17,7 @@ type line struct {
 	jobs     []job.Job      // as they were read
 	index    map[job.ID]int // in jobs, of those that still wait
 	first    int            // of jobs: no earlier one still waits
+	batches  map[string]int // how many of them are of each batch
 	complete bool           // no other job is due
 	shared   bool           // they are of more than one batch
 	readTime time.Time
@@ -25,9 +26,10 @@ type line struct {
 
 // newLine is the line as it was just read, with at most limit jobs.
 func newLine(jobs []job.Job, limit int, now time.Time) line {
-	l := line{jobs: jobs, index: make(map[job.ID]int, len(jobs)), complete: len(jobs) < limit, readTime: now}
+	l := line{jobs: jobs, index: make(map[job.ID]int, len(jobs)), batches: map[string]int{}, complete: len(jobs) < limit, readTime: now}
 	for i := range jobs {
 		l.index[jobs[i].ID] = i
+		l.batches[jobs[i].ID.Batch]++
 		l.shared = l.shared || jobs[i].ID.Batch != jobs[0].ID.Batch
 	}
 	return l
@@ -38,7 +40,13 @@ func (l *line) count() int { return len(l.index) }
 
 // leave takes a job out of the line.
 func (l *line) leave(id job.ID) {
+	if !l.has(id) {
+		return
+	}
 	delete(l.index, id)
+	if l.batches[id.Batch]--; l.batches[id.Batch] == 0 {
+		delete(l.batches, id.Batch)
+	}
 	for l.first < len(l.jobs) && !l.has(l.jobs[l.first].ID) {
 		l.first++
 	}
@@ -48,6 +56,17 @@ func (l *line) leave(id job.ID) {
 func (l *line) has(id job.ID) bool {
 	_, ok := l.index[id]
 	return ok
+}
+
+// hasJobsOf reports whether any job of a batch is in line.
+func (l *line) hasJobsOf(batchID string) bool { return l.batches[batchID] > 0 }
+
+// last returns the last job that was read, even if it has left the line since; nil if the line is empty.
+func (l *line) last() *job.Job {
+	if l.count() == 0 {
+		return nil
+	}
+	return &l.jobs[len(l.jobs)-1]
 }
 
 // find returns a job of the line; one with nothing but its id if it is not in line.

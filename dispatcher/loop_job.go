@@ -163,7 +163,7 @@ func (l *accountLoop) markOutdated(r taskResult) {
 	if r.outcome.storeErr != nil {
 		// The change may have been written although it was not acknowledged, or the job was not what
 		// the line has.
-		l.outdated.inFlight, l.outdated.nextJobs = true, true
+		l.outdated.jobs[after.ID], l.outdated.nextJobs = true, true
 	}
 	if r.kind == taskStart {
 		l.outdated.dailyStarts = true

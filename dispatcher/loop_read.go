@@ -51,7 +51,7 @@ func (l *accountLoop) load(ctx context.Context) error {
 		}
 		l.jobs.track(j, now)
 	}
-	l.outdated = outdated{nextJobs: true, orphans: true}
+	l.outdated.nextJobs, l.outdated.orphans = true, true
 	l.queue.nextTime, l.reconciliation.due = now, now
 	return nil
 }
@@ -73,6 +73,9 @@ func (l *accountLoop) read(ctx context.Context, now time.Time) error {
 		if err := l.readInFlight(ctx, now); err != nil {
 			return err
 		}
+	}
+	if err := l.readChanged(ctx, now); err != nil {
+		return err
 	}
 	if l.outdated.orphans {
 		if err := l.readOrphans(ctx, now); err != nil {
@@ -117,11 +120,15 @@ func (l *accountLoop) readDailyStarts(ctx context.Context, now time.Time) error 
 	return nil
 }
 
-// readInFlight tracks every job that has, or may have, an encoding at the platform.
+// readInFlight tracks every job that has, or may have, an encoding at the platform. All batches are
+// read anew after it.
 func (l *accountLoop) readInFlight(ctx context.Context, now time.Time) error {
 	jobs, err := l.store.JobsInFlight(ctx, l.accountID)
 	if err != nil {
 		return err
+	}
+	for id := range l.jobs.batches {
+		l.outdated.batches[id] = true
 	}
 	seen := make(map[job.ID]bool, len(jobs))
 	for _, j := range jobs {
@@ -189,7 +196,7 @@ func (l *accountLoop) readOrphans(ctx context.Context, now time.Time) error {
 	return nil
 }
 
-// readBatch reads a batch once and keeps it until the next wakeup.
+// readBatch reads a batch once and keeps it until it changes.
 func (l *accountLoop) readBatch(ctx context.Context, id string) (*batch, error) {
 	if b := l.jobs.batches[id]; b != nil {
 		return b, nil

@@ -41,7 +41,8 @@ func (l *accountLoop) startsAhead() int {
 	return 1 + int(math.Ceil(perSecond*l.polls.drain.startTime.Seconds()))
 }
 
-// collectView collects everything on which a decision depends. It changes nothing.
+// collectView collects everything on which a decision depends. It changes nothing. The view is valid
+// until the next one is collected.
 func (l *accountLoop) collectView(now time.Time) view {
 	v := view{
 		now:           now,
@@ -80,6 +81,7 @@ func (l *accountLoop) collectView(now time.Time) view {
 	if v.reconciled {
 		places = v.freePlaces()
 	}
+	v.candidates = l.candidates[:0]
 	needed := l.lineNeeded(places, now)
 	for j := range l.line.waiting() {
 		if len(v.candidates) >= needed {
@@ -89,6 +91,7 @@ func (l *accountLoop) collectView(now time.Time) view {
 			v.candidates = append(v.candidates, c)
 		}
 	}
+	l.candidates = v.candidates
 	for id, o := range l.orphans {
 		v.orphans = append(v.orphans, orphan{encoding: id, task: o.task, notBefore: o.notBefore})
 	}
@@ -110,7 +113,7 @@ func (l *accountLoop) taskRoom() [dueKinds]int {
 // been compared with the job table, any job can be prepared and started where it stands.
 func (l *accountLoop) lineNeeded(places int, now time.Time) int {
 	if l.reconciliation.done {
-		places = min(places, maxStarts)
+		places = min(places, l.startsAhead())
 	}
 	return l.jobsToPrepare(now) + max(places, 0) + l.jobs.countBackedOff(now)
 }
@@ -118,8 +121,10 @@ func (l *accountLoop) lineNeeded(places int, now time.Time) int {
 // makeCandidate makes a candidate of one of the next jobs; waits is false if the loop knows that
 // the job is no longer due or is being started.
 func (l *accountLoop) makeCandidate(j *job.Job, now time.Time) (c candidate, waits bool) {
-	c = candidate{id: j.ID, prepared: j.Prepared(), template: l.jobs.hasTemplate(j.ID.Batch), priority: l.jobs.batchPriority(j.ID.Batch)}
-	c.notStarted = l.reconciliation.isNew(l.jobs.batches[j.ID.Batch])
+	c = candidate{id: j.ID, prepared: j.Prepared()}
+	if b := l.jobs.batches[j.ID.Batch]; b != nil {
+		c.template, c.priority, c.notStarted = b.Template != nil, b.Priority, l.reconciliation.isNew(b)
+	}
 	c.trial = l.batchBackoffs.onTrial(j.ID.Batch)
 	if answer, ok := l.reconciliation.confirmations[j.ID]; ok && answer.name == l.jobs.nextEncodingName(j) {
 		c.confirmed, c.notStarted = true, c.notStarted || answer.notStarted
