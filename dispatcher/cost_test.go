@@ -6,6 +6,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/stokerd/stoker/bitmovin/simulator"
+	"github.com/stokerd/stoker/job"
 )
 
 // TestCostPerJob measures what a job costs at small and at large queue targets: there is little that a
@@ -46,4 +49,53 @@ func TestCostPerJob(t *testing.T) {
 		}
 	}
 	t.Logf("in simulated time, at the documented rate limits, 100 ms a call:\n%s", table.String())
+}
+
+// TestSubmitWhileBusy measures what it costs to submit small batches while an account works on a large
+// one: its loop reads each of them. `make bench` runs all of it.
+func TestSubmitWhileBusy(t *testing.T) {
+	const batches, pause = 200, 100 * time.Millisecond
+	targets := []int{DefaultQueueTarget}
+	if os.Getenv("STOKER_FIGURES") != "" {
+		targets = []int{DefaultQueueTarget, 100, 1000}
+	}
+	var table strings.Builder
+	fmt.Fprintln(&table, "| target | priority of the small batches | processor time a batch |")
+	fmt.Fprintln(&table, "|---|---|---|")
+	for _, target := range targets {
+		for _, priority := range []int{30, 50, 80} {
+			sim := &simulator.Simulator{Seed: 1, Encoders: 100, QueueLimit: -1, Duration: time.Minute, Latency: 50 * time.Millisecond, LedgerLimit: 1}
+			inWorld(t, sim, func(w *world) {
+				w.target, w.unchecked = target, true
+				reads := new(readCounts)
+				w.table = func(s Store) Store {
+					reads.Store = s
+					return reads
+				}
+				w.run()
+				b := w.submit(5000, nil)
+				w.await(b.ID, 10*time.Minute, "a full queue", func(b job.Batch) bool { return int(b.Counts.Queued) >= target && b.Counts.Running == 100 })
+				time.Sleep(time.Minute)
+				spend := func(n int) time.Duration {
+					before := cpuTime()
+					for range batches {
+						if n > 0 {
+							w.submit(n, func(b *job.Batch) { b.Priority = priority })
+						}
+						time.Sleep(pause)
+					}
+					return cpuTime() - before
+				}
+				without, before := spend(0), reads.inFlight.Load()
+				with := spend(5)
+				if n := reads.inFlight.Load() - before; n > 1 { // a sweep may fall into this time
+					t.Errorf("all jobs in flight were read %d times while %d batches were submitted", n, batches)
+				}
+				row := fmt.Sprintf("| %d | %d | %.2f ms |", target, priority, (with-without).Seconds()*1000/batches)
+				t.Log(row)
+				fmt.Fprintln(&table, row)
+			})
+		}
+	}
+	t.Logf("%d batches of 5 jobs, one every %v, beside one of 5,000 jobs with priority 50 on 100 encoders:\n%s", batches, pause, table.String())
 }

@@ -38,6 +38,7 @@ type accountLoop struct {
 
 	// From the job table.
 	outdated    outdated
+	refreshTime time.Time // when line and settings were read in case a wakeup was lost
 	settings    job.AccountSettings
 	dailyStarts dailyStarts
 	jobs        *jobTracker

@@ -80,12 +80,16 @@ func (l *accountLoop) readChangedBatch(ctx context.Context, id string, now time.
 	if l.movesLine(l.jobs.batches[id], &read) {
 		l.outdated.nextJobs = true
 	}
-	if l.jobs.hasJobsOf(id) || l.line.hasJobsOf(id) || l.batchBackoffs[id] != nil {
-		l.jobs.setBatch(&batch{read})
-	} else {
+	l.jobs.setBatch(&batch{read})
+	l.forgetBatchIfDone(id)
+	return nil
+}
+
+// forgetBatchIfDone forgets a batch with which the loop has nothing to do.
+func (l *accountLoop) forgetBatchIfDone(id string) {
+	if !l.jobs.hasJobsOf(id) && !l.line.hasJobsOf(id) && l.batchBackoffs[id] == nil {
 		delete(l.jobs.batches, id)
 	}
-	return nil
 }
 
 // movesLine reports whether the line has to be read at once because a batch has changed. known is

@@ -153,3 +153,20 @@ func TestBatchMovesLine(t *testing.T) {
 		}
 	}
 }
+
+// Batches that have ended are forgotten.
+func TestEndedBatchesAreForgotten(t *testing.T) {
+	inWorld(t, &simulator.Simulator{Seed: 1, Encoders: 10, Duration: 10 * time.Second}, func(w *world) {
+		w.run()
+		var last job.Batch
+		for range 30 {
+			last = w.submit(2, nil)
+		}
+		w.awaitEnd(last.ID, time.Hour)
+		time.Sleep(time.Minute)
+		w.halt()
+		if n := len(w.disp.loops["default"].jobs.batches); n > 0 {
+			w.t.Errorf("%d of 30 batches that have ended are remembered", n)
+		}
+	})
+}

@@ -62,6 +62,7 @@ func (l *accountLoop) finishJobTask(kind taskKind, id job.ID, o outcome) {
 	l.jobs.refresh(t)
 	l.polls.noteProgress(r)
 	l.jobs.untrackIfDone(id, now)
+	l.forgetBatchIfDone(id.Batch)
 }
 
 // updateBreaker tells the breaker how the task's call ended.

@@ -12,6 +12,10 @@ import (
 // maxOrphansRead is how many orphans the loop reads at once.
 const maxOrphansRead = 100
 
+// refreshInterval is how often the line and the settings are read although nobody says that they have
+// changed: a wakeup may be lost. What a lost one said of jobs in flight is seen by the next sweep.
+const refreshInterval = time.Minute
+
 // load reads what an earlier process has left in the job table, and picks up the steps that it
 // had begun.
 func (l *accountLoop) load(ctx context.Context) error {
@@ -58,6 +62,10 @@ func (l *accountLoop) load(ctx context.Context) error {
 
 // read reads again from the job table whatever l.outdated names, and what has become due.
 func (l *accountLoop) read(ctx context.Context, now time.Time) error {
+	if now.Sub(l.refreshTime) >= refreshInterval {
+		l.refreshTime = now
+		l.outdated.settings, l.outdated.dailyStarts, l.outdated.nextJobs = true, true, true
+	}
 	if l.outdated.settings {
 		if err := l.readSettings(ctx); err != nil {
 			return err
