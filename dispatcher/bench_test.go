@@ -12,8 +12,8 @@ import (
 	"github.com/stokerd/stoker/store"
 )
 
-// BenchmarkDecision measures what the account loop does after a wakeup: it reads settings, jobs
-// in flight, orphans and the next jobs anew, and decides. It does so with 1,000 jobs at the
+// BenchmarkDecision measures what the account loop does when everything may have changed: it reads
+// settings, jobs in flight, orphans and the next jobs anew, and decides. It does so with 1,000 jobs at the
 // platform and 1,000 that wait, in a batch without any others and in one with a million that have
 // ended, by turns, so that other load on the machine slows both.
 func BenchmarkDecision(b *testing.B) {
@@ -36,8 +36,7 @@ func BenchmarkDecision(b *testing.B) {
 func decideAnew(b *testing.B, d *accountLoop) {
 	b.Helper()
 	now := time.Now()
-	d.outdated = outdated{inFlight: true, nextJobs: true, orphans: true, settings: true}
-	clear(d.jobs.batches)
+	d.noteChanges(changes{everything: true, account: true})
 	d.queue.time = now // counted just now
 	if err := d.read(b.Context(), now); err != nil {
 		b.Fatal(err)

@@ -54,6 +54,8 @@ type view struct {
 	createBudget  bitmovin.Budget // of the calls that create encodings, from templates or to configure them
 	countFresh    bool            // the platform's queue has been counted recently
 	foreign       int             // other people's encodings in the queue
+	places        int             // places in the queue that are ours, or may be
+	running       bool            // any of our encodings runs, as far as their statuses are known
 	countDue      time.Time
 	listDue       time.Time // list the running encodings
 	sweepDue      time.Time // sweep, or reconcile if that has not been done yet
@@ -69,8 +71,10 @@ type view struct {
 	// prepareAfter is when to configure again after a failure that concerns the whole account;
 	// zero: at once.
 	prepareAfter time.Time
-	inFlight     []inFlightJob
-	orphans      []orphan
+	// inFlight are the jobs in flight that are being started or polled, and those that are due, as
+	// far as there is room for more tasks, or due next.
+	inFlight []inFlightJob
+	orphans  []orphan
 
 	busy [taskKinds]int // tasks under way
 }
@@ -100,10 +104,6 @@ type inFlightJob struct {
 	startBegan    time.Time // when that task began
 	priority      int       // of its batch, when that task began
 	template      bool
-	ran           bool // an encoder took it, so that it holds no place in the queue
-	unknownStatus bool // its encoding shows a status that this version does not know
-	mayBeQueued   bool // the platform may count its encoding, whose status is unknown, as queued
-	leftQueue     bool // it cannot be polled, and the platform's queue does not contain it
 	lacksStatus   bool // the platform gave no answer about it when it was polled last
 	stopRequested bool // it was stopped a short time ago, or cannot be stopped yet
 	wrongPriority bool // its encoding is queued under another priority than the batch has now
@@ -157,7 +157,7 @@ func decide(v view) plan {
 	if v.busy[taskCount] == 0 {
 		p.count = p.due(v.now, v.countDue)
 	}
-	if (v.reconciled || v.reconcileSlow) && v.busy[taskList] == 0 && v.anyRunning() {
+	if (v.reconciled || v.reconcileSlow) && v.busy[taskList] == 0 && v.running {
 		p.list = p.due(v.now, v.listDue)
 	}
 	if v.wantsWalk && v.busy[taskWalk] == 0 {
@@ -167,9 +167,6 @@ func decide(v view) plan {
 		p.sweep = p.due(v.now, v.sweepDue)
 	}
 	p.pollAndStop(v)
-	for _, list := range [][]job.ID{p.polls, p.stops, p.reprioritizes} {
-		slices.SortFunc(list, compareIDs) // the jobs in flight come in any order
-	}
 	p.deleteOrphans(v)
 	if !v.accountPaused {
 		p.startNext(v)
@@ -204,11 +201,9 @@ func (p *plan) pollAndStop(v view) {
 		if s.task != taskNone {
 			continue
 		}
-		if s.state == job.Cancelling && !s.starting && !s.stopRequested {
-			if stops > 0 {
-				p.stops = append(p.stops, s.id)
-				stops--
-			}
+		if s.state == job.Cancelling && !s.starting && !s.stopRequested && stops > 0 {
+			p.stops = append(p.stops, s.id)
+			stops--
 			continue
 		}
 		if s.wrongPriority && reprioritizes > 0 {
@@ -248,32 +243,8 @@ func (p *plan) deleteOrphans(v view) {
 	}
 }
 
-// anyRunning reports whether any of our encodings runs, as far as their statuses are known.
-func (v view) anyRunning() bool {
-	return slices.ContainsFunc(v.inFlight, func(s inFlightJob) bool { return s.state == job.Running && !s.unknownStatus })
-}
-
-// holdsPlace reports whether the job holds a place in the platform's queue, or may hold one. If
-// its status is unknown, the platform's own count decides.
-func (s inFlightJob) holdsPlace() bool {
-	if s.unknownStatus {
-		return s.mayBeQueued && !s.leftQueue
-	}
-	return !s.leftQueue && (s.starting || s.state == job.Queued || (s.state == job.Cancelling && !s.ran))
-}
-
-// freePlaces is how many encodings may be started before the queue reaches its target. Every
-// job that may hold a place counts as holding one, so that no start makes the queue exceed the
-// target.
-func (v view) freePlaces() int {
-	held := v.foreign
-	for _, s := range v.inFlight {
-		if s.holdsPlace() {
-			held++
-		}
-	}
-	return v.target - held
-}
+// freePlaces is how many encodings may be started before the queue reaches its target.
+func (v view) freePlaces() int { return v.target - v.foreign - v.places }
 
 // prepareAhead configures encodings before there is a place for them, so that filling a free
 // place takes one call.

@@ -139,7 +139,7 @@ func (d *Dispatcher) Changed(changes []job.Change) {
 		}
 		d.canceller.wakeup.notify()
 		if l != nil {
-			l.wakeup.notify()
+			l.changes.add(c)
 		}
 	}
 }

@@ -26,6 +26,7 @@
 // # Where to find what
 //
 //	loop.go, loop_*.go    the loop: what it reads, begins, takes over and publishes
+//	job_*.go, line.go     the jobs that the loop knows, kept so that no decision goes through all
 //	view.go, decide*.go   the decision
 //	poll_schedule.go,     what the loop has learnt, one type for each subject
 //	limit.go, drain.go,

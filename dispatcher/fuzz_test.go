@@ -59,7 +59,7 @@ func anyView(d *dice) view {
 	v := view{
 		now: now, breakerClosed: d.yes(), probeDue: d.moment(), accountPaused: d.yes(),
 		target: d.upTo(30), fullUntil: d.moment(), countFresh: d.yes(),
-		foreign: d.upTo(30), countDue: d.moment(), listDue: d.moment(), sweepDue: d.moment(),
+		foreign: d.upTo(30), places: d.upTo(30), running: d.yes(), countDue: d.moment(), listDue: d.moment(), sweepDue: d.moment(),
 		reconciled: d.yes(), reconcileSlow: d.yes(), prepareTarget: d.upTo(40), prepareAfter: d.moment(),
 		wantsPing: d.yes(), pingDue: d.moment(), wantsWalk: d.yes(), walkDue: d.moment(),
 	}
@@ -80,7 +80,7 @@ func anyView(d *dice) view {
 	onPlatform := []job.State{job.Starting, job.Queued, job.Running, job.Cancelling}
 	for n := range d.upTo(30) {
 		v.inFlight = append(v.inFlight, inFlightJob{
-			id: id(int64(n + 1)), state: onPlatform[d.upTo(3)], starting: d.yes(), ran: d.yes(), leftQueue: d.yes(), lacksStatus: d.yes(),
+			id: id(int64(n + 1)), state: onPlatform[d.upTo(3)], starting: d.yes(), lacksStatus: d.yes(),
 			stopRequested: d.yes(), wrongPriority: d.yes(), task: d.task(), pollDue: d.moment(),
 		})
 	}
@@ -92,8 +92,8 @@ func anyView(d *dice) view {
 
 func checkPlan(t *testing.T, v view, p plan) {
 	t.Helper()
-	if len(p.starts) > 0 && (!v.breakerClosed || v.accountPaused || !v.countFresh || v.now.Before(v.fullUntil) || v.freePlaces() < len(p.starts)) {
-		t.Fatalf("starts %v with %d places free", p.starts, v.freePlaces())
+	if len(p.starts) > 0 && (!v.breakerClosed || v.accountPaused || !v.countFresh || v.now.Before(v.fullUntil) || v.foreign+v.places+len(p.starts) > v.target) {
+		t.Fatalf("starts %v with a target of %d and %d places taken", p.starts, v.target, v.foreign+v.places)
 	}
 	if len(p.prepares) > 0 && (!v.breakerClosed || v.accountPaused || v.now.Before(v.prepareAfter)) {
 		t.Fatalf("prepares %v", p.prepares)

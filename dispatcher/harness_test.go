@@ -57,6 +57,7 @@ type world struct {
 	poll            time.Duration
 	governor        *bitmovin.Governor
 	apiKey          func() (string, error)
+	unchecked       bool   // indexes are not compared with the jobs: the processor time is measured
 	inputs          string // directory of the input paths of submitted jobs
 }
 
@@ -119,6 +120,9 @@ func (w *world) close() {
 func (w *world) run() {
 	w.t.Helper()
 	w.prepare(nil)
+	if !w.unchecked {
+		w.checkIndexes()
+	}
 	w.store.SetOnChange(w.disp.Changed)
 	ctx, stop := context.WithCancelCause(w.ctx)
 	w.stop, w.done = stop, make(chan error, 1)

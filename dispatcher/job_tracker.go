@@ -1,8 +1,6 @@
 package dispatcher
 
 import (
-	"maps"
-	"slices"
 	"time"
 
 	"github.com/stokerd/stoker/internal/provision"
@@ -10,14 +8,36 @@ import (
 )
 
 // jobTracker holds the jobs that the loop has something to do with, and the batches that it has
-// read.
+// read. Whoever changes a tracked job calls refresh.
 type jobTracker struct {
 	tracked map[job.ID]*trackedJob
 	batches map[string]*batch
+	index   *jobIndex // of the tracked jobs
 }
 
-func newJobTracker() *jobTracker {
-	return &jobTracker{tracked: map[job.ID]*trackedJob{}, batches: map[string]*batch{}}
+// newJobTracker makes a tracker at the time now.
+func newJobTracker(now time.Time) *jobTracker {
+	return &jobTracker{tracked: map[job.ID]*trackedJob{}, batches: map[string]*batch{}, index: newJobIndex(now)}
+}
+
+// add begins to track a job, which is polled next at the time nextPoll.
+func (k *jobTracker) add(j job.Job, nextPoll time.Time) *trackedJob {
+	t := &trackedJob{job: j, nextPoll: nextPoll, platformPriority: unknownPriority}
+	k.tracked[j.ID] = t
+	k.index.add(t)
+	k.refresh(t)
+	return t
+}
+
+// remove forgets a job.
+func (k *jobTracker) remove(t *trackedJob) {
+	k.index.remove(t)
+	delete(k.tracked, t.job.ID)
+}
+
+// refresh brings the index up to date with a job that has changed.
+func (k *jobTracker) refresh(t *trackedJob) {
+	k.index.set(t, k.index.describe(t, k.batchPriority(t.job.ID.Batch), k.hasWrongPriority(t)))
 }
 
 // track takes over a job from the job table, unless the tracked one is at least as new. A job whose
@@ -25,7 +45,7 @@ func newJobTracker() *jobTracker {
 func (k *jobTracker) track(j job.Job, now time.Time) {
 	t := k.tracked[j.ID]
 	if t == nil {
-		k.tracked[j.ID] = &trackedJob{job: j, nextPoll: now, platformPriority: unknownPriority}
+		k.add(j, now)
 		return
 	}
 	if j.Version <= t.job.Version {
@@ -35,6 +55,15 @@ func (k *jobTracker) track(j job.Job, now time.Time) {
 		t.nextPoll = now // the time was set for a job in another state
 	}
 	t.job = j
+	k.refresh(t)
+}
+
+// setBatch takes over a batch from the job table.
+func (k *jobTracker) setBatch(b *batch) {
+	k.batches[b.ID] = b
+	for t := range k.index.byBatch[b.ID] {
+		k.refresh(t) // its priority may have changed
+	}
 }
 
 // untrackIfDone forgets a job without task, encoding and pause.
@@ -44,7 +73,20 @@ func (k *jobTracker) untrackIfDone(id job.ID, now time.Time) {
 	if t.task != taskNone || j.State.OnPlatform() || j.Prepared() || t.notBefore.After(now) {
 		return
 	}
-	delete(k.tracked, id)
+	k.remove(t)
+}
+
+// hasJobsOf reports whether any job of a batch is tracked.
+func (k *jobTracker) hasJobsOf(batchID string) bool { return len(k.index.byBatch[batchID]) > 0 }
+
+// removeBatch forgets the jobs of a batch that has been deleted, apart from those with a task or a
+// pause.
+func (k *jobTracker) removeBatch(id string, now time.Time) {
+	for t := range k.index.byBatch[id] {
+		if t.task == taskNone && !t.notBefore.After(now) {
+			k.remove(t)
+		}
+	}
 }
 
 // batchPriority is the priority of a batch that has been read; 0 for any other.
@@ -68,54 +110,50 @@ func (k *jobTracker) hasWrongPriority(t *trackedJob) bool {
 	return t.job.State == job.Queued && b != nil && t.platformPriority != b.Priority
 }
 
-// precedes reports whether the platform takes a before b: the higher priority, then the
-// earlier start.
-func (k *jobTracker) precedes(a, b *job.Job) bool {
-	if pa, pb := k.batchPriority(a.ID.Batch), k.batchPriority(b.ID.Batch); pa != pb {
-		return pa > pb
+// makeInFlight describes a job in flight for a decision.
+func (k *jobTracker) makeInFlight(t *trackedJob, now time.Time) inFlightJob {
+	f := inFlightJob{
+		id:            t.job.ID,
+		state:         t.job.State,
+		starting:      t.isStarting(),
+		lacksStatus:   t.lacksStatus(),
+		stopRequested: t.stopDue().After(now),
+		wrongPriority: k.hasWrongPriority(t) && !t.notBefore.After(now),
+		task:          t.task,
+		pollDue:       t.nextPoll,
 	}
-	if !a.StartTime.Equal(b.StartTime) {
-		return a.StartTime.Before(b.StartTime)
+	if t.task == taskStart && t.sent != nil {
+		f.unsent, f.startBegan, f.priority, f.template = !t.sent.Load(), t.taskSince, t.batch.Priority, t.batch.Template != nil
 	}
-	return a.ID.Number < b.ID.Number
+	return f
 }
 
 // queueHead is the queued job of ours that the platform takes next; nil if there is none. A job
 // with a task under way does not count, nor does an unpredictable one.
-func (k *jobTracker) queueHead() *trackedJob {
-	var head *trackedJob
-	for _, t := range k.tracked {
-		if t.job.State == job.Queued && t.task == taskNone && t.isPredictable() && (head == nil || k.precedes(&t.job, &head.job)) {
-			head = t
+func (k *jobTracker) queueHead() (head *trackedJob) {
+	k.index.queued.Ascend(func(q queuedJob) bool {
+		if q.t.task == taskNone {
+			head = q.t
 		}
-	}
+		return head == nil
+	})
 	return head
 }
 
 // isQueueHead reports whether none of our queued jobs precedes t.
 func (k *jobTracker) isQueueHead(t *trackedJob) bool {
-	for _, other := range k.tracked {
-		if other != t && other.job.State == job.Queued && other.isPredictable() && k.precedes(&other.job, &t.job) {
-			return false
-		}
-	}
-	return true
+	own := queuedJob{k.batchPriority(t.job.ID.Batch), t.job.StartTime, t}
+	first, ok := k.index.queued.Min()
+	return !ok || !first.before(own)
 }
 
 // countRunning counts our running encodings whose status is known.
-func (k *jobTracker) countRunning() (n int) {
-	for _, t := range k.tracked {
-		if t.job.State == job.Running && !t.hasUnknownStatus() {
-			n++
-		}
-	}
-	return n
-}
+func (k *jobTracker) countRunning() int { return k.index.counts.observedRunning }
 
 // countBackedOff counts the jobs that wait for the end of a pause after a failure of their
 // own.
 func (k *jobTracker) countBackedOff(now time.Time) (n int) {
-	for _, t := range k.tracked {
+	for t := range k.index.unusual {
 		if t.job.State == job.Waiting && t.notBefore.After(now) {
 			n++
 		}
@@ -177,7 +215,7 @@ func (k *jobTracker) findReference() (r referenceEncoding, ok bool) {
 // answer about their encodings.
 func (k *jobTracker) waitReasons() map[job.ID]job.Wait {
 	var all map[job.ID]job.Wait
-	for id, t := range k.tracked {
+	for t := range k.index.unusual {
 		w, waits := t.waitReason()
 		if !waits {
 			continue
@@ -185,7 +223,7 @@ func (k *jobTracker) waitReasons() map[job.ID]job.Wait {
 		if all == nil {
 			all = map[job.ID]job.Wait{}
 		}
-		all[id] = w
+		all[t.job.ID] = w
 	}
 	return all
 }
@@ -193,39 +231,36 @@ func (k *jobTracker) waitReasons() map[job.ID]job.Wait {
 // describe adds to the account's status the tracked jobs' counts by state, and a note of each job
 // that needs one.
 func (k *jobTracker) describe(s *job.AccountStatus, now time.Time) {
-	for id, t := range k.tracked {
-		switch {
-		case t.task == taskStart: // its state is known when the call has been answered
-			s.StartingCount++
-		case t.job.State == job.Queued:
-			s.QueuedCount++
-		case t.job.State == job.Running:
-			s.RunningCount++
-		case t.job.State == job.Starting:
-			s.StartingCount++
-		case t.job.State == job.Cancelling:
-			s.CancellingCount++
-		case t.job.Prepared():
-			s.PreparedCount++
-		}
-		if n := t.statusNote(now); n != (job.Note{}) {
-			if s.Notes == nil {
-				s.Notes = map[job.ID]job.Note{}
+	c := &k.index.counts
+	s.QueuedCount, s.RunningCount, s.StartingCount = c.queued, c.running, c.starting
+	s.CancellingCount, s.PreparedCount = c.cancelling, c.prepared
+	for _, set := range []map[*trackedJob]bool{k.index.working, k.index.unusual} {
+		for t := range set {
+			if n := t.statusNote(now); n != (job.Note{}) {
+				if s.Notes == nil {
+					s.Notes = map[job.ID]job.Note{}
+				}
+				s.Notes[t.job.ID] = n
 			}
-			s.Notes[id] = n
 		}
 	}
 }
 
 // noStatusErrors are the errors of encodings that again and again could not be polled or
-// stopped, one for each batch.
+// stopped, one for each batch: that of the job with the lowest number.
 func (k *jobTracker) noStatusErrors() map[string]error {
-	all := map[string]error{}
-	ids := slices.SortedFunc(maps.Keys(k.tracked), func(a, b job.ID) int { return int(a.Number - b.Number) })
-	for _, id := range ids {
-		if t := k.tracked[id]; all[id.Batch] == nil && t.failures >= failuresToReport && (t.lacksStatus() || t.failingTask == taskStop) {
-			all[id.Batch] = t.lastErr
+	first := map[string]*trackedJob{}
+	for t := range k.index.unusual {
+		if t.failures < failuresToReport || !t.lacksStatus() && t.failingTask != taskStop {
+			continue
 		}
+		if known := first[t.job.ID.Batch]; known == nil || t.job.ID.Number < known.job.ID.Number {
+			first[t.job.ID.Batch] = t
+		}
+	}
+	all := make(map[string]error, len(first))
+	for batch, t := range first {
+		all[batch] = t.lastErr
 	}
 	return all
 }

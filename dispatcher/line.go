@@ -1,6 +1,7 @@
 package dispatcher
 
 import (
+	"iter"
 	"time"
 
 	"github.com/stokerd/stoker/job"
@@ -13,41 +14,78 @@ const sharesInterval = time.Second
 // line holds the waiting jobs that are next in dispatch order. They are read from the job table when
 // the set has changed otherwise than by jobs that have left it, and when few are left.
 type line struct {
-	jobs     []job.Job
-	left     map[job.ID]bool // of these, those that do not wait any more
-	complete bool            // no other job is due
-	shared   bool            // they are of more than one batch
+	jobs     []job.Job      // as they were read
+	index    map[job.ID]int // in jobs, of those that still wait
+	first    int            // of jobs: no earlier one still waits
+	batches  map[string]int // how many of them are of each batch
+	complete bool           // no other job is due
+	shared   bool           // they are of more than one batch
 	readTime time.Time
 	changed  bool // a job in flight has changed since
 }
 
 // newLine is the line as it was just read, with at most limit jobs.
 func newLine(jobs []job.Job, limit int, now time.Time) line {
-	l := line{jobs: jobs, left: map[job.ID]bool{}, complete: len(jobs) < limit, readTime: now}
+	l := line{jobs: jobs, index: make(map[job.ID]int, len(jobs)), batches: map[string]int{}, complete: len(jobs) < limit, readTime: now}
 	for i := range jobs {
+		l.index[jobs[i].ID] = i
+		l.batches[jobs[i].ID.Batch]++
 		l.shared = l.shared || jobs[i].ID.Batch != jobs[0].ID.Batch
 	}
 	return l
 }
 
 // count is how many jobs are in line, as far as they have been read.
-func (l *line) count() int { return len(l.jobs) - len(l.left) }
+func (l *line) count() int { return len(l.index) }
 
 // leave takes a job out of the line.
 func (l *line) leave(id job.ID) {
-	if _, found := l.find(id); found {
-		l.left[id] = true
+	if !l.has(id) {
+		return
+	}
+	delete(l.index, id)
+	if l.batches[id.Batch]--; l.batches[id.Batch] == 0 {
+		delete(l.batches, id.Batch)
+	}
+	for l.first < len(l.jobs) && !l.has(l.jobs[l.first].ID) {
+		l.first++
 	}
 }
 
-// find returns a job of the line.
-func (l *line) find(id job.ID) (j job.Job, found bool) {
-	for i := range l.jobs {
-		if l.jobs[i].ID == id {
-			return l.jobs[i], !l.left[id]
+// has reports whether a job is in line.
+func (l *line) has(id job.ID) bool {
+	_, ok := l.index[id]
+	return ok
+}
+
+// hasJobsOf reports whether any job of a batch is in line.
+func (l *line) hasJobsOf(batchID string) bool { return l.batches[batchID] > 0 }
+
+// last returns the last job that was read, even if it has left the line since; nil if the line is empty.
+func (l *line) last() *job.Job {
+	if l.count() == 0 {
+		return nil
+	}
+	return &l.jobs[len(l.jobs)-1]
+}
+
+// find returns a job of the line; one with nothing but its id if it is not in line.
+func (l *line) find(id job.ID) job.Job {
+	if i, ok := l.index[id]; ok {
+		return l.jobs[i]
+	}
+	return job.Job{ID: id}
+}
+
+// waiting yields the jobs in line, in dispatch order.
+func (l *line) waiting() iter.Seq[*job.Job] {
+	return func(yield func(*job.Job) bool) {
+		for i := l.first; i < len(l.jobs); i++ {
+			if l.has(l.jobs[i].ID) && !yield(&l.jobs[i]) {
+				return
+			}
 		}
 	}
-	return job.Job{ID: id}, false
 }
 
 // isOutdated reports whether the line has to be read anew, of which so many jobs are needed.

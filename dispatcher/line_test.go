@@ -1,6 +1,7 @@
 package dispatcher
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -21,10 +22,17 @@ func TestLine(t *testing.T) {
 	}
 	l.leave(id(2))
 	l.leave(id(9)) // not in line
-	if _, found := l.find(id(2)); found || l.count() != 3 || l.isOutdated(3, now) {
+	if l.has(id(2)) || l.count() != 3 || l.isOutdated(3, now) {
 		t.Errorf("%d in line after one has left", l.count())
 	}
 	l.leave(id(1))
+	var left []job.ID
+	for j := range l.waiting() {
+		left = append(left, j.ID)
+	}
+	if !slices.Equal(left, []job.ID{id(3), id(4)}) {
+		t.Errorf("%v wait, want 3 and 4", left)
+	}
 	if !l.isOutdated(3, now) {
 		t.Error("not read anew with two in line of three needed")
 	}

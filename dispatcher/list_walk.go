@@ -65,8 +65,8 @@ type listWalks struct {
 
 // wanted reports whether the list has to be walked: an encoding has been missing for the settle
 // time, and the latest walk proves nothing about it or has become old.
-func (w *listWalks) wanted(tracked map[job.ID]*trackedJob, settle time.Duration, now time.Time) bool {
-	for _, t := range tracked {
+func (w *listWalks) wanted(jobs *jobIndex, settle time.Duration, now time.Time) bool {
+	for t := range jobs.unusual {
 		if !t.missingForLong(now, settle) {
 			continue
 		}

@@ -31,18 +31,20 @@ type accountLoop struct {
 	grace        time.Duration
 	worker       *worker
 
-	wakeup    wakeup
+	changes   *changeQueue
 	hints     *hintQueue
 	tasks     *taskRunner
 	publisher *statusPublisher
 
 	// From the job table.
 	outdated    outdated
+	refreshTime time.Time // when line and settings were read in case a wakeup was lost
 	settings    job.AccountSettings
 	dailyStarts dailyStarts
 	jobs        *jobTracker
 	line        line
-	nextDueTime time.Time // when there may be more next jobs; zero: not known
+	candidates  []candidate // of the latest decision, kept for their memory
+	nextDueTime time.Time   // when there may be more next jobs; zero: not known
 	orphans     map[string]*orphanDeletion
 
 	// What was learnt from the platform's answers.
@@ -61,18 +63,17 @@ type accountLoop struct {
 	listDue        time.Time // list the running encodings
 	definitionsDue time.Time
 	waitLog        waitLog
-}
 
-// outdated says what has to be read from the job table again.
-type outdated struct{ inFlight, nextJobs, orphans, settings, dailyStarts bool }
+	decided func() // called after each decision; nil except in tests
+}
 
 func newAccountLoop(c Config, a Account) *accountLoop {
 	log := c.Logger.With("account", a.ID)
 	w := newWorker(c, a, log)
-	jobs := newJobTracker()
+	jobs := newJobTracker(c.Clock.Now())
 	l := &accountLoop{
 		accountID: a.ID, queueTarget: a.QueueTarget, automatic: a.AutoTarget, store: c.Store, log: log, clock: c.Clock, pollInterval: c.PollInterval, grace: c.Grace, worker: w,
-		wakeup: newWakeup(), hints: newHintQueue(), tasks: newTaskRunner(),
+		changes: newChangeQueue(), hints: newHintQueue(), tasks: newTaskRunner(), outdated: nothingOutdated(),
 		publisher:   newStatusPublisher(c.Store, a.Client),
 		dailyStarts: dailyStarts{max: a.MaxStartsPerDay}, jobs: jobs, orphans: map[string]*orphanDeletion{},
 		polls:        &pollSchedule{jobs: jobs, settle: w.settle, pollInterval: c.PollInterval},
@@ -98,9 +99,7 @@ func (l *accountLoop) run(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			continue
-		case <-l.wakeup:
-			l.outdated = outdated{inFlight: true, nextJobs: true, orphans: true, settings: true, dailyStarts: true}
-			clear(l.jobs.batches)
+		case <-l.changes.wakeup:
 		case <-l.hints.wakeup:
 		case apply := <-l.tasks.results:
 			apply()
@@ -132,6 +131,7 @@ func (l *accountLoop) shutDown(stop context.CancelCauseFunc) {
 // decideOnce reads what is out of date, decides, acts, and returns when to do so again.
 func (l *accountLoop) decideOnce(work context.Context) (wake time.Time, err error) {
 	now := l.now()
+	l.noteChanges(l.changes.take())
 	if err := l.read(work, now); err != nil {
 		return now, err
 	}
@@ -143,6 +143,9 @@ func (l *accountLoop) decideOnce(work context.Context) (wake time.Time, err erro
 	l.carryOut(work, p, now)
 	l.spawnDefinitions(work, now)
 	l.publishStatus(&v)
+	if l.decided != nil {
+		l.decided()
+	}
 	wake = earlier(p.wake, l.nextDueTime)
 	if l.dailyStarts.usedUp() {
 		wake = earlier(wake, l.dailyStarts.dayEnd())

@@ -23,9 +23,7 @@ func (l *accountLoop) spawnJobTask(ctx context.Context, kind taskKind, id job.ID
 	}
 	t := l.jobs.tracked[id]
 	if t == nil {
-		j, _ := l.line.find(id)
-		t = &trackedJob{job: j, platformPriority: unknownPriority}
-		l.jobs.tracked[id] = t
+		t = l.jobs.add(l.line.find(id), time.Time{})
 	}
 	if kind == taskStart {
 		t.sent = new(atomic.Bool)
@@ -33,6 +31,7 @@ func (l *accountLoop) spawnJobTask(ctx context.Context, kind taskKind, id job.ID
 	t.task, t.taskSince, t.batch, t.batchFailures = kind, now, b, l.batchBackoffs.failures(b.ID)
 	walk := &l.walks.last
 	t.listEvidence, t.listedID = walk.evidenceFor(t, l.worker.settle), walk.names[provision.AttemptName(&t.job)]
+	l.jobs.refresh(t)
 	snapshot := *t
 	l.tasks.spawn(kind, func() func() {
 		o := do(ctx, snapshot)
@@ -52,6 +51,7 @@ func (l *accountLoop) finishJobTask(kind taskKind, id job.ID, o outcome) {
 	l.updateBreaker(r)
 	l.updateJobFailures(r)
 	l.updateBackoffs(r)
+	l.jobs.refresh(t) // the limit asks how many places are ours
 	l.updateLimit(r)
 	l.updateDrain(r)
 	if o.job.Version > 0 {
@@ -59,8 +59,10 @@ func (l *accountLoop) finishJobTask(kind taskKind, id job.ID, o outcome) {
 	}
 	l.markOutdated(r)
 	l.polls.scheduleNextPoll(r)
+	l.jobs.refresh(t)
 	l.polls.noteProgress(r)
 	l.jobs.untrackIfDone(id, now)
+	l.forgetBatchIfDone(id.Batch)
 }
 
 // updateBreaker tells the breaker how the task's call ended.
@@ -78,7 +80,7 @@ func (l *accountLoop) updateJobFailures(r taskResult) {
 	case err != nil:
 		l.retries.total[r.kind]++
 		t.noteFailure(r.kind, err, r.now)
-		if t.lacksStatus() && t.failures == 1 && l.queue.makeInFlight(t, r.now).holdsPlace() {
+		if t.lacksStatus() && t.failures == 1 && l.queue.holdsPlace(t) {
 			l.queue.nextTime = r.now // the count tells whether the encoding still holds a place
 		}
 		l.log.Warn("a job's task failed and will be repeated", "task", r.kind.String(), "job", t.job.ID.String(), "err", err, "failures", t.failures)
@@ -133,7 +135,7 @@ func (l *accountLoop) updateLimit(r taskResult) {
 	o := r.outcome
 	switch {
 	case bitmovin.QueueFull(o.callErr):
-		l.limit.noteRefused(l.queue.foreign+l.queue.countOwnPlaces(l.jobs.tracked, r.now), r.tracked.taskSince, r.now)
+		l.limit.noteRefused(l.queue.foreign+l.queue.countOwnPlaces(l.jobs.index), r.tracked.taskSince, r.now)
 		l.queue.nextTime = r.now
 		r.tracked.clearFailure(taskStart, false) // the limit says when to go on
 		l.log.Info("the platform's queue is full", "effective_target", l.limit.effective, "until", l.limit.fullUntil)
@@ -162,7 +164,7 @@ func (l *accountLoop) markOutdated(r taskResult) {
 	if r.outcome.storeErr != nil {
 		// The change may have been written although it was not acknowledged, or the job was not what
 		// the line has.
-		l.outdated.inFlight, l.outdated.nextJobs = true, true
+		l.outdated.jobs[after.ID], l.outdated.nextJobs = true, true
 	}
 	if r.kind == taskStart {
 		l.outdated.dailyStarts = true

@@ -52,6 +52,7 @@ func (l *accountLoop) applyList(ctx context.Context, list runningList, err error
 			})
 		case !listed && t.job.State == job.Running && !t.hasUnknownStatus():
 			t.pollIfUnlisted(now)
+			l.jobs.refresh(t)
 		}
 	}
 }

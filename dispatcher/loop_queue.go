@@ -28,17 +28,16 @@ func (l *accountLoop) applyCount(c queueListing, err error) {
 	own := l.jobs.countUnansweredStarts(c.queued)
 	l.checkCount(c)
 	for _, t := range l.jobs.tracked {
-		if _, t.inLastCount = c.queued[t.job.EncodingID]; t.inLastCount {
+		_, t.inLastCount = c.queued[t.job.EncodingID]
+		switch {
+		case t.inLastCount:
 			own++
 			t.leftQueue, t.unlistedCount = false, 0
-			continue
-		}
-		if t.cannotBePolled() { // polled at its own pace; the count only shows that it is not queued
+		case t.cannotBePolled(): // polled at its own pace; the count only shows that it is not queued
 			t.leftQueue = c.excludes(t, l.worker.settle)
-			continue
-		}
-		if !c.partial && !t.hasUnknownStatus() && t.job.State == job.Queued && t.job.StartTime.Add(l.polls.setupTime(t)).Before(c.time) {
+		case !c.partial && !t.hasUnknownStatus() && t.job.State == job.Queued && t.job.StartTime.Add(l.polls.setupTime(t)).Before(c.time):
 			t.pollIfUnlisted(now) // the encoding has left the queue
+			l.jobs.refresh(t)
 		}
 	}
 	l.queue = queueCount{
@@ -49,7 +48,7 @@ func (l *accountLoop) applyCount(c queueListing, err error) {
 	switch {
 	case c.partial:
 		l.queue.nextTime = now.Add(max(l.pollInterval, time.Duration(c.pages)*minCountInterval))
-	case l.queue.foreign > 0 || l.queue.startedBeforeCount(l.jobs.tracked, now):
+	case l.queue.foreign > 0 || l.queue.startedBeforeCount(l.jobs.index):
 		l.queue.nextTime = now.Add(minCountInterval)
 	}
 }

@@ -12,6 +12,10 @@ import (
 // maxOrphansRead is how many orphans the loop reads at once.
 const maxOrphansRead = 100
 
+// refreshInterval is how often the line and the settings are read although nobody says that they have
+// changed: a wakeup may be lost. What a lost one said of jobs in flight is seen by the next sweep.
+const refreshInterval = time.Minute
+
 // load reads what an earlier process has left in the job table, and picks up the steps that it
 // had begun.
 func (l *accountLoop) load(ctx context.Context) error {
@@ -54,13 +58,17 @@ func (l *accountLoop) load(ctx context.Context) error {
 	for encoding := range l.jobs.preparedEncodings() {
 		l.reconciliation.inherited[encoding] = true
 	}
-	l.outdated = outdated{nextJobs: true, orphans: true}
+	l.outdated.nextJobs, l.outdated.orphans = true, true
 	l.queue.nextTime, l.reconciliation.due = now, now
 	return nil
 }
 
 // read reads again from the job table whatever l.outdated names, and what has become due.
 func (l *accountLoop) read(ctx context.Context, now time.Time) error {
+	if now.Sub(l.refreshTime) >= refreshInterval {
+		l.refreshTime = now
+		l.outdated.settings, l.outdated.dailyStarts, l.outdated.nextJobs = true, true, true
+	}
 	if l.outdated.settings {
 		if err := l.readSettings(ctx); err != nil {
 			return err
@@ -77,12 +85,15 @@ func (l *accountLoop) read(ctx context.Context, now time.Time) error {
 			return err
 		}
 	}
+	if err := l.readChanged(ctx, now); err != nil {
+		return err
+	}
 	if l.outdated.orphans {
 		if err := l.readOrphans(ctx, now); err != nil {
 			return err
 		}
 	}
-	if l.outdated.nextJobs || l.line.isOutdated(l.lineNeeded(now), now) || (!l.nextDueTime.IsZero() && !l.nextDueTime.After(now)) {
+	if l.outdated.nextJobs || l.line.isOutdated(l.lineNeeded(l.limit.wanted, now), now) || (!l.nextDueTime.IsZero() && !l.nextDueTime.After(now)) {
 		return l.readNextJobs(ctx, now)
 	}
 	return nil
@@ -120,34 +131,33 @@ func (l *accountLoop) readDailyStarts(ctx context.Context, now time.Time) error 
 	return nil
 }
 
-// readInFlight tracks every job that has, or may have, an encoding at the platform.
+// readInFlight tracks every job that has, or may have, an encoding at the platform. All batches are
+// read anew after it.
 func (l *accountLoop) readInFlight(ctx context.Context, now time.Time) error {
 	jobs, err := l.store.JobsInFlight(ctx, l.accountID)
 	if err != nil {
 		return err
 	}
+	for id := range l.jobs.batches {
+		l.outdated.batches[id] = true
+	}
 	seen := make(map[job.ID]bool, len(jobs))
 	for _, j := range jobs {
 		seen[j.ID] = true
-		l.jobs.track(j, now)
 		if j.State == job.Queued {
 			if _, err := l.readBatch(ctx, j.ID.Batch); err != nil { // for its priority
 				return err
 			}
 		}
+		l.jobs.track(j, now)
 	}
 	for id, t := range l.jobs.tracked {
 		if !seen[id] && t.task == taskNone && t.notBefore.Before(now) {
-			delete(l.jobs.tracked, id) // cancelled, or deleted with its batch
+			l.jobs.remove(t) // cancelled, or deleted with its batch
 		}
 	}
 	l.outdated.inFlight = false
 	return nil
-}
-
-// lineNeeded is how many waiting jobs a decision may have to do with.
-func (l *accountLoop) lineNeeded(now time.Time) int {
-	return l.jobsToPrepare(now) + l.limit.wanted + l.jobs.countBackedOff(now)
 }
 
 // readNextJobs reads the waiting jobs that are next in dispatch order, without those of skipped
@@ -157,7 +167,7 @@ func (l *accountLoop) readNextJobs(ctx context.Context, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	limit := 2 * l.lineNeeded(now)
+	limit := 2 * l.lineNeeded(l.limit.wanted, now)
 	jobs, err := l.store.NextJobs(ctx, l.accountID, now, limit, slices.Concat(skipped.always, skipped.whileOthers)...)
 	if err == nil && len(jobs) == 0 && len(skipped.whileOthers) > 0 {
 		jobs, err = l.store.NextJobs(ctx, l.accountID, now, limit, skipped.always...)
@@ -197,7 +207,7 @@ func (l *accountLoop) readOrphans(ctx context.Context, now time.Time) error {
 	return nil
 }
 
-// readBatch reads a batch once and keeps it until the next wakeup.
+// readBatch reads a batch once and keeps it until it changes.
 func (l *accountLoop) readBatch(ctx context.Context, id string) (*batch, error) {
 	if b := l.jobs.batches[id]; b != nil {
 		return b, nil
@@ -207,6 +217,6 @@ func (l *accountLoop) readBatch(ctx context.Context, id string) (*batch, error) 
 		return nil, err
 	}
 	b := &batch{read}
-	l.jobs.batches[id] = b
+	l.jobs.setBatch(b)
 	return b, nil
 }

@@ -53,7 +53,7 @@ func (l *accountLoop) applySweep(kind taskKind, began time.Time, err error) {
 // knowing.
 func (l *accountLoop) spawnConfirm(ctx context.Context, id job.ID, now time.Time) {
 	reference, ok := l.jobs.findReference()
-	j, _ := l.line.find(id)
+	j := l.line.find(id)
 	name := l.jobs.nextEncodingName(&j)
 	l.spawnJobTask(ctx, taskConfirm, id, now, func(ctx context.Context, t trackedJob) outcome {
 		o := l.worker.confirmNotStarted(ctx, t, name, reference, ok)

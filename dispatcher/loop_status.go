@@ -47,7 +47,7 @@ func (l *accountLoop) publishStatus(v *view) {
 		}
 	}
 	l.jobs.describe(&s, now)
-	l.describeQueue(&s, v, now)
+	l.describeQueue(&s, v)
 	l.describeProblems(&s, now)
 	l.describeListing(&s)
 	l.logWaitReason(s, now)
@@ -56,13 +56,13 @@ func (l *accountLoop) publishStatus(v *view) {
 
 // describeQueue describes the queue: other people's encodings as last counted, and ours as they
 // are known now.
-func (l *accountLoop) describeQueue(s *job.AccountStatus, v *view, now time.Time) {
+func (l *accountLoop) describeQueue(s *job.AccountStatus, v *view) {
 	s.PlatformQueuedCount = -1
 	if !l.lastCountTime.IsZero() {
 		s.PlatformQueuedCount, s.PlatformQueuedTime = max(l.queue.foreign, 0)+s.QueuedCount, l.lastCountTime
 	}
 	s.Uncounted = v != nil && !v.countFresh
-	s.HeldCount = max(l.queue.foreign, 0) + l.queue.countOwnPlaces(l.jobs.tracked, now)
+	s.HeldCount = max(l.queue.foreign, 0) + l.queue.countOwnPlaces(l.jobs.index)
 	if l.polls.drain.runtime > 0 {
 		s.DrainRate = float64(s.RunningCount) / l.polls.drain.runtime.Minutes()
 	}

@@ -42,7 +42,7 @@ func (l *accountLoop) applyWalk(w listWalk, err error) {
 	l.walks.last = w
 	for _, t := range l.jobs.tracked {
 		if w.evidenceFor(t, l.worker.settle) != evidenceNone && t.nextPoll.After(now) {
-			t.nextPoll = now
+			l.polls.pollAt(t, now)
 		}
 	}
 }

@@ -136,10 +136,15 @@ func (s *pollSchedule) noteProgress(r taskResult) {
 		return
 	}
 	s.drain.starvingTime = now
-	for _, other := range s.jobs.tracked {
-		if other.job.State == job.Queued && other.isPredictable() && now.Sub(other.lastPoll) > starvingPoll && !s.isSettingUp(other, now) {
-			other.nextPoll = now
+	var changed []*trackedJob
+	s.jobs.index.queued.Ascend(func(q queuedJob) bool {
+		if now.Sub(q.t.lastPoll) > starvingPoll && !s.isSettingUp(q.t, now) {
+			changed = append(changed, q.t)
 		}
+		return true
+	})
+	for _, other := range changed {
+		s.pollAt(other, now)
 	}
 }
 
@@ -147,8 +152,14 @@ func (s *pollSchedule) noteProgress(r taskResult) {
 // probably taken it.
 func (s *pollSchedule) pollQueueHead(now time.Time) {
 	if head := s.jobs.queueHead(); head != nil && head.nextPoll.After(now) && !s.isSettingUp(head, now) {
-		head.nextPoll = now
+		s.pollAt(head, now)
 	}
+}
+
+// pollAt makes a job be polled next at a time.
+func (s *pollSchedule) pollAt(t *trackedJob, at time.Time) {
+	t.nextPoll = at
+	s.jobs.refresh(t)
 }
 
 // scheduleQueueHead polls the head of our queue from time to time, in case no other sign shows
@@ -165,7 +176,7 @@ func (s *pollSchedule) scheduleQueueHead(running int) {
 		}
 	}
 	if next := since.Add(s.drain.headPollInterval(running)); next.Before(head.nextPoll) {
-		head.nextPoll = next
+		s.pollAt(head, next)
 	}
 }
 
@@ -190,13 +201,13 @@ func (s *pollSchedule) pollHinted(hinted map[string]bool, now time.Time) (kept m
 		return hinted
 	}
 	kept = map[string]bool{}
-	for _, t := range s.jobs.tracked {
-		switch id := t.job.EncodingID; {
-		case !hinted[id]:
+	for id := range hinted {
+		switch t := s.jobs.index.byEncoding[id]; {
+		case t == nil:
 		case t.task != taskNone:
 			kept[id] = true
 		case t.nextPoll.After(now) && !t.notBefore.After(now):
-			t.nextPoll = now
+			s.pollAt(t, now)
 		}
 	}
 	return kept
@@ -209,7 +220,7 @@ func (s *pollSchedule) pollRunning(now time.Time) (again time.Time) {
 		if t.job.State == job.Running {
 			running++
 			if t.nextPoll.After(now) {
-				t.nextPoll = now
+				s.pollAt(t, now)
 			}
 		}
 	}

@@ -35,33 +35,22 @@ func (q *queueCount) mayContain(t *trackedJob) bool {
 	return t.inLastCount || !q.time.After(t.job.PlatformStatusTime)
 }
 
-// makeInFlight describes a tracked job for a decision.
-func (q *queueCount) makeInFlight(t *trackedJob, now time.Time) inFlightJob {
-	j := &t.job
-	f := inFlightJob{
-		id:            j.ID,
-		state:         j.State,
-		starting:      j.State == job.Starting || j.Step == job.StepStart || t.task == taskStart,
-		ran:           !j.RunningTime.IsZero(),
-		unknownStatus: t.hasUnknownStatus(),
-		mayBeQueued:   t.hasUnknownStatus() && q.mayContain(t),
-		leftQueue:     t.leftQueue && t.cannotBePolled() && t.task != taskStart,
-		lacksStatus:   t.lacksStatus(),
-		stopRequested: t.notBefore.After(now) || j.Step == job.StepStop && now.Sub(j.StepTime) < t.stopRetryPause(),
-		task:          t.task,
-		pollDue:       t.nextPoll,
+// holdsPlace reports whether a job holds a place in the platform's queue, or may hold one. If its
+// status is unknown, the count decides.
+func (q *queueCount) holdsPlace(t *trackedJob) bool {
+	left := t.leftQueue && t.cannotBePolled() && t.task != taskStart
+	if t.hasUnknownStatus() {
+		return q.mayContain(t) && !left
 	}
-	if t.task == taskStart && t.sent != nil {
-		f.unsent, f.startBegan, f.priority, f.template = !t.sent.Load(), t.taskSince, t.batch.Priority, t.batch.Template != nil
-	}
-	return f
+	return !left && t.holdsPlace()
 }
 
-// countOwnPlaces counts the places in the queue that are ours, or may be.
-func (q *queueCount) countOwnPlaces(tracked map[job.ID]*trackedJob, now time.Time) int {
-	held := 0
-	for _, t := range tracked {
-		if q.makeInFlight(t, now).holdsPlace() {
+// countOwnPlaces counts the places in the queue that are ours, or may be. Every job that may hold a
+// place counts as holding one, so that no start makes the queue exceed the target.
+func (q *queueCount) countOwnPlaces(jobs *jobIndex) int {
+	held := jobs.counts.places
+	for t := range jobs.unusual {
+		if q.holdsPlace(t) {
 			held++
 		}
 	}
@@ -70,9 +59,9 @@ func (q *queueCount) countOwnPlaces(tracked map[job.ID]*trackedJob, now time.Tim
 
 // onlyCountTells reports whether an encoding may hold a place although it cannot be polled or
 // shows an unknown status. Only a count shows when such a place is free.
-func (q *queueCount) onlyCountTells(tracked map[job.ID]*trackedJob, now time.Time) bool {
-	for _, t := range tracked {
-		if t.cannotBePolled() && q.makeInFlight(t, now).holdsPlace() {
+func (q *queueCount) onlyCountTells(jobs *jobIndex) bool {
+	for t := range jobs.unusual {
+		if t.cannotBePolled() && q.holdsPlace(t) {
 			return true
 		}
 		if t.hasUnknownStatus() && q.mayContain(t) {
@@ -84,9 +73,9 @@ func (q *queueCount) onlyCountTells(tracked map[job.ID]*trackedJob, now time.Tim
 
 // startedBeforeCount reports whether an encoding that lacks a status counts as holding a place
 // only because it was started too short a time before the count.
-func (q *queueCount) startedBeforeCount(tracked map[job.ID]*trackedJob, now time.Time) bool {
-	for _, t := range tracked {
-		if t.lacksStatus() && !t.inLastCount && t.job.Step != job.StepStart && q.makeInFlight(t, now).holdsPlace() {
+func (q *queueCount) startedBeforeCount(jobs *jobIndex) bool {
+	for t := range jobs.unusual {
+		if t.lacksStatus() && !t.inLastCount && t.job.Step != job.StepStart && q.holdsPlace(t) {
 			return true
 		}
 	}

@@ -56,7 +56,7 @@ type confirmation struct {
 
 // isNew reports whether a batch was submitted since the process began.
 func (r *reconciliation) isNew(b *batch) bool {
-	return b != nil && !r.clockTurnedBack && b.CreateTime.After(r.loadTime)
+	return !r.clockTurnedBack && b.CreateTime.After(r.loadTime)
 }
 
 // finish records the end of a reconciliation or a sweep that began at a given time.

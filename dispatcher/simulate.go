@@ -90,5 +90,5 @@ func (l *accountLoop) ensureShared(ctx context.Context, sim *clock.Simulation) (
 // isIdle reports whether the account has been reconciled, no job is tracked, due or backed off,
 // and nothing has to be read again.
 func (l *accountLoop) isIdle() bool {
-	return l.reconciliation.done && len(l.jobs.tracked) == 0 && l.line.count() == 0 && l.nextDueTime.IsZero() && l.outdated == outdated{}
+	return l.reconciliation.done && len(l.jobs.tracked) == 0 && l.line.count() == 0 && l.nextDueTime.IsZero() && l.outdated.isEmpty()
 }

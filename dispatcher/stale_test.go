@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/stokerd/stoker/bitmovin/simulator"
 	"github.com/stokerd/stoker/internal/provision"
 	"github.com/stokerd/stoker/job"
@@ -202,8 +204,10 @@ func TestSweepKeepsOutdated(t *testing.T) {
 		d := w.disp.loops["default"]
 		d.outdated.settings = true
 		d.applySweep(taskSweep, d.now(), nil)
-		if want := (outdated{inFlight: true, nextJobs: true, orphans: true, settings: true}); d.outdated != want {
-			w.t.Errorf("outdated is %+v, want %+v", d.outdated, want)
+		want := nothingOutdated()
+		want.inFlight, want.nextJobs, want.orphans, want.settings = true, true, true, true
+		if diff := cmp.Diff(want, d.outdated, cmp.AllowUnexported(want)); diff != "" {
+			w.t.Errorf("outdated (-want +got):\n%s", diff)
 		}
 	})
 }

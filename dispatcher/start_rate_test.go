@@ -1,10 +1,12 @@
 package dispatcher
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -15,16 +17,19 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-// large is an account whose encoders take every start at once, so that only the platform's rate
-// limits, the way there and Stoker itself bound the starts.
+// large is an account with many encoders. Unless encoders says otherwise, they take every start at
+// once, so that only the platform's rate limits, the way there and Stoker itself bound the starts.
 type large struct {
-	way    time.Duration // how long a call takes
-	target int
-	steady time.Duration // how long to measure
-	edit   func(*job.Batch)
+	encoders int           // default 3000
+	duration time.Duration // of an encoding; default 3 min
+	way      time.Duration // how long a call takes
+	target   int
+	steady   time.Duration // how long to measure
+	edit     func(*job.Batch)
 }
 
-// The first minute spends the governor's bursts and fills the queue; the steady minutes follow.
+// The first minute spends the governor's bursts, and time for ten starts a second fills the queue; the
+// steady minutes follow.
 const (
 	warmUp = time.Minute
 	steady = 2 * time.Minute
@@ -35,7 +40,8 @@ type startRate struct {
 	starts    float64 // accepted, each second
 	calls     float64 // for each start
 	throttled int
-	cpu       time.Duration // for each start, the simulator's included
+	cpu       time.Duration // in user mode for each start, the simulator's included
+	allocated int           // bytes for each start, the simulator's included
 }
 
 // errMeasured ends a simulation that has been measured.
@@ -43,20 +49,27 @@ var errMeasured = errors.New("measured")
 
 func (l large) measure(t *testing.T) (r startRate) {
 	t.Helper()
-	platform := &simulator.Simulator{Seed: 1, Encoders: 3000, QueueLimit: -1, Duration: 3 * time.Minute, Latency: l.way, LedgerLimit: 1}
+	platform := &simulator.Simulator{
+		Seed: 1, Encoders: cmp.Or(l.encoders, 3000), Duration: cmp.Or(l.duration, 3*time.Minute),
+		QueueLimit: -1, Latency: l.way, LedgerLimit: 1,
+	}
 	inSimulation(t, platform, func(w *world, sim *clock.Simulation) {
 		w.target = l.target
-		w.submitAt(sim.Now(), int(10*(warmUp+l.steady+time.Minute).Seconds()), l.edit)
+		warm := warmUp + time.Duration(l.target)*time.Second/10
+		w.submitAt(sim.Now(), int(10*(warm+l.steady+time.Minute).Seconds()), l.edit)
 		w.prepare(sim)
 		ctx, cancel := context.WithCancelCause(t.Context())
 		defer cancel(nil)
 		var before, after simulator.Stats
 		var began, ended time.Duration
+		var heapBefore, heapAfter runtime.MemStats
 		sim.Go(func() {
-			_ = sim.Sleep(ctx, warmUp)
+			_ = sim.Sleep(ctx, warm)
+			runtime.ReadMemStats(&heapBefore)
 			before, began = platform.ReadStats(), cpuTime()
 			_ = sim.Sleep(ctx, l.steady)
 			after, ended = platform.ReadStats(), cpuTime()
+			runtime.ReadMemStats(&heapAfter)
 			cancel(errMeasured)
 		})
 		if err := w.disp.Simulate(ctx, sim); !errors.Is(err, errMeasured) {
@@ -67,17 +80,18 @@ func (l large) measure(t *testing.T) (r startRate) {
 		r.calls = float64(after.Calls-before.Calls) / float64(starts)
 		r.throttled = after.RateLimited
 		r.cpu = (ended - began) / time.Duration(max(starts, 1))
+		r.allocated = int(heapAfter.TotalAlloc-heapBefore.TotalAlloc) / max(starts, 1)
 	})
 	return r
 }
 
-// cpuTime is the processor time of this process until now.
+// cpuTime is the processor time of this process in user mode until now.
 func cpuTime() time.Duration {
 	var u syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
 		return 0
 	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+	return time.Duration(u.Utime.Nano())
 }
 
 // TestStartRate measures how near one API key comes to the platform's ceiling of ten starts a

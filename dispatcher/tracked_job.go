@@ -69,6 +69,57 @@ type trackedJob struct {
 
 	stopRequests     int // how often the platform was asked to stop it
 	platformPriority int // the priority that the platform was told, or unknownPriority
+
+	indexed indexed // what the tracker's index has of it
+}
+
+// count is what the job adds to the counts of all jobs.
+func (t *trackedJob) count() (c jobCounts) {
+	switch {
+	case t.task == taskStart: // its state is known when the call has been answered
+		c.starting = 1
+	case t.job.State == job.Queued:
+		c.queued = 1
+	case t.job.State == job.Running:
+		c.running = 1
+	case t.job.State == job.Starting:
+		c.starting = 1
+	case t.job.State == job.Cancelling:
+		c.cancelling = 1
+	case t.job.Prepared():
+		c.prepared = 1
+	}
+	if t.job.State == job.Running && !t.hasUnknownStatus() {
+		c.observedRunning = 1
+	}
+	if !t.isUnusual() && t.holdsPlace() {
+		c.places = 1
+	}
+	return c
+}
+
+// isUnusual reports whether the index goes through the job for each decision; see jobIndex.
+func (t *trackedJob) isUnusual() bool {
+	return t.failures > 0 || t.lastErr != nil || !t.notBefore.IsZero() || t.hasUnknownStatus() || t.cannotBePolled()
+}
+
+// isStarting reports whether a start has been recorded, or is about to be, and has not been answered.
+func (t *trackedJob) isStarting() bool {
+	return t.job.State == job.Starting || t.job.Step == job.StepStart || t.task == taskStart
+}
+
+// holdsPlace reports whether a usual job holds a place in the platform's queue, or may hold one. Of
+// unusual ones the last count tells more: queueCount.holdsPlace.
+func (t *trackedJob) holdsPlace() bool {
+	return t.isStarting() || t.job.State == job.Queued || t.job.State == job.Cancelling && t.job.RunningTime.IsZero()
+}
+
+// stopDue is when to stop the encoding of a job that is being cancelled.
+func (t *trackedJob) stopDue() time.Time {
+	if t.job.Step == job.StepStop {
+		return later(t.notBefore, t.job.StepTime.Add(t.stopRetryPause()))
+	}
+	return t.notBefore
 }
 
 // callObject names, for the breaker, the object of the job's calls: its encoding, or else the job.

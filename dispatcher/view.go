@@ -41,7 +41,8 @@ func (l *accountLoop) startsAhead() int {
 	return 1 + int(math.Ceil(perSecond*l.polls.drain.startTime.Seconds()))
 }
 
-// collectView collects everything on which a decision depends. It changes nothing.
+// collectView collects everything on which a decision depends. It changes nothing. The view is valid
+// until the next one is collected.
 func (l *accountLoop) collectView(now time.Time) view {
 	v := view{
 		now:           now,
@@ -63,7 +64,9 @@ func (l *accountLoop) collectView(now time.Time) view {
 		startsToday:   l.dailyStarts.left(),
 		startBudget:   l.worker.readBudget(bitmovin.ClassStart),
 		createBudget:  l.worker.readBudget(bitmovin.ClassEncodingCreate),
-		wantsWalk:     l.walks.wanted(l.jobs.tracked, l.worker.settle, now),
+		places:        l.queue.countOwnPlaces(l.jobs.index),
+		running:       l.jobs.countRunning() > 0,
+		wantsWalk:     l.walks.wanted(l.jobs.index, l.worker.settle, now),
 		walkDue:       l.walks.due,
 		busy:          l.tasks.underWay,
 	}
@@ -71,39 +74,57 @@ func (l *accountLoop) collectView(now time.Time) view {
 	if l.accountBackoff.until.After(now) {
 		v.prepareAfter = l.accountBackoff.until
 	}
-	for _, t := range l.jobs.tracked {
-		if t.job.State.OnPlatform() || t.task == taskStart {
-			f := l.queue.makeInFlight(t, now)
-			f.wrongPriority = l.jobs.hasWrongPriority(t) && !t.notBefore.After(now)
-			v.inFlight = append(v.inFlight, f)
-		}
+	for _, t := range l.jobs.index.concerned(l.taskRoom(), now) {
+		v.inFlight = append(v.inFlight, l.jobs.makeInFlight(t, now))
 	}
-	needed := l.lineNeeded(now)
-	if v.reconciled { // a job can be configured or started wherever it stands
-		needed += max(v.freePlaces(), 0) - l.limit.wanted
+	places := l.limit.wanted
+	if v.reconciled {
+		places = v.freePlaces()
 	}
-	for i := range l.line.jobs {
+	v.candidates = l.candidates[:0]
+	needed := l.lineNeeded(places, now)
+	for j := range l.line.waiting() {
 		if len(v.candidates) >= needed {
 			break
 		}
-		if c, waits := l.makeCandidate(&l.line.jobs[i], now); waits {
+		if c, waits := l.makeCandidate(j, now); waits {
 			v.candidates = append(v.candidates, c)
 		}
 	}
+	l.candidates = v.candidates
 	for id, o := range l.orphans {
 		v.orphans = append(v.orphans, orphan{encoding: id, task: o.task, notBefore: o.notBefore})
 	}
 	return v
 }
 
+// taskRoom is how many more tasks may begin for jobs in flight.
+func (l *accountLoop) taskRoom() [dueKinds]int {
+	busy := &l.tasks.underWay
+	polls := maxPolls - busy[taskPoll]
+	return [dueKinds]int{
+		duePoll: polls, dueNoStatusPoll: min(polls, maxNoStatusPolls),
+		dueStop: maxStops - busy[taskStop], dueReprioritize: maxReprioritizes - busy[taskReprioritize],
+	}
+}
+
+// lineNeeded is how many waiting jobs a decision may have to do with while so many places are free:
+// those to be prepared, those to be started, and those that are passed over. Once the platform has
+// been compared with the job table, any job can be prepared and started where it stands.
+func (l *accountLoop) lineNeeded(places int, now time.Time) int {
+	if l.reconciliation.done {
+		places = min(places, l.startsAhead())
+	}
+	return l.jobsToPrepare(now) + max(places, 0) + l.jobs.countBackedOff(now)
+}
+
 // makeCandidate makes a candidate of one of the next jobs; waits is false if the loop knows that
 // the job is no longer due or is being started.
 func (l *accountLoop) makeCandidate(j *job.Job, now time.Time) (c candidate, waits bool) {
-	if l.line.left[j.ID] {
-		return c, false
+	c = candidate{id: j.ID, prepared: j.Prepared()}
+	if b := l.jobs.batches[j.ID.Batch]; b != nil {
+		c.template, c.priority, c.notStarted = b.Template != nil, b.Priority, l.reconciliation.isNew(b)
 	}
-	c = candidate{id: j.ID, prepared: j.Prepared(), template: l.jobs.hasTemplate(j.ID.Batch), priority: l.jobs.batchPriority(j.ID.Batch)}
-	c.notStarted = l.reconciliation.isNew(l.jobs.batches[j.ID.Batch])
 	c.trial = l.batchBackoffs.onTrial(j.ID.Batch)
 	if answer, ok := l.reconciliation.confirmations[j.ID]; ok && answer.name == l.jobs.nextEncodingName(j) {
 		c.confirmed, c.notStarted = true, c.notStarted || answer.notStarted
@@ -130,7 +151,7 @@ func (l *accountLoop) nextCountTime(now time.Time) time.Time {
 		return l.queue.nextTime
 	case l.line.count() == 0:
 		return l.queue.time.Add(max(idleCountInterval, l.pollInterval))
-	case l.queue.foreign > 0 || l.queue.onlyCountTells(l.jobs.tracked, now) || l.queue.countOwnPlaces(l.jobs.tracked, now) < l.limit.effective || l.queue.time.IsZero():
+	case l.queue.foreign > 0 || l.queue.onlyCountTells(l.jobs.index) || l.queue.countOwnPlaces(l.jobs.index) < l.limit.effective || l.queue.time.IsZero():
 		return now
 	}
 	return now.Add(time.Minute) // every place is ours

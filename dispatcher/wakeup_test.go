@@ -346,14 +346,14 @@ func TestHint(t *testing.T) {
 // have been answered before the encoding changed.
 func TestHintDuringAPoll(t *testing.T) {
 	hints, pending := newHintQueue(), map[string]bool{}
-	polls := &pollSchedule{jobs: newJobTracker()}
+	polls := &pollSchedule{jobs: newJobTracker(time.Now())}
 	pollHinted := func(now time.Time) {
 		hints.moveTo(pending)
 		pending = polls.pollHinted(pending, now)
 	}
 	now := time.Now()
-	e := &trackedJob{job: job.Job{EncodingID: "e"}, task: taskPoll, nextPoll: now.Add(time.Hour)}
-	polls.jobs.tracked[job.ID{Batch: "b", Number: 1}] = e
+	e := polls.jobs.add(job.Job{ID: job.ID{Batch: "b", Number: 1}, EncodingID: "e"}, now.Add(time.Hour))
+	e.task = taskPoll
 	hints.add("e")
 	pollHinted(now)
 	if !e.nextPoll.After(now) {

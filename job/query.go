@@ -44,6 +44,9 @@ type Change struct {
 	// Dispatch is set if the change may give the dispatcher work and the dispatcher did not make
 	// it: a submission, a cancellation, a retry, a pause, a new priority.
 	Dispatch bool
+	// Numbers are the jobs of the batch that were cancelled or retried on request. Their order
+	// means nothing.
+	Numbers []int64
 }
 
 // Orphan is an encoding that was never started and that no job needs. It has to be deleted at the

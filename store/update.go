@@ -138,9 +138,12 @@ func (u *unit) apply(h *batchHeader, before job.Job, update *job.Update, now tim
 		u.rows.Events = append(u.rows.Events, EventRow{BatchSeq: h.Seq, Event: job.Event{
 			Job: j.ID, Version: j.Version, Time: now, From: before.State, To: j.State, Attempt: j.Attempt, Reason: update.Reason,
 		}})
-		followed := h.moveJob(before.State, j.State, now)
-		if followed || requestedByUser(before.State, j.State) {
+		if h.moveJob(before.State, j.State, now) {
 			u.wakeup(h.Batch).Dispatch = true
+		}
+		if requestedByUser(before.State, j.State) {
+			c := u.wakeup(h.Batch)
+			c.Dispatch, c.Numbers = true, append(c.Numbers, j.ID.Number)
 		}
 	}
 	return j, nil

@@ -89,7 +89,7 @@ var rules = []rule{
 		is: "Turns a recipe or template into calls to the platform.",
 	},
 	{
-		pkg: "dispatcher", imports: []string{"job", "bitmovin", "internal/clock", "internal/provision"}, uses: []string{backoff, xsync},
+		pkg: "dispatcher", imports: []string{"job", "bitmovin", "internal/clock", "internal/provision"}, uses: []string{backoff, xsync, "github.com/google/btree"},
 		is: "Decides what to start and makes the calls to the platform; one loop for each account.",
 	},
 	{

@@ -302,13 +302,18 @@ func changesAreTold(f *fixture) {
 	expect("start", quiet)
 	f.update(b, 1, accepted)
 	expect("accepted", quiet)
+	about := func(numbers ...int64) job.Change {
+		c := loud
+		c.Numbers = numbers
+		return c
+	}
 	f.update(b, 1, cancel)
-	expect("cancel", loud)
+	expect("cancel", about(1))
 	_, err = f.store.UpdateJobs(f.Context(), job.Filter{BatchID: b.ID, States: []job.State{job.Waiting}}, now, cancel)
 	f.ok(err)
-	expect("cancel many", loud)
+	expect("cancel many", about(2, 3))
 	f.update(b, 2, retry)
-	expect("retry", loud)
+	expect("retry", about(2))
 	_, err = f.store.UpdateBatch(f.Context(), b.ID, now, func(b *job.Batch) error { return b.Pause("lunch") })
 	f.ok(err)
 	expect("pause", loud)
