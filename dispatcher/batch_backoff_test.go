@@ -145,8 +145,12 @@ func TestRefusedStorageOfMany(t *testing.T) {
 		}
 		return simulator.Fault{}
 	}
+	batches := 100
+	if testing.Short() {
+		batches = 50 // under the race detector
+	}
 	inWorld(t, sim, func(w *world) {
-		for range 100 {
+		for range batches {
 			w.submit(1, func(b *job.Batch) { b.Priority, b.Output.Name = 90, "gcs" })
 		}
 		other := w.submit(9, nil)
