@@ -188,3 +188,81 @@ func TestRecipeCalls(t *testing.T) {
 		},
 	})
 }
+
+// The calls that make a custom manifest.
+func TestCustomManifestCalls(t *testing.T) {
+	outputs := []EncodingOutput{{OutputID: "o", OutputPath: "p"}}
+	testCalls(t, []callTest{
+		{
+			name: "CreateCustomHLS",
+			call: func(ctx context.Context, c *Client) error {
+				_, err := c.CreateCustomHLS(ctx, CustomManifest{Name: "n", ManifestName: "m.m3u8", Outputs: outputs})
+				return err
+			},
+			want:  "POST /encoding/manifests/hls",
+			body:  `{"name":"n","manifestName":"m.m3u8","outputs":[{"outputId":"o","outputPath":"p"}]}`,
+			class: ClassManifest,
+		},
+		{
+			name: "AddAudioMedia",
+			call: func(ctx context.Context, c *Client) error {
+				return c.AddAudioMedia(ctx, "m", AudioMedia{Name: "Deutsch", GroupID: "g", Language: "de", Autoselect: true, SegmentPath: "a", URI: "a.m3u8", EncodingID: "e", StreamID: "s", MuxingID: "x"})
+			},
+			want:  "POST /encoding/manifests/hls/m/media/audio",
+			body:  `{"name":"Deutsch","groupId":"g","language":"de","isDefault":false,"autoselect":true,"segmentPath":"a","uri":"a.m3u8","encodingId":"e","streamId":"s","muxingId":"x"}`,
+			class: ClassManifest,
+		},
+		{
+			name: "AddVariantStream",
+			call: func(ctx context.Context, c *Client) error {
+				return c.AddVariantStream(ctx, "m", VariantStream{Audio: "g", ClosedCaptions: NoCaptions, SegmentPath: "v", URI: "v.m3u8", EncodingID: "e", StreamID: "s", MuxingID: "x"})
+			},
+			want:  "POST /encoding/manifests/hls/m/streams",
+			body:  `{"audio":"g","closedCaptions":"NONE","segmentPath":"v","uri":"v.m3u8","encodingId":"e","streamId":"s","muxingId":"x"}`,
+			class: ClassManifest,
+		},
+		{
+			name: "CreateCustomDash",
+			call: func(ctx context.Context, c *Client) error {
+				_, err := c.CreateCustomDash(ctx, CustomManifest{ManifestName: "m.mpd", Outputs: outputs})
+				return err
+			},
+			want:  "POST /encoding/manifests/dash",
+			body:  `{"manifestName":"m.mpd","outputs":[{"outputId":"o","outputPath":"p"}]}`,
+			class: ClassManifest,
+		},
+		{
+			name:  "AddPeriod",
+			call:  func(ctx context.Context, c *Client) error { _, err := c.AddPeriod(ctx, "m"); return err },
+			want:  "POST /encoding/manifests/dash/m/periods",
+			body:  `{}`,
+			class: ClassManifest,
+		},
+		{
+			name:  "AddVideoSet",
+			call:  func(ctx context.Context, c *Client) error { _, err := c.AddVideoSet(ctx, "m", "p"); return err },
+			want:  "POST /encoding/manifests/dash/m/periods/p/adaptationsets/video",
+			body:  `{}`,
+			class: ClassManifest,
+		},
+		{
+			name: "AddAudioSet",
+			call: func(ctx context.Context, c *Client) error {
+				_, err := c.AddAudioSet(ctx, "m", "p", AdaptationSet{Language: "de", Labels: []Label{{"Deutsch"}}})
+				return err
+			},
+			want:  "POST /encoding/manifests/dash/m/periods/p/adaptationsets/audio",
+			body:  `{"lang":"de","labels":[{"value":"Deutsch"}]}`,
+			class: ClassManifest,
+		},
+		{
+			name: "AddRepresentation",
+			call: func(ctx context.Context, c *Client) error {
+				return c.AddRepresentation(ctx, "m", "p", "s", MuxingCMAF, Representation{Type: SegmentTemplate, SegmentPath: "v", EncodingID: "e", MuxingID: "x"})
+			},
+			want:  "POST /encoding/manifests/dash/m/periods/p/adaptationsets/s/representations/cmaf",
+			body:  `{"type":"TEMPLATE","segmentPath":"v","encodingId":"e","muxingId":"x"}`,
+			class: ClassManifest,
+		},
+	})
+}

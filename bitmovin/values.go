@@ -20,6 +20,9 @@ type (
 	MuxingID   string
 	ManifestID string
 	WebhookID  string
+
+	PeriodID        string
+	AdaptationSetID string
 )
 
 // Time is a time that the platform sent. A text that is not RFC 3339 becomes the zero time instead

@@ -32,6 +32,13 @@ func (r Recipe) LongestFile() int {
 	for _, m := range r.Manifests {
 		note(m.FileName(), 0)
 	}
+	if r.HasLabels() {
+		for _, directory := range r.directories() {
+			for _, group := range r.AudioGroups() {
+				note(PlaylistName(directory, group), 0)
+			}
+		}
+	}
 	for _, m := range r.Muxings {
 		for _, directory := range r.directories() {
 			at := widestPerTitle.Replace(path.Join(m.Directory, directory))
@@ -65,6 +72,16 @@ func (r Recipe) directories() []string {
 
 // MP4Name is the name of the file that an MP4 muxing writes to a directory.
 func MP4Name(directory string) string { return path.Base(directory) + ".mp4" }
+
+// PlaylistName is the name of the media playlist of a rendition in a directory, beside the HLS manifest.
+// group is the audio group to which it belongs if there are several; empty otherwise.
+func PlaylistName(directory, group string) string {
+	name := strings.ReplaceAll(directory, "/", "_")
+	if group != "" {
+		name += "_" + group
+	}
+	return name + ".m3u8"
+}
 
 // CleanOutputPath is an output path as the job table stores it: without a slash at its end, because
 // both spellings name one directory. Two jobs of a batch whose clean output paths are equal

@@ -97,6 +97,11 @@ func (m Muxing) IsFragmented() bool { return m.Container == MP4 && m.FragmentDur
 // IsSegmented reports whether the muxing writes segments.
 func (m Muxing) IsSegmented() bool { return m.Container != MP4 }
 
+// Segments reports whether the muxing writes segments to which a manifest of a format can refer.
+func (m Muxing) Segments(format ManifestFormat) bool {
+	return m.Container == FMP4 || m.Container == CMAF || m.Container == TS && format == HLS
+}
+
 // DefaultSegmentLength is the default of [Muxing.SegmentLength], in seconds.
 const DefaultSegmentLength = 4.0
 

@@ -66,6 +66,27 @@ func TestValidateRecipe(t *testing.T) {
 		}},
 		{"position of AUTO", func(r *Recipe) { r.Audios[0].Position = 1 }, []string{"recipe.audios[0].position"}},
 		{"language", func(r *Recipe) { r.Audios[0].Language = "German, please" }, []string{"recipe.audios[0].language"}},
+		{"label without manifest and language", func(r *Recipe) { r.Audios[0].Label = "Deutsch" }, []string{"recipe.audios[0].label"}},
+		{"label without language", func(r *Recipe) {
+			r.Audios[0].Label, r.Manifests = "Deutsch", []Manifest{{Format: HLS}}
+		}, []string{"recipe.audios[0].language"}},
+		{"same label", func(r *Recipe) {
+			a := Audio{Codec: AAC, Bitrate: 128_000, Language: "de", Label: "Deutsch"}
+			r.Audios, r.Manifests = []Audio{a, a}, []Manifest{{Format: HLS}}
+			r.Audios[1].Name = "other"
+		}, []string{"recipe.audios[1].label"}},
+		{"label per title and over MP4", func(r *Recipe) {
+			r.Audios[0].Label, r.Audios[0].Language, r.Manifests = "Deutsch", "de", []Manifest{{Format: DASH}, {Format: HLS}}
+			r.Muxings = []Muxing{{Container: TS}}
+			r.Videos = []Video{{Codec: H264, Mode: PerTitleTemplate}}
+		}, []string{"recipe.videos[0].mode", "recipe.manifests[0].format"}},
+		{"label without video", func(r *Recipe) {
+			r.Audios[0].Label, r.Audios[0].Language, r.Manifests, r.Videos = "Deutsch", "de", []Manifest{{Format: HLS}}, nil
+		}, []string{"recipe.videos"}},
+		{"labels", func(r *Recipe) {
+			r.Audios[0].Label, r.Audios[0].Language, r.Manifests = "Deutsch", "de", []Manifest{{Format: DASH}, {Format: HLS}}
+			r.Audios = append(r.Audios, Audio{Codec: AAC, Bitrate: 128_000, Language: "de", Label: "Hörfilm", Name: "hoerfilm"}, Audio{Codec: AAC, Bitrate: 64_000, Language: "de", Label: "Deutsch"})
+		}, nil},
 		{"same audio directory", func(r *Recipe) {
 			r.Audios = append(r.Audios, Audio{Codec: AAC, Bitrate: 128_000, SelectionMode: "AUDIO_RELATIVE", Position: 1})
 		}, []string{"recipe.audios[1]"}},

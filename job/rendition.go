@@ -1,6 +1,9 @@
 package job
 
 import (
+	"cmp"
+	"path"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -41,6 +44,9 @@ type Audio struct {
 	ChannelLayout string `json:"channel_layout,omitzero" yaml:"channel_layout"` // for example STEREO; empty: as the source
 
 	Language string `json:"language,omitzero" yaml:"language"` // tag such as de or pt-BR, for manifests and players; empty: none
+
+	// Label is the name of the audio track that players show. It needs a manifest, and a Language.
+	Label string `json:"label,omitzero" yaml:"label"`
 
 	// SelectionMode and Position select the source's stream: AUDIO_RELATIVE counts its audio streams,
 	// POSITION_ABSOLUTE all its streams, from 0. Empty: AUTO, the platform selects.
@@ -84,4 +90,30 @@ func (audio Audio) Directory() string {
 		return "audio/" + audio.Language + "/" + strconv.FormatInt(audio.Bitrate/1000, 10)
 	}
 	return "audio/" + strconv.FormatInt(audio.Bitrate/1000, 10)
+}
+
+// Title is what manifests call the rendition: its label or, without one, its language.
+func (audio Audio) Title() string {
+	return cmp.Or(audio.Label, audio.Language, path.Base(audio.Directory()))
+}
+
+// Group is the HLS group of the rendition: players switch between those of one group.
+func (audio Audio) Group() string {
+	return strings.ToLower(string(audio.Codec)) + "_" + strconv.FormatInt(audio.Bitrate/1000, 10)
+}
+
+// HasLabels reports whether any audio rendition has a label, so that the manifests have to be made to
+// show it.
+func (r Recipe) HasLabels() bool {
+	return slices.ContainsFunc(r.Audios, func(a Audio) bool { return a.Label != "" })
+}
+
+// AudioGroups are the HLS groups of all audio renditions, each once, in the order of the recipe.
+func (r Recipe) AudioGroups() (groups []string) {
+	for _, a := range r.Audios {
+		if !slices.Contains(groups, a.Group()) {
+			groups = append(groups, a.Group())
+		}
+	}
+	return groups
 }

@@ -31,6 +31,7 @@ func (r Recipe) Validate(path string) []Violation {
 	}
 	r.validateMuxings(&v)
 	r.validateManifests(&v)
+	r.validateLabels(&v)
 	r.validatePerTitle(&v)
 	r.validateImages(&v, directories)
 	v.fallbackRegions(r.FallbackRegions)

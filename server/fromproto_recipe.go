@@ -49,7 +49,7 @@ func audio(a *stokerv1.Audio) job.Audio {
 		Name:    a.GetName(),
 		Codec:   enumName[job.Codec](a.GetCodec(), "AUDIO_CODEC_"),
 		Bitrate: a.GetBitrate(), SampleRate: int(a.GetSampleRate()), ChannelLayout: a.GetChannelLayout(),
-		Language: a.GetLanguage(), SelectionMode: a.GetSelectionMode(), Position: int(a.GetPosition()), Optional: a.GetOptional(),
+		Language: a.GetLanguage(), Label: a.GetLabel(), SelectionMode: a.GetSelectionMode(), Position: int(a.GetPosition()), Optional: a.GetOptional(),
 	}
 }
 

@@ -32,6 +32,9 @@ func (c *cli) chooseEncoding(p *planFlags) error {
 		if err != nil {
 			return err
 		}
+		for _, w := range read.Warnings {
+			c.note("warning: %s", w)
+		}
 		known = *read
 	}
 	var request stokerv1.SubmitBatchRequest

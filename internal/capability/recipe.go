@@ -18,6 +18,7 @@ func CheckRecipe(r job.Recipe, path string) (violations, warnings []job.Violatio
 	for i, a := range r.Audios {
 		c.checkAudio(fmt.Sprintf("audios[%d].", i), a)
 	}
+	c.checkLabels(r)
 	c.checkImages(r)
 	c.checkPackaging(r)
 	c.checkACL(r.ACL)
@@ -69,6 +70,18 @@ func (c *checker) checkAudio(at string, a job.Audio) {
 	c.checkValue(at+"selection_mode", a.SelectionMode, selectionMode, "")
 	if strings.HasPrefix(a.SelectionMode, "VIDEO_") || strings.HasPrefix(a.SelectionMode, "SUBTITLE_") {
 		c.add(at+"selection_mode", "%s does not select audio; want AUDIO_RELATIVE", a.SelectionMode)
+	}
+}
+
+// checkLabels warns of manifests that name renditions which an asset may lack.
+func (c *checker) checkLabels(r job.Recipe) {
+	for i, a := range r.Audios {
+		if a.Optional && r.HasLabels() {
+			c.warnings = append(c.warnings, job.Violation{
+				Field:   c.join(fmt.Sprintf("audios[%d].optional", i)),
+				Message: "a manifest with labels names this rendition also for an asset that lacks it; the platform does not document what it does then",
+			})
+		}
 	}
 }
 

@@ -207,13 +207,13 @@ func TestExample(t *testing.T) {
 			},
 			"per-title": {
 				Videos:    []job.Video{{Codec: job.H264, Mode: job.PerTitleTemplate}},
-				Audios:    stereo,
+				Audios:    []job.Audio{{Codec: job.AAC, Bitrate: 128_000, Optional: true}},
 				Muxings:   []job.Muxing{{Container: job.MP4, FragmentDuration: 4000}},
 				Manifests: []job.Manifest{{Format: job.HLS}},
 				PerTitle:  &job.PerTitle{MinBitrate: 400_000, MaxBitrate: 8_000_000},
 			},
 		}
-		if premium := c.Profiles["premium"]; len(premium.Videos) != 2 || len(premium.Audios) != 2 { // see TestWholeProfile
+		if premium := c.Profiles["premium"]; len(premium.Videos) != 2 || len(premium.Audios) != 2 || premium.Audios[1].Label != "Deutsch" { // see TestWholeProfile
 			t.Errorf("profile premium: %+v", premium)
 		}
 		delete(c.Profiles, "premium")

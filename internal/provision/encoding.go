@@ -29,15 +29,22 @@ func (p *Provisioner) CreateEncoding(ctx context.Context, r *job.Recipe, j *job.
 // job must have the returned manifests before [StartRequest] is called.
 func (p *Provisioner) Configure(ctx context.Context, encoding bitmovin.EncodingID, r *job.Recipe, j *job.Job, s Shared) ([]job.ManifestRef, error) {
 	b := encodingBuilder{platform: p.platform, clock: p.clock, encoding: encoding, recipe: r, job: j, shared: s}
-	if err := b.createRenditions(ctx); err != nil {
+	made, err := b.createRenditions(ctx)
+	if err != nil {
 		return nil, err
+	}
+	if r.HasLabels() {
+		return b.createCustomManifests(ctx, made)
 	}
 	return b.createManifests(ctx)
 }
 
 // encodingBuilder adds streams, muxings and manifests to one encoding.
 type encodingBuilder struct {
-	platform EncodingAPI
+	platform interface {
+		EncodingAPI
+		ManifestAPI
+	}
 	clock    clock.Clock
 	encoding bitmovin.EncodingID
 	recipe   *job.Recipe
@@ -45,28 +52,44 @@ type encodingBuilder struct {
 	shared   Shared
 }
 
+// rendition is a stream with its segmented muxings.
+type rendition struct {
+	stream  bitmovin.StreamID
+	muxings []bitmovin.MuxingID // by their numbers in the recipe; empty for an MP4 muxing
+}
+
+// renditions are those of an encoding, in the order of its recipe.
+type renditions struct{ videos, audios []rendition }
+
 // createRenditions creates a stream for each rendition, with its segmented muxings, and then the
 // MP4 muxings.
-func (b encodingBuilder) createRenditions(ctx context.Context) error {
-	videos := make([]bitmovin.StreamID, len(b.recipe.Videos))
-	audios := make([]bitmovin.StreamID, len(b.recipe.Audios))
+func (b encodingBuilder) createRenditions(ctx context.Context) (renditions, error) {
+	made := renditions{make([]rendition, len(b.recipe.Videos)), make([]rendition, len(b.recipe.Audios))}
 	var calls []func() error
-	add := func(id *bitmovin.StreamID, stream bitmovin.Stream, directory string) {
+	add := func(made *rendition, stream bitmovin.Stream, directory string) {
 		calls = append(calls, func() (err error) {
-			*id, err = b.createRendition(ctx, stream, directory)
+			*made, err = b.createRendition(ctx, stream, directory)
 			return err
 		})
 	}
 	for i, v := range b.recipe.Videos {
-		add(&videos[i], b.videoStream(b.shared.videos[i], v), v.Directory())
+		add(&made.videos[i], b.videoStream(b.shared.videos[i], v), v.Directory())
 	}
 	for i, a := range b.recipe.Audios {
-		add(&audios[i], b.audioStream(b.shared.audios[i], a), a.Directory())
+		add(&made.audios[i], b.audioStream(b.shared.audios[i], a), a.Directory())
 	}
 	if err := b.together(ctx, calls); err != nil {
-		return err
+		return made, err
 	}
-	return b.together(ctx, slices.Concat(b.mp4Calls(ctx, videos, audios), b.videoExtraCalls(ctx, videos)))
+	videos, audios := streamsOf(made.videos), streamsOf(made.audios)
+	return made, b.together(ctx, slices.Concat(b.mp4Calls(ctx, videos, audios), b.videoExtraCalls(ctx, videos)))
+}
+
+func streamsOf(made []rendition) (ids []bitmovin.StreamID) {
+	for _, r := range made {
+		ids = append(ids, r.stream)
+	}
+	return ids
 }
 
 // together makes calls side by side and waits for all of them. Of several errors it returns
@@ -95,29 +118,31 @@ func (b encodingBuilder) together(ctx context.Context, calls []func() error) err
 }
 
 // createRendition creates a stream and its segmented muxings.
-func (b encodingBuilder) createRendition(ctx context.Context, wanted bitmovin.Stream, directory string) (bitmovin.StreamID, error) {
+func (b encodingBuilder) createRendition(ctx context.Context, wanted bitmovin.Stream, directory string) (rendition, error) {
 	stream, err := retryThrottled(ctx, func() (bitmovin.Stream, error) {
 		return b.platform.CreateStream(ctx, b.encoding, wanted)
 	})
+	made := rendition{stream.ID, make([]bitmovin.MuxingID, len(b.recipe.Muxings))}
 	if err != nil {
-		return "", err
+		return made, err
 	}
 	var calls []func() error
-	for _, m := range b.recipe.Muxings {
+	for i, m := range b.recipe.Muxings {
 		if !m.IsSegmented() {
 			continue
 		}
-		calls = append(calls, func() error {
-			return b.createMuxing(ctx, bitmovin.Muxing{
+		calls = append(calls, func() (err error) {
+			made.muxings[i], err = b.createMuxing(ctx, bitmovin.Muxing{
 				Type:                 bitmovin.MuxingType(m.Container),
 				SegmentLength:        cmp.Or(m.SegmentLength, job.DefaultSegmentLength),
 				Streams:              []bitmovin.MuxingStream{{StreamID: stream.ID}},
 				Outputs:              b.outputs(path.Join(m.Directory, directory)),
 				StreamConditionsMode: conditionsMode(wanted.Conditions != nil, bitmovin.DropMuxing),
 			})
+			return err
 		})
 	}
-	return stream.ID, b.together(ctx, calls)
+	return made, b.together(ctx, calls)
 }
 
 // mp4Calls are the calls that create an MP4 muxing for each video, with all audios in it; without
@@ -170,12 +195,13 @@ func (b encodingBuilder) createFile(ctx context.Context, m job.Muxing, rendition
 	for _, id := range streams {
 		file.Streams = append(file.Streams, bitmovin.MuxingStream{StreamID: id})
 	}
-	return b.createMuxing(ctx, file)
+	_, err := b.createMuxing(ctx, file)
+	return err
 }
 
-func (b encodingBuilder) createMuxing(ctx context.Context, m bitmovin.Muxing) error {
-	_, err := retryThrottled(ctx, func() (bitmovin.Muxing, error) { return b.platform.CreateMuxing(ctx, b.encoding, m) })
-	return err
+func (b encodingBuilder) createMuxing(ctx context.Context, m bitmovin.Muxing) (bitmovin.MuxingID, error) {
+	created, err := retryThrottled(ctx, func() (bitmovin.Muxing, error) { return b.platform.CreateMuxing(ctx, b.encoding, m) })
+	return created.ID, err
 }
 
 // createManifests creates the recipe's manifests.

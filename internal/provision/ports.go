@@ -26,6 +26,7 @@ type Platform interface {
 	ConfigurationAPI
 	FilterAPI
 	EncodingAPI
+	ManifestAPI
 }
 
 // InputAPI finds and creates inputs.
@@ -65,6 +66,18 @@ type EncodingAPI interface {
 	AddFilters(ctx context.Context, encoding bitmovin.EncodingID, stream bitmovin.StreamID, filters []bitmovin.StreamFilter) error
 	CreateThumbnail(ctx context.Context, encoding bitmovin.EncodingID, stream bitmovin.StreamID, t bitmovin.Thumbnail) error
 	CreateSprite(ctx context.Context, encoding bitmovin.EncodingID, stream bitmovin.StreamID, s bitmovin.Sprite) error
+}
+
+// ManifestAPI creates manifests: those whose content the platform chooses, and custom ones.
+type ManifestAPI interface {
 	CreateDashManifest(ctx context.Context, r bitmovin.ManifestRequest) (bitmovin.ManifestID, error)
 	CreateHLSManifest(ctx context.Context, r bitmovin.ManifestRequest) (bitmovin.ManifestID, error)
+	CreateCustomHLS(ctx context.Context, m bitmovin.CustomManifest) (bitmovin.ManifestID, error)
+	AddAudioMedia(ctx context.Context, id bitmovin.ManifestID, a bitmovin.AudioMedia) error
+	AddVariantStream(ctx context.Context, id bitmovin.ManifestID, v bitmovin.VariantStream) error
+	CreateCustomDash(ctx context.Context, m bitmovin.CustomManifest) (bitmovin.ManifestID, error)
+	AddPeriod(ctx context.Context, id bitmovin.ManifestID) (bitmovin.PeriodID, error)
+	AddVideoSet(ctx context.Context, id bitmovin.ManifestID, period bitmovin.PeriodID) (bitmovin.AdaptationSetID, error)
+	AddAudioSet(ctx context.Context, id bitmovin.ManifestID, period bitmovin.PeriodID, a bitmovin.AdaptationSet) (bitmovin.AdaptationSetID, error)
+	AddRepresentation(ctx context.Context, id bitmovin.ManifestID, period bitmovin.PeriodID, set bitmovin.AdaptationSetID, of bitmovin.MuxingType, r bitmovin.Representation) error
 }

@@ -3,7 +3,9 @@ package provision
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -35,7 +37,9 @@ func (a *contentAPI) CreateStream(_ context.Context, _ bitmovin.EncodingID, s bi
 }
 
 func (a *contentAPI) CreateMuxing(_ context.Context, _ bitmovin.EncodingID, m bitmovin.Muxing) (bitmovin.Muxing, error) {
-	return m, a.note("muxing", m)
+	err := a.note("muxing", m)
+	m.ID = bitmovin.MuxingID(string(m.Type) + "-" + string(m.Streams[0].StreamID))
+	return m, err
 }
 
 func (a *contentAPI) AddFilters(_ context.Context, _ bitmovin.EncodingID, stream bitmovin.StreamID, filters []bitmovin.StreamFilter) error {
@@ -52,6 +56,38 @@ func (a *contentAPI) CreateSprite(_ context.Context, _ bitmovin.EncodingID, stre
 
 func (a *contentAPI) CreateDashManifest(_ context.Context, r bitmovin.ManifestRequest) (bitmovin.ManifestID, error) {
 	return "dash", a.note("DASH", r)
+}
+
+func (a *contentAPI) CreateCustomHLS(_ context.Context, m bitmovin.CustomManifest) (bitmovin.ManifestID, error) {
+	return "hls", a.note("HLS", m)
+}
+
+func (a *contentAPI) AddAudioMedia(_ context.Context, id bitmovin.ManifestID, m bitmovin.AudioMedia) error {
+	return a.note("audio of "+string(id), m)
+}
+
+func (a *contentAPI) AddVariantStream(_ context.Context, id bitmovin.ManifestID, v bitmovin.VariantStream) error {
+	return a.note("variant of "+string(id), v)
+}
+
+func (a *contentAPI) CreateCustomDash(_ context.Context, m bitmovin.CustomManifest) (bitmovin.ManifestID, error) {
+	return "dash", a.note("DASH", m)
+}
+
+func (a *contentAPI) AddPeriod(_ context.Context, id bitmovin.ManifestID) (bitmovin.PeriodID, error) {
+	return "p", a.note("period of "+string(id), nil)
+}
+
+func (a *contentAPI) AddVideoSet(_ context.Context, id bitmovin.ManifestID, period bitmovin.PeriodID) (bitmovin.AdaptationSetID, error) {
+	return "videos", a.note("videos of "+string(id)+" "+string(period), nil)
+}
+
+func (a *contentAPI) AddAudioSet(_ context.Context, id bitmovin.ManifestID, period bitmovin.PeriodID, s bitmovin.AdaptationSet) (bitmovin.AdaptationSetID, error) {
+	return bitmovin.AdaptationSetID(s.Labels[0].Value), a.note("audios of "+string(id)+" "+string(period), s)
+}
+
+func (a *contentAPI) AddRepresentation(_ context.Context, id bitmovin.ManifestID, period bitmovin.PeriodID, set bitmovin.AdaptationSetID, of bitmovin.MuxingType, r bitmovin.Representation) error {
+	return a.note(fmt.Sprintf("%s in %s of %s %s", of, set, id, period), r)
 }
 
 // configured returns what configuring a job by a recipe sends, sorted.
@@ -167,5 +203,46 @@ func TestStartPerTitle(t *testing.T) {
 		if err != nil || string(got) != tt.want {
 			t.Errorf("%s: %s, %v, want %s", tt.name, got, err, tt.want)
 		}
+	}
+}
+
+// With labels, the manifests say what they contain: each video with each group of audios, and the audios
+// by their labels.
+func TestConfigureLabels(t *testing.T) {
+	got := configured(t, &job.Recipe{
+		Videos: []job.Video{{Codec: job.H264, Height: 720, Bitrate: 1}, {Codec: job.H264, Height: 360, Bitrate: 1}},
+		Audios: []job.Audio{
+			{Codec: job.AAC, Bitrate: 128_000, Language: "de", Label: "Deutsch"},
+			{Codec: job.AAC, Bitrate: 128_000, Language: "en"},
+			{Codec: job.AAC, Bitrate: 64_000, Language: "de", Label: "Deutsch"},
+		},
+		Muxings:   []job.Muxing{{Container: job.TS, Directory: "ts"}, {Container: job.CMAF}, {Container: job.MP4, Directory: "mp4"}},
+		Manifests: []job.Manifest{{Format: job.DASH}, {Format: job.HLS}},
+		ACL:       job.NoACL,
+	}, Shared{videos: []bitmovin.ConfigID{"v1", "v2"}, audios: []bitmovin.ConfigID{"a1", "a2", "a3"}})
+	got = slices.DeleteFunc(got, func(s string) bool { return strings.HasPrefix(s, "stream") || strings.HasPrefix(s, "muxing") })
+	const outputs = `"outputs":[{"outputId":"out","outputPath":"out"}]}`
+	want := []string{
+		`CMAF in Deutsch of dash p {"type":"TEMPLATE","segmentPath":"audio/de/128","encodingId":"e","muxingId":"CMAF-a1"}`,
+		`CMAF in Deutsch of dash p {"type":"TEMPLATE","segmentPath":"audio/de/64","encodingId":"e","muxingId":"CMAF-a3"}`,
+		`CMAF in en of dash p {"type":"TEMPLATE","segmentPath":"audio/en/128","encodingId":"e","muxingId":"CMAF-a2"}`,
+		`CMAF in videos of dash p {"type":"TEMPLATE","segmentPath":"video/360","encodingId":"e","muxingId":"CMAF-v2"}`,
+		`CMAF in videos of dash p {"type":"TEMPLATE","segmentPath":"video/720","encodingId":"e","muxingId":"CMAF-v1"}`,
+		`DASH {"name":"stream.mpd","manifestName":"stream.mpd",` + outputs,
+		`HLS {"name":"master.m3u8","manifestName":"master.m3u8",` + outputs,
+		`audio of hls {"name":"Deutsch","groupId":"aac_128","language":"de","isDefault":true,"autoselect":true,"segmentPath":"ts/audio/de/128","uri":"audio_de_128.m3u8","encodingId":"e","streamId":"a1","muxingId":"TS-a1"}`,
+		`audio of hls {"name":"Deutsch","groupId":"aac_64","language":"de","isDefault":true,"autoselect":true,"segmentPath":"ts/audio/de/64","uri":"audio_de_64.m3u8","encodingId":"e","streamId":"a3","muxingId":"TS-a3"}`,
+		`audio of hls {"name":"en","groupId":"aac_128","language":"en","isDefault":false,"autoselect":true,"segmentPath":"ts/audio/en/128","uri":"audio_en_128.m3u8","encodingId":"e","streamId":"a2","muxingId":"TS-a2"}`,
+		`audios of dash p {"lang":"de","labels":[{"value":"Deutsch"}]}`,
+		`audios of dash p {"lang":"en","labels":[{"value":"en"}]}`,
+		`period of dash null`,
+		`variant of hls {"audio":"aac_128","closedCaptions":"NONE","segmentPath":"ts/video/360","uri":"video_360_aac_128.m3u8","encodingId":"e","streamId":"v2","muxingId":"TS-v2"}`,
+		`variant of hls {"audio":"aac_128","closedCaptions":"NONE","segmentPath":"ts/video/720","uri":"video_720_aac_128.m3u8","encodingId":"e","streamId":"v1","muxingId":"TS-v1"}`,
+		`variant of hls {"audio":"aac_64","closedCaptions":"NONE","segmentPath":"ts/video/360","uri":"video_360_aac_64.m3u8","encodingId":"e","streamId":"v2","muxingId":"TS-v2"}`,
+		`variant of hls {"audio":"aac_64","closedCaptions":"NONE","segmentPath":"ts/video/720","uri":"video_720_aac_64.m3u8","encodingId":"e","streamId":"v1","muxingId":"TS-v1"}`,
+		`videos of dash p null`,
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("sent (-want +got):\n%s", diff)
 	}
 }

@@ -43,10 +43,7 @@ func (b encodingBuilder) audioStream(config bitmovin.ConfigID, a job.Audio) bitm
 // videoExtraCalls are the calls that put the filter before each video and make pictures of the first.
 func (b encodingBuilder) videoExtraCalls(ctx context.Context, videos []bitmovin.StreamID) (calls []func() error) {
 	add := func(call func() error) {
-		calls = append(calls, func() error {
-			_, err := retryThrottled(ctx, func() (struct{}, error) { return struct{}{}, call() })
-			return err
-		})
+		calls = append(calls, func() error { return b.addPart(ctx, call) })
 	}
 	if len(videos) == 0 {
 		return nil

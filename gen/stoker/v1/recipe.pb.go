@@ -1103,7 +1103,9 @@ type Audio struct {
 	// counted from 0.
 	Position int32 `protobuf:"varint,8,opt,name=position,proto3" json:"position,omitempty"`
 	// Leave the rendition out of an asset that has no such stream. Default: the encoding fails.
-	Optional      bool `protobuf:"varint,9,opt,name=optional,proto3" json:"optional,omitempty"`
+	Optional bool `protobuf:"varint,9,opt,name=optional,proto3" json:"optional,omitempty"`
+	// Name of the audio track that players show. It needs a manifest and a language.
+	Label         string `protobuf:"bytes,10,opt,name=label,proto3" json:"label,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1199,6 +1201,13 @@ func (x *Audio) GetOptional() bool {
 		return x.Optional
 	}
 	return false
+}
+
+func (x *Audio) GetLabel() string {
+	if x != nil {
+		return x.Label
+	}
+	return ""
 }
 
 // Muxing is one packaging of the renditions. FMP4, CMAF and TS package every rendition by itself,
@@ -1431,7 +1440,7 @@ const file_stoker_v1_recipe_proto_rawDesc = "" +
 	"\amin_gop\x18\x0e \x01(\x05B\v\xbaH\b\x1a\x06\x18\xa0\x8d\x06(\x00R\x06minGop\x12$\n" +
 	"\amax_gop\x18\x0f \x01(\x05B\v\xbaH\b\x1a\x06\x18\xa0\x8d\x06(\x00R\x06maxGop\x12K\n" +
 	"\x15min_keyframe_interval\x18\x10 \x01(\x01B\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00 \xac@)\x00\x00\x00\x00\x00\x00\x00\x00R\x13minKeyframeInterval\x12K\n" +
-	"\x15max_keyframe_interval\x18\x11 \x01(\x01B\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00 \xac@)\x00\x00\x00\x00\x00\x00\x00\x00R\x13maxKeyframeInterval\"\xfc\x02\n" +
+	"\x15max_keyframe_interval\x18\x11 \x01(\x01B\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00 \xac@)\x00\x00\x00\x00\x00\x00\x00\x00R\x13maxKeyframeInterval\"\x9b\x03\n" +
 	"\x05Audio\x12\x1b\n" +
 	"\x04name\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18dR\x04name\x127\n" +
 	"\x05codec\x18\x02 \x01(\x0e2\x15.stoker.v1.AudioCodecB\n" +
@@ -1444,7 +1453,9 @@ const file_stoker_v1_recipe_proto_rawDesc = "" +
 	"\x0eselection_mode\x18\a \x01(\tB\a\xbaH\x04r\x02\x18@R\rselectionMode\x12&\n" +
 	"\bposition\x18\b \x01(\x05B\n" +
 	"\xbaH\a\x1a\x05\x18\xff\x01(\x00R\bposition\x12\x1a\n" +
-	"\boptional\x18\t \x01(\bR\boptional\"\xea\x01\n" +
+	"\boptional\x18\t \x01(\bR\boptional\x12\x1d\n" +
+	"\x05label\x18\n" +
+	" \x01(\tB\a\xbaH\x04r\x02\x18dR\x05label\"\xea\x01\n" +
 	"\x06Muxing\x12>\n" +
 	"\tcontainer\x18\x01 \x01(\x0e2\x14.stoker.v1.ContainerB\n" +
 	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\tcontainer\x12>\n" +
