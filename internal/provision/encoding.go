@@ -24,9 +24,9 @@ func (p *Provisioner) CreateEncoding(ctx context.Context, r *job.Recipe, j *job.
 }
 
 // Configure adds streams, muxings and manifests to an encoding. What does not depend on each other
-// is created side by side: the renditions, then the MP4 muxings, then the manifests. All calls have
-// ended when Configure returns. After an error the encoding is incomplete, and cannot be used. The
-// job must have the returned manifests before [StartRequest] is called.
+// is created side by side: the renditions after the first one, then the MP4 muxings, then the
+// manifests. All calls have ended when Configure returns. After an error the encoding is incomplete,
+// and cannot be used. The job must have the returned manifests before [StartRequest] is called.
 func (p *Provisioner) Configure(ctx context.Context, encoding bitmovin.EncodingID, r *job.Recipe, j *job.Job, s Shared) ([]job.ManifestRef, error) {
 	b := encodingBuilder{platform: p.platform, clock: p.clock, encoding: encoding, recipe: r, job: j, shared: s}
 	made, err := b.createRenditions(ctx)
@@ -62,7 +62,8 @@ type rendition struct {
 type renditions struct{ videos, audios []rendition }
 
 // createRenditions creates a stream for each rendition, with its segmented muxings, and then the
-// MP4 muxings.
+// MP4 muxings. The first rendition goes ahead of the others: where the platform refuses all of
+// them, as for an account without quota, that costs one call and not one for each.
 func (b encodingBuilder) createRenditions(ctx context.Context) (renditions, error) {
 	made := renditions{make([]rendition, len(b.recipe.Videos)), make([]rendition, len(b.recipe.Audios))}
 	var calls []func() error
@@ -78,8 +79,11 @@ func (b encodingBuilder) createRenditions(ctx context.Context) (renditions, erro
 	for i, a := range b.recipe.Audios {
 		add(&made.audios[i], b.audioStream(b.shared.audios[i], a), a.Directory())
 	}
-	if err := b.together(ctx, calls); err != nil {
-		return made, err
+	first := min(len(calls), 1)
+	for _, side := range [][]func() error{calls[:first], calls[first:]} {
+		if err := b.together(ctx, side); err != nil {
+			return made, err
+		}
 	}
 	videos, audios := streamsOf(made.videos), streamsOf(made.audios)
 	return made, b.together(ctx, slices.Concat(b.mp4Calls(ctx, videos, audios), b.videoExtraCalls(ctx, videos)))
