@@ -39,16 +39,16 @@ type jsonObject struct {
 	members int // how many fields it has
 }
 
-// jsonProblem is something that is no object.
-type jsonProblem struct {
+// jsonError is something that is no object.
+type jsonError struct {
 	line   int
 	text   string
 	object []byte // the beginning of an object that is not complete
 }
 
-func (p *jsonProblem) Error() string { return p.text }
+func (p *jsonError) Error() string { return p.text }
 
-// next returns the next object, which is valid until the next call. The error is a [jsonProblem], the
+// next returns the next object, which is valid until the next call. The error is a [jsonError], the
 // error of the text, or [io.EOF] at its end.
 func (s *objectScanner) next() (jsonObject, error) {
 	if len(s.open) == 0 {
@@ -107,7 +107,7 @@ func (s *objectScanner) fill() error {
 	if len(s.arrays) > 0 {
 		line := s.arrays[0]
 		s.arrays = nil
-		return &jsonProblem{line: line, text: "the array that begins here has no ] at its end: is the list complete?"}
+		return &jsonError{line: line, text: "the array that begins here has no ] at its end: is the list complete?"}
 	}
 	return io.EOF
 }
@@ -175,7 +175,7 @@ func (s *objectScanner) outside(c byte) error {
 // junk skips the rest of a line with something that is no object.
 func (s *objectScanner) junk() error {
 	s.comment, s.slash = true, false
-	return &jsonProblem{line: s.line, text: "want one JSON object for each job"}
+	return &jsonError{line: s.line, text: "want one JSON object for each job"}
 }
 
 // begin begins an object.
@@ -188,7 +188,7 @@ func (s *objectScanner) begin() {
 // drop drops the object that is being read.
 func (s *objectScanner) drop(line int, text string) error {
 	s.open, s.text, s.escape = s.open[:0], false, false
-	return &jsonProblem{line: line, text: text, object: s.object}
+	return &jsonError{line: line, text: text, object: s.object}
 }
 
 // inside looks at a byte of an object. It reports whether the object is complete.
