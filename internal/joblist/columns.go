@@ -174,6 +174,10 @@ func (p *parser) suggestColumns(columns, row []string) {
 			unknown = append(unknown, c)
 		}
 	}
+	odd := func(c string) bool { return looksLikePath(c) || strings.ContainsAny(c, ",;\t|") }
+	if slices.ContainsFunc(columns, odd) {
+		return // these are no columns
+	}
 	if len(unknown) == 0 && slices.Contains(have, inputPath) {
 		return // something else is wrong
 	}

@@ -49,6 +49,10 @@ func (p *parser) readCSV(in *bufio.Reader) error {
 			return nil
 		}
 		if syntax, ok := errors.AsType[*csv.ParseError](err); ok {
+			if t.columns == nil && strings.HasPrefix(preview.first(), "<") {
+				p.mistake(1+d.lines, "%s", p.headerless(preview, d.comma))
+				return nil
+			}
 			p.syntaxError(t, syntax)
 			if t.columns == nil {
 				return nil // without a header, the other rows cannot be read
@@ -183,7 +187,11 @@ func (p *parser) header(t *table, record []string, v preview) bool {
 		p.mistake(line, "the column input_path is missing")
 	}
 	if len(p.mistakes) > before {
-		p.suggestColumns(t.names, v.row(t.dialect.comma))
+		row := v.row(t.Comma)
+		if isInventoryHeader(t.names) && len(row) > 1 && strings.ContainsAny(row[1], "%+") {
+			p.suggest("--list-format", string(S3Inventory)) // its keys are URL-encoded
+		}
+		p.suggestColumns(t.names, row)
 		return false
 	}
 	return true

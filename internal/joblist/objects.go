@@ -22,6 +22,7 @@ type objectScanner struct {
 	comments  int
 
 	arrays []int // the lines on which the arrays begin that are open
+	junked bool  // something else than objects was found, so that the ends of arrays may have been skipped
 
 	object  []byte // the object that is being read; empty outside of objects
 	start   int    // the line on which it begins
@@ -142,7 +143,7 @@ func (s *objectScanner) newLine() error {
 // outside looks at a byte between two objects.
 func (s *objectScanner) outside(c byte) error {
 	if s.slash && c != '/' {
-		return s.junk()
+		return s.junk("want one JSON object for each job")
 	}
 	switch c {
 	case ' ', '\t', '\r', ',', 0xef, 0xbb, 0xbf: // these three are a byte order mark
@@ -159,23 +160,26 @@ func (s *objectScanner) outside(c byte) error {
 	case '[':
 		s.arrays = append(s.arrays, s.line)
 	case ']':
-		if len(s.arrays) == 0 {
-			return s.junk()
+		if len(s.arrays) > 0 {
+			s.arrays = s.arrays[:len(s.arrays)-1]
+		} else if !s.junked {
+			return s.junk("want one JSON object for each job; this ] has no [ before it")
 		}
-		s.arrays = s.arrays[:len(s.arrays)-1]
 	case '{':
 		s.begin()
+	case '"':
+		return s.junk("want one JSON object for each job, such as {\"input_path\": \"films/a.mov\"}; a list of texts can become one of paths, with jq -r '.[]' and --list-format paths")
 	default:
-		return s.junk()
+		return s.junk("want one JSON object for each job")
 	}
 	s.lineStart = false
 	return nil
 }
 
 // junk skips the rest of a line with something that is no object.
-func (s *objectScanner) junk() error {
-	s.comment, s.slash = true, false
-	return &jsonError{line: s.line, text: "want one JSON object for each job"}
+func (s *objectScanner) junk(text string) error {
+	s.comment, s.slash, s.junked, s.arrays = true, false, true, nil
+	return &jsonError{line: s.line, text: text}
 }
 
 // begin begins an object.
