@@ -111,7 +111,7 @@ func TestPlanChecksTheJobs(t *testing.T) {
 	}
 	got = plan("Key;Input Path\na;https://me:s3cr3t@masters.example.com/a.mov\nb;films/b.mov\nc;films/b.mxf\n")
 	const want = `standard input:2: Input Path: is a URL: the storage "default" has the host; give the path below it: "a.mov"
-standard input:4: Input Path: derives the output path "films/b", which is written to by standard input:3 already; one would overwrite the other; give an output_path
+standard input:4: Input Path: derives the output path "films/b", which is written to by standard input:3 already; one would overwrite the other; give one an output_path, or leave it out
 `
 	if got.code != exitUsage || got.stdout != "" || got.stderr != want {
 		t.Errorf("exit code %d, %q; want\n%s", got.code, got.stderr, want)

@@ -33,8 +33,8 @@ type List struct {
 	Jobs []job.Spec
 	// Lines holds the number of the line on which each of Jobs begins, from 1.
 	Lines []int
-	// Skipped says, in words, which lines are no jobs: comments, for example.
-	Skipped []string
+	// Notes say, in words, which lines were skipped, and which jobs are probably none.
+	Notes []string
 
 	columns map[string]string // what the list calls a field, if not as we do
 	header  bool              // the list has a line that names its columns
@@ -105,7 +105,7 @@ func Read(r io.Reader, o Options) (*List, error) {
 		slices.SortStableFunc(p.mistakes, func(a, b Mistake) int { return cmp.Compare(a.Line, b.Line) })
 		return nil, &Error{Name: p.list.Name, Mistakes: p.mistakes, More: p.more, Remedy: p.remedy}
 	}
-	p.list.Skipped = p.skipped.texts()
+	p.list.Notes = append(p.skipped.texts(), p.doubtful.texts()...)
 	return p.list, nil
 }
 
@@ -120,6 +120,7 @@ type parser struct {
 	more     int // mistakes beyond MaxMistakes
 	remedy   []string
 	skipped  skipped
+	doubtful doubtful
 }
 
 func newParser(o Options) *parser {
@@ -211,10 +212,11 @@ func (p *parser) add(spec job.Spec, line int) {
 }
 
 // addPath appends a job that has nothing but an input path.
-func (p *parser) addPath(path string, line int) {
+func (p *parser) addPath(at string, line int) {
 	var spec job.Spec
-	p.set(&spec, inputPath, path, line)
+	p.set(&spec, inputPath, at, line)
 	p.add(spec, line)
+	p.doubtful.note(at)
 }
 
 // findDuplicateKeys notes a mistake for each job whose key an earlier job has.
@@ -248,32 +250,6 @@ func (p *parser) mayHaveDuplicateKeys() bool {
 	}
 	slices.Sort(sums)
 	return len(slices.Compact(sums)) < len(sums)
-}
-
-// skipped counts lines that are no jobs, by what they are.
-type skipped struct {
-	comments, folders, old int
-}
-
-func (s skipped) texts() []string {
-	var all []string
-	for _, c := range []struct {
-		n         int
-		one, many string
-	}{
-		{s.comments, "1 comment was skipped", "%d comments were skipped"},
-		{s.folders, "1 folder was skipped", "%d folders were skipped"},
-		{s.old, "1 older version or deleted object was skipped", "%d older versions and deleted objects were skipped"},
-	} {
-		switch c.n {
-		case 0:
-		case 1:
-			all = append(all, c.one)
-		default:
-			all = append(all, fmt.Sprintf(c.many, c.n))
-		}
-	}
-	return all
 }
 
 // lines reads lines up to the length that a line may have. next returns a line without its end.
