@@ -28,6 +28,7 @@ var listFlagsOf = map[string]string{
 	"addresses.txt":                "--list-format paths",
 	"paths.txt":                    "--list-format paths --list-columns a=key",
 	"google-sheets.tsv":            "--list-columns name=input_path",
+	"azure-inventory.csv":          "--list-columns blob=input_path",
 }
 
 // Lists as people bring them: each is taken, byte by byte, or refused with its lines and a remedy. Where

@@ -8,8 +8,10 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/stokerd/stoker/internal/spelling"
+	"github.com/stokerd/stoker/job"
 )
 
 const (
@@ -37,7 +39,7 @@ func fieldOf(column string) string {
 
 // fold makes names equal that differ only in case, or in blanks, - and _.
 func fold(name string) string {
-	words := strings.FieldsFunc(strings.ToLower(name), func(r rune) bool { return r == '_' || r == '-' || r == ' ' || r == '\u00a0' })
+	words := strings.FieldsFunc(strings.ToLower(name), func(r rune) bool { return r == '_' || r == '-' || unicode.IsSpace(r) })
 	return strings.Join(words, "_")
 }
 
@@ -174,7 +176,10 @@ func (p *parser) suggestColumns(columns, row []string) {
 			unknown = append(unknown, c)
 		}
 	}
-	odd := func(c string) bool { return looksLikePath(c) || strings.ContainsAny(c, ",;\t|") }
+	odd := func(c string) bool {
+		at, _ := job.FindHidden(c)
+		return at > 0 || looksLikePath(c) || strings.ContainsAny(c, ",;|")
+	}
 	if slices.ContainsFunc(columns, odd) {
 		return // these are no columns
 	}

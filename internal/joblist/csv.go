@@ -151,6 +151,9 @@ func (p *parser) header(t *table, record []string, v preview) bool {
 		return false
 	}
 	if !slices.ContainsFunc(t.names, p.columns.known) {
+		if p.checkNamed(line, t.names); len(p.mistakes) > 0 {
+			return false
+		}
 		p.mistake(line, "%s", p.headerless(v, t.dialect.comma))
 		return false
 	}

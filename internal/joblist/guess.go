@@ -66,6 +66,8 @@ func (p *parser) headerless(v preview, comma rune) string {
 	case v.all(isAddress):
 		return "these are addresses, and not paths on a storage: the storage of the batch has the host or the bucket;" +
 			" give the paths below it, under a line that names the column input_path"
+	case slices.ContainsFunc(splitRow(v.first(), '|'), p.columns.known):
+		return `the separator is "|": name it in a line before the header, sep=|`
 	case len(cells) < 2 && v.all(isPathLine):
 		p.suggest("--list-format", string(Paths))
 		return "this is a list of paths, and not CSV with a line that names the columns"

@@ -164,13 +164,19 @@ func (p *parser) read(r io.Reader) error {
 	return p.readCSV(in)
 }
 
-// mistake notes what is wrong with a line.
+// mistake notes what is wrong with a line, in a text of one line.
 func (p *parser) mistake(line int, format string, args ...any) {
 	if len(p.mistakes) == MaxMistakes {
 		p.more++
 		return
 	}
-	p.mistakes = append(p.mistakes, Mistake{Line: line, Text: fmt.Sprintf(format, args...)})
+	text := strings.Map(func(r rune) rune {
+		if job.Hidden(r) {
+			return ' '
+		}
+		return r
+	}, fmt.Sprintf(format, args...))
+	p.mistakes = append(p.mistakes, Mistake{Line: line, Text: text})
 }
 
 // suggest notes the flags that take the list. The first suggestion counts, because what is found later
