@@ -20,6 +20,7 @@ var listFlagsOf = map[string]string{
 	"latin1-header.csv":            "--list-charset latin1 --list-columns schlüssel=key",
 	"headers-of-others.csv":        "--list-columns Dateiname=input_path,Titel=name",
 	"headers-twice.csv":            "--list-columns Key=",
+	"columns-and-ours.csv":         "--list-columns file=input_path",
 	"columns-too-many.csv":         "--list-columns Size=name,codec=",
 	"manifest.json":                "--list-columns file=input_path",
 	"s3-inventory-two-buckets.csv": "--list-format s3-inventory",

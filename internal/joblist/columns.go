@@ -106,7 +106,8 @@ func (c *columnNames) findField(column string) string {
 		return cmp.Or(n.Ours, ignored)
 	}
 	field := fieldOf(column)
-	if field == "" && len(c.named) > 0 {
+	another := slices.ContainsFunc(c.named, func(n Column) bool { return n.Ours == field && field != "" })
+	if another || field == "" && len(c.named) > 0 {
 		return ignored
 	}
 	return field
@@ -133,8 +134,10 @@ func (c *columnNames) known(column string) bool {
 	return fieldOf(column) != "" || c.lookUp(column) != nil
 }
 
-// checkNamed notes a mistake for each column of [Options.Columns] that the list does not have.
-func (p *parser) checkNamed(line int, has []string) {
+// checkNamed notes a mistake for each column of [Options.Columns] that the list does not have, and
+// reports whether it has all.
+func (p *parser) checkNamed(line int, has []string) bool {
+	all := true
 	for _, n := range p.columns.named {
 		if !p.columns.found[n.Theirs] {
 			hint := spelling.Hint(n.Theirs, has)
@@ -142,8 +145,10 @@ func (p *parser) checkNamed(line int, has []string) {
 				hint = "; the list has " + strings.Join(has, ", ")
 			}
 			p.mistake(line, "--list-columns %s=%s: the list has no such column%s", n.Theirs, n.Ours, hint)
+			all = false
 		}
 	}
+	return all
 }
 
 // fieldHint ends a message about an unknown column. It may mean one of our fields, but none of those that

@@ -151,7 +151,7 @@ func (p *parser) header(t *table, record []string, v preview) bool {
 		return false
 	}
 	if !slices.ContainsFunc(t.names, p.columns.known) {
-		if p.checkNamed(line, t.names); len(p.mistakes) > 0 {
+		if !p.checkNamed(line, t.names) {
 			return false
 		}
 		p.mistake(line, "%s", p.headerless(v, t.dialect.comma))
@@ -185,8 +185,7 @@ func (p *parser) header(t *table, record []string, v preview) bool {
 		}
 	}
 	t.sparse = slices.Contains(t.columns, ignored)
-	p.checkNamed(line, t.names)
-	if !p.options.ForTemplate && !slices.Contains(t.columns, inputPath) {
+	if p.checkNamed(line, t.names) && !p.options.ForTemplate && !slices.Contains(t.columns, inputPath) {
 		p.mistake(line, "the column input_path is missing")
 	}
 	if len(p.mistakes) > before {

@@ -119,6 +119,9 @@ type parser struct {
 	mistakes []Mistake
 	more     int // mistakes beyond MaxMistakes
 	remedy   []string
+
+	unreadableBefore bool // a byte that is not UTF-8 was noted before
+
 	skipped  skipped
 	doubtful doubtful
 }
