@@ -117,8 +117,8 @@ standard input:4: Input Path: derives the output path "films/b", which is writte
 		t.Errorf("exit code %d, %q; want\n%s", got.code, got.stderr, want)
 	}
 	got = plan(`[{"input_path": "films/b.mov "}, {"input_path": "films/B.mov"}]`)
-	const odd = `warning: standard input:1: input_path: "films/b.mov " ends with a blank, which is kept
-warning: standard input:1: input_path: "films/B" and "films/b", the output path of standard input:1, differ in case only; some systems treat them as one
+	const odd = `warning: standard input:1, job 1: input_path: "films/b.mov " ends with a blank, which is kept
+warning: standard input:1, job 2: input_path: "films/B" and "films/b", the output path of standard input:1, job 1, differ in case only; some systems treat them as one
 `
 	if got.code != exitOK || got.stderr != odd {
 		t.Errorf("exit code %d, %q; want\n%s", got.code, got.stderr, odd)

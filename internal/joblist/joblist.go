@@ -38,10 +38,24 @@ type List struct {
 
 	columns map[string]string // what the list calls a field, if not as we do
 	header  bool              // the list has a line that names its columns
+	first   int               // how many jobs the list had before Jobs, if this is a part of it
 }
 
-// Where names the line of Jobs[i], such as titles.csv:17.
-func (l *List) Where(i int) string { return fmt.Sprintf("%s:%d", l.Name, l.Lines[i]) }
+// Part is a part of the list, which shares its jobs: Jobs[first:end].
+func (l *List) Part(first, end int) *List {
+	part := *l
+	part.Jobs, part.Lines, part.first = l.Jobs[first:end], l.Lines[first:end], l.first+first
+	return &part
+}
+
+// Where names the line of Jobs[i], such as titles.csv:17, and its number if other jobs are on the line.
+func (l *List) Where(i int) string {
+	line := l.Lines[i]
+	if i > 0 && l.Lines[i-1] == line || i+1 < len(l.Lines) && l.Lines[i+1] == line {
+		return fmt.Sprintf("%s:%d, job %d", l.Name, line, l.first+i+1)
+	}
+	return fmt.Sprintf("%s:%d", l.Name, line)
+}
 
 // ColumnOf is what the list calls a field of the API's jobs, such as input_path or variables.title.
 func (l *List) ColumnOf(field string) string {
