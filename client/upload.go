@@ -72,7 +72,7 @@ func checkParts(req *stokerv1.SubmitBatchRequest) error {
 		} else {
 			wrong = append(wrong, Violation{
 				jobField(i, "input_path"),
-				fmt.Sprintf("derives the output path %q, which "+already+"; give an output_path", outputPath(jobs[i]), first),
+				fmt.Sprintf("derives the output path %q, which "+already+"; give one an output_path, or leave it out", outputPath(jobs[i]), first),
 			})
 		}
 	}

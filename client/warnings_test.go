@@ -53,7 +53,7 @@ func TestOutputPathsOfParts(t *testing.T) {
 		_, err := c.Submit(t.Context(), &stokerv1.SubmitBatchRequest{Jobs: jobs})
 		want := []client.Violation{
 			{Field: "jobs[8].output_path", Message: `"out/1/" is written to by jobs[1] already; one would overwrite the other`},
-			{Field: "jobs[9].input_path", Message: `derives the output path "out/2", which is written to by jobs[2] already; one would overwrite the other; give an output_path`},
+			{Field: "jobs[9].input_path", Message: `derives the output path "out/2", which is written to by jobs[2] already; one would overwrite the other; give one an output_path, or leave it out`},
 		}
 		if diff := cmp.Diff(want, client.Violations(err)); diff != "" || len(tb.calls) > 0 {
 			t.Errorf("after the calls %q (-want +got):\n%s", tb.calls, diff)

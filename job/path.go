@@ -95,7 +95,10 @@ func DeriveOutputPath(input string) string {
 	if kind, _ := FindAddress(input); kind != NoAddress {
 		return ""
 	}
-	derived := path.Clean("/" + input)[1:]
+	derived := strings.TrimLeft(input, "/")
+	if derived != path.Clean(derived) || derived == "." || LeadsUpward(derived) {
+		derived = path.Clean("/" + input)[1:] // else the output path shares the memory of the input path
+	}
 	base := path.Base(derived)
 	switch stem := strings.TrimSuffix(base, path.Ext(base)); stem {
 	case "", ".", "..": // .hidden is a file name without an extension

@@ -55,10 +55,17 @@ func TestDeriveOutputPath(t *testing.T) {
 		"in/sintel.mov": "in/sintel", "/in/a.b/c": "in/a.b/c", "a.tar.gz": "a.tar", "dir/.hidden": "dir/.hidden", "plain": "plain",
 		"in//double//slash.mov": "in/double/slash", "in/dot/./a.mov": "in/dot/a", "./a.mov": "a", "in/../up.mov": "up", "../up.mov": "up",
 		"in/...mov": "in/...mov", "in/caf\u00e9.mov": "in/caf\u00e9", "in/Trailer .mov ": "in/Trailer ", `in/dos\back.mov`: `in/dos\back`,
-		"": "", "/": "", "https://cdn.example.com/a.mov": "", "s3://bucket/a.mov": "",
+		"": "", "/": "", ".": "", "..": "", "/../a/./b/..": "a", "a/": "a", "https://cdn.example.com/a.mov": "", "s3://bucket/a.mov": "",
 	} {
 		if got := job.DeriveOutputPath(input); got != want {
 			t.Errorf("%q derives %q, want %q", input, got, want)
 		}
+	}
+}
+
+// A list of a million jobs has a derived path for each.
+func TestDeriveOutputPathSharesMemory(t *testing.T) {
+	if n := testing.AllocsPerRun(100, func() { job.DeriveOutputPath("masters/2026/a film.mov") }); n > 0 {
+		t.Errorf("a usual path makes %v allocations", n)
 	}
 }

@@ -108,7 +108,7 @@ func (s *submission) writtenField(field string) string {
 	return field
 }
 
-const giveOutputPath = "give an output_path"
+const giveOutputPath = "give one an output_path, or leave it out"
 
 // explainDerived corrects an error of the job table about output paths, for jobs whose output path is
 // derived: the caller has not written it.

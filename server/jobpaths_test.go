@@ -82,7 +82,7 @@ func TestDerivedOutputPaths(t *testing.T) {
 		_, err = w.batches.AddJobs(t.Context(), &stokerv1.AddJobsRequest{BatchId: id, Jobs: []*stokerv1.JobSpec{
 			{Key: "d", InputPath: "masters/d.mov"}, {Key: "e", InputPath: "masters/a.mxf"},
 		}})
-		want := fmt.Sprintf("jobs[1].input_path: derives the output path \"masters/a\", which is written to by job %s/1, key \"a\", already; one would overwrite the other; give an output_path\n", id)
+		want := fmt.Sprintf("jobs[1].input_path: derives the output path \"masters/a\", which is written to by job %s/1, key \"a\", already; one would overwrite the other; give one an output_path, or leave it out\n", id)
 		if diff := cmp.Diff(want, violations(err)); diff != "" {
 			t.Errorf("%s, added (-want +got):\n%s", with, diff)
 		}
@@ -92,7 +92,7 @@ func TestDerivedOutputPaths(t *testing.T) {
 		}
 		req.ValidateOnly = true
 		req.Jobs = append(req.Jobs, &stokerv1.JobSpec{InputPath: "masters/a.mxf"}, &stokerv1.JobSpec{InputPath: strings.Repeat("n", 1010)})
-		const twice = `jobs[3].input_path: derives the output path "masters/a", which is written to by jobs[0] already; one would overwrite the other; give an output_path
+		const twice = `jobs[3].input_path: derives the output path "masters/a", which is written to by jobs[0] already; one would overwrite the other; give one an output_path, or leave it out
 jobs[4].input_path: makes the longest path `
 		if got := w.told(req); !strings.HasPrefix(got, twice) {
 			t.Errorf("%s, in one request: %s\nwant %s", with, got, twice)

@@ -68,8 +68,8 @@ func (c *cli) readList(flags listFlags, args []string) (*joblist.List, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, what := range list.Skipped {
-		c.note("%s: %s", list.Name, what)
+	for _, text := range list.Notes {
+		c.note("%s: %s", list.Name, text)
 	}
 	return list, nil
 }

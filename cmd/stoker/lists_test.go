@@ -20,6 +20,7 @@ var listFlagsOf = map[string]string{
 	"latin1-header.csv":            "--list-charset latin1 --list-columns schlüssel=key",
 	"headers-of-others.csv":        "--list-columns Dateiname=input_path,Titel=name",
 	"headers-twice.csv":            "--list-columns Key=",
+	"columns-and-ours.csv":         "--list-columns file=input_path",
 	"columns-too-many.csv":         "--list-columns Size=name,codec=",
 	"manifest.json":                "--list-columns file=input_path",
 	"s3-inventory-two-buckets.csv": "--list-format s3-inventory",
@@ -28,6 +29,7 @@ var listFlagsOf = map[string]string{
 	"addresses.txt":                "--list-format paths",
 	"paths.txt":                    "--list-format paths --list-columns a=key",
 	"google-sheets.tsv":            "--list-columns name=input_path",
+	"azure-inventory.csv":          "--list-columns blob=input_path",
 }
 
 // Lists as people bring them: each is taken, byte by byte, or refused with its lines and a remedy. Where

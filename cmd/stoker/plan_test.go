@@ -100,6 +100,31 @@ func TestPlanWithTemplate(t *testing.T) {
 	}
 }
 
+// The jobs of a plan are held to the rules of the server, which is not asked.
+func TestPlanChecksTheJobs(t *testing.T) {
+	plan := func(list string) result {
+		return command{stdin: list}.run(t.Context(), "plan", "-", "--encoders", "1", "--duration", "1m", "--json")
+	}
+	got := plan("File;Input Path\na;https://me:s3cr3t@masters.example.com/a.mov\nb;films/b.mov\nc;films/b.mxf\n")
+	if got.code != exitUsage || !strings.Contains(got.stderr, `unknown column "File"`) {
+		t.Errorf("exit code %d, %q; want the unknown column", got.code, got.stderr)
+	}
+	got = plan("Key;Input Path\na;https://me:s3cr3t@masters.example.com/a.mov\nb;films/b.mov\nc;films/b.mxf\n")
+	const want = `standard input:2: Input Path: is a URL: the storage "default" has the host; give the path below it: "a.mov"
+standard input:4: Input Path: derives the output path "films/b", which is written to by standard input:3 already; one would overwrite the other; give one an output_path, or leave it out
+`
+	if got.code != exitUsage || got.stdout != "" || got.stderr != want {
+		t.Errorf("exit code %d, %q; want\n%s", got.code, got.stderr, want)
+	}
+	got = plan(`[{"input_path": "films/b.mov "}, {"input_path": "films/B.mov"}]`)
+	const odd = `warning: standard input:1, job 1: input_path: "films/b.mov " ends with a blank, which is kept
+warning: standard input:1, job 2: input_path: "films/B" and "films/b", the output path of standard input:1, job 1, differ in case only; some systems treat them as one
+`
+	if got.code != exitOK || got.stderr != odd {
+		t.Errorf("exit code %d, %q; want\n%s", got.code, got.stderr, odd)
+	}
+}
+
 func TestPlanRefuses(t *testing.T) {
 	list := titles(t, 3)
 	for args, want := range map[string]string{

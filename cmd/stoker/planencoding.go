@@ -87,15 +87,13 @@ func (p *planFlags) checkTemplate(list *joblist.List) error {
 func (c *cli) checkJobs(b job.Batch, list *joblist.List) error {
 	var all warnings
 	for first := 0; first < len(list.Jobs); first += job.MaxRequestJobs {
-		part := *list
-		part.Jobs = list.Jobs[first:min(first+job.MaxRequestJobs, len(list.Jobs))]
-		part.Lines = list.Lines[first:]
-		specs := jobSpecs(&part)
+		part := list.Part(first, min(first+job.MaxRequestJobs, len(list.Jobs)))
+		specs := jobSpecs(part)
 		odd, err := server.CheckJobs(b, specs)
 		if invalid, ok := errors.AsType[*job.InvalidError](err); ok {
 			wrong := make([]client.Violation, len(invalid.Violations))
 			for i, v := range invalid.Violations {
-				wrong[i] = locateViolation(client.Violation{Field: v.Field, Message: v.Message}, &part)
+				wrong[i] = locateViolation(client.Violation{Field: v.Field, Message: v.Message}, part)
 			}
 			return usageError(errors.New(violationLines(wrong, len(wrong)+invalid.More)))
 		}
@@ -106,7 +104,7 @@ func (c *cli) checkJobs(b job.Batch, list *joblist.List) error {
 			part.Jobs[i].OutputPath = specs[i].GetOutputPath()
 		}
 		for _, w := range odd {
-			located := locateViolation(client.Violation{Field: w.GetField(), Message: w.GetMessage()}, &part)
+			located := locateViolation(client.Violation{Field: w.GetField(), Message: w.GetMessage()}, part)
 			all.add([]client.Warning{client.Warning(located)}, 1)
 		}
 	}

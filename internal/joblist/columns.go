@@ -4,12 +4,15 @@ import (
 	"cmp"
 	"encoding/csv"
 	"fmt"
+	"maps"
 	"path"
 	"regexp"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/stokerd/stoker/internal/spelling"
+	"github.com/stokerd/stoker/job"
 )
 
 const (
@@ -37,7 +40,7 @@ func fieldOf(column string) string {
 
 // fold makes names equal that differ only in case, or in blanks, - and _.
 func fold(name string) string {
-	words := strings.FieldsFunc(strings.ToLower(name), func(r rune) bool { return r == '_' || r == '-' || r == ' ' || r == '\u00a0' })
+	words := strings.FieldsFunc(strings.ToLower(name), func(r rune) bool { return r == '_' || r == '-' || unicode.IsSpace(r) })
 	return strings.Join(words, "_")
 }
 
@@ -104,7 +107,8 @@ func (c *columnNames) findField(column string) string {
 		return cmp.Or(n.Ours, ignored)
 	}
 	field := fieldOf(column)
-	if field == "" && len(c.named) > 0 {
+	another := slices.ContainsFunc(c.named, func(n Column) bool { return n.Ours == field && field != "" })
+	if another || field == "" && len(c.named) > 0 {
 		return ignored
 	}
 	return field
@@ -131,8 +135,10 @@ func (c *columnNames) known(column string) bool {
 	return fieldOf(column) != "" || c.lookUp(column) != nil
 }
 
-// checkNamed notes a mistake for each column of [Options.Columns] that the list does not have.
-func (p *parser) checkNamed(line int, has []string) {
+// checkNamed notes a mistake for each column of [Options.Columns] that the list does not have, and
+// reports whether it has all.
+func (p *parser) checkNamed(line int, has []string) bool {
+	all := true
 	for _, n := range p.columns.named {
 		if !p.columns.found[n.Theirs] {
 			hint := spelling.Hint(n.Theirs, has)
@@ -140,8 +146,10 @@ func (p *parser) checkNamed(line int, has []string) {
 				hint = "; the list has " + strings.Join(has, ", ")
 			}
 			p.mistake(line, "--list-columns %s=%s: the list has no such column%s", n.Theirs, n.Ours, hint)
+			all = false
 		}
 	}
+	return all
 }
 
 // fieldHint ends a message about an unknown column. It may mean one of our fields, but none of those that
@@ -157,58 +165,68 @@ func fieldHint(column string, has ...string) string {
 // suggestColumns suggests --list-columns for a list with unknown columns, if it becomes readable by
 // that. row has the values of the first job, as far as they are known.
 func (p *parser) suggestColumns(columns, row []string) {
-	if len(p.columns.named) > 0 {
+	if len(p.columns.named) > 0 || slices.ContainsFunc(columns, isNoColumn) {
 		return
 	}
-	var flags []string
-	var have, unknown []string
-	input := ""
-	for _, c := range columns {
-		field := fieldOf(c)
-		if field == inputPath {
-			input = c
-		}
-		if field != "" {
-			have = append(have, field)
-		} else if c != "" {
-			unknown = append(unknown, c)
-		}
-	}
-	if len(unknown) == 0 && slices.Contains(have, inputPath) {
-		return // something else is wrong
-	}
-	for _, c := range unknown {
-		meant := spelling.Closest(c, fieldNames())
-		if meant == "" || slices.Contains(have, meant) || meant != inputPath && likelyPath(c) {
-			continue
-		}
-		have = append(have, meant)
-		flags = append(flags, c+"="+meant)
-	}
-	if !slices.Contains(have, inputPath) {
-		c := pathColumn(columns, row)
-		if c == "" && !p.options.ForTemplate {
-			return
-		}
-		if c != "" {
-			flags = append(flags, c+"="+inputPath)
-		}
-	}
-	switch {
-	case len(flags) > 0:
-	case input != "":
-		flags = []string{input + "=" + inputPath}
-	case len(have) > 0:
-		known := columns[slices.IndexFunc(columns, func(c string) bool { return fieldOf(c) != "" })]
-		flags = []string{known + "=" + fieldOf(known)}
-	default:
+	pairs := p.guessColumns(columns, row)
+	if len(pairs) == 0 {
 		return
 	}
 	var text strings.Builder
 	w := csv.NewWriter(&text)
-	_ = w.Write(flags) // cannot fail
+	_ = w.Write(pairs) // cannot fail
 	w.Flush()
 	p.suggest("--list-columns", strings.TrimSpace(text.String()))
+}
+
+// isNoColumn reports whether a text in a header cannot be the name of a column: the header is a row of
+// values then, or has another separator.
+func isNoColumn(text string) bool {
+	at, _ := job.FindHidden(text)
+	return at > 0 || looksLikePath(text) || strings.ContainsAny(text, ",;|")
+}
+
+// guessColumns guesses which columns are which of our fields, as pairs like "File=input_path". If no
+// column has to be renamed, one pair says so, so that unknown columns are ignored. It returns none if it
+// does not find the input path.
+func (p *parser) guessColumns(columns, row []string) []string {
+	var pairs, unknown []string
+	names := map[string]string{} // of our fields, in the list
+	for _, c := range columns {
+		if field := fieldOf(c); field != "" {
+			names[field] = c
+		} else if c != "" {
+			unknown = append(unknown, c)
+		}
+	}
+	if len(unknown) == 0 && names[inputPath] != "" {
+		return nil // something else is wrong
+	}
+	rename := func(column, field string) {
+		names[field] = column
+		pairs = append(pairs, column+"="+field)
+	}
+	for _, c := range unknown {
+		meant := spelling.Closest(c, fieldNames())
+		if meant != "" && names[meant] == "" && (meant == inputPath || !likelyPath(c)) {
+			rename(c, meant)
+		}
+	}
+	if names[inputPath] == "" {
+		if c := pathColumn(columns, row); c != "" {
+			rename(c, inputPath)
+		} else if !p.options.ForTemplate {
+			return nil
+		}
+	}
+	if len(pairs) == 0 {
+		for _, field := range append([]string{inputPath}, slices.Sorted(maps.Keys(names))...) {
+			if names[field] != "" {
+				return []string{names[field] + "=" + field}
+			}
+		}
+	}
+	return pairs
 }
 
 // pathColumn is the column that most likely holds the paths of the assets; empty if none does. A name

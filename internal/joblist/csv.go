@@ -49,6 +49,10 @@ func (p *parser) readCSV(in *bufio.Reader) error {
 			return nil
 		}
 		if syntax, ok := errors.AsType[*csv.ParseError](err); ok {
+			if t.columns == nil && strings.HasPrefix(preview.first(), "<") {
+				p.mistake(1+d.lines, "%s", p.headerless(preview, d.comma))
+				return nil
+			}
 			p.syntaxError(t, syntax)
 			if t.columns == nil {
 				return nil // without a header, the other rows cannot be read
@@ -147,46 +151,62 @@ func (p *parser) header(t *table, record []string, v preview) bool {
 		return false
 	}
 	if !slices.ContainsFunc(t.names, p.columns.known) {
+		if !p.checkNamed(line, t.names) {
+			return false
+		}
 		p.mistake(line, "%s", p.headerless(v, t.dialect.comma))
 		return false
 	}
-	before := len(p.mistakes)
-	var have []string
+	before, twice := len(p.mistakes), false
 	for _, c := range t.names {
-		have = append(have, fieldOf(c))
+		twice = !p.addColumn(t, c, line) || twice
 	}
-	for i, c := range t.names {
-		field := ""
-		if c != "" {
-			if field = p.columns.field(c); field == "" {
-				p.mistake(line, "unknown column %s%s", excerpt(c), fieldHint(c, have...))
-			}
-		}
-		if other := slices.Index(t.columns, field); other >= 0 && field != "" && field != ignored {
-			if t.names[other] == c {
-				p.mistake(line, "column %q appears twice", c)
-			} else {
-				p.mistake(line, "the columns %q and %q are both %s", t.names[other], c, field)
-			}
-		}
-		t.columns = append(t.columns, field)
-		if field != "" && field != ignored && field != c {
-			p.list.columns[field] = c
-		}
-		if i == 0 && c == "" {
-			t.counter = 0
-		}
+	if t.names[0] == "" {
+		t.counter = 0
 	}
 	t.sparse = slices.Contains(t.columns, ignored)
-	p.checkNamed(line, t.names)
-	if !p.options.ForTemplate && !slices.Contains(t.columns, inputPath) {
+	if p.checkNamed(line, t.names) && !p.options.ForTemplate && !slices.Contains(t.columns, inputPath) {
 		p.mistake(line, "the column input_path is missing")
 	}
-	if len(p.mistakes) > before {
-		p.suggestColumns(t.names, v.row(t.dialect.comma))
-		return false
+	if len(p.mistakes) == before {
+		return true
 	}
-	return true
+	row := v.row(t.Comma)
+	if isInventoryHeader(t.names) && len(row) > 1 && strings.ContainsAny(row[1], "%+") {
+		p.suggest("--list-format", string(S3Inventory)) // its keys are URL-encoded
+	}
+	if !twice {
+		p.suggestColumns(t.names, row)
+	}
+	return false
+}
+
+// addColumn adds a column of the header. It reports false if the list has another column for the same
+// field.
+func (p *parser) addColumn(t *table, name string, line int) bool {
+	field := ""
+	if name != "" {
+		if field = p.columns.field(name); field == "" {
+			var has []string
+			for _, n := range t.names {
+				has = append(has, fieldOf(n))
+			}
+			p.mistake(line, "unknown column %s%s", excerpt(name), fieldHint(name, has...))
+		}
+	}
+	other := slices.Index(t.columns, field)
+	t.columns = append(t.columns, field)
+	switch {
+	case field == "" || field == ignored:
+		return true
+	case other >= 0 && t.names[other] == name:
+		p.mistake(line, "column %q appears twice", name)
+	case other >= 0:
+		p.mistake(line, "the columns %q and %q are both %s", t.names[other], name, field)
+	case field != name:
+		p.list.columns[field] = name
+	}
+	return other < 0
 }
 
 // record reads one job. White space around a field is dropped. In quotes it is kept, because it may

@@ -37,7 +37,7 @@ func (p *parser) damage(value string) string {
 			}
 			at += n
 		}
-		return p.unreadable(at, value[at])
+		return p.unreadable(value, at)
 	case p.text.charset.encoding != nil && strings.ContainsRune(value, utf8.RuneError):
 		at := strings.IndexRune(value, utf8.RuneError)
 		return fmt.Sprintf("character %d cannot be read as %s", 1+utf8.RuneCountInString(value[:at]), p.text.charset.name)
@@ -49,20 +49,36 @@ func (p *parser) damage(value string) string {
 	return ""
 }
 
-// unreadable says that a byte of a value is not UTF-8. It suggests the most likely charset: the one of
-// Windows, unless the byte is no letter there.
-func (p *parser) unreadable(at int, b byte) string {
-	problem := fmt.Sprintf("byte %d, 0x%02X, is not UTF-8", at+1, b)
-	if !p.text.told {
+// unreadable says which byte of a value is not UTF-8 and, the first time, what to do. It suggests the most
+// likely charset.
+func (p *parser) unreadable(value string, at int) string {
+	problem := fmt.Sprintf("byte %d, 0x%02X, is not UTF-8", at+1, value[at])
+	if !p.text.told || p.unreadableBefore {
 		return problem
 	}
+	p.unreadableBefore = true
 	switch {
 	case p.text.mac:
 		p.suggest("--list-charset", "macintosh")
-	case b >= 0xa0:
+	case looksWestern(value):
 		p.suggest("--list-charset", "latin1")
 	}
 	return problem + `: save the list as "CSV UTF-8", or say which charset it has, with --list-charset`
+}
+
+// looksWestern reports whether a text in some charset has letters of Western Europe if it is in that of
+// Windows, and besides them only quotes, dashes and the like.
+func looksWestern(value string) bool {
+	letters := false
+	for i := range len(value) {
+		switch c := value[i]; {
+		case c >= 0xa0:
+			letters = true
+		case c >= 0x80 && !strings.Contains("\x80\x85\x91\x92\x93\x94\x96\x97", string([]byte{c})):
+			return false
+		}
+	}
+	return letters
 }
 
 // excerpt is the beginning of a text in quotes, and [shorten] of it.

@@ -22,26 +22,33 @@ func (p *parser) detectDialect(in *bufio.Reader) (dialect, error) {
 	named := false
 	for {
 		start, err := head(in)
-		if err != nil || len(start) == 0 {
+		if err != nil {
 			return d, err
 		}
-		line, _, _ := bytes.Cut(start, []byte("\n"))
-		text := strings.TrimSpace(strings.TrimPrefix(string(line), byteOrderMark))
-		comma, isSeparator := separator(text)
-		switch {
-		case isSeparator:
-			d.comma, named = comma, true
-		case strings.Trim(text, " \t\r,;|\"") == "":
-		case isComment(text):
-			p.skipped.comments++
-		default:
-			if !named {
-				d.comma = p.commaOf(text)
+		skip := 0 // bytes before the header
+		for line := range bytes.Lines(start) {
+			if skip > 0 && len(start) == maxHead && line[len(line)-1] != '\n' {
+				break // the rest of the line comes with the next look
 			}
-			return d, nil
+			text := strings.TrimSpace(strings.TrimPrefix(string(line), byteOrderMark))
+			comma, isSeparator := separator(text)
+			switch {
+			case isSeparator:
+				d.comma, named = comma, true
+			case strings.Trim(text, " \t\r,;|\"") == "":
+			case isComment(text):
+				p.skipped.comments++
+			default:
+				if !named {
+					d.comma = p.commaOf(text)
+				}
+				_, err := in.Discard(skip)
+				return d, err
+			}
+			d.lines++
+			skip += len(line)
 		}
-		d.lines++
-		if _, err := in.Discard(min(len(line)+1, len(start))); err != nil {
+		if _, err := in.Discard(skip); err != nil || skip == 0 {
 			return d, err
 		}
 	}

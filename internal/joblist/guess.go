@@ -66,7 +66,9 @@ func (p *parser) headerless(v preview, comma rune) string {
 	case v.all(isAddress):
 		return "these are addresses, and not paths on a storage: the storage of the batch has the host or the bucket;" +
 			" give the paths below it, under a line that names the column input_path"
-	case len(cells) < 2 && v.all(func(line string) bool { return isComment(line) || looksLikePath(line) }):
+	case slices.ContainsFunc(splitRow(v.first(), '|'), p.columns.known):
+		return `the separator is "|": name it in a line before the header, sep=|`
+	case len(cells) < 2 && v.all(isPathLine):
 		p.suggest("--list-format", string(Paths))
 		return "this is a list of paths, and not CSV with a line that names the columns"
 	case !slices.ContainsFunc(cells, looksLikePath) && !slices.ContainsFunc(cells, isAddress):
@@ -77,6 +79,15 @@ func (p *parser) headerless(v preview, comma rune) string {
 	}
 	return example + "; it reads " + excerpt(v.first())
 }
+
+// isPathLine reports whether a line is a path to the byte, or a comment. Lines of ls -l, and others that
+// have more than a path, are none.
+func isPathLine(line string) bool {
+	return isComment(line) || looksLikePath(line) && !strings.HasPrefix(line, `"`) && !strings.HasPrefix(line, " ") && !modeLine.MatchString(line)
+}
+
+// modeLine matches a line of ls -l.
+var modeLine = regexp.MustCompile(`^[-dl][-rwxsStT]{9}`)
 
 func trimmed(cells []string) []string {
 	list := make([]string, len(cells))

@@ -33,15 +33,29 @@ type List struct {
 	Jobs []job.Spec
 	// Lines holds the number of the line on which each of Jobs begins, from 1.
 	Lines []int
-	// Skipped says, in words, which lines are no jobs: comments, for example.
-	Skipped []string
+	// Notes say, in words, which lines were skipped, and which jobs are probably none.
+	Notes []string
 
 	columns map[string]string // what the list calls a field, if not as we do
 	header  bool              // the list has a line that names its columns
+	first   int               // how many jobs the list had before Jobs, if this is a part of it
 }
 
-// Where names the line of Jobs[i], such as titles.csv:17.
-func (l *List) Where(i int) string { return fmt.Sprintf("%s:%d", l.Name, l.Lines[i]) }
+// Part is a part of the list, which shares its jobs: Jobs[first:end].
+func (l *List) Part(first, end int) *List {
+	part := *l
+	part.Jobs, part.Lines, part.first = l.Jobs[first:end], l.Lines[first:end], l.first+first
+	return &part
+}
+
+// Where names the line of Jobs[i], such as titles.csv:17, and its number if other jobs are on the line.
+func (l *List) Where(i int) string {
+	line := l.Lines[i]
+	if i > 0 && l.Lines[i-1] == line || i+1 < len(l.Lines) && l.Lines[i+1] == line {
+		return fmt.Sprintf("%s:%d, job %d", l.Name, line, l.first+i+1)
+	}
+	return fmt.Sprintf("%s:%d", l.Name, line)
+}
 
 // ColumnOf is what the list calls a field of the API's jobs, such as input_path or variables.title.
 func (l *List) ColumnOf(field string) string {
@@ -105,7 +119,7 @@ func Read(r io.Reader, o Options) (*List, error) {
 		slices.SortStableFunc(p.mistakes, func(a, b Mistake) int { return cmp.Compare(a.Line, b.Line) })
 		return nil, &Error{Name: p.list.Name, Mistakes: p.mistakes, More: p.more, Remedy: p.remedy}
 	}
-	p.list.Skipped = p.skipped.texts()
+	p.list.Notes = append(p.skipped.texts(), p.doubtful.texts()...)
 	return p.list, nil
 }
 
@@ -119,7 +133,11 @@ type parser struct {
 	mistakes []Mistake
 	more     int // mistakes beyond MaxMistakes
 	remedy   []string
+
+	unreadableBefore bool // a byte that is not UTF-8 was noted before
+
 	skipped  skipped
+	doubtful doubtful
 }
 
 func newParser(o Options) *parser {
@@ -163,13 +181,19 @@ func (p *parser) read(r io.Reader) error {
 	return p.readCSV(in)
 }
 
-// mistake notes what is wrong with a line.
+// mistake notes what is wrong with a line, in a text of one line.
 func (p *parser) mistake(line int, format string, args ...any) {
 	if len(p.mistakes) == MaxMistakes {
 		p.more++
 		return
 	}
-	p.mistakes = append(p.mistakes, Mistake{Line: line, Text: fmt.Sprintf(format, args...)})
+	text := strings.Map(func(r rune) rune {
+		if job.Hidden(r) {
+			return ' '
+		}
+		return r
+	}, fmt.Sprintf(format, args...))
+	p.mistakes = append(p.mistakes, Mistake{Line: line, Text: text})
 }
 
 // suggest notes the flags that take the list. The first suggestion counts, because what is found later
@@ -211,10 +235,11 @@ func (p *parser) add(spec job.Spec, line int) {
 }
 
 // addPath appends a job that has nothing but an input path.
-func (p *parser) addPath(path string, line int) {
+func (p *parser) addPath(at string, line int) {
 	var spec job.Spec
-	p.set(&spec, inputPath, path, line)
+	p.set(&spec, inputPath, at, line)
 	p.add(spec, line)
+	p.doubtful.note(at)
 }
 
 // findDuplicateKeys notes a mistake for each job whose key an earlier job has.
@@ -248,32 +273,6 @@ func (p *parser) mayHaveDuplicateKeys() bool {
 	}
 	slices.Sort(sums)
 	return len(slices.Compact(sums)) < len(sums)
-}
-
-// skipped counts lines that are no jobs, by what they are.
-type skipped struct {
-	comments, folders, old int
-}
-
-func (s skipped) texts() []string {
-	var all []string
-	for _, c := range []struct {
-		n         int
-		one, many string
-	}{
-		{s.comments, "1 comment was skipped", "%d comments were skipped"},
-		{s.folders, "1 folder was skipped", "%d folders were skipped"},
-		{s.old, "1 older version or deleted object was skipped", "%d older versions and deleted objects were skipped"},
-	} {
-		switch c.n {
-		case 0:
-		case 1:
-			all = append(all, c.one)
-		default:
-			all = append(all, fmt.Sprintf(c.many, c.n))
-		}
-	}
-	return all
 }
 
 // lines reads lines up to the length that a line may have. next returns a line without its end.

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -93,6 +94,12 @@ func TestRead(t *testing.T) {
 			text:  `{"input_path": "a.mov", "var:x": "1", "variables": {"y": "2"}}`,
 			want:  []job.Spec{{InputPath: "a.mov", Variables: map[string]string{"x": "1", "y": "2"}}},
 			lines: []int{1},
+		},
+		{
+			name:  "more lines before the header than one look has",
+			text:  strings.Repeat("\n# a comment\n", 20_000) + "input_path\na.mov\n",
+			want:  []job.Spec{{InputPath: "a.mov"}},
+			lines: []int{40_002},
 		},
 		{
 			name:    "a format that was asked for",
@@ -257,15 +264,27 @@ func (f *thenFails) Read(p []byte) (int, error) {
 }
 
 func FuzzRead(f *testing.F) {
-	f.Add("key,input_path\na,b\n", "")
-	f.Add("\ufeffinput_path,var:x\r\n\"a\nb\",\"\"\"\"\r\n", "csv")
-	f.Add(`{"input_path":"a","variables":{"x":"y"}}`+"\n{}", "jsonl")
-	f.Fuzz(func(t *testing.T, text, format string) {
-		form, err := joblist.ParseFormat(format)
-		if err != nil {
+	f.Add("key,input_path\na,b\n", "", "", "")
+	f.Add("\ufeffinput_path,var:x\r\n\"a\nb\",\"\"\"\"\r\n", "csv", "", "")
+	f.Add("sep=;\r#\rKey;File\r#1;a\r", "", "File=input_path", "macintosh")
+	f.Add("i\x00n\x00p\x00u\x00t\x00_\x00p\x00a\x00t\x00h\x00\n\x00\x00\xd8", "", "", "")
+	f.Add(`{"input_path":"a","variables":{"x":"y"}}`+"\n{}", "jsonl", "", "")
+	f.Add("// x\n[{\"name\":\"a\",\n # y\n\"size\":1},{\"input_path\":\"\\u00e9\"}]", "", "name=input_path", "")
+	f.Add("2026-01-02 03:04:05  1 a b\nTotal Objects: 1\n", "s3-ls", "", "")
+	f.Add("\"b\",\"a+%28\",\"v\",\"true\",\"false\"\n", "s3-inventory", "", "")
+	f.Add("a.mov\n# b\n", "paths", "", "")
+	f.Fuzz(func(t *testing.T, text, format, columns, charset string) {
+		var o joblist.Options
+		var errs [3]error
+		o.Format, errs[0] = joblist.ParseFormat(format)
+		o.Charset, errs[1] = joblist.ParseCharset(charset)
+		if columns != "" {
+			o.Columns, errs[2] = joblist.ParseColumns(strings.Split(columns, ","))
+		}
+		if errors.Join(errs[:]...) != nil || strings.HasPrefix(text, "\x1f\x8b") { // gzip has errors of its own
 			return
 		}
-		list, err := joblist.Read(strings.NewReader(text), joblist.Options{Format: form})
+		list, err := joblist.Read(strings.NewReader(text), o)
 		if err != nil {
 			if wrong, ok := errors.AsType[*joblist.Error](err); !ok || len(wrong.Mistakes) == 0 {
 				t.Fatalf("a text in memory failed otherwise than by its mistakes: %v", err)
@@ -275,12 +294,17 @@ func FuzzRead(f *testing.F) {
 		if len(list.Jobs) == 0 || len(list.Jobs) != len(list.Lines) {
 			t.Fatalf("%d jobs on %d lines", len(list.Jobs), len(list.Lines))
 		}
-		last := 0
+		last := 1
 		for i, spec := range list.Jobs {
-			if list.Lines[i] <= last || list.Lines[i] > 1+strings.Count(text, "\n") {
-				t.Fatalf("job %d on line %d after line %d: %+v", i, list.Lines[i], last, spec)
+			if line := list.Lines[i]; line < last || charset == "" && line > 1+strings.Count(text, "\n")+strings.Count(text, "\r") {
+				t.Fatalf("job %d on line %d after line %d: %+v", i, line, last, spec)
 			}
 			last = list.Lines[i]
+			for _, value := range []string{spec.Key, spec.Name, spec.InputPath, spec.OutputPath} {
+				if !utf8.ValidString(value) {
+					t.Fatalf("job %d has %q", i, value)
+				}
+			}
 		}
 	})
 }

@@ -24,7 +24,7 @@ func (p *parser) readJSON(in io.Reader) error {
 	}
 	for {
 		found, err := s.next()
-		if problem, ok := errors.AsType[*jsonProblem](err); ok {
+		if problem, ok := errors.AsType[*jsonError](err); ok {
 			p.mistake(problem.line, "%s", problem.text)
 			if name := onlyList(problem.object); name != "" {
 				p.unpack(problem.line, name)

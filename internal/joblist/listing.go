@@ -104,13 +104,19 @@ func (p *parser) readInventory(in io.Reader) error {
 			continue
 		}
 		if bucket == "" {
-			if bucket = strings.Clone(row[0]); strings.EqualFold(bucket, "bucket") {
-				bucket = ""
-				continue // a header, as Athena writes it
+			if isInventoryHeader(row) {
+				continue
 			}
+			bucket = strings.Clone(row[0])
 		}
 		p.inventoryRow(row, bucket, line)
 	}
+}
+
+// isInventoryHeader reports whether a row is a header of an S3 inventory, which S3 does not write, but
+// programs do that select from one.
+func isInventoryHeader(row []string) bool {
+	return len(row) > 1 && strings.EqualFold(row[0], "bucket") && strings.EqualFold(row[1], "key")
 }
 
 // inventoryRow reads one row of an S3 inventory.

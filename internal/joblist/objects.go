@@ -22,6 +22,7 @@ type objectScanner struct {
 	comments  int
 
 	arrays []int // the lines on which the arrays begin that are open
+	junked bool  // something else than objects was found, so that the ends of arrays may have been skipped
 
 	object  []byte // the object that is being read; empty outside of objects
 	start   int    // the line on which it begins
@@ -39,16 +40,16 @@ type jsonObject struct {
 	members int // how many fields it has
 }
 
-// jsonProblem is something that is no object.
-type jsonProblem struct {
+// jsonError is something that is no object.
+type jsonError struct {
 	line   int
 	text   string
 	object []byte // the beginning of an object that is not complete
 }
 
-func (p *jsonProblem) Error() string { return p.text }
+func (p *jsonError) Error() string { return p.text }
 
-// next returns the next object, which is valid until the next call. The error is a [jsonProblem], the
+// next returns the next object, which is valid until the next call. The error is a [jsonError], the
 // error of the text, or [io.EOF] at its end.
 func (s *objectScanner) next() (jsonObject, error) {
 	if len(s.open) == 0 {
@@ -107,7 +108,7 @@ func (s *objectScanner) fill() error {
 	if len(s.arrays) > 0 {
 		line := s.arrays[0]
 		s.arrays = nil
-		return &jsonProblem{line: line, text: "the array that begins here has no ] at its end: is the list complete?"}
+		return &jsonError{line: line, text: "the array that begins here has no ] at its end: is the list complete?"}
 	}
 	return io.EOF
 }
@@ -142,7 +143,7 @@ func (s *objectScanner) newLine() error {
 // outside looks at a byte between two objects.
 func (s *objectScanner) outside(c byte) error {
 	if s.slash && c != '/' {
-		return s.junk()
+		return s.junk("want one JSON object for each job")
 	}
 	switch c {
 	case ' ', '\t', '\r', ',', 0xef, 0xbb, 0xbf: // these three are a byte order mark
@@ -159,23 +160,26 @@ func (s *objectScanner) outside(c byte) error {
 	case '[':
 		s.arrays = append(s.arrays, s.line)
 	case ']':
-		if len(s.arrays) == 0 {
-			return s.junk()
+		if len(s.arrays) > 0 {
+			s.arrays = s.arrays[:len(s.arrays)-1]
+		} else if !s.junked {
+			return s.junk("want one JSON object for each job; this ] has no [ before it")
 		}
-		s.arrays = s.arrays[:len(s.arrays)-1]
 	case '{':
 		s.begin()
+	case '"':
+		return s.junk("want one JSON object for each job, such as {\"input_path\": \"films/a.mov\"}; a list of texts can become one of paths, with jq -r '.[]' and --list-format paths")
 	default:
-		return s.junk()
+		return s.junk("want one JSON object for each job")
 	}
 	s.lineStart = false
 	return nil
 }
 
 // junk skips the rest of a line with something that is no object.
-func (s *objectScanner) junk() error {
-	s.comment, s.slash = true, false
-	return &jsonProblem{line: s.line, text: "want one JSON object for each job"}
+func (s *objectScanner) junk(text string) error {
+	s.comment, s.slash, s.junked, s.arrays = true, false, true, nil
+	return &jsonError{line: s.line, text: text}
 }
 
 // begin begins an object.
@@ -188,7 +192,7 @@ func (s *objectScanner) begin() {
 // drop drops the object that is being read.
 func (s *objectScanner) drop(line int, text string) error {
 	s.open, s.text, s.escape = s.open[:0], false, false
-	return &jsonProblem{line: line, text: text, object: s.object}
+	return &jsonError{line: line, text: text, object: s.object}
 }
 
 // inside looks at a byte of an object. It reports whether the object is complete.
