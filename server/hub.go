@@ -163,9 +163,9 @@ type position struct {
 // change is what changed after a position, for the watchers there.
 type change struct {
 	batch *job.Batch // shared, never written to
-	msg   *message // to be sent; nil: nothing is to be sent; shared, never written to
-	next  int64    // the revision, or within a snapshot the page, of a watcher that has sent msg
-	more  bool     // msg did not hold all changes: the next read follows at once
+	msg   *message   // to be sent; nil: nothing is to be sent; shared, never written to
+	next  int64      // the revision, or within a snapshot the page, of a watcher that has sent msg
+	more  bool       // msg did not hold all changes: the next read follows at once
 	// snapshot says that the position cannot be used any more: the watcher needs a new snapshot.
 	snapshot bool
 	// outdated says that the batch has changed since the change was read.
