@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"time"
 
 	"github.com/google/uuid"
@@ -59,10 +60,12 @@ func (s *Server) SubmitBatch(ctx context.Context, req *stokerv1.SubmitBatchReque
 	b.ID = id.String()
 	b.CreateTime, b.UpdateTime = now, now
 	b.DisplayName = cmp.Or(b.DisplayName, b.ID)
+	n := len(jobs)
 	b, _, err = s.store.Submit(ctx, job.Submission{
 		Batch: b, Jobs: jobs,
 		RequestID: req.GetRequestId(), PayloadHash: hash,
 	}, now)
+	collectJobs(n)
 	if err != nil {
 		return nil, fmt.Errorf("submit batch: %w", err)
 	}
@@ -80,11 +83,26 @@ func (s *Server) respondSubmit(ctx context.Context, b job.Batch, check *submissi
 
 // takeJobs converts the jobs of a request and removes them from the request. Otherwise the request
 // would hold 100,000 jobs in memory while the job table writes them, for a second or more.
+//
+// The caller collects what is left of the jobs when they are stored, by collectJobs.
 func takeJobs(jobs *[]*stokerv1.JobSpec) []job.Spec {
 	specs := mapSlice(*jobs, jobSpec)
 	*jobs = nil
+	collectJobs(len(specs))
 	return specs
 }
+
+// collectJobs collects the messages of many jobs, with what checking and storing them took, at once. They
+// are most of the memory in use, and the collector would let as much again be allocated first. It takes a
+// fiftieth of the time of storing the jobs.
+func collectJobs(n int) {
+	if n >= manyJobs {
+		runtime.GC()
+	}
+}
+
+// manyJobs is how many jobs a request has at least that [collectJobs] collects.
+const manyJobs = 20_000
 
 // AddJobs adds jobs to a batch that is open.
 func (s *Server) AddJobs(ctx context.Context, req *stokerv1.AddJobsRequest) (*stokerv1.AddJobsResponse, error) {
@@ -101,7 +119,9 @@ func (s *Server) AddJobs(ctx context.Context, req *stokerv1.AddJobsRequest) (*st
 		return nil, err
 	}
 	jobs := takeJobs(&req.Jobs)
+	n := int64(len(jobs))
 	b, added, duplicates, err := s.store.AddJobs(ctx, req.GetBatchId(), jobs, time.Now())
+	collectJobs(int(n))
 	if err != nil {
 		return nil, fmt.Errorf("add jobs: %w", check.explainDerived(err))
 	}
@@ -110,7 +130,7 @@ func (s *Server) AddJobs(ctx context.Context, req *stokerv1.AddJobsRequest) (*st
 		return nil, err
 	}
 	return &stokerv1.AddJobsResponse{
-		Batch: m, AddedCount: added, DuplicateCount: duplicates, SucceededCount: int64(len(jobs)) - added - duplicates,
+		Batch: m, AddedCount: added, DuplicateCount: duplicates, SucceededCount: n - added - duplicates,
 		Warnings: check.warnings, WarningCount: check.warningCount,
 	}, nil
 }

@@ -77,7 +77,7 @@ func TestFigures(t *testing.T) {
 	}
 	for _, a := range []audience{
 		{watchers: 1_000, rate: 500},
-		{watchers: 1_000, rate: 500, interval: 50 * time.Millisecond},
+		{watchers: 1_000, rate: 500, interval: 100 * time.Millisecond},
 		{watchers: 1_000, rate: 500, slow: true},
 		{watchers: 5_000, rate: 500},
 		{watchers: 10_000, rate: 50},

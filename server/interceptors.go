@@ -51,6 +51,8 @@ func (s *Server) Options() []grpc.ServerOption {
 		// here, where the error is logged, and not at the client.
 		grpc.MaxSendMsgSize(maxResponseBytes),
 		grpc.MaxHeaderListSize(64 << 10),
+		grpc.WriteBufferSize(writeBuffer),
+		grpc.ReadBufferSize(readBuffer),
 		// Beyond this limit, gRPC lets a call hang. The limit on watches, which returns an
 		// error, has to be reached first.
 		grpc.MaxConcurrentStreams(uint32(s.limits.WatchesPerCaller) + 1_000),
@@ -60,6 +62,10 @@ func (s *Server) Options() []grpc.ServerOption {
 		grpc.WaitForHandlers(true),
 	}
 }
+
+// Sizes of the buffers that a connection reads and writes with, in bytes, half of what gRPC has or less.
+// There may be a connection for each of thousands of watchers, and all of them are written to at once.
+const readBuffer, writeBuffer = 8 << 10, 16 << 10
 
 // maxResponseBytes is the size of the largest message that clients read by default.
 const maxResponseBytes = 4 << 20

@@ -273,7 +273,7 @@ func (s *submission) checkJobs(jobs []*stokerv1.JobSpec) {
 		}
 		s.checkVariables(j, inputOK || j.GetInputPath() == "")
 	}
-	s.job = 0
+	s.job, s.keys, s.outputPaths = 0, nil, nil
 }
 
 // allowedChunks tells of each chunk of jobs, one after the other, whether it keeps to the contract. It

@@ -20,10 +20,10 @@ const (
 	// defaultMinInterval is the shortest time between two messages of changes, if the request has
 	// no min_interval. The pages of a snapshot, and changes that do not fit one message, follow
 	// each other at once.
-	defaultMinInterval = 100 * time.Millisecond
+	defaultMinInterval = 50 * time.Millisecond
 	// messageCost is the processor time for one message, on average. The interval of a watch is
 	// at least messageCost for each watch of the server, to leave time for other calls.
-	messageCost = 50 * time.Microsecond
+	messageCost = 30 * time.Microsecond
 	// heartbeatInterval is the longest time without a message.
 	heartbeatInterval = 15 * time.Second
 	// waitInterval is the time between two checks of whether the batch waits for another reason.
@@ -54,6 +54,7 @@ func (s *Server) WatchBatch(req *stokerv1.WatchBatchRequest, stream grpc.ServerS
 	w := &watch{
 		s: s, subscription: sub, stream: stream,
 		interval: cmp.Or(req.GetMinInterval().AsDuration(), defaultMinInterval),
+		sent:     make(chan error, 1), sendTime: time.NewTimer(sendTimeout),
 	}
 	if err := w.start(ctx, req, jobs); err != nil {
 		return err
@@ -104,6 +105,9 @@ type watch struct {
 	lastWait job.Wait   // of the batch, as it was last sent, or read at the start
 	sentTime time.Time  // when the last message was sent
 	dueTime  time.Time  // when the last message of changes was due
+
+	sent     chan error  // of the message that is being sent; capacity 1
+	sendTime *time.Timer // that it may take
 }
 
 // start brings the watcher to a position from which it can follow changes: the position of its cursor
@@ -329,17 +333,16 @@ func (w *watch) sendOwn(m *stokerv1.WatchBatchResponse) error {
 // send sends one message. The error is errSlowReader if the client does not make room for the message
 // within [sendTimeout].
 func (w *watch) send(m *message) error {
-	done := make(chan error, 1)
 	// A blocked SendMsg ends with the stream's context, which ends when the handler returns.
-	go func() { done <- w.stream.SendMsg(m) }()
-	timer := time.NewTimer(sendTimeout)
-	defer timer.Stop()
+	go func() { w.sent <- w.stream.SendMsg(m) }()
+	w.sendTime.Reset(sendTimeout)
+	defer w.sendTime.Stop()
 	select {
-	case err := <-done:
+	case err := <-w.sent:
 		if err != nil {
 			return fmt.Errorf("send: %w", err)
 		}
-	case <-timer.C:
+	case <-w.sendTime.C:
 		return errSlowReader
 	case <-w.subscription.hub.done:
 		return w.subscription.hub.cause

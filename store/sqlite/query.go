@@ -83,14 +83,14 @@ type values struct {
 	err  error
 }
 
-// text returns a text; empty for NULL.
-func (v *values) text() string { return next[string](v) }
+// readText returns a text; empty for NULL.
+func (v *values) readText() string { return next[string](v) }
 
-// number returns a number; 0 for NULL.
-func (v *values) number() int64 { return next[int64](v) }
+// readNumber returns a number; 0 for NULL.
+func (v *values) readNumber() int64 { return next[int64](v) }
 
-// time returns a stored time.
-func (v *values) time() time.Time { return stamp(v.number()).time() }
+// readTime returns a stored time.
+func (v *values) readTime() time.Time { return stamp(v.readNumber()).time() }
 
 func next[T any](v *values) T {
 	value, ok := v.rest[0].(T)

@@ -38,24 +38,24 @@ func (s *jobScan) scan(r row) (job.Job, error) {
 		return job.Job{}, err
 	}
 	v := values{rest: s.values[:]}
-	if id := v.text(); id != s.batch {
+	if id := v.readText(); id != s.batch {
 		s.batch = id
 	}
-	j := job.Job{ID: job.ID{Batch: s.batch, Number: v.number()}}
-	j.Key, j.Name, j.InputPath, j.OutputPath = v.text(), v.text(), v.text(), v.text()
-	variables := text(v.text())
-	if state := job.State(v.text()); state != s.state {
+	j := job.Job{ID: job.ID{Batch: s.batch, Number: v.readNumber()}}
+	j.Key, j.Name, j.InputPath, j.OutputPath = v.readText(), v.readText(), v.readText(), v.readText()
+	variables := text(v.readText())
+	if state := job.State(v.readText()); state != s.state {
 		s.state = state
 	}
-	j.State, j.Version, j.Revision = s.state, v.number(), v.number()
-	j.Step, j.StepTime, j.Attempt, j.Failures = job.Step(v.text()), v.time(), int(v.number()), int(v.number())
-	j.EncodingID = v.text()
-	manifests := text(v.text())
-	j.FallbackRegionIndex, j.StaleMark, j.Progress = int(v.number()), v.text(), int(v.number())
-	j.NextAttemptTime, j.CreateTime, j.UpdateTime = v.time(), v.time(), v.time()
-	j.StartTime, j.QueuedTime, j.RunningTime, j.FinishTime = v.time(), v.time(), v.time(), v.time()
-	failure := text(v.text())
-	j.Reason, j.PlatformStatus, j.PlatformStatusTime = v.text(), v.text(), v.time()
+	j.State, j.Version, j.Revision = s.state, v.readNumber(), v.readNumber()
+	j.Step, j.StepTime, j.Attempt, j.Failures = job.Step(v.readText()), v.readTime(), int(v.readNumber()), int(v.readNumber())
+	j.EncodingID = v.readText()
+	manifests := text(v.readText())
+	j.FallbackRegionIndex, j.StaleMark, j.Progress = int(v.readNumber()), v.readText(), int(v.readNumber())
+	j.NextAttemptTime, j.CreateTime, j.UpdateTime = v.readTime(), v.readTime(), v.readTime()
+	j.StartTime, j.QueuedTime, j.RunningTime, j.FinishTime = v.readTime(), v.readTime(), v.readTime(), v.readTime()
+	failure := text(v.readText())
+	j.Reason, j.PlatformStatus, j.PlatformStatusTime = v.readText(), v.readText(), v.readTime()
 	if v.err != nil {
 		return job.Job{}, fmt.Errorf("job %s: %w", j.ID, v.err)
 	}

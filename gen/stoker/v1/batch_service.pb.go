@@ -1224,8 +1224,8 @@ type WatchBatchRequest struct {
 	Cursor string `protobuf:"bytes,2,opt,name=cursor,proto3" json:"cursor,omitempty"`
 	// Send jobs as well. Default: only the batch with its counts.
 	IncludeJobs bool `protobuf:"varint,3,opt,name=include_jobs,json=includeJobs,proto3" json:"include_jobs,omitempty"`
-	// Shortest time between two messages of changes, 50 ms to 1 min. Default 100 ms. With thousands of
-	// watches the interval is longer: 50 us for each watch of the server.
+	// Shortest time between two messages of changes, 50 ms to 1 min. Default 50 ms. With thousands of
+	// watches the interval is longer: 30 us for each watch of the server.
 	MinInterval *durationpb.Duration `protobuf:"bytes,4,opt,name=min_interval,json=minInterval,proto3" json:"min_interval,omitempty"`
 	// With include_jobs: only jobs that are in one of these states when the message is made. The
 	// watch does not say when a job moves on to a state that is not listed. Default: all.
