@@ -40,17 +40,22 @@ func (k *jobTracker) refresh(t *trackedJob) {
 	k.index.set(t, k.index.describe(t, k.batchPriority(t.job.ID.Batch), k.hasWrongPriority(t)))
 }
 
-// track takes over a job from the job table, unless the tracked one is at least as new.
+// track takes over a job from the job table, unless the tracked one is at least as new. A job whose
+// state was changed otherwise than by a task of its own, such as by reconciling, is polled at once.
 func (k *jobTracker) track(j job.Job, now time.Time) {
 	t := k.tracked[j.ID]
 	if t == nil {
 		k.add(j, now)
 		return
 	}
-	if j.Version > t.job.Version {
-		t.job = j
-		k.refresh(t)
+	if j.Version <= t.job.Version {
+		return
 	}
+	if j.State != t.job.State {
+		t.nextPoll = now // the time was set for a job in another state
+	}
+	t.job = j
+	k.refresh(t)
 }
 
 // setBatch takes over a batch from the job table.

@@ -78,7 +78,7 @@ func newAccountLoop(c Config, a Account) *accountLoop {
 		dailyStarts: dailyStarts{max: a.MaxStartsPerDay}, jobs: jobs, orphans: map[string]*orphanDeletion{},
 		polls:        &pollSchedule{jobs: jobs, settle: w.settle, pollInterval: c.PollInterval},
 		pendingHints: map[string]bool{}, breaker: newBreaker(), batchBackoffs: batchBackoffs{},
-		reconciliation: reconciliation{confirmations: map[job.ID]confirmation{}},
+		reconciliation: reconciliation{inherited: map[string]bool{}, confirmations: map[job.ID]confirmation{}},
 	}
 	l.limit.setTarget(a.QueueTarget)
 	l.publishStatus(nil)

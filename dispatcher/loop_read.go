@@ -55,6 +55,9 @@ func (l *accountLoop) load(ctx context.Context) error {
 		}
 		l.jobs.track(j, now)
 	}
+	for encoding := range l.jobs.preparedEncodings() {
+		l.reconciliation.inherited[encoding] = true
+	}
 	l.outdated.nextJobs, l.outdated.orphans = true, true
 	l.queue.nextTime, l.reconciliation.due = now, now
 	return nil

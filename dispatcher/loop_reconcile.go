@@ -2,6 +2,7 @@ package dispatcher
 
 import (
 	"context"
+	"maps"
 	"time"
 
 	"github.com/stokerd/stoker/job"
@@ -16,6 +17,7 @@ func (l *accountLoop) spawnReconcile(ctx context.Context) {
 	r := &l.reconciliation
 	r.tries++
 	began, prepared, try := l.now(), l.jobs.preparedEncodings(), r.tries
+	maps.DeleteFunc(prepared, func(encoding string, _ job.ID) bool { return !r.inherited[encoding] })
 	l.tasks.spawn(taskReconcile, func() func() {
 		err := l.worker.reconcile(ctx, prepared, try)
 		return func() { l.applySweep(taskReconcile, began, err) }

@@ -61,6 +61,8 @@ func (s *pollSchedule) scheduleNextPoll(r taskResult) {
 	switch {
 	case t.notBefore.After(now):
 		t.nextPoll = t.notBefore
+	case r.kind == taskReprioritize:
+		// It shows nothing of the encoding: the next poll stays when it is due.
 	case t.job.Step == job.StepStart && t.job.EncodingID == "":
 		t.nextPoll = s.nextLookup(r.kind, t, now)
 	case t.hasUnknownStatus() && t.missingSince.IsZero():

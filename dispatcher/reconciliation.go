@@ -40,6 +40,10 @@ type reconciliation struct {
 	loadTime  time.Time // when this process began
 	// clockTurnedBack says that the job table may have changes from after loadTime.
 	clockTurnedBack bool
+	// inherited are the encodings that an earlier process has configured and, as far as the job table
+	// knows, not started. That process may have started them without a record, which cannot be true
+	// of the encodings that this process configures.
+	inherited map[string]bool
 	// confirmations are the answers about waiting jobs, until the comparison is done.
 	confirmations map[job.ID]confirmation
 }
@@ -59,6 +63,7 @@ func (r *reconciliation) isNew(b *batch) bool {
 func (r *reconciliation) finish(began, now time.Time) {
 	r.done, r.err = true, nil
 	clear(r.confirmations)
+	clear(r.inherited)
 	r.sweepFrom = began.Add(-minOrphanAge - reconcileMargin)
 	r.due = now.Add(max(sweepInterval, slowSweepFactor*now.Sub(began)))
 }

@@ -16,23 +16,21 @@ import (
 // all encodings created since lacks the encoding. A search by name that finds nothing, or has no
 // answer, proves nothing.
 func (w *worker) findUnansweredStart(ctx context.Context, t trackedJob) outcome {
-	encoding, err := w.findByName(ctx, &t.job)
-	if encoding != "" {
+	if w.now().Sub(t.job.StepTime) < w.settle { // search and start may both be under way still
+		encoding, err := w.findByName(ctx, &t.job)
+		if encoding == "" {
+			return outcome{called: true, callErr: err, inconclusive: err}
+		}
 		return w.continueWithFound(ctx, t, encoding)
 	}
-	if w.now().Sub(t.job.StepTime) < w.settle {
-		return outcome{called: true, callErr: err, inconclusive: err} // list and start may both be under way still
-	}
-	encoding, asked, listErr := w.findInFullList(ctx, &t.job)
+	found, err := w.findAfterSettle(ctx, &t.job)
 	switch {
-	case listErr != nil:
-		return outcome{called: true, callErr: listErr, inconclusive: listErr}
-	case encoding == "":
-		return w.recordNotStarted(ctx, t, asked)
-	case err == nil && w.encodings.usable(bitmovin.ParamName):
-		w.encodings.noteFault(ctx, job.ParameterMisses, nil, bitmovin.ParamName)
+	case err != nil:
+		return outcome{called: true, callErr: err, inconclusive: err}
+	case found.encoding == "":
+		return w.recordNotStarted(ctx, t, found.asked)
 	}
-	return w.continueWithFound(ctx, t, encoding)
+	return w.continueWithFound(ctx, t, found.encoding)
 }
 
 // continueWithFound goes on with the encoding that a template's unanswered start has made.
@@ -65,9 +63,9 @@ func (w *worker) correctEncodingID(ctx context.Context, t trackedJob, encoding s
 }
 
 // recordNotStarted records that a template's start was not made, if its encoding was missing for
-// the settle time. asked is when the list lacked the encoding; zero if no list was read yet.
+// the settle time. asked is when the list lacked the encoding; zero if no call was made.
 func (w *worker) recordNotStarted(ctx context.Context, t trackedJob, asked time.Time) outcome {
-	o := outcome{called: true}
+	o := outcome{called: !asked.IsZero()}
 	missing := asked.Sub(t.job.StepTime)
 	if missing < w.settle {
 		return o
@@ -108,6 +106,8 @@ type templateAttempt struct {
 	number int
 }
 
+func attemptOf(j *job.Job) templateAttempt { return templateAttempt{j.ID, j.Attempt} }
+
 // findByName returns the id of the encoding that a template's job was started as, if the
 // platform finds it by its name; empty if it does not.
 func (w *worker) findByName(ctx context.Context, j *job.Job) (encoding string, err error) {
@@ -124,36 +124,65 @@ func (w *worker) findByName(ctx context.Context, j *job.Job) (encoding string, e
 	return encoding, err
 }
 
-// findInFullList looks for the encoding that a template's job was started as among all encodings
-// that were created since. at is when reading the list began; zero if another task is reading it
-// right now.
-func (w *worker) findInFullList(ctx context.Context, j *job.Job) (encoding string, at time.Time, err error) {
+// lookupResult is what a lookup knows of the encoding of a start that was not answered.
+type lookupResult struct {
+	encoding string    // empty if it was not found
+	asked    time.Time // when reading began of the list that lacks it; zero if no list was read
+}
+
+// findAfterSettle looks for the encoding that a template's job was started as, among all encodings
+// that were created since. A search by name comes first, because a long list takes many calls.
+// While another task is reading the list, findAfterSettle makes no call: searches by name are more
+// urgent than lists, and would keep that task from its share of the few list calls.
+func (w *worker) findAfterSettle(ctx context.Context, j *job.Job) (r lookupResult, err error) {
 	l := &w.startLookup
 	if !l.mu.TryLock() {
-		return "", time.Time{}, nil
+		return r, nil
 	}
 	defer l.mu.Unlock()
 	began, err := w.attemptTime(ctx, j)
 	if err != nil {
-		return "", time.Time{}, err
+		return r, err
 	}
 	after := began.Add(-reconcileMargin).Truncate(reconcileMargin)
-	if l.beginTime.Before(j.StepTime.Add(w.settle)) || l.createdAfter.After(after) || w.now().Sub(l.endTime) > lookupValid {
-		l.beginTime, l.createdAfter, l.found = w.now(), after, map[templateAttempt]bitmovin.EncodingID{}
-		query := bitmovin.EncodingQuery{CreatedAfter: after, SkipTotalCount: true, Overlap: listOverlap}
-		_, err = w.encodings.eachCreated(ctx, query, func(e bitmovin.Encoding) (bool, error) {
-			if id, number, ok := provision.ParseName(e.Name); ok && number > 0 {
-				l.found[templateAttempt{id, number}] = e.ID
-			}
-			return false, nil
-		})
-		l.endTime = w.now()
-		if err != nil {
-			l.beginTime = time.Time{}
-			return "", time.Time{}, fmt.Errorf("look for the encoding of a start that was not answered: %w", err)
+	if !l.serves(j.StepTime.Add(w.settle), after, w.now()) {
+		byName, nameErr := w.findByName(ctx, j)
+		if byName != "" {
+			return lookupResult{encoding: byName}, nil
+		}
+		if err := w.readStartLookup(ctx, after); err != nil {
+			return r, err
+		}
+		if l.found[attemptOf(j)] != "" && nameErr == nil && w.encodings.usable(bitmovin.ParamName) {
+			w.encodings.noteFault(ctx, job.ParameterMisses, nil, bitmovin.ParamName)
 		}
 	}
-	return string(l.found[templateAttempt{j.ID, j.Attempt}]), l.beginTime, nil
+	return lookupResult{string(l.found[attemptOf(j)]), l.beginTime}, nil
+}
+
+// serves reports whether the list was read since a time, recently, and has all encodings that were
+// created after another time.
+func (l *startLookup) serves(since, createdAfter, now time.Time) bool {
+	return !l.beginTime.Before(since) && !l.createdAfter.After(createdAfter) && now.Sub(l.endTime) <= lookupValid
+}
+
+// readStartLookup reads the list of all encodings that were created after a time.
+func (w *worker) readStartLookup(ctx context.Context, after time.Time) error {
+	l := &w.startLookup
+	l.beginTime, l.createdAfter, l.found = w.now(), after, map[templateAttempt]bitmovin.EncodingID{}
+	query := bitmovin.EncodingQuery{CreatedAfter: after, SkipTotalCount: true, Overlap: listOverlap}
+	_, err := w.encodings.eachCreated(ctx, query, func(e bitmovin.Encoding) (bool, error) {
+		if id, number, ok := provision.ParseName(e.Name); ok && number > 0 {
+			l.found[templateAttempt{id, number}] = e.ID
+		}
+		return false, nil
+	})
+	l.endTime = w.now()
+	if err != nil {
+		l.beginTime = time.Time{}
+		return fmt.Errorf("look for the encoding of a start that was not answered: %w", err)
+	}
+	return nil
 }
 
 // attemptTime is when a job's current attempt was recorded, before its call. The job's StepTime
