@@ -36,7 +36,7 @@ func BenchmarkDecision(b *testing.B) {
 func decideAnew(b *testing.B, d *accountLoop) {
 	b.Helper()
 	now := time.Now()
-	d.noteChanges(changes{everything: true, account: true})
+	d.outdated.note(changes{everything: true, account: true}, d.jobs)
 	d.queue.time = now // counted just now
 	if err := d.read(b.Context(), now); err != nil {
 		b.Fatal(err)

@@ -23,7 +23,7 @@ func TestCostPerJob(t *testing.T) {
 	}
 	if os.Getenv("STOKER_FIGURES") != "" {
 		targets, rounds = []int{DefaultQueueTarget, 100, 1000}, 3
-		accounts = []large{{steady: steady}, {encoders: 100, duration: time.Minute, steady: 10 * time.Minute}}
+		accounts = []large{{encoders: 3000, steady: steady}, {encoders: 100, duration: time.Minute, steady: 10 * time.Minute}}
 	}
 	var table strings.Builder
 	fmt.Fprintln(&table, "| encoders | target | jobs/s | processor time a job | allocated a job |")

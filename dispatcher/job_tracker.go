@@ -1,6 +1,7 @@
 package dispatcher
 
 import (
+	"context"
 	"time"
 
 	"github.com/stokerd/stoker/internal/provision"
@@ -56,6 +57,20 @@ func (k *jobTracker) track(j job.Job, now time.Time) {
 	}
 	t.job = j
 	k.refresh(t)
+}
+
+// readBatch reads a batch once and keeps it until it changes.
+func (k *jobTracker) readBatch(ctx context.Context, from QueueStore, id string) (*batch, error) {
+	if b := k.batches[id]; b != nil {
+		return b, nil
+	}
+	read, err := from.Batch(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	b := &batch{read}
+	k.setBatch(b)
+	return b, nil
 }
 
 // setBatch takes over a batch from the job table.

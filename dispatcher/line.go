@@ -92,3 +92,25 @@ func (l *line) waiting() iter.Seq[*job.Job] {
 func (l *line) isOutdated(needed int, now time.Time) bool {
 	return !l.complete && l.count() < needed || l.shared && l.changed && now.Sub(l.readTime) >= sharesInterval
 }
+
+// noteBatch takes into account that a batch has changed to b, and reports whether the line has to be
+// read at once. jobs has the batches as they were read before.
+func (l *line) noteBatch(jobs *jobTracker, b *job.Batch) (moved bool) {
+	known, inLine := jobs.batches[b.ID], l.hasJobsOf(b.ID)
+	if inLine && (known == nil || known.Priority != b.Priority || !b.State.Dispatches()) {
+		return true
+	}
+	if !b.State.Dispatches() || b.Counts.Waiting == 0 {
+		return false
+	}
+	l.complete = false // it may have more jobs now
+	switch last := l.last(); {
+	case inLine: // the others are behind those
+		return false
+	case last == nil || b.Priority > jobs.batchPriority(last.ID.Batch):
+		return true
+	case b.Priority == jobs.batchPriority(last.ID.Batch):
+		l.shared, l.changed = true, true
+	}
+	return false
+}

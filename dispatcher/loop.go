@@ -131,7 +131,7 @@ func (l *accountLoop) shutDown(stop context.CancelCauseFunc) {
 // decideOnce reads what is out of date, decides, acts, and returns when to do so again.
 func (l *accountLoop) decideOnce(work context.Context) (wake time.Time, err error) {
 	now := l.now()
-	l.noteChanges(l.changes.take())
+	l.outdated.note(l.changes.take(), l.jobs)
 	if err := l.read(work, now); err != nil {
 		return now, err
 	}

@@ -16,7 +16,7 @@ func (l *accountLoop) spawnJobTask(ctx context.Context, kind taskKind, id job.ID
 	if l.tasks.stopping {
 		return
 	}
-	b, err := l.readBatch(ctx, id.Batch)
+	b, err := l.jobs.readBatch(ctx, l.store, id.Batch)
 	if err != nil {
 		l.log.Error("cannot read a batch", "batch", id.Batch, "err", err)
 		return

@@ -85,8 +85,17 @@ func (l *accountLoop) read(ctx context.Context, now time.Time) error {
 			return err
 		}
 	}
-	if err := l.readChanged(ctx, now); err != nil {
-		return err
+	for id := range l.outdated.batches {
+		if err := l.readChangedBatch(ctx, id, now); err != nil {
+			return err
+		}
+		delete(l.outdated.batches, id)
+	}
+	for id := range l.outdated.jobs {
+		if err := l.readChangedJob(ctx, id, now); err != nil {
+			return err
+		}
+		delete(l.outdated.jobs, id)
 	}
 	if l.outdated.orphans {
 		if err := l.readOrphans(ctx, now); err != nil {
@@ -145,7 +154,7 @@ func (l *accountLoop) readInFlight(ctx context.Context, now time.Time) error {
 	for _, j := range jobs {
 		seen[j.ID] = true
 		if j.State == job.Queued {
-			if _, err := l.readBatch(ctx, j.ID.Batch); err != nil { // for its priority
+			if _, err := l.jobs.readBatch(ctx, l.store, j.ID.Batch); err != nil { // for its priority
 				return err
 			}
 		}
@@ -163,7 +172,7 @@ func (l *accountLoop) readInFlight(ctx context.Context, now time.Time) error {
 // readNextJobs reads the waiting jobs that are next in dispatch order, without those of skipped
 // batches.
 func (l *accountLoop) readNextJobs(ctx context.Context, now time.Time) error {
-	skipped, err := l.batchBackoffs.skipped(func(id string) (*batch, error) { return l.readBatch(ctx, id) }, now)
+	skipped, err := l.batchBackoffs.skipped(func(id string) (*batch, error) { return l.jobs.readBatch(ctx, l.store, id) }, now)
 	if err != nil {
 		return err
 	}
@@ -180,7 +189,7 @@ func (l *accountLoop) readNextJobs(ctx context.Context, now time.Time) error {
 		return err
 	}
 	for _, j := range jobs {
-		if _, err := l.readBatch(ctx, j.ID.Batch); err != nil {
+		if _, err := l.jobs.readBatch(ctx, l.store, j.ID.Batch); err != nil {
 			return err
 		}
 	}
@@ -205,18 +214,4 @@ func (l *accountLoop) readOrphans(ctx context.Context, now time.Time) error {
 	}
 	l.outdated.orphans = false
 	return nil
-}
-
-// readBatch reads a batch once and keeps it until it changes.
-func (l *accountLoop) readBatch(ctx context.Context, id string) (*batch, error) {
-	if b := l.jobs.batches[id]; b != nil {
-		return b, nil
-	}
-	read, err := l.store.Batch(ctx, id)
-	if err != nil {
-		return nil, err
-	}
-	b := &batch{read}
-	l.jobs.setBatch(b)
-	return b, nil
 }

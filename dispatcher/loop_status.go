@@ -49,8 +49,11 @@ func (l *accountLoop) publishStatus(v *view) {
 	l.jobs.describe(&s, now)
 	l.describeQueue(&s, v)
 	l.describeProblems(&s, now)
-	l.describeListing(&s)
-	l.logWaitReason(s, now)
+	s.Listing, s.OtherInstances = l.worker.encodings.status()
+	l.reconciliation.describe(&s.Listing)
+	budgeted := s
+	budgeted.Budgets, _ = l.publisher.readBudgets()
+	l.waitLog.note(&budgeted, now, l.log)
 	l.publisher.publish(s)
 }
 
@@ -91,22 +94,4 @@ func (l *accountLoop) describeProblems(s *job.AccountStatus, now time.Time) {
 	if l.accountBackoff.err != nil {
 		s.Problem = shortText(l.accountBackoff.err)
 	}
-}
-
-// describeListing says how encodings are listed, and whether the platform is still being compared
-// with the job table.
-func (l *accountLoop) describeListing(s *job.AccountStatus) {
-	s.Listing, s.OtherInstances = l.worker.encodings.status()
-	if !l.reconciliation.done {
-		s.Listing.ComparingSince = l.reconciliation.loadTime
-	}
-	if err := l.reconciliation.err; err != nil {
-		s.Listing.ComparingProblem = err.Error()
-	}
-}
-
-// logWaitReason logs why the account starts nothing when that has changed.
-func (l *accountLoop) logWaitReason(s job.AccountStatus, now time.Time) {
-	s.Budgets, _ = l.publisher.readBudgets()
-	l.waitLog.note(&s, now, l.log)
 }

@@ -67,3 +67,13 @@ func (r *reconciliation) finish(began, now time.Time) {
 	r.sweepFrom = began.Add(-minOrphanAge - reconcileMargin)
 	r.due = now.Add(max(sweepInterval, slowSweepFactor*now.Sub(began)))
 }
+
+// describe says whether the platform is still being compared with the job table.
+func (r *reconciliation) describe(s *job.Listing) {
+	if !r.done {
+		s.ComparingSince = r.loadTime
+	}
+	if r.err != nil {
+		s.ComparingProblem = r.err.Error()
+	}
+}

@@ -37,6 +37,15 @@ func (r *taskRunner) spawn(kind taskKind, work func() (apply func())) {
 	})
 }
 
+// room is how many more tasks may begin for jobs in flight.
+func (r *taskRunner) room() [dueKinds]int {
+	polls := maxPolls - r.underWay[taskPoll]
+	return [dueKinds]int{
+		duePoll: polls, dueNoStatusPoll: min(polls, maxNoStatusPolls),
+		dueStop: maxStops - r.underWay[taskStop], dueReprioritize: maxReprioritizes - r.underWay[taskReprioritize],
+	}
+}
+
 // applyReady applies the results that are there already, so that one decision takes all of
 // them into account.
 func (r *taskRunner) applyReady() {

@@ -74,7 +74,7 @@ func (l *accountLoop) collectView(now time.Time) view {
 	if l.accountBackoff.until.After(now) {
 		v.prepareAfter = l.accountBackoff.until
 	}
-	for _, t := range l.jobs.index.concerned(l.taskRoom(), now) {
+	for _, t := range l.jobs.index.concerned(l.tasks.room(), now) {
 		v.inFlight = append(v.inFlight, l.jobs.makeInFlight(t, now))
 	}
 	places := l.limit.wanted
@@ -96,16 +96,6 @@ func (l *accountLoop) collectView(now time.Time) view {
 		v.orphans = append(v.orphans, orphan{encoding: id, task: o.task, notBefore: o.notBefore})
 	}
 	return v
-}
-
-// taskRoom is how many more tasks may begin for jobs in flight.
-func (l *accountLoop) taskRoom() [dueKinds]int {
-	busy := &l.tasks.underWay
-	polls := maxPolls - busy[taskPoll]
-	return [dueKinds]int{
-		duePoll: polls, dueNoStatusPoll: min(polls, maxNoStatusPolls),
-		dueStop: maxStops - busy[taskStop], dueReprioritize: maxReprioritizes - busy[taskReprioritize],
-	}
 }
 
 // lineNeeded is how many waiting jobs a decision may have to do with while so many places are free:

@@ -25,9 +25,9 @@ func (o *outdated) isEmpty() bool {
 	return !o.settings && !o.dailyStarts && !o.nextJobs && !o.orphans && !o.inFlight && len(o.batches)+len(o.jobs) == 0
 }
 
-// noteChanges notes what has to be read because others have changed the job table.
-func (l *accountLoop) noteChanges(c changes) {
-	o := &l.outdated
+// note notes what has to be read because others have changed the job table. jobs are the jobs as they are
+// known.
+func (o *outdated) note(c changes, jobs *jobTracker) {
 	if c.account {
 		o.settings, o.dailyStarts = true, true
 	}
@@ -39,7 +39,7 @@ func (l *accountLoop) noteChanges(c changes) {
 		o.batches[id] = true
 	}
 	for id := range c.jobs {
-		t := l.jobs.tracked[id]
+		t := jobs.tracked[id]
 		if t != nil {
 			o.jobs[id] = true
 		}
@@ -47,23 +47,6 @@ func (l *accountLoop) noteChanges(c changes) {
 			o.nextJobs, o.orphans = true, true
 		}
 	}
-}
-
-// readChanged reads the batches and jobs that have changed.
-func (l *accountLoop) readChanged(ctx context.Context, now time.Time) error {
-	for id := range l.outdated.batches {
-		if err := l.readChangedBatch(ctx, id, now); err != nil {
-			return err
-		}
-		delete(l.outdated.batches, id)
-	}
-	for id := range l.outdated.jobs {
-		if err := l.readChangedJob(ctx, id, now); err != nil {
-			return err
-		}
-		delete(l.outdated.jobs, id)
-	}
-	return nil
 }
 
 // readChangedBatch reads a batch that has changed, and keeps it if the loop has to do with it.
@@ -77,7 +60,7 @@ func (l *accountLoop) readChangedBatch(ctx context.Context, id string, now time.
 	if err != nil {
 		return err
 	}
-	if l.movesLine(l.jobs.batches[id], &read) {
+	if l.line.noteBatch(l.jobs, &read) {
 		l.outdated.nextJobs = true
 	}
 	l.jobs.setBatch(&batch{read})
@@ -90,27 +73,6 @@ func (l *accountLoop) forgetBatchIfDone(id string) {
 	if !l.jobs.hasJobsOf(id) && !l.line.hasJobsOf(id) && l.batchBackoffs[id] == nil {
 		delete(l.jobs.batches, id)
 	}
-}
-
-// movesLine reports whether the line has to be read at once because a batch has changed. known is
-// the batch as it was, nil if it was not known.
-func (l *accountLoop) movesLine(known *batch, b *job.Batch) bool {
-	if l.line.hasJobsOf(b.ID) && (known == nil || known.Priority != b.Priority || !b.State.Dispatches()) {
-		return true
-	}
-	if !b.State.Dispatches() || b.Counts.Waiting == 0 {
-		return false
-	}
-	l.line.complete = false // it may have more jobs now
-	switch last := l.line.last(); {
-	case l.line.hasJobsOf(b.ID): // the others are behind those
-		return false
-	case last == nil || b.Priority > l.jobs.batchPriority(last.ID.Batch):
-		return true
-	case b.Priority == l.jobs.batchPriority(last.ID.Batch):
-		l.line.shared, l.line.changed = true, true
-	}
-	return false
 }
 
 // readChangedJob reads a job that may have changed otherwise than the loop knows.
@@ -126,7 +88,7 @@ func (l *accountLoop) readChangedJob(ctx context.Context, id job.ID, now time.Ti
 		return err
 	}
 	if j.State == job.Queued {
-		if _, err := l.readBatch(ctx, id.Batch); err != nil { // for its priority
+		if _, err := l.jobs.readBatch(ctx, l.store, id.Batch); err != nil { // for its priority
 			return err
 		}
 	}

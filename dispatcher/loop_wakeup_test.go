@@ -141,15 +141,13 @@ func TestBatchMovesLine(t *testing.T) {
 		{"a new batch of higher priority", false, active(other, 80), true, false, false},
 		{"another batch ends", true, job.Batch{ID: other, Priority: 80, State: job.BatchSucceeded}, false, true, false},
 	} {
-		l := &accountLoop{jobs: newJobTracker(now), line: newLine([]job.Job{{ID: id(1)}, {ID: id(2)}}, 9, now)}
-		l.jobs.setBatch(&batch{active(inLine, 50)})
-		var known *batch
+		jobs, l := newJobTracker(now), newLine([]job.Job{{ID: id(1)}, {ID: id(2)}}, 9, now)
+		jobs.setBatch(&batch{active(inLine, 50)})
 		if tt.known {
-			before := active(tt.batch.ID, 50)
-			known = &batch{before}
+			jobs.setBatch(&batch{active(tt.batch.ID, 50)})
 		}
-		if moves := l.movesLine(known, &tt.batch); moves != tt.moves || l.line.complete != tt.complete || l.line.shared != tt.shared {
-			t.Errorf("%s: moves %v, complete %v, shared %v; want %v, %v, %v", tt.name, moves, l.line.complete, l.line.shared, tt.moves, tt.complete, tt.shared)
+		if moves := l.noteBatch(jobs, &tt.batch); moves != tt.moves || l.complete != tt.complete || l.shared != tt.shared {
+			t.Errorf("%s: moves %v, complete %v, shared %v; want %v, %v, %v", tt.name, moves, l.complete, l.shared, tt.moves, tt.complete, tt.shared)
 		}
 	}
 }
