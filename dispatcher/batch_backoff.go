@@ -154,7 +154,7 @@ func (bs batchBackoffs) skipped(read func(id string) (*batch, error), now time.T
 		}
 		t := bs[id]
 		switch {
-		case b.StateTime.After(t.noted): // somebody has resumed it
+		case t.err != nil && b.StateTime.After(t.noted): // somebody has resumed it
 			delete(bs, id)
 		case !t.until.After(now):
 			continue
