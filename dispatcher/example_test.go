@@ -47,6 +47,7 @@ func TestSampleOnTheLedger(t *testing.T) {
 		}
 		wantSetup := []string{
 			"POST /encoding/inputs/http", "POST /encoding/outputs/s3",
+			checkRoute, // the example finds out when it has paid
 			"POST /encoding/configurations/video/h264", "POST /encoding/configurations/video/h264",
 			"POST /encoding/configurations/video/h264", "POST /encoding/configurations/audio/aac",
 		}

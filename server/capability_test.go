@@ -5,6 +5,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/protobuf/encoding/protowire"
 
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
 	"github.com/stokerd/stoker/job"
@@ -70,5 +71,19 @@ func TestSubmitOddProfile(t *testing.T) {
 	}
 	if warnings := resp.GetWarnings(); len(warnings) != 1 || warnings[0].GetField() != "profile.region" {
 		t.Errorf("warnings: %v", warnings)
+	}
+}
+
+// A field that the server does not know is refused: the batch would be encoded without it. The field
+// private of earlier clients is such a one.
+func TestSubmitUnknownField(t *testing.T) {
+	w := newWorld(t, nil)
+	r := oddRecipe(true)
+	r.ProtoReflect().SetUnknown(protowire.AppendVarint(protowire.AppendTag(nil, 5, protowire.VarintType), 1))
+	_, err := w.batches.SubmitBatch(t.Context(), submitRecipe(r))
+	wantCode(t, err, codes.InvalidArgument)
+	want := "recipe: has a field that this server does not know, and that would have no effect; use a client of the server's version\n"
+	if diff := cmp.Diff(want, violations(err)); diff != "" {
+		t.Errorf("violations (-want +got):\n%s", diff)
 	}
 }

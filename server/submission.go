@@ -116,6 +116,9 @@ func (s *submission) setEncoding(req *stokerv1.SubmitBatchRequest) {
 	case *stokerv1.SubmitBatchRequest_Recipe:
 		r := recipe(with.Recipe)
 		s.batch.Recipe = &r
+		if len(with.Recipe.ProtoReflect().GetUnknown()) > 0 { // for example private, of clients made before acl
+			s.add("recipe", "has a field that this server does not know, and that would have no effect; use a client of the server's version")
+		}
 		s.noteRecipe(r, "recipe")
 	case *stokerv1.SubmitBatchRequest_Template:
 		t, ok := s.catalog.Templates[with.Template]

@@ -327,8 +327,6 @@ type Recipe struct {
 	Muxings []*Muxing `protobuf:"bytes,3,rep,name=muxings,proto3" json:"muxings,omitempty"`
 	// Manifests over all renditions, generated with the encoding.
 	Manifests []*Manifest `protobuf:"bytes,4,rep,name=manifests,proto3" json:"manifests,omitempty"`
-	// Who may read the output files. Default: everybody.
-	Acl Acl `protobuf:"varint,5,opt,name=acl,proto3,enum=stoker.v1.Acl" json:"acl,omitempty"`
 	// Cloud region, for example AWS_EU_WEST_1. Default AUTO: the platform chooses.
 	Region string `protobuf:"bytes,6,opt,name=region,proto3" json:"region,omitempty"`
 	// Regions for jobs that the platform advises to retry in another region, used in order.
@@ -339,6 +337,8 @@ type Recipe struct {
 	EncodingMode string `protobuf:"bytes,9,opt,name=encoding_mode,json=encodingMode,proto3" json:"encoding_mode,omitempty"`
 	// Ids of prewarmed encoder pools to run on.
 	PrewarmedEncoderPoolIds []string `protobuf:"bytes,10,rep,name=prewarmed_encoder_pool_ids,json=prewarmedEncoderPoolIds,proto3" json:"prewarmed_encoder_pool_ids,omitempty"`
+	// Who may read the output files. Default: everybody.
+	Acl Acl `protobuf:"varint,16,opt,name=acl,proto3,enum=stoker.v1.Acl" json:"acl,omitempty"`
 	// Bounds for the videos with a per-title mode.
 	PerTitle *PerTitle `protobuf:"bytes,11,opt,name=per_title,json=perTitle,proto3" json:"per_title,omitempty"`
 	// A filter before every video that turns interlaced into progressive.
@@ -412,13 +412,6 @@ func (x *Recipe) GetManifests() []*Manifest {
 	return nil
 }
 
-func (x *Recipe) GetAcl() Acl {
-	if x != nil {
-		return x.Acl
-	}
-	return Acl_ACL_UNSPECIFIED
-}
-
 func (x *Recipe) GetRegion() string {
 	if x != nil {
 		return x.Region
@@ -452,6 +445,13 @@ func (x *Recipe) GetPrewarmedEncoderPoolIds() []string {
 		return x.PrewarmedEncoderPoolIds
 	}
 	return nil
+}
+
+func (x *Recipe) GetAcl() Acl {
+	if x != nil {
+		return x.Acl
+	}
+	return Acl_ACL_UNSPECIFIED
 }
 
 func (x *Recipe) GetPerTitle() *PerTitle {
@@ -1344,14 +1344,13 @@ var File_stoker_v1_recipe_proto protoreflect.FileDescriptor
 
 const file_stoker_v1_recipe_proto_rawDesc = "" +
 	"\n" +
-	"\x16stoker/v1/recipe.proto\x12\tstoker.v1\x1a\x1bbuf/validate/validate.proto\"\xa7\x06\n" +
+	"\x16stoker/v1/recipe.proto\x12\tstoker.v1\x1a\x1bbuf/validate/validate.proto\"\xb6\x06\n" +
 	"\x06Recipe\x122\n" +
 	"\x06videos\x18\x01 \x03(\v2\x10.stoker.v1.VideoB\b\xbaH\x05\x92\x01\x02\x102R\x06videos\x122\n" +
 	"\x06audios\x18\x02 \x03(\v2\x10.stoker.v1.AudioB\b\xbaH\x05\x92\x01\x02\x102R\x06audios\x127\n" +
 	"\amuxings\x18\x03 \x03(\v2\x11.stoker.v1.MuxingB\n" +
 	"\xbaH\a\x92\x01\x04\b\x01\x10\x04R\amuxings\x12;\n" +
-	"\tmanifests\x18\x04 \x03(\v2\x13.stoker.v1.ManifestB\b\xbaH\x05\x92\x01\x02\x10\x04R\tmanifests\x12*\n" +
-	"\x03acl\x18\x05 \x01(\x0e2\x0e.stoker.v1.AclB\b\xbaH\x05\x82\x01\x02\x10\x01R\x03acl\x12\x1f\n" +
+	"\tmanifests\x18\x04 \x03(\v2\x13.stoker.v1.ManifestB\b\xbaH\x05\x92\x01\x02\x10\x04R\tmanifests\x12\x1f\n" +
 	"\x06region\x18\x06 \x01(\tB\a\xbaH\x04r\x02\x18@R\x06region\x12;\n" +
 	"\x10fallback_regions\x18\a \x03(\tB\x10\xbaH\r\x92\x01\n" +
 	"\x10\x03\"\x06r\x04\x10\x01\x18@R\x0ffallbackRegions\x120\n" +
@@ -1360,7 +1359,8 @@ const file_stoker_v1_recipe_proto_rawDesc = "" +
 	"\x1aprewarmed_encoder_pool_ids\x18\n" +
 	" \x03(\tB\x10\xbaH\r\x92\x01\n" +
 	"\x10\n" +
-	"\"\x06r\x04\x10\x01\x18@R\x17prewarmedEncoderPoolIds\x120\n" +
+	"\"\x06r\x04\x10\x01\x18@R\x17prewarmedEncoderPoolIds\x12*\n" +
+	"\x03acl\x18\x10 \x01(\x0e2\x0e.stoker.v1.AclB\b\xbaH\x05\x82\x01\x02\x10\x01R\x03acl\x120\n" +
 	"\tper_title\x18\v \x01(\v2\x13.stoker.v1.PerTitleR\bperTitle\x128\n" +
 	"\vdeinterlace\x18\f \x01(\v2\x16.stoker.v1.DeinterlaceR\vdeinterlace\x12>\n" +
 	"\n" +
@@ -1369,7 +1369,7 @@ const file_stoker_v1_recipe_proto_rawDesc = "" +
 	"thumbnails\x125\n" +
 	"\asprites\x18\x0e \x03(\v2\x11.stoker.v1.SpriteB\b\xbaH\x05\x92\x01\x02\x10\n" +
 	"R\asprites\x12#\n" +
-	"\rallow_unknown\x18\x0f \x01(\bR\fallowUnknown\"\xc9\x02\n" +
+	"\rallow_unknown\x18\x0f \x01(\bR\fallowUnknownJ\x04\b\x05\x10\x06R\aprivate\"\xc9\x02\n" +
 	"\bPerTitle\x12.\n" +
 	"\vmin_bitrate\x18\x01 \x01(\x03B\r\xbaH\n" +
 	"\"\b\x18\x80ʵ\xee\x01(\x00R\n" +
