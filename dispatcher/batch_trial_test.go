@@ -42,7 +42,7 @@ func TestRefusedBatchIsTriedWithOneJob(t *testing.T) {
 				if other = w.awaitEnd(other.ID, 5*time.Minute); other.State != job.BatchSucceeded {
 					w.t.Errorf("the other batch is %s", other.State)
 				}
-				time.Sleep(refused.CreateTime.Add(10 * time.Minute).Sub(time.Now()))
+				time.Sleep(time.Until(refused.CreateTime.Add(10 * time.Minute)))
 				attempts, tried := 0, 0
 				for _, j := range w.jobs(refused.ID) {
 					attempts += j.Attempt
