@@ -115,7 +115,7 @@ func (l *accountLoop) makeCandidate(j *job.Job, now time.Time) (c candidate, wai
 	if b := l.jobs.batches[j.ID.Batch]; b != nil {
 		c.template, c.priority, c.notStarted = b.Template != nil, b.Priority, l.reconciliation.isNew(b)
 	}
-	c.trial = l.batchBackoffs.onTrial(j.ID.Batch)
+	c.trial = l.onTrial(j.ID.Batch)
 	if answer, ok := l.reconciliation.confirmations[j.ID]; ok && answer.name == l.jobs.nextEncodingName(j) {
 		c.confirmed, c.notStarted = true, c.notStarted || answer.notStarted
 	}

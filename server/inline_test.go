@@ -68,6 +68,31 @@ func TestSubmitInlineTemplate(t *testing.T) {
 	}
 }
 
+// A template with newer keys than the server knows is taken with warnings, if it says so.
+func TestSubmitInlineTemplateAllowsUnknown(t *testing.T) {
+	w := newWorld(t, nil)
+	newer := strings.Replace(ladderTemplate, "start: {properties: {", "start: {properties: {futureMode: FULL, ", 1)
+	const what = `line 20: encodings.main.start.properties.futureMode: unknown key "futureMode", which the platform would ignore`
+	req := inline(newer, nil, &stokerv1.JobSpec{Key: "a", InputPath: "a", OutputPath: "b", Variables: map[string]string{"title": "t", "seconds": "1"}})
+	_, err := w.batches.SubmitBatch(t.Context(), req)
+	wantCode(t, err, codes.InvalidArgument)
+	if diff := cmp.Diff("inline_template.yaml: "+what+"\n", violations(err)); diff != "" {
+		t.Errorf("violations (-want +got):\n%s", diff)
+	}
+	req.GetInlineTemplate().AllowUnknown = true
+	resp, err := w.batches.SubmitBatch(t.Context(), req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := resp.GetWarnings(); len(got) != 1 || got[0].GetField() != "inline_template.yaml" || got[0].GetMessage() != what {
+		t.Errorf("warnings %v, want that of the key", got)
+	}
+	stored, err := w.store.Batch(t.Context(), resp.GetBatch().GetId())
+	if err != nil || !stored.Template.AllowUnknown {
+		t.Errorf("stored %+v, %v", stored.Template, err)
+	}
+}
+
 // Everything that is wrong is told at once: the template with its lines, its regions, the
 // storages it does not use, and what its jobs lack.
 func TestSubmitInlineTemplateViolations(t *testing.T) {

@@ -21,6 +21,7 @@ func FuzzBodies(f *testing.F) {
 	f.Add(6, text(templateYAML))
 	f.Add(6, text("metadata: {type: VOD, name: .nan}\nencodings: {a: {start: }}\n? [x]\n: y"))
 	f.Add(6, `{"metadata":{"type":"VOD"},"encodings":{"e":{"start":{"properties":{"x":[1e999]}}}}}`)
+	f.Add(6, text(strings.Replace(templateYAML, "manifests:", "manifests:\n  dash:\n    d: {properties: {outputs: [{outputId: OUT, outputPath: o}]}, periods: {p: {adaptationsets: {video: {v: {properties: {}}}, representations: {fmp4: {r: {properties: {}}}}}}}}", 1)))
 	f.Add(7, `{"url":"http://x/","signature":{"key":"k"}}`)
 	f.Add(8, `{"encodingId":"ENC","outputs":[{"outputId":"OUT","outputPath":"p"}]}`)
 	f.Add(9, `{"priority":null}`)

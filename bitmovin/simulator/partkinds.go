@@ -17,8 +17,9 @@ type partKind struct {
 // partParameters are the names of the ids in a pattern, in order.
 func partParameters() []string { return []string{"id", "child", "part", "below", "lowest"} }
 
-// route is the pattern with names for its ids, and one more for the id of a part.
-func (k *partKind) route() (collection, one string) {
+// makePaths makes the path of the collection, which is the pattern with names for its ids, and the path
+// of one part below it.
+func (k *partKind) makePaths() (collection, one string) {
 	collection, names := k.pattern, partParameters()
 	for strings.Contains(collection, "{}") {
 		collection = strings.Replace(collection, "{}", "{"+names[0]+"}", 1)

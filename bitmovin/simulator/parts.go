@@ -40,8 +40,8 @@ func (t partTable) find(owner, id string) *part {
 	return nil
 }
 
-// list returns the parts below a path.
-func (t partTable) list(owner, collection string) []*resource {
+// listBelow returns the parts below a path.
+func (t partTable) listBelow(owner, collection string) []*resource {
 	var all []*resource
 	for _, p := range t[owner] {
 		if p.collection == collection {
@@ -59,11 +59,11 @@ func partRoutes(known *catalog) []route {
 		if strings.HasPrefix(k.pattern, known.manifests.base) {
 			group = groupManifests
 		}
-		collection, one := k.route()
+		collection, one := k.makePaths()
 		routes = append(routes,
 			postRoute(collection, group, createPart(k)),
 			getRoute(collection, group, onOwner(k, func(s *Simulator, c *call, owner, at string) (any, error) {
-				return c.renderPage(s.parts.list(owner, at))
+				return c.renderPage(s.parts.listBelow(owner, at))
 			})),
 			getRoute(one, group, onPart(k, func(_ *Simulator, _ string, p *part) any { return p.render() })),
 			deleteRoute(one, group, onPart(k, func(s *Simulator, owner string, p *part) any {

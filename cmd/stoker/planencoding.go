@@ -63,17 +63,22 @@ func (c *cli) chooseEncoding(p *planFlags) error {
 }
 
 // checkTemplate refuses a template with mistakes, as the service would.
-func (p *planFlags) checkTemplate(list *joblist.List) error {
+func (c *cli) checkTemplate(p *planFlags, list *joblist.List) error {
 	if p.options.Batch.Template == nil {
 		return nil
 	}
 	t, mistakes := template.Parse(*p.options.Batch.Template)
+	field := cmp.Or(p.template, filepath.Base(p.inline.file))
+	if t != nil {
+		for _, w := range t.Warnings() {
+			c.note("warning: %s:%d: %s", field, w.Line, w.Text)
+		}
+	}
 	if t != nil && len(list.Jobs) > 1 {
 		mistakes = t.SharedOutputs()
 	}
 	var wrong []client.Violation
 	for _, m := range mistakes {
-		field := cmp.Or(p.template, filepath.Base(p.inline.file))
 		wrong = append(wrong, client.Violation{Field: fmt.Sprintf("%s:%d", field, m.Line), Message: m.Text})
 	}
 	if len(wrong) > 0 {
@@ -84,12 +89,12 @@ func (p *planFlags) checkTemplate(list *joblist.List) error {
 
 // checkJobs refuses jobs that the service would refuse, and prints the warnings that it would have. Jobs
 // that name no output path get the one that the service derives.
-func (c *cli) checkJobs(b job.Batch, list *joblist.List) error {
+func (c *cli) checkJobs(p *planFlags, list *joblist.List) error {
 	var all warnings
 	for first := 0; first < len(list.Jobs); first += job.MaxRequestJobs {
 		part := list.Part(first, min(first+job.MaxRequestJobs, len(list.Jobs)))
 		specs := jobSpecs(part)
-		odd, err := server.CheckJobs(b, specs)
+		odd, err := server.CheckJobs(p.options.Batch, specs)
 		if invalid, ok := errors.AsType[*job.InvalidError](err); ok {
 			wrong := make([]client.Violation, len(invalid.Violations))
 			for i, v := range invalid.Violations {
@@ -108,7 +113,7 @@ func (c *cli) checkJobs(b job.Batch, list *joblist.List) error {
 			all.add([]client.Warning{client.Warning(located)}, 1)
 		}
 	}
-	c.printWarnings(all, list)
+	c.printWarnings(all, list, p.inline)
 	return nil
 }
 

@@ -115,6 +115,16 @@ encodings:
     start: {properties: {perTitle: {h264Configuration: {}}}}
 `
 
+// trailer is a template with variables.
+const trailer = `
+metadata: {type: VOD}
+configurations: {video: {h264: {v: {properties: {bitrate: "${number:bitrate}"}}}}}
+encodings:
+  main:
+    streams: {video: {properties: {codecConfigId: $/configurations/video/h264/v, inputStreams: [{inputPath: p}], metadata: {language: "${language}"}}}}
+    start: {}
+`
+
 const worseTemplate = `metadata: {type: VOD}
 encodings: {main:
   {streams: {v: {properties:
@@ -131,6 +141,7 @@ func TestExample(t *testing.T) {
 			"/etc/stoker/stoker.yaml":              string(example),
 			"/etc/stoker/secrets/encodes":          "s3cret\n",
 			"/etc/stoker/templates/per-title.yaml": perTitle,
+			"/etc/stoker/templates/trailer.yaml":   trailer,
 			"/run/secrets/bitmovin":                "first\n",
 			"/run/secrets/webhook":                 "the key of all accounts\n",
 		},
@@ -224,7 +235,11 @@ func TestExample(t *testing.T) {
 	t.Run("templates", func(t *testing.T) {
 		want := map[string]job.Template{
 			"per-title": {Name: "per-title", Text: perTitle},
-			"anywhere":  {Name: "anywhere", Text: perTitle, FallbackRegions: []string{"AWS_EU_CENTRAL_1", "AWS_US_EAST_1"}},
+			"anywhere":  {Name: "anywhere", Text: perTitle, FallbackRegions: []string{"AWS_EU_CENTRAL_1", "AWS_US_EAST_1"}, AllowUnknown: true},
+			"trailer": {Name: "trailer", Text: trailer, Variables: map[string]job.TemplateVariable{
+				"language": {Type: job.TextVariable, Required: true, Description: "language of the audio, such as en"},
+				"bitrate":  {Type: job.NumberVariable, Default: new("4500000")},
+			}},
 		}
 		if diff := cmp.Diff(want, c.Templates); diff != "" {
 			t.Errorf("templates (-want +got):\n%s", diff)

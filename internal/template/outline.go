@@ -3,6 +3,7 @@ package template
 import (
 	_ "embed"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -74,12 +75,7 @@ type rule struct {
 
 // keyNames lists the keys of a shape, sorted.
 func (s *shape) keyNames() []string {
-	var names []string
-	for name := range s.keys {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names
+	return slices.Sorted(maps.Keys(s.keys))
 }
 
 // find returns what the outline says about a key, and whether the key is a free name. It returns
@@ -197,9 +193,7 @@ func (p *outlineParser) includeShape(s *shape, line outlineLine, name string) er
 	if len(used.keys) == 0 {
 		return line.errorf("shape %s is not known yet", name)
 	}
-	for key, f := range used.keys {
-		s.keys[key] = f
-	}
+	maps.Copy(s.keys, used.keys)
 	return nil
 }
 
