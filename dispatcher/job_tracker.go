@@ -87,6 +87,23 @@ func (k *jobTracker) queueHead() *trackedJob {
 	return head
 }
 
+// nextQueued returns up to n queued jobs of ours in the order in which the platform takes them, without
+// unpredictable ones.
+func (k *jobTracker) nextQueued(n int) (next []*trackedJob) {
+	for _, t := range k.tracked {
+		if t.job.State == job.Queued && t.isPredictable() {
+			next = append(next, t)
+		}
+	}
+	slices.SortFunc(next, func(a, b *trackedJob) int {
+		if k.precedes(&a.job, &b.job) {
+			return -1
+		}
+		return 1
+	})
+	return next[:min(n, len(next))]
+}
+
 // isQueueHead reports whether none of our queued jobs precedes t.
 func (k *jobTracker) isQueueHead(t *trackedJob) bool {
 	for _, other := range k.tracked {

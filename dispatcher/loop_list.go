@@ -48,7 +48,7 @@ func (l *accountLoop) applyList(ctx context.Context, list runningList, err error
 		case listed && t.task == taskNone && t.job.State.OnPlatform() && (t.job.State != job.Running || seen.Progress > t.job.Progress):
 			l.spawnJobTask(ctx, taskRecord, id, now, func(ctx context.Context, t trackedJob) outcome {
 				j, err := l.worker.recordObservation(ctx, t, seen)
-				return outcome{job: j, storeErr: err, eta: estimateRemaining(seen, list.time)}
+				return outcome{job: j, storeErr: err, remaining: remaining{byProgress: estimateRemaining(seen, list.time)}}
 			})
 		case !listed && t.job.State == job.Running && !t.hasUnknownStatus():
 			t.pollIfUnlisted(now)

@@ -9,9 +9,9 @@ import (
 // When to poll an encoding again. A poll costs one of 6,000 calls a minute. A free place in the
 // queue has to be seen at once, and a job under way should cost few calls:
 //
-//   - A running encoding is polled when it is expected to end.
-//   - When it has ended, an encoder has become free and has taken the head of the
-//     queue: the head is polled.
+//   - A running encoding is polled when it is expected to end; see end_forecast.go. Then an encoder
+//     becomes free and takes the head of the queue: the head is polled at the same time; see
+//     head_watch.go.
 //   - Encoders are starving when they take an encoding as soon as it is queued. Then all queued
 //     encodings are polled when an encoder has taken one, and a job that becomes the head is
 //     polled soon after its start.
@@ -50,6 +50,8 @@ const (
 type pollSchedule struct {
 	jobs         *jobTracker
 	drain        drainRate
+	forecast     endForecast
+	heads        headWatch
 	settle       time.Duration
 	pollInterval time.Duration
 }
@@ -58,6 +60,7 @@ type pollSchedule struct {
 func (s *pollSchedule) scheduleNextPoll(r taskResult) {
 	t, now := r.tracked, r.now
 	t.notePoll(r.kind, r.outcome, r.before.State, now)
+	s.forecast.noteResult(r)
 	switch {
 	case t.notBefore.After(now):
 		t.nextPoll = t.notBefore
@@ -70,10 +73,10 @@ func (s *pollSchedule) scheduleNextPoll(r taskResult) {
 		if settleEnd := t.job.StepTime.Add(s.settle); t.job.Step == job.StepStart && settleEnd.After(now) {
 			t.nextPoll = earlier(t.nextPoll, settleEnd)
 		}
-	case r.kind == taskRecord && t.job.State == job.Running && r.before.State == job.Running:
+	case r.kind == taskRecord && t.job.State == job.Running && r.before.State == job.Running && t.end.source == endToldByPlatform:
 		// The list knows no more than the poll before it.
 	case t.job.State == job.Running:
-		t.nextPoll = now.Add(s.untilRunningPoll(t, r.outcome.eta, now))
+		t.nextPoll = now.Add(s.untilRunningPoll(t, r.outcome, now))
 	case r.kind == taskStart && s.jobs.isQueueHead(t) && now.Sub(s.drain.starvingTime) < 2*starvingWait:
 		t.nextPoll = now.Add(s.setupTime(t) + starvingPoll)
 	default:
@@ -95,26 +98,23 @@ func (s *pollSchedule) nextLookup(kind taskKind, t *trackedJob, now time.Time) t
 	return now.Add(s.pollInterval) // another task is reading the list of encodings created since
 }
 
-// untilRunningPoll is how long to wait until a running encoding is expected to end: by the
-// platform's estimate, or by how long others ran if estimate is 0.
-func (s *pollSchedule) untilRunningPoll(t *trackedJob, estimate time.Duration, now time.Time) time.Duration {
-	eta := estimate
-	if s.drain.runtime == 0 && eta > 0 && !t.job.RunningTime.IsZero() {
-		s.drain.runtime = max(now.Sub(t.job.RunningTime), 0) + eta // until one has ended
+// untilRunningPoll is how long to wait until a running encoding is polled, after a task with the given
+// outcome.
+func (s *pollSchedule) untilRunningPoll(t *trackedJob, o outcome, now time.Time) time.Duration {
+	if told := o.remaining.told; s.drain.runtime == 0 && told > 0 && !t.job.RunningTime.IsZero() {
+		s.drain.runtime = max(now.Sub(t.job.RunningTime), 0) + told // until one has ended
 	}
-	if eta == 0 && s.drain.runtime > 0 && !t.job.RunningTime.IsZero() {
-		eta = t.job.RunningTime.Add(s.drain.runtime).Sub(now)
-	}
-	if eta > 0 {
+	pause := s.forecast.untilPoll(t, o.remaining, s.drain.runtime, now)
+	if pause > 0 {
 		t.overduePolls = 0
 	} else {
 		t.overduePolls++ // it should have ended
-		eta = growingPause(firstOverduePoll, t.overduePolls-overduePollsAtOnce, maxJobPause)
-		if estimate == 0 && s.drain.runtime == 0 {
-			eta = s.pollInterval
+		pause = growingPause(firstOverduePoll, t.overduePolls-overduePollsAtOnce, maxJobPause)
+		if t.end.source == endUnknown {
+			pause = s.pollInterval
 		}
 	}
-	return min(max(eta+eta/50, minRunningPoll), maxRunningPoll)
+	return min(max(pause, minRunningPoll), maxRunningPoll)
 }
 
 // noteProgress learns from a task's result how the queue drains, and makes other queued jobs be
@@ -123,13 +123,14 @@ func (s *pollSchedule) noteProgress(r taskResult) {
 	j, before, now := &r.tracked.job, r.before.State, r.now
 	if before == job.Running && j.State != job.Running {
 		s.drain.noteRun(j, now)
-		s.pollQueueHead(now)
+		s.heads.noteEnd(r.tracked)
 	}
 	queued := before == job.Queued || before == job.Starting
 	if !queued || (j.State != job.Running && j.State != job.Succeeded) || j.StartTime.IsZero() {
 		return
 	}
 	s.drain.headTakenTime = now
+	s.heads.noteTaken(s.jobs, now)
 	if !j.RunningTime.IsZero() && j.RunningTime.Sub(j.QueuedTime) >= starvingWait {
 		return
 	}
@@ -138,14 +139,6 @@ func (s *pollSchedule) noteProgress(r taskResult) {
 		if other.job.State == job.Queued && other.isPredictable() && now.Sub(other.lastPoll) > starvingPoll && !s.isSettingUp(other, now) {
 			other.nextPoll = now
 		}
-	}
-}
-
-// pollQueueHead makes the head of our queue be polled at once: an encoder became free, and has
-// probably taken it.
-func (s *pollSchedule) pollQueueHead(now time.Time) {
-	if head := s.jobs.queueHead(); head != nil && head.nextPoll.After(now) && !s.isSettingUp(head, now) {
-		head.nextPoll = now
 	}
 }
 

@@ -54,8 +54,8 @@ type outcome struct {
 	// is missing or cannot be used, even if there is no outage.
 	inconclusive error
 
-	// eta is the time until the encoding is expected to end; 0 if that is not known.
-	eta time.Duration
+	remaining  remaining
+	finishTime time.Time // when the encoding ended, by the platform's clock; zero if that is not known
 	// setupTime is how long the platform took to queue an encoding that was made from a
 	// template; 0 if that is not known.
 	setupTime time.Duration

@@ -25,6 +25,7 @@ func (l *accountLoop) jobsToPrepare(now time.Time) int {
 func (l *accountLoop) prepareDecision(now time.Time) {
 	running := l.jobs.countRunning()
 	l.polls.scheduleQueueHead(running)
+	l.polls.heads.poll(l.polls, now)
 	if l.automatic && l.settings.QueueTarget == 0 {
 		l.limit.setTarget(l.auto.chooseTarget(l.polls.drain, running, DefaultQueueTarget, l.queueTarget, now))
 	}
