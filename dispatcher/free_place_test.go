@@ -122,7 +122,7 @@ var estimates = map[string]func(*http.Response){
 func TestFreePlace(t *testing.T) {
 	const ms = time.Millisecond
 	few := workload{encoders: 5, duration: 10 * time.Second, rounds: 50, target: 3}
-	loads, ways, kinds := []workload{few}, []time.Duration{100 * ms}, []string{"exact", "rough", "none"}
+	loads, ways, kinds := []workload{few}, []time.Duration{100 * ms}, []string{"exact", "none"}
 	if os.Getenv("STOKER_FIGURES") != "" {
 		few.rounds = 100
 		loads = []workload{
