@@ -56,8 +56,12 @@ type view struct {
 	foreign       int             // other people's encodings in the queue
 	countDue      time.Time
 	listDue       time.Time // list the running encodings
-	sweepDue      time.Time // sweep, or reconcile if that has not been done yet
-	wantsWalk     bool      // an encoding is missing, and the list has not been walked since
+	listsChanges  bool      // changes of encodings are listed; see change_lists.go
+	listTakenDue  time.Time
+	listEndedDue  time.Time
+	listBudget    bitmovin.Budget // of lists of encodings
+	sweepDue      time.Time       // sweep, or reconcile if that has not been done yet
+	wantsWalk     bool            // an encoding is missing, and the list has not been walked since
 	walkDue       time.Time
 	// reconciled says that the platform has been compared with the job table. Before that, a job
 	// is started only if it certainly has not been started already. reconcileSlow says that the
@@ -133,6 +137,8 @@ type plan struct {
 	deletes       []string
 	count         bool
 	list          bool
+	listTaken     bool // list the encodings that encoders have taken
+	listEnded     bool
 	sweep         bool // sweep, or reconcile if that has not been done yet
 	walk          bool
 	probe         bool
@@ -160,6 +166,9 @@ func decide(v view) plan {
 	if (v.reconciled || v.reconcileSlow) && v.busy[taskList] == 0 && v.anyRunning() {
 		p.list = p.due(v.now, v.listDue)
 	}
+	if v.listsChanges {
+		p.listChanges(v)
+	}
 	if v.wantsWalk && v.busy[taskWalk] == 0 {
 		p.walk = p.due(v.now, v.walkDue)
 	}
@@ -176,6 +185,26 @@ func decide(v view) plan {
 		p.prepareAhead(v)
 	}
 	return p
+}
+
+// listChanges lists the changes of encodings as long as list calls are left for others.
+func (p *plan) listChanges(v view) {
+	free := v.listBudget.Free
+	for _, list := range []struct {
+		kind  taskKind
+		due   time.Time
+		begin *bool
+	}{{taskListTaken, v.listTakenDue, &p.listTaken}, {taskListEnded, v.listEndedDue, &p.listEnded}} {
+		if v.busy[list.kind] > 0 || !p.due(v.now, list.due) {
+			continue
+		}
+		if free <= listCallsLeft {
+			p.due(v.now, v.now.Add(time.Second))
+			continue
+		}
+		*list.begin = true
+		free--
+	}
 }
 
 // compareIDs orders jobs by batch and number.

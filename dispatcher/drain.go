@@ -35,12 +35,16 @@ type drainRate struct {
 	headTakenTime time.Time     // when an encoder was last seen to have taken a queued encoding
 }
 
-// noteRun learns from an encoding that has run.
-func (d *drainRate) noteRun(j *job.Job, now time.Time) {
+// noteRun learns from an encoding that has run. finished is when it ended, by the platform's clock;
+// zero if that is not known.
+func (d *drainRate) noteRun(j *job.Job, finished, now time.Time) {
 	if j.RunningTime.IsZero() {
 		return
 	}
-	run := max(now.Sub(j.RunningTime), 0)
+	if finished.IsZero() {
+		finished = now
+	}
+	run := max(finished.Sub(j.RunningTime), 0)
 	if d.runtime == 0 {
 		d.runtime = run
 	}

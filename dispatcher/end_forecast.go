@@ -42,11 +42,12 @@ type expectedEnd struct {
 	source  endSource
 	horizon time.Duration // how far ahead it was when it was estimated
 	polled  bool          // the next poll is at the expected end, not before
+	hinted  bool          // somebody says that it has changed
 }
 
 // isSure reports whether the expected end is known well enough for the queue's head to be polled at
 // the same time.
-func (e expectedEnd) isSure() bool { return e.polled && e.source >= endByProgress }
+func (e expectedEnd) isSure() bool { return e.hinted || e.polled && e.source >= endByProgress }
 
 // endForecast says when running encodings are to be polled so that their ends are seen at once.
 type endForecast struct {
@@ -71,7 +72,7 @@ func (f *endForecast) notePollCall(took time.Duration) {
 // platform's estimate was wrong.
 func (f *endForecast) noteResult(r taskResult) {
 	e, o := r.tracked.end, r.outcome
-	if r.kind != taskPoll || r.before.State != job.Running || !e.isSure() || o.callErr != nil {
+	if r.kind != taskPoll || r.before.State != job.Running || !e.isSure() || e.hinted || o.callErr != nil {
 		return
 	}
 	var wrong time.Duration

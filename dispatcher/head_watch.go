@@ -50,6 +50,10 @@ func (t *trackedJob) isEnding(now time.Time) bool {
 // poll makes as many of the next queued encodings be polled as encoders have become free. One that
 // was polled since, and is queued still, is not polled again: other people's encodings were taken.
 func (h *headWatch) poll(s *pollSchedule, now time.Time) {
+	if s.changes.inUse {
+		h.ended = 0
+		return
+	}
 	taken := h.ended
 	for _, t := range s.jobs.tracked {
 		if t.isEnding(now) {

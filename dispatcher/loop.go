@@ -195,4 +195,10 @@ func (l *accountLoop) carryOut(ctx context.Context, p plan, now time.Time) {
 	if p.list {
 		l.spawnList(ctx)
 	}
+	if p.listTaken {
+		l.spawnListTaken(ctx)
+	}
+	if p.listEnded {
+		l.spawnListEnded(ctx, now)
+	}
 }

@@ -31,7 +31,11 @@ func (l *accountLoop) spawnList(ctx context.Context) {
 func (l *accountLoop) applyList(ctx context.Context, list runningList, err error) {
 	now := l.now()
 	again := l.finishAccountTask(taskList, err, now)
-	l.listDue = later(again, now.Add(max(l.pollInterval, time.Duration(1+list.length/pageSize)*listPageSpacing)))
+	spacing := listPageSpacing
+	if l.polls.changes.inUse { // changes are listed as well
+		spacing *= 2
+	}
+	l.listDue = later(again, now.Add(max(l.pollInterval, time.Duration(1+list.length/pageSize)*spacing)))
 	if err != nil {
 		l.log.Warn("cannot list the running encodings", "err", err)
 		return
@@ -46,10 +50,7 @@ func (l *accountLoop) applyList(ctx context.Context, list runningList, err error
 		}
 		switch {
 		case listed && t.task == taskNone && t.job.State.OnPlatform() && (t.job.State != job.Running || seen.Progress > t.job.Progress):
-			l.spawnJobTask(ctx, taskRecord, id, now, func(ctx context.Context, t trackedJob) outcome {
-				j, err := l.worker.recordObservation(ctx, t, seen)
-				return outcome{job: j, storeErr: err, remaining: remaining{byProgress: estimateRemaining(seen, list.time)}}
-			})
+			l.spawnRecord(ctx, id, seen, list.time, now)
 		case !listed && t.job.State == job.Running && !t.hasUnknownStatus():
 			t.pollIfUnlisted(now)
 		}

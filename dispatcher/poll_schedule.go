@@ -52,6 +52,7 @@ type pollSchedule struct {
 	drain        drainRate
 	forecast     endForecast
 	heads        headWatch
+	changes      changeLists
 	settle       time.Duration
 	pollInterval time.Duration
 }
@@ -61,6 +62,8 @@ func (s *pollSchedule) scheduleNextPoll(r taskResult) {
 	t, now := r.tracked, r.now
 	t.notePoll(r.kind, r.outcome, r.before.State, now)
 	s.forecast.noteResult(r)
+	s.changes.noteResult(r)
+	t.pollSingly = t.pollSingly && r.kind != taskPoll
 	switch {
 	case t.notBefore.After(now):
 		t.nextPoll = t.notBefore
@@ -104,6 +107,10 @@ func (s *pollSchedule) untilRunningPoll(t *trackedJob, o outcome, now time.Time)
 	if told := o.remaining.told; s.drain.runtime == 0 && told > 0 && !t.job.RunningTime.IsZero() {
 		s.drain.runtime = max(now.Sub(t.job.RunningTime), 0) + told // until one has ended
 	}
+	if s.changes.inUse && o.remaining.told == 0 {
+		t.end = expectedEnd{}
+		return queuedPoll // a list will show the end
+	}
 	pause := s.forecast.untilPoll(t, o.remaining, s.drain.runtime, now)
 	if pause > 0 {
 		t.overduePolls = 0
@@ -122,7 +129,7 @@ func (s *pollSchedule) untilRunningPoll(t *trackedJob, o outcome, now time.Time)
 func (s *pollSchedule) noteProgress(r taskResult) {
 	j, before, now := &r.tracked.job, r.before.State, r.now
 	if before == job.Running && j.State != job.Running {
-		s.drain.noteRun(j, now)
+		s.drain.noteRun(j, r.outcome.finishTime, now)
 		s.heads.noteEnd(r.tracked)
 	}
 	queued := before == job.Queued || before == job.Starting
@@ -135,6 +142,9 @@ func (s *pollSchedule) noteProgress(r taskResult) {
 		return
 	}
 	s.drain.starvingTime = now
+	if s.changes.inUse {
+		return
+	}
 	for _, other := range s.jobs.tracked {
 		if other.job.State == job.Queued && other.isPredictable() && now.Sub(other.lastPoll) > starvingPoll && !s.isSettingUp(other, now) {
 			other.nextPoll = now
@@ -145,6 +155,9 @@ func (s *pollSchedule) noteProgress(r taskResult) {
 // scheduleQueueHead polls the head of our queue from time to time, in case no other sign shows
 // that it was taken.
 func (s *pollSchedule) scheduleQueueHead(running int) {
+	if s.changes.inUse {
+		return
+	}
 	head := s.jobs.queueHead()
 	if head == nil {
 		return
@@ -188,6 +201,7 @@ func (s *pollSchedule) pollHinted(hinted map[string]bool, now time.Time) (kept m
 			kept[id] = true
 		case t.nextPoll.After(now) && !t.notBefore.After(now):
 			t.nextPoll = now
+			t.end.hinted = true
 		}
 	}
 	return kept

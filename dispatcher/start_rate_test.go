@@ -1,6 +1,7 @@
 package dispatcher
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,22 +19,24 @@ import (
 // large is an account whose encoders take every start at once, so that only the platform's rate
 // limits, the way there and Stoker itself bound the starts.
 type large struct {
-	way    time.Duration // how long a call takes
-	target int
-	steady time.Duration // how long to measure
-	edit   func(*job.Batch)
+	way      time.Duration // how long a call takes
+	target   int
+	duration time.Duration // of an encoding, on average; 0: three minutes
+	warmUp   time.Duration // 0: a minute
+	steady   time.Duration // how long to measure
+	edit     func(*job.Batch)
+	refuse   twist // parameters of lists that do not work
 }
 
-// The first minute spends the governor's bursts and fills the queue; the steady minutes follow.
-const (
-	warmUp = time.Minute
-	steady = 2 * time.Minute
-)
+// steady is for how long the figures of make bench are measured. The first minute spends the governor's
+// bursts and fills the queue; the steady minutes follow.
+const steady = 2 * time.Minute
 
 // startRate is what a large account came to in its steady minutes.
 type startRate struct {
 	starts    float64 // accepted, each second
 	calls     float64 // for each start
+	lists     float64 // pages of lists, each minute
 	throttled int
 	cpu       time.Duration // for each start, the simulator's included
 }
@@ -43,17 +46,22 @@ var errMeasured = errors.New("measured")
 
 func (l large) measure(t *testing.T) (r startRate) {
 	t.Helper()
-	platform := &simulator.Simulator{Seed: 1, Encoders: 3000, QueueLimit: -1, Duration: 3 * time.Minute, Latency: l.way, LedgerLimit: 1}
+	l.duration, l.warmUp = cmp.Or(l.duration, 3*time.Minute), cmp.Or(l.warmUp, time.Minute)
+	platform := workload{encoders: 3000, duration: l.duration}.simulated()
+	platform.QueueLimit, platform.Latency = -1, l.way
 	inSimulation(t, platform, func(w *world, sim *clock.Simulation) {
 		w.target = l.target
-		w.submitAt(sim.Now(), int(10*(warmUp+l.steady+time.Minute).Seconds()), l.edit)
+		w.submitAt(sim.Now(), int(10*(l.warmUp+l.steady+time.Minute).Seconds()), l.edit)
+		if l.refuse != nil {
+			w.network = twisted(platform.Client().Transport, l.refuse)
+		}
 		w.prepare(sim)
 		ctx, cancel := context.WithCancelCause(t.Context())
 		defer cancel(nil)
 		var before, after simulator.Stats
 		var began, ended time.Duration
 		sim.Go(func() {
-			_ = sim.Sleep(ctx, warmUp)
+			_ = sim.Sleep(ctx, l.warmUp)
 			before, began = platform.ReadStats(), cpuTime()
 			_ = sim.Sleep(ctx, l.steady)
 			after, ended = platform.ReadStats(), cpuTime()
@@ -66,6 +74,7 @@ func (l large) measure(t *testing.T) (r startRate) {
 		r.starts = float64(starts) / l.steady.Seconds()
 		r.calls = float64(after.Calls-before.Calls) / float64(starts)
 		r.throttled = after.RateLimited
+		r.lists = float64(after.CallsBy["GET /encoding/encodings"][200]-before.CallsBy["GET /encoding/encodings"][200]) / l.steady.Minutes()
 		r.cpu = (ended - began) / time.Duration(max(starts, 1))
 	})
 	return r

@@ -28,6 +28,8 @@ const (
 	taskDefinitions
 	taskWalk
 	taskConfirm
+	taskListTaken
+	taskListEnded
 	taskKinds // how many there are
 )
 
@@ -35,7 +37,7 @@ const (
 func (k taskKind) String() string {
 	return [taskKinds]string{
 		"none", "probe", "stop", "start", "poll", "count", "prepare", "delete", "reconcile", "sweep", "list", "record",
-		"reprioritize", "definitions", "walk", "confirm",
+		"reprioritize", "definitions", "walk", "confirm", "list-taken", "list-ended",
 	}[k]
 }
 

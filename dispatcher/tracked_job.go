@@ -62,9 +62,10 @@ type trackedJob struct {
 	leftQueue       bool      // it cannot be polled, and the platform's queue does not contain it
 	readsEncoding   bool      // its status resource has no answer, the encoding itself has
 
-	end       expectedEnd
-	replaced  bool      // it is expected to have ended, and an encoder has been seen to take another one since
-	pollBegan time.Time // when the latest poll began that has ended
+	end        expectedEnd
+	pollSingly bool      // no list tells what has to be known of it
+	replaced   bool      // it is expected to have ended, and an encoder has been seen to take another one since
+	pollBegan  time.Time // when the latest poll began that has ended
 
 	// How often polls and lists led to nothing.
 	unchangedPolls int // polls in a row that should have seen a change at once

@@ -24,6 +24,7 @@ func (l *accountLoop) jobsToPrepare(now time.Time) int {
 // and the target.
 func (l *accountLoop) prepareDecision(now time.Time) {
 	running := l.jobs.countRunning()
+	l.adjustChangeLists(running, now)
 	l.polls.scheduleQueueHead(running)
 	l.polls.heads.poll(l.polls, now)
 	if l.automatic && l.settings.QueueTarget == 0 {
@@ -55,6 +56,10 @@ func (l *accountLoop) collectView(now time.Time) view {
 		foreign:       l.queue.foreign,
 		countDue:      l.nextCountTime(now),
 		listDue:       l.listDue,
+		listsChanges:  l.polls.changes.inUse,
+		listTakenDue:  l.polls.changes.takenDue,
+		listEndedDue:  l.polls.changes.endedDue,
+		listBudget:    l.worker.readBudget(bitmovin.ClassEncodingList),
 		sweepDue:      l.reconciliation.due,
 		reconciled:    l.reconciliation.done,
 		reconcileSlow: now.Sub(l.reconciliation.loadTime) >= l.worker.settle,
@@ -75,6 +80,7 @@ func (l *accountLoop) collectView(now time.Time) view {
 	for _, t := range l.jobs.tracked {
 		if t.job.State.OnPlatform() || t.task == taskStart {
 			f := l.queue.makeInFlight(t, now)
+			f.pollDue = l.polls.changes.pollTime(t)
 			f.wrongPriority = l.jobs.hasWrongPriority(t) && !t.notBefore.After(now)
 			v.inFlight = append(v.inFlight, f)
 		}

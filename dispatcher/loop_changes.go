@@ -1,0 +1,77 @@
+package dispatcher
+
+import (
+	"context"
+	"time"
+
+	"github.com/stokerd/stoker/job"
+)
+
+// spawnListTaken lists the encodings that encoders have taken last.
+func (l *accountLoop) spawnListTaken(ctx context.Context) {
+	l.tasks.spawn(taskListTaken, func() func() {
+		list, err := l.worker.listTaken(ctx)
+		return func() {
+			again := l.applyChanges(ctx, taskListTaken, list, err)
+			l.polls.changes.takenDue = later(again, list.time.Add(l.polls.changes.takenInterval))
+		}
+	})
+}
+
+// spawnListEnded lists the encodings that have ended last.
+func (l *accountLoop) spawnListEnded(ctx context.Context, now time.Time) {
+	after := l.polls.changes.endsSince(now)
+	l.tasks.spawn(taskListEnded, func() func() {
+		list, err := l.worker.listEnded(ctx, after)
+		return func() {
+			again := l.applyChanges(ctx, taskListEnded, list, err)
+			l.polls.changes.endedDue = later(again, list.time.Add(l.polls.changes.endedInterval))
+		}
+	})
+}
+
+// applyChanges records the changes that a list shows, and returns when to list again at the earliest.
+// Why an encoding has failed is not in a list: it is polled.
+func (l *accountLoop) applyChanges(ctx context.Context, kind taskKind, list encodingsSeen, err error) (again time.Time) {
+	now, changes := l.now(), 0
+	again = l.finishAccountTask(kind, err, now)
+	if err != nil {
+		l.log.Warn("cannot list the encodings that have changed", "err", err)
+		return again
+	}
+	for id, t := range l.jobs.tracked {
+		seen, listed := list.encodings[t.job.EncodingID]
+		if !listed || !t.job.UpdateTime.Before(list.time) || !t.isPredictable() {
+			continue
+		}
+		queued, running := t.job.State == job.Queued, t.job.State == job.Running
+		switch {
+		case queued && seen.Status == job.RemoteRunning, (queued || running) && seen.Status == job.RemoteFinished:
+			changes++
+			if t.task == taskNone {
+				l.spawnRecord(ctx, id, seen, list.time, now)
+			}
+		case (queued || running) && !seen.FinishedAt.IsZero():
+			changes++
+			t.nextPoll, t.pollSingly = earlier(t.nextPoll, now), true
+		}
+	}
+	for _, seen := range list.encodings {
+		l.polls.changes.noteEnd(seen.FinishedAt)
+	}
+	l.polls.changes.noteList(kind, changes)
+	if kind == taskListTaken && changes == 0 { // does the list miss what there is?
+		for _, head := range l.jobs.nextQueued(minListChanges) {
+			head.nextPoll, head.pollSingly = earlier(head.nextPoll, now), true
+		}
+	}
+	return again
+}
+
+// spawnRecord records what a list shows of a job's encoding.
+func (l *accountLoop) spawnRecord(ctx context.Context, id job.ID, seen job.Observation, listed, now time.Time) {
+	l.spawnJobTask(ctx, taskRecord, id, now, func(ctx context.Context, t trackedJob) outcome {
+		j, err := l.worker.recordObservation(ctx, t, seen)
+		return outcome{job: j, storeErr: err, remaining: remaining{byProgress: estimateRemaining(seen, listed)}, finishTime: seen.FinishedAt}
+	})
+}
