@@ -21,9 +21,9 @@ const (
 	minListInterval = 1800 * time.Millisecond
 	minListChanges  = 3.0
 	maxListChanges  = 60
-	// listCallsLeft is how many list calls must be free for changes to be listed: the others are for
-	// counting the queue, and for everybody else.
-	listCallsLeft = 3
+	// listPatience is how soon a list call must be possible for changes to be listed: everybody who
+	// uses the API key shares these calls.
+	listPatience = 3 * time.Second
 	// uselessPause is how long a kind of list is not used that has missed maxMissed changes in a row.
 	maxMissed    = 15
 	uselessPause = 10 * time.Minute
@@ -35,9 +35,9 @@ const (
 
 // changeLists says when the changes of many encodings are listed.
 type changeLists struct {
-	inUse    bool
-	takenDue time.Time // list what runs now
-	endedDue time.Time // list what has ended
+	inUse     bool
+	listed    [taskKinds]time.Time // when each kind of list was read last
+	notBefore [taskKinds]time.Time // after a failure
 	// How often each is listed. A place that is free is seen before half of the queue has drained; an
 	// end may be seen when a page is full.
 	takenInterval, endedInterval time.Duration
@@ -70,8 +70,22 @@ func (c *changeLists) adjust(starts, ends float64, target int, startTime, pollIn
 // usable reports whether a kind of list is of use, as far as is known.
 func (c *changeLists) usable(kind taskKind, now time.Time) bool { return !c.offUntil[kind].After(now) }
 
-// noteList notes how many changes a list has shown.
-func (c *changeLists) noteList(kind taskKind, changes int) {
+// noteListed notes when a list was read, and when the next one may be read.
+func (c *changeLists) noteListed(kind taskKind, at, again time.Time) {
+	c.listed[kind], c.notBefore[kind] = at, again
+}
+
+// due is when to list next.
+func (c *changeLists) due(kind taskKind) time.Time {
+	interval := c.takenInterval
+	if kind == taskListEnded {
+		interval = c.endedInterval
+	}
+	return later(c.listed[kind].Add(interval), c.notBefore[kind])
+}
+
+// noteChanges notes how many changes a list has shown.
+func (c *changeLists) noteChanges(kind taskKind, changes int) {
 	if changes > 0 {
 		c.missed[kind] = 0
 	}
@@ -125,13 +139,14 @@ func (l *accountLoop) adjustChangeLists(running int, now time.Time) {
 	if d.runtime > 0 {
 		ends = float64(running) / d.runtime.Seconds()
 	}
-	if !l.worker.encodings.usable(bitmovin.ParamStatus) || !l.worker.encodings.usable(bitmovin.ParamFinishedAfter) {
+	list := l.worker.encodings
+	if !list.usable(bitmovin.ParamStatus) || !list.usable(bitmovin.ParamFinishedAfter) || l.worker.readBudget(bitmovin.ClassEncodingList).Next.Sub(now) > listPatience {
 		target = 0
 	}
 	if l.polls.changes.adjust(d.startsEachSecond(now), ends, target, d.startTime, l.pollInterval, now) {
 		for _, t := range l.jobs.tracked {
 			if t.job.State == job.Running && t.end.source == endUnknown && t.isPredictable() {
-				t.nextPoll = earlier(t.nextPoll, now)
+				t.nextPoll = now.Add(max(l.polls.forecast.untilPoll(t, remaining{}, d.runtime, now), 0))
 			}
 		}
 	}

@@ -59,9 +59,8 @@ type view struct {
 	listsChanges  bool      // changes of encodings are listed; see change_lists.go
 	listTakenDue  time.Time
 	listEndedDue  time.Time
-	listBudget    bitmovin.Budget // of lists of encodings
-	sweepDue      time.Time       // sweep, or reconcile if that has not been done yet
-	wantsWalk     bool            // an encoding is missing, and the list has not been walked since
+	sweepDue      time.Time // sweep, or reconcile if that has not been done yet
+	wantsWalk     bool      // an encoding is missing, and the list has not been walked since
 	walkDue       time.Time
 	// reconciled says that the platform has been compared with the job table. Before that, a job
 	// is started only if it certainly has not been started already. reconcileSlow says that the
@@ -167,7 +166,8 @@ func decide(v view) plan {
 		p.list = p.due(v.now, v.listDue)
 	}
 	if v.listsChanges {
-		p.listChanges(v)
+		p.listTaken = v.busy[taskListTaken] == 0 && p.due(v.now, v.listTakenDue)
+		p.listEnded = v.busy[taskListEnded] == 0 && p.due(v.now, v.listEndedDue)
 	}
 	if v.wantsWalk && v.busy[taskWalk] == 0 {
 		p.walk = p.due(v.now, v.walkDue)
@@ -185,26 +185,6 @@ func decide(v view) plan {
 		p.prepareAhead(v)
 	}
 	return p
-}
-
-// listChanges lists the changes of encodings as long as list calls are left for others.
-func (p *plan) listChanges(v view) {
-	free := v.listBudget.Free
-	for _, list := range []struct {
-		kind  taskKind
-		due   time.Time
-		begin *bool
-	}{{taskListTaken, v.listTakenDue, &p.listTaken}, {taskListEnded, v.listEndedDue, &p.listEnded}} {
-		if v.busy[list.kind] > 0 || !p.due(v.now, list.due) {
-			continue
-		}
-		if free <= listCallsLeft {
-			p.due(v.now, v.now.Add(time.Second))
-			continue
-		}
-		*list.begin = true
-		free--
-	}
 }
 
 // compareIDs orders jobs by batch and number.

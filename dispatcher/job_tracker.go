@@ -114,10 +114,11 @@ func (k *jobTracker) isQueueHead(t *trackedJob) bool {
 	return true
 }
 
-// countRunning counts our running encodings whose status is known.
+// countRunning counts our running encodings whose status is known, without those that have ended as it
+// seems.
 func (k *jobTracker) countRunning() (n int) {
 	for _, t := range k.tracked {
-		if t.job.State == job.Running && !t.hasUnknownStatus() {
+		if t.job.State == job.Running && !t.hasUnknownStatus() && !t.replaced {
 			n++
 		}
 	}

@@ -52,6 +52,8 @@ type accountLoop struct {
 	lastCountTime  time.Time // when the queue was counted last, however long ago
 	limit          queueLimit
 	auto           autoTarget
+	peak           peak
+	advice         targetAdvisor
 	breaker        breaker
 	accountBackoff failureBackoff
 	batchBackoffs  batchBackoffs

@@ -11,10 +11,7 @@ import (
 func (l *accountLoop) spawnListTaken(ctx context.Context) {
 	l.tasks.spawn(taskListTaken, func() func() {
 		list, err := l.worker.listTaken(ctx)
-		return func() {
-			again := l.applyChanges(ctx, taskListTaken, list, err)
-			l.polls.changes.takenDue = later(again, list.time.Add(l.polls.changes.takenInterval))
-		}
+		return func() { l.applyChanges(ctx, taskListTaken, list, err) }
 	})
 }
 
@@ -23,21 +20,18 @@ func (l *accountLoop) spawnListEnded(ctx context.Context, now time.Time) {
 	after := l.polls.changes.endsSince(now)
 	l.tasks.spawn(taskListEnded, func() func() {
 		list, err := l.worker.listEnded(ctx, after)
-		return func() {
-			again := l.applyChanges(ctx, taskListEnded, list, err)
-			l.polls.changes.endedDue = later(again, list.time.Add(l.polls.changes.endedInterval))
-		}
+		return func() { l.applyChanges(ctx, taskListEnded, list, err) }
 	})
 }
 
-// applyChanges records the changes that a list shows, and returns when to list again at the earliest.
-// Why an encoding has failed is not in a list: it is polled.
-func (l *accountLoop) applyChanges(ctx context.Context, kind taskKind, list encodingsSeen, err error) (again time.Time) {
+// applyChanges records the changes that a list shows. Why an encoding has failed is not in a list: it is
+// polled.
+func (l *accountLoop) applyChanges(ctx context.Context, kind taskKind, list encodingsSeen, err error) {
 	now, changes := l.now(), 0
-	again = l.finishAccountTask(kind, err, now)
+	l.polls.changes.noteListed(kind, list.time, l.finishAccountTask(kind, err, now))
 	if err != nil {
 		l.log.Warn("cannot list the encodings that have changed", "err", err)
-		return again
+		return
 	}
 	for id, t := range l.jobs.tracked {
 		seen, listed := list.encodings[t.job.EncodingID]
@@ -59,13 +53,12 @@ func (l *accountLoop) applyChanges(ctx context.Context, kind taskKind, list enco
 	for _, seen := range list.encodings {
 		l.polls.changes.noteEnd(seen.FinishedAt)
 	}
-	l.polls.changes.noteList(kind, changes)
+	l.polls.changes.noteChanges(kind, changes)
 	if kind == taskListTaken && changes == 0 { // does the list miss what there is?
 		for _, head := range l.jobs.nextQueued(minListChanges) {
 			head.nextPoll, head.pollSingly = earlier(head.nextPoll, now), true
 		}
 	}
-	return again
 }
 
 // spawnRecord records what a list shows of a job's encoding.

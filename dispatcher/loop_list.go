@@ -20,8 +20,12 @@ func (l *accountLoop) spawnList(ctx context.Context) {
 		l.listDue = l.polls.pollRunning(l.now())
 		return
 	}
+	pause := time.Duration(0)
+	if l.polls.changes.inUse { // lists of changes must not wait for it
+		pause = listPageSpacing
+	}
 	l.tasks.spawn(taskList, func() func() {
-		list, err := l.worker.listRunning(ctx)
+		list, err := l.worker.listRunning(ctx, pause)
 		return func() { l.applyList(ctx, list, err) }
 	})
 }

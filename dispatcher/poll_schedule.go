@@ -136,13 +136,9 @@ func (s *pollSchedule) noteProgress(r taskResult) {
 	if !queued || (j.State != job.Running && j.State != job.Succeeded) || j.StartTime.IsZero() {
 		return
 	}
-	s.drain.headTakenTime = now
 	s.heads.noteTaken(s.jobs, now)
-	if !j.RunningTime.IsZero() && j.RunningTime.Sub(j.QueuedTime) >= starvingWait {
-		return
-	}
-	s.drain.starvingTime = now
-	if s.changes.inUse {
+	starving := j.RunningTime.IsZero() || j.RunningTime.Sub(j.QueuedTime) < starvingWait
+	if s.drain.noteTaken(starving, now); !starving || s.changes.inUse {
 		return
 	}
 	for _, other := range s.jobs.tracked {

@@ -27,9 +27,11 @@ func (l *accountLoop) prepareDecision(now time.Time) {
 	l.adjustChangeLists(running, now)
 	l.polls.scheduleQueueHead(running)
 	l.polls.heads.poll(l.polls, now)
+	l.peak.note(running, now)
 	if l.automatic && l.settings.QueueTarget == 0 {
-		l.limit.setTarget(l.auto.chooseTarget(l.polls.drain, running, DefaultQueueTarget, l.queueTarget, now))
+		l.limit.setTarget(l.auto.chooseTarget(l.polls.drain, l.peak.running, DefaultQueueTarget, l.queueTarget, true, now))
 	}
+	l.updateAdvice(now)
 	l.limit.grow(now)
 }
 
@@ -39,8 +41,13 @@ func (l *accountLoop) startsAhead() int {
 	if l.limit.refusals > 0 || l.limit.grown {
 		return 1
 	}
-	perSecond := float64(l.worker.readBudget(bitmovin.ClassStart).PerMinute) / 60
+	perSecond := float64(l.startsPerMinute()) / time.Minute.Seconds()
 	return 1 + int(math.Ceil(perSecond*l.polls.drain.startTime.Seconds()))
+}
+
+// startsPerMinute is how many starts the platform allows in a minute.
+func (l *accountLoop) startsPerMinute() int {
+	return l.worker.readBudget(bitmovin.ClassStart).PerMinute
 }
 
 // collectView collects everything on which a decision depends. It changes nothing.
@@ -57,9 +64,8 @@ func (l *accountLoop) collectView(now time.Time) view {
 		countDue:      l.nextCountTime(now),
 		listDue:       l.listDue,
 		listsChanges:  l.polls.changes.inUse,
-		listTakenDue:  l.polls.changes.takenDue,
-		listEndedDue:  l.polls.changes.endedDue,
-		listBudget:    l.worker.readBudget(bitmovin.ClassEncodingList),
+		listTakenDue:  l.polls.changes.due(taskListTaken),
+		listEndedDue:  l.polls.changes.due(taskListEnded),
 		sweepDue:      l.reconciliation.due,
 		reconciled:    l.reconciliation.done,
 		reconcileSlow: now.Sub(l.reconciliation.loadTime) >= l.worker.settle,

@@ -45,9 +45,10 @@ func (c *cli) printOutcome(o plan.Outcome) error {
 		Waited    int     `json:"rate_limited_calls"`
 		Retried   int     `json:"retries"`
 		Failed    int     `json:"failed"`
+		Advice    string  `json:"queue_target_advice,omitempty"`
 	}{
 		o.Jobs, o.Simulated, o.Makespan.Likely.Seconds(), o.Makespan.Earliest.Seconds(), o.Makespan.Latest.Seconds(),
-		o.Bound.Seconds(), o.Busy, o.Idle, o.Calls, o.Throttled, o.Retried, o.Failed,
+		o.Bound.Seconds(), o.Busy, o.Idle, o.Calls, o.Throttled, o.Retried, o.Failed, o.Advice.String(),
 	}, "", "  ")
 	if err != nil {
 		return err
