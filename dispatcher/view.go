@@ -2,6 +2,7 @@ package dispatcher
 
 import (
 	"math"
+	"slices"
 	"time"
 
 	"github.com/stokerd/stoker/bitmovin"
@@ -59,7 +60,7 @@ func (l *accountLoop) collectView(now time.Time) view {
 		accountPaused: l.settings.Paused || l.dailyStarts.usedUp(),
 		target:        l.limit.effective,
 		fullUntil:     l.limit.fullUntil,
-		countFresh:    l.queue.isFresh(now, l.pollInterval),
+		countFresh:    l.queue.isFresh(now, l.sharedInterval(countShare)),
 		foreign:       l.queue.foreign,
 		countDue:      l.nextCountTime(now),
 		listDue:       l.listDue,
@@ -73,8 +74,6 @@ func (l *accountLoop) collectView(now time.Time) view {
 		startsAhead:   l.startsAhead(),
 		startPatience: max(minStartPatience, 4*l.polls.drain.startTime),
 		startsToday:   l.dailyStarts.left(),
-		startBudget:   l.worker.readBudget(bitmovin.ClassStart),
-		createBudget:  l.worker.readBudget(bitmovin.ClassEncodingCreate),
 		wantsWalk:     l.walks.wanted(l.jobs.tracked, l.worker.settle, now),
 		walkDue:       l.walks.due,
 		busy:          l.tasks.underWay,
@@ -103,10 +102,18 @@ func (l *accountLoop) collectView(now time.Time) view {
 			v.candidates = append(v.candidates, c)
 		}
 	}
+	starts := v.hasCandidate(func(c candidate) bool { return c.isReady() && !c.template }) && v.freePlaces() > 0
+	creates := v.hasCandidate(func(c candidate) bool { return c.template && c.isReady() }) && v.freePlaces() > 0 || v.hasCandidate(func(c candidate) bool { return !c.template && !c.prepared && c.task == taskNone })
+	v.startBudget, v.createBudget = l.worker.claimBudget(bitmovin.ClassStart, starts), l.worker.claimBudget(bitmovin.ClassEncodingCreate, creates)
 	for id, o := range l.orphans {
 		v.orphans = append(v.orphans, orphan{encoding: id, task: o.task, notBefore: o.notBefore})
 	}
 	return v
+}
+
+// hasCandidate reports whether the first candidates have one that satisfies a condition.
+func (v view) hasCandidate(ok func(candidate) bool) bool {
+	return !v.accountPaused && v.breakerClosed && slices.ContainsFunc(v.candidates, ok)
 }
 
 // makeCandidate makes a candidate of one of the next jobs; waits is false if the loop knows that
