@@ -296,7 +296,7 @@ func (b *bucket) budget(now time.Time, wants *Client) Budget {
 	}
 	free -= len(b.queue)
 	if wants != nil {
-		free -= b.claim(wants, free, now)
+		free -= b.noteClaim(wants, free, now)
 	}
 	r := Budget{PerMinute: b.limit, Free: max(free, 0), Next: now}
 	if free <= 0 {

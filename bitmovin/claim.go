@@ -20,9 +20,9 @@ func (c *Client) ReadBudget(class Class) Budget {
 	return c.governor.bucketOf(class).budget(c.governor.clock.Now(), c)
 }
 
-// claim notes that a client wants to make a call, and returns how many of the free ones belong to others.
+// noteClaim notes that a client wants to make a call, and returns how many of the free ones belong to others.
 // A client that did not make the call that was free has let it pass. The caller holds b.mu.
-func (b *bucket) claim(c *Client, free int, now time.Time) (others int) {
+func (b *bucket) noteClaim(c *Client, free int, now time.Time) (others int) {
 	if b.claims == nil {
 		b.claims = map[*Client]*claim{}
 	}

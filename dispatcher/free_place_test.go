@@ -90,7 +90,8 @@ func editETA(edit func(eta float64) float64) func(*http.Response) {
 				} `json:"data"`
 			}
 			if err = json.Unmarshal(body, &envelope); err == nil {
-				if eta := edit(envelope.Data.Result["eta"].(float64)); eta > 0 {
+				told, _ := envelope.Data.Result["eta"].(float64)
+				if eta := edit(told); eta > 0 {
 					envelope.Data.Result["eta"] = eta
 				} else {
 					delete(envelope.Data.Result, "eta")

@@ -198,9 +198,9 @@ func (l *accountLoop) carryOut(ctx context.Context, p plan, now time.Time) {
 		l.spawnList(ctx)
 	}
 	if p.listTaken {
-		l.spawnListTaken(ctx)
+		l.spawnListChanges(ctx, taskListTaken, now)
 	}
 	if p.listEnded {
-		l.spawnListEnded(ctx, now)
+		l.spawnListChanges(ctx, taskListEnded, now)
 	}
 }

@@ -7,20 +7,16 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-// spawnListTaken lists the encodings that encoders have taken last.
-func (l *accountLoop) spawnListTaken(ctx context.Context) {
-	l.tasks.spawn(taskListTaken, func() func() {
-		list, err := l.worker.listTaken(ctx)
-		return func() { l.applyChanges(ctx, taskListTaken, list, err) }
-	})
-}
-
-// spawnListEnded lists the encodings that have ended last.
-func (l *accountLoop) spawnListEnded(ctx context.Context, now time.Time) {
-	after := l.polls.changes.endsSince(now)
-	l.tasks.spawn(taskListEnded, func() func() {
-		list, err := l.worker.listEnded(ctx, after)
-		return func() { l.applyChanges(ctx, taskListEnded, list, err) }
+// spawnListChanges lists the encodings that encoders have taken last, or those that have ended last.
+func (l *accountLoop) spawnListChanges(ctx context.Context, kind taskKind, now time.Time) {
+	read := l.worker.encodings.listTaken
+	if kind == taskListEnded {
+		after := l.polls.changes.endsSince(now)
+		read = func(ctx context.Context) (encodingsSeen, error) { return l.worker.encodings.listEnded(ctx, after) }
+	}
+	l.tasks.spawn(kind, func() func() {
+		list, err := read(ctx)
+		return func() { l.applyChanges(ctx, kind, list, err) }
 	})
 }
 

@@ -39,7 +39,7 @@ func (l *accountLoop) applyList(ctx context.Context, list runningList, err error
 	if l.polls.changes.inUse { // changes are listed as well
 		spacing *= 2
 	}
-	l.listDue = later(again, now.Add(max(l.sharedInterval(listShare), time.Duration(1+list.length/pageSize)*spacing)))
+	l.listDue = later(again, now.Add(max(sharedInterval(l.pollInterval, l.worker.account.Client, listShare), time.Duration(1+list.length/pageSize)*spacing)))
 	if err != nil {
 		l.log.Warn("cannot list the running encodings", "err", err)
 		return

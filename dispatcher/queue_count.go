@@ -3,6 +3,7 @@ package dispatcher
 import (
 	"time"
 
+	"github.com/stokerd/stoker/bitmovin"
 	"github.com/stokerd/stoker/job"
 )
 
@@ -38,8 +39,8 @@ const (
 )
 
 // sharedInterval is the poll interval, or longer if many accounts share the API key.
-func (l *accountLoop) sharedInterval(share time.Duration) time.Duration {
-	return max(l.pollInterval, time.Duration(l.worker.account.Client.RateGovernor().CountClients()-1)*share)
+func sharedInterval(pollInterval time.Duration, c *bitmovin.Client, share time.Duration) time.Duration {
+	return max(pollInterval, time.Duration(c.RateGovernor().CountClients()-1)*share)
 }
 
 // mayContain reports whether the platform may count an encoding with an unknown status as queued:

@@ -91,15 +91,15 @@ func (a *targetAdvisor) update(f targetFacts, d drainRate, now time.Time) {
 // differs reports whether a number has changed so much that it is to be said.
 func differs(said, is int) bool { return math.Abs(float64(is-said)) > adviceChange*float64(said) }
 
-// updateAdvice brings the advice on the queue target up to date.
-func (l *accountLoop) updateAdvice(now time.Time) {
+// follow brings the advice up to date with the loop.
+func (a *targetAdvisor) follow(l *accountLoop, now time.Time) {
 	d := l.polls.drain
 	f := targetFacts{
 		target: l.limit.wanted, highest: max(DefaultAutoTarget, l.queueTarget), waiting: l.line.count() > 0, running: l.peak.running,
-		starts: d.startsEachSecond(now), maxStart: float64(l.startsPerMinute()) / time.Minute.Seconds(),
+		starts: d.startsEachSecond(now), maxStart: float64(l.worker.startsPerMinute()) / time.Minute.Seconds(),
 	}
 	if l.automatic && l.settings.QueueTarget == 0 || l.limit.effective < l.limit.wanted {
 		f.target = 0
 	}
-	l.advice.update(f, d, now)
+	a.update(f, d, now)
 }

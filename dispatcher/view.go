@@ -32,7 +32,7 @@ func (l *accountLoop) prepareDecision(now time.Time) {
 	if l.automatic && l.settings.QueueTarget == 0 {
 		l.limit.setTarget(l.auto.chooseTarget(l.polls.drain, l.peak.running, DefaultQueueTarget, l.queueTarget, true, now))
 	}
-	l.updateAdvice(now)
+	l.advice.follow(l, now)
 	l.limit.grow(now)
 }
 
@@ -42,13 +42,8 @@ func (l *accountLoop) startsAhead() int {
 	if l.limit.refusals > 0 || l.limit.grown {
 		return 1
 	}
-	perSecond := float64(l.startsPerMinute()) / time.Minute.Seconds()
+	perSecond := float64(l.worker.startsPerMinute()) / time.Minute.Seconds()
 	return 1 + int(math.Ceil(perSecond*l.polls.drain.startTime.Seconds()))
-}
-
-// startsPerMinute is how many starts the platform allows in a minute.
-func (l *accountLoop) startsPerMinute() int {
-	return l.worker.readBudget(bitmovin.ClassStart).PerMinute
 }
 
 // collectView collects everything on which a decision depends. It changes nothing.
@@ -60,7 +55,7 @@ func (l *accountLoop) collectView(now time.Time) view {
 		accountPaused: l.settings.Paused || l.dailyStarts.usedUp(),
 		target:        l.limit.effective,
 		fullUntil:     l.limit.fullUntil,
-		countFresh:    l.queue.isFresh(now, l.sharedInterval(countShare)),
+		countFresh:    l.queue.isFresh(now, sharedInterval(l.pollInterval, l.worker.account.Client, countShare)),
 		foreign:       l.queue.foreign,
 		countDue:      l.nextCountTime(now),
 		listDue:       l.listDue,

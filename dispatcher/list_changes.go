@@ -19,24 +19,24 @@ type encodingsSeen struct {
 
 // listTaken lists the newest running encodings: those that encoders have taken last are among them,
 // since older ones are started first.
-func (w *worker) listTaken(ctx context.Context) (encodingsSeen, error) {
-	return w.listSome(ctx, bitmovin.EncodingQuery{Status: bitmovin.StatusRunning}, 1)
+func (l *encodingList) listTaken(ctx context.Context) (encodingsSeen, error) {
+	return l.listSome(ctx, bitmovin.EncodingQuery{Status: bitmovin.StatusRunning}, 1)
 }
 
 // listEnded lists encodings that have ended after a time.
-func (w *worker) listEnded(ctx context.Context, after time.Time) (encodingsSeen, error) {
-	return w.listSome(ctx, bitmovin.EncodingQuery{FinishedAfter: after}, maxEndedPages)
+func (l *encodingList) listEnded(ctx context.Context, after time.Time) (encodingsSeen, error) {
+	return l.listSome(ctx, bitmovin.EncodingQuery{FinishedAfter: after}, maxEndedPages)
 }
 
 // listSome reads the first pages of a list.
-func (w *worker) listSome(ctx context.Context, q bitmovin.EncodingQuery, pages int) (encodingsSeen, error) {
-	list := encodingsSeen{time: w.now(), encodings: map[string]job.Observation{}}
+func (l *encodingList) listSome(ctx context.Context, q bitmovin.EncodingQuery, pages int) (encodingsSeen, error) {
+	list := encodingsSeen{time: l.clock.Now(), encodings: map[string]job.Observation{}}
 	q.Limit, q.SkipTotalCount = pageSize, true
-	if w.encodings.usable(bitmovin.ParamSearch) {
-		q.Search = w.encodings.searchQuery()
+	if l.usable(bitmovin.ParamSearch) {
+		q.Search = l.searchQuery()
 	}
 	for range pages {
-		page, err := w.encodings.listPage(ctx, q)
+		page, err := l.listPage(ctx, q)
 		if err != nil && q.Offset > 0 {
 			break // what was read so far is of use
 		}
