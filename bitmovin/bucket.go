@@ -35,6 +35,8 @@ type bucket struct {
 	reportedUntil  time.Time
 	reportedTicket uint64
 
+	claims map[*Client]*claim
+
 	queue   []*waiter // by urgency, then in the order of arrival
 	watched bool      // one of the waiters watches the clock
 }
@@ -281,8 +283,8 @@ func (b *bucket) state(now time.Time) ClassState {
 	return s
 }
 
-// budget returns the budget at now.
-func (b *bucket) budget(now time.Time) Budget {
+// budget returns the budget at now, for a client that wants to make a call. It is nil if none does.
+func (b *bucket) budget(now time.Time, wants *Client) Budget {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	free := min(int(b.tokens.TokensAt(now)), b.window.free(now))
@@ -293,6 +295,9 @@ func (b *bucket) budget(now time.Time) Budget {
 		free = 0
 	}
 	free -= len(b.queue)
+	if wants != nil {
+		free -= b.noteClaim(wants, free, now)
+	}
 	r := Budget{PerMinute: b.limit, Free: max(free, 0), Next: now}
 	if free <= 0 {
 		waiting := time.Duration(float64(len(b.queue)) / float64(b.tokens.Limit()) * float64(time.Second))

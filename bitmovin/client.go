@@ -114,6 +114,7 @@ func New(opts Options) (*Client, error) {
 	if c.log == nil {
 		c.log = slog.New(slog.DiscardHandler)
 	}
+	c.governor.clients.Add(1)
 	c.unknown = newUnknownValues(c.log, c.governor.clock)
 	c.apiErrors.path, c.apiErrors.documented = "/general/error-definitions", documentedAPIErrors
 	c.encodingErrors.path, c.encodingErrors.documented = "/encoding/error-definitions", documentedEncodingErrors
@@ -192,6 +193,7 @@ func (c *Client) do(ctx context.Context, cl call, out any) error {
 		return unsent(err)
 	}
 	ticket, err := c.governor.acquire(ctx, cl.class, cl.urgency)
+	c.governor.bucketOf(cl.class).noteServed(c)
 	if err != nil {
 		return unsent(fmt.Errorf("wait for the rate limit: %w", err))
 	}

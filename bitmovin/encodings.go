@@ -14,12 +14,13 @@ const encodingsPath = "/encoding/encodings"
 // The parameters of a list of encodings that the platform may refuse; see
 // [EncodingQuery.Without].
 const (
-	ParamSearch       = "search"
-	ParamName         = "name"
-	ParamStatus       = "status"
-	ParamCreatedAfter = "createdAtNewerThan"
-	ParamTotalCount   = "includeTotalCount"
-	ParamLimit        = "limit"
+	ParamSearch        = "search"
+	ParamName          = "name"
+	ParamStatus        = "status"
+	ParamCreatedAfter  = "createdAtNewerThan"
+	ParamFinishedAfter = "finishedAtNewerThan"
+	ParamTotalCount    = "includeTotalCount"
+	ParamLimit         = "limit"
 )
 
 // encodingPath returns the path of an encoding or, with parts, of a resource below the encoding.
@@ -113,6 +114,7 @@ type EncodingQuery struct {
 	Search         string
 	CreatedAfter   time.Time
 	CreatedBefore  time.Time
+	FinishedAfter  time.Time
 	Offset         int
 	Limit          int  // per page; default and maximum 100
 	SkipTotalCount bool // do not ask for the total; the platform discourages asking
@@ -136,7 +138,7 @@ func (l EncodingQuery) toQuery() url.Values {
 		}
 	}
 	for key, t := range map[string]time.Time{
-		"createdAtNewerThan": l.CreatedAfter, "createdAtOlderThan": l.CreatedBefore,
+		"createdAtNewerThan": l.CreatedAfter, "createdAtOlderThan": l.CreatedBefore, "finishedAtNewerThan": l.FinishedAfter,
 	} {
 		if !t.IsZero() {
 			q.Set(key, formatTime(t))

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/stokerd/stoker/internal/clock"
@@ -40,6 +41,7 @@ const (
 type Governor struct {
 	clock   clock.Clock
 	buckets [classEnd]*bucket
+	clients atomic.Int64
 }
 
 // urgency orders the calls that wait for the budget of one class. The kind of a call decides its
@@ -88,6 +90,9 @@ func (g *Governor) bucketOf(class Class) *bucket {
 	return g.buckets[class]
 }
 
+// CountClients returns how many clients share the budgets.
+func (g *Governor) CountClients() int { return int(g.clients.Load()) }
+
 // ClassState describes the budget of one class at one moment.
 type ClassState struct {
 	Class          Class
@@ -119,7 +124,9 @@ type Budget struct {
 }
 
 // ReadBudget returns the budget of a class.
-func (g *Governor) ReadBudget(class Class) Budget { return g.bucketOf(class).budget(g.clock.Now()) }
+func (g *Governor) ReadBudget(class Class) Budget {
+	return g.bucketOf(class).budget(g.clock.Now(), nil)
+}
 
 // acquire waits until a call of class may leave, and counts it. If ctx ends first it returns the
 // cause of ctx and counts nothing. The ticket identifies the call in observe.

@@ -13,13 +13,14 @@ type autoTarget struct {
 	changeTime time.Time
 }
 
-// chooseTarget returns the target for now, between low and high.
-func (a *autoTarget) chooseTarget(d drainRate, running, low, high int, now time.Time) int {
+// chooseTarget returns the target for now, between low and high, for so many encodings that run side by
+// side. applied says that it is the account's target; only then starving encoders show that it is too small.
+func (a *autoTarget) chooseTarget(d drainRate, running, low, high int, applied bool, now time.Time) int {
 	want := min(max(d.queueNeeded(running), low), high)
 	switch {
 	case a.target < want:
 		a.target, a.changeTime = want, now
-	case now.Sub(d.starvingTime) < starvingWait && now.Sub(a.changeTime) >= changePoll:
+	case applied && now.Sub(d.starvingTime) < starvingWait && now.Sub(a.changeTime) >= changePoll:
 		a.target, a.changeTime = min(2*a.target, high), now
 	case a.target > want && now.Sub(a.changeTime) >= shrinkInterval:
 		a.target, a.changeTime = max(want, a.target*3/4), now

@@ -58,6 +58,9 @@ type view struct {
 	running       bool            // any of our encodings runs, as far as their statuses are known
 	countDue      time.Time
 	listDue       time.Time // list the running encodings
+	listsChanges  bool      // changes of encodings are listed; see change_lists.go
+	listTakenDue  time.Time
+	listEndedDue  time.Time
 	sweepDue      time.Time // sweep, or reconcile if that has not been done yet
 	wantsWalk     bool      // an encoding is missing, and the list has not been walked since
 	walkDue       time.Time
@@ -133,6 +136,8 @@ type plan struct {
 	deletes       []string
 	count         bool
 	list          bool
+	listTaken     bool // list the encodings that encoders have taken
+	listEnded     bool
 	sweep         bool // sweep, or reconcile if that has not been done yet
 	walk          bool
 	probe         bool
@@ -159,6 +164,10 @@ func decide(v view) plan {
 	}
 	if (v.reconciled || v.reconcileSlow) && v.busy[taskList] == 0 && v.running {
 		p.list = p.due(v.now, v.listDue)
+	}
+	if v.listsChanges {
+		p.listTaken = v.busy[taskListTaken] == 0 && p.due(v.now, v.listTakenDue)
+		p.listEnded = v.busy[taskListEnded] == 0 && p.due(v.now, v.listEndedDue)
 	}
 	if v.wantsWalk && v.busy[taskWalk] == 0 {
 		p.walk = p.due(v.now, v.walkDue)

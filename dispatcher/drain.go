@@ -19,6 +19,10 @@ const (
 	// averageOver is the weight of the averages: a new value moves one by an eighth of the
 	// difference.
 	averageOver = 8
+	// runsOver is the same for how long encodings run, which varies: the first ones count alike.
+	runsOver = 32
+	// starvingOver is the same for the share of encodings that starving encoders take.
+	starvingOver = 48
 	// startsOver is the time over which starts are counted.
 	startsOver = 5 * time.Second
 )
@@ -26,25 +30,29 @@ const (
 // drainRate is what the loop has learnt about how fast encodings come and go.
 type drainRate struct {
 	runtime       time.Duration // how long encodings run, averaged; 0: not known yet
+	runs          int           // how many the average is of; at most runsOver
 	startTime     time.Duration // how long a start call takes, averaged
 	prepareTime   time.Duration // how long configuring a job takes, averaged
 	starts        float64       // accepted each second, averaged over startsOver, at latestStart
 	latestStart   time.Time
 	setupTime     time.Duration // how long the platform takes to queue a template's encoding, averaged
+	starvingShare float64       // of the encodings that encoders took, those that they took as soon as they were queued; averaged
 	starvingTime  time.Time     // when encoders were last seen to be starving
 	headTakenTime time.Time     // when an encoder was last seen to have taken a queued encoding
 }
 
-// noteRun learns from an encoding that has run.
-func (d *drainRate) noteRun(j *job.Job, now time.Time) {
+// noteRun learns from an encoding that has run. finished is when it ended, by the platform's clock;
+// zero if that is not known.
+func (d *drainRate) noteRun(j *job.Job, finished, now time.Time) {
 	if j.RunningTime.IsZero() {
 		return
 	}
-	run := max(now.Sub(j.RunningTime), 0)
-	if d.runtime == 0 {
-		d.runtime = run
+	if finished.IsZero() {
+		finished = now
 	}
-	d.runtime += (run - d.runtime) / averageOver
+	run := max(finished.Sub(j.RunningTime), 0)
+	d.runs = min(d.runs+1, runsOver)
+	d.runtime += (run - d.runtime) / time.Duration(d.runs)
 }
 
 // noteSetup learns how long the platform took to queue the encoding of a template.
@@ -92,6 +100,16 @@ func (d *drainRate) queueNeeded(running int) int {
 	}
 	perSecond := float64(running) / d.runtime.Seconds()
 	return int(math.Ceil(headroomFactor * perSecond * (refillTime + d.startTime + d.setupTime).Seconds()))
+}
+
+// noteTaken learns that an encoder has taken a queued encoding; starving says that it did so as soon as
+// the encoding was queued.
+func (d *drainRate) noteTaken(starving bool, now time.Time) {
+	is := 0.0
+	if d.headTakenTime = now; starving {
+		is, d.starvingTime = 1, now
+	}
+	d.starvingShare += (is - d.starvingShare) / starvingOver
 }
 
 // headPollInterval is how often to poll the head of the queue in case no other sign shows that

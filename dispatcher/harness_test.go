@@ -47,10 +47,11 @@ type world struct {
 	stop  context.CancelCauseFunc
 	done  chan error
 
-	mortal          *mortal           // the process that runs next; nil: one that cannot be killed
-	network         roundTripper      // the transport to the simulator; nil: the simulator's own
-	table           func(Store) Store // wraps the job table for the dispatcher; nil: not wrapped
-	others          []string          // further accounts with the same key
+	mortal          *mortal                // the process that runs next; nil: one that cannot be killed
+	network         roundTripper           // the transport to the simulator; nil: the simulator's own
+	table           func(Store) Store      // wraps the job table for the dispatcher; nil: not wrapped
+	others          []string               // further accounts with the same key
+	neighbours      []*simulator.Simulator // accounts neighbour-0 and so on of other organisations, with the same key
 	target          int
 	auto            bool
 	maxStartsPerDay int // MaxStartsPerDay
@@ -150,6 +151,13 @@ func (w *world) prepare(c clock.Clock) {
 	accounts := []Account{{ID: "default", Client: client, QueueTarget: w.target, AutoTarget: w.auto, MaxStartsPerDay: w.maxStartsPerDay}}
 	for _, id := range w.others {
 		accounts = append(accounts, Account{ID: id, Client: client})
+	}
+	for n, platform := range w.neighbours {
+		client, err := bitmovin.New(bitmovin.Options{APIKey: w.apiKey, HTTPClient: platform.Client(), Governor: w.governor})
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		accounts = append(accounts, Account{ID: fmt.Sprintf("neighbour-%d", n), Client: client, QueueTarget: w.target})
 	}
 	if w.table != nil {
 		table = w.table(table)

@@ -55,6 +55,8 @@ type dueKind int
 
 const (
 	duePoll         dueKind = iota
+	dueQueuedPoll           // of a queued encoding; a list may show that it was taken
+	dueRunningPoll          // of a running encoding; a list may show that it has ended
 	dueNoStatusPoll         // probably without an answer
 	dueStop
 	dueReprioritize
@@ -101,7 +103,7 @@ type indexed struct {
 const never = time.Duration(1<<63 - 1)
 
 // notIndexed is what the index has of a job that it does not know.
-var notIndexed = indexed{due: [dueKinds]time.Duration{never, never, never, never}}
+var notIndexed = indexed{due: [dueKinds]time.Duration{never, never, never, never, never, never}}
 
 // treeDegree is a size of nodes with which small and large trees are fast.
 const treeDegree = 16
@@ -139,10 +141,8 @@ func (x *jobIndex) describe(t *trackedJob, priority int, hasWrongPriority bool) 
 	switch {
 	case e.due[dueStop] != never && t.job.Step != job.StepStop && t.notBefore.IsZero():
 		// It is polled once it has been stopped.
-	case t.lacksStatus():
-		e.due[dueNoStatusPoll] = x.sinceEpoch(t.nextPoll)
 	default:
-		e.due[duePoll] = x.sinceEpoch(t.nextPoll)
+		e.due[t.pollKind()] = x.sinceEpoch(t.nextPoll)
 	}
 	return e
 }
@@ -218,8 +218,8 @@ func setMember(set map[*trackedJob]bool, t *trackedJob, member bool) {
 
 // concerned returns the jobs in flight that a decision may have to do with, ordered by id: those that are
 // being started or polled and, of each kind, those that are due, as far as there is room for their
-// tasks, and the one that is due next.
-func (x *jobIndex) concerned(room [dueKinds]int, now time.Time) []*trackedJob {
+// tasks, and the one that is due next. Jobs of a kind with a delay are due so much later.
+func (x *jobIndex) concerned(room [dueKinds]int, delays [dueKinds]time.Duration, now time.Time) []*trackedJob {
 	list := make([]*trackedJob, 0, len(x.working)+int(dueKinds))
 	for t := range x.working {
 		list = append(list, t)
@@ -233,9 +233,28 @@ func (x *jobIndex) concerned(room [dueKinds]int, now time.Time) []*trackedJob {
 			}
 			left--
 			list = append(list, d.t)
-			return d.at <= present
+			return d.at <= present-delays[kind]
 		})
 	}
 	slices.SortFunc(list, func(a, b *trackedJob) int { return compareIDs(a.job.ID, b.job.ID) })
 	return slices.Compact(list)
+}
+
+// ending returns the jobs whose encodings are expected to have ended by now; see [trackedJob.isEnding].
+func (x *jobIndex) ending(now time.Time) (list []*trackedJob) {
+	present := x.sinceEpoch(now)
+	for _, kind := range []dueKind{duePoll, dueRunningPoll} {
+		x.due[kind].Ascend(func(d dueJob) bool {
+			if d.at <= present && d.t.isEnding(now) {
+				list = append(list, d.t)
+			}
+			return d.at <= present
+		})
+	}
+	for t := range x.working {
+		if t.isEnding(now) {
+			list = append(list, t)
+		}
+	}
+	return list
 }

@@ -102,14 +102,14 @@ func TestIndexFollowsJobs(t *testing.T) {
 		head   *trackedJob
 		due    [dueKinds]int
 	}{
-		{"both queued", func() {}, first, [dueKinds]int{duePoll: 2}},
-		{"the first one polled", func() { first.task = taskPoll }, second, [dueKinds]int{duePoll: 1}},
-		{"without an answer", func() { first.task = taskNone; first.noteFailure(taskPoll, errNoStatus, now) }, second, [dueKinds]int{duePoll: 1, dueNoStatusPoll: 1}},
-		{"and then with one", func() { first.clearFailure(taskPoll, true) }, first, [dueKinds]int{duePoll: 2}},
-		{"another priority", func() { jobs.setBatch(&batch{job.Batch{ID: "b", Priority: 80}}) }, first, [dueKinds]int{duePoll: 2, dueReprioritize: 2}},
-		{"one being cancelled", func() { first.job.State = job.Cancelling }, second, [dueKinds]int{duePoll: 1, dueStop: 1, dueReprioritize: 1}},
-		{"and stopped", func() { first.job.Step, first.job.StepTime = job.StepStop, now }, second, [dueKinds]int{duePoll: 2, dueStop: 1, dueReprioritize: 1}},
-		{"another encoding", func() { second.job.EncodingID, second.job.State = "e3", job.Running }, nil, [dueKinds]int{duePoll: 2, dueStop: 1}},
+		{"both queued", func() {}, first, [dueKinds]int{dueQueuedPoll: 2}},
+		{"the first one polled", func() { first.task = taskPoll }, second, [dueKinds]int{dueQueuedPoll: 1}},
+		{"without an answer", func() { first.task = taskNone; first.noteFailure(taskPoll, errNoStatus, now) }, second, [dueKinds]int{dueQueuedPoll: 1, dueNoStatusPoll: 1}},
+		{"and then with one", func() { first.clearFailure(taskPoll, true) }, first, [dueKinds]int{dueQueuedPoll: 2}},
+		{"another priority", func() { jobs.setBatch(&batch{job.Batch{ID: "b", Priority: 80}}) }, first, [dueKinds]int{dueQueuedPoll: 2, dueReprioritize: 2}},
+		{"one being cancelled", func() { first.job.State = job.Cancelling }, second, [dueKinds]int{dueQueuedPoll: 1, dueStop: 1, dueReprioritize: 1}},
+		{"and stopped", func() { first.job.Step, first.job.StepTime = job.StepStop, now }, second, [dueKinds]int{duePoll: 1, dueQueuedPoll: 1, dueStop: 1, dueReprioritize: 1}},
+		{"another encoding", func() { second.job.EncodingID, second.job.State = "e3", job.Running }, nil, [dueKinds]int{duePoll: 1, dueRunningPoll: 1, dueStop: 1}},
 		{"one forgotten", func() { jobs.remove(second) }, nil, [dueKinds]int{duePoll: 1, dueStop: 1}},
 	} {
 		step.change()
@@ -127,7 +127,7 @@ func TestIndexFollowsJobs(t *testing.T) {
 			due[kind] = tree.Len()
 		}
 		if due != step.due {
-			t.Errorf("%s: due for polls, polls without an answer, stops and priorities are %v, want %v", step.name, due, step.due)
+			t.Errorf("%s: due for polls (of one alone, queued, running, without an answer), stops and priorities are %v, want %v", step.name, due, step.due)
 		}
 	}
 	if got := slices.Collect(maps.Keys(jobs.index.byEncoding)); !slices.Equal(got, []string{"e1"}) {
@@ -142,8 +142,9 @@ func TestConcernedJobs(t *testing.T) {
 	for n := range int64(1000) {
 		jobs.add(job.Job{ID: id(n + 1), State: job.Running}, now.Add(time.Duration(n-500)*time.Second))
 	}
+	var delays [dueKinds]time.Duration
 	concerned := func(room int) (list []int64) {
-		for _, t := range jobs.index.concerned([dueKinds]int{duePoll: room}, now) {
+		for _, t := range jobs.index.concerned([dueKinds]int{dueRunningPoll: room}, delays, now) {
 			list = append(list, t.job.ID.Number)
 		}
 		return list
@@ -156,6 +157,10 @@ func TestConcernedJobs(t *testing.T) {
 	}
 	if got := concerned(2000); len(got) != 502 || got[501] != 502 {
 		t.Errorf("%d jobs, the last one %d; want all that are due and the next", len(got), got[len(got)-1])
+	}
+	delays[dueRunningPoll] = 100 * time.Second
+	if got := concerned(2000); len(got) != 402 {
+		t.Errorf("%d jobs, want all that are due in spite of their delay and the next", len(got))
 	}
 	jobs.tracked[id(900)].task = taskPoll
 	jobs.refresh(jobs.tracked[id(900)])

@@ -155,6 +155,18 @@ func (k *jobTracker) queueHead() (head *trackedJob) {
 	return head
 }
 
+// nextQueued returns up to n queued jobs of ours in the order in which the platform takes them, without
+// unpredictable ones.
+func (k *jobTracker) nextQueued(n int) (next []*trackedJob) {
+	k.index.queued.Ascend(func(q queuedJob) bool {
+		if len(next) < n {
+			next = append(next, q.t)
+		}
+		return len(next) < n
+	})
+	return next
+}
+
 // isQueueHead reports whether none of our queued jobs precedes t.
 func (k *jobTracker) isQueueHead(t *trackedJob) bool {
 	own := queuedJob{k.batchPriority(t.job.ID.Batch), t.job.StartTime, t}
@@ -162,7 +174,8 @@ func (k *jobTracker) isQueueHead(t *trackedJob) bool {
 	return !ok || !first.before(own)
 }
 
-// countRunning counts our running encodings whose status is known.
+// countRunning counts our running encodings whose status is known, without those that have ended as it
+// seems.
 func (k *jobTracker) countRunning() int { return k.index.counts.observedRunning }
 
 // countBackedOff counts the jobs that wait for the end of a pause after a failure of their

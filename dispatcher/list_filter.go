@@ -41,10 +41,11 @@ func (c *filterCheck) add(e bitmovin.Encoding) {
 	c.listed++
 	q := c.query
 	for name, unselected := range map[string]bool{
-		bitmovin.ParamSearch:       q.Search != "" && len(e.Labels) > 0 && !slices.Contains(e.Labels, c.label),
-		bitmovin.ParamName:         q.Name != "" && e.Name != q.Name,
-		bitmovin.ParamStatus:       q.Status != "" && e.Status != q.Status,
-		bitmovin.ParamCreatedAfter: !newerThan(e, q.CreatedAfter),
+		bitmovin.ParamSearch:        q.Search != "" && len(e.Labels) > 0 && !slices.Contains(e.Labels, c.label),
+		bitmovin.ParamName:          q.Name != "" && e.Name != q.Name,
+		bitmovin.ParamStatus:        q.Status != "" && e.Status != q.Status,
+		bitmovin.ParamCreatedAfter:  !newerThan(e, q.CreatedAfter),
+		bitmovin.ParamFinishedAfter: !q.FinishedAfter.IsZero() && e.FinishedAt.Before(q.FinishedAfter.Truncate(time.Second)),
 	} {
 		if unselected && !slices.Contains(q.Without, name) {
 			c.unselected[name]++

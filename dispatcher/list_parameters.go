@@ -32,6 +32,7 @@ func optionalParameters(q bitmovin.EncodingQuery) (names []string) {
 		{bitmovin.ParamSearch, q.Search != ""},
 		{bitmovin.ParamName, q.Name != ""},
 		{bitmovin.ParamCreatedAfter, !q.CreatedAfter.IsZero()},
+		{bitmovin.ParamFinishedAfter, !q.FinishedAfter.IsZero()},
 		{bitmovin.ParamStatus, q.Status != ""},
 		{bitmovin.ParamTotalCount, true},
 		{bitmovin.ParamLimit, true},

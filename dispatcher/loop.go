@@ -54,6 +54,8 @@ type accountLoop struct {
 	lastCountTime  time.Time // when the queue was counted last, however long ago
 	limit          queueLimit
 	auto           autoTarget
+	peak           peak
+	advice         targetAdvisor
 	breaker        breaker
 	accountBackoff failureBackoff
 	batchBackoffs  batchBackoffs
@@ -198,5 +200,11 @@ func (l *accountLoop) carryOut(ctx context.Context, p plan, now time.Time) {
 	}
 	if p.list {
 		l.spawnList(ctx)
+	}
+	if p.listTaken {
+		l.spawnListChanges(ctx, taskListTaken, now)
+	}
+	if p.listEnded {
+		l.spawnListChanges(ctx, taskListEnded, now)
 	}
 }

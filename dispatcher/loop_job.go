@@ -159,6 +159,9 @@ func (l *accountLoop) updateDrain(r taskResult) {
 	if r.kind == taskPrepare && o.job.Prepared() {
 		l.polls.drain.notePrepare(r.now.Sub(r.tracked.taskSince))
 	}
+	if r.kind == taskPoll && o.called && o.callErr == nil {
+		l.polls.forecast.notePollCall(r.now.Sub(r.tracked.taskSince))
+	}
 	if o.setupTime > 0 {
 		l.polls.drain.noteSetup(o.setupTime)
 	}

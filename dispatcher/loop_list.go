@@ -20,8 +20,12 @@ func (l *accountLoop) spawnList(ctx context.Context) {
 		l.listDue = l.polls.pollRunning(l.now())
 		return
 	}
+	pause := time.Duration(0)
+	if l.polls.changes.inUse { // lists of changes must not wait for it
+		pause = listPageSpacing
+	}
 	l.tasks.spawn(taskList, func() func() {
-		list, err := l.worker.listRunning(ctx)
+		list, err := l.worker.listRunning(ctx, pause)
 		return func() { l.applyList(ctx, list, err) }
 	})
 }
@@ -31,7 +35,11 @@ func (l *accountLoop) spawnList(ctx context.Context) {
 func (l *accountLoop) applyList(ctx context.Context, list runningList, err error) {
 	now := l.now()
 	again := l.finishAccountTask(taskList, err, now)
-	l.listDue = later(again, now.Add(max(l.pollInterval, time.Duration(1+list.length/pageSize)*listPageSpacing)))
+	spacing := listPageSpacing
+	if l.polls.changes.inUse { // changes are listed as well
+		spacing *= 2
+	}
+	l.listDue = later(again, now.Add(max(sharedInterval(l.pollInterval, l.worker.account.Client, listShare), time.Duration(1+list.length/pageSize)*spacing)))
 	if err != nil {
 		l.log.Warn("cannot list the running encodings", "err", err)
 		return
@@ -46,10 +54,7 @@ func (l *accountLoop) applyList(ctx context.Context, list runningList, err error
 		}
 		switch {
 		case listed && t.task == taskNone && t.job.State.OnPlatform() && (t.job.State != job.Running || seen.Progress > t.job.Progress):
-			l.spawnJobTask(ctx, taskRecord, id, now, func(ctx context.Context, t trackedJob) outcome {
-				j, err := l.worker.recordObservation(ctx, t, seen)
-				return outcome{job: j, storeErr: err, eta: estimateRemaining(seen, list.time)}
-			})
+			l.spawnRecord(ctx, id, seen, list.time, now)
 		case !listed && t.job.State == job.Running && !t.hasUnknownStatus():
 			t.pollIfUnlisted(now)
 			l.jobs.refresh(t)

@@ -42,7 +42,7 @@ func (l *accountLoop) applyCount(c queueListing, err error) {
 	}
 	l.queue = queueCount{
 		total: c.total, foreign: c.total - own, time: c.time,
-		nextTime: now.Add(max(l.pollInterval, minCountInterval)), contradictions: l.queue.contradictions,
+		nextTime: now.Add(max(sharedInterval(l.pollInterval, l.worker.account.Client, countShare), minCountInterval)), contradictions: l.queue.contradictions,
 	}
 	l.lastCountTime = c.time
 	switch {

@@ -39,6 +39,7 @@ func (l *accountLoop) publishStatus(v *view) {
 		Organisation:         l.accountBackoff.describeProblem(),
 		Waits:                l.jobs.waitReasons(),
 		Repeats:              l.retries.totals(),
+		TargetAdvice:         l.advice.given,
 	}
 	if l.dailyStarts.usedUp() {
 		s.PausedUntil = l.dailyStarts.dayEnd()

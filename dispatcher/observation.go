@@ -52,14 +52,14 @@ func statusOf(s bitmovin.Status) (known job.Remote, unknown string) {
 	return "", cmp.Or(string(s), "(none)")
 }
 
-// estimateRemaining estimates from its progress how long a listed encoding still runs, because
-// lists have no estimate; 0 below 5 % progress.
+// estimateRemaining estimates from its progress how long an encoding still runs; 0 below 5 % progress.
+// The progress is rounded down, so that the encoding ends at this time at the latest if it goes
+// on as before.
 func estimateRemaining(o job.Observation, now time.Time) time.Duration {
-	if o.Progress < 5 || o.RunningAt.IsZero() {
+	if o.Status != job.RemoteRunning || o.Progress < 5 || o.RunningAt.IsZero() {
 		return 0
 	}
-	// The progress is rounded down, so that half a percent more is assumed.
-	return now.Sub(o.RunningAt) * time.Duration(200-2*o.Progress-1) / time.Duration(2*o.Progress+1)
+	return max(now.Sub(o.RunningAt)*time.Duration(100-o.Progress)/time.Duration(o.Progress), 0)
 }
 
 // newFailure describes a refused call as a failure of the job.

@@ -9,9 +9,9 @@ import (
 // When to poll an encoding again. A poll costs one of 6,000 calls a minute. A free place in the
 // queue has to be seen at once, and a job under way should cost few calls:
 //
-//   - A running encoding is polled when it is expected to end.
-//   - When it has ended, an encoder has become free and has taken the head of the
-//     queue: the head is polled.
+//   - A running encoding is polled when it is expected to end; see end_forecast.go. Then an encoder
+//     becomes free and takes the head of the queue: the head is polled at the same time; see
+//     head_watch.go.
 //   - Encoders are starving when they take an encoding as soon as it is queued. Then all queued
 //     encodings are polled when an encoder has taken one, and a job that becomes the head is
 //     polled soon after its start.
@@ -50,6 +50,9 @@ const (
 type pollSchedule struct {
 	jobs         *jobTracker
 	drain        drainRate
+	forecast     endForecast
+	heads        headWatch
+	changes      changeLists
 	settle       time.Duration
 	pollInterval time.Duration
 }
@@ -58,6 +61,9 @@ type pollSchedule struct {
 func (s *pollSchedule) scheduleNextPoll(r taskResult) {
 	t, now := r.tracked, r.now
 	t.notePoll(r.kind, r.outcome, r.before.State, now)
+	s.forecast.noteResult(r)
+	s.changes.noteResult(r)
+	t.pollSingly = t.pollSingly && r.kind != taskPoll
 	switch {
 	case t.notBefore.After(now):
 		t.nextPoll = t.notBefore
@@ -72,10 +78,10 @@ func (s *pollSchedule) scheduleNextPoll(r taskResult) {
 		if settleEnd := t.job.StepTime.Add(s.settle); t.job.Step == job.StepStart && settleEnd.After(now) {
 			t.nextPoll = earlier(t.nextPoll, settleEnd)
 		}
-	case r.kind == taskRecord && t.job.State == job.Running && r.before.State == job.Running:
+	case r.kind == taskRecord && t.job.State == job.Running && r.before.State == job.Running && t.end.source == endToldByPlatform:
 		// The list knows no more than the poll before it.
 	case t.job.State == job.Running:
-		t.nextPoll = now.Add(s.untilRunningPoll(t, r.outcome.eta, now))
+		t.nextPoll = now.Add(s.untilRunningPoll(t, r.outcome, now))
 	case r.kind == taskStart && s.jobs.isQueueHead(t) && now.Sub(s.drain.starvingTime) < 2*starvingWait:
 		t.nextPoll = now.Add(s.setupTime(t) + starvingPoll)
 	default:
@@ -97,26 +103,27 @@ func (s *pollSchedule) nextLookup(kind taskKind, t *trackedJob, now time.Time) t
 	return now.Add(s.pollInterval) // another task is reading the list of encodings created since
 }
 
-// untilRunningPoll is how long to wait until a running encoding is expected to end: by the
-// platform's estimate, or by how long others ran if estimate is 0.
-func (s *pollSchedule) untilRunningPoll(t *trackedJob, estimate time.Duration, now time.Time) time.Duration {
-	eta := estimate
-	if s.drain.runtime == 0 && eta > 0 && !t.job.RunningTime.IsZero() {
-		s.drain.runtime = max(now.Sub(t.job.RunningTime), 0) + eta // until one has ended
+// untilRunningPoll is how long to wait until a running encoding is polled, after a task with the given
+// outcome.
+func (s *pollSchedule) untilRunningPoll(t *trackedJob, o outcome, now time.Time) time.Duration {
+	if told := o.remaining.told; s.drain.runtime == 0 && told > 0 && !t.job.RunningTime.IsZero() {
+		s.drain.runtime = max(now.Sub(t.job.RunningTime), 0) + told // until one has ended
 	}
-	if eta == 0 && s.drain.runtime > 0 && !t.job.RunningTime.IsZero() {
-		eta = t.job.RunningTime.Add(s.drain.runtime).Sub(now)
+	if s.changes.inUse && o.remaining.told == 0 {
+		t.end = expectedEnd{}
+		return queuedPoll // a list will show the end
 	}
-	if eta > 0 {
+	pause := s.forecast.untilPoll(t, o.remaining, s.drain.runtime, now)
+	if pause > 0 {
 		t.overduePolls = 0
 	} else {
 		t.overduePolls++ // it should have ended
-		eta = growingPause(firstOverduePoll, t.overduePolls-overduePollsAtOnce, maxJobPause)
-		if estimate == 0 && s.drain.runtime == 0 {
-			eta = s.pollInterval
+		pause = growingPause(firstOverduePoll, t.overduePolls-overduePollsAtOnce, maxJobPause)
+		if t.end.source == endUnknown {
+			pause = s.pollInterval
 		}
 	}
-	return min(max(eta+eta/50, minRunningPoll), maxRunningPoll)
+	return min(max(pause, minRunningPoll), maxRunningPoll)
 }
 
 // noteProgress learns from a task's result how the queue drains, and makes other queued jobs be
@@ -124,18 +131,18 @@ func (s *pollSchedule) untilRunningPoll(t *trackedJob, estimate time.Duration, n
 func (s *pollSchedule) noteProgress(r taskResult) {
 	j, before, now := &r.tracked.job, r.before.State, r.now
 	if before == job.Running && j.State != job.Running {
-		s.drain.noteRun(j, now)
-		s.pollQueueHead(now)
+		s.drain.noteRun(j, r.outcome.finishTime, now)
+		s.heads.noteEnd(r.tracked)
 	}
 	queued := before == job.Queued || before == job.Starting
 	if !queued || (j.State != job.Running && j.State != job.Succeeded) || j.StartTime.IsZero() {
 		return
 	}
-	s.drain.headTakenTime = now
-	if !j.RunningTime.IsZero() && j.RunningTime.Sub(j.QueuedTime) >= starvingWait {
+	s.heads.noteTaken(s.jobs, now)
+	starving := j.RunningTime.IsZero() || j.RunningTime.Sub(j.QueuedTime) < starvingWait
+	if s.drain.noteTaken(starving, now); !starving || s.changes.inUse {
 		return
 	}
-	s.drain.starvingTime = now
 	var changed []*trackedJob
 	s.jobs.index.queued.Ascend(func(q queuedJob) bool {
 		if now.Sub(q.t.lastPoll) > starvingPoll && !s.isSettingUp(q.t, now) {
@@ -148,23 +155,24 @@ func (s *pollSchedule) noteProgress(r taskResult) {
 	}
 }
 
-// pollQueueHead makes the head of our queue be polled at once: an encoder became free, and has
-// probably taken it.
-func (s *pollSchedule) pollQueueHead(now time.Time) {
-	if head := s.jobs.queueHead(); head != nil && head.nextPoll.After(now) && !s.isSettingUp(head, now) {
-		s.pollAt(head, now)
-	}
-}
-
 // pollAt makes a job be polled next at a time.
 func (s *pollSchedule) pollAt(t *trackedJob, at time.Time) {
 	t.nextPoll = at
 	s.jobs.refresh(t)
 }
 
+// pollSingly makes a job be polled at once, whatever lists show.
+func (s *pollSchedule) pollSingly(t *trackedJob, now time.Time) {
+	t.pollSingly = true
+	s.pollAt(t, earlier(t.nextPoll, now))
+}
+
 // scheduleQueueHead polls the head of our queue from time to time, in case no other sign shows
 // that it was taken.
 func (s *pollSchedule) scheduleQueueHead(running int) {
+	if s.changes.inUse {
+		return
+	}
 	head := s.jobs.queueHead()
 	if head == nil {
 		return
@@ -207,6 +215,7 @@ func (s *pollSchedule) pollHinted(hinted map[string]bool, now time.Time) (kept m
 		case t.task != taskNone:
 			kept[id] = true
 		case t.nextPoll.After(now) && !t.notBefore.After(now):
+			t.end.hinted = true
 			s.pollAt(t, now)
 		}
 	}

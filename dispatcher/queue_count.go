@@ -3,6 +3,7 @@ package dispatcher
 import (
 	"time"
 
+	"github.com/stokerd/stoker/bitmovin"
 	"github.com/stokerd/stoker/job"
 )
 
@@ -24,9 +25,22 @@ type queueCount struct {
 }
 
 // isFresh reports whether the queue has been counted recently enough to start anything. However
-// short the poll interval is, a count may be 18 s old, since it may have waited for its budget.
-func (q *queueCount) isFresh(now time.Time, pollInterval time.Duration) bool {
-	return !q.time.IsZero() && now.Sub(q.time) <= 3*max(pollInterval, 2*minCountInterval)
+// short the interval between counts is, a count may be 18 s old, since it may have waited for its budget.
+func (q *queueCount) isFresh(now time.Time, interval time.Duration) bool {
+	return !q.time.IsZero() && now.Sub(q.time) <= 3*max(interval, 2*minCountInterval)
+}
+
+// countShare and listShare are the times for each account of an API key between two counts of the queue,
+// and between two lists of the running encodings, so that the accounts of the key together use at most
+// its list calls.
+const (
+	countShare = 1500 * time.Millisecond
+	listShare  = 6 * time.Second
+)
+
+// sharedInterval is the poll interval, or longer if many accounts share the API key.
+func sharedInterval(pollInterval time.Duration, c *bitmovin.Client, share time.Duration) time.Duration {
+	return max(pollInterval, time.Duration(c.RateGovernor().CountClients()-1)*share)
 }
 
 // mayContain reports whether the platform may count an encoding with an unknown status as queued:

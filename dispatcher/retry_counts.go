@@ -35,6 +35,7 @@ func (r *retryCounts) note(kind taskKind, err error, now time.Time) (again time.
 var accountTasks = map[taskKind]string{
 	taskCount: "count the platform's queue", taskList: "list the running encodings",
 	taskReconcile: "compare the platform with the job table", taskSweep: "look for encodings that belong to no job",
+	taskListTaken: "list the encodings that run now", taskListEnded: "list the encodings that have ended",
 	taskWalk: "list all encodings",
 }
 

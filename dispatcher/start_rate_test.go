@@ -21,24 +21,24 @@ import (
 // once, so that only the platform's rate limits, the way there and Stoker itself bound the starts.
 type large struct {
 	encoders int           // default 3000
-	duration time.Duration // of an encoding; default 3 min
 	way      time.Duration // how long a call takes
 	target   int
+	duration time.Duration // of an encoding, on average; default 3 min
+	warmUp   time.Duration // default a minute, and time for ten starts a second to fill the queue
 	steady   time.Duration // how long to measure
 	edit     func(*job.Batch)
+	refuse   twist // parameters of lists that do not work
 }
 
-// The first minute spends the governor's bursts, and time for ten starts a second fills the queue; the
-// steady minutes follow.
-const (
-	warmUp = time.Minute
-	steady = 2 * time.Minute
-)
+// steady is for how long the figures of make bench are measured. The first minute spends the governor's
+// bursts and fills the queue; the steady minutes follow.
+const steady = 2 * time.Minute
 
 // startRate is what a large account came to in its steady minutes.
 type startRate struct {
 	starts    float64 // accepted, each second
 	calls     float64 // for each start
+	lists     float64 // pages of lists, each minute
 	throttled int
 	cpu       time.Duration // in user mode for each start, the simulator's included
 	allocated int           // bytes for each start, the simulator's included
@@ -49,14 +49,16 @@ var errMeasured = errors.New("measured")
 
 func (l large) measure(t *testing.T) (r startRate) {
 	t.Helper()
-	platform := &simulator.Simulator{
-		Seed: 1, Encoders: cmp.Or(l.encoders, 3000), Duration: cmp.Or(l.duration, 3*time.Minute),
-		QueueLimit: -1, Latency: l.way, LedgerLimit: 1,
-	}
+	l.duration = cmp.Or(l.duration, 3*time.Minute)
+	l.warmUp = cmp.Or(l.warmUp, time.Minute+time.Duration(l.target)*time.Second/10)
+	platform := workload{encoders: cmp.Or(l.encoders, 3000), duration: l.duration}.simulated()
+	platform.QueueLimit, platform.Latency, platform.LedgerLimit = -1, l.way, 1
 	inSimulation(t, platform, func(w *world, sim *clock.Simulation) {
 		w.target = l.target
-		warm := warmUp + time.Duration(l.target)*time.Second/10
-		w.submitAt(sim.Now(), int(10*(warm+l.steady+time.Minute).Seconds()), l.edit)
+		w.submitAt(sim.Now(), int(10*(l.warmUp+l.steady+time.Minute).Seconds()), l.edit)
+		if l.refuse != nil {
+			w.network = twisted(platform.Client().Transport, l.refuse)
+		}
 		w.prepare(sim)
 		ctx, cancel := context.WithCancelCause(t.Context())
 		defer cancel(nil)
@@ -64,7 +66,7 @@ func (l large) measure(t *testing.T) (r startRate) {
 		var began, ended time.Duration
 		var heapBefore, heapAfter runtime.MemStats
 		sim.Go(func() {
-			_ = sim.Sleep(ctx, warm)
+			_ = sim.Sleep(ctx, l.warmUp)
 			runtime.ReadMemStats(&heapBefore)
 			before, began = platform.ReadStats(), cpuTime()
 			_ = sim.Sleep(ctx, l.steady)
@@ -79,6 +81,7 @@ func (l large) measure(t *testing.T) (r startRate) {
 		r.starts = float64(starts) / l.steady.Seconds()
 		r.calls = float64(after.Calls-before.Calls) / float64(starts)
 		r.throttled = after.RateLimited
+		r.lists = float64(after.CallsBy["GET /encoding/encodings"][200]-before.CallsBy["GET /encoding/encodings"][200]) / l.steady.Minutes()
 		r.cpu = (ended - began) / time.Duration(max(starts, 1))
 		r.allocated = int(heapAfter.TotalAlloc-heapBefore.TotalAlloc) / max(starts, 1)
 	})

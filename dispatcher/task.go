@@ -28,6 +28,8 @@ const (
 	taskDefinitions
 	taskWalk
 	taskConfirm
+	taskListTaken
+	taskListEnded
 	taskKinds // how many there are
 )
 
@@ -35,7 +37,7 @@ const (
 func (k taskKind) String() string {
 	return [taskKinds]string{
 		"none", "probe", "stop", "start", "poll", "count", "prepare", "delete", "reconcile", "sweep", "list", "record",
-		"reprioritize", "definitions", "walk", "confirm",
+		"reprioritize", "definitions", "walk", "confirm", "list-taken", "list-ended",
 	}[k]
 }
 
@@ -54,8 +56,8 @@ type outcome struct {
 	// is missing or cannot be used, even if there is no outage.
 	inconclusive error
 
-	// eta is the time until the encoding is expected to end; 0 if that is not known.
-	eta time.Duration
+	remaining  remaining
+	finishTime time.Time // when the encoding ended, by the platform's clock; zero if that is not known
 	// setupTime is how long the platform took to queue an encoding that was made from a
 	// template; 0 if that is not known.
 	setupTime time.Duration

@@ -41,7 +41,7 @@ func (r *taskRunner) spawn(kind taskKind, work func() (apply func())) {
 func (r *taskRunner) room() [dueKinds]int {
 	polls := maxPolls - r.underWay[taskPoll]
 	return [dueKinds]int{
-		duePoll: polls, dueNoStatusPoll: min(polls, maxNoStatusPolls),
+		duePoll: polls, dueQueuedPoll: polls, dueRunningPoll: polls, dueNoStatusPoll: min(polls, maxNoStatusPolls),
 		dueStop: maxStops - r.underWay[taskStop], dueReprioritize: maxReprioritizes - r.underWay[taskReprioritize],
 	}
 }

@@ -62,6 +62,11 @@ type trackedJob struct {
 	leftQueue       bool      // it cannot be polled, and the platform's queue does not contain it
 	readsEncoding   bool      // its status resource has no answer, the encoding itself has
 
+	end        expectedEnd
+	pollSingly bool      // no list tells what has to be known of it
+	replaced   bool      // it is expected to have ended, and an encoder has been seen to take another one since
+	pollBegan  time.Time // when the latest poll began that has ended
+
 	// How often polls and lists led to nothing.
 	unchangedPolls int // polls in a row that should have seen a change at once
 	overduePolls   int // polls in a row of an encoding that should have ended
@@ -89,7 +94,7 @@ func (t *trackedJob) count() (c jobCounts) {
 	case t.job.Prepared():
 		c.prepared = 1
 	}
-	if t.job.State == job.Running && !t.hasUnknownStatus() {
+	if t.job.State == job.Running && !t.hasUnknownStatus() && !t.replaced {
 		c.observedRunning = 1
 	}
 	if !t.isUnusual() && t.holdsPlace() {
@@ -204,6 +209,7 @@ func (t *trackedJob) pollIfUnlisted(now time.Time) {
 // that should have seen a change and did not.
 func (t *trackedJob) notePoll(kind taskKind, o outcome, before job.State, now time.Time) {
 	if kind == taskPoll {
+		t.pollBegan = t.taskSince
 		t.lastPoll, t.readsEncoding = now, o.fromEncoding || t.readsEncoding && o.callErr != nil
 		switch {
 		case !o.missing && o.callErr == nil:

@@ -2,6 +2,7 @@ package dispatcher
 
 import (
 	"math"
+	"slices"
 	"time"
 
 	"github.com/stokerd/stoker/bitmovin"
@@ -24,10 +25,14 @@ func (l *accountLoop) jobsToPrepare(now time.Time) int {
 // and the target.
 func (l *accountLoop) prepareDecision(now time.Time) {
 	running := l.jobs.countRunning()
+	l.adjustChangeLists(running, now)
 	l.polls.scheduleQueueHead(running)
+	l.polls.heads.poll(l.polls, now)
+	l.peak.note(running, now)
 	if l.automatic && l.settings.QueueTarget == 0 {
-		l.limit.setTarget(l.auto.chooseTarget(l.polls.drain, running, DefaultQueueTarget, l.queueTarget, now))
+		l.limit.setTarget(l.auto.chooseTarget(l.polls.drain, l.peak.running, DefaultQueueTarget, l.queueTarget, true, now))
 	}
+	l.advice.follow(l, now)
 	l.limit.grow(now)
 }
 
@@ -37,7 +42,7 @@ func (l *accountLoop) startsAhead() int {
 	if l.limit.refusals > 0 || l.limit.grown {
 		return 1
 	}
-	perSecond := float64(l.worker.readBudget(bitmovin.ClassStart).PerMinute) / 60
+	perSecond := float64(l.worker.startsPerMinute()) / time.Minute.Seconds()
 	return 1 + int(math.Ceil(perSecond*l.polls.drain.startTime.Seconds()))
 }
 
@@ -51,10 +56,13 @@ func (l *accountLoop) collectView(now time.Time) view {
 		accountPaused: l.settings.Paused || l.dailyStarts.usedUp(),
 		target:        l.limit.effective,
 		fullUntil:     l.limit.fullUntil,
-		countFresh:    l.queue.isFresh(now, l.pollInterval),
+		countFresh:    l.queue.isFresh(now, sharedInterval(l.pollInterval, l.worker.account.Client, countShare)),
 		foreign:       l.queue.foreign,
 		countDue:      l.nextCountTime(now),
 		listDue:       l.listDue,
+		listsChanges:  l.polls.changes.inUse,
+		listTakenDue:  l.polls.changes.due(taskListTaken),
+		listEndedDue:  l.polls.changes.due(taskListEnded),
 		sweepDue:      l.reconciliation.due,
 		reconciled:    l.reconciliation.done,
 		reconcileSlow: now.Sub(l.reconciliation.loadTime) >= l.worker.settle,
@@ -62,8 +70,6 @@ func (l *accountLoop) collectView(now time.Time) view {
 		startsAhead:   l.startsAhead(),
 		startPatience: max(minStartPatience, 4*l.polls.drain.startTime),
 		startsToday:   l.dailyStarts.left(),
-		startBudget:   l.worker.readBudget(bitmovin.ClassStart),
-		createBudget:  l.worker.readBudget(bitmovin.ClassEncodingCreate),
 		places:        l.queue.countOwnPlaces(l.jobs.index),
 		running:       l.jobs.countRunning() > 0,
 		wantsWalk:     l.walks.wanted(l.jobs.index, l.worker.settle, now),
@@ -74,8 +80,10 @@ func (l *accountLoop) collectView(now time.Time) view {
 	if l.accountBackoff.until.After(now) {
 		v.prepareAfter = l.accountBackoff.until
 	}
-	for _, t := range l.jobs.index.concerned(l.tasks.room(), now) {
-		v.inFlight = append(v.inFlight, l.jobs.makeInFlight(t, now))
+	for _, t := range l.jobs.index.concerned(l.tasks.room(), l.polls.changes.delays(), now) {
+		f := l.jobs.makeInFlight(t, now)
+		f.pollDue = l.polls.changes.pollTime(t)
+		v.inFlight = append(v.inFlight, f)
 	}
 	places := l.limit.wanted
 	if v.reconciled {
@@ -92,6 +100,9 @@ func (l *accountLoop) collectView(now time.Time) view {
 		}
 	}
 	l.candidates = v.candidates
+	starts := v.hasCandidate(func(c candidate) bool { return c.isReady() && !c.template }) && v.freePlaces() > 0
+	creates := v.hasCandidate(func(c candidate) bool { return c.template && c.isReady() }) && v.freePlaces() > 0 || v.hasCandidate(func(c candidate) bool { return !c.template && !c.prepared && c.task == taskNone })
+	v.startBudget, v.createBudget = l.worker.claimBudget(bitmovin.ClassStart, starts), l.worker.claimBudget(bitmovin.ClassEncodingCreate, creates)
 	for id, o := range l.orphans {
 		v.orphans = append(v.orphans, orphan{encoding: id, task: o.task, notBefore: o.notBefore})
 	}
@@ -106,6 +117,11 @@ func (l *accountLoop) lineNeeded(places int, now time.Time) int {
 		places = min(places, l.startsAhead())
 	}
 	return l.jobsToPrepare(now) + max(places, 0) + l.jobs.countBackedOff(now)
+}
+
+// hasCandidate reports whether the first candidates have one that satisfies a condition.
+func (v view) hasCandidate(ok func(candidate) bool) bool {
+	return !v.accountPaused && v.breakerClosed && slices.ContainsFunc(v.candidates, ok)
 }
 
 // makeCandidate makes a candidate of one of the next jobs; waits is false if the loop knows that

@@ -15,15 +15,19 @@ type runningList struct {
 	length  int
 }
 
-// listRunning lists our running encodings.
-func (w *worker) listRunning(ctx context.Context) (runningList, error) {
+// listRunning lists our running encodings, with a pause after each page.
+func (w *worker) listRunning(ctx context.Context, pause time.Duration) (runningList, error) {
 	l := runningList{time: w.now(), running: map[string]job.Observation{}}
 	query := bitmovin.EncodingQuery{Status: bitmovin.StatusRunning, SkipTotalCount: true}
 	if w.encodings.usable(bitmovin.ParamSearch) {
 		query.Search = w.encodings.searchQuery()
 	}
 	err := w.encodings.eachListed(ctx, query, func(e bitmovin.Encoding) (bool, error) {
-		l.length++
+		if l.length++; pause > 0 && l.length%pageSize == 0 {
+			if err := w.clock.Sleep(ctx, pause); err != nil {
+				return false, err
+			}
+		}
 		if e.Status.Known() && e.Status != bitmovin.StatusRunning {
 			// A platform that does not select by status lists all encodings there are.
 			return l.length >= job.MaxQueueTarget && !w.encodings.usable(bitmovin.ParamStatus), nil

@@ -15,12 +15,13 @@ func (w *worker) pollStatus(ctx context.Context, t trackedJob) outcome {
 		return w.findUnansweredStart(ctx, t)
 	}
 	task, fromEncoding, err := w.readStatus(ctx, t)
-	o := outcome{called: true, callErr: err, eta: task.ETA(), fromEncoding: fromEncoding}
+	o := outcome{called: true, callErr: err, fromEncoding: fromEncoding}
 	if t.batch.Template != nil && !task.QueuedAt.IsZero() && !task.CreatedAt.IsZero() {
 		o.setupTime = task.QueuedAt.Sub(task.CreatedAt.Time)
 	}
 	w.completeError(ctx, &task)
 	seen := taskObservation(t.job.EncodingID, task)
+	o.remaining, o.finishTime = remaining{task.ETA(), estimateRemaining(seen, w.now())}, seen.FinishedAt
 	if bitmovin.NotFound(err) {
 		o.missing = true
 		certain, other, err := w.confirmMissing(ctx, t)

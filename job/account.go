@@ -22,6 +22,8 @@ type AccountStatus struct {
 	// DrainRate is how many places of the queue become free in a minute, judged by how many
 	// encodings run and how long they take; 0 if unknown.
 	DrainRate float64
+	// TargetAdvice is given if QueueTarget is too small for how fast the queue drains.
+	TargetAdvice TargetAdvice
 	// InLineCount is how many jobs from the head of the line the dispatcher has read to start
 	// them; the line may have more.
 	InLineCount int

@@ -179,6 +179,12 @@ func accountMessage(a job.AccountStatus) *stokerv1.Account {
 		QueueFullUntil: timestamp(a.QueueFullUntil), Problem: a.Problem,
 		Wait: waitMessage(wait), WaitReason: wait.String(),
 	}
+	if advice := a.TargetAdvice; advice.Given() {
+		m.QueueTargetAdvice = &stokerv1.QueueTargetAdvice{
+			EncoderCount: int32(advice.EncoderCount), CallTime: durationpb.New(advice.CallTime),
+			AutomaticQueueTarget: int32(advice.AutomaticTarget), Text: advice.String(),
+		}
+	}
 	if a.PlatformQueuedCount >= 0 {
 		m.PlatformQueuedCount = new(int32(a.PlatformQueuedCount))
 	}

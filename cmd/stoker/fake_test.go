@@ -6,12 +6,14 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/durationpb"
 
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
 	"github.com/stokerd/stoker/internal/testkit/sample"
@@ -227,6 +229,10 @@ func (f *fake) ListAccounts(_ context.Context, r *stokerv1.ListAccountsRequest) 
 			Id: "default", QueueTarget: 3, EffectiveQueueTarget: 3, Paused: true, PausedReason: "invoice",
 			Wait:       &stokerv1.Wait{Code: stokerv1.WaitCode_WAIT_CODE_ACCOUNT_PAUSED, Subject: "default", Text: "invoice"},
 			WaitReason: "account default is paused: invoice",
+			QueueTargetAdvice: &stokerv1.QueueTargetAdvice{
+				EncoderCount: 100, CallTime: durationpb.New(250 * time.Millisecond), AutomaticQueueTarget: 12,
+				Text: "a queue target of 3 cannot keep 100 encoders busy at 250 ms a call; auto would choose 12",
+			},
 		},
 	}}, nil
 }

@@ -172,7 +172,13 @@ func (c *cli) plan(ctx context.Context, p *planFlags, args []string) error {
 	if outcome.Simulated < outcome.Jobs {
 		c.note("%d of them were simulated in %s; the rest is estimated from those.", outcome.Simulated, ui.FormatDuration(time.Since(began)))
 	}
-	return outcomeTable(outcome).Write(c.stdout)
+	if err := outcomeTable(outcome).Write(c.stdout); err != nil {
+		return err
+	}
+	if outcome.Advice.Given() {
+		c.note("Advice: %v.", outcome.Advice)
+	}
+	return nil
 }
 
 // effort is how many jobs are simulated, and about how much computing time that takes.

@@ -46,9 +46,10 @@ func (c *cli) printOutcome(o plan.Outcome) error {
 		Waited    int     `json:"rate_limited_calls"`
 		Retried   int     `json:"retries"`
 		Failed    int     `json:"failed"`
+		Advice    string  `json:"queue_target_advice,omitempty"`
 	}{
 		o.Jobs, o.Simulated, ui.Seconds(o.Makespan.Likely), ui.Seconds(o.Makespan.Earliest), ui.Seconds(o.Makespan.Latest),
-		ui.Seconds(o.Bound), rounded(o.Busy), rounded(o.Idle), rounded(o.Calls), o.Throttled, o.Retried, o.Failed,
+		ui.Seconds(o.Bound), rounded(o.Busy), rounded(o.Idle), rounded(o.Calls), o.Throttled, o.Retried, o.Failed, o.Advice.String(),
 	}, "", "  ")
 	if err != nil {
 		return err

@@ -99,6 +99,9 @@ func (c *cli) printAccounts(accounts []*stokerv1.Account, budgets bool) error {
 		return err
 	}
 	for _, a := range accounts {
+		if text := a.GetQueueTargetAdvice().GetText(); text != "" {
+			c.note("Account %s: %s.", a.GetId(), text)
+		}
 		if text := ui.UnknownValues(a); text != "" {
 			c.note("%s", text)
 		}

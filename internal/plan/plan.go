@@ -58,13 +58,14 @@ type Outcome struct {
 	// Makespan is the time from the submission to the end of the last job. Its three values
 	// are the same if all jobs were simulated.
 	Makespan  forecast.Range
-	Bound     time.Duration // the least time in which the encoders could run all jobs
-	Busy      float64       // share of encoder time, from the first start to the last end, in which an encoding runs
-	Idle      float64       // share of encoder time that is idle while jobs wait to be started
-	Calls     float64       // calls to the platform per job
-	Throttled int           // calls of the simulated jobs that a rate limit refused (429)
-	Failed    int           // jobs that failed for good
-	Retried   int           // attempts beyond the first
+	Bound     time.Duration    // the least time in which the encoders could run all jobs
+	Busy      float64          // share of encoder time, from the first start to the last end, in which an encoding runs
+	Idle      float64          // share of encoder time that is idle while jobs wait to be started
+	Calls     float64          // calls to the platform per job
+	Throttled int              // calls of the simulated jobs that a rate limit refused (429)
+	Failed    int              // jobs that failed for good
+	Advice    job.TargetAdvice // given if the queue target is too small
+	Retried   int              // attempts beyond the first
 }
 
 // RoundsPerEncoder is how many jobs per encoder should be simulated if the rest of a list is
@@ -109,10 +110,16 @@ func Run(ctx context.Context, p Options) (o Outcome, err error) {
 		return o, fmt.Errorf("simulate: %w", err)
 	}
 	var waiting simulator.Stats // the latest statistics before the last job was started
+	var advice job.TargetAdvice // the latest one
 	sim.Go(func() {
 		for sim.Sleep(ctx, max(p.Duration/20, time.Millisecond)) == nil {
 			if s := platform.ReadStats(); s.Starts < n {
 				waiting = s
+			}
+			for _, s := range table.AccountStatuses() {
+				if s.TargetAdvice.Given() {
+					advice = s.TargetAdvice
+				}
 			}
 		}
 	})
@@ -128,7 +135,9 @@ func Run(ctx context.Context, p Options) (o Outcome, err error) {
 			runs.lengths = append(runs.lengths, e.FinishedAt.Sub(e.RunningAt))
 		}
 	}
-	return p.outcome(runs, waiting, platform.ReadStats())
+	o, err = p.outcome(runs, waiting, platform.ReadStats())
+	o.Advice = advice
+	return o, err
 }
 
 // simulated returns how many jobs are simulated.

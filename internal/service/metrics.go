@@ -41,6 +41,7 @@ func accountGauge(name, help string, value func(job.AccountStatus) float64) gaug
 var accountGauges = []gauge{
 	accountGauge("queue_target", "Encodings to keep queued at the platform.", func(s job.AccountStatus) float64 { return float64(s.QueueTarget) }),
 	accountGauge("effective_queue_target", "The queue target, or less if the platform was seen to accept less.", func(s job.AccountStatus) float64 { return float64(s.EffectiveQueueTarget) }),
+	accountGauge("advised_queue_target", "The queue target that auto would choose, if the present one is too small to keep the encoders busy; 0 otherwise.", func(s job.AccountStatus) float64 { return float64(s.TargetAdvice.AutomaticTarget) }),
 	accountGauge("platform_queued", "Encodings queued at the platform by all users of the account; -1 if not known.", func(s job.AccountStatus) float64 { return float64(s.PlatformQueuedCount) }),
 	accountGauge("platform_queued_time_seconds", "When the platform's queue was counted last, in Unix time; 0 if it has not been.", func(s job.AccountStatus) float64 { return unix(s.PlatformQueuedTime) }),
 	accountGauge("queued", "Jobs of this service queued at the platform.", func(s job.AccountStatus) float64 { return float64(s.QueuedCount) }),

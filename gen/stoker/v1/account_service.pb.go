@@ -10,6 +10,7 @@ import (
 	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	durationpb "google.golang.org/protobuf/types/known/durationpb"
 	fieldmaskpb "google.golang.org/protobuf/types/known/fieldmaskpb"
 	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	reflect "reflect"
@@ -263,8 +264,12 @@ type Account struct {
 	// Values from the platform that this server does not know: the first 20 since it started. An
 	// unknown value is no error. A newer version of the server may know it.
 	UnknownValues []*UnknownValue `protobuf:"bytes,24,rep,name=unknown_values,json=unknownValues,proto3" json:"unknown_values,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	// Set if queue_target is too small to keep the encoders busy: for two minutes at least they have taken
+	// encodings as soon as they were queued, while jobs waited. Unset if the platform accepts fewer
+	// queued encodings, and for accounts whose target is automatic.
+	QueueTargetAdvice *QueueTargetAdvice `protobuf:"bytes,27,opt,name=queue_target_advice,json=queueTargetAdvice,proto3" json:"queue_target_advice,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
 }
 
 func (x *Account) Reset() {
@@ -479,6 +484,86 @@ func (x *Account) GetUnknownValues() []*UnknownValue {
 	return nil
 }
 
+func (x *Account) GetQueueTargetAdvice() *QueueTargetAdvice {
+	if x != nil {
+		return x.QueueTargetAdvice
+	}
+	return nil
+}
+
+// QueueTargetAdvice says that a queue target is too small, and which one is not.
+type QueueTargetAdvice struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How many encodings have run side by side, at most, in the last minutes.
+	EncoderCount int32 `protobuf:"varint,1,opt,name=encoder_count,json=encoderCount,proto3" json:"encoder_count,omitempty"`
+	// How long it takes to start an encoding, on average.
+	CallTime *durationpb.Duration `protobuf:"bytes,2,opt,name=call_time,json=callTime,proto3" json:"call_time,omitempty"`
+	// The queue target that the server would choose with `--queue-target auto`.
+	AutomaticQueueTarget int32 `protobuf:"varint,3,opt,name=automatic_queue_target,json=automaticQueueTarget,proto3" json:"automatic_queue_target,omitempty"`
+	// The advice in words.
+	Text          string `protobuf:"bytes,4,opt,name=text,proto3" json:"text,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QueueTargetAdvice) Reset() {
+	*x = QueueTargetAdvice{}
+	mi := &file_stoker_v1_account_service_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QueueTargetAdvice) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QueueTargetAdvice) ProtoMessage() {}
+
+func (x *QueueTargetAdvice) ProtoReflect() protoreflect.Message {
+	mi := &file_stoker_v1_account_service_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QueueTargetAdvice.ProtoReflect.Descriptor instead.
+func (*QueueTargetAdvice) Descriptor() ([]byte, []int) {
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *QueueTargetAdvice) GetEncoderCount() int32 {
+	if x != nil {
+		return x.EncoderCount
+	}
+	return 0
+}
+
+func (x *QueueTargetAdvice) GetCallTime() *durationpb.Duration {
+	if x != nil {
+		return x.CallTime
+	}
+	return nil
+}
+
+func (x *QueueTargetAdvice) GetAutomaticQueueTarget() int32 {
+	if x != nil {
+		return x.AutomaticQueueTarget
+	}
+	return 0
+}
+
+func (x *QueueTargetAdvice) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
 // UnknownValue is a value from the platform that this server does not know, and has not taken for any
 // other value.
 type UnknownValue struct {
@@ -498,7 +583,7 @@ type UnknownValue struct {
 
 func (x *UnknownValue) Reset() {
 	*x = UnknownValue{}
-	mi := &file_stoker_v1_account_service_proto_msgTypes[1]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -510,7 +595,7 @@ func (x *UnknownValue) String() string {
 func (*UnknownValue) ProtoMessage() {}
 
 func (x *UnknownValue) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_account_service_proto_msgTypes[1]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -523,7 +608,7 @@ func (x *UnknownValue) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UnknownValue.ProtoReflect.Descriptor instead.
 func (*UnknownValue) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{1}
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *UnknownValue) GetKind() string {
@@ -576,7 +661,7 @@ type Listing struct {
 
 func (x *Listing) Reset() {
 	*x = Listing{}
-	mi := &file_stoker_v1_account_service_proto_msgTypes[2]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -588,7 +673,7 @@ func (x *Listing) String() string {
 func (*Listing) ProtoMessage() {}
 
 func (x *Listing) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_account_service_proto_msgTypes[2]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -601,7 +686,7 @@ func (x *Listing) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Listing.ProtoReflect.Descriptor instead.
 func (*Listing) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{2}
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Listing) GetWay() ListingWay {
@@ -648,7 +733,7 @@ type ListParameter struct {
 
 func (x *ListParameter) Reset() {
 	*x = ListParameter{}
-	mi := &file_stoker_v1_account_service_proto_msgTypes[3]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -660,7 +745,7 @@ func (x *ListParameter) String() string {
 func (*ListParameter) ProtoMessage() {}
 
 func (x *ListParameter) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_account_service_proto_msgTypes[3]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -673,7 +758,7 @@ func (x *ListParameter) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListParameter.ProtoReflect.Descriptor instead.
 func (*ListParameter) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{3}
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *ListParameter) GetName() string {
@@ -710,7 +795,7 @@ type OtherInstance struct {
 
 func (x *OtherInstance) Reset() {
 	*x = OtherInstance{}
-	mi := &file_stoker_v1_account_service_proto_msgTypes[4]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -722,7 +807,7 @@ func (x *OtherInstance) String() string {
 func (*OtherInstance) ProtoMessage() {}
 
 func (x *OtherInstance) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_account_service_proto_msgTypes[4]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -735,7 +820,7 @@ func (x *OtherInstance) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OtherInstance.ProtoReflect.Descriptor instead.
 func (*OtherInstance) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{4}
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *OtherInstance) GetId() string {
@@ -773,7 +858,7 @@ type Webhooks struct {
 
 func (x *Webhooks) Reset() {
 	*x = Webhooks{}
-	mi := &file_stoker_v1_account_service_proto_msgTypes[5]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -785,7 +870,7 @@ func (x *Webhooks) String() string {
 func (*Webhooks) ProtoMessage() {}
 
 func (x *Webhooks) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_account_service_proto_msgTypes[5]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -798,7 +883,7 @@ func (x *Webhooks) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Webhooks.ProtoReflect.Descriptor instead.
 func (*Webhooks) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{5}
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Webhooks) GetProblem() string {
@@ -854,7 +939,7 @@ type Breaker struct {
 
 func (x *Breaker) Reset() {
 	*x = Breaker{}
-	mi := &file_stoker_v1_account_service_proto_msgTypes[6]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -866,7 +951,7 @@ func (x *Breaker) String() string {
 func (*Breaker) ProtoMessage() {}
 
 func (x *Breaker) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_account_service_proto_msgTypes[6]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -879,7 +964,7 @@ func (x *Breaker) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Breaker.ProtoReflect.Descriptor instead.
 func (*Breaker) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{6}
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Breaker) GetState() BreakerState {
@@ -927,7 +1012,7 @@ type Budget struct {
 
 func (x *Budget) Reset() {
 	*x = Budget{}
-	mi := &file_stoker_v1_account_service_proto_msgTypes[7]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -939,7 +1024,7 @@ func (x *Budget) String() string {
 func (*Budget) ProtoMessage() {}
 
 func (x *Budget) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_account_service_proto_msgTypes[7]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -952,7 +1037,7 @@ func (x *Budget) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Budget.ProtoReflect.Descriptor instead.
 func (*Budget) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{7}
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Budget) GetClass() string {
@@ -996,7 +1081,7 @@ type ListAccountsRequest struct {
 
 func (x *ListAccountsRequest) Reset() {
 	*x = ListAccountsRequest{}
-	mi := &file_stoker_v1_account_service_proto_msgTypes[8]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1008,7 +1093,7 @@ func (x *ListAccountsRequest) String() string {
 func (*ListAccountsRequest) ProtoMessage() {}
 
 func (x *ListAccountsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_account_service_proto_msgTypes[8]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1021,7 +1106,7 @@ func (x *ListAccountsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAccountsRequest.ProtoReflect.Descriptor instead.
 func (*ListAccountsRequest) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{8}
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *ListAccountsRequest) GetPageSize() int32 {
@@ -1051,7 +1136,7 @@ type ListAccountsResponse struct {
 
 func (x *ListAccountsResponse) Reset() {
 	*x = ListAccountsResponse{}
-	mi := &file_stoker_v1_account_service_proto_msgTypes[9]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1063,7 +1148,7 @@ func (x *ListAccountsResponse) String() string {
 func (*ListAccountsResponse) ProtoMessage() {}
 
 func (x *ListAccountsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_account_service_proto_msgTypes[9]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1076,7 +1161,7 @@ func (x *ListAccountsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAccountsResponse.ProtoReflect.Descriptor instead.
 func (*ListAccountsResponse) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{9}
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *ListAccountsResponse) GetAccounts() []*Account {
@@ -1104,7 +1189,7 @@ type GetAccountRequest struct {
 
 func (x *GetAccountRequest) Reset() {
 	*x = GetAccountRequest{}
-	mi := &file_stoker_v1_account_service_proto_msgTypes[10]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1116,7 +1201,7 @@ func (x *GetAccountRequest) String() string {
 func (*GetAccountRequest) ProtoMessage() {}
 
 func (x *GetAccountRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_account_service_proto_msgTypes[10]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1129,7 +1214,7 @@ func (x *GetAccountRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetAccountRequest.ProtoReflect.Descriptor instead.
 func (*GetAccountRequest) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{10}
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *GetAccountRequest) GetAccountId() string {
@@ -1150,7 +1235,7 @@ type GetAccountResponse struct {
 
 func (x *GetAccountResponse) Reset() {
 	*x = GetAccountResponse{}
-	mi := &file_stoker_v1_account_service_proto_msgTypes[11]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1162,7 +1247,7 @@ func (x *GetAccountResponse) String() string {
 func (*GetAccountResponse) ProtoMessage() {}
 
 func (x *GetAccountResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_account_service_proto_msgTypes[11]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1175,7 +1260,7 @@ func (x *GetAccountResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetAccountResponse.ProtoReflect.Descriptor instead.
 func (*GetAccountResponse) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{11}
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *GetAccountResponse) GetAccount() *Account {
@@ -1198,7 +1283,7 @@ type PauseAccountRequest struct {
 
 func (x *PauseAccountRequest) Reset() {
 	*x = PauseAccountRequest{}
-	mi := &file_stoker_v1_account_service_proto_msgTypes[12]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1210,7 +1295,7 @@ func (x *PauseAccountRequest) String() string {
 func (*PauseAccountRequest) ProtoMessage() {}
 
 func (x *PauseAccountRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_account_service_proto_msgTypes[12]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1223,7 +1308,7 @@ func (x *PauseAccountRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PauseAccountRequest.ProtoReflect.Descriptor instead.
 func (*PauseAccountRequest) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{12}
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *PauseAccountRequest) GetAccountId() string {
@@ -1251,7 +1336,7 @@ type PauseAccountResponse struct {
 
 func (x *PauseAccountResponse) Reset() {
 	*x = PauseAccountResponse{}
-	mi := &file_stoker_v1_account_service_proto_msgTypes[13]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1263,7 +1348,7 @@ func (x *PauseAccountResponse) String() string {
 func (*PauseAccountResponse) ProtoMessage() {}
 
 func (x *PauseAccountResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_account_service_proto_msgTypes[13]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1276,7 +1361,7 @@ func (x *PauseAccountResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PauseAccountResponse.ProtoReflect.Descriptor instead.
 func (*PauseAccountResponse) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{13}
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *PauseAccountResponse) GetAccount() *Account {
@@ -1297,7 +1382,7 @@ type ResumeAccountRequest struct {
 
 func (x *ResumeAccountRequest) Reset() {
 	*x = ResumeAccountRequest{}
-	mi := &file_stoker_v1_account_service_proto_msgTypes[14]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1309,7 +1394,7 @@ func (x *ResumeAccountRequest) String() string {
 func (*ResumeAccountRequest) ProtoMessage() {}
 
 func (x *ResumeAccountRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_account_service_proto_msgTypes[14]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1322,7 +1407,7 @@ func (x *ResumeAccountRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResumeAccountRequest.ProtoReflect.Descriptor instead.
 func (*ResumeAccountRequest) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{14}
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ResumeAccountRequest) GetAccountId() string {
@@ -1343,7 +1428,7 @@ type ResumeAccountResponse struct {
 
 func (x *ResumeAccountResponse) Reset() {
 	*x = ResumeAccountResponse{}
-	mi := &file_stoker_v1_account_service_proto_msgTypes[15]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1355,7 +1440,7 @@ func (x *ResumeAccountResponse) String() string {
 func (*ResumeAccountResponse) ProtoMessage() {}
 
 func (x *ResumeAccountResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_account_service_proto_msgTypes[15]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1368,7 +1453,7 @@ func (x *ResumeAccountResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResumeAccountResponse.ProtoReflect.Descriptor instead.
 func (*ResumeAccountResponse) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{15}
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ResumeAccountResponse) GetAccount() *Account {
@@ -1391,7 +1476,7 @@ type UpdateAccountRequest struct {
 
 func (x *UpdateAccountRequest) Reset() {
 	*x = UpdateAccountRequest{}
-	mi := &file_stoker_v1_account_service_proto_msgTypes[16]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1403,7 +1488,7 @@ func (x *UpdateAccountRequest) String() string {
 func (*UpdateAccountRequest) ProtoMessage() {}
 
 func (x *UpdateAccountRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_account_service_proto_msgTypes[16]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1416,7 +1501,7 @@ func (x *UpdateAccountRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateAccountRequest.ProtoReflect.Descriptor instead.
 func (*UpdateAccountRequest) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{16}
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *UpdateAccountRequest) GetAccount() *Account {
@@ -1444,7 +1529,7 @@ type UpdateAccountResponse struct {
 
 func (x *UpdateAccountResponse) Reset() {
 	*x = UpdateAccountResponse{}
-	mi := &file_stoker_v1_account_service_proto_msgTypes[17]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1456,7 +1541,7 @@ func (x *UpdateAccountResponse) String() string {
 func (*UpdateAccountResponse) ProtoMessage() {}
 
 func (x *UpdateAccountResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_account_service_proto_msgTypes[17]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1469,7 +1554,7 @@ func (x *UpdateAccountResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateAccountResponse.ProtoReflect.Descriptor instead.
 func (*UpdateAccountResponse) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{17}
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *UpdateAccountResponse) GetAccount() *Account {
@@ -1483,7 +1568,8 @@ var File_stoker_v1_account_service_proto protoreflect.FileDescriptor
 
 const file_stoker_v1_account_service_proto_rawDesc = "" +
 	"\n" +
-	"\x1fstoker/v1/account_service.proto\x12\tstoker.v1\x1a\x1bbuf/validate/validate.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x14stoker/v1/wait.proto\"\xb7\t\n" +
+	"\x1fstoker/v1/account_service.proto\x12\tstoker.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x14stoker/v1/wait.proto\"\x85\n" +
+	"\n" +
 	"\aAccount\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12!\n" +
 	"\fqueue_target\x18\x02 \x01(\x05R\vqueueTarget\x124\n" +
@@ -1512,8 +1598,14 @@ const file_stoker_v1_account_service_proto_rawDesc = "" +
 	"waitReason\x12,\n" +
 	"\alisting\x18\x16 \x01(\v2\x12.stoker.v1.ListingR\alisting\x12A\n" +
 	"\x0fother_instances\x18\x17 \x03(\v2\x18.stoker.v1.OtherInstanceR\x0eotherInstances\x12>\n" +
-	"\x0eunknown_values\x18\x18 \x03(\v2\x17.stoker.v1.UnknownValueR\runknownValuesB\x18\n" +
-	"\x16_platform_queued_count\"\x89\x01\n" +
+	"\x0eunknown_values\x18\x18 \x03(\v2\x17.stoker.v1.UnknownValueR\runknownValues\x12L\n" +
+	"\x13queue_target_advice\x18\x1b \x01(\v2\x1c.stoker.v1.QueueTargetAdviceR\x11queueTargetAdviceB\x18\n" +
+	"\x16_platform_queued_count\"\xba\x01\n" +
+	"\x11QueueTargetAdvice\x12#\n" +
+	"\rencoder_count\x18\x01 \x01(\x05R\fencoderCount\x126\n" +
+	"\tcall_time\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\bcallTime\x124\n" +
+	"\x16automatic_queue_target\x18\x03 \x01(\x05R\x14automaticQueueTarget\x12\x12\n" +
+	"\x04text\x18\x04 \x01(\tR\x04text\"\x89\x01\n" +
 	"\fUnknownValue\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value\x129\n" +
@@ -1617,78 +1709,82 @@ func file_stoker_v1_account_service_proto_rawDescGZIP() []byte {
 }
 
 var file_stoker_v1_account_service_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_stoker_v1_account_service_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
+var file_stoker_v1_account_service_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
 var file_stoker_v1_account_service_proto_goTypes = []any{
 	(ListingWay)(0),               // 0: stoker.v1.ListingWay
 	(ParameterFault)(0),           // 1: stoker.v1.ParameterFault
 	(BreakerState)(0),             // 2: stoker.v1.BreakerState
 	(*Account)(nil),               // 3: stoker.v1.Account
-	(*UnknownValue)(nil),          // 4: stoker.v1.UnknownValue
-	(*Listing)(nil),               // 5: stoker.v1.Listing
-	(*ListParameter)(nil),         // 6: stoker.v1.ListParameter
-	(*OtherInstance)(nil),         // 7: stoker.v1.OtherInstance
-	(*Webhooks)(nil),              // 8: stoker.v1.Webhooks
-	(*Breaker)(nil),               // 9: stoker.v1.Breaker
-	(*Budget)(nil),                // 10: stoker.v1.Budget
-	(*ListAccountsRequest)(nil),   // 11: stoker.v1.ListAccountsRequest
-	(*ListAccountsResponse)(nil),  // 12: stoker.v1.ListAccountsResponse
-	(*GetAccountRequest)(nil),     // 13: stoker.v1.GetAccountRequest
-	(*GetAccountResponse)(nil),    // 14: stoker.v1.GetAccountResponse
-	(*PauseAccountRequest)(nil),   // 15: stoker.v1.PauseAccountRequest
-	(*PauseAccountResponse)(nil),  // 16: stoker.v1.PauseAccountResponse
-	(*ResumeAccountRequest)(nil),  // 17: stoker.v1.ResumeAccountRequest
-	(*ResumeAccountResponse)(nil), // 18: stoker.v1.ResumeAccountResponse
-	(*UpdateAccountRequest)(nil),  // 19: stoker.v1.UpdateAccountRequest
-	(*UpdateAccountResponse)(nil), // 20: stoker.v1.UpdateAccountResponse
-	(*timestamppb.Timestamp)(nil), // 21: google.protobuf.Timestamp
-	(*Wait)(nil),                  // 22: stoker.v1.Wait
-	(*fieldmaskpb.FieldMask)(nil), // 23: google.protobuf.FieldMask
+	(*QueueTargetAdvice)(nil),     // 4: stoker.v1.QueueTargetAdvice
+	(*UnknownValue)(nil),          // 5: stoker.v1.UnknownValue
+	(*Listing)(nil),               // 6: stoker.v1.Listing
+	(*ListParameter)(nil),         // 7: stoker.v1.ListParameter
+	(*OtherInstance)(nil),         // 8: stoker.v1.OtherInstance
+	(*Webhooks)(nil),              // 9: stoker.v1.Webhooks
+	(*Breaker)(nil),               // 10: stoker.v1.Breaker
+	(*Budget)(nil),                // 11: stoker.v1.Budget
+	(*ListAccountsRequest)(nil),   // 12: stoker.v1.ListAccountsRequest
+	(*ListAccountsResponse)(nil),  // 13: stoker.v1.ListAccountsResponse
+	(*GetAccountRequest)(nil),     // 14: stoker.v1.GetAccountRequest
+	(*GetAccountResponse)(nil),    // 15: stoker.v1.GetAccountResponse
+	(*PauseAccountRequest)(nil),   // 16: stoker.v1.PauseAccountRequest
+	(*PauseAccountResponse)(nil),  // 17: stoker.v1.PauseAccountResponse
+	(*ResumeAccountRequest)(nil),  // 18: stoker.v1.ResumeAccountRequest
+	(*ResumeAccountResponse)(nil), // 19: stoker.v1.ResumeAccountResponse
+	(*UpdateAccountRequest)(nil),  // 20: stoker.v1.UpdateAccountRequest
+	(*UpdateAccountResponse)(nil), // 21: stoker.v1.UpdateAccountResponse
+	(*timestamppb.Timestamp)(nil), // 22: google.protobuf.Timestamp
+	(*Wait)(nil),                  // 23: stoker.v1.Wait
+	(*durationpb.Duration)(nil),   // 24: google.protobuf.Duration
+	(*fieldmaskpb.FieldMask)(nil), // 25: google.protobuf.FieldMask
 }
 var file_stoker_v1_account_service_proto_depIdxs = []int32{
-	21, // 0: stoker.v1.Account.platform_queued_time:type_name -> google.protobuf.Timestamp
-	21, // 1: stoker.v1.Account.paused_until:type_name -> google.protobuf.Timestamp
-	9,  // 2: stoker.v1.Account.breaker:type_name -> stoker.v1.Breaker
-	21, // 3: stoker.v1.Account.queue_full_until:type_name -> google.protobuf.Timestamp
-	10, // 4: stoker.v1.Account.budgets:type_name -> stoker.v1.Budget
-	8,  // 5: stoker.v1.Account.webhooks:type_name -> stoker.v1.Webhooks
-	22, // 6: stoker.v1.Account.wait:type_name -> stoker.v1.Wait
-	5,  // 7: stoker.v1.Account.listing:type_name -> stoker.v1.Listing
-	7,  // 8: stoker.v1.Account.other_instances:type_name -> stoker.v1.OtherInstance
-	4,  // 9: stoker.v1.Account.unknown_values:type_name -> stoker.v1.UnknownValue
-	21, // 10: stoker.v1.UnknownValue.first_time:type_name -> google.protobuf.Timestamp
-	0,  // 11: stoker.v1.Listing.way:type_name -> stoker.v1.ListingWay
-	6,  // 12: stoker.v1.Listing.faulty_parameters:type_name -> stoker.v1.ListParameter
-	21, // 13: stoker.v1.Listing.comparing_since:type_name -> google.protobuf.Timestamp
-	1,  // 14: stoker.v1.ListParameter.fault:type_name -> stoker.v1.ParameterFault
-	21, // 15: stoker.v1.ListParameter.time:type_name -> google.protobuf.Timestamp
-	21, // 16: stoker.v1.OtherInstance.last_seen_time:type_name -> google.protobuf.Timestamp
-	21, // 17: stoker.v1.Webhooks.last_used_time:type_name -> google.protobuf.Timestamp
-	2,  // 18: stoker.v1.Breaker.state:type_name -> stoker.v1.BreakerState
-	21, // 19: stoker.v1.Breaker.since:type_name -> google.protobuf.Timestamp
-	21, // 20: stoker.v1.Breaker.next_probe_time:type_name -> google.protobuf.Timestamp
-	21, // 21: stoker.v1.Budget.paused_until:type_name -> google.protobuf.Timestamp
-	3,  // 22: stoker.v1.ListAccountsResponse.accounts:type_name -> stoker.v1.Account
-	3,  // 23: stoker.v1.GetAccountResponse.account:type_name -> stoker.v1.Account
-	3,  // 24: stoker.v1.PauseAccountResponse.account:type_name -> stoker.v1.Account
-	3,  // 25: stoker.v1.ResumeAccountResponse.account:type_name -> stoker.v1.Account
-	3,  // 26: stoker.v1.UpdateAccountRequest.account:type_name -> stoker.v1.Account
-	23, // 27: stoker.v1.UpdateAccountRequest.update_mask:type_name -> google.protobuf.FieldMask
-	3,  // 28: stoker.v1.UpdateAccountResponse.account:type_name -> stoker.v1.Account
-	11, // 29: stoker.v1.AccountService.ListAccounts:input_type -> stoker.v1.ListAccountsRequest
-	13, // 30: stoker.v1.AccountService.GetAccount:input_type -> stoker.v1.GetAccountRequest
-	15, // 31: stoker.v1.AccountService.PauseAccount:input_type -> stoker.v1.PauseAccountRequest
-	17, // 32: stoker.v1.AccountService.ResumeAccount:input_type -> stoker.v1.ResumeAccountRequest
-	19, // 33: stoker.v1.AccountService.UpdateAccount:input_type -> stoker.v1.UpdateAccountRequest
-	12, // 34: stoker.v1.AccountService.ListAccounts:output_type -> stoker.v1.ListAccountsResponse
-	14, // 35: stoker.v1.AccountService.GetAccount:output_type -> stoker.v1.GetAccountResponse
-	16, // 36: stoker.v1.AccountService.PauseAccount:output_type -> stoker.v1.PauseAccountResponse
-	18, // 37: stoker.v1.AccountService.ResumeAccount:output_type -> stoker.v1.ResumeAccountResponse
-	20, // 38: stoker.v1.AccountService.UpdateAccount:output_type -> stoker.v1.UpdateAccountResponse
-	34, // [34:39] is the sub-list for method output_type
-	29, // [29:34] is the sub-list for method input_type
-	29, // [29:29] is the sub-list for extension type_name
-	29, // [29:29] is the sub-list for extension extendee
-	0,  // [0:29] is the sub-list for field type_name
+	22, // 0: stoker.v1.Account.platform_queued_time:type_name -> google.protobuf.Timestamp
+	22, // 1: stoker.v1.Account.paused_until:type_name -> google.protobuf.Timestamp
+	10, // 2: stoker.v1.Account.breaker:type_name -> stoker.v1.Breaker
+	22, // 3: stoker.v1.Account.queue_full_until:type_name -> google.protobuf.Timestamp
+	11, // 4: stoker.v1.Account.budgets:type_name -> stoker.v1.Budget
+	9,  // 5: stoker.v1.Account.webhooks:type_name -> stoker.v1.Webhooks
+	23, // 6: stoker.v1.Account.wait:type_name -> stoker.v1.Wait
+	6,  // 7: stoker.v1.Account.listing:type_name -> stoker.v1.Listing
+	8,  // 8: stoker.v1.Account.other_instances:type_name -> stoker.v1.OtherInstance
+	5,  // 9: stoker.v1.Account.unknown_values:type_name -> stoker.v1.UnknownValue
+	4,  // 10: stoker.v1.Account.queue_target_advice:type_name -> stoker.v1.QueueTargetAdvice
+	24, // 11: stoker.v1.QueueTargetAdvice.call_time:type_name -> google.protobuf.Duration
+	22, // 12: stoker.v1.UnknownValue.first_time:type_name -> google.protobuf.Timestamp
+	0,  // 13: stoker.v1.Listing.way:type_name -> stoker.v1.ListingWay
+	7,  // 14: stoker.v1.Listing.faulty_parameters:type_name -> stoker.v1.ListParameter
+	22, // 15: stoker.v1.Listing.comparing_since:type_name -> google.protobuf.Timestamp
+	1,  // 16: stoker.v1.ListParameter.fault:type_name -> stoker.v1.ParameterFault
+	22, // 17: stoker.v1.ListParameter.time:type_name -> google.protobuf.Timestamp
+	22, // 18: stoker.v1.OtherInstance.last_seen_time:type_name -> google.protobuf.Timestamp
+	22, // 19: stoker.v1.Webhooks.last_used_time:type_name -> google.protobuf.Timestamp
+	2,  // 20: stoker.v1.Breaker.state:type_name -> stoker.v1.BreakerState
+	22, // 21: stoker.v1.Breaker.since:type_name -> google.protobuf.Timestamp
+	22, // 22: stoker.v1.Breaker.next_probe_time:type_name -> google.protobuf.Timestamp
+	22, // 23: stoker.v1.Budget.paused_until:type_name -> google.protobuf.Timestamp
+	3,  // 24: stoker.v1.ListAccountsResponse.accounts:type_name -> stoker.v1.Account
+	3,  // 25: stoker.v1.GetAccountResponse.account:type_name -> stoker.v1.Account
+	3,  // 26: stoker.v1.PauseAccountResponse.account:type_name -> stoker.v1.Account
+	3,  // 27: stoker.v1.ResumeAccountResponse.account:type_name -> stoker.v1.Account
+	3,  // 28: stoker.v1.UpdateAccountRequest.account:type_name -> stoker.v1.Account
+	25, // 29: stoker.v1.UpdateAccountRequest.update_mask:type_name -> google.protobuf.FieldMask
+	3,  // 30: stoker.v1.UpdateAccountResponse.account:type_name -> stoker.v1.Account
+	12, // 31: stoker.v1.AccountService.ListAccounts:input_type -> stoker.v1.ListAccountsRequest
+	14, // 32: stoker.v1.AccountService.GetAccount:input_type -> stoker.v1.GetAccountRequest
+	16, // 33: stoker.v1.AccountService.PauseAccount:input_type -> stoker.v1.PauseAccountRequest
+	18, // 34: stoker.v1.AccountService.ResumeAccount:input_type -> stoker.v1.ResumeAccountRequest
+	20, // 35: stoker.v1.AccountService.UpdateAccount:input_type -> stoker.v1.UpdateAccountRequest
+	13, // 36: stoker.v1.AccountService.ListAccounts:output_type -> stoker.v1.ListAccountsResponse
+	15, // 37: stoker.v1.AccountService.GetAccount:output_type -> stoker.v1.GetAccountResponse
+	17, // 38: stoker.v1.AccountService.PauseAccount:output_type -> stoker.v1.PauseAccountResponse
+	19, // 39: stoker.v1.AccountService.ResumeAccount:output_type -> stoker.v1.ResumeAccountResponse
+	21, // 40: stoker.v1.AccountService.UpdateAccount:output_type -> stoker.v1.UpdateAccountResponse
+	36, // [36:41] is the sub-list for method output_type
+	31, // [31:36] is the sub-list for method input_type
+	31, // [31:31] is the sub-list for extension type_name
+	31, // [31:31] is the sub-list for extension extendee
+	0,  // [0:31] is the sub-list for field type_name
 }
 
 func init() { file_stoker_v1_account_service_proto_init() }
@@ -1704,7 +1800,7 @@ func file_stoker_v1_account_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_stoker_v1_account_service_proto_rawDesc), len(file_stoker_v1_account_service_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   18,
+			NumMessages:   19,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
