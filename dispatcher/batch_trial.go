@@ -41,7 +41,7 @@ func (bs batchBackoffs) noteRefusal(batchID string, err error, refused *job.Job,
 	if b.err == nil {
 		b.since = now
 	}
-	b.err = err
+	b.err, b.noted = err, now
 	if b.until.After(now) {
 		return // refused side by side with the one before
 	}

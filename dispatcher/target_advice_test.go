@@ -78,7 +78,7 @@ func TestTargetAdvice(t *testing.T) {
 		} else if tt.want != "" {
 			tt.l.auto, tt.l.target = true, DefaultAutoTarget
 			_, targets := tt.l.advice(t, tt.way, span)
-			if chosen := strconv.Itoa(slices.Max(targets)); chosen != want[len(want)-1] {
+			if chosen := strconv.Itoa(targets[len(targets)-1]); chosen != want[len(want)-1] {
 				t.Errorf("%v, %v a call: auto chooses %v, and not %s as advised", tt.l, tt.way, slices.Compact(targets), want[len(want)-1])
 			}
 		}
