@@ -88,6 +88,7 @@ func (b *failureBackoff) describeProblem() job.Problem {
 type batchBackoff struct {
 	failureBackoff
 	unansweredConfigures int // in a row
+	refusals             int // in a row; see errRefused
 }
 
 // batchBackoffs are the pauses of batches by id.

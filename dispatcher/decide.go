@@ -86,8 +86,8 @@ type candidate struct {
 	task       taskKind
 	taskSince  time.Time
 	notBefore  time.Time // no task before, after a failure that is not the job's
-	// trial says that its batch has failed: only one job of the batch at a time is configured,
-	// to see whether the failure is over.
+	// trial says that its batch has failed, or has not been tried: only one job of the batch at a
+	// time is configured, or started from a template, to see whether it passes.
 	trial bool
 }
 
@@ -282,7 +282,7 @@ func (p *plan) prepareAhead(v view) {
 		return
 	}
 	prepares, ahead := min(maxPrepares-v.busy[taskPrepare], v.createBudget.Free-p.templateStarts(v)), 0
-	trials := v.batchesOnTrial()
+	tried := v.findTriedBatches()
 	for _, c := range v.candidates {
 		if ahead >= v.prepareTarget {
 			return
@@ -294,11 +294,11 @@ func (p *plan) prepareAhead(v view) {
 		switch {
 		case c.prepared || c.template || c.task != taskNone:
 			ahead++
-		case c.trial && trials[c.id.Batch]:
+		case c.trial && tried.has(c.id.Batch):
 		case !v.reconciled && !c.notStarted && !v.reconcileSlow:
 		case p.due(v.now, c.notBefore): // a job that waits out a failure does not hold up the others
 			p.prepares = append(p.prepares, c.id)
-			trials[c.id.Batch] = true
+			tried[c.id.Batch] = v.now
 			prepares--
 			ahead++
 		}
@@ -315,13 +315,26 @@ func (p *plan) templateStarts(v view) (n int) {
 	return n
 }
 
-// batchesOnTrial are the batches that have a job being configured.
-func (v view) batchesOnTrial() map[string]bool {
-	trials := map[string]bool{}
-	for _, c := range v.candidates {
-		if c.task == taskPrepare {
-			trials[c.id.Batch] = true
+// triedBatches are batches that have a job being configured, or started from a template, with the
+// time since when.
+type triedBatches map[string]time.Time
+
+func (t triedBatches) has(batchID string) bool {
+	_, has := t[batchID]
+	return has
+}
+
+func (v view) findTriedBatches() triedBatches {
+	tried := triedBatches{}
+	for _, s := range v.inFlight {
+		if s.task == taskStart && s.template {
+			tried[s.id.Batch] = s.startBegan
 		}
 	}
-	return trials
+	for _, c := range v.candidates {
+		if c.task == taskPrepare {
+			tried[c.id.Batch] = c.taskSince
+		}
+	}
+	return tried
 }

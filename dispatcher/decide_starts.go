@@ -21,6 +21,7 @@ func (p *plan) startNext(v view) {
 		return
 	}
 	begin := min(max(v.startsAhead-underWay.late, 1)-underWay.count, maxStarts-v.busy[taskStart], v.startsToday-v.busy[taskStart])
+	tried := v.findTriedBatches()
 	calls := map[bool]int{true: v.createBudget.Free - underWay.unsentTemplates, false: v.startBudget.Free - underWay.unsentStarts}
 	for _, c := range v.candidates {
 		if free <= 0 {
@@ -30,6 +31,10 @@ func (p *plan) startNext(v view) {
 		case c.task == taskPrepare && !p.due(v.now, c.taskSince.Add(configuringHold)):
 			free--
 		case c.template && !p.due(v.now, v.prepareAfter):
+		case c.template && c.trial && tried.has(c.id.Batch):
+			if !p.due(v.now, tried[c.id.Batch].Add(v.startPatience)) {
+				p.urgent.raise(c.priority) // it goes on in a moment, before jobs of a lower priority
+			}
 		case !v.reconciled && !c.notStarted:
 			if v.reconcileSlow && c.isReady() && !c.confirmed && v.busy[taskConfirm] == 0 && len(p.confirms) == 0 && p.due(v.now, c.notBefore) {
 				p.confirms = append(p.confirms, c.id)
@@ -51,6 +56,7 @@ func (p *plan) startNext(v view) {
 				return
 			}
 			p.starts = append(p.starts, c.id)
+			tried[c.id.Batch] = v.now
 			free--
 			begin--
 			calls[c.template]--

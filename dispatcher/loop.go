@@ -55,6 +55,7 @@ type accountLoop struct {
 	breaker        breaker
 	accountBackoff failureBackoff
 	batchBackoffs  batchBackoffs
+	provenBatches  provenBatches
 	retries        retryCounts
 	reconciliation reconciliation
 	walks          listWalks
@@ -76,7 +77,7 @@ func newAccountLoop(c Config, a Account) *accountLoop {
 		publisher:   newStatusPublisher(c.Store, a.Client),
 		dailyStarts: dailyStarts{max: a.MaxStartsPerDay}, jobs: jobs, orphans: map[string]*orphanDeletion{},
 		polls:        &pollSchedule{jobs: jobs, settle: w.settle, pollInterval: c.PollInterval},
-		pendingHints: map[string]bool{}, breaker: newBreaker(), batchBackoffs: batchBackoffs{},
+		pendingHints: map[string]bool{}, breaker: newBreaker(), batchBackoffs: batchBackoffs{}, provenBatches: provenBatches{},
 		reconciliation: reconciliation{confirmations: map[job.ID]confirmation{}},
 	}
 	l.limit.setTarget(a.QueueTarget)

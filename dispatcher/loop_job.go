@@ -102,12 +102,18 @@ func (l *accountLoop) updateBackoffs(r taskResult) {
 		l.accountBackoff.noteFailure(o.sharedErr, r.now)
 	case o.sharedErr != nil && r.kind != taskPoll:
 		l.skipBatch(batchID, o.sharedErr, r.now)
+	case r.refusal() != nil:
+		l.batchBackoffs.noteRefusal(batchID, r.refusal(), &o.job, r.now)
+		l.outdated.nextJobs = true
 	case r.kind == taskPrepare && bitmovin.Ambiguous(o.callErr):
 		if l.batchBackoffs.noteUnansweredConfigure(batchID, r.now) {
 			l.outdated.nextJobs = true
 		}
 	case r.kind == taskStart && worked:
 		delete(l.batchBackoffs, batchID)
+		if r.tracked.batch.Template != nil {
+			l.provenBatches.note(batchID, l.jobs.batches)
+		}
 	case r.kind == taskPrepare && worked:
 		delete(l.batchBackoffs, batchID)
 		l.accountBackoff = failureBackoff{}

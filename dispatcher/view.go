@@ -104,7 +104,7 @@ func (l *accountLoop) makeCandidate(j *job.Job, now time.Time) (c candidate, wai
 	}
 	c = candidate{id: j.ID, prepared: j.Prepared(), template: l.jobs.hasTemplate(j.ID.Batch), priority: l.jobs.batchPriority(j.ID.Batch)}
 	c.notStarted = l.reconciliation.isNew(l.jobs.batches[j.ID.Batch])
-	c.trial = l.batchBackoffs.onTrial(j.ID.Batch)
+	c.trial = l.onTrial(j.ID.Batch)
 	if answer, ok := l.reconciliation.confirmations[j.ID]; ok && answer.name == l.jobs.nextEncodingName(j) {
 		c.confirmed, c.notStarted = true, c.notStarted || answer.notStarted
 	}

@@ -104,6 +104,35 @@ type Template struct {
 	// FallbackRegions are the regions, at most 3, that a job moves to one after the other when
 	// the platform advises RETRY_IN_DIFFERENT_REGION. The first region is in Text.
 	FallbackRegions []string `json:"fallback_regions,omitempty"`
+	// AllowUnknown lets the template have keys and values that Stoker does not know, with a
+	// warning: the platform's lists grow.
+	AllowUnknown bool `json:"allow_unknown,omitempty"`
+	// Variables declares variables of the template, by name. A variable that is used and not
+	// declared is a required one.
+	Variables map[string]TemplateVariable `json:"variables,omitempty"`
+}
+
+// TemplateVariable declares a variable that the jobs of a template define.
+type TemplateVariable struct {
+	Type        VariableType `json:"type"`
+	Required    bool         `json:"required,omitempty"`    // a job has to define it; excludes Default
+	Default     *string      `json:"default,omitempty"`     // the value for jobs that do not define it; nil: empty text
+	Description string       `json:"description,omitempty"` // for people
+}
+
+// VariableType says which values a variable of a template can have.
+type VariableType string
+
+// The types of variables.
+const (
+	TextVariable   VariableType = "text"
+	NumberVariable VariableType = "number" // as in JSON
+	BoolVariable   VariableType = "bool"   // true or false
+)
+
+// VariableTypes lists the types of variables.
+func VariableTypes() []VariableType {
+	return []VariableType{TextVariable, NumberVariable, BoolVariable}
 }
 
 // Distinction says by what the jobs of a batch write to different places.

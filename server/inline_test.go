@@ -68,6 +68,31 @@ func TestSubmitInlineTemplate(t *testing.T) {
 	}
 }
 
+// A template with newer keys than the server knows is taken with warnings, if it says so.
+func TestSubmitInlineTemplateAllowsUnknown(t *testing.T) {
+	w := newWorld(t, nil)
+	newer := strings.Replace(ladderTemplate, "start: {properties: {", "start: {properties: {futureMode: FULL, ", 1)
+	const what = `line 20: encodings.main.start.properties.futureMode: unknown key "futureMode", which the platform would ignore`
+	req := inline(newer, nil, &stokerv1.JobSpec{Key: "a", InputPath: "a", OutputPath: "b", Variables: map[string]string{"title": "t", "seconds": "1"}})
+	_, err := w.batches.SubmitBatch(t.Context(), req)
+	wantCode(t, err, codes.InvalidArgument)
+	if diff := cmp.Diff("inline_template.yaml: "+what+"\n", violations(err)); diff != "" {
+		t.Errorf("violations (-want +got):\n%s", diff)
+	}
+	req.GetInlineTemplate().AllowUnknown = true
+	resp, err := w.batches.SubmitBatch(t.Context(), req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := resp.GetWarnings(); len(got) != 1 || got[0].GetField() != "inline_template.yaml" || got[0].GetMessage() != what {
+		t.Errorf("warnings %v, want that of the key", got)
+	}
+	stored, err := w.store.Batch(t.Context(), resp.GetBatch().GetId())
+	if err != nil || !stored.Template.AllowUnknown {
+		t.Errorf("stored %+v, %v", stored.Template, err)
+	}
+}
+
 // Everything that is wrong is told at once: the template with its lines, its regions, the
 // storages it does not use, and what its jobs lack.
 func TestSubmitInlineTemplateViolations(t *testing.T) {
@@ -88,12 +113,12 @@ func TestSubmitInlineTemplateViolations(t *testing.T) {
 		{"no template", inline("", nil, one), "inline_template.yaml: is required: the text of the template\n"},
 		{"not YAML", inline("a: [", nil, one), "inline_template.yaml: line 1: not YAML: sequence end token ']' not found\n"},
 		{
-			"the template and its regions", inline("metadata: {type: LIVE}\nencodings: {main: {streams: {v: {}}}}", []string{"AWS_US_EAST_1", "AWS_US_EAST_2", "AWS_EU_WEST_1", "somewhere", ""}, one),
+			"the template and its regions", inline("metadata: {type: LIVE}\nencodings: {main: {streams: {v: {properties: {codecConfigId: c, inputStreams: [{inputPath: p}]}}}}}", []string{"AWS_US_EAST_1", "AWS_US_EAST_2", "AWS_EU_WEST_1", "somewhere", ""}, one),
 			"inline_template.fallback_regions: want at most 3 regions\n" +
 				"inline_template.fallback_regions[4]: is empty; regions are spelled like AWS_EU_WEST_1\n" +
 				"inline_template.fallback_regions[3]: unknown cloud region \"somewhere\"; there are 84, such as AWS_US_EAST_1 (allow_unknown: true passes it on as it is)\n" +
-				"inline_template.yaml: line 1: metadata.type: want VOD\n" +
-				"inline_template.yaml: line 2: encodings.main: start is missing; write start: {} for a start without properties\n",
+				"inline_template.yaml: line 1: metadata.type: want VOD, not LIVE: live encodings are not for batches\n" +
+				"inline_template.yaml: line 2: encodings.main: start is missing, without which the encoding never leaves CREATED; write start: {} for a start without properties\n",
 		},
 		{"a secret", inline(secret, nil, one), "inline_template.yaml: line 5: outputs.s3RoleBased.out.properties.secretKey: " +
 			"a secret must not stand in a template; configure a storage and refer to it by ${output_id}\n"},

@@ -89,7 +89,9 @@ func (s *submission) checkAddJobs(req *stokerv1.AddJobsRequest, b *job.Batch) er
 	if b != nil {
 		s.batch = *b
 		if b.Template != nil {
-			s.template = s.parseTemplate("batch_id", "its template, ", *b.Template, len(req.GetJobs()))
+			parsed, mistakes := template.ParseStored(*b.Template)
+			s.addTemplateMistakes("batch_id", "its template, ", parsed, mistakes, len(req.GetJobs()))
+			s.template = parsed
 		}
 	}
 	s.keyReason = "a job that is added to a batch is recognised by its key"
@@ -123,10 +125,10 @@ func (s *submission) setEncoding(req *stokerv1.SubmitBatchRequest) {
 		}
 		s.template = s.parseTemplate("template", fmt.Sprintf("template %q, ", t.Name), t, jobs)
 	case *stokerv1.SubmitBatchRequest_InlineTemplate:
-		t := job.Template{Text: with.InlineTemplate.GetYaml(), FallbackRegions: with.InlineTemplate.GetFallbackRegions()}
+		t := job.Template{Text: with.InlineTemplate.GetYaml(), FallbackRegions: with.InlineTemplate.GetFallbackRegions(), AllowUnknown: with.InlineTemplate.GetAllowUnknown()}
 		s.batch.Template = &t
 		s.replace(t.Validate("inline_template"))
-		wrong, odd := capability.CheckFallbackRegions(t.FallbackRegions, false, "inline_template")
+		wrong, odd := capability.CheckFallbackRegions(t.FallbackRegions, t.AllowUnknown, "inline_template")
 		s.replace(wrong)
 		s.warnAll(odd)
 		const text = "inline_template.yaml"
@@ -154,18 +156,28 @@ func (s *submission) noteRecipe(r job.Recipe, field string) {
 	s.warnAll(odd)
 }
 
-// parseTemplate parses a template for a number of jobs. prefix begins the text of each violation, to say
-// which template it is in. Loading the configuration checks its templates too: a stored template can
-// only have mistakes if an older version did not know them.
+// parseTemplate parses a template for a number of jobs. prefix begins the text of each violation and
+// warning, to say which template it is in.
 func (s *submission) parseTemplate(field, prefix string, t job.Template, jobs int) *template.Template {
-	parsed, mistakes := template.Parse(t.Text)
+	parsed, mistakes := template.Parse(t)
+	s.addTemplateMistakes(field, prefix, parsed, mistakes, jobs)
+	if parsed != nil {
+		for _, w := range parsed.Warnings() {
+			s.warn(field, "%s%s", prefix, w)
+		}
+	}
+	return parsed
+}
+
+// addTemplateMistakes adds the mistakes of a template or, if it has none, those that it has in a batch of
+// more than one job.
+func (s *submission) addTemplateMistakes(field, prefix string, parsed *template.Template, mistakes []template.Mistake, jobs int) {
 	if parsed != nil && jobs > 1 {
 		mistakes = parsed.SharedOutputs()
 	}
 	for _, m := range mistakes {
 		s.add(field, "%s%s", prefix, m)
 	}
-	return parsed
 }
 
 // distinctBy says by what the jobs of a batch write to different places; t is nil for a recipe.

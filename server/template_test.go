@@ -38,8 +38,8 @@ const plainTemplate = `
 metadata: {type: VOD}
 encodings:
   main:
-    streams: {v: {properties: {inputStreams: [{inputId: i, inputPath: "${input_path}"}]}}}
-    muxings: {ts: {m: {properties: {outputs: [{outputId: "${output_id}", outputPath: "${output_path}"}]}}}}
+    streams: {v: {properties: {codecConfigId: c, inputStreams: [{inputId: i, inputPath: "${input_path}"}]}}}
+    muxings: {ts: {m: {properties: {streams: [{streamId: $/encodings/main/streams/v}], outputs: [{outputId: "${output_id}", outputPath: "${output_path}"}]}}}}
     start: {}
 `
 

@@ -52,7 +52,8 @@ func encodeKey(b job.Batch) string {
 	var template job.Template
 	if b.Template != nil {
 		template = *b.Template
-		template.Name = ""
+		template.Name, template.AllowUnknown = "", false
+		template.Variables = defaultsOnly(template.Variables)
 	}
 	key, err := json.Marshal(struct {
 		Account       string
@@ -64,6 +65,21 @@ func encodeKey(b job.Batch) string {
 		panic(fmt.Sprintf("store: encode the key of batch %s: %v", b.ID, err))
 	}
 	return string(key)
+}
+
+// defaultsOnly is what declared variables decide about the output of a job that leaves them out.
+func defaultsOnly(declared map[string]job.TemplateVariable) map[string]job.TemplateVariable {
+	var kept map[string]job.TemplateVariable
+	for name, v := range declared {
+		if v.Default == nil || *v.Default == "" {
+			continue
+		}
+		if kept == nil {
+			kept = map[string]job.TemplateVariable{}
+		}
+		kept[name] = job.TemplateVariable{Default: v.Default}
+	}
+	return kept
 }
 
 // encodeKeyOf is the key of a batch that is stored; that of a deleted one is like no other.

@@ -163,7 +163,10 @@ func checkStream(c *checker) {
 
 func (c *checker) checkInputStream(at string, in InputStream) {
 	if in.InputStreamID != "" {
-		return // the stream reads from a filter or a sidecar, which are not modelled
+		if !c.isPart(c.enc, in.InputStreamID, "/input-streams/") {
+			c.addMissingReference(at+"inputStreamId", "input stream", in.InputStreamID)
+		}
+		return
 	}
 	if in.InputPath == "" {
 		c.addError(at+"inputPath", "is required")
@@ -198,14 +201,13 @@ func (c *checker) checkRateControl(config *resource) {
 }
 
 // findResource returns the resource that a field names. If there is none it adds an error
-// and returns nil.
+// and returns nil. It returns nil for a foreign resource too.
 func (c *checker) findResource(of *class, field, id string) *resource {
-	r := c.s.resources.byID[id]
-	if r == nil || r.kind.class != of {
+	if !c.s.exists(of, id) {
 		c.addMissingReference(field, of.what, id)
 		return nil
 	}
-	return r
+	return c.s.resources.byID[id]
 }
 
 func (c *checker) checkOutputs() {

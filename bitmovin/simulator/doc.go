@@ -10,8 +10,9 @@
 //
 // # What is modelled
 //
-//   - Inputs, outputs, codec configurations, default DASH and HLS manifests,
-//     encodings with streams and muxings, encoding templates, webhooks.
+//   - Inputs, outputs, codec configurations, filters, default and custom manifests, encodings with
+//     streams and muxings and what belongs to them (input streams, thumbnails, sprites, captions,
+//     sidecars, DRM, keyframes), encoding templates, webhooks.
 //   - The life of an encoding: CREATED, then QUEUED by a start, RUNNING when an encoder is
 //     free, then FINISHED, ERROR, CANCELED or TRANSFER_ERROR. The queue is ordered by
 //     priority, and within a priority by the time of the start. An encoding can be started
@@ -27,18 +28,22 @@
 // # What is not modelled
 //
 // The simulator reads and writes no media. Live
-// encodings, filters, DRM, thumbnails, sprites, custom manifests, stored templates and
-// transfer retries have no paths (404). Inside a template live encodings, notifications and
-// infrastructure are refused; the rest is ignored. Where the documentation of the platform
+// encodings, stored templates and transfer retries have no paths (404), and neither has what no
+// official SDK calls. Inside a template live encodings, notifications and infrastructure are
+// refused; what the simulator does not know is ignored, as on the platform. A template does not
+// say to which adaptation set a DASH representation belongs; the simulator takes the latest.
+// Where the documentation of the platform
 // names no HTTP status, the simulator chose one. The API error codes are its own, except
 // those of limits.
 //
 // # Stricter than the platform
 //
-// Every id in a body must exist. A value of an enumeration must be one that the official SDKs
-// have, and a type must have the fields that a client sends and other types have. A codec must fit
-// into its container, and a default manifest must have a muxing to refer to. Required fields must be there and have the right type. A
-// start needs a stream and a muxing, and the configuration of its per-title streams. A video without bitrate and crf needs a per-title mode.
+// Every id in a body must exist, unless [Simulator.TakeForeignIDs] is set. A value of an
+// enumeration must be one that the official SDKs have, and a type must have the fields that a
+// client sends and other types have. A codec must fit into its container, and a default manifest
+// must have a muxing to refer to. Required fields must be there and have the right type. A start
+// needs a stream and a muxing, and the configuration of its per-title streams. A video without
+// bitrate and crf needs a per-title mode.
 // Streams and muxings can be added and deleted only while the encoding can be started. Unknown
 // fields are kept and returned. Secrets are not returned, and customData only at its own path.
 //

@@ -140,6 +140,10 @@ func deleteEncoding(s *Simulator, _ *call, enc *encoding) (any, error) {
 	if enc.status == Queued || enc.status == Running || enc.template != nil {
 		return nil, wrongState(enc, "deleted")
 	}
+	for _, stream := range enc.streams {
+		delete(s.filters, stream.id)
+	}
+	delete(s.parts, enc.id)
 	s.encodings.remove(enc)
 	return idOnly(enc.id), nil
 }

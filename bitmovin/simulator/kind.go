@@ -1,6 +1,9 @@
 package simulator
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // class is a group of kinds, such as all inputs, with an endpoint that lists all of them.
 type class struct {
@@ -19,15 +22,19 @@ type kind struct {
 	// named is true if the API requires a name. A template may leave the name out.
 	named bool
 	check func(*checker)
+	// noCustom is true if the API has no path for the customData of this kind.
+	noCustom bool
 }
 
 // catalog holds every kind that the simulator knows. It never changes. Kinds and classes are
 // compared by their addresses.
 type catalog struct {
-	inputs, outputs, configurations, manifests *class
-	kinds                                      []*kind // of the four classes
-	muxings                                    []*kind
-	stream                                     *kind
+	inputs, outputs, configurations, filters, manifests *class
+
+	kinds   []*kind // of these classes
+	muxings []*kind
+	stream  *kind
+	parts   []*partKind
 }
 
 func newCatalog() *catalog {
@@ -35,12 +42,14 @@ func newCatalog() *catalog {
 		inputs:         &class{"/encoding/inputs", groupInputs, "input"},
 		outputs:        &class{"/encoding/outputs", groupOutputs, "output"},
 		configurations: &class{"/encoding/configurations", groupConfigurations, "codec configuration"},
+		filters:        &class{"/encoding/filters", groupOther, "filter"},
 		manifests:      &class{"/encoding/manifests", groupManifests, "manifest"},
 		stream:         &kind{class: &class{what: "stream"}, path: "streams", check: checkStream},
 	}
 	c.kinds = append(c.kinds, storages(c.inputs)...)
 	c.kinds = append(c.kinds, storages(c.outputs)...)
 	c.kinds = append(c.kinds, codecs(c.configurations)...)
+	c.kinds = slices.Concat(c.kinds, moreStorages(c.inputs), moreStorages(c.outputs), moreCodecs(c.configurations), filterKinds(c.filters))
 	c.kinds = append(c.kinds,
 		&kind{
 			class: c.manifests, path: c.manifests.base + "/dash/default", typ: "DASH", template: "dash/defaultapi",
@@ -50,6 +59,8 @@ func newCatalog() *catalog {
 			class: c.manifests, path: c.manifests.base + "/hls/default", typ: "HLS", template: "hls/defaultapi",
 			required: []string{"outputs", "encodingId"}, check: checkManifest,
 		})
+	c.kinds = append(c.kinds, customManifests(c.manifests)...)
+	c.parts = partKinds()
 	muxing := &class{what: "muxing"}
 	for _, m := range []struct {
 		path     string
@@ -68,17 +79,8 @@ func newCatalog() *catalog {
 			template: camel(m.path), required: m.required, check: checkMuxing,
 		})
 	}
+	c.muxings = append(c.muxings, moreMuxings(muxing)...)
 	return c
-}
-
-// muxingKind returns the kind of a muxing by its name in templates, or nil.
-func (c *catalog) muxingKind(template string) *kind {
-	for _, k := range c.muxings {
-		if k.template == template {
-			return k
-		}
-	}
-	return nil
 }
 
 // storages returns the kinds of inputs or outputs.

@@ -63,16 +63,21 @@ func isLeftOut(field string) bool {
 func resourceRoutes(known *catalog) []route {
 	var routes []route
 	for _, k := range known.kinds {
+		if k.class == known.manifests {
+			continue // see manifestRoutes
+		}
 		group := k.class.group
 		routes = append(routes,
 			postRoute(k.path, group, createResource(k)),
 			getRoute(k.path, group, listKinds(k)),
 			getRoute(k.path+"/{id}", group, getResource(k)),
-			getRoute(k.path+"/{id}/customData", group, getCustomData(k)),
 			deleteRoute(k.path+"/{id}", group, removeResource(k)),
 		)
+		if !k.noCustom {
+			routes = append(routes, getRoute(k.path+"/{id}/customData", group, getCustomData(k)))
+		}
 	}
-	for _, cl := range []*class{known.inputs, known.outputs, known.configurations, known.manifests} {
+	for _, cl := range []*class{known.inputs, known.outputs, known.configurations, known.filters, known.manifests} {
 		var kinds []*kind
 		for _, k := range known.kinds {
 			if k.class == cl {
@@ -81,13 +86,6 @@ func resourceRoutes(known *catalog) []route {
 		}
 		routes = append(routes,
 			getRoute(cl.base, cl.group, listKinds(kinds...)),
-			getRoute(cl.base+"/{id}", cl.group, func(s *Simulator, c *call) (any, error) {
-				r, err := s.resources.findOfClass(cl, c.params["id"])
-				if err != nil {
-					return nil, err
-				}
-				return r.render(), nil
-			}),
 			getRoute(cl.base+"/{id}/type", cl.group, func(s *Simulator, c *call) (any, error) {
 				r, err := s.resources.findOfClass(cl, c.params["id"])
 				if err != nil {
@@ -96,6 +94,16 @@ func resourceRoutes(known *catalog) []route {
 				return map[string]string{"type": r.kind.typ}, nil
 			}),
 		)
+		if cl == known.manifests {
+			continue // the API has no path for a manifest of any format
+		}
+		routes = append(routes, getRoute(cl.base+"/{id}", cl.group, func(s *Simulator, c *call) (any, error) {
+			r, err := s.resources.findOfClass(cl, c.params["id"])
+			if err != nil {
+				return nil, err
+			}
+			return r.render(), nil
+		}))
 	}
 	return append(routes, permissionRoute(known))
 }

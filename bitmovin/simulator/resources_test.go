@@ -238,7 +238,7 @@ func TestManifests(t *testing.T) {
 	a.refused("POST", "/encoding/encodings/"+enc+"/start", wrong, 400, simulator.CodeInvalid)
 	a.must("POST", "/encoding/encodings/"+enc+"/start", start)
 	a.must("POST", "/encoding/encodings/"+enc+"/stop", "")
-	if m := a.must("GET", "/encoding/manifests/dash/default/"+dash, ""); m["type"] != "DASH" || m["status"] != "CANCELED" {
+	if m := a.must("GET", "/encoding/manifests/dash/"+dash, ""); m["type"] != "DASH" || m["status"] != "CANCELED" {
 		t.Errorf("manifest %v", m)
 	}
 	if got := a.must("GET", "/encoding/manifests/hls/"+hls+"/status", ""); got["status"] != "CANCELED" {

@@ -51,12 +51,13 @@ func (r *resource) name() string {
 // resourceTable holds inputs, outputs, codec configurations and manifests. Streams and
 // muxings belong to their encodings.
 type resourceTable struct {
-	byID   map[string]*resource
-	byKind map[*kind][]*resource // in order of creation
+	byID    map[string]*resource
+	byKind  map[*kind][]*resource // in order of creation
+	deleted map[string]bool       // ids
 }
 
 func newResourceTable() *resourceTable {
-	return &resourceTable{byID: make(map[string]*resource), byKind: make(map[*kind][]*resource)}
+	return &resourceTable{byID: make(map[string]*resource), byKind: make(map[*kind][]*resource), deleted: make(map[string]bool)}
 }
 
 func (t *resourceTable) insert(r *resource) {
@@ -66,6 +67,7 @@ func (t *resourceTable) insert(r *resource) {
 
 func (t *resourceTable) remove(r *resource) {
 	delete(t.byID, r.id)
+	t.deleted[r.id] = true
 	t.byKind[r.kind] = slices.DeleteFunc(t.byKind[r.kind], func(other *resource) bool { return other == r })
 }
 

@@ -28,10 +28,21 @@ func apiRoutes(known *catalog) []route {
 		manifestRoutes(known),
 		encodingRoutes(),
 		childRoutes(known),
+		partRoutes(known),
 		templateRoutes(),
 		webhookRoutes(),
 		definitionRoutes(),
 	)
+}
+
+// Routes lists the routes of the API that the simulator has, such as
+// "POST /encoding/encodings/{id}/start".
+func Routes() []string {
+	var names []string
+	for _, r := range apiRoutes(newCatalog()) {
+		names = append(names, r.name)
+	}
+	return names
 }
 
 func getRoute(path, group string, do handler) route {

@@ -34,6 +34,12 @@ type Simulator struct {
 	// second start.
 	TakeAnyStart bool
 
+	// TakeForeignIDs accepts ids of inputs, outputs, codec configurations and filters that the
+	// simulator has not made, if they have the form of the platform's ids: as if these resources
+	// existed. So what names resources of a real account can be rehearsed. Without it every id
+	// must exist.
+	TakeForeignIDs bool
+
 	// QueueFullStatus is the HTTP status and QueueFullCode the API error code of the answer
 	// to a start beyond QueueLimit. Zero means 403 and 8004. The platform does not document
 	// the status.

@@ -16,7 +16,7 @@ func (s *Simulator) Encodings() []Encoding {
 	all := make([]Encoding, 0, len(s.encodings.created)-s.encodings.deleted)
 	for _, enc := range s.encodings.created {
 		if !enc.deleted {
-			all = append(all, enc.snapshot(s.schedule.moment))
+			all = append(all, s.snapshot(enc))
 		}
 	}
 	return all
@@ -32,7 +32,7 @@ func (s *Simulator) FindEncoding(id string) (Encoding, bool) {
 	if enc == nil {
 		return Encoding{}, false
 	}
-	return enc.snapshot(s.schedule.moment), true
+	return s.snapshot(enc), true
 }
 
 // Starts returns the times of all accepted starts of an encoding in order, also after its
@@ -76,6 +76,15 @@ func (s *Simulator) FindResource(id string) (Resource, bool) {
 
 func (r *resource) snapshot() Resource {
 	return Resource{ID: r.id, Type: r.kind.typ, Kind: r.kind.path, Fields: r.render()}
+}
+
+// snapshot is an encoding as it is at the moment, with its parts.
+func (s *Simulator) snapshot(enc *encoding) Encoding {
+	snap := enc.snapshot(s.schedule.moment)
+	for _, p := range s.parts[enc.id] {
+		snap.Parts = append(snap.Parts, p.snapshot())
+	}
+	return snap
 }
 
 func (enc *encoding) snapshot(moment time.Time) Encoding {

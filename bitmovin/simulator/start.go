@@ -19,6 +19,7 @@ type startRequest struct {
 	ManifestGenerator string        `json:"manifestGenerator"`
 	DASH              []manifestRef `json:"vodDashManifests"`
 	HLS               []manifestRef `json:"vodHlsManifests"`
+	Smooth            []manifestRef `json:"vodSmoothManifests"`
 	PreviewDASH       []manifestRef `json:"previewDashManifests"`
 	PreviewHLS        []manifestRef `json:"previewHlsManifests"`
 
@@ -83,6 +84,7 @@ func checkStart(s *Simulator, request startRequest) error {
 	}{
 		{"vodDashManifests", "DASH", request.DASH},
 		{"vodHlsManifests", "HLS", request.HLS},
+		{"vodSmoothManifests", "SMOOTH_STREAMING", request.Smooth},
 		{"previewDashManifests", "DASH", request.PreviewDASH},
 		{"previewHlsManifests", "HLS", request.PreviewHLS},
 	} {
@@ -108,7 +110,7 @@ func applyStart(s *Simulator, enc *encoding, request startRequest, body []byte) 
 		enc.priority = *request.Scheduling.Priority
 	}
 	enc.manifests = nil
-	for _, ref := range slices.Concat(request.DASH, request.HLS) {
+	for _, ref := range slices.Concat(request.DASH, request.HLS, request.Smooth) {
 		enc.manifests = append(enc.manifests, ref.ManifestID)
 		s.resources.byID[ref.ManifestID].status = Queued
 	}

@@ -18,6 +18,7 @@ type state struct {
 	limits     *limiter
 	known      *catalog
 	routes     *router
+	templates  *templateNode
 	ids        *identifiers // its seed may be read at any time, the rest under mu
 
 	mu     sync.Mutex // guards everything below
@@ -27,6 +28,8 @@ type state struct {
 	schedule   *schedule
 	encodings  *encodingTable
 	resources  *resourceTable
+	parts      partTable
+	filters    map[string][]streamFilter // by stream
 	webhooks   *webhookTable
 	waiters    waiters
 	ledger     ledger
@@ -42,9 +45,12 @@ func (s *Simulator) init() {
 		s.limits = newLimiter(s.now, s.Limits)
 		s.known = newCatalog()
 		s.routes = newRouter(apiRoutes(s.known))
+		s.templates = templateTree(s.known)
 		s.ids = newIdentifiers(s.Seed)
 		s.encodings = newEncodingTable()
 		s.resources = newResourceTable()
+		s.parts = make(partTable)
+		s.filters = make(map[string][]streamFilter)
 		s.webhooks = newWebhookTable()
 		s.callCounts = make(map[callKey]int)
 		s.stats.calls = make(map[string]map[int]int)

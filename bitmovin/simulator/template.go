@@ -6,7 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
+
+	"github.com/goccy/go-yaml"
 )
 
 // template holds what the encoding of a template gets after [Simulator.TemplateDelay].
@@ -64,16 +67,14 @@ type builder struct {
 	refs    map[string]reference // by path, "$/inputs/https/in"
 	section int                  // position of the section that is being built
 	created []*resource
+	within  []ancestor // what is around the resource that is being built, the outermost first
+	latest  []ancestor // adaptation sets and media, which a template does not nest
 	enc     *encoding
 	result  *template
 }
 
-// declaration is one resource in a template.
-type declaration struct {
-	path       string // "$/inputs/https/in"
-	kind       *kind
-	properties orderedMap
-}
+// ancestor is a resource with the path below which it is.
+type ancestor struct{ collection, id string }
 
 func (b *builder) build(doc orderedMap) error {
 	if doc.child("metadata") == nil {
@@ -94,88 +95,77 @@ func (b *builder) build(doc orderedMap) error {
 	b.declare(doc)
 	for i, item := range doc {
 		b.section = i
-		name := fmt.Sprint(item.Key)
-		switch name {
-		case "inputs", "outputs", "configurations", "manifests":
-			if err := b.buildResources(name, asOrderedMap(item.Value)); err != nil {
-				return err
-			}
-		case "encodings":
-			if err := b.buildEncoding(fmt.Sprint(encodings[0].Key), asOrderedMap(encodings[0].Value)); err != nil {
-				return err
-			}
+		if err := b.walkSection(item, b.buildDeclaration, b.leaveDeclaration); err != nil {
+			return err
 		}
 	}
 	return b.readStart(encodings)
 }
 
+// walkSection walks the resources of one section.
+func (b *builder) walkSection(item yaml.MapItem, visit, leave func(declaration) error) error {
+	return b.s.templates.walk("$", orderedMap{item}, visit, leave)
+}
+
 // declare gives an id to everything that a $/ path can name.
 func (b *builder) declare(doc orderedMap) {
+	done := func(declaration) error { return nil }
 	for i, item := range doc {
-		name := fmt.Sprint(item.Key)
-		for _, d := range b.declarations(name, asOrderedMap(item.Value)) {
+		_ = b.walkSection(item, func(d declaration) error {
 			b.refs[d.path] = reference{b.s.ids.newID(), i}
-		}
-		if name != "encodings" {
-			continue
-		}
-		for _, enc := range asOrderedMap(item.Value) {
-			path := "$/encodings/" + fmt.Sprint(enc.Key)
-			b.refs[path] = reference{b.s.ids.newID(), i}
-			for _, stream := range asOrderedMap(enc.Value).child("streams") {
-				b.refs[path+"/streams/"+fmt.Sprint(stream.Key)] = reference{b.s.ids.newID(), i}
-			}
-		}
+			return nil
+		}, done) // neither function fails
 	}
 }
 
-// declarations returns the resources of a section whose kinds the simulator knows. Others are
-// ignored, as on the platform.
-func (b *builder) declarations(section string, body orderedMap) []declaration {
-	var all []declaration
-	for _, k := range b.s.known.kinds {
-		if strings.TrimPrefix(k.class.base, "/encoding/") != section {
-			continue
-		}
-		group := body
-		for part := range strings.SplitSeq(k.template, "/") {
-			group = group.child(part)
-		}
-		for _, item := range group {
-			path := "$/" + section + "/" + k.template + "/" + fmt.Sprint(item.Key)
-			all = append(all, declaration{path, k, asOrderedMap(item.Value).child("properties")})
-		}
+// buildDeclaration builds a resource. What is in it is built next.
+func (b *builder) buildDeclaration(d declaration) error {
+	switch k := d.makes; {
+	case k.encoding:
+		return b.buildEncoding(d)
+	case k.stream:
+		return b.buildStream(d)
+	case k.muxing != nil:
+		return b.buildMuxing(d)
+	case k.part != nil:
+		return b.buildPart(d)
 	}
-	return all
+	r, err := b.buildResource(d, d.makes.kind, nil)
+	if err != nil {
+		return err
+	}
+	b.s.resources.insert(r)
+	b.created = append(b.created, r)
+	b.enter(strings.TrimSuffix(r.kind.path, "/default"), r.id)
+	return nil
 }
 
-func (b *builder) buildResources(section string, body orderedMap) error {
-	for _, d := range b.declarations(section, body) {
-		r, err := b.buildResource(d, nil)
-		if err != nil {
-			return err
-		}
-		b.s.resources.insert(r)
-		b.created = append(b.created, r)
+func (b *builder) enter(collection, id string) {
+	b.within = append(b.within, ancestor{collection, id})
+}
+
+func (b *builder) leaveDeclaration(d declaration) error {
+	b.within = b.within[:len(b.within)-1]
+	if !d.makes.encoding {
+		return nil
+	}
+	if len(b.result.streams) == 0 || len(b.result.muxings) == 0 {
+		return invalid("%s needs at least one stream and one muxing", d.path)
 	}
 	return nil
 }
 
 // buildResource builds one resource with its references resolved.
-func (b *builder) buildResource(d declaration, enc *encoding) (*resource, error) {
+func (b *builder) buildResource(d declaration, k *kind, enc *encoding) (*resource, error) {
 	fields, err := b.resolveFields(d.path, d.properties, false)
 	if err != nil {
 		return nil, err
 	}
-	r, err := newResource(b.s, d.kind, enc, fields, false)
+	r, err := newResource(b.s, k, enc, fields, false)
 	if err != nil {
 		return nil, atPath(d.path, err)
 	}
-	if ref, ok := b.refs[d.path]; ok {
-		r.id = ref.id
-	} else {
-		r.id = b.s.ids.newID()
-	}
+	r.id = b.refs[d.path].id
 	return r, nil
 }
 
@@ -234,55 +224,111 @@ func (b *builder) resolve(path string, value any, forward bool) (any, error) {
 	return value, nil
 }
 
-// buildEncoding builds the encoding and its streams and muxings. readStart reads the start
-// later, when the manifests exist that the start may name.
-func (b *builder) buildEncoding(key string, body orderedMap) error {
-	path := "$/encodings/" + key
-	fields, err := b.resolveFields(path, body.child("properties"), false)
+// buildEncoding builds the encoding. readStart reads the start later, when the manifests exist that
+// the start may name.
+func (b *builder) buildEncoding(d declaration) error {
+	fields, err := b.resolveFields(d.path, d.properties, false)
 	if err != nil {
 		return err
 	}
 	if b.enc, err = newEncoding(b.s, fields, false); err != nil {
-		return atPath(path, err)
+		return atPath(d.path, err)
 	}
-	b.enc.id, b.result = b.refs[path].id, new(template)
-	b.s.encodings.byID[b.enc.id] = b.enc // for manifests, which refer to it
-	if body.child("live") != nil || !body.has("start") {
-		return invalid("%s must have start, and not live", path)
+	b.enc.id, b.result = b.refs[d.path].id, new(template)
+	b.enc.template = b.result            // its streams and muxings are found there, until they appear
+	b.s.encodings.byID[b.enc.id] = b.enc // for manifests and parts, which refer to it
+	if d.body.child("live") != nil || !d.body.has("start") {
+		return invalid("%s must have start, and not live", d.path)
 	}
-	for _, item := range body.child("streams") {
-		d := declaration{path + "/streams/" + fmt.Sprint(item.Key), b.s.known.stream, asOrderedMap(item.Value).child("properties")}
-		r, err := b.buildResource(d, b.enc)
-		if err != nil {
-			return err
-		}
-		b.result.streams = append(b.result.streams, r)
-	}
-	return b.buildMuxings(path, body.child("muxings"))
+	b.enter("/encoding/encodings", b.enc.id)
+	return nil
 }
 
-func (b *builder) buildMuxings(path string, body orderedMap) error {
+func (b *builder) buildStream(d declaration) error {
+	r, err := b.buildResource(d, b.s.known.stream, b.enc)
+	if err != nil {
+		return err
+	}
+	b.result.streams = append(b.result.streams, r)
+	b.enter("/encoding/encodings/"+b.enc.id+"/streams", r.id)
+	return b.buildStreamFilters(d, r)
+}
+
+// buildStreamFilters reads the filters of a stream, which a template has as a list.
+func (b *builder) buildStreamFilters(d declaration, stream *resource) error {
+	value, err := b.resolve(d.path, d.body.child("filters").plain()["properties"], false)
+	if err != nil || value == nil {
+		return err
+	}
+	var list []streamFilter
+	if json.Unmarshal(mustMarshal(value), &list) != nil {
+		return invalid("%s/filters/properties must be a list of filters", d.path)
+	}
+	if err := b.s.checkStreamFilters(list); err != nil {
+		return atPath(d.path, err)
+	}
+	b.s.filters[stream.id] = list
+	return nil
+}
+
+func (b *builder) buildMuxing(d declaration) error {
 	parent := *b.enc // the encoding as it will be, for the check of stream ids
 	parent.streams = b.result.streams
-	for _, group := range body {
-		name := fmt.Sprint(group.Key)
-		k := b.s.known.muxingKind(name)
-		if k == nil {
+	r, err := b.buildResource(d, d.makes.muxing, &parent)
+	if err != nil {
+		return err
+	}
+	b.result.muxings = append(b.result.muxings, r)
+	b.enter("/encoding/encodings/"+b.enc.id+"/muxings/"+r.kind.path, r.id)
+	return nil
+}
+
+// buildPart builds a part below what is around it.
+func (b *builder) buildPart(d declaration) error {
+	fields, err := b.resolveFields(d.path, d.properties, false)
+	if err != nil {
+		return err
+	}
+	at, ok := b.collectionOf(d.makes.part)
+	if !ok {
+		return invalid("%s has nothing that it belongs to", d.path)
+	}
+	owner := b.within[0].id
+	p, err := newPart(b.s, d.makes.part, owner, at, fields)
+	if err != nil {
+		return atPath(d.path, err)
+	}
+	p.id = b.refs[d.path].id
+	b.s.parts.insert(owner, p)
+	if what := p.of.class.what; what == "adaptation set" || what == "media" {
+		b.latest = append(b.latest, ancestor{at[:strings.LastIndexByte(at, '/')], p.id})
+	}
+	b.enter(at, p.id)
+	return nil
+}
+
+// collectionOf fills in the ids in the pattern of a part that is being built.
+func (b *builder) collectionOf(k *partKind) (string, bool) {
+	at := k.pattern
+	for strings.Contains(at, "/{}") {
+		before, after, _ := strings.Cut(at, "/{}")
+		i := slices.IndexFunc(b.within, func(a ancestor) bool { return a.collection == before })
+		if i >= 0 {
+			at = before + "/" + b.within[i].id + after
 			continue
 		}
-		for _, item := range asOrderedMap(group.Value) {
-			at := path + "/muxings/" + name + "/" + fmt.Sprint(item.Key)
-			r, err := b.buildResource(declaration{at, k, asOrderedMap(item.Value).child("properties")}, &parent)
-			if err != nil {
-				return err
+		last := ""
+		for _, a := range b.latest {
+			if a.collection == before {
+				last = a.id
 			}
-			b.result.muxings = append(b.result.muxings, r)
 		}
+		if last == "" {
+			return "", false
+		}
+		at = before + "/" + last + after
 	}
-	if len(b.result.streams) == 0 || len(b.result.muxings) == 0 {
-		return invalid("%s needs at least one stream and one muxing", path)
-	}
-	return nil
+	return at, true
 }
 
 func (b *builder) readStart(encodings orderedMap) error {
@@ -311,8 +357,14 @@ func (b *builder) readStart(encodings orderedMap) error {
 func (b *builder) undo() {
 	for _, r := range b.created {
 		b.s.resources.remove(r)
+		delete(b.s.parts, r.id)
 	}
-	if b.enc != nil {
-		delete(b.s.encodings.byID, b.enc.id)
+	if b.enc == nil {
+		return
 	}
+	for _, stream := range b.result.streams {
+		delete(b.s.filters, stream.id)
+	}
+	delete(b.s.parts, b.enc.id)
+	delete(b.s.encodings.byID, b.enc.id)
 }

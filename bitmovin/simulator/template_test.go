@@ -120,7 +120,7 @@ func TestTemplate(t *testing.T) {
 			t.Errorf("muxing %+v", enc.Muxings[0])
 		}
 		a.idle()
-		if m, _ := a.sim.FindResource(enc.Manifests[0]); m.Type != "HLS" || a.must("GET", "/encoding/manifests/"+m.ID, "")["status"] != "FINISHED" {
+		if m, _ := a.sim.FindResource(enc.Manifests[0]); m.Type != "HLS" || a.must("GET", "/encoding/manifests/hls/"+m.ID, "")["status"] != "FINISHED" {
 			t.Errorf("manifest %+v", m)
 		}
 		if got := a.must("GET", "/encoding/encodings?search=labels:batch-1", ""); got["totalCount"] != 1.0 {

@@ -119,6 +119,9 @@ type Encoding struct {
 	Streams   []Stream `json:"streams,omitempty"`
 	Muxings   []Muxing `json:"muxings,omitempty"`
 	Manifests []string `json:"manifests,omitempty"`
+	// Parts are the other resources of the encoding, such as input streams, thumbnails and DRM
+	// configurations, in order of creation. Their Kind has {} in place of ids.
+	Parts []Resource `json:"parts,omitempty"`
 }
 
 // Stream is a stream of an [Encoding].

@@ -16,14 +16,16 @@ import (
 
 // inlineTemplate is the flags for an encoding template in a file of the user.
 type inlineTemplate struct {
-	file    string
-	regions []string
+	file         string
+	regions      []string
+	allowUnknown bool
 }
 
 func (t *inlineTemplate) addFlags(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringVar(&t.file, "template-file", "", "file with your own encoding template, YAML or JSON, to encode with, instead of a profile")
 	f.StringArrayVar(&t.regions, "fallback-region", nil, "with --template-file: region to retry a job in, if Bitmovin advises another region; may be repeated")
+	f.BoolVar(&t.allowUnknown, "allow-unknown", false, "with --template-file: take keys and values that the server does not know, with a warning")
 }
 
 // addTo reads the file, if the flags name one, and puts the template into the request.
@@ -31,6 +33,9 @@ func (t *inlineTemplate) addTo(r *stokerv1.SubmitBatchRequest) error {
 	if t.file == "" {
 		if len(t.regions) > 0 {
 			return usagef("--fallback-region is for --template-file; profiles and templates of the server bring their own")
+		}
+		if t.allowUnknown {
+			return usagef("--allow-unknown is for --template-file; profiles and templates of the server have allow_unknown in its configuration")
 		}
 		return nil
 	}
@@ -42,7 +47,7 @@ func (t *inlineTemplate) addTo(r *stokerv1.SubmitBatchRequest) error {
 		return usageError(errors.New(t.file + ": want a template, YAML or JSON in UTF-8"))
 	}
 	r.EncodeWith = &stokerv1.SubmitBatchRequest_InlineTemplate{
-		InlineTemplate: &stokerv1.InlineTemplate{Yaml: string(text), FallbackRegions: t.regions},
+		InlineTemplate: &stokerv1.InlineTemplate{Yaml: string(text), FallbackRegions: t.regions, AllowUnknown: t.allowUnknown},
 	}
 	return nil
 }

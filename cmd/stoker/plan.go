@@ -145,7 +145,7 @@ func (c *cli) plan(ctx context.Context, p *planFlags, args []string) error {
 	if err := c.chooseEncoding(p); err != nil {
 		return err
 	}
-	if err := p.checkTemplate(list); err != nil {
+	if err := c.checkTemplate(p, list); err != nil {
 		return err
 	}
 	r := &p.options

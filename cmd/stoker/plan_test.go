@@ -100,6 +100,32 @@ func TestPlanWithTemplate(t *testing.T) {
 	}
 }
 
+// A template with newer keys is planned with --allow-unknown, and one with ids of the account as it is.
+func TestPlanWithNewerTemplate(t *testing.T) {
+	text, err := os.ReadFile("../../internal/template/testdata/ladder.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text = bytes.Replace(text, []byte("cloudRegion:"), []byte("futureMode: FULL\n      cloudRegion:"), 1)
+	text = bytes.ReplaceAll(text, []byte("$/configurations/video/h264/v480"), []byte("6f1c2d34-0000-4000-8000-000000000001"))
+	file := filepath.Join(t.TempDir(), "newer.yaml")
+	if err := os.WriteFile(file, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	args := []string{"plan", titles(t, 10), "--encoders", "2", "--duration", "1m", "--template-file", file}
+	const what = `unknown key "futureMode", which the platform would ignore`
+	if got := (command{}).run(t.Context(), args...); got.code != exitUsage || !strings.Contains(got.stderr, what) {
+		t.Errorf("exit code %d, %s", got.code, got.stderr)
+	}
+	got := command{}.run(t.Context(), append(args, "--allow-unknown")...)
+	if got.code != exitOK || !strings.Contains(got.stderr, "warning: newer.yaml:") || !strings.Contains(got.stderr, what) {
+		t.Errorf("exit code %d, %s", got.code, got.stderr)
+	}
+	if got := (command{}).run(t.Context(), "plan", titles(t, 10), "--encoders", "2", "--duration", "1m", "--allow-unknown"); got.code != exitUsage || !strings.Contains(got.stderr, "--allow-unknown is for --template-file") {
+		t.Errorf("exit code %d, %s", got.code, got.stderr)
+	}
+}
+
 func TestPlanRefuses(t *testing.T) {
 	list := titles(t, 3)
 	for args, want := range map[string]string{

@@ -42,7 +42,7 @@ func (c *cli) chooseEncoding(p *planFlags) error {
 	}
 	switch inline := request.GetInlineTemplate(); {
 	case inline != nil:
-		b.Template = &job.Template{Text: inline.GetYaml(), FallbackRegions: inline.GetFallbackRegions()}
+		b.Template = &job.Template{Text: inline.GetYaml(), FallbackRegions: inline.GetFallbackRegions(), AllowUnknown: inline.GetAllowUnknown()}
 	case p.template != "":
 		t, ok := known.Templates[p.template]
 		if !ok {
@@ -63,17 +63,22 @@ func (c *cli) chooseEncoding(p *planFlags) error {
 
 // checkTemplate refuses what the service would refuse: a template with mistakes, and jobs that do not set
 // the template's variables as it needs.
-func (p *planFlags) checkTemplate(list *joblist.List) error {
+func (c *cli) checkTemplate(p *planFlags, list *joblist.List) error {
 	if p.options.Batch.Template == nil {
 		return nil
 	}
-	t, mistakes := template.Parse(p.options.Batch.Template.Text)
+	t, mistakes := template.Parse(*p.options.Batch.Template)
+	field := cmp.Or(p.template, filepath.Base(p.inline.file))
+	if t != nil {
+		for _, w := range t.Warnings() {
+			c.note("warning: %s:%d: %s", field, w.Line, w.Text)
+		}
+	}
 	if t != nil && len(list.Jobs) > 1 {
 		mistakes = t.SharedOutputs()
 	}
 	var wrong []client.Violation
 	for _, m := range mistakes {
-		field := cmp.Or(p.template, filepath.Base(p.inline.file))
 		wrong = append(wrong, client.Violation{Field: fmt.Sprintf("%s:%d", field, m.Line), Message: m.Text})
 	}
 	for i, j := range list.Jobs {

@@ -14,6 +14,7 @@ import (
 
 func simulateCommand(c *cli) *cobra.Command {
 	sim := &simulator.Simulator{}
+	var ownIDs bool
 	var listen, faults, denied string
 	cmd := &cobra.Command{
 		Use:   "simulate",
@@ -54,6 +55,7 @@ Exit codes: 0 stopped by SIGTERM or Ctrl-C; 1 could not start; 2 wrong usage.`,
 			if _, _, err := net.SplitHostPort(listen); err != nil {
 				return usagef("--listen %s: want host:port, for example 127.0.0.1:7080", listen)
 			}
+			sim.TakeForeignIDs = !ownIDs
 			if err := checkSimulator(sim); err != nil {
 				return err
 			}
@@ -75,6 +77,7 @@ Exit codes: 0 stopped by SIGTERM or Ctrl-C; 1 could not start; 2 wrong usage.`,
 	f.StringVar(&denied, "deny-writes", "", "why the platform may not write to any S3 output, as the check of permissions answers")
 	f.BoolVar(&sim.TakeUnknownValues, "unknown-values", false, "take profiles, presets, regions and other values that the official SDKs do not have")
 	f.BoolVar(&sim.Unlimited, "unlimited", false, "answer any number of calls, without rate limits")
+	f.BoolVar(&ownIDs, "own-ids", false, "refuse the ids of storages, configurations and filters that this simulator has not made")
 	f.Uint64Var(&sim.Seed, "seed", 0, "number that decides all random choices; the same seed repeats them (default: a new one each time)")
 	f.SortFlags = false
 	return cmd

@@ -116,7 +116,7 @@ func (c *cli) submit(ctx context.Context, conn *client.Client, s *submission, ar
 		return err
 	}
 	batch, err := c.send(ctx, conn, s, list)
-	c.printWarnings(s.warnings, list)
+	c.printWarnings(s.warnings, list, s.inline)
 	if err != nil {
 		return locateViolations(err, list, s.inline)
 	}

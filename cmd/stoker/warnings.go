@@ -20,9 +20,9 @@ func (w *warnings) add(list []client.Warning, total int64) {
 }
 
 // printWarnings prints warnings to standard error. A warning about a job names its line in the list.
-func (c *cli) printWarnings(all warnings, list *joblist.List) {
+func (c *cli) printWarnings(all warnings, list *joblist.List, inline inlineTemplate) {
 	for _, w := range all.first {
-		located := locateViolation(client.Violation(w), list)
+		located := inline.locate(locateViolation(client.Violation(w), list))
 		c.note("warning: %s: %s", located.Field, located.Message)
 	}
 	if more := all.total - int64(len(all.first)); more > 0 {

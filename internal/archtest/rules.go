@@ -81,7 +81,7 @@ var rules = []rule{
 	},
 
 	{
-		pkg: "internal/template", imports: []string{"job"}, uses: []string{yaml},
+		pkg: "internal/template", imports: []string{"job", "internal/spelling"}, uses: []string{yaml},
 		is: "Encoding templates: reads, checks and fills them in.",
 	},
 	{

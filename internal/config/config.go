@@ -323,7 +323,7 @@ func (l *loader) loadTemplates() {
 	for _, name := range slices.Sorted(maps.Keys(l.file.Templates)) {
 		path, node := "templates."+name, l.file.Templates[name]
 		if node.File == "" {
-			l.mistakeAt(path, "say where the template is: a file, or {file: ..., fallback_regions: [...]}")
+			l.mistakeAt(path, "say where the template is: a file, or {file: ..., fallback_regions: [...], variables: {...}}")
 			continue
 		}
 		file := l.resolvePath(node.File)
@@ -332,10 +332,13 @@ func (l *loader) loadTemplates() {
 			l.mistakeAt(path, "%s: %v", node.File, fileCause(err))
 			continue
 		}
-		t := job.Template{Name: name, Text: string(text), FallbackRegions: node.FallbackRegions}
-		l.noteFindings(t.Validate(path), nil)
-		l.noteFindings(capability.CheckFallbackRegions(t.FallbackRegions, false, path))
-		_, mistakes := template.Parse(string(text))
+		t := job.Template{
+			Name: name, Text: string(text), FallbackRegions: node.FallbackRegions,
+			AllowUnknown: node.AllowUnknown, Variables: node.variables(),
+		}
+		parsed, mistakes := template.Parse(t)
+		l.noteFindings(slices.Concat(t.Validate(path), template.CheckDeclarations(path, t.Variables, parsed)), nil)
+		l.noteFindings(capability.CheckFallbackRegions(t.FallbackRegions, t.AllowUnknown, path))
 		for _, m := range mistakes {
 			l.mistake(fmt.Sprintf("%s:%d", file, m.Line), "template %s: %s", name, m.Text)
 		}

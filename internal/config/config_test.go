@@ -111,14 +111,24 @@ const perTitle = `
 metadata: {type: VOD}
 encodings:
   main:
-    streams: {video: {properties: {}}}
+    streams: {video: {properties: {codecConfigId: c, inputStreams: [{inputPath: p}]}}}
     start: {properties: {perTitle: {h264Configuration: {}}}}
+`
+
+// trailer is a template with variables.
+const trailer = `
+metadata: {type: VOD}
+configurations: {video: {h264: {v: {properties: {bitrate: "${number:bitrate}"}}}}}
+encodings:
+  main:
+    streams: {video: {properties: {codecConfigId: $/configurations/video/h264/v, inputStreams: [{inputPath: p}], metadata: {language: "${language}"}}}}
+    start: {}
 `
 
 const worseTemplate = `metadata: {type: VOD}
 encodings: {main:
   {streams: {v: {properties:
-    {inputPath: "${env:HOME}"}}}}}
+    {codecConfigId: c, inputStreams: [{inputPath: "${env:HOME}"}]}}}}}
 `
 
 func TestExample(t *testing.T) {
@@ -131,6 +141,7 @@ func TestExample(t *testing.T) {
 			"/etc/stoker/stoker.yaml":              string(example),
 			"/etc/stoker/secrets/encodes":          "s3cret\n",
 			"/etc/stoker/templates/per-title.yaml": perTitle,
+			"/etc/stoker/templates/trailer.yaml":   trailer,
 			"/run/secrets/bitmovin":                "first\n",
 			"/run/secrets/webhook":                 "the key of all accounts\n",
 		},
@@ -224,7 +235,11 @@ func TestExample(t *testing.T) {
 	t.Run("templates", func(t *testing.T) {
 		want := map[string]job.Template{
 			"per-title": {Name: "per-title", Text: perTitle},
-			"anywhere":  {Name: "anywhere", Text: perTitle, FallbackRegions: []string{"AWS_EU_CENTRAL_1", "AWS_US_EAST_1"}},
+			"anywhere":  {Name: "anywhere", Text: perTitle, FallbackRegions: []string{"AWS_EU_CENTRAL_1", "AWS_US_EAST_1"}, AllowUnknown: true},
+			"trailer": {Name: "trailer", Text: trailer, Variables: map[string]job.TemplateVariable{
+				"language": {Type: job.TextVariable, Required: true, Description: "language of the audio, such as en"},
+				"bitrate":  {Type: job.NumberVariable, Default: new("4500000")},
+			}},
 		}
 		if diff := cmp.Diff(want, c.Templates); diff != "" {
 			t.Errorf("templates (-want +got):\n%s", diff)
@@ -382,7 +397,7 @@ templates:
 			want: `stoker.yaml:6: profiles.hd.videos[1]: unknown key "heigth"; did you mean "height"?
 stoker.yaml:7: profiles.hd.videos[1].bitrate: "800k": want a whole number
 stoker.yaml:8: profiles.hd.muxings: want a list, one entry per line that begins with -
-stoker.yaml:13: templates.d: unknown key "region"; known keys: fallback_regions, file
+stoker.yaml:13: templates.d: unknown key "region"; known keys: allow_unknown, fallback_regions, file, variables
 stoker.yaml:15: templates.f: want a mapping, key: value
 stoker.yaml:8: profiles.hd.muxings: name at least one muxing, for example container FMP4
 stoker.yaml:5: profiles.hd.videos[0].bitrate: give a bitrate in bit/s, or a crf
@@ -390,14 +405,14 @@ stoker.yaml:6: profiles.hd.videos[1].codec: "XVID" is not one of H264, H265, VP9
 stoker.yaml:7: profiles.hd.videos[1].bitrate: give a bitrate in bit/s, or a crf
 stoker.yaml:10: templates.a: nowhere.yaml: file does not exist
 bad.yaml:1: template b: not YAML: sequence end token ']' not found
-worse.yaml:2: template c: encodings.main: start is missing; write start: {} for a start without properties
-worse.yaml:4: template c: encodings.main.streams.v.properties.inputPath: ${env:HOME}: a variable that jobs define is written ${var:NAME}, ${number:NAME} or ${bool:NAME}
+worse.yaml:2: template c: encodings.main: start is missing, without which the encoding never leaves CREATED; write start: {} for a start without properties
+worse.yaml:4: template c: encodings.main.streams.v.properties.inputStreams[0].inputPath: ${env:HOME}: a variable that jobs define is written ${var:NAME}, ${number:NAME} or ${bool:NAME}
 stoker.yaml:13: templates.d.fallback_regions: want at most 3 regions
 stoker.yaml:13: templates.d.fallback_regions[1]: unknown cloud region "eu-west-1"; did you mean "AWS_EU_WEST_1"? (allow_unknown: true passes it on as it is)
 stoker.yaml:13: templates.d.fallback_regions[3]: AZURE_US_EAST is a region of AZURE, and AWS_US_EAST_1 one of AWS; the platform takes fallback regions of one provider only
-stoker.yaml:14: templates.e: say where the template is: a file, or {file: ..., fallback_regions: [...]}
-stoker.yaml:15: templates.f: say where the template is: a file, or {file: ..., fallback_regions: [...]}
-stoker.yaml:16: templates.g: say where the template is: a file, or {file: ..., fallback_regions: [...]}`,
+stoker.yaml:14: templates.e: say where the template is: a file, or {file: ..., fallback_regions: [...], variables: {...}}
+stoker.yaml:15: templates.f: say where the template is: a file, or {file: ..., fallback_regions: [...], variables: {...}}
+stoker.yaml:16: templates.g: say where the template is: a file, or {file: ..., fallback_regions: [...], variables: {...}}`,
 		},
 		{
 			name: "not YAML",

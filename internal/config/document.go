@@ -1,6 +1,10 @@
 package config
 
-import "github.com/stokerd/stoker/job"
+import (
+	"cmp"
+
+	"github.com/stokerd/stoker/job"
+)
 
 // document is the content of the YAML file. Settings holds the values of the settings in it, by
 // [Setting.key].
@@ -12,10 +16,40 @@ type document struct {
 	Templates map[string]templateNode `yaml:"templates"`
 }
 
-// templateNode is an entry of templates. An entry without regions may be the path of the file alone.
+// templateNode is an entry of templates. An entry with nothing else may be the path of the file alone.
 type templateNode struct {
-	File            string   `yaml:"file" single:"true"`
-	FallbackRegions []string `yaml:"fallback_regions"`
+	File            string                  `yaml:"file" single:"true"`
+	FallbackRegions []string                `yaml:"fallback_regions"`
+	AllowUnknown    bool                    `yaml:"allow_unknown"`
+	Variables       map[string]variableNode `yaml:"variables"`
+}
+
+// variableNode declares a variable of a template. Without a default it is required, unless it says
+// otherwise.
+type variableNode struct {
+	Type        string  `yaml:"type"` // text, number or bool; default: text
+	Required    *bool   `yaml:"required"`
+	Default     *string `yaml:"default"`
+	Description string  `yaml:"description"`
+}
+
+// variables returns the declared variables of a template, nil if there are none.
+func (n templateNode) variables() map[string]job.TemplateVariable {
+	if len(n.Variables) == 0 {
+		return nil
+	}
+	all := make(map[string]job.TemplateVariable, len(n.Variables))
+	for name, v := range n.Variables {
+		declared := job.TemplateVariable{
+			Type:     job.VariableType(cmp.Or(v.Type, string(job.TextVariable))),
+			Required: v.Default == nil, Default: v.Default, Description: v.Description,
+		}
+		if v.Required != nil {
+			declared.Required = *v.Required
+		}
+		all[name] = declared
+	}
+	return all
 }
 
 // accountNode is an entry of accounts.

@@ -143,7 +143,8 @@ const accountID = "plan"
 
 func (p Options) platform(sim clock.Clock) *simulator.Simulator {
 	s := &simulator.Simulator{
-		Clock: sim, Encoders: p.Encoders, QueueLimit: p.QueueLimit, Latency: p.Latency,
+		TakeForeignIDs: true, // a template may name resources of the account
+		Clock:          sim, Encoders: p.Encoders, QueueLimit: p.QueueLimit, Latency: p.Latency,
 		Duration: p.Duration, FailRate: p.FailRate, Seed: p.Seed | 1, LedgerLimit: 1,
 		TakeUnknownValues: true, // a plan is for recipes that were checked
 	}

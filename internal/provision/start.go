@@ -30,7 +30,7 @@ func StartRequest(b *job.Batch, j *job.Job) *bitmovin.StartRequest {
 
 // ParseTemplate parses the text of a template. The error names the first mistake in it.
 func ParseTemplate(t *job.Template) (*template.Template, error) {
-	parsed, mistakes := template.Parse(t.Text)
+	parsed, mistakes := template.ParseStored(*t)
 	if len(mistakes) > 0 {
 		return nil, fmt.Errorf("template %q: %s", t.Name, mistakes[0])
 	}

@@ -1,11 +1,14 @@
 package template
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/goccy/go-yaml"
+
+	"github.com/stokerd/stoker/internal/spelling"
 )
 
 // declaringSections lists the sections with resources that other sections refer to. The platform
@@ -25,18 +28,19 @@ func (r *reader) checkSections() {
 		case section == "infrastructure", section == "notifications":
 			r.addMistake("$."+section, "the platform does not allow this in a template")
 		case !slices.Contains(known, section):
-			r.addMistake("$."+section, "unknown section; the sections are %s", strings.Join(known, ", "))
+			r.addMistake("$."+section, "unknown section%s", cmp.Or(spelling.Hint(section, known), "; the sections are "+strings.Join(known, ", ")))
 		}
 	}
 	metadata, ok := childOf(r.doc, "metadata").(yaml.MapSlice)
 	switch {
 	case !ok:
 		r.addMistake("$", "metadata is missing: metadata: {type: VOD}")
+	case childOf(metadata, "type") == "LIVE":
+		r.addMistake("$.metadata.type", "want VOD, not LIVE: live encodings are not for batches")
 	case childOf(metadata, "type") != "VOD":
 		r.addMistake("$.metadata.type", "want VOD")
 	}
 	r.checkEncoding()
-	r.checkSecrets()
 }
 
 // checkEncoding checks that the template has one encoding, with streams and a start.
@@ -57,7 +61,7 @@ func (r *reader) checkEncoding() {
 		r.addMistake(path+".live", "a live encoding has no end and cannot be a job")
 	}
 	if !hasKey(encoding, "start") {
-		r.addMistake(path, "start is missing; write start: {} for a start without properties")
+		r.addMistake(path, "start is missing, without which the encoding never leaves CREATED; write start: {} for a start without properties")
 	}
 	if streams, _ := childOf(encoding, "streams").(yaml.MapSlice); len(streams) == 0 {
 		r.addMistake(path, "streams are missing")
@@ -105,55 +109,6 @@ func (r *reader) checkMapping(v any, path string) {
 	case nil, yaml.MapSlice:
 	default:
 		r.addMistake(path, "want a mapping")
-	}
-}
-
-// checkSecrets checks that the template has no credentials, because it is stored with every batch.
-// Credentials belong into a storage of the server's configuration.
-func (r *reader) checkSecrets() {
-	secret := []string{"password", "accessKey", "secretKey", "accountKey", "serviceAccountCredentials"}
-	for _, section := range []string{"inputs", "outputs"} {
-		types, _ := childOf(r.doc, section).(yaml.MapSlice)
-		for _, of := range types {
-			resources, _ := of.Value.(yaml.MapSlice)
-			for _, resource := range resources {
-				body, _ := resource.Value.(yaml.MapSlice)
-				properties, _ := childOf(body, "properties").(yaml.MapSlice)
-				for _, p := range properties {
-					if name := fmt.Sprint(p.Key); slices.Contains(secret, name) {
-						r.addMistake(fmt.Sprintf("$.%s.%v.%v.properties.%s", section, of.Key, resource.Key, name),
-							"a secret must not stand in a template; configure a storage and refer to it by ${%s_id}", strings.TrimSuffix(section, "s"))
-					}
-				}
-			}
-		}
-	}
-}
-
-// checkReference checks that the resource to which a value refers is declared, and before the value.
-// It checks only references to declaringSections and to streams, whose form is certain.
-func (r *reader) checkReference(s, path string) {
-	target, ok := strings.CutPrefix(s, "$/")
-	if !ok {
-		return
-	}
-	steps := strings.Split(target, "/")
-	streams := len(steps) == 4 && steps[0] == "encodings" && steps[2] == "streams"
-	if !streams && !slices.Contains(declaringSections(), steps[0]) {
-		return
-	}
-	var at any = r.doc
-	for _, step := range steps {
-		m, _ := at.(yaml.MapSlice)
-		if !hasKey(m, step) {
-			r.addMistake(path, "%s is not declared in this template", s)
-			return
-		}
-		at = childOf(m, step)
-	}
-	section, _, _ := strings.Cut(strings.TrimPrefix(path, "$."), ".")
-	if r.sectionIndex(steps[0]) > r.sectionIndex(section) {
-		r.addMistake(path, "%s is declared later; a section has to come before the sections that use it", s)
 	}
 }
 

@@ -31,10 +31,20 @@ func isPath(name string) bool {
 	return name == "inputPath" || name == "outputPath" || slices.Contains(fileNames(), name)
 }
 
-// checkText refuses invisible characters.
-func (r *reader) checkText(s, path string) {
-	if at, what := job.FindHidden(s); at > 0 {
-		r.addMistake(path, "%s at character %d of %q: leave it out", what, at, s)
+// checkText checks the text of a key for what the key says about it: invisible characters in paths,
+// outputs that are the same for all jobs, and ids that are none.
+func (r *reader) checkText(key, text, path string) {
+	at := path + "." + key
+	if isPath(key) {
+		if place, what := job.FindHidden(text); place > 0 {
+			r.addMistake(at, "%s at character %d of %q: leave it out", what, place, text)
+		}
+	}
+	if key == "outputPath" {
+		r.noteSharedOutput(text, at)
+	}
+	if isResourceID(key) && strings.Contains(text, "/") && !strings.HasPrefix(text, "$/") && !strings.Contains(text, "${") {
+		r.refuse(at, "%q is no id of the platform; a reference to a resource of this template begins with $/", text)
 	}
 }
 
@@ -82,6 +92,7 @@ func (t *Template) DistinctByOutputPath() bool {
 // job that most likely makes the path so long, named as in the API. Values that cannot be filled in
 // do not count.
 func (t *Template) LongestFile(v Values) (length int, field string) {
+	v.Job.Variables = t.withDefaults(v.Job.Variables)
 	for _, d := range t.writesTo {
 		directory, err := d.path.expand(v.valueOf)
 		if err != nil {

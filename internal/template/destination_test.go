@@ -1,6 +1,7 @@
 package template_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -13,9 +14,17 @@ import (
 func writing(t *testing.T, muxings ...string) *template.Template {
 	t.Helper()
 	var b strings.Builder
-	b.WriteString("metadata: {type: VOD}\nencodings:\n  main:\n    streams: {v: {properties: {inputStreams: [{inputId: i, inputPath: \"${input_path}\"}]}}}\n    muxings:\n      fmp4:\n")
+	b.WriteString("metadata: {type: VOD}\nencodings:\n  main:\n    streams: {v: {properties: {codecConfigId: c, inputStreams: [{inputId: i, inputPath: \"${input_path}\"}]}}}\n    muxings:\n")
+	of := map[string]string{}
 	for i, m := range muxings {
-		b.WriteString("        m" + string(rune('0'+i)) + ": {properties: {" + m + "}}\n")
+		container, more := "fmp4", "segmentLength: 4, "
+		if strings.Contains(m, "filename") {
+			container, more = "mp4", ""
+		}
+		of[container] += fmt.Sprintf("        m%d: {properties: {streams: [{streamId: $/encodings/main/streams/v}], %s%s}}\n", i, more, m)
+	}
+	for container, text := range of {
+		b.WriteString("      " + container + ":\n" + text)
 	}
 	b.WriteString("    start: {properties: {trimming: {duration: \"${number:seconds}\"}}}\n")
 	return parse(t, b.String())

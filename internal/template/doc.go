@@ -16,6 +16,7 @@
 //	${var:NAME}     the job's variable NAME, as text
 //	${number:NAME}  the job's variable NAME, as a number
 //	${bool:NAME}    the job's variable NAME, which is true or false
+//	${NAME}         the same as ${var:NAME}, if NAME is not like one of the names above
 //
 // A variable for a number or boolean must be the whole value. All others may be anywhere in a value,
 // any number of times. $${ stands for a plain ${. A $ before anything else has no meaning, so that
@@ -26,7 +27,26 @@
 // storage's base path. A template without them has inputs and outputs of its own, and gets the paths
 // as they are. It must not contain credentials, because it is stored with every batch.
 //
-// A template may have 1 MiB and 10,000 values, and may use 50 variables that jobs define.
+// A template may have 1 MiB and 10,000 values, and may use 50 variables that jobs define. Variables may
+// be declared beside the template, with type, default and description: see [CheckDeclarations].
+//
+// # What is checked
+//
+// The platform drops keys that it does not know, and then encodes without them. So [Parse] checks every
+// key and value against outline.txt, an outline of the platform's schema, whose form outline.go
+// describes. It checks that every reference names a resource of the template, of the kind that is
+// wanted, and that no secret stands in it. A job's values are checked in the same way where the schema
+// limits them ([Template.Check]). With AllowUnknown, what the outline does not know is a warning.
+//
+// A batch keeps the template with which it was accepted. [ParseStored] reads such a template: rules that
+// have been added since do not apply to it.
+//
+// # Scalars
+//
+// The library that parses the YAML keeps scalars as they are written. What a plain scalar means is
+// decided here: by the schema, where it wants text or a word, and otherwise by the core schema of YAML
+// 1.2. Merge keys (<<) are resolved here as well, with keys of the mapping itself overriding what is
+// merged, and so are aliases, so that each value keeps its line.
 //
 // # Values stay values
 //

@@ -1,11 +1,13 @@
 package template
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
 
+	"github.com/stokerd/stoker/internal/spelling"
 	"github.com/stokerd/stoker/job"
 )
 
@@ -19,6 +21,8 @@ func (t *Template) Check(s job.Spec) []job.Violation {
 			list = append(list, violation)
 		}
 	}
+	given := s.Variables
+	s.Variables = t.withDefaults(given)
 	v := Values{Job: s, InputPath: s.InputPath, OutputPath: s.OutputPath, InputID: "input", OutputID: "output"}
 	for _, used := range t.used {
 		if used.field() == "" {
@@ -27,10 +31,18 @@ func (t *Template) Check(s job.Spec) []job.Violation {
 		_, has := s.Variables[used.name]
 		switch {
 		case used.kind != "" && !has, used.kind == "" && v.valueOf(used) == "":
-			add(used, "is required: the template uses %s", used)
+			add(used, "is required: %s", t.describe(used))
 		default:
-			if err := used.checkValue(v.valueOf(used)); err != nil {
+			if err := t.checkDeclared(used, v.valueOf(used)); err != nil {
 				add(used, "%v", err)
+			}
+		}
+	}
+	for _, l := range t.limited {
+		filled, err := l.text.expand(v.valueOf)
+		if own := l.text.variables()[0]; err == nil && own.field() != "" {
+			if problem := l.check(filled); problem != "" {
+				add(own, "%s: %s", l.path, problem)
 			}
 		}
 	}
@@ -40,12 +52,20 @@ func (t *Template) Check(s job.Spec) []job.Violation {
 		}
 	}
 	own := t.Variables()
-	for _, name := range slices.Sorted(maps.Keys(s.Variables)) {
-		if _, found := slices.BinarySearch(own, name); !found {
-			add(variable{textKind, name}, "the template has no variable %q; %s", name, listNames(own))
+	for _, name := range slices.Sorted(maps.Keys(given)) {
+		if _, found := slices.BinarySearch(own, name); !found && !slices.Contains(t.unneeded, name) {
+			add(variable{textKind, name}, "the template has no variable %q%s", name, cmp.Or(spelling.Hint(name, own), "; "+listNames(own)))
 		}
 	}
 	return list
+}
+
+// describe says for what a job needs a variable.
+func (t *Template) describe(v variable) string {
+	if declared := t.declared[v.name]; v.kind != "" && declared.Description != "" {
+		return declared.Description
+	}
+	return "the template uses " + v.String()
 }
 
 func listNames(names []string) string {

@@ -52,11 +52,15 @@ func (v Values) valueOf(variable variable) string {
 // platform creates the resources in that order. An error says that a value cannot be filled in;
 // [Template.Check] finds these errors beforehand.
 func (t *Template) Render(v Values) (string, error) {
+	v.Job.Variables = t.withDefaults(v.Job.Variables)
 	filled, err := fill(t.doc, v)
 	if err != nil {
 		return "", err
 	}
 	doc, _ := filled.(yaml.MapSlice)
+	if metadata, _ := childOf(doc, "metadata").(yaml.MapSlice); childOf(metadata, "name") == nil {
+		doc = setPath(doc, v.EncodingName, "metadata", "name") // which the platform's schema requires
+	}
 	doc = setPath(doc, v.EncodingName, "encodings", t.encoding, "properties", "name")
 	doc = setPath(doc, t.withLabels(doc, v.Labels), "encodings", t.encoding, "properties", "labels")
 	doc = setPath(doc, v.Priority, "encodings", t.encoding, "start", "properties", "scheduling", "priority")

@@ -22,17 +22,23 @@ const (
 	maxPaths   = 16 << 20 // bytes; the parser keeps the path of each value, so that a long key costs memory for every value below it
 )
 
-// parseYAML parses a template. A template above the limits is a sizeError.
-func parseYAML(source string) (*ast.File, error) {
+// parseYAML parses a template. A template above the limits is a sizeError. The tokens are there even
+// if the template cannot be parsed, unless it is too long.
+func parseYAML(source string) (token.Tokens, *ast.File, error) {
 	if len(source) > maxBytes {
-		return nil, sizeError{1, fmt.Sprintf("longer than %d bytes", maxBytes)}
+		return nil, nil, sizeError{1, fmt.Sprintf("longer than %d bytes", maxBytes)}
 	}
 	tokens := lexer.Tokenize(source)
+	file, err := parseTokens(tokens)
+	return tokens, file, err
+}
+
+func parseTokens(tokens token.Tokens) (*ast.File, error) {
 	if t := findTooDeep(tokens); t != nil {
 		return nil, sizeError{t.Position.Line, fmt.Sprintf("nested deeper than %d levels", maxNesting)}
 	}
 	if len(tokens) > maxTokens {
-		return nil, tooManyValues()
+		return nil, tooManyValues(tokens[maxTokens].Position.Line)
 	}
 	if t := findTooLong(tokens); t != nil {
 		return nil, sizeError{
@@ -47,7 +53,7 @@ func parseYAML(source string) (*ast.File, error) {
 	m := sizeCounter{anchors: map[string]int{}}
 	for _, doc := range file.Docs {
 		if m.countValues(doc.Body) > maxValues {
-			return nil, tooManyValues()
+			return nil, tooManyValues(m.line)
 		}
 	}
 	return file, nil
@@ -61,8 +67,8 @@ type sizeError struct {
 
 func (e sizeError) Error() string { return e.text }
 
-func tooManyValues() sizeError {
-	return sizeError{1, fmt.Sprintf("more than %d values; an alias counts as all values that it stands for", maxValues)}
+func tooManyValues(line int) sizeError {
+	return sizeError{line, fmt.Sprintf("more than %d values; an alias counts as all values that it stands for", maxValues)}
 }
 
 // findTooDeep finds the first token that is nested too deep; nil if there is none. It counts nesting
@@ -156,12 +162,21 @@ func (p *keyPath) pop() pathLevel {
 // maxValues.
 type sizeCounter struct {
 	anchors map[string]int // how many values each anchor stands for, by its name
+	line    int            // of the first value with which there are too many; 0: there are not
 }
 
-func (m sizeCounter) countValues(node ast.Node) int {
+func (m *sizeCounter) countValues(node ast.Node) int {
 	if node == nil {
 		return 0
 	}
+	n := m.countNode(node)
+	if n > maxValues && m.line == 0 {
+		m.line = node.GetToken().Position.Line
+	}
+	return n
+}
+
+func (m *sizeCounter) countNode(node ast.Node) int {
 	n := 1
 	switch node := node.(type) {
 	case *ast.MappingNode:

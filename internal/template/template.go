@@ -4,12 +4,10 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"math"
 	"slices"
 	"strings"
 
 	"github.com/goccy/go-yaml"
-	"github.com/goccy/go-yaml/ast"
 
 	"github.com/stokerd/stoker/job"
 )
@@ -21,6 +19,10 @@ type Template struct {
 	texts    []templateText // the values that begin with a variable, which may turn them into references; each once
 	used     []variable     // the variables in all values, each once
 	shared   []Mistake      // output paths that are the same for all jobs
+	limited  []limitedText  // the values with variables that the outline limits
+	warnings []Mistake
+	declared map[string]job.TemplateVariable
+	unneeded []string // variables in the name of the encoding, which Render replaces
 
 	writesTo   []destination
 	ownOutputs bool // the template declares outputs that differ from job to job
@@ -35,26 +37,71 @@ type Mistake struct {
 func (m Mistake) String() string { return fmt.Sprintf("line %d: %s", m.Line, m.Text) }
 
 // Parse reads a template. If the template has mistakes, Parse returns nil and all mistakes in the
-// order of lines. It cannot check whether the platform accepts the properties in the template.
-func Parse(source string) (*Template, []Mistake) {
-	r := reader{lines: map[string]int{}, seen: map[string]bool{}}
-	if !r.parse(strings.TrimPrefix(source, "\ufeff")) {
-		return nil, r.mistakes
+// order of lines. A key or value that the outline of the platform's schema does not know is a
+// mistake, unless t.AllowUnknown is true: then it is a warning, see [Template.Warnings].
+func Parse(t job.Template) (*Template, []Mistake) {
+	r := newReader(t)
+	r.read(t)
+	return r.finish(append(r.mistakes, r.refused...))
+}
+
+// ParseStored reads the template of a batch that has been submitted. Only what makes it impossible
+// to fill the template in is a mistake: a batch goes on with the template with which it was
+// accepted, whatever rules have been added since.
+func ParseStored(t job.Template) (*Template, []Mistake) {
+	r := newReader(t)
+	r.read(t)
+	return r.finish(r.mistakes)
+}
+
+// read reads a template as far as that is possible.
+func (r *reader) read(t job.Template) {
+	root := r.parse(strings.TrimPrefix(t.Text, "\ufeff"))
+	if len(r.mistakes) > 0 && root == nil {
+		return
 	}
+	if root == nil {
+		root = &node{line: 1, kind: mappingNode}
+	}
+	if root.kind != mappingNode {
+		r.addMistake("$", "want a mapping with metadata, encodings and other sections")
+		return
+	}
+	r.encoding = encodingKey(root)
+	r.doc = r.readMapping(root, &rule{kind: mappingValue, below: outline()}, "$")
 	r.checkSections()
-	r.readValue(r.doc, "$")
+	r.checkReferences()
 	if variesByJob(childOf(r.doc, "outputs")) {
 		r.shared, r.ownOutputs = nil, true // the jobs write to different storages
 	}
 	if n := len(r.Variables()); n > job.MaxVariables {
 		r.addMistake("$", "uses %d variables of jobs; a job can have %d", n, job.MaxVariables)
 	}
-	if len(r.mistakes) > 0 {
-		slices.SortStableFunc(r.mistakes, func(a, b Mistake) int { return cmp.Compare(a.Line, b.Line) })
-		return nil, slices.Compact(r.mistakes)
+}
+
+// encodingKey is the key of the first encoding; empty if there is none.
+func encodingKey(root *node) string {
+	for _, e := range root.entries {
+		if e.key == "encodings" && len(e.value.entries) > 0 {
+			return e.value.entries[0].key
+		}
+	}
+	return ""
+}
+
+// finish returns the template, or nil and its mistakes.
+func (r *reader) finish(mistakes []Mistake) (*Template, []Mistake) {
+	byLine := func(a, b Mistake) int { return cmp.Compare(a.Line, b.Line) }
+	slices.SortStableFunc(r.warnings, byLine)
+	if len(mistakes) > 0 {
+		slices.SortStableFunc(mistakes, byLine)
+		return nil, slices.Compact(mistakes)
 	}
 	return &r.Template, nil
 }
+
+// Warnings lists what is odd about the template, in the order of lines.
+func (t *Template) Warnings() []Mistake { return t.warnings }
 
 // Uses reports whether the template uses the built-in variable of this name, such as "input_id".
 func (t *Template) Uses(name string) bool {
@@ -64,18 +111,51 @@ func (t *Template) Uses(name string) bool {
 // reader reads a template. It goes on after mistakes.
 type reader struct {
 	Template
-	lines    map[string]int  // line numbers by path, such as $.encodings.main
-	seen     map[string]bool // the values in texts, as they are written
-	mistakes []Mistake
+	allowUnknown bool
+	lines        map[string]int  // line numbers by path, such as $.encodings.main
+	seen         map[string]bool // the values in texts, as they are written
+	references   []reference
+	mistakes     []Mistake // with which the template cannot be filled in
+	refused      []Mistake // with which the template is not accepted
 }
 
-// addMistake notes a mistake in the value at a path.
+func newReader(t job.Template) *reader {
+	r := &reader{allowUnknown: t.AllowUnknown, lines: map[string]int{}, seen: map[string]bool{}}
+	r.declared = t.Variables
+	return r
+}
+
+// addMistake notes a mistake in the value at a path with which the template cannot be filled in, or
+// that has been one in all versions.
 func (r *reader) addMistake(path, format string, args ...any) {
+	r.mistakes = append(r.mistakes, r.found(path, format, args))
+}
+
+// refuse notes a mistake in the value at a path with which the template is not accepted.
+func (r *reader) refuse(path, format string, args ...any) {
+	r.refused = append(r.refused, r.found(path, format, args))
+}
+
+// unknown notes that the outline does not have what the template has at a path.
+func (r *reader) unknown(path, format string, args ...any) {
+	if r.allowUnknown {
+		r.warn(path, format, args...)
+		return
+	}
+	r.refuse(path, format, args...)
+}
+
+// warn notes that the value at a path is odd.
+func (r *reader) warn(path, format string, args ...any) {
+	r.warnings = append(r.warnings, r.found(path, format, args))
+}
+
+func (r *reader) found(path, format string, args []any) Mistake {
 	message := fmt.Sprintf(format, args...)
 	if named := strings.TrimPrefix(strings.TrimPrefix(path, "$"), "."); named != "" {
 		message = named + ": " + message
 	}
-	r.mistakes = append(r.mistakes, Mistake{Line: r.line(path), Text: message})
+	return Mistake{Line: r.line(path), Text: message}
 }
 
 // line is the line of a path or, if that is unknown, of the nearest path above it.
@@ -92,27 +172,22 @@ func (r *reader) line(path string) int {
 	}
 }
 
-// parse parses the YAML and notes the lines of all paths. It returns false if source is not YAML or
-// too large: nothing more can be checked then.
-func (r *reader) parse(source string) bool {
-	file, err := parseYAML(source)
-	if err == nil {
-		err = yaml.UnmarshalWithOptions([]byte(source), &r.doc, yaml.UseOrderedMap())
+// parse parses the YAML. It returns nil if source is not YAML or too large, and then notes a
+// mistake, or if there is no document in it.
+func (r *reader) parse(source string) *node {
+	tokens, file, err := parseYAML(source)
+	if moustaches := findMoustaches(tokens); len(moustaches) > 0 && err != nil {
+		r.mistakes = append(r.mistakes, moustaches...)
+		return nil
 	}
 	if err != nil {
 		r.mistakes = append(r.mistakes, syntaxMistake(err))
-		return false
+		return nil
 	}
-	for i, doc := range file.Docs {
-		switch {
-		case doc.Body == nil:
-		case i > 0:
-			r.mistakes = append(r.mistakes, Mistake{doc.Body.GetToken().Position.Line, "this is a second document; put everything into one"})
-		default:
-			ast.Walk(r, doc.Body)
-		}
-	}
-	return true
+	b := nodeBuilder{anchors: map[string]*node{}}
+	root := b.buildDocument(file)
+	r.mistakes, r.refused = append(r.mistakes, b.mistakes...), append(r.refused, b.refused...)
+	return root
 }
 
 // syntaxMistake says on one line why a template cannot be parsed.
@@ -127,60 +202,17 @@ func syntaxMistake(err error) Mistake {
 	return Mistake{1, "not YAML: " + message}
 }
 
-// Visit notes the line of every path.
-func (r *reader) Visit(node ast.Node) ast.Visitor {
-	if _, known := r.lines[node.GetPath()]; !known {
-		line := node.GetToken().Position.Line
-		if entry, ok := node.(*ast.MappingValueNode); ok {
-			line = entry.Key.GetToken().Position.Line // the token of an entry is its colon
-		}
-		r.lines[node.GetPath()] = line
-	}
-	return r
-}
-
-// readValue notes the variables and destinations in a value, and checks that the value can be written
-// as JSON.
-func (r *reader) readValue(v any, path string) {
-	switch v := v.(type) {
-	case yaml.MapSlice:
-		r.noteDestinations(v)
-		names := make(map[string]bool, len(v))
-		for _, item := range v {
-			name := fmt.Sprint(item.Key)
-			if names[name] { // [Template.Render] might set the one that the platform ignores
-				r.addMistake(path+"."+name, "appears twice, counting the keys that << merges; leave one of them out")
-			}
-			names[name] = true
-			if s, ok := item.Value.(string); ok && name == "outputPath" {
-				r.noteSharedOutput(s, path+"."+name)
-			}
-			if s, ok := item.Value.(string); ok && isPath(name) {
-				r.checkText(s, path+"."+name)
-			}
-			if strings.Contains(name, "${") {
-				r.addMistake(path+"."+name, "a variable can be in a value, not in a key")
-			}
-			r.readValue(item.Value, path+"."+name)
-		}
-	case []any:
-		for i, element := range v {
-			r.readValue(element, fmt.Sprintf("%s[%d]", path, i))
-		}
-	case string:
-		r.readText(v, path)
-	case float64:
-		if math.IsInf(v, 0) || math.IsNaN(v) {
-			r.addMistake(path, "%v is not a number the platform knows", v)
-		}
-	case nil, bool, int64, uint64:
-	default:
-		r.addMistake(path, "want text, a number, true or false")
-	}
-}
+// replacedName is the path of the name of the encoding. Jobs need not have the variables in it.
+func (r *reader) replacedName() string { return "$.encodings." + r.encoding + ".properties.name" }
 
 // readText notes the variables of a text.
 func (r *reader) readText(s, path string) {
+	if hasMoustache(s) {
+		r.refuse(path, "%s", moustacheText)
+	}
+	if hasUserInfo(s) {
+		r.refuse(path, "a password must not stand in a template, which is stored with every batch")
+	}
 	t, err := parseText(s)
 	if err != nil {
 		r.addMistake(path, "%v", err)
@@ -188,13 +220,19 @@ func (r *reader) readText(s, path string) {
 	}
 	variables := t.variables()
 	if len(variables) == 0 {
-		r.checkReference(s, path)
+		if strings.HasPrefix(s, "$/") {
+			r.references = append(r.references, reference{path, s})
+		}
 		return
 	}
 	_, alone := t.soleVariable()
 	for _, v := range variables {
 		if !alone && (v.kind == numberKind || v.kind == boolKind) {
 			r.addMistake(path, "%s has to be the whole value; use ${var:%s} within text", v, v.name)
+		}
+		if path == r.replacedName() {
+			r.unneeded = append(r.unneeded, v.name)
+			continue
 		}
 		if !slices.Contains(r.used, v) {
 			r.used = append(r.used, v)

@@ -29,8 +29,8 @@ encodings:
           inputStreams:
             - inputId: ${input_id}
               inputPath: ${input_path}
-          rate: ${number:rate}
-          trim: ${bool:trim}
+          perTitleSettings: {codecMaxBitrateFactor: "${number:rate}"}
+          createQualityMetaData: ${bool:trim}
           codecConfigId: c
     start:
 `
@@ -49,7 +49,7 @@ func values() template.Values {
 
 func parse(t *testing.T, source string) *template.Template {
 	t.Helper()
-	parsed, mistakes := template.Parse(source)
+	parsed, mistakes := template.Parse(job.Template{Text: source})
 	for _, m := range mistakes {
 		t.Error(m)
 	}
@@ -64,9 +64,9 @@ func TestRender(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := `{"metadata":{"type":"VOD"},"encodings":{"main":{` +
+	want := `{"metadata":{"type":"VOD","name":"k-7 [b/7] #1"},"encodings":{"main":{` +
 		`"properties":{"description":"k-7 (k-7) of b, ${plain}, 5 $","labels":["ladder","vod","stoker"],"name":"k-7 [b/7] #1"},` +
-		`"streams":{"v":{"properties":{"inputStreams":[{"inputId":"i-1","inputPath":"base/in/a.mp4"}],"rate":23.976,"trim":true,"codecConfigId":"c"}}},` +
+		`"streams":{"v":{"properties":{"inputStreams":[{"inputId":"i-1","inputPath":"base/in/a.mp4"}],"perTitleSettings":{"codecMaxBitrateFactor":23.976},"createQualityMetaData":true,"codecConfigId":"c"}}},` +
 		`"start":{"properties":{"scheduling":{"priority":80}}}}}}`
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("rendered (-want +got):\n%s", diff)
@@ -89,10 +89,10 @@ func TestSharedOutputs(t *testing.T) {
 	const told = "encodings.main.muxings.ts.m.properties.outputs[0].outputPath is the same for all jobs, " +
 		"which would overwrite each other; put ${output_path} or another variable of the job into it"
 	with := func(path string) string {
-		return strings.Replace(small, "    streams:", "    muxings: {ts: {m: {properties: {outputs: [{outputPath: \""+path+"\"}]}}}}\n    streams:", 1)
+		return strings.Replace(small, "    streams:", "    muxings: {ts: {m: {properties: {streams: [{streamId: s}], outputs: [{outputId: o, outputPath: \""+path+"\"}]}}}}\n    streams:", 1)
 	}
 	bucket := func(name string) string {
-		return "outputs: {s3RoleBased: {out: {properties: {bucketName: \"" + name + "\"}}}}" + with("films")
+		return "outputs: {s3RoleBased: {out: {properties: {roleArn: r, bucketName: \"" + name + "\"}}}}\n" + with("films")
 	}
 	for _, tt := range []struct {
 		source string
@@ -139,14 +139,14 @@ func TestRenderAgain(t *testing.T) {
 // What the template says of name, priority and labels gives way, in their place.
 func TestRenderReplaces(t *testing.T) {
 	source := strings.NewReplacer("    properties:\n      description", "    properties:\n      name: mine\n      description",
-		"    start:\n", "    start: {properties: {scheduling: {priority: 3, prewarmedEncoderPoolIds: [p]}, encodingMode: X}}\n").Replace(small)
+		"    start:\n", "    start: {properties: {scheduling: {priority: 3, prewarmedEncoderPoolIds: [p]}, encodingMode: TWO_PASS}}\n").Replace(small)
 	got, err := parse(t, source).Render(values())
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
 		`"properties":{"name":"k-7 [b/7] #1","description"`,
-		`"scheduling":{"priority":80,"prewarmedEncoderPoolIds":["p"]},"encodingMode":"X"`,
+		`"scheduling":{"priority":80,"prewarmedEncoderPoolIds":["p"]},"encodingMode":"TWO_PASS"`,
 	} {
 		if !strings.Contains(got, want) {
 			t.Errorf("%s\nlacks %s", got, want)
@@ -158,13 +158,13 @@ func TestRenderReplaces(t *testing.T) {
 // how to encode stays.
 func TestRenderRegion(t *testing.T) {
 	for name, tt := range map[string]struct{ properties, region, want string }{
-		"the template's own": {"cloudRegion: A, encoderVersion: BETA, ", "", `"cloudRegion":"A","encoderVersion":"BETA","description"`},
-		"in its place":       {"cloudRegion: A, encoderVersion: BETA, ", "B", `"cloudRegion":"B","encoderVersion":"BETA","description"`},
+		"the template's own": {"cloudRegion: AWS_EU_WEST_1, encoderVersion: BETA, ", "", `"cloudRegion":"AWS_EU_WEST_1","encoderVersion":"BETA","description"`},
+		"in its place":       {"cloudRegion: AUTO, encoderVersion: BETA, ", "B", `"cloudRegion":"B","encoderVersion":"BETA","description"`},
 		"a variable":         {`cloudRegion: "${key}", `, "B", `"cloudRegion":"B","description"`},
 		"none so far":        {"", "B", `"name":"k-7 [b/7] #1","labels":["stoker"],"cloudRegion":"B"}`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			source := "metadata: {type: VOD}\nencodings: {main: {properties: {" + tt.properties + "description: d}, streams: {v: {}}, start: {}}}"
+			source := "metadata: {type: VOD}\nencodings: {main: {properties: {" + tt.properties + "description: d}, streams: {v: {properties: {codecConfigId: c, inputStreams: [{inputId: i, inputPath: p}]}}}, start: {}}}"
 			v := values()
 			v.Region = tt.region
 			got, err := parse(t, source).Render(v)
@@ -203,60 +203,51 @@ func TestMistakes(t *testing.T) {
 		}
 		return strings.Replace(small, from, to, 1)
 	}
+	const stream, in = "encodings.main.streams.v.properties", "encodings.main.streams.v.properties.inputStreams[0].inputPath: "
 	for _, tt := range []struct{ name, source, want string }{
 		{"not YAML", "metadata: [\n", "line 1: not YAML: sequence end token ']' not found"},
 		{"the same key twice", "metadata: {type: VOD}\nmetadata: 1\n", "line 2: not YAML: mapping key \"metadata\" already defined at [1:1]"},
-		{"a list", "- a", "line 1: not YAML: sequence was used where mapping is expected"},
+		{"a list", "- a", "line 1: want a mapping with metadata, encodings and other sections"},
 		{"nothing", "", "line 1: metadata is missing: metadata: {type: VOD}\nline 1: encodings: want one encoding, not 0: a job is one encoding"},
 		{"two documents", small + "---\na: b\n", "line 20: this is a second document; put everything into one"},
-		{"live", edit("type: VOD", "type: LIVE"), "line 3: metadata.type: want VOD"},
-		{"live encoding", edit("    start:", "    live:"), "line 5: encodings.main: start is missing; write start: {} for a start without properties\n" +
+		{"live", edit("type: VOD", "type: LIVE"), "line 3: metadata.type: want VOD, not LIVE: live encodings are not for batches"},
+		{"live encoding", edit("    start:", "    live:"), "line 5: encodings.main: start is missing, without which the encoding never leaves CREATED; write start: {} for a start without properties\n" +
 			"line 18: encodings.main.live: a live encoding has no end and cannot be a job"},
 		{
-			"sections", "infrastructure: {}\nnotifications: {}\nlive: {}\nconfiguration: {}" + small,
+			"sections", "infrastructure: {}\nnotifications: {}\nlive: {}\nconfiguration: {}\nextras: {}" + small,
 			"line 1: infrastructure: the platform does not allow this in a template\n" +
 				"line 2: notifications: the platform does not allow this in a template\n" +
 				"line 3: live: a live encoding has no end and cannot be a job\n" +
-				"line 4: configuration: unknown section; the sections are configurations, encodings, filters, inputs, manifests, metadata, outputs",
+				"line 4: configuration: unknown section; did you mean \"configurations\"?\n" +
+				"line 5: extras: unknown section; the sections are configurations, encodings, filters, inputs, manifests, metadata, outputs",
 		},
 		{"two encodings", edit("encodings:\n", "encodings:\n  other: {}\n"), "line 4: encodings: want one encoding, not 2: a job is one encoding"},
-		{"no streams", edit("streams:", "stream:"), "line 5: encodings.main: streams are missing"},
+		{"no streams", edit("streams:", "stream:"), "line 5: encodings.main: streams are missing\n" +
+			"line 9: encodings.main.stream: unknown key \"stream\", which the platform would ignore; did you mean \"streams\"?"},
 		{"start is a list", edit("    start:", "    start: []"), "line 18: encodings.main.start: want a mapping"},
-		{"unknown variable", edit("${input_path}", "${inputPath}"), "line 14: encodings.main.streams.v.properties.inputStreams[0].inputPath: " +
-			"unknown variable ${inputPath}; the variables are input_id, input_path, output_id, output_path, name, key, job_id, batch_id, " +
+		{"unknown variable", edit("${input_path}", "${inputPath}"), "line 14: " + in +
+			"unknown variable ${inputPath}; did you mean \"input_path\"?; the variables are input_id, input_path, output_id, output_path, name, key, job_id, batch_id, " +
 			"and ${var:NAME}, ${number:NAME} and ${bool:NAME} for those that jobs define"},
-		{"unknown kind", edit("${input_path}", "${env:HOME}"), "line 14: encodings.main.streams.v.properties.inputStreams[0].inputPath: " +
+		{"unknown kind", edit("${input_path}", "${env:HOME}"), "line 14: " + in +
 			"${env:HOME}: a variable that jobs define is written ${var:NAME}, ${number:NAME} or ${bool:NAME}"},
-		{"name of a variable", edit("${input_path}", "${var:a b}"), "line 14: encodings.main.streams.v.properties.inputStreams[0].inputPath: " +
-			"${var:a b}: the name of a variable may have letters, digits and _ . -"},
-		{"no end", edit("${input_path}", "${input_path"), "line 14: encodings.main.streams.v.properties.inputStreams[0].inputPath: " +
-			"\"${input_path\": the } of a variable is missing; write $${ for a plain ${"},
-		{"number in text", edit("${number:rate}", "${number:rate} fps"), "line 15: encodings.main.streams.v.properties.rate: " +
-			"${number:rate} has to be the whole value; use ${var:rate} within text"},
-		{"variable in a key", edit("      v:\n", "      ${key}:\n"), "line 9: encodings.main.streams.${key}: a variable can be in a value, not in a key"},
-		{"infinite", edit("${number:rate}", ".inf"), "line 15: encodings.main.streams.v.properties.rate: +Inf is not a number the platform knows"},
-		{"binary", edit("${number:rate}", "!!binary aGk="), "line 15: encodings.main.streams.v.properties.rate: want text, a number, true or false"},
-		{
-			"merged and given", edit("      description:", "      <<: {name: base, cloudRegion: A}\n      name: mine\n      description:"),
-			"line 8: encodings.main.properties.name: appears twice, counting the keys that << merges; leave one of them out",
-		},
-		{"one key in two spellings", edit("rate: ${number:rate}", "rates: {1: a, 0x1: b}"), "line 15: encodings.main.streams.v.properties.rates.1: appears twice, counting the keys that << merges; leave one of them out"},
-		{
-			"secret", "inputs: {s3: {in: {properties: {bucketName: b, secretKey: x}}}}" + small,
-			"line 1: inputs.s3.in.properties.secretKey: a secret must not stand in a template; configure a storage and refer to it by ${input_id}",
-		},
+		{"name of a variable", edit("${input_path}", "${var:a b}"), "line 14: " + in + "${var:a b}: the name of a variable may have letters, digits and _ . -"},
+		{"no end", edit("${input_path}", "${input_path"), "line 14: " + in + "\"${input_path\": the } of a variable is missing; write $${ for a plain ${"},
+		{"number in text", edit("${input_path}", "${number:rate} fps"), "line 14: " + in + "${number:rate} has to be the whole value; use ${var:rate} within text"},
+		{"variable in a key", edit("      v:\n", "      ${key}:\n"), "line 10: encodings.main.streams.${key}: a variable can be in a value, not in a key"},
+		{"infinite", edit(`"${number:rate}"`, ".inf"), "line 15: " + stream + ".perTitleSettings.codecMaxBitrateFactor: +Inf is not a number the platform knows"},
+		{"binary", edit(`"${number:rate}"`, "!!binary aGk="), "line 15: !!binary: unknown tag; leave it out, values of the job come in by variables such as ${input_path}"},
+		{"one key in two spellings", edit("codecConfigId: c", "codecConfigId: c\n          customData: {a: b, \"a\": c}"), "line 18: not YAML: mapping key \"a\" already defined at [18:24]"},
 		{
 			"undeclared", edit("codecConfigId: c", "codecConfigId: $/configurations/video/h264/c"),
-			"line 17: encodings.main.streams.v.properties.codecConfigId: $/configurations/video/h264/c is not declared in this template",
+			"line 17: " + stream + ".codecConfigId: $/configurations/video/h264/c is not declared in this template",
 		},
 		{
 			"a path that nobody sees the whole of", edit("${input_path}", "in/\u200b${input_path}"),
-			"line 14: encodings.main.streams.v.properties.inputStreams[0].inputPath: " +
-				`U+200B ZERO WIDTH SPACE at character 4 of "in/\u200b${input_path}": leave it out`,
+			"line 14: " + in + `U+200B ZERO WIDTH SPACE at character 4 of "in/\u200b${input_path}": leave it out`,
 		},
 		{
 			"declared later", edit("codecConfigId: c", "codecConfigId: $/configurations/video/h264/c") + "configurations: {video: {h264: {c: {}}}}\n",
-			"line 17: encodings.main.streams.v.properties.codecConfigId: $/configurations/video/h264/c is declared later; a section has to come before the sections that use it",
+			"line 17: " + stream + ".codecConfigId: $/configurations/video/h264/c is declared later; a section has to come before the sections that use it",
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -268,7 +259,7 @@ func TestMistakes(t *testing.T) {
 // checkMistakes compares what is wrong with a template, a line each.
 func checkMistakes(t *testing.T, source, want string) {
 	t.Helper()
-	_, mistakes := template.Parse(source)
+	_, mistakes := template.Parse(job.Template{Text: source})
 	var got []string
 	for _, m := range mistakes {
 		got = append(got, m.String())
@@ -299,7 +290,7 @@ func TestCheck(t *testing.T) {
 			`variables.trim: "yes": the template needs true or false`,
 		}},
 		{"one that is not used", func(s *job.Spec) { s.Variables["tema"] = "x" }, []string{
-			`variables.tema: the template has no variable "tema"; it has: rate, team, trim`,
+			`variables.tema: the template has no variable "tema"; did you mean "team"?`,
 		}},
 		{"a reference", func(s *job.Spec) { s.InputPath, s.Variables["team"] = "$/outputs/s3/o", "$/x" }, []string{
 			"variables.team: makes a value begin with $/, which the platform takes for a reference into the template",
@@ -360,15 +351,15 @@ func FuzzRender(f *testing.F) {
 			t.Fatal(err)
 		}
 		want := map[string]any{
-			"metadata": map[string]any{"type": "VOD"},
+			"metadata": map[string]any{"type": "VOD", "name": "k-7 [b/7] #1"},
 			"encodings": map[string]any{"main": map[string]any{
 				"properties": map[string]any{
 					"description": "k-7 (k-7) of b, ${plain}, 5 $", "name": "k-7 [b/7] #1",
 					"labels": []any{"ladder", own, "stoker"},
 				},
 				"streams": map[string]any{"v": map[string]any{"properties": map[string]any{
-					"inputStreams": []any{map[string]any{"inputId": "i-1", "inputPath": path}},
-					"rate":         23.976, "trim": true, "codecConfigId": "c",
+					"inputStreams":     []any{map[string]any{"inputId": "i-1", "inputPath": path}},
+					"perTitleSettings": map[string]any{"codecMaxBitrateFactor": 23.976}, "createQualityMetaData": true, "codecConfigId": "c",
 				}}},
 				"start": map[string]any{"properties": map[string]any{"scheduling": map[string]any{"priority": 80.0}}},
 			}},
@@ -392,7 +383,7 @@ func FuzzParse(f *testing.F) {
 	f.Add("a: &x [*x, ${")
 	f.Add(strings.Replace(small, "      description:", "      <<: &base {name: base, labels: [a]}\n      description:", 1))
 	f.Fuzz(func(t *testing.T, source string) {
-		parsed, mistakes := template.Parse(source)
+		parsed, mistakes := template.Parse(job.Template{Text: source})
 		if (parsed == nil) != (len(mistakes) > 0) {
 			t.Fatalf("template %v with mistakes %v", parsed, mistakes)
 		}
@@ -429,7 +420,7 @@ func BenchmarkParseAndRender(b *testing.B) {
 		b.Fatal(err)
 	}
 	for b.Loop() {
-		parsed, _ := template.Parse(string(source))
+		parsed, _ := template.Parse(job.Template{Text: string(source)})
 		if _, err := parsed.Render(values()); err != nil {
 			b.Fatal(err)
 		}

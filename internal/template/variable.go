@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/stokerd/stoker/internal/spelling"
 )
 
 // The built-in variables. Jobs define all others.
@@ -133,18 +135,26 @@ func parseVariable(s string) (variable, error) {
 		if slices.Contains(builtinVariables(), s) {
 			return variable{name: s}, nil
 		}
-		return variable{}, fmt.Errorf("unknown variable ${%s}; the variables are %s, and ${var:NAME}, ${number:NAME} and ${bool:NAME} for those that jobs define",
-			s, strings.Join(builtinVariables(), ", "))
+		if !isVariableName(s) || spelling.Closest(s, builtinVariables()) != "" {
+			return variable{}, fmt.Errorf("unknown variable ${%s}%s; the variables are %s, and ${var:NAME}, ${number:NAME} and ${bool:NAME} for those that jobs define",
+				s, spelling.Hint(s, builtinVariables()), strings.Join(builtinVariables(), ", "))
+		}
+		k, own = string(textKind), s // a short form of ${var:NAME}
 	}
 	switch kind(k) {
 	case textKind, numberKind, boolKind:
 	default:
 		return variable{}, fmt.Errorf("${%s}: a variable that jobs define is written ${var:NAME}, ${number:NAME} or ${bool:NAME}", s)
 	}
-	if strings.Trim(own, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-") != "" || own == "" {
+	if !isVariableName(own) {
 		return variable{}, fmt.Errorf("${%s}: the name of a variable may have letters, digits and _ . -", s)
 	}
 	return variable{kind(k), own}, nil
+}
+
+// isVariableName reports whether a job can define a variable of this name.
+func isVariableName(s string) bool {
+	return s != "" && strings.Trim(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-") == ""
 }
 
 // checkValue returns why a variable cannot have a value; nil if it can.

@@ -302,8 +302,11 @@ type InlineTemplate struct {
 	Yaml string `protobuf:"bytes,1,opt,name=yaml,proto3" json:"yaml,omitempty"`
 	// Regions for jobs that the platform advises to retry in another region, used in order.
 	FallbackRegions []string `protobuf:"bytes,2,rep,name=fallback_regions,json=fallbackRegions,proto3" json:"fallback_regions,omitempty"`
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	// Lets the template have keys and values that the server does not know, with a warning each. The
+	// platform's lists grow; without this, an unknown key or value is a violation.
+	AllowUnknown  bool `protobuf:"varint,3,opt,name=allow_unknown,json=allowUnknown,proto3" json:"allow_unknown,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *InlineTemplate) Reset() {
@@ -348,6 +351,13 @@ func (x *InlineTemplate) GetFallbackRegions() []string {
 		return x.FallbackRegions
 	}
 	return nil
+}
+
+func (x *InlineTemplate) GetAllowUnknown() bool {
+	if x != nil {
+		return x.AllowUnknown
+	}
+	return false
 }
 
 // SubmitBatchResponse is the stored batch.
@@ -2526,11 +2536,12 @@ const file_stoker_v1_batch_service_proto_rawDesc = "" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\r\n" +
 	"\vencode_withB\v\n" +
 	"\t_priorityB\x0e\n" +
-	"\f_max_retries\"n\n" +
+	"\f_max_retries\"\x93\x01\n" +
 	"\x0eInlineTemplate\x12\x1f\n" +
 	"\x04yaml\x18\x01 \x01(\tB\v\xbaH\br\x06\x10\x01\x18\x80\x80\x10R\x04yaml\x12;\n" +
 	"\x10fallback_regions\x18\x02 \x03(\tB\x10\xbaH\r\x92\x01\n" +
-	"\x10\x03\"\x06r\x04\x10\x01\x18@R\x0ffallbackRegions\"\x92\x01\n" +
+	"\x10\x03\"\x06r\x04\x10\x01\x18@R\x0ffallbackRegions\x12#\n" +
+	"\rallow_unknown\x18\x03 \x01(\bR\fallowUnknown\"\x92\x01\n" +
 	"\x13SubmitBatchResponse\x12&\n" +
 	"\x05batch\x18\x01 \x01(\v2\x10.stoker.v1.BatchR\x05batch\x12.\n" +
 	"\bwarnings\x18\x02 \x03(\v2\x12.stoker.v1.WarningR\bwarnings\x12#\n" +

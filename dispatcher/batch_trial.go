@@ -1,0 +1,81 @@
+package dispatcher
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/stokerd/stoker/job"
+)
+
+// What the platform refuses for one job of a batch, by a 4xx while the job is configured or started
+// from a template, it mostly refuses for all: they have one recipe or template. So the batch goes on
+// trial: one job at a time, until one has passed. A batch with a template begins on trial, because
+// one call is all that this costs.
+
+// errRefused is why a batch is on trial.
+var errRefused = errors.New("the platform refuses to configure jobs of the batch")
+
+// maxRefusedSkipPause is the limit of the pause between two jobs of a batch that are refused one after
+// the other.
+const maxRefusedSkipPause = maxJobPause
+
+// refusal is the platform's refusal of a job by which its batch has to be judged; nil if there is
+// none.
+func (r taskResult) refusal() error {
+	before, after := r.before.Failure, r.outcome.job.Failure
+	switch {
+	case !r.outcome.called || r.outcome.callErr == nil:
+		return nil
+	case after == nil || after.Kind != job.FailedConfigure || before != nil && before.Time.Equal(after.Time):
+		return nil
+	}
+	return fmt.Errorf("%w: %w", errRefused, r.outcome.callErr)
+}
+
+// noteRefusal puts a batch on trial. After one refusal another job is tried at once: the first may have
+// been the exception. After more in a row the batch is skipped for a growing pause, and at least until
+// the refused job is tried again, so that this job and not all others use up their attempts.
+func (bs batchBackoffs) noteRefusal(batchID string, err error, refused *job.Job, now time.Time) {
+	b := bs.of(batchID)
+	if b.err == nil {
+		b.since = now
+	}
+	b.err = err
+	if b.until.After(now) {
+		return // refused side by side with the one before
+	}
+	if b.refusals++; b.refusals == 1 {
+		return
+	}
+	b.until = now.Add(growingPause(firstSkipPause, b.refusals-1, maxRefusedSkipPause))
+	if again := refused.NextAttemptTime; refused.State == job.Waiting && again.After(b.until) && again.Before(now.Add(maxSharedPause)) {
+		b.until = again
+	}
+}
+
+// provenBatches are the batches with a template of which a job has been started by this process.
+type provenBatches map[string]bool
+
+// note records that a job of a batch was started. live are the batches that the loop knows: the others
+// are forgotten now and then.
+func (p provenBatches) note(batchID string, live map[string]*batch) {
+	const enough = 1000
+	if len(p) >= enough {
+		for id := range p {
+			if live[id] == nil {
+				delete(p, id)
+			}
+		}
+	}
+	p[batchID] = true
+}
+
+// onTrial reports whether only one job at a time is tried of a batch.
+func (l *accountLoop) onTrial(batchID string) bool {
+	if l.batchBackoffs.onTrial(batchID) {
+		return true
+	}
+	b := l.jobs.batches[batchID]
+	return b != nil && b.Template != nil && b.StartTime.IsZero() && !l.provenBatches[batchID]
+}

@@ -1,0 +1,121 @@
+package dispatcher
+
+import (
+	"bytes"
+	"fmt"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/stokerd/stoker/bitmovin/simulator"
+	"github.com/stokerd/stoker/job"
+)
+
+// refuseJobs refuses what is configured or started from a template with a 400, if the body has a text
+// in it.
+func refuseJobs(body string) func(simulator.Call) simulator.Fault {
+	return func(c simulator.Call) simulator.Fault {
+		if (c.Route == templatesStart || c.Route == "POST /encoding/encodings/{id}/streams") && bytes.Contains(c.Body, []byte(body)) {
+			return simulator.Fault{Kind: simulator.JSONFault, Status: http.StatusBadRequest, Code: 1001}
+		}
+		return simulator.Fault{}
+	}
+}
+
+// A recipe or template that the platform refuses is tried with one job after the other, and with
+// pauses, not with all jobs at once. Another batch is not delayed by it.
+func TestRefusedBatchIsTriedWithOneJob(t *testing.T) {
+	for _, template := range []bool{false, true} {
+		t.Run(fmt.Sprintf("template: %v", template), func(t *testing.T) {
+			sim := &simulator.Simulator{Seed: 1, Encoders: 3, Duration: time.Minute, Fault: refuseJobs("broken/")}
+			inWorld(t, sim, func(w *world) {
+				w.inputs = "broken"
+				refused := w.submit(1000, func(b *job.Batch) {
+					if template {
+						ladder(t)(b)
+					}
+					b.Priority = 90
+				})
+				w.inputs = "in"
+				other := w.submit(9, nil)
+				w.run()
+				if other = w.awaitEnd(other.ID, 5*time.Minute); other.State != job.BatchSucceeded {
+					w.t.Errorf("the other batch is %s", other.State)
+				}
+				time.Sleep(time.Until(refused.CreateTime.Add(10 * time.Minute)))
+				attempts, tried := 0, 0
+				for _, j := range w.jobs(refused.ID) {
+					attempts += j.Attempt
+					if j.Attempt > 0 {
+						tried++
+					}
+				}
+				most := 40 // two a minute, and those that were configured side by side before the first refusal
+				if template {
+					most = 30
+				}
+				if attempts < 10 || attempts > most || tried > attempts/2 {
+					w.t.Errorf("in 10 minutes %d jobs were tried, %d times in all; want 10 to %d attempts, most of them of the same jobs", tried, attempts, most)
+				}
+				status, _ := w.store.AccountStatus("default")
+				if p := status.Problems[refused.ID]; !p.Refused || !bytes.Contains([]byte(p.Text), []byte(errRefused.Error())) {
+					w.t.Errorf("the batch's problem is %+v", p)
+				}
+			})
+		})
+	}
+}
+
+// A batch with a template begins with one job: if it is refused, no other has lost an attempt.
+func TestTemplateIsTriedWithOneJobFirst(t *testing.T) {
+	sim := &simulator.Simulator{Seed: 1, Encoders: 3, Duration: time.Minute, Latency: 500 * time.Millisecond}
+	sim.Fault = func(c simulator.Call) simulator.Fault {
+		if c.Route == templatesStart && c.Nth == 1 {
+			return simulator.Fault{Kind: simulator.JSONFault, Status: http.StatusBadRequest, Code: 1001}
+		}
+		return simulator.Fault{}
+	}
+	inWorld(t, sim, func(w *world) {
+		b := w.submit(20, ladder(t))
+		w.run()
+		b = w.awaitEnd(b.ID, 30*time.Minute)
+		for i, j := range w.jobs(b.ID) {
+			if want := map[bool]int{true: 2, false: 1}[i == 0]; j.State != job.Succeeded || j.Attempt != want {
+				w.t.Errorf("job %s is %s in attempt %d, want %d", j.ID, j.State, j.Attempt, want)
+			}
+		}
+		starts := 0
+		for _, e := range w.sim.Ledger() {
+			if e.Route == templatesStart && e.Time.Before(b.CreateTime.Add(900*time.Millisecond)) {
+				starts++
+			}
+		}
+		if starts > 1 {
+			w.t.Errorf("%d jobs were started before the first was answered", starts)
+		}
+	})
+}
+
+// One job that the platform refuses does not hold up the others of its batch.
+func TestOneRefusedJobHoldsUpNoOther(t *testing.T) {
+	for _, template := range []bool{false, true} {
+		t.Run(fmt.Sprintf("template: %v", template), func(t *testing.T) {
+			sim := &simulator.Simulator{Seed: 1, Encoders: 3, Duration: time.Minute, Fault: refuseJobs("in/5.mp4")}
+			inWorld(t, sim, func(w *world) {
+				b := w.submit(30, func(b *job.Batch) {
+					if template {
+						ladder(t)(b)
+					}
+				})
+				w.run()
+				b = w.awaitEnd(b.ID, 30*time.Minute)
+				if want := (job.Counts{Succeeded: 29, Failed: 1}); b.Counts != want {
+					w.t.Errorf("counts %+v, want %+v", b.Counts, want)
+				}
+				if took := b.FinishTime.Sub(b.CreateTime); took > 11*time.Minute {
+					w.t.Errorf("29 jobs of a minute on three encoders took %v", took)
+				}
+			})
+		})
+	}
+}
