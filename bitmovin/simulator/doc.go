@@ -31,18 +31,17 @@
 // no paths (404), and neither has what no official SDK calls. Inside a template live encodings,
 // notifications and infrastructure are refused; what the simulator does not know is ignored, as on
 // the platform. A template does not say to which adaptation set a DASH representation belongs; the
-// simulator takes the latest. Where the documentation of the platform
-// names no HTTP status, the simulator chose one. The API error codes are its own, except
-// those of limits.
+// simulator takes the latest. Where the documentation of the platform names no HTTP status, the
+// simulator chose one. The API error codes are its own, except those of limits.
 //
 // # Stricter than the platform
 //
-// Every id in a body must exist, unless [Simulator.TakeForeignIDs] is set. A value of an enumeration
-// must be one that the official SDKs have, and a type must have the fields that a client sends and
-// other types have. A codec must fit into its container, and a default manifest must have a muxing to
-// refer to. Required fields must be there and have the right type. A start needs a stream and a
-// muxing, and the configuration of its per-title streams. A video without bitrate and crf needs a
-// per-title mode.
+// Every id in a body must exist, unless [Simulator.TakeForeignIDs] is set. A value of an
+// enumeration must be one that the official SDKs have, and a type must have the fields that a
+// client sends and other types have. A codec must fit into its container, and a default manifest
+// must have a muxing to refer to. Required fields must be there and have the right type. A start
+// needs a stream and a muxing, and the configuration of its per-title streams. A video without
+// bitrate and crf needs a per-title mode.
 // Streams and muxings can be added and deleted only while the encoding can be started. Unknown
 // fields are kept and returned. Secrets are not returned, and customData only at its own path.
 //

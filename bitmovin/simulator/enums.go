@@ -85,6 +85,14 @@ var enumFields = map[string]map[string][]string{
 	"HE_AAC_V2": {"channelLayout": aacLayouts},
 	"OPUS":      {"channelLayout": words("NONE MONO STEREO SURROUND QUAD 4.1 5.0_BACK 5.1_BACK 6.1 7.1")},
 
+	"DEINTERLACE": {
+		"parity": words("AUTO TOP_FIELD_FIRST BOTTOM_FIELD_FIRST"), "mode": words("FRAME FIELD FRAME_NOSPATIAL FIELD_NOSPATIAL"),
+		"frameSelectionMode": words("ALL INTERLACED"), "autoEnable": words("ALWAYS_ON META_DATA_BASED META_DATA_AND_CONTENT_BASED"),
+	},
+	"ENHANCED_DEINTERLACE": {
+		"parity": words("TOP_FIELD_FIRST BOTTOM_FIELD_FIRST"), "mode": words("FRAME FIELD"), "autoEnable": words("ALWAYS_ON META_DATA_BASED"),
+	},
+
 	"S3":                  {"cloudRegion": awsRegions, "signatureVersion": signatures, "storageClass": storageClasses},
 	"S3_ROLE_BASED":       {"cloudRegion": awsRegions, "signatureVersion": signatures, "externalIdMode": words("CUSTOM GLOBAL GENERATED")},
 	"GCS":                 {"cloudRegion": googleRegions},
@@ -99,6 +107,11 @@ var (
 	streamModes    = words("STANDARD PER_TITLE_TEMPLATE PER_TITLE_TEMPLATE_FIXED_RESOLUTION" +
 		" PER_TITLE_TEMPLATE_FIXED_RESOLUTION_AND_BITRATE PER_TITLE_RESULT")
 )
+
+// pictureFields has the fields with an enumeration of thumbnails and sprites.
+var pictureFields = map[string][]string{
+	"unit": words("SECONDS PERCENTS"), "aspectMode": words("PAD CROP STRETCH"), "creationMode": words("INTERVAL_END INTERVAL_START"),
+}
 
 // absentFields are fields that other types of resource have. The platform drops a field that it does
 // not know; the simulator refuses these, because a client that sends one relies on it.

@@ -90,7 +90,7 @@ func filterKinds(of *class) []*kind {
 	} {
 		kinds = append(kinds, &kind{
 			class: of, path: of.base + "/" + f.name, typ: strings.ToUpper(strings.ReplaceAll(f.name, "-", "_")),
-			template: camel(f.name), required: f.required, check: func(*checker) {},
+			template: camel(f.name), required: f.required, check: (*checker).checkEnums,
 		})
 	}
 	return kinds

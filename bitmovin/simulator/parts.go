@@ -190,6 +190,11 @@ func newPart(s *Simulator, k *partKind, owner, at string, fields map[string]json
 // checkPart checks the references of a part, wherever they are in it.
 func checkPart(c *checker) {
 	c.checkOutputs()
+	if c.kind.class.what == "thumbnail" || c.kind.class.what == "sprite" {
+		for _, name := range sortedKeys(pictureFields) {
+			c.checkEnum(name, pictureFields[name])
+		}
+	}
 	c.texts("inputPath", "pattern", "spriteName", "fileName", "filename", "segmentPath", "filePath", "uri")
 	var encodingID string
 	if c.read("encodingId", &encodingID) && c.s.encodings.byID[encodingID] == nil {
