@@ -41,17 +41,17 @@ func (i image) requiredField() (field, value string) { return "id", i.ID }
 
 // CreateThumbnail adds thumbnails to a stream of an encoding that has not been started.
 func (c *Client) CreateThumbnail(ctx context.Context, id EncodingID, stream StreamID, t Thumbnail) error {
-	return c.createImage(ctx, id, stream, "thumbnails", t)
+	return c.do(ctx, imageCall(id, stream, "thumbnails", t), &image{})
 }
 
 // CreateSprite adds a sprite to a stream of an encoding that has not been started.
 func (c *Client) CreateSprite(ctx context.Context, id EncodingID, stream StreamID, s Sprite) error {
-	return c.createImage(ctx, id, stream, "sprites", s)
+	return c.do(ctx, imageCall(id, stream, "sprites", s), &image{})
 }
 
-func (c *Client) createImage(ctx context.Context, id EncodingID, stream StreamID, kind string, body any) error {
-	var created image
-	return c.do(ctx, call{
+// imageCall is the call that adds images of a kind to a stream.
+func imageCall(id EncodingID, stream StreamID, kind string, body any) call {
+	return call{
 		method: http.MethodPost, path: encodingPath(id, "streams", escape(stream), kind), class: ClassSubresource, body: body,
-	}, &created)
+	}
 }

@@ -71,11 +71,7 @@ func (p provenBatches) note(batchID string, live map[string]*batch) {
 	p[batchID] = true
 }
 
-// onTrial reports whether only one job at a time is tried of a batch.
-func (l *accountLoop) onTrial(batchID string) bool {
-	if l.batchBackoffs.onTrial(batchID) {
-		return true
-	}
-	b := l.jobs.batches[batchID]
-	return b != nil && b.Template != nil && b.StartTime.IsZero() && !l.provenBatches[batchID]
+// isUnproven reports whether a batch has a template of which no job has been started yet.
+func (p provenBatches) isUnproven(b *batch) bool {
+	return b.Template != nil && b.StartTime.IsZero() && !p[b.ID]
 }

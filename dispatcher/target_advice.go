@@ -4,6 +4,7 @@ import (
 	"math"
 	"time"
 
+	"github.com/stokerd/stoker/bitmovin"
 	"github.com/stokerd/stoker/job"
 )
 
@@ -96,7 +97,7 @@ func (a *targetAdvisor) follow(l *accountLoop, now time.Time) {
 	d := l.polls.drain
 	f := targetFacts{
 		target: l.limit.wanted, highest: max(DefaultAutoTarget, l.queueTarget), waiting: l.line.count() > 0, running: l.peak.running,
-		starts: d.startsEachSecond(now), maxStart: float64(l.worker.startsPerMinute()) / time.Minute.Seconds(),
+		starts: d.startsEachSecond(now), maxStart: float64(l.worker.readBudget(bitmovin.ClassStart).PerMinute) / time.Minute.Seconds(),
 	}
 	if l.automatic && l.settings.QueueTarget == 0 || l.limit.effective < l.limit.wanted {
 		f.target = 0

@@ -42,7 +42,7 @@ func (l *accountLoop) startsAhead() int {
 	if l.limit.refusals > 0 || l.limit.grown {
 		return 1
 	}
-	perSecond := float64(l.worker.startsPerMinute()) / time.Minute.Seconds()
+	perSecond := float64(l.worker.readBudget(bitmovin.ClassStart).PerMinute) / time.Minute.Seconds()
 	return 1 + int(math.Ceil(perSecond*l.polls.drain.startTime.Seconds()))
 }
 
@@ -127,11 +127,11 @@ func (v view) hasCandidate(ok func(candidate) bool) bool {
 // makeCandidate makes a candidate of one of the next jobs; waits is false if the loop knows that
 // the job is no longer due or is being started.
 func (l *accountLoop) makeCandidate(j *job.Job, now time.Time) (c candidate, waits bool) {
-	c = candidate{id: j.ID, prepared: j.Prepared()}
+	c = candidate{id: j.ID, prepared: j.Prepared(), trial: l.batchBackoffs.onTrial(j.ID.Batch)}
 	if b := l.jobs.batches[j.ID.Batch]; b != nil {
 		c.template, c.priority, c.notStarted = b.Template != nil, b.Priority, l.reconciliation.isNew(b)
+		c.trial = c.trial || l.provenBatches.isUnproven(b)
 	}
-	c.trial = l.onTrial(j.ID.Batch)
 	if answer, ok := l.reconciliation.confirmations[j.ID]; ok && answer.name == l.jobs.nextEncodingName(j) {
 		c.confirmed, c.notStarted = true, c.notStarted || answer.notStarted
 	}

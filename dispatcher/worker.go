@@ -65,9 +65,6 @@ func (w *worker) readBudget(class bitmovin.Class) bitmovin.Budget {
 	return w.account.Client.RateGovernor().ReadBudget(class)
 }
 
-// startsPerMinute is how many starts the platform allows in a minute.
-func (w *worker) startsPerMinute() int { return w.readBudget(bitmovin.ClassStart).PerMinute }
-
 // claimBudget is readBudget for calls that are made if they may leave now: the accounts of one key take turns.
 func (w *worker) claimBudget(class bitmovin.Class, wanted bool) bitmovin.Budget {
 	if !wanted {
