@@ -13,7 +13,8 @@ import (
 )
 
 // TestSimulate runs the same workloads with Run in a bubble and with Simulate. Their makespans must
-// agree within 5 %, and their numbers of calls within 10 %, with and without faults.
+// agree within 5 %, and their numbers of calls within 10 %, with and without faults. Which jobs meet a
+// fault differs between the two: a batch in which one of the last jobs does takes one encoding longer.
 func TestSimulate(t *testing.T) {
 	for name, l := range map[string]workload{
 		"calm":      {encoders: 5, duration: time.Minute, rounds: 12, target: 3},
@@ -33,7 +34,11 @@ func TestSimulate(t *testing.T) {
 				ran = w.sim.ReadStats()
 			})
 			simulated := l.simulate(t)
-			if got, want := simulated.Makespan, ran.Makespan; got < want*95/100 || got > want*105/100 {
+			var margin time.Duration
+			if l.disturb > 0 {
+				margin = l.duration
+			}
+			if got, want := simulated.Makespan, ran.Makespan; got < want*95/100-margin || got > want*105/100+margin {
 				t.Errorf("makespan is %v simulated, and %v run", got, want)
 			}
 			if got, want := simulated.Calls, ran.Calls; got < want*9/10 || got > want*11/10 {
