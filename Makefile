@@ -72,7 +72,7 @@ test/exhaustive: ## Run all combinations of the tests that otherwise try every p
 .PHONY: bench
 bench: ## Print the figures of docs/figures.md, except the load test's, and draw docs/queue.svg; takes a quarter of an hour
 	@export STOKER_FIGURES=1
-	STOKER_CHART=$(CURDIR)/docs/queue.svg go test -count=1 -v -timeout=30m -run='^Test(Figures|StartRate|CostPerJob|SubmitWhileBusy|ManyRunningCostFewCalls)$$' ./dispatcher | grep -v level=
+	STOKER_CHART=$(CURDIR)/docs/queue.svg go test -count=1 -v -timeout=30m -run='^Test(Figures|StartRate|CostPerJob|SubmitWhileBusy|ManyRunningCostFewCalls|FreePlace)$$' ./dispatcher | grep -v level=
 	go test -count=1 -v -timeout=30m -run='^TestFigures$$' ./server
 	go test -count=1 -v -timeout=30m -run='^TestMillion$$' ./internal/e2e
 	go test -run='^$$' -bench=. -benchmem $(or $(ARGS),./...)

@@ -14,6 +14,7 @@ const (
 	maxStarts        = 64
 	maxPrepares      = 64
 	maxPolls         = 64
+	maxEarlyPolls    = 8 // until the platform has been compared with the job table: that takes polls as well
 	maxNoStatusPolls = 8 // of these, of encodings about which the platform gives no answer
 	maxStops         = 8
 	maxReprioritizes = 4
@@ -204,6 +205,9 @@ func (p *plan) due(now, t time.Time) bool {
 // priorities.
 func (p *plan) pollAndStop(v view) {
 	polls, stops := maxPolls-v.busy[taskPoll], maxStops-v.busy[taskStop]
+	if !v.reconciled && !v.reconcileSlow {
+		polls = maxEarlyPolls - v.busy[taskPoll] // nothing that waits may be started before
+	}
 	reprioritizes := maxReprioritizes - v.busy[taskReprioritize]
 	noStatusPolls := maxNoStatusPolls - v.countNoStatusPolls()
 	for _, s := range v.inFlight {
