@@ -151,7 +151,7 @@ func TestRefused(t *testing.T) {
 		{"braces in quotes", change(t, "${input_path}", `"{{input.path}}"`), "line 27: encodings.film.streams.picture.properties.inputStreams[0].inputPath: " +
 			"{{...}} is not filled in; variables are written ${input_path}, ${output_path} or ${var:NAME}"},
 		{"no start", ordinary[:strings.Index(ordinary, "    start:")], "line 18: encodings.film: start is missing, without which the encoding never leaves CREATED; write start: {} for a start without properties"},
-		{"a tab", change(t, "      name: film", "\t  name: film"), "line 20: not YAML: found character '\t' that cannot start any token"},
+		{"a tab", change(t, "      name: film", "\t  name: film"), "line 20: not YAML: the line is indented with a tab; indent with blanks"},
 		{"a text variable for a number", change(t, "4500000", "${var:rate}"), "line 16: configurations.video.h264.full.properties.bitrate: want a whole number: a variable for it is written ${number:NAME}"},
 		{"a number variable for a text", change(t, "name: full", "name: ${number:rate}"), "line 14: configurations.video.h264.full.properties.name: want text: a variable for it is written ${var:rate}"},
 		{"a merge of a text", video("<<: height"), "line 15: << wants a mapping or a list of mappings"},

@@ -196,7 +196,11 @@ func syntaxMistake(err error) Mistake {
 		return Mistake{e.line, e.text}
 	}
 	if e, ok := errors.AsType[yaml.Error](err); ok && e.GetToken() != nil {
-		return Mistake{e.GetToken().Position.Line, "not YAML: " + e.GetMessage()}
+		message := e.GetMessage()
+		if strings.Contains(message, "found character '\t'") {
+			message = "the line is indented with a tab; indent with blanks"
+		}
+		return Mistake{e.GetToken().Position.Line, "not YAML: " + message}
 	}
 	message, _, _ := strings.Cut(err.Error(), "\n")
 	return Mistake{1, "not YAML: " + message}
