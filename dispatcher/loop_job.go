@@ -142,7 +142,7 @@ func (l *accountLoop) updateLimit(r taskResult) {
 	switch {
 	case bitmovin.QueueFull(o.callErr):
 		l.limit.noteRefused(l.queue.foreign+l.queue.countOwnPlaces(l.jobs.index), r.tracked.taskSince, r.now)
-		l.queue.nextTime = r.now
+		l.queue.nextTime = earlier(l.queue.nextTime, later(r.now, l.lastCountTime.Add(minCountInterval)))
 		r.tracked.clearFailure(taskStart, false) // the limit says when to go on
 		l.log.Info("the platform's queue is full", "effective_target", l.limit.effective, "until", l.limit.fullUntil)
 	case o.called && o.callErr == nil && o.sharedErr == nil:

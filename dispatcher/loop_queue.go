@@ -48,6 +48,8 @@ func (l *accountLoop) applyCount(c queueListing, err error) {
 	switch {
 	case c.partial:
 		l.queue.nextTime = now.Add(max(l.pollInterval, time.Duration(c.pages)*minCountInterval))
+	case c.pages == 1 && !l.queue.isFresh(now, l.pollInterval):
+		l.queue.nextTime = now // it has waited so long for its share of the list calls that it permits no start
 	case l.queue.foreign > 0 || l.queue.startedBeforeCount(l.jobs.index):
 		l.queue.nextTime = now.Add(minCountInterval)
 	}
