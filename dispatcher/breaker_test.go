@@ -136,18 +136,21 @@ func TestLimit(t *testing.T) {
 		t.Fatalf("target %d, want 10", got)
 	}
 	l.noteRefused(4, now, now)
-	l.noteAccepted()
-	l.noteRefused(4, now, now)
+	l.noteAccepted(now.Add(time.Second))
+	for range 2 * refusalsToShrink { // each of them beside a start that was accepted
+		l.noteRefused(4, now, now)
+		l.noteRefused(4, now.Add(time.Second), now.Add(time.Second))
+	}
 	if got := target(now); got != 10 || !l.fullUntil.After(now) {
 		t.Fatalf("after 8004s that did not last: target %d, full until %v", got, l.fullUntil)
 	}
 	for range refusalsToShrink {
-		l.noteRefused(4, now, now)
+		l.noteRefused(4, now.Add(2*time.Second), now.Add(2*time.Second))
 	}
 	if got := target(now); got != 4 {
 		t.Fatalf("after 8004 again and again with 4 accepted: target %d", got)
 	}
-	if got := target(now.Add(3 * growInterval)); got != 7 {
+	if got := target(now.Add(2*time.Second + 3*growInterval)); got != 7 {
 		t.Errorf("three minutes later: target %d, want 7", got)
 	}
 	if got := target(now.Add(time.Hour)); got != 10 {

@@ -24,6 +24,7 @@ type queueLimit struct {
 	fullUntil  time.Time // no start before
 	refusals   int       // in a row
 	refuseTime time.Time // of the latest of them
+	acceptTime time.Time // when the latest accepted start began
 	changeTime time.Time
 	grown      bool // effective has grown since the last accepted start: one refusal shrinks it again
 }
@@ -38,9 +39,13 @@ func (l *queueLimit) setTarget(target int) {
 
 // noteRefused records that a start was refused because the queue is full, while so many
 // encodings of everybody's were known to be queued. Starts that were under way side by side
-// count as one.
+// count as one, and as none if one of them was accepted: the queue had room for that.
 func (l *queueLimit) noteRefused(queued int, began, now time.Time) {
 	if l.refusals > 0 && began.Before(l.refuseTime) {
+		return
+	}
+	if !l.grown && !began.After(l.acceptTime) {
+		l.fullUntil = now.Add(firstFullPause)
 		return
 	}
 	l.refusals++
@@ -53,7 +58,9 @@ func (l *queueLimit) noteRefused(queued int, began, now time.Time) {
 }
 
 // noteAccepted records that a start was accepted.
-func (l *queueLimit) noteAccepted() { l.refusals, l.grown = 0, false }
+func (l *queueLimit) noteAccepted(began time.Time) {
+	l.refusals, l.grown, l.acceptTime = 0, false, later(l.acceptTime, began)
+}
 
 // grow raises the effective target by one for each growInterval since it changed.
 func (l *queueLimit) grow(now time.Time) {

@@ -146,7 +146,7 @@ func (l *accountLoop) updateLimit(r taskResult) {
 		r.tracked.clearFailure(taskStart, false) // the limit says when to go on
 		l.log.Info("the platform's queue is full", "effective_target", l.limit.effective, "until", l.limit.fullUntil)
 	case o.called && o.callErr == nil && o.sharedErr == nil:
-		l.limit.noteAccepted()
+		l.limit.noteAccepted(r.tracked.taskSince)
 	}
 }
 
