@@ -83,14 +83,19 @@ func outputResource(api OutputAPI, name, hash string, s bitmovin.Storage) resour
 
 func storageName(name, hash string) string { return fmt.Sprintf("stoker %s [%s]", name, hash[:12]) }
 
+// hashContent identifies a resource by what it is made of.
+func hashContent(content any) (string, error) {
+	text, err := json.Marshal(content)
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:]), err
+}
+
 // configurationResource describes a codec configuration.
 func configurationResource(api ConfigurationAPI, c bitmovin.Configuration) (resource, error) {
-	content, err := json.Marshal(c)
+	hash, err := hashContent(c)
 	if err != nil {
 		return resource{}, err
 	}
-	sum := sha256.Sum256(content)
-	hash := hex.EncodeToString(sum[:])
 	return resource{
 		kind: kindConfiguration, hash: hash, name: fmt.Sprintf("%s [stoker %s]", c.Name, hash[:12]),
 		exists: func(ctx context.Context, id string) (bool, error) {
@@ -114,12 +119,10 @@ func deinterlaceResource(api FilterAPI, d job.Deinterlace) (resource, error) {
 	filter := bitmovin.DeinterlaceFilter{
 		Name: "deinterlace", Parity: d.Parity, Mode: d.Mode, FrameSelectionMode: d.FrameSelectionMode, AutoEnable: d.AutoEnable,
 	}
-	content, err := json.Marshal(filter)
+	hash, err := hashContent(filter)
 	if err != nil {
 		return resource{}, err
 	}
-	sum := sha256.Sum256(content)
-	hash := hex.EncodeToString(sum[:])
 	return resource{
 		kind: kindDeinterlace, hash: hash, name: fmt.Sprintf("%s [stoker %s]", filter.Name, hash[:12]),
 		exists: func(ctx context.Context, id string) (bool, error) {
