@@ -40,15 +40,16 @@ func (l *accountLoop) applyCount(c queueListing, err error) {
 			l.jobs.refresh(t)
 		}
 	}
+	interval := sharedInterval(l.pollInterval, l.worker.account.Client, countShare)
 	l.queue = queueCount{
 		total: c.total, foreign: c.total - own, time: c.time,
-		nextTime: now.Add(max(sharedInterval(l.pollInterval, l.worker.account.Client, countShare), minCountInterval)), contradictions: l.queue.contradictions,
+		nextTime: now.Add(max(interval, minCountInterval)), contradictions: l.queue.contradictions,
 	}
 	l.lastCountTime = c.time
 	switch {
 	case c.partial:
 		l.queue.nextTime = now.Add(max(l.pollInterval, time.Duration(c.pages)*minCountInterval))
-	case c.pages == 1 && !l.queue.isFresh(now, l.pollInterval):
+	case c.pages == 1 && !l.queue.isFresh(now, interval):
 		l.queue.nextTime = now // it has waited so long for its share of the list calls that it permits no start
 	case l.queue.foreign > 0 || l.queue.startedBeforeCount(l.jobs.index):
 		l.queue.nextTime = now.Add(minCountInterval)
