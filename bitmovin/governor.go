@@ -123,6 +123,9 @@ type Budget struct {
 	Next      time.Time // when another call could leave, if none is free
 }
 
+// PerSecond is how many calls of the class the platform allows each second, on average.
+func (b Budget) PerSecond() float64 { return float64(b.PerMinute) / time.Minute.Seconds() }
+
 // ReadBudget returns the budget of a class.
 func (g *Governor) ReadBudget(class Class) Budget {
 	return g.bucketOf(class).budget(g.clock.Now(), nil)

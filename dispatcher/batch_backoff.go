@@ -57,18 +57,28 @@ type failureBackoff struct {
 func (b *failureBackoff) noteFailure(err error, now time.Time) {
 	if !b.until.After(now) {
 		b.failures++
-		limit := maxJobPause
-		switch {
-		case errors.Is(err, errSharedMissing):
-			limit = maxMissingSkipPause
-		case errors.Is(err, errNotConfigured):
-			limit = maxUnansweredSkipPause
-		}
-		b.until = now.Add(growingPause(firstSkipPause, b.failures, limit))
-		if _, denied := errors.AsType[provision.PermissionError](err); denied {
-			b.until = now.Add(provision.PermissionRecheck) // only a person can give the right
-		}
+		b.until = now.Add(b.pauseAfter(err))
 	}
+	b.record(err, now)
+}
+
+// pauseAfter is the pause after the latest failure.
+func (b *failureBackoff) pauseAfter(err error) time.Duration {
+	if _, denied := errors.AsType[provision.PermissionError](err); denied {
+		return provision.PermissionRecheck // only a person can give the right
+	}
+	limit := maxJobPause
+	switch {
+	case errors.Is(err, errSharedMissing):
+		limit = maxMissingSkipPause
+	case errors.Is(err, errNotConfigured):
+		limit = maxUnansweredSkipPause
+	}
+	return growingPause(firstSkipPause, b.failures, limit)
+}
+
+// record keeps a failure, whatever the pause after it.
+func (b *failureBackoff) record(err error, now time.Time) {
 	if b.err == nil {
 		b.since = now
 	}

@@ -38,10 +38,7 @@ func (r taskResult) refusal() error {
 // the refused job is tried again, so that this job and not all others use up their attempts.
 func (bs batchBackoffs) noteRefusal(batchID string, err error, refused *job.Job, now time.Time) {
 	b := bs.of(batchID)
-	if b.err == nil {
-		b.since = now
-	}
-	b.err, b.noted = err, now
+	b.record(err, now)
 	if b.until.After(now) {
 		return // refused side by side with the one before
 	}

@@ -67,11 +67,7 @@ func TestSubmitWhileBusy(t *testing.T) {
 			sim := &simulator.Simulator{Seed: 1, Encoders: 100, QueueLimit: -1, Duration: time.Minute, Latency: 50 * time.Millisecond, LedgerLimit: 1}
 			inWorld(t, sim, func(w *world) {
 				w.target, w.unchecked = target, true
-				reads := new(readCounts)
-				w.table = func(s Store) Store {
-					reads.Store = s
-					return reads
-				}
+				reads := w.countReads()
 				w.run()
 				b := w.submit(5000, nil)
 				w.await(b.ID, 10*time.Minute, "a full queue", func(b job.Batch) bool { return int(b.Counts.Queued) >= target && b.Counts.Running == 100 })

@@ -61,6 +61,14 @@ func (l *encodingList) load(ctx context.Context, instance string) error {
 	return nil
 }
 
+// narrowToOwn returns q without other people's encodings where the platform's search works.
+func (l *encodingList) narrowToOwn(q bitmovin.EncodingQuery) bitmovin.EncodingQuery {
+	if l.usable(bitmovin.ParamSearch) {
+		q.Search = l.searchQuery()
+	}
+	return q
+}
+
 // searchQuery is the value of the search parameter that selects our encodings. The platform's
 // documentation quotes only names; our label needs no quotes.
 func (l *encodingList) searchQuery() string { return "labels:" + l.label }

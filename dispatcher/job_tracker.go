@@ -125,7 +125,7 @@ func (k *jobTracker) hasWrongPriority(t *trackedJob) bool {
 	return t.job.State == job.Queued && b != nil && t.platformPriority != b.Priority
 }
 
-// makeInFlight describes a job in flight for a decision.
+// makeInFlight describes a job in flight for a decision, but for when it is polled.
 func (k *jobTracker) makeInFlight(t *trackedJob, now time.Time) inFlightJob {
 	f := inFlightJob{
 		id:            t.job.ID,
@@ -135,7 +135,6 @@ func (k *jobTracker) makeInFlight(t *trackedJob, now time.Time) inFlightJob {
 		stopRequested: t.stopDue().After(now),
 		wrongPriority: k.hasWrongPriority(t) && !t.notBefore.After(now),
 		task:          t.task,
-		pollDue:       t.nextPoll,
 	}
 	if t.task == taskStart && t.sent != nil {
 		f.unsent, f.startBegan, f.priority, f.template = !t.sent.Load(), t.taskSince, t.batch.Priority, t.batch.Template != nil

@@ -31,10 +31,8 @@ func (l *encodingList) listEnded(ctx context.Context, after time.Time) (encoding
 // listSome reads the first pages of a list.
 func (l *encodingList) listSome(ctx context.Context, q bitmovin.EncodingQuery, pages int) (encodingsSeen, error) {
 	list := encodingsSeen{time: l.clock.Now(), encodings: map[string]job.Observation{}}
+	q = l.narrowToOwn(q)
 	q.Limit, q.SkipTotalCount = pageSize, true
-	if l.usable(bitmovin.ParamSearch) {
-		q.Search = l.searchQuery()
-	}
 	for range pages {
 		page, err := l.listPage(ctx, q)
 		if err != nil && q.Offset > 0 {

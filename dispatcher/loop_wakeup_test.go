@@ -19,6 +19,16 @@ type readCounts struct {
 	inFlight, nextJobs, jobs atomic.Int64
 }
 
+// countReads counts what the dispatchers read that run from now on.
+func (w *world) countReads() *readCounts {
+	counts := new(readCounts)
+	w.table = func(s Store) Store {
+		counts.Store = s
+		return counts
+	}
+	return counts
+}
+
 func (c *readCounts) JobsInFlight(ctx context.Context, account string) ([]job.Job, error) {
 	c.inFlight.Add(1)
 	return c.Store.JobsInFlight(ctx, account)
@@ -38,11 +48,7 @@ func (c *readCounts) Job(ctx context.Context, id job.ID) (job.Job, error) {
 // leaves it as it is.
 func TestChangesAreReadOneByOne(t *testing.T) {
 	inWorld(t, &simulator.Simulator{Seed: 1, Encoders: 10, Duration: 10 * time.Hour}, func(w *world) {
-		counts := new(readCounts)
-		w.table = func(s Store) Store {
-			counts.Store = s
-			return counts
-		}
+		counts := w.countReads()
 		w.run()
 		b := w.submit(100, nil)
 		w.await(b.ID, time.Minute, "a full queue", func(b job.Batch) bool { return b.Counts.Queued == 3 && b.Counts.Running == 10 })

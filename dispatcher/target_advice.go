@@ -64,28 +64,23 @@ func (a *targetAdvisor) update(f targetFacts, d drainRate, now time.Time) {
 		a.given, a.changeSince = job.TargetAdvice{}, time.Time{}
 		return
 	}
-	short := wanted > f.target && f.starts < nearLimit*f.maxStart
+	share := shortShare
 	if a.given.Given() {
-		short = short && d.starvingShare >= longShare
-	} else {
-		short = short && d.starvingShare >= shortShare
+		share = longShare
 	}
+	short := wanted > f.target && f.starts < nearLimit*f.maxStart && d.starvingShare >= share
 	switch {
 	case short == a.given.Given():
 		a.changeSince = time.Time{}
 	case a.changeSince.IsZero():
 		a.changeSince = now
 	}
-	if !a.changeSince.IsZero() && now.Sub(a.changeSince) >= adviceDelay {
-		a.changeSince = time.Time{}
-		if !short {
-			a.given = job.TargetAdvice{}
-			return
-		}
-		a.given = job.TargetAdvice{Target: f.target, EncoderCount: f.running, CallTime: d.startTime, AutomaticTarget: wanted}
-	}
-	if short && a.given.Given() && (differs(a.given.EncoderCount, f.running) || differs(a.given.AutomaticTarget, wanted)) {
-		a.given = job.TargetAdvice{Target: f.target, EncoderCount: f.running, CallTime: d.startTime, AutomaticTarget: wanted}
+	latest := job.TargetAdvice{Target: f.target, EncoderCount: f.running, CallTime: d.startTime, AutomaticTarget: wanted}
+	switch changed := !a.changeSince.IsZero() && now.Sub(a.changeSince) >= adviceDelay; {
+	case changed && !short:
+		a.given, a.changeSince = job.TargetAdvice{}, time.Time{}
+	case changed, short && a.given.Given() && (differs(a.given.EncoderCount, f.running) || differs(a.given.AutomaticTarget, wanted)):
+		a.given, a.changeSince = latest, time.Time{}
 	}
 }
 
@@ -97,7 +92,7 @@ func (a *targetAdvisor) follow(l *accountLoop, now time.Time) {
 	d := l.polls.drain
 	f := targetFacts{
 		target: l.limit.wanted, highest: max(DefaultAutoTarget, l.queueTarget), waiting: l.line.count() > 0, running: l.peak.running,
-		starts: d.startsEachSecond(now), maxStart: float64(l.worker.readBudget(bitmovin.ClassStart).PerMinute) / time.Minute.Seconds(),
+		starts: d.startsEachSecond(now), maxStart: l.worker.readBudget(bitmovin.ClassStart).PerSecond(),
 	}
 	if l.automatic && l.settings.QueueTarget == 0 || l.limit.effective < l.limit.wanted {
 		f.target = 0

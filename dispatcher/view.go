@@ -2,23 +2,18 @@ package dispatcher
 
 import (
 	"math"
-	"slices"
 	"time"
 
 	"github.com/stokerd/stoker/bitmovin"
 	"github.com/stokerd/stoker/job"
 )
 
-// jobsToPrepare is how many jobs to keep prepared, or in preparation, for a queue target: enough for
-// the next few free places and for those that become free while a job is configured, and few
-// enough to be discarded without regret when they are cancelled.
-func jobsToPrepare(target, startedMeanwhile int) int {
-	return min(max(2*target, 4), 64) + min(startedMeanwhile, 64)
-}
-
-// jobsToPrepare is how many jobs to keep prepared at the rate at which jobs are started now.
+// jobsToPrepare is how many jobs to keep prepared, or in preparation: enough for the next free places
+// and for those that become free while a job is configured, and few enough that little is wasted
+// when they are cancelled.
 func (l *accountLoop) jobsToPrepare(now time.Time) int {
-	return jobsToPrepare(l.limit.wanted, l.polls.drain.startsDuring(l.polls.drain.prepareTime, now))
+	startedMeanwhile := l.polls.drain.startsDuring(l.polls.drain.prepareTime, now)
+	return min(max(2*l.limit.wanted, 4), 64) + min(startedMeanwhile, 64)
 }
 
 // prepareDecision brings up to date what depends on the time: when the queue's head is polled,
@@ -42,7 +37,7 @@ func (l *accountLoop) startsAhead() int {
 	if l.limit.refusals > 0 || l.limit.grown {
 		return 1
 	}
-	perSecond := float64(l.worker.readBudget(bitmovin.ClassStart).PerMinute) / time.Minute.Seconds()
+	perSecond := l.worker.readBudget(bitmovin.ClassStart).PerSecond()
 	return 1 + int(math.Ceil(perSecond*l.polls.drain.startTime.Seconds()))
 }
 
@@ -100,8 +95,7 @@ func (l *accountLoop) collectView(now time.Time) view {
 		}
 	}
 	l.candidates = v.candidates
-	starts := v.hasCandidate(func(c candidate) bool { return c.isReady() && !c.template }) && v.freePlaces() > 0
-	creates := v.hasCandidate(func(c candidate) bool { return c.template && c.isReady() }) && v.freePlaces() > 0 || v.hasCandidate(func(c candidate) bool { return !c.template && !c.prepared && c.task == taskNone })
+	starts, creates := v.wantsCalls()
 	v.startBudget, v.createBudget = l.worker.claimBudget(bitmovin.ClassStart, starts), l.worker.claimBudget(bitmovin.ClassEncodingCreate, creates)
 	for id, o := range l.orphans {
 		v.orphans = append(v.orphans, orphan{encoding: id, task: o.task, notBefore: o.notBefore})
@@ -119,9 +113,24 @@ func (l *accountLoop) lineNeeded(places int, now time.Time) int {
 	return l.jobsToPrepare(now) + max(places, 0) + l.jobs.countBackedOff(now)
 }
 
-// hasCandidate reports whether the first candidates have one that satisfies a condition.
-func (v view) hasCandidate(ok func(candidate) bool) bool {
-	return !v.accountPaused && v.breakerClosed && slices.ContainsFunc(v.candidates, ok)
+// wantsCalls reports whether calls that start what is prepared, and calls that create encodings, would be
+// made if the budget let them.
+func (v view) wantsCalls() (starts, creates bool) {
+	if v.accountPaused || !v.breakerClosed {
+		return false, false
+	}
+	free := v.freePlaces() > 0
+	for _, c := range v.candidates {
+		switch {
+		case c.isReady() && c.template:
+			creates = creates || free
+		case c.isReady():
+			starts = starts || free
+		case c.task == taskNone: // it has to be configured
+			creates = true
+		}
+	}
+	return starts, creates
 }
 
 // makeCandidate makes a candidate of one of the next jobs; waits is false if the loop knows that

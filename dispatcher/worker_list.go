@@ -18,10 +18,7 @@ type runningList struct {
 // listRunning lists our running encodings, with a pause after each page.
 func (w *worker) listRunning(ctx context.Context, pause time.Duration) (runningList, error) {
 	l := runningList{time: w.now(), running: map[string]job.Observation{}}
-	query := bitmovin.EncodingQuery{Status: bitmovin.StatusRunning, SkipTotalCount: true}
-	if w.encodings.usable(bitmovin.ParamSearch) {
-		query.Search = w.encodings.searchQuery()
-	}
+	query := w.encodings.narrowToOwn(bitmovin.EncodingQuery{Status: bitmovin.StatusRunning, SkipTotalCount: true})
 	err := w.encodings.eachListed(ctx, query, func(e bitmovin.Encoding) (bool, error) {
 		if l.length++; pause > 0 && l.length%pageSize == 0 {
 			if err := w.clock.Sleep(ctx, pause); err != nil {

@@ -24,10 +24,7 @@ var errUnknownStatus = errors.New("the encoding has an unknown status")
 // seen.
 func (w *worker) sweep(ctx context.Context, from, before time.Time) error {
 	w.encodings.lookForOtherInstances(ctx)
-	query := bitmovin.EncodingQuery{Status: bitmovin.StatusCreated, SkipTotalCount: true}
-	if w.encodings.usable(bitmovin.ParamSearch) {
-		query.Search = w.encodings.searchQuery()
-	}
+	query := w.encodings.narrowToOwn(bitmovin.EncodingQuery{Status: bitmovin.StatusCreated, SkipTotalCount: true})
 	if query.Search == "" || !w.encodings.usable(bitmovin.ParamStatus) {
 		query.CreatedAfter = from
 	}
