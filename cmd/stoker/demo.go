@@ -25,7 +25,7 @@ import (
 
 func demoCommand(c *cli) *cobra.Command {
 	var serve, titles bool
-	var listen, keep string
+	var listen, webListen, keep string
 	cmd := &cobra.Command{
 		Use:   "demo",
 		Short: "See Stoker work: service, simulator and a batch in one process",
@@ -36,7 +36,8 @@ The job table is deleted at the end, unless --keep names a file for it.
 
 --serve starts the same service and simulator, submits nothing, and stays until Ctrl-C.
 The service listens on 127.0.0.1:7070, or on the address of --listen, so that all other
-commands can be tried on it.
+commands can be tried on it. Its page is at 127.0.0.1:7072, or at the address of
+--web-listen.
 
 Exit codes: 0 the titles ended as planned, with one of them FAILED; 1 they did not; 2
 wrong usage; 130 and 143 interrupted.`,
@@ -46,21 +47,25 @@ wrong usage; 130 and 143 interrupted.`,
 			switch {
 			case !client.IsLoopback(listen):
 				return usagef("--listen %s: want an address of this machine, for example %s", listen, defaultServer)
+			case !client.IsLoopback(webListen):
+				return usagef("--web-listen %s: want an address of this machine, for example %s", webListen, defaultWebListen)
 			case titles:
 				_, err := io.WriteString(c.stdout, examples.OpenMovies)
 				return err
 			case serve:
-				return demoError(ctx, runSimulation(ctx, listen, keep, func(ctx context.Context, address string) error {
-					c.note("The service listens on %s, with a simulator behind it. Ctrl-C ends both.", address)
+				return demoError(ctx, runSimulation(ctx, listen, webListen, keep, func(ctx context.Context, s *service.Service) error {
+					c.note("The service listens on %s, with a simulator behind it. Ctrl-C ends both.", s.GRPCAddress())
+					c.note("To see it in a browser: %s", s.WebAddress())
 					<-ctx.Done()
 					return nil
 				}))
 			}
-			return demoError(ctx, runSimulation(ctx, "127.0.0.1:0", keep, c.runDemo))
+			return demoError(ctx, runSimulation(ctx, "127.0.0.1:0", "127.0.0.1:0", keep, c.runDemo))
 		},
 	}
 	cmd.Flags().BoolVar(&serve, "serve", false, "start service and simulator, and stay until Ctrl-C")
 	cmd.Flags().StringVar(&listen, "listen", defaultServer, "with --serve: host:port on this machine to listen on")
+	cmd.Flags().StringVar(&webListen, "web-listen", defaultWebListen, "with --serve: host:port on this machine of the page")
 	cmd.Flags().BoolVar(&titles, "titles", false, "only print the list of titles, as CSV for stoker submit")
 	cmd.Flags().StringVar(&keep, "keep", "", "file for the job table, which is kept (default: a temporary file)")
 	cmd.MarkFlagsMutuallyExclusive("serve", "titles")
@@ -82,9 +87,12 @@ func demoError(ctx context.Context, err error) error {
 	return runError(err)
 }
 
-// runSimulation calls use, with the gRPC address, while the demo's service and simulator run. The job table
+// defaultWebListen is where demo --serve serves the page.
+const defaultWebListen = "127.0.0.1:7072"
+
+// runSimulation calls use while the demo's service and simulator run. The job table
 // is the file db, or a temporary file if db is empty.
-func runSimulation(ctx context.Context, listen, db string, use func(ctx context.Context, address string) error) (err error) {
+func runSimulation(ctx context.Context, listen, webListen, db string, use func(ctx context.Context, s *service.Service) error) (err error) {
 	if db == "" {
 		dir, tempErr := os.MkdirTemp("", "stoker-demo-")
 		if tempErr != nil {
@@ -94,18 +102,18 @@ func runSimulation(ctx context.Context, listen, db string, use func(ctx context.
 		db = filepath.Join(dir, "stoker.db")
 	}
 	simulation := &service.Simulation{
-		Simulator: demoPlatform(), Listen: listen, DB: db, QueueTarget: demoQueueTarget, PollInterval: time.Second,
+		Simulator: demoPlatform(), Listen: listen, WebListen: webListen, DB: db, QueueTarget: demoQueueTarget, PollInterval: time.Second,
 	}
 	err = simulation.Run(ctx, use)
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return fmt.Errorf("%s is in use already: is a service running there? --listen names another address", listen)
+		return fmt.Errorf("%w: is a service running there? --listen and --web-listen name other addresses", err)
 	}
 	return explainJobTable(db, "--keep", err)
 }
 
 // runDemo submits the titles, watches them until they have ended, and prints a summary.
-func (c *cli) runDemo(ctx context.Context, address string) (err error) {
-	conn, err := client.Dial(address, client.Options{})
+func (c *cli) runDemo(ctx context.Context, s *service.Service) (err error) {
+	conn, err := client.Dial(s.GRPCAddress(), client.Options{})
 	if err != nil {
 		return err
 	}
@@ -124,6 +132,7 @@ func (c *cli) runDemo(ctx context.Context, address string) (err error) {
 	}
 	c.note("%s from open-movies.csv, a simulated platform with %d encoders, %d encodings kept queued",
 		ui.Plural(int64(len(list.Jobs)), "title"), demoEncoders, demoQueueTarget)
+	c.note("To see it in a browser: %s", s.WebAddress())
 	c.note("")
 	err = c.watchUntilDone(ctx, conn, watchRequest(batch.GetId()))
 	if exit, ok := errors.AsType[*exitError](err); err != nil && (!ok || exit.code != exitFailed || exit.err != nil) {

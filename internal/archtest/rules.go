@@ -118,6 +118,15 @@ var rules = []rule{
 		is: "The gRPC API: checks requests, turns errors into statuses, streams watches.",
 	},
 	{
+		pkg: "internal/gateway", imports: []string{"job", "internal/spelling"},
+		uses: []string{protobuf, rpcDetails, "connectrpc.com/connect", "connectrpc.com/vanguard"},
+		is:   "Serves the gRPC services as JSON over HTTP, and the page.",
+	},
+	{
+		pkg: "web",
+		is:  "The page, as it is built from web/src.",
+	},
+	{
 		pkg: "client", imports: []string{"job", "internal/clock", "gen/stoker/v1"}, uses: []string{grpc, protobuf, rpcDetails, backoff, uuid},
 		is: "The Go client: repeats what may be repeated, resumes watches.",
 	},
