@@ -173,7 +173,7 @@ export function beside(every: number, fetch: (signal: AbortSignal) => Promise<vo
   };
   const timer = setInterval(run, every);
   document.addEventListener("visibilitychange", run);
-  void run();
+  queueMicrotask(run); // not in the effect that called
   return {
     stop: () => {
       call.abort();

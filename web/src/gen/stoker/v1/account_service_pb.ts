@@ -6,6 +6,10 @@ import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobu
 import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import type { Duration, FieldMask, Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
+import type { AccountProblem, GetAccountHistoryRequestSchema, GetAccountHistoryResponseSchema } from "./account_history_pb";
+import { file_stoker_v1_account_history } from "./account_history_pb";
+import type { BatchRef, Job } from "./batch_pb";
+import { file_stoker_v1_batch } from "./batch_pb";
 import type { Wait } from "./wait_pb";
 import { file_stoker_v1_wait } from "./wait_pb";
 import type { Message } from "@bufbuild/protobuf";
@@ -14,7 +18,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file stoker/v1/account_service.proto.
  */
 export const file_stoker_v1_account_service: GenFile = /*@__PURE__*/
-  fileDesc("Ch9zdG9rZXIvdjEvYWNjb3VudF9zZXJ2aWNlLnByb3RvEglzdG9rZXIudjEikwcKB0FjY291bnQSCgoCaWQYASABKAkSFAoMcXVldWVfdGFyZ2V0GAIgASgFEh4KFmVmZmVjdGl2ZV9xdWV1ZV90YXJnZXQYAyABKAUSIgoVcGxhdGZvcm1fcXVldWVkX2NvdW50GAQgASgFSACIAQESOAoUcGxhdGZvcm1fcXVldWVkX3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhQKDHF1ZXVlZF9jb3VudBgGIAEoBRIVCg1ydW5uaW5nX2NvdW50GAcgASgFEhYKDnN0YXJ0aW5nX2NvdW50GAggASgFEhgKEGNhbmNlbGxpbmdfY291bnQYCSABKAUSFgoOcHJlcGFyZWRfY291bnQYCiABKAUSFwoPcHJlcGFyaW5nX2NvdW50GAsgASgFEg4KBnBhdXNlZBgMIAEoCBIVCg1wYXVzZWRfcmVhc29uGA0gASgJEjAKDHBhdXNlZF91bnRpbBgaIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASGgoSbWF4X3N0YXJ0c19wZXJfZGF5GBQgASgFEhoKEnN0YXJ0c190b2RheV9jb3VudBgVIAEoBRIjCgdicmVha2VyGA4gASgLMhIuc3Rva2VyLnYxLkJyZWFrZXISNAoQcXVldWVfZnVsbF91bnRpbBgPIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASIgoHYnVkZ2V0cxgQIAMoCzIRLnN0b2tlci52MS5CdWRnZXQSJQoId2ViaG9va3MYESABKAsyEy5zdG9rZXIudjEuV2ViaG9va3MSDwoHcHJvYmxlbRgSIAEoCRIdCgR3YWl0GBMgASgLMg8uc3Rva2VyLnYxLldhaXQSEwoLd2FpdF9yZWFzb24YGSABKAkSIwoHbGlzdGluZxgWIAEoCzISLnN0b2tlci52MS5MaXN0aW5nEjEKD290aGVyX2luc3RhbmNlcxgXIAMoCzIYLnN0b2tlci52MS5PdGhlckluc3RhbmNlEi8KDnVua25vd25fdmFsdWVzGBggAygLMhcuc3Rva2VyLnYxLlVua25vd25WYWx1ZRI5ChNxdWV1ZV90YXJnZXRfYWR2aWNlGBsgASgLMhwuc3Rva2VyLnYxLlF1ZXVlVGFyZ2V0QWR2aWNlQhgKFl9wbGF0Zm9ybV9xdWV1ZWRfY291bnQihgEKEVF1ZXVlVGFyZ2V0QWR2aWNlEhUKDWVuY29kZXJfY291bnQYASABKAUSLAoJY2FsbF90aW1lGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEh4KFmF1dG9tYXRpY19xdWV1ZV90YXJnZXQYAyABKAUSDAoEdGV4dBgEIAEoCSJqCgxVbmtub3duVmFsdWUSDAoEa2luZBgBIAEoCRINCgV2YWx1ZRgCIAEoCRIuCgpmaXJzdF90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBINCgVjb3VudBgEIAEoAyKyAQoHTGlzdGluZxIiCgN3YXkYASABKA4yFS5zdG9rZXIudjEuTGlzdGluZ1dheRIzChFmYXVsdHlfcGFyYW1ldGVycxgCIAMoCzIYLnN0b2tlci52MS5MaXN0UGFyYW1ldGVyEjMKD2NvbXBhcmluZ19zaW5jZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASGQoRY29tcGFyaW5nX3Byb2JsZW0YBCABKAkicQoNTGlzdFBhcmFtZXRlchIMCgRuYW1lGAEgASgJEigKBWZhdWx0GAIgASgOMhkuc3Rva2VyLnYxLlBhcmFtZXRlckZhdWx0EigKBHRpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIk8KDU90aGVySW5zdGFuY2USCgoCaWQYASABKAkSMgoObGFzdF9zZWVuX3RpbWUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIpIBCghXZWJob29rcxIPCgdwcm9ibGVtGAEgASgJEhIKCnVzZWRfY291bnQYAiABKAMSFQoNaWdub3JlZF9jb3VudBgDIAEoAxIWCg5yZWplY3RlZF9jb3VudBgEIAEoAxIyCg5sYXN0X3VzZWRfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAioQEKB0JyZWFrZXISJgoFc3RhdGUYASABKA4yFy5zdG9rZXIudjEuQnJlYWtlclN0YXRlEg4KBnJlYXNvbhgCIAEoCRIpCgVzaW5jZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMwoPbmV4dF9wcm9iZV90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJ2CgZCdWRnZXQSDQoFY2xhc3MYASABKAkSGAoQbGltaXRfcGVyX21pbnV0ZRgCIAEoBRIRCglhdmFpbGFibGUYAyABKAUSMAoMcGF1c2VkX3VudGlsGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCI8ChNMaXN0QWNjb3VudHNSZXF1ZXN0EhEKCXBhZ2Vfc2l6ZRgBIAEoBRISCgpwYWdlX3Rva2VuGAIgASgJIlUKFExpc3RBY2NvdW50c1Jlc3BvbnNlEiQKCGFjY291bnRzGAEgAygLMhIuc3Rva2VyLnYxLkFjY291bnQSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIicKEUdldEFjY291bnRSZXF1ZXN0EhIKCmFjY291bnRfaWQYASABKAkiOQoSR2V0QWNjb3VudFJlc3BvbnNlEiMKB2FjY291bnQYASABKAsyEi5zdG9rZXIudjEuQWNjb3VudCI5ChNQYXVzZUFjY291bnRSZXF1ZXN0EhIKCmFjY291bnRfaWQYASABKAkSDgoGcmVhc29uGAIgASgJIjsKFFBhdXNlQWNjb3VudFJlc3BvbnNlEiMKB2FjY291bnQYASABKAsyEi5zdG9rZXIudjEuQWNjb3VudCIqChRSZXN1bWVBY2NvdW50UmVxdWVzdBISCgphY2NvdW50X2lkGAEgASgJIjwKFVJlc3VtZUFjY291bnRSZXNwb25zZRIjCgdhY2NvdW50GAEgASgLMhIuc3Rva2VyLnYxLkFjY291bnQibAoUVXBkYXRlQWNjb3VudFJlcXVlc3QSIwoHYWNjb3VudBgBIAEoCzISLnN0b2tlci52MS5BY2NvdW50Ei8KC3VwZGF0ZV9tYXNrGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLkZpZWxkTWFzayI8ChVVcGRhdGVBY2NvdW50UmVzcG9uc2USIwoHYWNjb3VudBgBIAEoCzISLnN0b2tlci52MS5BY2NvdW50KnYKCkxpc3RpbmdXYXkSGwoXTElTVElOR19XQVlfVU5TUEVDSUZJRUQQABIWChJMSVNUSU5HX1dBWV9TRUFSQ0gQARIdChlMSVNUSU5HX1dBWV9DUkVBVElPTl9USU1FEAISFAoQTElTVElOR19XQVlfV0FMSxADKqcBCg5QYXJhbWV0ZXJGYXVsdBIfChtQQVJBTUVURVJfRkFVTFRfVU5TUEVDSUZJRUQQABIbChdQQVJBTUVURVJfRkFVTFRfUkVGVVNFRBABEh4KGlBBUkFNRVRFUl9GQVVMVF9VTkFOU1dFUkVEEAISGwoXUEFSQU1FVEVSX0ZBVUxUX0lHTk9SRUQQAxIaChZQQVJBTUVURVJfRkFVTFRfTUlTU0VTEAQqegoMQnJlYWtlclN0YXRlEh0KGUJSRUFLRVJfU1RBVEVfVU5TUEVDSUZJRUQQABIYChRCUkVBS0VSX1NUQVRFX0NMT1NFRBABEhYKEkJSRUFLRVJfU1RBVEVfT1BFThACEhkKFUJSRUFLRVJfU1RBVEVfUFJPQklORxADMqUDCg5BY2NvdW50U2VydmljZRJPCgxMaXN0QWNjb3VudHMSHi5zdG9rZXIudjEuTGlzdEFjY291bnRzUmVxdWVzdBofLnN0b2tlci52MS5MaXN0QWNjb3VudHNSZXNwb25zZRJJCgpHZXRBY2NvdW50Ehwuc3Rva2VyLnYxLkdldEFjY291bnRSZXF1ZXN0Gh0uc3Rva2VyLnYxLkdldEFjY291bnRSZXNwb25zZRJPCgxQYXVzZUFjY291bnQSHi5zdG9rZXIudjEuUGF1c2VBY2NvdW50UmVxdWVzdBofLnN0b2tlci52MS5QYXVzZUFjY291bnRSZXNwb25zZRJSCg1SZXN1bWVBY2NvdW50Eh8uc3Rva2VyLnYxLlJlc3VtZUFjY291bnRSZXF1ZXN0GiAuc3Rva2VyLnYxLlJlc3VtZUFjY291bnRSZXNwb25zZRJSCg1VcGRhdGVBY2NvdW50Eh8uc3Rva2VyLnYxLlVwZGF0ZUFjY291bnRSZXF1ZXN0GiAuc3Rva2VyLnYxLlVwZGF0ZUFjY291bnRSZXNwb25zZUIyWjBnaXRodWIuY29tL3N0b2tlcmQvc3Rva2VyL2dlbi9zdG9rZXIvdjE7c3Rva2VydjFiBnByb3RvMw", [file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_timestamp, file_stoker_v1_wait]);
+  fileDesc("Ch9zdG9rZXIvdjEvYWNjb3VudF9zZXJ2aWNlLnByb3RvEglzdG9rZXIudjEikQkKB0FjY291bnQSCgoCaWQYASABKAkSFAoMcXVldWVfdGFyZ2V0GAIgASgFEh4KFmVmZmVjdGl2ZV9xdWV1ZV90YXJnZXQYAyABKAUSIgoVcGxhdGZvcm1fcXVldWVkX2NvdW50GAQgASgFSACIAQESOAoUcGxhdGZvcm1fcXVldWVkX3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhQKDHF1ZXVlZF9jb3VudBgGIAEoBRIVCg1ydW5uaW5nX2NvdW50GAcgASgFEhYKDnN0YXJ0aW5nX2NvdW50GAggASgFEhgKEGNhbmNlbGxpbmdfY291bnQYCSABKAUSFgoOcHJlcGFyZWRfY291bnQYCiABKAUSFwoPcHJlcGFyaW5nX2NvdW50GAsgASgFEg4KBnBhdXNlZBgMIAEoCBIVCg1wYXVzZWRfcmVhc29uGA0gASgJEjAKDHBhdXNlZF91bnRpbBgaIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASGgoSbWF4X3N0YXJ0c19wZXJfZGF5GBQgASgFEhoKEnN0YXJ0c190b2RheV9jb3VudBgVIAEoBRIjCgdicmVha2VyGA4gASgLMhIuc3Rva2VyLnYxLkJyZWFrZXISNAoQcXVldWVfZnVsbF91bnRpbBgPIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASIgoHYnVkZ2V0cxgQIAMoCzIRLnN0b2tlci52MS5CdWRnZXQSJQoId2ViaG9va3MYESABKAsyEy5zdG9rZXIudjEuV2ViaG9va3MSDwoHcHJvYmxlbRgSIAEoCRIdCgR3YWl0GBMgASgLMg8uc3Rva2VyLnYxLldhaXQSEwoLd2FpdF9yZWFzb24YGSABKAkSIwoHbGlzdGluZxgWIAEoCzISLnN0b2tlci52MS5MaXN0aW5nEjEKD290aGVyX2luc3RhbmNlcxgXIAMoCzIYLnN0b2tlci52MS5PdGhlckluc3RhbmNlEi8KDnVua25vd25fdmFsdWVzGBggAygLMhcuc3Rva2VyLnYxLlVua25vd25WYWx1ZRI5ChNxdWV1ZV90YXJnZXRfYWR2aWNlGBsgASgLMhwuc3Rva2VyLnYxLlF1ZXVlVGFyZ2V0QWR2aWNlEjsKFHF1ZXVlX3RhcmdldF9zZXR0aW5nGBwgASgLMh0uc3Rva2VyLnYxLlF1ZXVlVGFyZ2V0U2V0dGluZxI+Chdjb25maWd1cmVkX3F1ZXVlX3RhcmdldBgdIAEoCzIdLnN0b2tlci52MS5RdWV1ZVRhcmdldFNldHRpbmcSOwoWYXV0b21hdGljX3F1ZXVlX3RhcmdldBgeIAEoCzIbLnN0b2tlci52MS5RdWV1ZVRhcmdldFJhbmdlEhUKDXdhaXRpbmdfY291bnQYHyABKAMSKwoIcHJvYmxlbXMYICADKAsyGS5zdG9rZXIudjEuQWNjb3VudFByb2JsZW1CGAoWX3BsYXRmb3JtX3F1ZXVlZF9jb3VudCJOChJRdWV1ZVRhcmdldFNldHRpbmcSKAoEbW9kZRgBIAEoDjIaLnN0b2tlci52MS5RdWV1ZVRhcmdldE1vZGUSDgoGbnVtYmVyGAIgASgFIiwKEFF1ZXVlVGFyZ2V0UmFuZ2USCwoDbWluGAEgASgFEgsKA21heBgCIAEoBSKGAQoRUXVldWVUYXJnZXRBZHZpY2USFQoNZW5jb2Rlcl9jb3VudBgBIAEoBRIsCgljYWxsX3RpbWUYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SHgoWYXV0b21hdGljX3F1ZXVlX3RhcmdldBgDIAEoBRIMCgR0ZXh0GAQgASgJImoKDFVua25vd25WYWx1ZRIMCgRraW5kGAEgASgJEg0KBXZhbHVlGAIgASgJEi4KCmZpcnN0X3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg0KBWNvdW50GAQgASgDIrIBCgdMaXN0aW5nEiIKA3dheRgBIAEoDjIVLnN0b2tlci52MS5MaXN0aW5nV2F5EjMKEWZhdWx0eV9wYXJhbWV0ZXJzGAIgAygLMhguc3Rva2VyLnYxLkxpc3RQYXJhbWV0ZXISMwoPY29tcGFyaW5nX3NpbmNlGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIZChFjb21wYXJpbmdfcHJvYmxlbRgEIAEoCSJxCg1MaXN0UGFyYW1ldGVyEgwKBG5hbWUYASABKAkSKAoFZmF1bHQYAiABKA4yGS5zdG9rZXIudjEuUGFyYW1ldGVyRmF1bHQSKAoEdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiTwoNT3RoZXJJbnN0YW5jZRIKCgJpZBgBIAEoCRIyCg5sYXN0X3NlZW5fdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAikgEKCFdlYmhvb2tzEg8KB3Byb2JsZW0YASABKAkSEgoKdXNlZF9jb3VudBgCIAEoAxIVCg1pZ25vcmVkX2NvdW50GAMgASgDEhYKDnJlamVjdGVkX2NvdW50GAQgASgDEjIKDmxhc3RfdXNlZF90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCKhAQoHQnJlYWtlchImCgVzdGF0ZRgBIAEoDjIXLnN0b2tlci52MS5CcmVha2VyU3RhdGUSDgoGcmVhc29uGAIgASgJEikKBXNpbmNlGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIzCg9uZXh0X3Byb2JlX3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wInYKBkJ1ZGdldBINCgVjbGFzcxgBIAEoCRIYChBsaW1pdF9wZXJfbWludXRlGAIgASgFEhEKCWF2YWlsYWJsZRgDIAEoBRIwCgxwYXVzZWRfdW50aWwYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIjwKE0xpc3RBY2NvdW50c1JlcXVlc3QSEQoJcGFnZV9zaXplGAEgASgFEhIKCnBhZ2VfdG9rZW4YAiABKAkiVQoUTGlzdEFjY291bnRzUmVzcG9uc2USJAoIYWNjb3VudHMYASADKAsyEi5zdG9rZXIudjEuQWNjb3VudBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiJwoRR2V0QWNjb3VudFJlcXVlc3QSEgoKYWNjb3VudF9pZBgBIAEoCSI5ChJHZXRBY2NvdW50UmVzcG9uc2USIwoHYWNjb3VudBgBIAEoCzISLnN0b2tlci52MS5BY2NvdW50IkYKE1BhdXNlQWNjb3VudFJlcXVlc3QSEgoKYWNjb3VudF9pZBgBIAEoCRIOCgZyZWFzb24YAiABKAkSCwoDYWxsGAMgASgIImEKFFBhdXNlQWNjb3VudFJlc3BvbnNlEiMKB2FjY291bnQYASABKAsyEi5zdG9rZXIudjEuQWNjb3VudBIkCghhY2NvdW50cxgCIAMoCzISLnN0b2tlci52MS5BY2NvdW50IjcKFFJlc3VtZUFjY291bnRSZXF1ZXN0EhIKCmFjY291bnRfaWQYASABKAkSCwoDYWxsGAIgASgIImIKFVJlc3VtZUFjY291bnRSZXNwb25zZRIjCgdhY2NvdW50GAEgASgLMhIuc3Rva2VyLnYxLkFjY291bnQSJAoIYWNjb3VudHMYAiADKAsyEi5zdG9rZXIudjEuQWNjb3VudCJsChRVcGRhdGVBY2NvdW50UmVxdWVzdBIjCgdhY2NvdW50GAEgASgLMhIuc3Rva2VyLnYxLkFjY291bnQSLwoLdXBkYXRlX21hc2sYAiABKAsyGi5nb29nbGUucHJvdG9idWYuRmllbGRNYXNrIjwKFVVwZGF0ZUFjY291bnRSZXNwb25zZRIjCgdhY2NvdW50GAEgASgLMhIuc3Rva2VyLnYxLkFjY291bnQiOAoTTGlzdE5leHRKb2JzUmVxdWVzdBISCgphY2NvdW50X2lkGAEgASgJEg0KBWxpbWl0GAIgASgFInMKFExpc3ROZXh0Sm9ic1Jlc3BvbnNlEiAKBGpvYnMYASADKAsyEi5zdG9rZXIudjEuTmV4dEpvYhIlCgdiYXRjaGVzGAIgAygLMhQuc3Rva2VyLnYxLk5leHRCYXRjaBISCgptb3JlX2NvdW50GAMgASgDIkoKB05leHRKb2ISGwoDam9iGAEgASgLMg4uc3Rva2VyLnYxLkpvYhIQCghwb3NpdGlvbhgCIAEoAxIQCghwcmlvcml0eRgDIAEoBSJvCglOZXh0QmF0Y2gSIgoFYmF0Y2gYASABKAsyEy5zdG9rZXIudjEuQmF0Y2hSZWYSEAoIcHJpb3JpdHkYAiABKAUSEQoJZHVlX2NvdW50GAMgASgDEhkKEWJhY2tpbmdfb2ZmX2NvdW50GAQgASgDKowBCg9RdWV1ZVRhcmdldE1vZGUSIQodUVVFVUVfVEFSR0VUX01PREVfVU5TUEVDSUZJRUQQABIdChlRVUVVRV9UQVJHRVRfTU9ERV9ERUZBVUxUEAESGwoXUVVFVUVfVEFSR0VUX01PREVfRklYRUQQAhIaChZRVUVVRV9UQVJHRVRfTU9ERV9BVVRPEAMqdgoKTGlzdGluZ1dheRIbChdMSVNUSU5HX1dBWV9VTlNQRUNJRklFRBAAEhYKEkxJU1RJTkdfV0FZX1NFQVJDSBABEh0KGUxJU1RJTkdfV0FZX0NSRUFUSU9OX1RJTUUQAhIUChBMSVNUSU5HX1dBWV9XQUxLEAMqpwEKDlBhcmFtZXRlckZhdWx0Eh8KG1BBUkFNRVRFUl9GQVVMVF9VTlNQRUNJRklFRBAAEhsKF1BBUkFNRVRFUl9GQVVMVF9SRUZVU0VEEAESHgoaUEFSQU1FVEVSX0ZBVUxUX1VOQU5TV0VSRUQQAhIbChdQQVJBTUVURVJfRkFVTFRfSUdOT1JFRBADEhoKFlBBUkFNRVRFUl9GQVVMVF9NSVNTRVMQBCp6CgxCcmVha2VyU3RhdGUSHQoZQlJFQUtFUl9TVEFURV9VTlNQRUNJRklFRBAAEhgKFEJSRUFLRVJfU1RBVEVfQ0xPU0VEEAESFgoSQlJFQUtFUl9TVEFURV9PUEVOEAISGQoVQlJFQUtFUl9TVEFURV9QUk9CSU5HEAMy1gQKDkFjY291bnRTZXJ2aWNlEk8KDExpc3RBY2NvdW50cxIeLnN0b2tlci52MS5MaXN0QWNjb3VudHNSZXF1ZXN0Gh8uc3Rva2VyLnYxLkxpc3RBY2NvdW50c1Jlc3BvbnNlEkkKCkdldEFjY291bnQSHC5zdG9rZXIudjEuR2V0QWNjb3VudFJlcXVlc3QaHS5zdG9rZXIudjEuR2V0QWNjb3VudFJlc3BvbnNlEl4KEUdldEFjY291bnRIaXN0b3J5EiMuc3Rva2VyLnYxLkdldEFjY291bnRIaXN0b3J5UmVxdWVzdBokLnN0b2tlci52MS5HZXRBY2NvdW50SGlzdG9yeVJlc3BvbnNlEk8KDExpc3ROZXh0Sm9icxIeLnN0b2tlci52MS5MaXN0TmV4dEpvYnNSZXF1ZXN0Gh8uc3Rva2VyLnYxLkxpc3ROZXh0Sm9ic1Jlc3BvbnNlEk8KDFBhdXNlQWNjb3VudBIeLnN0b2tlci52MS5QYXVzZUFjY291bnRSZXF1ZXN0Gh8uc3Rva2VyLnYxLlBhdXNlQWNjb3VudFJlc3BvbnNlElIKDVJlc3VtZUFjY291bnQSHy5zdG9rZXIudjEuUmVzdW1lQWNjb3VudFJlcXVlc3QaIC5zdG9rZXIudjEuUmVzdW1lQWNjb3VudFJlc3BvbnNlElIKDVVwZGF0ZUFjY291bnQSHy5zdG9rZXIudjEuVXBkYXRlQWNjb3VudFJlcXVlc3QaIC5zdG9rZXIudjEuVXBkYXRlQWNjb3VudFJlc3BvbnNlQjJaMGdpdGh1Yi5jb20vc3Rva2VyZC9zdG9rZXIvZ2VuL3N0b2tlci92MTtzdG9rZXJ2MWIGcHJvdG8z", [file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_timestamp, file_stoker_v1_account_history, file_stoker_v1_batch, file_stoker_v1_wait]);
 
 /**
  * Account is one Bitmovin API key with its queue target and its rate budget.
@@ -30,7 +34,8 @@ export type Account = Message<"stoker.v1.Account"> & {
   id: string;
 
   /**
-   * How many encodings should be QUEUED at the platform at all times.
+   * How many encodings should be QUEUED at the platform at all times. With an automatic target, the
+   * server has chosen it and changes it.
    *
    * @generated from field: int32 queue_target = 2;
    */
@@ -221,6 +226,44 @@ export type Account = Message<"stoker.v1.Account"> & {
    * @generated from field: stoker.v1.QueueTargetAdvice queue_target_advice = 27;
    */
   queueTargetAdvice?: QueueTargetAdvice | undefined;
+
+  /**
+   * The queue target as UpdateAccount has set it. DEFAULT: it has set none, and
+   * configured_queue_target applies.
+   *
+   * @generated from field: stoker.v1.QueueTargetSetting queue_target_setting = 28;
+   */
+  queueTargetSetting?: QueueTargetSetting | undefined;
+
+  /**
+   * The queue target as the server is configured: FIXED or AUTO.
+   *
+   * @generated from field: stoker.v1.QueueTargetSetting configured_queue_target = 29;
+   */
+  configuredQueueTarget?: QueueTargetSetting | undefined;
+
+  /**
+   * The smallest and the largest queue target that the server may choose. Unset unless the target is
+   * automatic at present.
+   *
+   * @generated from field: stoker.v1.QueueTargetRange automatic_queue_target = 30;
+   */
+  automaticQueueTarget?: QueueTargetRange | undefined;
+
+  /**
+   * Jobs WAITING in batches that are OPEN or ACTIVE.
+   *
+   * @generated from field: int64 waiting_count = 31;
+   */
+  waitingCount: bigint;
+
+  /**
+   * What kept the account from starting jobs in the last 24 hours, the latest first; at most 100. It
+   * is lost when the server restarts. Only GetAccount sets it.
+   *
+   * @generated from field: repeated stoker.v1.AccountProblem problems = 32;
+   */
+  problems: AccountProblem[];
 };
 
 /**
@@ -229,6 +272,62 @@ export type Account = Message<"stoker.v1.Account"> & {
  */
 export const AccountSchema: GenMessage<Account> = /*@__PURE__*/
   messageDesc(file_stoker_v1_account_service, 0);
+
+/**
+ * QueueTargetSetting is how the queue target of an account is set.
+ *
+ * @generated from message stoker.v1.QueueTargetSetting
+ */
+export type QueueTargetSetting = Message<"stoker.v1.QueueTargetSetting"> & {
+  /**
+   * How the target is set.
+   *
+   * @generated from field: stoker.v1.QueueTargetMode mode = 1;
+   */
+  mode: QueueTargetMode;
+
+  /**
+   * The target, 1 to 1000. Only with FIXED.
+   *
+   * @generated from field: int32 number = 2;
+   */
+  number: number;
+};
+
+/**
+ * Describes the message stoker.v1.QueueTargetSetting.
+ * Use `create(QueueTargetSettingSchema)` to create a new message.
+ */
+export const QueueTargetSettingSchema: GenMessage<QueueTargetSetting> = /*@__PURE__*/
+  messageDesc(file_stoker_v1_account_service, 1);
+
+/**
+ * QueueTargetRange has the bounds of an automatic queue target.
+ *
+ * @generated from message stoker.v1.QueueTargetRange
+ */
+export type QueueTargetRange = Message<"stoker.v1.QueueTargetRange"> & {
+  /**
+   * The smallest target.
+   *
+   * @generated from field: int32 min = 1;
+   */
+  min: number;
+
+  /**
+   * The largest target.
+   *
+   * @generated from field: int32 max = 2;
+   */
+  max: number;
+};
+
+/**
+ * Describes the message stoker.v1.QueueTargetRange.
+ * Use `create(QueueTargetRangeSchema)` to create a new message.
+ */
+export const QueueTargetRangeSchema: GenMessage<QueueTargetRange> = /*@__PURE__*/
+  messageDesc(file_stoker_v1_account_service, 2);
 
 /**
  * QueueTargetAdvice says that a queue target is too small, and which one is not.
@@ -270,7 +369,7 @@ export type QueueTargetAdvice = Message<"stoker.v1.QueueTargetAdvice"> & {
  * Use `create(QueueTargetAdviceSchema)` to create a new message.
  */
 export const QueueTargetAdviceSchema: GenMessage<QueueTargetAdvice> = /*@__PURE__*/
-  messageDesc(file_stoker_v1_account_service, 1);
+  messageDesc(file_stoker_v1_account_service, 3);
 
 /**
  * UnknownValue is a value from the platform that this server does not know, and has not taken for any
@@ -314,7 +413,7 @@ export type UnknownValue = Message<"stoker.v1.UnknownValue"> & {
  * Use `create(UnknownValueSchema)` to create a new message.
  */
 export const UnknownValueSchema: GenMessage<UnknownValue> = /*@__PURE__*/
-  messageDesc(file_stoker_v1_account_service, 2);
+  messageDesc(file_stoker_v1_account_service, 4);
 
 /**
  * Listing says how encodings are listed at the platform, and whether the server has compared them
@@ -361,7 +460,7 @@ export type Listing = Message<"stoker.v1.Listing"> & {
  * Use `create(ListingSchema)` to create a new message.
  */
 export const ListingSchema: GenMessage<Listing> = /*@__PURE__*/
-  messageDesc(file_stoker_v1_account_service, 3);
+  messageDesc(file_stoker_v1_account_service, 5);
 
 /**
  * ListParameter is a query parameter of lists that does not work as documented.
@@ -397,7 +496,7 @@ export type ListParameter = Message<"stoker.v1.ListParameter"> & {
  * Use `create(ListParameterSchema)` to create a new message.
  */
 export const ListParameterSchema: GenMessage<ListParameter> = /*@__PURE__*/
-  messageDesc(file_stoker_v1_account_service, 4);
+  messageDesc(file_stoker_v1_account_service, 6);
 
 /**
  * OtherInstance is another Stoker server that uses the same API key.
@@ -425,7 +524,7 @@ export type OtherInstance = Message<"stoker.v1.OtherInstance"> & {
  * Use `create(OtherInstanceSchema)` to create a new message.
  */
 export const OtherInstanceSchema: GenMessage<OtherInstance> = /*@__PURE__*/
-  messageDesc(file_stoker_v1_account_service, 5);
+  messageDesc(file_stoker_v1_account_service, 7);
 
 /**
  * Webhooks is the state of the webhook deliveries by which the platform tells the server that
@@ -476,7 +575,7 @@ export type Webhooks = Message<"stoker.v1.Webhooks"> & {
  * Use `create(WebhooksSchema)` to create a new message.
  */
 export const WebhooksSchema: GenMessage<Webhooks> = /*@__PURE__*/
-  messageDesc(file_stoker_v1_account_service, 6);
+  messageDesc(file_stoker_v1_account_service, 8);
 
 /**
  * Breaker is a circuit breaker. It stops calls while the platform cannot be used, and tries one call
@@ -500,7 +599,8 @@ export type Breaker = Message<"stoker.v1.Breaker"> & {
   reason: string;
 
   /**
-   * Since when the state is not CLOSED.
+   * Since when the breaker has been in its state, PROBING counting as OPEN. Unset if it has been
+   * CLOSED since the server started.
    *
    * @generated from field: google.protobuf.Timestamp since = 3;
    */
@@ -519,7 +619,7 @@ export type Breaker = Message<"stoker.v1.Breaker"> & {
  * Use `create(BreakerSchema)` to create a new message.
  */
 export const BreakerSchema: GenMessage<Breaker> = /*@__PURE__*/
-  messageDesc(file_stoker_v1_account_service, 7);
+  messageDesc(file_stoker_v1_account_service, 9);
 
 /**
  * Budget is the platform's rate limit for one class of calls.
@@ -561,7 +661,7 @@ export type Budget = Message<"stoker.v1.Budget"> & {
  * Use `create(BudgetSchema)` to create a new message.
  */
 export const BudgetSchema: GenMessage<Budget> = /*@__PURE__*/
-  messageDesc(file_stoker_v1_account_service, 8);
+  messageDesc(file_stoker_v1_account_service, 10);
 
 /**
  * ListAccountsRequest asks for a page of the configured accounts.
@@ -589,7 +689,7 @@ export type ListAccountsRequest = Message<"stoker.v1.ListAccountsRequest"> & {
  * Use `create(ListAccountsRequestSchema)` to create a new message.
  */
 export const ListAccountsRequestSchema: GenMessage<ListAccountsRequest> = /*@__PURE__*/
-  messageDesc(file_stoker_v1_account_service, 9);
+  messageDesc(file_stoker_v1_account_service, 11);
 
 /**
  * ListAccountsResponse is one page of accounts.
@@ -617,7 +717,7 @@ export type ListAccountsResponse = Message<"stoker.v1.ListAccountsResponse"> & {
  * Use `create(ListAccountsResponseSchema)` to create a new message.
  */
 export const ListAccountsResponseSchema: GenMessage<ListAccountsResponse> = /*@__PURE__*/
-  messageDesc(file_stoker_v1_account_service, 10);
+  messageDesc(file_stoker_v1_account_service, 12);
 
 /**
  * GetAccountRequest names an account.
@@ -638,7 +738,7 @@ export type GetAccountRequest = Message<"stoker.v1.GetAccountRequest"> & {
  * Use `create(GetAccountRequestSchema)` to create a new message.
  */
 export const GetAccountRequestSchema: GenMessage<GetAccountRequest> = /*@__PURE__*/
-  messageDesc(file_stoker_v1_account_service, 11);
+  messageDesc(file_stoker_v1_account_service, 13);
 
 /**
  * GetAccountResponse is the status of the account.
@@ -659,16 +759,16 @@ export type GetAccountResponse = Message<"stoker.v1.GetAccountResponse"> & {
  * Use `create(GetAccountResponseSchema)` to create a new message.
  */
 export const GetAccountResponseSchema: GenMessage<GetAccountResponse> = /*@__PURE__*/
-  messageDesc(file_stoker_v1_account_service, 12);
+  messageDesc(file_stoker_v1_account_service, 14);
 
 /**
- * PauseAccountRequest names the account to pause.
+ * PauseAccountRequest names the account to pause, or all.
  *
  * @generated from message stoker.v1.PauseAccountRequest
  */
 export type PauseAccountRequest = Message<"stoker.v1.PauseAccountRequest"> & {
   /**
-   * The account.
+   * The account. Give exactly one of account_id and all.
    *
    * @generated from field: string account_id = 1;
    */
@@ -680,6 +780,13 @@ export type PauseAccountRequest = Message<"stoker.v1.PauseAccountRequest"> & {
    * @generated from field: string reason = 2;
    */
   reason: string;
+
+  /**
+   * Pause every account of the server.
+   *
+   * @generated from field: bool all = 3;
+   */
+  all: boolean;
 };
 
 /**
@@ -687,7 +794,7 @@ export type PauseAccountRequest = Message<"stoker.v1.PauseAccountRequest"> & {
  * Use `create(PauseAccountRequestSchema)` to create a new message.
  */
 export const PauseAccountRequestSchema: GenMessage<PauseAccountRequest> = /*@__PURE__*/
-  messageDesc(file_stoker_v1_account_service, 13);
+  messageDesc(file_stoker_v1_account_service, 15);
 
 /**
  * PauseAccountResponse is the account afterwards.
@@ -696,11 +803,18 @@ export const PauseAccountRequestSchema: GenMessage<PauseAccountRequest> = /*@__P
  */
 export type PauseAccountResponse = Message<"stoker.v1.PauseAccountResponse"> & {
   /**
-   * The account.
+   * The account; unset with all.
    *
    * @generated from field: stoker.v1.Account account = 1;
    */
   account?: Account | undefined;
+
+  /**
+   * With all: the accounts, sorted by id; at most 1000.
+   *
+   * @generated from field: repeated stoker.v1.Account accounts = 2;
+   */
+  accounts: Account[];
 };
 
 /**
@@ -708,20 +822,27 @@ export type PauseAccountResponse = Message<"stoker.v1.PauseAccountResponse"> & {
  * Use `create(PauseAccountResponseSchema)` to create a new message.
  */
 export const PauseAccountResponseSchema: GenMessage<PauseAccountResponse> = /*@__PURE__*/
-  messageDesc(file_stoker_v1_account_service, 14);
+  messageDesc(file_stoker_v1_account_service, 16);
 
 /**
- * ResumeAccountRequest names the account to resume.
+ * ResumeAccountRequest names the account to resume, or all.
  *
  * @generated from message stoker.v1.ResumeAccountRequest
  */
 export type ResumeAccountRequest = Message<"stoker.v1.ResumeAccountRequest"> & {
   /**
-   * The account.
+   * The account. Give exactly one of account_id and all.
    *
    * @generated from field: string account_id = 1;
    */
   accountId: string;
+
+  /**
+   * Resume every account of the server.
+   *
+   * @generated from field: bool all = 2;
+   */
+  all: boolean;
 };
 
 /**
@@ -729,7 +850,7 @@ export type ResumeAccountRequest = Message<"stoker.v1.ResumeAccountRequest"> & {
  * Use `create(ResumeAccountRequestSchema)` to create a new message.
  */
 export const ResumeAccountRequestSchema: GenMessage<ResumeAccountRequest> = /*@__PURE__*/
-  messageDesc(file_stoker_v1_account_service, 15);
+  messageDesc(file_stoker_v1_account_service, 17);
 
 /**
  * ResumeAccountResponse is the account afterwards.
@@ -738,11 +859,18 @@ export const ResumeAccountRequestSchema: GenMessage<ResumeAccountRequest> = /*@_
  */
 export type ResumeAccountResponse = Message<"stoker.v1.ResumeAccountResponse"> & {
   /**
-   * The account.
+   * The account; unset with all.
    *
    * @generated from field: stoker.v1.Account account = 1;
    */
   account?: Account | undefined;
+
+  /**
+   * With all: the accounts, sorted by id; at most 1000.
+   *
+   * @generated from field: repeated stoker.v1.Account accounts = 2;
+   */
+  accounts: Account[];
 };
 
 /**
@@ -750,7 +878,7 @@ export type ResumeAccountResponse = Message<"stoker.v1.ResumeAccountResponse"> &
  * Use `create(ResumeAccountResponseSchema)` to create a new message.
  */
 export const ResumeAccountResponseSchema: GenMessage<ResumeAccountResponse> = /*@__PURE__*/
-  messageDesc(file_stoker_v1_account_service, 16);
+  messageDesc(file_stoker_v1_account_service, 18);
 
 /**
  * UpdateAccountRequest has new values, and says which of them to apply.
@@ -766,7 +894,8 @@ export type UpdateAccountRequest = Message<"stoker.v1.UpdateAccountRequest"> & {
   account?: Account | undefined;
 
   /**
-   * The fields to change. Only queue_target can be changed, to 1 to 1000.
+   * The fields to change: queue_target, to a number from 1 to 1000, or queue_target_setting, which can
+   * also make the target automatic, or again what is configured.
    *
    * @generated from field: google.protobuf.FieldMask update_mask = 2;
    */
@@ -778,7 +907,7 @@ export type UpdateAccountRequest = Message<"stoker.v1.UpdateAccountRequest"> & {
  * Use `create(UpdateAccountRequestSchema)` to create a new message.
  */
 export const UpdateAccountRequestSchema: GenMessage<UpdateAccountRequest> = /*@__PURE__*/
-  messageDesc(file_stoker_v1_account_service, 17);
+  messageDesc(file_stoker_v1_account_service, 19);
 
 /**
  * UpdateAccountResponse is the account afterwards.
@@ -799,7 +928,190 @@ export type UpdateAccountResponse = Message<"stoker.v1.UpdateAccountResponse"> &
  * Use `create(UpdateAccountResponseSchema)` to create a new message.
  */
 export const UpdateAccountResponseSchema: GenMessage<UpdateAccountResponse> = /*@__PURE__*/
-  messageDesc(file_stoker_v1_account_service, 18);
+  messageDesc(file_stoker_v1_account_service, 20);
+
+/**
+ * ListNextJobsRequest asks what an account starts next.
+ *
+ * @generated from message stoker.v1.ListNextJobsRequest
+ */
+export type ListNextJobsRequest = Message<"stoker.v1.ListNextJobsRequest"> & {
+  /**
+   * The account.
+   *
+   * @generated from field: string account_id = 1;
+   */
+  accountId: string;
+
+  /**
+   * How many jobs, 1 to 1000. Default 100. There may be fewer, because no message has more than 3 MiB.
+   *
+   * @generated from field: int32 limit = 2;
+   */
+  limit: number;
+};
+
+/**
+ * Describes the message stoker.v1.ListNextJobsRequest.
+ * Use `create(ListNextJobsRequestSchema)` to create a new message.
+ */
+export const ListNextJobsRequestSchema: GenMessage<ListNextJobsRequest> = /*@__PURE__*/
+  messageDesc(file_stoker_v1_account_service, 21);
+
+/**
+ * ListNextJobsResponse says what an account starts next.
+ *
+ * @generated from message stoker.v1.ListNextJobsResponse
+ */
+export type ListNextJobsResponse = Message<"stoker.v1.ListNextJobsResponse"> & {
+  /**
+   * The next jobs in order. The wait of each has its position, and when it may be started at the
+   * earliest.
+   *
+   * @generated from field: repeated stoker.v1.NextJob jobs = 1;
+   */
+  jobs: NextJob[];
+
+  /**
+   * The batches that have further jobs, in the order in which the first of these are started; at most
+   * 1000.
+   *
+   * @generated from field: repeated stoker.v1.NextBatch batches = 2;
+   */
+  batches: NextBatch[];
+
+  /**
+   * How many jobs there are beyond `jobs`, of all batches, without those in a back-off.
+   *
+   * @generated from field: int64 more_count = 3;
+   */
+  moreCount: bigint;
+};
+
+/**
+ * Describes the message stoker.v1.ListNextJobsResponse.
+ * Use `create(ListNextJobsResponseSchema)` to create a new message.
+ */
+export const ListNextJobsResponseSchema: GenMessage<ListNextJobsResponse> = /*@__PURE__*/
+  messageDesc(file_stoker_v1_account_service, 22);
+
+/**
+ * NextJob is a job that is due.
+ *
+ * @generated from message stoker.v1.NextJob
+ */
+export type NextJob = Message<"stoker.v1.NextJob"> & {
+  /**
+   * The job.
+   *
+   * @generated from field: stoker.v1.Job job = 1;
+   */
+  job?: Job | undefined;
+
+  /**
+   * The position in line; 1 is started next.
+   *
+   * @generated from field: int64 position = 2;
+   */
+  position: bigint;
+
+  /**
+   * The priority of the job's batch.
+   *
+   * @generated from field: int32 priority = 3;
+   */
+  priority: number;
+};
+
+/**
+ * Describes the message stoker.v1.NextJob.
+ * Use `create(NextJobSchema)` to create a new message.
+ */
+export const NextJobSchema: GenMessage<NextJob> = /*@__PURE__*/
+  messageDesc(file_stoker_v1_account_service, 23);
+
+/**
+ * NextBatch is a batch with further due jobs.
+ *
+ * @generated from message stoker.v1.NextBatch
+ */
+export type NextBatch = Message<"stoker.v1.NextBatch"> & {
+  /**
+   * The batch.
+   *
+   * @generated from field: stoker.v1.BatchRef batch = 1;
+   */
+  batch?: BatchRef | undefined;
+
+  /**
+   * The priority of the batch.
+   *
+   * @generated from field: int32 priority = 2;
+   */
+  priority: number;
+
+  /**
+   * How many jobs of it are due beyond those that are listed.
+   *
+   * @generated from field: int64 due_count = 3;
+   */
+  dueCount: bigint;
+
+  /**
+   * How many jobs of it are in a back-off.
+   *
+   * @generated from field: int64 backing_off_count = 4;
+   */
+  backingOffCount: bigint;
+};
+
+/**
+ * Describes the message stoker.v1.NextBatch.
+ * Use `create(NextBatchSchema)` to create a new message.
+ */
+export const NextBatchSchema: GenMessage<NextBatch> = /*@__PURE__*/
+  messageDesc(file_stoker_v1_account_service, 24);
+
+/**
+ * QueueTargetMode is a way to set a queue target.
+ *
+ * @generated from enum stoker.v1.QueueTargetMode
+ */
+export enum QueueTargetMode {
+  /**
+   * Not set.
+   *
+   * @generated from enum value: QUEUE_TARGET_MODE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * As the server is configured.
+   *
+   * @generated from enum value: QUEUE_TARGET_MODE_DEFAULT = 1;
+   */
+  DEFAULT = 1,
+
+  /**
+   * A number.
+   *
+   * @generated from enum value: QUEUE_TARGET_MODE_FIXED = 2;
+   */
+  FIXED = 2,
+
+  /**
+   * The server chooses the smallest number that keeps the encoders busy.
+   *
+   * @generated from enum value: QUEUE_TARGET_MODE_AUTO = 3;
+   */
+  AUTO = 3,
+}
+
+/**
+ * Describes the enum stoker.v1.QueueTargetMode.
+ */
+export const QueueTargetModeSchema: GenEnum<QueueTargetMode> = /*@__PURE__*/
+  enumDesc(file_stoker_v1_account_service, 0);
 
 /**
  * ListingWay is how the server finds its encodings.
@@ -840,7 +1152,7 @@ export enum ListingWay {
  * Describes the enum stoker.v1.ListingWay.
  */
 export const ListingWaySchema: GenEnum<ListingWay> = /*@__PURE__*/
-  enumDesc(file_stoker_v1_account_service, 0);
+  enumDesc(file_stoker_v1_account_service, 1);
 
 /**
  * ParameterFault is what is wrong with a query parameter.
@@ -888,7 +1200,7 @@ export enum ParameterFault {
  * Describes the enum stoker.v1.ParameterFault.
  */
 export const ParameterFaultSchema: GenEnum<ParameterFault> = /*@__PURE__*/
-  enumDesc(file_stoker_v1_account_service, 1);
+  enumDesc(file_stoker_v1_account_service, 2);
 
 /**
  * BreakerState says whether the platform can be used.
@@ -929,7 +1241,7 @@ export enum BreakerState {
  * Describes the enum stoker.v1.BreakerState.
  */
 export const BreakerStateSchema: GenEnum<BreakerState> = /*@__PURE__*/
-  enumDesc(file_stoker_v1_account_service, 2);
+  enumDesc(file_stoker_v1_account_service, 3);
 
 /**
  * AccountService shows and controls the Bitmovin accounts that batches run on. Accounts are
@@ -959,9 +1271,31 @@ export const AccountService: GenService<{
     output: typeof GetAccountResponseSchema;
   },
   /**
-   * PauseAccount stops configuring and starting jobs of the account. Jobs at the platform go on. The
-   * pause survives a restart of the server. Pausing a paused account replaces the reason.
-   * Errors: NOT_FOUND.
+   * GetAccountHistory returns how the queue of an account was filled over time. The server keeps a day
+   * of it in memory and begins anew when it is started. Errors: INVALID_ARGUMENT; NOT_FOUND.
+   *
+   * @generated from rpc stoker.v1.AccountService.GetAccountHistory
+   */
+  getAccountHistory: {
+    methodKind: "unary";
+    input: typeof GetAccountHistoryRequestSchema;
+    output: typeof GetAccountHistoryResponseSchema;
+  },
+  /**
+   * ListNextJobs lists the jobs of an account that are started next, in the order in which the
+   * server would start them at present. Errors: INVALID_ARGUMENT; NOT_FOUND.
+   *
+   * @generated from rpc stoker.v1.AccountService.ListNextJobs
+   */
+  listNextJobs: {
+    methodKind: "unary";
+    input: typeof ListNextJobsRequestSchema;
+    output: typeof ListNextJobsResponseSchema;
+  },
+  /**
+   * PauseAccount stops configuring and starting jobs of the account, or of all accounts. Jobs at the
+   * platform go on. The pause survives a restart of the server. Pausing a paused account replaces the
+   * reason. Errors: INVALID_ARGUMENT; NOT_FOUND.
    *
    * @generated from rpc stoker.v1.AccountService.PauseAccount
    */
@@ -971,8 +1305,9 @@ export const AccountService: GenService<{
     output: typeof PauseAccountResponseSchema;
   },
   /**
-   * ResumeAccount lets jobs of the account be configured and started again. If max_starts_per_day is
-   * reached, the starts of the day so far no longer count. Errors: NOT_FOUND.
+   * ResumeAccount lets jobs of the account, or of all accounts, be configured and started again. If
+   * max_starts_per_day is reached, the starts of the day so far no longer count.
+   * Errors: INVALID_ARGUMENT; NOT_FOUND.
    *
    * @generated from rpc stoker.v1.AccountService.ResumeAccount
    */

@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file stoker/v1/batch.proto.
  */
 export const file_stoker_v1_batch: GenFile = /*@__PURE__*/
-  fileDesc("ChVzdG9rZXIvdjEvYmF0Y2gucHJvdG8SCXN0b2tlci52MSLHBwoFQmF0Y2gSCgoCaWQYASABKAkSFAoMZGlzcGxheV9uYW1lGAIgASgJEg8KB2FjY291bnQYAyABKAkSJAoFc3RhdGUYBCABKA4yFS5zdG9rZXIudjEuQmF0Y2hTdGF0ZRIUCgxzdGF0ZV9yZWFzb24YBSABKAkSEAoIcHJpb3JpdHkYBiABKAUSDwoHcHJvZmlsZRgHIAEoCRIQCgh0ZW1wbGF0ZRgIIAEoCRINCgVpbnB1dBgJIAEoCRIOCgZvdXRwdXQYCiABKAkSEAoIaW5wdXRfaWQYCyABKAkSEQoJb3V0cHV0X2lkGAwgASgJEiwKDHJldHJ5X3BvbGljeRgNIAEoCzIWLnN0b2tlci52MS5SZXRyeVBvbGljeRIuCg1mYWlsdXJlX2xpbWl0GA4gASgLMhcuc3Rva2VyLnYxLkZhaWx1cmVMaW1pdBIsCgZsYWJlbHMYDyADKAsyHC5zdG9rZXIudjEuQmF0Y2guTGFiZWxzRW50cnkSEQoJam9iX2NvdW50GBAgASgDEiQKBmNvdW50cxgRIAEoCzIULnN0b2tlci52MS5Kb2JDb3VudHMSDwoHcGVyY2VudBgSIAEoARITCgt3YWl0X3JlYXNvbhgTIAEoCRI5ChVlc3RpbWF0ZWRfZmluaXNoX3RpbWUYFCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjgKFGVhcmxpZXN0X2ZpbmlzaF90aW1lGBkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBI2ChJsYXRlc3RfZmluaXNoX3RpbWUYGiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC2NyZWF0ZV90aW1lGBUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgt1cGRhdGVfdGltZRgWIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKc3RhcnRfdGltZRgXIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLZmluaXNoX3RpbWUYGCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhYKDnNraXBfc3VjY2VlZGVkGBsgASgIEhUKDXNraXBwZWRfY291bnQYHCABKAMSHQoEd2FpdBgdIAEoCzIPLnN0b2tlci52MS5XYWl0Gi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEimQEKCUpvYkNvdW50cxIPCgd3YWl0aW5nGAEgASgDEhAKCHN0YXJ0aW5nGAIgASgDEg4KBnF1ZXVlZBgDIAEoAxIPCgdydW5uaW5nGAQgASgDEhEKCXN1Y2NlZWRlZBgFIAEoAxIOCgZmYWlsZWQYBiABKAMSEgoKY2FuY2VsbGluZxgHIAEoAxIRCgljYW5jZWxsZWQYCCABKAMiugEKC1JldHJ5UG9saWN5EhgKC21heF9yZXRyaWVzGAEgASgFSACIAQESMgoPaW5pdGlhbF9iYWNrb2ZmGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEi4KC21heF9iYWNrb2ZmGAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEh0KFXJldHJ5X3RyYW5zZmVyX2Vycm9ycxgEIAEoCEIOCgxfbWF4X3JldHJpZXMiRAoMRmFpbHVyZUxpbWl0Eg0KBWNvdW50GAEgASgDEg8KB3BlcmNlbnQYAiABKAUSFAoMbWluX2ZpbmlzaGVkGAMgASgDIrUBCgdKb2JTcGVjEgsKA2tleRgBIAEoCRIMCgRuYW1lGAIgASgJEhIKCmlucHV0X3BhdGgYAyABKAkSEwoLb3V0cHV0X3BhdGgYBCABKAkSNAoJdmFyaWFibGVzGAUgAygLMiEuc3Rva2VyLnYxLkpvYlNwZWMuVmFyaWFibGVzRW50cnkaMAoOVmFyaWFibGVzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASKuBgoDSm9iEgoKAmlkGAEgASgJEgsKA2tleRgCIAEoCRIMCgRuYW1lGAMgASgJEhIKCmlucHV0X3BhdGgYBCABKAkSEwoLb3V0cHV0X3BhdGgYBSABKAkSMAoJdmFyaWFibGVzGAYgAygLMh0uc3Rva2VyLnYxLkpvYi5WYXJpYWJsZXNFbnRyeRIiCgVzdGF0ZRgHIAEoDjITLnN0b2tlci52MS5Kb2JTdGF0ZRIQCghwcm9ncmVzcxgIIAEoBRIPCgdhdHRlbXB0GAkgASgFEhMKC2VuY29kaW5nX2lkGAogASgJEiMKB2ZhaWx1cmUYCyABKAsyEi5zdG9rZXIudjEuRmFpbHVyZRIOCgZyZWFzb24YDCABKAkSNQoRbmV4dF9hdHRlbXB0X3RpbWUYDSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC2NyZWF0ZV90aW1lGA4gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgt1cGRhdGVfdGltZRgPIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKc3RhcnRfdGltZRgQIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLcXVldWVkX3RpbWUYESABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjAKDHJ1bm5pbmdfdGltZRgSIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLZmluaXNoX3RpbWUYEyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhcKD3BsYXRmb3JtX3N0YXR1cxgUIAEoCRI4ChRwbGF0Zm9ybV9zdGF0dXNfdGltZRgVIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASHQoEd2FpdBgWIAEoCzIPLnN0b2tlci52MS5XYWl0EhMKC3dhaXRfcmVhc29uGBcgASgJGjAKDlZhcmlhYmxlc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEi6QEKB0ZhaWx1cmUSJAoEa2luZBgBIAEoDjIWLnN0b2tlci52MS5GYWlsdXJlS2luZBIMCgRjb2RlGAIgASgFEhMKC2h0dHBfc3RhdHVzGAMgASgFEhAKCGNhdGVnb3J5GAQgASgJEgwKBHRleHQYBSABKAkSEgoKcmV0cnlfaGludBgGIAEoCRIQCghtZXNzYWdlcxgHIAMoCRISCgpyZXF1ZXN0X2lkGAggASgJEigKBHRpbWUYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhEKCXBlcm1hbmVudBgKIAEoCCK7AgoHQXR0ZW1wdBIOCgZudW1iZXIYASABKAUSEwoLZW5jb2RpbmdfaWQYAiABKAkSIgoFc3RhdGUYAyABKA4yEy5zdG9rZXIudjEuSm9iU3RhdGUSLgoKc3RhcnRfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLcXVldWVkX3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjAKDHJ1bm5pbmdfdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLZmluaXNoX3RpbWUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiMKB2ZhaWx1cmUYCCABKAsyEi5zdG9rZXIudjEuRmFpbHVyZSKZAQoISm9iRXZlbnQSKAoEdGltZRgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASIQoEZnJvbRgCIAEoDjITLnN0b2tlci52MS5Kb2JTdGF0ZRIfCgJ0bxgDIAEoDjITLnN0b2tlci52MS5Kb2JTdGF0ZRIPCgdhdHRlbXB0GAQgASgFEg4KBnJlYXNvbhgFIAEoCSrZAQoKQmF0Y2hTdGF0ZRIbChdCQVRDSF9TVEFURV9VTlNQRUNJRklFRBAAEhQKEEJBVENIX1NUQVRFX09QRU4QARIWChJCQVRDSF9TVEFURV9BQ1RJVkUQAhIWChJCQVRDSF9TVEFURV9QQVVTRUQQAxIaChZCQVRDSF9TVEFURV9DQU5DRUxMSU5HEAQSGQoVQkFUQ0hfU1RBVEVfU1VDQ0VFREVEEAUSFgoSQkFUQ0hfU1RBVEVfRkFJTEVEEAYSGQoVQkFUQ0hfU1RBVEVfQ0FOQ0VMTEVEEAcq4wEKCEpvYlN0YXRlEhkKFUpPQl9TVEFURV9VTlNQRUNJRklFRBAAEhUKEUpPQl9TVEFURV9XQUlUSU5HEAESFgoSSk9CX1NUQVRFX1NUQVJUSU5HEAISFAoQSk9CX1NUQVRFX1FVRVVFRBADEhUKEUpPQl9TVEFURV9SVU5OSU5HEAQSFwoTSk9CX1NUQVRFX1NVQ0NFRURFRBAFEhQKEEpPQl9TVEFURV9GQUlMRUQQBhIYChRKT0JfU1RBVEVfQ0FOQ0VMTElORxAHEhcKE0pPQl9TVEFURV9DQU5DRUxMRUQQCCqsAQoLRmFpbHVyZUtpbmQSHAoYRkFJTFVSRV9LSU5EX1VOU1BFQ0lGSUVEEAASGQoVRkFJTFVSRV9LSU5EX0VOQ09ESU5HEAESGQoVRkFJTFVSRV9LSU5EX1RSQU5TRkVSEAISFgoSRkFJTFVSRV9LSU5EX1NUQVJUEAMSGgoWRkFJTFVSRV9LSU5EX0NPTkZJR1VSRRAEEhUKEUZBSUxVUkVfS0lORF9HT05FEAVCMlowZ2l0aHViLmNvbS9zdG9rZXJkL3N0b2tlci9nZW4vc3Rva2VyL3YxO3N0b2tlcnYxYgZwcm90bzM", [file_google_protobuf_duration, file_google_protobuf_timestamp, file_stoker_v1_wait]);
+  fileDesc("ChVzdG9rZXIvdjEvYmF0Y2gucHJvdG8SCXN0b2tlci52MSL8BwoFQmF0Y2gSCgoCaWQYASABKAkSFAoMZGlzcGxheV9uYW1lGAIgASgJEg8KB2FjY291bnQYAyABKAkSJAoFc3RhdGUYBCABKA4yFS5zdG9rZXIudjEuQmF0Y2hTdGF0ZRIUCgxzdGF0ZV9yZWFzb24YBSABKAkSEAoIcHJpb3JpdHkYBiABKAUSDwoHcHJvZmlsZRgHIAEoCRIQCgh0ZW1wbGF0ZRgIIAEoCRINCgVpbnB1dBgJIAEoCRIOCgZvdXRwdXQYCiABKAkSEAoIaW5wdXRfaWQYCyABKAkSEQoJb3V0cHV0X2lkGAwgASgJEiwKDHJldHJ5X3BvbGljeRgNIAEoCzIWLnN0b2tlci52MS5SZXRyeVBvbGljeRIuCg1mYWlsdXJlX2xpbWl0GA4gASgLMhcuc3Rva2VyLnYxLkZhaWx1cmVMaW1pdBIsCgZsYWJlbHMYDyADKAsyHC5zdG9rZXIudjEuQmF0Y2guTGFiZWxzRW50cnkSEQoJam9iX2NvdW50GBAgASgDEiQKBmNvdW50cxgRIAEoCzIULnN0b2tlci52MS5Kb2JDb3VudHMSDwoHcGVyY2VudBgSIAEoARITCgt3YWl0X3JlYXNvbhgTIAEoCRI5ChVlc3RpbWF0ZWRfZmluaXNoX3RpbWUYFCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjgKFGVhcmxpZXN0X2ZpbmlzaF90aW1lGBkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBI2ChJsYXRlc3RfZmluaXNoX3RpbWUYGiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC2NyZWF0ZV90aW1lGBUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgt1cGRhdGVfdGltZRgWIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKc3RhcnRfdGltZRgXIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLZmluaXNoX3RpbWUYGCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhYKDnNraXBfc3VjY2VlZGVkGBsgASgIEhUKDXNraXBwZWRfY291bnQYHCABKAMSHQoEd2FpdBgdIAEoCzIPLnN0b2tlci52MS5XYWl0Eg4KBm51bWJlchgeIAEoAxISCgpjcmVhdGVkX2J5GB8gASgJEg8KB2VuY29kZXMYICABKAkaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASJzCghCYXRjaFJlZhIKCgJpZBgBIAEoCRIOCgZudW1iZXIYAiABKAMSFAoMZGlzcGxheV9uYW1lGAMgASgJEg8KB2FjY291bnQYBCABKAkSJAoFc3RhdGUYBSABKA4yFS5zdG9rZXIudjEuQmF0Y2hTdGF0ZSKZAQoJSm9iQ291bnRzEg8KB3dhaXRpbmcYASABKAMSEAoIc3RhcnRpbmcYAiABKAMSDgoGcXVldWVkGAMgASgDEg8KB3J1bm5pbmcYBCABKAMSEQoJc3VjY2VlZGVkGAUgASgDEg4KBmZhaWxlZBgGIAEoAxISCgpjYW5jZWxsaW5nGAcgASgDEhEKCWNhbmNlbGxlZBgIIAEoAyK6AQoLUmV0cnlQb2xpY3kSGAoLbWF4X3JldHJpZXMYASABKAVIAIgBARIyCg9pbml0aWFsX2JhY2tvZmYYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SLgoLbWF4X2JhY2tvZmYYAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SHQoVcmV0cnlfdHJhbnNmZXJfZXJyb3JzGAQgASgIQg4KDF9tYXhfcmV0cmllcyJECgxGYWlsdXJlTGltaXQSDQoFY291bnQYASABKAMSDwoHcGVyY2VudBgCIAEoBRIUCgxtaW5fZmluaXNoZWQYAyABKAMitQEKB0pvYlNwZWMSCwoDa2V5GAEgASgJEgwKBG5hbWUYAiABKAkSEgoKaW5wdXRfcGF0aBgDIAEoCRITCgtvdXRwdXRfcGF0aBgEIAEoCRI0Cgl2YXJpYWJsZXMYBSADKAsyIS5zdG9rZXIudjEuSm9iU3BlYy5WYXJpYWJsZXNFbnRyeRowCg5WYXJpYWJsZXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBItQGCgNKb2ISCgoCaWQYASABKAkSCwoDa2V5GAIgASgJEgwKBG5hbWUYAyABKAkSEgoKaW5wdXRfcGF0aBgEIAEoCRITCgtvdXRwdXRfcGF0aBgFIAEoCRIwCgl2YXJpYWJsZXMYBiADKAsyHS5zdG9rZXIudjEuSm9iLlZhcmlhYmxlc0VudHJ5EiIKBXN0YXRlGAcgASgOMhMuc3Rva2VyLnYxLkpvYlN0YXRlEhAKCHByb2dyZXNzGAggASgFEg8KB2F0dGVtcHQYCSABKAUSEwoLZW5jb2RpbmdfaWQYCiABKAkSIwoHZmFpbHVyZRgLIAEoCzISLnN0b2tlci52MS5GYWlsdXJlEg4KBnJlYXNvbhgMIAEoCRI1ChFuZXh0X2F0dGVtcHRfdGltZRgNIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLY3JlYXRlX3RpbWUYDiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC3VwZGF0ZV90aW1lGA8gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpzdGFydF90aW1lGBAgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgtxdWV1ZWRfdGltZRgRIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMAoMcnVubmluZ190aW1lGBIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgtmaW5pc2hfdGltZRgTIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFwoPcGxhdGZvcm1fc3RhdHVzGBQgASgJEjgKFHBsYXRmb3JtX3N0YXR1c190aW1lGBUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIdCgR3YWl0GBYgASgLMg8uc3Rva2VyLnYxLldhaXQSEwoLd2FpdF9yZWFzb24YFyABKAkSFAoMYmF0Y2hfbnVtYmVyGBggASgDEg4KBm51bWJlchgZIAEoAxowCg5WYXJpYWJsZXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIvgBCgdGYWlsdXJlEiQKBGtpbmQYASABKA4yFi5zdG9rZXIudjEuRmFpbHVyZUtpbmQSDAoEY29kZRgCIAEoBRITCgtodHRwX3N0YXR1cxgDIAEoBRIQCghjYXRlZ29yeRgEIAEoCRIMCgR0ZXh0GAUgASgJEhIKCnJldHJ5X2hpbnQYBiABKAkSEAoIbWVzc2FnZXMYByADKAkSEgoKcmVxdWVzdF9pZBgIIAEoCRIoCgR0aW1lGAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIRCglwZXJtYW5lbnQYCiABKAgSDQoFY2F1c2UYCyABKAkiywIKB0F0dGVtcHQSDgoGbnVtYmVyGAEgASgFEhMKC2VuY29kaW5nX2lkGAIgASgJEiIKBXN0YXRlGAMgASgOMhMuc3Rva2VyLnYxLkpvYlN0YXRlEi4KCnN0YXJ0X3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC3F1ZXVlZF90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIwCgxydW5uaW5nX3RpbWUYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC2ZpbmlzaF90aW1lGAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIjCgdmYWlsdXJlGAggASgLMhIuc3Rva2VyLnYxLkZhaWx1cmUSDgoGcmVnaW9uGAkgASgJIpkBCghKb2JFdmVudBIoCgR0aW1lGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIhCgRmcm9tGAIgASgOMhMuc3Rva2VyLnYxLkpvYlN0YXRlEh8KAnRvGAMgASgOMhMuc3Rva2VyLnYxLkpvYlN0YXRlEg8KB2F0dGVtcHQYBCABKAUSDgoGcmVhc29uGAUgASgJKtkBCgpCYXRjaFN0YXRlEhsKF0JBVENIX1NUQVRFX1VOU1BFQ0lGSUVEEAASFAoQQkFUQ0hfU1RBVEVfT1BFThABEhYKEkJBVENIX1NUQVRFX0FDVElWRRACEhYKEkJBVENIX1NUQVRFX1BBVVNFRBADEhoKFkJBVENIX1NUQVRFX0NBTkNFTExJTkcQBBIZChVCQVRDSF9TVEFURV9TVUNDRUVERUQQBRIWChJCQVRDSF9TVEFURV9GQUlMRUQQBhIZChVCQVRDSF9TVEFURV9DQU5DRUxMRUQQByrjAQoISm9iU3RhdGUSGQoVSk9CX1NUQVRFX1VOU1BFQ0lGSUVEEAASFQoRSk9CX1NUQVRFX1dBSVRJTkcQARIWChJKT0JfU1RBVEVfU1RBUlRJTkcQAhIUChBKT0JfU1RBVEVfUVVFVUVEEAMSFQoRSk9CX1NUQVRFX1JVTk5JTkcQBBIXChNKT0JfU1RBVEVfU1VDQ0VFREVEEAUSFAoQSk9CX1NUQVRFX0ZBSUxFRBAGEhgKFEpPQl9TVEFURV9DQU5DRUxMSU5HEAcSFwoTSk9CX1NUQVRFX0NBTkNFTExFRBAIKqwBCgtGYWlsdXJlS2luZBIcChhGQUlMVVJFX0tJTkRfVU5TUEVDSUZJRUQQABIZChVGQUlMVVJFX0tJTkRfRU5DT0RJTkcQARIZChVGQUlMVVJFX0tJTkRfVFJBTlNGRVIQAhIWChJGQUlMVVJFX0tJTkRfU1RBUlQQAxIaChZGQUlMVVJFX0tJTkRfQ09ORklHVVJFEAQSFQoRRkFJTFVSRV9LSU5EX0dPTkUQBUIyWjBnaXRodWIuY29tL3N0b2tlcmQvc3Rva2VyL2dlbi9zdG9rZXIvdjE7c3Rva2VydjFiBnByb3RvMw", [file_google_protobuf_duration, file_google_protobuf_timestamp, file_stoker_v1_wait]);
 
 /**
  * Batch is a list of jobs that were submitted together. They share one recipe or template, account,
@@ -232,6 +232,30 @@ export type Batch = Message<"stoker.v1.Batch"> & {
    * @generated from field: stoker.v1.Wait wait = 29;
    */
   wait?: Wait | undefined;
+
+  /**
+   * Which batch of this server it is, counted from 1 in the order of submission. No two batches ever
+   * have the same number, not even after DeleteBatch. Every field that names a batch takes the
+   * number as well as the id, so that "411" is a batch and "411/17" its 17th job.
+   *
+   * @generated from field: int64 number = 30;
+   */
+  number: bigint;
+
+  /**
+   * Who submitted the batch; `local` until there are logins.
+   *
+   * @generated from field: string created_by = 31;
+   */
+  createdBy: string;
+
+  /**
+   * What the recipe or template encodes to, in short: for example
+   * "H.264 480p, 720p, 1080p; AAC; fMP4". Only GetBatch sets it.
+   *
+   * @generated from field: string encodes = 32;
+   */
+  encodes: string;
 };
 
 /**
@@ -240,6 +264,55 @@ export type Batch = Message<"stoker.v1.Batch"> & {
  */
 export const BatchSchema: GenMessage<Batch> = /*@__PURE__*/
   messageDesc(file_stoker_v1_batch, 0);
+
+/**
+ * BatchRef says which batch something belongs to.
+ *
+ * @generated from message stoker.v1.BatchRef
+ */
+export type BatchRef = Message<"stoker.v1.BatchRef"> & {
+  /**
+   * The id of the batch.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * The number of the batch.
+   *
+   * @generated from field: int64 number = 2;
+   */
+  number: bigint;
+
+  /**
+   * Shown to people.
+   *
+   * @generated from field: string display_name = 3;
+   */
+  displayName: string;
+
+  /**
+   * The account of the batch.
+   *
+   * @generated from field: string account = 4;
+   */
+  account: string;
+
+  /**
+   * The state of the batch.
+   *
+   * @generated from field: stoker.v1.BatchState state = 5;
+   */
+  state: BatchState;
+};
+
+/**
+ * Describes the message stoker.v1.BatchRef.
+ * Use `create(BatchRefSchema)` to create a new message.
+ */
+export const BatchRefSchema: GenMessage<BatchRef> = /*@__PURE__*/
+  messageDesc(file_stoker_v1_batch, 1);
 
 /**
  * JobCounts is how many jobs of a batch are in each state.
@@ -309,7 +382,7 @@ export type JobCounts = Message<"stoker.v1.JobCounts"> & {
  * Use `create(JobCountsSchema)` to create a new message.
  */
 export const JobCountsSchema: GenMessage<JobCounts> = /*@__PURE__*/
-  messageDesc(file_stoker_v1_batch, 1);
+  messageDesc(file_stoker_v1_batch, 2);
 
 /**
  * RetryPolicy says how often and how soon a failed job is retried. A platform that cannot be reached,
@@ -353,7 +426,7 @@ export type RetryPolicy = Message<"stoker.v1.RetryPolicy"> & {
  * Use `create(RetryPolicySchema)` to create a new message.
  */
 export const RetryPolicySchema: GenMessage<RetryPolicy> = /*@__PURE__*/
-  messageDesc(file_stoker_v1_batch, 2);
+  messageDesc(file_stoker_v1_batch, 3);
 
 /**
  * FailureLimit pauses a batch in which too many jobs fail.
@@ -388,7 +461,7 @@ export type FailureLimit = Message<"stoker.v1.FailureLimit"> & {
  * Use `create(FailureLimitSchema)` to create a new message.
  */
 export const FailureLimitSchema: GenMessage<FailureLimit> = /*@__PURE__*/
-  messageDesc(file_stoker_v1_batch, 3);
+  messageDesc(file_stoker_v1_batch, 4);
 
 /**
  * JobSpec is what a caller submits for one asset. None of its texts may have control characters,
@@ -450,7 +523,7 @@ export type JobSpec = Message<"stoker.v1.JobSpec"> & {
  * Use `create(JobSpecSchema)` to create a new message.
  */
 export const JobSpecSchema: GenMessage<JobSpec> = /*@__PURE__*/
-  messageDesc(file_stoker_v1_batch, 4);
+  messageDesc(file_stoker_v1_batch, 5);
 
 /**
  * Job is one asset to encode.
@@ -459,7 +532,8 @@ export const JobSpecSchema: GenMessage<JobSpec> = /*@__PURE__*/
  */
 export type Job = Message<"stoker.v1.Job"> & {
   /**
-   * `<batch id>/<number>`, numbers from 1 in submission order.
+   * `<batch id>/<number>`, numbers from 1 in submission order. Every field that names a job takes
+   * `<batch number>/<number>` as well.
    *
    * @generated from field: string id = 1;
    */
@@ -622,6 +696,20 @@ export type Job = Message<"stoker.v1.Job"> & {
    * @generated from field: string wait_reason = 23;
    */
   waitReason: string;
+
+  /**
+   * The number of the job's batch.
+   *
+   * @generated from field: int64 batch_number = 24;
+   */
+  batchNumber: bigint;
+
+  /**
+   * The number of the job in its batch, from 1 in submission order.
+   *
+   * @generated from field: int64 number = 25;
+   */
+  number: bigint;
 };
 
 /**
@@ -629,7 +717,7 @@ export type Job = Message<"stoker.v1.Job"> & {
  * Use `create(JobSchema)` to create a new message.
  */
 export const JobSchema: GenMessage<Job> = /*@__PURE__*/
-  messageDesc(file_stoker_v1_batch, 5);
+  messageDesc(file_stoker_v1_batch, 6);
 
 /**
  * Failure says why an attempt did not succeed, in the platform's words. At most 32 KiB of its texts
@@ -708,6 +796,14 @@ export type Failure = Message<"stoker.v1.Failure"> & {
    * @generated from field: bool permanent = 10;
    */
   permanent: boolean;
+
+  /**
+   * What the failure has in common with others, as listed by ListFailures. RetryJobs, CancelJobs and
+   * ListJobs can select jobs by it.
+   *
+   * @generated from field: string cause = 11;
+   */
+  cause: string;
 };
 
 /**
@@ -715,7 +811,7 @@ export type Failure = Message<"stoker.v1.Failure"> & {
  * Use `create(FailureSchema)` to create a new message.
  */
 export const FailureSchema: GenMessage<Failure> = /*@__PURE__*/
-  messageDesc(file_stoker_v1_batch, 6);
+  messageDesc(file_stoker_v1_batch, 7);
 
 /**
  * Attempt is one start of an encoding for a job.
@@ -778,6 +874,14 @@ export type Attempt = Message<"stoker.v1.Attempt"> & {
    * @generated from field: stoker.v1.Failure failure = 8;
    */
   failure?: Failure | undefined;
+
+  /**
+   * The region that the attempt was started in; AUTO if the platform chose one. Empty for attempts
+   * of before the server kept it.
+   *
+   * @generated from field: string region = 9;
+   */
+  region: string;
 };
 
 /**
@@ -785,7 +889,7 @@ export type Attempt = Message<"stoker.v1.Attempt"> & {
  * Use `create(AttemptSchema)` to create a new message.
  */
 export const AttemptSchema: GenMessage<Attempt> = /*@__PURE__*/
-  messageDesc(file_stoker_v1_batch, 7);
+  messageDesc(file_stoker_v1_batch, 8);
 
 /**
  * JobEvent is one change of a job's state.
@@ -834,7 +938,7 @@ export type JobEvent = Message<"stoker.v1.JobEvent"> & {
  * Use `create(JobEventSchema)` to create a new message.
  */
 export const JobEventSchema: GenMessage<JobEvent> = /*@__PURE__*/
-  messageDesc(file_stoker_v1_batch, 8);
+  messageDesc(file_stoker_v1_batch, 9);
 
 /**
  * BatchState is the state of a batch.

@@ -2,12 +2,14 @@
 // @generated from file stoker/v1/batch_service.proto (package stoker.v1, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
-import type { Duration, FieldMask } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_duration, file_google_protobuf_field_mask } from "@bufbuild/protobuf/wkt";
-import type { Attempt, Batch, BatchState, Failure, FailureKind, FailureLimit, Job, JobEvent, JobSpec, JobState, RetryPolicy } from "./batch_pb";
+import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { Duration, FieldMask, Timestamp } from "@bufbuild/protobuf/wkt";
+import { file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
+import type { Attempt, Batch, BatchRef, BatchState, Failure, FailureKind, FailureLimit, Job, JobCounts, JobEvent, JobSpec, JobState, RetryPolicy } from "./batch_pb";
 import { file_stoker_v1_batch } from "./batch_pb";
+import type { CancelBatchesRequestSchema, CancelBatchesResponseSchema, DeleteBatchesRequestSchema, DeleteBatchesResponseSchema, PauseBatchesRequestSchema, PauseBatchesResponseSchema, ResubmitBatchRequestSchema, ResubmitBatchResponseSchema, ResumeBatchesRequestSchema, ResumeBatchesResponseSchema, UpdateBatchesRequestSchema, UpdateBatchesResponseSchema } from "./batch_bulk_pb";
+import { file_stoker_v1_batch_bulk } from "./batch_bulk_pb";
 import type { Recipe } from "./recipe_pb";
 import { file_stoker_v1_recipe } from "./recipe_pb";
 import type { Message } from "@bufbuild/protobuf";
@@ -16,7 +18,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file stoker/v1/batch_service.proto.
  */
 export const file_stoker_v1_batch_service: GenFile = /*@__PURE__*/
-  fileDesc("Ch1zdG9rZXIvdjEvYmF0Y2hfc2VydmljZS5wcm90bxIJc3Rva2VyLnYxIp4FChJTdWJtaXRCYXRjaFJlcXVlc3QSEgoKcmVxdWVzdF9pZBgBIAEoCRIUCgxkaXNwbGF5X25hbWUYAiABKAkSDwoHYWNjb3VudBgDIAEoCRIVCghwcmlvcml0eRgEIAEoBUgBiAEBEhEKB3Byb2ZpbGUYBSABKAlIABISCgh0ZW1wbGF0ZRgGIAEoCUgAEiMKBnJlY2lwZRgHIAEoCzIRLnN0b2tlci52MS5SZWNpcGVIABI0Cg9pbmxpbmVfdGVtcGxhdGUYEyABKAsyGS5zdG9rZXIudjEuSW5saW5lVGVtcGxhdGVIABINCgVpbnB1dBgIIAEoCRIOCgZvdXRwdXQYCSABKAkSEAoIaW5wdXRfaWQYCiABKAkSEQoJb3V0cHV0X2lkGAsgASgJEhgKC21heF9yZXRyaWVzGAwgASgFSAKIAQESLAoMcmV0cnlfcG9saWN5GA0gASgLMhYuc3Rva2VyLnYxLlJldHJ5UG9saWN5Ei4KDWZhaWx1cmVfbGltaXQYDiABKAsyFy5zdG9rZXIudjEuRmFpbHVyZUxpbWl0EjkKBmxhYmVscxgPIAMoCzIpLnN0b2tlci52MS5TdWJtaXRCYXRjaFJlcXVlc3QuTGFiZWxzRW50cnkSIAoEam9icxgQIAMoCzISLnN0b2tlci52MS5Kb2JTcGVjEhUKDXZhbGlkYXRlX29ubHkYESABKAgSEQoJa2VlcF9vcGVuGBIgASgIEhYKDnNraXBfc3VjY2VlZGVkGBQgASgIGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFCDQoLZW5jb2RlX3dpdGhCCwoJX3ByaW9yaXR5Qg4KDF9tYXhfcmV0cmllcyJPCg5JbmxpbmVUZW1wbGF0ZRIMCgR5YW1sGAEgASgJEhgKEGZhbGxiYWNrX3JlZ2lvbnMYAiADKAkSFQoNYWxsb3dfdW5rbm93bhgDIAEoCCJzChNTdWJtaXRCYXRjaFJlc3BvbnNlEh8KBWJhdGNoGAEgASgLMhAuc3Rva2VyLnYxLkJhdGNoEiQKCHdhcm5pbmdzGAIgAygLMhIuc3Rva2VyLnYxLldhcm5pbmcSFQoNd2FybmluZ19jb3VudBgDIAEoAyIpCgdXYXJuaW5nEg0KBWZpZWxkGAEgASgJEg8KB21lc3NhZ2UYAiABKAkiRAoOQWRkSm9ic1JlcXVlc3QSEAoIYmF0Y2hfaWQYASABKAkSIAoEam9icxgCIAMoCzISLnN0b2tlci52MS5Kb2JTcGVjIrYBCg9BZGRKb2JzUmVzcG9uc2USHwoFYmF0Y2gYASABKAsyEC5zdG9rZXIudjEuQmF0Y2gSEwoLYWRkZWRfY291bnQYAiABKAMSFwoPZHVwbGljYXRlX2NvdW50GAMgASgDEhcKD3N1Y2NlZWRlZF9jb3VudBgEIAEoAxIkCgh3YXJuaW5ncxgFIAMoCzISLnN0b2tlci52MS5XYXJuaW5nEhUKDXdhcm5pbmdfY291bnQYBiABKAMiJQoRQ2xvc2VCYXRjaFJlcXVlc3QSEAoIYmF0Y2hfaWQYASABKAkiNQoSQ2xvc2VCYXRjaFJlc3BvbnNlEh8KBWJhdGNoGAEgASgLMhAuc3Rva2VyLnYxLkJhdGNoIiMKD0dldEJhdGNoUmVxdWVzdBIQCghiYXRjaF9pZBgBIAEoCSIzChBHZXRCYXRjaFJlc3BvbnNlEh8KBWJhdGNoGAEgASgLMhAuc3Rva2VyLnYxLkJhdGNoIt0BChJMaXN0QmF0Y2hlc1JlcXVlc3QSJQoGc3RhdGVzGAEgAygOMhUuc3Rva2VyLnYxLkJhdGNoU3RhdGUSOQoGbGFiZWxzGAIgAygLMikuc3Rva2VyLnYxLkxpc3RCYXRjaGVzUmVxdWVzdC5MYWJlbHNFbnRyeRIPCgdhY2NvdW50GAMgASgJEhEKCXBhZ2Vfc2l6ZRgEIAEoBRISCgpwYWdlX3Rva2VuGAUgASgJGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiUQoTTGlzdEJhdGNoZXNSZXNwb25zZRIhCgdiYXRjaGVzGAEgAygLMhAuc3Rva2VyLnYxLkJhdGNoEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSIfCg1HZXRKb2JSZXF1ZXN0Eg4KBmpvYl9pZBgBIAEoCSK0AQoOR2V0Sm9iUmVzcG9uc2USGwoDam9iGAEgASgLMg4uc3Rva2VyLnYxLkpvYhIkCghhdHRlbXB0cxgCIAMoCzISLnN0b2tlci52MS5BdHRlbXB0EiMKBmV2ZW50cxgDIAMoCzITLnN0b2tlci52MS5Kb2JFdmVudBIdChVvbWl0dGVkX2F0dGVtcHRfY291bnQYBCABKAUSGwoTb21pdHRlZF9ldmVudF9jb3VudBgFIAEoBSJ9Cg9MaXN0Sm9ic1JlcXVlc3QSEAoIYmF0Y2hfaWQYASABKAkSIwoGc3RhdGVzGAIgAygOMhMuc3Rva2VyLnYxLkpvYlN0YXRlEgwKBGtleXMYAyADKAkSEQoJcGFnZV9zaXplGAQgASgFEhIKCnBhZ2VfdG9rZW4YBSABKAkiSQoQTGlzdEpvYnNSZXNwb25zZRIcCgRqb2JzGAEgAygLMg4uc3Rva2VyLnYxLkpvYhIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkioQEKEVdhdGNoQmF0Y2hSZXF1ZXN0EhAKCGJhdGNoX2lkGAEgASgJEg4KBmN1cnNvchgCIAEoCRIUCgxpbmNsdWRlX2pvYnMYAyABKAgSLwoMbWluX2ludGVydmFsGAQgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEiMKBnN0YXRlcxgFIAMoDjITLnN0b2tlci52MS5Kb2JTdGF0ZSKIAQoSV2F0Y2hCYXRjaFJlc3BvbnNlEg4KBmN1cnNvchgBIAEoCRIQCghzbmFwc2hvdBgCIAEoCBIfCgViYXRjaBgDIAEoCzIQLnN0b2tlci52MS5CYXRjaBIcCgRqb2JzGAQgAygLMg4uc3Rva2VyLnYxLkpvYhIRCgloZWFydGJlYXQYBSABKAgiMgoQQ2FuY2VsSm9iUmVxdWVzdBIOCgZqb2JfaWQYASABKAkSDgoGcmVhc29uGAIgASgJIjAKEUNhbmNlbEpvYlJlc3BvbnNlEhsKA2pvYhgBIAEoCzIOLnN0b2tlci52MS5Kb2IiNgoSQ2FuY2VsQmF0Y2hSZXF1ZXN0EhAKCGJhdGNoX2lkGAEgASgJEg4KBnJlYXNvbhgCIAEoCSI2ChNDYW5jZWxCYXRjaFJlc3BvbnNlEh8KBWJhdGNoGAEgASgLMhAuc3Rva2VyLnYxLkJhdGNoIsECChFDYW5jZWxKb2JzUmVxdWVzdBIQCghiYXRjaF9pZBgBIAEoCRIjCgZzdGF0ZXMYAiADKA4yEy5zdG9rZXIudjEuSm9iU3RhdGUSEgoKa2V5X3ByZWZpeBgDIAEoCRItCg1mYWlsdXJlX2tpbmRzGAQgAygOMhYuc3Rva2VyLnYxLkZhaWx1cmVLaW5kEhIKCmNhdGVnb3JpZXMYBSADKAkSDgoGY2F1c2VzGAYgAygJEg4KBnJlYXNvbhgHIAEoCRIVCg12YWxpZGF0ZV9vbmx5GAggASgIEjgKBmxhYmVscxgJIAMoCzIoLnN0b2tlci52MS5DYW5jZWxKb2JzUmVxdWVzdC5MYWJlbHNFbnRyeRotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIlkKEkNhbmNlbEpvYnNSZXNwb25zZRINCgVjb3VudBgBIAEoAxIfCgViYXRjaBgCIAEoCzIQLnN0b2tlci52MS5CYXRjaBITCgtiYXRjaF9jb3VudBgDIAEoAyInChNMaXN0RmFpbHVyZXNSZXF1ZXN0EhAKCGJhdGNoX2lkGAEgASgJIlUKFExpc3RGYWlsdXJlc1Jlc3BvbnNlEicKBmNhdXNlcxgBIAMoCzIXLnN0b2tlci52MS5GYWlsdXJlQ2F1c2USFAoMZmFpbGVkX2NvdW50GAIgASgDImEKDEZhaWx1cmVDYXVzZRINCgVjYXVzZRgBIAEoCRINCgVjb3VudBgCIAEoAxIOCgZqb2JfaWQYAyABKAkSIwoHZmFpbHVyZRgEIAEoCzISLnN0b2tlci52MS5GYWlsdXJlIsACChBSZXRyeUpvYnNSZXF1ZXN0EhAKCGJhdGNoX2lkGAEgASgJEg8KB2pvYl9pZHMYAiADKAkSIwoGc3RhdGVzGAMgAygOMhMuc3Rva2VyLnYxLkpvYlN0YXRlEi0KDWZhaWx1cmVfa2luZHMYBCADKA4yFi5zdG9rZXIudjEuRmFpbHVyZUtpbmQSEgoKY2F0ZWdvcmllcxgFIAMoCRIVCg12YWxpZGF0ZV9vbmx5GAYgASgIEhIKCmtleV9wcmVmaXgYByABKAkSDgoGY2F1c2VzGAggAygJEjcKBmxhYmVscxgJIAMoCzInLnN0b2tlci52MS5SZXRyeUpvYnNSZXF1ZXN0LkxhYmVsc0VudHJ5Gi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiWAoRUmV0cnlKb2JzUmVzcG9uc2USDQoFY291bnQYASABKAMSHwoFYmF0Y2gYAiABKAsyEC5zdG9rZXIudjEuQmF0Y2gSEwoLYmF0Y2hfY291bnQYAyABKAMiNQoRUGF1c2VCYXRjaFJlcXVlc3QSEAoIYmF0Y2hfaWQYASABKAkSDgoGcmVhc29uGAIgASgJIjUKElBhdXNlQmF0Y2hSZXNwb25zZRIfCgViYXRjaBgBIAEoCzIQLnN0b2tlci52MS5CYXRjaCImChJSZXN1bWVCYXRjaFJlcXVlc3QSEAoIYmF0Y2hfaWQYASABKAkiNgoTUmVzdW1lQmF0Y2hSZXNwb25zZRIfCgViYXRjaBgBIAEoCzIQLnN0b2tlci52MS5CYXRjaCJmChJVcGRhdGVCYXRjaFJlcXVlc3QSHwoFYmF0Y2gYASABKAsyEC5zdG9rZXIudjEuQmF0Y2gSLwoLdXBkYXRlX21hc2sYAiABKAsyGi5nb29nbGUucHJvdG9idWYuRmllbGRNYXNrIjYKE1VwZGF0ZUJhdGNoUmVzcG9uc2USHwoFYmF0Y2gYASABKAsyEC5zdG9rZXIudjEuQmF0Y2giJgoSRGVsZXRlQmF0Y2hSZXF1ZXN0EhAKCGJhdGNoX2lkGAEgASgJIhUKE0RlbGV0ZUJhdGNoUmVzcG9uc2Uy/AkKDEJhdGNoU2VydmljZRJMCgtTdWJtaXRCYXRjaBIdLnN0b2tlci52MS5TdWJtaXRCYXRjaFJlcXVlc3QaHi5zdG9rZXIudjEuU3VibWl0QmF0Y2hSZXNwb25zZRJACgdBZGRKb2JzEhkuc3Rva2VyLnYxLkFkZEpvYnNSZXF1ZXN0Ghouc3Rva2VyLnYxLkFkZEpvYnNSZXNwb25zZRJJCgpDbG9zZUJhdGNoEhwuc3Rva2VyLnYxLkNsb3NlQmF0Y2hSZXF1ZXN0Gh0uc3Rva2VyLnYxLkNsb3NlQmF0Y2hSZXNwb25zZRJDCghHZXRCYXRjaBIaLnN0b2tlci52MS5HZXRCYXRjaFJlcXVlc3QaGy5zdG9rZXIudjEuR2V0QmF0Y2hSZXNwb25zZRJMCgtMaXN0QmF0Y2hlcxIdLnN0b2tlci52MS5MaXN0QmF0Y2hlc1JlcXVlc3QaHi5zdG9rZXIudjEuTGlzdEJhdGNoZXNSZXNwb25zZRI9CgZHZXRKb2ISGC5zdG9rZXIudjEuR2V0Sm9iUmVxdWVzdBoZLnN0b2tlci52MS5HZXRKb2JSZXNwb25zZRJDCghMaXN0Sm9icxIaLnN0b2tlci52MS5MaXN0Sm9ic1JlcXVlc3QaGy5zdG9rZXIudjEuTGlzdEpvYnNSZXNwb25zZRJLCgpXYXRjaEJhdGNoEhwuc3Rva2VyLnYxLldhdGNoQmF0Y2hSZXF1ZXN0Gh0uc3Rva2VyLnYxLldhdGNoQmF0Y2hSZXNwb25zZTABEkYKCUNhbmNlbEpvYhIbLnN0b2tlci52MS5DYW5jZWxKb2JSZXF1ZXN0Ghwuc3Rva2VyLnYxLkNhbmNlbEpvYlJlc3BvbnNlEkwKC0NhbmNlbEJhdGNoEh0uc3Rva2VyLnYxLkNhbmNlbEJhdGNoUmVxdWVzdBoeLnN0b2tlci52MS5DYW5jZWxCYXRjaFJlc3BvbnNlEkkKCkNhbmNlbEpvYnMSHC5zdG9rZXIudjEuQ2FuY2VsSm9ic1JlcXVlc3QaHS5zdG9rZXIudjEuQ2FuY2VsSm9ic1Jlc3BvbnNlEkYKCVJldHJ5Sm9icxIbLnN0b2tlci52MS5SZXRyeUpvYnNSZXF1ZXN0Ghwuc3Rva2VyLnYxLlJldHJ5Sm9ic1Jlc3BvbnNlEk8KDExpc3RGYWlsdXJlcxIeLnN0b2tlci52MS5MaXN0RmFpbHVyZXNSZXF1ZXN0Gh8uc3Rva2VyLnYxLkxpc3RGYWlsdXJlc1Jlc3BvbnNlEkkKClBhdXNlQmF0Y2gSHC5zdG9rZXIudjEuUGF1c2VCYXRjaFJlcXVlc3QaHS5zdG9rZXIudjEuUGF1c2VCYXRjaFJlc3BvbnNlEkwKC1Jlc3VtZUJhdGNoEh0uc3Rva2VyLnYxLlJlc3VtZUJhdGNoUmVxdWVzdBoeLnN0b2tlci52MS5SZXN1bWVCYXRjaFJlc3BvbnNlEkwKC1VwZGF0ZUJhdGNoEh0uc3Rva2VyLnYxLlVwZGF0ZUJhdGNoUmVxdWVzdBoeLnN0b2tlci52MS5VcGRhdGVCYXRjaFJlc3BvbnNlEkwKC0RlbGV0ZUJhdGNoEh0uc3Rva2VyLnYxLkRlbGV0ZUJhdGNoUmVxdWVzdBoeLnN0b2tlci52MS5EZWxldGVCYXRjaFJlc3BvbnNlQjJaMGdpdGh1Yi5jb20vc3Rva2VyZC9zdG9rZXIvZ2VuL3N0b2tlci92MTtzdG9rZXJ2MWIGcHJvdG8z", [file_google_protobuf_duration, file_google_protobuf_field_mask, file_stoker_v1_batch, file_stoker_v1_recipe]);
+  fileDesc("Ch1zdG9rZXIvdjEvYmF0Y2hfc2VydmljZS5wcm90bxIJc3Rva2VyLnYxIp4FChJTdWJtaXRCYXRjaFJlcXVlc3QSEgoKcmVxdWVzdF9pZBgBIAEoCRIUCgxkaXNwbGF5X25hbWUYAiABKAkSDwoHYWNjb3VudBgDIAEoCRIVCghwcmlvcml0eRgEIAEoBUgBiAEBEhEKB3Byb2ZpbGUYBSABKAlIABISCgh0ZW1wbGF0ZRgGIAEoCUgAEiMKBnJlY2lwZRgHIAEoCzIRLnN0b2tlci52MS5SZWNpcGVIABI0Cg9pbmxpbmVfdGVtcGxhdGUYEyABKAsyGS5zdG9rZXIudjEuSW5saW5lVGVtcGxhdGVIABINCgVpbnB1dBgIIAEoCRIOCgZvdXRwdXQYCSABKAkSEAoIaW5wdXRfaWQYCiABKAkSEQoJb3V0cHV0X2lkGAsgASgJEhgKC21heF9yZXRyaWVzGAwgASgFSAKIAQESLAoMcmV0cnlfcG9saWN5GA0gASgLMhYuc3Rva2VyLnYxLlJldHJ5UG9saWN5Ei4KDWZhaWx1cmVfbGltaXQYDiABKAsyFy5zdG9rZXIudjEuRmFpbHVyZUxpbWl0EjkKBmxhYmVscxgPIAMoCzIpLnN0b2tlci52MS5TdWJtaXRCYXRjaFJlcXVlc3QuTGFiZWxzRW50cnkSIAoEam9icxgQIAMoCzISLnN0b2tlci52MS5Kb2JTcGVjEhUKDXZhbGlkYXRlX29ubHkYESABKAgSEQoJa2VlcF9vcGVuGBIgASgIEhYKDnNraXBfc3VjY2VlZGVkGBQgASgIGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFCDQoLZW5jb2RlX3dpdGhCCwoJX3ByaW9yaXR5Qg4KDF9tYXhfcmV0cmllcyJPCg5JbmxpbmVUZW1wbGF0ZRIMCgR5YW1sGAEgASgJEhgKEGZhbGxiYWNrX3JlZ2lvbnMYAiADKAkSFQoNYWxsb3dfdW5rbm93bhgDIAEoCCJzChNTdWJtaXRCYXRjaFJlc3BvbnNlEh8KBWJhdGNoGAEgASgLMhAuc3Rva2VyLnYxLkJhdGNoEiQKCHdhcm5pbmdzGAIgAygLMhIuc3Rva2VyLnYxLldhcm5pbmcSFQoNd2FybmluZ19jb3VudBgDIAEoAyIpCgdXYXJuaW5nEg0KBWZpZWxkGAEgASgJEg8KB21lc3NhZ2UYAiABKAkiRAoOQWRkSm9ic1JlcXVlc3QSEAoIYmF0Y2hfaWQYASABKAkSIAoEam9icxgCIAMoCzISLnN0b2tlci52MS5Kb2JTcGVjIrYBCg9BZGRKb2JzUmVzcG9uc2USHwoFYmF0Y2gYASABKAsyEC5zdG9rZXIudjEuQmF0Y2gSEwoLYWRkZWRfY291bnQYAiABKAMSFwoPZHVwbGljYXRlX2NvdW50GAMgASgDEhcKD3N1Y2NlZWRlZF9jb3VudBgEIAEoAxIkCgh3YXJuaW5ncxgFIAMoCzISLnN0b2tlci52MS5XYXJuaW5nEhUKDXdhcm5pbmdfY291bnQYBiABKAMiJQoRQ2xvc2VCYXRjaFJlcXVlc3QSEAoIYmF0Y2hfaWQYASABKAkiNQoSQ2xvc2VCYXRjaFJlc3BvbnNlEh8KBWJhdGNoGAEgASgLMhAuc3Rva2VyLnYxLkJhdGNoIiMKD0dldEJhdGNoUmVxdWVzdBIQCghiYXRjaF9pZBgBIAEoCSIzChBHZXRCYXRjaFJlc3BvbnNlEh8KBWJhdGNoGAEgASgLMhAuc3Rva2VyLnYxLkJhdGNoIpQCChJMaXN0QmF0Y2hlc1JlcXVlc3QSJQoGc3RhdGVzGAEgAygOMhUuc3Rva2VyLnYxLkJhdGNoU3RhdGUSOQoGbGFiZWxzGAIgAygLMikuc3Rva2VyLnYxLkxpc3RCYXRjaGVzUmVxdWVzdC5MYWJlbHNFbnRyeRIPCgdhY2NvdW50GAMgASgJEhEKCXBhZ2Vfc2l6ZRgEIAEoBRISCgpwYWdlX3Rva2VuGAUgASgJEgwKBHRleHQYBiABKAkSFAoMZGlzcGxheV9uYW1lGAcgASgJEhEKCWlkX3ByZWZpeBgIIAEoCRotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBImYKE0xpc3RCYXRjaGVzUmVzcG9uc2USIQoHYmF0Y2hlcxgBIAMoCzIQLnN0b2tlci52MS5CYXRjaBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkSEwoLdG90YWxfY291bnQYAyABKAMiHwoNR2V0Sm9iUmVxdWVzdBIOCgZqb2JfaWQYASABKAki7QEKDkdldEpvYlJlc3BvbnNlEhsKA2pvYhgBIAEoCzIOLnN0b2tlci52MS5Kb2ISJAoIYXR0ZW1wdHMYAiADKAsyEi5zdG9rZXIudjEuQXR0ZW1wdBIjCgZldmVudHMYAyADKAsyEy5zdG9rZXIudjEuSm9iRXZlbnQSHQoVb21pdHRlZF9hdHRlbXB0X2NvdW50GAQgASgFEhsKE29taXR0ZWRfZXZlbnRfY291bnQYBSABKAUSIgoFYmF0Y2gYBiABKAsyEy5zdG9rZXIudjEuQmF0Y2hSZWYSEwoLYWxpa2VfY291bnQYByABKAMi1wMKD0xpc3RKb2JzUmVxdWVzdBIQCghiYXRjaF9pZBgBIAEoCRIjCgZzdGF0ZXMYAiADKA4yEy5zdG9rZXIudjEuSm9iU3RhdGUSDAoEa2V5cxgDIAMoCRIRCglwYWdlX3NpemUYBCABKAUSEgoKcGFnZV90b2tlbhgFIAEoCRIMCgR0ZXh0GAYgASgJEhIKCmtleV9wcmVmaXgYByABKAkSDgoGY2F1c2VzGAggAygJEhAKCGFjY291bnRzGAkgAygJEjYKBmxhYmVscxgKIAMoCzImLnN0b2tlci52MS5MaXN0Sm9ic1JlcXVlc3QuTGFiZWxzRW50cnkSJQoHY3JlYXRlZBgLIAEoCzIULnN0b2tlci52MS5UaW1lUmFuZ2USJQoHY2hhbmdlZBgMIAEoCzIULnN0b2tlci52MS5UaW1lUmFuZ2USJgoIZmluaXNoZWQYDSABKAsyFC5zdG9rZXIudjEuVGltZVJhbmdlEiIKBW9yZGVyGA4gASgOMhMuc3Rva2VyLnYxLkpvYk9yZGVyEhMKC2VuY29kaW5nX2lkGA8gASgJGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiYQoJVGltZVJhbmdlEikKBXNpbmNlGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIpCgV1bnRpbBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAimQEKEExpc3RKb2JzUmVzcG9uc2USHAoEam9icxgBIAMoCzIOLnN0b2tlci52MS5Kb2ISFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJEiQKB2JhdGNoZXMYAyADKAsyEy5zdG9rZXIudjEuQmF0Y2hSZWYSGAoLdG90YWxfY291bnQYBCABKANIAIgBAUIOCgxfdG90YWxfY291bnQioQEKEVdhdGNoQmF0Y2hSZXF1ZXN0EhAKCGJhdGNoX2lkGAEgASgJEg4KBmN1cnNvchgCIAEoCRIUCgxpbmNsdWRlX2pvYnMYAyABKAgSLwoMbWluX2ludGVydmFsGAQgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEiMKBnN0YXRlcxgFIAMoDjITLnN0b2tlci52MS5Kb2JTdGF0ZSKIAQoSV2F0Y2hCYXRjaFJlc3BvbnNlEg4KBmN1cnNvchgBIAEoCRIQCghzbmFwc2hvdBgCIAEoCBIfCgViYXRjaBgDIAEoCzIQLnN0b2tlci52MS5CYXRjaBIcCgRqb2JzGAQgAygLMg4uc3Rva2VyLnYxLkpvYhIRCgloZWFydGJlYXQYBSABKAgiMgoQQ2FuY2VsSm9iUmVxdWVzdBIOCgZqb2JfaWQYASABKAkSDgoGcmVhc29uGAIgASgJIjAKEUNhbmNlbEpvYlJlc3BvbnNlEhsKA2pvYhgBIAEoCzIOLnN0b2tlci52MS5Kb2IiNgoSQ2FuY2VsQmF0Y2hSZXF1ZXN0EhAKCGJhdGNoX2lkGAEgASgJEg4KBnJlYXNvbhgCIAEoCSI2ChNDYW5jZWxCYXRjaFJlc3BvbnNlEh8KBWJhdGNoGAEgASgLMhAuc3Rva2VyLnYxLkJhdGNoIv8CChFDYW5jZWxKb2JzUmVxdWVzdBIQCghiYXRjaF9pZBgBIAEoCRIjCgZzdGF0ZXMYAiADKA4yEy5zdG9rZXIudjEuSm9iU3RhdGUSEgoKa2V5X3ByZWZpeBgDIAEoCRItCg1mYWlsdXJlX2tpbmRzGAQgAygOMhYuc3Rva2VyLnYxLkZhaWx1cmVLaW5kEhIKCmNhdGVnb3JpZXMYBSADKAkSDgoGY2F1c2VzGAYgAygJEg4KBnJlYXNvbhgHIAEoCRIVCg12YWxpZGF0ZV9vbmx5GAggASgIEjgKBmxhYmVscxgJIAMoCzIoLnN0b2tlci52MS5DYW5jZWxKb2JzUmVxdWVzdC5MYWJlbHNFbnRyeRIQCghhY2NvdW50cxgKIAMoCRILCgNhbGwYCyABKAgSDwoHam9iX2lkcxgMIAMoCRIMCgR0ZXh0GA0gASgJGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEifwoSQ2FuY2VsSm9ic1Jlc3BvbnNlEg0KBWNvdW50GAEgASgDEh8KBWJhdGNoGAIgASgLMhAuc3Rva2VyLnYxLkJhdGNoEhMKC2JhdGNoX2NvdW50GAMgASgDEiQKBmNvdW50cxgEIAEoCzIULnN0b2tlci52MS5Kb2JDb3VudHMi4AEKE0xpc3RGYWlsdXJlc1JlcXVlc3QSEAoIYmF0Y2hfaWQYASABKAkSEAoIYWNjb3VudHMYAiADKAkSOgoGbGFiZWxzGAMgAygLMiouc3Rva2VyLnYxLkxpc3RGYWlsdXJlc1JlcXVlc3QuTGFiZWxzRW50cnkSJgoIZmluaXNoZWQYBCABKAsyFC5zdG9rZXIudjEuVGltZVJhbmdlEhIKCmtleV9wcmVmaXgYBSABKAkaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASJVChRMaXN0RmFpbHVyZXNSZXNwb25zZRInCgZjYXVzZXMYASADKAsyFy5zdG9rZXIudjEuRmFpbHVyZUNhdXNlEhQKDGZhaWxlZF9jb3VudBgCIAEoAyKZAQoMRmFpbHVyZUNhdXNlEg0KBWNhdXNlGAEgASgJEg0KBWNvdW50GAIgASgDEg4KBmpvYl9pZBgDIAEoCRIjCgdmYWlsdXJlGAQgASgLMhIuc3Rva2VyLnYxLkZhaWx1cmUSFAoMYmF0Y2hfbnVtYmVyGAUgASgDEgsKA2tleRgGIAEoCRITCgtiYXRjaF9jb3VudBgHIAEoAyLtAgoQUmV0cnlKb2JzUmVxdWVzdBIQCghiYXRjaF9pZBgBIAEoCRIPCgdqb2JfaWRzGAIgAygJEiMKBnN0YXRlcxgDIAMoDjITLnN0b2tlci52MS5Kb2JTdGF0ZRItCg1mYWlsdXJlX2tpbmRzGAQgAygOMhYuc3Rva2VyLnYxLkZhaWx1cmVLaW5kEhIKCmNhdGVnb3JpZXMYBSADKAkSFQoNdmFsaWRhdGVfb25seRgGIAEoCBISCgprZXlfcHJlZml4GAcgASgJEg4KBmNhdXNlcxgIIAMoCRI3CgZsYWJlbHMYCSADKAsyJy5zdG9rZXIudjEuUmV0cnlKb2JzUmVxdWVzdC5MYWJlbHNFbnRyeRIQCghhY2NvdW50cxgKIAMoCRILCgNhbGwYCyABKAgSDAoEdGV4dBgMIAEoCRotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIn4KEVJldHJ5Sm9ic1Jlc3BvbnNlEg0KBWNvdW50GAEgASgDEh8KBWJhdGNoGAIgASgLMhAuc3Rva2VyLnYxLkJhdGNoEhMKC2JhdGNoX2NvdW50GAMgASgDEiQKBmNvdW50cxgEIAEoCzIULnN0b2tlci52MS5Kb2JDb3VudHMiNQoRUGF1c2VCYXRjaFJlcXVlc3QSEAoIYmF0Y2hfaWQYASABKAkSDgoGcmVhc29uGAIgASgJIjUKElBhdXNlQmF0Y2hSZXNwb25zZRIfCgViYXRjaBgBIAEoCzIQLnN0b2tlci52MS5CYXRjaCImChJSZXN1bWVCYXRjaFJlcXVlc3QSEAoIYmF0Y2hfaWQYASABKAkiNgoTUmVzdW1lQmF0Y2hSZXNwb25zZRIfCgViYXRjaBgBIAEoCzIQLnN0b2tlci52MS5CYXRjaCLxAQoSVXBkYXRlQmF0Y2hSZXF1ZXN0Eh8KBWJhdGNoGAEgASgLMhAuc3Rva2VyLnYxLkJhdGNoEi8KC3VwZGF0ZV9tYXNrGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLkZpZWxkTWFzaxJACgpzZXRfbGFiZWxzGAMgAygLMiwuc3Rva2VyLnYxLlVwZGF0ZUJhdGNoUmVxdWVzdC5TZXRMYWJlbHNFbnRyeRIVCg1yZW1vdmVfbGFiZWxzGAQgAygJGjAKDlNldExhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiNgoTVXBkYXRlQmF0Y2hSZXNwb25zZRIfCgViYXRjaBgBIAEoCzIQLnN0b2tlci52MS5CYXRjaCImChJEZWxldGVCYXRjaFJlcXVlc3QSEAoIYmF0Y2hfaWQYASABKAkiFQoTRGVsZXRlQmF0Y2hSZXNwb25zZSpbCghKb2JPcmRlchIZChVKT0JfT1JERVJfVU5TUEVDSUZJRUQQABIYChRKT0JfT1JERVJfU1VCTUlTU0lPThABEhoKFkpPQl9PUkRFUl9ORVdFU1RfRklSU1QQAjLxDQoMQmF0Y2hTZXJ2aWNlEkwKC1N1Ym1pdEJhdGNoEh0uc3Rva2VyLnYxLlN1Ym1pdEJhdGNoUmVxdWVzdBoeLnN0b2tlci52MS5TdWJtaXRCYXRjaFJlc3BvbnNlEkAKB0FkZEpvYnMSGS5zdG9rZXIudjEuQWRkSm9ic1JlcXVlc3QaGi5zdG9rZXIudjEuQWRkSm9ic1Jlc3BvbnNlEkkKCkNsb3NlQmF0Y2gSHC5zdG9rZXIudjEuQ2xvc2VCYXRjaFJlcXVlc3QaHS5zdG9rZXIudjEuQ2xvc2VCYXRjaFJlc3BvbnNlEkMKCEdldEJhdGNoEhouc3Rva2VyLnYxLkdldEJhdGNoUmVxdWVzdBobLnN0b2tlci52MS5HZXRCYXRjaFJlc3BvbnNlEkwKC0xpc3RCYXRjaGVzEh0uc3Rva2VyLnYxLkxpc3RCYXRjaGVzUmVxdWVzdBoeLnN0b2tlci52MS5MaXN0QmF0Y2hlc1Jlc3BvbnNlEj0KBkdldEpvYhIYLnN0b2tlci52MS5HZXRKb2JSZXF1ZXN0Ghkuc3Rva2VyLnYxLkdldEpvYlJlc3BvbnNlEkMKCExpc3RKb2JzEhouc3Rva2VyLnYxLkxpc3RKb2JzUmVxdWVzdBobLnN0b2tlci52MS5MaXN0Sm9ic1Jlc3BvbnNlEksKCldhdGNoQmF0Y2gSHC5zdG9rZXIudjEuV2F0Y2hCYXRjaFJlcXVlc3QaHS5zdG9rZXIudjEuV2F0Y2hCYXRjaFJlc3BvbnNlMAESRgoJQ2FuY2VsSm9iEhsuc3Rva2VyLnYxLkNhbmNlbEpvYlJlcXVlc3QaHC5zdG9rZXIudjEuQ2FuY2VsSm9iUmVzcG9uc2USTAoLQ2FuY2VsQmF0Y2gSHS5zdG9rZXIudjEuQ2FuY2VsQmF0Y2hSZXF1ZXN0Gh4uc3Rva2VyLnYxLkNhbmNlbEJhdGNoUmVzcG9uc2USSQoKQ2FuY2VsSm9icxIcLnN0b2tlci52MS5DYW5jZWxKb2JzUmVxdWVzdBodLnN0b2tlci52MS5DYW5jZWxKb2JzUmVzcG9uc2USRgoJUmV0cnlKb2JzEhsuc3Rva2VyLnYxLlJldHJ5Sm9ic1JlcXVlc3QaHC5zdG9rZXIudjEuUmV0cnlKb2JzUmVzcG9uc2USTwoMTGlzdEZhaWx1cmVzEh4uc3Rva2VyLnYxLkxpc3RGYWlsdXJlc1JlcXVlc3QaHy5zdG9rZXIudjEuTGlzdEZhaWx1cmVzUmVzcG9uc2USSQoKUGF1c2VCYXRjaBIcLnN0b2tlci52MS5QYXVzZUJhdGNoUmVxdWVzdBodLnN0b2tlci52MS5QYXVzZUJhdGNoUmVzcG9uc2USTAoLUmVzdW1lQmF0Y2gSHS5zdG9rZXIudjEuUmVzdW1lQmF0Y2hSZXF1ZXN0Gh4uc3Rva2VyLnYxLlJlc3VtZUJhdGNoUmVzcG9uc2USUgoNUmVzdWJtaXRCYXRjaBIfLnN0b2tlci52MS5SZXN1Ym1pdEJhdGNoUmVxdWVzdBogLnN0b2tlci52MS5SZXN1Ym1pdEJhdGNoUmVzcG9uc2USUgoNQ2FuY2VsQmF0Y2hlcxIfLnN0b2tlci52MS5DYW5jZWxCYXRjaGVzUmVxdWVzdBogLnN0b2tlci52MS5DYW5jZWxCYXRjaGVzUmVzcG9uc2USTwoMUGF1c2VCYXRjaGVzEh4uc3Rva2VyLnYxLlBhdXNlQmF0Y2hlc1JlcXVlc3QaHy5zdG9rZXIudjEuUGF1c2VCYXRjaGVzUmVzcG9uc2USUgoNUmVzdW1lQmF0Y2hlcxIfLnN0b2tlci52MS5SZXN1bWVCYXRjaGVzUmVxdWVzdBogLnN0b2tlci52MS5SZXN1bWVCYXRjaGVzUmVzcG9uc2USUgoNRGVsZXRlQmF0Y2hlcxIfLnN0b2tlci52MS5EZWxldGVCYXRjaGVzUmVxdWVzdBogLnN0b2tlci52MS5EZWxldGVCYXRjaGVzUmVzcG9uc2USUgoNVXBkYXRlQmF0Y2hlcxIfLnN0b2tlci52MS5VcGRhdGVCYXRjaGVzUmVxdWVzdBogLnN0b2tlci52MS5VcGRhdGVCYXRjaGVzUmVzcG9uc2USTAoLVXBkYXRlQmF0Y2gSHS5zdG9rZXIudjEuVXBkYXRlQmF0Y2hSZXF1ZXN0Gh4uc3Rva2VyLnYxLlVwZGF0ZUJhdGNoUmVzcG9uc2USTAoLRGVsZXRlQmF0Y2gSHS5zdG9rZXIudjEuRGVsZXRlQmF0Y2hSZXF1ZXN0Gh4uc3Rva2VyLnYxLkRlbGV0ZUJhdGNoUmVzcG9uc2VCMlowZ2l0aHViLmNvbS9zdG9rZXJkL3N0b2tlci9nZW4vc3Rva2VyL3YxO3N0b2tlcnYxYgZwcm90bzM", [file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_timestamp, file_stoker_v1_batch, file_stoker_v1_batch_bulk, file_stoker_v1_recipe]);
 
 /**
  * SubmitBatchRequest is a batch with its jobs.
@@ -499,6 +501,27 @@ export type ListBatchesRequest = Message<"stoker.v1.ListBatchesRequest"> & {
    * @generated from field: string page_token = 5;
    */
   pageToken: string;
+
+  /**
+   * Only batches whose display name has this text in it. Upper and lower case are the same.
+   *
+   * @generated from field: string text = 6;
+   */
+  text: string;
+
+  /**
+   * Only batches with exactly this display name.
+   *
+   * @generated from field: string display_name = 7;
+   */
+  displayName: string;
+
+  /**
+   * Only batches whose id begins with this: at least 8 characters.
+   *
+   * @generated from field: string id_prefix = 8;
+   */
+  idPrefix: string;
 };
 
 /**
@@ -527,6 +550,13 @@ export type ListBatchesResponse = Message<"stoker.v1.ListBatchesResponse"> & {
    * @generated from field: string next_page_token = 2;
    */
   nextPageToken: string;
+
+  /**
+   * How many batches match the filters, on all pages. Only the first page has it.
+   *
+   * @generated from field: int64 total_count = 3;
+   */
+  totalCount: bigint;
 };
 
 /**
@@ -597,6 +627,20 @@ export type GetJobResponse = Message<"stoker.v1.GetJobResponse"> & {
    * @generated from field: int32 omitted_event_count = 5;
    */
   omittedEventCount: number;
+
+  /**
+   * The batch of the job.
+   *
+   * @generated from field: stoker.v1.BatchRef batch = 6;
+   */
+  batch?: BatchRef | undefined;
+
+  /**
+   * How many other FAILED jobs of the batch failed of the same cause.
+   *
+   * @generated from field: int64 alike_count = 7;
+   */
+  alikeCount: bigint;
 };
 
 /**
@@ -607,13 +651,13 @@ export const GetJobResponseSchema: GenMessage<GetJobResponse> = /*@__PURE__*/
   messageDesc(file_stoker_v1_batch_service, 13);
 
 /**
- * ListJobsRequest selects jobs of a batch.
+ * ListJobsRequest selects jobs of one batch or of many. A job has to match all filters.
  *
  * @generated from message stoker.v1.ListJobsRequest
  */
 export type ListJobsRequest = Message<"stoker.v1.ListJobsRequest"> & {
   /**
-   * The batch.
+   * The batch. Without it, the jobs of all batches.
    *
    * @generated from field: string batch_id = 1;
    */
@@ -635,7 +679,8 @@ export type ListJobsRequest = Message<"stoker.v1.ListJobsRequest"> & {
 
   /**
    * Jobs per page, 1 to 1000. Default 100. A page may have fewer, because no message has more than
-   * 3 MiB.
+   * 3 MiB, and because the server looks for them for a second at most: then it may have none, and
+   * still a next_page_token.
    *
    * @generated from field: int32 page_size = 4;
    */
@@ -647,6 +692,77 @@ export type ListJobsRequest = Message<"stoker.v1.ListJobsRequest"> & {
    * @generated from field: string page_token = 5;
    */
   pageToken: string;
+
+  /**
+   * Only jobs that have this text in their key, name, input path or output path, or in the id of an
+   * encoding of theirs. Upper and lower case are the same.
+   *
+   * @generated from field: string text = 6;
+   */
+  text: string;
+
+  /**
+   * Only jobs whose key begins with this.
+   *
+   * @generated from field: string key_prefix = 7;
+   */
+  keyPrefix: string;
+
+  /**
+   * Only jobs whose latest failure has one of these causes, as listed by ListFailures. At most 100.
+   *
+   * @generated from field: repeated string causes = 8;
+   */
+  causes: string[];
+
+  /**
+   * Only jobs of these accounts. Default: all.
+   *
+   * @generated from field: repeated string accounts = 9;
+   */
+  accounts: string[];
+
+  /**
+   * Only jobs of batches with all of these labels.
+   *
+   * @generated from field: map<string, string> labels = 10;
+   */
+  labels: { [key: string]: string };
+
+  /**
+   * Only jobs submitted within these times.
+   *
+   * @generated from field: stoker.v1.TimeRange created = 11;
+   */
+  created?: TimeRange | undefined;
+
+  /**
+   * Only jobs that changed last within these times.
+   *
+   * @generated from field: stoker.v1.TimeRange changed = 12;
+   */
+  changed?: TimeRange | undefined;
+
+  /**
+   * Only jobs that ended within these times.
+   *
+   * @generated from field: stoker.v1.TimeRange finished = 13;
+   */
+  finished?: TimeRange | undefined;
+
+  /**
+   * The order of the jobs. Default: SUBMISSION with a batch_id, NEWEST_FIRST without.
+   *
+   * @generated from field: stoker.v1.JobOrder order = 14;
+   */
+  order: JobOrder;
+
+  /**
+   * Only jobs that have, or had, this encoding: the whole id at the platform.
+   *
+   * @generated from field: string encoding_id = 15;
+   */
+  encodingId: string;
 };
 
 /**
@@ -657,13 +773,41 @@ export const ListJobsRequestSchema: GenMessage<ListJobsRequest> = /*@__PURE__*/
   messageDesc(file_stoker_v1_batch_service, 14);
 
 /**
+ * TimeRange is a range of times.
+ *
+ * @generated from message stoker.v1.TimeRange
+ */
+export type TimeRange = Message<"stoker.v1.TimeRange"> & {
+  /**
+   * The earliest time of the range. Unset: no limit.
+   *
+   * @generated from field: google.protobuf.Timestamp since = 1;
+   */
+  since?: Timestamp | undefined;
+
+  /**
+   * The time before which the range ends. Unset: no limit.
+   *
+   * @generated from field: google.protobuf.Timestamp until = 2;
+   */
+  until?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message stoker.v1.TimeRange.
+ * Use `create(TimeRangeSchema)` to create a new message.
+ */
+export const TimeRangeSchema: GenMessage<TimeRange> = /*@__PURE__*/
+  messageDesc(file_stoker_v1_batch_service, 15);
+
+/**
  * ListJobsResponse is one page of jobs.
  *
  * @generated from message stoker.v1.ListJobsResponse
  */
 export type ListJobsResponse = Message<"stoker.v1.ListJobsResponse"> & {
   /**
-   * The jobs in the order of submission.
+   * The jobs.
    *
    * @generated from field: repeated stoker.v1.Job jobs = 1;
    */
@@ -675,6 +819,21 @@ export type ListJobsResponse = Message<"stoker.v1.ListJobsResponse"> & {
    * @generated from field: string next_page_token = 2;
    */
   nextPageToken: string;
+
+  /**
+   * The batches of the jobs, in the order in which the jobs have them.
+   *
+   * @generated from field: repeated stoker.v1.BatchRef batches = 3;
+   */
+  batches: BatchRef[];
+
+  /**
+   * How many jobs match the filters, on all pages. Only the first page has it, and only for filters
+   * by which the server counts jobs anyway: states, or causes of FAILED jobs, in one batch.
+   *
+   * @generated from field: optional int64 total_count = 4;
+   */
+  totalCount?: bigint | undefined;
 };
 
 /**
@@ -682,7 +841,7 @@ export type ListJobsResponse = Message<"stoker.v1.ListJobsResponse"> & {
  * Use `create(ListJobsResponseSchema)` to create a new message.
  */
 export const ListJobsResponseSchema: GenMessage<ListJobsResponse> = /*@__PURE__*/
-  messageDesc(file_stoker_v1_batch_service, 15);
+  messageDesc(file_stoker_v1_batch_service, 16);
 
 /**
  * WatchBatchRequest says what to watch and from where.
@@ -733,7 +892,7 @@ export type WatchBatchRequest = Message<"stoker.v1.WatchBatchRequest"> & {
  * Use `create(WatchBatchRequestSchema)` to create a new message.
  */
 export const WatchBatchRequestSchema: GenMessage<WatchBatchRequest> = /*@__PURE__*/
-  messageDesc(file_stoker_v1_batch_service, 16);
+  messageDesc(file_stoker_v1_batch_service, 17);
 
 /**
  * WatchBatchResponse has what changed since the previous message.
@@ -783,7 +942,7 @@ export type WatchBatchResponse = Message<"stoker.v1.WatchBatchResponse"> & {
  * Use `create(WatchBatchResponseSchema)` to create a new message.
  */
 export const WatchBatchResponseSchema: GenMessage<WatchBatchResponse> = /*@__PURE__*/
-  messageDesc(file_stoker_v1_batch_service, 17);
+  messageDesc(file_stoker_v1_batch_service, 18);
 
 /**
  * CancelJobRequest names the job to cancel.
@@ -811,7 +970,7 @@ export type CancelJobRequest = Message<"stoker.v1.CancelJobRequest"> & {
  * Use `create(CancelJobRequestSchema)` to create a new message.
  */
 export const CancelJobRequestSchema: GenMessage<CancelJobRequest> = /*@__PURE__*/
-  messageDesc(file_stoker_v1_batch_service, 18);
+  messageDesc(file_stoker_v1_batch_service, 19);
 
 /**
  * CancelJobResponse is the job afterwards.
@@ -832,7 +991,7 @@ export type CancelJobResponse = Message<"stoker.v1.CancelJobResponse"> & {
  * Use `create(CancelJobResponseSchema)` to create a new message.
  */
 export const CancelJobResponseSchema: GenMessage<CancelJobResponse> = /*@__PURE__*/
-  messageDesc(file_stoker_v1_batch_service, 19);
+  messageDesc(file_stoker_v1_batch_service, 20);
 
 /**
  * CancelBatchRequest names the batch to cancel.
@@ -860,7 +1019,7 @@ export type CancelBatchRequest = Message<"stoker.v1.CancelBatchRequest"> & {
  * Use `create(CancelBatchRequestSchema)` to create a new message.
  */
 export const CancelBatchRequestSchema: GenMessage<CancelBatchRequest> = /*@__PURE__*/
-  messageDesc(file_stoker_v1_batch_service, 20);
+  messageDesc(file_stoker_v1_batch_service, 21);
 
 /**
  * CancelBatchResponse is the batch afterwards.
@@ -881,16 +1040,16 @@ export type CancelBatchResponse = Message<"stoker.v1.CancelBatchResponse"> & {
  * Use `create(CancelBatchResponseSchema)` to create a new message.
  */
 export const CancelBatchResponseSchema: GenMessage<CancelBatchResponse> = /*@__PURE__*/
-  messageDesc(file_stoker_v1_batch_service, 21);
+  messageDesc(file_stoker_v1_batch_service, 22);
 
 /**
- * CancelJobsRequest selects jobs to cancel. A job has to match all filters.
+ * CancelJobsRequest selects jobs to cancel, by id or by filters. A job has to match all filters.
  *
  * @generated from message stoker.v1.CancelJobsRequest
  */
 export type CancelJobsRequest = Message<"stoker.v1.CancelJobsRequest"> & {
   /**
-   * The batch. Give either this or labels.
+   * The batch. Give exactly one of batch_id, job_ids, all, and labels or accounts.
    *
    * @generated from field: string batch_id = 1;
    */
@@ -951,6 +1110,36 @@ export type CancelJobsRequest = Message<"stoker.v1.CancelJobsRequest"> & {
    * @generated from field: map<string, string> labels = 9;
    */
   labels: { [key: string]: string };
+
+  /**
+   * The jobs of every batch of these accounts.
+   *
+   * @generated from field: repeated string accounts = 10;
+   */
+  accounts: string[];
+
+  /**
+   * The jobs of every batch.
+   *
+   * @generated from field: bool all = 11;
+   */
+  all: boolean;
+
+  /**
+   * Exactly these jobs, of any batches: at most 1000. Excludes the filters. Jobs that have ended stay
+   * as they are.
+   *
+   * @generated from field: repeated string job_ids = 12;
+   */
+  jobIds: string[];
+
+  /**
+   * Only jobs that have this text in their key, name, input path, output path or encoding id. Upper
+   * and lower case are the same.
+   *
+   * @generated from field: string text = 13;
+   */
+  text: string;
 };
 
 /**
@@ -958,7 +1147,7 @@ export type CancelJobsRequest = Message<"stoker.v1.CancelJobsRequest"> & {
  * Use `create(CancelJobsRequestSchema)` to create a new message.
  */
 export const CancelJobsRequestSchema: GenMessage<CancelJobsRequest> = /*@__PURE__*/
-  messageDesc(file_stoker_v1_batch_service, 22);
+  messageDesc(file_stoker_v1_batch_service, 23);
 
 /**
  * CancelJobsResponse says how many jobs were, or would be, cancelled.
@@ -974,7 +1163,7 @@ export type CancelJobsResponse = Message<"stoker.v1.CancelJobsResponse"> & {
   count: bigint;
 
   /**
-   * The batch afterwards; unset if labels were given.
+   * The batch afterwards; unset without a batch_id.
    *
    * @generated from field: stoker.v1.Batch batch = 2;
    */
@@ -986,6 +1175,16 @@ export type CancelJobsResponse = Message<"stoker.v1.CancelJobsResponse"> & {
    * @generated from field: int64 batch_count = 3;
    */
   batchCount: bigint;
+
+  /**
+   * With validate_only: the jobs by state. Those in WAITING would never start; those in STARTING,
+   * QUEUED and RUNNING would be stopped, and may be billed for what they did. Those in SUCCEEDED,
+   * FAILED, CANCELLING and CANCELLED match all filters but the state, and would stay as they are:
+   * count does not include them.
+   *
+   * @generated from field: stoker.v1.JobCounts counts = 4;
+   */
+  counts?: JobCounts | undefined;
 };
 
 /**
@@ -993,20 +1192,48 @@ export type CancelJobsResponse = Message<"stoker.v1.CancelJobsResponse"> & {
  * Use `create(CancelJobsResponseSchema)` to create a new message.
  */
 export const CancelJobsResponseSchema: GenMessage<CancelJobsResponse> = /*@__PURE__*/
-  messageDesc(file_stoker_v1_batch_service, 23);
+  messageDesc(file_stoker_v1_batch_service, 24);
 
 /**
- * ListFailuresRequest names a batch.
+ * ListFailuresRequest selects failed jobs. A job has to match all filters.
  *
  * @generated from message stoker.v1.ListFailuresRequest
  */
 export type ListFailuresRequest = Message<"stoker.v1.ListFailuresRequest"> & {
   /**
-   * The batch.
+   * The batch. Without it, all batches: then at least one of the filters is needed.
    *
    * @generated from field: string batch_id = 1;
    */
   batchId: string;
+
+  /**
+   * Only jobs of these accounts. Default: all.
+   *
+   * @generated from field: repeated string accounts = 2;
+   */
+  accounts: string[];
+
+  /**
+   * Only jobs of batches with all of these labels.
+   *
+   * @generated from field: map<string, string> labels = 3;
+   */
+  labels: { [key: string]: string };
+
+  /**
+   * Only jobs that failed within these times.
+   *
+   * @generated from field: stoker.v1.TimeRange finished = 4;
+   */
+  finished?: TimeRange | undefined;
+
+  /**
+   * Only jobs whose key begins with this.
+   *
+   * @generated from field: string key_prefix = 5;
+   */
+  keyPrefix: string;
 };
 
 /**
@@ -1014,10 +1241,10 @@ export type ListFailuresRequest = Message<"stoker.v1.ListFailuresRequest"> & {
  * Use `create(ListFailuresRequestSchema)` to create a new message.
  */
 export const ListFailuresRequestSchema: GenMessage<ListFailuresRequest> = /*@__PURE__*/
-  messageDesc(file_stoker_v1_batch_service, 24);
+  messageDesc(file_stoker_v1_batch_service, 25);
 
 /**
- * ListFailuresResponse has the causes of the failures of a batch.
+ * ListFailuresResponse has the causes of failures.
  *
  * @generated from message stoker.v1.ListFailuresResponse
  */
@@ -1030,7 +1257,7 @@ export type ListFailuresResponse = Message<"stoker.v1.ListFailuresResponse"> & {
   causes: FailureCause[];
 
   /**
-   * All FAILED jobs, including those with causes beyond the first 100.
+   * All selected FAILED jobs, including those with causes beyond the first 100.
    *
    * @generated from field: int64 failed_count = 2;
    */
@@ -1042,7 +1269,7 @@ export type ListFailuresResponse = Message<"stoker.v1.ListFailuresResponse"> & {
  * Use `create(ListFailuresResponseSchema)` to create a new message.
  */
 export const ListFailuresResponseSchema: GenMessage<ListFailuresResponse> = /*@__PURE__*/
-  messageDesc(file_stoker_v1_batch_service, 25);
+  messageDesc(file_stoker_v1_batch_service, 26);
 
 /**
  * FailureCause is a cause of failures. Two failures have the same cause if their kind, codes,
@@ -1066,7 +1293,7 @@ export type FailureCause = Message<"stoker.v1.FailureCause"> & {
   count: bigint;
 
   /**
-   * The first of these jobs.
+   * One of these jobs: the first, or the latest if they are of several batches.
    *
    * @generated from field: string job_id = 3;
    */
@@ -1078,6 +1305,27 @@ export type FailureCause = Message<"stoker.v1.FailureCause"> & {
    * @generated from field: stoker.v1.Failure failure = 4;
    */
   failure?: Failure | undefined;
+
+  /**
+   * The number of that job's batch. With the number in job_id it is what people call the job.
+   *
+   * @generated from field: int64 batch_number = 5;
+   */
+  batchNumber: bigint;
+
+  /**
+   * The key of that job.
+   *
+   * @generated from field: string key = 6;
+   */
+  key: string;
+
+  /**
+   * How many batches the jobs belong to.
+   *
+   * @generated from field: int64 batch_count = 7;
+   */
+  batchCount: bigint;
 };
 
 /**
@@ -1085,7 +1333,7 @@ export type FailureCause = Message<"stoker.v1.FailureCause"> & {
  * Use `create(FailureCauseSchema)` to create a new message.
  */
 export const FailureCauseSchema: GenMessage<FailureCause> = /*@__PURE__*/
-  messageDesc(file_stoker_v1_batch_service, 26);
+  messageDesc(file_stoker_v1_batch_service, 27);
 
 /**
  * RetryJobsRequest selects jobs to retry, by id or by filters. A job has to match all filters.
@@ -1094,14 +1342,15 @@ export const FailureCauseSchema: GenMessage<FailureCause> = /*@__PURE__*/
  */
 export type RetryJobsRequest = Message<"stoker.v1.RetryJobsRequest"> & {
   /**
-   * The batch. Give either this or labels.
+   * The batch. Give exactly one of batch_id, job_ids, all, and labels or accounts. With job_ids, it says
+   * that all of them are of this batch.
    *
    * @generated from field: string batch_id = 1;
    */
   batchId: string;
 
   /**
-   * Exactly these jobs. Excludes the filters below.
+   * Exactly these jobs, of any batches: at most 1000. Excludes the filters.
    *
    * @generated from field: repeated string job_ids = 2;
    */
@@ -1156,6 +1405,28 @@ export type RetryJobsRequest = Message<"stoker.v1.RetryJobsRequest"> & {
    * @generated from field: map<string, string> labels = 9;
    */
   labels: { [key: string]: string };
+
+  /**
+   * The jobs of every batch of these accounts. Batches that are CANCELLING are left out.
+   *
+   * @generated from field: repeated string accounts = 10;
+   */
+  accounts: string[];
+
+  /**
+   * The jobs of every batch. Batches that are CANCELLING are left out.
+   *
+   * @generated from field: bool all = 11;
+   */
+  all: boolean;
+
+  /**
+   * Only jobs that have this text in their key, name, input path, output path or encoding id. Upper
+   * and lower case are the same.
+   *
+   * @generated from field: string text = 12;
+   */
+  text: string;
 };
 
 /**
@@ -1163,7 +1434,7 @@ export type RetryJobsRequest = Message<"stoker.v1.RetryJobsRequest"> & {
  * Use `create(RetryJobsRequestSchema)` to create a new message.
  */
 export const RetryJobsRequestSchema: GenMessage<RetryJobsRequest> = /*@__PURE__*/
-  messageDesc(file_stoker_v1_batch_service, 27);
+  messageDesc(file_stoker_v1_batch_service, 28);
 
 /**
  * RetryJobsResponse says how many jobs were, or would be, retried.
@@ -1179,7 +1450,7 @@ export type RetryJobsResponse = Message<"stoker.v1.RetryJobsResponse"> & {
   count: bigint;
 
   /**
-   * The batch afterwards; unset if labels were given.
+   * The batch afterwards; unset without a batch_id.
    *
    * @generated from field: stoker.v1.Batch batch = 2;
    */
@@ -1191,6 +1462,13 @@ export type RetryJobsResponse = Message<"stoker.v1.RetryJobsResponse"> & {
    * @generated from field: int64 batch_count = 3;
    */
   batchCount: bigint;
+
+  /**
+   * With validate_only: the jobs by state.
+   *
+   * @generated from field: stoker.v1.JobCounts counts = 4;
+   */
+  counts?: JobCounts | undefined;
 };
 
 /**
@@ -1198,7 +1476,7 @@ export type RetryJobsResponse = Message<"stoker.v1.RetryJobsResponse"> & {
  * Use `create(RetryJobsResponseSchema)` to create a new message.
  */
 export const RetryJobsResponseSchema: GenMessage<RetryJobsResponse> = /*@__PURE__*/
-  messageDesc(file_stoker_v1_batch_service, 28);
+  messageDesc(file_stoker_v1_batch_service, 29);
 
 /**
  * PauseBatchRequest names the batch to pause.
@@ -1226,7 +1504,7 @@ export type PauseBatchRequest = Message<"stoker.v1.PauseBatchRequest"> & {
  * Use `create(PauseBatchRequestSchema)` to create a new message.
  */
 export const PauseBatchRequestSchema: GenMessage<PauseBatchRequest> = /*@__PURE__*/
-  messageDesc(file_stoker_v1_batch_service, 29);
+  messageDesc(file_stoker_v1_batch_service, 30);
 
 /**
  * PauseBatchResponse is the batch afterwards.
@@ -1247,7 +1525,7 @@ export type PauseBatchResponse = Message<"stoker.v1.PauseBatchResponse"> & {
  * Use `create(PauseBatchResponseSchema)` to create a new message.
  */
 export const PauseBatchResponseSchema: GenMessage<PauseBatchResponse> = /*@__PURE__*/
-  messageDesc(file_stoker_v1_batch_service, 30);
+  messageDesc(file_stoker_v1_batch_service, 31);
 
 /**
  * ResumeBatchRequest names the batch to resume.
@@ -1268,7 +1546,7 @@ export type ResumeBatchRequest = Message<"stoker.v1.ResumeBatchRequest"> & {
  * Use `create(ResumeBatchRequestSchema)` to create a new message.
  */
 export const ResumeBatchRequestSchema: GenMessage<ResumeBatchRequest> = /*@__PURE__*/
-  messageDesc(file_stoker_v1_batch_service, 31);
+  messageDesc(file_stoker_v1_batch_service, 32);
 
 /**
  * ResumeBatchResponse is the batch afterwards.
@@ -1289,7 +1567,7 @@ export type ResumeBatchResponse = Message<"stoker.v1.ResumeBatchResponse"> & {
  * Use `create(ResumeBatchResponseSchema)` to create a new message.
  */
 export const ResumeBatchResponseSchema: GenMessage<ResumeBatchResponse> = /*@__PURE__*/
-  messageDesc(file_stoker_v1_batch_service, 32);
+  messageDesc(file_stoker_v1_batch_service, 33);
 
 /**
  * UpdateBatchRequest has new values, and says which of them to apply.
@@ -1305,11 +1583,26 @@ export type UpdateBatchRequest = Message<"stoker.v1.UpdateBatchRequest"> & {
   batch?: Batch | undefined;
 
   /**
-   * The fields to change: any of display_name, priority, retry_policy, failure_limit, labels.
+   * The fields to change: any of display_name, priority, retry_policy, failure_limit, labels. Required,
+   * unless set_labels or remove_labels are given.
    *
    * @generated from field: google.protobuf.FieldMask update_mask = 2;
    */
   updateMask?: FieldMask | undefined;
+
+  /**
+   * Labels to set. Other labels stay. Excludes labels in update_mask.
+   *
+   * @generated from field: map<string, string> set_labels = 3;
+   */
+  setLabels: { [key: string]: string };
+
+  /**
+   * The names of labels to remove. A label that the batch does not have is no error.
+   *
+   * @generated from field: repeated string remove_labels = 4;
+   */
+  removeLabels: string[];
 };
 
 /**
@@ -1317,7 +1610,7 @@ export type UpdateBatchRequest = Message<"stoker.v1.UpdateBatchRequest"> & {
  * Use `create(UpdateBatchRequestSchema)` to create a new message.
  */
 export const UpdateBatchRequestSchema: GenMessage<UpdateBatchRequest> = /*@__PURE__*/
-  messageDesc(file_stoker_v1_batch_service, 33);
+  messageDesc(file_stoker_v1_batch_service, 34);
 
 /**
  * UpdateBatchResponse is the batch afterwards.
@@ -1338,7 +1631,7 @@ export type UpdateBatchResponse = Message<"stoker.v1.UpdateBatchResponse"> & {
  * Use `create(UpdateBatchResponseSchema)` to create a new message.
  */
 export const UpdateBatchResponseSchema: GenMessage<UpdateBatchResponse> = /*@__PURE__*/
-  messageDesc(file_stoker_v1_batch_service, 34);
+  messageDesc(file_stoker_v1_batch_service, 35);
 
 /**
  * DeleteBatchRequest names the batch to delete.
@@ -1359,7 +1652,7 @@ export type DeleteBatchRequest = Message<"stoker.v1.DeleteBatchRequest"> & {
  * Use `create(DeleteBatchRequestSchema)` to create a new message.
  */
 export const DeleteBatchRequestSchema: GenMessage<DeleteBatchRequest> = /*@__PURE__*/
-  messageDesc(file_stoker_v1_batch_service, 35);
+  messageDesc(file_stoker_v1_batch_service, 36);
 
 /**
  * DeleteBatchResponse is empty.
@@ -1374,10 +1667,47 @@ export type DeleteBatchResponse = Message<"stoker.v1.DeleteBatchResponse"> & {
  * Use `create(DeleteBatchResponseSchema)` to create a new message.
  */
 export const DeleteBatchResponseSchema: GenMessage<DeleteBatchResponse> = /*@__PURE__*/
-  messageDesc(file_stoker_v1_batch_service, 36);
+  messageDesc(file_stoker_v1_batch_service, 37);
+
+/**
+ * JobOrder is the order of a list of jobs.
+ *
+ * @generated from enum stoker.v1.JobOrder
+ */
+export enum JobOrder {
+  /**
+   * Not set.
+   *
+   * @generated from enum value: JOB_ORDER_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * By number: the order of submission. It needs a batch_id.
+   *
+   * @generated from enum value: JOB_ORDER_SUBMISSION = 1;
+   */
+  SUBMISSION = 1,
+
+  /**
+   * The latest batch first, and of each batch the highest number first.
+   *
+   * @generated from enum value: JOB_ORDER_NEWEST_FIRST = 2;
+   */
+  NEWEST_FIRST = 2,
+}
+
+/**
+ * Describes the enum stoker.v1.JobOrder.
+ */
+export const JobOrderSchema: GenEnum<JobOrder> = /*@__PURE__*/
+  enumDesc(file_stoker_v1_batch_service, 0);
 
 /**
  * BatchService takes batches of encoding jobs, shows their state, and controls them.
+ *
+ * Fields named batch_id and job_id, and lists of them, take numbers as well as ids: `411` or the id
+ * of the batch, `411/17` or the id of the job.
  *
  * Every error carries google.rpc.ErrorInfo with the domain "stoker". INVALID_ARGUMENT carries
  * google.rpc.BadRequest with the violations and their paths. If there are very many, it has the
@@ -1438,7 +1768,7 @@ export const BatchService: GenService<{
     output: typeof GetBatchResponseSchema;
   },
   /**
-   * ListBatches lists batches, the newest first.
+   * ListBatches lists batches, the newest first. Errors: INVALID_ARGUMENT.
    *
    * @generated from rpc stoker.v1.BatchService.ListBatches
    */
@@ -1458,7 +1788,8 @@ export const BatchService: GenService<{
     output: typeof GetJobResponseSchema;
   },
   /**
-   * ListJobs lists the jobs of a batch in the order of submission. Errors: NOT_FOUND.
+   * ListJobs lists the jobs of a batch or, without a batch_id, finds jobs in all batches. Errors:
+   * INVALID_ARGUMENT, for example for filters that exclude each other; NOT_FOUND.
    *
    * @generated from rpc stoker.v1.BatchService.ListJobs
    */
@@ -1515,9 +1846,10 @@ export const BatchService: GenService<{
   },
   /**
    * CancelJobs requests the end of the selected jobs, like CancelJob. Jobs that end during the call
-   * stay as they are.
+   * stay as they are. With validate_only it only says which jobs it would cancel.
    *
-   * Errors: INVALID_ARGUMENT, for example for a cause that no batch has; NOT_FOUND.
+   * Errors: INVALID_ARGUMENT, for example if the request selects nothing or has a cause that no batch
+   * has; NOT_FOUND.
    *
    * @generated from rpc stoker.v1.BatchService.CancelJobs
    */
@@ -1543,9 +1875,9 @@ export const BatchService: GenService<{
     output: typeof RetryJobsResponseSchema;
   },
   /**
-   * ListFailures counts the failed jobs of a batch by the cause of their failure.
+   * ListFailures counts the failed jobs of a batch, or of many, by the cause of their failure.
    *
-   * Errors: NOT_FOUND.
+   * Errors: INVALID_ARGUMENT; NOT_FOUND.
    *
    * @generated from rpc stoker.v1.BatchService.ListFailures
    */
@@ -1579,6 +1911,78 @@ export const BatchService: GenService<{
     methodKind: "unary";
     input: typeof ResumeBatchRequestSchema;
     output: typeof ResumeBatchResponseSchema;
+  },
+  /**
+   * ResubmitBatch submits jobs of a batch again, as a new batch: with the same keys, names, paths and
+   * variables, in the same order. The new batch has the account, storages, recipe or template,
+   * priority, retry policy, failure limit and labels of the old one, unless the request names others.
+   *
+   * Errors: INVALID_ARGUMENT, for example if no job is selected, or more than 100,000 are, or if they
+   * do not fit the new profile or template; NOT_FOUND; ALREADY_EXISTS if request_id was used with
+   * another payload.
+   *
+   * @generated from rpc stoker.v1.BatchService.ResubmitBatch
+   */
+  resubmitBatch: {
+    methodKind: "unary";
+    input: typeof ResubmitBatchRequestSchema;
+    output: typeof ResubmitBatchResponseSchema;
+  },
+  /**
+   * CancelBatches cancels the selected batches, like CancelBatch, one after the other. Batches that
+   * are CANCELLING or have ended stay as they are. Errors: INVALID_ARGUMENT if the request selects
+   * nothing; NOT_FOUND if a batch that it names does not exist.
+   *
+   * @generated from rpc stoker.v1.BatchService.CancelBatches
+   */
+  cancelBatches: {
+    methodKind: "unary";
+    input: typeof CancelBatchesRequestSchema;
+    output: typeof CancelBatchesResponseSchema;
+  },
+  /**
+   * PauseBatches pauses the selected batches, like PauseBatch, one after the other. Batches that are
+   * PAUSED or CANCELLING or have ended stay as they are. Errors: as of CancelBatches.
+   *
+   * @generated from rpc stoker.v1.BatchService.PauseBatches
+   */
+  pauseBatches: {
+    methodKind: "unary";
+    input: typeof PauseBatchesRequestSchema;
+    output: typeof PauseBatchesResponseSchema;
+  },
+  /**
+   * ResumeBatches resumes the selected batches, like ResumeBatch, one after the other. Batches that
+   * are not PAUSED stay as they are. Errors: as of CancelBatches.
+   *
+   * @generated from rpc stoker.v1.BatchService.ResumeBatches
+   */
+  resumeBatches: {
+    methodKind: "unary";
+    input: typeof ResumeBatchesRequestSchema;
+    output: typeof ResumeBatchesResponseSchema;
+  },
+  /**
+   * DeleteBatches deletes the selected batches, like DeleteBatch, one after the other. Batches that
+   * have not ended stay as they are. Errors: as of CancelBatches.
+   *
+   * @generated from rpc stoker.v1.BatchService.DeleteBatches
+   */
+  deleteBatches: {
+    methodKind: "unary";
+    input: typeof DeleteBatchesRequestSchema;
+    output: typeof DeleteBatchesResponseSchema;
+  },
+  /**
+   * UpdateBatches changes the selected batches, like UpdateBatch, one after the other. Errors: as of
+   * CancelBatches and UpdateBatch.
+   *
+   * @generated from rpc stoker.v1.BatchService.UpdateBatches
+   */
+  updateBatches: {
+    methodKind: "unary";
+    input: typeof UpdateBatchesRequestSchema;
+    output: typeof UpdateBatchesResponseSchema;
   },
   /**
    * UpdateBatch changes the display name, priority, retry policy, failure limit or labels of a batch.

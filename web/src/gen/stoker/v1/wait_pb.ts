@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file stoker/v1/wait.proto.
  */
 export const file_stoker_v1_wait: GenFile = /*@__PURE__*/
-  fileDesc("ChRzdG9rZXIvdjEvd2FpdC5wcm90bxIJc3Rva2VyLnYxIpgCCgRXYWl0EiEKBGNvZGUYASABKA4yEy5zdG9rZXIudjEuV2FpdENvZGUSKQoFc2luY2UYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEikKBXVudGlsGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIQCghwb3NpdGlvbhgEIAEoAxI3ChNlYXJsaWVzdF9zdGFydF90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBINCgVjb3VudBgGIAEoAxINCgVsaW1pdBgHIAEoAxIPCgdhdHRlbXB0GAggASgFEg8KB3N1YmplY3QYCSABKAkSDAoEdGV4dBgKIAEoCSqaBQoIV2FpdENvZGUSGQoVV0FJVF9DT0RFX1VOU1BFQ0lGSUVEEAASFQoRV0FJVF9DT0RFX0lOX0xJTkUQARIWChJXQUlUX0NPREVfUFJJT1JJVFkQAhIYChRXQUlUX0NPREVfUVVFVUVfRlVMTBADEhsKF1dBSVRfQ09ERV9QTEFURk9STV9GVUxMEAQSFgoSV0FJVF9DT0RFX0NPVU5USU5HEAUSGQoVV0FJVF9DT0RFX0NPTkZJR1VSSU5HEAYSFQoRV0FJVF9DT0RFX0JBQ0tPRkYQBxIaChZXQUlUX0NPREVfQkFUQ0hfUEFVU0VEEAgSHAoYV0FJVF9DT0RFX0FDQ09VTlRfUEFVU0VEEAkSHQoZV0FJVF9DT0RFX0FDQ09VTlRfTUlTU0lORxAKEhQKEFdBSVRfQ09ERV9CVURHRVQQCxIVChFXQUlUX0NPREVfQlJFQUtFUhAMEhUKEVdBSVRfQ09ERV9TVE9SQUdFEA0SGgoWV0FJVF9DT0RFX09SR0FOSVNBVElPThAOEhUKEVdBSVRfQ09ERV9QUk9CTEVNEA8SGQoVV0FJVF9DT0RFX1JFQ09OQ0lMSU5HEBASGQoVV0FJVF9DT0RFX0RBSUxZX0xJTUlUEBESEwoPV0FJVF9DT0RFX1NUQVJUEBISGwoXV0FJVF9DT0RFX1VOS05PV05fU1RBUlQQExIVChFXQUlUX0NPREVfRU5DT0RFUhAUEhwKGFdBSVRfQ09ERV9VTktOT1dOX1NUQVRVUxAVEhUKEVdBSVRfQ09ERV9NSVNTSU5HEBYSEgoOV0FJVF9DT0RFX1NUT1AQFxIXChNXQUlUX0NPREVfTU9SRV9KT0JTEBgSEgoOV0FJVF9DT0RFX0lETEUQGUIyWjBnaXRodWIuY29tL3N0b2tlcmQvc3Rva2VyL2dlbi9zdG9rZXIvdjE7c3Rva2VydjFiBnByb3RvMw", [file_google_protobuf_timestamp]);
+  fileDesc("ChRzdG9rZXIvdjEvd2FpdC5wcm90bxIJc3Rva2VyLnYxIr4CCgRXYWl0EiEKBGNvZGUYASABKA4yEy5zdG9rZXIudjEuV2FpdENvZGUSKQoFc2luY2UYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEikKBXVudGlsGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIQCghwb3NpdGlvbhgEIAEoAxI3ChNlYXJsaWVzdF9zdGFydF90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBINCgVjb3VudBgGIAEoAxINCgVsaW1pdBgHIAEoAxIPCgdhdHRlbXB0GAggASgFEg8KB3N1YmplY3QYCSABKAkSDAoEdGV4dBgKIAEoCRIkCgVhaGVhZBgLIAMoCzIVLnN0b2tlci52MS5CYXRjaEFoZWFkIkcKCkJhdGNoQWhlYWQSFAoMYmF0Y2hfbnVtYmVyGAEgASgDEhAKCHByaW9yaXR5GAIgASgFEhEKCWpvYl9jb3VudBgDIAEoAyqaBQoIV2FpdENvZGUSGQoVV0FJVF9DT0RFX1VOU1BFQ0lGSUVEEAASFQoRV0FJVF9DT0RFX0lOX0xJTkUQARIWChJXQUlUX0NPREVfUFJJT1JJVFkQAhIYChRXQUlUX0NPREVfUVVFVUVfRlVMTBADEhsKF1dBSVRfQ09ERV9QTEFURk9STV9GVUxMEAQSFgoSV0FJVF9DT0RFX0NPVU5USU5HEAUSGQoVV0FJVF9DT0RFX0NPTkZJR1VSSU5HEAYSFQoRV0FJVF9DT0RFX0JBQ0tPRkYQBxIaChZXQUlUX0NPREVfQkFUQ0hfUEFVU0VEEAgSHAoYV0FJVF9DT0RFX0FDQ09VTlRfUEFVU0VEEAkSHQoZV0FJVF9DT0RFX0FDQ09VTlRfTUlTU0lORxAKEhQKEFdBSVRfQ09ERV9CVURHRVQQCxIVChFXQUlUX0NPREVfQlJFQUtFUhAMEhUKEVdBSVRfQ09ERV9TVE9SQUdFEA0SGgoWV0FJVF9DT0RFX09SR0FOSVNBVElPThAOEhUKEVdBSVRfQ09ERV9QUk9CTEVNEA8SGQoVV0FJVF9DT0RFX1JFQ09OQ0lMSU5HEBASGQoVV0FJVF9DT0RFX0RBSUxZX0xJTUlUEBESEwoPV0FJVF9DT0RFX1NUQVJUEBISGwoXV0FJVF9DT0RFX1VOS05PV05fU1RBUlQQExIVChFXQUlUX0NPREVfRU5DT0RFUhAUEhwKGFdBSVRfQ09ERV9VTktOT1dOX1NUQVRVUxAVEhUKEVdBSVRfQ09ERV9NSVNTSU5HEBYSEgoOV0FJVF9DT0RFX1NUT1AQFxIXChNXQUlUX0NPREVfTU9SRV9KT0JTEBgSEgoOV0FJVF9DT0RFX0lETEUQGUIyWjBnaXRodWIuY29tL3N0b2tlcmQvc3Rva2VyL2dlbi9zdG9rZXIvdjE7c3Rva2VydjFiBnByb3RvMw", [file_google_protobuf_timestamp]);
 
 /**
  * Wait says why a job waits, why a batch does not move, or why an account starts nothing. Each code
@@ -94,6 +94,14 @@ export type Wait = Message<"stoker.v1.Wait"> & {
    * @generated from field: string text = 10;
    */
   text: string;
+
+  /**
+   * With PRIORITY: the batches whose jobs go first, at most 3, those with the most jobs. GetBatch and
+   * GetJob set it.
+   *
+   * @generated from field: repeated stoker.v1.BatchAhead ahead = 11;
+   */
+  ahead: BatchAhead[];
 };
 
 /**
@@ -102,6 +110,41 @@ export type Wait = Message<"stoker.v1.Wait"> & {
  */
 export const WaitSchema: GenMessage<Wait> = /*@__PURE__*/
   messageDesc(file_stoker_v1_wait, 0);
+
+/**
+ * BatchAhead is a batch whose jobs go before those of another batch.
+ *
+ * @generated from message stoker.v1.BatchAhead
+ */
+export type BatchAhead = Message<"stoker.v1.BatchAhead"> & {
+  /**
+   * The number of the batch.
+   *
+   * @generated from field: int64 batch_number = 1;
+   */
+  batchNumber: bigint;
+
+  /**
+   * The priority of the batch.
+   *
+   * @generated from field: int32 priority = 2;
+   */
+  priority: number;
+
+  /**
+   * How many of its jobs go first.
+   *
+   * @generated from field: int64 job_count = 3;
+   */
+  jobCount: bigint;
+};
+
+/**
+ * Describes the message stoker.v1.BatchAhead.
+ * Use `create(BatchAheadSchema)` to create a new message.
+ */
+export const BatchAheadSchema: GenMessage<BatchAhead> = /*@__PURE__*/
+  messageDesc(file_stoker_v1_wait, 1);
 
 /**
  * WaitCode is a reason for waiting. If there are several reasons, it is the one that has to go away
