@@ -8,17 +8,13 @@ import type { Duration, FieldMask, Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import type { Attempt, Batch, BatchRef, BatchState, Failure, FailureKind, FailureLimit, Job, JobCounts, JobEvent, JobSpec, JobState, RetryPolicy } from "./batch_pb";
 import { file_stoker_v1_batch } from "./batch_pb";
-import type { CancelBatchesRequestSchema, CancelBatchesResponseSchema, DeleteBatchesRequestSchema, DeleteBatchesResponseSchema, PauseBatchesRequestSchema, PauseBatchesResponseSchema, ResubmitBatchRequestSchema, ResubmitBatchResponseSchema, ResumeBatchesRequestSchema, ResumeBatchesResponseSchema, UpdateBatchesRequestSchema, UpdateBatchesResponseSchema } from "./batch_bulk_pb";
-import { file_stoker_v1_batch_bulk } from "./batch_bulk_pb";
-import type { Recipe } from "./recipe_pb";
-import { file_stoker_v1_recipe } from "./recipe_pb";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file stoker/v1/batch_service.proto.
  */
 export const file_stoker_v1_batch_service: GenFile = /*@__PURE__*/
-  fileDesc("Ch1zdG9rZXIvdjEvYmF0Y2hfc2VydmljZS5wcm90bxIJc3Rva2VyLnYxIp4FChJTdWJtaXRCYXRjaFJlcXVlc3QSEgoKcmVxdWVzdF9pZBgBIAEoCRIUCgxkaXNwbGF5X25hbWUYAiABKAkSDwoHYWNjb3VudBgDIAEoCRIVCghwcmlvcml0eRgEIAEoBUgBiAEBEhEKB3Byb2ZpbGUYBSABKAlIABISCgh0ZW1wbGF0ZRgGIAEoCUgAEiMKBnJlY2lwZRgHIAEoCzIRLnN0b2tlci52MS5SZWNpcGVIABI0Cg9pbmxpbmVfdGVtcGxhdGUYEyABKAsyGS5zdG9rZXIudjEuSW5saW5lVGVtcGxhdGVIABINCgVpbnB1dBgIIAEoCRIOCgZvdXRwdXQYCSABKAkSEAoIaW5wdXRfaWQYCiABKAkSEQoJb3V0cHV0X2lkGAsgASgJEhgKC21heF9yZXRyaWVzGAwgASgFSAKIAQESLAoMcmV0cnlfcG9saWN5GA0gASgLMhYuc3Rva2VyLnYxLlJldHJ5UG9saWN5Ei4KDWZhaWx1cmVfbGltaXQYDiABKAsyFy5zdG9rZXIudjEuRmFpbHVyZUxpbWl0EjkKBmxhYmVscxgPIAMoCzIpLnN0b2tlci52MS5TdWJtaXRCYXRjaFJlcXVlc3QuTGFiZWxzRW50cnkSIAoEam9icxgQIAMoCzISLnN0b2tlci52MS5Kb2JTcGVjEhUKDXZhbGlkYXRlX29ubHkYESABKAgSEQoJa2VlcF9vcGVuGBIgASgIEhYKDnNraXBfc3VjY2VlZGVkGBQgASgIGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFCDQoLZW5jb2RlX3dpdGhCCwoJX3ByaW9yaXR5Qg4KDF9tYXhfcmV0cmllcyJPCg5JbmxpbmVUZW1wbGF0ZRIMCgR5YW1sGAEgASgJEhgKEGZhbGxiYWNrX3JlZ2lvbnMYAiADKAkSFQoNYWxsb3dfdW5rbm93bhgDIAEoCCJzChNTdWJtaXRCYXRjaFJlc3BvbnNlEh8KBWJhdGNoGAEgASgLMhAuc3Rva2VyLnYxLkJhdGNoEiQKCHdhcm5pbmdzGAIgAygLMhIuc3Rva2VyLnYxLldhcm5pbmcSFQoNd2FybmluZ19jb3VudBgDIAEoAyIpCgdXYXJuaW5nEg0KBWZpZWxkGAEgASgJEg8KB21lc3NhZ2UYAiABKAkiRAoOQWRkSm9ic1JlcXVlc3QSEAoIYmF0Y2hfaWQYASABKAkSIAoEam9icxgCIAMoCzISLnN0b2tlci52MS5Kb2JTcGVjIrYBCg9BZGRKb2JzUmVzcG9uc2USHwoFYmF0Y2gYASABKAsyEC5zdG9rZXIudjEuQmF0Y2gSEwoLYWRkZWRfY291bnQYAiABKAMSFwoPZHVwbGljYXRlX2NvdW50GAMgASgDEhcKD3N1Y2NlZWRlZF9jb3VudBgEIAEoAxIkCgh3YXJuaW5ncxgFIAMoCzISLnN0b2tlci52MS5XYXJuaW5nEhUKDXdhcm5pbmdfY291bnQYBiABKAMiJQoRQ2xvc2VCYXRjaFJlcXVlc3QSEAoIYmF0Y2hfaWQYASABKAkiNQoSQ2xvc2VCYXRjaFJlc3BvbnNlEh8KBWJhdGNoGAEgASgLMhAuc3Rva2VyLnYxLkJhdGNoIiMKD0dldEJhdGNoUmVxdWVzdBIQCghiYXRjaF9pZBgBIAEoCSIzChBHZXRCYXRjaFJlc3BvbnNlEh8KBWJhdGNoGAEgASgLMhAuc3Rva2VyLnYxLkJhdGNoIpQCChJMaXN0QmF0Y2hlc1JlcXVlc3QSJQoGc3RhdGVzGAEgAygOMhUuc3Rva2VyLnYxLkJhdGNoU3RhdGUSOQoGbGFiZWxzGAIgAygLMikuc3Rva2VyLnYxLkxpc3RCYXRjaGVzUmVxdWVzdC5MYWJlbHNFbnRyeRIPCgdhY2NvdW50GAMgASgJEhEKCXBhZ2Vfc2l6ZRgEIAEoBRISCgpwYWdlX3Rva2VuGAUgASgJEgwKBHRleHQYBiABKAkSFAoMZGlzcGxheV9uYW1lGAcgASgJEhEKCWlkX3ByZWZpeBgIIAEoCRotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBImYKE0xpc3RCYXRjaGVzUmVzcG9uc2USIQoHYmF0Y2hlcxgBIAMoCzIQLnN0b2tlci52MS5CYXRjaBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkSEwoLdG90YWxfY291bnQYAyABKAMiHwoNR2V0Sm9iUmVxdWVzdBIOCgZqb2JfaWQYASABKAki7QEKDkdldEpvYlJlc3BvbnNlEhsKA2pvYhgBIAEoCzIOLnN0b2tlci52MS5Kb2ISJAoIYXR0ZW1wdHMYAiADKAsyEi5zdG9rZXIudjEuQXR0ZW1wdBIjCgZldmVudHMYAyADKAsyEy5zdG9rZXIudjEuSm9iRXZlbnQSHQoVb21pdHRlZF9hdHRlbXB0X2NvdW50GAQgASgFEhsKE29taXR0ZWRfZXZlbnRfY291bnQYBSABKAUSIgoFYmF0Y2gYBiABKAsyEy5zdG9rZXIudjEuQmF0Y2hSZWYSEwoLYWxpa2VfY291bnQYByABKAMi1wMKD0xpc3RKb2JzUmVxdWVzdBIQCghiYXRjaF9pZBgBIAEoCRIjCgZzdGF0ZXMYAiADKA4yEy5zdG9rZXIudjEuSm9iU3RhdGUSDAoEa2V5cxgDIAMoCRIRCglwYWdlX3NpemUYBCABKAUSEgoKcGFnZV90b2tlbhgFIAEoCRIMCgR0ZXh0GAYgASgJEhIKCmtleV9wcmVmaXgYByABKAkSDgoGY2F1c2VzGAggAygJEhAKCGFjY291bnRzGAkgAygJEjYKBmxhYmVscxgKIAMoCzImLnN0b2tlci52MS5MaXN0Sm9ic1JlcXVlc3QuTGFiZWxzRW50cnkSJQoHY3JlYXRlZBgLIAEoCzIULnN0b2tlci52MS5UaW1lUmFuZ2USJQoHY2hhbmdlZBgMIAEoCzIULnN0b2tlci52MS5UaW1lUmFuZ2USJgoIZmluaXNoZWQYDSABKAsyFC5zdG9rZXIudjEuVGltZVJhbmdlEiIKBW9yZGVyGA4gASgOMhMuc3Rva2VyLnYxLkpvYk9yZGVyEhMKC2VuY29kaW5nX2lkGA8gASgJGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiYQoJVGltZVJhbmdlEikKBXNpbmNlGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIpCgV1bnRpbBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAimQEKEExpc3RKb2JzUmVzcG9uc2USHAoEam9icxgBIAMoCzIOLnN0b2tlci52MS5Kb2ISFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJEiQKB2JhdGNoZXMYAyADKAsyEy5zdG9rZXIudjEuQmF0Y2hSZWYSGAoLdG90YWxfY291bnQYBCABKANIAIgBAUIOCgxfdG90YWxfY291bnQioQEKEVdhdGNoQmF0Y2hSZXF1ZXN0EhAKCGJhdGNoX2lkGAEgASgJEg4KBmN1cnNvchgCIAEoCRIUCgxpbmNsdWRlX2pvYnMYAyABKAgSLwoMbWluX2ludGVydmFsGAQgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEiMKBnN0YXRlcxgFIAMoDjITLnN0b2tlci52MS5Kb2JTdGF0ZSKIAQoSV2F0Y2hCYXRjaFJlc3BvbnNlEg4KBmN1cnNvchgBIAEoCRIQCghzbmFwc2hvdBgCIAEoCBIfCgViYXRjaBgDIAEoCzIQLnN0b2tlci52MS5CYXRjaBIcCgRqb2JzGAQgAygLMg4uc3Rva2VyLnYxLkpvYhIRCgloZWFydGJlYXQYBSABKAgiMgoQQ2FuY2VsSm9iUmVxdWVzdBIOCgZqb2JfaWQYASABKAkSDgoGcmVhc29uGAIgASgJIjAKEUNhbmNlbEpvYlJlc3BvbnNlEhsKA2pvYhgBIAEoCzIOLnN0b2tlci52MS5Kb2IiNgoSQ2FuY2VsQmF0Y2hSZXF1ZXN0EhAKCGJhdGNoX2lkGAEgASgJEg4KBnJlYXNvbhgCIAEoCSI2ChNDYW5jZWxCYXRjaFJlc3BvbnNlEh8KBWJhdGNoGAEgASgLMhAuc3Rva2VyLnYxLkJhdGNoIv8CChFDYW5jZWxKb2JzUmVxdWVzdBIQCghiYXRjaF9pZBgBIAEoCRIjCgZzdGF0ZXMYAiADKA4yEy5zdG9rZXIudjEuSm9iU3RhdGUSEgoKa2V5X3ByZWZpeBgDIAEoCRItCg1mYWlsdXJlX2tpbmRzGAQgAygOMhYuc3Rva2VyLnYxLkZhaWx1cmVLaW5kEhIKCmNhdGVnb3JpZXMYBSADKAkSDgoGY2F1c2VzGAYgAygJEg4KBnJlYXNvbhgHIAEoCRIVCg12YWxpZGF0ZV9vbmx5GAggASgIEjgKBmxhYmVscxgJIAMoCzIoLnN0b2tlci52MS5DYW5jZWxKb2JzUmVxdWVzdC5MYWJlbHNFbnRyeRIQCghhY2NvdW50cxgKIAMoCRILCgNhbGwYCyABKAgSDwoHam9iX2lkcxgMIAMoCRIMCgR0ZXh0GA0gASgJGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEifwoSQ2FuY2VsSm9ic1Jlc3BvbnNlEg0KBWNvdW50GAEgASgDEh8KBWJhdGNoGAIgASgLMhAuc3Rva2VyLnYxLkJhdGNoEhMKC2JhdGNoX2NvdW50GAMgASgDEiQKBmNvdW50cxgEIAEoCzIULnN0b2tlci52MS5Kb2JDb3VudHMi4AEKE0xpc3RGYWlsdXJlc1JlcXVlc3QSEAoIYmF0Y2hfaWQYASABKAkSEAoIYWNjb3VudHMYAiADKAkSOgoGbGFiZWxzGAMgAygLMiouc3Rva2VyLnYxLkxpc3RGYWlsdXJlc1JlcXVlc3QuTGFiZWxzRW50cnkSJgoIZmluaXNoZWQYBCABKAsyFC5zdG9rZXIudjEuVGltZVJhbmdlEhIKCmtleV9wcmVmaXgYBSABKAkaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASJVChRMaXN0RmFpbHVyZXNSZXNwb25zZRInCgZjYXVzZXMYASADKAsyFy5zdG9rZXIudjEuRmFpbHVyZUNhdXNlEhQKDGZhaWxlZF9jb3VudBgCIAEoAyKZAQoMRmFpbHVyZUNhdXNlEg0KBWNhdXNlGAEgASgJEg0KBWNvdW50GAIgASgDEg4KBmpvYl9pZBgDIAEoCRIjCgdmYWlsdXJlGAQgASgLMhIuc3Rva2VyLnYxLkZhaWx1cmUSFAoMYmF0Y2hfbnVtYmVyGAUgASgDEgsKA2tleRgGIAEoCRITCgtiYXRjaF9jb3VudBgHIAEoAyLtAgoQUmV0cnlKb2JzUmVxdWVzdBIQCghiYXRjaF9pZBgBIAEoCRIPCgdqb2JfaWRzGAIgAygJEiMKBnN0YXRlcxgDIAMoDjITLnN0b2tlci52MS5Kb2JTdGF0ZRItCg1mYWlsdXJlX2tpbmRzGAQgAygOMhYuc3Rva2VyLnYxLkZhaWx1cmVLaW5kEhIKCmNhdGVnb3JpZXMYBSADKAkSFQoNdmFsaWRhdGVfb25seRgGIAEoCBISCgprZXlfcHJlZml4GAcgASgJEg4KBmNhdXNlcxgIIAMoCRI3CgZsYWJlbHMYCSADKAsyJy5zdG9rZXIudjEuUmV0cnlKb2JzUmVxdWVzdC5MYWJlbHNFbnRyeRIQCghhY2NvdW50cxgKIAMoCRILCgNhbGwYCyABKAgSDAoEdGV4dBgMIAEoCRotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIn4KEVJldHJ5Sm9ic1Jlc3BvbnNlEg0KBWNvdW50GAEgASgDEh8KBWJhdGNoGAIgASgLMhAuc3Rva2VyLnYxLkJhdGNoEhMKC2JhdGNoX2NvdW50GAMgASgDEiQKBmNvdW50cxgEIAEoCzIULnN0b2tlci52MS5Kb2JDb3VudHMiNQoRUGF1c2VCYXRjaFJlcXVlc3QSEAoIYmF0Y2hfaWQYASABKAkSDgoGcmVhc29uGAIgASgJIjUKElBhdXNlQmF0Y2hSZXNwb25zZRIfCgViYXRjaBgBIAEoCzIQLnN0b2tlci52MS5CYXRjaCImChJSZXN1bWVCYXRjaFJlcXVlc3QSEAoIYmF0Y2hfaWQYASABKAkiNgoTUmVzdW1lQmF0Y2hSZXNwb25zZRIfCgViYXRjaBgBIAEoCzIQLnN0b2tlci52MS5CYXRjaCLxAQoSVXBkYXRlQmF0Y2hSZXF1ZXN0Eh8KBWJhdGNoGAEgASgLMhAuc3Rva2VyLnYxLkJhdGNoEi8KC3VwZGF0ZV9tYXNrGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLkZpZWxkTWFzaxJACgpzZXRfbGFiZWxzGAMgAygLMiwuc3Rva2VyLnYxLlVwZGF0ZUJhdGNoUmVxdWVzdC5TZXRMYWJlbHNFbnRyeRIVCg1yZW1vdmVfbGFiZWxzGAQgAygJGjAKDlNldExhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiNgoTVXBkYXRlQmF0Y2hSZXNwb25zZRIfCgViYXRjaBgBIAEoCzIQLnN0b2tlci52MS5CYXRjaCImChJEZWxldGVCYXRjaFJlcXVlc3QSEAoIYmF0Y2hfaWQYASABKAkiFQoTRGVsZXRlQmF0Y2hSZXNwb25zZSpbCghKb2JPcmRlchIZChVKT0JfT1JERVJfVU5TUEVDSUZJRUQQABIYChRKT0JfT1JERVJfU1VCTUlTU0lPThABEhoKFkpPQl9PUkRFUl9ORVdFU1RfRklSU1QQAjLxDQoMQmF0Y2hTZXJ2aWNlEkwKC1N1Ym1pdEJhdGNoEh0uc3Rva2VyLnYxLlN1Ym1pdEJhdGNoUmVxdWVzdBoeLnN0b2tlci52MS5TdWJtaXRCYXRjaFJlc3BvbnNlEkAKB0FkZEpvYnMSGS5zdG9rZXIudjEuQWRkSm9ic1JlcXVlc3QaGi5zdG9rZXIudjEuQWRkSm9ic1Jlc3BvbnNlEkkKCkNsb3NlQmF0Y2gSHC5zdG9rZXIudjEuQ2xvc2VCYXRjaFJlcXVlc3QaHS5zdG9rZXIudjEuQ2xvc2VCYXRjaFJlc3BvbnNlEkMKCEdldEJhdGNoEhouc3Rva2VyLnYxLkdldEJhdGNoUmVxdWVzdBobLnN0b2tlci52MS5HZXRCYXRjaFJlc3BvbnNlEkwKC0xpc3RCYXRjaGVzEh0uc3Rva2VyLnYxLkxpc3RCYXRjaGVzUmVxdWVzdBoeLnN0b2tlci52MS5MaXN0QmF0Y2hlc1Jlc3BvbnNlEj0KBkdldEpvYhIYLnN0b2tlci52MS5HZXRKb2JSZXF1ZXN0Ghkuc3Rva2VyLnYxLkdldEpvYlJlc3BvbnNlEkMKCExpc3RKb2JzEhouc3Rva2VyLnYxLkxpc3RKb2JzUmVxdWVzdBobLnN0b2tlci52MS5MaXN0Sm9ic1Jlc3BvbnNlEksKCldhdGNoQmF0Y2gSHC5zdG9rZXIudjEuV2F0Y2hCYXRjaFJlcXVlc3QaHS5zdG9rZXIudjEuV2F0Y2hCYXRjaFJlc3BvbnNlMAESRgoJQ2FuY2VsSm9iEhsuc3Rva2VyLnYxLkNhbmNlbEpvYlJlcXVlc3QaHC5zdG9rZXIudjEuQ2FuY2VsSm9iUmVzcG9uc2USTAoLQ2FuY2VsQmF0Y2gSHS5zdG9rZXIudjEuQ2FuY2VsQmF0Y2hSZXF1ZXN0Gh4uc3Rva2VyLnYxLkNhbmNlbEJhdGNoUmVzcG9uc2USSQoKQ2FuY2VsSm9icxIcLnN0b2tlci52MS5DYW5jZWxKb2JzUmVxdWVzdBodLnN0b2tlci52MS5DYW5jZWxKb2JzUmVzcG9uc2USRgoJUmV0cnlKb2JzEhsuc3Rva2VyLnYxLlJldHJ5Sm9ic1JlcXVlc3QaHC5zdG9rZXIudjEuUmV0cnlKb2JzUmVzcG9uc2USTwoMTGlzdEZhaWx1cmVzEh4uc3Rva2VyLnYxLkxpc3RGYWlsdXJlc1JlcXVlc3QaHy5zdG9rZXIudjEuTGlzdEZhaWx1cmVzUmVzcG9uc2USSQoKUGF1c2VCYXRjaBIcLnN0b2tlci52MS5QYXVzZUJhdGNoUmVxdWVzdBodLnN0b2tlci52MS5QYXVzZUJhdGNoUmVzcG9uc2USTAoLUmVzdW1lQmF0Y2gSHS5zdG9rZXIudjEuUmVzdW1lQmF0Y2hSZXF1ZXN0Gh4uc3Rva2VyLnYxLlJlc3VtZUJhdGNoUmVzcG9uc2USUgoNUmVzdWJtaXRCYXRjaBIfLnN0b2tlci52MS5SZXN1Ym1pdEJhdGNoUmVxdWVzdBogLnN0b2tlci52MS5SZXN1Ym1pdEJhdGNoUmVzcG9uc2USUgoNQ2FuY2VsQmF0Y2hlcxIfLnN0b2tlci52MS5DYW5jZWxCYXRjaGVzUmVxdWVzdBogLnN0b2tlci52MS5DYW5jZWxCYXRjaGVzUmVzcG9uc2USTwoMUGF1c2VCYXRjaGVzEh4uc3Rva2VyLnYxLlBhdXNlQmF0Y2hlc1JlcXVlc3QaHy5zdG9rZXIudjEuUGF1c2VCYXRjaGVzUmVzcG9uc2USUgoNUmVzdW1lQmF0Y2hlcxIfLnN0b2tlci52MS5SZXN1bWVCYXRjaGVzUmVxdWVzdBogLnN0b2tlci52MS5SZXN1bWVCYXRjaGVzUmVzcG9uc2USUgoNRGVsZXRlQmF0Y2hlcxIfLnN0b2tlci52MS5EZWxldGVCYXRjaGVzUmVxdWVzdBogLnN0b2tlci52MS5EZWxldGVCYXRjaGVzUmVzcG9uc2USUgoNVXBkYXRlQmF0Y2hlcxIfLnN0b2tlci52MS5VcGRhdGVCYXRjaGVzUmVxdWVzdBogLnN0b2tlci52MS5VcGRhdGVCYXRjaGVzUmVzcG9uc2USTAoLVXBkYXRlQmF0Y2gSHS5zdG9rZXIudjEuVXBkYXRlQmF0Y2hSZXF1ZXN0Gh4uc3Rva2VyLnYxLlVwZGF0ZUJhdGNoUmVzcG9uc2USTAoLRGVsZXRlQmF0Y2gSHS5zdG9rZXIudjEuRGVsZXRlQmF0Y2hSZXF1ZXN0Gh4uc3Rva2VyLnYxLkRlbGV0ZUJhdGNoUmVzcG9uc2VCMlowZ2l0aHViLmNvbS9zdG9rZXJkL3N0b2tlci9nZW4vc3Rva2VyL3YxO3N0b2tlcnYxYgZwcm90bzM", [file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_timestamp, file_stoker_v1_batch, file_stoker_v1_batch_bulk, file_stoker_v1_recipe]);
+  fileDesc("Ch1zdG9rZXIvdjEvYmF0Y2hfc2VydmljZS5wcm90bxIJc3Rva2VyLnYxIsMEChJTdWJtaXRCYXRjaFJlcXVlc3QSEgoKcmVxdWVzdF9pZBgBIAEoCRIUCgxkaXNwbGF5X25hbWUYAiABKAkSDwoHYWNjb3VudBgDIAEoCRIVCghwcmlvcml0eRgEIAEoBUgBiAEBEhEKB3Byb2ZpbGUYBSABKAlIABISCgh0ZW1wbGF0ZRgGIAEoCUgAEg0KBWlucHV0GAggASgJEg4KBm91dHB1dBgJIAEoCRIQCghpbnB1dF9pZBgKIAEoCRIRCglvdXRwdXRfaWQYCyABKAkSGAoLbWF4X3JldHJpZXMYDCABKAVIAogBARIsCgxyZXRyeV9wb2xpY3kYDSABKAsyFi5zdG9rZXIudjEuUmV0cnlQb2xpY3kSLgoNZmFpbHVyZV9saW1pdBgOIAEoCzIXLnN0b2tlci52MS5GYWlsdXJlTGltaXQSOQoGbGFiZWxzGA8gAygLMikuc3Rva2VyLnYxLlN1Ym1pdEJhdGNoUmVxdWVzdC5MYWJlbHNFbnRyeRIgCgRqb2JzGBAgAygLMhIuc3Rva2VyLnYxLkpvYlNwZWMSFQoNdmFsaWRhdGVfb25seRgRIAEoCBIRCglrZWVwX29wZW4YEiABKAgSFgoOc2tpcF9zdWNjZWVkZWQYFCABKAgaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4AUINCgtlbmNvZGVfd2l0aEILCglfcHJpb3JpdHlCDgoMX21heF9yZXRyaWVzInMKE1N1Ym1pdEJhdGNoUmVzcG9uc2USHwoFYmF0Y2gYASABKAsyEC5zdG9rZXIudjEuQmF0Y2gSJAoId2FybmluZ3MYAiADKAsyEi5zdG9rZXIudjEuV2FybmluZxIVCg13YXJuaW5nX2NvdW50GAMgASgDIikKB1dhcm5pbmcSDQoFZmllbGQYASABKAkSDwoHbWVzc2FnZRgCIAEoCSIlChFDbG9zZUJhdGNoUmVxdWVzdBIQCghiYXRjaF9pZBgBIAEoCSI1ChJDbG9zZUJhdGNoUmVzcG9uc2USHwoFYmF0Y2gYASABKAsyEC5zdG9rZXIudjEuQmF0Y2giIwoPR2V0QmF0Y2hSZXF1ZXN0EhAKCGJhdGNoX2lkGAEgASgJIjMKEEdldEJhdGNoUmVzcG9uc2USHwoFYmF0Y2gYASABKAsyEC5zdG9rZXIudjEuQmF0Y2gilAIKEkxpc3RCYXRjaGVzUmVxdWVzdBIlCgZzdGF0ZXMYASADKA4yFS5zdG9rZXIudjEuQmF0Y2hTdGF0ZRI5CgZsYWJlbHMYAiADKAsyKS5zdG9rZXIudjEuTGlzdEJhdGNoZXNSZXF1ZXN0LkxhYmVsc0VudHJ5Eg8KB2FjY291bnQYAyABKAkSEQoJcGFnZV9zaXplGAQgASgFEhIKCnBhZ2VfdG9rZW4YBSABKAkSDAoEdGV4dBgGIAEoCRIUCgxkaXNwbGF5X25hbWUYByABKAkSEQoJaWRfcHJlZml4GAggASgJGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiZgoTTGlzdEJhdGNoZXNSZXNwb25zZRIhCgdiYXRjaGVzGAEgAygLMhAuc3Rva2VyLnYxLkJhdGNoEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCRITCgt0b3RhbF9jb3VudBgDIAEoAyIfCg1HZXRKb2JSZXF1ZXN0Eg4KBmpvYl9pZBgBIAEoCSLtAQoOR2V0Sm9iUmVzcG9uc2USGwoDam9iGAEgASgLMg4uc3Rva2VyLnYxLkpvYhIkCghhdHRlbXB0cxgCIAMoCzISLnN0b2tlci52MS5BdHRlbXB0EiMKBmV2ZW50cxgDIAMoCzITLnN0b2tlci52MS5Kb2JFdmVudBIdChVvbWl0dGVkX2F0dGVtcHRfY291bnQYBCABKAUSGwoTb21pdHRlZF9ldmVudF9jb3VudBgFIAEoBRIiCgViYXRjaBgGIAEoCzITLnN0b2tlci52MS5CYXRjaFJlZhITCgthbGlrZV9jb3VudBgHIAEoAyLXAwoPTGlzdEpvYnNSZXF1ZXN0EhAKCGJhdGNoX2lkGAEgASgJEiMKBnN0YXRlcxgCIAMoDjITLnN0b2tlci52MS5Kb2JTdGF0ZRIMCgRrZXlzGAMgAygJEhEKCXBhZ2Vfc2l6ZRgEIAEoBRISCgpwYWdlX3Rva2VuGAUgASgJEgwKBHRleHQYBiABKAkSEgoKa2V5X3ByZWZpeBgHIAEoCRIOCgZjYXVzZXMYCCADKAkSEAoIYWNjb3VudHMYCSADKAkSNgoGbGFiZWxzGAogAygLMiYuc3Rva2VyLnYxLkxpc3RKb2JzUmVxdWVzdC5MYWJlbHNFbnRyeRIlCgdjcmVhdGVkGAsgASgLMhQuc3Rva2VyLnYxLlRpbWVSYW5nZRIlCgdjaGFuZ2VkGAwgASgLMhQuc3Rva2VyLnYxLlRpbWVSYW5nZRImCghmaW5pc2hlZBgNIAEoCzIULnN0b2tlci52MS5UaW1lUmFuZ2USIgoFb3JkZXIYDiABKA4yEy5zdG9rZXIudjEuSm9iT3JkZXISEwoLZW5jb2RpbmdfaWQYDyABKAkaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASJhCglUaW1lUmFuZ2USKQoFc2luY2UYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEikKBXVudGlsGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCKZAQoQTGlzdEpvYnNSZXNwb25zZRIcCgRqb2JzGAEgAygLMg4uc3Rva2VyLnYxLkpvYhIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkSJAoHYmF0Y2hlcxgDIAMoCzITLnN0b2tlci52MS5CYXRjaFJlZhIYCgt0b3RhbF9jb3VudBgEIAEoA0gAiAEBQg4KDF90b3RhbF9jb3VudCKhAQoRV2F0Y2hCYXRjaFJlcXVlc3QSEAoIYmF0Y2hfaWQYASABKAkSDgoGY3Vyc29yGAIgASgJEhQKDGluY2x1ZGVfam9icxgDIAEoCBIvCgxtaW5faW50ZXJ2YWwYBCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SIwoGc3RhdGVzGAUgAygOMhMuc3Rva2VyLnYxLkpvYlN0YXRlIogBChJXYXRjaEJhdGNoUmVzcG9uc2USDgoGY3Vyc29yGAEgASgJEhAKCHNuYXBzaG90GAIgASgIEh8KBWJhdGNoGAMgASgLMhAuc3Rva2VyLnYxLkJhdGNoEhwKBGpvYnMYBCADKAsyDi5zdG9rZXIudjEuSm9iEhEKCWhlYXJ0YmVhdBgFIAEoCCIyChBDYW5jZWxKb2JSZXF1ZXN0Eg4KBmpvYl9pZBgBIAEoCRIOCgZyZWFzb24YAiABKAkiMAoRQ2FuY2VsSm9iUmVzcG9uc2USGwoDam9iGAEgASgLMg4uc3Rva2VyLnYxLkpvYiI2ChJDYW5jZWxCYXRjaFJlcXVlc3QSEAoIYmF0Y2hfaWQYASABKAkSDgoGcmVhc29uGAIgASgJIjYKE0NhbmNlbEJhdGNoUmVzcG9uc2USHwoFYmF0Y2gYASABKAsyEC5zdG9rZXIudjEuQmF0Y2gi/wIKEUNhbmNlbEpvYnNSZXF1ZXN0EhAKCGJhdGNoX2lkGAEgASgJEiMKBnN0YXRlcxgCIAMoDjITLnN0b2tlci52MS5Kb2JTdGF0ZRISCgprZXlfcHJlZml4GAMgASgJEi0KDWZhaWx1cmVfa2luZHMYBCADKA4yFi5zdG9rZXIudjEuRmFpbHVyZUtpbmQSEgoKY2F0ZWdvcmllcxgFIAMoCRIOCgZjYXVzZXMYBiADKAkSDgoGcmVhc29uGAcgASgJEhUKDXZhbGlkYXRlX29ubHkYCCABKAgSOAoGbGFiZWxzGAkgAygLMiguc3Rva2VyLnYxLkNhbmNlbEpvYnNSZXF1ZXN0LkxhYmVsc0VudHJ5EhAKCGFjY291bnRzGAogAygJEgsKA2FsbBgLIAEoCBIPCgdqb2JfaWRzGAwgAygJEgwKBHRleHQYDSABKAkaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASJ/ChJDYW5jZWxKb2JzUmVzcG9uc2USDQoFY291bnQYASABKAMSHwoFYmF0Y2gYAiABKAsyEC5zdG9rZXIudjEuQmF0Y2gSEwoLYmF0Y2hfY291bnQYAyABKAMSJAoGY291bnRzGAQgASgLMhQuc3Rva2VyLnYxLkpvYkNvdW50cyLgAQoTTGlzdEZhaWx1cmVzUmVxdWVzdBIQCghiYXRjaF9pZBgBIAEoCRIQCghhY2NvdW50cxgCIAMoCRI6CgZsYWJlbHMYAyADKAsyKi5zdG9rZXIudjEuTGlzdEZhaWx1cmVzUmVxdWVzdC5MYWJlbHNFbnRyeRImCghmaW5pc2hlZBgEIAEoCzIULnN0b2tlci52MS5UaW1lUmFuZ2USEgoKa2V5X3ByZWZpeBgFIAEoCRotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIlUKFExpc3RGYWlsdXJlc1Jlc3BvbnNlEicKBmNhdXNlcxgBIAMoCzIXLnN0b2tlci52MS5GYWlsdXJlQ2F1c2USFAoMZmFpbGVkX2NvdW50GAIgASgDIpkBCgxGYWlsdXJlQ2F1c2USDQoFY2F1c2UYASABKAkSDQoFY291bnQYAiABKAMSDgoGam9iX2lkGAMgASgJEiMKB2ZhaWx1cmUYBCABKAsyEi5zdG9rZXIudjEuRmFpbHVyZRIUCgxiYXRjaF9udW1iZXIYBSABKAMSCwoDa2V5GAYgASgJEhMKC2JhdGNoX2NvdW50GAcgASgDIu0CChBSZXRyeUpvYnNSZXF1ZXN0EhAKCGJhdGNoX2lkGAEgASgJEg8KB2pvYl9pZHMYAiADKAkSIwoGc3RhdGVzGAMgAygOMhMuc3Rva2VyLnYxLkpvYlN0YXRlEi0KDWZhaWx1cmVfa2luZHMYBCADKA4yFi5zdG9rZXIudjEuRmFpbHVyZUtpbmQSEgoKY2F0ZWdvcmllcxgFIAMoCRIVCg12YWxpZGF0ZV9vbmx5GAYgASgIEhIKCmtleV9wcmVmaXgYByABKAkSDgoGY2F1c2VzGAggAygJEjcKBmxhYmVscxgJIAMoCzInLnN0b2tlci52MS5SZXRyeUpvYnNSZXF1ZXN0LkxhYmVsc0VudHJ5EhAKCGFjY291bnRzGAogAygJEgsKA2FsbBgLIAEoCBIMCgR0ZXh0GAwgASgJGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEifgoRUmV0cnlKb2JzUmVzcG9uc2USDQoFY291bnQYASABKAMSHwoFYmF0Y2gYAiABKAsyEC5zdG9rZXIudjEuQmF0Y2gSEwoLYmF0Y2hfY291bnQYAyABKAMSJAoGY291bnRzGAQgASgLMhQuc3Rva2VyLnYxLkpvYkNvdW50cyI1ChFQYXVzZUJhdGNoUmVxdWVzdBIQCghiYXRjaF9pZBgBIAEoCRIOCgZyZWFzb24YAiABKAkiNQoSUGF1c2VCYXRjaFJlc3BvbnNlEh8KBWJhdGNoGAEgASgLMhAuc3Rva2VyLnYxLkJhdGNoIiYKElJlc3VtZUJhdGNoUmVxdWVzdBIQCghiYXRjaF9pZBgBIAEoCSI2ChNSZXN1bWVCYXRjaFJlc3BvbnNlEh8KBWJhdGNoGAEgASgLMhAuc3Rva2VyLnYxLkJhdGNoIvEBChJVcGRhdGVCYXRjaFJlcXVlc3QSHwoFYmF0Y2gYASABKAsyEC5zdG9rZXIudjEuQmF0Y2gSLwoLdXBkYXRlX21hc2sYAiABKAsyGi5nb29nbGUucHJvdG9idWYuRmllbGRNYXNrEkAKCnNldF9sYWJlbHMYAyADKAsyLC5zdG9rZXIudjEuVXBkYXRlQmF0Y2hSZXF1ZXN0LlNldExhYmVsc0VudHJ5EhUKDXJlbW92ZV9sYWJlbHMYBCADKAkaMAoOU2V0TGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASI2ChNVcGRhdGVCYXRjaFJlc3BvbnNlEh8KBWJhdGNoGAEgASgLMhAuc3Rva2VyLnYxLkJhdGNoIiYKEkRlbGV0ZUJhdGNoUmVxdWVzdBIQCghiYXRjaF9pZBgBIAEoCSIVChNEZWxldGVCYXRjaFJlc3BvbnNlKlsKCEpvYk9yZGVyEhkKFUpPQl9PUkRFUl9VTlNQRUNJRklFRBAAEhgKFEpPQl9PUkRFUl9TVUJNSVNTSU9OEAESGgoWSk9CX09SREVSX05FV0VTVF9GSVJTVBACMroJCgxCYXRjaFNlcnZpY2USTAoLU3VibWl0QmF0Y2gSHS5zdG9rZXIudjEuU3VibWl0QmF0Y2hSZXF1ZXN0Gh4uc3Rva2VyLnYxLlN1Ym1pdEJhdGNoUmVzcG9uc2USSQoKQ2xvc2VCYXRjaBIcLnN0b2tlci52MS5DbG9zZUJhdGNoUmVxdWVzdBodLnN0b2tlci52MS5DbG9zZUJhdGNoUmVzcG9uc2USQwoIR2V0QmF0Y2gSGi5zdG9rZXIudjEuR2V0QmF0Y2hSZXF1ZXN0Ghsuc3Rva2VyLnYxLkdldEJhdGNoUmVzcG9uc2USTAoLTGlzdEJhdGNoZXMSHS5zdG9rZXIudjEuTGlzdEJhdGNoZXNSZXF1ZXN0Gh4uc3Rva2VyLnYxLkxpc3RCYXRjaGVzUmVzcG9uc2USPQoGR2V0Sm9iEhguc3Rva2VyLnYxLkdldEpvYlJlcXVlc3QaGS5zdG9rZXIudjEuR2V0Sm9iUmVzcG9uc2USQwoITGlzdEpvYnMSGi5zdG9rZXIudjEuTGlzdEpvYnNSZXF1ZXN0Ghsuc3Rva2VyLnYxLkxpc3RKb2JzUmVzcG9uc2USSwoKV2F0Y2hCYXRjaBIcLnN0b2tlci52MS5XYXRjaEJhdGNoUmVxdWVzdBodLnN0b2tlci52MS5XYXRjaEJhdGNoUmVzcG9uc2UwARJGCglDYW5jZWxKb2ISGy5zdG9rZXIudjEuQ2FuY2VsSm9iUmVxdWVzdBocLnN0b2tlci52MS5DYW5jZWxKb2JSZXNwb25zZRJMCgtDYW5jZWxCYXRjaBIdLnN0b2tlci52MS5DYW5jZWxCYXRjaFJlcXVlc3QaHi5zdG9rZXIudjEuQ2FuY2VsQmF0Y2hSZXNwb25zZRJJCgpDYW5jZWxKb2JzEhwuc3Rva2VyLnYxLkNhbmNlbEpvYnNSZXF1ZXN0Gh0uc3Rva2VyLnYxLkNhbmNlbEpvYnNSZXNwb25zZRJGCglSZXRyeUpvYnMSGy5zdG9rZXIudjEuUmV0cnlKb2JzUmVxdWVzdBocLnN0b2tlci52MS5SZXRyeUpvYnNSZXNwb25zZRJPCgxMaXN0RmFpbHVyZXMSHi5zdG9rZXIudjEuTGlzdEZhaWx1cmVzUmVxdWVzdBofLnN0b2tlci52MS5MaXN0RmFpbHVyZXNSZXNwb25zZRJJCgpQYXVzZUJhdGNoEhwuc3Rva2VyLnYxLlBhdXNlQmF0Y2hSZXF1ZXN0Gh0uc3Rva2VyLnYxLlBhdXNlQmF0Y2hSZXNwb25zZRJMCgtSZXN1bWVCYXRjaBIdLnN0b2tlci52MS5SZXN1bWVCYXRjaFJlcXVlc3QaHi5zdG9rZXIudjEuUmVzdW1lQmF0Y2hSZXNwb25zZRJMCgtVcGRhdGVCYXRjaBIdLnN0b2tlci52MS5VcGRhdGVCYXRjaFJlcXVlc3QaHi5zdG9rZXIudjEuVXBkYXRlQmF0Y2hSZXNwb25zZRJMCgtEZWxldGVCYXRjaBIdLnN0b2tlci52MS5EZWxldGVCYXRjaFJlcXVlc3QaHi5zdG9rZXIudjEuRGVsZXRlQmF0Y2hSZXNwb25zZUIyWjBnaXRodWIuY29tL3N0b2tlcmQvc3Rva2VyL2dlbi9zdG9rZXIvdjE7c3Rva2VydjFiBnByb3RvMw", [file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_timestamp, file_stoker_v1_batch]);
 
 /**
  * SubmitBatchRequest is a batch with its jobs.
@@ -78,22 +74,6 @@ export type SubmitBatchRequest = Message<"stoker.v1.SubmitBatchRequest"> & {
      */
     value: string;
     case: "template";
-  } | {
-    /**
-     * A recipe that comes with the request.
-     *
-     * @generated from field: stoker.v1.Recipe recipe = 7;
-     */
-    value: Recipe;
-    case: "recipe";
-  } | {
-    /**
-     * A Bitmovin encoding template that comes with the request.
-     *
-     * @generated from field: stoker.v1.InlineTemplate inline_template = 19;
-     */
-    value: InlineTemplate;
-    case: "inlineTemplate";
   } | { case: undefined; value?: undefined };
 
   /**
@@ -191,43 +171,6 @@ export const SubmitBatchRequestSchema: GenMessage<SubmitBatchRequest> = /*@__PUR
   messageDesc(file_stoker_v1_batch_service, 0);
 
 /**
- * InlineTemplate is a Bitmovin encoding template that belongs to one batch.
- *
- * @generated from message stoker.v1.InlineTemplate
- */
-export type InlineTemplate = Message<"stoker.v1.InlineTemplate"> & {
-  /**
-   * The template as Bitmovin documents it, with variables such as `${input_path}` for values that
-   * differ from job to job.
-   *
-   * @generated from field: string yaml = 1;
-   */
-  yaml: string;
-
-  /**
-   * Regions for jobs that the platform advises to retry in another region, used in order.
-   *
-   * @generated from field: repeated string fallback_regions = 2;
-   */
-  fallbackRegions: string[];
-
-  /**
-   * Lets the template have keys and values that the server does not know, with a warning each. The
-   * platform's lists grow; without this, an unknown key or value is a violation.
-   *
-   * @generated from field: bool allow_unknown = 3;
-   */
-  allowUnknown: boolean;
-};
-
-/**
- * Describes the message stoker.v1.InlineTemplate.
- * Use `create(InlineTemplateSchema)` to create a new message.
- */
-export const InlineTemplateSchema: GenMessage<InlineTemplate> = /*@__PURE__*/
-  messageDesc(file_stoker_v1_batch_service, 1);
-
-/**
  * SubmitBatchResponse is the stored batch.
  *
  * @generated from message stoker.v1.SubmitBatchResponse
@@ -261,7 +204,7 @@ export type SubmitBatchResponse = Message<"stoker.v1.SubmitBatchResponse"> & {
  * Use `create(SubmitBatchResponseSchema)` to create a new message.
  */
 export const SubmitBatchResponseSchema: GenMessage<SubmitBatchResponse> = /*@__PURE__*/
-  messageDesc(file_stoker_v1_batch_service, 2);
+  messageDesc(file_stoker_v1_batch_service, 1);
 
 /**
  * Warning is one thing in a request that is allowed but odd. The caller does not have to act on it.
@@ -289,92 +232,7 @@ export type Warning = Message<"stoker.v1.Warning"> & {
  * Use `create(WarningSchema)` to create a new message.
  */
 export const WarningSchema: GenMessage<Warning> = /*@__PURE__*/
-  messageDesc(file_stoker_v1_batch_service, 3);
-
-/**
- * AddJobsRequest has jobs to add to a batch.
- *
- * @generated from message stoker.v1.AddJobsRequest
- */
-export type AddJobsRequest = Message<"stoker.v1.AddJobsRequest"> & {
-  /**
-   * The batch.
-   *
-   * @generated from field: string batch_id = 1;
-   */
-  batchId: string;
-
-  /**
-   * The jobs. Every one needs a key. At most 100,000.
-   *
-   * @generated from field: repeated stoker.v1.JobSpec jobs = 2;
-   */
-  jobs: JobSpec[];
-};
-
-/**
- * Describes the message stoker.v1.AddJobsRequest.
- * Use `create(AddJobsRequestSchema)` to create a new message.
- */
-export const AddJobsRequestSchema: GenMessage<AddJobsRequest> = /*@__PURE__*/
-  messageDesc(file_stoker_v1_batch_service, 4);
-
-/**
- * AddJobsResponse says what was added.
- *
- * @generated from message stoker.v1.AddJobsResponse
- */
-export type AddJobsResponse = Message<"stoker.v1.AddJobsResponse"> & {
-  /**
-   * The batch after the call.
-   *
-   * @generated from field: stoker.v1.Batch batch = 1;
-   */
-  batch?: Batch | undefined;
-
-  /**
-   * How many jobs were added.
-   *
-   * @generated from field: int64 added_count = 2;
-   */
-  addedCount: bigint;
-
-  /**
-   * How many jobs were not added because the batch already has their keys.
-   *
-   * @generated from field: int64 duplicate_count = 3;
-   */
-  duplicateCount: bigint;
-
-  /**
-   * How many jobs were left out because they have succeeded in an earlier batch; see
-   * SubmitBatchRequest.skip_succeeded.
-   *
-   * @generated from field: int64 succeeded_count = 4;
-   */
-  succeededCount: bigint;
-
-  /**
-   * What is allowed but odd about the request: the first 100 warnings.
-   *
-   * @generated from field: repeated stoker.v1.Warning warnings = 5;
-   */
-  warnings: Warning[];
-
-  /**
-   * How many warnings there are in all.
-   *
-   * @generated from field: int64 warning_count = 6;
-   */
-  warningCount: bigint;
-};
-
-/**
- * Describes the message stoker.v1.AddJobsResponse.
- * Use `create(AddJobsResponseSchema)` to create a new message.
- */
-export const AddJobsResponseSchema: GenMessage<AddJobsResponse> = /*@__PURE__*/
-  messageDesc(file_stoker_v1_batch_service, 5);
+  messageDesc(file_stoker_v1_batch_service, 2);
 
 /**
  * CloseBatchRequest names the batch to close.
@@ -395,7 +253,7 @@ export type CloseBatchRequest = Message<"stoker.v1.CloseBatchRequest"> & {
  * Use `create(CloseBatchRequestSchema)` to create a new message.
  */
 export const CloseBatchRequestSchema: GenMessage<CloseBatchRequest> = /*@__PURE__*/
-  messageDesc(file_stoker_v1_batch_service, 6);
+  messageDesc(file_stoker_v1_batch_service, 3);
 
 /**
  * CloseBatchResponse is the closed batch.
@@ -416,7 +274,7 @@ export type CloseBatchResponse = Message<"stoker.v1.CloseBatchResponse"> & {
  * Use `create(CloseBatchResponseSchema)` to create a new message.
  */
 export const CloseBatchResponseSchema: GenMessage<CloseBatchResponse> = /*@__PURE__*/
-  messageDesc(file_stoker_v1_batch_service, 7);
+  messageDesc(file_stoker_v1_batch_service, 4);
 
 /**
  * GetBatchRequest names a batch.
@@ -437,7 +295,7 @@ export type GetBatchRequest = Message<"stoker.v1.GetBatchRequest"> & {
  * Use `create(GetBatchRequestSchema)` to create a new message.
  */
 export const GetBatchRequestSchema: GenMessage<GetBatchRequest> = /*@__PURE__*/
-  messageDesc(file_stoker_v1_batch_service, 8);
+  messageDesc(file_stoker_v1_batch_service, 5);
 
 /**
  * GetBatchResponse has the batch.
@@ -458,7 +316,7 @@ export type GetBatchResponse = Message<"stoker.v1.GetBatchResponse"> & {
  * Use `create(GetBatchResponseSchema)` to create a new message.
  */
 export const GetBatchResponseSchema: GenMessage<GetBatchResponse> = /*@__PURE__*/
-  messageDesc(file_stoker_v1_batch_service, 9);
+  messageDesc(file_stoker_v1_batch_service, 6);
 
 /**
  * ListBatchesRequest selects batches. A batch has to match all filters.
@@ -529,7 +387,7 @@ export type ListBatchesRequest = Message<"stoker.v1.ListBatchesRequest"> & {
  * Use `create(ListBatchesRequestSchema)` to create a new message.
  */
 export const ListBatchesRequestSchema: GenMessage<ListBatchesRequest> = /*@__PURE__*/
-  messageDesc(file_stoker_v1_batch_service, 10);
+  messageDesc(file_stoker_v1_batch_service, 7);
 
 /**
  * ListBatchesResponse is one page of batches.
@@ -564,7 +422,7 @@ export type ListBatchesResponse = Message<"stoker.v1.ListBatchesResponse"> & {
  * Use `create(ListBatchesResponseSchema)` to create a new message.
  */
 export const ListBatchesResponseSchema: GenMessage<ListBatchesResponse> = /*@__PURE__*/
-  messageDesc(file_stoker_v1_batch_service, 11);
+  messageDesc(file_stoker_v1_batch_service, 8);
 
 /**
  * GetJobRequest names a job.
@@ -585,7 +443,7 @@ export type GetJobRequest = Message<"stoker.v1.GetJobRequest"> & {
  * Use `create(GetJobRequestSchema)` to create a new message.
  */
 export const GetJobRequestSchema: GenMessage<GetJobRequest> = /*@__PURE__*/
-  messageDesc(file_stoker_v1_batch_service, 12);
+  messageDesc(file_stoker_v1_batch_service, 9);
 
 /**
  * GetJobResponse is a job with its attempts and events.
@@ -648,7 +506,7 @@ export type GetJobResponse = Message<"stoker.v1.GetJobResponse"> & {
  * Use `create(GetJobResponseSchema)` to create a new message.
  */
 export const GetJobResponseSchema: GenMessage<GetJobResponse> = /*@__PURE__*/
-  messageDesc(file_stoker_v1_batch_service, 13);
+  messageDesc(file_stoker_v1_batch_service, 10);
 
 /**
  * ListJobsRequest selects jobs of one batch or of many. A job has to match all filters.
@@ -770,7 +628,7 @@ export type ListJobsRequest = Message<"stoker.v1.ListJobsRequest"> & {
  * Use `create(ListJobsRequestSchema)` to create a new message.
  */
 export const ListJobsRequestSchema: GenMessage<ListJobsRequest> = /*@__PURE__*/
-  messageDesc(file_stoker_v1_batch_service, 14);
+  messageDesc(file_stoker_v1_batch_service, 11);
 
 /**
  * TimeRange is a range of times.
@@ -798,7 +656,7 @@ export type TimeRange = Message<"stoker.v1.TimeRange"> & {
  * Use `create(TimeRangeSchema)` to create a new message.
  */
 export const TimeRangeSchema: GenMessage<TimeRange> = /*@__PURE__*/
-  messageDesc(file_stoker_v1_batch_service, 15);
+  messageDesc(file_stoker_v1_batch_service, 12);
 
 /**
  * ListJobsResponse is one page of jobs.
@@ -841,7 +699,7 @@ export type ListJobsResponse = Message<"stoker.v1.ListJobsResponse"> & {
  * Use `create(ListJobsResponseSchema)` to create a new message.
  */
 export const ListJobsResponseSchema: GenMessage<ListJobsResponse> = /*@__PURE__*/
-  messageDesc(file_stoker_v1_batch_service, 16);
+  messageDesc(file_stoker_v1_batch_service, 13);
 
 /**
  * WatchBatchRequest says what to watch and from where.
@@ -892,7 +750,7 @@ export type WatchBatchRequest = Message<"stoker.v1.WatchBatchRequest"> & {
  * Use `create(WatchBatchRequestSchema)` to create a new message.
  */
 export const WatchBatchRequestSchema: GenMessage<WatchBatchRequest> = /*@__PURE__*/
-  messageDesc(file_stoker_v1_batch_service, 17);
+  messageDesc(file_stoker_v1_batch_service, 14);
 
 /**
  * WatchBatchResponse has what changed since the previous message.
@@ -942,7 +800,7 @@ export type WatchBatchResponse = Message<"stoker.v1.WatchBatchResponse"> & {
  * Use `create(WatchBatchResponseSchema)` to create a new message.
  */
 export const WatchBatchResponseSchema: GenMessage<WatchBatchResponse> = /*@__PURE__*/
-  messageDesc(file_stoker_v1_batch_service, 18);
+  messageDesc(file_stoker_v1_batch_service, 15);
 
 /**
  * CancelJobRequest names the job to cancel.
@@ -970,7 +828,7 @@ export type CancelJobRequest = Message<"stoker.v1.CancelJobRequest"> & {
  * Use `create(CancelJobRequestSchema)` to create a new message.
  */
 export const CancelJobRequestSchema: GenMessage<CancelJobRequest> = /*@__PURE__*/
-  messageDesc(file_stoker_v1_batch_service, 19);
+  messageDesc(file_stoker_v1_batch_service, 16);
 
 /**
  * CancelJobResponse is the job afterwards.
@@ -991,7 +849,7 @@ export type CancelJobResponse = Message<"stoker.v1.CancelJobResponse"> & {
  * Use `create(CancelJobResponseSchema)` to create a new message.
  */
 export const CancelJobResponseSchema: GenMessage<CancelJobResponse> = /*@__PURE__*/
-  messageDesc(file_stoker_v1_batch_service, 20);
+  messageDesc(file_stoker_v1_batch_service, 17);
 
 /**
  * CancelBatchRequest names the batch to cancel.
@@ -1019,7 +877,7 @@ export type CancelBatchRequest = Message<"stoker.v1.CancelBatchRequest"> & {
  * Use `create(CancelBatchRequestSchema)` to create a new message.
  */
 export const CancelBatchRequestSchema: GenMessage<CancelBatchRequest> = /*@__PURE__*/
-  messageDesc(file_stoker_v1_batch_service, 21);
+  messageDesc(file_stoker_v1_batch_service, 18);
 
 /**
  * CancelBatchResponse is the batch afterwards.
@@ -1040,7 +898,7 @@ export type CancelBatchResponse = Message<"stoker.v1.CancelBatchResponse"> & {
  * Use `create(CancelBatchResponseSchema)` to create a new message.
  */
 export const CancelBatchResponseSchema: GenMessage<CancelBatchResponse> = /*@__PURE__*/
-  messageDesc(file_stoker_v1_batch_service, 22);
+  messageDesc(file_stoker_v1_batch_service, 19);
 
 /**
  * CancelJobsRequest selects jobs to cancel, by id or by filters. A job has to match all filters.
@@ -1147,7 +1005,7 @@ export type CancelJobsRequest = Message<"stoker.v1.CancelJobsRequest"> & {
  * Use `create(CancelJobsRequestSchema)` to create a new message.
  */
 export const CancelJobsRequestSchema: GenMessage<CancelJobsRequest> = /*@__PURE__*/
-  messageDesc(file_stoker_v1_batch_service, 23);
+  messageDesc(file_stoker_v1_batch_service, 20);
 
 /**
  * CancelJobsResponse says how many jobs were, or would be, cancelled.
@@ -1192,7 +1050,7 @@ export type CancelJobsResponse = Message<"stoker.v1.CancelJobsResponse"> & {
  * Use `create(CancelJobsResponseSchema)` to create a new message.
  */
 export const CancelJobsResponseSchema: GenMessage<CancelJobsResponse> = /*@__PURE__*/
-  messageDesc(file_stoker_v1_batch_service, 24);
+  messageDesc(file_stoker_v1_batch_service, 21);
 
 /**
  * ListFailuresRequest selects failed jobs. A job has to match all filters.
@@ -1241,7 +1099,7 @@ export type ListFailuresRequest = Message<"stoker.v1.ListFailuresRequest"> & {
  * Use `create(ListFailuresRequestSchema)` to create a new message.
  */
 export const ListFailuresRequestSchema: GenMessage<ListFailuresRequest> = /*@__PURE__*/
-  messageDesc(file_stoker_v1_batch_service, 25);
+  messageDesc(file_stoker_v1_batch_service, 22);
 
 /**
  * ListFailuresResponse has the causes of failures.
@@ -1269,7 +1127,7 @@ export type ListFailuresResponse = Message<"stoker.v1.ListFailuresResponse"> & {
  * Use `create(ListFailuresResponseSchema)` to create a new message.
  */
 export const ListFailuresResponseSchema: GenMessage<ListFailuresResponse> = /*@__PURE__*/
-  messageDesc(file_stoker_v1_batch_service, 26);
+  messageDesc(file_stoker_v1_batch_service, 23);
 
 /**
  * FailureCause is a cause of failures. Two failures have the same cause if their kind, codes,
@@ -1333,7 +1191,7 @@ export type FailureCause = Message<"stoker.v1.FailureCause"> & {
  * Use `create(FailureCauseSchema)` to create a new message.
  */
 export const FailureCauseSchema: GenMessage<FailureCause> = /*@__PURE__*/
-  messageDesc(file_stoker_v1_batch_service, 27);
+  messageDesc(file_stoker_v1_batch_service, 24);
 
 /**
  * RetryJobsRequest selects jobs to retry, by id or by filters. A job has to match all filters.
@@ -1434,7 +1292,7 @@ export type RetryJobsRequest = Message<"stoker.v1.RetryJobsRequest"> & {
  * Use `create(RetryJobsRequestSchema)` to create a new message.
  */
 export const RetryJobsRequestSchema: GenMessage<RetryJobsRequest> = /*@__PURE__*/
-  messageDesc(file_stoker_v1_batch_service, 28);
+  messageDesc(file_stoker_v1_batch_service, 25);
 
 /**
  * RetryJobsResponse says how many jobs were, or would be, retried.
@@ -1476,7 +1334,7 @@ export type RetryJobsResponse = Message<"stoker.v1.RetryJobsResponse"> & {
  * Use `create(RetryJobsResponseSchema)` to create a new message.
  */
 export const RetryJobsResponseSchema: GenMessage<RetryJobsResponse> = /*@__PURE__*/
-  messageDesc(file_stoker_v1_batch_service, 29);
+  messageDesc(file_stoker_v1_batch_service, 26);
 
 /**
  * PauseBatchRequest names the batch to pause.
@@ -1504,7 +1362,7 @@ export type PauseBatchRequest = Message<"stoker.v1.PauseBatchRequest"> & {
  * Use `create(PauseBatchRequestSchema)` to create a new message.
  */
 export const PauseBatchRequestSchema: GenMessage<PauseBatchRequest> = /*@__PURE__*/
-  messageDesc(file_stoker_v1_batch_service, 30);
+  messageDesc(file_stoker_v1_batch_service, 27);
 
 /**
  * PauseBatchResponse is the batch afterwards.
@@ -1525,7 +1383,7 @@ export type PauseBatchResponse = Message<"stoker.v1.PauseBatchResponse"> & {
  * Use `create(PauseBatchResponseSchema)` to create a new message.
  */
 export const PauseBatchResponseSchema: GenMessage<PauseBatchResponse> = /*@__PURE__*/
-  messageDesc(file_stoker_v1_batch_service, 31);
+  messageDesc(file_stoker_v1_batch_service, 28);
 
 /**
  * ResumeBatchRequest names the batch to resume.
@@ -1546,7 +1404,7 @@ export type ResumeBatchRequest = Message<"stoker.v1.ResumeBatchRequest"> & {
  * Use `create(ResumeBatchRequestSchema)` to create a new message.
  */
 export const ResumeBatchRequestSchema: GenMessage<ResumeBatchRequest> = /*@__PURE__*/
-  messageDesc(file_stoker_v1_batch_service, 32);
+  messageDesc(file_stoker_v1_batch_service, 29);
 
 /**
  * ResumeBatchResponse is the batch afterwards.
@@ -1567,7 +1425,7 @@ export type ResumeBatchResponse = Message<"stoker.v1.ResumeBatchResponse"> & {
  * Use `create(ResumeBatchResponseSchema)` to create a new message.
  */
 export const ResumeBatchResponseSchema: GenMessage<ResumeBatchResponse> = /*@__PURE__*/
-  messageDesc(file_stoker_v1_batch_service, 33);
+  messageDesc(file_stoker_v1_batch_service, 30);
 
 /**
  * UpdateBatchRequest has new values, and says which of them to apply.
@@ -1610,7 +1468,7 @@ export type UpdateBatchRequest = Message<"stoker.v1.UpdateBatchRequest"> & {
  * Use `create(UpdateBatchRequestSchema)` to create a new message.
  */
 export const UpdateBatchRequestSchema: GenMessage<UpdateBatchRequest> = /*@__PURE__*/
-  messageDesc(file_stoker_v1_batch_service, 34);
+  messageDesc(file_stoker_v1_batch_service, 31);
 
 /**
  * UpdateBatchResponse is the batch afterwards.
@@ -1631,7 +1489,7 @@ export type UpdateBatchResponse = Message<"stoker.v1.UpdateBatchResponse"> & {
  * Use `create(UpdateBatchResponseSchema)` to create a new message.
  */
 export const UpdateBatchResponseSchema: GenMessage<UpdateBatchResponse> = /*@__PURE__*/
-  messageDesc(file_stoker_v1_batch_service, 35);
+  messageDesc(file_stoker_v1_batch_service, 32);
 
 /**
  * DeleteBatchRequest names the batch to delete.
@@ -1652,7 +1510,7 @@ export type DeleteBatchRequest = Message<"stoker.v1.DeleteBatchRequest"> & {
  * Use `create(DeleteBatchRequestSchema)` to create a new message.
  */
 export const DeleteBatchRequestSchema: GenMessage<DeleteBatchRequest> = /*@__PURE__*/
-  messageDesc(file_stoker_v1_batch_service, 36);
+  messageDesc(file_stoker_v1_batch_service, 33);
 
 /**
  * DeleteBatchResponse is empty.
@@ -1667,7 +1525,7 @@ export type DeleteBatchResponse = Message<"stoker.v1.DeleteBatchResponse"> & {
  * Use `create(DeleteBatchResponseSchema)` to create a new message.
  */
 export const DeleteBatchResponseSchema: GenMessage<DeleteBatchResponse> = /*@__PURE__*/
-  messageDesc(file_stoker_v1_batch_service, 37);
+  messageDesc(file_stoker_v1_batch_service, 34);
 
 /**
  * JobOrder is the order of a list of jobs.
@@ -1730,20 +1588,6 @@ export const BatchService: GenService<{
     methodKind: "unary";
     input: typeof SubmitBatchRequestSchema;
     output: typeof SubmitBatchResponseSchema;
-  },
-  /**
-   * AddJobs adds jobs to a batch that was submitted with keep_open and is not closed. It does not add
-   * jobs whose keys the batch already has, so that an interrupted upload can be repeated.
-   *
-   * Errors: INVALID_ARGUMENT, for example if a job has no key or would overwrite the output of
-   * another job of the batch; NOT_FOUND; FAILED_PRECONDITION if the batch is not open.
-   *
-   * @generated from rpc stoker.v1.BatchService.AddJobs
-   */
-  addJobs: {
-    methodKind: "unary";
-    input: typeof AddJobsRequestSchema;
-    output: typeof AddJobsResponseSchema;
   },
   /**
    * CloseBatch closes a batch: no jobs can be added any more. Closing a closed batch changes nothing.
@@ -1911,78 +1755,6 @@ export const BatchService: GenService<{
     methodKind: "unary";
     input: typeof ResumeBatchRequestSchema;
     output: typeof ResumeBatchResponseSchema;
-  },
-  /**
-   * ResubmitBatch submits jobs of a batch again, as a new batch: with the same keys, names, paths and
-   * variables, in the same order. The new batch has the account, storages, recipe or template,
-   * priority, retry policy, failure limit and labels of the old one, unless the request names others.
-   *
-   * Errors: INVALID_ARGUMENT, for example if no job is selected, or more than 100,000 are, or if they
-   * do not fit the new profile or template; NOT_FOUND; ALREADY_EXISTS if request_id was used with
-   * another payload.
-   *
-   * @generated from rpc stoker.v1.BatchService.ResubmitBatch
-   */
-  resubmitBatch: {
-    methodKind: "unary";
-    input: typeof ResubmitBatchRequestSchema;
-    output: typeof ResubmitBatchResponseSchema;
-  },
-  /**
-   * CancelBatches cancels the selected batches, like CancelBatch, one after the other. Batches that
-   * are CANCELLING or have ended stay as they are. Errors: INVALID_ARGUMENT if the request selects
-   * nothing; NOT_FOUND if a batch that it names does not exist.
-   *
-   * @generated from rpc stoker.v1.BatchService.CancelBatches
-   */
-  cancelBatches: {
-    methodKind: "unary";
-    input: typeof CancelBatchesRequestSchema;
-    output: typeof CancelBatchesResponseSchema;
-  },
-  /**
-   * PauseBatches pauses the selected batches, like PauseBatch, one after the other. Batches that are
-   * PAUSED or CANCELLING or have ended stay as they are. Errors: as of CancelBatches.
-   *
-   * @generated from rpc stoker.v1.BatchService.PauseBatches
-   */
-  pauseBatches: {
-    methodKind: "unary";
-    input: typeof PauseBatchesRequestSchema;
-    output: typeof PauseBatchesResponseSchema;
-  },
-  /**
-   * ResumeBatches resumes the selected batches, like ResumeBatch, one after the other. Batches that
-   * are not PAUSED stay as they are. Errors: as of CancelBatches.
-   *
-   * @generated from rpc stoker.v1.BatchService.ResumeBatches
-   */
-  resumeBatches: {
-    methodKind: "unary";
-    input: typeof ResumeBatchesRequestSchema;
-    output: typeof ResumeBatchesResponseSchema;
-  },
-  /**
-   * DeleteBatches deletes the selected batches, like DeleteBatch, one after the other. Batches that
-   * have not ended stay as they are. Errors: as of CancelBatches.
-   *
-   * @generated from rpc stoker.v1.BatchService.DeleteBatches
-   */
-  deleteBatches: {
-    methodKind: "unary";
-    input: typeof DeleteBatchesRequestSchema;
-    output: typeof DeleteBatchesResponseSchema;
-  },
-  /**
-   * UpdateBatches changes the selected batches, like UpdateBatch, one after the other. Errors: as of
-   * CancelBatches and UpdateBatch.
-   *
-   * @generated from rpc stoker.v1.BatchService.UpdateBatches
-   */
-  updateBatches: {
-    methodKind: "unary";
-    input: typeof UpdateBatchesRequestSchema;
-    output: typeof UpdateBatchesResponseSchema;
   },
   /**
    * UpdateBatch changes the display name, priority, retry policy, failure limit or labels of a batch.

@@ -10,7 +10,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file stoker/v1/catalog_service.proto.
  */
 export const file_stoker_v1_catalog_service: GenFile = /*@__PURE__*/
-  fileDesc("Ch9zdG9rZXIvdjEvY2F0YWxvZ19zZXJ2aWNlLnByb3RvEglzdG9rZXIudjEiUgoHUHJvZmlsZRIMCgRuYW1lGAEgASgJEg8KB2VuY29kZXMYAiABKAkSDgoGcmVnaW9uGAMgASgJEhgKEGZhbGxiYWNrX3JlZ2lvbnMYBCADKAki5wEKEEVuY29kaW5nVGVtcGxhdGUSDAoEbmFtZRgBIAEoCRIPCgdlbmNvZGVzGAIgASgJEg4KBnJlZ2lvbhgDIAEoCRIYChBmYWxsYmFja19yZWdpb25zGAQgAygJEi4KCXZhcmlhYmxlcxgFIAMoCzIbLnN0b2tlci52MS5UZW1wbGF0ZVZhcmlhYmxlEhcKD3VzZXNfaW5wdXRfcGF0aBgGIAEoCBIYChB1c2VzX291dHB1dF9wYXRoGAcgASgIEhIKCnVzZXNfaW5wdXQYCCABKAgSEwoLdXNlc19vdXRwdXQYCSABKAgikAEKEFRlbXBsYXRlVmFyaWFibGUSDAoEbmFtZRgBIAEoCRIlCgR0eXBlGAIgASgOMhcuc3Rva2VyLnYxLlZhcmlhYmxlVHlwZRIQCghyZXF1aXJlZBgDIAEoCBIUCgdkZWZhdWx0GAQgASgJSACIAQESEwoLZGVzY3JpcHRpb24YBSABKAlCCgoIX2RlZmF1bHQijwEKB1N0b3JhZ2USDAoEbmFtZRgBIAEoCRIMCgR0eXBlGAIgASgJEhAKCGxvY2F0aW9uGAMgASgJEg4KBnJlZ2lvbhgEIAEoCRINCgVpbnB1dBgFIAEoCBIOCgZvdXRwdXQYBiABKAgSEgoKaW5wdXRfYmFzZRgHIAEoCRITCgtvdXRwdXRfYmFzZRgIIAEoCSI8ChNMaXN0UHJvZmlsZXNSZXF1ZXN0EhEKCXBhZ2Vfc2l6ZRgBIAEoBRISCgpwYWdlX3Rva2VuGAIgASgJIlUKFExpc3RQcm9maWxlc1Jlc3BvbnNlEiQKCHByb2ZpbGVzGAEgAygLMhIuc3Rva2VyLnYxLlByb2ZpbGUSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIiEKEUdldFByb2ZpbGVSZXF1ZXN0EgwKBG5hbWUYASABKAkiRwoSR2V0UHJvZmlsZVJlc3BvbnNlEiMKB3Byb2ZpbGUYASABKAsyEi5zdG9rZXIudjEuUHJvZmlsZRIMCgR0ZXh0GAIgASgJIj0KFExpc3RUZW1wbGF0ZXNSZXF1ZXN0EhEKCXBhZ2Vfc2l6ZRgBIAEoBRISCgpwYWdlX3Rva2VuGAIgASgJImAKFUxpc3RUZW1wbGF0ZXNSZXNwb25zZRIuCgl0ZW1wbGF0ZXMYASADKAsyGy5zdG9rZXIudjEuRW5jb2RpbmdUZW1wbGF0ZRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiIgoSR2V0VGVtcGxhdGVSZXF1ZXN0EgwKBG5hbWUYASABKAkiUgoTR2V0VGVtcGxhdGVSZXNwb25zZRItCgh0ZW1wbGF0ZRgBIAEoCzIbLnN0b2tlci52MS5FbmNvZGluZ1RlbXBsYXRlEgwKBHRleHQYAiABKAkiPAoTTGlzdFN0b3JhZ2VzUmVxdWVzdBIRCglwYWdlX3NpemUYASABKAUSEgoKcGFnZV90b2tlbhgCIAEoCSJVChRMaXN0U3RvcmFnZXNSZXNwb25zZRIkCghzdG9yYWdlcxgBIAMoCzISLnN0b2tlci52MS5TdG9yYWdlEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSp3CgxWYXJpYWJsZVR5cGUSHQoZVkFSSUFCTEVfVFlQRV9VTlNQRUNJRklFRBAAEhYKElZBUklBQkxFX1RZUEVfVEVYVBABEhgKFFZBUklBQkxFX1RZUEVfTlVNQkVSEAISFgoSVkFSSUFCTEVfVFlQRV9CT09MEAMynwMKDkNhdGFsb2dTZXJ2aWNlEk8KDExpc3RQcm9maWxlcxIeLnN0b2tlci52MS5MaXN0UHJvZmlsZXNSZXF1ZXN0Gh8uc3Rva2VyLnYxLkxpc3RQcm9maWxlc1Jlc3BvbnNlEkkKCkdldFByb2ZpbGUSHC5zdG9rZXIudjEuR2V0UHJvZmlsZVJlcXVlc3QaHS5zdG9rZXIudjEuR2V0UHJvZmlsZVJlc3BvbnNlElIKDUxpc3RUZW1wbGF0ZXMSHy5zdG9rZXIudjEuTGlzdFRlbXBsYXRlc1JlcXVlc3QaIC5zdG9rZXIudjEuTGlzdFRlbXBsYXRlc1Jlc3BvbnNlEkwKC0dldFRlbXBsYXRlEh0uc3Rva2VyLnYxLkdldFRlbXBsYXRlUmVxdWVzdBoeLnN0b2tlci52MS5HZXRUZW1wbGF0ZVJlc3BvbnNlEk8KDExpc3RTdG9yYWdlcxIeLnN0b2tlci52MS5MaXN0U3RvcmFnZXNSZXF1ZXN0Gh8uc3Rva2VyLnYxLkxpc3RTdG9yYWdlc1Jlc3BvbnNlQjJaMGdpdGh1Yi5jb20vc3Rva2VyZC9zdG9rZXIvZ2VuL3N0b2tlci92MTtzdG9rZXJ2MWIGcHJvdG8z");
+  fileDesc("Ch9zdG9rZXIvdjEvY2F0YWxvZ19zZXJ2aWNlLnByb3RvEglzdG9rZXIudjEiUgoHUHJvZmlsZRIMCgRuYW1lGAEgASgJEg8KB2VuY29kZXMYAiABKAkSDgoGcmVnaW9uGAMgASgJEhgKEGZhbGxiYWNrX3JlZ2lvbnMYBCADKAki5wEKEEVuY29kaW5nVGVtcGxhdGUSDAoEbmFtZRgBIAEoCRIPCgdlbmNvZGVzGAIgASgJEg4KBnJlZ2lvbhgDIAEoCRIYChBmYWxsYmFja19yZWdpb25zGAQgAygJEi4KCXZhcmlhYmxlcxgFIAMoCzIbLnN0b2tlci52MS5UZW1wbGF0ZVZhcmlhYmxlEhcKD3VzZXNfaW5wdXRfcGF0aBgGIAEoCBIYChB1c2VzX291dHB1dF9wYXRoGAcgASgIEhIKCnVzZXNfaW5wdXQYCCABKAgSEwoLdXNlc19vdXRwdXQYCSABKAgikAEKEFRlbXBsYXRlVmFyaWFibGUSDAoEbmFtZRgBIAEoCRIlCgR0eXBlGAIgASgOMhcuc3Rva2VyLnYxLlZhcmlhYmxlVHlwZRIQCghyZXF1aXJlZBgDIAEoCBIUCgdkZWZhdWx0GAQgASgJSACIAQESEwoLZGVzY3JpcHRpb24YBSABKAlCCgoIX2RlZmF1bHQijwEKB1N0b3JhZ2USDAoEbmFtZRgBIAEoCRIMCgR0eXBlGAIgASgJEhAKCGxvY2F0aW9uGAMgASgJEg4KBnJlZ2lvbhgEIAEoCRINCgVpbnB1dBgFIAEoCBIOCgZvdXRwdXQYBiABKAgSEgoKaW5wdXRfYmFzZRgHIAEoCRITCgtvdXRwdXRfYmFzZRgIIAEoCSI8ChNMaXN0UHJvZmlsZXNSZXF1ZXN0EhEKCXBhZ2Vfc2l6ZRgBIAEoBRISCgpwYWdlX3Rva2VuGAIgASgJIlUKFExpc3RQcm9maWxlc1Jlc3BvbnNlEiQKCHByb2ZpbGVzGAEgAygLMhIuc3Rva2VyLnYxLlByb2ZpbGUSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIj0KFExpc3RUZW1wbGF0ZXNSZXF1ZXN0EhEKCXBhZ2Vfc2l6ZRgBIAEoBRISCgpwYWdlX3Rva2VuGAIgASgJImAKFUxpc3RUZW1wbGF0ZXNSZXNwb25zZRIuCgl0ZW1wbGF0ZXMYASADKAsyGy5zdG9rZXIudjEuRW5jb2RpbmdUZW1wbGF0ZRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiPAoTTGlzdFN0b3JhZ2VzUmVxdWVzdBIRCglwYWdlX3NpemUYASABKAUSEgoKcGFnZV90b2tlbhgCIAEoCSJVChRMaXN0U3RvcmFnZXNSZXNwb25zZRIkCghzdG9yYWdlcxgBIAMoCzISLnN0b2tlci52MS5TdG9yYWdlEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSp3CgxWYXJpYWJsZVR5cGUSHQoZVkFSSUFCTEVfVFlQRV9VTlNQRUNJRklFRBAAEhYKElZBUklBQkxFX1RZUEVfVEVYVBABEhgKFFZBUklBQkxFX1RZUEVfTlVNQkVSEAISFgoSVkFSSUFCTEVfVFlQRV9CT09MEAMyhgIKDkNhdGFsb2dTZXJ2aWNlEk8KDExpc3RQcm9maWxlcxIeLnN0b2tlci52MS5MaXN0UHJvZmlsZXNSZXF1ZXN0Gh8uc3Rva2VyLnYxLkxpc3RQcm9maWxlc1Jlc3BvbnNlElIKDUxpc3RUZW1wbGF0ZXMSHy5zdG9rZXIudjEuTGlzdFRlbXBsYXRlc1JlcXVlc3QaIC5zdG9rZXIudjEuTGlzdFRlbXBsYXRlc1Jlc3BvbnNlEk8KDExpc3RTdG9yYWdlcxIeLnN0b2tlci52MS5MaXN0U3RvcmFnZXNSZXF1ZXN0Gh8uc3Rva2VyLnYxLkxpc3RTdG9yYWdlc1Jlc3BvbnNlQjJaMGdpdGh1Yi5jb20vc3Rva2VyZC9zdG9rZXIvZ2VuL3N0b2tlci92MTtzdG9rZXJ2MWIGcHJvdG8z");
 
 /**
  * Profile is a recipe with a name.
@@ -308,55 +308,6 @@ export const ListProfilesResponseSchema: GenMessage<ListProfilesResponse> = /*@_
   messageDesc(file_stoker_v1_catalog_service, 5);
 
 /**
- * GetProfileRequest names a profile.
- *
- * @generated from message stoker.v1.GetProfileRequest
- */
-export type GetProfileRequest = Message<"stoker.v1.GetProfileRequest"> & {
-  /**
-   * The name of the profile.
-   *
-   * @generated from field: string name = 1;
-   */
-  name: string;
-};
-
-/**
- * Describes the message stoker.v1.GetProfileRequest.
- * Use `create(GetProfileRequestSchema)` to create a new message.
- */
-export const GetProfileRequestSchema: GenMessage<GetProfileRequest> = /*@__PURE__*/
-  messageDesc(file_stoker_v1_catalog_service, 6);
-
-/**
- * GetProfileResponse is a profile with its recipe.
- *
- * @generated from message stoker.v1.GetProfileResponse
- */
-export type GetProfileResponse = Message<"stoker.v1.GetProfileResponse"> & {
-  /**
-   * The profile.
-   *
-   * @generated from field: stoker.v1.Profile profile = 1;
-   */
-  profile?: Profile | undefined;
-
-  /**
-   * The recipe as the configuration file has it, in YAML, without what is default.
-   *
-   * @generated from field: string text = 2;
-   */
-  text: string;
-};
-
-/**
- * Describes the message stoker.v1.GetProfileResponse.
- * Use `create(GetProfileResponseSchema)` to create a new message.
- */
-export const GetProfileResponseSchema: GenMessage<GetProfileResponse> = /*@__PURE__*/
-  messageDesc(file_stoker_v1_catalog_service, 7);
-
-/**
  * ListTemplatesRequest asks for a page of the templates.
  *
  * @generated from message stoker.v1.ListTemplatesRequest
@@ -382,7 +333,7 @@ export type ListTemplatesRequest = Message<"stoker.v1.ListTemplatesRequest"> & {
  * Use `create(ListTemplatesRequestSchema)` to create a new message.
  */
 export const ListTemplatesRequestSchema: GenMessage<ListTemplatesRequest> = /*@__PURE__*/
-  messageDesc(file_stoker_v1_catalog_service, 8);
+  messageDesc(file_stoker_v1_catalog_service, 6);
 
 /**
  * ListTemplatesResponse is one page of templates.
@@ -410,56 +361,7 @@ export type ListTemplatesResponse = Message<"stoker.v1.ListTemplatesResponse"> &
  * Use `create(ListTemplatesResponseSchema)` to create a new message.
  */
 export const ListTemplatesResponseSchema: GenMessage<ListTemplatesResponse> = /*@__PURE__*/
-  messageDesc(file_stoker_v1_catalog_service, 9);
-
-/**
- * GetTemplateRequest names a template.
- *
- * @generated from message stoker.v1.GetTemplateRequest
- */
-export type GetTemplateRequest = Message<"stoker.v1.GetTemplateRequest"> & {
-  /**
-   * The name of the template.
-   *
-   * @generated from field: string name = 1;
-   */
-  name: string;
-};
-
-/**
- * Describes the message stoker.v1.GetTemplateRequest.
- * Use `create(GetTemplateRequestSchema)` to create a new message.
- */
-export const GetTemplateRequestSchema: GenMessage<GetTemplateRequest> = /*@__PURE__*/
-  messageDesc(file_stoker_v1_catalog_service, 10);
-
-/**
- * GetTemplateResponse is a template with its text.
- *
- * @generated from message stoker.v1.GetTemplateResponse
- */
-export type GetTemplateResponse = Message<"stoker.v1.GetTemplateResponse"> & {
-  /**
-   * The template.
-   *
-   * @generated from field: stoker.v1.EncodingTemplate template = 1;
-   */
-  template?: EncodingTemplate | undefined;
-
-  /**
-   * The template in YAML, with its variables not filled in.
-   *
-   * @generated from field: string text = 2;
-   */
-  text: string;
-};
-
-/**
- * Describes the message stoker.v1.GetTemplateResponse.
- * Use `create(GetTemplateResponseSchema)` to create a new message.
- */
-export const GetTemplateResponseSchema: GenMessage<GetTemplateResponse> = /*@__PURE__*/
-  messageDesc(file_stoker_v1_catalog_service, 11);
+  messageDesc(file_stoker_v1_catalog_service, 7);
 
 /**
  * ListStoragesRequest asks for a page of the storages.
@@ -487,7 +389,7 @@ export type ListStoragesRequest = Message<"stoker.v1.ListStoragesRequest"> & {
  * Use `create(ListStoragesRequestSchema)` to create a new message.
  */
 export const ListStoragesRequestSchema: GenMessage<ListStoragesRequest> = /*@__PURE__*/
-  messageDesc(file_stoker_v1_catalog_service, 12);
+  messageDesc(file_stoker_v1_catalog_service, 8);
 
 /**
  * ListStoragesResponse is one page of storages.
@@ -515,7 +417,7 @@ export type ListStoragesResponse = Message<"stoker.v1.ListStoragesResponse"> & {
  * Use `create(ListStoragesResponseSchema)` to create a new message.
  */
 export const ListStoragesResponseSchema: GenMessage<ListStoragesResponse> = /*@__PURE__*/
-  messageDesc(file_stoker_v1_catalog_service, 13);
+  messageDesc(file_stoker_v1_catalog_service, 9);
 
 /**
  * VariableType says which values a variable can have.
@@ -576,16 +478,6 @@ export const CatalogService: GenService<{
     output: typeof ListProfilesResponseSchema;
   },
   /**
-   * GetProfile returns a profile with its recipe. Errors: NOT_FOUND.
-   *
-   * @generated from rpc stoker.v1.CatalogService.GetProfile
-   */
-  getProfile: {
-    methodKind: "unary";
-    input: typeof GetProfileRequestSchema;
-    output: typeof GetProfileResponseSchema;
-  },
-  /**
    * ListTemplates lists the templates with their variables, sorted by name. Errors: INVALID_ARGUMENT.
    *
    * @generated from rpc stoker.v1.CatalogService.ListTemplates
@@ -594,16 +486,6 @@ export const CatalogService: GenService<{
     methodKind: "unary";
     input: typeof ListTemplatesRequestSchema;
     output: typeof ListTemplatesResponseSchema;
-  },
-  /**
-   * GetTemplate returns a template with its text. Errors: NOT_FOUND.
-   *
-   * @generated from rpc stoker.v1.CatalogService.GetTemplate
-   */
-  getTemplate: {
-    methodKind: "unary";
-    input: typeof GetTemplateRequestSchema;
-    output: typeof GetTemplateResponseSchema;
   },
   /**
    * ListStorages lists the storages without their secrets, sorted by name. Errors: INVALID_ARGUMENT.
