@@ -73,6 +73,9 @@ type SubmitBatchRequest struct {
 	// key, paths, variables, storages, and recipe or template. Every job needs a key. AddJobs leaves
 	// out such jobs too. Jobs of deleted batches do not count.
 	SkipSucceeded bool `protobuf:"varint,20,opt,name=skip_succeeded,json=skipSucceeded,proto3" json:"skip_succeeded,omitempty"`
+	// The jobs as a list, instead of `jobs`: at most 100,000, and the list at most 24 MiB. CheckList says
+	// what is wrong with a list. Violations name its lines: `list:17` is line 17.
+	List          *JobList `protobuf:"bytes,21,opt,name=list,proto3" json:"list,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -260,6 +263,13 @@ func (x *SubmitBatchRequest) GetSkipSucceeded() bool {
 		return x.SkipSucceeded
 	}
 	return false
+}
+
+func (x *SubmitBatchRequest) GetList() *JobList {
+	if x != nil {
+		return x.List
+	}
+	return nil
 }
 
 type isSubmitBatchRequest_EncodeWith interface {
@@ -2505,7 +2515,7 @@ var File_stoker_v1_batch_service_proto protoreflect.FileDescriptor
 
 const file_stoker_v1_batch_service_proto_rawDesc = "" +
 	"\n" +
-	"\x1dstoker/v1/batch_service.proto\x12\tstoker.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x15stoker/v1/batch.proto\x1a\x16stoker/v1/recipe.proto\"\x8c\b\n" +
+	"\x1dstoker/v1/batch_service.proto\x12\tstoker.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x15stoker/v1/batch.proto\x1a\x1bstoker/v1/batch_watch.proto\x1a\x18stoker/v1/job_list.proto\x1a\x16stoker/v1/recipe.proto\"\xb4\b\n" +
 	"\x12SubmitBatchRequest\x12'\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12+\n" +
@@ -2530,7 +2540,8 @@ const file_stoker_v1_batch_service_proto_rawDesc = "" +
 	"\xbaH\a\x92\x01\x04\x10\xa0\x8d\x06R\x04jobs\x12#\n" +
 	"\rvalidate_only\x18\x11 \x01(\bR\fvalidateOnly\x12\x1b\n" +
 	"\tkeep_open\x18\x12 \x01(\bR\bkeepOpen\x12%\n" +
-	"\x0eskip_succeeded\x18\x14 \x01(\bR\rskipSucceeded\x1a9\n" +
+	"\x0eskip_succeeded\x18\x14 \x01(\bR\rskipSucceeded\x12&\n" +
+	"\x04list\x18\x15 \x01(\v2\x12.stoker.v1.JobListR\x04list\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\r\n" +
@@ -2692,7 +2703,8 @@ const file_stoker_v1_batch_service_proto_rawDesc = "" +
 	"\x05batch\x18\x01 \x01(\v2\x10.stoker.v1.BatchR\x05batch\"8\n" +
 	"\x12DeleteBatchRequest\x12\"\n" +
 	"\bbatch_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\abatchId\"\x15\n" +
-	"\x13DeleteBatchResponse2\xfc\t\n" +
+	"\x13DeleteBatchResponse2\xcf\n" +
+	"\n" +
 	"\fBatchService\x12L\n" +
 	"\vSubmitBatch\x12\x1d.stoker.v1.SubmitBatchRequest\x1a\x1e.stoker.v1.SubmitBatchResponse\x12@\n" +
 	"\aAddJobs\x12\x19.stoker.v1.AddJobsRequest\x1a\x1a.stoker.v1.AddJobsResponse\x12I\n" +
@@ -2703,7 +2715,8 @@ const file_stoker_v1_batch_service_proto_rawDesc = "" +
 	"\x06GetJob\x12\x18.stoker.v1.GetJobRequest\x1a\x19.stoker.v1.GetJobResponse\x12C\n" +
 	"\bListJobs\x12\x1a.stoker.v1.ListJobsRequest\x1a\x1b.stoker.v1.ListJobsResponse\x12K\n" +
 	"\n" +
-	"WatchBatch\x12\x1c.stoker.v1.WatchBatchRequest\x1a\x1d.stoker.v1.WatchBatchResponse0\x01\x12F\n" +
+	"WatchBatch\x12\x1c.stoker.v1.WatchBatchRequest\x1a\x1d.stoker.v1.WatchBatchResponse0\x01\x12Q\n" +
+	"\fWatchBatches\x12\x1e.stoker.v1.WatchBatchesRequest\x1a\x1f.stoker.v1.WatchBatchesResponse0\x01\x12F\n" +
 	"\tCancelJob\x12\x1b.stoker.v1.CancelJobRequest\x1a\x1c.stoker.v1.CancelJobResponse\x12L\n" +
 	"\vCancelBatch\x12\x1d.stoker.v1.CancelBatchRequest\x1a\x1e.stoker.v1.CancelBatchResponse\x12I\n" +
 	"\n" +
@@ -2775,16 +2788,19 @@ var file_stoker_v1_batch_service_proto_goTypes = []any{
 	(*RetryPolicy)(nil),           // 42: stoker.v1.RetryPolicy
 	(*FailureLimit)(nil),          // 43: stoker.v1.FailureLimit
 	(*JobSpec)(nil),               // 44: stoker.v1.JobSpec
-	(*Batch)(nil),                 // 45: stoker.v1.Batch
-	(BatchState)(0),               // 46: stoker.v1.BatchState
-	(*Job)(nil),                   // 47: stoker.v1.Job
-	(*Attempt)(nil),               // 48: stoker.v1.Attempt
-	(*JobEvent)(nil),              // 49: stoker.v1.JobEvent
-	(JobState)(0),                 // 50: stoker.v1.JobState
-	(*durationpb.Duration)(nil),   // 51: google.protobuf.Duration
-	(FailureKind)(0),              // 52: stoker.v1.FailureKind
-	(*Failure)(nil),               // 53: stoker.v1.Failure
-	(*fieldmaskpb.FieldMask)(nil), // 54: google.protobuf.FieldMask
+	(*JobList)(nil),               // 45: stoker.v1.JobList
+	(*Batch)(nil),                 // 46: stoker.v1.Batch
+	(BatchState)(0),               // 47: stoker.v1.BatchState
+	(*Job)(nil),                   // 48: stoker.v1.Job
+	(*Attempt)(nil),               // 49: stoker.v1.Attempt
+	(*JobEvent)(nil),              // 50: stoker.v1.JobEvent
+	(JobState)(0),                 // 51: stoker.v1.JobState
+	(*durationpb.Duration)(nil),   // 52: google.protobuf.Duration
+	(FailureKind)(0),              // 53: stoker.v1.FailureKind
+	(*Failure)(nil),               // 54: stoker.v1.Failure
+	(*fieldmaskpb.FieldMask)(nil), // 55: google.protobuf.FieldMask
+	(*WatchBatchesRequest)(nil),   // 56: stoker.v1.WatchBatchesRequest
+	(*WatchBatchesResponse)(nil),  // 57: stoker.v1.WatchBatchesResponse
 }
 var file_stoker_v1_batch_service_proto_depIdxs = []int32{
 	41, // 0: stoker.v1.SubmitBatchRequest.recipe:type_name -> stoker.v1.Recipe
@@ -2793,81 +2809,84 @@ var file_stoker_v1_batch_service_proto_depIdxs = []int32{
 	43, // 3: stoker.v1.SubmitBatchRequest.failure_limit:type_name -> stoker.v1.FailureLimit
 	37, // 4: stoker.v1.SubmitBatchRequest.labels:type_name -> stoker.v1.SubmitBatchRequest.LabelsEntry
 	44, // 5: stoker.v1.SubmitBatchRequest.jobs:type_name -> stoker.v1.JobSpec
-	45, // 6: stoker.v1.SubmitBatchResponse.batch:type_name -> stoker.v1.Batch
-	3,  // 7: stoker.v1.SubmitBatchResponse.warnings:type_name -> stoker.v1.Warning
-	44, // 8: stoker.v1.AddJobsRequest.jobs:type_name -> stoker.v1.JobSpec
-	45, // 9: stoker.v1.AddJobsResponse.batch:type_name -> stoker.v1.Batch
-	3,  // 10: stoker.v1.AddJobsResponse.warnings:type_name -> stoker.v1.Warning
-	45, // 11: stoker.v1.CloseBatchResponse.batch:type_name -> stoker.v1.Batch
-	45, // 12: stoker.v1.GetBatchResponse.batch:type_name -> stoker.v1.Batch
-	46, // 13: stoker.v1.ListBatchesRequest.states:type_name -> stoker.v1.BatchState
-	38, // 14: stoker.v1.ListBatchesRequest.labels:type_name -> stoker.v1.ListBatchesRequest.LabelsEntry
-	45, // 15: stoker.v1.ListBatchesResponse.batches:type_name -> stoker.v1.Batch
-	47, // 16: stoker.v1.GetJobResponse.job:type_name -> stoker.v1.Job
-	48, // 17: stoker.v1.GetJobResponse.attempts:type_name -> stoker.v1.Attempt
-	49, // 18: stoker.v1.GetJobResponse.events:type_name -> stoker.v1.JobEvent
-	50, // 19: stoker.v1.ListJobsRequest.states:type_name -> stoker.v1.JobState
-	47, // 20: stoker.v1.ListJobsResponse.jobs:type_name -> stoker.v1.Job
-	51, // 21: stoker.v1.WatchBatchRequest.min_interval:type_name -> google.protobuf.Duration
-	50, // 22: stoker.v1.WatchBatchRequest.states:type_name -> stoker.v1.JobState
-	45, // 23: stoker.v1.WatchBatchResponse.batch:type_name -> stoker.v1.Batch
-	47, // 24: stoker.v1.WatchBatchResponse.jobs:type_name -> stoker.v1.Job
-	47, // 25: stoker.v1.CancelJobResponse.job:type_name -> stoker.v1.Job
-	45, // 26: stoker.v1.CancelBatchResponse.batch:type_name -> stoker.v1.Batch
-	50, // 27: stoker.v1.CancelJobsRequest.states:type_name -> stoker.v1.JobState
-	52, // 28: stoker.v1.CancelJobsRequest.failure_kinds:type_name -> stoker.v1.FailureKind
-	39, // 29: stoker.v1.CancelJobsRequest.labels:type_name -> stoker.v1.CancelJobsRequest.LabelsEntry
-	45, // 30: stoker.v1.CancelJobsResponse.batch:type_name -> stoker.v1.Batch
-	26, // 31: stoker.v1.ListFailuresResponse.causes:type_name -> stoker.v1.FailureCause
-	53, // 32: stoker.v1.FailureCause.failure:type_name -> stoker.v1.Failure
-	50, // 33: stoker.v1.RetryJobsRequest.states:type_name -> stoker.v1.JobState
-	52, // 34: stoker.v1.RetryJobsRequest.failure_kinds:type_name -> stoker.v1.FailureKind
-	40, // 35: stoker.v1.RetryJobsRequest.labels:type_name -> stoker.v1.RetryJobsRequest.LabelsEntry
-	45, // 36: stoker.v1.RetryJobsResponse.batch:type_name -> stoker.v1.Batch
-	45, // 37: stoker.v1.PauseBatchResponse.batch:type_name -> stoker.v1.Batch
-	45, // 38: stoker.v1.ResumeBatchResponse.batch:type_name -> stoker.v1.Batch
-	45, // 39: stoker.v1.UpdateBatchRequest.batch:type_name -> stoker.v1.Batch
-	54, // 40: stoker.v1.UpdateBatchRequest.update_mask:type_name -> google.protobuf.FieldMask
-	45, // 41: stoker.v1.UpdateBatchResponse.batch:type_name -> stoker.v1.Batch
-	0,  // 42: stoker.v1.BatchService.SubmitBatch:input_type -> stoker.v1.SubmitBatchRequest
-	4,  // 43: stoker.v1.BatchService.AddJobs:input_type -> stoker.v1.AddJobsRequest
-	6,  // 44: stoker.v1.BatchService.CloseBatch:input_type -> stoker.v1.CloseBatchRequest
-	8,  // 45: stoker.v1.BatchService.GetBatch:input_type -> stoker.v1.GetBatchRequest
-	10, // 46: stoker.v1.BatchService.ListBatches:input_type -> stoker.v1.ListBatchesRequest
-	12, // 47: stoker.v1.BatchService.GetJob:input_type -> stoker.v1.GetJobRequest
-	14, // 48: stoker.v1.BatchService.ListJobs:input_type -> stoker.v1.ListJobsRequest
-	16, // 49: stoker.v1.BatchService.WatchBatch:input_type -> stoker.v1.WatchBatchRequest
-	18, // 50: stoker.v1.BatchService.CancelJob:input_type -> stoker.v1.CancelJobRequest
-	20, // 51: stoker.v1.BatchService.CancelBatch:input_type -> stoker.v1.CancelBatchRequest
-	22, // 52: stoker.v1.BatchService.CancelJobs:input_type -> stoker.v1.CancelJobsRequest
-	27, // 53: stoker.v1.BatchService.RetryJobs:input_type -> stoker.v1.RetryJobsRequest
-	24, // 54: stoker.v1.BatchService.ListFailures:input_type -> stoker.v1.ListFailuresRequest
-	29, // 55: stoker.v1.BatchService.PauseBatch:input_type -> stoker.v1.PauseBatchRequest
-	31, // 56: stoker.v1.BatchService.ResumeBatch:input_type -> stoker.v1.ResumeBatchRequest
-	33, // 57: stoker.v1.BatchService.UpdateBatch:input_type -> stoker.v1.UpdateBatchRequest
-	35, // 58: stoker.v1.BatchService.DeleteBatch:input_type -> stoker.v1.DeleteBatchRequest
-	2,  // 59: stoker.v1.BatchService.SubmitBatch:output_type -> stoker.v1.SubmitBatchResponse
-	5,  // 60: stoker.v1.BatchService.AddJobs:output_type -> stoker.v1.AddJobsResponse
-	7,  // 61: stoker.v1.BatchService.CloseBatch:output_type -> stoker.v1.CloseBatchResponse
-	9,  // 62: stoker.v1.BatchService.GetBatch:output_type -> stoker.v1.GetBatchResponse
-	11, // 63: stoker.v1.BatchService.ListBatches:output_type -> stoker.v1.ListBatchesResponse
-	13, // 64: stoker.v1.BatchService.GetJob:output_type -> stoker.v1.GetJobResponse
-	15, // 65: stoker.v1.BatchService.ListJobs:output_type -> stoker.v1.ListJobsResponse
-	17, // 66: stoker.v1.BatchService.WatchBatch:output_type -> stoker.v1.WatchBatchResponse
-	19, // 67: stoker.v1.BatchService.CancelJob:output_type -> stoker.v1.CancelJobResponse
-	21, // 68: stoker.v1.BatchService.CancelBatch:output_type -> stoker.v1.CancelBatchResponse
-	23, // 69: stoker.v1.BatchService.CancelJobs:output_type -> stoker.v1.CancelJobsResponse
-	28, // 70: stoker.v1.BatchService.RetryJobs:output_type -> stoker.v1.RetryJobsResponse
-	25, // 71: stoker.v1.BatchService.ListFailures:output_type -> stoker.v1.ListFailuresResponse
-	30, // 72: stoker.v1.BatchService.PauseBatch:output_type -> stoker.v1.PauseBatchResponse
-	32, // 73: stoker.v1.BatchService.ResumeBatch:output_type -> stoker.v1.ResumeBatchResponse
-	34, // 74: stoker.v1.BatchService.UpdateBatch:output_type -> stoker.v1.UpdateBatchResponse
-	36, // 75: stoker.v1.BatchService.DeleteBatch:output_type -> stoker.v1.DeleteBatchResponse
-	59, // [59:76] is the sub-list for method output_type
-	42, // [42:59] is the sub-list for method input_type
-	42, // [42:42] is the sub-list for extension type_name
-	42, // [42:42] is the sub-list for extension extendee
-	0,  // [0:42] is the sub-list for field type_name
+	45, // 6: stoker.v1.SubmitBatchRequest.list:type_name -> stoker.v1.JobList
+	46, // 7: stoker.v1.SubmitBatchResponse.batch:type_name -> stoker.v1.Batch
+	3,  // 8: stoker.v1.SubmitBatchResponse.warnings:type_name -> stoker.v1.Warning
+	44, // 9: stoker.v1.AddJobsRequest.jobs:type_name -> stoker.v1.JobSpec
+	46, // 10: stoker.v1.AddJobsResponse.batch:type_name -> stoker.v1.Batch
+	3,  // 11: stoker.v1.AddJobsResponse.warnings:type_name -> stoker.v1.Warning
+	46, // 12: stoker.v1.CloseBatchResponse.batch:type_name -> stoker.v1.Batch
+	46, // 13: stoker.v1.GetBatchResponse.batch:type_name -> stoker.v1.Batch
+	47, // 14: stoker.v1.ListBatchesRequest.states:type_name -> stoker.v1.BatchState
+	38, // 15: stoker.v1.ListBatchesRequest.labels:type_name -> stoker.v1.ListBatchesRequest.LabelsEntry
+	46, // 16: stoker.v1.ListBatchesResponse.batches:type_name -> stoker.v1.Batch
+	48, // 17: stoker.v1.GetJobResponse.job:type_name -> stoker.v1.Job
+	49, // 18: stoker.v1.GetJobResponse.attempts:type_name -> stoker.v1.Attempt
+	50, // 19: stoker.v1.GetJobResponse.events:type_name -> stoker.v1.JobEvent
+	51, // 20: stoker.v1.ListJobsRequest.states:type_name -> stoker.v1.JobState
+	48, // 21: stoker.v1.ListJobsResponse.jobs:type_name -> stoker.v1.Job
+	52, // 22: stoker.v1.WatchBatchRequest.min_interval:type_name -> google.protobuf.Duration
+	51, // 23: stoker.v1.WatchBatchRequest.states:type_name -> stoker.v1.JobState
+	46, // 24: stoker.v1.WatchBatchResponse.batch:type_name -> stoker.v1.Batch
+	48, // 25: stoker.v1.WatchBatchResponse.jobs:type_name -> stoker.v1.Job
+	48, // 26: stoker.v1.CancelJobResponse.job:type_name -> stoker.v1.Job
+	46, // 27: stoker.v1.CancelBatchResponse.batch:type_name -> stoker.v1.Batch
+	51, // 28: stoker.v1.CancelJobsRequest.states:type_name -> stoker.v1.JobState
+	53, // 29: stoker.v1.CancelJobsRequest.failure_kinds:type_name -> stoker.v1.FailureKind
+	39, // 30: stoker.v1.CancelJobsRequest.labels:type_name -> stoker.v1.CancelJobsRequest.LabelsEntry
+	46, // 31: stoker.v1.CancelJobsResponse.batch:type_name -> stoker.v1.Batch
+	26, // 32: stoker.v1.ListFailuresResponse.causes:type_name -> stoker.v1.FailureCause
+	54, // 33: stoker.v1.FailureCause.failure:type_name -> stoker.v1.Failure
+	51, // 34: stoker.v1.RetryJobsRequest.states:type_name -> stoker.v1.JobState
+	53, // 35: stoker.v1.RetryJobsRequest.failure_kinds:type_name -> stoker.v1.FailureKind
+	40, // 36: stoker.v1.RetryJobsRequest.labels:type_name -> stoker.v1.RetryJobsRequest.LabelsEntry
+	46, // 37: stoker.v1.RetryJobsResponse.batch:type_name -> stoker.v1.Batch
+	46, // 38: stoker.v1.PauseBatchResponse.batch:type_name -> stoker.v1.Batch
+	46, // 39: stoker.v1.ResumeBatchResponse.batch:type_name -> stoker.v1.Batch
+	46, // 40: stoker.v1.UpdateBatchRequest.batch:type_name -> stoker.v1.Batch
+	55, // 41: stoker.v1.UpdateBatchRequest.update_mask:type_name -> google.protobuf.FieldMask
+	46, // 42: stoker.v1.UpdateBatchResponse.batch:type_name -> stoker.v1.Batch
+	0,  // 43: stoker.v1.BatchService.SubmitBatch:input_type -> stoker.v1.SubmitBatchRequest
+	4,  // 44: stoker.v1.BatchService.AddJobs:input_type -> stoker.v1.AddJobsRequest
+	6,  // 45: stoker.v1.BatchService.CloseBatch:input_type -> stoker.v1.CloseBatchRequest
+	8,  // 46: stoker.v1.BatchService.GetBatch:input_type -> stoker.v1.GetBatchRequest
+	10, // 47: stoker.v1.BatchService.ListBatches:input_type -> stoker.v1.ListBatchesRequest
+	12, // 48: stoker.v1.BatchService.GetJob:input_type -> stoker.v1.GetJobRequest
+	14, // 49: stoker.v1.BatchService.ListJobs:input_type -> stoker.v1.ListJobsRequest
+	16, // 50: stoker.v1.BatchService.WatchBatch:input_type -> stoker.v1.WatchBatchRequest
+	56, // 51: stoker.v1.BatchService.WatchBatches:input_type -> stoker.v1.WatchBatchesRequest
+	18, // 52: stoker.v1.BatchService.CancelJob:input_type -> stoker.v1.CancelJobRequest
+	20, // 53: stoker.v1.BatchService.CancelBatch:input_type -> stoker.v1.CancelBatchRequest
+	22, // 54: stoker.v1.BatchService.CancelJobs:input_type -> stoker.v1.CancelJobsRequest
+	27, // 55: stoker.v1.BatchService.RetryJobs:input_type -> stoker.v1.RetryJobsRequest
+	24, // 56: stoker.v1.BatchService.ListFailures:input_type -> stoker.v1.ListFailuresRequest
+	29, // 57: stoker.v1.BatchService.PauseBatch:input_type -> stoker.v1.PauseBatchRequest
+	31, // 58: stoker.v1.BatchService.ResumeBatch:input_type -> stoker.v1.ResumeBatchRequest
+	33, // 59: stoker.v1.BatchService.UpdateBatch:input_type -> stoker.v1.UpdateBatchRequest
+	35, // 60: stoker.v1.BatchService.DeleteBatch:input_type -> stoker.v1.DeleteBatchRequest
+	2,  // 61: stoker.v1.BatchService.SubmitBatch:output_type -> stoker.v1.SubmitBatchResponse
+	5,  // 62: stoker.v1.BatchService.AddJobs:output_type -> stoker.v1.AddJobsResponse
+	7,  // 63: stoker.v1.BatchService.CloseBatch:output_type -> stoker.v1.CloseBatchResponse
+	9,  // 64: stoker.v1.BatchService.GetBatch:output_type -> stoker.v1.GetBatchResponse
+	11, // 65: stoker.v1.BatchService.ListBatches:output_type -> stoker.v1.ListBatchesResponse
+	13, // 66: stoker.v1.BatchService.GetJob:output_type -> stoker.v1.GetJobResponse
+	15, // 67: stoker.v1.BatchService.ListJobs:output_type -> stoker.v1.ListJobsResponse
+	17, // 68: stoker.v1.BatchService.WatchBatch:output_type -> stoker.v1.WatchBatchResponse
+	57, // 69: stoker.v1.BatchService.WatchBatches:output_type -> stoker.v1.WatchBatchesResponse
+	19, // 70: stoker.v1.BatchService.CancelJob:output_type -> stoker.v1.CancelJobResponse
+	21, // 71: stoker.v1.BatchService.CancelBatch:output_type -> stoker.v1.CancelBatchResponse
+	23, // 72: stoker.v1.BatchService.CancelJobs:output_type -> stoker.v1.CancelJobsResponse
+	28, // 73: stoker.v1.BatchService.RetryJobs:output_type -> stoker.v1.RetryJobsResponse
+	25, // 74: stoker.v1.BatchService.ListFailures:output_type -> stoker.v1.ListFailuresResponse
+	30, // 75: stoker.v1.BatchService.PauseBatch:output_type -> stoker.v1.PauseBatchResponse
+	32, // 76: stoker.v1.BatchService.ResumeBatch:output_type -> stoker.v1.ResumeBatchResponse
+	34, // 77: stoker.v1.BatchService.UpdateBatch:output_type -> stoker.v1.UpdateBatchResponse
+	36, // 78: stoker.v1.BatchService.DeleteBatch:output_type -> stoker.v1.DeleteBatchResponse
+	61, // [61:79] is the sub-list for method output_type
+	43, // [43:61] is the sub-list for method input_type
+	43, // [43:43] is the sub-list for extension type_name
+	43, // [43:43] is the sub-list for extension extendee
+	0,  // [0:43] is the sub-list for field type_name
 }
 
 func init() { file_stoker_v1_batch_service_proto_init() }
@@ -2876,6 +2895,8 @@ func file_stoker_v1_batch_service_proto_init() {
 		return
 	}
 	file_stoker_v1_batch_proto_init()
+	file_stoker_v1_batch_watch_proto_init()
+	file_stoker_v1_job_list_proto_init()
 	file_stoker_v1_recipe_proto_init()
 	file_stoker_v1_batch_service_proto_msgTypes[0].OneofWrappers = []any{
 		(*SubmitBatchRequest_Profile)(nil),
