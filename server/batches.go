@@ -226,7 +226,7 @@ func (s *Server) DeleteBatch(ctx context.Context, req *stokerv1.DeleteBatchReque
 	if err := s.store.DeleteBatch(ctx, req.GetBatchId()); err != nil {
 		return nil, fmt.Errorf("delete batch: %w", err)
 	}
-	s.hub.notify(req.GetBatchId())
+	s.Changed([]job.Change{{BatchID: req.GetBatchId()}})
 	return &stokerv1.DeleteBatchResponse{}, nil
 }
 
