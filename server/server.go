@@ -52,6 +52,7 @@ type Server struct {
 	health       *health.Server
 	hub          *hub
 	accountLines *accountLines
+	lists        *batchLists
 }
 
 // New makes a server, to be registered by [Server.Register].
@@ -77,16 +78,21 @@ func New(c Config) (*Server, error) {
 		},
 	}
 	s.hub = newHub(s.limits)
+	s.lists = newBatchLists(s)
 	return s, nil
 }
 
-// Register registers both services, health, reflection and channelz with g. g has to be made with
+// Register registers the services, health, reflection and channelz with g. g has to be made with
 // [Server.Options].
 func (s *Server) Register(g *grpc.Server) {
 	stokerv1.RegisterBatchServiceServer(g, s)
 	stokerv1.RegisterAccountServiceServer(g, s)
 	stokerv1.RegisterCatalogServiceServer(g, s)
-	for _, name := range []string{"", stokerv1.BatchService_ServiceDesc.ServiceName, stokerv1.AccountService_ServiceDesc.ServiceName, stokerv1.CatalogService_ServiceDesc.ServiceName} {
+	stokerv1.RegisterSubmissionServiceServer(g, &submissionServer{server: s})
+	for _, name := range []string{
+		"", stokerv1.BatchService_ServiceDesc.ServiceName, stokerv1.AccountService_ServiceDesc.ServiceName,
+		stokerv1.CatalogService_ServiceDesc.ServiceName, stokerv1.SubmissionService_ServiceDesc.ServiceName,
+	} {
 		s.health.SetServingStatus(name, healthpb.HealthCheckResponse_SERVING)
 	}
 	healthpb.RegisterHealthServer(g, s.health)
@@ -100,6 +106,7 @@ func (s *Server) Changed(changes []job.Change) {
 	for _, c := range changes {
 		s.hub.notify(c.BatchID)
 	}
+	s.hub.notify(anyBatch)
 }
 
 // Shutdown makes health answer NOT_SERVING, and ends present and future watches with UNAVAILABLE and

@@ -103,6 +103,10 @@ var rules = []rule{
 		is: "The contract in Go, generated from proto/.",
 	},
 	{
+		pkg: "internal/joblist", imports: []string{"job", "internal/spelling"}, uses: []string{"golang.org/x/text"},
+		is: "Reads lists of jobs as spreadsheets, buckets and programs write them.",
+	},
+	{
 		pkg: "internal/forecast",
 		is:  "Forecasts when a running batch ends, from how long its encodings have taken.",
 	},
@@ -111,7 +115,7 @@ var rules = []rule{
 		is: "The digest by which both ends recognise a submission.",
 	},
 	{
-		pkg: "server", imports: []string{"job", "gen/stoker/v1", "internal/capability", "internal/digest", "internal/forecast", "internal/template"},
+		pkg: "server", imports: []string{"job", "gen/stoker/v1", "internal/capability", "internal/digest", "internal/forecast", "internal/joblist", "internal/template"},
 		uses: []string{
 			grpc, protobuf, rpcDetails, "buf.build/go/protovalidate", "github.com/grpc-ecosystem/go-grpc-middleware/v2", uuid, xsync,
 		},
@@ -132,10 +136,6 @@ var rules = []rule{
 	},
 
 	// The command, and what it is made of.
-	{
-		pkg: "internal/joblist", imports: []string{"job", "internal/spelling"}, uses: []string{"golang.org/x/text"},
-		is: "Reads lists of jobs as spreadsheets, buckets and programs write them.",
-	},
 	{
 		pkg: "internal/config", imports: []string{"job", "bitmovin", "internal/capability", "internal/spelling", "internal/template"}, uses: []string{yaml},
 		is: "Reads the configuration of the service.",
