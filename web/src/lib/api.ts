@@ -3,6 +3,8 @@
 import { Code, ConnectError, createClient, type Interceptor } from "@connectrpc/connect";
 import { createConnectTransport } from "@connectrpc/connect-web";
 import { AccountService } from "../gen/stoker/v1/account_service_pb";
+import { CatalogService } from "../gen/stoker/v1/catalog_service_pb";
+import { SubmissionService } from "../gen/stoker/v1/submission_service_pb";
 import { BatchService } from "../gen/stoker/v1/batch_service_pb";
 import { sentence } from "./format";
 
@@ -30,6 +32,8 @@ const transport = createConnectTransport({
 });
 
 export const batches = createClient(BatchService, transport);
+export const catalog = createClient(CatalogService, transport);
+export const submissions = createClient(SubmissionService, transport);
 export const accounts = createClient(AccountService, transport);
 
 /** codeOf is the code of an error of a call. */

@@ -3,6 +3,7 @@
 
 import { BatchState, type Batch } from "../gen/stoker/v1/batch_pb";
 import { batches } from "./api";
+import { live } from "./live.svelte";
 import { batchEnded, failureLine, finished } from "./words";
 import { count } from "./format";
 
@@ -45,7 +46,10 @@ export class BatchList {
   causes = $state.raw<Record<string, string>>({});
 
   #choice: Choice;
-  #latest: Batch[] = [];
+  /** The unfinished batches as they are now. */
+  #latest = new Map<string, Batch>();
+  /** Those that ended while they were shown. */
+  #gone = new Map<string, Batch>();
   #asked = new Map<string, number>();
 
   constructor(choice: Choice) {
@@ -63,29 +67,54 @@ export class BatchList {
     };
   }
 
-  /** Loads the list anew. Batches that need somebody come first. */
-  async load(signal: AbortSignal) {
-    const [open, done] = await Promise.all([this.#list(unfinishedStates, mostUnfinished, "", signal), this.#list(finishedStates, pageSize, "", signal)]);
-    this.#latest = open.batches;
-    this.matching = { unfinished: open.total, ended: done.total };
-    this.ended = done.batches;
-    this.more = done.next;
-    this.show();
-    this.loading = false;
+  /** Loads the list, and follows it until the signal, or the server, ends that. Where no batch can be under way it
+   * returns after a while. */
+  async follow(signal: AbortSignal, alive: () => void) {
+    const done = await this.#list(finishedStates, pageSize, "", signal);
+    if (this.loading || this.ended.length <= pageSize) {
+      this.ended = done.batches;
+      this.more = done.next;
+      this.matching.ended = done.total;
+    }
+    const filter = this.#filter(unfinishedStates);
+    if (filter.states.length === 0) {
+      this.loading = false;
+      alive();
+      this.#explain();
+      return;
+    }
+    for await (const message of batches.watchBatches({ ...filter, limit: mostUnfinished }, { signal })) {
+      alive();
+      if (message.heartbeat) continue;
+      const fresh = this.loading;
+      if (message.snapshot) {
+        const now = new Set(message.batches.map((b) => b.id));
+        await this.#leave([...this.#latest.keys()].filter((id) => !now.has(id)), signal);
+        this.#latest.clear();
+      }
+      for (const b of message.batches) this.#latest.set(b.id, b);
+      await this.#leave(message.removedBatchIds, signal);
+      this.loading = false;
+      if (fresh) this.show();
+      else if (live.held) live.changes += message.batches.length + message.removedBatchIds.length;
+      else this.apply();
+    }
   }
 
-  /** Takes in what has changed since, without moving rows. */
-  async refresh(signal: AbortSignal) {
-    const open = await this.#list(unfinishedStates, mostUnfinished, "", signal);
-    this.#latest = open.batches;
-    this.matching.unfinished = open.total;
-    const now = new Map(open.batches.map((b) => [b.id, b]));
-    const gone = this.unfinished.filter((b) => !now.has(b.id) && !batchEnded(b.state));
-    const ended = await Promise.all(gone.slice(0, 20).map((b) => batches.getBatch({ batchId: b.id }, { signal }).catch(() => undefined)));
-    for (const e of ended) if (e?.batch) now.set(e.batch.id, e.batch);
-    this.unfinished = this.unfinished.map((b) => now.get(b.id) ?? b);
+  /** Asks how batches that are unfinished no more have ended. */
+  async #leave(ids: string[], signal: AbortSignal) {
+    for (const id of ids) this.#latest.delete(id);
+    const shown = ids.filter((id) => this.unfinished.some((b) => b.id === id)).slice(0, 20);
+    const ended = await Promise.all(shown.map((id) => batches.getBatch({ batchId: id }, { signal }).catch(() => undefined)));
+    for (const e of ended) if (e?.batch) this.#gone.set(e.batch.id, e.batch);
+  }
+
+  /** Takes in what has changed, without moving rows. */
+  apply() {
+    this.matching.unfinished = this.#latest.size;
+    this.unfinished = this.unfinished.map((b) => this.#latest.get(b.id) ?? this.#gone.get(b.id) ?? b);
     const shown = new Set(this.unfinished.map((b) => b.id));
-    const fresh = open.batches.filter((b) => !shown.has(b.id)).length;
+    const fresh = [...this.#latest.keys()].filter((id) => !shown.has(id)).length;
     this.waiting = fresh + this.unfinished.filter((b) => batchEnded(b.state)).length;
     if (this.unfinished.length === 0 && fresh > 0) this.show();
     this.#explain();
@@ -95,7 +124,9 @@ export class BatchList {
   show() {
     const moved = this.unfinished.filter((b) => batchEnded(b.state));
     this.ended = [...moved, ...this.ended.filter((b) => !moved.some((m) => m.id === b.id))];
-    this.unfinished = [...this.#latest].sort((a, b) => need(b) - need(a));
+    this.matching = { unfinished: this.#latest.size, ended: Math.max(this.matching.ended + moved.length, this.ended.length) };
+    this.unfinished = [...this.#latest.values()].sort((a, b) => need(b) - need(a) || (a.id < b.id ? 1 : -1));
+    this.#gone.clear();
     this.waiting = 0;
     this.#explain();
   }
