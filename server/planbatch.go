@@ -22,7 +22,7 @@ const (
 )
 
 // PlanBatch forecasts how long a batch would take if it were submitted now.
-func (s *submissionServer) PlanBatch(ctx context.Context, req *stokerv1.PlanBatchRequest) (*stokerv1.PlanBatchResponse, error) {
+func (s *submissionService) PlanBatch(ctx context.Context, req *stokerv1.PlanBatchRequest) (*stokerv1.PlanBatchResponse, error) {
 	account := cmp.Or(req.GetAccount(), job.DefaultName)
 	check := s.server.newSubmission()
 	check.checkAccount(account)

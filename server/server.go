@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"log/slog"
+	"slices"
 	"time"
 
 	"google.golang.org/grpc"
@@ -38,11 +39,10 @@ type Limits struct {
 // ErrShutdown ends watches when the server shuts down.
 var ErrShutdown = errors.New("the server is shutting down")
 
-// Server implements BatchService and AccountService. Use [New].
+// Server implements BatchService, and holds what AccountService and CatalogService are made of. Use
+// [New].
 type Server struct {
 	stokerv1.UnimplementedBatchServiceServer
-	stokerv1.UnimplementedAccountServiceServer
-	stokerv1.UnimplementedCatalogServiceServer
 
 	store        Store
 	catalog      Catalog
@@ -53,6 +53,7 @@ type Server struct {
 	hub          *hub
 	accountLines *accountLines
 	lists        *batchLists
+	summaries    summaries
 }
 
 // New makes a server, to be registered by [Server.Register].
@@ -82,13 +83,16 @@ func New(c Config) (*Server, error) {
 	return s, nil
 }
 
+// AccountService implements the service of that name over the same job table.
+func (s *Server) AccountService() stokerv1.AccountServiceServer { return &accountService{server: s} }
+
 // Register registers the services, health, reflection and channelz with g. g has to be made with
 // [Server.Options].
 func (s *Server) Register(g *grpc.Server) {
 	stokerv1.RegisterBatchServiceServer(g, s)
-	stokerv1.RegisterAccountServiceServer(g, s)
-	stokerv1.RegisterCatalogServiceServer(g, s)
-	stokerv1.RegisterSubmissionServiceServer(g, &submissionServer{server: s})
+	stokerv1.RegisterAccountServiceServer(g, s.AccountService())
+	stokerv1.RegisterCatalogServiceServer(g, &catalogService{catalog: s.catalog})
+	stokerv1.RegisterSubmissionServiceServer(g, &submissionService{server: s})
 	for _, name := range []string{
 		"", stokerv1.BatchService_ServiceDesc.ServiceName, stokerv1.AccountService_ServiceDesc.ServiceName,
 		stokerv1.CatalogService_ServiceDesc.ServiceName, stokerv1.SubmissionService_ServiceDesc.ServiceName,
@@ -106,7 +110,9 @@ func (s *Server) Changed(changes []job.Change) {
 	for _, c := range changes {
 		s.hub.notify(c.BatchID)
 	}
-	s.hub.notify(anyBatch)
+	if slices.ContainsFunc(changes, func(c job.Change) bool { return c.BatchID != "" }) {
+		s.hub.notify(anyBatch)
+	}
 }
 
 // Shutdown makes health answer NOT_SERVING, and ends present and future watches with UNAVAILABLE and

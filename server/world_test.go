@@ -40,6 +40,7 @@ type world struct {
 	batches     stokerv1.BatchServiceClient
 	account     stokerv1.AccountServiceClient
 	submissions stokerv1.SubmissionServiceClient
+	catalog     stokerv1.CatalogServiceClient
 }
 
 // newWorld starts everything; the test's end stops it. change may alter the
@@ -66,6 +67,7 @@ func newWorld(t *testing.T, change func(*server.Config)) *world {
 	w.conn = w.dial()
 	w.batches, w.account = stokerv1.NewBatchServiceClient(w.conn), stokerv1.NewAccountServiceClient(w.conn)
 	w.submissions = stokerv1.NewSubmissionServiceClient(w.conn)
+	w.catalog = stokerv1.NewCatalogServiceClient(w.conn)
 	return w
 }
 

@@ -10,8 +10,8 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-// submissionServer implements SubmissionService.
-type submissionServer struct {
+// submissionService implements SubmissionService.
+type submissionService struct {
 	stokerv1.UnimplementedSubmissionServiceServer
 	server *Server
 }
@@ -24,7 +24,7 @@ const (
 )
 
 // CheckList reads a list of jobs and checks it as SubmitBatch would.
-func (s *submissionServer) CheckList(ctx context.Context, req *stokerv1.CheckListRequest) (*stokerv1.CheckListResponse, error) {
+func (s *submissionService) CheckList(ctx context.Context, req *stokerv1.CheckListRequest) (*stokerv1.CheckListResponse, error) {
 	submission := req.GetSubmission()
 	list, err := openList(submission)
 	if err != nil {
