@@ -1771,7 +1771,8 @@ export const BatchService: GenService<{
   },
   /**
    * ResumeBatch lets jobs of a batch be started again. Failures so far no longer count towards the
-   * failure limit. Resuming a batch that is not paused changes nothing.
+   * failure limit. A batch that is not paused, and waits after a failure, is tried again at once: a storage
+   * whose rights were refused, for example, is asked about again.
    *
    * Errors: NOT_FOUND; FAILED_PRECONDITION if the batch is CANCELLING or has ended.
    *
