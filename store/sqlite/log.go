@@ -148,9 +148,9 @@ func ignoreShort(err error) error {
 	return err
 }
 
-// setAsideForeignLog renames a log that lies beside a table to which it does not belong: a backup was put in
+// renameForeignLog renames a log that lies beside a table to which it does not belong: a backup was put in
 // the place of the table that had it. SQLite would take the log for the backup's, and damage it.
-func (db *database) setAsideForeignLog(ctx context.Context) error {
+func (db *database) renameForeignLog(ctx context.Context) error {
 	logged, err := hasLog(db.path)
 	if err != nil || !logged {
 		return err

@@ -82,7 +82,7 @@ func openDatabase(ctx context.Context, path string, o store.Options) (*database,
 }
 
 func (db *database) open(ctx context.Context, o store.Options, identity string) (err error) {
-	if err := db.setAsideForeignLog(ctx); err != nil {
+	if err := db.renameForeignLog(ctx); err != nil {
 		return err
 	}
 	empty, err := inspect(ctx, db.path, o.AcceptNoLog)
