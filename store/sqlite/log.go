@@ -158,11 +158,11 @@ func (db *database) renameForeignLog(ctx context.Context) error {
 	if format, err := readFormat(db.path); err != nil || format != formatRollback {
 		return ignoreMissing(err) // SQLite itself drops the log of a table that is not there
 	}
-	aside := db.path + logSuffix + ".foreign-" + time.Now().UTC().Format(timeInName)
-	if err := os.Rename(db.path+logSuffix, aside); err != nil {
+	renamed := db.path + logSuffix + ".foreign-" + time.Now().UTC().Format(timeInName)
+	if err := os.Rename(db.path+logSuffix, renamed); err != nil {
 		return err
 	}
-	db.log.WarnContext(ctx, "the write-ahead log beside the job table belongs to another one, and was renamed", "to", aside)
+	db.log.WarnContext(ctx, "the write-ahead log beside the job table belongs to another one, and was renamed", "to", renamed)
 	return ignoreMissing(os.Remove(db.path + "-shm"))
 }
 

@@ -182,7 +182,7 @@ func TestForeignLog(t *testing.T) {
 	if _, err := r.Job(t.Context(), job.ID{Batch: b.ID, Number: 1}); err != nil {
 		t.Errorf("the job is not in the backup: %v", err)
 	}
-	if aside, err := filepath.Glob(restored + logSuffix + ".foreign-*"); err != nil || len(aside) != 1 {
-		t.Errorf("the foreign log was kept as %v, %v", aside, err)
+	if renamed, err := filepath.Glob(restored + logSuffix + ".foreign-*"); err != nil || len(renamed) != 1 {
+		t.Errorf("the foreign log was kept as %v, %v", renamed, err)
 	}
 }
