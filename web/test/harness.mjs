@@ -1,6 +1,6 @@
 // What every test of the page needs: a browser, pages that may not complain, and calls past the page.
 import assert from "node:assert/strict";
-import { after, test } from "node:test";
+import { after, test as nodeTest } from "node:test";
 import { chromium } from "playwright-core";
 
 export const home = process.env.STOKER_PAGE;
@@ -29,17 +29,17 @@ export async function call(method, request = {}) {
   return body;
 }
 
-/** submit submits jobs with these input paths, and returns the batch. */
-export async function submit(name, paths, more = {}) {
+/** submit submits jobs with these input paths, and returns the batch. It is cancelled after the test, so that the next
+ * one has the encoders. */
+export async function submit(t, name, paths, more = {}) {
   const jobs = paths.map((path) => ({ key: path.replace(/\.\w+$/, ""), input_path: path }));
   const retry_policy = { max_retries: 1, initial_backoff: "0.05s", max_backoff: "0.05s" };
   const { batch } = await call("BatchService/SubmitBatch", { display_name: name, jobs, retry_policy, ...more });
+  t.after(async () => {
+    await call("BatchService/CancelBatch", { batch_id: batch.id }).catch(() => {}); // it may have ended
+    await ended(batch);
+  });
   return batch;
-}
-
-/** cancelled cancels a batch, so that the next test has the encoders. */
-export async function cancelled(batch) {
-  await call("BatchService/CancelBatch", { batch_id: batch.id });
 }
 
 /** until waits until a batch is as it should be, by watching it. */
@@ -72,6 +72,9 @@ export async function until(batch, is) {
 }
 
 export const ended = (batch) => until(batch, (b) => /SUCCEEDED|FAILED|CANCELLED/.test(b.state));
+
+/** test is one test of at most a minute. */
+export const test = (name, run) => nodeTest(name, { timeout: 60_000 }, run);
 
 const sizes = { wide: { width: 1280, height: 900 }, narrow: { width: 390, height: 844 } };
 
@@ -116,4 +119,4 @@ export async function fits(page) {
   assert.equal(over, 0, "the page is wider than the window");
 }
 
-export { assert, test };
+export { assert };
