@@ -102,7 +102,7 @@ type JobReader interface {
 	// Jobs returns the jobs that f chooses, by number.
 	Jobs(ctx context.Context, f job.Filter) ([]job.Job, error)
 	// FindJobs returns a page of a search as described at [Store.FindJobs].
-	FindJobs(ctx context.Context, search job.Search, page Page) (job.FoundJobs, error)
+	FindJobs(ctx context.Context, search job.Search, page job.SearchPage) (job.FoundJobs, error)
 	// ChangedJobs returns the jobs of a batch with a revision above afterRevision and above
 	// [FirstRevision], at most limit, by revision; with states only those in one of them.
 	ChangedJobs(ctx context.Context, batchID string, afterRevision int64, limit int, states []job.State) ([]job.Job, error)
@@ -130,6 +130,8 @@ type SelectionReader interface {
 	FailureCauses(ctx context.Context, batchID string, limit int) ([]job.Cause, error)
 	// KnownCauses returns those of the causes that FAILED jobs of a batch have.
 	KnownCauses(ctx context.Context, batchID string, causes []string) ([]string, error)
+	// CountCauses returns how many FAILED jobs of a batch have one of the causes.
+	CountCauses(ctx context.Context, batchID string, causes []string) (int64, error)
 	// CausesCorrect reports whether the stored counts of causes agree with the jobs of a batch.
 	CausesCorrect(ctx context.Context, batchSeq int64) (bool, error)
 }

@@ -36,7 +36,7 @@ func BenchmarkSearch(b *testing.B) {
 		} {
 			b.Run(fmt.Sprintf("batches=%d/%s", batches, tt.name), func(b *testing.B) {
 				for b.Loop() {
-					found, err := s.FindJobs(b.Context(), tt.search, store.Page{Limit: 50})
+					found, err := s.FindJobs(b.Context(), tt.search, job.SearchPage{Limit: 50})
 					if err != nil || len(found.Jobs) != tt.want {
 						b.Fatalf("found %d jobs, %v", len(found.Jobs), err)
 					}

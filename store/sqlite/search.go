@@ -10,7 +10,6 @@ import (
 	"strings"
 
 	"github.com/stokerd/stoker/job"
-	"github.com/stokerd/stoker/store"
 )
 
 // The statements of a search share their parameters: $1 first batch, $2 last batch, $3 the number before
@@ -158,7 +157,7 @@ type searchRange struct{ first, last, number int64 }
 
 // ranges returns where jobs are to be looked for after a position: in the rest of its batch, then in the
 // batches beyond.
-func ranges(f *job.Search, page store.Page) []searchRange {
+func ranges(f *job.Search, page job.SearchPage) []searchRange {
 	after := page.After
 	if page.Ascending {
 		return []searchRange{{f.BatchSeq, f.BatchSeq, after.Number}}
@@ -214,7 +213,7 @@ func encodeNonEmpty(m map[string]string) *string {
 }
 
 // FindJobs asks for one job more than the page has, to know whether there are others.
-func (r queries) FindJobs(ctx context.Context, f job.Search, page store.Page) (job.FoundJobs, error) {
+func (r queries) FindJobs(ctx context.Context, f job.Search, page job.SearchPage) (job.FoundJobs, error) {
 	switch {
 	case f.Text != "":
 		return r.findText(ctx, &f, page)
@@ -285,7 +284,7 @@ const positionsPerQuery = 500
 
 // jobsAt returns those of the jobs at some positions that a search selects and a page may have, at most one
 // more than its limit, in its order. The positions may be in any order.
-func (r queries) jobsAt(ctx context.Context, f *job.Search, page store.Page, positions []job.JobPosition) ([]job.FoundJob, error) {
+func (r queries) jobsAt(ctx context.Context, f *job.Search, page job.SearchPage, positions []job.JobPosition) ([]job.FoundJob, error) {
 	var found []job.FoundJob
 	all := positions[:0:0]
 	for _, p := range positions {

@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/stokerd/stoker/job"
-	"github.com/stokerd/stoker/store"
 )
 
 // textRowsPerQuery is how many rows of texts one statement reads, some 20 KB each.
@@ -31,7 +30,7 @@ func textRows(f *job.Search, order bool) string {
 
 // findText goes through the jobs that have the text or, if these are few, through those that match all other
 // conditions.
-func (r queries) findText(ctx context.Context, f *job.Search, page store.Page) (job.FoundJobs, error) {
+func (r queries) findText(ctx context.Context, f *job.Search, page job.SearchPage) (job.FoundJobs, error) {
 	text := searchable(f.Text)
 	encodings, err := r.encodingsWith(ctx, text)
 	if err != nil {
@@ -49,7 +48,7 @@ func (r queries) findText(ctx context.Context, f *job.Search, page store.Page) (
 
 // findInTexts goes through the texts of all jobs in the order of the page, and through the rows of those jobs
 // that have the text.
-func (r queries) findInTexts(ctx context.Context, f *job.Search, page store.Page, text string, encodings []job.JobPosition) (job.FoundJobs, error) {
+func (r queries) findInTexts(ctx context.Context, f *job.Search, page job.SearchPage, text string, encodings []job.JobPosition) (job.FoundJobs, error) {
 	var found []job.FoundJob
 	for at := page.After; ; {
 		rows, err := r.readTexts(ctx, f, at, page.Ascending)
@@ -64,7 +63,7 @@ func (r queries) findInTexts(ctx context.Context, f *job.Search, page store.Page
 				positions = append(positions, p)
 			}
 		}
-		some, err := r.jobsAt(ctx, f, store.Page{After: at, Ascending: page.Ascending, Limit: page.Limit - len(found)}, positions)
+		some, err := r.jobsAt(ctx, f, job.SearchPage{After: at, Ascending: page.Ascending, Limit: page.Limit - len(found)}, positions)
 		if err != nil {
 			return job.FoundJobs{}, err
 		}
@@ -78,7 +77,7 @@ func (r queries) findInTexts(ctx context.Context, f *job.Search, page store.Page
 }
 
 // findAmong goes through the jobs that match all conditions but the text.
-func (r queries) findAmong(ctx context.Context, f *job.Search, page store.Page, text string, encodings []job.JobPosition) (job.FoundJobs, error) {
+func (r queries) findAmong(ctx context.Context, f *job.Search, page job.SearchPage, text string, encodings []job.JobPosition) (job.FoundJobs, error) {
 	var found []job.FoundJob
 	has := func(j *job.FoundJob) bool {
 		for _, field := range []string{j.Key, j.Name, j.InputPath, j.OutputPath} {
@@ -91,7 +90,7 @@ func (r queries) findAmong(ctx context.Context, f *job.Search, page store.Page, 
 	rest := *f
 	rest.Text = ""
 	for at := page.After; ; {
-		some, err := r.FindJobs(ctx, rest, store.Page{After: at, Ascending: page.Ascending, Limit: positionsPerQuery})
+		some, err := r.FindJobs(ctx, rest, job.SearchPage{After: at, Ascending: page.Ascending, Limit: positionsPerQuery})
 		if err != nil {
 			return job.FoundJobs{}, err
 		}
@@ -128,7 +127,7 @@ SELECT coalesce(sum(b.waiting), 0), coalesce(sum(b.starting), 0), coalesce(sum(b
 		err = r.Scan(&c.Waiting, &c.Starting, &c.Queued, &c.Running, &c.Succeeded, &c.Failed, &c.Cancelling, &c.Cancelled)
 		return c, err
 	}
-	in := ranges(f, store.Page{})[0]
+	in := ranges(f, job.SearchPage{})[0]
 	counts, err := one(ctx, r.q, scan, query, searchArgs(f, in, searchPart{}, 0)[:7]...)
 	var total int64
 	for _, state := range distinct(f.States) {
@@ -145,7 +144,7 @@ func (r queries) readTexts(ctx context.Context, f *job.Search, after job.JobPosi
 		return t, err
 	}
 	var rows []textRow
-	for _, in := range ranges(f, store.Page{After: after, Ascending: order}) {
+	for _, in := range ranges(f, job.SearchPage{After: after, Ascending: order}) {
 		some, err := all(ctx, r.q, scan, textRows(f, order), searchArgs(f, in, searchPart{}, textRowsPerQuery-len(rows))[:7]...)
 		if err != nil {
 			return nil, err

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/stokerd/stoker/job"
-	"github.com/stokerd/stoker/store"
 )
 
 // library submits three batches of titles and changes some of their jobs: in the first, 1 has failed, 2 has
@@ -100,12 +99,12 @@ func findJobs(f *fixture) {
 		{"one batch", job.Search{BatchSeq: kids.Seq}, "3/2 3/1"},
 		{"batch of nobody", job.Search{BatchSeq: 99}, ""},
 	} {
-		all, err := f.store.FindJobs(f.Context(), tt.search, store.Page{Limit: 100})
+		all, err := f.store.FindJobs(f.Context(), tt.search, job.SearchPage{Limit: 100})
 		f.ok(err)
 		f.same(tt.name, strings.Join(found(all.Jobs), " "), tt.want)
 		f.same(tt.name+": no further page", all.Next, job.JobPosition{})
 		var paged []string
-		for page := (store.Page{Limit: 1}); ; {
+		for page := (job.SearchPage{Limit: 1}); ; {
 			some, err := f.store.FindJobs(f.Context(), tt.search, page)
 			f.ok(err)
 			if paged = append(paged, found(some.Jobs)...); some.Next == (job.JobPosition{}) {
@@ -115,7 +114,7 @@ func findJobs(f *fixture) {
 		}
 		f.same(tt.name+", page by page", strings.Join(paged, " "), tt.want)
 	}
-	one, err := f.store.FindJobs(f.Context(), job.Search{Text: "barbershop"}, store.Page{Limit: 10})
+	one, err := f.store.FindJobs(f.Context(), job.Search{Text: "barbershop"}, job.SearchPage{Limit: 10})
 	f.ok(err)
 	f.same("what was found", one.Jobs, []job.FoundJob{{BatchSeq: films.Seq, Job: f.job(films, 2)}})
 }
@@ -152,7 +151,7 @@ func findManyJobs(f *fixture) {
 				if limit == 1 {
 					wanted = want[:20]
 				}
-				for page := (store.Page{Ascending: ascending, Limit: limit}); len(got) < len(wanted); {
+				for page := (job.SearchPage{Ascending: ascending, Limit: limit}); len(got) < len(wanted); {
 					some, err := f.store.FindJobs(f.Context(), job.Search{BatchSeq: b.Seq, Text: text}, page)
 					f.ok(err)
 					for i := range some.Jobs {
@@ -166,14 +165,14 @@ func findManyJobs(f *fixture) {
 			}
 		}
 	}
-	stopped, err := f.store.FindJobs(f.Context(), job.Search{Text: "key-3"}, store.Page{Limit: 10_000, Until: time.Now().Add(-time.Second)})
+	stopped, err := f.store.FindJobs(f.Context(), job.Search{Text: "key-3"}, job.SearchPage{Limit: 10_000, Until: time.Now().Add(-time.Second)})
 	f.ok(err)
 	if stopped.Next == (job.JobPosition{}) {
 		f.Fatal("the search did not stop")
 	}
-	rest, err := f.store.FindJobs(f.Context(), job.Search{Text: "key-3"}, store.Page{Limit: 10_000, After: stopped.Next})
+	rest, err := f.store.FindJobs(f.Context(), job.Search{Text: "key-3"}, job.SearchPage{Limit: 10_000, After: stopped.Next})
 	f.ok(err)
-	whole, err := f.store.FindJobs(f.Context(), job.Search{Text: "key-3"}, store.Page{Limit: 10_000})
+	whole, err := f.store.FindJobs(f.Context(), job.Search{Text: "key-3"}, job.SearchPage{Limit: 10_000})
 	f.ok(err)
 	f.same("a search that had to stop, and its next page", append(found(stopped.Jobs), found(rest.Jobs)...), found(whole.Jobs))
 }
@@ -184,7 +183,7 @@ func searchEnds(f *fixture) {
 	ctx, cancel := context.WithCancelCause(f.Context())
 	over := errors.New("over")
 	cancel(over)
-	if _, err := f.store.FindJobs(ctx, job.Search{Text: "sintel"}, store.Page{Limit: 1}); !errors.Is(err, over) && !errors.Is(err, context.Canceled) {
+	if _, err := f.store.FindJobs(ctx, job.Search{Text: "sintel"}, job.SearchPage{Limit: 1}); !errors.Is(err, over) && !errors.Is(err, context.Canceled) {
 		f.Errorf("a search whose context has ended: %v", err)
 	}
 }
