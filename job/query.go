@@ -49,6 +49,9 @@ type Change struct {
 	// Dispatch is set if the change may give the dispatcher work and the dispatcher did not make
 	// it: a submission, a cancellation, a retry, a pause, a new priority.
 	Dispatch bool
+	// Starts is how many starts of jobs of the batch the platform has accepted, and Ends how many of
+	// its encodings have ended.
+	Starts, Ends int
 	// Numbers are the jobs of the batch that were cancelled or retried on request. Their order
 	// means nothing.
 	Numbers []int64

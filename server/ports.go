@@ -98,6 +98,9 @@ type AccountStore interface {
 	AccountStatus(id string) (job.AccountStatus, bool)
 	// AccountStatuses returns the status of every account, sorted by id.
 	AccountStatuses() []job.AccountStatus
+	// AccountHistory returns how an account stood since a time, in samples of a step; false if the
+	// account is not configured.
+	AccountHistory(id string, since time.Time, step time.Duration) (job.AccountHistory, bool)
 	// UpdateAccountSettings changes the settings of an account by f in one transaction.
 	UpdateAccountSettings(ctx context.Context, id string, now time.Time, f func(*job.AccountSettings) error) (job.AccountSettings, error)
 	// ForgiveStarts excludes the starts of the day so far from the account's daily limit.

@@ -45,6 +45,7 @@ var errClosed = fmt.Errorf("%w: it has been closed", job.ErrUnavailable)
 
 // Store is the job table. Its methods may be called concurrently.
 type Store struct {
+	*board
 	engine   Engine
 	log      *slog.Logger
 	onChange atomic.Pointer[func([]job.Change)]
@@ -53,7 +54,6 @@ type Store struct {
 	searches chan struct{} // has an element for each search under way
 
 	reap       chan struct{} // capacity 1: there are deleted batches to remove
-	board      *board
 	background sync.WaitGroup
 	stop       context.CancelCauseFunc
 	closeOnce  func() error
@@ -86,6 +86,7 @@ func (s *Store) InstanceID() string { return s.engine.InstanceID() }
 func (s *Store) SetOnChange(f func([]job.Change)) { s.onChange.Store(&f) }
 
 func (s *Store) notify(changes []job.Change) {
+	s.countMoves(changes)
 	if f := s.onChange.Load(); f != nil && *f != nil && len(changes) > 0 {
 		(*f)(changes)
 	}
