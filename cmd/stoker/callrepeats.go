@@ -86,5 +86,9 @@ func connectionErrorText(err error) string {
 			message = text
 		}
 	}
-	return ui.Printable(strings.TrimPrefix(message, "transport: Error while dialing: "))
+	message = strings.TrimPrefix(message, "transport: Error while dialing: ")
+	if _, cause, ok := strings.Cut(message, ": connect: "); ok && strings.HasPrefix(message, "dial ") {
+		message = cause // the address stands beside it
+	}
+	return ui.Printable(message)
 }
