@@ -10,6 +10,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/stokerd/stoker/client"
+	"github.com/stokerd/stoker/internal/output"
 	"github.com/stokerd/stoker/internal/ui"
 )
 
@@ -90,5 +91,5 @@ func connectionErrorText(err error) string {
 	if _, cause, ok := strings.Cut(message, ": connect: "); ok && strings.HasPrefix(message, "dial ") {
 		message = cause // the address stands beside it
 	}
-	return ui.Printable(message)
+	return output.Printable(message)
 }

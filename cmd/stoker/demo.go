@@ -18,6 +18,7 @@ import (
 	"github.com/stokerd/stoker/examples"
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
 	"github.com/stokerd/stoker/internal/joblist"
+	"github.com/stokerd/stoker/internal/output"
 	"github.com/stokerd/stoker/internal/service"
 	"github.com/stokerd/stoker/internal/ui"
 	"github.com/stokerd/stoker/job"
@@ -132,7 +133,7 @@ func (c *cli) runDemo(ctx context.Context, address string) (err error) {
 		return err
 	}
 	c.note("%s from open-movies.csv, a simulated platform with %d encoders, %d encodings kept queued",
-		ui.Plural(int64(len(list.Jobs)), "title"), demoEncoders, demoQueueTarget)
+		output.Plural(int64(len(list.Jobs)), "title"), demoEncoders, demoQueueTarget)
 	c.note("")
 	err = c.watchUntilDone(ctx, conn, watchRequest(batch.GetId()))
 	if exit, ok := errors.AsType[*exitError](err); err != nil && (!ok || exit.code != exitFailed || exit.err != nil) {
@@ -165,7 +166,7 @@ func (c *cli) sumUpDemo(ctx context.Context, conn *client.Client, batchID string
 	}
 	succeeded := b.GetCounts().GetSucceeded()
 	took := b.GetFinishTime().AsTime().Sub(b.GetCreateTime().AsTime())
-	c.note("\n%d of %s encoded in %s, %d of them after a retry.", succeeded, ui.Plural(b.GetJobCount(), "title"), ui.FormatDuration(took), retried)
+	c.note("\n%d of %s encoded in %s, %d of them after a retry.", succeeded, output.Plural(b.GetJobCount(), "title"), output.Duration(took), retried)
 	for _, j := range failures {
 		c.note("\nFailed for good: %s (%s)\n  %s", ui.JobTitle(j), j.GetInputPath(), ui.JobFailure(j))
 	}

@@ -117,7 +117,7 @@ func TestServeGoesOnAfterSIGTERM(t *testing.T) {
 	}
 }
 
-func TestServeWithoutKeyShowsItInTheQueue(t *testing.T) {
+func TestServeWithoutKeyShowsItInTheAccounts(t *testing.T) {
 	env := serviceEnv(t, &simulator.Simulator{})
 	delete(env, "BITMOVIN_API_KEY")
 	s := startService(t, env)
@@ -126,12 +126,12 @@ func TestServeWithoutKeyShowsItInTheQueue(t *testing.T) {
 		t.Fatalf("submit: %s", list.stderr)
 	}
 	for deadline := time.Now().Add(longEnough); ; {
-		got := command{}.run(t.Context(), "queue", "--server", s.grpc)
+		got := command{}.run(t.Context(), "accounts", "--server", s.grpc)
 		if strings.Contains(got.stdout, "BITMOVIN_API_KEY") {
 			return
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("queue does not say that the key is missing: %s%s", got.stdout, got.stderr)
+			t.Fatalf("accounts does not say that the key is missing: %s%s", got.stdout, got.stderr)
 		}
 	}
 }

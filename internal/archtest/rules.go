@@ -149,11 +149,18 @@ var rules = []rule{
 		is:  "Lists and clients to try Stoker with.",
 	},
 	{
-		pkg: "internal/ui", imports: []string{"job", "gen/stoker/v1"},
+		pkg: "internal/output", imports: []string{"job", "internal/spelling"},
 		uses: []string{
-			protobuf, "charm.land/bubbletea/v2", "charm.land/lipgloss/v2", "github.com/charmbracelet/x/ansi", "golang.org/x/term",
+			protobuf, yaml, "github.com/charmbracelet/x/ansi", "github.com/itchyny/gojq", "golang.org/x/term",
 		},
-		is: "Renders for people and programs: tables, JSON, CSV, the screen and the log of a watched batch.",
+		is: "Prints listings and single things in the chosen format: tables that fit the terminal, tabs, JSON, YAML, CSV.",
+	},
+	{
+		pkg: "internal/ui", imports: []string{"gen/stoker/v1", "internal/output"},
+		uses: []string{
+			protobuf, "charm.land/bubbletea/v2", "github.com/charmbracelet/x/ansi",
+		},
+		is: "What the messages of the contract look like: columns, explanations, the screen and the log of a watched batch.",
 	},
 	{
 		pkg: "internal/service", everything: true, uses: []string{grpc, "github.com/prometheus/client_golang", xsync},
