@@ -175,6 +175,13 @@ func (l *jobList) noteShown(ctx context.Context, conn *client.Client, request *s
 	failed := len(request.GetStates()) == 1 && request.GetStates()[0] == stokerv1.JobState_JOB_STATE_FAILED && len(request.GetCauses()) == 0
 	hint := failed && l.hints()
 	count := ""
+	if total == moreJobs && filters == "" {
+		response, err := conn.Batches().GetBatch(ctx, &stokerv1.GetBatchRequest{BatchId: request.GetBatchId()})
+		if err != nil {
+			return err
+		}
+		total = response.GetBatch().GetJobCount()
+	}
 	switch {
 	case total > int64(shown):
 		count = output.Number(shown) + " of " + output.Plural(total, "job")

@@ -217,6 +217,10 @@ var rules = []rule{
 		is: "Serves a simulated platform, with the environment of a service on it.",
 	},
 	{
+		pkg: "internal/testkit/night", imports: []string{"gen/stoker/v1"}, uses: []string{protobuf}, testSupport: true,
+		is: "The messages of a server with much to do, at a fixed time.",
+	},
+	{
 		pkg: "internal/testkit/sample", imports: []string{"gen/stoker/v1"}, uses: []string{protobuf}, testSupport: true,
 		is: "A batch and its jobs as the API has them.",
 	},

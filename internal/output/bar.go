@@ -25,7 +25,7 @@ func (l Look) Sparkline(numbers []float64) string {
 	for _, n := range numbers {
 		level := 0
 		if largest > 0 {
-			level = min(max(int(n/largest*float64(len(levels))), 0), len(levels)-1)
+			level = max(int(n/largest*float64(len(levels)-1)), 0)
 		}
 		b.WriteRune(levels[level])
 	}

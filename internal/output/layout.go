@@ -1,16 +1,18 @@
 package output
 
 const (
-	gap         = 2 // blanks between two columns
-	shortestCut = 8 // cells of a text that is cut; a shorter one says nothing
+	gap         = 2  // blanks between two columns
+	readableCut = 24 // cells of a text that is cut and still says what it is about
+	shortestCut = 8  // cells of a text that is cut; a shorter one says nothing
 )
 
 // layout returns the width of each column of a table that fits into width cells; 0 for a column that is
 // left out. natural are the widths that the columns would like to have, heads included; 0 for a column
 // that has nothing to show.
 //
-// First the column with shrinkTo is shortened; then columns are left out in the order of leaveOut; then
-// the widest texts are cut. Where even that is not enough, columns go from the right, but never the first.
+// First the column with shrinkTo is shortened; then columns are left out in the order of leaveOut. After the
+// first of them, texts that never go are cut as far as they can be read. Then the widest texts are cut.
+// Where even that is not enough, columns go from the right, but never the first.
 func layout(shapes []shape, natural []int, width int) []int {
 	widths := append([]int(nil), natural...)
 	for turn := 0; turn <= len(shapes); turn++ {
@@ -19,7 +21,7 @@ func layout(shapes []shape, natural []int, width int) []int {
 				widths[i] = 0
 			}
 		}
-		if shrink(shapes, widths, width) {
+		if shrink(shapes, widths, width) || turn > 0 && cutReadable(shapes, widths, width) {
 			return widths
 		}
 	}
@@ -44,6 +46,33 @@ func shrink(shapes []shape, widths []int, width int) bool {
 		}
 	}
 	return false
+}
+
+// cutReadable makes the table fit by shortening the column with shrinkTo and the texts that are never left
+// out, as far as they can be read, and reports whether that was enough.
+func cutReadable(shapes []shape, widths []int, width int) bool {
+	least := append([]int(nil), widths...)
+	for i, s := range shapes {
+		switch {
+		case s.shrinkTo > 0:
+			least[i] = min(widths[i], max(s.shrinkTo, len(s.head)))
+		case s.cut != CutNever && s.leaveOut == 0:
+			least[i] = min(widths[i], max(readableCut, len(s.head)))
+		}
+	}
+	if total(least) > width {
+		return false
+	}
+	for total(widths) > width {
+		widest := -1
+		for i := range widths {
+			if widths[i] > least[i] && (widest < 0 || widths[i]-least[i] > widths[widest]-least[widest]) {
+				widest = i
+			}
+		}
+		widths[widest]--
+	}
+	return true
 }
 
 // squeeze cuts the widest text until the table fits, and then leaves out columns from the right.

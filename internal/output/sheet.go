@@ -2,8 +2,6 @@ package output
 
 import (
 	"strings"
-
-	"github.com/charmbracelet/x/ansi"
 )
 
 // labelWidth is where the text of a single thing begins, behind its label.
@@ -149,11 +147,26 @@ func (s *Sheet) wrap(text string, behind int) []string {
 	if text = strings.TrimSpace(text); !s.OnTerminal() || text == "" {
 		return nonEmpty(text)
 	}
-	lines := strings.Split(ansi.Wrap(text, max(shortestCut, s.Width-behind), ""), "\n")
-	for i, line := range lines {
-		lines[i] = strings.TrimSpace(line)
+	return wrapWords(text, max(shortestCut, s.Width-behind))
+}
+
+// wrapWords breaks a text into lines of at most so many cells, between its words. A word that is longer
+// stands whole on a line of its own: it may be an id, which people copy.
+func wrapWords(text string, cells int) []string {
+	var lines []string
+	line, width := "", 0
+	for word := range strings.FieldsSeq(text) {
+		n := Cells(word)
+		if line != "" && width+1+n > cells {
+			lines = append(lines, line)
+			line, width = "", 0
+		}
+		if line != "" {
+			line, width = line+" ", width+1
+		}
+		line, width = line+word, width+n
 	}
-	return lines
+	return append(lines, line)
 }
 
 // AddTable draws rows under heads, as wide as they are.

@@ -137,10 +137,10 @@ func TestPrintable(t *testing.T) {
 }
 
 func TestSparkline(t *testing.T) {
-	if got := (Look{}).Sparkline([]float64{17, 20, 0, 10}); got != "▇█▁▅" {
+	if got := (Look{}).Sparkline([]float64{17, 20, 0, 10}); got != "▆█▁▄" {
 		t.Errorf("%q", got)
 	}
-	if got := (Look{ASCII: true}).Sparkline([]float64{17, 20, 0, 10}); got != "8905" {
+	if got := (Look{ASCII: true}).Sparkline([]float64{17, 20, 0, 10}); got != "7904" {
 		t.Errorf("%q", got)
 	}
 	if got := (Look{}).Sparkline([]float64{0, 0}); got != "▁▁" {

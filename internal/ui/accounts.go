@@ -95,15 +95,15 @@ func workingDetail(a *stokerv1.Account, now time.Time, l output.Look) string {
 		if w.GetText() != "" {
 			return w.GetText()
 		}
-		return a.GetWaitReason()
+		return localTimes(a.GetWaitReason(), l)
 	case stokerv1.WaitCode_WAIT_CODE_DAILY_LIMIT:
-		return a.GetWaitReason()
+		return localTimes(a.GetWaitReason(), l)
 	case stokerv1.WaitCode_WAIT_CODE_BREAKER, stokerv1.WaitCode_WAIT_CODE_PLATFORM_FULL, stokerv1.WaitCode_WAIT_CODE_STORAGE,
 		stokerv1.WaitCode_WAIT_CODE_PROBLEM, stokerv1.WaitCode_WAIT_CODE_ORGANISATION:
 		if w.GetUntil() == nil || !w.GetUntil().AsTime().After(now) {
-			return a.GetWaitReason()
+			return localTimes(a.GetWaitReason(), l)
 		}
-		return a.GetWaitReason() + ", next try " + l.Time(w.GetUntil().AsTime())
+		return localTimes(a.GetWaitReason(), l) + ", next try " + l.Time(w.GetUntil().AsTime())
 	}
 	c := a.GetListing()
 	switch {

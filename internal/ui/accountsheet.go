@@ -206,7 +206,7 @@ func addCallsLeft(s *output.Sheet, budgets []*stokerv1.Budget) {
 }
 
 // problemWidth is where the text of a problem begins, behind its times.
-const problemWidth = 13
+const problemWidth = 11
 
 // addProblems lists what kept an account from starting jobs, the latest first.
 func addProblems(s *output.Sheet, problems []*stokerv1.AccountProblem) {

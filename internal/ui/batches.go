@@ -25,7 +25,9 @@ func Batches() output.Listing[*stokerv1.Batch] {
 			{Head: "JOBS", Right: true, LeaveOut: 3, Value: func(b *stokerv1.Batch) output.Value { return output.Count(b.GetJobCount()) }},
 			{Head: "FAILED", Right: true, LeaveOut: 4, Value: failedValue},
 			{Head: "END", LeaveOut: 2, Value: endValue},
-			{Head: "DETAIL", Cut: output.CutEnd, LeaveOut: 1, Value: func(b *stokerv1.Batch) output.Value { return output.Text(batchDetail(b)) }},
+			{Head: "DETAIL", Cut: output.CutEnd, LeaveOut: 1, Value: func(b *stokerv1.Batch) output.Value {
+				return output.Composed(func(l output.Look) string { return batchDetail(b, l) })
+			}},
 			{Head: "ACCOUNT", Wide: true, Value: func(b *stokerv1.Batch) output.Value { return output.Text(b.GetAccount()) }},
 			{Head: "PRIORITY", Right: true, Wide: true, Value: func(b *stokerv1.Batch) output.Value { return output.Count(b.GetPriority()) }},
 			{Head: "LABELS", Wide: true, Value: func(b *stokerv1.Batch) output.Value { return output.Text(labelText(b.GetLabels(), ",")) }},
@@ -94,7 +96,7 @@ func endValue(b *stokerv1.Batch) output.Value {
 }
 
 // batchDetail says why a batch is paused or waits, or how long it took.
-func batchDetail(b *stokerv1.Batch) string {
+func batchDetail(b *stokerv1.Batch, l output.Look) string {
 	if BatchEnded(b) {
 		detail := b.GetStateReason()
 		if b.GetStartTime() != nil && b.GetFinishTime() != nil {
@@ -103,7 +105,7 @@ func batchDetail(b *stokerv1.Batch) string {
 		}
 		return detail
 	}
-	return cmp.Or(b.GetStateReason(), waitWords(b.GetWait(), b.GetWaitReason()))
+	return cmp.Or(b.GetStateReason(), waitWords(b.GetWait(), b.GetWaitReason(), l))
 }
 
 // labelText is labels as KEY=VALUE, in the order of their keys.

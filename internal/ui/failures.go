@@ -45,13 +45,16 @@ func retriesLeft(f *stokerv1.Failure) string {
 	return "used up"
 }
 
+// oneLine is a text of the platform on one line.
+func oneLine(text string) string { return strings.Join(strings.Fields(output.Printable(text)), " ") }
+
 // shortFailure says in a few words why something failed, with the platform's code in parentheses. reason is
 // for jobs that failed without a failure of the platform.
 func shortFailure(f *stokerv1.Failure, reason string) string {
 	if f == nil {
 		return reason
 	}
-	text := strings.Join(strings.Fields(output.Printable(f.GetText())), " ")
+	text := oneLine(f.GetText())
 	if sentence, _, more := strings.Cut(text, ". "); more {
 		text = sentence
 	}

@@ -93,16 +93,18 @@ func detailValue(j *stokerv1.Job) output.Value {
 	if j.GetState() == stokerv1.JobState_JOB_STATE_RUNNING {
 		return output.Share(float64(j.GetProgress()))
 	}
-	return output.Text(jobDetail(j))
+	return output.Composed(func(l output.Look) string { return jobDetail(j, l) })
 }
 
 // jobDetail says why a job waits or failed.
-func jobDetail(j *stokerv1.Job) string {
+func jobDetail(j *stokerv1.Job, l output.Look) string {
 	switch {
 	case j.GetState() == stokerv1.JobState_JOB_STATE_FAILED:
 		return shortFailure(j.GetFailure(), j.GetReason())
+	case j.GetWait().GetCode() == stokerv1.WaitCode_WAIT_CODE_BACKOFF && j.GetFailure() != nil:
+		return "again at " + l.Time(j.GetWait().GetUntil().AsTime()) + ": " + shortFailure(j.GetFailure(), "")
 	case j.GetWait() != nil || j.GetWaitReason() != "":
-		return waitWords(j.GetWait(), j.GetWaitReason())
+		return waitWords(j.GetWait(), j.GetWaitReason(), l)
 	}
 	return j.GetReason()
 }

@@ -79,7 +79,12 @@ func addFailure(s *output.Sheet, f *stokerv1.Failure) {
 	if f == nil {
 		return
 	}
-	s.Text("", failureText(f))
+	// The headline has the platform's text already, unless that has more than one sentence.
+	words := failureText(f)
+	if text := strings.TrimSuffix(oneLine(f.GetText()), "."); strings.HasPrefix(shortFailure(f, ""), text) {
+		words = strings.TrimPrefix(strings.TrimPrefix(words, oneLine(f.GetText())), "; ")
+	}
+	s.Text("", words)
 	kinds := []string{enumName(f.GetKind().String(), "FAILURE_KIND_")}
 	if f.GetCategory() != "" {
 		kinds = append(kinds, f.GetCategory())
@@ -112,9 +117,9 @@ func waitSentence(w *stokerv1.Wait, words string, l output.Look) string {
 	case stokerv1.WaitCode_WAIT_CODE_BACKOFF:
 		return fmt.Sprintf("for attempt %d%s", w.GetAttempt(), until)
 	case stokerv1.WaitCode_WAIT_CODE_QUEUE_FULL:
-		return waitWords(w, words) + until
+		return waitWords(w, words, l) + until
 	}
-	return words
+	return localTimes(words, l)
 }
 
 // addAttempts draws the attempts of a job, and lists them.
