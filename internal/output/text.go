@@ -1,13 +1,9 @@
-package ui
+package output
 
 import (
-	"fmt"
 	"io"
-	"strconv"
 	"strings"
 	"time"
-
-	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/stokerd/stoker/job"
 )
@@ -16,12 +12,25 @@ import (
 // invisible character and every character that changes the reading order ([job.Hidden]) becomes a space.
 // An old job table may hold such characters.
 func Printable(text string) string {
+	if isPlain(text) {
+		return text
+	}
 	return strings.Map(func(r rune) rune {
 		if job.Hidden(r) {
 			return ' '
 		}
 		return r
 	}, text)
+}
+
+// isPlain reports whether a text has only printable ASCII characters.
+func isPlain(text string) bool {
+	for i := range len(text) {
+		if c := text[i]; c < 0x20 || c >= 0x7f {
+			return false
+		}
+	}
+	return true
 }
 
 // PrintableLines is [Printable] for a text of several lines.
@@ -52,16 +61,14 @@ func WriteLine(w io.Writer, line string) error {
 	return err
 }
 
-// FormatDuration formats a duration to the second, such as 3m20s, and from an hour on to the minute, such
-// as 2h5m. A negative duration is 0s.
-func FormatDuration(d time.Duration) string {
-	switch {
-	case d < 0:
-		return "0s"
-	case d < time.Hour:
-		return d.Round(time.Second).String()
+// WriteRow writes texts as a line with tabs between them, for programs.
+func WriteRow(w io.Writer, cells ...string) error {
+	printable := make([]string, len(cells))
+	for i, cell := range cells {
+		printable[i] = Printable(cell)
 	}
-	return strings.TrimSuffix(d.Round(time.Minute).String(), "0s")
+	_, err := io.WriteString(w, strings.Join(printable, "\t")+"\n")
+	return err
 }
 
 // Seconds is a duration in seconds to the millisecond, as the number with the fewest digits:
@@ -70,33 +77,22 @@ func Seconds(d time.Duration) float64 {
 	return float64(d.Round(time.Millisecond).Milliseconds()) / 1000
 }
 
-// Plural counts a noun whose plural ends in s: "1 job", "2 jobs".
-func Plural(n int64, noun string) string {
-	if n == 1 {
-		return "1 " + noun
+// WritePairs writes names and their values, a pair on each line: in two columns on a terminal, with a tab
+// between them for a program.
+func WritePairs(w io.Writer, look Look, pairs [][2]string) error {
+	widest := 0
+	for _, p := range pairs {
+		widest = max(widest, Cells(p[0]))
 	}
-	return fmt.Sprintf("%d %ss", n, noun)
-}
-
-// formatTime is a time in UTC, to the second; empty if it is not set.
-func formatTime(t *timestamppb.Timestamp) string { return formatTimeAs(time.RFC3339, t) }
-
-// formatExactTime is a time in UTC, with the fraction of the second; empty if it is not set.
-func formatExactTime(t *timestamppb.Timestamp) string { return formatTimeAs(time.RFC3339Nano, t) }
-
-func formatTimeAs(layout string, t *timestamppb.Timestamp) string {
-	if t == nil {
-		return ""
+	var b strings.Builder
+	for _, p := range pairs {
+		name, value := Printable(p[0]), Printable(p[1])
+		if look.OnTerminal() {
+			b.WriteString(look.Paint(Faint, name) + strings.Repeat(" ", widest-Cells(name)+gap) + value + "\n")
+		} else {
+			b.WriteString(name + "\t" + value + "\n")
+		}
 	}
-	return t.AsTime().UTC().Format(layout)
-}
-
-func itoa[T int | int32 | int64](n T) string { return strconv.FormatInt(int64(n), 10) }
-
-// inBrackets is a text in brackets, after a space; empty for an empty text.
-func inBrackets(text string) string {
-	if text == "" {
-		return ""
-	}
-	return " (" + text + ")"
+	_, err := io.WriteString(w, b.String())
+	return err
 }
