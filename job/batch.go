@@ -58,14 +58,14 @@ const DefaultMinFinished = 20
 // priority and retry policy.
 type Batch struct {
 	ID          string // UUIDv7
-	Seq         int64  // sequence number in the order of submission; set by the job table
+	Seq         int64  // sequence number in the order of submission, never given twice: people call it the number of the batch; set by the job table
 	DisplayName string
 	AccountID   string
 	Priority    int // 0 to 100; higher goes first
 
 	State       BatchState
 	StateReason string    // why the batch is paused or was cancelled
-	StateTime   time.Time // since when the batch has been in State; zero if unknown
+	StateTime   time.Time // since when the batch has been in State, or was resumed last; zero if unknown
 
 	Profile  string  // name of the profile that the recipe is from; empty for a recipe that came with the submission
 	Recipe   *Recipe // the recipe as it was at submission; nil for a template
@@ -267,12 +267,13 @@ func (b *Batch) Pause(reason string) error {
 	return b.wrongState("only an OPEN or ACTIVE batch can be paused")
 }
 
-// Resume lets jobs be started again. Failures so far no longer count towards the failure limit. A
-// batch that is not paused does not change. The error for a batch that is cancelled or has ended is
-// a [*StateError].
-func (b *Batch) Resume() error {
+// Resume lets jobs be started again. Failures so far no longer count towards the failure limit of a
+// batch that was paused. A batch that was not is tried again at once, if it waits after a failure. The
+// error for a batch that is cancelled or has ended is a [*StateError].
+func (b *Batch) Resume(now time.Time) error {
 	switch b.State {
 	case BatchOpen, BatchActive:
+		b.StateTime = now
 		return nil
 	case BatchPaused:
 		b.State, b.StateReason = BatchActive, ""
@@ -313,5 +314,5 @@ func (b *Batch) Close() error {
 }
 
 func (b *Batch) wrongState(problem string) error {
-	return &StateError{Resource: "batch", ID: b.ID, State: string(b.State), Problem: problem}
+	return &StateError{Resource: "batch", ID: b.ID, BatchNumber: b.Seq, State: string(b.State), Problem: problem}
 }

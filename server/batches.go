@@ -145,7 +145,16 @@ func (s *Server) GetBatch(ctx context.Context, req *stokerv1.GetBatchRequest) (*
 	if err != nil {
 		return nil, err
 	}
+	m.Encodes = s.encodes(b)
 	return &stokerv1.GetBatchResponse{Batch: m}, nil
+}
+
+// encodes says in short words what a batch encodes to.
+func (s *Server) encodes(b job.Batch) string {
+	if b.Template != nil {
+		return s.summaries.of(*b.Template).encodes
+	}
+	return b.Recipe.Summarize().String()
 }
 
 // ListBatches lists batches, the newest first.
@@ -212,9 +221,10 @@ func (s *Server) PauseBatch(ctx context.Context, req *stokerv1.PauseBatchRequest
 	return &stokerv1.PauseBatchResponse{Batch: m}, nil
 }
 
-// ResumeBatch lets jobs of a paused batch be started again.
+// ResumeBatch lets jobs of a batch be started again.
 func (s *Server) ResumeBatch(ctx context.Context, req *stokerv1.ResumeBatchRequest) (*stokerv1.ResumeBatchResponse, error) {
-	m, err := s.updateBatch(ctx, req.GetBatchId(), (*job.Batch).Resume)
+	now := time.Now()
+	m, err := s.updateBatch(ctx, req.GetBatchId(), func(b *job.Batch) error { return b.Resume(now) })
 	if err != nil {
 		return nil, err
 	}

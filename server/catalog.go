@@ -20,6 +20,16 @@ type Storage struct {
 	// InputBase and OutputBase are the base paths for reading and for writing. They neither begin
 	// nor end with a slash.
 	InputBase, OutputBase string
+	// InputPlace and OutputPlace say where the storage is, for people. They differ if one name
+	// means two storages.
+	InputPlace, OutputPlace Place
+}
+
+// Place says where a storage is.
+type Place struct {
+	Type     string // as the configuration spells it, for example s3
+	Location string // the bucket, or the host with its port
+	Region   string // of the cloud; empty if unknown
 }
 
 // usableAs reports whether the storage can be used as "input" or as "output".

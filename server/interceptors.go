@@ -21,7 +21,7 @@ import (
 
 // Options returns the options that the gRPC server has to be made with: limits, keepalive and
 // interceptors. The interceptors are, from the outside in, the id of the call, logging, statuses,
-// recovery from panics and validation.
+// recovery from panics, validation, and the resolution of names.
 func (s *Server) Options() []grpc.ServerOption {
 	logger := s.callLogger()
 	logged := []logging.Option{
@@ -119,6 +119,7 @@ func (s *Server) streamStatus(srv any, stream grpc.ServerStream, info *grpc.Stre
 	first := &firstRequest{ServerStream: stream}
 	if isOwnMethod(info.FullMethod) {
 		first.validate = s.validate
+		first.resolve = s.resolveNames
 	}
 	if err := handle(srv, first); err != nil {
 		return s.fail(stream.Context(), err, first.req, info.FullMethod)
@@ -157,14 +158,24 @@ func (s *Server) unaryValidate(ctx context.Context, req any, info *grpc.UnarySer
 		if err := check(req); err != nil {
 			return nil, err
 		}
+		called := subject(req)
+		found, err := s.resolveNames(ctx, req)
+		if err != nil {
+			return nil, err
+		}
+		if found {
+			resp, err := handle(ctx, req)
+			return resp, asCalled(err, called)
+		}
 	}
 	return handle(ctx, req)
 }
 
-// firstRequest validates and keeps the request of a server stream.
+// firstRequest validates and keeps the request of a server stream, and resolves the names in it.
 type firstRequest struct {
 	grpc.ServerStream
 	validate func(req any) error
+	resolve  func(ctx context.Context, req any) (found bool, err error)
 	req      any
 }
 
@@ -176,7 +187,11 @@ func (f *firstRequest) RecvMsg(m any) error {
 	if f.validate == nil {
 		return nil
 	}
-	return f.validate(m)
+	if err := f.validate(m); err != nil {
+		return err
+	}
+	_, err := f.resolve(f.Context(), m)
+	return err
 }
 
 // unknownMethod answers a call of a method that the server does not have, most often from a newer

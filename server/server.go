@@ -38,10 +38,10 @@ type Limits struct {
 // ErrShutdown ends watches when the server shuts down.
 var ErrShutdown = errors.New("the server is shutting down")
 
-// Server implements BatchService and AccountService. Use [New].
+// Server implements BatchService, and holds what AccountService and CatalogService are made of. Use
+// [New].
 type Server struct {
 	stokerv1.UnimplementedBatchServiceServer
-	stokerv1.UnimplementedAccountServiceServer
 
 	store        Store
 	catalog      Catalog
@@ -51,6 +51,7 @@ type Server struct {
 	health       *health.Server
 	hub          *hub
 	accountLines *accountLines
+	summaries    summaries
 }
 
 // New makes a server, to be registered by [Server.Register].
@@ -79,12 +80,16 @@ func New(c Config) (*Server, error) {
 	return s, nil
 }
 
-// Register registers both services, health, reflection and channelz with g. g has to be made with
+// AccountService implements the service of that name over the same job table.
+func (s *Server) AccountService() stokerv1.AccountServiceServer { return &accountService{server: s} }
+
+// Register registers the services, health, reflection and channelz with g. g has to be made with
 // [Server.Options].
 func (s *Server) Register(g *grpc.Server) {
 	stokerv1.RegisterBatchServiceServer(g, s)
-	stokerv1.RegisterAccountServiceServer(g, s)
-	for _, name := range []string{"", stokerv1.BatchService_ServiceDesc.ServiceName, stokerv1.AccountService_ServiceDesc.ServiceName} {
+	stokerv1.RegisterAccountServiceServer(g, s.AccountService())
+	stokerv1.RegisterCatalogServiceServer(g, &catalogService{catalog: s.catalog})
+	for _, name := range []string{"", stokerv1.BatchService_ServiceDesc.ServiceName, stokerv1.AccountService_ServiceDesc.ServiceName, stokerv1.CatalogService_ServiceDesc.ServiceName} {
 		s.health.SetServingStatus(name, healthpb.HealthCheckResponse_SERVING)
 	}
 	healthpb.RegisterHealthServer(g, s.health)
