@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -173,14 +174,24 @@ func (s *Server) ListBatches(ctx context.Context, req *stokerv1.ListBatchesReque
 		return nil, err
 	}
 	size := cmp.Or(int(req.GetPageSize()), defaultBatchesPage)
-	batches, err := s.store.Batches(ctx, job.BatchFilter{
-		States: mapSlice(req.GetStates(), batchState), Labels: req.GetLabels(), AccountID: req.GetAccount(),
+	filter := job.BatchFilter{
+		States: mapSlice(req.GetStates(), batchState), Labels: req.GetLabels(),
+		Text: req.GetText(), DisplayName: req.GetDisplayName(), IDPrefix: strings.ToLower(req.GetIdPrefix()),
 		BeforeSeq: token.position, Limit: size + 1,
-	})
+	}
+	if req.GetAccount() != "" {
+		filter.Accounts = []string{req.GetAccount()}
+	}
+	batches, err := s.store.Batches(ctx, filter)
 	if err != nil {
 		return nil, fmt.Errorf("list batches: %w", err)
 	}
 	resp := &stokerv1.ListBatchesResponse{}
+	if req.GetPageToken() == "" {
+		if resp.TotalCount, err = s.store.CountBatches(ctx, filter); err != nil {
+			return nil, fmt.Errorf("list batches: %w", err)
+		}
+	}
 	page, shown := newPage(), batches[:min(size, len(batches))]
 	sample := pageSample(shown)
 	for _, b := range shown {

@@ -31,10 +31,14 @@ func (s *Server) WatchBatches(req *stokerv1.WatchBatchesRequest, stream grpc.Ser
 	if err != nil {
 		return err
 	}
-	list := s.lists.join(name, job.BatchFilter{
-		States: mapSlice(req.GetStates(), batchState), Labels: req.GetLabels(), AccountID: req.GetAccount(),
+	filter := job.BatchFilter{
+		States: mapSlice(req.GetStates(), batchState), Labels: req.GetLabels(), Text: req.GetText(),
 		Limit: cmp.Or(int(req.GetLimit()), defaultBatchesPage),
-	})
+	}
+	if req.GetAccount() != "" {
+		filter.Accounts = []string{req.GetAccount()}
+	}
+	list := s.lists.join(name, filter)
 	defer s.lists.leave(list)
 	w := &listWatch{
 		subscription: sub, list: list, stream: stream, interval: max(req.GetMinInterval().AsDuration(), listInterval),

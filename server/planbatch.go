@@ -29,12 +29,12 @@ func (s *submissionService) PlanBatch(ctx context.Context, req *stokerv1.PlanBat
 	if err := check.err(); err != nil {
 		return nil, err
 	}
-	batches, err := s.server.store.Batches(ctx, job.BatchFilter{AccountID: account, Limit: planBatches})
+	batches, err := s.server.store.Batches(ctx, job.BatchFilter{Accounts: []string{account}, Limit: planBatches})
 	if err != nil {
 		return nil, fmt.Errorf("list batches: %w", err)
 	}
 	unfinished, err := s.server.store.Batches(ctx, job.BatchFilter{
-		AccountID: account, States: []job.BatchState{job.BatchOpen, job.BatchActive}, Limit: job.MaxPageSize,
+		Accounts: []string{account}, States: []job.BatchState{job.BatchOpen, job.BatchActive}, Limit: job.MaxPageSize,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("list batches: %w", err)

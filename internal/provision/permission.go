@@ -109,7 +109,9 @@ func (c *permissionChecker) note(ctx context.Context, key permissionKey, path st
 	defer c.mu.Unlock()
 	latest := permissionAnswer{asked: c.clock.Now()}
 	if len(c.answers) >= permissionsKept {
-		maps.DeleteFunc(c.answers, func(_ permissionKey, a permissionAnswer) bool { return latest.asked.After(a.asked.Add(permissionMemory)) })
+		maps.DeleteFunc(c.answers, func(_ permissionKey, a permissionAnswer) bool {
+			return latest.asked.After(a.asked.Add(permissionMemory))
+		})
 	}
 	switch {
 	case err == nil && answer.Passed != nil && !*answer.Passed:
