@@ -13,8 +13,8 @@ import (
 	"github.com/stokerd/stoker/client"
 	"github.com/stokerd/stoker/internal/config"
 	"github.com/stokerd/stoker/internal/logdedup"
+	"github.com/stokerd/stoker/internal/output"
 	"github.com/stokerd/stoker/internal/service"
-	"github.com/stokerd/stoker/internal/ui"
 )
 
 func serveCommand(c *cli) *cobra.Command {
@@ -96,7 +96,7 @@ func (c *cli) serve(ctx context.Context, cfg *config.Config) error {
 func newLogHandler(w io.Writer, cfg *config.Config) *logdedup.Handler {
 	options := &slog.HandlerOptions{Level: cfg.LogLevel}
 	if cfg.LogJSON {
-		return logdedup.New(slog.NewJSONHandler(ui.EscapingWriter{W: w}, options), logdedup.Options{})
+		return logdedup.New(slog.NewJSONHandler(output.EscapingWriter{W: w}, options), logdedup.Options{})
 	}
 	return logdedup.New(slog.NewTextHandler(w, options), logdedup.Options{}) // slog's text escapes hidden characters itself
 }

@@ -137,6 +137,10 @@ var rules = []rule{
 
 	// The command, and what it is made of.
 	{
+		pkg: "internal/contexts", imports: []string{"internal/spelling"}, uses: []string{yaml},
+		is: "Keeps the servers that a user has named.",
+	},
+	{
 		pkg: "internal/config", imports: []string{"job", "bitmovin", "internal/capability", "internal/spelling", "internal/template"}, uses: []string{yaml},
 		is: "Reads the configuration of the service.",
 	},
@@ -154,18 +158,25 @@ var rules = []rule{
 		is:  "Lists and clients to try Stoker with.",
 	},
 	{
-		pkg: "internal/ui", imports: []string{"job", "gen/stoker/v1"},
+		pkg: "internal/output", imports: []string{"job", "internal/spelling"},
 		uses: []string{
-			protobuf, "charm.land/bubbletea/v2", "charm.land/lipgloss/v2", "github.com/charmbracelet/x/ansi", "golang.org/x/term",
+			protobuf, yaml, "github.com/charmbracelet/x/ansi", "github.com/itchyny/gojq", "golang.org/x/term",
 		},
-		is: "Renders for people and programs: tables, JSON, CSV, the screen and the log of a watched batch.",
+		is: "Prints listings and single things in the chosen format: tables that fit the terminal, tabs, JSON, YAML, CSV.",
+	},
+	{
+		pkg: "internal/ui", imports: []string{"gen/stoker/v1", "internal/output"},
+		uses: []string{
+			protobuf, "charm.land/bubbletea/v2", "github.com/charmbracelet/x/ansi",
+		},
+		is: "What the messages of the contract look like: columns, explanations, the screen and the log of a watched batch.",
 	},
 	{
 		pkg: "internal/service", everything: true, uses: []string{grpc, "github.com/prometheus/client_golang", xsync},
 		is: "Wires the parts into one service, with a simulator behind it if asked.",
 	},
 	{
-		pkg: "cmd/stoker", everything: true, uses: []string{grpc, protobuf, "github.com/spf13/cobra"},
+		pkg: "cmd/stoker", everything: true, uses: []string{grpc, protobuf, "github.com/spf13/cobra", "github.com/spf13/pflag"},
 		is: "The command line.",
 	},
 
@@ -213,6 +224,10 @@ var rules = []rule{
 	{
 		pkg: "internal/testkit/platform", imports: []string{"bitmovin/simulator"}, testSupport: true,
 		is: "Serves a simulated platform, with the environment of a service on it.",
+	},
+	{
+		pkg: "internal/testkit/night", imports: []string{"gen/stoker/v1"}, uses: []string{protobuf}, testSupport: true,
+		is: "The messages of a server with much to do, at a fixed time.",
 	},
 	{
 		pkg: "internal/testkit/sample", imports: []string{"gen/stoker/v1"}, uses: []string{protobuf}, testSupport: true,

@@ -94,6 +94,7 @@ func TestPage(t *testing.T) {
 	f := newFace(t, false)
 	for _, tt := range []struct{ path, cache, contentType string }{
 		{"/", "no-cache", "text/html; charset=utf-8"},
+		{"/openapi.yaml", "no-cache", "application/yaml; charset=utf-8"},
 		{"/assets/page.js", "public, max-age=31536000, immutable", "text/javascript; charset=utf-8"},
 	} {
 		plain := f.do(http.MethodGet, tt.path, "", "Accept-Encoding", "identity")
