@@ -37,7 +37,7 @@ export async function submit(t, name, paths, more = {}) {
   const { batch } = await call("BatchService/SubmitBatch", { display_name: name, jobs, retry_policy, ...more });
   t.after(async () => {
     await call("BatchService/CancelBatch", { batch_id: batch.id }).catch(() => {}); // it may have ended
-    await ended(batch);
+    await ended(batch).catch(() => {}); // it may have been deleted
   });
   return batch;
 }
@@ -88,7 +88,6 @@ export async function open(t, hash = "", { size = "wide", dark = false, lost = f
   page.setDefaultTimeout(10_000);
   const complaints = [];
   page.on("console", (m) => {
-    if (/501/.test(m.text())) return; // FIXME
     if (lost && /Failed to load resource/.test(m.text())) return;
     if (m.type() === "error" || m.type() === "warning") complaints.push(m.text());
   });
@@ -107,6 +106,11 @@ export async function open(t, hash = "", { size = "wide", dark = false, lost = f
 /** seen waits until a text is seen. */
 export async function seen(page, text, options) {
   await page.getByText(text, options).first().waitFor();
+}
+
+/** isLive waits until the page says that it is live. */
+export async function isLive(page) {
+  await page.getByRole("status").getByText("Live", { exact: true }).waitFor();
 }
 
 /** fits says that nothing scrolls sideways. */
