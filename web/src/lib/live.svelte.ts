@@ -9,7 +9,7 @@ export type Freshness = "connecting" | "live" | "held" | "reconnecting" | "stopp
 
 /** patience is how long a first message may take before the page says that it is not live. */
 const patience = 5000;
-const longestPause = 15_000;
+const longestPause = 5_000;
 
 class Live {
   state = $state<Freshness>("connecting");
