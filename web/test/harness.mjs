@@ -73,8 +73,9 @@ export const test = (name, run) => nodeTest(name, { timeout: 60_000 }, run);
 
 const sizes = { wide: { width: 1280, height: 900 }, narrow: { width: 390, height: 844 } };
 
-/** open opens the page in a browser of its own. What it complains of fails the test, but for what lost expects. */
-export async function open(t, hash = "", { size = "wide", dark = false, lost = false, context } = {}) {
+/** open opens the page in a browser of its own. What it complains of fails the test, but for calls that a lost server fails,
+ * and for what the policy has to block. */
+export async function open(t, hash = "", { size = "wide", dark = false, lost = false, blocked = false, context } = {}) {
   browser ??= await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ["--no-sandbox"] });
   const own = !context;
   context ??= await browser.newContext({
@@ -88,6 +89,7 @@ export async function open(t, hash = "", { size = "wide", dark = false, lost = f
   page.setDefaultTimeout(10_000);
   const complaints = [];
   page.on("console", (m) => {
+    if (blocked && /has been blocked/.test(m.text())) return;
     if (lost && /Failed to load resource/.test(m.text())) return;
     if (m.type() === "error" || m.type() === "warning") complaints.push(m.text());
   });
