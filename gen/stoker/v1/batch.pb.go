@@ -309,7 +309,9 @@ type Batch struct {
 	// Why the batch does not move. If jobs are WAITING, this is the reason of the job to be started
 	// next; if no job is WAITING or RUNNING, that of another job that has not ended. Unset if the
 	// batch moves or has ended.
-	Wait          *Wait `protobuf:"bytes,29,opt,name=wait,proto3" json:"wait,omitempty"`
+	Wait *Wait `protobuf:"bytes,29,opt,name=wait,proto3" json:"wait,omitempty"`
+	// The principal that submitted the batch; "local" if the server asked nobody who they were.
+	CreatedBy     string `protobuf:"bytes,31,opt,name=created_by,json=createdBy,proto3" json:"created_by,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -545,6 +547,13 @@ func (x *Batch) GetWait() *Wait {
 		return x.Wait
 	}
 	return nil
+}
+
+func (x *Batch) GetCreatedBy() string {
+	if x != nil {
+		return x.CreatedBy
+	}
+	return ""
 }
 
 // JobCounts is how many jobs of a batch are in each state.
@@ -1462,7 +1471,7 @@ var File_stoker_v1_batch_proto protoreflect.FileDescriptor
 
 const file_stoker_v1_batch_proto_rawDesc = "" +
 	"\n" +
-	"\x15stoker/v1/batch.proto\x12\tstoker.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x14stoker/v1/wait.proto\"\x97\n" +
+	"\x15stoker/v1/batch.proto\x12\tstoker.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x14stoker/v1/wait.proto\"\xb6\n" +
 	"\n" +
 	"\x05Batch\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12!\n" +
@@ -1499,7 +1508,9 @@ const file_stoker_v1_batch_proto_rawDesc = "" +
 	"finishTime\x12%\n" +
 	"\x0eskip_succeeded\x18\x1b \x01(\bR\rskipSucceeded\x12#\n" +
 	"\rskipped_count\x18\x1c \x01(\x03R\fskippedCount\x12#\n" +
-	"\x04wait\x18\x1d \x01(\v2\x0f.stoker.v1.WaitR\x04wait\x1a9\n" +
+	"\x04wait\x18\x1d \x01(\v2\x0f.stoker.v1.WaitR\x04wait\x12\x1d\n" +
+	"\n" +
+	"created_by\x18\x1f \x01(\tR\tcreatedBy\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xe7\x01\n" +
