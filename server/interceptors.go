@@ -21,7 +21,7 @@ import (
 
 // Options returns the options that the gRPC server has to be made with: limits, keepalive and
 // interceptors. The interceptors are, from the outside in, the id of the call, logging, statuses,
-// recovery from panics and validation.
+// recovery from panics, who calls and what it may, the audit log, and validation.
 func (s *Server) Options() []grpc.ServerOption {
 	logger := s.callLogger()
 	logged := []logging.Option{
@@ -36,6 +36,8 @@ func (s *Server) Options() []grpc.ServerOption {
 			logging.UnaryServerInterceptor(logger, logged...),
 			s.unaryStatus,
 			recovery.UnaryServerInterceptor(),
+			s.gate.unary,
+			s.audit.unary,
 			s.unaryValidate,
 		),
 		grpc.ChainStreamInterceptor(
@@ -43,6 +45,7 @@ func (s *Server) Options() []grpc.ServerOption {
 			logging.StreamServerInterceptor(logger, logged...),
 			s.streamStatus,
 			recovery.StreamServerInterceptor(),
+			s.gate.stream,
 		),
 		grpc.UnknownServiceHandler(unknownMethod),
 		grpc.ForceServerCodecV2(newCodec()),
@@ -75,20 +78,14 @@ const maxResponseBytes = 4 << 20
 func (s *Server) callLogger() logging.Logger {
 	return logging.LoggerFunc(func(ctx context.Context, level logging.Level, _ string, fields ...any) {
 		l := slog.Level(level)
-		if method, _ := grpc.Method(ctx); l == slog.LevelInfo && isReadMethod(method) {
+		if method, _ := grpc.Method(ctx); l == slog.LevelInfo && s.gate.methods.of(method).reads {
 			l = slog.LevelDebug
+		}
+		if c := callOf(ctx); c != nil && c.grant.principal != nil {
+			fields = append(fields, "principal", c.grant.principal.Name)
 		}
 		s.log.Log(ctx, l, "call finished", fields...)
 	})
-}
-
-// isReadMethod reports whether a method changes nothing.
-func isReadMethod(fullMethod string) bool {
-	if !isOwnMethod(fullMethod) {
-		return true // health, reflection, channelz
-	}
-	name := fullMethod[strings.LastIndexByte(fullMethod, '/')+1:]
-	return strings.HasPrefix(name, "Get") || strings.HasPrefix(name, "List") || strings.HasPrefix(name, "Watch")
 }
 
 func isOwnMethod(fullMethod string) bool { return strings.HasPrefix(fullMethod, "/stoker.v1.") }
@@ -100,6 +97,8 @@ func logLevel(code codes.Code) logging.Level {
 		return logging.LevelError
 	case codes.ResourceExhausted, codes.Unavailable:
 		return logging.LevelWarn
+	case codes.Unauthenticated:
+		return logging.LevelDebug // the line about the caller says more
 	}
 	return logging.LevelInfo
 }

@@ -344,6 +344,8 @@ func (w *watch) send(m *message) error {
 		}
 	case <-w.sendTime.C:
 		return errSlowReader
+	case <-w.stream.Context().Done(): // the caller may have been revoked while nothing is read
+		return context.Cause(w.stream.Context())
 	case <-w.subscription.hub.done:
 		return w.subscription.hub.cause
 	}

@@ -76,7 +76,7 @@ func New(ctx context.Context, cfg *config.Config, log *slog.Logger) (_ *Service,
 	if s.webhooks, err = newWebhookReceiver(cfg, accounts, s.store, log); err != nil {
 		return nil, err
 	}
-	if s.server, err = server.New(server.Config{Store: s.store, Catalog: serverCatalog(cfg), Logger: log}); err != nil {
+	if s.server, err = server.New(server.Config{Store: s.store, Access: store.NewAccessTable(s.store), Catalog: serverCatalog(cfg), Logger: log}); err != nil {
 		return nil, err
 	}
 	s.store.SetOnChange(func(changes []job.Change) {
