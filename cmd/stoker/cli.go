@@ -18,9 +18,9 @@ type cli struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 
-	server   string // --server
-	insecure bool   // --insecure
-	json     bool   // --json
+	server string // --server
+	proof  proof
+	json   bool // --json
 
 	started bool // the command line is valid, and the command runs
 	repeats callRepeats

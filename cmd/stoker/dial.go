@@ -30,13 +30,13 @@ const (
 func (c *cli) clientCommand(cmd *cobra.Command, timeout time.Duration, do func(ctx context.Context, conn *client.Client, args []string) error) *cobra.Command {
 	cmd.Flags().StringVar(&c.server, "server", cmp.Or(c.getenv("STOKER_SERVER"), defaultServer),
 		"host:port of stoker serve; also $STOKER_SERVER")
-	cmd.Flags().BoolVar(&c.insecure, "insecure", false, "allow --server to be another machine, although nothing is encrypted")
+	addProofFlags(cmd, &c.proof)
 	cmd.Flags().BoolVar(&c.json, "json", false, "print the messages of the API as JSON")
 	cmd.Long = cmp.Or(cmd.Long, cmd.Short+".") + "\n" + exitCodes
 	cmd.RunE = func(cmd *cobra.Command, args []string) (err error) {
 		conn, err := c.dial(timeout)
 		if err != nil {
-			return usagef("--server %s: %w", c.server, err)
+			return err
 		}
 		err = do(cmd.Context(), conn, args)
 		if closeErr := conn.Close(); err == nil {
@@ -48,26 +48,28 @@ func (c *cli) clientCommand(cmd *cobra.Command, timeout time.Duration, do func(c
 }
 
 func (c *cli) dial(timeout time.Duration) (*client.Client, error) {
-	if err := checkServer(c.server, c.insecure); err != nil {
+	if err := checkServer(c.server); err != nil {
+		return nil, usagef("--server %s: %w", c.server, err)
+	}
+	o := client.Options{UserAgent: "stoker/" + service.Version(), RetryTimeout: timeout, OnRepeat: c.noteRepeat}
+	if err := c.addProof(&o, c.server, c.proof); err != nil {
 		return nil, err
 	}
-	return client.Dial(c.server, client.Options{
-		Insecure: c.insecure, UserAgent: "stoker/" + service.Version(), RetryTimeout: timeout, OnRepeat: c.noteRepeat,
-	})
+	conn, err := client.Dial(c.server, o)
+	if err != nil {
+		return nil, usageError(err)
+	}
+	return conn, nil
 }
 
-// checkServer checks that the address is host:port, or unix:PATH, and is on this machine unless insecure is
-// set.
-func checkServer(address string, insecure bool) error {
+// checkServer checks that the address is host:port, or unix:PATH.
+func checkServer(address string) error {
 	if strings.HasPrefix(address, "unix:") {
 		return nil
 	}
 	_, port, err := net.SplitHostPort(address)
 	if err != nil || port == "" || strings.Contains(address, "/") {
-		return errors.New("want host:port, for example " + defaultServer)
-	}
-	if !insecure && !client.IsLoopback(address) {
-		return errors.New("the server is on another machine, and the connection would not be encrypted: use a tunnel to it, or say --insecure")
+		return errors.New("want host:port, for example " + defaultServer + ", or unix:///path")
 	}
 	return nil
 }

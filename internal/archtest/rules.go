@@ -152,7 +152,11 @@ var rules = []rule{
 		is: "Renders for people and programs: tables, JSON, CSV, the screen and the log of a watched batch.",
 	},
 	{
-		pkg: "internal/service", everything: true, uses: []string{grpc, "github.com/prometheus/client_golang", xsync},
+		pkg: "internal/transport", uses: []string{grpc, "golang.org/x/time"},
+		is: "How connections arrive: listeners, TLS whose files are taken up anew, limits that hold before anybody is known.",
+	},
+	{
+		pkg: "internal/service", everything: true, uses: []string{grpc, "github.com/prometheus/client_golang", xsync, "golang.org/x/time"},
 		is: "Wires the parts into one service, with a simulator behind it if asked.",
 	},
 	{
@@ -168,6 +172,10 @@ var rules = []rule{
 	{
 		pkg: "internal/testkit/bubble", testSupport: true,
 		is: "Runs tests in simulated time (testing/synctest), under the race detector too.",
+	},
+	{
+		pkg: "internal/testkit/certs", testSupport: true,
+		is: "Makes certificates: CAs, servers and clients.",
 	},
 	{
 		pkg: "internal/testkit/gobuild", testSupport: true,
