@@ -50,6 +50,7 @@ type Client struct {
 	conn         *grpc.ClientConn
 	batches      stokerv1.BatchServiceClient
 	accounts     stokerv1.AccountServiceClient
+	catalog      stokerv1.CatalogServiceClient
 	messageBytes int
 	retryTimeout time.Duration // 0: none
 	onRepeat     func(Repeat)
@@ -88,7 +89,8 @@ func Dial(target string, o Options) (*Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("dial %s: %w", target, err)
 	}
-	c.conn, c.batches, c.accounts = conn, stokerv1.NewBatchServiceClient(conn), stokerv1.NewAccountServiceClient(conn)
+	c.conn = conn
+	c.batches, c.accounts, c.catalog = stokerv1.NewBatchServiceClient(conn), stokerv1.NewAccountServiceClient(conn), stokerv1.NewCatalogServiceClient(conn)
 	return c, nil
 }
 
@@ -118,6 +120,10 @@ func (c *Client) Batches() stokerv1.BatchServiceClient { return c.batches }
 // Accounts is the generated client of AccountService. Its calls are repeated as the package comment
 // says.
 func (c *Client) Accounts() stokerv1.AccountServiceClient { return c.accounts }
+
+// Catalog is the generated client of CatalogService. Its calls are repeated as the package comment
+// says.
+func (c *Client) Catalog() stokerv1.CatalogServiceClient { return c.catalog }
 
 // Close ends the connection and every call on it.
 func (c *Client) Close() error {

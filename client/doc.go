@@ -17,17 +17,20 @@
 // a repeat changes nothing more than the first call did:
 //
 //   - Calls that only read, validate or count are repeated.
-//   - SubmitBatch is repeated if it has a request_id. [Client.Submit] gives it one.
+//   - SubmitBatch and ResubmitBatch are repeated if they have a request_id. [Client.Submit] gives it
+//     one.
 //   - AddJobs is repeated. Jobs whose keys the batch already has are not added again; the answer
 //     counts them as duplicates.
 //   - CloseBatch, CancelJob, CancelBatch, PauseBatch, ResumeBatch, UpdateBatch, PauseAccount,
 //     ResumeAccount and UpdateAccount are repeated. A repeat may undo a contrary call that another
 //     client made in between.
-//   - CancelJobs is repeated. The answer does not count jobs that an earlier try has cancelled.
+//   - CancelJobs, CancelBatches, PauseBatches, ResumeBatches, UpdateBatches and DeleteBatches are
+//     repeated. The answer does not count what an earlier try has changed.
 //   - DeleteBatch is repeated. A batch that is not found by the repeat was deleted.
 //   - WatchBatch is repeated with its cursor by [Client.Watch].
 //   - RetryJobs is not repeated: a job that has failed again in between would be encoded, and paid,
-//     once more. SubmitBatch without request_id is not repeated: it would submit a second batch.
+//     once more. SubmitBatch and ResubmitBatch without request_id are not repeated: they would submit
+//     a second batch.
 //
 // A call is repeated until its context ends or, if the context has no deadline, for the RetryTimeout
 // of [Options]. A watch that has begun is repeated until its context ends. The waits between repeats

@@ -38,11 +38,27 @@ var methodEffects = map[string]callEffect{
 	stokerv1.BatchService_UpdateBatch_FullMethodName:  idempotent,
 	stokerv1.BatchService_DeleteBatch_FullMethodName:  idempotent,
 
+	stokerv1.BatchService_ResubmitBatch_FullMethodName: notRepeatable, // idempotent with a request_id
+	stokerv1.BatchService_CancelBatches_FullMethodName: idempotent,
+	stokerv1.BatchService_PauseBatches_FullMethodName:  idempotent,
+	stokerv1.BatchService_ResumeBatches_FullMethodName: idempotent,
+	stokerv1.BatchService_DeleteBatches_FullMethodName: idempotent,
+	stokerv1.BatchService_UpdateBatches_FullMethodName: idempotent,
+
 	stokerv1.AccountService_ListAccounts_FullMethodName:  readOnly,
 	stokerv1.AccountService_GetAccount_FullMethodName:    readOnly,
 	stokerv1.AccountService_PauseAccount_FullMethodName:  idempotent,
 	stokerv1.AccountService_ResumeAccount_FullMethodName: idempotent,
 	stokerv1.AccountService_UpdateAccount_FullMethodName: idempotent,
+
+	stokerv1.AccountService_GetAccountHistory_FullMethodName: readOnly,
+	stokerv1.AccountService_ListNextJobs_FullMethodName:      readOnly,
+
+	stokerv1.CatalogService_ListProfiles_FullMethodName:  readOnly,
+	stokerv1.CatalogService_GetProfile_FullMethodName:    readOnly,
+	stokerv1.CatalogService_ListTemplates_FullMethodName: readOnly,
+	stokerv1.CatalogService_GetTemplate_FullMethodName:   readOnly,
+	stokerv1.CatalogService_ListStorages_FullMethodName:  readOnly,
 }
 
 // effectOf is the effect of a call of method with req. An unknown method is not repeatable.
@@ -50,7 +66,7 @@ func effectOf(method string, req any) callEffect {
 	if v, ok := req.(interface{ GetValidateOnly() bool }); ok && v.GetValidateOnly() {
 		return readOnly
 	}
-	if s, ok := req.(*stokerv1.SubmitBatchRequest); ok && s.GetRequestId() != "" {
+	if s, ok := req.(interface{ GetRequestId() string }); ok && s.GetRequestId() != "" {
 		return idempotent
 	}
 	return methodEffects[method]

@@ -15,6 +15,7 @@ func TestEffects(t *testing.T) {
 	for _, service := range []protoreflect.ServiceDescriptor{
 		stokerv1.File_stoker_v1_batch_service_proto.Services().Get(0),
 		stokerv1.File_stoker_v1_account_service_proto.Services().Get(0),
+		stokerv1.File_stoker_v1_catalog_service_proto.Services().Get(0),
 	} {
 		for i := range service.Methods().Len() {
 			method := service.Methods().Get(i)
@@ -46,6 +47,8 @@ func TestEffectOf(t *testing.T) {
 		{stokerv1.BatchService_SubmitBatch_FullMethodName, &stokerv1.SubmitBatchRequest{}, notRepeatable},
 		{stokerv1.BatchService_SubmitBatch_FullMethodName, &stokerv1.SubmitBatchRequest{RequestId: "r"}, idempotent},
 		{stokerv1.BatchService_SubmitBatch_FullMethodName, &stokerv1.SubmitBatchRequest{ValidateOnly: true}, readOnly},
+		{stokerv1.BatchService_ResubmitBatch_FullMethodName, &stokerv1.ResubmitBatchRequest{}, notRepeatable},
+		{stokerv1.BatchService_ResubmitBatch_FullMethodName, &stokerv1.ResubmitBatchRequest{RequestId: "r"}, idempotent},
 		{stokerv1.BatchService_RetryJobs_FullMethodName, &stokerv1.RetryJobsRequest{}, notRepeatable},
 		{stokerv1.BatchService_RetryJobs_FullMethodName, &stokerv1.RetryJobsRequest{ValidateOnly: true}, readOnly},
 		{"/another.Service/Method", nil, notRepeatable},

@@ -42,6 +42,7 @@ var ErrShutdown = errors.New("the server is shutting down")
 type Server struct {
 	stokerv1.UnimplementedBatchServiceServer
 	stokerv1.UnimplementedAccountServiceServer
+	stokerv1.UnimplementedCatalogServiceServer
 
 	store        Store
 	catalog      Catalog
@@ -84,7 +85,8 @@ func New(c Config) (*Server, error) {
 func (s *Server) Register(g *grpc.Server) {
 	stokerv1.RegisterBatchServiceServer(g, s)
 	stokerv1.RegisterAccountServiceServer(g, s)
-	for _, name := range []string{"", stokerv1.BatchService_ServiceDesc.ServiceName, stokerv1.AccountService_ServiceDesc.ServiceName} {
+	stokerv1.RegisterCatalogServiceServer(g, s)
+	for _, name := range []string{"", stokerv1.BatchService_ServiceDesc.ServiceName, stokerv1.AccountService_ServiceDesc.ServiceName, stokerv1.CatalogService_ServiceDesc.ServiceName} {
 		s.health.SetServingStatus(name, healthpb.HealthCheckResponse_SERVING)
 	}
 	healthpb.RegisterHealthServer(g, s.health)

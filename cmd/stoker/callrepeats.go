@@ -87,6 +87,9 @@ func connectionErrorText(err error) string {
 		}
 	}
 	message = strings.TrimPrefix(strings.TrimPrefix(message, "transport: Error while dialing: "), "transport: ")
+	if _, cause, ok := strings.Cut(message, ": connect: "); ok && strings.HasPrefix(message, "dial ") {
+		message = cause // the address stands beside it
+	}
 	return ui.Printable(message + tlsHint(message))
 }
 

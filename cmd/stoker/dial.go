@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"net"
@@ -28,11 +27,9 @@ const (
 // server. The client repeats a call without an answer until timeout has passed; untilInterrupted means
 // without limit. It connects with its first call.
 func (c *cli) clientCommand(cmd *cobra.Command, timeout time.Duration, do func(ctx context.Context, conn *client.Client, args []string) error) *cobra.Command {
-	cmd.Flags().StringVar(&c.server, "server", cmp.Or(c.getenv("STOKER_SERVER"), defaultServer),
-		"host:port of stoker serve; also $STOKER_SERVER")
-	addProofFlags(cmd, &c.proof)
+	c.addConnectionFlags(cmd)
 	cmd.Flags().BoolVar(&c.json, "json", false, "print the messages of the API as JSON")
-	cmd.Long = cmp.Or(cmd.Long, cmd.Short+".") + "\n" + exitCodes
+	shareFlag(cmd, "json")
 	cmd.RunE = func(cmd *cobra.Command, args []string) (err error) {
 		conn, err := c.dial(timeout)
 		if err != nil {
@@ -47,17 +44,22 @@ func (c *cli) clientCommand(cmd *cobra.Command, timeout time.Duration, do func(c
 	return cmd
 }
 
+// dial makes a client of the server that the command line, the environment or a context names.
 func (c *cli) dial(timeout time.Duration) (*client.Client, error) {
-	if err := checkServer(c.server); err != nil {
-		return nil, usagef("--server %s: %w", c.server, err)
-	}
-	o := client.Options{UserAgent: "stoker/" + service.Version(), RetryTimeout: timeout, OnRepeat: c.noteRepeat}
-	if err := c.addProof(&o, c.server, c.proof); err != nil {
+	if err := c.completeConnection(); err != nil {
 		return nil, err
 	}
-	conn, err := client.Dial(c.server, o)
+	to := c.connection
+	if err := checkServer(to.Server); err != nil {
+		return nil, usagef("--server %s: %w", to.Server, err)
+	}
+	o := client.Options{UserAgent: "stoker/" + service.Version(), RetryTimeout: timeout, OnRepeat: c.noteRepeat}
+	if err := c.addProof(&o, to.Context); err != nil {
+		return nil, err
+	}
+	conn, err := client.Dial(to.Server, o)
 	if err != nil {
-		return nil, usageError(err)
+		return nil, usagef("--server %s: %w", to.Server, err)
 	}
 	return conn, nil
 }
@@ -78,6 +80,6 @@ func checkServer(address string) error {
 // goroutines.
 func (c *cli) noteRepeat(r client.Repeat) {
 	if c.repeats.add(r) {
-		c.note("No answer from the server at %s (%s); trying again.", c.server, connectionErrorText(r.Err))
+		c.note("No answer from the server at %s (%s); trying again.", c.connection.Server, connectionErrorText(r.Err))
 	}
 }

@@ -214,3 +214,54 @@ func TestSimulateEndsWithItsContext(t *testing.T) {
 		t.Errorf("exit code %d", code)
 	}
 }
+
+func TestDemoTakesAnotherPort(t *testing.T) {
+	ctx, stop := context.WithCancelCause(t.Context())
+	defer stop(nil)
+	stderr, to := io.Pipe()
+	code := make(chan int, 2)
+	serve := func(to *io.PipeWriter, args ...string) {
+		code <- run(ctx, append([]string{"demo", "--serve"}, args...), func(string) string { return "" }, strings.NewReader(""), io.Discard, to)
+		_ = to.Close() // a pipe writer's Close never fails
+	}
+	go serve(to)
+	var told strings.Builder
+	address := listeningAddress(t, stderr, &told)
+	// The default port is in use from now on: by the demo, or else by another program.
+	stderr2, to2 := io.Pipe()
+	go serve(to2)
+	told.Reset()
+	other := listeningAddress(t, stderr2, &told)
+	if other == address || other == defaultServer {
+		t.Errorf("the second demo listens on %s, like the first one on %s", other, address)
+	}
+	if want := defaultServer + " is in use already. To talk to this demo, in another terminal:\n  export STOKER_SERVER=" + other + "\n"; !strings.HasPrefix(told.String(), want) {
+		t.Errorf("the second demo says %q, want %q", told.String(), want)
+	}
+	mustRun(t, command{env: map[string]string{"STOKER_SERVER": other}}, "batches")
+	if got := (command{}).run(ctx, "demo", "--serve", "--listen", other); got.code != exitFailed || !strings.Contains(got.stderr, "--listen names another") {
+		t.Errorf("a port that was asked for and is in use: %+v", got)
+	}
+	stop(&interrupted{signal: syscall.SIGINT})
+	for range 2 {
+		if got := <-code; got != exitOK {
+			t.Errorf("exit code %d, want %d", got, exitOK)
+		}
+	}
+}
+
+// listeningAddress reads what a demo says until it tells its address, and lets it go on.
+func listeningAddress(t *testing.T, stderr io.Reader, told *strings.Builder) string {
+	t.Helper()
+	lines := bufio.NewScanner(stderr)
+	for lines.Scan() {
+		told.WriteString(lines.Text() + "\n")
+		if rest, ok := strings.CutPrefix(lines.Text(), "The service listens on "); ok {
+			address, _, _ := strings.Cut(rest, ",")
+			go func() { _, _ = io.Copy(io.Discard, stderr) }()
+			return address
+		}
+	}
+	t.Fatalf("the demo does not listen; it said %q", told)
+	return ""
+}

@@ -128,6 +128,10 @@ var rules = []rule{
 		is: "Reads lists of jobs as spreadsheets, buckets and programs write them.",
 	},
 	{
+		pkg: "internal/contexts", imports: []string{"internal/spelling"}, uses: []string{yaml},
+		is: "Keeps the servers that a user has named.",
+	},
+	{
 		pkg: "internal/config", imports: []string{"job", "bitmovin", "internal/capability", "internal/spelling", "internal/template"}, uses: []string{yaml},
 		is: "Reads the configuration of the service.",
 	},
@@ -160,7 +164,7 @@ var rules = []rule{
 		is: "Wires the parts into one service, with a simulator behind it if asked.",
 	},
 	{
-		pkg: "cmd/stoker", everything: true, uses: []string{grpc, protobuf, "github.com/spf13/cobra"},
+		pkg: "cmd/stoker", everything: true, uses: []string{grpc, protobuf, "github.com/spf13/cobra", "github.com/spf13/pflag"},
 		is: "The command line.",
 	},
 

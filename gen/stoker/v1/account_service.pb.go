@@ -25,6 +25,63 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// QueueTargetMode is a way to set a queue target.
+type QueueTargetMode int32
+
+const (
+	// Not set.
+	QueueTargetMode_QUEUE_TARGET_MODE_UNSPECIFIED QueueTargetMode = 0
+	// As the server is configured.
+	QueueTargetMode_QUEUE_TARGET_MODE_DEFAULT QueueTargetMode = 1
+	// A number.
+	QueueTargetMode_QUEUE_TARGET_MODE_FIXED QueueTargetMode = 2
+	// The server chooses the smallest number that keeps the encoders busy.
+	QueueTargetMode_QUEUE_TARGET_MODE_AUTO QueueTargetMode = 3
+)
+
+// Enum value maps for QueueTargetMode.
+var (
+	QueueTargetMode_name = map[int32]string{
+		0: "QUEUE_TARGET_MODE_UNSPECIFIED",
+		1: "QUEUE_TARGET_MODE_DEFAULT",
+		2: "QUEUE_TARGET_MODE_FIXED",
+		3: "QUEUE_TARGET_MODE_AUTO",
+	}
+	QueueTargetMode_value = map[string]int32{
+		"QUEUE_TARGET_MODE_UNSPECIFIED": 0,
+		"QUEUE_TARGET_MODE_DEFAULT":     1,
+		"QUEUE_TARGET_MODE_FIXED":       2,
+		"QUEUE_TARGET_MODE_AUTO":        3,
+	}
+)
+
+func (x QueueTargetMode) Enum() *QueueTargetMode {
+	p := new(QueueTargetMode)
+	*p = x
+	return p
+}
+
+func (x QueueTargetMode) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (QueueTargetMode) Descriptor() protoreflect.EnumDescriptor {
+	return file_stoker_v1_account_service_proto_enumTypes[0].Descriptor()
+}
+
+func (QueueTargetMode) Type() protoreflect.EnumType {
+	return &file_stoker_v1_account_service_proto_enumTypes[0]
+}
+
+func (x QueueTargetMode) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use QueueTargetMode.Descriptor instead.
+func (QueueTargetMode) EnumDescriptor() ([]byte, []int) {
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{0}
+}
+
 // ListingWay is how the server finds its encodings.
 type ListingWay int32
 
@@ -66,11 +123,11 @@ func (x ListingWay) String() string {
 }
 
 func (ListingWay) Descriptor() protoreflect.EnumDescriptor {
-	return file_stoker_v1_account_service_proto_enumTypes[0].Descriptor()
+	return file_stoker_v1_account_service_proto_enumTypes[1].Descriptor()
 }
 
 func (ListingWay) Type() protoreflect.EnumType {
-	return &file_stoker_v1_account_service_proto_enumTypes[0]
+	return &file_stoker_v1_account_service_proto_enumTypes[1]
 }
 
 func (x ListingWay) Number() protoreflect.EnumNumber {
@@ -79,7 +136,7 @@ func (x ListingWay) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use ListingWay.Descriptor instead.
 func (ListingWay) EnumDescriptor() ([]byte, []int) {
-	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{0}
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{1}
 }
 
 // ParameterFault is what is wrong with a query parameter.
@@ -127,11 +184,11 @@ func (x ParameterFault) String() string {
 }
 
 func (ParameterFault) Descriptor() protoreflect.EnumDescriptor {
-	return file_stoker_v1_account_service_proto_enumTypes[1].Descriptor()
+	return file_stoker_v1_account_service_proto_enumTypes[2].Descriptor()
 }
 
 func (ParameterFault) Type() protoreflect.EnumType {
-	return &file_stoker_v1_account_service_proto_enumTypes[1]
+	return &file_stoker_v1_account_service_proto_enumTypes[2]
 }
 
 func (x ParameterFault) Number() protoreflect.EnumNumber {
@@ -140,7 +197,7 @@ func (x ParameterFault) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use ParameterFault.Descriptor instead.
 func (ParameterFault) EnumDescriptor() ([]byte, []int) {
-	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{1}
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{2}
 }
 
 // BreakerState says whether the platform can be used.
@@ -184,11 +241,11 @@ func (x BreakerState) String() string {
 }
 
 func (BreakerState) Descriptor() protoreflect.EnumDescriptor {
-	return file_stoker_v1_account_service_proto_enumTypes[2].Descriptor()
+	return file_stoker_v1_account_service_proto_enumTypes[3].Descriptor()
 }
 
 func (BreakerState) Type() protoreflect.EnumType {
-	return &file_stoker_v1_account_service_proto_enumTypes[2]
+	return &file_stoker_v1_account_service_proto_enumTypes[3]
 }
 
 func (x BreakerState) Number() protoreflect.EnumNumber {
@@ -197,7 +254,7 @@ func (x BreakerState) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use BreakerState.Descriptor instead.
 func (BreakerState) EnumDescriptor() ([]byte, []int) {
-	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{2}
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{3}
 }
 
 // Account is one Bitmovin API key with its queue target and its rate budget.
@@ -205,7 +262,8 @@ type Account struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The name in the server's configuration.
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	// How many encodings should be QUEUED at the platform at all times.
+	// How many encodings should be QUEUED at the platform at all times. With an automatic target, the
+	// server has chosen it and changes it.
 	QueueTarget int32 `protobuf:"varint,2,opt,name=queue_target,json=queueTarget,proto3" json:"queue_target,omitempty"`
 	// How many queued encodings the platform is known to accept; at most queue_target.
 	EffectiveQueueTarget int32 `protobuf:"varint,3,opt,name=effective_queue_target,json=effectiveQueueTarget,proto3" json:"effective_queue_target,omitempty"`
@@ -268,8 +326,21 @@ type Account struct {
 	// encodings as soon as they were queued, while jobs waited. Unset if the platform accepts fewer
 	// queued encodings, and for accounts whose target is automatic.
 	QueueTargetAdvice *QueueTargetAdvice `protobuf:"bytes,27,opt,name=queue_target_advice,json=queueTargetAdvice,proto3" json:"queue_target_advice,omitempty"`
-	unknownFields     protoimpl.UnknownFields
-	sizeCache         protoimpl.SizeCache
+	// The queue target as UpdateAccount has set it. DEFAULT: it has set none, and
+	// configured_queue_target applies.
+	QueueTargetSetting *QueueTargetSetting `protobuf:"bytes,28,opt,name=queue_target_setting,json=queueTargetSetting,proto3" json:"queue_target_setting,omitempty"`
+	// The queue target as the server is configured: FIXED or AUTO.
+	ConfiguredQueueTarget *QueueTargetSetting `protobuf:"bytes,29,opt,name=configured_queue_target,json=configuredQueueTarget,proto3" json:"configured_queue_target,omitempty"`
+	// The smallest and the largest queue target that the server may choose. Unset unless the target is
+	// automatic at present.
+	AutomaticQueueTarget *QueueTargetRange `protobuf:"bytes,30,opt,name=automatic_queue_target,json=automaticQueueTarget,proto3" json:"automatic_queue_target,omitempty"`
+	// Jobs WAITING in batches that are OPEN or ACTIVE.
+	WaitingCount int64 `protobuf:"varint,31,opt,name=waiting_count,json=waitingCount,proto3" json:"waiting_count,omitempty"`
+	// What kept the account from starting jobs in the last 24 hours, the latest first; at most 100. It
+	// is lost when the server restarts. Only GetAccount sets it.
+	Problems      []*AccountProblem `protobuf:"bytes,32,rep,name=problems,proto3" json:"problems,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Account) Reset() {
@@ -491,6 +562,151 @@ func (x *Account) GetQueueTargetAdvice() *QueueTargetAdvice {
 	return nil
 }
 
+func (x *Account) GetQueueTargetSetting() *QueueTargetSetting {
+	if x != nil {
+		return x.QueueTargetSetting
+	}
+	return nil
+}
+
+func (x *Account) GetConfiguredQueueTarget() *QueueTargetSetting {
+	if x != nil {
+		return x.ConfiguredQueueTarget
+	}
+	return nil
+}
+
+func (x *Account) GetAutomaticQueueTarget() *QueueTargetRange {
+	if x != nil {
+		return x.AutomaticQueueTarget
+	}
+	return nil
+}
+
+func (x *Account) GetWaitingCount() int64 {
+	if x != nil {
+		return x.WaitingCount
+	}
+	return 0
+}
+
+func (x *Account) GetProblems() []*AccountProblem {
+	if x != nil {
+		return x.Problems
+	}
+	return nil
+}
+
+// QueueTargetSetting is how the queue target of an account is set.
+type QueueTargetSetting struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How the target is set.
+	Mode QueueTargetMode `protobuf:"varint,1,opt,name=mode,proto3,enum=stoker.v1.QueueTargetMode" json:"mode,omitempty"`
+	// The target, 1 to 1000. Only with FIXED.
+	Number        int32 `protobuf:"varint,2,opt,name=number,proto3" json:"number,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QueueTargetSetting) Reset() {
+	*x = QueueTargetSetting{}
+	mi := &file_stoker_v1_account_service_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QueueTargetSetting) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QueueTargetSetting) ProtoMessage() {}
+
+func (x *QueueTargetSetting) ProtoReflect() protoreflect.Message {
+	mi := &file_stoker_v1_account_service_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QueueTargetSetting.ProtoReflect.Descriptor instead.
+func (*QueueTargetSetting) Descriptor() ([]byte, []int) {
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *QueueTargetSetting) GetMode() QueueTargetMode {
+	if x != nil {
+		return x.Mode
+	}
+	return QueueTargetMode_QUEUE_TARGET_MODE_UNSPECIFIED
+}
+
+func (x *QueueTargetSetting) GetNumber() int32 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+// QueueTargetRange has the bounds of an automatic queue target.
+type QueueTargetRange struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The smallest target.
+	Min int32 `protobuf:"varint,1,opt,name=min,proto3" json:"min,omitempty"`
+	// The largest target.
+	Max           int32 `protobuf:"varint,2,opt,name=max,proto3" json:"max,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QueueTargetRange) Reset() {
+	*x = QueueTargetRange{}
+	mi := &file_stoker_v1_account_service_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QueueTargetRange) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QueueTargetRange) ProtoMessage() {}
+
+func (x *QueueTargetRange) ProtoReflect() protoreflect.Message {
+	mi := &file_stoker_v1_account_service_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QueueTargetRange.ProtoReflect.Descriptor instead.
+func (*QueueTargetRange) Descriptor() ([]byte, []int) {
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *QueueTargetRange) GetMin() int32 {
+	if x != nil {
+		return x.Min
+	}
+	return 0
+}
+
+func (x *QueueTargetRange) GetMax() int32 {
+	if x != nil {
+		return x.Max
+	}
+	return 0
+}
+
 // QueueTargetAdvice says that a queue target is too small, and which one is not.
 type QueueTargetAdvice struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -508,7 +724,7 @@ type QueueTargetAdvice struct {
 
 func (x *QueueTargetAdvice) Reset() {
 	*x = QueueTargetAdvice{}
-	mi := &file_stoker_v1_account_service_proto_msgTypes[1]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -520,7 +736,7 @@ func (x *QueueTargetAdvice) String() string {
 func (*QueueTargetAdvice) ProtoMessage() {}
 
 func (x *QueueTargetAdvice) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_account_service_proto_msgTypes[1]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -533,7 +749,7 @@ func (x *QueueTargetAdvice) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueueTargetAdvice.ProtoReflect.Descriptor instead.
 func (*QueueTargetAdvice) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{1}
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *QueueTargetAdvice) GetEncoderCount() int32 {
@@ -583,7 +799,7 @@ type UnknownValue struct {
 
 func (x *UnknownValue) Reset() {
 	*x = UnknownValue{}
-	mi := &file_stoker_v1_account_service_proto_msgTypes[2]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -595,7 +811,7 @@ func (x *UnknownValue) String() string {
 func (*UnknownValue) ProtoMessage() {}
 
 func (x *UnknownValue) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_account_service_proto_msgTypes[2]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -608,7 +824,7 @@ func (x *UnknownValue) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UnknownValue.ProtoReflect.Descriptor instead.
 func (*UnknownValue) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{2}
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *UnknownValue) GetKind() string {
@@ -661,7 +877,7 @@ type Listing struct {
 
 func (x *Listing) Reset() {
 	*x = Listing{}
-	mi := &file_stoker_v1_account_service_proto_msgTypes[3]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -673,7 +889,7 @@ func (x *Listing) String() string {
 func (*Listing) ProtoMessage() {}
 
 func (x *Listing) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_account_service_proto_msgTypes[3]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -686,7 +902,7 @@ func (x *Listing) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Listing.ProtoReflect.Descriptor instead.
 func (*Listing) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{3}
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Listing) GetWay() ListingWay {
@@ -733,7 +949,7 @@ type ListParameter struct {
 
 func (x *ListParameter) Reset() {
 	*x = ListParameter{}
-	mi := &file_stoker_v1_account_service_proto_msgTypes[4]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -745,7 +961,7 @@ func (x *ListParameter) String() string {
 func (*ListParameter) ProtoMessage() {}
 
 func (x *ListParameter) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_account_service_proto_msgTypes[4]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -758,7 +974,7 @@ func (x *ListParameter) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListParameter.ProtoReflect.Descriptor instead.
 func (*ListParameter) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{4}
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *ListParameter) GetName() string {
@@ -795,7 +1011,7 @@ type OtherInstance struct {
 
 func (x *OtherInstance) Reset() {
 	*x = OtherInstance{}
-	mi := &file_stoker_v1_account_service_proto_msgTypes[5]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -807,7 +1023,7 @@ func (x *OtherInstance) String() string {
 func (*OtherInstance) ProtoMessage() {}
 
 func (x *OtherInstance) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_account_service_proto_msgTypes[5]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -820,7 +1036,7 @@ func (x *OtherInstance) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OtherInstance.ProtoReflect.Descriptor instead.
 func (*OtherInstance) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{5}
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *OtherInstance) GetId() string {
@@ -858,7 +1074,7 @@ type Webhooks struct {
 
 func (x *Webhooks) Reset() {
 	*x = Webhooks{}
-	mi := &file_stoker_v1_account_service_proto_msgTypes[6]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -870,7 +1086,7 @@ func (x *Webhooks) String() string {
 func (*Webhooks) ProtoMessage() {}
 
 func (x *Webhooks) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_account_service_proto_msgTypes[6]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -883,7 +1099,7 @@ func (x *Webhooks) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Webhooks.ProtoReflect.Descriptor instead.
 func (*Webhooks) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{6}
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Webhooks) GetProblem() string {
@@ -929,7 +1145,8 @@ type Breaker struct {
 	State BreakerState `protobuf:"varint,1,opt,name=state,proto3,enum=stoker.v1.BreakerState" json:"state,omitempty"`
 	// What is wrong, in at most 1 KiB; empty when closed.
 	Reason string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
-	// Since when the state is not CLOSED.
+	// Since when the breaker has been in its state, PROBING counting as OPEN. Unset if it has been
+	// CLOSED since the server started.
 	Since *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=since,proto3" json:"since,omitempty"`
 	// When the platform is tried next.
 	NextProbeTime *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=next_probe_time,json=nextProbeTime,proto3" json:"next_probe_time,omitempty"`
@@ -939,7 +1156,7 @@ type Breaker struct {
 
 func (x *Breaker) Reset() {
 	*x = Breaker{}
-	mi := &file_stoker_v1_account_service_proto_msgTypes[7]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -951,7 +1168,7 @@ func (x *Breaker) String() string {
 func (*Breaker) ProtoMessage() {}
 
 func (x *Breaker) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_account_service_proto_msgTypes[7]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -964,7 +1181,7 @@ func (x *Breaker) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Breaker.ProtoReflect.Descriptor instead.
 func (*Breaker) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{7}
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Breaker) GetState() BreakerState {
@@ -1012,7 +1229,7 @@ type Budget struct {
 
 func (x *Budget) Reset() {
 	*x = Budget{}
-	mi := &file_stoker_v1_account_service_proto_msgTypes[8]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1024,7 +1241,7 @@ func (x *Budget) String() string {
 func (*Budget) ProtoMessage() {}
 
 func (x *Budget) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_account_service_proto_msgTypes[8]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1037,7 +1254,7 @@ func (x *Budget) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Budget.ProtoReflect.Descriptor instead.
 func (*Budget) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{8}
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Budget) GetClass() string {
@@ -1081,7 +1298,7 @@ type ListAccountsRequest struct {
 
 func (x *ListAccountsRequest) Reset() {
 	*x = ListAccountsRequest{}
-	mi := &file_stoker_v1_account_service_proto_msgTypes[9]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1093,7 +1310,7 @@ func (x *ListAccountsRequest) String() string {
 func (*ListAccountsRequest) ProtoMessage() {}
 
 func (x *ListAccountsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_account_service_proto_msgTypes[9]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1106,7 +1323,7 @@ func (x *ListAccountsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAccountsRequest.ProtoReflect.Descriptor instead.
 func (*ListAccountsRequest) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{9}
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ListAccountsRequest) GetPageSize() int32 {
@@ -1136,7 +1353,7 @@ type ListAccountsResponse struct {
 
 func (x *ListAccountsResponse) Reset() {
 	*x = ListAccountsResponse{}
-	mi := &file_stoker_v1_account_service_proto_msgTypes[10]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1148,7 +1365,7 @@ func (x *ListAccountsResponse) String() string {
 func (*ListAccountsResponse) ProtoMessage() {}
 
 func (x *ListAccountsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_account_service_proto_msgTypes[10]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1161,7 +1378,7 @@ func (x *ListAccountsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAccountsResponse.ProtoReflect.Descriptor instead.
 func (*ListAccountsResponse) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{10}
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *ListAccountsResponse) GetAccounts() []*Account {
@@ -1189,7 +1406,7 @@ type GetAccountRequest struct {
 
 func (x *GetAccountRequest) Reset() {
 	*x = GetAccountRequest{}
-	mi := &file_stoker_v1_account_service_proto_msgTypes[11]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1201,7 +1418,7 @@ func (x *GetAccountRequest) String() string {
 func (*GetAccountRequest) ProtoMessage() {}
 
 func (x *GetAccountRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_account_service_proto_msgTypes[11]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1214,7 +1431,7 @@ func (x *GetAccountRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetAccountRequest.ProtoReflect.Descriptor instead.
 func (*GetAccountRequest) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{11}
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *GetAccountRequest) GetAccountId() string {
@@ -1235,7 +1452,7 @@ type GetAccountResponse struct {
 
 func (x *GetAccountResponse) Reset() {
 	*x = GetAccountResponse{}
-	mi := &file_stoker_v1_account_service_proto_msgTypes[12]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1247,7 +1464,7 @@ func (x *GetAccountResponse) String() string {
 func (*GetAccountResponse) ProtoMessage() {}
 
 func (x *GetAccountResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_account_service_proto_msgTypes[12]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1260,7 +1477,7 @@ func (x *GetAccountResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetAccountResponse.ProtoReflect.Descriptor instead.
 func (*GetAccountResponse) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{12}
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *GetAccountResponse) GetAccount() *Account {
@@ -1270,20 +1487,22 @@ func (x *GetAccountResponse) GetAccount() *Account {
 	return nil
 }
 
-// PauseAccountRequest names the account to pause.
+// PauseAccountRequest names the account to pause, or all.
 type PauseAccountRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The account.
+	// The account. Give exactly one of account_id and all.
 	AccountId string `protobuf:"bytes,1,opt,name=account_id,json=accountId,proto3" json:"account_id,omitempty"`
 	// Why, in words; kept with the account.
-	Reason        string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	Reason string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	// Pause every account of the server.
+	All           bool `protobuf:"varint,3,opt,name=all,proto3" json:"all,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *PauseAccountRequest) Reset() {
 	*x = PauseAccountRequest{}
-	mi := &file_stoker_v1_account_service_proto_msgTypes[13]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1295,7 +1514,7 @@ func (x *PauseAccountRequest) String() string {
 func (*PauseAccountRequest) ProtoMessage() {}
 
 func (x *PauseAccountRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_account_service_proto_msgTypes[13]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1308,7 +1527,7 @@ func (x *PauseAccountRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PauseAccountRequest.ProtoReflect.Descriptor instead.
 func (*PauseAccountRequest) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{13}
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *PauseAccountRequest) GetAccountId() string {
@@ -1325,18 +1544,27 @@ func (x *PauseAccountRequest) GetReason() string {
 	return ""
 }
 
+func (x *PauseAccountRequest) GetAll() bool {
+	if x != nil {
+		return x.All
+	}
+	return false
+}
+
 // PauseAccountResponse is the account afterwards.
 type PauseAccountResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The account.
-	Account       *Account `protobuf:"bytes,1,opt,name=account,proto3" json:"account,omitempty"`
+	// The account; unset with all.
+	Account *Account `protobuf:"bytes,1,opt,name=account,proto3" json:"account,omitempty"`
+	// With all: the accounts, sorted by id; at most 1000.
+	Accounts      []*Account `protobuf:"bytes,2,rep,name=accounts,proto3" json:"accounts,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *PauseAccountResponse) Reset() {
 	*x = PauseAccountResponse{}
-	mi := &file_stoker_v1_account_service_proto_msgTypes[14]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1348,7 +1576,7 @@ func (x *PauseAccountResponse) String() string {
 func (*PauseAccountResponse) ProtoMessage() {}
 
 func (x *PauseAccountResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_account_service_proto_msgTypes[14]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1361,7 +1589,7 @@ func (x *PauseAccountResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PauseAccountResponse.ProtoReflect.Descriptor instead.
 func (*PauseAccountResponse) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{14}
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *PauseAccountResponse) GetAccount() *Account {
@@ -1371,18 +1599,27 @@ func (x *PauseAccountResponse) GetAccount() *Account {
 	return nil
 }
 
-// ResumeAccountRequest names the account to resume.
+func (x *PauseAccountResponse) GetAccounts() []*Account {
+	if x != nil {
+		return x.Accounts
+	}
+	return nil
+}
+
+// ResumeAccountRequest names the account to resume, or all.
 type ResumeAccountRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The account.
-	AccountId     string `protobuf:"bytes,1,opt,name=account_id,json=accountId,proto3" json:"account_id,omitempty"`
+	// The account. Give exactly one of account_id and all.
+	AccountId string `protobuf:"bytes,1,opt,name=account_id,json=accountId,proto3" json:"account_id,omitempty"`
+	// Resume every account of the server.
+	All           bool `protobuf:"varint,2,opt,name=all,proto3" json:"all,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ResumeAccountRequest) Reset() {
 	*x = ResumeAccountRequest{}
-	mi := &file_stoker_v1_account_service_proto_msgTypes[15]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1394,7 +1631,7 @@ func (x *ResumeAccountRequest) String() string {
 func (*ResumeAccountRequest) ProtoMessage() {}
 
 func (x *ResumeAccountRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_account_service_proto_msgTypes[15]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1407,7 +1644,7 @@ func (x *ResumeAccountRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResumeAccountRequest.ProtoReflect.Descriptor instead.
 func (*ResumeAccountRequest) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{15}
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *ResumeAccountRequest) GetAccountId() string {
@@ -1417,18 +1654,27 @@ func (x *ResumeAccountRequest) GetAccountId() string {
 	return ""
 }
 
+func (x *ResumeAccountRequest) GetAll() bool {
+	if x != nil {
+		return x.All
+	}
+	return false
+}
+
 // ResumeAccountResponse is the account afterwards.
 type ResumeAccountResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The account.
-	Account       *Account `protobuf:"bytes,1,opt,name=account,proto3" json:"account,omitempty"`
+	// The account; unset with all.
+	Account *Account `protobuf:"bytes,1,opt,name=account,proto3" json:"account,omitempty"`
+	// With all: the accounts, sorted by id; at most 1000.
+	Accounts      []*Account `protobuf:"bytes,2,rep,name=accounts,proto3" json:"accounts,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ResumeAccountResponse) Reset() {
 	*x = ResumeAccountResponse{}
-	mi := &file_stoker_v1_account_service_proto_msgTypes[16]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1440,7 +1686,7 @@ func (x *ResumeAccountResponse) String() string {
 func (*ResumeAccountResponse) ProtoMessage() {}
 
 func (x *ResumeAccountResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_account_service_proto_msgTypes[16]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1453,7 +1699,7 @@ func (x *ResumeAccountResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResumeAccountResponse.ProtoReflect.Descriptor instead.
 func (*ResumeAccountResponse) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{16}
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *ResumeAccountResponse) GetAccount() *Account {
@@ -1463,12 +1709,20 @@ func (x *ResumeAccountResponse) GetAccount() *Account {
 	return nil
 }
 
+func (x *ResumeAccountResponse) GetAccounts() []*Account {
+	if x != nil {
+		return x.Accounts
+	}
+	return nil
+}
+
 // UpdateAccountRequest has new values, and says which of them to apply.
 type UpdateAccountRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The new values, and the id of the account.
 	Account *Account `protobuf:"bytes,1,opt,name=account,proto3" json:"account,omitempty"`
-	// The fields to change. Only queue_target can be changed, to 1 to 1000.
+	// The fields to change: queue_target, to a number from 1 to 1000, or queue_target_setting, which can
+	// also make the target automatic, or again what is configured.
 	UpdateMask    *fieldmaskpb.FieldMask `protobuf:"bytes,2,opt,name=update_mask,json=updateMask,proto3" json:"update_mask,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1476,7 +1730,7 @@ type UpdateAccountRequest struct {
 
 func (x *UpdateAccountRequest) Reset() {
 	*x = UpdateAccountRequest{}
-	mi := &file_stoker_v1_account_service_proto_msgTypes[17]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1488,7 +1742,7 @@ func (x *UpdateAccountRequest) String() string {
 func (*UpdateAccountRequest) ProtoMessage() {}
 
 func (x *UpdateAccountRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_account_service_proto_msgTypes[17]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1501,7 +1755,7 @@ func (x *UpdateAccountRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateAccountRequest.ProtoReflect.Descriptor instead.
 func (*UpdateAccountRequest) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{17}
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *UpdateAccountRequest) GetAccount() *Account {
@@ -1529,7 +1783,7 @@ type UpdateAccountResponse struct {
 
 func (x *UpdateAccountResponse) Reset() {
 	*x = UpdateAccountResponse{}
-	mi := &file_stoker_v1_account_service_proto_msgTypes[18]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1541,7 +1795,7 @@ func (x *UpdateAccountResponse) String() string {
 func (*UpdateAccountResponse) ProtoMessage() {}
 
 func (x *UpdateAccountResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_account_service_proto_msgTypes[18]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1554,7 +1808,7 @@ func (x *UpdateAccountResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateAccountResponse.ProtoReflect.Descriptor instead.
 func (*UpdateAccountResponse) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{18}
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *UpdateAccountResponse) GetAccount() *Account {
@@ -1564,12 +1818,269 @@ func (x *UpdateAccountResponse) GetAccount() *Account {
 	return nil
 }
 
+// ListNextJobsRequest asks what an account starts next.
+type ListNextJobsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The account.
+	AccountId string `protobuf:"bytes,1,opt,name=account_id,json=accountId,proto3" json:"account_id,omitempty"`
+	// How many jobs, 1 to 1000. Default 100. There may be fewer, because no message has more than 3 MiB.
+	Limit         int32 `protobuf:"varint,2,opt,name=limit,proto3" json:"limit,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListNextJobsRequest) Reset() {
+	*x = ListNextJobsRequest{}
+	mi := &file_stoker_v1_account_service_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListNextJobsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListNextJobsRequest) ProtoMessage() {}
+
+func (x *ListNextJobsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_stoker_v1_account_service_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListNextJobsRequest.ProtoReflect.Descriptor instead.
+func (*ListNextJobsRequest) Descriptor() ([]byte, []int) {
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *ListNextJobsRequest) GetAccountId() string {
+	if x != nil {
+		return x.AccountId
+	}
+	return ""
+}
+
+func (x *ListNextJobsRequest) GetLimit() int32 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+// ListNextJobsResponse says what an account starts next.
+type ListNextJobsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The next jobs in order. The wait of each has its position, and when it may be started at the
+	// earliest.
+	Jobs []*NextJob `protobuf:"bytes,1,rep,name=jobs,proto3" json:"jobs,omitempty"`
+	// The batches that have further jobs, in the order in which the first of these are started; at most
+	// 1000.
+	Batches []*NextBatch `protobuf:"bytes,2,rep,name=batches,proto3" json:"batches,omitempty"`
+	// How many jobs there are beyond `jobs`, of all batches, without those in a back-off.
+	MoreCount     int64 `protobuf:"varint,3,opt,name=more_count,json=moreCount,proto3" json:"more_count,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListNextJobsResponse) Reset() {
+	*x = ListNextJobsResponse{}
+	mi := &file_stoker_v1_account_service_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListNextJobsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListNextJobsResponse) ProtoMessage() {}
+
+func (x *ListNextJobsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_stoker_v1_account_service_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListNextJobsResponse.ProtoReflect.Descriptor instead.
+func (*ListNextJobsResponse) Descriptor() ([]byte, []int) {
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *ListNextJobsResponse) GetJobs() []*NextJob {
+	if x != nil {
+		return x.Jobs
+	}
+	return nil
+}
+
+func (x *ListNextJobsResponse) GetBatches() []*NextBatch {
+	if x != nil {
+		return x.Batches
+	}
+	return nil
+}
+
+func (x *ListNextJobsResponse) GetMoreCount() int64 {
+	if x != nil {
+		return x.MoreCount
+	}
+	return 0
+}
+
+// NextJob is a job that is due.
+type NextJob struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The job.
+	Job *Job `protobuf:"bytes,1,opt,name=job,proto3" json:"job,omitempty"`
+	// The position in line; 1 is started next.
+	Position int64 `protobuf:"varint,2,opt,name=position,proto3" json:"position,omitempty"`
+	// The priority of the job's batch.
+	Priority      int32 `protobuf:"varint,3,opt,name=priority,proto3" json:"priority,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *NextJob) Reset() {
+	*x = NextJob{}
+	mi := &file_stoker_v1_account_service_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *NextJob) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*NextJob) ProtoMessage() {}
+
+func (x *NextJob) ProtoReflect() protoreflect.Message {
+	mi := &file_stoker_v1_account_service_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use NextJob.ProtoReflect.Descriptor instead.
+func (*NextJob) Descriptor() ([]byte, []int) {
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *NextJob) GetJob() *Job {
+	if x != nil {
+		return x.Job
+	}
+	return nil
+}
+
+func (x *NextJob) GetPosition() int64 {
+	if x != nil {
+		return x.Position
+	}
+	return 0
+}
+
+func (x *NextJob) GetPriority() int32 {
+	if x != nil {
+		return x.Priority
+	}
+	return 0
+}
+
+// NextBatch is a batch with further due jobs.
+type NextBatch struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The batch.
+	Batch *BatchRef `protobuf:"bytes,1,opt,name=batch,proto3" json:"batch,omitempty"`
+	// The priority of the batch.
+	Priority int32 `protobuf:"varint,2,opt,name=priority,proto3" json:"priority,omitempty"`
+	// How many jobs of it are due beyond those that are listed.
+	DueCount int64 `protobuf:"varint,3,opt,name=due_count,json=dueCount,proto3" json:"due_count,omitempty"`
+	// How many jobs of it are in a back-off.
+	BackingOffCount int64 `protobuf:"varint,4,opt,name=backing_off_count,json=backingOffCount,proto3" json:"backing_off_count,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
+}
+
+func (x *NextBatch) Reset() {
+	*x = NextBatch{}
+	mi := &file_stoker_v1_account_service_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *NextBatch) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*NextBatch) ProtoMessage() {}
+
+func (x *NextBatch) ProtoReflect() protoreflect.Message {
+	mi := &file_stoker_v1_account_service_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use NextBatch.ProtoReflect.Descriptor instead.
+func (*NextBatch) Descriptor() ([]byte, []int) {
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *NextBatch) GetBatch() *BatchRef {
+	if x != nil {
+		return x.Batch
+	}
+	return nil
+}
+
+func (x *NextBatch) GetPriority() int32 {
+	if x != nil {
+		return x.Priority
+	}
+	return 0
+}
+
+func (x *NextBatch) GetDueCount() int64 {
+	if x != nil {
+		return x.DueCount
+	}
+	return 0
+}
+
+func (x *NextBatch) GetBackingOffCount() int64 {
+	if x != nil {
+		return x.BackingOffCount
+	}
+	return 0
+}
+
 var File_stoker_v1_account_service_proto protoreflect.FileDescriptor
 
 const file_stoker_v1_account_service_proto_rawDesc = "" +
 	"\n" +
-	"\x1fstoker/v1/account_service.proto\x12\tstoker.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x14stoker/v1/wait.proto\"\x85\n" +
-	"\n" +
+	"\x1fstoker/v1/account_service.proto\x12\tstoker.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fstoker/v1/account_history.proto\x1a\x15stoker/v1/batch.proto\x1a\x14stoker/v1/wait.proto\"\xdc\f\n" +
 	"\aAccount\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12!\n" +
 	"\fqueue_target\x18\x02 \x01(\x05R\vqueueTarget\x124\n" +
@@ -1599,8 +2110,19 @@ const file_stoker_v1_account_service_proto_rawDesc = "" +
 	"\alisting\x18\x16 \x01(\v2\x12.stoker.v1.ListingR\alisting\x12A\n" +
 	"\x0fother_instances\x18\x17 \x03(\v2\x18.stoker.v1.OtherInstanceR\x0eotherInstances\x12>\n" +
 	"\x0eunknown_values\x18\x18 \x03(\v2\x17.stoker.v1.UnknownValueR\runknownValues\x12L\n" +
-	"\x13queue_target_advice\x18\x1b \x01(\v2\x1c.stoker.v1.QueueTargetAdviceR\x11queueTargetAdviceB\x18\n" +
-	"\x16_platform_queued_count\"\xba\x01\n" +
+	"\x13queue_target_advice\x18\x1b \x01(\v2\x1c.stoker.v1.QueueTargetAdviceR\x11queueTargetAdvice\x12O\n" +
+	"\x14queue_target_setting\x18\x1c \x01(\v2\x1d.stoker.v1.QueueTargetSettingR\x12queueTargetSetting\x12U\n" +
+	"\x17configured_queue_target\x18\x1d \x01(\v2\x1d.stoker.v1.QueueTargetSettingR\x15configuredQueueTarget\x12Q\n" +
+	"\x16automatic_queue_target\x18\x1e \x01(\v2\x1b.stoker.v1.QueueTargetRangeR\x14automaticQueueTarget\x12#\n" +
+	"\rwaiting_count\x18\x1f \x01(\x03R\fwaitingCount\x125\n" +
+	"\bproblems\x18  \x03(\v2\x19.stoker.v1.AccountProblemR\bproblemsB\x18\n" +
+	"\x16_platform_queued_count\"f\n" +
+	"\x12QueueTargetSetting\x128\n" +
+	"\x04mode\x18\x01 \x01(\x0e2\x1a.stoker.v1.QueueTargetModeB\b\xbaH\x05\x82\x01\x02\x10\x01R\x04mode\x12\x16\n" +
+	"\x06number\x18\x02 \x01(\x05R\x06number\"6\n" +
+	"\x10QueueTargetRange\x12\x10\n" +
+	"\x03min\x18\x01 \x01(\x05R\x03min\x12\x10\n" +
+	"\x03max\x18\x02 \x01(\x05R\x03max\"\xba\x01\n" +
 	"\x11QueueTargetAdvice\x12#\n" +
 	"\rencoder_count\x18\x01 \x01(\x05R\fencoderCount\x126\n" +
 	"\tcall_time\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\bcallTime\x124\n" +
@@ -1653,24 +2175,52 @@ const file_stoker_v1_account_service_proto_rawDesc = "" +
 	"\n" +
 	"account_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\taccountId\"B\n" +
 	"\x12GetAccountResponse\x12,\n" +
-	"\aaccount\x18\x01 \x01(\v2\x12.stoker.v1.AccountR\aaccount\"b\n" +
-	"\x13PauseAccountRequest\x12&\n" +
+	"\aaccount\x18\x01 \x01(\v2\x12.stoker.v1.AccountR\aaccount\"k\n" +
+	"\x13PauseAccountRequest\x12\x1d\n" +
 	"\n" +
-	"account_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\taccountId\x12#\n" +
-	"\x06reason\x18\x02 \x01(\tB\v\xbaH\br\x06\x18\xf4\x03(\x80\bR\x06reason\"D\n" +
+	"account_id\x18\x01 \x01(\tR\taccountId\x12#\n" +
+	"\x06reason\x18\x02 \x01(\tB\v\xbaH\br\x06\x18\xf4\x03(\x80\bR\x06reason\x12\x10\n" +
+	"\x03all\x18\x03 \x01(\bR\x03all\"t\n" +
 	"\x14PauseAccountResponse\x12,\n" +
-	"\aaccount\x18\x01 \x01(\v2\x12.stoker.v1.AccountR\aaccount\">\n" +
-	"\x14ResumeAccountRequest\x12&\n" +
+	"\aaccount\x18\x01 \x01(\v2\x12.stoker.v1.AccountR\aaccount\x12.\n" +
+	"\baccounts\x18\x02 \x03(\v2\x12.stoker.v1.AccountR\baccounts\"G\n" +
+	"\x14ResumeAccountRequest\x12\x1d\n" +
 	"\n" +
-	"account_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\taccountId\"E\n" +
+	"account_id\x18\x01 \x01(\tR\taccountId\x12\x10\n" +
+	"\x03all\x18\x02 \x01(\bR\x03all\"u\n" +
 	"\x15ResumeAccountResponse\x12,\n" +
-	"\aaccount\x18\x01 \x01(\v2\x12.stoker.v1.AccountR\aaccount\"\x91\x01\n" +
+	"\aaccount\x18\x01 \x01(\v2\x12.stoker.v1.AccountR\aaccount\x12.\n" +
+	"\baccounts\x18\x02 \x03(\v2\x12.stoker.v1.AccountR\baccounts\"\x91\x01\n" +
 	"\x14UpdateAccountRequest\x124\n" +
 	"\aaccount\x18\x01 \x01(\v2\x12.stoker.v1.AccountB\x06\xbaH\x03\xc8\x01\x01R\aaccount\x12C\n" +
 	"\vupdate_mask\x18\x02 \x01(\v2\x1a.google.protobuf.FieldMaskB\x06\xbaH\x03\xc8\x01\x01R\n" +
 	"updateMask\"E\n" +
 	"\x15UpdateAccountResponse\x12,\n" +
-	"\aaccount\x18\x01 \x01(\v2\x12.stoker.v1.AccountR\aaccount*v\n" +
+	"\aaccount\x18\x01 \x01(\v2\x12.stoker.v1.AccountR\aaccount\"_\n" +
+	"\x13ListNextJobsRequest\x12&\n" +
+	"\n" +
+	"account_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\taccountId\x12 \n" +
+	"\x05limit\x18\x02 \x01(\x05B\n" +
+	"\xbaH\a\x1a\x05\x18\xe8\a(\x00R\x05limit\"\x8d\x01\n" +
+	"\x14ListNextJobsResponse\x12&\n" +
+	"\x04jobs\x18\x01 \x03(\v2\x12.stoker.v1.NextJobR\x04jobs\x12.\n" +
+	"\abatches\x18\x02 \x03(\v2\x14.stoker.v1.NextBatchR\abatches\x12\x1d\n" +
+	"\n" +
+	"more_count\x18\x03 \x01(\x03R\tmoreCount\"c\n" +
+	"\aNextJob\x12 \n" +
+	"\x03job\x18\x01 \x01(\v2\x0e.stoker.v1.JobR\x03job\x12\x1a\n" +
+	"\bposition\x18\x02 \x01(\x03R\bposition\x12\x1a\n" +
+	"\bpriority\x18\x03 \x01(\x05R\bpriority\"\x9b\x01\n" +
+	"\tNextBatch\x12)\n" +
+	"\x05batch\x18\x01 \x01(\v2\x13.stoker.v1.BatchRefR\x05batch\x12\x1a\n" +
+	"\bpriority\x18\x02 \x01(\x05R\bpriority\x12\x1b\n" +
+	"\tdue_count\x18\x03 \x01(\x03R\bdueCount\x12*\n" +
+	"\x11backing_off_count\x18\x04 \x01(\x03R\x0fbackingOffCount*\x8c\x01\n" +
+	"\x0fQueueTargetMode\x12!\n" +
+	"\x1dQUEUE_TARGET_MODE_UNSPECIFIED\x10\x00\x12\x1d\n" +
+	"\x19QUEUE_TARGET_MODE_DEFAULT\x10\x01\x12\x1b\n" +
+	"\x17QUEUE_TARGET_MODE_FIXED\x10\x02\x12\x1a\n" +
+	"\x16QUEUE_TARGET_MODE_AUTO\x10\x03*v\n" +
 	"\n" +
 	"ListingWay\x12\x1b\n" +
 	"\x17LISTING_WAY_UNSPECIFIED\x10\x00\x12\x16\n" +
@@ -1687,11 +2237,13 @@ const file_stoker_v1_account_service_proto_rawDesc = "" +
 	"\x19BREAKER_STATE_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14BREAKER_STATE_CLOSED\x10\x01\x12\x16\n" +
 	"\x12BREAKER_STATE_OPEN\x10\x02\x12\x19\n" +
-	"\x15BREAKER_STATE_PROBING\x10\x032\xa5\x03\n" +
+	"\x15BREAKER_STATE_PROBING\x10\x032\xd6\x04\n" +
 	"\x0eAccountService\x12O\n" +
 	"\fListAccounts\x12\x1e.stoker.v1.ListAccountsRequest\x1a\x1f.stoker.v1.ListAccountsResponse\x12I\n" +
 	"\n" +
-	"GetAccount\x12\x1c.stoker.v1.GetAccountRequest\x1a\x1d.stoker.v1.GetAccountResponse\x12O\n" +
+	"GetAccount\x12\x1c.stoker.v1.GetAccountRequest\x1a\x1d.stoker.v1.GetAccountResponse\x12^\n" +
+	"\x11GetAccountHistory\x12#.stoker.v1.GetAccountHistoryRequest\x1a$.stoker.v1.GetAccountHistoryResponse\x12O\n" +
+	"\fListNextJobs\x12\x1e.stoker.v1.ListNextJobsRequest\x1a\x1f.stoker.v1.ListNextJobsResponse\x12O\n" +
 	"\fPauseAccount\x12\x1e.stoker.v1.PauseAccountRequest\x1a\x1f.stoker.v1.PauseAccountResponse\x12R\n" +
 	"\rResumeAccount\x12\x1f.stoker.v1.ResumeAccountRequest\x1a .stoker.v1.ResumeAccountResponse\x12R\n" +
 	"\rUpdateAccount\x12\x1f.stoker.v1.UpdateAccountRequest\x1a .stoker.v1.UpdateAccountResponseB2Z0github.com/stokerd/stoker/gen/stoker/v1;stokerv1b\x06proto3"
@@ -1708,83 +2260,110 @@ func file_stoker_v1_account_service_proto_rawDescGZIP() []byte {
 	return file_stoker_v1_account_service_proto_rawDescData
 }
 
-var file_stoker_v1_account_service_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_stoker_v1_account_service_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
+var file_stoker_v1_account_service_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
+var file_stoker_v1_account_service_proto_msgTypes = make([]protoimpl.MessageInfo, 25)
 var file_stoker_v1_account_service_proto_goTypes = []any{
-	(ListingWay)(0),               // 0: stoker.v1.ListingWay
-	(ParameterFault)(0),           // 1: stoker.v1.ParameterFault
-	(BreakerState)(0),             // 2: stoker.v1.BreakerState
-	(*Account)(nil),               // 3: stoker.v1.Account
-	(*QueueTargetAdvice)(nil),     // 4: stoker.v1.QueueTargetAdvice
-	(*UnknownValue)(nil),          // 5: stoker.v1.UnknownValue
-	(*Listing)(nil),               // 6: stoker.v1.Listing
-	(*ListParameter)(nil),         // 7: stoker.v1.ListParameter
-	(*OtherInstance)(nil),         // 8: stoker.v1.OtherInstance
-	(*Webhooks)(nil),              // 9: stoker.v1.Webhooks
-	(*Breaker)(nil),               // 10: stoker.v1.Breaker
-	(*Budget)(nil),                // 11: stoker.v1.Budget
-	(*ListAccountsRequest)(nil),   // 12: stoker.v1.ListAccountsRequest
-	(*ListAccountsResponse)(nil),  // 13: stoker.v1.ListAccountsResponse
-	(*GetAccountRequest)(nil),     // 14: stoker.v1.GetAccountRequest
-	(*GetAccountResponse)(nil),    // 15: stoker.v1.GetAccountResponse
-	(*PauseAccountRequest)(nil),   // 16: stoker.v1.PauseAccountRequest
-	(*PauseAccountResponse)(nil),  // 17: stoker.v1.PauseAccountResponse
-	(*ResumeAccountRequest)(nil),  // 18: stoker.v1.ResumeAccountRequest
-	(*ResumeAccountResponse)(nil), // 19: stoker.v1.ResumeAccountResponse
-	(*UpdateAccountRequest)(nil),  // 20: stoker.v1.UpdateAccountRequest
-	(*UpdateAccountResponse)(nil), // 21: stoker.v1.UpdateAccountResponse
-	(*timestamppb.Timestamp)(nil), // 22: google.protobuf.Timestamp
-	(*Wait)(nil),                  // 23: stoker.v1.Wait
-	(*durationpb.Duration)(nil),   // 24: google.protobuf.Duration
-	(*fieldmaskpb.FieldMask)(nil), // 25: google.protobuf.FieldMask
+	(QueueTargetMode)(0),              // 0: stoker.v1.QueueTargetMode
+	(ListingWay)(0),                   // 1: stoker.v1.ListingWay
+	(ParameterFault)(0),               // 2: stoker.v1.ParameterFault
+	(BreakerState)(0),                 // 3: stoker.v1.BreakerState
+	(*Account)(nil),                   // 4: stoker.v1.Account
+	(*QueueTargetSetting)(nil),        // 5: stoker.v1.QueueTargetSetting
+	(*QueueTargetRange)(nil),          // 6: stoker.v1.QueueTargetRange
+	(*QueueTargetAdvice)(nil),         // 7: stoker.v1.QueueTargetAdvice
+	(*UnknownValue)(nil),              // 8: stoker.v1.UnknownValue
+	(*Listing)(nil),                   // 9: stoker.v1.Listing
+	(*ListParameter)(nil),             // 10: stoker.v1.ListParameter
+	(*OtherInstance)(nil),             // 11: stoker.v1.OtherInstance
+	(*Webhooks)(nil),                  // 12: stoker.v1.Webhooks
+	(*Breaker)(nil),                   // 13: stoker.v1.Breaker
+	(*Budget)(nil),                    // 14: stoker.v1.Budget
+	(*ListAccountsRequest)(nil),       // 15: stoker.v1.ListAccountsRequest
+	(*ListAccountsResponse)(nil),      // 16: stoker.v1.ListAccountsResponse
+	(*GetAccountRequest)(nil),         // 17: stoker.v1.GetAccountRequest
+	(*GetAccountResponse)(nil),        // 18: stoker.v1.GetAccountResponse
+	(*PauseAccountRequest)(nil),       // 19: stoker.v1.PauseAccountRequest
+	(*PauseAccountResponse)(nil),      // 20: stoker.v1.PauseAccountResponse
+	(*ResumeAccountRequest)(nil),      // 21: stoker.v1.ResumeAccountRequest
+	(*ResumeAccountResponse)(nil),     // 22: stoker.v1.ResumeAccountResponse
+	(*UpdateAccountRequest)(nil),      // 23: stoker.v1.UpdateAccountRequest
+	(*UpdateAccountResponse)(nil),     // 24: stoker.v1.UpdateAccountResponse
+	(*ListNextJobsRequest)(nil),       // 25: stoker.v1.ListNextJobsRequest
+	(*ListNextJobsResponse)(nil),      // 26: stoker.v1.ListNextJobsResponse
+	(*NextJob)(nil),                   // 27: stoker.v1.NextJob
+	(*NextBatch)(nil),                 // 28: stoker.v1.NextBatch
+	(*timestamppb.Timestamp)(nil),     // 29: google.protobuf.Timestamp
+	(*Wait)(nil),                      // 30: stoker.v1.Wait
+	(*AccountProblem)(nil),            // 31: stoker.v1.AccountProblem
+	(*durationpb.Duration)(nil),       // 32: google.protobuf.Duration
+	(*fieldmaskpb.FieldMask)(nil),     // 33: google.protobuf.FieldMask
+	(*Job)(nil),                       // 34: stoker.v1.Job
+	(*BatchRef)(nil),                  // 35: stoker.v1.BatchRef
+	(*GetAccountHistoryRequest)(nil),  // 36: stoker.v1.GetAccountHistoryRequest
+	(*GetAccountHistoryResponse)(nil), // 37: stoker.v1.GetAccountHistoryResponse
 }
 var file_stoker_v1_account_service_proto_depIdxs = []int32{
-	22, // 0: stoker.v1.Account.platform_queued_time:type_name -> google.protobuf.Timestamp
-	22, // 1: stoker.v1.Account.paused_until:type_name -> google.protobuf.Timestamp
-	10, // 2: stoker.v1.Account.breaker:type_name -> stoker.v1.Breaker
-	22, // 3: stoker.v1.Account.queue_full_until:type_name -> google.protobuf.Timestamp
-	11, // 4: stoker.v1.Account.budgets:type_name -> stoker.v1.Budget
-	9,  // 5: stoker.v1.Account.webhooks:type_name -> stoker.v1.Webhooks
-	23, // 6: stoker.v1.Account.wait:type_name -> stoker.v1.Wait
-	6,  // 7: stoker.v1.Account.listing:type_name -> stoker.v1.Listing
-	8,  // 8: stoker.v1.Account.other_instances:type_name -> stoker.v1.OtherInstance
-	5,  // 9: stoker.v1.Account.unknown_values:type_name -> stoker.v1.UnknownValue
-	4,  // 10: stoker.v1.Account.queue_target_advice:type_name -> stoker.v1.QueueTargetAdvice
-	24, // 11: stoker.v1.QueueTargetAdvice.call_time:type_name -> google.protobuf.Duration
-	22, // 12: stoker.v1.UnknownValue.first_time:type_name -> google.protobuf.Timestamp
-	0,  // 13: stoker.v1.Listing.way:type_name -> stoker.v1.ListingWay
-	7,  // 14: stoker.v1.Listing.faulty_parameters:type_name -> stoker.v1.ListParameter
-	22, // 15: stoker.v1.Listing.comparing_since:type_name -> google.protobuf.Timestamp
-	1,  // 16: stoker.v1.ListParameter.fault:type_name -> stoker.v1.ParameterFault
-	22, // 17: stoker.v1.ListParameter.time:type_name -> google.protobuf.Timestamp
-	22, // 18: stoker.v1.OtherInstance.last_seen_time:type_name -> google.protobuf.Timestamp
-	22, // 19: stoker.v1.Webhooks.last_used_time:type_name -> google.protobuf.Timestamp
-	2,  // 20: stoker.v1.Breaker.state:type_name -> stoker.v1.BreakerState
-	22, // 21: stoker.v1.Breaker.since:type_name -> google.protobuf.Timestamp
-	22, // 22: stoker.v1.Breaker.next_probe_time:type_name -> google.protobuf.Timestamp
-	22, // 23: stoker.v1.Budget.paused_until:type_name -> google.protobuf.Timestamp
-	3,  // 24: stoker.v1.ListAccountsResponse.accounts:type_name -> stoker.v1.Account
-	3,  // 25: stoker.v1.GetAccountResponse.account:type_name -> stoker.v1.Account
-	3,  // 26: stoker.v1.PauseAccountResponse.account:type_name -> stoker.v1.Account
-	3,  // 27: stoker.v1.ResumeAccountResponse.account:type_name -> stoker.v1.Account
-	3,  // 28: stoker.v1.UpdateAccountRequest.account:type_name -> stoker.v1.Account
-	25, // 29: stoker.v1.UpdateAccountRequest.update_mask:type_name -> google.protobuf.FieldMask
-	3,  // 30: stoker.v1.UpdateAccountResponse.account:type_name -> stoker.v1.Account
-	12, // 31: stoker.v1.AccountService.ListAccounts:input_type -> stoker.v1.ListAccountsRequest
-	14, // 32: stoker.v1.AccountService.GetAccount:input_type -> stoker.v1.GetAccountRequest
-	16, // 33: stoker.v1.AccountService.PauseAccount:input_type -> stoker.v1.PauseAccountRequest
-	18, // 34: stoker.v1.AccountService.ResumeAccount:input_type -> stoker.v1.ResumeAccountRequest
-	20, // 35: stoker.v1.AccountService.UpdateAccount:input_type -> stoker.v1.UpdateAccountRequest
-	13, // 36: stoker.v1.AccountService.ListAccounts:output_type -> stoker.v1.ListAccountsResponse
-	15, // 37: stoker.v1.AccountService.GetAccount:output_type -> stoker.v1.GetAccountResponse
-	17, // 38: stoker.v1.AccountService.PauseAccount:output_type -> stoker.v1.PauseAccountResponse
-	19, // 39: stoker.v1.AccountService.ResumeAccount:output_type -> stoker.v1.ResumeAccountResponse
-	21, // 40: stoker.v1.AccountService.UpdateAccount:output_type -> stoker.v1.UpdateAccountResponse
-	36, // [36:41] is the sub-list for method output_type
-	31, // [31:36] is the sub-list for method input_type
-	31, // [31:31] is the sub-list for extension type_name
-	31, // [31:31] is the sub-list for extension extendee
-	0,  // [0:31] is the sub-list for field type_name
+	29, // 0: stoker.v1.Account.platform_queued_time:type_name -> google.protobuf.Timestamp
+	29, // 1: stoker.v1.Account.paused_until:type_name -> google.protobuf.Timestamp
+	13, // 2: stoker.v1.Account.breaker:type_name -> stoker.v1.Breaker
+	29, // 3: stoker.v1.Account.queue_full_until:type_name -> google.protobuf.Timestamp
+	14, // 4: stoker.v1.Account.budgets:type_name -> stoker.v1.Budget
+	12, // 5: stoker.v1.Account.webhooks:type_name -> stoker.v1.Webhooks
+	30, // 6: stoker.v1.Account.wait:type_name -> stoker.v1.Wait
+	9,  // 7: stoker.v1.Account.listing:type_name -> stoker.v1.Listing
+	11, // 8: stoker.v1.Account.other_instances:type_name -> stoker.v1.OtherInstance
+	8,  // 9: stoker.v1.Account.unknown_values:type_name -> stoker.v1.UnknownValue
+	7,  // 10: stoker.v1.Account.queue_target_advice:type_name -> stoker.v1.QueueTargetAdvice
+	5,  // 11: stoker.v1.Account.queue_target_setting:type_name -> stoker.v1.QueueTargetSetting
+	5,  // 12: stoker.v1.Account.configured_queue_target:type_name -> stoker.v1.QueueTargetSetting
+	6,  // 13: stoker.v1.Account.automatic_queue_target:type_name -> stoker.v1.QueueTargetRange
+	31, // 14: stoker.v1.Account.problems:type_name -> stoker.v1.AccountProblem
+	0,  // 15: stoker.v1.QueueTargetSetting.mode:type_name -> stoker.v1.QueueTargetMode
+	32, // 16: stoker.v1.QueueTargetAdvice.call_time:type_name -> google.protobuf.Duration
+	29, // 17: stoker.v1.UnknownValue.first_time:type_name -> google.protobuf.Timestamp
+	1,  // 18: stoker.v1.Listing.way:type_name -> stoker.v1.ListingWay
+	10, // 19: stoker.v1.Listing.faulty_parameters:type_name -> stoker.v1.ListParameter
+	29, // 20: stoker.v1.Listing.comparing_since:type_name -> google.protobuf.Timestamp
+	2,  // 21: stoker.v1.ListParameter.fault:type_name -> stoker.v1.ParameterFault
+	29, // 22: stoker.v1.ListParameter.time:type_name -> google.protobuf.Timestamp
+	29, // 23: stoker.v1.OtherInstance.last_seen_time:type_name -> google.protobuf.Timestamp
+	29, // 24: stoker.v1.Webhooks.last_used_time:type_name -> google.protobuf.Timestamp
+	3,  // 25: stoker.v1.Breaker.state:type_name -> stoker.v1.BreakerState
+	29, // 26: stoker.v1.Breaker.since:type_name -> google.protobuf.Timestamp
+	29, // 27: stoker.v1.Breaker.next_probe_time:type_name -> google.protobuf.Timestamp
+	29, // 28: stoker.v1.Budget.paused_until:type_name -> google.protobuf.Timestamp
+	4,  // 29: stoker.v1.ListAccountsResponse.accounts:type_name -> stoker.v1.Account
+	4,  // 30: stoker.v1.GetAccountResponse.account:type_name -> stoker.v1.Account
+	4,  // 31: stoker.v1.PauseAccountResponse.account:type_name -> stoker.v1.Account
+	4,  // 32: stoker.v1.PauseAccountResponse.accounts:type_name -> stoker.v1.Account
+	4,  // 33: stoker.v1.ResumeAccountResponse.account:type_name -> stoker.v1.Account
+	4,  // 34: stoker.v1.ResumeAccountResponse.accounts:type_name -> stoker.v1.Account
+	4,  // 35: stoker.v1.UpdateAccountRequest.account:type_name -> stoker.v1.Account
+	33, // 36: stoker.v1.UpdateAccountRequest.update_mask:type_name -> google.protobuf.FieldMask
+	4,  // 37: stoker.v1.UpdateAccountResponse.account:type_name -> stoker.v1.Account
+	27, // 38: stoker.v1.ListNextJobsResponse.jobs:type_name -> stoker.v1.NextJob
+	28, // 39: stoker.v1.ListNextJobsResponse.batches:type_name -> stoker.v1.NextBatch
+	34, // 40: stoker.v1.NextJob.job:type_name -> stoker.v1.Job
+	35, // 41: stoker.v1.NextBatch.batch:type_name -> stoker.v1.BatchRef
+	15, // 42: stoker.v1.AccountService.ListAccounts:input_type -> stoker.v1.ListAccountsRequest
+	17, // 43: stoker.v1.AccountService.GetAccount:input_type -> stoker.v1.GetAccountRequest
+	36, // 44: stoker.v1.AccountService.GetAccountHistory:input_type -> stoker.v1.GetAccountHistoryRequest
+	25, // 45: stoker.v1.AccountService.ListNextJobs:input_type -> stoker.v1.ListNextJobsRequest
+	19, // 46: stoker.v1.AccountService.PauseAccount:input_type -> stoker.v1.PauseAccountRequest
+	21, // 47: stoker.v1.AccountService.ResumeAccount:input_type -> stoker.v1.ResumeAccountRequest
+	23, // 48: stoker.v1.AccountService.UpdateAccount:input_type -> stoker.v1.UpdateAccountRequest
+	16, // 49: stoker.v1.AccountService.ListAccounts:output_type -> stoker.v1.ListAccountsResponse
+	18, // 50: stoker.v1.AccountService.GetAccount:output_type -> stoker.v1.GetAccountResponse
+	37, // 51: stoker.v1.AccountService.GetAccountHistory:output_type -> stoker.v1.GetAccountHistoryResponse
+	26, // 52: stoker.v1.AccountService.ListNextJobs:output_type -> stoker.v1.ListNextJobsResponse
+	20, // 53: stoker.v1.AccountService.PauseAccount:output_type -> stoker.v1.PauseAccountResponse
+	22, // 54: stoker.v1.AccountService.ResumeAccount:output_type -> stoker.v1.ResumeAccountResponse
+	24, // 55: stoker.v1.AccountService.UpdateAccount:output_type -> stoker.v1.UpdateAccountResponse
+	49, // [49:56] is the sub-list for method output_type
+	42, // [42:49] is the sub-list for method input_type
+	42, // [42:42] is the sub-list for extension type_name
+	42, // [42:42] is the sub-list for extension extendee
+	0,  // [0:42] is the sub-list for field type_name
 }
 
 func init() { file_stoker_v1_account_service_proto_init() }
@@ -1792,6 +2371,8 @@ func file_stoker_v1_account_service_proto_init() {
 	if File_stoker_v1_account_service_proto != nil {
 		return
 	}
+	file_stoker_v1_account_history_proto_init()
+	file_stoker_v1_batch_proto_init()
 	file_stoker_v1_wait_proto_init()
 	file_stoker_v1_account_service_proto_msgTypes[0].OneofWrappers = []any{}
 	type x struct{}
@@ -1799,8 +2380,8 @@ func file_stoker_v1_account_service_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_stoker_v1_account_service_proto_rawDesc), len(file_stoker_v1_account_service_proto_rawDesc)),
-			NumEnums:      3,
-			NumMessages:   19,
+			NumEnums:      4,
+			NumMessages:   25,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

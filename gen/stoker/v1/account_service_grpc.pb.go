@@ -19,11 +19,13 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	AccountService_ListAccounts_FullMethodName  = "/stoker.v1.AccountService/ListAccounts"
-	AccountService_GetAccount_FullMethodName    = "/stoker.v1.AccountService/GetAccount"
-	AccountService_PauseAccount_FullMethodName  = "/stoker.v1.AccountService/PauseAccount"
-	AccountService_ResumeAccount_FullMethodName = "/stoker.v1.AccountService/ResumeAccount"
-	AccountService_UpdateAccount_FullMethodName = "/stoker.v1.AccountService/UpdateAccount"
+	AccountService_ListAccounts_FullMethodName      = "/stoker.v1.AccountService/ListAccounts"
+	AccountService_GetAccount_FullMethodName        = "/stoker.v1.AccountService/GetAccount"
+	AccountService_GetAccountHistory_FullMethodName = "/stoker.v1.AccountService/GetAccountHistory"
+	AccountService_ListNextJobs_FullMethodName      = "/stoker.v1.AccountService/ListNextJobs"
+	AccountService_PauseAccount_FullMethodName      = "/stoker.v1.AccountService/PauseAccount"
+	AccountService_ResumeAccount_FullMethodName     = "/stoker.v1.AccountService/ResumeAccount"
+	AccountService_UpdateAccount_FullMethodName     = "/stoker.v1.AccountService/UpdateAccount"
 )
 
 // AccountServiceClient is the client API for AccountService service.
@@ -37,12 +39,19 @@ type AccountServiceClient interface {
 	ListAccounts(ctx context.Context, in *ListAccountsRequest, opts ...grpc.CallOption) (*ListAccountsResponse, error)
 	// GetAccount returns the status of an account. Errors: NOT_FOUND.
 	GetAccount(ctx context.Context, in *GetAccountRequest, opts ...grpc.CallOption) (*GetAccountResponse, error)
-	// PauseAccount stops configuring and starting jobs of the account. Jobs at the platform go on. The
-	// pause survives a restart of the server. Pausing a paused account replaces the reason.
-	// Errors: NOT_FOUND.
+	// GetAccountHistory returns how the queue of an account was filled over time. The server keeps a day
+	// of it in memory and begins anew when it is started. Errors: INVALID_ARGUMENT; NOT_FOUND.
+	GetAccountHistory(ctx context.Context, in *GetAccountHistoryRequest, opts ...grpc.CallOption) (*GetAccountHistoryResponse, error)
+	// ListNextJobs lists the jobs of an account that are started next, in the order in which the
+	// server would start them at present. Errors: INVALID_ARGUMENT; NOT_FOUND.
+	ListNextJobs(ctx context.Context, in *ListNextJobsRequest, opts ...grpc.CallOption) (*ListNextJobsResponse, error)
+	// PauseAccount stops configuring and starting jobs of the account, or of all accounts. Jobs at the
+	// platform go on. The pause survives a restart of the server. Pausing a paused account replaces the
+	// reason. Errors: INVALID_ARGUMENT; NOT_FOUND.
 	PauseAccount(ctx context.Context, in *PauseAccountRequest, opts ...grpc.CallOption) (*PauseAccountResponse, error)
-	// ResumeAccount lets jobs of the account be configured and started again. If max_starts_per_day is
-	// reached, the starts of the day so far no longer count. Errors: NOT_FOUND.
+	// ResumeAccount lets jobs of the account, or of all accounts, be configured and started again. If
+	// max_starts_per_day is reached, the starts of the day so far no longer count.
+	// Errors: INVALID_ARGUMENT; NOT_FOUND.
 	ResumeAccount(ctx context.Context, in *ResumeAccountRequest, opts ...grpc.CallOption) (*ResumeAccountResponse, error)
 	// UpdateAccount changes the queue target. The change survives a restart of the server.
 	// Errors: INVALID_ARGUMENT; NOT_FOUND.
@@ -71,6 +80,26 @@ func (c *accountServiceClient) GetAccount(ctx context.Context, in *GetAccountReq
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(GetAccountResponse)
 	err := c.cc.Invoke(ctx, AccountService_GetAccount_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *accountServiceClient) GetAccountHistory(ctx context.Context, in *GetAccountHistoryRequest, opts ...grpc.CallOption) (*GetAccountHistoryResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetAccountHistoryResponse)
+	err := c.cc.Invoke(ctx, AccountService_GetAccountHistory_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *accountServiceClient) ListNextJobs(ctx context.Context, in *ListNextJobsRequest, opts ...grpc.CallOption) (*ListNextJobsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListNextJobsResponse)
+	err := c.cc.Invoke(ctx, AccountService_ListNextJobs_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -118,12 +147,19 @@ type AccountServiceServer interface {
 	ListAccounts(context.Context, *ListAccountsRequest) (*ListAccountsResponse, error)
 	// GetAccount returns the status of an account. Errors: NOT_FOUND.
 	GetAccount(context.Context, *GetAccountRequest) (*GetAccountResponse, error)
-	// PauseAccount stops configuring and starting jobs of the account. Jobs at the platform go on. The
-	// pause survives a restart of the server. Pausing a paused account replaces the reason.
-	// Errors: NOT_FOUND.
+	// GetAccountHistory returns how the queue of an account was filled over time. The server keeps a day
+	// of it in memory and begins anew when it is started. Errors: INVALID_ARGUMENT; NOT_FOUND.
+	GetAccountHistory(context.Context, *GetAccountHistoryRequest) (*GetAccountHistoryResponse, error)
+	// ListNextJobs lists the jobs of an account that are started next, in the order in which the
+	// server would start them at present. Errors: INVALID_ARGUMENT; NOT_FOUND.
+	ListNextJobs(context.Context, *ListNextJobsRequest) (*ListNextJobsResponse, error)
+	// PauseAccount stops configuring and starting jobs of the account, or of all accounts. Jobs at the
+	// platform go on. The pause survives a restart of the server. Pausing a paused account replaces the
+	// reason. Errors: INVALID_ARGUMENT; NOT_FOUND.
 	PauseAccount(context.Context, *PauseAccountRequest) (*PauseAccountResponse, error)
-	// ResumeAccount lets jobs of the account be configured and started again. If max_starts_per_day is
-	// reached, the starts of the day so far no longer count. Errors: NOT_FOUND.
+	// ResumeAccount lets jobs of the account, or of all accounts, be configured and started again. If
+	// max_starts_per_day is reached, the starts of the day so far no longer count.
+	// Errors: INVALID_ARGUMENT; NOT_FOUND.
 	ResumeAccount(context.Context, *ResumeAccountRequest) (*ResumeAccountResponse, error)
 	// UpdateAccount changes the queue target. The change survives a restart of the server.
 	// Errors: INVALID_ARGUMENT; NOT_FOUND.
@@ -143,6 +179,12 @@ func (UnimplementedAccountServiceServer) ListAccounts(context.Context, *ListAcco
 }
 func (UnimplementedAccountServiceServer) GetAccount(context.Context, *GetAccountRequest) (*GetAccountResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetAccount not implemented")
+}
+func (UnimplementedAccountServiceServer) GetAccountHistory(context.Context, *GetAccountHistoryRequest) (*GetAccountHistoryResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetAccountHistory not implemented")
+}
+func (UnimplementedAccountServiceServer) ListNextJobs(context.Context, *ListNextJobsRequest) (*ListNextJobsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListNextJobs not implemented")
 }
 func (UnimplementedAccountServiceServer) PauseAccount(context.Context, *PauseAccountRequest) (*PauseAccountResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method PauseAccount not implemented")
@@ -206,6 +248,42 @@ func _AccountService_GetAccount_Handler(srv interface{}, ctx context.Context, de
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(AccountServiceServer).GetAccount(ctx, req.(*GetAccountRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _AccountService_GetAccountHistory_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetAccountHistoryRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AccountServiceServer).GetAccountHistory(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AccountService_GetAccountHistory_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AccountServiceServer).GetAccountHistory(ctx, req.(*GetAccountHistoryRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _AccountService_ListNextJobs_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListNextJobsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AccountServiceServer).ListNextJobs(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AccountService_ListNextJobs_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AccountServiceServer).ListNextJobs(ctx, req.(*ListNextJobsRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -278,6 +356,14 @@ var AccountService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "GetAccount",
 			Handler:    _AccountService_GetAccount_Handler,
+		},
+		{
+			MethodName: "GetAccountHistory",
+			Handler:    _AccountService_GetAccountHistory_Handler,
+		},
+		{
+			MethodName: "ListNextJobs",
+			Handler:    _AccountService_ListNextJobs_Handler,
 		},
 		{
 			MethodName: "PauseAccount",

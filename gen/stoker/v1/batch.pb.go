@@ -309,7 +309,16 @@ type Batch struct {
 	// Why the batch does not move. If jobs are WAITING, this is the reason of the job to be started
 	// next; if no job is WAITING or RUNNING, that of another job that has not ended. Unset if the
 	// batch moves or has ended.
-	Wait          *Wait `protobuf:"bytes,29,opt,name=wait,proto3" json:"wait,omitempty"`
+	Wait *Wait `protobuf:"bytes,29,opt,name=wait,proto3" json:"wait,omitempty"`
+	// Which batch of this server it is, counted from 1 in the order of submission. No two batches ever
+	// have the same number, not even after DeleteBatch. Every field that names a batch takes the
+	// number as well as the id, so that "411" is a batch and "411/17" its 17th job.
+	Number int64 `protobuf:"varint,30,opt,name=number,proto3" json:"number,omitempty"`
+	// Who submitted the batch; `local` until there are logins.
+	CreatedBy string `protobuf:"bytes,31,opt,name=created_by,json=createdBy,proto3" json:"created_by,omitempty"`
+	// What the recipe or template encodes to, in short: for example
+	// "H.264 480p, 720p, 1080p; AAC; fMP4". Only GetBatch sets it.
+	Encodes       string `protobuf:"bytes,32,opt,name=encodes,proto3" json:"encodes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -547,6 +556,109 @@ func (x *Batch) GetWait() *Wait {
 	return nil
 }
 
+func (x *Batch) GetNumber() int64 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+func (x *Batch) GetCreatedBy() string {
+	if x != nil {
+		return x.CreatedBy
+	}
+	return ""
+}
+
+func (x *Batch) GetEncodes() string {
+	if x != nil {
+		return x.Encodes
+	}
+	return ""
+}
+
+// BatchRef says which batch something belongs to.
+type BatchRef struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The id of the batch.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// The number of the batch.
+	Number int64 `protobuf:"varint,2,opt,name=number,proto3" json:"number,omitempty"`
+	// Shown to people.
+	DisplayName string `protobuf:"bytes,3,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
+	// The account of the batch.
+	Account string `protobuf:"bytes,4,opt,name=account,proto3" json:"account,omitempty"`
+	// The state of the batch.
+	State         BatchState `protobuf:"varint,5,opt,name=state,proto3,enum=stoker.v1.BatchState" json:"state,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BatchRef) Reset() {
+	*x = BatchRef{}
+	mi := &file_stoker_v1_batch_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BatchRef) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BatchRef) ProtoMessage() {}
+
+func (x *BatchRef) ProtoReflect() protoreflect.Message {
+	mi := &file_stoker_v1_batch_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BatchRef.ProtoReflect.Descriptor instead.
+func (*BatchRef) Descriptor() ([]byte, []int) {
+	return file_stoker_v1_batch_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *BatchRef) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *BatchRef) GetNumber() int64 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+func (x *BatchRef) GetDisplayName() string {
+	if x != nil {
+		return x.DisplayName
+	}
+	return ""
+}
+
+func (x *BatchRef) GetAccount() string {
+	if x != nil {
+		return x.Account
+	}
+	return ""
+}
+
+func (x *BatchRef) GetState() BatchState {
+	if x != nil {
+		return x.State
+	}
+	return BatchState_BATCH_STATE_UNSPECIFIED
+}
+
 // JobCounts is how many jobs of a batch are in each state.
 type JobCounts struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -572,7 +684,7 @@ type JobCounts struct {
 
 func (x *JobCounts) Reset() {
 	*x = JobCounts{}
-	mi := &file_stoker_v1_batch_proto_msgTypes[1]
+	mi := &file_stoker_v1_batch_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -584,7 +696,7 @@ func (x *JobCounts) String() string {
 func (*JobCounts) ProtoMessage() {}
 
 func (x *JobCounts) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_batch_proto_msgTypes[1]
+	mi := &file_stoker_v1_batch_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -597,7 +709,7 @@ func (x *JobCounts) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JobCounts.ProtoReflect.Descriptor instead.
 func (*JobCounts) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_batch_proto_rawDescGZIP(), []int{1}
+	return file_stoker_v1_batch_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *JobCounts) GetWaiting() int64 {
@@ -675,7 +787,7 @@ type RetryPolicy struct {
 
 func (x *RetryPolicy) Reset() {
 	*x = RetryPolicy{}
-	mi := &file_stoker_v1_batch_proto_msgTypes[2]
+	mi := &file_stoker_v1_batch_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -687,7 +799,7 @@ func (x *RetryPolicy) String() string {
 func (*RetryPolicy) ProtoMessage() {}
 
 func (x *RetryPolicy) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_batch_proto_msgTypes[2]
+	mi := &file_stoker_v1_batch_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -700,7 +812,7 @@ func (x *RetryPolicy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RetryPolicy.ProtoReflect.Descriptor instead.
 func (*RetryPolicy) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_batch_proto_rawDescGZIP(), []int{2}
+	return file_stoker_v1_batch_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *RetryPolicy) GetMaxRetries() int32 {
@@ -746,7 +858,7 @@ type FailureLimit struct {
 
 func (x *FailureLimit) Reset() {
 	*x = FailureLimit{}
-	mi := &file_stoker_v1_batch_proto_msgTypes[3]
+	mi := &file_stoker_v1_batch_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -758,7 +870,7 @@ func (x *FailureLimit) String() string {
 func (*FailureLimit) ProtoMessage() {}
 
 func (x *FailureLimit) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_batch_proto_msgTypes[3]
+	mi := &file_stoker_v1_batch_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -771,7 +883,7 @@ func (x *FailureLimit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FailureLimit.ProtoReflect.Descriptor instead.
 func (*FailureLimit) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_batch_proto_rawDescGZIP(), []int{3}
+	return file_stoker_v1_batch_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *FailureLimit) GetCount() int64 {
@@ -827,7 +939,7 @@ type JobSpec struct {
 
 func (x *JobSpec) Reset() {
 	*x = JobSpec{}
-	mi := &file_stoker_v1_batch_proto_msgTypes[4]
+	mi := &file_stoker_v1_batch_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -839,7 +951,7 @@ func (x *JobSpec) String() string {
 func (*JobSpec) ProtoMessage() {}
 
 func (x *JobSpec) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_batch_proto_msgTypes[4]
+	mi := &file_stoker_v1_batch_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -852,7 +964,7 @@ func (x *JobSpec) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JobSpec.ProtoReflect.Descriptor instead.
 func (*JobSpec) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_batch_proto_rawDescGZIP(), []int{4}
+	return file_stoker_v1_batch_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *JobSpec) GetKey() string {
@@ -893,7 +1005,8 @@ func (x *JobSpec) GetVariables() map[string]string {
 // Job is one asset to encode.
 type Job struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// `<batch id>/<number>`, numbers from 1 in submission order.
+	// `<batch id>/<number>`, numbers from 1 in submission order. Every field that names a job takes
+	// `<batch number>/<number>` as well.
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	// Chosen by the caller.
 	Key string `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`
@@ -942,14 +1055,18 @@ type Job struct {
 	// jobs and on the account too; a watch sends it as it was when the job last changed.
 	Wait *Wait `protobuf:"bytes,22,opt,name=wait,proto3" json:"wait,omitempty"`
 	// `wait` in words, at most 1 KiB.
-	WaitReason    string `protobuf:"bytes,23,opt,name=wait_reason,json=waitReason,proto3" json:"wait_reason,omitempty"`
+	WaitReason string `protobuf:"bytes,23,opt,name=wait_reason,json=waitReason,proto3" json:"wait_reason,omitempty"`
+	// The number of the job's batch.
+	BatchNumber int64 `protobuf:"varint,24,opt,name=batch_number,json=batchNumber,proto3" json:"batch_number,omitempty"`
+	// The number of the job in its batch, from 1 in submission order.
+	Number        int64 `protobuf:"varint,25,opt,name=number,proto3" json:"number,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Job) Reset() {
 	*x = Job{}
-	mi := &file_stoker_v1_batch_proto_msgTypes[5]
+	mi := &file_stoker_v1_batch_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -961,7 +1078,7 @@ func (x *Job) String() string {
 func (*Job) ProtoMessage() {}
 
 func (x *Job) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_batch_proto_msgTypes[5]
+	mi := &file_stoker_v1_batch_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -974,7 +1091,7 @@ func (x *Job) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Job.ProtoReflect.Descriptor instead.
 func (*Job) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_batch_proto_rawDescGZIP(), []int{5}
+	return file_stoker_v1_batch_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Job) GetId() string {
@@ -1138,6 +1255,20 @@ func (x *Job) GetWaitReason() string {
 	return ""
 }
 
+func (x *Job) GetBatchNumber() int64 {
+	if x != nil {
+		return x.BatchNumber
+	}
+	return 0
+}
+
+func (x *Job) GetNumber() int64 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
 // Failure says why an attempt did not succeed, in the platform's words. At most 32 KiB of its texts
 // are kept: a longer text has a note in its middle that says how many bytes were left out, and of
 // more than 100 messages the first and the last are kept.
@@ -1162,14 +1293,17 @@ type Failure struct {
 	// When the attempt failed.
 	Time *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=time,proto3" json:"time,omitempty"`
 	// Another attempt would fail in the same way.
-	Permanent     bool `protobuf:"varint,10,opt,name=permanent,proto3" json:"permanent,omitempty"`
+	Permanent bool `protobuf:"varint,10,opt,name=permanent,proto3" json:"permanent,omitempty"`
+	// What the failure has in common with others, as listed by ListFailures. RetryJobs, CancelJobs and
+	// ListJobs can select jobs by it.
+	Cause         string `protobuf:"bytes,11,opt,name=cause,proto3" json:"cause,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Failure) Reset() {
 	*x = Failure{}
-	mi := &file_stoker_v1_batch_proto_msgTypes[6]
+	mi := &file_stoker_v1_batch_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1181,7 +1315,7 @@ func (x *Failure) String() string {
 func (*Failure) ProtoMessage() {}
 
 func (x *Failure) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_batch_proto_msgTypes[6]
+	mi := &file_stoker_v1_batch_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1194,7 +1328,7 @@ func (x *Failure) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Failure.ProtoReflect.Descriptor instead.
 func (*Failure) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_batch_proto_rawDescGZIP(), []int{6}
+	return file_stoker_v1_batch_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Failure) GetKind() FailureKind {
@@ -1267,6 +1401,13 @@ func (x *Failure) GetPermanent() bool {
 	return false
 }
 
+func (x *Failure) GetCause() string {
+	if x != nil {
+		return x.Cause
+	}
+	return ""
+}
+
 // Attempt is one start of an encoding for a job.
 type Attempt struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1285,14 +1426,17 @@ type Attempt struct {
 	// When the attempt ended.
 	FinishTime *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=finish_time,json=finishTime,proto3" json:"finish_time,omitempty"`
 	// Why the attempt failed.
-	Failure       *Failure `protobuf:"bytes,8,opt,name=failure,proto3" json:"failure,omitempty"`
+	Failure *Failure `protobuf:"bytes,8,opt,name=failure,proto3" json:"failure,omitempty"`
+	// The region that the attempt was started in; AUTO if the platform chose one. Empty for attempts
+	// of before the server kept it.
+	Region        string `protobuf:"bytes,9,opt,name=region,proto3" json:"region,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Attempt) Reset() {
 	*x = Attempt{}
-	mi := &file_stoker_v1_batch_proto_msgTypes[7]
+	mi := &file_stoker_v1_batch_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1304,7 +1448,7 @@ func (x *Attempt) String() string {
 func (*Attempt) ProtoMessage() {}
 
 func (x *Attempt) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_batch_proto_msgTypes[7]
+	mi := &file_stoker_v1_batch_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1317,7 +1461,7 @@ func (x *Attempt) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Attempt.ProtoReflect.Descriptor instead.
 func (*Attempt) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_batch_proto_rawDescGZIP(), []int{7}
+	return file_stoker_v1_batch_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Attempt) GetNumber() int32 {
@@ -1376,6 +1520,13 @@ func (x *Attempt) GetFailure() *Failure {
 	return nil
 }
 
+func (x *Attempt) GetRegion() string {
+	if x != nil {
+		return x.Region
+	}
+	return ""
+}
+
 // JobEvent is one change of a job's state.
 type JobEvent struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1395,7 +1546,7 @@ type JobEvent struct {
 
 func (x *JobEvent) Reset() {
 	*x = JobEvent{}
-	mi := &file_stoker_v1_batch_proto_msgTypes[8]
+	mi := &file_stoker_v1_batch_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1407,7 +1558,7 @@ func (x *JobEvent) String() string {
 func (*JobEvent) ProtoMessage() {}
 
 func (x *JobEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_batch_proto_msgTypes[8]
+	mi := &file_stoker_v1_batch_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1420,7 +1571,7 @@ func (x *JobEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JobEvent.ProtoReflect.Descriptor instead.
 func (*JobEvent) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_batch_proto_rawDescGZIP(), []int{8}
+	return file_stoker_v1_batch_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *JobEvent) GetTime() *timestamppb.Timestamp {
@@ -1462,7 +1613,7 @@ var File_stoker_v1_batch_proto protoreflect.FileDescriptor
 
 const file_stoker_v1_batch_proto_rawDesc = "" +
 	"\n" +
-	"\x15stoker/v1/batch.proto\x12\tstoker.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x14stoker/v1/wait.proto\"\x97\n" +
+	"\x15stoker/v1/batch.proto\x12\tstoker.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x14stoker/v1/wait.proto\"\xe8\n" +
 	"\n" +
 	"\x05Batch\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12!\n" +
@@ -1499,10 +1650,20 @@ const file_stoker_v1_batch_proto_rawDesc = "" +
 	"finishTime\x12%\n" +
 	"\x0eskip_succeeded\x18\x1b \x01(\bR\rskipSucceeded\x12#\n" +
 	"\rskipped_count\x18\x1c \x01(\x03R\fskippedCount\x12#\n" +
-	"\x04wait\x18\x1d \x01(\v2\x0f.stoker.v1.WaitR\x04wait\x1a9\n" +
+	"\x04wait\x18\x1d \x01(\v2\x0f.stoker.v1.WaitR\x04wait\x12\x16\n" +
+	"\x06number\x18\x1e \x01(\x03R\x06number\x12\x1d\n" +
+	"\n" +
+	"created_by\x18\x1f \x01(\tR\tcreatedBy\x12\x18\n" +
+	"\aencodes\x18  \x01(\tR\aencodes\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xe7\x01\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x9c\x01\n" +
+	"\bBatchRef\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
+	"\x06number\x18\x02 \x01(\x03R\x06number\x12!\n" +
+	"\fdisplay_name\x18\x03 \x01(\tR\vdisplayName\x12\x18\n" +
+	"\aaccount\x18\x04 \x01(\tR\aaccount\x12+\n" +
+	"\x05state\x18\x05 \x01(\x0e2\x15.stoker.v1.BatchStateR\x05state\"\xe7\x01\n" +
 	"\tJobCounts\x12\x18\n" +
 	"\awaiting\x18\x01 \x01(\x03R\awaiting\x12\x1a\n" +
 	"\bstarting\x18\x02 \x01(\x03R\bstarting\x12\x16\n" +
@@ -1536,7 +1697,7 @@ const file_stoker_v1_batch_proto_rawDesc = "" +
 	"\tvariables\x18\x05 \x03(\v2!.stoker.v1.JobSpec.VariablesEntryB\x15\xbaH\x12\x9a\x01\x0f\x102\"\x04r\x02\x18d*\x05r\x03\x18\x80 R\tvariables\x1a<\n" +
 	"\x0eVariablesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xb1\b\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xec\b\n" +
 	"\x03Job\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x10\n" +
 	"\x03key\x18\x02 \x01(\tR\x03key\x12\x12\n" +
@@ -1570,10 +1731,12 @@ const file_stoker_v1_batch_proto_rawDesc = "" +
 	"\x14platform_status_time\x18\x15 \x01(\v2\x1a.google.protobuf.TimestampR\x12platformStatusTime\x12#\n" +
 	"\x04wait\x18\x16 \x01(\v2\x0f.stoker.v1.WaitR\x04wait\x12\x1f\n" +
 	"\vwait_reason\x18\x17 \x01(\tR\n" +
-	"waitReason\x1a<\n" +
+	"waitReason\x12!\n" +
+	"\fbatch_number\x18\x18 \x01(\x03R\vbatchNumber\x12\x16\n" +
+	"\x06number\x18\x19 \x01(\x03R\x06number\x1a<\n" +
 	"\x0eVariablesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xc2\x02\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xd8\x02\n" +
 	"\aFailure\x12*\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x16.stoker.v1.FailureKindR\x04kind\x12\x12\n" +
 	"\x04code\x18\x02 \x01(\x05R\x04code\x12\x1f\n" +
@@ -1588,7 +1751,8 @@ const file_stoker_v1_batch_proto_rawDesc = "" +
 	"request_id\x18\b \x01(\tR\trequestId\x12.\n" +
 	"\x04time\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12\x1c\n" +
 	"\tpermanent\x18\n" +
-	" \x01(\bR\tpermanent\"\x8f\x03\n" +
+	" \x01(\bR\tpermanent\x12\x14\n" +
+	"\x05cause\x18\v \x01(\tR\x05cause\"\xa7\x03\n" +
 	"\aAttempt\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\x05R\x06number\x12\x1f\n" +
 	"\vencoding_id\x18\x02 \x01(\tR\n" +
@@ -1601,7 +1765,8 @@ const file_stoker_v1_batch_proto_rawDesc = "" +
 	"\frunning_time\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\vrunningTime\x12;\n" +
 	"\vfinish_time\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"finishTime\x12,\n" +
-	"\afailure\x18\b \x01(\v2\x12.stoker.v1.FailureR\afailure\"\xba\x01\n" +
+	"\afailure\x18\b \x01(\v2\x12.stoker.v1.FailureR\afailure\x12\x16\n" +
+	"\x06region\x18\t \x01(\tR\x06region\"\xba\x01\n" +
 	"\bJobEvent\x12.\n" +
 	"\x04time\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12'\n" +
 	"\x04from\x18\x02 \x01(\x0e2\x13.stoker.v1.JobStateR\x04from\x12#\n" +
@@ -1649,72 +1814,74 @@ func file_stoker_v1_batch_proto_rawDescGZIP() []byte {
 }
 
 var file_stoker_v1_batch_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_stoker_v1_batch_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
+var file_stoker_v1_batch_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
 var file_stoker_v1_batch_proto_goTypes = []any{
 	(BatchState)(0),               // 0: stoker.v1.BatchState
 	(JobState)(0),                 // 1: stoker.v1.JobState
 	(FailureKind)(0),              // 2: stoker.v1.FailureKind
 	(*Batch)(nil),                 // 3: stoker.v1.Batch
-	(*JobCounts)(nil),             // 4: stoker.v1.JobCounts
-	(*RetryPolicy)(nil),           // 5: stoker.v1.RetryPolicy
-	(*FailureLimit)(nil),          // 6: stoker.v1.FailureLimit
-	(*JobSpec)(nil),               // 7: stoker.v1.JobSpec
-	(*Job)(nil),                   // 8: stoker.v1.Job
-	(*Failure)(nil),               // 9: stoker.v1.Failure
-	(*Attempt)(nil),               // 10: stoker.v1.Attempt
-	(*JobEvent)(nil),              // 11: stoker.v1.JobEvent
-	nil,                           // 12: stoker.v1.Batch.LabelsEntry
-	nil,                           // 13: stoker.v1.JobSpec.VariablesEntry
-	nil,                           // 14: stoker.v1.Job.VariablesEntry
-	(*timestamppb.Timestamp)(nil), // 15: google.protobuf.Timestamp
-	(*Wait)(nil),                  // 16: stoker.v1.Wait
-	(*durationpb.Duration)(nil),   // 17: google.protobuf.Duration
+	(*BatchRef)(nil),              // 4: stoker.v1.BatchRef
+	(*JobCounts)(nil),             // 5: stoker.v1.JobCounts
+	(*RetryPolicy)(nil),           // 6: stoker.v1.RetryPolicy
+	(*FailureLimit)(nil),          // 7: stoker.v1.FailureLimit
+	(*JobSpec)(nil),               // 8: stoker.v1.JobSpec
+	(*Job)(nil),                   // 9: stoker.v1.Job
+	(*Failure)(nil),               // 10: stoker.v1.Failure
+	(*Attempt)(nil),               // 11: stoker.v1.Attempt
+	(*JobEvent)(nil),              // 12: stoker.v1.JobEvent
+	nil,                           // 13: stoker.v1.Batch.LabelsEntry
+	nil,                           // 14: stoker.v1.JobSpec.VariablesEntry
+	nil,                           // 15: stoker.v1.Job.VariablesEntry
+	(*timestamppb.Timestamp)(nil), // 16: google.protobuf.Timestamp
+	(*Wait)(nil),                  // 17: stoker.v1.Wait
+	(*durationpb.Duration)(nil),   // 18: google.protobuf.Duration
 }
 var file_stoker_v1_batch_proto_depIdxs = []int32{
 	0,  // 0: stoker.v1.Batch.state:type_name -> stoker.v1.BatchState
-	5,  // 1: stoker.v1.Batch.retry_policy:type_name -> stoker.v1.RetryPolicy
-	6,  // 2: stoker.v1.Batch.failure_limit:type_name -> stoker.v1.FailureLimit
-	12, // 3: stoker.v1.Batch.labels:type_name -> stoker.v1.Batch.LabelsEntry
-	4,  // 4: stoker.v1.Batch.counts:type_name -> stoker.v1.JobCounts
-	15, // 5: stoker.v1.Batch.estimated_finish_time:type_name -> google.protobuf.Timestamp
-	15, // 6: stoker.v1.Batch.earliest_finish_time:type_name -> google.protobuf.Timestamp
-	15, // 7: stoker.v1.Batch.latest_finish_time:type_name -> google.protobuf.Timestamp
-	15, // 8: stoker.v1.Batch.create_time:type_name -> google.protobuf.Timestamp
-	15, // 9: stoker.v1.Batch.update_time:type_name -> google.protobuf.Timestamp
-	15, // 10: stoker.v1.Batch.start_time:type_name -> google.protobuf.Timestamp
-	15, // 11: stoker.v1.Batch.finish_time:type_name -> google.protobuf.Timestamp
-	16, // 12: stoker.v1.Batch.wait:type_name -> stoker.v1.Wait
-	17, // 13: stoker.v1.RetryPolicy.initial_backoff:type_name -> google.protobuf.Duration
-	17, // 14: stoker.v1.RetryPolicy.max_backoff:type_name -> google.protobuf.Duration
-	13, // 15: stoker.v1.JobSpec.variables:type_name -> stoker.v1.JobSpec.VariablesEntry
-	14, // 16: stoker.v1.Job.variables:type_name -> stoker.v1.Job.VariablesEntry
-	1,  // 17: stoker.v1.Job.state:type_name -> stoker.v1.JobState
-	9,  // 18: stoker.v1.Job.failure:type_name -> stoker.v1.Failure
-	15, // 19: stoker.v1.Job.next_attempt_time:type_name -> google.protobuf.Timestamp
-	15, // 20: stoker.v1.Job.create_time:type_name -> google.protobuf.Timestamp
-	15, // 21: stoker.v1.Job.update_time:type_name -> google.protobuf.Timestamp
-	15, // 22: stoker.v1.Job.start_time:type_name -> google.protobuf.Timestamp
-	15, // 23: stoker.v1.Job.queued_time:type_name -> google.protobuf.Timestamp
-	15, // 24: stoker.v1.Job.running_time:type_name -> google.protobuf.Timestamp
-	15, // 25: stoker.v1.Job.finish_time:type_name -> google.protobuf.Timestamp
-	15, // 26: stoker.v1.Job.platform_status_time:type_name -> google.protobuf.Timestamp
-	16, // 27: stoker.v1.Job.wait:type_name -> stoker.v1.Wait
-	2,  // 28: stoker.v1.Failure.kind:type_name -> stoker.v1.FailureKind
-	15, // 29: stoker.v1.Failure.time:type_name -> google.protobuf.Timestamp
-	1,  // 30: stoker.v1.Attempt.state:type_name -> stoker.v1.JobState
-	15, // 31: stoker.v1.Attempt.start_time:type_name -> google.protobuf.Timestamp
-	15, // 32: stoker.v1.Attempt.queued_time:type_name -> google.protobuf.Timestamp
-	15, // 33: stoker.v1.Attempt.running_time:type_name -> google.protobuf.Timestamp
-	15, // 34: stoker.v1.Attempt.finish_time:type_name -> google.protobuf.Timestamp
-	9,  // 35: stoker.v1.Attempt.failure:type_name -> stoker.v1.Failure
-	15, // 36: stoker.v1.JobEvent.time:type_name -> google.protobuf.Timestamp
-	1,  // 37: stoker.v1.JobEvent.from:type_name -> stoker.v1.JobState
-	1,  // 38: stoker.v1.JobEvent.to:type_name -> stoker.v1.JobState
-	39, // [39:39] is the sub-list for method output_type
-	39, // [39:39] is the sub-list for method input_type
-	39, // [39:39] is the sub-list for extension type_name
-	39, // [39:39] is the sub-list for extension extendee
-	0,  // [0:39] is the sub-list for field type_name
+	6,  // 1: stoker.v1.Batch.retry_policy:type_name -> stoker.v1.RetryPolicy
+	7,  // 2: stoker.v1.Batch.failure_limit:type_name -> stoker.v1.FailureLimit
+	13, // 3: stoker.v1.Batch.labels:type_name -> stoker.v1.Batch.LabelsEntry
+	5,  // 4: stoker.v1.Batch.counts:type_name -> stoker.v1.JobCounts
+	16, // 5: stoker.v1.Batch.estimated_finish_time:type_name -> google.protobuf.Timestamp
+	16, // 6: stoker.v1.Batch.earliest_finish_time:type_name -> google.protobuf.Timestamp
+	16, // 7: stoker.v1.Batch.latest_finish_time:type_name -> google.protobuf.Timestamp
+	16, // 8: stoker.v1.Batch.create_time:type_name -> google.protobuf.Timestamp
+	16, // 9: stoker.v1.Batch.update_time:type_name -> google.protobuf.Timestamp
+	16, // 10: stoker.v1.Batch.start_time:type_name -> google.protobuf.Timestamp
+	16, // 11: stoker.v1.Batch.finish_time:type_name -> google.protobuf.Timestamp
+	17, // 12: stoker.v1.Batch.wait:type_name -> stoker.v1.Wait
+	0,  // 13: stoker.v1.BatchRef.state:type_name -> stoker.v1.BatchState
+	18, // 14: stoker.v1.RetryPolicy.initial_backoff:type_name -> google.protobuf.Duration
+	18, // 15: stoker.v1.RetryPolicy.max_backoff:type_name -> google.protobuf.Duration
+	14, // 16: stoker.v1.JobSpec.variables:type_name -> stoker.v1.JobSpec.VariablesEntry
+	15, // 17: stoker.v1.Job.variables:type_name -> stoker.v1.Job.VariablesEntry
+	1,  // 18: stoker.v1.Job.state:type_name -> stoker.v1.JobState
+	10, // 19: stoker.v1.Job.failure:type_name -> stoker.v1.Failure
+	16, // 20: stoker.v1.Job.next_attempt_time:type_name -> google.protobuf.Timestamp
+	16, // 21: stoker.v1.Job.create_time:type_name -> google.protobuf.Timestamp
+	16, // 22: stoker.v1.Job.update_time:type_name -> google.protobuf.Timestamp
+	16, // 23: stoker.v1.Job.start_time:type_name -> google.protobuf.Timestamp
+	16, // 24: stoker.v1.Job.queued_time:type_name -> google.protobuf.Timestamp
+	16, // 25: stoker.v1.Job.running_time:type_name -> google.protobuf.Timestamp
+	16, // 26: stoker.v1.Job.finish_time:type_name -> google.protobuf.Timestamp
+	16, // 27: stoker.v1.Job.platform_status_time:type_name -> google.protobuf.Timestamp
+	17, // 28: stoker.v1.Job.wait:type_name -> stoker.v1.Wait
+	2,  // 29: stoker.v1.Failure.kind:type_name -> stoker.v1.FailureKind
+	16, // 30: stoker.v1.Failure.time:type_name -> google.protobuf.Timestamp
+	1,  // 31: stoker.v1.Attempt.state:type_name -> stoker.v1.JobState
+	16, // 32: stoker.v1.Attempt.start_time:type_name -> google.protobuf.Timestamp
+	16, // 33: stoker.v1.Attempt.queued_time:type_name -> google.protobuf.Timestamp
+	16, // 34: stoker.v1.Attempt.running_time:type_name -> google.protobuf.Timestamp
+	16, // 35: stoker.v1.Attempt.finish_time:type_name -> google.protobuf.Timestamp
+	10, // 36: stoker.v1.Attempt.failure:type_name -> stoker.v1.Failure
+	16, // 37: stoker.v1.JobEvent.time:type_name -> google.protobuf.Timestamp
+	1,  // 38: stoker.v1.JobEvent.from:type_name -> stoker.v1.JobState
+	1,  // 39: stoker.v1.JobEvent.to:type_name -> stoker.v1.JobState
+	40, // [40:40] is the sub-list for method output_type
+	40, // [40:40] is the sub-list for method input_type
+	40, // [40:40] is the sub-list for extension type_name
+	40, // [40:40] is the sub-list for extension extendee
+	0,  // [0:40] is the sub-list for field type_name
 }
 
 func init() { file_stoker_v1_batch_proto_init() }
@@ -1723,14 +1890,14 @@ func file_stoker_v1_batch_proto_init() {
 		return
 	}
 	file_stoker_v1_wait_proto_init()
-	file_stoker_v1_batch_proto_msgTypes[2].OneofWrappers = []any{}
+	file_stoker_v1_batch_proto_msgTypes[3].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_stoker_v1_batch_proto_rawDesc), len(file_stoker_v1_batch_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   12,
+			NumMessages:   13,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

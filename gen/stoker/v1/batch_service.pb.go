@@ -12,6 +12,7 @@ import (
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	durationpb "google.golang.org/protobuf/types/known/durationpb"
 	fieldmaskpb "google.golang.org/protobuf/types/known/fieldmaskpb"
+	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	reflect "reflect"
 	sync "sync"
 	unsafe "unsafe"
@@ -23,6 +24,59 @@ const (
 	// Verify that runtime/protoimpl is sufficiently up-to-date.
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
+
+// JobOrder is the order of a list of jobs.
+type JobOrder int32
+
+const (
+	// Not set.
+	JobOrder_JOB_ORDER_UNSPECIFIED JobOrder = 0
+	// By number: the order of submission. It needs a batch_id.
+	JobOrder_JOB_ORDER_SUBMISSION JobOrder = 1
+	// The latest batch first, and of each batch the highest number first.
+	JobOrder_JOB_ORDER_NEWEST_FIRST JobOrder = 2
+)
+
+// Enum value maps for JobOrder.
+var (
+	JobOrder_name = map[int32]string{
+		0: "JOB_ORDER_UNSPECIFIED",
+		1: "JOB_ORDER_SUBMISSION",
+		2: "JOB_ORDER_NEWEST_FIRST",
+	}
+	JobOrder_value = map[string]int32{
+		"JOB_ORDER_UNSPECIFIED":  0,
+		"JOB_ORDER_SUBMISSION":   1,
+		"JOB_ORDER_NEWEST_FIRST": 2,
+	}
+)
+
+func (x JobOrder) Enum() *JobOrder {
+	p := new(JobOrder)
+	*p = x
+	return p
+}
+
+func (x JobOrder) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (JobOrder) Descriptor() protoreflect.EnumDescriptor {
+	return file_stoker_v1_batch_service_proto_enumTypes[0].Descriptor()
+}
+
+func (JobOrder) Type() protoreflect.EnumType {
+	return &file_stoker_v1_batch_service_proto_enumTypes[0]
+}
+
+func (x JobOrder) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use JobOrder.Descriptor instead.
+func (JobOrder) EnumDescriptor() ([]byte, []int) {
+	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{0}
+}
 
 // SubmitBatchRequest is a batch with its jobs.
 type SubmitBatchRequest struct {
@@ -824,7 +878,13 @@ type ListBatchesRequest struct {
 	// than 3 MiB.
 	PageSize int32 `protobuf:"varint,4,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
 	// next_page_token of the previous page. The filters have to be the same.
-	PageToken     string `protobuf:"bytes,5,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	PageToken string `protobuf:"bytes,5,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	// Only batches whose display name has this text in it. Upper and lower case are the same.
+	Text string `protobuf:"bytes,6,opt,name=text,proto3" json:"text,omitempty"`
+	// Only batches with exactly this display name.
+	DisplayName string `protobuf:"bytes,7,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
+	// Only batches whose id begins with this: at least 8 characters.
+	IdPrefix      string `protobuf:"bytes,8,opt,name=id_prefix,json=idPrefix,proto3" json:"id_prefix,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -894,6 +954,27 @@ func (x *ListBatchesRequest) GetPageToken() string {
 	return ""
 }
 
+func (x *ListBatchesRequest) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *ListBatchesRequest) GetDisplayName() string {
+	if x != nil {
+		return x.DisplayName
+	}
+	return ""
+}
+
+func (x *ListBatchesRequest) GetIdPrefix() string {
+	if x != nil {
+		return x.IdPrefix
+	}
+	return ""
+}
+
 // ListBatchesResponse is one page of batches.
 type ListBatchesResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -901,6 +982,8 @@ type ListBatchesResponse struct {
 	Batches []*Batch `protobuf:"bytes,1,rep,name=batches,proto3" json:"batches,omitempty"`
 	// The page_token for the next page; empty on the last page.
 	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	// How many batches match the filters, on all pages. Only the first page has it.
+	TotalCount    int64 `protobuf:"varint,3,opt,name=total_count,json=totalCount,proto3" json:"total_count,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -947,6 +1030,13 @@ func (x *ListBatchesResponse) GetNextPageToken() string {
 		return x.NextPageToken
 	}
 	return ""
+}
+
+func (x *ListBatchesResponse) GetTotalCount() int64 {
+	if x != nil {
+		return x.TotalCount
+	}
+	return 0
 }
 
 // GetJobRequest names a job.
@@ -1008,8 +1098,12 @@ type GetJobResponse struct {
 	OmittedAttemptCount int32 `protobuf:"varint,4,opt,name=omitted_attempt_count,json=omittedAttemptCount,proto3" json:"omitted_attempt_count,omitempty"`
 	// How many earlier events are left out.
 	OmittedEventCount int32 `protobuf:"varint,5,opt,name=omitted_event_count,json=omittedEventCount,proto3" json:"omitted_event_count,omitempty"`
-	unknownFields     protoimpl.UnknownFields
-	sizeCache         protoimpl.SizeCache
+	// The batch of the job.
+	Batch *BatchRef `protobuf:"bytes,6,opt,name=batch,proto3" json:"batch,omitempty"`
+	// How many other FAILED jobs of the batch failed of the same cause.
+	AlikeCount    int64 `protobuf:"varint,7,opt,name=alike_count,json=alikeCount,proto3" json:"alike_count,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *GetJobResponse) Reset() {
@@ -1077,20 +1171,56 @@ func (x *GetJobResponse) GetOmittedEventCount() int32 {
 	return 0
 }
 
-// ListJobsRequest selects jobs of a batch.
+func (x *GetJobResponse) GetBatch() *BatchRef {
+	if x != nil {
+		return x.Batch
+	}
+	return nil
+}
+
+func (x *GetJobResponse) GetAlikeCount() int64 {
+	if x != nil {
+		return x.AlikeCount
+	}
+	return 0
+}
+
+// ListJobsRequest selects jobs of one batch or of many. A job has to match all filters.
 type ListJobsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The batch.
+	// The batch. Without it, the jobs of all batches.
 	BatchId string `protobuf:"bytes,1,opt,name=batch_id,json=batchId,proto3" json:"batch_id,omitempty"`
 	// Only jobs in one of these states. Default: all.
 	States []JobState `protobuf:"varint,2,rep,packed,name=states,proto3,enum=stoker.v1.JobState" json:"states,omitempty"`
 	// Only jobs with one of these keys. At most 1000.
 	Keys []string `protobuf:"bytes,3,rep,name=keys,proto3" json:"keys,omitempty"`
 	// Jobs per page, 1 to 1000. Default 100. A page may have fewer, because no message has more than
-	// 3 MiB.
+	// 3 MiB, and because the server looks for them for a second at most: then it may have none, and
+	// still a next_page_token.
 	PageSize int32 `protobuf:"varint,4,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
 	// next_page_token of the previous page. The filters have to be the same.
-	PageToken     string `protobuf:"bytes,5,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	PageToken string `protobuf:"bytes,5,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	// Only jobs that have this text in their key, name, input path or output path, or in the id of an
+	// encoding of theirs. Upper and lower case are the same.
+	Text string `protobuf:"bytes,6,opt,name=text,proto3" json:"text,omitempty"`
+	// Only jobs whose key begins with this.
+	KeyPrefix string `protobuf:"bytes,7,opt,name=key_prefix,json=keyPrefix,proto3" json:"key_prefix,omitempty"`
+	// Only jobs whose latest failure has one of these causes, as listed by ListFailures. At most 100.
+	Causes []string `protobuf:"bytes,8,rep,name=causes,proto3" json:"causes,omitempty"`
+	// Only jobs of these accounts. Default: all.
+	Accounts []string `protobuf:"bytes,9,rep,name=accounts,proto3" json:"accounts,omitempty"`
+	// Only jobs of batches with all of these labels.
+	Labels map[string]string `protobuf:"bytes,10,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Only jobs submitted within these times.
+	Created *TimeRange `protobuf:"bytes,11,opt,name=created,proto3" json:"created,omitempty"`
+	// Only jobs that changed last within these times.
+	Changed *TimeRange `protobuf:"bytes,12,opt,name=changed,proto3" json:"changed,omitempty"`
+	// Only jobs that ended within these times.
+	Finished *TimeRange `protobuf:"bytes,13,opt,name=finished,proto3" json:"finished,omitempty"`
+	// The order of the jobs. Default: SUBMISSION with a batch_id, NEWEST_FIRST without.
+	Order JobOrder `protobuf:"varint,14,opt,name=order,proto3,enum=stoker.v1.JobOrder" json:"order,omitempty"`
+	// Only jobs that have, or had, this encoding: the whole id at the platform.
+	EncodingId    string `protobuf:"bytes,15,opt,name=encoding_id,json=encodingId,proto3" json:"encoding_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1160,20 +1290,150 @@ func (x *ListJobsRequest) GetPageToken() string {
 	return ""
 }
 
+func (x *ListJobsRequest) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *ListJobsRequest) GetKeyPrefix() string {
+	if x != nil {
+		return x.KeyPrefix
+	}
+	return ""
+}
+
+func (x *ListJobsRequest) GetCauses() []string {
+	if x != nil {
+		return x.Causes
+	}
+	return nil
+}
+
+func (x *ListJobsRequest) GetAccounts() []string {
+	if x != nil {
+		return x.Accounts
+	}
+	return nil
+}
+
+func (x *ListJobsRequest) GetLabels() map[string]string {
+	if x != nil {
+		return x.Labels
+	}
+	return nil
+}
+
+func (x *ListJobsRequest) GetCreated() *TimeRange {
+	if x != nil {
+		return x.Created
+	}
+	return nil
+}
+
+func (x *ListJobsRequest) GetChanged() *TimeRange {
+	if x != nil {
+		return x.Changed
+	}
+	return nil
+}
+
+func (x *ListJobsRequest) GetFinished() *TimeRange {
+	if x != nil {
+		return x.Finished
+	}
+	return nil
+}
+
+func (x *ListJobsRequest) GetOrder() JobOrder {
+	if x != nil {
+		return x.Order
+	}
+	return JobOrder_JOB_ORDER_UNSPECIFIED
+}
+
+func (x *ListJobsRequest) GetEncodingId() string {
+	if x != nil {
+		return x.EncodingId
+	}
+	return ""
+}
+
+// TimeRange is a range of times.
+type TimeRange struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The earliest time of the range. Unset: no limit.
+	Since *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=since,proto3" json:"since,omitempty"`
+	// The time before which the range ends. Unset: no limit.
+	Until         *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=until,proto3" json:"until,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TimeRange) Reset() {
+	*x = TimeRange{}
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TimeRange) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TimeRange) ProtoMessage() {}
+
+func (x *TimeRange) ProtoReflect() protoreflect.Message {
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TimeRange.ProtoReflect.Descriptor instead.
+func (*TimeRange) Descriptor() ([]byte, []int) {
+	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *TimeRange) GetSince() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Since
+	}
+	return nil
+}
+
+func (x *TimeRange) GetUntil() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Until
+	}
+	return nil
+}
+
 // ListJobsResponse is one page of jobs.
 type ListJobsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The jobs in the order of submission.
+	// The jobs.
 	Jobs []*Job `protobuf:"bytes,1,rep,name=jobs,proto3" json:"jobs,omitempty"`
 	// The page_token for the next page; empty on the last page.
 	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	// The batches of the jobs, in the order in which the jobs have them.
+	Batches []*BatchRef `protobuf:"bytes,3,rep,name=batches,proto3" json:"batches,omitempty"`
+	// How many jobs match the filters, on all pages. Only the first page has it, and only for filters
+	// by which the server counts jobs anyway: states, or causes of FAILED jobs, in one batch.
+	TotalCount    *int64 `protobuf:"varint,4,opt,name=total_count,json=totalCount,proto3,oneof" json:"total_count,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ListJobsResponse) Reset() {
 	*x = ListJobsResponse{}
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[15]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1185,7 +1445,7 @@ func (x *ListJobsResponse) String() string {
 func (*ListJobsResponse) ProtoMessage() {}
 
 func (x *ListJobsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[15]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1198,7 +1458,7 @@ func (x *ListJobsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListJobsResponse.ProtoReflect.Descriptor instead.
 func (*ListJobsResponse) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{15}
+	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ListJobsResponse) GetJobs() []*Job {
@@ -1213,6 +1473,20 @@ func (x *ListJobsResponse) GetNextPageToken() string {
 		return x.NextPageToken
 	}
 	return ""
+}
+
+func (x *ListJobsResponse) GetBatches() []*BatchRef {
+	if x != nil {
+		return x.Batches
+	}
+	return nil
+}
+
+func (x *ListJobsResponse) GetTotalCount() int64 {
+	if x != nil && x.TotalCount != nil {
+		return *x.TotalCount
+	}
+	return 0
 }
 
 // WatchBatchRequest says what to watch and from where.
@@ -1236,7 +1510,7 @@ type WatchBatchRequest struct {
 
 func (x *WatchBatchRequest) Reset() {
 	*x = WatchBatchRequest{}
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[16]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1248,7 +1522,7 @@ func (x *WatchBatchRequest) String() string {
 func (*WatchBatchRequest) ProtoMessage() {}
 
 func (x *WatchBatchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[16]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1261,7 +1535,7 @@ func (x *WatchBatchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchBatchRequest.ProtoReflect.Descriptor instead.
 func (*WatchBatchRequest) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{16}
+	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *WatchBatchRequest) GetBatchId() string {
@@ -1319,7 +1593,7 @@ type WatchBatchResponse struct {
 
 func (x *WatchBatchResponse) Reset() {
 	*x = WatchBatchResponse{}
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[17]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1331,7 +1605,7 @@ func (x *WatchBatchResponse) String() string {
 func (*WatchBatchResponse) ProtoMessage() {}
 
 func (x *WatchBatchResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[17]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1344,7 +1618,7 @@ func (x *WatchBatchResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchBatchResponse.ProtoReflect.Descriptor instead.
 func (*WatchBatchResponse) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{17}
+	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *WatchBatchResponse) GetCursor() string {
@@ -1395,7 +1669,7 @@ type CancelJobRequest struct {
 
 func (x *CancelJobRequest) Reset() {
 	*x = CancelJobRequest{}
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[18]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1407,7 +1681,7 @@ func (x *CancelJobRequest) String() string {
 func (*CancelJobRequest) ProtoMessage() {}
 
 func (x *CancelJobRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[18]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1420,7 +1694,7 @@ func (x *CancelJobRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelJobRequest.ProtoReflect.Descriptor instead.
 func (*CancelJobRequest) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{18}
+	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *CancelJobRequest) GetJobId() string {
@@ -1448,7 +1722,7 @@ type CancelJobResponse struct {
 
 func (x *CancelJobResponse) Reset() {
 	*x = CancelJobResponse{}
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[19]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1460,7 +1734,7 @@ func (x *CancelJobResponse) String() string {
 func (*CancelJobResponse) ProtoMessage() {}
 
 func (x *CancelJobResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[19]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1473,7 +1747,7 @@ func (x *CancelJobResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelJobResponse.ProtoReflect.Descriptor instead.
 func (*CancelJobResponse) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{19}
+	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *CancelJobResponse) GetJob() *Job {
@@ -1496,7 +1770,7 @@ type CancelBatchRequest struct {
 
 func (x *CancelBatchRequest) Reset() {
 	*x = CancelBatchRequest{}
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[20]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1508,7 +1782,7 @@ func (x *CancelBatchRequest) String() string {
 func (*CancelBatchRequest) ProtoMessage() {}
 
 func (x *CancelBatchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[20]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1521,7 +1795,7 @@ func (x *CancelBatchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelBatchRequest.ProtoReflect.Descriptor instead.
 func (*CancelBatchRequest) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{20}
+	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *CancelBatchRequest) GetBatchId() string {
@@ -1549,7 +1823,7 @@ type CancelBatchResponse struct {
 
 func (x *CancelBatchResponse) Reset() {
 	*x = CancelBatchResponse{}
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[21]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1561,7 +1835,7 @@ func (x *CancelBatchResponse) String() string {
 func (*CancelBatchResponse) ProtoMessage() {}
 
 func (x *CancelBatchResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[21]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1574,7 +1848,7 @@ func (x *CancelBatchResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelBatchResponse.ProtoReflect.Descriptor instead.
 func (*CancelBatchResponse) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{21}
+	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *CancelBatchResponse) GetBatch() *Batch {
@@ -1584,10 +1858,10 @@ func (x *CancelBatchResponse) GetBatch() *Batch {
 	return nil
 }
 
-// CancelJobsRequest selects jobs to cancel. A job has to match all filters.
+// CancelJobsRequest selects jobs to cancel, by id or by filters. A job has to match all filters.
 type CancelJobsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The batch. Give either this or labels.
+	// The batch. Give exactly one of batch_id, job_ids, all, and labels or accounts.
 	BatchId string `protobuf:"bytes,1,opt,name=batch_id,json=batchId,proto3" json:"batch_id,omitempty"`
 	// Jobs in one of these states: WAITING, STARTING, QUEUED, RUNNING. Default: all four.
 	States []JobState `protobuf:"varint,2,rep,packed,name=states,proto3,enum=stoker.v1.JobState" json:"states,omitempty"`
@@ -1604,14 +1878,24 @@ type CancelJobsRequest struct {
 	// Count only, change nothing.
 	ValidateOnly bool `protobuf:"varint,8,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
 	// The jobs of every batch that has all of these labels, one batch after the other.
-	Labels        map[string]string `protobuf:"bytes,9,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	Labels map[string]string `protobuf:"bytes,9,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// The jobs of every batch of these accounts.
+	Accounts []string `protobuf:"bytes,10,rep,name=accounts,proto3" json:"accounts,omitempty"`
+	// The jobs of every batch.
+	All bool `protobuf:"varint,11,opt,name=all,proto3" json:"all,omitempty"`
+	// Exactly these jobs, of any batches: at most 1000. Excludes the filters. Jobs that have ended stay
+	// as they are.
+	JobIds []string `protobuf:"bytes,12,rep,name=job_ids,json=jobIds,proto3" json:"job_ids,omitempty"`
+	// Only jobs that have this text in their key, name, input path, output path or encoding id. Upper
+	// and lower case are the same.
+	Text          string `protobuf:"bytes,13,opt,name=text,proto3" json:"text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *CancelJobsRequest) Reset() {
 	*x = CancelJobsRequest{}
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[22]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1623,7 +1907,7 @@ func (x *CancelJobsRequest) String() string {
 func (*CancelJobsRequest) ProtoMessage() {}
 
 func (x *CancelJobsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[22]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1636,7 +1920,7 @@ func (x *CancelJobsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelJobsRequest.ProtoReflect.Descriptor instead.
 func (*CancelJobsRequest) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{22}
+	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *CancelJobsRequest) GetBatchId() string {
@@ -1702,22 +1986,55 @@ func (x *CancelJobsRequest) GetLabels() map[string]string {
 	return nil
 }
 
+func (x *CancelJobsRequest) GetAccounts() []string {
+	if x != nil {
+		return x.Accounts
+	}
+	return nil
+}
+
+func (x *CancelJobsRequest) GetAll() bool {
+	if x != nil {
+		return x.All
+	}
+	return false
+}
+
+func (x *CancelJobsRequest) GetJobIds() []string {
+	if x != nil {
+		return x.JobIds
+	}
+	return nil
+}
+
+func (x *CancelJobsRequest) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
 // CancelJobsResponse says how many jobs were, or would be, cancelled.
 type CancelJobsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The number of jobs.
 	Count int64 `protobuf:"varint,1,opt,name=count,proto3" json:"count,omitempty"`
-	// The batch afterwards; unset if labels were given.
+	// The batch afterwards; unset without a batch_id.
 	Batch *Batch `protobuf:"bytes,2,opt,name=batch,proto3" json:"batch,omitempty"`
 	// The number of batches that the jobs belong to.
-	BatchCount    int64 `protobuf:"varint,3,opt,name=batch_count,json=batchCount,proto3" json:"batch_count,omitempty"`
+	BatchCount int64 `protobuf:"varint,3,opt,name=batch_count,json=batchCount,proto3" json:"batch_count,omitempty"`
+	// With validate_only: the jobs by state. Those in WAITING would never start; those in STARTING,
+	// QUEUED and RUNNING would be stopped, and may be billed for what they did. Those in SUCCEEDED,
+	// FAILED, CANCELLING and CANCELLED match all filters but the state, and would stay as they are:
+	// count does not include them.
+	Counts        *JobCounts `protobuf:"bytes,4,opt,name=counts,proto3" json:"counts,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *CancelJobsResponse) Reset() {
 	*x = CancelJobsResponse{}
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[23]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1729,7 +2046,7 @@ func (x *CancelJobsResponse) String() string {
 func (*CancelJobsResponse) ProtoMessage() {}
 
 func (x *CancelJobsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[23]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1742,7 +2059,7 @@ func (x *CancelJobsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelJobsResponse.ProtoReflect.Descriptor instead.
 func (*CancelJobsResponse) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{23}
+	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *CancelJobsResponse) GetCount() int64 {
@@ -1766,18 +2083,33 @@ func (x *CancelJobsResponse) GetBatchCount() int64 {
 	return 0
 }
 
-// ListFailuresRequest names a batch.
+func (x *CancelJobsResponse) GetCounts() *JobCounts {
+	if x != nil {
+		return x.Counts
+	}
+	return nil
+}
+
+// ListFailuresRequest selects failed jobs. A job has to match all filters.
 type ListFailuresRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The batch.
-	BatchId       string `protobuf:"bytes,1,opt,name=batch_id,json=batchId,proto3" json:"batch_id,omitempty"`
+	// The batch. Without it, all batches: then at least one of the filters is needed.
+	BatchId string `protobuf:"bytes,1,opt,name=batch_id,json=batchId,proto3" json:"batch_id,omitempty"`
+	// Only jobs of these accounts. Default: all.
+	Accounts []string `protobuf:"bytes,2,rep,name=accounts,proto3" json:"accounts,omitempty"`
+	// Only jobs of batches with all of these labels.
+	Labels map[string]string `protobuf:"bytes,3,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Only jobs that failed within these times.
+	Finished *TimeRange `protobuf:"bytes,4,opt,name=finished,proto3" json:"finished,omitempty"`
+	// Only jobs whose key begins with this.
+	KeyPrefix     string `protobuf:"bytes,5,opt,name=key_prefix,json=keyPrefix,proto3" json:"key_prefix,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ListFailuresRequest) Reset() {
 	*x = ListFailuresRequest{}
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[24]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1789,7 +2121,7 @@ func (x *ListFailuresRequest) String() string {
 func (*ListFailuresRequest) ProtoMessage() {}
 
 func (x *ListFailuresRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[24]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1802,7 +2134,7 @@ func (x *ListFailuresRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListFailuresRequest.ProtoReflect.Descriptor instead.
 func (*ListFailuresRequest) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{24}
+	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *ListFailuresRequest) GetBatchId() string {
@@ -1812,12 +2144,40 @@ func (x *ListFailuresRequest) GetBatchId() string {
 	return ""
 }
 
-// ListFailuresResponse has the causes of the failures of a batch.
+func (x *ListFailuresRequest) GetAccounts() []string {
+	if x != nil {
+		return x.Accounts
+	}
+	return nil
+}
+
+func (x *ListFailuresRequest) GetLabels() map[string]string {
+	if x != nil {
+		return x.Labels
+	}
+	return nil
+}
+
+func (x *ListFailuresRequest) GetFinished() *TimeRange {
+	if x != nil {
+		return x.Finished
+	}
+	return nil
+}
+
+func (x *ListFailuresRequest) GetKeyPrefix() string {
+	if x != nil {
+		return x.KeyPrefix
+	}
+	return ""
+}
+
+// ListFailuresResponse has the causes of failures.
 type ListFailuresResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The causes, the most frequent first; at most 100.
 	Causes []*FailureCause `protobuf:"bytes,1,rep,name=causes,proto3" json:"causes,omitempty"`
-	// All FAILED jobs, including those with causes beyond the first 100.
+	// All selected FAILED jobs, including those with causes beyond the first 100.
 	FailedCount   int64 `protobuf:"varint,2,opt,name=failed_count,json=failedCount,proto3" json:"failed_count,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1825,7 +2185,7 @@ type ListFailuresResponse struct {
 
 func (x *ListFailuresResponse) Reset() {
 	*x = ListFailuresResponse{}
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[25]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1837,7 +2197,7 @@ func (x *ListFailuresResponse) String() string {
 func (*ListFailuresResponse) ProtoMessage() {}
 
 func (x *ListFailuresResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[25]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1850,7 +2210,7 @@ func (x *ListFailuresResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListFailuresResponse.ProtoReflect.Descriptor instead.
 func (*ListFailuresResponse) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{25}
+	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *ListFailuresResponse) GetCauses() []*FailureCause {
@@ -1875,17 +2235,23 @@ type FailureCause struct {
 	Cause string `protobuf:"bytes,1,opt,name=cause,proto3" json:"cause,omitempty"`
 	// How many FAILED jobs have this cause.
 	Count int64 `protobuf:"varint,2,opt,name=count,proto3" json:"count,omitempty"`
-	// The first of these jobs.
+	// One of these jobs: the first, or the latest if they are of several batches.
 	JobId string `protobuf:"bytes,3,opt,name=job_id,json=jobId,proto3" json:"job_id,omitempty"`
 	// The failure of that job.
-	Failure       *Failure `protobuf:"bytes,4,opt,name=failure,proto3" json:"failure,omitempty"`
+	Failure *Failure `protobuf:"bytes,4,opt,name=failure,proto3" json:"failure,omitempty"`
+	// The number of that job's batch. With the number in job_id it is what people call the job.
+	BatchNumber int64 `protobuf:"varint,5,opt,name=batch_number,json=batchNumber,proto3" json:"batch_number,omitempty"`
+	// The key of that job.
+	Key string `protobuf:"bytes,6,opt,name=key,proto3" json:"key,omitempty"`
+	// How many batches the jobs belong to.
+	BatchCount    int64 `protobuf:"varint,7,opt,name=batch_count,json=batchCount,proto3" json:"batch_count,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *FailureCause) Reset() {
 	*x = FailureCause{}
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[26]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1897,7 +2263,7 @@ func (x *FailureCause) String() string {
 func (*FailureCause) ProtoMessage() {}
 
 func (x *FailureCause) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[26]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1910,7 +2276,7 @@ func (x *FailureCause) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FailureCause.ProtoReflect.Descriptor instead.
 func (*FailureCause) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{26}
+	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *FailureCause) GetCause() string {
@@ -1941,12 +2307,34 @@ func (x *FailureCause) GetFailure() *Failure {
 	return nil
 }
 
+func (x *FailureCause) GetBatchNumber() int64 {
+	if x != nil {
+		return x.BatchNumber
+	}
+	return 0
+}
+
+func (x *FailureCause) GetKey() string {
+	if x != nil {
+		return x.Key
+	}
+	return ""
+}
+
+func (x *FailureCause) GetBatchCount() int64 {
+	if x != nil {
+		return x.BatchCount
+	}
+	return 0
+}
+
 // RetryJobsRequest selects jobs to retry, by id or by filters. A job has to match all filters.
 type RetryJobsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The batch. Give either this or labels.
+	// The batch. Give exactly one of batch_id, job_ids, all, and labels or accounts. With job_ids, it says
+	// that all of them are of this batch.
 	BatchId string `protobuf:"bytes,1,opt,name=batch_id,json=batchId,proto3" json:"batch_id,omitempty"`
-	// Exactly these jobs. Excludes the filters below.
+	// Exactly these jobs, of any batches: at most 1000. Excludes the filters.
 	JobIds []string `protobuf:"bytes,2,rep,name=job_ids,json=jobIds,proto3" json:"job_ids,omitempty"`
 	// Jobs in one of these states: FAILED, CANCELLED. Default: FAILED.
 	States []JobState `protobuf:"varint,3,rep,packed,name=states,proto3,enum=stoker.v1.JobState" json:"states,omitempty"`
@@ -1962,14 +2350,21 @@ type RetryJobsRequest struct {
 	Causes []string `protobuf:"bytes,8,rep,name=causes,proto3" json:"causes,omitempty"`
 	// The jobs of every batch that has all of these labels, one batch after the other.
 	// Batches that are CANCELLING are left out.
-	Labels        map[string]string `protobuf:"bytes,9,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	Labels map[string]string `protobuf:"bytes,9,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// The jobs of every batch of these accounts. Batches that are CANCELLING are left out.
+	Accounts []string `protobuf:"bytes,10,rep,name=accounts,proto3" json:"accounts,omitempty"`
+	// The jobs of every batch. Batches that are CANCELLING are left out.
+	All bool `protobuf:"varint,11,opt,name=all,proto3" json:"all,omitempty"`
+	// Only jobs that have this text in their key, name, input path, output path or encoding id. Upper
+	// and lower case are the same.
+	Text          string `protobuf:"bytes,12,opt,name=text,proto3" json:"text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *RetryJobsRequest) Reset() {
 	*x = RetryJobsRequest{}
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[27]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1981,7 +2376,7 @@ func (x *RetryJobsRequest) String() string {
 func (*RetryJobsRequest) ProtoMessage() {}
 
 func (x *RetryJobsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[27]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1994,7 +2389,7 @@ func (x *RetryJobsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RetryJobsRequest.ProtoReflect.Descriptor instead.
 func (*RetryJobsRequest) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{27}
+	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *RetryJobsRequest) GetBatchId() string {
@@ -2060,22 +2455,45 @@ func (x *RetryJobsRequest) GetLabels() map[string]string {
 	return nil
 }
 
+func (x *RetryJobsRequest) GetAccounts() []string {
+	if x != nil {
+		return x.Accounts
+	}
+	return nil
+}
+
+func (x *RetryJobsRequest) GetAll() bool {
+	if x != nil {
+		return x.All
+	}
+	return false
+}
+
+func (x *RetryJobsRequest) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
 // RetryJobsResponse says how many jobs were, or would be, retried.
 type RetryJobsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The number of jobs.
 	Count int64 `protobuf:"varint,1,opt,name=count,proto3" json:"count,omitempty"`
-	// The batch afterwards; unset if labels were given.
+	// The batch afterwards; unset without a batch_id.
 	Batch *Batch `protobuf:"bytes,2,opt,name=batch,proto3" json:"batch,omitempty"`
 	// The number of batches that the jobs belong to.
-	BatchCount    int64 `protobuf:"varint,3,opt,name=batch_count,json=batchCount,proto3" json:"batch_count,omitempty"`
+	BatchCount int64 `protobuf:"varint,3,opt,name=batch_count,json=batchCount,proto3" json:"batch_count,omitempty"`
+	// With validate_only: the jobs by state.
+	Counts        *JobCounts `protobuf:"bytes,4,opt,name=counts,proto3" json:"counts,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *RetryJobsResponse) Reset() {
 	*x = RetryJobsResponse{}
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[28]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2087,7 +2505,7 @@ func (x *RetryJobsResponse) String() string {
 func (*RetryJobsResponse) ProtoMessage() {}
 
 func (x *RetryJobsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[28]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2100,7 +2518,7 @@ func (x *RetryJobsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RetryJobsResponse.ProtoReflect.Descriptor instead.
 func (*RetryJobsResponse) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{28}
+	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *RetryJobsResponse) GetCount() int64 {
@@ -2124,6 +2542,13 @@ func (x *RetryJobsResponse) GetBatchCount() int64 {
 	return 0
 }
 
+func (x *RetryJobsResponse) GetCounts() *JobCounts {
+	if x != nil {
+		return x.Counts
+	}
+	return nil
+}
+
 // PauseBatchRequest names the batch to pause.
 type PauseBatchRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2137,7 +2562,7 @@ type PauseBatchRequest struct {
 
 func (x *PauseBatchRequest) Reset() {
 	*x = PauseBatchRequest{}
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[29]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2149,7 +2574,7 @@ func (x *PauseBatchRequest) String() string {
 func (*PauseBatchRequest) ProtoMessage() {}
 
 func (x *PauseBatchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[29]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2162,7 +2587,7 @@ func (x *PauseBatchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PauseBatchRequest.ProtoReflect.Descriptor instead.
 func (*PauseBatchRequest) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{29}
+	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *PauseBatchRequest) GetBatchId() string {
@@ -2190,7 +2615,7 @@ type PauseBatchResponse struct {
 
 func (x *PauseBatchResponse) Reset() {
 	*x = PauseBatchResponse{}
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[30]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2202,7 +2627,7 @@ func (x *PauseBatchResponse) String() string {
 func (*PauseBatchResponse) ProtoMessage() {}
 
 func (x *PauseBatchResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[30]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2215,7 +2640,7 @@ func (x *PauseBatchResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PauseBatchResponse.ProtoReflect.Descriptor instead.
 func (*PauseBatchResponse) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{30}
+	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *PauseBatchResponse) GetBatch() *Batch {
@@ -2236,7 +2661,7 @@ type ResumeBatchRequest struct {
 
 func (x *ResumeBatchRequest) Reset() {
 	*x = ResumeBatchRequest{}
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[31]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2248,7 +2673,7 @@ func (x *ResumeBatchRequest) String() string {
 func (*ResumeBatchRequest) ProtoMessage() {}
 
 func (x *ResumeBatchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[31]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2261,7 +2686,7 @@ func (x *ResumeBatchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResumeBatchRequest.ProtoReflect.Descriptor instead.
 func (*ResumeBatchRequest) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{31}
+	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *ResumeBatchRequest) GetBatchId() string {
@@ -2282,7 +2707,7 @@ type ResumeBatchResponse struct {
 
 func (x *ResumeBatchResponse) Reset() {
 	*x = ResumeBatchResponse{}
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[32]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2294,7 +2719,7 @@ func (x *ResumeBatchResponse) String() string {
 func (*ResumeBatchResponse) ProtoMessage() {}
 
 func (x *ResumeBatchResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[32]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2307,7 +2732,7 @@ func (x *ResumeBatchResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResumeBatchResponse.ProtoReflect.Descriptor instead.
 func (*ResumeBatchResponse) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{32}
+	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *ResumeBatchResponse) GetBatch() *Batch {
@@ -2322,15 +2747,20 @@ type UpdateBatchRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The new values, and the id of the batch.
 	Batch *Batch `protobuf:"bytes,1,opt,name=batch,proto3" json:"batch,omitempty"`
-	// The fields to change: any of display_name, priority, retry_policy, failure_limit, labels.
-	UpdateMask    *fieldmaskpb.FieldMask `protobuf:"bytes,2,opt,name=update_mask,json=updateMask,proto3" json:"update_mask,omitempty"`
+	// The fields to change: any of display_name, priority, retry_policy, failure_limit, labels. Required,
+	// unless set_labels or remove_labels are given.
+	UpdateMask *fieldmaskpb.FieldMask `protobuf:"bytes,2,opt,name=update_mask,json=updateMask,proto3" json:"update_mask,omitempty"`
+	// Labels to set. Other labels stay. Excludes labels in update_mask.
+	SetLabels map[string]string `protobuf:"bytes,3,rep,name=set_labels,json=setLabels,proto3" json:"set_labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// The names of labels to remove. A label that the batch does not have is no error.
+	RemoveLabels  []string `protobuf:"bytes,4,rep,name=remove_labels,json=removeLabels,proto3" json:"remove_labels,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *UpdateBatchRequest) Reset() {
 	*x = UpdateBatchRequest{}
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[33]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2342,7 +2772,7 @@ func (x *UpdateBatchRequest) String() string {
 func (*UpdateBatchRequest) ProtoMessage() {}
 
 func (x *UpdateBatchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[33]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2355,7 +2785,7 @@ func (x *UpdateBatchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateBatchRequest.ProtoReflect.Descriptor instead.
 func (*UpdateBatchRequest) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{33}
+	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *UpdateBatchRequest) GetBatch() *Batch {
@@ -2372,6 +2802,20 @@ func (x *UpdateBatchRequest) GetUpdateMask() *fieldmaskpb.FieldMask {
 	return nil
 }
 
+func (x *UpdateBatchRequest) GetSetLabels() map[string]string {
+	if x != nil {
+		return x.SetLabels
+	}
+	return nil
+}
+
+func (x *UpdateBatchRequest) GetRemoveLabels() []string {
+	if x != nil {
+		return x.RemoveLabels
+	}
+	return nil
+}
+
 // UpdateBatchResponse is the batch afterwards.
 type UpdateBatchResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2383,7 +2827,7 @@ type UpdateBatchResponse struct {
 
 func (x *UpdateBatchResponse) Reset() {
 	*x = UpdateBatchResponse{}
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[34]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2395,7 +2839,7 @@ func (x *UpdateBatchResponse) String() string {
 func (*UpdateBatchResponse) ProtoMessage() {}
 
 func (x *UpdateBatchResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[34]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2408,7 +2852,7 @@ func (x *UpdateBatchResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateBatchResponse.ProtoReflect.Descriptor instead.
 func (*UpdateBatchResponse) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{34}
+	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *UpdateBatchResponse) GetBatch() *Batch {
@@ -2429,7 +2873,7 @@ type DeleteBatchRequest struct {
 
 func (x *DeleteBatchRequest) Reset() {
 	*x = DeleteBatchRequest{}
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[35]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2441,7 +2885,7 @@ func (x *DeleteBatchRequest) String() string {
 func (*DeleteBatchRequest) ProtoMessage() {}
 
 func (x *DeleteBatchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[35]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2454,7 +2898,7 @@ func (x *DeleteBatchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteBatchRequest.ProtoReflect.Descriptor instead.
 func (*DeleteBatchRequest) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{35}
+	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *DeleteBatchRequest) GetBatchId() string {
@@ -2473,7 +2917,7 @@ type DeleteBatchResponse struct {
 
 func (x *DeleteBatchResponse) Reset() {
 	*x = DeleteBatchResponse{}
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[36]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2485,7 +2929,7 @@ func (x *DeleteBatchResponse) String() string {
 func (*DeleteBatchResponse) ProtoMessage() {}
 
 func (x *DeleteBatchResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_batch_service_proto_msgTypes[36]
+	mi := &file_stoker_v1_batch_service_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2498,14 +2942,14 @@ func (x *DeleteBatchResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteBatchResponse.ProtoReflect.Descriptor instead.
 func (*DeleteBatchResponse) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{36}
+	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{37}
 }
 
 var File_stoker_v1_batch_service_proto protoreflect.FileDescriptor
 
 const file_stoker_v1_batch_service_proto_rawDesc = "" +
 	"\n" +
-	"\x1dstoker/v1/batch_service.proto\x12\tstoker.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x15stoker/v1/batch.proto\x1a\x16stoker/v1/recipe.proto\"\x8c\b\n" +
+	"\x1dstoker/v1/batch_service.proto\x12\tstoker.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x15stoker/v1/batch.proto\x1a\x1astoker/v1/batch_bulk.proto\x1a\x16stoker/v1/recipe.proto\"\x8c\b\n" +
 	"\x12SubmitBatchRequest\x12'\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12+\n" +
@@ -2567,7 +3011,7 @@ const file_stoker_v1_batch_service_proto_rawDesc = "" +
 	"\x0fGetBatchRequest\x12\"\n" +
 	"\bbatch_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\abatchId\":\n" +
 	"\x10GetBatchResponse\x12&\n" +
-	"\x05batch\x18\x01 \x01(\v2\x10.stoker.v1.BatchR\x05batch\"\xb4\x02\n" +
+	"\x05batch\x18\x01 \x01(\v2\x10.stoker.v1.BatchR\x05batch\"\xbc\x03\n" +
 	"\x12ListBatchesRequest\x12>\n" +
 	"\x06states\x18\x01 \x03(\x0e2\x15.stoker.v1.BatchStateB\x0f\xbaH\f\x92\x01\t\"\a\x82\x01\x04\x10\x01 \x00R\x06states\x12A\n" +
 	"\x06labels\x18\x02 \x03(\v2).stoker.v1.ListBatchesRequest.LabelsEntryR\x06labels\x12\x18\n" +
@@ -2575,32 +3019,63 @@ const file_stoker_v1_batch_service_proto_rawDesc = "" +
 	"\tpage_size\x18\x04 \x01(\x05B\n" +
 	"\xbaH\a\x1a\x05\x18\xe8\a(\x00R\bpageSize\x12\x1d\n" +
 	"\n" +
-	"page_token\x18\x05 \x01(\tR\tpageToken\x1a9\n" +
+	"page_token\x18\x05 \x01(\tR\tpageToken\x12\x1c\n" +
+	"\x04text\x18\x06 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\x04text\x12+\n" +
+	"\fdisplay_name\x18\a \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\vdisplayName\x12;\n" +
+	"\tid_prefix\x18\b \x01(\tB\x1e\xbaH\x1br\x19\x18$2\x15^$|^[0-9A-Fa-f-]{8,}$R\bidPrefix\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"i\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x8a\x01\n" +
 	"\x13ListBatchesResponse\x12*\n" +
 	"\abatches\x18\x01 \x03(\v2\x10.stoker.v1.BatchR\abatches\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"/\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12\x1f\n" +
+	"\vtotal_count\x18\x03 \x01(\x03R\n" +
+	"totalCount\"/\n" +
 	"\rGetJobRequest\x12\x1e\n" +
-	"\x06job_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x05jobId\"\xf3\x01\n" +
+	"\x06job_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x05jobId\"\xbf\x02\n" +
 	"\x0eGetJobResponse\x12 \n" +
 	"\x03job\x18\x01 \x01(\v2\x0e.stoker.v1.JobR\x03job\x12.\n" +
 	"\battempts\x18\x02 \x03(\v2\x12.stoker.v1.AttemptR\battempts\x12+\n" +
 	"\x06events\x18\x03 \x03(\v2\x13.stoker.v1.JobEventR\x06events\x122\n" +
 	"\x15omitted_attempt_count\x18\x04 \x01(\x05R\x13omittedAttemptCount\x12.\n" +
-	"\x13omitted_event_count\x18\x05 \x01(\x05R\x11omittedEventCount\"\xda\x01\n" +
-	"\x0fListJobsRequest\x12\"\n" +
-	"\bbatch_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\abatchId\x12<\n" +
+	"\x13omitted_event_count\x18\x05 \x01(\x05R\x11omittedEventCount\x12)\n" +
+	"\x05batch\x18\x06 \x01(\v2\x13.stoker.v1.BatchRefR\x05batch\x12\x1f\n" +
+	"\valike_count\x18\a \x01(\x03R\n" +
+	"alikeCount\"\xd6\x05\n" +
+	"\x0fListJobsRequest\x12\x19\n" +
+	"\bbatch_id\x18\x01 \x01(\tR\abatchId\x12<\n" +
 	"\x06states\x18\x02 \x03(\x0e2\x13.stoker.v1.JobStateB\x0f\xbaH\f\x92\x01\t\"\a\x82\x01\x04\x10\x01 \x00R\x06states\x12\x1d\n" +
 	"\x04keys\x18\x03 \x03(\tB\t\xbaH\x06\x92\x01\x03\x10\xe8\aR\x04keys\x12'\n" +
 	"\tpage_size\x18\x04 \x01(\x05B\n" +
 	"\xbaH\a\x1a\x05\x18\xe8\a(\x00R\bpageSize\x12\x1d\n" +
 	"\n" +
-	"page_token\x18\x05 \x01(\tR\tpageToken\"^\n" +
+	"page_token\x18\x05 \x01(\tR\tpageToken\x12\x1c\n" +
+	"\x04text\x18\x06 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\x04text\x12'\n" +
+	"\n" +
+	"key_prefix\x18\a \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\tkeyPrefix\x12 \n" +
+	"\x06causes\x18\b \x03(\tB\b\xbaH\x05\x92\x01\x02\x10dR\x06causes\x12$\n" +
+	"\baccounts\x18\t \x03(\tB\b\xbaH\x05\x92\x01\x02\x10dR\baccounts\x12H\n" +
+	"\x06labels\x18\n" +
+	" \x03(\v2&.stoker.v1.ListJobsRequest.LabelsEntryB\b\xbaH\x05\x9a\x01\x02\x102R\x06labels\x12.\n" +
+	"\acreated\x18\v \x01(\v2\x14.stoker.v1.TimeRangeR\acreated\x12.\n" +
+	"\achanged\x18\f \x01(\v2\x14.stoker.v1.TimeRangeR\achanged\x120\n" +
+	"\bfinished\x18\r \x01(\v2\x14.stoker.v1.TimeRangeR\bfinished\x123\n" +
+	"\x05order\x18\x0e \x01(\x0e2\x13.stoker.v1.JobOrderB\b\xbaH\x05\x82\x01\x02\x10\x01R\x05order\x12(\n" +
+	"\vencoding_id\x18\x0f \x01(\tB\a\xbaH\x04r\x02\x18dR\n" +
+	"encodingId\x1a9\n" +
+	"\vLabelsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"o\n" +
+	"\tTimeRange\x120\n" +
+	"\x05since\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x120\n" +
+	"\x05until\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x05until\"\xc3\x01\n" +
 	"\x10ListJobsResponse\x12\"\n" +
 	"\x04jobs\x18\x01 \x03(\v2\x0e.stoker.v1.JobR\x04jobs\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\x81\x02\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12-\n" +
+	"\abatches\x18\x03 \x03(\v2\x13.stoker.v1.BatchRefR\abatches\x12$\n" +
+	"\vtotal_count\x18\x04 \x01(\x03H\x00R\n" +
+	"totalCount\x88\x01\x01B\x0e\n" +
+	"\f_total_count\"\x81\x02\n" +
 	"\x11WatchBatchRequest\x12\"\n" +
 	"\bbatch_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\abatchId\x12\x16\n" +
 	"\x06cursor\x18\x02 \x01(\tR\x06cursor\x12!\n" +
@@ -2622,7 +3097,7 @@ const file_stoker_v1_batch_service_proto_rawDesc = "" +
 	"\bbatch_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\abatchId\x12#\n" +
 	"\x06reason\x18\x02 \x01(\tB\v\xbaH\br\x06\x18\xf4\x03(\x80\bR\x06reason\"=\n" +
 	"\x13CancelBatchResponse\x12&\n" +
-	"\x05batch\x18\x01 \x01(\v2\x10.stoker.v1.BatchR\x05batch\"\x84\x04\n" +
+	"\x05batch\x18\x01 \x01(\v2\x10.stoker.v1.BatchR\x05batch\"\xfe\x04\n" +
 	"\x11CancelJobsRequest\x12\x19\n" +
 	"\bbatch_id\x18\x01 \x01(\tR\abatchId\x12@\n" +
 	"\x06states\x18\x02 \x03(\x0e2\x13.stoker.v1.JobStateB\x13\xbaH\x10\x92\x01\r\"\v\x82\x01\b\x18\x01\x18\x02\x18\x03\x18\x04R\x06states\x12'\n" +
@@ -2635,25 +3110,43 @@ const file_stoker_v1_batch_service_proto_rawDesc = "" +
 	"\x06causes\x18\x06 \x03(\tB\b\xbaH\x05\x92\x01\x02\x10dR\x06causes\x12#\n" +
 	"\x06reason\x18\a \x01(\tB\v\xbaH\br\x06\x18\xf4\x03(\x80\bR\x06reason\x12#\n" +
 	"\rvalidate_only\x18\b \x01(\bR\fvalidateOnly\x12J\n" +
-	"\x06labels\x18\t \x03(\v2(.stoker.v1.CancelJobsRequest.LabelsEntryB\b\xbaH\x05\x9a\x01\x02\x102R\x06labels\x1a9\n" +
+	"\x06labels\x18\t \x03(\v2(.stoker.v1.CancelJobsRequest.LabelsEntryB\b\xbaH\x05\x9a\x01\x02\x102R\x06labels\x12$\n" +
+	"\baccounts\x18\n" +
+	" \x03(\tB\b\xbaH\x05\x92\x01\x02\x10dR\baccounts\x12\x10\n" +
+	"\x03all\x18\v \x01(\bR\x03all\x12\"\n" +
+	"\ajob_ids\x18\f \x03(\tB\t\xbaH\x06\x92\x01\x03\x10\xe8\aR\x06jobIds\x12\x1c\n" +
+	"\x04text\x18\r \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\x04text\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"s\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xa1\x01\n" +
 	"\x12CancelJobsResponse\x12\x14\n" +
 	"\x05count\x18\x01 \x01(\x03R\x05count\x12&\n" +
 	"\x05batch\x18\x02 \x01(\v2\x10.stoker.v1.BatchR\x05batch\x12\x1f\n" +
 	"\vbatch_count\x18\x03 \x01(\x03R\n" +
-	"batchCount\"9\n" +
-	"\x13ListFailuresRequest\x12\"\n" +
-	"\bbatch_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\abatchId\"j\n" +
+	"batchCount\x12,\n" +
+	"\x06counts\x18\x04 \x01(\v2\x14.stoker.v1.JobCountsR\x06counts\"\xba\x02\n" +
+	"\x13ListFailuresRequest\x12\x19\n" +
+	"\bbatch_id\x18\x01 \x01(\tR\abatchId\x12$\n" +
+	"\baccounts\x18\x02 \x03(\tB\b\xbaH\x05\x92\x01\x02\x10dR\baccounts\x12L\n" +
+	"\x06labels\x18\x03 \x03(\v2*.stoker.v1.ListFailuresRequest.LabelsEntryB\b\xbaH\x05\x9a\x01\x02\x102R\x06labels\x120\n" +
+	"\bfinished\x18\x04 \x01(\v2\x14.stoker.v1.TimeRangeR\bfinished\x12'\n" +
+	"\n" +
+	"key_prefix\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\tkeyPrefix\x1a9\n" +
+	"\vLabelsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"j\n" +
 	"\x14ListFailuresResponse\x12/\n" +
 	"\x06causes\x18\x01 \x03(\v2\x17.stoker.v1.FailureCauseR\x06causes\x12!\n" +
-	"\ffailed_count\x18\x02 \x01(\x03R\vfailedCount\"\x7f\n" +
+	"\ffailed_count\x18\x02 \x01(\x03R\vfailedCount\"\xd5\x01\n" +
 	"\fFailureCause\x12\x14\n" +
 	"\x05cause\x18\x01 \x01(\tR\x05cause\x12\x14\n" +
 	"\x05count\x18\x02 \x01(\x03R\x05count\x12\x15\n" +
 	"\x06job_id\x18\x03 \x01(\tR\x05jobId\x12,\n" +
-	"\afailure\x18\x04 \x01(\v2\x12.stoker.v1.FailureR\afailure\"\xfd\x03\n" +
+	"\afailure\x18\x04 \x01(\v2\x12.stoker.v1.FailureR\afailure\x12!\n" +
+	"\fbatch_number\x18\x05 \x01(\x03R\vbatchNumber\x12\x10\n" +
+	"\x03key\x18\x06 \x01(\tR\x03key\x12\x1f\n" +
+	"\vbatch_count\x18\a \x01(\x03R\n" +
+	"batchCount\"\xd3\x04\n" +
 	"\x10RetryJobsRequest\x12\x19\n" +
 	"\bbatch_id\x18\x01 \x01(\tR\abatchId\x12\"\n" +
 	"\ajob_ids\x18\x02 \x03(\tB\t\xbaH\x06\x92\x01\x03\x10\xe8\aR\x06jobIds\x12<\n" +
@@ -2666,15 +3159,20 @@ const file_stoker_v1_batch_service_proto_rawDesc = "" +
 	"\n" +
 	"key_prefix\x18\a \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\tkeyPrefix\x12 \n" +
 	"\x06causes\x18\b \x03(\tB\b\xbaH\x05\x92\x01\x02\x10dR\x06causes\x12I\n" +
-	"\x06labels\x18\t \x03(\v2'.stoker.v1.RetryJobsRequest.LabelsEntryB\b\xbaH\x05\x9a\x01\x02\x102R\x06labels\x1a9\n" +
+	"\x06labels\x18\t \x03(\v2'.stoker.v1.RetryJobsRequest.LabelsEntryB\b\xbaH\x05\x9a\x01\x02\x102R\x06labels\x12$\n" +
+	"\baccounts\x18\n" +
+	" \x03(\tB\b\xbaH\x05\x92\x01\x02\x10dR\baccounts\x12\x10\n" +
+	"\x03all\x18\v \x01(\bR\x03all\x12\x1c\n" +
+	"\x04text\x18\f \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\x04text\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"r\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xa0\x01\n" +
 	"\x11RetryJobsResponse\x12\x14\n" +
 	"\x05count\x18\x01 \x01(\x03R\x05count\x12&\n" +
 	"\x05batch\x18\x02 \x01(\v2\x10.stoker.v1.BatchR\x05batch\x12\x1f\n" +
 	"\vbatch_count\x18\x03 \x01(\x03R\n" +
-	"batchCount\"\\\n" +
+	"batchCount\x12,\n" +
+	"\x06counts\x18\x04 \x01(\v2\x14.stoker.v1.JobCountsR\x06counts\"\\\n" +
 	"\x11PauseBatchRequest\x12\"\n" +
 	"\bbatch_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\abatchId\x12#\n" +
 	"\x06reason\x18\x02 \x01(\tB\v\xbaH\br\x06\x18\xf4\x03(\x80\bR\x06reason\"<\n" +
@@ -2683,16 +3181,26 @@ const file_stoker_v1_batch_service_proto_rawDesc = "" +
 	"\x12ResumeBatchRequest\x12\"\n" +
 	"\bbatch_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\abatchId\"=\n" +
 	"\x13ResumeBatchResponse\x12&\n" +
-	"\x05batch\x18\x01 \x01(\v2\x10.stoker.v1.BatchR\x05batch\"\x89\x01\n" +
+	"\x05batch\x18\x01 \x01(\v2\x10.stoker.v1.BatchR\x05batch\"\xbb\x02\n" +
 	"\x12UpdateBatchRequest\x12.\n" +
-	"\x05batch\x18\x01 \x01(\v2\x10.stoker.v1.BatchB\x06\xbaH\x03\xc8\x01\x01R\x05batch\x12C\n" +
-	"\vupdate_mask\x18\x02 \x01(\v2\x1a.google.protobuf.FieldMaskB\x06\xbaH\x03\xc8\x01\x01R\n" +
-	"updateMask\"=\n" +
+	"\x05batch\x18\x01 \x01(\v2\x10.stoker.v1.BatchB\x06\xbaH\x03\xc8\x01\x01R\x05batch\x12;\n" +
+	"\vupdate_mask\x18\x02 \x01(\v2\x1a.google.protobuf.FieldMaskR\n" +
+	"updateMask\x12K\n" +
+	"\n" +
+	"set_labels\x18\x03 \x03(\v2,.stoker.v1.UpdateBatchRequest.SetLabelsEntryR\tsetLabels\x12-\n" +
+	"\rremove_labels\x18\x04 \x03(\tB\b\xbaH\x05\x92\x01\x02\x102R\fremoveLabels\x1a<\n" +
+	"\x0eSetLabelsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"=\n" +
 	"\x13UpdateBatchResponse\x12&\n" +
 	"\x05batch\x18\x01 \x01(\v2\x10.stoker.v1.BatchR\x05batch\"8\n" +
 	"\x12DeleteBatchRequest\x12\"\n" +
 	"\bbatch_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\abatchId\"\x15\n" +
-	"\x13DeleteBatchResponse2\xfc\t\n" +
+	"\x13DeleteBatchResponse*[\n" +
+	"\bJobOrder\x12\x19\n" +
+	"\x15JOB_ORDER_UNSPECIFIED\x10\x00\x12\x18\n" +
+	"\x14JOB_ORDER_SUBMISSION\x10\x01\x12\x1a\n" +
+	"\x16JOB_ORDER_NEWEST_FIRST\x10\x022\xf1\r\n" +
 	"\fBatchService\x12L\n" +
 	"\vSubmitBatch\x12\x1d.stoker.v1.SubmitBatchRequest\x1a\x1e.stoker.v1.SubmitBatchResponse\x12@\n" +
 	"\aAddJobs\x12\x19.stoker.v1.AddJobsRequest\x1a\x1a.stoker.v1.AddJobsResponse\x12I\n" +
@@ -2712,7 +3220,13 @@ const file_stoker_v1_batch_service_proto_rawDesc = "" +
 	"\fListFailures\x12\x1e.stoker.v1.ListFailuresRequest\x1a\x1f.stoker.v1.ListFailuresResponse\x12I\n" +
 	"\n" +
 	"PauseBatch\x12\x1c.stoker.v1.PauseBatchRequest\x1a\x1d.stoker.v1.PauseBatchResponse\x12L\n" +
-	"\vResumeBatch\x12\x1d.stoker.v1.ResumeBatchRequest\x1a\x1e.stoker.v1.ResumeBatchResponse\x12L\n" +
+	"\vResumeBatch\x12\x1d.stoker.v1.ResumeBatchRequest\x1a\x1e.stoker.v1.ResumeBatchResponse\x12R\n" +
+	"\rResubmitBatch\x12\x1f.stoker.v1.ResubmitBatchRequest\x1a .stoker.v1.ResubmitBatchResponse\x12R\n" +
+	"\rCancelBatches\x12\x1f.stoker.v1.CancelBatchesRequest\x1a .stoker.v1.CancelBatchesResponse\x12O\n" +
+	"\fPauseBatches\x12\x1e.stoker.v1.PauseBatchesRequest\x1a\x1f.stoker.v1.PauseBatchesResponse\x12R\n" +
+	"\rResumeBatches\x12\x1f.stoker.v1.ResumeBatchesRequest\x1a .stoker.v1.ResumeBatchesResponse\x12R\n" +
+	"\rDeleteBatches\x12\x1f.stoker.v1.DeleteBatchesRequest\x1a .stoker.v1.DeleteBatchesResponse\x12R\n" +
+	"\rUpdateBatches\x12\x1f.stoker.v1.UpdateBatchesRequest\x1a .stoker.v1.UpdateBatchesResponse\x12L\n" +
 	"\vUpdateBatch\x12\x1d.stoker.v1.UpdateBatchRequest\x1a\x1e.stoker.v1.UpdateBatchResponse\x12L\n" +
 	"\vDeleteBatch\x12\x1d.stoker.v1.DeleteBatchRequest\x1a\x1e.stoker.v1.DeleteBatchResponseB2Z0github.com/stokerd/stoker/gen/stoker/v1;stokerv1b\x06proto3"
 
@@ -2728,146 +3242,193 @@ func file_stoker_v1_batch_service_proto_rawDescGZIP() []byte {
 	return file_stoker_v1_batch_service_proto_rawDescData
 }
 
-var file_stoker_v1_batch_service_proto_msgTypes = make([]protoimpl.MessageInfo, 41)
+var file_stoker_v1_batch_service_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
+var file_stoker_v1_batch_service_proto_msgTypes = make([]protoimpl.MessageInfo, 45)
 var file_stoker_v1_batch_service_proto_goTypes = []any{
-	(*SubmitBatchRequest)(nil),    // 0: stoker.v1.SubmitBatchRequest
-	(*InlineTemplate)(nil),        // 1: stoker.v1.InlineTemplate
-	(*SubmitBatchResponse)(nil),   // 2: stoker.v1.SubmitBatchResponse
-	(*Warning)(nil),               // 3: stoker.v1.Warning
-	(*AddJobsRequest)(nil),        // 4: stoker.v1.AddJobsRequest
-	(*AddJobsResponse)(nil),       // 5: stoker.v1.AddJobsResponse
-	(*CloseBatchRequest)(nil),     // 6: stoker.v1.CloseBatchRequest
-	(*CloseBatchResponse)(nil),    // 7: stoker.v1.CloseBatchResponse
-	(*GetBatchRequest)(nil),       // 8: stoker.v1.GetBatchRequest
-	(*GetBatchResponse)(nil),      // 9: stoker.v1.GetBatchResponse
-	(*ListBatchesRequest)(nil),    // 10: stoker.v1.ListBatchesRequest
-	(*ListBatchesResponse)(nil),   // 11: stoker.v1.ListBatchesResponse
-	(*GetJobRequest)(nil),         // 12: stoker.v1.GetJobRequest
-	(*GetJobResponse)(nil),        // 13: stoker.v1.GetJobResponse
-	(*ListJobsRequest)(nil),       // 14: stoker.v1.ListJobsRequest
-	(*ListJobsResponse)(nil),      // 15: stoker.v1.ListJobsResponse
-	(*WatchBatchRequest)(nil),     // 16: stoker.v1.WatchBatchRequest
-	(*WatchBatchResponse)(nil),    // 17: stoker.v1.WatchBatchResponse
-	(*CancelJobRequest)(nil),      // 18: stoker.v1.CancelJobRequest
-	(*CancelJobResponse)(nil),     // 19: stoker.v1.CancelJobResponse
-	(*CancelBatchRequest)(nil),    // 20: stoker.v1.CancelBatchRequest
-	(*CancelBatchResponse)(nil),   // 21: stoker.v1.CancelBatchResponse
-	(*CancelJobsRequest)(nil),     // 22: stoker.v1.CancelJobsRequest
-	(*CancelJobsResponse)(nil),    // 23: stoker.v1.CancelJobsResponse
-	(*ListFailuresRequest)(nil),   // 24: stoker.v1.ListFailuresRequest
-	(*ListFailuresResponse)(nil),  // 25: stoker.v1.ListFailuresResponse
-	(*FailureCause)(nil),          // 26: stoker.v1.FailureCause
-	(*RetryJobsRequest)(nil),      // 27: stoker.v1.RetryJobsRequest
-	(*RetryJobsResponse)(nil),     // 28: stoker.v1.RetryJobsResponse
-	(*PauseBatchRequest)(nil),     // 29: stoker.v1.PauseBatchRequest
-	(*PauseBatchResponse)(nil),    // 30: stoker.v1.PauseBatchResponse
-	(*ResumeBatchRequest)(nil),    // 31: stoker.v1.ResumeBatchRequest
-	(*ResumeBatchResponse)(nil),   // 32: stoker.v1.ResumeBatchResponse
-	(*UpdateBatchRequest)(nil),    // 33: stoker.v1.UpdateBatchRequest
-	(*UpdateBatchResponse)(nil),   // 34: stoker.v1.UpdateBatchResponse
-	(*DeleteBatchRequest)(nil),    // 35: stoker.v1.DeleteBatchRequest
-	(*DeleteBatchResponse)(nil),   // 36: stoker.v1.DeleteBatchResponse
-	nil,                           // 37: stoker.v1.SubmitBatchRequest.LabelsEntry
-	nil,                           // 38: stoker.v1.ListBatchesRequest.LabelsEntry
-	nil,                           // 39: stoker.v1.CancelJobsRequest.LabelsEntry
-	nil,                           // 40: stoker.v1.RetryJobsRequest.LabelsEntry
-	(*Recipe)(nil),                // 41: stoker.v1.Recipe
-	(*RetryPolicy)(nil),           // 42: stoker.v1.RetryPolicy
-	(*FailureLimit)(nil),          // 43: stoker.v1.FailureLimit
-	(*JobSpec)(nil),               // 44: stoker.v1.JobSpec
-	(*Batch)(nil),                 // 45: stoker.v1.Batch
-	(BatchState)(0),               // 46: stoker.v1.BatchState
-	(*Job)(nil),                   // 47: stoker.v1.Job
-	(*Attempt)(nil),               // 48: stoker.v1.Attempt
-	(*JobEvent)(nil),              // 49: stoker.v1.JobEvent
-	(JobState)(0),                 // 50: stoker.v1.JobState
-	(*durationpb.Duration)(nil),   // 51: google.protobuf.Duration
-	(FailureKind)(0),              // 52: stoker.v1.FailureKind
-	(*Failure)(nil),               // 53: stoker.v1.Failure
-	(*fieldmaskpb.FieldMask)(nil), // 54: google.protobuf.FieldMask
+	(JobOrder)(0),                 // 0: stoker.v1.JobOrder
+	(*SubmitBatchRequest)(nil),    // 1: stoker.v1.SubmitBatchRequest
+	(*InlineTemplate)(nil),        // 2: stoker.v1.InlineTemplate
+	(*SubmitBatchResponse)(nil),   // 3: stoker.v1.SubmitBatchResponse
+	(*Warning)(nil),               // 4: stoker.v1.Warning
+	(*AddJobsRequest)(nil),        // 5: stoker.v1.AddJobsRequest
+	(*AddJobsResponse)(nil),       // 6: stoker.v1.AddJobsResponse
+	(*CloseBatchRequest)(nil),     // 7: stoker.v1.CloseBatchRequest
+	(*CloseBatchResponse)(nil),    // 8: stoker.v1.CloseBatchResponse
+	(*GetBatchRequest)(nil),       // 9: stoker.v1.GetBatchRequest
+	(*GetBatchResponse)(nil),      // 10: stoker.v1.GetBatchResponse
+	(*ListBatchesRequest)(nil),    // 11: stoker.v1.ListBatchesRequest
+	(*ListBatchesResponse)(nil),   // 12: stoker.v1.ListBatchesResponse
+	(*GetJobRequest)(nil),         // 13: stoker.v1.GetJobRequest
+	(*GetJobResponse)(nil),        // 14: stoker.v1.GetJobResponse
+	(*ListJobsRequest)(nil),       // 15: stoker.v1.ListJobsRequest
+	(*TimeRange)(nil),             // 16: stoker.v1.TimeRange
+	(*ListJobsResponse)(nil),      // 17: stoker.v1.ListJobsResponse
+	(*WatchBatchRequest)(nil),     // 18: stoker.v1.WatchBatchRequest
+	(*WatchBatchResponse)(nil),    // 19: stoker.v1.WatchBatchResponse
+	(*CancelJobRequest)(nil),      // 20: stoker.v1.CancelJobRequest
+	(*CancelJobResponse)(nil),     // 21: stoker.v1.CancelJobResponse
+	(*CancelBatchRequest)(nil),    // 22: stoker.v1.CancelBatchRequest
+	(*CancelBatchResponse)(nil),   // 23: stoker.v1.CancelBatchResponse
+	(*CancelJobsRequest)(nil),     // 24: stoker.v1.CancelJobsRequest
+	(*CancelJobsResponse)(nil),    // 25: stoker.v1.CancelJobsResponse
+	(*ListFailuresRequest)(nil),   // 26: stoker.v1.ListFailuresRequest
+	(*ListFailuresResponse)(nil),  // 27: stoker.v1.ListFailuresResponse
+	(*FailureCause)(nil),          // 28: stoker.v1.FailureCause
+	(*RetryJobsRequest)(nil),      // 29: stoker.v1.RetryJobsRequest
+	(*RetryJobsResponse)(nil),     // 30: stoker.v1.RetryJobsResponse
+	(*PauseBatchRequest)(nil),     // 31: stoker.v1.PauseBatchRequest
+	(*PauseBatchResponse)(nil),    // 32: stoker.v1.PauseBatchResponse
+	(*ResumeBatchRequest)(nil),    // 33: stoker.v1.ResumeBatchRequest
+	(*ResumeBatchResponse)(nil),   // 34: stoker.v1.ResumeBatchResponse
+	(*UpdateBatchRequest)(nil),    // 35: stoker.v1.UpdateBatchRequest
+	(*UpdateBatchResponse)(nil),   // 36: stoker.v1.UpdateBatchResponse
+	(*DeleteBatchRequest)(nil),    // 37: stoker.v1.DeleteBatchRequest
+	(*DeleteBatchResponse)(nil),   // 38: stoker.v1.DeleteBatchResponse
+	nil,                           // 39: stoker.v1.SubmitBatchRequest.LabelsEntry
+	nil,                           // 40: stoker.v1.ListBatchesRequest.LabelsEntry
+	nil,                           // 41: stoker.v1.ListJobsRequest.LabelsEntry
+	nil,                           // 42: stoker.v1.CancelJobsRequest.LabelsEntry
+	nil,                           // 43: stoker.v1.ListFailuresRequest.LabelsEntry
+	nil,                           // 44: stoker.v1.RetryJobsRequest.LabelsEntry
+	nil,                           // 45: stoker.v1.UpdateBatchRequest.SetLabelsEntry
+	(*Recipe)(nil),                // 46: stoker.v1.Recipe
+	(*RetryPolicy)(nil),           // 47: stoker.v1.RetryPolicy
+	(*FailureLimit)(nil),          // 48: stoker.v1.FailureLimit
+	(*JobSpec)(nil),               // 49: stoker.v1.JobSpec
+	(*Batch)(nil),                 // 50: stoker.v1.Batch
+	(BatchState)(0),               // 51: stoker.v1.BatchState
+	(*Job)(nil),                   // 52: stoker.v1.Job
+	(*Attempt)(nil),               // 53: stoker.v1.Attempt
+	(*JobEvent)(nil),              // 54: stoker.v1.JobEvent
+	(*BatchRef)(nil),              // 55: stoker.v1.BatchRef
+	(JobState)(0),                 // 56: stoker.v1.JobState
+	(*timestamppb.Timestamp)(nil), // 57: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),   // 58: google.protobuf.Duration
+	(FailureKind)(0),              // 59: stoker.v1.FailureKind
+	(*JobCounts)(nil),             // 60: stoker.v1.JobCounts
+	(*Failure)(nil),               // 61: stoker.v1.Failure
+	(*fieldmaskpb.FieldMask)(nil), // 62: google.protobuf.FieldMask
+	(*ResubmitBatchRequest)(nil),  // 63: stoker.v1.ResubmitBatchRequest
+	(*CancelBatchesRequest)(nil),  // 64: stoker.v1.CancelBatchesRequest
+	(*PauseBatchesRequest)(nil),   // 65: stoker.v1.PauseBatchesRequest
+	(*ResumeBatchesRequest)(nil),  // 66: stoker.v1.ResumeBatchesRequest
+	(*DeleteBatchesRequest)(nil),  // 67: stoker.v1.DeleteBatchesRequest
+	(*UpdateBatchesRequest)(nil),  // 68: stoker.v1.UpdateBatchesRequest
+	(*ResubmitBatchResponse)(nil), // 69: stoker.v1.ResubmitBatchResponse
+	(*CancelBatchesResponse)(nil), // 70: stoker.v1.CancelBatchesResponse
+	(*PauseBatchesResponse)(nil),  // 71: stoker.v1.PauseBatchesResponse
+	(*ResumeBatchesResponse)(nil), // 72: stoker.v1.ResumeBatchesResponse
+	(*DeleteBatchesResponse)(nil), // 73: stoker.v1.DeleteBatchesResponse
+	(*UpdateBatchesResponse)(nil), // 74: stoker.v1.UpdateBatchesResponse
 }
 var file_stoker_v1_batch_service_proto_depIdxs = []int32{
-	41, // 0: stoker.v1.SubmitBatchRequest.recipe:type_name -> stoker.v1.Recipe
-	1,  // 1: stoker.v1.SubmitBatchRequest.inline_template:type_name -> stoker.v1.InlineTemplate
-	42, // 2: stoker.v1.SubmitBatchRequest.retry_policy:type_name -> stoker.v1.RetryPolicy
-	43, // 3: stoker.v1.SubmitBatchRequest.failure_limit:type_name -> stoker.v1.FailureLimit
-	37, // 4: stoker.v1.SubmitBatchRequest.labels:type_name -> stoker.v1.SubmitBatchRequest.LabelsEntry
-	44, // 5: stoker.v1.SubmitBatchRequest.jobs:type_name -> stoker.v1.JobSpec
-	45, // 6: stoker.v1.SubmitBatchResponse.batch:type_name -> stoker.v1.Batch
-	3,  // 7: stoker.v1.SubmitBatchResponse.warnings:type_name -> stoker.v1.Warning
-	44, // 8: stoker.v1.AddJobsRequest.jobs:type_name -> stoker.v1.JobSpec
-	45, // 9: stoker.v1.AddJobsResponse.batch:type_name -> stoker.v1.Batch
-	3,  // 10: stoker.v1.AddJobsResponse.warnings:type_name -> stoker.v1.Warning
-	45, // 11: stoker.v1.CloseBatchResponse.batch:type_name -> stoker.v1.Batch
-	45, // 12: stoker.v1.GetBatchResponse.batch:type_name -> stoker.v1.Batch
-	46, // 13: stoker.v1.ListBatchesRequest.states:type_name -> stoker.v1.BatchState
-	38, // 14: stoker.v1.ListBatchesRequest.labels:type_name -> stoker.v1.ListBatchesRequest.LabelsEntry
-	45, // 15: stoker.v1.ListBatchesResponse.batches:type_name -> stoker.v1.Batch
-	47, // 16: stoker.v1.GetJobResponse.job:type_name -> stoker.v1.Job
-	48, // 17: stoker.v1.GetJobResponse.attempts:type_name -> stoker.v1.Attempt
-	49, // 18: stoker.v1.GetJobResponse.events:type_name -> stoker.v1.JobEvent
-	50, // 19: stoker.v1.ListJobsRequest.states:type_name -> stoker.v1.JobState
-	47, // 20: stoker.v1.ListJobsResponse.jobs:type_name -> stoker.v1.Job
-	51, // 21: stoker.v1.WatchBatchRequest.min_interval:type_name -> google.protobuf.Duration
-	50, // 22: stoker.v1.WatchBatchRequest.states:type_name -> stoker.v1.JobState
-	45, // 23: stoker.v1.WatchBatchResponse.batch:type_name -> stoker.v1.Batch
-	47, // 24: stoker.v1.WatchBatchResponse.jobs:type_name -> stoker.v1.Job
-	47, // 25: stoker.v1.CancelJobResponse.job:type_name -> stoker.v1.Job
-	45, // 26: stoker.v1.CancelBatchResponse.batch:type_name -> stoker.v1.Batch
-	50, // 27: stoker.v1.CancelJobsRequest.states:type_name -> stoker.v1.JobState
-	52, // 28: stoker.v1.CancelJobsRequest.failure_kinds:type_name -> stoker.v1.FailureKind
-	39, // 29: stoker.v1.CancelJobsRequest.labels:type_name -> stoker.v1.CancelJobsRequest.LabelsEntry
-	45, // 30: stoker.v1.CancelJobsResponse.batch:type_name -> stoker.v1.Batch
-	26, // 31: stoker.v1.ListFailuresResponse.causes:type_name -> stoker.v1.FailureCause
-	53, // 32: stoker.v1.FailureCause.failure:type_name -> stoker.v1.Failure
-	50, // 33: stoker.v1.RetryJobsRequest.states:type_name -> stoker.v1.JobState
-	52, // 34: stoker.v1.RetryJobsRequest.failure_kinds:type_name -> stoker.v1.FailureKind
-	40, // 35: stoker.v1.RetryJobsRequest.labels:type_name -> stoker.v1.RetryJobsRequest.LabelsEntry
-	45, // 36: stoker.v1.RetryJobsResponse.batch:type_name -> stoker.v1.Batch
-	45, // 37: stoker.v1.PauseBatchResponse.batch:type_name -> stoker.v1.Batch
-	45, // 38: stoker.v1.ResumeBatchResponse.batch:type_name -> stoker.v1.Batch
-	45, // 39: stoker.v1.UpdateBatchRequest.batch:type_name -> stoker.v1.Batch
-	54, // 40: stoker.v1.UpdateBatchRequest.update_mask:type_name -> google.protobuf.FieldMask
-	45, // 41: stoker.v1.UpdateBatchResponse.batch:type_name -> stoker.v1.Batch
-	0,  // 42: stoker.v1.BatchService.SubmitBatch:input_type -> stoker.v1.SubmitBatchRequest
-	4,  // 43: stoker.v1.BatchService.AddJobs:input_type -> stoker.v1.AddJobsRequest
-	6,  // 44: stoker.v1.BatchService.CloseBatch:input_type -> stoker.v1.CloseBatchRequest
-	8,  // 45: stoker.v1.BatchService.GetBatch:input_type -> stoker.v1.GetBatchRequest
-	10, // 46: stoker.v1.BatchService.ListBatches:input_type -> stoker.v1.ListBatchesRequest
-	12, // 47: stoker.v1.BatchService.GetJob:input_type -> stoker.v1.GetJobRequest
-	14, // 48: stoker.v1.BatchService.ListJobs:input_type -> stoker.v1.ListJobsRequest
-	16, // 49: stoker.v1.BatchService.WatchBatch:input_type -> stoker.v1.WatchBatchRequest
-	18, // 50: stoker.v1.BatchService.CancelJob:input_type -> stoker.v1.CancelJobRequest
-	20, // 51: stoker.v1.BatchService.CancelBatch:input_type -> stoker.v1.CancelBatchRequest
-	22, // 52: stoker.v1.BatchService.CancelJobs:input_type -> stoker.v1.CancelJobsRequest
-	27, // 53: stoker.v1.BatchService.RetryJobs:input_type -> stoker.v1.RetryJobsRequest
-	24, // 54: stoker.v1.BatchService.ListFailures:input_type -> stoker.v1.ListFailuresRequest
-	29, // 55: stoker.v1.BatchService.PauseBatch:input_type -> stoker.v1.PauseBatchRequest
-	31, // 56: stoker.v1.BatchService.ResumeBatch:input_type -> stoker.v1.ResumeBatchRequest
-	33, // 57: stoker.v1.BatchService.UpdateBatch:input_type -> stoker.v1.UpdateBatchRequest
-	35, // 58: stoker.v1.BatchService.DeleteBatch:input_type -> stoker.v1.DeleteBatchRequest
-	2,  // 59: stoker.v1.BatchService.SubmitBatch:output_type -> stoker.v1.SubmitBatchResponse
-	5,  // 60: stoker.v1.BatchService.AddJobs:output_type -> stoker.v1.AddJobsResponse
-	7,  // 61: stoker.v1.BatchService.CloseBatch:output_type -> stoker.v1.CloseBatchResponse
-	9,  // 62: stoker.v1.BatchService.GetBatch:output_type -> stoker.v1.GetBatchResponse
-	11, // 63: stoker.v1.BatchService.ListBatches:output_type -> stoker.v1.ListBatchesResponse
-	13, // 64: stoker.v1.BatchService.GetJob:output_type -> stoker.v1.GetJobResponse
-	15, // 65: stoker.v1.BatchService.ListJobs:output_type -> stoker.v1.ListJobsResponse
-	17, // 66: stoker.v1.BatchService.WatchBatch:output_type -> stoker.v1.WatchBatchResponse
-	19, // 67: stoker.v1.BatchService.CancelJob:output_type -> stoker.v1.CancelJobResponse
-	21, // 68: stoker.v1.BatchService.CancelBatch:output_type -> stoker.v1.CancelBatchResponse
-	23, // 69: stoker.v1.BatchService.CancelJobs:output_type -> stoker.v1.CancelJobsResponse
-	28, // 70: stoker.v1.BatchService.RetryJobs:output_type -> stoker.v1.RetryJobsResponse
-	25, // 71: stoker.v1.BatchService.ListFailures:output_type -> stoker.v1.ListFailuresResponse
-	30, // 72: stoker.v1.BatchService.PauseBatch:output_type -> stoker.v1.PauseBatchResponse
-	32, // 73: stoker.v1.BatchService.ResumeBatch:output_type -> stoker.v1.ResumeBatchResponse
-	34, // 74: stoker.v1.BatchService.UpdateBatch:output_type -> stoker.v1.UpdateBatchResponse
-	36, // 75: stoker.v1.BatchService.DeleteBatch:output_type -> stoker.v1.DeleteBatchResponse
-	59, // [59:76] is the sub-list for method output_type
-	42, // [42:59] is the sub-list for method input_type
-	42, // [42:42] is the sub-list for extension type_name
-	42, // [42:42] is the sub-list for extension extendee
-	0,  // [0:42] is the sub-list for field type_name
+	46, // 0: stoker.v1.SubmitBatchRequest.recipe:type_name -> stoker.v1.Recipe
+	2,  // 1: stoker.v1.SubmitBatchRequest.inline_template:type_name -> stoker.v1.InlineTemplate
+	47, // 2: stoker.v1.SubmitBatchRequest.retry_policy:type_name -> stoker.v1.RetryPolicy
+	48, // 3: stoker.v1.SubmitBatchRequest.failure_limit:type_name -> stoker.v1.FailureLimit
+	39, // 4: stoker.v1.SubmitBatchRequest.labels:type_name -> stoker.v1.SubmitBatchRequest.LabelsEntry
+	49, // 5: stoker.v1.SubmitBatchRequest.jobs:type_name -> stoker.v1.JobSpec
+	50, // 6: stoker.v1.SubmitBatchResponse.batch:type_name -> stoker.v1.Batch
+	4,  // 7: stoker.v1.SubmitBatchResponse.warnings:type_name -> stoker.v1.Warning
+	49, // 8: stoker.v1.AddJobsRequest.jobs:type_name -> stoker.v1.JobSpec
+	50, // 9: stoker.v1.AddJobsResponse.batch:type_name -> stoker.v1.Batch
+	4,  // 10: stoker.v1.AddJobsResponse.warnings:type_name -> stoker.v1.Warning
+	50, // 11: stoker.v1.CloseBatchResponse.batch:type_name -> stoker.v1.Batch
+	50, // 12: stoker.v1.GetBatchResponse.batch:type_name -> stoker.v1.Batch
+	51, // 13: stoker.v1.ListBatchesRequest.states:type_name -> stoker.v1.BatchState
+	40, // 14: stoker.v1.ListBatchesRequest.labels:type_name -> stoker.v1.ListBatchesRequest.LabelsEntry
+	50, // 15: stoker.v1.ListBatchesResponse.batches:type_name -> stoker.v1.Batch
+	52, // 16: stoker.v1.GetJobResponse.job:type_name -> stoker.v1.Job
+	53, // 17: stoker.v1.GetJobResponse.attempts:type_name -> stoker.v1.Attempt
+	54, // 18: stoker.v1.GetJobResponse.events:type_name -> stoker.v1.JobEvent
+	55, // 19: stoker.v1.GetJobResponse.batch:type_name -> stoker.v1.BatchRef
+	56, // 20: stoker.v1.ListJobsRequest.states:type_name -> stoker.v1.JobState
+	41, // 21: stoker.v1.ListJobsRequest.labels:type_name -> stoker.v1.ListJobsRequest.LabelsEntry
+	16, // 22: stoker.v1.ListJobsRequest.created:type_name -> stoker.v1.TimeRange
+	16, // 23: stoker.v1.ListJobsRequest.changed:type_name -> stoker.v1.TimeRange
+	16, // 24: stoker.v1.ListJobsRequest.finished:type_name -> stoker.v1.TimeRange
+	0,  // 25: stoker.v1.ListJobsRequest.order:type_name -> stoker.v1.JobOrder
+	57, // 26: stoker.v1.TimeRange.since:type_name -> google.protobuf.Timestamp
+	57, // 27: stoker.v1.TimeRange.until:type_name -> google.protobuf.Timestamp
+	52, // 28: stoker.v1.ListJobsResponse.jobs:type_name -> stoker.v1.Job
+	55, // 29: stoker.v1.ListJobsResponse.batches:type_name -> stoker.v1.BatchRef
+	58, // 30: stoker.v1.WatchBatchRequest.min_interval:type_name -> google.protobuf.Duration
+	56, // 31: stoker.v1.WatchBatchRequest.states:type_name -> stoker.v1.JobState
+	50, // 32: stoker.v1.WatchBatchResponse.batch:type_name -> stoker.v1.Batch
+	52, // 33: stoker.v1.WatchBatchResponse.jobs:type_name -> stoker.v1.Job
+	52, // 34: stoker.v1.CancelJobResponse.job:type_name -> stoker.v1.Job
+	50, // 35: stoker.v1.CancelBatchResponse.batch:type_name -> stoker.v1.Batch
+	56, // 36: stoker.v1.CancelJobsRequest.states:type_name -> stoker.v1.JobState
+	59, // 37: stoker.v1.CancelJobsRequest.failure_kinds:type_name -> stoker.v1.FailureKind
+	42, // 38: stoker.v1.CancelJobsRequest.labels:type_name -> stoker.v1.CancelJobsRequest.LabelsEntry
+	50, // 39: stoker.v1.CancelJobsResponse.batch:type_name -> stoker.v1.Batch
+	60, // 40: stoker.v1.CancelJobsResponse.counts:type_name -> stoker.v1.JobCounts
+	43, // 41: stoker.v1.ListFailuresRequest.labels:type_name -> stoker.v1.ListFailuresRequest.LabelsEntry
+	16, // 42: stoker.v1.ListFailuresRequest.finished:type_name -> stoker.v1.TimeRange
+	28, // 43: stoker.v1.ListFailuresResponse.causes:type_name -> stoker.v1.FailureCause
+	61, // 44: stoker.v1.FailureCause.failure:type_name -> stoker.v1.Failure
+	56, // 45: stoker.v1.RetryJobsRequest.states:type_name -> stoker.v1.JobState
+	59, // 46: stoker.v1.RetryJobsRequest.failure_kinds:type_name -> stoker.v1.FailureKind
+	44, // 47: stoker.v1.RetryJobsRequest.labels:type_name -> stoker.v1.RetryJobsRequest.LabelsEntry
+	50, // 48: stoker.v1.RetryJobsResponse.batch:type_name -> stoker.v1.Batch
+	60, // 49: stoker.v1.RetryJobsResponse.counts:type_name -> stoker.v1.JobCounts
+	50, // 50: stoker.v1.PauseBatchResponse.batch:type_name -> stoker.v1.Batch
+	50, // 51: stoker.v1.ResumeBatchResponse.batch:type_name -> stoker.v1.Batch
+	50, // 52: stoker.v1.UpdateBatchRequest.batch:type_name -> stoker.v1.Batch
+	62, // 53: stoker.v1.UpdateBatchRequest.update_mask:type_name -> google.protobuf.FieldMask
+	45, // 54: stoker.v1.UpdateBatchRequest.set_labels:type_name -> stoker.v1.UpdateBatchRequest.SetLabelsEntry
+	50, // 55: stoker.v1.UpdateBatchResponse.batch:type_name -> stoker.v1.Batch
+	1,  // 56: stoker.v1.BatchService.SubmitBatch:input_type -> stoker.v1.SubmitBatchRequest
+	5,  // 57: stoker.v1.BatchService.AddJobs:input_type -> stoker.v1.AddJobsRequest
+	7,  // 58: stoker.v1.BatchService.CloseBatch:input_type -> stoker.v1.CloseBatchRequest
+	9,  // 59: stoker.v1.BatchService.GetBatch:input_type -> stoker.v1.GetBatchRequest
+	11, // 60: stoker.v1.BatchService.ListBatches:input_type -> stoker.v1.ListBatchesRequest
+	13, // 61: stoker.v1.BatchService.GetJob:input_type -> stoker.v1.GetJobRequest
+	15, // 62: stoker.v1.BatchService.ListJobs:input_type -> stoker.v1.ListJobsRequest
+	18, // 63: stoker.v1.BatchService.WatchBatch:input_type -> stoker.v1.WatchBatchRequest
+	20, // 64: stoker.v1.BatchService.CancelJob:input_type -> stoker.v1.CancelJobRequest
+	22, // 65: stoker.v1.BatchService.CancelBatch:input_type -> stoker.v1.CancelBatchRequest
+	24, // 66: stoker.v1.BatchService.CancelJobs:input_type -> stoker.v1.CancelJobsRequest
+	29, // 67: stoker.v1.BatchService.RetryJobs:input_type -> stoker.v1.RetryJobsRequest
+	26, // 68: stoker.v1.BatchService.ListFailures:input_type -> stoker.v1.ListFailuresRequest
+	31, // 69: stoker.v1.BatchService.PauseBatch:input_type -> stoker.v1.PauseBatchRequest
+	33, // 70: stoker.v1.BatchService.ResumeBatch:input_type -> stoker.v1.ResumeBatchRequest
+	63, // 71: stoker.v1.BatchService.ResubmitBatch:input_type -> stoker.v1.ResubmitBatchRequest
+	64, // 72: stoker.v1.BatchService.CancelBatches:input_type -> stoker.v1.CancelBatchesRequest
+	65, // 73: stoker.v1.BatchService.PauseBatches:input_type -> stoker.v1.PauseBatchesRequest
+	66, // 74: stoker.v1.BatchService.ResumeBatches:input_type -> stoker.v1.ResumeBatchesRequest
+	67, // 75: stoker.v1.BatchService.DeleteBatches:input_type -> stoker.v1.DeleteBatchesRequest
+	68, // 76: stoker.v1.BatchService.UpdateBatches:input_type -> stoker.v1.UpdateBatchesRequest
+	35, // 77: stoker.v1.BatchService.UpdateBatch:input_type -> stoker.v1.UpdateBatchRequest
+	37, // 78: stoker.v1.BatchService.DeleteBatch:input_type -> stoker.v1.DeleteBatchRequest
+	3,  // 79: stoker.v1.BatchService.SubmitBatch:output_type -> stoker.v1.SubmitBatchResponse
+	6,  // 80: stoker.v1.BatchService.AddJobs:output_type -> stoker.v1.AddJobsResponse
+	8,  // 81: stoker.v1.BatchService.CloseBatch:output_type -> stoker.v1.CloseBatchResponse
+	10, // 82: stoker.v1.BatchService.GetBatch:output_type -> stoker.v1.GetBatchResponse
+	12, // 83: stoker.v1.BatchService.ListBatches:output_type -> stoker.v1.ListBatchesResponse
+	14, // 84: stoker.v1.BatchService.GetJob:output_type -> stoker.v1.GetJobResponse
+	17, // 85: stoker.v1.BatchService.ListJobs:output_type -> stoker.v1.ListJobsResponse
+	19, // 86: stoker.v1.BatchService.WatchBatch:output_type -> stoker.v1.WatchBatchResponse
+	21, // 87: stoker.v1.BatchService.CancelJob:output_type -> stoker.v1.CancelJobResponse
+	23, // 88: stoker.v1.BatchService.CancelBatch:output_type -> stoker.v1.CancelBatchResponse
+	25, // 89: stoker.v1.BatchService.CancelJobs:output_type -> stoker.v1.CancelJobsResponse
+	30, // 90: stoker.v1.BatchService.RetryJobs:output_type -> stoker.v1.RetryJobsResponse
+	27, // 91: stoker.v1.BatchService.ListFailures:output_type -> stoker.v1.ListFailuresResponse
+	32, // 92: stoker.v1.BatchService.PauseBatch:output_type -> stoker.v1.PauseBatchResponse
+	34, // 93: stoker.v1.BatchService.ResumeBatch:output_type -> stoker.v1.ResumeBatchResponse
+	69, // 94: stoker.v1.BatchService.ResubmitBatch:output_type -> stoker.v1.ResubmitBatchResponse
+	70, // 95: stoker.v1.BatchService.CancelBatches:output_type -> stoker.v1.CancelBatchesResponse
+	71, // 96: stoker.v1.BatchService.PauseBatches:output_type -> stoker.v1.PauseBatchesResponse
+	72, // 97: stoker.v1.BatchService.ResumeBatches:output_type -> stoker.v1.ResumeBatchesResponse
+	73, // 98: stoker.v1.BatchService.DeleteBatches:output_type -> stoker.v1.DeleteBatchesResponse
+	74, // 99: stoker.v1.BatchService.UpdateBatches:output_type -> stoker.v1.UpdateBatchesResponse
+	36, // 100: stoker.v1.BatchService.UpdateBatch:output_type -> stoker.v1.UpdateBatchResponse
+	38, // 101: stoker.v1.BatchService.DeleteBatch:output_type -> stoker.v1.DeleteBatchResponse
+	79, // [79:102] is the sub-list for method output_type
+	56, // [56:79] is the sub-list for method input_type
+	56, // [56:56] is the sub-list for extension type_name
+	56, // [56:56] is the sub-list for extension extendee
+	0,  // [0:56] is the sub-list for field type_name
 }
 
 func init() { file_stoker_v1_batch_service_proto_init() }
@@ -2876,6 +3437,7 @@ func file_stoker_v1_batch_service_proto_init() {
 		return
 	}
 	file_stoker_v1_batch_proto_init()
+	file_stoker_v1_batch_bulk_proto_init()
 	file_stoker_v1_recipe_proto_init()
 	file_stoker_v1_batch_service_proto_msgTypes[0].OneofWrappers = []any{
 		(*SubmitBatchRequest_Profile)(nil),
@@ -2883,18 +3445,20 @@ func file_stoker_v1_batch_service_proto_init() {
 		(*SubmitBatchRequest_Recipe)(nil),
 		(*SubmitBatchRequest_InlineTemplate)(nil),
 	}
+	file_stoker_v1_batch_service_proto_msgTypes[16].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_stoker_v1_batch_service_proto_rawDesc), len(file_stoker_v1_batch_service_proto_rawDesc)),
-			NumEnums:      0,
-			NumMessages:   41,
+			NumEnums:      1,
+			NumMessages:   45,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
 		GoTypes:           file_stoker_v1_batch_service_proto_goTypes,
 		DependencyIndexes: file_stoker_v1_batch_service_proto_depIdxs,
+		EnumInfos:         file_stoker_v1_batch_service_proto_enumTypes,
 		MessageInfos:      file_stoker_v1_batch_service_proto_msgTypes,
 	}.Build()
 	File_stoker_v1_batch_service_proto = out.File

@@ -19,23 +19,29 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	BatchService_SubmitBatch_FullMethodName  = "/stoker.v1.BatchService/SubmitBatch"
-	BatchService_AddJobs_FullMethodName      = "/stoker.v1.BatchService/AddJobs"
-	BatchService_CloseBatch_FullMethodName   = "/stoker.v1.BatchService/CloseBatch"
-	BatchService_GetBatch_FullMethodName     = "/stoker.v1.BatchService/GetBatch"
-	BatchService_ListBatches_FullMethodName  = "/stoker.v1.BatchService/ListBatches"
-	BatchService_GetJob_FullMethodName       = "/stoker.v1.BatchService/GetJob"
-	BatchService_ListJobs_FullMethodName     = "/stoker.v1.BatchService/ListJobs"
-	BatchService_WatchBatch_FullMethodName   = "/stoker.v1.BatchService/WatchBatch"
-	BatchService_CancelJob_FullMethodName    = "/stoker.v1.BatchService/CancelJob"
-	BatchService_CancelBatch_FullMethodName  = "/stoker.v1.BatchService/CancelBatch"
-	BatchService_CancelJobs_FullMethodName   = "/stoker.v1.BatchService/CancelJobs"
-	BatchService_RetryJobs_FullMethodName    = "/stoker.v1.BatchService/RetryJobs"
-	BatchService_ListFailures_FullMethodName = "/stoker.v1.BatchService/ListFailures"
-	BatchService_PauseBatch_FullMethodName   = "/stoker.v1.BatchService/PauseBatch"
-	BatchService_ResumeBatch_FullMethodName  = "/stoker.v1.BatchService/ResumeBatch"
-	BatchService_UpdateBatch_FullMethodName  = "/stoker.v1.BatchService/UpdateBatch"
-	BatchService_DeleteBatch_FullMethodName  = "/stoker.v1.BatchService/DeleteBatch"
+	BatchService_SubmitBatch_FullMethodName   = "/stoker.v1.BatchService/SubmitBatch"
+	BatchService_AddJobs_FullMethodName       = "/stoker.v1.BatchService/AddJobs"
+	BatchService_CloseBatch_FullMethodName    = "/stoker.v1.BatchService/CloseBatch"
+	BatchService_GetBatch_FullMethodName      = "/stoker.v1.BatchService/GetBatch"
+	BatchService_ListBatches_FullMethodName   = "/stoker.v1.BatchService/ListBatches"
+	BatchService_GetJob_FullMethodName        = "/stoker.v1.BatchService/GetJob"
+	BatchService_ListJobs_FullMethodName      = "/stoker.v1.BatchService/ListJobs"
+	BatchService_WatchBatch_FullMethodName    = "/stoker.v1.BatchService/WatchBatch"
+	BatchService_CancelJob_FullMethodName     = "/stoker.v1.BatchService/CancelJob"
+	BatchService_CancelBatch_FullMethodName   = "/stoker.v1.BatchService/CancelBatch"
+	BatchService_CancelJobs_FullMethodName    = "/stoker.v1.BatchService/CancelJobs"
+	BatchService_RetryJobs_FullMethodName     = "/stoker.v1.BatchService/RetryJobs"
+	BatchService_ListFailures_FullMethodName  = "/stoker.v1.BatchService/ListFailures"
+	BatchService_PauseBatch_FullMethodName    = "/stoker.v1.BatchService/PauseBatch"
+	BatchService_ResumeBatch_FullMethodName   = "/stoker.v1.BatchService/ResumeBatch"
+	BatchService_ResubmitBatch_FullMethodName = "/stoker.v1.BatchService/ResubmitBatch"
+	BatchService_CancelBatches_FullMethodName = "/stoker.v1.BatchService/CancelBatches"
+	BatchService_PauseBatches_FullMethodName  = "/stoker.v1.BatchService/PauseBatches"
+	BatchService_ResumeBatches_FullMethodName = "/stoker.v1.BatchService/ResumeBatches"
+	BatchService_DeleteBatches_FullMethodName = "/stoker.v1.BatchService/DeleteBatches"
+	BatchService_UpdateBatches_FullMethodName = "/stoker.v1.BatchService/UpdateBatches"
+	BatchService_UpdateBatch_FullMethodName   = "/stoker.v1.BatchService/UpdateBatch"
+	BatchService_DeleteBatch_FullMethodName   = "/stoker.v1.BatchService/DeleteBatch"
 )
 
 // BatchServiceClient is the client API for BatchService service.
@@ -43,6 +49,9 @@ const (
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
 // BatchService takes batches of encoding jobs, shows their state, and controls them.
+//
+// Fields named batch_id and job_id, and lists of them, take numbers as well as ids: `411` or the id
+// of the batch, `411/17` or the id of the job.
 //
 // Every error carries google.rpc.ErrorInfo with the domain "stoker". INVALID_ARGUMENT carries
 // google.rpc.BadRequest with the violations and their paths. If there are very many, it has the
@@ -67,11 +76,12 @@ type BatchServiceClient interface {
 	CloseBatch(ctx context.Context, in *CloseBatchRequest, opts ...grpc.CallOption) (*CloseBatchResponse, error)
 	// GetBatch returns a batch. Errors: NOT_FOUND.
 	GetBatch(ctx context.Context, in *GetBatchRequest, opts ...grpc.CallOption) (*GetBatchResponse, error)
-	// ListBatches lists batches, the newest first.
+	// ListBatches lists batches, the newest first. Errors: INVALID_ARGUMENT.
 	ListBatches(ctx context.Context, in *ListBatchesRequest, opts ...grpc.CallOption) (*ListBatchesResponse, error)
 	// GetJob returns a job with its attempts and events. Errors: NOT_FOUND.
 	GetJob(ctx context.Context, in *GetJobRequest, opts ...grpc.CallOption) (*GetJobResponse, error)
-	// ListJobs lists the jobs of a batch in the order of submission. Errors: NOT_FOUND.
+	// ListJobs lists the jobs of a batch or, without a batch_id, finds jobs in all batches. Errors:
+	// INVALID_ARGUMENT, for example for filters that exclude each other; NOT_FOUND.
 	ListJobs(ctx context.Context, in *ListJobsRequest, opts ...grpc.CallOption) (*ListJobsResponse, error)
 	// WatchBatch sends the present state of a batch, then its changes, and ends with OK after the batch
 	// has ended.
@@ -96,9 +106,10 @@ type BatchServiceClient interface {
 	// Errors: NOT_FOUND; FAILED_PRECONDITION if the batch has succeeded or failed.
 	CancelBatch(ctx context.Context, in *CancelBatchRequest, opts ...grpc.CallOption) (*CancelBatchResponse, error)
 	// CancelJobs requests the end of the selected jobs, like CancelJob. Jobs that end during the call
-	// stay as they are.
+	// stay as they are. With validate_only it only says which jobs it would cancel.
 	//
-	// Errors: INVALID_ARGUMENT, for example for a cause that no batch has; NOT_FOUND.
+	// Errors: INVALID_ARGUMENT, for example if the request selects nothing or has a cause that no batch
+	// has; NOT_FOUND.
 	CancelJobs(ctx context.Context, in *CancelJobsRequest, opts ...grpc.CallOption) (*CancelJobsResponse, error)
 	// RetryJobs lets FAILED or CANCELLED jobs be started again, with all of their retries. Their earlier
 	// attempts are kept. If the batch had ended, its failed jobs no longer count towards its failure
@@ -108,9 +119,9 @@ type BatchServiceClient interface {
 	// the batch named by batch_id is CANCELLING; INVALID_ARGUMENT, for example for a cause that no
 	// batch has.
 	RetryJobs(ctx context.Context, in *RetryJobsRequest, opts ...grpc.CallOption) (*RetryJobsResponse, error)
-	// ListFailures counts the failed jobs of a batch by the cause of their failure.
+	// ListFailures counts the failed jobs of a batch, or of many, by the cause of their failure.
 	//
-	// Errors: NOT_FOUND.
+	// Errors: INVALID_ARGUMENT; NOT_FOUND.
 	ListFailures(ctx context.Context, in *ListFailuresRequest, opts ...grpc.CallOption) (*ListFailuresResponse, error)
 	// PauseBatch stops starting jobs of a batch. Jobs at the platform go on. Pausing a paused batch
 	// changes nothing.
@@ -122,6 +133,30 @@ type BatchServiceClient interface {
 	//
 	// Errors: NOT_FOUND; FAILED_PRECONDITION if the batch is CANCELLING or has ended.
 	ResumeBatch(ctx context.Context, in *ResumeBatchRequest, opts ...grpc.CallOption) (*ResumeBatchResponse, error)
+	// ResubmitBatch submits jobs of a batch again, as a new batch: with the same keys, names, paths and
+	// variables, in the same order. The new batch has the account, storages, recipe or template,
+	// priority, retry policy, failure limit and labels of the old one, unless the request names others.
+	//
+	// Errors: INVALID_ARGUMENT, for example if no job is selected, or more than 100,000 are, or if they
+	// do not fit the new profile or template; NOT_FOUND; ALREADY_EXISTS if request_id was used with
+	// another payload.
+	ResubmitBatch(ctx context.Context, in *ResubmitBatchRequest, opts ...grpc.CallOption) (*ResubmitBatchResponse, error)
+	// CancelBatches cancels the selected batches, like CancelBatch, one after the other. Batches that
+	// are CANCELLING or have ended stay as they are. Errors: INVALID_ARGUMENT if the request selects
+	// nothing; NOT_FOUND if a batch that it names does not exist.
+	CancelBatches(ctx context.Context, in *CancelBatchesRequest, opts ...grpc.CallOption) (*CancelBatchesResponse, error)
+	// PauseBatches pauses the selected batches, like PauseBatch, one after the other. Batches that are
+	// PAUSED or CANCELLING or have ended stay as they are. Errors: as of CancelBatches.
+	PauseBatches(ctx context.Context, in *PauseBatchesRequest, opts ...grpc.CallOption) (*PauseBatchesResponse, error)
+	// ResumeBatches resumes the selected batches, like ResumeBatch, one after the other. Batches that
+	// are not PAUSED stay as they are. Errors: as of CancelBatches.
+	ResumeBatches(ctx context.Context, in *ResumeBatchesRequest, opts ...grpc.CallOption) (*ResumeBatchesResponse, error)
+	// DeleteBatches deletes the selected batches, like DeleteBatch, one after the other. Batches that
+	// have not ended stay as they are. Errors: as of CancelBatches.
+	DeleteBatches(ctx context.Context, in *DeleteBatchesRequest, opts ...grpc.CallOption) (*DeleteBatchesResponse, error)
+	// UpdateBatches changes the selected batches, like UpdateBatch, one after the other. Errors: as of
+	// CancelBatches and UpdateBatch.
+	UpdateBatches(ctx context.Context, in *UpdateBatchesRequest, opts ...grpc.CallOption) (*UpdateBatchesResponse, error)
 	// UpdateBatch changes the display name, priority, retry policy, failure limit or labels of a batch.
 	//
 	// Errors: INVALID_ARGUMENT, for example for another field in the mask; NOT_FOUND.
@@ -300,6 +335,66 @@ func (c *batchServiceClient) ResumeBatch(ctx context.Context, in *ResumeBatchReq
 	return out, nil
 }
 
+func (c *batchServiceClient) ResubmitBatch(ctx context.Context, in *ResubmitBatchRequest, opts ...grpc.CallOption) (*ResubmitBatchResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ResubmitBatchResponse)
+	err := c.cc.Invoke(ctx, BatchService_ResubmitBatch_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *batchServiceClient) CancelBatches(ctx context.Context, in *CancelBatchesRequest, opts ...grpc.CallOption) (*CancelBatchesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(CancelBatchesResponse)
+	err := c.cc.Invoke(ctx, BatchService_CancelBatches_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *batchServiceClient) PauseBatches(ctx context.Context, in *PauseBatchesRequest, opts ...grpc.CallOption) (*PauseBatchesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(PauseBatchesResponse)
+	err := c.cc.Invoke(ctx, BatchService_PauseBatches_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *batchServiceClient) ResumeBatches(ctx context.Context, in *ResumeBatchesRequest, opts ...grpc.CallOption) (*ResumeBatchesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ResumeBatchesResponse)
+	err := c.cc.Invoke(ctx, BatchService_ResumeBatches_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *batchServiceClient) DeleteBatches(ctx context.Context, in *DeleteBatchesRequest, opts ...grpc.CallOption) (*DeleteBatchesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(DeleteBatchesResponse)
+	err := c.cc.Invoke(ctx, BatchService_DeleteBatches_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *batchServiceClient) UpdateBatches(ctx context.Context, in *UpdateBatchesRequest, opts ...grpc.CallOption) (*UpdateBatchesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(UpdateBatchesResponse)
+	err := c.cc.Invoke(ctx, BatchService_UpdateBatches_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *batchServiceClient) UpdateBatch(ctx context.Context, in *UpdateBatchRequest, opts ...grpc.CallOption) (*UpdateBatchResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(UpdateBatchResponse)
@@ -326,6 +421,9 @@ func (c *batchServiceClient) DeleteBatch(ctx context.Context, in *DeleteBatchReq
 //
 // BatchService takes batches of encoding jobs, shows their state, and controls them.
 //
+// Fields named batch_id and job_id, and lists of them, take numbers as well as ids: `411` or the id
+// of the batch, `411/17` or the id of the job.
+//
 // Every error carries google.rpc.ErrorInfo with the domain "stoker". INVALID_ARGUMENT carries
 // google.rpc.BadRequest with the violations and their paths. If there are very many, it has the
 // first ones, and "violations" in the metadata of ErrorInfo is the number of all.
@@ -349,11 +447,12 @@ type BatchServiceServer interface {
 	CloseBatch(context.Context, *CloseBatchRequest) (*CloseBatchResponse, error)
 	// GetBatch returns a batch. Errors: NOT_FOUND.
 	GetBatch(context.Context, *GetBatchRequest) (*GetBatchResponse, error)
-	// ListBatches lists batches, the newest first.
+	// ListBatches lists batches, the newest first. Errors: INVALID_ARGUMENT.
 	ListBatches(context.Context, *ListBatchesRequest) (*ListBatchesResponse, error)
 	// GetJob returns a job with its attempts and events. Errors: NOT_FOUND.
 	GetJob(context.Context, *GetJobRequest) (*GetJobResponse, error)
-	// ListJobs lists the jobs of a batch in the order of submission. Errors: NOT_FOUND.
+	// ListJobs lists the jobs of a batch or, without a batch_id, finds jobs in all batches. Errors:
+	// INVALID_ARGUMENT, for example for filters that exclude each other; NOT_FOUND.
 	ListJobs(context.Context, *ListJobsRequest) (*ListJobsResponse, error)
 	// WatchBatch sends the present state of a batch, then its changes, and ends with OK after the batch
 	// has ended.
@@ -378,9 +477,10 @@ type BatchServiceServer interface {
 	// Errors: NOT_FOUND; FAILED_PRECONDITION if the batch has succeeded or failed.
 	CancelBatch(context.Context, *CancelBatchRequest) (*CancelBatchResponse, error)
 	// CancelJobs requests the end of the selected jobs, like CancelJob. Jobs that end during the call
-	// stay as they are.
+	// stay as they are. With validate_only it only says which jobs it would cancel.
 	//
-	// Errors: INVALID_ARGUMENT, for example for a cause that no batch has; NOT_FOUND.
+	// Errors: INVALID_ARGUMENT, for example if the request selects nothing or has a cause that no batch
+	// has; NOT_FOUND.
 	CancelJobs(context.Context, *CancelJobsRequest) (*CancelJobsResponse, error)
 	// RetryJobs lets FAILED or CANCELLED jobs be started again, with all of their retries. Their earlier
 	// attempts are kept. If the batch had ended, its failed jobs no longer count towards its failure
@@ -390,9 +490,9 @@ type BatchServiceServer interface {
 	// the batch named by batch_id is CANCELLING; INVALID_ARGUMENT, for example for a cause that no
 	// batch has.
 	RetryJobs(context.Context, *RetryJobsRequest) (*RetryJobsResponse, error)
-	// ListFailures counts the failed jobs of a batch by the cause of their failure.
+	// ListFailures counts the failed jobs of a batch, or of many, by the cause of their failure.
 	//
-	// Errors: NOT_FOUND.
+	// Errors: INVALID_ARGUMENT; NOT_FOUND.
 	ListFailures(context.Context, *ListFailuresRequest) (*ListFailuresResponse, error)
 	// PauseBatch stops starting jobs of a batch. Jobs at the platform go on. Pausing a paused batch
 	// changes nothing.
@@ -404,6 +504,30 @@ type BatchServiceServer interface {
 	//
 	// Errors: NOT_FOUND; FAILED_PRECONDITION if the batch is CANCELLING or has ended.
 	ResumeBatch(context.Context, *ResumeBatchRequest) (*ResumeBatchResponse, error)
+	// ResubmitBatch submits jobs of a batch again, as a new batch: with the same keys, names, paths and
+	// variables, in the same order. The new batch has the account, storages, recipe or template,
+	// priority, retry policy, failure limit and labels of the old one, unless the request names others.
+	//
+	// Errors: INVALID_ARGUMENT, for example if no job is selected, or more than 100,000 are, or if they
+	// do not fit the new profile or template; NOT_FOUND; ALREADY_EXISTS if request_id was used with
+	// another payload.
+	ResubmitBatch(context.Context, *ResubmitBatchRequest) (*ResubmitBatchResponse, error)
+	// CancelBatches cancels the selected batches, like CancelBatch, one after the other. Batches that
+	// are CANCELLING or have ended stay as they are. Errors: INVALID_ARGUMENT if the request selects
+	// nothing; NOT_FOUND if a batch that it names does not exist.
+	CancelBatches(context.Context, *CancelBatchesRequest) (*CancelBatchesResponse, error)
+	// PauseBatches pauses the selected batches, like PauseBatch, one after the other. Batches that are
+	// PAUSED or CANCELLING or have ended stay as they are. Errors: as of CancelBatches.
+	PauseBatches(context.Context, *PauseBatchesRequest) (*PauseBatchesResponse, error)
+	// ResumeBatches resumes the selected batches, like ResumeBatch, one after the other. Batches that
+	// are not PAUSED stay as they are. Errors: as of CancelBatches.
+	ResumeBatches(context.Context, *ResumeBatchesRequest) (*ResumeBatchesResponse, error)
+	// DeleteBatches deletes the selected batches, like DeleteBatch, one after the other. Batches that
+	// have not ended stay as they are. Errors: as of CancelBatches.
+	DeleteBatches(context.Context, *DeleteBatchesRequest) (*DeleteBatchesResponse, error)
+	// UpdateBatches changes the selected batches, like UpdateBatch, one after the other. Errors: as of
+	// CancelBatches and UpdateBatch.
+	UpdateBatches(context.Context, *UpdateBatchesRequest) (*UpdateBatchesResponse, error)
 	// UpdateBatch changes the display name, priority, retry policy, failure limit or labels of a batch.
 	//
 	// Errors: INVALID_ARGUMENT, for example for another field in the mask; NOT_FOUND.
@@ -467,6 +591,24 @@ func (UnimplementedBatchServiceServer) PauseBatch(context.Context, *PauseBatchRe
 }
 func (UnimplementedBatchServiceServer) ResumeBatch(context.Context, *ResumeBatchRequest) (*ResumeBatchResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ResumeBatch not implemented")
+}
+func (UnimplementedBatchServiceServer) ResubmitBatch(context.Context, *ResubmitBatchRequest) (*ResubmitBatchResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ResubmitBatch not implemented")
+}
+func (UnimplementedBatchServiceServer) CancelBatches(context.Context, *CancelBatchesRequest) (*CancelBatchesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method CancelBatches not implemented")
+}
+func (UnimplementedBatchServiceServer) PauseBatches(context.Context, *PauseBatchesRequest) (*PauseBatchesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method PauseBatches not implemented")
+}
+func (UnimplementedBatchServiceServer) ResumeBatches(context.Context, *ResumeBatchesRequest) (*ResumeBatchesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ResumeBatches not implemented")
+}
+func (UnimplementedBatchServiceServer) DeleteBatches(context.Context, *DeleteBatchesRequest) (*DeleteBatchesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method DeleteBatches not implemented")
+}
+func (UnimplementedBatchServiceServer) UpdateBatches(context.Context, *UpdateBatchesRequest) (*UpdateBatchesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method UpdateBatches not implemented")
 }
 func (UnimplementedBatchServiceServer) UpdateBatch(context.Context, *UpdateBatchRequest) (*UpdateBatchResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method UpdateBatch not implemented")
@@ -758,6 +900,114 @@ func _BatchService_ResumeBatch_Handler(srv interface{}, ctx context.Context, dec
 	return interceptor(ctx, in, info, handler)
 }
 
+func _BatchService_ResubmitBatch_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ResubmitBatchRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(BatchServiceServer).ResubmitBatch(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: BatchService_ResubmitBatch_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(BatchServiceServer).ResubmitBatch(ctx, req.(*ResubmitBatchRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _BatchService_CancelBatches_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(CancelBatchesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(BatchServiceServer).CancelBatches(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: BatchService_CancelBatches_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(BatchServiceServer).CancelBatches(ctx, req.(*CancelBatchesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _BatchService_PauseBatches_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(PauseBatchesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(BatchServiceServer).PauseBatches(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: BatchService_PauseBatches_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(BatchServiceServer).PauseBatches(ctx, req.(*PauseBatchesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _BatchService_ResumeBatches_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ResumeBatchesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(BatchServiceServer).ResumeBatches(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: BatchService_ResumeBatches_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(BatchServiceServer).ResumeBatches(ctx, req.(*ResumeBatchesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _BatchService_DeleteBatches_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(DeleteBatchesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(BatchServiceServer).DeleteBatches(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: BatchService_DeleteBatches_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(BatchServiceServer).DeleteBatches(ctx, req.(*DeleteBatchesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _BatchService_UpdateBatches_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(UpdateBatchesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(BatchServiceServer).UpdateBatches(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: BatchService_UpdateBatches_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(BatchServiceServer).UpdateBatches(ctx, req.(*UpdateBatchesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _BatchService_UpdateBatch_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(UpdateBatchRequest)
 	if err := dec(in); err != nil {
@@ -856,6 +1106,30 @@ var BatchService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ResumeBatch",
 			Handler:    _BatchService_ResumeBatch_Handler,
+		},
+		{
+			MethodName: "ResubmitBatch",
+			Handler:    _BatchService_ResubmitBatch_Handler,
+		},
+		{
+			MethodName: "CancelBatches",
+			Handler:    _BatchService_CancelBatches_Handler,
+		},
+		{
+			MethodName: "PauseBatches",
+			Handler:    _BatchService_PauseBatches_Handler,
+		},
+		{
+			MethodName: "ResumeBatches",
+			Handler:    _BatchService_ResumeBatches_Handler,
+		},
+		{
+			MethodName: "DeleteBatches",
+			Handler:    _BatchService_DeleteBatches_Handler,
+		},
+		{
+			MethodName: "UpdateBatches",
+			Handler:    _BatchService_UpdateBatches_Handler,
 		},
 		{
 			MethodName: "UpdateBatch",

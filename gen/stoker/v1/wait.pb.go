@@ -204,7 +204,10 @@ type Wait struct {
 	// The id of the account, or the class of calls.
 	Subject string `protobuf:"bytes,9,opt,name=subject,proto3" json:"subject,omitempty"`
 	// Text from the platform, or the reason given with a pause; at most 400 bytes.
-	Text          string `protobuf:"bytes,10,opt,name=text,proto3" json:"text,omitempty"`
+	Text string `protobuf:"bytes,10,opt,name=text,proto3" json:"text,omitempty"`
+	// With PRIORITY: the batches whose jobs go first, at most 3, those with the most jobs. GetBatch and
+	// GetJob set it.
+	Ahead         []*BatchAhead `protobuf:"bytes,11,rep,name=ahead,proto3" json:"ahead,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -309,11 +312,82 @@ func (x *Wait) GetText() string {
 	return ""
 }
 
+func (x *Wait) GetAhead() []*BatchAhead {
+	if x != nil {
+		return x.Ahead
+	}
+	return nil
+}
+
+// BatchAhead is a batch whose jobs go before those of another batch.
+type BatchAhead struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The number of the batch.
+	BatchNumber int64 `protobuf:"varint,1,opt,name=batch_number,json=batchNumber,proto3" json:"batch_number,omitempty"`
+	// The priority of the batch.
+	Priority int32 `protobuf:"varint,2,opt,name=priority,proto3" json:"priority,omitempty"`
+	// How many of its jobs go first.
+	JobCount      int64 `protobuf:"varint,3,opt,name=job_count,json=jobCount,proto3" json:"job_count,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BatchAhead) Reset() {
+	*x = BatchAhead{}
+	mi := &file_stoker_v1_wait_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BatchAhead) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BatchAhead) ProtoMessage() {}
+
+func (x *BatchAhead) ProtoReflect() protoreflect.Message {
+	mi := &file_stoker_v1_wait_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BatchAhead.ProtoReflect.Descriptor instead.
+func (*BatchAhead) Descriptor() ([]byte, []int) {
+	return file_stoker_v1_wait_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *BatchAhead) GetBatchNumber() int64 {
+	if x != nil {
+		return x.BatchNumber
+	}
+	return 0
+}
+
+func (x *BatchAhead) GetPriority() int32 {
+	if x != nil {
+		return x.Priority
+	}
+	return 0
+}
+
+func (x *BatchAhead) GetJobCount() int64 {
+	if x != nil {
+		return x.JobCount
+	}
+	return 0
+}
+
 var File_stoker_v1_wait_proto protoreflect.FileDescriptor
 
 const file_stoker_v1_wait_proto_rawDesc = "" +
 	"\n" +
-	"\x14stoker/v1/wait.proto\x12\tstoker.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xef\x02\n" +
+	"\x14stoker/v1/wait.proto\x12\tstoker.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x9c\x03\n" +
 	"\x04Wait\x12'\n" +
 	"\x04code\x18\x01 \x01(\x0e2\x13.stoker.v1.WaitCodeR\x04code\x120\n" +
 	"\x05since\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x120\n" +
@@ -325,7 +399,13 @@ const file_stoker_v1_wait_proto_rawDesc = "" +
 	"\aattempt\x18\b \x01(\x05R\aattempt\x12\x18\n" +
 	"\asubject\x18\t \x01(\tR\asubject\x12\x12\n" +
 	"\x04text\x18\n" +
-	" \x01(\tR\x04text*\x9a\x05\n" +
+	" \x01(\tR\x04text\x12+\n" +
+	"\x05ahead\x18\v \x03(\v2\x15.stoker.v1.BatchAheadR\x05ahead\"h\n" +
+	"\n" +
+	"BatchAhead\x12!\n" +
+	"\fbatch_number\x18\x01 \x01(\x03R\vbatchNumber\x12\x1a\n" +
+	"\bpriority\x18\x02 \x01(\x05R\bpriority\x12\x1b\n" +
+	"\tjob_count\x18\x03 \x01(\x03R\bjobCount*\x9a\x05\n" +
 	"\bWaitCode\x12\x19\n" +
 	"\x15WAIT_CODE_UNSPECIFIED\x10\x00\x12\x15\n" +
 	"\x11WAIT_CODE_IN_LINE\x10\x01\x12\x16\n" +
@@ -368,22 +448,24 @@ func file_stoker_v1_wait_proto_rawDescGZIP() []byte {
 }
 
 var file_stoker_v1_wait_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_stoker_v1_wait_proto_msgTypes = make([]protoimpl.MessageInfo, 1)
+var file_stoker_v1_wait_proto_msgTypes = make([]protoimpl.MessageInfo, 2)
 var file_stoker_v1_wait_proto_goTypes = []any{
 	(WaitCode)(0),                 // 0: stoker.v1.WaitCode
 	(*Wait)(nil),                  // 1: stoker.v1.Wait
-	(*timestamppb.Timestamp)(nil), // 2: google.protobuf.Timestamp
+	(*BatchAhead)(nil),            // 2: stoker.v1.BatchAhead
+	(*timestamppb.Timestamp)(nil), // 3: google.protobuf.Timestamp
 }
 var file_stoker_v1_wait_proto_depIdxs = []int32{
 	0, // 0: stoker.v1.Wait.code:type_name -> stoker.v1.WaitCode
-	2, // 1: stoker.v1.Wait.since:type_name -> google.protobuf.Timestamp
-	2, // 2: stoker.v1.Wait.until:type_name -> google.protobuf.Timestamp
-	2, // 3: stoker.v1.Wait.earliest_start_time:type_name -> google.protobuf.Timestamp
-	4, // [4:4] is the sub-list for method output_type
-	4, // [4:4] is the sub-list for method input_type
-	4, // [4:4] is the sub-list for extension type_name
-	4, // [4:4] is the sub-list for extension extendee
-	0, // [0:4] is the sub-list for field type_name
+	3, // 1: stoker.v1.Wait.since:type_name -> google.protobuf.Timestamp
+	3, // 2: stoker.v1.Wait.until:type_name -> google.protobuf.Timestamp
+	3, // 3: stoker.v1.Wait.earliest_start_time:type_name -> google.protobuf.Timestamp
+	2, // 4: stoker.v1.Wait.ahead:type_name -> stoker.v1.BatchAhead
+	5, // [5:5] is the sub-list for method output_type
+	5, // [5:5] is the sub-list for method input_type
+	5, // [5:5] is the sub-list for extension type_name
+	5, // [5:5] is the sub-list for extension extendee
+	0, // [0:5] is the sub-list for field type_name
 }
 
 func init() { file_stoker_v1_wait_proto_init() }
@@ -397,7 +479,7 @@ func file_stoker_v1_wait_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_stoker_v1_wait_proto_rawDesc), len(file_stoker_v1_wait_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   1,
+			NumMessages:   2,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
