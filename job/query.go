@@ -6,10 +6,19 @@ import "time"
 type Submission struct {
 	Batch Batch
 	Jobs  []Spec
-	// RequestID identifies the submission: a second one with the same RequestID returns the batch
-	// of the first. Empty: every submission makes a batch. PayloadHash distinguishes a repeat from
-	// another submission with the same RequestID.
+	// RequestID identifies the submission among those of Batch.CreatedBy: a second one with the same
+	// RequestID returns the batch of the first. Empty: every submission makes a batch. PayloadHash
+	// distinguishes a repeat from another submission with the same RequestID.
 	RequestID   string
+	PayloadHash []byte
+}
+
+// RequestKey names a submission by its request id.
+type RequestKey struct {
+	CreatedBy string // who submits
+	AccountID string
+	ID        string // the request id
+	// PayloadHash distinguishes a repeat from another submission with the same id.
 	PayloadHash []byte
 }
 
@@ -18,7 +27,11 @@ type BatchFilter struct {
 	States    []BatchState
 	Labels    map[string]string // a batch has to have all of them
 	AccountID string
-	BeforeSeq int64 // only batches with a lower sequence number; 0: all
+	// WithinAccounts selects batches of these accounts; nil: of all. CreatedBy selects batches that
+	// were submitted by one principal.
+	WithinAccounts []string
+	CreatedBy      string
+	BeforeSeq      int64 // only batches with a lower sequence number; 0: all
 	Limit     int
 }
 

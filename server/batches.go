@@ -32,7 +32,7 @@ func (s *Server) SubmitBatch(ctx context.Context, req *stokerv1.SubmitBatchReque
 	// A repeated request is answered with the batch of the first and not checked again: the
 	// configuration may have changed since.
 	if hash != nil && !req.GetValidateOnly() {
-		first, err := s.store.BatchByRequestID(ctx, req.GetRequestId(), hash)
+		first, err := s.store.BatchByRequestID(ctx, job.RequestKey{ID: req.GetRequestId(), AccountID: cmp.Or(req.GetAccount(), job.DefaultName), PayloadHash: hash})
 		switch {
 		case err == nil:
 			return s.respondSubmit(ctx, first, check)

@@ -21,9 +21,9 @@ type BatchStore interface {
 	// Submit stores a batch and its jobs, or returns the batch of an earlier Submit with the same
 	// request id and payload; created is false then.
 	Submit(ctx context.Context, s job.Submission, now time.Time) (b job.Batch, created bool, err error)
-	// BatchByRequestID returns the batch of an earlier Submit with this request id. The error
+	// BatchByRequestID returns the batch of an earlier Submit with this key. The error
 	// matches [job.ErrNotFound] if there was none, and [job.ErrExists] if its payload was another.
-	BatchByRequestID(ctx context.Context, requestID string, payloadHash []byte) (job.Batch, error)
+	BatchByRequestID(ctx context.Context, key job.RequestKey) (job.Batch, error)
 	// CountSucceeded counts the jobs that a batch like b would leave out because of
 	// [job.Batch.SkipSucceeded].
 	CountSucceeded(ctx context.Context, b job.Batch, jobs []job.Spec) (int64, error)

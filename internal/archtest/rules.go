@@ -47,6 +47,11 @@ var rules = []rule{
 	},
 
 	{
+		pkg: "internal/access", uses: []string{uuid},
+		is: "Who may do what: principals, roles, tokens, and the entries of the audit log.",
+	},
+
+	{
 		pkg: "internal/spelling",
 		is:  "Finds the known word that an unknown one was probably meant to be.",
 	},
@@ -72,11 +77,11 @@ var rules = []rule{
 
 	// The job table, where the other parts meet.
 	{
-		pkg: "store", imports: []string{"job"}, uses: []string{uuid},
+		pkg: "store", imports: []string{"job", "internal/access"}, uses: []string{uuid},
 		is: "The job table: its methods, group commit, unit of work, accounts, and wakeups; no SQL.",
 	},
 	{
-		pkg: "store/sqlite", imports: []string{"job", "store"}, uses: []string{sql, "modernc.org/sqlite", "github.com/pressly/goose/v3"},
+		pkg: "store/sqlite", imports: []string{"job", "internal/access", "store"}, uses: []string{sql, "modernc.org/sqlite", "github.com/pressly/goose/v3"},
 		is: "The job table in SQLite: all SQL, migrations, file lock, backup.",
 	},
 

@@ -17,7 +17,7 @@ import (
 const applicationID = 0x53746f6b
 
 // schemaVersion is the number of the newest migration.
-const schemaVersion = 12
+const schemaVersion = 16
 
 //go:embed migrations/*.sql
 var migrations embed.FS

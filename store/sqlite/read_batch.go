@@ -14,7 +14,7 @@ import (
 const batchColumns = `id, seq, display_name, account, priority, state, state_reason, open, profile, recipe, template,
        input, output, retry, failure_limit, failures_forgiven, labels,
        waiting, starting, queued, running, succeeded, failed, cancelling, cancelled,
-       revision, create_time, update_time, start_time, finish_time, skip_succeeded, skipped, told_apart_by, state_time`
+       revision, create_time, update_time, start_time, finish_time, skip_succeeded, skipped, told_apart_by, state_time, created_by`
 
 func scanBatch(r row) (job.Batch, error) {
 	var b job.Batch
@@ -24,7 +24,7 @@ func scanBatch(r row) (job.Batch, error) {
 	err := r.Scan(&b.ID, &b.Seq, &b.DisplayName, &b.AccountID, &b.Priority, (*string)(&b.State), &b.StateReason, &b.Open, &b.Profile, &recipe, &template,
 		&input, &output, &retry, &limit, &b.FailuresForgiven, &labels,
 		&c.Waiting, &c.Starting, &c.Queued, &c.Running, &c.Succeeded, &c.Failed, &c.Cancelling, &c.Cancelled,
-		&b.Revision, &create, &update, &start, &finish, &b.SkipSucceeded, &b.Skipped, &b.DistinctBy, &state)
+		&b.Revision, &create, &update, &start, &finish, &b.SkipSucceeded, &b.Skipped, &b.DistinctBy, &state, &b.CreatedBy)
 	if err != nil {
 		return job.Batch{}, err
 	}
@@ -63,13 +63,14 @@ func (r queries) BatchBySeq(ctx context.Context, seq int64) (job.Batch, error) {
 }
 
 // The lists of batches share their parameters: $1 before seq, $2 limit, $3 account,
-// and $4 the one state, or all of them as JSON.
+// $4 the one state, or all of them as JSON, $8 the accounts within which they are, and $9 who created them.
 const (
-	allBatches     = `SELECT ` + batchColumns + ` FROM batches WHERE seq < $1 AND deleted = 0 AND ($3 = '' OR account = $3) ORDER BY seq DESC LIMIT $2 + 0`
+	withinScope    = ` AND ($8 IS NULL OR account IN (SELECT value FROM json_each($8))) AND ($9 = '' OR created_by = $9)`
+	allBatches     = `SELECT ` + batchColumns + ` FROM batches WHERE seq < $1 AND deleted = 0 AND ($3 = '' OR account = $3)` + withinScope + ` ORDER BY seq DESC LIMIT $2 + 0`
 	batchesByState = `
 SELECT ` + batchColumns + `
   FROM batches INDEXED BY batches_state
- WHERE state = $4 AND seq < $1 AND deleted = 0 AND ($3 = '' OR account = $3)
+ WHERE state = $4 AND seq < $1 AND deleted = 0 AND ($3 = '' OR account = $3)` + withinScope + `
  ORDER BY seq DESC LIMIT $2 + 0`
 	batchesByLabel = `
 SELECT ` + batchColumns + `
@@ -78,7 +79,7 @@ SELECT ` + batchColumns + `
    AND NOT EXISTS (SELECT 1 FROM json_each($7) AS l
                     WHERE NOT EXISTS (SELECT 1 FROM batch_labels AS have
                                        WHERE have.name = l.key AND have.value = l.value AND have.batch = batches.seq))
-   AND deleted = 0 AND ($3 = '' OR account = $3)
+   AND deleted = 0 AND ($3 = '' OR account = $3)` + withinScope + `
    AND ($4 IS NULL OR state IN (SELECT value FROM json_each($4)))
  ORDER BY seq DESC LIMIT $2 + 0`
 )
@@ -109,15 +110,21 @@ func (r queries) batchesIn(ctx context.Context, f job.BatchFilter, state job.Bat
 	if before <= 0 {
 		before = math.MaxInt64
 	}
-	args := []any{before, limit(f.Limit), f.AccountID}
+	var within *string
+	if f.WithinAccounts != nil {
+		within = new(encode(f.WithinAccounts)) // an empty list is within no account
+	}
+	args := func(stateOrStates, label, value, labels any) []any {
+		return []any{before, limit(f.Limit), f.AccountID, stateOrStates, label, value, labels, within, f.CreatedBy}
+	}
 	switch {
 	case len(f.Labels) > 0:
 		first := slices.Min(slices.Collect(maps.Keys(f.Labels)))
-		return all(ctx, r.q, scanBatch, batchesByLabel, append(args, encodeList(f.States), first, f.Labels[first], encode(f.Labels))...)
+		return all(ctx, r.q, scanBatch, batchesByLabel, args(encodeList(f.States), first, f.Labels[first], encode(f.Labels))...)
 	case state != "":
-		return all(ctx, r.q, scanBatch, batchesByState, append(args, string(state))...)
+		return all(ctx, r.q, scanBatch, batchesByState, args(string(state), nil, nil, nil)...)
 	}
-	return all(ctx, r.q, scanBatch, allBatches, args...)
+	return all(ctx, r.q, scanBatch, allBatches, args(nil, nil, nil, nil)...)
 }
 
 // limit is n in the spelling of SQL, where no limit is a negative one.
@@ -142,12 +149,17 @@ func (r queries) LiveBatches(ctx context.Context) ([]string, error) {
 	return all(ctx, r.q, scalar[string], query)
 }
 
-func (r queries) BatchByRequestID(ctx context.Context, requestID string) (id string, payloadHash []byte, err error) {
-	const query = `SELECT id, payload_hash FROM batches WHERE request_id = $1 AND request_id <> ''`
+func (r queries) BatchByRequestID(ctx context.Context, key job.RequestKey) (id string, payloadHash []byte, err error) {
+	const query = `
+SELECT id, payload_hash
+  FROM batches INDEXED BY batches_request
+ WHERE request_id = $1 AND request_id <> ''
+   AND (created_by = $2 OR created_by = 'local' AND account = $3 OR $2 = 'local' AND payload_hash = $4)
+ ORDER BY created_by = $2 DESC, seq LIMIT 1`
 	scan := func(r row) (id string, err error) {
 		err = r.Scan(&id, &payloadHash)
 		return id, err
 	}
-	id, err = one(ctx, r.q, scan, query, requestID)
+	id, err = one(ctx, r.q, scan, query, key.ID, key.CreatedBy, key.AccountID, key.PayloadHash)
 	return id, payloadHash, err
 }
