@@ -22,10 +22,13 @@ import (
 
 // Options are the options of [Dial]. The zero value suits a server on the same machine.
 type Options struct {
-	// TLS secures the connection. Nil means plain text.
+	// TLS secures the connection. Nil means plain text. [TLSFiles] makes it from files.
 	TLS *tls.Config
 	// Insecure allows plain text to another machine.
 	Insecure bool
+	// Token, if set, returns the token that proves who calls. It is called for each call, so that a token can be
+	// replaced while the program runs. [TokenFile] reads it from a file.
+	Token func() (string, error)
 	// UserAgent names the program in the log of the server. Default "stoker-go".
 	UserAgent string
 	// MessageBytes is the largest request, in bytes, that [Client.Submit] sends without splitting
@@ -71,6 +74,9 @@ func Dial(target string, o Options) (*Client, error) {
 	// By default, gRPC waits up to two minutes before it tries to connect again, and so would a
 	// watch.
 	connecting := backoff.Config{BaseDelay: time.Second, Multiplier: 1.6, Jitter: 0.2, MaxDelay: longestReconnect}
+	if o.Token != nil {
+		o.DialOptions = append([]grpc.DialOption{grpc.WithPerRPCCredentials(bearer(o.Token))}, o.DialOptions...)
+	}
 	options := append([]grpc.DialOption{
 		grpc.WithTransportCredentials(secure),
 		grpc.WithUserAgent(cmp.Or(o.UserAgent, "stoker-go")),

@@ -92,11 +92,13 @@ func classifyError(err error) callFailure {
 var ownErrors = []string{
 	"grpc: received message larger than max", "grpc: received message after decompression larger than max",
 	"grpc: message after decompression larger than max", "trying to send message larger than max",
-	"grpc: error while marshaling", "grpc: the client connection is closing",
+	"grpc: error while marshaling", "grpc: the client connection is closing", tokenPrefix,
 }
 
 // dialErrors has parts of errors by which gRPC says that it could not connect.
-var dialErrors = []string{"Error while dialing", "name resolver error"}
+var dialErrors = []string{
+	"Error while dialing", "name resolver error", "authentication handshake failed", "error reading server preface: remote error: tls",
+}
 
 // Unanswered reports whether a call that failed with err got no answer from a Stoker server: the
 // server was not reached, its answer did not come, or a proxy answered in its place. Unanswered is

@@ -18,9 +18,9 @@ type cli struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 
-	server   string // --server
-	insecure bool   // --insecure
-	json     bool   // --json
+	connection  connection
+	json        bool // --json
+	stdinIsList bool // standard input is a list of names, and no answers
 
 	started bool // the command line is valid, and the command runs
 	repeats callRepeats

@@ -195,7 +195,15 @@ func TestWrongUse(t *testing.T) {
 		stdin string
 		want  string // in what is printed to stderr
 	}{
-		{args: "sumbit", want: "submit"},
+		{args: "sumbit", want: "stoker: there is no command \"sumbit\"; did you mean\n  stoker submit\n"},
+		{args: "bathces --foo", want: "stoker: there is no command \"bathces\"; did you mean\n  stoker batches\n"},
+		{args: "--foo bathces", want: "stoker: there is no command \"bathces\"; did you mean\n  stoker batches\n"},
+		{args: "xyzzy --foo", want: "stoker: there is no command \"xyzzy\"; stoker --help lists them\n"},
+		{args: "context ad --server x", want: "stoker: there is no command \"ad\"; did you mean\n  stoker context add\n"},
+		{args: "--foo", want: "stoker: there is no flag --foo; stoker --help lists the flags\n"},
+		{args: "help sumbit", want: "stoker: there is no help on \"sumbit\"; did you mean\n  stoker help submit\n"},
+		{args: "help xyzzy", want: "and the topics are exit, flags, lists, names, output\n"},
+		{args: "completion tcsh", want: "want bash, zsh or fish"},
 		{args: "submit", want: "name one file, - for standard input, or --sample"},
 		{args: "submit nowhere.csv", want: "nowhere.csv: no such file"},
 		{args: "submit .", want: "is a directory"},
@@ -230,8 +238,14 @@ func TestWrongUse(t *testing.T) {
 		{args: "pause", want: "name one batch, or an account"},
 		{args: "pause b --account a", want: "name one batch, or an account"},
 		{args: "batches --limit 0", want: "--limit 0"},
-		{args: "batches --colour", want: "unknown flag: --colour"},
-		{args: "queue --server stoker.example.com:7070", want: "--server stoker.example.com:7070: the server is on another machine"},
+		{args: "batches --colour", want: "there is no flag --colour; stoker batches --help lists the flags"},
+		{args: "batches --acount x", want: "there is no flag --acount; did you mean --account?"},
+		{args: "batches -z", want: "there is no flag -z; stoker batches --help lists the flags"},
+		{args: "queue --server stoker.example.com:7070 --tls-ca nowhere.crt", want: "CA: open nowhere.crt: no such file"},
+		{args: "queue --server stoker.example.com:7070 --tls-ca commands_test.go", want: "CA: commands_test.go: there is no certificate in it"},
+		{args: "queue --insecure --tls-ca ca.crt", want: "--insecure leaves out encryption"},
+		{args: "queue --tls-cert own.crt", want: "tls-key"},
+		{args: "queue --token-file nowhere", want: "token: open nowhere: no such file"},
 		{args: "queue --server localhost", want: "--server localhost: want host:port, for example 127.0.0.1:7070"},
 		{args: "queue --server http://127.0.0.1:7070", want: "want host:port"},
 		{args: "simulate --faults 2", want: "--faults"},
@@ -239,8 +253,13 @@ func TestWrongUse(t *testing.T) {
 		{args: "simulate --fail nan", want: "--fail NaN: want 0 to 1"},
 		{args: "simulate --listen nowhere", want: "--listen nowhere: want host:port"},
 		{args: "serve --queue-target many --max-retries -1", want: `--queue-target: "many": want a whole number, 1 to 1000, or auto` + "\n--max-retries: "},
-		{args: "serve --listen 0.0.0.0:7070", want: "--insecure-listen"},
+		{args: "serve --listen 0.0.0.0:7070", want: "--listen 0.0.0.0:7070: other machines can reach this, and nothing is encrypted."},
+		{args: "serve --listen 0.0.0.0:7070", want: "\n  tls: {cert_file: /etc/stoker/tls.crt, key_file: /etc/stoker/tls.key}\n  auth: required\n"},
 		{args: "serve --http-listen :7071", want: "--insecure-listen"},
+		{args: "serve --admin-listen [::]:7073", want: "--insecure-listen"},
+		{args: "serve --listen :7070 --auth none --tls-cert-file a --tls-key-file b", want: "may spend the account's money. Put into the configuration file:\n  auth: required\n"},
+		{args: "serve --listen :7070 --tls-cert-file a", want: "a certificate needs its key"},
+		{args: "serve --listen unix://stoker.sock", want: "an absolute path"},
 		{args: "serve --config nowhere.yaml", want: "nowhere.yaml: cannot be read"},
 	} {
 		t.Run(tt.args, func(t *testing.T) {
@@ -258,8 +277,8 @@ func TestWrongUse(t *testing.T) {
 func TestServerOutOfReach(t *testing.T) {
 	// Port 1 is reserved and nothing listens there.
 	got := command{}.run(t.Context(), "batches", "--server", "127.0.0.1:1")
-	want := "stoker: the server at 127.0.0.1:1 cannot be reached: dial tcp 127.0.0.1:1: connect: connection refused" +
-		" (is stoker serve running there? --server or STOKER_SERVER names another)\n"
+	want := "stoker: nothing answers at 127.0.0.1:1 (connection refused); start it, or name another" +
+		" with --server HOST:PORT or --context NAME\n  stoker serve\n"
 	if got.code != exitUnreachable || got.stderr != want {
 		t.Errorf("exit code %d, want %d: %s", got.code, exitUnreachable, got.stderr)
 	}
@@ -279,12 +298,3 @@ func TestOutputThatCannotBeWritten(t *testing.T) {
 type fullDisk struct{}
 
 func (fullDisk) Write([]byte) (int, error) { return 0, syscall.ENOSPC }
-
-func TestEveryCommandDocumentsItsExitCodes(t *testing.T) {
-	c := &cli{getenv: func(string) string { return "" }}
-	for _, cmd := range rootCommand(c).Commands() {
-		if cmd.GroupID != "" && !strings.Contains(cmd.Long, "Exit codes: ") {
-			t.Errorf("stoker %s --help does not name its exit codes", cmd.Name())
-		}
-	}
-}

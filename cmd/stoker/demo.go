@@ -28,18 +28,12 @@ func demoCommand(c *cli) *cobra.Command {
 	var listen, keep string
 	cmd := &cobra.Command{
 		Use:   "demo",
-		Short: "See Stoker work: service, simulator and a batch in one process",
-		Long: `See Stoker work, without an account or set-up. The service and a simulator of the
-Bitmovin API start in this process, a batch of 50 open films is submitted, and you watch
-it finish in about half a minute. Three titles fail and are retried; one fails for good.
-The job table is deleted at the end, unless --keep names a file for it.
-
---serve starts the same service and simulator, submits nothing, and stays until Ctrl-C.
-The service listens on 127.0.0.1:7070, or on the address of --listen, so that all other
-commands can be tried on it.
-
-Exit codes: 0 the titles ended as planned, with one of them FAILED; 1 they did not; 2
-wrong usage; 130 and 143 interrupted.`,
+		Short: "See Stoker work: service, simulator and a batch, without an account.",
+		Example: `  stoker demo                 50 open films, in about half a minute
+  stoker demo --serve         a service to try the other commands on
+  stoker demo --titles        the list of films`,
+		Long: `The service and a simulator of the Bitmovin API start in this process. Three of the
+titles fail and are retried; one fails for good. The exit code is 1 if that is not so.`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx := cmd.Context()
@@ -50,21 +44,39 @@ wrong usage; 130 and 143 interrupted.`,
 				_, err := io.WriteString(c.stdout, examples.OpenMovies)
 				return err
 			case serve:
-				return demoError(ctx, runSimulation(ctx, listen, keep, func(ctx context.Context, address string) error {
-					c.note("The service listens on %s, with a simulator behind it. Ctrl-C ends both.", address)
-					<-ctx.Done()
-					return nil
-				}))
+				return demoError(ctx, c.serveDemo(ctx, listen, keep, !cmd.Flags().Changed("listen")))
 			}
 			return demoError(ctx, runSimulation(ctx, "127.0.0.1:0", keep, c.runDemo))
 		},
 	}
-	cmd.Flags().BoolVar(&serve, "serve", false, "start service and simulator, and stay until Ctrl-C")
-	cmd.Flags().StringVar(&listen, "listen", defaultServer, "with --serve: host:port on this machine to listen on")
+	cmd.Flags().BoolVar(&serve, "serve", false, "submit nothing, and serve until Ctrl-C")
+	cmd.Flags().StringVar(&listen, "listen", defaultServer, "with --serve: `HOST:PORT` on this machine to listen on; if the default one is in use, another port is taken")
 	cmd.Flags().BoolVar(&titles, "titles", false, "only print the list of titles, as CSV for stoker submit")
-	cmd.Flags().StringVar(&keep, "keep", "", "file for the job table, which is kept (default: a temporary file)")
+	cmd.Flags().StringVar(&keep, "keep", "", "`FILE`: the job table, which is kept (default: a temporary file)")
 	cmd.MarkFlagsMutuallyExclusive("serve", "titles")
 	return cmd
+}
+
+// serveDemo serves until the context ends. If the address is in use and anyPort is set, it takes another
+// port.
+func (c *cli) serveDemo(ctx context.Context, listen, db string, anyPort bool) error {
+	serve := func(ctx context.Context, address string) error {
+		c.note("The service listens on %s, with a simulator behind it. Ctrl-C ends both.", address)
+		<-ctx.Done()
+		return nil
+	}
+	err := runSimulation(ctx, listen, db, serve)
+	switch {
+	case !errors.Is(err, syscall.EADDRINUSE):
+		return err
+	case !anyPort:
+		return fmt.Errorf("%s is in use already: is a service running there? --listen names another address", listen)
+	}
+	return runSimulation(ctx, "127.0.0.1:0", db, func(ctx context.Context, address string) error {
+		c.note("%s is in use already. To talk to this demo, in another terminal:", listen)
+		c.note("  export STOKER_SERVER=%s", address)
+		return serve(ctx, address)
+	})
 }
 
 // demoError gives an error of the demo its exit code: that of the signal if there was one, else 1 unless
@@ -97,9 +109,6 @@ func runSimulation(ctx context.Context, listen, db string, use func(ctx context.
 		Simulator: demoPlatform(), Listen: listen, DB: db, QueueTarget: demoQueueTarget, PollInterval: time.Second,
 	}
 	err = simulation.Run(ctx, use)
-	if errors.Is(err, syscall.EADDRINUSE) {
-		return fmt.Errorf("%s is in use already: is a service running there? --listen names another address", listen)
-	}
 	return explainJobTable(db, "--keep", err)
 }
 

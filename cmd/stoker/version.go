@@ -9,9 +9,10 @@ import (
 
 func versionCommand(c *cli) *cobra.Command {
 	return &cobra.Command{
-		Use:   "version",
-		Short: "Print the version of this program",
-		Args:  noArgs,
+		Use:     "version",
+		Short:   "Print the version of this program.",
+		Example: "  stoker version",
+		Args:    noArgs,
 		RunE: func(*cobra.Command, []string) error {
 			return ui.WriteLine(c.stdout, "stoker "+service.Version())
 		},

@@ -137,6 +137,10 @@ var rules = []rule{
 		is: "Reads lists of jobs as spreadsheets, buckets and programs write them.",
 	},
 	{
+		pkg: "internal/contexts", imports: []string{"internal/spelling"}, uses: []string{yaml},
+		is: "Keeps the servers that a user has named.",
+	},
+	{
 		pkg: "internal/config", imports: []string{"job", "bitmovin", "internal/capability", "internal/spelling", "internal/template"}, uses: []string{yaml},
 		is: "Reads the configuration of the service.",
 	},
@@ -161,11 +165,15 @@ var rules = []rule{
 		is: "Renders for people and programs: tables, JSON, CSV, the screen and the log of a watched batch.",
 	},
 	{
-		pkg: "internal/service", everything: true, uses: []string{grpc, "github.com/prometheus/client_golang", xsync},
+		pkg: "internal/transport", uses: []string{grpc, "golang.org/x/time"},
+		is: "How connections arrive: listeners, TLS whose files are taken up anew, limits that hold before anybody is known.",
+	},
+	{
+		pkg: "internal/service", everything: true, uses: []string{grpc, "github.com/prometheus/client_golang", xsync, "golang.org/x/time"},
 		is: "Wires the parts into one service, with a simulator behind it if asked.",
 	},
 	{
-		pkg: "cmd/stoker", everything: true, uses: []string{grpc, protobuf, "github.com/spf13/cobra"},
+		pkg: "cmd/stoker", everything: true, uses: []string{grpc, protobuf, "github.com/spf13/cobra", "github.com/spf13/pflag"},
 		is: "The command line.",
 	},
 
@@ -177,6 +185,10 @@ var rules = []rule{
 	{
 		pkg: "internal/testkit/bubble", testSupport: true,
 		is: "Runs tests in simulated time (testing/synctest), under the race detector too.",
+	},
+	{
+		pkg: "internal/testkit/certs", testSupport: true,
+		is: "Makes certificates: CAs, servers and clients.",
 	},
 	{
 		pkg: "internal/testkit/gobuild", testSupport: true,

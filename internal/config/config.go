@@ -21,9 +21,12 @@ import (
 
 // Config is the whole configuration.
 type Config struct {
-	Listen         string        // host:port of the gRPC listener
-	HTTPListen     string        // host:port of the listener for health, metrics and webhooks; empty: none
-	InsecureListen bool          // allows addresses that other machines can reach
+	Listen         string        // address of the gRPC listener: host:port, or unix:///path
+	HTTPListen     string        // address of the listener for health and webhooks; empty: none
+	AdminListen    string        // address of the listener for metrics and pprof; empty: none
+	TLS            TLS           // of all listeners
+	Auth           Auth          // whether callers have to prove who they are
+	InsecureListen bool          // allows addresses that other machines can reach without encryption or login
 	DB             string        // path of the job table
 	BitmovinURL    string        // for accounts without a URL of their own; has no trailing slash
 	QueueTarget    int           // for accounts without a queue target of their own, unless AutoTarget is set
@@ -122,6 +125,8 @@ func Load(s Sources) (*Config, error) {
 	l := newLoader(s)
 	l.loadFile()
 	l.loadSettings()
+	l.checkTLS()
+	l.setAuth()
 	if !s.WithoutPlatform {
 		l.loadAccounts()
 		l.loadWebhooks()

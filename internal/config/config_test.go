@@ -100,7 +100,11 @@ func TestEverySettingIsInTheExample(t *testing.T) {
 		if s.Name == "insecure-listen" || s.Name == "bitmovin-url" {
 			continue // nothing to recommend
 		}
-		if !strings.Contains(string(example), "\n"+strings.ReplaceAll(s.Name, "-", "_")+": ") {
+		key := "\n" + strings.ReplaceAll(s.Name, "-", "_")
+		if name, ok := strings.CutPrefix(s.Name, "tls-"); ok {
+			key = "\n  " + strings.ReplaceAll(name, "-", "_")
+		}
+		if !strings.Contains(string(example), key+": ") {
 			t.Errorf("example.yaml does not show %s", s.Name)
 		}
 	}
@@ -306,7 +310,7 @@ func TestMistakes(t *testing.T) {
 			},
 			want: `stoker.yaml:2: unknown key "queue-target"; did you mean "queue_target"?
 stoker.yaml:3: listen: want a single value
---http-listen: "7071": want host:port, for example 127.0.0.1:7070
+--http-listen: "7071": want host:port, for example 127.0.0.1:7070, or unix:///path
 --bitmovin-url: "api.bitmovin.com": want http:// or https://, host and path, for example https://api.bitmovin.com/v1
 stoker.yaml:1: queue_target: "many": want a whole number, 1 to 1000, or auto
 --max-retries: "-1": want 0 to 100

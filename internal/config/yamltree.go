@@ -82,7 +82,10 @@ func (t *yamlTree) readRoot(node ast.Node, d *document) {
 	sections := fieldsOf(reflect.ValueOf(d).Elem())
 	var known []string
 	for _, s := range Settings() {
-		known = append(known, s.key())
+		key, _, _ := strings.Cut(s.key(), ".")
+		if !slices.Contains(known, key) {
+			known = append(known, key)
+		}
 	}
 	known = append(known, sections.names...)
 	t.readMapping(node, "", func(key string, value ast.Node) {
@@ -90,19 +93,47 @@ func (t *yamlTree) readRoot(node ast.Node, d *document) {
 			t.readValue(value, key, field)
 			return
 		}
-		if !slices.Contains(known, key) {
+		switch {
+		case !slices.Contains(known, key):
 			t.unknownKey(key, "", known)
-			return
-		}
-		if _, null := t.resolve(value).(*ast.NullNode); null {
-			return
-		}
-		before, text := len(t.mistakes), ""
-		t.readValue(value, key, reflect.ValueOf(&text).Elem())
-		if len(t.mistakes) == before {
-			d.Settings[key] = text
+		case key == tlsSection:
+			t.readTLS(value, d)
+		default:
+			t.readSetting(value, key, d)
 		}
 	})
+}
+
+// readTLS reads the mapping of the settings of TLS.
+func (t *yamlTree) readTLS(node ast.Node, d *document) {
+	var known []string
+	for _, s := range Settings() {
+		if name, ok := strings.CutPrefix(s.key(), tlsSection+"."); ok {
+			known = append(known, name)
+		}
+	}
+	if _, null := t.resolve(node).(*ast.NullNode); null {
+		return
+	}
+	t.readMapping(node, tlsSection, func(key string, value ast.Node) {
+		if !slices.Contains(known, key) {
+			t.unknownKey(key, tlsSection, known)
+			return
+		}
+		t.readSetting(value, join(tlsSection, key), d)
+	})
+}
+
+// readSetting reads the value of the setting at path.
+func (t *yamlTree) readSetting(node ast.Node, path string, d *document) {
+	if _, null := t.resolve(node).(*ast.NullNode); null {
+		return
+	}
+	before, text := len(t.mistakes), ""
+	t.readValue(node, path, reflect.ValueOf(&text).Elem())
+	if len(t.mistakes) == before {
+		d.Settings[path] = text
+	}
 }
 
 // readMapping calls each with every key and value of a mapping.

@@ -8,12 +8,24 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/stokerd/stoker/internal/transport"
 	"github.com/stokerd/stoker/job"
 )
 
-// metricsHandler serves metrics of every account and of the process in Prometheus' format.
-func metricsHandler(statuses func() []job.AccountStatus) http.Handler {
+// metricsHandler serves metrics of every account, of the process, and of the certificates unless they are nil,
+// in Prometheus' format.
+func metricsHandler(statuses func() []job.AccountStatus, certificates *transport.Certificates) http.Handler {
 	registry := prometheus.NewRegistry()
+	if certificates != nil {
+		registry.MustRegister(
+			prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+				Name: "stoker_tls_certificate_not_after_seconds", Help: "When the certificate in use expires, in Unix time.",
+			}, func() float64 { return unix(certificates.NotAfter()) }),
+			prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+				Name: "stoker_tls_reload_failed", Help: "1 while the files of the certificates have changed and cannot be used, so that the old ones stay in use.",
+			}, func() float64 { return indicator(certificates.Failed()) }),
+		)
+	}
 	registry.MustRegister(
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),

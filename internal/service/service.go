@@ -15,12 +15,20 @@ import (
 
 	"github.com/stokerd/stoker/dispatcher"
 	"github.com/stokerd/stoker/internal/config"
+	"github.com/stokerd/stoker/internal/transport"
 	"github.com/stokerd/stoker/job"
 	"github.com/stokerd/stoker/server"
 	"github.com/stokerd/stoker/store"
 	"github.com/stokerd/stoker/store/sqlite"
 	"github.com/stokerd/stoker/webhook"
 )
+
+// webListener is a listener that speaks HTTP.
+type webListener struct {
+	setting  string
+	listener net.Listener
+	server   *http.Server
+}
 
 // drainTimeout is how long gRPC calls in flight may still take when the service stops.
 const drainTimeout = 10 * time.Second
@@ -34,10 +42,13 @@ type Service struct {
 	webhooks   *webhook.Receiver
 	server     *server.Server
 
+	certificates *transport.Certificates // nil: plain text
+	reload       <-chan struct{}
+
 	grpc         *grpc.Server
 	grpcListener net.Listener
-	http         *http.Server
-	httpListener net.Listener // nil without an HTTP address
+	web          []webListener
+	listeners    []net.Listener // all of them
 
 	// stopping makes /readyz answer 503. Before Run it is not set, because a call that arrives then is not
 	// refused: it waits in the listener.
@@ -48,14 +59,22 @@ type Service struct {
 // call is answered and none is made to the platform. Run also closes the service. A service that is never
 // run has to be closed with [Service.Close].
 //
+// A value of reload makes the service read its certificates anew at once; reload may be nil.
+//
 // If the job table cannot be opened, the error is that of [sqlite.Open].
-func New(ctx context.Context, cfg *config.Config, log *slog.Logger) (_ *Service, err error) {
-	s := &Service{log: log}
+func New(ctx context.Context, cfg *config.Config, log *slog.Logger, reload <-chan struct{}) (_ *Service, err error) {
+	s := &Service{log: log, reload: reload}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Close())
 		}
 	}()
+	if cfg.TLS.Enabled() {
+		files := transport.Files{Cert: cfg.TLS.CertFile, Key: cfg.TLS.KeyFile, ClientCA: cfg.TLS.ClientCAFile, MinVersion: cfg.TLS.MinVersion}
+		if s.certificates, err = transport.LoadCertificates(files, log); err != nil {
+			return nil, err
+		}
+	}
 	if err := s.listen(ctx, cfg); err != nil {
 		return nil, err
 	}
@@ -83,39 +102,58 @@ func New(ctx context.Context, cfg *config.Config, log *slog.Logger) (_ *Service,
 		s.server.Changed(changes)
 		s.dispatcher.Changed(changes)
 	})
-	s.grpc = grpc.NewServer(s.server.Options()...)
+	s.grpc = grpc.NewServer(append(s.server.Options(), grpc.Creds(s.certificates.Credentials()))...)
 	s.server.Register(s.grpc)
-	s.http = &http.Server{
-		Handler: s.endpoints(), ReadTimeout: 5 * time.Second, IdleTimeout: time.Minute,
-		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
-	}
+	s.makeWebServers()
 	return s, nil
 }
 
+// makeWebServers makes the servers of the listeners that speak HTTP.
+func (s *Service) makeWebServers() {
+	for i := range s.web {
+		w := &s.web[i]
+		switch w.setting {
+		case settingHTTP:
+			w.server = s.certificates.NewHTTPServer(s.endpoints(), s.log)
+		case settingAdmin:
+			w.server = s.certificates.NewHTTPServer(s.adminEndpoints(metricsHandler(s.store.AccountStatuses, s.certificates)), s.log)
+			w.server.WriteTimeout = 0 // each endpoint has its own
+		}
+	}
+}
+
+// Settings of the listeners.
+const settingGRPC, settingHTTP, settingAdmin = "--listen", "--http-listen", "--admin-listen"
+
 // listen opens the listeners. An error names the setting, such as --listen.
-func (s *Service) listen(ctx context.Context, cfg *config.Config) (err error) {
-	if s.grpcListener, err = new(net.ListenConfig).Listen(ctx, "tcp", cfg.Listen); err != nil {
-		return fmt.Errorf("--listen %s: %w", cfg.Listen, err)
-	}
-	if cfg.HTTPListen == "" {
-		return nil
-	}
-	if s.httpListener, err = new(net.ListenConfig).Listen(ctx, "tcp", cfg.HTTPListen); err != nil {
-		return fmt.Errorf("--http-listen %s: %w", cfg.HTTPListen, err)
+func (s *Service) listen(ctx context.Context, cfg *config.Config) error {
+	for _, l := range cfg.Listeners() {
+		opened, err := transport.Listen(ctx, l.Address, transport.Limits{}, func() {})
+		if err != nil {
+			return fmt.Errorf("%s %s: %w", l.Setting, l.Address, err)
+		}
+		s.listeners = append(s.listeners, opened)
+		if l.Setting == settingGRPC {
+			s.grpcListener = opened
+			continue
+		}
+		s.web = append(s.web, webListener{setting: l.Setting, listener: opened})
 	}
 	return nil
 }
 
-// GRPCAddress is the host:port of the gRPC server. If the configured port is 0, it is the port that the
-// system chose.
-func (s *Service) GRPCAddress() string { return s.grpcListener.Addr().String() }
-
-// HTTPAddress is the host:port of the HTTP endpoints; empty if the configuration has none.
-func (s *Service) HTTPAddress() string {
-	if s.httpListener == nil {
-		return ""
+// Address returns the address of the listener of a setting, such as --listen. If the configured port is 0,
+// it has the port that the system chose. It is empty if the configuration has no such listener.
+func (s *Service) Address(setting string) string {
+	if setting == settingGRPC {
+		return transport.Name(s.grpcListener)
 	}
-	return s.httpListener.Addr().String()
+	for _, w := range s.web {
+		if w.setting == setting {
+			return transport.Name(w.listener)
+		}
+	}
+	return ""
 }
 
 // Run serves until ctx ends or a part fails. Then it stops the gRPC server, within about ten seconds, then
@@ -131,13 +169,11 @@ func (s *Service) Run(ctx context.Context) error {
 		}
 		return nil
 	})
-	if s.httpListener != nil {
-		group.Go(func() error {
-			if err := s.http.Serve(s.httpListener); !errors.Is(err, http.ErrServerClosed) {
-				return err
-			}
-			return nil
-		})
+	for _, w := range s.web {
+		group.Go(func() error { return transport.ServeHTTP(w.server, w.listener) })
+	}
+	if s.certificates != nil {
+		group.Go(func() error { return s.certificates.Watch(ctx, s.reload) })
 	}
 	group.Go(func() error { return s.dispatcher.Run(working) })
 	group.Go(func() error { return s.webhooks.Run(ctx) })
@@ -147,17 +183,19 @@ func (s *Service) Run(ctx context.Context) error {
 		s.stopping.Store(true)
 		s.server.Stop(s.grpc, drainTimeout)
 		stopWork(context.Cause(ctx))
-		return s.http.Close()
+		var errs []error
+		for _, w := range s.web {
+			errs = append(errs, w.server.Close())
+		}
+		return errors.Join(errs...)
 	})
 	return errors.Join(group.Wait(), s.Close())
 }
 
 // Close closes the listeners and the job table.
 func (s *Service) Close() error {
-	for _, l := range []net.Listener{s.grpcListener, s.httpListener} {
-		if l != nil {
-			_ = l.Close()
-		}
+	for _, l := range s.listeners {
+		_ = l.Close() // it may be closed
 	}
 	if s.store == nil {
 		return nil

@@ -44,7 +44,7 @@ func (s *Simulation) Run(ctx context.Context, use func(ctx context.Context, addr
 	if err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}
-	service, err := New(ctx, s.config("http://"+platform.Addr().String()+"/v1"), slog.New(slog.DiscardHandler))
+	service, err := New(ctx, s.config("http://"+platform.Addr().String()+"/v1"), slog.New(slog.DiscardHandler), nil)
 	if err != nil {
 		return errors.Join(err, platform.Close())
 	}
@@ -60,7 +60,7 @@ func (s *Simulation) Run(ctx context.Context, use func(ctx context.Context, addr
 		defer stopServing(errors.New("the simulator has ended"))
 		return ServeSimulator(simulating, s.Simulator, platform)
 	})
-	err = use(serving, service.GRPCAddress())
+	err = use(serving, service.Address(settingGRPC))
 	stopServing(errSimulationOver)
 	return errors.Join(err, group.Wait())
 }
