@@ -74,7 +74,7 @@ func (t *tokenTable) refresh(ctx context.Context) (revoked []string, err error) 
 	}
 	table, gone := maps.Clone(*t.byHash.Load()), maps.Clone(*t.revoked.Load())
 	for _, token := range list {
-		known := &knownToken{Token: token, principal: token.Principal(), usedHour: new(atomic.Int64), keptHour: new(atomic.Int64)}
+		known := &knownToken{Token: token, principal: token.Prove(), usedHour: new(atomic.Int64), keptHour: new(atomic.Int64)}
 		if before, ok := table[token.Hash]; ok {
 			known.usedHour, known.keptHour = before.usedHour, before.keptHour
 		} else if !token.LastUseTime.IsZero() {
