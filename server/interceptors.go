@@ -16,6 +16,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+	"github.com/stokerd/stoker/internal/access"
 	"github.com/stokerd/stoker/job"
 )
 
@@ -118,6 +119,7 @@ func (s *Server) streamStatus(srv any, stream grpc.ServerStream, info *grpc.Stre
 	first := &firstRequest{ServerStream: stream}
 	if isOwnMethod(info.FullMethod) {
 		first.validate = s.validate
+		first.resolve = s.resolveNames
 	}
 	if err := handle(srv, first); err != nil {
 		return s.fail(stream.Context(), err, first.req, info.FullMethod)
@@ -156,14 +158,25 @@ func (s *Server) unaryValidate(ctx context.Context, req any, info *grpc.UnarySer
 		if err := check(req); err != nil {
 			return nil, err
 		}
+		called := subject(req)
+		found, err := s.resolveNames(ctx, req)
+		if err != nil {
+			return nil, err
+		}
+		if found {
+			access.RecordOf(ctx).Describe(targetOf(req), "")
+			resp, err := handle(ctx, req)
+			return resp, asCalled(err, called)
+		}
 	}
 	return handle(ctx, req)
 }
 
-// firstRequest validates and keeps the request of a server stream.
+// firstRequest validates and keeps the request of a server stream, and resolves the names in it.
 type firstRequest struct {
 	grpc.ServerStream
 	validate func(req any) error
+	resolve  func(ctx context.Context, req any) (found bool, err error)
 	req      any
 }
 
@@ -175,7 +188,11 @@ func (f *firstRequest) RecvMsg(m any) error {
 	if f.validate == nil {
 		return nil
 	}
-	return f.validate(m)
+	if err := f.validate(m); err != nil {
+		return err
+	}
+	_, err := f.resolve(f.Context(), m)
+	return err
 }
 
 // unknownMethod answers a call of a method that the server does not have, most often from a newer

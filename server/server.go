@@ -51,8 +51,6 @@ var ErrShutdown = errors.New("the server is shutting down")
 // Server implements the services of the contract. Use [New].
 type Server struct {
 	stokerv1.UnimplementedBatchServiceServer
-	stokerv1.UnimplementedAccountServiceServer
-	stokerv1.UnimplementedCatalogServiceServer
 
 	store        *boundary
 	gate         *gate
@@ -65,6 +63,7 @@ type Server struct {
 	health       *health.Server
 	hub          *hub
 	accountLines *accountLines
+	summaries    summaries
 
 	allowInlineTemplates bool
 }
@@ -110,12 +109,15 @@ func New(c Config) (*Server, error) {
 	return s, nil
 }
 
+// AccountService implements the service of that name over the same job table.
+func (s *Server) AccountService() stokerv1.AccountServiceServer { return &accountService{server: s} }
+
 // Register registers the services, health, reflection and channelz with g. g has to be made with
 // [Server.Options].
 func (s *Server) Register(g *grpc.Server) {
 	stokerv1.RegisterBatchServiceServer(g, s)
-	stokerv1.RegisterAccountServiceServer(g, s)
-	stokerv1.RegisterCatalogServiceServer(g, s)
+	stokerv1.RegisterAccountServiceServer(g, s.AccountService())
+	stokerv1.RegisterCatalogServiceServer(g, &catalogService{catalog: s.catalog})
 	stokerv1.RegisterAccessServiceServer(g, s.access)
 	stokerv1.RegisterAuditServiceServer(g, s.access)
 	for _, name := range []string{

@@ -184,7 +184,7 @@ func TestExample(t *testing.T) {
 			}},
 		}
 		outputs := map[string]config.Storage{
-			"default": {BasePath: "published", Storage: bitmovin.Storage{
+			"default": {BasePath: "published", Accounts: []string{"default"}, Storage: bitmovin.Storage{
 				Type: "S3", Bucket: "encodes", CloudRegion: "EU_WEST_1", AccessKey: "AKIA", SecretKey: "s3cret",
 				SignatureVersion: "S3_V4", StorageClass: "STANDARD",
 			}},
