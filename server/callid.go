@@ -35,12 +35,6 @@ func callID(ctx context.Context) string {
 	return id
 }
 
-func unaryCallID(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (any, error) {
-	ctx, id := withCallID(ctx)
-	_ = grpc.SetTrailer(ctx, metadata.Pairs(callIDTrailer, id)) // it fails only outside of a call
-	return handle(ctx, req)
-}
-
 func streamCallID(srv any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, handle grpc.StreamHandler) error {
 	ctx, id := withCallID(stream.Context())
 	stream.SetTrailer(metadata.Pairs(callIDTrailer, id))

@@ -116,9 +116,9 @@ var rules = []rule{
 		is: "The digest by which both ends recognise a submission.",
 	},
 	{
-		pkg: "server", imports: []string{"job", "gen/stoker/v1", "internal/capability", "internal/digest", "internal/forecast", "internal/template"},
+		pkg: "server", imports: []string{"job", "internal/access", "gen/stoker/v1", "internal/capability", "internal/digest", "internal/forecast", "internal/template"},
 		uses: []string{
-			grpc, protobuf, rpcDetails, "buf.build/go/protovalidate", "github.com/grpc-ecosystem/go-grpc-middleware/v2", uuid, xsync,
+			grpc, protobuf, rpcDetails, "buf.build/go/protovalidate", "github.com/grpc-ecosystem/go-grpc-middleware/v2", uuid, xsync, "golang.org/x/time",
 		},
 		is: "The gRPC API: checks requests, turns errors into statuses, streams watches.",
 	},
