@@ -22,16 +22,19 @@ type RequestKey struct {
 	PayloadHash []byte
 }
 
+// Scope is the part of the job table that a caller may see. The zero value is all of it.
+type Scope struct {
+	Accounts  []string // nil: all
+	CreatedBy string   // only batches of this principal; empty: of all
+}
+
 // BatchFilter selects batches, the newest first. Empty fields select all.
 type BatchFilter struct {
 	States    []BatchState
 	Labels    map[string]string // a batch has to have all of them
 	AccountID string
-	// WithinAccounts selects batches of these accounts; nil: of all. CreatedBy selects batches that
-	// were submitted by one principal.
-	WithinAccounts []string
-	CreatedBy      string
-	BeforeSeq      int64 // only batches with a lower sequence number; 0: all
+	Scope     Scope // what the caller may see
+	BeforeSeq int64 // only batches with a lower sequence number; 0: all
 	Limit     int
 }
 

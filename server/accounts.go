@@ -15,12 +15,12 @@ import (
 const defaultAccountsPage = job.MaxPageSize
 
 // ListAccounts lists the configured accounts, in the order of their ids.
-func (s *Server) ListAccounts(_ context.Context, req *stokerv1.ListAccountsRequest) (*stokerv1.ListAccountsResponse, error) {
+func (s *Server) ListAccounts(ctx context.Context, req *stokerv1.ListAccountsRequest) (*stokerv1.ListAccountsResponse, error) {
 	after, err := parseAccountToken(req.GetPageToken())
 	if err != nil {
 		return nil, err
 	}
-	rest := s.store.AccountStatuses()
+	rest := s.store.AccountStatuses(ctx)
 	rest = rest[sort.Search(len(rest), func(i int) bool { return rest[i].ID > string(after) }):]
 	size := cmp.Or(int(req.GetPageSize()), defaultAccountsPage)
 	resp := &stokerv1.ListAccountsResponse{Accounts: pageOf(rest[:min(size, len(rest))], accountMessage)}
@@ -31,8 +31,8 @@ func (s *Server) ListAccounts(_ context.Context, req *stokerv1.ListAccountsReque
 }
 
 // GetAccount returns the status of an account.
-func (s *Server) GetAccount(_ context.Context, req *stokerv1.GetAccountRequest) (*stokerv1.GetAccountResponse, error) {
-	m, err := s.renderAccount(req.GetAccountId())
+func (s *Server) GetAccount(ctx context.Context, req *stokerv1.GetAccountRequest) (*stokerv1.GetAccountResponse, error) {
+	m, err := s.renderAccount(ctx, req.GetAccountId())
 	if err != nil {
 		return nil, err
 	}
@@ -53,7 +53,7 @@ func (s *Server) PauseAccount(ctx context.Context, req *stokerv1.PauseAccountReq
 // of starts, the count of starts begins at 0 again.
 func (s *Server) ResumeAccount(ctx context.Context, req *stokerv1.ResumeAccountRequest) (*stokerv1.ResumeAccountResponse, error) {
 	now := time.Now()
-	if a, ok := s.store.AccountStatus(req.GetAccountId()); ok && a.StartsExhausted() {
+	if a, ok := s.store.AccountStatus(ctx, req.GetAccountId()); ok && a.StartsExhausted() {
 		if err := s.store.ForgiveStarts(ctx, a.ID, now); err != nil {
 			return nil, fmt.Errorf("resume account: %w", err)
 		}
@@ -96,7 +96,7 @@ func (s *Server) UpdateAccount(ctx context.Context, req *stokerv1.UpdateAccountR
 // updateAccount changes the settings of a configured account and returns the message of the account
 // after the change.
 func (s *Server) updateAccount(ctx context.Context, id string, now time.Time, f func(*job.AccountSettings)) (*stokerv1.Account, error) {
-	if _, err := s.renderAccount(id); err != nil {
+	if _, err := s.renderAccount(ctx, id); err != nil {
 		return nil, err
 	}
 	_, err := s.store.UpdateAccountSettings(ctx, id, now, func(a *job.AccountSettings) error {
@@ -106,11 +106,11 @@ func (s *Server) updateAccount(ctx context.Context, id string, now time.Time, f 
 	if err != nil {
 		return nil, err
 	}
-	return s.renderAccount(id)
+	return s.renderAccount(ctx, id)
 }
 
-func (s *Server) renderAccount(id string) (*stokerv1.Account, error) {
-	a, ok := s.store.AccountStatus(id)
+func (s *Server) renderAccount(ctx context.Context, id string) (*stokerv1.Account, error) {
+	a, ok := s.store.AccountStatus(ctx, id)
 	if !ok {
 		return nil, fmt.Errorf("account %q: %w", id, job.ErrNotFound)
 	}

@@ -3,7 +3,7 @@ package server
 import (
 	"context"
 	"fmt"
-	"net/netip"
+	"net"
 	"sync"
 	"time"
 
@@ -25,33 +25,29 @@ type limitError struct {
 
 func (e *limitError) Error() string { return e.text }
 
-// callerOf names the caller of a call for its limits: its principal or, as long as nobody has proven who calls,
-// its address.
-func callerOf(ctx context.Context) string {
-	if p := access.PrincipalOf(ctx); p != nil && p.Kind != access.LocalKind {
-		return p.Name
+// callerName names the caller of a call for its limits: its principal or, as long as nobody has proven who
+// calls, its address. Of an IPv6 address it is the network, of which one machine has every address.
+func callerName(ctx context.Context) string {
+	if c := callOf(ctx); c != nil && c.grant.principal != nil && c.grant.principal.Kind != access.LocalKind {
+		return c.grant.principal.Name
 	}
-	return addressOf(ctx)
+	address := addressOf(ctx)
+	if network := networkOf(address); network.IsValid() {
+		return network.String()
+	}
+	return address // a Unix socket, or a connection in memory
 }
 
-// addressOf is the IP address of a caller. Of an IPv6 address it is the network, of which one machine has every
-// address.
+// addressOf is the IP address of a caller, without a port.
 func addressOf(ctx context.Context) string {
 	p, ok := peer.FromContext(ctx)
 	if !ok {
 		return ""
 	}
-	at, err := netip.ParseAddrPort(p.Addr.String())
-	if err != nil {
-		return p.Addr.String() // of a Unix socket, or in memory
+	if host, _, err := net.SplitHostPort(p.Addr.String()); err == nil {
+		return host
 	}
-	addr := at.Addr().Unmap()
-	if addr.Is6() {
-		if network, err := addr.Prefix(64); err == nil {
-			return network.String()
-		}
-	}
-	return addr.String()
+	return p.Addr.String()
 }
 
 // callers limits the calls of each caller.
@@ -159,7 +155,7 @@ func (c *callers) countRefusal(limit string) {
 
 // streamLimits refuses calls beyond the limits of their caller, before anything of their request is received.
 func (s *Server) streamLimits(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handle grpc.StreamHandler) error {
-	leave, err := s.callers.begin(callerOf(stream.Context()), isWatch(info.FullMethod))
+	leave, err := s.callers.begin(callerName(stream.Context()), isWatch(info.FullMethod))
 	if err != nil {
 		return err
 	}

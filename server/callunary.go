@@ -12,7 +12,10 @@ import (
 // request and one answer. gRPC calls the handler of a stream when the headers of a call have arrived. Of any
 // other method it receives the whole request first, from whoever sends it and as slowly as they like. What
 // goes over the wire is the same.
-type registrar struct{ reflection.GRPCServer }
+type registrar struct {
+	reflection.GRPCServer
+	unary grpc.UnaryServerInterceptor // between a request and its handler
+}
 
 // RegisterService registers a service.
 func (r registrar) RegisterService(desc *grpc.ServiceDesc, impl any) {
@@ -20,7 +23,7 @@ func (r registrar) RegisterService(desc *grpc.ServiceDesc, impl any) {
 	streams.Methods, streams.Streams = nil, slices.Clone(desc.Streams)
 	for _, m := range desc.Methods {
 		streams.Streams = append(streams.Streams, grpc.StreamDesc{
-			StreamName: m.MethodName, ServerStreams: true, Handler: unaryHandler(m, isOwnMethod("/"+desc.ServiceName+"/")),
+			StreamName: m.MethodName, ServerStreams: true, Handler: r.unaryHandler(m, isOwnMethod("/"+desc.ServiceName+"/")),
 		})
 	}
 	r.GRPCServer.RegisterService(&streams, impl)
@@ -28,9 +31,9 @@ func (r registrar) RegisterService(desc *grpc.ServiceDesc, impl any) {
 
 // unaryHandler receives one request, calls the method, and sends its answer. own says that the method is one of
 // the contract's.
-func unaryHandler(m grpc.MethodDesc, own bool) grpc.StreamHandler {
+func (r registrar) unaryHandler(m grpc.MethodDesc, own bool) grpc.StreamHandler {
 	return func(impl any, stream grpc.ServerStream) error {
-		answer, err := m.Handler(impl, stream.Context(), stream.RecvMsg, nil)
+		answer, err := m.Handler(impl, stream.Context(), stream.RecvMsg, r.unary)
 		if err != nil {
 			return err
 		}

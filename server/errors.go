@@ -17,6 +17,7 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+	"github.com/stokerd/stoker/internal/identity"
 	"github.com/stokerd/stoker/job"
 )
 
@@ -38,6 +39,12 @@ var errorTable = []struct {
 	text func(err error, req any) string
 }{
 	{job.ErrNotFound, codes.NotFound, "NOT_FOUND", func(_ error, req any) string { return subject(req) + " was not found" }},
+	{errUnknownCaller, codes.Unauthenticated, "UNAUTHENTICATED", ownText},
+	{identity.ErrEnded, codes.Unauthenticated, "UNAUTHENTICATED", fixedText("the token was revoked, or the proof of who calls has expired")},
+	{errTooManyFailed, codes.ResourceExhausted, "TOO_MANY_FAILED_CALLS", ownText},
+	{errNotOwn, codes.PermissionDenied, "NOT_OWN", func(_ error, req any) string {
+		return subject(req) + " was submitted by somebody else; steering it needs the role operator"
+	}},
 	{job.ErrExists, codes.AlreadyExists, "REQUEST_ID_REUSED", func(_ error, req any) string {
 		return subject(req) + " was used before, with another payload; choose a new request_id for a new batch"
 	}},
@@ -60,6 +67,8 @@ func fixedText(text string) func(error, any) string {
 	return func(error, any) string { return text }
 }
 
+func ownText(err error, _ any) string { return err.Error() }
+
 // toStatus returns the status that the caller sees for err. known is false for an error that the
 // status does not describe: it has to be logged.
 func toStatus(err error, req any) (s *status.Status, known bool) {
@@ -72,14 +81,23 @@ func toStatus(err error, req any) (s *status.Status, known bool) {
 	if limit, ok := errors.AsType[*limitError](err); ok {
 		return limitStatus(limit), true
 	}
+	if role, ok := errors.AsType[*roleError](err); ok {
+		return newStatus(codes.PermissionDenied, role.Error(), &errdetails.ErrorInfo{
+			Reason: "ROLE_TOO_LOW", Domain: job.ErrorDomain,
+			Metadata: map[string]string{"role": role.principal.Role.String(), "needed_role": role.needed.String()},
+		}), true
+	}
 	for _, m := range errorTable {
 		if !errors.Is(err, m.err) {
 			continue
 		}
 		info := &errdetails.ErrorInfo{Reason: m.reason, Domain: job.ErrorDomain}
 		details := []protoadapt.MessageV1{info}
-		if m.code == codes.Unavailable {
+		switch {
+		case m.code == codes.Unavailable:
 			details = append(details, &errdetails.RetryInfo{RetryDelay: durationpb.New(retryDelay)})
+		case m.reason == "TOO_MANY_FAILED_CALLS":
+			details = append(details, &errdetails.RetryInfo{RetryDelay: durationpb.New(time.Minute)})
 		}
 		return newStatus(m.code, m.text(err, req), details...), true
 	}

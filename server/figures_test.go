@@ -100,7 +100,7 @@ func (a audience) watch(t *testing.T) reach {
 	}
 	defer func() { _ = table.Close() }() // nothing is read from it any more
 	s, err := server.New(server.Config{
-		Store: table, Catalog: catalog(), Logger: slog.New(slog.DiscardHandler),
+		Store: table, Access: store.NewAccessTable(table), Catalog: catalog(), Logger: slog.New(slog.DiscardHandler),
 		Limits: server.Limits{WatchesPerCaller: a.watchers + 1, Watches: a.watchers + 1},
 	})
 	if err != nil {

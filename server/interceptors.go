@@ -21,8 +21,9 @@ import (
 
 // Options returns the options that the gRPC server has to be made with: limits, keepalive and
 // interceptors. The interceptors are, from the outside in, the id of the call, logging, statuses,
-// recovery from panics, and the limits of the caller. All of them are for streams, since [Server.Register] makes
-// every method one. So they come before the request, which is received and checked when the handler asks for it.
+// recovery from panics, who calls and what it may, and the limits of the caller. All of them are for streams, since
+// [Server.Register] makes every method one: so they come before the request, which is received when the handler
+// asks for it. Behind them come, for a method with one request, the audit log and validation; see [Server.unary].
 func (s *Server) Options() []grpc.ServerOption {
 	return []grpc.ServerOption{
 		grpc.ChainStreamInterceptor(
@@ -35,6 +36,7 @@ func (s *Server) Options() []grpc.ServerOption {
 			),
 			s.streamStatus,
 			recovery.StreamServerInterceptor(),
+			s.gate.stream,
 			s.streamLimits,
 		),
 		grpc.UnknownServiceHandler(unknownMethod),
@@ -89,7 +91,7 @@ const maxName = 64
 func (s *Server) callLogger() logging.Logger {
 	return logging.LoggerFunc(func(ctx context.Context, level logging.Level, _ string, fields ...any) {
 		l := slog.Level(level)
-		if method, _ := grpc.Method(ctx); l == slog.LevelInfo && isReadMethod(method) {
+		if method, _ := grpc.Method(ctx); l == slog.LevelInfo && s.gate.methods.of(method).reads {
 			l = slog.LevelDebug
 		}
 		refused := false
@@ -110,6 +112,9 @@ func (s *Server) callLogger() logging.Logger {
 				fields = append(fields, "refused_before", left)
 			}
 		}
+		if c := callOf(ctx); c != nil && c.grant.principal != nil {
+			fields = append(fields, "principal", c.grant.principal.Name)
+		}
 		s.log.Log(ctx, l, "call finished", fields...)
 	})
 }
@@ -124,15 +129,6 @@ func isRefused(code string) bool {
 	return true
 }
 
-// isReadMethod reports whether a method changes nothing.
-func isReadMethod(fullMethod string) bool {
-	if !isOwnMethod(fullMethod) {
-		return true // health, reflection, channelz
-	}
-	name := methodName(fullMethod)
-	return strings.HasPrefix(name, "Get") || strings.HasPrefix(name, "List") || strings.HasPrefix(name, "Watch")
-}
-
 func isOwnMethod(fullMethod string) bool { return strings.HasPrefix(fullMethod, "/stoker.v1.") }
 
 // logLevel is the level at which the end of a call is logged.
@@ -142,22 +138,40 @@ func logLevel(code codes.Code) logging.Level {
 		return logging.LevelError
 	case codes.ResourceExhausted, codes.Unavailable:
 		return logging.LevelWarn
+	case codes.Unauthenticated:
+		return logging.LevelDebug // the line about the caller says more
 	}
 	return logging.LevelInfo
 }
 
 // isWatch reports whether calls of a method last until what they watch has ended.
 func isWatch(fullMethod string) bool {
-	return isOwnMethod(fullMethod) && strings.HasPrefix(methodName(fullMethod), "Watch")
+	return isOwnMethod(fullMethod) && strings.Contains(fullMethod, "/Watch")
 }
 
-// methodName is the name of a method without its service.
-func methodName(fullMethod string) string {
-	return fullMethod[strings.LastIndexByte(fullMethod, '/')+1:]
+// unary is what comes between the request of a method with one request and its handler: the refusal of a
+// caller that may not call it, the audit log, and validation.
+func (s *Server) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (any, error) {
+	if err := callOf(ctx).refusal; err != nil {
+		s.audit.noteRefused(ctx, info.FullMethod, req, err)
+		return nil, err
+	}
+	return s.audit.unary(ctx, req, info, func(ctx context.Context, req any) (any, error) {
+		check := s.validate
+		if checkedByHandler(req) {
+			check = checkSize
+		}
+		if isOwnMethod(info.FullMethod) {
+			if err := check(req); err != nil {
+				return nil, err
+			}
+		}
+		return handle(ctx, req)
+	})
 }
 
 func (s *Server) streamStatus(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handle grpc.StreamHandler) error {
-	in := &incoming{ServerStream: stream, s: s, info: info, caller: callerOf(stream.Context())}
+	in := &incoming{ServerStream: stream, s: s, info: info}
 	defer in.close()
 	if err := handle(srv, in); err != nil {
 		return s.fail(stream.Context(), err, in.req, info.FullMethod)

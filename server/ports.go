@@ -4,6 +4,8 @@ import (
 	"context"
 	"time"
 
+	"github.com/stokerd/stoker/internal/access"
+	"github.com/stokerd/stoker/internal/identity"
 	"github.com/stokerd/stoker/job"
 )
 
@@ -79,6 +81,19 @@ type BulkStore interface {
 	FailureCauses(ctx context.Context, batchID string, limit int) ([]job.Cause, error)
 	// KnownCauses returns those of the causes that FAILED jobs of a batch have.
 	KnownCauses(ctx context.Context, batchID string, causes []string) ([]string, error)
+}
+
+// AccessStore keeps tokens and the audit log. Errors are those of package job.
+type AccessStore interface {
+	identity.Tokens
+	CreateToken(ctx context.Context, t access.Token) error
+	// RevokeToken revokes a token, unless it is revoked already, and returns it.
+	RevokeToken(ctx context.Context, id string, now time.Time) (access.Token, error)
+	// WriteEntry stores an entry of the audit log, or replaces it.
+	WriteEntry(ctx context.Context, e access.Entry) error
+	Entries(ctx context.Context, f access.EntryFilter) ([]access.Entry, error)
+	// DeleteEntries removes the entries from before a time.
+	DeleteEntries(ctx context.Context, before time.Time) (removed int64, err error)
 }
 
 // AccountStore has the account status and the account settings of each account.

@@ -40,7 +40,6 @@ type incoming struct {
 	grpc.ServerStream
 	s       *Server
 	info    *grpc.StreamServerInfo
-	caller  string
 	req     any      // the last request
 	release []func() // gives back what the requests have taken up
 }
@@ -52,17 +51,14 @@ func (in *incoming) close() {
 	}
 }
 
-// RecvMsg receives the next request and checks it. After the last one the error is [io.EOF].
+// RecvMsg receives the next request, and checks that of a watch. After the last request the error is [io.EOF].
 func (in *incoming) RecvMsg(m any) error {
 	if err := in.receive(m); err != nil {
 		return err
 	}
 	in.req = m
-	switch {
-	case !isOwnMethod(in.info.FullMethod):
-		return nil
-	case checkedByHandler(m):
-		return checkSize(m)
+	if !isWatch(in.info.FullMethod) {
+		return nil // see [Server.unary]
 	}
 	return in.s.validate(m)
 }
@@ -72,7 +68,7 @@ func (in *incoming) receive(m any) error {
 	stream, ok := grpc.ServerTransportStreamFromContext(ctx).(transportStream)
 	message, isMessage := m.(proto.Message)
 	if !ok || !isMessage {
-		release, err := in.s.receiving.reserve(ctx, in.caller, in.s.limits.MaxRequestBytes)
+		release, err := in.s.receiving.reserve(ctx, callerName(ctx), in.s.limits.MaxRequestBytes)
 		if err != nil {
 			return err
 		}
@@ -89,7 +85,7 @@ func (in *incoming) receive(m any) error {
 		return err
 	}
 	if cost > smallRequest {
-		release, err := in.s.decoding.reserve(ctx, in.caller, cost)
+		release, err := in.s.decoding.reserve(ctx, callerName(ctx), cost)
 		if err != nil {
 			return err
 		}
@@ -116,6 +112,10 @@ func (in *incoming) receiveBody(ctx context.Context, stream transportStream) (bo
 	if err := within(wait, r.readHead); err != nil {
 		return nil, nil, err
 	}
+	if refusal := callOf(ctx).refusal; refusal != nil && (r.length > smallRequest || r.compressed) {
+		in.s.audit.noteRefused(ctx, in.info.FullMethod, nil, refusal)
+		return nil, nil, refusal
+	}
 	if r.length > in.s.limits.MaxRequestBytes {
 		return nil, nil, &limitError{
 			limit: "request_bytes", text: fmt.Sprintf("the request has %d bytes; want at most %d: send it in parts, such as with AddJobs", r.length, in.s.limits.MaxRequestBytes),
@@ -127,7 +127,7 @@ func (in *incoming) receiveBody(ctx context.Context, stream transportStream) (bo
 	}
 	free = func() {}
 	if room > smallRequest {
-		if free, err = in.s.receiving.reserve(ctx, in.caller, room); err != nil {
+		if free, err = in.s.receiving.reserve(ctx, callerName(ctx), room); err != nil {
 			return nil, nil, err
 		}
 	}

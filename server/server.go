@@ -2,6 +2,7 @@ package server
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"log/slog"
 	"time"
@@ -13,15 +14,24 @@ import (
 	"google.golang.org/grpc/reflection"
 
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+	"github.com/stokerd/stoker/internal/identity"
 	"github.com/stokerd/stoker/job"
 )
 
 // Config is the configuration of a [Server].
 type Config struct {
-	Store   Store // required
+	Store   Store       // required
+	Access  AccessStore // required
 	Catalog Catalog
-	Logger  *slog.Logger // default: discards
-	Limits  Limits
+	// Identifier finds out who calls. Default: everybody is [access.Local].
+	Identifier *identity.Identifier
+	// AllowInlineTemplates lets submitters use what the API key may use, and not only what the Catalog
+	// names: templates that come with a submission, and ids of inputs and outputs at the platform.
+	AllowInlineTemplates bool
+	// AuditRetention is how long entries of the audit log are kept; 0: for ever.
+	AuditRetention time.Duration
+	Logger         *slog.Logger // default: discards
+	Limits         Limits
 }
 
 // Limits limit what callers may do. A caller is a principal or, as long as nobody has proven who calls, an IP
@@ -61,13 +71,16 @@ func (l Limits) withDefaults() Limits {
 // ErrShutdown ends watches when the server shuts down.
 var ErrShutdown = errors.New("the server is shutting down")
 
-// Server implements BatchService and AccountService. Use [New].
+// Server implements the services of the contract. Use [New].
 type Server struct {
 	stokerv1.UnimplementedBatchServiceServer
 	stokerv1.UnimplementedAccountServiceServer
 	stokerv1.UnimplementedCatalogServiceServer
 
-	store        Store
+	store        *boundary
+	gate         *gate
+	audit        *auditLog
+	access       *accessService
 	catalog      Catalog
 	log          *slog.Logger
 	limits       Limits
@@ -78,26 +91,43 @@ type Server struct {
 	callers      *callers
 	receiving    *room // for requests on their way in
 	decoding     *room // for requests that are being decoded and carried out
+
+	allowInlineTemplates bool
 }
 
 // New makes a server, to be registered by [Server.Register].
 func New(c Config) (*Server, error) {
-	if c.Store == nil {
-		return nil, errors.New("server: Store is required")
+	if c.Store == nil || c.Access == nil {
+		return nil, errors.New("server: Store and Access are required")
 	}
+	methods, err := newMethodTable()
+	if err != nil {
+		return nil, err
+	}
+	log := cmp.Or(c.Logger, slog.New(slog.DiscardHandler))
+	if c.Identifier == nil {
+		if c.Identifier, err = identity.New(context.Background(), identity.Config{}, c.Access, log); err != nil {
+			return nil, err
+		}
+	}
+	audit := &auditLog{store: c.Access, methods: methods, refusals: newRefusals(), retention: c.AuditRetention, log: log}
 	contract, err := newContract()
 	if err != nil {
 		return nil, err
 	}
 	s := &Server{
-		store:        c.Store,
+		store:        newBoundary(c.Store),
+		gate:         &gate{identifier: c.Identifier, methods: methods, strangers: newStrangers(), audit: audit, log: log},
+		audit:        audit,
+		access:       &accessService{store: c.Access, identifier: c.Identifier, accounts: c.Store, inlineTemplates: c.AllowInlineTemplates},
 		catalog:      c.Catalog,
-		log:          cmp.Or(c.Logger, slog.New(slog.DiscardHandler)),
+		log:          log,
 		contract:     contract,
 		health:       health.NewServer(),
 		accountLines: newAccountLines(c.Store),
 		limits:       c.Limits.withDefaults(),
 	}
+	s.allowInlineTemplates = c.AllowInlineTemplates
 	s.hub = newHub(s.limits)
 	s.callers = newCallers(s.limits)
 	s.receiving = newRoom("receive_bytes", s.limits.ReceiveBytes, s.limits.MaxRequestBytes)
@@ -105,20 +135,34 @@ func New(c Config) (*Server, error) {
 	return s, nil
 }
 
-// Register registers both services, health, reflection and channelz with server. server has to be made with
+// Register registers the services, health, reflection and channelz with server. server has to be made with
 // [Server.Options].
 func (s *Server) Register(server *grpc.Server) {
-	g := registrar{server}
+	g := registrar{server, s.unary}
 	stokerv1.RegisterBatchServiceServer(g, s)
 	stokerv1.RegisterAccountServiceServer(g, s)
 	stokerv1.RegisterCatalogServiceServer(g, s)
-	for _, name := range []string{"", stokerv1.BatchService_ServiceDesc.ServiceName, stokerv1.AccountService_ServiceDesc.ServiceName, stokerv1.CatalogService_ServiceDesc.ServiceName} {
+	stokerv1.RegisterAccessServiceServer(g, s.access)
+	stokerv1.RegisterAuditServiceServer(g, s.access)
+	for _, name := range []string{
+		"", stokerv1.BatchService_ServiceDesc.ServiceName, stokerv1.AccountService_ServiceDesc.ServiceName, stokerv1.CatalogService_ServiceDesc.ServiceName,
+		stokerv1.AccessService_ServiceDesc.ServiceName, stokerv1.AuditService_ServiceDesc.ServiceName,
+	} {
 		s.health.SetServingStatus(name, healthpb.HealthCheckResponse_SERVING)
 	}
 	healthpb.RegisterHealthServer(g, s.health)
 	reflection.Register(g)
 	channelz.RegisterChannelzServiceToServer(g)
 }
+
+// Run keeps the audit log in order until ctx ends. It returns nil.
+func (s *Server) Run(ctx context.Context) error {
+	s.audit.run(ctx)
+	return nil
+}
+
+// RefusedCallers is how many calls with no valid proof of who calls there were since the process started.
+func (s *Server) RefusedCallers() int64 { return s.gate.strangers.total.Load() }
 
 // Changed wakes the watchers of batches that changed. The job table calls it after each commit. It
 // does not block. A call for a batch that did not change does no harm.

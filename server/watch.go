@@ -44,7 +44,7 @@ func (s *Server) WatchBatch(req *stokerv1.WatchBatchRequest, stream grpc.ServerS
 		return err
 	}
 	// The subscription comes before the first read, so that no change in between is lost.
-	sub, err := s.hub.subscribe(callerOf(ctx), req.GetBatchId())
+	sub, err := s.hub.subscribe(callerName(ctx), req.GetBatchId())
 	if err != nil {
 		return err
 	}
@@ -330,6 +330,8 @@ func (w *watch) send(m *message) error {
 		}
 	case <-w.sendTime.C:
 		return errSlowReader
+	case <-w.stream.Context().Done(): // the caller may have been revoked while nothing is read
+		return context.Cause(w.stream.Context())
 	case <-w.subscription.hub.done:
 		return w.subscription.hub.cause
 	}

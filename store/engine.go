@@ -35,6 +35,7 @@ type Engine interface {
 // is none.
 type Tx interface {
 	Reader
+	Reaper
 	// Load reads what the members of a unit have declared. On a database that has other
 	// writers it locks the batches, in the order of their seq, before it reads anything else.
 	Load(ctx context.Context, want Want) (Loaded, error)
@@ -55,18 +56,22 @@ type Tx interface {
 	RecountReadyBlocks(ctx context.Context, batchSeq int64) error
 	// RecountCauses counts the causes of the failures in a batch anew.
 	RecountCauses(ctx context.Context, batchSeq int64) error
-	// ReapEntries removes entries of the audit log from before a time, at most limit, the oldest
-	// first. It returns how many it removed.
-	ReapEntries(ctx context.Context, before time.Time, limit int) (removed int64, err error)
-	// ReapDeleted removes a part of a batch that is marked as deleted, at most limit jobs, and
-	// the batch itself at the end. It reports whether there may be more to remove.
-	ReapDeleted(ctx context.Context, limit int) (more bool, err error)
 	// Err is the first error of the database in this transaction, nil if there was none.
 	Err() error
 	// Commit ends the transaction. It must be rolled back if Commit fails.
 	Commit(ctx context.Context) error
 	// Rollback ends the transaction and takes back what it has written.
 	Rollback(ctx context.Context)
+}
+
+// Reaper removes what is not kept any more, a part at a time.
+type Reaper interface {
+	// ReapDeleted removes a part of a batch that is marked as deleted, at most limit jobs, and
+	// the batch itself at the end. It reports whether there may be more to remove.
+	ReapDeleted(ctx context.Context, limit int) (more bool, err error)
+	// ReapEntries removes entries of the audit log from before a time, at most limit, the oldest
+	// first. It returns how many it removed.
+	ReapEntries(ctx context.Context, before time.Time, limit int) (removed int64, err error)
 }
 
 // Reader is everything that can be asked of a job table. Single rows that do not exist are

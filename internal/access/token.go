@@ -31,8 +31,8 @@ type Token struct {
 	Change int64
 }
 
-// Principal returns the principal that the token proves.
-func (t *Token) Principal() Principal {
+// Prove returns the principal that the token proves.
+func (t *Token) Prove() Principal {
 	return Principal{
 		Name: Name(TokenKind, t.Name), Kind: TokenKind, Role: t.Role, Accounts: t.Accounts,
 		CredentialID: t.ID, ExpireTime: t.ExpireTime,

@@ -104,6 +104,10 @@ var rules = []rule{
 
 	// The contract and the two ends of it.
 	{
+		pkg: "internal/identity", imports: []string{"internal/access"}, uses: []string{"github.com/coreos/go-oidc/v3", "github.com/go-jose/go-jose/v4"},
+		is: "Finds out who calls, by tokens, certificates, OpenID Connect and named proxies.",
+	},
+	{
 		pkg: "gen/stoker/v1", uses: []string{grpc, protobuf, "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go"},
 		is: "The contract in Go, generated from proto/.",
 	},
@@ -116,7 +120,7 @@ var rules = []rule{
 		is: "The digest by which both ends recognise a submission.",
 	},
 	{
-		pkg: "server", imports: []string{"job", "internal/access", "gen/stoker/v1", "internal/capability", "internal/digest", "internal/forecast", "internal/template"},
+		pkg: "server", imports: []string{"job", "gen/stoker/v1", "internal/access", "internal/capability", "internal/digest", "internal/forecast", "internal/identity", "internal/template"},
 		uses: []string{
 			grpc, protobuf, rpcDetails, "buf.build/go/protovalidate", "github.com/grpc-ecosystem/go-grpc-middleware/v2", uuid, xsync, "golang.org/x/time",
 		},
@@ -137,7 +141,7 @@ var rules = []rule{
 		is: "Keeps the servers that a user has named.",
 	},
 	{
-		pkg: "internal/config", imports: []string{"job", "bitmovin", "internal/capability", "internal/spelling", "internal/template"}, uses: []string{yaml},
+		pkg: "internal/config", imports: []string{"job", "bitmovin", "internal/access", "internal/capability", "internal/identity", "internal/spelling", "internal/template"}, uses: []string{yaml, "golang.org/x/net"},
 		is: "Reads the configuration of the service.",
 	},
 	{

@@ -401,7 +401,7 @@ templates:
 			want: `stoker.yaml:6: profiles.hd.videos[1]: unknown key "heigth"; did you mean "height"?
 stoker.yaml:7: profiles.hd.videos[1].bitrate: "800k": want a whole number
 stoker.yaml:8: profiles.hd.muxings: want a list, one entry per line that begins with -
-stoker.yaml:13: templates.d: unknown key "region"; known keys: allow_unknown, fallback_regions, file, variables
+stoker.yaml:13: templates.d: unknown key "region"; known keys: accounts, allow_unknown, fallback_regions, file, variables
 stoker.yaml:15: templates.f: want a mapping, key: value
 stoker.yaml:8: profiles.hd.muxings: name at least one muxing, for example container FMP4
 stoker.yaml:5: profiles.hd.videos[0].bitrate: give a bitrate in bit/s, or a crf

@@ -45,6 +45,9 @@ const tlsSection = "tls"
 // maxStartsPerDay bounds max_starts_per_day. The platform cannot start as many in a day.
 const maxStartsPerDay = 1_000_000
 
+// maxAuditDays bounds how long entries of the audit log are kept, in days.
+const maxAuditDays = 36_500
+
 // Settings returns all settings in the order of the help text.
 func Settings() []Setting {
 	return []Setting{
@@ -85,6 +88,11 @@ func Settings() []Setting {
 				return errors.New("want none or required")
 			}
 			return nil
+		}},
+		{"audit-retention", "days", "180", "how many days entries of the audit log are kept; 0: for ever", func(c *Config, v string) error {
+			days, err := parseInt(v, 0, maxAuditDays)
+			c.AuditRetention = time.Duration(days) * 24 * time.Hour
+			return err
 		}},
 		{"insecure-listen", "bool", "false", "allow addresses that other machines can reach without encryption or without proof of who calls; a warning at each start", func(c *Config, v string) (err error) {
 			c.InsecureListen, err = parseBool(v)

@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"strconv"
@@ -87,7 +88,11 @@ func (t *yamlTree) readRoot(node ast.Node, d *document) {
 			known = append(known, key)
 		}
 	}
-	known = append(known, sections.names...)
+	for _, name := range sections.names {
+		if !slices.Contains(known, name) { // auth is both, a setting and a section
+			known = append(known, name)
+		}
+	}
 	t.readMapping(node, "", func(key string, value ast.Node) {
 		if field, ok := sections.byName[key]; ok {
 			t.readValue(value, key, field)
@@ -288,6 +293,12 @@ type fieldSet struct {
 func fieldsOf(v reflect.Value) fieldSet {
 	set := fieldSet{byName: map[string]reflect.Value{}}
 	for i := range v.NumField() {
+		if v.Type().Field(i).Anonymous {
+			within := fieldsOf(v.Field(i))
+			set.names = append(set.names, within.names...)
+			maps.Copy(set.byName, within.byName)
+			continue
+		}
 		if name := v.Type().Field(i).Tag.Get("yaml"); name != "" && name != "-" {
 			set.names = append(set.names, name)
 			set.byName[name] = v.Field(i)

@@ -11,7 +11,7 @@ import (
 func dispatcherStorages(storages map[string]config.Storage) map[string]dispatcher.Storage {
 	converted := map[string]dispatcher.Storage{}
 	for name, s := range storages {
-		converted[name] = dispatcher.Storage(s)
+		converted[name] = dispatcher.Storage{Storage: s.Storage, BasePath: s.BasePath, SkipPermissionCheck: s.SkipPermissionCheck}
 	}
 	return converted
 }
@@ -21,15 +21,16 @@ func dispatcherStorages(storages map[string]config.Storage) map[string]dispatche
 func serverCatalog(cfg *config.Config) server.Catalog {
 	storages := map[string]server.Storage{}
 	for name, storage := range cfg.Inputs {
-		storages[name] = server.Storage{Input: true, InputBase: storage.BasePath}
+		storages[name] = server.Storage{Input: true, InputBase: storage.BasePath, InputAccounts: storage.Accounts}
 	}
 	for name, storage := range cfg.Outputs {
 		s := storages[name]
-		s.Output, s.OutputBase = true, storage.BasePath
+		s.Output, s.OutputBase, s.OutputAccounts = true, storage.BasePath, storage.Accounts
 		storages[name] = s
 	}
 	return server.Catalog{
 		Profiles: cfg.Profiles, Templates: cfg.Templates, Storages: storages,
+		ProfileAccounts: cfg.ProfileAccounts, TemplateAccounts: cfg.TemplateAccounts,
 		Retry: job.RetryPolicy{MaxRetries: cfg.MaxRetries},
 	}
 }

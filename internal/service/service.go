@@ -15,6 +15,7 @@ import (
 
 	"github.com/stokerd/stoker/dispatcher"
 	"github.com/stokerd/stoker/internal/config"
+	"github.com/stokerd/stoker/internal/identity"
 	"github.com/stokerd/stoker/internal/transport"
 	"github.com/stokerd/stoker/job"
 	"github.com/stokerd/stoker/server"
@@ -41,6 +42,7 @@ type Service struct {
 	dispatcher *dispatcher.Dispatcher
 	webhooks   *webhook.Receiver
 	server     *server.Server
+	identifier *identity.Identifier
 
 	certificates *transport.Certificates // nil: plain text
 	reload       <-chan struct{}
@@ -95,7 +97,15 @@ func New(ctx context.Context, cfg *config.Config, log *slog.Logger, reload <-cha
 	if s.webhooks, err = newWebhookReceiver(cfg, accounts, s.store, log); err != nil {
 		return nil, err
 	}
-	if s.server, err = server.New(server.Config{Store: s.store, Catalog: serverCatalog(cfg), Logger: log}); err != nil {
+	access := store.NewAccessTable(s.store)
+	if s.identifier, err = identity.New(ctx, cfg.Identity, access, log); err != nil {
+		return nil, err
+	}
+	s.server, err = server.New(server.Config{
+		Store: s.store, Access: access, Identifier: s.identifier, Catalog: serverCatalog(cfg), Logger: log,
+		AllowInlineTemplates: cfg.AllowInlineTemplates, AuditRetention: cfg.AuditRetention,
+	})
+	if err != nil {
 		return nil, err
 	}
 	s.store.SetOnChange(func(changes []job.Change) {
@@ -177,6 +187,8 @@ func (s *Service) Run(ctx context.Context) error {
 	}
 	group.Go(func() error { return s.dispatcher.Run(working) })
 	group.Go(func() error { return s.webhooks.Run(ctx) })
+	group.Go(func() error { return s.identifier.Run(ctx) })
+	group.Go(func() error { return s.server.Run(working) })
 	group.Go(func() error {
 		<-ctx.Done()
 		s.log.Info("stopping", "cause", context.Cause(ctx))

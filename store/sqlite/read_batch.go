@@ -111,11 +111,11 @@ func (r queries) batchesIn(ctx context.Context, f job.BatchFilter, state job.Bat
 		before = math.MaxInt64
 	}
 	var within *string
-	if f.WithinAccounts != nil {
-		within = new(encode(f.WithinAccounts)) // an empty list is within no account
+	if f.Scope.Accounts != nil {
+		within = new(encode(f.Scope.Accounts)) // an empty list has no account in it
 	}
 	args := func(stateOrStates, label, value, labels any) []any {
-		return []any{before, limit(f.Limit), f.AccountID, stateOrStates, label, value, labels, within, f.CreatedBy}
+		return []any{before, limit(f.Limit), f.AccountID, stateOrStates, label, value, labels, within, f.Scope.CreatedBy}
 	}
 	switch {
 	case len(f.Labels) > 0:
