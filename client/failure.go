@@ -77,7 +77,7 @@ func classifyError(err error) callFailure {
 	switch reason := Reason(err); {
 	case reason == "CANCELLED", reason == "DEADLINE_EXCEEDED":
 		return failedLost // a proxy cancelled the call, not this client
-	case reason != "" && code == codes.Unavailable:
+	case reason != "" && code == codes.Unavailable, reason == "LIMIT_REACHED" && comesBack(err):
 		return failedUnavailable
 	case reason != "", len(answer.GRPCStatus().Proto().GetDetails()) > 0, slices.ContainsFunc(ownErrors, begins):
 		return failedRefused
@@ -85,6 +85,12 @@ func classifyError(err error) callFailure {
 		return failedUnreachable
 	}
 	return failedLost
+}
+
+// comesBack reports whether the server says when the same call may pass.
+func comesBack(err error) bool {
+	_, ok := RetryDelay(err)
+	return ok
 }
 
 // ownErrors has the beginnings of errors by which gRPC, here or at the server, refuses a request or

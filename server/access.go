@@ -155,24 +155,22 @@ func methodName(fullMethod string) string {
 	return strings.TrimPrefix(strings.TrimPrefix(fullMethod, "/"), "stoker.v1.")
 }
 
-func (g *gate) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (any, error) {
-	if err := g.admit(ctx, info.FullMethod); err != nil {
-		g.audit.noteRefused(ctx, info.FullMethod, req, err)
-		return nil, err
-	}
-	return handle(ctx, req)
-}
-
-// stream admits the caller before anything of the stream is received, and ends the stream when the proof
-// of the caller ends.
+// stream admits the caller before anything of the call is received, and ends a call that lasts when the proof
+// of the caller ends. Of a call with one request that the role does not allow, a small request is still received:
+// the audit log says what it was about.
 func (g *gate) stream(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handle grpc.StreamHandler) error {
 	ctx := stream.Context()
+	lasts := isWatch(info.FullMethod) || !isOwnMethod(info.FullMethod)
 	if err := g.admit(ctx, info.FullMethod); err != nil {
+		if _, ok := errors.AsType[*roleError](err); ok && !lasts {
+			callOf(ctx).refusal = err
+			return handle(srv, stream)
+		}
 		g.audit.noteRefused(ctx, info.FullMethod, nil, err)
 		return err
 	}
 	p := callOf(ctx).grant.principal
-	if p == nil {
+	if p == nil || !lasts {
 		return handle(srv, stream)
 	}
 	ctx, end := context.WithCancelCause(ctx)
@@ -195,7 +193,7 @@ func callerOf(ctx context.Context) identity.Caller {
 		return c
 	}
 	if p.Addr.Network() != "unix" {
-		c.Address = caller(ctx)
+		c.Address = addressOf(ctx)
 	}
 	if info, ok := p.AuthInfo.(credentials.TLSInfo); ok && len(info.State.VerifiedChains) > 0 && len(info.State.VerifiedChains[0]) > 0 {
 		c.Certificate = info.State.VerifiedChains[0][0]

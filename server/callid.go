@@ -23,6 +23,9 @@ type callKey struct{}
 type call struct {
 	id    string
 	grant grant // set once the caller is known
+	// refusal is why the caller may not call the method. The call goes on until its request says what it is
+	// about, for the audit log.
+	refusal error
 }
 
 // callOf returns the call that ctx belongs to; nil outside of a call.
@@ -47,12 +50,6 @@ func callID(ctx context.Context) string {
 		return c.id
 	}
 	return ""
-}
-
-func unaryCallID(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (any, error) {
-	ctx, id := withCallID(ctx)
-	_ = grpc.SetTrailer(ctx, metadata.Pairs(callIDTrailer, id)) // it fails only outside of a call
-	return handle(ctx, req)
 }
 
 func streamCallID(srv any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, handle grpc.StreamHandler) error {

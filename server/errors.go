@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -24,8 +25,8 @@ import (
 const retryDelay = time.Second
 
 var (
-	errTooManyWatches = errors.New("too many watches")
-	errSlowReader     = errors.New("the reader is too slow")
+	errSlowReader = errors.New("the reader is too slow")
+	errSlowSender = errors.New("the sender is too slow")
 )
 
 // errorTable maps errors to the statuses that callers see. The first row that matches counts.
@@ -56,8 +57,8 @@ var errorTable = []struct {
 	{job.ErrFull, codes.ResourceExhausted, "DISK_FULL", fixedText("the server's disk is full; nothing was stored")},
 	{job.ErrUnavailable, codes.Unavailable, "JOB_TABLE_UNAVAILABLE", fixedText("the job table cannot be reached; try again")},
 	{ErrShutdown, codes.Unavailable, "SHUTTING_DOWN", fixedText("the server is shutting down; reconnect with the latest cursor")},
-	{errTooManyWatches, codes.ResourceExhausted, "TOO_MANY_WATCHES", ownText},
 	{errSlowReader, codes.ResourceExhausted, "SLOW_READER", fixedText("the reader is too slow; reconnect with the latest cursor")},
+	{errSlowSender, codes.ResourceExhausted, "SLOW_SENDER", fixedText("nothing of the request arrived for 20 seconds; send it again")},
 	{context.Canceled, codes.Canceled, "CANCELLED", fixedText("the call was cancelled")},
 	{context.DeadlineExceeded, codes.DeadlineExceeded, "DEADLINE_EXCEEDED", fixedText("the call took longer than its deadline")},
 }
@@ -76,6 +77,9 @@ func toStatus(err error, req any) (s *status.Status, known bool) {
 	}
 	if state, ok := errors.AsType[*job.StateError](err); ok {
 		return stateStatus(state), true
+	}
+	if limit, ok := errors.AsType[*limitError](err); ok {
+		return limitStatus(limit), true
 	}
 	if role, ok := errors.AsType[*roleError](err); ok {
 		return newStatus(codes.PermissionDenied, role.Error(), &errdetails.ErrorInfo{
@@ -146,6 +150,27 @@ func invalidStatus(err *job.InvalidError) *status.Status {
 			Reason: "INVALID", Domain: job.ErrorDomain,
 			Metadata: map[string]string{"violations": strconv.Itoa(total)},
 		}, bad)
+}
+
+// limitStatus returns the status of a call that a limit has refused. It names the limit and, if the same call
+// may pass later, when.
+func limitStatus(err *limitError) *status.Status {
+	info := &errdetails.ErrorInfo{Reason: cmp.Or(err.reason, "LIMIT_REACHED"), Domain: job.ErrorDomain, Metadata: map[string]string{"limit": err.limit}}
+	if err.retry == 0 {
+		return newStatus(codes.ResourceExhausted, err.text, info)
+	}
+	return newStatus(codes.ResourceExhausted, err.text, info, &errdetails.RetryInfo{RetryDelay: durationpb.New(err.retry)})
+}
+
+// limitOf returns the name of the limit that refused a call with err; empty if none did.
+func limitOf(err error) string {
+	if limit, ok := errors.AsType[*limitError](err); ok {
+		return limit.limit
+	}
+	if errors.Is(err, errSlowSender) {
+		return "stall_time"
+	}
+	return ""
 }
 
 func stateStatus(err *job.StateError) *status.Status {

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/grpc"
 	channelz "google.golang.org/grpc/channelz/grpc_channelz_v1"
 	"google.golang.org/grpc/codes"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
@@ -287,6 +288,9 @@ func TestRequestIDsOutliveTheChange(t *testing.T) {
 		g.stop(time.Second)
 		g.config = c
 		g.serve()
+		if _, err := healthpb.NewHealthClient(g.conn).Check(t.Context(), &healthpb.HealthCheckRequest{}, grpc.WaitForReady(true)); err != nil {
+			t.Fatal(err)
+		}
 	}
 	submit := func(ctx context.Context, account, id string, jobs int) (string, error) {
 		resp, err := g.batches.SubmitBatch(ctx, &stokerv1.SubmitBatchRequest{RequestId: id, Account: account, Jobs: specs(1, jobs)})

@@ -34,15 +34,38 @@ type Config struct {
 	Limits         Limits
 }
 
-// Limits limit watches and requests.
+// Limits limit what callers may do. A caller is a principal or, as long as nobody has proven who calls, an IP
+// address. No honest caller meets the defaults.
 type Limits struct {
-	// WatchesPerCaller is how many watches one IP address may have at a time. Default 1,000.
+	// CallsPerSecond is how many calls one caller may make a second, and CallBurst how many at once after a
+	// pause. Defaults 5,000 and 20,000.
+	CallsPerSecond, CallBurst int
+	// CallsUnderWay is how many calls one caller may have under way, besides watches. Default 500.
+	CallsUnderWay int
+	// WatchesPerCaller is how many watches one caller may have at a time. Default 1,000.
 	WatchesPerCaller int
 	// Watches is how many watches the server may have at a time. Default 10,000.
 	Watches int
 	// MaxRequestBytes is the size of the largest request, in bytes. Default 32 MiB, enough for
 	// 100,000 jobs with paths of ordinary length.
 	MaxRequestBytes int
+	// ReceiveBytes is how much memory requests may take up while they are received, in bytes, those of all
+	// callers together, and half of what they may take up when they are decoded. One caller gets at most
+	// half, or as much as one request needs. Requests of up to 64 KiB are not counted. Default 64 MiB.
+	ReceiveBytes int
+}
+
+// withDefaults returns the limits with defaults for those that are 0.
+func (l Limits) withDefaults() Limits {
+	return Limits{
+		CallsPerSecond:   cmp.Or(l.CallsPerSecond, 5_000),
+		CallBurst:        cmp.Or(l.CallBurst, 20_000),
+		CallsUnderWay:    cmp.Or(l.CallsUnderWay, 500),
+		WatchesPerCaller: cmp.Or(l.WatchesPerCaller, 1_000),
+		Watches:          cmp.Or(l.Watches, 10_000),
+		MaxRequestBytes:  cmp.Or(l.MaxRequestBytes, 32<<20),
+		ReceiveBytes:     cmp.Or(l.ReceiveBytes, 64<<20),
+	}
 }
 
 // ErrShutdown ends watches when the server shuts down.
@@ -64,6 +87,9 @@ type Server struct {
 	hub          *hub
 	accountLines *accountLines
 	summaries    summaries
+	callers      *callers
+	receiving    *room // for requests on their way in
+	decoding     *room // for requests that are being decoded and carried out
 
 	allowInlineTemplates bool
 }
@@ -98,23 +124,23 @@ func New(c Config) (*Server, error) {
 		contract:     contract,
 		health:       health.NewServer(),
 		accountLines: newAccountLines(c.Store),
-		limits: Limits{
-			WatchesPerCaller: cmp.Or(c.Limits.WatchesPerCaller, 1_000),
-			Watches:          cmp.Or(c.Limits.Watches, 10_000),
-			MaxRequestBytes:  cmp.Or(c.Limits.MaxRequestBytes, 32<<20),
-		},
+		limits:       c.Limits.withDefaults(),
 	}
 	s.allowInlineTemplates = c.AllowInlineTemplates
 	s.hub = newHub(s.limits)
+	s.callers = newCallers(s.limits)
+	s.receiving = newRoom("receive_bytes", s.limits.ReceiveBytes, s.limits.MaxRequestBytes)
+	s.decoding = newRoom("receive_bytes", 2*s.limits.ReceiveBytes, 2*s.limits.MaxRequestBytes)
 	return s, nil
 }
 
 // AccountService implements the service of that name over the same job table.
 func (s *Server) AccountService() stokerv1.AccountServiceServer { return &accountService{server: s} }
 
-// Register registers the services, health, reflection and channelz with g. g has to be made with
+// Register registers the services, health, reflection and channelz with server. server has to be made with
 // [Server.Options].
-func (s *Server) Register(g *grpc.Server) {
+func (s *Server) Register(server *grpc.Server) {
+	g := registrar{server, s.unary}
 	stokerv1.RegisterBatchServiceServer(g, s)
 	stokerv1.RegisterAccountServiceServer(g, s.AccountService())
 	stokerv1.RegisterCatalogServiceServer(g, &catalogService{catalog: s.catalog})

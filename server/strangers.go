@@ -86,13 +86,10 @@ func (g *gate) refuseStranger(ctx context.Context, method string, err error) err
 		if r, ok := errors.AsType[*identity.Refusal](err); ok {
 			why = r.Why
 		}
-		g.log.WarnContext(ctx, "caller refused", callIDKey, callID(ctx), "method", clip(method, maxMethod), "address", address, "why", clip(why, maxText), "not_logged_before", unlogged)
+		g.log.WarnContext(ctx, "caller refused", callIDKey, callID(ctx), "method", clip(method, maxName), "address", address, "why", clip(why, maxText), "not_logged_before", unlogged)
 	}
 	if tooMany {
 		return errTooManyFailed
 	}
 	return errUnknownCaller
 }
-
-// maxMethod is the length of the longest name of a method in the log, in bytes: a caller chooses it.
-const maxMethod = 64

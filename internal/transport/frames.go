@@ -12,7 +12,7 @@ import (
 const (
 	// framesPerSecond and frameBurst are how many HTTP/2 frames one connection may send, besides what its
 	// data pays for. Frames are cheap to send and each costs the reader a microsecond or more. A client that
-	// makes 2,000 calls a second sends some 8,000 frames.
+	// makes 5,000 calls a second sends some 15,000 frames.
 	framesPerSecond, frameBurst = 20_000, 100_000
 	// frameBytes is how much data pays for a frame: a frame with less is counted in part.
 	frameBytes = 256
