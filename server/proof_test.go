@@ -284,13 +284,17 @@ func TestRequestIDsOutliveTheChange(t *testing.T) {
 	open := g.config
 	open.Identifier = nil
 	guardedConfig := g.config
+	awaitServing := func() {
+		if _, err := healthpb.NewHealthClient(g.conn).Check(t.Context(), &healthpb.HealthCheckRequest{}, grpc.WaitForReady(true)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	awaitServing()
 	restart := func(c server.Config) {
 		g.stop(time.Second)
 		g.config = c
 		g.serve()
-		if _, err := healthpb.NewHealthClient(g.conn).Check(t.Context(), &healthpb.HealthCheckRequest{}, grpc.WaitForReady(true)); err != nil {
-			t.Fatal(err)
-		}
+		awaitServing()
 	}
 	submit := func(ctx context.Context, account, id string, jobs int) (string, error) {
 		resp, err := g.batches.SubmitBatch(ctx, &stokerv1.SubmitBatchRequest{RequestId: id, Account: account, Jobs: specs(1, jobs)})
