@@ -179,7 +179,7 @@ var rules = []rule{
 
 	// What only tests import.
 	{
-		pkg: "store/storetest", imports: []string{"job", "store"}, uses: []string{gocmp}, testSupport: true,
+		pkg: "store/storetest", imports: []string{"job", "internal/access", "store"}, uses: []string{gocmp}, testSupport: true,
 		is: "The suite that every job table has to pass.",
 	},
 	{

@@ -48,6 +48,10 @@ func TestPlans(t *testing.T) {
 		{"causes: counts", failureCauses, "COVERING INDEX failure_causes_jobs (batch=?)", false},
 		{"recount causes", countedCauses, "COVERING INDEX jobs_cause (batch=?)", false},
 		{"causes: first jobs", failureCauses, "COVERING INDEX jobs_cause (batch=? AND cause=? AND state=?)", false},
+		{"tokens", tokensAfter, "tokens_change (change>?)", false},
+		{"audit log", allEntries, "PRIMARY KEY (id>? AND id<?)", false},
+		{"audit log: of a principal", entriesByPrincipal, "audit_principal (principal=? AND id>? AND id<?)", false},
+		{"audit log: about a target", entriesByTarget, "audit_target (target=? AND id>? AND id<?)", true},
 		{"orphans", orphansOf, "PRIMARY KEY (account=?)", true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -78,7 +82,7 @@ func TestPlans(t *testing.T) {
 func explain(t *testing.T, s *table, query string) []string {
 	t.Helper()
 	var parameters []any
-	for n := 1; n <= 9; n++ {
+	for n := 1; n <= 12; n++ {
 		if strings.Contains(query, fmt.Sprintf("$%d", n)) {
 			parameters = make([]any, n)
 		}

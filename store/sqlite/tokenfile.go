@@ -108,4 +108,3 @@ func (f *TokenFile) write(ctx context.Context, what string, change func(*transac
 	}
 	return nil
 }
-
