@@ -150,10 +150,7 @@ func (c *cli) createTokenInFile(ctx context.Context, file *sqlite.TokenFile, nam
 	if err != nil {
 		return usageError(err)
 	}
-	e, err := hostEntry("CreateToken", t.ID, fmt.Sprintf("name %q; role %s", name, strings.ToUpper(role.String())), now)
-	if err != nil {
-		return err
-	}
+	e := hostEntry("CreateToken", t.ID, fmt.Sprintf("name %q; role %s", name, strings.ToUpper(role.String())), now)
 	if err := file.Create(ctx, t, e); err != nil {
 		return runError(err)
 	}
@@ -161,19 +158,15 @@ func (c *cli) createTokenInFile(ctx context.Context, file *sqlite.TokenFile, nam
 }
 
 // hostEntry is the entry of the audit log of what was done on the machine of the service itself.
-func hostEntry(method, target, detail string, now time.Time) (access.Entry, error) {
-	id, err := access.NewEntryID()
-	if err != nil {
-		return access.Entry{}, err
-	}
+func hostEntry(method, target, detail string, now time.Time) access.Entry {
 	detail += "; on the service's machine"
 	if u, err := user.Current(); err == nil {
 		detail += ", by user " + u.Username
 	}
 	return access.Entry{
-		ID: id, Time: now, Principal: access.LocalName, Kind: access.LocalKind, Method: "AccessService/" + method, Target: target,
+		ID: access.NewEntryID(), Time: now, Principal: access.LocalName, Kind: access.LocalKind, Method: "AccessService/" + method, Target: target,
 		Outcome: access.OutcomeOK, Detail: detail,
-	}, nil
+	}
 }
 
 func tokenListCommand(c *cli) *cobra.Command {
@@ -267,10 +260,7 @@ func (c *cli) revokeToken(ctx context.Context, conn *client.Client, file *sqlite
 		return resp.GetToken(), err
 	}
 	now := time.Now()
-	e, err := hostEntry("RevokeToken", id, "revoked", now)
-	if err != nil {
-		return nil, err
-	}
+	e := hostEntry("RevokeToken", id, "revoked", now)
 	t, err := file.Revoke(ctx, id, now, e)
 	if errors.Is(err, job.ErrNotFound) {
 		return nil, usagef("there is no token with the id %q; stoker token list --db shows those that there are", id)

@@ -47,7 +47,7 @@ var rules = []rule{
 	},
 
 	{
-		pkg: "internal/access", uses: []string{uuid},
+		pkg: "internal/access",
 		is: "Who may do what: principals, roles, tokens, and the entries of the audit log.",
 	},
 

@@ -49,7 +49,7 @@ func TestPlans(t *testing.T) {
 		{"recount causes", countedCauses, "COVERING INDEX jobs_cause (batch=?)", false},
 		{"causes: first jobs", failureCauses, "COVERING INDEX jobs_cause (batch=? AND cause=? AND state=?)", false},
 		{"tokens", tokensAfter, "tokens_change (change>?)", false},
-		{"audit log", allEntries, "PRIMARY KEY (id>? AND id<?)", false},
+		{"audit log", allEntries, "INTEGER PRIMARY KEY (rowid>? AND rowid<?)", false},
 		{"audit log: of a principal", entriesByPrincipal, "audit_principal (principal=? AND id>? AND id<?)", false},
 		{"audit log: about a target", entriesByTarget, "audit_target (target=? AND id>? AND id<?)", true},
 		{"orphans", orphansOf, "PRIMARY KEY (account=?)", true},

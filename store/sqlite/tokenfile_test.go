@@ -25,7 +25,7 @@ func TestTokenFile(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := f.Create(t.Context(), token, access.Entry{ID: token.ID, Time: time.Now(), Target: token.ID}); err != nil {
+		if err := f.Create(t.Context(), token, access.Entry{ID: access.NewEntryID(), Time: time.Now(), Target: token.ID}); err != nil {
 			t.Fatal(err)
 		}
 		if err := f.Close(); err != nil {
@@ -52,10 +52,10 @@ func TestTokenFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := f.Revoke(t.Context(), first.ID, time.Now(), access.Entry{ID: "e"}); err != nil {
+	if _, err := f.Revoke(t.Context(), first.ID, time.Now(), access.Entry{ID: access.NewEntryID()}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := f.Revoke(t.Context(), "none", time.Now(), access.Entry{ID: "n"}); !errors.Is(err, job.ErrNotFound) {
+	if _, err := f.Revoke(t.Context(), "none", time.Now(), access.Entry{ID: access.NewEntryID()}); !errors.Is(err, job.ErrNotFound) {
 		t.Errorf("a token that does not exist: %v", err)
 	}
 	if list, err := f.Tokens(t.Context()); err != nil || len(list) != 2 {
