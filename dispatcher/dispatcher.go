@@ -55,10 +55,13 @@ type Config struct {
 type Account struct {
 	ID          string
 	Client      *bitmovin.Client
-	QueueTarget int // default [DefaultQueueTarget]; with AutoTarget the largest it may choose, default [DefaultAutoTarget]
+	QueueTarget int // default [DefaultQueueTarget]; with AutoTarget the largest it may choose, default MaxAutoTarget
 	// AutoTarget chooses the queue target by how fast the queue drains, unless the account's
 	// settings in the job table have one.
 	AutoTarget bool
+	// MaxAutoTarget is the largest queue target that is chosen if the account settings in the job
+	// table ask for an automatic one. Default [DefaultAutoTarget].
+	MaxAutoTarget int
 	// MaxStartsPerDay is how many starts the account makes in a day (UTC) before it pauses,
 	// until the next day or until it is resumed; 0: no limit.
 	MaxStartsPerDay int
@@ -90,8 +93,9 @@ func New(c Config) (*Dispatcher, error) {
 			return nil, fmt.Errorf("account %q: every account needs an id of its own", a.ID)
 		}
 		if a.AutoTarget {
-			a.QueueTarget = cmp.Or(a.QueueTarget, DefaultAutoTarget)
+			a.MaxAutoTarget = cmp.Or(a.QueueTarget, a.MaxAutoTarget)
 		}
+		a.MaxAutoTarget = cmp.Or(a.MaxAutoTarget, DefaultAutoTarget)
 		a.QueueTarget = cmp.Or(a.QueueTarget, DefaultQueueTarget)
 		if timeout := a.Client.Timeout(); c.Settle != 0 && c.Settle < timeout {
 			return nil, fmt.Errorf("account %q: the settle time of %v is less than the time-out of a call, %v", a.ID, c.Settle, timeout)

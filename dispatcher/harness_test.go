@@ -343,7 +343,7 @@ func (w *world) resume(account string) error {
 }
 
 func (w *world) setQueueTarget(account string, target int) error {
-	return w.settings(account, func(s *job.AccountSettings) { s.QueueTarget = target })
+	return w.settings(account, func(s *job.AccountSettings) { s.Target = job.TargetSetting{Number: target} })
 }
 
 // usedOneAttemptEach checks that no job of a batch needed a second attempt.

@@ -1,6 +1,7 @@
 package dispatcher
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -22,8 +23,8 @@ const readRetryPause = time.Second
 // tasks make the calls, side by side, and bring their results back to the loop.
 type accountLoop struct {
 	accountID    string
-	queueTarget  int  // as configured; the largest one if automatic
-	automatic    bool // the queue target follows the drain rate
+	configured   job.TargetSetting // of the queue target
+	maxTarget    int               // the largest automatic queue target
 	store        Store
 	log          *slog.Logger
 	clock        clock.Clock
@@ -75,7 +76,7 @@ func newAccountLoop(c Config, a Account) *accountLoop {
 	w := newWorker(c, a, log)
 	jobs := newJobTracker(c.Clock.Now())
 	l := &accountLoop{
-		accountID: a.ID, queueTarget: a.QueueTarget, automatic: a.AutoTarget, store: c.Store, log: log, clock: c.Clock, pollInterval: c.PollInterval, grace: c.Grace, worker: w,
+		accountID: a.ID, configured: configuredTarget(a), maxTarget: a.MaxAutoTarget, store: c.Store, log: log, clock: c.Clock, pollInterval: c.PollInterval, grace: c.Grace, worker: w,
 		changes: newChangeQueue(), hints: newHintQueue(), tasks: newTaskRunner(), outdated: nothingOutdated(),
 		publisher:   newStatusPublisher(c.Store, a.Client),
 		dailyStarts: dailyStarts{max: a.MaxStartsPerDay}, jobs: jobs, orphans: map[string]*orphanDeletion{},
@@ -83,7 +84,7 @@ func newAccountLoop(c Config, a Account) *accountLoop {
 		pendingHints: map[string]bool{}, breaker: newBreaker(), batchBackoffs: batchBackoffs{}, provenBatches: provenBatches{},
 		reconciliation: reconciliation{inherited: map[string]bool{}, confirmations: map[job.ID]confirmation{}},
 	}
-	l.limit.setTarget(a.QueueTarget)
+	l.limit.setTarget(cmp.Or(l.configured.Number, l.maxTarget))
 	l.publishStatus(nil)
 	return l
 }

@@ -1,7 +1,6 @@
 package dispatcher
 
 import (
-	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -115,8 +114,8 @@ func (l *accountLoop) readSettings(ctx context.Context) error {
 		return err
 	}
 	l.settings = s
-	if s.QueueTarget != 0 || !l.automatic {
-		l.limit.setTarget(cmp.Or(s.QueueTarget, l.queueTarget))
+	if fixed := targetInForce(l).Number; fixed != 0 {
+		l.limit.setTarget(fixed)
 	}
 	l.outdated.settings = false
 	return nil

@@ -91,10 +91,10 @@ func differs(said, is int) bool { return math.Abs(float64(is-said)) > adviceChan
 func (a *targetAdvisor) follow(l *accountLoop, now time.Time) {
 	d := l.polls.drain
 	f := targetFacts{
-		target: l.limit.wanted, highest: max(DefaultAutoTarget, l.queueTarget), waiting: l.line.count() > 0, running: l.peak.running,
+		target: l.limit.wanted, highest: max(DefaultAutoTarget, l.maxTarget, l.configured.Number), waiting: l.line.count() > 0, running: l.peak.running,
 		starts: d.startsEachSecond(now), maxStart: l.worker.readBudget(bitmovin.ClassStart).PerSecond(),
 	}
-	if l.automatic && l.settings.QueueTarget == 0 || l.limit.effective < l.limit.wanted {
+	if targetInForce(l).Auto || l.limit.effective < l.limit.wanted {
 		f.target = 0
 	}
 	a.update(f, d, now)

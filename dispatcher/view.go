@@ -1,6 +1,7 @@
 package dispatcher
 
 import (
+	"cmp"
 	"math"
 	"time"
 
@@ -24,12 +25,24 @@ func (l *accountLoop) prepareDecision(now time.Time) {
 	l.polls.scheduleQueueHead(running)
 	l.polls.heads.poll(l.polls, now)
 	l.peak.note(running, now)
-	if l.automatic && l.settings.QueueTarget == 0 {
-		l.limit.setTarget(l.auto.chooseTarget(l.polls.drain, l.peak.running, DefaultQueueTarget, l.queueTarget, true, now))
+	if targetInForce(l).Auto {
+		l.limit.setTarget(l.auto.chooseTarget(l.polls.drain, l.peak.running, DefaultQueueTarget, l.maxTarget, true, now))
 	}
 	l.advice.follow(l, now)
 	l.limit.grow(now)
 }
+
+// configuredTarget is how the configuration of an account sets the queue target.
+func configuredTarget(a Account) job.TargetSetting {
+	if a.AutoTarget {
+		return job.TargetSetting{Auto: true}
+	}
+	return job.TargetSetting{Number: a.QueueTarget}
+}
+
+// targetInForce is how the queue target is set: by the account settings or, if they set none, by the
+// configuration.
+func targetInForce(l *accountLoop) job.TargetSetting { return cmp.Or(l.settings.Target, l.configured) }
 
 // startsAhead is how many starts should be under way side by side: as many as may leave while one
 // is answered, and one more. While the platform says that its queue is full it is one.

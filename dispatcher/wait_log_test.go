@@ -49,7 +49,7 @@ func (a *waitServer) batch(b job.Batch) *stokerv1.Batch {
 
 func (a *waitServer) account() *stokerv1.Account {
 	a.t.Helper()
-	resp, err := a.server.GetAccount(a.ctx, &stokerv1.GetAccountRequest{AccountId: "default"})
+	resp, err := a.server.AccountService().GetAccount(a.ctx, &stokerv1.GetAccountRequest{AccountId: "default"})
 	if err != nil {
 		a.t.Fatal(err)
 	}

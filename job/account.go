@@ -1,6 +1,9 @@
 package job
 
-import "time"
+import (
+	"cmp"
+	"time"
+)
 
 // AccountStatus is a snapshot of an account, for people and for monitoring. The dispatcher decides
 // nothing by it.
@@ -8,6 +11,12 @@ type AccountStatus struct {
 	ID                   string
 	QueueTarget          int // how many encodings should be QUEUED at the platform
 	EffectiveQueueTarget int // how many the platform is known to accept; at most QueueTarget
+	// TargetSetting is how QueueTarget was set through the API; the zero value: it was not.
+	TargetSetting TargetSetting
+	// ConfiguredTarget is how the configuration sets QueueTarget.
+	ConfiguredTarget TargetSetting
+	// The least and the largest that an automatic QueueTarget may be.
+	MinAutoTarget, MaxAutoTarget int
 	// PlatformQueuedCount is how many encodings are QUEUED at the platform: those of others as
 	// counted at PlatformQueuedTime, and those of this service at present. It is -1 before the
 	// first count, and otherwise at least QueuedCount.
@@ -89,13 +98,19 @@ func (a AccountStatus) With(s AccountSettings) AccountStatus {
 	if s.Paused || a.PausedUntil.IsZero() {
 		a.Paused, a.PausedReason, a.PausedSince = s.Paused, s.PausedReason, s.PausedSince
 	}
-	if s.QueueTarget != 0 {
-		if a.EffectiveQueueTarget == a.QueueTarget || a.EffectiveQueueTarget > s.QueueTarget {
-			a.EffectiveQueueTarget = s.QueueTarget
+	a.TargetSetting = s.Target
+	if target := a.TargetInForce().Number; target != 0 {
+		if a.EffectiveQueueTarget == a.QueueTarget || a.EffectiveQueueTarget > target {
+			a.EffectiveQueueTarget = target
 		}
-		a.QueueTarget = s.QueueTarget
+		a.QueueTarget = target
 	}
 	return a
+}
+
+// TargetInForce returns how QueueTarget is set: through the API or, if it was not, by the configuration.
+func (a *AccountStatus) TargetInForce() TargetSetting {
+	return cmp.Or(a.TargetSetting, a.ConfiguredTarget)
 }
 
 // StartsExhausted reports whether the account has reached its daily limit of starts.
@@ -176,7 +191,14 @@ type AccountSettings struct {
 	Paused       bool
 	PausedReason string
 	PausedSince  time.Time // zero if unknown
-	QueueTarget  int       // 0: as configured
+	Target       TargetSetting
+}
+
+// TargetSetting is how a queue target is set: to a number, or automatically, which excludes a number.
+// The zero value sets none.
+type TargetSetting struct {
+	Number int
+	Auto   bool // the dispatcher chooses the target by how fast the queue drains
 }
 
 // Pause stops configuring and starting jobs. A repeated pause replaces the reason and keeps

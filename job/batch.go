@@ -58,7 +58,7 @@ const DefaultMinFinished = 20
 // priority and retry policy.
 type Batch struct {
 	ID          string // UUIDv7
-	Seq         int64  // sequence number in the order of submission; set by the job table
+	Seq         int64  // sequence number in the order of submission, never given twice: people call it the number of the batch; set by the job table
 	DisplayName string
 	CreatedBy   string // the name of who submitted the batch
 	AccountID   string
@@ -314,5 +314,5 @@ func (b *Batch) Close() error {
 }
 
 func (b *Batch) wrongState(problem string) error {
-	return &StateError{Resource: "batch", ID: b.ID, State: string(b.State), Problem: problem}
+	return &StateError{Resource: "batch", ID: b.ID, BatchNumber: b.Seq, State: string(b.State), Problem: problem}
 }

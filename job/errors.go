@@ -3,6 +3,7 @@ package job
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 )
 
@@ -19,14 +20,23 @@ var (
 // A StateError says that the state of a batch or job does not allow a call. It matches
 // [ErrIllegalTransition].
 type StateError struct {
-	Resource string // "batch" or "job"
-	ID       string
-	State    string
-	Problem  string // why the call is not allowed and what to do instead
+	Resource    string // "batch" or "job"
+	ID          string
+	BatchNumber int64 // of the batch, or of the job's batch; 0 if unknown
+	State       string
+	Problem     string // why the call is not allowed and what to do instead
 }
 
+// Error calls batch and job by their numbers, as people do, if it knows them.
 func (e *StateError) Error() string {
-	return fmt.Sprintf("%s %s is %s: %s", e.Resource, e.ID, e.State, e.Problem)
+	name := e.ID
+	if e.BatchNumber != 0 {
+		name = strconv.FormatInt(e.BatchNumber, 10)
+		if _, number, isJob := strings.Cut(e.ID, "/"); isJob {
+			name += "/" + number
+		}
+	}
+	return fmt.Sprintf("%s %s is %s: %s", e.Resource, name, e.State, e.Problem)
 }
 
 // Is makes errors.Is(err, ErrIllegalTransition) true.

@@ -130,6 +130,8 @@ type Attempt struct {
 	FinishTime  time.Time
 	State       State // Failed or Cancelled
 	Failure     *Failure
+	// FallbackRegionIndex is that of the job during the attempt; less than 0 if unknown.
+	FallbackRegionIndex int
 }
 
 // Event is one change of a job's state.

@@ -312,7 +312,7 @@ func (u *Update) endCancelled(reason string, f *Failure, now time.Time) error {
 func (u *Update) endAttempt(state State, f *Failure, now time.Time) {
 	j := &u.Job
 	u.Ended = &Attempt{
-		Number: j.Attempt, EncodingID: j.EncodingID, State: state, Failure: f,
+		Number: j.Attempt, EncodingID: j.EncodingID, State: state, Failure: f, FallbackRegionIndex: j.FallbackRegionIndex,
 		StartTime: j.StartTime, QueuedTime: j.QueuedTime, RunningTime: j.RunningTime, FinishTime: now,
 	}
 }

@@ -15,15 +15,16 @@ func TestPageOf(t *testing.T) {
 	for n := range 1_000 {
 		jobs = append(jobs, job.Job{ID: job.ID{Batch: "b", Number: int64(n + 1)}, Reason: strings.Repeat("x", 100<<10)})
 	}
-	fit := pageOf(jobs, jobMessage)
+	message := func(j job.Job) *stokerv1.Job { return jobMessage(411, j) }
+	fit := pageOf(jobs, message)
 	if n := proto.Size(&stokerv1.ListJobsResponse{Jobs: fit}); n > maxPageBytes || n < maxPageBytes*9/10 {
 		t.Errorf("%d of 1,000 jobs of 100 KiB are a page of %d bytes, want a full one", len(fit), n)
 	}
-	fit = pageOf([]job.Job{{Reason: strings.Repeat("x", 10<<20)}}, jobMessage)
+	fit = pageOf([]job.Job{{Reason: strings.Repeat("x", 10<<20)}}, message)
 	if len(fit) != 1 || proto.Size(fit[0]) > maxItemBytes {
 		t.Errorf("of a single job %d are sent, want it, cut", len(fit))
 	}
-	if fit := pageOf(nil, jobMessage); len(fit) != 0 {
+	if fit := pageOf(nil, message); len(fit) != 0 {
 		t.Error("nothing is a page of something")
 	}
 }
@@ -75,13 +76,13 @@ func TestFitted(t *testing.T) {
 
 func TestAccountToken(t *testing.T) {
 	for _, id := range []string{"default", "a/b ä", strings.Repeat("x", 200)} {
-		got, err := parseAccountToken(accountToken(id).String())
+		got, err := parseNameToken(nameToken(accountTokenKind, id), accountTokenKind)
 		if err != nil || string(got) != id {
 			t.Errorf("%q comes back as %q, %v", id, got, err)
 		}
 	}
-	for _, text := range []string{"x", "AWE", accountToken("").String(), pageToken{position: 1}.String()} {
-		if _, err := parseAccountToken(text); err == nil {
+	for _, text := range []string{"x", "AWE", nameToken(accountTokenKind, ""), nameToken(catalogTokenKind, "a"), pageToken{position: 1}.String()} {
+		if _, err := parseNameToken(text, accountTokenKind); err == nil {
 			t.Errorf("%q is taken", text)
 		}
 	}

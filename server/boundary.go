@@ -118,6 +118,18 @@ func (b *boundary) Batch(ctx context.Context, id string) (job.Batch, error) {
 	return batch, nil
 }
 
+// BatchID returns the id of the batch with a number.
+func (b *boundary) BatchID(ctx context.Context, number int64) (string, error) {
+	id, err := b.store.BatchID(ctx, number)
+	if err == nil {
+		err = b.check(ctx, id)
+	}
+	if err != nil {
+		return "", err
+	}
+	return id, nil
+}
+
 func (b *boundary) Batches(ctx context.Context, f job.BatchFilter) ([]job.Batch, error) {
 	f.Scope = grantOf(ctx).scope()
 	return b.store.Batches(ctx, f)
@@ -278,6 +290,14 @@ func (b *boundary) JobRanks(ctx context.Context, seq int64, now time.Time, numbe
 
 func (b *boundary) RecentRuns(ctx context.Context, id string, running, ended int) ([]job.Run, error) {
 	return b.store.RecentRuns(ctx, id, running, ended)
+}
+
+// CountWaiting counts the waiting jobs of the accounts that the caller may use.
+func (b *boundary) CountWaiting(ctx context.Context) (map[string]int64, error) {
+	counts, err := b.store.CountWaiting(ctx)
+	p := grantOf(ctx).principal
+	maps.DeleteFunc(counts, func(account string, _ int64) bool { return !p.MayUse(account) })
+	return counts, err
 }
 
 // Accounts.

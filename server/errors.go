@@ -87,6 +87,9 @@ func toStatus(err error, req any) (s *status.Status, known bool) {
 			Metadata: map[string]string{"role": role.principal.Role.String(), "needed_role": role.needed.String()},
 		}), true
 	}
+	if named, ok := errors.AsType[*calledError](err); ok {
+		req = named
+	}
 	for _, m := range errorTable {
 		if !errors.Is(err, m.err) {
 			continue
@@ -198,12 +201,18 @@ func reasonOf(c codes.Code) string { return code.Code(c).String() }
 func subject(req any) string {
 	named := func(kind, id string) string { return fmt.Sprintf("%s %q", kind, clip(id, maxField)) }
 	switch r := req.(type) {
+	case *calledError:
+		return r.subject
 	case interface{ GetJobId() string }:
 		return named("job", r.GetJobId())
 	case interface{ GetBatchId() string }:
 		return named("batch", r.GetBatchId())
 	case interface{ GetAccountId() string }:
 		return named("account", r.GetAccountId())
+	case *stokerv1.GetProfileRequest:
+		return named("profile", r.GetName())
+	case *stokerv1.GetTemplateRequest:
+		return named("template", r.GetName())
 	case interface{ GetRequestId() string }:
 		return named("request_id", r.GetRequestId())
 	case interface{ GetBatch() *stokerv1.Batch }:

@@ -13,6 +13,9 @@ const maxCauses = 100
 
 // ListFailures counts the FAILED jobs of a batch by the cause of their failure.
 func (s *Server) ListFailures(ctx context.Context, req *stokerv1.ListFailuresRequest) (*stokerv1.ListFailuresResponse, error) {
+	if req.GetBatchId() == "" {
+		return nil, invalid("batch_id", "is required")
+	}
 	b, err := s.store.Batch(ctx, req.GetBatchId())
 	if err != nil {
 		return nil, fmt.Errorf("read batch: %w", err)

@@ -16,6 +16,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+	"github.com/stokerd/stoker/internal/access"
 	"github.com/stokerd/stoker/job"
 )
 
@@ -157,16 +158,7 @@ func (s *Server) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo,
 		return nil, err
 	}
 	return s.audit.unary(ctx, req, info, func(ctx context.Context, req any) (any, error) {
-		check := s.validate
-		if checkedByHandler(req) {
-			check = checkSize
-		}
-		if isOwnMethod(info.FullMethod) {
-			if err := check(req); err != nil {
-				return nil, err
-			}
-		}
-		return handle(ctx, req)
+		return s.unaryValidate(ctx, req, info, handle)
 	})
 }
 
@@ -202,6 +194,30 @@ func (s *Server) fail(ctx context.Context, err error, req any, method string) er
 func isRefusal(err error) bool {
 	st, known := toStatus(err, nil)
 	return known && st.Code() != codes.Unavailable
+}
+
+// unaryValidate checks a request and resolves the names in it.
+func (s *Server) unaryValidate(ctx context.Context, req any, info *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (any, error) {
+	if isOwnMethod(info.FullMethod) {
+		check := s.validate
+		if checkedByHandler(req) {
+			check = checkSize
+		}
+		if err := check(req); err != nil {
+			return nil, err
+		}
+		called := subject(req)
+		found, err := s.resolveNames(ctx, req)
+		if err != nil {
+			return nil, err
+		}
+		if found {
+			access.RecordOf(ctx).Describe(targetOf(req), "")
+			resp, err := handle(ctx, req)
+			return resp, asCalled(err, called)
+		}
+	}
+	return handle(ctx, req)
 }
 
 // unknownMethod answers a call of a method that the server does not have, most often from a newer

@@ -42,12 +42,26 @@ func (s *Server) GetJob(ctx context.Context, req *stokerv1.GetJobRequest) (*stok
 	if err != nil {
 		return nil, err
 	}
-	resp := &stokerv1.GetJobResponse{Job: fitted(message(j), maxItemBytes)}
-	all, history := attemptMessages(j, shortenFailures(attempts)), eventMessages(j, events)
+	resp := &stokerv1.GetJobResponse{Job: fitted(message(j), maxItemBytes), Batch: batchRef(b)}
+	all, history := attemptMessages(j, shortenFailures(attempts), s.regionsOf(b)), eventMessages(j, events)
 	resp.Attempts = lastThatFit(all, maxAttemptsBytes)
 	resp.Events = lastThatFit(history, maxPageBytes-maxAttemptsBytes)
 	resp.OmittedAttemptCount, resp.OmittedEventCount = int32(len(all)-len(resp.Attempts)), int32(len(history)-len(resp.Events))
 	return resp, nil
+}
+
+// regionsOf returns a function that names the region of a job of b by [job.Job.FallbackRegionIndex]. It is
+// empty for an index below 0.
+func (s *Server) regionsOf(b job.Batch) func(moves int) string {
+	return func(moves int) string {
+		switch {
+		case moves < 0:
+			return ""
+		case b.Template == nil:
+			return regionName(b.Recipe.RegionOf(moves))
+		}
+		return regionName(cmp.Or(b.Template.RegionOf(moves), s.summaries.of(*b.Template).region))
+	}
 }
 
 // maxAttemptsBytes is how many bytes of a page the attempts of a job may take. The events get the rest.
@@ -82,6 +96,9 @@ func (s *Server) ListJobs(ctx context.Context, req *stokerv1.ListJobsRequest) (*
 	token, err := parsePageToken(req.GetPageToken(), list)
 	if err != nil {
 		return nil, err
+	}
+	if req.GetBatchId() == "" {
+		return nil, invalid("batch_id", "is required")
 	}
 	b, err := s.store.Batch(ctx, req.GetBatchId())
 	if err != nil {

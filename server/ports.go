@@ -34,6 +34,8 @@ type BatchStore interface {
 	// succeeded; they are neither added nor duplicates.
 	AddJobs(ctx context.Context, batchID string, jobs []job.Spec, now time.Time) (b job.Batch, added, duplicates int64, err error)
 	Batch(ctx context.Context, id string) (job.Batch, error)
+	// BatchID returns the id of the batch with a number.
+	BatchID(ctx context.Context, number int64) (string, error)
 	Batches(ctx context.Context, f job.BatchFilter) ([]job.Batch, error)
 	// UpdateBatch changes a batch by f in one transaction and returns the batch after it.
 	UpdateBatch(ctx context.Context, id string, now time.Time, f func(*job.Batch) error) (job.Batch, error)
@@ -58,6 +60,8 @@ type JobStore interface {
 type LineStore interface {
 	// AccountLine returns the line of an account.
 	AccountLine(ctx context.Context, accountID string, now time.Time) (*job.Line, error)
+	// CountWaiting returns how many jobs are WAITING in batches that may start jobs, by account.
+	CountWaiting(ctx context.Context) (map[string]int64, error)
 	// NextJobOfBatch returns the due job that is started next in the batch with a sequence
 	// number. The error matches [job.ErrNotFound] if no job is due.
 	NextJobOfBatch(ctx context.Context, batchSeq int64, now time.Time) (job.Job, error)

@@ -51,7 +51,7 @@ func (in *incoming) close() {
 	}
 }
 
-// RecvMsg receives the next request, and checks that of a watch. After the last request the error is [io.EOF].
+// RecvMsg receives the next request. It checks that of a watch, and resolves the names in it. After the last request the error is [io.EOF].
 func (in *incoming) RecvMsg(m any) error {
 	if err := in.receive(m); err != nil {
 		return err
@@ -60,7 +60,11 @@ func (in *incoming) RecvMsg(m any) error {
 	if !isWatch(in.info.FullMethod) {
 		return nil // see [Server.unary]
 	}
-	return in.s.validate(m)
+	if err := in.s.validate(m); err != nil {
+		return err
+	}
+	_, err := in.s.resolveNames(in.Context(), m)
+	return err
 }
 
 func (in *incoming) receive(m any) error {

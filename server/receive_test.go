@@ -255,7 +255,9 @@ func TestCallsUnderWay(t *testing.T) {
 // TestRefusedCallsInTheLog makes many calls that are refused, of methods with long names.
 func TestRefusedCallsInTheLog(t *testing.T) {
 	var log lockedBuffer
-	w := newWorld(t, func(c *server.Config) { c.Logger = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})) })
+	w := newWorld(t, func(c *server.Config) {
+		c.Logger = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	})
 	const calls = 2_000
 	for n := range calls {
 		err := w.conn.Invoke(t.Context(), fmt.Sprintf("/stoker.v1.BatchService/%d%s", n, strings.Repeat("x", 20_000)), &stokerv1.GetBatchRequest{}, &stokerv1.GetBatchResponse{})

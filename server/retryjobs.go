@@ -50,7 +50,7 @@ func (s *Server) checkNotCancelling(ctx context.Context, id string) error {
 		return nil
 	}
 	return &job.StateError{
-		Resource: "batch", ID: b.ID, State: string(b.State),
+		Resource: "batch", ID: b.ID, BatchNumber: b.Seq, State: string(b.State),
 		Problem: "its jobs can be retried once it is CANCELLED",
 	}
 }

@@ -74,8 +74,6 @@ var ErrShutdown = errors.New("the server is shutting down")
 // Server implements the services of the contract. Use [New].
 type Server struct {
 	stokerv1.UnimplementedBatchServiceServer
-	stokerv1.UnimplementedAccountServiceServer
-	stokerv1.UnimplementedCatalogServiceServer
 
 	store        *boundary
 	gate         *gate
@@ -91,6 +89,7 @@ type Server struct {
 	callers      *callers
 	receiving    *room // for requests on their way in
 	decoding     *room // for requests that are being decoded and carried out
+	summaries    summaries
 
 	allowInlineTemplates bool
 }
@@ -135,13 +134,16 @@ func New(c Config) (*Server, error) {
 	return s, nil
 }
 
+// AccountService implements the service of that name over the same job table.
+func (s *Server) AccountService() stokerv1.AccountServiceServer { return &accountService{server: s} }
+
 // Register registers the services, health, reflection and channelz with server. server has to be made with
 // [Server.Options].
 func (s *Server) Register(server *grpc.Server) {
 	g := registrar{server, s.unary}
 	stokerv1.RegisterBatchServiceServer(g, s)
-	stokerv1.RegisterAccountServiceServer(g, s)
-	stokerv1.RegisterCatalogServiceServer(g, s)
+	stokerv1.RegisterAccountServiceServer(g, s.AccountService())
+	stokerv1.RegisterCatalogServiceServer(g, &catalogService{catalog: s.catalog})
 	stokerv1.RegisterAccessServiceServer(g, s.access)
 	stokerv1.RegisterAuditServiceServer(g, s.access)
 	for _, name := range []string{

@@ -89,12 +89,85 @@ func TestAccounts(t *testing.T) {
 	}
 	_, err = update("default", 0, "queue_target", "paused")
 	compareGolden(t, "testdata/update_account.golden", violations(err))
+	for _, step := range []struct{ set, want *stokerv1.QueueTargetSetting }{
+		{set: &stokerv1.QueueTargetSetting{Mode: stokerv1.QueueTargetMode_QUEUE_TARGET_MODE_AUTO}},
+		{set: &stokerv1.QueueTargetSetting{Mode: stokerv1.QueueTargetMode_QUEUE_TARGET_MODE_DEFAULT}},
+		{set: &stokerv1.QueueTargetSetting{Mode: stokerv1.QueueTargetMode_QUEUE_TARGET_MODE_FIXED, Number: 11}},
+	} {
+		updated, err := w.account.UpdateAccount(t.Context(), &stokerv1.UpdateAccountRequest{
+			Account: &stokerv1.Account{Id: "default", QueueTargetSetting: step.set}, UpdateMask: mask("queue_target_setting"),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		a := updated.GetAccount()
+		if diff := cmp.Diff(step.set, a.GetQueueTargetSetting(), protocmp.Transform()); diff != "" {
+			t.Errorf("setting (-want +got):\n%s", diff)
+		}
+		if auto := a.GetAutomaticQueueTarget() != nil; auto != (step.set.GetMode() == stokerv1.QueueTargetMode_QUEUE_TARGET_MODE_AUTO) {
+			t.Errorf("with the setting %v the target is automatic: %t", step.set, auto)
+		}
+	}
+	for _, wrong := range []*stokerv1.QueueTargetSetting{
+		nil,
+		{Mode: stokerv1.QueueTargetMode_QUEUE_TARGET_MODE_FIXED},
+		{Mode: stokerv1.QueueTargetMode_QUEUE_TARGET_MODE_AUTO, Number: 3},
+		{Mode: 9},
+	} {
+		_, err = w.account.UpdateAccount(t.Context(), &stokerv1.UpdateAccountRequest{
+			Account: &stokerv1.Account{Id: "default", QueueTargetSetting: wrong}, UpdateMask: mask("queue_target_setting"),
+		})
+		wantCode(t, err, codes.InvalidArgument)
+	}
 	_, err = update("nobody", 9, "queue_target")
 	wantCode(t, err, codes.NotFound)
 	_, err = w.account.GetAccount(t.Context(), &stokerv1.GetAccountRequest{AccountId: "nobody"})
 	wantCode(t, err, codes.NotFound)
 	_, err = w.account.GetAccount(t.Context(), &stokerv1.GetAccountRequest{})
 	wantCode(t, err, codes.InvalidArgument)
+}
+
+// TestAllAccounts pauses and resumes all accounts at once.
+func TestAllAccounts(t *testing.T) {
+	w := newWorld(t, nil)
+	ctx := t.Context()
+	paused, err := w.account.PauseAccount(ctx, &stokerv1.PauseAccountRequest{All: true, Reason: "night"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if list := paused.GetAccounts(); len(list) != 2 || !list[0].GetPaused() || !list[1].GetPaused() || paused.GetAccount() != nil {
+		t.Errorf("paused %v, want both accounts", paused)
+	}
+	resumed, err := w.account.ResumeAccount(ctx, &stokerv1.ResumeAccountRequest{All: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if list := resumed.GetAccounts(); len(list) != 2 || list[0].GetPaused() || list[1].GetPaused() {
+		t.Errorf("resumed %v, want both accounts", resumed)
+	}
+	for _, req := range []*stokerv1.PauseAccountRequest{{}, {All: true, AccountId: "default"}} {
+		_, err := w.account.PauseAccount(ctx, req)
+		wantCode(t, err, codes.InvalidArgument)
+	}
+}
+
+// TestWaitingCount counts the jobs that wait for an account.
+func TestWaitingCount(t *testing.T) {
+	w := newWorld(t, nil)
+	ctx := t.Context()
+	w.submit(3)
+	paused := w.submit(5)
+	w.start(w.submit(2).GetId(), 1)
+	if _, err := w.batches.PauseBatch(ctx, &stokerv1.PauseBatchRequest{BatchId: paused.GetId()}); err != nil {
+		t.Fatal(err)
+	}
+	list, err := w.account.ListAccounts(ctx, &stokerv1.ListAccountsRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a := list.GetAccounts(); a[0].GetWaitingCount() != 4 || a[1].GetWaitingCount() != 0 {
+		t.Errorf("%d and %d jobs wait, want 4 and 0", a[0].GetWaitingCount(), a[1].GetWaitingCount())
+	}
 }
 
 // TestEveryMethodIsThere calls every method of the contract with an empty request:
@@ -105,6 +178,7 @@ func TestEveryMethodIsThere(t *testing.T) {
 	for _, service := range []protoreflect.ServiceDescriptor{
 		stokerv1.File_stoker_v1_batch_service_proto.Services().Get(0),
 		stokerv1.File_stoker_v1_account_service_proto.Services().Get(0),
+		stokerv1.File_stoker_v1_catalog_service_proto.Services().Get(0),
 	} {
 		for i := range service.Methods().Len() {
 			method := service.Methods().Get(i)
@@ -126,8 +200,8 @@ func TestEveryMethodIsThere(t *testing.T) {
 			calls++
 		}
 	}
-	if calls != 22 {
-		t.Errorf("made %d calls, want one for each of the contract's 22 methods", calls)
+	if calls != 35 {
+		t.Errorf("made %d calls, want one for each of the contract's 35 methods", calls)
 	}
 }
 

@@ -33,7 +33,7 @@ func TestSubmit(t *testing.T) {
 	}
 	b := resp.GetBatch()
 	want := &stokerv1.Batch{
-		Id: b.GetId(), DisplayName: b.GetId(), Account: "default", State: stokerv1.BatchState_BATCH_STATE_ACTIVE,
+		Id: b.GetId(), Number: 1, CreatedBy: "local", DisplayName: b.GetId(), Account: "default", State: stokerv1.BatchState_BATCH_STATE_ACTIVE,
 		Priority: 50, Profile: "default", Input: "default", Output: "default",
 		RetryPolicy: &stokerv1.RetryPolicy{
 			MaxRetries:     new(int32(job.DefaultMaxRetries)),
@@ -53,6 +53,7 @@ func TestSubmit(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	b.Encodes = "H.264 480p, 720p, 1080p; AAC; fMP4"
 	if diff := cmp.Diff(b, got.GetBatch(), protocmp.Transform()); diff != "" {
 		t.Errorf("GetBatch after SubmitBatch (-want +got):\n%s", diff)
 	}

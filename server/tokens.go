@@ -14,7 +14,7 @@ import (
 // refused instead of misread:
 //
 //	page token:             version, 'p', 8 bytes of hash, position
-//	page token of accounts: version, 'a', account id
+//	page token of names:    version, 'a' for accounts, 'n' for the catalog, name
 //	cursor:                 version, 'c', scope, revision, page, batch id
 //
 // A scope is 'b' (batch only), 'j' (all jobs), or 'f' and a number; see [jobScope].
@@ -72,21 +72,23 @@ func parsePageToken(text string, list [8]byte) (pageToken, error) {
 	return t, nil
 }
 
-// accountToken is a position in the list of accounts: after the account with this id.
-type accountToken string
+// The kinds of tokens that are positions in lists sorted by name: after the item with the name.
+const accountTokenKind, catalogTokenKind = 'a', 'n'
 
-func (t accountToken) String() string { return encodeToken(append([]byte{tokenVersion, 'a'}, t...)) }
+func nameToken(kind byte, name string) string {
+	return encodeToken(append([]byte{tokenVersion, kind}, name...))
+}
 
-// parseAccountToken parses a token as [accountToken.String] writes it. Empty text means the first page.
-func parseAccountToken(text string) (accountToken, error) {
+// parseNameToken parses a token as [nameToken] makes it. Empty text means the first page.
+func parseNameToken(text string, kind byte) (string, error) {
 	if text == "" {
 		return "", nil
 	}
-	d := decodeToken(text, 'a')
+	d := decodeToken(text, kind)
 	if d.bad || len(d.rest) == 0 {
 		return "", badPageToken()
 	}
-	return accountToken(d.rest), nil
+	return string(d.rest), nil
 }
 
 func badPageToken() error {

@@ -37,7 +37,7 @@ func timestamp(t time.Time) *timestamppb.Timestamp {
 // percentage, wait and estimated end.
 func batchMessage(b job.Batch) *stokerv1.Batch {
 	m := &stokerv1.Batch{
-		Id: b.ID, DisplayName: b.DisplayName, Account: b.AccountID, CreatedBy: b.CreatedBy,
+		Id: b.ID, Number: b.Seq, DisplayName: b.DisplayName, Account: b.AccountID, CreatedBy: b.CreatedBy,
 		State: batchStateMessage(b.State), StateReason: b.StateReason,
 		Priority: int32(b.Priority), Profile: b.Profile,
 		Input: b.Input.Name, InputId: b.Input.ID, Output: b.Output.Name, OutputId: b.Output.ID,
@@ -52,6 +52,13 @@ func batchMessage(b job.Batch) *stokerv1.Batch {
 		m.Template = b.Template.Name
 	}
 	return m
+}
+
+// localCreator is who submits batches as long as nobody logs in.
+const localCreator = "local"
+
+func batchRef(b job.Batch) *stokerv1.BatchRef {
+	return &stokerv1.BatchRef{Id: b.ID, Number: b.Seq, DisplayName: b.DisplayName, Account: b.AccountID, State: batchStateMessage(b.State)}
 }
 
 func countsMessage(c job.Counts) *stokerv1.JobCounts {
@@ -93,10 +100,11 @@ func waitMessage(w job.Wait) *stokerv1.Wait {
 	}
 }
 
-// jobMessage makes a message of what the job table has of a job. [Server.jobMessages] adds the wait.
-func jobMessage(j job.Job) *stokerv1.Job {
+// jobMessage makes a message of what the job table has of a job of a batch. [Server.jobMessages] adds
+// the wait.
+func jobMessage(batchNumber int64, j job.Job) *stokerv1.Job {
 	return &stokerv1.Job{
-		Id: j.ID.String(), Key: j.Key, Name: j.Name,
+		Id: j.ID.String(), BatchNumber: batchNumber, Number: j.ID.Number, Key: j.Key, Name: j.Name,
 		InputPath: j.InputPath, OutputPath: j.OutputPath, Variables: j.Variables,
 		State: jobStateMessage(j.State), Progress: int32(j.Progress), Attempt: int32(j.Attempt),
 		EncodingId: j.EncodingID, Failure: failureMessage(j.Failure), Reason: j.Reason,
@@ -116,13 +124,14 @@ func failureMessage(f *job.Failure) *stokerv1.Failure {
 		Kind: stokerv1.FailureKind(stokerv1.FailureKind_value["FAILURE_KIND_"+string(f.Kind)]),
 		Code: int32(f.Code), HttpStatus: int32(f.HTTPStatus),
 		Category: f.Category, Text: f.Text, RetryHint: string(f.Hint), Messages: f.Messages,
-		RequestId: f.RequestID, Time: timestamp(f.Time), Permanent: f.Permanent,
+		RequestId: f.RequestID, Time: timestamp(f.Time), Permanent: f.Permanent, Cause: f.Cause,
 	}
 }
 
 // attemptMessages returns the attempts of j: those that ended without success, and the one that is
 // under way or succeeded, made of the fields of j.
-func attemptMessages(j job.Job, ended []job.Attempt) []*stokerv1.Attempt {
+// region names the region for a [job.Job.FallbackRegionIndex].
+func attemptMessages(j job.Job, ended []job.Attempt, region func(moves int) string) []*stokerv1.Attempt {
 	last := 0
 	out := make([]*stokerv1.Attempt, 0, len(ended)+1)
 	for _, a := range ended {
@@ -131,7 +140,7 @@ func attemptMessages(j job.Job, ended []job.Attempt) []*stokerv1.Attempt {
 			Number: int32(a.Number), EncodingId: a.EncodingID, State: jobStateMessage(a.State),
 			StartTime: timestamp(a.StartTime), QueuedTime: timestamp(a.QueuedTime),
 			RunningTime: timestamp(a.RunningTime), FinishTime: timestamp(a.FinishTime),
-			Failure: failureMessage(a.Failure),
+			Failure: failureMessage(a.Failure), Region: region(a.FallbackRegionIndex),
 		})
 	}
 	if j.Attempt > last && (j.State.OnPlatform() || j.State == job.Succeeded) {
@@ -139,6 +148,7 @@ func attemptMessages(j job.Job, ended []job.Attempt) []*stokerv1.Attempt {
 			Number: int32(j.Attempt), EncodingId: j.EncodingID, State: jobStateMessage(j.State),
 			StartTime: timestamp(j.StartTime), QueuedTime: timestamp(j.QueuedTime),
 			RunningTime: timestamp(j.RunningTime), FinishTime: timestamp(j.FinishTime),
+			Region: region(j.FallbackRegionIndex),
 		})
 	}
 	return out
@@ -178,6 +188,10 @@ func accountMessage(a job.AccountStatus) *stokerv1.Account {
 		},
 		QueueFullUntil: timestamp(a.QueueFullUntil), Problem: a.Problem,
 		Wait: waitMessage(wait), WaitReason: wait.String(),
+		QueueTargetSetting: targetMessage(a.TargetSetting), ConfiguredQueueTarget: targetMessage(a.ConfiguredTarget),
+	}
+	if a.TargetInForce().Auto {
+		m.AutomaticQueueTarget = &stokerv1.QueueTargetRange{Min: int32(a.MinAutoTarget), Max: int32(a.MaxAutoTarget)}
 	}
 	if advice := a.TargetAdvice; advice.Given() {
 		m.QueueTargetAdvice = &stokerv1.QueueTargetAdvice{
@@ -210,6 +224,16 @@ func accountMessage(a job.AccountStatus) *stokerv1.Account {
 		}
 	}
 	return m
+}
+
+func targetMessage(t job.TargetSetting) *stokerv1.QueueTargetSetting {
+	switch {
+	case t.Auto:
+		return &stokerv1.QueueTargetSetting{Mode: stokerv1.QueueTargetMode_QUEUE_TARGET_MODE_AUTO}
+	case t.Number != 0:
+		return &stokerv1.QueueTargetSetting{Mode: stokerv1.QueueTargetMode_QUEUE_TARGET_MODE_FIXED, Number: int32(t.Number)}
+	}
+	return &stokerv1.QueueTargetSetting{Mode: stokerv1.QueueTargetMode_QUEUE_TARGET_MODE_DEFAULT}
 }
 
 func listingMessage(l job.Listing) *stokerv1.Listing {

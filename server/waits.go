@@ -100,7 +100,7 @@ func (s *Server) jobMessages(ctx context.Context, b job.Batch, jobs []job.Job) (
 	}
 	return func(j job.Job) *stokerv1.Job {
 		w := at.JobWait(&j, ranks[j.ID.Number])
-		m := jobMessage(j)
+		m := jobMessage(b.Seq, j)
 		m.Wait, m.WaitReason = waitMessage(w), w.String()
 		return m
 	}, nil

@@ -39,6 +39,7 @@ type world struct {
 	conn     *grpc.ClientConn
 	batches  stokerv1.BatchServiceClient
 	account  stokerv1.AccountServiceClient
+	catalog  stokerv1.CatalogServiceClient
 }
 
 // newWorld starts everything; the test's end stops it. change may alter the
@@ -64,6 +65,7 @@ func newWorld(t *testing.T, change func(*server.Config)) *world {
 	t.Cleanup(func() { w.stop(time.Second) })
 	w.conn = w.dial()
 	w.batches, w.account = stokerv1.NewBatchServiceClient(w.conn), stokerv1.NewAccountServiceClient(w.conn)
+	w.catalog = stokerv1.NewCatalogServiceClient(w.conn)
 	return w
 }
 

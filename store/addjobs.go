@@ -35,7 +35,7 @@ func (s *Store) AddJobs(ctx context.Context, batchID string, jobs []job.Spec, no
 		}
 		if !h.Open {
 			return outcome{}, &job.StateError{
-				Resource: "batch", ID: batchID, State: string(h.State),
+				Resource: "batch", ID: batchID, BatchNumber: h.Seq, State: string(h.State),
 				Problem: "it takes no more jobs; submit them as a new batch, and keep that open",
 			}
 		}

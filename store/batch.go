@@ -15,6 +15,15 @@ func (s *Store) Batch(ctx context.Context, id string) (job.Batch, error) {
 	return readBatch(ctx, s.engine, id)
 }
 
+// BatchID returns the id of the batch with a number, which is its Seq, or [job.ErrNotFound].
+func (s *Store) BatchID(ctx context.Context, number int64) (string, error) {
+	id, err := s.engine.BatchID(ctx, number)
+	if err != nil {
+		return "", fmt.Errorf("batch %d: %w", number, err)
+	}
+	return id, nil
+}
+
 func readBatch(ctx context.Context, r Reader, id string) (job.Batch, error) {
 	b, err := r.Batch(ctx, id)
 	if err != nil {

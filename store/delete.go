@@ -18,7 +18,7 @@ func (s *Store) DeleteBatch(ctx context.Context, id string) error {
 		}
 		if !h.State.Terminal() {
 			return &job.StateError{
-				Resource: "batch", ID: id, State: string(h.State), Problem: "only a batch that has ended can be deleted; cancel it first",
+				Resource: "batch", ID: id, BatchNumber: h.Seq, State: string(h.State), Problem: "only a batch that has ended can be deleted; cancel it first",
 			}
 		}
 		if err := u.flushAndEvict(h); err != nil {

@@ -90,6 +90,8 @@ type Reader interface {
 type BatchReader interface {
 	Batch(ctx context.Context, id string) (job.Batch, error)
 	BatchBySeq(ctx context.Context, seq int64) (job.Batch, error)
+	// BatchID returns the id of the batch with a seq.
+	BatchID(ctx context.Context, seq int64) (string, error)
 	// Batches returns the batches that f chooses, newest first.
 	Batches(ctx context.Context, f job.BatchFilter) ([]job.Batch, error)
 	// LiveBatches returns the ids of the batches that have not ended.
@@ -148,6 +150,8 @@ type QueueReader interface {
 	// QueueShares returns the shares of the same batches. Of each batch it counts at most
 	// maxBackedOff jobs that wait out a back-off.
 	QueueShares(ctx context.Context, accountID string, now time.Time, maxBackedOff int) ([]job.Share, error)
+	// CountWaiting returns the number of WAITING jobs in the batches that dispatch, by account.
+	CountWaiting(ctx context.Context) (map[string]int64, error)
 	// DueJobs returns the jobs of a batch that are ready or whose back-off is over, with numbers
 	// above afterNumber, at most limit, by number.
 	DueJobs(ctx context.Context, batchSeq, afterNumber int64, now time.Time, limit int) ([]job.Job, error)

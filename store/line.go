@@ -24,6 +24,16 @@ func (s *Store) AccountLine(ctx context.Context, accountID string, now time.Time
 	return job.NewLine(shares), nil
 }
 
+// CountWaiting returns how many jobs are WAITING in the batches that dispatch, by account. The cost grows
+// with these batches.
+func (s *Store) CountWaiting(ctx context.Context) (map[string]int64, error) {
+	counts, err := s.engine.CountWaiting(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("count waiting jobs: %w", err)
+	}
+	return counts, nil
+}
+
 // JobRanks tells for each of the given jobs of a batch, all of which are due, how many due jobs
 // of the batch have smaller numbers. It answers in the order of the numbers given. A job is due
 // if [Store.NextJobs] may return it.

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/stokerd/stoker/job"
@@ -26,13 +27,21 @@ func (s *Store) UpdateJob(ctx context.Context, id job.ID, now time.Time, f func(
 		}
 		update := job.NewUpdate(before)
 		if err := f(update); err != nil {
-			return job.Job{}, err
+			return job.Job{}, withBatchNumber(err, h.Seq)
 		}
 		if !update.Changed() {
 			return before, nil
 		}
 		return u.apply(h, before, update, now)
 	})
+}
+
+// withBatchNumber tells a [job.StateError] of a job the number of the job's batch.
+func withBatchNumber(err error, number int64) error {
+	if wrong, ok := errors.AsType[*job.StateError](err); ok {
+		wrong.BatchNumber = number
+	}
+	return err
 }
 
 // UpdateJobs does to the jobs that filter chooses, at most its Limit, in the order
@@ -89,7 +98,7 @@ func (u *unit) applyAll(h *batchHeader, jobs []job.Job, now time.Time, f func(*j
 	for i, j := range jobs {
 		updates[i] = job.NewUpdate(j)
 		if err := f(updates[i]); err != nil {
-			return 0, err
+			return 0, withBatchNumber(err, h.Seq)
 		}
 	}
 	for i, update := range updates {

@@ -33,7 +33,7 @@ func connectAccounts(cfg *config.Config, log *slog.Logger) ([]dispatcher.Account
 			return nil, fmt.Errorf("account %s: %w", a.ID, err)
 		}
 		accounts = append(accounts, dispatcher.Account{
-			ID: a.ID, Client: client, QueueTarget: a.QueueTarget, AutoTarget: a.AutoTarget, MaxStartsPerDay: a.MaxStarts,
+			ID: a.ID, Client: client, QueueTarget: a.QueueTarget, AutoTarget: a.AutoTarget, MaxAutoTarget: cfg.MaxQueueTarget, MaxStartsPerDay: a.MaxStarts,
 		})
 	}
 	return accounts, nil

@@ -41,14 +41,17 @@ func migrate(ctx context.Context, db *sql.DB) error {
 	return guardTransitions(ctx, db)
 }
 
-// newMigrations returns all migrations: those in SQL, and the one that needs the rules of package job.
+// newMigrations returns all migrations: those in SQL, and those that need rules that SQL does not have.
 func newMigrations(db *sql.DB) (*goose.Provider, error) {
 	files, err := fs.Sub(migrations, "migrations")
 	if err != nil {
 		return nil, err
 	}
 	return goose.NewProvider(goose.DialectSQLite3, db, files,
-		goose.WithGoMigrations(goose.NewGoMigration(fillCausesVersion, &goose.GoFunc{RunTx: fillCauses}, nil)))
+		goose.WithGoMigrations(
+			goose.NewGoMigration(fillCausesVersion, &goose.GoFunc{RunTx: fillCauses}, nil),
+			goose.NewGoMigration(fillTextsVersion, &goose.GoFunc{RunTx: fillTexts}, nil),
+		))
 }
 
 // readVersion reads the number of the newest migration that the file has had; 0 for a new one.

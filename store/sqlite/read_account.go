@@ -9,10 +9,10 @@ import (
 )
 
 func (r queries) AccountSettings(ctx context.Context, accountID string) (job.AccountSettings, error) {
-	const query = `SELECT paused, paused_reason, paused_time, queue_target FROM accounts WHERE id = $1`
+	const query = `SELECT paused, paused_reason, paused_time, queue_target, auto_target FROM accounts WHERE id = $1`
 	scan := func(r row) (a job.AccountSettings, err error) {
 		var since stamp
-		err = r.Scan(&a.Paused, &a.PausedReason, &since, &a.QueueTarget)
+		err = r.Scan(&a.Paused, &a.PausedReason, &since, &a.Target.Number, &a.Target.Auto)
 		a.PausedReason, a.PausedSince = job.Shorten(a.PausedReason, job.MaxReason), since.time()
 		return a, err
 	}

@@ -62,6 +62,11 @@ func (r queries) BatchBySeq(ctx context.Context, seq int64) (job.Batch, error) {
 	return one(ctx, r.q, scanBatch, query, seq)
 }
 
+func (r queries) BatchID(ctx context.Context, seq int64) (string, error) {
+	const query = `SELECT id FROM batches WHERE seq = $1 AND deleted = 0`
+	return one(ctx, r.q, scalar[string], query, seq)
+}
+
 // The lists of batches share their parameters: $1 before seq, $2 limit, $3 account,
 // $4 the one state, or all of them as JSON, $8 the accounts within which they are, and $9 who created them.
 const (

@@ -106,7 +106,7 @@ func (r queries) JobsInFlight(ctx context.Context, accountID string) ([]job.Job,
 
 func (r queries) Attempts(ctx context.Context, id job.ID) ([]job.Attempt, error) {
 	const query = `
-SELECT a.attempt, a.encoding_id, a.state, a.start_time, a.queued_time, a.running_time, a.finish_time, a.failure
+SELECT a.attempt, a.encoding_id, a.state, a.start_time, a.queued_time, a.running_time, a.finish_time, a.failure, a.regions
   FROM batches AS b JOIN attempts AS a ON a.batch = b.seq
  WHERE b.id = $1 AND b.deleted = 0 AND a.number = $2
  ORDER BY a.attempt`
@@ -117,7 +117,7 @@ func scanAttempt(r row) (job.Attempt, error) {
 	var a job.Attempt
 	var start, queued, running, finish stamp
 	var failure *text
-	if err := r.Scan(&a.Number, &a.EncodingID, (*string)(&a.State), &start, &queued, &running, &finish, &failure); err != nil {
+	if err := r.Scan(&a.Number, &a.EncodingID, (*string)(&a.State), &start, &queued, &running, &finish, &failure, &a.FallbackRegionIndex); err != nil {
 		return job.Attempt{}, err
 	}
 	a.StartTime, a.QueuedTime, a.RunningTime, a.FinishTime = start.time(), queued.time(), running.time(), finish.time()

@@ -25,6 +25,23 @@ func (r queries) DispatchableBatches(ctx context.Context, accountID string) ([]s
 	return all(ctx, r.q, scan, dispatchable, accountID)
 }
 
+func (r queries) CountWaiting(ctx context.Context) (map[string]int64, error) {
+	const query = `
+SELECT account, sum(waiting)
+  FROM batches INDEXED BY batches_dispatch
+ WHERE state IN ('OPEN', 'ACTIVE') AND waiting > 0
+ GROUP BY account`
+	counts := map[string]int64{}
+	scan := func(r row) (account string, err error) {
+		var n int64
+		err = r.Scan(&account, &n)
+		counts[account] = n
+		return account, err
+	}
+	_, err := all(ctx, r.q, scan, query)
+	return counts, err
+}
+
 // queueShares reads nothing but indexes: of the jobs, those that wait out a back-off.
 const queueShares = `
 SELECT b.seq, b.priority, b.starting + b.queued + b.running + b.cancelling, b.succeeded + b.failed + b.cancelled, b.waiting,

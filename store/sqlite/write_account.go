@@ -31,10 +31,10 @@ ON CONFLICT (account) DO UPDATE
 }
 
 func (t *transaction) writeAccounts(ctx context.Context, rows *store.Rows) error {
-	const save = `INSERT OR REPLACE INTO accounts (id, paused, paused_reason, paused_time, queue_target, update_time) VALUES ($1, $2, $3, $4, $5, $6)`
+	const save = `INSERT OR REPLACE INTO accounts (id, paused, paused_reason, paused_time, queue_target, auto_target, update_time) VALUES ($1, $2, $3, $4, $5, $6, $7)`
 	for _, r := range rows.Settings {
 		s := r.Settings
-		if _, err := t.exec(ctx, save, r.AccountID, s.Paused, s.PausedReason, ms(s.PausedSince), s.QueueTarget, ms(r.UpdateTime)); err != nil {
+		if _, err := t.exec(ctx, save, r.AccountID, s.Paused, s.PausedReason, ms(s.PausedSince), s.Target.Number, s.Target.Auto, ms(r.UpdateTime)); err != nil {
 			return err
 		}
 	}

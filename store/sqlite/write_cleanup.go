@@ -52,6 +52,7 @@ func (t *transaction) ReapDeleted(ctx context.Context, limit int) (more bool, er
 	if first == 0 {
 		for _, statement := range []string{
 			`DELETE FROM skipped WHERE batch = $1 AND key IN (SELECT key FROM skipped WHERE batch = $1 LIMIT $2 + 0)`,
+			`DELETE FROM job_texts WHERE batch = $1 AND first_number IN (SELECT first_number FROM job_texts WHERE batch = $1 LIMIT max($2 / 20, 1))`,
 			`DELETE FROM failure_causes WHERE batch = $1 AND cause IN (SELECT cause FROM failure_causes WHERE batch = $1 LIMIT $2 + 0)`,
 		} {
 			if n, err := t.exec(ctx, statement, seq, limit); err != nil || n > 0 {

@@ -63,12 +63,12 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`
 func (t *transaction) writeAttempts(ctx context.Context, rows *store.Rows) error {
 	// An attempt that was given back and opened again has the same number.
 	const insert = `
-INSERT OR REPLACE INTO attempts (batch, number, attempt, encoding_id, state, start_time, queued_time, running_time, finish_time, failure)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`
+INSERT OR REPLACE INTO attempts (batch, number, attempt, encoding_id, state, start_time, queued_time, running_time, finish_time, failure, regions)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`
 	for i := range rows.Attempts {
 		a := &rows.Attempts[i].Attempt
 		_, err := t.exec(ctx, insert, rows.Attempts[i].BatchSeq, rows.Attempts[i].Number, a.Number, a.EncodingID, string(a.State),
-			ms(a.StartTime), ms(a.QueuedTime), ms(a.RunningTime), ms(a.FinishTime), encodeNullable(a.Failure))
+			ms(a.StartTime), ms(a.QueuedTime), ms(a.RunningTime), ms(a.FinishTime), encodeNullable(a.Failure), a.FallbackRegionIndex)
 		if err != nil {
 			return err
 		}

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/stokerd/stoker/job"
@@ -61,8 +62,27 @@ func (t *transaction) InsertJobs(ctx context.Context, n store.NewJobs) error {
 			last, revision = last+int64(rows), revision+int64(rows)*n.RevisionStep
 		}
 	}
+	return t.insertTexts(ctx, n)
+}
+
+// insertTexts keeps what jobs that are inserted are searched by.
+func (t *transaction) insertTexts(ctx context.Context, n store.NewJobs) error {
+	first := n.LastNumber + 1
+	var texts searchTexts
+	for chunk := range slices.Chunk(n.Jobs, jobsPerText) {
+		texts.reset()
+		for i := range chunk {
+			texts.add(&chunk[i])
+		}
+		if _, err := t.exec(ctx, insertText, n.BatchSeq, first, texts.String()); err != nil {
+			return err
+		}
+		first += int64(len(chunk))
+	}
 	return nil
 }
+
+const insertText = `INSERT INTO job_texts (batch, first_number, texts) VALUES ($1, $2, $3)`
 
 // insertJobsText is the statement that inserts n jobs. $1 is the batch, $2 the time, $3
 // the number before theirs, $4 the revision of the first, and $5 what comes to it with

@@ -253,7 +253,7 @@ func accountSettings(f *fixture) {
 	got, err := f.store.AccountSettings(f.Context(), "default")
 	f.ok(err)
 	f.same("before anything was saved", got, job.AccountSettings{})
-	for _, want := range []job.AccountSettings{{Paused: true, PausedReason: "billing", PausedSince: now, QueueTarget: 7}, {QueueTarget: 2}} {
+	for _, want := range []job.AccountSettings{{Paused: true, PausedReason: "billing", PausedSince: now, Target: job.TargetSetting{Number: 7}}, {Target: job.TargetSetting{Auto: true}}, {}, {Target: job.TargetSetting{Number: 2}}} {
 		changed, err := f.store.UpdateAccountSettings(f.Context(), "default", now, func(a *job.AccountSettings) error {
 			*a = want
 			return nil
