@@ -8,6 +8,7 @@ type Limits struct {
 	Watches                   int // of all callers
 	RequestBytes              int // of one request
 	ReceiveBytes              int // of all requests that are being received
+	AnswerBytes               int // of all answers that are being sent
 	Connections               int // of each listener
 	ConnectionsPerAddress     int // of each listener
 	WaitingJobsPerAccount     int
@@ -23,6 +24,7 @@ type limitsNode struct {
 	Watches               int `yaml:"watches"`
 	RequestBytes          int `yaml:"request_bytes"`
 	ReceiveBytes          int `yaml:"receive_bytes"`
+	AnswerBytes           int `yaml:"answer_bytes"`
 	Connections           int `yaml:"connections"`
 	ConnectionsPerAddress int `yaml:"connections_per_address"`
 	WaitingJobsPerAccount int `yaml:"waiting_jobs_per_account"`
@@ -44,6 +46,7 @@ func (l *loader) loadLimits() {
 		{"watches", node.Watches, 1, 1_000_000},
 		{"request_bytes", node.RequestBytes, 64 << 10, 256 << 20},
 		{"receive_bytes", node.ReceiveBytes, 64 << 10, 16 << 30},
+		{"answer_bytes", node.AnswerBytes, 4 << 20, 16 << 30},
 		{"connections", node.Connections, 1, 1_000_000},
 		{"connections_per_address", node.ConnectionsPerAddress, 1, 1_000_000},
 		{"waiting_jobs_per_account", node.WaitingJobsPerAccount, 1, 1_000_000_000},

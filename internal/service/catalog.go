@@ -58,6 +58,6 @@ func placeOf(s config.Storage) server.Place {
 func serverLimits(l config.Limits) server.Limits {
 	return server.Limits{
 		CallsPerSecond: l.CallsPerSecond, CallBurst: l.CallBurst, CallsUnderWay: l.CallsUnderWay,
-		WatchesPerCaller: l.WatchesPerCaller, Watches: l.Watches, MaxRequestBytes: l.RequestBytes, ReceiveBytes: l.ReceiveBytes,
+		WatchesPerCaller: l.WatchesPerCaller, Watches: l.Watches, MaxRequestBytes: l.RequestBytes, ReceiveBytes: l.ReceiveBytes, AnswerBytes: l.AnswerBytes,
 	}
 }
