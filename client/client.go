@@ -50,6 +50,8 @@ type Client struct {
 	conn         *grpc.ClientConn
 	batches      stokerv1.BatchServiceClient
 	accounts     stokerv1.AccountServiceClient
+	access       stokerv1.AccessServiceClient
+	audit        stokerv1.AuditServiceClient
 	catalog      stokerv1.CatalogServiceClient
 	messageBytes int
 	retryTimeout time.Duration // 0: none
@@ -90,6 +92,7 @@ func Dial(target string, o Options) (*Client, error) {
 		return nil, fmt.Errorf("dial %s: %w", target, err)
 	}
 	c.conn = conn
+	c.access, c.audit = stokerv1.NewAccessServiceClient(conn), stokerv1.NewAuditServiceClient(conn)
 	c.batches, c.accounts, c.catalog = stokerv1.NewBatchServiceClient(conn), stokerv1.NewAccountServiceClient(conn), stokerv1.NewCatalogServiceClient(conn)
 	return c, nil
 }
@@ -124,6 +127,12 @@ func (c *Client) Accounts() stokerv1.AccountServiceClient { return c.accounts }
 // Catalog is the generated client of CatalogService. Its calls are repeated as the package comment
 // says.
 func (c *Client) Catalog() stokerv1.CatalogServiceClient { return c.catalog }
+
+// Access is the generated client of AccessService. Its calls are repeated as the package comment says.
+func (c *Client) Access() stokerv1.AccessServiceClient { return c.access }
+
+// Audit is the generated client of AuditService. Its calls are repeated as the package comment says.
+func (c *Client) Audit() stokerv1.AuditServiceClient { return c.audit }
 
 // Close ends the connection and every call on it.
 func (c *Client) Close() error {

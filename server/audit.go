@@ -57,7 +57,7 @@ func (l *auditLog) unary(ctx context.Context, req any, info *grpc.UnaryServerInf
 		if st.Code() == codes.Canceled || st.Code() == codes.DeadlineExceeded {
 			why = "" // the change may have been made, and the entry says which it is
 		}
-		l.endRecord(ctx, record, st.Code().String(), why)
+		l.endRecord(ctx, record, reasonOf(st.Code()), why)
 		return nil, err
 	}
 	if m, ok := resp.(proto.Message); ok {
@@ -114,7 +114,7 @@ func (l *auditLog) noteRefused(ctx context.Context, method string, req any, err 
 
 // writeRefused writes the entry of a refused call, or counts the call if there were many of its principal.
 func (l *auditLog) writeRefused(ctx context.Context, e access.Entry, st *status.Status) {
-	e.Outcome, e.Detail = st.Code().String(), clip(st.Message(), access.MaxDetail)
+	e.Outcome, e.Detail = reasonOf(st.Code()), clip(st.Message(), access.MaxDetail)
 	earlier, write := l.refusals.count(e)
 	for _, counted := range earlier {
 		l.writeEntry(ctx, counted)

@@ -233,9 +233,10 @@ func (s *Server) PauseBatch(ctx context.Context, req *stokerv1.PauseBatchRequest
 	return &stokerv1.PauseBatchResponse{Batch: m}, nil
 }
 
-// ResumeBatch lets jobs of a paused batch be started again.
+// ResumeBatch lets jobs of a batch be started again.
 func (s *Server) ResumeBatch(ctx context.Context, req *stokerv1.ResumeBatchRequest) (*stokerv1.ResumeBatchResponse, error) {
-	m, err := s.updateBatch(ctx, req.GetBatchId(), (*job.Batch).Resume)
+	now := time.Now()
+	m, err := s.updateBatch(ctx, req.GetBatchId(), func(b *job.Batch) error { return b.Resume(now) })
 	if err != nil {
 		return nil, err
 	}

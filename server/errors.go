@@ -213,6 +213,8 @@ func subject(req any) string {
 		return named("profile", r.GetName())
 	case *stokerv1.GetTemplateRequest:
 		return named("template", r.GetName())
+	case interface{ GetTokenId() string }:
+		return named("token", r.GetTokenId())
 	case interface{ GetRequestId() string }:
 		return named("request_id", r.GetRequestId())
 	case interface{ GetBatch() *stokerv1.Batch }:

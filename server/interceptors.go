@@ -158,7 +158,27 @@ func (s *Server) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo,
 		return nil, err
 	}
 	return s.audit.unary(ctx, req, info, func(ctx context.Context, req any) (any, error) {
-		return s.unaryValidate(ctx, req, info, handle)
+		if !isOwnMethod(info.FullMethod) {
+			return handle(ctx, req)
+		}
+		check := s.validate
+		if checkedByHandler(req) {
+			check = checkSize
+		}
+		if err := check(req); err != nil {
+			return nil, err
+		}
+		called := subject(req)
+		found, err := s.resolveNames(ctx, req)
+		if err != nil {
+			return nil, err
+		}
+		if !found {
+			return handle(ctx, req)
+		}
+		access.RecordOf(ctx).Describe(targetOf(req), "")
+		resp, err := handle(ctx, req)
+		return resp, asCalled(err, called)
 	})
 }
 
@@ -194,30 +214,6 @@ func (s *Server) fail(ctx context.Context, err error, req any, method string) er
 func isRefusal(err error) bool {
 	st, known := toStatus(err, nil)
 	return known && st.Code() != codes.Unavailable
-}
-
-// unaryValidate checks a request and resolves the names in it.
-func (s *Server) unaryValidate(ctx context.Context, req any, info *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (any, error) {
-	if isOwnMethod(info.FullMethod) {
-		check := s.validate
-		if checkedByHandler(req) {
-			check = checkSize
-		}
-		if err := check(req); err != nil {
-			return nil, err
-		}
-		called := subject(req)
-		found, err := s.resolveNames(ctx, req)
-		if err != nil {
-			return nil, err
-		}
-		if found {
-			access.RecordOf(ctx).Describe(targetOf(req), "")
-			resp, err := handle(ctx, req)
-			return resp, asCalled(err, called)
-		}
-	}
-	return handle(ctx, req)
 }
 
 // unknownMethod answers a call of a method that the server does not have, most often from a newer

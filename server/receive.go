@@ -51,7 +51,7 @@ func (in *incoming) close() {
 	}
 }
 
-// RecvMsg receives the next request. It checks that of a watch, and resolves the names in it. After the last request the error is [io.EOF].
+// RecvMsg receives the next request, checks that of a watch, and resolves the names in it. After the last request the error is [io.EOF].
 func (in *incoming) RecvMsg(m any) error {
 	if err := in.receive(m); err != nil {
 		return err

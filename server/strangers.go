@@ -12,9 +12,10 @@ import (
 )
 
 const (
-	// strangersPerMinute is how many calls of an address in a minute may have no valid proof. Calls with a
-	// valid one are not limited by it: behind a proxy everybody has one address.
-	strangersPerMinute = 60
+	// strangersPerMinute is how many calls of an address in a minute may have no valid proof. No honest
+	// program makes as many, and nobody guesses a secret of 178 bits with them. Calls with a valid proof are
+	// not limited by it: behind a proxy everybody has one address.
+	strangersPerMinute = 3_000
 	// strangerLines is how many calls without a valid proof have a line in the log, in a minute.
 	strangerLines = 10
 	// maxAddresses is how many addresses are counted side by side. What is beyond counts as one address.

@@ -56,7 +56,7 @@ func (s *Store) CancellingBatches(ctx context.Context) ([]string, error) {
 // batch as it then is. An error of f changes nothing and is returned as it is.
 //
 // f may change the display name, priority, state with its reason, Open, the retry
-// policy, the failure limit, the failures forgiven and the labels; other changes are not
+// policy, the failure limit, the failures forgiven, the state's time and the labels; other changes are not
 // stored. It may be called twice and must do nothing else.
 func (s *Store) UpdateBatch(ctx context.Context, id string, now time.Time, f func(*job.Batch) error) (job.Batch, error) {
 	round(&now)

@@ -24,6 +24,15 @@ type Options struct {
 	// Unsafe leaves flushing to the operating system. A power failure may then
 	// damage the table; a crash of the process alone cannot. Meant for tests.
 	Unsafe bool
+	// OnLost is called once if a file of the table is no longer where it was opened, with an error
+	// that names the file. Nothing can be written then. It must not block, and must not close the
+	// store. Default: nobody is told.
+	OnLost func(error)
+	// MustExist refuses to begin a new table.
+	MustExist bool
+	// AcceptNoLog opens a table whose latest changes are missing: a file that was copied from a
+	// service in use without the files beside it.
+	AcceptNoLog bool
 	// Readers is how many connections read side by side. Default 4: more of
 	// them take processor time from the writer.
 	Readers int

@@ -122,7 +122,7 @@ var rules = []rule{
 	{
 		pkg: "server", imports: []string{"job", "gen/stoker/v1", "internal/access", "internal/capability", "internal/digest", "internal/forecast", "internal/identity", "internal/template"},
 		uses: []string{
-			grpc, protobuf, rpcDetails, "buf.build/go/protovalidate", "github.com/grpc-ecosystem/go-grpc-middleware/v2", uuid, xsync, "golang.org/x/time", yaml,
+			grpc, protobuf, rpcDetails, "buf.build/go/protovalidate", "github.com/grpc-ecosystem/go-grpc-middleware/v2", uuid, xsync, yaml, "golang.org/x/time",
 		},
 		is: "The gRPC API: checks requests, turns errors into statuses, streams watches.",
 	},

@@ -54,6 +54,7 @@ type Service struct {
 
 	connectionsRefused atomic.Int64 // because there were too many
 
+	lost chan error // gets the error of a job table whose files are gone
 	// stopping makes /readyz answer 503. Before Run it is not set, because a call that arrives then is not
 	// refused: it waits in the listener.
 	stopping atomic.Bool
@@ -67,7 +68,7 @@ type Service struct {
 //
 // If the job table cannot be opened, the error is that of [sqlite.Open].
 func New(ctx context.Context, cfg *config.Config, log *slog.Logger, reload <-chan struct{}) (_ *Service, err error) {
-	s := &Service{log: log, reload: reload}
+	s := &Service{log: log, reload: reload, lost: make(chan error, 1)}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Close())
@@ -82,7 +83,10 @@ func New(ctx context.Context, cfg *config.Config, log *slog.Logger, reload <-cha
 	if err := s.listen(ctx, cfg); err != nil {
 		return nil, err
 	}
-	if s.store, err = sqlite.Open(ctx, cfg.DB, store.Options{Logger: log}); err != nil {
+	s.store, err = sqlite.Open(ctx, cfg.DB, store.Options{
+		Logger: log, MustExist: cfg.DBMustExist, AcceptNoLog: cfg.AcceptNoLog, OnLost: func(err error) { s.lost <- err },
+	})
+	if err != nil {
 		return nil, err
 	}
 	accounts, err := connectAccounts(cfg, log)
@@ -190,6 +194,14 @@ func (s *Service) Run(ctx context.Context) error {
 		group.Go(func() error { return s.certificates.Watch(ctx, s.reload) })
 	}
 	group.Go(func() error { return s.dispatcher.Run(working) })
+	group.Go(func() error {
+		select {
+		case err := <-s.lost:
+			return err
+		case <-ctx.Done():
+			return nil
+		}
+	})
 	group.Go(func() error { return s.webhooks.Run(ctx) })
 	group.Go(func() error { return s.identifier.Run(ctx) })
 	group.Go(func() error { return s.server.Run(working) })

@@ -95,11 +95,27 @@ func jsonLine(m proto.Message) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	var line bytes.Buffer // protojson varies its spaces on purpose
-	if err := json.Compact(&line, text); err != nil {
-		return nil, err
+	return escapeHidden(withoutSpaces(text)), nil
+}
+
+// withoutSpaces removes the spaces between the parts of a line of JSON, in place. protojson varies them on
+// purpose. Long lists are printed as lines, and [json.Compact], which checks what it reads, takes half as
+// long as protojson itself.
+func withoutSpaces(line []byte) []byte {
+	kept, quoted := line[:0], false
+	for i := 0; i < len(line); i++ {
+		switch c := line[i]; {
+		case quoted && c == '\\':
+			kept = append(kept, c)
+			i++
+		case c == '"':
+			quoted = !quoted
+		case c == ' ' && !quoted:
+			continue
+		}
+		kept = append(kept, line[i])
 	}
-	return escapeHidden(line.Bytes()), nil
+	return kept
 }
 
 // escapeHidden escapes the characters in a line of JSON that [Printable] replaces. Compact JSON has such

@@ -24,13 +24,13 @@ func updateBatch(f *fixture) {
 		if err := b.Close(); err != nil {
 			return err
 		}
-		return b.Resume()
+		return b.Resume(later)
 	})
 	f.ok(err)
 	f.same("answer", got, want)
 	f.same("batch", f.batch(b.ID), want)
 
-	got, err = f.store.UpdateBatch(f.Context(), b.ID, later.Add(time.Second), func(b *job.Batch) error { return b.Resume() })
+	got, err = f.store.UpdateBatch(f.Context(), b.ID, later.Add(time.Second), func(b *job.Batch) error { return b.Resume(later) })
 	f.ok(err)
 	f.same("update that changes nothing", got, want)
 
