@@ -72,11 +72,11 @@ func (in *incoming) receive(m any) error {
 	stream, ok := grpc.ServerTransportStreamFromContext(ctx).(transportStream)
 	message, isMessage := m.(proto.Message)
 	if !ok || !isMessage {
-		release, err := in.s.receiving.reserve(ctx, callerName(ctx), in.s.limits.MaxRequestBytes)
+		reserved, err := in.s.receiving.reserve(ctx, callerName(ctx), in.s.limits.MaxRequestBytes)
 		if err != nil {
 			return err
 		}
-		in.release = append(in.release, release)
+		in.release = append(in.release, reserved.release)
 		return in.ServerStream.RecvMsg(m)
 	}
 	body, free, err := in.receiveBody(ctx, stream)
@@ -89,11 +89,11 @@ func (in *incoming) receive(m any) error {
 		return err
 	}
 	if cost > smallRequest {
-		release, err := in.s.decoding.reserve(ctx, callerName(ctx), cost)
+		reserved, err := in.s.decoding.reserve(ctx, callerName(ctx), cost)
 		if err != nil {
 			return err
 		}
-		in.release = append(in.release, release)
+		in.release = append(in.release, reserved.release)
 	}
 	if err := proto.Unmarshal(body, message); err != nil {
 		return notMessage(message)
@@ -131,9 +131,11 @@ func (in *incoming) receiveBody(ctx context.Context, stream transportStream) (bo
 	}
 	free = func() {}
 	if room > smallRequest {
-		if free, err = in.s.receiving.reserve(ctx, callerName(ctx), room); err != nil {
+		reserved, err := in.s.receiving.reserve(ctx, callerName(ctx), room)
+		if err != nil {
 			return nil, nil, err
 		}
+		free = reserved.release
 	}
 	for !r.done {
 		if err := within(stallTime, r.readPart); err != nil {

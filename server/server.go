@@ -53,6 +53,9 @@ type Limits struct {
 	// callers together, and half of what they may take up when they are decoded. One caller gets at most
 	// half, or as much as one request needs. Requests of up to 64 KiB are not counted. Default 64 MiB.
 	ReceiveBytes int
+	// AnswerBytes is how much memory answers may take up until they are written, in bytes, those to all
+	// callers together. One caller gets at most half. Answers of up to 4 KiB are not counted. Default 64 MiB.
+	AnswerBytes int
 }
 
 // withDefaults returns the limits with defaults for those that are 0.
@@ -65,6 +68,7 @@ func (l Limits) withDefaults() Limits {
 		Watches:          cmp.Or(l.Watches, 10_000),
 		MaxRequestBytes:  cmp.Or(l.MaxRequestBytes, 32<<20),
 		ReceiveBytes:     cmp.Or(l.ReceiveBytes, 64<<20),
+		AnswerBytes:      cmp.Or(l.AnswerBytes, 64<<20),
 	}
 }
 
@@ -86,10 +90,11 @@ type Server struct {
 	health       *health.Server
 	hub          *hub
 	accountLines *accountLines
-	summaries    summaries
 	callers      *callers
 	receiving    *room // for requests on their way in
 	decoding     *room // for requests that are being decoded and carried out
+	answering    *room // for answers until they are written
+	summaries    summaries
 
 	allowInlineTemplates bool
 }
@@ -129,8 +134,9 @@ func New(c Config) (*Server, error) {
 	s.allowInlineTemplates = c.AllowInlineTemplates
 	s.hub = newHub(s.limits)
 	s.callers = newCallers(s.limits)
-	s.receiving = newRoom("receive_bytes", s.limits.ReceiveBytes, s.limits.MaxRequestBytes)
-	s.decoding = newRoom("receive_bytes", 2*s.limits.ReceiveBytes, 2*s.limits.MaxRequestBytes)
+	s.receiving = newRoom("receive_bytes", "requests", s.limits.ReceiveBytes, s.limits.MaxRequestBytes)
+	s.decoding = newRoom("receive_bytes", "requests", 2*s.limits.ReceiveBytes, 2*s.limits.MaxRequestBytes)
+	s.answering = newRoom("answer_bytes", "answers", s.limits.AnswerBytes, maxAnswerBytes)
 	return s, nil
 }
 
@@ -140,7 +146,7 @@ func (s *Server) AccountService() stokerv1.AccountServiceServer { return &accoun
 // Register registers the services, health, reflection and channelz with server. server has to be made with
 // [Server.Options].
 func (s *Server) Register(server *grpc.Server) {
-	g := registrar{server, s.unary}
+	g := registrar{server, s}
 	stokerv1.RegisterBatchServiceServer(g, s)
 	stokerv1.RegisterAccountServiceServer(g, s.AccountService())
 	stokerv1.RegisterCatalogServiceServer(g, &catalogService{catalog: s.catalog})

@@ -239,6 +239,10 @@ var rules = []rule{
 		is: "The rules of this table, and what else holds for every package.",
 	},
 	{
+		pkg: "internal/attack", testSupport: true,
+		is: "Attacks the service, and holds it to what an attack may cost.",
+	},
+	{
 		pkg: "internal/clients", testSupport: true,
 		is: "Runs the Go client and the example clients against a service that is killed.",
 	},
@@ -259,7 +263,7 @@ const sql = "database/sql"
 var guarded = []string{sql}
 
 // testModules lists the modules that tests may import although no package uses them.
-var testModules = []string{gocmp, "modernc.org/libc", "pgregory.net/rapid"}
+var testModules = []string{gocmp, "golang.org/x/net", "modernc.org/libc", "pgregory.net/rapid"}
 
 // coined lists words that this code once made up, each with the word of the trade to say instead. They
 // name no identifier and no file, and stand in no comment.

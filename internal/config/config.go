@@ -27,6 +27,7 @@ type Config struct {
 	AdminListen    string        // address of the listener for metrics and pprof; empty: none
 	TLS            TLS           // of all listeners
 	Auth           Auth          // whether callers have to prove who they are
+	Limits         Limits        // on what callers may do
 	InsecureListen bool          // allows addresses that other machines can reach without encryption or login
 	DB             string        // path of the job table
 	DBMustExist    bool          // refuse to create it
@@ -141,6 +142,7 @@ func Load(s Sources) (*Config, error) {
 	l.loadSettings()
 	l.checkTLS()
 	l.setAuth()
+	l.loadLimits()
 	if !s.WithoutPlatform {
 		l.loadAccounts()
 		l.loadWebhooks()

@@ -251,6 +251,23 @@ func TestExample(t *testing.T) {
 	})
 }
 
+func TestLimits(t *testing.T) {
+	w := environment{files: map[string]string{"stoker.yaml": "limits:\n  calls_per_second: 7\n  starts_per_day: 100\n"}}
+	if c := mustLoad(t, w.sources("stoker.yaml")); c.Limits != (config.Limits{CallsPerSecond: 7, StartsPerDay: 100}) {
+		t.Errorf("limits: %+v", c.Limits)
+	}
+	w.files["stoker.yaml"] = "limits:\n  watches: 0\n  request_bytes: 2_000_000\n  receive_bytes: 1_000_000\n  calls: 1\n"
+	_, err := config.Load(w.sources("stoker.yaml"))
+	for _, want := range []string{
+		"stoker.yaml:2: limits.watches: 0: want 1 to 1000000", "stoker.yaml:4: limits.receive_bytes: 1000000 is less than one request may have",
+		`stoker.yaml:5: limits: unknown key "calls"`,
+	} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %s", err, want)
+		}
+	}
+}
+
 func TestSampleVariables(t *testing.T) {
 	home := filepath.Join("/home/user", ".bitmovin", "examples.properties")
 	w := environment{

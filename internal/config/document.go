@@ -11,6 +11,7 @@ import (
 type document struct {
 	Settings  map[string]string       `yaml:"-"`
 	Auth      authNode                `yaml:"auth"`
+	Limits    limitsNode              `yaml:"limits"`
 	Accounts  []accountNode           `yaml:"accounts"`
 	Storages  []storageNode           `yaml:"storages"`
 	Profiles  map[string]profileNode  `yaml:"profiles"`

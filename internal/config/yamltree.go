@@ -74,6 +74,15 @@ func (t *yamlTree) location(path string) string {
 	}
 }
 
+// has reports whether the file has something at a path.
+func (t *yamlTree) has(path string) bool {
+	if t == nil {
+		return false
+	}
+	_, ok := t.lines[path]
+	return ok
+}
+
 func (t *yamlTree) mistake(line int, format string, args ...any) {
 	t.mistakes = append(t.mistakes, Mistake{Where: fmt.Sprintf("%s:%d", t.name, line), Text: fmt.Sprintf(format, args...)})
 }

@@ -53,3 +53,11 @@ func placeOf(s config.Storage) server.Place {
 	}
 	return server.Place{Type: strings.ToLower(string(s.Type)), Location: location, Region: cmp.Or(s.CloudRegion, s.SigningRegion)}
 }
+
+// serverLimits converts the limits of the configuration that the server keeps.
+func serverLimits(l config.Limits) server.Limits {
+	return server.Limits{
+		CallsPerSecond: l.CallsPerSecond, CallBurst: l.CallBurst, CallsUnderWay: l.CallsUnderWay,
+		WatchesPerCaller: l.WatchesPerCaller, Watches: l.Watches, MaxRequestBytes: l.RequestBytes, ReceiveBytes: l.ReceiveBytes, AnswerBytes: l.AnswerBytes,
+	}
+}

@@ -18,7 +18,7 @@ func TestMetrics(t *testing.T) {
 			}},
 			{ID: "default", QueueTarget: 3, PlatformQueuedCount: -1, Breaker: job.BreakerOpen, BreakerReason: "GET /encoding/inputs: HTTP 401 (request 17)", Paused: true},
 		}
-	}, nil)
+	})
 	w := httptest.NewRecorder()
 	handler.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), "GET", "/metrics", nil))
 	for _, want := range []string{
@@ -56,7 +56,7 @@ func TestMetricsHoldNoTexts(t *testing.T) {
 			ID: "default", Breaker: job.BreakerOpen, BreakerReason: text, Problem: text, Problems: map[string]job.Problem{text: {Text: text}},
 			Paused: true, PausedReason: text, Webhooks: &job.Webhooks{Problem: text},
 		}}
-	}, nil)
+	})
 	w := httptest.NewRecorder()
 	handler.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), "GET", "/metrics", nil))
 	if w.Code != http.StatusOK || w.Body.Len() > 64<<10 || strings.Contains(w.Body.String(), "wordy") {

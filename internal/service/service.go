@@ -52,6 +52,8 @@ type Service struct {
 	web          []webListener
 	listeners    []net.Listener // all of them
 
+	connectionsRefused atomic.Int64 // because there were too many
+
 	lost chan error // gets the error of a job table whose files are gone
 	// stopping makes /readyz answer 503. Before Run it is not set, because a call that arrives then is not
 	// refused: it waits in the listener.
@@ -107,7 +109,7 @@ func New(ctx context.Context, cfg *config.Config, log *slog.Logger, reload <-cha
 	}
 	s.server, err = server.New(server.Config{
 		Store: s.store, Access: access, Identifier: s.identifier, Catalog: serverCatalog(cfg), Logger: log,
-		AllowInlineTemplates: cfg.AllowInlineTemplates, AuditRetention: cfg.AuditRetention,
+		AllowInlineTemplates: cfg.AllowInlineTemplates, AuditRetention: cfg.AuditRetention, Limits: serverLimits(cfg.Limits),
 	})
 	if err != nil {
 		return nil, err
@@ -130,7 +132,7 @@ func (s *Service) makeWebServers() {
 		case settingHTTP:
 			w.server = s.certificates.NewHTTPServer(s.endpoints(), s.log)
 		case settingAdmin:
-			w.server = s.certificates.NewHTTPServer(s.adminEndpoints(metricsHandler(s.store.AccountStatuses, s.certificates)), s.log)
+			w.server = s.certificates.NewHTTPServer(s.adminEndpoints(metricsHandler(s.store.AccountStatuses, s.networkMetrics()...)), s.log)
 			w.server.WriteTimeout = 0 // each endpoint has its own
 		}
 	}
@@ -142,7 +144,9 @@ const settingGRPC, settingHTTP, settingAdmin = "--listen", "--http-listen", "--a
 // listen opens the listeners. An error names the setting, such as --listen.
 func (s *Service) listen(ctx context.Context, cfg *config.Config) error {
 	for _, l := range cfg.Listeners() {
-		opened, err := transport.Listen(ctx, l.Address, transport.Limits{}, func() {})
+		opened, err := transport.Listen(ctx, l.Address, transport.Limits{
+			Connections: cfg.Limits.Connections, ConnectionsPerAddress: cfg.Limits.ConnectionsPerAddress,
+		}, func() { s.connectionsRefused.Add(1) })
 		if err != nil {
 			return fmt.Errorf("%s %s: %w", l.Setting, l.Address, err)
 		}

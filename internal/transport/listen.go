@@ -103,6 +103,18 @@ func (c *boundedConn) Close() error {
 	return c.Conn.Close()
 }
 
+// RemoteAddr returns the address of the other end, as a [Peer].
+func (c *boundedConn) RemoteAddr() net.Addr { return Peer{c.Conn.RemoteAddr(), c} }
+
+// Peer is the address of the other end of a connection, and can end the connection.
+type Peer struct {
+	net.Addr
+	conn net.Conn
+}
+
+// Disconnect closes the connection. Calls on it end.
+func (p Peer) Disconnect() { _ = p.conn.Close() } // the other end is not told more
+
 // host returns the IP address of a peer; empty for a Unix socket.
 func host(a net.Addr) string {
 	if tcp, ok := a.(*net.TCPAddr); ok {
