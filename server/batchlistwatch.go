@@ -22,7 +22,7 @@ const maxListAge = 2 * waitRefreshInterval
 // WatchBatches sends the batches that match a filter, then those that changed, until the call ends.
 func (s *Server) WatchBatches(req *stokerv1.WatchBatchesRequest, stream grpc.ServerStreamingServer[stokerv1.WatchBatchesResponse]) error {
 	// The subscription comes before the first read, so that no change in between is lost.
-	sub, err := s.hub.subscribe(caller(stream.Context()), anyBatch)
+	sub, err := s.hub.subscribe(callerName(stream.Context()), anyBatch)
 	if err != nil {
 		return err
 	}
