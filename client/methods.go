@@ -54,6 +54,9 @@ var methodEffects = map[string]callEffect{
 	stokerv1.AccountService_GetAccountHistory_FullMethodName: readOnly,
 	stokerv1.AccountService_ListNextJobs_FullMethodName:      readOnly,
 
+	stokerv1.SubmissionService_CheckList_FullMethodName: readOnly,
+	stokerv1.SubmissionService_PlanBatch_FullMethodName: readOnly,
+
 	stokerv1.CatalogService_ListProfiles_FullMethodName:  readOnly,
 	stokerv1.CatalogService_GetProfile_FullMethodName:    readOnly,
 	stokerv1.CatalogService_ListTemplates_FullMethodName: readOnly,

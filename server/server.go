@@ -23,6 +23,8 @@ type Config struct {
 	Catalog Catalog
 	Logger  *slog.Logger // default: discards
 	Limits  Limits
+	// BatchURL says where browsers show the batch of a number. Nil: there is no page.
+	BatchURL func(number int64) string
 }
 
 // Limits limit watches and requests.
@@ -53,6 +55,7 @@ type Server struct {
 	hub          *hub
 	accountLines *accountLines
 	lists        *batchLists
+	batchURL     func(number int64) string // nil: there is no page
 	summaries    summaries
 }
 
@@ -72,6 +75,7 @@ func New(c Config) (*Server, error) {
 		contract:     contract,
 		health:       health.NewServer(),
 		accountLines: newAccountLines(c.Store),
+		batchURL:     c.BatchURL,
 		limits: Limits{
 			WatchesPerCaller: cmp.Or(c.Limits.WatchesPerCaller, 1_000),
 			Watches:          cmp.Or(c.Limits.Watches, 10_000),

@@ -19,6 +19,7 @@ import (
 	"github.com/stokerd/stoker/server"
 	"github.com/stokerd/stoker/store"
 	"github.com/stokerd/stoker/store/sqlite"
+	"github.com/stokerd/stoker/web"
 	"github.com/stokerd/stoker/webhook"
 )
 
@@ -83,7 +84,7 @@ func New(ctx context.Context, cfg *config.Config, log *slog.Logger) (_ *Service,
 	if s.webhooks, err = newWebhookReceiver(cfg, accounts, s.store, log); err != nil {
 		return nil, err
 	}
-	if s.server, err = server.New(server.Config{Store: s.store, Catalog: serverCatalog(cfg), Logger: log}); err != nil {
+	if s.server, err = server.New(server.Config{Store: s.store, Catalog: serverCatalog(cfg), Logger: log, BatchURL: s.batchURL()}); err != nil {
 		return nil, err
 	}
 	s.store.SetOnChange(func(changes []job.Change) {
@@ -144,6 +145,19 @@ func (s *Service) WebAddress() string {
 		return s.webURL
 	}
 	return "http://" + s.webListener.Addr().String()
+}
+
+// batchURL returns a function that says where browsers show the batch of a number; nil without a page, or if
+// it is not known by which name browsers reach it.
+func (s *Service) batchURL() func(number int64) string {
+	address := s.WebAddress()
+	if address == "" {
+		return nil
+	}
+	if tcp, ok := s.webListener.Addr().(*net.TCPAddr); ok && tcp.IP.IsUnspecified() && s.webURL == "" {
+		return nil
+	}
+	return func(number int64) string { return web.BatchURL(address, number) }
 }
 
 // Run serves until ctx ends or a part fails. Then it stops the gRPC server, within about ten seconds, then
