@@ -76,6 +76,7 @@ func TestWatchBatchesSurvivesRestarts(t *testing.T) {
 			t.Errorf("saw %d snapshots and %d batches, want two of each", snapshots, len(known))
 		}
 		ctx, cancel := context.WithCancelCause(t.Context())
+		defer cancel(nil)
 		enough := errors.New("enough")
 		for _, err := range c.WatchBatches(ctx, &stokerv1.WatchBatchesRequest{}) {
 			if err != nil && !errors.Is(err, enough) {

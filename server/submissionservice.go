@@ -26,6 +26,9 @@ const (
 // CheckList reads a list of jobs and checks it as SubmitBatch would.
 func (s *submissionService) CheckList(ctx context.Context, req *stokerv1.CheckListRequest) (*stokerv1.CheckListResponse, error) {
 	submission := req.GetSubmission()
+	if err := checkKeyUseOf(ctx, s.server, submission); err != nil {
+		return nil, err
+	}
 	list, err := openList(submission)
 	if err != nil {
 		return nil, below("submission", err)
@@ -41,7 +44,7 @@ func (s *submissionService) CheckList(ctx context.Context, req *stokerv1.CheckLi
 	if err != nil {
 		return nil, err
 	}
-	check := s.server.newSubmission()
+	check := s.server.newSubmission(ctx)
 	err = check.checkSubmitBatch(submission)
 	if wrong, ok := errors.AsType[*job.InvalidError](err); ok {
 		other := &job.InvalidError{}

@@ -14,7 +14,7 @@ import (
 
 // UpdateBatch changes the fields of a batch that its mask names.
 func (s *Server) UpdateBatch(ctx context.Context, req *stokerv1.UpdateBatchRequest) (*stokerv1.UpdateBatchResponse, error) {
-	check := s.newSubmission()
+	check := s.newSubmission(ctx)
 	check.addAll(s.contract.violations(req))
 	changes := check.updateChanges(req)
 	if err := check.err(); err != nil {

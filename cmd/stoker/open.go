@@ -35,7 +35,7 @@ func openCommand(c *cli) *cobra.Command {
 		if err := output.WriteLine(c.stdout, address); err != nil || onlyPrint {
 			return err
 		}
-		if !c.canOpenBrowser() {
+		if !canOpenBrowser(c.getenv) {
 			return nil
 		}
 		if err := browserCommand(ctx, address).Start(); err != nil {
@@ -67,12 +67,12 @@ func pageOf(ctx context.Context, conn *client.Client, name string) (string, erro
 }
 
 // canOpenBrowser reports whether there is a screen on which a browser could open.
-func (c *cli) canOpenBrowser() bool {
+func canOpenBrowser(getenv func(string) string) bool {
 	switch runtime.GOOS {
 	case "darwin", "windows":
 		return true
 	}
-	return c.getenv("DISPLAY") != "" || c.getenv("WAYLAND_DISPLAY") != ""
+	return getenv("DISPLAY") != "" || getenv("WAYLAND_DISPLAY") != ""
 }
 
 // browserCommand is the system's command that opens an address.

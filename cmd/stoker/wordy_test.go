@@ -53,7 +53,7 @@ func newForeign(t *testing.T, s serving) foreign {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = conn.Close() }) // the test is over
-	return foreign{t, s.http, stokerv1.NewBatchServiceClient(conn), stokerv1.NewAccountServiceClient(conn)}
+	return foreign{t, s.admin, stokerv1.NewBatchServiceClient(conn), stokerv1.NewAccountServiceClient(conn)}
 }
 
 // await reads a batch and its account until ok is true of them.

@@ -51,7 +51,7 @@ func newService(t *testing.T, web bool) *service {
 		return 200 * time.Millisecond
 	}}
 	s.env = slices.Concat(os.Environ(), platform.Environ(platform.Serve(t, sim)), []string{
-		"STOKER_DB=" + filepath.Join(dir, "stoker.db"), "STOKER_HTTP_LISTEN=", "STOKER_LOG_FORMAT=json", "STOKER_POLL_INTERVAL=1s",
+		"STOKER_DB=" + filepath.Join(dir, "stoker.db"), "STOKER_HTTP_LISTEN=", "STOKER_ADMIN_LISTEN=", "STOKER_LOG_FORMAT=json", "STOKER_POLL_INTERVAL=1s",
 	})
 	s.start()
 	t.Cleanup(s.kill)
@@ -65,7 +65,7 @@ func (s *service) start() {
 	if s.web {
 		listen, web = web, listen
 	}
-	s.process = exec.Command(s.binary, "serve", "--listen", listen, "--http-listen", "", "--web-listen", web)
+	s.process = exec.Command(s.binary, "serve", "--listen", listen, "--http-listen", "", "--web-listen", web, "--admin-listen", "")
 	s.process.Env = s.env
 	log, err := s.process.StderrPipe()
 	if err != nil {
