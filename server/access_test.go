@@ -234,7 +234,9 @@ func rulesOf(m protoreflect.MethodDescriptor) methodRules {
 		case "account_id":
 			r.aboutAccount = true
 		case "account": // a filter in a list is another thing
-			r.aboutAccount = m.Name() == "SubmitBatch" || m.Name() == "UpdateAccount"
+			r.aboutAccount = m.Name() == "SubmitBatch" || m.Name() == "UpdateAccount" || m.Name() == "PlanBatch"
+		case "submission": // it has the account
+			r.aboutAccount = true
 		}
 	}
 	return r
