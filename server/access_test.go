@@ -142,6 +142,15 @@ var walkRequests = map[string]func(target) proto.Message{
 	"BatchService/WatchBatch": func(t target) proto.Message {
 		return &stokerv1.WatchBatchRequest{BatchId: t.batch, IncludeJobs: true}
 	},
+	"BatchService/WatchBatches": func(target) proto.Message { return &stokerv1.WatchBatchesRequest{} },
+	"SubmissionService/CheckList": func(t target) proto.Message {
+		return &stokerv1.CheckListRequest{Submission: &stokerv1.SubmitBatchRequest{
+			Account: t.account, List: &stokerv1.JobList{Content: &stokerv1.JobList_Text{Text: "input_path,output_path\nin/1.mp4,out/1\n"}},
+		}}
+	},
+	"SubmissionService/PlanBatch": func(t target) proto.Message {
+		return &stokerv1.PlanBatchRequest{Account: t.account, JobCount: 1}
+	},
 	"BatchService/CancelJob":   func(t target) proto.Message { return &stokerv1.CancelJobRequest{JobId: t.batch + "/1"} },
 	"BatchService/CancelBatch": func(t target) proto.Message { return &stokerv1.CancelBatchRequest{BatchId: t.batch} },
 	"BatchService/CancelJobs":  func(t target) proto.Message { return &stokerv1.CancelJobsRequest{BatchId: t.batch} },
@@ -225,7 +234,9 @@ func rulesOf(m protoreflect.MethodDescriptor) methodRules {
 		case "account_id":
 			r.aboutAccount = true
 		case "account": // a filter in a list is another thing
-			r.aboutAccount = m.Name() == "SubmitBatch" || m.Name() == "UpdateAccount"
+			r.aboutAccount = m.Name() == "SubmitBatch" || m.Name() == "UpdateAccount" || m.Name() == "PlanBatch"
+		case "submission": // it has the account
+			r.aboutAccount = true
 		}
 	}
 	return r

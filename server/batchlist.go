@@ -104,7 +104,7 @@ type listMessage struct {
 
 // refresh reads the list if it is due and batches have changed since it was read, or if that was longer than
 // maxAge ago. changes is how many changes there have been. It reports whether the list is up to date.
-func (l *batchList) refresh(changes int, maxAge time.Duration) (current bool, err error) {
+func (l *batchList) refresh(ctx context.Context, changes int, maxAge time.Duration) (current bool, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := time.Now()
@@ -112,7 +112,7 @@ func (l *batchList) refresh(changes int, maxAge time.Duration) (current bool, er
 	if !outdated || now.Before(l.dueTime) {
 		return !outdated, nil
 	}
-	if err := l.read(now); err != nil {
+	if err := l.read(ctx, now); err != nil {
 		return false, err
 	}
 	l.readChanges = changes
@@ -158,9 +158,10 @@ func (l *batchList) nextRead() time.Time {
 	return l.dueTime
 }
 
-// read reads the list. No watcher can cancel it, since others wait for it.
-func (l *batchList) read(now time.Time) error {
-	ctx, cancel := context.WithTimeout(context.Background(), readTimeout)
+// read reads the list as one watcher may see it, which is as all of them may. No watcher can cancel it, since
+// others wait for it.
+func (l *batchList) read(ctx context.Context, now time.Time) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readTimeout)
 	defer cancel()
 	_, err := apart(func() (struct{}, error) { return struct{}{}, l.update(ctx, now) })
 	if err != nil && ctx.Err() != nil {

@@ -132,6 +132,9 @@ func (c *cli) submit(ctx context.Context, conn *client.Client, s *submission, ar
 		return locateViolations(err, list, s.inline)
 	}
 	c.noteSubmitted(s, list, batch)
+	if !c.out.ForPrograms() {
+		c.notePage(batch)
+	}
 	switch {
 	case s.watch:
 		return c.watch(ctx, conn, watchRequest(batch.GetId()))

@@ -74,6 +74,9 @@ func (c *cli) watchUntilDone(ctx context.Context, conn *client.Client, request *
 	}
 	batch, err := renderWatch(ctx, conn, request, renderer)
 	renderer.Close()
+	if !c.out.ForPrograms() {
+		c.notePage(batch)
+	}
 	if errors.Is(context.Cause(ctx), errUserLeft) {
 		return errUserLeft
 	}
@@ -92,11 +95,23 @@ func (c *cli) newWatchRenderer(someStates bool, leave func()) (ui.WatchRenderer,
 		lines, err := ui.NewWatchLines(c.stdout, c.out)
 		return ui.NotifySilence(lines, c.note, problem), err
 	case someStates:
-		return ui.NotifySilence(ui.NewStateLog(c.stdout), c.note, problem), nil
+		return pageNoter{ui.NotifySilence(ui.NewStateLog(c.stdout), c.note, problem), c}, nil
 	case output.Redrawable(c.stdout, c.getenv):
 		return ui.StartScreen(ui.ScreenOptions{Out: c.stdout, In: c.stdin, ConnectionProblem: problem, Leave: leave}), nil
 	}
-	return ui.NotifySilence(ui.NewLogRenderer(c.stdout), c.note, problem), nil
+	return pageNoter{ui.NotifySilence(ui.NewLogRenderer(c.stdout), c.note, problem), c}, nil
+}
+
+// pageNoter is a renderer that first tells the address of the batch's page.
+type pageNoter struct {
+	ui.WatchRenderer
+	cli *cli
+}
+
+// Render renders a message.
+func (p pageNoter) Render(m *stokerv1.WatchBatchResponse) error {
+	p.cli.notePage(m.GetBatch())
+	return p.WatchRenderer.Render(m)
 }
 
 // renderWatch passes the messages of a watch to the renderer, and returns the batch as the latest message

@@ -53,5 +53,5 @@ func New(c Config) (http.Handler, error) {
 		}
 		page.ServeHTTP(w, r)
 	})
-	return withDeadlines(withPolicy(own.require(origins.require(route)))), nil
+	return withDeadlines(withPolicy(own.require(origins.require(withLogin(calls, route))))), nil
 }

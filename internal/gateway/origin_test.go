@@ -38,10 +38,13 @@ func TestStrangers(t *testing.T) {
 		{"a page below the proxy's name on another port", []string{"Origin", "https://stoker.example.com:8443"}, 403},
 	} {
 		headers := append([]string{"Content-Type", "application/json"}, tt.headers...)
-		for _, path := range []string{"/stoker.v1.BatchService/ListBatches", "/stoker.v1.BatchService/WatchBatch"} {
+		for _, path := range []string{"/stoker.v1.BatchService/ListBatches", "/stoker.v1.BatchService/WatchBatch", "/login"} {
 			want := tt.want
-			if want == 200 && strings.HasSuffix(path, "WatchBatch") {
+			switch {
+			case want == 200 && strings.HasSuffix(path, "WatchBatch"):
 				want = 400 // it names no batch
+			case want == 200 && path == "/login":
+				want = 401 // it has no token
 			}
 			got := f.do(http.MethodPost, path, "{}", headers...)
 			if got.StatusCode != want {

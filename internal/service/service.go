@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"sync/atomic"
 	"time"
 
@@ -21,6 +22,7 @@ import (
 	"github.com/stokerd/stoker/server"
 	"github.com/stokerd/stoker/store"
 	"github.com/stokerd/stoker/store/sqlite"
+	"github.com/stokerd/stoker/web"
 	"github.com/stokerd/stoker/webhook"
 )
 
@@ -109,7 +111,7 @@ func New(ctx context.Context, cfg *config.Config, log *slog.Logger, reload <-cha
 		return nil, err
 	}
 	s.server, err = server.New(server.Config{
-		Store: s.store, Access: access, Identifier: s.identifier, Catalog: serverCatalog(cfg), Logger: log,
+		Store: s.store, Access: access, Identifier: s.identifier, Catalog: serverCatalog(cfg), Logger: log, BatchURL: s.batchURL(),
 		AllowInlineTemplates: cfg.AllowInlineTemplates, AuditRetention: cfg.AuditRetention, Limits: serverLimits(cfg.Limits),
 	})
 	if err != nil {
@@ -201,6 +203,18 @@ func (s *Service) WebAddress() string {
 		return "https://" + address
 	}
 	return "http://" + address
+}
+
+// batchURL returns a function that says where browsers show the batch of a number; nil without a page, or if
+// it is not known by which name browsers reach it.
+func (s *Service) batchURL() func(number int64) string {
+	address := s.WebAddress()
+	host, _, err := net.SplitHostPort(s.Address(settingWeb))
+	ip, _ := netip.ParseAddr(host) // the zero value is no address
+	if address == "" || s.webURL == "" && (err != nil || ip.IsUnspecified()) {
+		return nil
+	}
+	return func(number int64) string { return web.BatchURL(address, number) }
 }
 
 // Run serves until ctx ends or a part fails. Then it stops the gRPC server, within about ten seconds, then
