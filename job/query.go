@@ -20,10 +20,9 @@ type BatchFilter struct {
 	Accounts []string          // a batch has to be of one of them
 	// Text has to occur in the display name. Upper and lower case are the same.
 	Text        string
-	DisplayName string   // the whole display name
-	IDPrefix    string   // the id begins with this
-	IDs         []string // the id is one of these
-	BeforeSeq   int64    // only batches with a lower sequence number; 0: all
+	DisplayName string // the whole display name
+	IDPrefix    string // the id begins with this
+	BeforeSeq   int64  // only batches with a lower sequence number; 0: all
 	Limit       int
 }
 

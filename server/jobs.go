@@ -47,6 +47,9 @@ func (s *Server) GetJob(ctx context.Context, req *stokerv1.GetJobRequest) (*stok
 		}
 		resp.AlikeCount = max(alike-1, 0)
 	}
+	if err := s.addAhead(ctx, resp.Job.GetWait(), &b); err != nil {
+		return nil, err
+	}
 	all, history := attemptMessages(j, shortenFailures(attempts), s.regionsOf(b)), eventMessages(j, events)
 	resp.Attempts = lastThatFit(all, maxAttemptsBytes)
 	resp.Events = lastThatFit(history, maxPageBytes-maxAttemptsBytes)

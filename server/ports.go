@@ -32,8 +32,8 @@ type BatchStore interface {
 	// succeeded; they are neither added nor duplicates.
 	AddJobs(ctx context.Context, batchID string, jobs []job.Spec, now time.Time) (b job.Batch, added, duplicates int64, err error)
 	Batch(ctx context.Context, id string) (job.Batch, error)
-	// BatchID returns the id of the batch with a number.
-	BatchID(ctx context.Context, number int64) (string, error)
+	// BatchesBySeq returns those of the batches that exist.
+	BatchesBySeq(ctx context.Context, seqs []int64) ([]job.Batch, error)
 	Batches(ctx context.Context, f job.BatchFilter) ([]job.Batch, error)
 	// CountBatches counts the batches that f chooses on all pages.
 	CountBatches(ctx context.Context, f job.BatchFilter) (int64, error)
@@ -64,6 +64,9 @@ type LineStore interface {
 	AccountLine(ctx context.Context, accountID string, now time.Time) (*job.Line, error)
 	// CountWaiting returns how many jobs are WAITING in batches that may start jobs, by account.
 	CountWaiting(ctx context.Context) (map[string]int64, error)
+	// NextJobs returns the due jobs of an account that are started next, at most limit, in the order
+	// in which they are started, without those of some batches.
+	NextJobs(ctx context.Context, accountID string, now time.Time, limit int, except ...int64) ([]job.Job, error)
 	// NextJobOfBatch returns the due job that is started next in the batch with a sequence
 	// number. The error matches [job.ErrNotFound] if no job is due.
 	NextJobOfBatch(ctx context.Context, batchSeq int64, now time.Time) (job.Job, error)

@@ -80,8 +80,8 @@ type Reader interface {
 type BatchReader interface {
 	Batch(ctx context.Context, id string) (job.Batch, error)
 	BatchBySeq(ctx context.Context, seq int64) (job.Batch, error)
-	// BatchID returns the id of the batch with a seq.
-	BatchID(ctx context.Context, seq int64) (string, error)
+	// BatchesBySeq returns those of the batches that exist, newest first.
+	BatchesBySeq(ctx context.Context, seqs []int64) ([]job.Batch, error)
 	// Batches returns the batches that f chooses, newest first.
 	Batches(ctx context.Context, f job.BatchFilter) ([]job.Batch, error)
 	// CountBatches counts the batches that f chooses, whatever its BeforeSeq and Limit.
