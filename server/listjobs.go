@@ -227,11 +227,14 @@ func (l *jobList) count(ctx context.Context) error {
 		if !slices.Equal(states, []job.State{job.Failed}) {
 			return nil
 		}
-		n, err := l.server.store.CountCauses(ctx, l.batch.ID, causes)
+		counts, err := l.server.store.CountCauses(ctx, l.batch.ID, causes)
 		if err != nil {
 			return fmt.Errorf("count failures: %w", err)
 		}
-		l.resp.TotalCount = &n
+		l.resp.TotalCount = new(int64(0))
+		for _, n := range counts {
+			*l.resp.TotalCount += n
+		}
 		return nil
 	}
 	total := l.batch.Counts.Total()

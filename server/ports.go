@@ -88,10 +88,11 @@ type BulkStore interface {
 	UpdateJobsByNumber(ctx context.Context, batchID string, numbers []int64, now time.Time, f func(*job.Update) error) (int64, error)
 	// FailureCauses counts FAILED jobs by the cause of their failure, the most frequent first.
 	FailureCauses(ctx context.Context, batchID string, limit int) ([]job.Cause, error)
-	// CountCauses returns how many FAILED jobs of a batch have one of the causes.
-	CountCauses(ctx context.Context, batchID string, causes []string) (int64, error)
-	// KnownCauses returns those of the causes that FAILED jobs of a batch have.
-	KnownCauses(ctx context.Context, batchID string, causes []string) ([]string, error)
+	// FindCauses counts the FAILED jobs that a search selects by the cause of their failure, the most
+	// frequent first, and all of them.
+	FindCauses(ctx context.Context, search job.Search, limit int) (causes []job.Cause, failed int64, err error)
+	// CountCauses returns how many FAILED jobs of a batch have each of the causes.
+	CountCauses(ctx context.Context, batchID string, causes []string) (map[string]int64, error)
 }
 
 // AccountStore has the account status and the account settings of each account.
