@@ -10,6 +10,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/stokerd/stoker/client"
+	"github.com/stokerd/stoker/internal/output"
 	"github.com/stokerd/stoker/internal/ui"
 )
 
@@ -86,5 +87,9 @@ func connectionErrorText(err error) string {
 			message = text
 		}
 	}
-	return ui.Printable(strings.TrimPrefix(message, "transport: Error while dialing: "))
+	message = strings.TrimPrefix(message, "transport: Error while dialing: ")
+	if _, cause, ok := strings.Cut(message, ": connect: "); ok && strings.HasPrefix(message, "dial ") {
+		message = cause // the address stands beside it
+	}
+	return output.Printable(message)
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"net"
@@ -11,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/stokerd/stoker/client"
+	"github.com/stokerd/stoker/internal/output"
 	"github.com/stokerd/stoker/internal/service"
 )
 
@@ -28,15 +28,12 @@ const (
 // server. The client repeats a call without an answer until timeout has passed; untilInterrupted means
 // without limit. It connects with its first call.
 func (c *cli) clientCommand(cmd *cobra.Command, timeout time.Duration, do func(ctx context.Context, conn *client.Client, args []string) error) *cobra.Command {
-	cmd.Flags().StringVar(&c.server, "server", cmp.Or(c.getenv("STOKER_SERVER"), defaultServer),
-		"host:port of stoker serve; also $STOKER_SERVER")
-	cmd.Flags().BoolVar(&c.insecure, "insecure", false, "allow --server to be another machine, although nothing is encrypted")
-	cmd.Flags().BoolVar(&c.json, "json", false, "print the messages of the API as JSON")
-	cmd.Long = cmp.Or(cmd.Long, cmd.Short+".") + "\n" + exitCodes
+	c.addConnectionFlags(cmd)
+	c.addOutputFlags(cmd, output.MessageFormats())
 	cmd.RunE = func(cmd *cobra.Command, args []string) (err error) {
 		conn, err := c.dial(timeout)
 		if err != nil {
-			return usagef("--server %s: %w", c.server, err)
+			return err
 		}
 		err = do(cmd.Context(), conn, args)
 		if closeErr := conn.Close(); err == nil {
@@ -47,13 +44,22 @@ func (c *cli) clientCommand(cmd *cobra.Command, timeout time.Duration, do func(c
 	return cmd
 }
 
+// dial makes a client of the server that the command line, the environment or a context names.
 func (c *cli) dial(timeout time.Duration) (*client.Client, error) {
-	if err := checkServer(c.server, c.insecure); err != nil {
+	if err := c.completeConnection(); err != nil {
 		return nil, err
 	}
-	return client.Dial(c.server, client.Options{
-		Insecure: c.insecure, UserAgent: "stoker/" + service.Version(), RetryTimeout: timeout, OnRepeat: c.noteRepeat,
+	to := c.connection
+	if err := checkServer(to.Server, to.Insecure); err != nil {
+		return nil, usagef("--server %s: %w", to.Server, err)
+	}
+	conn, err := client.Dial(to.Server, client.Options{
+		Insecure: to.Insecure, UserAgent: "stoker/" + service.Version(), RetryTimeout: timeout, OnRepeat: c.noteRepeat,
 	})
+	if err != nil {
+		return nil, usagef("--server %s: %w", to.Server, err)
+	}
+	return conn, nil
 }
 
 // checkServer checks that the address is host:port, or unix:PATH, and is on this machine unless insecure is
@@ -76,6 +82,6 @@ func checkServer(address string, insecure bool) error {
 // goroutines.
 func (c *cli) noteRepeat(r client.Repeat) {
 	if c.repeats.add(r) {
-		c.note("No answer from the server at %s (%s); trying again.", c.server, connectionErrorText(r.Err))
+		c.note("No answer from the server at %s (%s); trying again.", c.connection.Server, connectionErrorText(r.Err))
 	}
 }

@@ -12,14 +12,8 @@ import (
 	"github.com/stokerd/stoker/client"
 	"github.com/stokerd/stoker/internal/config"
 	"github.com/stokerd/stoker/internal/joblist"
-	"github.com/stokerd/stoker/internal/ui"
+	"github.com/stokerd/stoker/internal/output"
 )
-
-const exitCodes = `
-Exit codes: 0 done, and all watched jobs succeeded; 1 the command failed, or the watched
-batch ended as FAILED or CANCELLED; 2 wrong usage, bad input, or a name that does not
-exist; 3 the server cannot be reached, or does not answer; 130 interrupted by Ctrl-C,
-143 by SIGTERM.`
 
 // The exit codes.
 const (
@@ -33,8 +27,9 @@ const (
 // exitError ends the program with an exit code. If err is nil, no error is printed: the output of the
 // command says what is wrong.
 type exitError struct {
-	code int
-	err  error
+	code  int
+	err   error
+	below string // printed below the error: commands that help, or a table of what was meant
 }
 
 func (e *exitError) Error() string {
@@ -46,12 +41,17 @@ func (e *exitError) Error() string {
 
 func (e *exitError) Unwrap() error { return e.err }
 
+// didYouMean is a usage error that shows the command which was probably meant.
+func didYouMean(problem, command string) error {
+	return &exitError{code: exitUsage, err: errors.New(output.Printable(problem) + "; did you mean"), below: "  " + command}
+}
+
 // usageError gives an error exit code 2: a mistake of the user.
 func usageError(err error) error { return &exitError{code: exitUsage, err: err} }
 
-// usagef is [usageError] with a format. Strings among args are made [ui.Printable].
+// usagef is [usageError] with a format. Strings among args are made [output.Printable].
 func usagef(format string, args ...any) error {
-	return usageError(fmt.Errorf(format, ui.PrintableArgs(args)...))
+	return usageError(fmt.Errorf(format, output.PrintableArgs(args)...))
 }
 
 // runError gives an error exit code 1: the command line was right, and the command failed.
@@ -59,53 +59,57 @@ func runError(err error) error { return &exitError{code: exitFailed, err: err} }
 
 // reportError prints an error and returns the exit code for it.
 func (c *cli) reportError(ctx context.Context, err error) int {
-	code, text := c.exitStatus(ctx, err)
+	code, text, below := c.exitStatus(ctx, err)
 	if text == "" {
 		return code
 	}
 	if !strings.Contains(text, "\n") { // a list of mistakes has the place of each instead
 		text = "stoker: " + text
 	}
-	_, _ = fmt.Fprintln(c.stderr, ui.PrintableLines(text)) // an error that cannot be printed still has its exit code
+	if below != "" {
+		text += "\n" + below
+	}
+	_, _ = fmt.Fprintln(c.stderr, output.PrintableLines(text)) // an error that cannot be printed still has its exit code
 	return code
 }
 
-// exitStatus returns the exit code for an error and the text to print; "" for none.
-func (c *cli) exitStatus(ctx context.Context, err error) (code int, text string) {
+// exitStatus returns the exit code for an error, the text to print, "" for none, and what to print below the
+// text.
+func (c *cli) exitStatus(ctx context.Context, err error) (code int, text, below string) {
 	if err == nil {
-		return exitOK, ""
+		return exitOK, "", ""
 	}
 	if e, ok := errors.AsType[*exitError](err); ok {
 		if e.err == nil {
-			return e.code, ""
+			return e.code, "", ""
 		}
-		return e.code, e.Error()
+		return e.code, err.Error(), e.below
 	}
 	if i, ok := errors.AsType[*interrupted](context.Cause(ctx)); ok {
-		return i.code(), ""
+		return i.code(), "", ""
 	}
 	if _, ok := errors.AsType[*joblist.Error](err); ok {
-		return exitUsage, err.Error()
+		return exitUsage, err.Error(), ""
 	}
 	if _, ok := errors.AsType[*config.Error](err); ok {
-		return exitUsage, err.Error()
+		return exitUsage, err.Error(), ""
 	}
 	if lost, ok := errors.AsType[*client.LostAnswerError](err); ok {
-		return exitUnreachable, lostAnswerText(c.server, lost)
+		return exitUnreachable, lostAnswerText(c.connection.Server, lost), ""
 	}
 	if s, ok := errors.AsType[statusError](err); ok {
-		return statusExit(c.server, s.GRPCStatus())
+		return statusExit(c.connection.Server, s.GRPCStatus())
 	}
 	if c.started {
-		return exitFailed, err.Error()
+		return exitFailed, err.Error(), ""
 	}
-	return exitUsage, commandLineText(err)
+	return exitUsage, commandLineText(err), ""
 }
 
 // commandLineText is an error of the command library about flags or arguments. Flags that exclude each
 // other are reported in this program's words.
 func commandLineText(err error) string {
-	text := ui.Printable(err.Error())
+	text := output.Printable(err.Error())
 	if _, set, ok := strings.Cut(text, "none of the others can be; ["); ok {
 		if names, ok := strings.CutSuffix(set, "] were all set"); ok {
 			return "--" + strings.Join(strings.Fields(names), " and --") + " cannot be used together"
@@ -115,21 +119,30 @@ func commandLineText(err error) string {
 }
 
 // statusExit is [cli.exitStatus] for the status of a call to the server.
-func statusExit(server string, s *status.Status) (code int, text string) {
+func statusExit(server string, s *status.Status) (code int, text, below string) {
 	if s.Code() == codes.Unavailable || s.Code() == codes.DeadlineExceeded || client.Unanswered(s.Err()) {
-		return exitUnreachable, fmt.Sprintf("the server at %s cannot be reached: %s"+
-			" (is stoker serve running there? --server or STOKER_SERVER names another)", server, connectionErrorText(s.Err()))
+		return unreachable(server, connectionErrorText(s.Err()))
 	}
-	message := ui.Printable(s.Message())
+	message := output.Printable(s.Message())
 	switch s.Code() {
 	case codes.InvalidArgument, codes.NotFound, codes.AlreadyExists, codes.FailedPrecondition, codes.OutOfRange,
 		codes.Unimplemented, codes.PermissionDenied, codes.Unauthenticated:
 		if violations := client.Violations(s.Err()); len(violations) > 0 {
-			return exitUsage, violationLines(violations, client.ViolationCount(s.Err()))
+			return exitUsage, violationLines(violations, client.ViolationCount(s.Err())), ""
 		}
-		return exitUsage, message
+		return exitUsage, message, ""
 	}
-	return exitFailed, fmt.Sprintf("%s (%s)", message, s.Code())
+	return exitFailed, fmt.Sprintf("%s (%s)", message, s.Code()), ""
+}
+
+// unreachable is [statusExit] for a server that gives no answer, for the reason why.
+func unreachable(server, why string) (code int, text, below string) {
+	const other = "name another with --server HOST:PORT or --context NAME"
+	text = fmt.Sprintf("nothing answers at %s (%s); ", server, why)
+	if !client.IsLoopback(server) {
+		return exitUnreachable, text + other, ""
+	}
+	return exitUnreachable, text + "start it, or " + other, "  stoker serve"
 }
 
 // lostAnswerText reports a call that may have been carried out, but got no answer, and says whether the
@@ -148,7 +161,7 @@ func lostAnswerText(server string, lost *client.LostAnswerError) string {
 func violationLines(violations []client.Violation, total int) string {
 	lines := make([]string, len(violations))
 	for i, v := range violations {
-		lines[i] = ui.Printable(v.Field + ": " + v.Message)
+		lines[i] = output.Printable(v.Field + ": " + v.Message)
 	}
 	if more := total - len(violations); more > 0 {
 		lines = append(lines, fmt.Sprintf("and %d more", more))

@@ -1,90 +1,143 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
+	"github.com/stokerd/stoker/internal/output"
+	"github.com/stokerd/stoker/internal/service"
 	"github.com/stokerd/stoker/internal/spelling"
 )
 
 // run executes one command line and returns the exit code.
 func run(ctx context.Context, args []string, getenv func(string) string, stdin io.Reader, stdout, stderr io.Writer) int {
 	c := &cli{args: args, getenv: getenv, stdin: stdin, stdout: stdout, stderr: stderr}
+	c.look = func(w io.Writer) output.Look { return output.LookOf(w, getenv) }
+	return c.run(ctx)
+}
+
+// run executes the command line and returns the exit code.
+func (c *cli) run(ctx context.Context) int {
 	root := rootCommand(c)
-	root.SetArgs(args)
-	root.SetIn(stdin)
-	root.SetOut(stdout)
-	root.SetErr(stderr)
+	root.SetArgs(c.args)
+	root.SetIn(c.stdin)
+	root.SetOut(c.stdout)
+	root.SetErr(c.stderr)
 	return c.reportError(ctx, root.ExecuteContext(ctx))
 }
 
-// The groups of commands in the help.
-const (
-	groupRun    = "run"
-	groupBatch  = "batch"
-	groupManage = "manage"
-)
-
+// rootCommand is stoker itself, with all of its commands. [rootPage] is its help.
 func rootCommand(c *cli) *cobra.Command {
-	root := &cobra.Command{
-		Use:   "stoker",
-		Short: "Keep Bitmovin's encoder queue full with batches of jobs",
-		Long: `Stoker takes batches of encoding jobs, keeps a chosen number of encodings queued
-at Bitmovin, retries failed jobs, and shows the progress.
-
-  stoker demo                            see it work, without an account or set-up
-  stoker serve                           run the service
-  stoker submit titles.csv --watch       submit a list of jobs and watch it finish
-
-On a terminal, lists are tables with a header. In a file or a pipe, they are lines with
-tabs between the columns, without a header. Notes and errors go to standard error.
-` + exitCodes,
-		Args:          knownCommand,
-		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-		SilenceErrors: true,
-		SilenceUsage:  true,
-	}
-	root.CompletionOptions.HiddenDefaultCmd = false
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError(flagError(err)) })
-	root.AddGroup(
-		&cobra.Group{ID: groupRun, Title: "Run:"},
-		&cobra.Group{ID: groupBatch, Title: "Batches:"},
-		&cobra.Group{ID: groupManage, Title: "Manage:"},
+	root := groupCommand("stoker", "Runs batches of Bitmovin encoding jobs, and keeps the queue full.",
+		// What is there.
+		batchesCommand(c), batchCommand(c), jobsCommand(c), jobCommand(c), findCommand(c), failuresCommand(c), watchCommand(c), queueCommand(c),
+		accountsCommand(c), accountCommand(c), profilesCommand(c), templatesCommand(c), storagesCommand(c),
+		// New batches.
+		submitCommand(c), planCommand(c),
+		// What can be changed.
+		pauseCommand(c), resumeCommand(c), retryCommand(c), cancelCommand(c),
+		// The service, and its stand-ins.
+		serveCommand(c), backupCommand(c), demoCommand(c), simulateCommand(c),
+		// The command line itself.
+		contextCommand(c), completionCommand(c), versionCommand(c),
 	)
-	for _, group := range []struct {
-		id       string
-		commands []*cobra.Command
-	}{
-		{groupRun, []*cobra.Command{serveCommand(c), simulateCommand(c), demoCommand(c), backupCommand(c)}},
-		{groupBatch, []*cobra.Command{
-			planCommand(c), submitCommand(c), watchCommand(c), batchesCommand(c), jobsCommand(c), jobCommand(c), failuresCommand(c),
-		}},
-		{groupManage, []*cobra.Command{cancelCommand(c), retryCommand(c), pauseCommand(c), resumeCommand(c), queueCommand(c)}},
-		{"", []*cobra.Command{versionCommand(c)}},
-	} {
-		for _, cmd := range group.commands {
-			cmd.GroupID = group.id
-			c.noteStart(cmd)
-			root.AddCommand(cmd)
-		}
-	}
+	root.SilenceErrors, root.SilenceUsage = true, true
+	root.Version = service.Version()
+	root.SetVersionTemplate("stoker {{.Version}}\n")
+	root.CompletionOptions.DisableDefaultCmd = true // [completionCommand] is shorter
+	root.SetHelpCommand(helpCommand(c))
+	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) { _ = writeHelp(c.stdout, cmd) }) // nobody reads it if this fails
+	root.SetFlagErrorFunc(c.explainFlagError)
+	c.noteStart(root)
 	return root
 }
 
-// noteStart makes cmd set c.started when it runs. An error before that is a mistake in the command line.
+// groupCommand makes a command that only has commands below it.
+func groupCommand(name, short string, subcommands ...*cobra.Command) *cobra.Command {
+	group := &cobra.Command{
+		Use:   name,
+		Short: short,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return unknownCommand(cmd, args[0])
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	group.AddCommand(subcommands...)
+	return group
+}
+
+// noteStart makes cmd and the commands below it set c.started when they run. An error before that is a
+// mistake in the command line.
 func (c *cli) noteStart(cmd *cobra.Command) {
 	run := cmd.RunE
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		c.started = true
 		return run(cmd, args)
 	}
+	for _, sub := range cmd.Commands() {
+		c.noteStart(sub)
+	}
+}
+
+// explainFlagError says what is wrong with a flag. Where the command is wrong too, that comes first: the
+// flag may be one of the command that was meant.
+func (c *cli) explainFlagError(cmd *cobra.Command, err error) error {
+	if cmd.HasAvailableSubCommands() {
+		if word := c.wordAfter(cmd); word != "" {
+			return unknownCommand(cmd, word)
+		}
+	}
+	if unknown, ok := errors.AsType[*pflag.NotExistError](err); ok {
+		return unknownFlag(cmd, unknown)
+	}
+	return usageError(flagError(err))
+}
+
+// wordAfter is the first argument after a command's own name that is no flag; "" if there is none.
+func (c *cli) wordAfter(cmd *cobra.Command) string {
+	args := c.args
+	for names := strings.Fields(cmd.CommandPath())[1:]; len(names) > 0; names = names[1:] {
+		at := slices.Index(args, names[0])
+		if at < 0 {
+			return ""
+		}
+		args = args[at+1:]
+	}
+	for _, arg := range args {
+		if !strings.HasPrefix(arg, "-") {
+			return arg
+		}
+	}
+	return ""
+}
+
+// unknownFlag is the error for a flag that a command does not have, with the one that was probably meant.
+func unknownFlag(cmd *cobra.Command, unknown *pflag.NotExistError) error {
+	name := unknown.GetSpecifiedName()
+	if len(name) == 1 {
+		return usagef("there is no flag -%s; %s --help lists the flags", name, cmd.CommandPath())
+	}
+	var known []string
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		if !f.Hidden {
+			known = append(known, f.Name)
+		}
+	})
+	if closest := spelling.Closest(name, known); closest != "" {
+		return usagef("there is no flag --%s; did you mean --%s?", name, closest)
+	}
+	return usagef("there is no flag --%s; %s --help lists the flags", name, cmd.CommandPath())
 }
 
 // flagError rewrites an error about the value of a flag, which quotes strconv, in this program's words.
@@ -103,14 +156,23 @@ func flagError(err error) error {
 	return fmt.Errorf("%s: want a number", problem)
 }
 
-// knownCommand refuses the name of a command that does not exist, and suggests one that does.
-func knownCommand(root *cobra.Command, args []string) error {
-	if len(args) == 0 {
-		return nil
+// unknownCommand is the error for the name of a command that does not exist, with the one that was probably
+// meant.
+func unknownCommand(parent *cobra.Command, name string) error {
+	path := parent.CommandPath()
+	if closest := spelling.Closest(name, commandNames(parent)); closest != "" {
+		return didYouMean(fmt.Sprintf("there is no command %q", name), path+" "+closest)
 	}
+	return usagef("there is no command %q; %s --help lists them", name, path)
+}
+
+// commandNames are the names of the commands below a command.
+func commandNames(parent *cobra.Command) []string {
 	var names []string
-	for _, cmd := range root.Commands() {
-		names = append(names, cmd.Name())
+	for _, cmd := range parent.Commands() {
+		if cmd.IsAvailableCommand() {
+			names = append(names, cmd.Name())
+		}
 	}
-	return usagef("unknown command %q%s", args[0], cmp.Or(spelling.Hint(args[0], names), "; stoker --help lists the commands"))
+	return names
 }

@@ -13,8 +13,8 @@ import (
 	"github.com/stokerd/stoker/client"
 	"github.com/stokerd/stoker/internal/config"
 	"github.com/stokerd/stoker/internal/logdedup"
+	"github.com/stokerd/stoker/internal/output"
 	"github.com/stokerd/stoker/internal/service"
-	"github.com/stokerd/stoker/internal/ui"
 )
 
 func serveCommand(c *cli) *cobra.Command {
@@ -78,7 +78,7 @@ func (c *cli) serve(ctx context.Context, cfg *config.Config) error {
 	if err != nil {
 		return runError(explainJobTable(cfg.DB, "--db", err))
 	}
-	log.InfoContext(ctx, "listening", "grpc", s.GRPCAddress(), "http", s.HTTPAddress(), "db", cfg.DB, "version", service.Version())
+	log.InfoContext(ctx, "listening", "grpc", s.GRPCAddress(), "http", s.HTTPAddress(), "web", s.WebAddress(), "db", cfg.DB, "version", service.Version())
 	logMissing(ctx, cfg, log)
 	for _, w := range cfg.Warnings {
 		log.WarnContext(ctx, "the configuration is odd", "where", w.Where, "what", w.Text)
@@ -96,7 +96,7 @@ func (c *cli) serve(ctx context.Context, cfg *config.Config) error {
 func newLogHandler(w io.Writer, cfg *config.Config) *logdedup.Handler {
 	options := &slog.HandlerOptions{Level: cfg.LogLevel}
 	if cfg.LogJSON {
-		return logdedup.New(slog.NewJSONHandler(ui.EscapingWriter{W: w}, options), logdedup.Options{})
+		return logdedup.New(slog.NewJSONHandler(output.EscapingWriter{W: w}, options), logdedup.Options{})
 	}
 	return logdedup.New(slog.NewTextHandler(w, options), logdedup.Options{}) // slog's text escapes hidden characters itself
 }
@@ -108,7 +108,7 @@ func checkReach(cfg *config.Config) error {
 		return nil
 	}
 	var open []string
-	for _, address := range []struct{ setting, value string }{{"listen", cfg.Listen}, {"http-listen", cfg.HTTPListen}} {
+	for _, address := range []struct{ setting, value string }{{"listen", cfg.Listen}, {"http-listen", cfg.HTTPListen}, {"web-listen", cfg.WebListen}} {
 		if address.value != "" && !client.IsLoopback(address.value) {
 			open = append(open, fmt.Sprintf("--%s %s", address.setting, address.value))
 		}

@@ -46,7 +46,7 @@ func startService(t *testing.T, env map[string]string) serving {
 	code := make(chan int, 1)
 	go func() {
 		getenv := func(name string) string { return env[name] }
-		args := []string{"serve", "--listen", "127.0.0.1:0", "--http-listen", "127.0.0.1:0"}
+		args := []string{"serve", "--listen", "127.0.0.1:0", "--http-listen", "127.0.0.1:0", "--web-listen", "127.0.0.1:0"}
 		code <- run(ctx, args, getenv, strings.NewReader(""), io.Discard, stderr)
 		_ = stderr.Close() // a pipe writer's Close never fails
 	}()
@@ -117,7 +117,7 @@ func TestServeGoesOnAfterSIGTERM(t *testing.T) {
 	}
 }
 
-func TestServeWithoutKeyShowsItInTheQueue(t *testing.T) {
+func TestServeWithoutKeyShowsItInTheAccounts(t *testing.T) {
 	env := serviceEnv(t, &simulator.Simulator{})
 	delete(env, "BITMOVIN_API_KEY")
 	s := startService(t, env)
@@ -126,12 +126,12 @@ func TestServeWithoutKeyShowsItInTheQueue(t *testing.T) {
 		t.Fatalf("submit: %s", list.stderr)
 	}
 	for deadline := time.Now().Add(longEnough); ; {
-		got := command{}.run(t.Context(), "queue", "--server", s.grpc)
+		got := command{}.run(t.Context(), "accounts", "--server", s.grpc)
 		if strings.Contains(got.stdout, "BITMOVIN_API_KEY") {
 			return
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("queue does not say that the key is missing: %s%s", got.stdout, got.stderr)
+			t.Fatalf("accounts does not say that the key is missing: %s%s", got.stdout, got.stderr)
 		}
 	}
 }
@@ -149,7 +149,7 @@ func TestServeRefusesAJobTable(t *testing.T) {
 		{noise, "not a job table"},
 		{filepath.Join(t.TempDir(), "no", "such", "directory", "stoker.db"), "there is no such directory: make it"},
 	} {
-		got := command{env: env}.run(t.Context(), "serve", "--listen", "127.0.0.1:0", "--http-listen", "", "--db", tt.db)
+		got := command{env: env}.run(t.Context(), "serve", "--listen", "127.0.0.1:0", "--http-listen", "", "--web-listen", "", "--db", tt.db)
 		if got.code != exitFailed || !strings.Contains(got.stderr, tt.want) || strings.Count(got.stderr, "\n") != 1 {
 			t.Errorf("serve --db %s: exit code %d, want %d and one line with %q: %s", tt.db, got.code, exitFailed, tt.want, got.stderr)
 		}
@@ -213,4 +213,55 @@ func TestSimulateEndsWithItsContext(t *testing.T) {
 	if code := run(ctx, []string{"simulate", "--listen", "127.0.0.1:0"}, none, strings.NewReader(""), io.Discard, seen); code != exitOK {
 		t.Errorf("exit code %d", code)
 	}
+}
+
+func TestDemoTakesAnotherPort(t *testing.T) {
+	ctx, stop := context.WithCancelCause(t.Context())
+	defer stop(nil)
+	stderr, to := io.Pipe()
+	code := make(chan int, 2)
+	serve := func(to *io.PipeWriter, args ...string) {
+		code <- run(ctx, append([]string{"demo", "--serve"}, args...), func(string) string { return "" }, strings.NewReader(""), io.Discard, to)
+		_ = to.Close() // a pipe writer's Close never fails
+	}
+	go serve(to)
+	var told strings.Builder
+	address := listeningAddress(t, stderr, &told)
+	// The default port is in use from now on: by the demo, or else by another program.
+	stderr2, to2 := io.Pipe()
+	go serve(to2)
+	told.Reset()
+	other := listeningAddress(t, stderr2, &told)
+	if other == address || other == defaultServer {
+		t.Errorf("the second demo listens on %s, like the first one on %s", other, address)
+	}
+	if want := defaultServer + " is in use already. To talk to this demo, in another terminal:\n  export STOKER_SERVER=" + other + "\n"; !strings.HasPrefix(told.String(), want) {
+		t.Errorf("the second demo says %q, want %q", told.String(), want)
+	}
+	mustRun(t, command{env: map[string]string{"STOKER_SERVER": other}}, "batches")
+	if got := (command{}).run(ctx, "demo", "--serve", "--listen", other); got.code != exitFailed || !strings.Contains(got.stderr, "--listen names another") {
+		t.Errorf("a port that was asked for and is in use: %+v", got)
+	}
+	stop(&interrupted{signal: syscall.SIGINT})
+	for range 2 {
+		if got := <-code; got != exitOK {
+			t.Errorf("exit code %d, want %d", got, exitOK)
+		}
+	}
+}
+
+// listeningAddress reads what a demo says until it tells its address, and lets it go on.
+func listeningAddress(t *testing.T, stderr io.Reader, told *strings.Builder) string {
+	t.Helper()
+	lines := bufio.NewScanner(stderr)
+	for lines.Scan() {
+		told.WriteString(lines.Text() + "\n")
+		if rest, ok := strings.CutPrefix(lines.Text(), "The service listens on "); ok {
+			address, _, _ := strings.Cut(rest, ",")
+			go func() { _, _ = io.Copy(io.Discard, stderr) }()
+			return address
+		}
+	}
+	t.Fatalf("the demo does not listen; it said %q", told)
+	return ""
 }

@@ -1,0 +1,93 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/stokerd/stoker/internal/output"
+)
+
+// caution is the flags of a verb that changes many things, or what cannot be taken back.
+type caution struct {
+	yes    bool // --yes
+	dryRun bool // --dry-run
+}
+
+func (g *caution) addFlags(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&g.dryRun, "dry-run", false, "say how many, change nothing")
+	cmd.Flags().BoolVarP(&g.yes, "yes", "y", false, "do not ask")
+	cmd.MarkFlagsMutuallyExclusive("dry-run", "yes")
+}
+
+// errNothingChanged ends a command whose question was not answered with yes.
+var errNothingChanged error = &exitError{code: exitFailed}
+
+// checkCanAsk returns a usage error if the verb would have to ask and there is nobody to answer. It is called
+// before anything is asked of the server.
+func (g caution) checkCanAsk(c *cli, verb string) error {
+	if g.yes || g.dryRun {
+		return nil
+	}
+	answers, err := openAnswers(c)
+	if err != nil {
+		return usagef("%s asks first, and there is no terminal; add --yes, or --dry-run to look", verb)
+	}
+	return answers.Close()
+}
+
+// ask asks a question on the terminal, below some lines that say what yes means. It returns nil for yes, and
+// [errNothingChanged] for everything else, Ctrl-C included. With --yes it asks nothing.
+func (g caution) ask(ctx context.Context, c *cli, question string, details ...string) error {
+	if g.yes {
+		return nil
+	}
+	answers, err := openAnswers(c)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = answers.Close() }() // nothing was written
+	c.note("%s", question)
+	for _, line := range details {
+		c.note("  %s", line)
+	}
+	_, _ = io.WriteString(c.stderr, "[y/N] ")
+	read := make(chan string, 1)
+	go func() {
+		line, _ := bufio.NewReader(answers).ReadString('\n') // what cannot be read is no yes
+		read <- line
+	}()
+	select {
+	case line := <-read:
+		if answer := strings.ToLower(strings.TrimSpace(line)); answer == "y" || answer == "yes" {
+			return nil
+		}
+		if !strings.HasSuffix(line, "\n") {
+			c.note("") // the end of the input, after the question
+		}
+	case <-ctx.Done():
+		c.note("") // Ctrl-C, after the question
+	}
+	c.note("Nothing was changed.")
+	return errNothingChanged
+}
+
+// openAnswers opens the terminal on which the user answers: standard input, or the terminal itself if the
+// command has read a list from standard input. The question is written to standard error, which has to be a
+// terminal too.
+func openAnswers(c *cli) (io.ReadCloser, error) {
+	if _, ok := output.Terminal(c.stderr); !ok {
+		return nil, os.ErrNotExist
+	}
+	if file, ok := output.Terminal(c.stdin); ok {
+		return io.NopCloser(file), nil
+	}
+	if !c.stdinIsList {
+		return nil, os.ErrNotExist
+	}
+	return os.Open("/dev/tty")
+}
