@@ -28,91 +28,103 @@ func textRows(f *job.Search, order bool) string {
  ORDER BY ` + by + ` LIMIT $4 + 0`
 }
 
+// textSearch is a search for a text.
+type textSearch struct {
+	queries
+	search    *job.Search
+	page      job.SearchPage
+	text      string            // in lower case
+	encodings []job.JobPosition // of the jobs that have, or had, an encoding with the text in its id
+}
+
 // findText goes through the jobs that have the text or, if these are few, through those that match all other
 // conditions.
 func (r queries) findText(ctx context.Context, f *job.Search, page job.SearchPage) (job.FoundJobs, error) {
-	text := searchable(f.Text)
-	encodings, err := r.encodingsWith(ctx, text)
-	if err != nil {
+	s := textSearch{queries: r, search: f, page: page, text: searchable(f.Text)}
+	var err error
+	if s.encodings, err = s.encodingsWith(ctx, s.text); err != nil {
 		return job.FoundJobs{}, err
 	}
-	few, err := r.selectsFew(ctx, f)
+	few, err := s.selectsFew(ctx, f)
 	if err != nil {
 		return job.FoundJobs{}, err
 	}
 	if few {
-		return r.findAmong(ctx, f, page, text, encodings)
+		return s.findAmongOthers(ctx)
 	}
-	return r.findInTexts(ctx, f, page, text, encodings)
+	return s.findInTexts(ctx)
 }
 
 // findInTexts goes through the texts of all jobs in the order of the page, and through the rows of those jobs
 // that have the text.
-func (r queries) findInTexts(ctx context.Context, f *job.Search, page job.SearchPage, text string, encodings []job.JobPosition) (job.FoundJobs, error) {
+func (s *textSearch) findInTexts(ctx context.Context) (job.FoundJobs, error) {
 	var found []job.FoundJob
-	for at := page.After; ; {
-		rows, err := r.readTexts(ctx, f, at, page.Ascending)
+	for at := s.page.After; ; {
+		rows, err := s.readTexts(ctx, at)
 		if err != nil {
 			return job.FoundJobs{}, err
 		}
 		last := len(rows) < textRowsPerQuery
-		end := endOf(rows, page.Ascending)
-		positions := positionsWith(rows, []byte(text))
-		for _, p := range encodings {
-			if last || comparePositions(p, end, page.Ascending) <= 0 {
+		end := endOf(rows, s.page.Ascending)
+		positions := positionsWith(rows, []byte(s.text))
+		for _, p := range s.encodings {
+			if last || comparePositions(p, end, s.page.Ascending) <= 0 {
 				positions = append(positions, p)
 			}
 		}
-		some, err := r.jobsAt(ctx, f, job.SearchPage{After: at, Ascending: page.Ascending, Limit: page.Limit - len(found)}, positions)
+		rest := job.SearchPage{After: at, Ascending: s.page.Ascending, Limit: s.page.Limit - len(found)}
+		some, err := s.jobsAt(ctx, s.search, rest, positions)
 		if err != nil {
 			return job.FoundJobs{}, err
 		}
-		if found = append(found, some...); last || len(found) > page.Limit {
-			return cutPage(found, page.Limit), nil
+		if found = append(found, some...); last || len(found) > s.page.Limit {
+			return cutPage(found, s.page.Limit), nil
 		}
-		if at = end; page.IsOver() {
+		if at = end; s.page.IsOver() {
 			return job.FoundJobs{Jobs: found, Next: at}, nil
 		}
 	}
 }
 
-// findAmong goes through the jobs that match all conditions but the text.
-func (r queries) findAmong(ctx context.Context, f *job.Search, page job.SearchPage, text string, encodings []job.JobPosition) (job.FoundJobs, error) {
+// findAmongOthers goes through the jobs that match all conditions but the text.
+func (s *textSearch) findAmongOthers(ctx context.Context) (job.FoundJobs, error) {
 	var found []job.FoundJob
-	has := func(j *job.FoundJob) bool {
-		for _, field := range []string{j.Key, j.Name, j.InputPath, j.OutputPath} {
-			if strings.Contains(searchable(field), text) {
-				return true
-			}
-		}
-		return slices.Contains(encodings, positionOf(j))
-	}
-	rest := *f
-	rest.Text = ""
-	for at := page.After; ; {
-		some, err := r.FindJobs(ctx, rest, job.SearchPage{After: at, Ascending: page.Ascending, Limit: positionsPerQuery})
+	others := *s.search
+	others.Text = ""
+	for at := s.page.After; ; {
+		some, err := s.FindJobs(ctx, others, job.SearchPage{After: at, Ascending: s.page.Ascending, Limit: positionsPerQuery})
 		if err != nil {
 			return job.FoundJobs{}, err
 		}
 		for i := range some.Jobs {
-			if has(&some.Jobs[i]) {
+			if s.has(&some.Jobs[i]) {
 				found = append(found, some.Jobs[i])
 			}
 		}
-		if at = some.Next; at == (job.JobPosition{}) || len(found) > page.Limit {
-			return cutPage(found, page.Limit), nil
+		if at = some.Next; at == (job.JobPosition{}) || len(found) > s.page.Limit {
+			return cutPage(found, s.page.Limit), nil
 		}
-		if page.IsOver() {
+		if s.page.IsOver() {
 			return job.FoundJobs{Jobs: found, Next: at}, nil
 		}
 	}
+}
+
+// has reports whether a job has the text.
+func (s *textSearch) has(j *job.FoundJob) bool {
+	for _, field := range []string{j.Key, j.Name, j.InputPath, j.OutputPath} {
+		if strings.Contains(searchable(field), s.text) {
+			return true
+		}
+	}
+	return slices.Contains(s.encodings, positionOf(j))
 }
 
 // fewJobs is how many jobs take as long to read as the texts of a million.
 const fewJobs = 20_000
 
 // selectsFew reports whether fewer than fewJobs match the conditions of a search other than its text.
-func (r queries) selectsFew(ctx context.Context, f *job.Search) (bool, error) {
+func (s *textSearch) selectsFew(ctx context.Context, f *job.Search) (bool, error) {
 	switch {
 	case len(f.Keys) > 0 || len(f.Causes) > 0:
 		return true, nil
@@ -128,7 +140,7 @@ SELECT coalesce(sum(b.waiting), 0), coalesce(sum(b.starting), 0), coalesce(sum(b
 		return c, err
 	}
 	in := ranges(f, job.SearchPage{})[0]
-	counts, err := one(ctx, r.q, scan, query, searchArgs(f, in, searchPart{}, 0)[:7]...)
+	counts, err := one(ctx, s.q, scan, query, searchArgs(f, in, searchPart{}, 0)[:7]...)
 	var total int64
 	for _, state := range distinct(f.States) {
 		total += *counts.Of(state)
@@ -138,14 +150,15 @@ SELECT coalesce(sum(b.waiting), 0), coalesce(sum(b.starting), 0), coalesce(sum(b
 
 // readTexts reads the rows of texts after a position, in order: textRowsPerQuery of them, unless there are
 // fewer.
-func (r queries) readTexts(ctx context.Context, f *job.Search, after job.JobPosition, order bool) ([]textRow, error) {
+func (s *textSearch) readTexts(ctx context.Context, after job.JobPosition) ([]textRow, error) {
+	f, order := s.search, s.page.Ascending
 	scan := func(r row) (t textRow, err error) {
 		err = r.Scan(&t.position.BatchSeq, &t.position.Number, &t.texts)
 		return t, err
 	}
 	var rows []textRow
 	for _, in := range ranges(f, job.SearchPage{After: after, Ascending: order}) {
-		some, err := all(ctx, r.q, scan, textRows(f, order), searchArgs(f, in, searchPart{}, textRowsPerQuery-len(rows))[:7]...)
+		some, err := all(ctx, s.q, scan, textRows(f, order), searchArgs(f, in, searchPart{}, textRowsPerQuery-len(rows))[:7]...)
 		if err != nil {
 			return nil, err
 		}
@@ -181,14 +194,14 @@ func positionsWith(rows []textRow, text []byte) []job.JobPosition {
 
 // encodingsWith returns the positions of jobs that have, or had, an encoding with a text in its id. A text
 // that can be inside of an id is looked for there, others at the beginning only.
-func (r queries) encodingsWith(ctx context.Context, text string) ([]job.JobPosition, error) {
+func (s *textSearch) encodingsWith(ctx context.Context, text string) ([]job.JobPosition, error) {
 	if len(text) < minEncodingText {
 		return nil, nil
 	}
-	positions, err := r.encodingPositions(ctx, encodingPrefix, text)
+	positions, err := s.encodingPositions(ctx, encodingPrefix, text)
 	if err != nil || len(text) >= len("00000000-0000-0000-0000-000000000000") || strings.Trim(text, "0123456789abcdef-") != "" {
 		return positions, err
 	}
-	more, err := r.encodingPositions(ctx, encodingPart, text)
+	more, err := s.encodingPositions(ctx, encodingPart, text)
 	return slices.Concat(positions, more), err
 }
