@@ -1,15 +1,6 @@
 // Each page says what its reader came for.
 import { ended, assert, call, open, seen, submit, test, until } from "./harness.mjs";
 
-test("without batches, the list says what a batch is and offers two ways in", async (t) => {
-  const page = await open(t);
-  await seen(page, "No batches yet");
-  await seen(page, "Submit a list");
-  await page.getByRole("link", { name: "Try the sample: 6 jobs" }).click();
-  await seen(page, "no mistakes");
-  await page.getByRole("button", { name: "Submit 6 jobs" }).waitFor();
-});
-
 test("the list shows what runs, what failed and of what, and why the rest waits", async (t) => {
   const failed = await submit(t, "has failures", ["missing/a.mov", "missing/b.mov", "broken/c.mov", "ok/d.mov"]);
   await ended(failed);

@@ -564,8 +564,8 @@ export type ListJobsRequest = Message<"stoker.v1.ListJobsRequest"> & {
   pageToken: string;
 
   /**
-   * Only jobs that have this text in their key, name, input path or output path, or in the id of an
-   * encoding of theirs. Upper and lower case are the same.
+   * Only jobs that have this text in their key, name, input path or output path or, from 4 characters
+   * on, in the id of an encoding that they have or had. Upper and lower case are the same.
    *
    * @generated from field: string text = 6;
    */
@@ -607,7 +607,7 @@ export type ListJobsRequest = Message<"stoker.v1.ListJobsRequest"> & {
   created?: TimeRange | undefined;
 
   /**
-   * Only jobs that changed last within these times.
+   * Only jobs that changed last within these times, in a way that a watch shows.
    *
    * @generated from field: stoker.v1.TimeRange changed = 12;
    */
@@ -1163,7 +1163,8 @@ export type FailureCause = Message<"stoker.v1.FailureCause"> & {
   count: bigint;
 
   /**
-   * One of these jobs: the first, or the latest if they are of several batches.
+   * One of these jobs: the first of the batch or, if they are of several batches, of the latest one.
+   * Empty if it has been retried meanwhile.
    *
    * @generated from field: string job_id = 3;
    */
