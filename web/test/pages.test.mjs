@@ -2,7 +2,7 @@
 import { ended, assert, call, open, seen, submit, test, until } from "./harness.mjs";
 
 test("the list shows what runs, what failed and of what, and why the rest waits", async (t) => {
-  const failed = await submit(t, "has failures", ["missing/a.mov", "missing/b.mov", "broken/c.mov", "ok/d.mov"]);
+  const failed = await submit(t, "has failures", ["markup/a.mov", "markup/b.mov", "broken/c.mov", "ok/d.mov"]);
   await ended(failed);
   const long = await submit(t, "long run", ["long/1.mov", "long/2.mov", "long/3.mov", "long/4.mov", "long/5.mov", "long/6.mov", "long/7.mov", "long/8.mov", "long/9.mov"]);
   await until(long, (b) => b.counts?.running === "4" && b.counts?.queued === "3");
@@ -11,8 +11,8 @@ test("the list shows what runs, what failed and of what, and why the rest waits"
   await row.getByText("active").waitFor();
   await row.getByText("3 of 3 queued at Bitmovin").waitFor();
   const other = page.getByRole("row", { name: /has failures/ });
-  await other.getByText("2 × <b>Input</b> not found (20001), and 1 more cause").waitFor();
-  assert.equal(await page.locator("b:text-is('Input')").count(), 0, "text from the platform became markup");
+  await other.getByText("2 × <b>Bold</b> & sent by the platform (10001), and 1 more cause").waitFor();
+  assert.equal(await page.locator("b:text-is('Bold')").count(), 0, "text from the platform became markup");
   await page.getByRole("list", { name: "Accounts" }).getByText("4 running, 3 of 3 queued").waitFor();
 
   await page.getByRole("searchbox", { name: "Search batches by name" }).fill("LONG");
