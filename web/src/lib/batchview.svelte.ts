@@ -6,7 +6,7 @@ import type { FailureCause, WatchBatchResponse } from "../gen/stoker/v1/batch_se
 import { batches } from "./api";
 import { ms } from "./format";
 import { JobTable } from "./jobtable.svelte";
-import { beside, live } from "./live.svelte";
+import { beside, live, longStream } from "./live.svelte";
 
 /** mostLive is how many jobs a page keeps; of a larger batch it asks the server for what is looked at. */
 export const mostLive = 150_000;
@@ -62,8 +62,8 @@ export class BatchView {
         const request = { batchId: this.batch!.id, cursor: this.#cursor, includeJobs: this.keepsJobs, minInterval: durationFromMs(200) };
         // Without changes since the cursor, the headers are all that comes for a while.
         const onHeader = () => this.#cursor && alive();
-        let message: WatchBatchResponse | undefined;
-        for await (message of batches.watchBatch(request, { signal, onHeader })) {
+        let messages = 0;
+        for await (const message of batches.watchBatch(request, { signal, onHeader })) {
           alive();
           this.#cursor = message.cursor || this.#cursor;
           if (message.heartbeat) continue;
@@ -75,7 +75,7 @@ export class BatchView {
             this.#apply(message);
           }
           askForCauses();
-          message = undefined; // a page of jobs is large, and the next message may be far
+          if (++messages === longStream) return 0;
         }
         // The batch has ended. It may go on after a retry.
         alive();
@@ -103,6 +103,9 @@ export class BatchView {
     if (message.batch) this.#take(message.batch);
     this.jobs.take(message.jobs);
     if (this.jobs.rows.length >= Number(this.batch?.jobCount ?? 0n)) this.complete = true;
+    // The stream holds on to its messages until it ends; this leaves it their shells.
+    message.jobs = [];
+    message.batch = undefined;
   }
 
   #take(batch: Batch) {
