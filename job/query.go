@@ -22,20 +22,18 @@ type RequestKey struct {
 	PayloadHash []byte
 }
 
-// Scope is the part of the job table that a caller may see. The zero value is all of it.
-type Scope struct {
-	Accounts  []string // nil: all
-	CreatedBy string   // only batches of this principal; empty: of all
-}
-
 // BatchFilter selects batches, the newest first. Empty fields select all.
 type BatchFilter struct {
-	States    []BatchState
-	Labels    map[string]string // a batch has to have all of them
-	AccountID string
-	Scope     Scope // what the caller may see
-	BeforeSeq int64 // only batches with a lower sequence number; 0: all
-	Limit     int
+	States   []BatchState
+	Labels   map[string]string // a batch has to have all of them
+	Accounts []string          // a batch has to be of one of them
+	// Text has to occur in the display name. Upper and lower case are the same.
+	Text        string
+	DisplayName string   // the whole display name
+	IDPrefix    string   // the id begins with this
+	IDs         []string // the id is one of these
+	BeforeSeq   int64    // only batches with a lower sequence number; 0: all
+	Limit       int
 }
 
 // Filter selects jobs of one batch, in the order of submission. Empty fields select all.

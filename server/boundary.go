@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -47,13 +49,35 @@ func (g *grant) allows(id string, o owner) error {
 // limited reports whether there are batches that the call may not be about.
 func (g *grant) limited() bool { return g.ownOnly || g.principal.Bound() }
 
-// scope is the part of the job table that the call may be about.
-func (g *grant) scope() job.Scope {
-	s := job.Scope{Accounts: g.principal.Accounts}
-	if g.ownOnly {
-		s.CreatedBy = g.principal.Name
+// within returns those of the accounts that the caller may use; nil stands for all accounts. ok is false if there
+// are none.
+func (g *grant) within(accounts []string) (list []string, ok bool) {
+	if !g.principal.Bound() {
+		return accounts, true
 	}
-	return s
+	list = g.principal.Accounts
+	if len(accounts) > 0 {
+		list = slices.DeleteFunc(slices.Clone(accounts), func(a string) bool { return !g.principal.MayUse(a) })
+	}
+	return list, len(list) > 0
+}
+
+// scopeKey is equal for callers that see the same batches in lists.
+func (g *grant) scopeKey() string {
+	if !g.limited() {
+		return ""
+	}
+	key := strings.Join(g.principal.Accounts, "\x00")
+	if g.ownOnly {
+		key += "\x00\x00" + g.principal.Name
+	}
+	return key
+}
+
+// withGrant returns the context of work that is done for all callers with a grant, after their calls have
+// ended if need be.
+func withGrant(ctx context.Context, g grant) context.Context {
+	return context.WithValue(ctx, callKey{}, &call{grant: g})
 }
 
 // maxOwners is how many owners are kept.
@@ -118,6 +142,18 @@ func (b *boundary) Batch(ctx context.Context, id string) (job.Batch, error) {
 	return batch, nil
 }
 
+// FindJobs finds jobs in the batches that the caller may read.
+func (b *boundary) FindJobs(ctx context.Context, search job.Search, page job.SearchPage) (job.FoundJobs, error) {
+	g, ok := grantOf(ctx), false
+	if g.ownOnly {
+		return job.FoundJobs{}, errNotOwn // no method that is allowed for own batches alone searches
+	}
+	if search.Accounts, ok = g.within(search.Accounts); !ok {
+		return job.FoundJobs{}, nil
+	}
+	return b.store.FindJobs(ctx, search, page)
+}
+
 // BatchID returns the id of the batch with a number.
 func (b *boundary) BatchID(ctx context.Context, number int64) (string, error) {
 	id, err := b.store.BatchID(ctx, number)
@@ -131,8 +167,42 @@ func (b *boundary) BatchID(ctx context.Context, number int64) (string, error) {
 }
 
 func (b *boundary) Batches(ctx context.Context, f job.BatchFilter) ([]job.Batch, error) {
-	f.Scope = grantOf(ctx).scope()
-	return b.store.Batches(ctx, f)
+	g, ok := grantOf(ctx), false
+	if f.Accounts, ok = g.within(f.Accounts); !ok {
+		return nil, nil
+	}
+	if !g.ownOnly {
+		return b.store.Batches(ctx, f)
+	}
+	var own []job.Batch
+	for limit := f.Limit; ; {
+		page, err := b.store.Batches(ctx, f)
+		if err != nil {
+			return nil, err
+		}
+		for _, batch := range page {
+			if batch.CreatedBy == g.principal.Name && (limit <= 0 || len(own) < limit) {
+				own = append(own, batch)
+			}
+		}
+		if limit <= 0 || len(page) < f.Limit || len(own) == limit {
+			return own, nil
+		}
+		f.BeforeSeq = page[len(page)-1].Seq
+	}
+}
+
+func (b *boundary) CountBatches(ctx context.Context, f job.BatchFilter) (int64, error) {
+	g, ok := grantOf(ctx), false
+	if f.Accounts, ok = g.within(f.Accounts); !ok {
+		return 0, nil
+	}
+	if !g.ownOnly {
+		return b.store.CountBatches(ctx, f)
+	}
+	f.Limit, f.BeforeSeq = 0, 0
+	own, err := b.Batches(ctx, f)
+	return int64(len(own)), err
 }
 
 // Submit notes who submits the batch.
@@ -269,6 +339,13 @@ func (b *boundary) FailureCauses(ctx context.Context, id string, limit int) ([]j
 		return nil, err
 	}
 	return b.store.FailureCauses(ctx, id, limit)
+}
+
+func (b *boundary) CountCauses(ctx context.Context, id string, causes []string) (int64, error) {
+	if err := b.check(ctx, id); err != nil {
+		return 0, err
+	}
+	return b.store.CountCauses(ctx, id, causes)
 }
 
 func (b *boundary) KnownCauses(ctx context.Context, id string, causes []string) ([]string, error) {

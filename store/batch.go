@@ -41,6 +41,15 @@ func (s *Store) Batches(ctx context.Context, f job.BatchFilter) ([]job.Batch, er
 	return list, nil
 }
 
+// CountBatches counts the batches that f chooses, whatever its BeforeSeq and Limit.
+func (s *Store) CountBatches(ctx context.Context, f job.BatchFilter) (int64, error) {
+	n, err := s.engine.CountBatches(ctx, f)
+	if err != nil {
+		return 0, fmt.Errorf("count batches: %w", err)
+	}
+	return n, nil
+}
+
 // CancellingBatches returns the ids of batches that are being cancelled and have
 // jobs that are neither being cancelled nor ended, in the order of submission.
 func (s *Store) CancellingBatches(ctx context.Context) ([]string, error) {

@@ -52,6 +52,8 @@ type Service struct {
 	web          []webListener
 	listeners    []net.Listener // all of them
 
+	webURL string // of a proxy; empty: there is none
+
 	connectionsRefused atomic.Int64 // because there were too many
 
 	lost chan error // gets the error of a job table whose files are gone
@@ -68,7 +70,7 @@ type Service struct {
 //
 // If the job table cannot be opened, the error is that of [sqlite.Open].
 func New(ctx context.Context, cfg *config.Config, log *slog.Logger, reload <-chan struct{}) (_ *Service, err error) {
-	s := &Service{log: log, reload: reload, lost: make(chan error, 1)}
+	s := &Service{log: log, webURL: cfg.WebURL, reload: reload, lost: make(chan error, 1)}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Close())
@@ -120,26 +122,36 @@ func New(ctx context.Context, cfg *config.Config, log *slog.Logger, reload <-cha
 	})
 	s.grpc = grpc.NewServer(append(s.server.Options(), grpc.Creds(s.certificates.Credentials()))...)
 	s.server.Register(s.grpc)
-	s.makeWebServers()
+	if err := s.makeWebServers(cfg); err != nil {
+		return nil, err
+	}
 	return s, nil
 }
 
 // makeWebServers makes the servers of the listeners that speak HTTP.
-func (s *Service) makeWebServers() {
+func (s *Service) makeWebServers(cfg *config.Config) (err error) {
 	for i := range s.web {
 		w := &s.web[i]
 		switch w.setting {
 		case settingHTTP:
 			w.server = s.certificates.NewHTTPServer(s.endpoints(), s.log)
+		case settingWeb:
+			if w.server, err = newWebServer(cfg, s.grpc, s.log); err != nil {
+				return err
+			}
+			if s.certificates != nil {
+				w.server.TLSConfig = s.certificates.HTTP()
+			}
 		case settingAdmin:
 			w.server = s.certificates.NewHTTPServer(s.adminEndpoints(metricsHandler(s.store.AccountStatuses, s.networkMetrics()...)), s.log)
 			w.server.WriteTimeout = 0 // each endpoint has its own
 		}
 	}
+	return nil
 }
 
 // Settings of the listeners.
-const settingGRPC, settingHTTP, settingAdmin = "--listen", "--http-listen", "--admin-listen"
+const settingGRPC, settingHTTP, settingWeb, settingAdmin = "--listen", "--http-listen", "--web-listen", "--admin-listen"
 
 // listen opens the listeners. An error names the setting, such as --listen.
 func (s *Service) listen(ctx context.Context, cfg *config.Config) error {
@@ -172,6 +184,19 @@ func (s *Service) Address(setting string) string {
 		}
 	}
 	return ""
+}
+
+// WebAddress is where browsers reach the page: the URL of the proxy if the configuration has one. It has no
+// trailing slash, and is empty if the page is served nowhere.
+func (s *Service) WebAddress() string {
+	address := s.Address(settingWeb)
+	switch {
+	case address == "" || s.webURL != "":
+		return s.webURL
+	case s.certificates != nil:
+		return "https://" + address
+	}
+	return "http://" + address
 }
 
 // Run serves until ctx ends or a part fails. Then it stops the gRPC server, within about ten seconds, then
@@ -209,7 +234,7 @@ func (s *Service) Run(ctx context.Context) error {
 		<-ctx.Done()
 		s.log.Info("stopping", "cause", context.Cause(ctx))
 		s.stopping.Store(true)
-		s.server.Stop(s.grpc, drainTimeout)
+		s.stopServing()
 		stopWork(context.Cause(ctx))
 		var errs []error
 		for _, w := range s.web {
@@ -218,6 +243,24 @@ func (s *Service) Run(ctx context.Context) error {
 		return errors.Join(errs...)
 	})
 	return errors.Join(group.Wait(), s.Close())
+}
+
+// stopServing ends watches and waits for calls under way, and cuts them off after drainTimeout.
+//
+// Calls over HTTP come first. They are calls of the gRPC server too, but its graceful stop closes their
+// answers before the last message, which has the error, is written.
+func (s *Service) stopServing() {
+	s.server.Shutdown()
+	began := time.Now()
+	ctx, cancel := context.WithTimeout(context.Background(), drainTimeout/2)
+	defer cancel()
+	for _, w := range s.web {
+		if w.setting == settingWeb && w.server.Shutdown(ctx) != nil {
+			s.log.Warn("calls over HTTP cut off at shutdown", "grace", drainTimeout/2)
+			_ = w.server.Close() // its listener is closed already
+		}
+	}
+	s.server.Stop(s.grpc, drainTimeout-time.Since(began))
 }
 
 // Close closes the listeners and the job table.
