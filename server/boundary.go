@@ -154,16 +154,11 @@ func (b *boundary) FindJobs(ctx context.Context, search job.Search, page job.Sea
 	return b.store.FindJobs(ctx, search, page)
 }
 
-// BatchID returns the id of the batch with a number.
-func (b *boundary) BatchID(ctx context.Context, number int64) (string, error) {
-	id, err := b.store.BatchID(ctx, number)
-	if err == nil {
-		err = b.check(ctx, id)
-	}
-	if err != nil {
-		return "", err
-	}
-	return id, nil
+// BatchesBySeq leaves out batches that the caller may not read.
+func (b *boundary) BatchesBySeq(ctx context.Context, seqs []int64) ([]job.Batch, error) {
+	list, err := b.store.BatchesBySeq(ctx, seqs)
+	p := grantOf(ctx).principal
+	return slices.DeleteFunc(list, func(batch job.Batch) bool { return !p.MayUse(batch.AccountID) }), err
 }
 
 func (b *boundary) Batches(ctx context.Context, f job.BatchFilter) ([]job.Batch, error) {
@@ -320,9 +315,9 @@ func (b *boundary) SelectJobNumbers(ctx context.Context, sel job.Selection, afte
 	return b.store.SelectJobNumbers(ctx, sel, after, limit)
 }
 
-func (b *boundary) CountSelectedJobs(ctx context.Context, sel job.Selection) (int64, error) {
+func (b *boundary) CountSelectedJobs(ctx context.Context, sel job.Selection) (job.Counts, error) {
 	if err := b.check(ctx, sel.BatchID); err != nil {
-		return 0, err
+		return job.Counts{}, err
 	}
 	return b.store.CountSelectedJobs(ctx, sel)
 }
@@ -341,18 +336,23 @@ func (b *boundary) FailureCauses(ctx context.Context, id string, limit int) ([]j
 	return b.store.FailureCauses(ctx, id, limit)
 }
 
-func (b *boundary) CountCauses(ctx context.Context, id string, causes []string) (int64, error) {
+func (b *boundary) CountCauses(ctx context.Context, id string, causes []string) (map[string]int64, error) {
 	if err := b.check(ctx, id); err != nil {
-		return 0, err
+		return nil, err
 	}
 	return b.store.CountCauses(ctx, id, causes)
 }
 
-func (b *boundary) KnownCauses(ctx context.Context, id string, causes []string) ([]string, error) {
-	if err := b.check(ctx, id); err != nil {
-		return nil, err
+// FindCauses counts causes in the batches that the caller may read.
+func (b *boundary) FindCauses(ctx context.Context, search job.Search, limit int) ([]job.Cause, int64, error) {
+	g, ok := grantOf(ctx), false
+	if g.ownOnly {
+		return nil, 0, errNotOwn // no method that is allowed for own batches alone searches
 	}
-	return b.store.KnownCauses(ctx, id, causes)
+	if search.Accounts, ok = g.within(search.Accounts); !ok {
+		return nil, 0, nil
+	}
+	return b.store.FindCauses(ctx, search, limit)
 }
 
 // Lines. They are read to render batches and jobs that the caller has been allowed to read.
@@ -367,6 +367,14 @@ func (b *boundary) JobRanks(ctx context.Context, seq int64, now time.Time, numbe
 
 func (b *boundary) RecentRuns(ctx context.Context, id string, running, ended int) ([]job.Run, error) {
 	return b.store.RecentRuns(ctx, id, running, ended)
+}
+
+// NextJobs returns the next jobs of an account that the caller may use.
+func (b *boundary) NextJobs(ctx context.Context, accountID string, now time.Time, limit int, except ...int64) ([]job.Job, error) {
+	if err := b.checkAccount(ctx, accountID); err != nil {
+		return nil, err
+	}
+	return b.store.NextJobs(ctx, accountID, now, limit, except...)
 }
 
 // CountWaiting counts the waiting jobs of the accounts that the caller may use.
@@ -407,6 +415,13 @@ func (b *boundary) AccountStatuses(ctx context.Context) []job.AccountStatus {
 		}
 	}
 	return within
+}
+
+func (b *boundary) AccountHistory(ctx context.Context, id string, since time.Time, step time.Duration) (job.AccountHistory, bool) {
+	if b.checkAccount(ctx, id) != nil {
+		return job.AccountHistory{}, false
+	}
+	return b.store.AccountHistory(id, since, step)
 }
 
 func (b *boundary) UpdateAccountSettings(ctx context.Context, id string, now time.Time, f func(*job.AccountSettings) error) (job.AccountSettings, error) {
