@@ -13,9 +13,10 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	sqlite3 "modernc.org/sqlite/lib"
+
 	"github.com/stokerd/stoker/job"
 	"github.com/stokerd/stoker/store"
-	sqlite3 "modernc.org/sqlite/lib"
 )
 
 // story is a little of everything the store writes, one transaction for each

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/pressly/goose/v3"
+
 	"github.com/stokerd/stoker/job"
 )
 
