@@ -48,7 +48,7 @@ var rules = []rule{
 
 	{
 		pkg: "internal/access",
-		is: "Who may do what: principals, roles, tokens, and the entries of the audit log.",
+		is:  "Who may do what: principals, roles, tokens, and the entries of the audit log.",
 	},
 
 	{

@@ -24,8 +24,8 @@ import (
 	"github.com/stokerd/stoker/webhook"
 )
 
-// webListener is a listener that speaks HTTP.
-type webListener struct {
+// httpServer is a listener that speaks HTTP, with its server.
+type httpServer struct {
 	setting  string
 	listener net.Listener
 	server   *http.Server
@@ -49,10 +49,9 @@ type Service struct {
 
 	grpc         *grpc.Server
 	grpcListener net.Listener
-	web          []webListener
+	httpServers  []httpServer
 	listeners    []net.Listener // all of them
-
-	webURL string // of a proxy; empty: there is none
+	webURL       string         // of a proxy before the page; empty: there is none
 
 	connectionsRefused atomic.Int64 // because there were too many
 
@@ -122,29 +121,36 @@ func New(ctx context.Context, cfg *config.Config, log *slog.Logger, reload <-cha
 	})
 	s.grpc = grpc.NewServer(append(s.server.Options(), grpc.Creds(s.certificates.Credentials()))...)
 	s.server.Register(s.grpc)
-	if err := s.makeWebServers(cfg); err != nil {
+	if err := s.makeHTTPServers(cfg); err != nil {
 		return nil, err
 	}
 	return s, nil
 }
 
-// makeWebServers makes the servers of the listeners that speak HTTP.
-func (s *Service) makeWebServers(cfg *config.Config) (err error) {
-	for i := range s.web {
-		w := &s.web[i]
-		switch w.setting {
+// makeHTTPServers makes the servers of the listeners that speak HTTP.
+func (s *Service) makeHTTPServers(cfg *config.Config) (err error) {
+	for i := range s.httpServers {
+		h := &s.httpServers[i]
+		switch h.setting {
 		case settingHTTP:
-			w.server = s.certificates.NewHTTPServer(s.endpoints(), s.log)
+			h.server = s.certificates.NewHTTPServer(s.endpoints(), s.log)
+		case settingAdmin:
+			h.server = s.certificates.NewHTTPServer(s.adminEndpoints(metricsHandler(s.store.AccountStatuses, s.networkMetrics()...)), s.log)
+			h.server.WriteTimeout = 0 // each endpoint has its own
 		case settingWeb:
-			if w.server, err = newWebServer(cfg, s.grpc, s.log); err != nil {
+			if h.server, err = s.newWebServer(cfg); err != nil {
 				return err
 			}
-			if s.certificates != nil {
-				w.server.TLSConfig = s.certificates.HTTP()
-			}
-		case settingAdmin:
-			w.server = s.certificates.NewHTTPServer(s.adminEndpoints(metricsHandler(s.store.AccountStatuses, s.networkMetrics()...)), s.log)
-			w.server.WriteTimeout = 0 // each endpoint has its own
+		}
+	}
+	return nil
+}
+
+// findServer returns the server of a setting, such as --web-listen; nil if it has no listener.
+func (s *Service) findServer(setting string) *httpServer {
+	for i := range s.httpServers {
+		if s.httpServers[i].setting == setting {
+			return &s.httpServers[i]
 		}
 	}
 	return nil
@@ -167,7 +173,7 @@ func (s *Service) listen(ctx context.Context, cfg *config.Config) error {
 			s.grpcListener = opened
 			continue
 		}
-		s.web = append(s.web, webListener{setting: l.Setting, listener: opened})
+		s.httpServers = append(s.httpServers, httpServer{setting: l.Setting, listener: opened})
 	}
 	return nil
 }
@@ -178,10 +184,8 @@ func (s *Service) Address(setting string) string {
 	if setting == settingGRPC {
 		return transport.Name(s.grpcListener)
 	}
-	for _, w := range s.web {
-		if w.setting == setting {
-			return transport.Name(w.listener)
-		}
+	if h := s.findServer(setting); h != nil {
+		return transport.Name(h.listener)
 	}
 	return ""
 }
@@ -191,7 +195,7 @@ func (s *Service) Address(setting string) string {
 func (s *Service) WebAddress() string {
 	address := s.Address(settingWeb)
 	switch {
-	case address == "" || s.webURL != "":
+	case address == "", s.webURL != "":
 		return s.webURL
 	case s.certificates != nil:
 		return "https://" + address
@@ -212,8 +216,8 @@ func (s *Service) Run(ctx context.Context) error {
 		}
 		return nil
 	})
-	for _, w := range s.web {
-		group.Go(func() error { return transport.ServeHTTP(w.server, w.listener) })
+	for _, h := range s.httpServers {
+		group.Go(func() error { return transport.ServeHTTP(h.server, h.listener) })
 	}
 	if s.certificates != nil {
 		group.Go(func() error { return s.certificates.Watch(ctx, s.reload) })
@@ -237,8 +241,8 @@ func (s *Service) Run(ctx context.Context) error {
 		s.stopServing()
 		stopWork(context.Cause(ctx))
 		var errs []error
-		for _, w := range s.web {
-			errs = append(errs, w.server.Close())
+		for _, h := range s.httpServers {
+			errs = append(errs, h.server.Close())
 		}
 		return errors.Join(errs...)
 	})
@@ -254,11 +258,9 @@ func (s *Service) stopServing() {
 	began := time.Now()
 	ctx, cancel := context.WithTimeout(context.Background(), drainTimeout/2)
 	defer cancel()
-	for _, w := range s.web {
-		if w.setting == settingWeb && w.server.Shutdown(ctx) != nil {
-			s.log.Warn("calls over HTTP cut off at shutdown", "grace", drainTimeout/2)
-			_ = w.server.Close() // its listener is closed already
-		}
+	if web := s.findServer(settingWeb); web != nil && web.server.Shutdown(ctx) != nil {
+		s.log.Warn("calls over HTTP cut off at shutdown", "grace", drainTimeout/2)
+		_ = web.server.Close() // its listener is closed already
 	}
 	s.server.Stop(s.grpc, drainTimeout-time.Since(began))
 }

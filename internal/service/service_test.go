@@ -23,8 +23,7 @@ func mustNew(t *testing.T) *service.Service {
 	t.Helper()
 	env := platform.Env(platform.Serve(t, &simulator.Simulator{}))
 	env["STOKER_DB"] = filepath.Join(t.TempDir(), "stoker.db")
-	env["STOKER_LISTEN"], env["STOKER_HTTP_LISTEN"], env["STOKER_ADMIN_LISTEN"] = "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0"
-	env["STOKER_WEB_LISTEN"] = "127.0.0.1:0"
+	env["STOKER_LISTEN"], env["STOKER_HTTP_LISTEN"], env["STOKER_ADMIN_LISTEN"], env["STOKER_WEB_LISTEN"] = "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0"
 	cfg, err := config.Load(config.Sources{Getenv: func(name string) string { return env[name] }})
 	if err != nil {
 		t.Fatal(err)
