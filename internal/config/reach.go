@@ -59,11 +59,11 @@ func (l *loader) fromFile(setting string) bool {
 }
 
 // setAuth decides whether callers have to prove who they are, if no setting says so: where other machines can
-// reach the service, or the file names proofs, they have to.
+// reach the service, or the file names proofs or a proxy, they have to.
 func (l *loader) setAuth() {
 	if c := &l.config; c.Auth == "" {
 		c.Auth = AuthNone
-		if len(c.Open()) > 0 && !c.InsecureListen || l.file.Auth.named() {
+		if len(c.Open()) > 0 && !c.InsecureListen || l.file.Auth.named() || c.WebURL != "" {
 			c.Auth = AuthRequired
 		}
 	}
