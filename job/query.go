@@ -22,20 +22,17 @@ type RequestKey struct {
 	PayloadHash []byte
 }
 
-// Scope is the part of the job table that a caller may see. The zero value is all of it.
-type Scope struct {
-	Accounts  []string // nil: all
-	CreatedBy string   // only batches of this principal; empty: of all
-}
-
 // BatchFilter selects batches, the newest first. Empty fields select all.
 type BatchFilter struct {
-	States    []BatchState
-	Labels    map[string]string // a batch has to have all of them
-	AccountID string
-	Scope     Scope // what the caller may see
-	BeforeSeq int64 // only batches with a lower sequence number; 0: all
-	Limit     int
+	States   []BatchState
+	Labels   map[string]string // a batch has to have all of them
+	Accounts []string          // a batch has to be of one of them
+	// Text has to occur in the display name. Upper and lower case are the same.
+	Text        string
+	DisplayName string // the whole display name
+	IDPrefix    string // the id begins with this
+	BeforeSeq   int64  // only batches with a lower sequence number; 0: all
+	Limit       int
 }
 
 // Filter selects jobs of one batch, in the order of submission. Empty fields select all.
@@ -60,6 +57,9 @@ type Change struct {
 	// Dispatch is set if the change may give the dispatcher work and the dispatcher did not make
 	// it: a submission, a cancellation, a retry, a pause, a new priority.
 	Dispatch bool
+	// Starts is how many starts of jobs of the batch the platform has accepted, and Ends how many of
+	// its encodings have ended.
+	Starts, Ends int
 	// Numbers are the jobs of the batch that were cancelled or retried on request. Their order
 	// means nothing.
 	Numbers []int64
@@ -79,6 +79,7 @@ type Selection struct {
 	BatchID   string
 	States    []State // at least one
 	KeyPrefix string
+	Text      string // as of [Search]
 	// The following fields select by the failure of the latest attempt that failed.
 	FailureKinds []FailureKind
 	Categories   []string

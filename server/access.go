@@ -129,7 +129,9 @@ type gate struct {
 func (g *gate) admit(ctx context.Context, method string) error {
 	a := g.methods.of(method)
 	call := callOf(ctx)
-	p, err := g.identifier.Identify(ctx, callerOf(ctx))
+	caller := callerOf(ctx)
+	call.address = caller.Address
+	p, err := g.identifier.Identify(ctx, caller)
 	if err != nil {
 		if a.open {
 			return nil
@@ -186,8 +188,10 @@ func (g *gate) stream(srv any, stream grpc.ServerStream, info *grpc.StreamServer
 
 // callerOf returns what the caller of a call shows of itself.
 func callerOf(ctx context.Context) identity.Caller {
-	md, _ := metadata.FromIncomingContext(ctx)
-	c := identity.Caller{Authorization: md["authorization"], Header: func(name string) []string { return md[name] }}
+	c := identity.Caller{
+		Authorization: metadata.ValueFromIncomingContext(ctx, "authorization"),
+		Header:        func(name string) []string { return metadata.ValueFromIncomingContext(ctx, name) },
+	}
 	p, ok := peer.FromContext(ctx)
 	if !ok {
 		return c

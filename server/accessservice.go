@@ -75,7 +75,7 @@ func (s *accessService) CreateToken(ctx context.Context, req *stokerv1.CreateTok
 
 // ListTokens lists tokens, the newest first.
 func (s *accessService) ListTokens(ctx context.Context, req *stokerv1.ListTokensRequest) (*stokerv1.ListTokensResponse, error) {
-	after, err := parseIDToken(req.GetPageToken(), 't', "")
+	after, err := parseNameToken(req.GetPageToken(), tokenTokenKind)
 	if err != nil {
 		return nil, err
 	}
@@ -96,7 +96,7 @@ func (s *accessService) ListTokens(ctx context.Context, req *stokerv1.ListTokens
 	size := cmp.Or(int(req.GetPageSize()), defaultTokensPage)
 	resp := &stokerv1.ListTokensResponse{Tokens: pageOf(tokens[:min(size, len(tokens))], tokenMessage)}
 	if n := len(resp.Tokens); n < len(tokens) {
-		resp.NextPageToken = idToken('t', "", tokens[n-1].ID)
+		resp.NextPageToken = nameToken(tokenTokenKind, tokens[n-1].ID)
 	}
 	return resp, nil
 }
@@ -130,14 +130,14 @@ func (s *accessService) ListEntries(ctx context.Context, req *stokerv1.ListEntri
 	if err != nil {
 		return nil, err
 	}
-	before, err := parseIDToken(req.GetPageToken(), 'e', string(list[:]))
+	token, err := parsePageToken(req.GetPageToken(), list)
 	if err != nil {
 		return nil, err
 	}
 	size := cmp.Or(int(req.GetPageSize()), defaultEntriesPage)
 	f := access.EntryFilter{
 		Principal: req.GetPrincipal(), Methods: req.GetMethods(), Target: req.GetTarget(), Outcomes: req.GetOutcomes(),
-		CallID: req.GetCallId(), BeforeID: before, Limit: size + 1,
+		CallID: req.GetCallId(), BeforeID: token.position, Limit: size + 1,
 	}
 	if req.GetSince() != nil {
 		f.Since = req.GetSince().AsTime()
@@ -151,40 +151,14 @@ func (s *accessService) ListEntries(ctx context.Context, req *stokerv1.ListEntri
 	}
 	resp := &stokerv1.ListEntriesResponse{Entries: pageOf(entries[:min(size, len(entries))], entryMessage)}
 	if n := len(resp.Entries); n < len(entries) {
-		resp.NextPageToken = idToken('e', string(list[:]), entries[n-1].ID)
+		resp.NextPageToken = pageToken{list: list, position: entries[n-1].ID}.String()
 	}
 	return resp, nil
 }
 
 func entryMessage(e access.Entry) *stokerv1.Entry {
 	return &stokerv1.Entry{
-		Id: e.ID, Time: timestamp(e.Time), Principal: e.Principal, Kind: kindMessage(e.Kind), Address: e.Address, Method: e.Method,
+		Id: fmt.Sprintf("%016x", e.ID), Time: timestamp(e.Time), Principal: e.Principal, Kind: kindMessage(e.Kind), Address: e.Address, Method: e.Method,
 		Target: e.Target, Outcome: e.Outcome, Detail: e.Detail, CallId: e.CallID, RefusedCount: e.Refused,
 	}
 }
-
-// idToken is a position in a list: after the item with an id. list is empty, or names the list.
-func idToken(kind byte, list, id string) string {
-	return encodeToken(append([]byte{tokenVersion, kind}, list+id...))
-}
-
-// parseIDToken parses a token as idToken writes it. Empty text means the first page.
-func parseIDToken(text string, kind byte, list string) (id string, err error) {
-	if text == "" {
-		return "", nil
-	}
-	d := decodeToken(text, kind)
-	named := string(d.readBytes(len(list)))
-	switch {
-	case d.bad || len(d.rest) == 0 || len(d.rest) > maxEntryID:
-		return "", badPageToken()
-	case named != list:
-		return "", errOtherList
-	}
-	return string(d.rest), nil
-}
-
-// maxEntryID is the length of the longest id in a token, in bytes.
-const maxEntryID = 64
-
-var errOtherList = invalid("page_token", "belongs to another list; repeat the filters of the request that it came from")

@@ -41,10 +41,7 @@ func (l *auditLog) unary(ctx context.Context, req any, info *grpc.UnaryServerInf
 	if v, ok := req.(interface{ GetValidateOnly() bool }); l.methods.of(info.FullMethod).reads || ok && v.GetValidateOnly() {
 		return handle(ctx, req)
 	}
-	e, err := l.newEntry(ctx, info.FullMethod, req)
-	if err != nil {
-		return nil, err
-	}
+	e := l.newEntry(ctx, info.FullMethod, req)
 	record := access.NewRecord(e)
 	resp, err := handle(access.WithRecord(ctx, record), req)
 	if err != nil {
@@ -68,19 +65,15 @@ func (l *auditLog) unary(ctx context.Context, req any, info *grpc.UnaryServerInf
 }
 
 // newEntry makes the entry of a call that begins.
-func (l *auditLog) newEntry(ctx context.Context, method string, req any) (access.Entry, error) {
+func (l *auditLog) newEntry(ctx context.Context, method string, req any) access.Entry {
 	call := callOf(ctx)
-	id, err := access.NewEntryID()
-	if err != nil {
-		return access.Entry{}, err
-	}
 	p := call.grant.principal
 	e := access.Entry{
-		ID: id, Time: time.Now(), Principal: p.Name, Kind: p.Kind, Address: callerOf(ctx).Address,
+		ID: access.NewEntryID(), Time: time.Now(), Principal: p.Name, Kind: p.Kind, Address: call.address,
 		Method: methodName(method), CallID: call.id,
 	}
 	e.Target, e.Detail = describeRequest(req)
-	return e, nil
+	return e
 }
 
 // endRecord writes what the job table has not written yet of the entry of a call that has ended.
@@ -104,10 +97,7 @@ func (l *auditLog) noteRefused(ctx context.Context, method string, req any, err 
 	if _, ok := errors.AsType[*roleError](err); !ok {
 		return
 	}
-	e, idErr := l.newEntry(ctx, method, req)
-	if idErr != nil {
-		return
-	}
+	e := l.newEntry(ctx, method, req)
 	st, _ := toStatus(err, req)
 	l.writeRefused(ctx, e, st)
 }

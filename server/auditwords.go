@@ -80,7 +80,7 @@ func fieldWords(fd protoreflect.FieldDescriptor, v protoreflect.Value, depth int
 	switch {
 	case fd.Name() == jobsField:
 		return fmt.Sprintf("%d jobs", v.List().Len())
-	case fd.Name() == "yaml":
+	case fd.FullName() == "stoker.v1.InlineTemplate.yaml" || fd.FullName() == "stoker.v1.JobList.text":
 		return fmt.Sprintf("%s of %d bytes", name, len(v.String()))
 	case fd.Kind() == protoreflect.BoolKind && !fd.IsList() && !fd.IsMap() && v.Bool():
 		return name
@@ -131,6 +131,8 @@ func valueWords(fd protoreflect.FieldDescriptor, v protoreflect.Value, depth int
 		return strconv.Itoa(int(v.Enum()))
 	case protoreflect.MessageKind:
 		return messageWords(v.Message(), depth)
+	case protoreflect.BytesKind:
+		return fmt.Sprintf("of %d bytes", len(v.Bytes()))
 	}
 	return clip(v.String(), maxWord)
 }

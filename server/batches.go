@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -49,9 +50,14 @@ func (s *Server) SubmitBatch(ctx context.Context, req *stokerv1.SubmitBatchReque
 			return nil, fmt.Errorf("submit batch: %w", err)
 		}
 	}
-	if err := check.checkSubmitBatch(req); err != nil {
+	list, err := takeList(req)
+	if err != nil {
 		return nil, err
 	}
+	if err := check.checkSubmitBatch(req); err != nil {
+		return nil, list.locateError(err)
+	}
+	list.locateWarnings(check.warnings)
 	b, jobs, now := check.batch, takeJobs(&req.Jobs), time.Now()
 	if req.GetValidateOnly() {
 		var err error
@@ -157,16 +163,11 @@ func (s *Server) GetBatch(ctx context.Context, req *stokerv1.GetBatchRequest) (*
 	if err != nil {
 		return nil, err
 	}
-	m.Encodes = s.encodes(b)
-	return &stokerv1.GetBatchResponse{Batch: m}, nil
-}
-
-// encodes says in short words what a batch encodes to.
-func (s *Server) encodes(b job.Batch) string {
-	if b.Template != nil {
-		return s.summaries.of(*b.Template).encodes
+	m.Encodes = s.summaries.encodes(b)
+	if err := s.addAhead(ctx, m.GetWait(), &b); err != nil {
+		return nil, err
 	}
-	return b.Recipe.Summarize().String()
+	return &stokerv1.GetBatchResponse{Batch: m}, nil
 }
 
 // ListBatches lists batches, the newest first.
@@ -180,14 +181,24 @@ func (s *Server) ListBatches(ctx context.Context, req *stokerv1.ListBatchesReque
 		return nil, err
 	}
 	size := cmp.Or(int(req.GetPageSize()), defaultBatchesPage)
-	batches, err := s.store.Batches(ctx, job.BatchFilter{
-		States: mapSlice(req.GetStates(), batchState), Labels: req.GetLabels(), AccountID: req.GetAccount(),
+	filter := job.BatchFilter{
+		States: mapSlice(req.GetStates(), batchState), Labels: req.GetLabels(),
+		Text: req.GetText(), DisplayName: req.GetDisplayName(), IDPrefix: strings.ToLower(req.GetIdPrefix()),
 		BeforeSeq: token.position, Limit: size + 1,
-	})
+	}
+	if req.GetAccount() != "" {
+		filter.Accounts = []string{req.GetAccount()}
+	}
+	batches, err := s.store.Batches(ctx, filter)
 	if err != nil {
 		return nil, fmt.Errorf("list batches: %w", err)
 	}
 	resp := &stokerv1.ListBatchesResponse{}
+	if req.GetPageToken() == "" {
+		if resp.TotalCount, err = s.store.CountBatches(ctx, filter); err != nil {
+			return nil, fmt.Errorf("list batches: %w", err)
+		}
+	}
 	page, shown := newPage(), batches[:min(size, len(batches))]
 	sample := pageSample(shown)
 	for _, b := range shown {
@@ -248,7 +259,7 @@ func (s *Server) DeleteBatch(ctx context.Context, req *stokerv1.DeleteBatchReque
 	if err := s.store.DeleteBatch(ctx, req.GetBatchId()); err != nil {
 		return nil, fmt.Errorf("delete batch: %w", err)
 	}
-	s.hub.notify(req.GetBatchId())
+	s.Changed([]job.Change{{BatchID: req.GetBatchId()}})
 	return &stokerv1.DeleteBatchResponse{}, nil
 }
 

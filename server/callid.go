@@ -23,6 +23,8 @@ type callKey struct{}
 type call struct {
 	id    string
 	grant grant // set once the caller is known
+	// address is where the call comes from, without a port; empty for a Unix socket. It is set with grant.
+	address string
 	// refusal is why the caller may not call the method. The call goes on until its request says what it is
 	// about, for the audit log.
 	refusal error

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"time"
 
 	"google.golang.org/grpc"
@@ -90,6 +91,7 @@ type Server struct {
 	health       *health.Server
 	hub          *hub
 	accountLines *accountLines
+	lists        *batchLists
 	callers      *callers
 	receiving    *room // for requests on their way in
 	decoding     *room // for requests that are being decoded and carried out
@@ -137,6 +139,7 @@ func New(c Config) (*Server, error) {
 	s.receiving = newRoom("receive_bytes", "requests", s.limits.ReceiveBytes, s.limits.MaxRequestBytes)
 	s.decoding = newRoom("receive_bytes", "requests", 2*s.limits.ReceiveBytes, 2*s.limits.MaxRequestBytes)
 	s.answering = newRoom("answer_bytes", "answers", s.limits.AnswerBytes, maxAnswerBytes)
+	s.lists = newBatchLists(s)
 	return s, nil
 }
 
@@ -152,8 +155,10 @@ func (s *Server) Register(server *grpc.Server) {
 	stokerv1.RegisterCatalogServiceServer(g, &catalogService{catalog: s.catalog})
 	stokerv1.RegisterAccessServiceServer(g, s.access)
 	stokerv1.RegisterAuditServiceServer(g, s.access)
+	stokerv1.RegisterSubmissionServiceServer(g, &submissionService{server: s})
 	for _, name := range []string{
-		"", stokerv1.BatchService_ServiceDesc.ServiceName, stokerv1.AccountService_ServiceDesc.ServiceName, stokerv1.CatalogService_ServiceDesc.ServiceName,
+		"", stokerv1.BatchService_ServiceDesc.ServiceName, stokerv1.AccountService_ServiceDesc.ServiceName,
+		stokerv1.CatalogService_ServiceDesc.ServiceName, stokerv1.SubmissionService_ServiceDesc.ServiceName,
 		stokerv1.AccessService_ServiceDesc.ServiceName, stokerv1.AuditService_ServiceDesc.ServiceName,
 	} {
 		s.health.SetServingStatus(name, healthpb.HealthCheckResponse_SERVING)
@@ -177,6 +182,9 @@ func (s *Server) RefusedCallers() int64 { return s.gate.strangers.total.Load() }
 func (s *Server) Changed(changes []job.Change) {
 	for _, c := range changes {
 		s.hub.notify(c.BatchID)
+	}
+	if slices.ContainsFunc(changes, func(c job.Change) bool { return c.BatchID != "" }) {
+		s.hub.notify(anyBatch)
 	}
 }
 

@@ -79,7 +79,7 @@ func networkOf(address string) netip.Prefix {
 // refuseStranger returns the error of a call whose caller is not known. It is the same whatever was wrong with
 // the proof; the log has more.
 func (g *gate) refuseStranger(ctx context.Context, method string, err error) error {
-	address := callerOf(ctx).Address
+	address := callOf(ctx).address
 	tooMany, log, unlogged := g.strangers.note(address, time.Now())
 	if log {
 		why := err.Error()

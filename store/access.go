@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/stokerd/stoker/internal/access"
@@ -79,7 +80,7 @@ func (t AccessTable) NoteTokenUses(ctx context.Context, uses map[string]time.Tim
 // WriteEntry stores an entry of the audit log, or replaces it.
 func (t AccessTable) WriteEntry(ctx context.Context, e access.Entry) error {
 	return writeOnly(ctx, t.s, op{what: "write the audit log"}, func(u *unit) error {
-		if err := u.reserveRow("entry", "", e.ID); err != nil {
+		if err := u.reserveRow("entry", "", strconv.FormatInt(e.ID, 10)); err != nil {
 			return err
 		}
 		u.rows.Entries = append(u.rows.Entries, e)

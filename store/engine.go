@@ -90,10 +90,12 @@ type Reader interface {
 type BatchReader interface {
 	Batch(ctx context.Context, id string) (job.Batch, error)
 	BatchBySeq(ctx context.Context, seq int64) (job.Batch, error)
-	// BatchID returns the id of the batch with a seq.
-	BatchID(ctx context.Context, seq int64) (string, error)
+	// BatchesBySeq returns those of the batches that exist, newest first.
+	BatchesBySeq(ctx context.Context, seqs []int64) ([]job.Batch, error)
 	// Batches returns the batches that f chooses, newest first.
 	Batches(ctx context.Context, f job.BatchFilter) ([]job.Batch, error)
+	// CountBatches counts the batches that f chooses, whatever its BeforeSeq and Limit.
+	CountBatches(ctx context.Context, f job.BatchFilter) (int64, error)
 	// LiveBatches returns the ids of the batches that have not ended.
 	LiveBatches(ctx context.Context) ([]string, error)
 	// CancellingBatches returns the ids of batches in CANCELLING that have jobs which are
@@ -109,6 +111,8 @@ type JobReader interface {
 	Job(ctx context.Context, id job.ID) (job.Job, error)
 	// Jobs returns the jobs that f chooses, by number.
 	Jobs(ctx context.Context, f job.Filter) ([]job.Job, error)
+	// FindJobs returns a page of a search as described at [Store.FindJobs].
+	FindJobs(ctx context.Context, search job.Search, page job.SearchPage) (job.FoundJobs, error)
 	// ChangedJobs returns the jobs of a batch with a revision above afterRevision and above
 	// [FirstRevision], at most limit, by revision; with states only those in one of them.
 	ChangedJobs(ctx context.Context, batchID string, afterRevision int64, limit int, states []job.State) ([]job.Job, error)
@@ -131,11 +135,15 @@ type JobReader interface {
 type SelectionReader interface {
 	// SelectJobNumbers returns numbers above after, ascending, at most limit.
 	SelectJobNumbers(ctx context.Context, sel job.Selection, after int64, limit int) ([]int64, error)
-	CountSelectedJobs(ctx context.Context, sel job.Selection) (int64, error)
+	// CountSelectedJobs counts them by state.
+	CountSelectedJobs(ctx context.Context, sel job.Selection) (job.Counts, error)
 	// FailureCauses returns the causes described at [Store.FailureCauses].
 	FailureCauses(ctx context.Context, batchID string, limit int) ([]job.Cause, error)
-	// KnownCauses returns those of the causes that FAILED jobs of a batch have.
-	KnownCauses(ctx context.Context, batchID string, causes []string) ([]string, error)
+	// FindCauses returns the causes described at [Store.FindCauses].
+	FindCauses(ctx context.Context, search job.Search, limit int) (causes []job.Cause, failed int64, err error)
+	// CountCauses returns how many FAILED jobs of a batch have each of the causes. A cause of no such
+	// job is missing.
+	CountCauses(ctx context.Context, batchID string, causes []string) (map[string]int64, error)
 	// CausesCorrect reports whether the stored counts of causes agree with the jobs of a batch.
 	CausesCorrect(ctx context.Context, batchSeq int64) (bool, error)
 }

@@ -45,14 +45,15 @@ var errClosed = fmt.Errorf("%w: it has been closed", job.ErrUnavailable)
 
 // Store is the job table. Its methods may be called concurrently.
 type Store struct {
+	*board
 	engine   Engine
 	log      *slog.Logger
 	onChange atomic.Pointer[func([]job.Change)]
 	writer   *writer
 	sums     *blockSums
+	searches chan struct{} // has an element for each search under way
 
 	reap       chan struct{} // capacity 1: there are deleted batches to remove
-	board      *board
 	background sync.WaitGroup
 	stop       context.CancelCauseFunc
 	closeOnce  func() error
@@ -63,7 +64,7 @@ type Store struct {
 func New(engine Engine, o Options) *Store {
 	s := &Store{
 		engine: engine, log: cmp.Or(o.Logger, slog.New(slog.DiscardHandler)), board: newBoard(), sums: &blockSums{},
-		reap: make(chan struct{}, 1),
+		reap: make(chan struct{}, 1), searches: make(chan struct{}, maxSearches),
 	}
 	s.SetOnChange(o.OnChange)
 	ctx, stop := context.WithCancelCause(context.Background())
@@ -85,6 +86,7 @@ func (s *Store) InstanceID() string { return s.engine.InstanceID() }
 func (s *Store) SetOnChange(f func([]job.Change)) { s.onChange.Store(&f) }
 
 func (s *Store) notify(changes []job.Change) {
+	s.countMoves(changes)
 	if f := s.onChange.Load(); f != nil && *f != nil && len(changes) > 0 {
 		(*f)(changes)
 	}

@@ -2,77 +2,231 @@ package main
 
 import (
 	"context"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/stokerd/stoker/client"
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+	"github.com/stokerd/stoker/internal/output"
 	"github.com/stokerd/stoker/internal/ui"
 	"github.com/stokerd/stoker/job"
 )
 
+// batchList is the command line of batches.
+type batchList struct {
+	*cli
+	states, labels []string
+	limit          int
+	request        stokerv1.ListBatchesRequest
+}
+
 func batchesCommand(c *cli) *cobra.Command {
-	var states, labels []string
-	var account string
-	var limit int
+	l := &batchList{cli: c}
 	cmd := &cobra.Command{
 		Use:   "batches",
-		Short: "List batches, the newest first",
-		Long: `List batches, the newest first. The column WAIT says what the first waiting job of a
-batch waits for.`,
+		Short: "List batches: first those that need somebody, then the unfinished, then the finished.",
+		Example: `  stoker batches
+  stoker batches --state failed --label team=vod
+  stoker batches --sort -failed -n 5
+  stoker batches -o json --jq '.[].display_name'`,
 		Args: noArgs,
 	}
-	cmd.Flags().StringSliceVar(&states, "state", nil, "only batches in this state, such as active or failed; may be repeated")
-	cmd.Flags().StringArrayVarP(&labels, "label", "l", nil, "key=value: only batches with this label; may be repeated")
-	cmd.Flags().StringVar(&account, "account", "", "only batches of this account")
-	cmd.Flags().IntVarP(&limit, "limit", "n", 50, "how many batches at most")
-	completeFlag(cmd, "state", batchStateNames())
+	f := cmd.Flags()
+	f.StringSliceVar(&l.states, "state", nil, "only batches in this `STATE`, such as active or failed; may be repeated")
+	f.StringArrayVarP(&l.labels, "label", "l", nil, "only batches with this label, `KEY=VALUE`; may be repeated")
+	f.StringVar(&l.request.Account, "account", "", "only batches of this `ACCOUNT`")
+	f.StringVar(&l.request.Text, "name", "", "only batches with this `TEXT` in their name")
+	f.IntVarP(&l.limit, "limit", "n", 50, "how many at most")
+	completeFlag(cmd, "state", append(batchStateNames(), waitingState))
+	c.addListingFlags(cmd, ui.Batches().ColumnNames())
 	return c.clientCommand(cmd, answerTimeout, func(ctx context.Context, conn *client.Client, _ []string) error {
-		request := &stokerv1.ListBatchesRequest{Account: account}
-		var err error
-		if request.States, err = parseBatchStates(states); err != nil {
-			return err
-		}
-		if request.Labels, err = parseLabels(labels); err != nil {
-			return err
-		}
-		if limit < 1 {
-			return usagef("--limit %d: want at least 1", limit)
-		}
-		return c.listBatches(ctx, conn, request, limit)
+		return l.print(ctx, conn, givenFilters(cmd, "state", "label", "account", "name"))
 	})
 }
 
-// listBatches prints at most limit batches: JSON as they come, a table at the end.
-func (c *cli) listBatches(ctx context.Context, conn *client.Client, request *stokerv1.ListBatchesRequest, limit int) error {
-	array := ui.NewJSONArray(c.stdout)
-	var batches []*stokerv1.Batch
-	for limit > 0 {
-		request.PageSize = int32(min(limit, job.MaxPageSize))
-		page, err := conn.Batches().ListBatches(ctx, request)
+// print prints batches. filters is how the user chose among them.
+func (l *batchList) print(ctx context.Context, conn *client.Client, filters string) (err error) {
+	if l.request.Labels, err = parseLabels(l.labels); err != nil {
+		return err
+	}
+	if l.limit < 1 {
+		return usagef("--limit %d: want at least 1", l.limit)
+	}
+	limit := l.limit
+	if l.out.Sort != "" {
+		l.out.Most, limit = l.limit, math.MaxInt
+	}
+	listing := ui.Batches()
+	if len(l.states) == 1 {
+		listing.Leave = []string{"STATE"}
+	}
+	reader, err := newBatchReader(conn, l)
+	if err != nil {
+		return err
+	}
+	to, err := newWriter(l.cli, listing)
+	if err != nil {
+		return err
+	}
+	shown, need, err := reader.write(ctx, to, limit)
+	if err != nil {
+		return err
+	}
+	switch shown = min(shown, l.limit); {
+	case shown == 0:
+		return l.noteNone(ctx, conn, filters)
+	case int64(shown) < reader.total:
+		l.note("%s of %s", output.Number(shown), ui.BatchCount(reader.total))
+	}
+	if l.hints() && !output.Shows(to, "DETAIL") {
+		l.noteNeeds(need)
+	}
+	return nil
+}
+
+// noteNeeds names the batches that need somebody, and the command that explains the first.
+func (l *batchList) noteNeeds(need []*stokerv1.Batch) {
+	if len(need) == 0 {
+		return
+	}
+	const few = 3
+	var words []string
+	for _, b := range need[:min(few, len(need))] {
+		words = append(words, ui.BatchName(b.GetNumber(), b.GetId())+" "+ui.NeedsSomebody(b))
+	}
+	if more := len(need) - few; more > 0 {
+		words = append(words, fmt.Sprintf("%d more", more))
+	}
+	verb := "need"
+	if len(need) == 1 {
+		verb = "needs"
+	}
+	l.note("%d %s somebody: %s", len(need), verb, strings.Join(words, ", "))
+	l.note("  stoker batch %s", ui.BatchName(need[0].GetNumber(), need[0].GetId()))
+}
+
+// noteNone says why a list is empty: there are no batches, or none that match.
+func (l *batchList) noteNone(ctx context.Context, conn *client.Client, filters string) error {
+	all, err := conn.Batches().ListBatches(ctx, &stokerv1.ListBatchesRequest{PageSize: 1})
+	switch {
+	case err != nil:
+		return err
+	case len(all.GetBatches()) == 0:
+		l.note("No batches yet. stoker submit titles.csv sends one.")
+	default:
+		l.note("None of %s matches %s.", ui.BatchCount(all.GetTotalCount()), filters)
+	}
+	return nil
+}
+
+// waitingState is what --state calls active batches that have no job at the platform.
+const waitingState = "waiting"
+
+// batchReader reads batches in the order in which they are listed: first those that need somebody, then
+// the others that have not ended, then those that have; of each the newest first.
+type batchReader struct {
+	conn       *client.Client
+	unfinished *stokerv1.ListBatchesRequest // nil: none is wanted
+	finished   *stokerv1.ListBatchesRequest // nil: none is wanted
+	waits      bool                         // only batches that wait, of the active ones
+	total      int64                        // how many batches match, if that is known
+}
+
+func newBatchReader(conn *client.Client, l *batchList) (*batchReader, error) {
+	r := &batchReader{conn: conn}
+	var names []string
+	for _, name := range l.states {
+		if strings.EqualFold(name, waitingState) {
+			r.waits, name = true, "active"
+		}
+		names = append(names, name)
+	}
+	states, err := parseBatchStates(names)
+	if err != nil {
+		return nil, err
+	}
+	r.waits = r.waits && len(names) == 1
+	of := func(ended bool) *stokerv1.ListBatchesRequest {
+		request := proto.CloneOf(&l.request)
+		for n := stokerv1.BatchState(1); stokerv1.BatchState_name[int32(n)] != ""; n++ {
+			if ui.BatchEnded(&stokerv1.Batch{State: n}) == ended && (len(states) == 0 || slices.Contains(states, n)) {
+				request.States = append(request.States, n)
+			}
+		}
+		if len(request.GetStates()) == 0 {
+			return nil
+		}
+		return request
+	}
+	r.unfinished, r.finished = of(false), of(true)
+	return r, nil
+}
+
+// write writes at most limit batches. It returns how many, and those that need somebody.
+func (r *batchReader) write(ctx context.Context, to output.Writer[*stokerv1.Batch], limit int) (shown int, need []*stokerv1.Batch, err error) {
+	var others []*stokerv1.Batch
+	err = r.pages(ctx, r.unfinished, math.MaxInt, func(b *stokerv1.Batch) error {
+		switch {
+		case r.waits && !ui.BatchWaits(b):
+		case ui.NeedsSomebody(b) != "":
+			need = append(need, b)
+		default:
+			others = append(others, b)
+		}
+		return nil
+	})
+	if err != nil {
+		return 0, nil, err
+	}
+	add := func(b *stokerv1.Batch) error {
+		shown++
+		return to.Add(b)
+	}
+	for _, b := range append(need[:len(need):len(need)], others...) {
+		if shown == limit {
+			break
+		}
+		if err := add(b); err != nil {
+			return shown, nil, err
+		}
+	}
+	if r.waits {
+		r.total = int64(len(need) + len(others))
+	}
+	// The first page says how many there are, also if none of them is shown.
+	if err := r.pages(ctx, r.finished, limit-shown, add); err != nil {
+		return shown, nil, err
+	}
+	return shown, need, to.End()
+}
+
+// pages passes at most limit batches of a request to add, and counts all that match it.
+func (r *batchReader) pages(ctx context.Context, request *stokerv1.ListBatchesRequest, limit int, add func(*stokerv1.Batch) error) error {
+	if request == nil {
+		return nil
+	}
+	for first := true; ; first = false {
+		request.PageSize = int32(max(1, min(limit, job.MaxPageSize)))
+		page, err := r.conn.Batches().ListBatches(ctx, request)
 		if err != nil {
 			return err
 		}
-		limit -= len(page.GetBatches())
-		if !c.json {
-			batches = append(batches, page.GetBatches()...)
-		} else {
-			for _, b := range page.GetBatches() {
-				if err := array.Add(b); err != nil {
-					return err
-				}
+		if first {
+			r.total += page.GetTotalCount()
+		}
+		for _, b := range page.GetBatches()[:min(limit, len(page.GetBatches()))] {
+			if err := add(b); err != nil {
+				return err
 			}
 		}
-		if request.PageToken = page.GetNextPageToken(); request.PageToken == "" {
-			break
+		limit -= len(page.GetBatches())
+		if request.PageToken = page.GetNextPageToken(); request.PageToken == "" || limit <= 0 {
+			return nil
 		}
 	}
-	switch {
-	case c.json:
-		return array.End()
-	case len(batches) == 0:
-		c.note("no batches")
-		return nil
-	}
-	return ui.BatchTable(batches).Write(c.stdout)
 }

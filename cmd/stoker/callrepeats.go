@@ -10,6 +10,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/stokerd/stoker/client"
+	"github.com/stokerd/stoker/internal/output"
 	"github.com/stokerd/stoker/internal/ui"
 )
 
@@ -90,7 +91,7 @@ func connectionErrorText(err error) string {
 	if _, cause, ok := strings.Cut(message, ": connect: "); ok && strings.HasPrefix(message, "dial ") {
 		message = cause // the address stands beside it
 	}
-	return ui.Printable(message + tlsHint(message))
+	return output.Printable(message + tlsHint(message))
 }
 
 // tlsHint says what to do about a connection that failed because only one end speaks TLS, or because the ends

@@ -71,8 +71,8 @@ func (c *cli) cancelJobs(ctx context.Context, conn *client.Client, selection job
 	}
 	jobs := selection.countText(response.GetCount(), response.GetBatchCount())
 	switch {
-	case c.json:
-		return c.printJSON(response)
+	case c.out.ForPrograms():
+		return c.printMessage(response)
 	case request.GetValidateOnly():
 		c.note("%s would be cancelled", jobs)
 	default:

@@ -8,7 +8,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/stokerd/stoker/internal/config"
-	"github.com/stokerd/stoker/internal/ui"
+	"github.com/stokerd/stoker/internal/output"
 )
 
 // cli holds the command line, the environment, the streams, and the flags that commands share.
@@ -19,20 +19,23 @@ type cli struct {
 	stdout, stderr io.Writer
 
 	connection  connection
-	json        bool // --json
-	stdinIsList bool // standard input is a list of names, and no answers
+	out         output.Options // -o and the other flags of output
+	stdinIsList bool           // standard input is a list of names, and no answers
+
+	// look is how output to a writer looks.
+	look func(w io.Writer) output.Look
 
 	started bool // the command line is valid, and the command runs
 	repeats callRepeats
 }
 
-// note writes a line to standard error. Strings among args are made [ui.Printable].
+// note writes a line to standard error. Strings among args are made [output.Printable].
 func (c *cli) note(format string, args ...any) {
-	_, _ = fmt.Fprintf(c.stderr, format+"\n", ui.PrintableArgs(args)...) // a note that cannot be written does not fail the command
+	_, _ = fmt.Fprintf(c.stderr, format+"\n", output.PrintableArgs(args)...) // a note that cannot be written does not fail the command
 }
 
-// printJSON prints a message of the API as indented JSON.
-func (c *cli) printJSON(m proto.Message) error { return ui.WriteJSON(c.stdout, m) }
+// printMessage prints a message of the API as JSON or YAML.
+func (c *cli) printMessage(m proto.Message) error { return output.WriteMessage(c.stdout, c.out, m) }
 
 // printCount prints a number of jobs to standard output, for programs.
 func (c *cli) printCount(n int64) error {

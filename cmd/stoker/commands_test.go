@@ -27,23 +27,22 @@ func TestOutput(t *testing.T) {
 		code  int
 	}{
 		{name: "batches", args: "batches"},
-		{name: "batches-json", args: "batches --json --state active,failed -l team=vod"},
+		{name: "batches-json", args: "batches -o json --state active,failed -l team=vod"},
 		{name: "jobs", args: "jobs " + sample.BatchID},
-		{name: "jobs-csv", args: "jobs " + sample.BatchID + " --format csv"},
-		{name: "jobs-jsonl", args: "jobs " + sample.BatchID + " --format jsonl"},
-		{name: "jobs-json", args: "jobs " + sample.BatchID + " --json"},
+		{name: "jobs-csv", args: "jobs " + sample.BatchID + " -o csv"},
+		{name: "jobs-jsonl", args: "jobs " + sample.BatchID + " -o jsonl"},
+		{name: "jobs-json", args: "jobs " + sample.BatchID + " -o json"},
 		{name: "job", args: "job " + sample.BatchID + "/2"},
-		{name: "job-json", args: "job " + sample.BatchID + "/2 --json"},
-		{name: "queue", args: "queue"},
-		{name: "queue-budgets", args: "queue --budgets"},
-		{name: "queue-json", args: "queue --json"},
+		{name: "job-json", args: "job " + sample.BatchID + "/2 -o json"},
+		{name: "accounts", args: "accounts"},
+		{name: "accounts-json", args: "accounts -o json"},
 		{name: "cancel-job", args: "cancel " + sample.BatchID + "/2 --reason late"},
 		{name: "cancel-batch", args: "cancel " + sample.BatchID},
 		{name: "retry", args: "retry " + sample.BatchID},
 		{name: "pause-account", args: "pause --account default --reason invoice"},
 		{name: "watch-failed", args: "watch " + sample.BatchID, watch: sample.Watch(stokerv1.BatchState_BATCH_STATE_FAILED), code: 1},
 		{name: "watch-succeeded", args: "watch " + sample.BatchID, watch: sample.Watch(stokerv1.BatchState_BATCH_STATE_SUCCEEDED)},
-		{name: "watch-json", args: "watch --json " + sample.BatchID, watch: sample.Watch(stokerv1.BatchState_BATCH_STATE_CANCELLED), code: 1},
+		{name: "watch-json", args: "watch -o jsonl " + sample.BatchID, watch: sample.Watch(stokerv1.BatchState_BATCH_STATE_CANCELLED), code: 1},
 		{name: "unknown-batch", args: "jobs nothing", code: 2},
 		{name: "wrong-state", args: "resume " + sample.BatchID, code: 2},
 	} {
@@ -113,7 +112,7 @@ func TestSubmit(t *testing.T) {
 
 func TestSubmitDryRunForPrograms(t *testing.T) {
 	f := &fake{}
-	got := command{stdin: "input_path\na.mov\n"}.run(t.Context(), "submit", "-", "--dry-run", "--json", "--server", f.start(t))
+	got := command{stdin: "input_path\na.mov\n"}.run(t.Context(), "submit", "-", "--dry-run", "-o", "json", "--server", f.start(t))
 	var b stokerv1.Batch
 	if err := protojson.Unmarshal([]byte(got.stdout), &b); err != nil || b.GetJobCount() == 0 || got.code != exitOK {
 		t.Errorf("%+v, %v; want the batch as the server would make it", got, err)
@@ -215,7 +214,7 @@ func TestWrongUse(t *testing.T) {
 		{args: "submit - --list-charset latin", want: "--list-charset latin: unknown charset; known are utf-8,"},
 		{args: "submit --sample --list-format csv", want: "--list-format and --sample cannot be used together"},
 		{args: "plan - --encoders 1 --duration 1m --list-format xml", want: "--list-format xml: want csv"},
-		{args: "failures", want: "want one argument, and got 0: stoker failures BATCH\n"},
+		{args: "failures", want: "name a batch, or choose among all jobs"},
 		{args: "backup", want: "want one argument, and got 0: stoker backup FILE\n"},
 		{args: "submit -", stdin: "input_path\n,\na,b,c\n", want: "standard input:3: 3 fields"},
 		{args: "submit - --label x", stdin: "input_path\na\n", want: "--label x: want key=value"},
@@ -232,7 +231,7 @@ func TestWrongUse(t *testing.T) {
 		{args: "submit - --priority 99999999999", want: "the number is too large"},
 		{args: "submit - --watch=x", want: "want true or false"},
 		{args: "jobs b --state fialed", want: `did you mean "failed"?`},
-		{args: "jobs b --format xml", want: "want table, csv or jsonl"},
+		{args: "jobs b -o xml", want: "-o xml: want table, wide, json, jsonl, yaml, csv or name"},
 		{args: "retry b --state running", want: "want one of failed, cancelled"},
 		{args: "retry b/1 --state failed", want: "b/1 is a job"},
 		{args: "pause", want: "name one batch, or an account"},

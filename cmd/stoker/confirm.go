@@ -9,7 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/stokerd/stoker/internal/ui"
+	"github.com/stokerd/stoker/internal/output"
 )
 
 // caution is the flags of a verb that changes many things, or what cannot be taken back.
@@ -80,10 +80,10 @@ func (g caution) ask(ctx context.Context, c *cli, question string, details ...st
 // command has read a list from standard input. The question is written to standard error, which has to be a
 // terminal too.
 func openAnswers(c *cli) (io.ReadCloser, error) {
-	if _, ok := ui.Terminal(c.stderr); !ok {
+	if _, ok := output.Terminal(c.stderr); !ok {
 		return nil, os.ErrNotExist
 	}
-	if file, ok := ui.Terminal(c.stdin); ok {
+	if file, ok := output.Terminal(c.stdin); ok {
 		return io.NopCloser(file), nil
 	}
 	if !c.stdinIsList {

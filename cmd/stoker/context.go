@@ -8,7 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/stokerd/stoker/internal/contexts"
-	"github.com/stokerd/stoker/internal/ui"
+	"github.com/stokerd/stoker/internal/output"
 )
 
 func contextCommand(c *cli) *cobra.Command {
@@ -128,7 +128,7 @@ func (u userContexts) noteUse(name string, used contexts.Context) {
 }
 
 func (u userContexts) listCommand() *cobra.Command {
-	return &cobra.Command{
+	cmd := &cobra.Command{
 		Use:     "list",
 		Short:   "List the servers that have a name.",
 		Example: "  stoker context list",
@@ -142,15 +142,36 @@ func (u userContexts) listCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if len(set.Contexts) == 0 {
+			to, err := newWriter(u.cli, contextListing(set))
+			if err != nil {
+				return err
+			}
+			if len(set.Contexts) == 0 && !u.out.ForPrograms() {
 				u.note("No contexts yet. stoker context add NAME --server HOST:PORT adds one.")
 				return nil
 			}
-			table := &ui.Table{Header: []string{"CONTEXT", "SERVER", "DETAIL"}}
-			for _, name := range set.Names() {
-				table.AddRow(name, set.Contexts[name].Server, contextDetail(set, name))
-			}
-			return table.Write(u.stdout)
+			return writeAll(to, set.Names())
+		},
+	}
+	u.addListingFlags(cmd, contextListing(contexts.Set{}).ColumnNames())
+	return cmd
+}
+
+// contextListing lists contexts by their names.
+func contextListing(set contexts.Set) output.Listing[string] {
+	server := func(name string) string { return set.Contexts[name].Server }
+	detail := func(name string) string { return contextDetail(set, name) }
+	return output.Listing[string]{
+		Name: func(name string) string { return name },
+		Columns: []output.Column[string]{
+			{Head: "CONTEXT", Cut: output.CutEnd, Value: output.Text},
+			{Head: "SERVER", Value: func(name string) output.Value { return output.Text(server(name)) }},
+			{Head: "DETAIL", Cut: output.CutEnd, LeaveOut: 1, Value: func(name string) output.Value { return output.Text(detail(name)) }},
+		},
+		Extra: []output.Extra[string]{
+			{Name: "name", Value: func(name string) string { return name }},
+			{Name: "server", Value: server},
+			{Name: "detail", Value: detail},
 		},
 	}
 }

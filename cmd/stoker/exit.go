@@ -12,7 +12,7 @@ import (
 	"github.com/stokerd/stoker/client"
 	"github.com/stokerd/stoker/internal/config"
 	"github.com/stokerd/stoker/internal/joblist"
-	"github.com/stokerd/stoker/internal/ui"
+	"github.com/stokerd/stoker/internal/output"
 )
 
 // The exit codes.
@@ -43,15 +43,15 @@ func (e *exitError) Unwrap() error { return e.err }
 
 // didYouMean is a usage error that shows the command which was probably meant.
 func didYouMean(problem, command string) error {
-	return &exitError{code: exitUsage, err: errors.New(ui.Printable(problem) + "; did you mean"), below: "  " + command}
+	return &exitError{code: exitUsage, err: errors.New(output.Printable(problem) + "; did you mean"), below: "  " + command}
 }
 
 // usageError gives an error exit code 2: a mistake of the user.
 func usageError(err error) error { return &exitError{code: exitUsage, err: err} }
 
-// usagef is [usageError] with a format. Strings among args are made [ui.Printable].
+// usagef is [usageError] with a format. Strings among args are made [output.Printable].
 func usagef(format string, args ...any) error {
-	return usageError(fmt.Errorf(format, ui.PrintableArgs(args)...))
+	return usageError(fmt.Errorf(format, output.PrintableArgs(args)...))
 }
 
 // runError gives an error exit code 1: the command line was right, and the command failed.
@@ -69,7 +69,7 @@ func (c *cli) reportError(ctx context.Context, err error) int {
 	if below != "" {
 		text += "\n" + below
 	}
-	_, _ = fmt.Fprintln(c.stderr, ui.PrintableLines(text)) // an error that cannot be printed still has its exit code
+	_, _ = fmt.Fprintln(c.stderr, output.PrintableLines(text)) // an error that cannot be printed still has its exit code
 	return code
 }
 
@@ -109,7 +109,7 @@ func (c *cli) exitStatus(ctx context.Context, err error) (code int, text, below 
 // commandLineText is an error of the command library about flags or arguments. Flags that exclude each
 // other are reported in this program's words.
 func commandLineText(err error) string {
-	text := ui.Printable(err.Error())
+	text := output.Printable(err.Error())
 	if _, set, ok := strings.Cut(text, "none of the others can be; ["); ok {
 		if names, ok := strings.CutSuffix(set, "] were all set"); ok {
 			return "--" + strings.Join(strings.Fields(names), " and --") + " cannot be used together"
@@ -123,7 +123,7 @@ func statusExit(server string, s *status.Status) (code int, text, below string) 
 	if s.Code() == codes.Unavailable || s.Code() == codes.DeadlineExceeded || client.Unanswered(s.Err()) {
 		return unreachable(server, connectionErrorText(s.Err()))
 	}
-	message := ui.Printable(s.Message())
+	message := output.Printable(s.Message())
 	switch s.Code() {
 	case codes.InvalidArgument, codes.NotFound, codes.AlreadyExists, codes.FailedPrecondition, codes.OutOfRange,
 		codes.Unimplemented, codes.PermissionDenied, codes.Unauthenticated:
@@ -161,7 +161,7 @@ func lostAnswerText(server string, lost *client.LostAnswerError) string {
 func violationLines(violations []client.Violation, total int) string {
 	lines := make([]string, len(violations))
 	for i, v := range violations {
-		lines[i] = ui.Printable(v.Field + ": " + v.Message)
+		lines[i] = output.Printable(v.Field + ": " + v.Message)
 	}
 	if more := total - len(violations); more > 0 {
 		lines = append(lines, fmt.Sprintf("and %d more", more))

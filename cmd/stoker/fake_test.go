@@ -1,8 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"io"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -16,11 +19,15 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+	"github.com/stokerd/stoker/internal/output"
+	"github.com/stokerd/stoker/internal/testkit/night"
 	"github.com/stokerd/stoker/internal/testkit/sample"
 )
 
 // command runs a command line.
 type command struct {
+	width int       // of the terminal; 0: the output goes to a pipe
+	now   time.Time // zero: two minutes after sample.Batch was created
 	env   map[string]string
 	stdin string
 }
@@ -34,14 +41,18 @@ type result struct {
 func (c command) run(ctx context.Context, args ...string) result {
 	var stdout, stderr strings.Builder
 	getenv := func(name string) string { return c.env[name] }
-	code := run(ctx, args, getenv, strings.NewReader(c.stdin), &stdout, &stderr)
-	return result{code, stdout.String(), stderr.String()}
+	command := &cli{args: args, getenv: getenv, stdin: strings.NewReader(c.stdin), stdout: &stdout, stderr: &stderr}
+	command.look = func(io.Writer) output.Look {
+		return output.Look{Width: c.width, Zone: night.Zone, Now: cmp.Or(c.now, sample.At(2*60).AsTime())}
+	}
+	return result{command.run(ctx), stdout.String(), stderr.String()}
 }
 
 // fake is a server with fixed answers. It records the requests.
 type fake struct {
 	stokerv1.UnimplementedBatchServiceServer
 	stokerv1.UnimplementedAccountServiceServer
+	stokerv1.UnimplementedCatalogServiceServer
 
 	watch  []*stokerv1.WatchBatchResponse
 	empty  bool                                                       // ListBatches finds nothing
@@ -57,6 +68,7 @@ type fake struct {
 type services interface {
 	stokerv1.BatchServiceServer
 	stokerv1.AccountServiceServer
+	stokerv1.CatalogServiceServer
 }
 
 // start serves f and returns its address.
@@ -75,6 +87,7 @@ func serve(t *testing.T, s services, options ...grpc.ServerOption) string {
 	g := grpc.NewServer(append(options, grpc.ChainUnaryInterceptor(signed))...)
 	stokerv1.RegisterBatchServiceServer(g, s)
 	stokerv1.RegisterAccountServiceServer(g, s)
+	stokerv1.RegisterCatalogServiceServer(g, s)
 	served := make(chan error, 1)
 	go func() { served <- g.Serve(listener) }()
 	t.Cleanup(func() {
@@ -137,15 +150,16 @@ func (f *fake) GetBatch(_ context.Context, r *stokerv1.GetBatchRequest) (*stoker
 
 func (f *fake) ListBatches(_ context.Context, r *stokerv1.ListBatchesRequest) (*stokerv1.ListBatchesResponse, error) {
 	f.ask(r)
+	ended := slices.Contains(r.GetStates(), stokerv1.BatchState_BATCH_STATE_FAILED)
 	if f.empty {
 		return &stokerv1.ListBatchesResponse{}, nil
 	}
-	if r.GetPageToken() == "" {
-		return &stokerv1.ListBatchesResponse{Batches: []*stokerv1.Batch{sample.Batch()}, NextPageToken: "next"}, nil
+	if !ended {
+		return &stokerv1.ListBatchesResponse{Batches: []*stokerv1.Batch{sample.Batch()}, TotalCount: 1}, nil
 	}
 	other := sample.Batch()
 	other.Id, other.DisplayName, other.State, other.Percent = "0191", "tabs\tand\nlines", stokerv1.BatchState_BATCH_STATE_FAILED, 100
-	return &stokerv1.ListBatchesResponse{Batches: []*stokerv1.Batch{other}}, nil
+	return &stokerv1.ListBatchesResponse{Batches: []*stokerv1.Batch{other}, TotalCount: 1}, nil
 }
 
 func (f *fake) ListJobs(_ context.Context, r *stokerv1.ListJobsRequest) (*stokerv1.ListJobsResponse, error) {

@@ -151,7 +151,10 @@ func flagRow(f *pflag.Flag) [2]string {
 		}
 	}
 	name := "      --" + f.Name
-	if f.Shorthand != "" {
+	switch {
+	case f.Name == outputFlag:
+		name = "  -" + f.Shorthand
+	case f.Shorthand != "":
 		name = "  -" + f.Shorthand + ", --" + f.Name
 	}
 	if value != "" {

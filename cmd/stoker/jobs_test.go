@@ -13,7 +13,6 @@ import (
 
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
 	"github.com/stokerd/stoker/internal/testkit/sample"
-	"github.com/stokerd/stoker/internal/ui"
 )
 
 // TestJobsPages lists more jobs than a page holds. Every job is printed once, in order.
@@ -40,9 +39,10 @@ func TestJobsPages(t *testing.T) {
 		ids  func(text string) ([]string, error)
 	}{
 		{"", tableIDs},
-		{"--format csv", csvIDs},
-		{"--format jsonl", jsonlIDs},
-		{"--json", arrayIDs},
+		{"-o csv", csvIDs},
+		{"-o jsonl", jsonlIDs},
+		{"-o json", arrayIDs},
+		{"-o name", nameIDs},
 	} {
 		t.Run(tt.args, func(t *testing.T) {
 			got := c.run(t.Context(), append([]string{"jobs", sample.BatchID}, strings.Fields(tt.args)...)...)
@@ -94,6 +94,8 @@ func jsonlIDs(text string) (ids []string, err error) {
 	return ids, nil
 }
 
+func nameIDs(text string) ([]string, error) { return strings.Fields(text), nil }
+
 func arrayIDs(text string) (ids []string, err error) {
 	var jobs []struct{ ID string }
 	err = json.Unmarshal([]byte(text), &jobs)
@@ -107,20 +109,17 @@ func arrayIDs(text string) (ids []string, err error) {
 func TestNoJobs(t *testing.T) {
 	f := &fake{pages: func(*stokerv1.ListJobsRequest) *stokerv1.ListJobsResponse { return &stokerv1.ListJobsResponse{} }}
 	c := command{env: map[string]string{"STOKER_SERVER": f.start(t)}}
-	var header strings.Builder
-	if w, err := ui.NewJobCSV(&header, ui.Storages{}); err != nil || w.End() != nil {
-		t.Fatal("no CSV:", err)
-	}
+	const none = "None of 6 jobs of 01920000-0000-7000-8000-000000000001 night run matches --state failed.\n"
 	for _, tt := range []struct {
 		args string
 		want result
 	}{
-		{"", result{stderr: "no jobs\n"}},
-		{"--format csv", result{stdout: header.String()}},
-		{"--format jsonl", result{}},
-		{"--json", result{stdout: "[]\n"}},
+		{"", result{stderr: none}},
+		{"-o csv --columns id,input,run_seconds", result{stdout: "id,input,run_seconds\n", stderr: none}},
+		{"-o jsonl", result{stderr: none}},
+		{"-o json", result{stdout: "[]\n", stderr: none}},
 	} {
-		if got := c.run(t.Context(), append([]string{"jobs", sample.BatchID}, strings.Fields(tt.args)...)...); got != tt.want {
+		if got := c.run(t.Context(), append([]string{"jobs", sample.BatchID, "--state", "failed"}, strings.Fields(tt.args)...)...); got != tt.want {
 			t.Errorf("jobs %s: got %+v, want %+v", tt.args, got, tt.want)
 		}
 	}
@@ -129,7 +128,7 @@ func TestNoJobs(t *testing.T) {
 // TestJobsOfUnknownBatch leaves standard output empty: no header without a batch.
 func TestJobsOfUnknownBatch(t *testing.T) {
 	c := command{env: map[string]string{"STOKER_SERVER": (&fake{}).start(t)}}
-	if got := c.run(t.Context(), "jobs", "nothing", "--format", "csv"); got.code != exitUsage || got.stdout != "" {
+	if got := c.run(t.Context(), "jobs", "nothing", "-o", "csv"); got.code != exitUsage || got.stdout != "" {
 		t.Errorf("got %+v, want exit code %d and no output", got, exitUsage)
 	}
 }

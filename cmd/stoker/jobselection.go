@@ -7,7 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
-	"github.com/stokerd/stoker/internal/ui"
+	"github.com/stokerd/stoker/internal/output"
 )
 
 // jobSelection is the flags that select jobs of one batch, or of all batches with some labels.
@@ -53,11 +53,11 @@ func (s *jobSelection) restricted() bool {
 func (s *jobSelection) countText(jobs, batches int64) string {
 	switch {
 	case len(s.labels) == 0:
-		return ui.Plural(jobs, "job")
+		return output.Plural(jobs, "job")
 	case batches == 1:
-		return ui.Plural(jobs, "job") + " of 1 batch"
+		return output.Plural(jobs, "job") + " of 1 batch"
 	}
-	return fmt.Sprintf("%s of %d batches", ui.Plural(jobs, "job"), batches)
+	return fmt.Sprintf("%s of %d batches", output.Plural(jobs, "job"), batches)
 }
 
 // isJobID reports whether an id is that of a job, BATCH/NUMBER, and not of a batch.

@@ -85,13 +85,13 @@ func submitList(t *testing.T, s serving, file string, args []string) string {
 	if len(lines) > 2 {
 		b.WriteByte('\n')
 	}
-	jobs := command{}.run(t.Context(), "jobs", batch, "--format", "csv", "--server", s.grpc)
+	jobs := command{}.run(t.Context(), "jobs", batch, "-o", "csv", "--columns", "key,name,input_path,output_path", "--server", s.grpc)
 	rows, err := csv.NewReader(strings.NewReader(jobs.stdout)).ReadAll()
 	if err != nil || len(rows) < 2 {
 		t.Fatalf("%s: %d rows, %v", file, len(rows), err)
 	}
 	for _, row := range rows[1:] {
-		fmt.Fprintf(&b, "job: key %+q, name %+q, from %+q to %+q\n", row[1], row[2], row[8], row[10])
+		fmt.Fprintf(&b, "job: key %+q, name %+q, from %+q to %+q\n", row[0], row[1], row[2], row[3])
 	}
 	return b.String()
 }

@@ -10,8 +10,8 @@ import (
 
 	"github.com/stokerd/stoker/bitmovin"
 	"github.com/stokerd/stoker/dispatcher"
+	"github.com/stokerd/stoker/internal/output"
 	"github.com/stokerd/stoker/internal/plan"
-	"github.com/stokerd/stoker/internal/ui"
 	"github.com/stokerd/stoker/job"
 )
 
@@ -91,7 +91,7 @@ Exit codes: 0 planned; 1 could not; 2 wrong usage, or a list with mistakes.`,
 	f.StringVar(&p.config, "config", "", "configuration file whose profiles and templates can be named")
 	p.addFlags(cmd)
 	f.IntVar(&r.Sample, "sample", 0, "how many jobs of a long list to simulate (default: 500, or 8 for each encoder if that is more)")
-	f.BoolVar(&c.json, "json", false, "print JSON; times are in seconds")
+	c.addOutputFlags(cmd, documentFormats())
 	f.SortFlags = false
 	return cmd
 }
@@ -154,7 +154,7 @@ func (c *cli) plan(ctx context.Context, p *planFlags, args []string) error {
 	r := &p.options
 	r.Jobs = list.Jobs
 	if n, takes := p.effort(); takes > 5*time.Second {
-		c.note("simulating %d jobs, which takes about %s", n, ui.FormatDuration(takes))
+		c.note("simulating %d jobs, which takes about %s", n, output.Duration(takes))
 	}
 	began := time.Now()
 	outcome, err := plan.Run(ctx, *r)
@@ -164,15 +164,15 @@ func (c *cli) plan(ctx context.Context, p *planFlags, args []string) error {
 	if err != nil {
 		return runError(err)
 	}
-	if c.json {
+	if c.out.ForPrograms() {
 		return c.printOutcome(outcome)
 	}
-	c.note("%s on %s, %v each%s, queue target %s", ui.Plural(int64(outcome.Jobs), "job"), ui.Plural(int64(p.options.Encoders), "encoder"),
+	c.note("%s on %s, %v each%s, queue target %s", output.Plural(int64(outcome.Jobs), "job"), output.Plural(int64(p.options.Encoders), "encoder"),
 		p.options.Duration, p.durationRange(), p.target)
 	if outcome.Simulated < outcome.Jobs {
-		c.note("%d of them were simulated in %s; the rest is estimated from those.", outcome.Simulated, ui.FormatDuration(time.Since(began)))
+		c.note("%d of them were simulated in %s; the rest is estimated from those.", outcome.Simulated, output.Duration(time.Since(began)))
 	}
-	if err := outcomeTable(outcome).Write(c.stdout); err != nil {
+	if err := output.WritePairs(c.stdout, c.look(c.stdout), outcomeLines(outcome)); err != nil {
 		return err
 	}
 	if outcome.Advice.Given() {

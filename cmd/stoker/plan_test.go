@@ -40,7 +40,7 @@ func TestPlan(t *testing.T) {
 	}
 	people := command{}.run(t.Context(), "plan", titles(t, 20), "--encoders", "4", "--duration", "1m", "--queue-target", "auto", "--spread", "0")
 	if people.code != 0 || !strings.Contains(people.stderr, "20 jobs on 4 encoders, 1m0s each, queue target auto") || strings.Contains(people.stdout, "range") ||
-		!strings.Contains(people.stdout, "makespan\t5m") || !strings.Contains(people.stdout, "bound\t5m0s\n") {
+		!strings.Contains(people.stdout, "makespan\t5:") || !strings.Contains(people.stdout, "bound\t5:00\n") {
 		t.Errorf("exit code %d, printed\n%s%s", people.code, people.stdout, people.stderr)
 	}
 }
@@ -48,7 +48,7 @@ func TestPlan(t *testing.T) {
 // planned is the outcome of a plan for 4 encoders and a minute a job.
 func planned(t *testing.T, list string, args ...string) (outcome map[string]float64) {
 	t.Helper()
-	got := command{}.run(t.Context(), append([]string{"plan", list, "--encoders", "4", "--duration", "1m", "--json"}, args...)...)
+	got := command{}.run(t.Context(), append([]string{"plan", list, "--encoders", "4", "--duration", "1m", "-o", "json"}, args...)...)
 	if err := json.Unmarshal([]byte(got.stdout), &outcome); err != nil || got.code != 0 {
 		t.Fatalf("exit code %d, %v: %s", got.code, err, got.stderr)
 	}
@@ -103,7 +103,7 @@ func TestPlanWithTemplate(t *testing.T) {
 // The jobs of a plan are held to the rules of the server, which is not asked.
 func TestPlanChecksTheJobs(t *testing.T) {
 	plan := func(list string) result {
-		return command{stdin: list}.run(t.Context(), "plan", "-", "--encoders", "1", "--duration", "1m", "--json")
+		return command{stdin: list}.run(t.Context(), "plan", "-", "--encoders", "1", "--duration", "1m", "-o", "json")
 	}
 	got := plan("File;Input Path\na;https://me:s3cr3t@masters.example.com/a.mov\nb;films/b.mov\nc;films/b.mxf\n")
 	if got.code != exitUsage || !strings.Contains(got.stderr, `unknown column "File"`) {

@@ -4,36 +4,35 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
-	"strconv"
 
+	"github.com/stokerd/stoker/internal/output"
 	"github.com/stokerd/stoker/internal/plan"
-	"github.com/stokerd/stoker/internal/ui"
 )
 
-// outcomeTable is an outcome as a table, for people.
-func outcomeTable(o plan.Outcome) *ui.Table {
-	t := &ui.Table{Header: []string{"MEASURE", "VALUE"}}
-	t.AddRow("makespan", ui.FormatDuration(o.Makespan.Likely))
+// outcomeLines are an outcome for people, a measure on each line.
+func outcomeLines(o plan.Outcome) [][2]string {
+	lines := [][2]string{{"makespan", output.Duration(o.Makespan.Likely)}}
+	add := func(measure, value string) { lines = append(lines, [2]string{measure, value}) }
 	if o.Simulated < o.Jobs {
-		t.AddRow("makespan, range", ui.FormatDuration(o.Makespan.Earliest)+" to "+ui.FormatDuration(o.Makespan.Latest))
+		add("makespan, range", output.Duration(o.Makespan.Earliest)+" to "+output.Duration(o.Makespan.Latest))
 	}
-	t.AddRow("bound", ui.FormatDuration(o.Bound))
-	t.AddRow("makespan over bound", fmt.Sprintf("%.3f", float64(o.Makespan.Likely)/float64(o.Bound)))
-	t.AddRow("encoders busy", fmt.Sprintf("%.1f %%", 100*o.Busy))
-	t.AddRow("idle while jobs wait", fmt.Sprintf("%.1f %%", 100*o.Idle))
-	t.AddRow("calls a job", fmt.Sprintf("%.1f", o.Calls))
-	t.AddRow("calls", fmt.Sprintf("%.0f", o.Calls*float64(o.Jobs)))
-	t.AddRow("calls refused with 429", strconv.Itoa(o.Throttled))
+	add("bound", output.Duration(o.Bound))
+	add("makespan over bound", fmt.Sprintf("%.3f", float64(o.Makespan.Likely)/float64(o.Bound)))
+	add("encoders busy", output.ExactPercent(100*o.Busy))
+	add("idle while jobs wait", output.ExactPercent(100*o.Idle))
+	add("calls a job", fmt.Sprintf("%.1f", o.Calls))
+	add("calls", output.Number(int64(math.Round(o.Calls*float64(o.Jobs)))))
+	add("calls refused with 429", output.Number(o.Throttled))
 	if o.Retried > 0 || o.Failed > 0 {
-		t.AddRow("retries", strconv.Itoa(o.Retried))
-		t.AddRow("failed for good", strconv.Itoa(o.Failed))
+		add("retries", output.Number(o.Retried))
+		add("failed for good", output.Number(o.Failed))
 	}
-	return t
+	return lines
 }
 
-// printOutcome prints an outcome as JSON, with times in seconds and shares from 0 to 1.
+// printOutcome prints an outcome for programs, with times in seconds and shares from 0 to 1.
 func (c *cli) printOutcome(o plan.Outcome) error {
-	text, err := json.MarshalIndent(struct {
+	line, err := json.Marshal(struct {
 		Jobs      int     `json:"jobs"`
 		Simulated int     `json:"simulated"`
 		Makespan  float64 `json:"makespan_seconds"`
@@ -48,14 +47,13 @@ func (c *cli) printOutcome(o plan.Outcome) error {
 		Failed    int     `json:"failed"`
 		Advice    string  `json:"queue_target_advice,omitempty"`
 	}{
-		o.Jobs, o.Simulated, ui.Seconds(o.Makespan.Likely), ui.Seconds(o.Makespan.Earliest), ui.Seconds(o.Makespan.Latest),
-		ui.Seconds(o.Bound), rounded(o.Busy), rounded(o.Idle), rounded(o.Calls), o.Throttled, o.Retried, o.Failed, o.Advice.String(),
-	}, "", "  ")
+		o.Jobs, o.Simulated, output.Seconds(o.Makespan.Likely), output.Seconds(o.Makespan.Earliest), output.Seconds(o.Makespan.Latest),
+		output.Seconds(o.Bound), rounded(o.Busy), rounded(o.Idle), rounded(o.Calls), o.Throttled, o.Retried, o.Failed, o.Advice.String(),
+	})
 	if err != nil {
 		return err
 	}
-	_, err = c.stdout.Write(append(text, '\n'))
-	return err
+	return output.WriteDocument(c.stdout, c.out, line)
 }
 
 // rounded is a number with four digits behind the point: the others are noise.

@@ -4,6 +4,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+	"github.com/stokerd/stoker/internal/output"
 	"github.com/stokerd/stoker/internal/ui"
 )
 
@@ -32,8 +33,8 @@ func (c *cli) printChanged(m proto.Message, err error, id, state string) error {
 	switch {
 	case err != nil:
 		return err
-	case c.json:
-		return c.printJSON(m)
+	case c.out.ForPrograms():
+		return c.printMessage(m)
 	}
-	return ui.WriteRow(c.stdout, id, state)
+	return output.WriteRow(c.stdout, id, state)
 }

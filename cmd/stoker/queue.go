@@ -1,110 +1,115 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"fmt"
-	"time"
+	"strings"
 
 	"github.com/spf13/cobra"
-	"google.golang.org/protobuf/types/known/fieldmaskpb"
 
 	"github.com/stokerd/stoker/client"
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+	"github.com/stokerd/stoker/internal/output"
 	"github.com/stokerd/stoker/internal/ui"
 	"github.com/stokerd/stoker/job"
 )
 
 func queueCommand(c *cli) *cobra.Command {
 	var account string
-	var target int32
-	var budgets bool
+	limit := 20
 	cmd := &cobra.Command{
 		Use:   "queue",
-		Short: "Show the accounts and their queues",
-		Long: `Show a line for each account:
-
-  TARGET    encodings to keep queued at Bitmovin; "3 of 10" if Bitmovin was seen to
-            accept only 3
-  QUEUED    encodings queued at Bitmovin by all users of the account, counted at the
-            time in COUNTED; ? if not known
-  OURS      those of them that this server started
-  RUNNING   jobs of this server that an encoder is working on
-  STARTING  jobs whose start Bitmovin has not answered yet
-  PREPARED  waiting jobs that are configured at Bitmovin already
-  STATE     "working", or why no jobs are started, and problems
-  WAIT      what the next job waits for
-
-With --budgets, show a line for each class of API endpoints of an account: how many
-calls the account may make per minute, and how many it can make at once now.`,
-		Example: `  stoker queue --budgets
-  stoker queue --account default --target 10`,
+		Short: "List the jobs that are started next, in order.",
+		Long: `START is when the job may be started at the earliest, judged by how fast places in the
+queue become free at present. stoker accounts shows the queue at Bitmovin.`,
+		Example: `  stoker queue
+  stoker queue --account archive -n 100`,
 		Args: noArgs,
 	}
-	cmd.Flags().StringVar(&account, "account", "", "only this account")
-	cmd.Flags().Int32Var(&target, "target", 0, fmt.Sprintf("set the queue target, 1 to %d, of --account or else of account %s; it survives a restart", job.MaxQueueTarget, job.DefaultName))
-	cmd.Flags().BoolVar(&budgets, "budgets", false, "show how many API calls may be made instead")
+	cmd.Flags().StringVar(&account, "account", "", "only this `ACCOUNT`")
+	cmd.Flags().IntVarP(&limit, "limit", "n", limit, "how many of each account at most")
+	c.addListingFlags(cmd, ui.NextJobs(nil).ColumnNames())
 	return c.clientCommand(cmd, answerTimeout, func(ctx context.Context, conn *client.Client, _ []string) error {
-		if cmd.Flags().Changed("target") {
-			response, err := conn.Accounts().UpdateAccount(ctx, &stokerv1.UpdateAccountRequest{
-				Account:    &stokerv1.Account{Id: cmp.Or(account, job.DefaultName), QueueTarget: target},
-				UpdateMask: &fieldmaskpb.FieldMask{Paths: []string{"queue_target"}},
-			})
-			if err != nil {
-				return err
-			}
-			return c.printAccounts([]*stokerv1.Account{response.GetAccount()}, budgets)
+		if limit < 1 || limit > job.MaxPageSize {
+			return usagef("--limit %d: want 1 to %d", limit, job.MaxPageSize)
 		}
-		accounts, err := readAccounts(ctx, conn, account)
-		if err != nil {
-			return err
-		}
-		return c.printAccounts(accounts, budgets)
+		return printQueue(ctx, c, conn, account, limit)
 	})
 }
 
-// readAccounts reads an account, or all accounts if id is empty.
-func readAccounts(ctx context.Context, conn *client.Client, id string) ([]*stokerv1.Account, error) {
-	if id != "" {
-		response, err := conn.Accounts().GetAccount(ctx, &stokerv1.GetAccountRequest{AccountId: id})
-		return []*stokerv1.Account{response.GetAccount()}, err
+// printQueue prints what an account, or every account, starts next.
+func printQueue(ctx context.Context, c *cli, conn *client.Client, account string, limit int) error {
+	var of string // the account of the jobs that are written
+	listing := ui.NextJobs(func() string { return of })
+	if _, err := newWriter(c, listing); err != nil {
+		return err
 	}
-	var all []*stokerv1.Account
-	for request := new(stokerv1.ListAccountsRequest); ; {
-		response, err := conn.Accounts().ListAccounts(ctx, request)
+	accounts, err := readAccounts(ctx, conn, account)
+	if err != nil {
+		return err
+	}
+	if len(accounts) == 1 {
+		listing.Leave = []string{"ACCOUNT"}
+	}
+	to, err := newWriter(c, listing)
+	if err != nil {
+		return err
+	}
+	shown := 0
+	var notes []string
+	for _, a := range accounts {
+		of = a.GetId()
+		next, err := conn.Accounts().ListNextJobs(ctx, &stokerv1.ListNextJobsRequest{AccountId: a.GetId(), Limit: int32(limit)})
 		if err != nil {
-			return nil, err
+			return err
 		}
-		all = append(all, response.GetAccounts()...)
-		if request.PageToken = response.GetNextPageToken(); request.PageToken == "" {
-			return all, nil
-		}
-	}
-}
-
-func (c *cli) printAccounts(accounts []*stokerv1.Account, budgets bool) error {
-	switch {
-	case c.json:
-		all := ui.NewJSONArray(c.stdout)
-		for _, a := range accounts {
-			if err := all.Add(a); err != nil {
+		for _, j := range next.GetJobs() {
+			shown++
+			if err := to.Add(j); err != nil {
 				return err
 			}
 		}
-		return all.End()
-	case budgets:
-		return ui.BudgetTable(accounts).Write(c.stdout)
+		if text := restOfQueue(next); text != "" {
+			if len(accounts) > 1 {
+				text = a.GetId() + ": " + text
+			}
+			notes = append(notes, text)
+		}
 	}
-	if err := ui.AccountTable(accounts, time.Now()).Write(c.stdout); err != nil {
+	if err := to.End(); err != nil {
 		return err
 	}
-	for _, a := range accounts {
-		if text := a.GetQueueTargetAdvice().GetText(); text != "" {
-			c.note("Account %s: %s.", a.GetId(), text)
-		}
-		if text := ui.UnknownValues(a); text != "" {
-			c.note("%s", text)
-		}
+	if shown == 0 {
+		notes = append([]string{"No job waits to be started."}, notes...)
+	}
+	for _, text := range notes {
+		c.note("%s", text)
 	}
 	return nil
+}
+
+// restOfQueue says which batches have further jobs: "then 1,228 of 416, 12,600 of 412".
+func restOfQueue(next *stokerv1.ListNextJobsResponse) string {
+	const few = 6
+	var due, later []string
+	for _, b := range next.GetBatches() {
+		name := ui.BatchName(b.GetBatch().GetNumber(), b.GetBatch().GetId())
+		if n := b.GetDueCount(); n > 0 {
+			due = append(due, output.Number(n)+" of "+name)
+		}
+		if n := b.GetBackingOffCount(); n > 0 {
+			later = append(later, output.Number(n)+" of "+name)
+		}
+	}
+	shorten := func(parts []string) string {
+		if more := len(parts) - few; more > 0 {
+			parts = append(parts[:few], fmt.Sprintf("and of %d more batches", more))
+		}
+		return strings.Join(parts, ", ")
+	}
+	text := prefixed("then ", shorten(due))
+	if len(later) > 0 {
+		text += prefixed("; ", text)[:min(2, len(text))] + "after a back-off " + shorten(later)
+	}
+	return text
 }

@@ -81,8 +81,8 @@ func (c *cli) retryJobs(ctx context.Context, conn *client.Client, selection jobS
 	}
 	jobs := selection.countText(response.GetCount(), response.GetBatchCount())
 	switch {
-	case c.json && !watch:
-		return c.printJSON(response)
+	case c.out.ForPrograms() && !watch:
+		return c.printMessage(response)
 	case request.GetValidateOnly():
 		c.note("%s would be retried", jobs)
 	case watch && response.GetCount() > 0:

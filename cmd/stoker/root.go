@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/stokerd/stoker/internal/output"
 	"github.com/stokerd/stoker/internal/service"
 	"github.com/stokerd/stoker/internal/spelling"
 )
@@ -19,11 +20,17 @@ import (
 // run executes one command line and returns the exit code.
 func run(ctx context.Context, args []string, getenv func(string) string, stdin io.Reader, stdout, stderr io.Writer) int {
 	c := &cli{args: args, getenv: getenv, stdin: stdin, stdout: stdout, stderr: stderr}
+	c.look = func(w io.Writer) output.Look { return output.LookOf(w, getenv) }
+	return c.run(ctx)
+}
+
+// run executes the command line and returns the exit code.
+func (c *cli) run(ctx context.Context) int {
 	root := rootCommand(c)
-	root.SetArgs(args)
-	root.SetIn(stdin)
-	root.SetOut(stdout)
-	root.SetErr(stderr)
+	root.SetArgs(c.args)
+	root.SetIn(c.stdin)
+	root.SetOut(c.stdout)
+	root.SetErr(c.stderr)
 	return c.reportError(ctx, root.ExecuteContext(ctx))
 }
 
@@ -31,7 +38,8 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdin i
 func rootCommand(c *cli) *cobra.Command {
 	root := groupCommand("stoker", "Runs batches of Bitmovin encoding jobs, and keeps the queue full.",
 		// What is there.
-		batchesCommand(c), jobsCommand(c), jobCommand(c), failuresCommand(c), watchCommand(c), queueCommand(c),
+		batchesCommand(c), batchCommand(c), jobsCommand(c), jobCommand(c), findCommand(c), failuresCommand(c), watchCommand(c), queueCommand(c),
+		accountsCommand(c), accountCommand(c), profilesCommand(c), templatesCommand(c), storagesCommand(c),
 		// New batches.
 		submitCommand(c), planCommand(c),
 		// What can be changed.

@@ -11,8 +11,8 @@ import (
 
 	"github.com/stokerd/stoker/internal/config"
 	"github.com/stokerd/stoker/internal/logdedup"
+	"github.com/stokerd/stoker/internal/output"
 	"github.com/stokerd/stoker/internal/service"
-	"github.com/stokerd/stoker/internal/ui"
 )
 
 func serveCommand(c *cli) *cobra.Command {
@@ -80,7 +80,7 @@ func (c *cli) serve(ctx context.Context, cfg *config.Config) error {
 	if err != nil {
 		return runError(explainJobTable(cfg.DB, "--db", err))
 	}
-	log.InfoContext(ctx, "listening", "grpc", s.Address("--listen"), "http", s.Address("--http-listen"), "admin", s.Address("--admin-listen"),
+	log.InfoContext(ctx, "listening", "grpc", s.Address("--listen"), "http", s.Address("--http-listen"), "web", s.WebAddress(), "admin", s.Address("--admin-listen"),
 		"tls", cfg.TLS.Enabled(), "auth", cfg.Auth, "db", cfg.DB, "version", service.Version())
 	logReach(ctx, cfg, log)
 	logMissing(ctx, cfg, log)
@@ -101,7 +101,7 @@ func (c *cli) serve(ctx context.Context, cfg *config.Config) error {
 func newLogHandler(w io.Writer, cfg *config.Config) *logdedup.Handler {
 	options := &slog.HandlerOptions{Level: cfg.LogLevel}
 	if cfg.LogJSON {
-		return logdedup.New(slog.NewJSONHandler(ui.EscapingWriter{W: w}, options), logdedup.Options{})
+		return logdedup.New(slog.NewJSONHandler(output.EscapingWriter{W: w}, options), logdedup.Options{})
 	}
 	return logdedup.New(slog.NewTextHandler(w, options), logdedup.Options{}) // slog's text escapes hidden characters itself
 }

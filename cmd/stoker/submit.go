@@ -10,6 +10,7 @@ import (
 	"github.com/stokerd/stoker/client"
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
 	"github.com/stokerd/stoker/internal/joblist"
+	"github.com/stokerd/stoker/internal/output"
 	"github.com/stokerd/stoker/internal/ui"
 )
 
@@ -134,12 +135,12 @@ func (c *cli) submit(ctx context.Context, conn *client.Client, s *submission, ar
 	switch {
 	case s.watch:
 		return c.watch(ctx, conn, watchRequest(batch.GetId()))
-	case c.json:
-		return c.printJSON(batch)
+	case c.out.ForPrograms():
+		return c.printMessage(batch)
 	case s.dryRun:
 		return nil
 	}
-	return ui.WriteLine(c.stdout, batch.GetId())
+	return output.WriteLine(c.stdout, batch.GetId())
 }
 
 // completeRequest sets the fields of the request that no flag sets directly.
@@ -148,7 +149,7 @@ func (s *submission) completeRequest(list *joblist.List) (err error) {
 	if r.Labels, err = parseLabels(s.labels); err != nil {
 		return err
 	}
-	r.DisplayName = cmp.Or(r.GetDisplayName(), ui.Printable(list.Name))
+	r.DisplayName = cmp.Or(r.GetDisplayName(), output.Printable(list.Name))
 	r.ValidateOnly = s.dryRun
 	switch {
 	case s.profile != "":
@@ -172,7 +173,7 @@ func (c *cli) noteSubmitted(s *submission, list *joblist.List, batch *stokerv1.B
 			batch.GetId(), ui.BatchState(batch.GetState()))
 	case s.watch:
 		c.note("submitted %s as batch %s", jobs, batch.GetId())
-	case !c.json:
+	case !c.out.ForPrograms():
 		c.note("submitted %s; to watch them: stoker watch %s", jobs, batch.GetId())
 	}
 }
@@ -180,7 +181,7 @@ func (c *cli) noteSubmitted(s *submission, list *joblist.List, batch *stokerv1.B
 // submittedText is how many of a list's jobs were submitted, and how many skipped.
 func submittedText(total, skipped int64) string {
 	if skipped == 0 {
-		return ui.Plural(total, "job")
+		return output.Plural(total, "job")
 	}
-	return fmt.Sprintf("%s (%d more have succeeded before)", ui.Plural(total-skipped, "job"), skipped)
+	return fmt.Sprintf("%s (%d more have succeeded before)", output.Plural(total-skipped, "job"), skipped)
 }

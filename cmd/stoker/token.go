@@ -17,25 +17,26 @@ import (
 	"github.com/stokerd/stoker/client"
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
 	"github.com/stokerd/stoker/internal/access"
+	"github.com/stokerd/stoker/internal/output"
 	"github.com/stokerd/stoker/internal/ui"
 	"github.com/stokerd/stoker/job"
 	"github.com/stokerd/stoker/store/sqlite"
 )
 
 func tokenCommand(c *cli) *cobra.Command {
-	return groupCommand("token", "Make, list and revoke the tokens of callers",
+	return groupCommand("token", "Make, list and revoke the tokens of callers.",
 		tokenCreateCommand(c), tokenListCommand(c), tokenRevokeCommand(c))
 }
 
 // dbUsage is the help of --db.
-const dbUsage = "work on this job table itself, on the service's machine, instead of asking the service"
+const dbUsage = "work on this job table itself, a `FILE` on the service's machine, instead of asking the service"
 
 func tokenCreateCommand(c *cli) *cobra.Command {
 	var role, expires, db string
 	var accounts []string
 	cmd := &cobra.Command{
 		Use:   "create NAME",
-		Short: "Make a token",
+		Short: "Make a token, and print its secret.",
 		Long: `Make a token, and print its secret to standard output. It is shown this once, and the
 service does not keep it. A token says who calls: its principal is token:NAME. Two tokens
 may have one name, so that one can be replaced by the other without a pause.
@@ -53,18 +54,18 @@ service runs as. The service may run or not.`,
   stoker token create ci --role submitter --account archive --expires 90d > token`,
 		Args: oneArg,
 	}
-	cmd.Flags().StringVar(&role, "role", "", "what the token allows: "+strings.Join(access.RoleNames(), ", "))
-	cmd.Flags().StringArrayVar(&accounts, "account", nil, "bind the token to this account; may be repeated (default: all accounts)")
-	cmd.Flags().StringVar(&expires, "expires", "", "how long the token works, such as 12h, 90d or 1y (default: until it is revoked)")
+	cmd.Flags().StringVar(&role, "role", "", "the `ROLE`, which says what the token allows: "+strings.Join(access.RoleNames(), ", "))
+	cmd.Flags().StringArrayVar(&accounts, "account", nil, "bind the token to this `ACCOUNT`; may be repeated (default: all accounts)")
+	cmd.Flags().StringVar(&expires, "expires", "", "how `LONG` the token works, such as 12h, 90d or 1y (default: until it is revoked)")
 	cmd.Flags().StringVar(&db, "db", "", dbUsage)
 	completeFlag(cmd, "role", access.RoleNames())
-	return c.tokenFileCommand(cmd, &db, func(ctx context.Context, conn *client.Client, file *sqlite.TokenFile, args []string) error {
+	return tokenFileCommand(c, cmd, &db, func(ctx context.Context, conn *client.Client, file *sqlite.TokenFile, args []string) error {
 		parsed, lifetime, err := checkNewToken(args[0], role, expires)
 		if err != nil {
 			return err
 		}
 		if file != nil {
-			return c.createTokenInFile(ctx, file, args[0], parsed, accounts, lifetime)
+			return createTokenInFile(ctx, c, file, args[0], parsed, accounts, lifetime)
 		}
 		req := &stokerv1.CreateTokenRequest{Name: args[0], Role: stokerv1.Role(parsed), Accounts: accounts}
 		if lifetime != 0 {
@@ -74,7 +75,7 @@ service runs as. The service may run or not.`,
 		if err != nil {
 			return err
 		}
-		return c.printNewToken(resp)
+		return printNewToken(c, resp)
 	})
 }
 
@@ -129,9 +130,9 @@ func checkLifetime(d time.Duration) (time.Duration, error) {
 }
 
 // printNewToken prints the secret of a new token for programs, and what the token is for people.
-func (c *cli) printNewToken(resp *stokerv1.CreateTokenResponse) error {
-	if c.json {
-		return c.printJSON(resp)
+func printNewToken(c *cli, resp *stokerv1.CreateTokenResponse) error {
+	if c.out.Chosen() {
+		return c.printMessage(resp)
 	}
 	t := resp.GetToken()
 	expires := "never expires"
@@ -139,68 +140,57 @@ func (c *cli) printNewToken(resp *stokerv1.CreateTokenResponse) error {
 		expires = "expires at " + t.GetExpireTime().AsTime().Format(time.RFC3339)
 	}
 	c.note("Token %s of token:%s: %s, %s, %s. The line below is shown this once.",
-		t.GetId(), t.GetName(), ui.Role(t.GetRole()), ui.TokenAccounts(t), expires)
-	return ui.WriteLine(c.stdout, resp.GetSecret())
+		t.GetId(), t.GetName(), ui.Role(t.GetRole()), ui.BoundTo(t.GetAccounts()), expires)
+	return output.WriteLine(c.stdout, resp.GetSecret())
 }
 
 // createTokenInFile makes a token in a job table.
-func (c *cli) createTokenInFile(ctx context.Context, file *sqlite.TokenFile, name string, role access.Role, accounts []string, lifetime time.Duration) error {
+func createTokenInFile(ctx context.Context, c *cli, file *sqlite.TokenFile, name string, role access.Role, accounts []string, lifetime time.Duration) error {
 	now := time.Now()
 	t, secret, err := access.NewToken(name, role, accounts, lifetime, access.LocalName, now)
 	if err != nil {
 		return usageError(err)
 	}
-	e, err := hostEntry("CreateToken", t.ID, fmt.Sprintf("name %q; role %s", name, strings.ToUpper(role.String())), now)
-	if err != nil {
-		return err
-	}
+	e := hostEntry("CreateToken", t.ID, fmt.Sprintf("name %q; role %s", name, strings.ToUpper(role.String())), now)
 	if err := file.Create(ctx, t, e); err != nil {
 		return runError(err)
 	}
-	return c.printNewToken(&stokerv1.CreateTokenResponse{Token: tokenMessage(t), Secret: secret})
+	return printNewToken(c, &stokerv1.CreateTokenResponse{Token: tokenMessage(t), Secret: secret})
 }
 
 // hostEntry is the entry of the audit log of what was done on the machine of the service itself.
-func hostEntry(method, target, detail string, now time.Time) (access.Entry, error) {
-	id, err := access.NewEntryID()
-	if err != nil {
-		return access.Entry{}, err
-	}
+func hostEntry(method, target, detail string, now time.Time) access.Entry {
 	detail += "; on the service's machine"
 	if u, err := user.Current(); err == nil {
 		detail += ", by user " + u.Username
 	}
 	return access.Entry{
-		ID: id, Time: now, Principal: access.LocalName, Kind: access.LocalKind, Method: "AccessService/" + method, Target: target,
+		ID: access.NewEntryID(), Time: now, Principal: access.LocalName, Kind: access.LocalKind, Method: "AccessService/" + method, Target: target,
 		Outcome: access.OutcomeOK, Detail: detail,
-	}, nil
+	}
 }
 
 func tokenListCommand(c *cli) *cobra.Command {
 	var db string
 	cmd := &cobra.Command{
 		Use:   "list",
-		Short: "List the tokens",
+		Short: "List the tokens, the newest first.",
 		Long: `List the tokens, the newest first, without their secrets, which nobody keeps. Tokens that
 are revoked or expired stay in the list: the audit log refers to them.`,
 		Args: noArgs,
 	}
 	cmd.Flags().StringVar(&db, "db", "", dbUsage)
-	return c.tokenFileCommand(cmd, &db, func(ctx context.Context, conn *client.Client, file *sqlite.TokenFile, _ []string) error {
+	c.addListingFlags(cmd, ui.Tokens(time.Time{}).ColumnNames())
+	return tokenFileCommand(c, cmd, &db, func(ctx context.Context, conn *client.Client, file *sqlite.TokenFile, _ []string) error {
+		to, err := newWriter(c, ui.Tokens(time.Now()))
+		if err != nil {
+			return err
+		}
 		tokens, err := readTokens(ctx, conn, file)
 		if err != nil {
 			return err
 		}
-		if !c.json {
-			return ui.TokenTable(tokens, time.Now()).Write(c.stdout)
-		}
-		list := ui.NewJSONArray(c.stdout)
-		for _, t := range tokens {
-			if err := list.Add(t); err != nil {
-				return err
-			}
-		}
-		return list.End()
+		return writeAll(to, tokens)
 	})
 }
 
@@ -234,7 +224,7 @@ func tokenRevokeCommand(c *cli) *cobra.Command {
 	var db string
 	cmd := &cobra.Command{
 		Use:   "revoke ID...",
-		Short: "Revoke tokens",
+		Short: "Revoke tokens: they prove nothing any more.",
 		Long: `Revoke tokens, named by the ids that "stoker token list" shows. Within a second they prove
 nothing any more, and watches that were opened with them end. Revoking a revoked token
 changes nothing.`,
@@ -242,18 +232,15 @@ changes nothing.`,
 		Args:    cobra.MinimumNArgs(1),
 	}
 	cmd.Flags().StringVar(&db, "db", "", dbUsage)
-	return c.tokenFileCommand(cmd, &db, func(ctx context.Context, conn *client.Client, file *sqlite.TokenFile, ids []string) error {
+	return tokenFileCommand(c, cmd, &db, func(ctx context.Context, conn *client.Client, file *sqlite.TokenFile, ids []string) error {
 		for _, id := range ids {
-			t, err := c.revokeToken(ctx, conn, file, id)
+			t, err := revokeToken(ctx, conn, file, id)
 			if err != nil {
 				return err
 			}
-			if c.json {
-				err = c.printJSON(t)
-			} else {
+			if !c.out.Chosen() {
 				c.note("Token %s of token:%s is revoked.", t.GetId(), t.GetName())
-			}
-			if err != nil {
+			} else if err := c.printMessage(t); err != nil {
 				return err
 			}
 		}
@@ -261,16 +248,13 @@ changes nothing.`,
 	})
 }
 
-func (c *cli) revokeToken(ctx context.Context, conn *client.Client, file *sqlite.TokenFile, id string) (*stokerv1.Token, error) {
+func revokeToken(ctx context.Context, conn *client.Client, file *sqlite.TokenFile, id string) (*stokerv1.Token, error) {
 	if file == nil {
 		resp, err := conn.Access().RevokeToken(ctx, &stokerv1.RevokeTokenRequest{TokenId: id})
 		return resp.GetToken(), err
 	}
 	now := time.Now()
-	e, err := hostEntry("RevokeToken", id, "revoked", now)
-	if err != nil {
-		return nil, err
-	}
+	e := hostEntry("RevokeToken", id, "revoked", now)
 	t, err := file.Revoke(ctx, id, now, e)
 	if errors.Is(err, job.ErrNotFound) {
 		return nil, usagef("there is no token with the id %q; stoker token list --db shows those that there are", id)
@@ -298,7 +282,7 @@ func timestampOf(t time.Time) *timestamppb.Timestamp {
 }
 
 // tokenFileCommand makes cmd run do with a client of the service or, if --db names a job table, with that.
-func (c *cli) tokenFileCommand(cmd *cobra.Command, db *string, do func(ctx context.Context, conn *client.Client, file *sqlite.TokenFile, args []string) error) *cobra.Command {
+func tokenFileCommand(c *cli, cmd *cobra.Command, db *string, do func(ctx context.Context, conn *client.Client, file *sqlite.TokenFile, args []string) error) *cobra.Command {
 	c.clientCommand(cmd, answerTimeout, func(ctx context.Context, conn *client.Client, args []string) error {
 		return do(ctx, conn, nil, args)
 	})

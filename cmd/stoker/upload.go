@@ -13,6 +13,7 @@ import (
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
 	"github.com/stokerd/stoker/internal/digest"
 	"github.com/stokerd/stoker/internal/joblist"
+	"github.com/stokerd/stoker/internal/output"
 	"github.com/stokerd/stoker/internal/ui"
 )
 
@@ -26,7 +27,7 @@ func (c *cli) send(ctx context.Context, conn *client.Client, s *submission, list
 		return c.sendWhole(ctx, conn, s)
 	}
 	if n := list.FillKeys(); n > 0 {
-		c.note("%s without key: their output paths are their keys", ui.Plural(int64(n), "job"))
+		c.note("%s without key: their output paths are their keys", output.Plural(int64(n), "job"))
 		s.request.Jobs = jobSpecs(list)
 	}
 	list.Jobs = nil // the request has the jobs, and a million of them take much memory
@@ -75,7 +76,7 @@ func (c *cli) sendParts(ctx context.Context, conn *client.Client, s *submission)
 			return nil, err
 		}
 	}
-	progress := ui.NewUploadProgress(c.stderr, ui.Redrawable(c.stderr, c.getenv))
+	progress := ui.NewUploadProgress(c.stderr, output.Redrawable(c.stderr, c.getenv))
 	var last client.Progress
 	options.Progress = func(p client.Progress) {
 		last = p

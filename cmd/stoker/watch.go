@@ -10,6 +10,7 @@ import (
 
 	"github.com/stokerd/stoker/client"
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+	"github.com/stokerd/stoker/internal/output"
 	"github.com/stokerd/stoker/internal/ui"
 )
 
@@ -19,7 +20,7 @@ func watchCommand(c *cli) *cobra.Command {
 		Use:   "watch BATCH",
 		Short: "Watch a batch until it has ended",
 		Long: `Watch a batch until it has ended. A terminal shows it live. In a file or a pipe, each
-change is a line; with --json, each message of the API is a line. Ctrl-C ends the watch,
+change is a line; with -o jsonl, each message of the API is a line. Ctrl-C ends the watch,
 not the batch. If the server stops answering, the watch says so and waits for it.
 
 With --state, a line is printed for each job that enters one of these states. Nothing
@@ -30,6 +31,7 @@ is printed when the job leaves that state.`,
 	}
 	cmd.Flags().StringSliceVar(&states, "state", nil, "only jobs in this state, such as failed; may be repeated")
 	completeFlag(cmd, "state", jobStateNames(jobStates()))
+	c.addOutputFlags(cmd, []output.Format{output.FormatTable, output.FormatJSONL})
 	return c.clientCommand(cmd, untilInterrupted, func(ctx context.Context, conn *client.Client, args []string) error {
 		if batch, _, ok := strings.Cut(args[0], "/"); ok {
 			return usagef("%s is a job; to see it: stoker job %s, and to watch its batch: stoker watch %s", args[0], args[0], batch)
@@ -66,7 +68,10 @@ func (c *cli) watch(ctx context.Context, conn *client.Client, request *stokerv1.
 func (c *cli) watchUntilDone(ctx context.Context, conn *client.Client, request *stokerv1.WatchBatchRequest) error {
 	ctx, leave := context.WithCancelCause(ctx)
 	defer leave(nil)
-	renderer := c.newWatchRenderer(len(request.GetStates()) > 0, func() { leave(errUserLeft) })
+	renderer, err := c.newWatchRenderer(len(request.GetStates()) > 0, func() { leave(errUserLeft) })
+	if err != nil {
+		return err
+	}
 	batch, err := renderWatch(ctx, conn, request, renderer)
 	renderer.Close()
 	if errors.Is(context.Cause(ctx), errUserLeft) {
@@ -80,17 +85,18 @@ func (c *cli) watchUntilDone(ctx context.Context, conn *client.Client, request *
 
 // newWatchRenderer chooses how a watch is shown: as JSON, as a log of some states, on the screen of a
 // terminal, or as a log. leave is called when the user stops the watch on the screen.
-func (c *cli) newWatchRenderer(someStates bool, leave func()) ui.WatchRenderer {
+func (c *cli) newWatchRenderer(someStates bool, leave func()) (ui.WatchRenderer, error) {
 	problem := c.repeats.connectionProblem
 	switch {
-	case c.json:
-		return ui.NotifySilence(ui.NewWatchJSON(c.stdout), c.note, problem)
+	case c.out.ForPrograms():
+		lines, err := ui.NewWatchLines(c.stdout, c.out)
+		return ui.NotifySilence(lines, c.note, problem), err
 	case someStates:
-		return ui.NotifySilence(ui.NewStateLog(c.stdout), c.note, problem)
-	case ui.Redrawable(c.stdout, c.getenv):
-		return ui.StartScreen(ui.ScreenOptions{Out: c.stdout, In: c.stdin, ConnectionProblem: problem, Leave: leave})
+		return ui.NotifySilence(ui.NewStateLog(c.stdout), c.note, problem), nil
+	case output.Redrawable(c.stdout, c.getenv):
+		return ui.StartScreen(ui.ScreenOptions{Out: c.stdout, In: c.stdin, ConnectionProblem: problem, Leave: leave}), nil
 	}
-	return ui.NotifySilence(ui.NewLogRenderer(c.stdout), c.note, problem)
+	return ui.NotifySilence(ui.NewLogRenderer(c.stdout), c.note, problem), nil
 }
 
 // renderWatch passes the messages of a watch to the renderer, and returns the batch as the latest message

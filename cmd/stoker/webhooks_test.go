@@ -23,11 +23,11 @@ func (p *proxy) RoundTrip(r *http.Request) (*http.Response, error) {
 // accountWebhooks reads the state of the account's webhooks.
 func accountWebhooks(t *testing.T, s serving) (w struct {
 	Problem   string `json:"problem"`
-	UsedCount string `json:"used_count"`
+	UsedCount int64  `json:"used_count"`
 },
 ) {
 	t.Helper()
-	got := command{}.run(t.Context(), "queue", "--json", "--server", s.grpc)
+	got := command{}.run(t.Context(), "accounts", "-o", "json", "--server", s.grpc)
 	var accounts []struct {
 		Webhooks json.RawMessage `json:"webhooks"`
 	}
@@ -59,7 +59,7 @@ func TestServeTakesWebhooks(t *testing.T) {
 	if submitted.code != exitOK {
 		t.Fatalf("submit: exit code %d: %s", submitted.code, submitted.stderr)
 	}
-	for deadline := time.Now().Add(longEnough); accountWebhooks(t, s).UsedCount != "1"; {
+	for deadline := time.Now().Add(longEnough); accountWebhooks(t, s).UsedCount != 1; {
 		if time.Now().After(deadline) {
 			t.Fatalf("%+v, want one delivery used", accountWebhooks(t, s))
 		}

@@ -12,20 +12,21 @@ import (
 
 func whoamiCommand(c *cli) *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "whoami",
-		Short: "Show who the service takes you for, and what you may do",
-		Long: `Show the principal that the service takes you for, its role, and the accounts that it is
-bound to.`,
-		Args: noArgs,
+		Use:     "whoami",
+		Short:   "Show who the service takes you for, your role, and the accounts that you are bound to.",
+		Example: "  stoker whoami\n  stoker whoami --token-file ci.token",
+		Args:    noArgs,
 	}
+	c.addListingFlags(cmd, ui.Identity().ColumnNames())
 	return c.clientCommand(cmd, answerTimeout, func(ctx context.Context, conn *client.Client, _ []string) error {
+		to, err := newWriter(c, ui.Identity())
+		if err != nil {
+			return err
+		}
 		resp, err := conn.Access().WhoAmI(ctx, &stokerv1.WhoAmIRequest{})
 		if err != nil {
 			return err
 		}
-		if c.json {
-			return c.printJSON(resp)
-		}
-		return ui.WhoAmITable(resp).Write(c.stdout)
+		return writeAll(to, []*stokerv1.WhoAmIResponse{resp})
 	})
 }

@@ -47,8 +47,8 @@ var rules = []rule{
 	},
 
 	{
-		pkg: "internal/access", uses: []string{uuid},
-		is: "Who may do what: principals, roles, tokens, and the entries of the audit log.",
+		pkg: "internal/access",
+		is:  "Who may do what: principals, roles, tokens, and the entries of the audit log.",
 	},
 
 	{
@@ -112,6 +112,10 @@ var rules = []rule{
 		is: "The contract in Go, generated from proto/.",
 	},
 	{
+		pkg: "internal/joblist", imports: []string{"job", "internal/spelling"}, uses: []string{"golang.org/x/text"},
+		is: "Reads lists of jobs as spreadsheets, buckets and programs write them.",
+	},
+	{
 		pkg: "internal/forecast",
 		is:  "Forecasts when a running batch ends, from how long its encodings have taken.",
 	},
@@ -120,11 +124,20 @@ var rules = []rule{
 		is: "The digest by which both ends recognise a submission.",
 	},
 	{
-		pkg: "server", imports: []string{"job", "gen/stoker/v1", "internal/access", "internal/capability", "internal/digest", "internal/forecast", "internal/identity", "internal/template"},
+		pkg: "server", imports: []string{"job", "gen/stoker/v1", "internal/access", "internal/capability", "internal/digest", "internal/forecast", "internal/identity", "internal/joblist", "internal/template"},
 		uses: []string{
 			grpc, protobuf, rpcDetails, "buf.build/go/protovalidate", "github.com/grpc-ecosystem/go-grpc-middleware/v2", uuid, xsync, yaml, "golang.org/x/time",
 		},
 		is: "The gRPC API: checks requests, turns errors into statuses, streams watches.",
+	},
+	{
+		pkg: "internal/gateway", imports: []string{"job", "internal/spelling"},
+		uses: []string{protobuf, rpcDetails, "connectrpc.com/connect", "connectrpc.com/vanguard"},
+		is:   "Serves the gRPC services as JSON over HTTP, and the page.",
+	},
+	{
+		pkg: "web",
+		is:  "The page, as it is built from web/src.",
 	},
 	{
 		pkg: "client", imports: []string{"job", "internal/clock", "gen/stoker/v1"}, uses: []string{grpc, protobuf, rpcDetails, backoff, uuid},
@@ -132,10 +145,6 @@ var rules = []rule{
 	},
 
 	// The command, and what it is made of.
-	{
-		pkg: "internal/joblist", imports: []string{"job", "internal/spelling"}, uses: []string{"golang.org/x/text"},
-		is: "Reads lists of jobs as spreadsheets, buckets and programs write them.",
-	},
 	{
 		pkg: "internal/contexts", imports: []string{"internal/spelling"}, uses: []string{yaml},
 		is: "Keeps the servers that a user has named.",
@@ -158,11 +167,18 @@ var rules = []rule{
 		is:  "Lists and clients to try Stoker with.",
 	},
 	{
-		pkg: "internal/ui", imports: []string{"job", "gen/stoker/v1"},
+		pkg: "internal/output", imports: []string{"job", "internal/spelling"},
 		uses: []string{
-			protobuf, "charm.land/bubbletea/v2", "charm.land/lipgloss/v2", "github.com/charmbracelet/x/ansi", "golang.org/x/term",
+			protobuf, yaml, "github.com/charmbracelet/x/ansi", "github.com/itchyny/gojq", "golang.org/x/term",
 		},
-		is: "Renders for people and programs: tables, JSON, CSV, the screen and the log of a watched batch.",
+		is: "Prints listings and single things in the chosen format: tables that fit the terminal, tabs, JSON, YAML, CSV.",
+	},
+	{
+		pkg: "internal/ui", imports: []string{"gen/stoker/v1", "internal/output"},
+		uses: []string{
+			protobuf, "charm.land/bubbletea/v2", "github.com/charmbracelet/x/ansi",
+		},
+		is: "What the messages of the contract look like: columns, explanations, the screen and the log of a watched batch.",
 	},
 	{
 		pkg: "internal/transport", uses: []string{grpc, "golang.org/x/time"},
@@ -179,7 +195,7 @@ var rules = []rule{
 
 	// What only tests import.
 	{
-		pkg: "store/storetest", imports: []string{"job", "store"}, uses: []string{gocmp}, testSupport: true,
+		pkg: "store/storetest", imports: []string{"job", "internal/access", "store"}, uses: []string{gocmp}, testSupport: true,
 		is: "The suite that every job table has to pass.",
 	},
 	{
@@ -225,6 +241,10 @@ var rules = []rule{
 	{
 		pkg: "internal/testkit/platform", imports: []string{"bitmovin/simulator"}, testSupport: true,
 		is: "Serves a simulated platform, with the environment of a service on it.",
+	},
+	{
+		pkg: "internal/testkit/night", imports: []string{"gen/stoker/v1"}, uses: []string{protobuf}, testSupport: true,
+		is: "The messages of a server with much to do, at a fixed time.",
 	},
 	{
 		pkg: "internal/testkit/sample", imports: []string{"gen/stoker/v1"}, uses: []string{protobuf}, testSupport: true,

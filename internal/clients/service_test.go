@@ -67,7 +67,7 @@ func prepareService(t *testing.T, env ...string) *service {
 // start starts the process and waits until it listens.
 func (s *service) start() {
 	s.t.Helper()
-	s.process = exec.Command(s.binary, "serve", "--listen", s.address, "--http-listen", "", "--admin-listen", "")
+	s.process = exec.Command(s.binary, "serve", "--listen", s.address, "--http-listen", "", "--web-listen", "", "--admin-listen", "")
 	s.process.Env = s.env
 	log, err := s.process.StderrPipe()
 	if err != nil {

@@ -24,6 +24,8 @@ import (
 type Config struct {
 	Listen         string        // address of the gRPC listener: host:port, or unix:///path
 	HTTPListen     string        // address of the listener for health and webhooks; empty: none
+	WebListen      string        // address of the listener for the page and JSON over HTTP; empty: none
+	WebURL         string        // URL at which browsers reach WebListen through a proxy, without a trailing slash; empty: none
 	AdminListen    string        // address of the listener for metrics and pprof; empty: none
 	TLS            TLS           // of all listeners
 	Auth           Auth          // whether callers have to prove who they are

@@ -62,11 +62,11 @@ func (l *loader) fromFile(setting string) bool {
 }
 
 // setAuth decides whether callers have to prove who they are, if no setting says so: where other machines can
-// reach the service, or the file names proofs, they have to.
+// reach the service, or the file names proofs or a proxy, they have to.
 func (l *loader) setAuth() {
 	if c := &l.config; c.Auth == "" {
 		c.Auth = AuthNone
-		if len(c.Open()) > 0 && !c.InsecureListen || l.file.Auth.named() {
+		if len(c.Open()) > 0 && !c.InsecureListen || l.file.Auth.named() || c.WebURL != "" {
 			c.Auth = AuthRequired
 		}
 	}
@@ -93,7 +93,7 @@ type Listener struct {
 // Listeners returns the listeners that have an address.
 func (c *Config) Listeners() []Listener {
 	var set []Listener
-	for _, l := range []Listener{{"--listen", c.Listen}, {"--http-listen", c.HTTPListen}, {"--admin-listen", c.AdminListen}} {
+	for _, l := range []Listener{{"--listen", c.Listen}, {"--http-listen", c.HTTPListen}, {"--web-listen", c.WebListen}, {"--admin-listen", c.AdminListen}} {
 		if l.Address != "" {
 			set = append(set, l)
 		}

@@ -59,6 +59,17 @@ func Settings() []Setting {
 			c.HTTPListen = v
 			return checkOptionalAddress(v)
 		}},
+		{"web-listen", "address", "127.0.0.1:7072", "where the page is served, and every call as JSON over HTTP; empty for nowhere", func(c *Config, v string) error {
+			c.WebListen = v
+			return checkOptionalAddress(v)
+		}},
+		{"web-url", "url", "", "URL at which browsers reach --web-listen through a proxy; empty: there is none", func(c *Config, v string) error {
+			c.WebURL = strings.TrimRight(v, "/")
+			if v == "" {
+				return nil
+			}
+			return checkURL(v)
+		}},
 		{"admin-listen", "address", "127.0.0.1:7073", "where /metrics and /debug/pprof are served; empty for nowhere", func(c *Config, v string) error {
 			c.AdminListen = v
 			return checkOptionalAddress(v)

@@ -24,8 +24,8 @@ import (
 	"github.com/stokerd/stoker/webhook"
 )
 
-// webListener is a listener that speaks HTTP.
-type webListener struct {
+// httpServer is a listener that speaks HTTP, with its server.
+type httpServer struct {
 	setting  string
 	listener net.Listener
 	server   *http.Server
@@ -49,8 +49,9 @@ type Service struct {
 
 	grpc         *grpc.Server
 	grpcListener net.Listener
-	web          []webListener
+	httpServers  []httpServer
 	listeners    []net.Listener // all of them
+	webURL       string         // of a proxy before the page; empty: there is none
 
 	connectionsRefused atomic.Int64 // because there were too many
 
@@ -68,7 +69,7 @@ type Service struct {
 //
 // If the job table cannot be opened, the error is that of [sqlite.Open].
 func New(ctx context.Context, cfg *config.Config, log *slog.Logger, reload <-chan struct{}) (_ *Service, err error) {
-	s := &Service{log: log, reload: reload, lost: make(chan error, 1)}
+	s := &Service{log: log, webURL: cfg.WebURL, reload: reload, lost: make(chan error, 1)}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Close())
@@ -120,26 +121,43 @@ func New(ctx context.Context, cfg *config.Config, log *slog.Logger, reload <-cha
 	})
 	s.grpc = grpc.NewServer(append(s.server.Options(), grpc.Creds(s.certificates.Credentials()))...)
 	s.server.Register(s.grpc)
-	s.makeWebServers()
+	if err := s.makeHTTPServers(cfg); err != nil {
+		return nil, err
+	}
 	return s, nil
 }
 
-// makeWebServers makes the servers of the listeners that speak HTTP.
-func (s *Service) makeWebServers() {
-	for i := range s.web {
-		w := &s.web[i]
-		switch w.setting {
+// makeHTTPServers makes the servers of the listeners that speak HTTP.
+func (s *Service) makeHTTPServers(cfg *config.Config) (err error) {
+	for i := range s.httpServers {
+		h := &s.httpServers[i]
+		switch h.setting {
 		case settingHTTP:
-			w.server = s.certificates.NewHTTPServer(s.endpoints(), s.log)
+			h.server = s.certificates.NewHTTPServer(s.endpoints(), s.log)
 		case settingAdmin:
-			w.server = s.certificates.NewHTTPServer(s.adminEndpoints(metricsHandler(s.store.AccountStatuses, s.networkMetrics()...)), s.log)
-			w.server.WriteTimeout = 0 // each endpoint has its own
+			h.server = s.certificates.NewHTTPServer(s.adminEndpoints(metricsHandler(s.store.AccountStatuses, s.networkMetrics()...)), s.log)
+			h.server.WriteTimeout = 0 // each endpoint has its own
+		case settingWeb:
+			if h.server, err = s.newWebServer(cfg); err != nil {
+				return err
+			}
 		}
 	}
+	return nil
+}
+
+// findServer returns the server of a setting, such as --web-listen; nil if it has no listener.
+func (s *Service) findServer(setting string) *httpServer {
+	for i := range s.httpServers {
+		if s.httpServers[i].setting == setting {
+			return &s.httpServers[i]
+		}
+	}
+	return nil
 }
 
 // Settings of the listeners.
-const settingGRPC, settingHTTP, settingAdmin = "--listen", "--http-listen", "--admin-listen"
+const settingGRPC, settingHTTP, settingWeb, settingAdmin = "--listen", "--http-listen", "--web-listen", "--admin-listen"
 
 // listen opens the listeners. An error names the setting, such as --listen.
 func (s *Service) listen(ctx context.Context, cfg *config.Config) error {
@@ -155,7 +173,7 @@ func (s *Service) listen(ctx context.Context, cfg *config.Config) error {
 			s.grpcListener = opened
 			continue
 		}
-		s.web = append(s.web, webListener{setting: l.Setting, listener: opened})
+		s.httpServers = append(s.httpServers, httpServer{setting: l.Setting, listener: opened})
 	}
 	return nil
 }
@@ -166,12 +184,23 @@ func (s *Service) Address(setting string) string {
 	if setting == settingGRPC {
 		return transport.Name(s.grpcListener)
 	}
-	for _, w := range s.web {
-		if w.setting == setting {
-			return transport.Name(w.listener)
-		}
+	if h := s.findServer(setting); h != nil {
+		return transport.Name(h.listener)
 	}
 	return ""
+}
+
+// WebAddress is where browsers reach the page: the URL of the proxy if the configuration has one. It has no
+// trailing slash, and is empty if the page is served nowhere.
+func (s *Service) WebAddress() string {
+	address := s.Address(settingWeb)
+	switch {
+	case address == "", s.webURL != "":
+		return s.webURL
+	case s.certificates != nil:
+		return "https://" + address
+	}
+	return "http://" + address
 }
 
 // Run serves until ctx ends or a part fails. Then it stops the gRPC server, within about ten seconds, then
@@ -187,8 +216,8 @@ func (s *Service) Run(ctx context.Context) error {
 		}
 		return nil
 	})
-	for _, w := range s.web {
-		group.Go(func() error { return transport.ServeHTTP(w.server, w.listener) })
+	for _, h := range s.httpServers {
+		group.Go(func() error { return transport.ServeHTTP(h.server, h.listener) })
 	}
 	if s.certificates != nil {
 		group.Go(func() error { return s.certificates.Watch(ctx, s.reload) })
@@ -209,15 +238,31 @@ func (s *Service) Run(ctx context.Context) error {
 		<-ctx.Done()
 		s.log.Info("stopping", "cause", context.Cause(ctx))
 		s.stopping.Store(true)
-		s.server.Stop(s.grpc, drainTimeout)
+		s.stopServing()
 		stopWork(context.Cause(ctx))
 		var errs []error
-		for _, w := range s.web {
-			errs = append(errs, w.server.Close())
+		for _, h := range s.httpServers {
+			errs = append(errs, h.server.Close())
 		}
 		return errors.Join(errs...)
 	})
 	return errors.Join(group.Wait(), s.Close())
+}
+
+// stopServing ends watches and waits for calls under way, and cuts them off after drainTimeout.
+//
+// Calls over HTTP come first. They are calls of the gRPC server too, but its graceful stop closes their
+// answers before the last message, which has the error, is written.
+func (s *Service) stopServing() {
+	s.server.Shutdown()
+	began := time.Now()
+	ctx, cancel := context.WithTimeout(context.Background(), drainTimeout/2)
+	defer cancel()
+	if web := s.findServer(settingWeb); web != nil && web.server.Shutdown(ctx) != nil {
+		s.log.Warn("calls over HTTP cut off at shutdown", "grace", drainTimeout/2)
+		_ = web.server.Close() // its listener is closed already
+	}
+	s.server.Stop(s.grpc, drainTimeout-time.Since(began))
 }
 
 // Close closes the listeners and the job table.

@@ -2,44 +2,38 @@ package ui
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+	"github.com/stokerd/stoker/internal/output"
 )
 
-// AccountTable lists accounts, a row each: queue target, counts of encodings and jobs, the account's
-// state at the time now, and why no other job is started.
-func AccountTable(accounts []*stokerv1.Account, now time.Time) *Table {
-	list := &Table{Header: []string{"ACCOUNT", "TARGET", "QUEUED", "OURS", "RUNNING", "STARTING", "PREPARED", "STATE", "COUNTED", "WAIT"}}
-	for _, a := range accounts {
-		target := itoa(a.GetQueueTarget())
-		if a.GetEffectiveQueueTarget() != a.GetQueueTarget() {
-			target = fmt.Sprintf("%d of %d", a.GetEffectiveQueueTarget(), a.GetQueueTarget())
-		}
-		state, wait := accountState(a, now), a.GetWaitReason()
-		if strings.HasPrefix(state, wait) {
-			wait = "" // the state says it
-		}
-		queued := "?"
-		if a.PlatformQueuedCount != nil {
-			queued = itoa(a.GetPlatformQueuedCount())
-		}
-		list.AddRow(a.GetId(), target, queued, itoa(a.GetQueuedCount()), itoa(a.GetRunningCount()), itoa(a.GetStartingCount()),
-			itoa(a.GetPreparedCount()), state, formatTime(a.GetPlatformQueuedTime()), wait)
+// Accounts lists accounts, as they are at the time now.
+func Accounts(now time.Time) output.Listing[*stokerv1.Account] {
+	return output.Listing[*stokerv1.Account]{
+		Name: (*stokerv1.Account).GetId,
+		Columns: []output.Column[*stokerv1.Account]{
+			{Head: "ACCOUNT", Cut: output.CutEnd, Value: func(a *stokerv1.Account) output.Value { return output.Text(a.GetId()) }},
+			{Head: "STATE", Value: func(a *stokerv1.Account) output.Value { return AccountStateValue(a, now) }},
+			{Head: "QUEUED", Right: true, LeaveOut: 2, Value: queuedOfTarget},
+			{Head: "RUNNING", Right: true, LeaveOut: 3, Value: func(a *stokerv1.Account) output.Value { return output.Count(a.GetRunningCount()) }},
+			{Head: "WAITING", Right: true, LeaveOut: 1, Value: func(a *stokerv1.Account) output.Value { return output.Count(a.GetWaitingCount()) }},
+			{Head: "DETAIL", Cut: output.CutEnd, Value: func(a *stokerv1.Account) output.Value {
+				return output.Composed(func(l output.Look) string { return accountDetail(a, now, l) })
+			}},
+		},
 	}
-	return list
 }
 
-// BudgetTable lists the call budgets of accounts, a row for each endpoint class.
-func BudgetTable(accounts []*stokerv1.Account) *Table {
-	list := &Table{Header: []string{"ACCOUNT", "CLASS", "PER MINUTE", "LEFT NOW", "THROTTLED UNTIL"}}
-	for _, a := range accounts {
-		for _, b := range a.GetBudgets() {
-			list.AddRow(a.GetId(), b.GetClass(), itoa(b.GetLimitPerMinute()), itoa(b.GetAvailable()), formatTime(b.GetPausedUntil()))
-		}
+// queuedOfTarget is how many encodings are queued at the platform, of how many that should be.
+func queuedOfTarget(a *stokerv1.Account) output.Value {
+	queued, target := "?", output.Number(a.GetEffectiveQueueTarget())
+	if a.PlatformQueuedCount != nil {
+		queued = output.Number(a.GetPlatformQueuedCount())
 	}
-	return list
+	return output.Own(queued + " of " + target).ForPrograms(fmt.Sprintf("%s/%d", strings.TrimPrefix(queued, "?"), a.GetEffectiveQueueTarget()))
 }
 
 // UnknownValues names the first three values of the platform that the server does not know, and counts
@@ -64,47 +58,65 @@ func UnknownValues(a *stokerv1.Account) string {
 // compared with the job table. A comparison usually takes a second.
 const longComparison = 10 * time.Second
 
-// accountState says whether jobs of an account are started or why not, why encodings are listed slowly,
-// and which other Stokers use the account's API key.
-func accountState(a *stokerv1.Account, now time.Time) string {
-	parts := []string{workingState(a, now)}
-	if slow := slowListing(a.GetListing()); slow != "" {
-		parts = append(parts, slow)
+// AccountStateValue says in a word whether jobs of an account are started at the time now. An account works
+// also if its queue is full.
+func AccountStateValue(a *stokerv1.Account, now time.Time) output.Value {
+	switch a.GetWait().GetCode() {
+	case stokerv1.WaitCode_WAIT_CODE_ACCOUNT_PAUSED, stokerv1.WaitCode_WAIT_CODE_DAILY_LIMIT:
+		return paused.value("paused")
+	case stokerv1.WaitCode_WAIT_CODE_BREAKER, stokerv1.WaitCode_WAIT_CODE_STORAGE, stokerv1.WaitCode_WAIT_CODE_PROBLEM,
+		stokerv1.WaitCode_WAIT_CODE_ORGANISATION, stokerv1.WaitCode_WAIT_CODE_PLATFORM_FULL:
+		return bad.value("stopped")
+	case stokerv1.WaitCode_WAIT_CODE_IDLE:
+		return waiting.value("idle")
 	}
-	for _, o := range a.GetOtherInstances() {
-		id := o.GetId()
-		parts = append(parts, "another Stoker uses the key: "+id[:min(len(id), 8)]+", seen "+FormatDuration(now.Sub(o.GetLastSeenTime().AsTime()))+" ago")
+	if a.GetPaused() {
+		return paused.value("paused")
 	}
-	return strings.Join(parts, "; ")
+	return good.value("working")
 }
 
-// workingState says whether jobs of an account are started, and why not. An account is working also if
-// its queue is full or it has no jobs.
-func workingState(a *stokerv1.Account, now time.Time) string {
+// accountDetail says why jobs of an account are not started, or what else is wrong: why encodings are
+// listed slowly, and which other Stokers use the account's API key.
+func accountDetail(a *stokerv1.Account, now time.Time, l output.Look) string {
+	parts := []string{workingDetail(a, now, l), slowListing(a.GetListing())}
+	for _, o := range a.GetOtherInstances() {
+		id := o.GetId()
+		parts = append(parts, "another Stoker uses the key: "+id[:min(len(id), 8)]+", seen "+l.Time(o.GetLastSeenTime().AsTime()))
+	}
+	return strings.Join(slices.DeleteFunc(parts, func(part string) bool { return part == "" }), "; ")
+}
+
+// workingDetail says why jobs of an account are not started, or with which problem they are; empty if all
+// is well.
+func workingDetail(a *stokerv1.Account, now time.Time, l output.Look) string {
 	switch w := a.GetWait(); w.GetCode() {
-	case stokerv1.WaitCode_WAIT_CODE_ACCOUNT_PAUSED, stokerv1.WaitCode_WAIT_CODE_DAILY_LIMIT:
-		return a.GetWaitReason()
+	case stokerv1.WaitCode_WAIT_CODE_ACCOUNT_PAUSED:
+		if w.GetText() != "" {
+			return w.GetText()
+		}
+		return localTimes(a.GetWaitReason(), l)
+	case stokerv1.WaitCode_WAIT_CODE_DAILY_LIMIT:
+		return localTimes(a.GetWaitReason(), l)
 	case stokerv1.WaitCode_WAIT_CODE_BREAKER, stokerv1.WaitCode_WAIT_CODE_PLATFORM_FULL, stokerv1.WaitCode_WAIT_CODE_STORAGE,
 		stokerv1.WaitCode_WAIT_CODE_PROBLEM, stokerv1.WaitCode_WAIT_CODE_ORGANISATION:
 		if w.GetUntil() == nil || !w.GetUntil().AsTime().After(now) {
-			return a.GetWaitReason()
+			return localTimes(a.GetWaitReason(), l)
 		}
-		return a.GetWaitReason() + "; next try in " + FormatDuration(w.GetUntil().AsTime().Sub(now))
+		return localTimes(a.GetWaitReason(), l) + ", next try " + l.Time(w.GetUntil().AsTime())
 	}
-	l := a.GetListing()
+	c := a.GetListing()
 	switch {
-	case l.GetComparingSince() != nil && l.GetComparingProblem() != "":
-		return "the platform cannot be compared with the job table; jobs from before the restart wait: " + l.GetComparingProblem()
-	case l.GetComparingSince() != nil && now.Sub(l.GetComparingSince().AsTime()) > longComparison:
-		return "comparing the platform with the job table for " + FormatDuration(now.Sub(l.GetComparingSince().AsTime()))
+	case c.GetComparingSince() != nil && c.GetComparingProblem() != "":
+		return "the platform cannot be compared with the job table; jobs from before the restart wait: " + c.GetComparingProblem()
+	case c.GetComparingSince() != nil && now.Sub(c.GetComparingSince().AsTime()) > longComparison:
+		return "comparing the platform with the job table for " + output.Duration(now.Sub(c.GetComparingSince().AsTime()))
+	case a.GetProblem() != "":
+		return a.GetProblem()
+	case a.GetWebhooks().GetProblem() != "":
+		return "without webhooks: " + a.GetWebhooks().GetProblem()
 	}
-	if problem := a.GetProblem(); problem != "" {
-		return "working, with a problem: " + problem
-	}
-	if problem := a.GetWebhooks().GetProblem(); problem != "" {
-		return "working, without webhooks: " + problem
-	}
-	return "working"
+	return ""
 }
 
 // slowListing says in which slower way encodings are listed, and which faulty query parameters of the

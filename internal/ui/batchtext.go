@@ -9,26 +9,8 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+	"github.com/stokerd/stoker/internal/output"
 )
-
-// BatchTable lists batches, a row each. The last column says why a batch waits.
-func BatchTable(batches []*stokerv1.Batch) *Table {
-	list := &Table{Header: []string{"BATCH", "NAME", "STATE", "JOBS", "DONE", "FAILED", "CREATED", "WAIT"}}
-	for _, b := range batches {
-		list.AddRow(b.GetId(), b.GetDisplayName(), BatchState(b.GetState()), itoa(b.GetJobCount()),
-			fmt.Sprintf("%d%%", int(b.GetPercent())), itoa(b.GetCounts().GetFailed()), formatTime(b.GetCreateTime()), b.GetWaitReason())
-	}
-	return list
-}
-
-// FailureTable lists causes of failures, a row each, with the number of jobs and one of them.
-func FailureTable(causes []*stokerv1.FailureCause) *Table {
-	list := &Table{Header: []string{"JOBS", "CAUSE", "FAILURE", "EXAMPLE JOB"}}
-	for _, cause := range causes {
-		list.AddRow(itoa(cause.GetCount()), cause.GetCause(), JobFailure(&stokerv1.Job{Failure: cause.GetFailure()}), cause.GetJobId())
-	}
-	return list
-}
 
 // BatchEnded reports whether a batch is in a final state.
 func BatchEnded(b *stokerv1.Batch) bool {
@@ -43,7 +25,7 @@ func BatchEnded(b *stokerv1.Batch) bool {
 // it changes only with the batch.
 func batchSummary(b *stokerv1.Batch) string {
 	var line strings.Builder
-	fmt.Fprintf(&line, "%s: %d of %s done", BatchState(b.GetState()), endedJobs(b), Plural(b.GetJobCount(), "job"))
+	fmt.Fprintf(&line, "%s: %d of %s done", BatchState(b.GetState()), endedJobs(b), output.Plural(b.GetJobCount(), "job"))
 	for _, c := range stateCounts(b) {
 		if c.count > 0 {
 			fmt.Fprintf(&line, ", %d %s", c.count, c.state)
@@ -86,7 +68,7 @@ func timeLeft(b *stokerv1.Batch, now time.Time) string {
 	if likely == nil || BatchEnded(b) || likely.AsTime().Sub(now) < time.Second {
 		return ""
 	}
-	left := func(t *timestamppb.Timestamp) string { return FormatDuration(t.AsTime().Sub(now)) }
+	left := func(t *timestamppb.Timestamp) string { return output.Duration(t.AsTime().Sub(now)) }
 	earliest, latest := left(cmp.Or(b.GetEarliestFinishTime(), likely)), left(cmp.Or(b.GetLatestFinishTime(), likely))
 	if earliest != latest {
 		return earliest + " to " + latest

@@ -15,11 +15,11 @@ func TestTimeLeft(t *testing.T) {
 	}{
 		"unknown":     {&stokerv1.Batch{}, ""},
 		"any moment":  {&stokerv1.Batch{EstimatedFinishTime: sample.At(0)}, ""},
-		"no range":    {&stokerv1.Batch{EstimatedFinishTime: sample.At(90)}, "1m30s"},
-		"a range":     {&stokerv1.Batch{EarliestFinishTime: sample.At(70), EstimatedFinishTime: sample.At(90), LatestFinishTime: sample.At(120)}, "1m10s to 2m0s"},
-		"no doubt":    {&stokerv1.Batch{EarliestFinishTime: sample.At(90), EstimatedFinishTime: sample.At(90), LatestFinishTime: sample.At(90)}, "1m30s"},
+		"no range":    {&stokerv1.Batch{EstimatedFinishTime: sample.At(90)}, "1:30"},
+		"a range":     {&stokerv1.Batch{EarliestFinishTime: sample.At(70), EstimatedFinishTime: sample.At(90), LatestFinishTime: sample.At(120)}, "1:10 to 2:00"},
+		"no doubt":    {&stokerv1.Batch{EarliestFinishTime: sample.At(90), EstimatedFinishTime: sample.At(90), LatestFinishTime: sample.At(90)}, "1:30"},
 		"it is over":  {&stokerv1.Batch{State: stokerv1.BatchState_BATCH_STATE_FAILED, EstimatedFinishTime: sample.At(90)}, ""},
-		"about to be": {&stokerv1.Batch{EarliestFinishTime: sample.At(-5), EstimatedFinishTime: sample.At(5), LatestFinishTime: sample.At(9)}, "0s to 9s"},
+		"about to be": {&stokerv1.Batch{EarliestFinishTime: sample.At(-5), EstimatedFinishTime: sample.At(5), LatestFinishTime: sample.At(9)}, "0 s to 9 s"},
 	} {
 		if got := timeLeft(tt.batch, now); got != tt.want {
 			t.Errorf("%s: %q, want %q", name, got, tt.want)

@@ -1,33 +1,18 @@
 package ui
 
 import (
-	"bytes"
-	"encoding/json"
+	"errors"
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+	"github.com/stokerd/stoker/internal/output"
 	"github.com/stokerd/stoker/internal/testkit/hostile"
 	"github.com/stokerd/stoker/internal/testkit/sample"
 	"github.com/stokerd/stoker/job"
 )
-
-// JSON keeps the text, with escapes.
-func TestHostileJSON(t *testing.T) {
-	line, err := jsonLine(&stokerv1.Batch{DisplayName: hostile.Text})
-	if err != nil {
-		t.Fatal(err)
-	}
-	hostile.CheckPrintable(t, string(line))
-	if bytes.ContainsRune(line, '\t') {
-		t.Errorf("a tab in %q", line)
-	}
-	var back map[string]string
-	if err := json.Unmarshal(line, &back); err != nil || back["display_name"] != hostile.Text {
-		t.Errorf("%s reads %q, %v; want %q", line, back["display_name"], err, hostile.Text)
-	}
-}
 
 // A screen has its own escape sequences, and no others.
 func TestHostilePicture(t *testing.T) {
@@ -47,6 +32,30 @@ func TestHostilePicture(t *testing.T) {
 		}
 		if strings.Contains(screen, "\x1b]") || strings.Contains(screen, "\nINJECTED") || !strings.Contains(screen, "INJECTED") {
 			t.Errorf("the hostile text did something, or is not there:\n%q", screen)
+		}
+	}
+}
+
+// Names and reasons are other people's texts: control characters and line breaks do not get through.
+func TestWhatATerminalObeysIsLeftOut(t *testing.T) {
+	const evil = "red\x1b[31m\u009b2J\nnext\r\a"
+	b := sample.Batch()
+	b.DisplayName, b.State, b.StateReason = evil, stokerv1.BatchState_BATCH_STATE_PAUSED, evil
+	j := sample.Jobs()[0]
+	j.Name, j.Failure.Category, j.Failure.Text = evil, evil, evil
+	m := &stokerv1.WatchBatchResponse{Snapshot: true, Batch: b, Jobs: []*stokerv1.Job{j}}
+	var log, states strings.Builder
+	w := newWatchedBatch()
+	w.apply(m, sample.At(0).AsTime())
+	if err := errors.Join(NewLogRenderer(&log).Render(m), NewStateLog(&states).Render(m)); err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{
+		"screen": plainText(drawScreen(w, 200, 24, sample.At(0).AsTime())), "log": log.String(), "state log": states.String(),
+		"job": JobSheet(&stokerv1.GetJobResponse{Job: j}, output.Look{Width: 80}, true),
+	} {
+		if strings.ContainsFunc(strings.ReplaceAll(text, "\n", ""), unicode.IsControl) || strings.Contains(text, "\nnext") {
+			t.Errorf("%s: %q", name, text)
 		}
 	}
 }

@@ -4,31 +4,24 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+	"github.com/stokerd/stoker/internal/output"
 )
-
-// BatchState is the name of a state in the contract, such as ACTIVE.
-func BatchState(s stokerv1.BatchState) string { return enumName(s.String(), "BATCH_STATE_") }
-
-// JobState is the name of a state in the contract, such as RUNNING.
-func JobState(s stokerv1.JobState) string { return enumName(s.String(), "JOB_STATE_") }
-
-// enumName is the name of a value without the prefix that all values of its type share.
-func enumName(name, prefix string) string { return strings.TrimPrefix(name, prefix) }
 
 // JobTitle is what people recognise a job by: its name, or else its key, or else the last part of its
 // input path, or else its id.
 func JobTitle(j *stokerv1.Job) string {
 	path := j.GetInputPath()
-	return Printable(cmp.Or(j.GetName(), j.GetKey(), path[strings.LastIndexByte(path, '/')+1:], j.GetId()))
+	return output.Printable(cmp.Or(j.GetName(), j.GetKey(), path[strings.LastIndexByte(path, '/')+1:], j.GetId()))
 }
 
 // JobFailure says on one line why a job failed.
 func JobFailure(j *stokerv1.Job) string {
 	if j.GetFailure() == nil {
-		return Printable(j.GetReason())
+		return output.Printable(j.GetReason())
 	}
 	return failureLine(j.GetFailure())
 }
@@ -37,10 +30,10 @@ func JobFailure(j *stokerv1.Job) string {
 func failureLine(f *stokerv1.Failure) string {
 	head := enumName(f.GetKind().String(), "FAILURE_KIND_")
 	if f.GetCategory() != "" {
-		head = Printable(f.GetCategory())
+		head = output.Printable(f.GetCategory())
 	}
 	if f.GetCode() != 0 {
-		head += " " + itoa(f.GetCode())
+		head += " " + strconv.Itoa(int(f.GetCode()))
 	}
 	if text := failureText(f); text != "" {
 		return head + ": " + text
@@ -56,7 +49,7 @@ func failureText(f *stokerv1.Failure) string {
 			parts = append(parts, text)
 		}
 	}
-	return strings.Join(strings.Fields(Printable(strings.Join(parts, "; "))), " ")
+	return strings.Join(strings.Fields(output.Printable(strings.Join(parts, "; "))), " ")
 }
 
 // failedAttemptLine says that a job failed, or that an attempt of it failed and another follows.
@@ -68,14 +61,10 @@ func failedAttemptLine(j *stokerv1.Job) string {
 	return fmt.Sprintf("%s: %s: %s (%s)", JobTitle(j), event, JobFailure(j), j.GetId())
 }
 
-// jobReason says why a job failed, or else what it waits for and why its latest attempt ended. It is
-// empty if the server gives no reason.
-func jobReason(j *stokerv1.Job) string {
-	switch {
-	case j.GetState() == stokerv1.JobState_JOB_STATE_FAILED:
-		return JobFailure(j)
-	case j.GetWaitReason() == "" || j.GetReason() == "":
-		return j.GetReason() + j.GetWaitReason()
+// inBrackets is a text in brackets, after a space; empty for an empty text.
+func inBrackets(text string) string {
+	if text == "" {
+		return ""
 	}
-	return j.GetWaitReason() + " (after: " + j.GetReason() + ")"
+	return " (" + text + ")"
 }

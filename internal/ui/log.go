@@ -5,6 +5,7 @@ import (
 	"time"
 
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+	"github.com/stokerd/stoker/internal/output"
 )
 
 // logRenderer writes a watched batch to a log. Each failed attempt is a line. Changed counts are a line,
@@ -28,7 +29,7 @@ func NewLogRenderer(w io.Writer) WatchRenderer { return &logRenderer{w: w, watch
 func (l *logRenderer) Render(m *stokerv1.WatchBatchResponse) error {
 	now := time.Now()
 	for _, j := range l.watched.apply(m, now) {
-		if err := WriteLine(l.w, failedAttemptLine(j)); err != nil {
+		if err := output.WriteLine(l.w, failedAttemptLine(j)); err != nil {
 			return err
 		}
 	}
@@ -44,7 +45,7 @@ func (l *logRenderer) writeSummary(now time.Time) error {
 	if b == nil {
 		return nil
 	}
-	summary := batchSummary(b) + inBrackets(Printable(l.waitReason(b, now)))
+	summary := batchSummary(b) + inBrackets(output.Printable(l.waitReason(b, now)))
 	if summary == l.lastSummary || now.Before(l.nextSummary) && !BatchEnded(b) {
 		return nil
 	}
@@ -52,7 +53,7 @@ func (l *logRenderer) writeSummary(now time.Time) error {
 	if left := timeLeft(b, now); left != "" {
 		summary += ", " + left + " left"
 	}
-	return WriteLine(l.w, summary)
+	return output.WriteLine(l.w, summary)
 }
 
 // waitReason says why jobs wait, if none has been at the platform for reasonDelay; else it is empty.

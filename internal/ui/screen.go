@@ -7,6 +7,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+	"github.com/stokerd/stoker/internal/output"
 )
 
 // ScreenOptions are the streams and callbacks of a screen.
@@ -31,7 +32,7 @@ type screen struct {
 // state stays on the terminal.
 func StartScreen(o ScreenOptions) WatchRenderer {
 	options := []tea.ProgramOption{tea.WithOutput(o.Out), tea.WithoutSignalHandler()}
-	if in, ok := Terminal(o.In); ok {
+	if in, ok := output.Terminal(o.In); ok {
 		options = append(options, tea.WithInput(in))
 	} else {
 		options = append(options, tea.WithInput(nil)) // standard input may have been the job list

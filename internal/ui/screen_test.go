@@ -2,6 +2,7 @@ package ui
 
 import (
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -17,7 +18,7 @@ func TestScreen(t *testing.T) {
 	many := &stokerv1.WatchBatchResponse{Snapshot: true, Batch: sample.Batch()}
 	for i := range 30 {
 		j := sample.Jobs()[1]
-		j.Id, j.Name, j.Progress, j.Attempt = sample.BatchID+"/"+itoa(i+1), "Title "+itoa(i+1), int32(i*3), 1
+		j.Id, j.Name, j.Progress, j.Attempt = sample.BatchID+"/"+strconv.Itoa(i+1), "Title "+strconv.Itoa(i+1), int32(i*3), 1
 		many.Jobs = append(many.Jobs, j)
 	}
 	paused := sample.Batch()
@@ -61,7 +62,7 @@ func failing(n int) []*stokerv1.Job {
 	var jobs []*stokerv1.Job
 	for i := range n {
 		j := sample.Jobs()[2]
-		j.Id, j.Name = sample.BatchID+"/"+itoa(100+i), "Failing "+itoa(i+1)
+		j.Id, j.Name = sample.BatchID+"/"+strconv.Itoa(100+i), "Failing "+strconv.Itoa(i+1)
 		jobs = append(jobs, j)
 	}
 	return jobs
@@ -70,7 +71,7 @@ func failing(n int) []*stokerv1.Job {
 func TestScreenTellsThatTheServerIsSilent(t *testing.T) {
 	w, now := newWatchedBatch(), sample.At(2*60).AsTime()
 	w.apply(&stokerv1.WatchBatchResponse{Snapshot: true, Batch: sample.Batch()}, now)
-	const want = "nothing heard from the server for 30s"
+	const want = "nothing heard from the server for 30 s"
 	for seconds, silent := range map[int]bool{15: false, 30: true} {
 		if screen := plainText(drawScreen(w, 80, 24, now.Add(time.Duration(seconds)*time.Second))); strings.Contains(screen, want) != silent {
 			t.Errorf("after %d s:\n%s", seconds, screen)

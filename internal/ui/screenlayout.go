@@ -2,14 +2,13 @@ package ui
 
 import (
 	"fmt"
-	"image/color"
 	"strings"
 	"time"
 
-	"charm.land/lipgloss/v2"
 	"github.com/charmbracelet/x/ansi"
 
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+	"github.com/stokerd/stoker/internal/output"
 )
 
 // drawScreen draws a watched batch in at most height lines of at most width columns each.
@@ -52,9 +51,9 @@ func headingLine(b *stokerv1.Batch) string {
 	case stokerv1.BatchState_BATCH_STATE_PAUSED, stokerv1.BatchState_BATCH_STATE_CANCELLING, stokerv1.BatchState_BATCH_STATE_CANCELLED:
 		c = yellow
 	}
-	line := lipgloss.NewStyle().Bold(true).Render(Printable(b.GetDisplayName())) + "  " + colour(c, BatchState(b.GetState()))
+	line := colour(output.Bold, output.Printable(b.GetDisplayName())) + "  " + colour(c, BatchState(b.GetState()))
 	if b.GetDisplayName() != b.GetId() {
-		line += colour(grey, "  "+Printable(b.GetId()))
+		line += colour(grey, "  "+output.Printable(b.GetId()))
 	}
 	return line
 }
@@ -70,14 +69,14 @@ func progressLine(w *watchedBatch, width int, now time.Time) string {
 		facts += "  " + left + " left"
 	}
 	if BatchEnded(b) && b.GetStartTime() != nil && b.GetFinishTime() != nil {
-		facts += "  in " + FormatDuration(b.GetFinishTime().AsTime().Sub(b.GetStartTime().AsTime()))
+		facts += "  in " + output.Duration(b.GetFinishTime().AsTime().Sub(b.GetStartTime().AsTime()))
 	}
-	return bar(b.GetPercent(), max(10, min(40, width-lipgloss.Width(facts)))) + facts
+	return bar(b.GetPercent(), max(10, min(40, width-ansi.StringWidth(facts)))) + facts
 }
 
 // countsLine is how many jobs are in each state.
 func countsLine(b *stokerv1.Batch) string {
-	colours := map[string]color.Color{"running": cyan, "succeeded": green, "failed": red, "cancelling": yellow, "cancelled": yellow}
+	colours := map[string]output.Colour{"running": cyan, "succeeded": green, "failed": red, "cancelling": yellow, "cancelled": yellow}
 	var parts []string
 	for _, c := range stateCounts(b) {
 		if c.count == 0 && (c.state == "cancelling" || c.state == "cancelled") {
@@ -98,9 +97,9 @@ func countsLine(b *stokerv1.Batch) string {
 func batchReason(b *stokerv1.Batch) string {
 	switch {
 	case b.GetStateReason() != "":
-		return Printable(b.GetStateReason())
+		return output.Printable(b.GetStateReason())
 	case b.GetWaitReason() != "" && !BatchEnded(b):
-		return "waiting: " + strings.TrimPrefix(Printable(b.GetWaitReason()), "waiting ")
+		return "waiting: " + strings.TrimPrefix(output.Printable(b.GetWaitReason()), "waiting ")
 	}
 	return ""
 }
@@ -124,14 +123,14 @@ func failureLines(jobs []*stokerv1.Job) []string {
 func runningLines(jobs []*stokerv1.Job, width, room int) []string {
 	widest := 0
 	for _, j := range jobs {
-		widest = max(widest, lipgloss.Width(JobTitle(j)))
+		widest = max(widest, output.Cells(JobTitle(j)))
 	}
 	widest = min(widest, max(16, width-40))
 	shown := jobs[:min(len(jobs), room)]
 	var lines []string
 	for _, j := range shown {
 		name := ansi.Truncate(JobTitle(j), widest, "…")
-		name += strings.Repeat(" ", widest-lipgloss.Width(name))
+		name += strings.Repeat(" ", widest-output.Cells(name))
 		line := fmt.Sprintf("  %s  %s %3d %%", name, bar(float64(j.GetProgress()), 16), j.GetProgress())
 		if j.GetAttempt() > 1 {
 			line += colour(yellow, fmt.Sprintf("  attempt %d", j.GetAttempt()))
@@ -143,3 +142,17 @@ func runningLines(jobs []*stokerv1.Job, width, room int) []string {
 	}
 	return lines
 }
+
+// The colours come from the terminal's own palette.
+const (
+	red    = output.Red
+	green  = output.Green
+	yellow = output.Yellow
+	cyan   = output.Cyan
+	grey   = output.Faint
+)
+
+func colour(c output.Colour, text string) string { return output.Look{Colour: true}.Paint(c, text) }
+
+// bar draws a percentage as a bar that is width columns wide.
+func bar(percent float64, width int) string { return output.Look{Colour: true}.Bar(percent, width) }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+	"github.com/stokerd/stoker/internal/output"
 )
 
 // SilenceLimit is the time without a message after which a watch counts as silent. The server's
@@ -55,7 +56,7 @@ func (s *silenceNotifier) noticeMessage() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.silent {
-		s.notify("The server is back after %s.", FormatDuration(time.Since(s.lastMessage)))
+		s.notify("The server is back after %s.", output.Duration(time.Since(s.lastMessage)))
 	}
 	s.lastMessage, s.silent = time.Now(), false
 	s.timer.Reset(SilenceLimit)
@@ -68,5 +69,5 @@ func (s *silenceNotifier) noticeSilence() {
 		return // a message came at the same moment
 	}
 	s.silent = true
-	s.notify("Nothing heard from the server for %s%s; the watch goes on when it is back.", FormatDuration(SilenceLimit), inBrackets(s.connectionProblem()))
+	s.notify("Nothing heard from the server for %s%s; the watch goes on when it is back.", output.Duration(SilenceLimit), inBrackets(s.connectionProblem()))
 }

@@ -45,8 +45,8 @@ func TestNotifySilence(t *testing.T) {
 		time.Sleep(time.Hour)
 		synctest.Wait()
 		want := []string{
-			"Nothing heard from the server for 20s (HTTP status 502 (Bad Gateway)); the watch goes on when it is back.",
-			"The server is back after 1m30s.",
+			"Nothing heard from the server for 20 s (HTTP status 502 (Bad Gateway)); the watch goes on when it is back.",
+			"The server is back after 1:30.",
 		}
 		if diff := cmp.Diff(want, noted()); diff != "" {
 			t.Errorf("notes (-want +got):\n%s", diff)

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+	"github.com/stokerd/stoker/internal/output"
 )
 
 // stateLog writes a line for each job that enters one of the watched states, and one for the batch
@@ -24,7 +25,7 @@ func (l *stateLog) Render(m *stokerv1.WatchBatchResponse) error {
 		line := jobStateLine(j)
 		if written := fmt.Sprint(j.GetAttempt(), " ", line); l.written[j.GetId()] != written {
 			l.written[j.GetId()] = written
-			if err := WriteLine(l.w, line); err != nil {
+			if err := output.WriteLine(l.w, line); err != nil {
 				return err
 			}
 		}
@@ -35,7 +36,7 @@ func (l *stateLog) Render(m *stokerv1.WatchBatchResponse) error {
 	if l.batch == nil || !BatchEnded(l.batch) {
 		return nil
 	}
-	return WriteLine(l.w, batchSummary(l.batch))
+	return output.WriteLine(l.w, batchSummary(l.batch))
 }
 
 func (*stateLog) Close() {}

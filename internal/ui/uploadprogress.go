@@ -6,8 +6,9 @@ import (
 	"os"
 	"time"
 
-	"charm.land/lipgloss/v2"
 	"github.com/charmbracelet/x/ansi"
+
+	"github.com/stokerd/stoker/internal/output"
 )
 
 // Upload is the progress of uploading a list. The server checks the whole list before it stores the first
@@ -35,11 +36,11 @@ type UploadProgress struct {
 // progressInterval is the time before the first line in a log, and between two lines.
 const progressInterval = 5 * time.Second
 
-// NewUploadProgress shows an upload on w, as a bar if w is [Redrawable].
+// NewUploadProgress shows an upload on w, as a bar if w is [output.Redrawable].
 func NewUploadProgress(w io.Writer, redrawable bool) *UploadProgress {
 	p := &UploadProgress{w: w}
 	if redrawable {
-		p.terminal, _ = Terminal(w)
+		p.terminal, _ = output.Terminal(w)
 	}
 	return p
 }
@@ -57,7 +58,7 @@ func (p *UploadProgress) showAt(u Upload, now time.Time) {
 	facts := p.facts(u, now)
 	switch {
 	case p.terminal != nil:
-		_, _ = io.WriteString(p.w, "\r"+ansi.EraseLineRight+uploadBar(u, terminalWidth(p.terminal), facts)) // the upload goes on even if its bar cannot be drawn
+		_, _ = io.WriteString(p.w, "\r"+ansi.EraseLineRight+uploadBar(u, output.WidthOf(p.terminal), facts)) // the upload goes on even if its bar cannot be drawn
 		p.drawn = true
 	case !now.Before(p.nextLine) && !u.Complete:
 		_, _ = io.WriteString(p.w, facts+"\n")
@@ -78,7 +79,7 @@ func (p *UploadProgress) facts(u Upload, now time.Time) string {
 	}
 	rate := float64(done) / passed.Seconds()
 	left := time.Duration(float64(u.Total-u.Done) / rate * float64(time.Second))
-	return fmt.Sprintf("%s, %.0f/s, %s left", text, rate, FormatDuration(left))
+	return fmt.Sprintf("%s, %.0f/s, %s left", text, rate, output.Duration(left))
 }
 
 // uploadBar is a bar and the facts on one line of the given width.
@@ -88,7 +89,7 @@ func uploadBar(u Upload, width int, facts string) string {
 		percent = 100 * float64(u.Done) / float64(u.Total)
 	}
 	facts = fmt.Sprintf(" %3.0f %%  %s", percent, facts)
-	return ansi.Truncate(bar(percent, max(10, min(40, width-lipgloss.Width(facts)-1)))+facts, width-1, "…")
+	return ansi.Truncate(bar(percent, max(10, min(40, width-output.Cells(facts)-1)))+facts, width-1, "…")
 }
 
 // Close removes the bar.

@@ -27,7 +27,7 @@ func TestUploadProgress(t *testing.T) {
 		p.showAt(step.u, start.Add(time.Duration(step.second)*time.Second))
 	}
 	p.Close()
-	want := "checked 90000 of 100000 jobs, 13333/s, 1s left\nsent 30000 of 100000 jobs, 4000/s, 18s left\n"
+	want := "checked 90000 of 100000 jobs, 13333/s, 1 s left\nsent 30000 of 100000 jobs, 4000/s, 18 s left\n"
 	if diff := cmp.Diff(want, log.String()); diff != "" {
 		t.Errorf("log (-want +got):\n%s", diff)
 	}

@@ -3,7 +3,10 @@ package ui
 import (
 	"io"
 
+	"google.golang.org/protobuf/proto"
+
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+	"github.com/stokerd/stoker/internal/output"
 )
 
 // WatchRenderer shows the messages of a watched batch.
@@ -14,12 +17,15 @@ type WatchRenderer interface {
 	Close()
 }
 
-// watchJSON writes every message as a line of JSON.
-type watchJSON struct{ w io.Writer }
+// watchLines writes every message as a line of JSON.
+type watchLines struct{ write func(proto.Message) error }
 
-// NewWatchJSON writes every message as a line of JSON, for programs.
-func NewWatchJSON(w io.Writer) WatchRenderer { return watchJSON{w} }
+// NewWatchLines writes every message as a line of JSON, or what an expression makes of it, for programs.
+func NewWatchLines(w io.Writer, o output.Options) (WatchRenderer, error) {
+	write, err := output.Lines(w, o)
+	return watchLines{write}, err
+}
 
-func (j watchJSON) Render(m *stokerv1.WatchBatchResponse) error { return writeJSONLine(j.w, m) }
+func (w watchLines) Render(m *stokerv1.WatchBatchResponse) error { return w.write(m) }
 
-func (watchJSON) Close() {}
+func (watchLines) Close() {}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+	"github.com/stokerd/stoker/internal/output"
 )
 
 // watchedBatch is what the messages of a watch have told of a batch.
@@ -90,7 +91,7 @@ func (w *watchedBatch) runningJobs() []*stokerv1.Job {
 // silence says that no message has come from the server for [SilenceLimit] or longer; else it is empty.
 func (w *watchedBatch) silence(now time.Time) string {
 	if passed := now.Sub(w.lastMessage); passed >= SilenceLimit && !BatchEnded(w.batch) {
-		return "nothing heard from the server for " + FormatDuration(passed) + inBrackets(w.connectionProblem()) + "; the watch goes on when it is back"
+		return "nothing heard from the server for " + output.Duration(passed) + inBrackets(w.connectionProblem()) + "; the watch goes on when it is back"
 	}
 	return ""
 }

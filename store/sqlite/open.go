@@ -105,7 +105,7 @@ func (db *database) open(ctx context.Context, o store.Options, identity string) 
 	if err != nil {
 		return errors.Join(err, pool.Close())
 	}
-	db.queries = queries{db.reader}
+	db.queries = newQueries(db.reader)
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, db.reader.close(), pool.Close())
@@ -151,7 +151,7 @@ func (db *database) InstanceID() string { return db.instance }
 
 // Snapshot calls read with one view of the table.
 func (db *database) Snapshot(ctx context.Context, read func(store.Reader) error) error {
-	return db.reader.withSnapshot(ctx, func(s snapshot) error { return read(queries{s}) })
+	return db.reader.withSnapshot(ctx, func(s snapshot) error { return read(newQueries(s)) })
 }
 
 // Close closes all connections and releases the lock.

@@ -3,10 +3,14 @@ package sqlite
 import (
 	"context"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/stokerd/stoker/internal/access"
 )
+
+// accessQueries answers what can be asked about tokens and the audit log.
+type accessQueries struct{ q querier }
 
 const tokenColumns = `id, change, name, hash, role, accounts, created_by, create_time, expire_time, revoke_time, last_use_time`
 
@@ -28,11 +32,11 @@ func scanToken(r row) (t access.Token, err error) {
 
 const tokensAfter = `SELECT ` + tokenColumns + ` FROM tokens WHERE change > $1 ORDER BY change`
 
-func (r queries) Tokens(ctx context.Context, after int64) ([]access.Token, error) {
+func (r accessQueries) Tokens(ctx context.Context, after int64) ([]access.Token, error) {
 	return all(ctx, r.q, scanToken, tokensAfter, after)
 }
 
-func (r queries) Token(ctx context.Context, id string) (access.Token, error) {
+func (r accessQueries) Token(ctx context.Context, id string) (access.Token, error) {
 	const query = `SELECT ` + tokenColumns + ` FROM tokens WHERE id = $1`
 	return one(ctx, r.q, scanToken, query, id)
 }
@@ -66,16 +70,17 @@ func scanEntry(r row) (e access.Entry, err error) {
 	return e, err
 }
 
-func (r queries) Entries(ctx context.Context, f access.EntryFilter) ([]access.Entry, error) {
-	since, until := int64(0), int64(1)<<62
-	first, last := "", "g" // after every digit of an id
+func (r accessQueries) Entries(ctx context.Context, f access.EntryFilter) ([]access.Entry, error) {
+	since, until := int64(0), int64(math.MaxInt64)
+	first, last := int64(0), int64(math.MaxInt64)
 	if !f.Since.IsZero() {
-		since, first = ms(f.Since), entryIDBefore(f.Since)
+		// The id is made a moment after the time of the entry, or a moment before.
+		since, first = ms(f.Since), access.FirstEntryID(f.Since.Add(-time.Minute))
 	}
 	if !f.Until.IsZero() {
 		until = ms(f.Until)
 	}
-	if f.BeforeID != "" {
+	if f.BeforeID != 0 {
 		last = f.BeforeID
 	}
 	args := []any{first, last, since, until, f.Principal, encodeList(f.Methods), encodeList(f.Outcomes), f.CallID, limit(f.Limit)}
@@ -86,11 +91,4 @@ func (r queries) Entries(ctx context.Context, f access.EntryFilter) ([]access.En
 		return all(ctx, r.q, scanEntry, entriesByPrincipal, args...)
 	}
 	return all(ctx, r.q, scanEntry, allEntries, args...)
-}
-
-// entryIDBefore is less than the id of every entry of a time and later, so that a search need not go
-// through all earlier ones. An id is made a moment after the time of its entry, or a moment before.
-func entryIDBefore(t time.Time) string {
-	at := max(t.Add(-time.Minute).UnixMilli(), 0)
-	return fmt.Sprintf("%08x-%04x", at>>16, at&0xffff)
 }

@@ -1,12 +1,8 @@
 package sqlite
 
 import (
-	"cmp"
 	"context"
 	"fmt"
-	"maps"
-	"math"
-	"slices"
 
 	"github.com/stokerd/stoker/job"
 )
@@ -50,7 +46,12 @@ func scanBatch(r row) (job.Batch, error) {
 }
 
 // queries answers what can be asked of a job table, on the connections of its querier.
-type queries struct{ q querier }
+type queries struct {
+	q querier
+	accessQueries
+}
+
+func newQueries(q querier) queries { return queries{q: q, accessQueries: accessQueries{q}} }
 
 func (r queries) Batch(ctx context.Context, id string) (job.Batch, error) {
 	const query = `SELECT ` + batchColumns + ` FROM batches WHERE id = $1 AND deleted = 0`
@@ -62,74 +63,12 @@ func (r queries) BatchBySeq(ctx context.Context, seq int64) (job.Batch, error) {
 	return one(ctx, r.q, scanBatch, query, seq)
 }
 
-func (r queries) BatchID(ctx context.Context, seq int64) (string, error) {
-	const query = `SELECT id FROM batches WHERE seq = $1 AND deleted = 0`
-	return one(ctx, r.q, scalar[string], query, seq)
-}
-
-// The lists of batches share their parameters: $1 before seq, $2 limit, $3 account,
-// $4 the one state, or all of them as JSON, $8 the accounts within which they are, and $9 who created them.
-const (
-	withinScope    = ` AND ($8 IS NULL OR account IN (SELECT value FROM json_each($8))) AND ($9 = '' OR created_by = $9)`
-	allBatches     = `SELECT ` + batchColumns + ` FROM batches WHERE seq < $1 AND deleted = 0 AND ($3 = '' OR account = $3)` + withinScope + ` ORDER BY seq DESC LIMIT $2 + 0`
-	batchesByState = `
-SELECT ` + batchColumns + `
-  FROM batches INDEXED BY batches_state
- WHERE state = $4 AND seq < $1 AND deleted = 0 AND ($3 = '' OR account = $3)` + withinScope + `
- ORDER BY seq DESC LIMIT $2 + 0`
-	batchesByLabel = `
-SELECT ` + batchColumns + `
-  FROM batches
- WHERE seq IN (SELECT batch FROM batch_labels WHERE name = $5 AND value = $6 AND batch < $1)
-   AND NOT EXISTS (SELECT 1 FROM json_each($7) AS l
-                    WHERE NOT EXISTS (SELECT 1 FROM batch_labels AS have
-                                       WHERE have.name = l.key AND have.value = l.value AND have.batch = batches.seq))
-   AND deleted = 0 AND ($3 = '' OR account = $3)` + withinScope + `
-   AND ($4 IS NULL OR state IN (SELECT value FROM json_each($4)))
- ORDER BY seq DESC LIMIT $2 + 0`
-)
-
-func (r queries) Batches(ctx context.Context, f job.BatchFilter) ([]job.Batch, error) {
-	if len(f.States) == 0 || len(f.Labels) > 0 {
-		return r.batchesIn(ctx, f, "")
+func (r queries) BatchesBySeq(ctx context.Context, seqs []int64) ([]job.Batch, error) {
+	const query = `SELECT ` + batchColumns + ` FROM batches WHERE seq IN (SELECT value FROM json_each($1)) AND deleted = 0 ORDER BY seq DESC`
+	if len(seqs) == 0 {
+		return nil, nil
 	}
-	// State by state, in the order of the index, as with jobs.
-	var list []job.Batch
-	for _, state := range distinct(f.States) {
-		some, err := r.batchesIn(ctx, f, state)
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, some...)
-	}
-	slices.SortFunc(list, func(a, b job.Batch) int { return cmp.Compare(b.Seq, a.Seq) })
-	if f.Limit > 0 {
-		list = list[:min(len(list), f.Limit)]
-	}
-	return list, nil
-}
-
-// batchesIn returns the batches that f chooses, or only those of them that are in a state.
-func (r queries) batchesIn(ctx context.Context, f job.BatchFilter, state job.BatchState) ([]job.Batch, error) {
-	before := f.BeforeSeq
-	if before <= 0 {
-		before = math.MaxInt64
-	}
-	var within *string
-	if f.Scope.Accounts != nil {
-		within = new(encode(f.Scope.Accounts)) // an empty list has no account in it
-	}
-	args := func(stateOrStates, label, value, labels any) []any {
-		return []any{before, limit(f.Limit), f.AccountID, stateOrStates, label, value, labels, within, f.Scope.CreatedBy}
-	}
-	switch {
-	case len(f.Labels) > 0:
-		first := slices.Min(slices.Collect(maps.Keys(f.Labels)))
-		return all(ctx, r.q, scanBatch, batchesByLabel, args(encodeList(f.States), first, f.Labels[first], encode(f.Labels))...)
-	case state != "":
-		return all(ctx, r.q, scanBatch, batchesByState, args(string(state), nil, nil, nil)...)
-	}
-	return all(ctx, r.q, scanBatch, allBatches, args(nil, nil, nil, nil)...)
+	return all(ctx, r.q, scanBatch, query, encode(seqs))
 }
 
 // limit is n in the spelling of SQL, where no limit is a negative one.

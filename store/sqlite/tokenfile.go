@@ -96,7 +96,7 @@ func (f *TokenFile) write(ctx context.Context, what string, change func(*transac
 		return fmt.Errorf("%s: %w", what, err)
 	}
 	tx := &transaction{w: f.w}
-	tx.queries = queries{tx}
+	tx.queries = newQueries(tx)
 	err := change(tx)
 	if err == nil {
 		err = f.w.exec(ctx, "COMMIT")

@@ -63,6 +63,10 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 		{"everybody concerned is told of a change", changesAreTold},
 
 		{"jobs are listed by number", listJobs},
+		{"jobs are found among those of all batches", findJobs},
+		{"so are those of a batch that came in many parts, page by page", findManyJobs},
+		{"a search ends with its context", searchEnds},
+		{"batches are found by name and id, and counted", findBatches},
 		{"the latest runs are known", latestRuns},
 		{"the next jobs go by priority, then fair shares, then number", nextJobsOrder},
 		{"what must wait is not among the next jobs", nextJobsWait},
@@ -81,9 +85,14 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 		{"settings are kept by account", accountSettings},
 		{"starts are counted per account and day", dailyStarts},
 
+		{"a request id belongs to who submitted with it", requestIDsBelongToTheirCreator},
+		{"tokens are kept, and what is new of them is found", tokensAreKept},
+		{"entries of the audit log come with their change or not at all", entriesComeWithTheirChange},
+
 		{"jobs are selected by state, key prefix and failure", selectJobs},
 		{"jobs named by number are changed together or not at all", updateNumbered},
 		{"failures are grouped by cause", causesGroup},
+		{"failures of many batches are grouped by cause", findCauses},
 		{"the counts of causes are right whatever happens", causesCount},
 	} {
 		t.Run(guarantee.name, func(t *testing.T) {

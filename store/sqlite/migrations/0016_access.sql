@@ -20,9 +20,9 @@ CREATE TABLE tokens (
 
 CREATE UNIQUE INDEX tokens_change ON tokens (change);
 
--- The audit log. Ids are UUIDs of version 7: they sort in the order of the calls.
+-- The audit log. Ids grow in the order of the calls.
 CREATE TABLE audit (
-    id        TEXT    NOT NULL PRIMARY KEY CHECK (id <> ''),
+    id        INTEGER NOT NULL PRIMARY KEY,
     time      INTEGER NOT NULL,
     principal TEXT    NOT NULL,
     kind      TEXT    NOT NULL,
@@ -33,7 +33,7 @@ CREATE TABLE audit (
     detail    TEXT    NOT NULL,
     call_id   TEXT    NOT NULL,
     refused   INTEGER NOT NULL CHECK (refused >= 0)
-) STRICT, WITHOUT ROWID;
+) STRICT;
 
 CREATE INDEX audit_target ON audit (target, id) WHERE target <> '';
 CREATE INDEX audit_principal ON audit (principal, id);

@@ -1,0 +1,39 @@
+package main
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"github.com/stokerd/stoker/client"
+	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+	"github.com/stokerd/stoker/internal/output"
+	"github.com/stokerd/stoker/internal/ui"
+)
+
+func jobCommand(c *cli) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "job JOB",
+		Short: "Explain a job: why it waits or failed, its attempts, its paths.",
+		Long: `-o wide adds the history of its states. JSON has the job with all of its attempts and
+the whole history.`,
+		Example: `  stoker job 411/28
+  stoker job 411/28 -o wide
+  stoker job 411/28 --jq .job.output_path`,
+		Args: oneArg,
+	}
+	c.addListingFlags(cmd, ui.Jobs().ColumnNames())
+	return c.clientCommand(cmd, answerTimeout, func(ctx context.Context, conn *client.Client, args []string) error {
+		if err := checkThing(c, ui.Jobs()); err != nil {
+			return err
+		}
+		response, err := conn.Batches().GetJob(ctx, &stokerv1.GetJobRequest{JobId: args[0]})
+		if err != nil {
+			return err
+		}
+		return writeThing(c, ui.Jobs(), output.Thing[*stokerv1.Job]{
+			Message: response, Row: response.GetJob(),
+			Sheet: func(l output.Look, all bool) string { return ui.JobSheet(response, l, all) },
+		})
+	})
+}

@@ -1,0 +1,104 @@
+package main
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/stokerd/stoker/internal/output"
+)
+
+// outputFlag is the name of the flag -o. It has no long form: --output of submit is a storage.
+const outputFlag = ""
+
+// documentFormats are the formats of what no RPC answers.
+func documentFormats() []output.Format {
+	return []output.Format{output.FormatTable, output.FormatJSON, output.FormatJSONL, output.FormatYAML}
+}
+
+// addOutputFlags adds -o and --jq to a command that prints in the given formats, unless it has them. They
+// are checked before the command runs.
+func (c *cli) addOutputFlags(cmd *cobra.Command, formats []output.Format) {
+	if cmd.Flags().Lookup(outputFlag) != nil {
+		return
+	}
+	names := make([]string, len(formats))
+	for i, f := range formats {
+		names[i] = string(f)
+	}
+	cmd.Flags().StringVarP((*string)(&c.out.Format), outputFlag, "o", "", "`FORMAT` of the output: "+strings.Join(names, ", "))
+	cmd.Flags().StringVar(&c.out.JQ, "jq", "", "print what this `EXPRESSION` of jq makes of -o json, or of each line of -o jsonl")
+	shareFlag(cmd, outputFlag)
+	shareFlag(cmd, "jq")
+	completeFlag(cmd, outputFlag, names)
+	completeFlag(cmd, "jq", nil)
+	before := cmd.PreRunE
+	cmd.PreRunE = func(cmd *cobra.Command, args []string) error {
+		if err := c.out.Check(formats); err != nil {
+			return usageError(err)
+		}
+		if before == nil {
+			return nil
+		}
+		return before(cmd, args)
+	}
+}
+
+// addListingFlags adds the flags of a command that lists messages, or shows one. columns are the names of
+// the listing's columns.
+func (c *cli) addListingFlags(cmd *cobra.Command, columns []string) {
+	c.addOutputFlags(cmd, output.ListingFormats())
+	f := cmd.Flags()
+	f.StringSliceVar(&c.out.Columns, "columns", nil, "`NAMES` of the columns to show, with commas: "+strings.Join(columns, ", ")+", or fields of the contract such as create_time")
+	f.StringVar(&c.out.Sort, "sort", "", "sort by this `COLUMN`; with - before it the largest comes first")
+	f.BoolVar(&c.out.NoHeader, "no-header", false, "print no names of columns above a table or CSV")
+	f.BoolVar(&c.out.UTC, "utc", false, "show times in UTC, with a Z")
+	for _, name := range []string{"columns", "sort", "no-header", "utc"} {
+		shareFlag(cmd, name)
+	}
+	completeFlag(cmd, "columns", columns)
+	sortable := slices.Clone(columns)
+	for _, name := range columns {
+		sortable = append(sortable, "-"+name)
+	}
+	completeFlag(cmd, "sort", sortable)
+}
+
+// newWriter makes the writer of a listing to standard output, with the options of the command line. It
+// refuses options that do not fit the listing: call it before the server is asked.
+func newWriter[T any](c *cli, l output.Listing[T]) (output.Writer[T], error) {
+	to, err := l.NewWriter(c.stdout, c.look(c.stdout), c.out)
+	if err != nil {
+		return nil, usageError(err)
+	}
+	return to, nil
+}
+
+// writeAll writes messages and ends the output.
+func writeAll[T any](to output.Writer[T], messages []T) error {
+	for _, m := range messages {
+		if err := to.Add(m); err != nil {
+			return err
+		}
+	}
+	return to.End()
+}
+
+// writeThing prints a single message, with the options of the command line.
+func writeThing[T any](c *cli, l output.Listing[T], t output.Thing[T]) error {
+	return l.WriteThing(c.stdout, c.look(c.stdout), c.out, t)
+}
+
+// checkThing refuses options of the command line that do not fit the listing of a single message: call it
+// before the server is asked.
+func checkThing[T any](c *cli, l output.Listing[T]) error {
+	_, err := newWriter(c, l)
+	return err
+}
+
+// hints reports whether the user may be told what else can be done: standard error is a terminal, and
+// neither a format nor columns were asked for.
+func (c *cli) hints() bool {
+	return c.look(c.stderr).OnTerminal() && !c.out.Chosen() && len(c.out.Columns) == 0
+}
