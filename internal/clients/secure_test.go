@@ -44,6 +44,9 @@ auth:
 	s.start()
 	t.Cleanup(s.kill)
 
+	for _, p := range programs {
+		p.prepare(t, p.dir)
+	}
 	for _, proof := range []struct {
 		name   string
 		env    []string
@@ -57,7 +60,6 @@ auth:
 	} {
 		for _, p := range programs {
 			t.Run(p.name+" with "+proof.name, func(t *testing.T) {
-				p.prepare(t, p.dir)
 				p.env = proof.env
 				list := request(t, fmt.Sprintf(`{"jobs": [{"key": "a", "input_path": "in/a.mp4", "output_path": "%s/%s"}]}`, p.name, proof.name))
 				got := p.run(t, s.address, "submit", list)
