@@ -135,7 +135,7 @@ func (c *cli) runDemo(ctx context.Context, address string) (err error) {
 	c.note("%s from open-movies.csv, a simulated platform with %d encoders, %d encodings kept queued",
 		output.Plural(int64(len(list.Jobs)), "title"), demoEncoders, demoQueueTarget)
 	c.note("")
-	err = c.watchUntilDone(ctx, conn, watchRequest(batch.GetId()))
+	_, err = c.watchUntilDone(ctx, conn, watchRequest(batch.GetId()))
 	if exit, ok := errors.AsType[*exitError](err); err != nil && (!ok || exit.code != exitFailed || exit.err != nil) {
 		return err // the watch failed, not only some jobs
 	}

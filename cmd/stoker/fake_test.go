@@ -82,6 +82,9 @@ func serve(t *testing.T, s services, options ...grpc.ServerOption) string {
 	g := grpc.NewServer(append(options, grpc.ChainUnaryInterceptor(signed))...)
 	stokerv1.RegisterBatchServiceServer(g, s)
 	stokerv1.RegisterAccountServiceServer(g, s)
+	if catalog, ok := s.(stokerv1.CatalogServiceServer); ok {
+		stokerv1.RegisterCatalogServiceServer(g, catalog)
+	}
 	served := make(chan error, 1)
 	go func() { served <- g.Serve(listener) }()
 	t.Cleanup(func() {
