@@ -73,6 +73,9 @@ func (e effect) ended() int64 {
 	return e.counts.GetSucceeded() + e.counts.GetFailed() + e.counts.GetCancelled()
 }
 
+// isNothing reports whether nothing was changed, or would be.
+func (e effect) isNothing() bool { return e.jobs == 0 && e.batches == 0 }
+
 // maxListed is how many batches a preview lists.
 const maxListed = 10
 

@@ -11,6 +11,7 @@ import (
 	"github.com/stokerd/stoker/client"
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
 	"github.com/stokerd/stoker/internal/output"
+	"github.com/stokerd/stoker/internal/ui"
 )
 
 // cancellableStates are the states in which a job can be cancelled.
@@ -67,26 +68,31 @@ func (v *cancellation) run(ctx context.Context, conn *client.Client, args []stri
 		return err
 	}
 	changes := v.changes(conn, found)
-	planned, err := makeChanges(ctx, changes, true)
-	if err != nil {
-		return err
-	}
-	switch {
-	case planned.jobs == 0 && planned.batches == 0:
-		return v.nothing(found, planned)
-	case v.dryRun:
-		v.note("%s%s would be cancelled", found.prefix(), v.size(found, planned))
-		return v.report(planned, planned.jobs)
-	}
-	if err := v.ask(ctx, v.cli, v.question(found, planned), v.consequences(planned)...); err != nil {
-		return err
+	if v.looksFirst(changes) {
+		planned, err := makeChanges(ctx, changes, true)
+		switch {
+		case err != nil:
+			return err
+		case planned.isNothing():
+			return v.nothing(found, planned)
+		case v.dryRun:
+			v.note("%s%s would be cancelled", found.prefix(), v.size(found, planned))
+			return v.report(planned, planned.jobs)
+		}
+		if err := v.ask(ctx, v.cli, v.question(found, planned), v.consequences(planned)...); err != nil {
+			return err
+		}
 	}
 	done, err := makeChanges(ctx, changes, false)
 	if err != nil {
 		return err
 	}
+	lost := v.repeats.lostAnswer("CancelJobs") || v.repeats.lostAnswer("CancelBatches")
+	if done.isNothing() && !lost {
+		return v.nothing(found, done)
+	}
 	v.note("%scancelling %s", found.prefix(), v.size(found, done))
-	if v.repeats.lostAnswer("CancelJobs") || v.repeats.lostAnswer("CancelBatches") {
+	if lost {
 		v.note("An earlier answer of the server was lost: what was cancelled before that is not counted.")
 	}
 	if b := found.onlyBatch(); b != nil && !v.yes && v.hints() {
@@ -151,7 +157,7 @@ func (v *cancellation) changes(conn *client.Client, found *selected) []change {
 // nothing ends a cancellation that has nothing to cancel. For a batch that was named, this is a mistake.
 func (v *cancellation) nothing(found *selected, planned effect) error {
 	if b := found.onlyBatch(); b != nil && !v.selection.jobs.restricted() {
-		return usagef("%s is %s already; nothing was changed", batchTitle(b), batchState(b))
+		return usagef("%s is %s already; nothing was changed", ui.BatchTitle(b), batchState(b))
 	}
 	v.note("%snothing to cancel", found.prefix())
 	return v.report(planned, 0)
@@ -163,13 +169,13 @@ func (v *cancellation) size(found *selected, e effect) string {
 	if found.onlyBatch() != nil || found.byName && len(found.batches) == 0 {
 		return jobs
 	}
-	return jobs + " of " + plural(e.batches, "batch", "batches")
+	return jobs + " of " + ui.BatchCount(e.batches)
 }
 
 // question asks whether to go on.
 func (v *cancellation) question(found *selected, e effect) string {
 	if found.onlyBatch() != nil {
-		return fmt.Sprintf("Cancel %s of %s?", output.Plural(e.jobs, "job"), batchTitle(found.onlyBatch()))
+		return fmt.Sprintf("Cancel %s of %s?", output.Plural(e.jobs, "job"), ui.BatchTitle(found.onlyBatch()))
 	}
 	return fmt.Sprintf("Cancel %s?", v.size(found, e))
 }

@@ -80,7 +80,8 @@ func locate(v client.Violation, list *joblist.List, specs []*stokerv1.JobSpec, i
 	if column == "" {
 		return where + ": " + text
 	}
-	if value := specValue(v.Field, specs); value != "" && !strings.Contains(text, value) {
+	// What looks like an address may have a password in it.
+	if value := specValue(v.Field, specs); value != "" && !strings.Contains(text, value) && !strings.Contains(value, "://") && !strings.Contains(value, "@") {
 		column = fmt.Sprintf("%s %q", column, shortened(value))
 	}
 	return where + ": " + column + ": " + text

@@ -8,6 +8,7 @@ import (
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
 	"github.com/stokerd/stoker/internal/output"
 	"github.com/stokerd/stoker/internal/testkit/golden"
+	"github.com/stokerd/stoker/internal/ui"
 
 	"github.com/stokerd/stoker/client"
 )
@@ -128,7 +129,7 @@ func TestBatchOrJob(t *testing.T) {
 	}
 }
 
-func batchNumber(b *stokerv1.Batch) string { return strings.Fields(batchTitle(b))[0] }
+func batchNumber(b *stokerv1.Batch) string { return strings.Fields(ui.BatchTitle(b))[0] }
 
 func TestNamesThatFitNothingOrTooMuch(t *testing.T) {
 	table := newTable()

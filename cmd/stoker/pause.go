@@ -123,7 +123,7 @@ func (v *switching) run(ctx context.Context, conn *client.Client, args []string)
 		}
 	}
 	one := []change{v.batches(conn, found.batchSelection())}
-	if asks || v.dryRun {
+	if asks && v.looksFirst(one) || v.dryRun {
 		planned, err := makeChanges(ctx, one, true)
 		if err != nil {
 			return err
@@ -133,10 +133,10 @@ func (v *switching) run(ctx context.Context, conn *client.Client, args []string)
 			v.note("%sno batch can be %s", found.prefix(), v.done)
 			return v.report(planned, 0)
 		case v.dryRun:
-			v.note("%s%s would be %s", found.prefix(), plural(planned.batches, "batch", "batches"), v.done)
+			v.note("%s%s would be %s", found.prefix(), ui.BatchCount(planned.batches), v.done)
 			return v.report(planned, planned.batches)
 		}
-		question := fmt.Sprintf("%s %s?", capitalised(v.verb), plural(planned.batches, "batch", "batches"))
+		question := fmt.Sprintf("%s %s?", capitalised(v.verb), ui.BatchCount(planned.batches))
 		if err := v.ask(ctx, v.cli, question, planned.batchList()...); err != nil {
 			return err
 		}
@@ -152,9 +152,9 @@ func (v *switching) run(ctx context.Context, conn *client.Client, args []string)
 // refuse ends a verb for the one batch that it was told to change, and cannot.
 func (v *switching) refuse(b *stokerv1.Batch) error {
 	if ended := b.GetState(); ended == stokerv1.BatchState_BATCH_STATE_CANCELLING || ui.BatchEnded(b) {
-		return usagef("%s is %s: %s", batchTitle(b), batchState(b), v.impossible)
+		return usagef("%s is %s: %s", ui.BatchTitle(b), batchState(b), v.impossible)
 	}
-	v.note("%s %s", batchTitle(b), v.already)
+	v.note("%s %s", ui.BatchTitle(b), v.already)
 	return v.report(effect{answer: b}, 0)
 }
 
@@ -162,7 +162,7 @@ func (v *switching) refuse(b *stokerv1.Batch) error {
 func (v *switching) noteDone(found *selected, done effect) {
 	text := v.done
 	if found.onlyBatch() == nil {
-		text = plural(done.batches, "batch", "batches") + " " + v.done
+		text = ui.BatchCount(done.batches) + " " + v.done
 	}
 	if n := done.atPlatform(); v.verb == "pause" && n > 0 {
 		text += fmt.Sprintf("; %s at Bitmovin go on", output.Plural(n, "job"))

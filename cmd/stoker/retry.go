@@ -69,20 +69,22 @@ func (v *retrial) run(ctx context.Context, conn *client.Client, args []string) (
 		}
 	}
 	changes := v.changes(conn, found)
-	planned, err := makeChanges(ctx, changes, true)
-	if err != nil {
-		return err
-	}
-	switch {
-	case planned.jobs == 0:
-		v.note("%snothing to retry", found.prefix())
-		return v.report(planned, 0)
-	case v.dryRun:
-		return v.say(ctx, conn, found, planned)
-	case found.job == nil && !v.yes:
-		question := fmt.Sprintf("Retry %s?", v.size(found, planned))
-		if err := v.ask(ctx, v.cli, question, append(planned.batchList(), v.warnings(ctx, conn, found, planned)...)...); err != nil {
+	if found.job == nil && v.looksFirst(changes) || v.dryRun {
+		planned, err := makeChanges(ctx, changes, true)
+		switch {
+		case err != nil:
 			return err
+		case planned.jobs == 0:
+			v.note("%snothing to retry", found.prefix())
+			return v.report(planned, 0)
+		case v.dryRun:
+			return v.say(ctx, conn, found, planned)
+		}
+		if !v.yes {
+			details := append(planned.batchList(), v.warnings(ctx, conn, found, planned)...)
+			if err := v.ask(ctx, v.cli, fmt.Sprintf("Retry %s?", v.size(found, planned)), details...); err != nil {
+				return err
+			}
 		}
 	}
 	done, err := makeChanges(ctx, changes, false)
@@ -91,6 +93,10 @@ func (v *retrial) run(ctx context.Context, conn *client.Client, args []string) (
 			v.note("What has been retried is no longer failed.")
 		}
 		return err
+	}
+	if done.jobs == 0 {
+		v.note("%snothing to retry", found.prefix())
+		return v.report(done, 0)
 	}
 	v.note("%s%s retried", found.prefix(), output.Plural(done.jobs, "job"))
 	if v.watching {
@@ -116,11 +122,11 @@ func (v *retrial) size(found *selected, e effect) string {
 	jobs := output.Plural(e.jobs, "job")
 	switch {
 	case found.onlyBatch() != nil:
-		return jobs + " of " + batchTitle(found.onlyBatch())
+		return jobs + " of " + ui.BatchTitle(found.onlyBatch())
 	case found.byName && len(found.batches) == 0:
 		return jobs
 	}
-	return jobs + " of " + plural(e.batches, "batch", "batches")
+	return jobs + " of " + ui.BatchCount(e.batches)
 }
 
 // changes are the calls that retry what is selected.

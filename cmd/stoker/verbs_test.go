@@ -93,7 +93,7 @@ func TestVerbRequests(t *testing.T) {
 		{args: "cancel 411 --yes --reason late", want: &stokerv1.CancelBatchesRequest{Selection: of411, Reason: "late"}},
 		{args: "cancel 411 --dry-run", want: &stokerv1.CancelBatchesRequest{Selection: of411, ValidateOnly: true}},
 		{args: "cancel -l team=vod --yes", want: &stokerv1.CancelBatchesRequest{Selection: team}},
-		{args: "cancel --account a --account b --yes", want: &stokerv1.CancelBatchesRequest{Selection: &stokerv1.BatchSelection{Accounts: []string{"a", "b"}}, ValidateOnly: true}}, // nothing is on them
+		{args: "cancel --account a --account b --yes", want: &stokerv1.CancelBatchesRequest{Selection: &stokerv1.BatchSelection{Accounts: []string{"a", "b"}}}},
 		{args: "cancel --all --yes", want: &stokerv1.CancelBatchesRequest{Selection: &stokerv1.BatchSelection{All: true}}},
 		{args: "cancel 411/29 --reason late", want: &stokerv1.CancelJobRequest{JobId: id(411) + "/29", Reason: "late"}},
 		{args: "cancel 411/29 --dry-run", want: &stokerv1.CancelJobsRequest{JobIds: []string{id(411) + "/29"}, ValidateOnly: true}},
