@@ -24,7 +24,7 @@ how many should be; ? if that is not known. RUNNING and WAITING are this server'
 	}
 	c.addListingFlags(cmd, ui.Accounts(time.Time{}).ColumnNames())
 	return c.clientCommand(cmd, answerTimeout, func(ctx context.Context, conn *client.Client, _ []string) error {
-		to, err := newWriter(c, ui.Accounts(time.Now()))
+		to, err := newWriter(c, ui.Accounts(c.look(c.stdout).Now))
 		if err != nil {
 			return err
 		}
@@ -70,7 +70,7 @@ func accountGetCommand(c *cli) *cobra.Command {
 	}
 	c.addListingFlags(cmd, ui.Accounts(time.Time{}).ColumnNames())
 	return c.clientCommand(cmd, answerTimeout, func(ctx context.Context, conn *client.Client, args []string) error {
-		listing := ui.Accounts(time.Now())
+		listing := ui.Accounts(c.look(c.stdout).Now)
 		if err := checkThing(c, listing); err != nil {
 			return err
 		}

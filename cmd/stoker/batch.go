@@ -38,7 +38,7 @@ func batchCommand(c *cli) *cobra.Command {
 		}
 		return writeThing(c, ui.Batches(), output.Thing[*stokerv1.Batch]{
 			Message: b, Row: b,
-			Sheet: func(l output.Look, all bool) string { return ui.BatchSheet(b, failures, 0, l, all) },
+			Sheet: func(l output.Look, all bool) string { return ui.BatchSheet(b, failures, l, all) },
 		})
 	})
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"io"
 	"net"
@@ -19,12 +20,14 @@ import (
 
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
 	"github.com/stokerd/stoker/internal/output"
+	"github.com/stokerd/stoker/internal/testkit/night"
 	"github.com/stokerd/stoker/internal/testkit/sample"
 )
 
 // command runs a command line.
 type command struct {
-	width int // of the terminal; 0: the output goes to a pipe
+	width int       // of the terminal; 0: the output goes to a pipe
+	now   time.Time // zero: two minutes after sample.Batch was created
 	env   map[string]string
 	stdin string
 }
@@ -40,7 +43,7 @@ func (c command) run(ctx context.Context, args ...string) result {
 	getenv := func(name string) string { return c.env[name] }
 	command := &cli{args: args, getenv: getenv, stdin: strings.NewReader(c.stdin), stdout: &stdout, stderr: &stderr}
 	command.look = func(io.Writer) output.Look {
-		return output.Look{Width: c.width, Zone: time.FixedZone("CET", 3600), Now: sample.At(2 * 60).AsTime()}
+		return output.Look{Width: c.width, Zone: night.Zone, Now: cmp.Or(c.now, sample.At(2*60).AsTime())}
 	}
 	return result{command.run(ctx), stdout.String(), stderr.String()}
 }
@@ -49,6 +52,7 @@ func (c command) run(ctx context.Context, args ...string) result {
 type fake struct {
 	stokerv1.UnimplementedBatchServiceServer
 	stokerv1.UnimplementedAccountServiceServer
+	stokerv1.UnimplementedCatalogServiceServer
 
 	watch  []*stokerv1.WatchBatchResponse
 	empty  bool                                                       // ListBatches finds nothing
@@ -64,6 +68,7 @@ type fake struct {
 type services interface {
 	stokerv1.BatchServiceServer
 	stokerv1.AccountServiceServer
+	stokerv1.CatalogServiceServer
 }
 
 // start serves f and returns its address.
@@ -82,9 +87,7 @@ func serve(t *testing.T, s services, options ...grpc.ServerOption) string {
 	g := grpc.NewServer(append(options, grpc.ChainUnaryInterceptor(signed))...)
 	stokerv1.RegisterBatchServiceServer(g, s)
 	stokerv1.RegisterAccountServiceServer(g, s)
-	if catalog, ok := s.(stokerv1.CatalogServiceServer); ok {
-		stokerv1.RegisterCatalogServiceServer(g, catalog)
-	}
+	stokerv1.RegisterCatalogServiceServer(g, s)
 	served := make(chan error, 1)
 	go func() { served <- g.Serve(listener) }()
 	t.Cleanup(func() {

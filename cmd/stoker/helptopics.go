@@ -109,10 +109,10 @@ NO_COLOR takes the colours away, and nothing else.
 	"exit": `The exit codes of every command:
 
   0    done, and all watched jobs succeeded
-  1    it went wrong, the answer to a question was no, or the watched batch ended
-       as failed or cancelled
-  2    wrong usage, bad input, a name that nothing or more than one thing has, or
-       a state in which that cannot be done
+  1    it went wrong, the answer to a question was no, or the watched batch
+       ended as failed or cancelled
+  2    wrong usage, bad input, a name that nothing or more than one thing has,
+       or a state in which that cannot be done
   3    the server cannot be reached, or does not answer
   130  interrupted by Ctrl-C; 143 by SIGTERM
 `,

@@ -88,10 +88,11 @@ func parseTimeRange(since, until string, now time.Time) (*stokerv1.TimeRange, er
 
 // localNow is the present time in the zone in which the user gives and reads times.
 func (c *cli) localNow() time.Time {
-	if c.out.UTC {
-		return time.Now().UTC()
+	look := c.look(c.stdout)
+	if c.out.UTC || look.Zone == nil {
+		return look.Now.UTC()
 	}
-	return time.Now()
+	return look.Now.In(look.Zone)
 }
 
 func jobsCommand(c *cli) *cobra.Command {

@@ -97,6 +97,8 @@ func checkThing[T any](c *cli, l output.Listing[T]) error {
 	return err
 }
 
-// hints reports whether the user may be told what else can be done: standard error is a terminal, and the
-// output is not for a program.
-func (c *cli) hints() bool { return c.look(c.stderr).OnTerminal() && !c.out.Chosen() }
+// hints reports whether the user may be told what else can be done: standard error is a terminal, and
+// neither a format nor columns were asked for.
+func (c *cli) hints() bool {
+	return c.look(c.stderr).OnTerminal() && !c.out.Chosen() && len(c.out.Columns) == 0
+}

@@ -58,7 +58,7 @@ the makespan is then also a range, which holds in four cases out of five.
   calls a job           calls to the Bitmovin API, which limits calls per minute`,
 		Example: `  stoker plan titles.csv --encoders 20 --duration 4m
   stoker plan titles.csv --encoders 100 --duration 1m --queue-target auto
-  stoker plan titles.csv --encoders 20 --duration 4m --config s.yaml --profile hevc`,
+  stoker plan titles.csv --encoders 9 --duration 4m --config s.yaml --profile hd`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
 				return usagef("name one file, or - for standard input")

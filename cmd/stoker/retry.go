@@ -81,7 +81,7 @@ func (v *retrial) run(ctx context.Context, conn *client.Client, args []string) (
 			return v.say(ctx, conn, found, planned)
 		}
 		if !v.yes {
-			details := append(planned.batchList(), v.warnings(ctx, conn, found, planned)...)
+			details := append(planned.batchList(), v.foretell(ctx, conn, found, planned)...)
 			if err := v.ask(ctx, v.cli, fmt.Sprintf("Retry %s?", v.size(found, planned)), details...); err != nil {
 				return err
 			}
@@ -108,7 +108,7 @@ func (v *retrial) run(ctx context.Context, conn *client.Client, args []string) (
 // say says what would be retried, and the command for it.
 func (v *retrial) say(ctx context.Context, conn *client.Client, found *selected, planned effect) error {
 	v.note("%s%s would be retried", found.prefix(), output.Plural(planned.jobs, "job"))
-	for _, line := range v.warnings(ctx, conn, found, planned) {
+	for _, line := range v.foretell(ctx, conn, found, planned) {
 		v.note("%s", line)
 	}
 	if v.hints() && !v.stdinIsList {
@@ -156,9 +156,9 @@ func (v *retrial) changes(conn *client.Client, found *selected) []change {
 	return all
 }
 
-// warnings say how many of the jobs of a batch fail again unless something is put right. They are for people:
+// foretell says how many of the jobs of a batch fail again unless something is put right. They are for people:
 // if the server does not tell, there are none.
-func (v *retrial) warnings(ctx context.Context, conn *client.Client, found *selected, planned effect) []string {
+func (v *retrial) foretell(ctx context.Context, conn *client.Client, found *selected, planned effect) []string {
 	b := found.onlyBatch()
 	if b == nil || planned.counts.GetFailed() == 0 {
 		return nil

@@ -45,7 +45,7 @@ func (l Listing[T]) newCSVWriter(w io.Writer, o Options) (Writer[T], error) {
 }
 
 // csvColumns are the columns with the given names, or else one for every field of the contract and every
-// extra field. A name is that of a field, if there is one, and else that of a column of the table.
+// extra field. A name is that of a field or an extra field, if there is one, and else that of a column of the table.
 func (l Listing[T]) csvColumns(names []string) []csvColumn[T] {
 	var columns []csvColumn[T]
 	if len(names) == 0 {
@@ -60,6 +60,10 @@ func (l Listing[T]) csvColumns(names []string) []csvColumn[T] {
 	for _, name := range names {
 		if f, ok := l.findField(name); ok {
 			columns = append(columns, csvColumn[T]{name, func(m T) string { return f.text(asMessage(m)) }})
+			continue
+		}
+		if at := slices.IndexFunc(l.Extra, func(e Extra[T]) bool { return e.Name == name }); at >= 0 {
+			columns = append(columns, csvColumn[T]{name, l.Extra[at].Value})
 			continue
 		}
 		if c, err := l.column(name, name); err == nil { // the names have been checked

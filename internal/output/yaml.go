@@ -12,7 +12,7 @@ import (
 )
 
 // shortLine is how many characters a mapping may have that is written on one line.
-const shortLine = 100
+const shortLine = 120
 
 // yamlDocument is a line of JSON as YAML: a field on each line, except for small mappings and lists.
 // prefix begins the first line, and as many blanks each other one.

@@ -12,8 +12,8 @@ import (
 )
 
 // BatchSheet explains a batch: how far it is, why it waits, when it ends, what failed and the command for
-// it. rate is how many jobs end in a minute; 0 if that is not known.
-func BatchSheet(b *stokerv1.Batch, failures *stokerv1.ListFailuresResponse, rate float64, l output.Look, all bool) string {
+// it.
+func BatchSheet(b *stokerv1.Batch, failures *stokerv1.ListFailuresResponse, l output.Look, all bool) string {
 	s := output.NewSheet(l)
 	addBatchTitle(s, b)
 	s.Blank()
@@ -24,7 +24,7 @@ func BatchSheet(b *stokerv1.Batch, failures *stokerv1.ListFailuresResponse, rate
 		addProgress(s, b)
 		addFailedShare(s, b)
 		addWait(s, b)
-		s.Text("End", endWords(b, rate, l))
+		s.Text("End", endWords(b, l))
 	}
 	s.Blank()
 	addBatchSettings(s, b, all)
@@ -137,8 +137,9 @@ func addWait(s *output.Sheet, b *stokerv1.Batch) {
 	}
 }
 
-// endWords is when a batch is expected to end, in how long, and at which rate.
-func endWords(b *stokerv1.Batch, rate float64, l output.Look) string {
+// endWords is when a batch is expected to end, in how long, and how many jobs have to end in a minute for
+// that.
+func endWords(b *stokerv1.Batch, l output.Look) string {
 	likely := b.GetEstimatedFinishTime()
 	if likely == nil {
 		if b.GetState() == stokerv1.BatchState_BATCH_STATE_ACTIVE || b.GetState() == stokerv1.BatchState_BATCH_STATE_OPEN {
@@ -151,8 +152,8 @@ func endWords(b *stokerv1.Batch, rate float64, l output.Look) string {
 	if left := rangeWords(from.Sub(l.Now), to.Sub(l.Now)); left != "" {
 		words += ", in " + left
 	}
-	if rate > 0 {
-		words += fmt.Sprintf(", at %s a minute", rateWords(rate))
+	if left := likely.AsTime().Sub(l.Now).Minutes(); left > 1 {
+		words += fmt.Sprintf(", at %s a minute", rateWords(float64(b.GetJobCount()-endedJobs(b))/left))
 	}
 	return words
 }

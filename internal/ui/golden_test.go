@@ -88,14 +88,14 @@ func goldenSheet(t *testing.T, name string, draw func(look output.Look, all bool
 
 func TestSheets(t *testing.T) {
 	goldenSheet(t, "batch", func(look output.Look, all bool) string {
-		return BatchSheet(night.NightRun(), night.Failures(), 502, look, all)
+		return BatchSheet(night.NightRun(), night.Failures(), look, all)
 	})
 	ended := night.NightRun()
 	ended.State, ended.Percent, ended.FinishTime = stokerv1.BatchState_BATCH_STATE_FAILED, 100, night.At("20:51:12")
 	ended.Counts = &stokerv1.JobCounts{Succeeded: 519_443, Failed: 437, Cancelled: 120}
-	goldenSheet(t, "batch-ended", func(look output.Look, all bool) string { return BatchSheet(ended, night.Failures(), 0, look, all) })
+	goldenSheet(t, "batch-ended", func(look output.Look, all bool) string { return BatchSheet(ended, night.Failures(), look, all) })
 	goldenSheet(t, "batch-paused", func(look output.Look, all bool) string {
-		return BatchSheet(night.Batches()[7], &stokerv1.ListFailuresResponse{}, 0, look, all)
+		return BatchSheet(night.Batches()[7], &stokerv1.ListFailuresResponse{}, look, all)
 	})
 	goldenSheet(t, "job", func(look output.Look, all bool) string { return JobSheet(night.FailedJob(), look, all) })
 	goldenSheet(t, "job-waiting", func(look output.Look, all bool) string { return JobSheet(night.WaitingJob(), look, all) })
