@@ -79,8 +79,8 @@ func (e effect) isNothing() bool { return e.jobs == 0 && e.batches == 0 }
 // maxListed is how many batches a preview lists.
 const maxListed = 10
 
-// batchList is the batches of a preview, a line each.
-func (e effect) batchList() []string {
+// listBatches is the batches of a preview, a line each.
+func (e effect) listBatches() []string {
 	if len(e.refs) < 2 {
 		return nil
 	}

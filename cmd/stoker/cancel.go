@@ -182,7 +182,7 @@ func (v *cancellation) question(found *selected, e effect) string {
 
 // consequences are what becomes of the jobs, a line each.
 func (v *cancellation) consequences(e effect) []string {
-	lines := e.batchList()
+	lines := e.listBatches()
 	return append(lines, countLines(
 		countLine{e.counts.GetWaiting(), "waiting: never start"},
 		countLine{e.atPlatform(), "at Bitmovin: stopped, may be billed for what they did"},

@@ -90,7 +90,7 @@ func (v *deletion) run(ctx context.Context, conn *client.Client, args []string) 
 			v.note("%s would be deleted", v.size(found, planned))
 			return v.report(planned, planned.batches)
 		}
-		details := append(planned.batchList(), "Nothing is deleted at Bitmovin.")
+		details := append(planned.listBatches(), "Nothing is deleted at Bitmovin.")
 		if err := v.ask(ctx, v.cli, fmt.Sprintf("Delete %s from the job table?", v.size(found, planned)), details...); err != nil {
 			return err
 		}

@@ -137,7 +137,7 @@ func (v *switching) run(ctx context.Context, conn *client.Client, args []string)
 			return v.report(planned, planned.batches)
 		}
 		question := fmt.Sprintf("%s %s?", capitalised(v.verb), ui.BatchCount(planned.batches))
-		if err := v.ask(ctx, v.cli, question, planned.batchList()...); err != nil {
+		if err := v.ask(ctx, v.cli, question, planned.listBatches()...); err != nil {
 			return err
 		}
 	}

@@ -81,7 +81,7 @@ func (v *retrial) run(ctx context.Context, conn *client.Client, args []string) (
 			return v.say(ctx, conn, found, planned)
 		}
 		if !v.yes {
-			details := append(planned.batchList(), v.foretell(ctx, conn, found, planned)...)
+			details := append(planned.listBatches(), v.foretell(ctx, conn, found, planned)...)
 			if err := v.ask(ctx, v.cli, fmt.Sprintf("Retry %s?", v.size(found, planned)), details...); err != nil {
 				return err
 			}

@@ -310,7 +310,7 @@ func (v *updating) updateMatching(ctx context.Context, conn *client.Client, foun
 			v.note("%s%s would be changed", found.prefix(), ui.BatchCount(planned.batches))
 			return v.report(planned, planned.batches)
 		}
-		if err := v.ask(ctx, v.cli, fmt.Sprintf("Change %s?", ui.BatchCount(planned.batches)), planned.batchList()...); err != nil {
+		if err := v.ask(ctx, v.cli, fmt.Sprintf("Change %s?", ui.BatchCount(planned.batches)), planned.listBatches()...); err != nil {
 			return err
 		}
 	}
