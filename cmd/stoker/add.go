@@ -65,7 +65,7 @@ func (c *cli) addJobs(ctx context.Context, conn *client.Client, flags listFlags,
 		}
 		if isTemporary(ctx, err) {
 			c.note("To go on, adding nothing twice:")
-			c.note("  %s", c.sameCommand(false))
+			c.note("  %s", c.args.again(false))
 		}
 		return c.locateViolations(err, list, specs, flags)
 	}

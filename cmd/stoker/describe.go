@@ -41,13 +41,13 @@ func candidateTable[T proto.Message](c *cli, listing output.Listing[T], things [
 }
 
 // batchTable is [candidateTable] for batches.
-func (c *cli) batchTable(batches []*stokerv1.Batch) string {
-	return candidateTable(c, ui.Batches(), batches, "batch", "name", "state", "id")
+func (n naming) batchTable(batches []*stokerv1.Batch) string {
+	return candidateTable(n.c, ui.Batches(), batches, "batch", "name", "state", "id")
 }
 
 // jobTable is [candidateTable] for jobs.
-func (c *cli) jobTable(jobs []*stokerv1.Job) string {
-	return candidateTable(c, ui.Jobs(), jobs, "job", "key", "state", "id")
+func (n naming) jobTable(jobs []*stokerv1.Job) string {
+	return candidateTable(n.c, ui.Jobs(), jobs, "job", "key", "state", "id")
 }
 
 // capitalised is a word as the first of a sentence.

@@ -32,7 +32,7 @@ func (c *cli) explainMistakes(wrong *joblist.Error, flags listFlags) error {
 		if wrong.Remedy[0] == "--list-charset" {
 			lead = "If that is its charset:"
 		}
-		summary += "\n" + lead + "\n  " + c.commandWith(wrong.Remedy[0], wrong.Remedy[1])
+		summary += "\n" + lead + "\n  " + c.args.with(wrong.Remedy[0], wrong.Remedy[1])
 	}
 	return mistakeError(lines, total, summary)
 }

@@ -151,7 +151,7 @@ func TestNamesThatFitNothingOrTooMuch(t *testing.T) {
 		if got.code != exitUsage || got.stdout != "" {
 			t.Errorf("%q: exit code %d, printed %q", args, got.code, got.stdout)
 		}
-		told.WriteString("$ stoker " + (&cli{args: args}).sameCommand(false)[len("stoker "):] + "\n" + got.stderr)
+		told.WriteString("$ stoker " + commandLine(args).again(false)[len("stoker "):] + "\n" + got.stderr)
 	}
 	golden.Check(t, "names", told.String())
 	if len(table.asked) > 0 {

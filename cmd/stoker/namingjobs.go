@@ -86,7 +86,7 @@ func (n naming) job(ctx context.Context, name string) (*stokerv1.Job, error) {
 	return nil, &exitError{
 		code:  exitUsage,
 		err:   fmt.Errorf("%q is the number of one job and the key of another; nothing was changed", output.Printable(name)),
-		below: n.c.jobTable(found),
+		below: n.jobTable(found),
 	}
 }
 

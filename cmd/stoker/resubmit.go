@@ -93,7 +93,7 @@ func (c *cli) resubmit(ctx context.Context, conn *client.Client, request *stoker
 	if err != nil {
 		if isTemporary(ctx, err) && !request.GetValidateOnly() {
 			c.note("To go on, without submitting twice:")
-			c.note("  %s%s", c.sameCommand(false), again)
+			c.note("  %s%s", c.args.again(false), again)
 		}
 		return err
 	}

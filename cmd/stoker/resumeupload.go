@@ -25,7 +25,7 @@ func (c *cli) checkResume(b *stokerv1.Batch, total int64, resume bool) (resumed 
 			code: exitUsage,
 			err: fmt.Errorf("an upload of this list is not finished: %s has %s of %s jobs",
 				ui.BatchTitle(b), output.Number(uploadedCount(b)), output.Number(total)),
-			below: fmt.Sprintf("To go on, or to begin anew with this command afterwards:\n  %s\n  stoker cancel %d", c.sameCommand(true), b.GetNumber()),
+			below: fmt.Sprintf("To go on, or to begin anew with this command afterwards:\n  %s\n  stoker cancel %d", c.args.again(true), b.GetNumber()),
 		}
 	}
 	return false, nil

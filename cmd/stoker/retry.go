@@ -112,7 +112,7 @@ func (v *retrial) say(ctx context.Context, conn *client.Client, found *selected,
 		v.note("%s", line)
 	}
 	if v.hints() && !v.stdinIsList {
-		v.note("  %s", v.commandWithout("--dry-run"))
+		v.note("  %s", v.args.without("--dry-run"))
 	}
 	return v.report(planned, planned.jobs)
 }

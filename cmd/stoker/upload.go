@@ -37,7 +37,7 @@ func (c *cli) send(ctx context.Context, conn *client.Client, s *submission, list
 // sendWhole submits a request in one message, with a request id. If no answer comes, the batch may exist
 // nevertheless: then it prints the command that sends the request again without making a second batch.
 func (c *cli) sendWhole(ctx context.Context, conn *client.Client, s *submission) (*stokerv1.Batch, error) {
-	r, again := &s.request, c.sameCommand(false)
+	r, again := &s.request, c.args.again(false)
 	switch {
 	case s.resume:
 		digest, err := requestDigest(r)
@@ -98,7 +98,7 @@ func (c *cli) sendParts(ctx context.Context, conn *client.Client, s *submission)
 			c.note("interrupted: %s has %s of %s jobs, and works on them", ui.BatchTitle(last.Batch), output.Number(last.Sent), output.Number(total))
 		}
 		c.note("To go on:")
-		c.note("  %s", c.sameCommand(!hasID))
+		c.note("  %s", c.args.again(!hasID))
 	}
 	return batch, err
 }

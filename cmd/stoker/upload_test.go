@@ -65,7 +65,7 @@ func TestSameCommand(t *testing.T) {
 		"stoker submit - --name 'night run; $HOME' --resume":       {"submit", "-", "--name", "night run; $HOME"},
 		"stoker submit 'häxan.csv' --server '[::1]:7070' --resume": {"submit", "häxan.csv", "--server", "[::1]:7070"},
 	} {
-		if got := (&cli{args: args}).sameCommand(true); got != want {
+		if got := commandLine(args).again(true); got != want {
 			t.Errorf("%q: %s, want %s", args, got, want)
 		}
 	}
