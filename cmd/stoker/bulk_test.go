@@ -14,14 +14,9 @@ func (f *fake) CancelJobs(_ context.Context, r *stokerv1.CancelJobsRequest) (*st
 	return &stokerv1.CancelJobsResponse{Count: 412}, nil
 }
 
-func (f *fake) CancelBatches(_ context.Context, r *stokerv1.CancelBatchesRequest) (*stokerv1.CancelBatchesResponse, error) {
+func (f *fake) PauseBatch(_ context.Context, r *stokerv1.PauseBatchRequest) (*stokerv1.PauseBatchResponse, error) {
 	f.ask(r)
-	return &stokerv1.CancelBatchesResponse{Changes: &stokerv1.BatchChanges{Count: 1, Counts: &stokerv1.JobCounts{Waiting: 5}}}, nil
-}
-
-func (f *fake) PauseBatches(_ context.Context, r *stokerv1.PauseBatchesRequest) (*stokerv1.PauseBatchesResponse, error) {
-	f.ask(r)
-	return &stokerv1.PauseBatchesResponse{Changes: &stokerv1.BatchChanges{Count: 1, Counts: &stokerv1.JobCounts{Waiting: 5}}}, nil
+	return &stokerv1.PauseBatchResponse{Batch: sample.Batch()}, nil
 }
 
 func (f *fake) ListFailures(_ context.Context, r *stokerv1.ListFailuresRequest) (*stokerv1.ListFailuresResponse, error) {

@@ -85,10 +85,9 @@ func TestLostAnswers(t *testing.T) {
 			stdout: "412\n", stderr: []string{sample.BatchID + " night run: cancelling 412 jobs\n"}, asked: 1,
 		},
 		{
-			name: "a proxy that takes its time", method: "CancelBatches", times: 4, fault: page, args: []string{"cancel", sample.BatchID, "--yes"},
-			stdout: "5\n", asked: 1,
-			stderr: []string{"No answer from the server at 127.0.0.1:", " (HTTP status 502 (Bad Gateway)); trying again.\n", sample.BatchID + " night run: cancelling 5 jobs\n",
-				"An earlier answer of the server was lost: what was cancelled before that is not counted.\n"},
+			name: "a proxy that takes its time", method: "CancelBatch", times: 4, fault: page, args: []string{"cancel", sample.BatchID, "--yes"},
+			stdout: "4\n", asked: 1,
+			stderr: []string{"No answer from the server at 127.0.0.1:", " (HTTP status 502 (Bad Gateway)); trying again.\n", sample.BatchID + " night run: cancelling 4 jobs\n"},
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -64,6 +64,9 @@ func (v *cancellation) run(ctx context.Context, conn *client.Client, args []stri
 	if found.job != nil && !v.dryRun {
 		return v.cancelJob(ctx, conn, found.job)
 	}
+	if b := found.onlyBatch(); b != nil && (ui.BatchEnded(b) || b.GetState() == stokerv1.BatchState_BATCH_STATE_CANCELLING) {
+		return usagef("%s is %s already; nothing was changed", ui.BatchTitle(b), batchState(b))
+	}
 	if err := v.checkCanAsk(v.cli, "cancel"); err != nil {
 		return err
 	}
@@ -142,23 +145,33 @@ func (v *cancellation) changes(conn *client.Client, found *selected) []change {
 		some.Labels, some.Accounts, some.All = found.filter.GetLabels(), found.filter.GetAccounts(), found.filter.GetAll()
 		jobs(some)
 	case !found.byName || len(found.batches) > 0:
-		all = append(all, func(ctx context.Context, validateOnly bool) (effect, error) {
-			response, err := conn.Batches().CancelBatches(ctx, &stokerv1.CancelBatchesRequest{
-				Selection: found.batchSelection(), Reason: v.reason, ValidateOnly: validateOnly,
-			})
-			e := batchEffect(response.GetChanges(), response)
-			e.jobs = e.counts.GetWaiting() + e.atPlatform()
-			return e, err
-		})
+		all = append(all, v.cancelBatches(conn, found))
 	}
 	return all
 }
 
-// nothing ends a cancellation that has nothing to cancel. For a batch that was named, this is a mistake.
-func (v *cancellation) nothing(found *selected, planned effect) error {
-	if b := found.onlyBatch(); b != nil && !v.selection.jobs.restricted() {
-		return usagef("%s is %s already; nothing was changed", ui.BatchTitle(b), batchState(b))
+// cancelBatches cancels whole batches. Their jobs that have not ended count as cancelled.
+func (v *cancellation) cancelBatches(conn *client.Client, found *selected) change {
+	call := func(ctx context.Context, validateOnly bool) (effect, error) {
+		response, err := conn.Batches().CancelBatches(ctx, &stokerv1.CancelBatchesRequest{
+			Selection: found.batchSelection(), Reason: v.reason, ValidateOnly: validateOnly,
+		})
+		return batchEffect(response.GetChanges(), response), err
 	}
+	if b := found.onlyBatch(); b != nil {
+		call = wholeBatch(b, func(ctx context.Context, id string) (proto.Message, error) {
+			return conn.Batches().CancelBatch(ctx, &stokerv1.CancelBatchRequest{BatchId: id, Reason: v.reason})
+		})
+	}
+	return func(ctx context.Context, validateOnly bool) (effect, error) {
+		e, err := call(ctx, validateOnly)
+		e.jobs = e.counts.GetWaiting() + e.atPlatform()
+		return e, err
+	}
+}
+
+// nothing ends a cancellation that has nothing to cancel.
+func (v *cancellation) nothing(found *selected, planned effect) error {
 	v.note("%snothing to cancel", found.prefix())
 	return v.report(planned, 0)
 }

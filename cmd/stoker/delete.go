@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/spf13/cobra"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/stokerd/stoker/client"
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
@@ -78,6 +79,11 @@ func (v *deletion) run(ctx context.Context, conn *client.Client, args []string) 
 		response, err := conn.Batches().DeleteBatches(ctx, &stokerv1.DeleteBatchesRequest{Selection: chosen, ValidateOnly: validateOnly})
 		return batchEffect(response.GetChanges(), response), err
 	}}
+	if b := found.onlyBatch(); b != nil {
+		one[0] = wholeBatch(b, func(ctx context.Context, id string) (proto.Message, error) {
+			return conn.Batches().DeleteBatch(ctx, &stokerv1.DeleteBatchRequest{BatchId: id})
+		})
+	}
 	if v.looksFirst(one) {
 		planned, err := makeChanges(ctx, one, true)
 		switch {

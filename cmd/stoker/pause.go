@@ -22,6 +22,9 @@ func pauseCommand(c *cli) *cobra.Command {
 			return batchEffect(response.GetChanges(), response), err
 		}
 	}
+	v.one = func(ctx context.Context, conn *client.Client, id string) (proto.Message, error) {
+		return conn.Batches().PauseBatch(ctx, &stokerv1.PauseBatchRequest{BatchId: id, Reason: reason})
+	}
 	v.accounts = func(ctx context.Context, conn *client.Client, id string) ([]*stokerv1.Account, proto.Message, error) {
 		response, err := conn.Accounts().PauseAccount(ctx, &stokerv1.PauseAccountRequest{AccountId: id, All: id == "", Reason: reason})
 		return append(response.GetAccounts(), response.GetAccount()), response, err
@@ -47,6 +50,9 @@ func resumeCommand(c *cli) *cobra.Command {
 			response, err := conn.Batches().ResumeBatches(ctx, &stokerv1.ResumeBatchesRequest{Selection: selection, ValidateOnly: validateOnly})
 			return batchEffect(response.GetChanges(), response), err
 		}
+	}
+	v.one = func(ctx context.Context, conn *client.Client, id string) (proto.Message, error) {
+		return conn.Batches().ResumeBatch(ctx, &stokerv1.ResumeBatchRequest{BatchId: id})
 	}
 	v.accounts = func(ctx context.Context, conn *client.Client, id string) ([]*stokerv1.Account, proto.Message, error) {
 		response, err := conn.Accounts().ResumeAccount(ctx, &stokerv1.ResumeAccountRequest{AccountId: id, All: id == ""})
@@ -76,6 +82,7 @@ type switching struct {
 	impossible string // what to say of a batch that has ended
 	possible   func(stokerv1.BatchState) bool
 	batches    func(*client.Client, *stokerv1.BatchSelection) change
+	one        func(ctx context.Context, conn *client.Client, id string) (proto.Message, error)
 	accounts   func(ctx context.Context, conn *client.Client, id string) ([]*stokerv1.Account, proto.Message, error) // id "": all
 }
 
@@ -123,6 +130,9 @@ func (v *switching) run(ctx context.Context, conn *client.Client, args []string)
 		}
 	}
 	one := []change{v.batches(conn, found.batchSelection())}
+	if b := found.onlyBatch(); b != nil {
+		one[0] = wholeBatch(b, func(ctx context.Context, id string) (proto.Message, error) { return v.one(ctx, conn, id) })
+	}
 	if asks && v.looksFirst(one) || v.dryRun {
 		planned, err := makeChanges(ctx, one, true)
 		if err != nil {
