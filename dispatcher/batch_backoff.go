@@ -138,10 +138,16 @@ func (bs batchBackoffs) failures(batchID string) int {
 	return 0
 }
 
-// onTrial reports whether a batch has failed and is tried again with one job at a time.
-func (bs batchBackoffs) onTrial(batchID string) bool {
+// onTrial reports whether a batch goes on with one job at a time: it has failed, or is not proven. A
+// call without an answer says nothing of its recipe, and ends the trial of a batch that is not proven:
+// one lost answer after the other would make it long.
+func (bs batchBackoffs) onTrial(batchID string, proven bool) bool {
 	b := bs[batchID]
-	return b != nil && b.err != nil && !errors.Is(b.err, errNotConfigured)
+	if b == nil {
+		return !proven
+	}
+	failed := b.err != nil && !errors.Is(b.err, errNotConfigured)
+	return failed || !proven && b.unansweredConfigures == 0
 }
 
 // skippedBatches are the sequence numbers of the batches that are skipped for a while.

@@ -10,8 +10,8 @@ import (
 
 // What the platform refuses for one job of a batch, by a 4xx while the job is configured or started
 // from a template, it mostly refuses for all: they have one recipe or template. So the batch goes on
-// trial: one job at a time, until one has passed. A batch with a template begins on trial, because
-// one call is all that this costs.
+// trial: one job at a time, until one has passed. Each batch begins on trial, so that a refusal costs
+// one job an attempt and not all that would have been configured side by side.
 
 // errRefused is why a batch is on trial.
 var errRefused = errors.New("the platform refuses to configure jobs of the batch")
@@ -51,11 +51,11 @@ func (bs batchBackoffs) noteRefusal(batchID string, err error, refused *job.Job,
 	}
 }
 
-// provenBatches are the batches with a template of which a job has been started by this process.
+// provenBatches are the batches of which this process has configured or started a job.
 type provenBatches map[string]bool
 
-// note records that a job of a batch was started. live are the batches that the loop knows: the others
-// are forgotten now and then.
+// note records that a job of a batch was configured or started. live are the batches that the loop knows:
+// the others are forgotten now and then.
 func (p provenBatches) note(batchID string, live map[string]*batch) {
 	const enough = 1000
 	if len(p) >= enough {
@@ -68,7 +68,7 @@ func (p provenBatches) note(batchID string, live map[string]*batch) {
 	p[batchID] = true
 }
 
-// isUnproven reports whether a batch has a template of which no job has been started yet.
-func (p provenBatches) isUnproven(b *batch) bool {
-	return b.Template != nil && b.StartTime.IsZero() && !p[b.ID]
+// isProven reports whether the platform has accepted a job of a batch.
+func (p provenBatches) isProven(b *batch) bool {
+	return !b.StartTime.IsZero() || p[b.ID]
 }

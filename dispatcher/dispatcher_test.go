@@ -303,7 +303,7 @@ func TestFailureLimit(t *testing.T) {
 			w.t.Errorf("%d encodings were started before the batch paused itself", started)
 		}
 		mended.Store(true)
-		if _, err := w.store.UpdateBatch(w.ctx, b.ID, time.Now(), (*job.Batch).Resume); err != nil {
+		if _, err := w.store.UpdateBatch(w.ctx, b.ID, time.Now(), func(b *job.Batch) error { return b.Resume(time.Now()) }); err != nil {
 			w.t.Fatal(err)
 		}
 		b = w.awaitEnd(b.ID, 2*time.Hour)

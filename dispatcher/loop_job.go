@@ -113,11 +113,10 @@ func (l *accountLoop) updateBackoffs(r taskResult) {
 		}
 	case r.kind == taskStart && worked:
 		delete(l.batchBackoffs, batchID)
-		if r.tracked.batch.Template != nil {
-			l.provenBatches.note(batchID, l.jobs.batches)
-		}
+		l.provenBatches.note(batchID, l.jobs.batches)
 	case r.kind == taskPrepare && worked:
 		delete(l.batchBackoffs, batchID)
+		l.provenBatches.note(batchID, l.jobs.batches)
 		l.accountBackoff = failureBackoff{}
 	case r.kind == taskPoll && worked:
 		l.accountBackoff = failureBackoff{}

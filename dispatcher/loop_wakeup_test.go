@@ -85,7 +85,7 @@ func TestChangesAreReadOneByOne(t *testing.T) {
 			must(w.store.UpdateBatch(w.ctx, b.ID, time.Now(), func(b *job.Batch) error { return b.Pause("lunch") }))
 		})
 		measure("and resumed", 0, 1, 0, func() {
-			must(w.store.UpdateBatch(w.ctx, b.ID, time.Now(), func(b *job.Batch) error { return b.Resume() }))
+			must(w.store.UpdateBatch(w.ctx, b.ID, time.Now(), func(b *job.Batch) error { return b.Resume(time.Now()) }))
 		})
 		time.Sleep(2 * sharesInterval)
 		measure("batches of the same priority", 0, 1, 0, func() {

@@ -149,10 +149,10 @@ func (v view) wantsCalls() (starts, creates bool) {
 // makeCandidate makes a candidate of one of the next jobs; waits is false if the loop knows that
 // the job is no longer due or is being started.
 func (l *accountLoop) makeCandidate(j *job.Job, now time.Time) (c candidate, waits bool) {
-	c = candidate{id: j.ID, prepared: j.Prepared(), trial: l.batchBackoffs.onTrial(j.ID.Batch)}
+	c = candidate{id: j.ID, prepared: j.Prepared()}
 	if b := l.jobs.batches[j.ID.Batch]; b != nil {
 		c.template, c.priority, c.notStarted = b.Template != nil, b.Priority, l.reconciliation.isNew(b)
-		c.trial = c.trial || l.provenBatches.isUnproven(b)
+		c.trial = l.batchBackoffs.onTrial(b.ID, l.provenBatches.isProven(b))
 	}
 	if answer, ok := l.reconciliation.confirmations[j.ID]; ok && answer.name == l.jobs.nextEncodingName(j) {
 		c.confirmed, c.notStarted = true, c.notStarted || answer.notStarted

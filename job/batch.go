@@ -65,7 +65,7 @@ type Batch struct {
 
 	State       BatchState
 	StateReason string    // why the batch is paused or was cancelled
-	StateTime   time.Time // since when the batch has been in State; zero if unknown
+	StateTime   time.Time // since when the batch has been in State, or was resumed last; zero if unknown
 
 	Profile  string  // name of the profile that the recipe is from; empty for a recipe that came with the submission
 	Recipe   *Recipe // the recipe as it was at submission; nil for a template
@@ -267,12 +267,13 @@ func (b *Batch) Pause(reason string) error {
 	return b.wrongState("only an OPEN or ACTIVE batch can be paused")
 }
 
-// Resume lets jobs be started again. Failures so far no longer count towards the failure limit. A
-// batch that is not paused does not change. The error for a batch that is cancelled or has ended is
-// a [*StateError].
-func (b *Batch) Resume() error {
+// Resume lets jobs be started again. Failures so far no longer count towards the failure limit of a
+// batch that was paused. A batch that was not is tried again at once, if it waits after a failure. The
+// error for a batch that is cancelled or has ended is a [*StateError].
+func (b *Batch) Resume(now time.Time) error {
 	switch b.State {
 	case BatchOpen, BatchActive:
+		b.StateTime = now
 		return nil
 	case BatchPaused:
 		b.State, b.StateReason = BatchActive, ""

@@ -65,7 +65,7 @@ func TestSteerBatch(t *testing.T) {
 	}{
 		{"pause", func() error { return b.Pause("lunch") }, BatchPaused},
 		{"pause again", func() error { return b.Pause("tea") }, BatchPaused},
-		{"resume", b.Resume, BatchOpen},
+		{"resume", func() error { return b.Resume(t0) }, BatchOpen},
 		{"close", b.Close, BatchActive},
 		{"close again", b.Close, BatchActive},
 		{"cancel", func() error { return b.Cancel("enough") }, BatchCancelling},
@@ -76,7 +76,7 @@ func TestSteerBatch(t *testing.T) {
 			t.Fatalf("%s: %v, %s, want %s", s.name, err, b.State, s.want)
 		}
 	}
-	if err := b.Resume(); !errors.Is(err, ErrIllegalTransition) {
+	if err := b.Resume(t0); !errors.Is(err, ErrIllegalTransition) {
 		t.Errorf("resume of a cancelled batch: %v", err)
 	}
 	if b.StateReason != "enough" {

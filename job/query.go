@@ -15,11 +15,16 @@ type Submission struct {
 
 // BatchFilter selects batches, the newest first. Empty fields select all.
 type BatchFilter struct {
-	States    []BatchState
-	Labels    map[string]string // a batch has to have all of them
-	AccountID string
-	BeforeSeq int64 // only batches with a lower sequence number; 0: all
-	Limit     int
+	States   []BatchState
+	Labels   map[string]string // a batch has to have all of them
+	Accounts []string          // a batch has to be of one of them
+	// Text has to occur in the display name. Upper and lower case are the same.
+	Text        string
+	DisplayName string   // the whole display name
+	IDPrefix    string   // the id begins with this
+	IDs         []string // the id is one of these
+	BeforeSeq   int64    // only batches with a lower sequence number; 0: all
+	Limit       int
 }
 
 // Filter selects jobs of one batch, in the order of submission. Empty fields select all.

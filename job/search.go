@@ -25,6 +25,21 @@ type TimeRange struct{ Since, Until time.Time }
 // JobPosition is the place of a job among the jobs of all batches.
 type JobPosition struct{ BatchSeq, Number int64 }
 
+// SearchPage says which part of a search is wanted.
+type SearchPage struct {
+	// After is where the page begins: after this position. Zero: at the first job.
+	After JobPosition
+	// Ascending asks for the jobs of the one batch of the search by number. Otherwise the latest batch
+	// goes first, and of each batch the highest number.
+	Ascending bool
+	Limit     int
+	// Until is when a search for a text stops, even if it has found fewer jobs than Limit. Zero: never.
+	Until time.Time
+}
+
+// IsOver reports whether a search for a text has to stop.
+func (p *SearchPage) IsOver() bool { return !p.Until.IsZero() && time.Now().After(p.Until) }
+
 // FoundJob is a job that a search has found.
 type FoundJob struct {
 	BatchSeq int64

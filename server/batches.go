@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -168,14 +169,24 @@ func (s *Server) ListBatches(ctx context.Context, req *stokerv1.ListBatchesReque
 		return nil, err
 	}
 	size := cmp.Or(int(req.GetPageSize()), defaultBatchesPage)
-	batches, err := s.store.Batches(ctx, job.BatchFilter{
-		States: mapSlice(req.GetStates(), batchState), Labels: req.GetLabels(), AccountID: req.GetAccount(),
+	filter := job.BatchFilter{
+		States: mapSlice(req.GetStates(), batchState), Labels: req.GetLabels(),
+		Text: req.GetText(), DisplayName: req.GetDisplayName(), IDPrefix: strings.ToLower(req.GetIdPrefix()),
 		BeforeSeq: token.position, Limit: size + 1,
-	})
+	}
+	if req.GetAccount() != "" {
+		filter.Accounts = []string{req.GetAccount()}
+	}
+	batches, err := s.store.Batches(ctx, filter)
 	if err != nil {
 		return nil, fmt.Errorf("list batches: %w", err)
 	}
 	resp := &stokerv1.ListBatchesResponse{}
+	if req.GetPageToken() == "" {
+		if resp.TotalCount, err = s.store.CountBatches(ctx, filter); err != nil {
+			return nil, fmt.Errorf("list batches: %w", err)
+		}
+	}
 	page, shown := newPage(), batches[:min(size, len(batches))]
 	sample := pageSample(shown)
 	for _, b := range shown {
@@ -221,9 +232,10 @@ func (s *Server) PauseBatch(ctx context.Context, req *stokerv1.PauseBatchRequest
 	return &stokerv1.PauseBatchResponse{Batch: m}, nil
 }
 
-// ResumeBatch lets jobs of a paused batch be started again.
+// ResumeBatch lets jobs of a batch be started again.
 func (s *Server) ResumeBatch(ctx context.Context, req *stokerv1.ResumeBatchRequest) (*stokerv1.ResumeBatchResponse, error) {
-	m, err := s.updateBatch(ctx, req.GetBatchId(), (*job.Batch).Resume)
+	now := time.Now()
+	m, err := s.updateBatch(ctx, req.GetBatchId(), func(b *job.Batch) error { return b.Resume(now) })
 	if err != nil {
 		return nil, err
 	}

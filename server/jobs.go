@@ -13,9 +13,6 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-// defaultJobsPage is how many jobs a page has if the request has no page_size.
-const defaultJobsPage = 100
-
 // GetJob returns a job with its attempts and events: the latest ones, if all do not fit an answer.
 func (s *Server) GetJob(ctx context.Context, req *stokerv1.GetJobRequest) (*stokerv1.GetJobResponse, error) {
 	id, err := jobID("job_id", req.GetJobId())
@@ -43,6 +40,13 @@ func (s *Server) GetJob(ctx context.Context, req *stokerv1.GetJobRequest) (*stok
 		return nil, err
 	}
 	resp := &stokerv1.GetJobResponse{Job: fitted(message(j), maxItemBytes), Batch: batchRef(b)}
+	if j.State == job.Failed && j.Failure != nil {
+		alike, err := s.store.CountCauses(ctx, b.ID, []string{j.Failure.Cause})
+		if err != nil {
+			return nil, fmt.Errorf("count failures: %w", err)
+		}
+		resp.AlikeCount = max(alike-1, 0)
+	}
 	all, history := attemptMessages(j, shortenFailures(attempts), s.regionsOf(b)), eventMessages(j, events)
 	resp.Attempts = lastThatFit(all, maxAttemptsBytes)
 	resp.Events = lastThatFit(history, maxPageBytes-maxAttemptsBytes)
@@ -85,42 +89,6 @@ func lastThatFit[M proto.Message](list []M, bytes int) []M {
 		}
 	}
 	return list
-}
-
-// ListJobs lists the jobs of a batch in the order of submission.
-func (s *Server) ListJobs(ctx context.Context, req *stokerv1.ListJobsRequest) (*stokerv1.ListJobsResponse, error) {
-	list, err := listHash(req, func(r *stokerv1.ListJobsRequest) { r.PageSize, r.PageToken = 0, "" })
-	if err != nil {
-		return nil, err
-	}
-	token, err := parsePageToken(req.GetPageToken(), list)
-	if err != nil {
-		return nil, err
-	}
-	if req.GetBatchId() == "" {
-		return nil, invalid("batch_id", "is required")
-	}
-	b, err := s.store.Batch(ctx, req.GetBatchId())
-	if err != nil {
-		return nil, fmt.Errorf("read batch: %w", err)
-	}
-	size := cmp.Or(int(req.GetPageSize()), defaultJobsPage)
-	jobs, err := s.store.Jobs(ctx, job.Filter{
-		BatchID: b.ID, States: jobStates(req.GetStates()), Keys: req.GetKeys(),
-		AfterNumber: token.position, Limit: size + 1,
-	})
-	if err != nil {
-		return nil, fmt.Errorf("list jobs: %w", err)
-	}
-	message, err := s.jobMessages(ctx, b, jobs)
-	if err != nil {
-		return nil, err
-	}
-	resp := &stokerv1.ListJobsResponse{Jobs: pageOf(jobs[:min(size, len(jobs))], message)}
-	if n := len(resp.Jobs); n < len(jobs) {
-		resp.NextPageToken = pageToken{list: list, position: jobs[n-1].ID.Number}.String()
-	}
-	return resp, nil
 }
 
 // CancelJob requests the end of a job. It answers before the job has ended.

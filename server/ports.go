@@ -35,6 +35,8 @@ type BatchStore interface {
 	// BatchID returns the id of the batch with a number.
 	BatchID(ctx context.Context, number int64) (string, error)
 	Batches(ctx context.Context, f job.BatchFilter) ([]job.Batch, error)
+	// CountBatches counts the batches that f chooses on all pages.
+	CountBatches(ctx context.Context, f job.BatchFilter) (int64, error)
 	// UpdateBatch changes a batch by f in one transaction and returns the batch after it.
 	UpdateBatch(ctx context.Context, id string, now time.Time, f func(*job.Batch) error) (job.Batch, error)
 	DeleteBatch(ctx context.Context, id string) error
@@ -46,6 +48,8 @@ type JobStore interface {
 	Attempts(ctx context.Context, id job.ID) ([]job.Attempt, error)
 	Events(ctx context.Context, id job.ID) ([]job.Event, error)
 	Jobs(ctx context.Context, f job.Filter) ([]job.Job, error)
+	// FindJobs returns a page of the jobs that a search selects.
+	FindJobs(ctx context.Context, search job.Search, page job.SearchPage) (job.FoundJobs, error)
 	// UpdateJob changes a job by f in one transaction and returns the job after it.
 	UpdateJob(ctx context.Context, id job.ID, now time.Time, f func(*job.Update) error) (job.Job, error)
 	// Changes reads a batch and, in the order of revisions, at most limit of its jobs whose
@@ -81,6 +85,8 @@ type BulkStore interface {
 	UpdateJobsByNumber(ctx context.Context, batchID string, numbers []int64, now time.Time, f func(*job.Update) error) (int64, error)
 	// FailureCauses counts FAILED jobs by the cause of their failure, the most frequent first.
 	FailureCauses(ctx context.Context, batchID string, limit int) ([]job.Cause, error)
+	// CountCauses returns how many FAILED jobs of a batch have one of the causes.
+	CountCauses(ctx context.Context, batchID string, causes []string) (int64, error)
 	// KnownCauses returns those of the causes that FAILED jobs of a batch have.
 	KnownCauses(ctx context.Context, batchID string, causes []string) ([]string, error)
 }

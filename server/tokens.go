@@ -8,12 +8,15 @@ import (
 	"strings"
 
 	"google.golang.org/protobuf/proto"
+
+	"github.com/stokerd/stoker/job"
 )
 
 // Tokens are opaque to callers. A token begins with its kind, so that a token of another kind is
 // refused instead of misread:
 //
 //	page token:             version, 'p', 8 bytes of hash, position
+//	page token of a search: version, 's', 8 bytes of hash, batch's sequence number, job's number
 //	page token of names:    version, 'a' for accounts, 'n' for the catalog, name
 //	cursor:                 version, 'c', scope, revision, page, batch id
 //
@@ -67,7 +70,36 @@ func parsePageToken(text string, list [8]byte) (pageToken, error) {
 		return pageToken{}, badPageToken()
 	}
 	if t.list != list {
-		return pageToken{}, invalid("page_token", "belongs to another list; repeat the filters of the request that it came from")
+		return pageToken{}, otherListToken()
+	}
+	return t, nil
+}
+
+// searchToken is a position in a list of jobs of many batches, after which the next page begins.
+type searchToken struct {
+	list  [8]byte // of listHash
+	after job.JobPosition
+}
+
+func (t searchToken) String() string {
+	b := append([]byte{tokenVersion, 's'}, t.list[:]...)
+	b = binary.AppendUvarint(b, uint64(t.after.BatchSeq))
+	return encodeToken(binary.AppendUvarint(b, uint64(t.after.Number)))
+}
+
+// parseSearchToken parses a token as [searchToken.String] writes it. Empty text means the first page. For a
+// bad token, or one of another list, the error is a [*job.InvalidError].
+func parseSearchToken(text string, list [8]byte) (searchToken, error) {
+	if text == "" {
+		return searchToken{list: list}, nil
+	}
+	d := decodeToken(text, 's')
+	t := searchToken{list: [8]byte(d.readBytes(8)), after: job.JobPosition{BatchSeq: d.readNumber(), Number: d.readNumber()}}
+	if d.bad || len(d.rest) > 0 || t.after.BatchSeq == 0 || t.after.Number == 0 {
+		return searchToken{}, badPageToken()
+	}
+	if t.list != list {
+		return searchToken{}, otherListToken()
 	}
 	return t, nil
 }
@@ -89,6 +121,10 @@ func parseNameToken(text string, kind byte) (string, error) {
 		return "", badPageToken()
 	}
 	return string(d.rest), nil
+}
+
+func otherListToken() error {
+	return invalid("page_token", "belongs to another list; repeat the filters of the request that it came from")
 }
 
 func badPageToken() error {

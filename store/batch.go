@@ -41,6 +41,15 @@ func (s *Store) Batches(ctx context.Context, f job.BatchFilter) ([]job.Batch, er
 	return list, nil
 }
 
+// CountBatches counts the batches that f chooses, whatever its BeforeSeq and Limit.
+func (s *Store) CountBatches(ctx context.Context, f job.BatchFilter) (int64, error) {
+	n, err := s.engine.CountBatches(ctx, f)
+	if err != nil {
+		return 0, fmt.Errorf("count batches: %w", err)
+	}
+	return n, nil
+}
+
 // CancellingBatches returns the ids of batches that are being cancelled and have
 // jobs that are neither being cancelled nor ended, in the order of submission.
 func (s *Store) CancellingBatches(ctx context.Context) ([]string, error) {
@@ -56,7 +65,7 @@ func (s *Store) CancellingBatches(ctx context.Context) ([]string, error) {
 // batch as it then is. An error of f changes nothing and is returned as it is.
 //
 // f may change the display name, priority, state with its reason, Open, the retry
-// policy, the failure limit, the failures forgiven and the labels; other changes are not
+// policy, the failure limit, the failures forgiven, the state's time and the labels; other changes are not
 // stored. It may be called twice and must do nothing else.
 func (s *Store) UpdateBatch(ctx context.Context, id string, now time.Time, f func(*job.Batch) error) (job.Batch, error) {
 	round(&now)

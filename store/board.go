@@ -11,7 +11,7 @@ import (
 )
 
 // board holds what the parts of the process tell each other about accounts and what is not kept
-// across restarts: the status of each account and of its webhooks.
+// across restarts: the status of each account and of its webhooks. It is a part of [Store].
 type board struct {
 	mu       sync.Mutex
 	statuses map[string]job.AccountStatus
@@ -27,36 +27,36 @@ func newBoard() *board {
 
 // PublishAccountStatus replaces the status of an account that [Store.AccountStatus] returns. It is
 // not kept across restarts.
-func (s *Store) PublishAccountStatus(a job.AccountStatus) {
-	s.board.mu.Lock()
-	defer s.board.mu.Unlock()
-	s.board.statuses[a.ID] = a
+func (b *board) PublishAccountStatus(a job.AccountStatus) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.statuses[a.ID] = a
 }
 
 // PublishWebhooks replaces the status of the webhooks of an account, which is part of its own.
-func (s *Store) PublishWebhooks(accountID string, w job.Webhooks) {
-	s.board.mu.Lock()
-	defer s.board.mu.Unlock()
-	s.board.webhooks[accountID] = w
+func (b *board) PublishWebhooks(accountID string, w job.Webhooks) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.webhooks[accountID] = w
 }
 
 // AccountStatus returns the status of an account, with settings as they were changed last even
 // if the account's loop has not acted on them yet; false if no status was published. It reads no
 // table.
-func (s *Store) AccountStatus(id string) (job.AccountStatus, bool) {
-	s.board.mu.Lock()
-	defer s.board.mu.Unlock()
-	a, ok := s.board.statuses[id]
-	return s.board.complete(a), ok
+func (b *board) AccountStatus(id string) (job.AccountStatus, bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	a, ok := b.statuses[id]
+	return b.complete(a), ok
 }
 
 // AccountStatuses returns the status of all accounts, by id. It reads no table.
-func (s *Store) AccountStatuses() []job.AccountStatus {
-	s.board.mu.Lock()
-	defer s.board.mu.Unlock()
-	all := slices.SortedFunc(maps.Values(s.board.statuses), func(a, b job.AccountStatus) int { return cmp.Compare(a.ID, b.ID) })
+func (b *board) AccountStatuses() []job.AccountStatus {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	all := slices.SortedFunc(maps.Values(b.statuses), func(x, y job.AccountStatus) int { return cmp.Compare(x.ID, y.ID) })
 	for i, a := range all {
-		all[i] = s.board.complete(a)
+		all[i] = b.complete(a)
 	}
 	return all
 }

@@ -84,6 +84,8 @@ type BatchReader interface {
 	BatchID(ctx context.Context, seq int64) (string, error)
 	// Batches returns the batches that f chooses, newest first.
 	Batches(ctx context.Context, f job.BatchFilter) ([]job.Batch, error)
+	// CountBatches counts the batches that f chooses, whatever its BeforeSeq and Limit.
+	CountBatches(ctx context.Context, f job.BatchFilter) (int64, error)
 	// LiveBatches returns the ids of the batches that have not ended.
 	LiveBatches(ctx context.Context) ([]string, error)
 	// CancellingBatches returns the ids of batches in CANCELLING that have jobs which are
@@ -99,6 +101,8 @@ type JobReader interface {
 	Job(ctx context.Context, id job.ID) (job.Job, error)
 	// Jobs returns the jobs that f chooses, by number.
 	Jobs(ctx context.Context, f job.Filter) ([]job.Job, error)
+	// FindJobs returns a page of a search as described at [Store.FindJobs].
+	FindJobs(ctx context.Context, search job.Search, page job.SearchPage) (job.FoundJobs, error)
 	// ChangedJobs returns the jobs of a batch with a revision above afterRevision and above
 	// [FirstRevision], at most limit, by revision; with states only those in one of them.
 	ChangedJobs(ctx context.Context, batchID string, afterRevision int64, limit int, states []job.State) ([]job.Job, error)
@@ -126,6 +130,8 @@ type SelectionReader interface {
 	FailureCauses(ctx context.Context, batchID string, limit int) ([]job.Cause, error)
 	// KnownCauses returns those of the causes that FAILED jobs of a batch have.
 	KnownCauses(ctx context.Context, batchID string, causes []string) ([]string, error)
+	// CountCauses returns how many FAILED jobs of a batch have one of the causes.
+	CountCauses(ctx context.Context, batchID string, causes []string) (int64, error)
 	// CausesCorrect reports whether the stored counts of causes agree with the jobs of a batch.
 	CausesCorrect(ctx context.Context, batchSeq int64) (bool, error)
 }

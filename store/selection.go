@@ -47,6 +47,16 @@ func (s *Store) KnownCauses(ctx context.Context, batchID string, causes []string
 	return list, nil
 }
 
+// CountCauses returns how many FAILED jobs of a batch have one of the causes. The cost does not grow with the
+// number of jobs.
+func (s *Store) CountCauses(ctx context.Context, batchID string, causes []string) (int64, error) {
+	n, err := s.engine.CountCauses(ctx, batchID, causes)
+	if err != nil {
+		return 0, fmt.Errorf("causes of failures of batch %s: %w", batchID, err)
+	}
+	return n, nil
+}
+
 // failedBecause is the cause of a FAILED job; empty for other jobs.
 func failedBecause(j *job.Job) string {
 	if j.State != job.Failed || j.Failure == nil {

@@ -24,6 +24,15 @@ type Options struct {
 	// Unsafe leaves flushing to the operating system. A power failure may then
 	// damage the table; a crash of the process alone cannot. Meant for tests.
 	Unsafe bool
+	// OnLost is called once if a file of the table is no longer where it was opened, with an error
+	// that names the file. Nothing can be written then. It must not block, and must not close the
+	// store. Default: nobody is told.
+	OnLost func(error)
+	// MustExist refuses to begin a new table.
+	MustExist bool
+	// AcceptNoLog opens a table whose latest changes are missing: a file that was copied from a
+	// service in use without the files beside it.
+	AcceptNoLog bool
 	// Readers is how many connections read side by side. Default 4: more of
 	// them take processor time from the writer.
 	Readers int
@@ -36,14 +45,15 @@ var errClosed = fmt.Errorf("%w: it has been closed", job.ErrUnavailable)
 
 // Store is the job table. Its methods may be called concurrently.
 type Store struct {
+	*board
 	engine   Engine
 	log      *slog.Logger
 	onChange atomic.Pointer[func([]job.Change)]
 	writer   *writer
 	sums     *blockSums
+	searches chan struct{} // has an element for each search under way
 
 	reap       chan struct{} // capacity 1: there are deleted batches to remove
-	board      *board
 	background sync.WaitGroup
 	stop       context.CancelCauseFunc
 	closeOnce  func() error
@@ -54,7 +64,7 @@ type Store struct {
 func New(engine Engine, o Options) *Store {
 	s := &Store{
 		engine: engine, log: cmp.Or(o.Logger, slog.New(slog.DiscardHandler)), board: newBoard(), sums: &blockSums{},
-		reap: make(chan struct{}, 1),
+		reap: make(chan struct{}, 1), searches: make(chan struct{}, maxSearches),
 	}
 	s.SetOnChange(o.OnChange)
 	ctx, stop := context.WithCancelCause(context.Background())

@@ -67,18 +67,22 @@ var regionProviders = []struct {
 // none.
 var enumFields = map[string]map[string][]string{
 	"H264": {
-		"presetConfiguration": presets, "pixelFormat": pixelFormats, "dynamicRangeFormat": words("SDR"),
+		"presetConfiguration": presets, "encodingMode": encodingModes, "pixelFormat": pixelFormats, "dynamicRangeFormat": words("SDR"),
 		"profile": words("BASELINE MAIN HIGH HIGH422"),
 		"level":   words("1 1b 1.1 1.2 1.3 2 2.1 2.2 3 3.1 3.2 4 4.1 4.2 5 5.1 5.2"),
 	},
 	"H265": {
-		"presetConfiguration": presets, "pixelFormat": pixelFormats,
+		"presetConfiguration": presets, "encodingMode": encodingModes, "pixelFormat": pixelFormats,
 		"dynamicRangeFormat": words("DOLBY_VISION DOLBY_VISION_PROFILE_5 DOLBY_VISION_PROFILE_8_1 HDR10 HLG SDR"),
 		"profile":            words("main main10"),
 		"level":              words("1 2 2.1 3 3.1 4 4.1 5 5.1 5.2 6 6.1 6.2"),
 	},
-	"VP9": {"presetConfiguration": presets, "pixelFormat": pixelFormats, "dynamicRangeFormat": words("HLG SDR")},
-	"AV1": {"presetConfiguration": words("VOD_QUALITY VOD_STANDARD VOD_SPEED"), "pixelFormat": pixelFormats},
+	"VP9": {
+		"presetConfiguration": presets, "encodingMode": encodingModes, "pixelFormat": pixelFormats, "dynamicRangeFormat": words("HLG SDR"),
+	},
+	"AV1": {
+		"presetConfiguration": words("VOD_QUALITY VOD_STANDARD VOD_SPEED"), "encodingMode": encodingModes, "pixelFormat": pixelFormats,
+	},
 
 	"AAC":       {"channelLayout": aacLayouts},
 	"HE_AAC_V1": {"channelLayout": aacLayouts},
@@ -102,6 +106,7 @@ var enumFields = map[string]map[string][]string{
 
 var (
 	aacLayouts     = words("NONE MONO STEREO SURROUND 4.0 5.0_BACK 5.1_BACK 7.1 7.1_WIDE_BACK")
+	encodingModes  = words("STANDARD SINGLE_PASS TWO_PASS THREE_PASS SMART_PASS")
 	signatures     = words("S3_V2 S3_V4")
 	storageClasses = words("STANDARD STANDARD_IA ONEZONE_IA INTELLIGENT_TIERING REDUCED_REDUNDANCY GLACIER_IR")
 	streamModes    = words("STANDARD PER_TITLE_TEMPLATE PER_TITLE_TEMPLATE_FIXED_RESOLUTION" +

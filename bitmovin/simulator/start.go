@@ -71,9 +71,8 @@ func checkStart(s *Simulator, request startRequest) error {
 	if p := request.Scheduling.Priority; p != nil && (*p < 0 || *p > 100) {
 		check.addError("scheduling.priority", "must be between 0 and 100")
 	}
-	modes := []string{"", "STANDARD", "SINGLE_PASS", "TWO_PASS", "THREE_PASS", "SMART_PASS"}
-	if !slices.Contains(modes, request.EncodingMode) {
-		check.addError("encodingMode", "must be one of %v", modes[1:])
+	if mode := request.EncodingMode; mode != "" && !slices.Contains(encodingModes, mode) {
+		check.addError("encodingMode", "must be one of %v", encodingModes)
 	}
 	if g := request.ManifestGenerator; g != "" && g != "LEGACY" && g != "V2" {
 		check.addError("manifestGenerator", "must be LEGACY or V2")

@@ -19,6 +19,14 @@ func explainJobTable(db, flag string, err error) error {
 	}{
 		{sqlite.ErrLocked, "stop that process, or name another file with " + flag},
 		{sqlite.ErrNewer, "start the newer Stoker, or name another file with " + flag},
+		{sqlite.ErrMissing, "bring it back, from where it was moved to, by mounting its disk, or from a backup; to begin an empty one," +
+			" which knows no batch and encodes again what is submitted again, delete " + db + ".id"},
+		{sqlite.ErrOtherTable, "bring the right one back; if this one is meant, delete " + db + ".id"},
+		{sqlite.ErrNoLog, "copy " + db + "-wal to its side too, or restore a backup; if a program other than stoker has folded it into the file," +
+			" nothing is missing: start once with --accept-no-log"},
+		{sqlite.ErrMoved, "put its files back, or the copy beside it, " + db + ".rescued-<time>, and start the service again; both have everything that was acknowledged"},
+		{sqlite.ErrDamaged, "keep the file, restore the latest backup in its place, and start the service again: it finds what the platform has" +
+			" encoded since; an empty table would encode everything again"},
 		{sqlite.ErrNotDatabase, "name another file with " + flag + "; this one was not touched"},
 		{job.ErrFull, "make room on the disk; nothing that was acknowledged is lost"},
 	} {

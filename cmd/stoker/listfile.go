@@ -30,7 +30,7 @@ type listFlags struct {
 func (l *listFlags) addFlags(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringVar(&l.format, "list-format", "", strings.Join(joblist.Formats(), ", ")+" (default: jsonl if the list begins with { or [, else csv)")
-	f.StringSliceVar(&l.columns, "list-columns", nil, "THEIRS=OURS,...: what other columns are, for example Filename=input_path; columns that nobody knows are ignored then")
+	f.StringSliceVar(&l.columns, "list-columns", nil, "THEIRS=OURS,...: what other columns are, for example Filename=input_path, or 2=input_path in a list without a header; columns that nobody knows are ignored then")
 	f.StringVar(&l.charset, "list-charset", "", "charset of the list, for example latin1 (default: told from its bytes, UTF-8 or UTF-16)")
 	f.StringVar(&l.profile, "profile", "", `profile to encode with (default "default")`)
 	f.StringVar(&l.template, "template", "", "encoding template of the configuration to encode with, instead of a profile")

@@ -25,6 +25,8 @@ type Config struct {
 	HTTPListen     string        // host:port of the listener for health, metrics and webhooks; empty: none
 	InsecureListen bool          // allows addresses that other machines can reach
 	DB             string        // path of the job table
+	DBMustExist    bool          // refuse to create it
+	AcceptNoLog    bool          // open it although its write-ahead log is missing
 	BitmovinURL    string        // for accounts without a URL of their own; has no trailing slash
 	QueueTarget    int           // for accounts without a queue target of their own, unless AutoTarget is set
 	AutoTarget     bool          // accounts without a queue target adapt theirs to how fast their queue drains

@@ -57,6 +57,14 @@ func Settings() []Setting {
 			}
 			return nil
 		}},
+		{"db-must-exist", "bool", "false", "refuse to create the job table", func(c *Config, v string) (err error) {
+			c.DBMustExist, err = parseBool(v)
+			return err
+		}},
+		{"accept-no-log", "bool", "false", "start although the write-ahead log of the job table is missing, and the latest changes with it", func(c *Config, v string) (err error) {
+			c.AcceptNoLog, err = parseBool(v)
+			return err
+		}},
 		{"bitmovin-url", "url", bitmovin.DefaultBaseURL, "the Bitmovin API, or a simulator", func(c *Config, v string) error {
 			c.BitmovinURL = strings.TrimRight(v, "/")
 			return checkURL(v)

@@ -76,7 +76,8 @@ func (s *service) useOnce() (batch string) {
 	s.t.Helper()
 	life := s.run()
 	batch = s.submit([]string{"well/1.mov"}, time.Second)
-	life.kill()
+	life.signal(syscall.SIGTERM)
+	life.wait(graceful)
 	return batch
 }
 
@@ -275,4 +276,33 @@ func (d *disk) empty() {
 	if err := os.Remove(d.filler()); err != nil {
 		d.t.Fatal(err)
 	}
+}
+
+// TestJobTableIsTakenAway deletes the job table of a running service. The service acknowledges nothing more,
+// says what is the matter, and stops. Everything that it had acknowledged is in the copy that it leaves. It
+// does not begin a new table where one was.
+func TestJobTableIsTakenAway(t *testing.T) {
+	t.Parallel()
+	s := newService(t, platform.Serve(t, &simulator.Simulator{Duration: time.Hour}))
+	life := s.run()
+	batch := s.submit([]string{"well/1.mov"}, time.Second)
+	if err := os.Remove(s.db); err != nil {
+		t.Fatal(err)
+	}
+	_, err := s.client.Batches().SubmitBatch(t.Context(), submission("into the void", 1))
+	if status.Code(err) != codes.Unavailable {
+		t.Errorf("a submission into the void: %v, want UNAVAILABLE", err)
+	}
+	if code := life.wait(graceful); code != 1 || !strings.Contains(life.said(), "put its files back") {
+		t.Errorf("exit code %d, want 1 and what to do: %s", code, life.said())
+	}
+	s.refuses(t, "is missing")
+	copies, err := filepath.Glob(s.db + ".rescued-*")
+	if err != nil || len(copies) != 1 {
+		t.Fatalf("copies %v, %v, want one", copies, err)
+	}
+	if err := os.Rename(copies[0], s.db); err != nil {
+		t.Fatal(err)
+	}
+	s.works(batch)
 }

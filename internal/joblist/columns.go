@@ -8,6 +8,7 @@ import (
 	"path"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 
@@ -130,6 +131,14 @@ func (c *columnNames) lookUp(column string) *Column {
 	return nil
 }
 
+// byPosition reports whether the named columns are numbers, from 1: those of a list without a header.
+func (c *columnNames) byPosition() bool {
+	return len(c.named) > 0 && !slices.ContainsFunc(c.named, func(n Column) bool {
+		position, err := strconv.Atoi(n.Theirs)
+		return err != nil || position < 1 || n.Theirs != strconv.Itoa(position)
+	})
+}
+
 // known reports whether a column is one of ours, or a named one.
 func (c *columnNames) known(column string) bool {
 	return fieldOf(column) != "" || c.lookUp(column) != nil
@@ -142,6 +151,9 @@ func (p *parser) checkNamed(line int, has []string) bool {
 	for _, n := range p.columns.named {
 		if !p.columns.found[n.Theirs] {
 			hint := spelling.Hint(n.Theirs, has)
+			if p.columns.byPosition() {
+				hint = fmt.Sprintf("; it has %d", len(has))
+			}
 			if hint == "" {
 				hint = "; the list has " + strings.Join(has, ", ")
 			}

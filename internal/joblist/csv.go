@@ -20,6 +20,7 @@ type table struct {
 	source  *recorder
 	dialect dialect
 	columns []string // the field of each column: "" for one without a name, ignored for one that is not read
+	bare    bool     // there is no header: columns are named by their positions
 	names   []string // what the list calls each column
 	sparse  bool     // some columns are not read
 	rows    int      // that were read behind the header
@@ -67,9 +68,12 @@ func (p *parser) readCSV(in *bufio.Reader) error {
 			if ok := p.header(t, record, preview); !ok {
 				return nil
 			}
+			if t.bare {
+				p.record(t, record)
+			}
 		case !slices.ContainsFunc(record, notBlank): // a spreadsheet writes an empty row as commas
 		case p.isRowComment(t, record):
-		case t.repeatsHeader(record):
+		case !t.bare && t.repeatsHeader(record):
 			p.mistake(t.line(), "the line repeats the header: two lists were put together; leave the line out")
 		default:
 			p.record(t, record)
@@ -150,6 +154,12 @@ func (p *parser) header(t *table, record []string, v preview) bool {
 		p.mistake(line, "the name of column %d: %s", bad+1, p.damage(t.names[bad]))
 		return false
 	}
+	if !slices.ContainsFunc(t.names, p.columns.known) && p.columns.byPosition() {
+		t.bare = true
+		for i := range t.names {
+			t.names[i] = strconv.Itoa(i + 1)
+		}
+	}
 	if !slices.ContainsFunc(t.names, p.columns.known) {
 		if !p.checkNamed(line, t.names) {
 			return false
@@ -203,6 +213,8 @@ func (p *parser) addColumn(t *table, name string, line int) bool {
 		p.mistake(line, "column %q appears twice", name)
 	case other >= 0:
 		p.mistake(line, "the columns %q and %q are both %s", t.names[other], name, field)
+	case t.bare:
+		p.list.columns[field] = "column " + name
 	case field != name:
 		p.list.columns[field] = name
 	}
@@ -216,11 +228,10 @@ func (p *parser) record(t *table, record []string) {
 	t.rows++
 	switch {
 	case len(record) < len(t.columns):
-		p.mistake(line, "%s, and the header names %d: too few", fieldCount(record), len(t.columns))
+		p.mistake(line, "%s, and the %s: too few", fieldCount(record), t.width())
 		return
 	case slices.ContainsFunc(record[len(t.columns):], notBlank):
-		p.mistake(line, "%s, and the header names %d: too many; put a field that contains %q in quotes",
-			fieldCount(record), len(t.columns), t.Comma)
+		p.mistake(line, "%s, and the %s: too many; put a field that contains %q in quotes", fieldCount(record), t.width(), t.Comma)
 		return
 	}
 	var spec job.Spec
@@ -242,6 +253,14 @@ func (p *parser) record(t *table, record []string) {
 		}
 	}
 	p.add(spec, line)
+}
+
+// width says how many columns the list has, and where from.
+func (t *table) width() string {
+	if t.bare {
+		return fmt.Sprintf("first line has %d", len(t.columns))
+	}
+	return fmt.Sprintf("header names %d", len(t.columns))
 }
 
 func fieldCount(record []string) string {

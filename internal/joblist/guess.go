@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -68,9 +69,11 @@ func (p *parser) headerless(v preview, comma rune) string {
 			" give the paths below it, under a line that names the column input_path"
 	case slices.ContainsFunc(splitRow(v.first(), '|'), p.columns.known):
 		return `the separator is "|": name it in a line before the header, sep=|`
-	case len(cells) < 2 && v.all(isPathLine):
+	case v.all(isPathLine) && !v.isTable(comma):
 		p.suggest("--list-format", string(Paths))
 		return "this is a list of paths, and not CSV with a line that names the columns"
+	case len(p.columns.named) == 0 && v.isTable(comma) && p.suggestPositions(v, comma):
+		return "this is CSV without a line that names the columns; it begins with " + excerpt(v.first())
 	case !slices.ContainsFunc(cells, looksLikePath) && !slices.ContainsFunc(cells, isAddress):
 		p.suggestColumns(trimmed(cells), v.row(comma))
 		if p.remedy != nil {
@@ -78,6 +81,31 @@ func (p *parser) headerless(v preview, comma rune) string {
 		}
 	}
 	return example + "; it reads " + excerpt(v.first())
+}
+
+// isTable reports whether all lines have the same number of fields, and more than one.
+func (v preview) isTable(comma rune) bool {
+	fields := len(splitRow(v.first(), comma))
+	return fields > 1 && v.all(func(line string) bool { return isComment(line) || len(splitRow(line, comma)) == fields })
+}
+
+// suggestPositions suggests the columns of paths in CSV without a header, by their positions, and
+// reports whether there are any.
+func (p *parser) suggestPositions(v preview, comma rune) bool {
+	var pairs []string
+	for i := range splitRow(v.first(), comma) {
+		isPath := func(line string) bool {
+			cells := splitRow(line, comma)
+			return isComment(line) || looksLikePath(strings.TrimSpace(cells[i]))
+		}
+		if v.all(isPath) && len(pairs) < 2 {
+			pairs = append(pairs, strconv.Itoa(i+1)+"="+[]string{inputPath, "output_path"}[len(pairs)])
+		}
+	}
+	if len(pairs) > 0 {
+		p.suggest("--list-columns", strings.Join(pairs, ","))
+	}
+	return len(pairs) > 0
 }
 
 // isPathLine reports whether a line is a path to the byte, or a comment. Lines of ls -l, and others that

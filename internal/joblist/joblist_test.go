@@ -168,7 +168,20 @@ titles.csv:1: the column input_path is missing`,
 		{
 			name: "no header",
 			text: "sintel,in/sintel.mov\n",
-			want: `titles.csv:1: the first line must name the columns, for example key,name,input_path,output_path; it reads "sintel,in/sintel.mov"`,
+			want: `titles.csv:1: this is CSV without a line that names the columns; it begins with "sintel,in/sintel.mov"`,
+		},
+		{
+			name:    "no header, columns by position",
+			text:    "sintel,in/sintel.mov\ntears\n1,2,3\n",
+			options: joblist.Options{Columns: []joblist.Column{{Theirs: "2", Ours: "input_path"}, {Theirs: "4", Ours: "key"}}},
+			want:    `titles.csv:1: --list-columns 4=key: the list has no such column; it has 2`,
+		},
+		{
+			name:    "no header, rows of other lengths",
+			text:    "sintel,in/sintel.mov\ntears\n1,2,3\n",
+			options: joblist.Options{Columns: []joblist.Column{{Theirs: "2", Ours: "input_path"}}},
+			want: `titles.csv:2: 1 field, and the first line has 2: too few
+titles.csv:3: 3 fields, and the first line has 2: too many; put a field that contains ',' in quotes`,
 		},
 		{
 			name: "another charset in the header",

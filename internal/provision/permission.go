@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"sync"
 	"time"
 
@@ -25,6 +26,9 @@ const (
 	// configured without it, for the time of permissionPatience: no job waits for ever for a check.
 	permissionTries    = 3
 	permissionPatience = time.Minute
+	// permissionsKept is how many answers are kept. Beyond it those that are older than
+	// permissionMemory are forgotten: a batch of which one is missing asks once more.
+	permissionsKept = 1000
 )
 
 // PermissionError says that the platform may not write to an output. Every job that it encoded would
@@ -104,6 +108,11 @@ func (c *permissionChecker) note(ctx context.Context, key permissionKey, path st
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	latest := permissionAnswer{asked: c.clock.Now()}
+	if len(c.answers) >= permissionsKept {
+		maps.DeleteFunc(c.answers, func(_ permissionKey, a permissionAnswer) bool {
+			return latest.asked.After(a.asked.Add(permissionMemory))
+		})
+	}
 	switch {
 	case err == nil && answer.Passed != nil && !*answer.Passed:
 		latest.err = PermissionError{Path: path, Reason: job.Shorten(answer.FailureReason, job.MaxReason)}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -122,6 +123,26 @@ func TestDeniedPermissions(t *testing.T) {
 		b.StateTime = time.Now() // resumed
 		if err := check(); err != nil {
 			t.Errorf("after the resume: %v", err)
+		}
+	})
+}
+
+// Answers that nobody needs any more are forgotten: of a platform that is asked for each batch, because
+// the storage has no base path, no more are kept than some thousand.
+func TestOldPermissionsAreForgotten(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
+		_, p := newRights(&bytes.Buffer{})
+		for n := range 3 * permissionsKept {
+			if n%permissionsKept == 0 {
+				time.Sleep(2 * permissionMemory)
+			}
+			b := outputBatch(strconv.Itoa(n), job.StorageRef{Name: "s3"})
+			if err := p.checkOutput(t.Context(), b, Shared{output: "o"}, "films/a"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if n := len(p.permissions.answers); n > permissionsKept {
+			t.Errorf("%d answers are kept, want at most %d", n, permissionsKept)
 		}
 	})
 }

@@ -39,6 +39,7 @@ type Service struct {
 	http         *http.Server
 	httpListener net.Listener // nil without an HTTP address
 
+	lost chan error // gets the error of a job table whose files are gone
 	// stopping makes /readyz answer 503. Before Run it is not set, because a call that arrives then is not
 	// refused: it waits in the listener.
 	stopping atomic.Bool
@@ -50,7 +51,7 @@ type Service struct {
 //
 // If the job table cannot be opened, the error is that of [sqlite.Open].
 func New(ctx context.Context, cfg *config.Config, log *slog.Logger) (_ *Service, err error) {
-	s := &Service{log: log}
+	s := &Service{log: log, lost: make(chan error, 1)}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Close())
@@ -59,7 +60,10 @@ func New(ctx context.Context, cfg *config.Config, log *slog.Logger) (_ *Service,
 	if err := s.listen(ctx, cfg); err != nil {
 		return nil, err
 	}
-	if s.store, err = sqlite.Open(ctx, cfg.DB, store.Options{Logger: log}); err != nil {
+	s.store, err = sqlite.Open(ctx, cfg.DB, store.Options{
+		Logger: log, MustExist: cfg.DBMustExist, AcceptNoLog: cfg.AcceptNoLog, OnLost: func(err error) { s.lost <- err },
+	})
+	if err != nil {
 		return nil, err
 	}
 	accounts, err := connectAccounts(cfg, log)
@@ -140,6 +144,14 @@ func (s *Service) Run(ctx context.Context) error {
 		})
 	}
 	group.Go(func() error { return s.dispatcher.Run(working) })
+	group.Go(func() error {
+		select {
+		case err := <-s.lost:
+			return err
+		case <-ctx.Done():
+			return nil
+		}
+	})
 	group.Go(func() error { return s.webhooks.Run(ctx) })
 	group.Go(func() error {
 		<-ctx.Done()

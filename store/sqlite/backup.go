@@ -74,7 +74,7 @@ func checkTable(ctx context.Context, path string) error {
 		}
 		return err
 	}
-	empty, err := inspect(ctx, path)
+	empty, err := inspect(ctx, path, false)
 	if err == nil && empty {
 		err = fmt.Errorf("%w: it is empty", ErrNotDatabase)
 	}
@@ -92,6 +92,10 @@ func vacuumInto(ctx context.Context, from, to string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
+	db.SetMaxOpenConns(1)
+	if err := keepLog(ctx, db); err != nil {
+		return err
+	}
 	_, err = db.ExecContext(ctx, `VACUUM INTO $1`, to)
 	return interpret(err)
 }

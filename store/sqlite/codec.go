@@ -87,3 +87,17 @@ func (t text) decode(target any) error {
 	}
 	return nil
 }
+
+// decode returns what a stored structured value says; the zero value for empty text.
+func decode[T any](t text) (v T, err error) {
+	if t == "" {
+		return v, nil
+	}
+	return decodeNew[T](t)
+}
+
+func decodeNew[T any](t text) (T, error) {
+	var v T // on the heap, which decode avoids
+	err := t.decode(&v)
+	return v, err
+}

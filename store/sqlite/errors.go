@@ -20,6 +20,9 @@ var (
 	ErrNotDatabase = errors.New("not a job table")
 )
 
+// ErrDamaged says that the file is a job table, and that a part of it cannot be read.
+var ErrDamaged = fmt.Errorf("%w: it is damaged", job.ErrUnavailable)
+
 // interpret turns an error of the driver into one of package job, by its code. An error that has
 // no meaning there stays as it is.
 func interpret(err error) error {
@@ -44,8 +47,10 @@ func interpret(err error) error {
 	switch e.Code() & 0xff { // the primary code; the rest is detail
 	case sqlite3.SQLITE_FULL:
 		return fmt.Errorf("%w: %w", job.ErrFull, err)
-	case sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT:
+	case sqlite3.SQLITE_NOTADB:
 		return fmt.Errorf("%w: %w", ErrNotDatabase, err)
+	case sqlite3.SQLITE_CORRUPT:
+		return fmt.Errorf("%w: %w", ErrDamaged, err)
 	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY,
 		sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_PROTOCOL:
 		return fmt.Errorf("%w: %w", job.ErrUnavailable, err)
@@ -56,7 +61,7 @@ func interpret(err error) error {
 // connBroken reports whether a connection that met err may be of no use any more. One
 // that met a lock, a full disk or a broken rule can be used on.
 func connBroken(err error) bool {
-	if err == nil {
+	if err == nil || errors.Is(err, ErrMoved) { // the connection is the last way to the files
 		return false
 	}
 	e, ok := errors.AsType[*sqlite.Error](err)

@@ -21,7 +21,14 @@ import (
 //
 // It refuses with [ErrLocked] a file that is open elsewhere, with [ErrNewer] one
 // with a schema it does not know, with [ErrNotDatabase] one that is something
-// else, and with an error of package job one that cannot be written.
+// else, with [ErrDamaged] one that is damaged, with [ErrNoLog] one whose latest
+// changes are missing, and with an error of package job one that cannot be written.
+//
+// A file beside the table keeps its identity. If that is there and the table is
+// not, the error is [ErrMissing], and with another table [ErrOtherTable].
+//
+// If a file of the table is moved, deleted or replaced while it is open, every
+// write from then on fails with [ErrMoved]; see also [store.Options].
 //
 // The context is for opening only.
 func Open(ctx context.Context, path string, o store.Options) (*store.Store, error) {
@@ -42,6 +49,8 @@ type database struct {
 	lock     *fileLock
 	writer   *writer
 	reader   *reader
+	presence *presence
+	folder   *folder // nil if commits are not flushed
 }
 
 var _ store.Engine = (*database)(nil)
@@ -51,20 +60,37 @@ func openDatabase(ctx context.Context, path string, o store.Options) (*database,
 	if err != nil {
 		return nil, fmt.Errorf("open job table: %w", err)
 	}
-	db := &database{path: path, log: cmp.Or(o.Logger, slog.New(slog.DiscardHandler))}
+	db := &database{path: path, log: cmp.Or(o.Logger, slog.New(slog.DiscardHandler)), presence: newPresence(o.OnLost)}
+	identity, err := readIdentity(path)
+	if err == nil {
+		err = checkPresent(path, identity, o.MustExist)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open job table %s: %w", path, err)
+	}
 	db.lock, err = lockFile(ctx, path)
 	if err != nil {
 		return nil, fmt.Errorf("open job table: %w", err)
 	}
-	if err := db.open(ctx, o); err != nil {
+	if err := db.open(ctx, o, identity); err != nil {
+		if identity != "" && errors.Is(err, ErrNotDatabase) {
+			err = fmt.Errorf("%w: %w", ErrDamaged, err)
+		}
 		return nil, errors.Join(fmt.Errorf("open job table %s: %w", path, err), db.lock.release())
 	}
 	return db, nil
 }
 
-func (db *database) open(ctx context.Context, o store.Options) (err error) {
-	if _, err := inspect(ctx, db.path); err != nil {
+func (db *database) open(ctx context.Context, o store.Options, identity string) (err error) {
+	if err := db.renameForeignLog(ctx); err != nil {
 		return err
+	}
+	empty, err := inspect(ctx, db.path, o.AcceptNoLog)
+	switch {
+	case err != nil:
+		return err
+	case empty && identity != "":
+		return fmt.Errorf("%w: the file is empty, and %s%s says that it was not", ErrMissing, db.path, identitySuffix)
 	}
 	pool, err := sql.Open("sqlite", writerDSN(db.path, o.Unsafe))
 	if err != nil {
@@ -89,8 +115,28 @@ func (db *database) open(ctx context.Context, o store.Options) (err error) {
 	if err != nil {
 		return err
 	}
+	if err := db.keepIdentity(identity); err != nil {
+		return err
+	}
 	db.writer = &writer{db: pool, log: db.log, stmts: map[string]*sql.Stmt{}}
+	if !o.Unsafe {
+		db.folder = &folder{db: db.reader.db, log: db.log}
+		if err := markInUse(ctx, pool); err != nil { // a full disk, for example; it is only a precaution
+			db.log.WarnContext(ctx, "a copy of the job table without its write-ahead log will not be noticed", "err", err)
+		}
+	}
 	return db.writer.connect(ctx)
+}
+
+// keepIdentity keeps the instance id beside the table, if it is not there yet.
+func (db *database) keepIdentity(identity string) error {
+	switch identity {
+	case db.instance:
+		return nil
+	case "":
+		return writeIdentity(db.path, db.instance)
+	}
+	return fmt.Errorf("%w: its instance id is %s, and %s%s says %s", ErrOtherTable, db.instance, db.path, identitySuffix, identity)
 }
 
 // InstanceID is the random name of this file.
@@ -103,7 +149,27 @@ func (db *database) Snapshot(ctx context.Context, read func(store.Reader) error)
 
 // Close closes all connections and releases the lock.
 func (db *database) Close() error {
+	if db.folder != nil {
+		db.folder.close()
+	}
+	if db.presence.check() != nil {
+		db.rescue()
+	} else {
+		db.unmark()
+	}
 	return errors.Join(db.writer.close(), db.reader.close(), db.lock.release())
+}
+
+// unmark says in the table that it was closed.
+func (db *database) unmark() {
+	ctx := context.Background()
+	err := db.writer.connect(ctx)
+	if err == nil {
+		err = db.writer.exec(ctx, unmarkInUse)
+	}
+	if err != nil { // then the table says that it is in use, which is no harm while its log is there
+		db.log.Warn("the job table was not marked as closed", "err", err)
+	}
 }
 
 // writerDSN names the database for the connection that writes.
@@ -131,7 +197,7 @@ func dsn(path string, pragmas ...string) string {
 
 // inspect refuses a file that is not for this Stoker before anything could
 // change it. It reports whether the file is empty or does not exist.
-func inspect(ctx context.Context, path string) (empty bool, err error) {
+func inspect(ctx context.Context, path string, acceptNoLog bool) (empty bool, err error) {
 	info, err := os.Stat(path)
 	if errors.Is(err, os.ErrNotExist) {
 		return true, nil
@@ -142,12 +208,21 @@ func inspect(ctx context.Context, path string) (empty bool, err error) {
 	if info.IsDir() {
 		return false, fmt.Errorf("%w: it is a directory", ErrNotDatabase)
 	}
+	logged, err := hasLog(path) // before SQLite makes one
+	if err != nil {
+		return false, err
+	}
 	db, err := sql.Open("sqlite", dsn(path, "busy_timeout(10000)"))
 	if err != nil {
 		return false, err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
 	db.SetMaxOpenConns(1)
+	if logged {
+		if err := keepLog(ctx, db); err != nil {
+			return false, err
+		}
+	}
 
 	var application, tables int64
 	// The migrations' own book-keeping is there before the first of them has run.
@@ -163,7 +238,10 @@ SELECT (SELECT application_id FROM pragma_application_id),
 	case application != applicationID:
 		return false, fmt.Errorf("%w: it is a SQLite database of another program", ErrNotDatabase)
 	}
-	return false, checkVersion(ctx, db)
+	if err := checkVersion(ctx, db); err != nil || acceptNoLog {
+		return false, err
+	}
+	return false, checkLog(ctx, db, path, logged)
 }
 
 // readInstanceID reads the random name of this file, or makes it.

@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/stokerd/stoker/job"
 )
 
 // The statements that run again and again while batches are worked on must find
@@ -48,6 +50,23 @@ func TestPlans(t *testing.T) {
 		{"causes: counts", failureCauses, "COVERING INDEX failure_causes_jobs (batch=?)", false},
 		{"recount causes", countedCauses, "COVERING INDEX jobs_cause (batch=?)", false},
 		{"causes: first jobs", failureCauses, "COVERING INDEX jobs_cause (batch=? AND cause=? AND state=?)", false},
+		{"search: batches", searchStatement(&job.Search{}, searchNumbers, descending), "COVERING INDEX batches_list (seq>? AND seq<?)", false},
+		{"search: newest", searchStatement(&job.Search{}, searchNumbers, descending), "PRIMARY KEY (batch=? AND number<?)", false},
+		{"search: one batch by number", searchStatement(&job.Search{}, searchNumbers, ascending), "PRIMARY KEY (batch=? AND number>?)", false},
+		{"search: by state", searchStatement(&job.Search{}, searchStates, descending), "jobs_state (batch=? AND state=? AND number<?)", false},
+		{"search: by cause", searchStatement(&job.Search{}, searchCauses, descending), "jobs_cause (batch=? AND cause=? AND state=? AND number<?)", false},
+		{"search: by key prefix", searchStatement(&job.Search{}, searchPrefix, descending), "jobs_key (batch=? AND key>? AND key<?)", true},
+		{"search: by key", searchStatement(&job.Search{}, searchKeys, descending), "jobs_key (batch=? AND key=? AND number<?)", true},
+		{"search: by position", searchStatement(&job.Search{}, searchPosition, descending), "PRIMARY KEY (batch=? AND number=?)", true},
+		{"search: by encoding", encodingsText(encodingExactly), "COVERING INDEX jobs_encoding (encoding_id=?)", true},
+		{"search: by encoding of an attempt", encodingsText(encodingExactly), "COVERING INDEX attempts_encoding (encoding_id=?)", true},
+		{"search: by prefix of an encoding", encodingsText(encodingPrefix), "COVERING INDEX jobs_encoding (encoding_id>? AND encoding_id<?)", true},
+		{"search: texts", textRows(&job.Search{}, descending), "job_texts_1 (batch=? AND first_number<?)", false},
+		{"search: texts of one batch", textRows(&job.Search{}, ascending), "job_texts_1 (batch=? AND first_number>?)", false},
+		{"names of batches", namesOfAll, "batches_list (seq<?)", false},
+		{"names of batches by id", namesOfIDs, "sqlite_autoindex_batches_1 (id=?", true},
+		{"names of batches by prefix of the id", namesOfPrefix, "sqlite_autoindex_batches_1 (id>? AND id<?)", true},
+		{"number of batches in a state", countBatchesInState, "COVERING INDEX batches_state (state=?)", false},
 		{"orphans", orphansOf, "PRIMARY KEY (account=?)", true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -60,7 +79,7 @@ func TestPlans(t *testing.T) {
 			}
 			for _, step := range plan {
 				if strings.HasPrefix(step, "SCAN") && !strings.Contains(step, "VIRTUAL TABLE") && step != "SCAN CONSTANT ROW" &&
-					!strings.HasPrefix(step, "SCAN (subquery") && // the rows of a search, up to a limit
+					!strings.HasPrefix(step, "SCAN (subquery") && step != "SCAN f" && // the rows of a search, up to a limit
 					!strings.Contains(step, "jobs_live") && !strings.Contains(step, "batches_cancelling") {
 					t.Errorf("walks through a table: %s", step)
 				}
@@ -78,7 +97,7 @@ func TestPlans(t *testing.T) {
 func explain(t *testing.T, s *table, query string) []string {
 	t.Helper()
 	var parameters []any
-	for n := 1; n <= 9; n++ {
+	for n := 1; n <= 21; n++ {
 		if strings.Contains(query, fmt.Sprintf("$%d", n)) {
 			parameters = make([]any, n)
 		}

@@ -30,6 +30,11 @@ type row interface {
 // all runs a query and reads every row. The rows are closed when it returns:
 // a connection can do one thing at a time.
 func all[T any](ctx context.Context, q querier, scan func(row) (T, error), text string, args ...any) ([]T, error) {
+	return appendAll(ctx, q, nil, scan, text, args...)
+}
+
+// appendAll is [all], with the rows appended to list.
+func appendAll[T any](ctx context.Context, q querier, list []T, scan func(row) (T, error), text string, args ...any) ([]T, error) {
 	stmt, err := q.stmt(ctx, text) //nolint:sqlclosecheck // the querier keeps it for the next time
 	if err != nil {
 		return nil, q.fault(err)
@@ -39,7 +44,6 @@ func all[T any](ctx context.Context, q querier, scan func(row) (T, error), text 
 		return nil, q.fault(err)
 	}
 	defer rows.Close()
-	var list []T
 	for rows.Next() {
 		v, err := scan(rows)
 		if err != nil {

@@ -1,12 +1,8 @@
 package sqlite
 
 import (
-	"cmp"
 	"context"
 	"fmt"
-	"maps"
-	"math"
-	"slices"
 
 	"github.com/stokerd/stoker/job"
 )
@@ -65,64 +61,6 @@ func (r queries) BatchBySeq(ctx context.Context, seq int64) (job.Batch, error) {
 func (r queries) BatchID(ctx context.Context, seq int64) (string, error) {
 	const query = `SELECT id FROM batches WHERE seq = $1 AND deleted = 0`
 	return one(ctx, r.q, scalar[string], query, seq)
-}
-
-// The lists of batches share their parameters: $1 before seq, $2 limit, $3 account,
-// and $4 the one state, or all of them as JSON.
-const (
-	allBatches     = `SELECT ` + batchColumns + ` FROM batches WHERE seq < $1 AND deleted = 0 AND ($3 = '' OR account = $3) ORDER BY seq DESC LIMIT $2 + 0`
-	batchesByState = `
-SELECT ` + batchColumns + `
-  FROM batches INDEXED BY batches_state
- WHERE state = $4 AND seq < $1 AND deleted = 0 AND ($3 = '' OR account = $3)
- ORDER BY seq DESC LIMIT $2 + 0`
-	batchesByLabel = `
-SELECT ` + batchColumns + `
-  FROM batches
- WHERE seq IN (SELECT batch FROM batch_labels WHERE name = $5 AND value = $6 AND batch < $1)
-   AND NOT EXISTS (SELECT 1 FROM json_each($7) AS l
-                    WHERE NOT EXISTS (SELECT 1 FROM batch_labels AS have
-                                       WHERE have.name = l.key AND have.value = l.value AND have.batch = batches.seq))
-   AND deleted = 0 AND ($3 = '' OR account = $3)
-   AND ($4 IS NULL OR state IN (SELECT value FROM json_each($4)))
- ORDER BY seq DESC LIMIT $2 + 0`
-)
-
-func (r queries) Batches(ctx context.Context, f job.BatchFilter) ([]job.Batch, error) {
-	if len(f.States) == 0 || len(f.Labels) > 0 {
-		return r.batchesIn(ctx, f, "")
-	}
-	// State by state, in the order of the index, as with jobs.
-	var list []job.Batch
-	for _, state := range distinct(f.States) {
-		some, err := r.batchesIn(ctx, f, state)
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, some...)
-	}
-	slices.SortFunc(list, func(a, b job.Batch) int { return cmp.Compare(b.Seq, a.Seq) })
-	if f.Limit > 0 {
-		list = list[:min(len(list), f.Limit)]
-	}
-	return list, nil
-}
-
-// batchesIn returns the batches that f chooses, or only those of them that are in a state.
-func (r queries) batchesIn(ctx context.Context, f job.BatchFilter, state job.BatchState) ([]job.Batch, error) {
-	before := f.BeforeSeq
-	if before <= 0 {
-		before = math.MaxInt64
-	}
-	args := []any{before, limit(f.Limit), f.AccountID}
-	switch {
-	case len(f.Labels) > 0:
-		first := slices.Min(slices.Collect(maps.Keys(f.Labels)))
-		return all(ctx, r.q, scanBatch, batchesByLabel, append(args, encodeList(f.States), first, f.Labels[first], encode(f.Labels))...)
-	case state != "":
-		return all(ctx, r.q, scanBatch, batchesByState, append(args, string(state))...)
-	}
-	return all(ctx, r.q, scanBatch, allBatches, args...)
 }
 
 // limit is n in the spelling of SQL, where no limit is a negative one.

@@ -54,20 +54,23 @@ func distinct[T cmp.Ordered](list []T) []T { return slices.Compact(slices.Sorted
 // Jobs asks for each state by itself, in the order of the index, and merges:
 // one query for several states would read and sort all of their jobs.
 func (r queries) Jobs(ctx context.Context, f job.Filter) ([]job.Job, error) {
-	var merged []job.Job
+	var list []job.Job
 	states := filterStates(f)
+	if len(f.States)+len(f.Keys)+len(f.FailureKinds)+len(f.Categories) == 0 {
+		list = make([]job.Job, 0, min(f.Limit, job.MaxPageSize+1)) // all pages of a walk but the last are full
+	}
 	for _, state := range states {
-		list, err := all(ctx, r.q, scanJob(), filterQuery(f), append(filterArgs(f, state), limit(f.Limit))...)
+		var err error
+		list, err = appendAll(ctx, r.q, list, scanJob(), filterQuery(f), append(filterArgs(f, state), limit(f.Limit))...)
 		if err != nil {
 			return nil, err
 		}
-		merged = append(merged, list...)
 	}
 	if len(states) > 1 {
-		slices.SortFunc(merged, func(a, b job.Job) int { return cmp.Compare(a.ID.Number, b.ID.Number) })
+		slices.SortFunc(list, func(a, b job.Job) int { return cmp.Compare(a.ID.Number, b.ID.Number) })
 	}
 	if f.Limit > 0 {
-		merged = merged[:min(len(merged), f.Limit)]
+		list = list[:min(len(list), f.Limit)]
 	}
-	return merged, nil
+	return list, nil
 }

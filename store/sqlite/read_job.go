@@ -56,20 +56,16 @@ func (s *jobScan) scan(r row) (job.Job, error) {
 	j.StartTime, j.QueuedTime, j.RunningTime, j.FinishTime = v.readTime(), v.readTime(), v.readTime(), v.readTime()
 	failure := text(v.readText())
 	j.Reason, j.PlatformStatus, j.PlatformStatusTime = v.readText(), v.readText(), v.readTime()
-	if v.err != nil {
-		return job.Job{}, fmt.Errorf("job %s: %w", j.ID, v.err)
-	}
-	if err := decodeJob(&j, variables, manifests, failure); err != nil {
+	var err [3]error
+	j.Variables, err[0] = decode[map[string]string](variables)
+	j.Manifests, err[1] = decode[[]job.ManifestRef](manifests)
+	j.Failure, err[2] = decode[*job.Failure](failure)
+	if err := cmp.Or(v.err, err[0], err[1], err[2]); err != nil {
 		return job.Job{}, fmt.Errorf("job %s: %w", j.ID, err)
 	}
 	// Texts that an older version has written may have any length.
 	j.Failure, j.Reason = j.Failure.Shorten(job.MaxFailure), job.Shorten(j.Reason, job.MaxReason)
 	return j, nil
-}
-
-// decodeJob decodes the structured values of a job.
-func decodeJob(j *job.Job, variables, manifests, failure text) error {
-	return cmp.Or(variables.decode(&j.Variables), manifests.decode(&j.Manifests), failure.decode(&j.Failure))
 }
 
 func (r queries) Job(ctx context.Context, id job.ID) (job.Job, error) {

@@ -117,6 +117,14 @@ SELECT f.cause
 	return all(ctx, r.q, scalar[string], query, batchID, encodeList(distinct(causes)))
 }
 
+func (r queries) CountCauses(ctx context.Context, batchID string, causes []string) (int64, error) {
+	const query = `
+SELECT coalesce(sum(f.jobs), 0)
+  FROM batches AS b CROSS JOIN json_each($2) AS c CROSS JOIN failure_causes AS f ON f.batch = b.seq AND f.cause = c.value
+ WHERE b.id = $1 AND b.deleted = 0`
+	return one(ctx, r.q, scalar[int64], query, batchID, encodeList(distinct(causes)))
+}
+
 // causeCount is how many FAILED jobs of a batch have a cause.
 type causeCount struct {
 	cause string

@@ -84,6 +84,9 @@ type textRow struct {
 	texts    []byte
 }
 
+// jobCount is how many jobs the row has.
+func (r textRow) jobCount() int64 { return int64(bytes.Count(r.texts, []byte{jobMark})) }
+
 // find returns the numbers of the jobs of the row that have a searchable text, ascending.
 func (r textRow) find(text []byte) []int64 {
 	var numbers []int64

@@ -94,6 +94,7 @@ func (w *writer) exec(ctx context.Context, text string) error {
 type transaction struct {
 	queries // on the writer's connection
 	w       *writer
+	db      *database
 	err     error // the first one of the database
 }
 
@@ -104,6 +105,9 @@ var _ store.Tx = (*transaction)(nil)
 // [store.Store.ReconcileSince].
 func (db *database) Begin(ctx context.Context) (store.Tx, error) {
 	w := db.writer
+	if err := db.presence.check(); err != nil {
+		return nil, err
+	}
 	if err := w.connect(ctx); err != nil {
 		return nil, err
 	}
@@ -111,7 +115,7 @@ func (db *database) Begin(ctx context.Context) (store.Tx, error) {
 		w.dropConn(err)
 		return nil, err
 	}
-	t := &transaction{w: w}
+	t := &transaction{w: w, db: db}
 	t.queries = queries{t}
 	if !w.noted {
 		if _, err := t.exec(ctx, noteLastChange); err != nil {
@@ -125,10 +129,17 @@ func (db *database) Begin(ctx context.Context) (store.Tx, error) {
 // Err is the first error of the database.
 func (t *transaction) Err() error { return t.err }
 
-// Commit ends the transaction.
+// Commit ends the transaction. What was committed to files that are not at their paths any more counts as
+// not written.
 func (t *transaction) Commit(ctx context.Context) error {
 	if err := t.w.exec(ctx, "COMMIT"); err != nil {
 		return t.fault(err)
+	}
+	if err := t.db.presence.check(t.db.path, t.db.path+logSuffix); err != nil {
+		return t.fault(err)
+	}
+	if t.db.folder != nil {
+		t.db.folder.noteCommit()
 	}
 	t.w.noted = true
 	return nil

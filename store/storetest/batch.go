@@ -24,13 +24,13 @@ func updateBatch(f *fixture) {
 		if err := b.Close(); err != nil {
 			return err
 		}
-		return b.Resume()
+		return b.Resume(later)
 	})
 	f.ok(err)
 	f.same("answer", got, want)
 	f.same("batch", f.batch(b.ID), want)
 
-	got, err = f.store.UpdateBatch(f.Context(), b.ID, later.Add(time.Second), func(b *job.Batch) error { return b.Resume() })
+	got, err = f.store.UpdateBatch(f.Context(), b.ID, later.Add(time.Second), func(b *job.Batch) error { return b.Resume(later) })
 	f.ok(err)
 	f.same("update that changes nothing", got, want)
 
@@ -76,7 +76,7 @@ func listBatches(f *fixture) {
 		{"limit", job.BatchFilter{Limit: 2}, []job.Batch{four, three}},
 		{"page", job.BatchFilter{Limit: 2, BeforeSeq: three.Seq}, []job.Batch{two, one}},
 		{"state", job.BatchFilter{States: []job.BatchState{job.BatchSucceeded, job.BatchPaused}}, []job.Batch{three}},
-		{"account", job.BatchFilter{AccountID: "other"}, []job.Batch{two}},
+		{"account", job.BatchFilter{Accounts: []string{"other"}}, []job.Batch{two}},
 		{"label", job.BatchFilter{Labels: map[string]string{"team": "vod"}}, []job.Batch{two, one}},
 		{"labels", job.BatchFilter{Labels: map[string]string{"team": "vod", "tier": "gold"}}, []job.Batch{one}},
 		{"label and page", job.BatchFilter{Labels: map[string]string{"tier": "gold"}, BeforeSeq: three.Seq}, []job.Batch{one}},

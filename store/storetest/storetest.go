@@ -63,6 +63,10 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 		{"everybody concerned is told of a change", changesAreTold},
 
 		{"jobs are listed by number", listJobs},
+		{"jobs are found among those of all batches", findJobs},
+		{"so are those of a batch that came in many parts, page by page", findManyJobs},
+		{"a search ends with its context", searchEnds},
+		{"batches are found by name and id, and counted", findBatches},
 		{"the latest runs are known", latestRuns},
 		{"the next jobs go by priority, then fair shares, then number", nextJobsOrder},
 		{"what must wait is not among the next jobs", nextJobsWait},

@@ -129,7 +129,8 @@ type BatchServiceClient interface {
 	// Errors: NOT_FOUND; FAILED_PRECONDITION if the batch is CANCELLING or has ended.
 	PauseBatch(ctx context.Context, in *PauseBatchRequest, opts ...grpc.CallOption) (*PauseBatchResponse, error)
 	// ResumeBatch lets jobs of a batch be started again. Failures so far no longer count towards the
-	// failure limit. Resuming a batch that is not paused changes nothing.
+	// failure limit. A batch that is not paused, and waits after a failure, is tried again at once: a storage
+	// whose rights were refused, for example, is asked about again.
 	//
 	// Errors: NOT_FOUND; FAILED_PRECONDITION if the batch is CANCELLING or has ended.
 	ResumeBatch(ctx context.Context, in *ResumeBatchRequest, opts ...grpc.CallOption) (*ResumeBatchResponse, error)
@@ -500,7 +501,8 @@ type BatchServiceServer interface {
 	// Errors: NOT_FOUND; FAILED_PRECONDITION if the batch is CANCELLING or has ended.
 	PauseBatch(context.Context, *PauseBatchRequest) (*PauseBatchResponse, error)
 	// ResumeBatch lets jobs of a batch be started again. Failures so far no longer count towards the
-	// failure limit. Resuming a batch that is not paused changes nothing.
+	// failure limit. A batch that is not paused, and waits after a failure, is tried again at once: a storage
+	// whose rights were refused, for example, is asked about again.
 	//
 	// Errors: NOT_FOUND; FAILED_PRECONDITION if the batch is CANCELLING or has ended.
 	ResumeBatch(context.Context, *ResumeBatchRequest) (*ResumeBatchResponse, error)

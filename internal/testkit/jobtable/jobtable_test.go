@@ -28,7 +28,7 @@ func TestOpen(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		again, err := sqlite.Open(t.Context(), path, store.Options{})
+		again, err := sqlite.Open(t.Context(), path, store.Options{Unsafe: true})
 		if err != nil {
 			t.Fatal(err)
 		}

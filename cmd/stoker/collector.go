@@ -1,0 +1,22 @@
+package main
+
+import (
+	"os"
+	"runtime/debug"
+)
+
+// tuneCollector makes the garbage collector run seldom while the heap is small, and often while it is
+// large, unless the environment sets GOGC. The caller keeps the ballast until the service ends.
+//
+// The collector runs when the heap has grown by a percentage. With 10 MB in use and GOGC=50, that is after
+// every fifth page of a list. The ballast counts as heap and is never touched, so that it takes no memory
+// of the machine. With it, the heap grows by 15 MB before the collector runs, and with 70 MB in use by 30
+// MB. That much is in use while a submission of 100,000 jobs is stored, which is when the service takes
+// the most memory.
+func tuneCollector() (ballast []byte) {
+	if os.Getenv("GOGC") != "" {
+		return nil
+	}
+	debug.SetGCPercent(25)
+	return make([]byte, 48<<20)
+}

@@ -1,0 +1,199 @@
+package sqlite
+
+import (
+	"cmp"
+	"context"
+	"maps"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/stokerd/stoker/job"
+)
+
+// The lists of batches share their parameters: $1 before seq, $2 limit, $3 accounts,
+// and $4 the one state, or all of them as JSON.
+const (
+	ofAccounts     = `($3 IS NULL OR account IN (SELECT value FROM json_each($3)))`
+	allBatches     = `SELECT ` + batchColumns + ` FROM batches WHERE seq < $1 AND deleted = 0 AND ` + ofAccounts + ` ORDER BY seq DESC LIMIT $2 + 0`
+	batchesByState = `
+SELECT ` + batchColumns + `
+  FROM batches INDEXED BY batches_state
+ WHERE state = $4 AND seq < $1 AND deleted = 0 AND ` + ofAccounts + `
+ ORDER BY seq DESC LIMIT $2 + 0`
+	batchesByLabel = `
+SELECT ` + batchColumns + `
+  FROM batches
+ WHERE seq IN (SELECT batch FROM batch_labels WHERE name = $5 AND value = $6 AND batch < $1)
+   AND NOT EXISTS (SELECT 1 FROM json_each($7) AS l
+                    WHERE NOT EXISTS (SELECT 1 FROM batch_labels AS have
+                                       WHERE have.name = l.key AND have.value = l.value AND have.batch = batches.seq))
+   AND deleted = 0 AND ` + ofAccounts + `
+   AND ($4 IS NULL OR state IN (SELECT value FROM json_each($4)))
+ ORDER BY seq DESC LIMIT $2 + 0`
+)
+
+// Batches asks for each state by itself, as [queries.Jobs] does. Filters by name or id choose the batches by
+// their names first, which stand in an index.
+func (r queries) Batches(ctx context.Context, f job.BatchFilter) ([]job.Batch, error) {
+	if isNamed(&f) {
+		return r.namedBatches(ctx, &f)
+	}
+	if len(f.States) == 0 || len(f.Labels) > 0 {
+		return r.batchesIn(ctx, &f, "")
+	}
+	var list []job.Batch
+	for _, state := range distinct(f.States) {
+		some, err := r.batchesIn(ctx, &f, state)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, some...)
+	}
+	slices.SortFunc(list, func(a, b job.Batch) int { return cmp.Compare(b.Seq, a.Seq) })
+	if f.Limit > 0 {
+		list = list[:min(len(list), f.Limit)]
+	}
+	return list, nil
+}
+
+// batchesIn returns the batches that f chooses, or only those of them that are in a state.
+func (r queries) batchesIn(ctx context.Context, f *job.BatchFilter, state job.BatchState) ([]job.Batch, error) {
+	args := []any{beforeSeq(f), limit(f.Limit), encodeList(f.Accounts)}
+	switch {
+	case len(f.Labels) > 0:
+		first := slices.Min(slices.Collect(maps.Keys(f.Labels)))
+		return all(ctx, r.q, scanBatch, batchesByLabel, append(args, encodeList(f.States), first, f.Labels[first], encode(f.Labels))...)
+	case state != "":
+		return all(ctx, r.q, scanBatch, batchesByState, append(args, string(state))...)
+	}
+	return all(ctx, r.q, scanBatch, allBatches, args...)
+}
+
+func beforeSeq(f *job.BatchFilter) int64 {
+	if f.BeforeSeq <= 0 {
+		return math.MaxInt64
+	}
+	return f.BeforeSeq
+}
+
+// isNamed reports whether a filter chooses batches by name or id.
+func isNamed(f *job.BatchFilter) bool {
+	return f.Text != "" || f.DisplayName != "" || f.IDPrefix != "" || len(f.IDs) > 0
+}
+
+// namesPerQuery is how many names one statement reads.
+const namesPerQuery = 1_000
+
+// The names of batches, the newest first, of those that a filter chooses by everything but a part of the name.
+// The statements share their parameters: $1 before seq, $2 limit, $3 accounts, $4 states, $5 labels, $6 the
+// display name, $7 ids, $8 and $9 the ids from the first with a prefix to the one after the last.
+const (
+	namesOfAll    = namesFrom + `batches AS b INDEXED BY batches_list` + namesWhere + namesOrder
+	namesOfIDs    = namesFrom + `json_each($7) AS i CROSS JOIN batches AS b INDEXED BY sqlite_autoindex_batches_1 ON b.id = i.value` + namesWhere + namesOrder
+	namesOfPrefix = namesFrom + `batches AS b` + namesWhere + ` AND b.id >= $8 AND b.id < $9` + namesOrder
+
+	namesFrom  = `SELECT b.seq, b.display_name FROM `
+	namesWhere = `
+ WHERE b.deleted = 0 AND b.seq < $1 AND ` + ofAccounts + `
+   AND ($4 IS NULL OR b.state IN (SELECT value FROM json_each($4)))
+   AND ($5 IS NULL OR NOT EXISTS (SELECT 1 FROM json_each($5) AS l
+                                   WHERE NOT EXISTS (SELECT 1 FROM batch_labels AS have
+                                                      WHERE have.name = l.key AND have.value = l.value AND have.batch = b.seq)))
+   AND ($6 = '' OR b.display_name = $6)
+   AND ($7 IS NULL OR b.id IN (SELECT value FROM json_each($7)))
+   AND ($8 = '' OR (b.id >= $8 AND b.id < $9))`
+	namesOrder = ` ORDER BY b.seq DESC LIMIT $2 + 0`
+)
+
+// batchName is the name of a batch.
+type batchName struct {
+	seq  int64
+	name string
+}
+
+// eachName calls visit with the seq of every batch that f chooses, the newest first, until visit returns
+// false.
+func (r queries) eachName(ctx context.Context, f *job.BatchFilter, visit func(seq int64) bool) error {
+	scan := func(r row) (n batchName, err error) {
+		err = r.Scan(&n.seq, &n.name)
+		return n, err
+	}
+	query := namesOfAll
+	switch {
+	case len(f.IDs) > 0:
+		query = namesOfIDs
+	case f.IDPrefix != "":
+		query = namesOfPrefix
+	}
+	text := searchable(f.Text)
+	for before := beforeSeq(f); ; {
+		names, err := all(ctx, r.q, scan, query, before, namesPerQuery, encodeList(f.Accounts), encodeList(f.States), encodeNonEmpty(f.Labels),
+			f.DisplayName, encodeList(distinct(f.IDs)), f.IDPrefix, keyAfter(f.IDPrefix))
+		if err != nil {
+			return err
+		}
+		for _, n := range names {
+			if strings.Contains(searchable(n.name), text) && !visit(n.seq) {
+				return nil
+			}
+		}
+		if len(names) < namesPerQuery {
+			return nil
+		}
+		before = names[len(names)-1].seq
+	}
+}
+
+// namedBatches returns the batches that f chooses by name or id.
+func (r queries) namedBatches(ctx context.Context, f *job.BatchFilter) ([]job.Batch, error) {
+	var seqs []int64
+	err := r.eachName(ctx, f, func(seq int64) bool {
+		seqs = append(seqs, seq)
+		return f.Limit <= 0 || len(seqs) < f.Limit
+	})
+	if err != nil || len(seqs) == 0 {
+		return nil, err
+	}
+	const query = `SELECT ` + batchColumns + ` FROM batches WHERE seq IN (SELECT value FROM json_each($1)) AND deleted = 0 ORDER BY seq DESC`
+	return all(ctx, r.q, scanBatch, query, encode(seqs))
+}
+
+// The number of batches that a filter chooses by everything but names: $1 accounts, $2 state, $3 labels.
+const (
+	countFrom  = `SELECT count(*) FROM `
+	countWhere = `
+ WHERE b.deleted = 0 AND ($1 IS NULL OR b.account IN (SELECT value FROM json_each($1)))
+   AND ($3 IS NULL OR NOT EXISTS (SELECT 1 FROM json_each($3) AS l
+                                   WHERE NOT EXISTS (SELECT 1 FROM batch_labels AS have
+                                                      WHERE have.name = l.key AND have.value = l.value AND have.batch = b.seq)))`
+	countBatches        = countFrom + `batches AS b INDEXED BY batches_list` + countWhere
+	countBatchesInState = countFrom + `batches AS s INDEXED BY batches_state CROSS JOIN batches AS b INDEXED BY batches_list ON b.seq = s.seq` + countWhere + ` AND s.state = $2 AND s.deleted = 0`
+)
+
+// CountBatches counts from indexes.
+func (r queries) CountBatches(ctx context.Context, f job.BatchFilter) (n int64, err error) {
+	if isNamed(&f) {
+		f.BeforeSeq = 0
+		err = r.eachName(ctx, &f, func(int64) bool {
+			n++
+			return true
+		})
+		return n, err
+	}
+	count := func(query string, state job.BatchState) error {
+		some, err := one(ctx, r.q, scalar[int64], query, encodeList(f.Accounts), string(state), encodeNonEmpty(f.Labels))
+		n += some
+		return err
+	}
+	if len(f.States) == 0 {
+		err = count(countBatches, "")
+		return n, err
+	}
+	for _, state := range distinct(f.States) {
+		if err := count(countBatchesInState, state); err != nil {
+			return 0, err
+		}
+	}
+	return n, nil
+}

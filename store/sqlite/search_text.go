@@ -1,0 +1,194 @@
+package sqlite
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/stokerd/stoker/job"
+)
+
+// textRowsPerQuery is how many rows of texts one statement reads, some 20 KB each.
+const textRowsPerQuery = 64
+
+// minEncodingText is how many characters of an encoding id are searched for at least. A shorter text is in
+// too many ids.
+const minEncodingText = 4
+
+// textRows reads rows of texts in the batches of a search, which has the first seven parameters in common
+// with its other statements. Ascending, it begins with the row that has the job after number $3.
+func textRows(f *job.Search, order bool) string {
+	numbers, by := `t.first_number < $3`, `b.seq DESC, t.first_number DESC`
+	if order == ascending {
+		const begin = `(SELECT coalesce(max(x.first_number), 0) FROM job_texts AS x WHERE x.batch = b.seq AND x.first_number <= $3 + 1)`
+		numbers, by = `t.first_number >= `+begin, `b.seq, t.first_number`
+	}
+	return `SELECT b.seq, t.first_number, t.texts FROM ` + listedBatches + ` CROSS JOIN job_texts AS t ON t.batch = b.seq AND ` + numbers + `
+ WHERE` + batchConditions(f) + `
+ ORDER BY ` + by + ` LIMIT $4 + 0`
+}
+
+// findText goes through the jobs that have the text or, if these are few, through those that match all other
+// conditions.
+func (r queries) findText(ctx context.Context, f *job.Search, page job.SearchPage) (job.FoundJobs, error) {
+	text := searchable(f.Text)
+	encodings, err := r.encodingsWith(ctx, text)
+	if err != nil {
+		return job.FoundJobs{}, err
+	}
+	few, err := r.selectsFew(ctx, f)
+	if err != nil {
+		return job.FoundJobs{}, err
+	}
+	if few {
+		return r.findAmong(ctx, f, page, text, encodings)
+	}
+	return r.findInTexts(ctx, f, page, text, encodings)
+}
+
+// findInTexts goes through the texts of all jobs in the order of the page, and through the rows of those jobs
+// that have the text.
+func (r queries) findInTexts(ctx context.Context, f *job.Search, page job.SearchPage, text string, encodings []job.JobPosition) (job.FoundJobs, error) {
+	var found []job.FoundJob
+	for at := page.After; ; {
+		rows, err := r.readTexts(ctx, f, at, page.Ascending)
+		if err != nil {
+			return job.FoundJobs{}, err
+		}
+		last := len(rows) < textRowsPerQuery
+		end := endOf(rows, page.Ascending)
+		positions := positionsWith(rows, []byte(text))
+		for _, p := range encodings {
+			if last || comparePositions(p, end, page.Ascending) <= 0 {
+				positions = append(positions, p)
+			}
+		}
+		some, err := r.jobsAt(ctx, f, job.SearchPage{After: at, Ascending: page.Ascending, Limit: page.Limit - len(found)}, positions)
+		if err != nil {
+			return job.FoundJobs{}, err
+		}
+		if found = append(found, some...); last || len(found) > page.Limit {
+			return cutPage(found, page.Limit), nil
+		}
+		if at = end; page.IsOver() {
+			return job.FoundJobs{Jobs: found, Next: at}, nil
+		}
+	}
+}
+
+// findAmong goes through the jobs that match all conditions but the text.
+func (r queries) findAmong(ctx context.Context, f *job.Search, page job.SearchPage, text string, encodings []job.JobPosition) (job.FoundJobs, error) {
+	var found []job.FoundJob
+	has := func(j *job.FoundJob) bool {
+		for _, field := range []string{j.Key, j.Name, j.InputPath, j.OutputPath} {
+			if strings.Contains(searchable(field), text) {
+				return true
+			}
+		}
+		return slices.Contains(encodings, positionOf(j))
+	}
+	rest := *f
+	rest.Text = ""
+	for at := page.After; ; {
+		some, err := r.FindJobs(ctx, rest, job.SearchPage{After: at, Ascending: page.Ascending, Limit: positionsPerQuery})
+		if err != nil {
+			return job.FoundJobs{}, err
+		}
+		for i := range some.Jobs {
+			if has(&some.Jobs[i]) {
+				found = append(found, some.Jobs[i])
+			}
+		}
+		if at = some.Next; at == (job.JobPosition{}) || len(found) > page.Limit {
+			return cutPage(found, page.Limit), nil
+		}
+		if page.IsOver() {
+			return job.FoundJobs{Jobs: found, Next: at}, nil
+		}
+	}
+}
+
+// fewJobs is how many jobs take as long to read as the texts of a million.
+const fewJobs = 20_000
+
+// selectsFew reports whether fewer than fewJobs match the conditions of a search other than its text.
+func (r queries) selectsFew(ctx context.Context, f *job.Search) (bool, error) {
+	switch {
+	case len(f.Keys) > 0 || len(f.Causes) > 0:
+		return true, nil
+	case len(f.States) == 0:
+		return false, nil
+	}
+	query := `
+SELECT coalesce(sum(b.waiting), 0), coalesce(sum(b.starting), 0), coalesce(sum(b.queued), 0), coalesce(sum(b.running), 0),
+       coalesce(sum(b.succeeded), 0), coalesce(sum(b.failed), 0), coalesce(sum(b.cancelling), 0), coalesce(sum(b.cancelled), 0)
+  FROM ` + listedBatches + ` WHERE` + batchConditions(f)
+	scan := func(r row) (c job.Counts, err error) {
+		err = r.Scan(&c.Waiting, &c.Starting, &c.Queued, &c.Running, &c.Succeeded, &c.Failed, &c.Cancelling, &c.Cancelled)
+		return c, err
+	}
+	in := ranges(f, job.SearchPage{})[0]
+	counts, err := one(ctx, r.q, scan, query, searchArgs(f, in, searchPart{}, 0)[:7]...)
+	var total int64
+	for _, state := range distinct(f.States) {
+		total += *counts.Of(state)
+	}
+	return total < fewJobs, err
+}
+
+// readTexts reads the rows of texts after a position, in order: textRowsPerQuery of them, unless there are
+// fewer.
+func (r queries) readTexts(ctx context.Context, f *job.Search, after job.JobPosition, order bool) ([]textRow, error) {
+	scan := func(r row) (t textRow, err error) {
+		err = r.Scan(&t.position.BatchSeq, &t.position.Number, &t.texts)
+		return t, err
+	}
+	var rows []textRow
+	for _, in := range ranges(f, job.SearchPage{After: after, Ascending: order}) {
+		some, err := all(ctx, r.q, scan, textRows(f, order), searchArgs(f, in, searchPart{}, textRowsPerQuery-len(rows))[:7]...)
+		if err != nil {
+			return nil, err
+		}
+		if rows = append(rows, some...); len(rows) == textRowsPerQuery {
+			break
+		}
+	}
+	return rows, nil
+}
+
+// endOf is the position of the last job of some rows; zero if there are none.
+func endOf(rows []textRow, order bool) job.JobPosition {
+	if len(rows) == 0 {
+		return job.JobPosition{}
+	}
+	last := rows[len(rows)-1]
+	if order == ascending {
+		last.position.Number += last.jobCount() - 1
+	}
+	return last.position
+}
+
+// positionsWith returns the positions of the jobs of some rows that have a text.
+func positionsWith(rows []textRow, text []byte) []job.JobPosition {
+	var positions []job.JobPosition
+	for _, t := range rows {
+		for _, number := range t.find(text) {
+			positions = append(positions, job.JobPosition{BatchSeq: t.position.BatchSeq, Number: number})
+		}
+	}
+	return positions
+}
+
+// encodingsWith returns the positions of jobs that have, or had, an encoding with a text in its id. A text
+// that can be inside of an id is looked for there, others at the beginning only.
+func (r queries) encodingsWith(ctx context.Context, text string) ([]job.JobPosition, error) {
+	if len(text) < minEncodingText {
+		return nil, nil
+	}
+	positions, err := r.encodingPositions(ctx, encodingPrefix, text)
+	if err != nil || len(text) >= len("00000000-0000-0000-0000-000000000000") || strings.Trim(text, "0123456789abcdef-") != "" {
+		return positions, err
+	}
+	more, err := r.encodingPositions(ctx, encodingPart, text)
+	return slices.Concat(positions, more), err
+}
