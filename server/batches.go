@@ -147,6 +147,9 @@ func (s *Server) GetBatch(ctx context.Context, req *stokerv1.GetBatchRequest) (*
 		return nil, err
 	}
 	m.Encodes = s.encodes(b)
+	if err := s.addAhead(ctx, m.GetWait(), &b); err != nil {
+		return nil, err
+	}
 	return &stokerv1.GetBatchResponse{Batch: m}, nil
 }
 

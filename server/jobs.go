@@ -45,7 +45,10 @@ func (s *Server) GetJob(ctx context.Context, req *stokerv1.GetJobRequest) (*stok
 		if err != nil {
 			return nil, fmt.Errorf("count failures: %w", err)
 		}
-		resp.AlikeCount = max(alike-1, 0)
+		resp.AlikeCount = max(alike[j.Failure.Cause]-1, 0)
+	}
+	if err := s.addAhead(ctx, resp.Job.GetWait(), &b); err != nil {
+		return nil, err
 	}
 	all, history := attemptMessages(j, shortenFailures(attempts), s.regionsOf(b)), eventMessages(j, events)
 	resp.Attempts = lastThatFit(all, maxAttemptsBytes)

@@ -201,20 +201,16 @@ func (l *jobList) add(ctx context.Context, found job.FoundJobs) (next job.JobPos
 
 // batchesOf reads the batches of some jobs, by sequence number.
 func (s *Server) batchesOf(ctx context.Context, found []job.FoundJob) (map[int64]job.Batch, error) {
-	var ids []string
-	for i := range found {
-		if id := found[i].ID.Batch; len(ids) == 0 || ids[len(ids)-1] != id {
-			ids = append(ids, id)
-		}
-	}
-	batches := make(map[int64]job.Batch, len(ids))
-	if len(ids) == 0 {
-		return batches, nil
-	}
-	list, err := s.store.Batches(ctx, job.BatchFilter{IDs: ids})
+	return s.batchesBySeq(ctx, mapSlice(found, func(f job.FoundJob) int64 { return f.BatchSeq }))
+}
+
+// batchesBySeq reads those of the batches that exist, by sequence number.
+func (s *Server) batchesBySeq(ctx context.Context, seqs []int64) (map[int64]job.Batch, error) {
+	list, err := s.store.BatchesBySeq(ctx, slices.Compact(slices.Sorted(slices.Values(seqs))))
 	if err != nil {
 		return nil, fmt.Errorf("read batches: %w", err)
 	}
+	batches := make(map[int64]job.Batch, len(list))
 	for _, b := range list {
 		batches[b.Seq] = b
 	}
@@ -231,11 +227,14 @@ func (l *jobList) count(ctx context.Context) error {
 		if !slices.Equal(states, []job.State{job.Failed}) {
 			return nil
 		}
-		n, err := l.server.store.CountCauses(ctx, l.batch.ID, causes)
+		counts, err := l.server.store.CountCauses(ctx, l.batch.ID, causes)
 		if err != nil {
 			return fmt.Errorf("count failures: %w", err)
 		}
-		l.resp.TotalCount = &n
+		l.resp.TotalCount = new(int64(0))
+		for _, n := range counts {
+			*l.resp.TotalCount += n
+		}
 		return nil
 	}
 	total := l.batch.Counts.Total()

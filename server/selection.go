@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -80,10 +81,11 @@ func (s *Server) selections(ctx context.Context, req selector, states []job.Stat
 			FailureKinds: mapSlice(req.GetFailureKinds(), failureKind), Categories: req.GetCategories(),
 		}
 		if len(req.GetCauses()) > 0 {
-			sel.Causes, err = s.store.KnownCauses(ctx, id, req.GetCauses())
+			counts, err := s.store.CountCauses(ctx, id, req.GetCauses())
 			if err != nil {
 				return nil, fmt.Errorf("look up causes: %w", err)
 			}
+			sel.Causes = slices.Sorted(maps.Keys(counts))
 			if len(sel.Causes) == 0 {
 				continue
 			}

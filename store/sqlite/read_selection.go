@@ -80,7 +80,7 @@ func (r queries) CountSelectedJobs(ctx context.Context, sel job.Selection) (int6
 
 // The failure of a cause is that of its first job, which the index finds.
 const failureCauses = `
-SELECT id, jobs, j.number, j.failure
+SELECT id, jobs, seq, j.number, j.key, j.failure
   FROM (SELECT f.batch AS seq, f.cause AS id, f.jobs
           FROM batches AS b CROSS JOIN failure_causes AS f INDEXED BY failure_causes_jobs ON f.batch = b.seq
          WHERE b.id = $1 AND b.deleted = 0
@@ -92,10 +92,10 @@ SELECT id, jobs, j.number, j.failure
 func (r queries) FailureCauses(ctx context.Context, batchID string, limit int) ([]job.Cause, error) {
 	scan := func(r row) (c job.Cause, err error) {
 		var failure text
-		if err := r.Scan(&c.ID, &c.Count, &c.First.Number, &failure); err != nil {
+		if err := r.Scan(&c.ID, &c.Count, &c.BatchSeq, &c.First.Number, &c.Key, &failure); err != nil {
 			return c, err
 		}
-		c.First.Batch = batchID
+		c.First.Batch, c.Batches = batchID, 1
 		if err := failure.decode(&c.Failure); err != nil {
 			return c, err
 		}
@@ -109,26 +109,28 @@ func (r queries) FailureCauses(ctx context.Context, batchID string, limit int) (
 	return list, err
 }
 
-func (r queries) KnownCauses(ctx context.Context, batchID string, causes []string) ([]string, error) {
+func (r queries) CountCauses(ctx context.Context, batchID string, causes []string) (map[string]int64, error) {
 	const query = `
-SELECT f.cause
+SELECT f.cause, f.jobs
   FROM batches AS b CROSS JOIN json_each($2) AS c CROSS JOIN failure_causes AS f ON f.batch = b.seq AND f.cause = c.value
  WHERE b.id = $1 AND b.deleted = 0`
-	return all(ctx, r.q, scalar[string], query, batchID, encodeList(distinct(causes)))
-}
-
-func (r queries) CountCauses(ctx context.Context, batchID string, causes []string) (int64, error) {
-	const query = `
-SELECT coalesce(sum(f.jobs), 0)
-  FROM batches AS b CROSS JOIN json_each($2) AS c CROSS JOIN failure_causes AS f ON f.batch = b.seq AND f.cause = c.value
- WHERE b.id = $1 AND b.deleted = 0`
-	return one(ctx, r.q, scalar[int64], query, batchID, encodeList(distinct(causes)))
+	list, err := all(ctx, r.q, scanCauseCount, query, batchID, encodeList(distinct(causes)))
+	counts := make(map[string]int64, len(list))
+	for _, c := range list {
+		counts[c.cause] = c.jobs
+	}
+	return counts, err
 }
 
 // causeCount is how many FAILED jobs of a batch have a cause.
 type causeCount struct {
 	cause string
 	jobs  int64
+}
+
+func scanCauseCount(r row) (c causeCount, err error) {
+	err = r.Scan(&c.cause, &c.jobs)
+	return c, err
 }
 
 // countedCauses counts what failure_causes holds, in its order.
@@ -139,15 +141,11 @@ SELECT cause, count(*)
  GROUP BY 1 ORDER BY 1`
 
 func (r queries) CausesCorrect(ctx context.Context, batchSeq int64) (bool, error) {
-	scan := func(r row) (c causeCount, err error) {
-		err = r.Scan(&c.cause, &c.jobs)
-		return c, err
-	}
 	const stored = `SELECT cause, jobs FROM failure_causes WHERE batch = $1 ORDER BY cause`
-	have, err := all(ctx, r.q, scan, stored, batchSeq)
+	have, err := all(ctx, r.q, scanCauseCount, stored, batchSeq)
 	if err != nil {
 		return false, err
 	}
-	want, err := all(ctx, r.q, scan, countedCauses, batchSeq)
+	want, err := all(ctx, r.q, scanCauseCount, countedCauses, batchSeq)
 	return slices.Equal(have, want), err
 }
