@@ -41,9 +41,14 @@ func (s *Server) SubmitBatch(ctx context.Context, req *stokerv1.SubmitBatchReque
 			return nil, fmt.Errorf("submit batch: %w", err)
 		}
 	}
-	if err := check.checkSubmitBatch(req); err != nil {
+	list, err := takeList(req)
+	if err != nil {
 		return nil, err
 	}
+	if err := check.checkSubmitBatch(req); err != nil {
+		return nil, list.locateError(err)
+	}
+	list.locateWarnings(check.warnings)
 	b, jobs, now := check.batch, takeJobs(&req.Jobs), time.Now()
 	if req.GetValidateOnly() {
 		var err error
@@ -250,7 +255,7 @@ func (s *Server) DeleteBatch(ctx context.Context, req *stokerv1.DeleteBatchReque
 	if err := s.store.DeleteBatch(ctx, req.GetBatchId()); err != nil {
 		return nil, fmt.Errorf("delete batch: %w", err)
 	}
-	s.hub.notify(req.GetBatchId())
+	s.Changed([]job.Change{{BatchID: req.GetBatchId()}})
 	return &stokerv1.DeleteBatchResponse{}, nil
 }
 

@@ -51,9 +51,9 @@ func (b *bare) tell(m *stokerv1.WatchBatchResponse) {
 	}
 }
 
-// watchBare has the audience watch a batch of a bare server. What cannot be told in
-// the time that the changes were due in, and half of it again, is not.
-func (a audience) watchBare(t *testing.T) reach {
+// openBare opens a bare server. play tells of a batch: what cannot be told in the time that the changes were
+// due in, and half of it again, is not.
+func (a audience) openBare(t *testing.T) (o opened, play func() played, end func()) {
 	now := timestamppb.Now()
 	b := &bare{batch: &stokerv1.Batch{
 		Id: "0192f0c1-0000-7000-8000-000000000000", DisplayName: "0192f0c1-0000-7000-8000-000000000000", Account: "default",
@@ -61,43 +61,39 @@ func (a audience) watchBare(t *testing.T) reach {
 		JobCount: int64(a.changes() / stepsOfJob), Counts: &stokerv1.JobCounts{Waiting: 300, Running: 60, Succeeded: 640},
 		CreateTime: now, UpdateTime: now, StartTime: now,
 	}}
-	end := make([]glance, a.changes()/stepsOfJob+1)
-	for n := 1; n < len(end); n++ {
-		end[n].state = stokerv1.JobState_JOB_STATE_WAITING
+	p := played{Jobs: make([]glance, a.changes()/stepsOfJob+1), Due: make([]time.Time, a.changes()+2)}
+	for n := 1; n < len(p.Jobs); n++ {
+		p.Jobs[n].State = stokerv1.JobState_JOB_STATE_WAITING
 		b.jobs = append(b.jobs, &stokerv1.Job{
-			Id: fmt.Sprintf("%s/%d", b.batch.GetId(), n), Key: fmt.Sprintf("k-%d", n), State: end[n].state,
+			Id: fmt.Sprintf("%s/%d", b.batch.GetId(), n), Key: fmt.Sprintf("k-%d", n), State: p.Jobs[n].State,
 			InputPath: fmt.Sprintf("in/%d.mp4", n), OutputPath: fmt.Sprintf("out/%d", n), CreateTime: now, UpdateTime: now,
 		})
 	}
 	house := openHouse(t, nil, func(g *grpc.Server) { stokerv1.RegisterBatchServiceServer(g, b) })
-	defer house.close(house.grpc.Stop)
-	crowd := house.admit(t, a, b.batch.GetId())
-	begin := usage(t)
-	due := make([]time.Time, a.changes()+2)
-	var mu sync.Mutex
-	revision, late := int64(1), begin.at.Add(playTime*3/2)
-	took := a.play(t.Context(), func(_ context.Context, number int64, at time.Time) {
-		mu.Lock()
-		defer mu.Unlock()
-		if time.Now().After(late) {
-			return
+	play = func() played {
+		var mu sync.Mutex
+		revision, late := int64(1), time.Now().Add(playTime*3/2)
+		p.Took = a.play(t.Context(), func(_ context.Context, number int64, at time.Time) {
+			mu.Lock()
+			defer mu.Unlock()
+			if time.Now().After(late) {
+				return
+			}
+			revision++
+			p.Due[revision] = at
+			l := &p.Jobs[number]
+			l.State, l.Progress = min(l.State+1, stokerv1.JobState_JOB_STATE_SUCCEEDED), l.Progress+15
+			job := b.jobs[number-1]
+			b.tell(&stokerv1.WatchBatchResponse{Cursor: cursorAt(revision), Batch: b.batch, Jobs: []*stokerv1.Job{{
+				Id: job.GetId(), Key: job.GetKey(), State: l.State, Progress: int32(l.Progress), Attempt: 1, EncodingId: job.GetId(),
+				InputPath: job.GetInputPath(), OutputPath: job.GetOutputPath(),
+				CreateTime: now, UpdateTime: now, StartTime: now, QueuedTime: now, RunningTime: now,
+			}}})
+		})
+		for _, s := range b.streams {
+			close(s)
 		}
-		revision++
-		due[revision] = at
-		l := &end[number]
-		l.state, l.progress = min(l.state+1, stokerv1.JobState_JOB_STATE_SUCCEEDED), l.progress+15
-		job := b.jobs[number-1]
-		b.tell(&stokerv1.WatchBatchResponse{Cursor: cursorAt(revision), Batch: b.batch, Jobs: []*stokerv1.Job{{
-			Id: job.GetId(), Key: job.GetKey(), State: l.state, Progress: int32(l.progress), Attempt: 1, EncodingId: job.GetId(),
-			InputPath: job.GetInputPath(), OutputPath: job.GetOutputPath(),
-			CreateTime: now, UpdateTime: now, StartTime: now, QueuedTime: now, RunningTime: now,
-		}}})
-	})
-	for _, s := range b.streams {
-		close(s)
+		return p
 	}
-	crowd.watching.Wait()
-	r := crowd.reach(begin, usage(t), took, due)
-	r.lost = crowd.lost(t, end)
-	return r
+	return opened{house.address, b.batch.GetId()}, play, func() { house.close(house.grpc.Stop) }
 }

@@ -29,10 +29,9 @@ const perConnection = 100
 
 // house is a gRPC server on a loopback port, and connections to it.
 type house struct {
-	grpc     *grpc.Server
-	serving  sync.WaitGroup
-	address  string
-	connects []*grpc.ClientConn
+	grpc    *grpc.Server
+	serving sync.WaitGroup
+	connections
 }
 
 func openHouse(t *testing.T, options []grpc.ServerOption, register func(*grpc.Server)) *house {
@@ -41,7 +40,7 @@ func openHouse(t *testing.T, options []grpc.ServerOption, register func(*grpc.Se
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := &house{grpc: grpc.NewServer(options...), address: listener.Addr().String()}
+	h := &house{grpc: grpc.NewServer(options...), connections: connections{address: listener.Addr().String()}}
 	register(h.grpc)
 	h.serving.Go(func() { _ = h.grpc.Serve(listener) }) // ends when it is stopped
 	return h
@@ -50,27 +49,37 @@ func openHouse(t *testing.T, options []grpc.ServerOption, register func(*grpc.Se
 func (h *house) close(stop func()) {
 	stop()
 	h.serving.Wait()
-	for _, c := range h.connects {
-		_ = c.Close() // the server is gone as well
+	h.connections.close()
+}
+
+// connections are those to one server.
+type connections struct {
+	address string
+	made    []*grpc.ClientConn
+}
+
+func (c *connections) close() {
+	for _, conn := range c.made {
+		_ = conn.Close() // the server goes as well
 	}
 }
 
 // connection is the n-th connection, made on demand.
-func (h *house) connection(t *testing.T, n int) *grpc.ClientConn {
+func (c *connections) connection(t *testing.T, n int) *grpc.ClientConn {
 	t.Helper()
-	for len(h.connects) <= n {
-		c, err := grpc.NewClient(h.address, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	for len(c.made) <= n {
+		conn, err := grpc.NewClient(c.address, grpc.WithTransportCredentials(insecure.NewCredentials()))
 		if err != nil {
 			t.Fatal(err)
 		}
-		h.connects = append(h.connects, c)
+		c.made = append(c.made, conn)
 	}
-	return h.connects[n]
+	return c.made[n]
 }
 
-func (h *house) client(t *testing.T, n int) stokerv1.BatchServiceClient {
+func (c *connections) client(t *testing.T, n int) stokerv1.BatchServiceClient {
 	t.Helper()
-	return stokerv1.NewBatchServiceClient(h.connection(t, n))
+	return stokerv1.NewBatchServiceClient(c.connection(t, n))
 }
 
 // crowd is the watchers of a batch.
@@ -97,29 +106,33 @@ type arrival struct {
 
 // glance is how a job stands.
 type glance struct {
-	state    stokerv1.JobState
-	progress uint8
+	State    stokerv1.JobState
+	Progress uint8
 }
 
 // admit lets the audience in. It returns when everybody has the whole snapshot.
-func (h *house) admit(t *testing.T, a audience, batch string) *crowd {
+func (s *stage) admit(t *testing.T, a audience) *crowd {
 	t.Helper()
 	c := &crowd{}
 	jobs := a.changes() / stepsOfJob
 	var ready sync.WaitGroup
-	for n := range a.watchers + 1 {
-		w := &onlooker{jobs: make([]glance, jobs+1), slow: n == a.watchers}
-		if w.slow && !a.slow {
+	shared := perConnection
+	if a.Apart {
+		shared = 1
+	}
+	for n := range a.Watchers + 1 {
+		w := &onlooker{jobs: make([]glance, jobs+1), slow: n == a.Watchers}
+		if w.slow && !a.Slow {
 			break
 		}
 		c.watchers = append(c.watchers, w)
-		conn := h.connection(t, n%a.watchers/perConnection)
+		conn := s.connection(t, n%a.Watchers/shared)
 		ready.Add(1)
 		group := &c.watching
 		if w.slow {
 			group = &c.dawdling
 		}
-		group.Go(func() { w.err = w.watch(t.Context(), conn, a.request(batch), sync.OnceFunc(ready.Done)) })
+		group.Go(func() { w.err = w.watch(t.Context(), conn, a.request(s.batch), sync.OnceFunc(ready.Done)) })
 	}
 	ready.Wait()
 	return c
@@ -127,8 +140,8 @@ func (h *house) admit(t *testing.T, a audience, batch string) *crowd {
 
 func (a audience) request(batch string) *stokerv1.WatchBatchRequest {
 	req := &stokerv1.WatchBatchRequest{BatchId: batch, IncludeJobs: true}
-	if a.interval > 0 {
-		req.MinInterval = durationpb.New(a.interval)
+	if a.Interval > 0 {
+		req.MinInterval = durationpb.New(a.Interval)
 	}
 	return req
 }
@@ -214,9 +227,9 @@ func (s *sight) job(text []byte) {
 		case 1:
 			number, _ = strconv.Atoi(string(value[bytes.LastIndexByte(value, '/')+1:]))
 		case 7:
-			l.state = stokerv1.JobState(x)
+			l.State = stokerv1.JobState(x)
 		case 8:
-			l.progress = uint8(x)
+			l.Progress = uint8(x)
 		}
 	})
 	s.told++

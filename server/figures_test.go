@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -13,19 +12,16 @@ import (
 	"syscall"
 	"testing"
 	"time"
-
-	"github.com/stokerd/stoker/job"
-	"github.com/stokerd/stoker/server"
-	"github.com/stokerd/stoker/store"
-	"github.com/stokerd/stoker/store/sqlite"
 )
 
 // audience is a batch under watch by many: what happens to it, and who looks on.
 type audience struct {
-	watchers int
-	rate     int           // changes each second
-	interval time.Duration // between two messages, at least; 0: the server's default
-	slow     bool          // one more watcher reads one message a second
+	Watchers int
+	Rate     int           // changes each second
+	Interval time.Duration // between two messages, at least; 0: the server's default
+	Slow     bool          // one more watcher reads one message a second
+	Apart    bool          // each watcher has a connection of its own
+	Bare     bool          // the server is the bare one
 }
 
 // playTime is how long a batch changes.
@@ -34,15 +30,17 @@ const playTime = 12 * time.Second
 // stepsOfJob is how many changes [goOn] takes a job through.
 const stepsOfJob = 6
 
-func (a audience) changes() int { return a.rate * int(playTime/time.Second) / stepsOfJob * stepsOfJob }
+func (a audience) changes() int { return a.Rate * int(playTime/time.Second) / stepsOfJob * stepsOfJob }
 
 func (a audience) String() string {
-	s := fmt.Sprintf("%d watchers, %d changes a second", a.watchers, a.rate)
+	s := fmt.Sprintf("%d watchers, %d changes a second", a.Watchers, a.Rate)
 	switch {
-	case a.slow:
+	case a.Slow:
 		s += ", a slow one beside them"
-	case a.interval > 0:
-		s += fmt.Sprintf(", min_interval %v", a.interval)
+	case a.Interval > 0:
+		s += fmt.Sprintf(", min_interval %v", a.Interval)
+	case a.Apart:
+		s += ", each on a connection of its own"
 	}
 	return s
 }
@@ -54,7 +52,7 @@ type reach struct {
 	p50, p99, max time.Duration
 	cpu           float64 // seconds each second, of server, job table and watchers together
 	others        float64 // the same of everything else on the machine
-	memory        int64   // bytes resident when the batch ended
+	memory, peak  int64   // of the server, in bytes resident: when the batch ended, and the most
 	lost          int     // watchers who do not know how every job ended
 	slow          int     // messages that the slow watcher read
 }
@@ -66,84 +64,46 @@ func TestFigures(t *testing.T) {
 		t.Skip("prints figures; make bench runs it")
 	}
 	var table strings.Builder
-	fmt.Fprintln(&table, "| audience | server | changes/s | messages/s | p50 | p99 | max | CPU s/s | others' CPU s/s | memory | lost |")
+	fmt.Fprintln(&table, "| audience | server | changes/s | messages/s | p50 | p99 | max | CPU s/s | others' CPU s/s | server's memory at the end, highest | lost |")
 	fmt.Fprintln(&table, "|---|---|---|---|---|---|---|---|---|---|---|")
-	row := func(a audience, server string, r reach) {
-		if r.slow > 0 {
-			server += fmt.Sprintf(" (the slow one read %d messages)", r.slow)
-		}
-		fmt.Fprintf(&table, "| %v | %s | %.0f | %.0f | %v | %v | %v | %.2f | %.2f | %d MB | %d |\n", a, server, r.changes, r.messages,
-			r.p50.Round(time.Millisecond), r.p99.Round(time.Millisecond), r.max.Round(time.Millisecond), r.cpu, r.others, r.memory>>20, r.lost)
-	}
 	for _, a := range []audience{
-		{watchers: 1_000, rate: 500},
-		{watchers: 1_000, rate: 500, interval: 100 * time.Millisecond},
-		{watchers: 1_000, rate: 500, slow: true},
-		{watchers: 5_000, rate: 500},
-		{watchers: 10_000, rate: 50},
+		{Watchers: 1_000, Rate: 500},
+		{Watchers: 1_000, Rate: 500, Bare: true},
+		{Watchers: 1_000, Rate: 500, Interval: 100 * time.Millisecond},
+		{Watchers: 1_000, Rate: 500, Slow: true},
+		{Watchers: 5_000, Rate: 500},
+		{Watchers: 5_000, Rate: 500, Apart: true},
+		{Watchers: 5_000, Rate: 500, Bare: true},
+		{Watchers: 10_000, Rate: 50},
 	} {
-		t.Run(a.String(), func(t *testing.T) {
-			row(a, "Stoker", a.watch(t))
-			if a.interval == 0 && !a.slow {
-				row(a, "bare fan-out", a.watchBare(t))
+		server := "Stoker"
+		if a.Bare {
+			server = "bare fan-out"
+		}
+		t.Run(a.String()+", "+server, func(t *testing.T) {
+			r := a.watch(t)
+			if r.slow > 0 {
+				server += fmt.Sprintf(" (the slow one read %d messages)", r.slow)
 			}
+			fmt.Fprintf(&table, "| %v | %s | %.0f | %.0f | %v | %v | %v | %.2f | %.2f | %d MB, %d MB | %d |\n", a, server, r.changes, r.messages,
+				r.p50.Round(time.Millisecond), r.p99.Round(time.Millisecond), r.max.Round(time.Millisecond), r.cpu, r.others, r.memory/1e6, r.peak/1e6, r.lost)
 		})
 	}
-	t.Logf("server, job table (synchronous=FULL) and watchers in one process, over TCP, %d watches on a connection:\n%s", perConnection, table.String())
+	t.Logf("server and job table (synchronous=FULL) in one process, watchers in another, over TCP, %d watches on a connection:\n%s", perConnection, table.String())
 }
 
-// watch has the audience watch a batch of a real server over a durable job table.
+// watch has the audience watch a batch of a server in a process of its own: Stoker, or the bare one.
 func (a audience) watch(t *testing.T) reach {
-	table, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "stoker.db"), store.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = table.Close() }() // nothing is read from it any more
-	s, err := server.New(server.Config{
-		Store: table, Catalog: catalog(), Logger: slog.New(slog.DiscardHandler),
-		Limits: server.Limits{WatchesPerCaller: a.watchers + 1, Watches: a.watchers + 1},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	newAccounts(table)
-	table.SetOnChange(s.Changed)
-	house := openHouse(t, s.Options(), s.Register)
-	defer house.close(func() { s.Stop(house.grpc, 0) })
-
-	resp, err := house.client(t, 0).SubmitBatch(t.Context(), submission(a.changes()/stepsOfJob))
-	if err != nil {
-		t.Fatal(err)
-	}
-	id := resp.GetBatch().GetId()
-	crowd := house.admit(t, a, id)
+	stage := openStage(t, a)
+	crowd := stage.admit(t, a)
 	begin := usage(t)
-	due := make([]time.Time, a.changes()+2) // by revision
-	var mu sync.Mutex
-	made := a.play(t.Context(), func(ctx context.Context, number int64, at time.Time) {
-		j, err := table.UpdateJob(ctx, job.ID{Batch: id, Number: number}, time.Now(), func(u *job.Update) error { return goOn(u, time.Now()) })
-		if err != nil {
-			t.Error(err)
-			return
-		}
-		mu.Lock()
-		defer mu.Unlock()
-		due[j.Revision] = at
-	})
+	stage.tell("play")
 	crowd.watching.Wait()
 	end := usage(t)
+	var p played
+	stage.hear(&p)
 	crowd.dawdling.Wait() // it has yet to read what is on its way
-	r := crowd.reach(begin, end, made, due)
-	jobs, err := table.Jobs(t.Context(), job.Filter{BatchID: id})
-	if err != nil {
-		t.Fatal(err)
-	}
-	last := make([]glance, len(jobs)+1)
-	for _, j := range jobs {
-		last[j.ID.Number] = glance{stateMessage(j.State), uint8(j.Progress)}
-	}
-	r.lost = crowd.lost(t, last)
-	return r
+	return crowd.reach(t, begin, end, p)
 }
 
 // play takes jobs through their lives, at the audience's rate, and returns how long that
@@ -168,7 +128,7 @@ func (a audience) play(ctx context.Context, change func(ctx context.Context, num
 		})
 	}
 	for n := range a.changes() {
-		at := begin.Add(time.Duration(n) * time.Second / time.Duration(a.rate))
+		at := begin.Add(time.Duration(n) * time.Second / time.Duration(a.Rate))
 		time.Sleep(time.Until(at))
 		ticks <- at
 	}
@@ -178,10 +138,11 @@ func (a audience) play(ctx context.Context, change func(ctx context.Context, num
 
 // used is what a process has used of its machine.
 type used struct {
-	at      time.Time
-	cpu     time.Duration
-	machine time.Duration // processor time of everything that runs
-	memory  int64
+	At      time.Time
+	CPU     time.Duration
+	Machine time.Duration // processor time of everything that runs
+	Memory  int64         // bytes resident
+	Peak    int64         // the most bytes resident
 }
 
 func usage(t *testing.T) used {
@@ -190,12 +151,12 @@ func usage(t *testing.T) used {
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &r); err != nil {
 		t.Fatal(err)
 	}
-	u := used{at: time.Now(), cpu: time.Duration(r.Utime.Nano() + r.Stime.Nano())}
+	u := used{At: time.Now(), CPU: time.Duration(r.Utime.Nano() + r.Stime.Nano()), Peak: r.Maxrss << 10}
 	var size, pages, user, nice, system int64
 	proc(t, "self/statm", &size, &pages)
 	proc(t, "stat", new(string), &user, &nice, &system)
-	u.memory = pages * int64(os.Getpagesize())
-	u.machine = time.Duration(user+nice+system) * (time.Second / 100)
+	u.Memory = pages * int64(os.Getpagesize())
+	u.Machine = time.Duration(user+nice+system) * (time.Second / 100)
 	return u
 }
 
@@ -211,15 +172,18 @@ func proc(t *testing.T, name string, values ...any) {
 	}
 }
 
-// reach adds up what the watchers saw of changes that were due at some times, by
-// revision. The slow one is not among them.
-func (c *crowd) reach(begin, end used, took time.Duration, due []time.Time) reach {
-	elapsed := end.at.Sub(begin.at).Seconds()
-	r := reach{cpu: (end.cpu - begin.cpu).Seconds() / elapsed, memory: end.memory}
-	r.others = max(0, (end.machine-begin.machine).Seconds()/elapsed-r.cpu)
-	for _, at := range due {
+// reach adds up what the watchers saw, and what their process and the server's used from begin to end. The
+// slow one is not among them.
+func (c *crowd) reach(t *testing.T, begin, end used, p played) reach {
+	elapsed := end.At.Sub(begin.At).Seconds()
+	r := reach{
+		cpu:    (end.CPU - begin.CPU + p.End.CPU - p.Begin.CPU).Seconds() / elapsed,
+		memory: p.End.Memory, peak: p.End.Peak, lost: c.lost(t, p.Jobs),
+	}
+	r.others = max(0, (end.Machine-begin.Machine).Seconds()/elapsed-r.cpu)
+	for _, at := range p.Due {
 		if !at.IsZero() {
-			r.changes += 1 / took.Seconds()
+			r.changes += 1 / p.Took.Seconds()
 		}
 	}
 	var all []time.Duration
@@ -230,7 +194,7 @@ func (c *crowd) reach(begin, end used, took time.Duration, due []time.Time) reac
 		}
 		after := int64(0)
 		for _, m := range w.arrivals {
-			for _, at := range due[min(after+1, int64(len(due))):min(m.revision+1, int64(len(due)))] {
+			for _, at := range p.Due[min(after+1, int64(len(p.Due))):min(m.revision+1, int64(len(p.Due)))] {
 				if !at.IsZero() {
 					all = append(all, m.at.Sub(at))
 				}

@@ -94,6 +94,13 @@ func (h *hub) watchCount() int {
 	return h.watches
 }
 
+// changes is how many times the watchers of the batch have been notified.
+func (s *subscription) changes() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.changeCount
+}
+
 // close removes the watcher from the hub.
 func (s *subscription) close() {
 	h := s.hub

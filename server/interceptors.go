@@ -88,7 +88,12 @@ func isReadMethod(fullMethod string) bool {
 		return true // health, reflection, channelz
 	}
 	name := fullMethod[strings.LastIndexByte(fullMethod, '/')+1:]
-	return strings.HasPrefix(name, "Get") || strings.HasPrefix(name, "List") || strings.HasPrefix(name, "Watch")
+	for _, verb := range []string{"Get", "List", "Watch", "Check", "Plan"} {
+		if strings.HasPrefix(name, verb) {
+			return true
+		}
+	}
+	return false
 }
 
 func isOwnMethod(fullMethod string) bool { return strings.HasPrefix(fullMethod, "/stoker.v1.") }

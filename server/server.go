@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"log/slog"
+	"slices"
 	"time"
 
 	"google.golang.org/grpc"
@@ -51,6 +52,7 @@ type Server struct {
 	health       *health.Server
 	hub          *hub
 	accountLines *accountLines
+	lists        *batchLists
 	summaries    summaries
 }
 
@@ -77,6 +79,7 @@ func New(c Config) (*Server, error) {
 		},
 	}
 	s.hub = newHub(s.limits)
+	s.lists = newBatchLists(s)
 	return s, nil
 }
 
@@ -89,7 +92,11 @@ func (s *Server) Register(g *grpc.Server) {
 	stokerv1.RegisterBatchServiceServer(g, s)
 	stokerv1.RegisterAccountServiceServer(g, s.AccountService())
 	stokerv1.RegisterCatalogServiceServer(g, &catalogService{catalog: s.catalog})
-	for _, name := range []string{"", stokerv1.BatchService_ServiceDesc.ServiceName, stokerv1.AccountService_ServiceDesc.ServiceName, stokerv1.CatalogService_ServiceDesc.ServiceName} {
+	stokerv1.RegisterSubmissionServiceServer(g, &submissionService{server: s})
+	for _, name := range []string{
+		"", stokerv1.BatchService_ServiceDesc.ServiceName, stokerv1.AccountService_ServiceDesc.ServiceName,
+		stokerv1.CatalogService_ServiceDesc.ServiceName, stokerv1.SubmissionService_ServiceDesc.ServiceName,
+	} {
 		s.health.SetServingStatus(name, healthpb.HealthCheckResponse_SERVING)
 	}
 	healthpb.RegisterHealthServer(g, s.health)
@@ -102,6 +109,9 @@ func (s *Server) Register(g *grpc.Server) {
 func (s *Server) Changed(changes []job.Change) {
 	for _, c := range changes {
 		s.hub.notify(c.BatchID)
+	}
+	if slices.ContainsFunc(changes, func(c job.Change) bool { return c.BatchID != "" }) {
+		s.hub.notify(anyBatch)
 	}
 }
 

@@ -187,10 +187,14 @@ func (w *watch) follow(ctx context.Context) error {
 	heartbeat, reason := time.NewTicker(heartbeatInterval), time.NewTicker(waitInterval)
 	defer heartbeat.Stop()
 	defer reason.Stop()
-	var ready <-chan time.Time // set while changes wait to be sent
+	due := time.NewTimer(0) // one for all messages, of which there may be 30,000 a second
+	due.Stop()
+	defer due.Stop()
+	var ready <-chan time.Time // of due, while changes wait to be sent
 	wait := func() {
 		w.dueTime = w.nextDue(time.Now())
-		ready = time.After(time.Until(w.dueTime))
+		due.Reset(time.Until(w.dueTime))
+		ready = due.C
 	}
 	if c.outdated {
 		wait()

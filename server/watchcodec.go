@@ -31,13 +31,16 @@ type codec struct{ encoding.CodecV2 }
 func newCodec() codec { return codec{encoding.GetCodecV2("proto")} }
 
 func (c codec) Marshal(v any) (mem.BufferSlice, error) {
-	m, ok := v.(*message)
-	switch {
-	case !ok:
+	var encoded []byte
+	switch m := v.(type) {
+	case *message:
+		v, encoded = m.WatchBatchResponse, m.encoded
+	case *listMessage:
+		v, encoded = m.WatchBatchesResponse, m.encoded
+	}
+	if encoded == nil {
 		return c.CodecV2.Marshal(v)
-	case m.encoded == nil:
-		return c.CodecV2.Marshal(m.WatchBatchResponse)
 	}
 	// The buffer belongs to no pool, so that freeing it does nothing.
-	return mem.BufferSlice{mem.SliceBuffer(m.encoded)}, nil
+	return mem.BufferSlice{mem.SliceBuffer(encoded)}, nil
 }

@@ -26,20 +26,21 @@ var _ server.Store = (*store.Store)(nil)
 // world is a server over a real job table, and a client of it. The test plays
 // the dispatcher.
 type world struct {
-	t        *testing.T
-	store    *store.Store
-	accounts *accounts
-	config   server.Config
-	options  []grpc.ServerOption // beside the server's own
-	server   *server.Server
-	grpc     *grpc.Server
-	serving  sync.WaitGroup
-	mu       sync.Mutex
-	listener *bufconn.Listener // of the server that runs, or ran last; guarded by mu
-	conn     *grpc.ClientConn
-	batches  stokerv1.BatchServiceClient
-	account  stokerv1.AccountServiceClient
-	catalog  stokerv1.CatalogServiceClient
+	t           *testing.T
+	store       *store.Store
+	accounts    *accounts
+	config      server.Config
+	options     []grpc.ServerOption // beside the server's own
+	server      *server.Server
+	grpc        *grpc.Server
+	serving     sync.WaitGroup
+	mu          sync.Mutex
+	listener    *bufconn.Listener // of the server that runs, or ran last; guarded by mu
+	conn        *grpc.ClientConn
+	batches     stokerv1.BatchServiceClient
+	account     stokerv1.AccountServiceClient
+	submissions stokerv1.SubmissionServiceClient
+	catalog     stokerv1.CatalogServiceClient
 }
 
 // newWorld starts everything; the test's end stops it. change may alter the
@@ -65,6 +66,7 @@ func newWorld(t *testing.T, change func(*server.Config)) *world {
 	t.Cleanup(func() { w.stop(time.Second) })
 	w.conn = w.dial()
 	w.batches, w.account = stokerv1.NewBatchServiceClient(w.conn), stokerv1.NewAccountServiceClient(w.conn)
+	w.submissions = stokerv1.NewSubmissionServiceClient(w.conn)
 	w.catalog = stokerv1.NewCatalogServiceClient(w.conn)
 	return w
 }

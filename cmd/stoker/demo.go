@@ -26,7 +26,7 @@ import (
 
 func demoCommand(c *cli) *cobra.Command {
 	var serve, titles bool
-	var listen, keep string
+	var listen, webListen, keep string
 	cmd := &cobra.Command{
 		Use:   "demo",
 		Short: "See Stoker work: service, simulator and a batch, without an account.",
@@ -41,42 +41,55 @@ titles fail and are retried; one fails for good. The exit code is 1 if that is n
 			switch {
 			case !client.IsLoopback(listen):
 				return usagef("--listen %s: want an address of this machine, for example %s", listen, defaultServer)
+			case !client.IsLoopback(webListen):
+				return usagef("--web-listen %s: want an address of this machine, for example %s", webListen, defaultWebListen)
 			case titles:
 				_, err := io.WriteString(c.stdout, examples.OpenMovies)
 				return err
 			case serve:
-				return demoError(ctx, c.serveDemo(ctx, listen, keep, !cmd.Flags().Changed("listen")))
+			case serve:
+				return demoError(ctx, c.serveDemo(ctx, demoAddresses{
+					grpc: listen, web: webListen, fixed: cmd.Flags().Changed("listen") || cmd.Flags().Changed("web-listen"),
+				}, keep))
 			}
-			return demoError(ctx, runSimulation(ctx, "127.0.0.1:0", keep, c.runDemo))
+			return demoError(ctx, runSimulation(ctx, "127.0.0.1:0", "127.0.0.1:0", keep, c.runDemo))
 		},
 	}
 	cmd.Flags().BoolVar(&serve, "serve", false, "submit nothing, and serve until Ctrl-C")
-	cmd.Flags().StringVar(&listen, "listen", defaultServer, "with --serve: `HOST:PORT` on this machine to listen on; if the default one is in use, another port is taken")
+	cmd.Flags().StringVar(&listen, "listen", defaultServer, "with --serve: `HOST:PORT` on this machine to listen on; if the default one is in use, other ports are taken")
+	cmd.Flags().StringVar(&webListen, "web-listen", defaultWebListen, "with --serve: `HOST:PORT` on this machine of the page")
 	cmd.Flags().BoolVar(&titles, "titles", false, "only print the list of titles, as CSV for stoker submit")
 	cmd.Flags().StringVar(&keep, "keep", "", "`FILE`: the job table, which is kept (default: a temporary file)")
 	cmd.MarkFlagsMutuallyExclusive("serve", "titles")
 	return cmd
 }
 
-// serveDemo serves until the context ends. If the address is in use and anyPort is set, it takes another
-// port.
-func (c *cli) serveDemo(ctx context.Context, listen, db string, anyPort bool) error {
-	serve := func(ctx context.Context, address string) error {
-		c.note("The service listens on %s, with a simulator behind it. Ctrl-C ends both.", address)
+// demoAddresses are where the demo serves.
+type demoAddresses struct {
+	grpc, web string
+	fixed     bool // somebody has chosen them: no other ones are taken
+}
+
+// serveDemo serves until the context ends. If an address is in use that nobody has chosen, it takes other
+// ports.
+func (c *cli) serveDemo(ctx context.Context, at demoAddresses, db string) error {
+	serve := func(ctx context.Context, s *service.Service) error {
+		c.note("The service listens on %s, with a simulator behind it. Ctrl-C ends both.", s.GRPCAddress())
+		c.note("To see it in a browser: %s", s.WebAddress())
 		<-ctx.Done()
 		return nil
 	}
-	err := runSimulation(ctx, listen, db, serve)
+	err := runSimulation(ctx, at.grpc, at.web, db, serve)
 	switch {
 	case !errors.Is(err, syscall.EADDRINUSE):
 		return err
-	case !anyPort:
-		return fmt.Errorf("%s is in use already: is a service running there? --listen names another address", listen)
+	case at.fixed:
+		return fmt.Errorf("%w: is a service running there? --listen and --web-listen name other addresses", err)
 	}
-	return runSimulation(ctx, "127.0.0.1:0", db, func(ctx context.Context, address string) error {
-		c.note("%s is in use already. To talk to this demo, in another terminal:", listen)
-		c.note("  export STOKER_SERVER=%s", address)
-		return serve(ctx, address)
+	return runSimulation(ctx, "127.0.0.1:0", "127.0.0.1:0", db, func(ctx context.Context, s *service.Service) error {
+		c.note("The usual addresses are in use already. To talk to this demo, in another terminal:")
+		c.note("  export STOKER_SERVER=%s", s.GRPCAddress())
+		return serve(ctx, s)
 	})
 }
 
@@ -95,9 +108,12 @@ func demoError(ctx context.Context, err error) error {
 	return runError(err)
 }
 
-// runSimulation calls use, with the gRPC address, while the demo's service and simulator run. The job table
+// defaultWebListen is where demo --serve serves the page.
+const defaultWebListen = "127.0.0.1:7072"
+
+// runSimulation calls use while the demo's service and simulator run. The job table
 // is the file db, or a temporary file if db is empty.
-func runSimulation(ctx context.Context, listen, db string, use func(ctx context.Context, address string) error) (err error) {
+func runSimulation(ctx context.Context, listen, webListen, db string, use func(ctx context.Context, s *service.Service) error) (err error) {
 	if db == "" {
 		dir, tempErr := os.MkdirTemp("", "stoker-demo-")
 		if tempErr != nil {
@@ -107,15 +123,15 @@ func runSimulation(ctx context.Context, listen, db string, use func(ctx context.
 		db = filepath.Join(dir, "stoker.db")
 	}
 	simulation := &service.Simulation{
-		Simulator: demoPlatform(), Listen: listen, DB: db, QueueTarget: demoQueueTarget, PollInterval: time.Second,
+		Simulator: demoPlatform(), Listen: listen, WebListen: webListen, DB: db, QueueTarget: demoQueueTarget, PollInterval: time.Second,
 	}
 	err = simulation.Run(ctx, use)
 	return explainJobTable(db, "--keep", err)
 }
 
 // runDemo submits the titles, watches them until they have ended, and prints a summary.
-func (c *cli) runDemo(ctx context.Context, address string) (err error) {
-	conn, err := client.Dial(address, client.Options{})
+func (c *cli) runDemo(ctx context.Context, s *service.Service) (err error) {
+	conn, err := client.Dial(s.GRPCAddress(), client.Options{})
 	if err != nil {
 		return err
 	}
@@ -134,6 +150,7 @@ func (c *cli) runDemo(ctx context.Context, address string) (err error) {
 	}
 	c.note("%s from open-movies.csv, a simulated platform with %d encoders, %d encodings kept queued",
 		output.Plural(int64(len(list.Jobs)), "title"), demoEncoders, demoQueueTarget)
+	c.note("To see it in a browser: %s", s.WebAddress())
 	c.note("")
 	err = c.watchUntilDone(ctx, conn, watchRequest(batch.GetId()))
 	if exit, ok := errors.AsType[*exitError](err); err != nil && (!ok || exit.code != exitFailed || exit.err != nil) {

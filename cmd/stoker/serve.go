@@ -78,7 +78,7 @@ func (c *cli) serve(ctx context.Context, cfg *config.Config) error {
 	if err != nil {
 		return runError(explainJobTable(cfg.DB, "--db", err))
 	}
-	log.InfoContext(ctx, "listening", "grpc", s.GRPCAddress(), "http", s.HTTPAddress(), "db", cfg.DB, "version", service.Version())
+	log.InfoContext(ctx, "listening", "grpc", s.GRPCAddress(), "http", s.HTTPAddress(), "web", s.WebAddress(), "db", cfg.DB, "version", service.Version())
 	logMissing(ctx, cfg, log)
 	for _, w := range cfg.Warnings {
 		log.WarnContext(ctx, "the configuration is odd", "where", w.Where, "what", w.Text)
@@ -108,7 +108,7 @@ func checkReach(cfg *config.Config) error {
 		return nil
 	}
 	var open []string
-	for _, address := range []struct{ setting, value string }{{"listen", cfg.Listen}, {"http-listen", cfg.HTTPListen}} {
+	for _, address := range []struct{ setting, value string }{{"listen", cfg.Listen}, {"http-listen", cfg.HTTPListen}, {"web-listen", cfg.WebListen}} {
 		if address.value != "" && !client.IsLoopback(address.value) {
 			open = append(open, fmt.Sprintf("--%s %s", address.setting, address.value))
 		}

@@ -103,6 +103,10 @@ var rules = []rule{
 		is: "The contract in Go, generated from proto/.",
 	},
 	{
+		pkg: "internal/joblist", imports: []string{"job", "internal/spelling"}, uses: []string{"golang.org/x/text"},
+		is: "Reads lists of jobs as spreadsheets, buckets and programs write them.",
+	},
+	{
 		pkg: "internal/forecast",
 		is:  "Forecasts when a running batch ends, from how long its encodings have taken.",
 	},
@@ -111,11 +115,20 @@ var rules = []rule{
 		is: "The digest by which both ends recognise a submission.",
 	},
 	{
-		pkg: "server", imports: []string{"job", "gen/stoker/v1", "internal/capability", "internal/digest", "internal/forecast", "internal/template"},
+		pkg: "server", imports: []string{"job", "gen/stoker/v1", "internal/capability", "internal/digest", "internal/forecast", "internal/joblist", "internal/template"},
 		uses: []string{
 			grpc, protobuf, rpcDetails, "buf.build/go/protovalidate", "github.com/grpc-ecosystem/go-grpc-middleware/v2", uuid, xsync, yaml,
 		},
 		is: "The gRPC API: checks requests, turns errors into statuses, streams watches.",
+	},
+	{
+		pkg: "internal/gateway", imports: []string{"job", "internal/spelling"},
+		uses: []string{protobuf, rpcDetails, "connectrpc.com/connect", "connectrpc.com/vanguard"},
+		is:   "Serves the gRPC services as JSON over HTTP, and the page.",
+	},
+	{
+		pkg: "web",
+		is:  "The page, as it is built from web/src.",
 	},
 	{
 		pkg: "client", imports: []string{"job", "internal/clock", "gen/stoker/v1"}, uses: []string{grpc, protobuf, rpcDetails, backoff, uuid},
@@ -123,10 +136,6 @@ var rules = []rule{
 	},
 
 	// The command, and what it is made of.
-	{
-		pkg: "internal/joblist", imports: []string{"job", "internal/spelling"}, uses: []string{"golang.org/x/text"},
-		is: "Reads lists of jobs as spreadsheets, buckets and programs write them.",
-	},
 	{
 		pkg: "internal/contexts", imports: []string{"internal/spelling"}, uses: []string{yaml},
 		is: "Keeps the servers that a user has named.",

@@ -58,7 +58,7 @@ func newService(t *testing.T) *service {
 // start starts the process and waits until it listens.
 func (s *service) start() {
 	s.t.Helper()
-	s.process = exec.Command(s.binary, "serve", "--listen", s.address, "--http-listen", "")
+	s.process = exec.Command(s.binary, "serve", "--listen", s.address, "--http-listen", "", "--web-listen", "")
 	s.process.Env = s.env
 	log, err := s.process.StderrPipe()
 	if err != nil {

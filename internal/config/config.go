@@ -23,6 +23,8 @@ import (
 type Config struct {
 	Listen         string        // host:port of the gRPC listener
 	HTTPListen     string        // host:port of the listener for health, metrics and webhooks; empty: none
+	WebListen      string        // host:port of the listener for the page and JSON over HTTP; empty: none
+	WebURL         string        // URL at which browsers reach WebListen through a proxy, without a trailing slash; empty: none
 	InsecureListen bool          // allows addresses that other machines can reach
 	DB             string        // path of the job table
 	DBMustExist    bool          // refuse to create it

@@ -46,6 +46,20 @@ func Settings() []Setting {
 			}
 			return checkAddress(v)
 		}},
+		{"web-listen", "host:port", "127.0.0.1:7072", "where the page is served, and every call as JSON over HTTP; empty for nowhere", func(c *Config, v string) error {
+			c.WebListen = v
+			if v == "" {
+				return nil
+			}
+			return checkAddress(v)
+		}},
+		{"web-url", "url", "", "URL at which browsers reach --web-listen through a proxy; empty: there is none", func(c *Config, v string) error {
+			c.WebURL = strings.TrimRight(v, "/")
+			if v == "" {
+				return nil
+			}
+			return checkURL(v)
+		}},
 		{"insecure-listen", "bool", "false", "allow to listen on addresses that other machines can reach, without encryption and without login", func(c *Config, v string) (err error) {
 			c.InsecureListen, err = parseBool(v)
 			return err

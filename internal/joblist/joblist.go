@@ -187,13 +187,17 @@ func (p *parser) mistake(line int, format string, args ...any) {
 		p.more++
 		return
 	}
-	text := strings.Map(func(r rune) rune {
+	p.mistakes = append(p.mistakes, Mistake{Line: line, Text: withoutHidden(fmt.Sprintf(format, args...))})
+}
+
+// withoutHidden has a blank in place of each character that cannot be seen.
+func withoutHidden(text string) string {
+	return strings.Map(func(r rune) rune {
 		if job.Hidden(r) {
 			return ' '
 		}
 		return r
-	}, fmt.Sprintf(format, args...))
-	p.mistakes = append(p.mistakes, Mistake{Line: line, Text: text})
+	}, strings.ToValidUTF8(text, "\ufffd"))
 }
 
 // suggest notes the flags that take the list. The first suggestion counts, because what is found later

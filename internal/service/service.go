@@ -38,6 +38,9 @@ type Service struct {
 	grpcListener net.Listener
 	http         *http.Server
 	httpListener net.Listener // nil without an HTTP address
+	web          *http.Server // nil without a web address
+	webListener  net.Listener // nil without a web address
+	webURL       string       // of a proxy; empty: there is none
 
 	lost chan error // gets the error of a job table whose files are gone
 	// stopping makes /readyz answer 503. Before Run it is not set, because a call that arrives then is not
@@ -51,7 +54,7 @@ type Service struct {
 //
 // If the job table cannot be opened, the error is that of [sqlite.Open].
 func New(ctx context.Context, cfg *config.Config, log *slog.Logger) (_ *Service, err error) {
-	s := &Service{log: log, lost: make(chan error, 1)}
+	s := &Service{log: log, webURL: cfg.WebURL, lost: make(chan error, 1)}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Close())
@@ -93,6 +96,11 @@ func New(ctx context.Context, cfg *config.Config, log *slog.Logger) (_ *Service,
 		Handler: s.endpoints(), ReadTimeout: 5 * time.Second, IdleTimeout: time.Minute,
 		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}
+	if s.webListener != nil {
+		if s.web, err = newWebServer(cfg, s.grpc, log); err != nil {
+			return nil, err
+		}
+	}
 	return s, nil
 }
 
@@ -101,11 +109,15 @@ func (s *Service) listen(ctx context.Context, cfg *config.Config) (err error) {
 	if s.grpcListener, err = new(net.ListenConfig).Listen(ctx, "tcp", cfg.Listen); err != nil {
 		return fmt.Errorf("--listen %s: %w", cfg.Listen, err)
 	}
-	if cfg.HTTPListen == "" {
-		return nil
+	if cfg.HTTPListen != "" {
+		if s.httpListener, err = new(net.ListenConfig).Listen(ctx, "tcp", cfg.HTTPListen); err != nil {
+			return fmt.Errorf("--http-listen %s: %w", cfg.HTTPListen, err)
+		}
 	}
-	if s.httpListener, err = new(net.ListenConfig).Listen(ctx, "tcp", cfg.HTTPListen); err != nil {
-		return fmt.Errorf("--http-listen %s: %w", cfg.HTTPListen, err)
+	if cfg.WebListen != "" {
+		if s.webListener, err = new(net.ListenConfig).Listen(ctx, "tcp", cfg.WebListen); err != nil {
+			return fmt.Errorf("--web-listen %s: %w", cfg.WebListen, err)
+		}
 	}
 	return nil
 }
@@ -120,6 +132,18 @@ func (s *Service) HTTPAddress() string {
 		return ""
 	}
 	return s.httpListener.Addr().String()
+}
+
+// WebAddress is where browsers reach the page: the URL of the proxy if the configuration has one. It has no
+// trailing slash, and is empty if the page is served nowhere.
+func (s *Service) WebAddress() string {
+	switch {
+	case s.webListener == nil:
+		return ""
+	case s.webURL != "":
+		return s.webURL
+	}
+	return "http://" + s.webListener.Addr().String()
 }
 
 // Run serves until ctx ends or a part fails. Then it stops the gRPC server, within about ten seconds, then
@@ -143,6 +167,14 @@ func (s *Service) Run(ctx context.Context) error {
 			return nil
 		})
 	}
+	if s.webListener != nil {
+		group.Go(func() error {
+			if err := s.web.Serve(s.webListener); !errors.Is(err, http.ErrServerClosed) {
+				return err
+			}
+			return nil
+		})
+	}
 	group.Go(func() error { return s.dispatcher.Run(working) })
 	group.Go(func() error {
 		select {
@@ -157,16 +189,32 @@ func (s *Service) Run(ctx context.Context) error {
 		<-ctx.Done()
 		s.log.Info("stopping", "cause", context.Cause(ctx))
 		s.stopping.Store(true)
-		s.server.Stop(s.grpc, drainTimeout)
+		s.stopServing()
 		stopWork(context.Cause(ctx))
 		return s.http.Close()
 	})
 	return errors.Join(group.Wait(), s.Close())
 }
 
+// stopServing ends watches and waits for calls under way, and cuts them off after drainTimeout.
+//
+// Calls over HTTP come first. They are calls of the gRPC server too, but its graceful stop closes their
+// answers before the last message, which has the error, is written.
+func (s *Service) stopServing() {
+	s.server.Shutdown()
+	began := time.Now()
+	ctx, cancel := context.WithTimeout(context.Background(), drainTimeout/2)
+	defer cancel()
+	if s.web != nil && s.web.Shutdown(ctx) != nil {
+		s.log.Warn("calls over HTTP cut off at shutdown", "grace", drainTimeout/2)
+		_ = s.web.Close() // its listener is closed already
+	}
+	s.server.Stop(s.grpc, drainTimeout-time.Since(began))
+}
+
 // Close closes the listeners and the job table.
 func (s *Service) Close() error {
-	for _, l := range []net.Listener{s.grpcListener, s.httpListener} {
+	for _, l := range []net.Listener{s.grpcListener, s.httpListener, s.webListener} {
 		if l != nil {
 			_ = l.Close()
 		}

@@ -22,7 +22,7 @@ func mustNew(t *testing.T) *service.Service {
 	t.Helper()
 	env := platform.Env(platform.Serve(t, &simulator.Simulator{}))
 	env["STOKER_DB"] = filepath.Join(t.TempDir(), "stoker.db")
-	env["STOKER_LISTEN"], env["STOKER_HTTP_LISTEN"] = "127.0.0.1:0", "127.0.0.1:0"
+	env["STOKER_LISTEN"], env["STOKER_HTTP_LISTEN"], env["STOKER_WEB_LISTEN"] = "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0"
 	cfg, err := config.Load(config.Sources{Getenv: func(name string) string { return env[name] }})
 	if err != nil {
 		t.Fatal(err)
@@ -86,8 +86,8 @@ func TestSimulation(t *testing.T) {
 		Listen:    "127.0.0.1:0", DB: filepath.Join(t.TempDir(), "stoker.db"), QueueTarget: 3, PollInterval: 100 * time.Millisecond,
 	}
 	var last *stokerv1.Batch
-	err := simulation.Run(t.Context(), func(ctx context.Context, address string) (err error) {
-		conn, err := client.Dial(address, client.Options{})
+	err := simulation.Run(t.Context(), func(ctx context.Context, s *service.Service) (err error) {
+		conn, err := client.Dial(s.GRPCAddress(), client.Options{})
 		if err != nil {
 			return err
 		}

@@ -22,9 +22,10 @@ import (
 type Simulation struct {
 	// Simulator is the platform. It is closed at the end.
 	Simulator *simulator.Simulator
-	// Listen is the host:port of the gRPC server; port 0 lets the system choose. There are no HTTP
+	// Listen and WebListen are the host:port of the gRPC server and of the page; port 0 lets the system
+	// choose. Without WebListen there is no page. There are no HTTP
 	// endpoints.
-	Listen string
+	Listen, WebListen string
 	// DB is the file of the job table.
 	DB string
 	// QueueTarget is how many encodings to keep queued at the simulator.
@@ -36,10 +37,10 @@ type Simulation struct {
 // errSimulationOver is the cause of stopping the service after use has returned.
 var errSimulationOver = errors.New("the simulation is over")
 
-// Run starts simulator and service, and calls use with the gRPC address of the service. It stops both
+// Run starts simulator and service, and calls use with the service. It stops both
 // when use has returned or ctx has ended, the service first. The context of use ends with ctx, and when
 // simulator or service fails.
-func (s *Simulation) Run(ctx context.Context, use func(ctx context.Context, address string) error) error {
+func (s *Simulation) Run(ctx context.Context, use func(ctx context.Context, service *Service) error) error {
 	platform, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return fmt.Errorf("listen: %w", err)
@@ -60,7 +61,7 @@ func (s *Simulation) Run(ctx context.Context, use func(ctx context.Context, addr
 		defer stopServing(errors.New("the simulator has ended"))
 		return ServeSimulator(simulating, s.Simulator, platform)
 	})
-	err = use(serving, service.GRPCAddress())
+	err = use(serving, service)
 	stopServing(errSimulationOver)
 	return errors.Join(err, group.Wait())
 }
@@ -70,7 +71,7 @@ func (s *Simulation) Run(ctx context.Context, use func(ctx context.Context, addr
 func (s *Simulation) config(url string) *config.Config {
 	key := func() (string, error) { return "simulated", nil }
 	return &config.Config{
-		Listen: s.Listen, DB: s.DB, BitmovinURL: url, MaxRetries: job.DefaultMaxRetries, PollInterval: s.PollInterval,
+		Listen: s.Listen, WebListen: s.WebListen, DB: s.DB, BitmovinURL: url, MaxRetries: job.DefaultMaxRetries, PollInterval: s.PollInterval,
 		Accounts: []config.Account{{ID: job.DefaultName, APIKey: key, QueueTarget: s.QueueTarget, URL: url}},
 		Inputs: map[string]config.Storage{job.DefaultName: {
 			Storage: bitmovin.Storage{Type: bitmovin.StorageHTTPS, Host: "masters.example.com"},

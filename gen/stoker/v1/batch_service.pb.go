@@ -127,6 +127,9 @@ type SubmitBatchRequest struct {
 	// key, paths, variables, storages, and recipe or template. Every job needs a key. AddJobs leaves
 	// out such jobs too. Jobs of deleted batches do not count.
 	SkipSucceeded bool `protobuf:"varint,20,opt,name=skip_succeeded,json=skipSucceeded,proto3" json:"skip_succeeded,omitempty"`
+	// The jobs as a list, instead of `jobs`: at most 100,000, and the list at most 24 MiB. CheckList says
+	// what is wrong with a list. Violations name its lines: `list:17` is line 17.
+	List          *JobList `protobuf:"bytes,21,opt,name=list,proto3" json:"list,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -314,6 +317,13 @@ func (x *SubmitBatchRequest) GetSkipSucceeded() bool {
 		return x.SkipSucceeded
 	}
 	return false
+}
+
+func (x *SubmitBatchRequest) GetList() *JobList {
+	if x != nil {
+		return x.List
+	}
+	return nil
 }
 
 type isSubmitBatchRequest_EncodeWith interface {
@@ -2949,7 +2959,7 @@ var File_stoker_v1_batch_service_proto protoreflect.FileDescriptor
 
 const file_stoker_v1_batch_service_proto_rawDesc = "" +
 	"\n" +
-	"\x1dstoker/v1/batch_service.proto\x12\tstoker.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x15stoker/v1/batch.proto\x1a\x1astoker/v1/batch_bulk.proto\x1a\x16stoker/v1/recipe.proto\"\x8c\b\n" +
+	"\x1dstoker/v1/batch_service.proto\x12\tstoker.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x15stoker/v1/batch.proto\x1a\x1astoker/v1/batch_bulk.proto\x1a\x1bstoker/v1/batch_watch.proto\x1a\x18stoker/v1/job_list.proto\x1a\x16stoker/v1/recipe.proto\"\xb4\b\n" +
 	"\x12SubmitBatchRequest\x12'\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12+\n" +
@@ -2974,7 +2984,8 @@ const file_stoker_v1_batch_service_proto_rawDesc = "" +
 	"\xbaH\a\x92\x01\x04\x10\xa0\x8d\x06R\x04jobs\x12#\n" +
 	"\rvalidate_only\x18\x11 \x01(\bR\fvalidateOnly\x12\x1b\n" +
 	"\tkeep_open\x18\x12 \x01(\bR\bkeepOpen\x12%\n" +
-	"\x0eskip_succeeded\x18\x14 \x01(\bR\rskipSucceeded\x1a9\n" +
+	"\x0eskip_succeeded\x18\x14 \x01(\bR\rskipSucceeded\x12&\n" +
+	"\x04list\x18\x15 \x01(\v2\x12.stoker.v1.JobListR\x04list\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\r\n" +
@@ -3200,7 +3211,7 @@ const file_stoker_v1_batch_service_proto_rawDesc = "" +
 	"\bJobOrder\x12\x19\n" +
 	"\x15JOB_ORDER_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14JOB_ORDER_SUBMISSION\x10\x01\x12\x1a\n" +
-	"\x16JOB_ORDER_NEWEST_FIRST\x10\x022\xf1\r\n" +
+	"\x16JOB_ORDER_NEWEST_FIRST\x10\x022\xc4\x0e\n" +
 	"\fBatchService\x12L\n" +
 	"\vSubmitBatch\x12\x1d.stoker.v1.SubmitBatchRequest\x1a\x1e.stoker.v1.SubmitBatchResponse\x12@\n" +
 	"\aAddJobs\x12\x19.stoker.v1.AddJobsRequest\x1a\x1a.stoker.v1.AddJobsResponse\x12I\n" +
@@ -3211,7 +3222,8 @@ const file_stoker_v1_batch_service_proto_rawDesc = "" +
 	"\x06GetJob\x12\x18.stoker.v1.GetJobRequest\x1a\x19.stoker.v1.GetJobResponse\x12C\n" +
 	"\bListJobs\x12\x1a.stoker.v1.ListJobsRequest\x1a\x1b.stoker.v1.ListJobsResponse\x12K\n" +
 	"\n" +
-	"WatchBatch\x12\x1c.stoker.v1.WatchBatchRequest\x1a\x1d.stoker.v1.WatchBatchResponse0\x01\x12F\n" +
+	"WatchBatch\x12\x1c.stoker.v1.WatchBatchRequest\x1a\x1d.stoker.v1.WatchBatchResponse0\x01\x12Q\n" +
+	"\fWatchBatches\x12\x1e.stoker.v1.WatchBatchesRequest\x1a\x1f.stoker.v1.WatchBatchesResponse0\x01\x12F\n" +
 	"\tCancelJob\x12\x1b.stoker.v1.CancelJobRequest\x1a\x1c.stoker.v1.CancelJobResponse\x12L\n" +
 	"\vCancelBatch\x12\x1d.stoker.v1.CancelBatchRequest\x1a\x1e.stoker.v1.CancelBatchResponse\x12I\n" +
 	"\n" +
@@ -3295,31 +3307,34 @@ var file_stoker_v1_batch_service_proto_goTypes = []any{
 	(*RetryPolicy)(nil),           // 47: stoker.v1.RetryPolicy
 	(*FailureLimit)(nil),          // 48: stoker.v1.FailureLimit
 	(*JobSpec)(nil),               // 49: stoker.v1.JobSpec
-	(*Batch)(nil),                 // 50: stoker.v1.Batch
-	(BatchState)(0),               // 51: stoker.v1.BatchState
-	(*Job)(nil),                   // 52: stoker.v1.Job
-	(*Attempt)(nil),               // 53: stoker.v1.Attempt
-	(*JobEvent)(nil),              // 54: stoker.v1.JobEvent
-	(*BatchRef)(nil),              // 55: stoker.v1.BatchRef
-	(JobState)(0),                 // 56: stoker.v1.JobState
-	(*timestamppb.Timestamp)(nil), // 57: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 58: google.protobuf.Duration
-	(FailureKind)(0),              // 59: stoker.v1.FailureKind
-	(*JobCounts)(nil),             // 60: stoker.v1.JobCounts
-	(*Failure)(nil),               // 61: stoker.v1.Failure
-	(*fieldmaskpb.FieldMask)(nil), // 62: google.protobuf.FieldMask
-	(*ResubmitBatchRequest)(nil),  // 63: stoker.v1.ResubmitBatchRequest
-	(*CancelBatchesRequest)(nil),  // 64: stoker.v1.CancelBatchesRequest
-	(*PauseBatchesRequest)(nil),   // 65: stoker.v1.PauseBatchesRequest
-	(*ResumeBatchesRequest)(nil),  // 66: stoker.v1.ResumeBatchesRequest
-	(*DeleteBatchesRequest)(nil),  // 67: stoker.v1.DeleteBatchesRequest
-	(*UpdateBatchesRequest)(nil),  // 68: stoker.v1.UpdateBatchesRequest
-	(*ResubmitBatchResponse)(nil), // 69: stoker.v1.ResubmitBatchResponse
-	(*CancelBatchesResponse)(nil), // 70: stoker.v1.CancelBatchesResponse
-	(*PauseBatchesResponse)(nil),  // 71: stoker.v1.PauseBatchesResponse
-	(*ResumeBatchesResponse)(nil), // 72: stoker.v1.ResumeBatchesResponse
-	(*DeleteBatchesResponse)(nil), // 73: stoker.v1.DeleteBatchesResponse
-	(*UpdateBatchesResponse)(nil), // 74: stoker.v1.UpdateBatchesResponse
+	(*JobList)(nil),               // 50: stoker.v1.JobList
+	(*Batch)(nil),                 // 51: stoker.v1.Batch
+	(BatchState)(0),               // 52: stoker.v1.BatchState
+	(*Job)(nil),                   // 53: stoker.v1.Job
+	(*Attempt)(nil),               // 54: stoker.v1.Attempt
+	(*JobEvent)(nil),              // 55: stoker.v1.JobEvent
+	(*BatchRef)(nil),              // 56: stoker.v1.BatchRef
+	(JobState)(0),                 // 57: stoker.v1.JobState
+	(*timestamppb.Timestamp)(nil), // 58: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),   // 59: google.protobuf.Duration
+	(FailureKind)(0),              // 60: stoker.v1.FailureKind
+	(*JobCounts)(nil),             // 61: stoker.v1.JobCounts
+	(*Failure)(nil),               // 62: stoker.v1.Failure
+	(*fieldmaskpb.FieldMask)(nil), // 63: google.protobuf.FieldMask
+	(*WatchBatchesRequest)(nil),   // 64: stoker.v1.WatchBatchesRequest
+	(*ResubmitBatchRequest)(nil),  // 65: stoker.v1.ResubmitBatchRequest
+	(*CancelBatchesRequest)(nil),  // 66: stoker.v1.CancelBatchesRequest
+	(*PauseBatchesRequest)(nil),   // 67: stoker.v1.PauseBatchesRequest
+	(*ResumeBatchesRequest)(nil),  // 68: stoker.v1.ResumeBatchesRequest
+	(*DeleteBatchesRequest)(nil),  // 69: stoker.v1.DeleteBatchesRequest
+	(*UpdateBatchesRequest)(nil),  // 70: stoker.v1.UpdateBatchesRequest
+	(*WatchBatchesResponse)(nil),  // 71: stoker.v1.WatchBatchesResponse
+	(*ResubmitBatchResponse)(nil), // 72: stoker.v1.ResubmitBatchResponse
+	(*CancelBatchesResponse)(nil), // 73: stoker.v1.CancelBatchesResponse
+	(*PauseBatchesResponse)(nil),  // 74: stoker.v1.PauseBatchesResponse
+	(*ResumeBatchesResponse)(nil), // 75: stoker.v1.ResumeBatchesResponse
+	(*DeleteBatchesResponse)(nil), // 76: stoker.v1.DeleteBatchesResponse
+	(*UpdateBatchesResponse)(nil), // 77: stoker.v1.UpdateBatchesResponse
 }
 var file_stoker_v1_batch_service_proto_depIdxs = []int32{
 	46, // 0: stoker.v1.SubmitBatchRequest.recipe:type_name -> stoker.v1.Recipe
@@ -3328,107 +3343,110 @@ var file_stoker_v1_batch_service_proto_depIdxs = []int32{
 	48, // 3: stoker.v1.SubmitBatchRequest.failure_limit:type_name -> stoker.v1.FailureLimit
 	39, // 4: stoker.v1.SubmitBatchRequest.labels:type_name -> stoker.v1.SubmitBatchRequest.LabelsEntry
 	49, // 5: stoker.v1.SubmitBatchRequest.jobs:type_name -> stoker.v1.JobSpec
-	50, // 6: stoker.v1.SubmitBatchResponse.batch:type_name -> stoker.v1.Batch
-	4,  // 7: stoker.v1.SubmitBatchResponse.warnings:type_name -> stoker.v1.Warning
-	49, // 8: stoker.v1.AddJobsRequest.jobs:type_name -> stoker.v1.JobSpec
-	50, // 9: stoker.v1.AddJobsResponse.batch:type_name -> stoker.v1.Batch
-	4,  // 10: stoker.v1.AddJobsResponse.warnings:type_name -> stoker.v1.Warning
-	50, // 11: stoker.v1.CloseBatchResponse.batch:type_name -> stoker.v1.Batch
-	50, // 12: stoker.v1.GetBatchResponse.batch:type_name -> stoker.v1.Batch
-	51, // 13: stoker.v1.ListBatchesRequest.states:type_name -> stoker.v1.BatchState
-	40, // 14: stoker.v1.ListBatchesRequest.labels:type_name -> stoker.v1.ListBatchesRequest.LabelsEntry
-	50, // 15: stoker.v1.ListBatchesResponse.batches:type_name -> stoker.v1.Batch
-	52, // 16: stoker.v1.GetJobResponse.job:type_name -> stoker.v1.Job
-	53, // 17: stoker.v1.GetJobResponse.attempts:type_name -> stoker.v1.Attempt
-	54, // 18: stoker.v1.GetJobResponse.events:type_name -> stoker.v1.JobEvent
-	55, // 19: stoker.v1.GetJobResponse.batch:type_name -> stoker.v1.BatchRef
-	56, // 20: stoker.v1.ListJobsRequest.states:type_name -> stoker.v1.JobState
-	41, // 21: stoker.v1.ListJobsRequest.labels:type_name -> stoker.v1.ListJobsRequest.LabelsEntry
-	16, // 22: stoker.v1.ListJobsRequest.created:type_name -> stoker.v1.TimeRange
-	16, // 23: stoker.v1.ListJobsRequest.changed:type_name -> stoker.v1.TimeRange
-	16, // 24: stoker.v1.ListJobsRequest.finished:type_name -> stoker.v1.TimeRange
-	0,  // 25: stoker.v1.ListJobsRequest.order:type_name -> stoker.v1.JobOrder
-	57, // 26: stoker.v1.TimeRange.since:type_name -> google.protobuf.Timestamp
-	57, // 27: stoker.v1.TimeRange.until:type_name -> google.protobuf.Timestamp
-	52, // 28: stoker.v1.ListJobsResponse.jobs:type_name -> stoker.v1.Job
-	55, // 29: stoker.v1.ListJobsResponse.batches:type_name -> stoker.v1.BatchRef
-	58, // 30: stoker.v1.WatchBatchRequest.min_interval:type_name -> google.protobuf.Duration
-	56, // 31: stoker.v1.WatchBatchRequest.states:type_name -> stoker.v1.JobState
-	50, // 32: stoker.v1.WatchBatchResponse.batch:type_name -> stoker.v1.Batch
-	52, // 33: stoker.v1.WatchBatchResponse.jobs:type_name -> stoker.v1.Job
-	52, // 34: stoker.v1.CancelJobResponse.job:type_name -> stoker.v1.Job
-	50, // 35: stoker.v1.CancelBatchResponse.batch:type_name -> stoker.v1.Batch
-	56, // 36: stoker.v1.CancelJobsRequest.states:type_name -> stoker.v1.JobState
-	59, // 37: stoker.v1.CancelJobsRequest.failure_kinds:type_name -> stoker.v1.FailureKind
-	42, // 38: stoker.v1.CancelJobsRequest.labels:type_name -> stoker.v1.CancelJobsRequest.LabelsEntry
-	50, // 39: stoker.v1.CancelJobsResponse.batch:type_name -> stoker.v1.Batch
-	60, // 40: stoker.v1.CancelJobsResponse.counts:type_name -> stoker.v1.JobCounts
-	43, // 41: stoker.v1.ListFailuresRequest.labels:type_name -> stoker.v1.ListFailuresRequest.LabelsEntry
-	16, // 42: stoker.v1.ListFailuresRequest.finished:type_name -> stoker.v1.TimeRange
-	28, // 43: stoker.v1.ListFailuresResponse.causes:type_name -> stoker.v1.FailureCause
-	61, // 44: stoker.v1.FailureCause.failure:type_name -> stoker.v1.Failure
-	56, // 45: stoker.v1.RetryJobsRequest.states:type_name -> stoker.v1.JobState
-	59, // 46: stoker.v1.RetryJobsRequest.failure_kinds:type_name -> stoker.v1.FailureKind
-	44, // 47: stoker.v1.RetryJobsRequest.labels:type_name -> stoker.v1.RetryJobsRequest.LabelsEntry
-	50, // 48: stoker.v1.RetryJobsResponse.batch:type_name -> stoker.v1.Batch
-	60, // 49: stoker.v1.RetryJobsResponse.counts:type_name -> stoker.v1.JobCounts
-	50, // 50: stoker.v1.PauseBatchResponse.batch:type_name -> stoker.v1.Batch
-	50, // 51: stoker.v1.ResumeBatchResponse.batch:type_name -> stoker.v1.Batch
-	50, // 52: stoker.v1.UpdateBatchRequest.batch:type_name -> stoker.v1.Batch
-	62, // 53: stoker.v1.UpdateBatchRequest.update_mask:type_name -> google.protobuf.FieldMask
-	45, // 54: stoker.v1.UpdateBatchRequest.set_labels:type_name -> stoker.v1.UpdateBatchRequest.SetLabelsEntry
-	50, // 55: stoker.v1.UpdateBatchResponse.batch:type_name -> stoker.v1.Batch
-	1,  // 56: stoker.v1.BatchService.SubmitBatch:input_type -> stoker.v1.SubmitBatchRequest
-	5,  // 57: stoker.v1.BatchService.AddJobs:input_type -> stoker.v1.AddJobsRequest
-	7,  // 58: stoker.v1.BatchService.CloseBatch:input_type -> stoker.v1.CloseBatchRequest
-	9,  // 59: stoker.v1.BatchService.GetBatch:input_type -> stoker.v1.GetBatchRequest
-	11, // 60: stoker.v1.BatchService.ListBatches:input_type -> stoker.v1.ListBatchesRequest
-	13, // 61: stoker.v1.BatchService.GetJob:input_type -> stoker.v1.GetJobRequest
-	15, // 62: stoker.v1.BatchService.ListJobs:input_type -> stoker.v1.ListJobsRequest
-	18, // 63: stoker.v1.BatchService.WatchBatch:input_type -> stoker.v1.WatchBatchRequest
-	20, // 64: stoker.v1.BatchService.CancelJob:input_type -> stoker.v1.CancelJobRequest
-	22, // 65: stoker.v1.BatchService.CancelBatch:input_type -> stoker.v1.CancelBatchRequest
-	24, // 66: stoker.v1.BatchService.CancelJobs:input_type -> stoker.v1.CancelJobsRequest
-	29, // 67: stoker.v1.BatchService.RetryJobs:input_type -> stoker.v1.RetryJobsRequest
-	26, // 68: stoker.v1.BatchService.ListFailures:input_type -> stoker.v1.ListFailuresRequest
-	31, // 69: stoker.v1.BatchService.PauseBatch:input_type -> stoker.v1.PauseBatchRequest
-	33, // 70: stoker.v1.BatchService.ResumeBatch:input_type -> stoker.v1.ResumeBatchRequest
-	63, // 71: stoker.v1.BatchService.ResubmitBatch:input_type -> stoker.v1.ResubmitBatchRequest
-	64, // 72: stoker.v1.BatchService.CancelBatches:input_type -> stoker.v1.CancelBatchesRequest
-	65, // 73: stoker.v1.BatchService.PauseBatches:input_type -> stoker.v1.PauseBatchesRequest
-	66, // 74: stoker.v1.BatchService.ResumeBatches:input_type -> stoker.v1.ResumeBatchesRequest
-	67, // 75: stoker.v1.BatchService.DeleteBatches:input_type -> stoker.v1.DeleteBatchesRequest
-	68, // 76: stoker.v1.BatchService.UpdateBatches:input_type -> stoker.v1.UpdateBatchesRequest
-	35, // 77: stoker.v1.BatchService.UpdateBatch:input_type -> stoker.v1.UpdateBatchRequest
-	37, // 78: stoker.v1.BatchService.DeleteBatch:input_type -> stoker.v1.DeleteBatchRequest
-	3,  // 79: stoker.v1.BatchService.SubmitBatch:output_type -> stoker.v1.SubmitBatchResponse
-	6,  // 80: stoker.v1.BatchService.AddJobs:output_type -> stoker.v1.AddJobsResponse
-	8,  // 81: stoker.v1.BatchService.CloseBatch:output_type -> stoker.v1.CloseBatchResponse
-	10, // 82: stoker.v1.BatchService.GetBatch:output_type -> stoker.v1.GetBatchResponse
-	12, // 83: stoker.v1.BatchService.ListBatches:output_type -> stoker.v1.ListBatchesResponse
-	14, // 84: stoker.v1.BatchService.GetJob:output_type -> stoker.v1.GetJobResponse
-	17, // 85: stoker.v1.BatchService.ListJobs:output_type -> stoker.v1.ListJobsResponse
-	19, // 86: stoker.v1.BatchService.WatchBatch:output_type -> stoker.v1.WatchBatchResponse
-	21, // 87: stoker.v1.BatchService.CancelJob:output_type -> stoker.v1.CancelJobResponse
-	23, // 88: stoker.v1.BatchService.CancelBatch:output_type -> stoker.v1.CancelBatchResponse
-	25, // 89: stoker.v1.BatchService.CancelJobs:output_type -> stoker.v1.CancelJobsResponse
-	30, // 90: stoker.v1.BatchService.RetryJobs:output_type -> stoker.v1.RetryJobsResponse
-	27, // 91: stoker.v1.BatchService.ListFailures:output_type -> stoker.v1.ListFailuresResponse
-	32, // 92: stoker.v1.BatchService.PauseBatch:output_type -> stoker.v1.PauseBatchResponse
-	34, // 93: stoker.v1.BatchService.ResumeBatch:output_type -> stoker.v1.ResumeBatchResponse
-	69, // 94: stoker.v1.BatchService.ResubmitBatch:output_type -> stoker.v1.ResubmitBatchResponse
-	70, // 95: stoker.v1.BatchService.CancelBatches:output_type -> stoker.v1.CancelBatchesResponse
-	71, // 96: stoker.v1.BatchService.PauseBatches:output_type -> stoker.v1.PauseBatchesResponse
-	72, // 97: stoker.v1.BatchService.ResumeBatches:output_type -> stoker.v1.ResumeBatchesResponse
-	73, // 98: stoker.v1.BatchService.DeleteBatches:output_type -> stoker.v1.DeleteBatchesResponse
-	74, // 99: stoker.v1.BatchService.UpdateBatches:output_type -> stoker.v1.UpdateBatchesResponse
-	36, // 100: stoker.v1.BatchService.UpdateBatch:output_type -> stoker.v1.UpdateBatchResponse
-	38, // 101: stoker.v1.BatchService.DeleteBatch:output_type -> stoker.v1.DeleteBatchResponse
-	79, // [79:102] is the sub-list for method output_type
-	56, // [56:79] is the sub-list for method input_type
-	56, // [56:56] is the sub-list for extension type_name
-	56, // [56:56] is the sub-list for extension extendee
-	0,  // [0:56] is the sub-list for field type_name
+	50, // 6: stoker.v1.SubmitBatchRequest.list:type_name -> stoker.v1.JobList
+	51, // 7: stoker.v1.SubmitBatchResponse.batch:type_name -> stoker.v1.Batch
+	4,  // 8: stoker.v1.SubmitBatchResponse.warnings:type_name -> stoker.v1.Warning
+	49, // 9: stoker.v1.AddJobsRequest.jobs:type_name -> stoker.v1.JobSpec
+	51, // 10: stoker.v1.AddJobsResponse.batch:type_name -> stoker.v1.Batch
+	4,  // 11: stoker.v1.AddJobsResponse.warnings:type_name -> stoker.v1.Warning
+	51, // 12: stoker.v1.CloseBatchResponse.batch:type_name -> stoker.v1.Batch
+	51, // 13: stoker.v1.GetBatchResponse.batch:type_name -> stoker.v1.Batch
+	52, // 14: stoker.v1.ListBatchesRequest.states:type_name -> stoker.v1.BatchState
+	40, // 15: stoker.v1.ListBatchesRequest.labels:type_name -> stoker.v1.ListBatchesRequest.LabelsEntry
+	51, // 16: stoker.v1.ListBatchesResponse.batches:type_name -> stoker.v1.Batch
+	53, // 17: stoker.v1.GetJobResponse.job:type_name -> stoker.v1.Job
+	54, // 18: stoker.v1.GetJobResponse.attempts:type_name -> stoker.v1.Attempt
+	55, // 19: stoker.v1.GetJobResponse.events:type_name -> stoker.v1.JobEvent
+	56, // 20: stoker.v1.GetJobResponse.batch:type_name -> stoker.v1.BatchRef
+	57, // 21: stoker.v1.ListJobsRequest.states:type_name -> stoker.v1.JobState
+	41, // 22: stoker.v1.ListJobsRequest.labels:type_name -> stoker.v1.ListJobsRequest.LabelsEntry
+	16, // 23: stoker.v1.ListJobsRequest.created:type_name -> stoker.v1.TimeRange
+	16, // 24: stoker.v1.ListJobsRequest.changed:type_name -> stoker.v1.TimeRange
+	16, // 25: stoker.v1.ListJobsRequest.finished:type_name -> stoker.v1.TimeRange
+	0,  // 26: stoker.v1.ListJobsRequest.order:type_name -> stoker.v1.JobOrder
+	58, // 27: stoker.v1.TimeRange.since:type_name -> google.protobuf.Timestamp
+	58, // 28: stoker.v1.TimeRange.until:type_name -> google.protobuf.Timestamp
+	53, // 29: stoker.v1.ListJobsResponse.jobs:type_name -> stoker.v1.Job
+	56, // 30: stoker.v1.ListJobsResponse.batches:type_name -> stoker.v1.BatchRef
+	59, // 31: stoker.v1.WatchBatchRequest.min_interval:type_name -> google.protobuf.Duration
+	57, // 32: stoker.v1.WatchBatchRequest.states:type_name -> stoker.v1.JobState
+	51, // 33: stoker.v1.WatchBatchResponse.batch:type_name -> stoker.v1.Batch
+	53, // 34: stoker.v1.WatchBatchResponse.jobs:type_name -> stoker.v1.Job
+	53, // 35: stoker.v1.CancelJobResponse.job:type_name -> stoker.v1.Job
+	51, // 36: stoker.v1.CancelBatchResponse.batch:type_name -> stoker.v1.Batch
+	57, // 37: stoker.v1.CancelJobsRequest.states:type_name -> stoker.v1.JobState
+	60, // 38: stoker.v1.CancelJobsRequest.failure_kinds:type_name -> stoker.v1.FailureKind
+	42, // 39: stoker.v1.CancelJobsRequest.labels:type_name -> stoker.v1.CancelJobsRequest.LabelsEntry
+	51, // 40: stoker.v1.CancelJobsResponse.batch:type_name -> stoker.v1.Batch
+	61, // 41: stoker.v1.CancelJobsResponse.counts:type_name -> stoker.v1.JobCounts
+	43, // 42: stoker.v1.ListFailuresRequest.labels:type_name -> stoker.v1.ListFailuresRequest.LabelsEntry
+	16, // 43: stoker.v1.ListFailuresRequest.finished:type_name -> stoker.v1.TimeRange
+	28, // 44: stoker.v1.ListFailuresResponse.causes:type_name -> stoker.v1.FailureCause
+	62, // 45: stoker.v1.FailureCause.failure:type_name -> stoker.v1.Failure
+	57, // 46: stoker.v1.RetryJobsRequest.states:type_name -> stoker.v1.JobState
+	60, // 47: stoker.v1.RetryJobsRequest.failure_kinds:type_name -> stoker.v1.FailureKind
+	44, // 48: stoker.v1.RetryJobsRequest.labels:type_name -> stoker.v1.RetryJobsRequest.LabelsEntry
+	51, // 49: stoker.v1.RetryJobsResponse.batch:type_name -> stoker.v1.Batch
+	61, // 50: stoker.v1.RetryJobsResponse.counts:type_name -> stoker.v1.JobCounts
+	51, // 51: stoker.v1.PauseBatchResponse.batch:type_name -> stoker.v1.Batch
+	51, // 52: stoker.v1.ResumeBatchResponse.batch:type_name -> stoker.v1.Batch
+	51, // 53: stoker.v1.UpdateBatchRequest.batch:type_name -> stoker.v1.Batch
+	63, // 54: stoker.v1.UpdateBatchRequest.update_mask:type_name -> google.protobuf.FieldMask
+	45, // 55: stoker.v1.UpdateBatchRequest.set_labels:type_name -> stoker.v1.UpdateBatchRequest.SetLabelsEntry
+	51, // 56: stoker.v1.UpdateBatchResponse.batch:type_name -> stoker.v1.Batch
+	1,  // 57: stoker.v1.BatchService.SubmitBatch:input_type -> stoker.v1.SubmitBatchRequest
+	5,  // 58: stoker.v1.BatchService.AddJobs:input_type -> stoker.v1.AddJobsRequest
+	7,  // 59: stoker.v1.BatchService.CloseBatch:input_type -> stoker.v1.CloseBatchRequest
+	9,  // 60: stoker.v1.BatchService.GetBatch:input_type -> stoker.v1.GetBatchRequest
+	11, // 61: stoker.v1.BatchService.ListBatches:input_type -> stoker.v1.ListBatchesRequest
+	13, // 62: stoker.v1.BatchService.GetJob:input_type -> stoker.v1.GetJobRequest
+	15, // 63: stoker.v1.BatchService.ListJobs:input_type -> stoker.v1.ListJobsRequest
+	18, // 64: stoker.v1.BatchService.WatchBatch:input_type -> stoker.v1.WatchBatchRequest
+	64, // 65: stoker.v1.BatchService.WatchBatches:input_type -> stoker.v1.WatchBatchesRequest
+	20, // 66: stoker.v1.BatchService.CancelJob:input_type -> stoker.v1.CancelJobRequest
+	22, // 67: stoker.v1.BatchService.CancelBatch:input_type -> stoker.v1.CancelBatchRequest
+	24, // 68: stoker.v1.BatchService.CancelJobs:input_type -> stoker.v1.CancelJobsRequest
+	29, // 69: stoker.v1.BatchService.RetryJobs:input_type -> stoker.v1.RetryJobsRequest
+	26, // 70: stoker.v1.BatchService.ListFailures:input_type -> stoker.v1.ListFailuresRequest
+	31, // 71: stoker.v1.BatchService.PauseBatch:input_type -> stoker.v1.PauseBatchRequest
+	33, // 72: stoker.v1.BatchService.ResumeBatch:input_type -> stoker.v1.ResumeBatchRequest
+	65, // 73: stoker.v1.BatchService.ResubmitBatch:input_type -> stoker.v1.ResubmitBatchRequest
+	66, // 74: stoker.v1.BatchService.CancelBatches:input_type -> stoker.v1.CancelBatchesRequest
+	67, // 75: stoker.v1.BatchService.PauseBatches:input_type -> stoker.v1.PauseBatchesRequest
+	68, // 76: stoker.v1.BatchService.ResumeBatches:input_type -> stoker.v1.ResumeBatchesRequest
+	69, // 77: stoker.v1.BatchService.DeleteBatches:input_type -> stoker.v1.DeleteBatchesRequest
+	70, // 78: stoker.v1.BatchService.UpdateBatches:input_type -> stoker.v1.UpdateBatchesRequest
+	35, // 79: stoker.v1.BatchService.UpdateBatch:input_type -> stoker.v1.UpdateBatchRequest
+	37, // 80: stoker.v1.BatchService.DeleteBatch:input_type -> stoker.v1.DeleteBatchRequest
+	3,  // 81: stoker.v1.BatchService.SubmitBatch:output_type -> stoker.v1.SubmitBatchResponse
+	6,  // 82: stoker.v1.BatchService.AddJobs:output_type -> stoker.v1.AddJobsResponse
+	8,  // 83: stoker.v1.BatchService.CloseBatch:output_type -> stoker.v1.CloseBatchResponse
+	10, // 84: stoker.v1.BatchService.GetBatch:output_type -> stoker.v1.GetBatchResponse
+	12, // 85: stoker.v1.BatchService.ListBatches:output_type -> stoker.v1.ListBatchesResponse
+	14, // 86: stoker.v1.BatchService.GetJob:output_type -> stoker.v1.GetJobResponse
+	17, // 87: stoker.v1.BatchService.ListJobs:output_type -> stoker.v1.ListJobsResponse
+	19, // 88: stoker.v1.BatchService.WatchBatch:output_type -> stoker.v1.WatchBatchResponse
+	71, // 89: stoker.v1.BatchService.WatchBatches:output_type -> stoker.v1.WatchBatchesResponse
+	21, // 90: stoker.v1.BatchService.CancelJob:output_type -> stoker.v1.CancelJobResponse
+	23, // 91: stoker.v1.BatchService.CancelBatch:output_type -> stoker.v1.CancelBatchResponse
+	25, // 92: stoker.v1.BatchService.CancelJobs:output_type -> stoker.v1.CancelJobsResponse
+	30, // 93: stoker.v1.BatchService.RetryJobs:output_type -> stoker.v1.RetryJobsResponse
+	27, // 94: stoker.v1.BatchService.ListFailures:output_type -> stoker.v1.ListFailuresResponse
+	32, // 95: stoker.v1.BatchService.PauseBatch:output_type -> stoker.v1.PauseBatchResponse
+	34, // 96: stoker.v1.BatchService.ResumeBatch:output_type -> stoker.v1.ResumeBatchResponse
+	72, // 97: stoker.v1.BatchService.ResubmitBatch:output_type -> stoker.v1.ResubmitBatchResponse
+	73, // 98: stoker.v1.BatchService.CancelBatches:output_type -> stoker.v1.CancelBatchesResponse
+	74, // 99: stoker.v1.BatchService.PauseBatches:output_type -> stoker.v1.PauseBatchesResponse
+	75, // 100: stoker.v1.BatchService.ResumeBatches:output_type -> stoker.v1.ResumeBatchesResponse
+	76, // 101: stoker.v1.BatchService.DeleteBatches:output_type -> stoker.v1.DeleteBatchesResponse
+	77, // 102: stoker.v1.BatchService.UpdateBatches:output_type -> stoker.v1.UpdateBatchesResponse
+	36, // 103: stoker.v1.BatchService.UpdateBatch:output_type -> stoker.v1.UpdateBatchResponse
+	38, // 104: stoker.v1.BatchService.DeleteBatch:output_type -> stoker.v1.DeleteBatchResponse
+	81, // [81:105] is the sub-list for method output_type
+	57, // [57:81] is the sub-list for method input_type
+	57, // [57:57] is the sub-list for extension type_name
+	57, // [57:57] is the sub-list for extension extendee
+	0,  // [0:57] is the sub-list for field type_name
 }
 
 func init() { file_stoker_v1_batch_service_proto_init() }
@@ -3438,6 +3456,8 @@ func file_stoker_v1_batch_service_proto_init() {
 	}
 	file_stoker_v1_batch_proto_init()
 	file_stoker_v1_batch_bulk_proto_init()
+	file_stoker_v1_batch_watch_proto_init()
+	file_stoker_v1_job_list_proto_init()
 	file_stoker_v1_recipe_proto_init()
 	file_stoker_v1_batch_service_proto_msgTypes[0].OneofWrappers = []any{
 		(*SubmitBatchRequest_Profile)(nil),

@@ -27,6 +27,7 @@ const (
 	BatchService_GetJob_FullMethodName        = "/stoker.v1.BatchService/GetJob"
 	BatchService_ListJobs_FullMethodName      = "/stoker.v1.BatchService/ListJobs"
 	BatchService_WatchBatch_FullMethodName    = "/stoker.v1.BatchService/WatchBatch"
+	BatchService_WatchBatches_FullMethodName  = "/stoker.v1.BatchService/WatchBatches"
 	BatchService_CancelJob_FullMethodName     = "/stoker.v1.BatchService/CancelJob"
 	BatchService_CancelBatch_FullMethodName   = "/stoker.v1.BatchService/CancelBatch"
 	BatchService_CancelJobs_FullMethodName    = "/stoker.v1.BatchService/CancelJobs"
@@ -94,6 +95,12 @@ type BatchServiceClient interface {
 	// RESOURCE_EXHAUSTED if the caller has too many watches, or if it does not read the messages;
 	// UNAVAILABLE with RetryInfo when the server shuts down: reconnect with the cursor.
 	WatchBatch(ctx context.Context, in *WatchBatchRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchBatchResponse], error)
+	// WatchBatches sends the batches that match a filter, then those that changed, without their jobs,
+	// until the caller ends the call. There is no cursor: a client that reconnects gets a new snapshot. A
+	// slow client misses intermediate states, never the last one.
+	//
+	// Errors: INVALID_ARGUMENT; RESOURCE_EXHAUSTED and UNAVAILABLE as of WatchBatch.
+	WatchBatches(ctx context.Context, in *WatchBatchesRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchBatchesResponse], error)
 	// CancelJob requests the end of a job. A job that is not started is CANCELLED at once. A started job
 	// is CANCELLING until the platform confirms the end; if the encoding finishes before that, the job
 	// is SUCCEEDED. Cancelling a cancelled job changes nothing.
@@ -265,6 +272,25 @@ func (c *batchServiceClient) WatchBatch(ctx context.Context, in *WatchBatchReque
 
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type BatchService_WatchBatchClient = grpc.ServerStreamingClient[WatchBatchResponse]
+
+func (c *batchServiceClient) WatchBatches(ctx context.Context, in *WatchBatchesRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchBatchesResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &BatchService_ServiceDesc.Streams[1], BatchService_WatchBatches_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[WatchBatchesRequest, WatchBatchesResponse]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type BatchService_WatchBatchesClient = grpc.ServerStreamingClient[WatchBatchesResponse]
 
 func (c *batchServiceClient) CancelJob(ctx context.Context, in *CancelJobRequest, opts ...grpc.CallOption) (*CancelJobResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
@@ -466,6 +492,12 @@ type BatchServiceServer interface {
 	// RESOURCE_EXHAUSTED if the caller has too many watches, or if it does not read the messages;
 	// UNAVAILABLE with RetryInfo when the server shuts down: reconnect with the cursor.
 	WatchBatch(*WatchBatchRequest, grpc.ServerStreamingServer[WatchBatchResponse]) error
+	// WatchBatches sends the batches that match a filter, then those that changed, without their jobs,
+	// until the caller ends the call. There is no cursor: a client that reconnects gets a new snapshot. A
+	// slow client misses intermediate states, never the last one.
+	//
+	// Errors: INVALID_ARGUMENT; RESOURCE_EXHAUSTED and UNAVAILABLE as of WatchBatch.
+	WatchBatches(*WatchBatchesRequest, grpc.ServerStreamingServer[WatchBatchesResponse]) error
 	// CancelJob requests the end of a job. A job that is not started is CANCELLED at once. A started job
 	// is CANCELLING until the platform confirms the end; if the encoding finishes before that, the job
 	// is SUCCEEDED. Cancelling a cancelled job changes nothing.
@@ -572,6 +604,9 @@ func (UnimplementedBatchServiceServer) ListJobs(context.Context, *ListJobsReques
 }
 func (UnimplementedBatchServiceServer) WatchBatch(*WatchBatchRequest, grpc.ServerStreamingServer[WatchBatchResponse]) error {
 	return status.Error(codes.Unimplemented, "method WatchBatch not implemented")
+}
+func (UnimplementedBatchServiceServer) WatchBatches(*WatchBatchesRequest, grpc.ServerStreamingServer[WatchBatchesResponse]) error {
+	return status.Error(codes.Unimplemented, "method WatchBatches not implemented")
 }
 func (UnimplementedBatchServiceServer) CancelJob(context.Context, *CancelJobRequest) (*CancelJobResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method CancelJob not implemented")
@@ -775,6 +810,17 @@ func _BatchService_WatchBatch_Handler(srv interface{}, stream grpc.ServerStream)
 
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type BatchService_WatchBatchServer = grpc.ServerStreamingServer[WatchBatchResponse]
+
+func _BatchService_WatchBatches_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(WatchBatchesRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(BatchServiceServer).WatchBatches(m, &grpc.GenericServerStream[WatchBatchesRequest, WatchBatchesResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type BatchService_WatchBatchesServer = grpc.ServerStreamingServer[WatchBatchesResponse]
 
 func _BatchService_CancelJob_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(CancelJobRequest)
@@ -1146,6 +1192,11 @@ var BatchService_ServiceDesc = grpc.ServiceDesc{
 		{
 			StreamName:    "WatchBatch",
 			Handler:       _BatchService_WatchBatch_Handler,
+			ServerStreams: true,
+		},
+		{
+			StreamName:    "WatchBatches",
+			Handler:       _BatchService_WatchBatches_Handler,
 			ServerStreams: true,
 		},
 	},

@@ -1,0 +1,102 @@
+package gateway
+
+import (
+	"cmp"
+	"fmt"
+	"mime"
+	"net/http"
+	"slices"
+	"strings"
+
+	"connectrpc.com/connect"
+	"connectrpc.com/vanguard"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
+
+	"github.com/stokerd/stoker/internal/spelling"
+)
+
+// maxMessage is the size of the largest message in either direction, in bytes. It is that of the gRPC
+// server.
+const maxMessage = 32 << 20
+
+const jsonType = "application/json"
+
+// callHandler serves the calls of services in every protocol.
+type callHandler struct {
+	transcoder http.Handler
+	methods    map[string]protoreflect.MethodDescriptor // by path, such as /stoker.v1.BatchService/GetBatch
+	paths      []string
+	packages   []string // of the services, each as a path begins: /stoker.v1.
+}
+
+// newCallHandler makes a handler that serves services by grpc, the handler of a gRPC server.
+func newCallHandler(grpc http.Handler, services []string) (*callHandler, error) {
+	h := &callHandler{methods: map[string]protoreflect.MethodDescriptor{}}
+	var served []*vanguard.Service
+	for _, name := range services {
+		found, err := protoregistry.GlobalFiles.FindDescriptorByName(protoreflect.FullName(name))
+		if err != nil {
+			return nil, fmt.Errorf("service %s: %w", name, err)
+		}
+		service, ok := found.(protoreflect.ServiceDescriptor)
+		if !ok {
+			return nil, fmt.Errorf("%s is not a service", name)
+		}
+		h.packages = append(h.packages, "/"+string(service.ParentFile().Package())+".")
+		for i := range service.Methods().Len() {
+			method := service.Methods().Get(i)
+			path := "/" + name + "/" + string(method.Name())
+			h.methods[path] = method
+			h.paths = append(h.paths, path)
+		}
+		served = append(served, vanguard.NewServiceWithSchema(service, grpc,
+			vanguard.WithTargetProtocols(vanguard.ProtocolGRPC),
+			vanguard.WithTargetCodecs(vanguard.CodecProto),
+			vanguard.WithMaxMessageBufferBytes(maxMessage),
+		))
+	}
+	var err error
+	h.transcoder, err = vanguard.NewTranscoder(served, vanguard.WithCodec(newCodec))
+	return h, err
+}
+
+// owns reports whether a path is that of a call, or would be if the method existed.
+func (h *callHandler) owns(path string) bool {
+	return slices.ContainsFunc(h.packages, func(pkg string) bool { return strings.HasPrefix(path, pkg) })
+}
+
+func (h *callHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	method := h.methods[r.URL.Path]
+	media := mediaType(r)
+	switch {
+	case method == nil:
+		writeError(w, http.StatusNotFound, connect.CodeUnimplemented, fmt.Sprintf("this server has no method %s%s",
+			r.URL.Path, cmp.Or(spelling.Hint(r.URL.Path, h.paths), "; is it older than the client?")))
+	case r.Method != http.MethodPost:
+		w.Header().Set("Allow", http.MethodPost)
+		writeError(w, http.StatusMethodNotAllowed, connect.CodeUnimplemented, "want POST, with the request as JSON")
+	case media != jsonType && !strings.HasPrefix(media, "application/grpc") && !strings.HasPrefix(media, "application/connect+") && media != "application/proto":
+		writeError(w, http.StatusUnsupportedMediaType, connect.CodeInvalidArgument, "want Content-Type: "+jsonType)
+	case media == jsonType && r.ContentLength == 0:
+		writeError(w, http.StatusBadRequest, connect.CodeInvalidArgument, "the request is empty: want JSON, {} at least")
+	case media == jsonType && method.IsStreamingServer():
+		h.serveLines(w, r)
+	case media == jsonType:
+		// Without the version, which is for Connect's own clients, the call would not be taken for one.
+		r.Header.Set("Content-Type", jsonType)
+		r.Header.Set("Connect-Protocol-Version", "1")
+		h.transcoder.ServeHTTP(w, r)
+	default:
+		h.transcoder.ServeHTTP(w, r)
+	}
+}
+
+// mediaType is the media type of a request, in lower case and without parameters; empty if there is none.
+func mediaType(r *http.Request) string {
+	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil {
+		return ""
+	}
+	return media
+}

@@ -1,0 +1,238 @@
+package gateway
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"connectrpc.com/connect"
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/stokerd/stoker/internal/spelling"
+	"github.com/stokerd/stoker/job"
+)
+
+// decodingError is the error of a request that cannot be decoded into a message of type m. The decoder says
+// where it stopped, and decodingError which field that is.
+func decodingError(text []byte, err error, m protoreflect.MessageDescriptor) error {
+	field, problem := "request", explainSyntax(text)
+	if problem == "" {
+		at := findField(text, m, errorOffset(text, err))
+		field, problem = at.path, at.explain(err)
+	}
+	failure := connect.NewError(connect.CodeInvalidArgument, fmt.Errorf("%s: %s", field, problem))
+	for _, detail := range []proto.Message{
+		&errdetails.ErrorInfo{Reason: "INVALID", Domain: job.ErrorDomain, Metadata: map[string]string{"violations": "1"}},
+		&errdetails.BadRequest{FieldViolations: []*errdetails.BadRequest_FieldViolation{{Field: field, Description: problem}}},
+	} {
+		if d, err := connect.NewErrorDetail(detail); err == nil { // these can be encoded
+			failure.AddDetail(d)
+		}
+	}
+	return failure
+}
+
+// explainSyntax says why a text is not JSON; empty if it is.
+func explainSyntax(text []byte) string {
+	var value any
+	err := json.Unmarshal(text, &value)
+	if err == nil {
+		return ""
+	}
+	syntax, ok := errors.AsType[*json.SyntaxError](err)
+	if !ok {
+		return "is not JSON: " + err.Error()
+	}
+	before := text[:max(0, min(int(syntax.Offset)-1, len(text)))]
+	line, column := 1+bytes.Count(before, []byte("\n")), len(before)-bytes.LastIndexByte(before, '\n')
+	return fmt.Sprintf("is not JSON: line %d, column %d: %s", line, column, syntax.Error())
+}
+
+// position is where the decoder stopped, as its texts have it.
+var position = regexp.MustCompile(`\(line (\d+):(\d+)\): `)
+
+// errorOffset is where in a text the decoder stopped, in bytes.
+func errorOffset(text []byte, err error) int {
+	found := position.FindStringSubmatch(err.Error())
+	if found == nil {
+		return 0
+	}
+	line, _ := strconv.Atoi(found[1]) // both are digits
+	column, _ := strconv.Atoi(found[2])
+	offset := 0
+	for ; line > 1; line-- {
+		offset += bytes.IndexByte(text[offset:], '\n') + 1
+	}
+	for ; column > 1 && offset < len(text); column-- {
+		_, size := utf8.DecodeRune(text[offset:])
+		offset += size
+	}
+	return offset
+}
+
+// place is a field in the JSON of a message.
+type place struct {
+	path    string                         // such as jobs[1].input_path; request for the message itself
+	name    string                         // the last name of the path
+	field   protoreflect.FieldDescriptor   // nil: there is no such field, or it is the message itself
+	message protoreflect.MessageDescriptor // that has the field; nil: not known
+}
+
+// findField finds the field at an offset of a text, which is the JSON of a message.
+func findField(text []byte, m protoreflect.MessageDescriptor, offset int) place {
+	at := place{path: "request", message: m}
+	for _, step := range pathTo(text, offset) {
+		if step.name == "" && step.index >= 0 {
+			at.path += "[" + strconv.Itoa(step.index) + "]"
+			continue
+		}
+		within := at.message
+		if at.field != nil {
+			within = at.field.Message()
+			if at.field.IsMap() { // the name is a key
+				at.path += "." + step.name
+				at.name, at.field = step.name, at.field.MapValue()
+				continue
+			}
+		}
+		at.name, at.message, at.field = step.name, within, nil
+		if within != nil {
+			if at.field = within.Fields().ByJSONName(step.name); at.field == nil {
+				at.field = within.Fields().ByTextName(step.name)
+			}
+		}
+		if at.field != nil {
+			at.name = string(at.field.Name())
+		}
+		if at.name == "" {
+			at.name = `""`
+		}
+		if at.path == "request" {
+			at.path = at.name
+		} else {
+			at.path += "." + at.name
+		}
+		if at.field == nil {
+			break
+		}
+	}
+	return at
+}
+
+// explain puts the error of the decoder about the field into words.
+func (p place) explain(err error) string {
+	text := strings.TrimLeft(strings.TrimPrefix(err.Error(), "proto:"), " \u00a0") // its name, and a space that varies
+	if at := position.FindStringIndex(text); at != nil {
+		text = text[at[1]:]
+	}
+	switch {
+	case strings.HasPrefix(text, "unknown field") && p.message != nil:
+		var names []string
+		for i := range p.message.Fields().Len() {
+			names = append(names, string(p.message.Fields().Get(i).Name()))
+		}
+		return "is no field of the request" + spelling.Hint(p.name, names)
+	case p.field != nil && p.field.Enum() != nil && strings.HasPrefix(text, "invalid value"):
+		var names []string
+		values := p.field.Enum().Values()
+		for i := range values.Len() - 1 { // the first value means that the field is not set
+			names = append(names, string(values.Get(i+1).Name()))
+		}
+		return "want " + strings.Join(names, ", ")
+	case p.field != nil && (strings.HasPrefix(text, "invalid ") || strings.HasPrefix(text, "unexpected token")):
+		return "want " + kindText(p.field)
+	case strings.HasPrefix(text, "unexpected token"):
+		return "want a JSON object"
+	case strings.HasPrefix(text, "duplicate field"):
+		return "is given twice"
+	}
+	return text
+}
+
+// kindText says what the JSON of a field is.
+func kindText(f protoreflect.FieldDescriptor) string {
+	one := "a JSON object"
+	switch f.Kind() {
+	case protoreflect.StringKind:
+		one = "a string"
+	case protoreflect.BytesKind:
+		one = "a string of base64"
+	case protoreflect.BoolKind:
+		one = "true or false"
+	case protoreflect.EnumKind:
+		one = "the name of a value"
+	case protoreflect.DoubleKind, protoreflect.FloatKind:
+		one = "a number"
+	case protoreflect.MessageKind, protoreflect.GroupKind:
+		switch f.Message().FullName() {
+		case "google.protobuf.Duration":
+			one = `a duration in seconds, such as "90s"`
+		case "google.protobuf.Timestamp":
+			one = `a time, such as "2030-01-02T15:04:05Z"`
+		case "google.protobuf.FieldMask":
+			one = `names of fields in one string, such as "priority,labels"`
+		}
+	default:
+		one = "a whole number"
+	}
+	if f.IsList() {
+		return "a list, each entry " + one
+	}
+	return one
+}
+
+// pathStep is a step of a path: the name of a field or key, or an index of a list.
+type pathStep struct {
+	name  string // empty: an index
+	index int
+}
+
+// pathTo is the path to what is at an offset of a JSON text.
+func pathTo(text []byte, offset int) []pathStep {
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.UseNumber()
+	var open []pathStep // of each object or list that is open, where in it the decoder is
+	var inList []bool
+	named := false // the name of the next value has been read
+	for {
+		token, err := decoder.Token()
+		if err != nil {
+			return open
+		}
+		reached := decoder.InputOffset() > int64(offset)
+		if delimiter, ok := token.(json.Delim); ok && (delimiter == '}' || delimiter == ']') {
+			open, inList = open[:len(open)-1], inList[:len(inList)-1]
+			if reached {
+				return open
+			}
+			named = false
+			continue
+		}
+		depth := len(open) - 1
+		if depth >= 0 && !inList[depth] && !named {
+			name, _ := token.(string) // the name of a member is a string
+			open[depth].name, named = name, true
+			if reached {
+				return open
+			}
+			continue
+		}
+		if depth >= 0 && inList[depth] {
+			open[depth].index++
+		}
+		if reached {
+			return open
+		}
+		named = false
+		if delimiter, ok := token.(json.Delim); ok {
+			open, inList = append(open, pathStep{index: -1}), append(inList, delimiter == '[')
+		}
+	}
+}

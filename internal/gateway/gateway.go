@@ -1,0 +1,50 @@
+package gateway
+
+import (
+	"fmt"
+	"io/fs"
+	"net/http"
+)
+
+// Config is the configuration of [New].
+type Config struct {
+	// GRPC is the handler of the gRPC server.
+	GRPC http.Handler
+	// Services are the full names of the services to serve, such as stoker.v1.BatchService. The others of
+	// the gRPC server, for example reflection, cannot be reached.
+	Services []string
+	// Page has the files of the page.
+	Page fs.FS
+	// Listen is the host:port of the listener as it was configured.
+	Listen string
+	// URL is the address of the page behind a proxy; empty if there is none.
+	URL string
+}
+
+// New makes the handler that serves services and page.
+func New(c Config) (http.Handler, error) {
+	calls, err := newCallHandler(c.GRPC, c.Services)
+	if err != nil {
+		return nil, fmt.Errorf("gateway: %w", err)
+	}
+	page, err := newPageHandler(c.Page)
+	if err != nil {
+		return nil, fmt.Errorf("gateway: %w", err)
+	}
+	own, err := newOwnNames(c.Listen, c.URL)
+	if err != nil {
+		return nil, fmt.Errorf("gateway: %w", err)
+	}
+	origins, err := newOrigins(c.URL)
+	if err != nil {
+		return nil, fmt.Errorf("gateway: %w", err)
+	}
+	route := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if calls.owns(r.URL.Path) {
+			calls.ServeHTTP(w, r)
+			return
+		}
+		page.ServeHTTP(w, r)
+	})
+	return withDeadlines(withPolicy(own.require(origins.require(route)))), nil
+}

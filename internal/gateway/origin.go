@@ -1,0 +1,93 @@
+package gateway
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+
+	"connectrpc.com/connect"
+)
+
+// ownNames are the names by which this server may be reached.
+type ownNames map[string]bool
+
+// newOwnNames allows the host of the listener, and that of a URL which may be empty.
+func newOwnNames(listen, address string) (ownNames, error) {
+	own := ownNames{}
+	if host, _, err := net.SplitHostPort(listen); err != nil {
+		return nil, fmt.Errorf("listen address: %w", err)
+	} else if host != "" {
+		own[strings.ToLower(host)] = true
+	}
+	if address != "" {
+		u, err := url.Parse(address)
+		if err != nil {
+			return nil, fmt.Errorf("URL: %w", err)
+		}
+		own[strings.ToLower(u.Hostname())] = true
+	}
+	return own, nil
+}
+
+// require refuses requests with a foreign Host header.
+func (own ownNames) require(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !own.has(r) {
+			writeError(w, http.StatusMisdirectedRequest, connect.CodePermissionDenied,
+				fmt.Sprintf("%q is not a name of this server: set --web-url to the address at which browsers reach it", r.Host))
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// has reports whether a request came by a name of this server: one that is configured, one that always
+// means this machine, or the address to which it is connected.
+func (own ownNames) has(r *http.Request) bool {
+	host := strings.ToLower(r.Host)
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	host = strings.Trim(host, "[]")
+	if own[host] || host == "localhost" || strings.HasSuffix(host, ".localhost") {
+		return true
+	}
+	ip, err := netip.ParseAddr(host)
+	if err != nil {
+		return false
+	}
+	if ip.IsLoopback() {
+		return true
+	}
+	local, ok := r.Context().Value(http.LocalAddrContextKey).(*net.TCPAddr)
+	return ok && local.AddrPort().Addr().Unmap() == ip.Unmap()
+}
+
+// origins refuses calls that a page of another origin makes.
+type origins struct{ *http.CrossOriginProtection }
+
+// newOrigins allows the origin of a URL, which may be empty, beside that of the request itself.
+func newOrigins(address string) (origins, error) {
+	o := origins{http.NewCrossOriginProtection()}
+	if address == "" {
+		return o, nil
+	}
+	u, err := url.Parse(address)
+	if err != nil {
+		return origins{}, fmt.Errorf("URL: %w", err)
+	}
+	return o, o.AddTrustedOrigin(u.Scheme + "://" + u.Host)
+}
+
+func (o origins) require(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if o.Check(r) != nil {
+			writeError(w, http.StatusForbidden, connect.CodePermissionDenied, "a page of another origin may not make calls")
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}

@@ -1,0 +1,54 @@
+// One account as its page keeps it.
+
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import type { GetAccountHistoryResponse } from "../gen/stoker/v1/account_history_pb";
+import type { Account } from "../gen/stoker/v1/account_service_pb";
+import { accountList } from "./accountlist.svelte";
+import { accounts } from "./api";
+import { beside, live } from "./live.svelte";
+
+/** Spans that the chart can show, in hours, by the word of the address. */
+export const spans: Record<string, number> = { "1h": 1, "6h": 6, "24h": 24 };
+
+export class AccountView {
+  account = $state.raw<Account | undefined>();
+  history = $state.raw<GetAccountHistoryResponse | undefined>();
+  /** When the shown history begins and ends. */
+  from = $state(0);
+  to = $state(0);
+  problem = $state.raw<{ text: string; missing: boolean } | undefined>();
+
+  #id: string;
+
+  constructor(id: string) {
+    this.#id = id;
+  }
+
+  /** Asks again and again until the returned function is called. */
+  watch(): () => void {
+    return live.keep(
+      async (signal, alive) => {
+        if (accountList.accounts.length === 0 || !this.#id) await accountList.load(signal);
+        this.#id ||= accountList.accounts[0]?.id ?? "default";
+        const { account } = await accounts.getAccount({ accountId: this.#id }, { signal });
+        alive();
+        if (!live.held) this.account = account;
+        return 2000;
+      },
+      (text, code) => (this.problem = { text, missing: code === 5 }),
+    );
+  }
+
+  /** Keeps the history of the last hours until the returned function is called. */
+  watchHistory(hours: number): () => void {
+    // About 180 samples, by steps of ten seconds.
+    const step = Math.max(10, Math.round((hours * 3600) / 180 / 10) * 10);
+    return beside(Math.max(10, step / 3) * 1000, async (signal) => {
+      if (!this.account || live.held) return;
+      const to = Date.now();
+      const from = to - hours * 3_600_000;
+      const history = await accounts.getAccountHistory({ accountId: this.account.id, since: timestampFromMs(from), step: { seconds: BigInt(step) } }, { signal });
+      [this.history, this.from, this.to] = [history, from, to];
+    }).stop;
+  }
+}

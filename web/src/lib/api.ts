@@ -1,0 +1,61 @@
+// The way to the server: the contract over Connect, in its binary form, from the address that the page came from.
+
+import { Code, ConnectError, createClient, type Interceptor } from "@connectrpc/connect";
+import { createConnectTransport } from "@connectrpc/connect-web";
+import { AccountService } from "../gen/stoker/v1/account_service_pb";
+import { CatalogService } from "../gen/stoker/v1/catalog_service_pb";
+import { SubmissionService } from "../gen/stoker/v1/submission_service_pb";
+import { BatchService } from "../gen/stoker/v1/batch_service_pb";
+import { sentence } from "./format";
+
+/** refused is called when the server asks for a token. */
+let refused = () => {};
+
+/** onRefused says what to do when the server asks for a token. */
+export function onRefused(f: () => void) {
+  refused = f;
+}
+
+const noticeRefusal: Interceptor = (next) => async (request) => {
+  try {
+    return await next(request);
+  } catch (err) {
+    if (ConnectError.from(err).code === Code.Unauthenticated) refused();
+    throw err;
+  }
+};
+
+const transport = createConnectTransport({
+  baseUrl: new URL(".", document.baseURI).href.replace(/\/$/, ""),
+  useBinaryFormat: true,
+  interceptors: [noticeRefusal],
+});
+
+export const batches = createClient(BatchService, transport);
+export const catalog = createClient(CatalogService, transport);
+export const submissions = createClient(SubmissionService, transport);
+export const accounts = createClient(AccountService, transport);
+
+/** codeOf is the code of an error of a call. */
+export function codeOf(err: unknown): Code {
+  return ConnectError.from(err).code;
+}
+
+/** unreachable says whether a call failed because no server answered, or because the server is stopping. */
+export function unreachable(err: unknown): boolean {
+  const e = ConnectError.from(err);
+  return e.code === Code.Unavailable || e.cause instanceof TypeError || err instanceof TypeError;
+}
+
+/** stopping says whether the server itself said that it stops. */
+export function stopping(err: unknown): boolean {
+  const e = ConnectError.from(err);
+  return e.code === Code.Unavailable && !(e.cause instanceof TypeError) && e.details.length > 0;
+}
+
+/** explain puts an error of a call into a sentence. */
+export function explain(err: unknown): string {
+  const e = ConnectError.from(err);
+  if (unreachable(err)) return "The server cannot be reached.";
+  return sentence(e.rawMessage || "The server gave no reason");
+}

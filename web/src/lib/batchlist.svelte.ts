@@ -1,0 +1,185 @@
+// The batches as the list shows them: rows keep their place while they change, and what is new waits until it is asked
+// for.
+
+import { BatchState, type Batch } from "../gen/stoker/v1/batch_pb";
+import { batches } from "./api";
+import { live } from "./live.svelte";
+import { batchEnded, failureLine, finished } from "./words";
+import { count } from "./format";
+
+export const unfinishedStates = [BatchState.OPEN, BatchState.ACTIVE, BatchState.PAUSED, BatchState.CANCELLING];
+export const finishedStates = [BatchState.SUCCEEDED, BatchState.FAILED, BatchState.CANCELLED];
+
+/** Choice is what the reader filters by. */
+export interface Choice {
+  show: string;
+  text: string;
+  account: string;
+  label: string;
+}
+
+/** What each tab shows. */
+export const shows: Record<string, { word: string; states: BatchState[] }> = {
+  "": { word: "All", states: [] },
+  unfinished: { word: "Unfinished", states: unfinishedStates },
+  paused: { word: "Paused", states: [BatchState.PAUSED] },
+  failed: { word: "Failed", states: [BatchState.FAILED] },
+};
+
+const pageSize = 50;
+const mostUnfinished = 200;
+
+/** BatchList has the batches that match a choice. */
+export class BatchList {
+  /** Nothing has been heard yet. */
+  loading = $state(true);
+  unfinished = $state.raw<Batch[]>([]);
+  ended = $state.raw<Batch[]>([]);
+  /** How many batches each tab has. */
+  totals = $state.raw<Record<string, number>>({});
+  /** How many batches match, finished or not. */
+  matching = $state({ unfinished: 0, ended: 0 });
+  more = $state("");
+  /** How many batches are new, or have ended and still stand among the unfinished. */
+  waiting = $state(0);
+  /** Why each batch failed, by its id. */
+  causes = $state.raw<Record<string, string>>({});
+
+  #choice: Choice;
+  /** The unfinished batches as they are now. */
+  #latest = new Map<string, Batch>();
+  /** Those that ended while they were shown. */
+  #gone = new Map<string, Batch>();
+  #asked = new Map<string, number>();
+
+  constructor(choice: Choice) {
+    this.#choice = choice;
+  }
+
+  #filter(states: BatchState[]) {
+    const [name, value] = this.#choice.label.split(/=(.*)/s, 2);
+    const chosen = shows[this.#choice.show]?.states ?? [];
+    return {
+      states: chosen.length > 0 ? states.filter((s) => chosen.includes(s)) : states,
+      text: this.#choice.text,
+      account: this.#choice.account,
+      labels: name ? { [name]: value ?? "" } : {},
+    };
+  }
+
+  /** Loads the list, and follows it until the signal, or the server, ends that. Where no batch can be under way it
+   * returns after a while. */
+  async follow(signal: AbortSignal, alive: () => void) {
+    const done = await this.#list(finishedStates, pageSize, "", signal);
+    if (this.loading || this.ended.length <= pageSize) {
+      this.ended = done.batches;
+      this.more = done.next;
+      this.matching.ended = done.total;
+    }
+    const filter = this.#filter(unfinishedStates);
+    if (filter.states.length === 0) {
+      this.loading = false;
+      alive();
+      this.#explain();
+      return;
+    }
+    for await (const message of batches.watchBatches({ ...filter, limit: mostUnfinished }, { signal })) {
+      alive();
+      if (message.heartbeat) continue;
+      const fresh = this.loading;
+      if (message.snapshot) {
+        const now = new Set(message.batches.map((b) => b.id));
+        await this.#leave([...this.#latest.keys()].filter((id) => !now.has(id)), signal);
+        this.#latest.clear();
+      }
+      for (const b of message.batches) this.#latest.set(b.id, b);
+      await this.#leave(message.removedBatchIds, signal);
+      this.loading = false;
+      if (fresh) this.show();
+      else if (live.held) live.changes += message.batches.length + message.removedBatchIds.length;
+      else this.apply();
+    }
+  }
+
+  /** Asks how batches that are unfinished no more have ended. */
+  async #leave(ids: string[], signal: AbortSignal) {
+    for (const id of ids) this.#latest.delete(id);
+    const shown = ids.filter((id) => this.unfinished.some((b) => b.id === id)).slice(0, 20);
+    const ended = await Promise.all(shown.map((id) => batches.getBatch({ batchId: id }, { signal }).catch(() => undefined)));
+    for (const e of ended) if (e?.batch) this.#gone.set(e.batch.id, e.batch);
+  }
+
+  /** Takes in what has changed, without moving rows. */
+  apply() {
+    this.matching.unfinished = this.#latest.size;
+    this.unfinished = this.unfinished.map((b) => this.#latest.get(b.id) ?? this.#gone.get(b.id) ?? b);
+    const shown = new Set(this.unfinished.map((b) => b.id));
+    const fresh = [...this.#latest.keys()].filter((id) => !shown.has(id)).length;
+    this.waiting = fresh + this.unfinished.filter((b) => batchEnded(b.state)).length;
+    if (this.unfinished.length === 0 && fresh > 0) this.show();
+    this.#explain();
+  }
+
+  /** Shows what is new, and moves what has ended. */
+  show() {
+    const moved = this.unfinished.filter((b) => batchEnded(b.state));
+    this.ended = [...moved, ...this.ended.filter((b) => !moved.some((m) => m.id === b.id))];
+    this.matching = { unfinished: this.#latest.size, ended: Math.max(this.matching.ended + moved.length, this.ended.length) };
+    this.unfinished = [...this.#latest.values()].sort((a, b) => need(b) - need(a) || (a.id < b.id ? 1 : -1));
+    this.#gone.clear();
+    this.waiting = 0;
+    this.#explain();
+  }
+
+  async loadMore() {
+    const page = await this.#list(finishedStates, pageSize, this.more);
+    const known = new Set(this.ended.map((b) => b.id));
+    this.ended = [...this.ended, ...page.batches.filter((b) => !known.has(b.id))];
+    this.more = page.next;
+    this.#explain();
+  }
+
+  async #list(states: BatchState[], size: number, pageToken: string, signal?: AbortSignal) {
+    const filter = this.#filter(states);
+    if (filter.states.length === 0) return { batches: [], next: "", total: 0 };
+    const page = await batches.listBatches({ ...filter, pageSize: size, pageToken }, { signal });
+    return { batches: page.batches, next: page.nextPageToken, total: Number(page.totalCount) || page.batches.length };
+  }
+
+  /** Counts the batches of each tab. */
+  async count(signal: AbortSignal) {
+    const totals = await Promise.all(
+      Object.entries(shows).map(async ([name, show]) => {
+        const page = await batches.listBatches({ states: show.states, pageSize: 1 }, { signal });
+        return [name, Number(page.totalCount)] as const;
+      }),
+    );
+    this.totals = Object.fromEntries(totals);
+  }
+
+  /** Asks why the batches failed, for some of them at a time. */
+  async #explain() {
+    const wanted = [...this.unfinished, ...this.ended]
+      .filter((b) => b.counts && b.counts.failed > 0n && this.#asked.get(b.id) !== finished(b.counts))
+      .filter((b) => batchEnded(b.state) || b.state === BatchState.PAUSED)
+      .slice(0, 8);
+    if (wanted.length === 0) return;
+    for (const b of wanted) this.#asked.set(b.id, finished(b.counts));
+    const found = await Promise.all(
+      wanted.map(async (b) => {
+        const { causes } = await batches.listFailures({ batchId: b.id }).catch(() => ({ causes: [] }));
+        const first = causes[0];
+        if (!first?.failure) return [b.id, ""] as const;
+        const others = causes.length > 1 ? `, and ${count(causes.length - 1)} more ${causes.length === 2 ? "cause" : "causes"}` : "";
+        return [b.id, `${count(first.count)} × ${failureLine(first.failure)}${others}`] as const;
+      }),
+    );
+    this.causes = { ...this.causes, ...Object.fromEntries(found) };
+    void this.#explain();
+  }
+}
+
+/** need says how much a batch needs somebody. */
+function need(b: Batch): number {
+  return b.state === BatchState.PAUSED ? 1 : 0;
+}

@@ -1,0 +1,112 @@
+// One batch as its page keeps it: live by a watch that goes on from its cursor, with the jobs if they are not too many.
+
+import { durationFromMs } from "@bufbuild/protobuf/wkt";
+import type { Batch } from "../gen/stoker/v1/batch_pb";
+import type { FailureCause } from "../gen/stoker/v1/batch_service_pb";
+import { batches } from "./api";
+import { ms } from "./format";
+import { JobTable } from "./jobtable.svelte";
+import { beside, live } from "./live.svelte";
+
+/** mostLive is how many jobs a page keeps; of a larger batch it asks the server for what is looked at. */
+export const mostLive = 150_000;
+
+export class BatchView {
+  batch = $state.raw<Batch | undefined>();
+  causes = $state.raw<FailureCause[]>([]);
+  /** Why the batch cannot be shown. */
+  problem = $state.raw<{ text: string; missing: boolean } | undefined>();
+  /** All jobs are known. */
+  complete = $state(false);
+  jobs = new JobTable();
+
+  /** Whether the jobs are kept here; undefined until the size of the batch is known. */
+  keepsJobs = $state<boolean | undefined>();
+
+  #id: string;
+  #cursor = "";
+  #held: (() => void)[] = [];
+  #failed = -1n;
+
+  constructor(id: string) {
+    this.#id = id;
+  }
+
+  /** Watches until the returned function is called. */
+  watch(): () => void {
+    const causes = beside(30_000, async (signal) => {
+      const id = this.batch?.id;
+      if (!id) return;
+      if (this.batch!.counts?.failed === 0n && this.causes.length === 0) return;
+      this.causes = (await batches.listFailures({ batchId: id }, { signal })).causes;
+    });
+    let due: ReturnType<typeof setTimeout> | undefined;
+    const askForCauses = () => {
+      const failed = this.batch?.counts?.failed ?? 0n;
+      if (failed === this.#failed) return;
+      this.#failed = failed;
+      due ??= setTimeout(() => {
+        due = undefined;
+        causes.now();
+      }, 300);
+    };
+    const stop = live.keep(
+      async (signal, alive) => {
+        if (this.keepsJobs === undefined) {
+          const { batch } = await batches.getBatch({ batchId: this.#id }, { signal });
+          this.#take(batch!);
+          askForCauses();
+          this.jobs.begin = ms(batch!.createTime);
+          this.keepsJobs = batch!.jobCount <= mostLive;
+        }
+        const request = { batchId: this.batch!.id, cursor: this.#cursor, includeJobs: this.keepsJobs, minInterval: durationFromMs(200) };
+        for await (const message of batches.watchBatch(request, { signal })) {
+          alive();
+          this.#cursor = message.cursor || this.#cursor;
+          if (message.heartbeat) continue;
+          const apply = () => {
+            if (message.snapshot) {
+              this.jobs.clear();
+              this.complete = false;
+            }
+            if (message.batch) this.#take(message.batch);
+            this.jobs.take(message.jobs);
+            if (this.jobs.rows.length >= Number(this.batch?.jobCount ?? 0n)) this.complete = true;
+            askForCauses();
+          };
+          if (live.held) {
+            this.#held.push(apply);
+            live.changes += Math.max(1, message.jobs.length);
+          } else {
+            this.release();
+            apply();
+          }
+        }
+        // The batch has ended. It may go on after a retry.
+        alive();
+        return 4000;
+      },
+      (text, code) => (this.problem = { text, missing: code === 5 || code === 3 }),
+    );
+    return () => {
+      stop();
+      causes.stop();
+      clearTimeout(due);
+    };
+  }
+
+  /** Applies what came while the page was held. */
+  release() {
+    for (const apply of this.#held.splice(0)) apply();
+  }
+
+  #take(batch: Batch) {
+    // What only GetBatch says stays.
+    const before = this.batch;
+    if (before && !batch.encodes) batch.encodes = before.encodes;
+    if (before?.wait?.code === batch.wait?.code && batch.wait && before?.wait?.ahead.length && batch.wait.ahead.length === 0) {
+      batch.wait.ahead = before.wait.ahead;
+    }
+    this.batch = batch;
+  }
+}

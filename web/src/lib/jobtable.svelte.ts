@@ -1,0 +1,152 @@
+// The jobs of a batch as the page keeps them: small rows instead of messages, because there may be a hundred thousand.
+
+import { JobState, type Job } from "../gen/stoker/v1/batch_pb";
+import { failureLine, why } from "./words";
+import { ms } from "./format";
+
+/** Row is one job. Times are seconds since the batch was submitted, which are small numbers; -1 is none. */
+export interface Row {
+  readonly number: number;
+  readonly key: string;
+  readonly name: string;
+  readonly input: string;
+  /** What else a search finds: the output path if it is not the input's, and the id of the encoding. */
+  readonly more: string;
+  readonly state: JobState;
+  readonly progress: number;
+  readonly attempt: number;
+  readonly changed: number;
+  /** When its present state began, as far as the platform says so. */
+  readonly since: number;
+  readonly ended: number;
+  /** How long the encoder took, in seconds. */
+  readonly took: number;
+  /** Why it failed, was cancelled, or waits. */
+  readonly note: string;
+  /** The cause of its failure, as ListFailures has it. */
+  readonly cause: string;
+}
+
+/** Filter selects rows. An empty value selects all. */
+export interface Filter {
+  readonly text: string;
+  readonly prefix: string;
+  readonly cause: string;
+  readonly states: readonly JobState[];
+}
+
+/** Selection is the rows that match a filter, as indexes, and how many rows of each state match the rest of it. */
+export interface Selection {
+  readonly rows: Uint32Array;
+  readonly states: readonly number[];
+}
+
+/** RowMaker makes rows. It keeps one copy of a text that many jobs have. */
+export class RowMaker {
+  /** When the batch was submitted, in milliseconds. */
+  begin = 0;
+  #texts = new Map<string, string>();
+
+  make(number: number, job: Job, old?: Row): Row {
+    const began = job.state === JobState.RUNNING ? job.runningTime : job.state === JobState.QUEUED ? job.queuedTime : undefined;
+    const output = job.outputPath && !job.inputPath.startsWith(job.outputPath) && job.outputPath !== job.key ? job.outputPath : "";
+    return {
+      number,
+      key: old?.key || job.key,
+      name: old?.name || (job.name === job.key ? "" : job.name),
+      input: old?.input || job.inputPath,
+      more: output ? `${output} ${job.encodingId}` : job.encodingId,
+      state: job.state,
+      progress: job.progress,
+      attempt: job.attempt,
+      changed: this.#seconds(ms(job.updateTime)),
+      since: this.#seconds(ms(began)),
+      ended: this.#seconds(ms(job.finishTime)),
+      took: job.finishTime && job.runningTime ? Math.round((ms(job.finishTime) - ms(job.runningTime)) / 1000) : -1,
+      note: this.#once(note(job)),
+      cause: this.#once(job.failure?.cause ?? ""),
+    };
+  }
+
+  /** at is a row's time in milliseconds since 1970; 0 if there is none. */
+  at(seconds: number): number {
+    return seconds < 0 ? 0 : this.begin + seconds * 1000;
+  }
+
+  #seconds(at: number): number {
+    return at ? Math.max(0, Math.round((at - this.begin) / 1000)) : -1;
+  }
+
+  #once(text: string): string {
+    const known = this.#texts.get(text);
+    if (known !== undefined) return known;
+    if (this.#texts.size < 1000) this.#texts.set(text, text);
+    return text;
+  }
+}
+
+/** numberOf is the number of a job in its batch. */
+export function numberOf(job: Job): number {
+  return Number(job.number) || Number(job.id.slice(job.id.lastIndexOf("/") + 1));
+}
+
+/** JobTable has all jobs of one batch, in order. */
+export class JobTable extends RowMaker {
+  /** Goes up with every change. */
+  version = $state(0);
+  rows: Row[] = [];
+
+  clear() {
+    this.rows = [];
+    this.version++;
+  }
+
+  /** Takes in jobs as they are now. */
+  take(jobs: Job[]) {
+    if (jobs.length === 0) return;
+    for (const job of jobs) {
+      const number = numberOf(job);
+      while (this.rows.length < number - 1) this.rows.push(unknownRow(this.rows.length + 1));
+      this.rows[number - 1] = this.make(number, job, this.rows[number - 1]);
+    }
+    this.version++;
+  }
+
+  select(filter: Filter): Selection {
+    const text = filter.text ? new RegExp(filter.text.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&"), "i") : undefined;
+    const states: number[] = new Array(9).fill(0);
+    const found = new Uint32Array(this.rows.length);
+    let n = 0;
+    for (let i = 0; i < this.rows.length; i++) {
+      const row = this.rows[i]!;
+      if (filter.prefix && !row.key.startsWith(filter.prefix)) continue;
+      if (filter.cause && row.cause !== filter.cause) continue;
+      if (text && !text.test(row.key) && !text.test(row.input) && !text.test(row.name) && !text.test(row.more)) continue;
+      states[row.state]!++;
+      if (filter.states.length > 0 && !filter.states.includes(row.state)) continue;
+      found[n++] = i;
+    }
+    return { rows: found.subarray(0, n), states };
+  }
+}
+
+function note(job: Job): string {
+  switch (job.state) {
+    case JobState.FAILED:
+      return job.failure ? failureLine(job.failure) : "";
+    case JobState.WAITING:
+      return job.nextAttemptTime && job.failure ? failureLine(job.failure) : why(job.wait, job.waitReason, Date.now()).lead;
+    case JobState.CANCELLED:
+    case JobState.CANCELLING:
+      return job.reason;
+    case JobState.STARTING:
+      return why(job.wait, job.waitReason, Date.now()).lead;
+    default:
+      return job.platformStatus ? `Bitmovin says ${job.platformStatus}` : "";
+  }
+}
+
+function unknownRow(number: number): Row {
+  const none = { key: "", name: "", input: "", more: "", note: "", cause: "" };
+  return { ...none, number, state: JobState.UNSPECIFIED, progress: 0, attempt: 0, changed: -1, since: -1, ended: -1, took: -1 };
+}

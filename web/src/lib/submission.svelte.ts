@@ -1,0 +1,176 @@
+// A list that is about to be submitted. The server reads and checks it by its own rules; nothing of them is here.
+
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import type { SubmitBatchRequestSchema } from "../gen/stoker/v1/batch_service_pb";
+import type { EncodingTemplate, Profile, Storage } from "../gen/stoker/v1/catalog_service_pb";
+import { JobListSchema, ListFormat, type JobList } from "../gen/stoker/v1/job_list_pb";
+import type { CheckListResponse, PlanBatchResponse } from "../gen/stoker/v1/submission_service_pb";
+import { batches, catalog, explain, submissions } from "./api";
+
+/** mostBytes is the largest list that a call takes; stoker submit takes more, in parts. */
+const mostBytes = 24 * 1024 * 1024;
+
+export interface ListFile {
+  name: string;
+  bytes: Uint8Array<ArrayBuffer>;
+}
+
+export class Submission {
+  file = $state.raw<ListFile | undefined>();
+  /** Why a file was not taken. */
+  refused = $state.raw<{ title: string; kind: "spreadsheet" | "large" | "other" } | undefined>();
+
+  name = $state("");
+  how = $state<"profile" | "template">("profile");
+  profile = $state("default");
+  template = $state("");
+  account = $state("");
+  priority = $state(50);
+  input = $state("");
+  output = $state("");
+  labels = $state("");
+  skipSucceeded = $state(false);
+  /** How the list is to be read, where the server cannot tell. */
+  reading = $state.raw<Partial<Pick<JobList, "format" | "columns" | "charset">>>({});
+
+  checked = $state.raw<CheckListResponse | undefined>();
+  checking = $state(false);
+  took = $state(0);
+  plan = $state.raw<PlanBatchResponse | undefined>();
+  /** What is wrong with something else than the list. */
+  problem = $state("");
+  submitting = $state(false);
+
+  profiles = $state.raw<Profile[]>([]);
+  templates = $state.raw<EncodingTemplate[]>([]);
+  storages = $state.raw<Storage[]>([]);
+
+  #requestId = newId();
+  #call: AbortController | undefined;
+
+  /** The template that is chosen, if one is. */
+  get chosenTemplate(): EncodingTemplate | undefined {
+    return this.how === "template" ? this.templates.find((t) => t.name === this.template) : undefined;
+  }
+
+  get wrongLabel(): string {
+    return words(this.labels).find((l) => !l.includes("=")) ?? "";
+  }
+
+  async loadCatalog(signal: AbortSignal) {
+    const [p, t, s] = await Promise.all([
+      catalog.listProfiles({}, { signal }),
+      catalog.listTemplates({}, { signal }),
+      catalog.listStorages({}, { signal }),
+    ]);
+    this.profiles = p.profiles;
+    this.templates = t.templates;
+    this.storages = s.storages;
+    if (!p.profiles.some((x) => x.name === this.profile)) this.profile = p.profiles[0]?.name ?? "default";
+    this.template ||= t.templates[0]?.name ?? "";
+    if (p.profiles.length === 0 && t.templates.length > 0) this.how = "template";
+  }
+
+  async take(file: File) {
+    this.takeBytes(file.name, new Uint8Array(await file.arrayBuffer()));
+  }
+
+  takeBytes(name: string, bytes: Uint8Array<ArrayBuffer>) {
+    this.refused = undefined;
+    const packed = bytes[0] === 0x50 && bytes[1] === 0x4b;
+    if (/\.(xlsx?|ods|numbers)$/i.test(name) || packed) this.refused = { title: name, kind: "spreadsheet" };
+    else if (bytes.length > mostBytes) this.refused = { title: name, kind: "large" };
+    else if (bytes.length === 0) this.refused = { title: name, kind: "other" };
+    if (this.refused) return;
+    this.file = { name, bytes };
+    this.reading = {};
+    this.checked = undefined;
+    if (!this.name) this.name = name.replace(/\.(gz)$/i, "").replace(/\.[^.]+$/, "").replace(/[-_]+/g, " ").trim();
+  }
+
+  #request(): MessageInitShape<typeof SubmitBatchRequestSchema> {
+    const file = this.file!;
+    const t = this.chosenTemplate;
+    return {
+      displayName: this.name.trim(),
+      account: this.account,
+      priority: Number(this.priority),
+      encodeWith: this.how === "template" ? { case: "template", value: this.template } : { case: "profile", value: this.profile },
+      input: t && !t.usesInput ? "" : this.input,
+      output: t && !t.usesOutput ? "" : this.output,
+      labels: Object.fromEntries(words(this.labels).map((l) => l.split(/=(.*)/s, 2) as [string, string])),
+      skipSucceeded: this.skipSucceeded,
+      list: create(JobListSchema, { ...this.reading, name: file.name, content: { case: "data", value: file.bytes } }),
+    };
+  }
+
+  /** Lets the server check the list, and says how long the batch would take. A later call ends an earlier one. */
+  async check() {
+    this.#call?.abort();
+    if (!this.file || this.wrongLabel) return;
+    const call = (this.#call = new AbortController());
+    this.checking = true;
+    const began = performance.now();
+    try {
+      const answer = await submissions.checkList({ submission: this.#request(), sampleSize: 100 }, { signal: call.signal });
+      this.took = performance.now() - began;
+      this.checked = answer;
+      this.problem = "";
+      this.#requestId = newId();
+      this.plan = undefined;
+      const jobs = answer.jobCount - (this.skipSucceeded ? answer.succeededCount : 0n);
+      if (answer.mistakeCount === 0n && jobs > 0n) {
+        const { account, priority, encodeWith } = this.#request();
+        this.plan = await submissions.planBatch({ account, priority, jobCount: jobs, encodeWith: encodeWith as never }, { signal: call.signal });
+      }
+    } catch (err) {
+      if (!call.signal.aborted) this.problem = explain(err);
+    }
+    if (this.#call === call) this.checking = false;
+  }
+
+  /** Submits the list. A repeated submission of the same is one batch. */
+  async submit() {
+    this.submitting = true;
+    try {
+      const answer = await batches.submitBatch({ ...this.#request(), requestId: this.#requestId });
+      return answer.batch;
+    } finally {
+      this.submitting = false;
+    }
+  }
+}
+
+function words(text: string): string[] {
+  return text.split(/[\s,]+/).filter(Boolean);
+}
+
+function newId(): string {
+  return [...crypto.getRandomValues(new Uint8Array(16))].map((b) => b.toString(16).padStart(2, "0")).join("");
+}
+
+/** readingWords says how the server proposes to read a list. */
+export function readingWords(list: JobList): string[] {
+  const formats: Partial<Record<ListFormat, string>> = {
+    [ListFormat.CSV]: "as CSV",
+    [ListFormat.JSON]: "as JSON",
+    [ListFormat.PATHS]: "as one input path in each line",
+    [ListFormat.S3_INVENTORY]: "as an S3 inventory",
+    [ListFormat.S3_LISTING]: "as the output of aws s3 ls",
+  };
+  return [
+    ...(formats[list.format] ? [formats[list.format]!] : []),
+    ...(list.charset ? [`with the charset ${list.charset}`] : []),
+    ...Object.entries(list.columns).map(([column, field]) => (field ? `column “${column}” as ${field}` : `without column “${column}”`)),
+  ];
+}
+
+/** The sample that is offered where there is nothing yet. */
+export const sample = `key,name,input_path
+big-buck-bunny,Big Buck Bunny,open-movies/big-buck-bunny.mov
+sintel,Sintel,open-movies/sintel.mov
+tears-of-steel,Tears of Steel,open-movies/tears-of-steel.mov
+cosmos-laundromat,Cosmos Laundromat,open-movies/cosmos-laundromat.mov
+spring,Spring,open-movies/spring.mov
+sprite-fright,Sprite Fright,open-movies/sprite-fright.mov
+`;

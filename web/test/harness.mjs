@@ -1,0 +1,122 @@
+// What every test of the page needs: a browser, pages that may not complain, and calls past the page.
+import assert from "node:assert/strict";
+import { after, test as nodeTest } from "node:test";
+import { chromium } from "playwright-core";
+
+export const home = process.env.STOKER_PAGE;
+const control = process.env.STOKER_CONTROL;
+assert.ok(home && control, "go test ./internal/browser runs these tests, with a service for them");
+
+let browser;
+after(() => browser?.close());
+
+/** act lets the world do something: stop, start, shut, open, hold, release. */
+export async function act(what) {
+  const answer = await fetch(`${control}/${what}`, { method: "POST" });
+  assert.equal(answer.status, 204);
+}
+
+/** call makes a call at the service itself, past the door and the page. */
+export async function call(method, request = {}) {
+  const { url } = await (await fetch(`${control}/direct`)).json();
+  const answer = await fetch(`${url}/stoker.v1.${method}`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify(request),
+  });
+  const body = await answer.json();
+  if (!answer.ok) throw new Error(`${method}: ${JSON.stringify(body)}`);
+  return body;
+}
+
+/** submit submits jobs with these input paths, and returns the batch. It is cancelled after the test, so that the next
+ * one has the encoders. */
+export async function submit(t, name, paths, more = {}) {
+  const jobs = paths.map((path) => ({ key: path.replace(/\.\w+$/, ""), input_path: path }));
+  const retry_policy = { max_retries: 1, initial_backoff: "0.05s", max_backoff: "0.05s" };
+  const { batch } = await call("BatchService/SubmitBatch", { display_name: name, jobs, retry_policy, ...more });
+  t.after(async () => {
+    await call("BatchService/CancelBatch", { batch_id: batch.id }).catch(() => {}); // it may have ended
+    await ended(batch);
+  });
+  return batch;
+}
+
+/** until waits until a batch is as it should be, by watching it. */
+export async function until(batch, is) {
+  const { url } = await (await fetch(`${control}/direct`)).json();
+  const stop = new AbortController();
+  const answer = await fetch(`${url}/stoker.v1.BatchService/WatchBatch`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ batch_id: batch.id }),
+    signal: stop.signal,
+  });
+  let text = "";
+  const decoder = new TextDecoder();
+  let latest;
+  for await (const part of answer.body) {
+    text += decoder.decode(part, { stream: true });
+    const lines = text.split("\n");
+    text = lines.pop();
+    for (const line of lines.filter(Boolean)) {
+      const message = JSON.parse(line);
+      latest = message.batch ?? latest;
+      if (latest && is(latest)) {
+        stop.abort();
+        return latest;
+      }
+    }
+  }
+  throw new Error(`the batch ended as ${latest?.state}`);
+}
+
+export const ended = (batch) => until(batch, (b) => /SUCCEEDED|FAILED|CANCELLED/.test(b.state));
+
+/** test is one test of at most a minute. */
+export const test = (name, run) => nodeTest(name, { timeout: 60_000 }, run);
+
+const sizes = { wide: { width: 1280, height: 900 }, narrow: { width: 390, height: 844 } };
+
+/** open opens the page in a browser of its own. What it complains of fails the test, but for what lost expects. */
+export async function open(t, hash = "", { size = "wide", dark = false, lost = false, context } = {}) {
+  browser ??= await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ["--no-sandbox"] });
+  const own = !context;
+  context ??= await browser.newContext({
+    viewport: sizes[size],
+    colorScheme: dark ? "dark" : "light",
+    timezoneId: "Europe/Berlin",
+    locale: "en-GB",
+    permissions: ["clipboard-read", "clipboard-write"],
+  });
+  const page = await context.newPage();
+  page.setDefaultTimeout(10_000);
+  const complaints = [];
+  page.on("console", (m) => {
+    if (lost && /Failed to load resource/.test(m.text())) return;
+    if (m.type() === "error" || m.type() === "warning") complaints.push(m.text());
+  });
+  page.on("pageerror", (err) => complaints.push(err.stack));
+  page.on("request", (r) => {
+    if (!r.url().startsWith(home)) complaints.push(`a request to ${r.url()}`);
+  });
+  await page.goto(home + hash);
+  t.after(async () => {
+    await (own ? context.close() : page.close());
+    assert.deepEqual(complaints, [], "the page complained");
+  });
+  return page;
+}
+
+/** seen waits until a text is seen. */
+export async function seen(page, text, options) {
+  await page.getByText(text, options).first().waitFor();
+}
+
+/** fits says that nothing scrolls sideways. */
+export async function fits(page) {
+  const over = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+  assert.equal(over, 0, "the page is wider than the window");
+}
+
+export { assert };

@@ -1,0 +1,19 @@
+// Package web has the page: web/ has its source, and web/dist what is built of it and served.
+package web
+
+import (
+	"embed"
+	"io/fs"
+)
+
+//go:embed dist
+var dist embed.FS
+
+// Files are the files of the page, with index.html at the top.
+func Files() fs.FS {
+	files, err := fs.Sub(dist, "dist")
+	if err != nil {
+		panic(err) // the name is a valid one
+	}
+	return files
+}
