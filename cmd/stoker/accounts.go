@@ -57,7 +57,7 @@ func (c *cli) noteAccount(a *stokerv1.Account) {
 
 // accountCommand has the commands that are about one account.
 func accountCommand(c *cli) *cobra.Command {
-	return groupCommand("account", "Explain an account.", accountGetCommand(c))
+	return groupCommand("account", "Explain an account, or set its queue target.", accountGetCommand(c), accountSetCommand(c))
 }
 
 func accountGetCommand(c *cli) *cobra.Command {

@@ -142,7 +142,7 @@ func helpCommand(c *cli) *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			root := cmd.Root()
 			if len(args) == 1 && slices.Contains(topics, args[0]) {
-				text := helpTopics[args[0]]
+				text := reflow(helpTopics[args[0]])
 				if args[0] == topicFlags {
 					text = flagsTopic(mustFind(root, "batches"))
 				}

@@ -89,7 +89,8 @@ Exit codes: 0 planned; 1 could not; 2 wrong usage, or a list with mistakes.`,
 	f.DurationVar(&r.Latency, "latency", 100*time.Millisecond, "how long every call to Bitmovin takes")
 	f.DurationVar(&r.PollInterval, "poll-interval", dispatcher.DefaultPollInterval, "longest time between two polls of an encoding's status")
 	f.StringVar(&p.config, "config", "", "configuration file whose profiles and templates can be named")
-	p.addFlags(cmd)
+	p.addFlags(c, cmd)
+	p.nothing = "nothing was planned"
 	f.IntVar(&r.Sample, "sample", 0, "how many jobs of a long list to simulate (default: 500, or 8 for each encoder if that is more)")
 	c.addOutputFlags(cmd, documentFormats())
 	f.SortFlags = false
@@ -135,7 +136,7 @@ func (p *planFlags) check() error {
 
 // plan simulates the list and prints the outcome.
 func (c *cli) plan(ctx context.Context, p *planFlags, args []string) error {
-	list, err := c.readList(p.listFlags, args)
+	list, err := c.readList(ctx, p.listFlags, args)
 	if err != nil {
 		return err
 	}
