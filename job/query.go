@@ -70,6 +70,7 @@ type Selection struct {
 	BatchID   string
 	States    []State // at least one
 	KeyPrefix string
+	Text      string // as of [Search]
 	// The following fields select by the failure of the latest attempt that failed.
 	FailureKinds []FailureKind
 	Categories   []string

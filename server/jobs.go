@@ -1,7 +1,6 @@
 package server
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -50,25 +49,11 @@ func (s *Server) GetJob(ctx context.Context, req *stokerv1.GetJobRequest) (*stok
 	if err := s.addAhead(ctx, resp.Job.GetWait(), &b); err != nil {
 		return nil, err
 	}
-	all, history := attemptMessages(j, shortenFailures(attempts), s.regionsOf(b)), eventMessages(j, events)
+	all, history := attemptMessages(j, shortenFailures(attempts), s.summaries.regionsOf(b)), eventMessages(j, events)
 	resp.Attempts = lastThatFit(all, maxAttemptsBytes)
 	resp.Events = lastThatFit(history, maxPageBytes-maxAttemptsBytes)
 	resp.OmittedAttemptCount, resp.OmittedEventCount = int32(len(all)-len(resp.Attempts)), int32(len(history)-len(resp.Events))
 	return resp, nil
-}
-
-// regionsOf returns a function that names the region of a job of b by [job.Job.FallbackRegionIndex]. It is
-// empty for an index below 0.
-func (s *Server) regionsOf(b job.Batch) func(moves int) string {
-	return func(moves int) string {
-		switch {
-		case moves < 0:
-			return ""
-		case b.Template == nil:
-			return regionName(b.Recipe.RegionOf(moves))
-		}
-		return regionName(cmp.Or(b.Template.RegionOf(moves), s.summaries.of(*b.Template).region))
-	}
 }
 
 // maxAttemptsBytes is how many bytes of a page the attempts of a job may take. The events get the rest.

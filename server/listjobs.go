@@ -167,7 +167,7 @@ func (l *jobList) find(ctx context.Context) error {
 // add adds as many found jobs as fit the page, with their batches, and returns where the next page begins.
 // Jobs of batches that have been deleted since they were found are left out.
 func (l *jobList) add(ctx context.Context, found job.FoundJobs) (next job.JobPosition, err error) {
-	batches, err := l.server.batchesOf(ctx, found.Jobs)
+	batches, err := readBatches(ctx, l.server.store, mapSlice(found.Jobs, func(f job.FoundJob) int64 { return f.BatchSeq }))
 	if err != nil {
 		return next, err
 	}
@@ -199,14 +199,9 @@ func (l *jobList) add(ctx context.Context, found job.FoundJobs) (next job.JobPos
 	return found.Next, nil
 }
 
-// batchesOf reads the batches of some jobs, by sequence number.
-func (s *Server) batchesOf(ctx context.Context, found []job.FoundJob) (map[int64]job.Batch, error) {
-	return s.batchesBySeq(ctx, mapSlice(found, func(f job.FoundJob) int64 { return f.BatchSeq }))
-}
-
-// batchesBySeq reads those of the batches that exist, by sequence number.
-func (s *Server) batchesBySeq(ctx context.Context, seqs []int64) (map[int64]job.Batch, error) {
-	list, err := s.store.BatchesBySeq(ctx, slices.Compact(slices.Sorted(slices.Values(seqs))))
+// readBatches reads those of the batches that exist, by sequence number.
+func readBatches(ctx context.Context, store BatchStore, seqs []int64) (map[int64]job.Batch, error) {
+	list, err := store.BatchesBySeq(ctx, slices.Compact(slices.Sorted(slices.Values(seqs))))
 	if err != nil {
 		return nil, fmt.Errorf("read batches: %w", err)
 	}

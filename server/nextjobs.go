@@ -99,7 +99,7 @@ func (n *nextJobs) rest(ctx context.Context, line *job.Line) (list []*stokerv1.N
 	slices.SortStableFunc(shares, func(a, b job.Share) int {
 		return cmp.Or(cmp.Compare(b.Priority, a.Priority), cmp.Compare(next[a.Seq], next[b.Seq]))
 	})
-	batches, err := n.server.batchesBySeq(ctx, mapSlice(shares, func(s job.Share) int64 { return s.Seq }))
+	batches, err := readBatches(ctx, n.server.store, mapSlice(shares, func(s job.Share) int64 { return s.Seq }))
 	if err != nil {
 		return nil, 0, err
 	}

@@ -82,7 +82,8 @@ type BulkStore interface {
 	// SelectJobNumbers returns the numbers of selected jobs, in ascending order: at most limit
 	// numbers, all greater than after.
 	SelectJobNumbers(ctx context.Context, sel job.Selection, after int64, limit int) ([]int64, error)
-	CountSelectedJobs(ctx context.Context, sel job.Selection) (int64, error)
+	// CountSelectedJobs counts selected jobs by state.
+	CountSelectedJobs(ctx context.Context, sel job.Selection) (job.Counts, error)
 	// UpdateJobsByNumber changes the jobs with these numbers by f in one transaction, and returns
 	// how many changed.
 	UpdateJobsByNumber(ctx context.Context, batchID string, numbers []int64, now time.Time, f func(*job.Update) error) (int64, error)

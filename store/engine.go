@@ -125,7 +125,8 @@ type JobReader interface {
 type SelectionReader interface {
 	// SelectJobNumbers returns numbers above after, ascending, at most limit.
 	SelectJobNumbers(ctx context.Context, sel job.Selection, after int64, limit int) ([]int64, error)
-	CountSelectedJobs(ctx context.Context, sel job.Selection) (int64, error)
+	// CountSelectedJobs counts them by state.
+	CountSelectedJobs(ctx context.Context, sel job.Selection) (job.Counts, error)
 	// FailureCauses returns the causes described at [Store.FailureCauses].
 	FailureCauses(ctx context.Context, batchID string, limit int) ([]job.Cause, error)
 	// FindCauses returns the causes described at [Store.FindCauses].

@@ -17,12 +17,12 @@ func (s *Store) SelectJobNumbers(ctx context.Context, sel job.Selection, after i
 	return numbers, nil
 }
 
-// CountSelectedJobs returns how many jobs sel chooses. Jobs that move from one of its
+// CountSelectedJobs returns how many jobs in each state sel chooses. Jobs that move from one of its
 // states to another meanwhile may be counted twice or not at all.
-func (s *Store) CountSelectedJobs(ctx context.Context, sel job.Selection) (int64, error) {
+func (s *Store) CountSelectedJobs(ctx context.Context, sel job.Selection) (job.Counts, error) {
 	n, err := s.engine.CountSelectedJobs(ctx, sel)
 	if err != nil {
-		return 0, fmt.Errorf("count jobs of batch %s: %w", sel.BatchID, err)
+		return job.Counts{}, fmt.Errorf("count jobs of batch %s: %w", sel.BatchID, err)
 	}
 	return n, nil
 }

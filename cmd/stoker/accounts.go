@@ -65,7 +65,7 @@ func accountGetCommand(c *cli) *cobra.Command {
 		Use:   "get ACCOUNT",
 		Short: "Explain an account: queue, target, calls left, breaker, problems, the last hour.",
 		Example: `  stoker account get default
-  stoker account get default --jq '.budgets[] | select(.available == 0) | .class'`,
+  stoker account get default --jq '.budgets[] | select(.available == 0).class'`,
 		Args: oneArg,
 	}
 	c.addListingFlags(cmd, ui.Accounts(time.Time{}).ColumnNames())

@@ -43,7 +43,7 @@ func (c *cli) addJobs(ctx context.Context, conn *client.Client, flags listFlags,
 		return err
 	}
 	if !takesJobs(b) {
-		return usagef("%s is %s: only a batch that was submitted with --keep-open, and is not closed, takes more jobs", batchTitle(b), batchState(b))
+		return usagef("%s is %s: only a batch that was submitted with --keep-open, and is not closed, takes more jobs", ui.BatchTitle(b), batchState(b))
 	}
 	flags.forTemplate = b.GetTemplate() != ""
 	list, err := c.readList(ctx, flags, file)
@@ -61,15 +61,15 @@ func (c *cli) addJobs(ctx context.Context, conn *client.Client, flags listFlags,
 	c.printWarnings(all, list, specs, flags.inline)
 	if err != nil {
 		if added.Jobs > 0 {
-			c.note("%s: %s added before that", batchTitle(b), output.Plural(added.Jobs, "job"))
+			c.note("%s: %s added before that", ui.BatchTitle(b), output.Plural(added.Jobs, "job"))
 		}
 		if isTemporary(ctx, err) {
 			c.note("To go on, adding nothing twice:")
-			c.note("  %s", c.sameCommand(false))
+			c.note("  %s", c.args.again(false))
 		}
 		return c.locateViolations(err, list, specs, flags)
 	}
-	c.note("%s: %s added%s", batchTitle(b), output.Plural(added.Jobs, "job"), leftOutText(added))
+	c.note("%s: %s added%s", ui.BatchTitle(b), output.Plural(added.Jobs, "job"), leftOutText(added))
 	if c.hints() {
 		c.note("  stoker close %d", b.GetNumber())
 	}
@@ -125,9 +125,9 @@ func closeCommand(c *cli) *cobra.Command {
 				return err
 			}
 			if takesJobs(b) {
-				c.note("%s: closed, with %s", batchTitle(b), output.Plural(response.GetBatch().GetJobCount(), "job"))
+				c.note("%s: closed, with %s", ui.BatchTitle(b), output.Plural(response.GetBatch().GetJobCount(), "job"))
 			} else {
-				c.note("%s: is closed already", batchTitle(b))
+				c.note("%s: is closed already", ui.BatchTitle(b))
 			}
 			last = effect{answer: response}
 		}

@@ -63,6 +63,20 @@ func batchEffect(changes *stokerv1.BatchChanges, answer proto.Message) effect {
 	}
 }
 
+// wholeBatch is a change of one batch, with all of its jobs, that call makes. What it would do follows from the
+// batch.
+func wholeBatch(b *stokerv1.Batch, call func(ctx context.Context, id string) (proto.Message, error)) change {
+	return func(ctx context.Context, validateOnly bool) (effect, error) {
+		e := effect{batches: 1, counts: b.GetCounts()}
+		if validateOnly {
+			return e, nil
+		}
+		var err error
+		e.answer, err = call(ctx, b.GetId())
+		return e, err
+	}
+}
+
 // atPlatform is how many jobs are at the platform.
 func (e effect) atPlatform() int64 {
 	return e.counts.GetStarting() + e.counts.GetQueued() + e.counts.GetRunning()
@@ -73,11 +87,14 @@ func (e effect) ended() int64 {
 	return e.counts.GetSucceeded() + e.counts.GetFailed() + e.counts.GetCancelled()
 }
 
+// isNothing reports whether nothing was changed, or would be.
+func (e effect) isNothing() bool { return e.jobs == 0 && e.batches == 0 }
+
 // maxListed is how many batches a preview lists.
 const maxListed = 10
 
-// batchList is the batches of a preview, a line each.
-func (e effect) batchList() []string {
+// listBatches is the batches of a preview, a line each.
+func (e effect) listBatches() []string {
 	if len(e.refs) < 2 {
 		return nil
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/stokerd/stoker/client"
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
 	"github.com/stokerd/stoker/internal/output"
+	"github.com/stokerd/stoker/internal/ui"
 )
 
 // cancellableStates are the states in which a job can be cancelled.
@@ -63,30 +64,38 @@ func (v *cancellation) run(ctx context.Context, conn *client.Client, args []stri
 	if found.job != nil && !v.dryRun {
 		return v.cancelJob(ctx, conn, found.job)
 	}
+	if b := found.onlyBatch(); b != nil && (ui.BatchEnded(b) || b.GetState() == stokerv1.BatchState_BATCH_STATE_CANCELLING) {
+		return usagef("%s is %s already; nothing was changed", ui.BatchTitle(b), batchState(b))
+	}
 	if err := v.checkCanAsk(v.cli, "cancel"); err != nil {
 		return err
 	}
 	changes := v.changes(conn, found)
-	planned, err := makeChanges(ctx, changes, true)
-	if err != nil {
-		return err
-	}
-	switch {
-	case planned.jobs == 0 && planned.batches == 0:
-		return v.nothing(found, planned)
-	case v.dryRun:
-		v.note("%s%s would be cancelled", found.prefix(), v.size(found, planned))
-		return v.report(planned, planned.jobs)
-	}
-	if err := v.ask(ctx, v.cli, v.question(found, planned), v.consequences(planned)...); err != nil {
-		return err
+	if v.looksFirst(changes) {
+		planned, err := makeChanges(ctx, changes, true)
+		switch {
+		case err != nil:
+			return err
+		case planned.isNothing():
+			return v.nothing(found, planned)
+		case v.dryRun:
+			v.note("%s%s would be cancelled", found.prefix(), v.size(found, planned))
+			return v.report(planned, planned.jobs)
+		}
+		if err := v.ask(ctx, v.cli, v.question(found, planned), v.consequences(planned)...); err != nil {
+			return err
+		}
 	}
 	done, err := makeChanges(ctx, changes, false)
 	if err != nil {
 		return err
 	}
+	lost := v.repeats.lostAnswer("CancelJobs") || v.repeats.lostAnswer("CancelBatches")
+	if done.isNothing() && !lost {
+		return v.nothing(found, done)
+	}
 	v.note("%scancelling %s", found.prefix(), v.size(found, done))
-	if v.repeats.lostAnswer("CancelJobs") || v.repeats.lostAnswer("CancelBatches") {
+	if lost {
 		v.note("An earlier answer of the server was lost: what was cancelled before that is not counted.")
 	}
 	if b := found.onlyBatch(); b != nil && !v.yes && v.hints() {
@@ -136,23 +145,33 @@ func (v *cancellation) changes(conn *client.Client, found *selected) []change {
 		some.Labels, some.Accounts, some.All = found.filter.GetLabels(), found.filter.GetAccounts(), found.filter.GetAll()
 		jobs(some)
 	case !found.byName || len(found.batches) > 0:
-		all = append(all, func(ctx context.Context, validateOnly bool) (effect, error) {
-			response, err := conn.Batches().CancelBatches(ctx, &stokerv1.CancelBatchesRequest{
-				Selection: found.batchSelection(), Reason: v.reason, ValidateOnly: validateOnly,
-			})
-			e := batchEffect(response.GetChanges(), response)
-			e.jobs = e.counts.GetWaiting() + e.atPlatform()
-			return e, err
-		})
+		all = append(all, v.cancelBatches(conn, found))
 	}
 	return all
 }
 
-// nothing ends a cancellation that has nothing to cancel. For a batch that was named, this is a mistake.
-func (v *cancellation) nothing(found *selected, planned effect) error {
-	if b := found.onlyBatch(); b != nil && !v.selection.jobs.restricted() {
-		return usagef("%s is %s already; nothing was changed", batchTitle(b), batchState(b))
+// cancelBatches cancels whole batches. Their jobs that have not ended count as cancelled.
+func (v *cancellation) cancelBatches(conn *client.Client, found *selected) change {
+	call := func(ctx context.Context, validateOnly bool) (effect, error) {
+		response, err := conn.Batches().CancelBatches(ctx, &stokerv1.CancelBatchesRequest{
+			Selection: found.batchSelection(), Reason: v.reason, ValidateOnly: validateOnly,
+		})
+		return batchEffect(response.GetChanges(), response), err
 	}
+	if b := found.onlyBatch(); b != nil {
+		call = wholeBatch(b, func(ctx context.Context, id string) (proto.Message, error) {
+			return conn.Batches().CancelBatch(ctx, &stokerv1.CancelBatchRequest{BatchId: id, Reason: v.reason})
+		})
+	}
+	return func(ctx context.Context, validateOnly bool) (effect, error) {
+		e, err := call(ctx, validateOnly)
+		e.jobs = e.counts.GetWaiting() + e.atPlatform()
+		return e, err
+	}
+}
+
+// nothing ends a cancellation that has nothing to cancel.
+func (v *cancellation) nothing(found *selected, planned effect) error {
 	v.note("%snothing to cancel", found.prefix())
 	return v.report(planned, 0)
 }
@@ -163,20 +182,20 @@ func (v *cancellation) size(found *selected, e effect) string {
 	if found.onlyBatch() != nil || found.byName && len(found.batches) == 0 {
 		return jobs
 	}
-	return jobs + " of " + plural(e.batches, "batch", "batches")
+	return jobs + " of " + ui.BatchCount(e.batches)
 }
 
 // question asks whether to go on.
 func (v *cancellation) question(found *selected, e effect) string {
 	if found.onlyBatch() != nil {
-		return fmt.Sprintf("Cancel %s of %s?", output.Plural(e.jobs, "job"), batchTitle(found.onlyBatch()))
+		return fmt.Sprintf("Cancel %s of %s?", output.Plural(e.jobs, "job"), ui.BatchTitle(found.onlyBatch()))
 	}
 	return fmt.Sprintf("Cancel %s?", v.size(found, e))
 }
 
 // consequences are what becomes of the jobs, a line each.
 func (v *cancellation) consequences(e effect) []string {
-	lines := e.batchList()
+	lines := e.listBatches()
 	return append(lines, countLines(
 		countLine{e.counts.GetWaiting(), "waiting: never start"},
 		countLine{e.atPlatform(), "at Bitmovin: stopped, may be billed for what they did"},

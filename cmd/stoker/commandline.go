@@ -5,11 +5,14 @@ import (
 	"strings"
 )
 
-// sameCommand is the command line of this process, quoted for a shell. With resume, it ends in --resume
+// commandLine is the arguments of a process, to tell the user a similar command.
+type commandLine []string
+
+// again is the command line of this process, quoted for a shell. With resume, it ends in --resume
 // unless that is in it.
-func (c *cli) sameCommand(resume bool) string {
+func (l commandLine) again(resume bool) string {
 	words := []string{"stoker"}
-	for _, arg := range c.args {
+	for _, arg := range l {
 		words = append(words, shellQuote(arg))
 		resume = resume && arg != "--resume"
 	}
@@ -19,21 +22,20 @@ func (c *cli) sameCommand(resume bool) string {
 	return strings.Join(words, " ")
 }
 
-// commandWith is the command line of this process with another value of a flag, quoted for a shell.
-func (c *cli) commandWith(flag, value string) string {
+// with is the command line of this process with another value of a flag, quoted for a shell.
+func (l commandLine) with(flag, value string) string {
 	words := []string{"stoker"}
-	for i, arg := range c.args {
-		if arg != flag && !strings.HasPrefix(arg, flag+"=") && (i == 0 || c.args[i-1] != flag) {
+	for i, arg := range l {
+		if arg != flag && !strings.HasPrefix(arg, flag+"=") && (i == 0 || l[i-1] != flag) {
 			words = append(words, shellQuote(arg))
 		}
 	}
 	return strings.Join(append(words, flag, shellQuote(value)), " ")
 }
 
-// commandWithout is the command line of this process without a flag that has no value, quoted for a shell.
-func (c *cli) commandWithout(flag string) string {
-	words := slices.DeleteFunc(slices.Clone(c.args), func(arg string) bool { return arg == flag })
-	return (&cli{args: words}).sameCommand(false)
+// without is the command line of this process without a flag that has no value, quoted for a shell.
+func (l commandLine) without(flag string) string {
+	return slices.DeleteFunc(slices.Clone(l), func(arg string) bool { return arg == flag }).again(false)
 }
 
 // shellQuote quotes a word for a POSIX shell, if it needs quotes.

@@ -288,7 +288,7 @@ func (k completions) labels(_ *cobra.Command, _ []string, _ string) ([]cobra.Com
 		}
 		var values []cobra.Completion
 		for _, label := range slices.Sorted(maps.Keys(used)) {
-			values = append(values, describe(label, plural(used[label], "batch", "batches")))
+			values = append(values, describe(label, ui.BatchCount(used[label])))
 		}
 		return values, nil
 	})

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/spf13/cobra"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/stokerd/stoker/client"
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
@@ -57,7 +58,7 @@ func (v *deletion) run(ctx context.Context, conn *client.Client, args []string) 
 	for _, b := range found.batches {
 		if !ui.BatchEnded(b) {
 			return &exitError{
-				code: exitUsage, err: fmt.Errorf("%s is %s: only a batch that has ended can be deleted; nothing was changed", batchTitle(b), batchState(b)),
+				code: exitUsage, err: fmt.Errorf("%s is %s: only a batch that has ended can be deleted; nothing was changed", ui.BatchTitle(b), batchState(b)),
 				below: fmt.Sprintf("  stoker cancel %d", b.GetNumber()),
 			}
 		}
@@ -78,21 +79,27 @@ func (v *deletion) run(ctx context.Context, conn *client.Client, args []string) 
 		response, err := conn.Batches().DeleteBatches(ctx, &stokerv1.DeleteBatchesRequest{Selection: chosen, ValidateOnly: validateOnly})
 		return batchEffect(response.GetChanges(), response), err
 	}}
-	planned, err := makeChanges(ctx, one, true)
-	if err != nil {
-		return err
+	if b := found.onlyBatch(); b != nil {
+		one[0] = wholeBatch(b, func(ctx context.Context, id string) (proto.Message, error) {
+			return conn.Batches().DeleteBatch(ctx, &stokerv1.DeleteBatchRequest{BatchId: id})
+		})
 	}
-	switch {
-	case planned.batches == 0:
-		v.note("%sno batch that has ended", found.prefix())
-		return v.report(planned, 0)
-	case v.dryRun:
-		v.note("%s would be deleted", v.size(found, planned))
-		return v.report(planned, planned.batches)
-	}
-	details := append(planned.batchList(), "Nothing is deleted at Bitmovin.")
-	if err := v.ask(ctx, v.cli, fmt.Sprintf("Delete %s from the job table?", v.size(found, planned)), details...); err != nil {
-		return err
+	if v.looksFirst(one) {
+		planned, err := makeChanges(ctx, one, true)
+		switch {
+		case err != nil:
+			return err
+		case planned.isNothing():
+			v.note("%sno batch that has ended", found.prefix())
+			return v.report(planned, 0)
+		case v.dryRun:
+			v.note("%s would be deleted", v.size(found, planned))
+			return v.report(planned, planned.batches)
+		}
+		details := append(planned.listBatches(), "Nothing is deleted at Bitmovin.")
+		if err := v.ask(ctx, v.cli, fmt.Sprintf("Delete %s from the job table?", v.size(found, planned)), details...); err != nil {
+			return err
+		}
 	}
 	done, err := makeChanges(ctx, one, false)
 	if err != nil {
@@ -106,7 +113,7 @@ func (v *deletion) run(ctx context.Context, conn *client.Client, args []string) 
 func (v *deletion) size(found *selected, e effect) string {
 	jobs := output.Plural(e.ended(), "job")
 	if found.onlyBatch() != nil {
-		return batchTitle(found.onlyBatch()) + " with " + jobs
+		return ui.BatchTitle(found.onlyBatch()) + " with " + jobs
 	}
-	return plural(e.batches, "batch", "batches") + " with " + jobs
+	return ui.BatchCount(e.batches) + " with " + jobs
 }

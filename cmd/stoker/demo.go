@@ -47,7 +47,6 @@ titles fail and are retried; one fails for good. The exit code is 1 if that is n
 				_, err := io.WriteString(c.stdout, examples.OpenMovies)
 				return err
 			case serve:
-			case serve:
 				return demoError(ctx, c.serveDemo(ctx, demoAddresses{
 					grpc: listen, web: webListen, fixed: cmd.Flags().Changed("listen") || cmd.Flags().Changed("web-listen"),
 				}, keep))

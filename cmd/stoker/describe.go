@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"strings"
 
 	"google.golang.org/protobuf/proto"
@@ -11,17 +10,9 @@ import (
 	"github.com/stokerd/stoker/internal/ui"
 )
 
-// batchTitle is what people call a batch in a sentence: its number and its name.
-func batchTitle(b *stokerv1.Batch) string {
-	if b.GetDisplayName() == "" || b.GetDisplayName() == b.GetId() {
-		return ui.BatchName(b.GetNumber(), b.GetId())
-	}
-	return fmt.Sprintf("%s %s", ui.BatchName(b.GetNumber(), b.GetId()), output.Printable(b.GetDisplayName()))
-}
-
-// refTitle is [batchTitle] for a reference.
+// refTitle is [ui.BatchTitle] for a reference.
 func refTitle(r *stokerv1.BatchRef) string {
-	return batchTitle(&stokerv1.Batch{Id: r.GetId(), Number: r.GetNumber(), DisplayName: r.GetDisplayName()})
+	return ui.BatchTitle(&stokerv1.Batch{Id: r.GetId(), Number: r.GetNumber(), DisplayName: r.GetDisplayName()})
 }
 
 // jobName is what a job is typed as: the numbers of batch and job.
@@ -50,13 +41,13 @@ func candidateTable[T proto.Message](c *cli, listing output.Listing[T], things [
 }
 
 // batchTable is [candidateTable] for batches.
-func (c *cli) batchTable(batches []*stokerv1.Batch) string {
-	return candidateTable(c, ui.Batches(), batches, "batch", "name", "state", "id")
+func (n naming) batchTable(batches []*stokerv1.Batch) string {
+	return candidateTable(n.c, ui.Batches(), batches, "batch", "name", "state", "id")
 }
 
 // jobTable is [candidateTable] for jobs.
-func (c *cli) jobTable(jobs []*stokerv1.Job) string {
-	return candidateTable(c, ui.Jobs(), jobs, "job", "key", "state", "id")
+func (n naming) jobTable(jobs []*stokerv1.Job) string {
+	return candidateTable(n.c, ui.Jobs(), jobs, "job", "key", "state", "id")
 }
 
 // capitalised is a word as the first of a sentence.

@@ -48,7 +48,7 @@ func helpPage(cmd *cobra.Command) string {
 	if !cmd.HasParent() {
 		return rootPage
 	}
-	parts := []string{sentence(cmd.Short), "Usage: " + usageLine(cmd)}
+	parts := []string{reflow(sentence(cmd.Short)), "Usage: " + usageLine(cmd)}
 	if cmd.HasAvailableSubCommands() {
 		parts = append(parts, subcommandLines(cmd))
 	}

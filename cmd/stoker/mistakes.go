@@ -32,7 +32,7 @@ func (c *cli) explainMistakes(wrong *joblist.Error, flags listFlags) error {
 		if wrong.Remedy[0] == "--list-charset" {
 			lead = "If that is its charset:"
 		}
-		summary += "\n" + lead + "\n  " + c.commandWith(wrong.Remedy[0], wrong.Remedy[1])
+		summary += "\n" + lead + "\n  " + c.args.with(wrong.Remedy[0], wrong.Remedy[1])
 	}
 	return mistakeError(lines, total, summary)
 }
@@ -80,7 +80,8 @@ func locate(v client.Violation, list *joblist.List, specs []*stokerv1.JobSpec, i
 	if column == "" {
 		return where + ": " + text
 	}
-	if value := specValue(v.Field, specs); value != "" && !strings.Contains(text, value) {
+	// What looks like an address may have a password in it.
+	if value := specValue(v.Field, specs); value != "" && !strings.Contains(text, value) && !strings.Contains(value, "://") && !strings.Contains(value, "@") {
 		column = fmt.Sprintf("%s %q", column, shortened(value))
 	}
 	return where + ": " + column + ": " + text

@@ -195,7 +195,7 @@ func (n naming) unknownBatch(ctx context.Context, name string) error {
 	if err != nil || len(page.GetBatches()) == 0 {
 		return unnamed("  stoker batches", "there is no batch %q; to see which there are", name)
 	}
-	return unnamed(n.c.batchTable(page.GetBatches()), "there is no batch %q; did you mean one of these?", name)
+	return unnamed(n.batchTable(page.GetBatches()), "there is no batch %q; did you mean one of these?", name)
 }
 
 // unnamedError says that nothing has a name.
@@ -221,7 +221,7 @@ func (n naming) ambiguousBatch(name string, found candidates) error {
 	if n.strict {
 		text += "; nothing was changed"
 	}
-	return &exitError{code: exitUsage, err: fmt.Errorf("%s", text), below: n.c.batchTable(found.batches)}
+	return &exitError{code: exitUsage, err: fmt.Errorf("%s", text), below: n.batchTable(found.batches)}
 }
 
 // isUnknown reports whether a call failed because what it names does not exist.

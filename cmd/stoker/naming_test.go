@@ -8,6 +8,7 @@ import (
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
 	"github.com/stokerd/stoker/internal/output"
 	"github.com/stokerd/stoker/internal/testkit/golden"
+	"github.com/stokerd/stoker/internal/ui"
 
 	"github.com/stokerd/stoker/client"
 )
@@ -128,7 +129,7 @@ func TestBatchOrJob(t *testing.T) {
 	}
 }
 
-func batchNumber(b *stokerv1.Batch) string { return strings.Fields(batchTitle(b))[0] }
+func batchNumber(b *stokerv1.Batch) string { return strings.Fields(ui.BatchTitle(b))[0] }
 
 func TestNamesThatFitNothingOrTooMuch(t *testing.T) {
 	table := newTable()
@@ -150,7 +151,7 @@ func TestNamesThatFitNothingOrTooMuch(t *testing.T) {
 		if got.code != exitUsage || got.stdout != "" {
 			t.Errorf("%q: exit code %d, printed %q", args, got.code, got.stdout)
 		}
-		told.WriteString("$ stoker " + (&cli{args: args}).sameCommand(false)[len("stoker "):] + "\n" + got.stderr)
+		told.WriteString("$ stoker " + commandLine(args).again(false)[len("stoker "):] + "\n" + got.stderr)
 	}
 	golden.Check(t, "names", told.String())
 	if len(table.asked) > 0 {

@@ -8,6 +8,7 @@ import (
 
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
 	"github.com/stokerd/stoker/internal/output"
+	"github.com/stokerd/stoker/internal/ui"
 )
 
 // target is what a command is told to change: a batch, or one job of it.
@@ -78,14 +79,14 @@ func (n naming) job(ctx context.Context, name string) (*stokerv1.Job, error) {
 	}
 	switch len(found) {
 	case 0:
-		return nil, unnamed("", "batch %s has no job %q", batchTitle(b), rest)
+		return nil, unnamed("", "batch %s has no job %q", ui.BatchTitle(b), rest)
 	case 1:
 		return found[0], nil
 	}
 	return nil, &exitError{
 		code:  exitUsage,
 		err:   fmt.Errorf("%q is the number of one job and the key of another; nothing was changed", output.Printable(name)),
-		below: n.c.jobTable(found),
+		below: n.jobTable(found),
 	}
 }
 

@@ -22,6 +22,9 @@ func pauseCommand(c *cli) *cobra.Command {
 			return batchEffect(response.GetChanges(), response), err
 		}
 	}
+	v.one = func(ctx context.Context, conn *client.Client, id string) (proto.Message, error) {
+		return conn.Batches().PauseBatch(ctx, &stokerv1.PauseBatchRequest{BatchId: id, Reason: reason})
+	}
 	v.accounts = func(ctx context.Context, conn *client.Client, id string) ([]*stokerv1.Account, proto.Message, error) {
 		response, err := conn.Accounts().PauseAccount(ctx, &stokerv1.PauseAccountRequest{AccountId: id, All: id == "", Reason: reason})
 		return append(response.GetAccounts(), response.GetAccount()), response, err
@@ -47,6 +50,9 @@ func resumeCommand(c *cli) *cobra.Command {
 			response, err := conn.Batches().ResumeBatches(ctx, &stokerv1.ResumeBatchesRequest{Selection: selection, ValidateOnly: validateOnly})
 			return batchEffect(response.GetChanges(), response), err
 		}
+	}
+	v.one = func(ctx context.Context, conn *client.Client, id string) (proto.Message, error) {
+		return conn.Batches().ResumeBatch(ctx, &stokerv1.ResumeBatchRequest{BatchId: id})
 	}
 	v.accounts = func(ctx context.Context, conn *client.Client, id string) ([]*stokerv1.Account, proto.Message, error) {
 		response, err := conn.Accounts().ResumeAccount(ctx, &stokerv1.ResumeAccountRequest{AccountId: id, All: id == ""})
@@ -76,6 +82,7 @@ type switching struct {
 	impossible string // what to say of a batch that has ended
 	possible   func(stokerv1.BatchState) bool
 	batches    func(*client.Client, *stokerv1.BatchSelection) change
+	one        func(ctx context.Context, conn *client.Client, id string) (proto.Message, error)
 	accounts   func(ctx context.Context, conn *client.Client, id string) ([]*stokerv1.Account, proto.Message, error) // id "": all
 }
 
@@ -123,7 +130,10 @@ func (v *switching) run(ctx context.Context, conn *client.Client, args []string)
 		}
 	}
 	one := []change{v.batches(conn, found.batchSelection())}
-	if asks || v.dryRun {
+	if b := found.onlyBatch(); b != nil {
+		one[0] = wholeBatch(b, func(ctx context.Context, id string) (proto.Message, error) { return v.one(ctx, conn, id) })
+	}
+	if asks && v.looksFirst(one) || v.dryRun {
 		planned, err := makeChanges(ctx, one, true)
 		if err != nil {
 			return err
@@ -133,11 +143,11 @@ func (v *switching) run(ctx context.Context, conn *client.Client, args []string)
 			v.note("%sno batch can be %s", found.prefix(), v.done)
 			return v.report(planned, 0)
 		case v.dryRun:
-			v.note("%s%s would be %s", found.prefix(), plural(planned.batches, "batch", "batches"), v.done)
+			v.note("%s%s would be %s", found.prefix(), ui.BatchCount(planned.batches), v.done)
 			return v.report(planned, planned.batches)
 		}
-		question := fmt.Sprintf("%s %s?", capitalised(v.verb), plural(planned.batches, "batch", "batches"))
-		if err := v.ask(ctx, v.cli, question, planned.batchList()...); err != nil {
+		question := fmt.Sprintf("%s %s?", capitalised(v.verb), ui.BatchCount(planned.batches))
+		if err := v.ask(ctx, v.cli, question, planned.listBatches()...); err != nil {
 			return err
 		}
 	}
@@ -152,9 +162,9 @@ func (v *switching) run(ctx context.Context, conn *client.Client, args []string)
 // refuse ends a verb for the one batch that it was told to change, and cannot.
 func (v *switching) refuse(b *stokerv1.Batch) error {
 	if ended := b.GetState(); ended == stokerv1.BatchState_BATCH_STATE_CANCELLING || ui.BatchEnded(b) {
-		return usagef("%s is %s: %s", batchTitle(b), batchState(b), v.impossible)
+		return usagef("%s is %s: %s", ui.BatchTitle(b), batchState(b), v.impossible)
 	}
-	v.note("%s %s", batchTitle(b), v.already)
+	v.note("%s %s", ui.BatchTitle(b), v.already)
 	return v.report(effect{answer: b}, 0)
 }
 
@@ -162,7 +172,7 @@ func (v *switching) refuse(b *stokerv1.Batch) error {
 func (v *switching) noteDone(found *selected, done effect) {
 	text := v.done
 	if found.onlyBatch() == nil {
-		text = plural(done.batches, "batch", "batches") + " " + v.done
+		text = ui.BatchCount(done.batches) + " " + v.done
 	}
 	if n := done.atPlatform(); v.verb == "pause" && n > 0 {
 		text += fmt.Sprintf("; %s at Bitmovin go on", output.Plural(n, "job"))

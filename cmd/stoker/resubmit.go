@@ -8,6 +8,7 @@ import (
 	"github.com/stokerd/stoker/client"
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
 	"github.com/stokerd/stoker/internal/output"
+	"github.com/stokerd/stoker/internal/ui"
 )
 
 func resubmitCommand(c *cli) *cobra.Command {
@@ -92,17 +93,17 @@ func (c *cli) resubmit(ctx context.Context, conn *client.Client, request *stoker
 	if err != nil {
 		if isTemporary(ctx, err) && !request.GetValidateOnly() {
 			c.note("To go on, without submitting twice:")
-			c.note("  %s%s", c.sameCommand(false), again)
+			c.note("  %s%s", c.args.again(false), again)
 		}
 		return err
 	}
 	b := response.GetBatch()
 	jobs := output.Plural(b.GetJobCount(), "job")
 	if request.GetValidateOnly() {
-		c.note("%s: %s would be submitted again", batchTitle(old), jobs)
+		c.note("%s: %s would be submitted again", ui.BatchTitle(old), jobs)
 		return c.report(effect{answer: response}, b.GetJobCount())
 	}
-	c.note("%s: %s of %s submitted again", batchTitle(b), jobs, batchTitle(old))
+	c.note("%s: %s of %s submitted again", ui.BatchTitle(b), jobs, ui.BatchTitle(old))
 	if watch {
 		return c.watch(ctx, conn, watchRequest(b.GetId()))
 	}

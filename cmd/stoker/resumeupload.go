@@ -5,6 +5,7 @@ import (
 
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
 	"github.com/stokerd/stoker/internal/output"
+	"github.com/stokerd/stoker/internal/ui"
 )
 
 // checkResume decides whether to go on with batch b, the latest upload of a list of total jobs. It returns
@@ -16,15 +17,15 @@ func (c *cli) checkResume(b *stokerv1.Batch, total int64, resume bool) (resumed 
 	switch {
 	case resume && !takesMore && !complete:
 		return false, usagef("%s has %s of %s jobs and takes no more: it is %s; without --resume the whole list is submitted anew",
-			batchTitle(b), output.Number(uploadedCount(b)), output.Number(total), batchState(b))
+			ui.BatchTitle(b), output.Number(uploadedCount(b)), output.Number(total), batchState(b))
 	case resume:
 		return true, nil
 	case state == stokerv1.BatchState_BATCH_STATE_OPEN, takesMore && !complete:
 		return false, &exitError{
 			code: exitUsage,
 			err: fmt.Errorf("an upload of this list is not finished: %s has %s of %s jobs",
-				batchTitle(b), output.Number(uploadedCount(b)), output.Number(total)),
-			below: fmt.Sprintf("To go on, or to begin anew with this command afterwards:\n  %s\n  stoker cancel %d", c.sameCommand(true), b.GetNumber()),
+				ui.BatchTitle(b), output.Number(uploadedCount(b)), output.Number(total)),
+			below: fmt.Sprintf("To go on, or to begin anew with this command afterwards:\n  %s\n  stoker cancel %d", c.args.again(true), b.GetNumber()),
 		}
 	}
 	return false, nil

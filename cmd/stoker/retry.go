@@ -69,20 +69,22 @@ func (v *retrial) run(ctx context.Context, conn *client.Client, args []string) (
 		}
 	}
 	changes := v.changes(conn, found)
-	planned, err := makeChanges(ctx, changes, true)
-	if err != nil {
-		return err
-	}
-	switch {
-	case planned.jobs == 0:
-		v.note("%snothing to retry", found.prefix())
-		return v.report(planned, 0)
-	case v.dryRun:
-		return v.say(ctx, conn, found, planned)
-	case found.job == nil && !v.yes:
-		question := fmt.Sprintf("Retry %s?", v.size(found, planned))
-		if err := v.ask(ctx, v.cli, question, append(planned.batchList(), v.warnings(ctx, conn, found, planned)...)...); err != nil {
+	if found.job == nil && v.looksFirst(changes) || v.dryRun {
+		planned, err := makeChanges(ctx, changes, true)
+		switch {
+		case err != nil:
 			return err
+		case planned.jobs == 0:
+			v.note("%snothing to retry", found.prefix())
+			return v.report(planned, 0)
+		case v.dryRun:
+			return v.say(ctx, conn, found, planned)
+		}
+		if !v.yes {
+			details := append(planned.listBatches(), v.foretell(ctx, conn, found, planned)...)
+			if err := v.ask(ctx, v.cli, fmt.Sprintf("Retry %s?", v.size(found, planned)), details...); err != nil {
+				return err
+			}
 		}
 	}
 	done, err := makeChanges(ctx, changes, false)
@@ -91,6 +93,10 @@ func (v *retrial) run(ctx context.Context, conn *client.Client, args []string) (
 			v.note("What has been retried is no longer failed.")
 		}
 		return err
+	}
+	if done.jobs == 0 {
+		v.note("%snothing to retry", found.prefix())
+		return v.report(done, 0)
 	}
 	v.note("%s%s retried", found.prefix(), output.Plural(done.jobs, "job"))
 	if v.watching {
@@ -102,11 +108,11 @@ func (v *retrial) run(ctx context.Context, conn *client.Client, args []string) (
 // say says what would be retried, and the command for it.
 func (v *retrial) say(ctx context.Context, conn *client.Client, found *selected, planned effect) error {
 	v.note("%s%s would be retried", found.prefix(), output.Plural(planned.jobs, "job"))
-	for _, line := range v.warnings(ctx, conn, found, planned) {
+	for _, line := range v.foretell(ctx, conn, found, planned) {
 		v.note("%s", line)
 	}
 	if v.hints() && !v.stdinIsList {
-		v.note("  %s", v.commandWithout("--dry-run"))
+		v.note("  %s", v.args.without("--dry-run"))
 	}
 	return v.report(planned, planned.jobs)
 }
@@ -116,11 +122,11 @@ func (v *retrial) size(found *selected, e effect) string {
 	jobs := output.Plural(e.jobs, "job")
 	switch {
 	case found.onlyBatch() != nil:
-		return jobs + " of " + batchTitle(found.onlyBatch())
+		return jobs + " of " + ui.BatchTitle(found.onlyBatch())
 	case found.byName && len(found.batches) == 0:
 		return jobs
 	}
-	return jobs + " of " + plural(e.batches, "batch", "batches")
+	return jobs + " of " + ui.BatchCount(e.batches)
 }
 
 // changes are the calls that retry what is selected.
@@ -150,9 +156,9 @@ func (v *retrial) changes(conn *client.Client, found *selected) []change {
 	return all
 }
 
-// warnings say how many of the jobs of a batch fail again unless something is put right. They are for people:
+// foretell says how many of the jobs of a batch fail again unless something is put right. They are for people:
 // if the server does not tell, there are none.
-func (v *retrial) warnings(ctx context.Context, conn *client.Client, found *selected, planned effect) []string {
+func (v *retrial) foretell(ctx context.Context, conn *client.Client, found *selected, planned effect) []string {
 	b := found.onlyBatch()
 	if b == nil || planned.counts.GetFailed() == 0 {
 		return nil

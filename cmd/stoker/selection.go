@@ -11,6 +11,7 @@ import (
 
 	"github.com/stokerd/stoker/client"
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+	"github.com/stokerd/stoker/internal/ui"
 )
 
 // selection is what a verb changes: batches and jobs by name, or all batches that match, or those of their
@@ -194,7 +195,7 @@ func (s *selected) prefix() string {
 	case !s.byName:
 		return s.text + ": "
 	case len(s.batches) == 1 && len(s.jobs) == 0:
-		return batchTitle(s.batches[0]) + ": "
+		return ui.BatchTitle(s.batches[0]) + ": "
 	}
 	return ""
 }

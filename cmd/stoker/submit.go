@@ -125,7 +125,10 @@ func (c *cli) submit(ctx context.Context, conn *client.Client, s *submission, ar
 		return nil
 	}
 	c.noteForecast(ctx, conn, batch)
-	return c.report(effect{}, batch.GetNumber())
+	if c.look(c.stdout).OnTerminal() {
+		return nil
+	}
+	return output.WriteLine(c.stdout, ui.BatchName(batch.GetNumber(), batch.GetId()))
 }
 
 // completeRequest sets the fields of the request that no flag sets directly.
@@ -154,11 +157,11 @@ func (c *cli) noteSubmitted(s *submission, list *joblist.List, batch *stokerv1.B
 	case s.dryRun:
 		c.note("%s: %s, no mistakes; %s", list.Name, jobs, s.nothing)
 	case s.resume && ui.BatchEnded(batch):
-		c.note("%s had the whole list already, and is %s; without --resume it is submitted anew", batchTitle(batch), batchState(batch))
+		c.note("%s had the whole list already, and is %s; without --resume it is submitted anew", ui.BatchTitle(batch), batchState(batch))
 	case s.request.GetKeepOpen():
-		c.note("%s: %s submitted, and open for more", batchTitle(batch), jobs)
+		c.note("%s: %s submitted, and open for more", ui.BatchTitle(batch), jobs)
 	default:
-		c.note("%s: %s submitted", batchTitle(batch), jobs)
+		c.note("%s: %s submitted", ui.BatchTitle(batch), jobs)
 	}
 }
 

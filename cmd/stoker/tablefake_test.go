@@ -244,6 +244,30 @@ func hasEnded(b *stokerv1.Batch) bool {
 	return b.GetState() >= stokerv1.BatchState_BATCH_STATE_SUCCEEDED
 }
 
+func (t *tableFake) CancelBatch(_ context.Context, r *stokerv1.CancelBatchRequest) (*stokerv1.CancelBatchResponse, error) {
+	t.ask(r)
+	b, err := t.find(r.GetBatchId())
+	return &stokerv1.CancelBatchResponse{Batch: b}, err
+}
+
+func (t *tableFake) PauseBatch(_ context.Context, r *stokerv1.PauseBatchRequest) (*stokerv1.PauseBatchResponse, error) {
+	t.ask(r)
+	b, err := t.find(r.GetBatchId())
+	return &stokerv1.PauseBatchResponse{Batch: b}, err
+}
+
+func (t *tableFake) ResumeBatch(_ context.Context, r *stokerv1.ResumeBatchRequest) (*stokerv1.ResumeBatchResponse, error) {
+	t.ask(r)
+	b, err := t.find(r.GetBatchId())
+	return &stokerv1.ResumeBatchResponse{Batch: b}, err
+}
+
+func (t *tableFake) DeleteBatch(_ context.Context, r *stokerv1.DeleteBatchRequest) (*stokerv1.DeleteBatchResponse, error) {
+	t.ask(r)
+	_, err := t.find(r.GetBatchId())
+	return &stokerv1.DeleteBatchResponse{}, err
+}
+
 func (t *tableFake) CancelBatches(_ context.Context, r *stokerv1.CancelBatchesRequest) (*stokerv1.CancelBatchesResponse, error) {
 	t.ask(r)
 	changes, err := t.change(r.GetSelection(), func(b *stokerv1.Batch) bool {

@@ -17,6 +17,7 @@ import (
 	"github.com/stokerd/stoker/client"
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
 	"github.com/stokerd/stoker/internal/output"
+	"github.com/stokerd/stoker/internal/ui"
 )
 
 // updating is the command line of update.
@@ -149,7 +150,7 @@ func (v *updating) updateNamed(ctx context.Context, conn *client.Client, batches
 	for _, before := range batches {
 		after := v.applied(before)
 		if v.dryRun {
-			v.note("%s: %s; nothing was changed", batchTitle(before), v.describe(before, after))
+			v.note("%s: %s; nothing was changed", ui.BatchTitle(before), v.describe(before, after))
 			continue
 		}
 		response, err := conn.Batches().UpdateBatch(ctx, &stokerv1.UpdateBatchRequest{
@@ -162,7 +163,7 @@ func (v *updating) updateNamed(ctx context.Context, conn *client.Client, batches
 		if response.GetBatch().GetPriority() != before.GetPriority() {
 			text += v.neighbours(ctx, conn, before, response.GetBatch())
 		}
-		v.note("%s: %s", batchTitle(before), text)
+		v.note("%s: %s", ui.BatchTitle(before), text)
 		last = effect{answer: response}
 	}
 	return v.report(last, int64(len(batches)))
@@ -297,26 +298,26 @@ func (v *updating) updateMatching(ctx context.Context, conn *client.Client, foun
 		})
 		return batchEffect(response.GetChanges(), response), err
 	}}
-	planned, err := makeChanges(ctx, one, true)
-	if err != nil {
-		return err
-	}
-	count := plural(planned.batches, "batch", "batches")
-	switch {
-	case planned.batches == 0:
-		v.note("%sno batch to change", found.prefix())
-		return v.report(planned, 0)
-	case v.dryRun:
-		v.note("%s%s would be changed", found.prefix(), count)
-		return v.report(planned, planned.batches)
-	}
-	if err := v.ask(ctx, v.cli, fmt.Sprintf("Change %s?", count), planned.batchList()...); err != nil {
-		return err
+	if v.looksFirst(one) {
+		planned, err := makeChanges(ctx, one, true)
+		switch {
+		case err != nil:
+			return err
+		case planned.isNothing():
+			v.note("%sno batch to change", found.prefix())
+			return v.report(planned, 0)
+		case v.dryRun:
+			v.note("%s%s would be changed", found.prefix(), ui.BatchCount(planned.batches))
+			return v.report(planned, planned.batches)
+		}
+		if err := v.ask(ctx, v.cli, fmt.Sprintf("Change %s?", ui.BatchCount(planned.batches)), planned.listBatches()...); err != nil {
+			return err
+		}
 	}
 	done, err := makeChanges(ctx, one, false)
 	if err != nil {
 		return err
 	}
-	v.note("%s%s changed", found.prefix(), plural(done.batches, "batch", "batches"))
+	v.note("%s%s changed", found.prefix(), ui.BatchCount(done.batches))
 	return v.report(done, done.batches)
 }

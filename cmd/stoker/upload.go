@@ -37,7 +37,7 @@ func (c *cli) send(ctx context.Context, conn *client.Client, s *submission, list
 // sendWhole submits a request in one message, with a request id. If no answer comes, the batch may exist
 // nevertheless: then it prints the command that sends the request again without making a second batch.
 func (c *cli) sendWhole(ctx context.Context, conn *client.Client, s *submission) (*stokerv1.Batch, error) {
-	r, again := &s.request, c.sameCommand(false)
+	r, again := &s.request, c.args.again(false)
 	switch {
 	case s.resume:
 		digest, err := requestDigest(r)
@@ -91,14 +91,14 @@ func (c *cli) sendParts(ctx context.Context, conn *client.Client, s *submission)
 		c.note("%s", s.nothing) // the server was still checking the list
 	case !isTemporary(ctx, err):
 		if last.Batch != nil {
-			c.note("refused: %s has %s of %s jobs, works on them, and is open", batchTitle(last.Batch), output.Number(last.Sent), output.Number(total))
+			c.note("refused: %s has %s of %s jobs, works on them, and is open", ui.BatchTitle(last.Batch), output.Number(last.Sent), output.Number(total))
 		}
 	case !r.GetValidateOnly():
 		if last.Batch != nil {
-			c.note("interrupted: %s has %s of %s jobs, and works on them", batchTitle(last.Batch), output.Number(last.Sent), output.Number(total))
+			c.note("interrupted: %s has %s of %s jobs, and works on them", ui.BatchTitle(last.Batch), output.Number(last.Sent), output.Number(total))
 		}
 		c.note("To go on:")
-		c.note("  %s", c.sameCommand(!hasID))
+		c.note("  %s", c.args.again(!hasID))
 	}
 	return batch, err
 }
@@ -124,7 +124,7 @@ func (c *cli) findUpload(ctx context.Context, conn *client.Client, s *submission
 		}
 		if resumed {
 			batchID = earlier.GetId()
-			c.note("going on with %s, which has %s of %s jobs", batchTitle(earlier), output.Number(uploadedCount(earlier)), output.Number(total))
+			c.note("going on with %s, which has %s of %s jobs", ui.BatchTitle(earlier), output.Number(uploadedCount(earlier)), output.Number(total))
 		}
 	case s.resume:
 		r.RequestId = resumeRequestID(digest)

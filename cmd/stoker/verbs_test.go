@@ -83,17 +83,16 @@ func TestVerbs(t *testing.T) {
 
 func TestVerbRequests(t *testing.T) {
 	failed := []stokerv1.JobState{stokerv1.JobState_JOB_STATE_FAILED}
-	of411 := &stokerv1.BatchSelection{BatchIds: []string{id(411)}}
 	team := &stokerv1.BatchSelection{Labels: map[string]string{"team": "vod"}}
 	for _, tt := range []struct {
 		args  string
 		stdin string
 		want  proto.Message
 	}{
-		{args: "cancel 411 --yes --reason late", want: &stokerv1.CancelBatchesRequest{Selection: of411, Reason: "late"}},
-		{args: "cancel 411 --dry-run", want: &stokerv1.CancelBatchesRequest{Selection: of411, ValidateOnly: true}},
+		{args: "cancel 411 --yes --reason late", want: &stokerv1.CancelBatchRequest{BatchId: id(411), Reason: "late"}},
+		{args: "cancel 411 412 --yes", want: &stokerv1.CancelBatchesRequest{Selection: &stokerv1.BatchSelection{BatchIds: []string{id(411), id(412)}}}},
 		{args: "cancel -l team=vod --yes", want: &stokerv1.CancelBatchesRequest{Selection: team}},
-		{args: "cancel --account a --account b --yes", want: &stokerv1.CancelBatchesRequest{Selection: &stokerv1.BatchSelection{Accounts: []string{"a", "b"}}, ValidateOnly: true}}, // nothing is on them
+		{args: "cancel --account a --account b --yes", want: &stokerv1.CancelBatchesRequest{Selection: &stokerv1.BatchSelection{Accounts: []string{"a", "b"}}}},
 		{args: "cancel --all --yes", want: &stokerv1.CancelBatchesRequest{Selection: &stokerv1.BatchSelection{All: true}}},
 		{args: "cancel 411/29 --reason late", want: &stokerv1.CancelJobRequest{JobId: id(411) + "/29", Reason: "late"}},
 		{args: "cancel 411/29 --dry-run", want: &stokerv1.CancelJobsRequest{JobIds: []string{id(411) + "/29"}, ValidateOnly: true}},
@@ -113,10 +112,12 @@ func TestVerbRequests(t *testing.T) {
 		{args: "retry 411/28", want: &stokerv1.RetryJobsRequest{JobIds: []string{id(411) + "/28"}}},
 		{args: "retry 411 --state failed --yes", want: &stokerv1.RetryJobsRequest{BatchId: id(411), States: failed}},
 		{args: "retry --all --cause x --yes", want: &stokerv1.RetryJobsRequest{All: true, Causes: []string{"x"}}},
-		{args: "pause 411 --reason why", want: &stokerv1.PauseBatchesRequest{Selection: of411, Reason: "why"}},
+		{args: "pause 411 --reason why", want: &stokerv1.PauseBatchRequest{BatchId: id(411), Reason: "why"}},
+		{args: "pause -l team=vod --yes", want: &stokerv1.PauseBatchesRequest{Selection: team}},
+		{args: "resume --all --yes", want: &stokerv1.ResumeBatchesRequest{Selection: &stokerv1.BatchSelection{All: true}}},
 		{args: "pause --account a --reason why", want: &stokerv1.PauseAccountRequest{AccountId: "a", Reason: "why"}},
 		{args: "pause --all-accounts --yes", want: &stokerv1.PauseAccountRequest{All: true}},
-		{args: "resume 408", want: &stokerv1.ResumeBatchesRequest{Selection: &stokerv1.BatchSelection{BatchIds: []string{id(408)}}}},
+		{args: "resume 408", want: &stokerv1.ResumeBatchRequest{BatchId: id(408)}},
 		{
 			args: "update 411 --max-retries 0 --set-label a=b --remove-label team",
 			want: &stokerv1.UpdateBatchRequest{
@@ -135,7 +136,7 @@ func TestVerbRequests(t *testing.T) {
 			},
 		},
 		{args: "delete 401 --yes", want: nil}, // the name of another batch too
-		{args: "delete 409 --yes", want: &stokerv1.DeleteBatchesRequest{Selection: &stokerv1.BatchSelection{BatchIds: []string{id(409)}}}},
+		{args: "delete 409 --yes", want: &stokerv1.DeleteBatchRequest{BatchId: id(409)}},
 		{args: "delete --all --state cancelled --dry-run", want: &stokerv1.DeleteBatchesRequest{
 			Selection: &stokerv1.BatchSelection{States: []stokerv1.BatchState{stokerv1.BatchState_BATCH_STATE_CANCELLED}}, ValidateOnly: true,
 		}},

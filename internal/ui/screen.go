@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"cmp"
 	"io"
 	"time"
 
@@ -93,7 +94,7 @@ func newScreenModel(o ScreenOptions) *screenModel {
 	watched := newWatchedBatch()
 	watched.connectionProblem = o.ConnectionProblem
 	look := output.LookOf(o.Out, o.Getenv)
-	look.UTC = o.UTC
+	look.UTC, look.Width = o.UTC, cmp.Or(look.Width, 80)
 	return &screenModel{options: o, watched: watched, look: look, height: 24}
 }
 

@@ -98,8 +98,8 @@ func Forecast(b *stokerv1.Batch, l output.Look) string {
 // jobLines are the running jobs, which keep their places, and below them the latest failures.
 func jobLines(w *watchedBatch, l output.Look, room int) []string {
 	failures := failureLines(w.failures, l)
-	if len(failures) > room-2 {
-		failures = failures[max(0, len(failures)-max(0, room-2)):]
+	if most := max(1, room/2); len(failures) > most && len(w.running) > 0 {
+		failures = failures[len(failures)-most:]
 	}
 	if len(failures) > 0 {
 		room -= len(failures) + 1
@@ -150,7 +150,7 @@ func runningLines(w *watchedBatch, l output.Look, room int) []string {
 			lines = append(lines, "")
 			continue
 		}
-		line := fmt.Sprintf("%-*s  %s", nameColumn-2, JobName(j), l.Fit(titleOfJob(j), width))
+		line := fmt.Sprintf("%-*s  %s", nameColumn-2, output.Printable(JobName(j)), l.Fit(titleOfJob(j), width))
 		if bars {
 			line += "  " + l.Bar(float64(j.GetProgress()), barColumn)
 		}
@@ -182,7 +182,7 @@ func failureLines(jobs []*stokerv1.Job, l output.Look) []string {
 		if t := j.GetFailure().GetTime(); t != nil {
 			at = "  " + l.Time(t.AsTime())
 		}
-		lines = append(lines, fmt.Sprintf("%s %s%s  %s%s", l.Paint(m.colour, l.Spell(m.symbol)), JobName(j), at, shortFailure(j.GetFailure(), output.Printable(j.GetReason())), then))
+		lines = append(lines, fmt.Sprintf("%s %s%s  %s%s", l.Paint(m.colour, l.Spell(m.symbol)), output.Printable(JobName(j)), at, shortFailure(j.GetFailure(), output.Printable(j.GetReason())), then))
 	}
 	return lines
 }
@@ -219,8 +219,7 @@ func screenFoot(s *screenModel) []string {
 		if isPaused(s.watched.batch) {
 			verb = "Resume"
 		}
-		name := BatchName(s.watched.batch.GetNumber(), s.watched.batch.GetId())
-		return []string{s.look.Paint(output.Bold, fmt.Sprintf("%s %s %s? [y/N]", verb, name, output.Printable(s.watched.batch.GetDisplayName())))}
+		return []string{s.look.Paint(output.Bold, fmt.Sprintf("%s %s? [y/N]", verb, output.Printable(BatchTitle(s.watched.batch))))}
 	}
 	pause := "p pause"
 	if isPaused(s.watched.batch) {

@@ -28,11 +28,3 @@ func countLines(all ...countLine) []string {
 	}
 	return lines
 }
-
-// plural counts a noun whose plural does not end in s alone.
-func plural(n int64, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return output.Number(n) + " " + many
-}
