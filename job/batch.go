@@ -185,6 +185,22 @@ func (c *Counts) Move(from, to State) {
 	}
 }
 
+// Add adds other counts.
+func (c *Counts) Add(o Counts) {
+	for _, s := range States() {
+		*c.Of(s) += *o.Of(s)
+	}
+}
+
+// In returns the counts of jobs in some states, without the others.
+func (c Counts) In(states []State) Counts {
+	var in Counts
+	for _, s := range states {
+		*in.Of(s) = *c.Of(s)
+	}
+	return in
+}
+
 // Total is how many jobs there are.
 func (c Counts) Total() int64 { return c.Unfinished() + c.Finished() }
 

@@ -12,8 +12,11 @@ import (
 type Cause struct {
 	ID      string  // a value of [Failure.Cause]
 	Count   int64   // FAILED jobs with this cause
-	First   ID      // the first of these jobs
+	First   ID      // one of these jobs: the first of its batch
+	Key     string  // of the job First
 	Failure Failure // of the job First
+	// BatchSeq is the sequence number of the batch of First, and Batches how many batches the jobs are of.
+	BatchSeq, Batches int64
 }
 
 // The parts of a category and of a text that distinguish causes, in characters. The end of a long text

@@ -100,6 +100,16 @@ func (l *Line) Without(seqs map[int64]bool) *Line {
 	return NewLine(rest)
 }
 
+// Shares returns the shares of all batches in the line, the highest priority first, then in the order of
+// submission.
+func (l *Line) Shares() []Share {
+	var all []Share
+	for _, t := range l.tiers {
+		all = append(all, t.shares...)
+	}
+	return all
+}
+
 // ShareOf returns the share of a batch; false if the batch is not in the line.
 func (l *Line) ShareOf(seq int64) (Share, bool) {
 	s, ok := l.shares[seq]
@@ -109,7 +119,8 @@ func (l *Line) ShareOf(seq int64) (Share, bool) {
 // Place says where the jobs of one batch stand in a line.
 type Place struct {
 	share Share
-	above int64 // due jobs of higher priority
+	above int64  // due jobs of higher priority
+	ahead []tier // of higher priority
 	tier  *tier
 	// The levels of tier.starts and tier.ends, without the batches that go after this one where
 	// both have a job on one level. Sorted.
@@ -128,6 +139,7 @@ func (l *Line) PlaceOf(seq int64) (Place, bool) {
 		t := &l.tiers[i]
 		if t.priority > own.Priority {
 			p.above += t.due
+			p.ahead = l.tiers[:i+1]
 		}
 		if t.priority == own.Priority {
 			p.tier = t
@@ -153,6 +165,21 @@ func (p *Place) BatchShare() Share { return p.share }
 
 // HigherPriorityCount returns how many due jobs of batches with a higher priority go first.
 func (p *Place) HigherPriorityCount() int64 { return p.above }
+
+// ListAhead returns the shares of the batches of a higher priority that have due jobs, at most n of them: those
+// with the most due jobs, the most first.
+func (p *Place) ListAhead(n int) []Share {
+	var list []Share
+	for _, t := range p.ahead {
+		for _, s := range t.shares {
+			if s.Due > 0 {
+				list = append(list, s)
+			}
+		}
+	}
+	slices.SortStableFunc(list, func(a, b Share) int { return cmp.Compare(b.Due, a.Due) })
+	return list[:min(len(list), n)]
+}
 
 // Position returns the position in line of the due job of the batch that has rank due jobs of the
 // batch before it. Position 1 is the next job to be started.

@@ -35,11 +35,10 @@ type BatchFilter struct {
 	Accounts []string          // a batch has to be of one of them
 	// Text has to occur in the display name. Upper and lower case are the same.
 	Text        string
-	DisplayName string   // the whole display name
-	IDPrefix    string   // the id begins with this
-	IDs         []string // the id is one of these
-	Scope       Scope    // what the caller may see
-	BeforeSeq   int64    // only batches with a lower sequence number; 0: all
+	DisplayName string // the whole display name
+	IDPrefix    string // the id begins with this
+	Scope       Scope  // what the caller may see
+	BeforeSeq   int64  // only batches with a lower sequence number; 0: all
 	Limit       int
 }
 
@@ -65,6 +64,9 @@ type Change struct {
 	// Dispatch is set if the change may give the dispatcher work and the dispatcher did not make
 	// it: a submission, a cancellation, a retry, a pause, a new priority.
 	Dispatch bool
+	// Starts is how many starts of jobs of the batch the platform has accepted, and Ends how many of
+	// its encodings have ended.
+	Starts, Ends int
 	// Numbers are the jobs of the batch that were cancelled or retried on request. Their order
 	// means nothing.
 	Numbers []int64
@@ -84,6 +86,7 @@ type Selection struct {
 	BatchID   string
 	States    []State // at least one
 	KeyPrefix string
+	Text      string // as of [Search]
 	// The following fields select by the failure of the latest attempt that failed.
 	FailureKinds []FailureKind
 	Categories   []string

@@ -47,6 +47,16 @@ func (s *accountService) GetAccount(ctx context.Context, req *stokerv1.GetAccoun
 	if err != nil {
 		return nil, err
 	}
+	history, _ := s.store().AccountHistory(ctx, req.GetAccountId(), time.Now().Add(-job.HistoryLength), job.HistoryLength)
+	m.Problems = mapSlice(history.Problems, problemMessage)
+	if breaker := m.GetBreaker(); breaker.GetSince() == nil {
+		for _, p := range history.Problems { // the latest goes first
+			if p.Kind == job.ProblemBreaker {
+				breaker.Since = timestamp(p.Finish)
+				break
+			}
+		}
+	}
 	return &stokerv1.GetAccountResponse{Account: m}, nil
 }
 

@@ -168,16 +168,11 @@ func (s *Server) GetBatch(ctx context.Context, req *stokerv1.GetBatchRequest) (*
 	if err != nil {
 		return nil, err
 	}
-	m.Encodes = s.encodes(b)
-	return &stokerv1.GetBatchResponse{Batch: m}, nil
-}
-
-// encodes says in short words what a batch encodes to.
-func (s *Server) encodes(b job.Batch) string {
-	if b.Template != nil {
-		return s.summaries.of(*b.Template).encodes
+	m.Encodes = s.summaries.encodes(b)
+	if err := s.addAhead(ctx, m.GetWait(), &b); err != nil {
+		return nil, err
 	}
-	return b.Recipe.Summarize().String()
+	return &stokerv1.GetBatchResponse{Batch: m}, nil
 }
 
 // ListBatches lists batches, the newest first.

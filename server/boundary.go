@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -118,21 +119,16 @@ func (b *boundary) Batch(ctx context.Context, id string) (job.Batch, error) {
 	return batch, nil
 }
 
-// BatchID returns the id of the batch with a number.
-func (b *boundary) BatchID(ctx context.Context, number int64) (string, error) {
-	id, err := b.store.BatchID(ctx, number)
-	if err == nil {
-		err = b.check(ctx, id)
-	}
-	if err != nil {
-		return "", err
-	}
-	return id, nil
-}
-
 func (b *boundary) Batches(ctx context.Context, f job.BatchFilter) ([]job.Batch, error) {
 	f.Scope = grantOf(ctx).scope()
 	return b.store.Batches(ctx, f)
+}
+
+// BatchesBySeq leaves out batches of accounts that the caller may not use.
+func (b *boundary) BatchesBySeq(ctx context.Context, seqs []int64) ([]job.Batch, error) {
+	batches, err := b.store.BatchesBySeq(ctx, seqs)
+	p := grantOf(ctx).principal
+	return slices.DeleteFunc(batches, func(batch job.Batch) bool { return !p.MayUse(batch.AccountID) }), err
 }
 
 func (b *boundary) CountBatches(ctx context.Context, f job.BatchFilter) (int64, error) {
@@ -260,9 +256,9 @@ func (b *boundary) SelectJobNumbers(ctx context.Context, sel job.Selection, afte
 	return b.store.SelectJobNumbers(ctx, sel, after, limit)
 }
 
-func (b *boundary) CountSelectedJobs(ctx context.Context, sel job.Selection) (int64, error) {
+func (b *boundary) CountSelectedJobs(ctx context.Context, sel job.Selection) (job.Counts, error) {
 	if err := b.check(ctx, sel.BatchID); err != nil {
-		return 0, err
+		return job.Counts{}, err
 	}
 	return b.store.CountSelectedJobs(ctx, sel)
 }
@@ -281,21 +277,26 @@ func (b *boundary) FailureCauses(ctx context.Context, id string, limit int) ([]j
 	return b.store.FailureCauses(ctx, id, limit)
 }
 
-func (b *boundary) CountCauses(ctx context.Context, id string, causes []string) (int64, error) {
+func (b *boundary) CountCauses(ctx context.Context, id string, causes []string) (map[string]int64, error) {
 	if err := b.check(ctx, id); err != nil {
-		return 0, err
+		return nil, err
 	}
 	return b.store.CountCauses(ctx, id, causes)
 }
 
-func (b *boundary) KnownCauses(ctx context.Context, id string, causes []string) ([]string, error) {
-	if err := b.check(ctx, id); err != nil {
-		return nil, err
-	}
-	return b.store.KnownCauses(ctx, id, causes)
+func (b *boundary) FindCauses(ctx context.Context, search job.Search, limit int) ([]job.Cause, int64, error) {
+	search.Scope = grantOf(ctx).scope()
+	return b.store.FindCauses(ctx, search, limit)
 }
 
 // Lines. They are read to render batches and jobs that the caller has been allowed to read.
+
+func (b *boundary) NextJobs(ctx context.Context, account string, now time.Time, limit int, except ...int64) ([]job.Job, error) {
+	if err := b.checkAccount(ctx, account); err != nil {
+		return nil, err
+	}
+	return b.store.NextJobs(ctx, account, now, limit, except...)
+}
 
 func (b *boundary) NextJobOfBatch(ctx context.Context, seq int64, now time.Time) (job.Job, error) {
 	return b.store.NextJobOfBatch(ctx, seq, now)
@@ -332,6 +333,13 @@ func (b *boundary) AccountStatus(ctx context.Context, id string) (job.AccountSta
 		return job.AccountStatus{}, false
 	}
 	return b.store.AccountStatus(id)
+}
+
+func (b *boundary) AccountHistory(ctx context.Context, id string, since time.Time, step time.Duration) (job.AccountHistory, bool) {
+	if b.checkAccount(ctx, id) != nil {
+		return job.AccountHistory{}, false
+	}
+	return b.store.AccountHistory(id, since, step)
 }
 
 func (b *boundary) AccountStatuses(ctx context.Context) []job.AccountStatus {

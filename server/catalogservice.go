@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"sync"
 
 	"github.com/goccy/go-yaml"
 	"google.golang.org/protobuf/proto"
@@ -173,37 +172,3 @@ func recipeYAML(r job.Recipe) (string, error) {
 
 // regionName is a region as people call it: AUTO if the platform chooses.
 func regionName(region string) string { return cmp.Or(region, "AUTO") }
-
-// summaries keeps what templates encode to, by their texts, because reading a template takes a
-// millisecond. The zero value is empty.
-type summaries struct {
-	mu     sync.Mutex
-	byText map[string]templateSummary
-}
-
-// templateSummary is what a batch shows of its template.
-type templateSummary struct{ encodes, region string }
-
-// maxSummaries is how many summaries are kept.
-const maxSummaries = 1_000
-
-// of returns the summary of a template.
-func (s *summaries) of(t job.Template) templateSummary {
-	s.mu.Lock()
-	known, ok := s.byText[t.Text]
-	s.mu.Unlock()
-	if ok {
-		return known
-	}
-	var made templateSummary
-	if parsed, _ := template.ParseStored(t); parsed != nil {
-		made = templateSummary{parsed.Summarize().String(), parsed.Region()}
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.byText == nil || len(s.byText) >= maxSummaries {
-		s.byText = map[string]templateSummary{}
-	}
-	s.byText[t.Text] = made
-	return made
-}

@@ -1,7 +1,6 @@
 package server
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -45,27 +44,16 @@ func (s *Server) GetJob(ctx context.Context, req *stokerv1.GetJobRequest) (*stok
 		if err != nil {
 			return nil, fmt.Errorf("count failures: %w", err)
 		}
-		resp.AlikeCount = max(alike-1, 0)
+		resp.AlikeCount = max(alike[j.Failure.Cause]-1, 0)
 	}
-	all, history := attemptMessages(j, shortenFailures(attempts), s.regionsOf(b)), eventMessages(j, events)
+	if err := s.addAhead(ctx, resp.Job.GetWait(), &b); err != nil {
+		return nil, err
+	}
+	all, history := attemptMessages(j, shortenFailures(attempts), s.summaries.regionsOf(b)), eventMessages(j, events)
 	resp.Attempts = lastThatFit(all, maxAttemptsBytes)
 	resp.Events = lastThatFit(history, maxPageBytes-maxAttemptsBytes)
 	resp.OmittedAttemptCount, resp.OmittedEventCount = int32(len(all)-len(resp.Attempts)), int32(len(history)-len(resp.Events))
 	return resp, nil
-}
-
-// regionsOf returns a function that names the region of a job of b by [job.Job.FallbackRegionIndex]. It is
-// empty for an index below 0.
-func (s *Server) regionsOf(b job.Batch) func(moves int) string {
-	return func(moves int) string {
-		switch {
-		case moves < 0:
-			return ""
-		case b.Template == nil:
-			return regionName(b.Recipe.RegionOf(moves))
-		}
-		return regionName(cmp.Or(b.Template.RegionOf(moves), s.summaries.of(*b.Template).region))
-	}
 }
 
 // maxAttemptsBytes is how many bytes of a page the attempts of a job may take. The events get the rest.

@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"fmt"
 	"strconv"
 	"testing"
 	"time"
@@ -135,34 +136,83 @@ func TestRetryJobsByLabel(t *testing.T) {
 func TestBulkScope(t *testing.T) {
 	w := newWorld(t, nil)
 	id := w.labelled(1, vod)
+	const ways = "batch_id: give exactly one of batch_id, job_ids, all, and labels or accounts\n"
 	for name, tt := range map[string]struct {
 		req  *stokerv1.RetryJobsRequest
 		want string
 	}{
-		"neither": {
+		"nothing": {
 			&stokerv1.RetryJobsRequest{},
-			"batch_id: is required, unless labels are given\nlabels: are required, unless batch_id is given\n",
+			"batch_id: say which jobs: those of a batch by batch_id, some by job_ids, those of many batches by labels or accounts; or set all to mean those of every batch\n",
 		},
-		"both": {
-			&stokerv1.RetryJobsRequest{BatchId: id, Labels: vod},
-			"batch_id: batch_id and labels exclude each other\nlabels: batch_id and labels exclude each other\n",
-		},
-		"ids": {
-			&stokerv1.RetryJobsRequest{Labels: vod, JobIds: []string{id + "/1"}},
-			"job_ids: need a batch_id: all jobs have to be of one batch\n",
-		},
+		"filters alone":    {&stokerv1.RetryJobsRequest{KeyPrefix: "k"}, "batch_id: say which jobs: those of a batch by batch_id, some by job_ids, those of many batches by labels or accounts; or set all to mean those of every batch\n"},
+		"batch and labels": {&stokerv1.RetryJobsRequest{BatchId: id, Labels: vod}, ways},
+		"labels and ids":   {&stokerv1.RetryJobsRequest{Labels: vod, JobIds: []string{id + "/1"}}, ways},
+		"all and account":  {&stokerv1.RetryJobsRequest{All: true, Accounts: []string{"default"}}, ways},
+		"ids and filters":  {&stokerv1.RetryJobsRequest{JobIds: []string{id + "/1"}, Text: "k"}, "job_ids: exclude states, failure_kinds, categories, key_prefix, causes and text\n"},
+		"hidden text":      {&stokerv1.RetryJobsRequest{All: true, Text: "a\u200bb"}, "text: U+200B ZERO WIDTH SPACE at character 2 of \"a\\u200bb\": leave it out\n"},
 	} {
 		_, err := w.batches.RetryJobs(t.Context(), tt.req)
 		wantCode(t, err, codes.InvalidArgument)
 		if got := violations(err); got != tt.want {
 			t.Errorf("%s: violations are %q, want %q", name, got, tt.want)
 		}
-		if len(tt.req.GetJobIds()) > 0 {
-			continue
-		}
-		_, err = w.batches.CancelJobs(t.Context(), &stokerv1.CancelJobsRequest{BatchId: tt.req.GetBatchId(), Labels: tt.req.GetLabels()})
+		_, err = w.batches.CancelJobs(t.Context(), &stokerv1.CancelJobsRequest{
+			BatchId: tt.req.GetBatchId(), Labels: tt.req.GetLabels(), JobIds: tt.req.GetJobIds(), All: tt.req.GetAll(),
+			Accounts: tt.req.GetAccounts(), KeyPrefix: tt.req.GetKeyPrefix(), Text: tt.req.GetText(),
+		})
 		if got := violations(err); got != tt.want {
 			t.Errorf("%s: violations of CancelJobs are %q, want %q", name, got, tt.want)
 		}
+	}
+}
+
+// TestCancelMany cancels jobs by id, by account and everywhere, after looking.
+func TestCancelMany(t *testing.T) {
+	w := newWorld(t, nil)
+	ctx := t.Context()
+	one := w.labelled(4, nil)
+	two := w.labelled(3, nil)
+	w.start(one, 1)
+	w.finish(one, 2)
+	w.fail(two, 1, job.Failure{Text: "gone"})
+	cancel := func(req *stokerv1.CancelJobsRequest, want string) {
+		t.Helper()
+		resp, err := w.batches.CancelJobs(ctx, req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := resp.GetCounts()
+		got := fmt.Sprintf("%d of %d", resp.GetCount(), resp.GetBatchCount())
+		if c != nil {
+			got += fmt.Sprintf(": %d waiting, %d at the platform, %d ended", c.GetWaiting(), c.GetStarting()+c.GetQueued()+c.GetRunning(), c.GetSucceeded()+c.GetFailed()+c.GetCancelled()+c.GetCancelling())
+		}
+		if got != want {
+			t.Errorf("%v: %s, want %s", req, got, want)
+		}
+	}
+	cancel(&stokerv1.CancelJobsRequest{All: true, ValidateOnly: true}, "5 of 2: 4 waiting, 1 at the platform, 2 ended")
+	cancel(&stokerv1.CancelJobsRequest{Accounts: []string{"other"}, ValidateOnly: true}, "0 of 0: 0 waiting, 0 at the platform, 0 ended")
+	cancel(&stokerv1.CancelJobsRequest{BatchId: "1", Text: "IN/3", ValidateOnly: true}, "1 of 1: 1 waiting, 0 at the platform, 0 ended")
+	cancel(&stokerv1.CancelJobsRequest{All: true, Text: "IN/3"}, "2 of 2")
+	ids := []string{"1/1", "1/2", "1/3", "2/2", "2/2"}
+	cancel(&stokerv1.CancelJobsRequest{JobIds: ids, ValidateOnly: true}, "2 of 2: 1 waiting, 1 at the platform, 2 ended")
+	cancel(&stokerv1.CancelJobsRequest{JobIds: ids}, "2 of 2")
+	cancel(&stokerv1.CancelJobsRequest{Accounts: []string{"default"}}, "1 of 1")
+	for id, want := range map[string]job.Counts{one: {Cancelling: 1, Succeeded: 1, Cancelled: 2}, two: {Failed: 1, Cancelled: 2}} {
+		if b, err := w.store.Batch(ctx, id); err != nil || b.Counts != want {
+			t.Errorf("counts are %+v (%v), want %+v", b.Counts, err, want)
+		}
+	}
+	_, err := w.batches.CancelJobs(ctx, &stokerv1.CancelJobsRequest{JobIds: []string{"1/1", "1/9"}})
+	wantCode(t, err, codes.InvalidArgument)
+
+	retried, err := w.batches.RetryJobs(ctx, &stokerv1.RetryJobsRequest{JobIds: []string{"1/3", "2/1", "2/2"}, ValidateOnly: true})
+	if err != nil || retried.GetCount() != 3 || retried.GetBatchCount() != 2 || retried.GetCounts().GetFailed() != 1 || retried.GetCounts().GetCancelled() != 2 {
+		t.Errorf("would retry %v, %v", retried, err)
+	}
+	retried, err = w.batches.RetryJobs(ctx, &stokerv1.RetryJobsRequest{All: true})
+	if err != nil || retried.GetCount() != 1 || retried.GetBatchCount() != 1 {
+		t.Errorf("retried %v, %v", retried, err)
 	}
 }

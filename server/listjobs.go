@@ -167,7 +167,7 @@ func (l *jobList) find(ctx context.Context) error {
 // add adds as many found jobs as fit the page, with their batches, and returns where the next page begins.
 // Jobs of batches that have been deleted since they were found are left out.
 func (l *jobList) add(ctx context.Context, found job.FoundJobs) (next job.JobPosition, err error) {
-	batches, err := l.server.batchesOf(ctx, found.Jobs)
+	batches, err := readBatches(ctx, l.server.store, mapSlice(found.Jobs, func(f job.FoundJob) int64 { return f.BatchSeq }))
 	if err != nil {
 		return next, err
 	}
@@ -199,22 +199,13 @@ func (l *jobList) add(ctx context.Context, found job.FoundJobs) (next job.JobPos
 	return found.Next, nil
 }
 
-// batchesOf reads the batches of some jobs, by sequence number.
-func (s *Server) batchesOf(ctx context.Context, found []job.FoundJob) (map[int64]job.Batch, error) {
-	var ids []string
-	for i := range found {
-		if id := found[i].ID.Batch; len(ids) == 0 || ids[len(ids)-1] != id {
-			ids = append(ids, id)
-		}
-	}
-	batches := make(map[int64]job.Batch, len(ids))
-	if len(ids) == 0 {
-		return batches, nil
-	}
-	list, err := s.store.Batches(ctx, job.BatchFilter{IDs: ids})
+// readBatches reads those of the batches that exist, by sequence number.
+func readBatches(ctx context.Context, store *boundary, seqs []int64) (map[int64]job.Batch, error) {
+	list, err := store.BatchesBySeq(ctx, slices.Compact(slices.Sorted(slices.Values(seqs))))
 	if err != nil {
 		return nil, fmt.Errorf("read batches: %w", err)
 	}
+	batches := make(map[int64]job.Batch, len(list))
 	for _, b := range list {
 		batches[b.Seq] = b
 	}
@@ -231,11 +222,14 @@ func (l *jobList) count(ctx context.Context) error {
 		if !slices.Equal(states, []job.State{job.Failed}) {
 			return nil
 		}
-		n, err := l.server.store.CountCauses(ctx, l.batch.ID, causes)
+		counts, err := l.server.store.CountCauses(ctx, l.batch.ID, causes)
 		if err != nil {
 			return fmt.Errorf("count failures: %w", err)
 		}
-		l.resp.TotalCount = &n
+		l.resp.TotalCount = new(int64(0))
+		for _, n := range counts {
+			*l.resp.TotalCount += n
+		}
 		return nil
 	}
 	total := l.batch.Counts.Total()

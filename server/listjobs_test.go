@@ -95,6 +95,49 @@ func TestFindJobs(t *testing.T) {
 	}
 }
 
+// TestListFailuresOfMany counts the failures of a batch, of an account and since a time.
+func TestListFailuresOfMany(t *testing.T) {
+	w := newWorld(t, nil)
+	ctx := t.Context()
+	first, second := w.submit(4), w.submit(2)
+	w.fail(first.GetId(), 1, job.Failure{Text: "no such file"})
+	w.fail(first.GetId(), 2, job.Failure{Text: "no such file"})
+	w.fail(first.GetId(), 3, job.Failure{Text: "no picture"})
+	w.fail(second.GetId(), 2, job.Failure{Text: "no such file"})
+	hour := func(n time.Duration) *timestamppb.Timestamp { return timestamppb.New(time.Now().Add(n * time.Hour)) }
+	for name, tt := range map[string]struct {
+		req  *stokerv1.ListFailuresRequest
+		want string
+	}{
+		"a batch":             {&stokerv1.ListFailuresRequest{BatchId: "1"}, "3: 2 no such file in 1 like 1 k-1, 1 no picture in 1 like 1 k-3"},
+		"part of a batch":     {&stokerv1.ListFailuresRequest{BatchId: "1", KeyPrefix: "k-2"}, "1: 1 no such file in 1 like 1 k-2"},
+		"an account":          {&stokerv1.ListFailuresRequest{Accounts: []string{"default"}}, "4: 3 no such file in 2 like 2 k-2, 1 no picture in 1 like 1 k-3"},
+		"another account":     {&stokerv1.ListFailuresRequest{Accounts: []string{"other"}}, "0: "},
+		"the last hour":       {&stokerv1.ListFailuresRequest{Finished: &stokerv1.TimeRange{Since: hour(-1)}}, "4: 3 no such file in 2 like 2 k-2, 1 no picture in 1 like 1 k-3"},
+		"before the last":     {&stokerv1.ListFailuresRequest{Finished: &stokerv1.TimeRange{Until: hour(-1)}}, "0: "},
+		"keys in all batches": {&stokerv1.ListFailuresRequest{KeyPrefix: "k-3"}, "1: 1 no picture in 1 like 1 k-3"},
+	} {
+		resp, err := w.batches.ListFailures(ctx, tt.req)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		var causes []string
+		for _, c := range resp.GetCauses() {
+			causes = append(causes, fmt.Sprintf("%d %s in %d like %d %s", c.GetCount(), c.GetFailure().GetText(), c.GetBatchCount(), c.GetBatchNumber(), c.GetKey()))
+		}
+		if got := fmt.Sprintf("%d: %s", resp.GetFailedCount(), strings.Join(causes, ", ")); got != tt.want {
+			t.Errorf("%s: failures %q, want %q", name, got, tt.want)
+		}
+	}
+	for want, req := range map[string]*stokerv1.ListFailuresRequest{
+		"batch_id: name a batch":                 {},
+		"batch_id: excludes accounts and labels": {BatchId: "1", Labels: map[string]string{"a": "b"}},
+	} {
+		_, err := w.batches.ListFailures(ctx, req)
+		wantStatus(t, err, codes.InvalidArgument, want)
+	}
+}
+
 // TestFindJobsRefuses sends filters that cannot be meant.
 func TestFindJobsRefuses(t *testing.T) {
 	w := newWorld(t, nil)

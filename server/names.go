@@ -25,7 +25,7 @@ func (s *Server) resolveNames(ctx context.Context, req any) (found bool, err err
 	if !ok {
 		return false, nil
 	}
-	r := nameResolver{batchID: s.store.BatchID, ids: map[string]string{}}
+	r := nameResolver{store: s.store, ids: map[string]string{}}
 	err = r.resolve(ctx, m.ProtoReflect(), "")
 	return len(r.ids) > 0, err
 }
@@ -48,8 +48,8 @@ func asCalled(err error, subject string) error {
 
 // nameResolver resolves the names in one request.
 type nameResolver struct {
-	batchID func(ctx context.Context, number int64) (string, error)
-	ids     map[string]string // by number; every batch is looked up once
+	store BatchStore
+	ids   map[string]string // by number; every batch is looked up once
 }
 
 // resolve resolves the names in a message. prefix is the path of the message in the request.
@@ -114,11 +114,15 @@ func (r *nameResolver) batch(ctx context.Context, name string) (string, error) {
 	if id, ok := r.ids[name]; ok {
 		return id, nil
 	}
-	id, err := r.batchID(ctx, number)
-	if err == nil {
-		r.ids[name] = id
+	found, err := r.store.BatchesBySeq(ctx, []int64{number})
+	if err != nil {
+		return "", err
 	}
-	return id, err
+	if len(found) == 0 {
+		return "", fmt.Errorf("batch %d: %w", number, job.ErrNotFound)
+	}
+	r.ids[name] = found[0].ID
+	return found[0].ID, nil
 }
 
 // job returns the id of a job.

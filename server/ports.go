@@ -34,8 +34,8 @@ type BatchStore interface {
 	// succeeded; they are neither added nor duplicates.
 	AddJobs(ctx context.Context, batchID string, jobs []job.Spec, now time.Time) (b job.Batch, added, duplicates int64, err error)
 	Batch(ctx context.Context, id string) (job.Batch, error)
-	// BatchID returns the id of the batch with a number.
-	BatchID(ctx context.Context, number int64) (string, error)
+	// BatchesBySeq returns those of the batches that exist.
+	BatchesBySeq(ctx context.Context, seqs []int64) ([]job.Batch, error)
 	Batches(ctx context.Context, f job.BatchFilter) ([]job.Batch, error)
 	// CountBatches counts the batches that f chooses on all pages.
 	CountBatches(ctx context.Context, f job.BatchFilter) (int64, error)
@@ -66,6 +66,9 @@ type LineStore interface {
 	AccountLine(ctx context.Context, accountID string, now time.Time) (*job.Line, error)
 	// CountWaiting returns how many jobs are WAITING in batches that may start jobs, by account.
 	CountWaiting(ctx context.Context) (map[string]int64, error)
+	// NextJobs returns the due jobs of an account that are started next, at most limit, in the order
+	// in which they are started, without those of some batches.
+	NextJobs(ctx context.Context, accountID string, now time.Time, limit int, except ...int64) ([]job.Job, error)
 	// NextJobOfBatch returns the due job that is started next in the batch with a sequence
 	// number. The error matches [job.ErrNotFound] if no job is due.
 	NextJobOfBatch(ctx context.Context, batchSeq int64, now time.Time) (job.Job, error)
@@ -81,16 +84,18 @@ type BulkStore interface {
 	// SelectJobNumbers returns the numbers of selected jobs, in ascending order: at most limit
 	// numbers, all greater than after.
 	SelectJobNumbers(ctx context.Context, sel job.Selection, after int64, limit int) ([]int64, error)
-	CountSelectedJobs(ctx context.Context, sel job.Selection) (int64, error)
+	// CountSelectedJobs counts selected jobs by state.
+	CountSelectedJobs(ctx context.Context, sel job.Selection) (job.Counts, error)
 	// UpdateJobsByNumber changes the jobs with these numbers by f in one transaction, and returns
 	// how many changed.
 	UpdateJobsByNumber(ctx context.Context, batchID string, numbers []int64, now time.Time, f func(*job.Update) error) (int64, error)
 	// FailureCauses counts FAILED jobs by the cause of their failure, the most frequent first.
 	FailureCauses(ctx context.Context, batchID string, limit int) ([]job.Cause, error)
-	// CountCauses returns how many FAILED jobs of a batch have one of the causes.
-	CountCauses(ctx context.Context, batchID string, causes []string) (int64, error)
-	// KnownCauses returns those of the causes that FAILED jobs of a batch have.
-	KnownCauses(ctx context.Context, batchID string, causes []string) ([]string, error)
+	// FindCauses counts the FAILED jobs that a search selects by the cause of their failure, the most
+	// frequent first, and all of them.
+	FindCauses(ctx context.Context, search job.Search, limit int) (causes []job.Cause, failed int64, err error)
+	// CountCauses returns how many FAILED jobs of a batch have each of the causes.
+	CountCauses(ctx context.Context, batchID string, causes []string) (map[string]int64, error)
 }
 
 // AccessStore keeps tokens and the audit log. Errors are those of package job.
@@ -113,6 +118,9 @@ type AccountStore interface {
 	AccountStatus(id string) (job.AccountStatus, bool)
 	// AccountStatuses returns the status of every account, sorted by id.
 	AccountStatuses() []job.AccountStatus
+	// AccountHistory returns how an account stood since a time, in samples of a step; false if the
+	// account is not configured.
+	AccountHistory(id string, since time.Time, step time.Duration) (job.AccountHistory, bool)
 	// UpdateAccountSettings changes the settings of an account by f in one transaction.
 	UpdateAccountSettings(ctx context.Context, id string, now time.Time, f func(*job.AccountSettings) error) (job.AccountSettings, error)
 	// ForgiveStarts excludes the starts of the day so far from the account's daily limit.

@@ -18,16 +18,18 @@ const retryWriters = 64
 
 // RetryJobs lets FAILED or CANCELLED jobs be started again, or only counts them.
 func (s *Server) RetryJobs(ctx context.Context, req *stokerv1.RetryJobsRequest) (*stokerv1.RetryJobsResponse, error) {
-	ids, err := checkRetryJobs(req)
-	if err != nil {
+	var found findings
+	found.checkScope(req)
+	ids := found.checkJobIDs(req)
+	if err := found.err(); err != nil {
 		return nil, err
 	}
-	var count, batches int64
+	var done bulkOutcome
+	var err error
 	if len(ids) > 0 {
-		count, err = s.retryByID(ctx, req.GetBatchId(), ids, req.GetValidateOnly())
-		batches = min(count, 1)
+		done, err = s.bulk().retryByID(ctx, ids, req.GetValidateOnly())
 	} else {
-		count, batches, err = s.retryByFilter(ctx, req)
+		done, err = s.bulk().retryByFilter(ctx, req)
 	}
 	if err != nil {
 		return nil, err
@@ -36,76 +38,55 @@ func (s *Server) RetryJobs(ctx context.Context, req *stokerv1.RetryJobsRequest) 
 	if err != nil {
 		return nil, err
 	}
-	return &stokerv1.RetryJobsResponse{Count: count, BatchCount: batches, Batch: m}, nil
+	return &stokerv1.RetryJobsResponse{Count: done.jobs, BatchCount: done.batches, Batch: m, Counts: done.countsMessage()}, nil
 }
 
 // checkNotCancelling refuses a retry in a batch that is CANCELLING: the batch would cancel the jobs
-// again.
-func (s *Server) checkNotCancelling(ctx context.Context, id string) error {
+// again. It returns the number of any other batch.
+func (s bulkChanger) checkNotCancelling(ctx context.Context, id string) (number int64, err error) {
 	b, err := s.store.Batch(ctx, id)
 	if err != nil {
-		return fmt.Errorf("read batch: %w", err)
+		return 0, fmt.Errorf("read batch: %w", err)
 	}
 	if b.State != job.BatchCancelling {
-		return nil
+		return b.Seq, nil
 	}
-	return &job.StateError{
+	return 0, &job.StateError{
 		Resource: "batch", ID: b.ID, BatchNumber: b.Seq, State: string(b.State),
 		Problem: "its jobs can be retried once it is CANCELLED",
 	}
 }
 
-// checkRetryJobs checks req and returns its job ids, without duplicates.
-func checkRetryJobs(req *stokerv1.RetryJobsRequest) ([]job.ID, error) {
-	var found findings
-	found.checkScope(req)
-	if len(req.GetJobIds()) > 0 && req.GetBatchId() == "" {
-		found.add("job_ids", "need a batch_id: all jobs have to be of one batch")
-		return nil, found.err()
-	}
-	filters := len(req.GetStates()) + len(req.GetFailureKinds()) + len(req.GetCategories()) + len(req.GetKeyPrefix()) + len(req.GetCauses())
-	if len(req.GetJobIds()) > 0 && filters > 0 {
-		found.add("job_ids", "exclude states, failure_kinds, categories, key_prefix and causes")
-	}
-	seen := make(map[job.ID]bool, len(req.GetJobIds()))
-	var ids []job.ID
-	for i, text := range req.GetJobIds() {
-		field := fmt.Sprintf("job_ids[%d]", i)
-		id, err := job.ParseID(text)
-		switch {
-		case err != nil:
-			found.add(field, "%s", err)
-		case id.Batch != req.GetBatchId():
-			found.add(field, "%q is a job of another batch", text)
-		case !seen[id]:
-			seen[id] = true
-			ids = append(ids, id)
-		}
-	}
-	return ids, found.err()
-}
-
 // retryByID retries or counts the jobs with these ids. It checks all jobs before it changes the first,
 // so that a request with an invalid job changes nothing.
-func (s *Server) retryByID(ctx context.Context, batchID string, ids []job.ID, validateOnly bool) (int64, error) {
-	if err := s.checkNotCancelling(ctx, batchID); err != nil {
-		return 0, err
+func (s bulkChanger) retryByID(ctx context.Context, ids []job.ID, validateOnly bool) (done bulkOutcome, err error) {
+	batches := numbersByBatch(ids)
+	numbers := make(map[string]int64, len(batches))
+	for batch := range batches {
+		if numbers[batch], err = s.checkNotCancelling(ctx, batch); err != nil {
+			return done, err
+		}
 	}
 	now := time.Now()
+	counts := job.Counts{}
 	for _, id := range ids {
 		j, err := s.store.Job(ctx, id)
 		if errors.Is(err, job.ErrNotFound) {
-			return 0, invalid("job_ids", fmt.Sprintf("the batch has no job %q", id))
+			return done, invalid("job_ids", fmt.Sprintf("there is no job %q", id))
 		}
 		if err != nil {
-			return 0, fmt.Errorf("read job: %w", err)
+			return done, fmt.Errorf("read job: %w", err)
 		}
 		if err := job.NewUpdate(j).Retry(now); err != nil {
-			return 0, err
+			if wrong, ok := errors.AsType[*job.StateError](err); ok {
+				wrong.BatchNumber = numbers[id.Batch]
+			}
+			return done, err
 		}
+		*counts.Of(j.State)++
 	}
 	if validateOnly {
-		return int64(len(ids)), nil
+		return bulkOutcome{jobs: int64(len(ids)), batches: int64(len(batches)), counts: &counts}, nil
 	}
 	var retried atomic.Int64
 	g, ctx := errgroup.WithContext(ctx)
@@ -123,33 +104,41 @@ func (s *Server) retryByID(ctx context.Context, batchID string, ids []job.ID, va
 			return nil
 		})
 	}
-	err := g.Wait()
-	return retried.Load(), err
+	err = g.Wait()
+	return bulkOutcome{jobs: retried.Load(), batches: min(retried.Load(), int64(len(batches)))}, err
 }
 
-// retryByFilter retries or counts every job that the request selects. A request with labels leaves out
-// batches that are CANCELLING; for a request with a batch_id such a batch is an error.
-func (s *Server) retryByFilter(ctx context.Context, req *stokerv1.RetryJobsRequest) (jobs, batches int64, err error) {
-	sels, err := s.selections(ctx, req, []job.State{job.Failed})
+// retryByFilter retries or counts every job that the request selects. A request without a batch_id leaves out
+// batches that are CANCELLING; for a request with one such a batch is an error.
+func (s bulkChanger) retryByFilter(ctx context.Context, req *stokerv1.RetryJobsRequest) (done bulkOutcome, err error) {
+	states := []job.State{job.Failed}
+	if len(req.GetStates()) > 0 {
+		states = jobStates(req.GetStates())
+	}
+	sels, err := s.selections(ctx, req, states)
 	if err != nil {
-		return 0, 0, err
+		return done, err
 	}
 	var retryable []job.Selection
 	for _, sel := range sels {
-		err := s.checkNotCancelling(ctx, sel.BatchID)
+		_, err := s.checkNotCancelling(ctx, sel.BatchID)
 		switch {
 		case err == nil:
 			retryable = append(retryable, sel)
 		case req.GetBatchId() != "":
-			return 0, 0, err
+			return done, err
 		case !errors.Is(err, job.ErrIllegalTransition) && !errors.Is(err, job.ErrNotFound):
-			return 0, 0, err
+			return done, err
 		}
 	}
 	now := time.Now()
-	jobs, batches, err = s.updateSelected(ctx, retryable, now, req.GetValidateOnly(), func(u *job.Update) error { return u.Retry(now) })
-	if err != nil {
-		return 0, 0, fmt.Errorf("retry jobs: %w", err)
+	if req.GetValidateOnly() {
+		done, err = s.countSelected(ctx, retryable, states)
+	} else {
+		done, err = s.updateSelected(ctx, retryable, now, func(u *job.Update) error { return u.Retry(now) })
 	}
-	return jobs, batches, nil
+	if err != nil {
+		return done, fmt.Errorf("retry jobs: %w", err)
+	}
+	return done, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -14,21 +15,22 @@ import (
 // bulkChunk is how many jobs one transaction changes. Other writers run between two chunks.
 const bulkChunk = 1_000
 
-// CancelJobs requests the end of every job that the request selects, or only counts these jobs.
+// CancelJobs requests the end of the jobs that the request selects, or only says which these are.
 func (s *Server) CancelJobs(ctx context.Context, req *stokerv1.CancelJobsRequest) (*stokerv1.CancelJobsResponse, error) {
 	var found findings
 	found.checkScope(req)
+	ids := found.checkJobIDs(req)
 	if err := found.err(); err != nil {
 		return nil, err
 	}
-	sels, err := s.selections(ctx, req, []job.State{job.Waiting, job.Starting, job.Queued, job.Running})
-	if err != nil {
-		return nil, err
-	}
 	now := time.Now()
-	count, batches, err := s.updateSelected(ctx, sels, now, req.GetValidateOnly(), func(u *job.Update) error {
-		return u.Cancel(req.GetReason(), now)
-	})
+	var done bulkOutcome
+	var err error
+	if len(ids) > 0 {
+		done, err = s.bulk().cancelByID(ctx, ids, req, now)
+	} else {
+		done, err = s.bulk().cancelByFilter(ctx, req, now)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("cancel jobs: %w", err)
 	}
@@ -36,38 +38,173 @@ func (s *Server) CancelJobs(ctx context.Context, req *stokerv1.CancelJobsRequest
 	if err != nil {
 		return nil, err
 	}
-	return &stokerv1.CancelJobsResponse{Count: count, BatchCount: batches, Batch: m}, nil
+	return &stokerv1.CancelJobsResponse{Count: done.jobs, BatchCount: done.batches, Batch: m, Counts: done.countsMessage()}, nil
 }
 
-// selector is a request that selects jobs by filters: in one batch, or in all batches with some labels.
+// bulkChanger changes many jobs or batches, one batch after the other.
+type bulkChanger struct {
+	store *boundary
+	hub   *hub // its watchers are told of deleted batches
+}
+
+func (s *Server) bulk() bulkChanger { return bulkChanger{s.store, s.hub} }
+
+// cancellable are the states in which a job can be cancelled.
+func cancellable() []job.State {
+	return []job.State{job.Waiting, job.Starting, job.Queued, job.Running}
+}
+
+// cancelByID cancels jobs that the request names, or only counts them. Jobs that have ended, or are being
+// cancelled, stay as they are.
+func (s bulkChanger) cancelByID(ctx context.Context, ids []job.ID, req *stokerv1.CancelJobsRequest, now time.Time) (done bulkOutcome, err error) {
+	counts, err := s.countByID(ctx, ids)
+	if err != nil {
+		return done, err
+	}
+	if req.GetValidateOnly() {
+		in := counts.In(cancellable())
+		return bulkOutcome{jobs: in.Total(), batches: int64(len(numbersByBatch(ids))), counts: &counts}, nil
+	}
+	for batch, numbers := range numbersByBatch(ids) {
+		n, err := s.store.UpdateJobsByNumber(ctx, batch, numbers, now, func(u *job.Update) error {
+			if !slices.Contains(cancellable(), u.Job.State) {
+				return nil
+			}
+			return u.Cancel(req.GetReason(), now)
+		})
+		if err != nil {
+			return done, err
+		}
+		done.add(n)
+	}
+	return done, nil
+}
+
+// countByID counts jobs by state. A job that does not exist is a violation.
+func (s bulkChanger) countByID(ctx context.Context, ids []job.ID) (counts job.Counts, err error) {
+	for _, id := range ids {
+		j, err := s.store.Job(ctx, id)
+		if errors.Is(err, job.ErrNotFound) {
+			return counts, invalid("job_ids", fmt.Sprintf("there is no job %q", id))
+		}
+		if err != nil {
+			return counts, fmt.Errorf("read job: %w", err)
+		}
+		*counts.Of(j.State)++
+	}
+	return counts, nil
+}
+
+// numbersByBatch returns the numbers of jobs by the ids of their batches.
+func numbersByBatch(ids []job.ID) map[string][]int64 {
+	numbers := map[string][]int64{}
+	for _, id := range ids {
+		numbers[id.Batch] = append(numbers[id.Batch], id.Number)
+	}
+	return numbers
+}
+
+// cancelByFilter cancels the jobs that filters select, or only counts them and those that they would select in
+// any state.
+func (s bulkChanger) cancelByFilter(ctx context.Context, req *stokerv1.CancelJobsRequest, now time.Time) (bulkOutcome, error) {
+	states := cancellable()
+	if len(req.GetStates()) > 0 {
+		states = jobStates(req.GetStates())
+	}
+	counted := states
+	if req.GetValidateOnly() {
+		counted = append(slices.Clone(states), job.Cancelling, job.Succeeded, job.Failed, job.Cancelled)
+	}
+	sels, err := s.selections(ctx, req, counted)
+	if err != nil {
+		return bulkOutcome{}, err
+	}
+	if req.GetValidateOnly() {
+		return s.countSelected(ctx, sels, states)
+	}
+	return s.updateSelected(ctx, sels, now, func(u *job.Update) error { return u.Cancel(req.GetReason(), now) })
+}
+
+// bulkOutcome is what a call did to many jobs, or would do.
+type bulkOutcome struct {
+	jobs, batches int64
+	counts        *job.Counts // of the jobs by state, if they were only counted
+}
+
+// add adds jobs of a batch.
+func (o *bulkOutcome) add(jobs int64) {
+	if o.jobs += jobs; jobs > 0 {
+		o.batches++
+	}
+}
+
+func (o *bulkOutcome) countsMessage() *stokerv1.JobCounts {
+	if o.counts == nil {
+		return nil
+	}
+	return countsMessage(*o.counts)
+}
+
+// selector is a request that selects jobs by filters or by id: in one batch, in all batches with some labels or
+// of some accounts, or in all.
 type selector interface {
 	GetBatchId() string
+	GetJobIds() []string
 	GetLabels() map[string]string
+	GetAccounts() []string
+	GetAll() bool
 	GetStates() []stokerv1.JobState
 	GetKeyPrefix() string
+	GetText() string
 	GetFailureKinds() []stokerv1.FailureKind
 	GetCategories() []string
 	GetCauses() []string
 }
 
-// checkScope checks that req names either one batch or labels.
+// checkScope checks that req says in one way which jobs it means. Without that it would mean every job.
 func (f *findings) checkScope(req selector) {
-	switch one, many := req.GetBatchId() != "", len(req.GetLabels()) > 0; {
-	case one && many:
-		f.add("batch_id", "batch_id and labels exclude each other")
-		f.add("labels", "batch_id and labels exclude each other")
-	case !one && !many:
-		f.add("batch_id", "is required, unless labels are given")
-		f.add("labels", "are required, unless batch_id is given")
+	f.checkText("text", req.GetText())
+	byBatches := len(req.GetLabels())+len(req.GetAccounts()) > 0
+	ways := 0
+	for _, given := range []bool{req.GetBatchId() != "" && len(req.GetJobIds()) == 0, len(req.GetJobIds()) > 0, byBatches, req.GetAll()} {
+		if given {
+			ways++
+		}
+	}
+	switch {
+	case ways == 0:
+		f.add("batch_id", "say which jobs: those of a batch by batch_id, some by job_ids, those of many batches by labels or accounts; or set all to mean those of every batch")
+	case ways > 1:
+		f.add("batch_id", "give exactly one of batch_id, job_ids, all, and labels or accounts")
+	}
+	filters := len(req.GetStates()) + len(req.GetFailureKinds()) + len(req.GetCategories()) + len(req.GetKeyPrefix()) + len(req.GetCauses()) + len(req.GetText())
+	if len(req.GetJobIds()) > 0 && filters > 0 {
+		f.add("job_ids", "exclude states, failure_kinds, categories, key_prefix, causes and text")
 	}
 }
 
-// selections returns a selection for each batch of req. states are those of a request that names none.
-// With causes, batches that have none of them are left out; a cause that no batch has is a violation.
-func (s *Server) selections(ctx context.Context, req selector, states []job.State) ([]job.Selection, error) {
-	if len(req.GetStates()) > 0 {
-		states = jobStates(req.GetStates())
+// checkJobIDs returns the jobs that req names, each once.
+func (f *findings) checkJobIDs(req selector) (ids []job.ID) {
+	seen := make(map[job.ID]bool, len(req.GetJobIds()))
+	for i, text := range req.GetJobIds() {
+		field := fmt.Sprintf("job_ids[%d]", i)
+		id, err := job.ParseID(text)
+		switch {
+		case err != nil:
+			f.add(field, "%s", err)
+		case req.GetBatchId() != "" && id.Batch != req.GetBatchId():
+			f.add(field, "%q is a job of another batch", text)
+		case !seen[id]:
+			seen[id] = true
+			ids = append(ids, id)
+		}
 	}
+	return ids
+}
+
+// selections returns a selection of jobs in some states for each batch of req. With causes, batches that have
+// none of them are left out; a cause that no batch has is a violation.
+func (s bulkChanger) selections(ctx context.Context, req selector, states []job.State) ([]job.Selection, error) {
 	batches, err := s.batchesInScope(ctx, req, states)
 	if err != nil {
 		return nil, err
@@ -76,14 +213,15 @@ func (s *Server) selections(ctx context.Context, req selector, states []job.Stat
 	var sels []job.Selection
 	for _, id := range batches {
 		sel := job.Selection{
-			BatchID: id, States: states, KeyPrefix: req.GetKeyPrefix(),
+			BatchID: id, States: states, KeyPrefix: req.GetKeyPrefix(), Text: req.GetText(),
 			FailureKinds: mapSlice(req.GetFailureKinds(), failureKind), Categories: req.GetCategories(),
 		}
 		if len(req.GetCauses()) > 0 {
-			sel.Causes, err = s.store.KnownCauses(ctx, id, req.GetCauses())
+			counts, err := s.store.CountCauses(ctx, id, req.GetCauses())
 			if err != nil {
 				return nil, fmt.Errorf("look up causes: %w", err)
 			}
+			sel.Causes = slices.Sorted(maps.Keys(counts))
 			if len(sel.Causes) == 0 {
 				continue
 			}
@@ -102,9 +240,9 @@ func (s *Server) selections(ctx context.Context, req selector, states []job.Stat
 	return sels, found.err()
 }
 
-// batchesInScope returns the ids of the batches of req, the oldest first. Of the batches with the
-// labels of req, those without a job in one of the states are left out.
-func (s *Server) batchesInScope(ctx context.Context, req selector, states []job.State) ([]string, error) {
+// batchesInScope returns the ids of the batches of req, the oldest first. If req does not name the batch, those
+// without a job in one of the states are left out.
+func (s bulkChanger) batchesInScope(ctx context.Context, req selector, states []job.State) ([]string, error) {
 	if id := req.GetBatchId(); id != "" {
 		if _, err := s.store.Batch(ctx, id); err != nil {
 			return nil, fmt.Errorf("read batch: %w", err)
@@ -112,50 +250,84 @@ func (s *Server) batchesInScope(ctx context.Context, req selector, states []job.
 		return []string{id}, nil
 	}
 	var ids []string
-	for filter := (job.BatchFilter{Labels: req.GetLabels(), Limit: bulkChunk}); ; {
+	err := s.eachBatch(ctx, job.BatchFilter{Labels: req.GetLabels(), Accounts: req.GetAccounts()}, func(b job.Batch) error {
+		in := b.Counts.In(states)
+		if in.Total() > 0 {
+			ids = append(ids, b.ID)
+		}
+		return nil
+	})
+	slices.Reverse(ids)
+	return ids, err
+}
+
+// batchesPage is how many batches are read at a time.
+const batchesPage = 200
+
+// eachBatch calls f with every batch that a filter chooses, the newest first.
+func (s bulkChanger) eachBatch(ctx context.Context, filter job.BatchFilter, f func(job.Batch) error) error {
+	for filter.Limit = batchesPage; ; {
 		page, err := s.store.Batches(ctx, filter)
 		if err != nil {
-			return nil, fmt.Errorf("list batches: %w", err)
+			return fmt.Errorf("list batches: %w", err)
 		}
 		for _, b := range page {
-			if slices.ContainsFunc(states, func(state job.State) bool { return *b.Counts.Of(state) > 0 }) {
-				ids = append(ids, b.ID)
+			if err := f(b); err != nil {
+				return err
 			}
 		}
-		if len(page) < bulkChunk {
-			slices.Reverse(ids)
-			return ids, nil
+		if len(page) < batchesPage {
+			return nil
 		}
 		filter.BeforeSeq = page[len(page)-1].Seq
 	}
 }
 
-// updateSelected applies f to the selected jobs, or only counts them. It returns the number of jobs and
-// of their batches.
-func (s *Server) updateSelected(ctx context.Context, sels []job.Selection, now time.Time, countOnly bool, f func(*job.Update) error) (jobs, batches int64, err error) {
+// countSelected counts the selected jobs by state. Only those in one of the states would be changed.
+func (s bulkChanger) countSelected(ctx context.Context, sels []job.Selection, states []job.State) (bulkOutcome, error) {
+	done := bulkOutcome{counts: &job.Counts{}}
 	for _, sel := range sels {
-		var n int64
-		if countOnly {
-			n, err = s.store.CountSelectedJobs(ctx, sel)
-		} else {
-			n, err = s.updateSelection(ctx, sel, now, f)
-		}
+		counts, err := s.countSelection(ctx, sel)
 		if errors.Is(err, job.ErrNotFound) && len(sels) > 1 {
 			continue // the batch was deleted meanwhile
 		}
 		if err != nil {
-			return jobs, batches, err
+			return done, err
 		}
-		if jobs += n; n > 0 {
-			batches++
-		}
+		done.counts.Add(counts)
+		in := counts.In(states)
+		done.add(in.Total())
 	}
-	return jobs, batches, nil
+	return done, nil
+}
+
+// countSelection counts the jobs of one selection by state. The counts of a whole batch are kept.
+func (s bulkChanger) countSelection(ctx context.Context, sel job.Selection) (job.Counts, error) {
+	if len(sel.KeyPrefix)+len(sel.Text)+len(sel.FailureKinds)+len(sel.Categories)+len(sel.Causes) > 0 {
+		return s.store.CountSelectedJobs(ctx, sel)
+	}
+	b, err := s.store.Batch(ctx, sel.BatchID)
+	return b.Counts.In(sel.States), err
+}
+
+// updateSelected applies f to the selected jobs.
+func (s bulkChanger) updateSelected(ctx context.Context, sels []job.Selection, now time.Time, f func(*job.Update) error) (done bulkOutcome, err error) {
+	for _, sel := range sels {
+		n, err := s.updateSelection(ctx, sel, now, f)
+		if errors.Is(err, job.ErrNotFound) && len(sels) > 1 {
+			continue // the batch was deleted meanwhile
+		}
+		if err != nil {
+			return done, err
+		}
+		done.add(n)
+	}
+	return done, nil
 }
 
 // updateSelection applies f to the jobs of one selection, once, in the order of job numbers. It leaves
 // out jobs that have left the selected states in the meantime.
-func (s *Server) updateSelection(ctx context.Context, sel job.Selection, now time.Time, f func(*job.Update) error) (int64, error) {
+func (s bulkChanger) updateSelection(ctx context.Context, sel job.Selection, now time.Time, f func(*job.Update) error) (int64, error) {
 	guarded := func(u *job.Update) error {
 		if !slices.Contains(sel.States, u.Job.State) {
 			return nil

@@ -8,38 +8,51 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"google.golang.org/protobuf/types/known/fieldmaskpb"
+
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
 	"github.com/stokerd/stoker/job"
 )
 
-// UpdateBatch changes the fields of a batch that its mask names.
+// UpdateBatch changes the fields of a batch that its mask names, and labels.
 func (s *Server) UpdateBatch(ctx context.Context, req *stokerv1.UpdateBatchRequest) (*stokerv1.UpdateBatchResponse, error) {
 	check := s.newSubmission(ctx)
 	check.addAll(s.contract.violations(req))
-	changes := check.updateChanges(req)
+	if req.GetBatch() != nil && req.GetBatch().GetId() == "" {
+		check.add("batch.id", "is required")
+	}
+	change := check.batchUpdate(req, append([]string{"display_name"}, manyBatchesFields...))
 	if err := check.err(); err != nil {
 		return nil, err
 	}
-	m, err := s.updateBatch(ctx, req.GetBatch().GetId(), func(b *job.Batch) error {
-		for _, change := range changes {
-			change(b)
-		}
-		return nil
-	})
+	m, err := s.updateBatch(ctx, req.GetBatch().GetId(), change)
 	if err != nil {
 		return nil, err
 	}
 	return &stokerv1.UpdateBatchResponse{Batch: m}, nil
 }
 
-// updateChanges returns what an update changes in a batch, and notes what is wrong with it.
-func (s *submission) updateChanges(req *stokerv1.UpdateBatchRequest) []func(*job.Batch) {
-	in := req.GetBatch()
-	if in != nil && in.GetId() == "" {
-		s.add("batch.id", "is required")
+// manyBatchesFields are the fields that can be changed in many batches at once.
+var manyBatchesFields = []string{"failure_limit", "labels", "priority", "retry_policy"}
+
+// batchUpdater is a request that changes fields of batches.
+type batchUpdater interface {
+	GetBatch() *stokerv1.Batch
+	GetUpdateMask() *fieldmaskpb.FieldMask
+	GetSetLabels() map[string]string
+	GetRemoveLabels() []string
+}
+
+// batchUpdate returns what an update changes in a batch, and notes what is wrong with it. allowed are the
+// fields that its mask may name.
+func (s *submission) batchUpdate(req batchUpdater, allowed []string) func(*job.Batch) error {
+	in, paths := req.GetBatch(), req.GetUpdateMask().GetPaths()
+	byLabel := len(req.GetSetLabels())+len(req.GetRemoveLabels()) > 0
+	if len(paths) == 0 && !byLabel {
+		s.add("update_mask", "name at least one field, or give set_labels or remove_labels")
 	}
-	if req.GetUpdateMask() != nil && len(req.GetUpdateMask().GetPaths()) == 0 {
-		s.add("update_mask", "name at least one field")
+	if slices.Contains(paths, "labels") && byLabel {
+		s.add("update_mask", "labels replaces all labels, and excludes set_labels and remove_labels")
 	}
 	fields := map[string]func(*job.Batch){
 		"display_name":  func(b *job.Batch) { b.DisplayName = in.GetDisplayName() },
@@ -49,16 +62,53 @@ func (s *submission) updateChanges(req *stokerv1.UpdateBatchRequest) []func(*job
 		"labels":        func(b *job.Batch) { b.Labels = in.GetLabels() },
 	}
 	var changes []func(*job.Batch)
-	for i, path := range req.GetUpdateMask().GetPaths() {
-		change, ok := fields[path]
-		if !ok {
-			s.add(fmt.Sprintf("update_mask.paths[%d]", i), "%q cannot be changed, only %s", path, strings.Join(slices.Sorted(maps.Keys(fields)), ", "))
+	for i, path := range paths {
+		if !slices.Contains(allowed, path) {
+			s.add(fmt.Sprintf("update_mask.paths[%d]", i), "%q cannot be changed, only %s", path, strings.Join(slices.Sorted(slices.Values(allowed)), ", "))
 			continue
 		}
-		changes = append(changes, change)
+		changes = append(changes, fields[path])
 		s.checkNewValue(path, in)
 	}
-	return changes
+	s.checkNewLabels("set_labels", req.GetSetLabels())
+	return func(b *job.Batch) error {
+		for _, change := range changes {
+			change(b)
+		}
+		return changeLabels(b, req.GetSetLabels(), req.GetRemoveLabels())
+	}
+}
+
+// maxLabels is how many labels a batch may have, as the contract says for a submission.
+const maxLabels = 50
+
+// changeLabels sets and removes labels of a batch.
+func changeLabels(b *job.Batch, set map[string]string, remove []string) error {
+	if len(set)+len(remove) == 0 {
+		return nil
+	}
+	labels := maps.Clone(b.Labels)
+	if labels == nil {
+		labels = map[string]string{}
+	}
+	for _, name := range remove {
+		delete(labels, name)
+	}
+	maps.Copy(labels, set)
+	if len(labels) > maxLabels {
+		return invalid("set_labels", fmt.Sprintf("batch %d would have %d labels; it may have %d", b.Seq, len(labels), maxLabels))
+	}
+	b.Labels = labels
+	return nil
+}
+
+// checkNewLabels holds labels to the rules of a submission.
+func (s *submission) checkNewLabels(field string, labels map[string]string) {
+	s.checkLabels(field, labels)
+	// The contract states the rules for labels once, for the submission.
+	for _, v := range s.contract.violations(&stokerv1.SubmitBatchRequest{Labels: labels}) {
+		s.addAll([]job.Violation{{Field: strings.Replace(v.Field, "labels", field, 1), Message: v.Message}})
+	}
 }
 
 // checkNewValue holds a new value to the rules of a submission.
@@ -76,10 +126,6 @@ func (s *submission) checkNewValue(path string, in *stokerv1.Batch) {
 	case "retry_policy":
 		s.retryPolicy("batch.retry_policy", in.GetRetryPolicy())
 	case "labels":
-		s.checkLabels("batch.labels", in.GetLabels())
-		// The contract states the rules for labels once, for the submission.
-		for _, v := range s.contract.violations(&stokerv1.SubmitBatchRequest{Labels: in.GetLabels()}) {
-			s.addAll([]job.Violation{{Field: "batch." + v.Field, Message: v.Message}})
-		}
+		s.checkNewLabels("batch.labels", in.GetLabels())
 	}
 }

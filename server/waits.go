@@ -32,6 +32,24 @@ func (s *Server) waitExplainer(ctx context.Context, b *job.Batch, now time.Time)
 	return at, err
 }
 
+// maxAhead is how many of the batches that go before another are named.
+const maxAhead = 3
+
+// addAhead names in a wait for jobs of higher priority the batches of b's account that have these jobs.
+func (s *Server) addAhead(ctx context.Context, w *stokerv1.Wait, b *job.Batch) error {
+	if w.GetCode() != stokerv1.WaitCode_WAIT_CODE_PRIORITY {
+		return nil
+	}
+	at, err := s.waitExplainer(ctx, b, time.Now())
+	if err != nil || at.Place == nil {
+		return err
+	}
+	for _, share := range at.Place.ListAhead(maxAhead) {
+		w.Ahead = append(w.Ahead, &stokerv1.BatchAhead{BatchNumber: share.Seq, Priority: int32(share.Priority), JobCount: share.Due})
+	}
+	return nil
+}
+
 // boundTexts returns the status for one batch, without the problems of others, with its texts shortened
 // once for all jobs.
 func boundTexts(a job.AccountStatus, batchID string) *job.AccountStatus {
@@ -169,13 +187,7 @@ func (l *accountLines) place(ctx context.Context, a *job.AccountStatus, b *job.B
 		l.lines[a.ID] = c
 	}
 	l.mu.Unlock()
-	line, err := c.lineFor(b, now, func() (*job.Line, error) {
-		line, err := l.store.AccountLine(ctx, a.ID, now)
-		if err != nil {
-			return nil, fmt.Errorf("read line: %w", err)
-		}
-		return line.Without(batchesWithProblem(a, now)), nil
-	})
+	line, err := c.lineFor(b, now, func() (*job.Line, error) { return l.read(ctx, a, now) })
 	if err != nil {
 		return nil, err
 	}
@@ -184,6 +196,15 @@ func (l *accountLines) place(ctx context.Context, a *job.AccountStatus, b *job.B
 		return nil, nil
 	}
 	return &place, nil
+}
+
+// read reads the line of an account.
+func (l *accountLines) read(ctx context.Context, a *job.AccountStatus, now time.Time) (*job.Line, error) {
+	line, err := l.store.AccountLine(ctx, a.ID, now)
+	if err != nil {
+		return nil, fmt.Errorf("read line: %w", err)
+	}
+	return line.Without(batchesWithProblem(a, now)), nil
 }
 
 // lineFor returns the cached line if it is recent enough, and reads it otherwise. A line without the

@@ -15,13 +15,13 @@ func (s *Store) Batch(ctx context.Context, id string) (job.Batch, error) {
 	return readBatch(ctx, s.engine, id)
 }
 
-// BatchID returns the id of the batch with a number, which is its Seq, or [job.ErrNotFound].
-func (s *Store) BatchID(ctx context.Context, number int64) (string, error) {
-	id, err := s.engine.BatchID(ctx, number)
+// BatchesBySeq returns those of the batches that exist, newest first.
+func (s *Store) BatchesBySeq(ctx context.Context, seqs []int64) ([]job.Batch, error) {
+	list, err := s.engine.BatchesBySeq(ctx, seqs)
 	if err != nil {
-		return "", fmt.Errorf("batch %d: %w", number, err)
+		return nil, fmt.Errorf("read batches: %w", err)
 	}
-	return id, nil
+	return list, nil
 }
 
 func readBatch(ctx context.Context, r Reader, id string) (job.Batch, error) {

@@ -17,11 +17,13 @@ type board struct {
 	statuses map[string]job.AccountStatus
 	webhooks map[string]job.Webhooks
 	settings map[string]job.AccountSettings // as they were changed last, by this process
+	history  map[string]*accountHistory     // since this process has begun
 }
 
 func newBoard() *board {
 	return &board{
 		statuses: map[string]job.AccountStatus{}, webhooks: map[string]job.Webhooks{}, settings: map[string]job.AccountSettings{},
+		history: map[string]*accountHistory{},
 	}
 }
 
@@ -31,6 +33,41 @@ func (b *board) PublishAccountStatus(a job.AccountStatus) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.statuses[a.ID] = a
+	b.historyOf(a.ID).record(&a, time.Now())
+}
+
+// historyOf returns the history of an account.
+func (b *board) historyOf(id string) *accountHistory {
+	h := b.history[id]
+	if h == nil {
+		h = &accountHistory{}
+		b.history[id] = h
+	}
+	return h
+}
+
+// AccountHistory returns how an account stood since a time, in samples of a step, which is a multiple of
+// [job.HistoryStep]; false if no status of the account was published. It goes back for a day, and not
+// beyond the beginning of the process. It reads no table.
+func (b *board) AccountHistory(id string, since time.Time, step time.Duration) (job.AccountHistory, bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	h, ok := b.history[id]
+	if !ok {
+		return job.AccountHistory{}, false
+	}
+	return h.since(since, step, time.Now()), true
+}
+
+// countMoves adds what commits have moved to the histories of accounts.
+func (b *board) countMoves(changes []job.Change) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, c := range changes {
+		if h := b.history[c.AccountID]; h != nil && c.Starts+c.Ends > 0 {
+			h.count(c.Starts, c.Ends, time.Now())
+		}
+	}
 }
 
 // PublishWebhooks replaces the status of the webhooks of an account, which is part of its own.

@@ -90,8 +90,8 @@ type Reader interface {
 type BatchReader interface {
 	Batch(ctx context.Context, id string) (job.Batch, error)
 	BatchBySeq(ctx context.Context, seq int64) (job.Batch, error)
-	// BatchID returns the id of the batch with a seq.
-	BatchID(ctx context.Context, seq int64) (string, error)
+	// BatchesBySeq returns those of the batches that exist, newest first.
+	BatchesBySeq(ctx context.Context, seqs []int64) ([]job.Batch, error)
 	// Batches returns the batches that f chooses, newest first.
 	Batches(ctx context.Context, f job.BatchFilter) ([]job.Batch, error)
 	// CountBatches counts the batches that f chooses, whatever its BeforeSeq and Limit.
@@ -135,13 +135,15 @@ type JobReader interface {
 type SelectionReader interface {
 	// SelectJobNumbers returns numbers above after, ascending, at most limit.
 	SelectJobNumbers(ctx context.Context, sel job.Selection, after int64, limit int) ([]int64, error)
-	CountSelectedJobs(ctx context.Context, sel job.Selection) (int64, error)
+	// CountSelectedJobs counts them by state.
+	CountSelectedJobs(ctx context.Context, sel job.Selection) (job.Counts, error)
 	// FailureCauses returns the causes described at [Store.FailureCauses].
 	FailureCauses(ctx context.Context, batchID string, limit int) ([]job.Cause, error)
-	// KnownCauses returns those of the causes that FAILED jobs of a batch have.
-	KnownCauses(ctx context.Context, batchID string, causes []string) ([]string, error)
-	// CountCauses returns how many FAILED jobs of a batch have one of the causes.
-	CountCauses(ctx context.Context, batchID string, causes []string) (int64, error)
+	// FindCauses returns the causes described at [Store.FindCauses].
+	FindCauses(ctx context.Context, search job.Search, limit int) (causes []job.Cause, failed int64, err error)
+	// CountCauses returns how many FAILED jobs of a batch have each of the causes. A cause of no such
+	// job is missing.
+	CountCauses(ctx context.Context, batchID string, causes []string) (map[string]int64, error)
 	// CausesCorrect reports whether the stored counts of causes agree with the jobs of a batch.
 	CausesCorrect(ctx context.Context, batchSeq int64) (bool, error)
 }

@@ -17,12 +17,12 @@ func (s *Store) SelectJobNumbers(ctx context.Context, sel job.Selection, after i
 	return numbers, nil
 }
 
-// CountSelectedJobs returns how many jobs sel chooses. Jobs that move from one of its
+// CountSelectedJobs returns how many jobs in each state sel chooses. Jobs that move from one of its
 // states to another meanwhile may be counted twice or not at all.
-func (s *Store) CountSelectedJobs(ctx context.Context, sel job.Selection) (int64, error) {
+func (s *Store) CountSelectedJobs(ctx context.Context, sel job.Selection) (job.Counts, error) {
 	n, err := s.engine.CountSelectedJobs(ctx, sel)
 	if err != nil {
-		return 0, fmt.Errorf("count jobs of batch %s: %w", sel.BatchID, err)
+		return job.Counts{}, fmt.Errorf("count jobs of batch %s: %w", sel.BatchID, err)
 	}
 	return n, nil
 }
@@ -38,23 +38,26 @@ func (s *Store) FailureCauses(ctx context.Context, batchID string, limit int) ([
 	return list, nil
 }
 
-// KnownCauses returns those of the causes that FAILED jobs of a batch have.
-func (s *Store) KnownCauses(ctx context.Context, batchID string, causes []string) ([]string, error) {
-	list, err := s.engine.KnownCauses(ctx, batchID, causes)
+// FindCauses returns the causes that the FAILED jobs failed of which a search selects, the most frequent one
+// first, at most limit of them, and how many such jobs there are. The states of the search, its text and its
+// encoding do not count. The cost grows with the number of FAILED jobs, unless the search selects by batch,
+// account and label alone.
+func (s *Store) FindCauses(ctx context.Context, search job.Search, limit int) (causes []job.Cause, failed int64, err error) {
+	causes, failed, err = s.engine.FindCauses(ctx, search, limit)
+	if err != nil {
+		return nil, 0, fmt.Errorf("find causes of failures: %w", err)
+	}
+	return causes, failed, nil
+}
+
+// CountCauses returns how many FAILED jobs of a batch have each of the causes. A cause that no such job has is
+// missing. The cost does not grow with the number of jobs.
+func (s *Store) CountCauses(ctx context.Context, batchID string, causes []string) (map[string]int64, error) {
+	counts, err := s.engine.CountCauses(ctx, batchID, causes)
 	if err != nil {
 		return nil, fmt.Errorf("causes of failures of batch %s: %w", batchID, err)
 	}
-	return list, nil
-}
-
-// CountCauses returns how many FAILED jobs of a batch have one of the causes. The cost does not grow with the
-// number of jobs.
-func (s *Store) CountCauses(ctx context.Context, batchID string, causes []string) (int64, error) {
-	n, err := s.engine.CountCauses(ctx, batchID, causes)
-	if err != nil {
-		return 0, fmt.Errorf("causes of failures of batch %s: %w", batchID, err)
-	}
-	return n, nil
+	return counts, nil
 }
 
 // failedBecause is the cause of a FAILED job; empty for other jobs.

@@ -86,6 +86,7 @@ func (s *Store) InstanceID() string { return s.engine.InstanceID() }
 func (s *Store) SetOnChange(f func([]job.Change)) { s.onChange.Store(&f) }
 
 func (s *Store) notify(changes []job.Change) {
+	s.countMoves(changes)
 	if f := s.onChange.Load(); f != nil && *f != nil && len(changes) > 0 {
 		(*f)(changes)
 	}

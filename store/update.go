@@ -143,6 +143,12 @@ func (u *unit) apply(h *batchHeader, before job.Job, update *job.Update, now tim
 		h.UpdateTime, h.changed = now, true
 		u.wakeup(h.Batch)
 	}
+	if !j.StartTime.IsZero() && !j.StartTime.Equal(before.StartTime) {
+		u.wakeup(h.Batch).Starts++
+	}
+	if j.State == job.Succeeded || update.Ended != nil && !update.Ended.StartTime.IsZero() {
+		u.wakeup(h.Batch).Ends++
+	}
 	if j.State != before.State {
 		u.rows.Events = append(u.rows.Events, EventRow{BatchSeq: h.Seq, Event: job.Event{
 			Job: j.ID, Version: j.Version, Time: now, From: before.State, To: j.State, Attempt: j.Attempt, Reason: update.Reason,

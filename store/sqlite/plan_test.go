@@ -64,7 +64,6 @@ func TestPlans(t *testing.T) {
 		{"search: texts", textRows(&job.Search{}, descending), "job_texts_1 (batch=? AND first_number<?)", false},
 		{"search: texts of one batch", textRows(&job.Search{}, ascending), "job_texts_1 (batch=? AND first_number>?)", false},
 		{"names of batches", namesOfAll, "batches_list (seq<?)", false},
-		{"names of batches by id", namesOfIDs, "sqlite_autoindex_batches_1 (id=?", true},
 		{"names of batches by prefix of the id", namesOfPrefix, "sqlite_autoindex_batches_1 (id>? AND id<?)", true},
 		{"number of batches in a state", countBatchesInState, "COVERING INDEX batches_state (state=?)", false},
 		{"tokens", tokensAfter, "tokens_change (change>?)", false},

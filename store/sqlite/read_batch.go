@@ -58,9 +58,12 @@ func (r queries) BatchBySeq(ctx context.Context, seq int64) (job.Batch, error) {
 	return one(ctx, r.q, scanBatch, query, seq)
 }
 
-func (r queries) BatchID(ctx context.Context, seq int64) (string, error) {
-	const query = `SELECT id FROM batches WHERE seq = $1 AND deleted = 0`
-	return one(ctx, r.q, scalar[string], query, seq)
+func (r queries) BatchesBySeq(ctx context.Context, seqs []int64) ([]job.Batch, error) {
+	const query = `SELECT ` + batchColumns + ` FROM batches WHERE seq IN (SELECT value FROM json_each($1)) AND deleted = 0 ORDER BY seq DESC`
+	if len(seqs) == 0 {
+		return nil, nil
+	}
+	return all(ctx, r.q, scanBatch, query, encode(seqs))
 }
 
 // limit is n in the spelling of SQL, where no limit is a negative one.

@@ -92,7 +92,7 @@ func beforeSeq(f *job.BatchFilter) int64 {
 
 // isNamed reports whether a filter chooses batches by name or id.
 func isNamed(f *job.BatchFilter) bool {
-	return f.Text != "" || f.DisplayName != "" || f.IDPrefix != "" || len(f.IDs) > 0
+	return f.Text != "" || f.DisplayName != "" || f.IDPrefix != ""
 }
 
 // namesPerQuery is how many names one statement reads.
@@ -100,12 +100,10 @@ const namesPerQuery = 1_000
 
 // The names of batches, the newest first, of those that a filter chooses by everything but a part of the name.
 // The statements share their parameters: $1 before seq, $2 limit, $3 accounts, $4 states, $5 labels, $6 the
-// display name, $7 ids, $8 and $9 the ids from the first with a prefix to the one after the last, $10 who
-// created them.
+// display name, $7 and $8 the ids from the first with a prefix to the one after the last, $9 who created them.
 const (
 	namesOfAll    = namesFrom + `batches AS b INDEXED BY batches_list` + namesWhere + namesOrder
-	namesOfIDs    = namesFrom + `json_each($7) AS i CROSS JOIN batches AS b INDEXED BY sqlite_autoindex_batches_1 ON b.id = i.value` + namesWhere + namesOrder
-	namesOfPrefix = namesFrom + `batches AS b` + namesWhere + ` AND b.id >= $8 AND b.id < $9` + namesOrder
+	namesOfPrefix = namesFrom + `batches AS b` + namesWhere + ` AND b.id >= $7 AND b.id < $8` + namesOrder
 
 	namesFrom  = `SELECT b.seq, b.display_name FROM `
 	namesWhere = `
@@ -114,9 +112,7 @@ const (
    AND ($5 IS NULL OR NOT EXISTS (SELECT 1 FROM json_each($5) AS l
                                    WHERE NOT EXISTS (SELECT 1 FROM batch_labels AS have
                                                       WHERE have.name = l.key AND have.value = l.value AND have.batch = b.seq)))
-   AND ($6 = '' OR b.display_name = $6)
-   AND ($7 IS NULL OR b.id IN (SELECT value FROM json_each($7)))
-   AND ($8 = '' OR (b.id >= $8 AND b.id < $9)) AND ($10 = '' OR b.created_by = $10)`
+   AND ($6 = '' OR b.display_name = $6) AND ($9 = '' OR b.created_by = $9)`
 	namesOrder = ` ORDER BY b.seq DESC LIMIT $2 + 0`
 )
 
@@ -134,16 +130,13 @@ func (r queries) eachName(ctx context.Context, f *job.BatchFilter, visit func(se
 		return n, err
 	}
 	query := namesOfAll
-	switch {
-	case len(f.IDs) > 0:
-		query = namesOfIDs
-	case f.IDPrefix != "":
+	if f.IDPrefix != "" {
 		query = namesOfPrefix
 	}
 	text := searchable(f.Text)
 	for before := beforeSeq(f); ; {
 		names, err := all(ctx, r.q, scan, query, before, namesPerQuery, encodeAccounts(f.Accounts, f.Scope), encodeList(f.States), encodeNonEmpty(f.Labels),
-			f.DisplayName, encodeList(distinct(f.IDs)), f.IDPrefix, keyAfter(f.IDPrefix), f.Scope.CreatedBy)
+			f.DisplayName, f.IDPrefix, keyAfter(f.IDPrefix), f.Scope.CreatedBy)
 		if err != nil {
 			return err
 		}
@@ -166,11 +159,10 @@ func (r queries) namedBatches(ctx context.Context, f *job.BatchFilter) ([]job.Ba
 		seqs = append(seqs, seq)
 		return f.Limit <= 0 || len(seqs) < f.Limit
 	})
-	if err != nil || len(seqs) == 0 {
+	if err != nil {
 		return nil, err
 	}
-	const query = `SELECT ` + batchColumns + ` FROM batches WHERE seq IN (SELECT value FROM json_each($1)) AND deleted = 0 ORDER BY seq DESC`
-	return all(ctx, r.q, scanBatch, query, encode(seqs))
+	return r.BatchesBySeq(ctx, seqs)
 }
 
 // The number of batches that a filter chooses by everything but names: $1 accounts, $2 state, $3 labels,

@@ -55,6 +55,13 @@ func (p selectionPart) args(sel job.Selection, after int64) []any {
 
 func (r queries) SelectJobNumbers(ctx context.Context, sel job.Selection, after int64, limit int) ([]int64, error) {
 	var numbers []int64
+	if sel.Text != "" {
+		err := r.eachWithText(ctx, sel, after, func(j *job.Job) bool {
+			numbers = append(numbers, j.ID.Number)
+			return len(numbers) < limit
+		})
+		return numbers, err
+	}
 	for _, part := range partsOf(sel) {
 		list, err := all(ctx, r.q, scalar[int64], part.query(numbersByState, numbersByCause), append(part.args(sel, after), limit)...)
 		if err != nil {
@@ -66,21 +73,65 @@ func (r queries) SelectJobNumbers(ctx context.Context, sel job.Selection, after 
 	return numbers[:min(len(numbers), limit)], nil
 }
 
-func (r queries) CountSelectedJobs(ctx context.Context, sel job.Selection) (int64, error) {
-	var total int64
+func (r queries) CountSelectedJobs(ctx context.Context, sel job.Selection) (job.Counts, error) {
+	var counts job.Counts
+	if sel.Text != "" {
+		err := r.eachWithText(ctx, sel, 0, func(j *job.Job) bool {
+			*counts.Of(j.State)++
+			return true
+		})
+		return counts, err
+	}
 	for _, part := range partsOf(sel) {
 		n, err := one(ctx, r.q, scalar[int64], part.query(countByState, countByCause), part.args(sel, 0)...)
 		if err != nil {
-			return 0, err
+			return job.Counts{}, err
 		}
-		total += n
+		*counts.Of(part.state) += n
 	}
-	return total, nil
+	return counts, nil
+}
+
+// eachWithText calls visit with each job that sel chooses by a text, with numbers above after, ascending, until
+// visit returns false.
+func (r queries) eachWithText(ctx context.Context, sel job.Selection, after int64, visit func(*job.Job) bool) error {
+	b, err := r.Batch(ctx, sel.BatchID)
+	if err != nil {
+		return err
+	}
+	search := job.Search{BatchSeq: b.Seq, States: sel.States, KeyPrefix: sel.KeyPrefix, Text: sel.Text, Causes: sel.Causes}
+	page := job.SearchPage{Ascending: true, Limit: positionsPerQuery}
+	if after > 0 {
+		page.After = job.JobPosition{BatchSeq: b.Seq, Number: after}
+	}
+	for {
+		found, err := r.FindJobs(ctx, search, page)
+		if err != nil {
+			return err
+		}
+		for i := range found.Jobs {
+			if j := &found.Jobs[i].Job; failedAsSelected(j.Failure, sel) && !visit(j) {
+				return nil
+			}
+		}
+		if page.After = found.Next; page.After == (job.JobPosition{}) {
+			return nil
+		}
+	}
+}
+
+// failedAsSelected reports whether a failure has a kind and a category that sel chooses.
+func failedAsSelected(f *job.Failure, sel job.Selection) bool {
+	if f == nil {
+		return len(sel.FailureKinds)+len(sel.Categories) == 0
+	}
+	return (len(sel.FailureKinds) == 0 || slices.Contains(sel.FailureKinds, f.Kind)) &&
+		(len(sel.Categories) == 0 || slices.Contains(sel.Categories, f.Category))
 }
 
 // The failure of a cause is that of its first job, which the index finds.
 const failureCauses = `
-SELECT id, jobs, j.number, j.failure
+SELECT id, jobs, seq, j.number, j.key, j.failure
   FROM (SELECT f.batch AS seq, f.cause AS id, f.jobs
           FROM batches AS b CROSS JOIN failure_causes AS f INDEXED BY failure_causes_jobs ON f.batch = b.seq
          WHERE b.id = $1 AND b.deleted = 0
@@ -92,10 +143,10 @@ SELECT id, jobs, j.number, j.failure
 func (r queries) FailureCauses(ctx context.Context, batchID string, limit int) ([]job.Cause, error) {
 	scan := func(r row) (c job.Cause, err error) {
 		var failure text
-		if err := r.Scan(&c.ID, &c.Count, &c.First.Number, &failure); err != nil {
+		if err := r.Scan(&c.ID, &c.Count, &c.BatchSeq, &c.First.Number, &c.Key, &failure); err != nil {
 			return c, err
 		}
-		c.First.Batch = batchID
+		c.First.Batch, c.Batches = batchID, 1
 		if err := failure.decode(&c.Failure); err != nil {
 			return c, err
 		}
@@ -109,26 +160,28 @@ func (r queries) FailureCauses(ctx context.Context, batchID string, limit int) (
 	return list, err
 }
 
-func (r queries) KnownCauses(ctx context.Context, batchID string, causes []string) ([]string, error) {
+func (r queries) CountCauses(ctx context.Context, batchID string, causes []string) (map[string]int64, error) {
 	const query = `
-SELECT f.cause
+SELECT f.cause, f.jobs
   FROM batches AS b CROSS JOIN json_each($2) AS c CROSS JOIN failure_causes AS f ON f.batch = b.seq AND f.cause = c.value
  WHERE b.id = $1 AND b.deleted = 0`
-	return all(ctx, r.q, scalar[string], query, batchID, encodeList(distinct(causes)))
-}
-
-func (r queries) CountCauses(ctx context.Context, batchID string, causes []string) (int64, error) {
-	const query = `
-SELECT coalesce(sum(f.jobs), 0)
-  FROM batches AS b CROSS JOIN json_each($2) AS c CROSS JOIN failure_causes AS f ON f.batch = b.seq AND f.cause = c.value
- WHERE b.id = $1 AND b.deleted = 0`
-	return one(ctx, r.q, scalar[int64], query, batchID, encodeList(distinct(causes)))
+	list, err := all(ctx, r.q, scanCauseCount, query, batchID, encodeList(distinct(causes)))
+	counts := make(map[string]int64, len(list))
+	for _, c := range list {
+		counts[c.cause] = c.jobs
+	}
+	return counts, err
 }
 
 // causeCount is how many FAILED jobs of a batch have a cause.
 type causeCount struct {
 	cause string
 	jobs  int64
+}
+
+func scanCauseCount(r row) (c causeCount, err error) {
+	err = r.Scan(&c.cause, &c.jobs)
+	return c, err
 }
 
 // countedCauses counts what failure_causes holds, in its order.
@@ -139,15 +192,11 @@ SELECT cause, count(*)
  GROUP BY 1 ORDER BY 1`
 
 func (r queries) CausesCorrect(ctx context.Context, batchSeq int64) (bool, error) {
-	scan := func(r row) (c causeCount, err error) {
-		err = r.Scan(&c.cause, &c.jobs)
-		return c, err
-	}
 	const stored = `SELECT cause, jobs FROM failure_causes WHERE batch = $1 ORDER BY cause`
-	have, err := all(ctx, r.q, scan, stored, batchSeq)
+	have, err := all(ctx, r.q, scanCauseCount, stored, batchSeq)
 	if err != nil {
 		return false, err
 	}
-	want, err := all(ctx, r.q, scan, countedCauses, batchSeq)
+	want, err := all(ctx, r.q, scanCauseCount, countedCauses, batchSeq)
 	return slices.Equal(have, want), err
 }

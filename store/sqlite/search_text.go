@@ -28,12 +28,21 @@ func textRows(f *job.Search, order bool) string {
  ORDER BY ` + by + ` LIMIT $4 + 0`
 }
 
+// textSearch is a search for a text.
+type textSearch struct {
+	queries
+	search    *job.Search
+	page      job.SearchPage
+	text      string            // in lower case
+	encodings []job.JobPosition // of the jobs that have, or had, an encoding with the text in its id
+}
+
 // findText goes through the jobs that have the text or, if these are few, through those that match all other
 // conditions.
 func (r queries) findText(ctx context.Context, f *job.Search, page job.SearchPage) (job.FoundJobs, error) {
-	text := searchable(f.Text)
-	encodings, err := r.encodingsWith(ctx, text)
-	if err != nil {
+	s := textSearch{queries: r, search: f, page: page, text: searchable(f.Text)}
+	var err error
+	if s.encodings, err = r.encodingsWith(ctx, s.text); err != nil {
 		return job.FoundJobs{}, err
 	}
 	few, err := r.selectsFew(ctx, f)
@@ -41,71 +50,74 @@ func (r queries) findText(ctx context.Context, f *job.Search, page job.SearchPag
 		return job.FoundJobs{}, err
 	}
 	if few {
-		return r.findAmong(ctx, f, page, text, encodings)
+		return s.findAmongOthers(ctx)
 	}
-	return r.findInTexts(ctx, f, page, text, encodings)
+	return s.findInTexts(ctx)
 }
 
 // findInTexts goes through the texts of all jobs in the order of the page, and through the rows of those jobs
 // that have the text.
-func (r queries) findInTexts(ctx context.Context, f *job.Search, page job.SearchPage, text string, encodings []job.JobPosition) (job.FoundJobs, error) {
+func (s *textSearch) findInTexts(ctx context.Context) (job.FoundJobs, error) {
 	var found []job.FoundJob
-	for at := page.After; ; {
-		rows, err := r.readTexts(ctx, f, at, page.Ascending)
+	for at := s.page.After; ; {
+		rows, err := s.readTexts(ctx, at)
 		if err != nil {
 			return job.FoundJobs{}, err
 		}
 		last := len(rows) < textRowsPerQuery
-		end := endOf(rows, page.Ascending)
-		positions := positionsWith(rows, []byte(text))
-		for _, p := range encodings {
-			if last || comparePositions(p, end, page.Ascending) <= 0 {
+		end := endOf(rows, s.page.Ascending)
+		positions := positionsWith(rows, []byte(s.text))
+		for _, p := range s.encodings {
+			if last || comparePositions(p, end, s.page.Ascending) <= 0 {
 				positions = append(positions, p)
 			}
 		}
-		some, err := r.jobsAt(ctx, f, job.SearchPage{After: at, Ascending: page.Ascending, Limit: page.Limit - len(found)}, positions)
+		rest := job.SearchPage{After: at, Ascending: s.page.Ascending, Limit: s.page.Limit - len(found)}
+		some, err := s.jobsAt(ctx, s.search, rest, positions)
 		if err != nil {
 			return job.FoundJobs{}, err
 		}
-		if found = append(found, some...); last || len(found) > page.Limit {
-			return cutPage(found, page.Limit), nil
+		if found = append(found, some...); last || len(found) > s.page.Limit {
+			return cutPage(found, s.page.Limit), nil
 		}
-		if at = end; page.IsOver() {
+		if at = end; s.page.IsOver() {
 			return job.FoundJobs{Jobs: found, Next: at}, nil
 		}
 	}
 }
 
-// findAmong goes through the jobs that match all conditions but the text.
-func (r queries) findAmong(ctx context.Context, f *job.Search, page job.SearchPage, text string, encodings []job.JobPosition) (job.FoundJobs, error) {
+// findAmongOthers goes through the jobs that match all conditions but the text.
+func (s *textSearch) findAmongOthers(ctx context.Context) (job.FoundJobs, error) {
 	var found []job.FoundJob
-	has := func(j *job.FoundJob) bool {
-		for _, field := range []string{j.Key, j.Name, j.InputPath, j.OutputPath} {
-			if strings.Contains(searchable(field), text) {
-				return true
-			}
-		}
-		return slices.Contains(encodings, positionOf(j))
-	}
-	rest := *f
-	rest.Text = ""
-	for at := page.After; ; {
-		some, err := r.FindJobs(ctx, rest, job.SearchPage{After: at, Ascending: page.Ascending, Limit: positionsPerQuery})
+	others := *s.search
+	others.Text = ""
+	for at := s.page.After; ; {
+		some, err := s.FindJobs(ctx, others, job.SearchPage{After: at, Ascending: s.page.Ascending, Limit: positionsPerQuery})
 		if err != nil {
 			return job.FoundJobs{}, err
 		}
 		for i := range some.Jobs {
-			if has(&some.Jobs[i]) {
+			if s.has(&some.Jobs[i]) {
 				found = append(found, some.Jobs[i])
 			}
 		}
-		if at = some.Next; at == (job.JobPosition{}) || len(found) > page.Limit {
-			return cutPage(found, page.Limit), nil
+		if at = some.Next; at == (job.JobPosition{}) || len(found) > s.page.Limit {
+			return cutPage(found, s.page.Limit), nil
 		}
-		if page.IsOver() {
+		if s.page.IsOver() {
 			return job.FoundJobs{Jobs: found, Next: at}, nil
 		}
 	}
+}
+
+// has reports whether a job has the text.
+func (s *textSearch) has(j *job.FoundJob) bool {
+	for _, field := range []string{j.Key, j.Name, j.InputPath, j.OutputPath} {
+		if strings.Contains(searchable(field), s.text) {
+			return true
+		}
+	}
+	return slices.Contains(s.encodings, positionOf(j))
 }
 
 // fewJobs is how many jobs take as long to read as the texts of a million.
@@ -138,14 +150,15 @@ SELECT coalesce(sum(b.waiting), 0), coalesce(sum(b.starting), 0), coalesce(sum(b
 
 // readTexts reads the rows of texts after a position, in order: textRowsPerQuery of them, unless there are
 // fewer.
-func (r queries) readTexts(ctx context.Context, f *job.Search, after job.JobPosition, order bool) ([]textRow, error) {
+func (s *textSearch) readTexts(ctx context.Context, after job.JobPosition) ([]textRow, error) {
+	f, order := s.search, s.page.Ascending
 	scan := func(r row) (t textRow, err error) {
 		err = r.Scan(&t.position.BatchSeq, &t.position.Number, &t.texts)
 		return t, err
 	}
 	var rows []textRow
 	for _, in := range ranges(f, job.SearchPage{After: after, Ascending: order}) {
-		some, err := all(ctx, r.q, scan, textRows(f, order), searchArgs(f, in, searchPart{}, textRowsPerQuery-len(rows))[:7]...)
+		some, err := all(ctx, s.q, scan, textRows(f, order), searchArgs(f, in, searchPart{}, textRowsPerQuery-len(rows))[:7]...)
 		if err != nil {
 			return nil, err
 		}

@@ -85,22 +85,66 @@ func (f *fixture) causesAgree(b job.Batch) {
 	f.ok(err)
 	var want []job.Cause
 	var ids []string
+	counts := map[string]int64{}
 	for _, j := range failed {
 		i := slices.IndexFunc(want, func(c job.Cause) bool { return c.ID == j.Failure.Cause })
 		if i < 0 {
 			i = len(want)
-			want = append(want, job.Cause{ID: j.Failure.Cause, First: j.ID, Failure: *j.Failure})
+			want = append(want, job.Cause{ID: j.Failure.Cause, First: j.ID, Key: j.Key, Failure: *j.Failure, BatchSeq: b.Seq, Batches: 1})
 			ids = append(ids, j.Failure.Cause)
 		}
 		want[i].Count++
+		counts[j.Failure.Cause]++
 	}
 	slices.SortStableFunc(want, func(a, b job.Cause) int { return cmp.Compare(b.Count, a.Count) })
 	got, err := f.store.FailureCauses(f.Context(), b.ID, 1000)
 	f.ok(err)
 	f.same("causes", got, want)
-	known, err := f.store.KnownCauses(f.Context(), b.ID, append(ids, "none"))
+	known, err := f.store.CountCauses(f.Context(), b.ID, append(ids, "none"))
 	f.ok(err)
-	f.same("known causes", slices.Sorted(slices.Values(known)), slices.Sorted(slices.Values(ids)))
+	f.same("counts of causes", known, counts)
+	byID := func(a, b job.Cause) int { return cmp.Compare(a.ID, b.ID) }
+	slices.SortFunc(want, byID)
+	for _, search := range []job.Search{{BatchSeq: b.Seq}, {BatchSeq: b.Seq, KeyPrefix: "k"}} { // by what is stored, and by the jobs
+		found, n, err := f.store.FindCauses(f.Context(), search, 1000)
+		f.ok(err)
+		slices.SortFunc(found, byID)
+		f.same("found causes", found, want)
+		f.same("found failures", n, int64(len(failed)))
+	}
+}
+
+// findCauses counts failures of several batches.
+func findCauses(f *fixture) {
+	fail := func(text string) func(*job.Update) error {
+		return func(u *job.Update) error {
+			return u.ConfigureRefused("", job.Failure{Text: text, Permanent: true}, job.Rules{}, now)
+		}
+	}
+	one := f.submit(3, nil)
+	two := f.submit(3, func(b *job.Batch) { b.AccountID = "other" })
+	for _, number := range []int64{1, 2, 3} {
+		f.update(one, number, fail("no bytes"))
+	}
+	f.update(two, 2, fail("no bytes"))
+	f.update(two, 3, fail("no picture"))
+	bytes, picture := f.job(two, 2), f.job(two, 3)
+	noBytes := job.Cause{ID: bytes.Failure.Cause, Count: 4, First: bytes.ID, Key: "k2", Failure: *bytes.Failure, BatchSeq: two.Seq, Batches: 2}
+	noPicture := job.Cause{ID: picture.Failure.Cause, Count: 1, First: picture.ID, Key: "k3", Failure: *picture.Failure, BatchSeq: two.Seq, Batches: 1}
+	found := func(name string, search job.Search, limit int, failed int64, want ...job.Cause) {
+		got, n, err := f.store.FindCauses(f.Context(), search, limit)
+		f.ok(err)
+		f.same(name, got, want)
+		f.same(name+": all failures", n, failed)
+	}
+	found("of all batches", job.Search{}, 10, 5, noBytes, noPicture)
+	found("the most frequent one", job.Search{}, 1, 5, noBytes)
+	since := job.TimeRange{Since: now}
+	found("since a time", job.Search{Finished: since}, 10, 5, noBytes, noPicture)
+	found("before it", job.Search{Finished: job.TimeRange{Until: now}}, 10, 0)
+	noBytes.Count, noBytes.Batches = 1, 1
+	found("of an account", job.Search{Accounts: []string{"other"}}, 10, 2, noPicture, noBytes)
+	found("of a key", job.Search{Accounts: []string{"other"}, KeyPrefix: "k3"}, 10, 1, noPicture)
 }
 
 // randomChange returns a change of a batch: of one job or of several, one that a member of the transaction

@@ -203,7 +203,6 @@ func findBatches(f *fixture) {
 		{"text and state", job.BatchFilter{Text: "s", States: []job.BatchState{job.BatchFailed}}, nil},
 		{"name", job.BatchFilter{DisplayName: "Films"}, []job.Batch{films}},
 		{"part of a name", job.BatchFilter{DisplayName: "film"}, nil},
-		{"id", job.BatchFilter{IDs: []string{news.ID, kids.ID, "nobody's"}}, []job.Batch{kids, news}},
 		{"prefix of an id", job.BatchFilter{IDPrefix: news.ID[:len(news.ID)-1]}, []job.Batch{news}},
 		{"prefix of nobody's id", job.BatchFilter{IDPrefix: "nobody"}, nil},
 		{"state", job.BatchFilter{States: []job.BatchState{job.BatchActive, job.BatchPaused}}, []job.Batch{kids, news, films}},
@@ -229,10 +228,10 @@ func findBatches(f *fixture) {
 		f.ok(err)
 		f.same(tt.name+": count", n, int64(len(want)))
 	}
-	id, err := f.store.BatchID(f.Context(), news.Seq)
+	some, err := f.store.BatchesBySeq(f.Context(), []int64{films.Seq, 99, news.Seq})
 	f.ok(err)
-	f.same("the id of a batch by its number", id, news.ID)
-	if _, err := f.store.BatchID(f.Context(), 99); !errors.Is(err, job.ErrNotFound) {
-		f.Errorf("the id of a batch that does not exist: %v", err)
-	}
+	f.same("batches by their numbers", some, []job.Batch{f.batch(news.ID), f.batch(films.ID)})
+	none, err := f.store.BatchesBySeq(f.Context(), nil)
+	f.ok(err)
+	f.same("no batches", none, []job.Batch(nil))
 }

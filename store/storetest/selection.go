@@ -23,6 +23,10 @@ func selectJobs(f *fixture) {
 		{"a prefix is no pattern", job.Selection{States: []job.State{job.Waiting}, KeyPrefix: "k%"}, nil},
 		{"failure", job.Selection{States: []job.State{job.Waiting, job.Failed}, FailureKinds: []job.FailureKind{job.FailedEncoding}}, []int64{2, 3}},
 		{"category", job.Selection{States: []job.State{job.Waiting, job.Failed}, Categories: []string{"DOWNLOAD"}}, []int64{2}},
+		{"text", job.Selection{States: []job.State{job.Waiting, job.Queued}, Text: "/1"}, []int64{1, 10, 11, 12}},
+		{"text and failure", job.Selection{States: []job.State{job.Waiting, job.Failed}, Text: "IN/", FailureKinds: []job.FailureKind{job.FailedEncoding}}, []int64{2, 3}},
+		{"text and category", job.Selection{States: []job.State{job.Waiting, job.Failed}, Text: "k", Categories: []string{"DOWNLOAD"}}, []int64{2}},
+		{"text and prefix", job.Selection{States: []job.State{job.Waiting}, Text: "2", KeyPrefix: "k1"}, []int64{12}},
 		{"unknown cause", job.Selection{States: []job.State{job.Waiting, job.Failed}, Causes: []string{"x"}}, nil},
 	} {
 		tt.sel.BatchID = b.ID
@@ -31,12 +35,20 @@ func selectJobs(f *fixture) {
 		f.same(tt.name, got, tt.want)
 		n, err := f.store.CountSelectedJobs(f.Context(), tt.sel)
 		f.ok(err)
-		f.same(tt.name+": count", n, int64(len(tt.want)))
+		var want job.Counts
+		for _, number := range tt.want {
+			*want.Of(f.job(b, number).State)++
+		}
+		f.same(tt.name+": count", n, want)
 	}
 	waiting := job.Selection{BatchID: b.ID, States: []job.State{job.Waiting, job.Cancelled}}
 	page, err := f.store.SelectJobNumbers(f.Context(), waiting, 2, 3)
 	f.ok(err)
 	f.same("page", page, []int64{4, 5, 6})
+	waiting.Text = "out/"
+	page, err = f.store.SelectJobNumbers(f.Context(), waiting, 2, 3)
+	f.ok(err)
+	f.same("page by text", page, []int64{4, 5, 6})
 }
 
 func updateNumbered(f *fixture) {

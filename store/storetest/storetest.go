@@ -93,6 +93,7 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 		{"jobs are selected by state, key prefix and failure", selectJobs},
 		{"jobs named by number are changed together or not at all", updateNumbered},
 		{"failures are grouped by cause", causesGroup},
+		{"failures of many batches are grouped by cause", findCauses},
 		{"the counts of causes are right whatever happens", causesCount},
 	} {
 		t.Run(guarantee.name, func(t *testing.T) {

@@ -301,7 +301,9 @@ func changesAreTold(f *fixture) {
 	f.update(b, 1, begin)
 	expect("start", quiet)
 	f.update(b, 1, accepted)
-	expect("accepted", quiet)
+	counted := quiet
+	counted.Starts = 1
+	expect("accepted", counted)
 	about := func(numbers ...int64) job.Change {
 		c := loud
 		c.Numbers = numbers
