@@ -89,7 +89,7 @@ func browserCommand(ctx context.Context, address string) *exec.Cmd {
 
 // notePage tells the address of a batch's page, once. The address of a page that only the server's own machine
 // reaches is of use there alone.
-func (c *cli) notePage(b *stokerv1.Batch) {
+func notePage(c *cli, b *stokerv1.Batch) {
 	address, err := url.Parse(b.GetPageUrl())
 	if b.GetPageUrl() == "" || c.pageNoted || err != nil || client.IsLoopback(address.Host) && !client.IsLoopback(c.connection.Server) {
 		return

@@ -133,7 +133,7 @@ func (c *cli) submit(ctx context.Context, conn *client.Client, s *submission, ar
 	}
 	c.noteSubmitted(s, list, batch)
 	if !c.out.ForPrograms() {
-		c.notePage(batch)
+		notePage(c, batch)
 	}
 	switch {
 	case s.watch:

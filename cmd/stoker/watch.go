@@ -75,7 +75,7 @@ func (c *cli) watchUntilDone(ctx context.Context, conn *client.Client, request *
 	batch, err := renderWatch(ctx, conn, request, renderer)
 	renderer.Close()
 	if !c.out.ForPrograms() {
-		c.notePage(batch)
+		notePage(c, batch)
 	}
 	if errors.Is(context.Cause(ctx), errUserLeft) {
 		return errUserLeft
@@ -110,7 +110,7 @@ type pageNoter struct {
 
 // Render renders a message.
 func (p pageNoter) Render(m *stokerv1.WatchBatchResponse) error {
-	p.cli.notePage(m.GetBatch())
+	notePage(p.cli, m.GetBatch())
 	return p.WatchRenderer.Render(m)
 }
 
