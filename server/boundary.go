@@ -424,13 +424,6 @@ func (b *boundary) AccountStatuses(ctx context.Context) []job.AccountStatus {
 	return within
 }
 
-func (b *boundary) AccountHistory(ctx context.Context, id string, since time.Time, step time.Duration) (job.AccountHistory, bool) {
-	if b.checkAccount(ctx, id) != nil {
-		return job.AccountHistory{}, false
-	}
-	return b.store.AccountHistory(id, since, step)
-}
-
 func (b *boundary) UpdateAccountSettings(ctx context.Context, id string, now time.Time, f func(*job.AccountSettings) error) (job.AccountSettings, error) {
 	if err := b.checkAccount(ctx, id); err != nil {
 		return job.AccountSettings{}, err
