@@ -22,10 +22,13 @@ import (
 
 // Options are the options of [Dial]. The zero value suits a server on the same machine.
 type Options struct {
-	// TLS secures the connection. Nil means plain text.
+	// TLS secures the connection. Nil means plain text. [TLSFiles] makes it from files.
 	TLS *tls.Config
 	// Insecure allows plain text to another machine.
 	Insecure bool
+	// Token, if set, returns the token that proves who calls. It is called for each call, so that a token can be
+	// replaced while the program runs. [TokenFile] reads it from a file.
+	Token func() (string, error)
 	// UserAgent names the program in the log of the server. Default "stoker-go".
 	UserAgent string
 	// MessageBytes is the largest request, in bytes, that [Client.Submit] sends without splitting
@@ -47,6 +50,8 @@ type Client struct {
 	conn         *grpc.ClientConn
 	batches      stokerv1.BatchServiceClient
 	accounts     stokerv1.AccountServiceClient
+	access       stokerv1.AccessServiceClient
+	audit        stokerv1.AuditServiceClient
 	catalog      stokerv1.CatalogServiceClient
 	messageBytes int
 	retryTimeout time.Duration // 0: none
@@ -71,6 +76,9 @@ func Dial(target string, o Options) (*Client, error) {
 	// By default, gRPC waits up to two minutes before it tries to connect again, and so would a
 	// watch.
 	connecting := backoff.Config{BaseDelay: time.Second, Multiplier: 1.6, Jitter: 0.2, MaxDelay: longestReconnect}
+	if o.Token != nil {
+		o.DialOptions = append([]grpc.DialOption{grpc.WithPerRPCCredentials(bearer(o.Token))}, o.DialOptions...)
+	}
 	options := append([]grpc.DialOption{
 		grpc.WithTransportCredentials(secure),
 		grpc.WithUserAgent(cmp.Or(o.UserAgent, "stoker-go")),
@@ -84,6 +92,7 @@ func Dial(target string, o Options) (*Client, error) {
 		return nil, fmt.Errorf("dial %s: %w", target, err)
 	}
 	c.conn = conn
+	c.access, c.audit = stokerv1.NewAccessServiceClient(conn), stokerv1.NewAuditServiceClient(conn)
 	c.batches, c.accounts, c.catalog = stokerv1.NewBatchServiceClient(conn), stokerv1.NewAccountServiceClient(conn), stokerv1.NewCatalogServiceClient(conn)
 	return c, nil
 }
@@ -118,6 +127,12 @@ func (c *Client) Accounts() stokerv1.AccountServiceClient { return c.accounts }
 // Catalog is the generated client of CatalogService. Its calls are repeated as the package comment
 // says.
 func (c *Client) Catalog() stokerv1.CatalogServiceClient { return c.catalog }
+
+// Access is the generated client of AccessService. Its calls are repeated as the package comment says.
+func (c *Client) Access() stokerv1.AccessServiceClient { return c.access }
+
+// Audit is the generated client of AuditService. Its calls are repeated as the package comment says.
+func (c *Client) Audit() stokerv1.AuditServiceClient { return c.audit }
 
 // Close ends the connection and every call on it.
 func (c *Client) Close() error {

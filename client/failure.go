@@ -77,7 +77,7 @@ func classifyError(err error) callFailure {
 	switch reason := Reason(err); {
 	case reason == "CANCELLED", reason == "DEADLINE_EXCEEDED":
 		return failedLost // a proxy cancelled the call, not this client
-	case reason != "" && code == codes.Unavailable:
+	case reason != "" && code == codes.Unavailable, reason == "LIMIT_REACHED" && comesBack(err):
 		return failedUnavailable
 	case reason != "", len(answer.GRPCStatus().Proto().GetDetails()) > 0, slices.ContainsFunc(ownErrors, begins):
 		return failedRefused
@@ -87,16 +87,24 @@ func classifyError(err error) callFailure {
 	return failedLost
 }
 
+// comesBack reports whether the server says when the same call may pass.
+func comesBack(err error) bool {
+	_, ok := RetryDelay(err)
+	return ok
+}
+
 // ownErrors has the beginnings of errors by which gRPC, here or at the server, refuses a request or
 // an answer for its size or because it cannot be encoded. These errors have no details.
 var ownErrors = []string{
 	"grpc: received message larger than max", "grpc: received message after decompression larger than max",
 	"grpc: message after decompression larger than max", "trying to send message larger than max",
-	"grpc: error while marshaling", "grpc: the client connection is closing",
+	"grpc: error while marshaling", "grpc: the client connection is closing", tokenPrefix,
 }
 
 // dialErrors has parts of errors by which gRPC says that it could not connect.
-var dialErrors = []string{"Error while dialing", "name resolver error"}
+var dialErrors = []string{
+	"Error while dialing", "name resolver error", "authentication handshake failed", "error reading server preface: remote error: tls",
+}
 
 // Unanswered reports whether a call that failed with err got no answer from a Stoker server: the
 // server was not reached, its answer did not come, or a proxy answered in its place. Unanswered is

@@ -54,6 +54,13 @@ var methodEffects = map[string]callEffect{
 	stokerv1.AccountService_GetAccountHistory_FullMethodName: readOnly,
 	stokerv1.AccountService_ListNextJobs_FullMethodName:      readOnly,
 
+	stokerv1.AccessService_WhoAmI_FullMethodName:      readOnly,
+	stokerv1.AccessService_CreateToken_FullMethodName: notRepeatable, // it would make another token
+	stokerv1.AccessService_ListTokens_FullMethodName:  readOnly,
+	stokerv1.AccessService_RevokeToken_FullMethodName: idempotent,
+
+	stokerv1.AuditService_ListEntries_FullMethodName: readOnly,
+
 	stokerv1.CatalogService_ListProfiles_FullMethodName:  readOnly,
 	stokerv1.CatalogService_GetProfile_FullMethodName:    readOnly,
 	stokerv1.CatalogService_ListTemplates_FullMethodName: readOnly,

@@ -36,7 +36,7 @@ func begin(t *testing.T, table *store.Store) *life {
 	l := &life{listener: bufconn.Listen(1 << 20)}
 	var err error
 	l.server, err = server.New(server.Config{
-		Store: table,
+		Store: table, Access: store.NewAccessTable(table),
 		Catalog: server.Catalog{
 			Profiles: map[string]job.Recipe{"default": job.DefaultRecipe()},
 			Storages: map[string]server.Storage{"default": {Input: true, Output: true}},

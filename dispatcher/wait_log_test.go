@@ -11,6 +11,7 @@ import (
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
 	"github.com/stokerd/stoker/job"
 	"github.com/stokerd/stoker/server"
+	"github.com/stokerd/stoker/store"
 )
 
 // waitServer is a gRPC server on the world's job table, to ask for wait codes.
@@ -21,7 +22,7 @@ type waitServer struct {
 
 func (w *world) waitServer() *waitServer {
 	w.t.Helper()
-	s, err := server.New(server.Config{Store: w.store})
+	s, err := server.New(server.Config{Store: w.store, Access: store.NewAccessTable(w.store)})
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -60,6 +60,7 @@ type Batch struct {
 	ID          string // UUIDv7
 	Seq         int64  // sequence number in the order of submission, never given twice: people call it the number of the batch; set by the job table
 	DisplayName string
+	CreatedBy   string // the name of who submitted the batch
 	AccountID   string
 	Priority    int // 0 to 100; higher goes first
 

@@ -6,11 +6,26 @@ import "time"
 type Submission struct {
 	Batch Batch
 	Jobs  []Spec
-	// RequestID identifies the submission: a second one with the same RequestID returns the batch
-	// of the first. Empty: every submission makes a batch. PayloadHash distinguishes a repeat from
-	// another submission with the same RequestID.
+	// RequestID identifies the submission among those of Batch.CreatedBy: a second one with the same
+	// RequestID returns the batch of the first. Empty: every submission makes a batch. PayloadHash
+	// distinguishes a repeat from another submission with the same RequestID.
 	RequestID   string
 	PayloadHash []byte
+}
+
+// RequestKey names a submission by its request id.
+type RequestKey struct {
+	CreatedBy string // who submits
+	AccountID string
+	ID        string // the request id
+	// PayloadHash distinguishes a repeat from another submission with the same id.
+	PayloadHash []byte
+}
+
+// Scope is the part of the job table that a caller may see. The zero value is all of it.
+type Scope struct {
+	Accounts  []string // nil: all
+	CreatedBy string   // only batches of this principal; empty: of all
 }
 
 // BatchFilter selects batches, the newest first. Empty fields select all.
@@ -22,6 +37,7 @@ type BatchFilter struct {
 	Text        string
 	DisplayName string // the whole display name
 	IDPrefix    string // the id begins with this
+	Scope       Scope  // what the caller may see
 	BeforeSeq   int64  // only batches with a lower sequence number; 0: all
 	Limit       int
 }

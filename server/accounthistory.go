@@ -19,7 +19,7 @@ const (
 )
 
 // GetAccountHistory returns how the queue of an account was filled over time.
-func (s *accountService) GetAccountHistory(_ context.Context, req *stokerv1.GetAccountHistoryRequest) (*stokerv1.GetAccountHistoryResponse, error) {
+func (s *accountService) GetAccountHistory(ctx context.Context, req *stokerv1.GetAccountHistoryRequest) (*stokerv1.GetAccountHistoryResponse, error) {
 	now := time.Now()
 	since, step := now.Add(-defaultHistory), req.GetStep().AsDuration()
 	var found findings
@@ -41,7 +41,7 @@ func (s *accountService) GetAccountHistory(_ context.Context, req *stokerv1.GetA
 		step = (now.Sub(since)/defaultSamples + job.HistoryStep - 1).Truncate(job.HistoryStep)
 		step = max(step, job.HistoryStep)
 	}
-	history, ok := s.store().AccountHistory(req.GetAccountId(), since, step)
+	history, ok := s.store().AccountHistory(ctx, req.GetAccountId(), since, step)
 	if !ok {
 		return nil, fmt.Errorf("account %q: %w", req.GetAccountId(), job.ErrNotFound)
 	}

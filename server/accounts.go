@@ -28,7 +28,7 @@ func (s *accountService) ListAccounts(ctx context.Context, req *stokerv1.ListAcc
 	if err != nil {
 		return nil, err
 	}
-	rest := s.store().AccountStatuses()
+	rest := s.store().AccountStatuses(ctx)
 	rest = rest[sort.Search(len(rest), func(i int) bool { return rest[i].ID > after }):]
 	size := cmp.Or(int(req.GetPageSize()), defaultAccountsPage)
 	resp := &stokerv1.ListAccountsResponse{}
@@ -47,7 +47,7 @@ func (s *accountService) GetAccount(ctx context.Context, req *stokerv1.GetAccoun
 	if err != nil {
 		return nil, err
 	}
-	history, _ := s.store().AccountHistory(req.GetAccountId(), time.Now().Add(-job.HistoryLength), job.HistoryLength)
+	history, _ := s.store().AccountHistory(ctx, req.GetAccountId(), time.Now().Add(-job.HistoryLength), job.HistoryLength)
 	m.Problems = mapSlice(history.Problems, problemMessage)
 	if breaker := m.GetBreaker(); breaker.GetSince() == nil {
 		for _, p := range history.Problems { // the latest goes first
@@ -77,7 +77,7 @@ func (s *accountService) PauseAccount(ctx context.Context, req *stokerv1.PauseAc
 func (s *accountService) ResumeAccount(ctx context.Context, req *stokerv1.ResumeAccountRequest) (*stokerv1.ResumeAccountResponse, error) {
 	now := time.Now()
 	one, all, err := s.updateScope(ctx, req, func(id string) error {
-		if a, ok := s.store().AccountStatus(id); ok && a.StartsExhausted() {
+		if a, ok := s.store().AccountStatus(ctx, id); ok && a.StartsExhausted() {
 			if err := s.store().ForgiveStarts(ctx, id, now); err != nil {
 				return err
 			}
@@ -109,12 +109,12 @@ func (s *accountService) updateScope(ctx context.Context, req accountScope, chan
 		one, err := s.render(ctx, req.GetAccountId())
 		return one, nil, err
 	}
-	for _, a := range s.store().AccountStatuses() {
+	for _, a := range s.store().AccountStatuses(ctx) {
 		if err := change(a.ID); err != nil {
 			return nil, nil, err
 		}
 	}
-	statuses := s.store().AccountStatuses()
+	statuses := s.store().AccountStatuses(ctx)
 	all, err := s.renderAll(ctx, statuses[:min(len(statuses), job.MaxPageSize)])
 	return nil, all, err
 }
@@ -182,7 +182,7 @@ func (f *findings) fixedTarget(field string, n int32) job.TargetSetting {
 
 // update changes the settings of a configured account.
 func (s *accountService) update(ctx context.Context, id string, now time.Time, f func(*job.AccountSettings)) error {
-	if _, ok := s.store().AccountStatus(id); !ok {
+	if _, ok := s.store().AccountStatus(ctx, id); !ok {
 		return fmt.Errorf("account %q: %w", id, job.ErrNotFound)
 	}
 	_, err := s.store().UpdateAccountSettings(ctx, id, now, func(a *job.AccountSettings) error {
@@ -192,11 +192,11 @@ func (s *accountService) update(ctx context.Context, id string, now time.Time, f
 	return err
 }
 
-func (s *accountService) store() Store { return s.server.store }
+func (s *accountService) store() *boundary { return s.server.store }
 
 // render makes the message of an account, with the number of its waiting jobs.
 func (s *accountService) render(ctx context.Context, id string) (*stokerv1.Account, error) {
-	a, ok := s.store().AccountStatus(id)
+	a, ok := s.store().AccountStatus(ctx, id)
 	if !ok {
 		return nil, fmt.Errorf("account %q: %w", id, job.ErrNotFound)
 	}

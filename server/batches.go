@@ -22,6 +22,13 @@ const defaultBatchesPage = 50
 
 // SubmitBatch stores a batch and all of its jobs, or nothing.
 func (s *Server) SubmitBatch(ctx context.Context, req *stokerv1.SubmitBatchRequest) (*stokerv1.SubmitBatchResponse, error) {
+	if err := errors.Join(
+		s.checkKeyUse(ctx, "inline_template", req.GetInlineTemplate() != nil),
+		s.checkKeyUse(ctx, "input_id", req.GetInputId() != ""),
+		s.checkKeyUse(ctx, "output_id", req.GetOutputId() != ""),
+	); err != nil {
+		return nil, err
+	}
 	var hash []byte // distinguishes a repeat from another request with the same request_id; nil without request_id
 	if req.GetRequestId() != "" {
 		var err error
@@ -29,11 +36,13 @@ func (s *Server) SubmitBatch(ctx context.Context, req *stokerv1.SubmitBatchReque
 			return nil, err
 		}
 	}
-	check := s.newSubmission()
+	check := s.newSubmission(ctx)
 	// A repeated request is answered with the batch of the first and not checked again: the
 	// configuration may have changed since.
 	if hash != nil && !req.GetValidateOnly() {
-		first, err := s.store.BatchByRequestID(ctx, req.GetRequestId(), hash)
+		first, err := s.store.BatchByRequestID(ctx, job.RequestKey{
+			ID: req.GetRequestId(), AccountID: cmp.Or(req.GetAccount(), job.DefaultName), PayloadHash: hash,
+		})
 		switch {
 		case err == nil:
 			return s.respondSubmit(ctx, first, check)
@@ -118,9 +127,12 @@ func (s *Server) AddJobs(ctx context.Context, req *stokerv1.AddJobsRequest) (*st
 		if err != nil {
 			return nil, fmt.Errorf("read batch: %w", err)
 		}
+		if err := s.checkKeyUse(ctx, "a batch with a template of its own", b.Template != nil && b.Template.Name == ""); err != nil {
+			return nil, err
+		}
 		batch = &b
 	}
-	check := s.newSubmission()
+	check := s.newSubmission(ctx)
 	if err := check.checkAddJobs(req, batch); err != nil {
 		return nil, err
 	}

@@ -3,6 +3,7 @@ package server
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"time"
 
 	"google.golang.org/grpc"
@@ -22,12 +23,12 @@ const maxListAge = 2 * waitRefreshInterval
 // WatchBatches sends the batches that match a filter, then those that changed, until the call ends.
 func (s *Server) WatchBatches(req *stokerv1.WatchBatchesRequest, stream grpc.ServerStreamingServer[stokerv1.WatchBatchesResponse]) error {
 	// The subscription comes before the first read, so that no change in between is lost.
-	sub, err := s.hub.subscribe(caller(stream.Context()), anyBatch)
+	sub, err := s.hub.subscribe(callerName(stream.Context()), anyBatch)
 	if err != nil {
 		return err
 	}
 	defer sub.close()
-	name, err := listName(req)
+	name, err := listName(stream.Context(), req)
 	if err != nil {
 		return err
 	}
@@ -38,7 +39,7 @@ func (s *Server) WatchBatches(req *stokerv1.WatchBatchesRequest, stream grpc.Ser
 	if req.GetAccount() != "" {
 		filter.Accounts = []string{req.GetAccount()}
 	}
-	list := s.lists.join(name, filter)
+	list := s.lists.join(stream.Context(), name, filter)
 	defer s.lists.leave(list)
 	w := &listWatch{
 		subscription: sub, list: list, stream: stream, interval: max(req.GetMinInterval().AsDuration(), listInterval),
@@ -47,15 +48,15 @@ func (s *Server) WatchBatches(req *stokerv1.WatchBatchesRequest, stream grpc.Ser
 	return w.follow(stream.Context())
 }
 
-// listName is equal for requests that select the same batches.
-func listName(req *stokerv1.WatchBatchesRequest) (string, error) {
+// listName is equal for requests that select the same batches, by callers who may see the same ones.
+func listName(ctx context.Context, req *stokerv1.WatchBatchesRequest) (string, error) {
 	filter, ok := proto.Clone(req).(*stokerv1.WatchBatchesRequest)
 	if !ok {
 		return "", errBadToken
 	}
 	filter.MinInterval = nil
 	text, err := proto.MarshalOptions{Deterministic: true}.Marshal(filter)
-	return string(text), err
+	return fmt.Sprintf("%s in %#v", text, grantOf(ctx).scope()), err
 }
 
 // listWatch is one watcher of a list.

@@ -38,7 +38,7 @@ func benchTable(b *testing.B) (*store.Store, stokerv1.BatchServiceClient) {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { _ = table.Close() }) // nothing is read from it any more
-	s, err := server.New(server.Config{Store: table, Catalog: catalog(), Logger: slog.New(slog.DiscardHandler)})
+	s, err := server.New(server.Config{Store: table, Access: store.NewAccessTable(table), Catalog: catalog(), Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		b.Fatal(err)
 	}

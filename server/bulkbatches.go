@@ -44,7 +44,7 @@ func (s *Server) ResumeBatches(ctx context.Context, req *stokerv1.ResumeBatchesR
 
 // UpdateBatches changes fields of the selected batches.
 func (s *Server) UpdateBatches(ctx context.Context, req *stokerv1.UpdateBatchesRequest) (*stokerv1.UpdateBatchesResponse, error) {
-	check := s.newSubmission()
+	check := s.newSubmission(ctx)
 	change := check.batchUpdate(req, manyBatchesFields)
 	if err := check.err(); err != nil {
 		return nil, err

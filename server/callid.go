@@ -17,7 +17,24 @@ const callIDTrailer = "call-id"
 // callIDKey is the key of a call's id in its context, in log lines and in the details of errors.
 const callIDKey = "call_id"
 
-type callIDContextKey struct{}
+type callKey struct{}
+
+// call is what the interceptors know of a call.
+type call struct {
+	id    string
+	grant grant // set once the caller is known
+	// address is where the call comes from, without a port; empty for a Unix socket. It is set with grant.
+	address string
+	// refusal is why the caller may not call the method. The call goes on until its request says what it is
+	// about, for the audit log.
+	refusal error
+}
+
+// callOf returns the call that ctx belongs to; nil outside of a call.
+func callOf(ctx context.Context) *call {
+	c, _ := ctx.Value(callKey{}).(*call)
+	return c
+}
 
 // withCallID gives a call an id of its own: 12 random hexadecimal digits. It is in every log line
 // about the call and in the trailer of the answer.
@@ -25,20 +42,16 @@ func withCallID(ctx context.Context) (_ context.Context, id string) {
 	var random [6]byte
 	_, _ = rand.Read(random[:]) // never fails
 	id = hex.EncodeToString(random[:])
-	ctx = context.WithValue(ctx, callIDContextKey{}, id)
+	ctx = context.WithValue(ctx, callKey{}, &call{id: id})
 	return logging.InjectFields(ctx, logging.Fields{callIDKey, id}), id
 }
 
 // callID returns the id of the call that ctx belongs to; empty outside of a call.
 func callID(ctx context.Context) string {
-	id, _ := ctx.Value(callIDContextKey{}).(string)
-	return id
-}
-
-func unaryCallID(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (any, error) {
-	ctx, id := withCallID(ctx)
-	_ = grpc.SetTrailer(ctx, metadata.Pairs(callIDTrailer, id)) // it fails only outside of a call
-	return handle(ctx, req)
+	if c := callOf(ctx); c != nil {
+		return c.id
+	}
+	return ""
 }
 
 func streamCallID(srv any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, handle grpc.StreamHandler) error {

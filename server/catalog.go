@@ -1,6 +1,8 @@
 package server
 
-import "github.com/stokerd/stoker/job"
+import (
+	"github.com/stokerd/stoker/job"
+)
 
 // Catalog has the parts of the configuration that a submission can name. It must not change after
 // [New].
@@ -8,6 +10,9 @@ type Catalog struct {
 	Profiles  map[string]job.Recipe   // by name
 	Templates map[string]job.Template // by name
 	Storages  map[string]Storage      // by name
+	// ProfileAccounts and TemplateAccounts name the accounts that may use a profile or a template, by name
+	// of that. All accounts may use one that is not in it.
+	ProfileAccounts, TemplateAccounts map[string][]string
 	// Retry has the values of a retry policy that a submission leaves out. Its zero value allows
 	// no retries: set MaxRetries, usually to [job.DefaultMaxRetries].
 	Retry job.RetryPolicy
@@ -23,6 +28,8 @@ type Storage struct {
 	// InputPlace and OutputPlace say where the storage is, for people. They differ if one name
 	// means two storages.
 	InputPlace, OutputPlace Place
+	// InputAccounts and OutputAccounts name the accounts that may read from it and write to it; nil: all.
+	InputAccounts, OutputAccounts []string
 }
 
 // Place says where a storage is.

@@ -24,16 +24,16 @@ type catalogService struct {
 }
 
 // ListProfiles lists the profiles, sorted by name.
-func (s *catalogService) ListProfiles(_ context.Context, req *stokerv1.ListProfilesRequest) (*stokerv1.ListProfilesResponse, error) {
-	names := slices.Sorted(maps.Keys(s.catalog.Profiles))
+func (s *catalogService) ListProfiles(ctx context.Context, req *stokerv1.ListProfilesRequest) (*stokerv1.ListProfilesResponse, error) {
+	names := visible(ctx, maps.Keys(s.catalog.Profiles), s.catalog.profileAccounts)
 	list, next, err := catalogPage(req, names, func(name string) string { return name }, s.profile)
 	return &stokerv1.ListProfilesResponse{Profiles: list, NextPageToken: next}, err
 }
 
 // GetProfile returns a profile with its recipe.
-func (s *catalogService) GetProfile(_ context.Context, req *stokerv1.GetProfileRequest) (*stokerv1.GetProfileResponse, error) {
+func (s *catalogService) GetProfile(ctx context.Context, req *stokerv1.GetProfileRequest) (*stokerv1.GetProfileResponse, error) {
 	r, ok := s.catalog.Profiles[req.GetName()]
-	if !ok {
+	if !ok || !grantOf(ctx).principal.MayUseAny(s.catalog.profileAccounts(req.GetName())) {
 		return nil, fmt.Errorf("profile %q: %w", req.GetName(), job.ErrNotFound)
 	}
 	text, err := recipeYAML(r)
@@ -44,26 +44,27 @@ func (s *catalogService) GetProfile(_ context.Context, req *stokerv1.GetProfileR
 }
 
 // ListTemplates lists the templates with their variables, sorted by name.
-func (s *catalogService) ListTemplates(_ context.Context, req *stokerv1.ListTemplatesRequest) (*stokerv1.ListTemplatesResponse, error) {
-	names := slices.Sorted(maps.Keys(s.catalog.Templates))
+func (s *catalogService) ListTemplates(ctx context.Context, req *stokerv1.ListTemplatesRequest) (*stokerv1.ListTemplatesResponse, error) {
+	names := visible(ctx, maps.Keys(s.catalog.Templates), s.catalog.templateAccounts)
 	list, next, err := catalogPage(req, names, func(name string) string { return name }, s.template)
 	return &stokerv1.ListTemplatesResponse{Templates: list, NextPageToken: next}, err
 }
 
 // GetTemplate returns a template with its text.
-func (s *catalogService) GetTemplate(_ context.Context, req *stokerv1.GetTemplateRequest) (*stokerv1.GetTemplateResponse, error) {
+func (s *catalogService) GetTemplate(ctx context.Context, req *stokerv1.GetTemplateRequest) (*stokerv1.GetTemplateResponse, error) {
 	t, ok := s.catalog.Templates[req.GetName()]
-	if !ok {
+	if !ok || !grantOf(ctx).principal.MayUseAny(s.catalog.templateAccounts(req.GetName())) {
 		return nil, fmt.Errorf("template %q: %w", req.GetName(), job.ErrNotFound)
 	}
 	return &stokerv1.GetTemplateResponse{Template: s.template(req.GetName()), Text: t.Text}, nil
 }
 
 // ListStorages lists the storages without their secrets, sorted by name.
-func (s *catalogService) ListStorages(_ context.Context, req *stokerv1.ListStoragesRequest) (*stokerv1.ListStoragesResponse, error) {
+func (s *catalogService) ListStorages(ctx context.Context, req *stokerv1.ListStoragesRequest) (*stokerv1.ListStoragesResponse, error) {
 	var storages []*stokerv1.Storage
-	for _, name := range slices.Sorted(maps.Keys(s.catalog.Storages)) {
-		storages = append(storages, storageMessages(name, s.catalog.Storages[name])...)
+	usable := s.catalog.visibleStorages(ctx)
+	for _, name := range slices.Sorted(maps.Keys(usable)) {
+		storages = append(storages, storageMessages(name, usable[name])...)
 	}
 	// Two storages may share a name, one for reading and one for writing.
 	position := func(m *stokerv1.Storage) string {

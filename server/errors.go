@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,6 +17,7 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+	"github.com/stokerd/stoker/internal/identity"
 	"github.com/stokerd/stoker/job"
 )
 
@@ -23,8 +25,8 @@ import (
 const retryDelay = time.Second
 
 var (
-	errTooManyWatches = errors.New("too many watches")
-	errSlowReader     = errors.New("the reader is too slow")
+	errSlowReader = errors.New("the reader is too slow")
+	errSlowSender = errors.New("the sender is too slow")
 )
 
 // errorTable maps errors to the statuses that callers see. The first row that matches counts.
@@ -37,6 +39,12 @@ var errorTable = []struct {
 	text func(err error, req any) string
 }{
 	{job.ErrNotFound, codes.NotFound, "NOT_FOUND", func(_ error, req any) string { return subject(req) + " was not found" }},
+	{errUnknownCaller, codes.Unauthenticated, "UNAUTHENTICATED", ownText},
+	{identity.ErrEnded, codes.Unauthenticated, "UNAUTHENTICATED", fixedText("the token was revoked, or the proof of who calls has expired")},
+	{errTooManyFailed, codes.ResourceExhausted, "TOO_MANY_FAILED_CALLS", ownText},
+	{errNotOwn, codes.PermissionDenied, "NOT_OWN", func(_ error, req any) string {
+		return subject(req) + " was submitted by somebody else; steering it needs the role operator"
+	}},
 	{job.ErrExists, codes.AlreadyExists, "REQUEST_ID_REUSED", func(_ error, req any) string {
 		return subject(req) + " was used before, with another payload; choose a new request_id for a new batch"
 	}},
@@ -49,8 +57,8 @@ var errorTable = []struct {
 	{job.ErrFull, codes.ResourceExhausted, "DISK_FULL", fixedText("the server's disk is full; nothing was stored")},
 	{job.ErrUnavailable, codes.Unavailable, "JOB_TABLE_UNAVAILABLE", fixedText("the job table cannot be reached; try again")},
 	{ErrShutdown, codes.Unavailable, "SHUTTING_DOWN", fixedText("the server is shutting down; reconnect with the latest cursor")},
-	{errTooManyWatches, codes.ResourceExhausted, "TOO_MANY_WATCHES", ownText},
 	{errSlowReader, codes.ResourceExhausted, "SLOW_READER", fixedText("the reader is too slow; reconnect with the latest cursor")},
+	{errSlowSender, codes.ResourceExhausted, "SLOW_SENDER", fixedText("nothing of the request arrived for 20 seconds; send it again")},
 	{context.Canceled, codes.Canceled, "CANCELLED", fixedText("the call was cancelled")},
 	{context.DeadlineExceeded, codes.DeadlineExceeded, "DEADLINE_EXCEEDED", fixedText("the call took longer than its deadline")},
 }
@@ -70,6 +78,15 @@ func toStatus(err error, req any) (s *status.Status, known bool) {
 	if state, ok := errors.AsType[*job.StateError](err); ok {
 		return stateStatus(state), true
 	}
+	if limit, ok := errors.AsType[*limitError](err); ok {
+		return limitStatus(limit), true
+	}
+	if role, ok := errors.AsType[*roleError](err); ok {
+		return newStatus(codes.PermissionDenied, role.Error(), &errdetails.ErrorInfo{
+			Reason: "ROLE_TOO_LOW", Domain: job.ErrorDomain,
+			Metadata: map[string]string{"role": role.principal.Role.String(), "needed_role": role.needed.String()},
+		}), true
+	}
 	if named, ok := errors.AsType[*calledError](err); ok {
 		req = named
 	}
@@ -79,8 +96,11 @@ func toStatus(err error, req any) (s *status.Status, known bool) {
 		}
 		info := &errdetails.ErrorInfo{Reason: m.reason, Domain: job.ErrorDomain}
 		details := []protoadapt.MessageV1{info}
-		if m.code == codes.Unavailable {
+		switch {
+		case m.code == codes.Unavailable:
 			details = append(details, &errdetails.RetryInfo{RetryDelay: durationpb.New(retryDelay)})
+		case m.reason == "TOO_MANY_FAILED_CALLS":
+			details = append(details, &errdetails.RetryInfo{RetryDelay: durationpb.New(time.Minute)})
 		}
 		return newStatus(m.code, m.text(err, req), details...), true
 	}
@@ -132,6 +152,27 @@ func invalidStatus(err *job.InvalidError) *status.Status {
 		}, bad)
 }
 
+// limitStatus returns the status of a call that a limit has refused. It names the limit and, if the same call
+// may pass later, when.
+func limitStatus(err *limitError) *status.Status {
+	info := &errdetails.ErrorInfo{Reason: cmp.Or(err.reason, "LIMIT_REACHED"), Domain: job.ErrorDomain, Metadata: map[string]string{"limit": err.limit}}
+	if err.retry == 0 {
+		return newStatus(codes.ResourceExhausted, err.text, info)
+	}
+	return newStatus(codes.ResourceExhausted, err.text, info, &errdetails.RetryInfo{RetryDelay: durationpb.New(err.retry)})
+}
+
+// limitOf returns the name of the limit that refused a call with err; empty if none did.
+func limitOf(err error) string {
+	if limit, ok := errors.AsType[*limitError](err); ok {
+		return limit.limit
+	}
+	if errors.Is(err, errSlowSender) {
+		return "stall_time"
+	}
+	return ""
+}
+
 func stateStatus(err *job.StateError) *status.Status {
 	return newStatus(codes.FailedPrecondition, err.Error(),
 		&errdetails.ErrorInfo{
@@ -172,6 +213,8 @@ func subject(req any) string {
 		return named("profile", r.GetName())
 	case *stokerv1.GetTemplateRequest:
 		return named("template", r.GetName())
+	case interface{ GetTokenId() string }:
+		return named("token", r.GetTokenId())
 	case interface{ GetRequestId() string }:
 		return named("request_id", r.GetRequestId())
 	case interface{ GetBatch() *stokerv1.Batch }:

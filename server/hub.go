@@ -27,6 +27,9 @@ func newHub(l Limits) *hub {
 	return &hub{limits: l, done: make(chan struct{}), batches: map[string]*watchedBatch{}, callers: map[string]int{}}
 }
 
+// watchRetry is when a watch that a limit has refused is advised to come back.
+const watchRetry = 5 * time.Second
+
 // readSharingTime is how long watchers share a read although the batch has changed since.
 // Watchers that wake at the same moment then get the same message and continue from the same
 // position, however fast the batch changes. The next message has what changed later.
@@ -60,7 +63,7 @@ type subscription struct {
 	wakeup chan struct{}
 }
 
-// subscribe adds a watcher of a batch. The subscription has to be closed. The error is errTooManyWatches
+// subscribe adds a watcher of a batch. The subscription has to be closed. The error is a [limitError]
 // or, after close, the cause.
 func (h *hub) subscribe(caller, batch string) (*subscription, error) {
 	h.mu.Lock()
@@ -69,9 +72,9 @@ func (h *hub) subscribe(caller, batch string) (*subscription, error) {
 	case h.cause != nil:
 		return nil, h.cause
 	case h.callers[caller] >= h.limits.WatchesPerCaller:
-		return nil, fmt.Errorf("%w: one caller may hold %d; end one first", errTooManyWatches, h.limits.WatchesPerCaller)
+		return nil, tooManyWatches("watches", "one caller may hold %d; end one first", h.limits.WatchesPerCaller)
 	case h.watches >= h.limits.Watches:
-		return nil, fmt.Errorf("%w: the server can hold %d; try again later", errTooManyWatches, h.limits.Watches)
+		return nil, tooManyWatches("watches_in_all", "the server can hold %d; try again later", h.limits.Watches)
 	}
 	b := h.batches[batch]
 	if b == nil {
@@ -85,6 +88,10 @@ func (h *hub) subscribe(caller, batch string) (*subscription, error) {
 	h.callers[caller]++
 	h.watches++
 	return s, nil
+}
+
+func tooManyWatches(limit, format string, most int) error {
+	return &limitError{limit: limit, retry: watchRetry, reason: "TOO_MANY_WATCHES", text: "too many watches: " + fmt.Sprintf(format, most)}
 }
 
 // watchCount is how many watches there are.

@@ -132,14 +132,14 @@ func TestHubForgets(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := h.subscribe("caller", "b"); !errors.Is(err, errTooManyWatches) {
+		if _, err := h.subscribe("caller", "b"); limitOf(err) == "" {
 			t.Errorf("a second watch of one caller: %v", err)
 		}
 		other, err := h.subscribe("other", "b")
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := h.subscribe("third", "b"); !errors.Is(err, errTooManyWatches) {
+		if _, err := h.subscribe("third", "b"); limitOf(err) == "" {
 			t.Errorf("a third watch in all: %v", err)
 		}
 		sub.close()

@@ -16,33 +16,29 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+	"github.com/stokerd/stoker/internal/access"
 	"github.com/stokerd/stoker/job"
 )
 
 // Options returns the options that the gRPC server has to be made with: limits, keepalive and
 // interceptors. The interceptors are, from the outside in, the id of the call, logging, statuses,
-// recovery from panics, validation, and the resolution of names.
+// recovery from panics, who calls and what it may, and the limits of the caller. All of them are for streams, since
+// [Server.Register] makes every method one: so they come before the request, which is received when the handler
+// asks for it. Behind them come, for a method with one request, the audit log and validation; see [Server.unary].
 func (s *Server) Options() []grpc.ServerOption {
-	logger := s.callLogger()
-	logged := []logging.Option{
-		logging.WithLogOnEvents(logging.FinishCall),
-		logging.WithLevels(logLevel),
-		logging.WithDurationField(logging.DurationToDurationField),
-		logging.WithDisableLoggingFields(logging.ComponentFieldKey, logging.MethodTypeFieldKey),
-	}
 	return []grpc.ServerOption{
-		grpc.ChainUnaryInterceptor(
-			unaryCallID,
-			logging.UnaryServerInterceptor(logger, logged...),
-			s.unaryStatus,
-			recovery.UnaryServerInterceptor(),
-			s.unaryValidate,
-		),
 		grpc.ChainStreamInterceptor(
 			streamCallID,
-			logging.StreamServerInterceptor(logger, logged...),
+			logging.StreamServerInterceptor(s.callLogger(),
+				logging.WithLogOnEvents(logging.FinishCall),
+				logging.WithLevels(logLevel),
+				logging.WithDurationField(logging.DurationToDurationField),
+				logging.WithDisableLoggingFields(logging.ComponentFieldKey, logging.MethodTypeFieldKey),
+			),
 			s.streamStatus,
 			recovery.StreamServerInterceptor(),
+			s.gate.stream,
+			s.streamLimits,
 		),
 		grpc.UnknownServiceHandler(unknownMethod),
 		grpc.ForceServerCodecV2(newCodec()),
@@ -50,18 +46,35 @@ func (s *Server) Options() []grpc.ServerOption {
 		// Answers stay below this limit; see [maxAnswerBytes]. A larger answer has to fail
 		// here, where the error is logged, and not at the client.
 		grpc.MaxSendMsgSize(maxResponseBytes),
-		grpc.MaxHeaderListSize(64 << 10),
+		grpc.MaxHeaderListSize(maxHeaderBytes),
 		grpc.WriteBufferSize(writeBuffer),
 		grpc.ReadBufferSize(readBuffer),
+		// Windows of a fixed size. gRPC would otherwise let them grow to 16 MiB for each stream of a
+		// fast connection, and keeps what arrives whether anybody reads it or not. A large request does
+		// not need them: its reader asks for as much as it reads.
+		grpc.InitialWindowSize(streamWindow),
+		grpc.InitialConnWindowSize(connectionWindow),
 		// Beyond this limit, gRPC lets a call hang. The limit on watches, which returns an
 		// error, has to be reached first.
 		grpc.MaxConcurrentStreams(uint32(s.limits.WatchesPerCaller) + 1_000),
-		grpc.ConnectionTimeout(20 * time.Second),
-		grpc.KeepaliveParams(keepalive.ServerParameters{Time: 30 * time.Second, Timeout: 10 * time.Second}),
+		grpc.ConnectionTimeout(10 * time.Second),
+		grpc.KeepaliveParams(keepalive.ServerParameters{Time: 30 * time.Second, Timeout: 10 * time.Second, MaxConnectionIdle: maxIdle}),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 10 * time.Second, PermitWithoutStream: true}),
 		grpc.WaitForHandlers(true),
 	}
 }
+
+const (
+	// streamWindow and connectionWindow are how much of a stream and of a connection may arrive unasked, in
+	// bytes. gRPC allows no smaller ones for a stream.
+	streamWindow, connectionWindow = 64 << 10, 1 << 20
+	// maxHeaderBytes is how many bytes of headers a call may have. The largest are the tokens of some
+	// issuers, which have a few thousand.
+	maxHeaderBytes = 32 << 10
+	// maxIdle is how long a connection may have no call under way. Clients connect again with their next
+	// call, without an error.
+	maxIdle = 5 * time.Minute
+)
 
 // Sizes of the buffers that a connection reads and writes with, in bytes, half of what gRPC has or less.
 // There may be a connection for each of thousands of watchers, and all of them are written to at once.
@@ -70,30 +83,51 @@ const readBuffer, writeBuffer = 8 << 10, 16 << 10
 // maxResponseBytes is the size of the largest message that clients read by default.
 const maxResponseBytes = 4 << 20
 
+// maxName is the length of the longest name of a method in log and errors, in bytes. Callers may call methods
+// of any name.
+const maxName = 64
+
 // callLogger logs one line for each finished call. Successful calls that only read are logged at
-// debug level.
+// debug level. Of the calls of one address that were refused, some are logged, with the number of the others.
 func (s *Server) callLogger() logging.Logger {
 	return logging.LoggerFunc(func(ctx context.Context, level logging.Level, _ string, fields ...any) {
 		l := slog.Level(level)
-		if method, _ := grpc.Method(ctx); l == slog.LevelInfo && isReadMethod(method) {
+		if method, _ := grpc.Method(ctx); l == slog.LevelInfo && s.gate.methods.of(method).reads {
 			l = slog.LevelDebug
+		}
+		refused := false
+		for i := 1; i < len(fields); i += 2 {
+			switch text, _ := fields[i].(string); fields[i-1] {
+			case "grpc.code":
+				refused = isRefused(text)
+			case logging.ServiceFieldKey, logging.MethodFieldKey:
+				fields[i] = clip(text, maxName)
+			}
+		}
+		if refused {
+			log, left := s.callers.noteRefusal(addressOf(ctx))
+			if !log {
+				return
+			}
+			if left > 0 {
+				fields = append(fields, "refused_before", left)
+			}
+		}
+		if c := callOf(ctx); c != nil && c.grant.principal != nil {
+			fields = append(fields, "principal", c.grant.principal.Name)
 		}
 		s.log.Log(ctx, l, "call finished", fields...)
 	})
 }
 
-// isReadMethod reports whether a method changes nothing.
-func isReadMethod(fullMethod string) bool {
-	if !isOwnMethod(fullMethod) {
-		return true // health, reflection, channelz
+// isRefused reports whether a call ended with a code that says that the caller was wrong, or came too often.
+func isRefused(code string) bool {
+	switch code {
+	case codes.OK.String(), codes.Internal.String(), codes.Unknown.String(), codes.DataLoss.String(),
+		codes.Unavailable.String(), codes.Canceled.String(), codes.DeadlineExceeded.String():
+		return false
 	}
-	name := fullMethod[strings.LastIndexByte(fullMethod, '/')+1:]
-	for _, verb := range []string{"Get", "List", "Watch", "Check", "Plan"} {
-		if strings.HasPrefix(name, verb) {
-			return true
-		}
-	}
-	return false
+	return true
 }
 
 func isOwnMethod(fullMethod string) bool { return strings.HasPrefix(fullMethod, "/stoker.v1.") }
@@ -105,29 +139,54 @@ func logLevel(code codes.Code) logging.Level {
 		return logging.LevelError
 	case codes.ResourceExhausted, codes.Unavailable:
 		return logging.LevelWarn
+	case codes.Unauthenticated:
+		return logging.LevelDebug // the line about the caller says more
 	}
 	return logging.LevelInfo
 }
 
-func (s *Server) unaryStatus(ctx context.Context, req any, info *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (any, error) {
-	resp, err := handle(ctx, req)
-	if err != nil {
-		return nil, s.fail(ctx, err, req, info.FullMethod)
+// isWatch reports whether calls of a method last until what they watch has ended.
+func isWatch(fullMethod string) bool {
+	return isOwnMethod(fullMethod) && strings.Contains(fullMethod, "/Watch")
+}
+
+// unary is what comes between the request of a method with one request and its handler: the refusal of a
+// caller that may not call it, the audit log, and validation.
+func (s *Server) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (any, error) {
+	if err := callOf(ctx).refusal; err != nil {
+		s.audit.noteRefused(ctx, info.FullMethod, req, err)
+		return nil, err
 	}
-	if m, ok := resp.(proto.Message); ok && isOwnMethod(info.FullMethod) {
-		return fitted(m, maxAnswerBytes), nil // a safeguard: handlers keep to the limit themselves
-	}
-	return resp, nil
+	return s.audit.unary(ctx, req, info, func(ctx context.Context, req any) (any, error) {
+		if !isOwnMethod(info.FullMethod) {
+			return handle(ctx, req)
+		}
+		check := s.validate
+		if checkedByHandler(req) {
+			check = checkSize
+		}
+		if err := check(req); err != nil {
+			return nil, err
+		}
+		called := subject(req)
+		found, err := s.resolveNames(ctx, req)
+		if err != nil {
+			return nil, err
+		}
+		if !found {
+			return handle(ctx, req)
+		}
+		access.RecordOf(ctx).Describe(targetOf(req), "")
+		resp, err := handle(ctx, req)
+		return resp, asCalled(err, called)
+	})
 }
 
 func (s *Server) streamStatus(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handle grpc.StreamHandler) error {
-	first := &firstRequest{ServerStream: stream}
-	if isOwnMethod(info.FullMethod) {
-		first.validate = s.validate
-		first.resolve = s.resolveNames
-	}
-	if err := handle(srv, first); err != nil {
-		return s.fail(stream.Context(), err, first.req, info.FullMethod)
+	in := &incoming{ServerStream: stream, s: s, info: info}
+	defer in.close()
+	if err := handle(srv, in); err != nil {
+		return s.fail(stream.Context(), err, in.req, info.FullMethod)
 	}
 	return nil
 }
@@ -142,6 +201,9 @@ func (s *Server) fail(ctx context.Context, err error, req any, method string) er
 	if !known {
 		st = internalStatus(callID(ctx))
 	}
+	if limit := limitOf(err); limit != "" {
+		s.callers.countRefusal(limit)
+	}
 	if !known || errors.Is(err, job.ErrFull) || errors.Is(err, job.ErrUnavailable) {
 		s.log.ErrorContext(ctx, "call failed", callIDKey, callID(ctx), "method", method, "subject", subject(req), "err", err)
 	}
@@ -154,56 +216,11 @@ func isRefusal(err error) bool {
 	return known && st.Code() != codes.Unavailable
 }
 
-func (s *Server) unaryValidate(ctx context.Context, req any, info *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (any, error) {
-	if isOwnMethod(info.FullMethod) {
-		check := s.validate
-		if checkedByHandler(req) {
-			check = checkSize
-		}
-		if err := check(req); err != nil {
-			return nil, err
-		}
-		called := subject(req)
-		found, err := s.resolveNames(ctx, req)
-		if err != nil {
-			return nil, err
-		}
-		if found {
-			resp, err := handle(ctx, req)
-			return resp, asCalled(err, called)
-		}
-	}
-	return handle(ctx, req)
-}
-
-// firstRequest validates and keeps the request of a server stream, and resolves the names in it.
-type firstRequest struct {
-	grpc.ServerStream
-	validate func(req any) error
-	resolve  func(ctx context.Context, req any) (found bool, err error)
-	req      any
-}
-
-func (f *firstRequest) RecvMsg(m any) error {
-	if err := f.ServerStream.RecvMsg(m); err != nil {
-		return err
-	}
-	f.req = m
-	if f.validate == nil {
-		return nil
-	}
-	if err := f.validate(m); err != nil {
-		return err
-	}
-	_, err := f.resolve(f.Context(), m)
-	return err
-}
-
 // unknownMethod answers a call of a method that the server does not have, most often from a newer
 // client.
 func unknownMethod(_ any, stream grpc.ServerStream) error {
 	method, _ := grpc.Method(stream.Context())
-	return status.Errorf(codes.Unimplemented, "this server has no method %s; is it older than the client?", method)
+	return status.Errorf(codes.Unimplemented, "this server has no method %s; is it older than the client?", clip(method, maxName))
 }
 
 // validate checks the size of a request, the rules of the contract, and that a reason has no hidden

@@ -61,7 +61,7 @@ func oversized(m protoreflect.Message, prefix string) (field, problem string) {
 		case entries <= most:
 			return problem == ""
 		case most == job.MaxRequestJobs:
-			problem = fmt.Sprintf("%d jobs in one request: want at most %d; set keep_open and send the others with AddJobs", entries, most)
+			problem = tooManyJobs(entries)
 		default:
 			problem = fmt.Sprintf("%d entries: want at most %d", entries, most)
 		}
@@ -69,4 +69,8 @@ func oversized(m protoreflect.Message, prefix string) (field, problem string) {
 		return false
 	})
 	return field, problem
+}
+
+func tooManyJobs(n int) string {
+	return fmt.Sprintf("%d jobs in one request: want at most %d; set keep_open and send the others with AddJobs", n, job.MaxRequestJobs)
 }

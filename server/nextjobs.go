@@ -17,7 +17,7 @@ const defaultNextJobs = 100
 
 // ListNextJobs lists the jobs of an account that are started next, in order, and how many follow.
 func (s *accountService) ListNextJobs(ctx context.Context, req *stokerv1.ListNextJobsRequest) (*stokerv1.ListNextJobsResponse, error) {
-	a, ok := s.store().AccountStatus(req.GetAccountId())
+	a, ok := s.store().AccountStatus(ctx, req.GetAccountId())
 	if !ok {
 		return nil, fmt.Errorf("account %q: %w", req.GetAccountId(), job.ErrNotFound)
 	}

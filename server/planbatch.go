@@ -24,7 +24,7 @@ const (
 // PlanBatch forecasts how long a batch would take if it were submitted now.
 func (s *submissionService) PlanBatch(ctx context.Context, req *stokerv1.PlanBatchRequest) (*stokerv1.PlanBatchResponse, error) {
 	account := cmp.Or(req.GetAccount(), job.DefaultName)
-	check := s.server.newSubmission()
+	check := s.server.newSubmission(ctx)
 	check.checkAccount(account)
 	if err := check.err(); err != nil {
 		return nil, err

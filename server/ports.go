@@ -4,6 +4,8 @@ import (
 	"context"
 	"time"
 
+	"github.com/stokerd/stoker/internal/access"
+	"github.com/stokerd/stoker/internal/identity"
 	"github.com/stokerd/stoker/job"
 )
 
@@ -21,9 +23,9 @@ type BatchStore interface {
 	// Submit stores a batch and its jobs, or returns the batch of an earlier Submit with the same
 	// request id and payload; created is false then.
 	Submit(ctx context.Context, s job.Submission, now time.Time) (b job.Batch, created bool, err error)
-	// BatchByRequestID returns the batch of an earlier Submit with this request id. The error
+	// BatchByRequestID returns the batch of an earlier Submit with this key. The error
 	// matches [job.ErrNotFound] if there was none, and [job.ErrExists] if its payload was another.
-	BatchByRequestID(ctx context.Context, requestID string, payloadHash []byte) (job.Batch, error)
+	BatchByRequestID(ctx context.Context, key job.RequestKey) (job.Batch, error)
 	// CountSucceeded counts the jobs that a batch like b would leave out because of
 	// [job.Batch.SkipSucceeded].
 	CountSucceeded(ctx context.Context, b job.Batch, jobs []job.Spec) (int64, error)
@@ -94,6 +96,19 @@ type BulkStore interface {
 	FindCauses(ctx context.Context, search job.Search, limit int) (causes []job.Cause, failed int64, err error)
 	// CountCauses returns how many FAILED jobs of a batch have each of the causes.
 	CountCauses(ctx context.Context, batchID string, causes []string) (map[string]int64, error)
+}
+
+// AccessStore keeps tokens and the audit log. Errors are those of package job.
+type AccessStore interface {
+	identity.Tokens
+	CreateToken(ctx context.Context, t access.Token) error
+	// RevokeToken revokes a token, unless it is revoked already, and returns it.
+	RevokeToken(ctx context.Context, id string, now time.Time) (access.Token, error)
+	// WriteEntry stores an entry of the audit log, or replaces it.
+	WriteEntry(ctx context.Context, e access.Entry) error
+	Entries(ctx context.Context, f access.EntryFilter) ([]access.Entry, error)
+	// DeleteEntries removes the entries from before a time.
+	DeleteEntries(ctx context.Context, before time.Time) (removed int64, err error)
 }
 
 // AccountStore has the account status and the account settings of each account.

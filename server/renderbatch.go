@@ -49,7 +49,7 @@ func (s *Server) renderSampled(ctx context.Context, b job.Batch, sample runSampl
 	} else if b.State.Terminal() {
 		m.Percent = 100 // skip_succeeded has left out all jobs
 	}
-	if s.isStalled(b) {
+	if s.isStalled(ctx, b) {
 		return fitted(m, maxItemBytes), nil
 	}
 	if end, ok := estimate(b, runs, now); ok {
@@ -62,7 +62,7 @@ func (s *Server) renderSampled(ctx context.Context, b job.Batch, sample runSampl
 
 // isStalled reports whether the account of b starts no jobs for now. The end of b cannot be estimated
 // then.
-func (s *Server) isStalled(b job.Batch) bool {
-	a, ok := s.store.AccountStatus(b.AccountID)
+func (s *Server) isStalled(ctx context.Context, b job.Batch) bool {
+	a, ok := s.store.AccountStatus(ctx, b.AccountID)
 	return !ok || a.Paused || a.Breaker == job.BreakerOpen
 }

@@ -30,8 +30,9 @@ func (s *Server) ResubmitBatch(ctx context.Context, req *stokerv1.ResubmitBatchR
 	if err != nil {
 		return nil, err
 	}
-	if hash != nil && !req.GetValidateOnly() {
-		first, err := s.store.BatchByRequestID(ctx, req.GetRequestId(), hash)
+	old, err := s.store.Batch(ctx, req.GetBatchId())
+	if hash != nil && !req.GetValidateOnly() { // a repeat is answered whatever has become of the old batch
+		first, err := s.store.BatchByRequestID(ctx, job.RequestKey{ID: req.GetRequestId(), AccountID: old.AccountID, PayloadHash: hash})
 		switch {
 		case err == nil:
 			return s.respondResubmit(ctx, first)
@@ -39,7 +40,6 @@ func (s *Server) ResubmitBatch(ctx context.Context, req *stokerv1.ResubmitBatchR
 			return nil, fmt.Errorf("resubmit batch: %w", err)
 		}
 	}
-	old, err := s.store.Batch(ctx, req.GetBatchId())
 	if err != nil {
 		return nil, fmt.Errorf("read batch: %w", err)
 	}
@@ -47,7 +47,7 @@ func (s *Server) ResubmitBatch(ctx context.Context, req *stokerv1.ResubmitBatchR
 	if err != nil {
 		return nil, err
 	}
-	check := s.newSubmission()
+	check := s.newSubmission(ctx)
 	if err := check.checkResubmit(req, old, jobs); err != nil {
 		return nil, err
 	}

@@ -43,7 +43,7 @@ func (s *Server) CancelJobs(ctx context.Context, req *stokerv1.CancelJobsRequest
 
 // bulkChanger changes many jobs or batches, one batch after the other.
 type bulkChanger struct {
-	store Store
+	store *boundary
 	hub   *hub // its watchers are told of deleted batches
 }
 

@@ -2,6 +2,7 @@ package server
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"log/slog"
 	"slices"
@@ -14,37 +15,75 @@ import (
 	"google.golang.org/grpc/reflection"
 
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+	"github.com/stokerd/stoker/internal/identity"
 	"github.com/stokerd/stoker/job"
 )
 
 // Config is the configuration of a [Server].
 type Config struct {
-	Store   Store // required
+	Store   Store       // required
+	Access  AccessStore // required
 	Catalog Catalog
-	Logger  *slog.Logger // default: discards
-	Limits  Limits
+	// Identifier finds out who calls. Default: everybody is [access.Local].
+	Identifier *identity.Identifier
+	// AllowInlineTemplates lets submitters use what the API key may use, and not only what the Catalog
+	// names: templates that come with a submission, and ids of inputs and outputs at the platform.
+	AllowInlineTemplates bool
+	// AuditRetention is how long entries of the audit log are kept; 0: for ever.
+	AuditRetention time.Duration
+	Logger         *slog.Logger // default: discards
+	Limits         Limits
 }
 
-// Limits limit watches and requests.
+// Limits limit what callers may do. A caller is a principal or, as long as nobody has proven who calls, an IP
+// address. No honest caller meets the defaults.
 type Limits struct {
-	// WatchesPerCaller is how many watches one IP address may have at a time. Default 1,000.
+	// CallsPerSecond is how many calls one caller may make a second, and CallBurst how many at once after a
+	// pause. Defaults 5,000 and 20,000.
+	CallsPerSecond, CallBurst int
+	// CallsUnderWay is how many calls one caller may have under way, besides watches. Default 500.
+	CallsUnderWay int
+	// WatchesPerCaller is how many watches one caller may have at a time. Default 1,000.
 	WatchesPerCaller int
 	// Watches is how many watches the server may have at a time. Default 10,000.
 	Watches int
 	// MaxRequestBytes is the size of the largest request, in bytes. Default 32 MiB, enough for
 	// 100,000 jobs with paths of ordinary length.
 	MaxRequestBytes int
+	// ReceiveBytes is how much memory requests may take up while they are received, in bytes, those of all
+	// callers together, and half of what they may take up when they are decoded. One caller gets at most
+	// half, or as much as one request needs. Requests of up to 64 KiB are not counted. Default 64 MiB.
+	ReceiveBytes int
+	// AnswerBytes is how much memory answers may take up until they are written, in bytes, those to all
+	// callers together. One caller gets at most half. Answers of up to 4 KiB are not counted. Default 64 MiB.
+	AnswerBytes int
+}
+
+// withDefaults returns the limits with defaults for those that are 0.
+func (l Limits) withDefaults() Limits {
+	return Limits{
+		CallsPerSecond:   cmp.Or(l.CallsPerSecond, 5_000),
+		CallBurst:        cmp.Or(l.CallBurst, 20_000),
+		CallsUnderWay:    cmp.Or(l.CallsUnderWay, 500),
+		WatchesPerCaller: cmp.Or(l.WatchesPerCaller, 1_000),
+		Watches:          cmp.Or(l.Watches, 10_000),
+		MaxRequestBytes:  cmp.Or(l.MaxRequestBytes, 32<<20),
+		ReceiveBytes:     cmp.Or(l.ReceiveBytes, 64<<20),
+		AnswerBytes:      cmp.Or(l.AnswerBytes, 64<<20),
+	}
 }
 
 // ErrShutdown ends watches when the server shuts down.
 var ErrShutdown = errors.New("the server is shutting down")
 
-// Server implements BatchService, and holds what AccountService and CatalogService are made of. Use
-// [New].
+// Server implements the services of the contract. Use [New].
 type Server struct {
 	stokerv1.UnimplementedBatchServiceServer
 
-	store        Store
+	store        *boundary
+	gate         *gate
+	audit        *auditLog
+	access       *accessService
 	catalog      Catalog
 	log          *slog.Logger
 	limits       Limits
@@ -53,49 +92,73 @@ type Server struct {
 	hub          *hub
 	accountLines *accountLines
 	lists        *batchLists
+	callers      *callers
+	receiving    *room // for requests on their way in
+	decoding     *room // for requests that are being decoded and carried out
+	answering    *room // for answers until they are written
 	summaries    summaries
+
+	allowInlineTemplates bool
 }
 
 // New makes a server, to be registered by [Server.Register].
 func New(c Config) (*Server, error) {
-	if c.Store == nil {
-		return nil, errors.New("server: Store is required")
+	if c.Store == nil || c.Access == nil {
+		return nil, errors.New("server: Store and Access are required")
 	}
+	methods, err := newMethodTable()
+	if err != nil {
+		return nil, err
+	}
+	log := cmp.Or(c.Logger, slog.New(slog.DiscardHandler))
+	if c.Identifier == nil {
+		if c.Identifier, err = identity.New(context.Background(), identity.Config{}, c.Access, log); err != nil {
+			return nil, err
+		}
+	}
+	audit := &auditLog{store: c.Access, methods: methods, refusals: newRefusals(), retention: c.AuditRetention, log: log}
 	contract, err := newContract()
 	if err != nil {
 		return nil, err
 	}
 	s := &Server{
-		store:        c.Store,
+		store:        newBoundary(c.Store),
+		gate:         &gate{identifier: c.Identifier, methods: methods, strangers: newStrangers(), audit: audit, log: log},
+		audit:        audit,
+		access:       &accessService{store: c.Access, identifier: c.Identifier, accounts: c.Store, inlineTemplates: c.AllowInlineTemplates},
 		catalog:      c.Catalog,
-		log:          cmp.Or(c.Logger, slog.New(slog.DiscardHandler)),
+		log:          log,
 		contract:     contract,
 		health:       health.NewServer(),
 		accountLines: newAccountLines(c.Store),
-		limits: Limits{
-			WatchesPerCaller: cmp.Or(c.Limits.WatchesPerCaller, 1_000),
-			Watches:          cmp.Or(c.Limits.Watches, 10_000),
-			MaxRequestBytes:  cmp.Or(c.Limits.MaxRequestBytes, 32<<20),
-		},
+		limits:       c.Limits.withDefaults(),
 	}
+	s.allowInlineTemplates = c.AllowInlineTemplates
 	s.hub = newHub(s.limits)
 	s.lists = newBatchLists(s)
+	s.callers = newCallers(s.limits)
+	s.receiving = newRoom("receive_bytes", "requests", s.limits.ReceiveBytes, s.limits.MaxRequestBytes)
+	s.decoding = newRoom("receive_bytes", "requests", 2*s.limits.ReceiveBytes, 2*s.limits.MaxRequestBytes)
+	s.answering = newRoom("answer_bytes", "answers", s.limits.AnswerBytes, maxAnswerBytes)
 	return s, nil
 }
 
 // AccountService implements the service of that name over the same job table.
 func (s *Server) AccountService() stokerv1.AccountServiceServer { return &accountService{server: s} }
 
-// Register registers the services, health, reflection and channelz with g. g has to be made with
+// Register registers the services, health, reflection and channelz with server. server has to be made with
 // [Server.Options].
-func (s *Server) Register(g *grpc.Server) {
+func (s *Server) Register(server *grpc.Server) {
+	g := registrar{server, s}
 	stokerv1.RegisterBatchServiceServer(g, s)
 	stokerv1.RegisterAccountServiceServer(g, s.AccountService())
 	stokerv1.RegisterCatalogServiceServer(g, &catalogService{catalog: s.catalog})
 	stokerv1.RegisterSubmissionServiceServer(g, &submissionService{server: s})
+	stokerv1.RegisterAccessServiceServer(g, s.access)
+	stokerv1.RegisterAuditServiceServer(g, s.access)
 	for _, name := range []string{
-		"", stokerv1.BatchService_ServiceDesc.ServiceName, stokerv1.AccountService_ServiceDesc.ServiceName,
-		stokerv1.CatalogService_ServiceDesc.ServiceName, stokerv1.SubmissionService_ServiceDesc.ServiceName,
+		"", stokerv1.BatchService_ServiceDesc.ServiceName, stokerv1.AccountService_ServiceDesc.ServiceName, stokerv1.CatalogService_ServiceDesc.ServiceName,
+		stokerv1.SubmissionService_ServiceDesc.ServiceName, stokerv1.AccessService_ServiceDesc.ServiceName, stokerv1.AuditService_ServiceDesc.ServiceName,
 	} {
 		s.health.SetServingStatus(name, healthpb.HealthCheckResponse_SERVING)
 	}
@@ -103,6 +166,15 @@ func (s *Server) Register(g *grpc.Server) {
 	reflection.Register(g)
 	channelz.RegisterChannelzServiceToServer(g)
 }
+
+// Run keeps the audit log in order until ctx ends. It returns nil.
+func (s *Server) Run(ctx context.Context) error {
+	s.audit.run(ctx)
+	return nil
+}
+
+// RefusedCallers is how many calls with no valid proof of who calls there were since the process started.
+func (s *Server) RefusedCallers() int64 { return s.gate.strangers.total.Load() }
 
 // Changed wakes the watchers of batches that changed. The job table calls it after each commit. It
 // does not block. A call for a batch that did not change does no harm.

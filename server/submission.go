@@ -2,6 +2,7 @@ package server
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"maps"
 	"slices"
@@ -10,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+	"github.com/stokerd/stoker/internal/access"
 	"github.com/stokerd/stoker/internal/capability"
 	"github.com/stokerd/stoker/internal/template"
 	"github.com/stokerd/stoker/job"
@@ -23,7 +25,8 @@ type submission struct {
 	findings
 	contract contract
 	catalog  Catalog
-	accounts AccountStore
+	caller   *access.Principal
+	accounts func() []string // the accounts that the caller may use
 
 	batch    job.Batch          // without id and times
 	template *template.Template // the batch's template, parsed; nil without one, or if it has mistakes
@@ -39,8 +42,10 @@ type submission struct {
 	derived []int // the indexes of these jobs, ascending
 }
 
-func (s *Server) newSubmission() *submission {
-	return &submission{contract: s.contract, catalog: s.catalog, accounts: s.store}
+func (s *Server) newSubmission(ctx context.Context) *submission {
+	return &submission{contract: s.contract, catalog: s.catalog, caller: grantOf(ctx).principal, accounts: func() []string {
+		return mapSlice(s.store.AccountStatuses(ctx), func(a job.AccountStatus) string { return a.ID })
+	}}
 }
 
 // checkSubmitBatch sets the batch that req asks for, and checks the batch and its jobs.
@@ -104,8 +109,8 @@ func (s *submission) checkAddJobs(req *stokerv1.AddJobsRequest, b *job.Batch) er
 }
 
 func (s *submission) checkAccount(id string) {
-	if _, ok := s.accounts.AccountStatus(id); !ok {
-		s.addUnknown("account", "account", id, mapSlice(s.accounts.AccountStatuses(), func(a job.AccountStatus) string { return a.ID }))
+	if known := s.accounts(); !slices.Contains(known, id) {
+		s.addUnknown("account", "account", id, known)
 	}
 }
 
@@ -144,8 +149,8 @@ func (s *submission) setEncoding(req *stokerv1.SubmitBatchRequest) {
 func (s *submission) setProfile(name string) {
 	r, ok := s.catalog.Profiles[name]
 	s.batch.Profile, s.batch.Recipe = name, &r
-	if !ok {
-		s.addUnknown("profile", "profile", name, slices.Sorted(maps.Keys(s.catalog.Profiles)))
+	if !ok || !usableBy(s.catalog.ProfileAccounts[name], s.batch.AccountID) {
+		s.addUnusable("profile", "profile", name, ok, s.catalog.ProfileAccounts, maps.Keys(s.catalog.Profiles))
 		return
 	}
 	s.noteRecipe(r, "profile")
@@ -155,8 +160,8 @@ func (s *submission) setProfile(name string) {
 func (s *submission) setTemplate(name string, jobs int) {
 	t, ok := s.catalog.Templates[name]
 	s.batch.Template = &t
-	if !ok {
-		s.addUnknown("template", "template", name, slices.Sorted(maps.Keys(s.catalog.Templates)))
+	if !ok || !usableBy(s.catalog.TemplateAccounts[name], s.batch.AccountID) {
+		s.addUnusable("template", "template", name, ok, s.catalog.TemplateAccounts, maps.Keys(s.catalog.Templates))
 		return
 	}
 	s.template = s.parseTemplate("template", fmt.Sprintf("template %q, ", t.Name), t, jobs)
@@ -229,12 +234,7 @@ func (s *submission) storage(way, name, id string) job.StorageRef {
 		return job.StorageRef{ID: id}
 	}
 	name = cmp.Or(name, job.DefaultName)
-	usable := slices.DeleteFunc(slices.Sorted(maps.Keys(s.catalog.Storages)), func(n string) bool { return !s.catalog.Storages[n].usableAs(way) })
-	if _, exists := s.catalog.Storages[name]; !exists {
-		s.addUnknown(way, "storage", name, usable)
-	} else if !slices.Contains(usable, name) {
-		s.add(way, "storage %q cannot be used as %s; %s", name, way, listed(usable))
-	}
+	s.checkStorage(way, name)
 	return job.StorageRef{Name: name}
 }
 

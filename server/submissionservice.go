@@ -41,7 +41,7 @@ func (s *submissionService) CheckList(ctx context.Context, req *stokerv1.CheckLi
 	if err != nil {
 		return nil, err
 	}
-	check := s.server.newSubmission()
+	check := s.server.newSubmission(ctx)
 	err = check.checkSubmitBatch(submission)
 	if wrong, ok := errors.AsType[*job.InvalidError](err); ok {
 		other := &job.InvalidError{}

@@ -8,6 +8,7 @@ import (
 
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
 	"github.com/stokerd/stoker/server"
+	"github.com/stokerd/stoker/store"
 )
 
 // rerun submits the jobs again, leaving out what has succeeded.
@@ -110,7 +111,7 @@ func TestRepeatOutlivesItsProfile(t *testing.T) {
 	w.stop(0)
 	catalog := catalog()
 	delete(catalog.Profiles, "hevc")
-	w.config = server.Config{Store: w.store, Catalog: catalog}
+	w.config = server.Config{Store: w.store, Access: store.NewAccessTable(w.store), Catalog: catalog}
 	w.serve()
 	again, err := w.batches.SubmitBatch(t.Context(), req)
 	if err != nil || again.GetBatch().GetId() != first.GetBatch().GetId() {

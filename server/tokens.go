@@ -105,7 +105,7 @@ func parseSearchToken(text string, list [8]byte) (searchToken, error) {
 }
 
 // The kinds of tokens that are positions in lists sorted by name: after the item with the name.
-const accountTokenKind, catalogTokenKind = 'a', 'n'
+const accountTokenKind, catalogTokenKind, tokenTokenKind = 'a', 'n', 't'
 
 func nameToken(kind byte, name string) string {
 	return encodeToken(append([]byte{tokenVersion, kind}, name...))

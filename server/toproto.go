@@ -37,7 +37,7 @@ func timestamp(t time.Time) *timestamppb.Timestamp {
 // percentage, wait and estimated end.
 func batchMessage(b job.Batch) *stokerv1.Batch {
 	m := &stokerv1.Batch{
-		Id: b.ID, Number: b.Seq, DisplayName: b.DisplayName, Account: b.AccountID, CreatedBy: localCreator,
+		Id: b.ID, Number: b.Seq, DisplayName: b.DisplayName, Account: b.AccountID, CreatedBy: b.CreatedBy,
 		State: batchStateMessage(b.State), StateReason: b.StateReason,
 		Priority: int32(b.Priority), Profile: b.Profile,
 		Input: b.Input.Name, InputId: b.Input.ID, Output: b.Output.Name, OutputId: b.Output.ID,

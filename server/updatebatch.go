@@ -16,7 +16,7 @@ import (
 
 // UpdateBatch changes the fields of a batch that its mask names, and labels.
 func (s *Server) UpdateBatch(ctx context.Context, req *stokerv1.UpdateBatchRequest) (*stokerv1.UpdateBatchResponse, error) {
-	check := s.newSubmission()
+	check := s.newSubmission(ctx)
 	check.addAll(s.contract.violations(req))
 	if req.GetBatch() != nil && req.GetBatch().GetId() == "" {
 		check.add("batch.id", "is required")

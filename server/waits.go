@@ -19,7 +19,7 @@ const maxPositionRead = 200
 // waitExplainer makes the explainer for a batch, from account status and place in line.
 func (s *Server) waitExplainer(ctx context.Context, b *job.Batch, now time.Time) (job.WaitExplainer, error) {
 	at := job.WaitExplainer{Now: now, Batch: b}
-	a, ok := s.store.AccountStatus(b.AccountID)
+	a, ok := s.store.AccountStatus(ctx, b.AccountID)
 	if !ok {
 		return at, nil
 	}

@@ -4,11 +4,9 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"net"
 	"time"
 
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/peer"
 
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
 	"github.com/stokerd/stoker/job"
@@ -46,7 +44,7 @@ func (s *Server) WatchBatch(req *stokerv1.WatchBatchRequest, stream grpc.ServerS
 		return err
 	}
 	// The subscription comes before the first read, so that no change in between is lost.
-	sub, err := s.hub.subscribe(caller(ctx), req.GetBatchId())
+	sub, err := s.hub.subscribe(callerName(ctx), req.GetBatchId())
 	if err != nil {
 		return err
 	}
@@ -79,18 +77,6 @@ func apart[T any](f func() (T, error)) (result T, err error) {
 		panic(panicked)
 	}
 	return result, err
-}
-
-// caller is the IP address of a caller, by which watches are limited.
-func caller(ctx context.Context) string {
-	p, ok := peer.FromContext(ctx)
-	if !ok {
-		return ""
-	}
-	if host, _, err := net.SplitHostPort(p.Addr.String()); err == nil {
-		return host
-	}
-	return p.Addr.String()
 }
 
 // watch is one watcher.
@@ -348,6 +334,8 @@ func (w *watch) send(m *message) error {
 		}
 	case <-w.sendTime.C:
 		return errSlowReader
+	case <-w.stream.Context().Done(): // the caller may have been revoked while nothing is read
+		return context.Cause(w.stream.Context())
 	case <-w.subscription.hub.done:
 		return w.subscription.hub.cause
 	}

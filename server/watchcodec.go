@@ -25,12 +25,19 @@ func encodeMessage(m *stokerv1.WatchBatchResponse) (*message, error) {
 	return &message{m, bytes}, nil
 }
 
-// codec is gRPC's codec for protocol buffers, which sends a [message] that is already encoded as it is.
+// codec is gRPC's codec for protocol buffers, which sends a [message] or an [encodedAnswer] that is already encoded
+// as it is.
 type codec struct{ encoding.CodecV2 }
 
 func newCodec() codec { return codec{encoding.GetCodecV2("proto")} }
 
 func (c codec) Marshal(v any) (mem.BufferSlice, error) {
+	if a, ok := v.(*encodedAnswer); ok {
+		if a.taken == nil {
+			return mem.BufferSlice{mem.SliceBuffer(a.bytes)}, nil
+		}
+		return mem.BufferSlice{mem.NewBuffer(&a.bytes, a)}, nil
+	}
 	var encoded []byte
 	switch m := v.(type) {
 	case *message:

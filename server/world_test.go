@@ -56,7 +56,7 @@ func newWorld(t *testing.T, change func(*server.Config)) *world {
 	})
 	w.accounts = newAccounts(w.store)
 	w.config = server.Config{
-		Store: w.store, Catalog: catalog(),
+		Store: w.store, Access: store.NewAccessTable(w.store), Catalog: catalog(),
 		Logger: slog.New(slog.NewTextHandler(t.Output(), nil)),
 	}
 	if change != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/stokerd/stoker/internal/access"
 	"github.com/stokerd/stoker/job"
 )
 
@@ -34,6 +35,7 @@ type Engine interface {
 // is none.
 type Tx interface {
 	Reader
+	Reaper
 	// Load reads what the members of a unit have declared. On a database that has other
 	// writers it locks the batches, in the order of their seq, before it reads anything else.
 	Load(ctx context.Context, want Want) (Loaded, error)
@@ -54,9 +56,6 @@ type Tx interface {
 	RecountReadyBlocks(ctx context.Context, batchSeq int64) error
 	// RecountCauses counts the causes of the failures in a batch anew.
 	RecountCauses(ctx context.Context, batchSeq int64) error
-	// ReapDeleted removes a part of a batch that is marked as deleted, at most limit jobs, and
-	// the batch itself at the end. It reports whether there may be more to remove.
-	ReapDeleted(ctx context.Context, limit int) (more bool, err error)
 	// Err is the first error of the database in this transaction, nil if there was none.
 	Err() error
 	// Commit ends the transaction. It must be rolled back if Commit fails.
@@ -65,12 +64,23 @@ type Tx interface {
 	Rollback(ctx context.Context)
 }
 
+// Reaper removes what is not kept any more, a part at a time.
+type Reaper interface {
+	// ReapDeleted removes a part of a batch that is marked as deleted, at most limit jobs, and
+	// the batch itself at the end. It reports whether there may be more to remove.
+	ReapDeleted(ctx context.Context, limit int) (more bool, err error)
+	// ReapEntries removes entries of the audit log from before a time, at most limit, the oldest
+	// first. It returns how many it removed.
+	ReapEntries(ctx context.Context, before time.Time, limit int) (removed int64, err error)
+}
+
 // Reader is everything that can be asked of a job table. Single rows that do not exist are
 // [job.ErrNotFound]. Deleted batches do not exist.
 type Reader interface {
 	BatchReader
 	JobReader
 	SelectionReader
+	AccessReader
 	QueueReader
 	SubmissionReader
 	AccountReader
@@ -92,8 +102,8 @@ type BatchReader interface {
 	// neither ended nor in CANCELLING, in the order of submission.
 	CancellingBatches(ctx context.Context) ([]string, error)
 	// BatchByRequestID returns the id of the batch that was submitted with a request id, which
-	// must not be empty, and the hash of that submission.
-	BatchByRequestID(ctx context.Context, requestID string) (id string, payloadHash []byte, err error)
+	// must not be empty, and the hash of that submission: see [Store.BatchByRequestID].
+	BatchByRequestID(ctx context.Context, key job.RequestKey) (id string, payloadHash []byte, err error)
 }
 
 // JobReader reads jobs and what belongs to them. Batches that do not exist have no jobs.
@@ -189,6 +199,15 @@ type SubmissionReader interface {
 	// SkippedOutputOwner returns the key of a job with the output path that a batch has skipped,
 	// other than exceptKey.
 	SkippedOutputOwner(ctx context.Context, batchSeq int64, path, exceptKey string) (key string, err error)
+}
+
+// AccessReader reads tokens and the audit log.
+type AccessReader interface {
+	// Tokens returns the tokens with a [access.Token.Change] above after, by change.
+	Tokens(ctx context.Context, after int64) ([]access.Token, error)
+	Token(ctx context.Context, id string) (access.Token, error)
+	// Entries returns the entries that f chooses, the newest first.
+	Entries(ctx context.Context, f access.EntryFilter) ([]access.Entry, error)
 }
 
 // AccountReader reads what is kept of accounts.

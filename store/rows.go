@@ -3,6 +3,7 @@ package store
 import (
 	"time"
 
+	"github.com/stokerd/stoker/internal/access"
 	"github.com/stokerd/stoker/job"
 )
 
@@ -68,8 +69,19 @@ type Rows struct {
 	DeletedResources      []ResourceKey
 	ListParameters        []ListParameterRow
 	DeletedListParameters []ListParameterRow // by account and name
+	// Tokens replace earlier ones of the same id, and get the next [access.Token.Change].
+	Tokens    []access.Token
+	TokenUses []TokenUse
+	// Entries of the audit log replace earlier ones of the same id.
+	Entries []access.Entry
 	// ReconciledAccounts have nothing noted any more for [Tx.ReconcileSince].
 	ReconciledAccounts []string
+}
+
+// TokenUse says when a token was last used.
+type TokenUse struct {
+	ID   string
+	Time time.Time
 }
 
 // JobRow is a job as it is to be. It is written if the stored row still has the state and the
@@ -180,5 +192,5 @@ type SucceededJob struct {
 func (r *Rows) empty() bool {
 	return len(r.Jobs)+len(r.Attempts)+len(r.Events)+len(r.Headers)+len(r.Batches)+len(r.DeletedBatches)+len(r.ReadyBlocks)+len(r.Causes)+
 		len(r.Starts)+len(r.ForgivenStarts)+len(r.Settings)+len(r.Orphans)+len(r.DeletedOrphans)+len(r.Resources)+len(r.DeletedResources)+
-		len(r.ListParameters)+len(r.DeletedListParameters)+len(r.ReconciledAccounts) == 0
+		len(r.ListParameters)+len(r.DeletedListParameters)+len(r.ReconciledAccounts)+len(r.Tokens)+len(r.TokenUses)+len(r.Entries) == 0
 }

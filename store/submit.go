@@ -2,19 +2,21 @@ package store
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/stokerd/stoker/internal/access"
 	"github.com/stokerd/stoker/job"
 )
 
 // Submit stores a batch with all of its jobs, or nothing. An empty id is filled
 // with a new one and an empty state according to Open; Seq, Counts, Skipped, Revision
 // and the times are set here. If a batch with this RequestID and PayloadHash exists already, it
-// is returned as it is now, and created is false. With another hash, and for a repeated batch id
+// is returned as it is now, and created is false: see [Store.BatchByRequestID]. With another hash, and for a repeated batch id
 // or job key, the answer is [job.ErrExists]. The RequestID of a deleted batch is free.
 //
 // The caller has checked that no two of the jobs have one output path.
@@ -25,7 +27,7 @@ func (s *Store) Submit(ctx context.Context, sub job.Submission, now time.Time) (
 	round(&now)
 	b, err = write(ctx, s, op{what: "submit batch", readsTable: true}, func(u *unit) (job.Batch, error) {
 		created = false
-		first, err := submittedBatch(u.ctx, u.tx, sub.RequestID, sub.PayloadHash)
+		first, err := submittedBatch(u.ctx, u.tx, requestKey(sub))
 		if !errors.Is(err, job.ErrNotFound) {
 			return first, err
 		}
@@ -76,12 +78,26 @@ func (u *unit) insertJobs(jobs NewJobs) error {
 	return u.tx.InsertJobs(u.ctx, jobs)
 }
 
-// BatchByRequestID returns the batch that an earlier submission with this RequestID and
-// PayloadHash made, as it is now. If there is none the answer is [job.ErrNotFound], if
-// there is one with another hash [job.ErrExists].
-func (s *Store) BatchByRequestID(ctx context.Context, requestID string, payloadHash []byte) (b job.Batch, err error) {
+// requestKey is the key of a submission.
+func requestKey(sub job.Submission) job.RequestKey {
+	return job.RequestKey{
+		CreatedBy: creator(sub.Batch), AccountID: sub.Batch.AccountID, ID: sub.RequestID, PayloadHash: sub.PayloadHash,
+	}
+}
+
+// creator is who submits a batch.
+func creator(b job.Batch) string { return cmp.Or(b.CreatedBy, access.LocalName) }
+
+// BatchByRequestID returns the batch that an earlier submission with this id and hash made, as
+// it is now. If there is none the answer is [job.ErrNotFound], if there is one with another hash
+// [job.ErrExists].
+//
+// An id belongs to who submitted with it. Nobody pays twice because the service begins to ask who
+// calls, or ceases to: the ids of [access.LocalName] are everybody's who submits to the same
+// account, and for [access.LocalName] the same submission of anybody is a repeat.
+func (s *Store) BatchByRequestID(ctx context.Context, key job.RequestKey) (b job.Batch, err error) {
 	err = s.engine.Snapshot(ctx, func(r Reader) error {
-		b, err = submittedBatch(ctx, r, requestID, payloadHash)
+		b, err = submittedBatch(ctx, r, key)
 		return err
 	})
 	if err != nil {
@@ -91,16 +107,16 @@ func (s *Store) BatchByRequestID(ctx context.Context, requestID string, payloadH
 }
 
 // submittedBatch is the batch that an earlier submission made.
-func submittedBatch(ctx context.Context, r Reader, requestID string, payloadHash []byte) (job.Batch, error) {
-	if requestID == "" {
+func submittedBatch(ctx context.Context, r Reader, key job.RequestKey) (job.Batch, error) {
+	if key.ID == "" {
 		return job.Batch{}, job.ErrNotFound
 	}
-	id, hash, err := r.BatchByRequestID(ctx, requestID)
+	id, hash, err := r.BatchByRequestID(ctx, key)
 	if err != nil {
 		return job.Batch{}, err
 	}
-	if !bytes.Equal(hash, payloadHash) {
-		return job.Batch{}, fmt.Errorf("request id %q was used for another submission, batch %s: %w", requestID, id, job.ErrExists)
+	if !bytes.Equal(hash, key.PayloadHash) {
+		return job.Batch{}, fmt.Errorf("request id %q was used for another submission, batch %s: %w", key.ID, id, job.ErrExists)
 	}
 	return readBatch(ctx, r, id)
 }
@@ -120,6 +136,7 @@ func newBatch(sub job.Submission, jobs []job.Spec, now time.Time) (job.Batch, er
 			b.State = job.BatchOpen
 		}
 	}
+	b.CreatedBy = creator(b)
 	b.Counts = job.Counts{Waiting: int64(len(jobs))}
 	b.Revision = FirstRevision
 	b.CreateTime, b.UpdateTime, b.StartTime, b.FinishTime = now, now, time.Time{}, time.Time{}

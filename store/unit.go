@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/stokerd/stoker/internal/access"
 	"github.com/stokerd/stoker/job"
 )
 
@@ -31,6 +32,7 @@ type unit struct {
 	rows       Rows
 	pending    map[job.ID]bool // jobs in rows
 	written    map[rowKey]bool
+	records    map[*access.Record]bool // of the members that have run; written with the next rows
 	readyDelta map[readyBlock]int64
 	causeDelta map[failureCause]int64
 	reblocked  map[int64]bool         // by seq: batches of which counts of ready jobs were written
@@ -62,7 +64,7 @@ func newUnit(outputs *outputIndex) *unit {
 	return &unit{
 		outputs: outputs,
 		headers: map[string]*batchHeader{}, jobs: map[job.ID]*job.Job{}, selected: map[*job.Filter][]job.Job{}, dirty: map[string]bool{},
-		pending: map[job.ID]bool{}, written: map[rowKey]bool{}, readyDelta: map[readyBlock]int64{}, causeDelta: map[failureCause]int64{}, reblocked: map[int64]bool{},
+		pending: map[job.ID]bool{}, written: map[rowKey]bool{}, records: map[*access.Record]bool{}, readyDelta: map[readyBlock]int64{}, causeDelta: map[failureCause]int64{}, reblocked: map[int64]bool{},
 		wakeups: map[string]*job.Change{},
 	}
 }
@@ -75,6 +77,7 @@ func (u *unit) end() {
 	u.ctx, u.tx, u.panicked, u.rows = nil, nil, nil, Rows{}
 	u.headers, u.jobs, u.selected, u.dirty = emptied(u.headers), emptied(u.jobs), emptied(u.selected), emptied(u.dirty)
 	u.pending, u.written, u.readyDelta, u.causeDelta = emptied(u.pending), emptied(u.written), emptied(u.readyDelta), emptied(u.causeDelta)
+	clear(u.records)
 	u.reblocked, u.wakeups = emptied(u.reblocked), emptied(u.wakeups)
 }
 
@@ -276,6 +279,10 @@ func (u *unit) flush() error {
 		}
 	}
 	u.readyDelta, u.causeDelta = emptied(u.readyDelta), emptied(u.causeDelta)
+	for r := range u.records {
+		u.rows.Entries = append(u.rows.Entries, r.ToWrite())
+	}
+	clear(u.records)
 	if u.rows.empty() {
 		return nil
 	}

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"runtime/debug"
 
+	"github.com/stokerd/stoker/internal/access"
 	"github.com/stokerd/stoker/job"
 )
 
@@ -38,6 +39,7 @@ type op struct {
 	// readsTable is set if run asks the transaction for more than it has declared. The rows of
 	// the members before it are written first.
 	readsTable bool
+	record     *access.Record // of the call that writes; nil if there is none
 
 	run  func(*unit) error
 	err  error
@@ -67,6 +69,7 @@ func (w *writer) close() {
 func write[T any](ctx context.Context, s *Store, o op, run func(*unit) (T, error)) (T, error) {
 	var result, none T
 	o.done = make(chan error, 1)
+	o.record = access.RecordOf(ctx)
 	o.run = func(u *unit) (err error) {
 		result, err = run(u)
 		return err
@@ -223,7 +226,11 @@ func (o *op) call(u *unit) error {
 			return err
 		}
 	}
-	return o.run(u)
+	err := o.run(u)
+	if err == nil && o.record != nil {
+		u.records[o.record] = true
+	}
+	return err
 }
 
 // panicError is a panic of a function that a caller handed in.

@@ -87,9 +87,25 @@ func connectionErrorText(err error) string {
 			message = text
 		}
 	}
-	message = strings.TrimPrefix(message, "transport: Error while dialing: ")
+	message = strings.TrimPrefix(strings.TrimPrefix(message, "transport: Error while dialing: "), "transport: ")
 	if _, cause, ok := strings.Cut(message, ": connect: "); ok && strings.HasPrefix(message, "dial ") {
 		message = cause // the address stands beside it
 	}
-	return output.Printable(message)
+	return output.Printable(message + tlsHint(message))
+}
+
+// tlsHint says what to do about a connection that failed because only one end speaks TLS, or because the ends
+// do not trust each other; empty for any other failure.
+func tlsHint(message string) string {
+	switch {
+	case strings.Contains(message, "first record does not look like a TLS handshake"):
+		return "; the server does not speak TLS: is it the right address? --insecure talks to it without encryption"
+	case strings.Contains(message, "error reading server preface: http2") || strings.Contains(message, "malformed HTTP response"):
+		return "; the server seems to speak TLS: name its CA with --tls-ca"
+	case strings.Contains(message, "certificate signed by unknown authority"):
+		return "; name its CA, or for a self-signed certificate that file, with --tls-ca"
+	case strings.Contains(message, "remote error: tls: "):
+		return "; the server does not accept the certificate of --tls-cert"
+	}
+	return ""
 }

@@ -20,8 +20,13 @@ func (c *cli) addConnectionFlags(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringVar(&c.connection.Server, "server", "", "`HOST:PORT`: where stoker serve listens (default "+defaultServer+"); also $STOKER_SERVER")
 	f.StringVar(&c.connection.context, "context", "", "`NAME`: a server of stoker context list; also $STOKER_CONTEXT")
-	f.BoolVar(&c.connection.Insecure, "insecure", false, "allow --server to be another machine, although nothing is encrypted")
+	f.StringVar(&c.connection.TLSCA, "tls-ca", "", "`FILE` with the CA, or the certificate, of the server (default: the CAs of this system)")
+	f.StringVar(&c.connection.TLSCert, "tls-cert", "", "`FILE` with the certificate that proves who calls")
+	f.StringVar(&c.connection.TLSKey, "tls-key", "", "`FILE` with the key of that certificate")
+	f.StringVar(&c.connection.TokenFile, "token-file", "", "`FILE` with the token that proves who calls; or the token itself in $STOKER_TOKEN")
+	f.BoolVar(&c.connection.Insecure, "insecure", false, "talk to another machine without encryption")
 	cmd.MarkFlagsMutuallyExclusive("server", "context")
+	cmd.MarkFlagsRequiredTogether("tls-cert", "tls-key")
 	for _, name := range connectionFlags {
 		shareFlag(cmd, name)
 	}
@@ -29,7 +34,7 @@ func (c *cli) addConnectionFlags(cmd *cobra.Command) {
 }
 
 // connectionFlags are the flags of [cli.addConnectionFlags].
-var connectionFlags = []string{"server", "context", "insecure"}
+var connectionFlags = []string{"server", "context", "tls-ca", "tls-cert", "tls-key", "token-file", "insecure"}
 
 // completeConnection decides which server the command talks to: the one of --server, of --context, of
 // $STOKER_SERVER or $STOKER_CONTEXT, of the current context, or the default one, whichever comes first. What

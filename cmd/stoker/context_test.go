@@ -112,7 +112,7 @@ func TestContextMistakes(t *testing.T) {
 	for args, want := range map[string]string{
 		"context add prod":                                         "name the server with --server HOST:PORT",
 		"context add prod --server x":                              "--server x: want host:port",
-		"context add prod --server a.example.com:1":                "is on another machine",
+		"context add prod --server a:1 --insecure --tls-ca x":      "--insecure leaves out encryption",
 		"context add --server 127.0.0.1:1":                         "want one argument",
 		"context add -x --server 127.0.0.1:1":                      "there is no flag -x",
 		"context add a/b --server 127.0.0.1:1":                     `"a/b" cannot be the name of a context`,

@@ -73,7 +73,7 @@ type demoAddresses struct {
 // ports.
 func (c *cli) serveDemo(ctx context.Context, at demoAddresses, db string) error {
 	serve := func(ctx context.Context, s *service.Service) error {
-		c.note("The service listens on %s, with a simulator behind it. Ctrl-C ends both.", s.GRPCAddress())
+		c.note("The service listens on %s, with a simulator behind it. Ctrl-C ends both.", s.Address("--listen"))
 		c.note("To see it in a browser: %s", s.WebAddress())
 		<-ctx.Done()
 		return nil
@@ -87,7 +87,7 @@ func (c *cli) serveDemo(ctx context.Context, at demoAddresses, db string) error 
 	}
 	return runSimulation(ctx, "127.0.0.1:0", "127.0.0.1:0", db, func(ctx context.Context, s *service.Service) error {
 		c.note("The usual addresses are in use already. To talk to this demo, in another terminal:")
-		c.note("  export STOKER_SERVER=%s", s.GRPCAddress())
+		c.note("  export STOKER_SERVER=%s", s.Address("--listen"))
 		return serve(ctx, s)
 	})
 }
@@ -130,7 +130,7 @@ func runSimulation(ctx context.Context, listen, webListen, db string, use func(c
 
 // runDemo submits the titles, watches them until they have ended, and prints a summary.
 func (c *cli) runDemo(ctx context.Context, s *service.Service) (err error) {
-	conn, err := client.Dial(s.GRPCAddress(), client.Options{})
+	conn, err := client.Dial(s.Address("--listen"), client.Options{})
 	if err != nil {
 		return err
 	}

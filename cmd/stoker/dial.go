@@ -50,30 +50,28 @@ func (c *cli) dial(timeout time.Duration) (*client.Client, error) {
 		return nil, err
 	}
 	to := c.connection
-	if err := checkServer(to.Server, to.Insecure); err != nil {
+	if err := checkServer(to.Server); err != nil {
 		return nil, usagef("--server %s: %w", to.Server, err)
 	}
-	conn, err := client.Dial(to.Server, client.Options{
-		Insecure: to.Insecure, UserAgent: "stoker/" + service.Version(), RetryTimeout: timeout, OnRepeat: c.noteRepeat,
-	})
+	o := client.Options{UserAgent: "stoker/" + service.Version(), RetryTimeout: timeout, OnRepeat: c.noteRepeat}
+	if err := c.addProof(&o, to.Context); err != nil {
+		return nil, err
+	}
+	conn, err := client.Dial(to.Server, o)
 	if err != nil {
 		return nil, usagef("--server %s: %w", to.Server, err)
 	}
 	return conn, nil
 }
 
-// checkServer checks that the address is host:port, or unix:PATH, and is on this machine unless insecure is
-// set.
-func checkServer(address string, insecure bool) error {
+// checkServer checks that the address is host:port, or unix:PATH.
+func checkServer(address string) error {
 	if strings.HasPrefix(address, "unix:") {
 		return nil
 	}
 	_, port, err := net.SplitHostPort(address)
 	if err != nil || port == "" || strings.Contains(address, "/") {
-		return errors.New("want host:port, for example " + defaultServer)
-	}
-	if !insecure && !client.IsLoopback(address) {
-		return errors.New("the server is on another machine, and the connection would not be encrypted: use a tunnel to it, or say --insecure")
+		return errors.New("want host:port, for example " + defaultServer + ", or unix:///path")
 	}
 	return nil
 }

@@ -37,8 +37,9 @@ Steer
 Run
   serve      backup     the service; a copy of its data
   demo       simulate   see it work; a stand-in for Bitmovin
+  token      audit      who may call; who has changed what
 Set up
-  context               which server to talk to
+  context    whoami     which server to talk to; who it takes you for
   completion            for bash, zsh and fish
   version
 

@@ -45,9 +45,9 @@ func rootCommand(c *cli) *cobra.Command {
 		// What can be changed.
 		pauseCommand(c), resumeCommand(c), retryCommand(c), cancelCommand(c), updateCommand(c), deleteCommand(c),
 		// The service, and its stand-ins.
-		serveCommand(c), backupCommand(c), demoCommand(c), simulateCommand(c),
+		serveCommand(c), backupCommand(c), tokenCommand(c), auditCommand(c), demoCommand(c), simulateCommand(c),
 		// The command line itself.
-		contextCommand(c), completionCommand(c), versionCommand(c),
+		contextCommand(c), whoamiCommand(c), completionCommand(c), versionCommand(c),
 	)
 	root.SilenceErrors, root.SilenceUsage = true, true
 	root.Version = service.Version()

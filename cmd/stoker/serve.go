@@ -2,15 +2,12 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"log/slog"
 	"runtime"
-	"strings"
 
 	"github.com/spf13/cobra"
 
-	"github.com/stokerd/stoker/client"
 	"github.com/stokerd/stoker/internal/config"
 	"github.com/stokerd/stoker/internal/logdedup"
 	"github.com/stokerd/stoker/internal/output"
@@ -35,6 +32,10 @@ BITMOVIN_TENANT_ORG_ID, HTTP_INPUT_HOST, S3_OUTPUT_BUCKET_NAME, S3_OUTPUT_ACCESS
 S3_OUTPUT_SECRET_KEY and S3_OUTPUT_BASE_PATH, in ./examples.properties, in the
 environment, or in ~/.bitmovin/examples.properties. The API key is read again for every
 call. Without a key the service starts, and its jobs wait for one.
+
+An address that other machines can reach needs a certificate (tls) and auth: required.
+The files of the certificate are read anew within a minute after they have changed, and
+at SIGHUP.
 
 SIGTERM or Ctrl-C stops the service: it takes no more work, finishes the calls in
 flight, and ends with exit code 0. A second signal ends it at once (130 or 143). Nothing
@@ -67,18 +68,20 @@ configuration; 130 and 143 stopped by a second signal.`,
 
 // serve runs the service until ctx ends.
 func (c *cli) serve(ctx context.Context, cfg *config.Config) error {
-	if err := checkReach(cfg); err != nil {
+	if err := cfg.CheckReach(); err != nil {
 		return usageError(err)
 	}
 	handler := newLogHandler(c.stderr, cfg)
 	defer func() { _ = handler.Close() }() // a log that cannot be written cannot say so
 	log := slog.New(handler)
 	defer runtime.KeepAlive(tuneCollector())
-	s, err := service.New(ctx, cfg, log)
+	s, err := service.New(ctx, cfg, log, hangups(ctx))
 	if err != nil {
 		return runError(explainJobTable(cfg.DB, "--db", err))
 	}
-	log.InfoContext(ctx, "listening", "grpc", s.GRPCAddress(), "http", s.HTTPAddress(), "web", s.WebAddress(), "db", cfg.DB, "version", service.Version())
+	log.InfoContext(ctx, "listening", "grpc", s.Address("--listen"), "http", s.Address("--http-listen"), "web", s.WebAddress(), "admin", s.Address("--admin-listen"),
+		"tls", cfg.TLS.Enabled(), "auth", cfg.Auth, "db", cfg.DB, "version", service.Version())
+	logReach(ctx, cfg, log)
 	logMissing(ctx, cfg, log)
 	for _, w := range cfg.Warnings {
 		log.WarnContext(ctx, "the configuration is odd", "where", w.Where, "what", w.Text)
@@ -101,23 +104,15 @@ func newLogHandler(w io.Writer, cfg *config.Config) *logdedup.Handler {
 	return logdedup.New(slog.NewTextHandler(w, options), logdedup.Options{}) // slog's text escapes hidden characters itself
 }
 
-// checkReach returns an error if cfg has an address that other machines can reach, unless it allows that:
-// there is no login, so whoever can connect can spend the account's money.
-func checkReach(cfg *config.Config) error {
-	if cfg.InsecureListen {
-		return nil
+// logReach warns of listeners that other machines can reach only because --insecure-listen allows it.
+func logReach(ctx context.Context, cfg *config.Config, log *slog.Logger) {
+	if cfg.TLS.Enabled() && cfg.Auth == config.AuthRequired {
+		return
 	}
-	var open []string
-	for _, address := range []struct{ setting, value string }{{"listen", cfg.Listen}, {"http-listen", cfg.HTTPListen}, {"web-listen", cfg.WebListen}} {
-		if address.value != "" && !client.IsLoopback(address.value) {
-			open = append(open, fmt.Sprintf("--%s %s", address.setting, address.value))
-		}
+	for _, l := range cfg.Open() {
+		log.WarnContext(ctx, "other machines can reach this listener, and --insecure-listen allows it without protection",
+			"setting", l.Setting, "address", l.Address, "tls", cfg.TLS.Enabled(), "auth", cfg.Auth)
 	}
-	if len(open) == 0 {
-		return nil
-	}
-	return fmt.Errorf("%s: other machines can reach this address, and there is neither encryption nor a login:"+
-		" listen on 127.0.0.1 behind a proxy that has both, or say --insecure-listen", strings.Join(open, ", "))
 }
 
 // logMissing warns of missing settings without which the service starts, but jobs wait or are refused.

@@ -32,8 +32,8 @@ func serviceEnv(t *testing.T, sim *simulator.Simulator) map[string]string {
 
 // serving is a running service.
 type serving struct {
-	grpc, http string
-	log        *bytes.Buffer // since it listens; complete once it has stopped
+	grpc, http, admin string
+	log               *bytes.Buffer // since it listens; complete once it has stopped
 	// stop interrupts the service like a signal and returns its exit code.
 	stop func() int
 }
@@ -46,19 +46,19 @@ func startService(t *testing.T, env map[string]string) serving {
 	code := make(chan int, 1)
 	go func() {
 		getenv := func(name string) string { return env[name] }
-		args := []string{"serve", "--listen", "127.0.0.1:0", "--http-listen", "127.0.0.1:0", "--web-listen", "127.0.0.1:0"}
+		args := []string{"serve", "--listen", "127.0.0.1:0", "--http-listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--web-listen", "127.0.0.1:0"}
 		code <- run(ctx, args, getenv, strings.NewReader(""), io.Discard, stderr)
 		_ = stderr.Close() // a pipe writer's Close never fails
 	}()
 	s := serving{log: new(bytes.Buffer)}
 	lines := bufio.NewScanner(log)
 	for s.grpc == "" && lines.Scan() {
-		var record struct{ Msg, GRPC, HTTP string }
+		var record struct{ Msg, GRPC, HTTP, Admin string }
 		if err := json.Unmarshal(lines.Bytes(), &record); err != nil {
 			t.Errorf("log line %q: %v", lines.Text(), err)
 		}
 		if record.Msg == "listening" {
-			s.grpc, s.http = record.GRPC, record.HTTP
+			s.grpc, s.http, s.admin = record.GRPC, record.HTTP, record.Admin
 		}
 	}
 	drained := make(chan struct{})
@@ -149,7 +149,7 @@ func TestServeRefusesAJobTable(t *testing.T) {
 		{noise, "not a job table"},
 		{filepath.Join(t.TempDir(), "no", "such", "directory", "stoker.db"), "there is no such directory: make it"},
 	} {
-		got := command{env: env}.run(t.Context(), "serve", "--listen", "127.0.0.1:0", "--http-listen", "", "--web-listen", "", "--db", tt.db)
+		got := command{env: env}.run(t.Context(), "serve", "--listen", "127.0.0.1:0", "--http-listen", "", "--admin-listen", "", "--web-listen", "", "--db", tt.db)
 		if got.code != exitFailed || !strings.Contains(got.stderr, tt.want) || strings.Count(got.stderr, "\n") != 1 {
 			t.Errorf("serve --db %s: exit code %d, want %d and one line with %q: %s", tt.db, got.code, exitFailed, tt.want, got.stderr)
 		}

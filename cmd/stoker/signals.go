@@ -38,3 +38,25 @@ func interruptedBy(s os.Signal) *interrupted {
 	number, _ := s.(syscall.Signal) // always succeeds on Unix
 	return &interrupted{signal: number}
 }
+
+// hangups returns a channel that has a value after each SIGHUP, until ctx ends.
+func hangups(ctx context.Context) <-chan struct{} {
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGHUP)
+	values := make(chan struct{}, 1)
+	go func() {
+		defer signal.Stop(signals)
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-signals:
+			}
+			select {
+			case values <- struct{}{}:
+			default: // one is waiting already
+			}
+		}
+	}()
+	return values
+}

@@ -47,6 +47,11 @@ var rules = []rule{
 	},
 
 	{
+		pkg: "internal/access",
+		is:  "Who may do what: principals, roles, tokens, and the entries of the audit log.",
+	},
+
+	{
 		pkg: "internal/spelling",
 		is:  "Finds the known word that an unknown one was probably meant to be.",
 	},
@@ -72,11 +77,11 @@ var rules = []rule{
 
 	// The job table, where the other parts meet.
 	{
-		pkg: "store", imports: []string{"job"}, uses: []string{uuid},
+		pkg: "store", imports: []string{"job", "internal/access"}, uses: []string{uuid},
 		is: "The job table: its methods, group commit, unit of work, accounts, and wakeups; no SQL.",
 	},
 	{
-		pkg: "store/sqlite", imports: []string{"job", "store"}, uses: []string{sql, "modernc.org/sqlite", "github.com/pressly/goose/v3"},
+		pkg: "store/sqlite", imports: []string{"job", "internal/access", "store"}, uses: []string{sql, "modernc.org/sqlite", "github.com/pressly/goose/v3"},
 		is: "The job table in SQLite: all SQL, migrations, file lock, backup.",
 	},
 
@@ -99,6 +104,10 @@ var rules = []rule{
 
 	// The contract and the two ends of it.
 	{
+		pkg: "internal/identity", imports: []string{"internal/access"}, uses: []string{"github.com/coreos/go-oidc/v3", "github.com/go-jose/go-jose/v4"},
+		is: "Finds out who calls, by tokens, certificates, OpenID Connect and named proxies.",
+	},
+	{
 		pkg: "gen/stoker/v1", uses: []string{grpc, protobuf, "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go"},
 		is: "The contract in Go, generated from proto/.",
 	},
@@ -115,9 +124,9 @@ var rules = []rule{
 		is: "The digest by which both ends recognise a submission.",
 	},
 	{
-		pkg: "server", imports: []string{"job", "gen/stoker/v1", "internal/capability", "internal/digest", "internal/forecast", "internal/joblist", "internal/template"},
+		pkg: "server", imports: []string{"job", "gen/stoker/v1", "internal/access", "internal/capability", "internal/digest", "internal/forecast", "internal/identity", "internal/joblist", "internal/template"},
 		uses: []string{
-			grpc, protobuf, rpcDetails, "buf.build/go/protovalidate", "github.com/grpc-ecosystem/go-grpc-middleware/v2", uuid, xsync, yaml,
+			grpc, protobuf, rpcDetails, "buf.build/go/protovalidate", "github.com/grpc-ecosystem/go-grpc-middleware/v2", uuid, xsync, yaml, "golang.org/x/time",
 		},
 		is: "The gRPC API: checks requests, turns errors into statuses, streams watches.",
 	},
@@ -141,7 +150,7 @@ var rules = []rule{
 		is: "Keeps the servers that a user has named.",
 	},
 	{
-		pkg: "internal/config", imports: []string{"job", "bitmovin", "internal/capability", "internal/spelling", "internal/template"}, uses: []string{yaml},
+		pkg: "internal/config", imports: []string{"job", "bitmovin", "internal/access", "internal/capability", "internal/identity", "internal/spelling", "internal/template"}, uses: []string{yaml, "golang.org/x/net"},
 		is: "Reads the configuration of the service.",
 	},
 	{
@@ -172,7 +181,11 @@ var rules = []rule{
 		is: "What the messages of the contract look like: columns, explanations, the screen and the log of a watched batch.",
 	},
 	{
-		pkg: "internal/service", everything: true, uses: []string{grpc, "github.com/prometheus/client_golang", xsync},
+		pkg: "internal/transport", uses: []string{grpc, "golang.org/x/time"},
+		is: "How connections arrive: listeners, TLS whose files are taken up anew, limits that hold before anybody is known.",
+	},
+	{
+		pkg: "internal/service", everything: true, uses: []string{grpc, "github.com/prometheus/client_golang", xsync, "golang.org/x/time"},
 		is: "Wires the parts into one service, with a simulator behind it if asked.",
 	},
 	{
@@ -182,12 +195,16 @@ var rules = []rule{
 
 	// What only tests import.
 	{
-		pkg: "store/storetest", imports: []string{"job", "store"}, uses: []string{gocmp}, testSupport: true,
+		pkg: "store/storetest", imports: []string{"job", "internal/access", "store"}, uses: []string{gocmp}, testSupport: true,
 		is: "The suite that every job table has to pass.",
 	},
 	{
 		pkg: "internal/testkit/bubble", testSupport: true,
 		is: "Runs tests in simulated time (testing/synctest), under the race detector too.",
+	},
+	{
+		pkg: "internal/testkit/certs", testSupport: true,
+		is: "Makes certificates: CAs, servers and clients.",
 	},
 	{
 		pkg: "internal/testkit/gobuild", testSupport: true,
@@ -246,6 +263,10 @@ var rules = []rule{
 		is: "The rules of this table, and what else holds for every package.",
 	},
 	{
+		pkg: "internal/attack", testSupport: true,
+		is: "Attacks the service, and holds it to what an attack may cost.",
+	},
+	{
 		pkg: "internal/clients", testSupport: true,
 		is: "Runs the Go client and the example clients against a service that is killed.",
 	},
@@ -266,7 +287,7 @@ const sql = "database/sql"
 var guarded = []string{sql}
 
 // testModules lists the modules that tests may import although no package uses them.
-var testModules = []string{gocmp, "modernc.org/libc", "pgregory.net/rapid"}
+var testModules = []string{gocmp, "golang.org/x/net", "modernc.org/libc", "pgregory.net/rapid"}
 
 // coined lists words that this code once made up, each with the word of the trade to say instead. They
 // name no identifier and no file, and stand in no comment.

@@ -135,7 +135,7 @@ func (w *world) start() {
 		return
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	s, err := service.New(ctx, w.config, slog.New(slog.DiscardHandler))
+	s, err := service.New(ctx, w.config, slog.New(slog.DiscardHandler), nil)
 	if err != nil {
 		w.t.Errorf("start the service: %v", err)
 		stop()

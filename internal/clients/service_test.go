@@ -48,7 +48,7 @@ func newService(t *testing.T) *service {
 		return 200 * time.Millisecond
 	}}
 	s.env = slices.Concat(os.Environ(), platform.Environ(platform.Serve(t, sim)), []string{
-		"STOKER_DB=" + filepath.Join(dir, "stoker.db"), "STOKER_HTTP_LISTEN=", "STOKER_LOG_FORMAT=json", "STOKER_POLL_INTERVAL=1s",
+		"STOKER_DB=" + filepath.Join(dir, "stoker.db"), "STOKER_HTTP_LISTEN=", "STOKER_ADMIN_LISTEN=", "STOKER_LOG_FORMAT=json", "STOKER_POLL_INTERVAL=1s",
 	})
 	s.start()
 	t.Cleanup(s.kill)
@@ -58,7 +58,7 @@ func newService(t *testing.T) *service {
 // start starts the process and waits until it listens.
 func (s *service) start() {
 	s.t.Helper()
-	s.process = exec.Command(s.binary, "serve", "--listen", s.address, "--http-listen", "", "--web-listen", "")
+	s.process = exec.Command(s.binary, "serve", "--listen", s.address, "--http-listen", "", "--web-listen", "", "--admin-listen", "")
 	s.process.Env = s.env
 	log, err := s.process.StderrPipe()
 	if err != nil {

@@ -15,17 +15,22 @@ import (
 
 	"github.com/stokerd/stoker/bitmovin"
 	"github.com/stokerd/stoker/internal/capability"
+	"github.com/stokerd/stoker/internal/identity"
 	"github.com/stokerd/stoker/internal/template"
 	"github.com/stokerd/stoker/job"
 )
 
 // Config is the whole configuration.
 type Config struct {
-	Listen         string        // host:port of the gRPC listener
-	HTTPListen     string        // host:port of the listener for health, metrics and webhooks; empty: none
-	WebListen      string        // host:port of the listener for the page and JSON over HTTP; empty: none
+	Listen         string        // address of the gRPC listener: host:port, or unix:///path
+	HTTPListen     string        // address of the listener for health and webhooks; empty: none
+	WebListen      string        // address of the listener for the page and JSON over HTTP; empty: none
 	WebURL         string        // URL at which browsers reach WebListen through a proxy, without a trailing slash; empty: none
-	InsecureListen bool          // allows addresses that other machines can reach
+	AdminListen    string        // address of the listener for metrics and pprof; empty: none
+	TLS            TLS           // of all listeners
+	Auth           Auth          // whether callers have to prove who they are
+	Limits         Limits        // on what callers may do
+	InsecureListen bool          // allows addresses that other machines can reach without encryption or login
 	DB             string        // path of the job table
 	DBMustExist    bool          // refuse to create it
 	AcceptNoLog    bool          // open it although its write-ahead log is missing
@@ -50,6 +55,15 @@ type Config struct {
 	// Profiles holds the recipes by name, and always one named default.
 	Profiles  map[string]job.Recipe
 	Templates map[string]job.Template
+	// ProfileAccounts and TemplateAccounts hold the accounts that may use a profile or a template, by name
+	// of that. All accounts may use one that is not in it.
+	ProfileAccounts, TemplateAccounts map[string][]string
+
+	// Identity says which proofs of who calls count.
+	Identity identity.Config
+	// AllowInlineTemplates lets submitters use what the API key may use, and not only what is in this file.
+	AllowInlineTemplates bool
+	AuditRetention       time.Duration // of entries of the audit log; 0: for ever
 
 	// Warnings are what is allowed but odd.
 	Warnings []Mistake
@@ -76,6 +90,8 @@ type Storage struct {
 	bitmovin.Storage
 	// BasePath is put before every path of a job. It neither begins nor ends with a slash.
 	BasePath string
+	// Accounts are those that may use the storage; nil: all.
+	Accounts []string
 	// SkipPermissionCheck leaves out the check whether the platform may write to the output.
 	SkipPermissionCheck bool
 }
@@ -126,6 +142,9 @@ func Load(s Sources) (*Config, error) {
 	l := newLoader(s)
 	l.loadFile()
 	l.loadSettings()
+	l.checkTLS()
+	l.setAuth()
+	l.loadLimits()
 	if !s.WithoutPlatform {
 		l.loadAccounts()
 		l.loadWebhooks()
@@ -133,6 +152,8 @@ func Load(s Sources) (*Config, error) {
 	}
 	l.loadProfiles()
 	l.loadTemplates()
+	l.loadAccess()
+	l.checkAccountNames()
 	if len(l.mistakes) > 0 {
 		return nil, &Error{Mistakes: l.mistakes}
 	}
@@ -148,6 +169,8 @@ type loader struct {
 	yaml     *yamlTree // nil without a file
 	mistakes []Mistake
 	sources  map[string]string // the source of each setting, by its name
+
+	accountNames []namedAccounts // to which something is bound
 }
 
 func newLoader(s Sources) *loader {
@@ -164,6 +187,8 @@ func newLoader(s Sources) *loader {
 		Outputs:   map[string]Storage{},
 		Profiles:  map[string]job.Recipe{job.DefaultName: job.DefaultRecipe()},
 		Templates: map[string]job.Template{},
+
+		ProfileAccounts: map[string][]string{}, TemplateAccounts: map[string][]string{},
 	}
 	return l
 }
@@ -198,6 +223,9 @@ func (l *loader) loadFile() {
 	}
 	l.yaml = decode(l.File, text, &l.file)
 	l.mistakes = append(l.mistakes, l.yaml.mistakes...)
+	if l.file.Auth.Mode != "" {
+		l.file.Settings["auth"] = l.file.Auth.Mode
+	}
 }
 
 // loadSettings gives every setting the value of the first source that has one: flag, environment,
@@ -320,7 +348,10 @@ func (l *loader) keyFromFile(name string) (string, error) {
 
 func (l *loader) loadProfiles() {
 	for _, name := range slices.Sorted(maps.Keys(l.file.Profiles)) {
-		recipe := l.file.Profiles[name]
+		recipe := l.file.Profiles[name].Recipe
+		if accounts := l.readAccountNames("profiles."+name+".accounts", l.file.Profiles[name].Accounts); accounts != nil {
+			l.config.ProfileAccounts[name] = accounts
+		}
 		l.noteFindings(capability.CheckRecipe(recipe, "profiles."+name))
 		l.config.Profiles[name] = recipe
 	}
@@ -351,6 +382,9 @@ func (l *loader) loadTemplates() {
 			l.mistake(fmt.Sprintf("%s:%d", file, m.Line), "template %s: %s", name, m.Text)
 		}
 		l.config.Templates[name] = t
+		if accounts := l.readAccountNames(path+".accounts", node.Accounts); accounts != nil {
+			l.config.TemplateAccounts[name] = accounts
+		}
 	}
 }
 

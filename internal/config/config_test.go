@@ -100,7 +100,11 @@ func TestEverySettingIsInTheExample(t *testing.T) {
 		if s.Name == "insecure-listen" || s.Name == "bitmovin-url" {
 			continue // nothing to recommend
 		}
-		if !strings.Contains(string(example), "\n"+strings.ReplaceAll(s.Name, "-", "_")+": ") {
+		key := "\n" + strings.ReplaceAll(s.Name, "-", "_")
+		if name, ok := strings.CutPrefix(s.Name, "tls-"); ok {
+			key = "\n  " + strings.ReplaceAll(name, "-", "_")
+		}
+		if !strings.Contains(string(example), key+": ") {
 			t.Errorf("example.yaml does not show %s", s.Name)
 		}
 	}
@@ -180,7 +184,7 @@ func TestExample(t *testing.T) {
 			}},
 		}
 		outputs := map[string]config.Storage{
-			"default": {BasePath: "published", Storage: bitmovin.Storage{
+			"default": {BasePath: "published", Accounts: []string{"default"}, Storage: bitmovin.Storage{
 				Type: "S3", Bucket: "encodes", CloudRegion: "EU_WEST_1", AccessKey: "AKIA", SecretKey: "s3cret",
 				SignatureVersion: "S3_V4", StorageClass: "STANDARD",
 			}},
@@ -247,6 +251,23 @@ func TestExample(t *testing.T) {
 	})
 }
 
+func TestLimits(t *testing.T) {
+	w := environment{files: map[string]string{"stoker.yaml": "limits:\n  calls_per_second: 7\n  starts_per_day: 100\n"}}
+	if c := mustLoad(t, w.sources("stoker.yaml")); c.Limits != (config.Limits{CallsPerSecond: 7, StartsPerDay: 100}) {
+		t.Errorf("limits: %+v", c.Limits)
+	}
+	w.files["stoker.yaml"] = "limits:\n  watches: 0\n  request_bytes: 2_000_000\n  receive_bytes: 1_000_000\n  calls: 1\n"
+	_, err := config.Load(w.sources("stoker.yaml"))
+	for _, want := range []string{
+		"stoker.yaml:2: limits.watches: 0: want 1 to 1000000", "stoker.yaml:4: limits.receive_bytes: 1000000 is less than one request may have",
+		`stoker.yaml:5: limits: unknown key "calls"`,
+	} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %s", err, want)
+		}
+	}
+}
+
 func TestSampleVariables(t *testing.T) {
 	home := filepath.Join("/home/user", ".bitmovin", "examples.properties")
 	w := environment{
@@ -306,7 +327,7 @@ func TestMistakes(t *testing.T) {
 			},
 			want: `stoker.yaml:2: unknown key "queue-target"; did you mean "queue_target"?
 stoker.yaml:3: listen: want a single value
---http-listen: "7071": want host:port, for example 127.0.0.1:7070
+--http-listen: "7071": want host:port, for example 127.0.0.1:7070, or unix:///path
 --bitmovin-url: "api.bitmovin.com": want http:// or https://, host and path, for example https://api.bitmovin.com/v1
 stoker.yaml:1: queue_target: "many": want a whole number, 1 to 1000, or auto
 --max-retries: "-1": want 0 to 100
@@ -397,7 +418,7 @@ templates:
 			want: `stoker.yaml:6: profiles.hd.videos[1]: unknown key "heigth"; did you mean "height"?
 stoker.yaml:7: profiles.hd.videos[1].bitrate: "800k": want a whole number
 stoker.yaml:8: profiles.hd.muxings: want a list, one entry per line that begins with -
-stoker.yaml:13: templates.d: unknown key "region"; known keys: allow_unknown, fallback_regions, file, variables
+stoker.yaml:13: templates.d: unknown key "region"; known keys: accounts, allow_unknown, fallback_regions, file, variables
 stoker.yaml:15: templates.f: want a mapping, key: value
 stoker.yaml:8: profiles.hd.muxings: name at least one muxing, for example container FMP4
 stoker.yaml:5: profiles.hd.videos[0].bitrate: give a bitrate in bit/s, or a crf

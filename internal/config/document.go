@@ -10,10 +10,18 @@ import (
 // [Setting.key].
 type document struct {
 	Settings  map[string]string       `yaml:"-"`
+	Auth      authNode                `yaml:"auth"`
+	Limits    limitsNode              `yaml:"limits"`
 	Accounts  []accountNode           `yaml:"accounts"`
 	Storages  []storageNode           `yaml:"storages"`
-	Profiles  map[string]job.Recipe   `yaml:"profiles"`
+	Profiles  map[string]profileNode  `yaml:"profiles"`
 	Templates map[string]templateNode `yaml:"templates"`
+}
+
+// profileNode is an entry of profiles: a recipe, and who may use it.
+type profileNode struct {
+	job.Recipe `yaml:",inline"`
+	Accounts   []string `yaml:"accounts"` // that may use the profile; nil: all
 }
 
 // templateNode is an entry of templates. An entry with nothing else may be the path of the file alone.
@@ -22,6 +30,7 @@ type templateNode struct {
 	FallbackRegions []string                `yaml:"fallback_regions"`
 	AllowUnknown    bool                    `yaml:"allow_unknown"`
 	Variables       map[string]variableNode `yaml:"variables"`
+	Accounts        []string                `yaml:"accounts"` // that may use the template; nil: all
 }
 
 // variableNode declares a variable of a template. Without a default it is required, unless it says
@@ -72,6 +81,8 @@ type storageNode struct {
 	Type     string `yaml:"type"`
 	Use      string `yaml:"use"` // input, output or both; default: all that the type allows
 	BasePath string `yaml:"base_path"`
+
+	Accounts []string `yaml:"accounts"` // that may use the storage; nil: all
 
 	Host     string `yaml:"host"`
 	Port     int    `yaml:"port"`

@@ -1,10 +1,12 @@
 package config
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
 	"net/url"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -24,34 +26,42 @@ type Setting struct {
 }
 
 // Env returns the environment variable of the setting.
-func (s Setting) Env() string { return "STOKER_" + strings.ToUpper(s.key()) }
+func (s Setting) Env() string {
+	return "STOKER_" + strings.ToUpper(strings.ReplaceAll(s.Name, "-", "_"))
+}
 
-// key returns the name of the setting in the file.
-func (s Setting) key() string { return strings.ReplaceAll(s.Name, "-", "_") }
+// key returns the name of the setting in the file. The settings of TLS are in a mapping of their own: the key
+// of tls-cert-file is tls.cert_file.
+func (s Setting) key() string {
+	if name, ok := strings.CutPrefix(s.Name, tlsSection+"-"); ok {
+		return tlsSection + "." + strings.ReplaceAll(name, "-", "_")
+	}
+	return strings.ReplaceAll(s.Name, "-", "_")
+}
+
+// tlsSection is the mapping of the file that has the settings of TLS.
+const tlsSection = "tls"
 
 // maxStartsPerDay bounds max_starts_per_day. The platform cannot start as many in a day.
 const maxStartsPerDay = 1_000_000
 
+// maxAuditDays bounds how long entries of the audit log are kept, in days.
+const maxAuditDays = 36_500
+
 // Settings returns all settings in the order of the help text.
 func Settings() []Setting {
 	return []Setting{
-		{"listen", "host:port", "127.0.0.1:7070", "where gRPC is served", func(c *Config, v string) error {
+		{"listen", "address", "127.0.0.1:7070", "where gRPC is served: host:port, or unix:///path", func(c *Config, v string) error {
 			c.Listen = v
 			return checkAddress(v)
 		}},
-		{"http-listen", "host:port", "127.0.0.1:7071", "where /healthz, /readyz, /metrics and webhooks are served; empty for nowhere", func(c *Config, v string) error {
+		{"http-listen", "address", "127.0.0.1:7071", "where /healthz, /readyz and the platform's webhooks are served; empty for nowhere", func(c *Config, v string) error {
 			c.HTTPListen = v
-			if v == "" {
-				return nil
-			}
-			return checkAddress(v)
+			return checkOptionalAddress(v)
 		}},
-		{"web-listen", "host:port", "127.0.0.1:7072", "where the page is served, and every call as JSON over HTTP; empty for nowhere", func(c *Config, v string) error {
+		{"web-listen", "address", "127.0.0.1:7072", "where the page is served, and every call as JSON over HTTP; empty for nowhere", func(c *Config, v string) error {
 			c.WebListen = v
-			if v == "" {
-				return nil
-			}
-			return checkAddress(v)
+			return checkOptionalAddress(v)
 		}},
 		{"web-url", "url", "", "URL at which browsers reach --web-listen through a proxy; empty: there is none", func(c *Config, v string) error {
 			c.WebURL = strings.TrimRight(v, "/")
@@ -60,7 +70,42 @@ func Settings() []Setting {
 			}
 			return checkURL(v)
 		}},
-		{"insecure-listen", "bool", "false", "allow to listen on addresses that other machines can reach, without encryption and without login", func(c *Config, v string) (err error) {
+		{"admin-listen", "address", "127.0.0.1:7073", "where /metrics and /debug/pprof are served; empty for nowhere", func(c *Config, v string) error {
+			c.AdminListen = v
+			return checkOptionalAddress(v)
+		}},
+		{"tls-cert-file", "path", "", "file with the certificate of this service, and those between it and its CA; taken up anew within a minute when it changes", func(c *Config, v string) error {
+			c.TLS.CertFile = v
+			return nil
+		}},
+		{"tls-key-file", "path", "", "file with the key of that certificate", func(c *Config, v string) error {
+			c.TLS.KeyFile = v
+			return nil
+		}},
+		{"tls-client-ca-file", "path", "", "file with the certificates of the CAs whose client certificates are accepted", func(c *Config, v string) error {
+			c.TLS.ClientCAFile = v
+			return nil
+		}},
+		{"tls-min-version", "version", "1.3", "the oldest version of TLS that is accepted: 1.3 or 1.2", func(c *Config, v string) error {
+			versions := map[string]uint16{"1.3": tls.VersionTLS13, "1.2": tls.VersionTLS12}
+			if c.TLS.MinVersion = versions[v]; c.TLS.MinVersion == 0 {
+				return errors.New("want 1.3 or 1.2")
+			}
+			return nil
+		}},
+		{"auth", "mode", "", "whether callers have to prove who they are: none or required; by default they have to if other machines can reach the service", func(c *Config, v string) error {
+			c.Auth = Auth(v)
+			if v != "" && c.Auth != AuthNone && c.Auth != AuthRequired {
+				return errors.New("want none or required")
+			}
+			return nil
+		}},
+		{"audit-retention", "days", "180", "how many days entries of the audit log are kept; 0: for ever", func(c *Config, v string) error {
+			days, err := parseInt(v, 0, maxAuditDays)
+			c.AuditRetention = time.Duration(days) * 24 * time.Hour
+			return err
+		}},
+		{"insecure-listen", "bool", "false", "allow addresses that other machines can reach without encryption or without proof of who calls; a warning at each start", func(c *Config, v string) (err error) {
 			c.InsecureListen, err = parseBool(v)
 			return err
 		}},
@@ -167,15 +212,30 @@ func parseDuration(s string, least, most time.Duration) (time.Duration, error) {
 	return d, nil
 }
 
+// checkAddress checks an address to listen on.
 func checkAddress(s string) error {
+	if path, ok := strings.CutPrefix(s, unixPrefix); ok {
+		if !filepath.IsAbs(path) || len(path) > maxSocketPath {
+			return fmt.Errorf("want %s and an absolute path of at most %d characters, for example unix:///run/stoker.sock", unixPrefix, maxSocketPath)
+		}
+		return nil
+	}
 	_, port, err := net.SplitHostPort(s)
 	if err == nil {
 		_, err = strconv.ParseUint(port, 10, 16)
 	}
 	if err != nil {
-		return errors.New("want host:port, for example 127.0.0.1:7070")
+		return errors.New("want host:port, for example 127.0.0.1:7070, or unix:///path")
 	}
 	return nil
+}
+
+// checkOptionalAddress checks an address to listen on, or none.
+func checkOptionalAddress(s string) error {
+	if s == "" {
+		return nil
+	}
+	return checkAddress(s)
 }
 
 // quoteValue quotes a wrong value without the user and password that a URL may contain.

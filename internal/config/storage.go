@@ -66,7 +66,7 @@ func (l *loader) storageUses(path string, node storageNode, t bitmovin.StorageTy
 func (l *loader) readStorage(path string, n storageNode) (Storage, bool) {
 	before := len(l.mistakes)
 	s := Storage{
-		BasePath: strings.Trim(n.BasePath, "/"),
+		BasePath: strings.Trim(n.BasePath, "/"), Accounts: l.readAccountNames(path+".accounts", n.Accounts),
 		Storage: bitmovin.Storage{
 			Type: bitmovin.StorageType(strings.ToUpper(n.Type)),
 			Host: n.Host, Port: n.Port, SSL: n.SSL, Username: n.Username,
@@ -104,7 +104,7 @@ func (l *loader) readStorage(path string, n storageNode) (Storage, bool) {
 func (n storageNode) setFields() map[string]string {
 	set := map[string]string{}
 	for name, value := range fieldsOf(reflect.ValueOf(&n).Elem()).byName {
-		if value.IsZero() || slices.Contains([]string{"name", "type", "use", "base_path", "allow_unknown"}, name) {
+		if value.IsZero() || slices.Contains([]string{"name", "type", "use", "base_path", "allow_unknown", "accounts"}, name) {
 			continue
 		}
 		secret := strings.TrimSuffix(strings.TrimSuffix(name, "_env"), "_file")

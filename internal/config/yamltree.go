@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"strconv"
@@ -73,6 +74,15 @@ func (t *yamlTree) location(path string) string {
 	}
 }
 
+// has reports whether the file has something at a path.
+func (t *yamlTree) has(path string) bool {
+	if t == nil {
+		return false
+	}
+	_, ok := t.lines[path]
+	return ok
+}
+
 func (t *yamlTree) mistake(line int, format string, args ...any) {
 	t.mistakes = append(t.mistakes, Mistake{Where: fmt.Sprintf("%s:%d", t.name, line), Text: fmt.Sprintf(format, args...)})
 }
@@ -82,27 +92,62 @@ func (t *yamlTree) readRoot(node ast.Node, d *document) {
 	sections := fieldsOf(reflect.ValueOf(d).Elem())
 	var known []string
 	for _, s := range Settings() {
-		known = append(known, s.key())
+		key, _, _ := strings.Cut(s.key(), ".")
+		if !slices.Contains(known, key) {
+			known = append(known, key)
+		}
 	}
-	known = append(known, sections.names...)
+	for _, name := range sections.names {
+		if !slices.Contains(known, name) { // auth is both, a setting and a section
+			known = append(known, name)
+		}
+	}
 	t.readMapping(node, "", func(key string, value ast.Node) {
 		if field, ok := sections.byName[key]; ok {
 			t.readValue(value, key, field)
 			return
 		}
-		if !slices.Contains(known, key) {
+		switch {
+		case !slices.Contains(known, key):
 			t.unknownKey(key, "", known)
-			return
-		}
-		if _, null := t.resolve(value).(*ast.NullNode); null {
-			return
-		}
-		before, text := len(t.mistakes), ""
-		t.readValue(value, key, reflect.ValueOf(&text).Elem())
-		if len(t.mistakes) == before {
-			d.Settings[key] = text
+		case key == tlsSection:
+			t.readTLS(value, d)
+		default:
+			t.readSetting(value, key, d)
 		}
 	})
+}
+
+// readTLS reads the mapping of the settings of TLS.
+func (t *yamlTree) readTLS(node ast.Node, d *document) {
+	var known []string
+	for _, s := range Settings() {
+		if name, ok := strings.CutPrefix(s.key(), tlsSection+"."); ok {
+			known = append(known, name)
+		}
+	}
+	if _, null := t.resolve(node).(*ast.NullNode); null {
+		return
+	}
+	t.readMapping(node, tlsSection, func(key string, value ast.Node) {
+		if !slices.Contains(known, key) {
+			t.unknownKey(key, tlsSection, known)
+			return
+		}
+		t.readSetting(value, join(tlsSection, key), d)
+	})
+}
+
+// readSetting reads the value of the setting at path.
+func (t *yamlTree) readSetting(node ast.Node, path string, d *document) {
+	if _, null := t.resolve(node).(*ast.NullNode); null {
+		return
+	}
+	before, text := len(t.mistakes), ""
+	t.readValue(node, path, reflect.ValueOf(&text).Elem())
+	if len(t.mistakes) == before {
+		d.Settings[path] = text
+	}
 }
 
 // readMapping calls each with every key and value of a mapping.
@@ -257,6 +302,12 @@ type fieldSet struct {
 func fieldsOf(v reflect.Value) fieldSet {
 	set := fieldSet{byName: map[string]reflect.Value{}}
 	for i := range v.NumField() {
+		if v.Type().Field(i).Anonymous {
+			within := fieldsOf(v.Field(i))
+			set.names = append(set.names, within.names...)
+			maps.Copy(set.byName, within.byName)
+			continue
+		}
 		if name := v.Type().Field(i).Tag.Get("yaml"); name != "" && name != "-" {
 			set.names = append(set.names, name)
 			set.byName[name] = v.Field(i)

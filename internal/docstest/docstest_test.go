@@ -121,6 +121,7 @@ func TestEveryMethod(t *testing.T) {
 	n := 0
 	for _, service := range []struct{ name, file string }{
 		{"BatchService", "batch_service.proto"}, {"AccountService", "account_service.proto"},
+		{"AccessService", "access_service.proto"}, {"AuditService", "audit_service.proto"},
 	} {
 		text, err := os.ReadFile(filepath.Join(root, "proto/stoker/v1", service.file))
 		if err != nil {

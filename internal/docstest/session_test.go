@@ -39,7 +39,7 @@ type session struct {
 // submitted.
 func newSession(t *testing.T, demo bool) *session {
 	t.Helper()
-	s := &session{dir: t.TempDir(), address: addresses(t, "127.0.0.1:7070", "127.0.0.1:7071", "127.0.0.1:7072", "127.0.0.1:7080")}
+	s := &session{dir: t.TempDir(), address: addresses(t, "127.0.0.1:7070", "127.0.0.1:7071", "127.0.0.1:7072", "127.0.0.1:7073", "127.0.0.1:7080")}
 	bin := filepath.Join(s.dir, "bin")
 	if err := gobuild.Program(t.Context(), filepath.Join(bin, "stoker"), "cmd/stoker"); err != nil {
 		t.Fatal(err)
@@ -55,6 +55,7 @@ func newSession(t *testing.T, demo bool) *session {
 		"STOKER_SERVER=" + s.address["127.0.0.1:7070"],
 		"STOKER_LISTEN=" + s.address["127.0.0.1:7070"], "STOKER_HTTP_LISTEN=" + s.address["127.0.0.1:7071"],
 		"STOKER_WEB_LISTEN=" + s.address["127.0.0.1:7072"],
+		"STOKER_ADMIN_LISTEN=" + s.address["127.0.0.1:7073"],
 		"STOKER_BITMOVIN_URL=http://" + s.address["127.0.0.1:7080"] + "/v1",
 		"BITMOVIN_API_KEY=any", "HTTP_INPUT_HOST=masters.example.com",
 		"S3_OUTPUT_BUCKET_NAME=encodes", "S3_OUTPUT_ACCESS_KEY=a", "S3_OUTPUT_SECRET_KEY=s",

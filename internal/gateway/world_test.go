@@ -42,7 +42,7 @@ func newFace(t *testing.T, withTLS bool) *face {
 		}
 	})
 	var err error
-	f.server, err = server.New(server.Config{Store: f.store, Catalog: server.Catalog{
+	f.server, err = server.New(server.Config{Store: f.store, Access: store.NewAccessTable(f.store), Catalog: server.Catalog{
 		Profiles: map[string]job.Recipe{job.DefaultName: job.DefaultRecipe()},
 		Storages: map[string]server.Storage{job.DefaultName: {Input: true, Output: true}},
 	}})

@@ -16,7 +16,7 @@ import (
 func dispatcherStorages(storages map[string]config.Storage) map[string]dispatcher.Storage {
 	converted := map[string]dispatcher.Storage{}
 	for name, s := range storages {
-		converted[name] = dispatcher.Storage(s)
+		converted[name] = dispatcher.Storage{Storage: s.Storage, BasePath: s.BasePath, SkipPermissionCheck: s.SkipPermissionCheck}
 	}
 	return converted
 }
@@ -26,15 +26,16 @@ func dispatcherStorages(storages map[string]config.Storage) map[string]dispatche
 func serverCatalog(cfg *config.Config) server.Catalog {
 	storages := map[string]server.Storage{}
 	for name, storage := range cfg.Inputs {
-		storages[name] = server.Storage{Input: true, InputBase: storage.BasePath, InputPlace: placeOf(storage)}
+		storages[name] = server.Storage{Input: true, InputBase: storage.BasePath, InputPlace: placeOf(storage), InputAccounts: storage.Accounts}
 	}
 	for name, storage := range cfg.Outputs {
 		s := storages[name]
-		s.Output, s.OutputBase, s.OutputPlace = true, storage.BasePath, placeOf(storage)
+		s.Output, s.OutputBase, s.OutputPlace, s.OutputAccounts = true, storage.BasePath, placeOf(storage), storage.Accounts
 		storages[name] = s
 	}
 	return server.Catalog{
 		Profiles: cfg.Profiles, Templates: cfg.Templates, Storages: storages,
+		ProfileAccounts: cfg.ProfileAccounts, TemplateAccounts: cfg.TemplateAccounts,
 		Retry: job.RetryPolicy{MaxRetries: cfg.MaxRetries},
 	}
 }
@@ -51,4 +52,12 @@ func placeOf(s config.Storage) server.Place {
 		location = net.JoinHostPort(s.Host, strconv.Itoa(s.Port))
 	}
 	return server.Place{Type: strings.ToLower(string(s.Type)), Location: location, Region: cmp.Or(s.CloudRegion, s.SigningRegion)}
+}
+
+// serverLimits converts the limits of the configuration that the server keeps.
+func serverLimits(l config.Limits) server.Limits {
+	return server.Limits{
+		CallsPerSecond: l.CallsPerSecond, CallBurst: l.CallBurst, CallsUnderWay: l.CallsUnderWay,
+		WatchesPerCaller: l.WatchesPerCaller, Watches: l.Watches, MaxRequestBytes: l.RequestBytes, ReceiveBytes: l.ReceiveBytes, AnswerBytes: l.AnswerBytes,
+	}
 }

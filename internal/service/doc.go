@@ -9,6 +9,6 @@
 //	if err != nil {
 //		return err
 //	}
-//	log.Info("listening", "grpc", s.GRPCAddress(), "http", s.HTTPAddress())
+//	log.Info("listening", "grpc", s.Address("--listen"), "http", s.Address("--http-listen"))
 //	return s.Run(ctx) // until ctx ends
 package service

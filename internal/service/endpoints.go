@@ -7,8 +7,8 @@ import (
 	"github.com/stokerd/stoker/webhook"
 )
 
-// endpoints serves over HTTP: /healthz, always 200 while the process answers; /readyz, 503 once the
-// service is stopping; /metrics for Prometheus; and the platform's webhooks.
+// endpoints serves what strangers may reach: /healthz, always 200 while the process answers; /readyz, 503
+// once the service is stopping; and the platform's webhooks, which are signed.
 func (s *Service) endpoints() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { writeText(w, http.StatusOK, "ok") })
@@ -19,7 +19,6 @@ func (s *Service) endpoints() http.Handler {
 		}
 		writeText(w, http.StatusOK, "ok")
 	})
-	mux.Handle("GET /metrics", metricsHandler(s.store.AccountStatuses))
 	mux.Handle(webhook.Pattern, s.webhooks)
 	return mux
 }

@@ -11,15 +11,54 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-// metricsHandler serves metrics of every account and of the process in Prometheus' format.
-func metricsHandler(statuses func() []job.AccountStatus) http.Handler {
+// metricsHandler serves metrics of every account, of the process, and those of more, in Prometheus' format.
+func metricsHandler(statuses func() []job.AccountStatus, more ...prometheus.Collector) http.Handler {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		accountCollector{statuses},
 	)
+	registry.MustRegister(more...)
 	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
+}
+
+// networkMetrics are the metrics of what callers were refused and, with TLS, of the certificate.
+func (s *Service) networkMetrics() []prometheus.Collector {
+	all := []prometheus.Collector{
+		refusalCollector{s.server.RefusedByLimit},
+		prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Name: "stoker_connections_refused_total", Help: "Connections that were closed at once because there were too many.",
+		}, func() float64 { return float64(s.connectionsRefused.Load()) }),
+		prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Name: "stoker_callers_refused_total", Help: "Calls without a valid proof of who calls.",
+		}, func() float64 { return float64(s.server.RefusedCallers()) }),
+	}
+	if c := s.certificates; c != nil {
+		all = append(all,
+			prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+				Name: "stoker_tls_certificate_not_after_seconds", Help: "When the certificate in use expires, in Unix time.",
+			}, func() float64 { return unix(c.NotAfter()) }),
+			prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+				Name: "stoker_tls_reload_failed", Help: "1 while the files of the certificates have changed and cannot be used, so that the old ones stay in use.",
+			}, func() float64 { return indicator(c.Failed()) }))
+	}
+	return all
+}
+
+var refusedDesc = prometheus.NewDesc("stoker_calls_refused_total", "Calls that a limit has refused, by limit.", []string{"limit"}, nil)
+
+// refusalCollector reads how many calls each limit has refused.
+type refusalCollector struct{ counts func() map[string]int64 }
+
+// Describe sends the description of the metric.
+func (refusalCollector) Describe(ch chan<- *prometheus.Desc) { ch <- refusedDesc }
+
+// Collect sends the count of each limit that has refused a call.
+func (c refusalCollector) Collect(ch chan<- prometheus.Metric) {
+	for limit, n := range c.counts() {
+		ch <- prometheus.MustNewConstMetric(refusedDesc, prometheus.CounterValue, float64(n), limit)
+	}
 }
 
 // accountCollector reads the status of every account at each scrape. It stores nothing.

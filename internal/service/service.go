@@ -15,12 +15,21 @@ import (
 
 	"github.com/stokerd/stoker/dispatcher"
 	"github.com/stokerd/stoker/internal/config"
+	"github.com/stokerd/stoker/internal/identity"
+	"github.com/stokerd/stoker/internal/transport"
 	"github.com/stokerd/stoker/job"
 	"github.com/stokerd/stoker/server"
 	"github.com/stokerd/stoker/store"
 	"github.com/stokerd/stoker/store/sqlite"
 	"github.com/stokerd/stoker/webhook"
 )
+
+// httpServer is a listener that speaks HTTP, with its server.
+type httpServer struct {
+	setting  string
+	listener net.Listener
+	server   *http.Server
+}
 
 // drainTimeout is how long gRPC calls in flight may still take when the service stops.
 const drainTimeout = 10 * time.Second
@@ -33,14 +42,18 @@ type Service struct {
 	dispatcher *dispatcher.Dispatcher
 	webhooks   *webhook.Receiver
 	server     *server.Server
+	identifier *identity.Identifier
+
+	certificates *transport.Certificates // nil: plain text
+	reload       <-chan struct{}
 
 	grpc         *grpc.Server
 	grpcListener net.Listener
-	http         *http.Server
-	httpListener net.Listener // nil without an HTTP address
-	web          *http.Server // nil without a web address
-	webListener  net.Listener // nil without a web address
-	webURL       string       // of a proxy; empty: there is none
+	httpServers  []httpServer
+	listeners    []net.Listener // all of them
+	webURL       string         // of a proxy before the page; empty: there is none
+
+	connectionsRefused atomic.Int64 // because there were too many
 
 	lost chan error // gets the error of a job table whose files are gone
 	// stopping makes /readyz answer 503. Before Run it is not set, because a call that arrives then is not
@@ -52,14 +65,22 @@ type Service struct {
 // call is answered and none is made to the platform. Run also closes the service. A service that is never
 // run has to be closed with [Service.Close].
 //
+// A value of reload makes the service read its certificates anew at once; reload may be nil.
+//
 // If the job table cannot be opened, the error is that of [sqlite.Open].
-func New(ctx context.Context, cfg *config.Config, log *slog.Logger) (_ *Service, err error) {
-	s := &Service{log: log, webURL: cfg.WebURL, lost: make(chan error, 1)}
+func New(ctx context.Context, cfg *config.Config, log *slog.Logger, reload <-chan struct{}) (_ *Service, err error) {
+	s := &Service{log: log, webURL: cfg.WebURL, reload: reload, lost: make(chan error, 1)}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Close())
 		}
 	}()
+	if cfg.TLS.Enabled() {
+		files := transport.Files{Cert: cfg.TLS.CertFile, Key: cfg.TLS.KeyFile, ClientCA: cfg.TLS.ClientCAFile, MinVersion: cfg.TLS.MinVersion}
+		if s.certificates, err = transport.LoadCertificates(files, log); err != nil {
+			return nil, err
+		}
+	}
 	if err := s.listen(ctx, cfg); err != nil {
 		return nil, err
 	}
@@ -83,67 +104,103 @@ func New(ctx context.Context, cfg *config.Config, log *slog.Logger) (_ *Service,
 	if s.webhooks, err = newWebhookReceiver(cfg, accounts, s.store, log); err != nil {
 		return nil, err
 	}
-	if s.server, err = server.New(server.Config{Store: s.store, Catalog: serverCatalog(cfg), Logger: log}); err != nil {
+	access := store.NewAccessTable(s.store)
+	if s.identifier, err = identity.New(ctx, cfg.Identity, access, log); err != nil {
+		return nil, err
+	}
+	s.server, err = server.New(server.Config{
+		Store: s.store, Access: access, Identifier: s.identifier, Catalog: serverCatalog(cfg), Logger: log,
+		AllowInlineTemplates: cfg.AllowInlineTemplates, AuditRetention: cfg.AuditRetention, Limits: serverLimits(cfg.Limits),
+	})
+	if err != nil {
 		return nil, err
 	}
 	s.store.SetOnChange(func(changes []job.Change) {
 		s.server.Changed(changes)
 		s.dispatcher.Changed(changes)
 	})
-	s.grpc = grpc.NewServer(s.server.Options()...)
+	s.grpc = grpc.NewServer(append(s.server.Options(), grpc.Creds(s.certificates.Credentials()))...)
 	s.server.Register(s.grpc)
-	s.http = &http.Server{
-		Handler: s.endpoints(), ReadTimeout: 5 * time.Second, IdleTimeout: time.Minute,
-		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
-	}
-	if s.webListener != nil {
-		if s.web, err = newWebServer(cfg, s.grpc, log); err != nil {
-			return nil, err
-		}
+	if err := s.makeHTTPServers(cfg); err != nil {
+		return nil, err
 	}
 	return s, nil
 }
 
-// listen opens the listeners. An error names the setting, such as --listen.
-func (s *Service) listen(ctx context.Context, cfg *config.Config) (err error) {
-	if s.grpcListener, err = new(net.ListenConfig).Listen(ctx, "tcp", cfg.Listen); err != nil {
-		return fmt.Errorf("--listen %s: %w", cfg.Listen, err)
-	}
-	if cfg.HTTPListen != "" {
-		if s.httpListener, err = new(net.ListenConfig).Listen(ctx, "tcp", cfg.HTTPListen); err != nil {
-			return fmt.Errorf("--http-listen %s: %w", cfg.HTTPListen, err)
-		}
-	}
-	if cfg.WebListen != "" {
-		if s.webListener, err = new(net.ListenConfig).Listen(ctx, "tcp", cfg.WebListen); err != nil {
-			return fmt.Errorf("--web-listen %s: %w", cfg.WebListen, err)
+// makeHTTPServers makes the servers of the listeners that speak HTTP.
+func (s *Service) makeHTTPServers(cfg *config.Config) (err error) {
+	for i := range s.httpServers {
+		h := &s.httpServers[i]
+		switch h.setting {
+		case settingHTTP:
+			h.server = s.certificates.NewHTTPServer(s.endpoints(), s.log)
+		case settingAdmin:
+			h.server = s.certificates.NewHTTPServer(s.adminEndpoints(metricsHandler(s.store.AccountStatuses, s.networkMetrics()...)), s.log)
+			h.server.WriteTimeout = 0 // each endpoint has its own
+		case settingWeb:
+			if h.server, err = s.newWebServer(cfg); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
 }
 
-// GRPCAddress is the host:port of the gRPC server. If the configured port is 0, it is the port that the
-// system chose.
-func (s *Service) GRPCAddress() string { return s.grpcListener.Addr().String() }
-
-// HTTPAddress is the host:port of the HTTP endpoints; empty if the configuration has none.
-func (s *Service) HTTPAddress() string {
-	if s.httpListener == nil {
-		return ""
+// httpServer returns the server of a setting, such as --web-listen; nil if it has no listener.
+func (s *Service) httpServer(setting string) *httpServer {
+	for i := range s.httpServers {
+		if s.httpServers[i].setting == setting {
+			return &s.httpServers[i]
+		}
 	}
-	return s.httpListener.Addr().String()
+	return nil
+}
+
+// Settings of the listeners.
+const settingGRPC, settingHTTP, settingWeb, settingAdmin = "--listen", "--http-listen", "--web-listen", "--admin-listen"
+
+// listen opens the listeners. An error names the setting, such as --listen.
+func (s *Service) listen(ctx context.Context, cfg *config.Config) error {
+	for _, l := range cfg.Listeners() {
+		opened, err := transport.Listen(ctx, l.Address, transport.Limits{
+			Connections: cfg.Limits.Connections, ConnectionsPerAddress: cfg.Limits.ConnectionsPerAddress,
+		}, func() { s.connectionsRefused.Add(1) })
+		if err != nil {
+			return fmt.Errorf("%s %s: %w", l.Setting, l.Address, err)
+		}
+		s.listeners = append(s.listeners, opened)
+		if l.Setting == settingGRPC {
+			s.grpcListener = opened
+			continue
+		}
+		s.httpServers = append(s.httpServers, httpServer{setting: l.Setting, listener: opened})
+	}
+	return nil
+}
+
+// Address returns the address of the listener of a setting, such as --listen. If the configured port is 0,
+// it has the port that the system chose. It is empty if the configuration has no such listener.
+func (s *Service) Address(setting string) string {
+	if setting == settingGRPC {
+		return transport.Name(s.grpcListener)
+	}
+	if h := s.httpServer(setting); h != nil {
+		return transport.Name(h.listener)
+	}
+	return ""
 }
 
 // WebAddress is where browsers reach the page: the URL of the proxy if the configuration has one. It has no
 // trailing slash, and is empty if the page is served nowhere.
 func (s *Service) WebAddress() string {
+	address := s.Address(settingWeb)
 	switch {
-	case s.webListener == nil:
-		return ""
-	case s.webURL != "":
+	case address == "", s.webURL != "":
 		return s.webURL
+	case s.certificates != nil:
+		return "https://" + address
 	}
-	return "http://" + s.webListener.Addr().String()
+	return "http://" + address
 }
 
 // Run serves until ctx ends or a part fails. Then it stops the gRPC server, within about ten seconds, then
@@ -159,21 +216,11 @@ func (s *Service) Run(ctx context.Context) error {
 		}
 		return nil
 	})
-	if s.httpListener != nil {
-		group.Go(func() error {
-			if err := s.http.Serve(s.httpListener); !errors.Is(err, http.ErrServerClosed) {
-				return err
-			}
-			return nil
-		})
+	for _, h := range s.httpServers {
+		group.Go(func() error { return transport.ServeHTTP(h.server, h.listener) })
 	}
-	if s.webListener != nil {
-		group.Go(func() error {
-			if err := s.web.Serve(s.webListener); !errors.Is(err, http.ErrServerClosed) {
-				return err
-			}
-			return nil
-		})
+	if s.certificates != nil {
+		group.Go(func() error { return s.certificates.Watch(ctx, s.reload) })
 	}
 	group.Go(func() error { return s.dispatcher.Run(working) })
 	group.Go(func() error {
@@ -185,13 +232,19 @@ func (s *Service) Run(ctx context.Context) error {
 		}
 	})
 	group.Go(func() error { return s.webhooks.Run(ctx) })
+	group.Go(func() error { return s.identifier.Run(ctx) })
+	group.Go(func() error { return s.server.Run(working) })
 	group.Go(func() error {
 		<-ctx.Done()
 		s.log.Info("stopping", "cause", context.Cause(ctx))
 		s.stopping.Store(true)
 		s.stopServing()
 		stopWork(context.Cause(ctx))
-		return s.http.Close()
+		var errs []error
+		for _, h := range s.httpServers {
+			errs = append(errs, h.server.Close())
+		}
+		return errors.Join(errs...)
 	})
 	return errors.Join(group.Wait(), s.Close())
 }
@@ -205,19 +258,17 @@ func (s *Service) stopServing() {
 	began := time.Now()
 	ctx, cancel := context.WithTimeout(context.Background(), drainTimeout/2)
 	defer cancel()
-	if s.web != nil && s.web.Shutdown(ctx) != nil {
+	if web := s.httpServer(settingWeb); web != nil && web.server.Shutdown(ctx) != nil {
 		s.log.Warn("calls over HTTP cut off at shutdown", "grace", drainTimeout/2)
-		_ = s.web.Close() // its listener is closed already
+		_ = web.server.Close() // its listener is closed already
 	}
 	s.server.Stop(s.grpc, drainTimeout-time.Since(began))
 }
 
 // Close closes the listeners and the job table.
 func (s *Service) Close() error {
-	for _, l := range []net.Listener{s.grpcListener, s.httpListener, s.webListener} {
-		if l != nil {
-			_ = l.Close()
-		}
+	for _, l := range s.listeners {
+		_ = l.Close() // it may be closed
 	}
 	if s.store == nil {
 		return nil

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -22,12 +23,12 @@ func mustNew(t *testing.T) *service.Service {
 	t.Helper()
 	env := platform.Env(platform.Serve(t, &simulator.Simulator{}))
 	env["STOKER_DB"] = filepath.Join(t.TempDir(), "stoker.db")
-	env["STOKER_LISTEN"], env["STOKER_HTTP_LISTEN"], env["STOKER_WEB_LISTEN"] = "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0"
+	env["STOKER_LISTEN"], env["STOKER_HTTP_LISTEN"], env["STOKER_ADMIN_LISTEN"], env["STOKER_WEB_LISTEN"] = "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0"
 	cfg, err := config.Load(config.Sources{Getenv: func(name string) string { return env[name] }})
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := service.New(t.Context(), cfg, slog.New(slog.DiscardHandler))
+	s, err := service.New(t.Context(), cfg, slog.New(slog.DiscardHandler), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,8 +60,12 @@ func TestProbes(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	stopped := make(chan error, 1)
 	go func() { stopped <- s.Run(ctx) }()
-	for _, path := range []string{"/healthz", "/readyz", "/metrics"} {
-		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+s.HTTPAddress()+path, nil)
+	for path, want := range map[string]int{
+		"--http-listen/healthz": 200, "--http-listen/readyz": 200, "--http-listen/metrics": 404, "--http-listen/debug/pprof/": 404,
+		"--admin-listen/metrics": 200, "--admin-listen/debug/pprof/": 200, "--admin-listen/debug/pprof/cmdline": 404, "--admin-listen/healthz": 404,
+	} {
+		setting, path, _ := strings.Cut(path, "/")
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+s.Address(setting)+"/"+path, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -69,8 +74,8 @@ func TestProbes(t *testing.T) {
 			t.Fatal(err)
 		}
 		_ = response.Body.Close() // nothing is read from it
-		if response.StatusCode != http.StatusOK {
-			t.Errorf("%s: %s", path, response.Status)
+		if response.StatusCode != want {
+			t.Errorf("%s/%s: %s, want %d", setting, path, response.Status, want)
 		}
 	}
 	cancel(errStop)
@@ -87,7 +92,7 @@ func TestSimulation(t *testing.T) {
 	}
 	var last *stokerv1.Batch
 	err := simulation.Run(t.Context(), func(ctx context.Context, s *service.Service) (err error) {
-		conn, err := client.Dial(s.GRPCAddress(), client.Options{})
+		conn, err := client.Dial(s.Address("--listen"), client.Options{})
 		if err != nil {
 			return err
 		}

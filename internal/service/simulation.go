@@ -45,7 +45,7 @@ func (s *Simulation) Run(ctx context.Context, use func(ctx context.Context, serv
 	if err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}
-	service, err := New(ctx, s.config("http://"+platform.Addr().String()+"/v1"), slog.New(slog.DiscardHandler))
+	service, err := New(ctx, s.config("http://"+platform.Addr().String()+"/v1"), slog.New(slog.DiscardHandler), nil)
 	if err != nil {
 		return errors.Join(err, platform.Close())
 	}

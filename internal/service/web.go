@@ -1,7 +1,6 @@
 package service
 
 import (
-	"log/slog"
 	"net/http"
 	"slices"
 	"strings"
@@ -14,13 +13,13 @@ import (
 	"github.com/stokerd/stoker/web"
 )
 
-// newWebServer makes the server of the page, and of the services of g as JSON over HTTP.
+// newWebServer makes the server of the page, and of all services as JSON over HTTP.
 //
 // There is no time limit for a whole request or answer: a watch lasts for hours, and a large submission takes
 // its time. The gateway has limits for each part of them.
-func newWebServer(cfg *config.Config, g *grpc.Server, log *slog.Logger) (*http.Server, error) {
+func (s *Service) newWebServer(cfg *config.Config) (*http.Server, error) {
 	handler, err := gateway.New(gateway.Config{
-		GRPC: g, Services: ownServices(g), Page: web.Files(), Listen: cfg.WebListen, URL: cfg.WebURL,
+		GRPC: s.grpc, Services: ownServices(s.grpc), Page: web.Files(), Listen: cfg.WebListen, URL: cfg.WebURL,
 	})
 	if err != nil {
 		return nil, err
@@ -29,15 +28,15 @@ func newWebServer(cfg *config.Config, g *grpc.Server, log *slog.Logger) (*http.S
 	protocols.SetHTTP1(true)
 	protocols.SetHTTP2(true)
 	protocols.SetUnencryptedHTTP2(true) // for gRPC
-	return &http.Server{
-		Handler: handler, Protocols: protocols,
-		ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
-		HTTP2: &http.HTTP2Config{
-			MaxConcurrentStreams: 1_000, SendPingTimeout: 30 * time.Second, PingTimeout: 10 * time.Second,
-			MaxReceiveBufferPerConnection: 1 << 20, MaxReceiveBufferPerStream: 256 << 10,
-		},
-		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
-	}, nil
+	server := s.certificates.NewHTTPServer(handler, s.log)
+	server.Protocols = protocols
+	server.ReadTimeout, server.WriteTimeout = 0, 0
+	server.ReadHeaderTimeout, server.IdleTimeout, server.MaxHeaderBytes = 10*time.Second, 2*time.Minute, 64<<10
+	server.HTTP2 = &http.HTTP2Config{
+		MaxConcurrentStreams: 1_000, SendPingTimeout: 30 * time.Second, PingTimeout: 10 * time.Second,
+		MaxReceiveBufferPerConnection: 1 << 20, MaxReceiveBufferPerStream: 256 << 10,
+	}
+	return server, nil
 }
 
 // ownServices are the names of the services of g that the contract has.

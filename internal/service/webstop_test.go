@@ -28,7 +28,7 @@ func TestStopWithOpenWatches(t *testing.T) {
 	ctx, stop := context.WithCancelCause(t.Context())
 	stopped := make(chan error, 1)
 	go func() { stopped <- s.Run(ctx) }()
-	conn, err := client.Dial(s.GRPCAddress(), client.Options{})
+	conn, err := client.Dial(s.Address("--listen"), client.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,9 +20,9 @@ type disk struct {
 	keep []any // C has the addresses of these functions
 
 	mu      sync.Mutex
-	hooks   map[string]func(access) int32 // by the path of the job table
-	files   map[uintptr]openFile          // by the address of SQLite's own structure
-	methods map[uintptr]uintptr           // ours, by those of the default VFS they stand in for
+	hooks   map[string]func(diskAccess) int32 // by the path of the job table
+	files   map[uintptr]openFile              // by the address of SQLite's own structure
+	methods map[uintptr]uintptr               // ours, by those of the default VFS they stand in for
 }
 
 // openFile is what has to be known of an open file to carry out what is asked of it.
@@ -31,8 +31,8 @@ type openFile struct {
 	inner *sqlite3.Tsqlite3_io_methods // those of the default VFS for this kind of file
 }
 
-// access is something SQLite is about to do.
-type access struct {
+// diskAccess is something SQLite is about to do.
+type diskAccess struct {
 	op     string // open, read, write, truncate, sync, delete, shm
 	file   string // what the path has after that of the job table: "", "-wal", "-journal", ".lock"
 	offset int64  // of a write; the size of a truncate
@@ -43,7 +43,7 @@ type access struct {
 var installDisk = sync.OnceValue(func() *disk {
 	tls := libc.NewTLS()
 	defer tls.Close()
-	d := &disk{hooks: map[string]func(access) int32{}, files: map[uintptr]openFile{}, methods: map[uintptr]uintptr{}}
+	d := &disk{hooks: map[string]func(diskAccess) int32{}, files: map[uintptr]openFile{}, methods: map[uintptr]uintptr{}}
 	d.base = as[*sqlite3.Tsqlite3_vfs](sqlite3.Xsqlite3_vfs_find(tls, 0))
 	at := libc.Xmalloc(tls, libc.Tsize_t(unsafe.Sizeof(*d.base)))
 	vfs := as[*sqlite3.Tsqlite3_vfs](at)
@@ -70,7 +70,7 @@ func callable[F any](d *disk, f F) uintptr {
 // watchDisk calls look before anything is done to the files of the job table at
 // path, until the test ends. What look returns is what SQLite gets to hear; with
 // SQLITE_OK the call goes on to the real disk.
-func watchDisk(t *testing.T, path string, look func(access) int32) {
+func watchDisk(t *testing.T, path string, look func(diskAccess) int32) {
 	t.Helper()
 	d := installDisk()
 	d.mu.Lock()
@@ -83,7 +83,7 @@ func watchDisk(t *testing.T, path string, look func(access) int32) {
 	})
 }
 
-func (d *disk) look(path string, a access) int32 {
+func (d *disk) look(path string, a diskAccess) int32 {
 	d.mu.Lock()
 	table, suffix := path, ""
 	for _, s := range []string{"-wal", "-journal", "-shm", ".lock", ".lock-journal"} {
@@ -134,7 +134,7 @@ func (d *disk) open(tls *libc.TLS, vfs, name, file uintptr, flags int32, out uin
 	if name != 0 {
 		path = libc.GoString(name)
 	}
-	if rc := d.look(path, access{op: "open"}); rc != sqlite3.SQLITE_OK {
+	if rc := d.look(path, diskAccess{op: "open"}); rc != sqlite3.SQLITE_OK {
 		as[*sqlite3.Tsqlite3_file](file).FpMethods = 0
 		return rc
 	}
@@ -147,7 +147,7 @@ func (d *disk) open(tls *libc.TLS, vfs, name, file uintptr, flags int32, out uin
 }
 
 func (d *disk) delete(tls *libc.TLS, vfs, name uintptr, syncDir int32) int32 {
-	if rc := d.look(libc.GoString(name), access{op: "delete"}); rc != sqlite3.SQLITE_OK {
+	if rc := d.look(libc.GoString(name), diskAccess{op: "delete"}); rc != sqlite3.SQLITE_OK {
 		return rc
 	}
 	return as[func(*libc.TLS, uintptr, uintptr, int32) int32](d.base.FxDelete)(tls, vfs, name, syncDir)
@@ -163,7 +163,7 @@ func (d *disk) close(tls *libc.TLS, file uintptr) int32 {
 
 func (d *disk) read(tls *libc.TLS, file, buffer uintptr, n int32, offset int64) int32 {
 	f := d.file(file)
-	if rc := d.look(f.path, access{op: "read", offset: offset}); rc != sqlite3.SQLITE_OK {
+	if rc := d.look(f.path, diskAccess{op: "read", offset: offset}); rc != sqlite3.SQLITE_OK {
 		return rc
 	}
 	return as[func(*libc.TLS, uintptr, uintptr, int32, int64) int32](f.inner.FxRead)(tls, file, buffer, n, offset)
@@ -172,7 +172,7 @@ func (d *disk) read(tls *libc.TLS, file, buffer uintptr, n int32, offset int64) 
 func (d *disk) write(tls *libc.TLS, file, buffer uintptr, n int32, offset int64) int32 {
 	f := d.file(file)
 	data := unsafe.Slice(as[*byte](buffer), n)
-	if rc := d.look(f.path, access{op: "write", offset: offset, data: data}); rc != sqlite3.SQLITE_OK {
+	if rc := d.look(f.path, diskAccess{op: "write", offset: offset, data: data}); rc != sqlite3.SQLITE_OK {
 		return rc
 	}
 	return as[func(*libc.TLS, uintptr, uintptr, int32, int64) int32](f.inner.FxWrite)(tls, file, buffer, n, offset)
@@ -180,7 +180,7 @@ func (d *disk) write(tls *libc.TLS, file, buffer uintptr, n int32, offset int64)
 
 func (d *disk) truncate(tls *libc.TLS, file uintptr, size int64) int32 {
 	f := d.file(file)
-	if rc := d.look(f.path, access{op: "truncate", offset: size}); rc != sqlite3.SQLITE_OK {
+	if rc := d.look(f.path, diskAccess{op: "truncate", offset: size}); rc != sqlite3.SQLITE_OK {
 		return rc
 	}
 	return as[func(*libc.TLS, uintptr, int64) int32](f.inner.FxTruncate)(tls, file, size)
@@ -188,7 +188,7 @@ func (d *disk) truncate(tls *libc.TLS, file uintptr, size int64) int32 {
 
 func (d *disk) sync(tls *libc.TLS, file uintptr, flags int32) int32 {
 	f := d.file(file)
-	if rc := d.look(f.path, access{op: "sync"}); rc != sqlite3.SQLITE_OK {
+	if rc := d.look(f.path, diskAccess{op: "sync"}); rc != sqlite3.SQLITE_OK {
 		return rc
 	}
 	return as[func(*libc.TLS, uintptr, int32) int32](f.inner.FxSync)(tls, file, flags)
@@ -196,7 +196,7 @@ func (d *disk) sync(tls *libc.TLS, file uintptr, flags int32) int32 {
 
 func (d *disk) shmMap(tls *libc.TLS, file uintptr, page, size, extend int32, out uintptr) int32 {
 	f := d.file(file)
-	if rc := d.look(f.path, access{op: "shm"}); rc != sqlite3.SQLITE_OK {
+	if rc := d.look(f.path, diskAccess{op: "shm"}); rc != sqlite3.SQLITE_OK {
 		*as[*uintptr](out) = 0
 		return rc
 	}

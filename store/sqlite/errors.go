@@ -7,9 +7,10 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/stokerd/stoker/job"
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
+
+	"github.com/stokerd/stoker/job"
 )
 
 // The ways in which [Open] can refuse a file. In all of them the file stays as

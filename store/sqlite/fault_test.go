@@ -13,9 +13,10 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	sqlite3 "modernc.org/sqlite/lib"
+
 	"github.com/stokerd/stoker/job"
 	"github.com/stokerd/stoker/store"
-	sqlite3 "modernc.org/sqlite/lib"
 )
 
 // story is a little of everything the store writes, one transaction for each
@@ -78,7 +79,7 @@ type trouble struct {
 	cleared atomic.Bool
 }
 
-func (f *trouble) look(a access) int32 {
+func (f *trouble) look(a diskAccess) int32 {
 	if f.cleared.Load() || a.file == ".lock" || a.file == ".lock-journal" || !strings.Contains(f.ops, a.op) {
 		return sqlite3.SQLITE_OK
 	}
@@ -279,7 +280,7 @@ func TestReadersRecover(t *testing.T) {
 	mustSubmitTo(t, s, make([]job.Spec, 1000)...)
 	mustClose(t, s)
 	gone, opened := false, 0
-	watchDisk(t, path, func(a access) int32 {
+	watchDisk(t, path, func(a diskAccess) int32 {
 		if a.op == "open" && a.file == "" {
 			opened++
 		}

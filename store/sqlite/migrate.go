@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/pressly/goose/v3"
+
 	"github.com/stokerd/stoker/job"
 )
 
@@ -17,7 +18,7 @@ import (
 const applicationID = 0x53746f6b
 
 // schemaVersion is the number of the newest migration.
-const schemaVersion = 14
+const schemaVersion = 16
 
 //go:embed migrations/*.sql
 var migrations embed.FS

@@ -85,11 +85,11 @@ func recovered(t *testing.T, name string, files map[string][]byte) string {
 
 // tape is everything that was done to the files of a job table, in its order.
 type tape struct {
-	done  []access
+	done  []diskAccess
 	steps []int // how much had been done when each step was acknowledged
 }
 
-func (p *tape) record(a access) int32 {
+func (p *tape) record(a diskAccess) int32 {
 	switch a.op {
 	case "write", "truncate", "sync", "delete":
 		if a.file == "" || a.file == "-wal" || a.file == "-journal" {
@@ -131,7 +131,7 @@ func (p *tape) disk(n int, keep func(unflushed int) bool) (files map[string][]by
 }
 
 // apply does to the files what was done to the real ones.
-func (a access) apply(files map[string][]byte) {
+func (a diskAccess) apply(files map[string][]byte) {
 	data := files[a.file]
 	size := a.offset
 	switch a.op {

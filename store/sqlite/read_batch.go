@@ -10,7 +10,7 @@ import (
 const batchColumns = `id, seq, display_name, account, priority, state, state_reason, open, profile, recipe, template,
        input, output, retry, failure_limit, failures_forgiven, labels,
        waiting, starting, queued, running, succeeded, failed, cancelling, cancelled,
-       revision, create_time, update_time, start_time, finish_time, skip_succeeded, skipped, told_apart_by, state_time`
+       revision, create_time, update_time, start_time, finish_time, skip_succeeded, skipped, told_apart_by, state_time, created_by`
 
 func scanBatch(r row) (job.Batch, error) {
 	var b job.Batch
@@ -20,7 +20,7 @@ func scanBatch(r row) (job.Batch, error) {
 	err := r.Scan(&b.ID, &b.Seq, &b.DisplayName, &b.AccountID, &b.Priority, (*string)(&b.State), &b.StateReason, &b.Open, &b.Profile, &recipe, &template,
 		&input, &output, &retry, &limit, &b.FailuresForgiven, &labels,
 		&c.Waiting, &c.Starting, &c.Queued, &c.Running, &c.Succeeded, &c.Failed, &c.Cancelling, &c.Cancelled,
-		&b.Revision, &create, &update, &start, &finish, &b.SkipSucceeded, &b.Skipped, &b.DistinctBy, &state)
+		&b.Revision, &create, &update, &start, &finish, &b.SkipSucceeded, &b.Skipped, &b.DistinctBy, &state, &b.CreatedBy)
 	if err != nil {
 		return job.Batch{}, err
 	}
@@ -88,12 +88,17 @@ func (r queries) LiveBatches(ctx context.Context) ([]string, error) {
 	return all(ctx, r.q, scalar[string], query)
 }
 
-func (r queries) BatchByRequestID(ctx context.Context, requestID string) (id string, payloadHash []byte, err error) {
-	const query = `SELECT id, payload_hash FROM batches WHERE request_id = $1 AND request_id <> ''`
+func (r queries) BatchByRequestID(ctx context.Context, key job.RequestKey) (id string, payloadHash []byte, err error) {
+	const query = `
+SELECT id, payload_hash
+  FROM batches INDEXED BY batches_request
+ WHERE request_id = $1 AND request_id <> ''
+   AND (created_by = $2 OR created_by = 'local' AND account = $3 OR $2 = 'local' AND payload_hash = $4)
+ ORDER BY created_by = $2 DESC, seq LIMIT 1`
 	scan := func(r row) (id string, err error) {
 		err = r.Scan(&id, &payloadHash)
 		return id, err
 	}
-	id, err = one(ctx, r.q, scan, query, requestID)
+	id, err = one(ctx, r.q, scan, query, key.ID, key.CreatedBy, key.AccountID, key.PayloadHash)
 	return id, payloadHash, err
 }

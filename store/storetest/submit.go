@@ -18,7 +18,7 @@ func fullBatch() job.Batch {
 		Input:    job.StorageRef{Name: "mezzanine"}, Output: job.StorageRef{ID: "an-output"},
 		Retry:        job.RetryPolicy{MaxRetries: 3, InitialBackoff: time.Second, MaxBackoff: time.Minute, RetryTransferErrors: true},
 		FailureLimit: job.FailureLimit{Count: 5, Percent: 10, MinFinished: 30},
-		Labels:       map[string]string{"team": "vod", "tier": "gold"}, Open: true, SkipSucceeded: true, DistinctBy: job.ByTemplate,
+		Labels:       map[string]string{"team": "vod", "tier": "gold"}, Open: true, SkipSucceeded: true, DistinctBy: job.ByTemplate, CreatedBy: "token:ci",
 	}
 }
 

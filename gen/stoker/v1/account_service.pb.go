@@ -2080,7 +2080,7 @@ var File_stoker_v1_account_service_proto protoreflect.FileDescriptor
 
 const file_stoker_v1_account_service_proto_rawDesc = "" +
 	"\n" +
-	"\x1fstoker/v1/account_service.proto\x12\tstoker.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fstoker/v1/account_history.proto\x1a\x15stoker/v1/batch.proto\x1a\x14stoker/v1/wait.proto\"\xdc\f\n" +
+	"\x1fstoker/v1/account_service.proto\x12\tstoker.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16stoker/v1/access.proto\x1a\x1fstoker/v1/account_history.proto\x1a\x15stoker/v1/batch.proto\x1a\x14stoker/v1/wait.proto\"\xdc\f\n" +
 	"\aAccount\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12!\n" +
 	"\fqueue_target\x18\x02 \x01(\x05R\vqueueTarget\x124\n" +
@@ -2237,16 +2237,16 @@ const file_stoker_v1_account_service_proto_rawDesc = "" +
 	"\x19BREAKER_STATE_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14BREAKER_STATE_CLOSED\x10\x01\x12\x16\n" +
 	"\x12BREAKER_STATE_OPEN\x10\x02\x12\x19\n" +
-	"\x15BREAKER_STATE_PROBING\x10\x032\xd6\x04\n" +
-	"\x0eAccountService\x12O\n" +
-	"\fListAccounts\x12\x1e.stoker.v1.ListAccountsRequest\x1a\x1f.stoker.v1.ListAccountsResponse\x12I\n" +
+	"\x15BREAKER_STATE_PROBING\x10\x032\x9a\x05\n" +
+	"\x0eAccountService\x12Z\n" +
+	"\fListAccounts\x12\x1e.stoker.v1.ListAccountsRequest\x1a\x1f.stoker.v1.ListAccountsResponse\"\t\xfa\x97\"\x02\b\x01\x90\x02\x01\x12T\n" +
 	"\n" +
-	"GetAccount\x12\x1c.stoker.v1.GetAccountRequest\x1a\x1d.stoker.v1.GetAccountResponse\x12^\n" +
-	"\x11GetAccountHistory\x12#.stoker.v1.GetAccountHistoryRequest\x1a$.stoker.v1.GetAccountHistoryResponse\x12O\n" +
-	"\fListNextJobs\x12\x1e.stoker.v1.ListNextJobsRequest\x1a\x1f.stoker.v1.ListNextJobsResponse\x12O\n" +
-	"\fPauseAccount\x12\x1e.stoker.v1.PauseAccountRequest\x1a\x1f.stoker.v1.PauseAccountResponse\x12R\n" +
-	"\rResumeAccount\x12\x1f.stoker.v1.ResumeAccountRequest\x1a .stoker.v1.ResumeAccountResponse\x12R\n" +
-	"\rUpdateAccount\x12\x1f.stoker.v1.UpdateAccountRequest\x1a .stoker.v1.UpdateAccountResponseB2Z0github.com/stokerd/stoker/gen/stoker/v1;stokerv1b\x06proto3"
+	"GetAccount\x12\x1c.stoker.v1.GetAccountRequest\x1a\x1d.stoker.v1.GetAccountResponse\"\t\xfa\x97\"\x02\b\x01\x90\x02\x01\x12i\n" +
+	"\x11GetAccountHistory\x12#.stoker.v1.GetAccountHistoryRequest\x1a$.stoker.v1.GetAccountHistoryResponse\"\t\xfa\x97\"\x02\b\x01\x90\x02\x01\x12Z\n" +
+	"\fListNextJobs\x12\x1e.stoker.v1.ListNextJobsRequest\x1a\x1f.stoker.v1.ListNextJobsResponse\"\t\xfa\x97\"\x02\b\x01\x90\x02\x01\x12W\n" +
+	"\fPauseAccount\x12\x1e.stoker.v1.PauseAccountRequest\x1a\x1f.stoker.v1.PauseAccountResponse\"\x06\xfa\x97\"\x02\b\x03\x12Z\n" +
+	"\rResumeAccount\x12\x1f.stoker.v1.ResumeAccountRequest\x1a .stoker.v1.ResumeAccountResponse\"\x06\xfa\x97\"\x02\b\x03\x12Z\n" +
+	"\rUpdateAccount\x12\x1f.stoker.v1.UpdateAccountRequest\x1a .stoker.v1.UpdateAccountResponse\"\x06\xfa\x97\"\x02\b\x03B2Z0github.com/stokerd/stoker/gen/stoker/v1;stokerv1b\x06proto3"
 
 var (
 	file_stoker_v1_account_service_proto_rawDescOnce sync.Once
@@ -2371,6 +2371,7 @@ func file_stoker_v1_account_service_proto_init() {
 	if File_stoker_v1_account_service_proto != nil {
 		return
 	}
+	file_stoker_v1_access_proto_init()
 	file_stoker_v1_account_history_proto_init()
 	file_stoker_v1_batch_proto_init()
 	file_stoker_v1_wait_proto_init()

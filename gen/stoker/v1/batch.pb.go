@@ -314,7 +314,7 @@ type Batch struct {
 	// have the same number, not even after DeleteBatch. Every field that names a batch takes the
 	// number as well as the id, so that "411" is a batch and "411/17" its 17th job.
 	Number int64 `protobuf:"varint,30,opt,name=number,proto3" json:"number,omitempty"`
-	// Who submitted the batch; `local` until there are logins.
+	// The name of the principal that submitted the batch; "local" if the server asked nobody who they were.
 	CreatedBy string `protobuf:"bytes,31,opt,name=created_by,json=createdBy,proto3" json:"created_by,omitempty"`
 	// What the recipe or template encodes to, in short: for example
 	// "H.264 480p, 720p, 1080p; AAC; fMP4". Only GetBatch sets it.

@@ -2960,7 +2960,7 @@ var File_stoker_v1_batch_service_proto protoreflect.FileDescriptor
 
 const file_stoker_v1_batch_service_proto_rawDesc = "" +
 	"\n" +
-	"\x1dstoker/v1/batch_service.proto\x12\tstoker.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x15stoker/v1/batch.proto\x1a\x1astoker/v1/batch_bulk.proto\x1a\x1bstoker/v1/batch_watch.proto\x1a\x18stoker/v1/job_list.proto\x1a\x16stoker/v1/recipe.proto\"\xb4\b\n" +
+	"\x1dstoker/v1/batch_service.proto\x12\tstoker.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16stoker/v1/access.proto\x1a\x15stoker/v1/batch.proto\x1a\x1astoker/v1/batch_bulk.proto\x1a\x1bstoker/v1/batch_watch.proto\x1a\x18stoker/v1/job_list.proto\x1a\x16stoker/v1/recipe.proto\"\xb4\b\n" +
 	"\x12SubmitBatchRequest\x12'\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12+\n" +
@@ -3212,36 +3212,36 @@ const file_stoker_v1_batch_service_proto_rawDesc = "" +
 	"\bJobOrder\x12\x19\n" +
 	"\x15JOB_ORDER_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14JOB_ORDER_SUBMISSION\x10\x01\x12\x1a\n" +
-	"\x16JOB_ORDER_NEWEST_FIRST\x10\x022\xc4\x0e\n" +
-	"\fBatchService\x12L\n" +
-	"\vSubmitBatch\x12\x1d.stoker.v1.SubmitBatchRequest\x1a\x1e.stoker.v1.SubmitBatchResponse\x12@\n" +
-	"\aAddJobs\x12\x19.stoker.v1.AddJobsRequest\x1a\x1a.stoker.v1.AddJobsResponse\x12I\n" +
+	"\x16JOB_ORDER_NEWEST_FIRST\x10\x022\xb4\x10\n" +
+	"\fBatchService\x12T\n" +
+	"\vSubmitBatch\x12\x1d.stoker.v1.SubmitBatchRequest\x1a\x1e.stoker.v1.SubmitBatchResponse\"\x06\xfa\x97\"\x02\b\x02\x12J\n" +
+	"\aAddJobs\x12\x19.stoker.v1.AddJobsRequest\x1a\x1a.stoker.v1.AddJobsResponse\"\b\xfa\x97\"\x04\b\x03\x10\x02\x12S\n" +
 	"\n" +
-	"CloseBatch\x12\x1c.stoker.v1.CloseBatchRequest\x1a\x1d.stoker.v1.CloseBatchResponse\x12C\n" +
-	"\bGetBatch\x12\x1a.stoker.v1.GetBatchRequest\x1a\x1b.stoker.v1.GetBatchResponse\x12L\n" +
-	"\vListBatches\x12\x1d.stoker.v1.ListBatchesRequest\x1a\x1e.stoker.v1.ListBatchesResponse\x12=\n" +
-	"\x06GetJob\x12\x18.stoker.v1.GetJobRequest\x1a\x19.stoker.v1.GetJobResponse\x12C\n" +
-	"\bListJobs\x12\x1a.stoker.v1.ListJobsRequest\x1a\x1b.stoker.v1.ListJobsResponse\x12K\n" +
+	"CloseBatch\x12\x1c.stoker.v1.CloseBatchRequest\x1a\x1d.stoker.v1.CloseBatchResponse\"\b\xfa\x97\"\x04\b\x03\x10\x02\x12N\n" +
+	"\bGetBatch\x12\x1a.stoker.v1.GetBatchRequest\x1a\x1b.stoker.v1.GetBatchResponse\"\t\xfa\x97\"\x02\b\x01\x90\x02\x01\x12W\n" +
+	"\vListBatches\x12\x1d.stoker.v1.ListBatchesRequest\x1a\x1e.stoker.v1.ListBatchesResponse\"\t\xfa\x97\"\x02\b\x01\x90\x02\x01\x12H\n" +
+	"\x06GetJob\x12\x18.stoker.v1.GetJobRequest\x1a\x19.stoker.v1.GetJobResponse\"\t\xfa\x97\"\x02\b\x01\x90\x02\x01\x12N\n" +
+	"\bListJobs\x12\x1a.stoker.v1.ListJobsRequest\x1a\x1b.stoker.v1.ListJobsResponse\"\t\xfa\x97\"\x02\b\x01\x90\x02\x01\x12V\n" +
 	"\n" +
-	"WatchBatch\x12\x1c.stoker.v1.WatchBatchRequest\x1a\x1d.stoker.v1.WatchBatchResponse0\x01\x12Q\n" +
-	"\fWatchBatches\x12\x1e.stoker.v1.WatchBatchesRequest\x1a\x1f.stoker.v1.WatchBatchesResponse0\x01\x12F\n" +
-	"\tCancelJob\x12\x1b.stoker.v1.CancelJobRequest\x1a\x1c.stoker.v1.CancelJobResponse\x12L\n" +
-	"\vCancelBatch\x12\x1d.stoker.v1.CancelBatchRequest\x1a\x1e.stoker.v1.CancelBatchResponse\x12I\n" +
+	"WatchBatch\x12\x1c.stoker.v1.WatchBatchRequest\x1a\x1d.stoker.v1.WatchBatchResponse\"\t\xfa\x97\"\x02\b\x01\x90\x02\x010\x01\x12Y\n" +
+	"\fWatchBatches\x12\x1e.stoker.v1.WatchBatchesRequest\x1a\x1f.stoker.v1.WatchBatchesResponse\"\x06\xfa\x97\"\x02\b\x010\x01\x12P\n" +
+	"\tCancelJob\x12\x1b.stoker.v1.CancelJobRequest\x1a\x1c.stoker.v1.CancelJobResponse\"\b\xfa\x97\"\x04\b\x03\x10\x02\x12V\n" +
+	"\vCancelBatch\x12\x1d.stoker.v1.CancelBatchRequest\x1a\x1e.stoker.v1.CancelBatchResponse\"\b\xfa\x97\"\x04\b\x03\x10\x02\x12S\n" +
 	"\n" +
-	"CancelJobs\x12\x1c.stoker.v1.CancelJobsRequest\x1a\x1d.stoker.v1.CancelJobsResponse\x12F\n" +
-	"\tRetryJobs\x12\x1b.stoker.v1.RetryJobsRequest\x1a\x1c.stoker.v1.RetryJobsResponse\x12O\n" +
-	"\fListFailures\x12\x1e.stoker.v1.ListFailuresRequest\x1a\x1f.stoker.v1.ListFailuresResponse\x12I\n" +
+	"CancelJobs\x12\x1c.stoker.v1.CancelJobsRequest\x1a\x1d.stoker.v1.CancelJobsResponse\"\b\xfa\x97\"\x04\b\x03\x10\x02\x12P\n" +
+	"\tRetryJobs\x12\x1b.stoker.v1.RetryJobsRequest\x1a\x1c.stoker.v1.RetryJobsResponse\"\b\xfa\x97\"\x04\b\x03\x10\x02\x12Z\n" +
+	"\fListFailures\x12\x1e.stoker.v1.ListFailuresRequest\x1a\x1f.stoker.v1.ListFailuresResponse\"\t\xfa\x97\"\x02\b\x01\x90\x02\x01\x12S\n" +
 	"\n" +
-	"PauseBatch\x12\x1c.stoker.v1.PauseBatchRequest\x1a\x1d.stoker.v1.PauseBatchResponse\x12L\n" +
-	"\vResumeBatch\x12\x1d.stoker.v1.ResumeBatchRequest\x1a\x1e.stoker.v1.ResumeBatchResponse\x12R\n" +
-	"\rResubmitBatch\x12\x1f.stoker.v1.ResubmitBatchRequest\x1a .stoker.v1.ResubmitBatchResponse\x12R\n" +
-	"\rCancelBatches\x12\x1f.stoker.v1.CancelBatchesRequest\x1a .stoker.v1.CancelBatchesResponse\x12O\n" +
-	"\fPauseBatches\x12\x1e.stoker.v1.PauseBatchesRequest\x1a\x1f.stoker.v1.PauseBatchesResponse\x12R\n" +
-	"\rResumeBatches\x12\x1f.stoker.v1.ResumeBatchesRequest\x1a .stoker.v1.ResumeBatchesResponse\x12R\n" +
-	"\rDeleteBatches\x12\x1f.stoker.v1.DeleteBatchesRequest\x1a .stoker.v1.DeleteBatchesResponse\x12R\n" +
-	"\rUpdateBatches\x12\x1f.stoker.v1.UpdateBatchesRequest\x1a .stoker.v1.UpdateBatchesResponse\x12L\n" +
-	"\vUpdateBatch\x12\x1d.stoker.v1.UpdateBatchRequest\x1a\x1e.stoker.v1.UpdateBatchResponse\x12L\n" +
-	"\vDeleteBatch\x12\x1d.stoker.v1.DeleteBatchRequest\x1a\x1e.stoker.v1.DeleteBatchResponseB2Z0github.com/stokerd/stoker/gen/stoker/v1;stokerv1b\x06proto3"
+	"PauseBatch\x12\x1c.stoker.v1.PauseBatchRequest\x1a\x1d.stoker.v1.PauseBatchResponse\"\b\xfa\x97\"\x04\b\x03\x10\x02\x12V\n" +
+	"\vResumeBatch\x12\x1d.stoker.v1.ResumeBatchRequest\x1a\x1e.stoker.v1.ResumeBatchResponse\"\b\xfa\x97\"\x04\b\x03\x10\x02\x12Z\n" +
+	"\rResubmitBatch\x12\x1f.stoker.v1.ResubmitBatchRequest\x1a .stoker.v1.ResubmitBatchResponse\"\x06\xfa\x97\"\x02\b\x02\x12\\\n" +
+	"\rCancelBatches\x12\x1f.stoker.v1.CancelBatchesRequest\x1a .stoker.v1.CancelBatchesResponse\"\b\xfa\x97\"\x04\b\x03\x10\x02\x12Y\n" +
+	"\fPauseBatches\x12\x1e.stoker.v1.PauseBatchesRequest\x1a\x1f.stoker.v1.PauseBatchesResponse\"\b\xfa\x97\"\x04\b\x03\x10\x02\x12\\\n" +
+	"\rResumeBatches\x12\x1f.stoker.v1.ResumeBatchesRequest\x1a .stoker.v1.ResumeBatchesResponse\"\b\xfa\x97\"\x04\b\x03\x10\x02\x12\\\n" +
+	"\rDeleteBatches\x12\x1f.stoker.v1.DeleteBatchesRequest\x1a .stoker.v1.DeleteBatchesResponse\"\b\xfa\x97\"\x04\b\x03\x10\x02\x12\\\n" +
+	"\rUpdateBatches\x12\x1f.stoker.v1.UpdateBatchesRequest\x1a .stoker.v1.UpdateBatchesResponse\"\b\xfa\x97\"\x04\b\x03\x10\x02\x12V\n" +
+	"\vUpdateBatch\x12\x1d.stoker.v1.UpdateBatchRequest\x1a\x1e.stoker.v1.UpdateBatchResponse\"\b\xfa\x97\"\x04\b\x03\x10\x02\x12V\n" +
+	"\vDeleteBatch\x12\x1d.stoker.v1.DeleteBatchRequest\x1a\x1e.stoker.v1.DeleteBatchResponse\"\b\xfa\x97\"\x04\b\x03\x10\x02B2Z0github.com/stokerd/stoker/gen/stoker/v1;stokerv1b\x06proto3"
 
 var (
 	file_stoker_v1_batch_service_proto_rawDescOnce sync.Once
@@ -3455,6 +3455,7 @@ func file_stoker_v1_batch_service_proto_init() {
 	if File_stoker_v1_batch_service_proto != nil {
 		return
 	}
+	file_stoker_v1_access_proto_init()
 	file_stoker_v1_batch_proto_init()
 	file_stoker_v1_batch_bulk_proto_init()
 	file_stoker_v1_batch_watch_proto_init()

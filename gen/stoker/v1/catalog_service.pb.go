@@ -998,7 +998,7 @@ var File_stoker_v1_catalog_service_proto protoreflect.FileDescriptor
 
 const file_stoker_v1_catalog_service_proto_rawDesc = "" +
 	"\n" +
-	"\x1fstoker/v1/catalog_service.proto\x12\tstoker.v1\x1a\x1bbuf/validate/validate.proto\"z\n" +
+	"\x1fstoker/v1/catalog_service.proto\x12\tstoker.v1\x1a\x1bbuf/validate/validate.proto\x1a\x16stoker/v1/access.proto\"z\n" +
 	"\aProfile\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
 	"\aencodes\x18\x02 \x01(\tR\aencodes\x12\x16\n" +
@@ -1073,14 +1073,14 @@ const file_stoker_v1_catalog_service_proto_rawDesc = "" +
 	"\x19VARIABLE_TYPE_UNSPECIFIED\x10\x00\x12\x16\n" +
 	"\x12VARIABLE_TYPE_TEXT\x10\x01\x12\x18\n" +
 	"\x14VARIABLE_TYPE_NUMBER\x10\x02\x12\x16\n" +
-	"\x12VARIABLE_TYPE_BOOL\x10\x032\x9f\x03\n" +
-	"\x0eCatalogService\x12O\n" +
-	"\fListProfiles\x12\x1e.stoker.v1.ListProfilesRequest\x1a\x1f.stoker.v1.ListProfilesResponse\x12I\n" +
+	"\x12VARIABLE_TYPE_BOOL\x10\x032\xd6\x03\n" +
+	"\x0eCatalogService\x12Z\n" +
+	"\fListProfiles\x12\x1e.stoker.v1.ListProfilesRequest\x1a\x1f.stoker.v1.ListProfilesResponse\"\t\xfa\x97\"\x02\b\x01\x90\x02\x01\x12T\n" +
 	"\n" +
-	"GetProfile\x12\x1c.stoker.v1.GetProfileRequest\x1a\x1d.stoker.v1.GetProfileResponse\x12R\n" +
-	"\rListTemplates\x12\x1f.stoker.v1.ListTemplatesRequest\x1a .stoker.v1.ListTemplatesResponse\x12L\n" +
-	"\vGetTemplate\x12\x1d.stoker.v1.GetTemplateRequest\x1a\x1e.stoker.v1.GetTemplateResponse\x12O\n" +
-	"\fListStorages\x12\x1e.stoker.v1.ListStoragesRequest\x1a\x1f.stoker.v1.ListStoragesResponseB2Z0github.com/stokerd/stoker/gen/stoker/v1;stokerv1b\x06proto3"
+	"GetProfile\x12\x1c.stoker.v1.GetProfileRequest\x1a\x1d.stoker.v1.GetProfileResponse\"\t\xfa\x97\"\x02\b\x01\x90\x02\x01\x12]\n" +
+	"\rListTemplates\x12\x1f.stoker.v1.ListTemplatesRequest\x1a .stoker.v1.ListTemplatesResponse\"\t\xfa\x97\"\x02\b\x01\x90\x02\x01\x12W\n" +
+	"\vGetTemplate\x12\x1d.stoker.v1.GetTemplateRequest\x1a\x1e.stoker.v1.GetTemplateResponse\"\t\xfa\x97\"\x02\b\x01\x90\x02\x01\x12Z\n" +
+	"\fListStorages\x12\x1e.stoker.v1.ListStoragesRequest\x1a\x1f.stoker.v1.ListStoragesResponse\"\t\xfa\x97\"\x02\b\x01\x90\x02\x01B2Z0github.com/stokerd/stoker/gen/stoker/v1;stokerv1b\x06proto3"
 
 var (
 	file_stoker_v1_catalog_service_proto_rawDescOnce sync.Once
@@ -1143,6 +1143,7 @@ func file_stoker_v1_catalog_service_proto_init() {
 	if File_stoker_v1_catalog_service_proto != nil {
 		return
 	}
+	file_stoker_v1_access_proto_init()
 	file_stoker_v1_catalog_service_proto_msgTypes[2].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{

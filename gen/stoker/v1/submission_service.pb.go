@@ -622,7 +622,7 @@ var File_stoker_v1_submission_service_proto protoreflect.FileDescriptor
 
 const file_stoker_v1_submission_service_proto_rawDesc = "" +
 	"\n" +
-	"\"stoker/v1/submission_service.proto\x12\tstoker.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x15stoker/v1/batch.proto\x1a\x1dstoker/v1/batch_service.proto\x1a\x18stoker/v1/job_list.proto\"\x9b\x01\n" +
+	"\"stoker/v1/submission_service.proto\x12\tstoker.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x16stoker/v1/access.proto\x1a\x15stoker/v1/batch.proto\x1a\x1dstoker/v1/batch_service.proto\x1a\x18stoker/v1/job_list.proto\"\x9b\x01\n" +
 	"\x10CheckListRequest\x12E\n" +
 	"\n" +
 	"submission\x18\x01 \x01(\v2\x1d.stoker.v1.SubmitBatchRequestB\x06\xbaH\x03\xc8\x01\x01R\n" +
@@ -671,10 +671,10 @@ const file_stoker_v1_submission_service_proto_rawDesc = "" +
 	"\fsample_count\x18\a \x01(\x05R\vsampleCount\x12\x1f\n" +
 	"\vahead_count\x18\b \x01(\x03R\n" +
 	"aheadCount\x12#\n" +
-	"\rsame_encoding\x18\t \x01(\bR\fsameEncoding2\xa3\x01\n" +
-	"\x11SubmissionService\x12F\n" +
-	"\tCheckList\x12\x1b.stoker.v1.CheckListRequest\x1a\x1c.stoker.v1.CheckListResponse\x12F\n" +
-	"\tPlanBatch\x12\x1b.stoker.v1.PlanBatchRequest\x1a\x1c.stoker.v1.PlanBatchResponseB2Z0github.com/stokerd/stoker/gen/stoker/v1;stokerv1b\x06proto3"
+	"\rsame_encoding\x18\t \x01(\bR\fsameEncoding2\xb3\x01\n" +
+	"\x11SubmissionService\x12N\n" +
+	"\tCheckList\x12\x1b.stoker.v1.CheckListRequest\x1a\x1c.stoker.v1.CheckListResponse\"\x06\xfa\x97\"\x02\b\x02\x12N\n" +
+	"\tPlanBatch\x12\x1b.stoker.v1.PlanBatchRequest\x1a\x1c.stoker.v1.PlanBatchResponse\"\x06\xfa\x97\"\x02\b\x01B2Z0github.com/stokerd/stoker/gen/stoker/v1;stokerv1b\x06proto3"
 
 var (
 	file_stoker_v1_submission_service_proto_rawDescOnce sync.Once
@@ -730,6 +730,7 @@ func file_stoker_v1_submission_service_proto_init() {
 	if File_stoker_v1_submission_service_proto != nil {
 		return
 	}
+	file_stoker_v1_access_proto_init()
 	file_stoker_v1_batch_proto_init()
 	file_stoker_v1_batch_service_proto_init()
 	file_stoker_v1_job_list_proto_init()

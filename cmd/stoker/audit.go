@@ -1,0 +1,115 @@
+package main
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/stokerd/stoker/client"
+	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+	"github.com/stokerd/stoker/internal/ui"
+	"github.com/stokerd/stoker/job"
+)
+
+func auditCommand(c *cli) *cobra.Command {
+	var principal, target, since, until, callID string
+	var methods, outcomes []string
+	var limit int
+	cmd := &cobra.Command{
+		Use:   "audit",
+		Short: "Show who has changed what, and what was refused",
+		Long: `Show the audit log, the newest entry first: one for each call that could change something,
+by whom, on what, with which outcome. Of a caller's refused calls, the first ten of a
+minute have an entry each, and one entry counts the others. An entry has to match all
+filters. The role admin is needed.
+
+--since and --until take a time such as 2026-11-29, 2026-11-29T14:00:00Z, or how long ago
+it was: 90m, 12h, 7d.`,
+		Example: `  stoker audit --since 24h
+  stoker audit --principal token:ci --outcome PERMISSION_DENIED
+  stoker audit --target 411`,
+		Args: noArgs,
+	}
+	f := cmd.Flags()
+	f.StringVar(&principal, "principal", "", "only calls of this principal, such as token:ci")
+	f.StringVar(&target, "target", "", "only calls about this batch, with its jobs, or about this job, account or token")
+	f.StringArrayVar(&methods, "method", nil, "only calls of this method, such as CancelBatch; may be repeated")
+	f.StringArrayVar(&outcomes, "outcome", nil, "only calls with this outcome, such as OK or PERMISSION_DENIED; may be repeated")
+	f.StringVar(&since, "since", "", "only calls at this time or later")
+	f.StringVar(&until, "until", "", "only calls before this time")
+	f.StringVar(&callID, "call-id", "", "only the call with this id")
+	f.IntVar(&limit, "limit", 100, "how many entries to show; 0 for all")
+	c.addListingFlags(cmd, ui.Entries().ColumnNames())
+	return c.clientCommand(cmd, answerTimeout, func(ctx context.Context, conn *client.Client, _ []string) error {
+		req := &stokerv1.ListEntriesRequest{Principal: principal, Target: target, Methods: methods, CallId: callID}
+		for _, o := range outcomes {
+			req.Outcomes = append(req.Outcomes, strings.ToUpper(o))
+		}
+		var err error
+		if req.Since, err = parseMoment("since", since, time.Now()); err != nil {
+			return err
+		}
+		if req.Until, err = parseMoment("until", until, time.Now()); err != nil {
+			return err
+		}
+		if limit < 0 {
+			return usagef("--limit %d: want 0 or more", limit)
+		}
+		return c.printEntries(ctx, conn, req, limit)
+	})
+}
+
+// parseMoment parses a time, or how long ago it was.
+func parseMoment(flag, text string, now time.Time) (*timestamppb.Timestamp, error) {
+	if text == "" {
+		return nil, nil
+	}
+	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05", "2006-01-02 15:04:05", "2006-01-02 15:04", time.DateOnly} {
+		if t, err := time.ParseInLocation(layout, text, time.Local); err == nil {
+			return timestamppb.New(t), nil
+		}
+	}
+	ago, err := parseLifetime(text)
+	if err != nil {
+		return nil, usagef("--%s %s: want a time such as %s, or how long ago it was: 90m, 12h, 7d", flag, text, now.UTC().Format(time.RFC3339))
+	}
+	return timestamppb.New(now.Add(-ago)), nil
+}
+
+// printEntries prints entries of the audit log, page by page, up to a limit; 0 is none.
+func (c *cli) printEntries(ctx context.Context, conn *client.Client, req *stokerv1.ListEntriesRequest, limit int) error {
+	to, err := newWriter(c, ui.Entries())
+	if err != nil {
+		return err
+	}
+	for n := 0; ; {
+		req.PageSize = job.MaxPageSize
+		if limit > 0 {
+			req.PageSize = int32(min(job.MaxPageSize, limit-n))
+		}
+		resp, err := conn.Audit().ListEntries(ctx, req)
+		if err != nil {
+			return err
+		}
+		for _, e := range resp.GetEntries() {
+			n++
+			if err := to.Add(e); err != nil {
+				return err
+			}
+		}
+		req.PageToken = resp.GetNextPageToken()
+		if req.PageToken == "" || limit > 0 && n >= limit {
+			break
+		}
+	}
+	if err := to.End(); err != nil {
+		return err
+	}
+	if req.PageToken != "" {
+		c.note("There are more entries; --limit 0 shows all of them.")
+	}
+	return nil
+}

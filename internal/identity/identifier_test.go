@@ -1,0 +1,177 @@
+package identity_test
+
+import (
+	"crypto/x509"
+	"log/slog"
+	"net/netip"
+	"net/url"
+	"testing"
+	"time"
+
+	"github.com/stokerd/stoker/internal/access"
+	"github.com/stokerd/stoker/internal/identity"
+)
+
+func TestMatch(t *testing.T) {
+	for _, tt := range []struct {
+		pattern, name string
+		want          bool
+	}{
+		{"spiffe://example.com/encode/*", "spiffe://example.com/encode/ci", true},
+		{"spiffe://example.com/encode/*", "spiffe://example.com/encode/", false},
+		{"spiffe://example.com/encode/*", "spiffe://example.com/encode/ci/x", false},
+		{"spiffe://example.com/encode/*", "spiffe://example.com/other/ci", false},
+		{"spiffe://example.com/encode/*", "spiffe://evil.example.com/encode/ci", false},
+		{"spiffe://example.com/encode/build-*", "spiffe://example.com/encode/build-7", true},
+		{"spiffe://example.com/encode/build-*", "spiffe://example.com/encode/build-", false},
+		{"spiffe://example.com/encode/*", "SPIFFE://example.com/encode/ci", false},
+		{"*.ci.example.com", "runner.ci.example.com", true},
+		{"*.ci.example.com", "Runner.CI.example.com", true},
+		{"*.ci.example.com", "a.b.ci.example.com", false},
+		{"*.ci.example.com", "ci.example.com", false},
+		{"*.ci.example.com", ".ci.example.com", false},
+		{"ops.example.com", "ops.example.com", true},
+		{"ops.example.com", "ops.example.com.evil.example.net", false},
+		{"*@example.com", "ann@example.com", true},
+		{"*@example.com", "ann@EXAMPLE.com", true},
+		{"*@example.com", "ann@sub.example.com", false},
+		{"*@example.com", "@example.com", false},
+		{"*@example.com", "a@evil.example.net@example.com", true}, // whoever vouches for the name vouches for this
+		{"*", "ann", true},
+		{"*", "ann.example", false},
+		{"*", "ann@example.com", false},
+		{"ann", "ann", true},
+		{"ann", "anna", false},
+	} {
+		if got := identity.Match(tt.pattern, tt.name); got != tt.want {
+			t.Errorf("%q matches %q: %t, want %t", tt.pattern, tt.name, got, tt.want)
+		}
+	}
+	for pattern, ok := range map[string]bool{
+		"spiffe://example.com/*": true, "*@example.com": true, "*.example.com": true, "ann": true, "a-*-z.example.com": true,
+		"": false, "spiffe://*/a": false, "*.*.example.com": false, "ann@*": false, "spiffe://example.com/": false, "a.*.com": false, "**": false,
+	} {
+		if err := identity.CheckPattern(pattern); (err == nil) != ok {
+			t.Errorf("pattern %q: %v", pattern, err)
+		}
+	}
+}
+
+func mustURL(t *testing.T, text string) *url.URL {
+	t.Helper()
+	u, err := url.Parse(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u
+}
+
+func TestCertificates(t *testing.T) {
+	id, err := identity.New(t.Context(), identity.Config{Required: true, Certificates: []identity.Rule{
+		{Name: "spiffe://example.com/encode/*", Role: access.Submitter, Accounts: []string{"archive"}},
+		{Name: "*.ci.example.com", Role: access.Operator},
+		{Name: "ops@example.com", Role: access.Admin},
+	}}, noTokens{}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	end := time.Now().Add(time.Hour)
+	for name, tt := range map[string]struct {
+		certificate *x509.Certificate
+		want        string // name and role
+	}{
+		"SPIFFE":         {&x509.Certificate{URIs: []*url.URL{mustURL(t, "spiffe://example.com/encode/ci")}}, "certificate:spiffe://example.com/encode/ci submitter"},
+		"DNS":            {&x509.Certificate{DNSNames: []string{"other.example.com", "r1.ci.example.com"}}, "certificate:r1.ci.example.com operator"},
+		"e-mail":         {&x509.Certificate{EmailAddresses: []string{"ops@example.com"}}, "certificate:ops@example.com admin"},
+		"two that match": {&x509.Certificate{EmailAddresses: []string{"ops@example.com"}, DNSNames: []string{"r1.ci.example.com"}}, "certificate:r1.ci.example.com operator"},
+		"common name": {func() *x509.Certificate {
+			c := &x509.Certificate{}
+			c.Subject.CommonName = "r1.ci.example.com"
+			return c
+		}(), ""},
+		"wildcard":              {&x509.Certificate{DNSNames: []string{"*.ci.example.com"}}, ""},
+		"a DNS name like a URI": {&x509.Certificate{DNSNames: []string{"spiffe://example.com/encode/ci"}}, ""},
+		"unknown":               {&x509.Certificate{DNSNames: []string{"r1.ci.example.net"}}, ""},
+		"none":                  {nil, ""},
+	} {
+		if tt.certificate != nil {
+			tt.certificate.NotAfter = end
+		}
+		p, err := id.Identify(t.Context(), identity.Caller{Address: "192.0.2.1", Certificate: tt.certificate})
+		got := ""
+		if err == nil {
+			got = p.Name + " " + p.Role.String()
+			if !p.ExpireTime.Equal(end) {
+				t.Errorf("%s: expires at %v, want with the certificate", name, p.ExpireTime)
+			}
+		}
+		if got != tt.want {
+			t.Errorf("%s: %q (%s), want %q", name, got, why(err), tt.want)
+		}
+	}
+	// A token that is wrong is not made up for by a certificate that is right.
+	good := &x509.Certificate{EmailAddresses: []string{"ops@example.com"}, NotAfter: end}
+	if p, err := id.Identify(t.Context(), identity.Caller{Certificate: good, Authorization: []string{"Bearer stk_x"}}); err == nil {
+		t.Errorf("principal %+v", p)
+	}
+}
+
+func TestProxy(t *testing.T) {
+	id, err := identity.New(t.Context(), identity.Config{
+		Required:     true,
+		Certificates: []identity.Rule{{Name: "*.example.com", Role: access.Admin}},
+		Proxy: &identity.Proxy{
+			Header: "x-forwarded-user", Addresses: []netip.Prefix{netip.MustParsePrefix("10.1.2.0/28")}, Names: []string{"proxy.example.com"}, Unix: true,
+			Rules: []identity.Rule{{Name: "*@example.com", Role: access.Viewer, Accounts: []string{"archive"}}},
+		},
+	}, noTokens{}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxy := &x509.Certificate{DNSNames: []string{"proxy.example.com"}, NotAfter: time.Now().Add(time.Hour)}
+	other := &x509.Certificate{DNSNames: []string{"other.example.com"}, NotAfter: time.Now().Add(time.Hour)}
+	for name, tt := range map[string]struct {
+		address     string
+		certificate *x509.Certificate
+		users       []string
+		want        string
+	}{
+		"by address":                 {"10.1.2.3", nil, []string{"ann@example.com"}, "proxy:ann@example.com viewer"},
+		"by mapped address":          {"::ffff:10.1.2.3", nil, []string{"ann@example.com"}, "proxy:ann@example.com viewer"},
+		"by certificate":             {"192.0.2.1", proxy, []string{"ann@example.com"}, "proxy:ann@example.com viewer"},
+		"by socket":                  {"", nil, []string{"ann@example.com"}, "proxy:ann@example.com viewer"},
+		"by nobody":                  {"192.0.2.1", nil, []string{"ann@example.com"}, ""},
+		"by another":                 {"192.0.2.1", other, []string{"ann@example.com"}, "certificate:other.example.com admin"},
+		"two users":                  {"10.1.2.3", nil, []string{"ann@example.com", "bob@example.com"}, ""},
+		"a list of users":            {"10.1.2.3", nil, []string{"ann@example.com, bob@example.com"}, ""},
+		"a stranger":                 {"10.1.2.3", nil, []string{"ann@example.net"}, ""},
+		"no name":                    {"10.1.2.3", nil, []string{""}, ""},
+		"the proxy itself":           {"10.1.2.3", nil, nil, ""},
+		"for a stranger, not itself": {"192.0.2.1", proxy, []string{"ann@example.net"}, ""},
+	} {
+		p, err := id.Identify(t.Context(), identity.Caller{Address: tt.address, Certificate: tt.certificate, Header: func(header string) []string {
+			if header == "x-forwarded-user" {
+				return tt.users
+			}
+			return nil
+		}})
+		got := ""
+		if err == nil {
+			got = p.Name + " " + p.Role.String()
+		}
+		if got != tt.want {
+			t.Errorf("%s: %q (%s), want %q", name, got, why(err), tt.want)
+		}
+	}
+}
+
+func TestNobodyIsAsked(t *testing.T) {
+	id, err := identity.New(t.Context(), identity.Config{}, noTokens{}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := id.Identify(t.Context(), identity.Caller{Authorization: []string{"Bearer nonsense"}})
+	if err != nil || p.Name != access.LocalName || p.Role != access.Admin || p.Bound() {
+		t.Errorf("principal %+v, %v", p, err)
+	}
+}

@@ -1,0 +1,114 @@
+package identity
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"maps"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/stokerd/stoker/internal/access"
+)
+
+// tokenTable is what is known of the tokens of the service.
+type tokenTable struct {
+	source  Tokens
+	byHash  atomic.Pointer[map[[sha256.Size]byte]*knownToken] // never written to
+	revoked atomic.Pointer[map[string]bool]                   // ids; never written to
+
+	mu     sync.Mutex // held while the table is read anew
+	change int64      // up to which tokens were read
+}
+
+type knownToken struct {
+	access.Token
+	principal access.Principal
+	usedHour  *atomic.Int64 // of the latest use, in hours since 1970
+	keptHour  *atomic.Int64 // of the latest use that the job table has
+}
+
+func newTokenTable(source Tokens) *tokenTable {
+	t := &tokenTable{source: source}
+	t.byHash.Store(&map[[sha256.Size]byte]*knownToken{})
+	t.revoked.Store(&map[string]bool{})
+	return t
+}
+
+// identify returns the principal of a secret. Secrets that are mistyped, unknown, revoked and expired take the
+// same way through it.
+func (t *tokenTable) identify(secret string, now time.Time) (*access.Principal, error) {
+	hash := access.HashSecret(secret)
+	known, ok := (*t.byHash.Load())[hash]
+	if !ok {
+		known = &noToken
+	}
+	same := subtle.ConstantTimeCompare(known.Hash[:], hash[:]) == 1
+	valid := known.Valid(now)
+	switch {
+	case same && valid:
+		if hour := now.Unix() / 3600; known.usedHour.Load() < hour {
+			known.usedHour.Store(hour)
+		}
+		return &known.principal, nil
+	case same && !known.RevokeTime.IsZero():
+		return nil, refuse("token " + known.ID + " is revoked")
+	case same:
+		return nil, refuse("token " + known.ID + " has expired")
+	case !access.IsSecret(secret):
+		return nil, refuse("token is mistyped")
+	}
+	return nil, refuse("token is not known")
+}
+
+var noToken knownToken
+
+// refresh reads what has changed, and returns the ids of the tokens that were revoked.
+func (t *tokenTable) refresh(ctx context.Context) (revoked []string, err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	list, err := t.source.Tokens(ctx, t.change)
+	if err != nil || len(list) == 0 {
+		return nil, err
+	}
+	table, gone := maps.Clone(*t.byHash.Load()), maps.Clone(*t.revoked.Load())
+	for _, token := range list {
+		known := &knownToken{Token: token, principal: token.Prove(), usedHour: new(atomic.Int64), keptHour: new(atomic.Int64)}
+		if before, ok := table[token.Hash]; ok {
+			known.usedHour, known.keptHour = before.usedHour, before.keptHour
+		} else if !token.LastUseTime.IsZero() {
+			known.usedHour.Store(token.LastUseTime.Unix() / 3600)
+			known.keptHour.Store(token.LastUseTime.Unix() / 3600)
+		}
+		table[token.Hash] = known
+		if !token.RevokeTime.IsZero() {
+			revoked = append(revoked, token.ID)
+			gone[token.ID] = true
+		}
+		t.change = max(t.change, token.Change)
+	}
+	t.byHash.Store(&table)
+	t.revoked.Store(&gone)
+	return revoked, nil
+}
+
+// keepUses keeps the uses that the job table does not have yet: one an hour at most for each token.
+func (t *tokenTable) keepUses(ctx context.Context) error {
+	uses := map[string]time.Time{}
+	table := *t.byHash.Load()
+	for _, known := range table {
+		if hour := known.usedHour.Load(); hour > known.keptHour.Load() {
+			uses[known.ID] = time.Unix(hour*3600, 0)
+		}
+	}
+	if err := t.source.NoteTokenUses(ctx, uses); err != nil {
+		return err
+	}
+	for _, known := range table {
+		if at, ok := uses[known.ID]; ok {
+			known.keptHour.Store(at.Unix() / 3600)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,184 @@
+package transport
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+)
+
+// Limits bound the connections of one listener, before anybody is known.
+type Limits struct {
+	// Connections is how many connections there may be at a time. Default 10,000.
+	Connections int
+	// ConnectionsPerAddress is how many of them one IP address may have. Default 2,000. It does not hold for
+	// Unix sockets.
+	ConnectionsPerAddress int
+}
+
+// WithDefaults returns the limits with defaults for those that are 0.
+func (l Limits) WithDefaults() Limits {
+	l.Connections = cmp.Or(l.Connections, 10_000)
+	l.ConnectionsPerAddress = cmp.Or(l.ConnectionsPerAddress, 2_000)
+	return l
+}
+
+// Listen listens on host:port, or on a Unix socket (unix:///path) that only the user of this process may
+// connect to. onRefuse is called for each connection that is closed because there are too many.
+func Listen(ctx context.Context, address string, limits Limits, onRefuse func()) (net.Listener, error) {
+	var l net.Listener
+	var err error
+	if path, ok := strings.CutPrefix(address, "unix://"); ok {
+		l, err = listenUnix(ctx, path)
+	} else {
+		l, err = new(net.ListenConfig).Listen(ctx, "tcp", address)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &boundedListener{Listener: l, limits: limits.WithDefaults(), onRefuse: onRefuse, addresses: map[string]int{}}, nil
+}
+
+// boundedListener closes connections beyond its limits as soon as they arrive.
+type boundedListener struct {
+	net.Listener
+	limits   Limits
+	onRefuse func()
+
+	mu        sync.Mutex
+	all       int
+	addresses map[string]int
+}
+
+// Accept returns the next connection within the limits.
+func (l *boundedListener) Accept() (net.Conn, error) {
+	for {
+		conn, err := l.Listener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		address := host(conn.RemoteAddr())
+		if l.take(address) {
+			return &boundedConn{Conn: conn, close: sync.OnceFunc(func() { l.giveBack(address) })}, nil
+		}
+		_ = conn.Close() // nothing was said on it
+		l.onRefuse()
+	}
+}
+
+func (l *boundedListener) take(address string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.all >= l.limits.Connections || address != "" && l.addresses[address] >= l.limits.ConnectionsPerAddress {
+		return false
+	}
+	l.all++
+	l.addresses[address]++
+	return true
+}
+
+func (l *boundedListener) giveBack(address string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.all--
+	if l.addresses[address]--; l.addresses[address] == 0 {
+		delete(l.addresses, address)
+	}
+}
+
+// boundedConn makes room for another connection when it is closed.
+type boundedConn struct {
+	net.Conn
+	close func()
+}
+
+func (c *boundedConn) Close() error {
+	defer c.close()
+	return c.Conn.Close()
+}
+
+// RemoteAddr returns the address of the other end, as a [Peer].
+func (c *boundedConn) RemoteAddr() net.Addr { return Peer{c.Conn.RemoteAddr(), c} }
+
+// Peer is the address of the other end of a connection, and can end the connection.
+type Peer struct {
+	net.Addr
+	conn net.Conn
+}
+
+// Disconnect closes the connection. Calls on it end.
+func (p Peer) Disconnect() { _ = p.conn.Close() } // the other end is not told more
+
+// host returns the IP address of a peer; empty for a Unix socket.
+func host(a net.Addr) string {
+	if tcp, ok := a.(*net.TCPAddr); ok {
+		return tcp.IP.String()
+	}
+	return ""
+}
+
+// errInUse says that another process listens on a Unix socket.
+var errInUse = errors.New("address already in use: another process listens on this socket")
+
+// listenUnix listens on a Unix socket of mode 0600, whatever the umask. The socket of a process that has
+// died is replaced.
+func listenUnix(ctx context.Context, path string) (net.Listener, error) {
+	switch info, err := os.Lstat(path); {
+	case errors.Is(err, fs.ErrNotExist):
+	case err != nil:
+		return nil, err
+	case info.Mode().Type() != fs.ModeSocket:
+		return nil, fmt.Errorf("%s is there already, and is not a socket", path)
+	default:
+		if conn, err := new(net.Dialer).DialContext(ctx, "unix", path); err == nil {
+			_ = conn.Close() // nothing was said on it
+			return nil, errInUse
+		}
+	}
+	// In a directory that nobody else may enter, nobody can connect before the mode is set.
+	private, err := os.MkdirTemp(filepath.Dir(path), ".s")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = os.RemoveAll(private) }() // it is empty, or of no use
+	hidden := filepath.Join(private, "s")
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: hidden, Net: "unix"})
+	if err != nil {
+		return nil, err
+	}
+	l.SetUnlinkOnClose(false) // the name of then is gone
+	if err := errors.Join(os.Chmod(hidden, 0o600), os.Rename(hidden, path)); err != nil {
+		return nil, errors.Join(err, l.Close())
+	}
+	return &unixListener{Listener: l, path: path}, nil
+}
+
+// unixListener removes its socket when it is closed.
+type unixListener struct {
+	net.Listener
+	path string
+	once sync.Once
+}
+
+func (l *unixListener) Close() error {
+	err := l.Listener.Close()
+	l.once.Do(func() { _ = os.Remove(l.path) }) // somebody may have removed it
+	return err
+}
+
+// Addr returns the address of the socket's final name.
+func (l *unixListener) Addr() net.Addr { return &net.UnixAddr{Name: l.path, Net: "unix"} }
+
+// Name returns the address of a listener as clients give it: host:port, or unix:///path.
+func Name(l net.Listener) string {
+	if a := l.Addr(); a.Network() == "unix" {
+		return "unix://" + a.String()
+	}
+	return l.Addr().String()
+}

@@ -1,0 +1,109 @@
+package server
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/peer"
+
+	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+	"github.com/stokerd/stoker/internal/access"
+	"github.com/stokerd/stoker/internal/identity"
+	"github.com/stokerd/stoker/internal/testkit/jobtable"
+	"github.com/stokerd/stoker/job"
+	"github.com/stokerd/stoker/store"
+)
+
+// accessBench is a server that asks who calls, and the context of calls with a token of a thousand.
+func accessBench(b *testing.B) (*Server, *store.Store, context.Context) {
+	b.Helper()
+	table := jobtable.Open(b, filepath.Join(b.TempDir(), "stoker.db"))
+	b.Cleanup(func() { _ = table.Close() }) // nothing is read from it any more
+	kept := store.NewAccessTable(table)
+	var secret string
+	for range 1_000 {
+		token, s, err := access.NewToken("ci", access.Operator, []string{"default"}, time.Hour, "test", time.Now())
+		if err != nil {
+			b.Fatal(err)
+		}
+		if err := kept.CreateToken(b.Context(), token); err != nil {
+			b.Fatal(err)
+		}
+		secret = s
+	}
+	id, err := identity.New(b.Context(), identity.Config{Required: true, Certificates: []identity.Rule{{Name: "*", Role: access.Viewer}}}, kept, slog.New(slog.DiscardHandler))
+	if err != nil {
+		b.Fatal(err)
+	}
+	s, err := New(Config{Store: table, Access: kept, Identifier: id})
+	if err != nil {
+		b.Fatal(err)
+	}
+	ctx := metadata.NewIncomingContext(b.Context(), metadata.Pairs("authorization", "Bearer "+secret, "user-agent", "bench"))
+	return s, table, peer.NewContext(ctx, &peer.Peer{Addr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 7070}})
+}
+
+// BenchmarkAdmit is what it costs each call to find out who calls and what it may.
+func BenchmarkAdmit(b *testing.B) {
+	s, _, ctx := accessBench(b)
+	const method = stokerv1.BatchService_CancelBatch_FullMethodName
+	b.ReportAllocs()
+	for b.Loop() {
+		ctx, _ := withCallID(ctx)
+		if err := s.gate.admit(ctx, method); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkCallID is the part of BenchmarkAdmit that is there anyway.
+func BenchmarkCallID(b *testing.B) {
+	_, _, ctx := accessBench(b)
+	b.ReportAllocs()
+	for b.Loop() {
+		withCallID(ctx)
+	}
+}
+
+// BenchmarkAudit is a change of a batch with its entry in the audit log and without: compare the two.
+func BenchmarkAudit(b *testing.B) {
+	for name, audited := range map[string]bool{"with": true, "without": false} {
+		b.Run(name, func(b *testing.B) {
+			s, table, ctx := accessBench(b)
+			batch, _, err := table.Submit(b.Context(), job.Submission{Batch: job.Batch{AccountID: "default"}, Jobs: make([]job.Spec, 1)}, time.Now())
+			if err != nil {
+				b.Fatal(err)
+			}
+			ctx, _ = withCallID(ctx)
+			info := &grpc.UnaryServerInfo{FullMethod: stokerv1.BatchService_UpdateBatch_FullMethodName}
+			if err := s.gate.admit(ctx, info.FullMethod); err != nil {
+				b.Fatal(err)
+			}
+			req := &stokerv1.UpdateBatchRequest{Batch: &stokerv1.Batch{Id: batch.ID}}
+			priority := 0
+			handle := func(ctx context.Context, _ any) (any, error) {
+				priority = (priority + 1) % 100
+				_, err := s.store.UpdateBatch(ctx, batch.ID, time.Now(), func(b *job.Batch) error { b.Priority = priority; return nil })
+				return nil, err
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				var err error
+				if audited {
+					_, err = s.audit.unary(ctx, req, info, handle)
+				} else {
+					_, err = handle(ctx, req)
+				}
+				if err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

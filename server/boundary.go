@@ -1,0 +1,380 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/stokerd/stoker/internal/access"
+	"github.com/stokerd/stoker/job"
+)
+
+// boundary is the job table as the caller of a method may see and change it. Every handler goes through it, and
+// there is no other way to the job table: a batch of an account that the caller is bound away from does not
+// exist, in lists, watches, selections and repeats of submissions alike. In a call that is allowed for the
+// caller's own batches alone, those of others are [errNotOwn] or, in lists, left out.
+//
+// A method that the job table gets has to be written here before a handler can use it.
+type boundary struct {
+	store  Store
+	owners owners
+}
+
+func newBoundary(s Store) *boundary {
+	return &boundary{store: s, owners: owners{known: map[string]owner{}}}
+}
+
+// errNotOwn is the error of a change of somebody else's batch.
+var errNotOwn = errors.New("somebody else submitted the batch")
+
+// owner is what of a batch never changes.
+type owner struct{ account, createdBy string }
+
+// allows says whether a call may be about a batch of an owner.
+func (g *grant) allows(id string, o owner) error {
+	switch {
+	case !g.principal.MayUse(o.account):
+		return fmt.Errorf("batch %s: %w", id, job.ErrNotFound)
+	case g.ownOnly && o.createdBy != g.principal.Name:
+		return errNotOwn
+	}
+	return nil
+}
+
+// limited reports whether there are batches that the call may not be about.
+func (g *grant) limited() bool { return g.ownOnly || g.principal.Bound() }
+
+// scope is the part of the job table that the call may be about.
+func (g *grant) scope() job.Scope {
+	s := job.Scope{Accounts: g.principal.Accounts}
+	if g.ownOnly {
+		s.CreatedBy = g.principal.Name
+	}
+	return s
+}
+
+// maxOwners is how many owners are kept.
+const maxOwners = 10_000
+
+// owners keeps the owners of batches, so that a call about a job need not read its batch for that.
+type owners struct {
+	mu    sync.Mutex
+	known map[string]owner // by batch id
+}
+
+func (o *owners) get(id string) (owner, bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	found, ok := o.known[id]
+	return found, ok
+}
+
+func (o *owners) set(id string, of owner) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if len(o.known) >= maxOwners {
+		clear(o.known)
+	}
+	o.known[id] = of
+}
+
+// check returns an error unless the call may be about the batch with an id.
+func (b *boundary) check(ctx context.Context, id string) error {
+	g := grantOf(ctx)
+	if !g.limited() {
+		return nil
+	}
+	if o, ok := b.owners.get(id); ok {
+		return g.allows(id, o)
+	}
+	_, err := b.Batch(ctx, id)
+	return err
+}
+
+// checkBatch is check for a batch that was read.
+func (b *boundary) checkBatch(ctx context.Context, batch *job.Batch) error {
+	g := grantOf(ctx)
+	if !g.limited() {
+		return nil
+	}
+	o := owner{batch.AccountID, batch.CreatedBy}
+	b.owners.set(batch.ID, o)
+	return g.allows(batch.ID, o)
+}
+
+// Batches.
+
+func (b *boundary) Batch(ctx context.Context, id string) (job.Batch, error) {
+	batch, err := b.store.Batch(ctx, id)
+	if err == nil {
+		err = b.checkBatch(ctx, &batch)
+	}
+	if err != nil {
+		return job.Batch{}, err
+	}
+	return batch, nil
+}
+
+func (b *boundary) Batches(ctx context.Context, f job.BatchFilter) ([]job.Batch, error) {
+	f.Scope = grantOf(ctx).scope()
+	return b.store.Batches(ctx, f)
+}
+
+// BatchesBySeq leaves out batches of accounts that the caller may not use.
+func (b *boundary) BatchesBySeq(ctx context.Context, seqs []int64) ([]job.Batch, error) {
+	batches, err := b.store.BatchesBySeq(ctx, seqs)
+	p := grantOf(ctx).principal
+	return slices.DeleteFunc(batches, func(batch job.Batch) bool { return !p.MayUse(batch.AccountID) }), err
+}
+
+func (b *boundary) CountBatches(ctx context.Context, f job.BatchFilter) (int64, error) {
+	f.Scope = grantOf(ctx).scope()
+	return b.store.CountBatches(ctx, f)
+}
+
+func (b *boundary) FindJobs(ctx context.Context, search job.Search, page job.SearchPage) (job.FoundJobs, error) {
+	search.Scope = grantOf(ctx).scope()
+	return b.store.FindJobs(ctx, search, page)
+}
+
+// Submit notes who submits the batch.
+func (b *boundary) Submit(ctx context.Context, s job.Submission, now time.Time) (job.Batch, bool, error) {
+	if err := b.checkAccount(ctx, s.Batch.AccountID); err != nil {
+		return job.Batch{}, false, err
+	}
+	s.Batch.CreatedBy = grantOf(ctx).principal.Name
+	access.RecordOf(ctx).Describe(s.Batch.ID, "")
+	return b.store.Submit(ctx, s, now)
+}
+
+// BatchByRequestID looks among the submissions of the caller.
+func (b *boundary) BatchByRequestID(ctx context.Context, key job.RequestKey) (job.Batch, error) {
+	key.CreatedBy = grantOf(ctx).principal.Name
+	batch, err := b.store.BatchByRequestID(ctx, key)
+	if err != nil {
+		return job.Batch{}, err
+	}
+	access.RecordOf(ctx).Describe(batch.ID, "")
+	return batch, b.checkBatch(ctx, &batch)
+}
+
+func (b *boundary) CountSucceeded(ctx context.Context, batch job.Batch, jobs []job.Spec) (int64, error) {
+	if err := b.checkAccount(ctx, batch.AccountID); err != nil {
+		return 0, err
+	}
+	return b.store.CountSucceeded(ctx, batch, jobs)
+}
+
+func (b *boundary) AddJobs(ctx context.Context, id string, jobs []job.Spec, now time.Time) (batch job.Batch, added, duplicates int64, err error) {
+	if err := b.check(ctx, id); err != nil {
+		return job.Batch{}, 0, 0, err
+	}
+	return b.store.AddJobs(ctx, id, jobs, now)
+}
+
+func (b *boundary) UpdateBatch(ctx context.Context, id string, now time.Time, f func(*job.Batch) error) (job.Batch, error) {
+	record := access.RecordOf(ctx)
+	return b.store.UpdateBatch(ctx, id, now, func(batch *job.Batch) error {
+		if err := b.checkBatch(ctx, batch); err != nil {
+			return err
+		}
+		before := *batch
+		before.Labels = maps.Clone(batch.Labels)
+		if err := f(batch); err != nil {
+			return err
+		}
+		record.Describe("", batchDifference(&before, batch))
+		return nil
+	})
+}
+
+func (b *boundary) DeleteBatch(ctx context.Context, id string) error {
+	if err := b.check(ctx, id); err != nil {
+		return err
+	}
+	return b.store.DeleteBatch(ctx, id)
+}
+
+// Jobs.
+
+func (b *boundary) Job(ctx context.Context, id job.ID) (job.Job, error) {
+	if err := b.check(ctx, id.Batch); err != nil {
+		return job.Job{}, err
+	}
+	return b.store.Job(ctx, id)
+}
+
+func (b *boundary) Attempts(ctx context.Context, id job.ID) ([]job.Attempt, error) {
+	if err := b.check(ctx, id.Batch); err != nil {
+		return nil, err
+	}
+	return b.store.Attempts(ctx, id)
+}
+
+func (b *boundary) Events(ctx context.Context, id job.ID) ([]job.Event, error) {
+	if err := b.check(ctx, id.Batch); err != nil {
+		return nil, err
+	}
+	return b.store.Events(ctx, id)
+}
+
+func (b *boundary) Jobs(ctx context.Context, f job.Filter) ([]job.Job, error) {
+	if err := b.check(ctx, f.BatchID); err != nil {
+		return nil, err
+	}
+	return b.store.Jobs(ctx, f)
+}
+
+func (b *boundary) UpdateJob(ctx context.Context, id job.ID, now time.Time, f func(*job.Update) error) (job.Job, error) {
+	if err := b.check(ctx, id.Batch); err != nil {
+		return job.Job{}, err
+	}
+	return b.store.UpdateJob(ctx, id, now, f)
+}
+
+func (b *boundary) Changes(ctx context.Context, id string, after int64, limit int, states ...job.State) (job.Batch, []job.Job, error) {
+	batch, jobs, err := b.store.Changes(ctx, id, after, limit, states...)
+	if err == nil {
+		err = b.checkBatch(ctx, &batch)
+	}
+	if err != nil {
+		return job.Batch{}, nil, err
+	}
+	return batch, jobs, nil
+}
+
+// Selections.
+
+func (b *boundary) SelectJobNumbers(ctx context.Context, sel job.Selection, after int64, limit int) ([]int64, error) {
+	if err := b.check(ctx, sel.BatchID); err != nil {
+		return nil, err
+	}
+	return b.store.SelectJobNumbers(ctx, sel, after, limit)
+}
+
+func (b *boundary) CountSelectedJobs(ctx context.Context, sel job.Selection) (job.Counts, error) {
+	if err := b.check(ctx, sel.BatchID); err != nil {
+		return job.Counts{}, err
+	}
+	return b.store.CountSelectedJobs(ctx, sel)
+}
+
+func (b *boundary) UpdateJobsByNumber(ctx context.Context, id string, numbers []int64, now time.Time, f func(*job.Update) error) (int64, error) {
+	if err := b.check(ctx, id); err != nil {
+		return 0, err
+	}
+	return b.store.UpdateJobsByNumber(ctx, id, numbers, now, f)
+}
+
+func (b *boundary) FailureCauses(ctx context.Context, id string, limit int) ([]job.Cause, error) {
+	if err := b.check(ctx, id); err != nil {
+		return nil, err
+	}
+	return b.store.FailureCauses(ctx, id, limit)
+}
+
+func (b *boundary) CountCauses(ctx context.Context, id string, causes []string) (map[string]int64, error) {
+	if err := b.check(ctx, id); err != nil {
+		return nil, err
+	}
+	return b.store.CountCauses(ctx, id, causes)
+}
+
+func (b *boundary) FindCauses(ctx context.Context, search job.Search, limit int) ([]job.Cause, int64, error) {
+	search.Scope = grantOf(ctx).scope()
+	return b.store.FindCauses(ctx, search, limit)
+}
+
+// Lines. They are read to render batches and jobs that the caller has been allowed to read.
+
+func (b *boundary) NextJobs(ctx context.Context, account string, now time.Time, limit int, except ...int64) ([]job.Job, error) {
+	if err := b.checkAccount(ctx, account); err != nil {
+		return nil, err
+	}
+	return b.store.NextJobs(ctx, account, now, limit, except...)
+}
+
+func (b *boundary) NextJobOfBatch(ctx context.Context, seq int64, now time.Time) (job.Job, error) {
+	return b.store.NextJobOfBatch(ctx, seq, now)
+}
+
+func (b *boundary) JobRanks(ctx context.Context, seq int64, now time.Time, numbers []int64) ([]int64, error) {
+	return b.store.JobRanks(ctx, seq, now, numbers)
+}
+
+func (b *boundary) RecentRuns(ctx context.Context, id string, running, ended int) ([]job.Run, error) {
+	return b.store.RecentRuns(ctx, id, running, ended)
+}
+
+// CountWaiting counts the waiting jobs of the accounts that the caller may use.
+func (b *boundary) CountWaiting(ctx context.Context) (map[string]int64, error) {
+	counts, err := b.store.CountWaiting(ctx)
+	p := grantOf(ctx).principal
+	maps.DeleteFunc(counts, func(account string, _ int64) bool { return !p.MayUse(account) })
+	return counts, err
+}
+
+// Accounts.
+
+// checkAccount returns an error unless the call may be about an account.
+func (b *boundary) checkAccount(ctx context.Context, id string) error {
+	if grantOf(ctx).principal.MayUse(id) {
+		return nil
+	}
+	return fmt.Errorf("account %q: %w", id, job.ErrNotFound)
+}
+
+func (b *boundary) AccountStatus(ctx context.Context, id string) (job.AccountStatus, bool) {
+	if b.checkAccount(ctx, id) != nil {
+		return job.AccountStatus{}, false
+	}
+	return b.store.AccountStatus(id)
+}
+
+func (b *boundary) AccountHistory(ctx context.Context, id string, since time.Time, step time.Duration) (job.AccountHistory, bool) {
+	if b.checkAccount(ctx, id) != nil {
+		return job.AccountHistory{}, false
+	}
+	return b.store.AccountHistory(id, since, step)
+}
+
+func (b *boundary) AccountStatuses(ctx context.Context) []job.AccountStatus {
+	p := grantOf(ctx).principal
+	list := b.store.AccountStatuses()
+	if !p.Bound() {
+		return list
+	}
+	var within []job.AccountStatus
+	for _, a := range list {
+		if p.MayUse(a.ID) {
+			within = append(within, a)
+		}
+	}
+	return within
+}
+
+func (b *boundary) UpdateAccountSettings(ctx context.Context, id string, now time.Time, f func(*job.AccountSettings) error) (job.AccountSettings, error) {
+	if err := b.checkAccount(ctx, id); err != nil {
+		return job.AccountSettings{}, err
+	}
+	record := access.RecordOf(ctx)
+	return b.store.UpdateAccountSettings(ctx, id, now, func(a *job.AccountSettings) error {
+		before := *a
+		if err := f(a); err != nil {
+			return err
+		}
+		record.Describe("", settingsDifference(before, *a))
+		return nil
+	})
+}
+
+func (b *boundary) ForgiveStarts(ctx context.Context, id string, now time.Time) error {
+	if err := b.checkAccount(ctx, id); err != nil {
+		return err
+	}
+	return b.store.ForgiveStarts(ctx, id, now)
+}
