@@ -37,14 +37,17 @@ func newBatchLists(s *Server) *batchLists {
 	return &batchLists{server: s, lists: map[string]*batchList{}}
 }
 
-// join returns the list of the batches that match a filter, for one more watcher: the caller of ctx. Each
-// watcher has to leave it. Watchers that may not see the same batches have different names for it.
-func (l *batchLists) join(ctx context.Context, name string, f job.BatchFilter) *batchList {
+// join returns the list of the batches that match a filter, for one more watcher. Each watcher has to leave
+// it.
+//
+// Watchers share a list if they see the same batches.
+func (l *batchLists) join(name string, f job.BatchFilter, g grant) *batchList {
+	name += "\n" + g.scopeKey()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	list := l.lists[name]
 	if list == nil {
-		list = &batchList{lists: l, caller: context.WithoutCancel(ctx), name: name, filter: f, removals: map[string]int64{}, messages: map[int64]*listMessage{}}
+		list = &batchList{lists: l, name: name, filter: f, grant: g, removals: map[string]int64{}, messages: map[int64]*listMessage{}}
 		l.lists[name] = list
 	}
 	list.watchers++
@@ -70,10 +73,10 @@ func (l *batchLists) count() int {
 // same for all watchers of that version, and is encoded once.
 type batchList struct {
 	lists    *batchLists
-	caller   context.Context //nolint:containedctx // whose part of the job table the list is of; it never ends
 	name     string
 	filter   job.BatchFilter
-	watchers int // guarded by lists.mu
+	grant    grant // of its watchers
+	watchers int   // guarded by lists.mu
 
 	mu           sync.Mutex
 	version      int64
@@ -161,7 +164,7 @@ func (l *batchList) nextRead() time.Time {
 
 // read reads the list. No watcher can cancel it, since others wait for it.
 func (l *batchList) read(now time.Time) error {
-	ctx, cancel := context.WithTimeout(l.caller, readTimeout)
+	ctx, cancel := context.WithTimeout(withGrant(context.Background(), l.grant), readTimeout)
 	defer cancel()
 	_, err := apart(func() (struct{}, error) { return struct{}{}, l.update(ctx, now) })
 	if err != nil && ctx.Err() != nil {

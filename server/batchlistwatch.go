@@ -3,7 +3,6 @@ package server
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"time"
 
 	"google.golang.org/grpc"
@@ -28,7 +27,7 @@ func (s *Server) WatchBatches(req *stokerv1.WatchBatchesRequest, stream grpc.Ser
 		return err
 	}
 	defer sub.close()
-	name, err := listName(stream.Context(), req)
+	name, err := listName(req)
 	if err != nil {
 		return err
 	}
@@ -39,7 +38,7 @@ func (s *Server) WatchBatches(req *stokerv1.WatchBatchesRequest, stream grpc.Ser
 	if req.GetAccount() != "" {
 		filter.Accounts = []string{req.GetAccount()}
 	}
-	list := s.lists.join(stream.Context(), name, filter)
+	list := s.lists.join(name, filter, *grantOf(stream.Context()))
 	defer s.lists.leave(list)
 	w := &listWatch{
 		subscription: sub, list: list, stream: stream, interval: max(req.GetMinInterval().AsDuration(), listInterval),
@@ -48,15 +47,15 @@ func (s *Server) WatchBatches(req *stokerv1.WatchBatchesRequest, stream grpc.Ser
 	return w.follow(stream.Context())
 }
 
-// listName is equal for requests that select the same batches, by callers who may see the same ones.
-func listName(ctx context.Context, req *stokerv1.WatchBatchesRequest) (string, error) {
+// listName is equal for requests that select the same batches.
+func listName(req *stokerv1.WatchBatchesRequest) (string, error) {
 	filter, ok := proto.Clone(req).(*stokerv1.WatchBatchesRequest)
 	if !ok {
 		return "", errBadToken
 	}
 	filter.MinInterval = nil
 	text, err := proto.MarshalOptions{Deterministic: true}.Marshal(filter)
-	return fmt.Sprintf("%s in %#v", text, grantOf(ctx).scope()), err
+	return string(text), err
 }
 
 // listWatch is one watcher of a list.

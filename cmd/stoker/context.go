@@ -53,7 +53,7 @@ func (u userContexts) add(name string, added contexts.Context, replace, use bool
 		return usagef("name the server with --server HOST:PORT")
 	}
 	if err := checkServer(added.Server); err != nil {
-		return usagef("--server %s: %w", added.Server, err)
+		return usagef("--server %s: %w", withoutPassword(added.Server), err)
 	}
 	if err := checkInsecure(added); err != nil {
 		return err

@@ -146,8 +146,8 @@ func (s *Service) makeHTTPServers(cfg *config.Config) (err error) {
 	return nil
 }
 
-// httpServer returns the server of a setting, such as --web-listen; nil if it has no listener.
-func (s *Service) httpServer(setting string) *httpServer {
+// findServer returns the server of a setting, such as --web-listen; nil if it has no listener.
+func (s *Service) findServer(setting string) *httpServer {
 	for i := range s.httpServers {
 		if s.httpServers[i].setting == setting {
 			return &s.httpServers[i]
@@ -184,7 +184,7 @@ func (s *Service) Address(setting string) string {
 	if setting == settingGRPC {
 		return transport.Name(s.grpcListener)
 	}
-	if h := s.httpServer(setting); h != nil {
+	if h := s.findServer(setting); h != nil {
 		return transport.Name(h.listener)
 	}
 	return ""
@@ -258,7 +258,7 @@ func (s *Service) stopServing() {
 	began := time.Now()
 	ctx, cancel := context.WithTimeout(context.Background(), drainTimeout/2)
 	defer cancel()
-	if web := s.httpServer(settingWeb); web != nil && web.server.Shutdown(ctx) != nil {
+	if web := s.findServer(settingWeb); web != nil && web.server.Shutdown(ctx) != nil {
 		s.log.Warn("calls over HTTP cut off at shutdown", "grace", drainTimeout/2)
 		_ = web.server.Close() // its listener is closed already
 	}

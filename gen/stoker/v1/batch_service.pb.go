@@ -3212,7 +3212,7 @@ const file_stoker_v1_batch_service_proto_rawDesc = "" +
 	"\bJobOrder\x12\x19\n" +
 	"\x15JOB_ORDER_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14JOB_ORDER_SUBMISSION\x10\x01\x12\x1a\n" +
-	"\x16JOB_ORDER_NEWEST_FIRST\x10\x022\xb4\x10\n" +
+	"\x16JOB_ORDER_NEWEST_FIRST\x10\x022\xb7\x10\n" +
 	"\fBatchService\x12T\n" +
 	"\vSubmitBatch\x12\x1d.stoker.v1.SubmitBatchRequest\x1a\x1e.stoker.v1.SubmitBatchResponse\"\x06\xfa\x97\"\x02\b\x02\x12J\n" +
 	"\aAddJobs\x12\x19.stoker.v1.AddJobsRequest\x1a\x1a.stoker.v1.AddJobsResponse\"\b\xfa\x97\"\x04\b\x03\x10\x02\x12S\n" +
@@ -3223,8 +3223,8 @@ const file_stoker_v1_batch_service_proto_rawDesc = "" +
 	"\x06GetJob\x12\x18.stoker.v1.GetJobRequest\x1a\x19.stoker.v1.GetJobResponse\"\t\xfa\x97\"\x02\b\x01\x90\x02\x01\x12N\n" +
 	"\bListJobs\x12\x1a.stoker.v1.ListJobsRequest\x1a\x1b.stoker.v1.ListJobsResponse\"\t\xfa\x97\"\x02\b\x01\x90\x02\x01\x12V\n" +
 	"\n" +
-	"WatchBatch\x12\x1c.stoker.v1.WatchBatchRequest\x1a\x1d.stoker.v1.WatchBatchResponse\"\t\xfa\x97\"\x02\b\x01\x90\x02\x010\x01\x12Y\n" +
-	"\fWatchBatches\x12\x1e.stoker.v1.WatchBatchesRequest\x1a\x1f.stoker.v1.WatchBatchesResponse\"\x06\xfa\x97\"\x02\b\x010\x01\x12P\n" +
+	"WatchBatch\x12\x1c.stoker.v1.WatchBatchRequest\x1a\x1d.stoker.v1.WatchBatchResponse\"\t\xfa\x97\"\x02\b\x01\x90\x02\x010\x01\x12\\\n" +
+	"\fWatchBatches\x12\x1e.stoker.v1.WatchBatchesRequest\x1a\x1f.stoker.v1.WatchBatchesResponse\"\t\xfa\x97\"\x02\b\x01\x90\x02\x010\x01\x12P\n" +
 	"\tCancelJob\x12\x1b.stoker.v1.CancelJobRequest\x1a\x1c.stoker.v1.CancelJobResponse\"\b\xfa\x97\"\x04\b\x03\x10\x02\x12V\n" +
 	"\vCancelBatch\x12\x1d.stoker.v1.CancelBatchRequest\x1a\x1e.stoker.v1.CancelBatchResponse\"\b\xfa\x97\"\x04\b\x03\x10\x02\x12S\n" +
 	"\n" +

@@ -671,10 +671,10 @@ const file_stoker_v1_submission_service_proto_rawDesc = "" +
 	"\fsample_count\x18\a \x01(\x05R\vsampleCount\x12\x1f\n" +
 	"\vahead_count\x18\b \x01(\x03R\n" +
 	"aheadCount\x12#\n" +
-	"\rsame_encoding\x18\t \x01(\bR\fsameEncoding2\xb3\x01\n" +
-	"\x11SubmissionService\x12N\n" +
-	"\tCheckList\x12\x1b.stoker.v1.CheckListRequest\x1a\x1c.stoker.v1.CheckListResponse\"\x06\xfa\x97\"\x02\b\x02\x12N\n" +
-	"\tPlanBatch\x12\x1b.stoker.v1.PlanBatchRequest\x1a\x1c.stoker.v1.PlanBatchResponse\"\x06\xfa\x97\"\x02\b\x01B2Z0github.com/stokerd/stoker/gen/stoker/v1;stokerv1b\x06proto3"
+	"\rsame_encoding\x18\t \x01(\bR\fsameEncoding2\xb9\x01\n" +
+	"\x11SubmissionService\x12Q\n" +
+	"\tCheckList\x12\x1b.stoker.v1.CheckListRequest\x1a\x1c.stoker.v1.CheckListResponse\"\t\xfa\x97\"\x02\b\x02\x90\x02\x01\x12Q\n" +
+	"\tPlanBatch\x12\x1b.stoker.v1.PlanBatchRequest\x1a\x1c.stoker.v1.PlanBatchResponse\"\t\xfa\x97\"\x02\b\x01\x90\x02\x01B2Z0github.com/stokerd/stoker/gen/stoker/v1;stokerv1b\x06proto3"
 
 var (
 	file_stoker_v1_submission_service_proto_rawDescOnce sync.Once
