@@ -121,23 +121,26 @@ fmt: $(BUF) ## Format Go and proto files and apply go fix
 ##### Generate
 
 .PHONY: generate
-generate: $(BUF) ## Generate gen/ from proto/
+generate: $(BUF) ## Generate gen/ and internal/gateway/openapi.yaml from proto/
 	@fresh=$$(mktemp -d)
 	trap 'rm -rf "$$fresh"' EXIT
 	$(BUF) generate -o "$$fresh"
 	rm -rf gen
 	cp -r "$$fresh/gen" gen
+	cp "$$fresh/internal/gateway/openapi.yaml" internal/gateway/openapi.yaml
 
 .PHONY: generate/docs
 generate/docs: ## Write the parts of docs/architecture.md that are generated: package table, state diagram
 	@go test -count=1 -run='^TestGeneratedParts$$' ./internal/archtest -update
 
 .PHONY: generate/check
-generate/check: $(BUF) ## Check that gen/ is what proto/ generates
+generate/check: $(BUF) ## Check that gen/ and internal/gateway/openapi.yaml are what proto/ generates
 	@fresh=$$(mktemp -d)
 	trap 'rm -rf "$$fresh"' EXIT
 	$(BUF) generate -o "$$fresh"
 	diff -r gen "$$fresh/gen" || { echo 'gen/ is out of date: run make generate' >&2; exit 1; }
+	diff internal/gateway/openapi.yaml "$$fresh/internal/gateway/openapi.yaml" ||
+	  { echo 'internal/gateway/openapi.yaml is out of date: run make generate' >&2; exit 1; }
 
 .PHONY: proto/lint
 proto/lint: $(BUF) ## Lint the contract and check its format
