@@ -124,7 +124,7 @@ func TestRevocationEndsWatches(t *testing.T) {
 	bubble.Test(t, func(t *testing.T) {
 		g := newGuarded(t, nil)
 		ctx, stop := context.WithCancelCause(t.Context())
-		var running = make(chan error, 1)
+		running := make(chan error, 1)
 		go func() { running <- g.identifier.Run(ctx) }()
 		batch := g.stored(job.Batch{AccountID: "default", Recipe: new(job.DefaultRecipe()), Profile: "default", Open: true})
 		watch := func(ctx context.Context) <-chan error {
