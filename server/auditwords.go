@@ -10,7 +10,6 @@ import (
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
-	"google.golang.org/protobuf/types/descriptorpb"
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/fieldmaskpb"
 
@@ -74,9 +73,6 @@ func namesTarget(fd protoreflect.FieldDescriptor) bool {
 // fieldWords says what a field has.
 func fieldWords(fd protoreflect.FieldDescriptor, v protoreflect.Value, depth int) string {
 	name := strings.ReplaceAll(string(fd.Name()), "_", " ")
-	if options, ok := fd.Options().(*descriptorpb.FieldOptions); ok && options.GetDebugRedact() {
-		return name + " (not shown)"
-	}
 	switch {
 	case fd.Name() == jobsField:
 		return fmt.Sprintf("%d jobs", v.List().Len())

@@ -24,6 +24,7 @@ type service struct {
 	binary  string
 	env     []string
 	address string
+	db      string // the job table
 	process *exec.Cmd
 	logged  chan struct{} // closed when the process has closed its log
 }
@@ -31,6 +32,15 @@ type service struct {
 // newService builds stoker and starts it on a simulator, whose encodings take 200 ms,
 // or an hour if they read in/long.mp4.
 func newService(t *testing.T) *service {
+	t.Helper()
+	s := prepareService(t)
+	s.start()
+	t.Cleanup(s.kill)
+	return s
+}
+
+// prepareService is newService without the start. env are further variables.
+func prepareService(t *testing.T, env ...string) *service {
 	t.Helper()
 	dir := t.TempDir()
 	s := &service{t: t, binary: filepath.Join(dir, "stoker"), address: loopback.Addresses(t, 1)[0]}
@@ -47,11 +57,10 @@ func newService(t *testing.T) *service {
 		}
 		return 200 * time.Millisecond
 	}}
+	s.db = filepath.Join(dir, "stoker.db")
 	s.env = slices.Concat(os.Environ(), platform.Environ(platform.Serve(t, sim)), []string{
-		"STOKER_DB=" + filepath.Join(dir, "stoker.db"), "STOKER_HTTP_LISTEN=", "STOKER_ADMIN_LISTEN=", "STOKER_LOG_FORMAT=json", "STOKER_POLL_INTERVAL=1s",
-	})
-	s.start()
-	t.Cleanup(s.kill)
+		"STOKER_DB=" + s.db, "STOKER_HTTP_LISTEN=", "STOKER_ADMIN_LISTEN=", "STOKER_LOG_FORMAT=json", "STOKER_POLL_INTERVAL=1s",
+	}, env)
 	return s
 }
 

@@ -41,6 +41,9 @@ func (l *loader) checkTLS() {
 			*path.file = l.resolvePath(*path.file)
 		}
 	}
+	if t.KeyFile != "" {
+		l.config.SecretFiles = append(l.config.SecretFiles, t.KeyFile)
+	}
 	switch {
 	case t.CertFile != "" && t.KeyFile == "":
 		l.mistake(l.sources["tls-cert-file"], "a certificate needs its key: set tls.key_file as well")
