@@ -23,9 +23,9 @@ const defaultBatchesPage = 50
 // SubmitBatch stores a batch and all of its jobs, or nothing.
 func (s *Server) SubmitBatch(ctx context.Context, req *stokerv1.SubmitBatchRequest) (*stokerv1.SubmitBatchResponse, error) {
 	if err := errors.Join(
-		s.checkKeyUse(ctx, "inline_template", req.GetInlineTemplate() != nil),
-		s.checkKeyUse(ctx, "input_id", req.GetInputId() != ""),
-		s.checkKeyUse(ctx, "output_id", req.GetOutputId() != ""),
+		s.store.checkKeyUse(ctx, "inline_template", req.GetInlineTemplate() != nil),
+		s.store.checkKeyUse(ctx, "input_id", req.GetInputId() != ""),
+		s.store.checkKeyUse(ctx, "output_id", req.GetOutputId() != ""),
 	); err != nil {
 		return nil, err
 	}
@@ -127,7 +127,7 @@ func (s *Server) AddJobs(ctx context.Context, req *stokerv1.AddJobsRequest) (*st
 		if err != nil {
 			return nil, fmt.Errorf("read batch: %w", err)
 		}
-		if err := s.checkKeyUse(ctx, "a batch with a template of its own", b.Template != nil && b.Template.Name == ""); err != nil {
+		if err := s.store.checkBatchKeyUse(ctx, &b); err != nil {
 			return nil, err
 		}
 		batch = &b
