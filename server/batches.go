@@ -22,11 +22,7 @@ const defaultBatchesPage = 50
 
 // SubmitBatch stores a batch and all of its jobs, or nothing.
 func (s *Server) SubmitBatch(ctx context.Context, req *stokerv1.SubmitBatchRequest) (*stokerv1.SubmitBatchResponse, error) {
-	if err := errors.Join(
-		s.store.checkKeyUse(ctx, "inline_template", req.GetInlineTemplate() != nil),
-		s.store.checkKeyUse(ctx, "input_id", req.GetInputId() != ""),
-		s.store.checkKeyUse(ctx, "output_id", req.GetOutputId() != ""),
-	); err != nil {
+	if err := s.store.checkSubmissionKeyUse(ctx, req); err != nil {
 		return nil, err
 	}
 	var hash []byte // distinguishes a repeat from another request with the same request_id; nil without request_id

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
 	"github.com/stokerd/stoker/internal/access"
 	"github.com/stokerd/stoker/job"
 )
@@ -39,6 +40,15 @@ func (b *boundary) checkKeyUse(ctx context.Context, what string, asked bool) err
 		return nil
 	}
 	return &roleError{principal: p, needed: access.Operator, what: what}
+}
+
+// checkSubmissionKeyUse is checkKeyUse for what a submission asks for, before anything else of it is checked.
+func (b *boundary) checkSubmissionKeyUse(ctx context.Context, req *stokerv1.SubmitBatchRequest) error {
+	return errors.Join(
+		b.checkKeyUse(ctx, "inline_template", req.GetInlineTemplate() != nil),
+		b.checkKeyUse(ctx, "input_id", req.GetInputId() != ""),
+		b.checkKeyUse(ctx, "output_id", req.GetOutputId() != ""),
+	)
 }
 
 // checkBatchKeyUse is checkKeyUse for what a batch uses.
@@ -423,6 +433,13 @@ func (b *boundary) AccountStatus(ctx context.Context, id string) (job.AccountSta
 	return b.store.AccountStatus(id)
 }
 
+func (b *boundary) AccountHistory(ctx context.Context, id string, since time.Time, step time.Duration) (job.AccountHistory, bool) {
+	if b.checkAccount(ctx, id) != nil {
+		return job.AccountHistory{}, false
+	}
+	return b.store.AccountHistory(id, since, step)
+}
+
 func (b *boundary) AccountStatuses(ctx context.Context) []job.AccountStatus {
 	p := grantOf(ctx).principal
 	list := b.store.AccountStatuses()
@@ -436,13 +453,6 @@ func (b *boundary) AccountStatuses(ctx context.Context) []job.AccountStatus {
 		}
 	}
 	return within
-}
-
-func (b *boundary) AccountHistory(ctx context.Context, id string, since time.Time, step time.Duration) (job.AccountHistory, bool) {
-	if b.checkAccount(ctx, id) != nil {
-		return job.AccountHistory{}, false
-	}
-	return b.store.AccountHistory(id, since, step)
 }
 
 func (b *boundary) UpdateAccountSettings(ctx context.Context, id string, now time.Time, f func(*job.AccountSettings) error) (job.AccountSettings, error) {

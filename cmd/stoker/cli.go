@@ -25,6 +25,8 @@ type cli struct {
 	// look is how output to a writer looks.
 	look func(w io.Writer) output.Look
 
+	pageNoted bool // the address of a page was told
+
 	started bool // the command line is valid, and the command runs
 	repeats callRepeats
 }

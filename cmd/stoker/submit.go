@@ -116,6 +116,9 @@ func (c *cli) submit(ctx context.Context, conn *client.Client, s *submission, ar
 		return c.locateViolations(err, list, s.request.GetJobs(), s.listFlags)
 	}
 	c.noteSubmitted(s, list, batch)
+	if !c.out.ForPrograms() {
+		notePage(c, batch)
+	}
 	switch {
 	case s.watch:
 		return c.watch(ctx, conn, watchRequest(batch.GetId()))

@@ -91,6 +91,9 @@ func (c *cli) watchUntilDone(ctx context.Context, conn *client.Client, request *
 	}
 	batch, err := renderWatch(watching, conn, request, renderer)
 	renderer.Close()
+	if !c.out.ForPrograms() {
+		notePage(c, batch)
+	}
 	if errors.Is(context.Cause(watching), errUserLeft) {
 		return batch, errUserLeft
 	}
@@ -150,14 +153,26 @@ func (c *cli) newWatchRenderer(someStates bool, steer steering, leave func()) (t
 		lines, err := ui.NewWatchLines(c.stdout, c.out)
 		return ui.NotifySilence(lines, c.note, problem), false, err
 	case someStates:
-		return ui.NotifySilence(ui.NewStateLog(c.stdout, look), c.note, problem), false, nil
+		return pageNoter{ui.NotifySilence(ui.NewStateLog(c.stdout, look), c.note, problem), c}, false, nil
 	case output.Redrawable(c.stdout, c.getenv):
 		return ui.StartScreen(ui.ScreenOptions{
 			Out: c.stdout, In: c.stdin, Getenv: c.getenv, UTC: c.out.UTC, ConnectionProblem: problem, Leave: leave,
 			SetPaused: steer.setPaused, Failures: steer.failures,
 		}), true, nil
 	}
-	return ui.NotifySilence(ui.NewLogRenderer(c.stdout, look), c.note, problem), false, nil
+	return pageNoter{ui.NotifySilence(ui.NewLogRenderer(c.stdout, look), c.note, problem), c}, false, nil
+}
+
+// pageNoter is a renderer that first tells the address of the batch's page.
+type pageNoter struct {
+	ui.WatchRenderer
+	cli *cli
+}
+
+// Render renders a message.
+func (p pageNoter) Render(m *stokerv1.WatchBatchResponse) error {
+	notePage(p.cli, m.GetBatch())
+	return p.WatchRenderer.Render(m)
 }
 
 // renderWatch passes the messages of a watch to the renderer, and returns the batch as the latest message

@@ -267,6 +267,10 @@ var rules = []rule{
 		is: "Attacks the service, and holds it to what an attack may cost.",
 	},
 	{
+		pkg: "internal/browser", testSupport: true,
+		is: "Tests the page in a real browser against a service in the same process.",
+	},
+	{
 		pkg: "internal/clients", testSupport: true,
 		is: "Runs the Go client and the example clients against a service that is killed.",
 	},
