@@ -100,8 +100,6 @@ type Server struct {
 	decoding     *room // for requests that are being decoded and carried out
 	answering    *room // for answers until they are written
 	summaries    summaries
-
-	allowInlineTemplates bool
 }
 
 // New makes a server, to be registered by [Server.Register].
@@ -125,7 +123,7 @@ func New(c Config) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{
-		store:        newBoundary(c.Store),
+		store:        newBoundary(c.Store, c.AllowInlineTemplates),
 		gate:         &gate{identifier: c.Identifier, methods: methods, strangers: newStrangers(), audit: audit, log: log},
 		audit:        audit,
 		access:       &accessService{store: c.Access, identifier: c.Identifier, accounts: c.Store, inlineTemplates: c.AllowInlineTemplates},
@@ -137,7 +135,6 @@ func New(c Config) (*Server, error) {
 		batchURL:     c.BatchURL,
 		limits:       c.Limits.withDefaults(),
 	}
-	s.allowInlineTemplates = c.AllowInlineTemplates
 	s.hub = newHub(s.limits)
 	s.callers = newCallers(s.limits)
 	s.receiving = newRoom("receive_bytes", "requests", s.limits.ReceiveBytes, s.limits.MaxRequestBytes)
