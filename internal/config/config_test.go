@@ -252,8 +252,8 @@ func TestExample(t *testing.T) {
 }
 
 func TestLimits(t *testing.T) {
-	w := environment{files: map[string]string{"stoker.yaml": "limits:\n  calls_per_second: 7\n  starts_per_day: 100\n"}}
-	if c := mustLoad(t, w.sources("stoker.yaml")); c.Limits != (config.Limits{CallsPerSecond: 7, StartsPerDay: 100}) {
+	w := environment{files: map[string]string{"stoker.yaml": "limits:\n  calls_per_second: 7\n  waiting_jobs_per_account: 100\n"}}
+	if c := mustLoad(t, w.sources("stoker.yaml")); c.Limits != (config.Limits{CallsPerSecond: 7, WaitingJobsPerAccount: 100}) {
 		t.Errorf("limits: %+v", c.Limits)
 	}
 	w.files["stoker.yaml"] = "limits:\n  watches: 0\n  request_bytes: 2_000_000\n  receive_bytes: 1_000_000\n  calls: 1\n"
