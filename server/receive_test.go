@@ -275,6 +275,25 @@ func TestWaitingJobs(t *testing.T) {
 	wantCode(t, err, codes.ResourceExhausted)
 }
 
+// A template that a batch brings along could have the platform show the secrets of the service.
+func TestInlineTemplateWithSecret(t *testing.T) {
+	w := newWorld(t, nil)
+	req := submission(1)
+	req.EncodeWith = &stokerv1.SubmitBatchRequest_InlineTemplate{InlineTemplate: &stokerv1.InlineTemplate{Yaml: `
+metadata: {type: VOD}
+encodings:
+  main:
+    properties: {description: "${secret:drm}"}
+    streams: {video: {properties: {codecConfigId: c, inputStreams: [{inputPath: "${input_path}"}]}}}
+    start: {properties: {perTitle: {h264Configuration: {}}}}
+`}}
+	_, err := w.batches.SubmitBatch(t.Context(), req)
+	wantCode(t, err, codes.InvalidArgument)
+	if !strings.Contains(violations(err), `uses the secret "drm", and only templates of the configuration may use secrets`) {
+		t.Errorf("the violations are %s", violations(err))
+	}
+}
+
 // TestRefusedCallsInTheLog makes many calls that are refused, of methods with long names.
 func TestRefusedCallsInTheLog(t *testing.T) {
 	var log lockedBuffer

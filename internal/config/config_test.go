@@ -427,7 +427,7 @@ stoker.yaml:7: profiles.hd.videos[1].bitrate: give a bitrate in bit/s, or a crf
 stoker.yaml:10: templates.a: nowhere.yaml: file does not exist
 bad.yaml:1: template b: not YAML: sequence end token ']' not found
 worse.yaml:2: template c: encodings.main: start is missing, without which the encoding never leaves CREATED; write start: {} for a start without properties
-worse.yaml:4: template c: encodings.main.streams.v.properties.inputStreams[0].inputPath: ${env:HOME}: a variable that jobs define is written ${var:NAME}, ${number:NAME} or ${bool:NAME}
+worse.yaml:4: template c: encodings.main.streams.v.properties.inputStreams[0].inputPath: ${env:HOME}: a variable that jobs define is written ${var:NAME}, ${number:NAME} or ${bool:NAME}, and a secret ${secret:NAME}
 stoker.yaml:13: templates.d.fallback_regions: want at most 3 regions
 stoker.yaml:13: templates.d.fallback_regions[1]: unknown cloud region "eu-west-1"; did you mean "AWS_EU_WEST_1"? (allow_unknown: true passes it on as it is)
 stoker.yaml:13: templates.d.fallback_regions[3]: AZURE_US_EAST is a region of AZURE, and AWS_US_EAST_1 one of AWS; the platform takes fallback regions of one provider only
