@@ -53,6 +53,7 @@ type Client struct {
 	access       stokerv1.AccessServiceClient
 	audit        stokerv1.AuditServiceClient
 	catalog      stokerv1.CatalogServiceClient
+	submissions  stokerv1.SubmissionServiceClient
 	messageBytes int
 	retryTimeout time.Duration // 0: none
 	onRepeat     func(Repeat)
@@ -94,6 +95,7 @@ func Dial(target string, o Options) (*Client, error) {
 	c.conn = conn
 	c.access, c.audit = stokerv1.NewAccessServiceClient(conn), stokerv1.NewAuditServiceClient(conn)
 	c.batches, c.accounts, c.catalog = stokerv1.NewBatchServiceClient(conn), stokerv1.NewAccountServiceClient(conn), stokerv1.NewCatalogServiceClient(conn)
+	c.submissions = stokerv1.NewSubmissionServiceClient(conn)
 	return c, nil
 }
 
@@ -117,7 +119,7 @@ func IsLoopback(target string) bool {
 }
 
 // Batches is the generated client of BatchService. Its calls are repeated as the package comment
-// says. WatchBatch is not repeated; use [Client.Watch].
+// says. WatchBatch and WatchBatches are not repeated; use [Client.Watch] and [Client.WatchBatches].
 func (c *Client) Batches() stokerv1.BatchServiceClient { return c.batches }
 
 // Accounts is the generated client of AccountService. Its calls are repeated as the package comment
@@ -127,6 +129,10 @@ func (c *Client) Accounts() stokerv1.AccountServiceClient { return c.accounts }
 // Catalog is the generated client of CatalogService. Its calls are repeated as the package comment
 // says.
 func (c *Client) Catalog() stokerv1.CatalogServiceClient { return c.catalog }
+
+// Submissions is the generated client of SubmissionService. Its calls are repeated as the package comment
+// says.
+func (c *Client) Submissions() stokerv1.SubmissionServiceClient { return c.submissions }
 
 // Access is the generated client of AccessService. Its calls are repeated as the package comment says.
 func (c *Client) Access() stokerv1.AccessServiceClient { return c.access }

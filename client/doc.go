@@ -27,7 +27,8 @@
 //   - CancelJobs, CancelBatches, PauseBatches, ResumeBatches, UpdateBatches and DeleteBatches are
 //     repeated. The answer does not count what an earlier try has changed.
 //   - DeleteBatch is repeated. A batch that is not found by the repeat was deleted.
-//   - WatchBatch is repeated with its cursor by [Client.Watch].
+//   - WatchBatch is repeated with its cursor by [Client.Watch], and WatchBatches, with a new snapshot, by
+//     [Client.WatchBatches].
 //   - RetryJobs is not repeated: a job that has failed again in between would be encoded, and paid,
 //     once more. SubmitBatch and ResubmitBatch without request_id are not repeated: they would submit
 //     a second batch.

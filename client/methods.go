@@ -54,10 +54,12 @@ var methodEffects = map[string]callEffect{
 	stokerv1.AccountService_GetAccountHistory_FullMethodName: readOnly,
 	stokerv1.AccountService_ListNextJobs_FullMethodName:      readOnly,
 
-	stokerv1.AccessService_WhoAmI_FullMethodName:      readOnly,
-	stokerv1.AccessService_CreateToken_FullMethodName: notRepeatable, // it would make another token
-	stokerv1.AccessService_ListTokens_FullMethodName:  readOnly,
-	stokerv1.AccessService_RevokeToken_FullMethodName: idempotent,
+	stokerv1.SubmissionService_CheckList_FullMethodName: readOnly,
+	stokerv1.SubmissionService_PlanBatch_FullMethodName: readOnly,
+	stokerv1.AccessService_WhoAmI_FullMethodName:        readOnly,
+	stokerv1.AccessService_CreateToken_FullMethodName:   notRepeatable, // it would make another token
+	stokerv1.AccessService_ListTokens_FullMethodName:    readOnly,
+	stokerv1.AccessService_RevokeToken_FullMethodName:   idempotent,
 
 	stokerv1.AuditService_ListEntries_FullMethodName: readOnly,
 

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -16,6 +17,7 @@ func TestEffects(t *testing.T) {
 		stokerv1.File_stoker_v1_batch_service_proto.Services().Get(0),
 		stokerv1.File_stoker_v1_account_service_proto.Services().Get(0),
 		stokerv1.File_stoker_v1_catalog_service_proto.Services().Get(0),
+		stokerv1.File_stoker_v1_submission_service_proto.Services().Get(0),
 		stokerv1.File_stoker_v1_access_service_proto.Services().Get(0),
 		stokerv1.File_stoker_v1_audit_service_proto.Services().Get(0),
 	} {
@@ -30,7 +32,8 @@ func TestEffects(t *testing.T) {
 			if !ok {
 				t.Errorf("it is not said whether %s may be repeated", name)
 			}
-			if want := strings.HasPrefix(name, "Get") || strings.HasPrefix(name, "List") || name == "WhoAmI"; want != (got == readOnly) {
+			reads := func(verb string) bool { return strings.HasPrefix(name, verb) }
+			if want := slices.ContainsFunc([]string{"Get", "List", "Check", "Plan", "WhoAmI"}, reads); want != (got == readOnly) {
 				t.Errorf("%s reads: %t, want %t", name, got == readOnly, want)
 			}
 		}

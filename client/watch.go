@@ -40,34 +40,43 @@ func (c *Client) Watch(ctx context.Context, req *stokerv1.WatchBatchRequest) ite
 		ctx, cancel := context.WithCancelCause(ctx)
 		defer cancel(errStopped)
 		w := watch{client: c, req: proto.CloneOf(req), yield: yield}
-		begin := &retryState{maxDials: dialTries, longest: longestWait, timeout: c.retryTimeout}
-		var back *retryState // set after the first message
-		for {
+		err := c.keepWatching(ctx, "WatchBatch", func(ctx context.Context) (bool, error) {
+			w.progress = false
 			err := w.connect(ctx)
-			if w.progress {
-				back = &retryState{longest: longestReconnect}
-				w.progress = false
-			}
-			switch {
-			case err == nil:
-				return
-			case ctx.Err() != nil:
-				w.yieldError(context.Cause(ctx))
-				return
-			case !canResume(err, back != nil):
-				w.yieldError(err)
-				return
-			}
-			wait, ok := cmp.Or(back, begin).next(ctx, c.classify(err), err)
-			if !ok {
-				w.yieldError(err)
-				return
-			}
-			c.notifyRepeat(Repeat{Method: "WatchBatch", Err: err, Wait: wait})
-			if err := (clock.Real{}).Sleep(ctx, wait); err != nil {
-				w.yieldError(err)
-				return
-			}
+			return w.progress, err
+		})
+		if err != nil {
+			w.yieldError(err)
+		}
+	}
+}
+
+// keepWatching connects a watch, and connects it again if its stream has broken, until it is over or cannot
+// go on. connect returns nil when the watch is over, and else why the stream ended, and whether a message
+// came before.
+func (c *Client) keepWatching(ctx context.Context, method string, connect func(ctx context.Context) (progress bool, err error)) error {
+	begin := &retryState{maxDials: dialTries, longest: longestWait, timeout: c.retryTimeout}
+	var back *retryState // set after the first message
+	for {
+		progress, err := connect(ctx)
+		if progress {
+			back = &retryState{longest: longestReconnect}
+		}
+		switch {
+		case err == nil:
+			return nil
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		case !canResume(err, back != nil):
+			return err
+		}
+		wait, ok := cmp.Or(back, begin).next(ctx, c.classify(err), err)
+		if !ok {
+			return err
+		}
+		c.notifyRepeat(Repeat{Method: method, Err: err, Wait: wait})
+		if err := (clock.Real{}).Sleep(ctx, wait); err != nil {
+			return err
 		}
 	}
 }
@@ -80,7 +89,7 @@ type watch struct {
 	req      *stokerv1.WatchBatchRequest
 	yield    func(*stokerv1.WatchBatchResponse, error) bool
 	batch    *stokerv1.Batch // as it was last received; nil before
-	progress bool            // a message came since the last wait
+	progress bool            // a message came on this stream
 	stopped  bool            // the caller has stopped ranging
 }
 

@@ -237,7 +237,7 @@ func rulesOf(m protoreflect.MethodDescriptor) methodRules {
 			r.aboutAccount = true
 		case "account": // a filter in a list is another thing
 			r.aboutAccount = m.Name() == "SubmitBatch" || m.Name() == "UpdateAccount" || m.Name() == "PlanBatch"
-		case "submission":
+		case "submission": // it has the account
 			r.aboutAccount = true
 		}
 	}

@@ -22,11 +22,7 @@ const defaultBatchesPage = 50
 
 // SubmitBatch stores a batch and all of its jobs, or nothing.
 func (s *Server) SubmitBatch(ctx context.Context, req *stokerv1.SubmitBatchRequest) (*stokerv1.SubmitBatchResponse, error) {
-	if err := errors.Join(
-		s.checkKeyUse(ctx, "inline_template", req.GetInlineTemplate() != nil),
-		s.checkKeyUse(ctx, "input_id", req.GetInputId() != ""),
-		s.checkKeyUse(ctx, "output_id", req.GetOutputId() != ""),
-	); err != nil {
+	if err := checkKeyUseOf(ctx, s, req); err != nil {
 		return nil, err
 	}
 	var hash []byte // distinguishes a repeat from another request with the same request_id; nil without request_id
@@ -88,6 +84,15 @@ func (s *Server) SubmitBatch(ctx context.Context, req *stokerv1.SubmitBatchReque
 		return nil, fmt.Errorf("submit batch: %w", err)
 	}
 	return s.respondSubmit(ctx, b, check)
+}
+
+// checkKeyUseOf is [Server.checkKeyUse] for everything that a submission asks for.
+func checkKeyUseOf(ctx context.Context, s *Server, req *stokerv1.SubmitBatchRequest) error {
+	return errors.Join(
+		s.checkKeyUse(ctx, "inline_template", req.GetInlineTemplate() != nil),
+		s.checkKeyUse(ctx, "input_id", req.GetInputId() != ""),
+		s.checkKeyUse(ctx, "output_id", req.GetOutputId() != ""),
+	)
 }
 
 // respondSubmit answers with a batch and the warnings about its submission.

@@ -402,6 +402,13 @@ func (b *boundary) AccountStatus(ctx context.Context, id string) (job.AccountSta
 	return b.store.AccountStatus(id)
 }
 
+func (b *boundary) AccountHistory(ctx context.Context, id string, since time.Time, step time.Duration) (job.AccountHistory, bool) {
+	if b.checkAccount(ctx, id) != nil {
+		return job.AccountHistory{}, false
+	}
+	return b.store.AccountHistory(id, since, step)
+}
+
 func (b *boundary) AccountStatuses(ctx context.Context) []job.AccountStatus {
 	p := grantOf(ctx).principal
 	list := b.store.AccountStatuses()
@@ -415,13 +422,6 @@ func (b *boundary) AccountStatuses(ctx context.Context) []job.AccountStatus {
 		}
 	}
 	return within
-}
-
-func (b *boundary) AccountHistory(ctx context.Context, id string, since time.Time, step time.Duration) (job.AccountHistory, bool) {
-	if b.checkAccount(ctx, id) != nil {
-		return job.AccountHistory{}, false
-	}
-	return b.store.AccountHistory(id, since, step)
 }
 
 func (b *boundary) UpdateAccountSettings(ctx context.Context, id string, now time.Time, f func(*job.AccountSettings) error) (job.AccountSettings, error) {

@@ -200,7 +200,7 @@ func (l *jobList) add(ctx context.Context, found job.FoundJobs) (next job.JobPos
 }
 
 // readBatches reads those of the batches that exist, by sequence number.
-func readBatches(ctx context.Context, store BatchStore, seqs []int64) (map[int64]job.Batch, error) {
+func readBatches(ctx context.Context, store *boundary, seqs []int64) (map[int64]job.Batch, error) {
 	list, err := store.BatchesBySeq(ctx, slices.Compact(slices.Sorted(slices.Values(seqs))))
 	if err != nil {
 		return nil, fmt.Errorf("read batches: %w", err)

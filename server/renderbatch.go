@@ -37,6 +37,9 @@ func (s *Server) renderSampled(ctx context.Context, b job.Batch, sample runSampl
 		return nil, err
 	}
 	m.Wait, m.WaitReason = waitMessage(wait), wait.String()
+	if s.batchURL != nil && b.ID != "" {
+		m.PageUrl = s.batchURL(b.Seq)
+	}
 	var runs []job.Run
 	if b.Counts.Running > 0 {
 		if runs, err = s.store.RecentRuns(ctx, b.ID, sample.running, sample.ended); err != nil {

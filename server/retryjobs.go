@@ -42,16 +42,16 @@ func (s *Server) RetryJobs(ctx context.Context, req *stokerv1.RetryJobsRequest) 
 }
 
 // checkNotCancelling refuses a retry in a batch that is CANCELLING: the batch would cancel the jobs
-// again.
-func (s bulkChanger) checkNotCancelling(ctx context.Context, id string) error {
+// again. It returns the number of any other batch.
+func (s bulkChanger) checkNotCancelling(ctx context.Context, id string) (number int64, err error) {
 	b, err := s.store.Batch(ctx, id)
 	if err != nil {
-		return fmt.Errorf("read batch: %w", err)
+		return 0, fmt.Errorf("read batch: %w", err)
 	}
 	if b.State != job.BatchCancelling {
-		return nil
+		return b.Seq, nil
 	}
-	return &job.StateError{
+	return 0, &job.StateError{
 		Resource: "batch", ID: b.ID, BatchNumber: b.Seq, State: string(b.State),
 		Problem: "its jobs can be retried once it is CANCELLED",
 	}
@@ -61,8 +61,9 @@ func (s bulkChanger) checkNotCancelling(ctx context.Context, id string) error {
 // so that a request with an invalid job changes nothing.
 func (s bulkChanger) retryByID(ctx context.Context, ids []job.ID, validateOnly bool) (done bulkOutcome, err error) {
 	batches := numbersByBatch(ids)
+	numbers := make(map[string]int64, len(batches))
 	for batch := range batches {
-		if err := s.checkNotCancelling(ctx, batch); err != nil {
+		if numbers[batch], err = s.checkNotCancelling(ctx, batch); err != nil {
 			return done, err
 		}
 	}
@@ -77,6 +78,9 @@ func (s bulkChanger) retryByID(ctx context.Context, ids []job.ID, validateOnly b
 			return done, fmt.Errorf("read job: %w", err)
 		}
 		if err := job.NewUpdate(j).Retry(now); err != nil {
+			if wrong, ok := errors.AsType[*job.StateError](err); ok {
+				wrong.BatchNumber = numbers[id.Batch]
+			}
 			return done, err
 		}
 		*counts.Of(j.State)++
@@ -117,7 +121,7 @@ func (s bulkChanger) retryByFilter(ctx context.Context, req *stokerv1.RetryJobsR
 	}
 	var retryable []job.Selection
 	for _, sel := range sels {
-		err := s.checkNotCancelling(ctx, sel.BatchID)
+		_, err := s.checkNotCancelling(ctx, sel.BatchID)
 		switch {
 		case err == nil:
 			retryable = append(retryable, sel)

@@ -33,6 +33,8 @@ type Config struct {
 	AuditRetention time.Duration
 	Logger         *slog.Logger // default: discards
 	Limits         Limits
+	// BatchURL says where browsers show the batch of a number. Nil: there is no page.
+	BatchURL func(number int64) string
 }
 
 // Limits limit what callers may do. A caller is a principal or, as long as nobody has proven who calls, an IP
@@ -96,6 +98,7 @@ type Server struct {
 	hub          *hub
 	accountLines *accountLines
 	lists        *batchLists
+	batchURL     func(number int64) string // nil: there is no page
 	callers      *callers
 	receiving    *room // for requests on their way in
 	decoding     *room // for requests that are being decoded and carried out
@@ -136,6 +139,7 @@ func New(c Config) (*Server, error) {
 		contract:     contract,
 		health:       health.NewServer(),
 		accountLines: newAccountLines(c.Store),
+		batchURL:     c.BatchURL,
 		limits:       c.Limits.withDefaults(),
 	}
 	s.allowInlineTemplates = c.AllowInlineTemplates

@@ -126,13 +126,7 @@ func (s *submission) setEncoding(req *stokerv1.SubmitBatchRequest) {
 		}
 		s.noteRecipe(r, "recipe")
 	case *stokerv1.SubmitBatchRequest_Template:
-		t, ok := s.catalog.Templates[with.Template]
-		s.batch.Template = &t
-		if !ok || !usableBy(s.catalog.TemplateAccounts[with.Template], s.batch.AccountID) {
-			s.addUnusable("template", "template", with.Template, ok, s.catalog.TemplateAccounts, maps.Keys(s.catalog.Templates))
-			return
-		}
-		s.template = s.parseTemplate("template", fmt.Sprintf("template %q, ", t.Name), t, jobs)
+		s.setTemplate(with.Template, jobs)
 	case *stokerv1.SubmitBatchRequest_InlineTemplate:
 		t := job.Template{Text: with.InlineTemplate.GetYaml(), FallbackRegions: with.InlineTemplate.GetFallbackRegions(), AllowUnknown: with.InlineTemplate.GetAllowUnknown()}
 		s.batch.Template = &t
@@ -150,15 +144,30 @@ func (s *submission) setEncoding(req *stokerv1.SubmitBatchRequest) {
 			s.add(text, "uses the secret %q, and only templates of the configuration may use secrets", s.template.Secrets()[0])
 		}
 	default:
-		s.batch.Profile = cmp.Or(req.GetProfile(), job.DefaultName)
-		r, ok := s.catalog.Profiles[s.batch.Profile]
-		s.batch.Recipe = &r
-		if !ok || !usableBy(s.catalog.ProfileAccounts[s.batch.Profile], s.batch.AccountID) {
-			s.addUnusable("profile", "profile", s.batch.Profile, ok, s.catalog.ProfileAccounts, maps.Keys(s.catalog.Profiles))
-			return
-		}
-		s.noteRecipe(r, "profile")
+		s.setProfile(cmp.Or(req.GetProfile(), job.DefaultName))
 	}
+}
+
+// setProfile has the batch be encoded by a profile of the configuration.
+func (s *submission) setProfile(name string) {
+	r, ok := s.catalog.Profiles[name]
+	s.batch.Profile, s.batch.Recipe = name, &r
+	if !ok || !usableBy(s.catalog.ProfileAccounts[name], s.batch.AccountID) {
+		s.addUnusable("profile", "profile", name, ok, s.catalog.ProfileAccounts, maps.Keys(s.catalog.Profiles))
+		return
+	}
+	s.noteRecipe(r, "profile")
+}
+
+// setTemplate has the batch be encoded by a template of the configuration.
+func (s *submission) setTemplate(name string, jobs int) {
+	t, ok := s.catalog.Templates[name]
+	s.batch.Template = &t
+	if !ok || !usableBy(s.catalog.TemplateAccounts[name], s.batch.AccountID) {
+		s.addUnusable("template", "template", name, ok, s.catalog.TemplateAccounts, maps.Keys(s.catalog.Templates))
+		return
+	}
+	s.template = s.parseTemplate("template", fmt.Sprintf("template %q, ", t.Name), t, jobs)
 }
 
 // noteRecipe notes what the platform cannot do with a recipe, and what it may have learnt.

@@ -4,10 +4,16 @@ package web
 import (
 	"embed"
 	"io/fs"
+	"strconv"
 )
 
 //go:embed dist
 var dist embed.FS
+
+// BatchURL is where a page at an address shows the batch of a number.
+func BatchURL(address string, number int64) string {
+	return address + "/#/batches/" + strconv.FormatInt(number, 10)
+}
 
 // Files are the files of the page, with index.html at the top.
 func Files() fs.FS {

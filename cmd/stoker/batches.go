@@ -17,7 +17,7 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-// batchList is the command line of batches.
+// listBatches is the command line of batches.
 type batchList struct {
 	*cli
 	states, labels []string
@@ -33,6 +33,7 @@ func batchesCommand(c *cli) *cobra.Command {
 		Example: `  stoker batches
   stoker batches --state failed --label team=vod
   stoker batches --sort -failed -n 5
+  stoker batches --state active --watch
   stoker batches -o json --jq '.[].display_name'`,
 		Args: noArgs,
 	}
@@ -42,9 +43,14 @@ func batchesCommand(c *cli) *cobra.Command {
 	f.StringVar(&l.request.Account, "account", "", "only batches of this `ACCOUNT`")
 	f.StringVar(&l.request.Text, "name", "", "only batches with this `TEXT` in their name")
 	f.IntVarP(&l.limit, "limit", "n", 50, "how many at most")
+	var watched bool
+	f.BoolVarP(&watched, "watch", "w", false, "go on showing what changes, until it is interrupted")
 	completeFlag(cmd, "state", append(batchStateNames(), waitingState))
 	c.addListingFlags(cmd, ui.Batches().ColumnNames())
 	return c.clientCommand(cmd, answerTimeout, func(ctx context.Context, conn *client.Client, _ []string) error {
+		if watched {
+			return l.watch(ctx, conn)
+		}
 		return l.print(ctx, conn, givenFilters(cmd, "state", "label", "account", "name"))
 	})
 }

@@ -13,7 +13,7 @@ import (
 
 // cli holds the command line, the environment, the streams, and the flags that commands share.
 type cli struct {
-	args           []string // the command line
+	args           commandLine
 	getenv         func(string) string
 	stdin          io.Reader
 	stdout, stderr io.Writer
@@ -24,6 +24,8 @@ type cli struct {
 
 	// look is how output to a writer looks.
 	look func(w io.Writer) output.Look
+
+	pageNoted bool // the address of a page was told
 
 	started bool // the command line is valid, and the command runs
 	repeats callRepeats

@@ -47,7 +47,6 @@ titles fail and are retried; one fails for good. The exit code is 1 if that is n
 				_, err := io.WriteString(c.stdout, examples.OpenMovies)
 				return err
 			case serve:
-			case serve:
 				return demoError(ctx, c.serveDemo(ctx, demoAddresses{
 					grpc: listen, web: webListen, fixed: cmd.Flags().Changed("listen") || cmd.Flags().Changed("web-listen"),
 				}, keep))
@@ -152,7 +151,7 @@ func (c *cli) runDemo(ctx context.Context, s *service.Service) (err error) {
 		output.Plural(int64(len(list.Jobs)), "title"), demoEncoders, demoQueueTarget)
 	c.note("To see it in a browser: %s", s.WebAddress())
 	c.note("")
-	err = c.watchUntilDone(ctx, conn, watchRequest(batch.GetId()))
+	_, err = c.watchUntilDone(ctx, conn, watchRequest(batch.GetId()))
 	if exit, ok := errors.AsType[*exitError](err); err != nil && (!ok || exit.code != exitFailed || exit.err != nil) {
 		return err // the watch failed, not only some jobs
 	}

@@ -38,12 +38,12 @@ func (c *cli) run(ctx context.Context) int {
 func rootCommand(c *cli) *cobra.Command {
 	root := groupCommand("stoker", "Runs batches of Bitmovin encoding jobs, and keeps the queue full.",
 		// What is there.
-		batchesCommand(c), batchCommand(c), jobsCommand(c), jobCommand(c), findCommand(c), failuresCommand(c), watchCommand(c), queueCommand(c),
+		batchesCommand(c), batchCommand(c), jobsCommand(c), jobCommand(c), findCommand(c), failuresCommand(c), watchCommand(c), openCommand(c), queueCommand(c),
 		accountsCommand(c), accountCommand(c), profilesCommand(c), templatesCommand(c), storagesCommand(c),
 		// New batches.
-		submitCommand(c), planCommand(c),
+		submitCommand(c), addCommand(c), closeCommand(c), planCommand(c), resubmitCommand(c),
 		// What can be changed.
-		pauseCommand(c), resumeCommand(c), retryCommand(c), cancelCommand(c),
+		pauseCommand(c), resumeCommand(c), retryCommand(c), cancelCommand(c), updateCommand(c), deleteCommand(c),
 		// The service, and its stand-ins.
 		serveCommand(c), backupCommand(c), tokenCommand(c), auditCommand(c), demoCommand(c), simulateCommand(c),
 		// The command line itself.

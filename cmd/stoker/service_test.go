@@ -235,11 +235,11 @@ func TestDemoTakesAnotherPort(t *testing.T) {
 	if other == address || other == defaultServer {
 		t.Errorf("the second demo listens on %s, like the first one on %s", other, address)
 	}
-	if want := defaultServer + " is in use already. To talk to this demo, in another terminal:\n  export STOKER_SERVER=" + other + "\n"; !strings.HasPrefix(told.String(), want) {
+	if want := "The usual addresses are in use already. To talk to this demo, in another terminal:\n  export STOKER_SERVER=" + other + "\n"; !strings.HasPrefix(told.String(), want) {
 		t.Errorf("the second demo says %q, want %q", told.String(), want)
 	}
 	mustRun(t, command{env: map[string]string{"STOKER_SERVER": other}}, "batches")
-	if got := (command{}).run(ctx, "demo", "--serve", "--listen", other); got.code != exitFailed || !strings.Contains(got.stderr, "--listen names another") {
+	if got := (command{}).run(ctx, "demo", "--serve", "--listen", other); got.code != exitFailed || !strings.Contains(got.stderr, "--listen and --web-listen name other addresses") {
 		t.Errorf("a port that was asked for and is in use: %+v", got)
 	}
 	stop(&interrupted{signal: syscall.SIGINT})

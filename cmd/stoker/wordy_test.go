@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -182,9 +183,10 @@ func TestWordyPlatform(t *testing.T) {
 			return strings.Contains(b.GetWaitReason(), why+": BEGIN") && len(b.GetWaitReason()) <= 1<<10
 		}
 	}
-	failed := func(b *stokerv1.Batch, _ *stokerv1.Account) bool { return b.GetCounts().GetFailed() == 12 }
+	failed := func(b *stokerv1.Batch, _ *stokerv1.Account) bool { return b.GetCounts().GetFailed() == b.GetJobCount() }
 	for _, tt := range []struct {
 		name string
+		jobs int // default 12
 		// says answers the calls of a method to a path with this ending; empty for all calls.
 		method, path string
 		says         http.HandlerFunc
@@ -195,7 +197,7 @@ func TestWordyPlatform(t *testing.T) {
 		{name: "refuses the storage", method: "POST", path: "/outputs/s3", says: refusal(400, 1000, wordy(6*mib)), until: func(b *stokerv1.Batch, a *stokerv1.Account) bool {
 			return strings.Contains(b.GetWaitReason(), "BEGIN") && strings.Contains(a.GetProblem(), "BEGIN") && len(a.GetProblem()) <= 1<<10
 		}},
-		{name: "refuses the encoding", method: "POST", path: "/encoding/encodings", says: refusal(400, 1000, wordy(6*mib)), until: failed},
+		{name: "refuses the encoding", jobs: 2, method: "POST", path: "/encoding/encodings", says: refusal(400, 1000, wordy(6*mib)), until: failed},
 		{name: "refuses the start", method: "POST", path: "/start", says: refusal(400, 1000, wordy(6*mib)), until: failed},
 		{name: "is full", method: "POST", path: "/start", says: refusal(403, 8004, wordy(6*mib)), until: func(_ *stokerv1.Batch, a *stokerv1.Account) bool {
 			return a.GetQueueFullUntil() != nil
@@ -228,7 +230,7 @@ func TestWordyPlatform(t *testing.T) {
 			s := startService(t, env)
 			f := newForeign(t, s)
 			request := &stokerv1.SubmitBatchRequest{}
-			for n := range 12 {
+			for n := range cmp.Or(tt.jobs, 12) {
 				request.Jobs = append(request.Jobs, &stokerv1.JobSpec{InputPath: fmt.Sprintf("in/%d", n), OutputPath: fmt.Sprintf("out/%d", n)})
 			}
 			submitted, err := f.batches.SubmitBatch(t.Context(), request)

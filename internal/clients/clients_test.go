@@ -18,11 +18,13 @@ func TestClients(t *testing.T) {
 	for _, p := range programs {
 		t.Run(p.name, func(t *testing.T) {
 			p.prepare(t, p.dir)
-			s := newService(t)
+			s := newService(t, p.web)
 			t.Run("errors", func(t *testing.T) { testErrors(t, p, s) })
 			t.Run("cancel", func(t *testing.T) { testCancel(t, p, s) })
 			t.Run("watch", func(t *testing.T) { testWatch(t, p, s) })
-			t.Run("proxy", func(t *testing.T) { testProxy(t, p, s) })
+			if !p.web { // the proxy is one for gRPC
+				t.Run("proxy", func(t *testing.T) { testProxy(t, p, s) })
+			}
 		})
 	}
 }

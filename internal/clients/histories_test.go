@@ -31,7 +31,7 @@ func TestHistories(t *testing.T) {
 	if testing.Short() {
 		jobs, deaths = 60, 4
 	}
-	s := newService(t)
+	s := newService(t, false)
 	c := connect(t, s.address)
 	request := &stokerv1.SubmitBatchRequest{}
 	for n := range jobs {

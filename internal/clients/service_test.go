@@ -23,17 +23,20 @@ type service struct {
 	t       *testing.T
 	binary  string
 	env     []string
-	address string
+	address string // that clients use: of gRPC or, for programs that speak JSON, of the page
+	other   string // that nobody uses
+	web     bool   // clients speak JSON
 	db      string // the job table
 	process *exec.Cmd
 	logged  chan struct{} // closed when the process has closed its log
 }
 
 // newService builds stoker and starts it on a simulator, whose encodings take 200 ms,
-// or an hour if they read in/long.mp4.
-func newService(t *testing.T) *service {
+// or an hour if they read in/long.mp4. Its address is that of gRPC or, with web, that of JSON over HTTP.
+func newService(t *testing.T, web bool) *service {
 	t.Helper()
 	s := prepareService(t)
+	s.web = web
 	s.start()
 	t.Cleanup(s.kill)
 	return s
@@ -43,7 +46,8 @@ func newService(t *testing.T) *service {
 func prepareService(t *testing.T, env ...string) *service {
 	t.Helper()
 	dir := t.TempDir()
-	s := &service{t: t, binary: filepath.Join(dir, "stoker"), address: loopback.Addresses(t, 1)[0]}
+	addresses := loopback.Addresses(t, 2)
+	s := &service{t: t, binary: filepath.Join(dir, "stoker"), address: addresses[0], other: addresses[1]}
 	if err := gobuild.Program(t.Context(), s.binary, "cmd/stoker"); err != nil {
 		t.Fatal(err)
 	}
@@ -67,7 +71,11 @@ func prepareService(t *testing.T, env ...string) *service {
 // start starts the process and waits until it listens.
 func (s *service) start() {
 	s.t.Helper()
-	s.process = exec.Command(s.binary, "serve", "--listen", s.address, "--http-listen", "", "--web-listen", "", "--admin-listen", "")
+	listen, web := s.address, s.other
+	if s.web {
+		listen, web = web, listen
+	}
+	s.process = exec.Command(s.binary, "serve", "--listen", listen, "--http-listen", "", "--web-listen", web, "--admin-listen", "")
 	s.process.Env = s.env
 	log, err := s.process.StderrPipe()
 	if err != nil {

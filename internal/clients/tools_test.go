@@ -20,6 +20,8 @@ type program struct {
 	dir     string
 	command []string
 	env     []string // besides the address of the service
+	// web says that the program speaks JSON over HTTP, and not gRPC.
+	web bool
 	// prepare makes the program ready to run, or says what is missing.
 	prepare func(t *testing.T, dir string)
 }
@@ -36,16 +38,24 @@ var programs = []program{
 	},
 	{
 		name: "typescript", dir: "../../examples/typescript", command: []string{"node", "--import", "tsx", "main.ts"},
-		prepare: func(t *testing.T, dir string) {
-			need(t, dir, "node", "--version")
-			need(t, dir, "npm", "--version")
-			if _, err := os.Stat(dir + "/node_modules/.bin/tsx"); errors.Is(err, fs.ErrNotExist) {
-				must(t, dir, "npm", "ci")
-			}
-			must(t, dir, "npm", "run", "generate")
-			must(t, dir, "npm", "run", "check")
-		},
+		prepare: prepareNode,
 	},
+	{
+		// Its types are made from the OpenAPI document, so that it shows whether the document is true.
+		name: "openapi", dir: "../../examples/openapi", command: []string{"node", "--import", "tsx", "main.ts"}, web: true,
+		prepare: prepareNode,
+	},
+}
+
+// prepareNode installs what a program for Node.js needs, and compiles it.
+func prepareNode(t *testing.T, dir string) {
+	need(t, dir, "node", "--version")
+	need(t, dir, "npm", "--version")
+	if _, err := os.Stat(dir + "/node_modules/.bin/tsx"); errors.Is(err, fs.ErrNotExist) {
+		must(t, dir, "npm", "ci")
+	}
+	must(t, dir, "npm", "run", "generate")
+	must(t, dir, "npm", "run", "check")
 }
 
 // need makes sure that a tool is there. Without it the test is skipped, except in
@@ -123,6 +133,6 @@ func excerpt(text string) string {
 func (p program) start(t *testing.T, address string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(t.Context(), p.command[0], append(p.command[1:len(p.command):len(p.command)], args...)...)
 	cmd.Dir = p.dir
-	cmd.Env = append(append(os.Environ(), p.env...), "STOKER_SERVER="+address)
+	cmd.Env = append(append(os.Environ(), p.env...), "STOKER_SERVER="+address, "STOKER_URL=http://"+address)
 	return cmd
 }

@@ -1,10 +1,16 @@
 package gateway
 
 import (
+	_ "embed"
 	"fmt"
 	"io/fs"
 	"net/http"
 )
+
+// openAPI describes every call, for clients that are generated. It is made from the contract.
+//
+//go:embed openapi.yaml
+var openAPI []byte
 
 // Config is the configuration of [New].
 type Config struct {
@@ -39,6 +45,7 @@ func New(c Config) (http.Handler, error) {
 	if err != nil {
 		return nil, fmt.Errorf("gateway: %w", err)
 	}
+	page["/openapi.yaml"] = newPageFile("openapi.yaml", openAPI)
 	route := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if calls.owns(r.URL.Path) {
 			calls.ServeHTTP(w, r)
@@ -46,5 +53,5 @@ func New(c Config) (http.Handler, error) {
 		}
 		page.ServeHTTP(w, r)
 	})
-	return withDeadlines(withPolicy(own.require(origins.require(route)))), nil
+	return withDeadlines(withPolicy(own.require(origins.require(withLogin(calls, route))))), nil
 }

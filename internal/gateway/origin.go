@@ -17,9 +17,7 @@ type ownNames map[string]bool
 // newOwnNames allows the host of the listener, and that of a URL which may be empty.
 func newOwnNames(listen, address string) (ownNames, error) {
 	own := ownNames{}
-	if host, _, err := net.SplitHostPort(listen); err != nil {
-		return nil, fmt.Errorf("listen address: %w", err)
-	} else if host != "" {
+	if host, _, err := net.SplitHostPort(listen); err == nil && host != "" { // a Unix socket has no name
 		own[strings.ToLower(host)] = true
 	}
 	if address != "" {

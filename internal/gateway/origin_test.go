@@ -38,10 +38,13 @@ func TestStrangers(t *testing.T) {
 		{"a page below the proxy's name on another port", []string{"Origin", "https://stoker.example.com:8443"}, 403},
 	} {
 		headers := append([]string{"Content-Type", "application/json"}, tt.headers...)
-		for _, path := range []string{"/stoker.v1.BatchService/ListBatches", "/stoker.v1.BatchService/WatchBatch"} {
+		for _, path := range []string{"/stoker.v1.BatchService/ListBatches", "/stoker.v1.BatchService/WatchBatch", "/login"} {
 			want := tt.want
-			if want == 200 && strings.HasSuffix(path, "WatchBatch") {
+			switch {
+			case want == 200 && strings.HasSuffix(path, "WatchBatch"):
 				want = 400 // it names no batch
+			case want == 200 && path == "/login":
+				want = 401 // it has no token
 			}
 			got := f.do(http.MethodPost, path, "{}", headers...)
 			if got.StatusCode != want {
@@ -94,6 +97,7 @@ func TestPage(t *testing.T) {
 	f := newFace(t, false)
 	for _, tt := range []struct{ path, cache, contentType string }{
 		{"/", "no-cache", "text/html; charset=utf-8"},
+		{"/openapi.yaml", "no-cache", "application/yaml; charset=utf-8"},
 		{"/assets/page.js", "public, max-age=31536000, immutable", "text/javascript; charset=utf-8"},
 	} {
 		plain := f.do(http.MethodGet, tt.path, "", "Accept-Encoding", "identity")

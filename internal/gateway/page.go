@@ -25,8 +25,7 @@ type pageFile struct {
 	cache           string // how long browsers keep it
 }
 
-// newPageHandler reads the files of the page. Files below assets/ have a digest of their content in their
-// names, so that browsers may keep them.
+// newPageHandler reads the files of the page.
 func newPageHandler(files fs.FS) (pageHandler, error) {
 	h := pageHandler{}
 	err := fs.WalkDir(files, ".", func(name string, entry fs.DirEntry, err error) error {
@@ -37,23 +36,7 @@ func newPageHandler(files fs.FS) (pageHandler, error) {
 		if err != nil {
 			return err
 		}
-		var packed bytes.Buffer
-		zip, err := gzip.NewWriterLevel(&packed, gzip.BestCompression)
-		if err != nil {
-			return err
-		}
-		if _, err := zip.Write(content); err != nil {
-			return err
-		}
-		if err := zip.Close(); err != nil {
-			return err
-		}
-		sum := sha256.Sum256(content)
-		file := pageFile{content, packed.Bytes(), mime.TypeByExtension(path.Ext(name)), hex.EncodeToString(sum[:8]), "no-cache"}
-		if strings.HasPrefix(name, "assets/") {
-			file.cache = "public, max-age=31536000, immutable"
-		}
-		h["/"+name] = file
+		h["/"+name] = newPageFile(name, content)
 		return nil
 	})
 	if err != nil {
@@ -65,6 +48,24 @@ func newPageHandler(files fs.FS) (pageHandler, error) {
 	}
 	h["/"] = index
 	return h, nil
+}
+
+// newPageFile packs a file. Files below assets/ have a digest of their content in their names, so that browsers
+// may keep them.
+func newPageFile(name string, content []byte) pageFile {
+	var packed bytes.Buffer
+	zip := gzip.NewWriter(&packed)
+	_, _ = zip.Write(content) // a buffer takes everything
+	_ = zip.Close()
+	sum := sha256.Sum256(content)
+	file := pageFile{content, packed.Bytes(), mime.TypeByExtension(path.Ext(name)), hex.EncodeToString(sum[:8]), "no-cache"}
+	switch {
+	case strings.HasPrefix(name, "assets/"):
+		file.cache = "public, max-age=31536000, immutable"
+	case path.Ext(name) == ".yaml":
+		file.contentType = "application/yaml; charset=utf-8"
+	}
+	return file
 }
 
 func (h pageHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {

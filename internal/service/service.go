@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"sync/atomic"
 	"time"
 
@@ -21,6 +22,7 @@ import (
 	"github.com/stokerd/stoker/server"
 	"github.com/stokerd/stoker/store"
 	"github.com/stokerd/stoker/store/sqlite"
+	"github.com/stokerd/stoker/web"
 	"github.com/stokerd/stoker/webhook"
 )
 
@@ -109,7 +111,7 @@ func New(ctx context.Context, cfg *config.Config, log *slog.Logger, reload <-cha
 		return nil, err
 	}
 	s.server, err = server.New(server.Config{
-		Store: s.store, Access: access, Identifier: s.identifier, Catalog: serverCatalog(cfg), Logger: log,
+		Store: s.store, Access: access, Identifier: s.identifier, Catalog: serverCatalog(cfg), Logger: log, BatchURL: s.batchURL(),
 		AllowInlineTemplates: cfg.AllowInlineTemplates, AuditRetention: cfg.AuditRetention, Limits: serverLimits(cfg.Limits),
 	})
 	if err != nil {
@@ -146,8 +148,8 @@ func (s *Service) makeHTTPServers(cfg *config.Config) (err error) {
 	return nil
 }
 
-// findServer returns the server of a setting, such as --web-listen; nil if it has no listener.
-func (s *Service) findServer(setting string) *httpServer {
+// findHTTPServer returns the server of a setting, such as --web-listen; nil if it has no listener.
+func (s *Service) findHTTPServer(setting string) *httpServer {
 	for i := range s.httpServers {
 		if s.httpServers[i].setting == setting {
 			return &s.httpServers[i]
@@ -184,7 +186,7 @@ func (s *Service) Address(setting string) string {
 	if setting == settingGRPC {
 		return transport.Name(s.grpcListener)
 	}
-	if h := s.findServer(setting); h != nil {
+	if h := s.findHTTPServer(setting); h != nil {
 		return transport.Name(h.listener)
 	}
 	return ""
@@ -201,6 +203,18 @@ func (s *Service) WebAddress() string {
 		return "https://" + address
 	}
 	return "http://" + address
+}
+
+// batchURL returns a function that says where browsers show the batch of a number; nil without a page, or if
+// it is not known by which name browsers reach it.
+func (s *Service) batchURL() func(number int64) string {
+	address := s.WebAddress()
+	host, _, err := net.SplitHostPort(s.Address(settingWeb))
+	ip, _ := netip.ParseAddr(host) // the zero value is no address
+	if address == "" || s.webURL == "" && (err != nil || ip.IsUnspecified()) {
+		return nil
+	}
+	return func(number int64) string { return web.BatchURL(address, number) }
 }
 
 // Run serves until ctx ends or a part fails. Then it stops the gRPC server, within about ten seconds, then
@@ -258,7 +272,7 @@ func (s *Service) stopServing() {
 	began := time.Now()
 	ctx, cancel := context.WithTimeout(context.Background(), drainTimeout/2)
 	defer cancel()
-	if web := s.findServer(settingWeb); web != nil && web.server.Shutdown(ctx) != nil {
+	if web := s.findHTTPServer(settingWeb); web != nil && web.server.Shutdown(ctx) != nil {
 		s.log.Warn("calls over HTTP cut off at shutdown", "grace", drainTimeout/2)
 		_ = web.server.Close() // its listener is closed already
 	}

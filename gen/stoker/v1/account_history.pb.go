@@ -103,7 +103,7 @@ type AccountProblem struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// What kept it.
 	Kind AccountProblemKind `protobuf:"varint,1,opt,name=kind,proto3,enum=stoker.v1.AccountProblemKind" json:"kind,omitempty"`
-	// When it began.
+	// When it began. A problem that comes back within a minute is the same one.
 	StartTime *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=start_time,json=startTime,proto3" json:"start_time,omitempty"`
 	// When it ended. Unset while it lasts.
 	FinishTime *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=finish_time,json=finishTime,proto3" json:"finish_time,omitempty"`

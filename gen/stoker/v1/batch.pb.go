@@ -318,7 +318,9 @@ type Batch struct {
 	CreatedBy string `protobuf:"bytes,31,opt,name=created_by,json=createdBy,proto3" json:"created_by,omitempty"`
 	// What the recipe or template encodes to, in short: for example
 	// "H.264 480p, 720p, 1080p; AAC; fMP4". Only GetBatch sets it.
-	Encodes       string `protobuf:"bytes,32,opt,name=encodes,proto3" json:"encodes,omitempty"`
+	Encodes string `protobuf:"bytes,32,opt,name=encodes,proto3" json:"encodes,omitempty"`
+	// Where browsers show the batch. Empty if the server has no page.
+	PageUrl       string `protobuf:"bytes,33,opt,name=page_url,json=pageUrl,proto3" json:"page_url,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -573,6 +575,13 @@ func (x *Batch) GetCreatedBy() string {
 func (x *Batch) GetEncodes() string {
 	if x != nil {
 		return x.Encodes
+	}
+	return ""
+}
+
+func (x *Batch) GetPageUrl() string {
+	if x != nil {
+		return x.PageUrl
 	}
 	return ""
 }
@@ -1613,8 +1622,7 @@ var File_stoker_v1_batch_proto protoreflect.FileDescriptor
 
 const file_stoker_v1_batch_proto_rawDesc = "" +
 	"\n" +
-	"\x15stoker/v1/batch.proto\x12\tstoker.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x14stoker/v1/wait.proto\"\xe8\n" +
-	"\n" +
+	"\x15stoker/v1/batch.proto\x12\tstoker.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x14stoker/v1/wait.proto\"\x83\v\n" +
 	"\x05Batch\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12!\n" +
 	"\fdisplay_name\x18\x02 \x01(\tR\vdisplayName\x12\x18\n" +
@@ -1654,7 +1662,8 @@ const file_stoker_v1_batch_proto_rawDesc = "" +
 	"\x06number\x18\x1e \x01(\x03R\x06number\x12\x1d\n" +
 	"\n" +
 	"created_by\x18\x1f \x01(\tR\tcreatedBy\x12\x18\n" +
-	"\aencodes\x18  \x01(\tR\aencodes\x1a9\n" +
+	"\aencodes\x18  \x01(\tR\aencodes\x12\x19\n" +
+	"\bpage_url\x18! \x01(\tR\apageUrl\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x9c\x01\n" +

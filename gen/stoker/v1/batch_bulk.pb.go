@@ -27,7 +27,7 @@ const (
 // nothing, and is refused: set all to select every batch.
 type BatchSelection struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Only these batches: at most 1000. A batch that does not exist is NOT_FOUND.
+	// Only these batches: at most 1000. A batch that does not exist is a violation.
 	BatchIds []string `protobuf:"bytes,1,rep,name=batch_ids,json=batchIds,proto3" json:"batch_ids,omitempty"`
 	// Only batches in one of these states.
 	States []BatchState `protobuf:"varint,2,rep,packed,name=states,proto3,enum=stoker.v1.BatchState" json:"states,omitempty"`

@@ -1210,8 +1210,8 @@ type ListJobsRequest struct {
 	PageSize int32 `protobuf:"varint,4,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
 	// next_page_token of the previous page. The filters have to be the same.
 	PageToken string `protobuf:"bytes,5,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
-	// Only jobs that have this text in their key, name, input path or output path, or in the id of an
-	// encoding of theirs. Upper and lower case are the same.
+	// Only jobs that have this text in their key, name, input path or output path or, from 4 characters
+	// on, in the id of an encoding that they have or had. Upper and lower case are the same.
 	Text string `protobuf:"bytes,6,opt,name=text,proto3" json:"text,omitempty"`
 	// Only jobs whose key begins with this.
 	KeyPrefix string `protobuf:"bytes,7,opt,name=key_prefix,json=keyPrefix,proto3" json:"key_prefix,omitempty"`
@@ -1223,7 +1223,7 @@ type ListJobsRequest struct {
 	Labels map[string]string `protobuf:"bytes,10,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	// Only jobs submitted within these times.
 	Created *TimeRange `protobuf:"bytes,11,opt,name=created,proto3" json:"created,omitempty"`
-	// Only jobs that changed last within these times.
+	// Only jobs that changed last within these times, in a way that a watch shows.
 	Changed *TimeRange `protobuf:"bytes,12,opt,name=changed,proto3" json:"changed,omitempty"`
 	// Only jobs that ended within these times.
 	Finished *TimeRange `protobuf:"bytes,13,opt,name=finished,proto3" json:"finished,omitempty"`
@@ -2245,7 +2245,8 @@ type FailureCause struct {
 	Cause string `protobuf:"bytes,1,opt,name=cause,proto3" json:"cause,omitempty"`
 	// How many FAILED jobs have this cause.
 	Count int64 `protobuf:"varint,2,opt,name=count,proto3" json:"count,omitempty"`
-	// One of these jobs: the first, or the latest if they are of several batches.
+	// One of these jobs: the first of the batch or, if they are of several batches, of the latest one.
+	// Empty if it has been retried meanwhile.
 	JobId string `protobuf:"bytes,3,opt,name=job_id,json=jobId,proto3" json:"job_id,omitempty"`
 	// The failure of that job.
 	Failure *Failure `protobuf:"bytes,4,opt,name=failure,proto3" json:"failure,omitempty"`

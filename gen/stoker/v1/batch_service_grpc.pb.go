@@ -150,8 +150,8 @@ type BatchServiceClient interface {
 	// another payload.
 	ResubmitBatch(ctx context.Context, in *ResubmitBatchRequest, opts ...grpc.CallOption) (*ResubmitBatchResponse, error)
 	// CancelBatches cancels the selected batches, like CancelBatch, one after the other. Batches that
-	// are CANCELLING or have ended stay as they are. Errors: INVALID_ARGUMENT if the request selects
-	// nothing; NOT_FOUND if a batch that it names does not exist.
+	// are CANCELLING or have ended stay as they are. Errors: INVALID_ARGUMENT, for example if the
+	// request selects nothing, or names a batch that does not exist.
 	CancelBatches(ctx context.Context, in *CancelBatchesRequest, opts ...grpc.CallOption) (*CancelBatchesResponse, error)
 	// PauseBatches pauses the selected batches, like PauseBatch, one after the other. Batches that are
 	// PAUSED or CANCELLING or have ended stay as they are. Errors: as of CancelBatches.
@@ -547,8 +547,8 @@ type BatchServiceServer interface {
 	// another payload.
 	ResubmitBatch(context.Context, *ResubmitBatchRequest) (*ResubmitBatchResponse, error)
 	// CancelBatches cancels the selected batches, like CancelBatch, one after the other. Batches that
-	// are CANCELLING or have ended stay as they are. Errors: INVALID_ARGUMENT if the request selects
-	// nothing; NOT_FOUND if a batch that it names does not exist.
+	// are CANCELLING or have ended stay as they are. Errors: INVALID_ARGUMENT, for example if the
+	// request selects nothing, or names a batch that does not exist.
 	CancelBatches(context.Context, *CancelBatchesRequest) (*CancelBatchesResponse, error)
 	// PauseBatches pauses the selected batches, like PauseBatch, one after the other. Batches that are
 	// PAUSED or CANCELLING or have ended stay as they are. Errors: as of CancelBatches.

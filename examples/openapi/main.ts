@@ -1,0 +1,72 @@
+/**
+ * A small program that uses the client:
+ *
+ *   npx tsx main.ts submit night.json              submit a batch, print its id
+ *   npx tsx main.ts watch BATCH [CURSOR-FILE]      print its changes, one message per line
+ *   npx tsx main.ts cancel BATCH|JOB [REASON]      print the new state
+ *
+ * STOKER_URL is the address of the JSON face, such as http://127.0.0.1:7072. Exit codes: 0; 1 the batch did not succeed, or the
+ * call failed; 2 the request is wrong.
+ */
+import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+
+import { Stoker, StokerError } from './stoker.js';
+
+const stoker = new Stoker(process.env['STOKER_URL']);
+
+async function watch(batch: string, cursorFile?: string): Promise<number> {
+  const cursor = cursorFile && existsSync(cursorFile) ? readFileSync(cursorFile, 'utf8') : '';
+  for await (const message of stoker.watch({ batch_id: batch, include_jobs: true, cursor })) {
+    console.log(JSON.stringify(message));
+    if (cursorFile) {
+      replace(cursorFile, message.cursor ?? ''); // the message above need not be sent again
+    }
+  }
+  const { state } = await stoker.get(batch);
+  return state === 'BATCH_STATE_SUCCEEDED' ? 0 : 1;
+}
+
+/** Writes a file as a whole. If the program is killed meanwhile, the old text stays. */
+function replace(file: string, text: string): void {
+  writeFileSync(`${file}.new`, text);
+  renameSync(`${file}.new`, file);
+}
+
+async function main([command, subject, extra]: string[]): Promise<number> {
+  if (subject === undefined) {
+    console.error('usage: main.ts submit FILE | watch BATCH [CURSOR-FILE] | cancel BATCH|JOB [REASON]');
+    return 2;
+  }
+  switch (command) {
+    case 'submit': {
+      const batch = await stoker.submit(JSON.parse(readFileSync(subject, 'utf8')));
+      console.log(batch.id);
+      return 0;
+    }
+    case 'watch':
+      return watch(subject, extra);
+    case 'cancel':
+      console.log(await stoker.cancel(subject, extra));
+      return 0;
+  }
+  console.error(`no such command: ${command}`);
+  return 2;
+}
+
+try {
+  process.exitCode = await main(process.argv.slice(2));
+} catch (err) {
+  if (!(err instanceof StokerError)) {
+    throw err;
+  }
+  if (err.violations.length === 0) {
+    console.error(`${err.message} (${err.reason || err.code})`);
+  }
+  for (const { field, description } of err.violations) {
+    console.error(`${field}: ${description}`);
+  }
+  if (err.violationCount > err.violations.length) {
+    console.error(`and ${err.violationCount - err.violations.length} more`);
+  }
+  process.exitCode = err.violations.length > 0 ? 2 : 1;
+}
