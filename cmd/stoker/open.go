@@ -87,11 +87,11 @@ func browserCommand(ctx context.Context, address string) *exec.Cmd {
 	return exec.CommandContext(ctx, "xdg-open", address)
 }
 
-// notePage tells the address of a batch's page, once. The address of a page that only the server's own machine
-// reaches is of use there alone.
+// notePage tells somebody at a terminal the address of a batch's page, once. The address of a page that only the
+// server's own machine reaches is of use there alone.
 func notePage(c *cli, b *stokerv1.Batch) {
 	address, err := url.Parse(b.GetPageUrl())
-	if b.GetPageUrl() == "" || c.pageNoted || err != nil || client.IsLoopback(address.Host) && !client.IsLoopback(c.connection.Server) {
+	if b.GetPageUrl() == "" || c.pageNoted || !c.look(c.stderr).OnTerminal() || err != nil || client.IsLoopback(address.Host) && !client.IsLoopback(c.connection.Server) {
 		return
 	}
 	c.pageNoted = true
