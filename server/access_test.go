@@ -142,15 +142,6 @@ var walkRequests = map[string]func(target) proto.Message{
 	"BatchService/WatchBatch": func(t target) proto.Message {
 		return &stokerv1.WatchBatchRequest{BatchId: t.batch, IncludeJobs: true}
 	},
-	"BatchService/WatchBatches": func(target) proto.Message { return &stokerv1.WatchBatchesRequest{} },
-	"SubmissionService/CheckList": func(t target) proto.Message {
-		return &stokerv1.CheckListRequest{Submission: &stokerv1.SubmitBatchRequest{
-			Account: t.account, List: &stokerv1.JobList{Content: &stokerv1.JobList_Text{Text: "input_path,output_path\nin/1.mp4,out/1\n"}},
-		}}
-	},
-	"SubmissionService/PlanBatch": func(t target) proto.Message {
-		return &stokerv1.PlanBatchRequest{Account: t.account, JobCount: 1}
-	},
 	"BatchService/CancelJob":   func(t target) proto.Message { return &stokerv1.CancelJobRequest{JobId: t.batch + "/1"} },
 	"BatchService/CancelBatch": func(t target) proto.Message { return &stokerv1.CancelBatchRequest{BatchId: t.batch} },
 	"BatchService/CancelJobs":  func(t target) proto.Message { return &stokerv1.CancelJobsRequest{BatchId: t.batch} },
@@ -186,6 +177,17 @@ var walkRequests = map[string]func(target) proto.Message{
 		}
 	},
 	"BatchService/DeleteBatch": func(t target) proto.Message { return &stokerv1.DeleteBatchRequest{BatchId: t.batch} },
+
+	"BatchService/WatchBatches": func(target) proto.Message { return &stokerv1.WatchBatchesRequest{} },
+
+	"SubmissionService/CheckList": func(t target) proto.Message {
+		return &stokerv1.CheckListRequest{Submission: &stokerv1.SubmitBatchRequest{
+			Account: t.account, List: &stokerv1.JobList{Content: &stokerv1.JobList_Text{Text: "key,input_path,output_path\na,in/a.mp4,out/a\n"}},
+		}}
+	},
+	"SubmissionService/PlanBatch": func(t target) proto.Message {
+		return &stokerv1.PlanBatchRequest{Account: t.account, JobCount: 10}
+	},
 
 	"AccountService/ListAccounts": func(target) proto.Message { return &stokerv1.ListAccountsRequest{} },
 	"AccountService/GetAccount":   func(t target) proto.Message { return &stokerv1.GetAccountRequest{AccountId: t.account} },
@@ -315,7 +317,7 @@ func (g *guarded) walk(m protoreflect.MethodDescriptor, method string, request f
 	_, err := g.call(w.ctx, m, request(to))
 	want, allowed := rules.wantCodes(w, about)
 	code := status.Code(err)
-	if code == codes.Unimplemented { // the method is being written
+	if code == codes.Unimplemented && m.Name() == "ResubmitBatch" { // it is being written
 		return
 	}
 	if !slices.Contains(want, code) {

@@ -139,11 +139,11 @@ func New(c Config) (*Server, error) {
 	}
 	s.allowInlineTemplates = c.AllowInlineTemplates
 	s.hub = newHub(s.limits)
-	s.lists = newBatchLists(s)
 	s.callers = newCallers(s.limits)
 	s.receiving = newRoom("receive_bytes", "requests", s.limits.ReceiveBytes, s.limits.MaxRequestBytes)
 	s.decoding = newRoom("receive_bytes", "requests", 2*s.limits.ReceiveBytes, 2*s.limits.MaxRequestBytes)
 	s.answering = newRoom("answer_bytes", "answers", s.limits.AnswerBytes, maxAnswerBytes)
+	s.lists = newBatchLists(s)
 	return s, nil
 }
 
@@ -157,12 +157,13 @@ func (s *Server) Register(server *grpc.Server) {
 	stokerv1.RegisterBatchServiceServer(g, s)
 	stokerv1.RegisterAccountServiceServer(g, s.AccountService())
 	stokerv1.RegisterCatalogServiceServer(g, &catalogService{catalog: s.catalog})
-	stokerv1.RegisterSubmissionServiceServer(g, &submissionService{server: s})
 	stokerv1.RegisterAccessServiceServer(g, s.access)
 	stokerv1.RegisterAuditServiceServer(g, s.access)
+	stokerv1.RegisterSubmissionServiceServer(g, &submissionService{server: s})
 	for _, name := range []string{
-		"", stokerv1.BatchService_ServiceDesc.ServiceName, stokerv1.AccountService_ServiceDesc.ServiceName, stokerv1.CatalogService_ServiceDesc.ServiceName,
-		stokerv1.SubmissionService_ServiceDesc.ServiceName, stokerv1.AccessService_ServiceDesc.ServiceName, stokerv1.AuditService_ServiceDesc.ServiceName,
+		"", stokerv1.BatchService_ServiceDesc.ServiceName, stokerv1.AccountService_ServiceDesc.ServiceName,
+		stokerv1.CatalogService_ServiceDesc.ServiceName, stokerv1.SubmissionService_ServiceDesc.ServiceName,
+		stokerv1.AccessService_ServiceDesc.ServiceName, stokerv1.AuditService_ServiceDesc.ServiceName,
 	} {
 		s.health.SetServingStatus(name, healthpb.HealthCheckResponse_SERVING)
 	}

@@ -24,6 +24,10 @@ func (g *caution) addFlags(cmd *cobra.Command) {
 	cmd.MarkFlagsMutuallyExclusive("dry-run", "yes")
 }
 
+// looksFirst reports whether the verb counts what it would change before it does: to ask, to say so, or to find
+// a mistake in a list that takes several calls before the first one has changed anything.
+func (g caution) looksFirst(changes []change) bool { return !g.yes || g.dryRun || len(changes) > 1 }
+
 // errNothingChanged ends a command whose question was not answered with yes.
 var errNothingChanged error = &exitError{code: exitFailed}
 

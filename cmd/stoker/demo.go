@@ -151,7 +151,7 @@ func (c *cli) runDemo(ctx context.Context, s *service.Service) (err error) {
 		output.Plural(int64(len(list.Jobs)), "title"), demoEncoders, demoQueueTarget)
 	c.note("To see it in a browser: %s", s.WebAddress())
 	c.note("")
-	err = c.watchUntilDone(ctx, conn, watchRequest(batch.GetId()))
+	_, err = c.watchUntilDone(ctx, conn, watchRequest(batch.GetId()))
 	if exit, ok := errors.AsType[*exitError](err); err != nil && (!ok || exit.code != exitFailed || exit.err != nil) {
 		return err // the watch failed, not only some jobs
 	}

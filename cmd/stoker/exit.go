@@ -11,7 +11,6 @@ import (
 
 	"github.com/stokerd/stoker/client"
 	"github.com/stokerd/stoker/internal/config"
-	"github.com/stokerd/stoker/internal/joblist"
 	"github.com/stokerd/stoker/internal/output"
 )
 
@@ -27,9 +26,10 @@ const (
 // exitError ends the program with an exit code. If err is nil, no error is printed: the output of the
 // command says what is wrong.
 type exitError struct {
-	code  int
-	err   error
-	below string // printed below the error: commands that help, or a table of what was meant
+	code    int
+	err     error
+	located bool   // the error is one of mistakes that each have their place
+	below   string // printed below the error: commands that help, or a table of what was meant
 }
 
 func (e *exitError) Error() string {
@@ -63,8 +63,8 @@ func (c *cli) reportError(ctx context.Context, err error) int {
 	if text == "" {
 		return code
 	}
-	if !strings.Contains(text, "\n") { // a list of mistakes has the place of each instead
-		text = "stoker: " + text
+	if e, ok := errors.AsType[*exitError](err); !strings.Contains(text, "\n") && !(ok && e.located) {
+		text = "stoker: " + text // a list of mistakes has the place of each instead
 	}
 	if below != "" {
 		text += "\n" + below
@@ -87,9 +87,6 @@ func (c *cli) exitStatus(ctx context.Context, err error) (code int, text, below 
 	}
 	if i, ok := errors.AsType[*interrupted](context.Cause(ctx)); ok {
 		return i.code(), "", ""
-	}
-	if _, ok := errors.AsType[*joblist.Error](err); ok {
-		return exitUsage, err.Error(), ""
 	}
 	if _, ok := errors.AsType[*config.Error](err); ok {
 		return exitUsage, err.Error(), ""

@@ -20,14 +20,19 @@ the whole history.`,
 		Example: `  stoker job 411/28
   stoker job 411/28 -o wide
   stoker job 411/28 --jq .job.output_path`,
-		Args: oneArg,
+		Args:              oneArg,
+		ValidArgsFunction: completions{c}.oneJob,
 	}
 	c.addListingFlags(cmd, ui.Jobs().ColumnNames())
 	return c.clientCommand(cmd, answerTimeout, func(ctx context.Context, conn *client.Client, args []string) error {
 		if err := checkThing(c, ui.Jobs()); err != nil {
 			return err
 		}
-		response, err := conn.Batches().GetJob(ctx, &stokerv1.GetJobRequest{JobId: args[0]})
+		j, err := c.lookup(conn).job(ctx, args[0])
+		if err != nil {
+			return err
+		}
+		response, err := conn.Batches().GetJob(ctx, &stokerv1.GetJobRequest{JobId: j.GetId()})
 		if err != nil {
 			return err
 		}

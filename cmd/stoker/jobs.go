@@ -111,7 +111,8 @@ and keys are to the byte what was submitted, for the next program.`,
   stoker jobs 411 --cause 5f1d3a09c2e4 -o name | stoker retry -
   stoker jobs 411 --state succeeded -o csv > results.csv
   stoker jobs 411 --columns job,name,encoding_id,run_seconds`,
-		Args: oneArg,
+		Args:              oneArg,
+		ValidArgsFunction: completions{c}.oneBatch,
 	}
 	l.addFlags(cmd)
 	cmd.Flags().StringVar(&l.text, "text", "", "only jobs with this `TEXT` in key, name, paths or encoding id")
@@ -129,7 +130,6 @@ func (l *jobList) printOf(ctx context.Context, conn *client.Client, batch, filte
 	if err != nil {
 		return err
 	}
-	request.BatchId = batch
 	if l.out.Sort != "" {
 		l.out.Most = l.limit
 	}
@@ -140,6 +140,10 @@ func (l *jobList) printOf(ctx context.Context, conn *client.Client, batch, filte
 	if _, err := newWriter(l.cli, listing); err != nil {
 		return err
 	}
+	if batch, err = l.lookup(conn).batchNumber(ctx, batch); err != nil {
+		return err
+	}
+	request.BatchId = batch
 	if l.out.ForPrograms() && l.out.Format != output.FormatName {
 		more, err := storagesOf(ctx, conn, batch)
 		if err != nil {

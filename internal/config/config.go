@@ -65,6 +65,10 @@ type Config struct {
 	AllowInlineTemplates bool
 	AuditRetention       time.Duration // of entries of the audit log; 0: for ever
 
+	// SecretFiles are the files with secrets that the configuration names. Nobody else should be able to read
+	// them.
+	SecretFiles []string
+
 	// Warnings are what is allowed but odd.
 	Warnings []Mistake
 }
@@ -317,7 +321,7 @@ func (l *loader) readAccount(path string, a accountNode) Account {
 		l.checkEnvName(path+".api_key_env", a.APIKeyEnv)
 		account.APIKey = func() (string, error) { return l.keyFromEnv(a.APIKeyEnv) }
 	case a.APIKeyFile != "":
-		name := l.resolvePath(a.APIKeyFile)
+		name := l.secretFile(a.APIKeyFile)
 		account.APIKey = func() (string, error) { return l.keyFromFile(name) }
 	case a.ID == job.DefaultName:
 		_, _ = l.sampleValue("BITMOVIN_API_KEY") // notes a mistake; the value is read again for every call
@@ -386,6 +390,13 @@ func (l *loader) loadTemplates() {
 			l.config.TemplateAccounts[name] = accounts
 		}
 	}
+}
+
+// secretFile is resolvePath for a file with a secret, which it notes.
+func (l *loader) secretFile(path string) string {
+	name := l.resolvePath(path)
+	l.config.SecretFiles = append(l.config.SecretFiles, name)
+	return name
 }
 
 // resolvePath resolves a path that the configuration file contains. A relative path begins at the
