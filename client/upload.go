@@ -183,16 +183,11 @@ func (u *upload) finish(ctx context.Context, b *stokerv1.Batch) (*stokerv1.Batch
 		if p.end() <= there {
 			continue
 		}
-		resp, err := u.client.batches.AddJobs(ctx, &stokerv1.AddJobsRequest{BatchId: b.GetId(), Jobs: p.jobs}, uploadCall{})
+		resp, err := u.addPart(ctx, b.GetId(), p)
 		if err != nil {
-			if bad := Violations(err); len(bad) > 0 {
-				err = invalid(renumberJobs(bad, p.first), ViolationCount(err)-len(bad))
-			}
-			return nil, fmt.Errorf("add jobs from number %d on to batch %s: %w", p.first+1, b.GetId(), err)
+			return nil, err
 		}
-		u.options.warn(resp, p.first)
 		b = resp.GetBatch()
-		u.reportProgress(b, p.end())
 	}
 	if u.head.GetKeepOpen() {
 		return b, nil
@@ -202,4 +197,18 @@ func (u *upload) finish(ctx context.Context, b *stokerv1.Batch) (*stokerv1.Batch
 		return nil, fmt.Errorf("close batch %s: %w", b.GetId(), err)
 	}
 	return resp.GetBatch(), nil
+}
+
+// addPart adds one part of the list to a batch.
+func (u *upload) addPart(ctx context.Context, batchID string, p part) (*stokerv1.AddJobsResponse, error) {
+	resp, err := u.client.batches.AddJobs(ctx, &stokerv1.AddJobsRequest{BatchId: batchID, Jobs: p.jobs}, uploadCall{})
+	if err != nil {
+		if bad := Violations(err); len(bad) > 0 {
+			err = invalid(renumberJobs(bad, p.first), ViolationCount(err)-len(bad))
+		}
+		return nil, fmt.Errorf("add jobs from number %d on to batch %s: %w", p.first+1, batchID, err)
+	}
+	u.options.warn(resp, p.first)
+	u.reportProgress(resp.GetBatch(), p.end())
+	return resp, nil
 }

@@ -22,12 +22,6 @@ type RequestKey struct {
 	PayloadHash []byte
 }
 
-// Scope is the part of the job table that a caller may see. The zero value is all of it.
-type Scope struct {
-	Accounts  []string // nil: all
-	CreatedBy string   // only batches of this principal; empty: of all
-}
-
 // BatchFilter selects batches, the newest first. Empty fields select all.
 type BatchFilter struct {
 	States   []BatchState
@@ -37,7 +31,6 @@ type BatchFilter struct {
 	Text        string
 	DisplayName string // the whole display name
 	IDPrefix    string // the id begins with this
-	Scope       Scope  // what the caller may see
 	BeforeSeq   int64  // only batches with a lower sequence number; 0: all
 	Limit       int
 }

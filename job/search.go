@@ -6,7 +6,6 @@ import "time"
 type Search struct {
 	BatchSeq  int64             // of the one batch; 0: all batches
 	Accounts  []string          // of the batches
-	Scope     Scope             // what the caller may see
 	Labels    map[string]string // a batch has to have all of them
 	States    []State
 	Keys      []string

@@ -48,7 +48,11 @@ func newGuarded(t *testing.T, change func(*identity.Config, *server.Config)) *gu
 		if change != nil {
 			change(&identities, c)
 		}
-		g.access = store.NewAccessTable(c.Store.(*store.Store))
+		table, ok := c.Store.(*store.Store)
+		if !ok {
+			t.Fatalf("the job table is a %T", c.Store)
+		}
+		g.access = store.NewAccessTable(table)
 		var err error
 		g.identifier, err = identity.New(t.Context(), identities, g.access, slog.New(slog.NewTextHandler(t.Output(), nil)))
 		if err != nil {
@@ -142,15 +146,6 @@ var walkRequests = map[string]func(target) proto.Message{
 	"BatchService/WatchBatch": func(t target) proto.Message {
 		return &stokerv1.WatchBatchRequest{BatchId: t.batch, IncludeJobs: true}
 	},
-	"BatchService/WatchBatches": func(target) proto.Message { return &stokerv1.WatchBatchesRequest{} },
-	"SubmissionService/CheckList": func(t target) proto.Message {
-		return &stokerv1.CheckListRequest{Submission: &stokerv1.SubmitBatchRequest{
-			Account: t.account, List: &stokerv1.JobList{Content: &stokerv1.JobList_Text{Text: "input_path,output_path\nin/1.mp4,out/1\n"}},
-		}}
-	},
-	"SubmissionService/PlanBatch": func(t target) proto.Message {
-		return &stokerv1.PlanBatchRequest{Account: t.account, JobCount: 1}
-	},
 	"BatchService/CancelJob":   func(t target) proto.Message { return &stokerv1.CancelJobRequest{JobId: t.batch + "/1"} },
 	"BatchService/CancelBatch": func(t target) proto.Message { return &stokerv1.CancelBatchRequest{BatchId: t.batch} },
 	"BatchService/CancelJobs":  func(t target) proto.Message { return &stokerv1.CancelJobsRequest{BatchId: t.batch} },
@@ -186,6 +181,17 @@ var walkRequests = map[string]func(target) proto.Message{
 		}
 	},
 	"BatchService/DeleteBatch": func(t target) proto.Message { return &stokerv1.DeleteBatchRequest{BatchId: t.batch} },
+
+	"BatchService/WatchBatches": func(target) proto.Message { return &stokerv1.WatchBatchesRequest{} },
+
+	"SubmissionService/CheckList": func(t target) proto.Message {
+		return &stokerv1.CheckListRequest{Submission: &stokerv1.SubmitBatchRequest{
+			Account: t.account, List: &stokerv1.JobList{Content: &stokerv1.JobList_Text{Text: "key,input_path,output_path\na,in/a.mp4,out/a\n"}},
+		}}
+	},
+	"SubmissionService/PlanBatch": func(t target) proto.Message {
+		return &stokerv1.PlanBatchRequest{Account: t.account, JobCount: 10}
+	},
 
 	"AccountService/ListAccounts": func(target) proto.Message { return &stokerv1.ListAccountsRequest{} },
 	"AccountService/GetAccount":   func(t target) proto.Message { return &stokerv1.GetAccountRequest{AccountId: t.account} },
@@ -225,7 +231,7 @@ type methodRules struct {
 }
 
 func rulesOf(m protoreflect.MethodDescriptor) methodRules {
-	option := proto.GetExtension(m.Options(), stokerv1.E_Access).(*stokerv1.Access)
+	option, _ := proto.GetExtension(m.Options(), stokerv1.E_Access).(*stokerv1.Access) // nil has no role
 	r := methodRules{role: access.Role(option.GetRole()), roleForOwn: access.Role(cmp.Or(option.GetRoleForOwn(), option.GetRole()))}
 	for i := range m.Input().Fields().Len() {
 		switch m.Input().Fields().Get(i).Name() {
@@ -315,7 +321,7 @@ func (g *guarded) walk(m protoreflect.MethodDescriptor, method string, request f
 	_, err := g.call(w.ctx, m, request(to))
 	want, allowed := rules.wantCodes(w, about)
 	code := status.Code(err)
-	if code == codes.Unimplemented { // the method is being written
+	if code == codes.Unimplemented && m.Name() == "ResubmitBatch" { // it is being written
 		return
 	}
 	if !slices.Contains(want, code) {

@@ -10,7 +10,6 @@ import (
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
-	"google.golang.org/protobuf/types/descriptorpb"
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/fieldmaskpb"
 
@@ -74,13 +73,10 @@ func namesTarget(fd protoreflect.FieldDescriptor) bool {
 // fieldWords says what a field has.
 func fieldWords(fd protoreflect.FieldDescriptor, v protoreflect.Value, depth int) string {
 	name := strings.ReplaceAll(string(fd.Name()), "_", " ")
-	if options, ok := fd.Options().(*descriptorpb.FieldOptions); ok && options.GetDebugRedact() {
-		return name + " (not shown)"
-	}
 	switch {
 	case fd.Name() == jobsField:
 		return fmt.Sprintf("%d jobs", v.List().Len())
-	case fd.Name() == "yaml":
+	case fd.FullName() == "stoker.v1.InlineTemplate.yaml" || fd.FullName() == "stoker.v1.JobList.text":
 		return fmt.Sprintf("%s of %d bytes", name, len(v.String()))
 	case fd.Kind() == protoreflect.BoolKind && !fd.IsList() && !fd.IsMap() && v.Bool():
 		return name
@@ -131,6 +127,8 @@ func valueWords(fd protoreflect.FieldDescriptor, v protoreflect.Value, depth int
 		return strconv.Itoa(int(v.Enum()))
 	case protoreflect.MessageKind:
 		return messageWords(v.Message(), depth)
+	case protoreflect.BytesKind:
+		return fmt.Sprintf("of %d bytes", len(v.Bytes()))
 	}
 	return clip(v.String(), maxWord)
 }

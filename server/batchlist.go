@@ -39,12 +39,15 @@ func newBatchLists(s *Server) *batchLists {
 
 // join returns the list of the batches that match a filter, for one more watcher. Each watcher has to leave
 // it.
-func (l *batchLists) join(name string, f job.BatchFilter) *batchList {
+//
+// Watchers share a list if they see the same batches.
+func (l *batchLists) join(name string, f job.BatchFilter, g grant) *batchList {
+	name += "\n" + g.scopeKey()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	list := l.lists[name]
 	if list == nil {
-		list = &batchList{lists: l, name: name, filter: f, removals: map[string]int64{}, messages: map[int64]*listMessage{}}
+		list = &batchList{lists: l, name: name, filter: f, grant: g, removals: map[string]int64{}, messages: map[int64]*listMessage{}}
 		l.lists[name] = list
 	}
 	list.watchers++
@@ -72,7 +75,8 @@ type batchList struct {
 	lists    *batchLists
 	name     string
 	filter   job.BatchFilter
-	watchers int // guarded by lists.mu
+	grant    grant // of its watchers
+	watchers int   // guarded by lists.mu
 
 	mu           sync.Mutex
 	version      int64
@@ -104,7 +108,7 @@ type listMessage struct {
 
 // refresh reads the list if it is due and batches have changed since it was read, or if that was longer than
 // maxAge ago. changes is how many changes there have been. It reports whether the list is up to date.
-func (l *batchList) refresh(ctx context.Context, changes int, maxAge time.Duration) (current bool, err error) {
+func (l *batchList) refresh(changes int, maxAge time.Duration) (current bool, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := time.Now()
@@ -112,7 +116,7 @@ func (l *batchList) refresh(ctx context.Context, changes int, maxAge time.Durati
 	if !outdated || now.Before(l.dueTime) {
 		return !outdated, nil
 	}
-	if err := l.read(ctx, now); err != nil {
+	if err := l.read(now); err != nil {
 		return false, err
 	}
 	l.readChanges = changes
@@ -158,10 +162,9 @@ func (l *batchList) nextRead() time.Time {
 	return l.dueTime
 }
 
-// read reads the list as one watcher may see it, which is as all of them may. No watcher can cancel it, since
-// others wait for it.
-func (l *batchList) read(ctx context.Context, now time.Time) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readTimeout)
+// read reads the list. No watcher can cancel it, since others wait for it.
+func (l *batchList) read(now time.Time) error {
+	ctx, cancel := context.WithTimeout(withGrant(context.Background(), l.grant), readTimeout)
 	defer cancel()
 	_, err := apart(func() (struct{}, error) { return struct{}{}, l.update(ctx, now) })
 	if err != nil && ctx.Err() != nil {

@@ -3,7 +3,6 @@ package server
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"time"
 
 	"google.golang.org/grpc"
@@ -28,7 +27,7 @@ func (s *Server) WatchBatches(req *stokerv1.WatchBatchesRequest, stream grpc.Ser
 		return err
 	}
 	defer sub.close()
-	name, err := listName(req, grantOf(stream.Context()).scope())
+	name, err := listName(req)
 	if err != nil {
 		return err
 	}
@@ -39,7 +38,7 @@ func (s *Server) WatchBatches(req *stokerv1.WatchBatchesRequest, stream grpc.Ser
 	if req.GetAccount() != "" {
 		filter.Accounts = []string{req.GetAccount()}
 	}
-	list := s.lists.join(name, filter)
+	list := s.lists.join(name, filter, *grantOf(stream.Context()))
 	defer s.lists.leave(list)
 	w := &listWatch{
 		subscription: sub, list: list, stream: stream, interval: max(req.GetMinInterval().AsDuration(), listInterval),
@@ -48,15 +47,15 @@ func (s *Server) WatchBatches(req *stokerv1.WatchBatchesRequest, stream grpc.Ser
 	return w.follow(stream.Context())
 }
 
-// listName is equal for requests that select the same batches within what their callers may see.
-func listName(req *stokerv1.WatchBatchesRequest, scope job.Scope) (string, error) {
+// listName is equal for requests that select the same batches.
+func listName(req *stokerv1.WatchBatchesRequest) (string, error) {
 	filter, ok := proto.Clone(req).(*stokerv1.WatchBatchesRequest)
 	if !ok {
 		return "", errBadToken
 	}
 	filter.MinInterval = nil
 	text, err := proto.MarshalOptions{Deterministic: true}.Marshal(filter)
-	return fmt.Sprintf("%t %q %q %s", scope.Accounts == nil, scope.Accounts, scope.CreatedBy, text), err
+	return string(text), err
 }
 
 // listWatch is one watcher of a list.
@@ -75,7 +74,7 @@ type listWatch struct {
 
 // follow sends the list, then its changes and heartbeats until the call ends.
 func (w *listWatch) follow(ctx context.Context) error {
-	current, err := w.sendChanges(ctx, maxListAge)
+	current, err := w.sendChanges(maxListAge)
 	if err != nil {
 		return err
 	}
@@ -98,9 +97,9 @@ func (w *listWatch) follow(ctx context.Context) error {
 		case <-ready:
 			ready = nil
 			w.subscription.clearWakeup()
-			current, err = w.sendChanges(ctx, maxListAge)
+			current, err = w.sendChanges(maxListAge)
 		case <-refresh.C:
-			current, err = w.sendChanges(ctx, waitRefreshInterval / 2) // read once for all watchers of the list
+			current, err = w.sendChanges(waitRefreshInterval / 2) // read once for all watchers of the list
 		case <-heartbeat.C:
 			err = w.send(&listMessage{WatchBatchesResponse: &stokerv1.WatchBatchesResponse{Heartbeat: true}, version: w.version})
 		case <-ctx.Done():
@@ -129,8 +128,8 @@ func (w *listWatch) nextDue() time.Time {
 
 // sendChanges sends what changed in the list since the last message. The list is read if batches have
 // changed, or if its last read is older than maxAge. It reports whether the list is up to date.
-func (w *listWatch) sendChanges(ctx context.Context, maxAge time.Duration) (current bool, err error) {
-	if current, err = w.list.refresh(ctx, w.subscription.changes(), maxAge); err != nil {
+func (w *listWatch) sendChanges(maxAge time.Duration) (current bool, err error) {
+	if current, err = w.list.refresh(w.subscription.changes(), maxAge); err != nil {
 		return false, err
 	}
 	m, err := w.list.changesSince(w.version)

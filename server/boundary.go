@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
+	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
 	"github.com/stokerd/stoker/internal/access"
 	"github.com/stokerd/stoker/job"
 )
@@ -22,10 +24,40 @@ import (
 type boundary struct {
 	store  Store
 	owners owners
+	// submittersUseKey lets submitters use what the API key may use, and not only what the catalog names.
+	submittersUseKey bool
 }
 
-func newBoundary(s Store) *boundary {
-	return &boundary{store: s, owners: owners{known: map[string]owner{}}}
+func newBoundary(s Store, submittersUseKey bool) *boundary {
+	return &boundary{store: s, owners: owners{known: map[string]owner{}}, submittersUseKey: submittersUseKey}
+}
+
+// checkKeyUse refuses what can reach everything that the API key reaches, whatever the catalog names, unless
+// the caller may do so: templates that come with a submission, and ids of inputs and outputs at the platform.
+func (b *boundary) checkKeyUse(ctx context.Context, what string, asked bool) error {
+	p := grantOf(ctx).principal
+	if !asked || p.Role >= access.Operator || b.submittersUseKey {
+		return nil
+	}
+	return &roleError{principal: p, needed: access.Operator, what: what}
+}
+
+// checkSubmissionKeyUse is checkKeyUse for what a submission asks for, before anything else of it is checked.
+func (b *boundary) checkSubmissionKeyUse(ctx context.Context, req *stokerv1.SubmitBatchRequest) error {
+	return errors.Join(
+		b.checkKeyUse(ctx, "inline_template", req.GetInlineTemplate() != nil),
+		b.checkKeyUse(ctx, "input_id", req.GetInputId() != ""),
+		b.checkKeyUse(ctx, "output_id", req.GetOutputId() != ""),
+	)
+}
+
+// checkBatchKeyUse is checkKeyUse for what a batch uses.
+func (b *boundary) checkBatchKeyUse(ctx context.Context, batch *job.Batch) error {
+	return errors.Join(
+		b.checkKeyUse(ctx, "inline_template", batch.Template != nil && batch.Template.Name == ""),
+		b.checkKeyUse(ctx, "input_id", batch.Input.ID != ""),
+		b.checkKeyUse(ctx, "output_id", batch.Output.ID != ""),
+	)
 }
 
 // errNotOwn is the error of a change of somebody else's batch.
@@ -48,13 +80,35 @@ func (g *grant) allows(id string, o owner) error {
 // limited reports whether there are batches that the call may not be about.
 func (g *grant) limited() bool { return g.ownOnly || g.principal.Bound() }
 
-// scope is the part of the job table that the call may be about.
-func (g *grant) scope() job.Scope {
-	s := job.Scope{Accounts: g.principal.Accounts}
-	if g.ownOnly {
-		s.CreatedBy = g.principal.Name
+// within returns those of the accounts that the caller may use; nil stands for all accounts. ok is false if there
+// are none.
+func (g *grant) within(accounts []string) (list []string, ok bool) {
+	if !g.principal.Bound() {
+		return accounts, true
 	}
-	return s
+	list = g.principal.Accounts
+	if len(accounts) > 0 {
+		list = slices.DeleteFunc(slices.Clone(accounts), func(a string) bool { return !g.principal.MayUse(a) })
+	}
+	return list, len(list) > 0
+}
+
+// scopeKey is equal for callers that see the same batches in lists.
+func (g *grant) scopeKey() string {
+	if !g.limited() {
+		return ""
+	}
+	key := strings.Join(g.principal.Accounts, "\x00")
+	if g.ownOnly {
+		key += "\x00\x00" + g.principal.Name
+	}
+	return key
+}
+
+// withGrant returns the context of work that is done for all callers with a grant, after their calls have
+// ended if need be.
+func withGrant(ctx context.Context, g grant) context.Context {
+	return context.WithValue(ctx, callKey{}, &call{grant: g})
 }
 
 // maxOwners is how many owners are kept.
@@ -119,31 +173,67 @@ func (b *boundary) Batch(ctx context.Context, id string) (job.Batch, error) {
 	return batch, nil
 }
 
-func (b *boundary) Batches(ctx context.Context, f job.BatchFilter) ([]job.Batch, error) {
-	f.Scope = grantOf(ctx).scope()
-	return b.store.Batches(ctx, f)
+// FindJobs finds jobs in the batches that the caller may read.
+func (b *boundary) FindJobs(ctx context.Context, search job.Search, page job.SearchPage) (job.FoundJobs, error) {
+	g, ok := grantOf(ctx), false
+	if g.ownOnly {
+		return job.FoundJobs{}, errNotOwn // no method that is allowed for own batches alone searches
+	}
+	if search.Accounts, ok = g.within(search.Accounts); !ok {
+		return job.FoundJobs{}, nil
+	}
+	return b.store.FindJobs(ctx, search, page)
 }
 
-// BatchesBySeq leaves out batches of accounts that the caller may not use.
+// BatchesBySeq leaves out batches that the caller may not read.
 func (b *boundary) BatchesBySeq(ctx context.Context, seqs []int64) ([]job.Batch, error) {
-	batches, err := b.store.BatchesBySeq(ctx, seqs)
+	list, err := b.store.BatchesBySeq(ctx, seqs)
 	p := grantOf(ctx).principal
-	return slices.DeleteFunc(batches, func(batch job.Batch) bool { return !p.MayUse(batch.AccountID) }), err
+	return slices.DeleteFunc(list, func(batch job.Batch) bool { return !p.MayUse(batch.AccountID) }), err
+}
+
+func (b *boundary) Batches(ctx context.Context, f job.BatchFilter) ([]job.Batch, error) {
+	g, ok := grantOf(ctx), false
+	if f.Accounts, ok = g.within(f.Accounts); !ok {
+		return nil, nil
+	}
+	if !g.ownOnly {
+		return b.store.Batches(ctx, f)
+	}
+	var own []job.Batch
+	for limit := f.Limit; ; {
+		page, err := b.store.Batches(ctx, f)
+		if err != nil {
+			return nil, err
+		}
+		for _, batch := range page {
+			if batch.CreatedBy == g.principal.Name && (limit <= 0 || len(own) < limit) {
+				own = append(own, batch)
+			}
+		}
+		if limit <= 0 || len(page) < f.Limit || len(own) == limit {
+			return own, nil
+		}
+		f.BeforeSeq = page[len(page)-1].Seq
+	}
 }
 
 func (b *boundary) CountBatches(ctx context.Context, f job.BatchFilter) (int64, error) {
-	f.Scope = grantOf(ctx).scope()
-	return b.store.CountBatches(ctx, f)
-}
-
-func (b *boundary) FindJobs(ctx context.Context, search job.Search, page job.SearchPage) (job.FoundJobs, error) {
-	search.Scope = grantOf(ctx).scope()
-	return b.store.FindJobs(ctx, search, page)
+	g, ok := grantOf(ctx), false
+	if f.Accounts, ok = g.within(f.Accounts); !ok {
+		return 0, nil
+	}
+	if !g.ownOnly {
+		return b.store.CountBatches(ctx, f)
+	}
+	f.Limit, f.BeforeSeq = 0, 0
+	own, err := b.Batches(ctx, f)
+	return int64(len(own)), err
 }
 
 // Submit notes who submits the batch.
 func (b *boundary) Submit(ctx context.Context, s job.Submission, now time.Time) (job.Batch, bool, error) {
-	if err := b.checkAccount(ctx, s.Batch.AccountID); err != nil {
+	if err := errors.Join(b.checkAccount(ctx, s.Batch.AccountID), b.checkBatchKeyUse(ctx, &s.Batch)); err != nil {
 		return job.Batch{}, false, err
 	}
 	s.Batch.CreatedBy = grantOf(ctx).principal.Name
@@ -284,19 +374,19 @@ func (b *boundary) CountCauses(ctx context.Context, id string, causes []string) 
 	return b.store.CountCauses(ctx, id, causes)
 }
 
+// FindCauses counts causes in the batches that the caller may read.
 func (b *boundary) FindCauses(ctx context.Context, search job.Search, limit int) ([]job.Cause, int64, error) {
-	search.Scope = grantOf(ctx).scope()
+	g, ok := grantOf(ctx), false
+	if g.ownOnly {
+		return nil, 0, errNotOwn // no method that is allowed for own batches alone searches
+	}
+	if search.Accounts, ok = g.within(search.Accounts); !ok {
+		return nil, 0, nil
+	}
 	return b.store.FindCauses(ctx, search, limit)
 }
 
 // Lines. They are read to render batches and jobs that the caller has been allowed to read.
-
-func (b *boundary) NextJobs(ctx context.Context, account string, now time.Time, limit int, except ...int64) ([]job.Job, error) {
-	if err := b.checkAccount(ctx, account); err != nil {
-		return nil, err
-	}
-	return b.store.NextJobs(ctx, account, now, limit, except...)
-}
 
 func (b *boundary) NextJobOfBatch(ctx context.Context, seq int64, now time.Time) (job.Job, error) {
 	return b.store.NextJobOfBatch(ctx, seq, now)
@@ -308,6 +398,14 @@ func (b *boundary) JobRanks(ctx context.Context, seq int64, now time.Time, numbe
 
 func (b *boundary) RecentRuns(ctx context.Context, id string, running, ended int) ([]job.Run, error) {
 	return b.store.RecentRuns(ctx, id, running, ended)
+}
+
+// NextJobs returns the next jobs of an account that the caller may use.
+func (b *boundary) NextJobs(ctx context.Context, accountID string, now time.Time, limit int, except ...int64) ([]job.Job, error) {
+	if err := b.checkAccount(ctx, accountID); err != nil {
+		return nil, err
+	}
+	return b.store.NextJobs(ctx, accountID, now, limit, except...)
 }
 
 // CountWaiting counts the waiting jobs of the accounts that the caller may use.

@@ -39,14 +39,14 @@ how many should be; ? if that is not known. RUNNING and WAITING are this server'
 			return nil
 		}
 		for _, a := range accounts {
-			c.noteAccount(a)
+			noteAccount(c, a)
 		}
 		return nil
 	})
 }
 
 // noteAccount says what somebody should know about an account beside its state.
-func (c *cli) noteAccount(a *stokerv1.Account) {
+func noteAccount(c *cli, a *stokerv1.Account) {
 	if text := a.GetQueueTargetAdvice().GetText(); text != "" {
 		c.note("Account %s: %s.", a.GetId(), text)
 	}
@@ -57,7 +57,7 @@ func (c *cli) noteAccount(a *stokerv1.Account) {
 
 // accountCommand has the commands that are about one account.
 func accountCommand(c *cli) *cobra.Command {
-	return groupCommand("account", "Explain an account.", accountGetCommand(c))
+	return groupCommand("account", "Explain an account, or set its queue target.", accountGetCommand(c), accountSetCommand(c))
 }
 
 func accountGetCommand(c *cli) *cobra.Command {
@@ -65,7 +65,7 @@ func accountGetCommand(c *cli) *cobra.Command {
 		Use:   "get ACCOUNT",
 		Short: "Explain an account: queue, target, calls left, breaker, problems, the last hour.",
 		Example: `  stoker account get default
-  stoker account get default --jq '.budgets[] | select(.available == 0) | .class'`,
+  stoker account get default --jq '.budgets[] | select(.available == 0).class'`,
 		Args: oneArg,
 	}
 	c.addListingFlags(cmd, ui.Accounts(time.Time{}).ColumnNames())

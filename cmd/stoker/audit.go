@@ -20,11 +20,10 @@ func auditCommand(c *cli) *cobra.Command {
 	var limit int
 	cmd := &cobra.Command{
 		Use:   "audit",
-		Short: "Show who has changed what, and what was refused",
-		Long: `Show the audit log, the newest entry first: one for each call that could change something,
-by whom, on what, with which outcome. Of a caller's refused calls, the first ten of a
-minute have an entry each, and one entry counts the others. An entry has to match all
-filters. The role admin is needed.
+		Short: "Show who has changed what, and what was refused, the newest first.",
+		Long: `Each call that could change something has an entry: by whom, on what, with which
+outcome. Of a caller's refused calls, the first ten of a minute have an entry each, and
+one entry counts the others. An entry has to match all filters. It takes an admin.
 
 --since and --until take a time such as 2026-11-29, 2026-11-29T14:00:00Z, or how long ago
 it was: 90m, 12h, 7d.`,
@@ -34,14 +33,14 @@ it was: 90m, 12h, 7d.`,
 		Args: noArgs,
 	}
 	f := cmd.Flags()
-	f.StringVar(&principal, "principal", "", "only calls of this principal, such as token:ci")
-	f.StringVar(&target, "target", "", "only calls about this batch, with its jobs, or about this job, account or token")
-	f.StringArrayVar(&methods, "method", nil, "only calls of this method, such as CancelBatch; may be repeated")
-	f.StringArrayVar(&outcomes, "outcome", nil, "only calls with this outcome, such as OK or PERMISSION_DENIED; may be repeated")
-	f.StringVar(&since, "since", "", "only calls at this time or later")
-	f.StringVar(&until, "until", "", "only calls before this time")
-	f.StringVar(&callID, "call-id", "", "only the call with this id")
-	f.IntVar(&limit, "limit", 100, "how many entries to show; 0 for all")
+	f.StringVar(&principal, "principal", "", "only calls of this `PRINCIPAL`, such as token:ci")
+	f.StringVar(&target, "target", "", "only calls about this `ID` of a batch, with its jobs, or of a job, account or token")
+	f.StringArrayVar(&methods, "method", nil, "only calls of this `METHOD`, such as CancelBatch; may be repeated")
+	f.StringArrayVar(&outcomes, "outcome", nil, "only calls with this `OUTCOME`, such as OK or PERMISSION_DENIED; may be repeated")
+	f.StringVar(&since, "since", "", "only calls at this `TIME` or later")
+	f.StringVar(&until, "until", "", "only calls before this `TIME`")
+	f.StringVar(&callID, "call-id", "", "only the call with this `ID`")
+	f.IntVarP(&limit, "limit", "n", 100, "how many entries to show; 0 for all")
 	c.addListingFlags(cmd, ui.Entries().ColumnNames())
 	return c.clientCommand(cmd, answerTimeout, func(ctx context.Context, conn *client.Client, _ []string) error {
 		req := &stokerv1.ListEntriesRequest{Principal: principal, Target: target, Methods: methods, CallId: callID}
@@ -58,7 +57,7 @@ it was: 90m, 12h, 7d.`,
 		if limit < 0 {
 			return usagef("--limit %d: want 0 or more", limit)
 		}
-		return c.printEntries(ctx, conn, req, limit)
+		return printEntries(ctx, c, conn, req, limit)
 	})
 }
 
@@ -80,7 +79,7 @@ func parseMoment(flag, text string, now time.Time) (*timestamppb.Timestamp, erro
 }
 
 // printEntries prints entries of the audit log, page by page, up to a limit; 0 is none.
-func (c *cli) printEntries(ctx context.Context, conn *client.Client, req *stokerv1.ListEntriesRequest, limit int) error {
+func printEntries(ctx context.Context, c *cli, conn *client.Client, req *stokerv1.ListEntriesRequest, limit int) error {
 	to, err := newWriter(c, ui.Entries())
 	if err != nil {
 		return err
@@ -100,8 +99,7 @@ func (c *cli) printEntries(ctx context.Context, conn *client.Client, req *stoker
 				return err
 			}
 		}
-		req.PageToken = resp.GetNextPageToken()
-		if req.PageToken == "" || limit > 0 && n >= limit {
+		if req.PageToken = resp.GetNextPageToken(); req.PageToken == "" || limit > 0 && n >= limit {
 			break
 		}
 	}

@@ -18,18 +18,18 @@ func batchCommand(c *cli) *cobra.Command {
 		Example: `  stoker batch 411
   stoker batch @last -o yaml
   stoker batch 411 --jq .counts.failed`,
-		Args: oneArg,
+		Args:              oneArg,
+		ValidArgsFunction: completions{c}.oneBatch,
 	}
 	c.addListingFlags(cmd, ui.Batches().ColumnNames())
 	return c.clientCommand(cmd, answerTimeout, func(ctx context.Context, conn *client.Client, args []string) error {
 		if err := checkThing(c, ui.Batches()); err != nil {
 			return err
 		}
-		response, err := conn.Batches().GetBatch(ctx, &stokerv1.GetBatchRequest{BatchId: args[0]})
+		b, err := c.lookup(conn).wholeBatch(ctx, args[0])
 		if err != nil {
 			return err
 		}
-		b := response.GetBatch()
 		failures := &stokerv1.ListFailuresResponse{}
 		if b.GetCounts().GetFailed() > 0 && !c.out.ForPrograms() {
 			if failures, err = conn.Batches().ListFailures(ctx, &stokerv1.ListFailuresRequest{BatchId: b.GetId()}); err != nil {

@@ -17,7 +17,7 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-// batchList is the command line of batches.
+// listBatches is the command line of batches.
 type batchList struct {
 	*cli
 	states, labels []string

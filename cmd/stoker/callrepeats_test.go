@@ -57,15 +57,15 @@ func TestLostAnswers(t *testing.T) {
 		asked  int
 	}{
 		{
-			name: "a retry", method: "RetryJobs", times: 9, fault: lost, args: []string{"retry", sample.BatchID},
+			name: "a retry", method: "RetryJobs", times: 9, fault: lost, args: []string{"retry", sample.BatchID, "--yes"},
 			code: 3, asked: 1,
 			stderr: []string{
-				"To see the jobs: stoker jobs " + sample.BatchID + "\n", "gave no answer: stream terminated by RST_STREAM with error code: INTERNAL_ERROR.",
+				"What has been retried is no longer failed.\n", "gave no answer: stream terminated by RST_STREAM with error code: INTERNAL_ERROR.",
 				"It may have done what was asked, or not; check what became of it before you repeat the command\n",
 			},
 		},
 		{
-			name: "a page instead of a retry", method: "RetryJobs", times: 9, fault: page, args: []string{"retry", sample.BatchID},
+			name: "a page instead of a retry", method: "RetryJobs", times: 9, fault: page, args: []string{"retry", sample.BatchID, "--yes"},
 			code: 3, asked: 0,
 			stderr: []string{
 				"gave no answer: HTTP status 502 (Bad Gateway). It may have done what was asked, or not; check what became of it before you repeat the command\n",
@@ -73,21 +73,21 @@ func TestLostAnswers(t *testing.T) {
 		},
 		{
 			name: "a count of retries", method: "RetryJobs", times: 2, fault: lost, args: []string{"retry", sample.BatchID, "--dry-run"},
-			stdout: "7\n", stderr: []string{"7 jobs would be retried\n"}, asked: 3,
+			stdout: "7\n", stderr: []string{sample.BatchID + " night run: 7 jobs would be retried\n"}, asked: 3,
 		},
 		{
-			name: "cancelled jobs", method: "CancelJobs", times: 1, fault: lost, args: []string{"cancel", sample.BatchID, "--state", "waiting"},
+			name: "cancelled jobs", method: "CancelJobs", times: 1, fault: lost, args: []string{"cancel", sample.BatchID, "--state", "waiting", "--yes"},
 			stdout: "412\n", asked: 2,
-			stderr: []string{"412 jobs cancelled, or being cancelled\n", "An earlier answer of the server was lost: jobs that were cancelled before that are not counted.\n"},
+			stderr: []string{sample.BatchID + " night run: cancelling 412 jobs\n", "An earlier answer of the server was lost: what was cancelled before that is not counted.\n"},
 		},
 		{
-			name: "cancelled jobs, and nothing lost", method: "CancelJobs", args: []string{"cancel", sample.BatchID, "--state", "waiting"},
-			stdout: "412\n", stderr: []string{"412 jobs cancelled, or being cancelled\n"}, asked: 1,
+			name: "cancelled jobs, and nothing lost", method: "CancelJobs", args: []string{"cancel", sample.BatchID, "--state", "waiting", "--yes"},
+			stdout: "412\n", stderr: []string{sample.BatchID + " night run: cancelling 412 jobs\n"}, asked: 1,
 		},
 		{
-			name: "a proxy that takes its time", method: "CancelBatch", times: 4, fault: page, args: []string{"cancel", sample.BatchID},
-			stdout: sample.BatchID + "\tCANCELLING\n", asked: 1,
-			stderr: []string{"No answer from the server at 127.0.0.1:", " (HTTP status 502 (Bad Gateway)); trying again.\n"},
+			name: "a proxy that takes its time", method: "CancelBatch", times: 4, fault: page, args: []string{"cancel", sample.BatchID, "--yes"},
+			stdout: "4\n", asked: 1,
+			stderr: []string{"No answer from the server at 127.0.0.1:", " (HTTP status 502 (Bad Gateway)); trying again.\n", sample.BatchID + " night run: cancelling 4 jobs\n"},
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -108,8 +108,8 @@ func TestLostAnswers(t *testing.T) {
 			if rest != "" {
 				t.Errorf("it also says %q", rest)
 			}
-			if len(f.asked) != tt.asked {
-				t.Errorf("the server was asked %d times, want %d", len(f.asked), tt.asked)
+			if asked := f.askedToChange(); asked != tt.asked {
+				t.Errorf("the server was asked %d times, want %d", asked, tt.asked)
 			}
 		})
 	}

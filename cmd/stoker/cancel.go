@@ -2,11 +2,16 @@ package main
 
 import (
 	"context"
+	"fmt"
+	"slices"
 
 	"github.com/spf13/cobra"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/stokerd/stoker/client"
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+	"github.com/stokerd/stoker/internal/output"
+	"github.com/stokerd/stoker/internal/ui"
 )
 
 // cancellableStates are the states in which a job can be cancelled.
@@ -17,69 +22,183 @@ func cancellableStates() []stokerv1.JobState {
 	}
 }
 
-func cancelCommand(c *cli) *cobra.Command {
-	var reason string
-	var dryRun bool
-	var selection jobSelection
-	cmd := &cobra.Command{
-		Use:   "cancel BATCH|JOB | --label KEY=VALUE",
-		Short: "Cancel a batch, some of its jobs, a job, or the jobs of many batches",
-		Long: `Cancel a batch, the jobs of it that the flags select, or a single job
-(BATCH/NUMBER). With --label, cancel the jobs of every batch that has the label.
-
-The command does not wait until the encodings at Bitmovin are stopped. A job whose
-encoding ends before that keeps its result. With flags that select jobs, --label or
---dry-run, the number of jobs is printed.`,
-		Example: `  stoker cancel 0192f0c1-... --reason "wrong masters"
-  stoker cancel 0192f0c1-... --state waiting --key-prefix trailer- --dry-run
-  stoker cancel --label team=vod --state waiting`,
-		Args: selection.checkArgs,
-	}
-	cmd.Flags().StringVar(&reason, "reason", "", "why; stored with the batch or job, and shown")
-	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "only count the jobs, change nothing")
-	selection.addFlags(cmd, cancellableStates(), "waiting, starting, queued or running (default: all of them); may be repeated")
-	return c.clientCommand(cmd, answerTimeout, func(ctx context.Context, conn *client.Client, args []string) error {
-		some := selection.restricted() || dryRun
-		switch {
-		case len(args) == 0:
-			return c.cancelJobs(ctx, conn, selection, &stokerv1.CancelJobsRequest{Reason: reason, ValidateOnly: dryRun})
-		case isJobID(args[0]) && some:
-			return restrictedJobError(args[0])
-		case isJobID(args[0]):
-			response, err := conn.Batches().CancelJob(ctx, &stokerv1.CancelJobRequest{JobId: args[0], Reason: reason})
-			return c.printJob(response.GetJob(), err)
-		case some:
-			return c.cancelJobs(ctx, conn, selection, &stokerv1.CancelJobsRequest{BatchId: args[0], Reason: reason, ValidateOnly: dryRun})
-		}
-		response, err := conn.Batches().CancelBatch(ctx, &stokerv1.CancelBatchRequest{BatchId: args[0], Reason: reason})
-		return c.printBatch(response.GetBatch(), err)
-	})
+// cancellation is the command line of cancel.
+type cancellation struct {
+	*cli
+	caution
+	selection selection
+	reason    string
+	states    []stokerv1.JobState
 }
 
-// cancelJobs cancels the selected jobs and prints how many there were.
-func (c *cli) cancelJobs(ctx context.Context, conn *client.Client, selection jobSelection, request *stokerv1.CancelJobsRequest) (err error) {
-	if request.States, err = parseJobStates(selection.states, cancellableStates()); err != nil {
+func cancelCommand(c *cli) *cobra.Command {
+	v := &cancellation{cli: c}
+	cmd := &cobra.Command{
+		Use:   "cancel BATCH|JOB...|-",
+		Short: "Cancel batches, jobs, or the jobs of batches that match.",
+		Example: `  stoker cancel 411                              a batch; asks first
+  stoker cancel 411/28 --reason "wrong master"   one job
+  stoker cancel 411 --state waiting --dry-run    look first
+  stoker cancel --label customer=acme --yes      all of a customer's batches
+  stoker jobs 411 --state waiting -o name | stoker cancel - --yes`,
+		Args:              v.selection.checkArgs,
+		ValidArgsFunction: completions{c}.batchesOrJobs,
+	}
+	v.selection.addJobFlags(c, cmd, cancellableStates(), "waiting, starting, queued or running (default: all)")
+	v.selection.addBatchFlags(c, cmd, whichJobs)
+	v.selection.addAccountFlag(c, cmd, whichJobs)
+	cmd.Flags().StringVar(&v.reason, "reason", "", "`TEXT`: why; kept with what is cancelled, and shown")
+	v.addCautionFlags(cmd)
+	sectionFlags(cmd, how, "reason", "dry-run", "yes")
+	return c.clientCommand(cmd, answerTimeout, v.run)
+}
+
+func (v *cancellation) run(ctx context.Context, conn *client.Client, args []string) (err error) {
+	if v.states, err = parseJobStates(v.selection.jobs.states, cancellableStates()); err != nil {
 		return err
 	}
-	if request.Labels, err = selection.labelMap(); err != nil {
-		return err
-	}
-	request.KeyPrefix, request.Categories, request.Causes = selection.keyPrefix, selection.categories, selection.causes
-	response, err := conn.Batches().CancelJobs(ctx, request)
+	found, err := v.selection.find(ctx, v.cli, conn, args)
 	if err != nil {
 		return err
 	}
-	jobs := selection.countText(response.GetCount(), response.GetBatchCount())
-	switch {
-	case c.out.ForPrograms():
-		return c.printMessage(response)
-	case request.GetValidateOnly():
-		c.note("%s would be cancelled", jobs)
-	default:
-		c.note("%s cancelled, or being cancelled", jobs)
-		if c.repeats.lostAnswer("CancelJobs") {
-			c.note("An earlier answer of the server was lost: jobs that were cancelled before that are not counted.")
+	if found.job != nil && !v.dryRun {
+		return v.cancelJob(ctx, conn, found.job)
+	}
+	if b := found.onlyBatch(); b != nil && (ui.BatchEnded(b) || b.GetState() == stokerv1.BatchState_BATCH_STATE_CANCELLING) {
+		return usagef("%s is %s already; nothing was changed", ui.BatchTitle(b), batchState(b))
+	}
+	if err := v.checkCanAsk(v.cli, "cancel"); err != nil {
+		return err
+	}
+	changes := v.changes(conn, found)
+	if v.looksFirst(changes) {
+		planned, err := makeChanges(ctx, changes, true)
+		switch {
+		case err != nil:
+			return err
+		case planned.isNothing():
+			return v.nothing(found, planned)
+		case v.dryRun:
+			v.note("%s%s would be cancelled", found.prefix(), v.size(found, planned))
+			return v.report(planned, planned.jobs)
+		}
+		if err := v.ask(ctx, v.cli, v.question(found, planned), v.consequences(planned)...); err != nil {
+			return err
 		}
 	}
-	return c.printCount(response.GetCount())
+	done, err := makeChanges(ctx, changes, false)
+	if err != nil {
+		return err
+	}
+	lost := v.repeats.lostAnswer("CancelJobs") || v.repeats.lostAnswer("CancelBatches")
+	if done.isNothing() && !lost {
+		return v.nothing(found, done)
+	}
+	v.note("%scancelling %s", found.prefix(), v.size(found, done))
+	if lost {
+		v.note("An earlier answer of the server was lost: what was cancelled before that is not counted.")
+	}
+	if b := found.onlyBatch(); b != nil && !v.yes && v.hints() {
+		v.note("  stoker watch %d", b.GetNumber())
+	}
+	return v.report(done, done.jobs)
+}
+
+// cancelJob cancels the one job that was named. It does not ask: nothing else can be meant.
+func (v *cancellation) cancelJob(ctx context.Context, conn *client.Client, j *stokerv1.Job) error {
+	if v.selection.jobs.restricted() {
+		return usagef("%s is a job: the flags choose among the jobs of a batch", jobName(j))
+	}
+	response, err := conn.Batches().CancelJob(ctx, &stokerv1.CancelJobRequest{JobId: j.GetId(), Reason: v.reason})
+	if err != nil {
+		return err
+	}
+	v.note("%s: %s", jobTitle(j), jobState(response.GetJob()))
+	return v.report(effect{answer: response}, 1)
+}
+
+// changes are the calls that cancel what is selected: whole batches as batches, so that no jobs can be added
+// to them any more, and jobs as jobs.
+func (v *cancellation) changes(conn *client.Client, found *selected) []change {
+	var all []change
+	jobs := func(request *stokerv1.CancelJobsRequest) {
+		request.Reason = v.reason
+		all = append(all, func(ctx context.Context, validateOnly bool) (effect, error) {
+			request.ValidateOnly = validateOnly
+			response, err := conn.Batches().CancelJobs(ctx, request)
+			return effect{jobs: response.GetCount(), batches: response.GetBatchCount(), counts: response.GetCounts(), answer: response}, err
+		})
+	}
+	for ids := range slices.Chunk(found.jobs, maxNames) {
+		jobs(&stokerv1.CancelJobsRequest{JobIds: ids})
+	}
+	f := &v.selection.jobs
+	some := &stokerv1.CancelJobsRequest{States: v.states, KeyPrefix: f.keyPrefix, Categories: f.categories, Causes: f.causes}
+	switch {
+	case f.restricted() && found.byName:
+		for _, b := range found.batches {
+			request := proto.CloneOf(some)
+			request.BatchId = b.GetId()
+			jobs(request)
+		}
+	case f.restricted():
+		some.Labels, some.Accounts, some.All = found.filter.GetLabels(), found.filter.GetAccounts(), found.filter.GetAll()
+		jobs(some)
+	case !found.byName || len(found.batches) > 0:
+		all = append(all, v.cancelBatches(conn, found))
+	}
+	return all
+}
+
+// cancelBatches cancels whole batches. Their jobs that have not ended count as cancelled.
+func (v *cancellation) cancelBatches(conn *client.Client, found *selected) change {
+	call := func(ctx context.Context, validateOnly bool) (effect, error) {
+		response, err := conn.Batches().CancelBatches(ctx, &stokerv1.CancelBatchesRequest{
+			Selection: found.batchSelection(), Reason: v.reason, ValidateOnly: validateOnly,
+		})
+		return batchEffect(response.GetChanges(), response), err
+	}
+	if b := found.onlyBatch(); b != nil {
+		call = wholeBatch(b, func(ctx context.Context, id string) (proto.Message, error) {
+			return conn.Batches().CancelBatch(ctx, &stokerv1.CancelBatchRequest{BatchId: id, Reason: v.reason})
+		})
+	}
+	return func(ctx context.Context, validateOnly bool) (effect, error) {
+		e, err := call(ctx, validateOnly)
+		e.jobs = e.counts.GetWaiting() + e.atPlatform()
+		return e, err
+	}
+}
+
+// nothing ends a cancellation that has nothing to cancel.
+func (v *cancellation) nothing(found *selected, planned effect) error {
+	v.note("%snothing to cancel", found.prefix())
+	return v.report(planned, 0)
+}
+
+// size is how much is cancelled, in words.
+func (v *cancellation) size(found *selected, e effect) string {
+	jobs := output.Plural(e.jobs, "job")
+	if found.onlyBatch() != nil || found.byName && len(found.batches) == 0 {
+		return jobs
+	}
+	return jobs + " of " + ui.BatchCount(e.batches)
+}
+
+// question asks whether to go on.
+func (v *cancellation) question(found *selected, e effect) string {
+	if found.onlyBatch() != nil {
+		return fmt.Sprintf("Cancel %s of %s?", output.Plural(e.jobs, "job"), ui.BatchTitle(found.onlyBatch()))
+	}
+	return fmt.Sprintf("Cancel %s?", v.size(found, e))
+}
+
+// consequences are what becomes of the jobs, a line each.
+func (v *cancellation) consequences(e effect) []string {
+	lines := e.listBatches()
+	return append(lines, countLines(
+		countLine{e.counts.GetWaiting(), "waiting: never start"},
+		countLine{e.atPlatform(), "at Bitmovin: stopped, may be billed for what they did"},
+		countLine{e.ended(), "finished stay as they are"},
+	)...)
 }

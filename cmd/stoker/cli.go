@@ -13,7 +13,7 @@ import (
 
 // cli holds the command line, the environment, the streams, and the flags that commands share.
 type cli struct {
-	args           []string // the command line
+	args           commandLine
 	getenv         func(string) string
 	stdin          io.Reader
 	stdout, stderr io.Writer

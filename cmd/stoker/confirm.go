@@ -18,11 +18,15 @@ type caution struct {
 	dryRun bool // --dry-run
 }
 
-func (g *caution) addFlags(cmd *cobra.Command) {
+func (g *caution) addCautionFlags(cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&g.dryRun, "dry-run", false, "say how many, change nothing")
 	cmd.Flags().BoolVarP(&g.yes, "yes", "y", false, "do not ask")
 	cmd.MarkFlagsMutuallyExclusive("dry-run", "yes")
 }
+
+// looksFirst reports whether the verb counts what it would change before it does: to ask, to say so, or to find
+// a mistake in a list that takes several calls before the first one has changed anything.
+func (g caution) looksFirst(changes []change) bool { return !g.yes || g.dryRun || len(changes) > 1 }
 
 // errNothingChanged ends a command whose question was not answered with yes.
 var errNothingChanged error = &exitError{code: exitFailed}

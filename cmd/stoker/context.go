@@ -28,7 +28,7 @@ func (u userContexts) addCommand() *cobra.Command {
 		Short: "Give a server a name.",
 		Long: `The context is kept in stoker/contexts.yaml in $XDG_CONFIG_HOME, or else in ~/.config.
 Secrets are not: a context has the path of their file.`,
-		Example: `  stoker context add prod --server stoker.example.com:7070 --tls-ca company.crt --token-file ~/.stoker-token
+		Example: `  stoker context add prod --server stoker.example.com:7070 --token-file token
   stoker context add local --server 127.0.0.1:7070 --use`,
 		Args: oneArg,
 		RunE: func(_ *cobra.Command, args []string) error { return u.add(args[0], added, replace, use) },
@@ -53,7 +53,7 @@ func (u userContexts) add(name string, added contexts.Context, replace, use bool
 		return usagef("name the server with --server HOST:PORT")
 	}
 	if err := checkServer(added.Server); err != nil {
-		return usagef("--server %s: %w", added.Server, err)
+		return usagef("--server %s: %w", withoutPassword(added.Server), err)
 	}
 	if err := checkInsecure(added); err != nil {
 		return err
@@ -74,7 +74,7 @@ func (u userContexts) add(name string, added contexts.Context, replace, use bool
 		}
 		*path.file = absolute
 	}
-	err := u.change(func(set *contexts.Set) error {
+	err := u.edit(func(set *contexts.Set) error {
 		if err := set.Add(name, added, replace); err != nil {
 			return err
 		}
@@ -104,7 +104,7 @@ func (u userContexts) useCommand() *cobra.Command {
 		ValidArgsFunction: u.complete,
 		RunE: func(_ *cobra.Command, args []string) error {
 			var used contexts.Context
-			err := u.change(func(set *contexts.Set) error {
+			err := u.edit(func(set *contexts.Set) error {
 				used = set.Contexts[args[0]]
 				return set.Use(args[0])
 			})
@@ -206,7 +206,7 @@ func (u userContexts) removeCommand() *cobra.Command {
 		ValidArgsFunction: u.complete,
 		RunE: func(_ *cobra.Command, args []string) error {
 			current := false
-			err := u.change(func(set *contexts.Set) error {
+			err := u.edit(func(set *contexts.Set) error {
 				current = set.Current == args[0]
 				return set.Remove(args[0])
 			})
@@ -223,8 +223,8 @@ func (u userContexts) removeCommand() *cobra.Command {
 	}
 }
 
-// change changes the user's contexts. What change refuses is a mistake of the user.
-func (u userContexts) change(change func(*contexts.Set) error) error {
+// edit changes the user's contexts. What change refuses is a mistake of the user.
+func (u userContexts) edit(change func(*contexts.Set) error) error {
 	file, err := contexts.UserFile(u.getenv)
 	if err != nil {
 		return usageError(err)

@@ -72,7 +72,7 @@ type demoAddresses struct {
 // serveDemo serves until the context ends. If an address is in use that nobody has chosen, it takes other
 // ports.
 func (c *cli) serveDemo(ctx context.Context, at demoAddresses, db string) error {
-	serve := func(ctx context.Context, s *service.Service) error {
+	serve := func(ctx context.Context, s *service.Service) error { //nolint:unparam // as runSimulation wants it
 		c.note("The service listens on %s, with a simulator behind it. Ctrl-C ends both.", s.Address("--listen"))
 		c.note("To see it in a browser: %s", s.WebAddress())
 		<-ctx.Done()
@@ -151,7 +151,7 @@ func (c *cli) runDemo(ctx context.Context, s *service.Service) (err error) {
 		output.Plural(int64(len(list.Jobs)), "title"), demoEncoders, demoQueueTarget)
 	c.note("To see it in a browser: %s", s.WebAddress())
 	c.note("")
-	err = c.watchUntilDone(ctx, conn, watchRequest(batch.GetId()))
+	_, err = c.watchUntilDone(ctx, conn, watchRequest(batch.GetId()))
 	if exit, ok := errors.AsType[*exitError](err); err != nil && (!ok || exit.code != exitFailed || exit.err != nil) {
 		return err // the watch failed, not only some jobs
 	}

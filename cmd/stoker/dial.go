@@ -51,7 +51,7 @@ func (c *cli) dial(timeout time.Duration) (*client.Client, error) {
 	}
 	to := c.connection
 	if err := checkServer(to.Server); err != nil {
-		return nil, usagef("--server %s: %w", to.Server, err)
+		return nil, usagef("--server %s: %w", withoutPassword(to.Server), err)
 	}
 	o := client.Options{UserAgent: "stoker/" + service.Version(), RetryTimeout: timeout, OnRepeat: c.noteRepeat}
 	if err := c.addProof(&o, to.Context); err != nil {
@@ -74,6 +74,14 @@ func checkServer(address string) error {
 		return errors.New("want host:port, for example " + defaultServer + ", or unix:///path")
 	}
 	return nil
+}
+
+// withoutPassword returns an address as it may be shown: some people give a URL, with user and password in it.
+func withoutPassword(address string) string {
+	if at := strings.LastIndexByte(address, '@'); at >= 0 {
+		return "…" + address[at:]
+	}
+	return address
 }
 
 // noteRepeat counts a call that is repeated, and tells the user of it once. It may be called by several

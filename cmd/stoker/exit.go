@@ -11,7 +11,6 @@ import (
 
 	"github.com/stokerd/stoker/client"
 	"github.com/stokerd/stoker/internal/config"
-	"github.com/stokerd/stoker/internal/joblist"
 	"github.com/stokerd/stoker/internal/output"
 )
 
@@ -27,9 +26,10 @@ const (
 // exitError ends the program with an exit code. If err is nil, no error is printed: the output of the
 // command says what is wrong.
 type exitError struct {
-	code  int
-	err   error
-	below string // printed below the error: commands that help, or a table of what was meant
+	code    int
+	err     error
+	located bool   // the error is one of mistakes that each have their place
+	below   string // printed below the error: commands that help, or a table of what was meant
 }
 
 func (e *exitError) Error() string {
@@ -63,7 +63,12 @@ func (c *cli) reportError(ctx context.Context, err error) int {
 	if text == "" {
 		return code
 	}
-	if !strings.Contains(text, "\n") { // a list of mistakes has the place of each instead
+	// A list of mistakes has the place of each instead.
+	located := strings.Contains(text, "\n")
+	if e, ok := errors.AsType[*exitError](err); ok && e.located {
+		located = true
+	}
+	if !located {
 		text = "stoker: " + text
 	}
 	if below != "" {
@@ -87,9 +92,6 @@ func (c *cli) exitStatus(ctx context.Context, err error) (code int, text, below 
 	}
 	if i, ok := errors.AsType[*interrupted](context.Cause(ctx)); ok {
 		return i.code(), "", ""
-	}
-	if _, ok := errors.AsType[*joblist.Error](err); ok {
-		return exitUsage, err.Error(), ""
 	}
 	if _, ok := errors.AsType[*config.Error](err); ok {
 		return exitUsage, err.Error(), ""
@@ -124,6 +126,9 @@ func statusExit(server string, s *status.Status) (code int, text, below string) 
 		return unreachable(server, connectionErrorText(s.Err()))
 	}
 	message := output.Printable(s.Message())
+	if s.Code() == codes.Unimplemented {
+		message += "; the server is older than this command"
+	}
 	switch s.Code() {
 	case codes.InvalidArgument, codes.NotFound, codes.AlreadyExists, codes.FailedPrecondition, codes.OutOfRange,
 		codes.Unimplemented, codes.PermissionDenied, codes.Unauthenticated:

@@ -34,6 +34,7 @@ Without BATCH, the flags choose among the jobs of all batches.`,
 			}
 			return nil
 		},
+		ValidArgsFunction: completions{c}.oneBatch,
 	}
 	f := cmd.Flags()
 	f.StringVar(&l.since, "since", "", "only jobs that failed since this `TIME`, such as 2h, yesterday or 2026-11-28")
@@ -41,9 +42,11 @@ Without BATCH, the flags choose among the jobs of all batches.`,
 	f.StringVar(&l.keyPrefix, "key-prefix", "", "only jobs whose key begins with this `TEXT`")
 	f.StringArrayVarP(&l.labels, "label", "l", nil, "only jobs of batches with this label, `KEY=VALUE`; may be repeated")
 	f.StringArrayVar(&l.accounts, "account", nil, "only jobs of this `ACCOUNT`; may be repeated")
+	completeFlagFrom(cmd, "label", completions{c}.labels)
+	completeFlagFrom(cmd, "account", completions{c}.accounts)
 	c.addListingFlags(cmd, ui.Failures().ColumnNames())
 	return c.clientCommand(cmd, answerTimeout, func(ctx context.Context, conn *client.Client, args []string) error {
-		request, err := l.request(args)
+		request, err := l.request()
 		if err != nil {
 			return err
 		}
@@ -51,22 +54,27 @@ Without BATCH, the flags choose among the jobs of all batches.`,
 		if len(args) == 0 && filters == "" {
 			return usagef("name a batch, or choose among all jobs: stoker failures --since yesterday")
 		}
+		if len(args) > 0 {
+			if err := checkThing(c, ui.Failures()); err != nil {
+				return err
+			}
+			if request.BatchId, err = c.lookup(conn).batchNumber(ctx, args[0]); err != nil {
+				return err
+			}
+		}
 		return l.print(ctx, conn, request, filters)
 	})
 }
 
 // request is the request that the command line asks for.
-func (l *failureList) request(args []string) (_ *stokerv1.ListFailuresRequest, err error) {
+func (l *failureList) request() (_ *stokerv1.ListFailuresRequest, err error) {
 	r := &stokerv1.ListFailuresRequest{KeyPrefix: l.keyPrefix, Accounts: l.accounts}
-	if len(args) > 0 {
-		r.BatchId = args[0]
-	}
 	if len(l.labels) > 0 {
 		if r.Labels, err = parseLabels(l.labels); err != nil {
 			return nil, err
 		}
 	}
-	r.Finished, err = parseTimeRange(l.since, l.until, l.localNow())
+	r.Finished, err = parseTimeRange(l.since, l.until, localNow(l.cli))
 	return r, err
 }
 

@@ -118,6 +118,21 @@ func (f *fake) ask(m proto.Message) {
 	f.asked = append(f.asked, proto.CloneOf(m))
 }
 
+// askedToChange counts the requests of verbs, those that only count included.
+func (f *fake) askedToChange() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	n := 0
+	for _, m := range f.asked {
+		switch m.(type) {
+		case *stokerv1.GetBatchRequest, *stokerv1.ListBatchesRequest, *stokerv1.ListFailuresRequest:
+		default:
+			n++
+		}
+	}
+	return n
+}
+
 // last is the latest request.
 func (f *fake) last(t *testing.T) proto.Message {
 	t.Helper()
@@ -151,7 +166,8 @@ func (f *fake) GetBatch(_ context.Context, r *stokerv1.GetBatchRequest) (*stoker
 func (f *fake) ListBatches(_ context.Context, r *stokerv1.ListBatchesRequest) (*stokerv1.ListBatchesResponse, error) {
 	f.ask(r)
 	ended := slices.Contains(r.GetStates(), stokerv1.BatchState_BATCH_STATE_FAILED)
-	if f.empty {
+	named := r.GetDisplayName() != "" && r.GetDisplayName() != sample.Batch().GetDisplayName()
+	if f.empty || named || r.GetIdPrefix() != "" || r.GetText() != "" {
 		return &stokerv1.ListBatchesResponse{}, nil
 	}
 	if !ended {

@@ -36,6 +36,8 @@ TEXT, the flags alone choose.`,
 	f.StringVar(&l.encoding, "encoding", "", "only the job that has or had the encoding with this `ID`")
 	f.StringArrayVar(&l.accounts, "account", nil, "only jobs of this `ACCOUNT`; may be repeated")
 	f.StringArrayVarP(&l.labels, "label", "l", nil, "only jobs of batches with this label, `KEY=VALUE`; may be repeated")
+	completeFlagFrom(cmd, "account", completions{c}.accounts)
+	completeFlagFrom(cmd, "label", completions{c}.labels)
 	c.addListingFlags(cmd, ui.FoundJobs(nil).ColumnNames())
 	f.BoolVar(&c.out.BOM, "bom", false, "with -o csv: for Excel and other spreadsheets")
 	return c.clientCommand(cmd, answerTimeout, func(ctx context.Context, conn *client.Client, args []string) error {
@@ -61,7 +63,7 @@ func prefixed(prefix, text string) string {
 
 // find prints jobs of all batches. filters is how the user chose among them.
 func (l *jobList) find(ctx context.Context, conn *client.Client, filters string) error {
-	request, err := l.request(l.localNow())
+	request, err := l.request(localNow(l.cli))
 	if err != nil {
 		return err
 	}

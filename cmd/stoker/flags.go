@@ -100,15 +100,18 @@ func batchStateNames() []string {
 }
 
 // parseLabels parses the values of --label: key=value, each key once.
-func parseLabels(pairs []string) (map[string]string, error) {
+func parseLabels(pairs []string) (map[string]string, error) { return parseLabelFlag("--label", pairs) }
+
+// parseLabelFlag is [parseLabels] for another flag.
+func parseLabelFlag(flag string, pairs []string) (map[string]string, error) {
 	labels := map[string]string{}
 	for _, pair := range pairs {
 		key, value, ok := strings.Cut(pair, "=")
 		if !ok || key == "" {
-			return nil, usagef("--label %s: want key=value", pair)
+			return nil, usagef("%s %s: want key=value", flag, pair)
 		}
 		if _, twice := labels[key]; twice {
-			return nil, usagef("--label %s: key %q is given twice", pair, key)
+			return nil, usagef("%s %s: key %q is given twice", flag, pair, key)
 		}
 		labels[key] = value
 	}

@@ -48,11 +48,11 @@ func helpPage(cmd *cobra.Command) string {
 	if !cmd.HasParent() {
 		return rootPage
 	}
-	parts := []string{sentence(cmd.Short), "Usage: " + usageLine(cmd)}
+	parts := []string{reflow(sentence(cmd.Short)), "Usage: " + usageLine(cmd)}
 	if cmd.HasAvailableSubCommands() {
 		parts = append(parts, subcommandLines(cmd))
 	}
-	for _, text := range []string{cmd.Example, cmd.Long} {
+	for _, text := range []string{cmd.Example, reflow(cmd.Long)} {
 		if text = strings.Trim(text, "\n"); text != "" {
 			parts = append(parts, text)
 		}
@@ -206,6 +206,27 @@ func besideOrBelow(row [2]string, width int) []string {
 		lines = append(lines, strings.Repeat(" ", width+gap)+text)
 	}
 	return lines
+}
+
+// reflow fits the paragraphs of a text into [helpWidth]. Lines that are indented stay as they are.
+func reflow(text string) string {
+	var lines, paragraph []string
+	end := func() {
+		if len(paragraph) > 0 {
+			lines = append(lines, wrap(strings.Join(paragraph, " "), helpWidth)...)
+			paragraph = nil
+		}
+	}
+	for line := range strings.SplitSeq(text, "\n") {
+		if line == "" || strings.HasPrefix(line, " ") {
+			end()
+			lines = append(lines, line)
+			continue
+		}
+		paragraph = append(paragraph, line)
+	}
+	end()
+	return strings.Join(lines, "\n")
 }
 
 // wrap breaks a text into lines of at most width bytes, at its spaces.

@@ -59,8 +59,8 @@ A batch, whichever fits first:
   411                 its number, as every list shows it
   01a20f4c-7b1e-...   its id, or the beginning of it from 8 characters on
   @last               the newest batch of the server
-  "night run"         its name: of several the one that has not ended, or else the
-                      newest, and standard error says which
+  "night run"         its name: of several the one that has not ended, or else
+                      the newest, and standard error says which
 
 A job, whichever fits first:
   411/17              batch and number
@@ -76,7 +76,8 @@ CSV begins with a line that names the columns, in any order:
   key          chosen by you, unique in the list; optional
   name         shown to people; optional
   input_path   path of the asset on the input storage
-  output_path  directory on the output storage; default: input_path without extension
+  output_path  directory on the output storage; default: input_path without its
+               extension
   var:NAME     value of the variable NAME of an encoding template
 
 JSON has objects with the same names, one in each line or all in an array. Separators,
@@ -85,7 +86,7 @@ UTF-16, gzip and the spelling "Input Path" are understood. What has to be named:
   --list-format s3-ls          the output of aws s3 ls --recursive
   --list-format s3-inventory   CSV of an S3 inventory
   --list-columns File=input_path,Title=name
-                               columns with other names; File= leaves a column out
+                               columns with other names; File= leaves one out
   --list-charset latin1        text in neither UTF-8 nor UTF-16
 
 If a list has a mistake, no job of it is accepted. A list of more than 100,000 jobs, or
@@ -109,10 +110,10 @@ NO_COLOR takes the colours away, and nothing else.
 	"exit": `The exit codes of every command:
 
   0    done, and all watched jobs succeeded
-  1    it went wrong, the answer to a question was no, or the watched batch ended as
-       failed or cancelled
-  2    wrong usage, bad input, a name that nothing or more than one thing has, or a
-       state in which that cannot be done
+  1    it went wrong, the answer to a question was no, or the watched batch
+       ended as failed or cancelled
+  2    wrong usage, bad input, a name that nothing or more than one thing has,
+       or a state in which that cannot be done
   3    the server cannot be reached, or does not answer
   130  interrupted by Ctrl-C; 143 by SIGTERM
 `,
@@ -143,7 +144,7 @@ func helpCommand(c *cli) *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			root := cmd.Root()
 			if len(args) == 1 && slices.Contains(topics, args[0]) {
-				text := helpTopics[args[0]]
+				text := reflow(helpTopics[args[0]])
 				if args[0] == topicFlags {
 					text = flagsTopic(mustFind(root, "batches"))
 				}

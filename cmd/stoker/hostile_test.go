@@ -113,10 +113,10 @@ func TestHostileAnswers(t *testing.T) {
 		{"submit", list},
 		{"submit", list, "--watch"},
 		{"submit", list, "--dry-run"},
-		{"cancel", sample.BatchID},
+		{"cancel", sample.BatchID, "--yes"},
 		{"cancel", sample.BatchID + "/1"},
-		{"cancel", sample.BatchID, "--state", "waiting"},
-		{"retry", sample.BatchID},
+		{"cancel", sample.BatchID, "--state", "waiting", "--yes"},
+		{"retry", sample.BatchID, "--yes"},
 		{"pause", sample.BatchID},
 		{"pause", "--account", "default"},
 		{"resume", sample.BatchID},
@@ -136,7 +136,7 @@ func TestHostileAnswers(t *testing.T) {
 		{"failures", sample.BatchID, "-o", "json"},
 		{"watch", sample.BatchID, "-o", "jsonl"},
 		{"submit", list, "-o", "json"},
-		{"cancel", sample.BatchID, "-o", "json"},
+		{"cancel", sample.BatchID, "--yes", "-o", "json"},
 		{"queue", "-o", "json"},
 	} {
 		t.Run(strings.Join(line[:min(len(line), 1)], " ")+" "+strings.Join(line[min(len(line), 2):], " "), func(t *testing.T) {

@@ -18,6 +18,7 @@ func explainJobTable(db, flag string, err error) error {
 		remedy string
 	}{
 		{sqlite.ErrLocked, "stop that process, or name another file with " + flag},
+		{sqlite.ErrLinked, "two processes that open it by different names would destroy it; remove the other names (find -samefile " + db + ")"},
 		{sqlite.ErrNewer, "start the newer Stoker, or name another file with " + flag},
 		{sqlite.ErrMissing, "bring it back, from where it was moved to, by mounting its disk, or from a backup; to begin an empty one," +
 			" which knows no batch and encodes again what is submitted again, delete " + db + ".id"},

@@ -1,8 +1,9 @@
 package main
 
 import (
+	"context"
 	"errors"
-	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -11,7 +12,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/stokerd/stoker/client"
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
 	"github.com/stokerd/stoker/internal/joblist"
 )
@@ -25,22 +25,42 @@ type listFlags struct {
 	template string
 	inline   inlineTemplate
 	sample   bool // instead of a file
+
+	forTemplate bool   // the jobs are for a template, though none is named
+	nothing     string // what did not happen if the list has a mistake
 }
 
-func (l *listFlags) addFlags(cmd *cobra.Command) {
+// addFlags adds all flags.
+func (l *listFlags) addFlags(c *cli, cmd *cobra.Command) {
+	l.addFormatFlags(cmd)
 	f := cmd.Flags()
-	f.StringVar(&l.format, "list-format", "", strings.Join(joblist.Formats(), ", ")+" (default: jsonl if the list begins with { or [, else csv)")
-	f.StringSliceVar(&l.columns, "list-columns", nil, "THEIRS=OURS,...: what other columns are, for example Filename=input_path, or 2=input_path in a list without a header; columns that nobody knows are ignored then")
-	f.StringVar(&l.charset, "list-charset", "", "charset of the list, for example latin1 (default: told from its bytes, UTF-8 or UTF-16)")
-	f.StringVar(&l.profile, "profile", "", `profile to encode with (default "default")`)
-	f.StringVar(&l.template, "template", "", "encoding template of the configuration to encode with, instead of a profile")
+	f.StringVar(&l.profile, "profile", "", "`NAME`: profile to encode with (default \"default\")")
+	f.StringVar(&l.template, "template", "", "`NAME`: encoding template of the server to encode with, instead of a profile")
 	l.inline.addFlags(cmd)
+	sectionFlags(cmd, encoding, "profile", "template", "template-file", "fallback-region", "allow-unknown")
 	cmd.MarkFlagsMutuallyExclusive("profile", "template", "template-file")
+	completeFlagFrom(cmd, "profile", completions{c}.profiles)
+	completeFlagFrom(cmd, "template", completions{c}.templates)
+}
+
+// addFormatFlags adds the flags that say how to read the list.
+func (l *listFlags) addFormatFlags(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringVar(&l.format, "list-format", "", "`FORMAT`: "+strings.Join(joblist.Formats(), ", ")+" (default: jsonl if the list begins with { or [, else csv)")
+	f.StringSliceVar(&l.columns, "list-columns", nil, "`THEIRS=OURS`,...: what other columns are, for example Filename=input_path, or 2=input_path in a list without a header")
+	f.StringVar(&l.charset, "list-charset", "", "`CHARSET`, for example latin1 (default: told from the bytes, UTF-8 or UTF-16)")
+	sectionFlags(cmd, theList, "list-format", "list-columns", "list-charset")
 	completeFlag(cmd, "list-format", joblist.Formats())
 }
 
-// readList reads the list of jobs that a command line names.
-func (c *cli) readList(flags listFlags, args []string) (*joblist.List, error) {
+// The headings of flags in the help of commands that read a list.
+const (
+	theList  = "The list"
+	encoding = "Encoding"
+)
+
+// readList reads the list of jobs that a command line names, until ctx ends.
+func (c *cli) readList(ctx context.Context, flags listFlags, args []string) (*joblist.List, error) {
 	if flags.sample {
 		return c.readSampleList()
 	}
@@ -58,9 +78,13 @@ func (c *cli) readList(flags listFlags, args []string) (*joblist.List, error) {
 		defer func() { _ = file.Close() }()
 		options.Name, in = filepath.Base(args[0]), file
 	}
-	list, err := joblist.Read(in, options)
+	list, err := readUntil(ctx, in, options)
+	if ctx.Err() != nil {
+		c.note("%s", flags.nothing)
+		return nil, context.Cause(ctx)
+	}
 	if wrong, ok := errors.AsType[*joblist.Error](err); ok {
-		return nil, c.withRemedy(wrong)
+		return nil, c.explainMistakes(wrong, flags)
 	}
 	if err != nil && args[0] != "-" {
 		return nil, usageError(err) // the file cannot be read: it is a directory, for example
@@ -74,9 +98,29 @@ func (c *cli) readList(flags listFlags, args []string) (*joblist.List, error) {
 	return list, nil
 }
 
+// readUntil reads a list until ctx ends. What it reads from may have no end of its own, as a terminal has
+// none; the reading goes on then, and with it nothing but the process ends.
+func readUntil(ctx context.Context, in io.Reader, o joblist.Options) (*joblist.List, error) {
+	type outcome struct {
+		list *joblist.List
+		err  error
+	}
+	read := make(chan outcome, 1)
+	go func() {
+		list, err := joblist.Read(in, o)
+		read <- outcome{list, err}
+	}()
+	select {
+	case got := <-read:
+		return got.list, got.err
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+}
+
 // options are the flags as options of the reader.
 func (l *listFlags) options() (joblist.Options, error) {
-	o := joblist.Options{ForTemplate: l.template != "" || l.inline.file != ""}
+	o := joblist.Options{ForTemplate: l.forTemplate || l.template != "" || l.inline.file != ""}
 	var err error
 	if o.Format, err = joblist.ParseFormat(l.format); err != nil {
 		return o, usagef("--list-format %w", err)
@@ -90,18 +134,6 @@ func (l *listFlags) options() (joblist.Options, error) {
 	return o, nil
 }
 
-// withRemedy is the error about a list, with the command that takes the list, if there is one.
-func (c *cli) withRemedy(wrong *joblist.Error) error {
-	if len(wrong.Remedy) == 0 {
-		return wrong
-	}
-	lead := "to take it as it is"
-	if wrong.Remedy[0] == "--list-charset" {
-		lead = "if that is its charset"
-	}
-	return usageError(fmt.Errorf("%w\n%s: %s", wrong, lead, c.commandWith(wrong.Remedy[0], wrong.Remedy[1])))
-}
-
 // jobSpecs are the jobs of a list as messages of the API.
 func jobSpecs(list *joblist.List) []*stokerv1.JobSpec {
 	specs := make([]*stokerv1.JobSpec, len(list.Jobs))
@@ -111,44 +143,43 @@ func jobSpecs(list *joblist.List) []*stokerv1.JobSpec {
 	return specs
 }
 
-// locateViolations rewrites the violations of a submission, in an error of the server, to name the lines
-// of the list and of the template. Other errors are returned as they are.
-func locateViolations(err error, list *joblist.List, t inlineTemplate) error {
-	violations := client.Violations(err)
-	if len(violations) == 0 {
-		return err
-	}
-	for i := range violations {
-		violations[i] = locateViolation(t.locate(violations[i]), list)
-	}
-	return usageError(errors.New(violationLines(violations, client.ViolationCount(err))))
-}
-
 // jobField matches a job in a message of the server, such as jobs[17], and captures its index.
 var jobField = regexp.MustCompile(`\bjobs\[(\d+)\]`)
 
-// locateViolation names jobs by their lines in the list, and fields as the list names them.
-func locateViolation(v client.Violation, list *joblist.List) client.Violation {
-	v.Message = jobField.ReplaceAllStringFunc(v.Message, func(name string) string { return locateJob(name, list) })
-	v.Field = locateJob(v.Field, list)
-	return v
+// locateText names the jobs in a message by their lines in the list.
+func locateText(text string, list *joblist.List) string {
+	return jobField.ReplaceAllStringFunc(text, func(name string) string {
+		where, _, ok := locateJob(name, list)
+		if !ok {
+			return name
+		}
+		return where
+	})
 }
 
-// locateJob turns the field jobs[17].input_path into titles.csv:19: input_path. Other fields are
-// returned as they are.
-func locateJob(field string, list *joblist.List) string {
-	rest, ok := strings.CutPrefix(field, "jobs[")
+// locateJob says where in the list a field of the request stands, such as jobs[17].input_path: in
+// titles.csv:19, in the column input_path. ok is false for other fields.
+func locateJob(field string, list *joblist.List) (where, column string, ok bool) {
+	i, rest, ok := jobOf(field)
+	if !ok || i >= len(list.Lines) {
+		return "", "", false
+	}
+	if rest != "" {
+		column = list.ColumnOf(rest)
+	}
+	return list.Where(i), column, true
+}
+
+// jobOf takes the field jobs[17].input_path of a request apart.
+func jobOf(field string) (index int, rest string, ok bool) {
+	inside, ok := strings.CutPrefix(field, "jobs[")
 	if !ok {
-		return field
+		return 0, "", false
 	}
-	number, rest, _ := strings.Cut(rest, "]")
-	i, err := strconv.Atoi(number)
-	if err != nil || i < 0 || i >= len(list.Lines) {
-		return field
+	number, rest, _ := strings.Cut(inside, "]")
+	index, err := strconv.Atoi(number)
+	if err != nil || index < 0 {
+		return 0, "", false
 	}
-	where := list.Where(i)
-	if rest = strings.TrimPrefix(rest, "."); rest != "" {
-		return fmt.Sprintf("%s: %s", where, list.ColumnOf(rest))
-	}
-	return where
+	return index, strings.TrimPrefix(rest, "."), true
 }

@@ -79,8 +79,7 @@ func submitList(t *testing.T, s serving, file string, args []string) string {
 		return fmt.Sprintf("%sexit code %d\n", said, got.code)
 	}
 	batch := strings.TrimSpace(got.stdout)
-	said, _, _ = strings.Cut(said, "In a browser: ")
-	lines := strings.Split(strings.ReplaceAll(said, batch, "BATCH"), "\n")
+	lines := strings.Split(said, "\n") // the last one says which batch it is
 	var b strings.Builder
 	b.WriteString(strings.Join(lines[:len(lines)-2], "\n"))
 	if len(lines) > 2 {
@@ -99,7 +98,7 @@ func submitList(t *testing.T, s serving, file string, args []string) string {
 
 // remedyIn returns the further arguments of the command that an answer advises.
 func remedyIn(answer string) (args []string, ok bool) {
-	for _, lead := range []string{"to take it as it is: stoker submit ", "if that is its charset: stoker submit "} {
+	for _, lead := range []string{"To take it as it is:\n  stoker submit ", "If that is its charset:\n  stoker submit "} {
 		if _, command, found := strings.Cut(answer, lead); found {
 			line, _, _ := strings.Cut(command, "\n")
 			words := strings.Fields(strings.ReplaceAll(line, "'", "")) // no advice here has a quoted blank
@@ -118,12 +117,12 @@ func TestListFromAPipe(t *testing.T) {
 	}
 	got := command{stdin: string(text)}.run(t.Context(), "submit", "-", "--dry-run", "--server", s.grpc)
 	want := "standard input:1: this is an S3 inventory, and not CSV with a line that names the columns\n" +
-		"to take it as it is: stoker submit - --dry-run --server " + s.grpc + " --list-format s3-inventory\n"
+		"stoker: 1 mistake; nothing was sent\nTo take it as it is:\n  stoker submit - --dry-run --server " + s.grpc + " --list-format s3-inventory\n"
 	if got.code != exitUsage || got.stderr != want {
 		t.Errorf("exit code %d, %q; want %q", got.code, got.stderr, want)
 	}
 	got = command{stdin: string(text)}.run(t.Context(), "submit", "-", "--dry-run", "--list-format", "s3-inventory", "--server", s.grpc)
-	want = "standard input: 1 folder was skipped\nstandard input: 2 jobs, no mistakes; nothing was submitted\n"
+	want = "standard input: 1 folder was skipped\nstandard input: 2 jobs, no mistakes; nothing was sent\n"
 	if got.code != exitOK || got.stderr != want {
 		t.Errorf("exit code %d, %q; want %q", got.code, got.stderr, want)
 	}

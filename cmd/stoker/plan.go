@@ -37,9 +37,8 @@ func planCommand(c *cli) *cobra.Command {
 	p := &planFlags{}
 	cmd := &cobra.Command{
 		Use:   "plan FILE|-",
-		Short: "Estimate how long a list of jobs takes",
-		Long: `Estimate how long a list of jobs takes, before it is submitted. The list has the same
-format as for stoker submit.
+		Short: "Estimate how long a list of jobs takes, before it is submitted.",
+		Long: `What a list may be: stoker help lists.
 
 The service's own dispatcher works through the list on a simulated platform, in simulated
 time: Bitmovin is not called, and a simulated day takes a few seconds. The simulation
@@ -51,17 +50,15 @@ Of a long list only some jobs are simulated (--sample). The rest is estimated fr
 the makespan is then also a range, which holds in four cases out of five.
 
   makespan              from the submission to the end of the last job
-  bound                 the shortest time in which so many encoders can run the list
+  bound                 the shortest time in which the encoders can run the list
   makespan over bound   1.000 is the best possible
   encoders busy         share of the encoders' time in which they encode
-  idle while jobs wait  share of the encoders' time in which they are idle although jobs
+  idle while jobs wait  share of their time in which they are idle although jobs
                         wait
-  calls a job           calls to the Bitmovin API, which limits calls per minute
-
-Exit codes: 0 planned; 1 could not; 2 wrong usage, or a list with mistakes.`,
+  calls a job           calls to the Bitmovin API, which limits calls per minute`,
 		Example: `  stoker plan titles.csv --encoders 20 --duration 4m
   stoker plan titles.csv --encoders 100 --duration 1m --queue-target auto
-  stoker plan titles.csv --encoders 20 --duration 4m --config stoker.yaml --profile hevc`,
+  stoker plan titles.csv --encoders 9 --duration 4m --config s.yaml --profile hd`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
 				return usagef("name one file, or - for standard input")
@@ -89,7 +86,8 @@ Exit codes: 0 planned; 1 could not; 2 wrong usage, or a list with mistakes.`,
 	f.DurationVar(&r.Latency, "latency", 100*time.Millisecond, "how long every call to Bitmovin takes")
 	f.DurationVar(&r.PollInterval, "poll-interval", dispatcher.DefaultPollInterval, "longest time between two polls of an encoding's status")
 	f.StringVar(&p.config, "config", "", "configuration file whose profiles and templates can be named")
-	p.addFlags(cmd)
+	p.addFlags(c, cmd)
+	p.nothing = "nothing was planned"
 	f.IntVar(&r.Sample, "sample", 0, "how many jobs of a long list to simulate (default: 500, or 8 for each encoder if that is more)")
 	c.addOutputFlags(cmd, documentFormats())
 	f.SortFlags = false
@@ -135,7 +133,7 @@ func (p *planFlags) check() error {
 
 // plan simulates the list and prints the outcome.
 func (c *cli) plan(ctx context.Context, p *planFlags, args []string) error {
-	list, err := c.readList(p.listFlags, args)
+	list, err := c.readList(ctx, p.listFlags, args)
 	if err != nil {
 		return err
 	}
@@ -165,7 +163,7 @@ func (c *cli) plan(ctx context.Context, p *planFlags, args []string) error {
 		return runError(err)
 	}
 	if c.out.ForPrograms() {
-		return c.printOutcome(outcome)
+		return printOutcome(c, outcome)
 	}
 	c.note("%s on %s, %v each%s, queue target %s", output.Plural(int64(outcome.Jobs), "job"), output.Plural(int64(p.options.Encoders), "encoder"),
 		p.options.Duration, p.durationRange(), p.target)

@@ -111,14 +111,15 @@ func TestPlanChecksTheJobs(t *testing.T) {
 	}
 	got = plan("Key;Input Path\na;https://me:s3cr3t@masters.example.com/a.mov\nb;films/b.mov\nc;films/b.mxf\n")
 	const want = `standard input:2: Input Path: is a URL: the storage "default" has the host; give the path below it: "a.mov"
-standard input:4: Input Path: derives the output path "films/b", which is written to by standard input:3 already; one would overwrite the other; give one an output_path, or leave it out
+standard input:4: Input Path "films/b.mxf": derives the output path "films/b", which is written to by standard input:3 already; one would overwrite the other; give one an output_path, or leave it out
+stoker: 2 mistakes; nothing was planned
 `
 	if got.code != exitUsage || got.stdout != "" || got.stderr != want {
 		t.Errorf("exit code %d, %q; want\n%s", got.code, got.stderr, want)
 	}
 	got = plan(`[{"input_path": "films/b.mov "}, {"input_path": "films/B.mov"}]`)
-	const odd = `warning: standard input:1, job 1: input_path: "films/b.mov " ends with a blank, which is kept
-warning: standard input:1, job 2: input_path: "films/B" and "films/b", the output path of standard input:1, job 1, differ in case only; some systems treat them as one
+	const odd = `standard input:1, job 1: warning: input_path: "films/b.mov " ends with a blank, which is kept
+standard input:1, job 2: warning: input_path "films/B.mov": "films/B" and "films/b", the output path of standard input:1, job 1, differ in case only; some systems treat them as one
 `
 	if got.code != exitOK || got.stderr != odd {
 		t.Errorf("exit code %d, %q; want\n%s", got.code, got.stderr, odd)
@@ -143,7 +144,7 @@ func TestPlanWithNewerTemplate(t *testing.T) {
 		t.Errorf("exit code %d, %s", got.code, got.stderr)
 	}
 	got := command{}.run(t.Context(), append(args, "--allow-unknown")...)
-	if got.code != exitOK || !strings.Contains(got.stderr, "warning: newer.yaml:") || !strings.Contains(got.stderr, what) {
+	if got.code != exitOK || !strings.Contains(got.stderr, "newer.yaml:20: warning: ") || !strings.Contains(got.stderr, what) {
 		t.Errorf("exit code %d, %s", got.code, got.stderr)
 	}
 	if got := (command{}).run(t.Context(), "plan", titles(t, 10), "--encoders", "2", "--duration", "1m", "--allow-unknown"); got.code != exitUsage || !strings.Contains(got.stderr, "--allow-unknown is for --template-file") {

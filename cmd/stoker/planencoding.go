@@ -7,6 +7,7 @@ import (
 	"maps"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/stokerd/stoker/client"
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
@@ -71,7 +72,7 @@ func (c *cli) checkTemplate(p *planFlags, list *joblist.List) error {
 	field := cmp.Or(p.template, filepath.Base(p.inline.file))
 	if t != nil {
 		for _, w := range t.Warnings() {
-			c.note("warning: %s:%d: %s", field, w.Line, w.Text)
+			c.note("%s:%d: warning: %s", field, w.Line, w.Text)
 		}
 	}
 	if t != nil && len(list.Jobs) > 1 {
@@ -96,11 +97,12 @@ func (c *cli) checkJobs(p *planFlags, list *joblist.List) error {
 		specs := jobSpecs(part)
 		odd, err := server.CheckJobs(p.options.Batch, specs)
 		if invalid, ok := errors.AsType[*job.InvalidError](err); ok {
-			wrong := make([]client.Violation, len(invalid.Violations))
+			lines := make([]string, len(invalid.Violations))
 			for i, v := range invalid.Violations {
-				wrong[i] = locateViolation(client.Violation{Field: v.Field, Message: v.Message}, part)
+				lines[i] = locate(client.Violation{Field: v.Field, Message: v.Message}, part, specs, p.inline)
 			}
-			return usageError(errors.New(violationLines(wrong, len(wrong)+invalid.More)))
+			total := len(lines) + invalid.More
+			return mistakeError(lines, total, mistakeSummary(total, "", p.nothing))
 		}
 		if err != nil {
 			return err
@@ -109,11 +111,12 @@ func (c *cli) checkJobs(p *planFlags, list *joblist.List) error {
 			part.Jobs[i].OutputPath = specs[i].GetOutputPath()
 		}
 		for _, w := range odd {
-			located := locateViolation(client.Violation{Field: w.GetField(), Message: w.GetMessage()}, part)
-			all.add([]client.Warning{client.Warning(located)}, 1)
+			line := locate(client.Violation{Field: w.GetField(), Message: w.GetMessage()}, part, specs, p.inline)
+			where, text, _ := strings.Cut(line, ": ")
+			all.add([]client.Warning{{Field: where, Message: text}}, 1)
 		}
 	}
-	c.printWarnings(all, list, p.inline)
+	c.printWarnings(all, list, nil, p.inline)
 	return nil
 }
 

@@ -1,9 +1,10 @@
 package main
 
 import (
-	"strings"
+	"fmt"
 
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+	"github.com/stokerd/stoker/internal/output"
 	"github.com/stokerd/stoker/internal/ui"
 )
 
@@ -15,13 +16,17 @@ func (c *cli) checkResume(b *stokerv1.Batch, total int64, resume bool) (resumed 
 	complete := uploadedCount(b) >= total
 	switch {
 	case resume && !takesMore && !complete:
-		return false, usagef("batch %s has %d of %d jobs and takes no more: it is %s; without --resume the whole list is submitted anew",
-			b.GetId(), uploadedCount(b), total, ui.BatchState(state))
+		return false, usagef("%s has %s of %s jobs and takes no more: it is %s; without --resume the whole list is submitted anew",
+			ui.BatchTitle(b), output.Number(uploadedCount(b)), output.Number(total), batchState(b))
 	case resume:
 		return true, nil
 	case state == stokerv1.BatchState_BATCH_STATE_OPEN, takesMore && !complete:
-		return false, usagef("an upload of this list is not finished: batch %s has %d of %d jobs\nto go on: %s\nto begin anew: stoker cancel %s, and then this command again",
-			b.GetId(), uploadedCount(b), total, c.sameCommand(true), b.GetId())
+		return false, &exitError{
+			code: exitUsage,
+			err: fmt.Errorf("an upload of this list is not finished: %s has %s of %s jobs",
+				ui.BatchTitle(b), output.Number(uploadedCount(b)), output.Number(total)),
+			below: fmt.Sprintf("To go on, or to begin anew with this command afterwards:\n  %s\n  stoker cancel %d", c.args.again(true), b.GetNumber()),
+		}
 	}
 	return false, nil
 }
@@ -33,37 +38,3 @@ func uploadedCount(b *stokerv1.Batch) int64 { return b.GetJobCount() + b.GetSkip
 // resumeRequestID is the request id for --resume. Two commands that begin to upload the same list at the
 // same moment have the same one, and so fill one batch.
 func resumeRequestID(digest string) string { return "resume-" + digest }
-
-// sameCommand is the command line of this process, quoted for a shell. With resume, it ends in --resume
-// unless that is in it.
-func (c *cli) sameCommand(resume bool) string {
-	words := []string{"stoker"}
-	for _, arg := range c.args {
-		words = append(words, shellQuote(arg))
-		resume = resume && arg != "--resume"
-	}
-	if resume {
-		words = append(words, "--resume")
-	}
-	return strings.Join(words, " ")
-}
-
-// commandWith is the command line of this process with another value of a flag, quoted for a shell.
-func (c *cli) commandWith(flag, value string) string {
-	words := []string{"stoker"}
-	for i, arg := range c.args {
-		if arg != flag && !strings.HasPrefix(arg, flag+"=") && (i == 0 || c.args[i-1] != flag) {
-			words = append(words, shellQuote(arg))
-		}
-	}
-	return strings.Join(append(words, flag, shellQuote(value)), " ")
-}
-
-// shellQuote quotes a word for a POSIX shell, if it needs quotes.
-func shellQuote(word string) string {
-	const plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_=+./:,@%"
-	if word != "" && strings.Trim(word, plain) == "" {
-		return word
-	}
-	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
-}

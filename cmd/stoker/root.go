@@ -41,9 +41,9 @@ func rootCommand(c *cli) *cobra.Command {
 		batchesCommand(c), batchCommand(c), jobsCommand(c), jobCommand(c), findCommand(c), failuresCommand(c), watchCommand(c), openCommand(c), queueCommand(c),
 		accountsCommand(c), accountCommand(c), profilesCommand(c), templatesCommand(c), storagesCommand(c),
 		// New batches.
-		submitCommand(c), planCommand(c),
+		submitCommand(c), addCommand(c), closeCommand(c), planCommand(c), resubmitCommand(c),
 		// What can be changed.
-		pauseCommand(c), resumeCommand(c), retryCommand(c), cancelCommand(c),
+		pauseCommand(c), resumeCommand(c), retryCommand(c), cancelCommand(c), updateCommand(c), deleteCommand(c),
 		// The service, and its stand-ins.
 		serveCommand(c), backupCommand(c), tokenCommand(c), auditCommand(c), demoCommand(c), simulateCommand(c),
 		// The command line itself.

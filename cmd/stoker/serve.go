@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"os"
 	"runtime"
 
 	"github.com/spf13/cobra"
@@ -83,6 +84,7 @@ func (c *cli) serve(ctx context.Context, cfg *config.Config) error {
 		"tls", cfg.TLS.Enabled(), "auth", cfg.Auth, "db", cfg.DB, "version", service.Version())
 	logReach(ctx, cfg, log)
 	logMissing(ctx, cfg, log)
+	logReadable(ctx, cfg, log)
 	for _, w := range cfg.Warnings {
 		log.WarnContext(ctx, "the configuration is odd", "where", w.Where, "what", w.Text)
 	}
@@ -112,6 +114,15 @@ func logReach(ctx context.Context, cfg *config.Config, log *slog.Logger) {
 	for _, l := range cfg.Open() {
 		log.WarnContext(ctx, "other machines can reach this listener, and --insecure-listen allows it without protection",
 			"setting", l.Setting, "address", l.Address, "tls", cfg.TLS.Enabled(), "auth", cfg.Auth)
+	}
+}
+
+// logReadable warns of files with secrets that every user of the machine may read.
+func logReadable(ctx context.Context, cfg *config.Config, log *slog.Logger) {
+	for _, name := range cfg.SecretFiles {
+		if info, err := os.Stat(name); err == nil && info.Mode().IsRegular() && info.Mode().Perm()&0o004 != 0 {
+			log.WarnContext(ctx, "every user of this machine may read a file with a secret: chmod 600", "file", name, "mode", info.Mode().Perm())
+		}
 	}
 }
 

@@ -46,7 +46,7 @@ func startService(t *testing.T, env map[string]string) serving {
 	code := make(chan int, 1)
 	go func() {
 		getenv := func(name string) string { return env[name] }
-		args := []string{"serve", "--listen", "127.0.0.1:0", "--http-listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--web-listen", "127.0.0.1:0"}
+		args := []string{"serve", "--listen", "127.0.0.1:0", "--http-listen", "127.0.0.1:0", "--web-listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"}
 		code <- run(ctx, args, getenv, strings.NewReader(""), io.Discard, stderr)
 		_ = stderr.Close() // a pipe writer's Close never fails
 	}()
@@ -149,7 +149,7 @@ func TestServeRefusesAJobTable(t *testing.T) {
 		{noise, "not a job table"},
 		{filepath.Join(t.TempDir(), "no", "such", "directory", "stoker.db"), "there is no such directory: make it"},
 	} {
-		got := command{env: env}.run(t.Context(), "serve", "--listen", "127.0.0.1:0", "--http-listen", "", "--admin-listen", "", "--web-listen", "", "--db", tt.db)
+		got := command{env: env}.run(t.Context(), "serve", "--listen", "127.0.0.1:0", "--http-listen", "", "--web-listen", "", "--admin-listen", "", "--db", tt.db)
 		if got.code != exitFailed || !strings.Contains(got.stderr, tt.want) || strings.Count(got.stderr, "\n") != 1 {
 			t.Errorf("serve --db %s: exit code %d, want %d and one line with %q: %s", tt.db, got.code, exitFailed, tt.want, got.stderr)
 		}

@@ -38,8 +38,8 @@ in many ways. A list, such as 429=0.01,html502=0.02, has the share of each fault
   reset          the connection is cut, without effect; reset-after: with effect
   truncate       half of the answer, with effect; truncate-lost: without effect
   empty          an empty answer, with effect; empty-lost: without effect
-  hang           no answer, without effect; hang-after: with effect; hang:30s and
-                 hang-after:30s: no answer for that time
+  hang           no answer, without effect; hang-after: with effect; hang:30s
+                 and hang-after:30s: no answer for that time
 
 Exit codes: 0 stopped by SIGTERM or Ctrl-C; 1 could not start; 2 wrong usage.`,
 		Example: `  stoker simulate --encoders 20 --duration 10s --fail 0.05 &

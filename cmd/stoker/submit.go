@@ -17,7 +17,11 @@ import (
 // submission is the command line of submit, the request made from it, and the server's warnings.
 type submission struct {
 	listFlags
-	labels  []string
+	labels       []string
+	priority     int32
+	maxRetries   int32
+	failureLimit string
+
 	watch   bool
 	dryRun  bool
 	resume  bool
@@ -27,47 +31,16 @@ type submission struct {
 }
 
 func submitCommand(c *cli) *cobra.Command {
-	s := &submission{}
-	var priority, maxRetries int32
+	s := &submission{listFlags: listFlags{nothing: "nothing was sent"}}
 	cmd := &cobra.Command{
 		Use:   "submit FILE|-",
-		Short: "Submit a list of jobs",
-		Long: `Submit a list of jobs as one batch, and print the batch's id. If the list has a
-mistake, no job of it is accepted.
-
-The list is CSV or JSON; - reads it from standard input. CSV begins with a line that
-names the columns, in any order:
-
-  key          chosen by you, unique in the list; optional
-  name         shown to people; optional
-  input_path   path of the asset on the input storage
-  output_path  directory on the output storage; default: input_path without its extension
-  var:NAME     value of the variable NAME of an encoding template
-
-JSON has objects with the same names, one in each line or all in an array. Separators,
-UTF-16, gzip and the spelling "Input Path" are understood. What has to be named:
-
-  --list-format paths          one input path in each line
-  --list-format s3-ls          the output of aws s3 ls --recursive
-  --list-format s3-inventory   CSV of an S3 inventory
-  --list-columns File=input_path,Title=name
-                               columns with other names; File= leaves a column out
-  --list-charset latin1        text in neither UTF-8 nor UTF-16
-
-A list of more than 100,000 jobs, or of more than 24 MiB as a message, is checked and
-then uploaded in parts; its first jobs are started during the upload. If the upload is
-interrupted, the same command with --resume sends the rest, and nothing is submitted
-twice. In such an upload, and with --skip-succeeded, a job without a key gets its output
-path as key.
-
---sample submits the job list of Bitmovin's BatchEncoding example instead: six
-encodings of the asset that HTTP_INPUT_FILE_PATH names. The variable is read from
-./examples.properties, the environment or ~/.bitmovin/examples.properties, whichever has
-it first.`,
+		Short: "Send a list of jobs as one batch.",
 		Example: `  stoker submit titles.csv --watch
   stoker submit titles.jsonl --profile hevc --priority 80 --label team=vod
-  stoker submit archive.csv --skip-succeeded    # what an earlier run has not done
-  list-new-assets | stoker submit - --name "night run"`,
+  stoker submit archive.csv --skip-succeeded    what an earlier run has not done
+  list-new-assets | stoker submit - --name "night run" --keep-open`,
+		Long: `What a list may be: stoker help lists. If it has a mistake, no job of it is accepted. In a
+pipe the batch's number is printed: B=$(stoker submit titles.csv)`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if s.sample && len(args) == 0 || !s.sample && len(args) == 1 {
 				return nil
@@ -75,51 +48,71 @@ it first.`,
 			return usagef("name one file, - for standard input, or --sample")
 		},
 	}
-	s.addFlags(cmd, &priority, &maxRetries)
-	return c.clientCommand(cmd, untilInterrupted, func(ctx context.Context, conn *client.Client, args []string) error {
-		if cmd.Flags().Changed("priority") {
-			s.request.Priority = &priority
+	s.addFlags(c, cmd)
+	return c.clientCommand(cmd, untilInterrupted, func(ctx context.Context, conn *client.Client, args []string) (err error) {
+		given := cmd.Flags().Changed
+		if given("priority") {
+			s.request.Priority = &s.priority
 		}
-		if cmd.Flags().Changed("max-retries") {
-			s.request.MaxRetries = &maxRetries
+		if given("max-retries") {
+			s.request.MaxRetries = &s.maxRetries
+		}
+		if given("failure-limit") {
+			if s.request.FailureLimit, err = parseFailureLimit(s.failureLimit); err != nil {
+				return err
+			}
 		}
 		return c.submit(ctx, conn, s, args)
 	})
 }
 
-func (s *submission) addFlags(cmd *cobra.Command, priority, maxRetries *int32) {
+func (s *submission) addFlags(c *cli, cmd *cobra.Command) {
 	f, r := cmd.Flags(), &s.request
-	f.BoolVarP(&s.watch, "watch", "w", false, "watch the batch until it has ended")
-	f.BoolVar(&s.sample, "sample", false, "submit the jobs of Bitmovin's BatchEncoding example")
-	f.BoolVar(&s.dryRun, "dry-run", false, "check list and flags on the server, submit nothing")
-	f.StringVar(&r.DisplayName, "name", "", "name of the batch (default: the file's name)")
-	s.listFlags.addFlags(cmd)
-	f.StringVar(&r.Input, "input", "", `name of the storage to read from (default "default")`)
-	f.StringVar(&r.Output, "output", "", `name of the storage to write to (default "default")`)
-	f.StringVar(&r.InputId, "input-id", "", "id of an input that exists at Bitmovin to read from, instead of --input")
-	f.StringVar(&r.OutputId, "output-id", "", "id of an output that exists at Bitmovin to write to, instead of --output")
-	f.StringVar(&r.Account, "account", "", `account to encode on (default "default")`)
-	f.Int32Var(priority, "priority", 50, "0 to 100; jobs of a higher priority are started first")
-	f.Int32Var(maxRetries, "max-retries", 0, "how many attempts a job may have after its first (default: the server's --max-retries)")
-	f.StringArrayVarP(&s.labels, "label", "l", nil, "key=value: label of the batch, by which other commands find it; may be repeated")
+	f.StringVar(&r.DisplayName, "name", "", "`TEXT`: what people call the batch (default: the file's name)")
+	f.Int32Var(&s.priority, "priority", 50, "`N`: 0 to 100; higher goes first")
+	f.StringArrayVarP(&s.labels, "label", "l", nil, "`KEY=VALUE` of your choice, by which other commands find it")
+	f.Int32Var(&s.maxRetries, "max-retries", 0, "`N`: attempts of a job after its first (default: the server's)")
+	f.StringVar(&s.failureLimit, "failure-limit", "", failureLimitUsage)
+	f.BoolVar(&r.KeepOpen, "keep-open", false, "more will come, with stoker add, until stoker close")
 	f.BoolVar(&r.SkipSucceeded, "skip-succeeded", false, "leave out jobs that succeeded in an earlier batch with the same key, paths and settings")
-	f.BoolVar(&s.resume, "resume", false, "go on with an interrupted upload of this list, or begin one if there is none")
-	f.StringVar(&r.RequestId, "request-id", "", "unique text of your choice: the same submission with the same text makes no second batch")
-	cmd.MarkFlagsMutuallyExclusive("input", "input-id")
-	cmd.MarkFlagsMutuallyExclusive("output", "output-id")
-	cmd.MarkFlagsMutuallyExclusive("sample", "list-format")
-	cmd.MarkFlagsMutuallyExclusive("sample", "list-columns")
-	cmd.MarkFlagsMutuallyExclusive("sample", "list-charset")
-	cmd.MarkFlagsMutuallyExclusive("sample", "template")
-	cmd.MarkFlagsMutuallyExclusive("sample", "template-file")
-	cmd.MarkFlagsMutuallyExclusive("watch", "dry-run")
-	cmd.MarkFlagsMutuallyExclusive("resume", "request-id")
-	cmd.MarkFlagsMutuallyExclusive("resume", "dry-run")
+	sectionFlags(cmd, "The batch", "name", "priority", "label", "max-retries", "failure-limit", "keep-open", "skip-succeeded")
+	s.listFlags.addFlags(c, cmd)
+	f.StringVar(&r.Input, "input", "", "`STORAGE` to read from (default \"default\")")
+	f.StringVar(&r.Output, "output", "", "`STORAGE` to write to (default \"default\")")
+	f.StringVar(&r.InputId, "input-id", "", "`ID` of an input at Bitmovin to read from, instead of --input")
+	f.StringVar(&r.OutputId, "output-id", "", "`ID` of an output at Bitmovin to write to, instead of --output")
+	f.StringVar(&r.Account, "account", "", "`ACCOUNT` to encode on (default \"default\")")
+	sectionFlags(cmd, encoding, "input", "output", "input-id", "output-id", "account")
+	f.BoolVarP(&s.watch, "watch", "w", false, "follow it to the end")
+	f.BoolVar(&s.dryRun, "dry-run", false, "check list and flags on the server, submit nothing")
+	f.BoolVar(&s.resume, "resume", false, "go on with an interrupted upload of this list, or begin one")
+	f.StringVar(&r.RequestId, "request-id", "", "`TEXT` of your choice: the same submission with the same text makes no second batch")
+	f.BoolVar(&s.sample, "sample", false, "submit the six jobs of Bitmovin's BatchEncoding example; the asset is the one of HTTP_INPUT_FILE_PATH")
+	sectionFlags(cmd, how, "watch", "dry-run", "resume", "request-id", "sample")
+	for _, pair := range [][2]string{
+		{"input", "input-id"},
+		{"output", "output-id"},
+		{"sample", "list-format"},
+		{"sample", "list-columns"},
+		{"sample", "list-charset"},
+		{"sample", "template"},
+		{"sample", "template-file"},
+		{"watch", "dry-run"},
+		{"watch", "keep-open"},
+		{"resume", "request-id"},
+		{"resume", "dry-run"},
+	} {
+		cmd.MarkFlagsMutuallyExclusive(pair[0], pair[1])
+	}
+	all := completions{c}
+	for flag, values := range map[string]completer{"input": all.inputs, "output": all.outputs, "account": all.accounts, "label": all.labels} {
+		completeFlagFrom(cmd, flag, values)
+	}
 }
 
 // submit reads the list, submits it, prints the batch's id, and watches the batch if asked.
 func (c *cli) submit(ctx context.Context, conn *client.Client, s *submission, args []string) error {
-	list, err := c.readList(s.listFlags, args)
+	list, err := c.readList(ctx, s.listFlags, args)
 	if err != nil {
 		return err
 	}
@@ -127,14 +120,11 @@ func (c *cli) submit(ctx context.Context, conn *client.Client, s *submission, ar
 		return err
 	}
 	batch, err := c.send(ctx, conn, s, list)
-	c.printWarnings(s.warnings, list, s.inline)
+	c.printWarnings(s.warnings, list, s.request.GetJobs(), s.inline)
 	if err != nil {
-		return locateViolations(err, list, s.inline)
+		return c.locateViolations(err, list, s.request.GetJobs(), s.listFlags)
 	}
 	c.noteSubmitted(s, list, batch)
-	if !c.out.ForPrograms() {
-		c.notePage(batch)
-	}
 	switch {
 	case s.watch:
 		return c.watch(ctx, conn, watchRequest(batch.GetId()))
@@ -143,7 +133,12 @@ func (c *cli) submit(ctx context.Context, conn *client.Client, s *submission, ar
 	case s.dryRun:
 		return nil
 	}
-	return output.WriteLine(c.stdout, batch.GetId())
+	c.noteForecast(ctx, conn, batch)
+	notePage(c, batch)
+	if c.look(c.stdout).OnTerminal() {
+		return nil
+	}
+	return output.WriteLine(c.stdout, ui.BatchName(batch.GetNumber(), batch.GetId()))
 }
 
 // completeRequest sets the fields of the request that no flag sets directly.
@@ -170,15 +165,32 @@ func (c *cli) noteSubmitted(s *submission, list *joblist.List, batch *stokerv1.B
 	jobs := submittedText(int64(len(list.Lines)), batch.GetSkippedCount())
 	switch {
 	case s.dryRun:
-		c.note("%s: %s, no mistakes; nothing was submitted", list.Name, jobs)
+		c.note("%s: %s, no mistakes; %s", list.Name, jobs, s.nothing)
 	case s.resume && ui.BatchEnded(batch):
-		c.note("nothing was submitted: batch %s had the whole list already and is %s; without --resume it is submitted anew",
-			batch.GetId(), ui.BatchState(batch.GetState()))
-	case s.watch:
-		c.note("submitted %s as batch %s", jobs, batch.GetId())
-	case !c.out.ForPrograms():
-		c.note("submitted %s; to watch them: stoker watch %s", jobs, batch.GetId())
+		c.note("%s had the whole list already, and is %s; without --resume it is submitted anew", ui.BatchTitle(batch), batchState(batch))
+	case s.request.GetKeepOpen():
+		c.note("%s: %s submitted, and open for more", ui.BatchTitle(batch), jobs)
+	default:
+		c.note("%s: %s submitted", ui.BatchTitle(batch), jobs)
 	}
+}
+
+// noteForecast says when a new batch will be done, or what it waits for, and how to follow it. That is for
+// people: if the server does not tell, nothing is said.
+func (c *cli) noteForecast(ctx context.Context, conn *client.Client, batch *stokerv1.Batch) {
+	if !c.hints() {
+		return
+	}
+	if response, err := conn.Batches().GetBatch(ctx, &stokerv1.GetBatchRequest{BatchId: batch.GetId()}); err == nil {
+		if text := ui.Forecast(response.GetBatch(), c.look(c.stderr)); text != "" {
+			c.note("%s", text)
+		}
+	}
+	if batch.GetState() == stokerv1.BatchState_BATCH_STATE_OPEN {
+		c.note("  stoker close %d", batch.GetNumber())
+		return
+	}
+	c.note("  stoker watch %d", batch.GetNumber())
 }
 
 // submittedText is how many of a list's jobs were submitted, and how many skipped.
@@ -186,5 +198,5 @@ func submittedText(total, skipped int64) string {
 	if skipped == 0 {
 		return output.Plural(total, "job")
 	}
-	return fmt.Sprintf("%s (%d more have succeeded before)", output.Plural(total-skipped, "job"), skipped)
+	return fmt.Sprintf("%s (%s more have succeeded before)", output.Plural(total-skipped, "job"), output.Number(skipped))
 }

@@ -24,19 +24,19 @@ import (
 )
 
 func tokenCommand(c *cli) *cobra.Command {
-	return groupCommand("token", "Make, list and revoke the tokens of callers",
+	return groupCommand("token", "Make, list and revoke the tokens of callers.",
 		tokenCreateCommand(c), tokenListCommand(c), tokenRevokeCommand(c))
 }
 
 // dbUsage is the help of --db.
-const dbUsage = "work on this job table itself, on the service's machine, instead of asking the service"
+const dbUsage = "work on this job table itself, a `FILE` on the service's machine, instead of asking the service"
 
 func tokenCreateCommand(c *cli) *cobra.Command {
 	var role, expires, db string
 	var accounts []string
 	cmd := &cobra.Command{
 		Use:   "create NAME",
-		Short: "Make a token",
+		Short: "Make a token, and print its secret.",
 		Long: `Make a token, and print its secret to standard output. It is shown this once, and the
 service does not keep it. A token says who calls: its principal is token:NAME. Two tokens
 may have one name, so that one can be replaced by the other without a pause.
@@ -51,22 +51,21 @@ The roles, each with what the ones before it may do:
 The first token of a service is made on its machine, with --db, as the user that the
 service runs as. The service may run or not.`,
 		Example: `  stoker token create ops --role admin --db /var/lib/stoker/stoker.db
-  stoker token create ci --role submitter --account archive --expires 90d > token`,
+  stoker token create ci --role submitter --account a --expires 90d > token`,
 		Args: oneArg,
 	}
-	cmd.Flags().StringVar(&role, "role", "", "what the token allows: "+strings.Join(access.RoleNames(), ", "))
-	cmd.Flags().StringArrayVar(&accounts, "account", nil, "bind the token to this account; may be repeated (default: all accounts)")
-	cmd.Flags().StringVar(&expires, "expires", "", "how long the token works, such as 12h, 90d or 1y (default: until it is revoked)")
+	cmd.Flags().StringVar(&role, "role", "", "the `ROLE`, which says what the token allows: "+strings.Join(access.RoleNames(), ", "))
+	cmd.Flags().StringArrayVar(&accounts, "account", nil, "bind the token to this `ACCOUNT`; may be repeated (default: all accounts)")
+	cmd.Flags().StringVar(&expires, "expires", "", "how `LONG` the token works, such as 12h, 90d or 1y (default: until it is revoked)")
 	cmd.Flags().StringVar(&db, "db", "", dbUsage)
 	completeFlag(cmd, "role", access.RoleNames())
-	c.addOutputFlags(cmd, documentFormats())
-	return c.tokenFileCommand(cmd, &db, func(ctx context.Context, conn *client.Client, file *sqlite.TokenFile, args []string) error {
+	return tokenFileCommand(c, cmd, &db, func(ctx context.Context, conn *client.Client, file *sqlite.TokenFile, args []string) error {
 		parsed, lifetime, err := checkNewToken(args[0], role, expires)
 		if err != nil {
 			return err
 		}
 		if file != nil {
-			return c.createTokenInFile(ctx, file, args[0], parsed, accounts, lifetime)
+			return createTokenInFile(ctx, c, file, args[0], parsed, accounts, lifetime)
 		}
 		req := &stokerv1.CreateTokenRequest{Name: args[0], Role: stokerv1.Role(parsed), Accounts: accounts}
 		if lifetime != 0 {
@@ -76,7 +75,7 @@ service runs as. The service may run or not.`,
 		if err != nil {
 			return err
 		}
-		return c.printNewToken(resp)
+		return printNewToken(c, resp)
 	})
 }
 
@@ -131,8 +130,8 @@ func checkLifetime(d time.Duration) (time.Duration, error) {
 }
 
 // printNewToken prints the secret of a new token for programs, and what the token is for people.
-func (c *cli) printNewToken(resp *stokerv1.CreateTokenResponse) error {
-	if c.out.ForPrograms() {
+func printNewToken(c *cli, resp *stokerv1.CreateTokenResponse) error {
+	if c.out.Chosen() {
 		return c.printMessage(resp)
 	}
 	t := resp.GetToken()
@@ -141,12 +140,12 @@ func (c *cli) printNewToken(resp *stokerv1.CreateTokenResponse) error {
 		expires = "expires at " + t.GetExpireTime().AsTime().Format(time.RFC3339)
 	}
 	c.note("Token %s of token:%s: %s, %s, %s. The line below is shown this once.",
-		t.GetId(), t.GetName(), ui.Role(t.GetRole()), ui.TokenAccounts(t), expires)
+		t.GetId(), t.GetName(), ui.Role(t.GetRole()), ui.BoundTo(t.GetAccounts()), expires)
 	return output.WriteLine(c.stdout, resp.GetSecret())
 }
 
 // createTokenInFile makes a token in a job table.
-func (c *cli) createTokenInFile(ctx context.Context, file *sqlite.TokenFile, name string, role access.Role, accounts []string, lifetime time.Duration) error {
+func createTokenInFile(ctx context.Context, c *cli, file *sqlite.TokenFile, name string, role access.Role, accounts []string, lifetime time.Duration) error {
 	now := time.Now()
 	t, secret, err := access.NewToken(name, role, accounts, lifetime, access.LocalName, now)
 	if err != nil {
@@ -156,7 +155,7 @@ func (c *cli) createTokenInFile(ctx context.Context, file *sqlite.TokenFile, nam
 	if err := file.Create(ctx, t, e); err != nil {
 		return runError(err)
 	}
-	return c.printNewToken(&stokerv1.CreateTokenResponse{Token: tokenMessage(t), Secret: secret})
+	return printNewToken(c, &stokerv1.CreateTokenResponse{Token: tokenMessage(t), Secret: secret})
 }
 
 // hostEntry is the entry of the audit log of what was done on the machine of the service itself.
@@ -174,20 +173,21 @@ func hostEntry(method, target, detail string, now time.Time) access.Entry {
 func tokenListCommand(c *cli) *cobra.Command {
 	var db string
 	cmd := &cobra.Command{
-		Use:   "list",
-		Short: "List the tokens",
+		Use:     "list",
+		Example: "  stoker token list",
+		Short:   "List the tokens, the newest first.",
 		Long: `List the tokens, the newest first, without their secrets, which nobody keeps. Tokens that
 are revoked or expired stay in the list: the audit log refers to them.`,
 		Args: noArgs,
 	}
 	cmd.Flags().StringVar(&db, "db", "", dbUsage)
-	c.addListingFlags(cmd, ui.Tokens(time.Now()).ColumnNames())
-	return c.tokenFileCommand(cmd, &db, func(ctx context.Context, conn *client.Client, file *sqlite.TokenFile, _ []string) error {
-		tokens, err := readTokens(ctx, conn, file)
+	c.addListingFlags(cmd, ui.Tokens(time.Time{}).ColumnNames())
+	return tokenFileCommand(c, cmd, &db, func(ctx context.Context, conn *client.Client, file *sqlite.TokenFile, _ []string) error {
+		to, err := newWriter(c, ui.Tokens(time.Now()))
 		if err != nil {
 			return err
 		}
-		to, err := newWriter(c, ui.Tokens(time.Now()))
+		tokens, err := readTokens(ctx, conn, file)
 		if err != nil {
 			return err
 		}
@@ -225,7 +225,7 @@ func tokenRevokeCommand(c *cli) *cobra.Command {
 	var db string
 	cmd := &cobra.Command{
 		Use:   "revoke ID...",
-		Short: "Revoke tokens",
+		Short: "Revoke tokens: they prove nothing any more.",
 		Long: `Revoke tokens, named by the ids that "stoker token list" shows. Within a second they prove
 nothing any more, and watches that were opened with them end. Revoking a revoked token
 changes nothing.`,
@@ -233,19 +233,15 @@ changes nothing.`,
 		Args:    cobra.MinimumNArgs(1),
 	}
 	cmd.Flags().StringVar(&db, "db", "", dbUsage)
-	c.addOutputFlags(cmd, documentFormats())
-	return c.tokenFileCommand(cmd, &db, func(ctx context.Context, conn *client.Client, file *sqlite.TokenFile, ids []string) error {
+	return tokenFileCommand(c, cmd, &db, func(ctx context.Context, conn *client.Client, file *sqlite.TokenFile, ids []string) error {
 		for _, id := range ids {
-			t, err := c.revokeToken(ctx, conn, file, id)
+			t, err := revokeToken(ctx, conn, file, id)
 			if err != nil {
 				return err
 			}
-			if c.out.ForPrograms() {
-				err = c.printMessage(t)
-			} else {
+			if !c.out.Chosen() {
 				c.note("Token %s of token:%s is revoked.", t.GetId(), t.GetName())
-			}
-			if err != nil {
+			} else if err := c.printMessage(t); err != nil {
 				return err
 			}
 		}
@@ -253,7 +249,7 @@ changes nothing.`,
 	})
 }
 
-func (c *cli) revokeToken(ctx context.Context, conn *client.Client, file *sqlite.TokenFile, id string) (*stokerv1.Token, error) {
+func revokeToken(ctx context.Context, conn *client.Client, file *sqlite.TokenFile, id string) (*stokerv1.Token, error) {
 	if file == nil {
 		resp, err := conn.Access().RevokeToken(ctx, &stokerv1.RevokeTokenRequest{TokenId: id})
 		return resp.GetToken(), err
@@ -287,7 +283,7 @@ func timestampOf(t time.Time) *timestamppb.Timestamp {
 }
 
 // tokenFileCommand makes cmd run do with a client of the service or, if --db names a job table, with that.
-func (c *cli) tokenFileCommand(cmd *cobra.Command, db *string, do func(ctx context.Context, conn *client.Client, file *sqlite.TokenFile, args []string) error) *cobra.Command {
+func tokenFileCommand(c *cli, cmd *cobra.Command, db *string, do func(ctx context.Context, conn *client.Client, file *sqlite.TokenFile, args []string) error) *cobra.Command {
 	c.clientCommand(cmd, answerTimeout, func(ctx context.Context, conn *client.Client, args []string) error {
 		return do(ctx, conn, nil, args)
 	})

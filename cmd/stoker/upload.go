@@ -37,7 +37,7 @@ func (c *cli) send(ctx context.Context, conn *client.Client, s *submission, list
 // sendWhole submits a request in one message, with a request id. If no answer comes, the batch may exist
 // nevertheless: then it prints the command that sends the request again without making a second batch.
 func (c *cli) sendWhole(ctx context.Context, conn *client.Client, s *submission) (*stokerv1.Batch, error) {
-	r, again := &s.request, c.sameCommand(false)
+	r, again := &s.request, c.args.again(false)
 	switch {
 	case s.resume:
 		digest, err := requestDigest(r)
@@ -55,7 +55,8 @@ func (c *cli) sendWhole(ctx context.Context, conn *client.Client, s *submission)
 	}
 	batch, err := conn.SubmitWith(ctx, r, client.SubmitOptions{Warn: s.warnings.add})
 	if err != nil && isTemporary(ctx, err) && !r.GetValidateOnly() {
-		c.note("to go on, without submitting twice: %s", again)
+		c.note("To go on, without submitting twice:")
+		c.note("  %s", again)
 	}
 	return batch, err
 }
@@ -76,7 +77,7 @@ func (c *cli) sendParts(ctx context.Context, conn *client.Client, s *submission)
 			return nil, err
 		}
 	}
-	progress := ui.NewUploadProgress(c.stderr, output.Redrawable(c.stderr, c.getenv))
+	progress := ui.NewUploadProgress(c.stderr, c.getenv)
 	var last client.Progress
 	options.Progress = func(p client.Progress) {
 		last = p
@@ -86,15 +87,18 @@ func (c *cli) sendParts(ctx context.Context, conn *client.Client, s *submission)
 	progress.Close()
 	switch {
 	case err == nil:
+	case ctx.Err() != nil && options.BatchID == "" && last.Batch == nil && last.Sent < total:
+		c.note("%s", s.nothing) // the server was still checking the list
 	case !isTemporary(ctx, err):
 		if last.Batch != nil {
-			c.note("refused: batch %s has %d of %d jobs, works on them, and is open", last.Batch.GetId(), last.Sent, total)
+			c.note("refused: %s has %s of %s jobs, works on them, and is open", ui.BatchTitle(last.Batch), output.Number(last.Sent), output.Number(total))
 		}
 	case !r.GetValidateOnly():
 		if last.Batch != nil {
-			c.note("interrupted: batch %s has %d of %d jobs, and works on them", last.Batch.GetId(), last.Sent, total)
+			c.note("interrupted: %s has %s of %s jobs, and works on them", ui.BatchTitle(last.Batch), output.Number(last.Sent), output.Number(total))
 		}
-		c.note("to go on: %s", c.sameCommand(!hasID))
+		c.note("To go on:")
+		c.note("  %s", c.args.again(!hasID))
 	}
 	return batch, err
 }
@@ -120,7 +124,7 @@ func (c *cli) findUpload(ctx context.Context, conn *client.Client, s *submission
 		}
 		if resumed {
 			batchID = earlier.GetId()
-			c.note("going on with batch %s, which has %d of %d jobs", batchID, uploadedCount(earlier), total)
+			c.note("going on with %s, which has %s of %s jobs", ui.BatchTitle(earlier), output.Number(uploadedCount(earlier)), output.Number(total))
 		}
 	case s.resume:
 		r.RequestId = resumeRequestID(digest)

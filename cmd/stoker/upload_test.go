@@ -34,7 +34,7 @@ func TestCheckResume(t *testing.T) {
 		goOn   bool
 		refuse string
 	}{
-		{"unfinished", open, 3, false, false, "an upload of this list is not finished: batch b has 4 of 10 jobs\nto go on: stoker submit 'my list.csv' --resume\n"},
+		{"unfinished", open, 3, false, false, "an upload of this list is not finished: b has 4 of 10 jobs"},
 		{"not closed", open, 9, false, false, "not finished"},
 		{"paused on the way", paused, 3, false, false, "not finished"},
 		{"finished", active, 9, false, false, ""},
@@ -43,7 +43,7 @@ func TestCheckResume(t *testing.T) {
 		{"unfinished, resumed", open, 3, true, true, ""},
 		{"paused, resumed", paused, 9, true, true, ""}, // the batch may still be open
 		{"finished, resumed", active, 9, true, true, ""},
-		{"cancelled on the way, resumed", cancelled, 3, true, false, "takes no more: it is CANCELLED"},
+		{"cancelled on the way, resumed", cancelled, 3, true, false, "takes no more: it is cancelled"},
 	} {
 		c := &cli{args: []string{"submit", "my list.csv"}}
 		b := &stokerv1.Batch{Id: "b", State: tt.state, JobCount: tt.jobs, SkippedCount: 1}
@@ -65,7 +65,7 @@ func TestSameCommand(t *testing.T) {
 		"stoker submit - --name 'night run; $HOME' --resume":       {"submit", "-", "--name", "night run; $HOME"},
 		"stoker submit 'häxan.csv' --server '[::1]:7070' --resume": {"submit", "häxan.csv", "--server", "[::1]:7070"},
 	} {
-		if got := (&cli{args: args}).sameCommand(true); got != want {
+		if got := commandLine(args).again(true); got != want {
 			t.Errorf("%q: %s, want %s", args, got, want)
 		}
 	}
@@ -109,9 +109,9 @@ func TestUploadTellsHowToGoOn(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = conn.Close() })
 	for want, args := range map[string][]string{
-		"to go on: stoker submit a.csv --resume\n":           {"submit", "a.csv"},
-		"to go on: stoker submit a.csv --resume -w\n":        {"submit", "a.csv", "--resume", "-w"},
-		"to go on: stoker submit a.csv --request-id night\n": {"submit", "a.csv", "--request-id", "night"},
+		"To go on:\n  stoker submit a.csv --resume\n":           {"submit", "a.csv"},
+		"To go on:\n  stoker submit a.csv --resume -w\n":        {"submit", "a.csv", "--resume", "-w"},
+		"To go on:\n  stoker submit a.csv --request-id night\n": {"submit", "a.csv", "--request-id", "night"},
 	} {
 		s := &submission{}
 		if slices.Contains(args, "--request-id") {
@@ -140,7 +140,7 @@ func TestSubmitTellsHowToGoOn(t *testing.T) {
 		if !ok || request.GetRequestId() == "" {
 			t.Fatalf("asked last for %v, want a submission with an id", f.last(t))
 		}
-		hint := "to go on, without submitting twice: stoker " + strings.Join(args, " ")
+		hint := "To go on, without submitting twice:\n  stoker " + strings.Join(args, " ")
 		if len(more) == 0 {
 			hint += " --request-id " + request.GetRequestId()
 		}
@@ -232,11 +232,11 @@ func TestSubmitSkipSucceeded(t *testing.T) {
 	if got := submit(list, "--watch"); got.code != exitFailed {
 		t.Fatalf("first run: %+v, want exit code %d", got, exitFailed)
 	}
-	if got, want := submit(list, "--dry-run"), "standard input: 2 jobs (2 more have succeeded before), no mistakes; nothing was submitted\n"; got.stderr != want {
+	if got, want := submit(list, "--dry-run"), "standard input: 2 jobs (2 more have succeeded before), no mistakes; nothing was sent\n"; got.stderr != want {
 		t.Errorf("dry run says %q, want %q", got.stderr, want)
 	}
 	got := submit(list, "--watch")
-	if got.code != exitFailed || !strings.HasPrefix(got.stderr, "submitted 2 jobs (2 more have succeeded before) as batch ") {
+	if got.code != exitFailed || got.stderr != "2 standard input: 2 jobs (2 more have succeeded before) submitted\n" {
 		t.Errorf("second run: %+v", got)
 	}
 	if got := submit("key,input_path\na,in/a.mov\n", "--watch"); got.code != exitOK {
@@ -273,7 +273,7 @@ func TestSubmitResumeShort(t *testing.T) {
 	}
 	f.state = stokerv1.BatchState_BATCH_STATE_CANCELLED
 	got := command{stdin: "input_path\na.mov\n"}.run(t.Context(), "submit", "-", "--resume", "--server", server)
-	if want := "nothing was submitted: batch " + sample.BatchID + " had the whole list already and is CANCELLED"; !strings.HasPrefix(got.stderr, want) {
+	if want := sample.BatchID + " night run had the whole list already, and is cancelled"; !strings.HasPrefix(got.stderr, want) {
 		t.Errorf("a batch that was cancelled: %+v, want %q", got, want)
 	}
 }

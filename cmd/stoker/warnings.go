@@ -1,7 +1,10 @@
 package main
 
 import (
+	"strings"
+
 	"github.com/stokerd/stoker/client"
+	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
 	"github.com/stokerd/stoker/internal/joblist"
 )
 
@@ -20,10 +23,10 @@ func (w *warnings) add(list []client.Warning, total int64) {
 }
 
 // printWarnings prints warnings to standard error. A warning about a job names its line in the list.
-func (c *cli) printWarnings(all warnings, list *joblist.List, inline inlineTemplate) {
+func (c *cli) printWarnings(all warnings, list *joblist.List, specs []*stokerv1.JobSpec, inline inlineTemplate) {
 	for _, w := range all.first {
-		located := inline.locate(locateViolation(client.Violation(w), list))
-		c.note("warning: %s: %s", located.Field, located.Message)
+		where, text, _ := strings.Cut(locate(client.Violation(w), list, specs, inline), ": ")
+		c.note("%s: warning: %s", where, text)
 	}
 	if more := all.total - int64(len(all.first)); more > 0 {
 		c.note("warning: and %d more", more)

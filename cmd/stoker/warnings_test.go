@@ -24,10 +24,10 @@ func (oddAnswers) SubmitBatch(context.Context, *stokerv1.SubmitBatchRequest) (*s
 func TestWarnings(t *testing.T) {
 	address := serve(t, oddAnswers{&fake{}})
 	got := command{stdin: "key,input_path\na,a.mov\n\n\"b \",b.mov\n"}.run(t.Context(), "submit", "-", "--server", address)
-	want := result{0, sample.BatchID + "\n", `warning: standard input:4: key: "b " ends with a blank, which is kept
-warning: labels: are odd
+	want := result{0, sample.BatchID + "\n", `standard input:4: warning: key: "b " ends with a blank, which is kept
+labels: warning: are odd
 warning: and 3 more
-submitted 2 jobs; to watch them: stoker watch ` + sample.BatchID + "\n"}
+` + sample.BatchID + " night run: 2 jobs submitted\n"}
 	if diff := cmp.Diff(want, got, cmp.AllowUnexported(result{})); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

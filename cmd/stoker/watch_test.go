@@ -31,17 +31,18 @@ func TestWatchStates(t *testing.T) {
 		&stokerv1.WatchBatchResponse{Cursor: "6", Jobs: []*stokerv1.Job{gone}},
 		last)
 	f := &fake{watch: messages}
-	got := command{}.run(t.Context(), "watch", "b", "--state", "running,failed", "--server", f.start(t))
+	got := command{}.run(t.Context(), "watch", sample.BatchID, "--state", "running,failed", "--server", f.start(t))
+	got.stdout = withoutStamps(got.stdout)
 	want := result{exitFailed, strings.Join([]string{
-		"sintel: running (b/1)",
-		"sintel: running (b/1)",
-		"sintel: failed: DECODING ERROR 10003: cannot be decoded (b/1)",
-		"FAILED: 6 of 6 jobs done, 5 succeeded, 1 failed", "",
+		"TIME b/1 running: sintel",
+		"TIME b/1 running: sintel",
+		"TIME b/1 failed: cannot be decoded (10003)",
+		"TIME " + sample.BatchID + " failed: 5 succeeded, 1 failed, in 2:59", "",
 	}, "\n"), ""}
 	if diff := cmp.Diff(want, got, cmp.AllowUnexported(result{})); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	request := &stokerv1.WatchBatchRequest{BatchId: "b", IncludeJobs: true, States: []stokerv1.JobState{
+	request := &stokerv1.WatchBatchRequest{BatchId: sample.BatchID, IncludeJobs: true, States: []stokerv1.JobState{
 		stokerv1.JobState_JOB_STATE_RUNNING, stokerv1.JobState_JOB_STATE_FAILED,
 	}}
 	if diff := cmp.Diff(request, f.last(t), protocmp.Transform()); diff != "" {

@@ -12,18 +12,18 @@ import (
 
 func whoamiCommand(c *cli) *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "whoami",
-		Short: "Show who the service takes you for, and what you may do.",
-		Long:  "The answer has your principal, its role, and the accounts that it is bound to.",
-		Args:  noArgs,
+		Use:     "whoami",
+		Short:   "Show who the service takes you for, your role, and the accounts that you are bound to.",
+		Example: "  stoker whoami\n  stoker whoami --token-file ci.token",
+		Args:    noArgs,
 	}
-	c.addListingFlags(cmd, ui.Caller().ColumnNames())
+	c.addListingFlags(cmd, ui.Identity().ColumnNames())
 	return c.clientCommand(cmd, answerTimeout, func(ctx context.Context, conn *client.Client, _ []string) error {
-		resp, err := conn.Access().WhoAmI(ctx, &stokerv1.WhoAmIRequest{})
+		to, err := newWriter(c, ui.Identity())
 		if err != nil {
 			return err
 		}
-		to, err := newWriter(c, ui.Caller())
+		resp, err := conn.Access().WhoAmI(ctx, &stokerv1.WhoAmIRequest{})
 		if err != nil {
 			return err
 		}

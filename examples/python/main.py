@@ -4,7 +4,8 @@
     python3 main.py watch BATCH [CURSOR-FILE]      print its changes, one message per line
     python3 main.py cancel BATCH|JOB [REASON]      print the new state
 
-STOKER_SERVER names the server. Exit codes: 0; 1 the batch did not succeed, or the
+STOKER_SERVER names the server. For a server with TLS, STOKER_TLS_CA names the file with its CA. STOKER_TOKEN_FILE, or
+STOKER_TLS_CERT and STOKER_TLS_KEY, prove who calls. Exit codes: 0; 1 the batch did not succeed, or the
 call failed; 2 the request is wrong.
 """
 
@@ -13,9 +14,34 @@ import os
 import pathlib
 import sys
 
+import grpc
 from google.protobuf import json_format
 
 from stoker_client import Client, StokerError, batch_pb2, batch_service_pb2
+
+
+class Token(grpc.AuthMetadataPlugin):
+    """Sends the token of a file, which is read for each call, so that it can be replaced."""
+
+    def __init__(self, file: str):
+        self._file = pathlib.Path(file)
+
+    def __call__(self, context, callback) -> None:
+        callback((("authorization", "Bearer " + self._file.read_text().strip()),), None)
+
+
+def proof() -> grpc.ChannelCredentials | None:
+    """How server and program prove to each other who they are; None without TLS."""
+
+    def content(name: str) -> bytes | None:
+        return pathlib.Path(os.environ[name]).read_bytes() if os.environ.get(name) else None
+
+    if not (ca := content("STOKER_TLS_CA")):
+        return None
+    tls = grpc.ssl_channel_credentials(ca, content("STOKER_TLS_KEY"), content("STOKER_TLS_CERT"))
+    if not (token := os.environ.get("STOKER_TOKEN_FILE")):
+        return tls
+    return grpc.composite_channel_credentials(tls, grpc.metadata_call_credentials(Token(token)))
 
 
 def submit(client: Client, file: str) -> int:
@@ -55,7 +81,7 @@ def main(arguments: list[str]) -> int:
         return 2
     command, *rest = arguments
     try:
-        with Client(os.environ.get("STOKER_SERVER", "127.0.0.1:7070")) as client:
+        with Client(os.environ.get("STOKER_SERVER", "127.0.0.1:7070"), proof()) as client:
             return COMMANDS[command](client, *rest)
     except StokerError as error:
         for violation in error.violations:

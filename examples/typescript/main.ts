@@ -5,14 +5,36 @@
  *   npx tsx main.ts watch BATCH [CURSOR-FILE]      print its changes, one message per line
  *   npx tsx main.ts cancel BATCH|JOB [REASON]      print the new state
  *
- * STOKER_SERVER names the server. Exit codes: 0; 1 the batch did not succeed, or the
+ * STOKER_SERVER names the server. For a server with TLS, STOKER_TLS_CA names the file with its CA. STOKER_TOKEN_FILE,
+ * or STOKER_TLS_CERT and STOKER_TLS_KEY, prove who calls. Exit codes: 0; 1 the batch did not succeed, or the
  * call failed; 2 the request is wrong.
  */
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 
+import { credentials, type ChannelCredentials, Metadata } from '@grpc/grpc-js';
+
 import { Stoker, StokerError } from './stoker.js';
 
-const stoker = new Stoker(process.env['STOKER_SERVER']);
+const stoker = new Stoker(process.env['STOKER_SERVER'], proof());
+
+/** How server and program prove to each other who they are; undefined without TLS. */
+function proof(): ChannelCredentials | undefined {
+  const file = (name: string) => (process.env[name] ? readFileSync(process.env[name]) : null);
+  const ca = file('STOKER_TLS_CA');
+  if (ca === null) {
+    return undefined;
+  }
+  const tls = credentials.createSsl(ca, file('STOKER_TLS_KEY'), file('STOKER_TLS_CERT'));
+  if (!process.env['STOKER_TOKEN_FILE']) {
+    return tls;
+  }
+  const token = credentials.createFromMetadataGenerator((_, done) => {
+    const headers = new Metadata(); // the file is read for each call, so that it can be replaced
+    headers.set('authorization', `Bearer ${String(file('STOKER_TOKEN_FILE')).trim()}`);
+    done(null, headers);
+  });
+  return credentials.combineChannelCredentials(tls, token);
+}
 
 async function watch(batch: string, cursorFile?: string): Promise<number> {
   const cursor = cursorFile && existsSync(cursorFile) ? readFileSync(cursorFile, 'utf8') : '';

@@ -251,6 +251,10 @@ var rules = []rule{
 		is: "A batch and its jobs as the API has them.",
 	},
 	{
+		pkg: "internal/testkit/terminal", uses: []string{"github.com/creack/pty"}, testSupport: true,
+		is: "Runs programs on a terminal, and reads and types as a person does.",
+	},
+	{
 		pkg: "internal/testkit/transcript", testSupport: true,
 		is: "Keeps what a test shows to people.",
 	},
@@ -261,6 +265,10 @@ var rules = []rule{
 	{
 		pkg: "internal/attack", testSupport: true,
 		is: "Attacks the service, and holds it to what an attack may cost.",
+	},
+	{
+		pkg: "internal/browser", testSupport: true,
+		is: "Tests the page in a real browser against a service in the same process.",
 	},
 	{
 		pkg: "internal/clients", testSupport: true,

@@ -26,6 +26,7 @@ type service struct {
 	address string // that clients use: of gRPC or, for programs that speak JSON, of the page
 	other   string // that nobody uses
 	web     bool   // clients speak JSON
+	db      string // the job table
 	process *exec.Cmd
 	logged  chan struct{} // closed when the process has closed its log
 }
@@ -34,9 +35,19 @@ type service struct {
 // or an hour if they read in/long.mp4. Its address is that of gRPC or, with web, that of JSON over HTTP.
 func newService(t *testing.T, web bool) *service {
 	t.Helper()
+	s := prepareService(t)
+	s.web = web
+	s.start()
+	t.Cleanup(s.kill)
+	return s
+}
+
+// prepareService is newService without the start. env are further variables.
+func prepareService(t *testing.T, env ...string) *service {
+	t.Helper()
 	dir := t.TempDir()
 	addresses := loopback.Addresses(t, 2)
-	s := &service{t: t, binary: filepath.Join(dir, "stoker"), address: addresses[0], other: addresses[1], web: web}
+	s := &service{t: t, binary: filepath.Join(dir, "stoker"), address: addresses[0], other: addresses[1]}
 	if err := gobuild.Program(t.Context(), s.binary, "cmd/stoker"); err != nil {
 		t.Fatal(err)
 	}
@@ -50,11 +61,10 @@ func newService(t *testing.T, web bool) *service {
 		}
 		return 200 * time.Millisecond
 	}}
+	s.db = filepath.Join(dir, "stoker.db")
 	s.env = slices.Concat(os.Environ(), platform.Environ(platform.Serve(t, sim)), []string{
-		"STOKER_DB=" + filepath.Join(dir, "stoker.db"), "STOKER_HTTP_LISTEN=", "STOKER_ADMIN_LISTEN=", "STOKER_LOG_FORMAT=json", "STOKER_POLL_INTERVAL=1s",
-	})
-	s.start()
-	t.Cleanup(s.kill)
+		"STOKER_DB=" + s.db, "STOKER_HTTP_LISTEN=", "STOKER_ADMIN_LISTEN=", "STOKER_LOG_FORMAT=json", "STOKER_POLL_INTERVAL=1s",
+	}, env)
 	return s
 }
 

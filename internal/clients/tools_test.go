@@ -19,6 +19,7 @@ type program struct {
 	name    string
 	dir     string
 	command []string
+	env     []string // besides the address of the service
 	// web says that the program speaks JSON over HTTP, and not gRPC.
 	web bool
 	// prepare makes the program ready to run, or says what is missing.
@@ -132,6 +133,6 @@ func excerpt(text string) string {
 func (p program) start(t *testing.T, address string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(t.Context(), p.command[0], append(p.command[1:len(p.command):len(p.command)], args...)...)
 	cmd.Dir = p.dir
-	cmd.Env = append(os.Environ(), "STOKER_SERVER="+address, "STOKER_URL=http://"+address)
+	cmd.Env = append(append(os.Environ(), p.env...), "STOKER_SERVER="+address, "STOKER_URL=http://"+address)
 	return cmd
 }

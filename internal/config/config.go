@@ -65,6 +65,14 @@ type Config struct {
 	AllowInlineTemplates bool
 	AuditRetention       time.Duration // of entries of the audit log; 0: for ever
 
+	// Secret reads the value of a secret that configured templates may name. It is read anew for each call, so
+	// that it can be replaced while the service runs.
+	Secret func(name string) (string, error)
+
+	// SecretFiles are the files with secrets that the configuration names. Nobody else should be able to read
+	// them.
+	SecretFiles []string
+
 	// Warnings are what is allowed but odd.
 	Warnings []Mistake
 }
@@ -151,6 +159,7 @@ func Load(s Sources) (*Config, error) {
 		l.loadStorages()
 	}
 	l.loadProfiles()
+	l.loadSecrets()
 	l.loadTemplates()
 	l.loadAccess()
 	l.checkAccountNames()
@@ -317,7 +326,7 @@ func (l *loader) readAccount(path string, a accountNode) Account {
 		l.checkEnvName(path+".api_key_env", a.APIKeyEnv)
 		account.APIKey = func() (string, error) { return l.keyFromEnv(a.APIKeyEnv) }
 	case a.APIKeyFile != "":
-		name := l.resolvePath(a.APIKeyFile)
+		name := l.secretFile(a.APIKeyFile)
 		account.APIKey = func() (string, error) { return l.keyFromFile(name) }
 	case a.ID == job.DefaultName:
 		_, _ = l.sampleValue("BITMOVIN_API_KEY") // notes a mistake; the value is read again for every call
@@ -378,6 +387,7 @@ func (l *loader) loadTemplates() {
 		l.noteFindings(capability.CheckFallbackRegions(t.FallbackRegions, t.AllowUnknown, path))
 		parsed, mistakes := template.Parse(t)
 		l.noteFindings(template.CheckDeclarations(path, t.Variables, parsed), nil)
+		l.checkSecrets(path, parsed)
 		for _, m := range mistakes {
 			l.mistake(fmt.Sprintf("%s:%d", file, m.Line), "template %s: %s", name, m.Text)
 		}
@@ -386,6 +396,13 @@ func (l *loader) loadTemplates() {
 			l.config.TemplateAccounts[name] = accounts
 		}
 	}
+}
+
+// secretFile is resolvePath for a file with a secret, which it notes.
+func (l *loader) secretFile(path string) string {
+	name := l.resolvePath(path)
+	l.config.SecretFiles = append(l.config.SecretFiles, name)
+	return name
 }
 
 // resolvePath resolves a path that the configuration file contains. A relative path begins at the

@@ -41,6 +41,9 @@ func (l *loader) checkTLS() {
 			*path.file = l.resolvePath(*path.file)
 		}
 	}
+	if t.KeyFile != "" {
+		l.config.SecretFiles = append(l.config.SecretFiles, t.KeyFile)
+	}
 	switch {
 	case t.CertFile != "" && t.KeyFile == "":
 		l.mistake(l.sources["tls-cert-file"], "a certificate needs its key: set tls.key_file as well")
@@ -59,11 +62,11 @@ func (l *loader) fromFile(setting string) bool {
 }
 
 // setAuth decides whether callers have to prove who they are, if no setting says so: where other machines can
-// reach the service, or the file names proofs, they have to.
+// reach the service, or the file names proofs or a proxy, they have to.
 func (l *loader) setAuth() {
 	if c := &l.config; c.Auth == "" {
 		c.Auth = AuthNone
-		if len(c.Open()) > 0 && !c.InsecureListen || l.file.Auth.named() {
+		if len(c.Open()) > 0 && !c.InsecureListen || l.file.Auth.named() || c.WebURL != "" {
 			c.Auth = AuthRequired
 		}
 	}

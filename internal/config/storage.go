@@ -134,7 +134,7 @@ func (l *loader) readSecret(at, env, file string) bitmovin.Secret {
 		}
 		return bitmovin.Secret(value)
 	case file != "":
-		text, err := l.ReadFile(l.resolvePath(file))
+		text, err := l.ReadFile(l.secretFile(file))
 		value := strings.TrimSpace(string(text))
 		switch {
 		case err != nil:

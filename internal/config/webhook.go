@@ -40,6 +40,7 @@ func (l *loader) sharedWebhookKey() bitmovin.Secret {
 	case file != "" && key != "":
 		l.mistake(l.sources[setting], "--%s and %s exclude each other", setting, webhookKeyEnv)
 	case file != "":
+		l.config.SecretFiles = append(l.config.SecretFiles, file)
 		text, err := l.ReadFile(file)
 		if key = strings.TrimSpace(string(text)); err != nil {
 			l.mistake(l.sources[setting], "%s: %v", file, fileCause(err))

@@ -151,9 +151,9 @@ func measureLists(t *testing.T) {
 	for _, format := range []string{"csv", "jsonl"} {
 		rows, took, peak := s.export(id, format)
 		if rows < million {
-			t.Errorf("stoker jobs --format %s printed %d lines", format, rows)
+			t.Errorf("stoker jobs -o %s printed %d lines", format, rows)
 		}
-		t.Logf("stoker jobs --format %-5s %d lines in %v, %.0f a second; the command's %s", format, rows, took, float64(rows)/took.Seconds(), peak)
+		t.Logf("stoker jobs -o %-5s %d lines in %v, %.0f a second; the command's %s", format, rows, took, float64(rows)/took.Seconds(), peak)
 	}
 	s.measureWatchers(id, pid)
 }
@@ -162,7 +162,7 @@ func measureLists(t *testing.T) {
 // took, and how much memory the command used near the end.
 func (s *service) export(batch, format string) (rows int, took time.Duration, peak string) {
 	s.t.Helper()
-	cmd := exec.CommandContext(s.t.Context(), binary(s.t), "jobs", batch, "--format", format, "--server", s.address)
+	cmd := exec.CommandContext(s.t.Context(), binary(s.t), "jobs", batch, "-o", format, "--server", s.address)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	if err != nil {

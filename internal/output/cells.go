@@ -77,3 +77,9 @@ func codeAtEnd(text string) string {
 	}
 	return text[at:]
 }
+
+// Fit makes a text exactly so many cells wide: with blanks behind it, or cut at its end.
+func (l Look) Fit(text string, cells int) string {
+	text = l.shorten(Printable(text), cells, CutEnd)
+	return text + strings.Repeat(" ", max(0, cells-Cells(text)))
+}

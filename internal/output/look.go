@@ -44,6 +44,12 @@ func utf8Locale(getenv func(string) string) bool {
 // OnTerminal reports whether a person looks at the output.
 func (l Look) OnTerminal() bool { return l.Width > 0 }
 
+// At is the look at another time.
+func (l Look) At(now time.Time) Look {
+	l.Now = now
+	return l
+}
+
 // zone is the zone of printed times.
 func (l Look) zone() *time.Location {
 	if l.UTC || l.Zone == nil {

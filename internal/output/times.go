@@ -24,6 +24,11 @@ func (l Look) Clock() string {
 	return now.Format("15:04:05 MST")
 }
 
+// Stamp is the date and time of a line in a log.
+func (l Look) Stamp(t time.Time) string {
+	return t.In(l.zone()).Format("2006-01-02 15:04:05") + l.suffix()
+}
+
 // Range is a range of times in a forecast, such as 20:20–21:30. The day stands once if both have it.
 func (l Look) Range(from, to time.Time) string {
 	first, last := l.Minute(from), l.Minute(to)

@@ -144,12 +144,20 @@ var (
 
 // yamlText is a text as a scalar.
 func yamlText(text string) string {
-	hidden, _ := job.FindHidden(text)
-	switch {
-	case timestamp.MatchString(text):
+	if len(text) == len(machineTime) && timestamp.MatchString(text) {
 		return text
-	case hidden == 0 && plainText.MatchString(text) && !numberLike.MatchString(text) && !token.IsNeedQuoted(text):
+	}
+	if hidden, _ := job.FindHidden(text); hidden == 0 && plainText.MatchString(text) && !mistakable(text) {
 		return text
 	}
 	return string(escapeHidden(appendText(nil, text)))
+}
+
+// mistakable reports whether some parser takes a plain text for a number, a date, or a word such as true. No
+// such word has more than five letters.
+func mistakable(text string) bool {
+	if first := text[0] | 0x20; 'a' <= first && first <= 'z' && len(text) > len("false") {
+		return false
+	}
+	return numberLike.MatchString(text) || token.IsNeedQuoted(text)
 }

@@ -98,7 +98,7 @@ func New(ctx context.Context, cfg *config.Config, log *slog.Logger, reload <-cha
 	}
 	s.dispatcher, err = dispatcher.New(dispatcher.Config{
 		Store: s.store, Logger: log, Accounts: accounts, PollInterval: cfg.PollInterval,
-		Inputs: dispatcherStorages(cfg.Inputs), Outputs: dispatcherStorages(cfg.Outputs),
+		Inputs: dispatcherStorages(cfg.Inputs), Outputs: dispatcherStorages(cfg.Outputs), Secret: cfg.Secret,
 	})
 	if err != nil {
 		return nil, err
@@ -148,8 +148,8 @@ func (s *Service) makeHTTPServers(cfg *config.Config) (err error) {
 	return nil
 }
 
-// httpServer returns the server of a setting, such as --web-listen; nil if it has no listener.
-func (s *Service) httpServer(setting string) *httpServer {
+// findHTTPServer returns the server of a setting, such as --web-listen; nil if it has no listener.
+func (s *Service) findHTTPServer(setting string) *httpServer {
 	for i := range s.httpServers {
 		if s.httpServers[i].setting == setting {
 			return &s.httpServers[i]
@@ -186,7 +186,7 @@ func (s *Service) Address(setting string) string {
 	if setting == settingGRPC {
 		return transport.Name(s.grpcListener)
 	}
-	if h := s.httpServer(setting); h != nil {
+	if h := s.findHTTPServer(setting); h != nil {
 		return transport.Name(h.listener)
 	}
 	return ""
@@ -272,7 +272,7 @@ func (s *Service) stopServing() {
 	began := time.Now()
 	ctx, cancel := context.WithTimeout(context.Background(), drainTimeout/2)
 	defer cancel()
-	if web := s.httpServer(settingWeb); web != nil && web.server.Shutdown(ctx) != nil {
+	if web := s.findHTTPServer(settingWeb); web != nil && web.server.Shutdown(ctx) != nil {
 		s.log.Warn("calls over HTTP cut off at shutdown", "grace", drainTimeout/2)
 		_ = web.server.Close() // its listener is closed already
 	}

@@ -48,6 +48,9 @@ func retriesLeft(f *stokerv1.Failure) string {
 // oneLine is a text of the platform on one line.
 func oneLine(text string) string { return strings.Join(strings.Fields(output.Printable(text)), " ") }
 
+// ShortFailure says in a few words why something failed.
+func ShortFailure(f *stokerv1.Failure) string { return shortFailure(f, "") }
+
 // shortFailure says in a few words why something failed, with the platform's code in parentheses. reason is
 // for jobs that failed without a failure of the platform.
 func shortFailure(f *stokerv1.Failure, reason string) string {

@@ -36,22 +36,26 @@ func everyWidth(t *testing.T, name string, print func(look output.Look, o output
 // goldenListing compares a listing with its golden file.
 func goldenListing[T any](t *testing.T, name string, l output.Listing[T], all []T) {
 	t.Helper()
-	everyWidth(t, name, func(look output.Look, o output.Options) string {
-		var b strings.Builder
-		w, err := l.NewWriter(&b, look, o)
-		if err != nil {
+	everyWidth(t, name, func(look output.Look, o output.Options) string { return listed(t, l, all, look, o) })
+}
+
+// listed is a listing as it is printed.
+func listed[T any](t *testing.T, l output.Listing[T], all []T, look output.Look, o output.Options) string {
+	t.Helper()
+	var b strings.Builder
+	w, err := l.NewWriter(&b, look, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range all {
+		if err := w.Add(m); err != nil {
 			t.Fatal(err)
 		}
-		for _, m := range all {
-			if err := w.Add(m); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if err := w.End(); err != nil {
-			t.Fatal(err)
-		}
-		return b.String()
-	})
+	}
+	if err := w.End(); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
 }
 
 func TestListings(t *testing.T) {
@@ -97,8 +101,10 @@ func TestSheets(t *testing.T) {
 	goldenSheet(t, "batch-paused", func(look output.Look, all bool) string {
 		return BatchSheet(night.Batches()[7], &stokerv1.ListFailuresResponse{}, look, all)
 	})
-	goldenSheet(t, "job", func(look output.Look, all bool) string { return JobSheet(night.FailedJob(), look, all) })
-	goldenSheet(t, "job-waiting", func(look output.Look, all bool) string { return JobSheet(night.WaitingJob(), look, all) })
+	goldenSheet(t, "job", func(look output.Look, all bool) string {
+		return JobSheet(night.FailedJob(), night.Page+"/jobs/28", look, all)
+	})
+	goldenSheet(t, "job-waiting", func(look output.Look, all bool) string { return JobSheet(night.WaitingJob(), "", look, all) })
 	goldenSheet(t, "account", func(look output.Look, _ bool) string { return AccountSheet(night.Account(), night.History(), look) })
 	goldenSheet(t, "template", func(look output.Look, _ bool) string {
 		return TemplateSheet(&stokerv1.GetTemplateResponse{Template: night.Templates()[0], Text: "metadata:\n  type: VOD\n"}, look)

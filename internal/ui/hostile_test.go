@@ -24,7 +24,7 @@ func TestHostilePicture(t *testing.T) {
 		change(m.GetBatch())
 		w := newWatchedBatch()
 		w.apply(m, time.Now())
-		screen := drawScreen(w, 400, 40, time.Now())
+		screen := drawScreen(&screenModel{watched: w, look: output.Look{Width: 400, Colour: true, Now: time.Now()}, height: 40})
 		for _, r := range screen {
 			if job.Hidden(r) && r != '\n' && r != '\x1b' {
 				t.Errorf("%s in %q", job.CharacterName(r), screen)
@@ -47,12 +47,12 @@ func TestWhatATerminalObeysIsLeftOut(t *testing.T) {
 	var log, states strings.Builder
 	w := newWatchedBatch()
 	w.apply(m, sample.At(0).AsTime())
-	if err := errors.Join(NewLogRenderer(&log).Render(m), NewStateLog(&states).Render(m)); err != nil {
+	if err := errors.Join(NewLogRenderer(&log, output.Look{}).Render(m), NewStateLog(&states, output.Look{}).Render(m)); err != nil {
 		t.Fatal(err)
 	}
 	for name, text := range map[string]string{
-		"screen": plainText(drawScreen(w, 200, 24, sample.At(0).AsTime())), "log": log.String(), "state log": states.String(),
-		"job": JobSheet(&stokerv1.GetJobResponse{Job: j}, output.Look{Width: 80}, true),
+		"screen": plainText(drawScreen(&screenModel{watched: w, look: output.Look{Width: 200, Now: sample.At(0).AsTime()}, height: 24})), "log": log.String(), "state log": states.String(),
+		"job": JobSheet(&stokerv1.GetJobResponse{Job: j}, "", output.Look{Width: 80}, true),
 	} {
 		if strings.ContainsFunc(strings.ReplaceAll(text, "\n", ""), unicode.IsControl) || strings.Contains(text, "\nnext") {
 			t.Errorf("%s: %q", name, text)

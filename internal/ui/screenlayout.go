@@ -3,7 +3,6 @@ package ui
 import (
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/charmbracelet/x/ansi"
 
@@ -11,148 +10,231 @@ import (
 	"github.com/stokerd/stoker/internal/output"
 )
 
-// drawScreen draws a watched batch in at most height lines of at most width columns each.
-func drawScreen(w *watchedBatch, width, height int, now time.Time) string {
-	b := w.batch
-	lines := []string{headingLine(b), progressLine(w, width, now), countsLine(b)}
-	for _, text := range []string{batchReason(b), w.silence(now)} {
-		if text != "" {
-			lines = append(lines, colour(yellow, text))
-		}
+// drawScreen draws a watched batch in at most as many lines as the terminal has.
+func drawScreen(s *screenModel) string {
+	head := strings.Split(strings.TrimRight(screenHead(s.watched, s.look), "\n"), "\n")
+	foot := screenFoot(s)
+	// The text ends in a line break, which needs a line of the terminal too; an empty line is above the foot.
+	room := s.height - len(head) - len(foot) - 2
+	var body []string
+	switch s.mode {
+	case showsFailures:
+		body = causeLines(s.watched.batch, s.failures, s.look)
+	case showsHelp:
+		body = helpLines(s.watched.batch)
+	default:
+		body = jobLines(s.watched, s.look, room-1)
 	}
-	// The text ends in a line break, which needs a line of the terminal too. An empty line precedes the
-	// running jobs, and another one the failures.
-	room := height - len(lines) - 1
-	failures := failureLines(w.failures[max(0, len(w.failures)-max(0, room-1)):])
-	if len(failures) > 0 {
-		room -= len(failures) + 1
+	lines := head
+	if body = body[:min(len(body), max(0, room-1))]; len(body) > 0 {
+		lines = append(append(lines, ""), body...)
 	}
-	room -= 2 // the empty line before the running jobs, and the line "and N more" below them
-	if jobs := w.runningJobs(); len(jobs) > 0 && room > 0 && !BatchEnded(b) {
-		lines = append(append(lines, ""), runningLines(jobs, width, room)...)
+	if room >= 0 {
+		lines = append(lines, "")
 	}
-	if len(failures) > 0 {
-		lines = append(append(lines, ""), failures...)
-	}
+	lines = append(lines, foot...)
+	lines = lines[:min(len(lines), max(1, s.height-1))]
 	for i, line := range lines {
-		lines[i] = ansi.Truncate(line, width, "…")
+		lines[i] = ansi.Truncate(line, s.look.Width, s.look.Spell("…"))
 	}
 	return strings.Join(lines, "\n") + "\n"
 }
 
-// headingLine is the name, the state and the id of a batch.
-func headingLine(b *stokerv1.Batch) string {
-	c := cyan
-	switch b.GetState() {
-	case stokerv1.BatchState_BATCH_STATE_SUCCEEDED:
-		c = green
-	case stokerv1.BatchState_BATCH_STATE_FAILED:
-		c = red
-	case stokerv1.BatchState_BATCH_STATE_PAUSED, stokerv1.BatchState_BATCH_STATE_CANCELLING, stokerv1.BatchState_BATCH_STATE_CANCELLED:
-		c = yellow
-	}
-	line := colour(output.Bold, output.Printable(b.GetDisplayName())) + "  " + colour(c, BatchState(b.GetState()))
-	if b.GetDisplayName() != b.GetId() {
-		line += colour(grey, "  "+output.Printable(b.GetId()))
-	}
-	return line
-}
-
-// progressLine is a bar, the number of jobs that have ended, their rate, and the time left.
-func progressLine(w *watchedBatch, width int, now time.Time) string {
+// screenHead is the state of the batch: how far it is, what it waits for, and when it ends.
+func screenHead(w *watchedBatch, l output.Look) string {
 	b := w.batch
-	facts := fmt.Sprintf(" %3d %%  %d of %d", int(b.GetPercent()), endedJobs(b), b.GetJobCount())
-	if rate, ok := w.rate.perMinute(now); ok && !BatchEnded(b) {
-		facts += fmt.Sprintf("  %.1f/min", rate)
+	s := output.NewSheet(l)
+	s.Title(BatchName(b.GetNumber(), b.GetId()), b.GetDisplayName(), BatchStateValue(b))
+	s.Blank()
+	addBar(s, b)
+	s.Own("", output.Plain, movingCounts(b))
+	switch reason := b.GetStateReason(); {
+	case isPaused(b):
+		s.Own("Paused", output.Yellow, output.Printable(reason))
+	case reason != "":
+		s.Text("Reason", reason)
+	default:
+		s.Text("Waits", waitSentence(b.GetWait(), b.GetWaitReason(), l))
 	}
-	if left := timeLeft(b, now); left != "" {
-		facts += "  " + left + " left"
-	}
-	if BatchEnded(b) && b.GetStartTime() != nil && b.GetFinishTime() != nil {
-		facts += "  in " + output.Duration(b.GetFinishTime().AsTime().Sub(b.GetStartTime().AsTime()))
-	}
-	return bar(b.GetPercent(), max(10, min(40, width-ansi.StringWidth(facts)))) + facts
+	s.Own("End", output.Plain, endSentence(w, l))
+	s.Own("Server", output.Yellow, w.silence(l.Now))
+	return s.String()
 }
 
-// countsLine is how many jobs are in each state.
-func countsLine(b *stokerv1.Batch) string {
-	colours := map[string]output.Colour{"running": cyan, "succeeded": green, "failed": red, "cancelling": yellow, "cancelled": yellow}
+// movingCounts is how many jobs have not ended, by state, and how many have failed.
+func movingCounts(b *stokerv1.Batch) string {
+	n := b.GetCounts()
+	return joinCounts([]stateCount{
+		{"running", n.GetRunning()},
+		{"queued", n.GetQueued()},
+		{"starting", n.GetStarting()},
+		{"waiting", n.GetWaiting()},
+		{"cancelling", n.GetCancelling()},
+		{"failed", n.GetFailed()},
+	})
+}
+
+// endSentence is when the batch is expected to end, and how fast its jobs end.
+func endSentence(w *watchedBatch, l output.Look) string {
 	var parts []string
-	for _, c := range stateCounts(b) {
-		if c.count == 0 && (c.state == "cancelling" || c.state == "cancelled") {
-			continue
-		}
-		text := fmt.Sprintf("%d %s", c.count, c.state)
-		if c.count == 0 {
-			text = colour(grey, text)
-		} else if tint, ok := colours[c.state]; ok {
-			text = colour(tint, text)
-		}
-		parts = append(parts, text)
+	if forecast := Forecast(w.batch, l); forecast != "" {
+		parts = append(parts, forecast)
 	}
-	return strings.Join(parts, colour(grey, " · "))
+	if rate, ok := w.rate.perMinute(l.Now); ok && !BatchEnded(w.batch) {
+		parts = append(parts, "at "+rateWords(rate)+" a minute")
+	}
+	return strings.Join(parts, ", ")
 }
 
-// batchReason says why a batch is in its state, or else why its jobs wait.
-func batchReason(b *stokerv1.Batch) string {
-	switch {
-	case b.GetStateReason() != "":
-		return output.Printable(b.GetStateReason())
-	case b.GetWaitReason() != "" && !BatchEnded(b):
-		return "waiting: " + strings.TrimPrefix(output.Printable(b.GetWaitReason()), "waiting ")
+// Forecast is when a batch is expected to end; empty without an estimate.
+func Forecast(b *stokerv1.Batch, l output.Look) string {
+	likely := b.GetEstimatedFinishTime()
+	if likely == nil || BatchEnded(b) {
+		return ""
 	}
-	return ""
+	from, to := b.GetEarliestFinishTime(), b.GetLatestFinishTime()
+	if from == nil || to == nil {
+		from, to = likely, likely
+	}
+	return l.Range(from.AsTime(), to.AsTime())
 }
 
-// failureLines are jobs with the reason of each failure. ✗ marks a job that failed for good, ↻ one that
-// gets another attempt.
-func failureLines(jobs []*stokerv1.Job) []string {
-	var lines []string
-	for _, j := range jobs {
-		mark := colour(red, "✗ ")
-		if j.GetState() == stokerv1.JobState_JOB_STATE_WAITING {
-			mark = colour(yellow, "↻ ")
+// jobLines are the running jobs, which keep their places, and below them the latest failures.
+func jobLines(w *watchedBatch, l output.Look, room int) []string {
+	failures := failureLines(w.failures, l)
+	if most := max(1, room/2); len(failures) > most && len(w.running) > 0 {
+		failures = failures[len(failures)-most:]
+	}
+	if len(failures) > 0 {
+		room -= len(failures) + 1
+	}
+	lines := runningLines(w, l, room)
+	if len(failures) > 0 {
+		if len(lines) > 0 {
+			lines = append(lines, "")
 		}
-		lines = append(lines, "  "+mark+JobTitle(j)+colour(grey, "  "+JobFailure(j)))
+		lines = append(lines, failures...)
 	}
 	return lines
 }
 
-// runningLines are the first running jobs with their progress, at most room of them, and a line that
-// counts the others.
-func runningLines(jobs []*stokerv1.Job, width, room int) []string {
-	widest := 0
-	for _, j := range jobs {
-		widest = max(widest, output.Cells(JobTitle(j)))
+const (
+	nameColumn = 10 // the width of the names of jobs, as that of labels
+	barColumn  = 20
+	showTitle  = 12 // the shortest title of a job beside its bar
+)
+
+// runningLines are running jobs with their progress, and how many others there are.
+func runningLines(w *watchedBatch, l output.Look, room int) []string {
+	if room <= 0 || BatchEnded(w.batch) {
+		return nil
 	}
-	widest = min(widest, max(16, width-40))
-	shown := jobs[:min(len(jobs), room)]
+	slots := room
+	if len(w.running) > room {
+		slots = room - 1 // for how many more there are
+	}
+	jobs := w.place(slots)
+	width, shown := 0, 0
+	for _, j := range jobs {
+		if j != nil {
+			width = max(width, output.Cells(titleOfJob(j)))
+			shown++
+		}
+	}
+	const right = 2 + 5 + 2 + 10 // percent and attempt, with their gaps
+	bars := l.Width >= nameColumn+showTitle+2+barColumn+right
+	beside := nameColumn + right
+	if bars {
+		beside += barColumn + 2
+	}
+	width = min(width, max(showTitle, l.Width-beside))
 	var lines []string
-	for _, j := range shown {
-		name := ansi.Truncate(JobTitle(j), widest, "…")
-		name += strings.Repeat(" ", widest-output.Cells(name))
-		line := fmt.Sprintf("  %s  %s %3d %%", name, bar(float64(j.GetProgress()), 16), j.GetProgress())
+	for _, j := range jobs {
+		if j == nil {
+			lines = append(lines, "")
+			continue
+		}
+		line := fmt.Sprintf("%-*s  %s", nameColumn-2, output.Printable(JobName(j)), l.Fit(titleOfJob(j), width))
+		if bars {
+			line += "  " + l.Bar(float64(j.GetProgress()), barColumn)
+		}
+		line += fmt.Sprintf("  %5s", output.Percent(float64(j.GetProgress())))
 		if j.GetAttempt() > 1 {
-			line += colour(yellow, fmt.Sprintf("  attempt %d", j.GetAttempt()))
+			line += fmt.Sprintf("  attempt %d", j.GetAttempt())
 		}
 		lines = append(lines, line)
 	}
-	if more := len(jobs) - len(shown); more > 0 {
-		lines = append(lines, colour(grey, fmt.Sprintf("  and %d more", more)))
+	if more := len(w.running) - shown; more > 0 {
+		lines = append(lines, fmt.Sprintf("%*s%s more are running", nameColumn, "", output.Number(more)))
 	}
 	return lines
 }
 
-// The colours come from the terminal's own palette.
-const (
-	red    = output.Red
-	green  = output.Green
-	yellow = output.Yellow
-	cyan   = output.Cyan
-	grey   = output.Faint
-)
+// failureLines are jobs with the reason of each failure. ✗ marks a job that failed for good, ↻ one that gets
+// another attempt.
+func failureLines(jobs []*stokerv1.Job, l output.Look) []string {
+	var lines []string
+	for _, j := range jobs {
+		m, then := bad, ", "+output.Plural(int64(j.GetAttempt()), "attempt")
+		if j.GetState() == stokerv1.JobState_JOB_STATE_WAITING {
+			m, then = again, ", again"
+			if next := j.GetNextAttemptTime(); next != nil {
+				then += " at " + l.Time(next.AsTime())
+			}
+		}
+		at := ""
+		if t := j.GetFailure().GetTime(); t != nil {
+			at = "  " + l.Time(t.AsTime())
+		}
+		lines = append(lines, fmt.Sprintf("%s %s%s  %s%s", l.Paint(m.colour, l.Spell(m.symbol)), output.Printable(JobName(j)), at, shortFailure(j.GetFailure(), output.Printable(j.GetReason())), then))
+	}
+	return lines
+}
 
-func colour(c output.Colour, text string) string { return output.Look{Colour: true}.Paint(c, text) }
+// causeLines are what jobs failed of, each with the command to try them again.
+func causeLines(b *stokerv1.Batch, failures *stokerv1.ListFailuresResponse, l output.Look) []string {
+	if len(failures.GetCauses()) == 0 {
+		return []string{"No job has failed."}
+	}
+	s := output.NewSheet(l)
+	addCauses(s, b, failures)
+	return strings.Split(strings.TrimRight(s.String(), "\n"), "\n")
+}
 
-// bar draws a percentage as a bar that is width columns wide.
-func bar(percent float64, width int) string { return output.Look{Colour: true}.Bar(percent, width) }
+// helpLines are what the keys do.
+func helpLines(b *stokerv1.Batch) []string {
+	pause := "pause the batch, after a question: what is at Bitmovin goes on"
+	if isPaused(b) {
+		pause = "resume the batch, after a question"
+	}
+	return []string{
+		"q, Ctrl-C  leave; the batch goes on",
+		"p          " + pause,
+		"f          what jobs failed of, and how to try them again",
+		"Ctrl-Z     leave for a while; fg comes back",
+		"Esc        back to the jobs",
+	}
+}
+
+// screenFoot is the question, or what became of the latest key, and the keys.
+func screenFoot(s *screenModel) []string {
+	if s.mode == asksToPause {
+		verb := "Pause"
+		if isPaused(s.watched.batch) {
+			verb = "Resume"
+		}
+		return []string{s.look.Paint(output.Bold, fmt.Sprintf("%s %s? [y/N]", verb, output.Printable(BatchTitle(s.watched.batch))))}
+	}
+	pause := "p pause"
+	if isPaused(s.watched.batch) {
+		pause = "p resume"
+	}
+	keys := "q leave  " + pause + "  f failures  ? help"
+	if s.closed {
+		return nil
+	}
+	if s.notice != "" {
+		return []string{s.notice, keys}
+	}
+	return []string{keys}
+}

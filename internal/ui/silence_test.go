@@ -11,13 +11,14 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+	"github.com/stokerd/stoker/internal/output"
 	"github.com/stokerd/stoker/internal/testkit/bubble"
 )
 
 func TestNotifySilence(t *testing.T) {
 	bubble.Test(t, func(t *testing.T) {
 		var notes []string
-		s := newSilenceNotifier(NewLogRenderer(io.Discard), func(format string, args ...any) {
+		s := newSilenceNotifier(NewLogRenderer(io.Discard, output.Look{}), func(format string, args ...any) {
 			notes = append(notes, fmt.Sprintf(format, args...))
 		}, func() string { return "HTTP status 502 (Bad Gateway)" })
 		noted := func() []string {

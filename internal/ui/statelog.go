@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
 	"github.com/stokerd/stoker/internal/output"
@@ -13,19 +14,23 @@ import (
 // when it has ended. The server does not report when a job leaves the watched states.
 type stateLog struct {
 	w       io.Writer
+	look    output.Look
 	written map[string]string // by job id: the attempt and line that were written last
 	batch   *stokerv1.Batch
 }
 
 // NewStateLog writes to a log what a watch that is limited to some job states reports.
-func NewStateLog(w io.Writer) WatchRenderer { return &stateLog{w: w, written: map[string]string{}} }
+func NewStateLog(w io.Writer, look output.Look) WatchRenderer {
+	return &stateLog{w: w, look: look, written: map[string]string{}}
+}
 
 func (l *stateLog) Render(m *stokerv1.WatchBatchResponse) error {
+	now := time.Now()
 	for _, j := range m.GetJobs() {
-		line := jobStateLine(j)
+		line := jobStateLine(j, l.look)
 		if written := fmt.Sprint(j.GetAttempt(), " ", line); l.written[j.GetId()] != written {
 			l.written[j.GetId()] = written
-			if err := output.WriteLine(l.w, line); err != nil {
+			if err := writeLogLine(l.w, l.look, now, line); err != nil {
 				return err
 			}
 		}
@@ -36,19 +41,19 @@ func (l *stateLog) Render(m *stokerv1.WatchBatchResponse) error {
 	if l.batch == nil || !BatchEnded(l.batch) {
 		return nil
 	}
-	return output.WriteLine(l.w, batchSummary(l.batch))
+	return writeLogLine(l.w, l.look, now, batchSummary(l.batch))
 }
 
 func (*stateLog) Close() {}
 
 // jobStateLine is a job and its state, without its progress.
-func jobStateLine(j *stokerv1.Job) string {
+func jobStateLine(j *stokerv1.Job, look output.Look) string {
 	if j.GetState() == stokerv1.JobState_JOB_STATE_FAILED {
-		return failedAttemptLine(j)
+		return attemptLine(j, look)
 	}
-	line := fmt.Sprintf("%s: %s", JobTitle(j), strings.ToLower(JobState(j.GetState())))
+	line := fmt.Sprintf("%s %s: %s", JobName(j), strings.ToLower(JobState(j.GetState())), JobTitle(j))
 	if j.GetReason() != "" {
-		line += ": " + j.GetReason()
+		line += ", " + output.Printable(j.GetReason())
 	}
-	return fmt.Sprintf("%s (%s)", line, j.GetId())
+	return line
 }

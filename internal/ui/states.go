@@ -28,6 +28,7 @@ var (
 	atHand    = mark{"◐", output.Cyan}
 	waiting   = mark{"○", output.Plain}
 	open      = mark{"↑", output.Plain}
+	again     = mark{"↻", output.Yellow}
 	good      = mark{"✓", output.Green}
 	bad       = mark{"✗", output.Red}
 	cancelled = mark{"⊘", output.Plain}

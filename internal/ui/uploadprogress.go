@@ -3,7 +3,6 @@ package ui
 import (
 	"fmt"
 	"io"
-	"os"
 	"time"
 
 	"github.com/charmbracelet/x/ansi"
@@ -23,8 +22,9 @@ type Upload struct {
 // UploadProgress shows an upload: on a terminal as a bar that is redrawn in place and removed at the
 // end, in a log as a line every few seconds.
 type UploadProgress struct {
-	w        io.Writer
-	terminal *os.File // nil for a log
+	w          io.Writer
+	look       output.Look
+	redrawable bool
 
 	sending         bool      // as last shown
 	began           time.Time // when checking began; if sending, when sending began
@@ -37,12 +37,8 @@ type UploadProgress struct {
 const progressInterval = 5 * time.Second
 
 // NewUploadProgress shows an upload on w, as a bar if w is [output.Redrawable].
-func NewUploadProgress(w io.Writer, redrawable bool) *UploadProgress {
-	p := &UploadProgress{w: w}
-	if redrawable {
-		p.terminal, _ = output.Terminal(w)
-	}
-	return p
+func NewUploadProgress(w io.Writer, getenv func(string) string) *UploadProgress {
+	return &UploadProgress{w: w, look: output.LookOf(w, getenv), redrawable: output.Redrawable(w, getenv)}
 }
 
 // Show shows how far an upload is now.
@@ -51,14 +47,14 @@ func (p *UploadProgress) Show(u Upload) { p.showAt(u, time.Now()) }
 func (p *UploadProgress) showAt(u Upload, now time.Time) {
 	if p.began.IsZero() || u.Sending != p.sending {
 		p.sending, p.began, p.doneAtBeginning = u.Sending, now, u.Done
-		if p.terminal == nil && p.nextLine.IsZero() {
+		if !p.redrawable && p.nextLine.IsZero() {
 			p.nextLine = now.Add(progressInterval)
 		}
 	}
 	facts := p.facts(u, now)
 	switch {
-	case p.terminal != nil:
-		_, _ = io.WriteString(p.w, "\r"+ansi.EraseLineRight+uploadBar(u, output.WidthOf(p.terminal), facts)) // the upload goes on even if its bar cannot be drawn
+	case p.redrawable:
+		_, _ = io.WriteString(p.w, "\r"+ansi.EraseLineRight+uploadBar(u, p.look, facts)) // the upload goes on even if its bar cannot be drawn
 		p.drawn = true
 	case !now.Before(p.nextLine) && !u.Complete:
 		_, _ = io.WriteString(p.w, facts+"\n")
@@ -68,28 +64,28 @@ func (p *UploadProgress) showAt(u Upload, now time.Time) {
 
 // facts are how many jobs are done, the jobs per second, and the time left.
 func (p *UploadProgress) facts(u Upload, now time.Time) string {
-	verb := "checked"
+	verb := "checking"
 	if u.Sending {
-		verb = "sent"
+		verb = "sending"
 	}
-	text := fmt.Sprintf("%s %d of %d jobs", verb, u.Done, u.Total)
+	text := fmt.Sprintf("%s %s of %s", verb, output.Number(u.Done), output.Number(u.Total))
 	passed, done := now.Sub(p.began), u.Done-p.doneAtBeginning
 	if passed <= 0 || done <= 0 {
 		return text
 	}
 	rate := float64(done) / passed.Seconds()
 	left := time.Duration(float64(u.Total-u.Done) / rate * float64(time.Second))
-	return fmt.Sprintf("%s, %.0f/s, %s left", text, rate, output.Duration(left))
+	return fmt.Sprintf("%s, %s/s, %s left", text, output.Number(int64(rate)), output.Duration(left))
 }
 
-// uploadBar is a bar and the facts on one line of the given width.
-func uploadBar(u Upload, width int, facts string) string {
+// uploadBar is a bar and the facts on one line.
+func uploadBar(u Upload, look output.Look, facts string) string {
 	percent := 100.0
 	if u.Total > 0 {
 		percent = 100 * float64(u.Done) / float64(u.Total)
 	}
-	facts = fmt.Sprintf(" %3.0f %%  %s", percent, facts)
-	return ansi.Truncate(bar(percent, max(10, min(40, width-output.Cells(facts)-1)))+facts, width-1, "…")
+	facts = fmt.Sprintf("  %5s  %s", output.Percent(percent), facts)
+	return ansi.Truncate(look.Bar(percent, max(10, min(40, look.Width-output.Cells(facts)-1)))+facts, look.Width-1, look.Spell("…"))
 }
 
 // Close removes the bar.

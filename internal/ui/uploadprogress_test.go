@@ -5,13 +5,15 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stokerd/stoker/internal/output"
+
 	"github.com/google/go-cmp/cmp"
 )
 
 func TestUploadProgress(t *testing.T) {
 	start := time.Date(2026, 3, 1, 20, 0, 0, 0, time.UTC)
 	var log strings.Builder
-	p := NewUploadProgress(&log, false)
+	p := NewUploadProgress(&log, func(string) string { return "" })
 	for _, step := range []struct {
 		second int
 		u      Upload
@@ -27,12 +29,12 @@ func TestUploadProgress(t *testing.T) {
 		p.showAt(step.u, start.Add(time.Duration(step.second)*time.Second))
 	}
 	p.Close()
-	want := "checked 90000 of 100000 jobs, 13333/s, 1 s left\nsent 30000 of 100000 jobs, 4000/s, 18 s left\n"
+	want := "checking 90,000 of 100,000, 13,333/s, 1 s left\nsending 30,000 of 100,000, 4,000/s, 18 s left\n"
 	if diff := cmp.Diff(want, log.String()); diff != "" {
 		t.Errorf("log (-want +got):\n%s", diff)
 	}
-	line := uploadBar(Upload{Done: 42, Total: 100}, 60, "sent 42 of 100 jobs")
-	if want := "  42 %  sent 42 of 100 jobs"; !strings.HasSuffix(line, want) || strings.Count(line, "━") != 13 {
-		t.Errorf("bar is %q, want 13 of 32 and %q", line, want)
+	line := uploadBar(Upload{Done: 42, Total: 100}, output.Look{Width: 60}, "sending 42 of 100")
+	if want := "   42 %  sending 42 of 100"; !strings.HasSuffix(line, want) || strings.Count(line, "━") != 13 {
+		t.Errorf("bar is %q, want 13 of 33 and %q", line, want)
 	}
 }

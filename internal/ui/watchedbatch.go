@@ -13,6 +13,7 @@ import (
 type watchedBatch struct {
 	batch       *stokerv1.Batch          // nil before the first message
 	running     map[string]*stokerv1.Job // by id
+	places      []string                 // ids of the jobs that are shown, each in its place
 	rate        finishRate
 	lastMessage time.Time
 
@@ -86,6 +87,35 @@ func (w *watchedBatch) runningJobs() []*stokerv1.Job {
 		)
 	})
 	return jobs
+}
+
+// place puts running jobs into at most n places. A job keeps its place as long as it runs; then the one that has
+// run longest of the others takes it. A place is nil if there is none.
+func (w *watchedBatch) place(n int) []*stokerv1.Job {
+	w.places = slices.Grow(w.places, max(0, n-len(w.places)))[:max(0, n)]
+	shown := map[string]bool{}
+	for i, id := range w.places {
+		if w.running[id] == nil || shown[id] {
+			w.places[i] = ""
+		} else {
+			shown[id] = true
+		}
+	}
+	jobs := make([]*stokerv1.Job, n)
+	others := w.runningJobs()
+	last := 0
+	for i := range w.places {
+		for w.places[i] == "" && len(others) > 0 {
+			if id := others[0].GetId(); !shown[id] {
+				w.places[i], shown[id] = id, true
+			}
+			others = others[1:]
+		}
+		if jobs[i] = w.running[w.places[i]]; jobs[i] != nil {
+			last = i + 1
+		}
+	}
+	return jobs[:last]
 }
 
 // silence says that no message has come from the server for [SilenceLimit] or longer; else it is empty.

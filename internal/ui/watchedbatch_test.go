@@ -15,7 +15,7 @@ func message(b *stokerv1.Batch, jobs ...*stokerv1.Job) *stokerv1.WatchBatchRespo
 }
 
 func withCounts(state stokerv1.BatchState, n *stokerv1.JobCounts) *stokerv1.Batch {
-	return &stokerv1.Batch{Id: sample.BatchID, State: state, JobCount: 9, Counts: n}
+	return &stokerv1.Batch{Id: sample.BatchID, Number: 9, State: state, JobCount: 9, Counts: n}
 }
 
 func TestWatchedBatchReportsEachFailedAttemptOnce(t *testing.T) {
@@ -50,4 +50,38 @@ func TestWatchedBatchReportsEachFailedAttemptOnce(t *testing.T) {
 	if got := w.runningJobs(); len(got) > 0 {
 		t.Errorf("running: %v, want none", ids(got))
 	}
+}
+
+// A row of the live view belongs to one job as long as it runs.
+func TestRunningJobsKeepTheirPlaces(t *testing.T) {
+	w, now := newWatchedBatch(), time.Now()
+	run := func(state stokerv1.JobState, names ...string) {
+		for i, name := range names {
+			w.apply(message(nil, &stokerv1.Job{Id: name, State: state, RunningTime: sample.At(i)}), now)
+		}
+	}
+	const running, done = stokerv1.JobState_JOB_STATE_RUNNING, stokerv1.JobState_JOB_STATE_SUCCEEDED
+	check := func(room int, want ...string) {
+		t.Helper()
+		var got []string
+		for _, j := range w.place(room) {
+			got = append(got, j.GetId())
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("places (-want +got):\n%s", diff)
+		}
+	}
+	run(running, "a", "b", "c", "d")
+	check(3, "a", "b", "c")
+	run(done, "a")
+	check(3, "d", "b", "c")
+	run(done, "b")
+	check(3, "d", "", "c")
+	run(running, "e", "f")
+	check(3, "d", "e", "c")
+	check(2, "d", "e")
+	check(5, "d", "e", "c", "f")
+	run(done, "c", "d", "e", "f")
+	check(3)
+	check(0)
 }

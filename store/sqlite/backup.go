@@ -30,7 +30,7 @@ func Backup(ctx context.Context, from, to string) (err error) {
 	if err := checkNew(to); err != nil {
 		return err
 	}
-	from, err = filepath.Abs(from)
+	from, err = resolvePath(from)
 	if err != nil {
 		return err
 	}
@@ -39,6 +39,9 @@ func Backup(ctx context.Context, from, to string) (err error) {
 	}
 	partial := to + ".partial"
 	if err := ignoreMissing(os.Remove(partial)); err != nil {
+		return err
+	}
+	if err := createPrivate(partial); err != nil {
 		return err
 	}
 	if err := vacuumInto(ctx, from, partial); err != nil {

@@ -56,14 +56,14 @@ type database struct {
 var _ store.Engine = (*database)(nil)
 
 func openDatabase(ctx context.Context, path string, o store.Options) (*database, error) {
-	path, err := filepath.Abs(path)
+	path, err := resolvePath(path)
 	if err != nil {
 		return nil, fmt.Errorf("open job table: %w", err)
 	}
 	db := &database{path: path, log: cmp.Or(o.Logger, slog.New(slog.DiscardHandler)), presence: newPresence(o.OnLost)}
 	identity, err := readIdentity(path)
 	if err == nil {
-		err = checkPresent(path, identity, o.MustExist)
+		err = errors.Join(checkPresent(path, identity, o.MustExist), checkLinks(path))
 	}
 	if err != nil {
 		return nil, fmt.Errorf("open job table %s: %w", path, err)
@@ -92,6 +92,9 @@ func (db *database) open(ctx context.Context, o store.Options, identity string) 
 	case empty && identity != "":
 		return fmt.Errorf("%w: the file is empty, and %s%s says that it was not", ErrMissing, db.path, identitySuffix)
 	}
+	if err := createPrivate(db.path); err != nil {
+		return err
+	}
 	pool, err := sql.Open("sqlite", writerDSN(db.path, o.Unsafe))
 	if err != nil {
 		return err
@@ -102,7 +105,7 @@ func (db *database) open(ctx context.Context, o store.Options, identity string) 
 	if err != nil {
 		return errors.Join(err, pool.Close())
 	}
-	db.queries = queries{db.reader}
+	db.queries = newQueries(db.reader)
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, db.reader.close(), pool.Close())
@@ -125,7 +128,11 @@ func (db *database) open(ctx context.Context, o store.Options, identity string) 
 			db.log.WarnContext(ctx, "a copy of the job table without its write-ahead log will not be noticed", "err", err)
 		}
 	}
-	return db.writer.connect(ctx)
+	if err := db.writer.connect(ctx); err != nil {
+		return err
+	}
+	warnOfReaders(db.path, db.log)
+	return nil
 }
 
 // keepIdentity keeps the instance id beside the table, if it is not there yet.
@@ -144,7 +151,7 @@ func (db *database) InstanceID() string { return db.instance }
 
 // Snapshot calls read with one view of the table.
 func (db *database) Snapshot(ctx context.Context, read func(store.Reader) error) error {
-	return db.reader.withSnapshot(ctx, func(s snapshot) error { return read(queries{s}) })
+	return db.reader.withSnapshot(ctx, func(s snapshot) error { return read(newQueries(s)) })
 }
 
 // Close closes all connections and releases the lock.

@@ -50,6 +50,9 @@ func TestPlans(t *testing.T) {
 		{"causes: counts", failureCauses, "COVERING INDEX failure_causes_jobs (batch=?)", false},
 		{"recount causes", countedCauses, "COVERING INDEX jobs_cause (batch=?)", false},
 		{"causes: first jobs", failureCauses, "COVERING INDEX jobs_cause (batch=? AND cause=? AND state=?)", false},
+		{"tokens", tokensAfter, "tokens_change (change>?)", false},
+		{"audit log", allEntries, "INTEGER PRIMARY KEY (rowid>? AND rowid<?)", false},
+		{"audit log: about a target", entriesByTarget, "audit_target (target=? AND id>? AND id<?)", true},
 		{"search: batches", searchStatement(&job.Search{}, searchNumbers, descending), "COVERING INDEX batches_list (seq>? AND seq<?)", false},
 		{"search: newest", searchStatement(&job.Search{}, searchNumbers, descending), "PRIMARY KEY (batch=? AND number<?)", false},
 		{"search: one batch by number", searchStatement(&job.Search{}, searchNumbers, ascending), "PRIMARY KEY (batch=? AND number>?)", false},
@@ -66,10 +69,6 @@ func TestPlans(t *testing.T) {
 		{"names of batches", namesOfAll, "batches_list (seq<?)", false},
 		{"names of batches by prefix of the id", namesOfPrefix, "sqlite_autoindex_batches_1 (id>? AND id<?)", true},
 		{"number of batches in a state", countBatchesInState, "COVERING INDEX batches_state (state=?)", false},
-		{"tokens", tokensAfter, "tokens_change (change>?)", false},
-		{"audit log", allEntries, "INTEGER PRIMARY KEY (rowid>? AND rowid<?)", false},
-		{"audit log: of a principal", entriesByPrincipal, "audit_principal (principal=? AND id>? AND id<?)", false},
-		{"audit log: about a target", entriesByTarget, "audit_target (target=? AND id>? AND id<?)", true},
 		{"orphans", orphansOf, "PRIMARY KEY (account=?)", true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -100,7 +99,7 @@ func TestPlans(t *testing.T) {
 func explain(t *testing.T, s *table, query string) []string {
 	t.Helper()
 	var parameters []any
-	for n := 1; n <= 22; n++ {
+	for n := 1; n <= 21; n++ {
 		if strings.Contains(query, fmt.Sprintf("$%d", n)) {
 			parameters = make([]any, n)
 		}

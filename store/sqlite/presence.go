@@ -66,10 +66,10 @@ func (db *database) rescue() {
 		return
 	}
 	to := db.path + rescuedSuffix + time.Now().UTC().Format(timeInName)
-	_, err := db.writer.conn.ExecContext(context.Background(), `VACUUM INTO $1`, to)
-	err = interpret(err)
+	err := createPrivate(to)
 	if err == nil {
-		err = os.Chmod(to, 0o600)
+		_, err = db.writer.conn.ExecContext(context.Background(), `VACUUM INTO $1`, to)
+		err = interpret(err)
 	}
 	if err == nil {
 		err = flush(to)

@@ -9,6 +9,9 @@ import (
 	"github.com/stokerd/stoker/internal/access"
 )
 
+// accessQueries answers what can be asked about tokens and the audit log.
+type accessQueries struct{ q querier }
+
 const tokenColumns = `id, change, name, hash, role, accounts, created_by, create_time, expire_time, revoke_time, last_use_time`
 
 func scanToken(r row) (t access.Token, err error) {
@@ -29,11 +32,11 @@ func scanToken(r row) (t access.Token, err error) {
 
 const tokensAfter = `SELECT ` + tokenColumns + ` FROM tokens WHERE change > $1 ORDER BY change`
 
-func (r queries) Tokens(ctx context.Context, after int64) ([]access.Token, error) {
+func (r accessQueries) Tokens(ctx context.Context, after int64) ([]access.Token, error) {
 	return all(ctx, r.q, scanToken, tokensAfter, after)
 }
 
-func (r queries) Token(ctx context.Context, id string) (access.Token, error) {
+func (r accessQueries) Token(ctx context.Context, id string) (access.Token, error) {
 	const query = `SELECT ` + tokenColumns + ` FROM tokens WHERE id = $1`
 	return one(ctx, r.q, scanToken, query, id)
 }
@@ -49,8 +52,7 @@ const (
    AND ($8 = '' OR call_id = $8)`
 	newestFirst = ` ORDER BY id DESC LIMIT $9 + 0`
 
-	allEntries         = `SELECT ` + entryColumns + ` FROM audit WHERE ($5 = '' OR principal = $5)` + entryFilter + newestFirst
-	entriesByPrincipal = `SELECT ` + entryColumns + ` FROM audit INDEXED BY audit_principal WHERE principal = $5` + entryFilter + newestFirst
+	allEntries = `SELECT ` + entryColumns + ` FROM audit WHERE ($5 = '' OR principal = $5)` + entryFilter + newestFirst
 	// '0' is the character after '/': the jobs of a batch have its id, a slash and a number.
 	entriesByTarget = `
 SELECT ` + entryColumns + `
@@ -67,7 +69,7 @@ func scanEntry(r row) (e access.Entry, err error) {
 	return e, err
 }
 
-func (r queries) Entries(ctx context.Context, f access.EntryFilter) ([]access.Entry, error) {
+func (r accessQueries) Entries(ctx context.Context, f access.EntryFilter) ([]access.Entry, error) {
 	since, until := int64(0), int64(math.MaxInt64)
 	first, last := int64(0), int64(math.MaxInt64)
 	if !f.Since.IsZero() {
@@ -81,11 +83,8 @@ func (r queries) Entries(ctx context.Context, f access.EntryFilter) ([]access.En
 		last = f.BeforeID
 	}
 	args := []any{first, last, since, until, f.Principal, encodeList(f.Methods), encodeList(f.Outcomes), f.CallID, limit(f.Limit)}
-	switch {
-	case f.Target != "":
+	if f.Target != "" {
 		return all(ctx, r.q, scanEntry, entriesByTarget, append(args, f.Target)...)
-	case f.Principal != "":
-		return all(ctx, r.q, scanEntry, entriesByPrincipal, args...)
 	}
 	return all(ctx, r.q, scanEntry, allEntries, args...)
 }

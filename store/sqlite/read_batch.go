@@ -46,7 +46,12 @@ func scanBatch(r row) (job.Batch, error) {
 }
 
 // queries answers what can be asked of a job table, on the connections of its querier.
-type queries struct{ q querier }
+type queries struct {
+	q querier
+	accessQueries
+}
+
+func newQueries(q querier) queries { return queries{q: q, accessQueries: accessQueries{q}} }
 
 func (r queries) Batch(ctx context.Context, id string) (job.Batch, error) {
 	const query = `SELECT ` + batchColumns + ` FROM batches WHERE id = $1 AND deleted = 0`

@@ -12,15 +12,14 @@ import (
 )
 
 // The lists of batches share their parameters: $1 before seq, $2 limit, $3 accounts,
-// $4 the one state, or all of them as JSON, and $8 who created them.
+// and $4 the one state, or all of them as JSON.
 const (
 	ofAccounts     = `($3 IS NULL OR account IN (SELECT value FROM json_each($3)))`
-	ofCreator      = ` AND ($8 = '' OR created_by = $8)`
-	allBatches     = `SELECT ` + batchColumns + ` FROM batches WHERE seq < $1 AND deleted = 0 AND ` + ofAccounts + ofCreator + ` ORDER BY seq DESC LIMIT $2 + 0`
+	allBatches     = `SELECT ` + batchColumns + ` FROM batches WHERE seq < $1 AND deleted = 0 AND ` + ofAccounts + ` ORDER BY seq DESC LIMIT $2 + 0`
 	batchesByState = `
 SELECT ` + batchColumns + `
   FROM batches INDEXED BY batches_state
- WHERE state = $4 AND seq < $1 AND deleted = 0 AND ` + ofAccounts + ofCreator + `
+ WHERE state = $4 AND seq < $1 AND deleted = 0 AND ` + ofAccounts + `
  ORDER BY seq DESC LIMIT $2 + 0`
 	batchesByLabel = `
 SELECT ` + batchColumns + `
@@ -29,7 +28,7 @@ SELECT ` + batchColumns + `
    AND NOT EXISTS (SELECT 1 FROM json_each($7) AS l
                     WHERE NOT EXISTS (SELECT 1 FROM batch_labels AS have
                                        WHERE have.name = l.key AND have.value = l.value AND have.batch = batches.seq))
-   AND deleted = 0 AND ` + ofAccounts + ofCreator + `
+   AND deleted = 0 AND ` + ofAccounts + `
    AND ($4 IS NULL OR state IN (SELECT value FROM json_each($4)))
  ORDER BY seq DESC LIMIT $2 + 0`
 )
@@ -60,27 +59,15 @@ func (r queries) Batches(ctx context.Context, f job.BatchFilter) ([]job.Batch, e
 
 // batchesIn returns the batches that f chooses, or only those of them that are in a state.
 func (r queries) batchesIn(ctx context.Context, f *job.BatchFilter, state job.BatchState) ([]job.Batch, error) {
-	args := func(stateOrStates, label, value, labels any) []any {
-		return []any{beforeSeq(f), limit(f.Limit), encodeAccounts(f.Accounts, f.Scope), stateOrStates, label, value, labels, f.Scope.CreatedBy}
-	}
+	args := []any{beforeSeq(f), limit(f.Limit), encodeList(f.Accounts)}
 	switch {
 	case len(f.Labels) > 0:
 		first := slices.Min(slices.Collect(maps.Keys(f.Labels)))
-		return all(ctx, r.q, scanBatch, batchesByLabel, args(encodeList(f.States), first, f.Labels[first], encode(f.Labels))...)
+		return all(ctx, r.q, scanBatch, batchesByLabel, append(args, encodeList(f.States), first, f.Labels[first], encode(f.Labels))...)
 	case state != "":
-		return all(ctx, r.q, scanBatch, batchesByState, args(string(state), nil, nil, nil)...)
+		return all(ctx, r.q, scanBatch, batchesByState, append(args, string(state))...)
 	}
-	return all(ctx, r.q, scanBatch, allBatches, args(nil, nil, nil, nil)...)
-}
-
-// encodeAccounts returns the accounts that a caller asks for, of those within its scope: nil for all, and an
-// empty list for none.
-func encodeAccounts(asked []string, scope job.Scope) *string {
-	if scope.Accounts == nil {
-		return encodeList(asked)
-	}
-	within := slices.DeleteFunc(slices.Clone(scope.Accounts), func(id string) bool { return len(asked) > 0 && !slices.Contains(asked, id) })
-	return new(encode(append([]string{}, within...)))
+	return all(ctx, r.q, scanBatch, allBatches, args...)
 }
 
 func beforeSeq(f *job.BatchFilter) int64 {
@@ -100,7 +87,7 @@ const namesPerQuery = 1_000
 
 // The names of batches, the newest first, of those that a filter chooses by everything but a part of the name.
 // The statements share their parameters: $1 before seq, $2 limit, $3 accounts, $4 states, $5 labels, $6 the
-// display name, $7 and $8 the ids from the first with a prefix to the one after the last, $9 who created them.
+// display name, $7 and $8 the ids from the first with a prefix to the one after the last.
 const (
 	namesOfAll    = namesFrom + `batches AS b INDEXED BY batches_list` + namesWhere + namesOrder
 	namesOfPrefix = namesFrom + `batches AS b` + namesWhere + ` AND b.id >= $7 AND b.id < $8` + namesOrder
@@ -112,7 +99,7 @@ const (
    AND ($5 IS NULL OR NOT EXISTS (SELECT 1 FROM json_each($5) AS l
                                    WHERE NOT EXISTS (SELECT 1 FROM batch_labels AS have
                                                       WHERE have.name = l.key AND have.value = l.value AND have.batch = b.seq)))
-   AND ($6 = '' OR b.display_name = $6) AND ($9 = '' OR b.created_by = $9)`
+   AND ($6 = '' OR b.display_name = $6)`
 	namesOrder = ` ORDER BY b.seq DESC LIMIT $2 + 0`
 )
 
@@ -135,8 +122,8 @@ func (r queries) eachName(ctx context.Context, f *job.BatchFilter, visit func(se
 	}
 	text := searchable(f.Text)
 	for before := beforeSeq(f); ; {
-		names, err := all(ctx, r.q, scan, query, before, namesPerQuery, encodeAccounts(f.Accounts, f.Scope), encodeList(f.States), encodeNonEmpty(f.Labels),
-			f.DisplayName, f.IDPrefix, keyAfter(f.IDPrefix), f.Scope.CreatedBy)
+		names, err := all(ctx, r.q, scan, query, before, namesPerQuery, encodeList(f.Accounts), encodeList(f.States), encodeNonEmpty(f.Labels),
+			f.DisplayName, f.IDPrefix, keyAfter(f.IDPrefix))
 		if err != nil {
 			return err
 		}
@@ -165,16 +152,14 @@ func (r queries) namedBatches(ctx context.Context, f *job.BatchFilter) ([]job.Ba
 	return r.BatchesBySeq(ctx, seqs)
 }
 
-// The number of batches that a filter chooses by everything but names: $1 accounts, $2 state, $3 labels,
-// $4 who created them.
+// The number of batches that a filter chooses by everything but names: $1 accounts, $2 state, $3 labels.
 const (
 	countFrom  = `SELECT count(*) FROM `
 	countWhere = `
  WHERE b.deleted = 0 AND ($1 IS NULL OR b.account IN (SELECT value FROM json_each($1)))
    AND ($3 IS NULL OR NOT EXISTS (SELECT 1 FROM json_each($3) AS l
                                    WHERE NOT EXISTS (SELECT 1 FROM batch_labels AS have
-                                                      WHERE have.name = l.key AND have.value = l.value AND have.batch = b.seq)))
-   AND ($4 = '' OR b.created_by = $4)`
+                                                      WHERE have.name = l.key AND have.value = l.value AND have.batch = b.seq)))`
 	countBatches        = countFrom + `batches AS b INDEXED BY batches_list` + countWhere
 	countBatchesInState = countFrom + `batches AS s INDEXED BY batches_state CROSS JOIN batches AS b INDEXED BY batches_list ON b.seq = s.seq` + countWhere + ` AND s.state = $2 AND s.deleted = 0`
 )
@@ -190,7 +175,7 @@ func (r queries) CountBatches(ctx context.Context, f job.BatchFilter) (n int64, 
 		return n, err
 	}
 	count := func(query string, state job.BatchState) error {
-		some, err := one(ctx, r.q, scalar[int64], query, encodeAccounts(f.Accounts, f.Scope), string(state), encodeNonEmpty(f.Labels), f.Scope.CreatedBy)
+		some, err := one(ctx, r.q, scalar[int64], query, encodeList(f.Accounts), string(state), encodeNonEmpty(f.Labels))
 		n += some
 		return err
 	}

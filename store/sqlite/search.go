@@ -16,7 +16,7 @@ import (
 // which the jobs of each batch end or, ascending, after which they begin, $4 limit, $5 accounts, $6 labels,
 // $7 the time before which no ended batch has what is searched for, $8 states, $9 and $10 the keys from the
 // first with a prefix to the one after the last, $11 keys, $12 causes, $13 to $18 the times from which and
-// before which jobs were created, changed and finished, $19 one state, $20 one cause, $21 who created the batches, $22 positions of jobs.
+// before which jobs were created, changed and finished, $19 one state, $20 one cause, $21 positions of jobs.
 //
 // Each statement looks for the positions of the jobs first. So rows of jobs are read only for what an index
 // does not say, and only numbers are sorted. A statement has only the conditions that the search needs: to
@@ -24,7 +24,6 @@ import (
 const (
 	inBatches     = ` b.deleted = 0 AND b.seq BETWEEN $1 AND $2`
 	ofTheAccounts = ` AND b.account IN (SELECT value FROM json_each($5))`
-	ofTheCreator  = ` AND b.created_by = $21`
 	withLabels    = `
    AND NOT EXISTS (SELECT 1 FROM json_each($6) AS l
                     WHERE NOT EXISTS (SELECT 1 FROM batch_labels AS have
@@ -50,15 +49,16 @@ const (
 	searchCauses   = listedBatches + ` CROSS JOIN jobs AS j INDEXED BY jobs_cause ON j.batch = b.seq AND j.cause = $20 AND j.cause <> '' AND j.state = $19 AND `
 	searchPrefix   = listedBatches + ` CROSS JOIN jobs AS j INDEXED BY jobs_key ON j.batch = b.seq AND j.key >= $9 AND j.key < $10 AND j.key <> '' AND `
 	searchKeys     = listedBatches + ` CROSS JOIN json_each($11) AS k CROSS JOIN jobs AS j INDEXED BY jobs_key ON j.batch = b.seq AND j.key = k.value AND j.key <> '' AND `
-	searchPosition = `json_each($22) AS p CROSS JOIN batches AS b ON b.seq = p.value ->> 0 CROSS JOIN jobs AS j ON j.batch = b.seq AND j.number = p.value ->> 1 AND `
-
-	descending, ascending = false, true
+	searchPosition = `json_each($21) AS p CROSS JOIN batches AS b ON b.seq = p.value ->> 0 CROSS JOIN jobs AS j ON j.batch = b.seq AND j.number = p.value ->> 1 AND `
 )
 
+// The orders of a search: whether it is ascending.
+const descending, ascending = false, true
+
 // searchStatement is the statement of a search that has its positions from a source.
-func searchStatement(f *job.Search, source string, order bool) string {
+func searchStatement(f *job.Search, source string, asc bool) string {
 	numbers, by := `j.number < $3`, `seq DESC, number DESC`
-	if order == ascending {
+	if asc {
 		numbers, by = `j.number > $3`, `seq, number`
 	}
 	return `
@@ -78,8 +78,7 @@ func batchConditions(f *job.Search) string {
 			conditions += condition
 		}
 	}
-	add(len(f.Accounts) > 0 || f.Scope.Accounts != nil, ofTheAccounts)
-	add(f.Scope.CreatedBy != "", ofTheCreator)
+	add(len(f.Accounts) > 0, ofTheAccounts)
 	add(len(f.Labels) > 0, withLabels)
 	add(earliestUpdate(f) > 0, changedSince)
 	return conditions
@@ -178,13 +177,13 @@ func ranges(f *job.Search, page job.SearchPage) []searchRange {
 	return []searchRange{rest, {0, after.BatchSeq - 1, math.MaxInt64}}
 }
 
-// searchArgs are $1 to $21 of a part of a search in a range.
+// searchArgs are $1 to $20 of a part of a search in a range.
 func searchArgs(f *job.Search, in searchRange, part searchPart, n int) []any {
 	return []any{
-		in.first, in.last, in.number, n, encodeAccounts(f.Accounts, f.Scope), encodeNonEmpty(f.Labels), earliestUpdate(f),
+		in.first, in.last, in.number, n, encodeList(f.Accounts), encodeNonEmpty(f.Labels), earliestUpdate(f),
 		encodeList(f.States), f.KeyPrefix, keyAfter(f.KeyPrefix), encodeList(distinct(f.Keys)), encodeList(distinct(f.Causes)),
 		ms(f.Created.Since), ms(f.Created.Until), ms(f.Changed.Since), ms(f.Changed.Until), ms(f.Finished.Since), ms(f.Finished.Until),
-		part.state, part.cause, f.Scope.CreatedBy,
+		part.state, part.cause,
 	}
 }
 
@@ -241,23 +240,23 @@ func (r queries) FindJobs(ctx context.Context, f job.Search, page job.SearchPage
 }
 
 // findIn finds the first n jobs in a range.
-func (r queries) findIn(ctx context.Context, f *job.Search, in searchRange, order bool, n int) ([]job.FoundJob, error) {
+func (r queries) findIn(ctx context.Context, f *job.Search, in searchRange, asc bool, n int) ([]job.FoundJob, error) {
 	var found []job.FoundJob
 	parts := partsOfSearch(f)
 	for _, part := range parts {
-		some, err := all(ctx, r.q, scanFound(), searchStatement(f, part.source, order), searchArgs(f, in, part, n)...)
+		some, err := all(ctx, r.q, scanFound(), searchStatement(f, part.source, asc), searchArgs(f, in, part, n)...)
 		if err != nil {
 			return nil, err
 		}
 		found = append(found, some...)
 	}
-	sortFound(found, order)
+	sortFound(found, asc)
 	return found[:min(len(found), n)], nil
 }
 
-func sortFound(found []job.FoundJob, order bool) {
+func sortFound(found []job.FoundJob, asc bool) {
 	slices.SortFunc(found, func(a, b job.FoundJob) int {
-		return comparePositions(positionOf(&a), positionOf(&b), order)
+		return comparePositions(positionOf(&a), positionOf(&b), asc)
 	})
 }
 
@@ -265,9 +264,9 @@ func positionOf(f *job.FoundJob) job.JobPosition {
 	return job.JobPosition{BatchSeq: f.BatchSeq, Number: f.ID.Number}
 }
 
-func comparePositions(a, b job.JobPosition, order bool) int {
+func comparePositions(a, b job.JobPosition, asc bool) int {
 	c := cmp.Or(cmp.Compare(a.BatchSeq, b.BatchSeq), cmp.Compare(a.Number, b.Number))
-	if order == descending {
+	if !asc {
 		return -c
 	}
 	return c

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"path/filepath"
 	"time"
 
 	"github.com/stokerd/stoker/internal/access"
@@ -22,7 +21,7 @@ type TokenFile struct{ w *writer }
 // exist is made, and one of an older schema is brought up to date, as [Open] does. The error matches
 // [ErrOlder] if a Stoker has the table open that does not know tokens yet.
 func OpenTokens(ctx context.Context, path string) (_ *TokenFile, err error) {
-	path, err = filepath.Abs(path)
+	path, err = resolvePath(path)
 	if err != nil {
 		return nil, fmt.Errorf("open tokens: %w", err)
 	}
@@ -97,7 +96,7 @@ func (f *TokenFile) write(ctx context.Context, what string, change func(*transac
 		return fmt.Errorf("%s: %w", what, err)
 	}
 	tx := &transaction{w: f.w}
-	tx.queries = queries{tx}
+	tx.queries = newQueries(tx)
 	err := change(tx)
 	if err == nil {
 		err = f.w.exec(ctx, "COMMIT")

@@ -116,7 +116,7 @@ func (db *database) Begin(ctx context.Context) (store.Tx, error) {
 		return nil, err
 	}
 	t := &transaction{w: w, db: db}
-	t.queries = queries{t}
+	t.queries = newQueries(t)
 	if !w.noted {
 		if _, err := t.exec(ctx, noteLastChange); err != nil {
 			t.Rollback(ctx)

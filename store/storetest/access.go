@@ -2,7 +2,6 @@ package storetest
 
 import (
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/stokerd/stoker/internal/access"
@@ -58,42 +57,6 @@ func requestIDsBelongToTheirCreator(f *fixture) {
 	key.PayloadHash = []byte{8}
 	if _, err := f.store.BatchByRequestID(f.Context(), key); !errors.Is(err, job.ErrNotFound) {
 		f.Errorf("another submission with a caller's id, for local: %v, want %v", err, job.ErrNotFound)
-	}
-}
-
-// scopes lists batches within accounts and of one caller.
-func scopes(f *fixture) {
-	for _, account := range []string{"default", "archive", "lab"} {
-		for _, by := range []string{"token:ci", "token:ops"} {
-			_, _, err := f.store.Submit(f.Context(), job.Submission{
-				Batch: job.Batch{AccountID: account, CreatedBy: by, DisplayName: account + " " + by, Labels: map[string]string{"team": "vod"}}, Jobs: specs(1),
-			}, now)
-			f.ok(err)
-		}
-	}
-	for _, tt := range []struct {
-		name   string
-		filter job.BatchFilter
-		want   int
-	}{
-		{"everything", job.BatchFilter{}, 6},
-		{"an account", job.BatchFilter{Scope: job.Scope{Accounts: []string{"archive"}}}, 2},
-		{"two accounts", job.BatchFilter{Scope: job.Scope{Accounts: []string{"archive", "lab"}}}, 4},
-		{"no account", job.BatchFilter{Scope: job.Scope{Accounts: []string{}}}, 0},
-		{"a caller", job.BatchFilter{Scope: job.Scope{CreatedBy: "token:ci"}}, 3},
-		{"a caller in an account", job.BatchFilter{Scope: job.Scope{CreatedBy: "token:ci", Accounts: []string{"lab"}}}, 1},
-	} {
-		for _, with := range []job.BatchFilter{{}, {States: []job.BatchState{job.BatchActive}}, {States: []job.BatchState{job.BatchActive, job.BatchPaused}}, {Labels: map[string]string{"team": "vod"}}} {
-			with.Scope = tt.filter.Scope
-			list, err := f.store.Batches(f.Context(), with)
-			f.ok(err)
-			f.same(fmt.Sprintf("batches within %s, states %v, labels %v", tt.name, with.States, with.Labels), len(list), tt.want)
-			for _, b := range list {
-				if a := with.Scope.Accounts; a != nil && b.AccountID != a[0] && (len(a) < 2 || b.AccountID != a[1]) {
-					f.Errorf("batch %q is not within %v", b.DisplayName, a)
-				}
-			}
-		}
 	}
 }
 

@@ -86,7 +86,6 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 		{"starts are counted per account and day", dailyStarts},
 
 		{"a request id belongs to who submitted with it", requestIDsBelongToTheirCreator},
-		{"lists stay within accounts, and to one caller's batches", scopes},
 		{"tokens are kept, and what is new of them is found", tokensAreKept},
 		{"entries of the audit log come with their change or not at all", entriesComeWithTheirChange},
 

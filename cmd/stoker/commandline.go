@@ -1,0 +1,48 @@
+package main
+
+import (
+	"slices"
+	"strings"
+)
+
+// commandLine is the arguments of a process, to tell the user a similar command.
+type commandLine []string
+
+// again is the command line of this process, quoted for a shell. With resume, it ends in --resume
+// unless that is in it.
+func (l commandLine) again(resume bool) string {
+	words := []string{"stoker"}
+	for _, arg := range l {
+		words = append(words, shellQuote(arg))
+		resume = resume && arg != "--resume"
+	}
+	if resume {
+		words = append(words, "--resume")
+	}
+	return strings.Join(words, " ")
+}
+
+// with is the command line of this process with another value of a flag, quoted for a shell.
+func (l commandLine) with(flag, value string) string {
+	words := []string{"stoker"}
+	for i, arg := range l {
+		if arg != flag && !strings.HasPrefix(arg, flag+"=") && (i == 0 || l[i-1] != flag) {
+			words = append(words, shellQuote(arg))
+		}
+	}
+	return strings.Join(append(words, flag, shellQuote(value)), " ")
+}
+
+// without is the command line of this process without a flag that has no value, quoted for a shell.
+func (l commandLine) without(flag string) string {
+	return slices.DeleteFunc(slices.Clone(l), func(arg string) bool { return arg == flag }).again(false)
+}
+
+// shellQuote quotes a word for a POSIX shell, if it needs quotes.
+func shellQuote(word string) string {
+	const plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_=+./:,@%"
+	if word != "" && strings.Trim(word, plain) == "" {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+}

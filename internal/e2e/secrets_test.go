@@ -1,0 +1,275 @@
+package e2e
+
+import (
+	"crypto/tls"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stokerd/stoker/bitmovin/simulator"
+	"github.com/stokerd/stoker/client"
+	"github.com/stokerd/stoker/internal/testkit/certs"
+	"github.com/stokerd/stoker/internal/testkit/platform"
+)
+
+// planted are secrets that must not come out anywhere, by what they are. Nothing else has their words in it.
+var planted = map[string]string{
+	"API key":              "planted-apikey-5b1c2d",
+	"password":             "planted-password-77aa01",
+	"access key":           "planted-access-0c9e21",
+	"secret key":           "planted-secretkey-e1f2a3",
+	"webhook key":          "planted-webhook-4d4d4d4d",
+	"secret of a template": "planted-drm-3e3e3e",
+	"password in a URL":    "planted-urlpass-9a8b7c",
+	"wrong token":          "stk_plantedwrongtoken0123456789ABCDEF00",
+	"key of certificate":   "", // set by the test
+	"token":                "", // likewise
+	"token in the header":  "planted-basic-662211",
+}
+
+// TestPlantedSecrets runs a service with secrets of every kind, on a platform that quotes them in its errors,
+// and looks for them in everything that comes out: log at debug level, answers and errors, the pages of operators,
+// the files of the job table, the list of processes, --help, and what a crash prints.
+func TestPlantedSecrets(t *testing.T) {
+	secrets := map[string]string{}
+	for what, secret := range planted {
+		secrets[what] = secret
+	}
+	home := t.TempDir()
+	write := func(name, text string) string {
+		path := filepath.Join(home, name)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	sim := &simulator.Simulator{Encoders: 2, Duration: 100 * time.Millisecond, Unlimited: true}
+	platformURL := quoting(t, platform.Serve(t, sim))
+	ca := certs.NewCA(t, "planted")
+	pair := ca.Server(t)
+	key, err := os.ReadFile(pair.Key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	secrets["key of certificate"] = strings.Split(string(key), "\n")[1]
+	config := write("stoker.yaml", fmt.Sprintf(`
+listen: 127.0.0.1:0
+http_listen: 127.0.0.1:0
+admin_listen: 127.0.0.1:0
+auth: required
+tls: {cert_file: %s, key_file: %s}
+bitmovin_url: %s
+webhook_url: https://stoker.example.com
+webhook_key_file: %s
+log_level: debug
+log_format: json
+poll_interval: 200ms
+db: %s
+accounts: [{id: default, api_key_file: %s}]
+secrets: {drm: {file: %s}}
+templates: {drm: drm.yaml}
+storages:
+  - {name: default, use: input, type: HTTPS, host: masters.example.com, username: stoker, password_env: PASSWORD}
+  - {name: default, use: output, type: S3, bucket: encodes, access_key_env: ACCESS, secret_key_file: %s}
+`, pair.Cert, pair.Key, platformURL, write("webhook", secrets["webhook key"]), filepath.Join(home, "stoker.db"),
+		write("apikey", secrets["API key"]), write("drm", secrets["secret of a template"]), write("secretkey", secrets["secret key"])))
+	write("drm.yaml", drmTemplate)
+	env := []string{"PASSWORD=" + secrets["password"], "ACCESS=" + secrets["access key"], "STOKER_TOKEN=" + secrets["wrong token"]}
+	var out output
+
+	admin := &user{t: t, dir: home}
+	code, token, stderr := admin.types("token", "create", "ops", "--role", "admin", "--db", filepath.Join(home, "stoker.db"))
+	if code != 0 {
+		t.Fatalf("token create: %s", stderr)
+	}
+	secrets["token"] = strings.TrimSpace(token)
+	out.add("token create says", stderr)
+
+	p := start(t, env, "serve", "--config", config)
+	line, ok := p.hears(`"msg":"listening"`)
+	if !ok {
+		t.Fatalf("the service did not start: exit code %d", p.wait(processTimeout))
+	}
+	admin.server = field(line, "grpc")
+	tokenFile := write("token", secrets["token"])
+	call := func(args ...string) string {
+		t.Helper()
+		code, stdout, stderr := admin.types(append(args, "--tls-ca", ca.File, "--token-file", tokenFile)...)
+		out.add("stoker "+strings.Join(args, " "), stdout+stderr)
+		if code > 1 {
+			t.Errorf("stoker %s: exit code %d: %s", strings.Join(args, " "), code, stderr)
+		}
+		return stdout
+	}
+	admin.has("list.csv", []byte("input_path,output_path\na.mov,a\nb.mov,b\n"))
+	batch := strings.Fields(call("submit", "list.csv"))[0]
+	call("watch", batch)
+	drm := strings.Fields(call("submit", "list.csv", "--template", "drm"))[0]
+	call("watch", drm)
+	if answer := call("jobs", drm, "-o", "json"); strings.Count(answer, "SUCCEEDED") < 2 {
+		t.Errorf("the template with a secret was not encoded: %s", answer)
+	}
+	for _, args := range [][]string{
+		{"batch", batch, "-o", "json"}, {"jobs", batch, "-o", "json"}, {"job", batch + "/1", "-o", "json"}, {"queue", "-o", "json"}, {"failures", batch},
+		{"audit", "-o", "json"}, {"token", "list", "-o", "json"}, {"whoami", "-o", "json"},
+	} {
+		call(args...)
+	}
+	for _, wrong := range []string{secrets["wrong token"], secrets["token in the header"]} {
+		_, stdout, stderr := admin.types("queue", "--tls-ca", ca.File, "--token-file", write("wrong", wrong))
+		out.add("a wrong token", stdout+stderr)
+	}
+	_, stdout, stderr := admin.types("queue", "--server", "https://me:"+secrets["password in a URL"]+"@stoker.example.com:7070")
+	out.add("a URL in place of a server", stdout+stderr)
+	_, stdout, stderr = admin.types("serve", "--bitmovin-url", "https://me:"+secrets["password in a URL"]+"@api.example.com")
+	out.add("a URL with a password", stdout+stderr)
+	for _, args := range [][]string{{"serve", "--help"}, {"queue", "--help"}, {"help"}} {
+		cmd := admin.command(args...)
+		cmd.Env = append(cmd.Env, env...)
+		text, err := cmd.CombinedOutput()
+		if err != nil {
+			t.Errorf("%v: %v", args, err)
+		}
+		out.add(strings.Join(args, " "), string(text))
+	}
+	pages := &http.Client{Transport: transportOf(t, ca)}
+	for _, page := range []string{
+		field(line, "admin") + "/metrics", field(line, "admin") + "/debug/pprof/goroutine?debug=2", field(line, "admin") + "/debug/pprof/heap?debug=1",
+		field(line, "admin") + "/debug/pprof/cmdline", field(line, "http") + "/healthz", field(line, "http") + "/webhooks/bitmovin/default",
+	} {
+		out.add(page, get(t, pages, "https://"+page, secrets["token"]))
+	}
+	cmdline, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", p.cmd.Process.Pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	out.add("the list of processes", string(cmdline))
+	p.signal(syscall.SIGQUIT) // as a crash does, it prints every goroutine with its arguments
+	p.wait(processTimeout)
+	p.mu.Lock()
+	out.add("log and crash", strings.Join(p.lines, "\n"))
+	crashed := len(p.lines)
+	p.mu.Unlock()
+	for _, name := range []string{"stoker.db", "stoker.db-wal", "stoker.db.id"} {
+		text, err := os.ReadFile(filepath.Join(home, name))
+		if err != nil {
+			t.Error(err)
+		}
+		out.add(name, string(text))
+	}
+	out.check(t, secrets)
+	if crashed < 50 {
+		t.Errorf("log and crash have %d lines: the crash did not print", crashed)
+	}
+}
+
+// drmTemplate names a secret of the service.
+const drmTemplate = `
+metadata: {type: VOD}
+configurations: {video: {h264: {v: {properties: {name: v, height: 360, bitrate: 500000, profile: HIGH}}}}}
+encodings:
+  main:
+    properties: {name: drm, description: "${secret:drm}", cloudRegion: AWS_EU_WEST_1}
+    streams: {video: {properties: {codecConfigId: $/configurations/video/h264/v, inputStreams: [{inputId: "${input_id}", inputPath: "${input_path}", selectionMode: AUTO}]}}}
+    muxings: {fmp4: {video: {properties: {segmentLength: 4, streams: [{streamId: $/encodings/main/streams/video}], outputs: [{outputId: "${output_id}", outputPath: "${output_path}/video"}]}}}}
+    start: {}
+`
+
+// output is everything that came out, by where.
+type output []struct{ where, text string }
+
+func (o *output) add(where, text string) {
+	*o = append(*o, struct{ where, text string }{where, text})
+}
+
+// check looks for secrets.
+func (o *output) check(t *testing.T, secrets map[string]string) {
+	t.Helper()
+	for _, one := range *o {
+		for what, secret := range secrets {
+			at := strings.Index(one.text, secret)
+			if at < 0 {
+				continue
+			}
+			t.Errorf("%s has the %s: …%q…", one.where, what, one.text[max(0, at-120):min(len(one.text), at+len(secret)+40)])
+		}
+	}
+}
+
+// quoting serves a platform that answers some of the calls that create something with an error that quotes the call: its
+// headers and its body.
+func quoting(t *testing.T, target string) string {
+	t.Helper()
+	u, err := url.Parse(strings.TrimSuffix(target, "/v1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxy := httputil.NewSingleHostReverseProxy(u)
+	var calls atomic.Int64
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		start := strings.HasSuffix(r.URL.Path, "/start") // it would be looked up for 45 s
+		if r.Method != http.MethodPost || start || calls.Add(1)%4 != 1 || calls.Load() > 16 {
+			proxy.ServeHTTP(w, r)
+			return
+		}
+		call, err := httputil.DumpRequest(r, true)
+		if err != nil {
+			t.Error(err)
+		}
+		w.Header().Set("Content-Type", "text/html")
+		w.WriteHeader(http.StatusBadGateway)
+		_, _ = fmt.Fprintf(w, "<html>cannot forward %s</html>", call) // the caller may have hung up
+	}))
+	t.Cleanup(server.Close)
+	return server.URL + "/v1"
+}
+
+// field returns a field of a log line in JSON.
+func field(line, name string) string {
+	_, rest, _ := strings.Cut(line, `"`+name+`":"`)
+	value, _, _ := strings.Cut(rest, `"`)
+	return value
+}
+
+// transportOf trusts a CA.
+func transportOf(t *testing.T, ca *certs.CA) *http.Transport {
+	t.Helper()
+	config, err := tlsConfig(ca.File)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &http.Transport{TLSClientConfig: config}
+}
+
+// get reads a page, whatever its status.
+func get(t *testing.T, c *http.Client, address, token string) string {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Authorization", "Bearer "+token)
+	response, err := c.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = response.Body.Close() }() // it was read
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Error(err)
+	}
+	return response.Status + "\n" + string(text)
+}
+
+// tlsConfig trusts the CA in a file.
+func tlsConfig(ca string) (*tls.Config, error) { return client.TLSFiles{CA: ca}.Config() }
