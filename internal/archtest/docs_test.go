@@ -19,7 +19,7 @@ var (
 	mdLink     = regexp.MustCompile(`\]\(([^)#\s]*)(?:#([^)\s]*))?\)`)
 	mdHeading  = regexp.MustCompile(`(?m)^#+ (.+)$`)
 	mdFile     = regexp.MustCompile("`([a-z]+/[a-z0-9_/]+\\.[a-z]+)`")
-	makeUse    = regexp.MustCompile("(?m)(?:`|^\\$ )make ([a-z][a-z/]*)")
+	makeUse    = regexp.MustCompile("(?m)(?:`|^\\$ )make ([a-z][a-z/-]*)")
 	makeTarget = regexp.MustCompile(`(?m)^([a-z][a-z/]*):`)
 )
 

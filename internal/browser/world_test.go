@@ -3,6 +3,7 @@ package browser
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -52,7 +53,7 @@ type world struct {
 // running is a service that runs.
 type running struct {
 	web  *url.URL
-	stop context.CancelFunc
+	stop context.CancelCauseFunc
 	done chan error
 }
 
@@ -137,11 +138,11 @@ func (w *world) start() {
 	if w.running != nil {
 		return
 	}
-	ctx, stop := context.WithCancel(context.Background())
+	ctx, stop := context.WithCancelCause(context.Background())
 	s, err := service.New(ctx, w.config, slog.New(slog.DiscardHandler), nil)
 	if err != nil {
 		w.t.Errorf("start the service: %v", err)
-		stop()
+		stop(err)
 		return
 	}
 	address, err := url.Parse(s.WebAddress())
@@ -161,7 +162,7 @@ func (w *world) stop() {
 	if r == nil {
 		return
 	}
-	r.stop()
+	r.stop(errors.New("the test stops the service"))
 	if err := <-r.done; err != nil {
 		w.t.Errorf("the service ended with %v", err)
 	}
