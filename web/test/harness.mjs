@@ -36,6 +36,7 @@ export async function submit(t, name, paths, more = {}) {
   const retry_policy = { max_retries: 1, initial_backoff: "0.05s", max_backoff: "0.05s" };
   const { batch } = await call("BatchService/SubmitBatch", { display_name: name, jobs, retry_policy, ...more });
   t.after(async () => {
+    await closePages(t); // no page looks on while the test is cleared away
     await call("BatchService/CancelBatch", { batch_id: batch.id }).catch(() => {}); // it may have ended
     await ended(batch).catch(() => {}); // it may have been deleted
   });
@@ -71,6 +72,14 @@ export const ended = (batch) => until(batch, (b) => /SUCCEEDED|FAILED|CANCELLED/
 /** test is one test of at most a minute. */
 export const test = (name, run) => nodeTest(name, { timeout: 60_000 }, run);
 
+/** What closes the pages of a test. */
+const opened = new WeakMap();
+async function closePages(t) {
+  const close = opened.get(t) ?? [];
+  opened.delete(t);
+  for (const f of close.reverse()) await f();
+}
+
 const sizes = { wide: { width: 1280, height: 900 }, narrow: { width: 390, height: 844 } };
 
 /** open opens the page in a browser of its own. What it complains of fails the test, but for calls that a lost server fails,
@@ -98,8 +107,9 @@ export async function open(t, hash = "", { size = "wide", dark = false, lost = f
     if (!r.url().startsWith(home)) complaints.push(`a request to ${r.url()}`);
   });
   await page.goto(home + hash);
+  opened.set(t, [...(opened.get(t) ?? []), () => (own ? context.close() : page.close())]);
   t.after(async () => {
-    await (own ? context.close() : page.close());
+    await closePages(t);
     assert.deepEqual(complaints, [], "the page complained");
   });
   return page;

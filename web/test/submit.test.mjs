@@ -70,6 +70,7 @@ test("files of another kind are answered with what to do", async (t) => {
 
 test("a pasted list, JSON Lines, and a label that is none", async (t) => {
   const page = await open(t, "#/submit");
+  await seen(page, "Drop a list here");
   await page.evaluate(() => navigator.clipboard.writeText('{"key":"a","input_path":"in/a.mov"}\n{"key":"b","input_path":"in/b.mov"}\n'));
   await page.keyboard.press("Control+V");
   await seen(page, "pasted list");
