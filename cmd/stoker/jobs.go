@@ -37,6 +37,9 @@ func (l *jobList) addFlags(cmd *cobra.Command) {
 	f.StringVar(&l.until, "until", "", "only jobs that changed before this `TIME`")
 	f.IntVarP(&l.limit, "limit", "n", l.limit, "how many at most; 0: all")
 	completeFlag(cmd, "state", jobStateNames(jobStates()))
+	completeFlagFrom(cmd, "cause", completions{l.cli}.causes)
+	completeFlagFrom(cmd, "key", completions{l.cli}.keys)
+	completeFlagFrom(cmd, "key-prefix", completions{l.cli}.keys)
 }
 
 // filters are the names of the flags that choose among jobs.
